@@ -1,0 +1,326 @@
+/*
+ * Sluice: LSTM networks over batches of sequences on CPUs. Throughput first, the same answer always.
+ *
+ * This is the whole public interface. SPDX-License-Identifier: MIT
+ *
+ * The network. For layer l, direction d, step t (taken in reverse order when d = 1) and batch row n, * elementwise:
+ *
+ *     i = sigmoid(W_i x + U_i h' + b_i)    f = sigmoid(W_f x + U_f h' + b_f)    o = sigmoid(W_o x + U_o h' + b_o)
+ *     g = tanh   (W_g x + U_g h' + b_g)    c = f * c' + i * g                   h = o * tanh(c)
+ *
+ * where h' and c' are the states of the previous step and x is the layer's input (Hochreiter & Schmidhuber 1997; forget gate:
+ * Gers, Schmidhuber & Cummins 2000; no peepholes). It is torch.nn.LSTM's convention, gates in its order i, f, g, o.
+ *
+ * Words used below: T steps, N batch rows (sequences), I inputs, H hidden units, L layers, D directions (1 or 2), V
+ * vocabulary, C classes. Arrays are float32 and row-major; [A][B] names shapes slowest index first; strides and offsets
+ * count elements, never bytes. Nothing needs an alignment beyond its type's.
+ *
+ * The numeric contract. For given weights and a given row, the float32 result is the same bits whatever the batch size,
+ * the row's place in it, its neighbours, padding, strides, thread count, schedule and instruction set. Every
+ * pre-activation is one chain of fused multiply-adds, b first, then x, then h, in index order, and b = b_ih + b_hh is rounded
+ * once when the model is built. NaN results are one quiet NaN (bits ffc00000). The BLIS path (SLUICE_GEMM_BLIS) is
+ * outside this contract: its bits for a row depend on the batch.
+ *
+ * Threads. A function may be called from any thread; what each object allows at once is said with its type. The library
+ * prints nothing, never exits and keeps no mutable global state but a once-flag.
+ */
+#ifndef SLUICE_H
+#define SLUICE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define SLUICE_VERSION_MAJOR 0
+#define SLUICE_VERSION_MINOR 1
+#define SLUICE_VERSION_PATCH 0
+
+/** Largest error of sigmoid and tanh over all 2^32 inputs, in units in the last place; tests/test_activation.c measures it. */
+#define SLUICE_ACTIVATION_MAX_ULP 0.96
+
+#if defined(__GNUC__)
+#define SLUICE_API __attribute__((visibility("default")))
+#define SLUICE_WARN_UNUSED __attribute__((warn_unused_result))
+#else
+#define SLUICE_API
+#define SLUICE_WARN_UNUSED
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- Status and errors ------------------------------------------------------------------------------------------------ */
+
+typedef enum sluice_status {
+    SLUICE_STATUS_OK = 0,
+    SLUICE_STATUS_BAD_ARGUMENT, /**< the call itself is wrong: NULL, a size out of range, an option that is not known */
+    SLUICE_STATUS_BAD_DATA,     /**< what a file or an array holds is wrong: a shape, a length, a token, a NaN weight */
+    SLUICE_STATUS_NO_INPUT,     /**< a file does not exist or cannot be opened */
+    SLUICE_STATUS_IO,           /**< reading or writing failed */
+    SLUICE_STATUS_NO_MEMORY,    /**< an allocation failed; every object is as it was before the call */
+    SLUICE_STATUS_TOO_LARGE,    /**< a size does not fit size_t */
+    SLUICE_STATUS_UNSUPPORTED   /**< well-formed, but not something this library or this machine does */
+} sluice_status;
+
+/** Where a failure is told in words: the place, what was expected and found, and the remedy. One line, no newline. The caller
+ *  holds it; every function that takes one accepts NULL. Left alone on success. */
+typedef struct sluice_error {
+    sluice_status status;
+    char message[1020];
+} sluice_error;
+
+/** The status's name, "bad data" for example; never NULL. */
+SLUICE_API const char *sluice_status_get_name(sluice_status status);
+
+/** The version of the library in use, "0.1.0" for example. */
+SLUICE_API const char *sluice_version_get(void);
+
+/* ---- Model: canonical weights and shape. Immutable; any number of threads may use it at once. ------------------------------ */
+
+typedef struct sluice_model sluice_model;
+
+typedef struct sluice_shape {
+    size_t layers;     /**< L >= 1 */
+    size_t directions; /**< D, 1 or 2 */
+    size_t inputs;     /**< I >= 1; with an embedding, the width of its rows */
+    size_t hidden;     /**< H >= 1 */
+    size_t vocabulary; /**< V, rows of the embedding in front; 0: none, the network reads x */
+    size_t classes;    /**< C, outputs of the linear head behind; 0: none */
+    int has_bias;      /**< whether the LSTM has biases */
+} sluice_shape;
+
+/** Weights in caller's arrays, laid out as torch.nn.LSTM's; index k = l*D + d. The in-width is I for layer 0, else D*H. */
+typedef struct sluice_weights {
+    size_t struct_size; /**< sizeof(sluice_weights) */
+    sluice_shape shape;
+    const float *const *weight_ih; /**< L*D arrays [4H][in] */
+    const float *const *weight_hh; /**< L*D arrays [4H][H] */
+    const float *const *bias_ih;   /**< L*D arrays [4H]; NULL unless shape.has_bias */
+    const float *const *bias_hh;   /**< L*D arrays [4H]; NULL unless shape.has_bias */
+    const float *embedding;        /**< [V][I]; NULL unless V > 0 */
+    const float *head_weight;      /**< [C][D*H]; NULL unless C > 0 */
+    const float *head_bias;        /**< [C], or NULL for zeros */
+    const char *const *class_names; /**< C strings, or NULL */
+} sluice_weights;
+
+/**
+ * Build a model from arrays, which are copied.
+ * @param model set to the new model, to NULL on failure; the caller destroys it.
+ * @retval BAD_ARGUMENT a NULL array that the shape asks for, or a shape out of range.
+ * @retval BAD_DATA     a weight is NaN or infinite; the message names the array and the index.
+ * @retval NO_MEMORY, TOO_LARGE
+ */
+SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_model_create(const sluice_weights *weights, sluice_model **model,
+                                                                sluice_error *error);
+
+/** Build a model with weights uniform in +-1/sqrt(H), embedding uniform in +-1, torch's initial scale; the same seed gives
+ *  the same weights on every machine. Errors as sluice_model_create. */
+SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_model_create_random(const sluice_shape *shape, uint64_t seed,
+                                                                       sluice_model **model, sluice_error *error);
+
+/** How the tensors are named in a file. A NULL field is found by itself when there is only one candidate. */
+typedef struct sluice_names {
+    size_t struct_size;    /**< sizeof(sluice_names) */
+    const char *prefix;    /**< of the LSTM's tensors: "lstm." for lstm.weight_ih_l0 */
+    const char *head;      /**< of the linear head: "fc" for fc.weight and fc.bias; "" for no head */
+    const char *embedding; /**< of the embedding: "embedding" for embedding.weight; "" for none */
+} sluice_names;
+
+/**
+ * Load a model from a safetensors file (F32; F16 and BF16 are widened) with torch's tensor names: [prefix]weight_ih_l{k}[_reverse]
+ * [4H][in], weight_hh_l{k} [4H][H], bias_ih_l{k} and bias_hh_l{k} [4H] (both or none), [head].weight [C][D*H], [head].bias [C],
+ * [embedding].weight [V][I]. Other tensors are ignored with a note. Class names come from the metadata entry "classes", separated by
+ * commas.
+ * @param names NULL: find the names.
+ * @retval NO_INPUT, IO the file cannot be opened, or read.
+ * @retval BAD_DATA     malformed, a tensor missing or of the wrong shape or type, a NaN or infinite weight; the message has the
+ *                      file, the tensor or the byte offset, and what was expected and found.
+ * @retval NO_MEMORY, TOO_LARGE
+ */
+SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_model_load(const char *path, const sluice_names *names, sluice_model **model,
+                                                              sluice_error *error);
+
+/** The model's shape. */
+SLUICE_API sluice_shape sluice_model_get_shape(const sluice_model *model);
+
+/** Name of class k, valid as long as the model; NULL if the model does not name its classes or k >= C. */
+SLUICE_API const char *sluice_model_get_class(const sluice_model *model, size_t k);
+
+/** What was noticed while loading, one line each: where the names came from, tensors ignored. "" if nothing; valid as long as the
+ *  model. */
+SLUICE_API const char *sluice_model_get_notes(const sluice_model *model);
+
+/** Free the model; NULL is allowed. Engines made from it live on. */
+SLUICE_API void sluice_model_destroy(sluice_model *model);
+
+/* ---- Environment: the machine, and what would be chosen on it ------------------------------------------------------------- */
+
+typedef enum sluice_isa { SLUICE_ISA_AUTO = 0, SLUICE_ISA_SCALAR, SLUICE_ISA_AVX2, SLUICE_ISA_AVX512 } sluice_isa;
+
+typedef enum sluice_gemm {
+    SLUICE_GEMM_AUTO = 0, /**< fused, unless SLUICE_GEMM says otherwise */
+    SLUICE_GEMM_FUSED,    /**< the library's own kernels, gates activated in registers */
+    SLUICE_GEMM_BLIS      /**< stacked-gate products by BLIS: the baseline and cross-check; outside the numeric contract */
+} sluice_gemm;
+
+typedef enum sluice_schedule {
+    SLUICE_SCHEDULE_AUTO = 0, /**< the engine decides */
+    SLUICE_SCHEDULE_ROWS,     /**< each thread takes rows through all steps, x and h in one product */
+    SLUICE_SCHEDULE_HOIST     /**< as rows, with the products of x done first for a chunk of steps */
+} sluice_schedule;
+
+/** "scalar", "avx2", "avx512"; "auto" for 0; NULL for a value that is none. The names are those of SLUICE_ISA. */
+SLUICE_API const char *sluice_isa_get_name(sluice_isa isa);
+/** "fused", "blis"; "auto" for 0; NULL for a value that is none. */
+SLUICE_API const char *sluice_gemm_get_name(sluice_gemm gemm);
+/** "rows", "hoist"; "auto" for 0; NULL for a value that is none. */
+SLUICE_API const char *sluice_schedule_get_name(sluice_schedule schedule);
+
+/**
+ * What an engine should use. Zero is "choose"; so is a NULL pointer to the whole. The environment has its say: SLUICE_NUM_THREADS goes
+ * before `threads`, SLUICE_ISA lowers the ISA, SLUICE_GEMM (fused or blis) decides where `gemm` is 0.
+ */
+typedef struct sluice_engine_options {
+    size_t struct_size;       /**< sizeof(sluice_engine_options) */
+    sluice_isa isa;           /**< asking for one that the CPU or the OS lacks is UNSUPPORTED */
+    sluice_gemm gemm;
+    sluice_schedule schedule;
+    unsigned threads;         /**< 0: OMP_NUM_THREADS, else the least of affinity, cgroup CPU quota and physical cores */
+    int flush_to_zero;        /**< 1: subnormals count as zero while computing (MXCSR FTZ and DAZ). Changes bits. Default 0 */
+} sluice_engine_options;
+
+typedef struct sluice_environment {
+    size_t struct_size;       /**< sizeof(sluice_environment), set by the caller */
+    sluice_isa isa;           /**< chosen */
+    sluice_isa best_isa;      /**< the best this CPU and OS allow */
+    sluice_gemm gemm;         /**< chosen */
+    unsigned threads;         /**< chosen */
+    int blis_is_generic;      /**< BLIS runs its slow portable kernels here */
+    size_t l1d_bytes, l2_bytes, l3_bytes; /**< of one core's view; 0: not known */
+    char cpu[64];
+    char isa_reason[160];
+    char gemm_reason[160];
+    char threads_reason[160];
+    char blis_version[64];
+    char blis_config[32];
+    char openmp[64];          /**< the OpenMP runtime and version */
+} sluice_environment;
+
+/**
+ * Tell the machine and what sluice_engine_create would choose for `options` (NULL: defaults) and why. May make BLIS read its
+ * environment.
+ * @retval BAD_ARGUMENT an option or an environment variable has a value that is not known; UNSUPPORTED as sluice_engine_create.
+ */
+SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_environment_get(const sluice_engine_options *options,
+                                                                   sluice_environment *environment, sluice_error *error);
+
+/**
+ * The value a program should give the environment variable BLIS_ARCH_TYPE before anything uses BLIS, or NULL if BLIS knows this CPU.
+ * BLIS releases older than the CPU fall to portable kernels, five times slower. The library never sets it by itself.
+ */
+SLUICE_API const char *sluice_blis_get_advice(void);
+
+/** Measure one thread's peak of fused multiply-adds at an ISA, in GFLOP/s: about 30 ms of registers-only work, best of several runs.
+ *  0 if this machine lacks the ISA. SLUICE_ISA_AUTO is the best one. */
+SLUICE_API double sluice_peak_get(sluice_isa isa);
+
+/* ---- Engine: a model made ready for this CPU. Immutable; any number of threads may use it at once. ------------------------- */
+
+typedef struct sluice_engine sluice_engine;
+
+typedef struct sluice_engine_info {
+    size_t struct_size; /**< sizeof(sluice_engine_info), set by the caller */
+    sluice_isa isa;
+    sluice_gemm gemm;
+    sluice_schedule schedule; /**< as asked for; AUTO is decided call by call */
+    unsigned threads;
+    size_t packed_bytes; /**< weights and tables as the kernels read them */
+    size_t table_bytes;  /**< of these, the table of the embedding's products */
+} sluice_engine_info;
+
+/**
+ * Pack a model's weights for this CPU and fix the kernels, the thread count and the schedule rule. Suits any T and N afterwards.
+ * With an embedding of moderate size a table embedding x W + b is made, so that a token costs no input product.
+ * The model is not needed afterwards.
+ * @param options NULL: defaults.
+ * @retval BAD_ARGUMENT, UNSUPPORTED (an ISA this machine lacks), NO_MEMORY, TOO_LARGE
+ */
+SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_engine_create(const sluice_model *model, const sluice_engine_options *options,
+                                                                 sluice_engine **engine, sluice_error *error);
+
+/** What the engine uses; BAD_ARGUMENT if info's struct_size is not known. */
+SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_engine_get_info(const sluice_engine *engine, sluice_engine_info *info);
+
+/** Free the engine; NULL is allowed. No call may be using it. */
+SLUICE_API void sluice_engine_destroy(sluice_engine *engine);
+
+/* ---- Workspace: scratch memory of one call at a time ----------------------------------------------------------------------- */
+
+typedef struct sluice_workspace sluice_workspace;
+
+/**
+ * Make scratch memory for calls on `engine` of up to `rows` rows and `steps` steps (both may be 0). A larger batch grows it, once; calls
+ * that fit allocate nothing and cannot fail for lack of memory. One workspace serves one call at a time. It belongs to its engine,
+ * which must outlive it.
+ * @retval BAD_ARGUMENT, NO_MEMORY, TOO_LARGE
+ */
+SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_workspace_create(const sluice_engine *engine, size_t rows, size_t steps,
+                                                                    sluice_workspace **workspace, sluice_error *error);
+
+/** Bytes the workspace holds now. */
+SLUICE_API size_t sluice_workspace_get_bytes(const sluice_workspace *workspace);
+
+/** Free the workspace; NULL is allowed. */
+SLUICE_API void sluice_workspace_destroy(sluice_workspace *workspace);
+
+/* ---- Forward --------------------------------------------------------------------------------------------------------------- */
+
+/**
+ * One call's sequences and results. Start from zeros ({0}) and set struct_size. Arrays stay the caller's; outputs must not overlap each other or
+ * inputs, but hn may be h0 and cn may be c0.
+ *
+ * Row n, step t of x starts at x[n*x_row_stride + t*x_step_stride]; of y at y[n*y_row_stride + t*y_step_stride]; a token likewise. Both
+ * strides of an array 0 means contiguous, batch first: x [N][T][I], y [N][T][D*H], tokens [N][T]. For step-first (torch's default, [T][N][I])
+ * set the row stride to I and the step stride to N*I.
+ */
+typedef struct sluice_batch {
+    size_t struct_size;       /**< sizeof(sluice_batch) */
+    size_t steps;             /**< T >= 0, the longest row's room */
+    size_t rows;              /**< N >= 0 */
+    const int64_t *lengths;   /**< [N], each 0..T, in any order; NULL: every row has T steps */
+    const float *x;           /**< input of a model without embedding */
+    const int32_t *tokens;    /**< input of a model with embedding, each 0..V-1 */
+    size_t x_row_stride;      /**< of x, or of tokens */
+    size_t x_step_stride;
+    const size_t *x_offsets;  /**< [N] where each row starts in x or tokens, instead of n*x_row_stride; NULL: by stride */
+    const float *h0;          /**< [L*D][N][H], index l*D + d; NULL: zeros */
+    const float *c0;          /**< likewise */
+    float *y;                 /**< h of the last layer at every step, forward half first, zero past a row's end; NULL: not wanted */
+    size_t y_row_stride;
+    size_t y_step_stride;
+    float *hn;                /**< [L*D][N][H], each row's state after its last step (the reverse direction's: after its step 0); NULL */
+    float *cn;                /**< likewise */
+    float *logits;            /**< [N][C], the head of the last layer's final h, forward beside reverse; NULL */
+} sluice_batch;
+
+/**
+ * Run the network over a batch. One OpenMP parallel region, rows divided over the engine's threads; inside a caller's
+ * parallel region it runs on the caller's thread alone. Work is proportional to the sum of the lengths.
+ *
+ * A row of length 0 yields its initial state, zeros in y, and the head of that state. N = 0 does nothing. Bytes outside the shapes
+ * above are neither read nor written, and what lies past a row's end in x is not read. NaN and infinity in x, h0 or c0 spread as the
+ * equations have it, within their own row; that is no error.
+ *
+ * @retval BAD_ARGUMENT NULL engine, workspace or batch; workspace of another engine; x and tokens not as the model asks; logits without a
+ *                      head; y strides that overlap. Nothing is written.
+ * @retval BAD_DATA     a length negative or beyond T, a token outside 0..V-1; the message has row and step. Nothing is written.
+ * @retval TOO_LARGE, NO_MEMORY (only while the workspace grows). Nothing is written.
+ */
+SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_forward(const sluice_engine *engine, sluice_workspace *workspace,
+                                                           const sluice_batch *batch, sluice_error *error);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

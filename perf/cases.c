@@ -1,0 +1,385 @@
+#include "cases.h"
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "base/size.h"
+
+#include <float.h>
+#include <math.h>
+#include <string.h>
+
+/* Rows of the batch that the reference computes: the first, the middle and the last. */
+enum { CHECKED_ROWS = 3 };
+
+/* Work of the reference, at most (though at least one row's step, or one whole row when the reverse direction needs it): the
+ * scalar kernels do it in about a second. */
+#define CHECKED_FLOP 4e8
+
+struct sl_bed {
+    sl_case shape;
+    sluice_model *model;
+    int64_t *lengths; /* [N] */
+    uint64_t total_steps;
+    size_t width;   /* D*H, of y */
+    float *x;       /* [N][T][I] */
+    float *y;       /* [N][T][D*H] */
+    float *hn, *cn; /* [L*D][N][H] */
+    size_t rows;    /* rows checked: */
+    size_t row[CHECKED_ROWS];
+    size_t steps;    /* of each of them these first ones, at most */
+    float *expected; /* [rows][steps][D*H] */
+};
+
+/* ---- The case ----------------------------------------------------------------------------------------------------------------- */
+
+static double flop_per_step(const sl_case *shape)
+{
+    double flop = 0;
+    for (size_t l = 0; l < shape->layers; l++) {
+        const size_t in = l ? shape->directions * shape->hidden : shape->input;
+        flop += 8.0 * (double)shape->hidden * ((double)in + (double)shape->hidden) * (double)shape->directions;
+    }
+    return flop;
+}
+
+double sl_result_flop(const sl_result *result)
+{
+    return flop_per_step(&result->shape) * (double)result->total_steps;
+}
+
+/* Next number of a splitmix64 stream. */
+static uint64_t random_bits(uint64_t *state)
+{
+    uint64_t z = (*state += UINT64_C(0x9e3779b97f4a7c15));
+    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
+    return z ^ (z >> 31);
+}
+
+static sluice_status allocate_floats(size_t a, size_t b, size_t c, const char *what, float **floats, sluice_error *error)
+{
+    size_t count;
+    if (!sl_size_mul(a, b, &count) || !sl_size_mul(count, c, &count) || count > SIZE_MAX / sizeof(float))
+        return sl_fail_size(error, what);
+    *floats = sl_alloc_array(count, sizeof(float));
+    return *floats ? SLUICE_STATUS_OK : sl_fail_memory(error, what, count * sizeof(float));
+}
+
+static sluice_status allocate(sl_bed *bed, sluice_error *error)
+{
+    const sl_case *shape = &bed->shape;
+    const size_t states = shape->layers * shape->directions; /* the model exists, so they fit */
+    sluice_status status = allocate_floats(shape->batch, shape->steps, shape->input, "the inputs", &bed->x, error);
+    if (!status)
+        status = allocate_floats(shape->batch, shape->steps, bed->width, "the outputs", &bed->y, error);
+    if (!status)
+        status = allocate_floats(states, shape->batch, shape->hidden, "the final h", &bed->hn, error);
+    if (!status)
+        status = allocate_floats(states, shape->batch, shape->hidden, "the final c", &bed->cn, error);
+    if (!status) {
+        bed->lengths = sl_alloc_array(shape->batch, sizeof *bed->lengths);
+        status = bed->lengths ? SLUICE_STATUS_OK : sl_fail_memory(error, "the lengths", shape->batch);
+    }
+    return status;
+}
+
+static void fill(sl_bed *bed)
+{
+    const sl_case *shape = &bed->shape;
+    uint64_t state = shape->seed;
+    for (size_t n = 0; n < shape->batch; n++) {
+        bed->lengths[n] = (int64_t)(shape->ragged ? 1 + random_bits(&state) % shape->steps : shape->steps);
+        bed->total_steps += (uint64_t)bed->lengths[n];
+    }
+    for (size_t k = 0; k < shape->batch * shape->steps * shape->input; k++)
+        bed->x[k] = (float)(random_bits(&state) >> 40) * 0x1p-23f - 1;
+}
+
+/* The batch as it is timed; with equal lengths the library is not told them. */
+static sluice_batch whole_batch(const sl_bed *bed)
+{
+    return (sluice_batch){.struct_size = sizeof(sluice_batch),
+                          .steps = bed->shape.steps,
+                          .rows = bed->shape.batch,
+                          .lengths = bed->shape.ragged ? bed->lengths : NULL,
+                          .x = bed->x,
+                          .y = bed->y,
+                          .hn = bed->hn,
+                          .cn = bed->cn};
+}
+
+/* ---- The right answer ------------------------------------------------------------------------------------------------------------ */
+
+/* Choose what is checked. A forward direction's first steps do not depend on the later ones, so they can be had alone; with a reverse
+ * direction a row is checked whole. */
+static void choose_slice(sl_bed *bed)
+{
+    const sl_case *shape = &bed->shape;
+    const double affordable = CHECKED_FLOP / flop_per_step(shape);
+    const size_t wanted[CHECKED_ROWS] = {0, shape->batch / 2, shape->batch - 1};
+    for (size_t k = 0; k < CHECKED_ROWS; k++) {
+        const bool fits = shape->directions == 1 || (double)((bed->rows + 1) * shape->steps) <= affordable;
+        if (bed->rows == 0 || (fits && wanted[k] != bed->row[bed->rows - 1]))
+            bed->row[bed->rows++] = wanted[k];
+    }
+    const double steps = fmin(affordable / (double)bed->rows, (double)shape->steps);
+    bed->steps = shape->directions == 1 ? sl_size_max((size_t)steps, 1) : shape->steps;
+}
+
+static sluice_status run_once(const sluice_model *model, const sluice_engine_options *options, const sluice_batch *batch,
+                              sluice_error *error)
+{
+    sluice_engine *engine;
+    sluice_workspace *workspace = NULL;
+    sluice_status status = sluice_engine_create(model, options, &engine, error);
+    if (!status)
+        status = sluice_workspace_create(engine, batch->rows, batch->steps, &workspace, error);
+    if (!status)
+        status = sluice_forward(engine, workspace, batch, error);
+    sluice_workspace_destroy(workspace);
+    sluice_engine_destroy(engine);
+    return status;
+}
+
+/* Compute the slice with the scalar kernels on one thread. */
+static sluice_status expect(sl_bed *bed, sluice_error *error)
+{
+    const sl_case *shape = &bed->shape;
+    const sluice_engine_options options = {
+        .struct_size = sizeof options, .isa = SLUICE_ISA_SCALAR, .gemm = SLUICE_GEMM_FUSED, .threads = 1};
+    size_t offsets[CHECKED_ROWS];
+    int64_t lengths[CHECKED_ROWS];
+    choose_slice(bed);
+    for (size_t k = 0; k < bed->rows; k++) {
+        offsets[k] = bed->row[k] * shape->steps * shape->input;
+        lengths[k] = bed->lengths[bed->row[k]];
+        if ((size_t)lengths[k] > bed->steps)
+            lengths[k] = (int64_t)bed->steps;
+    }
+    sluice_status status = allocate_floats(bed->rows, bed->steps, bed->width, "the reference", &bed->expected, error);
+    if (status)
+        return status;
+    const sluice_batch batch = {.struct_size = sizeof batch,
+                                .steps = bed->steps,
+                                .rows = bed->rows,
+                                .lengths = lengths,
+                                .x = bed->x,
+                                .x_row_stride = shape->steps * shape->input,
+                                .x_step_stride = shape->input,
+                                .x_offsets = offsets,
+                                .y = bed->expected};
+    return run_once(bed->model, &options, &batch, error);
+}
+
+/* How far BLIS may be off: its sums of I + H terms are ordered otherwise, and what that changes is of the size of (I + H) epsilons at worst
+ * for terms below 1; the activations and the recurrence add some of their own. */
+static float blis_bound(const sl_case *shape)
+{
+    const size_t widest = shape->layers > 1 ? sl_size_max(shape->input, shape->directions * shape->hidden) : shape->input;
+    return (float)(widest + shape->hidden + 16) * FLT_EPSILON;
+}
+
+static bool agrees(float found, float expected, float bound)
+{
+    return bound > 0 ? fabsf(found - expected) <= bound : memcmp(&found, &expected, sizeof found) == 0;
+}
+
+static sluice_status fail_check(const sl_bed *bed, const sl_setting *setting, size_t row, size_t k, float expected,
+                                sluice_error *error)
+{
+    const sl_case *shape = &bed->shape;
+    const float found = bed->y[row * shape->steps * bed->width + k];
+    return sl_fail(error, SLUICE_STATUS_BAD_DATA,
+                   "wrong result: T=%zu N=%zu I=%zu H=%zu, %s %s %s, threads %u: y of row %zu, step %zu, unit %zu is %.9g (%a), "
+                   "expected %.9g (%a) "
+                   "of the scalar kernels; please report this line",
+                   shape->steps, shape->batch, shape->input, shape->hidden, sluice_isa_get_name(setting->isa),
+                   sluice_gemm_get_name(setting->gemm), sluice_schedule_get_name(setting->schedule), setting->threads, row,
+                   k / bed->width, k % bed->width, (double)found, (double)found, (double)expected, (double)expected);
+}
+
+/* Compare y with the right answer, and past a row's end with zeros. */
+static sluice_status check(const sl_bed *bed, const sl_setting *setting, sluice_error *error)
+{
+    const float bound = setting->gemm == SLUICE_GEMM_BLIS ? blis_bound(&bed->shape) : 0;
+    const size_t row_floats = bed->shape.steps * bed->width;
+    for (size_t r = 0; r < bed->rows; r++) {
+        const size_t row = bed->row[r], end = (size_t)bed->lengths[row] * bed->width;
+        const float *y = bed->y + row * row_floats, *expected = bed->expected + r * bed->steps * bed->width;
+        for (size_t k = 0; k < sl_size_min(end, bed->steps * bed->width); k++)
+            if (!agrees(y[k], expected[k], bound))
+                return fail_check(bed, setting, row, k, expected[k], error);
+        for (size_t k = end; k < row_floats; k++)
+            if (!agrees(y[k], 0, 0))
+                return fail_check(bed, setting, row, k, 0, error);
+    }
+    return SLUICE_STATUS_OK;
+}
+
+sluice_status sl_bed_create(const sl_case *shape, sl_bed **result, sluice_error *error)
+{
+    const sluice_shape network = {
+        .layers = shape->layers, .directions = shape->directions, .inputs = shape->input, .hidden = shape->hidden, .has_bias = 1};
+    *result = NULL;
+    sl_bed *bed = sl_alloc(sizeof *bed);
+    if (!bed)
+        return sl_fail_memory(error, "a case", sizeof *bed);
+    bed->shape = *shape;
+    sluice_status status = sluice_model_create_random(&network, shape->seed, &bed->model, error);
+    if (!status) {
+        bed->width = shape->directions * shape->hidden;
+        status = allocate(bed, error);
+    }
+    if (!status) {
+        fill(bed);
+        status = expect(bed, error);
+    }
+    if (status) {
+        sl_bed_destroy(bed);
+        return status;
+    }
+    *result = bed;
+    return SLUICE_STATUS_OK;
+}
+
+void sl_bed_destroy(sl_bed *bed)
+{
+    if (!bed)
+        return;
+    sluice_model_destroy(bed->model);
+    sl_free(bed->lengths);
+    sl_free(bed->x);
+    sl_free(bed->y);
+    sl_free(bed->hn);
+    sl_free(bed->cn);
+    sl_free(bed->expected);
+    sl_free(bed);
+}
+
+/* ---- Timing ---------------------------------------------------------------------------------------------------------------------- */
+
+typedef struct sl_run {
+    const sluice_engine *engine;
+    sluice_workspace *workspace;
+    sluice_batch batch;
+    sluice_isa isa;
+} sl_run;
+
+static sluice_status call_forward(void *context, sluice_error *error)
+{
+    const sl_run *run = context;
+    return sluice_forward(run->engine, run->workspace, &run->batch, error);
+}
+
+static double get_peak(void *context)
+{
+    return sluice_peak_get(((const sl_run *)context)->isa);
+}
+
+/* What the engine made of the setting. */
+static sluice_status as_run(const sluice_engine *engine, sl_setting *setting)
+{
+    sluice_engine_info info = {.struct_size = sizeof info};
+    const sluice_status status = sluice_engine_get_info(engine, &info);
+    *setting = (sl_setting){info.threads, info.isa, info.gemm, info.schedule};
+    return status;
+}
+
+sluice_status sl_bed_run(sl_bed *bed, const sl_setting *setting, const sl_plan *plan, sl_result *result, sluice_error *error)
+{
+    const sluice_engine_options options = {.struct_size = sizeof options,
+                                           .isa = setting->isa,
+                                           .gemm = setting->gemm,
+                                           .schedule = setting->schedule,
+                                           .threads = setting->threads};
+    sluice_engine *engine;
+    sluice_workspace *workspace = NULL;
+    *result = (sl_result){.shape = bed->shape, .total_steps = bed->total_steps};
+    const double start = sl_seconds();
+    sluice_status status = sluice_engine_create(bed->model, &options, &engine, error);
+    if (status)
+        return status;
+    status = sluice_workspace_create(engine, bed->shape.batch, bed->shape.steps, &workspace, error);
+    result->setup_seconds = sl_seconds() - start;
+    if (!status)
+        status = as_run(engine, &result->setting);
+    if (status)
+        goto done;
+    sl_run run = {engine, workspace, whole_batch(bed), result->setting.isa};
+    const sl_workload workload = {call_forward, get_peak, &run};
+    memset(bed->y, 0xff, bed->shape.batch * bed->shape.steps * bed->width * sizeof *bed->y); /* NaN: what is not written is found */
+    status = call_forward(&run, error);
+    if (!status)
+        status = check(bed, &result->setting, error);
+    if (!status)
+        status = sl_measure(plan, &workload, &result->timing, error);
+    if (!status)
+        status = check(bed, &result->setting, error);
+    result->workspace_bytes = sluice_workspace_get_bytes(workspace);
+done:
+    sluice_workspace_destroy(workspace);
+    sluice_engine_destroy(engine);
+    return status;
+}
+
+/* ---- The row --------------------------------------------------------------------------------------------------------------------- */
+
+const sl_column sl_result_columns[SL_RESULT_COLUMNS] = {
+    {"steps", "T", 5, 0, 0},
+    {"batch", "N", 5, 0, 0},
+    {"input", "I", 5, 0, 0},
+    {"hidden", "H", 5, 0, 0},
+    {"layers", "L", 2, 0, 0},
+    {"directions", "D", 2, 0, 0},
+    {"ragged", "ragged", -7, 0, 0},
+    {"threads", "thr", 3, 0, 0},
+    {"isa", "isa", -6, 0, 0},
+    {"gemm", "gemm", -5, 0, 0},
+    {"schedule", "sched", -5, 0, 0},
+    {"seconds_min", "ms", 9, 3, 1e3},
+    {"seconds_median", "median", 9, 3, 1e3},
+    {"spread", "spread", 6, 2, 0},
+    {"steps_per_second", "steps/s", 10, 0, 0},
+    {"gflops", "GFLOP/s", 7, 1, 0},
+    {"peak_gflops", "peak", 6, 1, 0},
+    {"fraction_of_peak", "share", 5, 3, 0},
+};
+
+json_t *sl_result_to_row(const sl_result *result)
+{
+    const sl_case *shape = &result->shape;
+    const sl_setting *setting = &result->setting;
+    const sl_timing *timing = &result->timing;
+    const double seconds = timing->seconds.min, gflops = sl_result_flop(result) / seconds * 1e-9;
+    const double peak = timing->reference.max * setting->threads;
+    /* clang-format off */
+    return json_pack("{sI sI sI sI sI sI ss sb si ss ss ss sf sf sf sf sf sf sf sf sf sf sI sI si sI sI}",
+                     "steps", (json_int_t)shape->steps,
+                     "batch", (json_int_t)shape->batch,
+                     "input", (json_int_t)shape->input,
+                     "hidden", (json_int_t)shape->hidden,
+                     "layers", (json_int_t)shape->layers,
+                     "directions", (json_int_t)shape->directions,
+                     "ragged", shape->ragged ? "uniform" : "none",
+                     "train", 0,
+                     "threads", (int)setting->threads,
+                     "isa", sluice_isa_get_name(setting->isa),
+                     "gemm", sluice_gemm_get_name(setting->gemm),
+                     "schedule", sluice_schedule_get_name(setting->schedule),
+                     "seconds_min", seconds,
+                     "seconds_median", timing->seconds.median,
+                     "spread", sl_timing_spread(timing),
+                     "sequences_per_second", (double)shape->batch / seconds,
+                     "steps_per_second", (double)result->total_steps / seconds,
+                     "gflops", gflops,
+                     "peak_gflops", peak,
+                     "peak_spread", sl_timing_reference_spread(timing),
+                     "fraction_of_peak", peak > 0 ? gflops / peak : 0,
+                     "setup_seconds", result->setup_seconds,
+                     "workspace_bytes", (json_int_t)result->workspace_bytes,
+                     "total_steps", (json_int_t)result->total_steps,
+                     "repetitions", (int)timing->repetitions,
+                     "calls", (json_int_t)timing->calls,
+                     "seed", (json_int_t)shape->seed);
+    /* clang-format on */
+}

@@ -1,0 +1,63 @@
+/* Cases: an LSTM of some shape run over a batch with some setting, checked, then timed. */
+#ifndef SLUICE_PERF_CASES_H
+#define SLUICE_PERF_CASES_H
+
+#include "harness.h"
+#include "report.h"
+
+/** What is computed. */
+typedef struct sl_case {
+    size_t steps, batch, input, hidden, layers;
+    size_t directions; /* 1 or 2 */
+    bool ragged;       /* lengths uniform in 1..steps; else every row has them all */
+    uint64_t seed;     /* of weights, inputs and lengths */
+} sl_case;
+
+/** How it is computed; zeros are the library's choice. */
+typedef struct sl_setting {
+    unsigned threads;
+    sluice_isa isa;
+    sluice_gemm gemm;
+    sluice_schedule schedule;
+} sl_setting;
+
+typedef struct sl_result {
+    sl_case shape;
+    sl_setting setting;   /* as it was run: what the library chose, and what the environment made of it */
+    uint64_t total_steps; /* the sum of the lengths */
+    sl_timing timing;     /* reference: one thread's FMA peak at that ISA, GFLOP/s */
+    double setup_seconds; /* making the engine and its workspace */
+    size_t workspace_bytes;
+} sl_result;
+
+/** A case's model, inputs, room for outputs, and the right answer for a slice of it; serves any number of settings. */
+typedef struct sl_bed sl_bed;
+
+/** BAD_ARGUMENT, NO_MEMORY, TOO_LARGE. */
+SLUICE_WARN_UNUSED sluice_status sl_bed_create(const sl_case *shape, sl_bed **bed, sluice_error *error);
+
+/**
+ * Run the case with a setting: check the results, time it, check them again. When plan->stopped() the result's repetitions are fewer.
+ * The results must be those of the scalar instruction set on one thread: bit for bit, or, for BLIS, within (I + H + 16) float epsilons where I is the widest
+ * layer's input.
+ * @retval BAD_DATA    the results are wrong; the message tells where, what was expected and found.
+ * @retval UNSUPPORTED this machine lacks the ISA.
+ * @return else what the library's calls return
+ */
+SLUICE_WARN_UNUSED sluice_status sl_bed_run(sl_bed *bed, const sl_setting *setting, const sl_plan *plan, sl_result *result,
+                                            sluice_error *error);
+
+/** NULL is allowed. */
+void sl_bed_destroy(sl_bed *bed);
+
+/** Useful work of a case in floating-point operations, a multiply-add being two: 2*4H*(in+H)*D for each layer and real step. */
+double sl_result_flop(const sl_result *result);
+
+/** The result as a row, without the context; NULL when there is no memory. */
+json_t *sl_result_to_row(const sl_result *result);
+
+/** The columns that people see of such a row. */
+enum { SL_RESULT_COLUMNS = 18 };
+extern const sl_column sl_result_columns[SL_RESULT_COLUMNS];
+
+#endif

@@ -1,0 +1,303 @@
+#include "options.h"
+
+#include "base/error.h"
+#include "base/size.h"
+
+#include <getopt.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+/* What runs when no shape is asked for: from a batch that any kernel can fill to one that hardly any can, T,N,H. */
+static const size_t default_cases[][3] = {
+    {50, 64, 256}, {50, 64, 512}, {50, 128, 1024}, {100, 32, 128}, {100, 8, 256}, {100, 31, 64}, {30, 16, 32},
+};
+enum { DEFAULT_CASES = sizeof default_cases / sizeof default_cases[0] };
+
+enum {
+    DEFAULT_STEPS = 50,
+    DEFAULT_BATCH = 64,
+    DEFAULT_HIDDEN = 256,
+    DEFAULT_REPETITIONS = 10,
+    DEFAULT_WARMUP = 2,
+    WARMUP_MAX = 1000000,
+    THREADS_MAX = 4096,
+    VALUE_MAX = 1 << 30 /* of a dimension: products of a few still fit */
+};
+
+/* As long as the peak's own measurement, so that a moment's disturbance meets both alike. */
+#define DEFAULT_MIN_SECONDS 0.02
+
+/* ---- Names ---------------------------------------------------------------------------------------------------------------------- */
+
+static const char *isa_name(size_t value)
+{
+    return sluice_isa_get_name((sluice_isa)value);
+}
+
+static const char *gemm_name(size_t value)
+{
+    return sluice_gemm_get_name((sluice_gemm)value);
+}
+
+static const char *schedule_name(size_t value)
+{
+    return sluice_schedule_get_name((sluice_schedule)value);
+}
+
+static const char *ragged_name(size_t value)
+{
+    static const char *const names[] = {"none", "uniform"};
+    return value < sizeof names / sizeof names[0] ? names[value] : NULL;
+}
+
+/* ---- The command line ------------------------------------------------------------------------------------------------------------ */
+
+enum {
+    OPTION_STEPS = UCHAR_MAX + 1,
+    OPTION_BATCH,
+    OPTION_INPUT,
+    OPTION_HIDDEN,
+    OPTION_LAYERS,
+    OPTION_CASE,
+    OPTION_BIDIRECTIONAL,
+    OPTION_RAGGED,
+    OPTION_SEED,
+    OPTION_THREADS,
+    OPTION_ISA,
+    OPTION_GEMM,
+    OPTION_SCHEDULE,
+    OPTION_KERNELS,
+    OPTION_MIN_TIME,
+    OPTION_REPETITIONS,
+    OPTION_WARMUP,
+    OPTION_FORMAT,
+    OPTION_VERSION
+};
+
+static const struct option long_options[] = {
+    {"steps", required_argument, NULL, OPTION_STEPS},
+    {"batch", required_argument, NULL, OPTION_BATCH},
+    {"input", required_argument, NULL, OPTION_INPUT},
+    {"hidden", required_argument, NULL, OPTION_HIDDEN},
+    {"layers", required_argument, NULL, OPTION_LAYERS},
+    {"case", required_argument, NULL, OPTION_CASE},
+    {"bidirectional", no_argument, NULL, OPTION_BIDIRECTIONAL},
+    {"ragged", required_argument, NULL, OPTION_RAGGED},
+    {"seed", required_argument, NULL, OPTION_SEED},
+    {"threads", required_argument, NULL, OPTION_THREADS},
+    {"isa", required_argument, NULL, OPTION_ISA},
+    {"gemm", required_argument, NULL, OPTION_GEMM},
+    {"schedule", required_argument, NULL, OPTION_SCHEDULE},
+    {"kernels", no_argument, NULL, OPTION_KERNELS},
+    {"min-time", required_argument, NULL, OPTION_MIN_TIME},
+    {"repetitions", required_argument, NULL, OPTION_REPETITIONS},
+    {"warmup", required_argument, NULL, OPTION_WARMUP},
+    {"format", required_argument, NULL, OPTION_FORMAT},
+    {"output", required_argument, NULL, 'o'},
+    {"help", no_argument, NULL, 'h'},
+    {"version", no_argument, NULL, OPTION_VERSION},
+    {NULL, 0, NULL, 0},
+};
+
+static sluice_status add_case(const sl_argument *argument, sl_bench_options *options, sluice_error *error)
+{
+    if (options->cases == SL_LIST_MAX)
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "more than %d cases; give fewer, or lists", SL_LIST_MAX);
+    return sl_grammar_tuple(argument, "T,N,H", 3, VALUE_MAX, options->case_values[options->cases++], error);
+}
+
+/* One name of a few. */
+static sluice_status read_choice(const sl_argument *argument, const char *(*name)(size_t value), size_t *value, sluice_error *error)
+{
+    sl_list chosen = {0};
+    sluice_status status = sl_grammar_names(argument, name, &chosen, error);
+    if (!status && chosen.count != 1)
+        status = sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "%s '%.120s': expected one name, found %zu; write '%s'",
+                         argument->option, argument->text, chosen.count, name(chosen.values[0]));
+    *value = chosen.values[0];
+    return status;
+}
+
+static sluice_status read_unsigned(const sl_argument *argument, size_t least, size_t most, unsigned *value, sluice_error *error)
+{
+    size_t number = 0;
+    const sluice_status status = sl_grammar_number(argument, least, most, &number, error);
+    *value = (unsigned)number;
+    return status;
+}
+
+/* Options with an argument that say how to measure and where to put it. */
+static sluice_status read_measuring(int option, const sl_argument *argument, sl_bench_options *options, sluice_error *error)
+{
+    size_t choice = 0;
+    sluice_status status;
+    switch (option) {
+    case OPTION_MIN_TIME:
+        return sl_grammar_seconds(argument, &options->plan.min_seconds, error);
+    case OPTION_REPETITIONS:
+        return read_unsigned(argument, 1, SL_REPETITIONS_MAX, &options->plan.repetitions, error);
+    case OPTION_WARMUP:
+        return read_unsigned(argument, 0, WARMUP_MAX, &options->plan.warmup, error);
+    case OPTION_FORMAT:
+        status = read_choice(argument, sl_bench_format_get_name, &choice, error);
+        options->format = (sl_bench_format)choice;
+        return status;
+    default:
+        options->output = argument->text;
+        return SLUICE_STATUS_OK;
+    }
+}
+
+/* Options with an argument that say what to run; the others are read_measuring's. */
+static sluice_status read_option(int option, const sl_argument *argument, sl_bench_options *options, sluice_error *error)
+{
+    size_t choice = 0;
+    sluice_status status;
+    switch (option) {
+    case OPTION_STEPS:
+        return sl_grammar_list(argument, VALUE_MAX, &options->steps, error);
+    case OPTION_BATCH:
+        return sl_grammar_list(argument, VALUE_MAX, &options->batch, error);
+    case OPTION_INPUT:
+        return sl_grammar_list(argument, VALUE_MAX, &options->input, error);
+    case OPTION_HIDDEN:
+        return sl_grammar_list(argument, VALUE_MAX, &options->hidden, error);
+    case OPTION_LAYERS:
+        return sl_grammar_list(argument, VALUE_MAX, &options->layers, error);
+    case OPTION_CASE:
+        return add_case(argument, options, error);
+    case OPTION_RAGGED:
+        status = read_choice(argument, ragged_name, &choice, error);
+        options->ragged = choice != 0;
+        return status;
+    case OPTION_SEED:
+        return sl_grammar_number(argument, 0, LLONG_MAX, &options->seed, error);
+    case OPTION_THREADS:
+        return sl_grammar_list(argument, THREADS_MAX, &options->threads, error);
+    case OPTION_ISA:
+        return sl_grammar_names(argument, isa_name, &options->isa, error);
+    case OPTION_GEMM:
+        return sl_grammar_names(argument, gemm_name, &options->gemm, error);
+    case OPTION_SCHEDULE:
+        return sl_grammar_names(argument, schedule_name, &options->schedule, error);
+    default:
+        return read_measuring(option, argument, options, error);
+    }
+}
+
+/* ---- Defaults -------------------------------------------------------------------------------------------------------------------- */
+
+static void fill_list(sl_list *list, size_t value)
+{
+    if (list->count == 0)
+        list->values[list->count++] = value;
+}
+
+static void fill_defaults(sl_bench_options *options)
+{
+    if (options->steps.count || options->batch.count || options->input.count || options->hidden.count) {
+        fill_list(&options->steps, DEFAULT_STEPS);
+        fill_list(&options->batch, DEFAULT_BATCH);
+        fill_list(&options->hidden, DEFAULT_HIDDEN);
+    } else if (options->cases == 0) {
+        memcpy(options->case_values, default_cases, sizeof default_cases);
+        options->cases = DEFAULT_CASES;
+    }
+    fill_list(&options->layers, 1);
+    fill_list(&options->threads, 0); /* the library's choice, in these four */
+    fill_list(&options->isa, SLUICE_ISA_AUTO);
+    fill_list(&options->gemm, SLUICE_GEMM_AUTO);
+    fill_list(&options->schedule, SLUICE_SCHEDULE_AUTO);
+}
+
+sluice_status sl_bench_options_parse(int argc, char **argv, sl_bench_options *options, sluice_error *error)
+{
+    int option, index = 0;
+    char name[32];
+    sluice_status status = SLUICE_STATUS_OK;
+    *options = (sl_bench_options){.seed = 1, .output = "-"};
+    options->plan = (sl_plan){DEFAULT_MIN_SECONDS, DEFAULT_REPETITIONS, DEFAULT_WARMUP, NULL};
+    while (!status && (option = getopt_long(argc, argv, "ho:", long_options, &index)) != -1) {
+        switch (option) {
+        case 'h':
+        case OPTION_VERSION:
+            options->action = option == 'h' ? SL_ACTION_HELP : SL_ACTION_VERSION;
+            return SLUICE_STATUS_OK;
+        case OPTION_BIDIRECTIONAL:
+            options->bidirectional = true;
+            break;
+        case OPTION_KERNELS:
+            options->action = SL_ACTION_KERNELS;
+            break;
+        case '?':
+            return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "try sluice-bench --help");
+        default:
+            snprintf(name, sizeof name, "--%s", option == 'o' ? "output" : long_options[index].name);
+            status = read_option(option, &(sl_argument){name, optarg}, options, error);
+        }
+    }
+    for (; !status && optind < argc; optind++)
+        status = add_case(&(sl_argument){"case", argv[optind]}, options, error);
+    fill_defaults(options);
+    return status;
+}
+
+/* ---- What they span -------------------------------------------------------------------------------------------------------------- */
+
+static bool multiply(size_t *product, const sl_list *list)
+{
+    return sl_size_mul(*product, list->count, product);
+}
+
+sluice_status sl_bench_options_count(const sl_bench_options *options, size_t *shapes, size_t *settings, sluice_error *error)
+{
+    const size_t inputs = options->input.count ? options->input.count : 1;
+    size_t total;
+    *shapes = inputs;
+    *settings = 1;
+    const bool fits = multiply(shapes, &options->steps) && multiply(shapes, &options->batch) &&
+                      multiply(shapes, &options->hidden) && sl_size_add(*shapes, options->cases, shapes) &&
+                      multiply(shapes, &options->layers) && multiply(settings, &options->threads) &&
+                      multiply(settings, &options->isa) && multiply(settings, &options->gemm) &&
+                      multiply(settings, &options->schedule) && sl_size_mul(*shapes, *settings, &total);
+    return fits ? SLUICE_STATUS_OK
+                : sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "more combinations than can be counted; give shorter lists");
+}
+
+/* The list's value in the place that *k, a number whose lowest digit counts the list, says; *k is left with the higher digits. */
+static size_t take_digit(const sl_list *list, size_t *k)
+{
+    const size_t value = list->values[*k % list->count];
+    *k /= list->count;
+    return value;
+}
+
+sl_case sl_bench_options_get_case(const sl_bench_options *options, size_t k)
+{
+    sl_case shape = {.directions = options->bidirectional ? 2 : 1, .ragged = options->ragged, .seed = options->seed};
+    shape.layers = take_digit(&options->layers, &k);
+    if (k < options->cases) {
+        const size_t *values = options->case_values[k];
+        shape.steps = values[0];
+        shape.batch = values[1];
+        shape.input = shape.hidden = values[2];
+    } else {
+        k -= options->cases;
+        shape.hidden = take_digit(&options->hidden, &k);
+        shape.input = options->input.count ? take_digit(&options->input, &k) : shape.hidden;
+        shape.batch = take_digit(&options->batch, &k);
+        shape.steps = take_digit(&options->steps, &k);
+    }
+    return shape;
+}
+
+sl_setting sl_bench_options_get_setting(const sl_bench_options *options, size_t k)
+{
+    sl_setting setting;
+    setting.threads = (unsigned)take_digit(&options->threads, &k);
+    setting.schedule = (sluice_schedule)take_digit(&options->schedule, &k);
+    setting.gemm = (sluice_gemm)take_digit(&options->gemm, &k);
+    setting.isa = (sluice_isa)take_digit(&options->isa, &k);
+    return setting;
+}

@@ -1,0 +1,37 @@
+/* The command line of sluice-bench, and the cases and settings that it spans. */
+#ifndef SLUICE_PERF_OPTIONS_H
+#define SLUICE_PERF_OPTIONS_H
+
+#include "cases.h"
+#include "grammar.h"
+
+typedef enum sl_action { SL_ACTION_CASES, SL_ACTION_KERNELS, SL_ACTION_HELP, SL_ACTION_VERSION } sl_action;
+
+typedef struct sl_bench_options {
+    sl_action action;
+    size_t cases; /* T,N,H each, */
+    size_t case_values[SL_LIST_MAX][3];
+    sl_list steps, batch, input, hidden;      /* swept besides; all empty when nothing is; input empty: as hidden */
+    sl_list layers;                           /* of all of these */
+    sl_list threads, isa, gemm, schedule;     /* swept for each shape */
+    bool bidirectional, ragged;
+    size_t seed;
+    sl_plan plan;
+    sl_bench_format format;
+    const char *output;
+} sl_bench_options;
+
+/** Read the command line, and give what it does not say its default. Points into argv. BAD_ARGUMENT; what getopt itself rejects it has told on
+ *  standard error. */
+SLUICE_WARN_UNUSED sluice_status sl_bench_options_parse(int argc, char **argv, sl_bench_options *options, sluice_error *error);
+
+/** How many shapes, and settings for each, the options span. BAD_ARGUMENT when there are more than a size_t tells. */
+SLUICE_WARN_UNUSED sluice_status sl_bench_options_count(const sl_bench_options *options, size_t *shapes, size_t *settings, sluice_error *error);
+
+/** Shape k < shapes: layers vary fastest; the cases come first. */
+sl_case sl_bench_options_get_case(const sl_bench_options *options, size_t k);
+
+/** Setting k < settings: threads vary fastest. */
+sl_setting sl_bench_options_get_setting(const sl_bench_options *options, size_t k);
+
+#endif

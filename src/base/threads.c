@@ -1,0 +1,182 @@
+#include "base/threads.h"
+
+#include "base/error.h"
+
+#include <omp.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool read_line(const char *path, char *line, int bytes)
+{
+    FILE *file = fopen(path, "re");
+    const bool ok = file && fgets(line, bytes, file);
+    if (file)
+        fclose(file);
+    return ok;
+}
+
+/* CPUs that a "quota period" pair in microseconds allows, rounded up; 0: no limit. */
+static unsigned quota_cpus(double quota, double period)
+{
+    return quota > 0 && period > 0 ? (unsigned)(quota / period + 0.999) : 0;
+}
+
+/* The tightest CPU quota of this process's cgroup and those above it; 0: none. */
+static unsigned cgroup_cpus(void)
+{
+    FILE *file = fopen("/proc/self/cgroup", "re");
+    if (!file)
+        return 0;
+    unsigned least = 0;
+    char line[1024];
+    while (fgets(line, sizeof line, file)) {
+        line[strcspn(line, "\n")] = '\0';
+        char *controllers = strchr(line, ':');
+        char *path = controllers ? strchr(controllers + 1, ':') : NULL;
+        if (!path)
+            continue;
+        *path++ = '\0';
+        const bool version2 = controllers[1] == '\0';
+        if (!version2 && !strstr(controllers, "cpu"))
+            continue;
+        for (;;) { /* this group, then its parents up to the root that is mounted here */
+            char name[1200], text[64], period_text[64];
+            unsigned cpus = 0;
+            double quota, period;
+            if (version2) {
+                snprintf(name, sizeof name, "/sys/fs/cgroup%s/cpu.max", path);
+                if (read_line(name, text, sizeof text) && sscanf(text, "%lf %lf", &quota, &period) == 2)
+                    cpus = quota_cpus(quota, period);
+            } else {
+                snprintf(name, sizeof name, "/sys/fs/cgroup/cpu%s/cpu.cfs_quota_us", path);
+                const bool has_quota = read_line(name, text, sizeof text);
+                snprintf(name, sizeof name, "/sys/fs/cgroup/cpu%s/cpu.cfs_period_us", path);
+                if (has_quota && read_line(name, period_text, sizeof period_text))
+                    cpus = quota_cpus(strtod(text, NULL), strtod(period_text, NULL));
+            }
+            if (cpus && (!least || cpus < least))
+                least = cpus;
+            char *slash = strrchr(path, '/');
+            if (!slash || !*path)
+                break;
+            *slash = '\0';
+        }
+    }
+    fclose(file);
+    return least;
+}
+
+/* CPUs this process may run on, and the number of different cores among them. */
+static void affinity_cpus(unsigned *cpus, unsigned *cores)
+{
+    cpu_set_t allowed;
+    if (sched_getaffinity(0, sizeof allowed, &allowed) != 0) { /* more than 1,024 CPUs: believe OpenMP */
+        *cpus = *cores = (unsigned)omp_get_num_procs();
+        return;
+    }
+    *cpus = (unsigned)CPU_COUNT(&allowed);
+    *cores = 0;
+    for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
+        if (!CPU_ISSET(cpu, &allowed))
+            continue;
+        /* "0,64" or "0-1": the core is counted at its first thread, or at one whose first thread is not ours to use. */
+        char name[96], text[64];
+        int first = cpu;
+        snprintf(name, sizeof name, "/sys/devices/system/cpu/cpu%d/topology/thread_siblings_list", cpu);
+        if (read_line(name, text, sizeof text))
+            first = atoi(text);
+        if (first == cpu || first < 0 || first >= CPU_SETSIZE || !CPU_ISSET(first, &allowed))
+            ++*cores;
+    }
+}
+
+static void choose_by_machine(unsigned *threads, char *reason, size_t reason_bytes)
+{
+    unsigned cpus, cores;
+    affinity_cpus(&cpus, &cores);
+    const unsigned quota = cgroup_cpus();
+    unsigned least = cpus;
+    const char *why = "CPU affinity";
+    if (cores && cores < least) {
+        least = cores;
+        why = "physical cores";
+    }
+    if (quota && quota < least) {
+        least = quota;
+        why = "cgroup CPU quota";
+    }
+    *threads = least < SL_THREADS_MAX ? least : SL_THREADS_MAX;
+    char quota_text[32];
+    snprintf(quota_text, sizeof quota_text, quota ? "%u" : "none", quota);
+    snprintf(reason, reason_bytes, "%s (affinity %u, physical cores %u, cgroup quota %s)", why, cpus, cores, quota_text);
+}
+
+sluice_status sl_threads_choose(unsigned option, unsigned *threads, char *reason, size_t reason_bytes, sluice_error *error)
+{
+    const char *text = getenv("SLUICE_NUM_THREADS");
+    if (text && *text) {
+        char *end;
+        const unsigned long value = strtoul(text, &end, 10);
+        if (*end || text[0] == '-' || value < 1 || value > SL_THREADS_MAX)
+            return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "SLUICE_NUM_THREADS is \"%s\"; expected a whole number in 1..%d", text,
+                           SL_THREADS_MAX);
+        *threads = (unsigned)value;
+        snprintf(reason, reason_bytes, "SLUICE_NUM_THREADS");
+    } else if (option) {
+        if (option > SL_THREADS_MAX)
+            return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "%u threads asked for; the most is %d", option, SL_THREADS_MAX);
+        *threads = option;
+        snprintf(reason, reason_bytes, "asked for");
+    } else if (getenv("OMP_NUM_THREADS")) {
+        const int most = omp_get_max_threads();
+        *threads = most < 1 ? 1 : most > SL_THREADS_MAX ? SL_THREADS_MAX : (unsigned)most;
+        snprintf(reason, reason_bytes, "OMP_NUM_THREADS");
+    } else {
+        choose_by_machine(threads, reason, reason_bytes);
+    }
+    return SLUICE_STATUS_OK;
+}
+
+/* GNU's OpenMP keeps its sleeping workers over a fork, where they are threads that no longer exist: the child's first region would wait for them for
+ * ever. So the workers are given back before a fork; the next region makes new ones. */
+static void release_workers(void)
+{
+    (void)omp_pause_resource_all(omp_pause_soft);
+}
+
+static void watch_forks(void)
+{
+    (void)pthread_atfork(release_workers, NULL, NULL); /* it fails for lack of memory only, and then forks are as they were */
+}
+
+void sl_threads_run(unsigned parts, void (*work)(void *context, unsigned part), void *context)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    if (parts <= 1 || omp_in_parallel()) {
+        for (unsigned part = 0; part < parts; part++)
+            work(context, part);
+        return;
+    }
+    pthread_once(&once, watch_forks);
+#pragma omp parallel num_threads(parts)
+    {
+        /* The runtime may give fewer threads than asked for (OMP_THREAD_LIMIT, OMP_DYNAMIC). */
+        const unsigned team = (unsigned)omp_get_num_threads();
+        for (unsigned part = (unsigned)omp_get_thread_num(); part < parts; part += team)
+            work(context, part);
+    }
+}
+
+void sl_threads_describe(char *text, size_t bytes)
+{
+#if defined(__clang__)
+    const char *runtime = "LLVM libomp";
+#else
+    const char *runtime = "GNU libgomp";
+#endif
+    snprintf(text, bytes, "%s, OpenMP %d", runtime, _OPENMP);
+}

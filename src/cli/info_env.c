@@ -1,0 +1,65 @@
+/* sluice info --env: the machine, what would be chosen on it, and why. */
+#include "format.h"
+#include "info.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static const char blis_warning[] =
+    "BLIS runs its portable kernels here, several times slower than the CPU allows; give BLIS_ARCH_TYPE a "
+    "configuration that it has for this CPU, or use a newer BLIS";
+
+static json_t *to_json(const sluice_environment *environment)
+{
+    const sluice_environment *e = environment;
+    const char *arch = getenv("BLIS_ARCH_TYPE");
+    json_t *const arch_text = arch ? sl_format_json(arch) : NULL;
+    return json_pack("{ss so ss so ss ss so sI so sI sI sI ss ss so* ss* ss}", "version", sluice_version_get(), "cpu",
+                     sl_format_json(e->cpu), "isa", sluice_isa_get_name(e->isa), "isa_reason", sl_format_json(e->isa_reason),
+                     "best_isa", sluice_isa_get_name(e->best_isa), "gemm", sluice_gemm_get_name(e->gemm), "gemm_reason",
+                     sl_format_json(e->gemm_reason), "threads", (json_int_t)e->threads, "threads_reason",
+                     sl_format_json(e->threads_reason), "l1d_bytes", (json_int_t)e->l1d_bytes, "l2_bytes", (json_int_t)e->l2_bytes,
+                     "l3_bytes", (json_int_t)e->l3_bytes, "blis_version", e->blis_version, "blis_config", e->blis_config,
+                     "blis_arch_type", arch_text, "warning", e->blis_is_generic ? blis_warning : NULL, "openmp", e->openmp);
+}
+
+static void print_cache(const char *name, size_t bytes)
+{
+    if (bytes)
+        printf("%s %zu KiB  ", name, bytes / 1024);
+    else
+        printf("%s unknown  ", name);
+}
+
+static void print(const sluice_environment *environment)
+{
+    const sluice_environment *e = environment;
+    const char *arch = getenv("BLIS_ARCH_TYPE");
+    printf("version       %s\n", sluice_version_get());
+    printf("CPU           %s\n", e->cpu);
+    printf("caches        ");
+    print_cache("L1d", e->l1d_bytes);
+    print_cache("L2", e->l2_bytes);
+    print_cache("L3", e->l3_bytes);
+    printf("\nISA           %s: %s\n", sluice_isa_get_name(e->isa), e->isa_reason);
+    printf("best ISA      %s\n", sluice_isa_get_name(e->best_isa));
+    printf("gemm          %s: %s\n", sluice_gemm_get_name(e->gemm), e->gemm_reason);
+    printf("threads       %u: %s\n", e->threads, e->threads_reason);
+    printf("OpenMP        %s\n", e->openmp);
+    printf("BLIS          %s, configuration %s%s%s\n", e->blis_version, e->blis_config, arch ? ", BLIS_ARCH_TYPE=" : "",
+           arch ? arch : "");
+    if (e->blis_is_generic)
+        printf("warning       %s\n", blis_warning);
+}
+
+sl_exit sl_info_environment(const sl_options *options)
+{
+    sluice_environment environment = {.struct_size = sizeof environment};
+    sluice_error error;
+    if (sluice_environment_get(&options->engine, &environment, &error))
+        return sl_report_error(&error);
+    if (options->json)
+        return sl_format_print_json(to_json(&environment), stdout);
+    print(&environment);
+    return SL_EXIT_OK;
+}

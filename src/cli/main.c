@@ -1,0 +1,82 @@
+/* The program sluice: which command, and what the whole program has to set up. */
+#include "commands.h"
+#include "interrupt.h"
+#include "report.h"
+#include "sluice.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char help[] = "Usage: sluice COMMAND ...\n"
+                           "LSTM networks over batches of sequences on CPUs: throughput first, the same answer always.\n"
+                           "\n"
+                           "  run MODEL [options]     run a model over sequences: lines of text, or NumPy arrays\n"
+                           "  info MODEL [--json]     tell what is in a model file\n"
+                           "  info --env [--json]     tell what would be used on this machine, and why\n"
+                           "  COMMAND --help          all options of a command, with examples\n"
+                           "  --version               this library, BLIS and its configuration, OpenMP, instruction set\n"
+                           "\n"
+                           "MODEL is a safetensors file with torch's names. As any other file, '-' is standard input or output.\n"
+                           "\n"
+                           "Examples:\n"
+                           "  sluice info langid.safetensors\n"
+                           "  sluice run langid.safetensors --text < /usr/share/dict/words > answers.tsv\n"
+                           "  sluice run lstm.safetensors -i x.npy --lengths n.npy -o y.npy --hn hn.npy --stats\n"
+                           "\n"
+                           "Environment: SLUICE_NUM_THREADS, SLUICE_ISA, SLUICE_GEMM; OMP_... and BLIS_ARCH_TYPE are honoured.\n"
+                           "Exit: 0 ok, 1 run-time failure, 2 usage, 65 bad data, 66 no such input, 74 I/O, 130 interrupted.\n";
+
+/* BLIS reads the variable once, at its first use, and a release older than the CPU would run five times slower without. */
+static void advise_blis(void)
+{
+    const char *advice = sluice_blis_get_advice();
+    if (advice)
+        setenv("BLIS_ARCH_TYPE", advice, 0);
+}
+
+static sl_exit print_version(void)
+{
+    sluice_environment environment = {.struct_size = sizeof environment};
+    sluice_error error;
+    if (sluice_environment_get(NULL, &environment, &error))
+        return sl_report_error(&error);
+    printf("sluice %s\nBLIS %s, configuration %s\nOpenMP %s\nISA %s\n", sluice_version_get(), environment.blis_version,
+           environment.blis_config, environment.openmp, sluice_isa_get_name(environment.isa));
+    return SL_EXIT_OK;
+}
+
+static sl_exit run_command(int argc, char **argv)
+{
+    if (argc < 2) {
+        fputs(help, stderr);
+        return SL_EXIT_USAGE;
+    }
+    const char *command = argv[1];
+    if (strcmp(command, "run") == 0)
+        return sl_command_run(argc - 1, argv + 1);
+    if (strcmp(command, "info") == 0)
+        return sl_command_info(argc - 1, argv + 1);
+    if (strcmp(command, "--version") == 0)
+        return print_version();
+    if (strcmp(command, "--help") == 0 || strcmp(command, "-h") == 0) {
+        fputs(help, stdout);
+        return SL_EXIT_OK;
+    }
+    return sl_report(SL_EXIT_USAGE, "command '%s' is not known; expected run, info, --help or --version", command);
+}
+
+int main(int argc, char **argv)
+{
+    sl_interrupt_install();
+    advise_blis();
+    const sl_exit code = run_command(argc, argv);
+    errno = 0;
+    if (fflush(stdout) || ferror(stdout)) {
+        if (code)
+            return code;
+        return errno == EPIPE ? SL_EXIT_IO : sl_report(SL_EXIT_IO, "standard output: cannot be written: %s", strerror(errno));
+    }
+    return code;
+}

@@ -1,0 +1,50 @@
+#include "report.h"
+
+#include "format.h"
+#include "progress.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+sl_exit sl_report(sl_exit code, const char *format, ...)
+{
+    char text[2048];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    for (char *p = text; *p; p++)
+        *p = sl_format_clean(*p);
+    sl_progress_stop();
+    fprintf(stderr, "sluice: %s\n", text);
+    return code;
+}
+
+sl_exit sl_report_error(const sluice_error *error)
+{
+    /* A size that does not fit came out of a file, so it is bad data to the user. */
+    static const sl_exit codes[] = {
+        [SLUICE_STATUS_OK] = SL_EXIT_FAILURE,     [SLUICE_STATUS_BAD_ARGUMENT] = SL_EXIT_USAGE,
+        [SLUICE_STATUS_BAD_DATA] = SL_EXIT_DATA,  [SLUICE_STATUS_NO_INPUT] = SL_EXIT_NO_INPUT,
+        [SLUICE_STATUS_IO] = SL_EXIT_IO,          [SLUICE_STATUS_NO_MEMORY] = SL_EXIT_FAILURE,
+        [SLUICE_STATUS_TOO_LARGE] = SL_EXIT_DATA, [SLUICE_STATUS_UNSUPPORTED] = SL_EXIT_FAILURE,
+    };
+    const size_t status = (size_t)error->status;
+    return sl_report(status < sizeof codes / sizeof codes[0] ? codes[status] : SL_EXIT_FAILURE, "%s", error->message);
+}
+
+sl_exit sl_report_memory(const char *what)
+{
+    return sl_report(SL_EXIT_FAILURE, "out of memory for %s; use a smaller --rows, or raise the limit", what);
+}
+
+const char *sl_report_input(const char *path)
+{
+    return strcmp(path, "-") ? path : "standard input";
+}
+
+const char *sl_report_output(const char *path)
+{
+    return strcmp(path, "-") ? path : "standard output";
+}

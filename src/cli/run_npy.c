@@ -1,0 +1,322 @@
+/* sluice run with NumPy files: arrays in, arrays out, a chunk of rows at a time. */
+#include "clock.h"
+#include "interrupt.h"
+#include "progress.h"
+#include "run.h"
+#include "slab.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { EXPECTED_BYTES = 256 }; /* room for the words of what a file should hold */
+
+enum { INPUT, LENGTHS, H0, C0, FIRST_OUTPUT, OUTPUT = FIRST_OUTPUT, HN, CN, HEAD, SLABS };
+
+typedef struct npy_run {
+    sl_run *run;
+    sl_slab slabs[SLABS];
+    size_t rows, steps;   /* N and T of the input */
+    size_t width;         /* of a step of the input: I, or 1 for tokens */
+    size_t chunk;         /* rows at a time */
+    int32_t *tokens;      /* the chunk's, as the engine takes them; NULL: the model reads x */
+    int64_t *row_lengths; /* the chunk's; NULL: every row has T */
+} npy_run;
+
+static sl_exit check_input(npy_run *npy)
+{
+    sl_slab *input = &npy->slabs[INPUT];
+    const sluice_shape *shape = &npy->run->shape;
+    const sl_npy_header *header = &input->header;
+    const bool step_first = npy->run->options->step_first;
+    char expected[EXPECTED_BYTES];
+    if (shape->vocabulary) {
+        snprintf(expected, sizeof expected, "tokens u1, i4 or i8 %s (the model has an embedding)",
+                 step_first ? "[T][N]" : "[N][T]");
+        if (header->dims != 2 || header->type == SL_NPY_F4)
+            return sl_slab_reject(input, expected);
+    } else {
+        snprintf(expected, sizeof expected, "f4 %s[%zu] (the model's I)", step_first ? "[T][N]" : "[N][T]", shape->inputs);
+        if (header->dims != 3 || header->type != SL_NPY_F4 || header->shape[2] != shape->inputs)
+            return sl_slab_reject(input, expected);
+    }
+    npy->rows = header->shape[step_first];
+    npy->steps = header->shape[!step_first];
+    npy->width = shape->vocabulary ? 1 : shape->inputs;
+    input->rows = npy->rows;
+    input->planes = step_first ? npy->steps : 1;
+    input->width =
+        step_first ? npy->width : npy->steps * npy->width; /* the whole fits, so N > 0 or not this does: see sl_npy_open */
+    return SL_EXIT_OK;
+}
+
+static sl_exit check_lengths(npy_run *npy)
+{
+    sl_slab *lengths = &npy->slabs[LENGTHS];
+    const sl_npy_header *header = &lengths->header;
+    char expected[EXPECTED_BYTES];
+    snprintf(expected, sizeof expected, "i4 or i8 [%zu] (the rows of --input)", npy->rows);
+    if (lengths->path &&
+        ((header->type != SL_NPY_I4 && header->type != SL_NPY_I8) || header->dims != 1 || header->shape[0] != npy->rows))
+        return sl_slab_reject(lengths, expected);
+    lengths->rows = npy->rows;
+    lengths->planes = lengths->width = 1;
+    return SL_EXIT_OK;
+}
+
+static sl_exit check_state(npy_run *npy, sl_slab *state)
+{
+    const sluice_shape *shape = &npy->run->shape;
+    const sl_npy_header *header = &state->header;
+    const size_t planes = shape->layers * shape->directions;
+    char expected[EXPECTED_BYTES];
+    snprintf(expected, sizeof expected, "f4 [%zu][%zu][%zu] (L*D and H of the model, N of --input)", planes, npy->rows,
+             shape->hidden);
+    if (state->path && (header->type != SL_NPY_F4 || header->dims != 3 || header->shape[0] != planes ||
+                        header->shape[1] != npy->rows || header->shape[2] != shape->hidden))
+        return sl_slab_reject(state, expected);
+    state->planes = planes;
+    state->rows = npy->rows;
+    state->width = shape->hidden;
+    return SL_EXIT_OK;
+}
+
+static sl_exit open_inputs(npy_run *npy)
+{
+    sl_exit code = SL_EXIT_OK;
+    for (size_t k = 0; !code && k < FIRST_OUTPUT; k++) {
+        if (npy->slabs[k].path && strcmp(npy->slabs[k].path, "-") == 0)
+            sl_interrupt_watch(STDIN_FILENO);
+        code = sl_slab_open(&npy->slabs[k]);
+    }
+    if (!code)
+        code = check_input(npy);
+    if (!code)
+        code = check_lengths(npy);
+    if (!code)
+        code = check_state(npy, &npy->slabs[H0]);
+    return code ? code : check_state(npy, &npy->slabs[C0]);
+}
+
+static sl_exit shape_outputs(npy_run *npy)
+{
+    const sluice_shape *shape = &npy->run->shape;
+    const bool step_first = npy->run->options->step_first;
+    const size_t features = shape->directions * shape->hidden, states = shape->layers * shape->directions;
+    const size_t steps[] = {step_first ? npy->steps : npy->rows, step_first ? npy->rows : npy->steps, features};
+    const size_t state[] = {states, npy->rows, shape->hidden}, logits[] = {npy->rows, shape->classes};
+    sl_slab *slabs = npy->slabs;
+    sl_exit code = sl_slab_shape(&slabs[OUTPUT], 3, steps, step_first ? npy->steps : 1, npy->rows,
+                                 step_first ? features : npy->steps * features);
+    if (!code)
+        code = sl_slab_shape(&slabs[HN], 3, state, states, npy->rows, shape->hidden);
+    if (!code)
+        code = sl_slab_shape(&slabs[CN], 3, state, states, npy->rows, shape->hidden);
+    return code ? code : sl_slab_shape(&slabs[HEAD], 2, logits, 1, npy->rows, shape->classes);
+}
+
+/* Memory that one row of a chunk takes here. */
+static double get_row_bytes(const npy_run *npy)
+{
+    double bytes = npy->run->shape.vocabulary ? (double)npy->steps * sizeof *npy->tokens : 0;
+    for (size_t k = 0; k < SLABS; k++) {
+        const sl_slab *slab = &npy->slabs[k];
+        if (slab->path)
+            bytes += (double)slab->planes * (double)slab->width * (double)sl_npy_type_bytes(slab->header.type);
+    }
+    return bytes;
+}
+
+static sl_exit allocate(npy_run *npy)
+{
+    const size_t rows = sl_run_get_rows(npy->run, get_row_bytes(npy)), least = npy->rows ? npy->rows : 1;
+    npy->chunk = rows < least ? rows : least;
+    for (size_t k = 0; k < SLABS; k++) {
+        const sl_exit code = sl_slab_allocate(&npy->slabs[k], npy->chunk, k >= FIRST_OUTPUT);
+        if (code)
+            return code;
+    }
+    size_t elements;
+    if (npy->run->shape.vocabulary) {
+        if (!__builtin_mul_overflow(npy->chunk, npy->steps, &elements))
+            npy->tokens = calloc(elements ? elements : 1, sizeof *npy->tokens);
+        if (!npy->tokens)
+            return sl_report_memory("the tokens");
+    }
+    if (npy->slabs[LENGTHS].path) {
+        npy->row_lengths = calloc(npy->chunk, sizeof *npy->row_lengths);
+        if (!npy->row_lengths)
+            return sl_report_memory("the lengths");
+    }
+    return SL_EXIT_OK;
+}
+
+static int64_t get_integer(const sl_slab *slab, size_t k)
+{
+    switch (slab->header.type) {
+    case SL_NPY_U1:
+        return ((const uint8_t *)slab->data)[k];
+    case SL_NPY_I4:
+        return ((const int32_t *)slab->data)[k];
+    default:
+        return ((const int64_t *)slab->data)[k];
+    }
+}
+
+/* The chunk's lengths, checked; *steps is their sum. */
+static sl_exit take_lengths(npy_run *npy, size_t first, size_t rows, uint64_t *steps)
+{
+    *steps = (uint64_t)rows * npy->steps;
+    if (!npy->row_lengths)
+        return SL_EXIT_OK;
+    *steps = 0;
+    for (size_t n = 0; n < rows; n++) {
+        const int64_t length = get_integer(&npy->slabs[LENGTHS], n);
+        if (length < 0 || (uint64_t)length > npy->steps)
+            return sl_report(SL_EXIT_DATA, "%s: row %zu: expected a length from 0 to %zu (T of --input), found %lld",
+                             sl_report_input(npy->slabs[LENGTHS].path), first + n, npy->steps, (long long)length);
+        npy->row_lengths[n] = length;
+        *steps += (uint64_t)length;
+    }
+    return SL_EXIT_OK;
+}
+
+/* The chunk's tokens, checked; what stands past a row's end is not looked at. */
+static sl_exit take_tokens(npy_run *npy, size_t first, size_t rows)
+{
+    const bool step_first = npy->run->options->step_first;
+    const size_t vocabulary = npy->run->shape.vocabulary;
+    for (size_t n = 0; npy->tokens && n < rows; n++) {
+        const size_t length = npy->row_lengths ? (size_t)npy->row_lengths[n] : npy->steps;
+        for (size_t t = 0; t < length; t++) {
+            const size_t at = step_first ? t * rows + n : n * npy->steps + t;
+            const int64_t token = get_integer(&npy->slabs[INPUT], at);
+            if (token < 0 || (uint64_t)token >= vocabulary)
+                return sl_report(SL_EXIT_DATA,
+                                 "%s: row %zu, step %zu: expected a token from 0 to %zu (the model's vocabulary), "
+                                 "found %lld",
+                                 sl_report_input(npy->slabs[INPUT].path), first + n, t, vocabulary - 1, (long long)token);
+            npy->tokens[at] = (int32_t)token;
+        }
+    }
+    return SL_EXIT_OK;
+}
+
+static sl_exit read_chunk(npy_run *npy, size_t first, size_t rows, uint64_t *steps)
+{
+    const double started = sl_clock_get();
+    sl_exit code = SL_EXIT_OK;
+    for (size_t k = 0; !code && k < FIRST_OUTPUT; k++)
+        code = sl_slab_read(&npy->slabs[k], first, rows);
+    if (!code)
+        code = take_lengths(npy, first, rows, steps);
+    if (!code)
+        code = take_tokens(npy, first, rows);
+    npy->run->stats.read_seconds += sl_clock_get() - started;
+    return code;
+}
+
+static sl_exit write_chunk(npy_run *npy, size_t first, size_t rows)
+{
+    const double started = sl_clock_get();
+    sl_exit code = SL_EXIT_OK;
+    for (size_t k = FIRST_OUTPUT; !code && k < SLABS; k++)
+        code = sl_slab_write(&npy->slabs[k], first, rows);
+    npy->run->stats.write_seconds += sl_clock_get() - started;
+    return code;
+}
+
+static sl_exit run_chunk(npy_run *npy, size_t rows, uint64_t steps)
+{
+    const sluice_shape *shape = &npy->run->shape;
+    const bool step_first = npy->run->options->step_first;
+    const size_t features = shape->directions * shape->hidden;
+    const size_t row_steps = step_first ? 1 : npy->steps ? npy->steps : 1; /* a stride of none would be overlapping rows */
+    const size_t step_rows = step_first ? rows : 1;
+    sl_slab *slabs = npy->slabs;
+    const sluice_batch batch = {
+        .struct_size = sizeof batch,
+        .steps = npy->steps,
+        .rows = rows,
+        .lengths = npy->row_lengths,
+        .x = npy->tokens ? NULL : slabs[INPUT].data,
+        .tokens = npy->tokens,
+        .x_row_stride = row_steps * npy->width,
+        .x_step_stride = step_rows * npy->width,
+        .h0 = slabs[H0].data,
+        .c0 = slabs[C0].data,
+        .y = slabs[OUTPUT].data,
+        .y_row_stride = row_steps * features,
+        .y_step_stride = step_rows * features,
+        .hn = slabs[HN].data,
+        .cn = slabs[CN].data,
+        .logits = slabs[HEAD].data,
+    };
+    return sl_run_forward(npy->run, &batch, steps);
+}
+
+static sl_exit run_chunks(npy_run *npy)
+{
+    for (size_t first = 0; first < npy->rows; first += npy->chunk) {
+        const size_t left = npy->rows - first, rows = left < npy->chunk ? left : npy->chunk;
+        uint64_t steps = 0;
+        sl_exit code = read_chunk(npy, first, rows, &steps);
+        if (!code && sl_interrupt_seen())
+            code = SL_EXIT_INTERRUPTED;
+        if (!code)
+            code = run_chunk(npy, rows, steps);
+        if (!code)
+            code = write_chunk(npy, first, rows);
+        if (code)
+            return code;
+        sl_progress_update(first + rows, npy->run->stats.rows);
+    }
+    return SL_EXIT_OK;
+}
+
+static sl_exit run_all(npy_run *npy)
+{
+    if (npy->slabs[HEAD].path && !npy->run->shape.classes)
+        return sl_report(SL_EXIT_DATA,
+                         "%s: --head asks for the outputs of a head [C][D*H], and the model has none; name the tensor with "
+                         "--head-name, or ask for --hn",
+                         npy->run->options->model);
+    sl_exit code = open_inputs(npy);
+    if (!code)
+        code = shape_outputs(npy);
+    if (!code)
+        code = allocate(npy);
+    for (size_t k = FIRST_OUTPUT; !code && k < SLABS; k++) {
+        if (npy->slabs[k].path && strcmp(npy->slabs[k].path, "-") == 0)
+            sl_interrupt_watch(STDOUT_FILENO);
+        code = sl_slab_create(&npy->slabs[k]);
+    }
+    if (code)
+        return code;
+    sl_progress_start(npy->run->options->progress, npy->rows);
+    code = run_chunks(npy);
+    for (size_t k = FIRST_OUTPUT; !code && k < SLABS; k++)
+        code = sl_slab_commit(&npy->slabs[k]);
+    return code;
+}
+
+sl_exit sl_run_npy(sl_run *run)
+{
+    const sl_options *options = run->options;
+    npy_run npy = {.run = run,
+                   .slabs = {[INPUT] = {.option = "--input", .path = options->input},
+                             [LENGTHS] = {.option = "--lengths", .path = options->lengths},
+                             [H0] = {.option = "--h0", .path = options->h0},
+                             [C0] = {.option = "--c0", .path = options->c0},
+                             [OUTPUT] = {.option = "--output", .path = options->output},
+                             [HN] = {.option = "--hn", .path = options->hn},
+                             [CN] = {.option = "--cn", .path = options->cn},
+                             [HEAD] = {.option = "--head", .path = options->head}}};
+    const sl_exit code = run_all(&npy);
+    for (size_t k = 0; k < SLABS; k++)
+        sl_slab_close(&npy.slabs[k]);
+    free(npy.tokens);
+    free(npy.row_lengths);
+    return code;
+}

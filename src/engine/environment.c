@@ -1,0 +1,160 @@
+#include "engine/environment.h"
+
+#include "base/cpu.h"
+#include "base/error.h"
+#include "base/threads.h"
+#include "engine/bulk.h"
+#include "kernel/kernel.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+const char *sluice_isa_get_name(sluice_isa isa)
+{
+    static const char *const names[] = {"auto", "scalar", "avx2", "avx512"};
+    return (unsigned)isa < sizeof names / sizeof names[0] ? names[isa] : NULL;
+}
+
+const char *sluice_gemm_get_name(sluice_gemm gemm)
+{
+    static const char *const names[] = {"auto", "fused", "blis"};
+    return (unsigned)gemm < sizeof names / sizeof names[0] ? names[gemm] : NULL;
+}
+
+const char *sluice_schedule_get_name(sluice_schedule schedule)
+{
+    static const char *const names[] = {"auto", "rows", "hoist"};
+    return (unsigned)schedule < sizeof names / sizeof names[0] ? names[schedule] : NULL;
+}
+
+/* The best ISA that both the CPU and this build have. */
+static sluice_isa best_isa(void)
+{
+    sl_cpu cpu;
+    sl_cpu_get(&cpu);
+    sluice_isa isa = cpu.best;
+    while (!sl_kernel_get(isa))
+        isa--;
+    return isa;
+}
+
+static sluice_status choose_isa(sluice_isa asked, sl_choice *choice, sluice_error *error)
+{
+    choice->best_isa = best_isa();
+    choice->isa = asked ? asked : choice->best_isa;
+    snprintf(choice->isa_reason, sizeof choice->isa_reason, "%s", asked ? "asked for" : "the best of this CPU and operating system");
+    if (asked > choice->best_isa)
+        return sl_fail(error, SLUICE_STATUS_UNSUPPORTED, "instruction set %s is not available here; the best is %s", sluice_isa_get_name(asked),
+                       sluice_isa_get_name(choice->best_isa));
+    const char *text = getenv("SLUICE_ISA");
+    if (!text || !*text)
+        return SLUICE_STATUS_OK;
+    sluice_isa most = SLUICE_ISA_SCALAR;
+    while (sluice_isa_get_name(most) && strcmp(text, sluice_isa_get_name(most)) != 0)
+        most++;
+    if (!sluice_isa_get_name(most))
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "SLUICE_ISA is \"%s\"; expected scalar, avx2 or avx512", text);
+    if (most < choice->isa) {
+        choice->isa = most;
+        snprintf(choice->isa_reason, sizeof choice->isa_reason, "lowered by SLUICE_ISA");
+    }
+    return SLUICE_STATUS_OK;
+}
+
+static sluice_status choose_gemm(sluice_gemm asked, sl_choice *choice, sluice_error *error)
+{
+    const char *text = getenv("SLUICE_GEMM");
+    choice->gemm = asked ? asked : SLUICE_GEMM_FUSED;
+    snprintf(choice->gemm_reason, sizeof choice->gemm_reason, "%s", asked ? "asked for" : "the default");
+    if (!text || !*text)
+        return SLUICE_STATUS_OK;
+    const int is_blis = strcmp(text, "blis") == 0;
+    if (!is_blis && strcmp(text, "fused") != 0)
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "SLUICE_GEMM is \"%s\"; expected fused or blis", text);
+    if (!asked) {
+        choice->gemm = is_blis ? SLUICE_GEMM_BLIS : SLUICE_GEMM_FUSED;
+        snprintf(choice->gemm_reason, sizeof choice->gemm_reason, "SLUICE_GEMM");
+    }
+    return SLUICE_STATUS_OK;
+}
+
+sluice_status sl_choose(const sluice_engine_options *options, sl_choice *choice, sluice_error *error)
+{
+    static const sluice_engine_options defaults = {.struct_size = sizeof defaults};
+    if (!options)
+        options = &defaults;
+    memset(choice, 0, sizeof *choice);
+    if (options->struct_size != sizeof *options)
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "engine options: struct_size is %zu; expected %zu", options->struct_size, sizeof *options);
+    if (!sluice_isa_get_name(options->isa) || !sluice_gemm_get_name(options->gemm) || !sluice_schedule_get_name(options->schedule))
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "engine options: isa %d, gemm %d or schedule %d is not a value of its enum",
+                       (int)options->isa, (int)options->gemm, (int)options->schedule);
+    choice->schedule = options->schedule;
+    choice->flush_to_zero = options->flush_to_zero != 0;
+    sluice_status status = choose_isa(options->isa, choice, error);
+    if (!status)
+        status = choose_gemm(options->gemm, choice, error);
+    if (!status)
+        status = sl_threads_choose(options->threads, &choice->threads, choice->threads_reason, sizeof choice->threads_reason, error);
+    return status;
+}
+
+sluice_status sluice_environment_get(const sluice_engine_options *options, sluice_environment *environment, sluice_error *error)
+{
+    if (!environment || environment->struct_size != sizeof *environment)
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_environment_get: environment is NULL or its struct_size is not its size");
+    sl_choice choice;
+    const sluice_status status = sl_choose(options, &choice, error);
+    if (status)
+        return status;
+    sl_cpu cpu;
+    sl_cpu_get(&cpu);
+    *environment = (sluice_environment){.struct_size = sizeof *environment,
+                                        .isa = choice.isa,
+                                        .best_isa = choice.best_isa,
+                                        .gemm = choice.gemm,
+                                        .threads = choice.threads,
+                                        .l1d_bytes = cpu.l1d_bytes,
+                                        .l2_bytes = cpu.l2_bytes,
+                                        .l3_bytes = cpu.l3_bytes};
+    memcpy(environment->cpu, cpu.name, sizeof environment->cpu);
+    memcpy(environment->isa_reason, choice.isa_reason, sizeof choice.isa_reason);
+    memcpy(environment->gemm_reason, choice.gemm_reason, sizeof choice.gemm_reason);
+    memcpy(environment->threads_reason, choice.threads_reason, sizeof choice.threads_reason);
+    sl_bulk_describe(environment->blis_version, sizeof environment->blis_version, environment->blis_config, sizeof environment->blis_config,
+                     &environment->blis_is_generic);
+    sl_threads_describe(environment->openmp, sizeof environment->openmp);
+    return SLUICE_STATUS_OK;
+}
+
+static double seconds_now(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+double sluice_peak_get(sluice_isa isa)
+{
+    enum { RUNS = 12, CHAINS = 12 };
+    const sluice_isa best = best_isa();
+    if (isa == SLUICE_ISA_AUTO)
+        isa = best;
+    if (isa > best || !sl_kernel_get(isa))
+        return 0.0;
+    const sl_kernel *kernel = sl_kernel_get(isa);
+    /* A run of about 2.5 ms: shorter than a scheduler's slice, so that the best one is undisturbed; a scalar multiply-add may be a library call. */
+    const size_t rounds = isa == SLUICE_ISA_SCALAR ? 100000 : 1250000;
+    double best_gflops = 0.0;
+    for (int run = 0; run < RUNS; run++) {
+        const double start = seconds_now();
+        volatile float keep = kernel->peak(rounds);
+        (void)keep;
+        const double gflops = 2.0 * CHAINS * (double)kernel->lanes * (double)rounds / (seconds_now() - start) * 1e-9;
+        if (gflops > best_gflops)
+            best_gflops = gflops;
+    }
+    return best_gflops;
+}

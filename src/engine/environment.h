@@ -1,0 +1,19 @@
+/* What an engine is to use: its options, the environment variables and the machine, weighed in one place. */
+#ifndef SLUICE_ENGINE_ENVIRONMENT_H
+#define SLUICE_ENGINE_ENVIRONMENT_H
+
+#include "sluice.h"
+
+typedef struct sl_choice {
+    sluice_isa isa, best_isa;
+    sluice_gemm gemm;
+    sluice_schedule schedule;
+    unsigned threads;
+    int flush_to_zero;
+    char isa_reason[160], gemm_reason[160], threads_reason[160];
+} sl_choice;
+
+/** options may be NULL. BAD_ARGUMENT for a value or a variable that is not known, UNSUPPORTED for an ISA asked for that is not there. */
+sluice_status sl_choose(const sluice_engine_options *options, sl_choice *choice, sluice_error *error);
+
+#endif

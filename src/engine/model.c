@@ -1,0 +1,269 @@
+#include "engine/model.h"
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "base/size.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+static sluice_status check_shape(const sluice_shape *shape, sluice_error *error)
+{
+    if (shape->layers < 1 || shape->inputs < 1 || shape->hidden < 1 || shape->directions < 1 || shape->directions > 2)
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT,
+                       "shape: layers %zu, directions %zu, inputs %zu, hidden %zu; expected layers, inputs and hidden >= 1 and directions 1 or 2",
+                       shape->layers, shape->directions, shape->inputs, shape->hidden);
+    if (shape->vocabulary > INT32_MAX)
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "shape: vocabulary %zu; tokens are 32-bit, so at most %d", shape->vocabulary, INT32_MAX);
+    /* Every array of the model and of the packed forms, whose columns are rounded up to 64, must have a size that fits with room. */
+    size_t columns, widest, cells, layers;
+    const size_t out = 2 * shape->hidden;
+    if (shape->hidden > SIZE_MAX / 16 || !sl_size_mul(4, shape->hidden + 64, &columns) || !sl_size_add(out, shape->inputs, &widest) ||
+        !sl_size_mul(columns, widest + shape->hidden, &cells) || !sl_size_mul(cells, 2 * sizeof(float), &cells) ||
+        !sl_size_mul(shape->layers, shape->directions, &layers) || !sl_size_mul(layers, cells, &cells) ||
+        !sl_size_mul(shape->vocabulary, columns + shape->inputs, &cells) || !sl_size_mul(cells, 2 * sizeof(float), &cells) ||
+        !sl_size_mul(shape->classes, out + 64, &cells) || !sl_size_mul(cells, 2 * sizeof(float), &cells))
+        return sl_fail_size(error, "the model");
+    return SLUICE_STATUS_OK;
+}
+
+/* Allocate every array of the model; its shape has been checked. */
+static sluice_status allocate(const sluice_shape *shape, sluice_model **out, sluice_error *error)
+{
+    const size_t layers = shape->layers * shape->directions, rows = 4 * shape->hidden, outputs = shape->directions * shape->hidden;
+    sluice_model *model = sl_alloc(sizeof *model);
+    if (!model)
+        return sl_fail_memory(error, "a model", sizeof *model);
+    model->shape = *shape;
+    model->layers = sl_alloc_array(layers, sizeof *model->layers);
+    int ok = model->layers != NULL;
+    for (size_t k = 0; ok && k < layers; k++) {
+        sl_layer *layer = &model->layers[k];
+        layer->inputs = k < shape->directions ? shape->inputs : outputs;
+        layer->weight_ih = sl_alloc_array(rows * layer->inputs, sizeof(float));
+        layer->weight_hh = sl_alloc_array(rows * shape->hidden, sizeof(float));
+        layer->bias = sl_alloc_array(rows, sizeof(float));
+        ok = layer->weight_ih && layer->weight_hh && layer->bias;
+    }
+    if (ok && shape->vocabulary)
+        ok = (model->embedding = sl_alloc_array(shape->vocabulary * shape->inputs, sizeof(float))) != NULL;
+    if (ok && shape->classes)
+        ok = (model->head_weight = sl_alloc_array(shape->classes * outputs, sizeof(float))) != NULL &&
+             (model->head_bias = sl_alloc_array(shape->classes, sizeof(float))) != NULL;
+    if (ok)
+        ok = (model->notes = sl_alloc(1)) != NULL;
+    if (!ok) {
+        sluice_model_destroy(model);
+        return sl_fail_memory(error, "the weights of a model", layers * rows * (shape->inputs + shape->hidden) * sizeof(float));
+    }
+    *out = model;
+    return SLUICE_STATUS_OK;
+}
+
+/* Copy a caller's array, refusing what would make every answer NaN. Its name is "name", or for layers "name_l<layer>[_reverse]". */
+static sluice_status take(float *to, const float *from, size_t count, size_t columns, const char *name, sluice_error *error)
+{
+    if (!from)
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "%s is NULL; the shape asks for %zu floats", name, count);
+    for (size_t k = 0; k < count; k++) {
+        if (!isfinite(from[k]))
+            return sl_fail(error, SLUICE_STATUS_BAD_DATA, "%s: element [%zu][%zu] is %s; a weight must be finite (did the training diverge?)", name,
+                           k / columns, k % columns, isnan(from[k]) ? "NaN" : "infinite");
+        to[k] = from[k];
+    }
+    return SLUICE_STATUS_OK;
+}
+
+static const float *at(const float *const *arrays, size_t k)
+{
+    return arrays ? arrays[k] : NULL;
+}
+
+static sluice_status take_layer(sluice_model *model, const sluice_weights *weights, size_t k, sluice_error *error)
+{
+    const sluice_shape *shape = &model->shape;
+    sl_layer *layer = &model->layers[k];
+    const size_t rows = 4 * shape->hidden;
+    char suffix[48], name[80];
+    snprintf(suffix, sizeof suffix, "_l%zu%s", k / shape->directions, k % shape->directions ? "_reverse" : "");
+
+    snprintf(name, sizeof name, "weight_ih%s", suffix);
+    sluice_status status = take(layer->weight_ih, at(weights->weight_ih, k), rows * layer->inputs, layer->inputs, name, error);
+    if (status)
+        return status;
+    snprintf(name, sizeof name, "weight_hh%s", suffix);
+    status = take(layer->weight_hh, at(weights->weight_hh, k), rows * shape->hidden, shape->hidden, name, error);
+    if (status || !shape->has_bias)
+        return status;
+    /* b_ih is read where b is to stand, and b_hh added: one rounding. */
+    snprintf(name, sizeof name, "bias_ih%s", suffix);
+    status = take(layer->bias, at(weights->bias_ih, k), rows, 1, name, error);
+    if (status)
+        return status;
+    const float *bias_hh = at(weights->bias_hh, k);
+    float *sum = layer->bias;
+    snprintf(name, sizeof name, "bias_hh%s", suffix);
+    if (!bias_hh)
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "%s is NULL; the shape asks for %zu floats", name, rows);
+    for (size_t j = 0; j < rows; j++) {
+        if (!isfinite(sum[j] + bias_hh[j]))
+            return sl_fail(error, SLUICE_STATUS_BAD_DATA, "%s: element [%zu][0] is NaN or infinite, or is so with bias_ih added; a weight must be finite",
+                           name, j);
+        sum[j] += bias_hh[j];
+    }
+    return SLUICE_STATUS_OK;
+}
+
+static char *copy_text(const char *text)
+{
+    const size_t bytes = strlen(text) + 1;
+    char *copy = sl_alloc(bytes);
+    return copy ? memcpy(copy, text, bytes) : NULL;
+}
+
+static sluice_status take_classes(sluice_model *model, const char *const *names, sluice_error *error)
+{
+    model->classes = sl_alloc_array(model->shape.classes, sizeof *model->classes);
+    if (!model->classes)
+        return sl_fail_memory(error, "class names", model->shape.classes * sizeof *model->classes);
+    for (size_t k = 0; k < model->shape.classes; k++) {
+        if (!names[k])
+            return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "class_names[%zu] is NULL", k);
+        model->classes[k] = copy_text(names[k]);
+        if (!model->classes[k])
+            return sl_fail_memory(error, "a class name", strlen(names[k]) + 1);
+    }
+    return SLUICE_STATUS_OK;
+}
+
+static sluice_status take_all(sluice_model *model, const sluice_weights *weights, sluice_error *error)
+{
+    const sluice_shape *shape = &model->shape;
+    const size_t outputs = shape->directions * shape->hidden;
+    sluice_status status = SLUICE_STATUS_OK;
+    for (size_t k = 0; !status && k < shape->layers * shape->directions; k++)
+        status = take_layer(model, weights, k, error);
+    if (!status && shape->vocabulary)
+        status = take(model->embedding, weights->embedding, shape->vocabulary * shape->inputs, shape->inputs, "embedding", error);
+    if (!status && shape->classes)
+        status = take(model->head_weight, weights->head_weight, shape->classes * outputs, outputs, "head weight", error);
+    if (!status && shape->classes && weights->head_bias)
+        status = take(model->head_bias, weights->head_bias, shape->classes, 1, "head bias", error);
+    if (!status && shape->classes && weights->class_names)
+        status = take_classes(model, weights->class_names, error);
+    return status;
+}
+
+sluice_status sluice_model_create(const sluice_weights *weights, sluice_model **model, sluice_error *error)
+{
+    if (!model)
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_model_create: model is NULL");
+    *model = NULL;
+    if (!weights || weights->struct_size != sizeof *weights)
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_model_create: weights is NULL or its struct_size is not sizeof(sluice_weights)");
+    sluice_status status = check_shape(&weights->shape, error);
+    if (status)
+        return status;
+    sluice_model *made;
+    status = allocate(&weights->shape, &made, error);
+    if (status)
+        return status;
+    status = take_all(made, weights, error);
+    if (status) {
+        sluice_model_destroy(made);
+        return status;
+    }
+    *model = made;
+    return SLUICE_STATUS_OK;
+}
+
+/* Uniform in +-scale, from a splitmix64 stream (Steele, Lea & Flood 2014). */
+static void fill_random(float *values, size_t count, float scale, uint64_t *state)
+{
+    for (size_t k = 0; k < count; k++) {
+        uint64_t z = (*state += UINT64_C(0x9e3779b97f4a7c15));
+        z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+        z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
+        z ^= z >> 31;
+        values[k] = ((float)(z >> 40) * 0x1p-23f - 1.0f) * scale;
+    }
+}
+
+sluice_status sluice_model_create_random(const sluice_shape *shape, uint64_t seed, sluice_model **model, sluice_error *error)
+{
+    if (!model)
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_model_create_random: model is NULL");
+    *model = NULL;
+    if (!shape)
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_model_create_random: shape is NULL");
+    sluice_status status = check_shape(shape, error);
+    if (status)
+        return status;
+    sluice_model *made;
+    status = allocate(shape, &made, error);
+    if (status)
+        return status;
+    const size_t rows = 4 * shape->hidden, outputs = shape->directions * shape->hidden;
+    const float scale = 1.0f / sqrtf((float)shape->hidden);
+    for (size_t k = 0; k < shape->layers * shape->directions; k++) {
+        sl_layer *layer = &made->layers[k];
+        fill_random(layer->weight_ih, rows * layer->inputs, scale, &seed);
+        fill_random(layer->weight_hh, rows * shape->hidden, scale, &seed);
+        if (shape->has_bias)
+            fill_random(layer->bias, rows, scale, &seed);
+    }
+    if (shape->vocabulary)
+        fill_random(made->embedding, shape->vocabulary * shape->inputs, 1.0f, &seed);
+    if (shape->classes) {
+        fill_random(made->head_weight, shape->classes * outputs, scale, &seed);
+        fill_random(made->head_bias, shape->classes, scale, &seed);
+    }
+    *model = made;
+    return SLUICE_STATUS_OK;
+}
+
+sluice_status sl_model_set_notes(sluice_model *model, const char *notes, sluice_error *error)
+{
+    char *copy = copy_text(notes);
+    if (!copy)
+        return sl_fail_memory(error, "a model's notes", strlen(notes) + 1);
+    sl_free(model->notes);
+    model->notes = copy;
+    return SLUICE_STATUS_OK;
+}
+
+sluice_shape sluice_model_get_shape(const sluice_model *model)
+{
+    return model->shape;
+}
+
+const char *sluice_model_get_class(const sluice_model *model, size_t k)
+{
+    return model->classes && k < model->shape.classes ? model->classes[k] : NULL;
+}
+
+const char *sluice_model_get_notes(const sluice_model *model)
+{
+    return model->notes;
+}
+
+void sluice_model_destroy(sluice_model *model)
+{
+    if (!model)
+        return;
+    for (size_t k = 0; model->layers && k < model->shape.layers * model->shape.directions; k++) {
+        sl_free(model->layers[k].weight_ih);
+        sl_free(model->layers[k].weight_hh);
+        sl_free(model->layers[k].bias);
+    }
+    for (size_t k = 0; model->classes && k < model->shape.classes; k++)
+        sl_free(model->classes[k]);
+    sl_free(model->layers);
+    sl_free(model->embedding);
+    sl_free(model->head_weight);
+    sl_free(model->head_bias);
+    sl_free(model->classes);
+    sl_free(model->notes);
+    sl_free(model);
+}

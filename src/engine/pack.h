@@ -1,0 +1,31 @@
+/* Canonical weights to the layouts that kernels and BLIS read. kernel/kernel.h says what panels and packed rows are. */
+#ifndef SLUICE_ENGINE_PACK_H
+#define SLUICE_ENGINE_PACK_H
+
+#include <stddef.h>
+
+/** Which packed columns the rows of a canonical matrix [gates*units][terms] become. With 4 gates, a block holds `lanes` units: [gate][lane]. With 1
+ *  (a head, its units being classes) a block holds 4 * lanes of them in order. */
+typedef struct sl_columns {
+    size_t gates; /* 4 or 1 */
+    size_t units;
+    size_t lanes;
+} sl_columns;
+
+/** Blocks of 4 * lanes packed columns. */
+size_t sl_columns_blocks(const sl_columns *columns);
+
+/** Floats of a packed row. */
+size_t sl_columns_width(const sl_columns *columns);
+
+/** Put matrix [gates*units][terms] into panels: term k of block b goes to panels[b*panel_stride + k*4*lanes]. Columns of no unit are left
+ *  alone (zeros, from sl_alloc). */
+void sl_pack_panels(const sl_columns *columns, size_t terms, const float *matrix, float *panels, size_t panel_stride);
+
+/** Put vector [gates*units] into a packed row. */
+void sl_pack_row(const sl_columns *columns, const float *vector, float *row);
+
+/** Put matrix [gates*units][terms] into its transpose with packed columns, [terms][width]: what BLIS multiplies with. */
+void sl_pack_transpose(const sl_columns *columns, size_t terms, const float *matrix, float *transpose);
+
+#endif

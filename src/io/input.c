@@ -1,0 +1,75 @@
+/* Reading files and pipes with read and pread: never mmap, so that a file cut short by someone else is an error, not a signal. */
+#include "io/input.h"
+
+#include "base/error.h"
+#include "base/memory.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static sluice_status examine(sl_input *input, sluice_error *error)
+{
+    struct stat about;
+    if (fstat(input->fd, &about) != 0)
+        return sl_fail(error, SLUICE_STATUS_IO, "%s: cannot be examined: %s", input->name, strerror(errno));
+    if (S_ISDIR(about.st_mode))
+        return sl_fail(error, SLUICE_STATUS_NO_INPUT, "%s: expected a file, found a directory: %s", input->name, strerror(EISDIR));
+    input->regular = S_ISREG(about.st_mode);
+    if (!input->regular)
+        return SLUICE_STATUS_OK;
+    const off_t start = lseek(input->fd, 0, SEEK_CUR);
+    if (start < 0)
+        return sl_fail(error, SLUICE_STATUS_IO, "%s: its position cannot be told: %s", input->name, strerror(errno));
+    input->start = (size_t)start;
+    input->size = about.st_size > start ? (size_t)(about.st_size - start) : 0;
+    return SLUICE_STATUS_OK;
+}
+
+sluice_status sl_input_open(const char *path, sl_input *input, sluice_error *error)
+{
+    *input = (sl_input){.fd = -1};
+    const bool standard = strcmp(path, "-") == 0;
+    const char *name = standard ? "standard input" : path;
+    const size_t length = strlen(name) + 1;
+    input->name = sl_alloc(length);
+    if (!input->name)
+        return sl_fail_memory(error, "a file name", length);
+    memcpy(input->name, name, length);
+    input->fd = standard ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
+    input->owned = !standard && input->fd >= 0;
+    sluice_status status = input->fd < 0 ? sl_fail(error, SLUICE_STATUS_NO_INPUT, "%s: cannot be opened: %s", path, strerror(errno))
+                                         : examine(input, error);
+    if (status != SLUICE_STATUS_OK)
+        sl_input_close(input);
+    return status;
+}
+
+sluice_status sl_input_read(const sl_input *input, size_t offset, void *data, size_t bytes, size_t *got, sluice_error *error)
+{
+    char *to = data;
+    *got = 0;
+    while (*got < bytes) {
+        const ssize_t n = input->regular ? pread(input->fd, to + *got, bytes - *got, (off_t)(input->start + offset + *got))
+                                         : read(input->fd, to + *got, bytes - *got);
+        if (n == 0)
+            break;
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return sl_fail(error, SLUICE_STATUS_IO, "%s: byte %zu: cannot be read: %s", input->name, offset + *got,
+                           strerror(errno));
+        *got += (size_t)n;
+    }
+    return SLUICE_STATUS_OK;
+}
+
+void sl_input_close(sl_input *input)
+{
+    if (input->owned)
+        close(input->fd);
+    sl_free(input->name);
+    *input = (sl_input){.fd = -1};
+}

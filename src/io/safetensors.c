@@ -1,0 +1,131 @@
+/* Reading safetensors files: the frame round the header, and values. */
+#include "io/safetensors.h"
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "base/size.h"
+#include "io/safetensors_header.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <string.h>
+
+static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "F32 data pass from file to memory as they are");
+
+enum { LENGTH_BYTES = 8 };
+enum { MAX_HEADER_BYTES = 100 * 1000 * 1000 }; /* the reference implementation's bound */
+
+/* ---- The file -------------------------------------------------------------------------------------------------------------- */
+
+/* Bytes that were there when the file was opened. */
+static sluice_status read_known(const sl_input *input, size_t offset, void *data, size_t bytes, sluice_error *error)
+{
+    size_t got;
+    const sluice_status status = sl_input_read(input, offset, data, bytes, &got, error);
+    if (status != SLUICE_STATUS_OK || got == bytes)
+        return status;
+    return sl_fail(error, SLUICE_STATUS_IO, "%s: byte %zu: the file ends here, but was longer when it was opened", input->name,
+                   offset + got);
+}
+
+static sluice_status read_header(sl_safetensors *file, sluice_error *error)
+{
+    const sl_input *input = &file->input;
+    if (!input->regular)
+        return sl_fail(error, SLUICE_STATUS_NO_INPUT, "%s: expected a regular file; copy the model to one first", input->name);
+    if (input->size < LENGTH_BYTES)
+        return sl_fail(error, SLUICE_STATUS_BAD_DATA, "%s: byte %zu: the file ends here, expected %d bytes of header length",
+                       input->name, input->size, LENGTH_BYTES);
+    uint64_t length;
+    sluice_status status = read_known(input, 0, &length, sizeof length, error);
+    if (status != SLUICE_STATUS_OK)
+        return status;
+    if (length > MAX_HEADER_BYTES)
+        return sl_fail(error, SLUICE_STATUS_BAD_DATA,
+                       "%s: byte 0: expected a header of at most %d bytes, found %" PRIu64 "; is it a safetensors file?",
+                       input->name, MAX_HEADER_BYTES, length);
+    if (length > input->size - LENGTH_BYTES)
+        return sl_fail(error, SLUICE_STATUS_BAD_DATA,
+                       "%s: byte 0: a header of %" PRIu64
+                       " bytes is longer than the rest of the file, %zu bytes; was it cut short?",
+                       input->name, length, input->size - LENGTH_BYTES);
+    file->data_at = LENGTH_BYTES + (size_t)length;
+    file->header = sl_alloc((size_t)length);
+    if (!file->header)
+        return sl_fail_memory(error, "a safetensors header", (size_t)length);
+    status = read_known(input, LENGTH_BYTES, file->header, (size_t)length, error);
+    return status == SLUICE_STATUS_OK ? sl_safetensors_parse(file, (size_t)length, error) : status;
+}
+
+sluice_status sl_safetensors_open(const char *path, sl_safetensors **file, sluice_error *error)
+{
+    *file = NULL;
+    sl_safetensors *opened = sl_alloc(sizeof *opened);
+    if (!opened)
+        return sl_fail_memory(error, "a safetensors file", sizeof *opened);
+    sluice_status status = sl_input_open(path, &opened->input, error);
+    if (status == SLUICE_STATUS_OK)
+        status = read_header(opened, error);
+    if (status == SLUICE_STATUS_OK)
+        *file = opened;
+    else
+        sl_safetensors_close(opened);
+    return status;
+}
+
+void sl_safetensors_close(sl_safetensors *file)
+{
+    if (!file)
+        return;
+    sl_input_close(&file->input);
+    sl_free(file->header);
+    sl_free(file->tensors);
+    sl_free(file->metadata);
+    sl_free(file);
+}
+
+/* ---- Values ---------------------------------------------------------------------------------------------------------------- */
+
+static float from_bits(uint32_t bits)
+{
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+float sl_widen_f16(uint16_t bits)
+{
+    const uint32_t sign = (uint32_t)(bits & 0x8000) << 16, exponent = bits >> 10 & 0x1f, fraction = bits & 0x3ff;
+    if (exponent == 0x1f) /* infinity and NaN */
+        return from_bits(sign | 0x7f800000 | fraction << 13);
+    if (exponent == 0) { /* zero, and subnormals: normal numbers in float32 */
+        const float magnitude = (float)fraction * 0x1p-24f;
+        return sign ? -magnitude : magnitude;
+    }
+    return from_bits(sign | (exponent + 127 - 15) << 23 | fraction << 13);
+}
+
+float sl_widen_bf16(uint16_t bits)
+{
+    return from_bits((uint32_t)bits << 16);
+}
+
+sluice_status sl_safetensors_read(const sl_safetensors *file, const sl_tensor *tensor, float *values, sluice_error *error)
+{
+    assert(tensor->readable);
+    const size_t at = file->data_at + tensor->begin;
+    if (strcmp(tensor->dtype, "F32") == 0)
+        return read_known(&file->input, at, values, tensor->elements * sizeof *values, error);
+    float (*const widen)(uint16_t) = strcmp(tensor->dtype, "F16") == 0 ? sl_widen_f16 : sl_widen_bf16;
+    uint16_t narrow[8192]; /* large enough that the calls cost nothing, small enough for any thread's stack */
+    for (size_t done = 0; done < tensor->elements;) {
+        const size_t n = sl_size_min(tensor->elements - done, sizeof narrow / sizeof narrow[0]);
+        const sluice_status status = read_known(&file->input, at + done * sizeof narrow[0], narrow, n * sizeof narrow[0], error);
+        if (status != SLUICE_STATUS_OK)
+            return status;
+        for (size_t k = 0; k < n; k++)
+            values[done + k] = widen(narrow[k]);
+        done += n;
+    }
+    return SLUICE_STATUS_OK;
+}

@@ -1,0 +1,100 @@
+/*
+ * Sigmoid and tanh, written once over the verbs of a simd_*.h, which the including file has chosen. Only correctly rounded operations in one order:
+ * the same bits on every instruction set. tests/test_activation.c tries all 2^32 inputs.
+ *
+ * Constants that are the result of a search were found by tests/derive/activation.py, which recomputes them.
+ */
+#ifndef SLUICE_KERNEL_ACTIVATION_H
+#define SLUICE_KERNEL_ACTIVATION_H
+
+#include "kernel/simd_three.h"
+
+#include <stdint.h>
+
+/*
+ * sigmoid(x) = e / (1 + e) for x <= 0 with e = exp(x), and 1 minus that of -x for x > 0; at most 0.953 ULP.
+ *
+ * exp(z), z = -|x|: z = (n8 + r') ln2/8 is split by adding a large M, whose low bits then hold n8 and index T_j = 2^(j/8). The upper bits of M are
+ * free; they shift r by the constant rho = M * lo(ln2/8), so that e = T_j * exp(rho) * ..., and M was searched for a rho that brings all eight T_j
+ * close to floats (within 0.19 ULP instead of 0.5). e is kept as e + elo; s0 = e / (1 + e) is corrected by one residual step.
+ * S is scaled by 2^64 so that results below the normal range are rounded once, at the end.
+ *
+ * No operand is negated inside a multiply-add: it might flip the sign of a NaN in one instruction set and not in another.
+ */
+static inline __attribute__((always_inline)) vf3 v_sigmoid3(vf3 x)
+{
+    /* bits(T_j * exp(rho)) - bits(1.0) - (j << 20), as floats' encodings: what to add to n8 << 20 */
+    static const union {
+        uint32_t bits[8];
+        float f[8];
+    } table __attribute__((aligned(32))) = {{0xffff6901, 0xfffb436d, 0xfff7de28, 0xfff59cee, 0xfff49a2e, 0xfff4f2bb, 0xfff6c604, 0xfffa3650}};
+    const vf3 big = v_set3(0x1.27abfp+23f);           /* M = 9688568 */
+    const vi3 big_least = vi_set3(0x4b13d5f8 - 1208); /* M - rint(104.5 * 8 / ln 2), as bits */
+    const vf3 one = v_set3(1.0f);
+
+    vf3 z = v_float3(vi_or3(v_bits3(x), vi_set3((int)0x80000000)));
+    z = v_max3(v_set3(-104.5f), z); /* below, the result is 0; NaN passes */
+    const vf3 kf = v_fma3(z, v_set3(0x1.715476p+3f), big);
+    const vf3 n8 = v_sub3(kf, big);
+    vf3 r = v_fma3(n8, v_set3(-0x1.62e43p-4f), z); /* exact: the high part of ln2/8 is short */
+    r = v_fma3(kf, v_set3(0x1.05c61p-32f), r);     /* the low part, times kf and not n8: that shifts by rho */
+    const vi3 ki = vi_max3(v_bits3(kf), big_least); /* keeps a NaN's payload out of the exponent arithmetic */
+    const vf3 s64 = v_float3(vi_add3(v_bits3(v_lookup3(table.f, v_bits3(kf))), vi_shift_left_203(ki)));
+
+    const vf3 r2 = v_mul3(r, r);
+    vf3 q = v_fma3(r, v_set3(0x1.567de2p-5f), v_set3(0x1.555c88p-3f));
+    q = v_fma3(q, r, v_set3(0x1.fffff6p-2f));
+    q = v_fma3(r2, q, r); /* exp(r) - 1 */
+    const vf3 e64 = v_fma3(s64, q, s64);
+    const vf3 elo = v_fma3(s64, q, v_sub3(s64, e64));
+    const vf3 e = v_mul3(e64, v_set3(0x1p-64f));
+
+    const vf3 s0 = v_div3(e, v_add3(one, e));
+    vf3 residual = v_fma3(s0, e, v_sub3(s0, e));
+    residual = v_fma3(elo, v_set3(-0x1p-64f), residual);
+    const vf3 s = v_fma3(residual, v_sub3(s0, one), s0);
+    return v_select_negative3(x, s, v_sub3(one, s));
+}
+
+/*
+ * tanh(x) by eight intervals of |x|, two a binade, and a polynomial of degree 7 round each one's centre; at most 0.957 ULP, odd to the bit.
+ *
+ * A centre is a float whose tanh is within 0.001 ULP of a float, so that c0 needs no low part. Interval 7 begins at 0: its c0 is 0, and max(c0, t)
+ * makes t + t * (odd polynomial) of it with one last rounding.
+ */
+static inline __attribute__((always_inline)) vf v_tanh(vf x)
+{
+    static const float centre[8] __attribute__((aligned(32))) = {0x1.9fc46p-2f,  0x1.9fe50ep-1f, 0x1.6bcccp+0f, 0x1.1deca4p+1f,
+                                                                 0x1.b9bf54p+1f, 0x1.44cd94p+2f, 0x1.0426ap+3f, 0.0f};
+    static const float c[8][8] __attribute__((aligned(32))) = {
+        {0x1.8a551ap-2f, 0x1.577a2ep-1f, 0x1.c7975ep-1f, 0x1.f461fap-1f, 0x1.fef8bp-1f, 0x1.fff5c2p-1f, 0x1.fffffap-1f, 0.0f},
+        {0x1.b412bep-1f, 0x1.1993bp-1f, 0x1.aa692ap-3f, 0x1.6f891p-5f, 0x1.070c1ep-8f, 0x1.47bc38p-13f, 0x1.74f6b8p-22f, 0.0f},
+        {-0x1.4fdad6p-2f, -0x1.79cb4ap-2f, -0x1.7b6e48p-3f, -0x1.6731dep-5f, -0x1.068d6ap-8f, -0x1.47c4ep-13f, -0x1.39f5dep-22f, 0.0f},
+        {-0x1.42c348p-3f, 0x1.06e38cp-4f, 0x1.86fd5ep-4f, 0x1.c910c2p-6f, 0x1.5ca576p-9f, 0x1.b4f562p-14f, 0x1.03dcb8p-22f, -0x1.555544p-2f},
+        {0x1.5c1e9p-3f, 0x1.476e1cp-4f, -0x1.7c1c4p-6f, -0x1.9ea4fap-7f, -0x1.589a02p-10f, -0x1.b2a44cp-15f, -0x1.b4a8fep-23f, 0.0f},
+        {0x1.8af314p-8f, -0x1.0054cp-4f, -0x1.b04286p-8f, 0x1.0a4d64p-8f, 0x1.0f9c3ap-11f, 0x1.5b98bep-16f, 0x1.c489c2p-27f, 0x1.10fc8p-3f},
+        {-0x1.0918bap-4f, 0x1.a6fefap-8f, 0x1.3c6838p-7f, -0x1.5f0cd8p-11f, -0x1.785f8ap-13f, -0x1.fc69a6p-18f, 0x1.4c1d1p-26f, 0.0f},
+        {0x1.1684f8p-6f, 0x1.b8dc34p-7f, -0x1.1a5ba6p-8f, -0x1.3e7cb4p-13f, 0x1.87a962p-15f, 0x1.20a3e6p-19f, 0x1.9a8a86p-26f, -0x1.ac5c5ep-5f},
+    };
+    const vf magnitude = v_float(vi_and(v_bits(x), vi_set(0x7fffffff)));
+    const vf a = v_min(v_set(9.125f), magnitude); /* beyond, the result is 1; NaN passes */
+    const vi interval = vi_shift_right_22(v_bits(v_fma(a, v_set(0x1.3b3334p+1f), v_set(1.5f))));
+    const vf t = v_sub(a, v_lookup(centre, interval));
+    vf p = v_lookup(c[7], interval);
+    p = v_fma(p, t, v_lookup(c[6], interval));
+    p = v_fma(p, t, v_lookup(c[5], interval));
+    p = v_fma(p, t, v_lookup(c[4], interval));
+    p = v_fma(p, t, v_lookup(c[3], interval));
+    p = v_fma(p, t, v_lookup(c[2], interval));
+    p = v_fma(p, t, v_lookup(c[1], interval));
+    const vf y = v_fma(p, t, v_max(v_lookup(c[0], interval), t));
+    return v_float(vi_or(v_bits(y), vi_and(v_bits(x), vi_set((int)0x80000000))));
+}
+
+static inline __attribute__((always_inline)) vf3 v_tanh3(vf3 x)
+{
+    const vf3 result = {{v_tanh(x.v[0]), v_tanh(x.v[1]), v_tanh(x.v[2])}};
+    return result;
+}
+
+#endif

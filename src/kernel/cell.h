@@ -1,0 +1,219 @@
+/*
+ * The LSTM cell over register tiles, written once over the verbs of a simd_*.h. An isa_*.c file includes the verbs, then this, and gets its table of
+ * kernels under the name SL_KERNEL.
+ *
+ * A tile is up to V_TILE_ROWS rows x one block of columns (4 gates x V_LANES units). Its accumulators stay in registers from the bias to the
+ * activated gates: no gate buffer exists. The terms of the product go in index order, one chain for each element: SIMD runs across units,
+ * the tile across rows, never across terms, and so neither changes a bit.
+ */
+#ifndef SLUICE_KERNEL_CELL_H
+#define SLUICE_KERNEL_CELL_H
+
+#include "kernel/activation.h"
+#include "kernel/kernel.h"
+
+#include <string.h>
+
+#define TILE static inline __attribute__((always_inline)) void
+
+/* Loops over a tile's accumulators must be unrolled to the last, or the compiler keeps the accumulators in memory: half the speed. */
+#if defined(__clang__)
+#define UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define UNROLL _Pragma("GCC unroll 12")
+#endif
+
+enum { BLOCK_FLOATS = SL_BLOCK_VECTORS * V_LANES, MAX_TILE_ROWS = 6 };
+
+/* acc[r] += x[r] w over `terms` terms, w [terms][4][V_LANES]. rows is a constant in every caller. */
+TILE multiply(vf acc[][SL_BLOCK_VECTORS], size_t rows, size_t terms, const float *w, const float *const *x)
+{
+    for (size_t k = 0; k < terms; k++, w += BLOCK_FLOATS) {
+        vf xk[MAX_TILE_ROWS];
+        UNROLL
+        for (size_t r = 0; r < rows; r++)
+            xk[r] = v_broadcast(x[r] + k);
+        UNROLL
+        for (size_t g = 0; g < SL_BLOCK_VECTORS; g++) {
+            const vf wk = v_load(w + g * V_LANES);
+            UNROLL
+            for (size_t r = 0; r < rows; r++)
+                acc[r][g] = v_fma(xk[r], wk, acc[r][g]);
+        }
+    }
+}
+
+TILE load_tile(vf acc[][SL_BLOCK_VECTORS], size_t rows, const float *const *start, size_t column)
+{
+    UNROLL
+    for (size_t r = 0; r < rows; r++)
+        UNROLL
+        for (size_t g = 0; g < SL_BLOCK_VECTORS; g++)
+            acc[r][g] = v_load(start[r] + column + g * V_LANES);
+}
+
+TILE product_tile(const sl_product *p, size_t block, size_t row, size_t rows)
+{
+    vf acc[MAX_TILE_ROWS][SL_BLOCK_VECTORS];
+    load_tile(acc, rows, p->start + row, block * BLOCK_FLOATS);
+    multiply(acc, rows, p->terms, p->weights + block * p->panel_stride, p->x + row);
+    UNROLL
+    for (size_t r = 0; r < rows; r++)
+        UNROLL
+        for (size_t g = 0; g < SL_BLOCK_VECTORS; g++)
+            v_store(p->out + (row + r) * p->out_stride + block * BLOCK_FLOATS + g * V_LANES, acc[r][g]);
+}
+
+TILE step_tile(const sl_step *s, size_t block, size_t row, size_t rows)
+{
+    vf acc[MAX_TILE_ROWS][SL_BLOCK_VECTORS];
+    load_tile(acc, rows, s->start + row, block * BLOCK_FLOATS);
+    if (s->inputs)
+        multiply(acc, rows, s->inputs, s->weights_ih + block * s->panel_stride, s->x + row);
+    if (s->recurrent) {
+        const float *h[MAX_TILE_ROWS];
+        UNROLL
+        for (size_t r = 0; r < rows; r++)
+            h[r] = s->h + (row + r) * s->state_stride;
+        multiply(acc, rows, s->recurrent, s->weights_hh + block * s->panel_stride, h);
+    }
+    const size_t unit = block * V_LANES;
+    const size_t units = s->hidden - unit; /* V_LANES or more, but in the last block */
+    UNROLL
+    for (size_t r = 0; r < rows; r++) {
+        vf3 ifo = {{acc[r][0], acc[r][1], acc[r][3]}};
+        ifo = v_sigmoid3(ifo);
+        acc[r][0] = ifo.v[0];
+        acc[r][1] = ifo.v[1];
+        acc[r][3] = ifo.v[2];
+        acc[r][2] = v_tanh(acc[r][2]);
+    }
+    UNROLL
+    for (size_t r = 0; r < rows; r++) {
+        const size_t at = (row + r) * s->state_stride + unit;
+        acc[r][0] = v_canonical(v_fma(acc[r][1], v_load(s->c + at), v_mul(acc[r][0], acc[r][2])));
+        v_store(s->c + at, acc[r][0]);
+    }
+    UNROLL
+    for (size_t r = 0; r < rows; r++) {
+        const size_t at = (row + r) * s->state_stride + unit;
+        const vf h = v_canonical(v_mul(acc[r][3], v_tanh(acc[r][0])));
+        v_store(s->h_next + at, h);
+        if (s->y) {
+            if (units >= V_LANES)
+                v_store(s->y[row + r] + unit, h);
+            else
+                v_store_first(s->y[row + r] + unit, h, units);
+        }
+    }
+}
+
+/* Call a tile function with its row count as a constant. */
+#define WITH_CONSTANT_ROWS(tile, argument, block, row, rows)                                                                               \
+    switch (rows) {                                                                                                                        \
+        CASE(1, tile, argument, block, row)                                                                                                \
+        CASE(2, tile, argument, block, row)                                                                                                \
+        CASE(3, tile, argument, block, row)                                                                                                \
+        CASE(4, tile, argument, block, row)                                                                                                \
+        CASE(5, tile, argument, block, row)                                                                                                \
+        CASE(6, tile, argument, block, row)                                                                                                \
+    }
+#define CASE(constant, tile, argument, block, row)                                                                                         \
+    case constant:                                                                                                                         \
+        if (constant <= V_TILE_ROWS)                                                                                                       \
+            tile(argument, block, row, constant);                                                                                          \
+        break;
+
+/* Blocks outside, rows inside: a panel comes from the far cache once a step. Rows are divided evenly over the least number of tiles, since a lone row
+ * at the end would leave the FMA units waiting for its four chains. */
+#define FOR_EACH_TILE(tile, argument, blocks, total_rows)                                                                                  \
+    do {                                                                                                                                   \
+        const size_t tiles = ((total_rows) + V_TILE_ROWS - 1) / V_TILE_ROWS;                                                               \
+        const size_t least = (total_rows) / tiles, larger = (total_rows) % tiles;                                                          \
+        for (size_t block = 0; block < (blocks); block++)                                                                                  \
+            for (size_t t = 0, row = 0; t < tiles; t++) {                                                                                  \
+                const size_t rows = least + (t < larger);                                                                                  \
+                WITH_CONSTANT_ROWS(tile, argument, block, row, rows)                                                                       \
+                row += rows;                                                                                                               \
+            }                                                                                                                              \
+    } while (0)
+
+static void run_product(const sl_product *p)
+{
+    if (p->rows)
+        FOR_EACH_TILE(product_tile, p, p->blocks, p->rows);
+}
+
+static void run_step(const sl_step *s)
+{
+    if (s->rows)
+        FOR_EACH_TILE(step_tile, s, (s->hidden + V_LANES - 1) / V_LANES, s->rows);
+}
+
+TILE apply_three(vf3 (*function)(vf3), const float *x, float *out)
+{
+    vf3 values = {{v_load(x), v_load(x + V_LANES), v_load(x + 2 * V_LANES)}};
+    values = function(values);
+    v_store(out, values.v[0]);
+    v_store(out + V_LANES, values.v[1]);
+    v_store(out + 2 * V_LANES, values.v[2]);
+}
+
+/* The last vectors go through a buffer, so that nothing past x[n-1] is touched. */
+TILE apply(vf3 (*function)(vf3), size_t n, const float *x, float *out)
+{
+    enum { THREE = 3 * V_LANES };
+    size_t k = 0;
+    for (; k + THREE <= n; k += THREE)
+        apply_three(function, x + k, out + k);
+    if (k < n) {
+        float last[THREE] = {0};
+        memcpy(last, x + k, (n - k) * sizeof *last);
+        apply_three(function, last, last);
+        memcpy(out + k, last, (n - k) * sizeof *last);
+    }
+}
+
+static void map_sigmoid(size_t n, const float *x, float *out)
+{
+    apply(v_sigmoid3, n, x, out);
+}
+
+static void map_tanh(size_t n, const float *x, float *out)
+{
+    apply(v_tanh3, n, x, out);
+}
+
+/* 12 chains: more than latency (4 or 5) times pipes (2), and all in registers. */
+static float run_peak(size_t rounds)
+{
+    enum { CHAINS = 12 };
+    vf acc[CHAINS];
+    for (size_t i = 0; i < CHAINS; i++)
+        acc[i] = v_set((float)i);
+    const vf half = v_set(0.5f);
+    for (size_t k = 0; k < rounds; k++) {
+        UNROLL
+        for (size_t i = 0; i < CHAINS; i++)
+            acc[i] = v_fma(acc[i], half, half);
+    }
+    vf sum = acc[0];
+    for (size_t i = 1; i < CHAINS; i++)
+        sum = v_add(sum, acc[i]);
+    float lanes[V_LANES];
+    v_store(lanes, sum);
+    return lanes[0];
+}
+
+const sl_kernel SL_KERNEL = {
+    .isa = SL_ISA,
+    .lanes = V_LANES,
+    .tile_rows = V_TILE_ROWS,
+    .product = run_product,
+    .step = run_step,
+    .sigmoid = map_sigmoid,
+    .tanh = map_tanh,
+    .peak = run_peak,
+};
+
+#endif

@@ -1,0 +1,8 @@
+/* The kernels for avx2. */
+#if !defined(__AVX2__) || !defined(__FMA__)
+#error "needs -mavx2 -mfma"
+#endif
+#define SL_ISA SLUICE_ISA_AVX2
+#define SL_KERNEL sl_kernel_avx2
+#include "kernel/simd_avx2.h"
+#include "kernel/cell.h"

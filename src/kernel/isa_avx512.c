@@ -1,0 +1,8 @@
+/* The kernels for avx512. */
+#if !defined(__AVX512F__) || !defined(__AVX512DQ__)
+#error "needs -mavx512f -mavx512dq"
+#endif
+#define SL_ISA SLUICE_ISA_AVX512
+#define SL_KERNEL sl_kernel_avx512
+#include "kernel/simd_avx512.h"
+#include "kernel/cell.h"

@@ -1,0 +1,63 @@
+/*
+ * The kernels: one table of functions per instruction set, all of them compiled from cell.h and activation.h and equal bit for bit.
+ *
+ * Layout of packed columns. The columns of a matrix (4H gate rows of W and U, or the classes of a head) are cut into blocks of
+ * 4 vectors; a block of the gates holds [gate i, f, g, o][lanes] of `lanes` neighbouring units, units past H being zeros. A *panel* is one block's
+ * weights, [term][4][lanes]; panels follow each other `panel_stride` floats apart. A *packed row* is [block][4][lanes], one value a column.
+ */
+#ifndef SLUICE_KERNEL_KERNEL_H
+#define SLUICE_KERNEL_KERNEL_H
+
+#include "sluice.h"
+
+/** Vectors in a block of columns. */
+enum { SL_BLOCK_VECTORS = 4 };
+
+/** A product of rows with packed columns: out[r] = start[r] + x[r] W, each element one chain of fused multiply-adds. */
+typedef struct sl_product {
+    size_t rows;
+    size_t blocks;             /* of columns */
+    size_t terms;              /* length of each x row */
+    const float *weights;      /* panels [blocks][terms][4][lanes] */
+    size_t panel_stride;
+    const float *const *start; /* [rows] packed rows */
+    const float *const *x;     /* [rows] pointers to [terms] */
+    float *out;                /* [rows] packed rows, out_stride apart */
+    size_t out_stride;
+} sl_product;
+
+/** One time step of one direction of one layer for some rows. Rows are independent. */
+typedef struct sl_step {
+    size_t rows;
+    size_t hidden;             /* H: units written to y; the packed arrays have them rounded up to lanes */
+    size_t inputs;             /* terms of x still to be multiplied: I, or 0 when start holds them */
+    size_t recurrent;          /* terms of h: H, or 0 when the state is known to be zero */
+    const float *weights_ih;   /* panels [blocks][inputs][4][lanes] */
+    const float *weights_hh;   /* panels [blocks][H][4][lanes] */
+    size_t panel_stride;       /* of both */
+    const float *const *start; /* [rows] packed rows of pre-activations to begin with: the bias, or x W + b */
+    const float *const *x;     /* [rows] pointers to [inputs] */
+    const float *h;            /* [rows], state_stride apart: h of the step before */
+    float *h_next;             /* likewise; not h */
+    float *c;                  /* likewise; updated in place */
+    size_t state_stride;       /* >= H rounded up to lanes */
+    float *const *y;           /* [rows] pointers to [H] that receive h too; NULL: not wanted */
+} sl_step;
+
+typedef struct sl_kernel {
+    sluice_isa isa;
+    size_t lanes;              /* floats of a vector: a power of two, at most 16 */
+    size_t tile_rows;          /* rows of a full register tile */
+    void (*product)(const sl_product *product);
+    void (*step)(const sl_step *step);
+    /** out[k] = f(x[k]) for k < n; out may be x. */
+    void (*sigmoid)(size_t n, const float *x, float *out);
+    void (*tanh)(size_t n, const float *x, float *out);
+    /** Run independent chains of fused multiply-adds, 2 * 12 * lanes * rounds operations, in registers only; returns a sum of them to keep them alive. */
+    float (*peak)(size_t rounds);
+} sl_kernel;
+
+/** The kernels of an instruction set; NULL if the library was built without it. Whether the CPU has it is base/cpu.h's to say. */
+const sl_kernel *sl_kernel_get(sluice_isa isa);
+
+#endif

@@ -1,0 +1,217 @@
+"""What the tests of the program sluice need: running it, small models, .npy files, and the equations in double precision.
+
+No NumPy: the tests ask for nothing that the build does not. Arrays are (shape, flat list) with the last index fastest.
+"""
+import array
+import ast
+import json
+import math
+import os
+import pathlib
+import random
+import struct
+import subprocess
+import tempfile
+
+from support.checks import BUILD, Checks, build_options
+
+PROGRAM = BUILD / "src" / "cli" / "sluice"
+CODES = {"<f4": "f", "|u1": "B", "<i4": "i", "<i8": "q"}
+OK, FAILURE, USAGE, DATA, NO_INPUT, IO, INTERRUPTED = 0, 1, 2, 65, 66, 74, 130
+SETTINGS = ("SLUICE_NUM_THREADS", "SLUICE_ISA", "SLUICE_GEMM", "BLIS_ARCH_TYPE", "NO_COLOR")
+
+
+def environment(**settings):
+    """This process's environment without what would steer the program, and with `settings`."""
+    return {**{name: value for name, value in os.environ.items() if name not in SETTINGS}, **settings}
+
+
+def sluice(*words, stdin=b"", settings=None, **options):
+    """The finished process of sluice with these arguments; its output and standard error are bytes."""
+    options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "timeout": 300, "env": environment(**(settings or {})), **options}
+    if "stdin" not in options and hasattr(stdin, "fileno"):
+        return subprocess.run([str(PROGRAM), *map(str, words)], check=False, stdin=stdin, **options)
+    return subprocess.run([str(PROGRAM), *map(str, words)], check=False, input=stdin, **options)
+
+
+def start(*words, **options):
+    """sluice running, with pipes."""
+    options = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "env": environment(), **options}
+    return subprocess.Popen([str(PROGRAM), *map(str, words)], **options)
+
+
+def best_isa():
+    """The instruction sets that this machine runs, slowest first."""
+    best = json.loads(sluice("info", "--env", "--json").stdout)["best_isa"]
+    every = ["scalar", "avx2", "avx512"]
+    return every[:every.index(best) + 1]
+
+
+def keeps_memory_small():
+    """Whether peak memory means anything: a sanitizer keeps what was freed."""
+    return build_options()["b_sanitize"] == "none"
+
+
+def peak_memory(*words, path):
+    """Peak resident KiB of a run."""
+    with open(path, "rb") as source:
+        run = start(*words, stdin=source, stdout=subprocess.DEVNULL, stderr=None)
+        status, usage = os.wait4(run.pid, 0)[1:]
+    run.returncode = os.waitstatus_to_exitcode(status)
+    run.stdout = None
+    return usage.ru_maxrss if run.returncode == OK else -1
+
+
+class Cli(Checks):
+    """Checks on finished processes, and a directory for their files."""
+
+    def __init__(self, directory):
+        super().__init__()
+        self.directory = pathlib.Path(directory)
+
+    def path(self, name):
+        """A file of the test's own."""
+        return self.directory / name
+
+    def refused(self, code, words, *arguments, **options):
+        """Count one check: the command ends with `code`, says all of `words` in one line of standard error, and nothing on its output."""
+        result = sluice(*arguments, **options)
+        message = result.stderr.decode(errors="replace")
+        holds = (result.returncode == code and not result.stdout and message.startswith("sluice: ") and message.count("\n") == 1
+                 and all(word in message for word in words))
+        return self.check(holds, f"sluice {' '.join(map(str, arguments))}: expected exit {code} and {words}, "
+                                 f"found exit {result.returncode} and {message!r}")
+
+    def answers(self, *arguments, **options):
+        """Output of a command that must do well and say nothing."""
+        result = sluice(*arguments, **options)
+        self.check(result.returncode == OK and not result.stderr,
+                   f"sluice {' '.join(map(str, arguments))}: expected exit 0 and silence, found exit {result.returncode} and {result.stderr!r}")
+        return result.stdout
+
+    def leftovers(self):
+        """Temporary files in the test's directory."""
+        return [name for name in os.listdir(self.directory) if "tmp" in name]
+
+
+def run_parts(*parts):
+    """Call each part with one Cli, and end the script."""
+    with tempfile.TemporaryDirectory(prefix="sluice-cli-") as directory:
+        cli = Cli(directory)
+        for part in parts:
+            part(cli)
+    cli.finish()
+
+
+def npy_bytes(shape, values, dtype="<f4"):
+    """An array as a .npy file's bytes."""
+    header = repr({"descr": dtype, "fortran_order": False, "shape": tuple(shape)})
+    header += " " * (-(len(header) + 11) % 64) + "\n"
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header.encode() + array.array(CODES[dtype], values).tobytes()
+
+
+def write_npy(path, shape, values, dtype="<f4"):
+    """Write an array; return its path."""
+    pathlib.Path(path).write_bytes(npy_bytes(shape, values, dtype))
+    return path
+
+
+def parse_npy(data):
+    """(shape, values) of a .npy file's bytes."""
+    length = struct.unpack("<H", data[8:10])[0]
+    header = ast.literal_eval(data[10:10 + length].decode())
+    values = array.array(CODES[header["descr"]])
+    values.frombytes(data[10 + length:])
+    if math.prod(header["shape"]) != len(values):
+        raise ValueError(f"shape {header['shape']} with {len(values)} values")
+    return header["shape"], list(values)
+
+
+def read_npy(path):
+    """(shape, values) of a .npy file."""
+    return parse_npy(pathlib.Path(path).read_bytes())
+
+
+def transpose(shape, values):
+    """[A][B]... as [B][A]...."""
+    first, second, width = shape[0], shape[1], math.prod(shape[2:])
+    moved = [value for b in range(second) for a in range(first) for value in values[(a * second + b) * width:(a * second + b + 1) * width]]
+    return (second, first, *shape[2:]), moved
+
+
+class Network:
+    """A small network with random float32 weights, written as a safetensors file and computed by the equations."""
+
+    def __init__(self, seed, inputs, hidden, layers=1, directions=1, vocabulary=0, classes=0, names=()):
+        self.inputs, self.hidden, self.layers, self.directions = inputs, hidden, layers, directions
+        self.vocabulary, self.classes, self.names = vocabulary, classes, names
+        self.tensors = {}
+        self.random = random.Random(seed)
+        for layer in range(layers):
+            width = directions * hidden if layer else inputs
+            for direction in range(directions):
+                end = f"l{layer}" + ("_reverse" if direction else "")
+                self.add(f"lstm.weight_ih_{end}", 4 * hidden, width)
+                self.add(f"lstm.weight_hh_{end}", 4 * hidden, hidden)
+                self.add(f"lstm.bias_ih_{end}", 4 * hidden)
+                self.add(f"lstm.bias_hh_{end}", 4 * hidden)
+        if vocabulary:
+            self.add("embedding.weight", vocabulary, inputs)
+        if classes:
+            self.add("fc.weight", classes, directions * hidden)
+            self.add("fc.bias", classes)
+
+    def add(self, name, *shape):
+        """A tensor uniform in +-0.6."""
+        self.tensors[name] = (shape, array.array("f", (self.random.uniform(-0.6, 0.6) for _ in range(math.prod(shape)))))
+
+    def write(self, path):
+        """Write the file; return its path."""
+        header, data = {"__metadata__": {"classes": ",".join(self.names)}} if self.names else {}, b""
+        for name, (shape, values) in self.tensors.items():
+            begin = len(data)
+            data += values.tobytes()
+            header[name] = {"dtype": "F32", "shape": list(shape), "data_offsets": [begin, len(data)]}
+        text = json.dumps(header).encode()
+        text += b" " * (-len(text) % 8)
+        pathlib.Path(path).write_bytes(struct.pack("<Q", len(text)) + text + data)
+        return path
+
+    def row(self, name, index):
+        """A row of a matrix."""
+        shape, values = self.tensors[name]
+        return values[index * shape[1]:(index + 1) * shape[1]]
+
+    def run_direction(self, layer, direction, sequence, h, c):
+        """(outputs in the sequence's order, h, c)."""
+        end = f"l{layer}" + ("_reverse" if direction else "")
+        hidden = self.hidden
+        weights = [list(self.row(f"lstm.weight_ih_{end}", k)) + list(self.row(f"lstm.weight_hh_{end}", k)) for k in range(4 * hidden)]
+        bias = [a + b for a, b in zip(self.tensors[f"lstm.bias_ih_{end}"][1], self.tensors[f"lstm.bias_hh_{end}"][1])]
+        outputs = []
+        for x in reversed(sequence) if direction else sequence:
+            sums = [bias[k] + sum(a * b for a, b in zip(weights[k], x + h)) for k in range(4 * hidden)]
+            gates = [math.tanh(s) if 2 * hidden <= k < 3 * hidden else 1 / (1 + math.exp(-s)) for k, s in enumerate(sums)]
+            c = [gates[hidden + k] * c[k] + gates[k] * gates[2 * hidden + k] for k in range(hidden)]
+            h = [gates[3 * hidden + k] * math.tanh(c[k]) for k in range(hidden)]
+            outputs.append(h)
+        return (outputs[::-1] if direction else outputs), h, c
+
+    def run(self, sequence, states=None):
+        """(outputs, hn, cn, logits) of one sequence of vectors, or of tokens; states is (h0, c0), lists over l*D + d."""
+        if self.vocabulary:
+            sequence = [list(self.row("embedding.weight", token)) for token in sequence]
+        hn, cn = [], []
+        for layer in range(self.layers):
+            parts = []
+            for direction in range(self.directions):
+                index = layer * self.directions + direction
+                h, c = (states[0][index], states[1][index]) if states else ([0.0] * self.hidden, [0.0] * self.hidden)
+                outputs, h, c = self.run_direction(layer, direction, sequence, h, c)
+                parts.append(outputs)
+                hn.append(h)
+                cn.append(c)
+            sequence = [sum(step, []) for step in zip(*parts)]
+        final = sum(hn[-self.directions:], [])
+        logits = [self.tensors["fc.bias"][1][k] + sum(a * b for a, b in zip(self.row("fc.weight", k), final)) for k in range(self.classes)]
+        return sequence, hn, cn, logits

@@ -1,0 +1,135 @@
+/* Random models and batches for tests, and the few calls that run them. Everything is by seed; every helper ends the test on failure. */
+#ifndef SLUICE_TESTS_NETWORK_H
+#define SLUICE_TESTS_NETWORK_H
+
+#include "sluice.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Under the address sanitizer programs run many times slower, and tests with thousands of calls do a fraction of them. */
+#if defined(__SANITIZE_ADDRESS__)
+#define TEST_LIGHT 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define TEST_LIGHT 1
+#endif
+#endif
+#ifndef TEST_LIGHT
+#define TEST_LIGHT 0
+#endif
+
+/** What outputs hold before a call: a quiet NaN that no computation yields, so that "not written" and "NaN" differ. */
+#define TEST_PREFILL UINT32_C(0x7fe15a5a)
+
+/** A model and the arrays it was made from. Owned: test_network_free. */
+typedef struct test_network {
+    sluice_weights weights; /* points into the arrays below */
+    sluice_model *model;    /* NULL until test_network_build */
+    float *floats;        /* one after the other: for each k weight_ih, weight_hh, bias_ih, bias_hh; embedding; head weight, bias */
+    size_t count;         /* of floats */
+    const float **tables; /* behind the four arrays of arrays in weights */
+} test_network;
+
+/** Arrays of a shape, zeroed, without a model. A shape with classes gets a head bias. */
+test_network test_network_create(const sluice_shape *shape);
+
+/** Arrays uniform in +-scale/sqrt(H), embedding in +-1; and the model. */
+test_network test_network_random(const sluice_shape *shape, float scale, uint64_t *random);
+
+/** Make the model of the arrays as they are now. */
+void test_network_build(test_network *network);
+
+void test_network_free(test_network *network);
+
+/** What test_batch_random should add. */
+enum { TEST_RAGGED = 1, TEST_STATES = 2 };
+
+/** A batch with its arrays, contiguous and owned: test_batch_free. All outputs are there and prefilled. */
+typedef struct test_batch {
+    sluice_batch batch;                                 /* points into the arrays below; strides 0 */
+    int64_t *lengths;                                   /* [N]; NULL unless TEST_RAGGED */
+    float *x;                                           /* [N][T][I], or NULL */
+    int32_t *tokens;                                    /* [N][T], or NULL */
+    float *h0, *c0;                                     /* [L*D][N][H]; NULL unless TEST_STATES */
+    float *y;                                           /* [N][T][D*H] */
+    float *hn, *cn;                                     /* [L*D][N][H] */
+    float *logits;                                      /* [N][C], or NULL */
+    size_t x_count, y_count, state_count, logits_count; /* elements of each (x_count: of tokens too) */
+} test_batch;
+
+/** Inputs and states uniform in +-1, tokens in 0..V-1, lengths in 0..T. */
+test_batch test_batch_random(const sluice_shape *shape, size_t rows, size_t steps, unsigned what, uint64_t *random);
+
+/** A batch of one: row n of `from`, its inputs copied, cut to its length; outputs of its own. */
+test_batch test_batch_row(const sluice_shape *shape, const test_batch *from, size_t n);
+
+/** A batch of `rows` rows whose row n is row (first + n) % N of `from`. */
+test_batch test_batch_pick(const sluice_shape *shape, const test_batch *from, size_t first, size_t rows);
+
+/** Fill the outputs with TEST_PREFILL again. */
+void test_batch_prefill(test_batch *batch);
+
+/** Whether every output still holds TEST_PREFILL. */
+bool test_batch_untouched(const test_batch *batch);
+
+void test_batch_free(test_batch *batch);
+
+/** `count` floats of TEST_PREFILL. */
+void test_prefill(float *values, size_t count);
+bool test_prefilled(const float *values, size_t count);
+
+/** `count` floats, owned by the caller, all TEST_PREFILL. */
+float *test_floats(size_t count);
+
+/** First in main: forget the environment's SLUICE_ and thread settings, so that tests decide, and print which instruction sets
+ *  this machine lacks and every test therefore skips. */
+void test_begin(void);
+
+/** The instruction sets this machine runs, least first; how many. */
+size_t test_isas(sluice_isa isas[3]);
+
+/** Options of an engine. */
+sluice_engine_options test_options(sluice_isa isa, unsigned threads, sluice_schedule schedule);
+
+/** An engine with a workspace that is used again and again, stale content and all. Owned: test_runner_free. */
+typedef struct test_runner {
+    sluice_engine *engine;
+    sluice_workspace *workspace;
+    char name[64]; /* ISA, schedule and threads, for messages */
+} test_runner;
+
+test_runner test_runner_create(const sluice_model *model, sluice_isa isa, unsigned threads, sluice_schedule schedule);
+void test_runner_free(test_runner *runner);
+
+/** sluice_forward; it has to succeed. */
+void test_forward(const test_runner *runner, const sluice_batch *batch);
+
+/** Create a runner of these options, run, free. */
+void test_run_once(const sluice_model *model, const sluice_engine_options *options, const sluice_batch *batch);
+
+/** The reference of the numeric contract: each row of `from` alone, on the scalar kernels, one thread. Returns N batches, to be freed by
+ *  test_reference_free. */
+test_batch *test_reference(const sluice_shape *shape, const sluice_model *model, const test_batch *from);
+void test_reference_free(test_batch *rows, size_t count);
+
+/** The call failed as it should: `got` is the status wanted, and the error has it and one line of words. */
+void test_refused(sluice_status got, sluice_status want, const sluice_error *error, const char *what);
+
+/** The error's message has the word. */
+void test_names(const sluice_error *error, const char *word);
+
+/** Run the batch and compare every row n with rows[(first + n) % count] of the reference. */
+void test_against(const test_runner *runner, const sluice_shape *shape, test_batch *batch, const test_batch *rows, size_t first,
+                  size_t count);
+
+/** Fail with `what` and the first place where the bits differ. */
+void test_same_bits(const float *got, const float *want, size_t count, const char *what);
+
+/** test_same_bits of all outputs that both batches have; same shape. */
+void test_same_outputs(const test_batch *got, const test_batch *want, const char *what);
+
+/** Compare row n of `got`, a batch of any size, with `want`, the batch of that row alone; y past the row's end is zero. */
+void test_same_row(const sluice_shape *shape, const test_batch *got, size_t n, const test_batch *want, const char *what);
+
+#endif

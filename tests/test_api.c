@@ -1,0 +1,550 @@
+/* The contract of sluice.h, row by row: what is refused, in which words, and that nothing is written then. */
+#include "support/network.h"
+#include "support/suite.h"
+
+#include <float.h>
+#include <math.h>
+#include <string.h>
+
+static const sluice_shape small = {.layers = 2, .directions = 2, .inputs = 3, .hidden = 5, .classes = 4, .has_bias = 1};
+static const sluice_shape worded = {.layers = 1, .directions = 1, .inputs = 3, .hidden = 5, .vocabulary = 7};
+
+/* The message has the number, not as a part of a longer one. */
+static void numbers(const sluice_error *error, long long number)
+{
+    char text[32];
+    snprintf(text, sizeof text, "%lld", number);
+    const size_t length = strlen(text);
+    for (const char *at = strstr(error->message, text); at; at = strstr(at + 1, text)) {
+        const char before = at > error->message ? at[-1] : ' ', after = at[length];
+        if (!(before >= '0' && before <= '9') && !(after >= '0' && after <= '9'))
+            return;
+    }
+    ck_abort_msg("\"%s\" does not have the number %s", error->message, text);
+}
+
+static const sluice_status bad_argument = SLUICE_STATUS_BAD_ARGUMENT;
+
+/* ---- Models ---- */
+
+static void model_refused(const sluice_weights *weights, sluice_status want, const char *what, sluice_error *error)
+{
+    sluice_model *model = (sluice_model *)&model;
+    *error = (sluice_error){0};
+    test_refused(sluice_model_create(weights, &model, error), want, error, what);
+    ck_assert_msg(model == NULL, "%s: the model is not set to NULL", what);
+    ck_assert_int_eq(sluice_model_create(weights, &model, NULL), want);
+}
+
+START_TEST(model_arguments)
+{
+    sluice_error error = {0};
+    sluice_model *model = NULL;
+    test_network network = test_network_create(&small);
+    model_refused(NULL, bad_argument, "NULL weights", &error);
+    error = (sluice_error){0};
+    test_refused(sluice_model_create(&network.weights, NULL, &error), bad_argument, &error, "NULL model");
+
+    sluice_weights wrong = network.weights;
+    wrong.struct_size = 3;
+    model_refused(&wrong, bad_argument, "struct_size", &error);
+    test_names(&error, "struct_size");
+
+    static const struct {
+        const char *what;
+        size_t offset;
+    } arrays[] = {
+        {"weight_ih", offsetof(sluice_weights, weight_ih)}, {"weight_hh", offsetof(sluice_weights, weight_hh)},
+        {"bias_ih", offsetof(sluice_weights, bias_ih)},     {"bias_hh", offsetof(sluice_weights, bias_hh)},
+        {"head", offsetof(sluice_weights, head_weight)},
+    };
+    for (size_t j = 0; j < sizeof arrays / sizeof arrays[0]; j++) {
+        wrong = network.weights;
+        memset((char *)&wrong + arrays[j].offset, 0, sizeof(void *));
+        model_refused(&wrong, bad_argument, arrays[j].what, &error);
+        test_names(&error, arrays[j].what);
+    }
+    for (size_t j = 0; j < 16; j++) { /* each of the L*D arrays of each of the four */
+        const float *kept = network.tables[j];
+        network.tables[j] = NULL;
+        model_refused(&network.weights, bad_argument, "one array NULL", &error);
+        test_names(&error, arrays[j / 4].what);
+        network.tables[j] = kept;
+    }
+    wrong = network.weights;
+    wrong.shape.vocabulary = 9;
+    model_refused(&wrong, bad_argument, "embedding", &error);
+    test_names(&error, "embedding");
+
+    wrong = network.weights;
+    wrong.head_bias = NULL; /* zeros */
+    ck_assert_int_eq(sluice_model_create(&wrong, &model, &error), SLUICE_STATUS_OK);
+    sluice_model_destroy(model);
+    test_network_free(&network);
+}
+END_TEST
+
+START_TEST(model_shapes)
+{
+    test_network network = test_network_create(&small);
+    sluice_error error = {0};
+    static const struct {
+        const char *what;
+        sluice_shape shape;
+        sluice_status status;
+    } cases[] = {
+        {"layers", {.layers = 0, .directions = 1, .inputs = 1, .hidden = 1}, SLUICE_STATUS_BAD_ARGUMENT},
+        {"directions", {.layers = 1, .directions = 0, .inputs = 1, .hidden = 1}, SLUICE_STATUS_BAD_ARGUMENT},
+        {"directions", {.layers = 1, .directions = 3, .inputs = 1, .hidden = 1}, SLUICE_STATUS_BAD_ARGUMENT},
+        {"inputs", {.layers = 1, .directions = 1, .inputs = 0, .hidden = 1}, SLUICE_STATUS_BAD_ARGUMENT},
+        {"hidden", {.layers = 1, .directions = 1, .inputs = 1, .hidden = 0}, SLUICE_STATUS_BAD_ARGUMENT},
+        {"", {.layers = 1, .directions = 1, .inputs = 1, .hidden = SIZE_MAX / 4 + 2}, SLUICE_STATUS_TOO_LARGE},
+        {"", {.layers = 1, .directions = 1, .inputs = 1, .hidden = (size_t)1 << 31}, SLUICE_STATUS_TOO_LARGE},
+        {"", {.layers = 1, .directions = 1, .inputs = SIZE_MAX / 8, .hidden = 3}, SLUICE_STATUS_TOO_LARGE},
+        {"", {.layers = SIZE_MAX / 2, .directions = 2, .inputs = 1, .hidden = 1}, SLUICE_STATUS_TOO_LARGE},
+        {"vocabulary",
+         {.layers = 1, .directions = 1, .inputs = 3, .hidden = 1, .vocabulary = SIZE_MAX / 4},
+         SLUICE_STATUS_BAD_ARGUMENT},
+        {"",
+         {.layers = 1, .directions = 1, .inputs = (size_t)1 << 40, .hidden = 1, .vocabulary = 1 << 30},
+         SLUICE_STATUS_TOO_LARGE},
+        {"", {.layers = 1, .directions = 2, .inputs = 3, .hidden = 1, .classes = SIZE_MAX / 4}, SLUICE_STATUS_TOO_LARGE},
+    };
+    for (size_t j = 0; j < sizeof cases / sizeof cases[0]; j++) {
+        sluice_weights wrong = network.weights;
+        wrong.shape = cases[j].shape;
+        model_refused(&wrong, cases[j].status, cases[j].what, &error);
+        test_names(&error, cases[j].what);
+        sluice_model *model = (sluice_model *)&model;
+        error = (sluice_error){0};
+        test_refused(sluice_model_create_random(&cases[j].shape, 1, &model, &error), cases[j].status, &error, cases[j].what);
+        test_names(&error, cases[j].what);
+        ck_assert_ptr_null(model);
+    }
+    test_network_free(&network);
+}
+END_TEST
+
+/* A NaN or infinite weight is refused, by name and index. */
+START_TEST(model_data)
+{
+    const sluice_shape shape = {
+        .layers = 2, .directions = 2, .inputs = 3, .hidden = 5, .vocabulary = 11, .classes = 4, .has_bias = 1};
+    const float bad[] = {NAN, INFINITY, -INFINITY};
+    test_network network = test_network_create(&shape);
+    const struct {
+        const char *name;
+        const float *array;
+        size_t index, columns;
+    } cases[] = {
+        {"weight_ih_l0", network.weights.weight_ih[0], 17, 3},
+        {"weight_ih_l0_reverse", network.weights.weight_ih[1], 59, 3},
+        {"weight_hh_l1", network.weights.weight_hh[2], 0, 5},
+        {"weight_hh_l1_reverse", network.weights.weight_hh[3], 99, 5},
+        {"bias_ih_l1", network.weights.bias_ih[2], 19, 1},
+        {"bias_hh_l0_reverse", network.weights.bias_hh[1], 13, 1},
+        {"embedding", network.weights.embedding, 32, 3},
+        {"head", network.weights.head_weight, 39, 10},
+        {"head", network.weights.head_bias, 3, 1},
+    };
+    for (size_t j = 0; j < sizeof cases / sizeof cases[0]; j++) {
+        sluice_error error = {0};
+        float *at = network.floats + (cases[j].array - network.floats) + cases[j].index;
+        *at = bad[j % 3];
+        model_refused(&network.weights, SLUICE_STATUS_BAD_DATA, cases[j].name, &error);
+        test_names(&error, cases[j].name);
+        numbers(&error, (long long)(cases[j].index / cases[j].columns));
+        numbers(&error, (long long)(cases[j].index % cases[j].columns));
+        *at = 0.0f;
+    }
+    *(network.floats + (network.weights.bias_ih[0] - network.floats)) = FLT_MAX; /* large is no error */
+    test_network_build(&network);
+    test_network_free(&network);
+}
+END_TEST
+
+START_TEST(model_random)
+{
+    uint64_t random = test_seed();
+    test_batch outputs[3];
+    for (size_t j = 0; j < 3; j++) { /* seeds 7, 7, 8 */
+        sluice_model *model = NULL;
+        ck_assert_int_eq(sluice_model_create_random(&small, j < 2 ? 7 : 8, &model, NULL), SLUICE_STATUS_OK);
+        uint64_t same = random;
+        outputs[j] = test_batch_random(&small, 3, 4, 0, &same);
+        const sluice_engine_options options = test_options(SLUICE_ISA_SCALAR, 1, SLUICE_SCHEDULE_AUTO);
+        test_run_once(model, &options, &outputs[j].batch);
+        sluice_model_destroy(model);
+    }
+    test_same_outputs(outputs, outputs + 1, "the same seed");
+    ck_assert_mem_ne(outputs[0].y, outputs[2].y, outputs[0].y_count * sizeof(float));
+    for (size_t j = 0; j < 3; j++)
+        test_batch_free(outputs + j);
+    sluice_model *model = (sluice_model *)&model;
+    sluice_error error = {0};
+    test_refused(sluice_model_create_random(NULL, 1, &model, &error), bad_argument, &error, "NULL shape");
+    ck_assert_ptr_null(model);
+    test_refused(sluice_model_create_random(&small, 1, NULL, &error), bad_argument, &error, "NULL model");
+}
+END_TEST
+
+START_TEST(model_getters)
+{
+    char first[] = "dutch";
+    const char *const classes[] = {first, "english", "", "swedish"};
+    uint64_t random = test_seed();
+    test_network network = test_network_create(&small);
+    network.weights.class_names = classes;
+    test_network_build(&network);
+    first[0] = 'X'; /* it was copied */
+    const sluice_shape shape = sluice_model_get_shape(network.model);
+    ck_assert_uint_eq(shape.layers, small.layers);
+    ck_assert_uint_eq(shape.directions, small.directions);
+    ck_assert_uint_eq(shape.inputs, small.inputs);
+    ck_assert_uint_eq(shape.hidden, small.hidden);
+    ck_assert_uint_eq(shape.vocabulary, small.vocabulary);
+    ck_assert_uint_eq(shape.classes, small.classes);
+    ck_assert_int_eq(shape.has_bias != 0, 1);
+    ck_assert_str_eq(sluice_model_get_class(network.model, 0), "dutch");
+    ck_assert_str_eq(sluice_model_get_class(network.model, 3), "swedish");
+    ck_assert_ptr_null(sluice_model_get_class(network.model, 4));
+    ck_assert_str_eq(sluice_model_get_notes(network.model), "");
+    test_network_free(&network);
+    network = test_network_random(&small, 1.0f, &random);
+    ck_assert_ptr_null(sluice_model_get_class(network.model, 0));
+    test_network_free(&network);
+}
+END_TEST
+
+/* ---- Names, versions, NULL ---- */
+
+START_TEST(names_and_versions)
+{
+    for (int j = SLUICE_STATUS_OK; j <= SLUICE_STATUS_UNSUPPORTED; j++)
+        for (int k = SLUICE_STATUS_OK; k < j; k++)
+            ck_assert_str_ne(sluice_status_get_name((sluice_status)j), sluice_status_get_name((sluice_status)k));
+    ck_assert_str_eq(sluice_status_get_name(SLUICE_STATUS_BAD_DATA), "bad data");
+    ck_assert_ptr_nonnull(sluice_status_get_name((sluice_status)99));
+    char version[32];
+    snprintf(version, sizeof version, "%d.%d.%d", SLUICE_VERSION_MAJOR, SLUICE_VERSION_MINOR, SLUICE_VERSION_PATCH);
+    ck_assert_str_eq(sluice_version_get(), version);
+
+    static const char *const isas[] = {"auto", "scalar", "avx2", "avx512"};
+    static const char *const gemms[] = {"auto", "fused", "blis"};
+    static const char *const schedules[] = {"auto", "rows", "hoist"};
+    for (int j = 0; j < 4; j++)
+        ck_assert_str_eq(sluice_isa_get_name((sluice_isa)j), isas[j]);
+    for (int j = 0; j < 3; j++) {
+        ck_assert_str_eq(sluice_gemm_get_name((sluice_gemm)j), gemms[j]);
+        ck_assert_str_eq(sluice_schedule_get_name((sluice_schedule)j), schedules[j]);
+    }
+    ck_assert_ptr_null(sluice_isa_get_name((sluice_isa)4));
+    ck_assert_ptr_null(sluice_gemm_get_name((sluice_gemm)3));
+    ck_assert_ptr_null(sluice_schedule_get_name((sluice_schedule)3));
+    const char *advice = sluice_blis_get_advice();
+    ck_assert(advice == NULL || *advice);
+}
+END_TEST
+
+START_TEST(destroy_nothing)
+{
+    sluice_model_destroy(NULL);
+    sluice_engine_destroy(NULL);
+    sluice_workspace_destroy(NULL);
+}
+END_TEST
+
+START_TEST(peaks)
+{
+    sluice_isa isas[3];
+    const size_t count = test_isas(isas);
+    for (size_t j = 0; j < count; j++)
+        ck_assert_double_gt(sluice_peak_get(isas[j]), 0.0);
+    ck_assert_double_gt(sluice_peak_get(SLUICE_ISA_AUTO), 0.0);
+    for (int isa = isas[count - 1] + 1; isa <= 5; isa++)
+        ck_assert_double_eq(sluice_peak_get((sluice_isa)isa), 0.0);
+}
+END_TEST
+
+/* ---- Engines and workspaces ---- */
+
+START_TEST(engine_arguments)
+{
+    uint64_t random = test_seed();
+    test_network network = test_network_random(&small, 1.0f, &random);
+    sluice_engine *engine = (sluice_engine *)&engine;
+    sluice_error error = {0};
+    test_refused(sluice_engine_create(NULL, NULL, &engine, &error), bad_argument, &error, "NULL model");
+    ck_assert_ptr_null(engine);
+    test_refused(sluice_engine_create(network.model, NULL, NULL, &error), bad_argument, &error, "NULL engine");
+
+    static const struct {
+        const char *what;
+        sluice_engine_options options;
+    } cases[] = {
+        {"struct_size", {.struct_size = 1}},
+        {"isa", {.struct_size = sizeof(sluice_engine_options), .isa = (sluice_isa)7}},
+        {"gemm", {.struct_size = sizeof(sluice_engine_options), .gemm = (sluice_gemm)7}},
+        {"schedule", {.struct_size = sizeof(sluice_engine_options), .schedule = (sluice_schedule)7}},
+        {"threads", {.struct_size = sizeof(sluice_engine_options), .threads = 5000}},
+    };
+    for (size_t j = 0; j < sizeof cases / sizeof cases[0]; j++) {
+        engine = (sluice_engine *)&engine;
+        error = (sluice_error){0};
+        test_refused(sluice_engine_create(network.model, &cases[j].options, &engine, &error), bad_argument, &error, cases[j].what);
+        test_names(&error, cases[j].what);
+        ck_assert_ptr_null(engine);
+        ck_assert_int_eq(sluice_engine_create(network.model, &cases[j].options, &engine, NULL), bad_argument);
+        sluice_environment environment = {.struct_size = sizeof environment};
+        error = (sluice_error){0};
+        test_refused(sluice_environment_get(&cases[j].options, &environment, &error), bad_argument, &error, cases[j].what);
+    }
+    sluice_isa isas[3];
+    const size_t count = test_isas(isas);
+    if (count < 3) {
+        const sluice_engine_options lacking = test_options(SLUICE_ISA_AVX512, 1, SLUICE_SCHEDULE_AUTO);
+        test_refused(sluice_engine_create(network.model, &lacking, &engine, &error), SLUICE_STATUS_UNSUPPORTED, &error, "avx512");
+        test_names(&error, "avx512");
+    }
+    test_network_free(&network);
+}
+END_TEST
+
+START_TEST(engine_info)
+{
+    uint64_t random = test_seed();
+    test_network network = test_network_random(&worded, 1.0f, &random);
+    test_runner runner = test_runner_create(network.model, SLUICE_ISA_SCALAR, 3, SLUICE_SCHEDULE_HOIST);
+    sluice_engine_info info = {.struct_size = sizeof info};
+    ck_assert_int_eq(sluice_engine_get_info(runner.engine, &info), SLUICE_STATUS_OK);
+    ck_assert_int_eq(info.isa, SLUICE_ISA_SCALAR);
+    ck_assert_int_eq(info.gemm, SLUICE_GEMM_FUSED);
+    ck_assert_int_eq(info.schedule, SLUICE_SCHEDULE_HOIST);
+    ck_assert_uint_eq(info.threads, 3);
+    ck_assert_uint_ge(info.table_bytes, 7 * 4 * 5 * sizeof(float));
+    ck_assert_uint_ge(info.packed_bytes, info.table_bytes + 4 * 5 * 5 * sizeof(float));
+    info.struct_size = 5;
+    ck_assert_int_eq(sluice_engine_get_info(runner.engine, &info), bad_argument);
+    ck_assert_int_eq(sluice_engine_get_info(runner.engine, NULL), bad_argument);
+    info.struct_size = sizeof info;
+    ck_assert_int_eq(sluice_engine_get_info(NULL, &info), bad_argument);
+
+    test_batch batch = test_batch_random(&worded, 3, 4, 0, &random), again = test_batch_pick(&worded, &batch, 0, 3);
+    test_forward(&runner, &batch.batch);
+    sluice_model_destroy(network.model); /* the engine does not need it */
+    network.model = NULL;
+    test_forward(&runner, &again.batch);
+    test_same_outputs(&again, &batch, "after the model's end");
+    test_batch_free(&batch);
+    test_batch_free(&again);
+    test_runner_free(&runner);
+    test_network_free(&network);
+}
+END_TEST
+
+START_TEST(workspaces)
+{
+    uint64_t random = test_seed();
+    test_network network = test_network_random(&small, 1.0f, &random);
+    test_runner runner = test_runner_create(network.model, SLUICE_ISA_AUTO, 2, SLUICE_SCHEDULE_AUTO);
+    sluice_workspace *workspace = (sluice_workspace *)&workspace;
+    sluice_error error = {0};
+    test_refused(sluice_workspace_create(NULL, 1, 1, &workspace, &error), bad_argument, &error, "NULL engine");
+    ck_assert_ptr_null(workspace);
+    test_refused(sluice_workspace_create(runner.engine, 1, 1, NULL, &error), bad_argument, &error, "NULL workspace");
+    workspace = (sluice_workspace *)&workspace;
+    test_refused(sluice_workspace_create(runner.engine, SIZE_MAX / 2, SIZE_MAX / 2, &workspace, &error), SLUICE_STATUS_TOO_LARGE,
+                 &error, "rows and steps");
+    ck_assert_ptr_null(workspace);
+
+    ck_assert_int_eq(sluice_workspace_create(runner.engine, 40, 9, &workspace, &error), SLUICE_STATUS_OK);
+    const size_t bytes = sluice_workspace_get_bytes(workspace);
+    test_batch batch = test_batch_random(&small, 40, 9, 0, &random);
+    ck_assert_int_eq(sluice_forward(runner.engine, workspace, &batch.batch, &error), SLUICE_STATUS_OK);
+    ck_assert_uint_eq(sluice_workspace_get_bytes(workspace), bytes); /* made for it: it does not grow */
+    test_batch_free(&batch);
+    batch = test_batch_random(&small, 4000, 9, 0, &random);
+    ck_assert_int_eq(sluice_forward(runner.engine, workspace, &batch.batch, &error), SLUICE_STATUS_OK);
+    const size_t grown = sluice_workspace_get_bytes(workspace);
+    ck_assert_uint_gt(grown, bytes);
+    ck_assert_int_eq(sluice_forward(runner.engine, workspace, &batch.batch, &error), SLUICE_STATUS_OK);
+    ck_assert_uint_eq(sluice_workspace_get_bytes(workspace), grown);
+    test_batch_free(&batch);
+    sluice_workspace_destroy(workspace);
+    test_runner_free(&runner);
+    test_network_free(&network);
+}
+END_TEST
+
+/* ---- Forward ---- */
+
+/* What a case spoils: a batch of 6 rows and 5 steps of `small` or `worded`, by hand below. */
+typedef struct spoiled {
+    sluice_batch batch;
+    const sluice_engine *engine;
+    sluice_workspace *workspace;
+    const sluice_batch *given; /* &batch, or NULL */
+} spoiled;
+
+enum { ROWS = 6, STEPS = 5, WIDTH = 10 };
+static const int64_t negative[ROWS] = {5, 0, -3, 5, 5, 5}, too_long[ROWS] = {5, 0, 3, 5, 77, 5};
+static const int64_t least[ROWS] = {INT64_MIN, 0, 0, 0, 0, 0};
+static const int32_t below[ROWS * STEPS] = {[3 * STEPS + 2] = -4}, beyond[ROWS * STEPS] = {[5 * STEPS + 4] = 7};
+static const float some_x[ROWS * STEPS * 3];
+
+/* clang-format off */
+static void no_engine(spoiled *s) { s->engine = NULL; }
+static void no_workspace(spoiled *s) { s->workspace = NULL; }
+static void no_batch(spoiled *s) { s->given = NULL; }
+static void bad_size(spoiled *s) { s->batch.struct_size = 7; }
+static void no_x(spoiled *s) { s->batch.x = NULL; }
+static void tokens_too(spoiled *s) { s->batch.tokens = beyond; }
+static void no_tokens(spoiled *s) { s->batch.tokens = NULL; }
+static void x_too(spoiled *s) { s->batch.x = some_x; }
+static void no_head(spoiled *s) { s->batch.logits = s->batch.hn; s->batch.hn = NULL; }
+static void narrow_steps(spoiled *s) { s->batch.y_row_stride = STEPS * WIDTH; s->batch.y_step_stride = WIDTH - 1; }
+static void narrow_rows(spoiled *s) { s->batch.y_row_stride = STEPS * WIDTH - 1; s->batch.y_step_stride = WIDTH; }
+static void same_rows(spoiled *s) { s->batch.y_row_stride = 0; s->batch.y_step_stride = WIDTH; }
+static void same_steps(spoiled *s) { s->batch.y_row_stride = WIDTH; s->batch.y_step_stride = 0; }
+static void narrow_step_first(spoiled *s) { s->batch.y_row_stride = WIDTH; s->batch.y_step_stride = (ROWS - 1) * WIDTH; }
+static void negative_length(spoiled *s) { s->batch.lengths = negative; }
+static void long_length(spoiled *s) { s->batch.lengths = too_long; }
+static void least_length(spoiled *s) { s->batch.lengths = least; }
+static void negative_token(spoiled *s) { s->batch.tokens = below; }
+static void large_token(spoiled *s) { s->batch.tokens = beyond; }
+static void many_rows(spoiled *s) { s->batch.rows = SIZE_MAX / 2; }
+static void many_steps(spoiled *s) { s->batch.steps = SIZE_MAX / 2; }
+/* clang-format on */
+
+static const struct {
+    const char *what;
+    const sluice_shape *shape;
+    void (*spoil)(spoiled *);
+    sluice_status status;
+    const char *word;
+    long long numbers[3]; /* that the message has; -1: none */
+} spoilings[] = {
+    {"NULL engine", &small, no_engine, SLUICE_STATUS_BAD_ARGUMENT, "engine", {-1, -1, -1}},
+    {"NULL workspace", &small, no_workspace, SLUICE_STATUS_BAD_ARGUMENT, "workspace", {-1, -1, -1}},
+    {"NULL batch", &small, no_batch, SLUICE_STATUS_BAD_ARGUMENT, "batch", {-1, -1, -1}},
+    {"struct_size", &small, bad_size, SLUICE_STATUS_BAD_ARGUMENT, "struct_size", {-1, -1, -1}},
+    {"no x", &small, no_x, SLUICE_STATUS_BAD_ARGUMENT, "x", {-1, -1, -1}},
+    {"tokens for a model without embedding", &small, tokens_too, SLUICE_STATUS_BAD_ARGUMENT, "tokens", {-1, -1, -1}},
+    {"no tokens", &worded, no_tokens, SLUICE_STATUS_BAD_ARGUMENT, "tokens", {-1, -1, -1}},
+    {"x for a model with embedding", &worded, x_too, SLUICE_STATUS_BAD_ARGUMENT, "x", {-1, -1, -1}},
+    {"logits without a head", &worded, no_head, SLUICE_STATUS_BAD_ARGUMENT, "logits", {-1, -1, -1}},
+    {"y: steps overlap", &small, narrow_steps, SLUICE_STATUS_BAD_ARGUMENT, "y", {-1, -1, -1}},
+    {"y: rows overlap", &small, narrow_rows, SLUICE_STATUS_BAD_ARGUMENT, "y", {-1, -1, -1}},
+    {"y: all rows in one place", &small, same_rows, SLUICE_STATUS_BAD_ARGUMENT, "y", {-1, -1, -1}},
+    {"y: all steps in one place", &small, same_steps, SLUICE_STATUS_BAD_ARGUMENT, "y", {-1, -1, -1}},
+    {"y: step first, overlap", &small, narrow_step_first, SLUICE_STATUS_BAD_ARGUMENT, "y", {-1, -1, -1}},
+    {"a negative length", &small, negative_length, SLUICE_STATUS_BAD_DATA, "row", {2, 3, 5}},
+    {"a length beyond T", &small, long_length, SLUICE_STATUS_BAD_DATA, "row", {4, 77, 5}},
+    {"the least length", &small, least_length, SLUICE_STATUS_BAD_DATA, "row", {0, INT64_MIN, 5}},
+    {"a negative token", &worded, negative_token, SLUICE_STATUS_BAD_DATA, "step", {3, 2, -4}},
+    {"a token beyond the vocabulary", &worded, large_token, SLUICE_STATUS_BAD_DATA, "step", {5, 4, 7}},
+    {"too many rows", &small, many_rows, SLUICE_STATUS_TOO_LARGE, "", {-1, -1, -1}},
+    {"too many steps", &small, many_steps, SLUICE_STATUS_TOO_LARGE, "", {-1, -1, -1}},
+};
+
+START_TEST(forward_refuses)
+{
+    uint64_t random = test_seed();
+    test_network network = test_network_random(spoilings[_i].shape, 1.0f, &random);
+    test_runner runner = test_runner_create(network.model, SLUICE_ISA_AUTO, 2, SLUICE_SCHEDULE_AUTO);
+    test_batch batch = test_batch_random(spoilings[_i].shape, ROWS, STEPS, TEST_STATES, &random);
+    spoiled call = {.batch = batch.batch, .engine = runner.engine, .workspace = runner.workspace};
+    call.given = &call.batch;
+    spoilings[_i].spoil(&call);
+    sluice_error error = {0};
+    test_refused(sluice_forward(call.engine, call.workspace, call.given, &error), spoilings[_i].status, &error, spoilings[_i].what);
+    test_names(&error, spoilings[_i].word);
+    for (size_t j = 0; j < 3; j++)
+        if (spoilings[_i].numbers[j] != -1)
+            numbers(&error, spoilings[_i].numbers[j]);
+    ck_assert_int_eq(sluice_forward(call.engine, call.workspace, call.given, NULL), spoilings[_i].status);
+    ck_assert_msg(test_batch_untouched(&batch), "%s: an output is written", spoilings[_i].what);
+    test_forward(&runner, &batch.batch); /* and the workspace is as good as before */
+    test_batch_free(&batch);
+    test_runner_free(&runner);
+    test_network_free(&network);
+}
+END_TEST
+
+START_TEST(forward_refuses_a_strange_workspace)
+{
+    uint64_t random = test_seed();
+    test_network network = test_network_random(&small, 1.0f, &random);
+    test_runner one = test_runner_create(network.model, SLUICE_ISA_AUTO, 2, SLUICE_SCHEDULE_AUTO);
+    test_runner other = test_runner_create(network.model, SLUICE_ISA_AUTO, 2, SLUICE_SCHEDULE_AUTO);
+    test_batch batch = test_batch_random(&small, ROWS, STEPS, 0, &random);
+    sluice_error error = {0};
+    test_refused(sluice_forward(one.engine, other.workspace, &batch.batch, &error), bad_argument, &error, "workspace");
+    test_names(&error, "workspace");
+    ck_assert(test_batch_untouched(&batch));
+    test_batch_free(&batch);
+    test_runner_free(&one);
+    test_runner_free(&other);
+    test_network_free(&network);
+}
+END_TEST
+
+/* ---- The library and its header, as others see them ---- */
+
+static int shell(const char *format, const char *directory)
+{
+    char command[4096];
+    if (!directory) {
+        printf("skipped: SLUICE_BUILD and SLUICE_SOURCE are not set\n");
+        return 0;
+    }
+    snprintf(command, sizeof command, "D='%s'; %s", directory, format);
+    return system(command);
+}
+
+/* What libsluice.so exports is what sluice.h marks, no more and no less. */
+START_TEST(exported_symbols)
+{
+    ck_assert_int_eq(
+        shell("so=$D/src/libsluice.so; [ -e $so ] || { echo skipped: no shared library; exit 0; }; "
+              "want=$(sed -n '/^SLUICE_API/,/;/p' $SLUICE_SOURCE/include/sluice.h | grep -o 'sluice_[a-z_]*(' | tr -d '(' | sort); "
+              "got=$(nm -D --defined-only $so | awk '{print $3}' | grep -v '^_' | sort); "
+              "[ -n \"$want\" ] && [ \"$want\" = \"$got\" ] || { echo \"header: $want\"; echo \"library: $got\"; exit 1; }",
+              getenv("SLUICE_BUILD")),
+        0);
+}
+END_TEST
+
+START_TEST(header_alone)
+{
+    ck_assert_int_eq(shell("for c in gcc clang g++ clang++; do command -v $c >/dev/null || { echo skipped: no $c; continue; }; "
+                           "case $c in *++) l='-x c++ -std=c++11';; *) l='-x c -std=c11';; esac; "
+                           "$c $l -Wall -Wextra -pedantic -Werror -fsyntax-only $D/include/sluice.h || exit 1; done",
+                           getenv("SLUICE_SOURCE")),
+                     0);
+}
+END_TEST
+
+int main(void)
+{
+    test_begin();
+    Suite *suite = suite_create("api");
+    TCase *tcase = tcase_create("api");
+    tcase_add_test(tcase, model_arguments);
+    tcase_add_test(tcase, model_shapes);
+    tcase_add_test(tcase, model_data);
+    tcase_add_test(tcase, model_random);
+    tcase_add_test(tcase, model_getters);
+    tcase_add_test(tcase, names_and_versions);
+    tcase_add_test(tcase, destroy_nothing);
+    tcase_add_test(tcase, peaks);
+    tcase_add_test(tcase, engine_arguments);
+    tcase_add_test(tcase, engine_info);
+    tcase_add_test(tcase, workspaces);
+    tcase_add_loop_test(tcase, forward_refuses, 0, sizeof spoilings / sizeof spoilings[0]);
+    tcase_add_test(tcase, forward_refuses_a_strange_workspace);
+    tcase_add_test(tcase, exported_symbols);
+    tcase_add_test(tcase, header_alone);
+    suite_add_tcase(suite, tcase);
+    return test_run(suite);
+}

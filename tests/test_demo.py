@@ -1,0 +1,72 @@
+#!/usr/bin/env python3
+"""The demo over small stand-in lists made of the golden words: what it reads, what it holds out, and how it scores."""
+import csv
+import pathlib
+import re
+import sys
+import tempfile
+
+from support.checks import BUILD, SOURCE, Checks, run
+
+LANGID = SOURCE / "perf" / "langid"
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(LANGID))
+import score  # noqa: E402  (found by the path above)
+
+
+def golden_words():
+    """(word as bytes, language of its largest logit) of each golden word."""
+    with open(LANGID / "golden.tsv", encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE):
+            logits = {name.removeprefix("logit_"): float(value) for name, value in row.items() if name != "word"}
+            yield row["word"].encode(), max(logits, key=logits.get)
+
+
+def write_lists(directory, golden, wrong):
+    """One list a language: its golden words, and what does not count; `wrong` golden words stand in the next language's list."""
+    lists = {language.name: [b"", b"x" * 41] for language in score.LANGUAGES}
+    names = list(lists)
+    for number, (word, name) in enumerate(golden):
+        lists[names[(names.index(name) + (number < wrong)) % len(names)]].append(word)
+    for language in score.LANGUAGES:
+        words = lists[language.name] + [next(b"w%d" % k for k in range(100) if not score.is_held_out(b"w%d" % k))]
+        pathlib.Path(directory, language.file).write_bytes(b"\n".join(words) + b"\n")
+
+
+def check_hash(checks, golden):
+    """FNV-1a's own test vectors decide which words are held out, and the golden words are."""
+    vectors = {b"": 0x811C9DC5, b"a": 0xE40C292C, b"foobar": 0xBF9CF968}
+    for word, value in vectors.items():
+        checks.check(score.is_held_out(word) == (value % 10 == 0), f"{word!r} hashes to {value:#x}")
+    held = [word for word, _ in golden if score.is_held_out(word)]
+    checks.check(len(golden) == 40 and len(held) == 40, f"40 golden words, all held out; {len(golden)} found, {len(held)} held out")
+
+
+def check_scores(checks, golden, wrong):
+    """The demo's table over the stand-in lists: all golden words and no other are scored, the wrong ones as wrong."""
+    with tempfile.TemporaryDirectory() as directory:
+        write_lists(directory, golden, wrong)
+        result = run([LANGID / "demo", "--build", BUILD, "--lists", directory, "--output", directory])
+        if not checks.check(result.returncode == 0, f"the demo ends well:\n{result.stdout}"):
+            return
+        rows = {words[0]: [int(words[1]), int(words[2])] for words in map(str.split, result.stdout.splitlines())
+                if len(words) > 2 and words[0] in (*(language.name for language in score.LANGUAGES), "all") and words[1].isdigit()}
+        checks.check(rows.get("all") == [40 - wrong, 40], f"right {40 - wrong} of 40; the demo says {rows.get('all')}:\n{result.stdout}")
+        checks.check(len(rows) == 9, f"a line for each language and for all: {sorted(rows)}")
+        checks.check("48 words of 8 languages" in result.stdout, f"48 words are read, the others left out:\n{result.stdout}")
+        checks.check("not those of the reference" in result.stdout, "it says that the lists are not the reference's")
+        table = re.findall(r"^ *(\d+) +[\d.]+ +[\d,]+ +[\d.]+ +[\d.]+ +[\d.]+$", result.stdout, flags=re.MULTILINE)
+        checks.check(table and table[0] == "1", f"the table of threads begins with one: {table}")
+
+
+def main():
+    checks = Checks()
+    golden = list(golden_words())
+    check_hash(checks, golden)
+    check_scores(checks, golden, wrong=0)
+    check_scores(checks, golden, wrong=7)
+    checks.finish()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,478 @@
+/* Threads and the process's settings: many callers at once, callers that are parallel themselves, fork, the OpenMP and SLUICE_ environment
+ * variables, and the floating-point state. */
+#include "support/network.h"
+#include "support/suite.h"
+
+#include <math.h>
+#include <omp.h>
+#include <pthread.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static const sluice_shape shape = {.layers = 2, .directions = 2, .inputs = 7, .hidden = 21, .classes = 3, .has_bias = 1};
+enum { ROWS = 19, STEPS = 11, CALLERS = 6, CALLS = 20 };
+
+/* A network, a batch, and what the numeric contract says it gives. */
+typedef struct scene {
+    uint64_t random;
+    test_network network;
+    test_batch batch; /* its outputs: the answer, from the scalar kernels, row by row */
+} scene;
+
+static scene make_scene(size_t rows)
+{
+    scene made = {.random = test_seed()};
+    made.network = test_network_random(&shape, 1.5f, &made.random);
+    made.batch = test_batch_random(&shape, rows, STEPS, TEST_RAGGED | TEST_STATES, &made.random);
+    test_batch *alone = test_reference(&shape, made.network.model, &made.batch);
+    test_runner runner = test_runner_create(made.network.model, SLUICE_ISA_SCALAR, 1, SLUICE_SCHEDULE_ROWS);
+    test_against(&runner, &shape, &made.batch, alone, 0, rows);
+    test_runner_free(&runner);
+    test_reference_free(alone, rows);
+    return made;
+}
+
+static void free_scene(scene *made)
+{
+    test_batch_free(&made->batch);
+    test_network_free(&made->network);
+}
+
+/* Run `batch`, a copy of the scene's, and compare: without Check's words, for threads and processes that Check does not know. */
+static bool same_answer(const scene *made, const sluice_engine *engine, sluice_workspace *workspace, test_batch *batch)
+{
+    const size_t size = sizeof(float);
+    test_batch_prefill(batch);
+    return sluice_forward(engine, workspace, &batch->batch, NULL) == SLUICE_STATUS_OK &&
+           memcmp(batch->y, made->batch.y, batch->y_count * size) == 0 &&
+           memcmp(batch->hn, made->batch.hn, batch->state_count * size) == 0 &&
+           memcmp(batch->cn, made->batch.cn, batch->state_count * size) == 0 &&
+           memcmp(batch->logits, made->batch.logits, batch->logits_count * size) == 0;
+}
+
+/* ---- Many callers ---- */
+
+typedef struct caller {
+    const scene *made;
+    const sluice_engine *engine;
+    sluice_workspace *workspace;
+    test_batch batch;
+    int wrong; /* calls with another answer */
+    pthread_t thread;
+} caller;
+
+static void call_often(caller *c)
+{
+    for (int j = 0; j < CALLS; j++)
+        c->wrong += !same_answer(c->made, c->engine, c->workspace, &c->batch);
+}
+
+static void *call_from_thread(void *context)
+{
+    call_often(context);
+    return NULL;
+}
+
+static void make_callers(caller *callers, const scene *made, const sluice_engine *engine)
+{
+    for (size_t j = 0; j < CALLERS; j++) {
+        callers[j] = (caller){.made = made, .engine = engine, .batch = test_batch_pick(&shape, &made->batch, 0, ROWS)};
+        ck_assert_int_eq(sluice_workspace_create(engine, 0, 0, &callers[j].workspace, NULL), SLUICE_STATUS_OK);
+    }
+}
+
+static void check_callers(caller *callers)
+{
+    for (size_t j = 0; j < CALLERS; j++) {
+        ck_assert_msg(callers[j].wrong == 0, "caller %zu: %d of %d calls gave another answer", j, callers[j].wrong, CALLS);
+        sluice_workspace_destroy(callers[j].workspace);
+        test_batch_free(&callers[j].batch);
+    }
+}
+
+START_TEST(callers_at_once)
+{
+    scene made = make_scene(ROWS);
+    test_runner runner = test_runner_create(made.network.model, SLUICE_ISA_AUTO, 1 + (unsigned)_i, SLUICE_SCHEDULE_AUTO);
+    caller callers[CALLERS];
+    make_callers(callers, &made, runner.engine);
+    for (size_t j = 0; j < CALLERS; j++)
+        ck_assert_int_eq(pthread_create(&callers[j].thread, NULL, call_from_thread, callers + j), 0);
+    for (size_t j = 0; j < CALLERS; j++)
+        ck_assert_int_eq(pthread_join(callers[j].thread, NULL), 0);
+    check_callers(callers);
+    test_runner_free(&runner);
+    free_scene(&made);
+}
+END_TEST
+
+/* Inside a caller's parallel region a call runs on the caller's thread alone. */
+START_TEST(callers_in_a_parallel_region)
+{
+    scene made = make_scene(ROWS);
+    test_runner runner = test_runner_create(made.network.model, SLUICE_ISA_AUTO, 4, SLUICE_SCHEDULE_AUTO);
+    caller callers[CALLERS];
+    make_callers(callers, &made, runner.engine);
+    omp_set_max_active_levels(3); /* nested regions would be allowed */
+#pragma omp parallel for num_threads(CALLERS) schedule(static, 1)
+    for (size_t j = 0; j < CALLERS; j++)
+        call_often(callers + j);
+    check_callers(callers);
+    test_forward(&runner, &made.batch.batch); /* and outside again */
+    test_runner_free(&runner);
+    free_scene(&made);
+}
+END_TEST
+
+START_TEST(more_threads_than_rows)
+{
+    for (size_t rows = 1; rows <= 9; rows += 4) {
+        scene made = make_scene(rows);
+        test_batch batch = test_batch_pick(&shape, &made.batch, 0, rows);
+        for (unsigned threads = 1; threads <= 24; threads += 1 + threads / 2) {
+            test_runner runner = test_runner_create(made.network.model, SLUICE_ISA_AUTO, threads, SLUICE_SCHEDULE_AUTO);
+            ck_assert_msg(same_answer(&made, runner.engine, runner.workspace, &batch), "%zu rows, %u threads", rows, threads);
+            test_runner_free(&runner);
+        }
+        test_batch_free(&batch);
+        free_scene(&made);
+    }
+}
+END_TEST
+
+/* ---- Fork ---- */
+
+/* Fork; the child makes one call and tells by its exit code: 0 right, 1 wrong; an alarm ends it if it hangs. */
+static pid_t fork_and_call(const scene *made, const sluice_engine *engine, sluice_workspace *workspace, test_batch *batch)
+{
+    fflush(stdout);
+    const pid_t child = fork();
+    ck_assert_int_ge(child, 0);
+    if (child == 0) {
+        alarm(30);
+        _exit(same_answer(made, engine, workspace, batch) && same_answer(made, engine, workspace, batch) ? 0 : 1);
+    }
+    return child;
+}
+
+static void check_child(pid_t child)
+{
+    int status = 0;
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    ck_assert_msg(!WIFSIGNALED(status), "the child ended by signal %d%s", WTERMSIG(status),
+                  WTERMSIG(status) == SIGALRM ? ": it hung" : "");
+    ck_assert_msg(WEXITSTATUS(status) == 0, "the child gave another answer");
+}
+
+/* A process forked after use goes on in parent and child. */
+START_TEST(fork_after_use)
+{
+    scene made = make_scene(ROWS);
+    test_runner runner = test_runner_create(made.network.model, SLUICE_ISA_AUTO, 4, SLUICE_SCHEDULE_AUTO);
+    test_batch batch = test_batch_pick(&shape, &made.batch, 0, ROWS);
+    ck_assert(same_answer(&made, runner.engine, runner.workspace, &batch)); /* the threads are there now */
+    for (int j = 0; j < 3; j++) {
+        const pid_t child = fork_and_call(&made, runner.engine, runner.workspace, &batch);
+        alarm(30);
+        ck_assert_msg(same_answer(&made, runner.engine, runner.workspace, &batch), "the parent gave another answer");
+        check_child(child);
+        alarm(0);
+    }
+    test_batch_free(&batch);
+    test_runner_free(&runner);
+    free_scene(&made);
+}
+END_TEST
+
+/* ---- OpenMP's settings, which are read once: in a process of their own, main below ---- */
+
+/* Run this program's test case `name` alone with these variables set. */
+static void run_with(const char *variables, const char *name)
+{
+    char program[4096], command[8192];
+    const ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
+    ck_assert_int_gt(length, 0);
+    program[length] = 0;
+    snprintf(command, sizeof command, "%s CK_RUN_CASE=%s '%s' >/dev/null", variables, name, program);
+    ck_assert_msg(system(command) == 0, "with %s, the test case %s fails", variables, name);
+}
+
+static const char *const settings[] = {
+    "OMP_THREAD_LIMIT=2",
+    "OMP_THREAD_LIMIT=1",
+    "OMP_DYNAMIC=true",
+    "OMP_PROC_BIND=close",
+    "OMP_PLACES='{0}' OMP_PROC_BIND=true",
+    "OMP_WAIT_POLICY=passive",
+    "OMP_NUM_THREADS=3",
+    "OMP_MAX_ACTIVE_LEVELS=1",
+    "OMP_SCHEDULE=dynamic",
+};
+
+START_TEST(openmp_settings)
+{
+    run_with(settings[_i], "any_setting");
+}
+END_TEST
+
+START_TEST(openmp_thread_counts)
+{
+    run_with("OMP_NUM_THREADS=3", "three_threads");
+    run_with("OMP_NUM_THREADS=3,2", "three_threads");
+    run_with("OMP_NUM_THREADS=7 SLUICE_NUM_THREADS=3", "three_threads");
+}
+END_TEST
+
+/* The answer, whatever number of threads OpenMP grants. */
+START_TEST(right_under_any_setting)
+{
+    scene made = make_scene(ROWS);
+    test_batch batch = test_batch_pick(&shape, &made.batch, 0, ROWS);
+    for (unsigned threads = 1; threads <= 8; threads++)
+        for (sluice_schedule schedule = SLUICE_SCHEDULE_ROWS; schedule <= SLUICE_SCHEDULE_HOIST; schedule++) {
+            test_runner runner = test_runner_create(made.network.model, SLUICE_ISA_AUTO, threads, schedule);
+            ck_assert_msg(same_answer(&made, runner.engine, runner.workspace, &batch), "%s", runner.name);
+            test_runner_free(&runner);
+        }
+    test_batch_free(&batch);
+    free_scene(&made);
+}
+END_TEST
+
+/* Only in a process that run_with has made. */
+START_TEST(three_are_chosen)
+{
+    sluice_environment found = {.struct_size = sizeof found};
+    ck_assert_int_eq(sluice_environment_get(NULL, &found, NULL), SLUICE_STATUS_OK);
+    ck_assert_uint_eq(found.threads, 3);
+    ck_assert_msg(strstr(found.threads_reason, "NUM_THREADS"), "the reason is \"%s\"", found.threads_reason);
+}
+END_TEST
+
+/* ---- The environment ---- */
+
+static sluice_status look(const sluice_engine_options *options, sluice_environment *found, sluice_error *error)
+{
+    *found = (sluice_environment){.struct_size = sizeof *found};
+    *error = (sluice_error){0};
+    return sluice_environment_get(options, found, error);
+}
+
+START_TEST(environment_told)
+{
+    sluice_environment found;
+    sluice_error error;
+    ck_assert_int_eq(look(NULL, &found, &error), SLUICE_STATUS_OK);
+    ck_assert(found.isa == found.best_isa && found.isa != SLUICE_ISA_AUTO);
+    ck_assert_int_eq(found.gemm, SLUICE_GEMM_FUSED);
+    ck_assert_uint_ge(found.threads, 1);
+    const char *const texts[] = {found.cpu,          found.isa_reason,  found.gemm_reason, found.threads_reason,
+                                 found.blis_version, found.blis_config, found.openmp};
+    for (size_t j = 0; j < sizeof texts / sizeof texts[0]; j++)
+        ck_assert_msg(*texts[j] != 0, "text %zu is empty", j);
+    test_refused(sluice_environment_get(NULL, NULL, &error), SLUICE_STATUS_BAD_ARGUMENT, &error, "NULL");
+    found.struct_size = 2;
+    test_refused(sluice_environment_get(NULL, &found, &error), SLUICE_STATUS_BAD_ARGUMENT, &error, "struct_size");
+}
+END_TEST
+
+/* SLUICE_NUM_THREADS goes before the option, SLUICE_ISA lowers the ISA, SLUICE_GEMM decides where the option does not. */
+START_TEST(environment_variables)
+{
+    sluice_environment found;
+    sluice_error error;
+    sluice_engine_options options = test_options(SLUICE_ISA_AUTO, 5, SLUICE_SCHEDULE_AUTO);
+    setenv("SLUICE_NUM_THREADS", "3", 1);
+    ck_assert_int_eq(look(&options, &found, &error), SLUICE_STATUS_OK);
+    ck_assert_uint_eq(found.threads, 3);
+    unsetenv("SLUICE_NUM_THREADS");
+    ck_assert_int_eq(look(&options, &found, &error), SLUICE_STATUS_OK);
+    ck_assert_uint_eq(found.threads, 5);
+
+    setenv("SLUICE_ISA", "scalar", 1);
+    ck_assert_int_eq(look(NULL, &found, &error), SLUICE_STATUS_OK);
+    ck_assert_int_eq(found.isa, SLUICE_ISA_SCALAR);
+    ck_assert_int_ne(found.best_isa, SLUICE_ISA_AUTO);
+    unsetenv("SLUICE_ISA");
+
+    setenv("SLUICE_GEMM", "blis", 1);
+    ck_assert_int_eq(look(NULL, &found, &error), SLUICE_STATUS_OK);
+    ck_assert_int_eq(found.gemm, SLUICE_GEMM_BLIS);
+    ck_assert_int_eq(look(&options, &found, &error), SLUICE_STATUS_OK); /* these say fused */
+    ck_assert_int_eq(found.gemm, SLUICE_GEMM_FUSED);
+}
+END_TEST
+
+START_TEST(environment_variables_wrong)
+{
+    static const char *const wrong[][2] = {
+        {"SLUICE_NUM_THREADS", "0"},
+        {"SLUICE_NUM_THREADS", "-1"},
+        {"SLUICE_NUM_THREADS", "two"},
+        {"SLUICE_NUM_THREADS", "2x"},
+        {"SLUICE_NUM_THREADS", "99999999999999999999"},
+        {"SLUICE_ISA", "sse2"},
+        {"SLUICE_ISA", "AVX-2"},
+        {"SLUICE_GEMM", "mkl"},
+    };
+    uint64_t random = test_seed();
+    test_network network = test_network_random(&shape, 1.0f, &random);
+    for (size_t j = 0; j < sizeof wrong / sizeof wrong[0]; j++) {
+        sluice_environment found;
+        sluice_error error;
+        sluice_engine *engine = (sluice_engine *)&engine;
+        setenv(wrong[j][0], wrong[j][1], 1);
+        test_refused(look(NULL, &found, &error), SLUICE_STATUS_BAD_ARGUMENT, &error, wrong[j][0]);
+        test_names(&error, wrong[j][0]);
+        test_names(&error, wrong[j][1]);
+        test_refused(sluice_engine_create(network.model, NULL, &engine, &error), SLUICE_STATUS_BAD_ARGUMENT, &error, wrong[j][0]);
+        ck_assert_ptr_null(engine);
+        unsetenv(wrong[j][0]);
+    }
+    test_network_free(&network);
+}
+END_TEST
+
+/* ---- The floating-point state ---- */
+
+#if defined(__SSE__)
+
+/* MXCSR: flush results and operands to zero; the rounding direction; all but the exception flags. */
+enum { FTZ_AND_DAZ = 0x8040, ROUNDING = 0x6000, CONTROL = 0xffc0 };
+
+/* c0 below the normal range, and zero weights: c = c0 / 2, subnormal too. */
+static test_batch tiny_batch(const sluice_shape *tiny)
+{
+    uint64_t random = test_seed();
+    test_batch made = test_batch_random(tiny, ROWS, 1, TEST_STATES, &random);
+    for (size_t j = 0; j < made.state_count; j++)
+        made.c0[j] = 0x1p-140f * (float)(1 + j % 5);
+    return made;
+}
+
+/* With bits set in the caller's MXCSR: the same bits in the answer, and MXCSR as it was. */
+static void run_with_state(const test_runner *runner, const scene *made, test_batch *batch, unsigned state)
+{
+    const unsigned before = __builtin_ia32_stmxcsr();
+    const unsigned set = (before & ~(unsigned)(FTZ_AND_DAZ | ROUNDING)) | state;
+    __builtin_ia32_ldmxcsr(set);
+    const bool same = same_answer(made, runner->engine, runner->workspace, batch);
+    const unsigned after = __builtin_ia32_stmxcsr();
+    __builtin_ia32_ldmxcsr(before);
+    ck_assert_msg(same, "%s, MXCSR %04x: other bits", runner->name, state);
+    ck_assert_uint_eq(after & CONTROL, set & CONTROL);
+}
+
+/* The caller's flush-to-zero state neither changes the bits nor is changed. */
+START_TEST(flushing_callers)
+{
+    scene made = {.random = test_seed()};
+    const sluice_shape tiny = {.layers = 1, .directions = 1, .inputs = 3, .hidden = 17};
+    made.network = test_network_create(&tiny);
+    test_network_build(&made.network);
+    made.batch = tiny_batch(&tiny);
+    test_batch batch = test_batch_pick(&tiny, &made.batch, 0, ROWS);
+    sluice_isa isas[3];
+    const size_t count = test_isas(isas);
+    for (size_t j = 0; j < made.batch.state_count; j++) { /* half of c0; h = tanh(c) / 2 = c / 2 */
+        made.batch.cn[j] = made.batch.c0[j] / 2;
+        made.batch.hn[j] = made.batch.y[j] = made.batch.cn[j] / 2;
+    }
+    for (size_t i = 0; i < count; i++)
+        for (unsigned threads = 1; threads <= 3; threads++) {
+            test_runner runner = test_runner_create(made.network.model, isas[i], threads, SLUICE_SCHEDULE_AUTO);
+            run_with_state(&runner, &made, &batch, 0);
+            run_with_state(&runner, &made, &batch, 0x8000);
+            run_with_state(&runner, &made, &batch, 0x0040);
+            run_with_state(&runner, &made, &batch, FTZ_AND_DAZ);
+            test_runner_free(&runner);
+        }
+    test_batch_free(&batch);
+    free_scene(&made);
+}
+END_TEST
+
+/* Nor does the direction in which the caller rounds. */
+START_TEST(rounding_callers)
+{
+    scene made = make_scene(ROWS);
+    test_batch batch = test_batch_pick(&shape, &made.batch, 0, ROWS);
+    sluice_isa isas[3];
+    const size_t count = test_isas(isas);
+    for (size_t i = 0; i < count; i++)
+        for (unsigned threads = 1; threads <= 2; threads++) {
+            test_runner runner = test_runner_create(made.network.model, isas[i], threads, SLUICE_SCHEDULE_AUTO);
+            for (unsigned rounding = 0; rounding <= ROUNDING; rounding += 0x2000)
+                run_with_state(&runner, &made, &batch, rounding);
+            test_runner_free(&runner);
+        }
+    test_batch_free(&batch);
+    free_scene(&made);
+}
+END_TEST
+
+/* flush_to_zero = 1 flushes in every worker, and leaves nobody flushing: not the caller, not the workers that the next call gets. */
+START_TEST(flushing_engines)
+{
+    const sluice_shape tiny = {.layers = 1, .directions = 1, .inputs = 3, .hidden = 17};
+    test_network network = test_network_create(&tiny);
+    test_network_build(&network);
+    test_batch batch = tiny_batch(&tiny);
+    for (unsigned threads = 1; threads <= 3; threads++) {
+        sluice_engine_options options = test_options(SLUICE_ISA_AUTO, threads, SLUICE_SCHEDULE_AUTO);
+        options.flush_to_zero = 1;
+        const unsigned before = __builtin_ia32_stmxcsr();
+        test_batch_prefill(&batch);
+        test_run_once(network.model, &options, &batch.batch);
+        ck_assert_uint_eq(__builtin_ia32_stmxcsr() & CONTROL, before & CONTROL);
+        for (size_t j = 0; j < batch.state_count; j++)
+            ck_assert_msg(batch.cn[j] == 0.0f, "cn[%zu] is %g", j, (double)batch.cn[j]);
+        options.flush_to_zero = 0;
+        test_run_once(network.model, &options, &batch.batch);
+        for (size_t j = 0; j < batch.state_count; j++)
+            ck_assert_msg(batch.cn[j] == batch.c0[j] / 2, "cn[%zu] is %g", j, (double)batch.cn[j]);
+    }
+    test_batch_free(&batch);
+    test_network_free(&network);
+}
+END_TEST
+
+#endif
+
+static TCase *add_case(Suite *suite, const char *name)
+{
+    TCase *tcase = tcase_create(name);
+    suite_add_tcase(suite, tcase);
+    return tcase;
+}
+
+int main(void)
+{
+    const char *only = getenv("CK_RUN_CASE"); /* set by run_with: then the environment is the test */
+    if (!only)
+        test_begin();
+    Suite *suite = suite_create("threads");
+    TCase *tcase = add_case(suite, "threads");
+    tcase_add_loop_test(tcase, callers_at_once, 0, 3);
+    tcase_add_test(tcase, callers_in_a_parallel_region);
+    tcase_add_test(tcase, more_threads_than_rows);
+    tcase_add_test(tcase, fork_after_use);
+    tcase_add_loop_test(tcase, openmp_settings, 0, sizeof settings / sizeof settings[0]);
+    tcase_add_test(tcase, openmp_thread_counts);
+    tcase_add_test(tcase, environment_told);
+    tcase_add_test(tcase, environment_variables);
+    tcase_add_test(tcase, environment_variables_wrong);
+#if defined(__SSE__)
+    tcase_add_test(tcase, flushing_callers);
+    tcase_add_test(tcase, rounding_callers);
+    tcase_add_test(tcase, flushing_engines);
+#else
+    printf("skipped: the floating-point state, which is x86's MXCSR\n");
+#endif
+    tcase_add_test(add_case(suite, "any_setting"), right_under_any_setting);
+    if (only)
+        tcase_add_test(add_case(suite, "three_threads"), three_are_chosen);
+    return test_run(suite);
+}
