@@ -17,8 +17,8 @@
  *
  * The numeric contract. For given weights and a given row, the float32 result is the same bits whatever the batch size,
  * the row's place in it, its neighbours, padding, strides, thread count, schedule and instruction set. Every
- * pre-activation is one chain of fused multiply-adds, b first, then x, then h, in index order, and b = b_ih + b_hh is rounded
- * once when the model is built. NaN results are one quiet NaN (bits ffc00000). The BLIS path (SLUICE_GEMM_BLIS) is
+ * pre-activation is (b + W x) + U h', each product one chain of fused multiply-adds from zero in index order, and
+ * b = b_ih + b_hh is rounded once, when the model is built. NaN results are one quiet NaN (bits ffc00000). The BLIS path (SLUICE_GEMM_BLIS) is
  * outside this contract: its bits for a row depend on the batch.
  *
  * Threads. A function may be called from any thread; what each object allows at once is said with its type. The library

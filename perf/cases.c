@@ -262,7 +262,7 @@ typedef struct sl_run {
     const sluice_engine *engine;
     sluice_workspace *workspace;
     sluice_batch batch;
-    sluice_isa isa;
+    sluice_isa isa; /* whose peak it is held against */
 } sl_run;
 
 static sluice_status call_forward(void *context, sluice_error *error)
@@ -305,7 +305,9 @@ sluice_status sl_bed_run(sl_bed *bed, const sl_setting *setting, const sl_plan *
         status = as_run(engine, &result->setting);
     if (status)
         goto done;
-    sl_run run = {engine, workspace, whole_batch(bed), result->setting.isa};
+    /* BLIS chooses its kernels by itself, whatever our ISA: it is held against the best. */
+    const sluice_isa measured = result->setting.gemm == SLUICE_GEMM_BLIS ? SLUICE_ISA_AUTO : result->setting.isa;
+    sl_run run = {engine, workspace, whole_batch(bed), measured};
     const sl_workload workload = {call_forward, get_peak, &run};
     memset(bed->y, 0xff, bed->shape.batch * bed->shape.steps * bed->width * sizeof *bed->y); /* NaN: what is not written is found */
     status = call_forward(&run, error);

@@ -25,7 +25,7 @@ typedef struct sl_result {
     sl_case shape;
     sl_setting setting;   /* as it was run: what the library chose, and what the environment made of it */
     uint64_t total_steps; /* the sum of the lengths */
-    sl_timing timing;     /* reference: one thread's FMA peak at that ISA, GFLOP/s */
+    sl_timing timing;     /* reference: one thread's FMA peak in GFLOP/s at that ISA; for BLIS, at the best one */
     double setup_seconds; /* making the engine and its workspace */
     size_t workspace_bytes;
 } sl_result;

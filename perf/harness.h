@@ -10,7 +10,7 @@
 /** Largest number of repetitions: the samples live on the stack. */
 enum { SL_REPETITIONS_MAX = 1000 };
 
-/** From this relative spread on a machine counts as busy. An idle one stays under 0.03. */
+/** From this relative spread on a machine counts as busy. */
 #define SL_SPREAD_BUSY 0.10
 
 typedef struct sl_plan {
@@ -67,6 +67,7 @@ void sl_tally_add(sl_tally *tally, const sl_timing *timing);
  * When stopped, returns OK with fewer repetitions than planned, and the summaries are of those done (zeros if none).
  * @return what the workload's call returns when it fails, at once.
  */
-SLUICE_WARN_UNUSED sluice_status sl_measure(const sl_plan *plan, const sl_workload *workload, sl_timing *timing, sluice_error *error);
+SLUICE_WARN_UNUSED sluice_status sl_measure(const sl_plan *plan, const sl_workload *workload, sl_timing *timing,
+                                            sluice_error *error);
 
 #endif

@@ -25,8 +25,9 @@ enum {
     VALUE_MAX = 1 << 30 /* of a dimension: products of a few still fit */
 };
 
-/* As long as the peak's own measurement, so that a moment's disturbance meets both alike. */
-#define DEFAULT_MIN_SECONDS 0.02
+/* About a scheduler's time slice: on a busy machine short repetitions find moments that nothing disturbs, long ones never do. The clock's tick
+ * is a hundred-thousandth of it. */
+#define DEFAULT_MIN_SECONDS 0.005
 
 /* ---- Names ---------------------------------------------------------------------------------------------------------------------- */
 

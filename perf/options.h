@@ -11,9 +11,9 @@ typedef struct sl_bench_options {
     sl_action action;
     size_t cases; /* T,N,H each, */
     size_t case_values[SL_LIST_MAX][3];
-    sl_list steps, batch, input, hidden;      /* swept besides; all empty when nothing is; input empty: as hidden */
-    sl_list layers;                           /* of all of these */
-    sl_list threads, isa, gemm, schedule;     /* swept for each shape */
+    sl_list steps, batch, input, hidden;  /* swept besides; all empty when nothing is; input empty: as hidden */
+    sl_list layers;                       /* of all of these */
+    sl_list threads, isa, gemm, schedule; /* swept for each shape */
     bool bidirectional, ragged;
     size_t seed;
     sl_plan plan;
@@ -26,7 +26,8 @@ typedef struct sl_bench_options {
 SLUICE_WARN_UNUSED sluice_status sl_bench_options_parse(int argc, char **argv, sl_bench_options *options, sluice_error *error);
 
 /** How many shapes, and settings for each, the options span. BAD_ARGUMENT when there are more than a size_t tells. */
-SLUICE_WARN_UNUSED sluice_status sl_bench_options_count(const sl_bench_options *options, size_t *shapes, size_t *settings, sluice_error *error);
+SLUICE_WARN_UNUSED sluice_status sl_bench_options_count(const sl_bench_options *options, size_t *shapes, size_t *settings,
+                                                        sluice_error *error);
 
 /** Shape k < shapes: layers vary fastest; the cases come first. */
 sl_case sl_bench_options_get_case(const sl_bench_options *options, size_t k);

@@ -31,8 +31,9 @@ typedef struct sl_bench_report sl_bench_report;
  * @param report  set to the new report, to NULL on failure.
  * @retval IO, NO_MEMORY
  */
-SLUICE_WARN_UNUSED sluice_status sl_bench_report_create(const char *path, sl_bench_format format, const sl_column *columns, size_t count,
-                                                  json_t *context, sl_bench_report **report, sluice_error *error);
+SLUICE_WARN_UNUSED sluice_status sl_bench_report_create(const char *path, sl_bench_format format, const sl_column *columns,
+                                                        size_t count, json_t *context, sl_bench_report **report,
+                                                        sluice_error *error);
 
 /** Write a row, at once visible. Takes over the caller's reference; NULL stands for a row there was no memory for. IO, NO_MEMORY. */
 SLUICE_WARN_UNUSED sluice_status sl_bench_report_add(sl_bench_report *report, json_t *row, sluice_error *error);

@@ -123,8 +123,9 @@ def check_environment(cli):
     cli.check(env(SLUICE_GEMM="blis")["gemm"] == "blis", "SLUICE_GEMM is heard")
     cli.check(env("--gemm", "fused", SLUICE_GEMM="blis")["gemm"] == "fused", "--gemm goes before SLUICE_GEMM")
     cli.check("generic" not in plain["blis_config"] and "warning" not in plain, f"BLIS has kernels for this CPU: {plain}")
-    generic = env(BLIS_ARCH_TYPE="generic")
-    cli.check(generic["blis_arch_type"] == "generic", "BLIS_ARCH_TYPE is the user's where he sets it")
+    if plain["blis_version"].startswith("0.9") and plain["best_isa"] != "scalar":
+        chosen = env(BLIS_ARCH_TYPE="3")
+        cli.check(chosen["blis_arch_type"] == "3" and chosen["blis_config"] == "haswell", "BLIS_ARCH_TYPE is the user's where he sets it")
     table = cli.answers("info", "--env").decode()
     cli.check(all(plain[name] in table for name in ("cpu", "isa_reason", "threads_reason", "blis_config")), "the table tells the same")
 

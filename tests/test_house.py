@@ -41,7 +41,7 @@ def check_reserved_headers(checks):
     """Some headers are seen by one room, or one file, only."""
     for header, allowed in ONLY.items():
         found = []
-        for path, text in sources("src", "include", "perf", "tests"):
+        for path, text in sources("src", "include", "perf"):
             for name in INCLUDE.findall(text):
                 if re.fullmatch(header, name) and not re.fullmatch(allowed, path):
                     found.append(f"{path} includes {name}")

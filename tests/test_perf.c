@@ -1,18 +1,14 @@
-/* sluice-bench's parts: the grammar of its lists, what its options span, the harness's arithmetic, the fields of a row and the formats. */
+/* sluice-bench: the grammar of its lists, what its options span, the harness's arithmetic. */
 #include "support/suite.h"
 
-#include "cases.h"
-#include "context.h"
 #include "grammar.h"
 #include "harness.h"
 #include "options.h"
-#include "report.h"
 
 #include <getopt.h>
 #include <string.h>
-#include <unistd.h>
 
-static const char *sluice_isa_name(size_t value)
+static const char *isa_name(size_t value)
 {
     return sluice_isa_get_name((sluice_isa)value);
 }
@@ -132,12 +128,12 @@ START_TEST(names_are_those_of_the_library)
     static const char *const wrong[] = {"", "avx", "avx22", "AVX2", "scalar,", ",scalar", "scalar,,avx2", "scalar avx2"};
     sl_list list = {0};
     sluice_error error = {0};
-    ck_assert_int_eq(sl_grammar_names(&(sl_argument){"--isa", "avx2,scalar,auto"}, sluice_isa_name, &list, NULL), SLUICE_STATUS_OK);
+    ck_assert_int_eq(sl_grammar_names(&(sl_argument){"--isa", "avx2,scalar,auto"}, isa_name, &list, NULL), SLUICE_STATUS_OK);
     ck_assert_uint_eq(list.count, 3);
     ck_assert(list.values[0] == SLUICE_ISA_AVX2 && list.values[1] == SLUICE_ISA_SCALAR && list.values[2] == SLUICE_ISA_AUTO);
     for (size_t k = 0; k < sizeof wrong / sizeof wrong[0]; k++) {
         const sl_argument argument = {"--isa", wrong[k]};
-        ck_assert_msg(sl_grammar_names(&argument, sluice_isa_name, &list, &error) == SLUICE_STATUS_BAD_ARGUMENT, "'%s'", wrong[k]);
+        ck_assert_msg(sl_grammar_names(&argument, isa_name, &list, &error) == SLUICE_STATUS_BAD_ARGUMENT, "'%s'", wrong[k]);
         ck_assert_msg(strstr(error.message, "auto, scalar, avx2, avx512"), "%s", error.message);
         ck_assert_uint_eq(list.count, 3);
     }
@@ -367,211 +363,6 @@ START_TEST(a_stop_ends_it)
 }
 END_TEST
 
-/* ---- Rows and formats ------------------------------------------------------------------------------------------------------------ */
-
-static sl_result sample_result(void)
-{
-    return (sl_result){
-        .shape = {.steps = 50, .batch = 64, .input = 100, .hidden = 256, .layers = 2, .directions = 2, .ragged = true, .seed = 7},
-        .setting = {2, SLUICE_ISA_AVX2, SLUICE_GEMM_FUSED, SLUICE_SCHEDULE_HOIST},
-        .total_steps = 1600,
-        .timing = {{0.5, 0.6, 0.9}, {50, 90, 100}, 3, 10},
-        .setup_seconds = 0.25,
-        .workspace_bytes = 4096};
-}
-
-static json_t *sample_context(void)
-{
-    sluice_environment environment = {.struct_size = sizeof environment};
-    strcpy(environment.cpu, "a \"CPU\", new \xff"); /* what a format has to quote, and what is no UTF-8 */
-    strcpy(environment.blis_version, "0.9.0");
-    strcpy(environment.blis_config, "zen3");
-    strcpy(environment.openmp, "libgomp");
-    setenv("OMP_WAIT_POLICY", "passive", 1);
-    return sl_context_create(&environment);
-}
-
-/* The row of sample_result as a report of one row writes it; to be freed. */
-static char *write_report(sl_bench_format format, size_t rows)
-{
-    char path[] = "/tmp/sluice-test-perf-XXXXXX";
-    const int fd = mkstemp(path);
-    ck_assert_int_ge(fd, 0);
-    close(fd);
-    const sl_result result = sample_result();
-    json_t *context = sample_context();
-    sl_bench_report *report;
-    ck_assert_int_eq(sl_bench_report_create(path, format, sl_result_columns, SL_RESULT_COLUMNS, context, &report, NULL), 0);
-    for (size_t k = 0; k < rows; k++)
-        ck_assert_int_eq(sl_bench_report_add(report, sl_result_to_row(&result), NULL), 0);
-    ck_assert_int_eq(sl_bench_report_commit(report, NULL), 0);
-    json_decref(context);
-    char *text = calloc(1, 1 << 16);
-    FILE *file = fopen(path, "r");
-    ck_assert_ptr_nonnull(text);
-    ck_assert_ptr_nonnull(file);
-    ck_assert_uint_lt(fread(text, 1, (1 << 16) - 1, file), (1 << 16) - 1);
-    fclose(file);
-    unlink(path);
-    return text;
-}
-
-static const char *const fields[] = {"steps",
-                                     "batch",
-                                     "input",
-                                     "hidden",
-                                     "layers",
-                                     "directions",
-                                     "ragged",
-                                     "train",
-                                     "threads",
-                                     "isa",
-                                     "gemm",
-                                     "schedule",
-                                     "seconds_min",
-                                     "seconds_median",
-                                     "sequences_per_second",
-                                     "steps_per_second",
-                                     "gflops",
-                                     "peak_gflops",
-                                     "fraction_of_peak",
-                                     "setup_seconds",
-                                     "workspace_bytes",
-                                     "version",
-                                     "git",
-                                     "cpu",
-                                     "compiler",
-                                     "blis",
-                                     "blis_config",
-                                     "openmp",
-                                     "environment"};
-enum { FIELDS = sizeof fields / sizeof fields[0] };
-
-START_TEST(a_json_row_has_every_field)
-{
-    char *text = write_report(SL_BENCH_JSON, 2);
-    json_t *rows = json_loads(text, 0, NULL);
-    ck_assert_msg(json_array_size(rows) == 2, "%s", text);
-    const json_t *row = json_array_get(rows, 1);
-    for (size_t k = 0; k < FIELDS; k++)
-        ck_assert_msg(json_object_get(row, fields[k]) && !json_is_null(json_object_get(row, fields[k])), "no %s in %s", fields[k],
-                      text);
-    /* Useful work by hand: layer 0 reads 100, layer 1 both directions' 512; 2 operations, 4 gates, 2 directions, 1600 real steps. */
-    const double flop = 2.0 * 4 * 256 * 2 * ((100 + 256) + (512 + 256)) * 1600;
-    ck_assert_double_eq_tol(json_real_value(json_object_get(row, "gflops")), flop / 0.5 * 1e-9, 1e-8);
-    ck_assert_double_eq_tol(json_real_value(json_object_get(row, "peak_gflops")), 200, 1e-6);
-    ck_assert_double_eq_tol(json_real_value(json_object_get(row, "fraction_of_peak")), flop / 0.5 * 1e-9 / 200, 1e-8);
-    ck_assert_double_eq_tol(json_real_value(json_object_get(row, "sequences_per_second")), 128, 1e-6);
-    ck_assert_double_eq_tol(json_real_value(json_object_get(row, "steps_per_second")), 3200, 1e-5);
-    ck_assert_str_eq(json_string_value(json_object_get(row, "ragged")), "uniform");
-    ck_assert(json_is_false(json_object_get(row, "train")));
-    ck_assert_str_eq(json_string_value(json_object_get(row, "schedule")), "hoist");
-    ck_assert_str_eq(json_string_value(json_object_get(row, "cpu")), "a \"CPU\", new ?");
-    ck_assert(strstr(json_string_value(json_object_get(row, "environment")), "OMP_WAIT_POLICY=passive"));
-    json_decref(rows);
-    free(text);
-}
-END_TEST
-
-START_TEST(no_rows_are_valid_json)
-{
-    char *text = write_report(SL_BENCH_JSON, 0);
-    json_t *rows = json_loads(text, 0, NULL);
-    ck_assert_msg(json_is_array(rows) && json_array_size(rows) == 0, "%s", text);
-    json_decref(rows);
-    free(text);
-}
-END_TEST
-
-/* Lines of a text; each must end in a newline. */
-static size_t count_lines(const char *text)
-{
-    size_t lines = 0;
-    for (const char *p = text; *p; p++)
-        lines += *p == '\n';
-    ck_assert_msg(*text && text[strlen(text) - 1] == '\n', "no newline ends '%s'", text);
-    return lines;
-}
-
-START_TEST(every_format_writes_its_lines)
-{
-    enum { CONTEXT = 8 };
-    static const size_t lines[] = {CONTEXT + 1 + 3, 1 + 3, 5, 3, CONTEXT + 1 + 2 + 3};
-    for (size_t format = 0; sl_bench_format_get_name(format); format++) {
-        char *text = write_report((sl_bench_format)format, 3);
-        ck_assert_msg(count_lines(text) == lines[format], "%s: %s", sl_bench_format_get_name(format), text);
-        if (format == SL_BENCH_CSV) {
-            ck_assert_msg(strstr(text, ",\"a \"\"CPU\"\", new ?\","), "%s", text);
-            ck_assert_msg(strncmp(text, "steps,batch,input,", 18) == 0, "%s", text);
-            ck_assert_msg(strstr(text, "\n50,64,100,256,2,2,uniform,false,2,avx2,fused,hoist,0.5,0.6,"), "%s", text);
-        }
-        if (format == SL_BENCH_TABLE || format == SL_BENCH_MD)
-            ck_assert_msg(strstr(text, "500.000") && strstr(text, "600.000"), "%s", text); /* ms */
-        free(text);
-    }
-}
-END_TEST
-
-START_TEST(an_aborted_report_leaves_nothing)
-{
-    char path[] = "/tmp/sluice-test-perf-XXXXXX", inside[64];
-    ck_assert_ptr_nonnull(mkdtemp(path));
-    snprintf(inside, sizeof inside, "%s/report.csv", path);
-    const sl_result result = sample_result();
-    json_t *context = sample_context();
-    sl_bench_report *report;
-    ck_assert_int_eq(sl_bench_report_create(inside, SL_BENCH_CSV, sl_result_columns, SL_RESULT_COLUMNS, context, &report, NULL), 0);
-    ck_assert_int_eq(sl_bench_report_add(report, sl_result_to_row(&result), NULL), 0);
-    sl_bench_report_abort(report);
-    json_decref(context);
-    ck_assert_int_eq(rmdir(path), 0); /* empty */
-}
-END_TEST
-
-START_TEST(a_row_without_memory_is_an_error)
-{
-    json_t *context = sample_context();
-    sl_bench_report *report;
-    ck_assert_int_eq(
-        sl_bench_report_create("/dev/null", SL_BENCH_CSV, sl_result_columns, SL_RESULT_COLUMNS, context, &report, NULL), 0);
-    ck_assert_int_eq(sl_bench_report_add(report, NULL, NULL), SLUICE_STATUS_NO_MEMORY);
-    sl_bench_report_abort(report);
-    json_decref(context);
-}
-END_TEST
-
-/* ---- Cases ----------------------------------------------------------------------------------------------------------------------- */
-
-/* Shapes that reach every way of choosing the slice that is checked. */
-static const sl_case cases[] = {
-    {.steps = 1, .batch = 1, .input = 1, .hidden = 1, .layers = 1, .directions = 1, .seed = 1},
-    {.steps = 7, .batch = 2, .input = 3, .hidden = 5, .layers = 2, .directions = 2, .ragged = true, .seed = 2},
-    {.steps = 9, .batch = 33, .input = 17, .hidden = 20, .layers = 1, .directions = 1, .ragged = true, .seed = 3},
-    {.steps = 400, .batch = 4, .input = 256, .hidden = 256, .layers = 1, .directions = 1, .seed = 4}, /* too much to check whole, */
-    {.steps = 200, .batch = 3, .input = 256, .hidden = 256, .layers = 1, .directions = 2, .seed = 5}, /* and still checked whole */
-};
-
-START_TEST(a_case_is_checked_and_timed)
-{
-    const sl_plan plan = {1e-6, 2, 0, NULL};
-    sl_bed *bed;
-    sl_result result;
-    sluice_error error = {0};
-    ck_assert_msg(sl_bed_create(&cases[_i], &bed, &error) == 0, "%s", error.message);
-    for (unsigned gemm = SLUICE_GEMM_FUSED; gemm <= SLUICE_GEMM_BLIS; gemm++) {
-        const sl_setting setting = {.threads = 2, .gemm = (sluice_gemm)gemm};
-        ck_assert_msg(sl_bed_run(bed, &setting, &plan, &result, &error) == 0, "%s", error.message);
-        ck_assert_uint_eq(result.setting.gemm, gemm);
-        ck_assert(result.setting.isa != SLUICE_ISA_AUTO && result.setting.threads >= 1 && result.timing.repetitions == 2);
-        ck_assert(result.timing.seconds.min > 0 && result.timing.reference.max > 0 && result.workspace_bytes > 0);
-        const uint64_t most = cases[_i].batch * cases[_i].steps;
-        ck_assert(cases[_i].ragged ? result.total_steps <= most && result.total_steps >= cases[_i].batch
-                                   : result.total_steps == most);
-    }
-    sl_bed_destroy(bed);
-}
-END_TEST
-
 static void add_loop(Suite *suite, const char *name, const TTest *test, int count)
 {
     TCase *tcase = tcase_create(name);
@@ -597,14 +388,8 @@ int main(void)
     tcase_add_test(parts, repetitions_and_references_alternate);
     tcase_add_test(parts, a_failing_call_ends_it);
     tcase_add_test(parts, a_stop_ends_it);
-    tcase_add_test(parts, a_json_row_has_every_field);
-    tcase_add_test(parts, no_rows_are_valid_json);
-    tcase_add_test(parts, every_format_writes_its_lines);
-    tcase_add_test(parts, an_aborted_report_leaves_nothing);
-    tcase_add_test(parts, a_row_without_memory_is_an_error);
     suite_add_tcase(suite, parts);
     add_loop(suite, "lists", lists_are_read, sizeof good_lists / sizeof good_lists[0]);
     add_loop(suite, "wrong lists", wrong_lists_are_refused, sizeof bad_lists / sizeof bad_lists[0]);
-    add_loop(suite, "cases", a_case_is_checked_and_timed, sizeof cases / sizeof cases[0]);
     return test_run(suite);
 }

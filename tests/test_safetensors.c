@@ -253,6 +253,23 @@ START_TEST(networks_malformed)
 }
 END_TEST
 
+/* More rows than there are tokens; the file is a hole of 4 GB that takes no room. */
+START_TEST(vocabulary_too_large)
+{
+    static const char header[] = "{" T("weight_ih_l0", "F32", "[4,1]", "[0,16]") "," T(
+        "weight_hh_l0", "F32", "[4,1]", "[16,32]") "," T("emb.weight", "BF16", "[2147483648,1]", "[32,4294967328]") "}";
+    test_bytes file = make_file(header, sizeof header - 1, 32);
+    test_file_write(test_path("x"), file.data, file.size);
+    ck_assert_int_eq(truncate(test_path("x"), (off_t)file.size + (INT64_C(1) << 32)), 0);
+    sluice_model *model;
+    sluice_error error = {0};
+    ck_assert_int_eq(sluice_model_load(test_path("x"), NULL, &model, &error), SLUICE_STATUS_UNSUPPORTED);
+    test_check_message("vocabulary", &error, SLUICE_STATUS_UNSUPPORTED, "tensor \"emb.weight\": a vocabulary beyond 2^31 - 1");
+    ck_assert_ptr_null(model);
+    test_bytes_free(&file);
+}
+END_TEST
+
 /* A weight that is NaN or infinite, in every tensor that is read. */
 START_TEST(weights_not_finite)
 {
@@ -469,6 +486,7 @@ static Suite *safetensors_suite(void)
     tcase_add_loop_test(format, widening_through_a_file, 0, 2);
     tcase_add_loop_test(network, networks_malformed, 0, sizeof bad_networks / sizeof bad_networks[0]);
     tcase_add_loop_test(network, networks_found, 0, sizeof good_networks / sizeof good_networks[0]);
+    tcase_add_test(network, vocabulary_too_large);
     tcase_add_test(network, weights_not_finite);
     tcase_add_test(network, values_in_place);
     tcase_add_test(network, langid);

@@ -40,16 +40,18 @@ static void free_scene(scene *made)
     test_network_free(&made->network);
 }
 
+static bool same(const float *got, const float *want, size_t count)
+{
+    return count == 0 || memcmp(got, want, count * sizeof *got) == 0;
+}
+
 /* Run `batch`, a copy of the scene's, and compare: without Check's words, for threads and processes that Check does not know. */
 static bool same_answer(const scene *made, const sluice_engine *engine, sluice_workspace *workspace, test_batch *batch)
 {
-    const size_t size = sizeof(float);
     test_batch_prefill(batch);
     return sluice_forward(engine, workspace, &batch->batch, NULL) == SLUICE_STATUS_OK &&
-           memcmp(batch->y, made->batch.y, batch->y_count * size) == 0 &&
-           memcmp(batch->hn, made->batch.hn, batch->state_count * size) == 0 &&
-           memcmp(batch->cn, made->batch.cn, batch->state_count * size) == 0 &&
-           memcmp(batch->logits, made->batch.logits, batch->logits_count * size) == 0;
+           same(batch->y, made->batch.y, batch->y_count) && same(batch->hn, made->batch.hn, batch->state_count) &&
+           same(batch->cn, made->batch.cn, batch->state_count) && same(batch->logits, made->batch.logits, batch->logits_count);
 }
 
 /* ---- Many callers ---- */

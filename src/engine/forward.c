@@ -12,6 +12,7 @@
 #include "base/threads.h"
 #include "engine/bulk.h"
 
+#include <math.h>
 #include <string.h>
 
 typedef struct call {
@@ -150,8 +151,7 @@ static void run_turn(const pass *p, size_t turn, size_t n, float *hoisted)
         if (wants_y)
             part->y[r] = y_of(p, r, turn);
     }
-    /* From a state of zeros the recurrent product adds nothing, to the bit: U is finite, and where it turns a pre-activation -0 into +0, both give
-     * the same i, f and o, and g's sign of zero is lost when i g is added to f c' = +0. */
+    /* A state of zeros adds nothing: chains of products with zero are +0, and so is the sum that the kernel begins with. */
     bool multiplies_h = !(p->from_zero && turn == 0);
     if (engine->gemm == SLUICE_GEMM_BLIS && multiplies_h) {
         sl_bulk_product(n, engine->width, engine->shape.hidden, p->state->h, engine->state_stride, p->packed->transpose_hh, engine->width, hoisted,
@@ -264,8 +264,12 @@ static void store_logits(const group *g)
                                 .out = part->logits,
                                 .out_stride = engine->head_width};
     engine->kernel->product(&product);
-    for (size_t r = 0; r < g->count; r++)
-        memcpy(g->call->batch->logits + g->rows[r] * shape->classes, part->logits + r * engine->head_width, shape->classes * sizeof(float));
+    for (size_t r = 0; r < g->count; r++) {
+        float *logits = g->call->batch->logits + g->rows[r] * shape->classes;
+        const float *from = part->logits + r * engine->head_width;
+        for (size_t k = 0; k < shape->classes; k++) /* which of several NaNs in h0 a sum passes on is the compiler's choice: make it the one */
+            logits[k] = isnan(from[k]) ? -NAN : from[k];
+    }
 }
 
 /* y past the rows' ends. */

@@ -43,10 +43,10 @@ static bool uses_blis(const sluice_engine *engine)
 
 bool sl_hoists(const sluice_engine *engine, const sl_packed *layer, size_t group_rows)
 {
+    if (uses_blis(engine)) /* which adds h's products to them in memory */
+        return true;
     if (layer->table)
         return false;
-    if (uses_blis(engine))
-        return true;
     if (engine->schedule != SLUICE_SCHEDULE_AUTO)
         return engine->schedule == SLUICE_SCHEDULE_HOIST;
     /* A tile that is not full waits for its chains of multiply-adds: then the steps of a chunk, taken as rows, fill the tiles of x's products. */

@@ -346,6 +346,8 @@ static sluice_status bind_embedding(const names_context *context, const char *st
     const sluice_status status = bind_matrix(context, &wish, &weight);
     if (status != SLUICE_STATUS_OK || !weight)
         return status;
+    if (weight->shape[0] > INT32_MAX)
+        return bad(context, SLUICE_STATUS_UNSUPPORTED, "tensor", weight->name, ": a vocabulary beyond 2^31 - 1, the largest token");
     binding->extras[SL_EMBEDDING] = weight;
     binding->shape.vocabulary = weight->shape[0];
     return SLUICE_STATUS_OK;

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -68,6 +69,8 @@ static sluice_status open_beside(sl_output *output, const char *path, bool exist
     if (exists && access(path, W_OK) != 0)
         return fail(output, "cannot be replaced", error);
     char *resolved = exists ? realpath(path, NULL) : NULL; /* a link stays a link: what it names is replaced */
+    if (exists && !resolved)
+        return errno == ENOMEM ? sl_fail_memory(error, "a file name", PATH_MAX) : fail(output, "cannot be replaced", error);
     output->target = copy(resolved ? resolved : path, error);
     free(resolved);
     return output->target ? open_temporary(output, error) : SLUICE_STATUS_NO_MEMORY;

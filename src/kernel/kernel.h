@@ -13,7 +13,7 @@
 /** Vectors in a block of columns. */
 enum { SL_BLOCK_VECTORS = 4 };
 
-/** A product of rows with packed columns: out[r] = start[r] + x[r] W, each element one chain of fused multiply-adds. */
+/** A product of rows with packed columns: out[r] = start[r] + x[r] W, each product one chain of fused multiply-adds from zero. */
 typedef struct sl_product {
     size_t rows;
     size_t blocks;             /* of columns */
@@ -35,7 +35,7 @@ typedef struct sl_step {
     const float *weights_ih;   /* panels [blocks][inputs][4][lanes] */
     const float *weights_hh;   /* panels [blocks][H][4][lanes] */
     size_t panel_stride;       /* of both */
-    const float *const *start; /* [rows] packed rows of pre-activations to begin with: the bias, or x W + b */
+    const float *const *start; /* [rows] packed rows: the bias, or b + W x where that is done */
     const float *const *x;     /* [rows] pointers to [inputs] */
     const float *h;            /* [rows], state_stride apart: h of the step before */
     float *h_next;             /* likewise; not h */
