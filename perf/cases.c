@@ -11,10 +11,6 @@
 /* Rows of the batch that the reference computes: the first, the middle and the last. */
 enum { CHECKED_ROWS = 3 };
 
-/* Work of the reference, at most (though at least one row's step, or one whole row when the reverse direction needs it): the
- * scalar kernels do it in about a second. */
-#define CHECKED_FLOP 4e8
-
 struct sl_bed {
     sl_case shape;
     sluice_model *model;
@@ -112,10 +108,10 @@ static sluice_batch whole_batch(const sl_bed *bed)
 
 /* Choose what is checked. A forward direction's first steps do not depend on the later ones, so they can be had alone; with a reverse
  * direction a row is checked whole. */
-static void choose_slice(sl_bed *bed)
+static void choose_slice(sl_bed *bed, double checked_flop)
 {
     const sl_case *shape = &bed->shape;
-    const double affordable = CHECKED_FLOP / flop_per_step(shape);
+    const double affordable = checked_flop / flop_per_step(shape);
     const size_t wanted[CHECKED_ROWS] = {0, shape->batch / 2, shape->batch - 1};
     for (size_t k = 0; k < CHECKED_ROWS; k++) {
         const bool fits = shape->directions == 1 || (double)((bed->rows + 1) * shape->steps) <= affordable;
@@ -142,14 +138,14 @@ static sluice_status run_once(const sluice_model *model, const sluice_engine_opt
 }
 
 /* Compute the slice with the scalar kernels on one thread. */
-static sluice_status expect(sl_bed *bed, sluice_error *error)
+static sluice_status expect(sl_bed *bed, double checked_flop, sluice_error *error)
 {
     const sl_case *shape = &bed->shape;
     const sluice_engine_options options = {
         .struct_size = sizeof options, .isa = SLUICE_ISA_SCALAR, .gemm = SLUICE_GEMM_FUSED, .threads = 1};
     size_t offsets[CHECKED_ROWS];
     int64_t lengths[CHECKED_ROWS];
-    choose_slice(bed);
+    choose_slice(bed, checked_flop);
     for (size_t k = 0; k < bed->rows; k++) {
         offsets[k] = bed->row[k] * shape->steps * shape->input;
         lengths[k] = bed->lengths[bed->row[k]];
@@ -216,7 +212,7 @@ static sluice_status check(const sl_bed *bed, const sl_setting *setting, sluice_
     return SLUICE_STATUS_OK;
 }
 
-sluice_status sl_bed_create(const sl_case *shape, sl_bed **result, sluice_error *error)
+sluice_status sl_bed_create(const sl_case *shape, double checked_flop, sl_bed **result, sluice_error *error)
 {
     const sluice_shape network = {
         .layers = shape->layers, .directions = shape->directions, .inputs = shape->input, .hidden = shape->hidden, .has_bias = 1};
@@ -232,7 +228,7 @@ sluice_status sl_bed_create(const sl_case *shape, sl_bed **result, sluice_error 
     }
     if (!status) {
         fill(bed);
-        status = expect(bed, error);
+        status = expect(bed, checked_flop, error);
     }
     if (status) {
         sl_bed_destroy(bed);

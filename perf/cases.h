@@ -33,8 +33,13 @@ typedef struct sl_result {
 /** A case's model, inputs, room for outputs, and the right answer for a slice of it; serves any number of settings. */
 typedef struct sl_bed sl_bed;
 
-/** BAD_ARGUMENT, NO_MEMORY, TOO_LARGE. */
-SLUICE_WARN_UNUSED sluice_status sl_bed_create(const sl_case *shape, sl_bed **bed, sluice_error *error);
+/** Work that a program can spend on the right answer: the scalar kernels do it in about a second. */
+#define SL_CHECKED_FLOP 4e8
+
+/** @param checked_flop work to be spent on the right answer, at most; though at least one row's step, or one whole row when the reverse direction
+ *                      needs it.
+ *  @retval BAD_ARGUMENT, NO_MEMORY, TOO_LARGE */
+SLUICE_WARN_UNUSED sluice_status sl_bed_create(const sl_case *shape, double checked_flop, sl_bed **bed, sluice_error *error);
 
 /**
  * Run the case with a setting: check the results, time it, check them again. When plan->stopped() the result's repetitions are fewer.

@@ -88,7 +88,7 @@ static sluice_status run_cases(const sl_bench_options *options, sl_bench_report 
     for (size_t k = 0; !status && k < shapes && !sl_interrupt_seen(); k++) {
         const sl_case shape = sl_bench_options_get_case(options, k);
         sl_bed *bed;
-        status = sl_bed_create(&shape, &bed, error);
+        status = sl_bed_create(&shape, SL_CHECKED_FLOP, &bed, error);
         for (size_t s = 0; !status && s < settings && !sl_interrupt_seen(); s++) {
             const sl_setting setting = sl_bench_options_get_setting(options, s);
             status = run_setting(bed, options, &setting, report, tally, error);

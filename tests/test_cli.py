@@ -25,6 +25,11 @@ def make_words(seed, count):
     return b"".join(bytes(source.choices(kinds[k % 2], k=source.randrange(21))) + b"\n" for k in range(count))
 
 
+def write_small(cli):
+    """A model that costs next to nothing, for what depends on the text alone."""
+    return Network(4, 3, 4, vocabulary=256, classes=3).write(cli.path("small.safetensors"))
+
+
 def check_help(cli):
     for arguments in (["--help"], ["-h"], ["run", "--help"], ["info", "--help"], ["run", "-h"]):
         lines = cli.answers(*arguments).decode().splitlines()
@@ -109,7 +114,7 @@ def check_info(cli):
 
 def check_environment(cli):
     def env(*arguments, **settings):
-        return json.loads(cli.answers("info", "--env", "--json", *arguments, settings=settings))
+        return json.loads(cli.answers("info", "--env", "--json", *arguments, settings=settings) or "{}")
 
     plain = env()
     for name in ("version", "cpu", "isa", "isa_reason", "gemm", "gemm_reason", "threads", "threads_reason", "blis_version", "blis_config",
@@ -125,7 +130,7 @@ def check_environment(cli):
     cli.check("generic" not in plain["blis_config"] and "warning" not in plain, f"BLIS has kernels for this CPU: {plain}")
     if plain["blis_version"].startswith("0.9") and plain["best_isa"] != "scalar":
         chosen = env(BLIS_ARCH_TYPE="3")
-        cli.check(chosen["blis_arch_type"] == "3" and chosen["blis_config"] == "haswell", "BLIS_ARCH_TYPE is the user's where he sets it")
+        cli.check((chosen.get("blis_arch_type"), chosen.get("blis_config")) == ("3", "haswell"), "BLIS_ARCH_TYPE is the user's where he sets it")
     table = cli.answers("info", "--env").decode()
     cli.check(all(plain[name] in table for name in ("cpu", "isa_reason", "threads_reason", "blis_config")), "the table tells the same")
 
@@ -148,11 +153,11 @@ def check_golden(cli):
 
 
 def check_same_bytes(cli):
-    text = make_words(5, 3000)
+    text = make_words(5, 1200)
     path = cli.path("words")
     path.write_bytes(text)
     expected = cli.answers("run", LANGID, "--text", stdin=text)
-    cli.check(expected.count(b"\n") == 3000, "an answer for each line")
+    cli.check(expected.count(b"\n") == 1200, "an answer for each line")
     settings = [["--rows", rows] for rows in ("1", "7", "8192", "99999999999")] + [["--threads", n] for n in ("1", "2", "3")]
     settings += [["--isa", isa] for isa in best_isa()] + [["--schedule", schedule] for schedule in ("auto", "rows", "hoist")]
     for arguments in settings:
@@ -177,7 +182,7 @@ def check_same_bytes(cli):
 
 
 def check_lines(cli):
-    small = Network(4, 3, 4, vocabulary=256, classes=3).write(cli.path("small.safetensors"))
+    small = write_small(cli)
 
     def run(text, *arguments, model=LANGID):
         return cli.answers("run", model, "--text", *arguments, stdin=text).splitlines()
@@ -200,10 +205,12 @@ def check_lines(cli):
 
 
 def check_text_models(cli):
-    tiny = Network(2, 3, 4, vocabulary=100, classes=2, names=["a\tb", "c\nd"]).write(cli.path("tiny.safetensors"))
+    for name in ("a\tb", "c\nd", "\x1b[31m"):
+        odd = Network(2, 3, 4, vocabulary=256, classes=2, names=["plain", name]).write(cli.path("odd.safetensors"))
+        cli.refused(DATA, ["odd.safetensors", "classes", "class 1"], "run", odd, "--text", stdin=b"AB\n")
+    tiny = Network(2, 3, 4, vocabulary=100, classes=2, names=["sí", "no"]).write(cli.path("tiny.safetensors"))
     lines = cli.answers("run", tiny, "--text", stdin=b"AB\n\nCD\n").decode().splitlines()
-    cli.check(len(lines) == 3 and all(line.split("\t")[0] in ("a?b", "c?d") and len(line.split("\t")) == 2 for line in lines),
-              f"a name cannot break a line or a field: {lines}")
+    cli.check(len(lines) == 3 and all(line.split("\t")[0] in ("sí", "no") for line in lines), f"the classes' names are the labels: {lines}")
     target = cli.path("kept")
     target.write_bytes(b"old")
     cli.refused(DATA, ["standard input", "line 3", "byte 2", "100", "0 to 99"], "run", tiny, "--text", "-o", target, stdin=b"AB\nC\nAd\n")
@@ -240,7 +247,7 @@ def check_files(cli):
     cli.check(link.is_symlink() and kept.read_bytes() == expected, "an output that is a link is written where it leads")
     cli.answers("run", LANGID, "--text", "-i", words, "-o", "/dev/null")
     cli.check(pathlib.Path("/dev/null").is_char_device(), "a device is written, not replaced")
-    run = start("run", LANGID, "--text", "--rows", "10")
+    run = start("run", write_small(cli), "--text", "--rows", "10")
     run.stdout.close()
     errors = feed(run, make_words(8, 30000))
     cli.check(run.returncode == IO and not errors, f"a reader that leaves ends the run without a word: {run.returncode} {errors!r}")
@@ -280,8 +287,8 @@ def check_signals(cli):
         cli.check(target.read_bytes() == b"old" and not cli.leftovers(), "and leaves nothing behind")
     words = cli.path("words")
     words.write_bytes(make_words(10, 40000))
-    run = start("run", LANGID, "--text", "--rows", "10000", stdin=open(words, "rb"))
-    time.sleep(3)
+    run = start("run", write_small(cli), "--text", stdin=open(words, "rb"))
+    time.sleep(1)
     run.send_signal(signal.SIGINT)
     run.wait(60)
     cli.check(run.returncode == INTERRUPTED, f"a signal ends a run whose reader waits: {run.returncode}")
@@ -289,18 +296,19 @@ def check_signals(cli):
 
 
 def check_progress(cli):
-    text = make_words(11, 20000)
+    small = write_small(cli)
+    text = make_words(11, 5000)
     path = cli.path("words")
     path.write_bytes(text)
-    result = sluice("run", LANGID, "--text", "--rows", "100", "--progress", "always", "-i", path, "-o", "/dev/null")
+    result = sluice("run", small, "--text", "--rows", "100", "--progress", "always", "-i", path, "-o", "/dev/null")
     cli.check(result.returncode == OK and b"rows/s" in result.stderr and b"ETA" in result.stderr and b"%" in result.stderr,
               f"a bar with rate and ETA: {result.stderr[-200:]!r}")
     cli.check(result.stderr.endswith(b"\r") and b"\x1b" not in result.stderr and b"\n" not in result.stderr, "the bar is erased at the end")
-    piped = sluice("run", LANGID, "--text", "--rows", "100", "--progress", "always", "-o", "/dev/null", stdin=text)
+    piped = sluice("run", small, "--text", "--rows", "100", "--progress", "always", "-o", "/dev/null", stdin=text)
     cli.check(b"rows/s" in piped.stderr and b"ETA" not in piped.stderr, "from a pipe the rate alone is known")
     for mode, shown in (("auto", True), ("never", False)):
         master, terminal = pty.openpty()
-        run = start("run", LANGID, "--text", "--rows", "100", "--progress", mode, "-i", path, "-o", "/dev/null", stderr=terminal)
+        run = start("run", small, "--text", "--rows", "100", "--progress", mode, "-i", path, "-o", "/dev/null", stderr=terminal)
         os.close(terminal)
         seen = b""
         try:
@@ -344,15 +352,15 @@ def check_terminal(cli):
 def check_memory(cli):
     if not keeps_memory_small():
         return
-    tiny = Network(12, 2, 3, vocabulary=256, classes=2).write(cli.path("small.safetensors"))
+    small = write_small(cli)
     text = make_words(13, 120000)
     path = cli.path("words")
     path.write_bytes(text)
-    once = peak_memory("run", tiny, "--text", path=path)
+    once = peak_memory("run", small, "--text", path=path)
     with open(path, "wb") as file:
         for _ in range(50):
             file.write(text)
-    many = peak_memory("run", tiny, "--text", path=path)
+    many = peak_memory("run", small, "--text", path=path)
     path.unlink()
     cli.check(0 < once and 0 < many <= once + 4096, f"fifty times the input takes the same memory: {once} and {many} KiB")
 

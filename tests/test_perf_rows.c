@@ -183,13 +183,15 @@ END_TEST
 
 /* ---- Cases ----------------------------------------------------------------------------------------------------------------------- */
 
+#define CHECKED_FLOP 1e5
+
 /* Shapes that reach every way of choosing the slice that is checked. */
 static const sl_case cases[] = {
     {.steps = 1, .batch = 1, .input = 1, .hidden = 1, .layers = 1, .directions = 1, .seed = 1},
     {.steps = 7, .batch = 2, .input = 3, .hidden = 5, .layers = 2, .directions = 2, .ragged = true, .seed = 2},
     {.steps = 9, .batch = 33, .input = 17, .hidden = 20, .layers = 1, .directions = 1, .ragged = true, .seed = 3},
-    {.steps = 400, .batch = 4, .input = 256, .hidden = 256, .layers = 1, .directions = 1, .seed = 4}, /* too much to check whole, */
-    {.steps = 200, .batch = 3, .input = 256, .hidden = 256, .layers = 1, .directions = 2, .seed = 5}, /* and still checked whole */
+    {.steps = 40, .batch = 4, .input = 16, .hidden = 16, .layers = 1, .directions = 1, .seed = 4}, /* too much to check whole, */
+    {.steps = 20, .batch = 3, .input = 16, .hidden = 16, .layers = 1, .directions = 2, .seed = 5}, /* and still checked whole */
 };
 
 START_TEST(a_case_is_checked_and_timed)
@@ -198,7 +200,7 @@ START_TEST(a_case_is_checked_and_timed)
     sl_bed *bed;
     sl_result result;
     sluice_error error = {0};
-    ck_assert_msg(sl_bed_create(&cases[_i], &bed, &error) == 0, "%s", error.message);
+    ck_assert_msg(sl_bed_create(&cases[_i], CHECKED_FLOP, &bed, &error) == 0, "%s", error.message);
     for (unsigned gemm = SLUICE_GEMM_FUSED; gemm <= SLUICE_GEMM_BLIS; gemm++) {
         const sl_setting setting = {.threads = 2, .gemm = (sluice_gemm)gemm};
         ck_assert_msg(sl_bed_run(bed, &setting, &plan, &result, &error) == 0, "%s", error.message);

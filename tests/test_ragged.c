@@ -109,6 +109,36 @@ START_TEST(length_zero)
 }
 END_TEST
 
+/* Such a row hands on whatever its initial state is, NaN payloads and all; the head, which computes, answers the one NaN. */
+START_TEST(length_zero_of_nan)
+{
+    uint64_t random = test_seed();
+    test_network network = test_network_random(&both, 1.0f, &random);
+    test_batch batch = test_batch_random(&both, 3, 2, TEST_RAGGED | TEST_STATES, &random);
+    memset(batch.lengths, 0, 3 * sizeof *batch.lengths);
+    const uint32_t payloads[] = {UINT32_C(0x7fc12345), UINT32_C(0xffe54321)}, one_nan = UINT32_C(0xffc00000);
+    for (size_t k = 0; k < 4; k++) /* row 1, every layer and direction */
+        for (size_t j = 0; j < 2; j++)
+            memcpy(batch.h0 + (k * 3 + 1) * both.hidden + 3 + j, payloads + j, sizeof(float));
+    sluice_isa isas[3];
+    const size_t count = test_isas(isas);
+    for (size_t i = 0; i < count; i++) {
+        test_runner runner = test_runner_create(network.model, isas[i], 2, SLUICE_SCHEDULE_AUTO);
+        test_batch_prefill(&batch);
+        test_forward(&runner, &batch.batch);
+        test_same_bits(batch.hn, batch.h0, batch.state_count, "hn");
+        test_same_bits(batch.cn, batch.c0, batch.state_count, "cn");
+        for (size_t j = 0; j < batch.logits_count; j++)
+            ck_assert_msg(j / both.classes == 1 ? memcmp(batch.logits + j, &one_nan, sizeof one_nan) == 0
+                                                : isfinite(batch.logits[j]),
+                          "%s: logits[%zu]", runner.name, j);
+        test_runner_free(&runner);
+    }
+    test_batch_free(&batch);
+    test_network_free(&network);
+}
+END_TEST
+
 /* T = 0: as if every length were 0. N = 0: nothing. */
 START_TEST(no_steps_and_no_rows)
 {
@@ -231,6 +261,7 @@ int main(void)
     TCase *tcase = tcase_create("ragged");
     tcase_add_loop_test(tcase, each_row_as_if_alone, 0, PATTERNS);
     tcase_add_test(tcase, length_zero);
+    tcase_add_test(tcase, length_zero_of_nan);
     tcase_add_test(tcase, no_steps_and_no_rows);
     tcase_add_test(tcase, reverse_begins_at_the_end_of_the_row);
     tcase_add_test(tcase, padding_is_not_used);

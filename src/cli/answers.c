@@ -40,13 +40,6 @@ static const char *class_name(const sluice_model *model, size_t k, char index[SL
     return name;
 }
 
-static void copy_name(char *to, const char *name)
-{
-    while (*name)
-        *to++ = sl_format_clean(*name++);
-    *to = '\t';
-}
-
 static sl_exit fill_labels(sl_answers *answers, const sluice_model *model, size_t *longest)
 {
     char index[SL_FORMAT_COUNT];
@@ -61,7 +54,8 @@ static sl_exit fill_labels(sl_answers *answers, const sluice_model *model, size_
     for (size_t k = 0; k < answers->classes; k++) {
         const char *name = class_name(model, k, index);
         answers->labels[k] = (label){to, strlen(name) + 1};
-        copy_name(to, name);
+        memcpy(to, name, answers->labels[k].bytes - 1);
+        to[answers->labels[k].bytes - 1] = '\t';
         to += answers->labels[k].bytes;
         *longest = answers->labels[k].bytes > *longest ? answers->labels[k].bytes : *longest;
     }
