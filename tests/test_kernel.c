@@ -1,0 +1,219 @@
+/* The kernels alone, each instruction set against plain loops written from the contract: (b + W x) + U h', bit for bit. */
+#include "base/cpu.h"
+#include "kernel/kernel.h"
+#include "support/suite.h"
+
+#include <math.h>
+#include <stdbool.h>
+#include <string.h>
+
+enum { MOST_ROWS = 20, MOST_TERMS = 70, MOST_UNITS = 70, MOST_WIDTH = 4 * 80, STRIDE = 96 };
+
+/* Arrays of one random problem, in the packed layouts of kernel.h. */
+typedef struct problem {
+    size_t lanes, rows, units, inputs, recurrent;
+    float weights[MOST_WIDTH * 2 * MOST_TERMS];
+    float start[MOST_ROWS][MOST_WIDTH], x[MOST_ROWS][MOST_TERMS], h[MOST_ROWS][STRIDE], c[MOST_ROWS][STRIDE];
+    const float *start_rows[MOST_ROWS], *x_rows[MOST_ROWS];
+} problem;
+
+static const sl_kernel *runnable(sluice_isa isa)
+{
+    sl_cpu cpu;
+    sl_cpu_get(&cpu);
+    return isa <= cpu.best ? sl_kernel_get(isa) : NULL;
+}
+
+static void fill(float *values, size_t count, uint64_t *state)
+{
+    for (size_t k = 0; k < count; k++)
+        values[k] = 2.0f * test_uniform(state) - 1.0f;
+}
+
+static void make(problem *p, size_t lanes, uint64_t *state)
+{
+    p->lanes = lanes;
+    p->rows = 1 + test_random(state) % MOST_ROWS;
+    p->units = 1 + test_random(state) % MOST_UNITS;
+    p->inputs = test_random(state) % MOST_TERMS;
+    p->recurrent = test_random(state) % 4 ? p->units : 0;
+    fill(p->weights, sizeof p->weights / sizeof(float), state);
+    fill(p->start[0], sizeof p->start / sizeof(float), state);
+    fill(p->x[0], sizeof p->x / sizeof(float), state);
+    fill(p->h[0], sizeof p->h / sizeof(float), state);
+    fill(p->c[0], sizeof p->c / sizeof(float), state);
+    for (size_t r = 0; r < MOST_ROWS; r++) {
+        p->start_rows[r] = p->start[r];
+        p->x_rows[r] = p->x[r];
+    }
+}
+
+static size_t blocks_of(const problem *p)
+{
+    return (p->units + p->lanes - 1) / p->lanes;
+}
+
+static size_t panel_stride(const problem *p)
+{
+    return (p->inputs + p->units) * 4 * p->lanes;
+}
+
+/* One chain of multiply-adds: term k of column `at` of a panel. */
+static float chain(const problem *p, const float *panel, size_t terms, const float *x, size_t at)
+{
+    float sum = 0.0f;
+    for (size_t k = 0; k < terms; k++)
+        sum = fmaf(x[k], panel[k * 4 * p->lanes + at], sum);
+    return sum;
+}
+
+START_TEST(product)
+{
+    const sl_kernel *kernel = runnable((sluice_isa)(_i % 3 + 1));
+    if (!kernel)
+        return;
+    uint64_t state = test_seed() + (uint64_t)_i;
+    static problem p;
+    static float out[MOST_ROWS][MOST_WIDTH];
+    make(&p, kernel->lanes, &state);
+    memset(out, 0xff, sizeof out);
+    const sl_product call = {.rows = p.rows,
+                             .blocks = blocks_of(&p),
+                             .terms = p.inputs,
+                             .weights = p.weights,
+                             .panel_stride = panel_stride(&p),
+                             .start = p.start_rows,
+                             .x = p.x_rows,
+                             .out = out[0],
+                             .out_stride = MOST_WIDTH};
+    kernel->product(&call);
+    const size_t block_floats = 4 * p.lanes, width = blocks_of(&p) * block_floats;
+    for (size_t r = 0; r < MOST_ROWS; r++)
+        for (size_t column = 0; column < MOST_WIDTH; column++) {
+            if (r >= p.rows || column >= width) {
+                ck_assert_msg(isnan(out[r][column]), "row %zu, column %zu was written", r, column);
+                continue;
+            }
+            const float *panel = p.weights + column / block_floats * panel_stride(&p);
+            const float want = p.start[r][column] + chain(&p, panel, p.inputs, p.x[r], column % block_floats);
+            ck_assert_msg(want == out[r][column], "%s, row %zu, column %zu: %a, expected %a", sluice_isa_get_name(kernel->isa), r, column,
+                          (double)out[r][column], (double)want);
+        }
+}
+END_TEST
+
+/* What a step must leave of one row and unit, by the scalar kernel's sigmoid and tanh. */
+static void expect_cell(const problem *p, size_t r, size_t unit, float *c, float *h)
+{
+    const sl_kernel *scalar = sl_kernel_get(SLUICE_ISA_SCALAR);
+    const size_t block = unit / p->lanes, lane = unit % p->lanes;
+    const float *of_x = p->weights + block * panel_stride(p), *of_h = of_x + p->inputs * 4 * p->lanes;
+    float gate[4];
+    for (size_t g = 0; g < 4; g++) {
+        const size_t at = g * p->lanes + lane;
+        const float with_bias = p->start[r][block * 4 * p->lanes + at] + chain(p, of_x, p->inputs, p->x[r], at);
+        gate[g] = with_bias + chain(p, of_h, p->recurrent, p->h[r], at);
+        (g == 2 ? scalar->tanh : scalar->sigmoid)(1, &gate[g], &gate[g]);
+    }
+    *c = fmaf(gate[1], p->c[r][unit], gate[0] * gate[2]);
+    float squashed;
+    scalar->tanh(1, c, &squashed);
+    *h = gate[3] * squashed;
+}
+
+START_TEST(step)
+{
+    const sl_kernel *kernel = runnable((sluice_isa)(_i % 3 + 1));
+    if (!kernel)
+        return;
+    uint64_t state = test_seed() + (uint64_t)_i;
+    static problem p;
+    static float h_next[MOST_ROWS][STRIDE], c[MOST_ROWS][STRIDE], y[MOST_ROWS][MOST_UNITS + 1];
+    float *y_rows[MOST_ROWS];
+    make(&p, kernel->lanes, &state);
+    memset(h_next, 0xff, sizeof h_next);
+    memset(y, 0xff, sizeof y);
+    memcpy(c, p.c, sizeof c);
+    for (size_t r = 0; r < MOST_ROWS; r++)
+        y_rows[r] = y[r];
+    const bool wants_y = _i % 2;
+    const sl_step call = {.rows = p.rows,
+                          .hidden = p.units,
+                          .inputs = p.inputs,
+                          .recurrent = p.recurrent,
+                          .weights_ih = p.weights,
+                          .weights_hh = p.weights + p.inputs * 4 * p.lanes,
+                          .panel_stride = panel_stride(&p),
+                          .start = p.start_rows,
+                          .x = p.x_rows,
+                          .h = p.h[0],
+                          .h_next = h_next[0],
+                          .c = c[0],
+                          .state_stride = STRIDE,
+                          .y = wants_y ? y_rows : NULL};
+    kernel->step(&call);
+    for (size_t r = 0; r < p.rows; r++)
+        for (size_t unit = 0; unit < p.units; unit++) {
+            float want_c, want_h;
+            expect_cell(&p, r, unit, &want_c, &want_h);
+            ck_assert_msg(want_c == c[r][unit] && want_h == h_next[r][unit], "%s, row %zu of %zu, unit %zu of %zu: c %a h %a, expected %a %a",
+                          sluice_isa_get_name(kernel->isa), r, p.rows, unit, p.units, (double)c[r][unit], (double)h_next[r][unit],
+                          (double)want_c, (double)want_h);
+            ck_assert(wants_y ? y[r][unit] == want_h : isnan(y[r][unit]));
+        }
+    for (size_t r = 0; r < MOST_ROWS; r++) {
+        ck_assert_msg(isnan(y[r][p.units]), "y[%zu] was written past its end", r);
+        ck_assert(r < p.rows || (isnan(h_next[r][0]) && memcmp(c[r], p.c[r], sizeof c[r]) == 0));
+    }
+}
+END_TEST
+
+/* Whatever NaN went in, one NaN comes out, in its own row alone. */
+START_TEST(one_nan)
+{
+    const sl_kernel *kernel = runnable((sluice_isa)(_i + 1));
+    if (!kernel)
+        return;
+    uint64_t state = test_seed();
+    static problem p;
+    static float h_next[MOST_ROWS][STRIDE];
+    do
+        make(&p, kernel->lanes, &state);
+    while (p.rows < 3 || p.inputs < 1 || p.recurrent < 1);
+    const uint32_t payload = 0x7fc12345, canonical = 0xffc00000;
+    memcpy(&p.x[1][0], &payload, sizeof payload);
+    p.h[1][0] = NAN;
+    const sl_step call = {.rows = p.rows,
+                          .hidden = p.units,
+                          .inputs = p.inputs,
+                          .recurrent = p.recurrent,
+                          .weights_ih = p.weights,
+                          .weights_hh = p.weights + p.inputs * 4 * p.lanes,
+                          .panel_stride = panel_stride(&p),
+                          .start = p.start_rows,
+                          .x = p.x_rows,
+                          .h = p.h[0],
+                          .h_next = h_next[0],
+                          .c = p.c[0],
+                          .state_stride = STRIDE};
+    kernel->step(&call);
+    for (size_t unit = 0; unit < p.units; unit++) {
+        ck_assert(memcmp(&h_next[1][unit], &canonical, sizeof canonical) == 0 && memcmp(&p.c[1][unit], &canonical, sizeof canonical) == 0);
+        ck_assert(!isnan(h_next[0][unit]) && !isnan(h_next[2][unit]));
+    }
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("kernel");
+    TCase *tiles = tcase_create("tiles");
+    for (int isa = SLUICE_ISA_AVX2; isa <= SLUICE_ISA_AVX512; isa++)
+        if (!runnable((sluice_isa)isa))
+            printf("skipped: this machine lacks %s\n", sluice_isa_get_name((sluice_isa)isa));
+    tcase_add_loop_test(tiles, product, 0, 600);
+    tcase_add_loop_test(tiles, step, 0, 600);
+    tcase_add_loop_test(tiles, one_nan, 0, 3);
+    suite_add_tcase(suite, tiles);
+    return test_run(suite);
+}
