@@ -94,13 +94,13 @@ typedef struct sluice_shape {
 typedef struct sluice_weights {
     size_t struct_size; /**< sizeof(sluice_weights) */
     sluice_shape shape;
-    const float *const *weight_ih; /**< L*D arrays [4H][in] */
-    const float *const *weight_hh; /**< L*D arrays [4H][H] */
-    const float *const *bias_ih;   /**< L*D arrays [4H]; NULL unless shape.has_bias */
-    const float *const *bias_hh;   /**< L*D arrays [4H]; NULL unless shape.has_bias */
-    const float *embedding;        /**< [V][I]; NULL unless V > 0 */
-    const float *head_weight;      /**< [C][D*H]; NULL unless C > 0 */
-    const float *head_bias;        /**< [C], or NULL for zeros */
+    const float *const *weight_ih;  /**< L*D arrays [4H][in] */
+    const float *const *weight_hh;  /**< L*D arrays [4H][H] */
+    const float *const *bias_ih;    /**< L*D arrays [4H]; NULL unless shape.has_bias */
+    const float *const *bias_hh;    /**< L*D arrays [4H]; NULL unless shape.has_bias */
+    const float *embedding;         /**< [V][I]; NULL unless V > 0 */
+    const float *head_weight;       /**< [C][D*H]; NULL unless C > 0 */
+    const float *head_bias;         /**< [C], or NULL for zeros */
     const char *const *class_names; /**< C strings, or NULL */
 } sluice_weights;
 
@@ -182,21 +182,21 @@ SLUICE_API const char *sluice_schedule_get_name(sluice_schedule schedule);
  * before `threads`, SLUICE_ISA lowers the ISA, SLUICE_GEMM (fused or blis) decides where `gemm` is 0.
  */
 typedef struct sluice_engine_options {
-    size_t struct_size;       /**< sizeof(sluice_engine_options) */
-    sluice_isa isa;           /**< asking for one that the CPU or the OS lacks is UNSUPPORTED */
+    size_t struct_size; /**< sizeof(sluice_engine_options) */
+    sluice_isa isa;     /**< asking for one that the CPU or the OS lacks is UNSUPPORTED */
     sluice_gemm gemm;
     sluice_schedule schedule;
-    unsigned threads;         /**< 0: OMP_NUM_THREADS, else the least of affinity, cgroup CPU quota and physical cores */
-    int flush_to_zero;        /**< 1: subnormals count as zero while computing (MXCSR FTZ and DAZ). Changes bits. Default 0 */
+    unsigned threads;  /**< 0: OMP_NUM_THREADS, else the least of affinity, cgroup CPU quota and physical cores */
+    int flush_to_zero; /**< 1: subnormals count as zero while computing (MXCSR FTZ and DAZ). Changes bits. Default 0 */
 } sluice_engine_options;
 
 typedef struct sluice_environment {
-    size_t struct_size;       /**< sizeof(sluice_environment), set by the caller */
-    sluice_isa isa;           /**< chosen */
-    sluice_isa best_isa;      /**< the best this CPU and OS allow */
-    sluice_gemm gemm;         /**< chosen */
-    unsigned threads;         /**< chosen */
-    int blis_is_generic;      /**< BLIS runs its slow portable kernels here */
+    size_t struct_size;                   /**< sizeof(sluice_environment), set by the caller */
+    sluice_isa isa;                       /**< chosen */
+    sluice_isa best_isa;                  /**< the best this CPU and OS allow */
+    sluice_gemm gemm;                     /**< chosen */
+    unsigned threads;                     /**< chosen */
+    int blis_is_generic;                  /**< BLIS runs its slow portable kernels here */
     size_t l1d_bytes, l2_bytes, l3_bytes; /**< of one core's view; 0: not known */
     char cpu[64];
     char isa_reason[160];
@@ -204,7 +204,7 @@ typedef struct sluice_environment {
     char threads_reason[160];
     char blis_version[64];
     char blis_config[32];
-    char openmp[64];          /**< the OpenMP runtime and version */
+    char openmp[64]; /**< the OpenMP runtime and version */
 } sluice_environment;
 
 /**
@@ -285,23 +285,23 @@ SLUICE_API void sluice_workspace_destroy(sluice_workspace *workspace);
  * set the row stride to I and the step stride to N*I.
  */
 typedef struct sluice_batch {
-    size_t struct_size;       /**< sizeof(sluice_batch) */
-    size_t steps;             /**< T >= 0, the longest row's room */
-    size_t rows;              /**< N >= 0 */
-    const int64_t *lengths;   /**< [N], each 0..T, in any order; NULL: every row has T steps */
-    const float *x;           /**< input of a model without embedding */
-    const int32_t *tokens;    /**< input of a model with embedding, each 0..V-1 */
-    size_t x_row_stride;      /**< of x, or of tokens */
+    size_t struct_size;     /**< sizeof(sluice_batch) */
+    size_t steps;           /**< T >= 0, the longest row's room */
+    size_t rows;            /**< N >= 0 */
+    const int64_t *lengths; /**< [N], each 0..T, in any order; NULL: every row has T steps */
+    const float *x;         /**< input of a model without embedding */
+    const int32_t *tokens;  /**< input of a model with embedding, each 0..V-1 */
+    size_t x_row_stride;    /**< of x, or of tokens */
     size_t x_step_stride;
-    const size_t *x_offsets;  /**< [N] where each row starts in x or tokens, instead of n*x_row_stride; NULL: by stride */
-    const float *h0;          /**< [L*D][N][H], index l*D + d; NULL: zeros */
-    const float *c0;          /**< likewise */
-    float *y;                 /**< h of the last layer at every step, forward half first, zero past a row's end; NULL: not wanted */
+    const size_t *x_offsets; /**< [N] where each row starts in x or tokens, instead of n*x_row_stride; NULL: by stride */
+    const float *h0;         /**< [L*D][N][H], index l*D + d; NULL: zeros */
+    const float *c0;         /**< likewise */
+    float *y;                /**< h of the last layer at every step, forward half first, zero past a row's end; NULL: not wanted */
     size_t y_row_stride;
     size_t y_step_stride;
-    float *hn;                /**< [L*D][N][H], each row's state after its last step (the reverse direction's: after its step 0); NULL */
-    float *cn;                /**< likewise */
-    float *logits;            /**< [N][C], the head of the last layer's final h, forward beside reverse; NULL */
+    float *hn;     /**< [L*D][N][H], each row's state after its last step (the reverse direction's: after its step 0); NULL */
+    float *cn;     /**< likewise */
+    float *logits; /**< [N][C], the head of the last layer's final h, forward beside reverse; NULL */
 } sluice_batch;
 
 /**

@@ -172,10 +172,11 @@ static void scan(const sl_kernel *kernel, const subject *s)
     printf("%s %s: largest error %.4f ULP over %s\n", sluice_isa_get_name(kernel->isa), s->name, worst,
            step == 1 ? "all 2^32 inputs" : "a sample of the inputs");
     fflush(stdout);
-    ck_assert_msg(bad_law < 0, "%s %s: range, sign, order, oddness or NaN is wrong among the inputs %08lx to %08lx", sluice_isa_get_name(kernel->isa),
-                  s->name, (unsigned long)bad_law * BLOCK, (unsigned long)bad_law * BLOCK + BLOCK - 1);
-    ck_assert_msg(worst <= SLUICE_ACTIVATION_MAX_ULP, "%s %s: error %.4f ULP, published %.2f", sluice_isa_get_name(kernel->isa), s->name, worst,
-                  SLUICE_ACTIVATION_MAX_ULP);
+    ck_assert_msg(bad_law < 0, "%s %s: range, sign, order, oddness or NaN is wrong among the inputs %08lx to %08lx",
+                  sluice_isa_get_name(kernel->isa), s->name, (unsigned long)bad_law * BLOCK,
+                  (unsigned long)bad_law * BLOCK + BLOCK - 1);
+    ck_assert_msg(worst <= SLUICE_ACTIVATION_MAX_ULP, "%s %s: error %.4f ULP, published %.2f", sluice_isa_get_name(kernel->isa),
+                  s->name, worst, SLUICE_ACTIVATION_MAX_ULP);
     if (step == 1) /* and the published bound is not slack */
         ck_assert_msg(worst > SLUICE_ACTIVATION_MAX_ULP - 0.02, "%s: error %.4f ULP: publish a smaller bound", s->name, worst);
 }
@@ -241,7 +242,8 @@ START_TEST(special_values)
         kernel->tanh(8, x, tanh_of_x);
         ck_assert(sigmoid[0] == 0.5f && sigmoid[1] == 0.5f && sigmoid[2] == 1.0f && bits_of(sigmoid[3]) == 0 && isnan(sigmoid[4]));
         ck_assert(sigmoid[5] == 0.5f && sigmoid[6] == 0.5f && sigmoid[7] == 0x1p-149f);
-        ck_assert(bits_of(tanh_of_x[0]) == 0 && bits_of(tanh_of_x[1]) == 0x80000000u && tanh_of_x[2] == 1.0f && tanh_of_x[3] == -1.0f);
+        ck_assert(bits_of(tanh_of_x[0]) == 0 && bits_of(tanh_of_x[1]) == 0x80000000u && tanh_of_x[2] == 1.0f &&
+                  tanh_of_x[3] == -1.0f);
         ck_assert(isnan(tanh_of_x[4]) && tanh_of_x[5] == 0x1p-149f && tanh_of_x[6] == -0x1p-149f);
     }
 }

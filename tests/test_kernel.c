@@ -96,8 +96,8 @@ START_TEST(product)
             }
             const float *panel = p.weights + column / block_floats * panel_stride(&p);
             const float want = p.start[r][column] + chain(&p, panel, p.inputs, p.x[r], column % block_floats);
-            ck_assert_msg(want == out[r][column], "%s, row %zu, column %zu: %a, expected %a", sluice_isa_get_name(kernel->isa), r, column,
-                          (double)out[r][column], (double)want);
+            ck_assert_msg(want == out[r][column], "%s, row %zu, column %zu: %a, expected %a", sluice_isa_get_name(kernel->isa), r,
+                          column, (double)out[r][column], (double)want);
         }
 }
 END_TEST
@@ -156,9 +156,9 @@ START_TEST(step)
         for (size_t unit = 0; unit < p.units; unit++) {
             float want_c, want_h;
             expect_cell(&p, r, unit, &want_c, &want_h);
-            ck_assert_msg(want_c == c[r][unit] && want_h == h_next[r][unit], "%s, row %zu of %zu, unit %zu of %zu: c %a h %a, expected %a %a",
-                          sluice_isa_get_name(kernel->isa), r, p.rows, unit, p.units, (double)c[r][unit], (double)h_next[r][unit],
-                          (double)want_c, (double)want_h);
+            ck_assert_msg(want_c == c[r][unit] && want_h == h_next[r][unit],
+                          "%s, row %zu of %zu, unit %zu of %zu: c %a h %a, expected %a %a", sluice_isa_get_name(kernel->isa), r,
+                          p.rows, unit, p.units, (double)c[r][unit], (double)h_next[r][unit], (double)want_c, (double)want_h);
             ck_assert(wants_y ? y[r][unit] == want_h : isnan(y[r][unit]));
         }
     for (size_t r = 0; r < MOST_ROWS; r++) {
@@ -198,7 +198,8 @@ START_TEST(one_nan)
                           .state_stride = STRIDE};
     kernel->step(&call);
     for (size_t unit = 0; unit < p.units; unit++) {
-        ck_assert(memcmp(&h_next[1][unit], &canonical, sizeof canonical) == 0 && memcmp(&p.c[1][unit], &canonical, sizeof canonical) == 0);
+        ck_assert(memcmp(&h_next[1][unit], &canonical, sizeof canonical) == 0 &&
+                  memcmp(&p.c[1][unit], &canonical, sizeof canonical) == 0);
         ck_assert(!isnan(h_next[0][unit]) && !isnan(h_next[2][unit]));
     }
 }

@@ -7,8 +7,8 @@
 #include <stdbool.h>
 
 typedef struct sl_cpu {
-    sluice_isa best;                /* by CPUID, and by XCR0: registers that the OS does not save cannot be used */
-    unsigned amd_family;            /* AMD's family number, 0x19 for Zen 3 and 4; 0 on others */
+    sluice_isa best;                      /* by CPUID, and by XCR0: registers that the OS does not save cannot be used */
+    unsigned amd_family;                  /* AMD's family number, 0x19 for Zen 3 and 4; 0 on others */
     size_t l1d_bytes, l2_bytes, l3_bytes; /* 0: not known */
     char name[64];
 } sl_cpu;

@@ -21,8 +21,8 @@ sluice_status sl_fail(sluice_error *error, sluice_status status, const char *for
 
 sluice_status sl_fail_memory(sluice_error *error, const char *what, size_t bytes)
 {
-    return sl_fail(error, SLUICE_STATUS_NO_MEMORY, "out of memory: %zu bytes for %s; use a smaller batch or model, or raise the limit",
-                   bytes, what);
+    return sl_fail(error, SLUICE_STATUS_NO_MEMORY,
+                   "out of memory: %zu bytes for %s; use a smaller batch or model, or raise the limit", bytes, what);
 }
 
 sluice_status sl_fail_size(sluice_error *error, const char *what)
@@ -32,7 +32,8 @@ sluice_status sl_fail_size(sluice_error *error, const char *what)
 
 const char *sluice_status_get_name(sluice_status status)
 {
-    static const char *const names[] = {"ok", "bad argument", "bad data", "no input", "i/o error", "out of memory", "too large", "unsupported"};
+    static const char *const names[] = {"ok",        "bad argument",  "bad data",  "no input",
+                                        "i/o error", "out of memory", "too large", "unsupported"};
     return (unsigned)status < sizeof names / sizeof names[0] ? names[status] : "unknown status";
 }
 

@@ -122,8 +122,8 @@ sluice_status sl_threads_choose(unsigned option, unsigned *threads, char *reason
         char *end;
         const unsigned long value = strtoul(text, &end, 10);
         if (*end || text[0] == '-' || value < 1 || value > SL_THREADS_MAX)
-            return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "SLUICE_NUM_THREADS is \"%s\"; expected a whole number in 1..%d", text,
-                           SL_THREADS_MAX);
+            return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "SLUICE_NUM_THREADS is \"%s\"; expected a whole number in 1..%d",
+                           text, SL_THREADS_MAX);
         *threads = (unsigned)value;
         snprintf(reason, reason_bytes, "SLUICE_NUM_THREADS");
     } else if (option) {

@@ -3,22 +3,23 @@
 #include "base/size.h"
 #include "engine/forward.h"
 
-
 /* Whether rows * row_stride + steps * step_stride + width - all of it in floats - can be an offset in memory. */
 static bool fits_memory(size_t rows, size_t row_stride, size_t steps, size_t step_stride, size_t width)
 {
     size_t a, b, sum;
-    return sl_size_mul(rows, row_stride, &a) && sl_size_mul(steps, step_stride, &b) && sl_size_add(a, b, &sum) && sl_size_add(sum, width, &sum) &&
-           sum <= SIZE_MAX / 2 / sizeof(float);
+    return sl_size_mul(rows, row_stride, &a) && sl_size_mul(steps, step_stride, &b) && sl_size_add(a, b, &sum) &&
+           sl_size_add(sum, width, &sum) && sum <= SIZE_MAX / 2 / sizeof(float);
 }
 
 static sluice_status check_input(const sluice_engine *engine, const sluice_batch *batch, sluice_error *error)
 {
     const bool wants_tokens = engine->shape.vocabulary > 0;
     if (wants_tokens && batch->x)
-        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_forward: x is given, but the model has an embedding and reads tokens");
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT,
+                       "sluice_forward: x is given, but the model has an embedding and reads tokens");
     if (!wants_tokens && batch->tokens)
-        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_forward: tokens are given, but the model has no embedding and reads x");
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT,
+                       "sluice_forward: tokens are given, but the model has no embedding and reads x");
     if (batch->rows && batch->steps && !batch->x && !batch->tokens)
         return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_forward: %s is NULL, but there are %zu rows of up to %zu steps",
                        wants_tokens ? "tokens" : "x", batch->rows, batch->steps);
@@ -44,7 +45,8 @@ static sluice_status check_strides(const sluice_engine *engine, sluice_batch *ba
     }
     if (!fits_memory(batch->x_offsets ? 0 : batch->rows, batch->x_row_stride, batch->steps, batch->x_step_stride, inputs) ||
         !fits_memory(batch->rows, batch->y_row_stride, batch->steps, batch->y_step_stride, outputs) ||
-        !fits_memory(batch->rows, engine->shape.layers * engine->shape.directions * engine->shape.hidden, batch->rows, engine->shape.classes, 0))
+        !fits_memory(batch->rows, engine->shape.layers * engine->shape.directions * engine->shape.hidden, batch->rows,
+                     engine->shape.classes, 0))
         return sl_fail_size(error, "the batch");
     if (!batch->y || !batch->rows || !batch->steps)
         return SLUICE_STATUS_OK;
@@ -52,9 +54,10 @@ static sluice_status check_strides(const sluice_engine *engine, sluice_batch *ba
     const bool steps_apart = steps == 1 || step >= outputs, rows_apart = rows == 1 || row >= outputs;
     const bool nested = steps == 1 || rows == 1 || row >= (steps - 1) * step + outputs || step >= (rows - 1) * row + outputs;
     if (!steps_apart || !rows_apart || !nested)
-        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT,
-                       "sluice_forward: y strides (row %zu, step %zu) make outputs overlap; %zu rows of %zu steps of %zu floats need more", row, step,
-                       rows, steps, outputs);
+        return sl_fail(
+            error, SLUICE_STATUS_BAD_ARGUMENT,
+            "sluice_forward: y strides (row %zu, step %zu) make outputs overlap; %zu rows of %zu steps of %zu floats need more",
+            row, step, rows, steps, outputs);
     return SLUICE_STATUS_OK;
 }
 
@@ -75,21 +78,26 @@ static sluice_status check_tokens(const sluice_engine *engine, const sluice_batc
         const size_t steps = batch->lengths ? (size_t)batch->lengths[row] : batch->steps;
         for (size_t t = 0; t < steps; t++)
             if ((uint32_t)tokens[t * batch->x_step_stride] >= vocabulary)
-                return sl_fail(error, SLUICE_STATUS_BAD_DATA, "row %zu, step %zu: token %d; expected 0..%u, the model's vocabulary", row, t,
-                               (int)tokens[t * batch->x_step_stride], (unsigned)vocabulary - 1);
+                return sl_fail(error, SLUICE_STATUS_BAD_DATA, "row %zu, step %zu: token %d; expected 0..%u, the model's vocabulary",
+                               row, t, (int)tokens[t * batch->x_step_stride], (unsigned)vocabulary - 1);
     }
     return SLUICE_STATUS_OK;
 }
 
-sluice_status sluice_forward(const sluice_engine *engine, sluice_workspace *workspace, const sluice_batch *batch, sluice_error *error)
+sluice_status sluice_forward(const sluice_engine *engine, sluice_workspace *workspace, const sluice_batch *batch,
+                             sluice_error *error)
 {
     if (!engine || !workspace || !batch)
-        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_forward: %s is NULL", !engine ? "engine" : !workspace ? "workspace" : "batch");
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_forward: %s is NULL",
+                       !engine      ? "engine"
+                       : !workspace ? "workspace"
+                                    : "batch");
     if (workspace->engine != engine)
-        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_forward: the workspace was made for another engine; make one for this");
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT,
+                       "sluice_forward: the workspace was made for another engine; make one for this");
     if (batch->struct_size != sizeof *batch)
-        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_forward: the batch's struct_size is %zu; expected %zu", batch->struct_size,
-                       sizeof *batch);
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_forward: the batch's struct_size is %zu; expected %zu",
+                       batch->struct_size, sizeof *batch);
     sluice_batch checked = *batch;
     sluice_status status = check_input(engine, &checked, error);
     if (!status)

@@ -26,14 +26,16 @@ static float *take_floats(sluice_engine *engine, size_t count)
 static int fits_table(const sluice_engine *engine)
 {
     size_t bytes;
-    return sl_size_mul(engine->shape.vocabulary * engine->shape.directions, engine->width * sizeof(float), &bytes) && bytes <= TABLE_MAX_BYTES;
+    return sl_size_mul(engine->shape.vocabulary * engine->shape.directions, engine->width * sizeof(float), &bytes) &&
+           bytes <= TABLE_MAX_BYTES;
 }
 
 /* The products of every embedding row, by the same kernel and in the same order of terms as if each were multiplied when it is met. */
 static int make_table(sluice_engine *engine, const sluice_model *model, const sl_layer *layer, sl_packed *packed)
 {
     enum { AT_ONCE = 96 };
-    const size_t vocabulary = engine->shape.vocabulary, inputs = layer->inputs, panel_stride = inputs * SL_BLOCK_VECTORS * engine->kernel->lanes;
+    const size_t vocabulary = engine->shape.vocabulary, inputs = layer->inputs,
+                 panel_stride = inputs * SL_BLOCK_VECTORS * engine->kernel->lanes;
     const sl_columns columns = {SL_GATES, engine->shape.hidden, engine->kernel->lanes};
     packed->table = take_floats(engine, vocabulary * engine->width);
     float *panels = sl_alloc_array(sl_columns_blocks(&columns) * panel_stride, sizeof *panels);
@@ -137,7 +139,8 @@ static int pack_all(sluice_engine *engine, const sluice_model *model)
     return !shape->classes || pack_head(engine, model);
 }
 
-sluice_status sluice_engine_create(const sluice_model *model, const sluice_engine_options *options, sluice_engine **engine, sluice_error *error)
+sluice_status sluice_engine_create(const sluice_model *model, const sluice_engine_options *options, sluice_engine **engine,
+                                   sluice_error *error)
 {
     if (!engine)
         return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_engine_create: engine is NULL");
@@ -161,11 +164,14 @@ sluice_status sluice_engine_create(const sluice_model *model, const sluice_engin
     const sl_columns columns = {SL_GATES, model->shape.hidden, made->kernel->lanes};
     made->width = sl_columns_width(&columns);
     sl_limits_set(made);
-    if (!pack_all(made, model)) {
+    const sl_float_mode mode = sl_float_mode_set(made->flush_to_zero); /* the table's products are part of the result */
+    const int packed = pack_all(made, model);
+    sl_float_mode_restore(mode);
+    if (!packed) {
         const size_t bytes = made->packed_bytes;
         sluice_engine_destroy(made);
-        return sl_fail(error, SLUICE_STATUS_NO_MEMORY, "out of memory while packing weights, after %zu bytes; use a smaller model, or raise the limit",
-                       bytes);
+        return sl_fail(error, SLUICE_STATUS_NO_MEMORY,
+                       "out of memory while packing weights, after %zu bytes; use a smaller model, or raise the limit", bytes);
     }
     *engine = made;
     return SLUICE_STATUS_OK;

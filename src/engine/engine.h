@@ -6,22 +6,22 @@
 
 /** One direction of one layer, packed. */
 typedef struct sl_packed {
-    size_t inputs;           /* width of what it reads */
-    float *panels;           /* fused: [blocks] panels, each [inputs] then [H] terms; of a layer behind a table only the [H] */
+    size_t inputs; /* width of what it reads */
+    float *panels; /* fused: [blocks] panels, each [inputs] then [H] terms; of a layer behind a table only the [H] */
     size_t panel_stride;
-    const float *panels_ih;  /* in panels; NULL behind a table */
-    const float *panels_hh;  /* in panels */
-    float *transpose_ih;     /* BLIS: [inputs][width]; NULL otherwise and behind a table */
-    float *transpose_hh;     /* BLIS: [H][width] */
-    float *bias;             /* packed row */
-    float *table;            /* layer 0 with an embedding: [V] packed rows, embedding x W + b; else NULL */
+    const float *panels_ih; /* in panels; NULL behind a table */
+    const float *panels_hh; /* in panels */
+    float *transpose_ih;    /* BLIS: [inputs][width]; NULL otherwise and behind a table */
+    float *transpose_hh;    /* BLIS: [H][width] */
+    float *bias;            /* packed row */
+    float *table;           /* layer 0 with an embedding: [V] packed rows, embedding x W + b; else NULL */
 } sl_packed;
 
 typedef struct sl_limits {
-    size_t group_rows;       /* most rows that go through the steps together */
-    size_t chunk_steps;      /* steps between layers of a one-directional stack */
-    size_t hoist_rows;       /* rows x steps whose products of x are made at once; at least group_rows */
-    size_t stack_floats;     /* aim for each buffer between the layers of a bidirectional stack */
+    size_t group_rows;   /* most rows that go through the steps together */
+    size_t chunk_steps;  /* steps between layers of a one-directional stack */
+    size_t hoist_rows;   /* rows x steps whose products of x are made at once; at least group_rows */
+    size_t stack_floats; /* aim for each buffer between the layers of a bidirectional stack */
 } sl_limits;
 
 struct sluice_engine {
@@ -31,13 +31,13 @@ struct sluice_engine {
     sluice_schedule schedule;
     unsigned threads;
     int flush_to_zero;
-    size_t width;            /* floats of a packed row of gates */
-    size_t state_stride;     /* floats between rows of h or c */
+    size_t width;        /* floats of a packed row of gates */
+    size_t state_stride; /* floats between rows of h or c */
     size_t packed_bytes, table_bytes;
-    sl_packed *layers;       /* [L*D] */
-    float *embedding;        /* [V][I] where no table is; else NULL */
-    float *head;             /* panels of the head; NULL without one */
-    float *head_bias;        /* packed row */
+    sl_packed *layers; /* [L*D] */
+    float *embedding;  /* [V][I] where no table is; else NULL */
+    float *head;       /* panels of the head; NULL without one */
+    float *head_bias;  /* packed row */
     size_t head_blocks, head_panel_stride, head_width;
     sl_limits limits;
 };

@@ -44,10 +44,11 @@ static sluice_status choose_isa(sluice_isa asked, sl_choice *choice, sluice_erro
 {
     choice->best_isa = best_isa();
     choice->isa = asked ? asked : choice->best_isa;
-    snprintf(choice->isa_reason, sizeof choice->isa_reason, "%s", asked ? "asked for" : "the best of this CPU and operating system");
+    snprintf(choice->isa_reason, sizeof choice->isa_reason, "%s",
+             asked ? "asked for" : "the best of this CPU and operating system");
     if (asked > choice->best_isa)
-        return sl_fail(error, SLUICE_STATUS_UNSUPPORTED, "instruction set %s is not available here; the best is %s", sluice_isa_get_name(asked),
-                       sluice_isa_get_name(choice->best_isa));
+        return sl_fail(error, SLUICE_STATUS_UNSUPPORTED, "instruction set %s is not available here; the best is %s",
+                       sluice_isa_get_name(asked), sluice_isa_get_name(choice->best_isa));
     const char *text = getenv("SLUICE_ISA");
     if (!text || !*text)
         return SLUICE_STATUS_OK;
@@ -87,24 +88,28 @@ sluice_status sl_choose(const sluice_engine_options *options, sl_choice *choice,
         options = &defaults;
     memset(choice, 0, sizeof *choice);
     if (options->struct_size != sizeof *options)
-        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "engine options: struct_size is %zu; expected %zu", options->struct_size, sizeof *options);
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "engine options: struct_size is %zu; expected %zu", options->struct_size,
+                       sizeof *options);
     if (!sluice_isa_get_name(options->isa) || !sluice_gemm_get_name(options->gemm) || !sluice_schedule_get_name(options->schedule))
-        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "engine options: isa %d, gemm %d or schedule %d is not a value of its enum",
-                       (int)options->isa, (int)options->gemm, (int)options->schedule);
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT,
+                       "engine options: isa %d, gemm %d or schedule %d is not a value of its enum", (int)options->isa,
+                       (int)options->gemm, (int)options->schedule);
     choice->schedule = options->schedule;
     choice->flush_to_zero = options->flush_to_zero != 0;
     sluice_status status = choose_isa(options->isa, choice, error);
     if (!status)
         status = choose_gemm(options->gemm, choice, error);
     if (!status)
-        status = sl_threads_choose(options->threads, &choice->threads, choice->threads_reason, sizeof choice->threads_reason, error);
+        status =
+            sl_threads_choose(options->threads, &choice->threads, choice->threads_reason, sizeof choice->threads_reason, error);
     return status;
 }
 
 sluice_status sluice_environment_get(const sluice_engine_options *options, sluice_environment *environment, sluice_error *error)
 {
     if (!environment || environment->struct_size != sizeof *environment)
-        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_environment_get: environment is NULL or its struct_size is not its size");
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT,
+                       "sluice_environment_get: environment is NULL or its struct_size is not its size");
     sl_choice choice;
     const sluice_status status = sl_choose(options, &choice, error);
     if (status)
@@ -123,8 +128,8 @@ sluice_status sluice_environment_get(const sluice_engine_options *options, sluic
     memcpy(environment->isa_reason, choice.isa_reason, sizeof choice.isa_reason);
     memcpy(environment->gemm_reason, choice.gemm_reason, sizeof choice.gemm_reason);
     memcpy(environment->threads_reason, choice.threads_reason, sizeof choice.threads_reason);
-    sl_bulk_describe(environment->blis_version, sizeof environment->blis_version, environment->blis_config, sizeof environment->blis_config,
-                     &environment->blis_is_generic);
+    sl_bulk_describe(environment->blis_version, sizeof environment->blis_version, environment->blis_config,
+                     sizeof environment->blis_config, &environment->blis_is_generic);
     sl_threads_describe(environment->openmp, sizeof environment->openmp);
     return SLUICE_STATUS_OK;
 }

@@ -36,10 +36,10 @@ typedef struct pass {
     const sl_packed *packed;
     sl_state *state;
     size_t layer, direction;
-    size_t from, to;       /* turns; 0 and all of them unless layers take chunks in turn */
-    size_t step_stride;    /* of x or tokens */
+    size_t from, to;    /* turns; 0 and all of them unless layers take chunks in turn */
+    size_t step_stride; /* of x or tokens */
     bool use_tokens;
-    bool from_zero;        /* the state is all zeros before turn 0 */
+    bool from_zero; /* the state is all zeros before turn 0 */
 } pass;
 
 static const size_t *lengths_of(const group *g)
@@ -121,7 +121,8 @@ static size_t hoist(const pass *p, size_t turn, size_t n)
     if (!p->packed->table) {
         for (size_t k = 0; k < rows; k++)
             memcpy(part->gathered + k * inputs, part->x[k], inputs * sizeof(float));
-        sl_bulk_product(rows, engine->width, inputs, part->gathered, inputs, p->packed->transpose_ih, engine->width, part->hoisted, engine->width);
+        sl_bulk_product(rows, engine->width, inputs, part->gathered, inputs, p->packed->transpose_ih, engine->width, part->hoisted,
+                        engine->width);
     }
     return turn;
 }
@@ -154,8 +155,8 @@ static void run_turn(const pass *p, size_t turn, size_t n, float *hoisted)
     /* A state of zeros adds nothing: chains of products with zero are +0, and so is the sum that the kernel begins with. */
     bool multiplies_h = !(p->from_zero && turn == 0);
     if (engine->gemm == SLUICE_GEMM_BLIS && multiplies_h) {
-        sl_bulk_product(n, engine->width, engine->shape.hidden, p->state->h, engine->state_stride, p->packed->transpose_hh, engine->width, hoisted,
-                        engine->width);
+        sl_bulk_product(n, engine->width, engine->shape.hidden, p->state->h, engine->state_stride, p->packed->transpose_hh,
+                        engine->width, hoisted, engine->width);
         multiplies_h = false;
     }
     const sl_step step = {.rows = n,
@@ -267,7 +268,8 @@ static void store_logits(const group *g)
     for (size_t r = 0; r < g->count; r++) {
         float *logits = g->call->batch->logits + g->rows[r] * shape->classes;
         const float *from = part->logits + r * engine->head_width;
-        for (size_t k = 0; k < shape->classes; k++) /* which of several NaNs in h0 a sum passes on is the compiler's choice: make it the one */
+        for (size_t k = 0; k < shape->classes;
+             k++) /* which of several NaNs in h0 a sum passes on is the compiler's choice: make it the one */
             logits[k] = isnan(from[k]) ? -NAN : from[k];
     }
 }

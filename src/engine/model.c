@@ -1,5 +1,6 @@
 #include "engine/model.h"
 
+#include "base/cpu.h"
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/size.h"
@@ -12,18 +13,21 @@ static sluice_status check_shape(const sluice_shape *shape, sluice_error *error)
 {
     if (shape->layers < 1 || shape->inputs < 1 || shape->hidden < 1 || shape->directions < 1 || shape->directions > 2)
         return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT,
-                       "shape: layers %zu, directions %zu, inputs %zu, hidden %zu; expected layers, inputs and hidden >= 1 and directions 1 or 2",
+                       "shape: layers %zu, directions %zu, inputs %zu, hidden %zu; expected layers, inputs and hidden >= 1 and "
+                       "directions 1 or 2",
                        shape->layers, shape->directions, shape->inputs, shape->hidden);
     if (shape->vocabulary > INT32_MAX)
-        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "shape: vocabulary %zu; tokens are 32-bit, so at most %d", shape->vocabulary, INT32_MAX);
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "shape: vocabulary %zu; tokens are 32-bit, so at most %d",
+                       shape->vocabulary, INT32_MAX);
     /* Every array of the model and of the packed forms, whose columns are rounded up to 64, must have a size that fits with room. */
     size_t columns, widest, cells, layers;
     const size_t out = 2 * shape->hidden;
-    if (shape->hidden > SIZE_MAX / 16 || !sl_size_mul(4, shape->hidden + 64, &columns) || !sl_size_add(out, shape->inputs, &widest) ||
-        !sl_size_mul(columns, widest + shape->hidden, &cells) || !sl_size_mul(cells, 2 * sizeof(float), &cells) ||
-        !sl_size_mul(shape->layers, shape->directions, &layers) || !sl_size_mul(layers, cells, &cells) ||
-        !sl_size_mul(shape->vocabulary, columns + shape->inputs, &cells) || !sl_size_mul(cells, 2 * sizeof(float), &cells) ||
-        !sl_size_mul(shape->classes, out + 64, &cells) || !sl_size_mul(cells, 2 * sizeof(float), &cells))
+    if (shape->hidden > SIZE_MAX / 16 || !sl_size_mul(4, shape->hidden + 64, &columns) ||
+        !sl_size_add(out, shape->inputs, &widest) || !sl_size_mul(columns, widest + shape->hidden, &cells) ||
+        !sl_size_mul(cells, 2 * sizeof(float), &cells) || !sl_size_mul(shape->layers, shape->directions, &layers) ||
+        !sl_size_mul(layers, cells, &cells) || !sl_size_mul(shape->vocabulary, columns + shape->inputs, &cells) ||
+        !sl_size_mul(cells, 2 * sizeof(float), &cells) || !sl_size_mul(shape->classes, out + 64, &cells) ||
+        !sl_size_mul(cells, 2 * sizeof(float), &cells))
         return sl_fail_size(error, "the model");
     return SLUICE_STATUS_OK;
 }
@@ -68,8 +72,9 @@ static sluice_status take(float *to, const float *from, size_t count, size_t col
         return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "%s is NULL; the shape asks for %zu floats", name, count);
     for (size_t k = 0; k < count; k++) {
         if (!isfinite(from[k]))
-            return sl_fail(error, SLUICE_STATUS_BAD_DATA, "%s: element [%zu][%zu] is %s; a weight must be finite (did the training diverge?)", name,
-                           k / columns, k % columns, isnan(from[k]) ? "NaN" : "infinite");
+            return sl_fail(error, SLUICE_STATUS_BAD_DATA,
+                           "%s: element [%zu][%zu] is %s; a weight must be finite (did the training diverge?)", name, k / columns,
+                           k % columns, isnan(from[k]) ? "NaN" : "infinite");
         to[k] = from[k];
     }
     return SLUICE_STATUS_OK;
@@ -108,8 +113,9 @@ static sluice_status take_layer(sluice_model *model, const sluice_weights *weigh
         return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "%s is NULL; the shape asks for %zu floats", name, rows);
     for (size_t j = 0; j < rows; j++) {
         if (!isfinite(sum[j] + bias_hh[j]))
-            return sl_fail(error, SLUICE_STATUS_BAD_DATA, "%s: element [%zu][0] is NaN or infinite, or is so with bias_ih added; a weight must be finite",
-                           name, j);
+            return sl_fail(error, SLUICE_STATUS_BAD_DATA,
+                           "%s: element [%zu][0] is NaN or infinite, or is so with bias_ih added; a weight must be finite", name,
+                           j);
         sum[j] += bias_hh[j];
     }
     return SLUICE_STATUS_OK;
@@ -161,7 +167,8 @@ sluice_status sluice_model_create(const sluice_weights *weights, sluice_model **
         return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_model_create: model is NULL");
     *model = NULL;
     if (!weights || weights->struct_size != sizeof *weights)
-        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_model_create: weights is NULL or its struct_size is not sizeof(sluice_weights)");
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT,
+                       "sluice_model_create: weights is NULL or its struct_size is not sizeof(sluice_weights)");
     sluice_status status = check_shape(&weights->shape, error);
     if (status)
         return status;
@@ -169,7 +176,9 @@ sluice_status sluice_model_create(const sluice_weights *weights, sluice_model **
     status = allocate(&weights->shape, &made, error);
     if (status)
         return status;
+    const sl_float_mode mode = sl_float_mode_set(false); /* the sums of biases are part of the result */
     status = take_all(made, weights, error);
+    sl_float_mode_restore(mode);
     if (status) {
         sluice_model_destroy(made);
         return status;

@@ -19,7 +19,14 @@ static size_t choose_group_rows(const sluice_engine *engine, size_t l2_bytes)
 
 void sl_limits_set(sluice_engine *engine)
 {
-    enum { LINE_FLOATS = 16, PAGE_FLOATS = 1024, LEAST_STEPS = 8, L2_UNKNOWN = 1 << 19, STACK_BYTES = 4 << 20, HOIST_BYTES = 1 << 20 };
+    enum {
+        LINE_FLOATS = 16,
+        PAGE_FLOATS = 1024,
+        LEAST_STEPS = 8,
+        L2_UNKNOWN = 1 << 19,
+        STACK_BYTES = 4 << 20,
+        HOIST_BYTES = 1 << 20
+    };
     sl_cpu cpu;
     sl_cpu_get(&cpu);
     const size_t l2_bytes = cpu.l2_bytes ? cpu.l2_bytes : L2_UNKNOWN;
@@ -62,7 +69,7 @@ bool sl_part_sizes_get(const sluice_engine *engine, size_t rows, size_t steps, s
     sizes->group_rows = sl_size_min(rows, limits->group_rows);
     bool fits = sl_size_mul(sizes->group_rows, engine->state_stride, &sizes->state_floats);
 
-    if (shape->layers > 1) { /* [group rows][steps at once][D*H] */
+    if (shape->layers > 1) {                           /* [group rows][steps at once][D*H] */
         const bool all_steps = shape->directions == 2; /* the reverse direction begins where the forward one ends */
         size_t row_floats;
         fits = fits && sl_size_mul(all_steps ? steps : sl_size_min(steps, limits->chunk_steps), outputs, &row_floats) &&

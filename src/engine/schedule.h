@@ -27,10 +27,10 @@ bool sl_hoists(const sluice_engine *engine, const sl_packed *layer, size_t group
 
 /** The division of a batch's rows over parts. The arrays are the workspace's. */
 typedef struct sl_plan {
-    size_t *order;   /* [rows]: the rows of part p, longest first, are order[first[p]] .. order[first[p+1]-1] */
-    size_t *first;   /* [parts + 1] */
+    size_t *order;          /* [rows]: the rows of part p, longest first, are order[first[p]] .. order[first[p+1]-1] */
+    size_t *first;          /* [parts + 1] */
     size_t *sorted, *owner; /* [rows], scratch */
-    size_t *load;    /* [parts], scratch */
+    size_t *load;           /* [parts], scratch */
 } sl_plan;
 
 /** Divide rows over `parts`, each row whole, so that the sums of lengths are even. lengths NULL: all are `steps` long. */

@@ -66,7 +66,8 @@ sluice_status sl_workspace_fit(sluice_workspace *workspace, size_t rows, size_t 
     if (workspace->memory && rows <= workspace->rows && steps <= workspace->steps)
         return SLUICE_STATUS_OK;
     const sluice_engine *engine = workspace->engine;
-    sluice_workspace grown = {.engine = engine, .rows = sl_size_max(rows, workspace->rows), .steps = sl_size_max(steps, workspace->steps)};
+    sluice_workspace grown = {
+        .engine = engine, .rows = sl_size_max(rows, workspace->rows), .steps = sl_size_max(steps, workspace->steps)};
     grown.parts = (unsigned)sl_size_max(1, sl_size_min(engine->threads, grown.rows));
     sl_part_sizes sizes;
     cutter count = {.fits = sl_part_sizes_get(engine, grown.rows, grown.steps, &sizes)};
@@ -84,7 +85,8 @@ sluice_status sl_workspace_fit(sluice_workspace *workspace, size_t rows, size_t 
     return SLUICE_STATUS_OK;
 }
 
-sluice_status sluice_workspace_create(const sluice_engine *engine, size_t rows, size_t steps, sluice_workspace **workspace, sluice_error *error)
+sluice_status sluice_workspace_create(const sluice_engine *engine, size_t rows, size_t steps, sluice_workspace **workspace,
+                                      sluice_error *error)
 {
     if (!workspace)
         return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_workspace_create: workspace is NULL");

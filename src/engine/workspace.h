@@ -26,11 +26,11 @@ typedef struct sl_part {
 
 struct sluice_workspace {
     const sluice_engine *engine;
-    size_t rows, steps;        /* batches up to these need no more memory */
+    size_t rows, steps; /* batches up to these need no more memory */
     unsigned parts;
-    sl_part *part;             /* [parts] */
+    sl_part *part; /* [parts] */
     sl_plan plan;
-    void *memory;              /* everything above */
+    void *memory; /* everything above */
     size_t bytes;
 };
 

@@ -27,7 +27,8 @@ static inline __attribute__((always_inline)) vf3 v_sigmoid3(vf3 x)
     static const union {
         uint32_t bits[8];
         float f[8];
-    } table __attribute__((aligned(32))) = {{0xffff6901, 0xfffb436d, 0xfff7de28, 0xfff59cee, 0xfff49a2e, 0xfff4f2bb, 0xfff6c604, 0xfffa3650}};
+    } table __attribute__((aligned(32))) = {
+        {0xffff6901, 0xfffb436d, 0xfff7de28, 0xfff59cee, 0xfff49a2e, 0xfff4f2bb, 0xfff6c604, 0xfffa3650}};
     const vf3 big = v_set3(0x1.27abfp+23f);           /* M = 9688568 */
     const vi3 big_least = vi_set3(0x4b13d5f8 - 1208); /* M - rint(104.5 * 8 / ln 2), as bits */
     const vf3 one = v_set3(1.0f);
@@ -36,8 +37,8 @@ static inline __attribute__((always_inline)) vf3 v_sigmoid3(vf3 x)
     z = v_max3(v_set3(-104.5f), z); /* below, the result is 0; NaN passes */
     const vf3 kf = v_fma3(z, v_set3(0x1.715476p+3f), big);
     const vf3 n8 = v_sub3(kf, big);
-    vf3 r = v_fma3(n8, v_set3(-0x1.62e43p-4f), z); /* exact: the high part of ln2/8 is short */
-    r = v_fma3(kf, v_set3(0x1.05c61p-32f), r);     /* the low part, times kf and not n8: that shifts by rho */
+    vf3 r = v_fma3(n8, v_set3(-0x1.62e43p-4f), z);  /* exact: the high part of ln2/8 is short */
+    r = v_fma3(kf, v_set3(0x1.05c61p-32f), r);      /* the low part, times kf and not n8: that shifts by rho */
     const vi3 ki = vi_max3(v_bits3(kf), big_least); /* keeps a NaN's payload out of the exponent arithmetic */
     const vf3 s64 = v_float3(vi_add3(v_bits3(v_lookup3(table.f, v_bits3(kf))), vi_shift_left_203(ki)));
 
@@ -69,12 +70,18 @@ static inline __attribute__((always_inline)) vf v_tanh(vf x)
     static const float c[8][8] __attribute__((aligned(32))) = {
         {0x1.8a551ap-2f, 0x1.577a2ep-1f, 0x1.c7975ep-1f, 0x1.f461fap-1f, 0x1.fef8bp-1f, 0x1.fff5c2p-1f, 0x1.fffffap-1f, 0.0f},
         {0x1.b412bep-1f, 0x1.1993bp-1f, 0x1.aa692ap-3f, 0x1.6f891p-5f, 0x1.070c1ep-8f, 0x1.47bc38p-13f, 0x1.74f6b8p-22f, 0.0f},
-        {-0x1.4fdad6p-2f, -0x1.79cb4ap-2f, -0x1.7b6e48p-3f, -0x1.6731dep-5f, -0x1.068d6ap-8f, -0x1.47c4ep-13f, -0x1.39f5dep-22f, 0.0f},
-        {-0x1.42c348p-3f, 0x1.06e38cp-4f, 0x1.86fd5ep-4f, 0x1.c910c2p-6f, 0x1.5ca576p-9f, 0x1.b4f562p-14f, 0x1.03dcb8p-22f, -0x1.555544p-2f},
-        {0x1.5c1e9p-3f, 0x1.476e1cp-4f, -0x1.7c1c4p-6f, -0x1.9ea4fap-7f, -0x1.589a02p-10f, -0x1.b2a44cp-15f, -0x1.b4a8fep-23f, 0.0f},
-        {0x1.8af314p-8f, -0x1.0054cp-4f, -0x1.b04286p-8f, 0x1.0a4d64p-8f, 0x1.0f9c3ap-11f, 0x1.5b98bep-16f, 0x1.c489c2p-27f, 0x1.10fc8p-3f},
-        {-0x1.0918bap-4f, 0x1.a6fefap-8f, 0x1.3c6838p-7f, -0x1.5f0cd8p-11f, -0x1.785f8ap-13f, -0x1.fc69a6p-18f, 0x1.4c1d1p-26f, 0.0f},
-        {0x1.1684f8p-6f, 0x1.b8dc34p-7f, -0x1.1a5ba6p-8f, -0x1.3e7cb4p-13f, 0x1.87a962p-15f, 0x1.20a3e6p-19f, 0x1.9a8a86p-26f, -0x1.ac5c5ep-5f},
+        {-0x1.4fdad6p-2f, -0x1.79cb4ap-2f, -0x1.7b6e48p-3f, -0x1.6731dep-5f, -0x1.068d6ap-8f, -0x1.47c4ep-13f, -0x1.39f5dep-22f,
+         0.0f},
+        {-0x1.42c348p-3f, 0x1.06e38cp-4f, 0x1.86fd5ep-4f, 0x1.c910c2p-6f, 0x1.5ca576p-9f, 0x1.b4f562p-14f, 0x1.03dcb8p-22f,
+         -0x1.555544p-2f},
+        {0x1.5c1e9p-3f, 0x1.476e1cp-4f, -0x1.7c1c4p-6f, -0x1.9ea4fap-7f, -0x1.589a02p-10f, -0x1.b2a44cp-15f, -0x1.b4a8fep-23f,
+         0.0f},
+        {0x1.8af314p-8f, -0x1.0054cp-4f, -0x1.b04286p-8f, 0x1.0a4d64p-8f, 0x1.0f9c3ap-11f, 0x1.5b98bep-16f, 0x1.c489c2p-27f,
+         0x1.10fc8p-3f},
+        {-0x1.0918bap-4f, 0x1.a6fefap-8f, 0x1.3c6838p-7f, -0x1.5f0cd8p-11f, -0x1.785f8ap-13f, -0x1.fc69a6p-18f, 0x1.4c1d1p-26f,
+         0.0f},
+        {0x1.1684f8p-6f, 0x1.b8dc34p-7f, -0x1.1a5ba6p-8f, -0x1.3e7cb4p-13f, 0x1.87a962p-15f, 0x1.20a3e6p-19f, 0x1.9a8a86p-26f,
+         -0x1.ac5c5ep-5f},
     };
     const vf magnitude = v_float(vi_and(v_bits(x), vi_set(0x7fffffff)));
     const vf a = v_min(v_set(9.125f), magnitude); /* beyond, the result is 1; NaN passes */

@@ -52,8 +52,8 @@ TILE clear_tile(vf acc[][SL_BLOCK_VECTORS], size_t rows)
     UNROLL
     for (size_t r = 0; r < rows; r++)
         UNROLL
-        for (size_t g = 0; g < SL_BLOCK_VECTORS; g++)
-            acc[r][g] = v_set(0.0f);
+    for (size_t g = 0; g < SL_BLOCK_VECTORS; g++)
+        acc[r][g] = v_set(0.0f);
 }
 
 /* acc[r] += start[r]'s block */
@@ -62,8 +62,8 @@ TILE add_start(vf acc[][SL_BLOCK_VECTORS], size_t rows, const float *const *star
     UNROLL
     for (size_t r = 0; r < rows; r++)
         UNROLL
-        for (size_t g = 0; g < SL_BLOCK_VECTORS; g++)
-            acc[r][g] = v_add(v_load(start[r] + block * BLOCK_FLOATS + g * V_LANES), acc[r][g]);
+    for (size_t g = 0; g < SL_BLOCK_VECTORS; g++)
+        acc[r][g] = v_add(v_load(start[r] + block * BLOCK_FLOATS + g * V_LANES), acc[r][g]);
 }
 
 TILE product_tile(const sl_product *p, size_t block, size_t row, size_t rows)
@@ -75,8 +75,8 @@ TILE product_tile(const sl_product *p, size_t block, size_t row, size_t rows)
     UNROLL
     for (size_t r = 0; r < rows; r++)
         UNROLL
-        for (size_t g = 0; g < SL_BLOCK_VECTORS; g++)
-            v_store(p->out + (row + r) * p->out_stride + block * BLOCK_FLOATS + g * V_LANES, acc[r][g]);
+    for (size_t g = 0; g < SL_BLOCK_VECTORS; g++)
+        v_store(p->out + (row + r) * p->out_stride + block * BLOCK_FLOATS + g * V_LANES, acc[r][g]);
 }
 
 TILE step_tile(const sl_step *s, size_t block, size_t row, size_t rows)
@@ -95,16 +95,16 @@ TILE step_tile(const sl_step *s, size_t block, size_t row, size_t rows)
         UNROLL
         for (size_t r = 0; r < rows; r++)
             UNROLL
-            for (size_t g = 0; g < SL_BLOCK_VECTORS; g++)
-                of_h[r][g] = acc[r][g];
+        for (size_t g = 0; g < SL_BLOCK_VECTORS; g++)
+            of_h[r][g] = acc[r][g];
         clear_tile(acc, rows);
         multiply(acc, rows, s->inputs, s->weights_ih + block * s->panel_stride, s->x + row);
         add_start(acc, rows, s->start + row, block);
         UNROLL
         for (size_t r = 0; r < rows; r++)
             UNROLL
-            for (size_t g = 0; g < SL_BLOCK_VECTORS; g++)
-                acc[r][g] = v_add(acc[r][g], of_h[r][g]);
+        for (size_t g = 0; g < SL_BLOCK_VECTORS; g++)
+            acc[r][g] = v_add(acc[r][g], of_h[r][g]);
     } else {
         add_start(acc, rows, s->start + row, block);
     }
@@ -140,33 +140,33 @@ TILE step_tile(const sl_step *s, size_t block, size_t row, size_t rows)
 }
 
 /* Call a tile function with its row count as a constant. */
-#define WITH_CONSTANT_ROWS(tile, argument, block, row, rows)                                                                               \
-    switch (rows) {                                                                                                                        \
-        CASE(1, tile, argument, block, row)                                                                                                \
-        CASE(2, tile, argument, block, row)                                                                                                \
-        CASE(3, tile, argument, block, row)                                                                                                \
-        CASE(4, tile, argument, block, row)                                                                                                \
-        CASE(5, tile, argument, block, row)                                                                                                \
-        CASE(6, tile, argument, block, row)                                                                                                \
+#define WITH_CONSTANT_ROWS(tile, argument, block, row, rows)                                                                       \
+    switch (rows) {                                                                                                                \
+        CASE(1, tile, argument, block, row)                                                                                        \
+        CASE(2, tile, argument, block, row)                                                                                        \
+        CASE(3, tile, argument, block, row)                                                                                        \
+        CASE(4, tile, argument, block, row)                                                                                        \
+        CASE(5, tile, argument, block, row)                                                                                        \
+        CASE(6, tile, argument, block, row)                                                                                        \
     }
-#define CASE(constant, tile, argument, block, row)                                                                                         \
-    case constant:                                                                                                                         \
-        if (constant <= V_TILE_ROWS)                                                                                                       \
-            tile(argument, block, row, constant);                                                                                          \
+#define CASE(constant, tile, argument, block, row)                                                                                 \
+    case constant:                                                                                                                 \
+        if (constant <= V_TILE_ROWS)                                                                                               \
+            tile(argument, block, row, constant);                                                                                  \
         break;
 
 /* Blocks outside, rows inside: a panel comes from the far cache once a step. Rows are divided evenly over the least number of tiles, since a lone row
  * at the end would leave the FMA units waiting for its four chains. */
-#define FOR_EACH_TILE(tile, argument, blocks, total_rows)                                                                                  \
-    do {                                                                                                                                   \
-        const size_t tiles = ((total_rows) + V_TILE_ROWS - 1) / V_TILE_ROWS;                                                               \
-        const size_t least = (total_rows) / tiles, larger = (total_rows) % tiles;                                                          \
-        for (size_t block = 0; block < (blocks); block++)                                                                                  \
-            for (size_t t = 0, row = 0; t < tiles; t++) {                                                                                  \
-                const size_t rows = least + (t < larger);                                                                                  \
-                WITH_CONSTANT_ROWS(tile, argument, block, row, rows)                                                                       \
-                row += rows;                                                                                                               \
-            }                                                                                                                              \
+#define FOR_EACH_TILE(tile, argument, blocks, total_rows)                                                                          \
+    do {                                                                                                                           \
+        const size_t tiles = ((total_rows) + V_TILE_ROWS - 1) / V_TILE_ROWS;                                                       \
+        const size_t least = (total_rows) / tiles, larger = (total_rows) % tiles;                                                  \
+        for (size_t block = 0; block < (blocks); block++)                                                                          \
+            for (size_t t = 0, row = 0; t < tiles; t++) {                                                                          \
+                const size_t rows = least + (t < larger);                                                                          \
+                WITH_CONSTANT_ROWS(tile, argument, block, row, rows)                                                               \
+                row += rows;                                                                                                       \
+            }                                                                                                                      \
     } while (0)
 
 static void run_product(const sl_product *p)

@@ -16,9 +16,9 @@ enum { SL_BLOCK_VECTORS = 4 };
 /** A product of rows with packed columns: out[r] = start[r] + x[r] W, each product one chain of fused multiply-adds from zero. */
 typedef struct sl_product {
     size_t rows;
-    size_t blocks;             /* of columns */
-    size_t terms;              /* length of each x row */
-    const float *weights;      /* panels [blocks][terms][4][lanes] */
+    size_t blocks;        /* of columns */
+    size_t terms;         /* length of each x row */
+    const float *weights; /* panels [blocks][terms][4][lanes] */
     size_t panel_stride;
     const float *const *start; /* [rows] packed rows */
     const float *const *x;     /* [rows] pointers to [terms] */
@@ -46,8 +46,8 @@ typedef struct sl_step {
 
 typedef struct sl_kernel {
     sluice_isa isa;
-    size_t lanes;              /* floats of a vector: a power of two, at most 16 */
-    size_t tile_rows;          /* rows of a full register tile */
+    size_t lanes;     /* floats of a vector: a power of two, at most 16 */
+    size_t tile_rows; /* rows of a full register tile */
     void (*product)(const sl_product *product);
     void (*step)(const sl_step *step);
     /** out[k] = f(x[k]) for k < n; out may be x. */

@@ -13,29 +13,29 @@ typedef struct vi3 {
     vi v[3];
 } vi3;
 
-#define UNARY(type, verb, argument)                                                                                                        \
-    static inline __attribute__((always_inline)) type verb##3(argument a)                                                                  \
-    {                                                                                                                                      \
-        const type result = {{verb(a.v[0]), verb(a.v[1]), verb(a.v[2])}};                                                                  \
-        return result;                                                                                                                     \
+#define UNARY(type, verb, argument)                                                                                                \
+    static inline __attribute__((always_inline)) type verb##3(argument a)                                                          \
+    {                                                                                                                              \
+        const type result = {{verb(a.v[0]), verb(a.v[1]), verb(a.v[2])}};                                                          \
+        return result;                                                                                                             \
     }
-#define BINARY(type, verb)                                                                                                                 \
-    static inline __attribute__((always_inline)) type verb##3(type a, type b)                                                              \
-    {                                                                                                                                      \
-        const type result = {{verb(a.v[0], b.v[0]), verb(a.v[1], b.v[1]), verb(a.v[2], b.v[2])}};                                          \
-        return result;                                                                                                                     \
+#define BINARY(type, verb)                                                                                                         \
+    static inline __attribute__((always_inline)) type verb##3(type a, type b)                                                      \
+    {                                                                                                                              \
+        const type result = {{verb(a.v[0], b.v[0]), verb(a.v[1], b.v[1]), verb(a.v[2], b.v[2])}};                                  \
+        return result;                                                                                                             \
     }
-#define TERNARY(type, verb)                                                                                                                \
-    static inline __attribute__((always_inline)) type verb##3(type a, type b, type c)                                                      \
-    {                                                                                                                                      \
-        const type result = {{verb(a.v[0], b.v[0], c.v[0]), verb(a.v[1], b.v[1], c.v[1]), verb(a.v[2], b.v[2], c.v[2])}};                  \
-        return result;                                                                                                                     \
+#define TERNARY(type, verb)                                                                                                        \
+    static inline __attribute__((always_inline)) type verb##3(type a, type b, type c)                                              \
+    {                                                                                                                              \
+        const type result = {{verb(a.v[0], b.v[0], c.v[0]), verb(a.v[1], b.v[1], c.v[1]), verb(a.v[2], b.v[2], c.v[2])}};          \
+        return result;                                                                                                             \
     }
-#define SAME(type, verb, argument)                                                                                                         \
-    static inline __attribute__((always_inline)) type verb##3(argument a)                                                                  \
-    {                                                                                                                                      \
-        const type result = {{verb(a), verb(a), verb(a)}};                                                                                 \
-        return result;                                                                                                                     \
+#define SAME(type, verb, argument)                                                                                                 \
+    static inline __attribute__((always_inline)) type verb##3(argument a)                                                          \
+    {                                                                                                                              \
+        const type result = {{verb(a), verb(a), verb(a)}};                                                                         \
+        return result;                                                                                                             \
     }
 
 SAME(vf3, v_set, float)
