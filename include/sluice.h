@@ -11,18 +11,18 @@
  * where h' and c' are the states of the previous step and x is the layer's input (Hochreiter & Schmidhuber 1997; forget gate:
  * Gers, Schmidhuber & Cummins 2000; no peepholes). It is torch.nn.LSTM's convention, gates in its order i, f, g, o.
  *
- * Words used below: T steps, N batch rows (sequences), I inputs, H hidden units, L layers, D directions (1 or 2), V
- * vocabulary, C classes. Arrays are float32 and row-major; [A][B] names shapes slowest index first; strides and offsets
- * count elements, never bytes. Nothing needs an alignment beyond its type's.
+ * Words used below: T steps, N batch rows (sequences), I inputs, H hidden units, L layers, D directions (1 or 2), V vocabulary,
+ * C classes. Arrays are float32 and row-major; [A][B] names shapes slowest index first; strides and offsets count elements,
+ * never bytes. Nothing needs an alignment beyond its type's.
  *
- * The numeric contract. For given weights and a given row, the float32 result is the same bits whatever the batch size,
- * the row's place in it, its neighbours, padding, strides, thread count, schedule and instruction set. Every
- * pre-activation is (b + W x) + U h', each product one chain of fused multiply-adds from zero in index order, and
- * b = b_ih + b_hh is rounded once, when the model is built. NaN results are one quiet NaN (bits ffc00000). The BLIS path (SLUICE_GEMM_BLIS) is
+ * The numeric contract. For given weights and a given row, the float32 result is the same bits whatever the batch size, the
+ * row's place in it, its neighbours, padding, strides, thread count, schedule and instruction set. Every pre-activation is
+ * (b + W x) + U h', where each product is one chain of fused multiply-adds from zero in index order, and b = b_ih + b_hh is
+ * rounded once, when the model is built. NaN results are one quiet NaN (bits ffc00000). The BLIS path (SLUICE_GEMM_BLIS) is
  * outside this contract: its bits for a row depend on the batch.
  *
- * Threads. A function may be called from any thread; what each object allows at once is said with its type. The library
- * prints nothing, never exits and keeps no mutable global state but a once-flag.
+ * Threads. A function may be called from any thread; what each object allows at once is said with its type. The library prints
+ * nothing, never exits and keeps no mutable global state but a once-flag.
  */
 #ifndef SLUICE_H
 #define SLUICE_H
@@ -34,8 +34,8 @@
 #define SLUICE_VERSION_MINOR 1
 #define SLUICE_VERSION_PATCH 0
 
-/** Largest error of sigmoid and tanh over all 2^32 inputs, in units in the last place; tests/test_activation.c measures it, and that tanh is odd to the bit
- *  and monotone, and sigmoid monotone but for steps back of one unit. */
+/** Largest error of sigmoid and tanh over all 2^32 inputs, in units in the last place; tests/test_activation.c measures it, and
+ * that tanh is odd to the bit and monotone, and sigmoid monotone but for steps back of one unit. */
 #define SLUICE_ACTIVATION_MAX_ULP 0.96
 
 #if defined(__GNUC__)
@@ -128,10 +128,10 @@ typedef struct sluice_names {
 } sluice_names;
 
 /**
- * Load a model from a safetensors file (F32; F16 and BF16 are widened) with torch's tensor names: [prefix]weight_ih_l{k}[_reverse]
- * [4H][in], weight_hh_l{k} [4H][H], bias_ih_l{k} and bias_hh_l{k} [4H] (both or none), [head].weight [C][D*H], [head].bias [C],
- * [embedding].weight [V][I]. Other tensors are ignored with a note. Class names come from the metadata entry "classes", separated by
- * commas.
+ * Load a model from a safetensors file (F32; F16 and BF16 are widened) with torch's tensor names:
+ * [prefix]weight_ih_l{k}[_reverse] [4H][in], weight_hh_l{k} [4H][H], bias_ih_l{k} and bias_hh_l{k} [4H] (both or none),
+ * [head].weight [C][D*H], [head].bias [C], [embedding].weight [V][I]. Other tensors are ignored with a note. Class names come
+ * from the metadata entry "classes", separated by commas.
  * @param names NULL: find the names.
  * @retval NO_INPUT, IO the file cannot be opened, or read.
  * @retval BAD_DATA     malformed, a tensor missing or of the wrong shape or type, a NaN or infinite weight; the message has the
@@ -178,8 +178,8 @@ SLUICE_API const char *sluice_gemm_get_name(sluice_gemm gemm);
 SLUICE_API const char *sluice_schedule_get_name(sluice_schedule schedule);
 
 /**
- * What an engine should use. Zero is "choose"; so is a NULL pointer to the whole. The environment has its say: SLUICE_NUM_THREADS goes
- * before `threads`, SLUICE_ISA lowers the ISA, SLUICE_GEMM (fused or blis) decides where `gemm` is 0.
+ * What an engine should use. Zero is "choose"; so is a NULL pointer to the whole. The environment has its say:
+ * SLUICE_NUM_THREADS goes before `threads`, SLUICE_ISA lowers the ISA, SLUICE_GEMM (fused or blis) decides where `gemm` is 0.
  */
 typedef struct sluice_engine_options {
     size_t struct_size; /**< sizeof(sluice_engine_options) */
@@ -216,13 +216,13 @@ SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_environment_get(const sluice_
                                                                    sluice_environment *environment, sluice_error *error);
 
 /**
- * The value a program should give the environment variable BLIS_ARCH_TYPE before anything uses BLIS, or NULL if BLIS knows this CPU.
- * BLIS releases older than the CPU fall to portable kernels, five times slower. The library never sets it by itself.
+ * The value a program should give the environment variable BLIS_ARCH_TYPE before anything uses BLIS, or NULL if BLIS knows this
+ * CPU. BLIS releases older than the CPU fall to portable kernels, five times slower. The library never sets it by itself.
  */
 SLUICE_API const char *sluice_blis_get_advice(void);
 
-/** Measure one thread's peak of fused multiply-adds at an ISA, in GFLOP/s: about 30 ms of registers-only work, best of several runs.
- *  0 if this machine lacks the ISA. SLUICE_ISA_AUTO is the best one. */
+/** Measure one thread's peak of fused multiply-adds at an ISA, in GFLOP/s: about 30 ms of registers-only work, best of several
+ * runs. 0 if this machine lacks the ISA. SLUICE_ISA_AUTO is the best one. */
 SLUICE_API double sluice_peak_get(sluice_isa isa);
 
 /* ---- Engine: a model made ready for this CPU. Immutable; any number of threads may use it at once. ------------------------- */
@@ -260,9 +260,9 @@ SLUICE_API void sluice_engine_destroy(sluice_engine *engine);
 typedef struct sluice_workspace sluice_workspace;
 
 /**
- * Make scratch memory for calls on `engine` of up to `rows` rows and `steps` steps (both may be 0). A larger batch grows it, once; calls
- * that fit allocate nothing and cannot fail for lack of memory. One workspace serves one call at a time. It belongs to its engine,
- * which must outlive it.
+ * Make scratch memory for calls on `engine` of up to `rows` rows and `steps` steps (both may be 0). A larger batch grows it,
+ * once; calls that fit allocate nothing and cannot fail for lack of memory. One workspace serves one call at a time. It belongs
+ * to its engine, which must outlive it.
  * @retval BAD_ARGUMENT, NO_MEMORY, TOO_LARGE
  */
 SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_workspace_create(const sluice_engine *engine, size_t rows, size_t steps,
@@ -277,12 +277,12 @@ SLUICE_API void sluice_workspace_destroy(sluice_workspace *workspace);
 /* ---- Forward --------------------------------------------------------------------------------------------------------------- */
 
 /**
- * One call's sequences and results. Start from zeros ({0}) and set struct_size. Arrays stay the caller's; outputs must not overlap each other or
- * inputs, but hn may be h0 and cn may be c0.
+ * One call's sequences and results. Start from zeros ({0}) and set struct_size. Arrays stay the caller's; outputs must not
+ * overlap each other or inputs, but hn may be h0 and cn may be c0.
  *
- * Row n, step t of x starts at x[n*x_row_stride + t*x_step_stride]; of y at y[n*y_row_stride + t*y_step_stride]; a token likewise. Both
- * strides of an array 0 means contiguous, batch first: x [N][T][I], y [N][T][D*H], tokens [N][T]. For step-first (torch's default, [T][N][I])
- * set the row stride to I and the step stride to N*I.
+ * Row n, step t of x starts at x[n*x_row_stride + t*x_step_stride]; of y at y[n*y_row_stride + t*y_step_stride]; a token
+ * likewise. Both strides of an array 0 means contiguous, batch first: x [N][T][I], y [N][T][D*H], tokens [N][T]. For step-first
+ * (torch's default, [T][N][I]) set the row stride to I and the step stride to N*I.
  */
 typedef struct sluice_batch {
     size_t struct_size;     /**< sizeof(sluice_batch) */
@@ -305,15 +305,15 @@ typedef struct sluice_batch {
 } sluice_batch;
 
 /**
- * Run the network over a batch. One OpenMP parallel region, rows divided over the engine's threads; inside a caller's
- * parallel region it runs on the caller's thread alone. Work is proportional to the sum of the lengths.
+ * Run the network over a batch. One OpenMP parallel region, rows divided over the engine's threads; inside a caller's parallel
+ * region it runs on the caller's thread alone. Work is proportional to the sum of the lengths.
  *
- * A row of length 0 yields its initial state, zeros in y, and the head of that state. N = 0 does nothing. Bytes outside the shapes
- * above are neither read nor written, and what lies past a row's end in x is not read. NaN and infinity in x, h0 or c0 spread as the
- * equations have it, within their own row; that is no error.
+ * A row of length 0 yields its initial state, zeros in y, and the head of that state. N = 0 does nothing. Bytes outside the
+ * shapes above are neither read nor written, and what lies past a row's end in x is not read. NaN and infinity in x, h0 or c0
+ * spread as the equations have it, within their own row; that is no error.
  *
- * @retval BAD_ARGUMENT NULL engine, workspace or batch; workspace of another engine; x and tokens not as the model asks; logits without a
- *                      head; y strides that overlap. Nothing is written.
+ * @retval BAD_ARGUMENT NULL engine, workspace or batch; workspace of another engine; x and tokens not as the model asks; logits
+ *                      without a head; y strides that overlap. Nothing is written.
  * @retval BAD_DATA     a length negative or beyond T, a token outside 0..V-1; the message has row and step. Nothing is written.
  * @retval TOO_LARGE, NO_MEMORY (only while the workspace grows). Nothing is written.
  */

@@ -43,7 +43,7 @@ SLUICE_WARN_UNUSED sluice_status sl_bed_create(const sl_case *shape, double chec
 
 /**
  * Run the case with a setting: check the results, time it, check them again. When plan->stopped() the result's repetitions are fewer.
- * The results must be those of the scalar instruction set on one thread: bit for bit, or, for BLIS, within (I + H + 16) float epsilons where I is the widest
+ * The results must be those of the scalar instruction set on one thread: bit for bit, or, for BLIS, within (I + H) / 16 + 8 float epsilons where I is the widest
  * layer's input.
  * @retval BAD_DATA    the results are wrong; the message tells where, what was expected and found.
  * @retval UNSUPPORTED this machine lacks the ISA.

@@ -6,6 +6,7 @@ import os
 import pathlib
 import pty
 import random
+import select
 import signal
 import time
 
@@ -52,6 +53,7 @@ def check_usage(cli):
         (["run"], ["MODEL"]),
         (["run", LANGID], ["--output", "--text"]),
         (["run", LANGID, "--text", "--frob"], ["--frob", "--help"]),
+        (["run", LANGID, "--text", "--od\nd\x1b"], ["'--od?d?'"]),
         (["run", LANGID, "--text", "-z"], ["-z"]),
         (["run", LANGID, "--text", "--h"], ["--h"]),
         (["run", LANGID, "--text", "--rows"], ["--rows", "needs a value"]),
@@ -127,6 +129,7 @@ def check_environment(cli):
     cli.check(env("--isa", plain["best_isa"], SLUICE_ISA="scalar")["isa"] == plain["best_isa"], "--isa goes before SLUICE_ISA")
     cli.check(env(SLUICE_GEMM="blis")["gemm"] == "blis", "SLUICE_GEMM is heard")
     cli.check(env("--gemm", "fused", SLUICE_GEMM="blis")["gemm"] == "fused", "--gemm goes before SLUICE_GEMM")
+    cli.check(env("--gemm", "auto", SLUICE_GEMM="blis")["gemm"] == "fused", "--gemm auto asks for what would be chosen without the variable")
     cli.check("generic" not in plain["blis_config"] and "warning" not in plain, f"BLIS has kernels for this CPU: {plain}")
     if plain["blis_version"].startswith("0.9") and plain["best_isa"] != "scalar":
         chosen = env(BLIS_ARCH_TYPE="3")
@@ -340,7 +343,8 @@ def check_terminal(cli):
     master, terminal = pty.openpty()
     run = start("run", LANGID, "--text", "--progress", "never", stdin=terminal)
     os.write(master, b"hineintretend\n")
-    line = run.stdout.readline()
+    answered = select.select([run.stdout], [], [], 60)[0]
+    line = run.stdout.readline() if answered else b""
     os.write(master, b"\x04")
     cli.check(line.startswith(b"german\t"), f"a line typed is answered before the next: {line!r}")
     cli.check(run.wait(60) == OK, "and the terminal's end of input ends the run")
@@ -356,13 +360,14 @@ def check_memory(cli):
     text = make_words(13, 120000)
     path = cli.path("words")
     path.write_bytes(text)
-    once = peak_memory("run", small, "--text", path=path)
-    with open(path, "wb") as file:
+    many_path = cli.path("many-words")
+    with open(many_path, "wb") as file:
         for _ in range(50):
             file.write(text)
-    many = peak_memory("run", small, "--text", path=path)
-    path.unlink()
-    cli.check(0 < once and 0 < many <= once + 4096, f"fifty times the input takes the same memory: {once} and {many} KiB")
+    for rows in ([], ["--rows", "1000000"]):
+        once, many = (peak_memory("run", small, "--text", *rows, path=source) for source in (path, many_path))
+        cli.check(0 < once and 0 < many <= once + 4096, f"fifty times the input takes the same memory, {rows}: {once} and {many} KiB")
+    many_path.unlink()
 
 
 if __name__ == "__main__":

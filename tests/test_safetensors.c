@@ -40,7 +40,8 @@ static uint64_t random_value(const char *dtype, uint64_t *state)
     return strcmp(dtype, "BF16") == 0 ? bits >> 16 : bits;
 }
 
-/* A file of the tensors of a list "name dtype dimension,dimension;...", one behind the other, with random values. "-": no dimensions. */
+/* A file of the tensors of a list "name dtype dimension,dimension;...", one behind the other, with random values. "-": no
+ * dimensions. */
 static test_bytes make_network(const char *tensors, const char *metadata, uint64_t *state)
 {
     test_bytes header = {0}, data = {0};

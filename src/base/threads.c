@@ -141,8 +141,8 @@ sluice_status sl_threads_choose(unsigned option, unsigned *threads, char *reason
     return SLUICE_STATUS_OK;
 }
 
-/* GNU's OpenMP keeps its sleeping workers over a fork, where they are threads that no longer exist: the child's first region would wait for them for
- * ever. So the workers are given back before a fork; the next region makes new ones. */
+/* GNU's OpenMP keeps its sleeping workers over a fork, where they are threads that no longer exist: the child's first region
+ * would wait for them for ever. So the workers are given back before a fork; the next region makes new ones. */
 static void release_workers(void)
 {
     (void)omp_pause_resource_all(omp_pause_soft);

@@ -7,13 +7,13 @@
 /** More are never used. */
 enum { SL_THREADS_MAX = 1024 };
 
-/** How many threads to use: SLUICE_NUM_THREADS, else option if not 0, else OMP_NUM_THREADS, else the least of CPU affinity, cgroup CPU
- *  quota (rounded up) and physical cores. `reason` receives which it was, in words.
- *  BAD_ARGUMENT if SLUICE_NUM_THREADS is not a number in 1..SL_THREADS_MAX, or option is beyond it. */
+/** How many threads to use: SLUICE_NUM_THREADS, else option if not 0, else OMP_NUM_THREADS, else the least of CPU affinity,
+ * cgroup CPU quota (rounded up) and physical cores. `reason` receives which it was, in words. BAD_ARGUMENT if
+ * SLUICE_NUM_THREADS is not a number in 1..SL_THREADS_MAX, or option is beyond it. */
 sluice_status sl_threads_choose(unsigned option, unsigned *threads, char *reason, size_t reason_bytes, sluice_error *error);
 
-/** Run work(context, part) for every part < parts, in one parallel region of up to `parts` threads; returns when all are done. Inside a
- *  caller's parallel region all parts run on the calling thread. Which thread runs a part is not fixed. */
+/** Run work(context, part) for every part < parts, in one parallel region of up to `parts` threads; returns when all are done.
+ * Inside a caller's parallel region all parts run on the calling thread. Which thread runs a part is not fixed. */
 void sl_threads_run(unsigned parts, void (*work)(void *context, unsigned part), void *context);
 
 /** The OpenMP runtime's name and the version of OpenMP it was compiled for. */

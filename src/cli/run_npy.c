@@ -232,8 +232,7 @@ static sl_exit run_chunk(npy_run *npy, size_t rows, uint64_t steps)
     const sluice_shape *shape = &npy->run->shape;
     const bool step_first = npy->run->options->step_first;
     const size_t features = shape->directions * shape->hidden;
-    const size_t row_steps = step_first ? 1 : npy->steps ? npy->steps : 1; /* a stride of none would be overlapping rows */
-    const size_t step_rows = step_first ? rows : 1;
+    const size_t row_steps = step_first ? 1 : npy->steps, step_rows = step_first ? rows : 1;
     sl_slab *slabs = npy->slabs;
     const sluice_batch batch = {
         .struct_size = sizeof batch,

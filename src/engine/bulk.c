@@ -26,8 +26,8 @@ void sl_bulk_describe(char *version, size_t version_bytes, char *config, size_t 
     *is_generic = strcmp(config, "generic") == 0;
 }
 
-/* BLIS names AMD's CPUs by family: 0.9 knows up to 0x19 (Zen 3, Zen 4), 1.x likewise; any other is "generic" to them. Intel's go by features. Asking BLIS
- * itself would already make it read BLIS_ARCH_TYPE, too late to change it. */
+/* BLIS names AMD's CPUs by family: 0.9 knows up to 0x19 (Zen 3, Zen 4), 1.x likewise; any other is "generic" to them. Intel's
+ * go by features. Asking BLIS itself would already make it read BLIS_ARCH_TYPE, too late to change it. */
 const char *sluice_blis_get_advice(void)
 {
     enum { LAST_KNOWN_AMD_FAMILY = 0x19 };

@@ -5,8 +5,9 @@
 #include "sluice.h"
 
 /**
- * c += a b for row-major a [rows][terms], b [terms][columns], c [rows][columns], with row strides in floats. Runs on the calling thread alone,
- * through BLIS's expert interface with a runtime object of its own. BLIS prints and aborts when it runs out of memory.
+ * c += a b for row-major a [rows][terms], b [terms][columns], c [rows][columns], with row strides in floats. Runs on the
+ * calling thread alone, through BLIS's expert interface with a runtime object of its own. BLIS prints and aborts when it runs
+ * out of memory.
  */
 void sl_bulk_product(size_t rows, size_t columns, size_t terms, const float *a, size_t a_stride, const float *b, size_t b_stride,
                      float *c, size_t c_stride);

@@ -11,7 +11,8 @@
 
 #include <string.h>
 
-/* A larger table than this is not made: the embedding's rows are multiplied as any x is. 256 MiB holds a vocabulary of 16,000 for H = 1024. */
+/* A larger table than this is not made: the embedding's rows are multiplied as any x is. 256 MiB holds a vocabulary of 16,000
+ * for H = 1024. */
 enum { TABLE_MAX_BYTES = 1 << 28 };
 
 /* Zeroed floats, counted in the engine; sizes were checked when the model was made. */
@@ -30,7 +31,8 @@ static int fits_table(const sluice_engine *engine)
            bytes <= TABLE_MAX_BYTES;
 }
 
-/* The products of every embedding row, by the same kernel and in the same order of terms as if each were multiplied when it is met. */
+/* The products of every embedding row, by the same kernel and in the same order of terms as if each were multiplied when it is
+ * met. */
 static int make_table(sluice_engine *engine, const sluice_model *model, const sl_layer *layer, sl_packed *packed)
 {
     enum { AT_ONCE = 96 };

@@ -150,7 +150,8 @@ double sluice_peak_get(sluice_isa isa)
     if (isa > best || !sl_kernel_get(isa))
         return 0.0;
     const sl_kernel *kernel = sl_kernel_get(isa);
-    /* A run of about 2.5 ms: shorter than a scheduler's slice, so that the best one is undisturbed; a scalar multiply-add may be a library call. */
+    /* A run of about 2.5 ms: shorter than a scheduler's slice, so that the best one is undisturbed; a scalar multiply-add may
+     * be a library call. */
     const size_t rounds = isa == SLUICE_ISA_SCALAR ? 100000 : 1250000;
     double best_gflops = 0.0;
     for (int run = 0; run < RUNS; run++) {

@@ -1,7 +1,7 @@
 /*
- * The forward pass. A batch's rows are divided over parts (threads); a part takes its rows in groups; a group goes through
- * the layers, and in each through all steps, in one loop (run_layer) round the kernel's step. Rows of a group stand longest first, so that those still
- * running are always the first n: work is proportional to the sum of lengths.
+ * The forward pass. A batch's rows are divided over parts (threads); a part takes its rows in groups; a group goes through the
+ * layers, and in each through all steps, in one loop (run_pass) round the kernel's step. Rows of a group stand longest first,
+ * so that those still running are always the first n: work is proportional to the sum of lengths.
  *
  * A *turn* counts the steps in the order they are taken: step t for the forward direction, step length-1-t for the reverse one.
  */
@@ -89,7 +89,8 @@ static const float *x_of(const pass *p, size_t row, size_t turn)
     return p->group->part->x_row[row] + place_of(p, row, turn) * p->step_stride;
 }
 
-/* Make the pre-activations x W + b of as many turns from `turn` on as there is room for, one packed row for each running row, turn by turn; returns the turn after. */
+/* Make the pre-activations x W + b of as many turns from `turn` on as there is room for, one packed row for each running row,
+ * turn by turn; returns the turn after. */
 static size_t hoist(const pass *p, size_t turn, size_t n)
 {
     const sluice_engine *engine = p->group->call->engine;
@@ -311,7 +312,8 @@ static void run_group(const group *g)
     for (size_t k = 0; k < shape->layers * shape->directions; k++)
         load_state(g, k);
 
-    /* A stack of forward layers takes a chunk of steps through all layers, then the next, so that what lies between them stays small. */
+    /* A stack of forward layers takes a chunk of steps through all layers, then the next, so that what lies between them stays
+     * small. */
     const size_t steps = longest(g);
     const size_t chunk = shape->layers > 1 && shape->directions == 1 ? engine->limits.chunk_steps : sl_size_max(steps, 1);
     for (size_t from = 0; from < steps; from += chunk) {

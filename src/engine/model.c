@@ -19,7 +19,8 @@ static sluice_status check_shape(const sluice_shape *shape, sluice_error *error)
     if (shape->vocabulary > INT32_MAX)
         return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "shape: vocabulary %zu; tokens are 32-bit, so at most %d",
                        shape->vocabulary, INT32_MAX);
-    /* Every array of the model and of the packed forms, whose columns are rounded up to 64, must have a size that fits with room. */
+    /* Every array of the model and of the packed forms, whose columns are rounded up to 64, must have a size that fits with
+     * room. */
     size_t columns, widest, cells, layers;
     const size_t out = 2 * shape->hidden;
     if (shape->hidden > SIZE_MAX / 16 || !sl_size_mul(4, shape->hidden + 64, &columns) ||

@@ -4,8 +4,8 @@
 
 #include <stddef.h>
 
-/** Which packed columns the rows of a canonical matrix [gates*units][terms] become. With 4 gates, a block holds `lanes` units: [gate][lane]. With 1
- *  (a head, its units being classes) a block holds 4 * lanes of them in order. */
+/** Which packed columns the rows of a canonical matrix [gates*units][terms] become. With 4 gates, a block holds `lanes` units:
+ * [gate][lane]. With 1 (a head, its units being classes) a block holds 4 * lanes of them in order. */
 typedef struct sl_columns {
     size_t gates; /* 4 or 1 */
     size_t units;
@@ -18,8 +18,8 @@ size_t sl_columns_blocks(const sl_columns *columns);
 /** Floats of a packed row. */
 size_t sl_columns_width(const sl_columns *columns);
 
-/** Put matrix [gates*units][terms] into panels: term k of block b goes to panels[b*panel_stride + k*4*lanes]. Columns of no unit are left
- *  alone (zeros, from sl_alloc). */
+/** Put matrix [gates*units][terms] into panels: term k of block b goes to panels[b*panel_stride + k*4*lanes]. Columns of no unit
+ * are left alone (zeros, from sl_alloc). */
 void sl_pack_panels(const sl_columns *columns, size_t terms, const float *matrix, float *panels, size_t panel_stride);
 
 /** Put vector [gates*units] into a packed row. */

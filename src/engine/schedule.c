@@ -5,8 +5,9 @@
 
 #include <string.h>
 
-/* Rows that go through the steps together share one pass over the weights a step. Few rows keep their states in the near cache; many spread the cost of
- * bringing weights from afar. Where the weights stay in L2 the states have what they leave; where they do not, more rows are the better bargain. */
+/* Rows that go through the steps together share one pass over the weights a step. Few rows keep their states in the near cache;
+ * many spread the cost of bringing weights from afar. Where the weights stay in L2 the states have what they leave; where they
+ * do not, more rows are the better bargain. */
 static size_t choose_group_rows(const sluice_engine *engine, size_t l2_bytes)
 {
     enum { FEWEST = 48, MOST = 96, MOST_AFAR = 192 };
@@ -56,7 +57,8 @@ bool sl_hoists(const sluice_engine *engine, const sl_packed *layer, size_t group
         return false;
     if (engine->schedule != SLUICE_SCHEDULE_AUTO)
         return engine->schedule == SLUICE_SCHEDULE_HOIST;
-    /* A tile that is not full waits for its chains of multiply-adds: then the steps of a chunk, taken as rows, fill the tiles of x's products. */
+    /* A tile that is not full waits for its chains of multiply-adds: then the steps of a chunk, taken as rows, fill the tiles
+     * of x's products. */
     return group_rows < engine->kernel->tile_rows;
 }
 
@@ -94,7 +96,8 @@ bool sl_part_sizes_get(const sluice_engine *engine, size_t rows, size_t steps, s
     return fits;
 }
 
-/* Sort order[0..rows-1] by length, longest first; equal lengths keep their order. Radix sort, eight bits at a time, as many as `steps` has. */
+/* Sort order[0..rows-1] by length, longest first; equal lengths keep their order. Radix sort, eight bits at a time, as many as
+ * `steps` has. */
 static void sort_by_length(size_t *order, size_t *scratch, size_t rows, size_t steps, const int64_t *lengths)
 {
     for (unsigned shift = 0; shift < 64 && steps >> shift != 0; shift += 8) {

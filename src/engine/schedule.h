@@ -1,4 +1,5 @@
-/* Who computes what when: sizes of row groups and chunks, and the division of a batch's rows over threads. No bit of a result depends on it. */
+/* Who computes what when: sizes of row groups and chunks, and the division of a batch's rows over threads. No bit of a result
+ * depends on it. */
 #ifndef SLUICE_ENGINE_SCHEDULE_H
 #define SLUICE_ENGINE_SCHEDULE_H
 

@@ -59,13 +59,13 @@ typedef struct names_context {
     sluice_error *error;
 } names_context;
 
-static sluice_status bad(const names_context *context, sluice_status status, const char *what, const char *name, const char *more)
+static sluice_status bad(const names_context *context, sluice_status status, const char *name, const char *what)
 {
-    return sl_fail(context->error, status, "%s: %s \"%s\"%s", context->file->input.name, what, name, more);
+    return sl_fail(context->error, status, "%s: tensor \"%s\"%s", context->file->input.name, name, what);
 }
 
-/* A tensor of a known place: its type can be read, its shape is [rows][columns], or [rows] with columns 0. `letters` says the shape in
- * the words of the manual. The tensor is used from then on. */
+/* A tensor of a known place: its type can be read, its shape is [rows][columns], or [rows] with columns 0. `letters` says the
+ * shape in the words of the manual. The tensor is used from then on. */
 static sluice_status check_tensor(const names_context *context, sl_tensor *tensor, size_t rows, size_t columns, const char *letters)
 {
     const char *path = context->file->input.name;
@@ -163,7 +163,7 @@ static sluice_status survey(const names_context *context)
         if (strncmp(name, binding->prefix, binding->prefix_bytes) != 0 || !parse_part(name + binding->prefix_bytes, &found))
             continue;
         if (found.kind == WEIGHT_HR)
-            return bad(context, SLUICE_STATUS_UNSUPPORTED, "tensor", name, ": an LSTM with projections (proj_size) cannot be run");
+            return bad(context, SLUICE_STATUS_UNSUPPORTED, name, ": an LSTM with projections (proj_size) cannot be run");
         binding->shape.layers = sl_size_max(binding->shape.layers, found.layer);
         binding->shape.directions = found.reverse ? 2 : binding->shape.directions;
         binding->shape.has_bias |= found.kind == SL_BIAS_IH || found.kind == SL_BIAS_HH;
@@ -184,7 +184,7 @@ static sluice_status find_part(const names_context *context, part wanted, sl_ten
     if (*tensor)
         return SLUICE_STATUS_OK;
     const bool bias = wanted.kind == SL_BIAS_IH || wanted.kind == SL_BIAS_HH;
-    return bad(context, SLUICE_STATUS_BAD_DATA, "tensor", name,
+    return bad(context, SLUICE_STATUS_BAD_DATA, name,
                bias                             ? " is missing: expected both biases in every layer and direction, or none at all"
                : wanted.layer || wanted.reverse ? " is missing: expected every layer and direction that other tensors are named for"
                                                 : " is missing");
@@ -347,7 +347,7 @@ static sluice_status bind_embedding(const names_context *context, const char *st
     if (status != SLUICE_STATUS_OK || !weight)
         return status;
     if (weight->shape[0] > INT32_MAX)
-        return bad(context, SLUICE_STATUS_UNSUPPORTED, "tensor", weight->name, ": a vocabulary beyond 2^31 - 1, the largest token");
+        return bad(context, SLUICE_STATUS_UNSUPPORTED, weight->name, ": a vocabulary beyond 2^31 - 1, the largest token");
     binding->extras[SL_EMBEDDING] = weight;
     binding->shape.vocabulary = weight->shape[0];
     return SLUICE_STATUS_OK;

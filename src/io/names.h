@@ -21,9 +21,9 @@ typedef struct sl_binding {
 } sl_binding;
 
 /**
- * Find the network in a file, and mark what belongs to it as used. The names that `names` leaves open (all, if NULL) are found: the one
- * LSTM; the one other matrix named like an embedding whose rows are I wide, or "embedding" among several; the one other [C][D*H] named
- * [head].weight, or "fc" among several.
+ * Find the network in a file, and mark what belongs to it as used. The names that `names` leaves open (all, if NULL) are found:
+ * the one LSTM; the one other matrix named like an embedding whose rows are I wide, or "embedding" among several; the one other
+ * [C][D*H] named [head].weight, or "fc" among several.
  * Cuts the metadata value "classes" at its commas. BAD_DATA, UNSUPPORTED (projections), NO_MEMORY; *binding is then empty.
  */
 sluice_status sl_names_bind(sl_safetensors *file, const sluice_names *names, sl_binding *binding, sluice_error *error);

@@ -28,21 +28,23 @@ size_t sl_npy_type_bytes(sl_npy_type type);
  *  NO_INPUT, IO, NO_MEMORY, BAD_DATA with the byte offset. */
 sluice_status sl_npy_open(const char *path, sl_npy_reader **reader, sl_npy_header *header, sluice_error *error);
 
-/** Read `count` elements from element `first` on into `data`, in the file's type (native byte order). A pipe reads forward only: `first` must be
- *  where the last read ended; else UNSUPPORTED. BAD_DATA when the data end early, with the offset. */
+/** Read `count` elements from element `first` on into `data`, in the file's type (native byte order). A pipe reads forward only:
+ *  `first` must be where the last read ended; else UNSUPPORTED. BAD_DATA when the data end early, with the offset. BAD_ARGUMENT
+ *  for elements that the array does not have; likewise when writing. */
 sluice_status sl_npy_read(sl_npy_reader *reader, size_t first, size_t count, void *data, sluice_error *error);
 
 /** NULL is allowed. */
 void sl_npy_close(sl_npy_reader *reader);
 
-/** Begin writing a file ("-": standard output) of the given type and shape. Data go to a temporary name beside `path`, which becomes
- *  `path` at sl_npy_commit. */
+/** Begin writing a file ("-": standard output) of the given type and shape; header->elements is not looked at. Data go to a
+ *  temporary name beside `path`, which becomes `path` at sl_npy_commit; devices and pipes are written straight. TOO_LARGE, IO,
+ *  NO_MEMORY; *writer is then NULL. */
 sluice_status sl_npy_create(const char *path, const sl_npy_header *header, sl_npy_writer **writer, sluice_error *error);
 
 /** Write `count` elements from element `first` on. A pipe, or standard output, is written forward only; else UNSUPPORTED. */
 sluice_status sl_npy_write(sl_npy_writer *writer, size_t first, size_t count, const void *data, sluice_error *error);
 
-/** Finish: flush, check that nothing failed, rename. Frees the writer whatever happens; on failure no file is left behind. */
+/** Finish: check that nothing failed and every element was written (else BAD_ARGUMENT), rename. Frees the writer whatever happens; on failure no file is left behind. */
 sluice_status sl_npy_commit(sl_npy_writer *writer, sluice_error *error);
 
 /** Give up: remove the temporary file and free the writer. NULL is allowed. */

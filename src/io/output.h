@@ -1,4 +1,5 @@
-/* Files that appear whole or not at all: written under a temporary name beside the target, then renamed. Knows nothing of formats. */
+/* Files that appear whole or not at all: written under a temporary name beside the target, then renamed. Knows nothing of
+ * formats. */
 #ifndef SLUICE_IO_OUTPUT_H
 #define SLUICE_IO_OUTPUT_H
 

@@ -1,4 +1,5 @@
-/* A cursor over the text of a file's header, and the few steps that JSON and Python literals share. Every failure names the byte. */
+/* A cursor over the text of a file's header, and the few steps that JSON and Python literals share. Every failure names the
+ * byte. */
 #ifndef SLUICE_IO_SCAN_H
 #define SLUICE_IO_SCAN_H
 

@@ -1,6 +1,6 @@
 /*
- * Sigmoid and tanh, written once over the verbs of a simd_*.h, which the including file has chosen. Only correctly rounded operations in one order:
- * the same bits on every instruction set. tests/test_activation.c tries all 2^32 inputs.
+ * Sigmoid and tanh, written once over the verbs of a simd_*.h, which the including file has chosen. Only correctly rounded
+ * operations in one order: the same bits on every instruction set. tests/test_activation.c tries all 2^32 inputs.
  *
  * Constants that are the result of a search were found by tests/derive/activation.py, which recomputes them.
  */
@@ -14,10 +14,11 @@
 /*
  * sigmoid(x) = e / (1 + e) for x <= 0 with e = exp(x), and 1 minus that of -x for x > 0; at most 0.953 ULP.
  *
- * exp(z), z = -|x|: z = (n8 + r') ln2/8 is split by adding a large M, whose low bits then hold n8 and index T_j = 2^(j/8). The upper bits of M are
- * free; they shift r by the constant rho = M * lo(ln2/8), so that e = T_j * exp(rho) * ..., and M was searched for a rho that brings all eight T_j
- * close to floats (within 0.19 ULP instead of 0.5). e is kept as e + elo; s0 = e / (1 + e) is corrected by one residual step.
- * S is scaled by 2^64 so that results below the normal range are rounded once, at the end.
+ * exp(z), z = -|x|: z = (n8 + r') ln2/8 is split by adding a large M, whose low bits then hold n8 and index T_j = 2^(j/8). The
+ * upper bits of M are free; they shift r by the constant rho = M * lo(ln2/8), so that e = T_j * exp(rho) * ..., and M was
+ * searched for a rho that brings all eight T_j close to floats (within 0.19 ULP instead of 0.5). e is kept as e + elo; s0 = e /
+ * (1 + e) is corrected by one residual step. S is scaled by 2^64 so that results below the normal range are rounded once, at
+ * the end.
  *
  * No operand is negated inside a multiply-add: it might flip the sign of a NaN in one instruction set and not in another.
  */
@@ -58,10 +59,11 @@ static inline __attribute__((always_inline)) vf3 v_sigmoid3(vf3 x)
 }
 
 /*
- * tanh(x) by eight intervals of |x|, two a binade, and a polynomial of degree 7 round each one's centre; at most 0.957 ULP, odd to the bit.
+ * tanh(x) by eight intervals of |x|, two a binade, and a polynomial of degree 7 round each one's centre; at most 0.957 ULP, odd
+ * to the bit.
  *
- * A centre is a float whose tanh is within 0.001 ULP of a float, so that c0 needs no low part. Interval 7 begins at 0: its c0 is 0, and max(c0, t)
- * makes t + t * (odd polynomial) of it with one last rounding.
+ * A centre is a float whose tanh is within 0.001 ULP of a float, so that c0 needs no low part. Interval 7 begins at 0: its c0
+ * is 0, and max(c0, t) makes t + t * (odd polynomial) of it with one last rounding.
  */
 static inline __attribute__((always_inline)) vf v_tanh(vf x)
 {

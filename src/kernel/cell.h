@@ -1,14 +1,16 @@
 /*
- * The LSTM cell over register tiles, written once over the verbs of a simd_*.h. An isa_*.c file includes the verbs, then this, and gets its table of
- * kernels under the name SL_KERNEL.
+ * The LSTM cell over register tiles, written once over the verbs of a simd_*.h. An isa_*.c file includes the verbs, then this,
+ * and gets its table of kernels under the name SL_KERNEL.
  *
- * A tile is up to V_TILE_ROWS rows x one block of columns (4 gates x V_LANES units). Its accumulators stay in registers up to the
- * activated gates: no gate buffer exists. A pre-activation is (b + W x) + U h', where each product is a chain of fused multiply-adds from zero in index
- * order. SIMD runs across units, the tile across rows, never across terms, and so neither changes a bit.
+ * A tile is up to V_TILE_ROWS rows x one block of columns (4 gates x V_LANES units). Its accumulators stay in registers up to
+ * the activated gates: no gate buffer exists. A pre-activation is (b + W x) + U h', where each product is a chain of fused
+ * multiply-adds from zero in index order. SIMD runs across units, the tile across rows, never across terms, and so neither
+ * changes a bit.
  *
- * Why two chains and not one from b through x and h: two are what a framework's two matrix products do, and as accurate. A single one carries the sum of all
- * that went before through every later rounding; its error (root of the mean square against float64) was 1.4 to 2.0 times torch's in float32 where two
- * chains' is 0.7 to 0.98 times. The price is 1.5 % of the time at H = 256.
+ * Why two chains and not one from b through x and h: two are what a framework's two matrix products do, and as accurate. A
+ * single one carries the sum of all that went before through every later rounding; its error (root of the mean square against
+ * float64) was 1.4 to 2.0 times torch's in float32 where two chains' is 0.7 to 0.98 times. The price is 1.5 % of the time at H
+ * = 256.
  */
 #ifndef SLUICE_KERNEL_CELL_H
 #define SLUICE_KERNEL_CELL_H
@@ -20,7 +22,8 @@
 
 #define TILE static inline __attribute__((always_inline)) void
 
-/* Loops over a tile's accumulators must be unrolled to the last, or the compiler keeps the accumulators in memory: half the speed. */
+/* Loops over a tile's accumulators must be unrolled to the last, or the compiler keeps the accumulators in memory: half the
+ * speed. */
 #if defined(__clang__)
 #define UNROLL _Pragma("clang loop unroll(full)")
 #else
@@ -155,8 +158,8 @@ TILE step_tile(const sl_step *s, size_t block, size_t row, size_t rows)
             tile(argument, block, row, constant);                                                                                  \
         break;
 
-/* Blocks outside, rows inside: a panel comes from the far cache once a step. Rows are divided evenly over the least number of tiles, since a lone row
- * at the end would leave the FMA units waiting for its four chains. */
+/* Blocks outside, rows inside: a panel comes from the far cache once a step. Rows are divided evenly over the least number of
+ * tiles, since a lone row at the end would leave the FMA units waiting for its four chains. */
 #define FOR_EACH_TILE(tile, argument, blocks, total_rows)                                                                          \
     do {                                                                                                                           \
         const size_t tiles = ((total_rows) + V_TILE_ROWS - 1) / V_TILE_ROWS;                                                       \

@@ -1,9 +1,11 @@
 /*
- * The kernels: one table of functions per instruction set, all of them compiled from cell.h and activation.h and equal bit for bit.
+ * The kernels: one table of functions per instruction set, all of them compiled from cell.h and activation.h and equal bit for
+ * bit.
  *
  * Layout of packed columns. The columns of a matrix (4H gate rows of W and U, or the classes of a head) are cut into blocks of
- * 4 vectors; a block of the gates holds [gate i, f, g, o][lanes] of `lanes` neighbouring units, units past H being zeros. A *panel* is one block's
- * weights, [term][4][lanes]; panels follow each other `panel_stride` floats apart. A *packed row* is [block][4][lanes], one value a column.
+ * 4 vectors; a block of the gates holds [gate i, f, g, o][lanes] of `lanes` neighbouring units, units past H being zeros. A
+ * *panel* is one block's weights, [term][4][lanes]; panels follow each other `panel_stride` floats apart. A *packed row* is
+ * [block][4][lanes], one value a column.
  */
 #ifndef SLUICE_KERNEL_KERNEL_H
 #define SLUICE_KERNEL_KERNEL_H
@@ -53,7 +55,8 @@ typedef struct sl_kernel {
     /** out[k] = f(x[k]) for k < n; out may be x. */
     void (*sigmoid)(size_t n, const float *x, float *out);
     void (*tanh)(size_t n, const float *x, float *out);
-    /** Run independent chains of fused multiply-adds, 2 * 12 * lanes * rounds operations, in registers only; returns a sum of them to keep them alive. */
+    /** Run independent chains of fused multiply-adds, 2 * 12 * lanes * rounds operations, in registers only; returns a sum of
+     * them to keep them alive. */
     float (*peak)(size_t rounds);
 } sl_kernel;
 

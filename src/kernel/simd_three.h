@@ -1,6 +1,7 @@
 /*
- * The verbs on three vectors in lockstep. Sigmoid is one long chain of dependent operations, longer than a core's scheduler; three chains side by side, operation by
- * operation, keep its units busy (Zen 3, AVX2: 12.9 cycles a vector instead of 15.9), and a cell has just three sigmoids: i, f and o.
+ * The verbs on three vectors in lockstep. Sigmoid is one long chain of dependent operations, longer than a core's scheduler;
+ * three chains side by side, operation by operation, keep its units busy (Zen 3, AVX2: 12.9 cycles a vector instead of 15.9),
+ * and a cell has just three sigmoids: i, f and o.
  */
 #ifndef SLUICE_KERNEL_SIMD_THREE_H
 #define SLUICE_KERNEL_SIMD_THREE_H

@@ -15,6 +15,7 @@ import tempfile
 
 from support.checks import BUILD, Checks, build_options
 
+STARTED = []
 PROGRAM = BUILD / "src" / "cli" / "sluice"
 CODES = {"<f4": "f", "|u1": "B", "<i4": "i", "<i8": "q"}
 OK, FAILURE, USAGE, DATA, NO_INPUT, IO, INTERRUPTED = 0, 1, 2, 65, 66, 74, 130
@@ -37,7 +38,9 @@ def sluice(*words, stdin=b"", settings=None, **options):
 def start(*words, **options):
     """sluice running, with pipes."""
     options = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "env": environment(), **options}
-    return subprocess.Popen([str(PROGRAM), *map(str, words)], **options)
+    process = subprocess.Popen([str(PROGRAM), *map(str, words)], **options)
+    STARTED.append(process)
+    return process
 
 
 def best_isa():
@@ -95,11 +98,18 @@ class Cli(Checks):
 
 
 def run_parts(*parts):
-    """Call each part with one Cli, and end the script."""
+    """Call each part with one Cli, and end the script. A part that breaks off is a failed check."""
     with tempfile.TemporaryDirectory(prefix="sluice-cli-") as directory:
         cli = Cli(directory)
         for part in parts:
-            part(cli)
+            try:
+                part(cli)
+            except (OSError, ValueError, LookupError, subprocess.SubprocessError) as problem:
+                cli.check(False, f"{part.__name__} broke off: {problem!r}")
+            for process in STARTED:
+                if process.returncode is None and process.poll() is None:
+                    process.kill()
+            STARTED.clear()
     cli.finish()
 
 

@@ -82,6 +82,7 @@ static const struct {
     {"dimension null", "{" T("a", "F32", "[null]", "[0,8]") "}", 8, "byte 37: expected a dimension"},
     {"dimension NaN", "{" T("a", "F32", "[NaN]", "[0,8]") "}", 8, "byte 37: expected a dimension"},
     {"dimension 2^64", "{" T("a", "F32", "[18446744073709551616]", "[0,8]") "}", 8, "byte 37: a dimension is too large"},
+    {"dimension that wraps to 0", "{" T("a", "F32", "[36893488147419103232]", "[0,0]") "}", 0, "byte 37: a dimension is too large"},
     {"nine dimensions", "{" T("a", "F32", "[1,1,1,1,1,1,1,1,1]", "[0,4]") "}", 4, "tensor \"a\" has more than 8 dimensions"},
     {"product overflows", "{" T("a", "F32", "[4294967296,4294967296]", "[0,0]") "}", 0,
      "byte 36: tensor \"a\": the shape is too large"},
