@@ -167,8 +167,8 @@ static sluice_status expect(sl_bed *bed, double checked_flop, sluice_error *erro
     return run_once(bed->model, &options, &batch, error);
 }
 
-/* How far BLIS may be off: it adds the I + H terms, each below 1, in another order, which is seen to change h by some hundredths of an epsilon per
- * term when they are many, whatever the steps; a wrong weight or a lost term changes it by thousands of this. */
+/* How far BLIS may be off: it adds the I + H terms, each below 1, in another order. Of 1..2048 terms and 1..400 steps that was seen to change h by
+ * 0.0035 epsilon a term at most; a sixteenth leaves room for other weights, layers and BLIS's other kernels. */
 static float blis_bound(const sl_case *shape)
 {
     const size_t widest = shape->layers > 1 ? sl_size_max(shape->input, shape->directions * shape->hidden) : shape->input;

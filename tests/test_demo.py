@@ -51,7 +51,8 @@ def check_scores(checks, golden, wrong):
             return
         rows = {words[0]: [int(words[1]), int(words[2])] for words in map(str.split, result.stdout.splitlines())
                 if len(words) > 2 and words[0] in (*(language.name for language in score.LANGUAGES), "all") and words[1].isdigit()}
-        checks.check(rows.get("all") == [40 - wrong, 40], f"right {40 - wrong} of 40; the demo says {rows.get('all')}:\n{result.stdout}")
+        checks.check(rows.get("all") == [40 - wrong, 40],
+                     f"right {40 - wrong} of 40; the demo says {rows.get('all')}:\n{result.stdout}")
         checks.check(len(rows) == 9, f"a line for each language and for all: {sorted(rows)}")
         checks.check("48 words of 8 languages" in result.stdout, f"48 words are read, the others left out:\n{result.stdout}")
         checks.check("not those of the reference" in result.stdout, "it says that the lists are not the reference's")

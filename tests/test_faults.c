@@ -100,6 +100,9 @@ static bool watched(const void *caller, bool *fails)
     return true;
 }
 
+/* Seen by shared libraries too, so that what the C library allocates for us is ours to fail. */
+#define EVERYWHERE __attribute__((visibility("default")))
+
 #define ALLOCATE(call)                                                                                                             \
     bool fails;                                                                                                                    \
     const bool noted = watched(__builtin_return_address(0), &fails);                                                               \
@@ -111,32 +114,32 @@ static bool watched(const void *caller, bool *fails)
     if (noted)                                                                                                                     \
         note(memory);
 
-void *malloc(size_t bytes)
+EVERYWHERE void *malloc(size_t bytes)
 {
     ALLOCATE(__libc_malloc(bytes))
     return memory;
 }
 
-void *calloc(size_t count, size_t bytes)
+EVERYWHERE void *calloc(size_t count, size_t bytes)
 {
     ALLOCATE(__libc_calloc(count, bytes))
     return memory;
 }
 
-void *aligned_alloc(size_t alignment, size_t bytes)
+EVERYWHERE void *aligned_alloc(size_t alignment, size_t bytes)
 {
     ALLOCATE(__libc_memalign(alignment, bytes))
     return memory;
 }
 
 void *memalign(size_t alignment, size_t bytes);
-void *memalign(size_t alignment, size_t bytes)
+EVERYWHERE void *memalign(size_t alignment, size_t bytes)
 {
     ALLOCATE(__libc_memalign(alignment, bytes))
     return memory;
 }
 
-int posix_memalign(void **out, size_t alignment, size_t bytes)
+EVERYWHERE int posix_memalign(void **out, size_t alignment, size_t bytes)
 {
     ALLOCATE(__libc_memalign(alignment, bytes))
     if (memory)
@@ -144,7 +147,7 @@ int posix_memalign(void **out, size_t alignment, size_t bytes)
     return memory ? 0 : ENOMEM;
 }
 
-void *realloc(void *old, size_t bytes)
+EVERYWHERE void *realloc(void *old, size_t bytes)
 {
     bool fails;
     const bool noted = watched(__builtin_return_address(0), &fails);
@@ -159,7 +162,7 @@ void *realloc(void *old, size_t bytes)
     return memory;
 }
 
-void free(void *memory)
+EVERYWHERE void free(void *memory)
 {
     forget(memory);
     __libc_free(memory);

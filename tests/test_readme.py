@@ -35,7 +35,8 @@ def check_console(checks, text, directory):
     for command, expected in examples:
         result = run(["sh", "-c", command], cwd=directory, env=environment)
         checks.check(result.returncode == 0 and result.stdout == expected,
-                     f"README's line\n    {command}\nprints\n{expected}it ended with status {result.returncode} and\n{result.stdout}")
+                     f"README's line\n    {command}\nprints\n{expected}"
+                     f"it ended with status {result.returncode} and\n{result.stdout}")
 
 
 def check_program_warnings(checks, text, directory):
@@ -63,7 +64,8 @@ def check_names(checks, text):
     code = "".join(path.read_text() for folder in ("src", "include") for path in sorted((SOURCE / folder).rglob("*.[ch]")))
     variables = re.findall(r"`((?:SLUICE|BLIS)_[A-Z_]+)`", text)
     checks.check(len(variables) >= 4, f"README has the table of the environment's settings; it names {variables}")
-    checks.check_none([name for name in variables if f'"{name}"' not in code], "every variable that README names is read by the code")
+    unknown = [name for name in variables if f'"{name}"' not in code]
+    checks.check_none(unknown, "every variable that README names is read by the code")
 
 
 def main():

@@ -115,7 +115,8 @@ END_TEST
 static atomic_uint threads_made;
 
 #if !TEST_LIGHT && !defined(__SANITIZE_THREAD__)
-int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*start)(void *), void *context)
+__attribute__((visibility("default"))) int pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
+                                                          void *(*start)(void *), void *context)
 {
     int (*next)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
     void *found = dlsym(RTLD_NEXT, "pthread_create");

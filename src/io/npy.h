@@ -44,7 +44,8 @@ sluice_status sl_npy_create(const char *path, const sl_npy_header *header, sl_np
 /** Write `count` elements from element `first` on. A pipe, or standard output, is written forward only; else UNSUPPORTED. */
 sluice_status sl_npy_write(sl_npy_writer *writer, size_t first, size_t count, const void *data, sluice_error *error);
 
-/** Finish: check that nothing failed and every element was written (else BAD_ARGUMENT), rename. Frees the writer whatever happens; on failure no file is left behind. */
+/** Finish: check that nothing failed and every element was written (else BAD_ARGUMENT), rename. Frees the writer whatever
+ *  happens; on failure no file is left behind. */
 sluice_status sl_npy_commit(sl_npy_writer *writer, sluice_error *error);
 
 /** Give up: remove the temporary file and free the writer. NULL is allowed. */

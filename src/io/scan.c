@@ -154,7 +154,7 @@ static bool utf8(sl_scan *scan, char **to)
     static const uint32_t least[] = {0, 0x80, 0x800, 0x10000};
     const unsigned char *from = (const unsigned char *)scan->text + scan->at;
     const size_t more = *from >= 0xf0 ? 3 : *from >= 0xe0 ? 2 : 1; /* bytes after the first */
-    bool valid = *from >= 0xc2 && *from <= 0xf4 && scan->size - scan->at > more;
+    bool valid = *from >= 0xc0 && *from <= 0xf7 && scan->size - scan->at > more;
     uint32_t code = *from & (0x3fu >> more);
     for (size_t k = 1; valid && k <= more; k++) {
         valid = (from[k] & 0xc0) == 0x80;

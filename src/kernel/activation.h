@@ -2,7 +2,8 @@
  * Sigmoid and tanh, written once over the verbs of a simd_*.h, which the including file has chosen. Only correctly rounded
  * operations in one order: the same bits on every instruction set. tests/test_activation.c tries all 2^32 inputs.
  *
- * Constants that are the result of a search were found by tests/derive/activation.py, which recomputes them.
+ * tests/derive/activation.py explains and recomputes every constant; three are free choices (sigmoid's clamp, tanh's offset and
+ * slope), for which it checks what they must keep to.
  */
 #ifndef SLUICE_KERNEL_ACTIVATION_H
 #define SLUICE_KERNEL_ACTIVATION_H
@@ -16,7 +17,7 @@
  *
  * exp(z), z = -|x|: z = (n8 + r') ln2/8 is split by adding a large M, whose low bits then hold n8 and index T_j = 2^(j/8). The
  * upper bits of M are free; they shift r by the constant rho = M * lo(ln2/8), so that e = T_j * exp(rho) * ..., and M was
- * searched for a rho that brings all eight T_j close to floats (within 0.19 ULP instead of 0.5). e is kept as e + elo; s0 = e /
+ * searched for a rho that brings all eight T_j close to floats (within 0.19 ULP instead of 0.35). e is kept as e + elo; s0 = e /
  * (1 + e) is corrected by one residual step. S is scaled by 2^64 so that results below the normal range are rounded once, at
  * the end.
  *
@@ -31,7 +32,7 @@ static inline __attribute__((always_inline)) vf3 v_sigmoid3(vf3 x)
     } table __attribute__((aligned(32))) = {
         {0xffff6901, 0xfffb436d, 0xfff7de28, 0xfff59cee, 0xfff49a2e, 0xfff4f2bb, 0xfff6c604, 0xfffa3650}};
     const vf3 big = v_set3(0x1.27abfp+23f);           /* M = 9688568 */
-    const vi3 big_least = vi_set3(0x4b13d5f8 - 1208); /* M - rint(104.5 * 8 / ln 2), as bits */
+    const vi3 big_least = vi_set3(0x4b13d5f8 - 1208); /* bits of M less 151 octaves, as 104.5 / ln 2 < 151 */
     const vf3 one = v_set3(1.0f);
 
     vf3 z = v_float3(vi_or3(v_bits3(x), vi_set3((int)0x80000000)));
@@ -62,8 +63,8 @@ static inline __attribute__((always_inline)) vf3 v_sigmoid3(vf3 x)
  * tanh(x) by eight intervals of |x|, two a binade, and a polynomial of degree 7 round each one's centre; at most 0.957 ULP, odd
  * to the bit.
  *
- * A centre is a float whose tanh is within 0.001 ULP of a float, so that c0 needs no low part. Interval 7 begins at 0: its c0
- * is 0, and max(c0, t) makes t + t * (odd polynomial) of it with one last rounding.
+ * A centre is a float whose tanh is within 0.001 ULP of a float (0.09 in interval 6, the last), so that c0 needs no low part.
+ * Interval 7 begins at 0: its c0 is 0, and max(c0, t) makes t + t * (polynomial in t^2) of it with one last rounding.
  */
 static inline __attribute__((always_inline)) vf v_tanh(vf x)
 {

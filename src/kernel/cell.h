@@ -30,13 +30,13 @@
 #define UNROLL _Pragma("GCC unroll 12")
 #endif
 
-enum { BLOCK_FLOATS = SL_BLOCK_VECTORS * V_LANES, MAX_TILE_ROWS = 6 };
+enum { BLOCK_FLOATS = SL_BLOCK_VECTORS * V_LANES };
 
 /* acc[r] += x[r] w over `terms` terms, w [terms][4][V_LANES]. rows is a constant in every caller. */
 TILE multiply(vf acc[][SL_BLOCK_VECTORS], size_t rows, size_t terms, const float *w, const float *const *x)
 {
     for (size_t k = 0; k < terms; k++, w += BLOCK_FLOATS) {
-        vf xk[MAX_TILE_ROWS];
+        vf xk[V_TILE_ROWS];
         UNROLL
         for (size_t r = 0; r < rows; r++)
             xk[r] = v_broadcast(x[r] + k);
@@ -71,7 +71,7 @@ TILE add_start(vf acc[][SL_BLOCK_VECTORS], size_t rows, const float *const *star
 
 TILE product_tile(const sl_product *p, size_t block, size_t row, size_t rows)
 {
-    vf acc[MAX_TILE_ROWS][SL_BLOCK_VECTORS];
+    vf acc[V_TILE_ROWS][SL_BLOCK_VECTORS];
     clear_tile(acc, rows);
     multiply(acc, rows, p->terms, p->weights + block * p->panel_stride, p->x + row);
     add_start(acc, rows, p->start + row, block);
@@ -84,17 +84,17 @@ TILE product_tile(const sl_product *p, size_t block, size_t row, size_t rows)
 
 TILE step_tile(const sl_step *s, size_t block, size_t row, size_t rows)
 {
-    vf acc[MAX_TILE_ROWS][SL_BLOCK_VECTORS];
+    vf acc[V_TILE_ROWS][SL_BLOCK_VECTORS];
     clear_tile(acc, rows);
     if (s->recurrent) {
-        const float *h[MAX_TILE_ROWS];
+        const float *h[V_TILE_ROWS];
         UNROLL
         for (size_t r = 0; r < rows; r++)
             h[r] = s->h + (row + r) * s->state_stride;
         multiply(acc, rows, s->recurrent, s->weights_hh + block * s->panel_stride, h);
     }
     if (s->inputs) {
-        vf of_h[MAX_TILE_ROWS][SL_BLOCK_VECTORS];
+        vf of_h[V_TILE_ROWS][SL_BLOCK_VECTORS];
         UNROLL
         for (size_t r = 0; r < rows; r++)
             UNROLL
@@ -142,32 +142,61 @@ TILE step_tile(const sl_step *s, size_t block, size_t row, size_t rows)
     }
 }
 
-/* Call a tile function with its row count as a constant. */
-#define WITH_CONSTANT_ROWS(tile, argument, block, row, rows)                                                                       \
-    switch (rows) {                                                                                                                \
-        CASE(1, tile, argument, block, row)                                                                                        \
-        CASE(2, tile, argument, block, row)                                                                                        \
-        CASE(3, tile, argument, block, row)                                                                                        \
-        CASE(4, tile, argument, block, row)                                                                                        \
-        CASE(5, tile, argument, block, row)                                                                                        \
-        CASE(6, tile, argument, block, row)                                                                                        \
-    }
-#define CASE(constant, tile, argument, block, row)                                                                                 \
-    case constant:                                                                                                                 \
-        if (constant <= V_TILE_ROWS)                                                                                               \
-            tile(argument, block, row, constant);                                                                                  \
-        break;
+/* The tiles for each number of rows, as functions: run_step and run_product pick one a tile. */
+typedef void product_function(const sl_product *p, size_t block, size_t row);
+typedef void step_function(const sl_step *s, size_t block, size_t row);
 
-/* Blocks outside, rows inside: a panel comes from the far cache once a step. Rows are divided evenly over the least number of
- * tiles, since a lone row at the end would leave the FMA units waiting for its four chains. */
-#define FOR_EACH_TILE(tile, argument, blocks, total_rows)                                                                          \
+#define TILES_OF(rows)                                                                                                             \
+    static void product_tile_##rows(const sl_product *p, size_t block, size_t row)                                                 \
+    {                                                                                                                              \
+        product_tile(p, block, row, rows);                                                                                         \
+    }                                                                                                                              \
+    static void step_tile_##rows(const sl_step *s, size_t block, size_t row)                                                       \
+    {                                                                                                                              \
+        step_tile(s, block, row, rows);                                                                                            \
+    }
+
+TILES_OF(1)
+TILES_OF(2)
+#if V_TILE_ROWS >= 3
+TILES_OF(3)
+#endif
+#if V_TILE_ROWS >= 4
+TILES_OF(4)
+TILES_OF(5)
+TILES_OF(6)
+#endif
+
+static product_function *const product_tiles[V_TILE_ROWS + 1] = {
+    NULL,           product_tile_1, product_tile_2,
+#if V_TILE_ROWS >= 3
+    product_tile_3,
+#endif
+#if V_TILE_ROWS >= 4
+    product_tile_4, product_tile_5, product_tile_6,
+#endif
+};
+
+static step_function *const step_tiles[V_TILE_ROWS + 1] = {
+    NULL,        step_tile_1, step_tile_2,
+#if V_TILE_ROWS >= 3
+    step_tile_3,
+#endif
+#if V_TILE_ROWS >= 4
+    step_tile_4, step_tile_5, step_tile_6,
+#endif
+};
+
+/* Blocks outside, rows inside: a panel comes from the far cache once a step. Rows are divided evenly over the least number of tiles, since
+ * a lone row at the end would leave the FMA units waiting for its four chains. */
+#define FOR_EACH_TILE(tiles_by_rows, argument, blocks, total_rows)                                                                 \
     do {                                                                                                                           \
         const size_t tiles = ((total_rows) + V_TILE_ROWS - 1) / V_TILE_ROWS;                                                       \
         const size_t least = (total_rows) / tiles, larger = (total_rows) % tiles;                                                  \
         for (size_t block = 0; block < (blocks); block++)                                                                          \
             for (size_t t = 0, row = 0; t < tiles; t++) {                                                                          \
                 const size_t rows = least + (t < larger);                                                                          \
-                WITH_CONSTANT_ROWS(tile, argument, block, row, rows)                                                               \
+                tiles_by_rows[rows](argument, block, row);                                                                         \
                 row += rows;                                                                                                       \
             }                                                                                                                      \
     } while (0)
@@ -175,13 +204,13 @@ TILE step_tile(const sl_step *s, size_t block, size_t row, size_t rows)
 static void run_product(const sl_product *p)
 {
     if (p->rows)
-        FOR_EACH_TILE(product_tile, p, p->blocks, p->rows);
+        FOR_EACH_TILE(product_tiles, p, p->blocks, p->rows);
 }
 
 static void run_step(const sl_step *s)
 {
     if (s->rows)
-        FOR_EACH_TILE(step_tile, s, (s->hidden + V_LANES - 1) / V_LANES, s->rows);
+        FOR_EACH_TILE(step_tiles, s, (s->hidden + V_LANES - 1) / V_LANES, s->rows);
 }
 
 TILE apply_three(vf3 (*function)(vf3), const float *x, float *out)

@@ -9,7 +9,8 @@ typedef __m256 vf;
 typedef __m256i vi;
 
 /* 12 accumulators, 3 broadcasts and one weight vector: the 16 registers. */
-enum { V_LANES = 8, V_TILE_ROWS = 3 };
+enum { V_LANES = 8 };
+#define V_TILE_ROWS 3
 
 /* clang-format off: one verb a line */
 #define VERB(type) static inline __attribute__((always_inline)) type

@@ -9,7 +9,8 @@ typedef __m512 vf;
 typedef __m512i vi;
 
 /* 24 accumulators, 4 weight vectors and a broadcast: 29 of 32 registers. */
-enum { V_LANES = 16, V_TILE_ROWS = 6 };
+enum { V_LANES = 16 };
+#define V_TILE_ROWS 6
 
 /* clang-format off: one verb a line */
 #define VERB(type) static inline __attribute__((always_inline)) type

@@ -12,7 +12,8 @@ typedef float vf;   /* V_LANES floats */
 typedef int32_t vi; /* as many 32-bit integers; sums wrap */
 
 /* Floats of a vector, and rows of a full register tile. */
-enum { V_LANES = 1, V_TILE_ROWS = 2 };
+enum { V_LANES = 1 };
+#define V_TILE_ROWS 2
 
 /* clang-format off: one verb a line */
 #define VERB(type) static inline __attribute__((always_inline)) type

@@ -41,6 +41,8 @@ static const struct {
     {"nested lists", "{\"a\":{\"shape\":[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[", 0, "byte 23: expected a dimension"},
     {"name not UTF-8", "{\"\xff\":{}}", 0, "byte 10: a string is not UTF-8: found byte 0xff"},
     {"name cut in a character", "{\"\xc3\":{}}", 0, "byte 10: a string is not UTF-8"},
+    {"name begins inside a character", "{\"\xa9\xa9\":{}}", 0, "byte 10: a string is not UTF-8: found byte 0xa9"},
+    {"name of a five-byte character", "{\"\xf8\x90\x80\x80\":{}}", 0, "byte 10: a string is not UTF-8"},
     {"name overlong", "{\"\xc0\xaf\":{}}", 0, "byte 10: a string is not UTF-8"},
     {"name overlong in three", "{\"\xe0\x80\xaf\":{}}", 0, "byte 10: a string is not UTF-8"},
     {"name is a surrogate", "{\"\xed\xa0\x80\":{}}", 0, "byte 10: a string is not UTF-8"},
