@@ -20,6 +20,7 @@ void sl_bulk_product(size_t rows, size_t columns, size_t terms, const float *a, 
 
 void sl_bulk_describe(char *version, size_t version_bytes, char *config, size_t config_bytes, int *is_generic)
 {
+    bli_init(); /* BLIS 0.9 with BLIS_ARCH_TYPE set looks the number up in a table that is otherwise not there yet, and aborts */
     const arch_t arch = bli_arch_query_id();
     snprintf(version, version_bytes, "%s", bli_info_get_version_str());
     snprintf(config, config_bytes, "%s", bli_arch_string(arch));
