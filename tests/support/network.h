@@ -1,4 +1,4 @@
-/* Random models and batches for tests, and the few calls that run them. Everything is by seed; every helper ends the test on failure. */
+/* Random models and batches for tests, and the few calls that run them. Everything is by seed; each ends the test on failure. */
 #ifndef SLUICE_TESTS_NETWORK_H
 #define SLUICE_TESTS_NETWORK_H
 
