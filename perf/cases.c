@@ -26,7 +26,8 @@ struct sl_bed {
     float *expected; /* [rows][steps][D*H] */
 };
 
-/* ---- The case ----------------------------------------------------------------------------------------------------------------- */
+/* ---- The case
+ * ----------------------------------------------------------------------------------------------------------------- */
 
 static double flop_per_step(const sl_case *shape)
 {
@@ -104,10 +105,11 @@ static sluice_batch whole_batch(const sl_bed *bed)
                           .cn = bed->cn};
 }
 
-/* ---- The right answer ------------------------------------------------------------------------------------------------------------ */
+/* ---- The right answer
+ * ------------------------------------------------------------------------------------------------------------ */
 
-/* Choose what is checked. A forward direction's first steps do not depend on the later ones, so they can be had alone; with a reverse
- * direction a row is checked whole. */
+/* Choose what is checked. A forward direction's first steps do not depend on the later ones, so they can be had alone; with a
+ * reverse direction a row is checked whole. */
 static void choose_slice(sl_bed *bed, double checked_flop)
 {
     const sl_case *shape = &bed->shape;
@@ -167,8 +169,9 @@ static sluice_status expect(sl_bed *bed, double checked_flop, sluice_error *erro
     return run_once(bed->model, &options, &batch, error);
 }
 
-/* How far BLIS may be off: it adds the I + H terms, each below 1, in another order. Of 1..2048 terms and 1..400 steps that was seen to change h by
- * 0.0035 epsilon a term at most; a sixteenth leaves room for other weights, layers and BLIS's other kernels. */
+/* How far BLIS may be off: it adds the I + H terms, each below 1, in another order. Of 1..2048 terms and 1..400 steps that was
+ * seen to change h by 0.0035 epsilon a term at most; a sixteenth leaves room for other weights, layers and BLIS's other
+ * kernels. */
 static float blis_bound(const sl_case *shape)
 {
     const size_t widest = shape->layers > 1 ? sl_size_max(shape->input, shape->directions * shape->hidden) : shape->input;
@@ -252,7 +255,8 @@ void sl_bed_destroy(sl_bed *bed)
     sl_free(bed);
 }
 
-/* ---- Timing ---------------------------------------------------------------------------------------------------------------------- */
+/* ---- Timing
+ * ---------------------------------------------------------------------------------------------------------------------- */
 
 typedef struct sl_run {
     const sluice_engine *engine;
@@ -320,7 +324,8 @@ done:
     return status;
 }
 
-/* ---- The row --------------------------------------------------------------------------------------------------------------------- */
+/* ---- The row
+ * --------------------------------------------------------------------------------------------------------------------- */
 
 const sl_column sl_result_columns[SL_RESULT_COLUMNS] = {
     {"steps", "T", 5, 0, 0},

@@ -36,15 +36,15 @@ typedef struct sl_bed sl_bed;
 /** Work that a program can spend on the right answer: the scalar kernels do it in about a second. */
 #define SL_CHECKED_FLOP 4e8
 
-/** @param checked_flop work to be spent on the right answer, at most; though at least one row's step, or one whole row when the reverse direction
- *                      needs it.
- *  @retval BAD_ARGUMENT, NO_MEMORY, TOO_LARGE */
+/** @param checked_flop work to be spent on the right answer, at most; though at least one row's step, or one whole row when the
+ *                     reverse direction needs it.
+ * @retval BAD_ARGUMENT, NO_MEMORY, TOO_LARGE */
 SLUICE_WARN_UNUSED sluice_status sl_bed_create(const sl_case *shape, double checked_flop, sl_bed **bed, sluice_error *error);
 
 /**
- * Run the case with a setting: check the results, time it, check them again. When plan->stopped() the result's repetitions are fewer.
- * The results must be those of the scalar instruction set on one thread: bit for bit, or, for BLIS, within (I + H) / 16 + 8 float epsilons where I is the widest
- * layer's input.
+ * Run the case with a setting: check the results, time it, check them again. When plan->stopped() the result's repetitions are
+ * fewer. The results must be those of the scalar instruction set on one thread: bit for bit, or, for BLIS, within (I + H) / 16
+ * + 8 float epsilons where I is the widest layer's input.
  * @retval BAD_DATA    the results are wrong; the message tells where, what was expected and found.
  * @retval UNSUPPORTED this machine lacks the ISA.
  * @return else what the library's calls return

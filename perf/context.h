@@ -7,8 +7,8 @@
 #include <jansson.h>
 
 /**
- * A flat object of strings: version git cpu compiler blis blis_config openmp environment (the OMP_, GOMP_, KMP_, BLIS_ and SLUICE_ variables
- * in force, NAME=VALUE separated by spaces).
+ * A flat object of strings: version git cpu compiler blis blis_config openmp environment (the OMP_, GOMP_, KMP_, BLIS_ and
+ * SLUICE_ variables in force, NAME=VALUE separated by spaces).
  * @return NULL when there is no memory.
  */
 json_t *sl_context_create(const sluice_environment *environment);

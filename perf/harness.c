@@ -88,7 +88,8 @@ sluice_status sl_measure(const sl_plan *plan, const sl_workload *workload, sl_ti
     while (!status && done < plan->repetitions && !stopped(plan)) {
         if (workload->reference)
             reference[done] = workload->reference(workload->context);
-        /* Meanwhile the workload's threads may have gone to sleep and its data have left the cache; one long call outweighs that. */
+        /* Meanwhile the workload's threads may have gone to sleep and its data have left the cache; one long call outweighs
+         * that. */
         if (timing->calls > 1)
             status = repeat(workload, 1, &untimed, error);
         if (!status)

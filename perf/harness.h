@@ -1,5 +1,5 @@
-/* Timing honestly: warm-up, repetitions long enough for the clock, and a reference measured in between, so that a busy machine shows.
- * Knows nothing of what is timed. */
+/* Timing honestly: warm-up, repetitions long enough for the clock, and a reference measured in between, so that a busy machine
+ * shows. Knows nothing of what is timed. */
 #ifndef SLUICE_PERF_HARNESS_H
 #define SLUICE_PERF_HARNESS_H
 

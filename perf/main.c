@@ -1,4 +1,5 @@
-/* sluice-bench: runs what the command line spans, one row a case, and says when the machine was too busy for the figures to mean much. */
+/* sluice-bench: runs what the command line spans, one row a case, and says when the machine was too busy for the figures to
+ * mean much. */
 #include "cases.h"
 #include "context.h"
 #include "kernels.h"

@@ -25,11 +25,12 @@ enum {
     VALUE_MAX = 1 << 30 /* of a dimension: products of a few still fit */
 };
 
-/* About a scheduler's time slice: on a busy machine short repetitions find moments that nothing disturbs, long ones never do. The clock's tick
- * is a hundred-thousandth of it. */
+/* About a scheduler's time slice: on a busy machine short repetitions find moments that nothing disturbs, long ones never do.
+ * The clock's tick is a hundred-thousandth of it. */
 #define DEFAULT_MIN_SECONDS 0.005
 
-/* ---- Names ---------------------------------------------------------------------------------------------------------------------- */
+/* ---- Names
+ * ---------------------------------------------------------------------------------------------------------------------- */
 
 static const char *isa_name(size_t value)
 {
@@ -52,7 +53,8 @@ static const char *ragged_name(size_t value)
     return value < sizeof names / sizeof names[0] ? names[value] : NULL;
 }
 
-/* ---- The command line ------------------------------------------------------------------------------------------------------------ */
+/* ---- The command line
+ * ------------------------------------------------------------------------------------------------------------ */
 
 enum {
     OPTION_STEPS = UCHAR_MAX + 1,
@@ -187,7 +189,8 @@ static sluice_status read_option(int option, const sl_argument *argument, sl_ben
     }
 }
 
-/* ---- Defaults -------------------------------------------------------------------------------------------------------------------- */
+/* ---- Defaults
+ * -------------------------------------------------------------------------------------------------------------------- */
 
 static void fill_list(sl_list *list, size_t value)
 {
@@ -244,7 +247,8 @@ sluice_status sl_bench_options_parse(int argc, char **argv, sl_bench_options *op
     return status;
 }
 
-/* ---- What they span -------------------------------------------------------------------------------------------------------------- */
+/* ---- What they span
+ * -------------------------------------------------------------------------------------------------------------- */
 
 static bool multiply(size_t *product, const sl_list *list)
 {

@@ -1,5 +1,5 @@
-/* Rows of results out to a file or standard output, in any of the formats. A row is a flat JSON object; all rows of a report have the same
- * keys. Knows nothing of what the keys mean. */
+/* Rows of results out to a file or standard output, in any of the formats. A row is a flat JSON object; all rows of a report
+ * have the same keys. Knows nothing of what the keys mean. */
 #ifndef SLUICE_PERF_REPORT_H
 #define SLUICE_PERF_REPORT_H
 
@@ -35,7 +35,8 @@ SLUICE_WARN_UNUSED sluice_status sl_bench_report_create(const char *path, sl_ben
                                                         size_t count, json_t *context, sl_bench_report **report,
                                                         sluice_error *error);
 
-/** Write a row, at once visible. Takes over the caller's reference; NULL stands for a row there was no memory for. IO, NO_MEMORY. */
+/** Write a row, at once visible. Takes over the caller's reference; NULL stands for a row there was no memory for. IO,
+ * NO_MEMORY. */
 SLUICE_WARN_UNUSED sluice_status sl_bench_report_add(sl_bench_report *report, json_t *row, sluice_error *error);
 
 /** Finish: check that nothing failed, rename. Frees the report whatever happens; on failure no file is left behind. IO. */

@@ -25,8 +25,8 @@ typedef struct subject {
     activation *(*of)(const sl_kernel *kernel);
 } subject;
 
-/* The references are double with an error below 2^-50, which is 2^-26 of a float's ULP. Where the series or the limit is that near, it is used: the scan
- * then takes seconds. */
+/* The references are double with an error below 2^-50, which is 2^-26 of a float's ULP. Where the series or the limit is that
+ * near, it is used: the scan then takes seconds. */
 static double sigmoid_reference(double x)
 {
     if (fabs(x) < 0x1p-12)
@@ -108,8 +108,9 @@ static double block_error(const subject *s, const float *x, const float *out)
     return worst;
 }
 
-/* Range, sign, order and the special values. Blocks do not cross zero or infinity, so that inputs go one way through a block. tanh is monotone; sigmoid,
- * whose steps are a thirtieth of an ULP where it is flat, may go back by one ULP (it does at 2.3 million inputs). */
+/* Range, sign, order and the special values. Blocks do not cross zero or infinity, so that inputs go one way through a block.
+ * tanh is monotone; sigmoid, whose steps are a thirtieth of an ULP where it is flat, may go back by one ULP (it does at 2.3
+ * million inputs). */
 static bool keeps_laws(const subject *s, const float *x, const float *out)
 {
     const bool is_tanh = s->reference == tanh_reference, rising = !signbit(x[0]);
@@ -201,8 +202,8 @@ START_TEST(error_and_laws)
 }
 END_TEST
 
-/* Every ISA that runs here against scalar, bit for bit, NaN payloads included: a cell makes NaNs one afterwards, the functions alone need not,
- * and whether an input is NaN is all that is asked of their outputs then. */
+/* Every ISA that runs here against scalar, bit for bit, NaN payloads included: a cell makes NaNs one afterwards, the functions
+ * alone need not, and whether an input is NaN is all that is asked of their outputs then. */
 START_TEST(same_bits)
 {
     const subject *s = &subjects[_i];

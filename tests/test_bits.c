@@ -1,5 +1,5 @@
-/* The numeric contract: one answer. Every run is compared by memcmp with the same row run alone by the scalar kernels on one thread,
- * whatever the batch, the place in it, the threads, the schedule, the instruction set and the way the arrays lie. */
+/* The numeric contract: one answer. Every run is compared by memcmp with the same row run alone by the scalar kernels on one
+ * thread, whatever the batch, the place in it, the threads, the schedule, the instruction set and the way the arrays lie. */
 #include "support/network.h"
 #include "support/suite.h"
 
@@ -34,8 +34,8 @@ static void free_scene(scene *made)
     test_network_free(&made->network);
 }
 
-/* Call visit for a runner of every instruction set and schedule with `least`..`most` threads; the scalar kernels, which are slow, see only the two
- * ends. */
+/* Call visit for a runner of every instruction set and schedule with `least`..`most` threads; the scalar kernels, which are
+ * slow, see only the two ends. */
 static void with_runners(const scene *made, unsigned least, unsigned most, void (*visit)(const scene *, const test_runner *))
 {
     sluice_isa isas[3];
@@ -379,8 +379,8 @@ START_TEST(initial_states)
 }
 END_TEST
 
-/* Tokens through the embedding (a table of its products, or none when the vocabulary is large) against the same network fed with the embedding's
- * rows. */
+/* Tokens through the embedding (a table of its products, or none when the vocabulary is large) against the same network fed
+ * with the embedding's rows. */
 START_TEST(embedding_is_its_rows)
 {
     const sluice_shape tokens = {

@@ -1,5 +1,5 @@
-/* Every allocation failing in turn: the call says NO_MEMORY in words, its out pointer is NULL, everything else is as it was, and nothing
- * leaks. This program takes the C library's allocator's place to have it so. */
+/* Every allocation failing in turn: the call says NO_MEMORY in words, its out pointer is NULL, everything else is as it was,
+ * and nothing leaks. This program takes the C library's allocator's place to have it so. */
 #include "support/network.h"
 #include "support/suite.h"
 

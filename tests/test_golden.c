@@ -1,10 +1,11 @@
-/* Our results against torch.nn.LSTM's float64 ones, for every instruction set: the error has to be no larger than torch's own in
- * float32 on the same case.
+/* Our results against torch.nn.LSTM's float64 ones, for every instruction set: the error has to be no larger than torch's own
+ * in float32 on the same case.
  *
- * The rule, per case: with e the errors of y, hn, cn and logits together, rms(e) <= rms(torch float32's e), with no allowance. The
- * root of the mean square is the rule and not the largest error, because the largest of a few hundred rounding errors is a matter of
- * luck: of two equally good implementations each loses half of the cases. The largest errors are compared over all cases together,
- * where the count is in the thousands. torch's figures are in the golden files, from the BLAS that make_golden.py names. */
+ * The rule, per case: with e the errors of y, hn, cn and logits together, rms(e) <= rms(torch float32's e), with no allowance.
+ * The root of the mean square is the rule and not the largest error, because the largest of a few hundred rounding errors is a
+ * matter of luck: of two equally good implementations each loses half of the cases. The largest errors are compared over all
+ * cases together, where the count is in the thousands. torch's figures are in the golden files, from the BLAS that
+ * make_golden.py names. */
 #include "golden/golden.h"
 
 #include <math.h>

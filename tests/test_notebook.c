@@ -1,6 +1,6 @@
-/* The notebook that the project grew out of stated the six equations and then, computing with others, answered zeros a hundred times. Its scenario as
- * the equations have it: an input of one feature and one column, weights and biases uniform in [0, 1), zero state, a hundred cells
- * with fresh weights. */
+/* The notebook that the project grew out of stated the six equations and then, computing with others, answered zeros a hundred
+ * times. Its scenario as the equations have it: an input of one feature and one column, weights and biases uniform in [0, 1),
+ * zero state, a hundred cells with fresh weights. */
 #include "support/network.h"
 #include "support/oracle.h"
 #include "support/suite.h"

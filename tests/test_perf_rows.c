@@ -8,7 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
-/* ---- Rows and formats ------------------------------------------------------------------------------------------------------------ */
+/* ---- Rows and formats
+ * ------------------------------------------------------------------------------------------------------------ */
 
 static sl_result sample_result(void)
 {
@@ -97,7 +98,8 @@ START_TEST(a_json_row_has_every_field)
     for (size_t k = 0; k < FIELDS; k++)
         ck_assert_msg(json_object_get(row, fields[k]) && !json_is_null(json_object_get(row, fields[k])), "no %s in %s", fields[k],
                       text);
-    /* Useful work by hand: layer 0 reads 100, layer 1 both directions' 512; 2 operations, 4 gates, 2 directions, 1600 real steps. */
+    /* Useful work by hand: layer 0 reads 100, layer 1 both directions' 512; 2 operations, 4 gates, 2 directions, 1600 real
+     * steps. */
     const double flop = 2.0 * 4 * 256 * 2 * ((100 + 256) + (512 + 256)) * 1600;
     ck_assert_double_eq_tol(json_real_value(json_object_get(row, "gflops")), flop / 0.5 * 1e-9, 1e-8);
     ck_assert_double_eq_tol(json_real_value(json_object_get(row, "peak_gflops")), 200, 1e-6);
@@ -181,7 +183,8 @@ START_TEST(a_row_without_memory_is_an_error)
 }
 END_TEST
 
-/* ---- Cases ----------------------------------------------------------------------------------------------------------------------- */
+/* ---- Cases
+ * ----------------------------------------------------------------------------------------------------------------------- */
 
 #define CHECKED_FLOP 1e5
 

@@ -162,7 +162,8 @@ START_TEST(no_steps_and_no_rows)
 }
 END_TEST
 
-/* The reverse direction begins at the row's own last step: its first output there is one cell of that step from the initial state. */
+/* The reverse direction begins at the row's own last step: its first output there is one cell of that step from the initial
+ * state. */
 START_TEST(reverse_begins_at_the_end_of_the_row)
 {
     const sluice_shape shape = {.layers = 1, .directions = 2, .inputs = 4, .hidden = 9, .has_bias = 1};

@@ -1,5 +1,5 @@
-/* Threads and the process's settings: many callers at once, callers that are parallel themselves, fork, the OpenMP and SLUICE_ environment
- * variables, and the floating-point state. */
+/* Threads and the process's settings: many callers at once, callers that are parallel themselves, fork, the OpenMP and SLUICE_
+ * environment variables, and the floating-point state. */
 #include "support/network.h"
 #include "support/suite.h"
 
@@ -441,7 +441,8 @@ START_TEST(rounding_callers)
 }
 END_TEST
 
-/* flush_to_zero = 1 flushes in every worker, and leaves nobody flushing: not the caller, not the workers that the next call gets. */
+/* flush_to_zero = 1 flushes in every worker, and leaves nobody flushing: not the caller, not the workers that the next call
+ * gets. */
 START_TEST(flushing_engines)
 {
     const sluice_shape tiny = {.layers = 1, .directions = 1, .inputs = 3, .hidden = 17};

@@ -1,8 +1,8 @@
 #include "base/cpu.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #if defined(__x86_64__)
 #include <cpuid.h>
@@ -98,10 +98,29 @@ void sl_float_mode_restore(sl_float_mode mode)
 
 #endif
 
-static size_t cache_bytes(int name)
+static bool read_word(const char *directory, const char *name, char word[32])
 {
-    const long bytes = sysconf(name);
-    return bytes > 0 ? (size_t)bytes : 0;
+    char path[96];
+    snprintf(path, sizeof path, "%s/%s", directory, name);
+    FILE *file = fopen(path, "re");
+    const bool ok = file && fscanf(file, "%31s", word) == 1;
+    if (file)
+        fclose(file);
+    return ok;
+}
+
+/* By sysfs, which tells what one core sees; sysconf's figure for a shared cache may be all of the machine's. */
+static void read_caches(sl_cpu *cpu)
+{
+    for (int index = 0; index < 8; index++) {
+        char directory[64], level[32], type[32], size[32];
+        snprintf(directory, sizeof directory, "/sys/devices/system/cpu/cpu0/cache/index%d", index);
+        if (!read_word(directory, "level", level) || !read_word(directory, "type", type) || !read_word(directory, "size", size))
+            return;
+        const size_t bytes = strtoul(size, NULL, 10) * 1024; /* "512K" */
+        if (strcmp(type, "Instruction") != 0 && level[0] >= '1' && level[0] <= '3')
+            *(size_t *[]){&cpu->l1d_bytes, &cpu->l2_bytes, &cpu->l3_bytes}[level[0] - '1'] = bytes;
+    }
 }
 
 void sl_cpu_get(sl_cpu *cpu)
@@ -110,7 +129,5 @@ void sl_cpu_get(sl_cpu *cpu)
     cpu->best = find_best();
     cpu->amd_family = find_amd_family();
     read_name(cpu->name);
-    cpu->l1d_bytes = cache_bytes(_SC_LEVEL1_DCACHE_SIZE);
-    cpu->l2_bytes = cache_bytes(_SC_LEVEL2_CACHE_SIZE);
-    cpu->l3_bytes = cache_bytes(_SC_LEVEL3_CACHE_SIZE);
+    read_caches(cpu);
 }

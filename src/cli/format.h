@@ -33,8 +33,8 @@ char *sl_format_share(double share, char *text);
 /** A JSON string; bytes of a text that is no UTF-8 become '?'. NULL if out of memory. */
 json_t *sl_format_json(const char *text);
 
-/** Print `object` on stream as indented JSON and free it. NULL is out of memory, and reported as that. That stream cannot be written is
- *  left to whoever closes it. */
+/** Print `object` on stream as indented JSON and free it. NULL is out of memory, and reported as that. That stream cannot be
+ * written is left to whoever closes it. */
 sl_exit sl_format_print_json(json_t *object, FILE *stream);
 
 #endif

@@ -25,8 +25,8 @@ typedef struct sl_options {
     sluice_engine_options engine;
 } sl_options;
 
-/** Read the arguments after the command's name, argv[0]. Complaints are reported. An option that the environment also has a word on is
- *  nearer to the user: the variable is unset. */
+/** Read the arguments after the command's name, argv[0]. Complaints are reported. An option that the environment also has a word
+ * on is nearer to the user: the variable is unset. */
 sl_exit sl_options_parse(sl_command command, int argc, char **argv, sl_options *options);
 
 #endif

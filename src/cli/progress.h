@@ -9,7 +9,8 @@ typedef enum sl_progress_mode { SL_PROGRESS_AUTO, SL_PROGRESS_ALWAYS, SL_PROGRES
 /** "auto", "always", "never"; NULL for a value that is none. */
 const char *sl_progress_get_name(sl_progress_mode mode);
 
-/** Show a bar from now on: always, or if standard error is a terminal. `total` is in the unit of sl_progress_update's `done`; 0: not known. */
+/** Show a bar from now on: always, or if standard error is a terminal. `total` is in the unit of sl_progress_update's `done`; 0:
+ * not known. */
 void sl_progress_start(sl_progress_mode mode, uint64_t total);
 
 /** Redraw, a few times a second at most: `done` of the total, `rows` rows answered. */

@@ -187,8 +187,8 @@ static step_function *const step_tiles[V_TILE_ROWS + 1] = {
 #endif
 };
 
-/* Blocks outside, rows inside: a panel comes from the far cache once a step. Rows are divided evenly over the least number of tiles, since
- * a lone row at the end would leave the FMA units waiting for its four chains. */
+/* Blocks outside, rows inside: a panel comes from the far cache once a step. Rows are divided evenly over the least number of
+ * tiles, since a lone row at the end would leave the FMA units waiting for its four chains. */
 #define FOR_EACH_TILE(tiles_by_rows, argument, blocks, total_rows)                                                                 \
     do {                                                                                                                           \
         const size_t tiles = ((total_rows) + V_TILE_ROWS - 1) / V_TILE_ROWS;                                                       \

@@ -108,8 +108,8 @@ void test_forward(const test_runner *runner, const sluice_batch *batch);
 /** Create a runner of these options, run, free. */
 void test_run_once(const sluice_model *model, const sluice_engine_options *options, const sluice_batch *batch);
 
-/** The reference of the numeric contract: each row of `from` alone, on the scalar kernels, one thread. Returns N batches, to be freed by
- *  test_reference_free. */
+/** The reference of the numeric contract: each row of `from` alone, on the scalar kernels, one thread. Returns N batches, to be
+ * freed by test_reference_free. */
 test_batch *test_reference(const sluice_shape *shape, const sluice_model *model, const test_batch *from);
 void test_reference_free(test_batch *rows, size_t count);
 
