@@ -133,9 +133,11 @@ typedef struct sluice_names {
  * [head].weight [C][D*H], [head].bias [C], [embedding].weight [V][I]. Other tensors are ignored with a note. Class names come
  * from the metadata entry "classes", separated by commas.
  * @param names NULL: find the names.
+ * @retval BAD_ARGUMENT path or model is NULL.
  * @retval NO_INPUT, IO the file cannot be opened, or read.
  * @retval BAD_DATA     malformed, a tensor missing or of the wrong shape or type, a NaN or infinite weight; the message has the
  *                      file, the tensor or the byte offset, and what was expected and found.
+ * @retval UNSUPPORTED  the network has projections (weight_hr), or a vocabulary beyond 2^31 - 1.
  * @retval NO_MEMORY, TOO_LARGE
  */
 SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_model_load(const char *path, const sluice_names *names, sluice_model **model,

@@ -6,7 +6,8 @@ import math
 import signal
 import time
 
-from support.cli import (DATA, INTERRUPTED, IO, NO_INPUT, OK, USAGE, Network, best_isa, keeps_memory_small, npy_bytes, parse_npy, peak_memory,
+from support.cli import (DATA, INTERRUPTED, IO, NO_INPUT, OK, USAGE, Network, best_isa, keeps_memory_small, npy_bytes, parse_npy,
+                         peak_memory,
                          read_npy, run_parts, sluice, start, transpose, write_npy)
 
 ROWS, STEPS = 13, 6
@@ -26,7 +27,8 @@ class Case:
         vocabulary = self.network.vocabulary
         self.x_shape = (ROWS, STEPS) if vocabulary else (ROWS, STEPS, 3)
         count = math.prod(self.x_shape)
-        self.x = [source.randrange(vocabulary) for _ in range(count)] if vocabulary else as_f4(source.uniform(-2, 2) for _ in range(count))
+        self.x = [source.randrange(vocabulary) for _ in range(count)] if vocabulary else as_f4(source.uniform(-2, 2)
+                                                                                               for _ in range(count))
         self.x_type = "<i4" if vocabulary else "<f4"
         planes = self.network.layers * self.network.directions
         self.state_shape = (planes, ROWS, 5)
@@ -50,14 +52,16 @@ class Case:
         y, head = [], []
         hn, cn = [[] for _ in range(planes)], [[] for _ in range(planes)]
         for n in range(ROWS):
-            start_states = [[list(flat[(k * ROWS + n) * 5:(k * ROWS + n + 1) * 5]) for k in range(planes)] for flat in (self.h0, self.c0)]
+            start_states = [[list(flat[(k * ROWS + n) * 5:(k * ROWS + n + 1) * 5]) for k in range(planes)]
+                            for flat in (self.h0, self.c0)]
             outputs, h, c, logits = self.network.run(self.row(n, ragged), start_states if states else None)
             y += sum(outputs, []) + [0.0] * features * (STEPS - len(outputs))
             head += logits
             for k in range(planes):
                 hn[k] += h[k]
                 cn[k] += c[k]
-        results = {"-o": ((ROWS, STEPS, features), y), "--hn": (self.state_shape, sum(hn, [])), "--cn": (self.state_shape, sum(cn, []))}
+        results = {"-o": ((ROWS, STEPS, features), y), "--hn": (self.state_shape, sum(hn, [])),
+                   "--cn": (self.state_shape, sum(cn, []))}
         if self.network.classes:
             results["--head"] = ((ROWS, self.network.classes), head)
         return results
@@ -117,7 +121,8 @@ def check_same_bytes(cli):
         for rows in ("1", "5", "13"):
             found = outputs_of(cli, other, "--layout", "tnc", "--rows", rows)
             y = transpose(*parse_npy(found["-o"]))
-            cli.check(y == parse_npy(expected["-o"]) and all(found[option] == expected[option] for option in expected if option != "-o"),
+            cli.check(y == parse_npy(expected["-o"]) and
+                      all(found[option] == expected[option] for option in expected if option != "-o"),
                       f"{case.model.name}: steps first, {rows} rows at a time")
 
 
@@ -140,7 +145,8 @@ def check_token_types(cli):
         bad[7 * STEPS + 2] = value
         path = write_npy(cli.path("bad.npy"), case.x_shape, bad, "<i8")
         for layout, file in (("ntc", path), ("tnc", write_npy(cli.path("bad-tnc.npy"), *transpose(case.x_shape, bad), "<i8"))):
-            cli.refused(DATA, [str(file), "row 7", "step 2", "0 to 39", str(value)], "run", case.model, "-i", file, "--layout", layout,
+            cli.refused(DATA, [str(file), "row 7", "step 2", "0 to 39", str(value)], "run", case.model, "-i", file, "--layout",
+                        layout,
                         "--rows", "3", "--hn", cli.path("never.npy"))
     cli.check(not cli.path("never.npy").exists() and not cli.leftovers(), "nothing is written for a token that is none")
 
@@ -151,13 +157,17 @@ def check_streams(cli):
     data = case.files["-i"].read_bytes()
     for rows in ("2", "13"):
         output = cli.answers("run", case.model, "-i", "-", "-o", "-", "--rows", rows, "--hn", cli.path("hn.npy"), stdin=data)
-        cli.check(output == expected["-o"] and cli.path("hn.npy").read_bytes() == expected["--hn"], f"through pipes, {rows} rows at a time")
-        cli.check(cli.answers("run", case.model, "--head", "-", "--rows", rows, stdin=data) == expected["--head"], "--input is - by default")
+        cli.check(output == expected["-o"] and cli.path("hn.npy").read_bytes() == expected["--hn"],
+                  f"through pipes, {rows} rows at a time")
+        cli.check(cli.answers("run", case.model, "--head", "-", "--rows", rows, stdin=data) == expected["--head"],
+                  "--input is - by default")
     with open(case.files["-i"], "rb") as file:
-        cli.check(cli.answers("run", case.model, "--head", "-", "--rows", "2", stdin=file) == expected["--head"], "a redirected file")
+        cli.check(cli.answers("run", case.model, "--head", "-", "--rows", "2", stdin=file) == expected["--head"],
+                  "a redirected file")
     cli.check(cli.answers("run", case.model, "--hn", "-", stdin=data) == expected["--hn"], "states in one chunk go through a pipe")
     cli.refused(USAGE, ["standard output", "--hn", "--rows 13"], "run", case.model, "--hn", "-", "--rows", "2", stdin=data)
-    cli.refused(USAGE, ["standard input", "--input", "ntc", "--rows 13"], "run", case.model, "--layout", "tnc", "--rows", "2", "--cn",
+    cli.refused(USAGE, ["standard input", "--input", "ntc", "--rows 13"], "run", case.model, "--layout", "tnc", "--rows", "2",
+                "--cn",
                 cli.path("never.npy"), stdin=npy_bytes(*transpose(case.x_shape, case.x)))
     cli.refused(USAGE, ["standard output", "--output", "ntc"], "run", case.model, "-i",
                 write_npy(cli.path("t.npy"), *transpose(case.x_shape, case.x)), "--layout", "tnc", "--rows", "2", "-o", "-")
@@ -216,7 +226,8 @@ def check_same_place(cli):
     case = make_cases(cli)[1]
     x, model, inside = case.files["-i"], case.model, f"{cli.directory}/./new.npy"
     before = x.read_bytes(), model.read_bytes()
-    for arguments in (["-o", "new.npy", "--hn", inside], ["--hn", "-", "--cn", "-"], ["-o", x], ["-o", model], ["--cn", inside, "--head", "new.npy"],
+    for arguments in (["-o", "new.npy", "--hn", inside], ["--hn", "-", "--cn", "-"], ["-o", x], ["-o", model],
+                      ["--cn", inside, "--head", "new.npy"],
                       ["--h0", case.files["--h0"], "--hn", case.files["--h0"]]):
         cli.refused(USAGE, ["same file"], "run", model, "-i", x, *arguments, cwd=cli.directory)
     cli.check((x.read_bytes(), model.read_bytes()) == before, "the inputs are as they were")
@@ -229,7 +240,8 @@ def check_empty(cli):
         for layout, shape, y in (("ntc", (0, 6, 3), (0, 6, width)), ("tnc", (6, 0, 3), (6, 0, width))):
             x = write_npy(cli.path("empty.npy"), shape, [])
             cli.answers("run", case.model, "-i", x, "--layout", layout, "-o", cli.path("y.npy"), "--hn", cli.path("hn.npy"))
-            cli.check(read_npy(cli.path("y.npy")) == (y, []) and read_npy(cli.path("hn.npy")) == ((planes, 0, 5), []), "no rows, no results")
+            cli.check(read_npy(cli.path("y.npy")) == (y, []) and read_npy(cli.path("hn.npy")) == ((planes, 0, 5), []),
+                      "no rows, no results")
         for layout, shape, y in (("ntc", (13, 0, 3), (13, 0, width)), ("tnc", (0, 13, 3), (0, 13, width))):
             x = write_npy(cli.path("empty.npy"), shape, [])
             cli.answers("run", case.model, "-i", x, "--layout", layout, "-o", cli.path("y.npy"), "--hn", cli.path("hn.npy"), "--h0",
@@ -257,7 +269,8 @@ def read_npy_bytes(data):
 
 def check_stats(cli):
     case = make_cases(cli)[1]
-    result = sluice("run", case.model, "-i", case.files["-i"], "--lengths", case.files["--lengths"], "-o", cli.path("y.npy"), "--stats",
+    result = sluice("run", case.model, "-i", case.files["-i"], "--lengths", case.files["--lengths"], "-o", cli.path("y.npy"),
+                    "--stats",
                     "--json", "--rows", "4")
     stats = json.loads(result.stderr)
     flop = sum(case.lengths) * 2 * 2 * 20 * ((3 + 5) + (10 + 5))
@@ -281,7 +294,8 @@ def check_signal(cli):
     run.wait(60)
     errors = run.stderr.read()
     run.stdin.close()
-    cli.check(run.returncode == INTERRUPTED and b"interrupted" in errors, f"a signal ends a run that waits: {run.returncode} {errors!r}")
+    cli.check(run.returncode == INTERRUPTED and b"interrupted" in errors,
+              f"a signal ends a run that waits: {run.returncode} {errors!r}")
     cli.check(target.read_bytes() == b"old" and not cli.leftovers(), "and leaves nothing behind")
     run.stdout.close()
     run.stderr.close()
@@ -304,5 +318,6 @@ def check_memory(cli):
 
 
 if __name__ == "__main__":
-    run_parts(check_results, check_same_bytes, check_token_types, check_streams, check_wrong_files, check_same_place, check_empty, check_nan,
+    run_parts(check_results, check_same_bytes, check_token_types, check_streams, check_wrong_files, check_same_place, check_empty,
+              check_nan,
               check_stats, check_signal, check_memory)

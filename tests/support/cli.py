@@ -29,7 +29,8 @@ def environment(**settings):
 
 def sluice(*words, stdin=b"", settings=None, **options):
     """The finished process of sluice with these arguments; its output and standard error are bytes."""
-    options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "timeout": 300, "env": environment(**(settings or {})), **options}
+    options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "timeout": 300, "env": environment(**(settings or {})),
+               **options}
     if "stdin" not in options and hasattr(stdin, "fileno"):
         return subprocess.run([str(PROGRAM), *map(str, words)], check=False, stdin=stdin, **options)
     return subprocess.run([str(PROGRAM), *map(str, words)], check=False, input=stdin, **options)
@@ -77,7 +78,7 @@ class Cli(Checks):
         return self.directory / name
 
     def refused(self, code, words, *arguments, **options):
-        """Count one check: the command ends with `code`, says all of `words` in one line of standard error, and nothing on its output."""
+        """Count one check: the command ends with `code` and says all of `words` in one line of standard error, and nothing else."""
         result = sluice(*arguments, **options)
         message = result.stderr.decode(errors="replace")
         holds = (result.returncode == code and not result.stdout and message.startswith("sluice: ") and message.count("\n") == 1
@@ -89,7 +90,8 @@ class Cli(Checks):
         """Output of a command that must do well and say nothing."""
         result = sluice(*arguments, **options)
         self.check(result.returncode == OK and not result.stderr,
-                   f"sluice {' '.join(map(str, arguments))}: expected exit 0 and silence, found exit {result.returncode} and {result.stderr!r}")
+                   f"sluice {' '.join(map(str, arguments))}: expected exit 0 and silence, "
+                   f"found exit {result.returncode} and {result.stderr!r}")
         return result.stdout
 
     def leftovers(self):
@@ -145,7 +147,8 @@ def read_npy(path):
 def transpose(shape, values):
     """[A][B]... as [B][A]...."""
     first, second, width = shape[0], shape[1], math.prod(shape[2:])
-    moved = [value for b in range(second) for a in range(first) for value in values[(a * second + b) * width:(a * second + b + 1) * width]]
+    moved = [value for b in range(second) for a in range(first)
+             for value in values[(a * second + b) * width:(a * second + b + 1) * width]]
     return (second, first, *shape[2:]), moved
 
 
@@ -196,7 +199,8 @@ class Network:
         """(outputs in the sequence's order, h, c)."""
         end = f"l{layer}" + ("_reverse" if direction else "")
         hidden = self.hidden
-        weights = [list(self.row(f"lstm.weight_ih_{end}", k)) + list(self.row(f"lstm.weight_hh_{end}", k)) for k in range(4 * hidden)]
+        weights = [list(self.row(f"lstm.weight_ih_{end}", k)) + list(self.row(f"lstm.weight_hh_{end}", k))
+                   for k in range(4 * hidden)]
         bias = [a + b for a, b in zip(self.tensors[f"lstm.bias_ih_{end}"][1], self.tensors[f"lstm.bias_hh_{end}"][1])]
         outputs = []
         for x in reversed(sequence) if direction else sequence:
@@ -223,5 +227,6 @@ class Network:
                 cn.append(c)
             sequence = [sum(step, []) for step in zip(*parts)]
         final = sum(hn[-self.directions:], [])
-        logits = [self.tensors["fc.bias"][1][k] + sum(a * b for a, b in zip(self.row("fc.weight", k), final)) for k in range(self.classes)]
+        logits = [self.tensors["fc.bias"][1][k] + sum(a * b for a, b in zip(self.row("fc.weight", k), final))
+                  for k in range(self.classes)]
         return sequence, hn, cn, logits

@@ -225,9 +225,12 @@ size_t test_isas(sluice_isa isas[3])
 {
     size_t count = 0;
     const sluice_isa best = best_isa();
+    const char *const only = getenv("SLUICE_TEST_ISA");
     ck_assert_int_ne(best, SLUICE_ISA_AUTO);
     for (sluice_isa isa = SLUICE_ISA_SCALAR; isa <= best; isa++)
-        isas[count++] = isa;
+        if (!only || strcmp(only, sluice_isa_get_name(isa)) == 0)
+            isas[count++] = isa;
+    ck_assert_msg(count > 0, "SLUICE_TEST_ISA is %s, which this machine does not run", only);
     return count;
 }
 

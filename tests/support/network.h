@@ -86,7 +86,7 @@ float *test_floats(size_t count);
  *  this machine lacks and every test therefore skips. */
 void test_begin(void);
 
-/** The instruction sets this machine runs, least first; how many. */
+/** The instruction sets this machine runs, least first; how many. SLUICE_TEST_ISA, if set, is the only one. */
 size_t test_isas(sluice_isa isas[3]);
 
 /** Options of an engine. */

@@ -386,14 +386,14 @@ static const struct {
      {1, 1, 2, 2, 0, 0, 0},
      "names: torch, prefix \"\", no head, no embedding\nignored: \"emb.weight\" F32 [5][2]"},
     {"other tensors",
-     LSTM "step I64 -;norm.weight F32 2;lstm.weight_ih_l00 F32 1;.weight F32 4,2;buf U8 0;",
+     LSTM "step I64 -;norm.weight F32 2;lstm.weight_ih_l01 F32 1;.weight F32 4,2;buf U8 0;",
      NULL,
      NULL,
      NULL,
      NULL,
      {1, 1, 3, 2, 0, 0, 1},
      "names: torch, prefix \"lstm.\", no head, no embedding\nignored: \".weight\" F32 [4][2]\nignored: \"buf\" U8 [0]\n"
-     "ignored: \"lstm.weight_ih_l00\" F32 [1]\nignored: \"norm.weight\" F32 [2]\nignored: \"step\" I64 []"},
+     "ignored: \"lstm.weight_ih_l01\" F32 [1]\nignored: \"norm.weight\" F32 [2]\nignored: \"step\" I64 []"},
 };
 
 #endif
