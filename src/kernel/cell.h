@@ -32,11 +32,31 @@
 
 enum { BLOCK_FLOATS = SL_BLOCK_VECTORS * V_LANES };
 
-/* acc[r] += x[r] w over `terms` terms, w [terms][4][V_LANES]. rows is a constant in every caller. */
-TILE multiply(vf acc[][SL_BLOCK_VECTORS], size_t rows, size_t terms, const float *w, const float *const *x)
+/* What to bring near along the loop over terms: `step` bytes a term from `at` on. Nothing is read, so any address will do. */
+typedef struct ahead {
+    const char *at;
+    size_t step;
+} ahead;
+
+/* The next panel's share of a tile of `rows` of all rows: by the block's last tile the whole panel has come from the far cache.
+ * With few rows the far cache has no time to spare for it, and the hardware's own prefetching of the present panel does better. */
+static inline ahead ahead_of(const float *weights, size_t panel_stride, size_t block, size_t blocks, size_t terms, size_t row,
+                             size_t rows, size_t all_rows)
 {
-    for (size_t k = 0; k < terms; k++, w += BLOCK_FLOATS) {
+    enum { LEAST_ROWS = 24, TERM_BYTES = BLOCK_FLOATS * sizeof(float) };
+    if (all_rows < LEAST_ROWS)
+        return (ahead){(const char *)weights, 0};
+    const size_t next = block + 1 < blocks ? block + 1 : 0; /* after the last panel comes the next step's first */
+    return (ahead){(const char *)(weights + next * panel_stride) + row * terms * TERM_BYTES / all_rows,
+                   rows * TERM_BYTES / all_rows};
+}
+
+/* acc[r] += x[r] w over `terms` terms, w [terms][4][V_LANES]. rows is a constant in every caller. */
+TILE multiply(vf acc[][SL_BLOCK_VECTORS], size_t rows, size_t terms, const float *w, const float *const *x, ahead next)
+{
+    for (size_t k = 0; k < terms; k++, w += BLOCK_FLOATS, next.at += next.step) {
         vf xk[V_TILE_ROWS];
+        __builtin_prefetch(next.at);
         UNROLL
         for (size_t r = 0; r < rows; r++)
             xk[r] = v_broadcast(x[r] + k);
@@ -73,7 +93,8 @@ TILE product_tile(const sl_product *p, size_t block, size_t row, size_t rows)
 {
     vf acc[V_TILE_ROWS][SL_BLOCK_VECTORS];
     clear_tile(acc, rows);
-    multiply(acc, rows, p->terms, p->weights + block * p->panel_stride, p->x + row);
+    multiply(acc, rows, p->terms, p->weights + block * p->panel_stride, p->x + row,
+             ahead_of(p->weights, p->panel_stride, block, p->blocks, p->terms, row, rows, p->rows));
     add_start(acc, rows, p->start + row, block);
     UNROLL
     for (size_t r = 0; r < rows; r++)
@@ -84,6 +105,7 @@ TILE product_tile(const sl_product *p, size_t block, size_t row, size_t rows)
 
 TILE step_tile(const sl_step *s, size_t block, size_t row, size_t rows)
 {
+    const size_t blocks = (s->hidden + V_LANES - 1) / V_LANES;
     vf acc[V_TILE_ROWS][SL_BLOCK_VECTORS];
     clear_tile(acc, rows);
     if (s->recurrent) {
@@ -91,7 +113,8 @@ TILE step_tile(const sl_step *s, size_t block, size_t row, size_t rows)
         UNROLL
         for (size_t r = 0; r < rows; r++)
             h[r] = s->h + (row + r) * s->state_stride;
-        multiply(acc, rows, s->recurrent, s->weights_hh + block * s->panel_stride, h);
+        multiply(acc, rows, s->recurrent, s->weights_hh + block * s->panel_stride, h,
+                 ahead_of(s->weights_hh, s->panel_stride, block, blocks, s->recurrent, row, rows, s->rows));
     }
     if (s->inputs) {
         vf of_h[V_TILE_ROWS][SL_BLOCK_VECTORS];
@@ -101,7 +124,8 @@ TILE step_tile(const sl_step *s, size_t block, size_t row, size_t rows)
         for (size_t g = 0; g < SL_BLOCK_VECTORS; g++)
             of_h[r][g] = acc[r][g];
         clear_tile(acc, rows);
-        multiply(acc, rows, s->inputs, s->weights_ih + block * s->panel_stride, s->x + row);
+        multiply(acc, rows, s->inputs, s->weights_ih + block * s->panel_stride, s->x + row,
+                 ahead_of(s->weights_ih, s->panel_stride, block, blocks, s->inputs, row, rows, s->rows));
         add_start(acc, rows, s->start + row, block);
         UNROLL
         for (size_t r = 0; r < rows; r++)
@@ -114,18 +138,15 @@ TILE step_tile(const sl_step *s, size_t block, size_t row, size_t rows)
     const size_t unit = block * V_LANES;
     const size_t units = s->hidden - unit; /* V_LANES or more, but in the last block */
     UNROLL
-    for (size_t r = 0; r < rows; r++) {
-        vf3 ifo = {{acc[r][0], acc[r][1], acc[r][3]}};
-        ifo = v_sigmoid3(ifo);
-        acc[r][0] = ifo.v[0];
-        acc[r][1] = ifo.v[1];
-        acc[r][3] = ifo.v[2];
+    for (size_t r = 0; r < rows; r++)
         acc[r][2] = v_tanh(acc[r][2]);
-    }
     UNROLL
     for (size_t r = 0; r < rows; r++) {
         const size_t at = (row + r) * s->state_stride + unit;
-        acc[r][0] = v_canonical(v_fma(acc[r][1], v_load(s->c + at), v_mul(acc[r][0], acc[r][2])));
+        vf3 ifo = {{acc[r][0], acc[r][1], acc[r][3]}};
+        ifo = v_sigmoid3(ifo);
+        acc[r][3] = ifo.v[2];
+        acc[r][0] = v_canonical(v_fma(ifo.v[1], v_load(s->c + at), v_mul(ifo.v[0], acc[r][2])));
         v_store(s->c + at, acc[r][0]);
     }
     UNROLL

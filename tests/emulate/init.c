@@ -68,6 +68,8 @@ int main(void)
         return 1;
     const int file = open("/job", O_RDONLY);
     const ssize_t bytes = read(file, job, sizeof job - 1);
+    if (bytes <= 0)
+        return 1;
     for (char *word = job; word < job + bytes;) {
         char *const text = word + 1;
         if (*word == 'e' && settings < MOST_SETTINGS)
