@@ -62,7 +62,7 @@ TILE multiply(vf acc[][SL_BLOCK_VECTORS], size_t rows, size_t terms, const float
             xk[r] = v_broadcast(x[r] + k);
         UNROLL
         for (size_t g = 0; g < SL_BLOCK_VECTORS; g++) {
-            const vf wk = v_load(w + g * V_LANES);
+            const vf wk = v_in_register(v_load(w + g * V_LANES));
             UNROLL
             for (size_t r = 0; r < rows; r++)
                 acc[r][g] = v_fma(xk[r], wk, acc[r][g]);

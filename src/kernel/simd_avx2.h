@@ -103,11 +103,15 @@ VERB(vi) vi_shift_right_22(vi a)
     return _mm256_srli_epi32(a, 22);
 }
 
+VERB(vf) v_in_register(vf a)
+{
+    __asm__("" : "+x"(a));
+    return a;
+}
+/* On Zen 3 vpermps takes twice as long with its table in memory. */
 VERB(vf) v_lookup(const float table[8], vi index)
 {
-    vf entries = _mm256_load_ps(table);
-    __asm__("" : "+x"(entries)); /* in a register first: on Zen 3 vpermps takes twice as long with its table in memory */
-    return _mm256_permutevar8x32_ps(entries, index);
+    return _mm256_permutevar8x32_ps(v_in_register(_mm256_load_ps(table)), index);
 }
 VERB(vf) v_select_negative(vf x, vf a, vf b)
 {

@@ -102,6 +102,11 @@ VERB(vi) vi_shift_right_22(vi a)
     return _mm512_srli_epi32(a, 22);
 }
 
+VERB(vf) v_in_register(vf a)
+{
+    __asm__("" : "+v"(a));
+    return a;
+}
 /* The table stands twice in the register, so that the fourth index bit does not matter. */
 VERB(vf) v_lookup(const float table[8], vi index)
 {

@@ -110,6 +110,10 @@ VERB(vi) vi_shift_right_22(vi a)
     return (vi)((uint32_t)a >> 22);
 }
 
+VERB(vf) v_in_register(vf a)
+{
+    return a;
+} /* a, loaded once for all its uses: compilers like to load for each */
 VERB(vf) v_lookup(const float table[8], vi index)
 {
     return table[index & 7];
