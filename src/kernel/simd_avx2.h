@@ -12,111 +12,44 @@ typedef __m256i vi;
 enum { V_LANES = 8 };
 #define V_TILE_ROWS 3
 
-/* clang-format off: one verb a line */
+/* One verb a line. */
+/* clang-format off */
 #define VERB(type) static inline __attribute__((always_inline)) type
 
-VERB(vf) v_load(const float *p)
-{
-    return _mm256_loadu_ps(p);
-}
-VERB(vf) v_broadcast(const float *p)
-{
-    return _mm256_broadcast_ss(p);
-}
-VERB(vf) v_set(float a)
-{
-    return _mm256_set1_ps(a);
-}
-VERB(void) v_store(float *p, vf a)
-{
-    _mm256_storeu_ps(p, a);
-}
+VERB(vf) v_load(const float *p) { return _mm256_loadu_ps(p); }
+VERB(vf) v_broadcast(const float *p) { return _mm256_broadcast_ss(p); }
+VERB(vf) v_set(float a) { return _mm256_set1_ps(a); }
+VERB(void) v_store(float *p, vf a) { _mm256_storeu_ps(p, a); }
 VERB(void) v_store_first(float *p, vf a, size_t n)
 {
     const vi lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
     _mm256_maskstore_ps(p, _mm256_cmpgt_epi32(_mm256_set1_epi32((int)n), lane), a);
 }
 
-VERB(vf) v_fma(vf a, vf b, vf c)
-{
-    return _mm256_fmadd_ps(a, b, c);
-}
-VERB(vf) v_add(vf a, vf b)
-{
-    return _mm256_add_ps(a, b);
-}
-VERB(vf) v_sub(vf a, vf b)
-{
-    return _mm256_sub_ps(a, b);
-}
-VERB(vf) v_mul(vf a, vf b)
-{
-    return _mm256_mul_ps(a, b);
-}
-VERB(vf) v_div(vf a, vf b)
-{
-    return _mm256_div_ps(a, b);
-}
-VERB(vf) v_max(vf a, vf b)
-{
-    return _mm256_max_ps(a, b);
-}
-VERB(vf) v_min(vf a, vf b)
-{
-    return _mm256_min_ps(a, b);
-}
-
-VERB(vi) v_bits(vf a)
-{
-    return _mm256_castps_si256(a);
-}
-VERB(vf) v_float(vi a)
-{
-    return _mm256_castsi256_ps(a);
-}
-VERB(vi) vi_set(int a)
-{
-    return _mm256_set1_epi32(a);
-}
-VERB(vi) vi_and(vi a, vi b)
-{
-    return _mm256_and_si256(a, b);
-}
-VERB(vi) vi_or(vi a, vi b)
-{
-    return _mm256_or_si256(a, b);
-}
-VERB(vi) vi_add(vi a, vi b)
-{
-    return _mm256_add_epi32(a, b);
-}
-VERB(vi) vi_max(vi a, vi b)
-{
-    return _mm256_max_epi32(a, b);
-}
-VERB(vi) vi_shift_left_20(vi a)
-{
-    return _mm256_slli_epi32(a, 20);
-}
-VERB(vi) vi_shift_right_22(vi a)
-{
-    return _mm256_srli_epi32(a, 22);
-}
-
+VERB(vf) v_fma(vf a, vf b, vf c) { return _mm256_fmadd_ps(a, b, c); }
+VERB(vf) v_add(vf a, vf b) { return _mm256_add_ps(a, b); }
+VERB(vf) v_sub(vf a, vf b) { return _mm256_sub_ps(a, b); }
+VERB(vf) v_mul(vf a, vf b) { return _mm256_mul_ps(a, b); }
+VERB(vf) v_div(vf a, vf b) { return _mm256_div_ps(a, b); }
+VERB(vf) v_max(vf a, vf b) { return _mm256_max_ps(a, b); }
+VERB(vf) v_min(vf a, vf b) { return _mm256_min_ps(a, b); }
+VERB(vi) v_bits(vf a) { return _mm256_castps_si256(a); }
+VERB(vf) v_float(vi a) { return _mm256_castsi256_ps(a); }
+VERB(vi) vi_set(int a) { return _mm256_set1_epi32(a); }
+VERB(vi) vi_and(vi a, vi b) { return _mm256_and_si256(a, b); }
+VERB(vi) vi_or(vi a, vi b) { return _mm256_or_si256(a, b); }
+VERB(vi) vi_add(vi a, vi b) { return _mm256_add_epi32(a, b); }
+VERB(vi) vi_max(vi a, vi b) { return _mm256_max_epi32(a, b); }
+VERB(vi) vi_shift_left_20(vi a) { return _mm256_slli_epi32(a, 20); }
+VERB(vi) vi_shift_right_22(vi a) { return _mm256_srli_epi32(a, 22); }
 VERB(vf) v_in_register(vf a)
 {
     __asm__("" : "+x"(a));
     return a;
 }
 /* On Zen 3 vpermps takes twice as long with its table in memory. */
-VERB(vf) v_lookup(const float table[8], vi index)
-{
-    return _mm256_permutevar8x32_ps(v_in_register(_mm256_load_ps(table)), index);
-}
-VERB(vf) v_select_negative(vf x, vf a, vf b)
-{
-    return _mm256_blendv_ps(b, a, x);
-}
+VERB(vf) v_lookup(const float table[8], vi index) { return _mm256_permutevar8x32_ps(v_in_register(_mm256_load_ps(table)), index); }
+VERB(vf) v_select_negative(vf x, vf a, vf b) { return _mm256_blendv_ps(b, a, x); }
 VERB(vf) v_canonical(vf a)
 {
     const vf nan = v_float(vi_set((int)0xffc00000));

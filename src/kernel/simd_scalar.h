@@ -15,60 +15,27 @@ typedef int32_t vi; /* as many 32-bit integers; sums wrap */
 enum { V_LANES = 1 };
 #define V_TILE_ROWS 2
 
-/* clang-format off: one verb a line */
+/* One verb a line. */
+/* clang-format off */
 #define VERB(type) static inline __attribute__((always_inline)) type
 
-VERB(vf) v_load(const float *p)
-{
-    return *p;
-}
-VERB(vf) v_broadcast(const float *p)
-{
-    return *p;
-} /* one float into all lanes */
-VERB(vf) v_set(float a)
-{
-    return a;
-}
-VERB(void) v_store(float *p, vf a)
-{
-    *p = a;
-}
+VERB(vf) v_load(const float *p) { return *p; }
+VERB(vf) v_broadcast(const float *p) { return *p; } /* one float into all lanes */
+VERB(vf) v_set(float a) { return a; }
+VERB(void) v_store(float *p, vf a) { *p = a; }
 VERB(void) v_store_first(float *p, vf a, size_t n) /* the first n lanes, 0 < n < V_LANES: never, of one lane */
 {
     (void)n;
     *p = a;
 }
 
-VERB(vf) v_fma(vf a, vf b, vf c)
-{
-    return fmaf(a, b, c);
-} /* a * b + c, rounded once */
-VERB(vf) v_add(vf a, vf b)
-{
-    return a + b;
-}
-VERB(vf) v_sub(vf a, vf b)
-{
-    return a - b;
-}
-VERB(vf) v_mul(vf a, vf b)
-{
-    return a * b;
-}
-VERB(vf) v_div(vf a, vf b)
-{
-    return a / b;
-}
-VERB(vf) v_max(vf a, vf b)
-{
-    return a > b ? a : b;
-} /* b if either is NaN, as maxps */
-VERB(vf) v_min(vf a, vf b)
-{
-    return a < b ? a : b;
-} /* b if either is NaN, as minps */
-
+VERB(vf) v_fma(vf a, vf b, vf c) { return fmaf(a, b, c); } /* a * b + c, rounded once */
+VERB(vf) v_add(vf a, vf b) { return a + b; }
+VERB(vf) v_sub(vf a, vf b) { return a - b; }
+VERB(vf) v_mul(vf a, vf b) { return a * b; }
+VERB(vf) v_div(vf a, vf b) { return a / b; }
+VERB(vf) v_max(vf a, vf b) { return a > b ? a : b; } /* b if either is NaN, as maxps */
+VERB(vf) v_min(vf a, vf b) { return a < b ? a : b; } /* b if either is NaN, as minps */
 VERB(vi) v_bits(vf a) /* the float's encoding */
 {
     vi bits;
@@ -81,52 +48,17 @@ VERB(vf) v_float(vi a) /* the float so encoded */
     memcpy(&value, &a, sizeof value);
     return value;
 }
-VERB(vi) vi_set(int a)
-{
-    return a;
-}
-VERB(vi) vi_and(vi a, vi b)
-{
-    return a & b;
-}
-VERB(vi) vi_or(vi a, vi b)
-{
-    return a | b;
-}
-VERB(vi) vi_add(vi a, vi b)
-{
-    return (vi)((uint32_t)a + (uint32_t)b);
-}
-VERB(vi) vi_max(vi a, vi b)
-{
-    return a > b ? a : b;
-}
-VERB(vi) vi_shift_left_20(vi a)
-{
-    return (vi)((uint32_t)a << 20);
-}
-VERB(vi) vi_shift_right_22(vi a)
-{
-    return (vi)((uint32_t)a >> 22);
-}
-
-VERB(vf) v_in_register(vf a)
-{
-    return a;
-} /* a, loaded once for all its uses: compilers like to load for each */
-VERB(vf) v_lookup(const float table[8], vi index)
-{
-    return table[index & 7];
-} /* by the low 3 bits */
-VERB(vf) v_select_negative(vf x, vf a, vf b)
-{
-    return v_bits(x) < 0 ? a : b;
-} /* a where x's sign bit is set */
-VERB(vf) v_canonical(vf a)
-{
-    return a == a ? a : v_float((vi)UINT32_C(0xffc00000));
-} /* any NaN to the one NaN */
-
+VERB(vi) vi_set(int a) { return a; }
+VERB(vi) vi_and(vi a, vi b) { return a & b; }
+VERB(vi) vi_or(vi a, vi b) { return a | b; }
+VERB(vi) vi_add(vi a, vi b) { return (vi)((uint32_t)a + (uint32_t)b); }
+VERB(vi) vi_max(vi a, vi b) { return a > b ? a : b; }
+VERB(vi) vi_shift_left_20(vi a) { return (vi)((uint32_t)a << 20); }
+VERB(vi) vi_shift_right_22(vi a) { return (vi)((uint32_t)a >> 22); }
+VERB(vf) v_in_register(vf a) { return a; } /* a, loaded once for all its uses: compilers like to load for each */
+VERB(vf) v_lookup(const float table[8], vi index) { return table[index & 7]; } /* by the low 3 bits */
+VERB(vf) v_select_negative(vf x, vf a, vf b) { return v_bits(x) < 0 ? a : b; } /* a where x's sign bit is set */
+VERB(vf) v_canonical(vf a) { return a == a ? a : v_float((vi)UINT32_C(0xffc00000)); } /* any NaN to the one NaN */
 #undef VERB
 /* clang-format on */
 
