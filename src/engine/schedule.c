@@ -11,9 +11,8 @@
 static size_t choose_group_rows(const sluice_engine *engine, size_t l2_bytes)
 {
     enum { FEWEST = 48, MOST = 96, MOST_AFAR = 192 };
-    const size_t weights = engine->width * (engine->shape.inputs + engine->shape.hidden) * sizeof(float);
     const size_t row = (3 * engine->state_stride + engine->shape.inputs) * sizeof(float);
-    if (weights > l2_bytes / 2)
+    if (engine->limits.weights_afar)
         return MOST_AFAR;
     return sl_size_max(FEWEST, sl_size_min(MOST, l2_bytes / 4 / row));
 }
@@ -37,6 +36,7 @@ void sl_limits_set(sluice_engine *engine)
         engine->state_stride += LINE_FLOATS;
 
     sl_limits *limits = &engine->limits;
+    limits->weights_afar = engine->width * (engine->shape.inputs + engine->shape.hidden) * sizeof(float) > l2_bytes / 2;
     limits->group_rows = choose_group_rows(engine, l2_bytes);
     const size_t step_bytes = 2 * limits->group_rows * engine->shape.hidden * sizeof(float);
     limits->chunk_steps = sl_size_max(LEAST_STEPS, l2_bytes / 2 / step_bytes);
@@ -49,6 +49,16 @@ static bool uses_blis(const sluice_engine *engine)
     return engine->gemm == SLUICE_GEMM_BLIS;
 }
 
+/* The most rows of a group whose products of x are hoisted when nobody has said. A lone row leaves most of its tile's chains
+ * waiting, and a few rows read each weight that comes from the far cache for little work: taken as rows of one product, the
+ * steps of a chunk fill the tiles, and the far weights of x are read once a chunk. Zen 3, AVX2, share of the peak at T, H =
+ * 100, 256: 0.32 and 0.43 for one row, 0.56 and 0.67 for four, 0.72 and 0.77 for five, and none better for six; at H = 64,
+ * whose weights are near, only one row gains. */
+static size_t hoisted_rows_by_rule(const sluice_engine *engine)
+{
+    return engine->limits.weights_afar ? 5 : 1;
+}
+
 bool sl_hoists(const sluice_engine *engine, const sl_packed *layer, size_t group_rows)
 {
     if (uses_blis(engine)) /* which adds h's products to them in memory */
@@ -57,9 +67,7 @@ bool sl_hoists(const sluice_engine *engine, const sl_packed *layer, size_t group
         return false;
     if (engine->schedule != SLUICE_SCHEDULE_AUTO)
         return engine->schedule == SLUICE_SCHEDULE_HOIST;
-    /* A tile that is not full waits for its chains of multiply-adds: then the steps of a chunk, taken as rows, fill the tiles
-     * of x's products. */
-    return group_rows < engine->kernel->tile_rows;
+    return group_rows <= hoisted_rows_by_rule(engine);
 }
 
 bool sl_part_sizes_get(const sluice_engine *engine, size_t rows, size_t steps, sl_part_sizes *sizes)
@@ -84,7 +92,7 @@ bool sl_part_sizes_get(const sluice_engine *engine, size_t rows, size_t steps, s
 
     size_t hoist_group = sizes->group_rows; /* the largest group that may be hoisted */
     if (!uses_blis(engine) && engine->schedule == SLUICE_SCHEDULE_AUTO)
-        hoist_group = sl_size_min(hoist_group, engine->kernel->tile_rows - 1);
+        hoist_group = sl_size_min(hoist_group, hoisted_rows_by_rule(engine));
     else if (!uses_blis(engine) && engine->schedule == SLUICE_SCHEDULE_ROWS)
         hoist_group = 0;
     size_t most;
