@@ -16,13 +16,15 @@
  * never bytes. Nothing needs an alignment beyond its type's.
  *
  * The numeric contract. For given weights and a given row, the float32 result is the same bits whatever the batch size, the
- * row's place in it, its neighbours, padding, strides, thread count, schedule and instruction set. Every pre-activation is
- * (b + W x) + U h', where each product is one chain of fused multiply-adds from zero in index order, and b = b_ih + b_hh is
- * rounded once, when the model is built. NaN results are one quiet NaN (bits ffc00000). The BLIS path (SLUICE_GEMM_BLIS) is
+ * row's place in it, its neighbours, padding, strides, thread count, schedule and instruction set. Every pre-activation is (b +
+ * W x) + U h', where each product is one chain of fused multiply-adds from zero in index order, and b = b_ih + b_hh is rounded
+ * once, when the model is built. A NaN that is computed is one quiet NaN (bits ffc00000). The BLIS path (SLUICE_GEMM_BLIS) is
  * outside this contract: its bits for a row depend on the batch.
  *
  * Threads. A function may be called from any thread; what each object allows at once is said with its type. The library prints
- * nothing, never exits and keeps no mutable global state but a once-flag.
+ * nothing, never exits and keeps no mutable global state but a once-flag. What it calls may: an OpenMP runtime that cannot make
+ * a thread, and BLIS that cannot have memory, print and end the process; with one thread and the fused path neither is called.
+ * Before a fork the OpenMP workers of the forking thread are given back to the system, so that the child may use engines too.
  */
 #ifndef SLUICE_H
 #define SLUICE_H
@@ -97,10 +99,10 @@ typedef struct sluice_weights {
     sluice_shape shape;
     const float *const *weight_ih;  /**< L*D arrays [4H][in] */
     const float *const *weight_hh;  /**< L*D arrays [4H][H] */
-    const float *const *bias_ih;    /**< L*D arrays [4H]; NULL unless shape.has_bias */
-    const float *const *bias_hh;    /**< L*D arrays [4H]; NULL unless shape.has_bias */
-    const float *embedding;         /**< [V][I]; NULL unless V > 0 */
-    const float *head_weight;       /**< [C][D*H]; NULL unless C > 0 */
+    const float *const *bias_ih;    /**< L*D arrays [4H]; ignored unless shape.has_bias */
+    const float *const *bias_hh;    /**< L*D arrays [4H]; ignored unless shape.has_bias */
+    const float *embedding;         /**< [V][I]; ignored unless V > 0 */
+    const float *head_weight;       /**< [C][D*H]; ignored unless C > 0 */
     const float *head_bias;         /**< [C], or NULL for zeros */
     const char *const *class_names; /**< C strings, or NULL */
 } sluice_weights;
@@ -219,10 +221,13 @@ SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_environment_get(const sluice_
                                                                    sluice_environment *environment, sluice_error *error);
 
 /**
- * The value a program should give the environment variable BLIS_ARCH_TYPE before anything uses BLIS, or NULL if BLIS knows this
- * CPU. BLIS releases older than the CPU fall to portable kernels, five times slower. The library never sets it by itself.
+ * Look at the environment variable BLIS_ARCH_TYPE before anything uses BLIS, as a program should. BLIS releases older than the
+ * CPU fall to portable kernels, five times slower; the variable names a configuration instead. The library never sets it by
+ * itself.
+ * @param value set to the value a program should give the variable; to NULL if it is set, or BLIS knows this CPU.
+ * @retval BAD_ARGUMENT the variable is set to what would make this release of BLIS abort, or use instructions this CPU lacks.
  */
-SLUICE_API const char *sluice_blis_get_advice(void);
+SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_blis_get_advice(const char **value, sluice_error *error);
 
 /** Measure one thread's peak of fused multiply-adds at an ISA, in GFLOP/s: about 30 ms of registers-only work, best of several
  * runs. 0 if this machine lacks the ISA. SLUICE_ISA_AUTO is the best one. */
@@ -265,7 +270,8 @@ typedef struct sluice_workspace sluice_workspace;
 /**
  * Make scratch memory for calls on `engine` of up to `rows` rows and `steps` steps (both may be 0). A larger batch grows it,
  * once; calls that fit allocate nothing and cannot fail for lack of memory. One workspace serves one call at a time. It belongs
- * to its engine, which must outlive it.
+ * to its engine, which must outlive it. A few MB suit any number of rows and steps, but that a stack of bidirectional layers
+ * has to hold all steps of a few rows at a time.
  * @retval BAD_ARGUMENT, NO_MEMORY, TOO_LARGE
  */
 SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_workspace_create(const sluice_engine *engine, size_t rows, size_t steps,

@@ -6,6 +6,7 @@
 #include "options.h"
 
 #include "base/error.h"
+#include "cli/blis.h"
 #include "cli/interrupt.h"
 
 #include <stdio.h>
@@ -51,14 +52,6 @@ static int exit_code(const sluice_error *error)
     default:
         return EXIT_FAILED;
     }
-}
-
-/* BLIS reads its environment at its first use; where it does not know the CPU, its baseline would be a slow portable kernel's. */
-static void choose_blis(void)
-{
-    const char *advice = sluice_blis_get_advice();
-    if (advice && setenv("BLIS_ARCH_TYPE", advice, 0) != 0)
-        tell("warning: ", "BLIS_ARCH_TYPE cannot be set; BLIS may be slow");
 }
 
 /* An instruction set that this machine lacks is passed over, so that one command line serves many machines; said once for each. */
@@ -163,8 +156,8 @@ int main(int argc, char **argv)
         return exit_code(&error);
     if (options.action == SL_ACTION_HELP)
         return fputs(help, stdout) >= 0 && fflush(stdout) == 0 ? EXIT_OK : EXIT_IO;
-    choose_blis();
-    if (sluice_environment_get(NULL, &environment, &error))
+    /* BLIS reads its variable at its first use; where it does not know the CPU, the baseline would be a slow portable kernel's. */
+    if (sl_blis_advise(&error) || sluice_environment_get(NULL, &environment, &error))
         return exit_code(&error);
     json_t *context = sl_context_create(&environment);
     if (!context) {

@@ -482,7 +482,7 @@ int main(void)
     tcase_set_tags(large, "large"); /* what an emulator has no time for */
     tcase_add_loop_test(tcase, batch_sizes, 0, 5);
     tcase_add_loop_test(tcase, every_position, 0, 2);
-    tcase_add_loop_test(tcase, layers_and_directions, 0, 6);
+    tcase_add_loop_test(tcase, layers_and_directions, 0, 4);
     tcase_add_test(tcase, pieces_of_time);
     tcase_add_loop_test(tcase, layouts, 0, 2);
     tcase_add_test(tcase, rows_packed_end_to_end);
@@ -490,6 +490,7 @@ int main(void)
     tcase_add_loop_test(tcase, initial_states, 0, 2);
     tcase_add_loop_test(tcase, embedding_is_its_rows, 0, 2);
     tcase_add_test(tcase, poisoned_rows);
+    tcase_add_loop_test(large, layers_and_directions, 4, 6);
     tcase_add_loop_test(large, random_shapes, 0, TEST_LIGHT ? 15 : 60);
     tcase_add_loop_test(large, long_rows, 0, 2);
     tcase_add_loop_test(large, many_rows, 0, 2);

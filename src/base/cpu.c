@@ -1,8 +1,11 @@
 #include "base/cpu.h"
 
+#include <fcntl.h>
+#include <fenv.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #if defined(__x86_64__)
 #include <cpuid.h>
@@ -87,26 +90,33 @@ static void read_name(char name[64])
 
 sl_float_mode sl_float_mode_set(bool flush_to_zero)
 {
-    (void)flush_to_zero;
-    return 0;
+    (void)flush_to_zero; /* engines refuse it here */
+    const int old = fegetround();
+    fesetround(FE_TONEAREST);
+    return (sl_float_mode)old;
 }
 
 void sl_float_mode_restore(sl_float_mode mode)
 {
-    (void)mode;
+    fesetround((int)mode);
 }
 
 #endif
 
+/* The first word of a small file; without stdio, which would allocate. */
 static bool read_word(const char *directory, const char *name, char word[32])
 {
     char path[96];
     snprintf(path, sizeof path, "%s/%s", directory, name);
-    FILE *file = fopen(path, "re");
-    const bool ok = file && fscanf(file, "%31s", word) == 1;
-    if (file)
-        fclose(file);
-    return ok;
+    const int file = open(path, O_RDONLY | O_CLOEXEC);
+    const ssize_t bytes = file < 0 ? -1 : read(file, word, 31);
+    if (file >= 0)
+        close(file);
+    if (bytes <= 0)
+        return false;
+    word[bytes] = '\0';
+    word[strcspn(word, " \n")] = '\0';
+    return true;
 }
 
 /* By sysfs, which tells what one core sees; sysconf's figure for a shared cache may be all of the machine's. */

@@ -18,7 +18,8 @@ void sl_cpu_get(sl_cpu *cpu);
 /** The calling thread's floating-point mode, to be given back to sl_float_mode_restore. */
 typedef unsigned sl_float_mode;
 
-/** Set the calling thread to round to nearest, mask exceptions, and keep subnormals, or flush them; returns the mode it had. */
+/** Set the calling thread to round to nearest, mask exceptions, and keep subnormals, or flush them; returns the mode it had. On
+ * other CPUs than x86-64 only the rounding is set. */
 sl_float_mode sl_float_mode_set(bool flush_to_zero);
 
 void sl_float_mode_restore(sl_float_mode mode);

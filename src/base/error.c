@@ -16,6 +16,8 @@ sluice_status sl_fail(sluice_error *error, sluice_status status, const char *for
     for (unsigned char *p = (unsigned char *)error->message; *p; p++)
         if (*p < 0x20 || *p == 0x7f)
             *p = '?';
+        else if (*p == 0xc2 && p[1] >= 0x80 && p[1] <= 0x9f) /* U+0080 to U+009F, of which U+009B starts a control sequence */
+            *p = p[1] = '?';
     return status;
 }
 

@@ -22,7 +22,40 @@ static bool read_line(const char *path, char *line, int bytes)
 /* CPUs that a "quota period" pair in microseconds allows, rounded up; 0: no limit. */
 static unsigned quota_cpus(double quota, double period)
 {
-    return quota > 0 && period > 0 ? (unsigned)(quota / period + 0.999) : 0;
+    if (!(quota > 0 && period > 0))
+        return 0;
+    const double cpus = quota / period + 0.999;
+    return cpus < SL_THREADS_MAX ? (unsigned)cpus : SL_THREADS_MAX;
+}
+
+/* Whether a comma-separated list of cgroup controllers, "cpu,cpuacct" for example, has this one. */
+static bool has_controller(const char *list, const char *name)
+{
+    const size_t length = strlen(name);
+    for (; list; list = strchr(list, ',')) {
+        list += *list == ',';
+        if (strncmp(list, name, length) == 0 && (list[length] == ',' || list[length] == '\0'))
+            return true;
+    }
+    return false;
+}
+
+/* The CPUs of OpenMP's places, where OMP_PROC_BIND or OMP_PLACES has made them; false if there are none. The runtime then binds
+ * the first thread to one of them as the program starts, so that its affinity no longer tells what the process may use. */
+static bool places_cpus(cpu_set_t *cpus)
+{
+    CPU_ZERO(cpus);
+    for (int place = 0; place < omp_get_num_places(); place++) {
+        int ids[CPU_SETSIZE];
+        const int count = omp_get_place_num_procs(place);
+        if (count > CPU_SETSIZE)
+            return false;
+        omp_get_place_proc_ids(place, ids);
+        for (int k = 0; k < count; k++)
+            if (ids[k] >= 0 && ids[k] < CPU_SETSIZE)
+                CPU_SET(ids[k], cpus);
+    }
+    return CPU_COUNT(cpus) > 0;
 }
 
 /* The tightest CPU quota of this process's cgroup and those above it; 0: none. */
@@ -41,7 +74,7 @@ static unsigned cgroup_cpus(void)
             continue;
         *path++ = '\0';
         const bool version2 = controllers[1] == '\0';
-        if (!version2 && !strstr(controllers, "cpu"))
+        if (!version2 && !has_controller(controllers + 1, "cpu"))
             continue;
         for (;;) { /* this group, then its parents up to the root that is mounted here */
             char name[1200], text[64], period_text[64];
@@ -74,7 +107,7 @@ static unsigned cgroup_cpus(void)
 static void affinity_cpus(unsigned *cpus, unsigned *cores)
 {
     cpu_set_t allowed;
-    if (sched_getaffinity(0, sizeof allowed, &allowed) != 0) { /* more than 1,024 CPUs: believe OpenMP */
+    if (!places_cpus(&allowed) && sched_getaffinity(0, sizeof allowed, &allowed) != 0) { /* more than 1,024 CPUs: believe OpenMP */
         *cpus = *cores = (unsigned)omp_get_num_procs();
         return;
     }
@@ -131,12 +164,17 @@ sluice_status sl_threads_choose(unsigned option, unsigned *threads, char *reason
             return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "%u threads asked for; the most is %d", option, SL_THREADS_MAX);
         *threads = option;
         snprintf(reason, reason_bytes, "asked for");
-    } else if (getenv("OMP_NUM_THREADS")) {
+    } else if (getenv("OMP_NUM_THREADS") && *getenv("OMP_NUM_THREADS")) {
         const int most = omp_get_max_threads();
         *threads = most < 1 ? 1 : most > SL_THREADS_MAX ? SL_THREADS_MAX : (unsigned)most;
         snprintf(reason, reason_bytes, "OMP_NUM_THREADS");
     } else {
         choose_by_machine(threads, reason, reason_bytes);
+    }
+    const int limit = omp_get_thread_limit();
+    if (limit > 0 && *threads > (unsigned)limit) {
+        *threads = (unsigned)limit;
+        snprintf(reason, reason_bytes, "OMP_THREAD_LIMIT");
     }
     return SLUICE_STATUS_OK;
 }
@@ -153,10 +191,15 @@ static void watch_forks(void)
     (void)pthread_atfork(release_workers, NULL, NULL); /* it fails for lack of memory only, and then forks are as they were */
 }
 
+bool sl_threads_alone(void)
+{
+    return omp_in_parallel();
+}
+
 void sl_threads_run(unsigned parts, void (*work)(void *context, unsigned part), void *context)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
-    if (parts <= 1 || omp_in_parallel()) {
+    if (parts <= 1 || sl_threads_alone()) {
         for (unsigned part = 0; part < parts; part++)
             work(context, part);
         return;

@@ -4,13 +4,18 @@
 
 #include "sluice.h"
 
+#include <stdbool.h>
+
 /** More are never used. */
 enum { SL_THREADS_MAX = 1024 };
 
-/** How many threads to use: SLUICE_NUM_THREADS, else option if not 0, else OMP_NUM_THREADS, else the least of CPU affinity,
- * cgroup CPU quota (rounded up) and physical cores. `reason` receives which it was, in words. BAD_ARGUMENT if
+/** How many threads to use: SLUICE_NUM_THREADS, else option if not 0, else OMP_NUM_THREADS, else the least of CPU affinity (or
+ * OpenMP's places), cgroup CPU quota (rounded up) and physical cores. `reason` receives which it was, in words. BAD_ARGUMENT if
  * SLUICE_NUM_THREADS is not a number in 1..SL_THREADS_MAX, or option is beyond it. */
 sluice_status sl_threads_choose(unsigned option, unsigned *threads, char *reason, size_t reason_bytes, sluice_error *error);
+
+/** Whether the calling thread is in a parallel region of its caller's: sl_threads_run would use it alone. */
+bool sl_threads_alone(void);
 
 /** Run work(context, part) for every part < parts, in one parallel region of up to `parts` threads; returns when all are done.
  * Inside a caller's parallel region all parts run on the calling thread. Which thread runs a part is not fixed. */

@@ -1,4 +1,5 @@
 /* sluice info --env: the machine, what would be chosen on it, and why. */
+#include "blis.h"
 #include "format.h"
 #include "info.h"
 
@@ -6,21 +7,22 @@
 #include <stdlib.h>
 
 static const char blis_warning[] =
-    "BLIS runs its portable kernels here, several times slower than the CPU allows; give BLIS_ARCH_TYPE a "
-    "configuration that it has for this CPU, or use a newer BLIS";
+    "BLIS runs its portable kernels here, several times slower than the CPU allows; unset BLIS_ARCH_TYPE, so that sluice "
+    "may choose, or use a newer BLIS";
 
 static json_t *to_json(const sluice_environment *environment)
 {
     const sluice_environment *e = environment;
     const char *arch = getenv("BLIS_ARCH_TYPE");
     json_t *const arch_text = arch ? sl_format_json(arch) : NULL;
-    return json_pack("{ss so ss so ss ss so sI so sI sI sI ss ss so* ss* ss}", "version", sluice_version_get(), "cpu",
+    return json_pack("{ss so ss so ss ss so sI so sI sI sI ss ss so* sb ss* ss}", "version", sluice_version_get(), "cpu",
                      sl_format_json(e->cpu), "isa", sluice_isa_get_name(e->isa), "isa_reason", sl_format_json(e->isa_reason),
                      "best_isa", sluice_isa_get_name(e->best_isa), "gemm", sluice_gemm_get_name(e->gemm), "gemm_reason",
                      sl_format_json(e->gemm_reason), "threads", (json_int_t)e->threads, "threads_reason",
                      sl_format_json(e->threads_reason), "l1d_bytes", (json_int_t)e->l1d_bytes, "l2_bytes", (json_int_t)e->l2_bytes,
                      "l3_bytes", (json_int_t)e->l3_bytes, "blis_version", e->blis_version, "blis_config", e->blis_config,
-                     "blis_arch_type", arch_text, "warning", e->blis_is_generic ? blis_warning : NULL, "openmp", e->openmp);
+                     "blis_arch_type", arch_text, "blis_arch_type_set_by_sluice", sl_blis_was_advised(), "warning",
+                     e->blis_is_generic ? blis_warning : NULL, "openmp", e->openmp);
 }
 
 static void print_cache(const char *name, size_t bytes)
@@ -46,8 +48,8 @@ static void print(const sluice_environment *environment)
     printf("gemm          %s: %s\n", sluice_gemm_get_name(e->gemm), e->gemm_reason);
     printf("threads       %u: %s\n", e->threads, e->threads_reason);
     printf("OpenMP        %s\n", e->openmp);
-    printf("BLIS          %s, configuration %s%s%s\n", e->blis_version, e->blis_config, arch ? ", BLIS_ARCH_TYPE=" : "",
-           arch ? arch : "");
+    printf("BLIS          %s, configuration %s%s%s%s\n", e->blis_version, e->blis_config, arch ? ", BLIS_ARCH_TYPE=" : "",
+           arch ? arch : "", sl_blis_was_advised() ? " set by sluice, for this BLIS does not know this CPU" : "");
     if (e->blis_is_generic)
         printf("warning       %s\n", blis_warning);
 }

@@ -1,4 +1,5 @@
 /* The program sluice: which command, and what the whole program has to set up. */
+#include "blis.h"
 #include "commands.h"
 #include "interrupt.h"
 #include "report.h"
@@ -27,14 +28,6 @@ static const char help[] = "Usage: sluice COMMAND ...\n"
                            "\n"
                            "Environment: SLUICE_NUM_THREADS, SLUICE_ISA, SLUICE_GEMM; OMP_... and BLIS_ARCH_TYPE are honoured.\n"
                            "Exit: 0 ok, 1 run-time failure, 2 usage, 65 bad data, 66 no such input, 74 I/O, 130 interrupted.\n";
-
-/* BLIS reads the variable once, at its first use, and a release older than the CPU would run five times slower without. */
-static void advise_blis(void)
-{
-    const char *advice = sluice_blis_get_advice();
-    if (advice)
-        setenv("BLIS_ARCH_TYPE", advice, 0);
-}
 
 static sl_exit print_version(void)
 {
@@ -70,8 +63,9 @@ static sl_exit run_command(int argc, char **argv)
 int main(int argc, char **argv)
 {
     sl_interrupt_install();
-    advise_blis();
-    const sl_exit code = run_command(argc, argv);
+    /* BLIS reads its variable once, at its first use, and a release older than the CPU would run five times slower without. */
+    sluice_error error;
+    const sl_exit code = sl_blis_advise(&error) ? sl_report_error(&error) : run_command(argc, argv);
     errno = 0;
     if (fflush(stdout) || ferror(stdout)) {
         if (code)

@@ -106,9 +106,10 @@ sluice_status sluice_forward(const sluice_engine *engine, sluice_workspace *work
         status = check_lengths(&checked, error);
     if (!status)
         status = check_tokens(engine, &checked, error);
-    if (!status)
-        status = sl_workspace_fit(workspace, checked.rows, checked.steps, error);
     if (status || checked.rows == 0)
+        return status;
+    status = sl_workspace_fit(workspace, checked.rows, checked.steps, error);
+    if (status)
         return status;
     sl_forward(engine, workspace, &checked);
     return SLUICE_STATUS_OK;

@@ -1,10 +1,13 @@
 #include "engine/bulk.h"
 
 #include "base/cpu.h"
+#include "base/error.h"
 
 #include <blis.h>
 
+#include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 void sl_bulk_product(size_t rows, size_t columns, size_t terms, const float *a, size_t a_stride, const float *b, size_t b_stride,
@@ -27,19 +30,51 @@ void sl_bulk_describe(char *version, size_t version_bytes, char *config, size_t 
     *is_generic = strcmp(config, "generic") == 0;
 }
 
-/* BLIS names AMD's CPUs by family: 0.9 knows up to 0x19 (Zen 3, Zen 4), 1.x likewise; any other is "generic" to them. Intel's
- * go by features. Asking BLIS itself would already make it read BLIS_ARCH_TYPE, too late to change it. */
-const char *sluice_blis_get_advice(void)
+/* In 0.x the variable is a number of arch_t, and anything that is not a number counts as 0, which is skx; later releases take
+ * names. */
+static bool takes_numbers(void)
+{
+    return strncmp(bli_info_get_version_str(), "0.", 2) == 0;
+}
+
+/* The numbers of arch_t that an x86-64 build of 0.9 has: 0 skx, 1 knl, 3 haswell to 12 bulldozer, the last is generic. */
+static sluice_status check_number(const char *text, const sl_cpu *cpu, sluice_error *error)
+{
+    enum { KNL = 1, KNC = 2, HASWELL = 3, BULLDOZER = 12, GENERIC = BLIS_ARCH_GENERIC };
+    char *end;
+    const long number = strtol(text, &end, 10);
+    const bool known = *text && !*end && number >= 0 && number != KNC && (number <= BULLDOZER || number == GENERIC);
+    if (!known)
+        return sl_fail(
+            error, SLUICE_STATUS_BAD_ARGUMENT,
+            "BLIS_ARCH_TYPE is \"%s\"; BLIS %s takes a number: 0 (skx), %d (haswell), 6 (zen3) or %d (generic) for example", text,
+            bli_info_get_version_str(), HASWELL, GENERIC);
+    if (number <= KNL && cpu->best < SLUICE_ISA_AVX512)
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT,
+                       "BLIS_ARCH_TYPE is %ld, a configuration for AVX-512, which this CPU lacks; unset it, or take %d (haswell)",
+                       number, HASWELL);
+    return SLUICE_STATUS_OK;
+}
+
+/* BLIS names AMD's CPUs by family: 0.9 knows up to 0x19 (Zen 3, Zen 4), 1.x likewise; any other is "generic" to them. Intel's go by
+ * features. Asking BLIS itself would already make it read the variable, too late to change it. */
+sluice_status sluice_blis_get_advice(const char **value, sluice_error *error)
 {
     enum { LAST_KNOWN_AMD_FAMILY = 0x19 };
+    if (!value)
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_blis_get_advice: value is NULL");
+    *value = NULL;
     sl_cpu cpu;
     sl_cpu_get(&cpu);
-    const char *version = bli_info_get_version_str();
-    const int takes_numbers = strncmp(version, "0.", 2) == 0;
-    if (cpu.amd_family <= LAST_KNOWN_AMD_FAMILY || cpu.best < SLUICE_ISA_AVX2 || !(takes_numbers || strncmp(version, "1.", 2) == 0))
-        return NULL;
-    if (!takes_numbers)
-        return cpu.best == SLUICE_ISA_AVX512 ? "skx" : "zen3";
-    /* The numbers are those of 0.9's arch_t: 0 is skx, 6 zen3. */
-    return cpu.best == SLUICE_ISA_AVX512 ? "0" : "6";
+    const char *set = getenv("BLIS_ARCH_TYPE");
+    if (set)
+        return takes_numbers() ? check_number(set, &cpu, error) : SLUICE_STATUS_OK;
+    const bool knows_newer = !takes_numbers() && strncmp(bli_info_get_version_str(), "1.", 2) != 0;
+    if (cpu.amd_family <= LAST_KNOWN_AMD_FAMILY || cpu.best < SLUICE_ISA_AVX2 || knows_newer)
+        return SLUICE_STATUS_OK;
+    if (takes_numbers())
+        *value = cpu.best == SLUICE_ISA_AVX512 ? "0" : "6";
+    else
+        *value = cpu.best == SLUICE_ISA_AVX512 ? "skx" : "zen3";
+    return SLUICE_STATUS_OK;
 }

@@ -24,7 +24,7 @@ static float *take_floats(sluice_engine *engine, size_t count)
     return floats;
 }
 
-static int fits_table(const sluice_engine *engine)
+static bool fits_table(const sluice_engine *engine)
 {
     size_t bytes;
     return sl_size_mul(engine->shape.vocabulary * engine->shape.directions, engine->width * sizeof(float), &bytes) &&
@@ -33,7 +33,7 @@ static int fits_table(const sluice_engine *engine)
 
 /* The products of every embedding row, by the same kernel and in the same order of terms as if each were multiplied when it is
  * met. */
-static int make_table(sluice_engine *engine, const sluice_model *model, const sl_layer *layer, sl_packed *packed)
+static bool make_table(sluice_engine *engine, const sluice_model *model, const sl_layer *layer, sl_packed *packed)
 {
     enum { AT_ONCE = 96 };
     const size_t vocabulary = engine->shape.vocabulary, inputs = layer->inputs,
@@ -67,7 +67,7 @@ static int make_table(sluice_engine *engine, const sluice_model *model, const sl
     return packed->table && panels;
 }
 
-static int pack_layer(sluice_engine *engine, const sluice_model *model, size_t k, int with_table)
+static bool pack_layer(sluice_engine *engine, const sluice_model *model, size_t k, bool with_table)
 {
     const sl_layer *layer = &model->layers[k];
     sl_packed *packed = &engine->layers[k];
@@ -76,36 +76,36 @@ static int pack_layer(sluice_engine *engine, const sluice_model *model, size_t k
     packed->inputs = layer->inputs;
     packed->bias = take_floats(engine, engine->width);
     if (!packed->bias)
-        return 0;
+        return false;
     sl_pack_row(&columns, layer->bias, packed->bias);
     if (with_table && !make_table(engine, model, layer, packed))
-        return 0;
+        return false;
 
     const size_t inputs = packed->table ? 0 : layer->inputs;
     if (engine->gemm == SLUICE_GEMM_BLIS) {
         packed->transpose_hh = take_floats(engine, hidden * engine->width);
         packed->transpose_ih = inputs ? take_floats(engine, inputs * engine->width) : NULL;
         if (!packed->transpose_hh || (inputs && !packed->transpose_ih))
-            return 0;
+            return false;
         sl_pack_transpose(&columns, hidden, layer->weight_hh, packed->transpose_hh);
         if (inputs)
             sl_pack_transpose(&columns, inputs, layer->weight_ih, packed->transpose_ih);
-        return 1;
+        return true;
     }
     packed->panel_stride = (inputs + hidden) * block_floats;
     packed->panels = take_floats(engine, sl_columns_blocks(&columns) * packed->panel_stride);
     if (!packed->panels)
-        return 0;
+        return false;
     packed->panels_ih = inputs ? packed->panels : NULL;
     float *panels_hh = packed->panels + inputs * block_floats;
     packed->panels_hh = panels_hh;
     if (inputs)
         sl_pack_panels(&columns, inputs, layer->weight_ih, packed->panels, packed->panel_stride);
     sl_pack_panels(&columns, hidden, layer->weight_hh, panels_hh, packed->panel_stride);
-    return 1;
+    return true;
 }
 
-static int pack_head(sluice_engine *engine, const sluice_model *model)
+static bool pack_head(sluice_engine *engine, const sluice_model *model)
 {
     const size_t terms = engine->shape.directions * engine->shape.hidden;
     const sl_columns columns = {1, engine->shape.classes, engine->kernel->lanes};
@@ -115,30 +115,38 @@ static int pack_head(sluice_engine *engine, const sluice_model *model)
     engine->head = take_floats(engine, engine->head_blocks * engine->head_panel_stride);
     engine->head_bias = take_floats(engine, engine->head_width);
     if (!engine->head || !engine->head_bias)
-        return 0;
+        return false;
     sl_pack_panels(&columns, terms, model->head_weight, engine->head, engine->head_panel_stride);
     sl_pack_row(&columns, model->head_bias, engine->head_bias);
-    return 1;
+    return true;
 }
 
-static int pack_all(sluice_engine *engine, const sluice_model *model)
+static bool pack_all(sluice_engine *engine, const sluice_model *model)
 {
     const sluice_shape *shape = &engine->shape;
     engine->layers = sl_alloc_array(shape->layers * shape->directions, sizeof *engine->layers);
     if (!engine->layers)
-        return 0;
-    const int with_table = shape->vocabulary && fits_table(engine);
+        return false;
+    const bool with_table = shape->vocabulary && fits_table(engine);
     for (size_t k = 0; k < shape->layers * shape->directions; k++)
         if (!pack_layer(engine, model, k, with_table && k < shape->directions))
-            return 0;
+            return false;
     if (shape->vocabulary && !with_table) {
         const size_t count = shape->vocabulary * shape->inputs;
         engine->embedding = take_floats(engine, count);
         if (!engine->embedding)
-            return 0;
+            return false;
         memcpy(engine->embedding, model->embedding, count * sizeof(float));
     }
     return !shape->classes || pack_head(engine, model);
+}
+
+/* An odd number of cache lines, so that the rows of a tile do not fall into the same cache set. */
+static size_t choose_state_stride(size_t hidden)
+{
+    enum { LINE_FLOATS = 16 };
+    const size_t lines = sl_size_div_up(hidden, LINE_FLOATS);
+    return (lines + (lines % 2 == 0)) * LINE_FLOATS;
 }
 
 sluice_status sluice_engine_create(const sluice_model *model, const sluice_engine_options *options, sluice_engine **engine,
@@ -165,9 +173,9 @@ sluice_status sluice_engine_create(const sluice_model *model, const sluice_engin
     made->flush_to_zero = choice.flush_to_zero;
     const sl_columns columns = {SL_GATES, model->shape.hidden, made->kernel->lanes};
     made->width = sl_columns_width(&columns);
-    sl_limits_set(made);
+    made->state_stride = choose_state_stride(made->shape.hidden);
     const sl_float_mode mode = sl_float_mode_set(made->flush_to_zero); /* the table's products are part of the result */
-    const int packed = pack_all(made, model);
+    const bool packed = pack_all(made, model);
     sl_float_mode_restore(mode);
     if (!packed) {
         const size_t bytes = made->packed_bytes;
@@ -175,6 +183,7 @@ sluice_status sluice_engine_create(const sluice_model *model, const sluice_engin
         return sl_fail(error, SLUICE_STATUS_NO_MEMORY,
                        "out of memory while packing weights, after %zu bytes; use a smaller model, or raise the limit", bytes);
     }
+    sl_limits_set(made);
     *engine = made;
     return SLUICE_STATUS_OK;
 }

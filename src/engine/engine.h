@@ -4,6 +4,8 @@
 
 #include "kernel/kernel.h"
 
+#include <stdbool.h>
+
 /** One direction of one layer, packed. */
 typedef struct sl_packed {
     size_t inputs; /* width of what it reads */
@@ -18,7 +20,7 @@ typedef struct sl_packed {
 } sl_packed;
 
 typedef struct sl_limits {
-    int weights_afar;    /* the weights of a layer do not stay in L2 from one step to the next */
+    bool weights_afar;   /* the weights of a layer do not stay in L2 from one step to the next */
     size_t group_rows;   /* most rows that go through the steps together */
     size_t chunk_steps;  /* steps between layers of a one-directional stack */
     size_t hoist_rows;   /* rows x steps whose products of x are made at once; at least group_rows */

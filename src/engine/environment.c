@@ -47,7 +47,7 @@ static sluice_status choose_isa(sluice_isa asked, sl_choice *choice, sluice_erro
     snprintf(choice->isa_reason, sizeof choice->isa_reason, "%s",
              asked ? "asked for" : "the best of this CPU and operating system");
     if (asked > choice->best_isa)
-        return sl_fail(error, SLUICE_STATUS_UNSUPPORTED, "instruction set %s is not available here; the best is %s",
+        return sl_fail(error, SLUICE_STATUS_UNSUPPORTED, "instruction set %s is not available here; leave it open, or take %s",
                        sluice_isa_get_name(asked), sluice_isa_get_name(choice->best_isa));
     const char *text = getenv("SLUICE_ISA");
     if (!text || !*text)
@@ -94,6 +94,10 @@ sluice_status sl_choose(const sluice_engine_options *options, sl_choice *choice,
         return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT,
                        "engine options: isa %d, gemm %d or schedule %d is not a value of its enum", (int)options->isa,
                        (int)options->gemm, (int)options->schedule);
+#if !defined(__x86_64__)
+    if (options->flush_to_zero)
+        return sl_fail(error, SLUICE_STATUS_UNSUPPORTED, "engine options: flush_to_zero is for x86-64 only; leave it 0");
+#endif
     choice->schedule = options->schedule;
     choice->flush_to_zero = options->flush_to_zero != 0;
     sluice_status status = choose_isa(options->isa, choice, error);
@@ -143,7 +147,7 @@ static double seconds_now(void)
 
 double sluice_peak_get(sluice_isa isa)
 {
-    enum { RUNS = 12, CHAINS = 12 };
+    enum { RUNS = 12 };
     const sluice_isa best = best_isa();
     if (isa == SLUICE_ISA_AUTO)
         isa = best;
@@ -158,7 +162,7 @@ double sluice_peak_get(sluice_isa isa)
         const double start = seconds_now();
         volatile float keep = kernel->peak(rounds);
         (void)keep;
-        const double gflops = 2.0 * CHAINS * (double)kernel->lanes * (double)rounds / (seconds_now() - start) * 1e-9;
+        const double gflops = 2.0 * SL_PEAK_CHAINS * (double)kernel->lanes * (double)rounds / (seconds_now() - start) * 1e-9;
         if (gflops > best_gflops)
             best_gflops = gflops;
     }

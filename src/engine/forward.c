@@ -39,7 +39,7 @@ typedef struct pass {
     size_t from, to;    /* turns; 0 and all of them unless layers take chunks in turn */
     size_t step_stride; /* of x or tokens */
     bool use_tokens;
-    bool from_zero; /* the state is all zeros before turn 0 */
+    bool from_zero; /* h is zero before turn 0 */
 } pass;
 
 static const size_t *lengths_of(const group *g)
@@ -153,7 +153,7 @@ static void run_turn(const pass *p, size_t turn, size_t n, float *hoisted)
         if (wants_y)
             part->y[r] = y_of(p, r, turn);
     }
-    /* A state of zeros adds nothing: chains of products with zero are +0, and so is the sum that the kernel begins with. */
+    /* An h of zeros adds nothing: chains of products with zero are +0, and so is the sum that the kernel begins with. */
     bool multiplies_h = !(p->from_zero && turn == 0);
     if (engine->gemm == SLUICE_GEMM_BLIS && multiplies_h) {
         sl_bulk_product(n, engine->width, engine->shape.hidden, p->state->h, engine->state_stride, p->packed->transpose_hh,
@@ -269,9 +269,10 @@ static void store_logits(const group *g)
     for (size_t r = 0; r < g->count; r++) {
         float *logits = g->call->batch->logits + g->rows[r] * shape->classes;
         const float *from = part->logits + r * engine->head_width;
-        for (size_t k = 0; k < shape->classes;
-             k++) /* which of several NaNs in h0 a sum passes on is the compiler's choice: make it the one */
-            logits[k] = isnan(from[k]) ? -NAN : from[k];
+        for (size_t k = 0; k < shape->classes; k++) {
+            const uint32_t nan = SL_NAN_BITS; /* which of several NaNs in h0 a sum passes on is the compiler's choice */
+            memcpy(&logits[k], isnan(from[k]) ? (const void *)&nan : &from[k], sizeof logits[k]);
+        }
     }
 }
 
@@ -331,7 +332,7 @@ static void run_group(const group *g)
                                 .to = to,
                                 .step_stride = step_stride,
                                 .use_tokens = batch->tokens && layer == 0,
-                                .from_zero = !batch->h0 && !batch->c0};
+                                .from_zero = !batch->h0};
                 run_pass(&p);
             }
         }
@@ -375,7 +376,7 @@ void sl_forward(const sluice_engine *engine, sluice_workspace *workspace, const 
 {
     call c = {.engine = engine, .batch = batch, .workspace = workspace};
     (void)sl_part_sizes_get(engine, batch->rows, batch->steps, &c.sizes); /* it fitted when the workspace was fitted */
-    const unsigned parts = (unsigned)sl_size_min(workspace->parts, batch->rows);
+    const unsigned parts = sl_threads_alone() ? 1 : (unsigned)sl_size_min(workspace->parts, batch->rows);
     sl_plan_rows(&workspace->plan, parts, batch->rows, batch->steps, batch->lengths);
     sl_threads_run(parts, run_part, &c);
 }

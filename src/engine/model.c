@@ -6,8 +6,13 @@
 #include "base/size.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+
+#ifdef __FAST_MATH__
+#error "-ffast-math would break the numeric contract of sluice.h"
+#endif
 
 static sluice_status check_shape(const sluice_shape *shape, sluice_error *error)
 {
@@ -24,9 +29,10 @@ static sluice_status check_shape(const sluice_shape *shape, sluice_error *error)
     size_t columns, widest, cells, layers;
     const size_t out = 2 * shape->hidden;
     if (shape->hidden > SIZE_MAX / 16 || !sl_size_mul(4, shape->hidden + 64, &columns) ||
-        !sl_size_add(out, shape->inputs, &widest) || !sl_size_mul(columns, widest + shape->hidden, &cells) ||
-        !sl_size_mul(cells, 2 * sizeof(float), &cells) || !sl_size_mul(shape->layers, shape->directions, &layers) ||
-        !sl_size_mul(layers, cells, &cells) || !sl_size_mul(shape->vocabulary, columns + shape->inputs, &cells) ||
+        !sl_size_add(out, shape->inputs, &widest) || !sl_size_add(widest, shape->hidden, &widest) ||
+        !sl_size_mul(columns, widest, &cells) || !sl_size_mul(cells, 2 * sizeof(float), &cells) ||
+        !sl_size_mul(shape->layers, shape->directions, &layers) || !sl_size_mul(layers, cells, &cells) ||
+        !sl_size_add(columns, shape->inputs, &columns) || !sl_size_mul(shape->vocabulary, columns, &cells) ||
         !sl_size_mul(cells, 2 * sizeof(float), &cells) || !sl_size_mul(shape->classes, out + 64, &cells) ||
         !sl_size_mul(cells, 2 * sizeof(float), &cells))
         return sl_fail_size(error, "the model");
@@ -42,7 +48,7 @@ static sluice_status allocate(const sluice_shape *shape, sluice_model **out, slu
         return sl_fail_memory(error, "a model", sizeof *model);
     model->shape = *shape;
     model->layers = sl_alloc_array(layers, sizeof *model->layers);
-    int ok = model->layers != NULL;
+    bool ok = model->layers != NULL;
     for (size_t k = 0; ok && k < layers; k++) {
         sl_layer *layer = &model->layers[k];
         layer->inputs = k < shape->directions ? shape->inputs : outputs;
@@ -72,10 +78,14 @@ static sluice_status take(float *to, const float *from, size_t count, size_t col
     if (!from)
         return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "%s is NULL; the shape asks for %zu floats", name, count);
     for (size_t k = 0; k < count; k++) {
-        if (!isfinite(from[k]))
+        if (!isfinite(from[k])) {
+            char column[32] = "";
+            if (columns > 1)
+                snprintf(column, sizeof column, "[%zu]", k % columns);
             return sl_fail(error, SLUICE_STATUS_BAD_DATA,
-                           "%s: element [%zu][%zu] is %s; a weight must be finite (did the training diverge?)", name, k / columns,
-                           k % columns, isnan(from[k]) ? "NaN" : "infinite");
+                           "%s: element [%zu]%s is %s; a weight must be finite: take a model whose training did not diverge", name,
+                           k / columns, column, isnan(from[k]) ? "NaN" : "infinite");
+        }
         to[k] = from[k];
     }
     return SLUICE_STATUS_OK;
@@ -115,8 +125,7 @@ static sluice_status take_layer(sluice_model *model, const sluice_weights *weigh
     for (size_t j = 0; j < rows; j++) {
         if (!isfinite(sum[j] + bias_hh[j]))
             return sl_fail(error, SLUICE_STATUS_BAD_DATA,
-                           "%s: element [%zu][0] is NaN or infinite, or is so with bias_ih added; a weight must be finite", name,
-                           j);
+                           "%s: element [%zu] is NaN or infinite, or is so with bias_ih added; a weight must be finite", name, j);
         sum[j] += bias_hh[j];
     }
     return SLUICE_STATUS_OK;
@@ -214,6 +223,7 @@ sluice_status sluice_model_create_random(const sluice_shape *shape, uint64_t see
     status = allocate(shape, &made, error);
     if (status)
         return status;
+    const sl_float_mode mode = sl_float_mode_set(false);
     const size_t rows = 4 * shape->hidden, outputs = shape->directions * shape->hidden;
     const float scale = 1.0f / sqrtf((float)shape->hidden);
     for (size_t k = 0; k < shape->layers * shape->directions; k++) {
@@ -229,6 +239,7 @@ sluice_status sluice_model_create_random(const sluice_shape *shape, uint64_t see
         fill_random(made->head_weight, shape->classes * outputs, scale, &seed);
         fill_random(made->head_bias, shape->classes, scale, &seed);
     }
+    sl_float_mode_restore(mode);
     *model = made;
     return SLUICE_STATUS_OK;
 }

@@ -19,24 +19,15 @@ static size_t choose_group_rows(const sluice_engine *engine, size_t l2_bytes)
 
 void sl_limits_set(sluice_engine *engine)
 {
-    enum {
-        LINE_FLOATS = 16,
-        PAGE_FLOATS = 1024,
-        LEAST_STEPS = 8,
-        L2_UNKNOWN = 1 << 19,
-        STACK_BYTES = 4 << 20,
-        HOIST_BYTES = 1 << 20
-    };
+    enum { LEAST_STEPS = 8, L2_UNKNOWN = 1 << 19, STACK_BYTES = 4 << 20, HOIST_BYTES = 1 << 20 };
     sl_cpu cpu;
     sl_cpu_get(&cpu);
     const size_t l2_bytes = cpu.l2_bytes ? cpu.l2_bytes : L2_UNKNOWN;
-    /* An odd number of cache lines, so that the rows of a tile do not fall into the same cache set. */
-    engine->state_stride = sl_size_round_up(engine->shape.hidden, LINE_FLOATS);
-    if (engine->state_stride / LINE_FLOATS % 2 == 0)
-        engine->state_stride += LINE_FLOATS;
-
     sl_limits *limits = &engine->limits;
-    limits->weights_afar = engine->width * (engine->shape.inputs + engine->shape.hidden) * sizeof(float) > l2_bytes / 2;
+    size_t terms = 0; /* of the layer that multiplies most */
+    for (size_t k = 0; k < engine->shape.layers * engine->shape.directions; k++)
+        terms = sl_size_max(terms, (engine->layers[k].table ? 0 : engine->layers[k].inputs) + engine->shape.hidden);
+    limits->weights_afar = engine->width * terms * sizeof(float) > l2_bytes / 2;
     limits->group_rows = choose_group_rows(engine, l2_bytes);
     const size_t step_bytes = 2 * limits->group_rows * engine->shape.hidden * sizeof(float);
     limits->chunk_steps = sl_size_max(LEAST_STEPS, l2_bytes / 2 / step_bytes);
@@ -70,13 +61,18 @@ bool sl_hoists(const sluice_engine *engine, const sl_packed *layer, size_t group
     return group_rows <= hoisted_rows_by_rule(engine);
 }
 
+/* Four full tiles, or eight. */
+enum { FEWEST_GROUP_ROWS = 24 };
+
 bool sl_part_sizes_get(const sluice_engine *engine, size_t rows, size_t steps, sl_part_sizes *sizes)
 {
     const sluice_shape *shape = &engine->shape;
     const sl_limits *limits = &engine->limits;
     const size_t outputs = shape->directions * shape->hidden;
     memset(sizes, 0, sizeof *sizes);
-    sizes->group_rows = sl_size_min(rows, limits->group_rows);
+    /* A part's even share, as long as that fills tiles; what uneven lengths deal it beyond goes in more groups. */
+    const size_t share = sl_size_max(FEWEST_GROUP_ROWS, sl_size_div_up(rows, engine->threads));
+    sizes->group_rows = sl_size_min(rows, sl_size_min(share, limits->group_rows));
     bool fits = sl_size_mul(sizes->group_rows, engine->state_stride, &sizes->state_floats);
 
     if (shape->layers > 1) {                           /* [group rows][steps at once][D*H] */
@@ -123,10 +119,16 @@ static void sort_by_length(size_t *order, size_t *scratch, size_t rows, size_t s
 void sl_plan_rows(sl_plan *plan, unsigned parts, size_t rows, size_t steps, const int64_t *lengths)
 {
     size_t *sorted = plan->sorted, *first = plan->first, *load = plan->load;
+    if (!lengths) { /* neighbours together: they may share cache lines of what they write */
+        for (size_t k = 0; k < rows; k++)
+            plan->order[k] = k;
+        for (unsigned part = 0; part <= parts; part++)
+            first[part] = rows / parts * part + sl_size_min(rows % parts, part);
+        return;
+    }
     for (size_t k = 0; k < rows; k++)
         sorted[k] = k;
-    if (lengths)
-        sort_by_length(sorted, plan->order, rows, steps, lengths);
+    sort_by_length(sorted, plan->order, rows, steps, lengths);
 
     /* Longest first, each to the part that has the least to do (Graham 1969). */
     memset(load, 0, parts * sizeof *load);
@@ -136,7 +138,7 @@ void sl_plan_rows(sl_plan *plan, unsigned parts, size_t rows, size_t steps, cons
         for (unsigned part = 1; part < parts; part++)
             if (load[part] < load[least])
                 least = part;
-        load[least] += lengths ? (size_t)lengths[sorted[k]] : steps;
+        load[least] += (size_t)lengths[sorted[k]] + 1; /* a row without a step is some work too */
         plan->owner[k] = least;
         first[least + 1]++;
     }

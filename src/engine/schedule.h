@@ -7,7 +7,7 @@
 
 #include <stdbool.h>
 
-/** Fill in engine->limits from its shape, kernel and this CPU's caches. */
+/** Fill in engine->limits from its packed layers and this CPU's caches. */
 void sl_limits_set(sluice_engine *engine);
 
 /** Sizes of one part's scratch memory. */

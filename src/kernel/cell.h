@@ -18,7 +18,13 @@
 #include "kernel/activation.h"
 #include "kernel/kernel.h"
 
+#include <float.h>
 #include <string.h>
+
+#ifdef __FAST_MATH__
+#error "-ffast-math would break the numeric contract of sluice.h"
+#endif
+_Static_assert(FLT_EVAL_METHOD == 0, "float operations must round to float, or instruction sets differ");
 
 #define TILE static inline __attribute__((always_inline)) void
 
@@ -268,21 +274,21 @@ static void map_tanh(size_t n, const float *x, float *out)
     apply(v_tanh3, n, x, out);
 }
 
-/* 12 chains: more than latency (4 or 5) times pipes (2), and all in registers. */
 static float run_peak(size_t rounds)
 {
-    enum { CHAINS = 12 };
-    vf acc[CHAINS];
-    for (size_t i = 0; i < CHAINS; i++)
+    vf acc[SL_PEAK_CHAINS];
+    UNROLL
+    for (size_t i = 0; i < SL_PEAK_CHAINS; i++)
         acc[i] = v_set((float)i);
     const vf half = v_set(0.5f);
     for (size_t k = 0; k < rounds; k++) {
         UNROLL
-        for (size_t i = 0; i < CHAINS; i++)
+        for (size_t i = 0; i < SL_PEAK_CHAINS; i++)
             acc[i] = v_fma(acc[i], half, half);
     }
     vf sum = acc[0];
-    for (size_t i = 1; i < CHAINS; i++)
+    UNROLL
+    for (size_t i = 1; i < SL_PEAK_CHAINS; i++)
         sum = v_add(sum, acc[i]);
     float lanes[V_LANES];
     v_store(lanes, sum);

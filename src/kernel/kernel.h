@@ -12,8 +12,12 @@
 
 #include "sluice.h"
 
-/** Vectors in a block of columns. */
-enum { SL_BLOCK_VECTORS = 4 };
+/** Vectors in a block of columns, and independent chains of multiply-adds of the peak: more than latency (4 or 5) times pipes
+ * (2). */
+enum { SL_BLOCK_VECTORS = 4, SL_PEAK_CHAINS = 12 };
+
+/** The bits of every NaN that is computed: what x86 itself makes of 0 * infinity. */
+#define SL_NAN_BITS UINT32_C(0xffc00000)
 
 /** A product of rows with packed columns: out[r] = start[r] + x[r] W, each product one chain of fused multiply-adds from zero. */
 typedef struct sl_product {
@@ -55,8 +59,7 @@ typedef struct sl_kernel {
     /** out[k] = f(x[k]) for k < n; out may be x. */
     void (*sigmoid)(size_t n, const float *x, float *out);
     void (*tanh)(size_t n, const float *x, float *out);
-    /** Run independent chains of fused multiply-adds, 2 * 12 * lanes * rounds operations, in registers only; returns a sum of
-     * them to keep them alive. */
+    /** Run SL_PEAK_CHAINS chains of fused multiply-adds, `rounds` long, in registers only; the result is one lane of their sum. */
     float (*peak)(size_t rounds);
 } sl_kernel;
 

@@ -5,6 +5,8 @@
 #include <immintrin.h>
 #include <stddef.h>
 
+#include "kernel/kernel.h"
+
 typedef __m256 vf;
 typedef __m256i vi;
 
@@ -52,7 +54,7 @@ VERB(vf) v_lookup(const float table[8], vi index) { return _mm256_permutevar8x32
 VERB(vf) v_select_negative(vf x, vf a, vf b) { return _mm256_blendv_ps(b, a, x); }
 VERB(vf) v_canonical(vf a)
 {
-    const vf nan = v_float(vi_set((int)0xffc00000));
+    const vf nan = v_float(vi_set((int)SL_NAN_BITS));
     return _mm256_blendv_ps(a, nan, _mm256_cmp_ps(a, a, _CMP_UNORD_Q));
 }
 

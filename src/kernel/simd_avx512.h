@@ -5,10 +5,12 @@
 #include <immintrin.h>
 #include <stddef.h>
 
+#include "kernel/kernel.h"
+
 typedef __m512 vf;
 typedef __m512i vi;
 
-/* 24 accumulators, 4 weight vectors and a broadcast: 29 of 32 registers. */
+/* 24 accumulators, 6 broadcasts and a weight vector: 31 of 32 registers. */
 enum { V_LANES = 16 };
 #define V_TILE_ROWS 6
 
@@ -45,7 +47,7 @@ VERB(vf) v_in_register(vf a)
 /* The table stands twice in the register, so that the fourth index bit does not matter. */
 VERB(vf) v_lookup(const float table[8], vi index) { return _mm512_permutexvar_ps(index, _mm512_broadcast_f32x8(_mm256_load_ps(table))); }
 VERB(vf) v_select_negative(vf x, vf a, vf b) { return _mm512_mask_mov_ps(b, _mm512_movepi32_mask(v_bits(x)), a); }
-VERB(vf) v_canonical(vf a) { return _mm512_mask_mov_ps(a, _mm512_cmp_ps_mask(a, a, _CMP_UNORD_Q), v_float(vi_set((int)0xffc00000))); }
+VERB(vf) v_canonical(vf a) { return _mm512_mask_mov_ps(a, _mm512_cmp_ps_mask(a, a, _CMP_UNORD_Q), v_float(vi_set((int)SL_NAN_BITS))); }
 #undef VERB
 /* clang-format on */
 

@@ -3,6 +3,8 @@
 #ifndef SLUICE_KERNEL_SIMD_SCALAR_H
 #define SLUICE_KERNEL_SIMD_SCALAR_H
 
+#include "kernel/kernel.h"
+
 #include <math.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -58,7 +60,7 @@ VERB(vi) vi_shift_right_22(vi a) { return (vi)((uint32_t)a >> 22); }
 VERB(vf) v_in_register(vf a) { return a; } /* a, loaded once for all its uses: compilers like to load for each */
 VERB(vf) v_lookup(const float table[8], vi index) { return table[index & 7]; } /* by the low 3 bits */
 VERB(vf) v_select_negative(vf x, vf a, vf b) { return v_bits(x) < 0 ? a : b; } /* a where x's sign bit is set */
-VERB(vf) v_canonical(vf a) { return a == a ? a : v_float((vi)UINT32_C(0xffc00000)); } /* any NaN to the one NaN */
+VERB(vf) v_canonical(vf a) { return a == a ? a : v_float((vi)SL_NAN_BITS); } /* any NaN to the one NaN */
 #undef VERB
 /* clang-format on */
 
