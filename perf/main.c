@@ -6,7 +6,7 @@
 #include "options.h"
 
 #include "base/error.h"
-#include "cli/blis.h"
+#include "cli/advice.h"
 #include "cli/interrupt.h"
 
 #include <stdio.h>

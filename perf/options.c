@@ -21,7 +21,7 @@ enum {
     DEFAULT_REPETITIONS = 10,
     DEFAULT_WARMUP = 2,
     WARMUP_MAX = 1000000,
-    THREADS_MAX = 4096,
+    THREADS_MAX = 1024,
     VALUE_MAX = 1 << 30 /* of a dimension: products of a few still fit */
 };
 
@@ -29,8 +29,7 @@ enum {
  * The clock's tick is a hundred-thousandth of it. */
 #define DEFAULT_MIN_SECONDS 0.005
 
-/* ---- Names
- * ---------------------------------------------------------------------------------------------------------------------- */
+/* ---- Names ----------------------------------------------------------------------------------------------------------------- */
 
 static const char *isa_name(size_t value)
 {
@@ -53,8 +52,7 @@ static const char *ragged_name(size_t value)
     return value < sizeof names / sizeof names[0] ? names[value] : NULL;
 }
 
-/* ---- The command line
- * ------------------------------------------------------------------------------------------------------------ */
+/* ---- The command line ------------------------------------------------------------------------------------------------------ */
 
 enum {
     OPTION_STEPS = UCHAR_MAX + 1,
@@ -176,11 +174,15 @@ static sluice_status read_option(int option, const sl_argument *argument, sl_ben
         return status;
     case OPTION_SEED:
         return sl_grammar_number(argument, 0, LLONG_MAX, &options->seed, error);
+    /* A command line is nearer to the user than the environment, which the library would let go first. */
     case OPTION_THREADS:
+        unsetenv("SLUICE_NUM_THREADS");
         return sl_grammar_list(argument, THREADS_MAX, &options->threads, error);
     case OPTION_ISA:
+        unsetenv("SLUICE_ISA");
         return sl_grammar_names(argument, isa_name, &options->isa, error);
     case OPTION_GEMM:
+        unsetenv("SLUICE_GEMM");
         return sl_grammar_names(argument, gemm_name, &options->gemm, error);
     case OPTION_SCHEDULE:
         return sl_grammar_names(argument, schedule_name, &options->schedule, error);
@@ -189,8 +191,7 @@ static sluice_status read_option(int option, const sl_argument *argument, sl_ben
     }
 }
 
-/* ---- Defaults
- * -------------------------------------------------------------------------------------------------------------------- */
+/* ---- Defaults -------------------------------------------------------------------------------------------------------------- */
 
 static void fill_list(sl_list *list, size_t value)
 {
@@ -247,8 +248,7 @@ sluice_status sl_bench_options_parse(int argc, char **argv, sl_bench_options *op
     return status;
 }
 
-/* ---- What they span
- * -------------------------------------------------------------------------------------------------------------- */
+/* ---- What they span -------------------------------------------------------------------------------------------------------- */
 
 static bool multiply(size_t *product, const sl_list *list)
 {

@@ -86,6 +86,13 @@ def check_usage(cli):
         cli.refused(USAGE, words, *arguments)
     for name, value in (("SLUICE_NUM_THREADS", "many"), ("SLUICE_ISA", "mmx"), ("SLUICE_GEMM", "mkl")):
         cli.refused(USAGE, [name, value], "run", LANGID, "--text", settings={name: value})
+    cli.refused(USAGE, ["--schedule", "not known"], "info", "--env", "--schedule", "rows")
+    blis = json.loads(cli.answers("info", "--env", "--json"))
+    if blis["blis_version"].startswith("0."):  # these take numbers, read any name as 0 (AVX-512), and abort on others
+        for value in ("zen3", "99", "-1", ""):
+            cli.refused(USAGE, ["BLIS_ARCH_TYPE", "takes a number"], "info", "--env", settings={"BLIS_ARCH_TYPE": value})
+        if "avx512" not in best_isa():
+            cli.refused(USAGE, ["BLIS_ARCH_TYPE", "AVX-512"], "run", LANGID, "--text", settings={"BLIS_ARCH_TYPE": "0"})
     cli.refused(NO_INPUT, ["absent.safetensors"], "run", cli.path("absent.safetensors"), "--text")
     cli.refused(NO_INPUT, ["absent.safetensors"], "info", cli.path("absent.safetensors"))
     cli.refused(DATA, ["golden.tsv"], "info", GOLDEN)

@@ -18,7 +18,7 @@ ONLY = {
     r"(imm|x86|xmm|emm|avx\w*|fma)intrin\.h": r"src/kernel/[^/]+",
     r"omp\.h": r"src/base/threads\.c",
     r"(blis/)?blis\.h": r"src/engine/bulk\.c",
-    r"jansson\.h": r"src/(io|cli)/[^/]+|perf/.+",
+    r"jansson\.h": r"src/cli/[^/]+|perf/.+",
 }
 SPEAKS = re.compile(r"\b(?:printf|vprintf|puts|putchar|perror|exit|_exit|abort|quick_exit)\s*\(|\b(?:stdout|stderr)\b")
 

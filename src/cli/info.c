@@ -18,7 +18,7 @@ static const char help[] = "Usage: sluice info MODEL [--json]   what is in a saf
                            "  --head-name NAME        the head is NAME.weight and NAME.bias; '' for none\n"
                            "  --embedding-name NAME   the embedding is NAME.weight; '' for none\n"
                            "With --env, as for sluice run:\n"
-                           "  --threads N   --isa scalar|avx2|avx512   --gemm fused|blis   --schedule auto|rows|hoist\n"
+                           "  --threads N   --isa scalar|avx2|avx512   --gemm fused|blis\n"
                            "\n"
                            "Examples:\n"
                            "  sluice info langid.safetensors\n"
@@ -150,13 +150,13 @@ static sl_exit show_model(const sl_options *options)
 static sl_exit check_options(const sl_options *options)
 {
     const bool names = options->names.prefix || options->names.head || options->names.embedding;
-    const bool engine = options->engine.threads || options->engine.isa || options->engine.gemm || options->engine.schedule;
+    const bool engine = options->engine.threads || options->engine.isa || options->engine.gemm;
     if (!options->model == !options->env)
         return sl_report(SL_EXIT_USAGE, "expected either MODEL or --env; see sluice info --help");
     if (options->env && names)
         return sl_report(SL_EXIT_USAGE, "--prefix, --head-name and --embedding-name go with MODEL, not with --env");
     if (!options->env && engine)
-        return sl_report(SL_EXIT_USAGE, "--threads, --isa, --gemm and --schedule go with --env, not with MODEL");
+        return sl_report(SL_EXIT_USAGE, "--threads, --isa and --gemm go with --env, not with MODEL");
     return SL_EXIT_OK;
 }
 

@@ -1,5 +1,5 @@
 /* sluice info --env: the machine, what would be chosen on it, and why. */
-#include "blis.h"
+#include "advice.h"
 #include "format.h"
 #include "info.h"
 

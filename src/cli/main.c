@@ -1,5 +1,5 @@
 /* The program sluice: which command, and what the whole program has to set up. */
-#include "blis.h"
+#include "advice.h"
 #include "commands.h"
 #include "interrupt.h"
 #include "report.h"

@@ -43,7 +43,7 @@ static const option_entry entries[] = {
     {"threads", 0, BOTH, THREADS, 0},
     {"isa", 0, BOTH, ISA, 0},
     {"gemm", 0, BOTH, GEMM, 0},
-    {"schedule", 0, BOTH, SCHEDULE, 0},
+    {"schedule", 0, RUN, SCHEDULE, 0},
     {"help", 'h', BOTH, FLAG, FIELD(help)},
 };
 enum { ENTRIES = sizeof entries / sizeof entries[0] };
@@ -102,10 +102,13 @@ static sl_exit parse_number(const option_entry *entry, const char *text, size_t 
     return SL_EXIT_OK;
 }
 
+/* More is refused by the library too. */
+enum { THREADS_MAX = 1024 };
+
 static sl_exit parse_threads(const option_entry *entry, const char *text, sl_options *options)
 {
     size_t number = 0;
-    const sl_exit code = parse_number(entry, text, INT32_MAX, &number);
+    const sl_exit code = parse_number(entry, text, THREADS_MAX, &number);
     unsetenv("SLUICE_NUM_THREADS");
     options->engine.threads = (unsigned)number;
     return code;

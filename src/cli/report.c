@@ -36,7 +36,7 @@ sl_exit sl_report_error(const sluice_error *error)
 
 sl_exit sl_report_memory(const char *what)
 {
-    return sl_report(SL_EXIT_FAILURE, "out of memory for %s; use a smaller --rows, or raise the limit", what);
+    return sl_report(SL_EXIT_FAILURE, "out of memory for %s; raise the limit, or with sluice run lower --rows", what);
 }
 
 const char *sl_report_input(const char *path)

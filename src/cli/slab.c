@@ -23,6 +23,8 @@ sl_exit sl_slab_reject(const sl_slab *slab, const char *expected)
 
 sl_exit sl_slab_shape(sl_slab *slab, size_t dims, const size_t *shape, size_t planes, size_t rows, size_t width)
 {
+    if (!slab->path) /* not asked for */
+        return SL_EXIT_OK;
     slab->header = (sl_npy_header){.type = SL_NPY_F4, .dims = dims, .elements = 1};
     bool fits = true;
     size_t bytes;
@@ -32,7 +34,7 @@ sl_exit sl_slab_shape(sl_slab *slab, size_t dims, const size_t *shape, size_t pl
     }
     if (!fits || __builtin_mul_overflow(slab->header.elements, sl_npy_type_bytes(SL_NPY_F4), &bytes))
         return sl_report(SL_EXIT_DATA, "%s: the array for %s does not fit this machine's address space; split the input",
-                         slab->path, slab->option);
+                         sl_report_output(slab->path), slab->option);
     slab->planes = planes;
     slab->rows = rows;
     slab->width = width;

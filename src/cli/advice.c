@@ -1,4 +1,4 @@
-#include "blis.h"
+#include "advice.h"
 
 #include <stdlib.h>
 

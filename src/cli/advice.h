@@ -1,6 +1,6 @@
 /* Giving BLIS its configuration where it would not find one by itself. Both programs use it. */
-#ifndef SLUICE_CLI_BLIS_H
-#define SLUICE_CLI_BLIS_H
+#ifndef SLUICE_CLI_ADVICE_H
+#define SLUICE_CLI_ADVICE_H
 
 #include "sluice.h"
 
