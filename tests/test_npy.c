@@ -37,6 +37,8 @@ static void check_bad(const char *name, const test_bytes *file, sluice_status ex
 {
     const char *path = test_path("bad.npy");
     test_file_write(path, file->data, file->size);
+    if (expected == SLUICE_STATUS_BAD_DATA)
+        test_file_keep(file, ".npy");
     sl_npy_reader *reader = (sl_npy_reader *)&expected;
     sl_npy_header header, untouched;
     memset(&header, 0xa5, sizeof header);

@@ -78,6 +78,8 @@ static void check_bad(const char *name, const test_bytes *file, const sluice_nam
 {
     const char *path = test_path("bad.safetensors");
     test_file_write(path, file->data, file->size);
+    if (expected == SLUICE_STATUS_BAD_DATA && !names)
+        test_file_keep(file, ".safetensors");
     sluice_model *model = (sluice_model *)&expected;
     sluice_error error = {0};
     const sluice_status status = sluice_model_load(path, names, &model, &error);

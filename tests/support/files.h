@@ -91,6 +91,21 @@ static inline void test_file_write(const char *path, const void *data, size_t si
     ck_assert_int_eq(fclose(file), 0);
 }
 
+/** Keep a malformed file for test_malformed.py, which gives them to the program: in the folder SLUICE_TEST_KEEP, if that is set.
+ * `suffix` ends its name. */
+static inline void test_file_keep(const test_bytes *file, const char *suffix)
+{
+    const char *folder = getenv("SLUICE_TEST_KEEP");
+    if (!folder)
+        return;
+    char path[512];
+    snprintf(path, sizeof path, "%s/bad-XXXXXX%s", folder, suffix);
+    const int made = mkstemps(path, (int)strlen(suffix));
+    ck_assert_msg(made >= 0, "%s cannot be made", path);
+    ck_assert(write(made, file->data, file->size) == (ssize_t)file->size);
+    close(made);
+}
+
 /** The whole file; the caller frees it. */
 static inline test_bytes test_file_read(const char *path)
 {
