@@ -223,8 +223,8 @@ static long first_difference(const subject *s, const sl_kernel *a, const sl_kern
     return -1;
 }
 
-/* Every ISA that runs here against scalar, bit for bit. Where the CPU has FMA the scalar side is the one compiled for it, and the one
- * that calls the library for each multiply-add is held against it on every 16th block. */
+/* Every ISA that runs here against scalar, bit for bit. Where the CPU has FMA the scalar side is the one compiled for it, and
+ * the one that calls the library for each multiply-add is held against it on every 16th block. */
 START_TEST(same_bits)
 {
     const subject *s = &subjects[_i];

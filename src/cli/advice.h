@@ -6,8 +6,8 @@
 
 #include <stdbool.h>
 
-/** Set BLIS_ARCH_TYPE as the library advises; call it before anything else uses BLIS. BAD_ARGUMENT if the user gave it a value that BLIS
- *  or this CPU cannot take. */
+/** Set BLIS_ARCH_TYPE as the library advises; call it before anything else uses BLIS. BAD_ARGUMENT if the user gave it a value
+ * that BLIS or this CPU cannot take. */
 sluice_status sl_blis_advise(sluice_error *error);
 
 /** Whether sl_blis_advise has set the variable. */

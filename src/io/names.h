@@ -10,8 +10,8 @@ enum { SL_WEIGHT_IH, SL_WEIGHT_HH, SL_BIAS_IH, SL_BIAS_HH, SL_CELL_PARTS };
 enum { SL_EMBEDDING, SL_HEAD_WEIGHT, SL_HEAD_BIAS, SL_EXTRAS };
 
 typedef struct sl_binding {
-    sluice_shape shape;        /* all sizes checked; every product of a tensor's dimensions fits */
-    const char *prefix;        /* of the LSTM's tensors; not terminated; the file's */
+    sluice_shape shape; /* all sizes checked; every product of a tensor's dimensions fits */
+    const char *prefix; /* of the LSTM's tensors; not terminated; the file's */
     size_t prefix_bytes;
     size_t cells;              /* L*D */
     size_t count;              /* of tensors: SL_CELL_PARTS*L*D + SL_EXTRAS */

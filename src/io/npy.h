@@ -13,9 +13,9 @@ typedef enum sl_npy_type { SL_NPY_F4, SL_NPY_U1, SL_NPY_I4, SL_NPY_I8 } sl_npy_t
 
 typedef struct sl_npy_header {
     sl_npy_type type;
-    size_t dims;                  /* 0..SL_NPY_MAX_DIMS */
+    size_t dims; /* 0..SL_NPY_MAX_DIMS */
     size_t shape[SL_NPY_MAX_DIMS];
-    size_t elements;              /* product of shape; its bytes fit size_t, even with zero dimensions left out */
+    size_t elements; /* product of shape; its bytes fit size_t, even with zero dimensions left out */
 } sl_npy_header;
 
 typedef struct sl_npy_reader sl_npy_reader;

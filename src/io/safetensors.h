@@ -31,12 +31,12 @@ typedef struct sl_metadata {
 /** An open file. To be read only, but for `used` and the bytes of metadata values. */
 typedef struct sl_safetensors {
     sl_input input;
-    char *header;         /* owns all names and metadata */
-    sl_tensor *tensors;   /* [count], sorted by name (strcmp), no two alike */
+    char *header;       /* owns all names and metadata */
+    sl_tensor *tensors; /* [count], sorted by name (strcmp), no two alike */
     size_t count;
     sl_metadata *metadata; /* [metadata_count], sorted by key, no two alike */
     size_t metadata_count;
-    size_t data_at;        /* byte of the file where the data section begins */
+    size_t data_at; /* byte of the file where the data section begins */
 } sl_safetensors;
 
 /** Open and check a file. *file is NULL on failure. NO_INPUT (also what is not a regular file), IO, NO_MEMORY, BAD_DATA with the
