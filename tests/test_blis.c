@@ -3,13 +3,27 @@
  *
  * Let u = 2^-24, and take rounding errors as independent, of mean 0 and variance at most u^2/3 of the square of what is
  * rounded. (Worst cases added up would be K u and more for each step of memory: true, and hundreds of times too large to find a
- * mistake.) Every quantity is computed in double with the variance of its error, in units of u^2: z = sum of K terms, in
- * whatever order: K roundings of partial sums whose mean square is at most that of independent terms, Q = sum (W x)^2 + sum (U
- * h')^2 + b^2:       var z = K Q / 3 + sum W^2 var x + sum U^2 var h' s = sigmoid(z) or tanh(z), with derivative s', and an
- * error of at most 1 ULP <= 2 u s of its own, whose variance is at most (2 u s)^2 / 3:                   var s = s'^2 var z +
- * 4/3 s^2 c = f c' + i g, two roundings:                  var c = f^2 var c' + c'^2 var f + i^2 var g + g^2 var i + ((i g)^2 +
- * c^2) / 3 h = o tanh(c), one:                             var h = o^2 var t + t^2 var o + h^2 / 3 The bound is TAIL standard
- * deviations: a normal deviate beyond 7 has a probability of 3e-12. */
+ * mistake.) Every quantity is computed in double with the variance of its error, in units of u^2:
+ *
+ * z = sum of K terms, in whatever order: K roundings of partial sums whose mean square is at most that of independent terms,
+ * Q = sum (W x)^2 + sum (U h')^2 + b^2:
+ *
+ *     var z = K Q / 3 + sum W^2 var x + sum U^2 var h'
+ *
+ * s = sigmoid(z) or tanh(z), with derivative s', and an error of at most 1 ULP <= 2 u s of its own, whose variance is at most
+ * (2 u s)^2 / 3:
+ *
+ *     var s = s'^2 var z + 4/3 s^2
+ *
+ * c = f c' + i g, two roundings:
+ *
+ *     var c = f^2 var c' + c'^2 var f + i^2 var g + g^2 var i + ((i g)^2 + c^2) / 3
+ *
+ * h = o tanh(c), with t = tanh(c), one:
+ *
+ *     var h = o^2 var t + t^2 var o + h^2 / 3
+ *
+ * The bound is TAIL standard deviations: a normal deviate beyond 7 has a probability of 3e-12. */
 #include "support/network.h"
 #include "support/oracle.h"
 #include "support/suite.h"
