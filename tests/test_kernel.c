@@ -102,6 +102,24 @@ START_TEST(product)
 }
 END_TEST
 
+static sl_step step_of(const problem *p, float *h_next, float *c, float *const *y)
+{
+    return (sl_step){.rows = p->rows,
+                     .hidden = p->units,
+                     .inputs = p->inputs,
+                     .recurrent = p->recurrent,
+                     .weights_ih = p->weights,
+                     .weights_hh = p->weights + p->inputs * 4 * p->lanes,
+                     .panel_stride = panel_stride(p),
+                     .start = p->start_rows,
+                     .x = p->x_rows,
+                     .h = p->h[0],
+                     .h_next = h_next,
+                     .c = c,
+                     .state_stride = STRIDE,
+                     .y = y};
+}
+
 /* What a step must leave of one row and unit, by the scalar kernel's sigmoid and tanh. */
 static void expect_cell(const problem *p, size_t r, size_t unit, float *c, float *h)
 {
@@ -137,20 +155,7 @@ START_TEST(step)
     for (size_t r = 0; r < MOST_ROWS; r++)
         y_rows[r] = y[r];
     const bool wants_y = _i % 2;
-    const sl_step call = {.rows = p.rows,
-                          .hidden = p.units,
-                          .inputs = p.inputs,
-                          .recurrent = p.recurrent,
-                          .weights_ih = p.weights,
-                          .weights_hh = p.weights + p.inputs * 4 * p.lanes,
-                          .panel_stride = panel_stride(&p),
-                          .start = p.start_rows,
-                          .x = p.x_rows,
-                          .h = p.h[0],
-                          .h_next = h_next[0],
-                          .c = c[0],
-                          .state_stride = STRIDE,
-                          .y = wants_y ? y_rows : NULL};
+    const sl_step call = step_of(&p, h_next[0], c[0], wants_y ? y_rows : NULL);
     kernel->step(&call);
     for (size_t r = 0; r < p.rows; r++)
         for (size_t unit = 0; unit < p.units; unit++) {
@@ -183,19 +188,7 @@ START_TEST(one_nan)
     const uint32_t payload = 0x7fc12345, canonical = 0xffc00000;
     memcpy(&p.x[1][0], &payload, sizeof payload);
     p.h[1][0] = NAN;
-    const sl_step call = {.rows = p.rows,
-                          .hidden = p.units,
-                          .inputs = p.inputs,
-                          .recurrent = p.recurrent,
-                          .weights_ih = p.weights,
-                          .weights_hh = p.weights + p.inputs * 4 * p.lanes,
-                          .panel_stride = panel_stride(&p),
-                          .start = p.start_rows,
-                          .x = p.x_rows,
-                          .h = p.h[0],
-                          .h_next = h_next[0],
-                          .c = p.c[0],
-                          .state_stride = STRIDE};
+    const sl_step call = step_of(&p, h_next[0], p.c[0], NULL);
     kernel->step(&call);
     for (size_t unit = 0; unit < p.units; unit++) {
         ck_assert(memcmp(&h_next[1][unit], &canonical, sizeof canonical) == 0 &&

@@ -1,4 +1,4 @@
-/* The commands of the program sluice. Each gets its arguments from its name on and returns the exit code. */
+/* The commands of the program sluice: info and run get their arguments from their name on. Each returns the exit code. */
 #ifndef SLUICE_CLI_COMMANDS_H
 #define SLUICE_CLI_COMMANDS_H
 
@@ -6,5 +6,6 @@
 
 sl_exit sl_command_info(int argc, char **argv);
 sl_exit sl_command_run(int argc, char **argv);
+sl_exit sl_command_version(void);
 
 #endif

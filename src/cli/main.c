@@ -4,6 +4,7 @@
 #include "interrupt.h"
 #include "report.h"
 #include "sluice.h"
+#include "version.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -11,32 +12,33 @@
 #include <string.h>
 
 static const char help[] = "Usage: sluice COMMAND ...\n"
-                           "LSTM networks over batches of sequences on CPUs: throughput first, the same answer always.\n"
+                           "LSTM networks over batches of sequences on CPUs.\n"
                            "\n"
-                           "  run MODEL [options]     run a model over sequences: lines of text, or NumPy arrays\n"
-                           "  info MODEL [--json]     tell what is in a model file\n"
-                           "  info --env [--json]     tell what would be used on this machine, and why\n"
-                           "  COMMAND --help          all options of a command, with examples\n"
-                           "  --version               this library, BLIS and its configuration, OpenMP, instruction set\n"
+                           "  run MODEL [options]   run a model over lines of text, or NumPy arrays\n"
+                           "  info MODEL [--json]   tell what is in a model file\n"
+                           "  info --env [--json]   tell what would be used on this machine, and why\n"
+                           "  COMMAND --help        all options of a command, with examples\n"
+                           "  --version             this library, BLIS, OpenMP, instruction set\n"
                            "\n"
-                           "MODEL is a safetensors file with torch's names. As any other file, '-' is standard input or output.\n"
+                           "MODEL is a safetensors file with torch's names.\n"
                            "\n"
                            "Examples:\n"
                            "  sluice info langid.safetensors\n"
                            "  sluice run langid.safetensors --text < /usr/share/dict/words > answers.tsv\n"
-                           "  sluice run lstm.safetensors -i x.npy --lengths n.npy -o y.npy --hn hn.npy --stats\n"
+                           "  sluice run lstm.safetensors -i x.npy -o y.npy --hn hn.npy --stats\n"
                            "\n"
-                           "Environment: SLUICE_NUM_THREADS, SLUICE_ISA, SLUICE_GEMM; OMP_... and BLIS_ARCH_TYPE are honoured.\n"
-                           "Exit: 0 ok, 1 run-time failure, 2 usage, 65 bad data, 66 no such input, 74 I/O, 130 interrupted.\n";
+                           "Environment: SLUICE_NUM_THREADS, SLUICE_ISA, SLUICE_GEMM; OMP_... and\n"
+                           "BLIS_ARCH_TYPE are honoured.\n"
+                           "Exit: 0 ok, 1 run-time failure, 2 usage, 65 bad data, 66 no such input, 74 I/O,\n"
+                           "130 interrupted.\n";
 
-static sl_exit print_version(void)
+sl_exit sl_command_version(void)
 {
     sluice_environment environment = {.struct_size = sizeof environment};
     sluice_error error;
     if (sluice_environment_get(NULL, &environment, &error))
         return sl_report_error(&error);
-    printf("sluice %s\nBLIS %s, configuration %s\nOpenMP %s\nISA %s\n", sluice_version_get(), environment.blis_version,
-           environment.blis_config, environment.openmp, sluice_isa_get_name(environment.isa));
+    sl_version_print("sluice", NULL, &environment);
     return SL_EXIT_OK;
 }
 
@@ -52,7 +54,7 @@ static sl_exit run_command(int argc, char **argv)
     if (strcmp(command, "info") == 0)
         return sl_command_info(argc - 1, argv + 1);
     if (strcmp(command, "--version") == 0)
-        return print_version();
+        return sl_command_version();
     if (strcmp(command, "--help") == 0 || strcmp(command, "-h") == 0) {
         fputs(help, stdout);
         return SL_EXIT_OK;

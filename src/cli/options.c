@@ -1,35 +1,36 @@
 #include "options.h"
 
+#include "mistake.h"
+
 #include <ctype.h>
 #include <errno.h>
-#include <getopt.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-typedef enum option_kind { TEXT, FLAG, ROWS, THREADS, ISA, GEMM, SCHEDULE, LAYOUT, PROGRESS } option_kind;
+typedef enum option_kind { TEXT, FILE_NAME, FLAG, ROWS, THREADS, ISA, GEMM, SCHEDULE, LAYOUT, PROGRESS } option_kind;
 
 typedef struct option_entry {
     const char *name;
     char letter; /* 0: none */
     int commands;
     option_kind kind;
-    size_t offset; /* of the field of a TEXT or a FLAG */
+    size_t offset; /* of the field of a TEXT, a FILE_NAME or a FLAG */
 } option_entry;
 
 enum { INFO = SL_COMMAND_INFO, RUN = SL_COMMAND_RUN, BOTH = INFO | RUN };
 
 #define FIELD(name) offsetof(sl_options, name)
 static const option_entry entries[] = {
-    {"input", 'i', RUN, TEXT, FIELD(input)},
-    {"lengths", 0, RUN, TEXT, FIELD(lengths)},
-    {"h0", 0, RUN, TEXT, FIELD(h0)},
-    {"c0", 0, RUN, TEXT, FIELD(c0)},
-    {"output", 'o', RUN, TEXT, FIELD(output)},
-    {"hn", 0, RUN, TEXT, FIELD(hn)},
-    {"cn", 0, RUN, TEXT, FIELD(cn)},
-    {"head", 0, RUN, TEXT, FIELD(head)},
+    {"input", 'i', RUN, FILE_NAME, FIELD(input)},
+    {"lengths", 0, RUN, FILE_NAME, FIELD(lengths)},
+    {"h0", 0, RUN, FILE_NAME, FIELD(h0)},
+    {"c0", 0, RUN, FILE_NAME, FIELD(c0)},
+    {"output", 'o', RUN, FILE_NAME, FIELD(output)},
+    {"hn", 0, RUN, FILE_NAME, FIELD(hn)},
+    {"cn", 0, RUN, FILE_NAME, FIELD(cn)},
+    {"head", 0, RUN, FILE_NAME, FIELD(head)},
     {"layout", 0, RUN, LAYOUT, 0},
     {"text", 0, RUN, FLAG, FIELD(text)},
     {"rows", 0, RUN, ROWS, 0},
@@ -45,6 +46,7 @@ static const option_entry entries[] = {
     {"gemm", 0, BOTH, GEMM, 0},
     {"schedule", 0, RUN, SCHEDULE, 0},
     {"help", 'h', BOTH, FLAG, FIELD(help)},
+    {"version", 0, BOTH, FLAG, FIELD(version)},
 };
 enum { ENTRIES = sizeof entries / sizeof entries[0] };
 
@@ -119,6 +121,10 @@ static sl_exit parse_value(const option_entry *entry, const char *text, sl_optio
     int value = 0;
     sl_exit code = SL_EXIT_OK;
     switch (entry->kind) {
+    case FILE_NAME:
+        if (!*text)
+            return sl_report(SL_EXIT_USAGE, "--%s: expected the name of a file, found ''", entry->name);
+        /* fall through */
     case TEXT:
         memcpy((char *)options + entry->offset, &text, sizeof text);
         return SL_EXIT_OK;
@@ -185,14 +191,10 @@ static sl_exit parse_options(sl_command command, int argc, char **argv, sl_optio
     opterr = 0;
     int found;
     while ((found = getopt_long(argc, argv, letters, table, NULL)) != -1) {
-        /* getopt points past the word that it choked on, unless it stands inside a cluster of letters. */
-        if (found == ':')
-            return sl_report(SL_EXIT_USAGE, "'%s' needs a value; see sluice %s --help", argv[optind - 1], command_name(command));
-        if (found == '?' && optopt && optopt < 256)
-            return sl_report(SL_EXIT_USAGE, "option '-%c' is not known; see sluice %s --help", optopt, command_name(command));
-        if (found == '?')
-            return sl_report(SL_EXIT_USAGE, "option '%s' is not known, not unique, or takes no value; see sluice %s --help",
-                             argv[optind - 1], command_name(command));
+        char mistake[SL_MISTAKE_BYTES];
+        if (found == ':' || found == '?')
+            return sl_report(SL_EXIT_USAGE, "%s; see sluice %s --help", sl_mistake_describe(found, argv, table, mistake),
+                             command_name(command));
         const option_entry *entry = found >= 256 ? &entries[found - 256] : find_letter(found, command);
         const sl_exit code = parse_value(entry, optarg, options);
         if (code)
@@ -205,11 +207,13 @@ sl_exit sl_options_parse(sl_command command, int argc, char **argv, sl_options *
 {
     *options = (sl_options){.names.struct_size = sizeof options->names, .engine.struct_size = sizeof options->engine};
     const sl_exit code = parse_options(command, argc, argv, options);
-    if (code || options->help)
+    if (code || options->help || options->version)
         return code;
     if (argc - optind > 1)
         return sl_report(SL_EXIT_USAGE, "one MODEL expected, found '%s' besides '%s'; see sluice %s --help", argv[optind + 1],
                          argv[optind], command_name(command));
     options->model = argv[optind];
+    if (options->model && !*options->model)
+        return sl_report(SL_EXIT_USAGE, "MODEL: expected the name of a file, found ''");
     return SL_EXIT_OK;
 }

@@ -18,7 +18,7 @@ typedef struct sl_options {
     bool step_first;                       /* run: --layout tnc */
     bool text, stats;                      /* run */
     bool env;                              /* info */
-    bool json, help;
+    bool json, help, version;
     size_t rows; /* run: at once; 0: choose */
     sl_progress_mode progress;
     sluice_names names;
