@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/size.h"
+#include "cli/clock.h"
 
 #include <float.h>
 #include <math.h>
@@ -293,12 +294,12 @@ sluice_status sl_bed_run(sl_bed *bed, const sl_setting *setting, const sl_plan *
     sluice_engine *engine;
     sluice_workspace *workspace = NULL;
     *result = (sl_result){.shape = bed->shape, .total_steps = bed->total_steps};
-    const double start = sl_seconds();
+    const double start = sl_clock_get();
     sluice_status status = sluice_engine_create(bed->model, &options, &engine, error);
     if (status)
         return status;
     status = sluice_workspace_create(engine, bed->shape.batch, bed->shape.steps, &workspace, error);
-    result->setup_seconds = sl_seconds() - start;
+    result->setup_seconds = sl_clock_get() - start;
     if (!status)
         status = as_run(engine, &result->setting);
     if (status)

@@ -1,18 +1,12 @@
 #include "harness.h"
 
+#include "cli/clock.h"
+
 #include <assert.h>
 #include <stdlib.h>
-#include <time.h>
 
 /* A clock tick of 1 ns and a call of a few: this many calls take a second at the very least, so doubling ends. */
 enum { CALLS_MAX = 1 << 30 };
-
-double sl_seconds(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
 
 static int by_value(const void *a, const void *b)
 {
@@ -56,10 +50,10 @@ static bool stopped(const sl_plan *plan)
 static sluice_status repeat(const sl_workload *workload, size_t calls, double *seconds, sluice_error *error)
 {
     sluice_status status = SLUICE_STATUS_OK;
-    const double start = sl_seconds();
+    const double start = sl_clock_get();
     for (size_t k = 0; k < calls && !status; k++)
         status = workload->call(workload->context, error);
-    *seconds = sl_seconds() - start;
+    *seconds = sl_clock_get() - start;
     return status;
 }
 

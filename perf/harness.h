@@ -44,9 +44,6 @@ typedef struct sl_tally {
     size_t busy; /* of them, those measured while the machine did something else too */
 } sl_tally;
 
-/** Seconds of a clock that only runs forward. */
-double sl_seconds(void);
-
 /** Least, median (mean of the middle two of an even count) and largest of count >= 1 values, which are sorted. */
 sl_summary sl_summarise(size_t count, double *values);
 

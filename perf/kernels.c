@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "cli/clock.h"
 #include "kernel/kernel.h"
 
 #include <assert.h>
@@ -103,7 +104,7 @@ static double get_clock(void *context)
 {
     size_t sum = 0;
     (void)context;
-    const double start = sl_seconds();
+    const double start = sl_clock_get();
     for (size_t round = 0; round < CHAIN_ROUNDS; round++) {
 #pragma GCC unroll 64
         for (size_t k = 0; k < CHAIN; k++) {
@@ -111,7 +112,7 @@ static double get_clock(void *context)
             __asm__ volatile("" : "+r"(sum));
         }
     }
-    return (double)CHAIN * CHAIN_ROUNDS / (sl_seconds() - start);
+    return (double)CHAIN * CHAIN_ROUNDS / (sl_clock_get() - start);
 }
 
 const sl_column sl_kernel_columns[SL_KERNEL_COLUMNS] = {

@@ -8,11 +8,11 @@
 #include "base/error.h"
 #include "cli/advice.h"
 #include "cli/interrupt.h"
+#include "cli/report.h"
+#include "cli/version.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-
-enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_IO = 74, EXIT_INTERRUPTED = 130 };
 
 static const char help[] = "usage: sluice-bench [OPTION]... [T,N,H]...\n"
                            "Time LSTMs over batches of sequences: useful GFLOP/s, and the share of the FMA\n"
@@ -41,16 +41,16 @@ static void tell(const char *kind, const char *message)
     fprintf(stderr, "sluice-bench: %s%s\n", kind, message);
 }
 
-static int exit_code(const sluice_error *error)
+static sl_exit exit_code(const sluice_error *error)
 {
     tell("", error->message);
     switch (error->status) {
     case SLUICE_STATUS_BAD_ARGUMENT:
-        return EXIT_USAGE;
+        return SL_EXIT_USAGE;
     case SLUICE_STATUS_IO:
-        return EXIT_IO;
+        return SL_EXIT_IO;
     default:
-        return EXIT_FAILED;
+        return SL_EXIT_FAILURE;
     }
 }
 
@@ -118,7 +118,7 @@ static void warn_busy(const sl_tally *tally)
 }
 
 /* Run it all into a report, which is kept only if everything went well. */
-static int run(const sl_bench_options *options, json_t *context, sluice_error *error)
+static sl_exit run(const sl_bench_options *options, json_t *context, sluice_error *error)
 {
     const bool kernels = options->action == SL_ACTION_KERNELS;
     sl_tally tally = {0};
@@ -132,19 +132,17 @@ static int run(const sl_bench_options *options, json_t *context, sluice_error *e
         status = sl_fail(error, SLUICE_STATUS_UNSUPPORTED, "nothing was run: this machine has none of what --isa asks for");
     if (status || sl_interrupt_seen()) {
         sl_bench_report_abort(report);
-        return status ? exit_code(error) : EXIT_INTERRUPTED;
+        return status ? exit_code(error) : SL_EXIT_INTERRUPTED;
     }
     status = sl_bench_report_commit(report, error);
     warn_busy(&tally);
-    return status ? exit_code(error) : EXIT_OK;
+    return status ? exit_code(error) : SL_EXIT_OK;
 }
 
-static int print_version(const sluice_environment *environment, const json_t *context)
+static sl_exit print_version(const sluice_environment *environment, const json_t *context)
 {
-    printf("sluice-bench %s (%s)\nBLIS %s, configuration %s\nOpenMP %s\nISA %s, %s\n", sluice_version_get(),
-           json_string_value(json_object_get(context, "git")), environment->blis_version, environment->blis_config,
-           environment->openmp, sluice_isa_get_name(environment->isa), environment->isa_reason);
-    return fflush(stdout) == 0 ? EXIT_OK : EXIT_IO;
+    sl_version_print("sluice-bench", json_string_value(json_object_get(context, "git")), environment);
+    return fflush(stdout) == 0 ? SL_EXIT_OK : SL_EXIT_IO;
 }
 
 int main(int argc, char **argv)
@@ -155,18 +153,19 @@ int main(int argc, char **argv)
     if (sl_bench_options_parse(argc, argv, &options, &error))
         return exit_code(&error);
     if (options.action == SL_ACTION_HELP)
-        return fputs(help, stdout) >= 0 && fflush(stdout) == 0 ? EXIT_OK : EXIT_IO;
+        return fputs(help, stdout) >= 0 && fflush(stdout) == 0 ? SL_EXIT_OK : SL_EXIT_IO;
     /* BLIS reads its variable at its first use; where it does not know the CPU, the baseline would be a slow portable kernel's. */
     if (sl_blis_advise(&error) || sluice_environment_get(NULL, &environment, &error))
         return exit_code(&error);
     json_t *context = sl_context_create(&environment);
     if (!context) {
         tell("", "out of memory");
-        return EXIT_FAILED;
+        return SL_EXIT_FAILURE;
     }
     sl_interrupt_install();
     options.plan.stopped = sl_interrupt_seen;
-    const int code = options.action == SL_ACTION_VERSION ? print_version(&environment, context) : run(&options, context, &error);
+    const sl_exit code =
+        options.action == SL_ACTION_VERSION ? print_version(&environment, context) : run(&options, context, &error);
     json_decref(context);
     return code;
 }

@@ -2,8 +2,8 @@
 
 #include "base/error.h"
 #include "base/size.h"
+#include "cli/mistake.h"
 
-#include <getopt.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -146,7 +146,9 @@ static sluice_status read_measuring(int option, const sl_argument *argument, sl_
         return status;
     default:
         options->output = argument->text;
-        return SLUICE_STATUS_OK;
+        return *argument->text
+                   ? SLUICE_STATUS_OK
+                   : sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "%s: expected the name of a file, found ''", argument->option);
     }
 }
 
@@ -219,11 +221,12 @@ static void fill_defaults(sl_bench_options *options)
 sluice_status sl_bench_options_parse(int argc, char **argv, sl_bench_options *options, sluice_error *error)
 {
     int option, index = 0;
-    char name[32];
+    char name[32], mistake[SL_MISTAKE_BYTES];
     sluice_status status = SLUICE_STATUS_OK;
     *options = (sl_bench_options){.seed = 1, .output = "-"};
     options->plan = (sl_plan){DEFAULT_MIN_SECONDS, DEFAULT_REPETITIONS, DEFAULT_WARMUP, NULL};
-    while (!status && (option = getopt_long(argc, argv, "ho:", long_options, &index)) != -1) {
+    opterr = 0;
+    while (!status && (option = getopt_long(argc, argv, ":ho:", long_options, &index)) != -1) {
         switch (option) {
         case 'h':
         case OPTION_VERSION:
@@ -235,8 +238,10 @@ sluice_status sl_bench_options_parse(int argc, char **argv, sl_bench_options *op
         case OPTION_KERNELS:
             options->action = SL_ACTION_KERNELS;
             break;
+        case ':':
         case '?':
-            return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "try sluice-bench --help");
+            return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "%s; see sluice-bench --help",
+                           sl_mistake_describe(option, argv, long_options, mistake));
         default:
             snprintf(name, sizeof name, "--%s", option == 'o' ? "output" : long_options[index].name);
             status = read_option(option, &(sl_argument){name, optarg}, options, error);

@@ -6,6 +6,7 @@ import os
 import pathlib
 import pty
 import random
+import re
 import select
 import signal
 import time
@@ -35,8 +36,8 @@ def check_help(cli):
     for arguments in (["--help"], ["-h"], ["run", "--help"], ["info", "--help"], ["run", "-h"]):
         lines = cli.answers(*arguments).decode().splitlines()
         cli.check(lines and lines[0].startswith("Usage: sluice") and "Examples:" in lines and len(lines) <= 24 and
-                  max(map(len, lines)) <= 100,
-                  f"{arguments} fits 24 lines of 100 columns and has examples: {len(lines)} lines found")
+                  max(map(len, lines)) <= 80,
+                  f"{arguments} fits 24 lines of 80 columns and has examples: {len(lines)} lines found")
     text = cli.answers("run", "--help").decode()
     for option in ("input", "lengths", "output", "hn", "cn", "h0", "c0", "head", "layout", "text", "prefix", "head-name",
                    "embedding-name",
@@ -45,6 +46,8 @@ def check_help(cli):
     version = cli.answers("--version").decode()
     for word in ("sluice 0.", "BLIS", "configuration", "OpenMP", "ISA"):
         cli.check(word in version, f"--version names {word}: {version!r}")
+    for command in ("run", "info"):
+        cli.check(cli.answers(command, "--version").decode() == version, f"--version is heard behind {command}")
 
 
 def check_usage(cli):
@@ -55,17 +58,21 @@ def check_usage(cli):
         (["frobnicate"], ["frobnicate", "run, info"]),
         (["run"], ["MODEL"]),
         (["run", LANGID], ["--output", "--text"]),
-        (["run", LANGID, "--text", "--frob"], ["--frob", "--help"]),
+        (["run", LANGID, "--text", "--frob"], ["--frob", "not known", "--help"]),
         (["run", LANGID, "--text", "--od\nd\x1b"], ["'--od?d?'"]),
-        (["run", LANGID, "--text", "-z"], ["-z"]),
-        (["run", LANGID, "--text", "--h"], ["--h"]),
+        (["run", LANGID, "--text", "-z"], ["-z", "not known"]),
+        (["run", LANGID, "--text", "--h"], ["'--h'", "not unique"]),
         (["run", LANGID, "--text", "--rows"], ["--rows", "needs a value"]),
-        (["run", LANGID, "--text=1"], ["--text"]),
+        (["run", LANGID, "--text=1"], ["--text=1", "takes no value"]),
+        (["run", LANGID, "--text", "-o", ""], ["--output", "name of a file", "''"]),
+        (["run", LANGID, "--hn="], ["--hn", "name of a file"]),
+        (["run", "", "--text"], ["MODEL", "name of a file"]),
         (["run", LANGID, "more", "--text"], ["more"]),
         (["run", "-", "--text"], ["MODEL"]),
         (["run", LANGID, "--text", "--rows", "0"], ["--rows", "'0'"]),
         (["run", LANGID, "--text", "--rows", "-3"], ["--rows", "'-3'"]),
         (["run", LANGID, "--text", "--threads", "2x"], ["--threads", "'2x'"]),
+        (["run", LANGID, "--text", "--threads", "1025"], ["--threads", "1 to 1024"]),
         (["run", LANGID, "--text", "--threads", "99999999999999999999"], ["--threads"]),
         (["run", LANGID, "--text", "--isa", "mmx"], ["--isa", "'mmx'", "scalar, avx2, avx512"]),
         (["run", LANGID, "--text", "--gemm", "mkl"], ["--gemm", "fused, blis"]),
@@ -91,6 +98,11 @@ def check_usage(cli):
     if blis["blis_version"].startswith("0."):  # these take numbers, read any name as 0 (AVX-512), and abort on others
         for value in ("zen3", "99", "-1", ""):
             cli.refused(USAGE, ["BLIS_ARCH_TYPE", "takes a number"], "info", "--env", settings={"BLIS_ARCH_TYPE": value})
+        refusal = sluice("info", "--env", settings={"BLIS_ARCH_TYPE": "zen3"}).stderr.decode()
+        generic = re.search(r"(\d+) \(generic\)", refusal).group(1)
+        slow = json.loads(cli.answers("info", "--env", "--json", settings={"BLIS_ARCH_TYPE": generic}))
+        cli.check(slow["blis_config"] == "generic" and "unset it" in slow["warning"] and not slow["blis_arch_type_set_by_sluice"],
+                  f"portable kernels that the user asked for are warned of: {slow}")
         if "avx512" not in best_isa():
             cli.refused(USAGE, ["BLIS_ARCH_TYPE", "AVX-512"], "run", LANGID, "--text", settings={"BLIS_ARCH_TYPE": "0"})
     cli.refused(NO_INPUT, ["absent.safetensors"], "run", cli.path("absent.safetensors"), "--text")

@@ -4,6 +4,7 @@ import array
 import json
 import math
 import signal
+import subprocess
 import time
 
 from support.cli import (DATA, INTERRUPTED, IO, NO_INPUT, OK, USAGE, Network, best_isa, keeps_memory_small, npy_bytes, parse_npy,
@@ -301,6 +302,21 @@ def check_signal(cli):
     run.stderr.close()
 
 
+def check_unwanted_output(cli):
+    """No output is asked for that would not fit; with rows of no steps the input's header alone makes a file."""
+    model = Network(1, 1, 8, layers=8).write(cli.path("deep.safetensors"))
+    x = write_npy(cli.path("endless.npy"), (1 << 57, 0, 1), [])
+    cli.refused(DATA, ["--hn", "address space"], "run", model, "-i", x, "--hn", cli.path("hn.npy"))
+    run = start("run", model, "-i", x, "-o", cli.path("y.npy"), stdin=subprocess.DEVNULL)
+    deadline = time.monotonic() + 60
+    while not cli.leftovers() and run.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.01)
+    run.send_signal(signal.SIGTERM)
+    errors = run.communicate(timeout=60)[1]
+    cli.check(run.returncode == INTERRUPTED and b"interrupted" in errors,
+              f"states that are not asked for refuse no run: {run.returncode} {errors!r}")
+
+
 def check_memory(cli):
     if not keeps_memory_small():
         return
@@ -320,4 +336,4 @@ def check_memory(cli):
 if __name__ == "__main__":
     run_parts(check_results, check_same_bytes, check_token_types, check_streams, check_wrong_files, check_same_place, check_empty,
               check_nan,
-              check_stats, check_signal, check_memory)
+              check_stats, check_signal, check_unwanted_output, check_memory)

@@ -74,7 +74,7 @@ sl_exit sl_answers_create(const sluice_model *model, size_t rows, sl_answers **r
     if (!code) {
         answers->text = calloc(rows, longest + SHARE_BYTES + 1);
         if (!answers->text)
-            code = sl_report_memory("the answers");
+            code = sl_report_memory_of_rows("the answers");
     }
     if (code) {
         sl_answers_destroy(answers);

@@ -9,12 +9,13 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char help[] = "Usage: sluice info MODEL [--json]   what is in a safetensors file: shape, parameters, work, names\n"
+static const char help[] = "Usage: sluice info MODEL [--json]   what is in a safetensors file\n"
                            "       sluice info --env [--json]   what would be used on this machine, and why\n"
                            "\n"
                            "  --json                  one JSON object instead of a table\n"
                            "With MODEL, where there is more than one candidate:\n"
-                           "  --prefix NAME           the LSTM's tensors begin with NAME: 'lstm.' for lstm.weight_ih_l0\n"
+                           "  --prefix NAME           the LSTM's tensors begin with NAME: 'lstm.' for\n"
+                           "                          lstm.weight_ih_l0\n"
                            "  --head-name NAME        the head is NAME.weight and NAME.bias; '' for none\n"
                            "  --embedding-name NAME   the embedding is NAME.weight; '' for none\n"
                            "With --env, as for sluice run:\n"
@@ -22,7 +23,7 @@ static const char help[] = "Usage: sluice info MODEL [--json]   what is in a saf
                            "\n"
                            "Examples:\n"
                            "  sluice info langid.safetensors\n"
-                           "  sluice info two-networks.safetensors --prefix encoder.lstm. --head-name '' --json\n"
+                           "  sluice info two.safetensors --prefix encoder.lstm. --head-name '' --json\n"
                            "  SLUICE_NUM_THREADS=4 sluice info --env\n";
 
 typedef struct model_facts {
@@ -166,6 +167,8 @@ sl_exit sl_command_info(int argc, char **argv)
     sl_exit code = sl_options_parse(SL_COMMAND_INFO, argc, argv, &options);
     if (code)
         return code;
+    if (options.version)
+        return sl_command_version();
     if (options.help) {
         fputs(help, stdout);
         return SL_EXIT_OK;

@@ -6,9 +6,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static const char blis_warning[] =
-    "BLIS runs its portable kernels here, several times slower than the CPU allows; unset BLIS_ARCH_TYPE, so that sluice "
-    "may choose, or use a newer BLIS";
+/* Why BLIS is slow here and what helps; NULL if it is not. */
+static const char *get_warning(const sluice_environment *environment)
+{
+    if (!environment->blis_is_generic)
+        return NULL;
+    return getenv("BLIS_ARCH_TYPE")
+               ? "BLIS runs its portable kernels, as BLIS_ARCH_TYPE asks, several times slower than the CPU allows; unset it"
+               : "BLIS has portable kernels only for this CPU, several times slower than others; --gemm fused needs no BLIS";
+}
 
 static json_t *to_json(const sluice_environment *environment)
 {
@@ -21,8 +27,8 @@ static json_t *to_json(const sluice_environment *environment)
                      sl_format_json(e->gemm_reason), "threads", (json_int_t)e->threads, "threads_reason",
                      sl_format_json(e->threads_reason), "l1d_bytes", (json_int_t)e->l1d_bytes, "l2_bytes", (json_int_t)e->l2_bytes,
                      "l3_bytes", (json_int_t)e->l3_bytes, "blis_version", e->blis_version, "blis_config", e->blis_config,
-                     "blis_arch_type", arch_text, "blis_arch_type_set_by_sluice", sl_blis_was_advised(), "warning",
-                     e->blis_is_generic ? blis_warning : NULL, "openmp", e->openmp);
+                     "blis_arch_type", arch_text, "blis_arch_type_set_by_sluice", sl_blis_was_advised(), "warning", get_warning(e),
+                     "openmp", e->openmp);
 }
 
 static void print_cache(const char *name, size_t bytes)
@@ -50,8 +56,8 @@ static void print(const sluice_environment *environment)
     printf("OpenMP        %s\n", e->openmp);
     printf("BLIS          %s, configuration %s%s%s%s\n", e->blis_version, e->blis_config, arch ? ", BLIS_ARCH_TYPE=" : "",
            arch ? arch : "", sl_blis_was_advised() ? " set by sluice, for this BLIS does not know this CPU" : "");
-    if (e->blis_is_generic)
-        printf("warning       %s\n", blis_warning);
+    if (get_warning(e))
+        printf("warning       %s\n", get_warning(e));
 }
 
 sl_exit sl_info_environment(const sl_options *options)

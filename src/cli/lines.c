@@ -63,7 +63,7 @@ sl_exit sl_lines_open(const char *path, size_t rows, sl_lines **result, uint64_t
         lines->offsets = calloc(lines->max_rows, sizeof *lines->offsets);
         lines->lengths = calloc(lines->max_rows, sizeof *lines->lengths);
         if (!lines->bytes || !lines->tokens || !lines->offsets || !lines->lengths)
-            code = sl_report_memory("the input");
+            code = sl_report_memory_of_rows("the input");
     }
     if (code) {
         sl_lines_close(lines);

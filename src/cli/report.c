@@ -36,7 +36,12 @@ sl_exit sl_report_error(const sluice_error *error)
 
 sl_exit sl_report_memory(const char *what)
 {
-    return sl_report(SL_EXIT_FAILURE, "out of memory for %s; raise the limit, or with sluice run lower --rows", what);
+    return sl_report(SL_EXIT_FAILURE, "out of memory for %s; raise the limit", what);
+}
+
+sl_exit sl_report_memory_of_rows(const char *what)
+{
+    return sl_report(SL_EXIT_FAILURE, "out of memory for %s; use a smaller --rows, or raise the limit", what);
 }
 
 const char *sl_report_input(const char *path)

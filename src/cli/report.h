@@ -21,8 +21,9 @@ sl_exit sl_report(sl_exit code, const char *format, ...) __attribute__((format(p
 /** sl_report what the library told; the exit code is that of error->status. */
 sl_exit sl_report_error(const sluice_error *error);
 
-/** sl_report that `what` does not fit into memory. */
+/** sl_report that `what` does not fit into memory; of the second, fewer rows at once need less. */
 sl_exit sl_report_memory(const char *what);
+sl_exit sl_report_memory_of_rows(const char *what);
 
 /** A path as messages name it: "standard input" or "standard output" for "-". */
 const char *sl_report_input(const char *path);

@@ -10,26 +10,28 @@
 #include <string.h>
 
 static const char help[] = "Usage: sluice run MODEL --text [-i LINES] [-o ANSWERS]\n"
-                           "       sluice run MODEL -i X.npy [-o Y.npy] [--hn FILE] [--cn FILE] [--head FILE]\n"
-                           "Rows stream through in order, in constant memory. '-' is standard input or output. Files are .npy:\n"
-                           "  -i, --input FILE    f4 [N][T][I], or u1, i4, i8 tokens [N][T] for an embedding; default: -\n"
-                           "  --text              a line of bytes is a row of tokens; answers LABEL<TAB>PROBABILITY\n"
-                           "  --lengths FILE      i4 or i8 [N], the steps of each row; default: all have T\n"
-                           "  --h0, --c0 FILE     states to begin with, f4 [L*D][N][H]; default: zeros\n"
-                           "  -o, --output FILE   h of the last layer at every step, f4 [N][T][D*H], zero past a row's end\n"
-                           "  --hn, --cn FILE     states at the end, f4 [L*D][N][H]\n"
-                           "  --head FILE         the head's outputs, f4 [N][C]\n"
-                           "  --layout ntc|tnc    of --input and --output: rows first, or steps first; default: ntc\n"
-                           "  --rows N            rows held in memory at once\n"
-                           "  --prefix NAME       the LSTM's tensors begin with it; so --head-name and --embedding-name\n"
-                           "  --threads N         --isa scalar|avx2|avx512   --gemm fused|blis   --schedule auto|rows|hoist\n"
-                           "  --stats [--json]    speed, at the end, on standard error\n"
-                           "  --progress auto|always|never\n"
+                           "       sluice run MODEL -i X.npy [-o Y.npy] [--hn, --cn, --head FILE]\n"
+                           "Rows stream through in order. FILE '-' is standard input or output.\n"
+                           "  --text             a line of bytes is a row of tokens, answered with a line\n"
+                           "                     LABEL<TAB>PROBABILITY; an empty line is a row of length 0,\n"
+                           "                     and answered; no lines, no answers\n"
+                           "Without --text files are .npy, f4 where nothing else is said:\n"
+                           "  -i, --input FILE   [N][T][I], or tokens u1, i4, i8 [N][T]; default: -\n"
+                           "  --lengths FILE     i4 or i8 [N], the steps of each row; default: all have T\n"
+                           "  --h0, --c0 FILE    states to begin with, [L*D][N][H]; default: zeros\n"
+                           "  -o, --output FILE  the last layer's h, [N][T][D*H], zero past a row's end\n"
+                           "  --hn, --cn FILE    states at the end, [L*D][N][H]\n"
+                           "  --head FILE        the head's outputs, [N][C]\n"
+                           "  --layout ntc|tnc   of --input, --output: rows or steps first; default: ntc\n"
+                           "  --rows N           rows held in memory at once\n"
+                           "  --prefix, --head-name, --embedding-name NAME   see sluice info --help\n"
+                           "  --threads N        --isa scalar|avx2|avx512     --gemm fused|blis\n"
+                           "  --schedule auto|rows|hoist                      --progress auto|always|never\n"
+                           "  --stats [--json]   speed, at the end, on standard error\n"
                            "Examples:\n"
                            "  sluice run langid.safetensors --text < /usr/share/dict/words > answers.tsv\n"
-                           "  printf 'hineintretend\\n' | sluice run langid.safetensors --text\n"
-                           "  sluice run lstm.safetensors -i x.npy --lengths n.npy -o y.npy --hn hn.npy --threads 2 --stats\n"
-                           "  sluice run lstm.safetensors -i - --head - < x.npy > logits.npy\n";
+                           "  sluice run lstm.safetensors -i x.npy --lengths n.npy -o y.npy --hn hn.npy\n"
+                           "  sluice run lstm.safetensors --head - < x.npy > logits.npy\n";
 
 /* Memory for the rows of a batch unless --rows says otherwise, and the most rows: beyond them speed grows no more. */
 enum { BATCH_BYTES = 64 << 20, MAX_ROWS = 8192, MIN_ROWS_PER_THREAD = 16 };
@@ -116,6 +118,8 @@ sl_exit sl_command_run(int argc, char **argv)
     sl_exit code = sl_options_parse(SL_COMMAND_RUN, argc, argv, &options);
     if (code)
         return code;
+    if (options.version)
+        return sl_command_version();
     if (options.help) {
         fputs(help, stdout);
         return SL_EXIT_OK;

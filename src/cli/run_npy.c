@@ -142,12 +142,12 @@ static sl_exit allocate(npy_run *npy)
         if (!__builtin_mul_overflow(npy->chunk, npy->steps, &elements))
             npy->tokens = calloc(elements ? elements : 1, sizeof *npy->tokens);
         if (!npy->tokens)
-            return sl_report_memory("the tokens");
+            return sl_report_memory_of_rows("the tokens");
     }
     if (npy->slabs[LENGTHS].path) {
         npy->row_lengths = calloc(npy->chunk, sizeof *npy->row_lengths);
         if (!npy->row_lengths)
-            return sl_report_memory("the lengths");
+            return sl_report_memory_of_rows("the lengths");
     }
     return SL_EXIT_OK;
 }

@@ -117,7 +117,7 @@ static sl_exit open_all(text_run *text)
     const size_t most = sl_lines_get_rows(text->lines);
     text->logits = calloc(most, row_bytes);
     if (!text->logits)
-        return sl_report_memory("the logits");
+        return sl_report_memory_of_rows("the logits");
     code = sl_answers_create(text->run->model, most, &text->answers);
     if (code)
         return code;

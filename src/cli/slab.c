@@ -61,7 +61,7 @@ sl_exit sl_slab_allocate(sl_slab *slab, size_t chunk, bool is_output)
     size_t room;
     if (get_room(slab, &room))
         slab->data = calloc(room ? room : 1, sl_npy_type_bytes(slab->header.type));
-    return slab->data ? SL_EXIT_OK : sl_report_memory(slab->option);
+    return slab->data ? SL_EXIT_OK : sl_report_memory_of_rows(slab->option);
 }
 
 sl_exit sl_slab_create(sl_slab *slab)
