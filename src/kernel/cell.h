@@ -57,8 +57,10 @@ static inline ahead ahead_of(const float *weights, size_t panel_stride, size_t b
                    rows * TERM_BYTES / all_rows};
 }
 
-/* acc[r] += x[r] w over `terms` terms, w [terms][4][V_LANES]. rows is a constant in every caller. */
-TILE multiply(vf acc[][SL_BLOCK_VECTORS], size_t rows, size_t terms, const float *w, const float *const *x, ahead next)
+/* acc[b*rows + r] += x[r] w[b] over `terms` terms, w[b] a panel [terms][4][V_LANES]. rows and blocks are constants in every
+ * caller. */
+TILE multiply(vf acc[][SL_BLOCK_VECTORS], size_t rows, size_t blocks, size_t terms, const float *w, size_t panel_stride,
+              const float *const *x, ahead next)
 {
     for (size_t k = 0; k < terms; k++, w += BLOCK_FLOATS, next.at += next.step) {
         vf xk[V_TILE_ROWS];
@@ -67,170 +69,174 @@ TILE multiply(vf acc[][SL_BLOCK_VECTORS], size_t rows, size_t terms, const float
         for (size_t r = 0; r < rows; r++)
             xk[r] = v_broadcast(x[r] + k);
         UNROLL
-        for (size_t g = 0; g < SL_BLOCK_VECTORS; g++) {
-            const vf wk = v_in_register(v_load(w + g * V_LANES));
+        for (size_t b = 0; b < blocks; b++) {
             UNROLL
-            for (size_t r = 0; r < rows; r++)
-                acc[r][g] = v_fma(xk[r], wk, acc[r][g]);
+            for (size_t g = 0; g < SL_BLOCK_VECTORS; g++) {
+                const vf wk = v_in_register(v_load(w + b * panel_stride + g * V_LANES));
+                UNROLL
+                for (size_t r = 0; r < rows; r++)
+                    acc[b * rows + r][g] = v_fma(xk[r], wk, acc[b * rows + r][g]);
+            }
         }
     }
 }
 
-TILE clear_tile(vf acc[][SL_BLOCK_VECTORS], size_t rows)
+TILE clear_tile(vf acc[][SL_BLOCK_VECTORS], size_t cells)
 {
     UNROLL
-    for (size_t r = 0; r < rows; r++)
+    for (size_t q = 0; q < cells; q++)
         UNROLL
     for (size_t g = 0; g < SL_BLOCK_VECTORS; g++)
-        acc[r][g] = v_set(0.0f);
+        acc[q][g] = v_set(0.0f);
 }
 
-/* acc[r] += start[r]'s block */
-TILE add_start(vf acc[][SL_BLOCK_VECTORS], size_t rows, const float *const *start, size_t block)
+/* acc[b*rows + r] += start[r]'s block b from `block` on */
+TILE add_start(vf acc[][SL_BLOCK_VECTORS], size_t rows, size_t blocks, const float *const *start, size_t block)
 {
     UNROLL
-    for (size_t r = 0; r < rows; r++)
+    for (size_t q = 0; q < rows * blocks; q++)
         UNROLL
     for (size_t g = 0; g < SL_BLOCK_VECTORS; g++)
-        acc[r][g] = v_add(v_load(start[r] + block * BLOCK_FLOATS + g * V_LANES), acc[r][g]);
+        acc[q][g] = v_add(v_load(start[q % rows] + (block + q / rows) * BLOCK_FLOATS + g * V_LANES), acc[q][g]);
 }
 
-TILE product_tile(const sl_product *p, size_t block, size_t row, size_t rows)
+TILE product_tile(const sl_product *p, size_t block, size_t row, size_t blocks, size_t rows)
 {
     vf acc[V_TILE_ROWS][SL_BLOCK_VECTORS];
-    clear_tile(acc, rows);
-    multiply(acc, rows, p->terms, p->weights + block * p->panel_stride, p->x + row,
+    clear_tile(acc, rows * blocks);
+    multiply(acc, rows, blocks, p->terms, p->weights + block * p->panel_stride, p->panel_stride, p->x + row,
              ahead_of(p->weights, p->panel_stride, block, p->blocks, p->terms, row, rows, p->rows));
-    add_start(acc, rows, p->start + row, block);
+    add_start(acc, rows, blocks, p->start + row, block);
     UNROLL
-    for (size_t r = 0; r < rows; r++)
+    for (size_t q = 0; q < rows * blocks; q++)
         UNROLL
     for (size_t g = 0; g < SL_BLOCK_VECTORS; g++)
-        v_store(p->out + (row + r) * p->out_stride + block * BLOCK_FLOATS + g * V_LANES, acc[r][g]);
+        v_store(p->out + (row + q % rows) * p->out_stride + (block + q / rows) * BLOCK_FLOATS + g * V_LANES, acc[q][g]);
 }
 
-TILE step_tile(const sl_step *s, size_t block, size_t row, size_t rows)
+TILE step_tile(const sl_step *s, size_t block, size_t row, size_t blocks, size_t rows)
 {
-    const size_t blocks = (s->hidden + V_LANES - 1) / V_LANES;
+    const size_t all_blocks = (s->hidden + V_LANES - 1) / V_LANES, cells = rows * blocks;
     vf acc[V_TILE_ROWS][SL_BLOCK_VECTORS];
-    clear_tile(acc, rows);
+    clear_tile(acc, cells);
     if (s->recurrent) {
         const float *h[V_TILE_ROWS];
         UNROLL
         for (size_t r = 0; r < rows; r++)
             h[r] = s->h + (row + r) * s->state_stride;
-        multiply(acc, rows, s->recurrent, s->weights_hh + block * s->panel_stride, h,
-                 ahead_of(s->weights_hh, s->panel_stride, block, blocks, s->recurrent, row, rows, s->rows));
+        multiply(acc, rows, blocks, s->recurrent, s->weights_hh + block * s->panel_stride, s->panel_stride, h,
+                 ahead_of(s->weights_hh, s->panel_stride, block, all_blocks, s->recurrent, row, rows, s->rows));
     }
     if (s->inputs) {
         vf of_h[V_TILE_ROWS][SL_BLOCK_VECTORS];
         UNROLL
-        for (size_t r = 0; r < rows; r++)
+        for (size_t q = 0; q < cells; q++)
             UNROLL
         for (size_t g = 0; g < SL_BLOCK_VECTORS; g++)
-            of_h[r][g] = acc[r][g];
-        clear_tile(acc, rows);
-        multiply(acc, rows, s->inputs, s->weights_ih + block * s->panel_stride, s->x + row,
-                 ahead_of(s->weights_ih, s->panel_stride, block, blocks, s->inputs, row, rows, s->rows));
-        add_start(acc, rows, s->start + row, block);
+            of_h[q][g] = acc[q][g];
+        clear_tile(acc, cells);
+        multiply(acc, rows, blocks, s->inputs, s->weights_ih + block * s->panel_stride, s->panel_stride, s->x + row,
+                 ahead_of(s->weights_ih, s->panel_stride, block, all_blocks, s->inputs, row, rows, s->rows));
+        add_start(acc, rows, blocks, s->start + row, block);
         UNROLL
-        for (size_t r = 0; r < rows; r++)
+        for (size_t q = 0; q < cells; q++)
             UNROLL
         for (size_t g = 0; g < SL_BLOCK_VECTORS; g++)
-            acc[r][g] = v_add(acc[r][g], of_h[r][g]);
+            acc[q][g] = v_add(acc[q][g], of_h[q][g]);
     } else {
-        add_start(acc, rows, s->start + row, block);
+        add_start(acc, rows, blocks, s->start + row, block);
     }
-    const size_t unit = block * V_LANES;
-    const size_t units = s->hidden - unit; /* V_LANES or more, but in the last block */
     UNROLL
-    for (size_t r = 0; r < rows; r++)
-        acc[r][2] = v_tanh(acc[r][2]);
+    for (size_t q = 0; q < cells; q++)
+        acc[q][2] = v_tanh(acc[q][2]);
     UNROLL
-    for (size_t r = 0; r < rows; r++) {
-        const size_t at = (row + r) * s->state_stride + unit;
-        vf3 ifo = {{acc[r][0], acc[r][1], acc[r][3]}};
+    for (size_t q = 0; q < cells; q++) {
+        const size_t at = (row + q % rows) * s->state_stride + (block + q / rows) * V_LANES;
+        vf3 ifo = {{acc[q][0], acc[q][1], acc[q][3]}};
         ifo = v_sigmoid3(ifo);
-        acc[r][3] = ifo.v[2];
-        acc[r][0] = v_canonical(v_fma(ifo.v[1], v_load(s->c + at), v_mul(ifo.v[0], acc[r][2])));
-        v_store(s->c + at, acc[r][0]);
+        acc[q][3] = ifo.v[2];
+        acc[q][0] = v_canonical(v_fma(ifo.v[1], v_load(s->c + at), v_mul(ifo.v[0], acc[q][2])));
+        v_store(s->c + at, acc[q][0]);
     }
     UNROLL
-    for (size_t r = 0; r < rows; r++) {
-        const size_t at = (row + r) * s->state_stride + unit;
-        const vf h = v_canonical(v_mul(acc[r][3], v_tanh(acc[r][0])));
-        v_store(s->h_next + at, h);
+    for (size_t q = 0; q < cells; q++) {
+        const size_t unit = (block + q / rows) * V_LANES;
+        const size_t units = s->hidden - unit; /* V_LANES or more, but in the last block */
+        const vf h = v_canonical(v_mul(acc[q][3], v_tanh(acc[q][0])));
+        v_store(s->h_next + (row + q % rows) * s->state_stride + unit, h);
         if (s->y) {
             if (units >= V_LANES)
-                v_store(s->y[row + r] + unit, h);
+                v_store(s->y[row + q % rows] + unit, h);
             else
-                v_store_first(s->y[row + r] + unit, h, units);
+                v_store_first(s->y[row + q % rows] + unit, h, units);
         }
     }
 }
 
-/* The tiles for each number of rows, as functions: run_step and run_product pick one a tile. */
+/* The tiles of each size, as functions: run_step and run_product pick one a tile. */
 typedef void product_function(const sl_product *p, size_t block, size_t row);
 typedef void step_function(const sl_step *s, size_t block, size_t row);
 
-#define TILES_OF(rows)                                                                                                             \
-    static void product_tile_##rows(const sl_product *p, size_t block, size_t row)                                                 \
+#define TILES_OF(blocks, rows)                                                                                                     \
+    static void product_tile_##blocks##_##rows(const sl_product *p, size_t block, size_t row)                                      \
     {                                                                                                                              \
-        product_tile(p, block, row, rows);                                                                                         \
+        product_tile(p, block, row, blocks, rows);                                                                                 \
     }                                                                                                                              \
-    static void step_tile_##rows(const sl_step *s, size_t block, size_t row)                                                       \
+    static void step_tile_##blocks##_##rows(const sl_step *s, size_t block, size_t row)                                            \
     {                                                                                                                              \
-        step_tile(s, block, row, rows);                                                                                            \
+        step_tile(s, block, row, blocks, rows);                                                                                    \
     }
 
-TILES_OF(1)
-TILES_OF(2)
-#if V_TILE_ROWS >= 3
-TILES_OF(3)
+/* A tile has at most V_TILE_ROWS cells: rows x blocks. */
+#if V_TILE_ROWS == 2
+#define FOR_EACH_SIZE(X) X(1, 1) X(2, 1) X(1, 2)
+#elif V_TILE_ROWS == 3
+#define FOR_EACH_SIZE(X) X(1, 1) X(2, 1) X(3, 1) X(1, 2) X(1, 3)
+#elif V_TILE_ROWS == 6
+#define FOR_EACH_SIZE(X)                                                                                                           \
+    X(1, 1) X(2, 1) X(3, 1) X(4, 1) X(5, 1) X(6, 1) X(1, 2) X(2, 2) X(3, 2) X(1, 3) X(2, 3) X(1, 4) X(1, 5) X(1, 6)
+#else
+#error "list the sizes of tiles"
 #endif
-#if V_TILE_ROWS >= 4
-TILES_OF(4)
-TILES_OF(5)
-TILES_OF(6)
-#endif
+#define ROW_OF_PRODUCTS(blocks, rows) [blocks][rows] = product_tile_##blocks##_##rows,
+#define ROW_OF_STEPS(blocks, rows) [blocks][rows] = step_tile_##blocks##_##rows,
 
-static product_function *const product_tiles[V_TILE_ROWS + 1] = {
-    NULL,           product_tile_1, product_tile_2,
-#if V_TILE_ROWS >= 3
-    product_tile_3,
-#endif
-#if V_TILE_ROWS >= 4
-    product_tile_4, product_tile_5, product_tile_6,
-#endif
-};
+FOR_EACH_SIZE(TILES_OF)
+static product_function *const product_tiles[V_TILE_ROWS + 1][V_TILE_ROWS + 1] = {FOR_EACH_SIZE(ROW_OF_PRODUCTS)};
+static step_function *const step_tiles[V_TILE_ROWS + 1][V_TILE_ROWS + 1] = {FOR_EACH_SIZE(ROW_OF_STEPS)};
 
-static step_function *const step_tiles[V_TILE_ROWS + 1] = {
-    NULL,        step_tile_1, step_tile_2,
-#if V_TILE_ROWS >= 3
-    step_tile_3,
-#endif
-#if V_TILE_ROWS >= 4
-    step_tile_4, step_tile_5, step_tile_6,
-#endif
-};
+/* An even division of a number of things over tiles of `most` at most: `least` in each, and one more in the first `larger`. */
+typedef struct division {
+    size_t tiles, least, larger;
+} division;
+
+static inline division divide(size_t total, size_t most)
+{
+    const size_t tiles = (total + most - 1) / most;
+    return (division){tiles, total / tiles, total % tiles};
+}
 
 /* Blocks outside, rows inside: a panel comes from the far cache once a step. Rows are divided evenly over the least number of
- * tiles, since a lone row at the end would leave the FMA units waiting for its four chains. */
-#define FOR_EACH_TILE(tiles_by_rows, argument, blocks, total_rows)                                                                 \
+ * tiles, since a lone row at the end would leave the FMA units waiting for its four chains; and where all rows fill no more than
+ * half a tile, several blocks make up the rest of it. */
+#define FOR_EACH_TILE(tiles_by_size, argument, all_blocks, all_rows)                                                               \
     do {                                                                                                                           \
-        const size_t tiles = ((total_rows) + V_TILE_ROWS - 1) / V_TILE_ROWS;                                                       \
-        const size_t least = (total_rows) / tiles, larger = (total_rows) % tiles;                                                  \
-        for (size_t block = 0; block < (blocks); block++)                                                                          \
-            for (size_t t = 0, row = 0; t < tiles; t++) {                                                                          \
-                const size_t rows = least + (t < larger);                                                                          \
-                tiles_by_rows[rows](argument, block, row);                                                                         \
-                row += rows;                                                                                                       \
+        const division rows = divide(all_rows, V_TILE_ROWS);                                                                       \
+        const division blocks = divide(all_blocks, (all_rows) > V_TILE_ROWS ? 1 : V_TILE_ROWS / (all_rows));                       \
+        for (size_t b = 0, block = 0; b < blocks.tiles; b++) {                                                                     \
+            const size_t tile_blocks = blocks.least + (b < blocks.larger);                                                         \
+            for (size_t t = 0, row = 0; t < rows.tiles; t++) {                                                                     \
+                const size_t tile_rows = rows.least + (t < rows.larger);                                                           \
+                tiles_by_size[tile_blocks][tile_rows](argument, block, row);                                                       \
+                row += tile_rows;                                                                                                  \
             }                                                                                                                      \
+            block += tile_blocks;                                                                                                  \
+        }                                                                                                                          \
     } while (0)
 
 static void run_product(const sl_product *p)
 {
-    if (p->rows)
+    if (p->rows && p->blocks)
         FOR_EACH_TILE(product_tiles, p, p->blocks, p->rows);
 }
 
