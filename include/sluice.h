@@ -172,14 +172,15 @@ typedef enum sluice_gemm {
 typedef enum sluice_schedule {
     SLUICE_SCHEDULE_AUTO = 0, /**< the engine decides */
     SLUICE_SCHEDULE_ROWS,     /**< each thread takes rows through all steps, x and h in one product */
-    SLUICE_SCHEDULE_HOIST     /**< as rows, with the products of x done first for a chunk of steps */
+    SLUICE_SCHEDULE_HOIST,    /**< as rows, with the products of x done first for a chunk of steps */
+    SLUICE_SCHEDULE_UNITS     /**< the threads divide the units of each step between them, and meet after it; as hoist besides */
 } sluice_schedule;
 
 /** "scalar", "avx2", "avx512"; "auto" for 0; NULL for a value that is none. The names are those of SLUICE_ISA. */
 SLUICE_API const char *sluice_isa_get_name(sluice_isa isa);
 /** "fused", "blis"; "auto" for 0; NULL for a value that is none. */
 SLUICE_API const char *sluice_gemm_get_name(sluice_gemm gemm);
-/** "rows", "hoist"; "auto" for 0; NULL for a value that is none. */
+/** "rows", "hoist", "units"; "auto" for 0; NULL for a value that is none. */
 SLUICE_API const char *sluice_schedule_get_name(sluice_schedule schedule);
 
 /**
@@ -233,7 +234,8 @@ SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_blis_get_advice(const char **
  * runs. 0 if this machine lacks the ISA. SLUICE_ISA_AUTO is the best one. */
 SLUICE_API double sluice_peak_get(sluice_isa isa);
 
-/* ---- Engine: a model made ready for this CPU. Immutable; any number of threads may use it at once. ------------------------- */
+/* ---- Engine: a model made ready for this CPU. Immutable but for sluice_plan_measure and sluice_plan_load; otherwise any number
+ *      of threads may use it at once. ---------------------------------------------------------------------------------------- */
 
 typedef struct sluice_engine sluice_engine;
 
@@ -283,6 +285,111 @@ SLUICE_API size_t sluice_workspace_get_bytes(const sluice_workspace *workspace);
 /** Free the workspace; NULL is allowed. */
 SLUICE_API void sluice_workspace_destroy(sluice_workspace *workspace);
 
+/* ---- Plan: how a batch would be computed ----------------------------------------------------------------------------------- */
+
+/** A way to compute a batch. Its rows are dealt to `teams`, and the threads of a team, its `members`, go through the steps of the
+ *  team's rows together, each computing some of the units. No bit of the result depends on it. */
+typedef struct sluice_candidate {
+    sluice_schedule schedule; /**< the option's nearest word: ROWS and HOIST have one member a team, UNITS several */
+    unsigned teams;
+    unsigned members;
+    int hoists;     /**< products of x are made ahead of the recurrence, for a chunk of steps */
+    int wavefront;  /**< the members divide the units of all layers, each layer a chunk of steps behind the one below it */
+    double cycles;  /**< estimate, in cycles of one core */
+    double seconds; /**< as sluice_plan_measure found; 0: not measured */
+} sluice_candidate;
+
+enum { SLUICE_CANDIDATES_MAX = 24 };
+
+typedef struct sluice_plan {
+    size_t struct_size;     /**< sizeof(sluice_plan), set by the caller */
+    size_t workspace_bytes; /**< that a new workspace for the batch takes */
+    size_t candidates;      /**< how many were weighed */
+    size_t chosen;          /**< index of the one that sluice_forward would take */
+    sluice_candidate candidate[SLUICE_CANDIDATES_MAX];
+    char reason[240]; /**< why this one, in words */
+} sluice_plan;
+
+/**
+ * Tell how a batch of `rows` rows and up to `steps` steps would be computed, what each way is estimated to cost, why one was
+ * chosen, and how much memory the call needs.
+ * @param lengths [rows]; NULL: all `steps` long.
+ * @retval BAD_ARGUMENT engine or plan is NULL, or plan's struct_size is not known.
+ * @retval BAD_DATA     a length is outside 0..steps.
+ * @retval TOO_LARGE, NO_MEMORY
+ */
+SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_plan_get(const sluice_engine *engine, size_t rows, size_t steps,
+                                                            const int64_t *lengths, sluice_plan *plan, sluice_error *error);
+
+/**
+ * Time the candidates for batches of `rows` equal rows of `steps` steps, on zeros, and have the engine take the fastest for such
+ * batches from now on. No call may be using the engine meanwhile. Takes some tens of calls' time.
+ * @retval BAD_ARGUMENT engine is NULL, rows or steps 0, or the engine's schedule is not AUTO.
+ * @retval TOO_LARGE, NO_MEMORY
+ */
+SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_plan_measure(sluice_engine *engine, size_t rows, size_t steps,
+                                                                sluice_error *error);
+
+/** Write what the engine has learnt by measuring to a file, a text of one line a batch size, replaced as a whole.
+ *  BAD_ARGUMENT, IO, NO_MEMORY. */
+SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_plan_save(const sluice_engine *engine, const char *path, sluice_error *error);
+
+/**
+ * Have the engine know what sluice_plan_save wrote; what it has learnt itself stays where the file is silent. No call may be
+ * using the engine meanwhile.
+ * @retval BAD_ARGUMENT engine or path is NULL, or the engine's schedule is not AUTO.
+ * @retval NO_INPUT, IO
+ * @retval BAD_DATA     not such a file, or of another network shape, instruction set, thread count or CPU. Nothing is learnt.
+ * @retval NO_MEMORY
+ */
+SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_plan_load(sluice_engine *engine, const char *path, sluice_error *error);
+
+/* ---- Streams: sequences that arrive in pieces ------------------------------------------------------------------------------ */
+
+/**
+ * The states (h, c) of a number of slots, each a sequence of its own. A batch that names streams goes on where each of its
+ * slots stands, and leaves it where the row ends; fed in pieces, a sequence has the bits it has fed whole. For networks of one
+ * direction. Any number of calls may use a set at once as long as they name different slots.
+ */
+typedef struct sluice_streams sluice_streams;
+
+/**
+ * Make a set of slots, all at the zero state, for this engine's network. Engines of the same layers and hidden units may use it;
+ * it outlives them.
+ * @retval BAD_ARGUMENT
+ * @retval UNSUPPORTED  the network has two directions: the reverse one begins at a sequence's end.
+ * @retval NO_MEMORY, TOO_LARGE
+ */
+SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_streams_create(const sluice_engine *engine, size_t slots,
+                                                                  sluice_streams **streams, sluice_error *error);
+
+/** The number of slots. */
+SLUICE_API size_t sluice_streams_get_slots(const sluice_streams *streams);
+
+/** Copy a slot's state out, each of h and c [L][H], NULL: not wanted. BAD_ARGUMENT: no such slot, or a call is using it. */
+SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_streams_get(sluice_streams *streams, size_t slot, float *h, float *c,
+                                                               sluice_error *error);
+
+/** Set a slot's state, each of h and c [L][H], NULL: zeros; both NULL begin a new sequence. Errors as sluice_streams_get. */
+SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_streams_set(sluice_streams *streams, size_t slot, const float *h, const float *c,
+                                                               sluice_error *error);
+
+/** Write all slots to a safetensors file with tensors "h" and "c", F32 [L][slots][H], replaced as a whole. No call may be using
+ *  the set. BAD_ARGUMENT, IO, NO_MEMORY, TOO_LARGE. */
+SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_streams_save(const sluice_streams *streams, const char *path,
+                                                                sluice_error *error);
+
+/**
+ * Make a set from a file that sluice_streams_save wrote.
+ * @retval BAD_ARGUMENT, NO_INPUT, IO, UNSUPPORTED (as sluice_streams_create), NO_MEMORY, TOO_LARGE
+ * @retval BAD_DATA     not such a file, or states of other layers or hidden units than the engine's.
+ */
+SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_streams_load(const sluice_engine *engine, const char *path,
+                                                                sluice_streams **streams, sluice_error *error);
+
+/** Free the set; NULL is allowed. No call may be using it. */
+SLUICE_API void sluice_streams_destroy(sluice_streams *streams);
+
 /* ---- Forward --------------------------------------------------------------------------------------------------------------- */
 
 /**
@@ -311,19 +418,26 @@ typedef struct sluice_batch {
     float *hn;     /**< [L*D][N][H], each row's state after its last step (the reverse direction's: after its step 0); NULL */
     float *cn;     /**< likewise */
     float *logits; /**< [N][C], the head of the last layer's final h, forward beside reverse; NULL */
+    sluice_streams *streams; /**< where the rows' states come from and go to, h0 and c0 being NULL; NULL: as said above */
+    const size_t *slots;     /**< [N], each row's slot, no two alike; NULL: row n has slot n */
 } sluice_batch;
 
 /**
- * Run the network over a batch. One OpenMP parallel region, rows divided over the engine's threads; inside a caller's parallel
- * region it runs on the caller's thread alone. Work is proportional to the sum of the lengths.
+ * Run the network over a batch. One OpenMP parallel region of up to the engine's threads, but no more than this process has
+ * CPUs unless a schedule is asked for; inside a caller's parallel region it runs on the caller's thread alone. Work is
+ * proportional to the sum of the lengths.
+ *
+ * @param workspace NULL: one that the engine keeps for such calls, made or grown when it has none to spare; as fast, once the
+ *                  calls that run at the same time have each had theirs.
  *
  * A row of length 0 yields its initial state, zeros in y, and the head of that state. N = 0 does nothing. Bytes outside the
  * shapes above are neither read nor written, and what lies past a row's end in x is not read. NaN and infinity in x, h0 or c0
  * spread as the equations have it, within their own row; that is no error.
  *
- * @retval BAD_ARGUMENT NULL engine, workspace or batch; workspace of another engine; x and tokens not as the model asks; logits
- *                      without a head; y strides that overlap. Nothing is written.
- * @retval BAD_DATA     a length negative or beyond T, a token outside 0..V-1; the message has row and step. Nothing is written.
+ * @retval BAD_ARGUMENT NULL engine or batch; workspace of another engine; x and tokens not as the model asks; logits without a
+ *                      head; y strides that overlap; streams of another shape, or beside h0 or c0. Nothing is written.
+ * @retval BAD_DATA     a length negative or beyond T, a token outside 0..V-1, a slot that is not there, is given twice or is in
+ *                      use by another call; the message has row and step. Nothing is written.
  * @retval TOO_LARGE, NO_MEMORY (only while the workspace grows). Nothing is written.
  */
 SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_forward(const sluice_engine *engine, sluice_workspace *workspace,

@@ -240,16 +240,16 @@ START_TEST(names_and_versions)
 
     static const char *const isas[] = {"auto", "scalar", "avx2", "avx512"};
     static const char *const gemms[] = {"auto", "fused", "blis"};
-    static const char *const schedules[] = {"auto", "rows", "hoist"};
-    for (int j = 0; j < 4; j++)
+    static const char *const schedules[] = {"auto", "rows", "hoist", "units"};
+    for (int j = 0; j < 4; j++) {
         ck_assert_str_eq(sluice_isa_get_name((sluice_isa)j), isas[j]);
-    for (int j = 0; j < 3; j++) {
-        ck_assert_str_eq(sluice_gemm_get_name((sluice_gemm)j), gemms[j]);
         ck_assert_str_eq(sluice_schedule_get_name((sluice_schedule)j), schedules[j]);
     }
+    for (int j = 0; j < 3; j++)
+        ck_assert_str_eq(sluice_gemm_get_name((sluice_gemm)j), gemms[j]);
     ck_assert_ptr_null(sluice_isa_get_name((sluice_isa)4));
     ck_assert_ptr_null(sluice_gemm_get_name((sluice_gemm)3));
-    ck_assert_ptr_null(sluice_schedule_get_name((sluice_schedule)3));
+    ck_assert_ptr_null(sluice_schedule_get_name((sluice_schedule)4));
     const char *advice = "";
     ck_assert(sluice_blis_get_advice(&advice, NULL) == SLUICE_STATUS_OK && (advice == NULL || *advice));
 }
@@ -403,10 +403,11 @@ static const int64_t negative[ROWS] = {5, 0, -3, 5, 5, 5}, too_long[ROWS] = {5, 
 static const int64_t least[ROWS] = {INT64_MIN, 0, 0, 0, 0, 0};
 static const int32_t below[ROWS * STEPS] = {[3 * STEPS + 2] = -4}, beyond[ROWS * STEPS] = {[5 * STEPS + 4] = 7};
 static const float some_x[ROWS * STEPS * 3];
+static const size_t some_slots[ROWS];
 
 /* clang-format off */
 static void no_engine(spoiled *s) { s->engine = NULL; }
-static void no_workspace(spoiled *s) { s->workspace = NULL; }
+static void lone_slots(spoiled *s) { s->batch.slots = some_slots; }
 static void no_batch(spoiled *s) { s->given = NULL; }
 static void bad_size(spoiled *s) { s->batch.struct_size = 7; }
 static void no_x(spoiled *s) { s->batch.x = NULL; }
@@ -437,9 +438,9 @@ static const struct {
     long long numbers[3]; /* that the message has; -1: none */
 } spoilings[] = {
     {"NULL engine", &small, no_engine, SLUICE_STATUS_BAD_ARGUMENT, "engine", {-1, -1, -1}},
-    {"NULL workspace", &small, no_workspace, SLUICE_STATUS_BAD_ARGUMENT, "workspace", {-1, -1, -1}},
     {"NULL batch", &small, no_batch, SLUICE_STATUS_BAD_ARGUMENT, "batch", {-1, -1, -1}},
     {"struct_size", &small, bad_size, SLUICE_STATUS_BAD_ARGUMENT, "struct_size", {-1, -1, -1}},
+    {"slots without streams", &small, lone_slots, SLUICE_STATUS_BAD_ARGUMENT, "slots", {-1, -1, -1}},
     {"no x", &small, no_x, SLUICE_STATUS_BAD_ARGUMENT, "x", {-1, -1, -1}},
     {"tokens for a model without embedding", &small, tokens_too, SLUICE_STATUS_BAD_ARGUMENT, "tokens", {-1, -1, -1}},
     {"no tokens", &worded, no_tokens, SLUICE_STATUS_BAD_ARGUMENT, "tokens", {-1, -1, -1}},

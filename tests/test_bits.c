@@ -6,7 +6,7 @@
 #include <math.h>
 #include <string.h>
 
-static const sluice_schedule schedules[] = {SLUICE_SCHEDULE_ROWS, SLUICE_SCHEDULE_HOIST};
+static const sluice_schedule schedules[] = {SLUICE_SCHEDULE_ROWS, SLUICE_SCHEDULE_HOIST, SLUICE_SCHEDULE_UNITS};
 enum { SCHEDULES = sizeof schedules / sizeof schedules[0], LARGEST_BATCH = 67, MOST_THREADS = 8 };
 
 /* A random network of a shape and a pool of sequences, with each one's reference. */

@@ -72,7 +72,7 @@ static void run_shape(const sluice_shape *shape, size_t rows, size_t steps, unsi
     sluice_isa isas[3];
     const size_t count = test_isas(isas);
     for (size_t i = 0; i < count; i++)
-        for (sluice_schedule schedule = SLUICE_SCHEDULE_ROWS; schedule <= SLUICE_SCHEDULE_HOIST; schedule++) {
+        for (sluice_schedule schedule = SLUICE_SCHEDULE_ROWS; schedule <= SLUICE_SCHEDULE_UNITS; schedule++) {
             test_runner runner = test_runner_create(network.model, isas[i], 2, schedule);
             test_forward(&runner, &open.batch);
             run_guarded(&runner, &open, TEST_SIDE_END);
@@ -150,7 +150,7 @@ START_TEST(rows_end_at_pages)
     sluice_isa isas[3];
     const size_t count = test_isas(isas);
     for (size_t i = 0; i < count; i++)
-        for (sluice_schedule schedule = SLUICE_SCHEDULE_ROWS; schedule <= SLUICE_SCHEDULE_HOIST; schedule++) {
+        for (sluice_schedule schedule = SLUICE_SCHEDULE_ROWS; schedule <= SLUICE_SCHEDULE_UNITS; schedule++) {
             test_runner runner = test_runner_create(network.model, isas[i], 2, schedule);
             test_batch_prefill(&got);
             test_forward(&runner, &open.batch);

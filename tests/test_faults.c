@@ -393,6 +393,7 @@ START_TEST(growing)
         sluice_schedule schedule;
     } ways[] = {{SLUICE_GEMM_FUSED, SLUICE_SCHEDULE_ROWS},
                 {SLUICE_GEMM_FUSED, SLUICE_SCHEDULE_HOIST},
+                {SLUICE_GEMM_FUSED, SLUICE_SCHEDULE_UNITS},
                 {SLUICE_GEMM_BLIS, SLUICE_SCHEDULE_AUTO}};
     uint64_t random = test_seed();
     test_network network = test_network_random(&shape, 1.0f, &random);
@@ -425,7 +426,7 @@ int main(void)
     Suite *suite = suite_create("faults");
     TCase *tcase = tcase_create("faults");
     tcase_add_loop_test(tcase, creating, 0, 2 * sizeof cases / sizeof cases[0]);
-    tcase_add_loop_test(tcase, growing, 0, 3);
+    tcase_add_loop_test(tcase, growing, 0, 4);
     suite_add_tcase(suite, tcase);
     return test_run(suite);
 }

@@ -259,7 +259,7 @@ START_TEST(right_under_any_setting)
     scene made = make_scene(ROWS);
     test_batch batch = test_batch_pick(&shape, &made.batch, 0, ROWS);
     for (unsigned threads = 1; threads <= 8; threads++)
-        for (sluice_schedule schedule = SLUICE_SCHEDULE_ROWS; schedule <= SLUICE_SCHEDULE_HOIST; schedule++) {
+        for (sluice_schedule schedule = SLUICE_SCHEDULE_ROWS; schedule <= SLUICE_SCHEDULE_UNITS; schedule++) {
             test_runner runner = test_runner_create(made.network.model, SLUICE_ISA_AUTO, threads, schedule);
             ck_assert_msg(same_answer(&made, runner.engine, runner.workspace, &batch), "%s", runner.name);
             test_runner_free(&runner);

@@ -1,11 +1,11 @@
 #include "base/cpu.h"
 
-#include <fcntl.h>
+#include "base/text.h"
+
 #include <fenv.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #if defined(__x86_64__)
 #include <cpuid.h>
@@ -103,18 +103,13 @@ void sl_float_mode_restore(sl_float_mode mode)
 
 #endif
 
-/* The first word of a small file; without stdio, which would allocate. */
+/* The first word of a small file. */
 static bool read_word(const char *directory, const char *name, char word[32])
 {
     char path[96];
     snprintf(path, sizeof path, "%s/%s", directory, name);
-    const int file = open(path, O_RDONLY | O_CLOEXEC);
-    const ssize_t bytes = file < 0 ? -1 : read(file, word, 31);
-    if (file >= 0)
-        close(file);
-    if (bytes <= 0)
+    if (!sl_text_read(path, word, 32))
         return false;
-    word[bytes] = '\0';
     word[strcspn(word, " \n")] = '\0';
     return true;
 }

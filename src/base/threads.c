@@ -1,6 +1,7 @@
 #include "base/threads.h"
 
 #include "base/error.h"
+#include "base/text.h"
 
 #include <omp.h>
 #include <pthread.h>
@@ -9,15 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static bool read_line(const char *path, char *line, int bytes)
-{
-    FILE *file = fopen(path, "re");
-    const bool ok = file && fgets(line, bytes, file);
-    if (file)
-        fclose(file);
-    return ok;
-}
 
 /* CPUs that a "quota period" pair in microseconds allows, rounded up; 0: no limit. */
 static unsigned quota_cpus(double quota, double period)
@@ -61,13 +53,14 @@ static bool places_cpus(cpu_set_t *cpus)
 /* The tightest CPU quota of this process's cgroup and those above it; 0: none. */
 static unsigned cgroup_cpus(void)
 {
-    FILE *file = fopen("/proc/self/cgroup", "re");
-    if (!file)
-        return 0;
     unsigned least = 0;
-    char line[1024];
-    while (fgets(line, sizeof line, file)) {
-        line[strcspn(line, "\n")] = '\0';
+    char groups[4096];
+    if (!sl_text_read("/proc/self/cgroup", groups, sizeof groups))
+        return 0;
+    for (char *line = groups, *next; *line; line = next) {
+        next = line + strcspn(line, "\n");
+        if (*next)
+            *next++ = '\0';
         char *controllers = strchr(line, ':');
         char *path = controllers ? strchr(controllers + 1, ':') : NULL;
         if (!path)
@@ -77,18 +70,18 @@ static unsigned cgroup_cpus(void)
         if (!version2 && !has_controller(controllers + 1, "cpu"))
             continue;
         for (;;) { /* this group, then its parents up to the root that is mounted here */
-            char name[1200], text[64], period_text[64];
+            char name[4200], text[64], period_text[64];
             unsigned cpus = 0;
             double quota, period;
             if (version2) {
                 snprintf(name, sizeof name, "/sys/fs/cgroup%s/cpu.max", path);
-                if (read_line(name, text, sizeof text) && sscanf(text, "%lf %lf", &quota, &period) == 2)
+                if (sl_text_read(name, text, sizeof text) && sscanf(text, "%lf %lf", &quota, &period) == 2)
                     cpus = quota_cpus(quota, period);
             } else {
                 snprintf(name, sizeof name, "/sys/fs/cgroup/cpu%s/cpu.cfs_quota_us", path);
-                const bool has_quota = read_line(name, text, sizeof text);
+                const bool has_quota = sl_text_read(name, text, sizeof text);
                 snprintf(name, sizeof name, "/sys/fs/cgroup/cpu%s/cpu.cfs_period_us", path);
-                if (has_quota && read_line(name, period_text, sizeof period_text))
+                if (has_quota && sl_text_read(name, period_text, sizeof period_text))
                     cpus = quota_cpus(strtod(text, NULL), strtod(period_text, NULL));
             }
             if (cpus && (!least || cpus < least))
@@ -99,7 +92,6 @@ static unsigned cgroup_cpus(void)
             *slash = '\0';
         }
     }
-    fclose(file);
     return least;
 }
 
@@ -120,11 +112,21 @@ static void affinity_cpus(unsigned *cpus, unsigned *cores)
         char name[96], text[64];
         int first = cpu;
         snprintf(name, sizeof name, "/sys/devices/system/cpu/cpu%d/topology/thread_siblings_list", cpu);
-        if (read_line(name, text, sizeof text))
+        if (sl_text_read(name, text, sizeof text))
             first = atoi(text);
         if (first == cpu || first < 0 || first >= CPU_SETSIZE || !CPU_ISSET(first, &allowed))
             ++*cores;
     }
+}
+
+unsigned sl_threads_cpus(void)
+{
+    unsigned cpus, cores;
+    affinity_cpus(&cpus, &cores);
+    const unsigned quota = cgroup_cpus();
+    if (quota && quota < cpus)
+        cpus = quota;
+    return cpus ? cpus : 1;
 }
 
 static void choose_by_machine(unsigned *threads, char *reason, size_t reason_bytes)
@@ -196,22 +198,16 @@ bool sl_threads_alone(void)
     return omp_in_parallel();
 }
 
-void sl_threads_run(unsigned parts, void (*work)(void *context, unsigned part), void *context)
+void sl_threads_run(unsigned wanted, void (*work)(void *context, unsigned thread, unsigned threads), void *context)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
-    if (parts <= 1 || sl_threads_alone()) {
-        for (unsigned part = 0; part < parts; part++)
-            work(context, part);
+    if (wanted <= 1 || sl_threads_alone()) {
+        work(context, 0, 1);
         return;
     }
     pthread_once(&once, watch_forks);
-#pragma omp parallel num_threads(parts)
-    {
-        /* The runtime may give fewer threads than asked for (OMP_THREAD_LIMIT, OMP_DYNAMIC). */
-        const unsigned team = (unsigned)omp_get_num_threads();
-        for (unsigned part = (unsigned)omp_get_thread_num(); part < parts; part += team)
-            work(context, part);
-    }
+#pragma omp parallel num_threads(wanted)
+    work(context, (unsigned)omp_get_thread_num(), (unsigned)omp_get_num_threads());
 }
 
 void sl_threads_describe(char *text, size_t bytes)

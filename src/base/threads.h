@@ -17,9 +17,12 @@ sluice_status sl_threads_choose(unsigned option, unsigned *threads, char *reason
 /** Whether the calling thread is in a parallel region of its caller's: sl_threads_run would use it alone. */
 bool sl_threads_alone(void);
 
-/** Run work(context, part) for every part < parts, in one parallel region of up to `parts` threads; returns when all are done.
- * Inside a caller's parallel region all parts run on the calling thread. Which thread runs a part is not fixed. */
-void sl_threads_run(unsigned parts, void (*work)(void *context, unsigned part), void *context);
+/** The CPUs this process may use at once: affinity, or OpenMP's places, and the cgroup's quota rounded up. At least 1. */
+unsigned sl_threads_cpus(void);
+
+/** Run work(context, thread, threads) once on each of `threads` threads at the same time, in one parallel region; returns when
+ * all are done. `threads` is what the runtime gives, at most `wanted`; 1, the caller itself, inside a caller's parallel region. */
+void sl_threads_run(unsigned wanted, void (*work)(void *context, unsigned thread, unsigned threads), void *context);
 
 /** The OpenMP runtime's name and the version of OpenMP it was compiled for. */
 void sl_threads_describe(char *text, size_t bytes);

@@ -2,6 +2,7 @@
 #include "base/error.h"
 #include "base/size.h"
 #include "engine/forward.h"
+#include "engine/streams.h"
 
 /* Whether rows * row_stride + steps * step_stride + width - all of it in floats - can be an offset in memory. */
 static bool fits_memory(size_t rows, size_t row_stride, size_t steps, size_t step_stride, size_t width)
@@ -84,15 +85,40 @@ static sluice_status check_tokens(const sluice_engine *engine, const sluice_batc
     return SLUICE_STATUS_OK;
 }
 
+static sluice_status check_streams(const sluice_engine *engine, const sluice_batch *batch, sluice_error *error)
+{
+    if (batch->slots && !batch->streams)
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_forward: slots are given without streams");
+    if (batch->streams && (batch->h0 || batch->c0))
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT,
+                       "sluice_forward: streams bring their own states; leave h0 and c0 NULL, or set the slots' states");
+    if (batch->streams && !sl_streams_fit(batch->streams, &engine->shape))
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT,
+                       "sluice_forward: the streams were made for another network; make a set for one of %zu layers and %zu units",
+                       engine->shape.layers, engine->shape.hidden);
+    return SLUICE_STATUS_OK;
+}
+
+/* The batch's slots are its own for the time of the call. */
+static sluice_status run(const sluice_engine *engine, sluice_workspace *workspace, const sluice_batch *batch, sluice_error *error)
+{
+    if (batch->streams) {
+        const sluice_status status = sl_streams_take(batch->streams, batch->slots, batch->rows, error);
+        if (status)
+            return status;
+    }
+    sl_forward(engine, workspace, batch);
+    if (batch->streams)
+        sl_streams_give_back(batch->streams, batch->slots, batch->rows);
+    return SLUICE_STATUS_OK;
+}
+
 sluice_status sluice_forward(const sluice_engine *engine, sluice_workspace *workspace, const sluice_batch *batch,
                              sluice_error *error)
 {
-    if (!engine || !workspace || !batch)
-        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_forward: %s is NULL",
-                       !engine      ? "engine"
-                       : !workspace ? "workspace"
-                                    : "batch");
-    if (workspace->engine != engine)
+    if (!engine || !batch)
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_forward: %s is NULL", engine ? "batch" : "engine");
+    if (workspace && workspace->engine != engine)
         return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT,
                        "sluice_forward: the workspace was made for another engine; make one for this");
     if (batch->struct_size != sizeof *batch)
@@ -106,11 +132,18 @@ sluice_status sluice_forward(const sluice_engine *engine, sluice_workspace *work
         status = check_lengths(&checked, error);
     if (!status)
         status = check_tokens(engine, &checked, error);
+    if (!status)
+        status = check_streams(engine, &checked, error);
     if (status || checked.rows == 0)
         return status;
-    status = sl_workspace_fit(workspace, checked.rows, checked.steps, error);
-    if (status)
-        return status;
-    sl_forward(engine, workspace, &checked);
-    return SLUICE_STATUS_OK;
+    if (workspace)
+        status = sl_workspace_fit(workspace, checked.rows, checked.steps, error);
+    sluice_workspace *borrowed = NULL;
+    if (!workspace)
+        status = sl_pool_take(engine->pool, engine, checked.rows, checked.steps, &borrowed, error);
+    if (!status)
+        status = run(engine, workspace ? workspace : borrowed, &checked, error);
+    if (borrowed)
+        sl_pool_give_back(engine->pool, borrowed);
+    return status;
 }

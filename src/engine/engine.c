@@ -7,7 +7,7 @@
 #include "engine/environment.h"
 #include "engine/model.h"
 #include "engine/pack.h"
-#include "engine/schedule.h"
+#include "engine/workspace.h"
 
 #include <string.h>
 
@@ -175,7 +175,8 @@ sluice_status sluice_engine_create(const sluice_model *model, const sluice_engin
     made->width = sl_columns_width(&columns);
     made->state_stride = choose_state_stride(made->shape.hidden);
     const sl_float_mode mode = sl_float_mode_set(made->flush_to_zero); /* the table's products are part of the result */
-    const bool packed = pack_all(made, model);
+    made->pool = sl_pool_create();
+    const bool packed = made->pool && pack_all(made, model);
     sl_float_mode_restore(mode);
     if (!packed) {
         const size_t bytes = made->packed_bytes;
@@ -215,6 +216,8 @@ void sluice_engine_destroy(sluice_engine *engine)
         sl_free(packed->table);
     }
     sl_free(engine->layers);
+    sl_free(engine->learnt);
+    sl_pool_destroy(engine->pool);
     sl_free(engine->embedding);
     sl_free(engine->head);
     sl_free(engine->head_bias);

@@ -20,12 +20,26 @@ typedef struct sl_packed {
 } sl_packed;
 
 typedef struct sl_limits {
-    bool weights_afar;   /* the weights of a layer do not stay in L2 from one step to the next */
-    size_t group_rows;   /* most rows that go through the steps together */
-    size_t chunk_steps;  /* steps between layers of a one-directional stack */
-    size_t hoist_rows;   /* rows x steps whose products of x are made at once; at least group_rows */
-    size_t stack_floats; /* aim for each buffer between the layers of a bidirectional stack */
+    size_t l1d_bytes, l2_bytes, l3_bytes; /* as one core sees them; never 0 */
+    unsigned cpus;                        /* that this process may use */
+    size_t few_rows;                      /* most running rows whose products of x are hoisted when nobody has said */
+    size_t group_rows;                    /* most rows that go through the steps together */
+    size_t hoist_rows;                    /* rows x steps whose products of x are made at once; at least group_rows */
+    size_t stack_floats;                  /* aim for what lies between the layers of a stack */
 } sl_limits;
+
+/** A way to compute a batch; see sluice_candidate. teams * members threads at most. */
+typedef struct sl_way {
+    unsigned teams, members;
+    bool hoists, wavefront;
+} sl_way;
+
+/** What measuring has taught: the fastest way for batches of so many equal rows of so many steps. */
+typedef struct sl_learnt {
+    size_t rows, steps;
+    sl_way way;
+    double seconds;
+} sl_learnt;
 
 struct sluice_engine {
     sluice_shape shape;
@@ -43,6 +57,9 @@ struct sluice_engine {
     float *head_bias;  /* packed row */
     size_t head_blocks, head_panel_stride, head_width;
     sl_limits limits;
+    sl_learnt *learnt; /* [learnt_count]; owned */
+    size_t learnt_count;
+    struct sl_pool *pool; /* workspaces of calls that bring none */
 };
 
 #endif

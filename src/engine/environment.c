@@ -25,7 +25,7 @@ const char *sluice_gemm_get_name(sluice_gemm gemm)
 
 const char *sluice_schedule_get_name(sluice_schedule schedule)
 {
-    static const char *const names[] = {"auto", "rows", "hoist"};
+    static const char *const names[] = {"auto", "rows", "hoist", "units"};
     return (unsigned)schedule < sizeof names / sizeof names[0] ? names[schedule] : NULL;
 }
 

@@ -1,274 +1,140 @@
 /*
- * The forward pass. A batch's rows are divided over parts (threads); a part takes its rows in groups; a group goes through the
- * layers, and in each through all steps, in one loop (run_pass) round the kernel's step. Rows of a group stand longest first,
- * so that those still running are always the first n: work is proportional to the sum of lengths.
- *
- * A *turn* counts the steps in the order they are taken: step t for the forward direction, step length-1-t for the reverse one.
+ * The forward pass. A batch's rows are dealt to teams of threads; a team takes its rows in groups; a group goes through layers
+ * and steps in passes (pass.c), each member of the team with units of its own. Rows of a group stand longest first, so that
+ * those still running are always the first n: work is proportional to the sum of lengths.
  */
 #include "engine/forward.h"
 
 #include "base/cpu.h"
 #include "base/size.h"
 #include "base/threads.h"
-#include "engine/bulk.h"
+#include "engine/pass.h"
+#include "engine/streams.h"
 
 #include <math.h>
 #include <string.h>
 
-typedef struct call {
-    const sluice_engine *engine;
-    const sluice_batch *batch;
+/* One of the threads that take a group through the network together. */
+typedef struct member {
     sluice_workspace *workspace;
-    sl_part_sizes sizes;
-} call;
+    const sl_part_sizes *sizes;
+    bool wavefront;
+    unsigned first, count; /* the team's parts */
+    unsigned index;        /* among them */
+    unsigned arrivals;     /* at the team's barrier */
+} member;
 
-/* Some rows of the batch, going through the steps together. */
-typedef struct group {
-    const call *call;
-    sl_part *part;
-    const size_t *rows; /* their places in the batch, longest first */
-    size_t count;
-} group;
-
-/* One direction of one layer over a span of turns, for a group. */
-typedef struct pass {
-    const group *group;
-    const sl_packed *packed;
-    sl_state *state;
-    size_t layer, direction;
-    size_t from, to;    /* turns; 0 and all of them unless layers take chunks in turn */
-    size_t step_stride; /* of x or tokens */
-    bool use_tokens;
-    bool from_zero; /* h is zero before turn 0 */
-} pass;
-
-static const size_t *lengths_of(const group *g)
+static void meet(member *m)
 {
-    return g->part->lengths;
+    sl_barrier_wait(m->workspace->marks + m->first, m->count, m->index, &m->arrivals);
 }
 
-static size_t longest(const group *g)
+/* The rows of a group that a member sees to before and after the steps. */
+typedef struct row_range {
+    size_t from, to;
+} row_range;
+
+static row_range rows_of(const member *m, size_t count)
 {
-    return lengths_of(g)[0];
+    return (row_range){count * m->index / m->count, count * (m->index + 1) / m->count};
 }
 
-/* How many of the first n rows are still running at a turn. */
-static size_t running(const group *g, size_t n, size_t turn)
+/* ---- Before the steps and after them --------------------------------------------------------------------------------------- */
+
+/* Where the batch keeps h or c of a row; NULL: nowhere. */
+static const float *h0_of(const sluice_batch *batch, size_t k, size_t row, size_t hidden)
 {
-    while (n > 0 && lengths_of(g)[n - 1] <= turn)
-        n--;
-    return n;
+    if (batch->streams)
+        return sl_streams_h(batch->streams, batch->slots ? batch->slots[row] : row, k);
+    return batch->h0 ? batch->h0 + (k * batch->rows + row) * hidden : NULL;
 }
 
-static size_t step_of(const pass *p, size_t row, size_t turn)
+static const float *c0_of(const sluice_batch *batch, size_t k, size_t row, size_t hidden)
 {
-    return p->direction ? lengths_of(p->group)[row] - 1 - turn : turn;
+    if (batch->streams)
+        return sl_streams_c(batch->streams, batch->slots ? batch->slots[row] : row, k);
+    return batch->c0 ? batch->c0 + (k * batch->rows + row) * hidden : NULL;
 }
 
-/* A step's place in this pass's x: between layers, a buffer that begins with the pass's first turn. */
-static size_t place_of(const pass *p, size_t row, size_t turn)
+/* One row of h or c: padding beyond H is zero. */
+static void load_row(const sluice_engine *engine, const float *from, float *to)
 {
-    return step_of(p, row, turn) - (p->layer ? p->from : 0);
+    const size_t hidden = from ? engine->shape.hidden : 0;
+    if (hidden)
+        memcpy(to, from, hidden * sizeof *to);
+    memset(to + hidden, 0, (engine->state_stride - hidden) * sizeof *to);
 }
 
-static size_t token_of(const pass *p, size_t row, size_t turn)
+static void load_rows(const sl_group *g, row_range range)
 {
-    return (size_t)p->group->part->token_row[row][place_of(p, row, turn) * p->step_stride];
-}
-
-/* Where a step's pre-activations begin, and its x where that is still to be multiplied. */
-static const float *start_of(const pass *p, size_t row, size_t turn)
-{
-    return p->packed->table ? p->packed->table + token_of(p, row, turn) * p->group->call->engine->width : p->packed->bias;
-}
-
-static const float *x_of(const pass *p, size_t row, size_t turn)
-{
-    if (p->use_tokens)
-        return p->group->call->engine->embedding + token_of(p, row, turn) * p->packed->inputs;
-    return p->group->part->x_row[row] + place_of(p, row, turn) * p->step_stride;
-}
-
-/* Make the pre-activations x W + b of as many turns from `turn` on as there is room for, one packed row for each running row,
- * turn by turn; returns the turn after. */
-static size_t hoist(const pass *p, size_t turn, size_t n)
-{
-    const sluice_engine *engine = p->group->call->engine;
-    sl_part *part = p->group->part;
-    const size_t room = p->group->call->sizes.hoist_rows, inputs = p->packed->inputs;
-    const bool blis = engine->gemm == SLUICE_GEMM_BLIS;
-    size_t rows = 0;
-    for (; turn < p->to && n > 0 && rows + n <= room; turn++, n = running(p->group, n, turn))
-        for (size_t r = 0; r < n; r++, rows++) {
-            part->start[rows] = start_of(p, r, turn);
-            if (!p->packed->table)
-                part->x[rows] = x_of(p, r, turn);
-        }
-    if (!blis) {
-        const sl_product product = {.rows = rows,
-                                    .blocks = engine->width / (SL_BLOCK_VECTORS * engine->kernel->lanes),
-                                    .terms = inputs,
-                                    .weights = p->packed->panels_ih,
-                                    .panel_stride = p->packed->panel_stride,
-                                    .start = part->start,
-                                    .x = part->x,
-                                    .out = part->hoisted,
-                                    .out_stride = engine->width};
-        engine->kernel->product(&product);
-        return turn;
-    }
-    for (size_t k = 0; k < rows; k++)
-        memcpy(part->hoisted + k * engine->width, part->start[k], engine->width * sizeof(float));
-    if (!p->packed->table) {
-        for (size_t k = 0; k < rows; k++)
-            memcpy(part->gathered + k * inputs, part->x[k], inputs * sizeof(float));
-        sl_bulk_product(rows, engine->width, inputs, part->gathered, inputs, p->packed->transpose_ih, engine->width, part->hoisted,
-                        engine->width);
-    }
-    return turn;
-}
-
-/* Where the layer's h of a step goes besides the state: the next layer's input, or the caller's y. */
-static float *y_of(const pass *p, size_t row, size_t turn)
-{
-    const group *g = p->group;
-    const sluice_engine *engine = g->call->engine;
-    const sluice_batch *batch = g->call->batch;
-    const size_t hidden = engine->shape.hidden, outputs = engine->shape.directions * hidden, step = step_of(p, row, turn);
-    if (p->layer + 1 == engine->shape.layers)
-        return batch->y + g->rows[row] * batch->y_row_stride + step * batch->y_step_stride + p->direction * hidden;
-    return g->part->stack[p->layer % 2] + (row * (p->to - p->from) + step - p->from) * outputs + p->direction * hidden;
-}
-
-static void run_turn(const pass *p, size_t turn, size_t n, float *hoisted)
-{
-    const sluice_engine *engine = p->group->call->engine;
-    sl_part *part = p->group->part;
-    const bool wants_y = p->layer + 1 < engine->shape.layers || p->group->call->batch->y;
-    const bool multiplies_x = !hoisted && !p->packed->table;
-    for (size_t r = 0; r < n; r++) {
-        part->start[r] = hoisted ? hoisted + r * engine->width : start_of(p, r, turn);
-        if (multiplies_x)
-            part->x[r] = x_of(p, r, turn);
-        if (wants_y)
-            part->y[r] = y_of(p, r, turn);
-    }
-    /* An h of zeros adds nothing: chains of products with zero are +0, and so is the sum that the kernel begins with. */
-    bool multiplies_h = !(p->from_zero && turn == 0);
-    if (engine->gemm == SLUICE_GEMM_BLIS && multiplies_h) {
-        sl_bulk_product(n, engine->width, engine->shape.hidden, p->state->h, engine->state_stride, p->packed->transpose_hh,
-                        engine->width, hoisted, engine->width);
-        multiplies_h = false;
-    }
-    const sl_step step = {.rows = n,
-                          .hidden = engine->shape.hidden,
-                          .inputs = multiplies_x ? p->packed->inputs : 0,
-                          .recurrent = multiplies_h ? engine->shape.hidden : 0,
-                          .weights_ih = p->packed->panels_ih,
-                          .weights_hh = p->packed->panels_hh,
-                          .panel_stride = p->packed->panel_stride,
-                          .start = part->start,
-                          .x = part->x,
-                          .h = p->state->h,
-                          .h_next = p->state->h_next,
-                          .c = p->state->c,
-                          .state_stride = engine->state_stride,
-                          .y = wants_y ? part->y : NULL};
-    engine->kernel->step(&step);
-}
-
-/* Rows from..to-1 have taken their last step: their state must not depend on which of the two buffers is h when the others end. */
-static void settle(const pass *p, size_t from, size_t to)
-{
-    const size_t stride = p->group->call->engine->state_stride;
-    memcpy(p->state->h_next + from * stride, p->state->h + from * stride, (to - from) * stride * sizeof(float));
-}
-
-static void run_pass(const pass *p)
-{
-    const group *g = p->group;
-    const bool hoists = sl_hoists(p->group->call->engine, p->packed, g->count);
-    float *hoisted = NULL;
-    size_t hoisted_to = p->from;
-    size_t n = running(g, g->count, p->from);
-    for (size_t turn = p->from; turn < p->to && n > 0; turn++) {
-        if (hoists && turn == hoisted_to) {
-            hoisted_to = hoist(p, turn, n);
-            hoisted = g->part->hoisted;
-        }
-        run_turn(p, turn, n, hoisted);
-        float *newest = p->state->h_next;
-        p->state->h_next = p->state->h;
-        p->state->h = newest;
-        if (hoists)
-            hoisted += n * g->call->engine->width;
-        const size_t left = running(g, n, turn + 1);
-        settle(p, left, n);
-        n = left;
-    }
-}
-
-static void load_state(const group *g, size_t k)
-{
-    const sluice_engine *engine = g->call->engine;
-    const sluice_batch *batch = g->call->batch;
+    const sluice_engine *engine = g->engine;
+    const sluice_batch *batch = g->batch;
     const size_t hidden = engine->shape.hidden, stride = engine->state_stride;
-    sl_state *state = &g->part->states[k];
-    memset(state->h, 0, g->count * stride * sizeof(float));
-    memset(state->h_next, 0, g->count * stride * sizeof(float));
-    memset(state->c, 0, g->count * stride * sizeof(float));
-    for (size_t r = 0; r < g->count; r++) {
-        const size_t at = (k * batch->rows + g->rows[r]) * hidden;
-        if (batch->h0) {
-            memcpy(state->h + r * stride, batch->h0 + at, hidden * sizeof(float));
-            memcpy(state->h_next + r * stride, batch->h0 + at, hidden * sizeof(float));
+    for (size_t r = range.from; r < range.to; r++) {
+        const size_t row = g->rows[r], offset = batch->x_offsets ? batch->x_offsets[row] : row * batch->x_row_stride;
+        g->shared->lengths[r] = batch->lengths ? (size_t)batch->lengths[row] : batch->steps;
+        g->shared->x_row[r] = batch->x ? batch->x + offset : NULL;
+        g->shared->token_row[r] = batch->tokens ? batch->tokens + offset : NULL;
+        for (size_t k = 0; k < engine->shape.layers * engine->shape.directions; k++) {
+            const sl_state *state = &g->shared->states[k];
+            load_row(engine, h0_of(batch, k, row, hidden), state->h[0] + r * stride);
+            load_row(engine, c0_of(batch, k, row, hidden), state->c + r * stride);
         }
-        if (batch->c0)
-            memcpy(state->c + r * stride, batch->c0 + at, hidden * sizeof(float));
     }
 }
 
-static void store_state(const group *g, size_t k)
+/* h of a row after its last turn. */
+static const float *final_h(const sl_group *g, size_t k, size_t r)
 {
-    const sluice_batch *batch = g->call->batch;
-    const size_t hidden = g->call->engine->shape.hidden, stride = g->call->engine->state_stride;
-    const sl_state *state = &g->part->states[k];
-    for (size_t r = 0; r < g->count; r++) {
-        const size_t at = (k * batch->rows + g->rows[r]) * hidden;
-        if (batch->hn)
-            memcpy(batch->hn + at, state->h + r * stride, hidden * sizeof(float));
-        if (batch->cn)
-            memcpy(batch->cn + at, state->c + r * stride, hidden * sizeof(float));
-    }
+    return g->shared->states[k].h[g->shared->lengths[r] % 2] + r * g->engine->state_stride;
 }
 
-static void store_logits(const group *g)
+static void store_states(const sl_group *g, row_range range)
 {
-    const sluice_engine *engine = g->call->engine;
+    const sluice_batch *batch = g->batch;
+    const size_t hidden = g->engine->shape.hidden, bytes = hidden * sizeof(float);
+    for (size_t k = 0; k < g->engine->shape.layers * g->engine->shape.directions; k++)
+        for (size_t r = range.from; r < range.to; r++) {
+            const size_t row = g->rows[r], at = (k * batch->rows + row) * hidden;
+            const float *h = final_h(g, k, r), *c = g->shared->states[k].c + r * g->engine->state_stride;
+            if (batch->hn)
+                memcpy(batch->hn + at, h, bytes);
+            if (batch->cn)
+                memcpy(batch->cn + at, c, bytes);
+            if (batch->streams) {
+                const size_t slot = batch->slots ? batch->slots[row] : row;
+                memcpy(sl_streams_h(batch->streams, slot, k), h, bytes);
+                memcpy(sl_streams_c(batch->streams, slot, k), c, bytes);
+            }
+        }
+}
+
+static void store_logits(const sl_group *g, row_range range, const sl_part *own)
+{
+    const sluice_engine *engine = g->engine;
     const sluice_shape *shape = &engine->shape;
-    sl_part *part = g->part;
     const size_t hidden = shape->hidden, outputs = shape->directions * hidden;
-    for (size_t r = 0; r < g->count; r++) {
-        for (size_t d = 0; d < shape->directions; d++) {
-            const sl_state *state = &part->states[(shape->layers - 1) * shape->directions + d];
-            memcpy(part->final_h + r * outputs + d * hidden, state->h + r * engine->state_stride, hidden * sizeof(float));
-        }
-        part->x[r] = part->final_h + r * outputs;
-        part->start[r] = engine->head_bias;
+    const size_t count = range.to - range.from;
+    for (size_t r = 0; r < count; r++) {
+        for (size_t d = 0; d < shape->directions; d++)
+            memcpy(own->final_h + r * outputs + d * hidden, final_h(g, (shape->layers - 1) * shape->directions + d, range.from + r),
+                   hidden * sizeof(float));
+        own->x[r] = own->final_h + r * outputs;
+        own->start[r] = engine->head_bias;
     }
-    const sl_product product = {.rows = g->count,
+    const sl_product product = {.rows = count,
                                 .blocks = engine->head_blocks,
                                 .terms = outputs,
                                 .weights = engine->head,
                                 .panel_stride = engine->head_panel_stride,
-                                .start = part->start,
-                                .x = part->x,
-                                .out = part->logits,
+                                .start = own->start,
+                                .x = own->x,
+                                .out = own->logits,
                                 .out_stride = engine->head_width};
     engine->kernel->product(&product);
-    for (size_t r = 0; r < g->count; r++) {
-        float *logits = g->call->batch->logits + g->rows[r] * shape->classes;
-        const float *from = part->logits + r * engine->head_width;
+    for (size_t r = 0; r < count; r++) {
+        float *logits = g->batch->logits + g->rows[range.from + r] * shape->classes;
+        const float *from = own->logits + r * engine->head_width;
         for (size_t k = 0; k < shape->classes; k++) {
             const uint32_t nan = SL_NAN_BITS; /* which of several NaNs in h0 a sum passes on is the compiler's choice */
             memcpy(&logits[k], isnan(from[k]) ? (const void *)&nan : &from[k], sizeof logits[k]);
@@ -277,97 +143,211 @@ static void store_logits(const group *g)
 }
 
 /* y past the rows' ends. */
-static void clear_rest(const group *g)
+static void clear_rest(const sl_group *g, row_range range)
 {
-    const sluice_batch *batch = g->call->batch;
-    const size_t outputs = g->call->engine->shape.directions * g->call->engine->shape.hidden;
-    for (size_t r = 0; r < g->count; r++)
-        for (size_t t = lengths_of(g)[r]; t < batch->steps; t++)
+    const sluice_batch *batch = g->batch;
+    const size_t outputs = g->engine->shape.directions * g->engine->shape.hidden;
+    for (size_t r = range.from; r < range.to; r++)
+        for (size_t t = g->shared->lengths[r]; t < batch->steps; t++)
             memset(batch->y + g->rows[r] * batch->y_row_stride + t * batch->y_step_stride, 0, outputs * sizeof(float));
 }
 
-/* Point x_row or token_row at the input of a layer, for the turns from `from` to `to`; returns the step stride. */
-static size_t point_at_input(const group *g, size_t layer, size_t from, size_t to)
+/* ---- The steps ------------------------------------------------------------------------------------------------------------- */
+
+/* The layers that are taken through a span of turns at the same time, and which span each is at. */
+typedef struct stage {
+    size_t layer, layers; /* the first of them, and how many */
+    size_t number;        /* layer l takes span number - (l - layer) */
+    sl_spans spans;
+    size_t steps; /* of the longest row */
+} stage;
+
+/* The strands (directions of layers) of a stage stand one after the other as lines of units, each as long as the terms it takes,
+ * and are cut into equal pieces: where in strand k the piece of member `index` begins. */
+static size_t first_line(const sluice_engine *engine, const stage *now, size_t k, unsigned index, unsigned members)
 {
-    const sluice_batch *batch = g->call->batch;
-    const size_t outputs = g->call->engine->shape.directions * g->call->engine->shape.hidden;
-    for (size_t r = 0; r < g->count; r++) {
-        const size_t offset = batch->x_offsets ? batch->x_offsets[g->rows[r]] : g->rows[r] * batch->x_row_stride;
-        if (layer)
-            g->part->x_row[r] = g->part->stack[(layer - 1) % 2] + r * (to - from) * outputs;
-        else if (batch->tokens)
-            g->part->token_row[r] = batch->tokens + offset;
-        else
-            g->part->x_row[r] = batch->x + offset;
+    const size_t first = now->layer * engine->shape.directions, strands = now->layers * engine->shape.directions;
+    size_t before = 0, whole = 0, terms = 0;
+    for (size_t j = first; j < first + strands; j++) {
+        const sl_packed *packed = &engine->layers[j];
+        const size_t its = (packed->table ? 0 : packed->inputs) + engine->shape.hidden;
+        before += j < k ? its : 0;
+        terms = j == k ? its : terms;
+        whole += its;
     }
-    return layer ? outputs : batch->x_step_stride;
+    const size_t lines = sl_lines(engine);
+    const double place = (double)whole * (double)lines * index / members - (double)before * (double)lines;
+    if (place <= 0)
+        return 0;
+    return sl_size_min(lines, (size_t)(place / (double)terms + 0.5));
 }
 
-static void run_group(const group *g)
+/* Whether any strand of a stage is divided between members, who must then meet after every turn. */
+static bool is_divided(const sluice_engine *engine, const stage *now, unsigned members)
 {
-    const sluice_engine *engine = g->call->engine;
-    const sluice_batch *batch = g->call->batch;
-    const sluice_shape *shape = &engine->shape;
-    for (size_t r = 0; r < g->count; r++)
-        g->part->lengths[r] = batch->lengths ? (size_t)batch->lengths[g->rows[r]] : batch->steps;
-    for (size_t k = 0; k < shape->layers * shape->directions; k++)
-        load_state(g, k);
-
-    /* A stack of forward layers takes a chunk of steps through all layers, then the next, so that what lies between them stays
-     * small. */
-    const size_t steps = longest(g);
-    const size_t chunk = shape->layers > 1 && shape->directions == 1 ? engine->limits.chunk_steps : sl_size_max(steps, 1);
-    for (size_t from = 0; from < steps; from += chunk) {
-        const size_t to = sl_size_min(steps, from + chunk);
-        for (size_t layer = 0; layer < shape->layers; layer++) {
-            const size_t step_stride = point_at_input(g, layer, from, to);
-            for (size_t direction = 0; direction < shape->directions; direction++) {
-                const size_t k = layer * shape->directions + direction;
-                const pass p = {.group = g,
-                                .packed = &engine->layers[k],
-                                .state = &g->part->states[k],
-                                .layer = layer,
-                                .direction = direction,
-                                .from = from,
-                                .to = to,
-                                .step_stride = step_stride,
-                                .use_tokens = batch->tokens && layer == 0,
-                                .from_zero = !batch->h0};
-                run_pass(&p);
-            }
+    const size_t first = now->layer * engine->shape.directions, strands = now->layers * engine->shape.directions;
+    for (unsigned index = 1; index < members; index++)
+        for (size_t k = first; k < first + strands; k++) {
+            const size_t line = first_line(engine, now, k, index, members);
+            if (line > 0 && line < sl_lines(engine))
+                return true;
         }
-    }
-    for (size_t k = 0; (batch->hn || batch->cn) && k < shape->layers * shape->directions; k++)
-        store_state(g, k);
-    if (batch->logits)
-        store_logits(g);
-    if (batch->y)
-        clear_rest(g);
+    return false;
 }
 
-/* Rows of a part that go together: as many as there is room for between the layers. */
-static size_t rows_at_once(const call *c, size_t steps)
+/* The buffer between a layer and the next that holds its span. */
+static float *buffer_of(const sl_group *g, const stage *now, size_t layer, size_t span, bool wavefront)
 {
-    const sluice_shape *shape = &c->engine->shape;
-    if (shape->layers == 1 || shape->directions == 1 || steps == 0)
-        return c->sizes.group_rows;
-    return sl_size_min(c->sizes.group_rows, c->sizes.stack_floats / (steps * shape->directions * shape->hidden));
+    const size_t floats = g->count * now->spans.steps * g->engine->shape.directions * g->engine->shape.hidden;
+    return g->shared->stack + (wavefront ? 2 * layer + span % 2 : layer % 2) * floats;
 }
 
-static void run_part(void *context, unsigned index)
+/* Fill in the member's passes of a stage; returns how many. */
+static size_t begin_passes(const member *m, const sl_group *g, const stage *now, size_t hoisted_rows)
+{
+    const sluice_engine *engine = g->engine;
+    const sluice_shape *shape = &engine->shape;
+    const sl_part *own = &m->workspace->part[m->first + m->index];
+    const size_t line_blocks = SL_LINE_UNITS / engine->kernel->lanes,
+                 all_blocks = sl_size_div_up(shape->hidden, engine->kernel->lanes);
+    size_t count = 0, blocks = 0;
+    for (size_t k = now->layer * shape->directions; k < (now->layer + now->layers) * shape->directions; k++) {
+        const size_t layer = k / shape->directions, back = layer - now->layer;
+        const size_t first = line_blocks * first_line(engine, now, k, m->index, m->count);
+        const size_t last = sl_size_min(all_blocks, line_blocks * first_line(engine, now, k, m->index + 1, m->count));
+        const size_t span = now->number - back, from = span * now->spans.steps;
+        if (first >= last || now->number < back || from >= now->steps)
+            continue;
+        own->passes[count++] = (sl_pass){.group = g,
+                                         .own = own,
+                                         .packed = &engine->layers[k],
+                                         .state = &g->shared->states[k],
+                                         .layer = layer,
+                                         .direction = k % shape->directions,
+                                         .block = first,
+                                         .blocks = last - first,
+                                         .from = from,
+                                         .to = sl_size_min(now->steps, from + now->spans.steps),
+                                         .below = layer ? buffer_of(g, now, layer - 1, span, m->wavefront) : NULL,
+                                         .above = layer + 1 < shape->layers ? buffer_of(g, now, layer, span, m->wavefront) : NULL};
+        blocks += last - first;
+    }
+    /* Each has its share of the room for hoisted products; of a layer behind a table only BLIS needs any. */
+    float *room = own->hoisted;
+    const size_t rows = blocks ? m->sizes->hoist_floats / (blocks * SL_BLOCK_VECTORS * engine->kernel->lanes) : 0;
+    for (size_t k = 0; k < count; k++) {
+        sl_pass *pass = &own->passes[k];
+        const bool hoists = engine->gemm == SLUICE_GEMM_BLIS || !pass->packed->table;
+        pass->hoisted_rows = hoists ? sl_size_min(hoisted_rows, rows) : 0;
+        pass->room = room;
+        pass->hoist_room = sl_size_min(rows, m->sizes->hoist_rows);
+        room += rows * pass->blocks * SL_BLOCK_VECTORS * engine->kernel->lanes;
+        sl_pass_begin(pass);
+    }
+    return count;
+}
+
+static void run_stage(member *m, const sl_group *g, const stage *now, size_t hoisted_rows)
+{
+    sl_pass *passes = m->workspace->part[m->first + m->index].passes;
+    const size_t count = begin_passes(m, g, now, hoisted_rows), turns = sl_size_min(now->steps, now->spans.steps);
+    if (is_divided(g->engine, now, m->count)) {
+        for (size_t turn = 0; turn < turns; turn++) {
+            for (size_t k = 0; k < count; k++)
+                sl_pass_turn(&passes[k]);
+            meet(m);
+        }
+        return;
+    }
+    for (size_t k = 0; k < count; k++)
+        for (size_t turn = 0; turn < turns; turn++)
+            sl_pass_turn(&passes[k]);
+    meet(m);
+}
+
+/* Layer after layer for one span of turns, then the next span; or, in wavefront, all layers at once, each a span behind the one
+ * below it. */
+static void run_steps(member *m, const sl_group *g)
+{
+    const sluice_engine *engine = g->engine;
+    const size_t steps = g->shared->lengths[0], layers = engine->shape.layers;
+    const size_t hoisted_rows = sl_hoisted_rows(engine, &m->workspace->plan.way);
+    if (steps == 0)
+        return;
+    stage now = {.steps = steps, .spans = sl_spans_get(engine, m->sizes, m->wavefront, g->count, steps)};
+    const size_t spans = sl_size_div_up(steps, now.spans.steps);
+    now.layers = m->wavefront ? layers : 1;
+    const size_t stages = m->wavefront ? spans + layers - 1 : spans * layers;
+    for (size_t k = 0; k < stages; k++) {
+        now.layer = m->wavefront ? 0 : k % layers;
+        now.number = m->wavefront ? k : k / layers;
+        run_stage(m, g, &now, hoisted_rows);
+    }
+}
+
+static void run_group(member *m, const sl_group *g)
+{
+    const row_range range = rows_of(m, g->count);
+    load_rows(g, range);
+    meet(m);
+    run_steps(m, g);
+    if (g->batch->hn || g->batch->cn || g->batch->streams)
+        store_states(g, range);
+    if (g->batch->logits && range.from < range.to)
+        store_logits(g, range, &m->workspace->part[m->first + m->index]);
+    if (g->batch->y)
+        clear_rest(g, range);
+    meet(m);
+}
+
+/* ---- The call -------------------------------------------------------------------------------------------------------------- */
+
+typedef struct call {
+    const sluice_engine *engine;
+    const sluice_batch *batch;
+    sluice_workspace *workspace;
+    sl_part_sizes sizes;
+} call;
+
+/* Take rows through the network, group by group. */
+static void run_rows(member *m, const call *c, const size_t *rows, size_t left)
+{
+    while (left > 0) {
+        const size_t steps = c->batch->lengths ? (size_t)c->batch->lengths[rows[0]] : c->batch->steps;
+        const size_t groups = sl_size_div_up(left, sl_rows_at_once(c->engine, &c->sizes, steps));
+        const sl_group g = {.engine = c->engine,
+                            .batch = c->batch,
+                            .shared = &c->workspace->part[m->first],
+                            .rows = rows,
+                            .count = sl_size_div_up(left, groups)};
+        run_group(m, &g);
+        rows += g.count;
+        left -= g.count;
+    }
+}
+
+static unsigned count_threads(const sl_plan *plan)
+{
+    return plan->way.teams * plan->way.members;
+}
+
+static void run_thread(void *context, unsigned thread, unsigned threads)
 {
     const call *c = context;
     const sl_plan *plan = &c->workspace->plan;
-    const size_t *rows = plan->order + plan->first[index];
-    size_t left = plan->first[index + 1] - plan->first[index];
+    const unsigned wanted = count_threads(plan);
+    /* With fewer threads than planned for, each goes alone through the rows of one team after the other. */
+    const unsigned members = threads == wanted ? plan->way.members : 1;
     const sl_float_mode mode = sl_float_mode_set(c->engine->flush_to_zero);
-    while (left > 0) {
-        const size_t steps = c->batch->lengths ? (size_t)c->batch->lengths[rows[0]] : c->batch->steps;
-        const size_t groups = sl_size_div_up(left, rows_at_once(c, steps));
-        const group g = {.call = c, .part = &c->workspace->part[index], .rows = rows, .count = sl_size_div_up(left, groups)};
-        run_group(&g);
-        rows += g.count;
-        left -= g.count;
+    member m = {.workspace = c->workspace, .sizes = &c->sizes, .count = threads == wanted ? wanted : 1, .index = thread};
+    if (m.index < m.count)
+        run_rows(&m, c, plan->order, plan->tail);
+    m.count = members;
+    m.index = thread % members;
+    m.wavefront = members > 1 && plan->way.wavefront;
+    for (unsigned team = thread / members; team < plan->way.teams; team += threads / members) {
+        m.first = team * members;
+        run_rows(&m, c, plan->order + plan->first[team], plan->first[team + 1] - plan->first[team]);
     }
     sl_float_mode_restore(mode);
 }
@@ -376,7 +356,12 @@ void sl_forward(const sluice_engine *engine, sluice_workspace *workspace, const 
 {
     call c = {.engine = engine, .batch = batch, .workspace = workspace};
     (void)sl_part_sizes_get(engine, batch->rows, batch->steps, &c.sizes); /* it fitted when the workspace was fitted */
-    const unsigned parts = sl_threads_alone() ? 1 : (unsigned)sl_size_min(workspace->parts, batch->rows);
-    sl_plan_rows(&workspace->plan, parts, batch->rows, batch->steps, batch->lengths);
-    sl_threads_run(parts, run_part, &c);
+    sl_plan *plan = &workspace->plan;
+    const sl_load load = sl_load_get(batch->rows, batch->steps, batch->lengths);
+    plan->way = sl_way_choose(engine, &load);
+    sl_plan_rows(plan, engine, &load, batch->lengths);
+    const unsigned threads = count_threads(plan);
+    for (unsigned k = 0; k < threads; k++)
+        atomic_store_explicit(&workspace->marks[k].arrived, 0, memory_order_relaxed);
+    sl_threads_run(threads, run_thread, &c);
 }

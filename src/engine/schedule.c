@@ -2,102 +2,113 @@
 
 #include "base/cpu.h"
 #include "base/size.h"
+#include "base/threads.h"
 
 #include <string.h>
 
 /* Rows that go through the steps together share one pass over the weights a step. Few rows keep their states in the near cache;
  * many spread the cost of bringing weights from afar. Where the weights stay in L2 the states have what they leave; where they
  * do not, more rows are the better bargain. */
-static size_t choose_group_rows(const sluice_engine *engine, size_t l2_bytes)
+static size_t choose_group_rows(const sluice_engine *engine, bool weights_afar)
 {
     enum { FEWEST = 48, MOST = 96, MOST_AFAR = 192 };
     const size_t row = (3 * engine->state_stride + engine->shape.inputs) * sizeof(float);
-    if (engine->limits.weights_afar)
-        return MOST_AFAR;
-    return sl_size_max(FEWEST, sl_size_min(MOST, l2_bytes / 4 / row));
+    return weights_afar ? MOST_AFAR : sl_size_max(FEWEST, sl_size_min(MOST, engine->limits.l2_bytes / 4 / row));
 }
 
 void sl_limits_set(sluice_engine *engine)
 {
-    enum { LEAST_STEPS = 8, L2_UNKNOWN = 1 << 19, STACK_BYTES = 4 << 20, HOIST_BYTES = 1 << 20 };
+    enum { L1D_UNKNOWN = 1 << 15, L2_UNKNOWN = 1 << 19, L3_UNKNOWN = 1 << 23 };
+    enum { HOIST_BYTES = 1 << 20, WHOLE_STACK_BYTES = 8 << 20 };
     sl_cpu cpu;
     sl_cpu_get(&cpu);
-    const size_t l2_bytes = cpu.l2_bytes ? cpu.l2_bytes : L2_UNKNOWN;
     sl_limits *limits = &engine->limits;
+    limits->l1d_bytes = cpu.l1d_bytes ? cpu.l1d_bytes : L1D_UNKNOWN;
+    limits->l2_bytes = cpu.l2_bytes ? cpu.l2_bytes : L2_UNKNOWN;
+    limits->l3_bytes = cpu.l3_bytes ? cpu.l3_bytes : L3_UNKNOWN;
+    limits->cpus = sl_threads_cpus();
     size_t terms = 0; /* of the layer that multiplies most */
     for (size_t k = 0; k < engine->shape.layers * engine->shape.directions; k++)
         terms = sl_size_max(terms, (engine->layers[k].table ? 0 : engine->layers[k].inputs) + engine->shape.hidden);
-    limits->weights_afar = engine->width * terms * sizeof(float) > l2_bytes / 2;
-    limits->group_rows = choose_group_rows(engine, l2_bytes);
-    const size_t step_bytes = 2 * limits->group_rows * engine->shape.hidden * sizeof(float);
-    limits->chunk_steps = sl_size_max(LEAST_STEPS, l2_bytes / 2 / step_bytes);
+    const bool weights_afar = engine->width * terms * sizeof(float) > limits->l2_bytes / 2;
+    limits->group_rows = choose_group_rows(engine, weights_afar);
     limits->hoist_rows = sl_size_max(limits->group_rows, HOIST_BYTES / sizeof(float) / engine->width);
-    limits->stack_floats = STACK_BYTES / sizeof(float);
-}
+    limits->stack_floats = (engine->shape.directions == 2 ? WHOLE_STACK_BYTES : limits->l2_bytes / 2) / sizeof(float);
 
-static bool uses_blis(const sluice_engine *engine)
-{
-    return engine->gemm == SLUICE_GEMM_BLIS;
-}
-
-/* The most rows of a group whose products of x are hoisted when nobody has said. A lone row leaves most of its tile's chains
- * waiting, and a few rows read each weight that comes from the far cache for little work: taken as rows of one product, the
- * steps of a chunk fill the tiles, and the far weights of x are read once a chunk. Zen 3, AVX2, share of the peak at T, H =
- * 100, 256: 0.32 and 0.43 for one row, 0.56 and 0.67 for four, 0.72 and 0.77 for five, and none better for six; at H = 64,
- * whose weights are near, only one row gains. */
-static size_t hoisted_rows_by_rule(const sluice_engine *engine)
-{
-    return engine->limits.weights_afar ? 5 : 1;
-}
-
-bool sl_hoists(const sluice_engine *engine, const sl_packed *layer, size_t group_rows)
-{
-    if (uses_blis(engine)) /* which adds h's products to them in memory */
-        return true;
-    if (layer->table)
-        return false;
-    if (engine->schedule != SLUICE_SCHEDULE_AUTO)
-        return engine->schedule == SLUICE_SCHEDULE_HOIST;
-    return group_rows <= hoisted_rows_by_rule(engine);
+    /* A lone row leaves most of its tile's chains waiting, and a few rows read each weight that comes from the far cache for
+     * little work: taken as rows of one product, the steps of a chunk fill the tiles, and the far weights of x are read once a
+     * chunk. Zen 3, AVX2, share of the peak at T, H = 100, 256: 0.56 and 0.67 for four rows, 0.72 and 0.77 for five, and none
+     * better for six; at H = 64, whose weights are near, only one row gains. */
+    limits->few_rows = weights_afar ? 5 : 1;
 }
 
 /* Four full tiles, or eight. */
 enum { FEWEST_GROUP_ROWS = 24 };
 
+/* What lies between the layers of a stack, for `rows` rows. */
+static bool get_stack_floats(const sluice_engine *engine, size_t rows, size_t steps, size_t *floats)
+{
+    enum { LEAST_STEPS = 8 };
+    const sluice_shape *shape = &engine->shape;
+    const size_t outputs = shape->directions * shape->hidden, aim = engine->limits.stack_floats;
+    size_t row_floats, whole, least;
+    *floats = 0;
+    if (shape->layers == 1)
+        return true;
+    if (!sl_size_mul(steps, 2 * outputs, &row_floats) || !sl_size_mul(row_floats, rows, &whole))
+        return false;
+    if (shape->directions == 2) { /* whole rows, for the reverse direction begins where the forward one ends; a tile of them */
+        least = sl_size_min(rows, engine->kernel->tile_rows) * row_floats;
+    } else { /* some steps for layers one after the other, and one for a wavefront, two buffers behind each layer then */
+        if (!sl_size_mul(whole, shape->layers - 1, &whole) ||
+            !sl_size_mul(rows * 2 * outputs, sl_size_max(sl_size_min(steps, LEAST_STEPS), shape->layers - 1), &least))
+            return false;
+    }
+    *floats = sl_size_min(whole, sl_size_max(aim, least));
+    return true;
+}
+
 bool sl_part_sizes_get(const sluice_engine *engine, size_t rows, size_t steps, sl_part_sizes *sizes)
 {
     const sluice_shape *shape = &engine->shape;
     const sl_limits *limits = &engine->limits;
-    const size_t outputs = shape->directions * shape->hidden;
+    const bool blis = engine->gemm == SLUICE_GEMM_BLIS;
     memset(sizes, 0, sizeof *sizes);
-    /* A part's even share, as long as that fills tiles; what uneven lengths deal it beyond goes in more groups. */
-    const size_t share = sl_size_max(FEWEST_GROUP_ROWS, sl_size_div_up(rows, engine->threads));
+    /* A team's even share, as long as that fills tiles; what uneven lengths deal it beyond goes in more groups. */
+    const size_t teams = engine->schedule == SLUICE_SCHEDULE_UNITS ? 1 : engine->threads;
+    const size_t share = sl_size_max(FEWEST_GROUP_ROWS, sl_size_div_up(rows, teams));
     sizes->group_rows = sl_size_min(rows, sl_size_min(share, limits->group_rows));
-    bool fits = sl_size_mul(sizes->group_rows, engine->state_stride, &sizes->state_floats);
-
-    if (shape->layers > 1) {                           /* [group rows][steps at once][D*H] */
-        const bool all_steps = shape->directions == 2; /* the reverse direction begins where the forward one ends */
-        size_t row_floats;
-        fits = fits && sl_size_mul(all_steps ? steps : sl_size_min(steps, limits->chunk_steps), outputs, &row_floats) &&
-               sl_size_mul(row_floats, sizes->group_rows, &sizes->stack_floats);
-        if (fits && all_steps) { /* fewer rows at a time then, but a tile of them at least */
-            const size_t least = sl_size_min(rows, engine->kernel->tile_rows) * row_floats;
-            sizes->stack_floats = sl_size_min(sizes->stack_floats, sl_size_max(limits->stack_floats, least));
-        }
-    }
-
-    size_t hoist_group = sizes->group_rows; /* the largest group that may be hoisted */
-    if (!uses_blis(engine) && engine->schedule == SLUICE_SCHEDULE_AUTO)
-        hoist_group = sl_size_min(hoist_group, hoisted_rows_by_rule(engine));
-    else if (!uses_blis(engine) && engine->schedule == SLUICE_SCHEDULE_ROWS)
-        hoist_group = 0;
     size_t most;
-    fits = fits && sl_size_mul(hoist_group, steps, &most);
-    sizes->hoist_rows = fits ? sl_size_min(most, limits->hoist_rows) : 0;
+    bool fits = sl_size_mul(sizes->group_rows, engine->state_stride, &sizes->state_floats) &&
+                get_stack_floats(engine, sizes->group_rows, steps, &sizes->stack_floats) &&
+                sl_size_mul(sizes->group_rows, steps, &most);
+    if (engine->schedule != SLUICE_SCHEDULE_ROWS || blis)
+        sizes->hoist_rows = fits ? sl_size_min(most, limits->hoist_rows) : 0;
     fits = fits && sl_size_mul(sizes->hoist_rows, engine->width, &sizes->hoist_floats);
-    if (uses_blis(engine))
-        fits = fits && sl_size_mul(sizes->hoist_rows, sl_size_max(shape->inputs, outputs), &sizes->gather_floats);
+    if (blis)
+        fits = fits &&
+               sl_size_mul(sizes->hoist_rows, sl_size_max(shape->inputs, shape->directions * shape->hidden), &sizes->gather_floats);
     return fits;
+}
+
+size_t sl_rows_at_once(const sluice_engine *engine, const sl_part_sizes *sizes, size_t steps)
+{
+    const sluice_shape *shape = &engine->shape;
+    if (shape->layers == 1 || shape->directions == 1 || steps == 0)
+        return sizes->group_rows;
+    return sl_size_min(sizes->group_rows, sizes->stack_floats / (2 * steps * shape->directions * shape->hidden));
+}
+
+sl_spans sl_spans_get(const sluice_engine *engine, const sl_part_sizes *sizes, bool wavefront, size_t rows, size_t steps)
+{
+    const sluice_shape *shape = &engine->shape;
+    if (shape->layers == 1 || shape->directions == 2)
+        return (sl_spans){steps, 2};
+    const size_t buffers = wavefront ? 2 * (shape->layers - 1) : 2;
+    const size_t room = sizes->stack_floats / (buffers * rows * shape->hidden);
+    /* A sixth of the time, at most, is one where not all layers of a wavefront run. */
+    const size_t most = wavefront ? sl_size_max(1, steps / (6 * (shape->layers - 1))) : steps;
+    return (sl_spans){sl_size_min(room, most), buffers};
 }
 
 /* Sort order[0..rows-1] by length, longest first; equal lengths keep their order. Radix sort, eight bits at a time, as many as
@@ -116,36 +127,83 @@ static void sort_by_length(size_t *order, size_t *scratch, size_t rows, size_t s
     }
 }
 
-void sl_plan_rows(sl_plan *plan, unsigned parts, size_t rows, size_t steps, const int64_t *lengths)
+/* Teams in a heap, the one with the least to do at the top; of two alike, the first. */
+static bool does_less(const sl_plan *plan, unsigned a, unsigned b)
 {
-    size_t *sorted = plan->sorted, *first = plan->first, *load = plan->load;
-    if (!lengths) { /* neighbours together: they may share cache lines of what they write */
+    return plan->load[a] != plan->load[b] ? plan->load[a] < plan->load[b] : a < b;
+}
+
+static void sink_top(const sl_plan *plan)
+{
+    const unsigned teams = plan->way.teams, top = plan->heap[0];
+    unsigned at = 0;
+    for (unsigned child; (child = 2 * at + 1) < teams; at = child) {
+        child += child + 1 < teams && does_less(plan, plan->heap[child + 1], plan->heap[child]);
+        if (!does_less(plan, plan->heap[child], top))
+            break;
+        plan->heap[at] = plan->heap[child];
+    }
+    plan->heap[at] = top;
+}
+
+/* Rows, longest first, that alone would keep one thread busy for longer than all the others need for the rest. */
+static size_t count_tail(const sl_plan *plan, const sluice_engine *engine, const sl_load *load, const int64_t *lengths, double lone)
+{
+    const double teams = plan->way.teams;
+    if (engine->schedule != SLUICE_SCHEDULE_AUTO || plan->way.members > 1 || teams == 1 || !sl_shares_row(engine, plan->way.teams))
+        return 0;
+    double rest = (double)load->total_steps;
+    size_t tail = 0;
+    for (; tail < load->rows; tail++) {
+        const double length = (double)lengths[plan->sorted[tail]];
+        if (length * (1 + lone) * teams <= rest + length * lone)
+            break;
+        rest -= length;
+    }
+    return tail;
+}
+
+void sl_plan_rows(sl_plan *plan, const sluice_engine *engine, const sl_load *load, const int64_t *lengths)
+{
+    const unsigned teams = plan->way.teams;
+    const size_t rows = load->rows;
+    size_t *sorted = plan->sorted, *first = plan->first;
+    plan->tail = 0;
+    if (load->equal) { /* neighbours together: they may share cache lines of what they write */
         for (size_t k = 0; k < rows; k++)
             plan->order[k] = k;
-        for (unsigned part = 0; part <= parts; part++)
-            first[part] = rows / parts * part + sl_size_min(rows % parts, part);
+        for (unsigned team = 0; team <= teams; team++)
+            first[team] = rows / teams * team + sl_size_min(rows % teams, team);
         return;
     }
     for (size_t k = 0; k < rows; k++)
         sorted[k] = k;
-    sort_by_length(sorted, plan->order, rows, steps, lengths);
+    sort_by_length(sorted, plan->order, rows, load->steps, lengths);
+    const double lone = sl_lone_row_excess(engine, plan->way.members);
+    plan->tail = count_tail(plan, engine, load, lengths, lone);
+    memcpy(plan->order, sorted, plan->tail * sizeof *sorted);
 
-    /* Longest first, each to the part that has the least to do (Graham 1969). */
-    memset(load, 0, parts * sizeof *load);
-    memset(first, 0, (parts + 1) * sizeof *first);
-    for (size_t k = 0; k < rows; k++) {
-        unsigned least = 0;
-        for (unsigned part = 1; part < parts; part++)
-            if (load[part] < load[least])
-                least = part;
-        load[least] += (size_t)lengths[sorted[k]] + 1; /* a row without a step is some work too */
+    /* Longest first, each to the team that has the least to do (Graham 1969). A team's first row is also its longest, and alone
+     * in the end. */
+    memset(first, 0, (teams + 1) * sizeof *first);
+    for (unsigned team = 0; team < teams; team++) {
+        plan->load[team] = 0;
+        plan->heap[team] = team;
+    }
+    for (size_t k = plan->tail; k < rows; k++) {
+        const unsigned least = plan->heap[0];
+        const double length = (double)lengths[sorted[k]];
+        plan->load[least] += length * (first[least + 1] ? 1 : 1 + lone) + 1; /* a row without a step is some work too */
         plan->owner[k] = least;
         first[least + 1]++;
+        sink_top(plan);
     }
-    for (unsigned part = 0; part < parts; part++)
-        first[part + 1] += first[part];
-    size_t *next = load;
-    memcpy(next, first, parts * sizeof *next);
-    for (size_t k = 0; k < rows; k++)
-        plan->order[next[plan->owner[k]]++] = sorted[k];
+    first[0] = plan->tail;
+    for (unsigned team = 0; team < teams; team++)
+        first[team + 1] += first[team];
+    for (size_t k = plan->tail; k < rows; k++)
+        plan->order[first[plan->owner[k]]++] = sorted[k];
+    for (unsigned team = teams; team > 0; team--) /* each now stands where the next one begins */
+        first[team] = first[team - 1];
+    first[0] = plan->tail;
 }

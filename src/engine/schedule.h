@@ -1,5 +1,5 @@
-/* Who computes what when: sizes of row groups and chunks, and the division of a batch's rows over threads. No bit of a result
- * depends on it. */
+/* Who computes what when: the way a batch goes (ways.c), the sizes that follow from it, and the division of its rows. No bit of
+ * a result depends on it. */
 #ifndef SLUICE_ENGINE_SCHEDULE_H
 #define SLUICE_ENGINE_SCHEDULE_H
 
@@ -10,11 +10,61 @@
 /** Fill in engine->limits from its packed layers and this CPU's caches. */
 void sl_limits_set(sluice_engine *engine);
 
+/** Units are divided between members by whole cache lines, so that no two write one. */
+enum { SL_LINE_UNITS = 16 };
+
+/** Lines of the units of one direction of one layer. */
+static inline size_t sl_lines(const sluice_engine *engine)
+{
+    return (engine->shape.hidden + SL_LINE_UNITS - 1) / SL_LINE_UNITS;
+}
+
+/** What a batch asks for. */
+typedef struct sl_load {
+    size_t rows;
+    size_t steps;         /* of the longest row */
+    uint64_t total_steps; /* of all rows */
+    bool equal;           /* all rows have `steps` */
+} sl_load;
+
+/** The load of a batch; lengths may be NULL. */
+sl_load sl_load_get(size_t rows, size_t steps, const int64_t *lengths);
+
+/** The ways that are weighed for a load, those that the engine's schedule allows; how many (at least 1, at most
+ * SLUICE_CANDIDATES_MAX). */
+size_t sl_ways_list(const sluice_engine *engine, const sl_load *load, sl_way ways[SLUICE_CANDIDATES_MAX]);
+
+/** An estimate of what a way takes, in cycles of one core. */
+double sl_way_cycles(const sluice_engine *engine, const sl_load *load, const sl_way *way);
+
+/** What measuring has taught about a load; NULL: nothing. */
+const sl_learnt *sl_learnt_find(const sluice_engine *engine, const sl_load *load);
+
+/** Remember the entry in place of one of the same rows and steps. NO_MEMORY. */
+sluice_status sl_learn(sluice_engine *engine, const sl_learnt *entry, sluice_error *error);
+
+/** The way to go: the learnt one, else the cheapest by estimate. */
+sl_way sl_way_choose(const sluice_engine *engine, const sl_load *load);
+
+/** The most running rows whose products of x are made ahead of the recurrence. */
+size_t sl_hoisted_rows(const sluice_engine *engine, const sl_way *way);
+
+/** How much more a step of a row costs a team when it is the only one, as a share of what it costs among many. */
+double sl_lone_row_excess(const sluice_engine *engine, unsigned members);
+
+/** Whether a lone row goes faster when so many members share it. */
+bool sl_shares_row(const sluice_engine *engine, unsigned members);
+
+/** How a group of rows takes its steps: in spans of so many, with `buffers` arrays [rows][span][D*H] between the layers. */
+typedef struct sl_spans {
+    size_t steps, buffers;
+} sl_spans;
+
 /** Sizes of one part's scratch memory. */
 typedef struct sl_part_sizes {
     size_t group_rows;    /* rows whose states are held */
-    size_t state_floats;  /* of one of h, next h and c, of one direction of one layer */
-    size_t stack_floats;  /* of one of the two buffers between layers; 0 for one layer */
+    size_t state_floats;  /* of one of both h and c, of one direction of one layer */
+    size_t stack_floats;  /* between layers; 0 for one layer */
     size_t hoist_rows;    /* rows x steps whose products of x are made at once; 0: never hoisted */
     size_t hoist_floats;  /* of them: packed rows */
     size_t gather_floats; /* x rows gathered for BLIS */
@@ -23,18 +73,26 @@ typedef struct sl_part_sizes {
 /** The sizes for batches of up to `rows` rows and `steps` steps; each grows with both. false if one does not fit. */
 bool sl_part_sizes_get(const sluice_engine *engine, size_t rows, size_t steps, sl_part_sizes *sizes);
 
-/** Whether a layer's products of x are to be made ahead of the recurrence for a group of so many rows. */
-bool sl_hoists(const sluice_engine *engine, const sl_packed *layer, size_t group_rows);
+/** Rows that go through the network at once when the longest has `steps`. */
+size_t sl_rows_at_once(const sluice_engine *engine, const sl_part_sizes *sizes, size_t steps);
 
-/** The division of a batch's rows over parts. The arrays are the workspace's. */
+/** The spans of a group of `rows` rows whose longest has `steps` >= 1. */
+sl_spans sl_spans_get(const sluice_engine *engine, const sl_part_sizes *sizes, bool wavefront, size_t rows, size_t steps);
+
+/** The division of a batch's rows over teams. The arrays are the workspace's. */
 typedef struct sl_plan {
-    size_t *order;          /* [rows]: the rows of part p, longest first, are order[first[p]] .. order[first[p+1]-1] */
-    size_t *first;          /* [parts + 1] */
-    size_t *sorted, *owner; /* [rows], scratch */
-    size_t *load;           /* [parts], scratch */
+    size_t *order;   /* [rows]: the rows of team p, longest first, are order[first[p]] .. order[first[p+1]-1]; the tail is before */
+    size_t *first;   /* [teams + 1] */
+    size_t *sorted;  /* [rows], scratch */
+    unsigned *owner; /* [rows], scratch */
+    double *load;    /* [teams], scratch */
+    unsigned *heap;  /* [teams], scratch */
+    sl_way way;
+    size_t tail; /* the first rows in `order`, too long for one team: all threads take them together before all else */
 } sl_plan;
 
-/** Divide rows over `parts`, each row whole, so that the sums of lengths are even. lengths NULL: all are `steps` long. */
-void sl_plan_rows(sl_plan *plan, unsigned parts, size_t rows, size_t steps, const int64_t *lengths);
+/** Divide rows over the teams of plan->way, each row whole, so that all have about as much to do. lengths NULL: all are `steps`
+ * long. */
+void sl_plan_rows(sl_plan *plan, const sluice_engine *engine, const sl_load *load, const int64_t *lengths);
 
 #endif

@@ -2,39 +2,67 @@
 #ifndef SLUICE_ENGINE_WORKSPACE_H
 #define SLUICE_ENGINE_WORKSPACE_H
 
+#include "base/barrier.h"
 #include "engine/schedule.h"
 
 /** States of the rows of a group, for one direction of one layer: [group_rows], engine->state_stride apart. */
 typedef struct sl_state {
-    float *h, *h_next, *c;
+    float *h[2]; /* h[t % 2] is what turn t begins with; h[(t+1) % 2] what it leaves */
+    float *c;
 } sl_state;
 
-/** What one part (a thread's share of a call) works in. */
+/** One direction of one layer, or some of its units, over a span of turns: pass.h. */
+typedef struct sl_pass sl_pass;
+
+/** What one thread works in; what a team shares is in its first member's. */
 typedef struct sl_part {
+    /* Shared by the team. */
     sl_state *states;          /* [L*D] */
-    float *stack[2];           /* outputs of a layer for the next: [group rows][steps at once][D*H] */
-    float *hoisted;            /* [hoist_rows] packed rows */
-    float *gathered;           /* [hoist_rows] x rows, for BLIS */
-    float *final_h;            /* [group_rows][D*H], for the head */
-    float *logits;             /* [group_rows] packed rows of the head */
+    float *stack;              /* outputs of layers for the next: sl_spans_get's buffers, one after the other */
     size_t *lengths;           /* [group_rows] */
     const float **x_row;       /* [group_rows] where each row's x starts */
     const int32_t **token_row; /* [group_rows] or its tokens */
-    const float **x, **start;  /* [group_rows or hoist_rows, the larger] for kernels */
-    float **y;                 /* [group_rows] for kernels */
+
+    /* Each member's own. */
+    sl_pass *passes;          /* [L*D] */
+    float *hoisted;           /* [hoist_rows] packed rows */
+    float *gathered;          /* [hoist_rows] x rows, for BLIS */
+    float *final_h;           /* [group_rows][D*H], for the head */
+    float *logits;            /* [group_rows] packed rows of the head */
+    const float **x, **start; /* [group_rows or hoist_rows, the larger] for kernels */
+    float **y;                /* [group_rows] for kernels */
 } sl_part;
 
 struct sluice_workspace {
     const sluice_engine *engine;
     size_t rows, steps; /* batches up to these need no more memory */
     unsigned parts;
-    sl_part *part; /* [parts] */
+    sl_part *part;  /* [parts] */
+    sl_mark *marks; /* [parts] */
     sl_plan plan;
     void *memory; /* everything above */
     size_t bytes;
 };
 
+/** Bytes of a workspace for such batches. false: they do not fit. */
+bool sl_workspace_measure(const sluice_engine *engine, size_t rows, size_t steps, size_t *bytes);
+
 /** Make the workspace large enough for a batch. On failure it is as before. NO_MEMORY, TOO_LARGE. */
 sluice_status sl_workspace_fit(sluice_workspace *workspace, size_t rows, size_t steps, sluice_error *error);
+
+/** Idle workspaces that calls without one of their own borrow. Any number of threads may use it at once. */
+typedef struct sl_pool sl_pool;
+
+/** NULL: no memory. */
+sl_pool *sl_pool_create(void);
+
+/** Take one out that fits, making or growing it if need be. */
+sluice_status sl_pool_take(sl_pool *pool, const sluice_engine *engine, size_t rows, size_t steps, sluice_workspace **workspace,
+                           sluice_error *error);
+
+void sl_pool_give_back(sl_pool *pool, sluice_workspace *workspace);
+
+/** Free the pool and what is in it; NULL is allowed. */
+void sl_pool_destroy(sl_pool *pool);
 
 #endif

@@ -1,0 +1,172 @@
+#include "engine/pass.h"
+
+#include "base/size.h"
+#include "engine/bulk.h"
+
+#include <string.h>
+
+static size_t block_floats(const sl_pass *p)
+{
+    return SL_BLOCK_VECTORS * p->group->engine->kernel->lanes;
+}
+
+static size_t outputs_of(const sl_pass *p)
+{
+    return p->group->engine->shape.directions * p->group->engine->shape.hidden;
+}
+
+/* How many of the first n rows are still running at a turn. */
+static size_t running(const sl_pass *p, size_t n, size_t turn)
+{
+    while (n > 0 && p->group->shared->lengths[n - 1] <= turn)
+        n--;
+    return n;
+}
+
+static size_t step_of(const sl_pass *p, size_t row, size_t turn)
+{
+    return p->direction ? p->group->shared->lengths[row] - 1 - turn : turn;
+}
+
+static size_t token_of(const sl_pass *p, size_t row, size_t turn)
+{
+    return (size_t)p->group->shared->token_row[row][step_of(p, row, turn) * p->group->batch->x_step_stride];
+}
+
+/* Where a step's pre-activations begin, and its x where that is still to be multiplied. */
+static const float *start_of(const sl_pass *p, size_t row, size_t turn)
+{
+    const float *start = p->packed->table ? p->packed->table + token_of(p, row, turn) * p->group->engine->width : p->packed->bias;
+    return start + p->block * block_floats(p);
+}
+
+/* The place of a step in a buffer between layers. */
+static size_t place_of(const sl_pass *p, size_t row, size_t turn)
+{
+    return (row * (p->to - p->from) + step_of(p, row, turn) - p->from) * outputs_of(p);
+}
+
+static const float *x_of(const sl_pass *p, size_t row, size_t turn)
+{
+    if (p->below)
+        return p->below + place_of(p, row, turn);
+    if (p->group->batch->tokens)
+        return p->group->engine->embedding + token_of(p, row, turn) * p->packed->inputs;
+    return p->group->shared->x_row[row] + step_of(p, row, turn) * p->group->batch->x_step_stride;
+}
+
+/* Where the layer's h of a step goes besides the state. */
+static float *y_of(const sl_pass *p, size_t row, size_t turn)
+{
+    const sluice_batch *batch = p->group->batch;
+    float *y = p->above ? p->above + place_of(p, row, turn)
+                        : batch->y + p->group->rows[row] * batch->y_row_stride + step_of(p, row, turn) * batch->y_step_stride;
+    return y + p->direction * p->group->engine->shape.hidden + p->block * p->group->engine->kernel->lanes;
+}
+
+/* The panels of this pass's units. */
+static const float *panels_of(const sl_pass *p, const float *panels)
+{
+    return panels ? panels + p->block * p->packed->panel_stride : NULL;
+}
+
+/* x W + b of the rows that own->x and own->start point at. */
+static void multiply_inputs(const sl_pass *p, size_t rows)
+{
+    const sl_part *own = p->own;
+    const size_t inputs = p->packed->inputs, width = p->blocks * block_floats(p);
+    if (p->group->engine->gemm != SLUICE_GEMM_BLIS) {
+        const sl_product product = {.rows = rows,
+                                    .blocks = p->blocks,
+                                    .terms = inputs,
+                                    .weights = panels_of(p, p->packed->panels_ih),
+                                    .panel_stride = p->packed->panel_stride,
+                                    .start = own->start,
+                                    .x = own->x,
+                                    .out = p->room,
+                                    .out_stride = width};
+        p->group->engine->kernel->product(&product);
+        return;
+    }
+    for (size_t k = 0; k < rows; k++)
+        memcpy(p->room + k * width, own->start[k], width * sizeof(float));
+    if (p->packed->table)
+        return;
+    for (size_t k = 0; k < rows; k++)
+        memcpy(own->gathered + k * inputs, own->x[k], inputs * sizeof(float));
+    sl_bulk_product(rows, width, inputs, own->gathered, inputs, p->packed->transpose_ih, width, p->room, width);
+}
+
+/* Make the products of as many turns as there is room for. */
+static void hoist(sl_pass *p)
+{
+    size_t rows = 0;
+    for (size_t n = p->running; p->hoisted_to < p->to && n > 0 && rows + n <= p->hoist_room; n = running(p, n, p->hoisted_to)) {
+        for (size_t r = 0; r < n; r++, rows++) {
+            p->own->start[rows] = start_of(p, r, p->hoisted_to);
+            if (!p->packed->table)
+                p->own->x[rows] = x_of(p, r, p->hoisted_to);
+        }
+        p->hoisted_to++;
+    }
+    multiply_inputs(p, rows);
+    p->hoisted = p->room;
+}
+
+static void take_step(const sl_pass *p, bool hoisted)
+{
+    const sluice_engine *engine = p->group->engine;
+    const sl_part *own = p->own;
+    const size_t n = p->running, turn = p->turn, unit = p->block * engine->kernel->lanes, width = p->blocks * block_floats(p);
+    const bool wants_y = p->above || p->group->batch->y, multiplies_x = !hoisted && !p->packed->table;
+    for (size_t r = 0; r < n; r++) {
+        own->start[r] = hoisted ? p->hoisted + r * width : start_of(p, r, turn);
+        if (multiplies_x)
+            own->x[r] = x_of(p, r, turn);
+        if (wants_y)
+            own->y[r] = y_of(p, r, turn);
+    }
+    /* An h of zeros adds nothing: chains of products with zero are +0, and so is the sum that the kernel begins with. */
+    bool multiplies_h = turn > 0 || p->group->batch->h0 || p->group->batch->streams;
+    if (engine->gemm == SLUICE_GEMM_BLIS && multiplies_h) {
+        sl_bulk_product(n, width, engine->shape.hidden, p->state->h[turn % 2], engine->state_stride, p->packed->transpose_hh, width,
+                        p->hoisted, width);
+        multiplies_h = false;
+    }
+    const sl_step step = {.rows = n,
+                          .hidden = sl_size_min(p->blocks * engine->kernel->lanes, engine->shape.hidden - unit),
+                          .inputs = multiplies_x ? p->packed->inputs : 0,
+                          .recurrent = multiplies_h ? engine->shape.hidden : 0,
+                          .weights_ih = panels_of(p, p->packed->panels_ih),
+                          .weights_hh = panels_of(p, p->packed->panels_hh),
+                          .panel_stride = p->packed->panel_stride,
+                          .start = own->start,
+                          .x = own->x,
+                          .h = p->state->h[turn % 2],
+                          .h_next = p->state->h[(turn + 1) % 2] + unit,
+                          .c = p->state->c + unit,
+                          .state_stride = engine->state_stride,
+                          .y = wants_y ? own->y : NULL};
+    engine->kernel->step(&step);
+}
+
+void sl_pass_begin(sl_pass *p)
+{
+    p->turn = p->hoisted_to = p->from;
+    p->running = running(p, p->group->count, p->from);
+}
+
+void sl_pass_turn(sl_pass *p)
+{
+    if (p->turn == p->to || p->running == 0)
+        return;
+    if (p->turn == p->hoisted_to && p->running <= p->hoisted_rows)
+        hoist(p);
+    const bool hoisted = p->turn < p->hoisted_to;
+    take_step(p, hoisted);
+    if (hoisted)
+        p->hoisted += p->running * p->blocks * block_floats(p);
+    p->turn++;
+    p->hoisted_to = sl_size_max(p->hoisted_to, p->turn);
+    p->running = running(p, p->running, p->turn);
+}

@@ -1,0 +1,223 @@
+/* Plans as the caller sees them: what a batch would do and why, and finding out by the clock what is fastest. */
+#include "base/error.h"
+#include "base/memory.h"
+#include "base/size.h"
+#include "base/threads.h"
+#include "engine/forward.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+static sluice_schedule schedule_of(const sluice_engine *engine, const sl_load *load, const sl_way *way)
+{
+    if (way->members > 1)
+        return SLUICE_SCHEDULE_UNITS;
+    const size_t rows = sl_size_div_up(load->rows, way->teams);
+    return rows <= sl_hoisted_rows(engine, way) ? SLUICE_SCHEDULE_HOIST : SLUICE_SCHEDULE_ROWS;
+}
+
+static bool is_same(const sl_way *a, const sl_way *b)
+{
+    return a->teams == b->teams && a->members == b->members && a->hoists == b->hoists && a->wavefront == b->wavefront;
+}
+
+static sluice_candidate describe(const sluice_engine *engine, const sl_load *load, const sl_way *way)
+{
+    const sl_learnt *learnt = sl_learnt_find(engine, load);
+    return (sluice_candidate){.schedule = schedule_of(engine, load, way),
+                              .teams = way->teams,
+                              .members = way->members,
+                              .hoists = schedule_of(engine, load, way) != SLUICE_SCHEDULE_ROWS,
+                              .wavefront = way->wavefront,
+                              .cycles = sl_way_cycles(engine, load, way),
+                              .seconds = learnt && is_same(&learnt->way, way) ? learnt->seconds : 0};
+}
+
+/* Ways that come to the same, for so few rows or with no x to multiply, stand once. */
+static void add(sluice_plan *plan, const sluice_candidate *candidate)
+{
+    for (size_t k = 0; k < plan->candidates; k++) {
+        const sluice_candidate *other = &plan->candidate[k];
+        if (other->teams == candidate->teams && other->members == candidate->members && other->hoists == candidate->hoists &&
+            other->wavefront == candidate->wavefront)
+            return;
+    }
+    plan->candidate[plan->candidates++] = *candidate;
+}
+
+static void explain(const sluice_engine *engine, const sl_load *load, size_t tail, sluice_plan *plan)
+{
+    const sluice_candidate *chosen = &plan->candidate[plan->chosen];
+    const sl_limits *limits = &engine->limits;
+    const size_t threads = (size_t)chosen->teams * chosen->members;
+    char what[96];
+    if (chosen->seconds > 0)
+        snprintf(what, sizeof what, "the fastest as measured");
+    else if (plan->candidates == 1)
+        snprintf(what, sizeof what, "the only way that the options leave");
+    else
+        snprintf(what, sizeof what, "the least of %zu estimates", plan->candidates);
+    int used = snprintf(plan->reason, sizeof plan->reason, "%s: %zu of %u threads", what, threads, engine->threads);
+    if (threads < engine->threads && limits->cpus < engine->threads)
+        used += snprintf(plan->reason + used, sizeof plan->reason - (size_t)used, " (there are %u CPUs)", limits->cpus);
+    if (chosen->members > 1)
+        used +=
+            snprintf(plan->reason + used, sizeof plan->reason - (size_t)used, ", %u to a team, for %zu row%s fill%s no more teams",
+                     chosen->members, load->rows, load->rows == 1 ? "" : "s", load->rows == 1 ? "s" : "");
+    if (tail)
+        used += snprintf(plan->reason + used, sizeof plan->reason - (size_t)used, "; all of them share the %zu longest row%s", tail,
+                         tail == 1 ? "" : "s");
+    if (chosen->hoists && used < (int)sizeof plan->reason)
+        snprintf(plan->reason + used, sizeof plan->reason - (size_t)used, "; products of x ahead, since few rows fill no tiles");
+}
+
+static sluice_status check_lengths(size_t rows, size_t steps, const int64_t *lengths, sluice_error *error)
+{
+    for (size_t row = 0; lengths && row < rows; row++)
+        if (lengths[row] < 0 || (uint64_t)lengths[row] > steps)
+            return sl_fail(error, SLUICE_STATUS_BAD_DATA, "row %zu: length %lld; expected 0..%zu, the batch's steps", row,
+                           (long long)lengths[row], steps);
+    return SLUICE_STATUS_OK;
+}
+
+/* The rows that are too long for one team; found as a call finds them, in a workspace of its own. */
+static sluice_status find_tail(const sluice_engine *engine, const sl_load *load, const int64_t *lengths, const sl_way *way,
+                               size_t *tail, sluice_error *error)
+{
+    *tail = 0;
+    if (load->equal)
+        return SLUICE_STATUS_OK;
+    sluice_workspace *workspace;
+    const sluice_status status = sluice_workspace_create(engine, load->rows, 1, &workspace, error);
+    if (status)
+        return status;
+    workspace->plan.way = *way;
+    sl_plan_rows(&workspace->plan, engine, load, lengths);
+    *tail = workspace->plan.tail;
+    sluice_workspace_destroy(workspace);
+    return SLUICE_STATUS_OK;
+}
+
+sluice_status sluice_plan_get(const sluice_engine *engine, size_t rows, size_t steps, const int64_t *lengths, sluice_plan *plan,
+                              sluice_error *error)
+{
+    if (!engine || !plan || plan->struct_size != sizeof *plan)
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_plan_get: %s",
+                       !engine ? "engine is NULL"
+                       : !plan ? "plan is NULL"
+                               : "the plan's struct_size is not its size");
+    sluice_status status = check_lengths(rows, steps, lengths, error);
+    if (status)
+        return status;
+    *plan = (sluice_plan){.struct_size = sizeof *plan};
+    if (!sl_workspace_measure(engine, rows, steps, &plan->workspace_bytes))
+        return sl_fail_size(error, "the workspace");
+    const sl_load load = sl_load_get(rows, steps, lengths);
+    const sl_way way = sl_way_choose(engine, &load);
+    const sluice_candidate chosen = describe(engine, &load, &way);
+    sl_way ways[SLUICE_CANDIDATES_MAX];
+    const size_t count = sl_ways_list(engine, &load, ways);
+    add(plan, &chosen);
+    for (size_t k = 0; k < count && plan->candidates < SLUICE_CANDIDATES_MAX; k++) {
+        const sluice_candidate candidate = describe(engine, &load, &ways[k]);
+        add(plan, &candidate);
+    }
+    size_t tail;
+    status = find_tail(engine, &load, lengths, &way, &tail, error);
+    if (!status)
+        explain(engine, &load, tail, plan);
+    return status;
+}
+
+static double seconds_now(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+/* Seconds of a call, the mean of as many as the clock needs. */
+static double time_calls(const sluice_engine *engine, sluice_workspace *workspace, const sluice_batch *batch)
+{
+    const double least = 100e-6;
+    for (size_t calls = 1;; calls *= 2) {
+        const double start = seconds_now();
+        for (size_t k = 0; k < calls; k++)
+            sl_forward(engine, workspace, batch);
+        const double seconds = seconds_now() - start;
+        if (seconds >= least)
+            return seconds / (double)calls;
+    }
+}
+
+/* All candidates in turn, several times over, so that a busy moment of the machine hits none of them alone. The engine has an
+ * entry for the batch, so that it takes what it is taught without more memory. */
+static void measure(sluice_engine *engine, sluice_workspace *workspace, const sluice_batch *batch)
+{
+    enum { ROUNDS = 5 };
+    const sl_load load = sl_load_get(batch->rows, batch->steps, NULL);
+    sl_learnt entry = {.rows = batch->rows, .steps = batch->steps};
+    sl_way ways[SLUICE_CANDIDATES_MAX];
+    double seconds[SLUICE_CANDIDATES_MAX] = {0};
+    const size_t count = sl_ways_list(engine, &load, ways);
+    size_t best = 0;
+    for (size_t k = 0; k < count; k++)
+        seconds[k] = INFINITY;
+    for (int round = 0; round < ROUNDS; round++)
+        for (size_t k = 0; k < count; k++) {
+            entry.way = ways[k];
+            (void)sl_learn(engine, &entry, NULL);
+            seconds[k] = fmin(seconds[k], time_calls(engine, workspace, batch));
+        }
+    for (size_t k = 1; k < count; k++)
+        best = seconds[k] < seconds[best] ? k : best;
+    entry.way = ways[best];
+    entry.seconds = seconds[best];
+    (void)sl_learn(engine, &entry, NULL);
+}
+
+static sluice_status check_measurable(const sluice_engine *engine, size_t rows, size_t steps, sluice_error *error)
+{
+    const char *why = NULL;
+    if (!engine)
+        why = "engine is NULL";
+    else if (rows == 0 || steps == 0)
+        why = "rows and steps are to be 1 at least";
+    else if (engine->schedule != SLUICE_SCHEDULE_AUTO || engine->gemm != SLUICE_GEMM_FUSED)
+        why = "the engine's options leave nothing to choose; make it with schedule auto and gemm fused";
+    else if (sl_threads_alone())
+        why = "the call stands in a parallel region, where one thread is all there is; measure outside it";
+    return why ? sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_plan_measure: %s", why) : SLUICE_STATUS_OK;
+}
+
+sluice_status sluice_plan_measure(sluice_engine *engine, size_t rows, size_t steps, sluice_error *error)
+{
+    sluice_status status = check_measurable(engine, rows, steps, error);
+    if (status)
+        return status;
+    const size_t inputs = engine->shape.vocabulary ? 1 : engine->shape.inputs;
+    size_t count;
+    if (!sl_size_mul(steps, inputs, &count))
+        return sl_fail_size(error, "a row of the batch");
+    sluice_workspace *workspace = NULL;
+    float *zeros = sl_alloc_array(count, sizeof *zeros); /* one row of x, or of tokens, for all */
+    status = zeros ? sluice_workspace_create(engine, rows, steps, &workspace, error) : sl_fail_memory(error, "the input", count);
+    const sl_learnt entry = {.rows = rows, .steps = steps, .way = {1, 1, false, false}};
+    if (!status)
+        status = sl_learn(engine, &entry, error);
+    if (!status) {
+        const bool reads_tokens = engine->shape.vocabulary > 0;
+        const sluice_batch batch = {.struct_size = sizeof batch,
+                                    .steps = steps,
+                                    .rows = rows,
+                                    .x = reads_tokens ? NULL : zeros,
+                                    .tokens = reads_tokens ? (const int32_t *)(const void *)zeros : NULL,
+                                    .x_step_stride = inputs};
+        measure(engine, workspace, &batch);
+    }
+    sluice_workspace_destroy(workspace);
+    sl_free(zeros);
+    return status;
+}

@@ -1,0 +1,185 @@
+#include "engine/streams.h"
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "base/size.h"
+#include "engine/engine.h"
+
+#include <string.h>
+
+/* ---- A set ----------------------------------------------------------------------------------------------------------------- */
+
+sluice_status sl_streams_check_shape(const sluice_shape *shape, sluice_error *error)
+{
+    if (shape->directions == 1)
+        return SLUICE_STATUS_OK;
+    return sl_fail(error, SLUICE_STATUS_UNSUPPORTED,
+                   "streams: expected a network of one direction, found %zu; the reverse direction begins at a sequence's end, so "
+                   "feed sequences whole",
+                   shape->directions);
+}
+
+bool sl_streams_fit(const sluice_streams *streams, const sluice_shape *shape)
+{
+    return shape->directions == 1 && streams->layers == shape->layers && streams->hidden == shape->hidden;
+}
+
+sluice_status sluice_streams_create(const sluice_engine *engine, size_t slots, sluice_streams **streams, sluice_error *error)
+{
+    if (!streams)
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_streams_create: streams is NULL");
+    *streams = NULL;
+    if (!engine)
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_streams_create: engine is NULL");
+    const sluice_status status = sl_streams_check_shape(&engine->shape, error);
+    if (status)
+        return status;
+    const size_t layers = engine->shape.layers, hidden = engine->shape.hidden;
+    size_t floats, bytes;
+    if (!sl_size_mul(2 * layers, hidden, &floats) || !sl_size_mul(floats, slots, &floats) ||
+        !sl_size_mul(floats, sizeof(float), &bytes))
+        return sl_fail_size(error, "the states of the streams");
+    sluice_streams *made = sl_alloc(sizeof *made);
+    if (!made)
+        return sl_fail_memory(error, "a stream set", sizeof *made);
+    *made = (sluice_streams){.layers = layers, .hidden = hidden, .slots = slots};
+    made->states = sl_alloc(bytes);
+    made->in_use = sl_alloc_array(slots, sizeof *made->in_use);
+    if (!made->states || !made->in_use) {
+        sluice_streams_destroy(made);
+        return sl_fail_memory(error, "the states of the streams", bytes);
+    }
+    *streams = made;
+    return SLUICE_STATUS_OK;
+}
+
+size_t sluice_streams_get_slots(const sluice_streams *streams)
+{
+    return streams->slots;
+}
+
+void sluice_streams_destroy(sluice_streams *streams)
+{
+    if (!streams)
+        return;
+    sl_free(streams->states);
+    sl_free(streams->in_use);
+    sl_free(streams);
+}
+
+float *sl_streams_h(const sluice_streams *streams, size_t slot, size_t layer)
+{
+    return streams->states + (slot * streams->layers + layer) * 2 * streams->hidden;
+}
+
+float *sl_streams_c(const sluice_streams *streams, size_t slot, size_t layer)
+{
+    return sl_streams_h(streams, slot, layer) + streams->hidden;
+}
+
+/* ---- Who uses what --------------------------------------------------------------------------------------------------------- */
+
+/* Whether the slot was free, and is the caller's now. */
+static bool take_one(sluice_streams *streams, size_t slot)
+{
+    return !atomic_exchange_explicit(&streams->in_use[slot], 1, memory_order_acquire);
+}
+
+static void give_back_one(sluice_streams *streams, size_t slot)
+{
+    atomic_store_explicit(&streams->in_use[slot], 0, memory_order_release);
+}
+
+static size_t slot_of(const size_t *slots, size_t row)
+{
+    return slots ? slots[row] : row;
+}
+
+/* Why `row`, the first that did not get its slot, did not. */
+static sluice_status tell(const sluice_streams *streams, const size_t *slots, size_t row, sluice_error *error)
+{
+    const size_t slot = slot_of(slots, row);
+    if (slot >= streams->slots)
+        return sl_fail(error, SLUICE_STATUS_BAD_DATA, "row %zu: slot %zu; the stream set has %zu; make a larger set", row, slot,
+                       streams->slots);
+    for (size_t k = 0; k < row; k++)
+        if (slot_of(slots, k) == slot)
+            return sl_fail(error, SLUICE_STATUS_BAD_DATA,
+                           "row %zu: slot %zu; row %zu has this slot already; feed a sequence's pieces one call after another", row,
+                           slot, k);
+    return sl_fail(error, SLUICE_STATUS_BAD_DATA, "row %zu: slot %zu; another call is using it; wait for that call to end", row,
+                   slot);
+}
+
+sluice_status sl_streams_take(sluice_streams *streams, const size_t *slots, size_t rows, sluice_error *error)
+{
+    for (size_t row = 0; row < rows; row++) {
+        const size_t slot = slot_of(slots, row);
+        if (slot < streams->slots && take_one(streams, slot))
+            continue;
+        const sluice_status status = tell(streams, slots, row, error);
+        sl_streams_give_back(streams, slots, row);
+        return status;
+    }
+    return SLUICE_STATUS_OK;
+}
+
+void sl_streams_give_back(sluice_streams *streams, const size_t *slots, size_t rows)
+{
+    for (size_t row = 0; row < rows; row++)
+        give_back_one(streams, slot_of(slots, row));
+}
+
+/* ---- One slot's state ------------------------------------------------------------------------------------------------------ */
+
+/* Take one slot for a function of the public interface. */
+static sluice_status take_for(const char *function, sluice_streams *streams, size_t slot, sluice_error *error)
+{
+    if (!streams)
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "%s: streams is NULL", function);
+    if (slot >= streams->slots)
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "%s: slot %zu; the stream set has %zu; make a larger set", function, slot,
+                       streams->slots);
+    if (!take_one(streams, slot))
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "%s: slot %zu; another call is using it; wait for that call to end",
+                       function, slot);
+    return SLUICE_STATUS_OK;
+}
+
+sluice_status sluice_streams_get(sluice_streams *streams, size_t slot, float *h, float *c, sluice_error *error)
+{
+    const sluice_status status = take_for("sluice_streams_get", streams, slot, error);
+    if (status)
+        return status;
+    const size_t hidden = streams->hidden;
+    for (size_t layer = 0; layer < streams->layers; layer++) {
+        if (h)
+            memcpy(h + layer * hidden, sl_streams_h(streams, slot, layer), hidden * sizeof *h);
+        if (c)
+            memcpy(c + layer * hidden, sl_streams_c(streams, slot, layer), hidden * sizeof *c);
+    }
+    give_back_one(streams, slot);
+    return SLUICE_STATUS_OK;
+}
+
+static void set_floats(float *to, const float *from, size_t count)
+{
+    if (from)
+        memcpy(to, from, count * sizeof *to);
+    else
+        memset(to, 0, count * sizeof *to);
+}
+
+sluice_status sluice_streams_set(sluice_streams *streams, size_t slot, const float *h, const float *c, sluice_error *error)
+{
+    const sluice_status status = take_for("sluice_streams_set", streams, slot, error);
+    if (status)
+        return status;
+    const size_t hidden = streams->hidden;
+    for (size_t layer = 0; layer < streams->layers; layer++) {
+        set_floats(sl_streams_h(streams, slot, layer), h ? h + layer * hidden : NULL, hidden);
+        set_floats(sl_streams_c(streams, slot, layer), c ? c + layer * hidden : NULL, hidden);
+    }
+    give_back_one(streams, slot);
+    return SLUICE_STATUS_OK;
+}

@@ -1,0 +1,247 @@
+/*
+ * Which way a batch goes. Every candidate gets an estimate in cycles, from the batch's shape and the weights' size against the
+ * caches, and the cheapest is taken, unless measuring has taught better.
+ *
+ * The model. A turn of a strand (one direction of one layer) takes as long as its multiply-adds or the transfer of its weights,
+ * whichever is longer, then the activations and, among several members, their meeting. The constants were fitted on Zen 3 with
+ * AVX2; only their ratios decide, and those differ less between CPUs.
+ */
+#include "base/error.h"
+#include "base/memory.h"
+#include "base/size.h"
+#include "base/threads.h"
+#include "engine/schedule.h"
+
+#include <math.h>
+#include <string.h>
+
+/* Cycles, and bytes a cycle. */
+#define CELL_CYCLES 95.0      /* activations of one row x one block */
+#define LONE_CELL_CYCLES 60.0 /* more, where a tile has nothing else to overlap them with */
+#define TURN_CYCLES 90.0      /* pointers set up, calls */
+#define ROW_CYCLES 8.0        /* of them, for each row */
+#define MEET_CYCLES 350.0     /* a barrier of two, and for each member more: */
+#define MEMBER_CYCLES 60.0
+#define REGION_CYCLES 5000.0 /* a parallel region begun and ended, and for each thread more: */
+#define THREAD_CYCLES 400.0
+#define L2_BYTES 26.0
+#define L3_BYTES 14.0
+#define DRAM_BYTES 5.0
+
+static bool uses_blis(const sluice_engine *engine)
+{
+    return engine->gemm == SLUICE_GEMM_BLIS;
+}
+
+sl_load sl_load_get(size_t rows, size_t steps, const int64_t *lengths)
+{
+    sl_load load = {.rows = rows, .steps = steps, .total_steps = (uint64_t)rows * steps, .equal = true};
+    if (!lengths)
+        return load;
+    load.total_steps = 0;
+    load.steps = 0;
+    for (size_t n = 0; n < rows; n++) {
+        load.total_steps += (uint64_t)lengths[n];
+        load.steps = sl_size_max(load.steps, (size_t)lengths[n]);
+    }
+    load.equal = load.total_steps == (uint64_t)rows * steps;
+    return load;
+}
+
+/* A member's part of a strand. */
+typedef struct portion {
+    double rows, blocks, terms; /* terms: those multiplied in the turn */
+    double weights;             /* bytes of weights it goes through before it meets this one again */
+} portion;
+
+static double transfer_rate(const sluice_engine *engine, double bytes)
+{
+    const sl_limits *limits = &engine->limits;
+    if (bytes <= 0.8 * (double)limits->l2_bytes)
+        return L2_BYTES;
+    return bytes <= 0.8 * (double)limits->l3_bytes ? L3_BYTES : DRAM_BYTES;
+}
+
+static double product_cycles(const sluice_engine *engine, const portion *p)
+{
+    const double lanes = (double)engine->kernel->lanes, panel = p->terms * SL_BLOCK_VECTORS * lanes * sizeof(float);
+    const double tiles = ceil(p->rows / (double)engine->kernel->tile_rows);
+    const double fma = p->rows * p->blocks * p->terms * SL_BLOCK_VECTORS / 2;
+    const double from_afar = p->blocks * panel / transfer_rate(engine, p->weights);
+    const double again = p->blocks * panel / (panel < 0.75 * (double)engine->limits.l1d_bytes ? 8 * lanes : L2_BYTES);
+    return fmax(fma / tiles, from_afar) + (tiles - 1) * fmax(fma / tiles, again);
+}
+
+static double activation_cycles(const sluice_engine *engine, const portion *p)
+{
+    const bool lone = p->rows * p->blocks < 2 || engine->kernel->tile_rows < 2;
+    return p->rows * p->blocks * (CELL_CYCLES + (lone ? LONE_CELL_CYCLES : 0));
+}
+
+/* A turn of one layer for a member: `lines` cache lines of units of it, both directions counted. */
+static double layer_cycles(const sluice_engine *engine, size_t layer, double lines, double rows, size_t hoisted_rows)
+{
+    const sl_packed *packed = &engine->layers[layer * engine->shape.directions];
+    const double lanes = (double)engine->kernel->lanes, inputs = packed->table ? 0 : (double)packed->inputs;
+    const bool hoists = inputs > 0 && rows <= (double)hoisted_rows;
+    portion p = {.rows = rows, .blocks = lines * SL_LINE_UNITS / lanes, .terms = (double)engine->shape.hidden};
+    double cycles = TURN_CYCLES + ROW_CYCLES * rows;
+    if (hoists) {
+        const double in_chunk = fmax(1, (double)engine->limits.hoist_rows / rows); /* turns */
+        const double weights = inputs * p.blocks * SL_BLOCK_VECTORS * lanes * sizeof(float);
+        const double buffered = 2 * rows * p.blocks * SL_BLOCK_VECTORS * lanes * sizeof(float);
+        cycles += 1.03 * rows * p.blocks * inputs * SL_BLOCK_VECTORS / 2;
+        cycles += weights / L3_BYTES / in_chunk + buffered / L2_BYTES;
+    } else {
+        p.terms += inputs;
+    }
+    p.weights = p.blocks * p.terms * SL_BLOCK_VECTORS * lanes * sizeof(float);
+    return cycles + product_cycles(engine, &p) + activation_cycles(engine, &p);
+}
+
+static double meeting_cycles(const sl_way *way)
+{
+    return way->members > 1 ? MEET_CYCLES + MEMBER_CYCLES * way->members : 0;
+}
+
+double sl_way_cycles(const sluice_engine *engine, const sl_load *load, const sl_way *way)
+{
+    const sluice_shape *shape = &engine->shape;
+    const size_t lines = shape->directions * sl_lines(engine), hoisted_rows = sl_hoisted_rows(engine, way);
+    const double meeting = meeting_cycles(way);
+    const bool alone = shape->directions % way->members == 0; /* each member has strands of its own */
+    double rows = ceil((double)load->rows / way->teams), turns = (double)load->steps, turn = 0;
+    if (!load->equal) /* on the mean, while the longest runs */
+        rows = fmax(1, (double)load->total_steps / ((double)way->teams * fmax(1, turns)));
+    for (size_t layer = 0; layer < shape->layers; layer++) {
+        if (way->wavefront)
+            turn += layer_cycles(engine, layer, fmax(1, (double)lines / way->members), rows, hoisted_rows);
+        else
+            turn += layer_cycles(engine, layer, (double)sl_size_div_up(lines, way->members), rows, hoisted_rows) +
+                    (alone ? 0 : meeting);
+    }
+    if (way->wavefront) {
+        turn += meeting;
+        turns += fmin(turns, turns / 6); /* until the last layer begins; see sl_spans_get */
+    }
+    const double threads = (double)way->teams * way->members;
+    return turns * turn + (threads > 1 ? REGION_CYCLES + THREAD_CYCLES * threads : 0);
+}
+
+/* A turn of all layers, `rows` rows in each of them. */
+static double turn_cycles(const sluice_engine *engine, unsigned members, double rows)
+{
+    const sl_way way = {1, members, false, false};
+    const size_t lines = engine->shape.directions * sl_lines(engine), hoisted_rows = sl_hoisted_rows(engine, &way);
+    double cycles = 0;
+    for (size_t layer = 0; layer < engine->shape.layers; layer++)
+        cycles += layer_cycles(engine, layer, (double)sl_size_div_up(lines, members), rows, hoisted_rows) + meeting_cycles(&way);
+    return cycles;
+}
+
+double sl_lone_row_excess(const sluice_engine *engine, unsigned members)
+{
+    const double many = 8.0 * (double)engine->kernel->tile_rows;
+    return fmax(0, turn_cycles(engine, members, 1) / (turn_cycles(engine, members, many) / many) - 1);
+}
+
+bool sl_shares_row(const sluice_engine *engine, unsigned members)
+{
+    return engine->gemm == SLUICE_GEMM_FUSED && turn_cycles(engine, members, 1) < 0.9 * turn_cycles(engine, 1, 1);
+}
+
+size_t sl_hoisted_rows(const sluice_engine *engine, const sl_way *way)
+{
+    if (uses_blis(engine)) /* which adds h's products to them in memory */
+        return SIZE_MAX;
+    if (engine->schedule == SLUICE_SCHEDULE_ROWS)
+        return 0;
+    return way->hoists ? SIZE_MAX : engine->limits.few_rows;
+}
+
+static unsigned at_most(size_t a, size_t b)
+{
+    return (unsigned)sl_size_max(1, sl_size_min(a, b));
+}
+
+/* One team of all threads, its layers one after the other or in wavefront. */
+static size_t list_teams(const sluice_engine *engine, const sl_load *load, size_t threads, size_t members, sl_way *ways)
+{
+    const sluice_shape *shape = &engine->shape;
+    const size_t lines = sl_lines(engine);
+    size_t count = 0;
+    if (members <= shape->directions * lines)
+        ways[count++] = (sl_way){at_most(load->rows, threads / members), (unsigned)members, true, false};
+    if (members > 1 && shape->layers > 1 && shape->directions == 1 && members <= shape->layers * lines)
+        ways[count++] = (sl_way){at_most(load->rows, threads / members), (unsigned)members, true, true};
+    return count;
+}
+
+size_t sl_ways_list(const sluice_engine *engine, const sl_load *load, sl_way ways[SLUICE_CANDIDATES_MAX])
+{
+    static const unsigned members[] = {2, 3, 4, 6, 8, 12, 16, 24, 32, 64}; /* two ways each at most, and four without members */
+    const size_t threads = sl_threads_alone() ? 1 : engine->threads;
+    const bool hoists = engine->schedule == SLUICE_SCHEDULE_HOIST || uses_blis(engine);
+    if (hoists || engine->schedule == SLUICE_SCHEDULE_ROWS) {
+        ways[0] = (sl_way){at_most(load->rows, threads), 1, hoists, false};
+        return 1;
+    }
+    if (engine->schedule == SLUICE_SCHEDULE_UNITS)
+        return list_teams(engine, load, threads, sl_size_min(threads, engine->shape.directions * sl_lines(engine)), ways);
+    const size_t workers = sl_size_min(threads, engine->limits.cpus);
+    size_t count = 0;
+    for (size_t parts = workers; parts > 0; parts = parts > 1) /* all threads, and one */
+        for (int with = 0; with < 2; with++)
+            ways[count++] = (sl_way){at_most(load->rows, parts), 1, with, false};
+    for (size_t k = 0; k < sizeof members / sizeof members[0] && members[k] <= workers; k++)
+        count += list_teams(engine, load, workers, members[k], ways + count);
+    return count;
+}
+
+const sl_learnt *sl_learnt_find(const sluice_engine *engine, const sl_load *load)
+{
+    if (engine->schedule != SLUICE_SCHEDULE_AUTO || !load->equal || sl_threads_alone())
+        return NULL;
+    for (size_t k = 0; k < engine->learnt_count; k++)
+        if (engine->learnt[k].rows == load->rows && engine->learnt[k].steps == load->steps)
+            return &engine->learnt[k];
+    return NULL;
+}
+
+sluice_status sl_learn(sluice_engine *engine, const sl_learnt *entry, sluice_error *error)
+{
+    size_t at = 0;
+    while (at < engine->learnt_count && (engine->learnt[at].rows != entry->rows || engine->learnt[at].steps != entry->steps))
+        at++;
+    if (at == engine->learnt_count) {
+        sl_learnt *grown = sl_alloc_array(at + 1, sizeof *grown);
+        if (!grown)
+            return sl_fail_memory(error, "a measured way", (at + 1) * sizeof *grown);
+        if (at)
+            memcpy(grown, engine->learnt, at * sizeof *grown);
+        sl_free(engine->learnt);
+        engine->learnt = grown;
+        engine->learnt_count++;
+    }
+    engine->learnt[at] = *entry;
+    return SLUICE_STATUS_OK;
+}
+
+sl_way sl_way_choose(const sluice_engine *engine, const sl_load *load)
+{
+    const sl_learnt *learnt = sl_learnt_find(engine, load);
+    if (learnt)
+        return learnt->way;
+    sl_way ways[SLUICE_CANDIDATES_MAX];
+    const size_t count = sl_ways_list(engine, load, ways);
+    size_t best = 0;
+    double least = INFINITY;
+    for (size_t k = 0; count > 1 && k < count; k++) {
+        const double cycles = sl_way_cycles(engine, load, &ways[k]);
+        if (cycles < least) {
+            least = cycles;
+            best = k;
+        }
+    }
+    return ways[best];
+}
