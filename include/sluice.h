@@ -299,7 +299,7 @@ typedef struct sluice_candidate {
     double seconds; /**< as sluice_plan_measure found; 0: not measured */
 } sluice_candidate;
 
-enum { SLUICE_CANDIDATES_MAX = 24 };
+enum { SLUICE_CANDIDATES_MAX = 32 };
 
 typedef struct sluice_plan {
     size_t struct_size;     /**< sizeof(sluice_plan), set by the caller */

@@ -18,11 +18,6 @@ static sluice_schedule schedule_of(const sluice_engine *engine, const sl_load *l
     return rows <= sl_hoisted_rows(engine, way) ? SLUICE_SCHEDULE_HOIST : SLUICE_SCHEDULE_ROWS;
 }
 
-static bool is_same(const sl_way *a, const sl_way *b)
-{
-    return a->teams == b->teams && a->members == b->members && a->hoists == b->hoists && a->wavefront == b->wavefront;
-}
-
 static sluice_candidate describe(const sluice_engine *engine, const sl_load *load, const sl_way *way)
 {
     const sl_learnt *learnt = sl_learnt_find(engine, load);
@@ -32,19 +27,7 @@ static sluice_candidate describe(const sluice_engine *engine, const sl_load *loa
                               .hoists = schedule_of(engine, load, way) != SLUICE_SCHEDULE_ROWS,
                               .wavefront = way->wavefront,
                               .cycles = sl_way_cycles(engine, load, way),
-                              .seconds = learnt && is_same(&learnt->way, way) ? learnt->seconds : 0};
-}
-
-/* Ways that come to the same, for so few rows or with no x to multiply, stand once. */
-static void add(sluice_plan *plan, const sluice_candidate *candidate)
-{
-    for (size_t k = 0; k < plan->candidates; k++) {
-        const sluice_candidate *other = &plan->candidate[k];
-        if (other->teams == candidate->teams && other->members == candidate->members && other->hoists == candidate->hoists &&
-            other->wavefront == candidate->wavefront)
-            return;
-    }
-    plan->candidate[plan->candidates++] = *candidate;
+                              .seconds = learnt && sl_way_equals(&learnt->way, way) ? learnt->seconds : 0};
 }
 
 static void explain(const sluice_engine *engine, const sl_load *load, size_t tail, sluice_plan *plan)
@@ -116,14 +99,15 @@ sluice_status sluice_plan_get(const sluice_engine *engine, size_t rows, size_t s
         return sl_fail_size(error, "the workspace");
     const sl_load load = sl_load_get(rows, steps, lengths);
     const sl_way way = sl_way_choose(engine, &load);
-    const sluice_candidate chosen = describe(engine, &load, &way);
     sl_way ways[SLUICE_CANDIDATES_MAX];
     const size_t count = sl_ways_list(engine, &load, ways);
-    add(plan, &chosen);
-    for (size_t k = 0; k < count && plan->candidates < SLUICE_CANDIDATES_MAX; k++) {
-        const sluice_candidate candidate = describe(engine, &load, &ways[k]);
-        add(plan, &candidate);
+    plan->chosen = count; /* what was learnt elsewhere may be none of those */
+    for (size_t k = 0; k < count; k++) {
+        plan->candidate[plan->candidates++] = describe(engine, &load, &ways[k]);
+        plan->chosen = sl_way_equals(&ways[k], &way) ? k : plan->chosen;
     }
+    if (plan->chosen == count)
+        plan->candidate[plan->candidates++] = describe(engine, &load, &way);
     size_t tail;
     status = find_tail(engine, &load, lengths, &way, &tail, error);
     if (!status)

@@ -19,7 +19,7 @@ static size_t choose_group_rows(const sluice_engine *engine, bool weights_afar)
 void sl_limits_set(sluice_engine *engine)
 {
     enum { L1D_UNKNOWN = 1 << 15, L2_UNKNOWN = 1 << 19, L3_UNKNOWN = 1 << 23 };
-    enum { HOIST_BYTES = 1 << 20, WHOLE_STACK_BYTES = 8 << 20 };
+    enum { HOIST_BYTES = 1 << 18, WHOLE_STACK_BYTES = 8 << 20 };
     sl_cpu cpu;
     sl_cpu_get(&cpu);
     sl_limits *limits = &engine->limits;

@@ -34,6 +34,8 @@ sl_load sl_load_get(size_t rows, size_t steps, const int64_t *lengths);
  * SLUICE_CANDIDATES_MAX). */
 size_t sl_ways_list(const sluice_engine *engine, const sl_load *load, sl_way ways[SLUICE_CANDIDATES_MAX]);
 
+bool sl_way_equals(const sl_way *a, const sl_way *b);
+
 /** An estimate of what a way takes, in cycles of one core. */
 double sl_way_cycles(const sluice_engine *engine, const sl_load *load, const sl_way *way);
 

@@ -15,7 +15,7 @@
 #include <math.h>
 #include <string.h>
 
-/* Cycles, and bytes a cycle. */
+/* Cycles, unless said. */
 #define CELL_CYCLES 95.0      /* activations of one row x one block */
 #define LONE_CELL_CYCLES 60.0 /* more, where a tile has nothing else to overlap them with */
 #define TURN_CYCLES 90.0      /* pointers set up, calls */
@@ -24,8 +24,8 @@
 #define MEMBER_CYCLES 60.0
 #define REGION_CYCLES 5000.0 /* a parallel region begun and ended, and for each thread more: */
 #define THREAD_CYCLES 400.0
-#define L2_BYTES 26.0
-#define L3_BYTES 14.0
+#define MEMBER_LOSS 1.07 /* members wait for the slowest of them, and fetch each other's h */
+#define L3_BYTES 16.0    /* bytes a cycle that one core gets */
 #define DRAM_BYTES 5.0
 
 static bool uses_blis(const sluice_engine *engine)
@@ -54,12 +54,24 @@ typedef struct portion {
     double weights;             /* bytes of weights it goes through before it meets this one again */
 } portion;
 
+/* Bytes a cycle from L2: CPUs whose vectors are twice as wide have paths twice as wide. */
+static double near_rate(const sluice_engine *engine)
+{
+    return fmax(30, 3.75 * (double)engine->kernel->lanes);
+}
+
 static double transfer_rate(const sluice_engine *engine, double bytes)
 {
     const sl_limits *limits = &engine->limits;
     if (bytes <= 0.8 * (double)limits->l2_bytes)
-        return L2_BYTES;
+        return near_rate(engine);
     return bytes <= 0.8 * (double)limits->l3_bytes ? L3_BYTES : DRAM_BYTES;
+}
+
+/* Arithmetic and transfer go on at the same time, but not quite. */
+static double overlapped(double a, double b)
+{
+    return fmax(a, b) + 0.12 * fmin(a, b);
 }
 
 static double product_cycles(const sluice_engine *engine, const portion *p)
@@ -68,8 +80,8 @@ static double product_cycles(const sluice_engine *engine, const portion *p)
     const double tiles = ceil(p->rows / (double)engine->kernel->tile_rows);
     const double fma = p->rows * p->blocks * p->terms * SL_BLOCK_VECTORS / 2;
     const double from_afar = p->blocks * panel / transfer_rate(engine, p->weights);
-    const double again = p->blocks * panel / (panel < 0.75 * (double)engine->limits.l1d_bytes ? 8 * lanes : L2_BYTES);
-    return fmax(fma / tiles, from_afar) + (tiles - 1) * fmax(fma / tiles, again);
+    const double again = p->blocks * panel / (panel < 0.75 * (double)engine->limits.l1d_bytes ? 8 * lanes : near_rate(engine));
+    return overlapped(fma / tiles, from_afar) + (tiles - 1) * overlapped(fma / tiles, again);
 }
 
 static double activation_cycles(const sluice_engine *engine, const portion *p)
@@ -91,7 +103,7 @@ static double layer_cycles(const sluice_engine *engine, size_t layer, double lin
         const double weights = inputs * p.blocks * SL_BLOCK_VECTORS * lanes * sizeof(float);
         const double buffered = 2 * rows * p.blocks * SL_BLOCK_VECTORS * lanes * sizeof(float);
         cycles += 1.03 * rows * p.blocks * inputs * SL_BLOCK_VECTORS / 2;
-        cycles += weights / L3_BYTES / in_chunk + buffered / L2_BYTES;
+        cycles += weights / L3_BYTES / in_chunk + buffered / near_rate(engine);
     } else {
         p.terms += inputs;
     }
@@ -124,6 +136,8 @@ double sl_way_cycles(const sluice_engine *engine, const sl_load *load, const sl_
         turn += meeting;
         turns += fmin(turns, turns / 6); /* until the last layer begins; see sl_spans_get */
     }
+    if (way->members > 1)
+        turn *= MEMBER_LOSS;
     const double threads = (double)way->teams * way->members;
     return turns * turn + (threads > 1 ? REGION_CYCLES + THREAD_CYCLES * threads : 0);
 }
@@ -164,38 +178,61 @@ static unsigned at_most(size_t a, size_t b)
     return (unsigned)sl_size_max(1, sl_size_min(a, b));
 }
 
-/* One team of all threads, its layers one after the other or in wavefront. */
-static size_t list_teams(const sluice_engine *engine, const sl_load *load, size_t threads, size_t members, sl_way *ways)
+/* A list of ways. Those that come to the same, for so few rows or with no x to multiply, stand once. */
+typedef struct way_list {
+    const sluice_engine *engine;
+    const sl_load *load;
+    size_t threads;
+    sl_way *ways;
+    size_t count;
+} way_list;
+
+static void add(way_list *list, size_t threads, size_t members, bool hoists, bool wavefront)
 {
-    const sluice_shape *shape = &engine->shape;
-    const size_t lines = sl_lines(engine);
-    size_t count = 0;
+    sl_way way = {at_most(list->load->rows, threads / members), (unsigned)members, hoists, wavefront};
+    if (list->engine->schedule == SLUICE_SCHEDULE_AUTO)
+        way.hoists = sl_size_div_up(list->load->rows, way.teams) <= sl_hoisted_rows(list->engine, &way);
+    for (size_t k = 0; k < list->count; k++)
+        if (sl_way_equals(&list->ways[k], &way))
+            return;
+    list->ways[list->count++] = way;
+}
+
+/* Teams of so many members, their layers one after the other or in wavefront. */
+static void add_teams(way_list *list, size_t members)
+{
+    const sluice_shape *shape = &list->engine->shape;
+    const size_t lines = sl_lines(list->engine);
     if (members <= shape->directions * lines)
-        ways[count++] = (sl_way){at_most(load->rows, threads / members), (unsigned)members, true, false};
+        add(list, list->threads, members, true, false);
     if (members > 1 && shape->layers > 1 && shape->directions == 1 && members <= shape->layers * lines)
-        ways[count++] = (sl_way){at_most(load->rows, threads / members), (unsigned)members, true, true};
-    return count;
+        add(list, list->threads, members, true, true);
 }
 
 size_t sl_ways_list(const sluice_engine *engine, const sl_load *load, sl_way ways[SLUICE_CANDIDATES_MAX])
 {
     static const unsigned members[] = {2, 3, 4, 6, 8, 12, 16, 24, 32, 64}; /* two ways each at most, and four without members */
-    const size_t threads = sl_threads_alone() ? 1 : engine->threads;
+    way_list list = {engine, load, sl_threads_alone() ? 1 : engine->threads, ways, 0};
     const bool hoists = engine->schedule == SLUICE_SCHEDULE_HOIST || uses_blis(engine);
     if (hoists || engine->schedule == SLUICE_SCHEDULE_ROWS) {
-        ways[0] = (sl_way){at_most(load->rows, threads), 1, hoists, false};
-        return 1;
-    }
-    if (engine->schedule == SLUICE_SCHEDULE_UNITS)
-        return list_teams(engine, load, threads, sl_size_min(threads, engine->shape.directions * sl_lines(engine)), ways);
-    const size_t workers = sl_size_min(threads, engine->limits.cpus);
-    size_t count = 0;
-    for (size_t parts = workers; parts > 0; parts = parts > 1) /* all threads, and one */
+        add(&list, list.threads, 1, hoists, false);
+    } else if (engine->schedule == SLUICE_SCHEDULE_UNITS) {
+        add_teams(&list, sl_size_min(list.threads, engine->shape.directions * sl_lines(engine)));
+    } else {
+        list.threads = sl_size_min(list.threads, engine->limits.cpus);
         for (int with = 0; with < 2; with++)
-            ways[count++] = (sl_way){at_most(load->rows, parts), 1, with, false};
-    for (size_t k = 0; k < sizeof members / sizeof members[0] && members[k] <= workers; k++)
-        count += list_teams(engine, load, workers, members[k], ways + count);
-    return count;
+            add(&list, list.threads, 1, with, false);
+        for (size_t k = 0; k < sizeof members / sizeof members[0] && members[k] <= list.threads; k++)
+            add_teams(&list, members[k]);
+        for (int with = 0; with < 2; with++) /* a region may cost more than it saves */
+            add(&list, 1, 1, with, false);
+    }
+    return list.count;
+}
+
+bool sl_way_equals(const sl_way *a, const sl_way *b)
+{
+    return a->teams == b->teams && a->members == b->members && a->hoists == b->hoists && a->wavefront == b->wavefront;
 }
 
 const sl_learnt *sl_learnt_find(const sluice_engine *engine, const sl_load *load)
