@@ -75,7 +75,7 @@ bool sl_part_sizes_get(const sluice_engine *engine, size_t rows, size_t steps, s
     const bool blis = engine->gemm == SLUICE_GEMM_BLIS;
     memset(sizes, 0, sizeof *sizes);
     /* A team's even share, as long as that fills tiles; what uneven lengths deal it beyond goes in more groups. */
-    const size_t teams = engine->schedule == SLUICE_SCHEDULE_UNITS ? 1 : engine->threads;
+    const size_t teams = engine->schedule == SLUICE_SCHEDULE_UNITS ? 1 : sl_workers(engine);
     const size_t share = sl_size_max(FEWEST_GROUP_ROWS, sl_size_div_up(rows, teams));
     sizes->group_rows = sl_size_min(rows, sl_size_min(share, limits->group_rows));
     size_t most;

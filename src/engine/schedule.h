@@ -19,6 +19,9 @@ static inline size_t sl_lines(const sluice_engine *engine)
     return (engine->shape.hidden + SL_LINE_UNITS - 1) / SL_LINE_UNITS;
 }
 
+/** Threads that calls use: more than there are CPUs only if a schedule was asked for. */
+unsigned sl_workers(const sluice_engine *engine);
+
 /** What a batch asks for. */
 typedef struct sl_load {
     size_t rows;

@@ -173,6 +173,12 @@ size_t sl_hoisted_rows(const sluice_engine *engine, const sl_way *way)
     return way->hoists ? SIZE_MAX : engine->limits.few_rows;
 }
 
+unsigned sl_workers(const sluice_engine *engine)
+{
+    return engine->schedule == SLUICE_SCHEDULE_AUTO && engine->limits.cpus < engine->threads ? engine->limits.cpus
+                                                                                             : engine->threads;
+}
+
 static unsigned at_most(size_t a, size_t b)
 {
     return (unsigned)sl_size_max(1, sl_size_min(a, b));
@@ -212,14 +218,13 @@ static void add_teams(way_list *list, size_t members)
 size_t sl_ways_list(const sluice_engine *engine, const sl_load *load, sl_way ways[SLUICE_CANDIDATES_MAX])
 {
     static const unsigned members[] = {2, 3, 4, 6, 8, 12, 16, 24, 32, 64}; /* two ways each at most, and four without members */
-    way_list list = {engine, load, sl_threads_alone() ? 1 : engine->threads, ways, 0};
+    way_list list = {engine, load, sl_threads_alone() ? 1 : sl_workers(engine), ways, 0};
     const bool hoists = engine->schedule == SLUICE_SCHEDULE_HOIST || uses_blis(engine);
     if (hoists || engine->schedule == SLUICE_SCHEDULE_ROWS) {
         add(&list, list.threads, 1, hoists, false);
     } else if (engine->schedule == SLUICE_SCHEDULE_UNITS) {
         add_teams(&list, sl_size_min(list.threads, engine->shape.directions * sl_lines(engine)));
     } else {
-        list.threads = sl_size_min(list.threads, engine->limits.cpus);
         for (int with = 0; with < 2; with++)
             add(&list, list.threads, 1, with, false);
         for (size_t k = 0; k < sizeof members / sizeof members[0] && members[k] <= list.threads; k++)
