@@ -49,7 +49,7 @@ typedef struct ahead {
 static inline ahead ahead_of(const float *weights, size_t panel_stride, size_t block, size_t blocks, size_t terms, size_t row,
                              size_t rows, size_t all_rows)
 {
-    enum { LEAST_ROWS = 24, TERM_BYTES = BLOCK_FLOATS * sizeof(float) };
+    enum { LEAST_ROWS = 7, TERM_BYTES = BLOCK_FLOATS * sizeof(float) };
     if (all_rows < LEAST_ROWS)
         return (ahead){(const char *)weights, 0};
     const size_t next = block + 1 < blocks ? block + 1 : 0; /* after the last panel comes the next step's first */
