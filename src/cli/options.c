@@ -27,6 +27,7 @@ static const option_entry entries[] = {
     {"lengths", 0, RUN, FILE_NAME, FIELD(lengths)},
     {"h0", 0, RUN, FILE_NAME, FIELD(h0)},
     {"c0", 0, RUN, FILE_NAME, FIELD(c0)},
+    {"state", 0, RUN, FILE_NAME, FIELD(state)},
     {"output", 'o', RUN, FILE_NAME, FIELD(output)},
     {"hn", 0, RUN, FILE_NAME, FIELD(hn)},
     {"cn", 0, RUN, FILE_NAME, FIELD(cn)},

@@ -15,6 +15,7 @@ typedef struct sl_options {
     const char *model;
     const char *input, *lengths, *h0, *c0; /* run: what is read; input is "-" unless given */
     const char *output, *hn, *cn, *head;   /* run: what is written */
+    const char *state;                     /* run: read if it is there, and written */
     bool step_first;                       /* run: --layout tnc */
     bool text, stats;                      /* run */
     bool env;                              /* info */

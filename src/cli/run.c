@@ -1,5 +1,6 @@
 #include "run.h"
 
+#include "carry.h"
 #include "clock.h"
 #include "commands.h"
 #include "interrupt.h"
@@ -19,6 +20,7 @@ static const char help[] = "Usage: sluice run MODEL --text [-i LINES] [-o ANSWER
                            "  -i, --input FILE   [N][T][I], or tokens u1, i4, i8 [N][T]; default: -\n"
                            "  --lengths FILE     i4 or i8 [N], the steps of each row; default: all have T\n"
                            "  --h0, --c0 FILE    states to begin with, [L*D][N][H]; default: zeros\n"
+                           "  --state FILE       safetensors: rows go on from it if it exists, and end in it\n"
                            "  -o, --output FILE  the last layer's h, [N][T][D*H], zero past a row's end\n"
                            "  --hn, --cn FILE    states at the end, [L*D][N][H]\n"
                            "  --head FILE        the head's outputs, [N][C]\n"
@@ -74,8 +76,12 @@ static sl_exit check_options(const sl_options *options)
         (options->lengths || options->h0 || options->c0 || options->hn || options->cn || options->head || options->step_first))
         return sl_report(SL_EXIT_USAGE, "--text goes with --input and --output only, not with --lengths, --h0, --c0, --hn, --cn, "
                                         "--head or --layout tnc");
-    if (!options->text && !options->output && !options->hn && !options->cn && !options->head)
-        return sl_report(SL_EXIT_USAGE, "no output is asked for: give --output, --hn, --cn or --head, or --text to read lines");
+    const sl_exit code = sl_carry_check(options);
+    if (code)
+        return code;
+    if (!options->text && !options->output && !options->hn && !options->cn && !options->head && !options->state)
+        return sl_report(SL_EXIT_USAGE,
+                         "no output is asked for: give --output, --hn, --cn, --head or --state, or --text to read lines");
     return sl_paths_check(options);
 }
 

@@ -1,4 +1,5 @@
 /* sluice run with NumPy files: arrays in, arrays out, a chunk of rows at a time. */
+#include "carry.h"
 #include "clock.h"
 #include "interrupt.h"
 #include "progress.h"
@@ -22,6 +23,7 @@ typedef struct npy_run {
     size_t chunk;         /* rows at a time */
     int32_t *tokens;      /* the chunk's, as the engine takes them; NULL: the model reads x */
     int64_t *row_lengths; /* the chunk's; NULL: every row has T */
+    sl_carry carry;
 } npy_run;
 
 static sl_exit check_input(npy_run *npy)
@@ -149,7 +151,7 @@ static sl_exit allocate(npy_run *npy)
         if (!npy->row_lengths)
             return sl_report_memory_of_rows("the lengths");
     }
-    return SL_EXIT_OK;
+    return sl_carry_open(&npy->carry, npy->run, npy->rows, npy->chunk);
 }
 
 static int64_t get_integer(const sl_slab *slab, size_t k)
@@ -227,7 +229,7 @@ static sl_exit write_chunk(npy_run *npy, size_t first, size_t rows)
     return code;
 }
 
-static sl_exit run_chunk(npy_run *npy, size_t rows, uint64_t steps)
+static sl_exit run_chunk(npy_run *npy, size_t first, size_t rows, uint64_t steps)
 {
     const sluice_shape *shape = &npy->run->shape;
     const bool step_first = npy->run->options->step_first;
@@ -251,6 +253,8 @@ static sl_exit run_chunk(npy_run *npy, size_t rows, uint64_t steps)
         .hn = slabs[HN].data,
         .cn = slabs[CN].data,
         .logits = slabs[HEAD].data,
+        .streams = npy->carry.streams,
+        .slots = sl_carry_get_slots(&npy->carry, first, rows),
     };
     return sl_run_forward(npy->run, &batch, steps);
 }
@@ -264,7 +268,7 @@ static sl_exit run_chunks(npy_run *npy)
         if (!code && sl_interrupt_seen())
             code = SL_EXIT_INTERRUPTED;
         if (!code)
-            code = run_chunk(npy, rows, steps);
+            code = run_chunk(npy, first, rows, steps);
         if (!code)
             code = write_chunk(npy, first, rows);
         if (code)
@@ -297,7 +301,7 @@ static sl_exit run_all(npy_run *npy)
     code = run_chunks(npy);
     for (size_t k = FIRST_OUTPUT; !code && k < SLABS; k++)
         code = sl_slab_commit(&npy->slabs[k]);
-    return code;
+    return code ? code : sl_carry_save(&npy->carry, npy->run);
 }
 
 sl_exit sl_run_npy(sl_run *run)
@@ -317,5 +321,6 @@ sl_exit sl_run_npy(sl_run *run)
         sl_slab_close(&npy.slabs[k]);
     free(npy.tokens);
     free(npy.row_lengths);
+    sl_carry_close(&npy.carry);
     return code;
 }

@@ -1,0 +1,29 @@
+/* --state FILE: the states that one run leaves to the next. Row n of the input has slot n. Without --state nothing is done,
+ * well. */
+#ifndef SLUICE_CLI_CARRY_H
+#define SLUICE_CLI_CARRY_H
+
+#include "run.h"
+
+typedef struct sl_carry {
+    sluice_streams *streams; /* NULL: no --state */
+    size_t *slots;           /* [chunk] */
+} sl_carry;
+
+/** Refuse (and report) options that do not go with --state. */
+sl_exit sl_carry_check(const sl_options *options);
+
+/** Have the states of `rows` rows, of which up to `chunk` run at once: the file's, or zeros if there is no file. Refuses a file of
+ *  another number of slots, and one that could not be written in the end. */
+sl_exit sl_carry_open(sl_carry *carry, const sl_run *run, size_t rows, size_t chunk);
+
+/** The slots of `rows` rows from row `first` on; valid until the next call. NULL without --state. */
+const size_t *sl_carry_get_slots(sl_carry *carry, size_t first, size_t rows);
+
+/** Put all states into the file. */
+sl_exit sl_carry_save(const sl_carry *carry, const sl_run *run);
+
+/** Free; one that was never opened is allowed. */
+void sl_carry_close(sl_carry *carry);
+
+#endif
