@@ -26,7 +26,8 @@
 #define THREAD_CYCLES 400.0
 #define MEMBER_LOSS 1.07 /* members wait for the slowest of them, and fetch each other's h */
 #define L3_BYTES 16.0    /* bytes a cycle that one core gets */
-#define DRAM_BYTES 5.0
+#define DRAM_BYTES 7.0
+#define ALL_DRAM_BYTES 60.0 /* and all cores together */
 
 static bool uses_blis(const sluice_engine *engine)
 {
@@ -51,7 +52,7 @@ sl_load sl_load_get(size_t rows, size_t steps, const int64_t *lengths)
 /* A member's part of a strand. */
 typedef struct portion {
     double rows, blocks, terms; /* terms: those multiplied in the turn */
-    double weights;             /* bytes of weights it goes through before it meets this one again */
+    double weights;             /* bytes of weights it goes through before it meets the first again */
 } portion;
 
 /* Bytes a cycle from L2: CPUs whose vectors are twice as wide have paths twice as wide. */
@@ -60,12 +61,15 @@ static double near_rate(const sluice_engine *engine)
     return fmax(30, 3.75 * (double)engine->kernel->lanes);
 }
 
-static double transfer_rate(const sluice_engine *engine, double bytes)
+/* All members' weights together are to stay in L3. */
+static double transfer_rate(const sluice_engine *engine, const sl_way *way, double bytes)
 {
     const sl_limits *limits = &engine->limits;
     if (bytes <= 0.8 * (double)limits->l2_bytes)
         return near_rate(engine);
-    return bytes <= 0.8 * (double)limits->l3_bytes ? L3_BYTES : DRAM_BYTES;
+    if (bytes * way->members <= 0.8 * (double)limits->l3_bytes)
+        return L3_BYTES;
+    return fmin(DRAM_BYTES, ALL_DRAM_BYTES / ((double)way->teams * way->members));
 }
 
 /* Arithmetic and transfer go on at the same time, but not quite. */
@@ -74,12 +78,12 @@ static double overlapped(double a, double b)
     return fmax(a, b) + 0.12 * fmin(a, b);
 }
 
-static double product_cycles(const sluice_engine *engine, const portion *p)
+static double product_cycles(const sluice_engine *engine, const sl_way *way, const portion *p)
 {
     const double lanes = (double)engine->kernel->lanes, panel = p->terms * SL_BLOCK_VECTORS * lanes * sizeof(float);
     const double tiles = ceil(p->rows / (double)engine->kernel->tile_rows);
     const double fma = p->rows * p->blocks * p->terms * SL_BLOCK_VECTORS / 2;
-    const double from_afar = p->blocks * panel / transfer_rate(engine, p->weights);
+    const double from_afar = p->blocks * panel / transfer_rate(engine, way, p->weights);
     const double again = p->blocks * panel / (panel < 0.75 * (double)engine->limits.l1d_bytes ? 8 * lanes : near_rate(engine));
     return overlapped(fma / tiles, from_afar) + (tiles - 1) * overlapped(fma / tiles, again);
 }
@@ -91,11 +95,11 @@ static double activation_cycles(const sluice_engine *engine, const portion *p)
 }
 
 /* A turn of one layer for a member: `lines` cache lines of units of it, both directions counted. */
-static double layer_cycles(const sluice_engine *engine, size_t layer, double lines, double rows, size_t hoisted_rows)
+static double layer_cycles(const sluice_engine *engine, const sl_way *way, size_t layer, double lines, double rows)
 {
     const sl_packed *packed = &engine->layers[layer * engine->shape.directions];
     const double lanes = (double)engine->kernel->lanes, inputs = packed->table ? 0 : (double)packed->inputs;
-    const bool hoists = inputs > 0 && rows <= (double)hoisted_rows;
+    const bool hoists = inputs > 0 && rows <= (double)sl_hoisted_rows(engine, way);
     portion p = {.rows = rows, .blocks = lines * SL_LINE_UNITS / lanes, .terms = (double)engine->shape.hidden};
     double cycles = TURN_CYCLES + ROW_CYCLES * rows;
     if (hoists) {
@@ -103,12 +107,13 @@ static double layer_cycles(const sluice_engine *engine, size_t layer, double lin
         const double weights = inputs * p.blocks * SL_BLOCK_VECTORS * lanes * sizeof(float);
         const double buffered = 2 * rows * p.blocks * SL_BLOCK_VECTORS * lanes * sizeof(float);
         cycles += 1.03 * rows * p.blocks * inputs * SL_BLOCK_VECTORS / 2;
-        cycles += weights / L3_BYTES / in_chunk + buffered / near_rate(engine);
+        cycles += weights / transfer_rate(engine, way, fmax(weights, (double)engine->limits.l2_bytes)) / in_chunk +
+                  buffered / near_rate(engine);
     } else {
         p.terms += inputs;
     }
     p.weights = p.blocks * p.terms * SL_BLOCK_VECTORS * lanes * sizeof(float);
-    return cycles + product_cycles(engine, &p) + activation_cycles(engine, &p);
+    return cycles + product_cycles(engine, way, &p) + activation_cycles(engine, &p);
 }
 
 static double meeting_cycles(const sl_way *way)
@@ -119,7 +124,7 @@ static double meeting_cycles(const sl_way *way)
 double sl_way_cycles(const sluice_engine *engine, const sl_load *load, const sl_way *way)
 {
     const sluice_shape *shape = &engine->shape;
-    const size_t lines = shape->directions * sl_lines(engine), hoisted_rows = sl_hoisted_rows(engine, way);
+    const size_t lines = shape->directions * sl_lines(engine);
     const double meeting = meeting_cycles(way);
     const bool alone = shape->directions % way->members == 0; /* each member has strands of its own */
     double rows = ceil((double)load->rows / way->teams), turns = (double)load->steps, turn = 0;
@@ -127,10 +132,9 @@ double sl_way_cycles(const sluice_engine *engine, const sl_load *load, const sl_
         rows = fmax(1, (double)load->total_steps / ((double)way->teams * fmax(1, turns)));
     for (size_t layer = 0; layer < shape->layers; layer++) {
         if (way->wavefront)
-            turn += layer_cycles(engine, layer, fmax(1, (double)lines / way->members), rows, hoisted_rows);
+            turn += layer_cycles(engine, way, layer, fmax(1.0 / (double)shape->layers, (double)lines / way->members), rows);
         else
-            turn += layer_cycles(engine, layer, (double)sl_size_div_up(lines, way->members), rows, hoisted_rows) +
-                    (alone ? 0 : meeting);
+            turn += layer_cycles(engine, way, layer, (double)sl_size_div_up(lines, way->members), rows) + (alone ? 0 : meeting);
     }
     if (way->wavefront) {
         turn += meeting;
@@ -146,10 +150,10 @@ double sl_way_cycles(const sluice_engine *engine, const sl_load *load, const sl_
 static double turn_cycles(const sluice_engine *engine, unsigned members, double rows)
 {
     const sl_way way = {1, members, false, false};
-    const size_t lines = engine->shape.directions * sl_lines(engine), hoisted_rows = sl_hoisted_rows(engine, &way);
+    const size_t lines = engine->shape.directions * sl_lines(engine);
     double cycles = 0;
     for (size_t layer = 0; layer < engine->shape.layers; layer++)
-        cycles += layer_cycles(engine, layer, (double)sl_size_div_up(lines, members), rows, hoisted_rows) + meeting_cycles(&way);
+        cycles += layer_cycles(engine, &way, layer, (double)sl_size_div_up(lines, members), rows) + meeting_cycles(&way);
     return cycles;
 }
 
