@@ -190,13 +190,13 @@ START_TEST(heavy_tail)
         test_runner runner = runner_with_cpus(network.model, cpus);
         const sl_way rows_only = {cpus, 1, false, false};
         const sl_load load = sl_load_get(ROWS, STEPS, batch.lengths);
-        runner.workspace->plan.way = rows_only;
+        runner.workspace->deal.way = rows_only;
         ck_assert_int_eq(sl_workspace_fit(runner.workspace, ROWS, STEPS, NULL), SLUICE_STATUS_OK);
-        runner.workspace->plan.way = rows_only;
-        sl_plan_rows(&runner.workspace->plan, runner.engine, &load, batch.lengths);
-        ck_assert_uint_eq(runner.workspace->plan.tail, cpus > 1);
+        runner.workspace->deal.way = rows_only;
+        sl_deal_rows(&runner.workspace->deal, runner.engine, &load, batch.lengths);
+        ck_assert_uint_eq(runner.workspace->deal.tail, cpus > 1);
         if (cpus > 1)
-            ck_assert_uint_eq(runner.workspace->plan.order[0], 41);
+            ck_assert_uint_eq(runner.workspace->deal.order[0], 41);
         test_against(&runner, &one, &batch, reference, 0, ROWS);
         test_runner_free(&runner);
     }
@@ -217,21 +217,21 @@ START_TEST(dealing)
     for (unsigned teams = 1; teams <= 64; teams = 2 * teams + 1) {
         test_runner runner = runner_with_cpus(network.model, teams);
         ck_assert_int_eq(sl_workspace_fit(runner.workspace, ROWS, STEPS, NULL), SLUICE_STATUS_OK);
-        sl_plan *plan = &runner.workspace->plan;
-        plan->way = (sl_way){teams, 1, false, false};
-        sl_plan_rows(plan, runner.engine, &load, batch.lengths);
+        sl_deal *deal = &runner.workspace->deal;
+        deal->way = (sl_way){teams, 1, false, false};
+        sl_deal_rows(deal, runner.engine, &load, batch.lengths);
         bool seen[ROWS] = {false};
         uint64_t least = UINT64_MAX, most = 0;
-        ck_assert_uint_eq(plan->first[0], plan->tail);
-        ck_assert_uint_eq(plan->first[teams], ROWS);
+        ck_assert_uint_eq(deal->first[0], deal->tail);
+        ck_assert_uint_eq(deal->first[teams], ROWS);
         for (unsigned team = 0; team < teams; team++) {
             uint64_t steps = 0;
-            for (size_t k = plan->first[team]; k < plan->first[team + 1]; k++) {
-                const size_t row = plan->order[k];
+            for (size_t k = deal->first[team]; k < deal->first[team + 1]; k++) {
+                const size_t row = deal->order[k];
                 ck_assert(row < ROWS && !seen[row]);
                 seen[row] = true;
                 steps += (uint64_t)batch.lengths[row];
-                ck_assert(k == plan->first[team] || batch.lengths[plan->order[k - 1]] >= batch.lengths[row]);
+                ck_assert(k == deal->first[team] || batch.lengths[deal->order[k - 1]] >= batch.lengths[row]);
             }
             least = steps < least ? steps : least;
             most = steps > most ? steps : most;

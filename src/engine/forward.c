@@ -271,7 +271,7 @@ static void run_steps(member *m, const sl_group *g)
 {
     const sluice_engine *engine = g->engine;
     const size_t steps = g->shared->lengths[0], layers = engine->shape.layers;
-    const size_t hoisted_rows = sl_hoisted_rows(engine, &m->workspace->plan.way);
+    const size_t hoisted_rows = sl_hoisted_rows(engine, &m->workspace->deal.way);
     if (steps == 0)
         return;
     stage now = {.steps = steps, .spans = sl_spans_get(engine, m->sizes, m->wavefront, g->count, steps)};
@@ -326,28 +326,28 @@ static void run_rows(member *m, const call *c, const size_t *rows, size_t left)
     }
 }
 
-static unsigned count_threads(const sl_plan *plan)
+static unsigned count_threads(const sl_deal *deal)
 {
-    return plan->way.teams * plan->way.members;
+    return deal->way.teams * deal->way.members;
 }
 
 static void run_thread(void *context, unsigned thread, unsigned threads)
 {
     const call *c = context;
-    const sl_plan *plan = &c->workspace->plan;
-    const unsigned wanted = count_threads(plan);
+    const sl_deal *deal = &c->workspace->deal;
+    const unsigned wanted = count_threads(deal);
     /* With fewer threads than planned for, each goes alone through the rows of one team after the other. */
-    const unsigned members = threads == wanted ? plan->way.members : 1;
+    const unsigned members = threads == wanted ? deal->way.members : 1;
     const sl_float_mode mode = sl_float_mode_set(c->engine->flush_to_zero);
     member m = {.workspace = c->workspace, .sizes = &c->sizes, .count = threads == wanted ? wanted : 1, .index = thread};
     if (m.index < m.count)
-        run_rows(&m, c, plan->order, plan->tail);
+        run_rows(&m, c, deal->order, deal->tail);
     m.count = members;
     m.index = thread % members;
-    m.wavefront = members > 1 && plan->way.wavefront;
-    for (unsigned team = thread / members; team < plan->way.teams; team += threads / members) {
+    m.wavefront = members > 1 && deal->way.wavefront;
+    for (unsigned team = thread / members; team < deal->way.teams; team += threads / members) {
         m.first = team * members;
-        run_rows(&m, c, plan->order + plan->first[team], plan->first[team + 1] - plan->first[team]);
+        run_rows(&m, c, deal->order + deal->first[team], deal->first[team + 1] - deal->first[team]);
     }
     sl_float_mode_restore(mode);
 }
@@ -356,11 +356,11 @@ void sl_forward(const sluice_engine *engine, sluice_workspace *workspace, const 
 {
     call c = {.engine = engine, .batch = batch, .workspace = workspace};
     (void)sl_part_sizes_get(engine, batch->rows, batch->steps, &c.sizes); /* it fitted when the workspace was fitted */
-    sl_plan *plan = &workspace->plan;
+    sl_deal *deal = &workspace->deal;
     const sl_load load = sl_load_get(batch->rows, batch->steps, batch->lengths);
-    plan->way = sl_way_choose(engine, &load);
-    sl_plan_rows(plan, engine, &load, batch->lengths);
-    const unsigned threads = count_threads(plan);
+    deal->way = sl_way_choose(engine, &load);
+    sl_deal_rows(deal, engine, &load, batch->lengths);
+    const unsigned threads = count_threads(deal);
     for (unsigned k = 0; k < threads; k++)
         atomic_store_explicit(&workspace->marks[k].arrived, 0, memory_order_relaxed);
     sl_threads_run(threads, run_thread, &c);

@@ -76,9 +76,9 @@ static sluice_status find_tail(const sluice_engine *engine, const sl_load *load,
     const sluice_status status = sluice_workspace_create(engine, load->rows, 1, &workspace, error);
     if (status)
         return status;
-    workspace->plan.way = *way;
-    sl_plan_rows(&workspace->plan, engine, load, lengths);
-    *tail = workspace->plan.tail;
+    workspace->deal.way = *way;
+    sl_deal_rows(&workspace->deal, engine, load, lengths);
+    *tail = workspace->deal.tail;
     sluice_workspace_destroy(workspace);
     return SLUICE_STATUS_OK;
 }

@@ -42,8 +42,8 @@ void sl_limits_set(sluice_engine *engine)
     limits->few_rows = weights_afar ? 5 : 1;
 }
 
-/* Four full tiles, or eight. */
-enum { FEWEST_GROUP_ROWS = 24 };
+/* So many go together at least: teams of several members, of which there are fewer, have more rows each than threads alone. */
+enum { FEWEST_GROUP_ROWS = 48 };
 
 /* What lies between the layers of a stack, for `rows` rows. */
 static bool get_stack_floats(const sluice_engine *engine, size_t rows, size_t steps, size_t *floats)
@@ -128,34 +128,34 @@ static void sort_by_length(size_t *order, size_t *scratch, size_t rows, size_t s
 }
 
 /* Teams in a heap, the one with the least to do at the top; of two alike, the first. */
-static bool does_less(const sl_plan *plan, unsigned a, unsigned b)
+static bool does_less(const sl_deal *deal, unsigned a, unsigned b)
 {
-    return plan->load[a] != plan->load[b] ? plan->load[a] < plan->load[b] : a < b;
+    return deal->load[a] != deal->load[b] ? deal->load[a] < deal->load[b] : a < b;
 }
 
-static void sink_top(const sl_plan *plan)
+static void sink_top(const sl_deal *deal)
 {
-    const unsigned teams = plan->way.teams, top = plan->heap[0];
+    const unsigned teams = deal->way.teams, top = deal->heap[0];
     unsigned at = 0;
     for (unsigned child; (child = 2 * at + 1) < teams; at = child) {
-        child += child + 1 < teams && does_less(plan, plan->heap[child + 1], plan->heap[child]);
-        if (!does_less(plan, plan->heap[child], top))
+        child += child + 1 < teams && does_less(deal, deal->heap[child + 1], deal->heap[child]);
+        if (!does_less(deal, deal->heap[child], top))
             break;
-        plan->heap[at] = plan->heap[child];
+        deal->heap[at] = deal->heap[child];
     }
-    plan->heap[at] = top;
+    deal->heap[at] = top;
 }
 
 /* Rows, longest first, that alone would keep one thread busy for longer than all the others need for the rest. */
-static size_t count_tail(const sl_plan *plan, const sluice_engine *engine, const sl_load *load, const int64_t *lengths, double lone)
+static size_t count_tail(const sl_deal *deal, const sluice_engine *engine, const sl_load *load, const int64_t *lengths, double lone)
 {
-    const double teams = plan->way.teams;
-    if (engine->schedule != SLUICE_SCHEDULE_AUTO || plan->way.members > 1 || teams == 1 || !sl_shares_row(engine, plan->way.teams))
+    const double teams = deal->way.teams;
+    if (engine->schedule != SLUICE_SCHEDULE_AUTO || deal->way.members > 1 || teams == 1 || !sl_shares_row(engine, deal->way.teams))
         return 0;
     double rest = (double)load->total_steps;
     size_t tail = 0;
     for (; tail < load->rows; tail++) {
-        const double length = (double)lengths[plan->sorted[tail]];
+        const double length = (double)lengths[deal->sorted[tail]];
         if (length * (1 + lone) * teams <= rest + length * lone)
             break;
         rest -= length;
@@ -163,47 +163,47 @@ static size_t count_tail(const sl_plan *plan, const sluice_engine *engine, const
     return tail;
 }
 
-void sl_plan_rows(sl_plan *plan, const sluice_engine *engine, const sl_load *load, const int64_t *lengths)
+void sl_deal_rows(sl_deal *deal, const sluice_engine *engine, const sl_load *load, const int64_t *lengths)
 {
-    const unsigned teams = plan->way.teams;
+    const unsigned teams = deal->way.teams;
     const size_t rows = load->rows;
-    size_t *sorted = plan->sorted, *first = plan->first;
-    plan->tail = 0;
+    size_t *sorted = deal->sorted, *first = deal->first;
+    deal->tail = 0;
     if (load->equal) { /* neighbours together: they may share cache lines of what they write */
         for (size_t k = 0; k < rows; k++)
-            plan->order[k] = k;
+            deal->order[k] = k;
         for (unsigned team = 0; team <= teams; team++)
             first[team] = rows / teams * team + sl_size_min(rows % teams, team);
         return;
     }
     for (size_t k = 0; k < rows; k++)
         sorted[k] = k;
-    sort_by_length(sorted, plan->order, rows, load->steps, lengths);
-    const double lone = sl_lone_row_excess(engine, plan->way.members);
-    plan->tail = count_tail(plan, engine, load, lengths, lone);
-    memcpy(plan->order, sorted, plan->tail * sizeof *sorted);
+    sort_by_length(sorted, deal->order, rows, load->steps, lengths);
+    const double lone = sl_lone_row_excess(engine, deal->way.members);
+    deal->tail = count_tail(deal, engine, load, lengths, lone);
+    memcpy(deal->order, sorted, deal->tail * sizeof *sorted);
 
     /* Longest first, each to the team that has the least to do (Graham 1969). A team's first row is also its longest, and alone
      * in the end. */
     memset(first, 0, (teams + 1) * sizeof *first);
     for (unsigned team = 0; team < teams; team++) {
-        plan->load[team] = 0;
-        plan->heap[team] = team;
+        deal->load[team] = 0;
+        deal->heap[team] = team;
     }
-    for (size_t k = plan->tail; k < rows; k++) {
-        const unsigned least = plan->heap[0];
+    for (size_t k = deal->tail; k < rows; k++) {
+        const unsigned least = deal->heap[0];
         const double length = (double)lengths[sorted[k]];
-        plan->load[least] += length * (first[least + 1] ? 1 : 1 + lone) + 1; /* a row without a step is some work too */
-        plan->owner[k] = least;
+        deal->load[least] += length * (first[least + 1] ? 1 : 1 + lone) + 1; /* a row without a step is some work too */
+        deal->owner[k] = least;
         first[least + 1]++;
-        sink_top(plan);
+        sink_top(deal);
     }
-    first[0] = plan->tail;
+    first[0] = deal->tail;
     for (unsigned team = 0; team < teams; team++)
         first[team + 1] += first[team];
-    for (size_t k = plan->tail; k < rows; k++)
-        plan->order[first[plan->owner[k]]++] = sorted[k];
+    for (size_t k = deal->tail; k < rows; k++)
+        deal->order[first[deal->owner[k]]++] = sorted[k];
     for (unsigned team = teams; team > 0; team--) /* each now stands where the next one begins */
         first[team] = first[team - 1];
-    first[0] = plan->tail;
+    first[0] = deal->tail;
 }

@@ -85,7 +85,7 @@ size_t sl_rows_at_once(const sluice_engine *engine, const sl_part_sizes *sizes, 
 sl_spans sl_spans_get(const sluice_engine *engine, const sl_part_sizes *sizes, bool wavefront, size_t rows, size_t steps);
 
 /** The division of a batch's rows over teams. The arrays are the workspace's. */
-typedef struct sl_plan {
+typedef struct sl_deal {
     size_t *order;   /* [rows]: the rows of team p, longest first, are order[first[p]] .. order[first[p+1]-1]; the tail is before */
     size_t *first;   /* [teams + 1] */
     size_t *sorted;  /* [rows], scratch */
@@ -94,10 +94,10 @@ typedef struct sl_plan {
     unsigned *heap;  /* [teams], scratch */
     sl_way way;
     size_t tail; /* the first rows in `order`, too long for one team: all threads take them together before all else */
-} sl_plan;
+} sl_deal;
 
-/** Divide rows over the teams of plan->way, each row whole, so that all have about as much to do. lengths NULL: all are `steps`
+/** Divide rows over the teams of deal->way, each row whole, so that all have about as much to do. lengths NULL: all are `steps`
  * long. */
-void sl_plan_rows(sl_plan *plan, const sluice_engine *engine, const sl_load *load, const int64_t *lengths);
+void sl_deal_rows(sl_deal *deal, const sluice_engine *engine, const sl_load *load, const int64_t *lengths);
 
 #endif

@@ -53,12 +53,12 @@ static void lay_out(cutter *from, const sluice_engine *engine, const sl_part_siz
     const size_t rows = out->rows, parts = out->parts;
     out->part = cut(from, parts, sizeof *out->part);
     out->marks = cut(from, parts, sizeof *out->marks);
-    out->plan.order = cut(from, rows, sizeof *out->plan.order);
-    out->plan.sorted = cut(from, rows, sizeof *out->plan.sorted);
-    out->plan.owner = cut(from, rows, sizeof *out->plan.owner);
-    out->plan.first = cut(from, parts + 1, sizeof *out->plan.first);
-    out->plan.load = cut(from, parts, sizeof *out->plan.load);
-    out->plan.heap = cut(from, parts, sizeof *out->plan.heap);
+    out->deal.order = cut(from, rows, sizeof *out->deal.order);
+    out->deal.sorted = cut(from, rows, sizeof *out->deal.sorted);
+    out->deal.owner = cut(from, rows, sizeof *out->deal.owner);
+    out->deal.first = cut(from, parts + 1, sizeof *out->deal.first);
+    out->deal.load = cut(from, parts, sizeof *out->deal.load);
+    out->deal.heap = cut(from, parts, sizeof *out->deal.heap);
     for (size_t k = 0; k < parts; k++)
         lay_out_part(from, engine, sizes, out->part ? &out->part[k] : NULL);
 }

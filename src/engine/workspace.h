@@ -39,7 +39,7 @@ struct sluice_workspace {
     unsigned parts;
     sl_part *part;  /* [parts] */
     sl_mark *marks; /* [parts] */
-    sl_plan plan;
+    sl_deal deal;
     void *memory; /* everything above */
     size_t bytes;
 };
