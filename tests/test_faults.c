@@ -1,5 +1,6 @@
 /* Every allocation failing in turn: the call says NO_MEMORY in words, its out pointer is NULL, everything else is as it was,
  * and nothing leaks. This program takes the C library's allocator's place to have it so. */
+#include "engine/schedule.h"
 #include "support/network.h"
 #include "support/suite.h"
 
@@ -420,6 +421,49 @@ START_TEST(growing)
 }
 END_TEST
 
+/* ---- Learning ---- */
+
+/* All of a file is learnt, or nothing. */
+START_TEST(learning)
+{
+    char path[] = "/tmp/sluice-faults-XXXXXX";
+    const int descriptor = mkstemp(path);
+    ck_assert_int_ge(descriptor, 0);
+    close(descriptor);
+    const sluice_engine_options options = option(SLUICE_GEMM_FUSED, SLUICE_SCHEDULE_AUTO);
+    const sl_learnt known = {1, 2, {2, 1, false, false}, 3};
+    uint64_t random = test_seed();
+    test_network network = test_network_random(&shape, 1.0f, &random);
+    sluice_engine *engine;
+    ck_assert_int_eq(sluice_engine_create(network.model, &options, &engine, NULL), SLUICE_STATUS_OK);
+    for (size_t k = 1; k <= 4; k++)
+        ck_assert_int_eq(sl_learn(engine, &(sl_learnt){k, 2, {1, 2, true, false}, 5}, NULL), SLUICE_STATUS_OK);
+    ck_assert_int_eq(sluice_plan_save(engine, path, NULL), SLUICE_STATUS_OK);
+    engine->learnt_count = 0;
+    ck_assert_int_eq(sl_learn(engine, &known, NULL), SLUICE_STATUS_OK);
+    long n = 1;
+    for (;; n++) {
+        sluice_error error = {0};
+        fired = false;
+        countdown = n;
+        watching = true;
+        const sluice_status status = sluice_plan_load(engine, path, &error);
+        countdown = 0;
+        watching = false;
+        if (!fired)
+            break;
+        ck_assert_int_eq(status, SLUICE_STATUS_NO_MEMORY);
+        ck_assert_msg(engine->learnt_count == 1 && engine->learnt[0].way.teams == 2 && engine->learnt[0].seconds == 3,
+                      "allocation %ld failing: something was learnt", n);
+    }
+    printf("learning: %ld allocations\n", n - 1);
+    ck_assert(n > 5 && engine->learnt_count == 4);
+    sluice_engine_destroy(engine);
+    test_network_free(&network);
+    ck_assert_int_eq(unlink(path), 0);
+}
+END_TEST
+
 int main(void)
 {
     test_begin();
@@ -427,6 +471,7 @@ int main(void)
     TCase *tcase = tcase_create("faults");
     tcase_add_loop_test(tcase, creating, 0, 2 * sizeof cases / sizeof cases[0]);
     tcase_add_loop_test(tcase, growing, 0, 4);
+    tcase_add_test(tcase, learning);
     suite_add_tcase(suite, tcase);
     return test_run(suite);
 }
