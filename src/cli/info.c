@@ -4,6 +4,7 @@
 #include "commands.h"
 #include "format.h"
 #include "options.h"
+#include "plans.h"
 #include "stats.h"
 
 #include <stdio.h>
@@ -11,19 +12,23 @@
 
 static const char help[] = "Usage: sluice info MODEL [--json]   what is in a safetensors file\n"
                            "       sluice info --env [--json]   what would be used on this machine, and why\n"
-                           "\n"
+                           "       sluice info MODEL --explain --batch N --steps T   how N rows of T steps\n"
+                           "                                    would be computed, and why\n"
                            "  --json                  one JSON object instead of a table\n"
                            "With MODEL, where there is more than one candidate:\n"
                            "  --prefix NAME           the LSTM's tensors begin with NAME: 'lstm.' for\n"
                            "                          lstm.weight_ih_l0\n"
                            "  --head-name NAME        the head is NAME.weight and NAME.bias; '' for none\n"
                            "  --embedding-name NAME   the embedding is NAME.weight; '' for none\n"
-                           "With --env, as for sluice run:\n"
+                           "With --env or --explain, as for sluice run:\n"
                            "  --threads N   --isa scalar|avx2|avx512   --gemm fused|blis\n"
-                           "\n"
+                           "With --explain besides:\n"
+                           "  --lengths FILE          steps of each row, .npy i4 or i8 [N]; default: all T\n"
+                           "  --schedule auto|rows|hoist|units|measure; measure times the candidates\n"
+                           "  --plans FILE            what was measured before; measure saves to it too\n"
                            "Examples:\n"
                            "  sluice info langid.safetensors\n"
-                           "  sluice info two.safetensors --prefix encoder.lstm. --head-name '' --json\n"
+                           "  sluice info langid.safetensors --explain --batch 64 --steps 20\n"
                            "  SLUICE_NUM_THREADS=4 sluice info --env\n";
 
 typedef struct model_facts {
@@ -148,6 +153,18 @@ static sl_exit show_model(const sl_options *options)
     return code;
 }
 
+static sl_exit check_explain(const sl_options *options)
+{
+    const bool batch = options->batch || options->steps || options->lengths;
+    if (!options->explain && (batch || options->plans || options->engine.schedule || options->measure))
+        return sl_report(SL_EXIT_USAGE, "--batch, --steps, --lengths, --schedule and --plans are not known without --explain");
+    if (options->explain && options->env)
+        return sl_report(SL_EXIT_USAGE, "--explain goes with MODEL, not with --env");
+    if (options->explain && (!options->batch || !options->steps))
+        return sl_report(SL_EXIT_USAGE, "--explain needs --batch N and --steps T: how many rows of how many steps");
+    return sl_plans_check(options);
+}
+
 static sl_exit check_options(const sl_options *options)
 {
     const bool names = options->names.prefix || options->names.head || options->names.embedding;
@@ -156,9 +173,9 @@ static sl_exit check_options(const sl_options *options)
         return sl_report(SL_EXIT_USAGE, "expected either MODEL or --env; see sluice info --help");
     if (options->env && names)
         return sl_report(SL_EXIT_USAGE, "--prefix, --head-name and --embedding-name go with MODEL, not with --env");
-    if (!options->env && engine)
-        return sl_report(SL_EXIT_USAGE, "--threads, --isa and --gemm go with --env, not with MODEL");
-    return SL_EXIT_OK;
+    if (!options->env && !options->explain && engine)
+        return sl_report(SL_EXIT_USAGE, "--threads, --isa and --gemm go with --env or --explain, not with MODEL alone");
+    return check_explain(options);
 }
 
 sl_exit sl_command_info(int argc, char **argv)
@@ -176,5 +193,7 @@ sl_exit sl_command_info(int argc, char **argv)
     code = check_options(&options);
     if (code)
         return code;
-    return options.env ? sl_info_environment(&options) : show_model(&options);
+    if (options.env)
+        return sl_info_environment(&options);
+    return options.explain ? sl_info_plan(&options) : show_model(&options);
 }

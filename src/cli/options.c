@@ -1,6 +1,7 @@
 #include "options.h"
 
 #include "mistake.h"
+#include "words.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -9,14 +10,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-typedef enum option_kind { TEXT, FILE_NAME, FLAG, ROWS, THREADS, ISA, GEMM, SCHEDULE, LAYOUT, PROGRESS } option_kind;
+typedef enum option_kind { TEXT, FILE_NAME, FLAG, NUMBER, THREADS, ISA, GEMM, SCHEDULE, LAYOUT, PROGRESS } option_kind;
 
 typedef struct option_entry {
     const char *name;
     char letter; /* 0: none */
     int commands;
     option_kind kind;
-    size_t offset; /* of the field of a TEXT, a FILE_NAME or a FLAG */
+    size_t offset; /* of the field of a TEXT, a FILE_NAME, a FLAG or a NUMBER */
 } option_entry;
 
 enum { INFO = SL_COMMAND_INFO, RUN = SL_COMMAND_RUN, BOTH = INFO | RUN };
@@ -24,7 +25,7 @@ enum { INFO = SL_COMMAND_INFO, RUN = SL_COMMAND_RUN, BOTH = INFO | RUN };
 #define FIELD(name) offsetof(sl_options, name)
 static const option_entry entries[] = {
     {"input", 'i', RUN, FILE_NAME, FIELD(input)},
-    {"lengths", 0, RUN, FILE_NAME, FIELD(lengths)},
+    {"lengths", 0, BOTH, FILE_NAME, FIELD(lengths)},
     {"h0", 0, RUN, FILE_NAME, FIELD(h0)},
     {"c0", 0, RUN, FILE_NAME, FIELD(c0)},
     {"state", 0, RUN, FILE_NAME, FIELD(state)},
@@ -34,10 +35,13 @@ static const option_entry entries[] = {
     {"head", 0, RUN, FILE_NAME, FIELD(head)},
     {"layout", 0, RUN, LAYOUT, 0},
     {"text", 0, RUN, FLAG, FIELD(text)},
-    {"rows", 0, RUN, ROWS, 0},
+    {"rows", 0, RUN, NUMBER, FIELD(rows)},
     {"progress", 0, RUN, PROGRESS, 0},
     {"stats", 0, RUN, FLAG, FIELD(stats)},
     {"env", 0, INFO, FLAG, FIELD(env)},
+    {"explain", 0, INFO, FLAG, FIELD(explain)},
+    {"batch", 0, INFO, NUMBER, FIELD(batch)},
+    {"steps", 0, INFO, NUMBER, FIELD(steps)},
     {"json", 0, BOTH, FLAG, FIELD(json)},
     {"prefix", 0, BOTH, TEXT, FIELD(names.prefix)},
     {"head-name", 0, BOTH, TEXT, FIELD(names.head)},
@@ -45,7 +49,8 @@ static const option_entry entries[] = {
     {"threads", 0, BOTH, THREADS, 0},
     {"isa", 0, BOTH, ISA, 0},
     {"gemm", 0, BOTH, GEMM, 0},
-    {"schedule", 0, RUN, SCHEDULE, 0},
+    {"schedule", 0, BOTH, SCHEDULE, 0},
+    {"plans", 0, BOTH, FILE_NAME, FIELD(plans)},
     {"help", 'h', BOTH, FLAG, FIELD(help)},
     {"version", 0, BOTH, FLAG, FIELD(version)},
 };
@@ -71,7 +76,7 @@ static const char *choice_name(option_kind kind, int value)
     case GEMM:
         return sluice_gemm_get_name((sluice_gemm)value);
     case SCHEDULE:
-        return sluice_schedule_get_name((sluice_schedule)value);
+        return sl_words_schedule((size_t)value);
     case PROGRESS:
         return sl_progress_get_name((sl_progress_mode)value);
     default:
@@ -132,8 +137,8 @@ static sl_exit parse_value(const option_entry *entry, const char *text, sl_optio
     case FLAG:
         *(bool *)((char *)options + entry->offset) = true;
         return SL_EXIT_OK;
-    case ROWS:
-        return parse_number(entry, text, SIZE_MAX, &options->rows);
+    case NUMBER:
+        return parse_number(entry, text, SIZE_MAX, (size_t *)((char *)options + entry->offset));
     case THREADS:
         return parse_threads(entry, text, options);
     default:
@@ -148,7 +153,8 @@ static sl_exit parse_value(const option_entry *entry, const char *text, sl_optio
         unsetenv("SLUICE_GEMM");
         options->engine.gemm = (sluice_gemm)value;
     } else if (entry->kind == SCHEDULE) {
-        options->engine.schedule = (sluice_schedule)value;
+        options->measure = value == SL_WORDS_MEASURE;
+        options->engine.schedule = options->measure ? SLUICE_SCHEDULE_AUTO : (sluice_schedule)value;
     } else if (entry->kind == PROGRESS) {
         options->progress = (sl_progress_mode)value;
     } else {

@@ -20,7 +20,11 @@ typedef struct sl_options {
     bool text, stats;                      /* run */
     bool env;                              /* info */
     bool json, help, version;
-    size_t rows; /* run: at once; 0: choose */
+    size_t rows;         /* run: at once; 0: choose */
+    bool explain;        /* info */
+    size_t batch, steps; /* info: N and T to explain; 0: not given */
+    bool measure;        /* --schedule measure; engine.schedule is AUTO then */
+    const char *plans;
     sl_progress_mode progress;
     sluice_names names;
     sluice_engine_options engine;

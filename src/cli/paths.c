@@ -52,9 +52,11 @@ static bool is_same_place(const place *a, const place *b)
 sl_exit sl_paths_check(const sl_options *options)
 {
     const place places[] = {
-        {"MODEL", options->model, false},  {"--input", options->input, false}, {"--lengths", options->lengths, false},
-        {"--h0", options->h0, false},      {"--c0", options->c0, false},       {"--output", options->output, true},
-        {"--hn", options->hn, true},       {"--cn", options->cn, true},        {"--head", options->head, true},
+        {"MODEL", options->model, false},    {"--plans", options->plans, options->measure},
+        {"--input", options->input, false},  {"--lengths", options->lengths, false},
+        {"--h0", options->h0, false},        {"--c0", options->c0, false},
+        {"--output", options->output, true}, {"--hn", options->hn, true},
+        {"--cn", options->cn, true},         {"--head", options->head, true},
         {"--state", options->state, true},
     };
     const size_t count = sizeof places / sizeof places[0];

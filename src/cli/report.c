@@ -44,6 +44,11 @@ sl_exit sl_report_memory_of_rows(const char *what)
     return sl_report(SL_EXIT_FAILURE, "out of memory for %s; use a smaller --rows, or raise the limit", what);
 }
 
+sl_exit sl_report_mismatch(void)
+{
+    return sl_report(SL_EXIT_FAILURE, "the library in use does not match this program; install them together");
+}
+
 const char *sl_report_input(const char *path)
 {
     return strcmp(path, "-") ? path : "standard input";

@@ -25,6 +25,9 @@ sl_exit sl_report_error(const sluice_error *error);
 sl_exit sl_report_memory(const char *what);
 sl_exit sl_report_memory_of_rows(const char *what);
 
+/** sl_report that the library in use is not the one that this program was built with. */
+sl_exit sl_report_mismatch(void);
+
 /** A path as messages name it: "standard input" or "standard output" for "-". */
 const char *sl_report_input(const char *path);
 const char *sl_report_output(const char *path);

@@ -5,6 +5,7 @@
 #include "commands.h"
 #include "interrupt.h"
 #include "paths.h"
+#include "plans.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -26,9 +27,9 @@ static const char help[] = "Usage: sluice run MODEL --text [-i LINES] [-o ANSWER
                            "  --head FILE        the head's outputs, [N][C]\n"
                            "  --layout ntc|tnc   of --input, --output: rows or steps first; default: ntc\n"
                            "  --rows N           rows held in memory at once\n"
-                           "  --prefix, --head-name, --embedding-name NAME   see sluice info --help\n"
+                           "  --prefix, --head-name, --embedding-name NAME, --plans FILE: sluice info --help\n"
                            "  --threads N        --isa scalar|avx2|avx512     --gemm fused|blis\n"
-                           "  --schedule auto|rows|hoist                      --progress auto|always|never\n"
+                           "  --schedule auto|rows|hoist|units|measure        --progress auto|always|never\n"
                            "  --stats [--json]   speed, at the end, on standard error\n"
                            "Examples:\n"
                            "  sluice run langid.safetensors --text < /usr/share/dict/words > answers.tsv\n"
@@ -54,6 +55,16 @@ sl_exit sl_run_fail(const sluice_error *error)
     return error->status == SLUICE_STATUS_IO && errno == EPIPE ? SL_EXIT_IO : sl_report_error(error);
 }
 
+sl_exit sl_run_measure(sl_run *run, size_t rows, size_t steps)
+{
+    const double begun = sl_clock_get();
+    const sl_exit code = rows && steps ? sl_plans_measure(run->options, run->engine, rows, steps) : SL_EXIT_OK;
+    const double seconds = sl_clock_get() - begun;
+    run->stats.setup_seconds += seconds;
+    run->started += seconds;
+    return code ? code : sl_interrupt_seen() ? SL_EXIT_INTERRUPTED : SL_EXIT_OK;
+}
+
 sl_exit sl_run_forward(sl_run *run, const sluice_batch *batch, uint64_t steps)
 {
     const double started = sl_clock_get();
@@ -76,7 +87,13 @@ static sl_exit check_options(const sl_options *options)
         (options->lengths || options->h0 || options->c0 || options->hn || options->cn || options->head || options->step_first))
         return sl_report(SL_EXIT_USAGE, "--text goes with --input and --output only, not with --lengths, --h0, --c0, --hn, --cn, "
                                         "--head or --layout tnc");
-    const sl_exit code = sl_carry_check(options);
+    if (options->text && options->measure)
+        return sl_report(SL_EXIT_USAGE,
+                         "--schedule measure times batches of equal rows, and lines are of all lengths; measure with "
+                         ".npy input");
+    sl_exit code = sl_carry_check(options);
+    if (!code)
+        code = sl_plans_check(options);
     if (code)
         return code;
     if (!options->text && !options->output && !options->hn && !options->cn && !options->head && !options->state)
@@ -97,9 +114,10 @@ static sl_exit set_up(sl_run *run)
         sluice_workspace_create(run->engine, 0, 0, &run->workspace, &error))
         return sl_report_error(&error);
     if (sluice_engine_get_info(run->engine, &run->info))
-        return sl_report(SL_EXIT_FAILURE, "the library in use does not match this program; install them together");
+        return sl_report_mismatch();
+    const sl_exit code = sl_plans_load(run->options, run->engine, !run->options->measure);
     run->stats.setup_seconds = sl_clock_get() - started;
-    return SL_EXIT_OK;
+    return code;
 }
 
 static sl_exit run_all(sl_run *run)
@@ -107,9 +125,9 @@ static sl_exit run_all(sl_run *run)
     sl_exit code = set_up(run);
     if (code)
         return code;
-    const double started = sl_clock_get();
+    run->started = sl_clock_get();
     code = run->options->text ? sl_run_text(run) : sl_run_npy(run);
-    run->stats.seconds = sl_clock_get() - started;
+    run->stats.seconds = sl_clock_get() - run->started;
     sl_progress_stop();
     if (code == SL_EXIT_INTERRUPTED)
         return sl_report(code, "interrupted after %llu rows; no named output was written", (unsigned long long)run->stats.rows);

@@ -15,7 +15,11 @@ typedef struct sl_run {
     sluice_engine_info info;
     sluice_workspace *workspace;
     sl_stats stats;
+    double started; /* the clock when reading began; measuring moves it on */
 } sl_run;
+
+/** With --schedule measure, time the candidates for batches of `rows` rows of `steps` steps; counted with setting up. */
+sl_exit sl_run_measure(sl_run *run, size_t rows, size_t steps);
 
 /** Run one batch of `steps` real steps; counted and timed. */
 sl_exit sl_run_forward(sl_run *run, const sluice_batch *batch, uint64_t steps);

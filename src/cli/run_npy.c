@@ -2,6 +2,7 @@
 #include "carry.h"
 #include "clock.h"
 #include "interrupt.h"
+#include "lengths.h"
 #include "progress.h"
 #include "run.h"
 #include "slab.h"
@@ -53,20 +54,6 @@ static sl_exit check_input(npy_run *npy)
     return SL_EXIT_OK;
 }
 
-static sl_exit check_lengths(npy_run *npy)
-{
-    sl_slab *lengths = &npy->slabs[LENGTHS];
-    const sl_npy_header *header = &lengths->header;
-    char expected[EXPECTED_BYTES];
-    snprintf(expected, sizeof expected, "i4 or i8 [%zu] (the rows of --input)", npy->rows);
-    if (lengths->path &&
-        ((header->type != SL_NPY_I4 && header->type != SL_NPY_I8) || header->dims != 1 || header->shape[0] != npy->rows))
-        return sl_slab_reject(lengths, expected);
-    lengths->rows = npy->rows;
-    lengths->planes = lengths->width = 1;
-    return SL_EXIT_OK;
-}
-
 static sl_exit check_state(npy_run *npy, sl_slab *state)
 {
     const sluice_shape *shape = &npy->run->shape;
@@ -95,7 +82,7 @@ static sl_exit open_inputs(npy_run *npy)
     if (!code)
         code = check_input(npy);
     if (!code)
-        code = check_lengths(npy);
+        code = sl_lengths_check(&npy->slabs[LENGTHS], npy->rows, "--input");
     if (!code)
         code = check_state(npy, &npy->slabs[H0]);
     return code ? code : check_state(npy, &npy->slabs[C0]);
@@ -154,34 +141,13 @@ static sl_exit allocate(npy_run *npy)
     return sl_carry_open(&npy->carry, npy->run, npy->rows, npy->chunk);
 }
 
-static int64_t get_integer(const sl_slab *slab, size_t k)
-{
-    switch (slab->header.type) {
-    case SL_NPY_U1:
-        return ((const uint8_t *)slab->data)[k];
-    case SL_NPY_I4:
-        return ((const int32_t *)slab->data)[k];
-    default:
-        return ((const int64_t *)slab->data)[k];
-    }
-}
-
 /* The chunk's lengths, checked; *steps is their sum. */
 static sl_exit take_lengths(npy_run *npy, size_t first, size_t rows, uint64_t *steps)
 {
     *steps = (uint64_t)rows * npy->steps;
     if (!npy->row_lengths)
         return SL_EXIT_OK;
-    *steps = 0;
-    for (size_t n = 0; n < rows; n++) {
-        const int64_t length = get_integer(&npy->slabs[LENGTHS], n);
-        if (length < 0 || (uint64_t)length > npy->steps)
-            return sl_report(SL_EXIT_DATA, "%s: row %zu: expected a length from 0 to %zu (T of --input), found %lld",
-                             sl_report_input(npy->slabs[LENGTHS].path), first + n, npy->steps, (long long)length);
-        npy->row_lengths[n] = length;
-        *steps += (uint64_t)length;
-    }
-    return SL_EXIT_OK;
+    return sl_lengths_take(&npy->slabs[LENGTHS], first, rows, npy->steps, "--input", npy->row_lengths, steps);
 }
 
 /* The chunk's tokens, checked; what stands past a row's end is not looked at. */
@@ -193,7 +159,7 @@ static sl_exit take_tokens(npy_run *npy, size_t first, size_t rows)
         const size_t length = npy->row_lengths ? (size_t)npy->row_lengths[n] : npy->steps;
         for (size_t t = 0; t < length; t++) {
             const size_t at = step_first ? t * rows + n : n * npy->steps + t;
-            const int64_t token = get_integer(&npy->slabs[INPUT], at);
+            const int64_t token = sl_slab_get_integer(&npy->slabs[INPUT], at);
             if (token < 0 || (uint64_t)token >= vocabulary)
                 return sl_report(SL_EXIT_DATA,
                                  "%s: row %zu, step %zu: expected a token from 0 to %zu (the model's vocabulary), "
@@ -290,6 +256,8 @@ static sl_exit run_all(npy_run *npy)
         code = shape_outputs(npy);
     if (!code)
         code = allocate(npy);
+    if (!code)
+        code = sl_run_measure(npy->run, npy->rows ? npy->chunk : 0, npy->steps);
     for (size_t k = FIRST_OUTPUT; !code && k < SLABS; k++) {
         if (npy->slabs[k].path && strcmp(npy->slabs[k].path, "-") == 0)
             sl_interrupt_watch(STDOUT_FILENO);

@@ -98,6 +98,18 @@ sl_exit sl_slab_write(sl_slab *slab, size_t first, size_t rows)
     return slab->path ? move(slab, first, rows) : SL_EXIT_OK;
 }
 
+int64_t sl_slab_get_integer(const sl_slab *slab, size_t k)
+{
+    switch (slab->header.type) {
+    case SL_NPY_U1:
+        return ((const uint8_t *)slab->data)[k];
+    case SL_NPY_I4:
+        return ((const int32_t *)slab->data)[k];
+    default:
+        return ((const int64_t *)slab->data)[k];
+    }
+}
+
 sl_exit sl_slab_commit(sl_slab *slab)
 {
     if (!slab->path)

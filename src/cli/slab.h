@@ -7,6 +7,7 @@
 #include "report.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 
 typedef struct sl_slab {
     const char *option; /* as messages name it */
@@ -38,6 +39,9 @@ sl_exit sl_slab_create(sl_slab *slab);
 /** Read, or write, `rows` rows from row `first` on. */
 sl_exit sl_slab_read(sl_slab *slab, size_t first, size_t rows);
 sl_exit sl_slab_write(sl_slab *slab, size_t first, size_t rows);
+
+/** Element k of those in memory; they are whole numbers. */
+int64_t sl_slab_get_integer(const sl_slab *slab, size_t k);
 
 /** Put an output in place. */
 sl_exit sl_slab_commit(sl_slab *slab);

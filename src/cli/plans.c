@@ -1,0 +1,33 @@
+#include "plans.h"
+
+#include <string.h>
+#include <unistd.h>
+
+sl_exit sl_plans_check(const sl_options *options)
+{
+    if (!options->plans)
+        return SL_EXIT_OK;
+    if (strcmp(options->plans, "-") == 0)
+        return sl_report(SL_EXIT_USAGE, "--plans cannot be standard input or output; name a file");
+    if (options->engine.schedule)
+        return sl_report(SL_EXIT_USAGE, "--plans tells what --schedule auto and measure choose, not %s; leave one out",
+                         sluice_schedule_get_name(options->engine.schedule));
+    return SL_EXIT_OK;
+}
+
+sl_exit sl_plans_load(const sl_options *options, sluice_engine *engine, bool must)
+{
+    sluice_error error;
+    if (!options->plans || (!must && access(options->plans, F_OK) != 0))
+        return SL_EXIT_OK;
+    return sluice_plan_load(engine, options->plans, &error) ? sl_report_error(&error) : SL_EXIT_OK;
+}
+
+sl_exit sl_plans_measure(const sl_options *options, sluice_engine *engine, size_t rows, size_t steps)
+{
+    sluice_error error;
+    if (options->measure &&
+        (sluice_plan_measure(engine, rows, steps, &error) || (options->plans && sluice_plan_save(engine, options->plans, &error))))
+        return sl_report_error(&error);
+    return SL_EXIT_OK;
+}

@@ -1,0 +1,21 @@
+/* What an engine is taught before it is used: --plans FILE and --schedule measure. */
+#ifndef SLUICE_CLI_PLANS_H
+#define SLUICE_CLI_PLANS_H
+
+#include "options.h"
+#include "report.h"
+#include "sluice.h"
+
+#include <stdbool.h>
+
+/** Refuse (and report) --plans where it cannot serve. */
+sl_exit sl_plans_check(const sl_options *options);
+
+/** Load --plans FILE, if it is given. One that is not there is an error only if it `must` be. */
+sl_exit sl_plans_load(const sl_options *options, sluice_engine *engine, bool must);
+
+/** With --schedule measure, time the candidates for such a batch, of rows and steps > 0, and save to --plans FILE, if it is given,
+ *  all that the engine has learnt. */
+sl_exit sl_plans_measure(const sl_options *options, sluice_engine *engine, size_t rows, size_t steps);
+
+#endif
