@@ -4,30 +4,42 @@
 #include "base/memory.h"
 #include "base/size.h"
 #include "cli/clock.h"
+#include "cli/words.h"
 
 #include <float.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 /* Rows of the batch that the reference computes: the first, the middle and the last. */
 enum { CHECKED_ROWS = 3 };
 
+enum { PLACE_BYTES = 128 };
+
 struct sl_bed {
     sl_case shape;
     sluice_model *model;
-    int64_t *lengths; /* [N] */
+    int64_t *lengths;         /* [N] */
+    int64_t *checked_lengths; /* [N] likewise, but the rows checked end where the right answer does */
     uint64_t total_steps;
-    size_t width;   /* D*H, of y */
-    float *x;       /* [N][T][I] */
-    float *y;       /* [N][T][D*H] */
-    float *hn, *cn; /* [L*D][N][H] */
-    size_t rows;    /* rows checked: */
+    size_t width;     /* D*H, of y */
+    float *x;         /* [N][T][I]; with a tail the rows without their padding */
+    size_t *x_offset; /* [N] where each row starts in x */
+    float *y;         /* [N][T][D*H]; NULL with a tail */
+    float *hn, *cn;   /* [L*D][N][H] */
+    size_t rows;      /* rows checked: */
     size_t row[CHECKED_ROWS];
-    size_t steps;    /* of each of them these first ones, at most */
-    float *expected; /* [rows][steps][D*H] */
+    size_t steps;       /* of each of them these first ones, at most */
+    float *expected;    /* y: [rows][steps][D*H]; NULL with a tail */
+    float *expected_hn; /* with a tail: h after these steps, [L*D][rows][H]; else NULL */
 };
 
 /* ---- The case -------------------------------------------------------------------------------------------------------------- */
+
+static bool has_tail(const sl_bed *bed)
+{
+    return bed->shape.ragged == SL_RAGGED_TAIL;
+}
 
 static double flop_per_step(const sl_case *shape)
 {
@@ -62,34 +74,55 @@ static sluice_status allocate_floats(size_t a, size_t b, size_t c, const char *w
     return *floats ? SLUICE_STATUS_OK : sl_fail_memory(error, what, count * sizeof(float));
 }
 
-static sluice_status allocate(sl_bed *bed, sluice_error *error)
+const char *sl_ragged_get_name(size_t ragged)
+{
+    static const char *const names[] = {"none", "uniform", "tail"};
+    return ragged < sizeof names / sizeof names[0] ? names[ragged] : NULL;
+}
+
+static size_t choose_length(const sl_case *shape, size_t row, uint64_t *state)
+{
+    switch (shape->ragged) {
+    case SL_RAGGED_UNIFORM:
+        return 1 + random_bits(state) % shape->steps;
+    case SL_RAGGED_TAIL:
+        return row == shape->batch / 2 ? shape->steps : sl_size_max(shape->steps / SL_TAIL, 1);
+    default:
+        return shape->steps;
+    }
+}
+
+static sluice_status make_lengths(sl_bed *bed, uint64_t *state, sluice_error *error)
+{
+    const sl_case *shape = &bed->shape;
+    bed->lengths = sl_alloc_array(shape->batch, sizeof *bed->lengths);
+    bed->checked_lengths = sl_alloc_array(shape->batch, sizeof *bed->checked_lengths);
+    bed->x_offset = sl_alloc_array(shape->batch, sizeof *bed->x_offset);
+    if (!bed->lengths || !bed->checked_lengths || !bed->x_offset)
+        return sl_fail_memory(error, "the lengths", shape->batch);
+    for (size_t n = 0; n < shape->batch; n++) {
+        bed->x_offset[n] = (has_tail(bed) ? bed->total_steps : n * shape->steps) * shape->input;
+        bed->lengths[n] = bed->checked_lengths[n] = (int64_t)choose_length(shape, n, state);
+        bed->total_steps += (uint64_t)bed->lengths[n];
+    }
+    return SLUICE_STATUS_OK;
+}
+
+static sluice_status make_arrays(sl_bed *bed, uint64_t *state, sluice_error *error)
 {
     const sl_case *shape = &bed->shape;
     const size_t states = shape->layers * shape->directions; /* the model exists, so they fit */
-    sluice_status status = allocate_floats(shape->batch, shape->steps, shape->input, "the inputs", &bed->x, error);
-    if (!status)
+    const size_t rows = has_tail(bed) ? 1 : shape->batch, steps = has_tail(bed) ? bed->total_steps : shape->steps;
+    sluice_status status = allocate_floats(rows, steps, shape->input, "the inputs", &bed->x, error);
+    if (!status && !has_tail(bed))
         status = allocate_floats(shape->batch, shape->steps, bed->width, "the outputs", &bed->y, error);
     if (!status)
         status = allocate_floats(states, shape->batch, shape->hidden, "the final h", &bed->hn, error);
     if (!status)
         status = allocate_floats(states, shape->batch, shape->hidden, "the final c", &bed->cn, error);
-    if (!status) {
-        bed->lengths = sl_alloc_array(shape->batch, sizeof *bed->lengths);
-        status = bed->lengths ? SLUICE_STATUS_OK : sl_fail_memory(error, "the lengths", shape->batch);
-    }
+    for (size_t k = 0; !status && k < rows * steps * shape->input; k++)
+        bed->x[k] = (float)(random_bits(state) >> 40) * 0x1p-23f - 1;
     return status;
-}
-
-static void fill(sl_bed *bed)
-{
-    const sl_case *shape = &bed->shape;
-    uint64_t state = shape->seed;
-    for (size_t n = 0; n < shape->batch; n++) {
-        bed->lengths[n] = (int64_t)(shape->ragged ? 1 + random_bits(&state) % shape->steps : shape->steps);
-        bed->total_steps += (uint64_t)bed->lengths[n];
-    }
-    for (size_t k = 0; k < shape->batch * shape->steps * shape->input; k++)
-        bed->x[k] = (float)(random_bits(&state) >> 40) * 0x1p-23f - 1;
 }
 
 /* The batch as it is timed; with equal lengths the library is not told them. */
@@ -100,6 +133,7 @@ static sluice_batch whole_batch(const sl_bed *bed)
                           .rows = bed->shape.batch,
                           .lengths = bed->shape.ragged ? bed->lengths : NULL,
                           .x = bed->x,
+                          .x_offsets = has_tail(bed) ? bed->x_offset : NULL,
                           .y = bed->y,
                           .hn = bed->hn,
                           .cn = bed->cn};
@@ -108,19 +142,20 @@ static sluice_batch whole_batch(const sl_bed *bed)
 /* ---- The right answer ------------------------------------------------------------------------------------------------------ */
 
 /* Choose what is checked. A forward direction's first steps do not depend on the later ones, so they can be had alone; with a
- * reverse direction a row is checked whole. */
+ * reverse direction a row is checked whole. With a tail the rows are made to end there. */
 static void choose_slice(sl_bed *bed, double checked_flop)
 {
     const sl_case *shape = &bed->shape;
+    const bool cuts = shape->directions == 1 || has_tail(bed);
     const double affordable = checked_flop / flop_per_step(shape);
     const size_t wanted[CHECKED_ROWS] = {0, shape->batch / 2, shape->batch - 1};
     for (size_t k = 0; k < CHECKED_ROWS; k++) {
-        const bool fits = shape->directions == 1 || (double)((bed->rows + 1) * shape->steps) <= affordable;
+        const bool fits = cuts || (double)((bed->rows + 1) * shape->steps) <= affordable;
         if (bed->rows == 0 || (fits && wanted[k] != bed->row[bed->rows - 1]))
             bed->row[bed->rows++] = wanted[k];
     }
     const double steps = fmin(affordable / (double)bed->rows, (double)shape->steps);
-    bed->steps = shape->directions == 1 ? sl_size_max((size_t)steps, 1) : shape->steps;
+    bed->steps = cuts ? sl_size_max((size_t)steps, 1) : shape->steps;
 }
 
 static sluice_status run_once(const sluice_model *model, const sluice_engine_options *options, const sluice_batch *batch,
@@ -138,6 +173,16 @@ static sluice_status run_once(const sluice_model *model, const sluice_engine_opt
     return status;
 }
 
+/* Room for the right answer: y, or with a tail the final h. */
+static sluice_status allocate_expected(sl_bed *bed, sluice_error *error)
+{
+    const sl_case *shape = &bed->shape;
+    if (has_tail(bed))
+        return allocate_floats(shape->layers * shape->directions, bed->rows, shape->hidden, "the reference", &bed->expected_hn,
+                               error);
+    return allocate_floats(bed->rows, bed->steps, bed->width, "the reference", &bed->expected, error);
+}
+
 /* Compute the slice with the scalar kernels on one thread. */
 static sluice_status expect(sl_bed *bed, double checked_flop, sluice_error *error)
 {
@@ -148,12 +193,13 @@ static sluice_status expect(sl_bed *bed, double checked_flop, sluice_error *erro
     int64_t lengths[CHECKED_ROWS];
     choose_slice(bed, checked_flop);
     for (size_t k = 0; k < bed->rows; k++) {
-        offsets[k] = bed->row[k] * shape->steps * shape->input;
-        lengths[k] = bed->lengths[bed->row[k]];
-        if ((size_t)lengths[k] > bed->steps)
-            lengths[k] = (int64_t)bed->steps;
+        int64_t *length = &bed->checked_lengths[bed->row[k]];
+        if ((size_t)*length > bed->steps)
+            *length = (int64_t)bed->steps;
+        lengths[k] = *length;
+        offsets[k] = bed->x_offset[bed->row[k]];
     }
-    sluice_status status = allocate_floats(bed->rows, bed->steps, bed->width, "the reference", &bed->expected, error);
+    const sluice_status status = allocate_expected(bed, error);
     if (status)
         return status;
     const sluice_batch batch = {.struct_size = sizeof batch,
@@ -164,7 +210,8 @@ static sluice_status expect(sl_bed *bed, double checked_flop, sluice_error *erro
                                 .x_row_stride = shape->steps * shape->input,
                                 .x_step_stride = shape->input,
                                 .x_offsets = offsets,
-                                .y = bed->expected};
+                                .y = bed->expected,
+                                .hn = bed->expected_hn};
     return run_once(bed->model, &options, &batch, error);
 }
 
@@ -182,36 +229,65 @@ static bool agrees(float found, float expected, float bound)
     return bound > 0 ? fabsf(found - expected) <= bound : memcmp(&found, &expected, sizeof found) == 0;
 }
 
-static sluice_status fail_check(const sl_bed *bed, const sl_setting *setting, size_t row, size_t k, float expected,
+/* `place` says what is wrong: "y of row 1, step 2, unit 3". */
+static sluice_status fail_check(const sl_bed *bed, const sl_setting *setting, const char *place, float found, float expected,
                                 sluice_error *error)
 {
     const sl_case *shape = &bed->shape;
-    const float found = bed->y[row * shape->steps * bed->width + k];
     return sl_fail(error, SLUICE_STATUS_BAD_DATA,
-                   "wrong result: T=%zu N=%zu I=%zu H=%zu, %s %s %s, threads %u: y of row %zu, step %zu, unit %zu is %.9g (%a), "
-                   "expected %.9g (%a) "
+                   "wrong result: T=%zu N=%zu I=%zu H=%zu, %s %s %s, threads %u: %s is %.9g (%a), expected %.9g (%a) "
                    "of the scalar kernels; please report this line",
                    shape->steps, shape->batch, shape->input, shape->hidden, sluice_isa_get_name(setting->isa),
-                   sluice_gemm_get_name(setting->gemm), sluice_schedule_get_name(setting->schedule), setting->threads, row,
-                   k / bed->width, k % bed->width, (double)found, (double)found, (double)expected, (double)expected);
+                   sluice_gemm_get_name(setting->gemm), sluice_schedule_get_name(setting->schedule), setting->threads, place,
+                   (double)found, (double)found, (double)expected, (double)expected);
+}
+
+static sluice_status fail_y(const sl_bed *bed, const sl_setting *setting, size_t row, size_t k, float expected, sluice_error *error)
+{
+    char place[PLACE_BYTES];
+    snprintf(place, sizeof place, "y of row %zu, step %zu, unit %zu", row, k / bed->width, k % bed->width);
+    return fail_check(bed, setting, place, bed->y[row * bed->shape.steps * bed->width + k], expected, error);
 }
 
 /* Compare y with the right answer, and past a row's end with zeros. */
-static sluice_status check(const sl_bed *bed, const sl_setting *setting, sluice_error *error)
+static sluice_status check_y(const sl_bed *bed, const sl_setting *setting, float bound, sluice_error *error)
 {
-    const float bound = setting->gemm == SLUICE_GEMM_BLIS ? blis_bound(&bed->shape) : 0;
     const size_t row_floats = bed->shape.steps * bed->width;
     for (size_t r = 0; r < bed->rows; r++) {
         const size_t row = bed->row[r], end = (size_t)bed->lengths[row] * bed->width;
         const float *y = bed->y + row * row_floats, *expected = bed->expected + r * bed->steps * bed->width;
         for (size_t k = 0; k < sl_size_min(end, bed->steps * bed->width); k++)
             if (!agrees(y[k], expected[k], bound))
-                return fail_check(bed, setting, row, k, expected[k], error);
+                return fail_y(bed, setting, row, k, expected[k], error);
         for (size_t k = end; k < row_floats; k++)
             if (!agrees(y[k], 0, 0))
-                return fail_check(bed, setting, row, k, 0, error);
+                return fail_y(bed, setting, row, k, 0, error);
     }
     return SLUICE_STATUS_OK;
+}
+
+/* Compare the final h of the rows that went through `lengths` with the right answer, as far as it goes. */
+static sluice_status check_hn(const sl_bed *bed, const sl_setting *setting, const int64_t *lengths, float bound,
+                              sluice_error *error)
+{
+    const size_t hidden = bed->shape.hidden, states = bed->shape.layers * bed->shape.directions;
+    for (size_t k = 0; k < states * bed->rows * hidden; k++) {
+        const size_t state = k / hidden / bed->rows, row = bed->row[k / hidden % bed->rows], unit = k % hidden;
+        const float found = bed->hn[(state * bed->shape.batch + row) * hidden + unit], wanted = bed->expected_hn[k];
+        char place[PLACE_BYTES];
+        if (lengths[row] != bed->checked_lengths[row] || agrees(found, wanted, bound))
+            continue;
+        snprintf(place, sizeof place, "h of row %zu after %lld steps, layer %zu, direction %zu, unit %zu", row,
+                 (long long)lengths[row], state / bed->shape.directions, state % bed->shape.directions, unit);
+        return fail_check(bed, setting, place, found, wanted, error);
+    }
+    return SLUICE_STATUS_OK;
+}
+
+static sluice_status check(const sl_bed *bed, const sl_setting *setting, const int64_t *lengths, sluice_error *error)
+{
+    const float bound = setting->gemm == SLUICE_GEMM_BLIS ? blis_bound(&bed->shape) : 0;
+    return has_tail(bed) ? check_hn(bed, setting, lengths, bound, error) : check_y(bed, setting, bound, error);
 }
 
 sluice_status sl_bed_create(const sl_case *shape, double checked_flop, sl_bed **result, sluice_error *error)
@@ -222,16 +298,17 @@ sluice_status sl_bed_create(const sl_case *shape, double checked_flop, sl_bed **
     sl_bed *bed = sl_alloc(sizeof *bed);
     if (!bed)
         return sl_fail_memory(error, "a case", sizeof *bed);
+    uint64_t state = shape->seed;
     bed->shape = *shape;
     sluice_status status = sluice_model_create_random(&network, shape->seed, &bed->model, error);
     if (!status) {
         bed->width = shape->directions * shape->hidden;
-        status = allocate(bed, error);
+        status = make_lengths(bed, &state, error);
     }
-    if (!status) {
-        fill(bed);
+    if (!status)
+        status = make_arrays(bed, &state, error);
+    if (!status)
         status = expect(bed, checked_flop, error);
-    }
     if (status) {
         sl_bed_destroy(bed);
         return status;
@@ -246,11 +323,14 @@ void sl_bed_destroy(sl_bed *bed)
         return;
     sluice_model_destroy(bed->model);
     sl_free(bed->lengths);
+    sl_free(bed->checked_lengths);
+    sl_free(bed->x_offset);
     sl_free(bed->x);
     sl_free(bed->y);
     sl_free(bed->hn);
     sl_free(bed->cn);
     sl_free(bed->expected);
+    sl_free(bed->expected_hn);
     sl_free(bed);
 }
 
@@ -274,48 +354,102 @@ static double get_peak(void *context)
     return sluice_peak_get(((const sl_run *)context)->isa);
 }
 
+/* Whether the candidates are to be timed. BLIS knows one way only, and measuring only equal rows. */
+static bool measures(const sl_bed *bed, const sl_setting *setting)
+{
+    return setting->measure && setting->gemm != SLUICE_GEMM_BLIS && !bed->shape.ragged;
+}
+
 /* What the engine made of the setting. */
-static sluice_status as_run(const sluice_engine *engine, sl_setting *setting)
+static sluice_status as_run(const sl_bed *bed, const sluice_engine *engine, sl_setting *setting)
 {
     sluice_engine_info info = {.struct_size = sizeof info};
     const sluice_status status = sluice_engine_get_info(engine, &info);
     const sluice_schedule schedule = info.gemm == SLUICE_GEMM_BLIS ? SLUICE_SCHEDULE_HOIST : info.schedule; /* BLIS always does */
-    *setting = (sl_setting){info.threads, info.isa, info.gemm, schedule};
+    *setting = (sl_setting){info.threads, info.isa, info.gemm, schedule, setting->measure};
+    setting->measure = measures(bed, setting);
     return status;
 }
 
-sluice_status sl_bed_run(sl_bed *bed, const sl_setting *setting, const sl_plan *plan, sl_result *result, sluice_error *error)
+/* Make the engine know the best way, and tell which it takes. */
+static sluice_status choose_way(const sl_bed *bed, sluice_engine *engine, const sl_setting *setting, sluice_candidate *way,
+                                sluice_error *error)
+{
+    const sl_case *shape = &bed->shape;
+    sluice_plan plan = {.struct_size = sizeof plan};
+    sluice_status status = SLUICE_STATUS_OK;
+    if (setting->measure)
+        status = sluice_plan_measure(engine, shape->batch, shape->steps, error);
+    if (!status)
+        status = sluice_plan_get(engine, shape->batch, shape->steps, shape->ragged ? bed->lengths : NULL, &plan, error);
+    *way = plan.candidate[plan.chosen];
+    return status;
+}
+
+static sluice_status set_up(const sl_bed *bed, const sl_setting *setting, sluice_engine **engine, sluice_workspace **workspace,
+                            sl_result *result, sluice_error *error)
 {
     const sluice_engine_options options = {.struct_size = sizeof options,
                                            .isa = setting->isa,
                                            .gemm = setting->gemm,
                                            .schedule = setting->schedule,
                                            .threads = setting->threads};
-    sluice_engine *engine;
+    const double start = sl_clock_get();
+    result->setting = *setting;
+    sluice_status status = sluice_engine_create(bed->model, &options, engine, error);
+    if (!status)
+        status = as_run(bed, *engine, &result->setting);
+    if (!status)
+        status = choose_way(bed, *engine, &result->setting, &result->way, error);
+    if (!status)
+        status = sluice_workspace_create(*engine, bed->shape.batch, bed->shape.steps, workspace, error);
+    result->setup_seconds = sl_clock_get() - start;
+    return status;
+}
+
+/* Fill all outputs with NaN: what is not written is found. */
+static void prefill(sl_bed *bed)
+{
+    const sl_case *shape = &bed->shape;
+    const size_t state_bytes = shape->layers * shape->directions * shape->batch * shape->hidden * sizeof(float);
+    if (bed->y)
+        memset(bed->y, 0xff, shape->batch * shape->steps * bed->width * sizeof *bed->y);
+    memset(bed->hn, 0xff, state_bytes);
+    memset(bed->cn, 0xff, state_bytes);
+}
+
+/* Run the batch with these lengths once, and check it. */
+static sluice_status run_checked(sl_bed *bed, const sl_run *run, const sl_setting *setting, const int64_t *lengths,
+                                 sluice_error *error)
+{
+    sl_run once = *run;
+    prefill(bed);
+    if (once.batch.lengths)
+        once.batch.lengths = lengths;
+    const sluice_status status = call_forward(&once, error);
+    return status ? status : check(bed, setting, lengths, error);
+}
+
+sluice_status sl_bed_run(sl_bed *bed, const sl_setting *setting, const sl_plan *plan, sl_result *result, sluice_error *error)
+{
+    sluice_engine *engine = NULL;
     sluice_workspace *workspace = NULL;
     *result = (sl_result){.shape = bed->shape, .total_steps = bed->total_steps};
-    const double start = sl_clock_get();
-    sluice_status status = sluice_engine_create(bed->model, &options, &engine, error);
-    if (status)
-        return status;
-    status = sluice_workspace_create(engine, bed->shape.batch, bed->shape.steps, &workspace, error);
-    result->setup_seconds = sl_clock_get() - start;
-    if (!status)
-        status = as_run(engine, &result->setting);
+    sluice_status status = set_up(bed, setting, &engine, &workspace, result, error);
     if (status)
         goto done;
     /* BLIS chooses its kernels by itself, whatever our ISA: it is held against the best. */
     const sluice_isa measured = result->setting.gemm == SLUICE_GEMM_BLIS ? SLUICE_ISA_AUTO : result->setting.isa;
     sl_run run = {engine, workspace, whole_batch(bed), measured};
     const sl_workload workload = {call_forward, get_peak, &run};
-    memset(bed->y, 0xff, bed->shape.batch * bed->shape.steps * bed->width * sizeof *bed->y); /* NaN: what is not written is found */
-    status = call_forward(&run, error);
+    if (has_tail(bed))
+        status = run_checked(bed, &run, &result->setting, bed->checked_lengths, error);
     if (!status)
-        status = check(bed, &result->setting, error);
+        status = run_checked(bed, &run, &result->setting, bed->lengths, error);
     if (!status)
         status = sl_measure(plan, &workload, &result->timing, error);
     if (!status)
-        status = check(bed, &result->setting, error);
+        status = check(bed, &result->setting, bed->lengths, error);
     result->workspace_bytes = sluice_workspace_get_bytes(workspace);
 done:
     sluice_workspace_destroy(workspace);
@@ -336,7 +470,7 @@ const sl_column sl_result_columns[SL_RESULT_COLUMNS] = {
     {"threads", "thr", 3, 0, 0},
     {"isa", "isa", -6, 0, 0},
     {"gemm", "gemm", -5, 0, 0},
-    {"schedule", "sched", -5, 0, 0},
+    {"way", "sched", -7, 0, 0},
     {"seconds_min", "ms", 9, 3, 1e3},
     {"seconds_median", "median", 9, 3, 1e3},
     {"spread", "spread", 6, 2, 0},
@@ -353,20 +487,26 @@ json_t *sl_result_to_row(const sl_result *result)
     const sl_timing *timing = &result->timing;
     const double seconds = timing->seconds.min, gflops = sl_result_flop(result) / seconds * 1e-9;
     const double peak = timing->reference.max * setting->threads;
+    char way[SL_WORDS_WAY];
     /* clang-format off */
-    return json_pack("{sI sI sI sI sI sI ss sb si ss ss ss sf sf sf sf sf sf sf sf sf sf sI sI si sI sI}",
+    return json_pack("{sI sI sI sI sI sI ss sb si ss ss ss ss si si sb sb sf sf sf sf sf sf sf sf sf sf sI sI si sI sI}",
                      "steps", (json_int_t)shape->steps,
                      "batch", (json_int_t)shape->batch,
                      "input", (json_int_t)shape->input,
                      "hidden", (json_int_t)shape->hidden,
                      "layers", (json_int_t)shape->layers,
                      "directions", (json_int_t)shape->directions,
-                     "ragged", shape->ragged ? "uniform" : "none",
+                     "ragged", sl_ragged_get_name(shape->ragged),
                      "train", 0,
                      "threads", (int)setting->threads,
                      "isa", sluice_isa_get_name(setting->isa),
                      "gemm", sluice_gemm_get_name(setting->gemm),
-                     "schedule", sluice_schedule_get_name(setting->schedule),
+                     "schedule", sl_words_schedule(setting->measure ? SL_WORDS_MEASURE : setting->schedule),
+                     "way", sl_words_way(&result->way, way),
+                     "teams", (int)result->way.teams,
+                     "members", (int)result->way.members,
+                     "hoists", result->way.hoists,
+                     "wavefront", result->way.wavefront,
                      "seconds_min", seconds,
                      "seconds_median", timing->seconds.median,
                      "spread", sl_timing_spread(timing),

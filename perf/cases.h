@@ -5,12 +5,24 @@
 #include "harness.h"
 #include "report.h"
 
+/** The lengths of a batch's rows. */
+typedef enum sl_ragged {
+    SL_RAGGED_NONE,    /* all have T steps */
+    SL_RAGGED_UNIFORM, /* uniform in 1..T */
+    SL_RAGGED_TAIL     /* the middle row has T steps, each other one T / SL_TAIL, at least 1 */
+} sl_ragged;
+
+enum { SL_TAIL = 250 };
+
+/** "none", "uniform", "tail" for 0, 1, 2; NULL for a value that is none. */
+const char *sl_ragged_get_name(size_t ragged);
+
 /** What is computed. */
 typedef struct sl_case {
     size_t steps, batch, input, hidden, layers;
     size_t directions; /* 1 or 2 */
-    bool ragged;       /* lengths uniform in 1..steps; else every row has them all */
-    uint64_t seed;     /* of weights, inputs and lengths */
+    sl_ragged ragged;
+    uint64_t seed; /* of weights, inputs and lengths */
 } sl_case;
 
 /** How it is computed; zeros are the library's choice. */
@@ -19,14 +31,16 @@ typedef struct sl_setting {
     sluice_isa isa;
     sluice_gemm gemm;
     sluice_schedule schedule;
+    bool measure; /* time the candidates first; schedule is AUTO then */
 } sl_setting;
 
 typedef struct sl_result {
     sl_case shape;
     sl_setting setting;   /* as it was run: what the library chose, and what the environment made of it */
+    sluice_candidate way; /* that the engine chose for the batch */
     uint64_t total_steps; /* the sum of the lengths */
     sl_timing timing;     /* reference: one thread's FMA peak in GFLOP/s at that ISA; for BLIS, at the best one */
-    double setup_seconds; /* making the engine and its workspace */
+    double setup_seconds; /* making the engine and its workspace, and measuring */
     size_t workspace_bytes;
 } sl_result;
 
@@ -44,7 +58,8 @@ SLUICE_WARN_UNUSED sluice_status sl_bed_create(const sl_case *shape, double chec
 /**
  * Run the case with a setting: check the results, time it, check them again. When plan->stopped() the result's repetitions are
  * fewer. The results must be those of the scalar instruction set on one thread: bit for bit, or, for BLIS, within (I + H) / 16
- * + 8 float epsilons where I is the widest layer's input.
+ * + 8 float epsilons where I is the widest layer's input. Of a batch with a tail y, mostly padding, is not asked for: the final h
+ * is what is checked, in one call more in which the longest row ends early too.
  * @retval BAD_DATA    the results are wrong; the message tells where, what was expected and found.
  * @retval UNSUPPORTED this machine lacks the ISA.
  * @return else what the library's calls return

@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/size.h"
 #include "cli/mistake.h"
+#include "cli/words.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -39,17 +40,6 @@ static const char *isa_name(size_t value)
 static const char *gemm_name(size_t value)
 {
     return sluice_gemm_get_name((sluice_gemm)value);
-}
-
-static const char *schedule_name(size_t value)
-{
-    return sluice_schedule_get_name((sluice_schedule)value);
-}
-
-static const char *ragged_name(size_t value)
-{
-    static const char *const names[] = {"none", "uniform"};
-    return value < sizeof names / sizeof names[0] ? names[value] : NULL;
 }
 
 /* ---- The command line ------------------------------------------------------------------------------------------------------ */
@@ -171,8 +161,8 @@ static sluice_status read_option(int option, const sl_argument *argument, sl_ben
     case OPTION_CASE:
         return add_case(argument, options, error);
     case OPTION_RAGGED:
-        status = read_choice(argument, ragged_name, &choice, error);
-        options->ragged = choice != 0;
+        status = read_choice(argument, sl_ragged_get_name, &choice, error);
+        options->ragged = (sl_ragged)choice;
         return status;
     case OPTION_SEED:
         return sl_grammar_number(argument, 0, LLONG_MAX, &options->seed, error);
@@ -187,7 +177,7 @@ static sluice_status read_option(int option, const sl_argument *argument, sl_ben
         unsetenv("SLUICE_GEMM");
         return sl_grammar_names(argument, gemm_name, &options->gemm, error);
     case OPTION_SCHEDULE:
-        return sl_grammar_names(argument, schedule_name, &options->schedule, error);
+        return sl_grammar_names(argument, sl_words_schedule, &options->schedule, error);
     default:
         return read_measuring(option, argument, options, error);
     }
@@ -306,7 +296,9 @@ sl_setting sl_bench_options_get_setting(const sl_bench_options *options, size_t 
 {
     sl_setting setting;
     setting.threads = (unsigned)take_digit(&options->threads, &k);
-    setting.schedule = (sluice_schedule)take_digit(&options->schedule, &k);
+    const size_t schedule = take_digit(&options->schedule, &k);
+    setting.measure = schedule == SL_WORDS_MEASURE;
+    setting.schedule = setting.measure ? SLUICE_SCHEDULE_AUTO : (sluice_schedule)schedule;
     setting.gemm = (sluice_gemm)take_digit(&options->gemm, &k);
     setting.isa = (sluice_isa)take_digit(&options->isa, &k);
     return setting;

@@ -14,7 +14,8 @@ typedef struct sl_bench_options {
     sl_list steps, batch, input, hidden;  /* swept besides; all empty when nothing is; input empty: as hidden */
     sl_list layers;                       /* of all of these */
     sl_list threads, isa, gemm, schedule; /* swept for each shape */
-    bool bidirectional, ragged;
+    bool bidirectional;
+    sl_ragged ragged;
     size_t seed;
     sl_plan plan;
     sl_bench_format format;

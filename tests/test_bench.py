@@ -67,9 +67,30 @@ def check_precedence(cli):
 def check_schedule(cli):
     rows = rows_of(cli, "--gemm", "fused,blis", "--schedule", "rows,hoist")
     found = [(row["gemm"], row["schedule"]) for row in rows]
+    ways = [(row["teams"], row["members"], row["hoists"], row["way"]) for row in rows[:2]]
+    cli.check(ways[0][1:] == (1, False, "rows") and ways[1][1:] == (1, True, "hoist"), f"the way is told: {ways}")
     cli.check(found == [("fused", "rows"), ("fused", "hoist"), ("blis", "hoist"), ("blis", "hoist")],
               f"BLIS has the products of x first whatever is asked for: {found}")
 
 
+def check_measure(cli):
+    rows = rows_of(cli, "--schedule", "units,measure", "--threads", "2")
+    found = [row["schedule"] for row in rows]
+    cli.check(found == ["units", "measure"], f"measuring is a schedule of its own: {found}")
+    for row in rows:
+        cli.check(1 <= row["teams"] * row["members"] <= 2 and isinstance(row["wavefront"], bool),
+                  f"the way fits the threads: {row}")
+    result = bench("4,4,8", "--schedule", "fastest")
+    cli.check(result.returncode == USAGE and "auto, rows, hoist, units, measure" in result.stderr, f"{result.stderr!r}")
+
+
+def check_tail(cli):
+    for words in ([], ["--bidirectional", "--layers", "2"], ["--gemm", "blis"]):
+        [row] = rows_of(cli, "--case", "1000,5,8", "--ragged", "tail", *words)[:1]
+        cli.check((row["ragged"], row["total_steps"]) == ("tail", 1000 + 4 * 4), f"one long row among short ones: {row}")
+        flop = 2 * 4 * 8 * ((8 + 8) + (16 + 8) * (row["layers"] - 1)) * row["directions"] * row["total_steps"]
+        cli.check(abs(row["gflops"] * row["seconds_min"] * 1e9 / flop - 1) < 1e-6, f"useful work is the sum of the lengths': {row}")
+
+
 if __name__ == "__main__":
-    run_parts(check_help, check_usage, check_precedence, check_schedule)
+    run_parts(check_help, check_usage, check_precedence, check_schedule, check_measure, check_tail)

@@ -224,6 +224,18 @@ START_TEST(defaults_make_a_run)
 }
 END_TEST
 
+START_TEST(measuring_is_a_schedule)
+{
+    static sl_bench_options options;
+    ck_assert_int_eq(parse("--schedule auto,units,measure --ragged tail", &options, NULL), SLUICE_STATUS_OK);
+    ck_assert_uint_eq(options.schedule.count, 3);
+    const sl_setting units = sl_bench_options_get_setting(&options, 1), measure = sl_bench_options_get_setting(&options, 2);
+    ck_assert(!units.measure && units.schedule == SLUICE_SCHEDULE_UNITS);
+    ck_assert(measure.measure && measure.schedule == SLUICE_SCHEDULE_AUTO);
+    ck_assert_int_eq(sl_bench_options_get_case(&options, 0).ragged, SL_RAGGED_TAIL);
+}
+END_TEST
+
 START_TEST(wrong_options_are_refused)
 {
     static const char *const wrong[] = {"--batch 0",
@@ -382,6 +394,7 @@ int main(void)
     tcase_add_test(parts, numbers_and_seconds_have_ranges);
     tcase_add_test(parts, options_span_all_combinations);
     tcase_add_test(parts, defaults_make_a_run);
+    tcase_add_test(parts, measuring_is_a_schedule);
     tcase_add_test(parts, wrong_options_are_refused);
     tcase_add_test(parts, too_many_combinations_are_refused);
     tcase_add_test(parts, a_summary_is_min_median_max);

@@ -2,9 +2,11 @@
 #include "support/suite.h"
 
 #include "cases.h"
+#include "cli/words.h"
 #include "context.h"
 #include "report.h"
 
+#include <limits.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -12,13 +14,20 @@
 
 static sl_result sample_result(void)
 {
-    return (sl_result){
-        .shape = {.steps = 50, .batch = 64, .input = 100, .hidden = 256, .layers = 2, .directions = 2, .ragged = true, .seed = 7},
-        .setting = {2, SLUICE_ISA_AVX2, SLUICE_GEMM_FUSED, SLUICE_SCHEDULE_HOIST},
-        .total_steps = 1600,
-        .timing = {{0.5, 0.6, 0.9}, {50, 90, 100}, 3, 10},
-        .setup_seconds = 0.25,
-        .workspace_bytes = 4096};
+    return (sl_result){.shape = {.steps = 50,
+                                 .batch = 64,
+                                 .input = 100,
+                                 .hidden = 256,
+                                 .layers = 2,
+                                 .directions = 2,
+                                 .ragged = SL_RAGGED_UNIFORM,
+                                 .seed = 7},
+                       .setting = {2, SLUICE_ISA_AVX2, SLUICE_GEMM_FUSED, SLUICE_SCHEDULE_HOIST, false},
+                       .way = {SLUICE_SCHEDULE_UNITS, 2, 3, 1, 0, 1e6, 0},
+                       .total_steps = 1600,
+                       .timing = {{0.5, 0.6, 0.9}, {50, 90, 100}, 3, 10},
+                       .setup_seconds = 0.25,
+                       .workspace_bytes = 4096};
 }
 
 static json_t *sample_context(void)
@@ -69,6 +78,11 @@ static const char *const fields[] = {"steps",
                                      "isa",
                                      "gemm",
                                      "schedule",
+                                     "way",
+                                     "teams",
+                                     "members",
+                                     "hoists",
+                                     "wavefront",
                                      "seconds_min",
                                      "seconds_median",
                                      "sequences_per_second",
@@ -108,10 +122,48 @@ START_TEST(a_json_row_has_every_field)
     ck_assert_str_eq(json_string_value(json_object_get(row, "ragged")), "uniform");
     ck_assert(json_is_false(json_object_get(row, "train")));
     ck_assert_str_eq(json_string_value(json_object_get(row, "schedule")), "hoist");
+    ck_assert_str_eq(json_string_value(json_object_get(row, "way")), "2x3");
+    ck_assert_int_eq(json_integer_value(json_object_get(row, "teams")), 2);
+    ck_assert_int_eq(json_integer_value(json_object_get(row, "members")), 3);
+    ck_assert(json_is_true(json_object_get(row, "hoists")) && json_is_false(json_object_get(row, "wavefront")));
     ck_assert_str_eq(json_string_value(json_object_get(row, "cpu")), "a \"CPU\", new ?");
     ck_assert(strstr(json_string_value(json_object_get(row, "environment")), "OMP_WAIT_POLICY=passive"));
     json_decref(rows);
     free(text);
+}
+END_TEST
+
+START_TEST(a_way_has_a_short_name)
+{
+    static const struct {
+        sluice_candidate way;
+        const char *name;
+    } ways[] = {
+        {{SLUICE_SCHEDULE_ROWS, 2, 1, 0, 0, 0, 0}, "rows"},
+        {{SLUICE_SCHEDULE_HOIST, 1, 1, 1, 0, 0, 0}, "hoist"},
+        {{SLUICE_SCHEDULE_UNITS, 1, 2, 1, 0, 0, 0}, "units2"},
+        {{SLUICE_SCHEDULE_UNITS, 1, 8, 0, 1, 0, 0}, "units8w"},
+        {{SLUICE_SCHEDULE_UNITS, 16, 4, 1, 0, 0, 0}, "16x4"},
+        {{SLUICE_SCHEDULE_UNITS, UINT_MAX, UINT_MAX, 1, 1, 0, 0}, "4294967295x4294967295w"},
+        {{SLUICE_SCHEDULE_HOIST, 1, 1, 1, 1, 0, 0}, "hoistw"},
+    };
+    for (size_t k = 0; k < sizeof ways / sizeof ways[0]; k++) {
+        char text[SL_WORDS_WAY];
+        ck_assert_str_eq(sl_words_way(&ways[k].way, text), ways[k].name);
+    }
+}
+END_TEST
+
+START_TEST(measuring_is_named)
+{
+    sl_result result = sample_result();
+    result.setting.schedule = SLUICE_SCHEDULE_AUTO;
+    result.setting.measure = true;
+    json_t *row = sl_result_to_row(&result);
+    ck_assert_str_eq(json_string_value(json_object_get(row, "schedule")), "measure");
+    json_decref(row);
+    ck_assert_str_eq(sl_words_schedule(SLUICE_SCHEDULE_UNITS), "units");
+    ck_assert_ptr_null(sl_words_schedule(SL_WORDS_MEASURE + 1));
 }
 END_TEST
 
@@ -145,10 +197,11 @@ START_TEST(every_format_writes_its_lines)
         if (format == SL_BENCH_CSV) {
             ck_assert_msg(strstr(text, ",\"a \"\"CPU\"\", new ?\","), "%s", text);
             ck_assert_msg(strncmp(text, "steps,batch,input,", 18) == 0, "%s", text);
-            ck_assert_msg(strstr(text, "\n50,64,100,256,2,2,uniform,false,2,avx2,fused,hoist,0.5,0.6,"), "%s", text);
+            ck_assert_msg(strstr(text, "\n50,64,100,256,2,2,uniform,false,2,avx2,fused,hoist,2x3,2,3,true,false,0.5,0.6,"), "%s",
+                          text);
         }
         if (format == SL_BENCH_TABLE || format == SL_BENCH_MD)
-            ck_assert_msg(strstr(text, "500.000") && strstr(text, "600.000"), "%s", text); /* ms */
+            ck_assert_msg(strstr(text, "500.000") && strstr(text, "600.000") && strstr(text, "2x3"), "%s", text); /* ms */
         free(text);
     }
 }
@@ -189,12 +242,25 @@ END_TEST
 /* Shapes that reach every way of choosing the slice that is checked. */
 static const sl_case cases[] = {
     {.steps = 1, .batch = 1, .input = 1, .hidden = 1, .layers = 1, .directions = 1, .seed = 1},
-    {.steps = 7, .batch = 2, .input = 3, .hidden = 5, .layers = 2, .directions = 2, .ragged = true, .seed = 2},
-    {.steps = 9, .batch = 33, .input = 17, .hidden = 20, .layers = 1, .directions = 1, .ragged = true, .seed = 3},
+    {.steps = 7, .batch = 2, .input = 3, .hidden = 5, .layers = 2, .directions = 2, .ragged = SL_RAGGED_UNIFORM, .seed = 2},
+    {.steps = 9, .batch = 33, .input = 17, .hidden = 20, .layers = 1, .directions = 1, .ragged = SL_RAGGED_UNIFORM, .seed = 3},
     {.steps = 40, .batch = 4, .input = 16, .hidden = 16, .layers = 1, .directions = 1, .seed = 4},  /* too much to check whole, */
     {.steps = 20, .batch = 3, .input = 16, .hidden = 16, .layers = 1, .directions = 2, .seed = 5},  /* and still checked whole */
     {.steps = 3, .batch = 4, .input = 300, .hidden = 256, .layers = 1, .directions = 1, .seed = 6}, /* BLIS has other bits here */
+    {.steps = 600, .batch = 9, .input = 5, .hidden = 16, .layers = 1, .directions = 1, .ragged = SL_RAGGED_TAIL, .seed = 7},
+    {.steps = 300, .batch = 2, .input = 5, .hidden = 16, .layers = 2, .directions = 2, .ragged = SL_RAGGED_TAIL, .seed = 8},
+    {.steps = 3, .batch = 1, .input = 2, .hidden = 3, .layers = 2, .directions = 1, .ragged = SL_RAGGED_TAIL, .seed = 9},
 };
+
+/* The sum of the lengths is what the case's kind of them allows. */
+static void check_steps(const sl_case *shape, uint64_t total)
+{
+    const uint64_t most = shape->batch * shape->steps, rest = shape->steps < SL_TAIL ? 1 : shape->steps / SL_TAIL;
+    if (shape->ragged == SL_RAGGED_UNIFORM)
+        ck_assert(total <= most && total >= shape->batch);
+    else
+        ck_assert_uint_eq(total, shape->ragged ? shape->steps + (shape->batch - 1) * rest : most);
+}
 
 START_TEST(a_case_is_checked_and_timed)
 {
@@ -209,11 +275,29 @@ START_TEST(a_case_is_checked_and_timed)
         ck_assert_uint_eq(result.setting.gemm, gemm);
         ck_assert(result.setting.isa != SLUICE_ISA_AUTO && result.setting.threads >= 1 && result.timing.repetitions == 2);
         ck_assert(result.timing.seconds.min > 0 && result.timing.reference.max > 0 && result.workspace_bytes > 0);
-        const uint64_t most = cases[_i].batch * cases[_i].steps;
-        ck_assert(cases[_i].ragged ? result.total_steps <= most && result.total_steps >= cases[_i].batch
-                                   : result.total_steps == most);
+        ck_assert(result.way.teams >= 1 && result.way.members >= 1);
+        check_steps(&cases[_i], result.total_steps);
     }
     sl_bed_destroy(bed);
+}
+END_TEST
+
+START_TEST(measuring_is_for_equal_rows)
+{
+    const sl_plan plan = {1e-6, 1, 0, NULL};
+    const sl_case shapes[] = {cases[0], cases[1]};
+    for (size_t k = 0; k < 2; k++) {
+        for (unsigned gemm = SLUICE_GEMM_FUSED; gemm <= SLUICE_GEMM_BLIS; gemm++) {
+            const sl_setting setting = {.threads = 2, .gemm = (sluice_gemm)gemm, .measure = true};
+            sl_bed *bed;
+            sl_result result;
+            sluice_error error = {0};
+            ck_assert_msg(sl_bed_create(&shapes[k], CHECKED_FLOP, &bed, &error) == 0, "%s", error.message);
+            ck_assert_msg(sl_bed_run(bed, &setting, &plan, &result, &error) == 0, "%s", error.message);
+            ck_assert_int_eq(result.setting.measure, gemm == SLUICE_GEMM_FUSED && !shapes[k].ragged);
+            sl_bed_destroy(bed);
+        }
+    }
 }
 END_TEST
 
@@ -222,6 +306,8 @@ int main(void)
     Suite *suite = suite_create("perf rows");
     TCase *rows = tcase_create("rows"), *runs = tcase_create("cases");
     tcase_add_test(rows, a_json_row_has_every_field);
+    tcase_add_test(rows, a_way_has_a_short_name);
+    tcase_add_test(rows, measuring_is_named);
     tcase_add_test(rows, no_rows_are_valid_json);
     tcase_add_test(rows, every_format_writes_its_lines);
     tcase_add_test(rows, an_aborted_report_leaves_nothing);
@@ -229,6 +315,7 @@ int main(void)
     suite_add_tcase(suite, rows);
     tcase_set_timeout(runs, 120);
     tcase_add_loop_test(runs, a_case_is_checked_and_timed, 0, sizeof cases / sizeof cases[0]);
+    tcase_add_test(runs, measuring_is_for_equal_rows);
     suite_add_tcase(suite, runs);
     return test_run(suite);
 }
