@@ -2,6 +2,7 @@
  * mean much. */
 #include "cases.h"
 #include "context.h"
+#include "expect.h"
 #include "kernels.h"
 #include "options.h"
 
@@ -26,6 +27,7 @@ static const char help[] = "usage: sluice-bench [OPTION]... [T,N,H]...\n"
                            "                  scalar,avx2,avx512; gemm fused,blis; schedule rows,hoist,\n"
                            "                  units,measure (times them first); auto of each\n"
                            "  --kernels       time peak, product, sigmoid, tanh instead, for each of --isa\n"
+                           "  --expect        time nothing: what the cost model expects at each of --threads\n"
                            "  --min-time S    each repetition lasts at least S seconds (0.005)\n"
                            "  --repetitions N the least of N repetitions is quoted (10)\n"
                            "  --warmup N      calls before anything is timed (2)\n"
@@ -107,6 +109,37 @@ static sluice_status run_kernels(const sl_bench_options *options, sl_bench_repor
     return status;
 }
 
+static sluice_status run_expect(const sl_bench_options *options, sl_bench_report *report, sl_tally *tally, sluice_error *error)
+{
+    size_t shapes, settings;
+    sluice_status status = sl_bench_options_count(options, &shapes, &settings, error);
+    for (size_t k = 0; !status && k < shapes && !sl_interrupt_seen(); k++) {
+        const sl_case shape = sl_bench_options_get_case(options, k);
+        status = sl_expect_run(&shape, &options->threads, report, error);
+        tally->rows++;
+    }
+    return status;
+}
+
+/* What an action does, and the columns of its rows. */
+typedef struct job {
+    sluice_status (*run)(const sl_bench_options *options, sl_bench_report *report, sl_tally *tally, sluice_error *error);
+    const sl_column *columns;
+    size_t count;
+} job;
+
+static job job_of(sl_action action)
+{
+    switch (action) {
+    case SL_ACTION_KERNELS:
+        return (job){run_kernels, sl_kernel_columns, SL_KERNEL_COLUMNS};
+    case SL_ACTION_EXPECT:
+        return (job){run_expect, sl_expect_columns, SL_EXPECT_COLUMNS};
+    default:
+        return (job){run_cases, sl_result_columns, SL_RESULT_COLUMNS};
+    }
+}
+
 static void warn_busy(const sl_tally *tally)
 {
     if (tally->busy)
@@ -120,14 +153,14 @@ static void warn_busy(const sl_tally *tally)
 /* Run it all into a report, which is kept only if everything went well. */
 static sl_exit run(const sl_bench_options *options, json_t *context, sluice_error *error)
 {
-    const bool kernels = options->action == SL_ACTION_KERNELS;
+    const job todo = job_of(options->action);
     sl_tally tally = {0};
     sl_bench_report *report;
-    sluice_status status = sl_bench_report_create(options->output, options->format, kernels ? sl_kernel_columns : sl_result_columns,
-                                                  kernels ? SL_KERNEL_COLUMNS : SL_RESULT_COLUMNS, context, &report, error);
+    sluice_status status =
+        sl_bench_report_create(options->output, options->format, todo.columns, todo.count, context, &report, error);
     if (status)
         return exit_code(error);
-    status = (kernels ? run_kernels : run_cases)(options, report, &tally, error);
+    status = todo.run(options, report, &tally, error);
     if (!status && !sl_interrupt_seen() && !tally.rows)
         status = sl_fail(error, SLUICE_STATUS_UNSUPPORTED, "nothing was run: this machine has none of what --isa asks for");
     if (status || sl_interrupt_seen()) {

@@ -59,6 +59,7 @@ enum {
     OPTION_GEMM,
     OPTION_SCHEDULE,
     OPTION_KERNELS,
+    OPTION_EXPECT,
     OPTION_MIN_TIME,
     OPTION_REPETITIONS,
     OPTION_WARMUP,
@@ -81,6 +82,7 @@ static const struct option long_options[] = {
     {"gemm", required_argument, NULL, OPTION_GEMM},
     {"schedule", required_argument, NULL, OPTION_SCHEDULE},
     {"kernels", no_argument, NULL, OPTION_KERNELS},
+    {"expect", no_argument, NULL, OPTION_EXPECT},
     {"min-time", required_argument, NULL, OPTION_MIN_TIME},
     {"repetitions", required_argument, NULL, OPTION_REPETITIONS},
     {"warmup", required_argument, NULL, OPTION_WARMUP},
@@ -227,6 +229,9 @@ sluice_status sl_bench_options_parse(int argc, char **argv, sl_bench_options *op
             break;
         case OPTION_KERNELS:
             options->action = SL_ACTION_KERNELS;
+            break;
+        case OPTION_EXPECT:
+            options->action = SL_ACTION_EXPECT;
             break;
         case ':':
         case '?':

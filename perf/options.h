@@ -5,7 +5,7 @@
 #include "cases.h"
 #include "grammar.h"
 
-typedef enum sl_action { SL_ACTION_CASES, SL_ACTION_KERNELS, SL_ACTION_HELP, SL_ACTION_VERSION } sl_action;
+typedef enum sl_action { SL_ACTION_CASES, SL_ACTION_KERNELS, SL_ACTION_EXPECT, SL_ACTION_HELP, SL_ACTION_VERSION } sl_action;
 
 typedef struct sl_bench_options {
     sl_action action;

@@ -1,0 +1,74 @@
+#include "expect.h"
+
+#include "engine/schedule.h"
+
+const sl_column sl_expect_columns[SL_EXPECT_COLUMNS] = {
+    {"steps", "T", 5, 0, 0},
+    {"batch", "N", 5, 0, 0},
+    {"input", "I", 5, 0, 0},
+    {"hidden", "H", 5, 0, 0},
+    {"layers", "L", 2, 0, 0},
+    {"directions", "D", 2, 0, 0},
+    {"threads", "thr", 4, 0, 0},
+    {"teams", "teams", 5, 0, 0},
+    {"members", "each", 4, 0, 0},
+    {"wavefront", "wave", -5, 0, 0},
+    {"cycles", "kcycles", 10, 1, 1e-3},
+    {"speedup", "speedup", 7, 2, 0},
+    {"fraction_of_peak", "share", 5, 3, 0},
+};
+
+/* Multiply-adds a cycle of one core: two vectors. */
+static double flop_per_cycle(const sluice_engine *engine)
+{
+    return 2.0 * 2 * (double)engine->kernel->lanes;
+}
+
+static double cycles_with(sluice_engine *engine, const sl_load *load, unsigned threads, sl_way *way)
+{
+    engine->threads = engine->limits.cpus = threads;
+    *way = sl_way_choose(engine, load);
+    return sl_way_cycles(engine, load, way);
+}
+
+static sluice_status add_row(sluice_engine *engine, const sl_case *shape, unsigned threads, sl_bench_report *report,
+                             sluice_error *error)
+{
+    const sl_load load = sl_load_get(shape->batch, shape->steps, NULL);
+    const sl_result counted = {.shape = *shape, .total_steps = load.total_steps};
+    sl_way alone, way;
+    const double one = cycles_with(engine, &load, 1, &alone), cycles = cycles_with(engine, &load, threads, &way);
+    const double share = sl_result_flop(&counted) / cycles / flop_per_cycle(engine) / threads;
+    /* clang-format off */
+    return sl_bench_report_add(report, json_pack("{sI sI sI sI sI sI si si si sb sf sf sf}",
+                                                 "steps", (json_int_t)shape->steps,
+                                                 "batch", (json_int_t)shape->batch,
+                                                 "input", (json_int_t)shape->input,
+                                                 "hidden", (json_int_t)shape->hidden,
+                                                 "layers", (json_int_t)shape->layers,
+                                                 "directions", (json_int_t)shape->directions,
+                                                 "threads", (int)threads,
+                                                 "teams", (int)way.teams,
+                                                 "members", (int)way.members,
+                                                 "wavefront", (int)way.wavefront,
+                                                 "cycles", cycles,
+                                                 "speedup", one / cycles,
+                                                 "fraction_of_peak", share), error);
+    /* clang-format on */
+}
+
+sluice_status sl_expect_run(const sl_case *shape, const sl_list *threads, sl_bench_report *report, sluice_error *error)
+{
+    const sluice_shape network = {
+        .layers = shape->layers, .directions = shape->directions, .inputs = shape->input, .hidden = shape->hidden, .has_bias = 1};
+    sluice_model *model = NULL;
+    sluice_engine *engine = NULL;
+    sluice_status status = sluice_model_create_random(&network, shape->seed, &model, error);
+    if (!status)
+        status = sluice_engine_create(model, NULL, &engine, error);
+    for (size_t k = 0; !status && k < threads->count; k++)
+        status = add_row(engine, shape, (unsigned)threads->values[k], report, error);
+    sluice_engine_destroy(engine);
+    sluice_model_destroy(model);
+    return status;
+}

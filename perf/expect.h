@@ -1,0 +1,16 @@
+/* What the library's model of cost expects of a case at numbers of threads that this machine need not have. Nothing is timed. */
+#ifndef SLUICE_PERF_EXPECT_H
+#define SLUICE_PERF_EXPECT_H
+
+#include "cases.h"
+#include "grammar.h"
+
+/** One row for each number of threads, as if each had a core of its own like this machine's. */
+SLUICE_WARN_UNUSED sluice_status sl_expect_run(const sl_case *shape, const sl_list *threads, sl_bench_report *report,
+                                               sluice_error *error);
+
+/** The columns that people see of such a row. */
+enum { SL_EXPECT_COLUMNS = 13 };
+extern const sl_column sl_expect_columns[SL_EXPECT_COLUMNS];
+
+#endif
