@@ -56,7 +56,7 @@ def check_table(cli):
     model = make_model(cli)
     table = cli.answers("info", model, "--explain", "--batch", 1234, "--steps", 50, "--threads", "2").decode()
     lines = table.splitlines()
-    for word in ("1,234 rows of 50 steps, 61,700 in all", "2 threads", "bytes", "schedule teams members hoists wave",
+    for word in ("N = 1,234, T = 50: 61,700 steps in all", "2 threads", "bytes", "schedule teams members hoists wave",
                  "measured is in ms", "* chosen: "):
         cli.check(word in table, f"--explain tells {word!r}: {table}")
     head = next(k for k, line in enumerate(lines) if line.startswith("  schedule "))
@@ -82,7 +82,7 @@ def check_lengths(cli):
     cli.check(cycles[1] < cycles[0], f"rows of 1 step are estimated at less than rows of 50: {cycles}")
     words = ["info", model, "--explain", "--batch", ROWS, "--steps", STEPS, "--lengths"]
     table = cli.answers(*words, cli.path("lengths.npy")).decode()
-    cli.check("6 rows of up to 5 steps, 15 in all" in table, f"rows of several lengths in the table: {table}")
+    cli.check("N = 6, lengths up to T = 5: 15 steps in all" in table, f"rows of several lengths in the table: {table}")
     cli.refused(NO_INPUT, ["absent.npy"], *words, cli.path("absent.npy"))
     for shape, values, dtype, parts in (((5,), lengths[1:], "<i4", ["[6] (the rows of --batch)", "[5]"]),
                                         ((6, 1), lengths, "<i4", ["[6][1]"]), ((6,), lengths, "<f4", ["i4 or i8", "f4"]),

@@ -93,8 +93,9 @@ static void print(const explained *this)
 {
     const sluice_plan *plan = &this->plan;
     char rows[SL_FORMAT_COUNT], steps[SL_FORMAT_COUNT], count[SL_FORMAT_COUNT];
-    printf("batch         %s rows of %s%s steps, %s in all\n", sl_format_count(this->options->batch, rows),
-           this->lengths ? "up to " : "", sl_format_count(this->options->steps, steps), sl_format_count(this->total_steps, count));
+    printf("batch         N = %s, %sT = %s: %s steps in all\n", sl_format_count(this->options->batch, rows),
+           this->lengths ? "lengths up to " : "", sl_format_count(this->options->steps, steps),
+           sl_format_count(this->total_steps, count));
     printf("engine        %s, %s, %u thread%s\n", sluice_isa_get_name(this->info.isa), sluice_gemm_get_name(this->info.gemm),
            this->info.threads, this->info.threads == 1 ? "" : "s");
     printf("workspace     %s bytes\n\n", sl_format_count(plan->workspace_bytes, count));

@@ -14,8 +14,7 @@ static sluice_schedule schedule_of(const sluice_engine *engine, const sl_load *l
 {
     if (way->members > 1)
         return SLUICE_SCHEDULE_UNITS;
-    const size_t rows = sl_size_div_up(load->rows, way->teams);
-    return rows <= sl_hoisted_rows(engine, way) ? SLUICE_SCHEDULE_HOIST : SLUICE_SCHEDULE_ROWS;
+    return sl_way_hoists(engine, load, way) ? SLUICE_SCHEDULE_HOIST : SLUICE_SCHEDULE_ROWS;
 }
 
 static sluice_candidate describe(const sluice_engine *engine, const sl_load *load, const sl_way *way)
@@ -24,36 +23,41 @@ static sluice_candidate describe(const sluice_engine *engine, const sl_load *loa
     return (sluice_candidate){.schedule = schedule_of(engine, load, way),
                               .teams = way->teams,
                               .members = way->members,
-                              .hoists = schedule_of(engine, load, way) != SLUICE_SCHEDULE_ROWS,
+                              .hoists = sl_way_hoists(engine, load, way),
                               .wavefront = way->wavefront,
                               .cycles = sl_way_cycles(engine, load, way),
                               .seconds = learnt && sl_way_equals(&learnt->way, way) ? learnt->seconds : 0};
 }
 
-static void explain(const sluice_engine *engine, const sl_load *load, size_t tail, sluice_plan *plan)
+/* How much less the chosen one is estimated to take than the next, as a share. */
+static double lead_of(const sluice_plan *plan)
+{
+    double next = INFINITY;
+    for (size_t k = 0; k < plan->candidates; k++)
+        if (k != plan->chosen)
+            next = fmin(next, plan->candidate[k].cycles);
+    return 1 - plan->candidate[plan->chosen].cycles / next;
+}
+
+static void explain(const sluice_engine *engine, size_t tail, sluice_plan *plan)
 {
     const sluice_candidate *chosen = &plan->candidate[plan->chosen];
-    const sl_limits *limits = &engine->limits;
     const size_t threads = (size_t)chosen->teams * chosen->members;
-    char what[96];
+    char why[80], who[80], rest[64] = "";
     if (chosen->seconds > 0)
-        snprintf(what, sizeof what, "the fastest as measured");
+        snprintf(why, sizeof why, "the fastest as measured");
     else if (plan->candidates == 1)
-        snprintf(what, sizeof what, "the only way that the options leave");
+        snprintf(why, sizeof why, "the only way there is to choose");
     else
-        snprintf(what, sizeof what, "the least of %zu estimates", plan->candidates);
-    int used = snprintf(plan->reason, sizeof plan->reason, "%s: %zu of %u threads", what, threads, engine->threads);
-    if (threads < engine->threads && limits->cpus < engine->threads)
-        used += snprintf(plan->reason + used, sizeof plan->reason - (size_t)used, " (there are %u CPUs)", limits->cpus);
+        snprintf(why, sizeof why, "the least of %zu estimates, by %.0f %%", plan->candidates, 100 * lead_of(plan));
     if (chosen->members > 1)
-        used +=
-            snprintf(plan->reason + used, sizeof plan->reason - (size_t)used, ", %u to a team, for %zu row%s fill%s no more teams",
-                     chosen->members, load->rows, load->rows == 1 ? "" : "s", load->rows == 1 ? "s" : "");
+        snprintf(who, sizeof who, ", %u to a team, which share the units of each step", chosen->members);
+    else
+        snprintf(who, sizeof who, "%s", threads > 1 ? ", each with rows of its own" : "");
     if (tail)
-        used += snprintf(plan->reason + used, sizeof plan->reason - (size_t)used, "; all of them share the %zu longest row%s", tail,
-                         tail == 1 ? "" : "s");
-    if (chosen->hoists && used < (int)sizeof plan->reason)
-        snprintf(plan->reason + used, sizeof plan->reason - (size_t)used, "; products of x ahead, since few rows fill no tiles");
+        snprintf(rest, sizeof rest, "; all of them share the %zu longest first", tail);
+    snprintf(plan->reason, sizeof plan->reason, "%s: %zu of %u thread%s%s%s%s", why, threads, engine->threads,
+             engine->threads > 1 ? "s" : "", engine->limits.cpus < engine->threads ? " (there are no more CPUs)" : "", who, rest);
 }
 
 static sluice_status check_lengths(size_t rows, size_t steps, const int64_t *lengths, sluice_error *error)
@@ -111,7 +115,7 @@ sluice_status sluice_plan_get(const sluice_engine *engine, size_t rows, size_t s
     size_t tail;
     status = find_tail(engine, &load, lengths, &way, &tail, error);
     if (!status)
-        explain(engine, &load, tail, plan);
+        explain(engine, tail, plan);
     return status;
 }
 

@@ -37,6 +37,9 @@ sl_load sl_load_get(size_t rows, size_t steps, const int64_t *lengths);
  * SLUICE_CANDIDATES_MAX). */
 size_t sl_ways_list(const sluice_engine *engine, const sl_load *load, sl_way ways[SLUICE_CANDIDATES_MAX]);
 
+/** Whether a way makes any products of x ahead, all rows running. */
+bool sl_way_hoists(const sluice_engine *engine, const sl_load *load, const sl_way *way);
+
 bool sl_way_equals(const sl_way *a, const sl_way *b);
 
 /** An estimate of what a way takes, in cycles of one core. */

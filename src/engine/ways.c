@@ -181,6 +181,12 @@ size_t sl_hoisted_rows(const sluice_engine *engine, const sl_way *way)
     return way->hoists ? SIZE_MAX : engine->limits.few_rows;
 }
 
+bool sl_way_hoists(const sluice_engine *engine, const sl_load *load, const sl_way *way)
+{
+    const bool multiplies_x = uses_blis(engine) || engine->shape.layers > 1 || !engine->layers[0].table;
+    return multiplies_x && sl_size_div_up(load->rows, way->teams) <= sl_hoisted_rows(engine, way);
+}
+
 unsigned sl_workers(const sluice_engine *engine)
 {
     return engine->schedule == SLUICE_SCHEDULE_AUTO && engine->limits.cpus < engine->threads ? engine->limits.cpus
@@ -205,7 +211,7 @@ static void add(way_list *list, size_t threads, size_t members, bool hoists, boo
 {
     sl_way way = {at_most(list->load->rows, threads / members), (unsigned)members, hoists, wavefront};
     if (list->engine->schedule == SLUICE_SCHEDULE_AUTO)
-        way.hoists = sl_size_div_up(list->load->rows, way.teams) <= sl_hoisted_rows(list->engine, &way);
+        way.hoists = sl_way_hoists(list->engine, list->load, &way);
     for (size_t k = 0; k < list->count; k++)
         if (sl_way_equals(&list->ways[k], &way))
             return;
