@@ -33,7 +33,7 @@
 #include <stdint.h>
 
 #define SLUICE_VERSION_MAJOR 0
-#define SLUICE_VERSION_MINOR 1
+#define SLUICE_VERSION_MINOR 2
 #define SLUICE_VERSION_PATCH 0
 
 /** Largest error of sigmoid and tanh (which alone has 0.76) over all 2^32 inputs, in units in the last place;
@@ -76,7 +76,7 @@ typedef struct sluice_error {
 /** The status's name, "bad data" for example; never NULL. */
 SLUICE_API const char *sluice_status_get_name(sluice_status status);
 
-/** The version of the library in use, "0.1.0" for example. */
+/** The version of the library in use, "0.2.0" for example. */
 SLUICE_API const char *sluice_version_get(void);
 
 /* ---- Model: canonical weights and shape. Immutable; any number of threads may use it at once. ------------------------------ */
