@@ -1,6 +1,7 @@
 /* The kernels alone, each instruction set against plain loops written from the contract: (b + W x) + U h', bit for bit. */
 #include "base/cpu.h"
 #include "kernel/kernel.h"
+#include "support/plain.h"
 #include "support/suite.h"
 
 #include <math.h>
@@ -58,13 +59,10 @@ static size_t panel_stride(const problem *p)
     return (p->inputs + p->units) * 4 * p->lanes;
 }
 
-/* One chain of multiply-adds: term k of column `at` of a panel. */
+/* One chain of multiply-adds: of column `at` of a panel. */
 static float chain(const problem *p, const float *panel, size_t terms, const float *x, size_t at)
 {
-    float sum = 0.0f;
-    for (size_t k = 0; k < terms; k++)
-        sum = fmaf(x[k], panel[k * 4 * p->lanes + at], sum);
-    return sum;
+    return test_plain_chain(terms, x, panel + at, 4 * p->lanes);
 }
 
 START_TEST(product)
@@ -120,10 +118,9 @@ static sl_step step_of(const problem *p, float *h_next, float *c, float *const *
                      .y = y};
 }
 
-/* What a step must leave of one row and unit, by the scalar kernel's sigmoid and tanh. */
+/* What a step must leave of one row and unit. */
 static void expect_cell(const problem *p, size_t r, size_t unit, float *c, float *h)
 {
-    const sl_kernel *scalar = sl_kernel_get(SLUICE_ISA_SCALAR);
     const size_t block = unit / p->lanes, lane = unit % p->lanes;
     const float *of_x = p->weights + block * panel_stride(p), *of_h = of_x + p->inputs * 4 * p->lanes;
     float gate[4];
@@ -131,12 +128,9 @@ static void expect_cell(const problem *p, size_t r, size_t unit, float *c, float
         const size_t at = g * p->lanes + lane;
         const float with_bias = p->start[r][block * 4 * p->lanes + at] + chain(p, of_x, p->inputs, p->x[r], at);
         gate[g] = with_bias + chain(p, of_h, p->recurrent, p->h[r], at);
-        (g == 2 ? scalar->tanh : scalar->sigmoid)(1, &gate[g], &gate[g]);
     }
-    *c = fmaf(gate[1], p->c[r][unit], gate[0] * gate[2]);
-    float squashed;
-    scalar->tanh(1, c, &squashed);
-    *h = gate[3] * squashed;
+    *c = p->c[r][unit];
+    test_plain_cell(1, gate, c, h);
 }
 
 START_TEST(step)
