@@ -6,6 +6,7 @@
 
 #include <math.h>
 #include <pthread.h>
+#include <sched.h>
 #include <string.h>
 
 static const sluice_shape one = {.layers = 1, .directions = 1, .inputs = 20, .hidden = 100, .has_bias = 1};
@@ -317,6 +318,81 @@ START_TEST(pooled)
 }
 END_TEST
 
+/* ---- Extremes ---- */
+
+/* Fewer CPUs than threads, as taskset or a container leaves them, and known to the engine or not. */
+START_TEST(one_cpu)
+{
+    uint64_t random = test_seed();
+    test_network network = test_network_random(&stack, 1.0f, &random);
+    test_batch batch = test_batch_random(&stack, 3, 20, TEST_RAGGED | TEST_STATES, &random);
+    test_batch *reference = test_reference(&stack, network.model, &batch);
+    cpu_set_t all, first;
+    ck_assert_int_eq(sched_getaffinity(0, sizeof all, &all), 0);
+    CPU_ZERO(&first);
+    for (int cpu = 0; CPU_COUNT(&first) == 0; cpu++)
+        if (CPU_ISSET(cpu, &all))
+            CPU_SET(cpu, &first);
+    test_runner before[3], after[3];
+    static const sluice_schedule schedules[] = {SLUICE_SCHEDULE_AUTO, SLUICE_SCHEDULE_ROWS, SLUICE_SCHEDULE_UNITS};
+    for (size_t k = 0; k < 3; k++)
+        before[k] = test_runner_create(network.model, SLUICE_ISA_AUTO, 4, schedules[k]);
+    ck_assert_int_eq(sched_setaffinity(0, sizeof first, &first), 0);
+    for (size_t k = 0; k < 3; k++) {
+        after[k] = test_runner_create(network.model, SLUICE_ISA_AUTO, 4, schedules[k]);
+        test_against(&before[k], &stack, &batch, reference, 0, 3);
+        test_against(&after[k], &stack, &batch, reference, 0, 3);
+        test_runner_free(&before[k]);
+    }
+    const sluice_plan plan = plan_of(&after[0], 3, 20, batch.lengths);
+    ck_assert_uint_eq(plan.candidate[plan.chosen].teams * plan.candidate[plan.chosen].members, 1);
+    for (size_t k = 0; k < 3; k++)
+        test_runner_free(&after[k]);
+    test_reference_free(reference, 3);
+    test_batch_free(&batch);
+    test_network_free(&network);
+}
+END_TEST
+
+/* The longest, the widest and the most: final states against the scalar kernels' on one thread. x lies where all rows, or all
+ * steps, share it. */
+static const struct extreme {
+    sluice_shape shape;
+    size_t rows, steps;
+} extremes[] = {
+    {{.layers = 1, .directions = 1, .inputs = 1, .hidden = 1, .has_bias = 1}, 1, 1000000},
+    {{.layers = 2, .directions = 1, .inputs = 2, .hidden = 17}, 1, 30000},
+    {{.layers = 1, .directions = 1, .inputs = 3, .hidden = 2, .has_bias = 1}, 1000000, 1},
+    {{.layers = 1, .directions = 1, .inputs = 8192, .hidden = 32}, 2, 3},
+    {{.layers = 1, .directions = 1, .inputs = 64, .hidden = 4096}, 2, 2},
+};
+
+START_TEST(extreme)
+{
+    const struct extreme *e = &extremes[_i];
+    uint64_t random = test_seed();
+    sluice_model *model;
+    ck_assert_int_eq(sluice_model_create_random(&e->shape, random, &model, NULL), SLUICE_STATUS_OK);
+    float *x = test_floats(e->steps + e->shape.inputs), *want = test_floats(e->rows * e->shape.layers * e->shape.hidden),
+          *got = test_floats(e->rows * e->shape.layers * e->shape.hidden);
+    for (size_t k = 0; k < e->steps + e->shape.inputs; k++)
+        x[k] = 2 * test_uniform(&random) - 1;
+    const sluice_schedule schedules[] = {SLUICE_SCHEDULE_ROWS, SLUICE_SCHEDULE_AUTO, SLUICE_SCHEDULE_UNITS};
+    for (size_t k = 0; k < 3; k++) { /* steps overlap in x: step t begins at x[t] */
+        sluice_batch batch = {
+            .struct_size = sizeof batch, .steps = e->steps, .rows = e->rows, .x = x, .x_step_stride = 1, .hn = k ? got : want};
+        const sluice_engine_options options = test_options(k ? SLUICE_ISA_AUTO : SLUICE_ISA_SCALAR, k ? 2 : 1, schedules[k]);
+        test_run_once(model, &options, &batch);
+        if (k)
+            test_same_bits(got, want, e->rows * e->shape.layers * e->shape.hidden, "hn");
+    }
+    free(x);
+    free(want);
+    free(got);
+    sluice_model_destroy(model);
+}
+END_TEST
+
 int main(void)
 {
     test_begin();
@@ -331,6 +407,8 @@ int main(void)
     tcase_add_test(tcase, dealing);
     tcase_add_loop_test(tcase, measuring, 0, 3);
     tcase_add_test(tcase, pooled);
+    tcase_add_test(tcase, one_cpu);
+    tcase_add_loop_test(tcase, extreme, 0, TEST_LIGHT ? 2 : sizeof extremes / sizeof extremes[0]);
     suite_add_tcase(suite, tcase);
     return test_run(suite);
 }
