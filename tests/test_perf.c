@@ -1,5 +1,5 @@
 /* sluice-bench: the grammar of its lists, what its options span, the harness's arithmetic. */
-#include "cli/clock.h"
+#include "base/clock.h"
 #include "support/suite.h"
 
 #include "grammar.h"

@@ -1,6 +1,6 @@
 #include "progress.h"
 
-#include "clock.h"
+#include "base/clock.h"
 #include "format.h"
 
 #include <stdbool.h>

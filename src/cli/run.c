@@ -1,7 +1,7 @@
 #include "run.h"
 
 #include "carry.h"
-#include "clock.h"
+#include "base/clock.h"
 #include "commands.h"
 #include "interrupt.h"
 #include "paths.h"

@@ -1,6 +1,6 @@
 /* sluice run with NumPy files: arrays in, arrays out, a chunk of rows at a time. */
 #include "carry.h"
-#include "clock.h"
+#include "base/clock.h"
 #include "interrupt.h"
 #include "lengths.h"
 #include "progress.h"

@@ -1,6 +1,6 @@
 /* sluice run --text: lines in, an answer for each out. */
 #include "answers.h"
-#include "clock.h"
+#include "base/clock.h"
 #include "interrupt.h"
 #include "io/output.h"
 #include "lines.h"

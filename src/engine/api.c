@@ -1,4 +1,6 @@
 /* sluice_forward: all checks of arguments are here, and nothing below checks again. */
+#include "engine/api.h"
+
 #include "base/error.h"
 #include "base/size.h"
 #include "engine/forward.h"
@@ -62,12 +64,12 @@ static sluice_status check_strides(const sluice_engine *engine, sluice_batch *ba
     return SLUICE_STATUS_OK;
 }
 
-static sluice_status check_lengths(const sluice_batch *batch, sluice_error *error)
+sluice_status sl_lengths_check(size_t rows, size_t steps, const int64_t *lengths, sluice_error *error)
 {
-    for (size_t row = 0; batch->lengths && row < batch->rows; row++)
-        if (batch->lengths[row] < 0 || (uint64_t)batch->lengths[row] > batch->steps)
+    for (size_t row = 0; lengths && row < rows; row++)
+        if (lengths[row] < 0 || (uint64_t)lengths[row] > steps)
             return sl_fail(error, SLUICE_STATUS_BAD_DATA, "row %zu: length %lld; expected 0..%zu, the batch's steps", row,
-                           (long long)batch->lengths[row], batch->steps);
+                           (long long)lengths[row], steps);
     return SLUICE_STATUS_OK;
 }
 
@@ -129,7 +131,7 @@ sluice_status sluice_forward(const sluice_engine *engine, sluice_workspace *work
     if (!status)
         status = check_strides(engine, &checked, error);
     if (!status)
-        status = check_lengths(&checked, error);
+        status = sl_lengths_check(checked.rows, checked.steps, checked.lengths, error);
     if (!status)
         status = check_tokens(engine, &checked, error);
     if (!status)

@@ -1,5 +1,6 @@
 #include "engine/environment.h"
 
+#include "base/clock.h"
 #include "base/cpu.h"
 #include "base/error.h"
 #include "base/threads.h"
@@ -9,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 const char *sluice_isa_get_name(sluice_isa isa)
 {
@@ -138,13 +138,6 @@ sluice_status sluice_environment_get(const sluice_engine_options *options, sluic
     return SLUICE_STATUS_OK;
 }
 
-static double seconds_now(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
-
 double sluice_peak_get(sluice_isa isa)
 {
     enum { RUNS = 12 };
@@ -159,10 +152,10 @@ double sluice_peak_get(sluice_isa isa)
     const size_t rounds = isa == SLUICE_ISA_SCALAR ? 100000 : 1250000;
     double best_gflops = 0.0;
     for (int run = 0; run < RUNS; run++) {
-        const double start = seconds_now();
+        const double start = sl_clock_get();
         volatile float keep = kernel->peak(rounds);
         (void)keep;
-        const double gflops = 2.0 * SL_PEAK_CHAINS * (double)kernel->lanes * (double)rounds / (seconds_now() - start) * 1e-9;
+        const double gflops = 2.0 * SL_PEAK_CHAINS * (double)kernel->lanes * (double)rounds / (sl_clock_get() - start) * 1e-9;
         if (gflops > best_gflops)
             best_gflops = gflops;
     }

@@ -1,14 +1,15 @@
 /* Plans as the caller sees them: what a batch would do and why, and finding out by the clock what is fastest. */
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/size.h"
 #include "base/threads.h"
+#include "engine/api.h"
 #include "engine/forward.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 static sluice_schedule schedule_of(const sluice_engine *engine, const sl_load *load, const sl_way *way)
 {
@@ -60,15 +61,6 @@ static void explain(const sluice_engine *engine, size_t tail, sluice_plan *plan)
              engine->threads > 1 ? "s" : "", engine->limits.cpus < engine->threads ? " (there are no more CPUs)" : "", who, rest);
 }
 
-static sluice_status check_lengths(size_t rows, size_t steps, const int64_t *lengths, sluice_error *error)
-{
-    for (size_t row = 0; lengths && row < rows; row++)
-        if (lengths[row] < 0 || (uint64_t)lengths[row] > steps)
-            return sl_fail(error, SLUICE_STATUS_BAD_DATA, "row %zu: length %lld; expected 0..%zu, the batch's steps", row,
-                           (long long)lengths[row], steps);
-    return SLUICE_STATUS_OK;
-}
-
 /* The rows that are too long for one team; found as a call finds them, in a workspace of its own. */
 static sluice_status find_tail(const sluice_engine *engine, const sl_load *load, const int64_t *lengths, const sl_way *way,
                                size_t *tail, sluice_error *error)
@@ -95,7 +87,7 @@ sluice_status sluice_plan_get(const sluice_engine *engine, size_t rows, size_t s
                        !engine ? "engine is NULL"
                        : !plan ? "plan is NULL"
                                : "the plan's struct_size is not its size");
-    sluice_status status = check_lengths(rows, steps, lengths, error);
+    sluice_status status = sl_lengths_check(rows, steps, lengths, error);
     if (status)
         return status;
     *plan = (sluice_plan){.struct_size = sizeof *plan};
@@ -119,22 +111,15 @@ sluice_status sluice_plan_get(const sluice_engine *engine, size_t rows, size_t s
     return status;
 }
 
-static double seconds_now(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
-
 /* Seconds of a call, the mean of as many as the clock needs. */
 static double time_calls(const sluice_engine *engine, sluice_workspace *workspace, const sluice_batch *batch)
 {
     const double least = 100e-6;
     for (size_t calls = 1;; calls *= 2) {
-        const double start = seconds_now();
+        const double start = sl_clock_get();
         for (size_t k = 0; k < calls; k++)
             sl_forward(engine, workspace, batch);
-        const double seconds = seconds_now() - start;
+        const double seconds = sl_clock_get() - start;
         if (seconds >= least)
             return seconds / (double)calls;
     }

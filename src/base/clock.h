@@ -1,6 +1,6 @@
 /* Wall-clock time. */
-#ifndef SLUICE_CLI_CLOCK_H
-#define SLUICE_CLI_CLOCK_H
+#ifndef SLUICE_BASE_CLOCK_H
+#define SLUICE_BASE_CLOCK_H
 
 #include <time.h>
 
