@@ -1,6 +1,6 @@
 #include "harness.h"
 
-#include "cli/clock.h"
+#include "base/clock.h"
 
 #include <assert.h>
 #include <stdlib.h>

@@ -2,7 +2,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "cli/clock.h"
+#include "base/clock.h"
 #include "kernel/kernel.h"
 
 #include <assert.h>
