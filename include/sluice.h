@@ -270,10 +270,11 @@ SLUICE_API void sluice_engine_destroy(sluice_engine *engine);
 typedef struct sluice_workspace sluice_workspace;
 
 /**
- * Make scratch memory for calls on `engine` of up to `rows` rows and `steps` steps (both may be 0). A larger batch grows it,
- * once; calls that fit allocate nothing and cannot fail for lack of memory. One workspace serves one call at a time. It belongs
- * to its engine, which must outlive it. A few MB suit any number of rows and steps, but that a stack of bidirectional layers
- * has to hold all steps of a few rows at a time.
+ * Make scratch memory for calls on `engine` of up to `rows` rows and `steps` steps (both may be 0). A batch that needs more grows
+ * it, once; calls that fit allocate nothing and cannot fail for lack of memory. One workspace serves one call at a time. It
+ * belongs to its engine, which must outlive it. It holds states and products of some rows for each thread that can be busy, and
+ * 20 bytes for each row of the batch; steps do not count, but that a stack of bidirectional layers has to hold all those of a few
+ * rows at a time. sluice_plan_get tells the bytes.
  * @retval BAD_ARGUMENT, NO_MEMORY, TOO_LARGE
  */
 SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_workspace_create(const sluice_engine *engine, size_t rows, size_t steps,
@@ -324,8 +325,10 @@ SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_plan_get(const sluice_engine 
 /**
  * Time the candidates for batches of `rows` equal rows of `steps` steps, on zeros, and have the engine take the fastest for such
  * batches from now on. No call may be using the engine meanwhile. Takes some tens of calls' time.
- * @retval BAD_ARGUMENT engine is NULL, rows or steps 0, or the engine's schedule is not AUTO.
- * @retval TOO_LARGE, NO_MEMORY
+ * @retval BAD_ARGUMENT engine is NULL, rows or steps 0, the engine's schedule is not AUTO or its path is BLIS, or the call stands
+ *                      in a parallel region.
+ * @retval TOO_LARGE    also when thousands of batch sizes have been measured already.
+ * @retval NO_MEMORY
  */
 SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_plan_measure(sluice_engine *engine, size_t rows, size_t steps,
                                                                 sluice_error *error);
@@ -337,7 +340,7 @@ SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_plan_save(const sluice_engine
 /**
  * Have the engine know what sluice_plan_save wrote; what it has learnt itself stays where the file is silent. No call may be
  * using the engine meanwhile.
- * @retval BAD_ARGUMENT engine or path is NULL, or the engine's schedule is not AUTO.
+ * @retval BAD_ARGUMENT engine or path is NULL, or the engine's schedule is not AUTO or its path is BLIS.
  * @retval NO_INPUT, IO
  * @retval BAD_DATA     not such a file, or of another network shape, instruction set, thread count or CPU. Nothing is learnt.
  * @retval NO_MEMORY

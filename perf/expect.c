@@ -24,20 +24,20 @@ static double flop_per_cycle(const sluice_engine *engine)
     return 2.0 * 2 * (double)engine->kernel->lanes;
 }
 
-static double cycles_with(sluice_engine *engine, const sl_load *load, unsigned threads, sl_way *way)
+static double cycles_with(sluice_engine *engine, const sl_case *shape, unsigned threads, sl_way *way)
 {
     engine->threads = engine->limits.cpus = threads;
-    *way = sl_way_choose(engine, load);
-    return sl_way_cycles(engine, load, way);
+    const sl_load load = sl_load_get(engine, shape->batch, shape->steps, NULL);
+    *way = sl_way_choose(engine, &load);
+    return sl_way_cycles(engine, &load, way);
 }
 
 static sluice_status add_row(sluice_engine *engine, const sl_case *shape, unsigned threads, sl_bench_report *report,
                              sluice_error *error)
 {
-    const sl_load load = sl_load_get(shape->batch, shape->steps, NULL);
-    const sl_result counted = {.shape = *shape, .total_steps = load.total_steps};
+    const sl_result counted = {.shape = *shape, .total_steps = (uint64_t)shape->batch * shape->steps};
     sl_way alone, way;
-    const double one = cycles_with(engine, &load, 1, &alone), cycles = cycles_with(engine, &load, threads, &way);
+    const double one = cycles_with(engine, shape, 1, &alone), cycles = cycles_with(engine, shape, threads, &way);
     const double share = sl_result_flop(&counted) / cycles / flop_per_cycle(engine) / threads;
     /* clang-format off */
     return sl_bench_report_add(report, json_pack("{sI sI sI sI sI sI si si si sb sf sf sf}",

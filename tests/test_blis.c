@@ -191,6 +191,8 @@ static const blis_case cases[] = {
     {{.layers = 1, .directions = 1, .inputs = 33, .hidden = 64, .has_bias = 1}, 40, 20, TEST_RAGGED},
     {{.layers = 1, .directions = 1, .inputs = 200, .hidden = 96}, 70, 12, TEST_RAGGED | TEST_STATES},
     {{.layers = 2, .directions = 2, .inputs = 17, .hidden = 31, .classes = 5, .has_bias = 1}, 13, 15, TEST_RAGGED | TEST_STATES},
+    {{.layers = 1, .directions = 2, .inputs = 3, .hidden = 16, .has_bias = 1}, 2, 1, TEST_STATES}, /* room for one step's rows */
+    {{.layers = 2, .directions = 2, .inputs = 8, .hidden = 48}, 60, 3, TEST_STATES},
     {{.layers = 3, .directions = 1, .inputs = 9, .hidden = 33, .vocabulary = 50, .classes = 3, .has_bias = 1}, 21, 18, TEST_RAGGED},
     {{.layers = 1, .directions = 1, .inputs = 1500, .hidden = 24, .has_bias = 1}, 9, 4, 0}, /* more terms than BLIS sums at once */
 };

@@ -120,6 +120,7 @@ def check_usage(cli):
         (["run", model, "-i", x, "--hn", plans, "--plans", plans, "--schedule", "measure"], ["same file", "--hn", "--plans"]),
         (["run", model, "-i", x, "--hn", cli.path("hn.npy"), "--plans", model, "--schedule", "measure"], ["same file", "MODEL"]),
         (["run", model, "--text", "--schedule", "measure"], ["--schedule measure", "equal rows", ".npy"]),
+        ([*whole, "--lengths", x, "--schedule", "measure"], ["--schedule measure", "equal rows", "--lengths"]),
     ]
     for arguments, words in cases:
         cli.refused(USAGE, words, *arguments)
@@ -132,9 +133,8 @@ def check_measured(cli):
     facts = explain(cli, model, "--threads", "2", "--schedule", "measure")
     best = facts["candidates"][facts["chosen"]]
     cli.check(facts["schedule"] == "measure" and best["measured_seconds"] > 0, f"measuring needs no file: {facts}")
-    absent = explain(cli, model, "--threads", "2", "--plans", plans)
-    cli.check(absent["candidates"][absent["chosen"]]["measured_seconds"] is None and not plans.exists(),
-              f"a file that is not there teaches nothing, and is not made: {absent}")
+    cli.refused(NO_INPUT, ["info.plans"], "info", model, "--explain", "--batch", "6", "--steps", "5", "--plans", plans)
+    cli.check(not plans.exists(), "a file that is not there is not made unless something is measured")
     first = explain(cli, model, "--threads", "2", "--schedule", "measure", "--plans", plans)
     again = explain(cli, model, "--threads", "2", "--plans", plans)
     ways = [[one[name] for name in ("teams", "members", "hoists", "wavefront")]

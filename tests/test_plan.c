@@ -105,33 +105,59 @@ START_TEST(no_more_than_cpus)
 }
 END_TEST
 
-/* What the query says is what a workspace takes; it follows the rows, for the order they are taken in, but never steps x rows. */
+/* What the query says is what a workspace takes. It follows the rows, for the order they are taken in, and the threads that can be
+ * busy; steps count only in a bidirectional stack, which holds all those of a tile of rows a team. */
 START_TEST(memory)
 {
     static const sluice_shape shapes[] = {
         {.layers = 1, .directions = 1, .inputs = 64, .hidden = 64}, {.layers = 4, .directions = 1, .inputs = 8, .hidden = 256},
         {.layers = 1, .directions = 2, .inputs = 1, .hidden = 1},   {.layers = 1, .directions = 1, .inputs = 2048, .hidden = 512},
-        {.layers = 2, .directions = 2, .inputs = 8, .hidden = 32},
+        {.layers = 2, .directions = 2, .inputs = 8, .hidden = 32},  {.layers = 3, .directions = 2, .inputs = 8, .hidden = 32},
     };
-    static const size_t sizes[][2] = {{1, 1}, {1, 1000000}, {1000000, 1}, {1000000, 1000000}, {37, 200}, {0, 0}};
+    static const size_t sizes[][3] = {{1, 1, 2}, {1, 1000000, 2}, {1000000, 1, 2}, {1000000, 1000000, 2}, {37, 200, 2},
+                                      {0, 0, 2}, {1, 1000, 1024}, {2, 1000, 64},   {64, 1000, 1024}};
+    const sluice_shape *shape = &shapes[_i];
     uint64_t random = test_seed();
-    test_network network = test_network_random(&shapes[_i], 1.0f, &random);
-    test_runner runner = runner_with_cpus(network.model, 2);
+    test_network network = test_network_random(shape, 1.0f, &random);
     for (size_t k = 0; k < sizeof sizes / sizeof sizes[0]; k++) {
-        const size_t rows = sizes[k][0], steps = sizes[k][1];
+        const size_t rows = sizes[k][0], steps = sizes[k][1], threads = sizes[k][2];
+        test_runner runner = runner_with_cpus(network.model, (unsigned)threads);
         const sluice_plan plan = plan_of(&runner, rows, steps, NULL);
-        /* A bidirectional stack holds all steps of a tile of rows in each part: twice [tile][T][D*H]. */
-        const size_t whole_rows = shapes[_i].layers > 1 && shapes[_i].directions == 2
-                                      ? 2 * 2 * runner.engine->kernel->tile_rows * steps * 2 * shapes[_i].hidden * sizeof(float)
-                                      : 0;
-        ck_assert_msg(plan.workspace_bytes <= 32 * rows + whole_rows + ((size_t)48 << 20), "%zu rows, %zu steps: %zu bytes", rows,
-                      steps, plan.workspace_bytes);
-        if (plan.workspace_bytes > (size_t)1 << 28)
-            continue;
-        sluice_workspace *workspace;
-        ck_assert_int_eq(sluice_workspace_create(runner.engine, rows, steps, &workspace, NULL), SLUICE_STATUS_OK);
-        ck_assert_uint_eq(sluice_workspace_get_bytes(workspace), plan.workspace_bytes);
-        sluice_workspace_destroy(workspace);
+        const size_t teams = sl_size_min(rows, threads), lines = (shape->hidden + 15) / 16;
+        const size_t parts = sl_size_min(threads, teams * shape->layers * shape->directions * lines);
+        const size_t held = sl_size_min(rows, teams * runner.engine->kernel->tile_rows) * sl_size_min(2, shape->layers - 1);
+        const size_t whole_rows = shape->directions == 2 ? held * steps * 2 * shape->hidden * sizeof(float) : 0;
+        const size_t state = shape->layers * shape->directions * 3 * 200 * (shape->hidden + 32) * sizeof(float);
+        ck_assert_msg(plan.workspace_bytes <= 32 * rows + whole_rows + teams * (state + (9 << 20)) + parts * (1 << 20) + 65536,
+                      "%zu rows, %zu steps, %zu threads: %zu bytes", rows, steps, threads, plan.workspace_bytes);
+        if (plan.workspace_bytes < (size_t)1 << 28) {
+            sluice_workspace *workspace;
+            ck_assert_int_eq(sluice_workspace_create(runner.engine, rows, steps, &workspace, NULL), SLUICE_STATUS_OK);
+            ck_assert_uint_eq(sluice_workspace_get_bytes(workspace), plan.workspace_bytes);
+            sluice_workspace_destroy(workspace);
+        }
+        test_runner_free(&runner);
+    }
+    test_network_free(&network);
+}
+END_TEST
+
+/* Long rows and many rows in turn take no more than the larger of both. */
+START_TEST(memory_of_shapes_in_turn)
+{
+    static const size_t sizes[][2] = {{1, 4000}, {300, 3}, {1, 4000}, {40, 40}, {300, 3}};
+    uint64_t random = test_seed();
+    test_network network = test_network_random(&both_ways, 1.0f, &random);
+    test_runner runner = runner_with_cpus(network.model, 3);
+    size_t most = 0;
+    for (size_t k = 0; k < sizeof sizes / sizeof sizes[0]; k++) {
+        test_batch batch = test_batch_random(&both_ways, sizes[k][0], sizes[k][1], TEST_RAGGED, &random);
+        test_batch *reference = test_reference(&both_ways, network.model, &batch);
+        most = sl_size_max(most, plan_of(&runner, sizes[k][0], sizes[k][1], NULL).workspace_bytes);
+        test_against(&runner, &both_ways, &batch, reference, 0, sizes[k][0]);
+        ck_assert_uint_le(sluice_workspace_get_bytes(runner.workspace), most);
+        test_reference_free(reference, sizes[k][0]);
+        test_batch_free(&batch);
     }
     test_runner_free(&runner);
     test_network_free(&network);
@@ -151,7 +177,7 @@ START_TEST(every_way)
             test_runner runner = runner_with_cpus(network.model, cpus);
             test_batch batch = test_batch_random(shape, rows, 13, TEST_STATES, &random);
             test_batch *reference = test_reference(shape, network.model, &batch);
-            const sl_load load = sl_load_get(rows, 13, NULL);
+            const sl_load load = sl_load_get(runner.engine, rows, 13, NULL);
             sl_way ways[SLUICE_CANDIDATES_MAX];
             const size_t count = sl_ways_list(runner.engine, &load, ways);
             for (size_t k = 0; k < count; k++) {
@@ -190,7 +216,7 @@ START_TEST(heavy_tail)
     for (unsigned cpus = 1; cpus <= 8; cpus *= 2) {
         test_runner runner = runner_with_cpus(network.model, cpus);
         const sl_way rows_only = {cpus, 1, false, false};
-        const sl_load load = sl_load_get(ROWS, STEPS, batch.lengths);
+        const sl_load load = sl_load_get(runner.engine, ROWS, STEPS, batch.lengths);
         runner.workspace->deal.way = rows_only;
         ck_assert_int_eq(sl_workspace_fit(runner.workspace, ROWS, STEPS, NULL), SLUICE_STATUS_OK);
         runner.workspace->deal.way = rows_only;
@@ -214,10 +240,10 @@ START_TEST(dealing)
     uint64_t random = test_seed();
     test_network network = test_network_random(&one, 1.0f, &random);
     test_batch batch = test_batch_random(&one, ROWS, STEPS, TEST_RAGGED, &random);
-    const sl_load load = sl_load_get(ROWS, STEPS, batch.lengths);
     for (unsigned teams = 1; teams <= 64; teams = 2 * teams + 1) {
         test_runner runner = runner_with_cpus(network.model, teams);
         ck_assert_int_eq(sl_workspace_fit(runner.workspace, ROWS, STEPS, NULL), SLUICE_STATUS_OK);
+        const sl_load load = sl_load_get(runner.engine, ROWS, STEPS, batch.lengths);
         sl_deal *deal = &runner.workspace->deal;
         deal->way = (sl_way){teams, 1, false, false};
         sl_deal_rows(deal, runner.engine, &load, batch.lengths);
@@ -266,6 +292,84 @@ START_TEST(measuring)
     plan = plan_of(&runner, 5, 8, NULL);
     ck_assert(plan.candidate[plan.chosen].seconds == 0);
     test_reference_free(reference, 5);
+    test_batch_free(&batch);
+    test_runner_free(&runner);
+    test_network_free(&network);
+}
+END_TEST
+
+/* What was learnt where there were more CPUs, or is none of this network's ways, is passed over; entries are found among many. */
+START_TEST(learnt_elsewhere)
+{
+    static const sl_way ways[] = {{1, 2, true, false}, {2, 2, true, false}, {3, 1, false, false}, {1, 2, true, true}};
+    uint64_t random = test_seed();
+    test_network network = test_network_random(&one, 1.0f, &random);
+    test_runner runner = runner_with_cpus(network.model, 4);
+    for (size_t k = 0; k < 4; k++) {
+        const sl_learnt entry = {.rows = 2, .steps = 5, .way = ways[k], .seconds = 1};
+        ck_assert_int_eq(sl_learn(runner.engine, &entry, NULL), SLUICE_STATUS_OK);
+        for (unsigned cpus = 1; cpus <= 4; cpus++) {
+            runner.engine->limits.cpus = cpus;
+            const sluice_plan plan = plan_of(&runner, 2, 5, NULL);
+            const bool fits = k < 2 && ways[k].teams * ways[k].members <= cpus;
+            ck_assert_int_eq(plan.candidate[plan.chosen].seconds == 1, fits);
+        }
+    }
+    sluice_error error = {0};
+    for (size_t k = 1; k < SL_LEARNT_MAX; k++) {
+        const sl_learnt entry = {
+            .rows = 1 + k * 7919 % SL_LEARNT_MAX, .steps = 9, .way = {1, 1, false, false}, .seconds = (double)k};
+        ck_assert_int_eq(sl_learn(runner.engine, &entry, NULL), SLUICE_STATUS_OK);
+    }
+    const sl_learnt beyond = {.rows = SL_LEARNT_MAX + 9, .steps = 9, .way = {1, 1, false, false}, .seconds = 1};
+    test_refused(sl_learn(runner.engine, &beyond, &error), SLUICE_STATUS_TOO_LARGE, &error, "one too many");
+    for (size_t k = 1; k < SL_LEARNT_MAX; k++) {
+        const sl_load load = sl_load_get(runner.engine, 1 + k * 7919 % SL_LEARNT_MAX, 9, NULL);
+        ck_assert(sl_learnt_find(runner.engine, &load)->seconds == (double)k);
+    }
+    test_runner_free(&runner);
+    test_network_free(&network);
+}
+END_TEST
+
+/* A stack of many narrow layers: as a wavefront, and with more members than a layer has lines. */
+START_TEST(deep)
+{
+    static const sluice_shape shape = {.layers = 70, .directions = 1, .inputs = 3, .hidden = 20, .has_bias = 1};
+    uint64_t random = test_seed();
+    test_network network = test_network_random(&shape, 1.0f, &random);
+    test_batch batch = test_batch_random(&shape, 2, 30, TEST_RAGGED | TEST_STATES, &random);
+    batch.lengths[0] = batch.lengths[1] = 30;
+    test_batch *reference = test_reference(&shape, network.model, &batch);
+    for (unsigned cpus = 2; cpus <= 16; cpus *= 2) {
+        test_runner runner = runner_with_cpus(network.model, cpus);
+        const sl_learnt entry = {.rows = 2, .steps = 30, .way = {1, cpus, true, true}, .seconds = 1};
+        ck_assert_int_eq(sl_learn(runner.engine, &entry, NULL), SLUICE_STATUS_OK);
+        test_against(&runner, &shape, &batch, reference, 0, 2);
+        ck_assert(runner.workspace->deal.way.wavefront);
+        test_runner_free(&runner);
+    }
+    test_reference_free(reference, 2);
+    test_batch_free(&batch);
+    test_network_free(&network);
+}
+END_TEST
+
+/* Callers at the same time share the CPUs; the answer stays. */
+START_TEST(calls_share)
+{
+    uint64_t random = test_seed();
+    test_network network = test_network_random(&one, 1.0f, &random);
+    test_runner runner = runner_with_cpus(network.model, 4);
+    test_batch batch = test_batch_random(&one, 8, 20, 0, &random);
+    test_batch *reference = test_reference(&one, network.model, &batch);
+    for (unsigned others = 0; others < 6; others++) {
+        test_against(&runner, &one, &batch, reference, 0, 8);
+        const sl_way *way = &runner.workspace->deal.way;
+        ck_assert_uint_le(way->teams * way->members, others < 4 ? 4 / (others + 1) : 1);
+        ck_assert_uint_eq(sl_pool_begin(runner.engine->pool), others + 1);
+    }
+    test_reference_free(reference, 8);
     test_batch_free(&batch);
     test_runner_free(&runner);
     test_network_free(&network);
@@ -401,11 +505,15 @@ int main(void)
     tcase_add_test(tcase, refusals);
     tcase_add_test(tcase, schedules_asked_for);
     tcase_add_test(tcase, no_more_than_cpus);
-    tcase_add_loop_test(tcase, memory, 0, 5);
+    tcase_add_loop_test(tcase, memory, 0, 6);
+    tcase_add_test(tcase, memory_of_shapes_in_turn);
     tcase_add_loop_test(tcase, every_way, 0, 3);
     tcase_add_test(tcase, heavy_tail);
     tcase_add_test(tcase, dealing);
     tcase_add_loop_test(tcase, measuring, 0, 3);
+    tcase_add_test(tcase, learnt_elsewhere);
+    tcase_add_test(tcase, deep);
+    tcase_add_test(tcase, calls_share);
     tcase_add_test(tcase, pooled);
     tcase_add_test(tcase, one_cpu);
     tcase_add_loop_test(tcase, extreme, 0, TEST_LIGHT ? 2 : sizeof extremes / sizeof extremes[0]);

@@ -142,7 +142,7 @@ static sl_exit ask(explained *this, sluice_engine *engine)
     sluice_error error;
     sl_exit code = read_lengths(this);
     if (!code)
-        code = sl_plans_load(options, engine, false);
+        code = sl_plans_load(options, engine);
     if (!code)
         code = sl_plans_measure(options, engine, options->batch, options->steps);
     if (code)

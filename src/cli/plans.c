@@ -5,6 +5,9 @@
 
 sl_exit sl_plans_check(const sl_options *options)
 {
+    if (options->measure && options->lengths)
+        return sl_report(SL_EXIT_USAGE, "--schedule measure times equal rows, and what it learns serves such batches only; leave "
+                                        "out --lengths, or --schedule measure");
     if (!options->plans)
         return SL_EXIT_OK;
     if (strcmp(options->plans, "-") == 0)
@@ -15,10 +18,10 @@ sl_exit sl_plans_check(const sl_options *options)
     return SL_EXIT_OK;
 }
 
-sl_exit sl_plans_load(const sl_options *options, sluice_engine *engine, bool must)
+sl_exit sl_plans_load(const sl_options *options, sluice_engine *engine)
 {
     sluice_error error;
-    if (!options->plans || (!must && access(options->plans, F_OK) != 0))
+    if (!options->plans || (options->measure && access(options->plans, F_OK) != 0))
         return SL_EXIT_OK;
     return sluice_plan_load(engine, options->plans, &error) ? sl_report_error(&error) : SL_EXIT_OK;
 }

@@ -6,13 +6,11 @@
 #include "report.h"
 #include "sluice.h"
 
-#include <stdbool.h>
-
-/** Refuse (and report) --plans where it cannot serve. */
+/** Refuse (and report) --plans and --schedule measure where they cannot serve. */
 sl_exit sl_plans_check(const sl_options *options);
 
-/** Load --plans FILE, if it is given. One that is not there is an error only if it `must` be. */
-sl_exit sl_plans_load(const sl_options *options, sluice_engine *engine, bool must);
+/** Load --plans FILE, if it is given. One that is not there is an error, unless measuring is to make it. */
+sl_exit sl_plans_load(const sl_options *options, sluice_engine *engine);
 
 /** With --schedule measure, time the candidates for such a batch, of rows and steps > 0, and save to --plans FILE, if it is given,
  *  all that the engine has learnt. */

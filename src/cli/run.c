@@ -115,7 +115,7 @@ static sl_exit set_up(sl_run *run)
         return sl_report_error(&error);
     if (sluice_engine_get_info(run->engine, &run->info))
         return sl_report_mismatch();
-    const sl_exit code = sl_plans_load(run->options, run->engine, !run->options->measure);
+    const sl_exit code = sl_plans_load(run->options, run->engine);
     run->stats.setup_seconds = sl_clock_get() - started;
     return code;
 }

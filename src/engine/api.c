@@ -64,7 +64,7 @@ static sluice_status check_strides(const sluice_engine *engine, sluice_batch *ba
     return SLUICE_STATUS_OK;
 }
 
-sluice_status sl_lengths_check(size_t rows, size_t steps, const int64_t *lengths, sluice_error *error)
+sluice_status sl_batch_check_lengths(size_t rows, size_t steps, const int64_t *lengths, sluice_error *error)
 {
     for (size_t row = 0; lengths && row < rows; row++)
         if (lengths[row] < 0 || (uint64_t)lengths[row] > steps)
@@ -131,7 +131,7 @@ sluice_status sluice_forward(const sluice_engine *engine, sluice_workspace *work
     if (!status)
         status = check_strides(engine, &checked, error);
     if (!status)
-        status = sl_lengths_check(checked.rows, checked.steps, checked.lengths, error);
+        status = sl_batch_check_lengths(checked.rows, checked.steps, checked.lengths, error);
     if (!status)
         status = check_tokens(engine, &checked, error);
     if (!status)

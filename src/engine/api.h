@@ -5,6 +5,6 @@
 #include "sluice.h"
 
 /** lengths [rows], NULL: none to check. BAD_DATA, with the row: one is outside 0..steps. */
-sluice_status sl_lengths_check(size_t rows, size_t steps, const int64_t *lengths, sluice_error *error);
+sluice_status sl_batch_check_lengths(size_t rows, size_t steps, const int64_t *lengths, sluice_error *error);
 
 #endif

@@ -1,4 +1,4 @@
-/* The engine: a model made ready for this CPU. Immutable once created. */
+/* The engine: a model made ready for this CPU. Immutable once created, but for what it learns and the workspaces it lends. */
 #ifndef SLUICE_ENGINE_ENGINE_H
 #define SLUICE_ENGINE_ENGINE_H
 

@@ -19,14 +19,16 @@ typedef struct member {
     sluice_workspace *workspace;
     const sl_part_sizes *sizes;
     bool wavefront;
-    unsigned first, count; /* the team's parts */
-    unsigned index;        /* among them */
+    const sl_team *shared;
+    const sl_part *own;
+    sl_mark *marks;        /* [count] */
+    unsigned count, index; /* of the team's members, and this one's among them */
     unsigned arrivals;     /* at the team's barrier */
 } member;
 
 static void meet(member *m)
 {
-    sl_barrier_wait(m->workspace->marks + m->first, m->count, m->index, &m->arrivals);
+    sl_barrier_wait(m->marks, m->count, m->index, &m->arrivals);
 }
 
 /* The rows of a group that a member sees to before and after the steps. */
@@ -57,7 +59,7 @@ static const float *c0_of(const sluice_batch *batch, size_t k, size_t row, size_
 }
 
 /* One row of h or c: padding beyond H is zero. */
-static void load_row(const sluice_engine *engine, const float *from, float *to)
+static void fetch_row(const sluice_engine *engine, const float *from, float *to)
 {
     const size_t hidden = from ? engine->shape.hidden : 0;
     if (hidden)
@@ -65,7 +67,7 @@ static void load_row(const sluice_engine *engine, const float *from, float *to)
     memset(to + hidden, 0, (engine->state_stride - hidden) * sizeof *to);
 }
 
-static void load_rows(const sl_group *g, row_range range)
+static void fetch_rows(const sl_group *g, row_range range)
 {
     const sluice_engine *engine = g->engine;
     const sluice_batch *batch = g->batch;
@@ -77,8 +79,8 @@ static void load_rows(const sl_group *g, row_range range)
         g->shared->token_row[r] = batch->tokens ? batch->tokens + offset : NULL;
         for (size_t k = 0; k < engine->shape.layers * engine->shape.directions; k++) {
             const sl_state *state = &g->shared->states[k];
-            load_row(engine, h0_of(batch, k, row, hidden), state->h[0] + r * stride);
-            load_row(engine, c0_of(batch, k, row, hidden), state->c + r * stride);
+            fetch_row(engine, h0_of(batch, k, row, hidden), state->h[0] + r * stride);
+            fetch_row(engine, c0_of(batch, k, row, hidden), state->c + r * stride);
         }
     }
 }
@@ -154,104 +156,80 @@ static void clear_rest(const sl_group *g, row_range range)
 
 /* ---- The steps ------------------------------------------------------------------------------------------------------------- */
 
-/* The layers that are taken through a span of turns at the same time, and which span each is at. */
+/* A member's pieces being taken through a span of turns each: those of one layer, or of all layers of a wavefront, each layer a
+ * span behind the one below it. */
 typedef struct stage {
-    size_t layer, layers; /* the first of them, and how many */
-    size_t number;        /* layer l takes span number - (l - layer) */
-    sl_spans spans;
-    size_t steps; /* of the longest row */
+    size_t layer;       /* that the pieces' strands count from */
+    size_t number;      /* the span of that layer; of the j-th above it, number - j */
+    size_t span, steps; /* turns of a span, and of the longest row */
+    size_t pieces;      /* of this member */
+    bool divided;       /* some strand is divided between members */
+    size_t hoisted_rows;
 } stage;
 
-/* The strands (directions of layers) of a stage stand one after the other as lines of units, each as long as the terms it takes,
- * and are cut into equal pieces: where in strand k the piece of member `index` begins. */
-static size_t first_line(const sluice_engine *engine, const stage *now, size_t k, unsigned index, unsigned members)
-{
-    const size_t first = now->layer * engine->shape.directions, strands = now->layers * engine->shape.directions;
-    size_t before = 0, whole = 0, terms = 0;
-    for (size_t j = first; j < first + strands; j++) {
-        const sl_packed *packed = &engine->layers[j];
-        const size_t its = (packed->table ? 0 : packed->inputs) + engine->shape.hidden;
-        before += j < k ? its : 0;
-        terms = j == k ? its : terms;
-        whole += its;
-    }
-    const size_t lines = sl_lines(engine);
-    const double place = (double)whole * (double)lines * index / members - (double)before * (double)lines;
-    if (place <= 0)
-        return 0;
-    return sl_size_min(lines, (size_t)(place / (double)terms + 0.5));
-}
-
-/* Whether any strand of a stage is divided between members, who must then meet after every turn. */
-static bool is_divided(const sluice_engine *engine, const stage *now, unsigned members)
-{
-    const size_t first = now->layer * engine->shape.directions, strands = now->layers * engine->shape.directions;
-    for (unsigned index = 1; index < members; index++)
-        for (size_t k = first; k < first + strands; k++) {
-            const size_t line = first_line(engine, now, k, index, members);
-            if (line > 0 && line < sl_lines(engine))
-                return true;
-        }
-    return false;
-}
-
 /* The buffer between a layer and the next that holds its span. */
-static float *buffer_of(const sl_group *g, const stage *now, size_t layer, size_t span, bool wavefront)
+static float *buffer_of(const sl_group *g, const stage *now, size_t layer, size_t number, bool wavefront)
 {
-    const size_t floats = g->count * now->spans.steps * g->engine->shape.directions * g->engine->shape.hidden;
-    return g->shared->stack + (wavefront ? 2 * layer + span % 2 : layer % 2) * floats;
+    const size_t floats = g->count * now->span * g->engine->shape.directions * g->engine->shape.hidden;
+    return g->shared->stack + (wavefront ? 2 * layer + number % 2 : layer % 2) * floats;
 }
 
-/* Fill in the member's passes of a stage; returns how many. */
-static size_t begin_passes(const member *m, const sl_group *g, const stage *now, size_t hoisted_rows)
+/* Set up the passes of a stage, but for their room; returns how many. */
+static size_t make_passes(const member *m, const sl_group *g, const stage *now)
 {
     const sluice_engine *engine = g->engine;
     const sluice_shape *shape = &engine->shape;
-    const sl_part *own = &m->workspace->part[m->first + m->index];
-    const size_t line_blocks = SL_LINE_UNITS / engine->kernel->lanes,
-                 all_blocks = sl_size_div_up(shape->hidden, engine->kernel->lanes);
-    size_t count = 0, blocks = 0;
-    for (size_t k = now->layer * shape->directions; k < (now->layer + now->layers) * shape->directions; k++) {
-        const size_t layer = k / shape->directions, back = layer - now->layer;
-        const size_t first = line_blocks * first_line(engine, now, k, m->index, m->count);
-        const size_t last = sl_size_min(all_blocks, line_blocks * first_line(engine, now, k, m->index + 1, m->count));
-        const size_t span = now->number - back, from = span * now->spans.steps;
-        if (first >= last || now->number < back || from >= now->steps)
+    size_t count = 0;
+    for (size_t k = 0; k < now->pieces; k++) {
+        const sl_piece *piece = &m->own->pieces[k];
+        const size_t strand = now->layer * shape->directions + piece->strand, layer = strand / shape->directions;
+        const size_t back = layer - now->layer, number = now->number - back, from = number * now->span;
+        if (now->number < back || from >= now->steps)
             continue;
-        own->passes[count++] = (sl_pass){.group = g,
-                                         .own = own,
-                                         .packed = &engine->layers[k],
-                                         .state = &g->shared->states[k],
-                                         .layer = layer,
-                                         .direction = k % shape->directions,
-                                         .block = first,
-                                         .blocks = last - first,
-                                         .from = from,
-                                         .to = sl_size_min(now->steps, from + now->spans.steps),
-                                         .below = layer ? buffer_of(g, now, layer - 1, span, m->wavefront) : NULL,
-                                         .above = layer + 1 < shape->layers ? buffer_of(g, now, layer, span, m->wavefront) : NULL};
-        blocks += last - first;
-    }
-    /* Each has its share of the room for hoisted products; of a layer behind a table only BLIS needs any. */
-    float *room = own->hoisted;
-    const size_t rows = blocks ? m->sizes->hoist_floats / (blocks * SL_BLOCK_VECTORS * engine->kernel->lanes) : 0;
-    for (size_t k = 0; k < count; k++) {
-        sl_pass *pass = &own->passes[k];
-        const bool hoists = engine->gemm == SLUICE_GEMM_BLIS || !pass->packed->table;
-        pass->hoisted_rows = hoists ? sl_size_min(hoisted_rows, rows) : 0;
-        pass->room = room;
-        pass->hoist_room = sl_size_min(rows, m->sizes->hoist_rows);
-        room += rows * pass->blocks * SL_BLOCK_VECTORS * engine->kernel->lanes;
-        sl_pass_begin(pass);
+        m->own->passes[count++] =
+            (sl_pass){.group = g,
+                      .own = m->own,
+                      .packed = &engine->layers[strand],
+                      .state = &g->shared->states[strand],
+                      .layer = layer,
+                      .direction = strand % shape->directions,
+                      .block = piece->block,
+                      .blocks = piece->blocks,
+                      .from = from,
+                      .to = sl_size_min(now->steps, from + now->span),
+                      .below = layer ? buffer_of(g, now, layer - 1, number, m->wavefront) : NULL,
+                      .above = layer + 1 < shape->layers ? buffer_of(g, now, layer, number, m->wavefront) : NULL};
     }
     return count;
 }
 
-static void run_stage(member *m, const sl_group *g, const stage *now, size_t hoisted_rows)
+/* Give the passes room for hoisted products: all of it to each, or a share where they take their turns in turn; of a layer behind
+ * a table only BLIS needs any. */
+static void begin_passes(const member *m, const sluice_engine *engine, const stage *now, size_t count)
 {
-    sl_pass *passes = m->workspace->part[m->first + m->index].passes;
-    const size_t count = begin_passes(m, g, now, hoisted_rows), turns = sl_size_min(now->steps, now->spans.steps);
-    if (is_divided(g->engine, now, m->count)) {
+    const size_t block_floats = SL_BLOCK_VECTORS * engine->kernel->lanes;
+    size_t blocks = 0;
+    for (size_t k = 0; k < count; k++)
+        blocks += m->own->passes[k].blocks;
+    float *room = m->own->hoisted;
+    for (size_t k = 0; k < count; k++) {
+        sl_pass *pass = &m->own->passes[k];
+        const size_t rows = m->sizes->hoist_floats / ((now->divided ? blocks : pass->blocks) * block_floats);
+        const bool hoists = engine->gemm == SLUICE_GEMM_BLIS || !pass->packed->table;
+        pass->hoist_room = sl_size_min(rows, m->sizes->hoist_rows);
+        pass->hoisted_rows = hoists ? sl_size_min(now->hoisted_rows, pass->hoist_room) : 0;
+        pass->room = room;
+        room += now->divided ? rows * pass->blocks * block_floats : 0;
+        sl_pass_begin(pass);
+    }
+}
+
+static void run_stage(member *m, const sl_group *g, const stage *now)
+{
+    const size_t count = make_passes(m, g, now), turns = sl_size_min(now->steps, now->span);
+    sl_pass *passes = m->own->passes;
+    begin_passes(m, g->engine, now, count);
+    if (now->divided) {
         for (size_t turn = 0; turn < turns; turn++) {
             for (size_t k = 0; k < count; k++)
                 sl_pass_turn(&passes[k]);
@@ -265,36 +243,39 @@ static void run_stage(member *m, const sl_group *g, const stage *now, size_t hoi
     meet(m);
 }
 
-/* Layer after layer for one span of turns, then the next span; or, in wavefront, all layers at once, each a span behind the one
- * below it. */
+/* Layer after layer for one span of turns, then the next span; or all layers in wavefront. */
 static void run_steps(member *m, const sl_group *g)
 {
     const sluice_engine *engine = g->engine;
-    const size_t steps = g->shared->lengths[0], layers = engine->shape.layers;
-    const size_t hoisted_rows = sl_hoisted_rows(engine, &m->workspace->deal.way);
+    const sluice_shape *shape = &engine->shape;
+    const size_t steps = g->shared->lengths[0];
     if (steps == 0)
         return;
-    stage now = {.steps = steps, .spans = sl_spans_get(engine, m->sizes, m->wavefront, g->count, steps)};
-    const size_t spans = sl_size_div_up(steps, now.spans.steps);
-    now.layers = m->wavefront ? layers : 1;
-    const size_t stages = m->wavefront ? spans + layers - 1 : spans * layers;
+    stage now = {.span = sl_span_get(engine, m->sizes, m->wavefront, g->count, steps),
+                 .steps = steps,
+                 .hoisted_rows = sl_hoisted_rows(engine, &m->workspace->deal.way)};
+    /* Layer by layer, all are cut as the first: the strands of one are alike. */
+    const size_t strands = (m->wavefront ? shape->layers : 1) * shape->directions;
+    now.pieces = sl_cut(engine, strands, m->count, m->index, m->own->pieces, &now.divided);
+    const size_t spans = sl_size_div_up(steps, now.span);
+    const size_t stages = m->wavefront ? spans + shape->layers - 1 : spans * shape->layers;
     for (size_t k = 0; k < stages; k++) {
-        now.layer = m->wavefront ? 0 : k % layers;
-        now.number = m->wavefront ? k : k / layers;
-        run_stage(m, g, &now, hoisted_rows);
+        now.layer = m->wavefront ? 0 : k % shape->layers;
+        now.number = m->wavefront ? k : k / shape->layers;
+        run_stage(m, g, &now);
     }
 }
 
 static void run_group(member *m, const sl_group *g)
 {
     const row_range range = rows_of(m, g->count);
-    load_rows(g, range);
+    fetch_rows(g, range);
     meet(m);
     run_steps(m, g);
     if (g->batch->hn || g->batch->cn || g->batch->streams)
         store_states(g, range);
     if (g->batch->logits && range.from < range.to)
-        store_logits(g, range, &m->workspace->part[m->first + m->index]);
+        store_logits(g, range, m->own);
     if (g->batch->y)
         clear_rest(g, range);
     meet(m);
@@ -315,11 +296,8 @@ static void run_rows(member *m, const call *c, const size_t *rows, size_t left)
     while (left > 0) {
         const size_t steps = c->batch->lengths ? (size_t)c->batch->lengths[rows[0]] : c->batch->steps;
         const size_t groups = sl_size_div_up(left, sl_rows_at_once(c->engine, &c->sizes, steps));
-        const sl_group g = {.engine = c->engine,
-                            .batch = c->batch,
-                            .shared = &c->workspace->part[m->first],
-                            .rows = rows,
-                            .count = sl_size_div_up(left, groups)};
+        const sl_group g = {
+            .engine = c->engine, .batch = c->batch, .shared = m->shared, .rows = rows, .count = sl_size_div_up(left, groups)};
         run_group(m, &g);
         rows += g.count;
         left -= g.count;
@@ -331,22 +309,28 @@ static unsigned count_threads(const sl_deal *deal)
     return deal->way.teams * deal->way.members;
 }
 
+/* With fewer threads than planned for, teams have fewer members, or a thread takes several teams' rows one after the other. */
 static void run_thread(void *context, unsigned thread, unsigned threads)
 {
     const call *c = context;
-    const sl_deal *deal = &c->workspace->deal;
-    const unsigned wanted = count_threads(deal);
-    /* With fewer threads than planned for, each goes alone through the rows of one team after the other. */
-    const unsigned members = threads == wanted ? deal->way.members : 1;
+    sluice_workspace *workspace = c->workspace;
+    const sl_deal *deal = &workspace->deal;
+    const unsigned teams = deal->way.teams, members = threads > teams ? threads / teams : 1;
     const sl_float_mode mode = sl_float_mode_set(c->engine->flush_to_zero);
-    member m = {.workspace = c->workspace, .sizes = &c->sizes, .count = threads == wanted ? wanted : 1, .index = thread};
-    if (m.index < m.count)
-        run_rows(&m, c, deal->order, deal->tail);
+    member m = {.workspace = workspace,
+                .sizes = &c->sizes,
+                .shared = &workspace->team[0],
+                .own = &workspace->part[thread],
+                .marks = workspace->marks,
+                .count = threads,
+                .index = thread};
+    run_rows(&m, c, deal->order, deal->tail);
     m.count = members;
     m.index = thread % members;
     m.wavefront = members > 1 && deal->way.wavefront;
-    for (unsigned team = thread / members; team < deal->way.teams; team += threads / members) {
-        m.first = team * members;
+    for (unsigned team = thread / members; team < teams; team += threads / members) {
+        m.shared = &workspace->team[team];
+        m.marks = workspace->marks + team * members;
         run_rows(&m, c, deal->order + deal->first[team], deal->first[team + 1] - deal->first[team]);
     }
     sl_float_mode_restore(mode);
@@ -357,11 +341,15 @@ void sl_forward(const sluice_engine *engine, sluice_workspace *workspace, const 
     call c = {.engine = engine, .batch = batch, .workspace = workspace};
     (void)sl_part_sizes_get(engine, batch->rows, batch->steps, &c.sizes); /* it fitted when the workspace was fitted */
     sl_deal *deal = &workspace->deal;
-    const sl_load load = sl_load_get(batch->rows, batch->steps, batch->lengths);
+    sl_load load = sl_load_get(engine, batch->rows, batch->steps, batch->lengths);
+    const unsigned calls = sl_pool_begin(engine->pool);
+    if (engine->schedule == SLUICE_SCHEDULE_AUTO) /* callers that run at the same time share the CPUs */
+        load.workers = sl_size_max(1, load.workers / calls);
     deal->way = sl_way_choose(engine, &load);
     sl_deal_rows(deal, engine, &load, batch->lengths);
     const unsigned threads = count_threads(deal);
     for (unsigned k = 0; k < threads; k++)
         atomic_store_explicit(&workspace->marks[k].arrived, 0, memory_order_relaxed);
     sl_threads_run(threads, run_thread, &c);
+    sl_pool_end(engine->pool);
 }

@@ -3,6 +3,7 @@
 #include "base/size.h"
 #include "engine/bulk.h"
 
+#include <assert.h>
 #include <string.h>
 
 static size_t block_floats(const sl_pass *p)
@@ -129,6 +130,7 @@ static void take_step(const sl_pass *p, bool hoisted)
     /* An h of zeros adds nothing: chains of products with zero are +0, and so is the sum that the kernel begins with. */
     bool multiplies_h = turn > 0 || p->group->batch->h0 || p->group->batch->streams;
     if (engine->gemm == SLUICE_GEMM_BLIS && multiplies_h) {
+        assert(hoisted); /* there is room for all rows of a group */
         sl_bulk_product(n, width, engine->shape.hidden, p->state->h[turn % 2], engine->state_stride, p->packed->transpose_hh, width,
                         p->hoisted, width);
         multiplies_h = false;

@@ -9,8 +9,8 @@
 typedef struct sl_group {
     const sluice_engine *engine;
     const sluice_batch *batch;
-    const sl_part *shared; /* the team's */
-    const size_t *rows;    /* their places in the batch, longest first */
+    const sl_team *shared;
+    const size_t *rows; /* their places in the batch, longest first */
     size_t count;
 } sl_group;
 
@@ -24,18 +24,19 @@ struct sl_pass {
     size_t from, to;      /* turns */
     const float *below;   /* [rows][to - from][D*H], the outputs of the layer below; NULL: the batch's x or tokens */
     float *above;         /* likewise, of this one; NULL: the batch's y */
-    size_t turn;          /* the next */
-    size_t running;       /* rows that have not ended before it: the first so many */
-
-    /* Products of x made ahead, packed rows of these blocks, one for each running row, turn by turn. */
-    size_t hoisted_rows; /* most running rows for which they are made */
+    /* Products of x are made ahead, packed rows of these blocks, one for each running row, turn by turn. */
+    size_t hoisted_rows; /* most running rows for which they are */
     float *room;         /* for hoist_room of them */
     size_t hoist_room;
-    float *hoisted;    /* the next turn's */
-    size_t hoisted_to; /* the turn after the last one made */
+
+    /* Set by sl_pass_begin. */
+    size_t turn;       /* the next */
+    size_t running;    /* rows that have not ended before it: the first so many */
+    float *hoisted;    /* the next turn's products */
+    size_t hoisted_to; /* the turn after the last that has them */
 };
 
-/** Count the rows, set the pass to its first turn. Everything from `turn` on but hoisted_rows, room and hoist_room is set. */
+/** Set the pass to its first turn. */
 void sl_pass_begin(sl_pass *pass);
 
 /** Take the next turn. Of the members of a team, all must have taken the one before. Nothing is done when no row runs. */

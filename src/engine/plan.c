@@ -87,13 +87,13 @@ sluice_status sluice_plan_get(const sluice_engine *engine, size_t rows, size_t s
                        !engine ? "engine is NULL"
                        : !plan ? "plan is NULL"
                                : "the plan's struct_size is not its size");
-    sluice_status status = sl_lengths_check(rows, steps, lengths, error);
+    sluice_status status = sl_batch_check_lengths(rows, steps, lengths, error);
     if (status)
         return status;
     *plan = (sluice_plan){.struct_size = sizeof *plan};
     if (!sl_workspace_measure(engine, rows, steps, &plan->workspace_bytes))
         return sl_fail_size(error, "the workspace");
-    const sl_load load = sl_load_get(rows, steps, lengths);
+    const sl_load load = sl_load_get(engine, rows, steps, lengths);
     const sl_way way = sl_way_choose(engine, &load);
     sl_way ways[SLUICE_CANDIDATES_MAX];
     const size_t count = sl_ways_list(engine, &load, ways);
@@ -130,7 +130,7 @@ static double time_calls(const sluice_engine *engine, sluice_workspace *workspac
 static void measure(sluice_engine *engine, sluice_workspace *workspace, const sluice_batch *batch)
 {
     enum { ROUNDS = 5 };
-    const sl_load load = sl_load_get(batch->rows, batch->steps, NULL);
+    const sl_load load = sl_load_get(engine, batch->rows, batch->steps, NULL);
     sl_learnt entry = {.rows = batch->rows, .steps = batch->steps};
     sl_way ways[SLUICE_CANDIDATES_MAX];
     double seconds[SLUICE_CANDIDATES_MAX] = {0};

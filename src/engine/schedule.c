@@ -9,11 +9,13 @@
 /* Rows that go through the steps together share one pass over the weights a step. Few rows keep their states in the near cache;
  * many spread the cost of bringing weights from afar. Where the weights stay in L2 the states have what they leave; where they
  * do not, more rows are the better bargain. */
+enum { FEWEST_GROUP_ROWS = 48 };
+
 static size_t choose_group_rows(const sluice_engine *engine, bool weights_afar)
 {
-    enum { FEWEST = 48, MOST = 96, MOST_AFAR = 192 };
+    enum { MOST = 96, MOST_AFAR = 192 };
     const size_t row = (3 * engine->state_stride + engine->shape.inputs) * sizeof(float);
-    return weights_afar ? MOST_AFAR : sl_size_max(FEWEST, sl_size_min(MOST, engine->limits.l2_bytes / 4 / row));
+    return weights_afar ? MOST_AFAR : sl_size_max(FEWEST_GROUP_ROWS, sl_size_min(MOST, engine->limits.l2_bytes / 4 / row));
 }
 
 void sl_limits_set(sluice_engine *engine)
@@ -32,7 +34,8 @@ void sl_limits_set(sluice_engine *engine)
         terms = sl_size_max(terms, (engine->layers[k].table ? 0 : engine->layers[k].inputs) + engine->shape.hidden);
     const bool weights_afar = engine->width * terms * sizeof(float) > limits->l2_bytes / 2;
     limits->group_rows = choose_group_rows(engine, weights_afar);
-    limits->hoist_rows = sl_size_max(limits->group_rows, HOIST_BYTES / sizeof(float) / engine->width);
+    const size_t least = engine->gemm == SLUICE_GEMM_BLIS ? limits->group_rows : FEWEST_GROUP_ROWS;
+    limits->hoist_rows = sl_size_max(least, HOIST_BYTES / sizeof(float) / engine->width);
     limits->stack_floats = (engine->shape.directions == 2 ? WHOLE_STACK_BYTES : limits->l2_bytes / 2) / sizeof(float);
 
     /* A lone row leaves most of its tile's chains waiting, and a few rows read each weight that comes from the far cache for
@@ -42,8 +45,12 @@ void sl_limits_set(sluice_engine *engine)
     limits->few_rows = weights_afar ? 5 : 1;
 }
 
-/* So many go together at least: teams of several members, of which there are fewer, have more rows each than threads alone. */
-enum { FEWEST_GROUP_ROWS = 48 };
+/* Buffers between the layers of a stack: taken one after the other, a layer reads one and writes the other; in wavefront there are
+ * two behind each layer but the last. */
+static size_t count_buffers(const sluice_shape *shape, bool wavefront)
+{
+    return wavefront ? 2 * (shape->layers - 1) : sl_size_min(2, shape->layers - 1);
+}
 
 /* What lies between the layers of a stack, for `rows` rows. */
 static bool get_stack_floats(const sluice_engine *engine, size_t rows, size_t steps, size_t *floats)
@@ -55,13 +62,14 @@ static bool get_stack_floats(const sluice_engine *engine, size_t rows, size_t st
     *floats = 0;
     if (shape->layers == 1)
         return true;
-    if (!sl_size_mul(steps, 2 * outputs, &row_floats) || !sl_size_mul(row_floats, rows, &whole))
+    if (!sl_size_mul(steps, outputs * count_buffers(shape, false), &row_floats) || !sl_size_mul(row_floats, rows, &whole))
         return false;
     if (shape->directions == 2) { /* whole rows, for the reverse direction begins where the forward one ends; a tile of them */
         least = sl_size_min(rows, engine->kernel->tile_rows) * row_floats;
-    } else { /* some steps for layers one after the other, and one for a wavefront, two buffers behind each layer then */
-        if (!sl_size_mul(whole, shape->layers - 1, &whole) ||
-            !sl_size_mul(rows * 2 * outputs, sl_size_max(sl_size_min(steps, LEAST_STEPS), shape->layers - 1), &least))
+    } else { /* some steps for layers one after the other, and one for a wavefront */
+        const size_t step_floats = rows * outputs;
+        if (!sl_size_mul(step_floats * count_buffers(shape, true), steps, &whole) ||
+            !sl_size_mul(step_floats, sl_size_max(2 * sl_size_min(steps, LEAST_STEPS), count_buffers(shape, true)), &least))
             return false;
     }
     *floats = sl_size_min(whole, sl_size_max(aim, least));
@@ -73,10 +81,16 @@ bool sl_part_sizes_get(const sluice_engine *engine, size_t rows, size_t steps, s
     const sluice_shape *shape = &engine->shape;
     const sl_limits *limits = &engine->limits;
     const bool blis = engine->gemm == SLUICE_GEMM_BLIS;
+    const size_t workers = sl_workers(engine);
     memset(sizes, 0, sizeof *sizes);
-    /* A team's even share, as long as that fills tiles; what uneven lengths deal it beyond goes in more groups. */
-    const size_t teams = engine->schedule == SLUICE_SCHEDULE_UNITS ? 1 : sl_workers(engine);
-    const size_t share = sl_size_max(FEWEST_GROUP_ROWS, sl_size_div_up(rows, teams));
+    sizes->teams = sl_size_max(1, sl_size_min(rows, workers));
+    /* Each row occupies as many threads at most as its strands have lines. */
+    if (!sl_size_mul(sizes->teams, shape->layers * shape->directions * sl_lines(engine), &sizes->parts) || sizes->parts > workers)
+        sizes->parts = workers;
+    /* A team's even share, but rows enough for teams of several members, which have more each; what uneven lengths deal it beyond
+     * goes in more groups. */
+    const size_t share =
+        sl_size_max(FEWEST_GROUP_ROWS, sl_size_div_up(rows, engine->schedule == SLUICE_SCHEDULE_UNITS ? 1 : workers));
     sizes->group_rows = sl_size_min(rows, sl_size_min(share, limits->group_rows));
     size_t most;
     bool fits = sl_size_mul(sizes->group_rows, engine->state_stride, &sizes->state_floats) &&
@@ -96,19 +110,17 @@ size_t sl_rows_at_once(const sluice_engine *engine, const sl_part_sizes *sizes, 
     const sluice_shape *shape = &engine->shape;
     if (shape->layers == 1 || shape->directions == 1 || steps == 0)
         return sizes->group_rows;
-    return sl_size_min(sizes->group_rows, sizes->stack_floats / (2 * steps * shape->directions * shape->hidden));
+    const size_t row_floats = count_buffers(shape, false) * steps * shape->directions * shape->hidden;
+    return sl_size_min(sizes->group_rows, sizes->stack_floats / row_floats);
 }
 
-sl_spans sl_spans_get(const sluice_engine *engine, const sl_part_sizes *sizes, bool wavefront, size_t rows, size_t steps)
+size_t sl_span_get(const sluice_engine *engine, const sl_part_sizes *sizes, bool wavefront, size_t rows, size_t steps)
 {
     const sluice_shape *shape = &engine->shape;
     if (shape->layers == 1 || shape->directions == 2)
-        return (sl_spans){steps, 2};
-    const size_t buffers = wavefront ? 2 * (shape->layers - 1) : 2;
-    const size_t room = sizes->stack_floats / (buffers * rows * shape->hidden);
-    /* A sixth of the time, at most, is one where not all layers of a wavefront run. */
-    const size_t most = wavefront ? sl_size_max(1, steps / (6 * (shape->layers - 1))) : steps;
-    return (sl_spans){sl_size_min(room, most), buffers};
+        return steps;
+    const size_t room = sizes->stack_floats / (count_buffers(shape, wavefront) * rows * shape->hidden);
+    return sl_size_min(room, wavefront ? sl_wavefront_span(shape, steps) : steps);
 }
 
 /* Sort order[0..rows-1] by length, longest first; equal lengths keep their order. Radix sort, eight bits at a time, as many as
@@ -130,7 +142,7 @@ static void sort_by_length(size_t *order, size_t *scratch, size_t rows, size_t s
 /* Teams in a heap, the one with the least to do at the top; of two alike, the first. */
 static bool does_less(const sl_deal *deal, unsigned a, unsigned b)
 {
-    return deal->load[a] != deal->load[b] ? deal->load[a] < deal->load[b] : a < b;
+    return deal->work[a] != deal->work[b] ? deal->work[a] < deal->work[b] : a < b;
 }
 
 static void sink_top(const sl_deal *deal)
@@ -187,13 +199,13 @@ void sl_deal_rows(sl_deal *deal, const sluice_engine *engine, const sl_load *loa
      * in the end. */
     memset(first, 0, (teams + 1) * sizeof *first);
     for (unsigned team = 0; team < teams; team++) {
-        deal->load[team] = 0;
+        deal->work[team] = 0;
         deal->heap[team] = team;
     }
     for (size_t k = deal->tail; k < rows; k++) {
         const unsigned least = deal->heap[0];
         const double length = (double)lengths[sorted[k]];
-        deal->load[least] += length * (first[least + 1] ? 1 : 1 + lone) + 1; /* a row without a step is some work too */
+        deal->work[least] += length * (first[least + 1] ? 1 : 1 + lone) + 1; /* a row without a step is some work too */
         deal->owner[k] = least;
         first[least + 1]++;
         sink_top(deal);

@@ -3,21 +3,13 @@
 #ifndef SLUICE_ENGINE_SCHEDULE_H
 #define SLUICE_ENGINE_SCHEDULE_H
 
+#include "engine/cut.h"
 #include "engine/engine.h"
 
 #include <stdbool.h>
 
 /** Fill in engine->limits from its packed layers and this CPU's caches. */
 void sl_limits_set(sluice_engine *engine);
-
-/** Units are divided between members by whole cache lines, so that no two write one. */
-enum { SL_LINE_UNITS = 16 };
-
-/** Lines of the units of one direction of one layer. */
-static inline size_t sl_lines(const sluice_engine *engine)
-{
-    return (engine->shape.hidden + SL_LINE_UNITS - 1) / SL_LINE_UNITS;
-}
 
 /** Threads that calls use: more than there are CPUs only if a schedule was asked for. */
 unsigned sl_workers(const sluice_engine *engine);
@@ -28,10 +20,12 @@ typedef struct sl_load {
     size_t steps;         /* of the longest row */
     uint64_t total_steps; /* of all rows */
     bool equal;           /* all rows have `steps` */
+    size_t workers;       /* threads that may be used for it */
 } sl_load;
 
-/** The load of a batch; lengths may be NULL. */
-sl_load sl_load_get(size_t rows, size_t steps, const int64_t *lengths);
+/** The load of a batch that has all the engine's workers to itself, or, in a parallel region of the caller's, one; lengths may
+ * be NULL. */
+sl_load sl_load_get(const sluice_engine *engine, size_t rows, size_t steps, const int64_t *lengths);
 
 /** The ways that are weighed for a load, those that the engine's schedule allows; how many (at least 1, at most
  * SLUICE_CANDIDATES_MAX). */
@@ -42,13 +36,19 @@ bool sl_way_hoists(const sluice_engine *engine, const sl_load *load, const sl_wa
 
 bool sl_way_equals(const sl_way *a, const sl_way *b);
 
+/** The span of a wavefront: of the time, a sixth at most is one where not all layers run, if it can be. */
+size_t sl_wavefront_span(const sluice_shape *shape, size_t steps);
+
 /** An estimate of what a way takes, in cycles of one core. */
 double sl_way_cycles(const sluice_engine *engine, const sl_load *load, const sl_way *way);
 
-/** What measuring has taught about a load; NULL: nothing. */
+/** What measuring has taught about a load; NULL: nothing, or what takes more workers than there are. */
 const sl_learnt *sl_learnt_find(const sluice_engine *engine, const sl_load *load);
 
-/** Remember the entry in place of one of the same rows and steps. NO_MEMORY. */
+/** Most entries that an engine remembers. */
+enum { SL_LEARNT_MAX = 4096 };
+
+/** Remember the entry in place of one of the same rows and steps. NO_MEMORY; TOO_LARGE: there are SL_LEARNT_MAX others. */
 sluice_status sl_learn(sluice_engine *engine, const sl_learnt *entry, sluice_error *error);
 
 /** The way to go: the learnt one, else the cheapest by estimate. */
@@ -63,13 +63,9 @@ double sl_lone_row_excess(const sluice_engine *engine, unsigned members);
 /** Whether a lone row goes faster when so many members share it. */
 bool sl_shares_row(const sluice_engine *engine, unsigned members);
 
-/** How a group of rows takes its steps: in spans of so many, with `buffers` arrays [rows][span][D*H] between the layers. */
-typedef struct sl_spans {
-    size_t steps, buffers;
-} sl_spans;
-
-/** Sizes of one part's scratch memory. */
+/** Sizes of scratch memory: how many teams and parts (threads' own shares) at most, and what each has. */
 typedef struct sl_part_sizes {
+    size_t teams, parts;
     size_t group_rows;    /* rows whose states are held */
     size_t state_floats;  /* of one of both h and c, of one direction of one layer */
     size_t stack_floats;  /* between layers; 0 for one layer */
@@ -84,8 +80,8 @@ bool sl_part_sizes_get(const sluice_engine *engine, size_t rows, size_t steps, s
 /** Rows that go through the network at once when the longest has `steps`. */
 size_t sl_rows_at_once(const sluice_engine *engine, const sl_part_sizes *sizes, size_t steps);
 
-/** The spans of a group of `rows` rows whose longest has `steps` >= 1. */
-sl_spans sl_spans_get(const sluice_engine *engine, const sl_part_sizes *sizes, bool wavefront, size_t rows, size_t steps);
+/** Steps that a group of `rows` rows, whose longest has `steps` >= 1, takes through a layer before the next layer's turn. */
+size_t sl_span_get(const sluice_engine *engine, const sl_part_sizes *sizes, bool wavefront, size_t rows, size_t steps);
 
 /** The division of a batch's rows over teams. The arrays are the workspace's. */
 typedef struct sl_deal {
@@ -93,7 +89,7 @@ typedef struct sl_deal {
     size_t *first;   /* [teams + 1] */
     size_t *sorted;  /* [rows], scratch */
     unsigned *owner; /* [rows], scratch */
-    double *load;    /* [teams], scratch */
+    double *work;    /* [teams], scratch */
     unsigned *heap;  /* [teams], scratch */
     sl_way way;
     size_t tail; /* the first rows in `order`, too long for one team: all threads take them together before all else */

@@ -18,13 +18,14 @@
 #include <string.h>
 
 /* Cycles: the activations of one row x one block, more of them where a tile has nothing else to do meanwhile, a turn's calls,
- * each row's pointers and scattered h and y, a barrier, each member in it, a parallel region, each thread of it. */
+ * each row's pointers and scattered h and y, a barrier, each member in it, a strand taken up again by a wavefront, a parallel region, each thread of it. */
 #define CELL_CYCLES 52.0
 #define LONE_CELL_CYCLES 55.0
 #define TURN_CYCLES 140.0
 #define ROW_CYCLES 190.0
 #define MEET_CYCLES 35.0
 #define MEMBER_CYCLES 60.0
+#define STRAND_CYCLES 60.0
 #define REGION_CYCLES 5000.0
 #define THREAD_CYCLES 400.0
 
@@ -41,9 +42,13 @@ static bool uses_blis(const sluice_engine *engine)
     return engine->gemm == SLUICE_GEMM_BLIS;
 }
 
-sl_load sl_load_get(size_t rows, size_t steps, const int64_t *lengths)
+sl_load sl_load_get(const sluice_engine *engine, size_t rows, size_t steps, const int64_t *lengths)
 {
-    sl_load load = {.rows = rows, .steps = steps, .total_steps = (uint64_t)rows * steps, .equal = true};
+    sl_load load = {.rows = rows,
+                    .steps = steps,
+                    .total_steps = (uint64_t)rows * steps,
+                    .equal = true,
+                    .workers = sl_threads_alone() ? 1 : sl_workers(engine)};
     if (!lengths)
         return load;
     load.total_steps = 0;
@@ -52,7 +57,7 @@ sl_load sl_load_get(size_t rows, size_t steps, const int64_t *lengths)
         load.total_steps += (uint64_t)lengths[n];
         load.steps = sl_size_max(load.steps, (size_t)lengths[n]);
     }
-    load.equal = load.total_steps == (uint64_t)rows * steps;
+    load.equal = load.total_steps == (uint64_t)rows * load.steps;
     return load;
 }
 
@@ -127,6 +132,11 @@ static double meeting_cycles(const sl_way *way)
     return way->members > 1 ? MEET_CYCLES + MEMBER_CYCLES * way->members : 0;
 }
 
+size_t sl_wavefront_span(const sluice_shape *shape, size_t steps)
+{
+    return sl_size_max(1, steps / (6 * (shape->layers - 1)));
+}
+
 double sl_way_cycles(const sluice_engine *engine, const sl_load *load, const sl_way *way)
 {
     const sluice_shape *shape = &engine->shape;
@@ -137,14 +147,14 @@ double sl_way_cycles(const sluice_engine *engine, const sl_load *load, const sl_
     if (!load->equal) /* on the mean, while the longest runs */
         rows = fmax(1, (double)load->total_steps / ((double)way->teams * fmax(1, turns)));
     for (size_t layer = 0; layer < shape->layers; layer++) {
-        if (way->wavefront)
-            turn += layer_cycles(engine, way, layer, fmax(1.0 / (double)shape->layers, (double)lines / way->members), rows);
-        else
-            turn += layer_cycles(engine, way, layer, (double)sl_size_div_up(lines, way->members), rows) + (alone ? 0 : meeting);
+        const double share = (double)lines / way->members;
+        const double most = way->wavefront ? fmax(1.0 / (double)shape->layers, share) : ceil(share); /* lines of a member */
+        turn += layer_cycles(engine, way, layer, most, rows) + (alone || way->wavefront ? 0 : meeting);
     }
-    if (way->wavefront) {
-        turn += meeting;
-        turns += fmin(turns, turns / 6); /* until the last layer begins; see sl_spans_get */
+    if (way->wavefront && load->steps > 0) {
+        const double span = (double)sl_wavefront_span(shape, load->steps), stages = ceil(turns / span) + (double)shape->layers - 1;
+        turn += meeting + STRAND_CYCLES * (double)shape->layers / span;
+        turns = stages * span;
     }
     const double threads = (double)way->teams * way->members;
     return turns * turn + (threads > 1 ? REGION_CYCLES + THREAD_CYCLES * threads : 0);
@@ -223,7 +233,7 @@ static void add_teams(way_list *list, size_t members)
 {
     const sluice_shape *shape = &list->engine->shape;
     const size_t lines = sl_lines(list->engine);
-    if (members <= shape->directions * lines)
+    if (members > 0 && members <= shape->directions * lines)
         add(list, list->threads, members, true, false);
     if (members > 1 && shape->layers > 1 && shape->directions == 1 && members <= shape->layers * lines)
         add(list, list->threads, members, true, true);
@@ -231,18 +241,23 @@ static void add_teams(way_list *list, size_t members)
 
 size_t sl_ways_list(const sluice_engine *engine, const sl_load *load, sl_way ways[SLUICE_CANDIDATES_MAX])
 {
-    static const unsigned members[] = {2, 3, 4, 6, 8, 12, 16, 24, 32, 64}; /* two ways each at most, and four without members */
-    way_list list = {engine, load, sl_threads_alone() ? 1 : sl_workers(engine), ways, 0};
+    static const unsigned members[] = {2, 3, 4, 6, 8, 12, 16, 24, 32, 64}; /* with those below 24 ways, and four without members */
+    way_list list = {engine, load, load->workers, ways, 0};
     const bool hoists = engine->schedule == SLUICE_SCHEDULE_HOIST || uses_blis(engine);
     if (hoists || engine->schedule == SLUICE_SCHEDULE_ROWS) {
         add(&list, list.threads, 1, hoists, false);
     } else if (engine->schedule == SLUICE_SCHEDULE_UNITS) {
-        add_teams(&list, sl_size_min(list.threads, engine->shape.directions * sl_lines(engine)));
+        const sluice_shape *shape = &engine->shape;
+        add_teams(&list, sl_size_min(list.threads, shape->directions * sl_lines(engine)));
+        if (shape->directions == 1) /* as a wavefront, more threads have something to do */
+            add_teams(&list, sl_size_min(list.threads, shape->layers * sl_lines(engine)));
     } else {
         for (int with = 0; with < 2; with++)
             add(&list, list.threads, 1, with, false);
-        for (size_t k = 0; k < sizeof members / sizeof members[0] && members[k] <= list.threads; k++)
+        for (size_t k = 0; k < sizeof members / sizeof members[0] && members[k] < list.threads; k++)
             add_teams(&list, members[k]);
+        for (size_t parts = 2; parts > 0; parts--)
+            add_teams(&list, list.threads / parts);
         for (int with = 0; with < 2; with++) /* a region may cost more than it saves */
             add(&list, 1, 1, with, false);
     }
@@ -254,32 +269,67 @@ bool sl_way_equals(const sl_way *a, const sl_way *b)
     return a->teams == b->teams && a->members == b->members && a->hoists == b->hoists && a->wavefront == b->wavefront;
 }
 
+/* Where the entry of such batches is, or belongs, in what is learnt: by rows, then steps. */
+static size_t place_of(const sluice_engine *engine, size_t rows, size_t steps)
+{
+    size_t from = 0, to = engine->learnt_count;
+    while (from < to) {
+        const size_t middle = from + (to - from) / 2;
+        const sl_learnt *entry = &engine->learnt[middle];
+        if (entry->rows < rows || (entry->rows == rows && entry->steps < steps))
+            from = middle + 1;
+        else
+            to = middle;
+    }
+    return from;
+}
+
+static bool is_at(const sluice_engine *engine, size_t at, size_t rows, size_t steps)
+{
+    return at < engine->learnt_count && engine->learnt[at].rows == rows && engine->learnt[at].steps == steps;
+}
+
+/* Whether the way can be gone: what was learnt may come from elsewhere. */
+static bool fits(const sluice_engine *engine, const sl_load *load, const sl_way *way)
+{
+    const sluice_shape *shape = &engine->shape;
+    const size_t strands = way->wavefront ? shape->layers : shape->directions;
+    return way->teams <= load->rows && way->members <= strands * sl_lines(engine) &&
+           (size_t)way->teams * way->members <= load->workers && (!way->wavefront || (shape->directions == 1 && shape->layers > 1));
+}
+
 const sl_learnt *sl_learnt_find(const sluice_engine *engine, const sl_load *load)
 {
-    if (engine->schedule != SLUICE_SCHEDULE_AUTO || !load->equal || sl_threads_alone())
+    if (engine->schedule != SLUICE_SCHEDULE_AUTO || engine->gemm != SLUICE_GEMM_FUSED || !load->equal)
         return NULL;
-    for (size_t k = 0; k < engine->learnt_count; k++)
-        if (engine->learnt[k].rows == load->rows && engine->learnt[k].steps == load->steps)
-            return &engine->learnt[k];
-    return NULL;
+    const size_t at = place_of(engine, load->rows, load->steps);
+    if (!is_at(engine, at, load->rows, load->steps) || !fits(engine, load, &engine->learnt[at].way))
+        return NULL;
+    return &engine->learnt[at];
 }
 
 sluice_status sl_learn(sluice_engine *engine, const sl_learnt *entry, sluice_error *error)
 {
-    size_t at = 0;
-    while (at < engine->learnt_count && (engine->learnt[at].rows != entry->rows || engine->learnt[at].steps != entry->steps))
-        at++;
-    if (at == engine->learnt_count) {
-        sl_learnt *grown = sl_alloc_array(at + 1, sizeof *grown);
+    const size_t at = place_of(engine, entry->rows, entry->steps), count = engine->learnt_count;
+    if (is_at(engine, at, entry->rows, entry->steps)) {
+        engine->learnt[at] = *entry;
+        return SLUICE_STATUS_OK;
+    }
+    if (count == SL_LEARNT_MAX)
+        return sl_fail(error, SLUICE_STATUS_TOO_LARGE,
+                       "%zu batch sizes have been measured, and no more are remembered; make an engine for the others", count);
+    if ((count & (count - 1)) == 0) { /* full: there is room for a power of two */
+        sl_learnt *grown = sl_alloc_array(sl_size_max(1, 2 * count), sizeof *grown);
         if (!grown)
-            return sl_fail_memory(error, "a measured way", (at + 1) * sizeof *grown);
-        if (at)
-            memcpy(grown, engine->learnt, at * sizeof *grown);
+            return sl_fail_memory(error, "a measured way", 2 * count * sizeof *grown);
+        if (count)
+            memcpy(grown, engine->learnt, count * sizeof *grown);
         sl_free(engine->learnt);
         engine->learnt = grown;
-        engine->learnt_count++;
     }
+    memmove(engine->learnt + at + 1, engine->learnt + at, (count - at) * sizeof *entry);
     engine->learnt[at] = *entry;
+    engine->learnt_count++;
     return SLUICE_STATUS_OK;
 }
 

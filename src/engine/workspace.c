@@ -21,82 +21,97 @@ static void *cut(cutter *from, size_t count, size_t bytes)
     return piece;
 }
 
-static void lay_out_part(cutter *from, const sluice_engine *engine, const sl_part_sizes *sizes, sl_part *part)
+static sl_team cut_team(cutter *from, const sluice_engine *engine, const sl_part_sizes *sizes)
 {
-    const size_t layers = engine->shape.layers * engine->shape.directions, rows = sizes->group_rows;
-    const size_t pointers = sl_size_max(rows, sizes->hoist_rows), classes = engine->shape.classes;
-    sl_part out = {.states = cut(from, layers, sizeof *out.states)};
-    for (size_t k = 0; k < layers; k++) {
+    const size_t strands = engine->shape.layers * engine->shape.directions, rows = sizes->group_rows;
+    sl_team team = {.states = cut(from, strands, sizeof *team.states)};
+    for (size_t k = 0; k < strands; k++) {
         const sl_state state = {.h = {cut(from, sizes->state_floats, sizeof(float)), cut(from, sizes->state_floats, sizeof(float))},
                                 .c = cut(from, sizes->state_floats, sizeof(float))};
-        if (out.states)
-            out.states[k] = state;
+        if (team.states)
+            team.states[k] = state;
     }
-    out.stack = cut(from, sizes->stack_floats, sizeof(float));
-    out.lengths = cut(from, rows, sizeof *out.lengths);
-    out.x_row = cut(from, rows, sizeof *out.x_row);
-    out.token_row = cut(from, rows, sizeof *out.token_row);
-    out.passes = cut(from, layers, sizeof *out.passes);
-    out.hoisted = cut(from, sizes->hoist_floats, sizeof(float));
-    out.gathered = cut(from, sizes->gather_floats, sizeof(float));
-    out.final_h = cut(from, classes ? rows : 0, engine->shape.directions * engine->shape.hidden * sizeof(float));
-    out.logits = cut(from, classes ? rows : 0, engine->head_width * sizeof(float));
-    out.x = cut(from, pointers, sizeof *out.x);
-    out.start = cut(from, pointers, sizeof *out.start);
-    out.y = cut(from, rows, sizeof *out.y);
-    if (part)
-        *part = out;
+    team.stack = cut(from, sizes->stack_floats, sizeof *team.stack);
+    team.lengths = cut(from, rows, sizeof *team.lengths);
+    team.x_row = cut(from, rows, sizeof *team.x_row);
+    team.token_row = cut(from, rows, sizeof *team.token_row);
+    return team;
 }
 
-static void lay_out(cutter *from, const sluice_engine *engine, const sl_part_sizes *sizes, sluice_workspace *out)
+static sl_part cut_part(cutter *from, const sluice_engine *engine, const sl_part_sizes *sizes)
 {
-    const size_t rows = out->rows, parts = out->parts;
-    out->part = cut(from, parts, sizeof *out->part);
-    out->marks = cut(from, parts, sizeof *out->marks);
-    out->deal.order = cut(from, rows, sizeof *out->deal.order);
-    out->deal.sorted = cut(from, rows, sizeof *out->deal.sorted);
-    out->deal.owner = cut(from, rows, sizeof *out->deal.owner);
-    out->deal.first = cut(from, parts + 1, sizeof *out->deal.first);
-    out->deal.load = cut(from, parts, sizeof *out->deal.load);
-    out->deal.heap = cut(from, parts, sizeof *out->deal.heap);
-    for (size_t k = 0; k < parts; k++)
-        lay_out_part(from, engine, sizes, out->part ? &out->part[k] : NULL);
+    const size_t strands = engine->shape.layers * engine->shape.directions, rows = sizes->group_rows;
+    const size_t pointers = sl_size_max(rows, sizes->hoist_rows), headed = engine->shape.classes ? rows : 0;
+    sl_part part = {0};
+    part.pieces = cut(from, strands, sizeof *part.pieces);
+    part.passes = cut(from, strands, sizeof *part.passes);
+    part.hoisted = cut(from, sizes->hoist_floats, sizeof *part.hoisted);
+    part.gathered = cut(from, sizes->gather_floats, sizeof *part.gathered);
+    part.final_h = cut(from, headed, engine->shape.directions * engine->shape.hidden * sizeof *part.final_h);
+    part.logits = cut(from, headed, engine->head_width * sizeof *part.logits);
+    part.x = cut(from, pointers, sizeof *part.x);
+    part.start = cut(from, pointers, sizeof *part.start);
+    part.y = cut(from, rows, sizeof *part.y);
+    return part;
 }
 
-/* Lay out a workspace that knows its engine, rows and steps, in memory at `base` or, with base NULL, on paper. */
-static bool lay_out_all(sluice_workspace *out, char *base)
+/* Lay out a workspace that knows its engine, rows and steps, in memory at `base` or, with base NULL, on paper: `bytes` receives how
+ * many it takes. */
+static bool lay_out(sluice_workspace *out, char *base, size_t *bytes)
 {
-    out->parts = out->engine->threads;
+    const sluice_engine *engine = out->engine;
+    const size_t rows = out->rows;
     sl_part_sizes sizes;
-    cutter from = {.base = base, .fits = sl_part_sizes_get(out->engine, out->rows, out->steps, &sizes)};
-    lay_out(&from, out->engine, &sizes, out);
-    out->bytes = from.used;
+    cutter from = {.base = base, .fits = sl_part_sizes_get(engine, rows, out->steps, &sizes)};
+    sl_deal *deal = &out->deal;
+    out->team = cut(&from, sizes.teams, sizeof *out->team);
+    out->part = cut(&from, sizes.parts, sizeof *out->part);
+    out->marks = cut(&from, sizes.parts, sizeof *out->marks);
+    deal->order = cut(&from, rows, sizeof *deal->order);
+    deal->sorted = cut(&from, rows, sizeof *deal->sorted);
+    deal->owner = cut(&from, rows, sizeof *deal->owner);
+    deal->first = cut(&from, sizes.teams + 1, sizeof *deal->first);
+    deal->work = cut(&from, sizes.teams, sizeof *deal->work);
+    deal->heap = cut(&from, sizes.teams, sizeof *deal->heap);
+    for (size_t k = 0; k < sizes.teams; k++) {
+        const sl_team team = cut_team(&from, engine, &sizes);
+        if (out->team)
+            out->team[k] = team;
+    }
+    for (size_t k = 0; k < sizes.parts; k++) {
+        const sl_part part = cut_part(&from, engine, &sizes);
+        if (out->part)
+            out->part[k] = part;
+    }
+    *bytes = from.used;
     return from.fits;
 }
 
 bool sl_workspace_measure(const sluice_engine *engine, size_t rows, size_t steps, size_t *bytes)
 {
     sluice_workspace paper = {.engine = engine, .rows = rows, .steps = steps};
-    const bool fits = lay_out_all(&paper, NULL);
-    *bytes = paper.bytes;
-    return fits;
+    return lay_out(&paper, NULL, bytes);
 }
 
+/* What fits a batch fits all smaller ones, so the bytes that a workspace has been given once are enough for each it has fitted. */
 sluice_status sl_workspace_fit(sluice_workspace *workspace, size_t rows, size_t steps, sluice_error *error)
 {
     if (workspace->memory && rows <= workspace->rows && steps <= workspace->steps)
         return SLUICE_STATUS_OK;
-    sluice_workspace grown = {
-        .engine = workspace->engine, .rows = sl_size_max(rows, workspace->rows), .steps = sl_size_max(steps, workspace->steps)};
-    if (!lay_out_all(&grown, NULL))
+    sluice_workspace other = {.engine = workspace->engine, .rows = rows, .steps = steps};
+    if (!lay_out(&other, NULL, &other.bytes))
         return sl_fail_size(error, "the workspace");
-    char *memory = sl_alloc(grown.bytes);
-    if (!memory)
-        return sl_fail_memory(error, "a workspace", grown.bytes);
-    (void)lay_out_all(&grown, memory);
-    grown.memory = memory;
-    sl_free(workspace->memory);
-    *workspace = grown;
+    const bool grows = !workspace->memory || other.bytes > workspace->bytes;
+    if (!grows)
+        other.bytes = workspace->bytes;
+    other.memory = grows ? sl_alloc(other.bytes) : workspace->memory;
+    if (!other.memory)
+        return sl_fail_memory(error, "a workspace", other.bytes);
+    size_t used;
+    (void)lay_out(&other, other.memory, &used);
+    if (grows)
+        sl_free(workspace->memory);
+    *workspace = other;
     return SLUICE_STATUS_OK;
 }
 
@@ -139,6 +154,7 @@ enum { POOL_PLACES = 64 };
 
 struct sl_pool {
     _Atomic(sluice_workspace *) idle[POOL_PLACES];
+    atomic_uint calls;
 };
 
 sl_pool *sl_pool_create(void)
@@ -172,6 +188,16 @@ void sl_pool_give_back(sl_pool *pool, sluice_workspace *workspace)
             return;
     }
     sluice_workspace_destroy(workspace);
+}
+
+unsigned sl_pool_begin(sl_pool *pool)
+{
+    return atomic_fetch_add_explicit(&pool->calls, 1, memory_order_relaxed) + 1;
+}
+
+void sl_pool_end(sl_pool *pool)
+{
+    atomic_fetch_sub_explicit(&pool->calls, 1, memory_order_relaxed);
 }
 
 void sl_pool_destroy(sl_pool *pool)

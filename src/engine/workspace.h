@@ -14,16 +14,18 @@ typedef struct sl_state {
 /** One direction of one layer, or some of its units, over a span of turns: pass.h. */
 typedef struct sl_pass sl_pass;
 
-/** What one thread works in; what a team shares is in its first member's. */
-typedef struct sl_part {
-    /* Shared by the team. */
+/** What the members of a team share. */
+typedef struct sl_team {
     sl_state *states;          /* [L*D] */
-    float *stack;              /* outputs of layers for the next: sl_spans_get's buffers, one after the other */
+    float *stack;              /* outputs of layers for the next, one buffer [rows][span][D*H] after the other */
     size_t *lengths;           /* [group_rows] */
     const float **x_row;       /* [group_rows] where each row's x starts */
     const int32_t **token_row; /* [group_rows] or its tokens */
+} sl_team;
 
-    /* Each member's own. */
+/** What each thread has for itself. */
+typedef struct sl_part {
+    sl_piece *pieces;         /* [L*D] of the units */
     sl_pass *passes;          /* [L*D] */
     float *hoisted;           /* [hoist_rows] packed rows */
     float *gathered;          /* [hoist_rows] x rows, for BLIS */
@@ -35,22 +37,24 @@ typedef struct sl_part {
 
 struct sluice_workspace {
     const sluice_engine *engine;
-    size_t rows, steps; /* batches up to these need no more memory */
-    unsigned parts;
-    sl_part *part;  /* [parts] */
-    sl_mark *marks; /* [parts] */
+    size_t rows, steps; /* batches up to these fit as it is laid out now */
+    sl_team *team;      /* [teams], of sl_part_sizes_get for them */
+    sl_part *part;      /* [parts] */
+    sl_mark *marks;     /* [parts] */
     sl_deal deal;
     void *memory; /* everything above */
-    size_t bytes;
+    size_t bytes; /* of memory */
 };
 
 /** Bytes of a workspace for such batches. false: they do not fit. */
 bool sl_workspace_measure(const sluice_engine *engine, size_t rows, size_t steps, size_t *bytes);
 
-/** Make the workspace large enough for a batch. On failure it is as before. NO_MEMORY, TOO_LARGE. */
+/** Make the workspace fit a batch: lay it out anew, in more memory if it has too little. On failure it is as before. NO_MEMORY,
+ * TOO_LARGE. */
 sluice_status sl_workspace_fit(sluice_workspace *workspace, size_t rows, size_t steps, sluice_error *error);
 
-/** Idle workspaces that calls without one of their own borrow. Any number of threads may use it at once. */
+/** Idle workspaces that calls without one of their own borrow, and how many calls are running. Any number of threads may use it at
+ * once. */
 typedef struct sl_pool sl_pool;
 
 /** NULL: no memory. */
@@ -61,6 +65,10 @@ sluice_status sl_pool_take(sl_pool *pool, const sluice_engine *engine, size_t ro
                            sluice_error *error);
 
 void sl_pool_give_back(sl_pool *pool, sluice_workspace *workspace);
+
+/** Begin, and end, a call; begin returns how many are now running, this one counted. */
+unsigned sl_pool_begin(sl_pool *pool);
+void sl_pool_end(sl_pool *pool);
 
 /** Free the pool and what is in it; NULL is allowed. */
 void sl_pool_destroy(sl_pool *pool);

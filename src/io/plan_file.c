@@ -309,6 +309,9 @@ sluice_status sluice_plan_load(sluice_engine *engine, const char *path, sluice_e
         return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT,
                        "sluice_plan_load: the engine's schedule is %s; expected auto, which alone asks what was learnt",
                        sluice_schedule_get_name(engine->schedule));
+    if (engine->gemm != SLUICE_GEMM_FUSED)
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT,
+                       "sluice_plan_load: the engine's path is blis, which leaves nothing to choose; expected fused");
     sl_input input;
     sluice_status status = sl_input_open(path, &input, error);
     if (status)
