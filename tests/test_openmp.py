@@ -4,7 +4,7 @@ import pathlib
 import shutil
 import tempfile
 
-from support.checks import Checks, run, stage, staged_environment, staged_flags
+from support.checks import Checks, build_options, run, stage, staged_environment, staged_flags
 
 # Eight batches, one after the other and then from a parallel loop; @OPEN@ either links the library or loads it beside.
 PROGRAM = r"""
@@ -86,7 +86,9 @@ def main():
         headers, both = staged_flags(directory, "--cflags"), staged_flags(directory, "--cflags", "--libs")
         check(checks, directory, "GNU's OpenMP", "gcc", LINKED, both, library)
         works = shutil.which("clang") and run(["sh", "-c", "echo 'int main(void){return 0;}' | clang -fopenmp -x c - -o /dev/null"])
-        if works and works.returncode == 0:
+        if build_options()["b_sanitize"] != "none":
+            print("skipped: LLVM's OpenMP, for the two compilers' sanitizers do not go together")
+        elif works and works.returncode == 0:
             check(checks, directory, "LLVM's OpenMP", "clang", LINKED, both, library)
             check(checks, directory, "LLVM's OpenMP beside the library's own", "clang", LOADED, headers, library)
         else:
