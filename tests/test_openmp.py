@@ -53,6 +53,7 @@ int main(int argc, char **argv)
         }
         CALL(sluice_engine_destroy)(engine);
     }
+    CALL(sluice_model_destroy)(model);
     printf("%d\n", failed);
     return failed;
 }
