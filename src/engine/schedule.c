@@ -76,6 +76,15 @@ static bool get_stack_floats(const sluice_engine *engine, size_t rows, size_t st
     return true;
 }
 
+/* A team's even share, but rows enough for teams of several members, which have more each; what uneven lengths deal it beyond goes
+ * in more groups. */
+size_t sl_group_rows(const sluice_engine *engine, size_t rows)
+{
+    const size_t teams = engine->schedule == SLUICE_SCHEDULE_UNITS ? 1 : sl_workers(engine);
+    const size_t share = sl_size_max(FEWEST_GROUP_ROWS, sl_size_div_up(rows, teams));
+    return sl_size_min(rows, sl_size_min(share, engine->limits.group_rows));
+}
+
 bool sl_part_sizes_get(const sluice_engine *engine, size_t rows, size_t steps, sl_part_sizes *sizes)
 {
     const sluice_shape *shape = &engine->shape;
@@ -87,11 +96,7 @@ bool sl_part_sizes_get(const sluice_engine *engine, size_t rows, size_t steps, s
     /* Each row occupies as many threads at most as its strands have lines. */
     if (!sl_size_mul(sizes->teams, shape->layers * shape->directions * sl_lines(engine), &sizes->parts) || sizes->parts > workers)
         sizes->parts = workers;
-    /* A team's even share, but rows enough for teams of several members, which have more each; what uneven lengths deal it beyond
-     * goes in more groups. */
-    const size_t share =
-        sl_size_max(FEWEST_GROUP_ROWS, sl_size_div_up(rows, engine->schedule == SLUICE_SCHEDULE_UNITS ? 1 : workers));
-    sizes->group_rows = sl_size_min(rows, sl_size_min(share, limits->group_rows));
+    sizes->group_rows = sl_group_rows(engine, rows);
     size_t most;
     bool fits = sl_size_mul(sizes->group_rows, engine->state_stride, &sizes->state_floats) &&
                 get_stack_floats(engine, sizes->group_rows, steps, &sizes->stack_floats) &&

@@ -31,6 +31,9 @@ sl_load sl_load_get(const sluice_engine *engine, size_t rows, size_t steps, cons
  * SLUICE_CANDIDATES_MAX). */
 size_t sl_ways_list(const sluice_engine *engine, const sl_load *load, sl_way ways[SLUICE_CANDIDATES_MAX]);
 
+/** The most rows of a batch that go through the steps together. */
+size_t sl_group_rows(const sluice_engine *engine, size_t rows);
+
 /** Whether a way makes any products of x ahead, all rows running. */
 bool sl_way_hoists(const sluice_engine *engine, const sl_load *load, const sl_way *way);
 

@@ -29,8 +29,13 @@
 #define REGION_CYCLES 5000.0
 #define THREAD_CYCLES 400.0
 
-/* Bytes a cycle: what one core gets of L3 and of DRAM, and all cores of DRAM together. */
+/* Members wait for the slowest of them after each turn, and something always holds one of them up. */
+#define MEMBER_LOSS 1.03
+
+/* Bytes a cycle: what one core gets of L3, alone and when several teams each take all weights from it, what it gets of DRAM, and
+ * all cores of DRAM together. */
 #define L3_BYTES 24.5
+#define SHARED_L3_BYTES 19.0
 #define DRAM_BYTES 7.0
 #define ALL_DRAM_BYTES 60.0
 
@@ -80,7 +85,7 @@ static double transfer_rate(const sluice_engine *engine, const sl_way *way, doub
     if (bytes <= 0.8 * (double)limits->l2_bytes)
         return near_rate(engine);
     if (bytes * way->members <= 0.8 * (double)limits->l3_bytes)
-        return L3_BYTES;
+        return way->teams > 1 ? SHARED_L3_BYTES : L3_BYTES;
     return fmin(DRAM_BYTES, ALL_DRAM_BYTES / ((double)way->teams * way->members));
 }
 
@@ -146,6 +151,8 @@ double sl_way_cycles(const sluice_engine *engine, const sl_load *load, const sl_
     double rows = ceil((double)load->rows / way->teams), turns = (double)load->steps, turn = 0;
     if (!load->equal) /* on the mean, while the longest runs */
         rows = fmax(1, (double)load->total_steps / ((double)way->teams * fmax(1, turns)));
+    const double groups = ceil(rows / (double)sl_size_max(1, sl_group_rows(engine, load->rows)));
+    rows /= groups;
     for (size_t layer = 0; layer < shape->layers; layer++) {
         const double share = (double)lines / way->members;
         const double most = way->wavefront ? fmax(1.0 / (double)shape->layers, share) : ceil(share); /* lines of a member */
@@ -157,7 +164,9 @@ double sl_way_cycles(const sluice_engine *engine, const sl_load *load, const sl_
         turns = stages * span;
     }
     const double threads = (double)way->teams * way->members;
-    return turns * turn + (threads > 1 ? REGION_CYCLES + THREAD_CYCLES * threads : 0);
+    if (way->members > 1)
+        turn *= MEMBER_LOSS;
+    return groups * turns * turn + (threads > 1 ? REGION_CYCLES + THREAD_CYCLES * threads : 0);
 }
 
 /* A turn of all layers, `rows` rows in each of them. */
