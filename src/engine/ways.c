@@ -4,8 +4,8 @@
  *
  * The model. A turn of a strand (one direction of one layer) takes as long as its multiply-adds or the transfer of its weights,
  * whichever is longer and a part of the other, then the activations and, among several members, their meeting. Zen 3 with AVX2
- * gave the constants: fitted to the logarithms of what every way took on two threads for 27 shapes, T 1..100, N 1..64, H
- * 16..1024, of which each chosen way was the fastest and half the estimates are within 4 %. Only their ratios decide, and those
+ * gave the constants: fitted to the logarithms of what every way took on two threads for shapes of T 1..200, N 1..200, H
+ * 16..1024, L 1..256. In 35 of 36 the chosen way was the fastest, and half the estimates are within 4 %. Only their ratios decide, and those
  * differ less between CPUs. `sluice-bench --expect` shows what the model makes of more cores.
  */
 #include "base/error.h"
@@ -151,7 +151,7 @@ double sl_way_cycles(const sluice_engine *engine, const sl_load *load, const sl_
     double rows = ceil((double)load->rows / way->teams), turns = (double)load->steps, turn = 0;
     if (!load->equal) /* on the mean, while the longest runs */
         rows = fmax(1, (double)load->total_steps / ((double)way->teams * fmax(1, turns)));
-    const double groups = ceil(rows / (double)sl_size_max(1, sl_group_rows(engine, load->rows)));
+    const double groups = fmax(1, ceil(rows / (double)sl_size_max(1, sl_group_rows(engine, load->rows))));
     rows /= groups;
     for (size_t layer = 0; layer < shape->layers; layer++) {
         const double share = (double)lines / way->members;
