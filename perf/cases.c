@@ -1,9 +1,11 @@
 #include "cases.h"
 
+#include "peer.h"
+
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/size.h"
-#include "cli/clock.h"
+#include "base/clock.h"
 #include "cli/words.h"
 
 #include <float.h>
@@ -215,10 +217,10 @@ static sluice_status expect(sl_bed *bed, double checked_flop, sluice_error *erro
     return run_once(bed->model, &options, &batch, error);
 }
 
-/* How far BLIS may be off: it adds the I + H terms, each below 1, in another order. Of 1..2048 terms and 1..400 steps that was
- * seen to change h by 0.0035 epsilon a term at most; a sixteenth leaves room for other weights, layers and BLIS's other
- * kernels. */
-static float blis_bound(const sl_case *shape)
+/* BLIS, and each peer, adds the I + H terms, each below 1, in an order of its own. Of 2..2048 terms and 30..400 steps that was seen to
+ * change h by 0.011 epsilon a term at most, or by one epsilon, which is the activations'; a sixteenth leaves room for other weights,
+ * layers and kernels. */
+float sl_case_bound(const sl_case *shape)
 {
     const size_t widest = shape->layers > 1 ? sl_size_max(shape->input, shape->directions * shape->hidden) : shape->input;
     return ((float)(widest + shape->hidden) / 16 + 8) * FLT_EPSILON;
@@ -235,9 +237,9 @@ static sluice_status fail_check(const sl_bed *bed, const sl_setting *setting, co
 {
     const sl_case *shape = &bed->shape;
     return sl_fail(error, SLUICE_STATUS_BAD_DATA,
-                   "wrong result: T=%zu N=%zu I=%zu H=%zu, %s %s %s, threads %u: %s is %.9g (%a), expected %.9g (%a) "
+                   "wrong result of %s: T=%zu N=%zu I=%zu H=%zu, %s %s %s, threads %u: %s is %.9g (%a), expected %.9g (%a) "
                    "of the scalar kernels; please report this line",
-                   shape->steps, shape->batch, shape->input, shape->hidden, sluice_isa_get_name(setting->isa),
+                   setting->peer->name, shape->steps, shape->batch, shape->input, shape->hidden, sluice_isa_get_name(setting->isa),
                    sluice_gemm_get_name(setting->gemm), sluice_schedule_get_name(setting->schedule), setting->threads, place,
                    (double)found, (double)found, (double)expected, (double)expected);
 }
@@ -286,7 +288,7 @@ static sluice_status check_hn(const sl_bed *bed, const sl_setting *setting, cons
 
 static sluice_status check(const sl_bed *bed, const sl_setting *setting, const int64_t *lengths, sluice_error *error)
 {
-    const float bound = setting->gemm == SLUICE_GEMM_BLIS ? blis_bound(&bed->shape) : 0;
+    const float bound = setting->gemm == SLUICE_GEMM_FUSED ? 0 : sl_case_bound(&bed->shape);
     return has_tail(bed) ? check_hn(bed, setting, lengths, bound, error) : check_y(bed, setting, bound, error);
 }
 
@@ -317,6 +319,12 @@ sluice_status sl_bed_create(const sl_case *shape, double checked_flop, sl_bed **
     return SLUICE_STATUS_OK;
 }
 
+void sl_bed_look(const sl_bed *bed, const sluice_model **model, sluice_batch *batch)
+{
+    *model = bed->model;
+    *batch = whole_batch(bed);
+}
+
 void sl_bed_destroy(sl_bed *bed)
 {
     if (!bed)
@@ -337,74 +345,21 @@ void sl_bed_destroy(sl_bed *bed)
 /* ---- Timing ---------------------------------------------------------------------------------------------------------------- */
 
 typedef struct sl_run {
-    const sluice_engine *engine;
-    sluice_workspace *workspace;
+    const sl_peer *peer;
+    void *made;
     sluice_batch batch;
     sluice_isa isa; /* whose peak it is held against */
 } sl_run;
 
-static sluice_status call_forward(void *context, sluice_error *error)
+static sluice_status call_peer(void *context, sluice_error *error)
 {
     const sl_run *run = context;
-    return sluice_forward(run->engine, run->workspace, &run->batch, error);
+    return run->peer->call(run->made, error);
 }
 
 static double get_peak(void *context)
 {
     return sluice_peak_get(((const sl_run *)context)->isa);
-}
-
-/* Whether the candidates are to be timed. BLIS knows one way only, and measuring only equal rows. */
-static bool measures(const sl_bed *bed, const sl_setting *setting)
-{
-    return setting->measure && setting->gemm != SLUICE_GEMM_BLIS && !bed->shape.ragged;
-}
-
-/* What the engine made of the setting. */
-static sluice_status as_run(const sl_bed *bed, const sluice_engine *engine, sl_setting *setting)
-{
-    sluice_engine_info info = {.struct_size = sizeof info};
-    const sluice_status status = sluice_engine_get_info(engine, &info);
-    const sluice_schedule schedule = info.gemm == SLUICE_GEMM_BLIS ? SLUICE_SCHEDULE_HOIST : info.schedule; /* BLIS always does */
-    *setting = (sl_setting){info.threads, info.isa, info.gemm, schedule, setting->measure};
-    setting->measure = measures(bed, setting);
-    return status;
-}
-
-/* Make the engine know the best way, and tell which it takes. */
-static sluice_status choose_way(const sl_bed *bed, sluice_engine *engine, const sl_setting *setting, sluice_candidate *way,
-                                sluice_error *error)
-{
-    const sl_case *shape = &bed->shape;
-    sluice_plan plan = {.struct_size = sizeof plan};
-    sluice_status status = SLUICE_STATUS_OK;
-    if (setting->measure)
-        status = sluice_plan_measure(engine, shape->batch, shape->steps, error);
-    if (!status)
-        status = sluice_plan_get(engine, shape->batch, shape->steps, shape->ragged ? bed->lengths : NULL, &plan, error);
-    *way = plan.candidate[plan.chosen];
-    return status;
-}
-
-static sluice_status set_up(const sl_bed *bed, const sl_setting *setting, sluice_engine **engine, sluice_workspace **workspace,
-                            sl_result *result, sluice_error *error)
-{
-    const sluice_engine_options options = {.struct_size = sizeof options,
-                                           .isa = setting->isa,
-                                           .gemm = setting->gemm,
-                                           .schedule = setting->schedule,
-                                           .threads = setting->threads};
-    const double start = sl_clock_get();
-    result->setting = *setting;
-    sluice_status status = sluice_engine_create(bed->model, &options, engine, error);
-    if (!status)
-        status = as_run(bed, *engine, &result->setting);
-    if (!status)
-        status = choose_way(bed, *engine, &result->setting, &result->way, error);
-    if (!status)
-        status = sluice_workspace_create(*engine, bed->shape.batch, bed->shape.steps, workspace, error);
-    result->setup_seconds = sl_clock_get() - start;
-    return status;
 }
 
 /* Fill all outputs with NaN: what is not written is found. */
@@ -418,42 +373,46 @@ static void prefill(sl_bed *bed)
     memset(bed->cn, 0xff, state_bytes);
 }
 
-/* Run the batch with these lengths once, and check it. */
-static sluice_status run_checked(sl_bed *bed, const sl_run *run, const sl_setting *setting, const int64_t *lengths,
-                                 sluice_error *error)
+static sluice_status check_run(sl_bed *bed, const sl_run *run, const sl_setting *setting, const int64_t *lengths,
+                               sluice_error *error)
 {
-    sl_run once = *run;
+    if (run->peer->collect)
+        run->peer->collect(run->made);
+    return check(bed, setting, lengths, error);
+}
+
+/* Run the batch with these lengths once, and check it. */
+static sluice_status run_checked(sl_bed *bed, sl_run *run, const sl_setting *setting, const int64_t *lengths, sluice_error *error)
+{
     prefill(bed);
-    if (once.batch.lengths)
-        once.batch.lengths = lengths;
-    const sluice_status status = call_forward(&once, error);
-    return status ? status : check(bed, setting, lengths, error);
+    if (run->batch.lengths)
+        run->batch.lengths = lengths;
+    const sluice_status status = call_peer(run, error);
+    return status ? status : check_run(bed, run, setting, lengths, error);
 }
 
 sluice_status sl_bed_run(sl_bed *bed, const sl_setting *setting, const sl_plan *plan, sl_result *result, sluice_error *error)
 {
-    sluice_engine *engine = NULL;
-    sluice_workspace *workspace = NULL;
-    *result = (sl_result){.shape = bed->shape, .total_steps = bed->total_steps};
-    sluice_status status = set_up(bed, setting, &engine, &workspace, result, error);
-    if (status)
-        goto done;
-    /* BLIS chooses its kernels by itself, whatever our ISA: it is held against the best. */
-    const sluice_isa measured = result->setting.gemm == SLUICE_GEMM_BLIS ? SLUICE_ISA_AUTO : result->setting.isa;
-    sl_run run = {engine, workspace, whole_batch(bed), measured};
-    const sl_workload workload = {call_forward, get_peak, &run};
-    if (has_tail(bed))
+    sl_run run = {.peer = setting->peer ? setting->peer : &sl_peer_sluice, .batch = whole_batch(bed)};
+    const sl_workload workload = {call_peer, get_peak, &run};
+    *result = (sl_result){.shape = bed->shape, .setting = *setting, .total_steps = bed->total_steps};
+    result->setting.peer = run.peer;
+    const double start = sl_clock_get();
+    sluice_status status = run.peer->make(bed->model, &run.batch, result, &run.made, error);
+    result->setup_seconds = sl_clock_get() - start;
+    /* What chooses its kernels by itself, whatever our ISA, is held against the best. */
+    run.isa = result->setting.gemm == SLUICE_GEMM_FUSED ? result->setting.isa : SLUICE_ISA_AUTO;
+    if (!status && has_tail(bed))
         status = run_checked(bed, &run, &result->setting, bed->checked_lengths, error);
     if (!status)
         status = run_checked(bed, &run, &result->setting, bed->lengths, error);
     if (!status)
         status = sl_measure(plan, &workload, &result->timing, error);
     if (!status)
-        status = check(bed, &result->setting, bed->lengths, error);
-    result->workspace_bytes = sluice_workspace_get_bytes(workspace);
-done:
-    sluice_workspace_destroy(workspace);
-    sluice_engine_destroy(engine);
+        status = check_run(bed, &run, &result->setting, bed->lengths, error);
+    if (!status && run.peer->get_bytes)
+        result->workspace_bytes = run.peer->get_bytes(run.made);
+    run.peer->destroy(run.made);
     return status;
 }
 
@@ -478,7 +437,15 @@ const sl_column sl_result_columns[SL_RESULT_COLUMNS] = {
     {"gflops", "GFLOP/s", 7, 1, 0},
     {"peak_gflops", "peak", 6, 1, 0},
     {"fraction_of_peak", "share", 5, 3, 0},
+    {"peer", "peer", -13, 0, 0},
+    {"vs_best", "vs best", 7, 2, 0},
 };
+
+/* What a word of the row is for a peer with kernels of its own: nothing. */
+static const char *word_of(const sl_setting *setting, const char *word)
+{
+    return setting->gemm ? word : NULL;
+}
 
 json_t *sl_result_to_row(const sl_result *result)
 {
@@ -487,9 +454,12 @@ json_t *sl_result_to_row(const sl_result *result)
     const sl_timing *timing = &result->timing;
     const double seconds = timing->seconds.min, gflops = sl_result_flop(result) / seconds * 1e-9;
     const double peak = timing->reference.max * setting->threads;
-    char way[SL_WORDS_WAY];
+    const sl_peer *peer = setting->peer ? setting->peer : &sl_peer_sluice;
+    char way[SL_WORDS_WAY], name[32], version[64];
+    peer->describe(version, sizeof version);
+    snprintf(name, sizeof name, "%s%s", peer->name, peer->pads && shape->ragged ? "-padded" : "");
     /* clang-format off */
-    return json_pack("{sI sI sI sI sI sI ss sb si ss ss ss ss si si sb sb sf sf sf sf sf sf sf sf sf sf sI sI si sI sI}",
+    return json_pack("{sI sI sI sI sI sI ss sb si ss? ss? ss? ss? si si sb sb sf sf sf sf sf sf sf sf sf sf sI sI si sI sI ss ss sn}",
                      "steps", (json_int_t)shape->steps,
                      "batch", (json_int_t)shape->batch,
                      "input", (json_int_t)shape->input,
@@ -499,10 +469,10 @@ json_t *sl_result_to_row(const sl_result *result)
                      "ragged", sl_ragged_get_name(shape->ragged),
                      "train", 0,
                      "threads", (int)setting->threads,
-                     "isa", sluice_isa_get_name(setting->isa),
-                     "gemm", sluice_gemm_get_name(setting->gemm),
-                     "schedule", sl_words_schedule(setting->measure ? SL_WORDS_MEASURE : setting->schedule),
-                     "way", sl_words_way(&result->way, way),
+                     "isa", word_of(setting, sluice_isa_get_name(setting->isa)),
+                     "gemm", word_of(setting, sluice_gemm_get_name(setting->gemm)),
+                     "schedule", word_of(setting, sl_words_schedule(setting->measure ? SL_WORDS_MEASURE : setting->schedule)),
+                     "way", word_of(setting, sl_words_way(&result->way, way)),
                      "teams", (int)result->way.teams,
                      "members", (int)result->way.members,
                      "hoists", result->way.hoists,
@@ -521,6 +491,9 @@ json_t *sl_result_to_row(const sl_result *result)
                      "total_steps", (json_int_t)result->total_steps,
                      "repetitions", (int)timing->repetitions,
                      "calls", (json_int_t)timing->calls,
-                     "seed", (json_int_t)shape->seed);
+                     "seed", (json_int_t)shape->seed,
+                     "peer", name,
+                     "peer_version", version,
+                     "vs_best");
     /* clang-format on */
 }

@@ -25,13 +25,17 @@ typedef struct sl_case {
     uint64_t seed; /* of weights, inputs and lengths */
 } sl_case;
 
+/** Whatever computes it; peer.h has them. */
+typedef struct sl_peer sl_peer;
+
 /** How it is computed; zeros are the library's choice. */
 typedef struct sl_setting {
     unsigned threads;
     sluice_isa isa;
     sluice_gemm gemm;
     sluice_schedule schedule;
-    bool measure; /* time the candidates first; schedule is AUTO then */
+    bool measure;        /* time the candidates first; schedule is AUTO then */
+    const sl_peer *peer; /* NULL: the library */
 } sl_setting;
 
 typedef struct sl_result {
@@ -39,8 +43,8 @@ typedef struct sl_result {
     sl_setting setting;   /* as it was run: what the library chose, and what the environment made of it */
     sluice_candidate way; /* that the engine chose for the batch */
     uint64_t total_steps; /* the sum of the lengths */
-    sl_timing timing;     /* reference: one thread's FMA peak in GFLOP/s at that ISA; for BLIS, at the best one */
-    double setup_seconds; /* making the engine and its workspace, and measuring */
+    sl_timing timing;     /* reference: one thread's FMA peak in GFLOP/s at that ISA; for BLIS and peers, at the best one */
+    double setup_seconds; /* making the peer (the engine and its workspace), and measuring */
     size_t workspace_bytes;
 } sl_result;
 
@@ -57,15 +61,22 @@ SLUICE_WARN_UNUSED sluice_status sl_bed_create(const sl_case *shape, double chec
 
 /**
  * Run the case with a setting: check the results, time it, check them again. When plan->stopped() the result's repetitions are
- * fewer. The results must be those of the scalar instruction set on one thread: bit for bit, or, for BLIS, within (I + H) / 16
- * + 8 float epsilons where I is the widest layer's input. Of a batch with a tail y, mostly padding, is not asked for: the final h
- * is what is checked, in one call more in which the longest row ends early too.
+ * fewer. The results must be those of the scalar instruction set on one thread: bit for bit, or, for BLIS and peers, within
+ * sl_case_bound. Of a batch with a tail y, mostly padding, is not asked for: the final h is what is checked, in one call more in
+ * which the longest row ends early too.
  * @retval BAD_DATA    the results are wrong; the message tells where, what was expected and found.
- * @retval UNSUPPORTED this machine lacks the ISA.
- * @return else what the library's calls return
+ * @retval UNSUPPORTED this machine lacks the ISA, or the peer does not compute such a case.
+ * @return else what the peer's calls return
  */
 SLUICE_WARN_UNUSED sluice_status sl_bed_run(sl_bed *bed, const sl_setting *setting, const sl_plan *plan, sl_result *result,
                                             sluice_error *error);
+
+/** The network, and the batch with the arrays that the last run's results are in, for as long as the bed. */
+void sl_bed_look(const sl_bed *bed, const sluice_model **model, sluice_batch *batch);
+
+/** How far results may be off whose sums were made in another order than the library's: (I + H) / 16 + 8 float epsilons, where I is
+ * the widest layer's input. */
+float sl_case_bound(const sl_case *shape);
 
 /** NULL is allowed. */
 void sl_bed_destroy(sl_bed *bed);
@@ -76,8 +87,8 @@ double sl_result_flop(const sl_result *result);
 /** The result as a row, without the context; NULL when there is no memory. */
 json_t *sl_result_to_row(const sl_result *result);
 
-/** The columns that people see of such a row. */
-enum { SL_RESULT_COLUMNS = 18 };
+/** The columns that people see of such a row: the last SL_PEER_COLUMNS are for several peers. */
+enum { SL_RESULT_COLUMNS = 20, SL_PEER_COLUMNS = 2 };
 extern const sl_column sl_result_columns[SL_RESULT_COLUMNS];
 
 #endif

@@ -1,6 +1,7 @@
 #include "context.h"
 
 #include "git.h"
+#include "machine.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,14 +31,21 @@ static json_t *clean_string(const char *text)
 
 static int is_setting(const char *variable)
 {
-    static const char *const prefixes[] = {"OMP_", "GOMP_", "KMP_", "BLIS_", "SLUICE_"};
+    static const char *const prefixes[] = {"OMP_", "GOMP_", "KMP_", "BLIS_", "ONEDNN_", "DNNL_", "SLUICE_"};
     for (size_t k = 0; k < sizeof prefixes / sizeof prefixes[0]; k++)
         if (strncmp(variable, prefixes[k], strlen(prefixes[k])) == 0)
             return 1;
     return 0;
 }
 
-static json_t *settings(void)
+static int is_any(const char *word)
+{
+    (void)word;
+    return 1;
+}
+
+/* Those of a list of words, which NULL ends, that are wanted, separated by blanks. */
+static json_t *join(char **words, int (*is_wanted)(const char *word))
 {
     char *text = NULL;
     size_t bytes;
@@ -45,9 +53,9 @@ static json_t *settings(void)
     if (!stream)
         return NULL;
     const char *separator = "";
-    for (char **variable = environ; *variable; variable++)
-        if (is_setting(*variable)) {
-            fprintf(stream, "%s%s", separator, *variable);
+    for (; *words; words++)
+        if (is_wanted(*words)) {
+            fprintf(stream, "%s%s", separator, *words);
             separator = " ";
         }
     json_t *string = fclose(stream) == 0 ? clean_string(text) : NULL;
@@ -57,15 +65,36 @@ static json_t *settings(void)
 
 json_t *sl_context_create(const sluice_environment *environment)
 {
+    sl_machine machine;
+    sl_machine_get(environment, &machine);
     /* clang-format off */
-    return json_pack("{so so so so so so so so}",
+    return json_pack("{so so so so so so so so so so so so so so so so}",
                      "version", clean_string(sluice_version_get()),
                      "git", clean_string(SLUICE_GIT),
                      "cpu", clean_string(environment->cpu),
+                     "cpu_id", clean_string(machine.cpu_id),
+                     "caches", clean_string(machine.caches),
+                     "cpus", clean_string(machine.cpus),
+                     "affinity", clean_string(machine.affinity),
+                     "governor", clean_string(machine.governor),
+                     "system", clean_string(machine.system),
                      "compiler", clean_string(COMPILER " (" SLUICE_BUILD ")"),
+                     "flags", clean_string(SLUICE_FLAGS),
                      "blis", clean_string(environment->blis_version),
                      "blis_config", clean_string(environment->blis_config),
                      "openmp", clean_string(environment->openmp),
-                     "environment", settings());
+                     "environment", join(environ, is_setting),
+                     "date", clean_string(machine.date));
     /* clang-format on */
+}
+
+bool sl_context_add_command(json_t *context, char **argv)
+{
+    json_t *command = join(argv, is_any);
+    const char *slash = argv[0] ? strrchr(argv[0], '/') : NULL;
+    if (command && slash && json_string_set(command, json_string_value(command) + (slash + 1 - argv[0])) != 0) {
+        json_decref(command);
+        command = NULL;
+    }
+    return json_object_set_new(context, "command", command) == 0;
 }

@@ -61,14 +61,28 @@ sluice_status sl_grammar_number(const sl_argument *argument, size_t least, size_
     return *at ? fail_rest(argument, "a whole number", at, error) : check_range(argument, *value, least, most, error);
 }
 
-sluice_status sl_grammar_seconds(const sl_argument *argument, double *value, sluice_error *error)
+/* A number of which strtod takes all. */
+static bool read_real(const char *text, double *value)
 {
     char *end;
     errno = 0;
-    *value = strtod(argument->text, &end);
-    if (end == argument->text || *end || errno || !(*value > 0 && *value <= SECONDS_MAX))
+    *value = strtod(text, &end);
+    return end != text && !*end && !errno;
+}
+
+sluice_status sl_grammar_seconds(const sl_argument *argument, double *value, sluice_error *error)
+{
+    if (!read_real(argument->text, value) || !(*value > 0 && *value <= SECONDS_MAX))
         return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, SHOWN ": expected seconds above 0, at most %g; write 0.1 for example",
                        argument->option, argument->text, SECONDS_MAX);
+    return SLUICE_STATUS_OK;
+}
+
+sluice_status sl_grammar_share(const sl_argument *argument, double *value, sluice_error *error)
+{
+    if (!read_real(argument->text, value) || !(*value > 0 && *value < 1))
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, SHOWN ": expected a share above 0 and below 1; write 0.05 for example",
+                       argument->option, argument->text);
     return SLUICE_STATUS_OK;
 }
 

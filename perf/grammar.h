@@ -26,6 +26,9 @@ SLUICE_WARN_UNUSED sluice_status sl_grammar_number(const sl_argument *argument, 
 /** A positive number of seconds, at most an hour. BAD_ARGUMENT. */
 SLUICE_WARN_UNUSED sluice_status sl_grammar_seconds(const sl_argument *argument, double *value, sluice_error *error);
 
+/** A share above 0 and below 1. BAD_ARGUMENT. */
+SLUICE_WARN_UNUSED sluice_status sl_grammar_share(const sl_argument *argument, double *value, sluice_error *error);
+
 /** Append `16,32`, `1-8` (every number) or `32-1024*2` (each twice the one before), or a mixture, to the list; each value in
  * 1..most. BAD_ARGUMENT; the list is then as it was. */
 SLUICE_WARN_UNUSED sluice_status sl_grammar_list(const sl_argument *argument, size_t most, sl_list *list, sluice_error *error);

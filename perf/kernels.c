@@ -1,38 +1,45 @@
 #include "kernels.h"
 
+#include "memory.h"
+#include "others.h"
+
 #include "base/error.h"
 #include "base/memory.h"
-#include "base/clock.h"
+#include "engine/bulk.h"
 #include "kernel/kernel.h"
 
 #include <assert.h>
+#include <float.h>
+#include <math.h>
+#include <stdio.h>
 
-/* An array of activations: 4 KiB, a quarter of the smallest L1 there is, so that in, out and constants stay there. */
+/* An array of activations: 4 KiB, an eighth of the smallest L1 there is, so that in, out and constants stay there. */
 enum { ELEMENTS = 1024 };
 
-/* Terms of a product: its weights are TERMS * 4 * lanes floats, 24 KiB at 16 lanes. */
+/* Terms of a product of one block: its weights are TERMS * 4 * lanes floats, 24 KiB at 16 lanes. Of more blocks each has fewer, so
+ * that all of them take up as much. */
 enum { TERMS = 96 };
 
-/* One call of the peak kernel: 2 * 12 * lanes * ROUNDS operations, some microseconds. */
+/* One call of the peak kernel: 2 * SL_PEAK_CHAINS * lanes * ROUNDS operations, some microseconds. */
 enum { ROUNDS = 4096 };
 
-enum { TILE_ROWS_MAX = 16, LANES_MAX = 16, CHAIN = 64, CHAIN_ROUNDS = 20000 };
+/* The product of a step of a batch with N = 64, H = 256. */
+enum { GEMM_ROWS = 64, GEMM_COLUMNS = 1024, GEMM_TERMS = 256 };
 
 typedef struct sl_bench {
-    const sl_kernel *kernel;
+    const sl_kernel *kernel; /* NULL: another's */
+    sl_map *map;
     float *in;      /* [ELEMENTS] in [-8, 8): where the functions bend, and some of their flat ends */
-    float *out;     /* [ELEMENTS] */
-    float *weights; /* [TERMS][4][LANES_MAX] */
-    const float *start[TILE_ROWS_MAX], *x[TILE_ROWS_MAX];
+    float *x;       /* [GEMM_ROWS][GEMM_TERMS] */
+    float *weights; /* [GEMM_TERMS][GEMM_COLUMNS], or panels of it */
+    float *zeros;   /* [GEMM_COLUMNS] */
+    float *out;     /* [GEMM_ROWS][GEMM_COLUMNS] */
+    size_t rows, columns, terms;
+    const float *start_row[GEMM_ROWS], *x_row[GEMM_ROWS];
     volatile float sink;
 } sl_bench;
 
-typedef struct sl_micro {
-    const char *name;
-    sluice_status (*call)(void *context, sluice_error *error);
-    size_t (*elements)(const sl_kernel *kernel); /* results of one call */
-    size_t flop_per_element;                     /* 0: not counted */
-} sl_micro;
+/* ---- Calls ----------------------------------------------------------------------------------------------------------------- */
 
 static sluice_status call_peak(void *context, sluice_error *error)
 {
@@ -42,128 +49,205 @@ static sluice_status call_peak(void *context, sluice_error *error)
     return SLUICE_STATUS_OK;
 }
 
-static size_t peak_elements(const sl_kernel *kernel)
-{
-    return (size_t)12 * kernel->lanes * ROUNDS;
-}
-
 static sluice_status call_product(void *context, sluice_error *error)
 {
     const sl_bench *bench = context;
-    const sl_kernel *kernel = bench->kernel;
+    const size_t block = SL_BLOCK_VECTORS * bench->kernel->lanes;
     (void)error;
-    const sl_product product = {.rows = kernel->tile_rows,
-                                .blocks = 1,
-                                .terms = TERMS,
+    const sl_product product = {.rows = bench->rows,
+                                .blocks = bench->columns / block,
+                                .terms = bench->terms,
                                 .weights = bench->weights,
-                                .panel_stride = TERMS * SL_BLOCK_VECTORS * kernel->lanes,
-                                .start = bench->start,
-                                .x = bench->x,
+                                .panel_stride = bench->terms * block,
+                                .start = bench->start_row,
+                                .x = bench->x_row,
                                 .out = bench->out,
-                                .out_stride = SL_BLOCK_VECTORS * kernel->lanes};
-    kernel->product(&product);
+                                .out_stride = bench->columns};
+    bench->kernel->product(&product);
     return SLUICE_STATUS_OK;
 }
 
-static size_t product_elements(const sl_kernel *kernel)
-{
-    return kernel->tile_rows * SL_BLOCK_VECTORS * kernel->lanes;
-}
-
-static sluice_status call_sigmoid(void *context, sluice_error *error)
+static sluice_status call_blis(void *context, sluice_error *error)
 {
     const sl_bench *bench = context;
     (void)error;
-    bench->kernel->sigmoid(ELEMENTS, bench->in, bench->out);
+    sl_bulk_product(bench->rows, bench->columns, bench->terms, bench->x, GEMM_TERMS, bench->weights, bench->columns, bench->out,
+                    bench->columns);
     return SLUICE_STATUS_OK;
 }
 
-static sluice_status call_tanh(void *context, sluice_error *error)
+static sluice_status call_map(void *context, sluice_error *error)
 {
     const sl_bench *bench = context;
     (void)error;
-    bench->kernel->tanh(ELEMENTS, bench->in, bench->out);
+    bench->map(ELEMENTS, bench->in, bench->out);
     return SLUICE_STATUS_OK;
 }
 
-static size_t activation_elements(const sl_kernel *kernel)
+/* ---- The right answers ----------------------------------------------------------------------------------------------------- */
+
+static sluice_status fail_check(const sl_micro *micro, size_t k, double found, double expected, sluice_error *error)
 {
-    (void)kernel;
-    return ELEMENTS;
+    return sl_fail(error, SLUICE_STATUS_BAD_DATA, "wrong result: %s %s by %s%s%s: element %zu is %.9g, expected %.9g",
+                   micro->kernel, micro->shape, micro->by, micro->isa ? ", " : "", micro->isa ? micro->isa : "", k, found,
+                   expected);
 }
 
-static const sl_micro micros[] = {
-    {"peak", call_peak, peak_elements, 2},
-    {"product", call_product, product_elements, (size_t)2 * TERMS},
-    {"sigmoid", call_sigmoid, activation_elements, 0},
-    {"tanh", call_tanh, activation_elements, 0},
-};
-
-/* The core's clock in Hz now: each addition waits for the one before, and the compiler may not join them. */
-static double get_clock(void *context)
+/* Against float64; 4 epsilons let functions of another accuracy pass, but no wrong one. */
+static sluice_status check_map(const sl_bench *bench, const sl_micro *micro, double (*right)(double), sluice_error *error)
 {
-    size_t sum = 0;
-    (void)context;
-    const double start = sl_clock_get();
-    for (size_t round = 0; round < CHAIN_ROUNDS; round++) {
-#pragma GCC unroll 64
-        for (size_t k = 0; k < CHAIN; k++) {
-            sum += round;
-            __asm__ volatile("" : "+r"(sum));
-        }
+    for (size_t k = 0; k < ELEMENTS; k++) {
+        const double expected = right(bench->in[k]);
+        if (!(fabs(bench->out[k] - expected) <= 4 * FLT_EPSILON))
+            return fail_check(micro, k, bench->out[k], expected, error);
     }
-    return (double)CHAIN * CHAIN_ROUNDS / (sl_clock_get() - start);
+    return SLUICE_STATUS_OK;
 }
 
-const sl_column sl_kernel_columns[SL_KERNEL_COLUMNS] = {
-    {"kernel", "kernel", -8, 0, 0},
-    {"isa", "isa", -6, 0, 0},
-    {"elements", "elements", 8, 0, 0},
-    {"ns_per_element", "ns/element", 11, 4, 0},
-    {"cycles_per_element", "cycles", 8, 3, 0},
-    {"gflops", "GFLOP/s", 8, 1, 0},
-    {"clock_ghz", "GHz", 5, 2, 0},
-    {"spread", "spread", 6, 2, 0},
-};
-
-static json_t *to_row(const sl_micro *micro, const sl_kernel *kernel, const sl_timing *timing)
+/* Against float64: a sum of so many terms, added in any order, errs by less than as many epsilons of the terms' own sum. */
+static sluice_status check_product(const sl_bench *bench, const sl_micro *micro, sluice_error *error)
 {
-    const size_t elements = micro->elements(kernel);
-    const double each = timing->seconds.min / (double)elements;
-    /* clang-format off */
-    return json_pack("{ss ss sI sf sf sf sf sf so sf si sI}",
-                     "kernel", micro->name,
-                     "isa", sluice_isa_get_name(kernel->isa),
-                     "elements", (json_int_t)elements,
-                     "seconds_min", timing->seconds.min,
-                     "seconds_median", timing->seconds.median,
-                     "spread", sl_timing_spread(timing),
-                     "ns_per_element", each * 1e9,
-                     "cycles_per_element", each * timing->reference.max,
-                     "gflops", micro->flop_per_element ? json_real((double)micro->flop_per_element / each * 1e-9) : json_null(),
-                     "clock_ghz", timing->reference.max * 1e-9,
-                     "repetitions", (int)timing->repetitions,
-                     "calls", (json_int_t)timing->calls);
-    /* clang-format on */
+    const size_t block = bench->kernel ? SL_BLOCK_VECTORS * bench->kernel->lanes : bench->columns;
+    for (size_t k = 0; k < bench->rows * bench->columns; k++) {
+        const size_t row = k / bench->columns, column = k % bench->columns;
+        const float *w = bench->weights + column / block * block * bench->terms + column % block;
+        double sum = 0, size = 0;
+        for (size_t t = 0; t < bench->terms; t++) {
+            const double product = (double)bench->x_row[row][t] * (double)w[t * block];
+            sum += product;
+            size += fabs(product);
+        }
+        if (!(fabs(bench->out[k] - sum) <= (double)bench->terms * FLT_EPSILON * size))
+            return fail_check(micro, k, bench->out[k], sum, error);
+    }
+    return SLUICE_STATUS_OK;
 }
 
-static bool prepare(sl_bench *bench)
+static double right_sigmoid(double x)
 {
+    return 1 / (1 + exp(-x));
+}
+
+/* ---- Rows ------------------------------------------------------------------------------------------------------------------ */
+
+static sl_micro make_micro(const sl_bench *bench, const char *kernel, const char *by)
+{
+    return (sl_micro){
+        .kernel = kernel, .by = by, .isa = bench->kernel ? sluice_isa_get_name(bench->kernel->isa) : NULL, .threads = 1};
+}
+
+/* sigmoid and tanh, whosever they are. */
+static sluice_status run_maps(sl_bench *bench, const char *by, sluice_isa isa, sl_map *sigmoid, sl_map *tangent,
+                              const sl_micro_run *run, sluice_error *error)
+{
+    const struct {
+        const char *name;
+        sl_map *map;
+        double (*right)(double);
+    } maps[] = {{"sigmoid", sigmoid, right_sigmoid}, {"tanh", tangent, tanh}};
+    sluice_status status = SLUICE_STATUS_OK;
+    for (size_t k = 0; !status && k < 2; k++) {
+        sl_micro micro = make_micro(bench, maps[k].name, by);
+        micro.isa = isa ? sluice_isa_get_name(isa) : NULL;
+        micro.elements = ELEMENTS;
+        snprintf(micro.shape, sizeof micro.shape, "%d", ELEMENTS);
+        bench->map = maps[k].map;
+        status = call_map(bench, error);
+        if (!status)
+            status = check_map(bench, &micro, maps[k].right, error);
+        if (!status)
+            status = sl_micro_time(run, &micro, call_map, bench, error);
+    }
+    return status;
+}
+
+static sluice_status run_peak(sl_bench *bench, const sl_micro_run *run, sluice_error *error)
+{
+    sl_micro micro = make_micro(bench, "peak", "sluice");
+    micro.elements = (double)SL_PEAK_CHAINS * (double)bench->kernel->lanes * ROUNDS;
+    micro.flop = 2 * micro.elements;
+    snprintf(micro.shape, sizeof micro.shape, "%dx%d", SL_PEAK_CHAINS, ROUNDS);
+    return sl_micro_time(run, &micro, call_peak, bench, error);
+}
+
+/* The product of the bench's rows, columns and terms, checked and timed; its shape is in micro. */
+static sluice_status run_product(sl_bench *bench, sl_micro *micro, sluice_status (*call)(void *context, sluice_error *error),
+                                 const sl_micro_run *run, sluice_error *error)
+{
+    micro->elements = (double)bench->rows * (double)bench->columns;
+    micro->flop = 2 * micro->elements * (double)bench->terms;
+    for (size_t k = 0; k < bench->rows * bench->columns; k++)
+        bench->out[k] = 0; /* BLIS adds to it */
+    sluice_status status = call(bench, error);
+    if (!status)
+        status = check_product(bench, micro, error);
+    return status ? status : sl_micro_time(run, micro, call, bench, error);
+}
+
+static sluice_status run_tiles(sl_bench *bench, const sl_micro_run *run, sluice_error *error)
+{
+    const sl_kernel *kernel = bench->kernel;
+    sluice_status status = SLUICE_STATUS_OK;
+    for (size_t rows = 1; rows <= kernel->tile_rows; rows++)
+        for (size_t blocks = 1; !status && rows * blocks <= kernel->tile_rows; blocks++) {
+            sl_micro micro = make_micro(bench, "product", "sluice");
+            bench->rows = rows;
+            bench->columns = blocks * SL_BLOCK_VECTORS * kernel->lanes;
+            bench->terms = TERMS / blocks;
+            snprintf(micro.shape, sizeof micro.shape, "%zux%zu", rows, blocks);
+            status = run_product(bench, &micro, call_product, run, error);
+        }
+    return status;
+}
+
+static sluice_status run_gemm(sl_bench *bench, const char *by, sluice_status (*call)(void *context, sluice_error *error),
+                              const sl_micro_run *run, sluice_error *error)
+{
+    sl_micro micro = make_micro(bench, "gemm", by);
+    bench->rows = GEMM_ROWS;
+    bench->columns = GEMM_COLUMNS;
+    bench->terms = GEMM_TERMS;
+    snprintf(micro.shape, sizeof micro.shape, "%dx%dx%d", GEMM_ROWS, GEMM_COLUMNS, GEMM_TERMS);
+    return run_product(bench, &micro, call, run, error);
+}
+
+/* ---- Arrays ---------------------------------------------------------------------------------------------------------------- */
+
+static void release(sl_bench *bench)
+{
+    sl_free(bench->in);
+    sl_free(bench->x);
+    sl_free(bench->weights);
+    sl_free(bench->zeros);
+    sl_free(bench->out);
+}
+
+static sluice_status prepare(sl_bench *bench, sluice_error *error)
+{
+    enum { WEIGHTS = GEMM_TERMS * GEMM_COLUMNS, X = GEMM_ROWS * GEMM_TERMS };
     bench->in = sl_alloc_array(ELEMENTS, sizeof(float));
-    bench->out = sl_alloc_array((size_t)TILE_ROWS_MAX * SL_BLOCK_VECTORS * LANES_MAX, sizeof(float));
-    bench->weights = sl_alloc_array((size_t)TERMS * SL_BLOCK_VECTORS * LANES_MAX, sizeof(float));
-    if (!bench->in || !bench->out || !bench->weights)
-        return false;
+    bench->x = sl_alloc_array(X, sizeof(float));
+    bench->weights = sl_alloc_array(WEIGHTS, sizeof(float));
+    bench->zeros = sl_alloc_array(GEMM_COLUMNS, sizeof(float));
+    bench->out = sl_alloc_array((size_t)GEMM_ROWS * GEMM_COLUMNS, sizeof(float));
+    if (!bench->in || !bench->x || !bench->weights || !bench->zeros || !bench->out) {
+        release(bench);
+        return sl_fail_memory(error, "a micro-benchmark", sizeof(float) * WEIGHTS);
+    }
     for (size_t k = 0; k < ELEMENTS; k++) /* 389 is prime to 1024: every value once, in no order that a branch could learn */
         bench->in[k] = (float)(k * 389 % ELEMENTS) * (16.0f / ELEMENTS) - 8;
-    for (size_t k = 0; k < (size_t)TERMS * SL_BLOCK_VECTORS * LANES_MAX; k++)
-        bench->weights[k] = bench->in[k % ELEMENTS] * (1.0f / 64);
-    for (size_t r = 0; r < TILE_ROWS_MAX; r++) {
-        bench->start[r] = bench->in;
-        bench->x[r] = bench->in + r * (ELEMENTS - TERMS) / TILE_ROWS_MAX;
+    for (size_t k = 0; k < X; k++)
+        bench->x[k] = bench->in[k * 7 % ELEMENTS];
+    for (size_t k = 0; k < WEIGHTS; k++)
+        bench->weights[k] = bench->in[k * 5 % ELEMENTS] * (1.0f / 64);
+    for (size_t r = 0; r < GEMM_ROWS; r++) {
+        bench->start_row[r] = bench->zeros;
+        bench->x_row[r] = bench->x + r * GEMM_TERMS;
     }
-    return true;
+    return SLUICE_STATUS_OK;
 }
+
+/* ---- Runs ------------------------------------------------------------------------------------------------------------------ */
 
 static sluice_status find_kernel(sluice_isa isa, const sl_kernel **kernel, sluice_error *error)
 {
@@ -178,28 +262,75 @@ static sluice_status find_kernel(sluice_isa isa, const sl_kernel **kernel, sluic
     return SLUICE_STATUS_OK;
 }
 
-sluice_status sl_kernels_run(sluice_isa isa, const sl_plan *plan, sl_bench_report *report, sl_tally *tally, sluice_error *error)
+/* Others' functions of an instruction set. */
+static sluice_status run_others(sl_bench *bench, sluice_isa isa, const sl_micro_run *run, sluice_error *error)
+{
+    const sl_other *other;
+    sluice_status status = SLUICE_STATUS_OK;
+    for (size_t k = 0; !status && (other = sl_other_get(k)); k++)
+        if (other->isa == isa)
+            status = run_maps(bench, other->name, isa, other->sigmoid, other->tanh, run, error);
+    return status;
+}
+
+sluice_status sl_kernels_run(sluice_isa isa, const sl_micro_run *run, sluice_error *error)
 {
     sl_bench bench = {0};
     sluice_status status = find_kernel(isa, &bench.kernel, error);
+    if (!status)
+        status = prepare(&bench, error);
     if (status)
         return status;
-    assert(bench.kernel->tile_rows <= TILE_ROWS_MAX && bench.kernel->lanes <= LANES_MAX);
-    if (!prepare(&bench))
-        status = sl_fail_memory(error, "a micro-benchmark", sizeof(float) * ELEMENTS);
-    for (size_t k = 0; !status && k < sizeof micros / sizeof micros[0]; k++) {
-        const sl_workload workload = {micros[k].call, get_clock, &bench};
-        sl_timing timing;
-        status = sl_measure(plan, &workload, &timing, error);
-        if (!status && timing.repetitions < plan->repetitions)
-            break;
+    const sl_kernel *kernel = bench.kernel;
+    assert(kernel->tile_rows <= GEMM_ROWS && kernel->tile_rows * SL_BLOCK_VECTORS * kernel->lanes <= GEMM_COLUMNS);
+    status = run_peak(&bench, run, error);
+    if (!status)
+        status = run_tiles(&bench, run, error);
+    if (!status)
+        status = run_gemm(&bench, "sluice", call_product, run, error);
+    if (!status)
+        status = run_maps(&bench, "sluice", kernel->isa, kernel->sigmoid, kernel->tanh, run, error);
+    if (!status)
+        status = run_others(&bench, kernel->isa, run, error);
+    release(&bench);
+    return status;
+}
+
+static sluice_status run_memory(unsigned threads, const sl_micro_run *run, sluice_error *error)
+{
+    sluice_status status = SLUICE_STATUS_OK;
+    for (sl_level level = SL_LEVEL_L1; !status && level < SL_LEVELS; level++) {
+        sl_stream stream;
+        if (!sl_stream_thread_bytes(level, threads))
+            continue;
+        status = sl_stream_run(level, threads, run->plan, &stream, error);
+        sl_micro micro = {.kernel = "read", .by = "memory", .threads = stream.threads, .bytes = stream.call_bytes};
+        micro.array_size = stream.thread_bytes;
+        snprintf(micro.shape, sizeof micro.shape, "%s", sl_level_get_name(level));
         if (!status)
-            sl_tally_add(tally, &timing);
-        if (!status)
-            status = sl_bench_report_add(report, to_row(&micros[k], bench.kernel, &timing), error);
+            status = sl_micro_add(run, &micro, &stream.timing, error);
     }
-    sl_free(bench.in);
-    sl_free(bench.out);
-    sl_free(bench.weights);
+    return status;
+}
+
+sluice_status sl_kernels_run_rest(const sl_list *threads, const sl_micro_run *run, sluice_error *error)
+{
+    sl_bench bench = {0};
+    sluice_environment environment = {.struct_size = sizeof environment};
+    sluice_status status = sluice_environment_get(NULL, &environment, error);
+    if (!status)
+        status = prepare(&bench, error);
+    if (status)
+        return status;
+    status = run_others(&bench, SLUICE_ISA_AUTO, run, error);
+    if (!status)
+        status = run_gemm(&bench, "blis", call_blis, run, error);
+    for (size_t k = 0; !status && k < threads->count; k++) {
+        const unsigned count = (unsigned)threads->values[k];
+        status = run_memory(count ? count : 1, run, error);
+        if (!status && !count && environment.threads > 1)
+            status = run_memory(environment.threads, run, error);
+    }
+    release(&bench);
     return status;
 }

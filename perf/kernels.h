@@ -1,23 +1,22 @@
-/* Micro-benchmarks: what the parts of a time step cost by themselves, for each instruction set, in caches and on one thread. */
+/* Micro-benchmarks: what the parts of a time step cost by themselves, beside others' functions of the same kind. */
 #ifndef SLUICE_PERF_KERNELS_H
 #define SLUICE_PERF_KERNELS_H
 
-#include "harness.h"
-#include "report.h"
-
-/** The columns that people see of a micro-benchmark's row. */
-enum { SL_KERNEL_COLUMNS = 8 };
-extern const sl_column sl_kernel_columns[SL_KERNEL_COLUMNS];
+#include "grammar.h"
+#include "micro.h"
 
 /**
- * For an instruction set, add a row each for: `peak`, independent multiply-adds in registers only; `product`, a register tile
- * of rows with packed weights that fit L1; `sigmoid` and `tanh` over an array that fits L1. A row has: kernel isa elements
- * seconds_min seconds_median spread ns_per_element cycles_per_element gflops clock_ghz repetitions calls. An element is a
- * result's float; cycles are those of the clock measured in between by a chain of dependent additions, of one cycle each on any
- * CPU of today. When plan->stopped(), returns OK early. Rows are counted in the tally.
- * @return UNSUPPORTED when the machine or the build lacks the ISA (AUTO is the best one); IO, NO_MEMORY
+ * For an instruction set, add a row each for: `peak`, independent multiply-adds in registers only; `product`, a register tile of
+ * every size (its shape: rows x blocks of columns) with packed weights that fit L1; `gemm`, rows x columns x terms, as one step
+ * of a batch; `sigmoid` and `tanh` over an array that fits L1, and SLEEF's of that instruction set. What is computed is checked
+ * first. Rows as sl_micro_add has them; an element is a result's float. When plan->stopped(), returns OK early.
+ * @return UNSUPPORTED when the machine or the build lacks the ISA (AUTO is the best one); BAD_DATA when a result is wrong; IO,
+ *         NO_MEMORY
  */
-SLUICE_WARN_UNUSED sluice_status sl_kernels_run(sluice_isa isa, const sl_plan *plan, sl_bench_report *report, sl_tally *tally,
-                                                sluice_error *error);
+SLUICE_WARN_UNUSED sluice_status sl_kernels_run(sluice_isa isa, const sl_micro_run *run, sluice_error *error);
+
+/** Likewise for what chooses its instructions by itself: libm's sigmoid and tanh, BLIS's gemm, and reading memory of each level at
+ *  each of `threads` (0: one thread, and what the library would take). */
+SLUICE_WARN_UNUSED sluice_status sl_kernels_run_rest(const sl_list *threads, const sl_micro_run *run, sluice_error *error);
 
 #endif

@@ -3,8 +3,13 @@
 #include "cases.h"
 #include "context.h"
 #include "expect.h"
+#include "export.h"
 #include "kernels.h"
 #include "options.h"
+#include "outcome.h"
+#include "peer.h"
+#include "record.h"
+#include "sweep.h"
 
 #include "base/error.h"
 #include "cli/advice.h"
@@ -14,29 +19,38 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static const char help[] = "usage: sluice-bench [OPTION]... [T,N,H]...\n"
                            "Time LSTMs over batches of sequences: useful GFLOP/s, and the share of the FMA\n"
                            "peak measured in between. Results are checked before they are timed.\n"
-                           "  --steps, --batch, --input, --hidden, --layers LIST   all combinations; LIST is\n"
-                           "                  16,32 or ranges 1-8, 32-1024*2; input as hidden if not given\n"
+                           "  --steps, --batch, --input, --hidden, --layers, --directions, --ragged LIST\n"
+                           "                  all combinations; LIST: 16,32 or ranges 1-8, 32-1024*2; input\n"
+                           "                  as hidden if not given; ragged of none, uniform (1..T), tail\n"
                            "  --case T,N,H    steps, batch, input = hidden; may be repeated, as may T,N,H\n"
-                           "  --bidirectional, --ragged uniform|tail|none  1..T; one T, others T/250\n"
+                           "  --set small|ragged|threads|all    shapes that have a name; --bidirectional\n"
                            "  --seed N        of weights, inputs and lengths (1)\n"
                            "  --threads, --isa, --gemm, --schedule LIST    swept for each shape; isa of\n"
                            "                  scalar,avx2,avx512; gemm fused,blis; schedule rows,hoist,\n"
                            "                  units,measure (times them first); auto of each\n"
-                           "  --kernels       time peak, product, sigmoid, tanh instead, for each of --isa\n"
+                           "  --scaling strong|weak    1..2x cores if --threads is not given; weak: --batch\n"
+                           "                  is each thread's\n"
+                           "  --peer sluice,blis,plain,onednn   whom to time beside each other (sluice)\n"
+                           "  --export DIR    write the cases for the scripts of perf/peers instead\n"
+                           "  --kernels       time parts and memory instead, for each of --isa, --threads\n"
                            "  --expect        time nothing: what the cost model expects at each of --threads\n"
                            "  --min-time S    each repetition lasts at least S seconds (0.005)\n"
-                           "  --repetitions N the least of N repetitions is quoted (10)\n"
-                           "  --warmup N      calls before anything is timed (2)\n"
+                           "  --repetitions N the least of N repetitions is quoted (10); --warmup N (2)\n"
                            "  --format table|csv|json|jsonl|md     -o, --output FILE     --help    --version\n"
+                           "  --plot, --roofline FILE.svg    throughput against threads, against FLOP a byte\n"
+                           "  --compare OLD.json    with that record's rows; exit 1 if one is slower by more\n"
+                           "                  than --threshold (0.05)   --from NEW.json    rows, nothing run\n"
                            "Examples:\n"
                            "  sluice-bench                                 seven shapes, large and small\n"
                            "  sluice-bench 50,64,256 100,8,256 --isa avx2 --threads 1,2\n"
-                           "  sluice-bench --batch 1-256*2 --hidden 256 --format csv --output batch.csv\n"
-                           "Exit status: 0 ok, 1 failed or a wrong result, 2 usage, 74 I/O, 130 interrupted\n";
+                           "  sluice-bench --set threads --plot threads.svg --format json -o threads.json\n"
+                           "Exit status: 0 ok, 1 failed, a wrong result or slower, 2 usage, 65 data, 66 no\n"
+                           "input, 74 I/O, 130 interrupted\n";
 
 static void tell(const char *kind, const char *message)
 {
@@ -56,57 +70,32 @@ static sl_exit exit_code(const sluice_error *error)
     }
 }
 
-/* An instruction set that this machine lacks is passed over, so that one command line serves many machines; said once for each. */
-static sluice_status skip(const sluice_error *lacking, sluice_isa isa, unsigned *skipped)
-{
-    if (!(*skipped & 1u << isa))
-        tell("skipped: ", lacking->message);
-    *skipped |= 1u << isa;
-    return SLUICE_STATUS_OK;
-}
-
-static sluice_status run_setting(sl_bed *bed, const sl_bench_options *options, const sl_setting *setting, sl_bench_report *report,
-                                 sl_tally *tally, sluice_error *error)
-{
-    sl_result result;
-    const sluice_status status = sl_bed_run(bed, setting, &options->plan, &result, error);
-    if (status || result.timing.repetitions < options->plan.repetitions)
-        return status;
-    sl_tally_add(tally, &result.timing);
-    return sl_bench_report_add(report, sl_result_to_row(&result), error);
-}
-
-static sluice_status run_cases(const sl_bench_options *options, sl_bench_report *report, sl_tally *tally, sluice_error *error)
+/* Write the cases out, but those that are not for files; no row is made. */
+static sl_exit run_export(const sl_bench_options *options, sluice_error *error)
 {
     size_t shapes, settings;
-    unsigned skipped = 0;
     sluice_status status = sl_bench_options_count(options, &shapes, &settings, error);
     for (size_t k = 0; !status && k < shapes && !sl_interrupt_seen(); k++) {
         const sl_case shape = sl_bench_options_get_case(options, k);
-        sl_bed *bed;
-        status = sl_bed_create(&shape, SL_CHECKED_FLOP, &bed, error);
-        for (size_t s = 0; !status && s < settings && !sl_interrupt_seen(); s++) {
-            const sl_setting setting = sl_bench_options_get_setting(options, s);
-            status = run_setting(bed, options, &setting, report, tally, error);
-            if (status == SLUICE_STATUS_UNSUPPORTED)
-                status = skip(error, setting.isa, &skipped);
+        status = sl_export_write(&shape, options->directory, error);
+        if (status == SLUICE_STATUS_UNSUPPORTED) {
+            tell("skipped: ", error->message);
+            status = SLUICE_STATUS_OK;
         }
-        sl_bed_destroy(bed);
     }
-    return status;
+    return status ? exit_code(error) : sl_interrupt_seen() ? SL_EXIT_INTERRUPTED : SL_EXIT_OK;
 }
 
 static sluice_status run_kernels(const sl_bench_options *options, sl_bench_report *report, sl_tally *tally, sluice_error *error)
 {
+    const sl_micro_run run = {&options->plan, report, tally};
     unsigned skipped = 0;
     sluice_status status = SLUICE_STATUS_OK;
     for (size_t k = 0; !status && k < options->isa.count && !sl_interrupt_seen(); k++) {
         const sluice_isa isa = (sluice_isa)options->isa.values[k];
-        status = sl_kernels_run(isa, &options->plan, report, tally, error);
-        if (status == SLUICE_STATUS_UNSUPPORTED)
-            status = skip(error, isa, &skipped);
+        status = sl_sweep_skip(sl_kernels_run(isa, &run, error), error, isa, &skipped);
     }
-    return status;
+    return status ? status : sl_kernels_run_rest(&options->threads, &run, error);
 }
 
 static sluice_status run_expect(const sl_bench_options *options, sl_bench_report *report, sl_tally *tally, sluice_error *error)
@@ -128,15 +117,16 @@ typedef struct job {
     size_t count;
 } job;
 
-static job job_of(sl_action action)
+/* The last `hidden` columns of a case are left out. */
+static job job_of(sl_action action, size_t hidden)
 {
     switch (action) {
     case SL_ACTION_KERNELS:
-        return (job){run_kernels, sl_kernel_columns, SL_KERNEL_COLUMNS};
+        return (job){run_kernels, sl_micro_columns, SL_MICRO_COLUMNS};
     case SL_ACTION_EXPECT:
         return (job){run_expect, sl_expect_columns, SL_EXPECT_COLUMNS};
     default:
-        return (job){run_cases, sl_result_columns, SL_RESULT_COLUMNS};
+        return (job){sl_sweep_run, sl_result_columns, SL_RESULT_COLUMNS - hidden};
     }
 }
 
@@ -150,26 +140,78 @@ static void warn_busy(const sl_tally *tally)
                 tally->busy, tally->rows, 100 * SL_SPREAD_BUSY);
 }
 
-/* Run it all into a report, which is kept only if everything went well. */
-static sl_exit run(const sl_bench_options *options, json_t *context, sluice_error *error)
+/* A run, or what takes its place, and what it is held against. */
+typedef struct session {
+    const sl_bench_options *options;
+    json_t *context;
+    json_t *from;     /* rows of a record instead of a run; NULL */
+    json_t *old_rows; /* of a record to compare with; NULL */
+} session;
+
+static sluice_status add_rows(json_t *rows, sl_bench_report *report, sl_tally *tally, sluice_error *error)
 {
-    const job todo = job_of(options->action);
+    json_t *row;
+    sluice_status status = SLUICE_STATUS_OK;
+    json_array_foreach(rows, tally->rows, row)
+    {
+        if (!status)
+            status = sl_bench_report_add(report, json_incref(row), error);
+    }
+    return status;
+}
+
+/* Write all rows into a report, which is kept only if everything went well. `rows` receives them; NULL if it did not. */
+static sl_exit write_rows(const session *all, json_t **rows, sluice_error *error)
+{
+    const sl_bench_options *options = all->options;
+    const bool is_micro = all->from && json_object_get(json_array_get(all->from, 0), "kernel");
+    const size_t hidden = all->from || options->peers.count > 1 ? 0 : SL_PEER_COLUMNS;
+    const job todo = job_of(is_micro ? SL_ACTION_KERNELS : all->from ? SL_ACTION_CASES : options->action, hidden);
+    /* Standard output is the comparison's. */
+    const char *output = all->old_rows && strcmp(options->output, "-") == 0 ? "/dev/null" : options->output;
     sl_tally tally = {0};
     sl_bench_report *report;
-    sluice_status status =
-        sl_bench_report_create(options->output, options->format, todo.columns, todo.count, context, &report, error);
+    *rows = NULL;
+    sluice_status status = sl_bench_report_create(output, options->format, todo.columns, todo.count, all->context, &report, error);
     if (status)
         return exit_code(error);
-    status = todo.run(options, report, &tally, error);
+    status = all->from ? add_rows(all->from, report, &tally, error) : todo.run(options, report, &tally, error);
     if (!status && !sl_interrupt_seen() && !tally.rows)
-        status = sl_fail(error, SLUICE_STATUS_UNSUPPORTED, "nothing was run: this machine has none of what --isa asks for");
+        status =
+            sl_fail(error, SLUICE_STATUS_UNSUPPORTED, "nothing was run: this machine has none of what --isa or --peer asks for");
     if (status || sl_interrupt_seen()) {
         sl_bench_report_abort(report);
         return status ? exit_code(error) : SL_EXIT_INTERRUPTED;
     }
+    json_t *written = json_incref(sl_bench_report_get_rows(report));
     status = sl_bench_report_commit(report, error);
     warn_busy(&tally);
+    if (!status)
+        *rows = written;
+    else
+        json_decref(written);
     return status ? exit_code(error) : SL_EXIT_OK;
+}
+
+static sl_exit run(session *all, sluice_error *error)
+{
+    const sl_bench_options *options = all->options;
+    sl_exit code = SL_EXIT_OK;
+    json_t *rows = NULL;
+    sluice_status status = sl_outcome_prepare(options, all->context, &all->old_rows, &code, error);
+    if (!status && options->from)
+        status = sl_outcome_read(options->from, all->context, &all->from, &code, error);
+    if (!status) {
+        code = write_rows(all, &rows, error);
+        if (rows)
+            status = sl_outcome_finish(options, rows, all->old_rows, &code, error);
+    }
+    if (status)
+        tell("", error->message);
+    json_decref(rows);
+    json_decref(all->from);
+    json_decref(all->old_rows);
+    return code;
 }
 
 static sl_exit print_version(const sluice_environment *environment, const json_t *context)
@@ -191,14 +233,16 @@ int main(int argc, char **argv)
     if (sl_blis_advise(&error) || sluice_environment_get(NULL, &environment, &error))
         return exit_code(&error);
     json_t *context = sl_context_create(&environment);
-    if (!context) {
+    if (!context || !sl_context_add_command(context, argv)) {
         tell("", "out of memory");
         return SL_EXIT_FAILURE;
     }
     sl_interrupt_install();
     options.plan.stopped = sl_interrupt_seen;
-    const sl_exit code =
-        options.action == SL_ACTION_VERSION ? print_version(&environment, context) : run(&options, context, &error);
+    session all = {.options = &options, .context = context};
+    const sl_exit code = options.action == SL_ACTION_VERSION  ? print_version(&environment, context)
+                         : options.action == SL_ACTION_EXPORT ? run_export(&options, &error)
+                                                              : run(&all, &error);
     json_decref(context);
     return code;
 }

@@ -1,12 +1,16 @@
 #include "options.h"
 
+#include "peer.h"
+
 #include "base/error.h"
 #include "base/size.h"
+#include "base/threads.h"
 #include "cli/mistake.h"
 #include "cli/words.h"
 
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* What runs when no shape is asked for: from a batch that any kernel can fill to one that hardly any can, T,N,H. */
@@ -22,13 +26,16 @@ enum {
     DEFAULT_REPETITIONS = 10,
     DEFAULT_WARMUP = 2,
     WARMUP_MAX = 1000000,
-    THREADS_MAX = 1024,
+    THREADS_MAX = SL_THREADS_MAX,
+    DIRECTIONS_MAX = 2,
     VALUE_MAX = 1 << 30 /* of a dimension: products of a few still fit */
 };
 
 /* About a scheduler's time slice: on a busy machine short repetitions find moments that nothing disturbs, long ones never do.
  * The clock's tick is a hundred-thousandth of it. */
 #define DEFAULT_MIN_SECONDS 0.005
+
+#define DEFAULT_THRESHOLD 0.05
 
 /* ---- Names ----------------------------------------------------------------------------------------------------------------- */
 
@@ -51,6 +58,8 @@ enum {
     OPTION_HIDDEN,
     OPTION_LAYERS,
     OPTION_CASE,
+    OPTION_SET,
+    OPTION_DIRECTIONS,
     OPTION_BIDIRECTIONAL,
     OPTION_RAGGED,
     OPTION_SEED,
@@ -58,12 +67,20 @@ enum {
     OPTION_ISA,
     OPTION_GEMM,
     OPTION_SCHEDULE,
+    OPTION_SCALING,
+    OPTION_PEER,
+    OPTION_EXPORT,
     OPTION_KERNELS,
     OPTION_EXPECT,
     OPTION_MIN_TIME,
     OPTION_REPETITIONS,
     OPTION_WARMUP,
     OPTION_FORMAT,
+    OPTION_PLOT,
+    OPTION_ROOFLINE,
+    OPTION_FROM,
+    OPTION_COMPARE,
+    OPTION_THRESHOLD,
     OPTION_VERSION
 };
 
@@ -74,6 +91,8 @@ static const struct option long_options[] = {
     {"hidden", required_argument, NULL, OPTION_HIDDEN},
     {"layers", required_argument, NULL, OPTION_LAYERS},
     {"case", required_argument, NULL, OPTION_CASE},
+    {"set", required_argument, NULL, OPTION_SET},
+    {"directions", required_argument, NULL, OPTION_DIRECTIONS},
     {"bidirectional", no_argument, NULL, OPTION_BIDIRECTIONAL},
     {"ragged", required_argument, NULL, OPTION_RAGGED},
     {"seed", required_argument, NULL, OPTION_SEED},
@@ -81,12 +100,20 @@ static const struct option long_options[] = {
     {"isa", required_argument, NULL, OPTION_ISA},
     {"gemm", required_argument, NULL, OPTION_GEMM},
     {"schedule", required_argument, NULL, OPTION_SCHEDULE},
+    {"scaling", required_argument, NULL, OPTION_SCALING},
+    {"peer", required_argument, NULL, OPTION_PEER},
+    {"export", required_argument, NULL, OPTION_EXPORT},
     {"kernels", no_argument, NULL, OPTION_KERNELS},
     {"expect", no_argument, NULL, OPTION_EXPECT},
     {"min-time", required_argument, NULL, OPTION_MIN_TIME},
     {"repetitions", required_argument, NULL, OPTION_REPETITIONS},
     {"warmup", required_argument, NULL, OPTION_WARMUP},
     {"format", required_argument, NULL, OPTION_FORMAT},
+    {"plot", required_argument, NULL, OPTION_PLOT},
+    {"roofline", required_argument, NULL, OPTION_ROOFLINE},
+    {"from", required_argument, NULL, OPTION_FROM},
+    {"compare", required_argument, NULL, OPTION_COMPARE},
+    {"threshold", required_argument, NULL, OPTION_THRESHOLD},
     {"output", required_argument, NULL, 'o'},
     {"help", no_argument, NULL, 'h'},
     {"version", no_argument, NULL, OPTION_VERSION},
@@ -120,7 +147,34 @@ static sluice_status read_unsigned(const sl_argument *argument, size_t least, si
     return status;
 }
 
-/* Options with an argument that say how to measure and where to put it. */
+static sluice_status read_path(const sl_argument *argument, const char **path, sluice_error *error)
+{
+    *path = argument->text;
+    return *argument->text
+               ? SLUICE_STATUS_OK
+               : sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "%s: expected the name of a file, found ''", argument->option);
+}
+
+/* Options with an argument that say what becomes of the rows, and where they come from. */
+static sluice_status read_files(int option, const sl_argument *argument, sl_bench_options *options, sluice_error *error)
+{
+    switch (option) {
+    case OPTION_PLOT:
+        return read_path(argument, &options->plot, error);
+    case OPTION_ROOFLINE:
+        return read_path(argument, &options->roofline, error);
+    case OPTION_FROM:
+        return read_path(argument, &options->from, error);
+    case OPTION_COMPARE:
+        return read_path(argument, &options->compare, error);
+    case OPTION_THRESHOLD:
+        return sl_grammar_share(argument, &options->threshold, error);
+    default:
+        return read_path(argument, &options->output, error);
+    }
+}
+
+/* Options with an argument that say how to measure and how to tell it; the others are read_files'. */
 static sluice_status read_measuring(int option, const sl_argument *argument, sl_bench_options *options, sluice_error *error)
 {
     size_t choice = 0;
@@ -137,10 +191,7 @@ static sluice_status read_measuring(int option, const sl_argument *argument, sl_
         options->format = (sl_bench_format)choice;
         return status;
     default:
-        options->output = argument->text;
-        return *argument->text
-                   ? SLUICE_STATUS_OK
-                   : sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "%s: expected the name of a file, found ''", argument->option);
+        return read_files(option, argument, options, error);
     }
 }
 
@@ -162,9 +213,15 @@ static sluice_status read_option(int option, const sl_argument *argument, sl_ben
         return sl_grammar_list(argument, VALUE_MAX, &options->layers, error);
     case OPTION_CASE:
         return add_case(argument, options, error);
+    case OPTION_SET:
+        return sl_grammar_names(argument, sl_set_get_name, &options->sets, error);
+    case OPTION_DIRECTIONS:
+        return sl_grammar_list(argument, DIRECTIONS_MAX, &options->directions, error);
     case OPTION_RAGGED:
-        status = read_choice(argument, sl_ragged_get_name, &choice, error);
-        options->ragged = (sl_ragged)choice;
+        return sl_grammar_names(argument, sl_ragged_get_name, &options->ragged, error);
+    case OPTION_SCALING:
+        status = read_choice(argument, sl_scaling_get_name, &choice, error);
+        options->scaling = (sl_scaling)choice;
         return status;
     case OPTION_SEED:
         return sl_grammar_number(argument, 0, LLONG_MAX, &options->seed, error);
@@ -180,6 +237,11 @@ static sluice_status read_option(int option, const sl_argument *argument, sl_ben
         return sl_grammar_names(argument, gemm_name, &options->gemm, error);
     case OPTION_SCHEDULE:
         return sl_grammar_names(argument, sl_words_schedule, &options->schedule, error);
+    case OPTION_PEER:
+        return sl_grammar_names(argument, sl_peer_get_name, &options->peers, error);
+    case OPTION_EXPORT:
+        options->action = SL_ACTION_EXPORT;
+        return read_path(argument, &options->directory, error);
     default:
         return read_measuring(option, argument, options, error);
     }
@@ -193,21 +255,60 @@ static void fill_list(sl_list *list, size_t value)
         list->values[list->count++] = value;
 }
 
+static int by_size(const void *a, const void *b)
+{
+    const size_t x = *(const size_t *)a, y = *(const size_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* A sweep over threads has one thread in front, which the others are held against, and each number once, rising. */
+static void order_threads(sl_list *threads)
+{
+    size_t kept = 0;
+    fill_list(threads, 1);
+    qsort(threads->values, threads->count, sizeof threads->values[0], by_size);
+    if (threads->values[0] != 1 && threads->count < SL_LIST_MAX) {
+        memmove(threads->values + 1, threads->values, threads->count++ * sizeof threads->values[0]);
+        threads->values[0] = 1;
+    }
+    for (size_t k = 0; k < threads->count; k++)
+        if (kept == 0 || threads->values[kept - 1] != threads->values[k])
+            threads->values[kept++] = threads->values[k];
+    threads->count = kept;
+}
+
+static void fill_threads(sl_bench_options *options)
+{
+    const bool given = options->threads.count > 0;
+    for (size_t k = 0; k < options->sets.count; k++)
+        if (options->scaling == SL_SCALING_NONE && sl_set_get(options->sets.values[k]).scales)
+            options->scaling = SL_SCALING_STRONG;
+    if (options->scaling && !given)
+        sl_scaling_fill_threads(sl_size_min(sl_threads_cpus(), THREADS_MAX / 2), &options->threads);
+    else if (options->scaling)
+        order_threads(&options->threads);
+    fill_list(&options->threads, 0); /* the library's choice */
+}
+
 static void fill_defaults(sl_bench_options *options)
 {
+    fill_threads(options);
     if (options->steps.count || options->batch.count || options->input.count || options->hidden.count) {
         fill_list(&options->steps, DEFAULT_STEPS);
         fill_list(&options->batch, DEFAULT_BATCH);
         fill_list(&options->hidden, DEFAULT_HIDDEN);
-    } else if (options->cases == 0) {
+    } else if (options->cases == 0 && options->sets.count == 0) {
         memcpy(options->case_values, default_cases, sizeof default_cases);
         options->cases = DEFAULT_CASES;
     }
     fill_list(&options->layers, 1);
-    fill_list(&options->threads, 0); /* the library's choice, in these four */
+    fill_list(&options->directions, 1);
+    fill_list(&options->ragged, SL_RAGGED_NONE);
+    /* The library's choice, in these: */
     fill_list(&options->isa, SLUICE_ISA_AUTO);
     fill_list(&options->gemm, SLUICE_GEMM_AUTO);
     fill_list(&options->schedule, SLUICE_SCHEDULE_AUTO);
+    fill_list(&options->peers, 0); /* the library itself */
 }
 
 sluice_status sl_bench_options_parse(int argc, char **argv, sl_bench_options *options, sluice_error *error)
@@ -215,7 +316,7 @@ sluice_status sl_bench_options_parse(int argc, char **argv, sl_bench_options *op
     int option, index = 0;
     char name[32], mistake[SL_MISTAKE_BYTES];
     sluice_status status = SLUICE_STATUS_OK;
-    *options = (sl_bench_options){.seed = 1, .output = "-"};
+    *options = (sl_bench_options){.seed = 1, .output = "-", .threshold = DEFAULT_THRESHOLD};
     options->plan = (sl_plan){DEFAULT_MIN_SECONDS, DEFAULT_REPETITIONS, DEFAULT_WARMUP, NULL};
     opterr = 0;
     while (!status && (option = getopt_long(argc, argv, ":ho:", long_options, &index)) != -1) {
@@ -225,7 +326,7 @@ sluice_status sl_bench_options_parse(int argc, char **argv, sl_bench_options *op
             options->action = option == 'h' ? SL_ACTION_HELP : SL_ACTION_VERSION;
             return SLUICE_STATUS_OK;
         case OPTION_BIDIRECTIONAL:
-            options->bidirectional = true;
+            options->directions = (sl_list){.count = 1, .values = {DIRECTIONS_MAX}};
             break;
         case OPTION_KERNELS:
             options->action = SL_ACTION_KERNELS;
@@ -255,17 +356,27 @@ static bool multiply(size_t *product, const sl_list *list)
     return sl_size_mul(*product, list->count, product);
 }
 
+/* The shapes of all sets that were asked for. */
+static size_t count_sets(const sl_bench_options *options)
+{
+    size_t count = 0;
+    for (size_t k = 0; k < options->sets.count; k++)
+        count += sl_set_get(options->sets.values[k]).count;
+    return count;
+}
+
 sluice_status sl_bench_options_count(const sl_bench_options *options, size_t *shapes, size_t *settings, sluice_error *error)
 {
     const size_t inputs = options->input.count ? options->input.count : 1;
     size_t total;
     *shapes = inputs;
     *settings = 1;
-    const bool fits = multiply(shapes, &options->steps) && multiply(shapes, &options->batch) &&
-                      multiply(shapes, &options->hidden) && sl_size_add(*shapes, options->cases, shapes) &&
-                      multiply(shapes, &options->layers) && multiply(settings, &options->threads) &&
-                      multiply(settings, &options->isa) && multiply(settings, &options->gemm) &&
-                      multiply(settings, &options->schedule) && sl_size_mul(*shapes, *settings, &total);
+    const bool fits =
+        multiply(shapes, &options->steps) && multiply(shapes, &options->batch) && multiply(shapes, &options->hidden) &&
+        sl_size_add(*shapes, options->cases, shapes) && multiply(shapes, &options->ragged) &&
+        sl_size_add(*shapes, count_sets(options), shapes) && multiply(shapes, &options->directions) &&
+        multiply(shapes, &options->layers) && multiply(settings, &options->threads) && multiply(settings, &options->isa) &&
+        multiply(settings, &options->gemm) && multiply(settings, &options->schedule) && sl_size_mul(*shapes, *settings, &total);
     return fits ? SLUICE_STATUS_OK
                 : sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "more combinations than can be counted; give shorter lists");
 }
@@ -278,22 +389,49 @@ static size_t take_digit(const sl_list *list, size_t *k)
     return value;
 }
 
-sl_case sl_bench_options_get_case(const sl_bench_options *options, size_t k)
+/* Shape k of those that --case and the lists span, but for layers and directions. */
+static void get_spanned(const sl_bench_options *options, size_t k, sl_case *shape)
 {
-    sl_case shape = {.directions = options->bidirectional ? 2 : 1, .ragged = options->ragged, .seed = options->seed};
-    shape.layers = take_digit(&options->layers, &k);
+    shape->ragged = (sl_ragged)take_digit(&options->ragged, &k);
     if (k < options->cases) {
         const size_t *values = options->case_values[k];
-        shape.steps = values[0];
-        shape.batch = values[1];
-        shape.input = shape.hidden = values[2];
+        shape->steps = values[0];
+        shape->batch = values[1];
+        shape->input = shape->hidden = values[2];
     } else {
         k -= options->cases;
-        shape.hidden = take_digit(&options->hidden, &k);
-        shape.input = options->input.count ? take_digit(&options->input, &k) : shape.hidden;
-        shape.batch = take_digit(&options->batch, &k);
-        shape.steps = take_digit(&options->steps, &k);
+        shape->hidden = take_digit(&options->hidden, &k);
+        shape->input = options->input.count ? take_digit(&options->input, &k) : shape->hidden;
+        shape->batch = take_digit(&options->batch, &k);
+        shape->steps = take_digit(&options->steps, &k);
     }
+}
+
+/* Shape k of the sets', likewise. */
+static void get_of_sets(const sl_bench_options *options, size_t k, sl_case *shape)
+{
+    const size_t *set = options->sets.values;
+    for (; k >= sl_set_get(*set).count; set++)
+        k -= sl_set_get(*set).count;
+    const sl_set_case *one = &sl_set_get(*set).cases[k];
+    shape->steps = one->steps;
+    shape->batch = one->batch;
+    shape->input = shape->hidden = one->hidden;
+    shape->ragged = one->ragged;
+}
+
+sl_case sl_bench_options_get_case(const sl_bench_options *options, size_t k)
+{
+    const size_t inputs = options->input.count ? options->input.count : 1;
+    const size_t swept = options->steps.count * options->batch.count * inputs * options->hidden.count;
+    const size_t spanned = (swept + options->cases) * options->ragged.count;
+    sl_case shape = {.seed = options->seed};
+    shape.layers = take_digit(&options->layers, &k);
+    shape.directions = take_digit(&options->directions, &k);
+    if (k < spanned)
+        get_spanned(options, k, &shape);
+    else
+        get_of_sets(options, k - spanned, &shape);
     return shape;
 }
 

@@ -20,7 +20,8 @@ struct sl_bench_report {
     const sl_column *columns;
     size_t count;
     json_t *context;
-    size_t rows;
+    size_t rows;  /* written */
+    json_t *kept; /* all rows */
 };
 
 const char *sl_bench_format_get_name(size_t format)
@@ -88,7 +89,11 @@ static void write_context(const sl_bench_report *report, const char *lead)
     const char *key;
     json_t *value;
     json_object_foreach(report->context, key, value)
-        fprintf(report->text, "%s%s: %s\n", lead, key, json_is_string(value) ? json_string_value(value) : "-");
+    {
+        char number[64];
+        show(value, &(sl_column){.decimals = 1}, number, sizeof number);
+        fprintf(report->text, "%s%s: %s\n", lead, key, json_is_string(value) ? json_string_value(value) : number);
+    }
 }
 
 /* A field as RFC 4180 has it. */
@@ -149,7 +154,9 @@ sluice_status sl_bench_report_create(const char *path, sl_bench_format format, c
     if (!made)
         return sl_fail_memory(error, "a report", sizeof *made);
     *made = (sl_bench_report){.format = format, .columns = columns, .count = count, .context = json_incref(context)};
-    const sluice_status status = sl_output_create(path, &made->output, error);
+    made->kept = json_array();
+    const sluice_status status =
+        made->kept ? sl_output_create(path, &made->output, error) : sl_fail_memory(error, "a report", sizeof *made);
     if (status) {
         sl_bench_report_abort(made);
         return status;
@@ -230,12 +237,17 @@ static sluice_status add(sl_bench_report *report, json_t *row, sluice_error *err
 sluice_status sl_bench_report_add(sl_bench_report *report, json_t *row, sluice_error *error)
 {
     sluice_status status;
-    if (row && json_object_update(row, report->context) == 0)
+    if (row && json_object_update(row, report->context) == 0 && json_array_append(report->kept, row) == 0)
         status = add(report, row, error);
     else
         status = sl_fail_memory(error, "a row of results", sizeof *row);
     json_decref(row);
     return status;
+}
+
+json_t *sl_bench_report_get_rows(const sl_bench_report *report)
+{
+    return report->kept;
 }
 
 sluice_status sl_bench_report_commit(sl_bench_report *report, sluice_error *error)
@@ -256,6 +268,7 @@ void sl_bench_report_abort(sl_bench_report *report)
     if (!report)
         return;
     sl_output_abort(&report->output);
+    json_decref(report->kept);
     json_decref(report->context);
     sl_free(report);
 }

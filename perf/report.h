@@ -39,6 +39,9 @@ SLUICE_WARN_UNUSED sluice_status sl_bench_report_create(const char *path, sl_ben
  * NO_MEMORY. */
 SLUICE_WARN_UNUSED sluice_status sl_bench_report_add(sl_bench_report *report, json_t *row, sluice_error *error);
 
+/** The rows so far, with the context, an array; the report's own. */
+json_t *sl_bench_report_get_rows(const sl_bench_report *report);
+
 /** Finish: check that nothing failed, rename. Frees the report whatever happens; on failure no file is left behind. IO. */
 SLUICE_WARN_UNUSED sluice_status sl_bench_report_commit(sl_bench_report *report, sluice_error *error);
 

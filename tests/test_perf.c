@@ -219,7 +219,9 @@ START_TEST(defaults_make_a_run)
     ck_assert(shapes == 1 && shape.hidden == 48 && shape.input == 48 && shape.layers == 1 && shape.directions == 1 &&
               !shape.ragged);
     ck_assert_int_eq(parse("--kernels --bidirectional --ragged uniform --format md -o f", &options, NULL), SLUICE_STATUS_OK);
-    ck_assert(options.action == SL_ACTION_KERNELS && options.bidirectional && options.ragged && options.format == SL_BENCH_MD);
+    ck_assert(options.action == SL_ACTION_KERNELS && options.format == SL_BENCH_MD);
+    const sl_case both = sl_bench_options_get_case(&options, 0);
+    ck_assert(both.directions == 2 && both.ragged == SL_RAGGED_UNIFORM);
     ck_assert_str_eq(options.output, "f");
 }
 END_TEST

@@ -1,0 +1,17 @@
+/* Cases as files, for peers that are no C: the scripts in perf/peers read them. */
+#ifndef SLUICE_PERF_EXPORT_H
+#define SLUICE_PERF_EXPORT_H
+
+#include "cases.h"
+
+/**
+ * Write a case into the directory DIR/T,N,I,H,L,D,RAGGED (made, as is DIR, where it is not there): case.json, with the fields of
+ * sl_case besides `total_steps`, `flop` of a run and `bound`, how far a result may be off; weights.safetensors, with torch's names;
+ * x.npy [N][T][I]; lengths.npy [N]; and the right answer, y.npy [N][T][D*H] with zeros past a row's end, hn.npy and cn.npy
+ * [L*D][N][H]. It is the library's, checked as a run's.
+ * @retval UNSUPPORTED the rows have a tail: padded they would fill the memory.
+ * @retval IO, NO_MEMORY, and sl_bed_run's
+ */
+SLUICE_WARN_UNUSED sluice_status sl_export_write(const sl_case *shape, const char *directory, sluice_error *error);
+
+#endif

@@ -1,0 +1,167 @@
+#include "outcome.h"
+
+#include "compare.h"
+#include "plot.h"
+#include "roofline.h"
+
+#include "base/error.h"
+#include "base/size.h"
+#include "base/threads.h"
+
+#include <stdio.h>
+
+static sl_exit code_of(sluice_status status)
+{
+    switch (status) {
+    case SLUICE_STATUS_BAD_ARGUMENT:
+        return SL_EXIT_USAGE;
+    case SLUICE_STATUS_BAD_DATA:
+        return SL_EXIT_DATA;
+    case SLUICE_STATUS_NO_INPUT:
+        return SL_EXIT_NO_INPUT;
+    case SLUICE_STATUS_IO:
+        return SL_EXIT_IO;
+    default:
+        return status ? SL_EXIT_FAILURE : SL_EXIT_OK;
+    }
+}
+
+/* ---- Before ---------------------------------------------------------------------------------------------------------------- */
+
+/* Said before hours are spent on rows that no picture takes. */
+static sluice_status check_pictures(const sl_bench_options *options, sluice_error *error)
+{
+    size_t shapes, settings;
+    if (options->action != SL_ACTION_CASES)
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "--plot and --roofline need cases; leave --kernels and --expect out");
+    const sluice_status status = sl_bench_options_count(options, &shapes, &settings, error);
+    if (status)
+        return status;
+    const size_t series = shapes * (settings / options->threads.count);
+    if (series > SL_SVG_STYLES)
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT,
+                       "a picture has room for %d lines, and the shapes and settings make %zu; ask for fewer at a time",
+                       SL_SVG_STYLES, series);
+    return SLUICE_STATUS_OK;
+}
+
+/* The most threads that the run asks for and this process has CPUs for. */
+static unsigned most_threads(const sl_bench_options *options)
+{
+    const size_t cpus = sl_threads_cpus();
+    size_t most = 0;
+    for (size_t k = 0; k < options->threads.count; k++)
+        most = sl_size_max(most, options->threads.values[k] ? options->threads.values[k] : cpus);
+    return (unsigned)sl_size_min(most, cpus);
+}
+
+sluice_status sl_outcome_prepare(const sl_bench_options *options, json_t *context, json_t **old_rows, sl_exit *code,
+                                 sluice_error *error)
+{
+    sluice_status status = SLUICE_STATUS_OK;
+    *old_rows = NULL;
+    if (!options->from && (options->plot || options->roofline))
+        status = check_pictures(options, error);
+    if (!status && options->compare)
+        status = sl_record_read(options->compare, old_rows, error);
+    *code = code_of(status);
+    if (!status && !options->from && options->roofline) {
+        status = sl_roofline_measure(context, most_threads(options), &options->plan, error);
+        *code = status ? SL_EXIT_FAILURE : SL_EXIT_OK;
+    }
+    if (status) {
+        json_decref(*old_rows);
+        *old_rows = NULL;
+    }
+    return status;
+}
+
+/* Make the context that of the rows: what all of them have alike. */
+static sluice_status take_context(json_t *context, const json_t *rows, sluice_error *error)
+{
+    const json_t *first = json_array_get(rows, 0), *row;
+    const char *key;
+    json_t *value;
+    void *next;
+    size_t k;
+    json_object_foreach_safe(context, next, key, value)
+    {
+        json_t *common = json_object_get(first, key);
+        json_array_foreach(rows, k, row)
+        {
+            if (common && !json_equal(common, json_object_get(row, key)))
+                common = NULL;
+        }
+        if (common ? json_object_set(context, key, common) != 0 : json_object_del(context, key) != 0)
+            return sl_fail_memory(error, "a context", sizeof *value);
+    }
+    return SLUICE_STATUS_OK;
+}
+
+sluice_status sl_outcome_read(const char *path, json_t *context, json_t **rows, sl_exit *code, sluice_error *error)
+{
+    sluice_status status = sl_record_read(path, rows, error);
+    if (!status)
+        status = take_context(context, *rows, error);
+    *code = code_of(status);
+    return status;
+}
+
+/* ---- After ----------------------------------------------------------------------------------------------------------------- */
+
+static void tell_differences(const json_t *old_row, const json_t *new_row)
+{
+    const char *key;
+    for (size_t k = 0; (key = sl_compare_context(old_row, new_row, k)); k++)
+        fprintf(stderr, "sluice-bench: note: %s was '%s' and is '%s'\n", key, sl_record_text(old_row, key),
+                sl_record_text(new_row, key));
+}
+
+static void tell_comparison(const sl_comparison *comparison, double threshold)
+{
+    if (comparison->old_only || comparison->new_only)
+        fprintf(stderr, "sluice-bench: note: without a partner: %zu rows of the old record, %zu new ones\n", comparison->old_only,
+                comparison->new_only);
+    fprintf(stderr, "sluice-bench: %zu rows compared: %zu slower by more than %.3g %%, %zu unsure\n", comparison->rows,
+            comparison->slower, 100 * threshold, comparison->unsure);
+}
+
+static sluice_status compare(const sl_bench_options *options, const json_t *rows, const json_t *old_rows, sl_exit *code,
+                             sluice_error *error)
+{
+    sl_comparison comparison;
+    sl_bench_report *report;
+    json_t *nothing = json_object();
+    if (!nothing)
+        return sl_fail_memory(error, "a comparison", sizeof *nothing);
+    sluice_status status =
+        sl_bench_report_create("-", SL_BENCH_TABLE, sl_compare_columns, SL_COMPARE_COLUMNS, nothing, &report, error);
+    json_decref(nothing);
+    if (status)
+        return status;
+    status = sl_compare_run(old_rows, rows, options->threshold, report, &comparison, error);
+    if (status) {
+        sl_bench_report_abort(report);
+        return status;
+    }
+    tell_differences(json_array_get(old_rows, 0), json_array_get(rows, 0));
+    tell_comparison(&comparison, options->threshold);
+    *code = comparison.slower ? SL_EXIT_FAILURE : SL_EXIT_OK;
+    return sl_bench_report_commit(report, error);
+}
+
+sluice_status sl_outcome_finish(const sl_bench_options *options, const json_t *rows, const json_t *old_rows, sl_exit *code,
+                                sluice_error *error)
+{
+    sluice_status status = SLUICE_STATUS_OK;
+    *code = SL_EXIT_OK;
+    if (options->plot)
+        status = sl_plot_threads(rows, options->plot, error);
+    if (!status && options->roofline)
+        status = sl_roofline_plot(rows, options->roofline, error);
+    if (!status && old_rows)
+        status = compare(options, rows, old_rows, code, error);
+    if (status)
+        *code = code_of(status);
+    return status;
+}

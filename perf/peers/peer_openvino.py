@@ -1,0 +1,28 @@
+"""OpenVINO: the ONNX model compiled for the CPU for latency, in float32, with as many threads as asked for; inputs share memory."""
+import onnx_model
+import openvino
+import serve
+
+CORE = openvino.Core()
+
+
+def variants(case, threads):
+    compiled = CORE.compile_model(CORE.read_model(model=onnx_model.build(case)), "CPU",
+                                  {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": 1,
+                                   "INFERENCE_PRECISION_HINT": "f32"})
+    request = compiled.create_infer_request()
+    inputs = onnx_model.make_inputs(case)
+    for name, array in inputs.items():
+        request.set_tensor(name, openvino.Tensor(array, shared_memory=True))
+
+    def call():
+        request.infer()
+
+    def collect():
+        return request.get_output_tensor(0).data.transpose(1, 0, 2), None
+
+    yield "openvino", call, collect
+
+
+if __name__ == "__main__":
+    serve.serve("OpenVINO", openvino.__version__.split("-")[0], variants)

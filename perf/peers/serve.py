@@ -1,0 +1,79 @@
+"""What the peers' scripts share: the command line, the comparison with the expected result, timing as sluice-bench times, rows.
+
+A script has `name`, `version`, and `variants(case, threads)`, which yields (label, call, collect): call() runs the batch once,
+collect() brings what it computed as y [N][T][D*H] and hn [L*D][N][H], each None where the peer does not have it.
+"""
+import argparse
+import json
+import statistics
+import sys
+import time
+
+import cases
+
+
+def measure(call, min_seconds, repetitions, warmup):
+    """Seconds of one call: as many calls make a repetition as last min_seconds; the least and the median of them."""
+    for _ in range(warmup):
+        call()
+    calls = 1
+    while True:
+        start = time.perf_counter()
+        for _ in range(calls):
+            call()
+        if time.perf_counter() - start >= min_seconds:
+            break
+        calls *= 2
+    samples = []
+    for _ in range(repetitions):
+        start = time.perf_counter()
+        for _ in range(calls):
+            call()
+        samples.append((time.perf_counter() - start) / calls)
+    least, median = min(samples), statistics.median(samples)
+    return {"seconds_min": least, "seconds_median": median, "spread": median / least - 1, "repetitions": repetitions, "calls": calls}
+
+
+def find_difference(case, y, hn):
+    """In words where a result is farther from the expected one than case.bound, or no number; None: nowhere. Past a row's end
+    nothing is asked for: a peer that pads has something there."""
+    import numpy
+    for name, found in (("hn", hn), ("y", y)):
+        if found is None:
+            continue
+        wanted = case.load(name)
+        if found.shape != wanted.shape:
+            return f"{name} has shape {found.shape}, expected {wanted.shape}"
+        wrong = ~(numpy.abs(found - wanted) <= case.bound)
+        if name == "y":
+            wrong &= (numpy.arange(case.steps) < case.load("lengths")[:, None])[:, :, None]
+        if wrong.any():
+            place = tuple(int(index) for index in numpy.argwhere(wrong)[0])
+            return f"{name}{list(place)} is {found[place]!r}, expected {wanted[place]!r} within {case.bound:.3g}"
+    return None
+
+
+def check(case, label, collect):
+    """End the run where a result is wrong."""
+    found = find_difference(case, *collect())
+    if found:
+        sys.exit(f"{label}: wrong result: {case.path.name}: {found}")
+
+
+def serve(name, version, variants):
+    """Run the command line: every case of a directory, each number of threads, each variant; a JSON row a line."""
+    parser = argparse.ArgumentParser(description=f"Time {name} on cases that sluice-bench --export wrote.")
+    parser.add_argument("directory", help="of the cases")
+    parser.add_argument("--threads", default="1", help="numbers of threads, as 1,2 (1)")
+    parser.add_argument("--min-time", type=float, default=0.005, help="seconds that each repetition lasts at least (0.005)")
+    parser.add_argument("--repetitions", type=int, default=10, help="the least of so many is quoted (10)")
+    parser.add_argument("--warmup", type=int, default=2, help="calls before anything is timed (2)")
+    options = parser.parse_args()
+    for case in cases.find_cases(options.directory):
+        for threads in map(int, options.threads.split(",")):
+            for label, call, collect in variants(case, threads):
+                call()
+                check(case, label, collect)
+                timing = measure(call, options.min_time, options.repetitions, options.warmup)
+                check(case, label, collect)
+                print(json.dumps(cases.row_of(case, label, version, threads, timing)), flush=True)

@@ -1,0 +1,172 @@
+#include "record.h"
+
+#include "base/error.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+/* ---- Fields ---------------------------------------------------------------------------------------------------------------- */
+
+double sl_record_number(const json_t *row, const char *key)
+{
+    return json_number_value(json_object_get(row, key));
+}
+
+const char *sl_record_text(const json_t *row, const char *key)
+{
+    const char *text = json_string_value(json_object_get(row, key));
+    return text ? text : "";
+}
+
+/* What tells rows apart: of cases, of micro-benchmarks, of both. A field that a kind of rows does not have is alike in them. */
+static const char *const keys[] = {"steps", "batch", "input",    "hidden", "layers", "directions", "ragged", "seed", "train",
+                                   "gemm",  "peer",  "schedule", "kernel", "by",     "shape",      "isa",    NULL};
+
+bool sl_record_is_same(const json_t *a, const json_t *b, const char *key)
+{
+    const json_t *x = json_object_get(a, key), *y = json_object_get(b, key);
+    return x && y ? json_equal(x, y) : x == y;
+}
+
+/* Whether the row's batch was made to grow with the threads. */
+static bool grows(const json_t *row)
+{
+    return strcmp(sl_record_text(row, "scaling"), "weak") == 0;
+}
+
+static double rows_per_thread(const json_t *row)
+{
+    return sl_record_number(row, "batch") / sl_record_number(row, "threads");
+}
+
+bool sl_record_is_alike(const json_t *a, const json_t *b, bool with_threads)
+{
+    const bool per_thread = !with_threads && grows(a) && grows(b);
+    for (const char *const *key = keys; *key; key++)
+        if (!(per_thread && strcmp(*key, "batch") == 0) && !sl_record_is_same(a, b, *key))
+            return false;
+    if (per_thread)
+        return rows_per_thread(a) == rows_per_thread(b);
+    return !with_threads || sl_record_is_same(a, b, "threads");
+}
+
+/* ---- Labels ---------------------------------------------------------------------------------------------------------------- */
+
+/* Append " word" to text that has room for SL_LABEL_BYTES. */
+static void append(char *text, const char *word)
+{
+    const size_t used = strlen(text);
+    if (*word)
+        snprintf(text + used, SL_LABEL_BYTES - used, "%s%s", used ? " " : "", word);
+}
+
+/* Append `letter` and the number, if it is more than 1. */
+static void append_count(char *text, const char *letter, double number)
+{
+    char word[16];
+    snprintf(word, sizeof word, "%s%.0f", letter, number);
+    if (number > 1)
+        append(text, word);
+}
+
+static void label_case(const json_t *row, char text[SL_LABEL_BYTES])
+{
+    const double input = sl_record_number(row, "input"), hidden = sl_record_number(row, "hidden");
+    const char *ragged = sl_record_text(row, "ragged"), *gemm = sl_record_text(row, "gemm");
+    const char *schedule = sl_record_text(row, "schedule"), *peer = sl_record_text(row, "peer");
+    char shape[SL_LABEL_BYTES], units[40] = "";
+    if (input != hidden)
+        snprintf(units, sizeof units, "%.0f,", input);
+    snprintf(shape, sizeof shape, "%.0f,%.0f%s,%s%.0f", sl_record_number(row, "steps"),
+             grows(row) ? rows_per_thread(row) : sl_record_number(row, "batch"), grows(row) ? "t" : "", units, hidden);
+    append(text, shape);
+    append(text, strcmp(ragged, "none") == 0 ? "" : ragged);
+    append_count(text, "L", sl_record_number(row, "layers"));
+    append_count(text, "D", sl_record_number(row, "directions"));
+    append(text, sl_record_text(row, "isa"));
+    append(text, strcmp(gemm, "fused") == 0 ? "" : gemm);
+    append(text, strcmp(schedule, "auto") == 0 || strcmp(gemm, "blis") == 0 ? "" : schedule);
+    append(text, strcmp(peer, "sluice") == 0 ? "" : peer);
+}
+
+const char *sl_record_label(const json_t *row, char text[SL_LABEL_BYTES])
+{
+    *text = '\0';
+    if (json_object_get(row, "kernel")) {
+        append(text, sl_record_text(row, "kernel"));
+        append(text, sl_record_text(row, "shape"));
+        append(text, sl_record_text(row, "isa"));
+        append(text, sl_record_text(row, "by"));
+    } else {
+        label_case(row, text);
+    }
+    return text;
+}
+
+/* ---- Reading --------------------------------------------------------------------------------------------------------------- */
+
+static bool is_row(const json_t *value)
+{
+    const bool works = json_is_integer(json_object_get(value, "steps")) || json_is_string(json_object_get(value, "kernel"));
+    return works && json_is_number(json_object_get(value, "seconds_min")) && json_is_integer(json_object_get(value, "threads")) &&
+           json_is_string(json_object_get(value, "version"));
+}
+
+/* Append a value of the file, a row or an array of them. */
+static sluice_status take_value(const char *path, json_t *value, json_t *rows, sluice_error *error)
+{
+    const size_t count = json_is_array(value) ? json_array_size(value) : 1;
+    for (size_t k = 0; k < count; k++) {
+        json_t *row = json_is_array(value) ? json_array_get(value, k) : value;
+        if (!is_row(row))
+            return sl_fail(error, SLUICE_STATUS_BAD_DATA,
+                           "%s: row %zu is none of sluice-bench; expected a record that --format json or jsonl wrote", path,
+                           json_array_size(rows) + 1);
+        if (json_array_append(rows, row) != 0)
+            return sl_fail_memory(error, "a record", sizeof *row);
+    }
+    return SLUICE_STATUS_OK;
+}
+
+/* Whether there is more than white space left; what follows that is left in the file. */
+static bool has_more(FILE *file)
+{
+    int c;
+    while ((c = getc(file)) == ' ' || c == '\n' || c == '\r' || c == '\t')
+        continue;
+    return c != EOF && ungetc(c, file) != EOF;
+}
+
+static sluice_status read_values(const char *path, FILE *file, json_t *rows, sluice_error *error)
+{
+    sluice_status status = SLUICE_STATUS_OK;
+    while (!status && has_more(file)) {
+        json_error_t wrong;
+        json_t *value = json_loadf(file, JSON_DISABLE_EOF_CHECK, &wrong);
+        status =
+            value ? take_value(path, value, rows, error)
+                  : sl_fail(error, SLUICE_STATUS_BAD_DATA, "%s: line %d: %s; expected a record that --format json or jsonl wrote",
+                            path, wrong.line, wrong.text);
+        json_decref(value);
+    }
+    if (!status && json_array_size(rows) == 0)
+        status = sl_fail(error, SLUICE_STATUS_BAD_DATA, "%s: a record without a row; run sluice-bench --format json -o FILE", path);
+    return status;
+}
+
+sluice_status sl_record_read(const char *path, json_t **rows, sluice_error *error)
+{
+    *rows = NULL;
+    FILE *file = fopen(path, "r");
+    if (!file)
+        return sl_fail(error, SLUICE_STATUS_NO_INPUT, "%s: cannot be opened: %s", path, strerror(errno));
+    json_t *read = json_array();
+    const sluice_status status = read ? read_values(path, file, read, error) : sl_fail_memory(error, "a record", sizeof *read);
+    fclose(file);
+    if (status)
+        json_decref(read);
+    else
+        *rows = read;
+    return status;
+}

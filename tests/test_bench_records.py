@@ -1,0 +1,204 @@
+"""sluice-bench's records as a user meets them: the fields and types of a row, sets and sweeps, comparisons and their exit codes, and
+pictures that are well-formed XML."""
+import json
+import os
+import pathlib
+import re
+import subprocess
+import xml.etree.ElementTree
+
+from support.checks import BUILD, SOURCE
+from support.cli import DATA, FAILURE, IO, NO_INPUT, OK, USAGE, environment, run_parts
+
+PROGRAM = BUILD / "perf" / "sluice-bench"
+QUICK = ["--repetitions", "2", "--min-time", "0.0001"]
+NUMBER = (int, float)
+CONTEXT = dict.fromkeys(("version", "git", "cpu", "cpu_id", "caches", "cpus", "affinity", "governor", "system", "compiler", "flags",
+                         "blis", "blis_config", "openmp", "environment", "date", "command"), str)
+CASE = {**dict.fromkeys(("steps", "batch", "input", "hidden", "layers", "directions", "threads", "teams", "members", "workspace_bytes",
+                         "total_steps", "repetitions", "calls", "seed"), int),
+        **dict.fromkeys(("ragged", "isa", "gemm", "schedule", "way", "scaling", "peer", "peer_version"), str),
+        **dict.fromkeys(("train", "hoists", "wavefront"), bool),
+        **dict.fromkeys(("seconds_min", "seconds_median", "spread", "sequences_per_second", "steps_per_second", "gflops", "peak_gflops",
+                         "peak_spread", "fraction_of_peak", "efficiency", "flop_per_byte", "setup_seconds"), NUMBER),
+        "vs_best": type(None), **CONTEXT}
+OR_NULL = NUMBER + (type(None),)
+MICRO = {**dict.fromkeys(("kernel", "by", "shape"), str), "isa": (str, type(None)),
+         **dict.fromkeys(("threads", "repetitions", "calls"), int),
+         **dict.fromkeys(("seconds_min", "seconds_median", "spread", "clock_ghz", "clock_spread"), NUMBER),
+         **dict.fromkeys(("array_bytes", "ns_per_element", "cycles_per_element", "gflops", "gbytes_per_second", "bytes_per_cycle"),
+                         OR_NULL), **CONTEXT}
+
+
+def bench(*words, **settings):
+    """The finished process of sluice-bench with these arguments."""
+    return subprocess.run([PROGRAM, *map(str, words)], check=False, capture_output=True, text=True, timeout=240,
+                          stdin=subprocess.DEVNULL, env=environment(**settings))
+
+
+def record(cli, name, *words):
+    """The path and the rows of a record that a run writes."""
+    path = cli.path(name)
+    result = bench(*words, *QUICK, "--format", "json", "-o", path)
+    cli.check(result.returncode == OK, f"{words}: exit {result.returncode}, {result.stderr!r}")
+    return path, json.loads(path.read_text())
+
+
+def check_types(cli, row, types):
+    """Each field is there and of its type, and there is no other."""
+    wrong = [f"{key} is {row.get(key)!r}" for key, kind in types.items()
+             if key not in row or not isinstance(row[key], kind) or (isinstance(row[key], bool) and kind is not bool)]
+    cli.check_none(wrong, "fields have their types")
+    cli.check_none(set(row) - set(types), "no field is without a meaning")
+
+
+def check_schema(cli):
+    _, rows = record(cli, "schema.json", "4,4,8", "--threads", "1")
+    check_types(cli, rows[0], CASE)
+    cli.check(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", rows[0]["date"]), f"a date in UTC: {rows[0]['date']}")
+    command = rows[0]["command"]
+    cli.check(command.startswith("sluice-bench ") and "4,4,8" in command, f"the command: {command}")
+    cli.check(re.match(r"\d+ by ", rows[0]["cpus"]), f"cpus are how many and why: {rows[0]['cpus']}")
+    cli.check("-ffp-contract=off" in rows[0]["flags"], f"flags: {rows[0]['flags']}")
+    told = bench("4,4,8", *QUICK, "--format", "json", SLUICE_NUM_THREADS="1", OMP_NUM_THREADS="1", OMP_PROC_BIND="false")
+    [row] = json.loads(told.stdout)
+    cli.check(row["cpus"] == rows[0]["cpus"] and row["threads"] == 1, f"cpus are told whatever is set: {row['cpus']}")
+    cli.check(all(word in row["environment"] for word in ("SLUICE_NUM_THREADS=1", "OMP_NUM_THREADS=1", "OMP_PROC_BIND=false")),
+              f"what is set is recorded: {row['environment']}")
+
+
+def check_micro(cli):
+    _, rows = record(cli, "micro.json", "--kernels", "--isa", "scalar,auto", "--threads", "1,2")
+    for row in rows:
+        check_types(cli, row, MICRO)
+    kinds = {(row["kernel"], row["by"]) for row in rows}
+    wanted = {("peak", "sluice"), ("product", "sluice"), ("gemm", "sluice"), ("gemm", "blis"), ("read", "memory"),
+              *((name, by) for name in ("sigmoid", "tanh") for by in ("sluice", "libm"))}
+    cli.check_none(wanted - kinds, "every part is timed")
+    tiles = [row["shape"] for row in rows if row["kernel"] == "product" and row["isa"] == "scalar"]
+    cli.check(tiles == ["1x1", "1x2", "2x1"], f"a row for each size of a tile: {tiles}")
+    reads = [(row["shape"], row["threads"]) for row in rows if row["kernel"] == "read"]
+    cli.check(("DRAM", 1) in reads and len(set(reads)) == len(reads), f"each level at each number of threads: {reads}")
+
+
+def check_sets(cli):
+    _, rows = record(cli, "small.json", "--set", "small", "--threads", "1")
+    cli.check(len(rows) >= 4 and all(row["hidden"] <= 128 and row["ragged"] == "none" for row in rows), "small shapes are small")
+    result = bench("--set", "train")
+    cli.check(result.returncode == USAGE and "small, ragged, threads, all" in result.stderr, f"names of sets: {result.stderr!r}")
+
+
+def check_scaling(cli):
+    for scaling in ("strong", "weak"):
+        _, rows = record(cli, f"{scaling}.json", "4,4,8", "--scaling", scaling, "--threads", "3,2")
+        cli.check([row["threads"] for row in rows] == [1, 2, 3], f"one thread comes first: {[row['threads'] for row in rows]}")
+        cli.check([row["batch"] for row in rows] == ([4, 4, 4] if scaling == "strong" else [4, 8, 12]),
+                  f"{scaling}: batches {[row['batch'] for row in rows]}")
+        for row in rows:
+            wanted = row["gflops"] / (row["threads"] * rows[0]["gflops"])
+            cli.check(row["scaling"] == scaling and abs(row["efficiency"] / wanted - 1) < 1e-6, f"efficiency {row['efficiency']}")
+    _, rows = record(cli, "no-base.json", "4,4,8", "--threads", "2")
+    cli.check(rows[0]["efficiency"] is None and rows[0]["scaling"] == "none", "no efficiency without one thread to hold it against")
+    _, rows = record(cli, "default.json", "4,4,8", "--scaling", "strong")
+    threads, cpus = [row["threads"] for row in rows], len(os.sched_getaffinity(0))
+    cli.check(threads[0] == 1 and threads == sorted(set(threads)) and 2 <= threads[-1] <= 2 * cpus, f"to twice the cores: {threads}")
+
+
+def quieten(rows, factor=1.0):
+    """The rows as an undisturbed run `factor` times as fast had them."""
+    return [{**row, "spread": 0.0, "peak_spread": 0.0, "fraction_of_peak": row["fraction_of_peak"] * factor} for row in rows]
+
+
+def check_compare(cli):
+    path, rows = record(cli, "new.json", "4,4,8", "8,4,8", "--threads", "1")
+    for name, factor, code, verdict in (("same", 1, OK, "same"), ("faster", 2, FAILURE, "slower"), ("slower", 0.5, OK, "faster")):
+        old = cli.path(f"{name}.json")
+        old.write_text(json.dumps(quieten(rows, factor)))
+        path.write_text(json.dumps(quieten(rows)))
+        result = bench("--compare", old, "--from", path)
+        found = [line.split()[-1] for line in result.stdout.splitlines()[1:]]
+        cli.check((result.returncode, found) == (code, [verdict] * 2), f"old is {name}: {result}")
+    result = bench("--compare", cli.path("faster.json"), "--from", path, "--threshold", "0.9")
+    cli.check(result.returncode == OK and result.stdout.count("same") == 2, f"a threshold that lets half the speed pass: {result}")
+    noisy = cli.path("noisy.json")
+    noisy.write_text(json.dumps([{**row, "spread": 0.8} for row in quieten(rows, 2)]))
+    result = bench("--compare", noisy, "--from", path)
+    cli.check(result.returncode == OK and result.stdout.count("unsure") == 2, f"noise explains it: {result}")
+    # With a run: its rows go to the file that is named, the comparison to standard output.
+    fast = cli.path("fast.json")
+    fast.write_text(json.dumps(quieten(rows, 1000)))
+    result = bench("4,4,8", "--threads", "1", *QUICK, "--repetitions", "1", "--compare", fast, "--format", "json", "-o", path)
+    cli.check(result.returncode == FAILURE and result.stdout.count("slower") == 1 and len(json.loads(path.read_text())) == 1
+              and "1 rows of the old record" in result.stderr, f"a run is compared: {result}")
+    other = cli.path("other.json")
+    other.write_text(json.dumps([{**row, "compiler": "another"} for row in rows]))
+    result = bench("--compare", other, "--from", cli.path("same.json"))
+    cli.check("note: compiler was 'another'" in result.stderr, f"another compiler is told: {result.stderr!r}")
+
+
+def check_refusals(cli):
+    path, _ = record(cli, "good.json", "4,4,8", "--threads", "1")
+    bad = cli.path("bad.json")
+    bad.write_text('[{"steps": 4}]')
+    strange = cli.path("strange.json")
+    record(cli, "strange.json", "5,4,8", "--threads", "1")
+    csv = cli.path("rows.csv")
+    csv.write_text("steps,batch\n4,4\n")
+    for words, code, part in (
+            (["--compare", bad, "--from", path], DATA, "row 1"),
+            (["--compare", csv, "--from", path], DATA, "rows.csv: line 1"),
+            (["--compare", path, "--from", bad], DATA, "bad.json"),
+            (["--compare", cli.path("none.json")], NO_INPUT, "cannot be opened"),
+            (["--from", cli.path("none.json")], NO_INPUT, "cannot be opened"),
+            (["--compare", strange, "--from", path], DATA, "nothing to compare"),
+            (["--compare", path, "--threshold", "2"], USAGE, "below 1"),
+            (["--compare", ""], USAGE, "name of a file"),
+            (["--plot", cli.path("no.svg"), "--kernels"], USAGE, "need cases"),
+            (["--plot", cli.path("no.svg"), "--batch", "1-8"], USAGE, "settings make 8"),
+            (["--from", path, "--roofline", cli.path("no.svg")], USAGE, "run with --roofline"),
+            (["--from", path, "--plot", cli.directory / "no" / "no.svg"], IO, "no.svg")):
+        result = bench(*words)
+        cli.check(result.returncode == code and part in result.stderr, f"{words}: expected {code} and {part!r}, found {result}")
+    cli.check(not cli.path("no.svg").exists() and not cli.leftovers(), "nothing is left of what failed")
+
+
+def check_pictures(cli):
+    plot, roofline = cli.path("plot.svg"), cli.path("roofline.svg")
+    path, rows = record(cli, "pictures.json", "4,4,8", "6,4,8", "--scaling", "strong", "--threads", "1,2", "--plot", plot, "--roofline",
+                        roofline)
+    cli.check(rows[0]["read_threads"] >= 1 and rows[0]["dram_gbytes_per_second"] > 0, "bandwidths are part of the record")
+    space = "{http://www.w3.org/2000/svg}"
+    for picture, words in ((plot, ("threads", "useful GFLOP/s", "4,4,8")), (roofline, ("FMA peak", "GB/s", "FLOP per byte"))):
+        root = xml.etree.ElementTree.parse(picture).getroot()
+        texts = [text.text or "" for text in root.iter(f"{space}text")]
+        cli.check(root.tag == f"{space}svg" and all(any(word in text for text in texts) for word in words), f"{picture}: {texts}")
+        cli.check(any(rows[0]["cpu"] in text for text in texts) and any(rows[0]["date"][:10] in text for text in texts),
+                  f"the caption tells machine and date: {texts}")
+        marks = [mark for mark in root.iter(f"{space}path") if (mark.get("class") or "").startswith("f")]
+        cli.check(len(marks) >= 4 and "prefers-color-scheme: dark" in picture.read_text(), f"{picture} has marks: {len(marks)}")
+    # Whatever a record says is text.
+    hostile = cli.path("hostile.json")
+    hostile.write_text(json.dumps([{**row, "cpu": "<a & 'b' \"c\">\u00e9\x01", "command": "</text>" * 99} for row in rows]))
+    result = bench("--from", hostile, "--plot", plot, "--roofline", roofline)
+    cli.check(result.returncode == OK, f"{result}")
+    for picture in (plot, roofline):
+        xml.etree.ElementTree.parse(picture)
+    result = bench("--from", path, "--format", "jsonl")
+    cli.check([json.loads(line) for line in result.stdout.splitlines()] == rows, "rows of a record are written as they are")
+
+
+def check_bind(cli):
+    prefix = cli.path("bound")
+    result = subprocess.run([SOURCE / "perf" / "bind", prefix, "4,4,8", "--threads", "2", *QUICK], check=False, capture_output=True,
+                            text=True, timeout=240, env=environment(SLUICE_BENCH=str(PROGRAM), OMP_PROC_BIND="false"))
+    cli.check(result.returncode == OK, f"{result}")
+    rows = [json.loads(line) for line in pathlib.Path(f"{prefix}.jsonl").read_text().splitlines()]
+    found = sorted({row["environment"] for row in rows})
+    cli.check(len(rows) == 8 and len(found) == 4 and any("OMP_PROC_BIND=spread" in text for text in found),
+              f"a run for each setting: {found}")
+    text = pathlib.Path(f"{prefix}.svg").read_text()
+    cli.check("bind spread, places cores" in text and "bind unset, places unset" in text, "settings are told apart in the picture")
+
+
+if __name__ == "__main__":
+    run_parts(check_schema, check_micro, check_sets, check_scaling, check_compare, check_refusals, check_pictures, check_bind)

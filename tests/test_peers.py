@@ -1,0 +1,167 @@
+"""Peers beside the library: sluice-bench --peer and --export as a user drives them, and what the scripts of perf/peers do without any
+peer: they read cases, time, and put rows together in one table."""
+import json
+import pathlib
+import subprocess
+import sys
+
+from support.checks import BUILD, SOURCE
+from support.cli import OK, USAGE, environment, run_parts
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(SOURCE / "perf" / "peers"))
+import cases  # noqa: E402
+import serve  # noqa: E402
+import table  # noqa: E402
+
+PROGRAM = BUILD / "perf" / "sluice-bench"
+QUICK = ["--repetitions", "2", "--min-time", "0.0001"]
+
+
+def bench(*words):
+    """The finished process of sluice-bench with these arguments."""
+    return subprocess.run([PROGRAM, *words], check=False, capture_output=True, text=True, timeout=240, stdin=subprocess.DEVNULL,
+                          env=environment())
+
+
+def check_peers(cli):
+    result = bench("4,4,8", "4,4,9", *QUICK, "--peer", "sluice,blis,plain", "--threads", "1,2", "--schedule", "rows,hoist",
+                   "--format", "json")
+    if not cli.check(result.returncode == OK, f"peers run: {result.stderr!r}"):
+        return
+    rows = json.loads(result.stdout)
+    names = [row["peer"] for row in rows if row["hidden"] == 8]
+    cli.check(sorted(names) == ["blis"] * 2 + ["plain"] * 2 + ["sluice"] * 4,
+              f"the library has each setting, another peer each number of threads: {names}")
+    for row in rows:
+        others = [other["gflops"] for other in rows if other["peer"] != row["peer"]
+                  and (other["hidden"], other["threads"]) == (row["hidden"], row["threads"])]
+        cli.check(abs(row["vs_best"] * max(others) / row["gflops"] - 1) < 1e-6, f"vs_best is over the best other: {row}")
+    [row] = json.loads(bench("4,4,8", *QUICK, "--format", "json").stdout)
+    cli.check((row["peer"], row["vs_best"]) == ("sluice", None), f"alone there is nothing to be held against: {row}")
+    heads = [next(line for line in bench("4,4,8", *QUICK, *words).stdout.splitlines() if not line.startswith("#"))
+             for words in ([], ["--peer", "sluice,plain"])]
+    cli.check("peer" not in heads[0] and heads[1].split()[-3:] == ["peer", "vs", "best"], f"columns for several peers: {heads}")
+    result = bench("4,4,8", "--peer", "sluice,nobody")
+    cli.check(result.returncode == USAGE and "sluice, blis, plain, onednn" in result.stderr, f"a mistyped peer: {result.stderr!r}")
+
+
+def check_onednn(cli):
+    """Where oneDNN is not built in, it is passed over with a note."""
+    result = bench("4,4,8", *QUICK, "--peer", "plain,onednn", "--ragged", "uniform", "--format", "json")
+    names = [row["peer"] for row in json.loads(result.stdout or "[]")]
+    cli.check(result.returncode == OK and (names == ["plain", "onednn-padded"]
+                                           or (names == ["plain"] and "skipped: onednn" in result.stderr)),
+              f"onednn runs padded or is skipped: {names} {result.stderr!r}")
+
+
+def check_export(cli):
+    folder = cli.directory
+    for words in (["5,3,8"], ["5,3,8", "--layers", "2", "--bidirectional", "--ragged", "uniform"]):
+        result = bench(*words, "--export", folder)
+        cli.check((result.returncode, result.stdout, result.stderr) == (OK, "", ""), f"{words}: {result.stderr!r}")
+    plain, ragged = cases.find_cases(folder)
+    cli.check((plain.steps, plain.batch, plain.input, plain.hidden, plain.layers, plain.directions, plain.ragged)
+              == (5, 3, 8, 8, 1, 1, "none"), f"a case is what was asked for: {plain}")
+    cli.check(plain.flop == 2 * 4 * 8 * 16 * 15 and plain.total_steps == 15, f"its work: {plain.flop}")
+    cli.check(abs(plain.bound / ((16 / 16 + 8) * 2 ** -23) - 1) < 1e-6, f"its bound: {plain.bound}")
+    tensors, start = cases.read_header(ragged.path / "weights.safetensors")
+    names = [name for layer in ragged.tensor_names() for direction in layer for name in direction]
+    cli.check(list(tensors) == names and len(names) == 16, f"torch's names: {list(tensors)}")
+    cli.check(tensors["weight_ih_l1_reverse"][0] == [32, 16] and tensors["bias_hh_l0"][0] == [32], "their shapes")
+    end = max(stop for _, _, stop in tensors.values())
+    size = (ragged.path / "weights.safetensors").stat().st_size
+    cli.check(size == start + end, f"data fill the file: {start} + {end}, {size}")
+    result = bench("5,3,8", "--export", f"{folder}/5,3,8,8,1,1,none/case.json")
+    cli.check(result.returncode == 74 and "case.json" in result.stderr, f"no directory can be made there: {result.stderr!r}")
+    result = bench("--case", "500,3,4", "--ragged", "tail", "--export", f"{folder}/tail")
+    cli.check(result.returncode == OK and "skipped" in result.stderr, f"a case that is not for files: {result.stderr!r}")
+    (plain.path / "case.json").write_text('{"steps": 5}')
+    try:
+        cases.read_case(plain.path)
+        cli.check(False, "a case without its fields is refused")
+    except ValueError as error:
+        cli.check("hidden" in str(error) and "case.json" in str(error), f"the message tells what lacks: {error}")
+
+
+def check_comparison(cli):
+    """What a script makes of a wrong result; of arrays, so where numpy is."""
+    try:
+        import numpy
+    except ImportError:
+        print("no numpy here: the scripts' comparison is not looked at")
+        return
+    folder = cli.path("compared")
+    bench("5,3,8", "--ragged", "uniform", "--layers", "2", "--export", folder)
+    [case] = cases.find_cases(folder)
+    y, hn, lengths = (case.load(name) for name in ("y", "hn", "lengths"))
+    cli.check(serve.find_difference(case, y, hn) is None and serve.find_difference(case, y, None) is None, "equal is no difference")
+    place = (2, int(lengths[2]) - 1, 7)
+    for wrong in (y[place] + 2 * case.bound, float("nan")):
+        changed = y.copy()
+        changed[place] = wrong
+        found = serve.find_difference(case, changed, hn)
+        cli.check(found and found.startswith(f"y{list(place)} "), f"{wrong} at {place} is found: {found}")
+    padded = numpy.where(numpy.arange(case.steps)[None, :, None] < lengths[:, None, None], y, 1).astype(y.dtype)
+    cli.check((padded != y).any() and serve.find_difference(case, padded, hn) is None, "padding may hold anything")
+    cli.check("hn[1, 0, 0]" in serve.find_difference(case, y, hn + numpy.arange(2)[:, None, None]), "hn is compared too")
+    cli.check("shape" in serve.find_difference(case, y[:2], hn), "and shapes are")
+    try:
+        serve.check(case, "torch", lambda: (-y, hn))
+        cli.check(False, "a wrong result ends a script")
+    except SystemExit as end:
+        cli.check("torch: wrong result" in str(end), f"the end of a script tells why: {end}")
+
+
+def check_timing(cli):
+    calls = []
+    serve.measure(lambda: calls.append(1), 0, 3, 2)
+    cli.check(len(calls) == 2 + 1 + 3, f"two to warm up, one that lasts long enough, three repetitions: {len(calls)}")
+    calls.clear()
+    timing = serve.measure(lambda: calls.append(1), 1e-4, 3, 2)
+    cli.check(timing["repetitions"] == 3 and timing["calls"] >= 1 and len(calls) >= 2 + 4 * timing["calls"],
+              f"warm-up, a search for the number of calls, then repetitions: {len(calls)} calls, {timing}")
+    cli.check(0 < timing["seconds_min"] <= timing["seconds_median"] and timing["spread"] >= 0, f"least and median: {timing}")
+    case = cases.Case(pathlib.Path("x"), 5, 4, 8, 8, 1, 1, "none", 1, 20, 4e6, 1e-6, "0.1.0")
+    row = cases.row_of(case, "torch", "2.0", 2, {"seconds_min": 0.002, "seconds_median": 0.003, "spread": 0.5})
+    cli.check((row["gflops"], row["sequences_per_second"], row["steps_per_second"]) == (4e6 / 0.002 * 1e-9, 2000, 10000),
+              f"a row's speeds: {row}")
+    cli.check((row["peer"], row["peer_version"], row["threads"], row["hidden"]) == ("torch", "2.0", 2, 8), f"its keys: {row}")
+
+
+def sample(peer, gflops, threads=1, steps=50):
+    shape = {"steps": steps, "batch": 64, "input": 256, "hidden": 256, "layers": 1, "directions": 1, "ragged": "none"}
+    return {**shape, "threads": threads, "peer": peer, "peer_version": "1", "gflops": gflops}
+
+
+def check_table(cli):
+    rows = [sample("plain", 10.0), sample("sluice", 60.0), sample("sluice", 50.0), sample("torch", 40.0),
+            sample("sluice", 90.0, threads=2), sample("torch", 100.0, threads=2), sample("plain", 7.0, steps=3)]
+    head, body = table.cells(rows)
+    cli.check(head[8:] == ["sluice", "plain", "torch", "best other", "sluice / best other"], f"the library first: {head}")
+    cli.check([line[8:] for line in body] == [["60.0", "10.0", "40.0", "torch", "1.50"], ["90.0", "-", "100.0", "torch", "0.90"],
+                                              ["-", "7.0", "-", "plain", "-"]], f"best rows and ratios: {body}")
+    cli.check(table.ratio({"a": 3.0, "b": 4.0}, "b") == 4 / 3 and table.ratio({"b": 4.0}, "b") is None, "a ratio needs two")
+    text, md = table.format_text(rows).splitlines(), table.format_md(rows).splitlines()
+    cli.check(len(text) == 4 and len(set(map(len, text))) == 1, f"columns are even: {text}")
+    cli.check(len(md) == 5 and {line.count("|") for line in md} == {len(head) + 1}, f"as Markdown: {md}")
+    cli.check(table.versions(rows) == "plain 1, sluice 1, torch 1", f"each version once: {table.versions(rows)}")
+
+
+def check_run(cli):
+    """The whole run with the peers that every build has; a peer that cannot be imported is passed over."""
+    command = [sys.executable, SOURCE / "perf" / "peers" / "run", "4,4,8", "--threads", "1,2", *QUICK, "--bench", PROGRAM, "--venv",
+               "/nowhere"]
+    result = subprocess.run([*command, "--peers", "sluice,plain"], check=False, capture_output=True, text=True, timeout=240)
+    lines = result.stdout.splitlines()
+    cli.check(result.returncode == OK and len(lines) == 5 and "plain" in lines[2] and "sluice 0." in lines[0],
+              f"one table: {result.stdout!r} {result.stderr!r}")
+    result = subprocess.run([*command, "--peers", "numpypy"], check=False, capture_output=True, text=True, timeout=240)
+    cli.check(result.returncode == USAGE and "numpypy" in result.stderr, f"a peer that nobody knows: {result.stderr!r}")
+    inside = subprocess.run([SOURCE / "perf" / "peers" / "setup", SOURCE / "venv"], check=False, capture_output=True, text=True,
+                            timeout=60)
+    cli.check(inside.returncode == USAGE and not (SOURCE / "venv").exists(), f"no environment in the tree: {inside.stderr!r}")
+
+
+if __name__ == "__main__":
+    run_parts(check_peers, check_onednn, check_export, check_comparison, check_timing, check_table, check_run)
