@@ -107,13 +107,16 @@ static sluice_status check_map(const sl_bench *bench, const sl_micro *micro, dou
 /* Against float64: a sum of so many terms, added in any order, errs by less than as many epsilons of the terms' own sum. */
 static sluice_status check_product(const sl_bench *bench, const sl_micro *micro, sluice_error *error)
 {
-    const size_t block = bench->kernel ? SL_BLOCK_VECTORS * bench->kernel->lanes : bench->columns;
+    const size_t lanes = bench->kernel ? bench->kernel->lanes : 0,
+                 block = bench->kernel ? SL_BLOCK_VECTORS * lanes : bench->columns;
+    const size_t stride = bench->kernel ? 2 * lanes : bench->columns;
     for (size_t k = 0; k < bench->rows * bench->columns; k++) {
         const size_t row = k / bench->columns, column = k % bench->columns;
-        const float *w = bench->weights + column / block * block * bench->terms + column % block;
+        const size_t first = bench->kernel ? sl_panel_column(bench->terms, lanes, column % block) : column;
+        const float *w = bench->weights + column / block * block * bench->terms + first;
         double sum = 0, size = 0;
         for (size_t t = 0; t < bench->terms; t++) {
-            const double product = (double)bench->x_row[row][t] * (double)w[t * block];
+            const double product = (double)bench->x_row[row][t] * (double)w[t * stride];
             sum += product;
             size += fabs(product);
         }

@@ -62,7 +62,7 @@ static size_t panel_stride(const problem *p)
 /* One chain of multiply-adds: of column `at` of a panel. */
 static float chain(const problem *p, const float *panel, size_t terms, const float *x, size_t at)
 {
-    return test_plain_chain(terms, x, panel + at, 4 * p->lanes);
+    return test_plain_chain(terms, x, panel + sl_panel_column(terms, p->lanes, at), 2 * p->lanes);
 }
 
 START_TEST(product)

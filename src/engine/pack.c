@@ -35,9 +35,9 @@ void sl_pack_panels(const sl_columns *columns, size_t terms, const float *matrix
     const size_t block = block_floats(columns);
     for (size_t row = 0; row < columns->gates * columns->units; row++) {
         const size_t column = packed_column(columns, row);
-        float *to = panels + column / block * panel_stride + column % block;
+        float *to = panels + column / block * panel_stride + sl_panel_column(terms, columns->lanes, column % block);
         for (size_t k = 0; k < terms; k++)
-            to[k * block] = matrix[row * terms + k];
+            to[k * 2 * columns->lanes] = matrix[row * terms + k];
     }
 }
 

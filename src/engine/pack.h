@@ -18,7 +18,7 @@ size_t sl_columns_blocks(const sl_columns *columns);
 /** Floats of a packed row. */
 size_t sl_columns_width(const sl_columns *columns);
 
-/** Put matrix [gates*units][terms] into panels: term k of block b goes to panels[b*panel_stride + k*4*lanes]. Columns of no unit
+/** Put matrix [gates*units][terms] into panels: block b at panels[b*panel_stride]. Columns of no unit
  * are left alone (zeros, from sl_alloc). */
 void sl_pack_panels(const sl_columns *columns, size_t terms, const float *matrix, float *panels, size_t panel_stride);
 

@@ -97,7 +97,8 @@ static double overlapped(double a, double b)
 static double product_cycles(const sluice_engine *engine, const sl_way *way, const portion *p)
 {
     const double lanes = (double)engine->kernel->lanes, panel = p->terms * SL_BLOCK_VECTORS * lanes * sizeof(float);
-    const double tiles = ceil(p->rows / (double)engine->kernel->tile_rows);
+    const bool tall = p->rows > (double)engine->kernel->tile_rows && p->rows <= 2 * (double)engine->kernel->tall_rows;
+    const double tiles = ceil(p->rows / (double)(tall ? engine->kernel->tall_rows : engine->kernel->tile_rows));
     const double fma = p->rows * p->blocks * p->terms * SL_BLOCK_VECTORS / 2;
     const double from_afar = p->blocks * panel / transfer_rate(engine, way, p->weights);
     const double again = p->blocks * panel / (panel < 0.94 * (double)engine->limits.l1d_bytes ? 8 * lanes : near_rate(engine));

@@ -4,7 +4,8 @@
  *
  * Layout of packed columns. The columns of a matrix (4H gate rows of W and U, or the classes of a head) are cut into blocks of
  * 4 vectors; a block of the gates holds [gate i, f, g, o][lanes] of `lanes` neighbouring units, units past H being zeros. A
- * *panel* is one block's weights, [term][4][lanes]; panels follow each other `panel_stride` floats apart. A *packed row* is
+ * *panel* is one block's weights in two halves, of vectors 0 and 1 (gates i, f) and of 2 and 3 (g, o), each [term][2][lanes], so
+ * that one half can be read without the other; panels follow each other `panel_stride` floats apart. A *packed row* is
  * [block][4][lanes], one value a column.
  */
 #ifndef SLUICE_KERNEL_KERNEL_H
@@ -16,6 +17,12 @@
  * (2). */
 enum { SL_BLOCK_VECTORS = 4, SL_PEAK_CHAINS = 12 };
 
+/** Where column `at` of a block, 0..4*lanes-1, has its first term in a panel; the next ones follow 2 * lanes floats apart. */
+static inline size_t sl_panel_column(size_t terms, size_t lanes, size_t at)
+{
+    return at / (2 * lanes) * terms * 2 * lanes + at % (2 * lanes);
+}
+
 /** The bits of every NaN that is computed: what x86 itself makes of 0 * infinity. */
 #define SL_NAN_BITS UINT32_C(0xffc00000)
 
@@ -24,7 +31,7 @@ typedef struct sl_product {
     size_t rows;
     size_t blocks;        /* of columns */
     size_t terms;         /* length of each x row */
-    const float *weights; /* panels [blocks][terms][4][lanes] */
+    const float *weights; /* panels [blocks][2][terms][2][lanes] */
     size_t panel_stride;
     const float *const *start; /* [rows] packed rows */
     const float *const *x;     /* [rows] pointers to [terms] */
@@ -38,8 +45,8 @@ typedef struct sl_step {
     size_t hidden;             /* H: units written to y; the packed arrays have them rounded up to lanes */
     size_t inputs;             /* terms of x still to be multiplied: I, or 0 when start holds them */
     size_t recurrent;          /* terms of h: H, or 0 when the state is known to be zero */
-    const float *weights_ih;   /* panels [blocks][inputs][4][lanes] */
-    const float *weights_hh;   /* panels [blocks][H][4][lanes] */
+    const float *weights_ih;   /* panels [blocks][2][inputs][2][lanes] */
+    const float *weights_hh;   /* panels [blocks][2][H][2][lanes] */
     size_t panel_stride;       /* of both */
     const float *const *start; /* [rows] packed rows: the bias, or b + W x where that is done */
     const float *const *x;     /* [rows] pointers to [inputs] */
@@ -54,6 +61,7 @@ typedef struct sl_kernel {
     sluice_isa isa;
     size_t lanes;     /* floats of a vector: a power of two, at most 16 */
     size_t tile_rows; /* rows of a full register tile */
+    size_t tall_rows; /* rows of a step's tile for few rows, up to twice as many; 0: no such tile */
     void (*product)(const sl_product *product);
     void (*step)(const sl_step *step);
     /** out[k] = f(x[k]) for k < n; out may be x. */

@@ -13,6 +13,8 @@ typedef __m256i vi;
 /* 12 accumulators, 3 broadcasts and one weight vector: the 16 registers. */
 enum { V_LANES = 8 };
 #define V_TILE_ROWS 3
+/* And 12 of half a block, one broadcast and two weight vectors. */
+#define V_TALL_ROWS 6
 
 /* One verb a line. */
 /* clang-format off */

@@ -13,6 +13,7 @@ typedef __m512i vi;
 /* 24 accumulators, 6 broadcasts and a weight vector: 31 of 32 registers. */
 enum { V_LANES = 16 };
 #define V_TILE_ROWS 6
+#define V_TALL_ROWS 0
 
 /* One verb a line. */
 /* clang-format off */

@@ -16,6 +16,7 @@ typedef int32_t vi; /* as many 32-bit integers; sums wrap */
 /* Floats of a vector, and rows of a full register tile. */
 enum { V_LANES = 1 };
 #define V_TILE_ROWS 2
+#define V_TALL_ROWS 0
 
 /* One verb a line. */
 /* clang-format off */
