@@ -5,8 +5,8 @@
  * The model. A turn of a strand (one direction of one layer) takes as long as its multiply-adds or the transfer of its weights,
  * whichever is longer and a part of the other, then the activations and, among several members, their meeting. Zen 3 with AVX2
  * gave the constants: fitted to the logarithms of what every way took on two threads for shapes of T 1..200, N 1..200, H
- * 16..1024, L 1..256. In 35 of 36 the chosen way was the fastest, and half the estimates are within 4 %. Only their ratios decide, and those
- * differ less between CPUs. `sluice-bench --expect` shows what the model makes of more cores.
+ * 16..1024, L 1..256. In 35 of 36 the chosen way was the fastest, and half the estimates are within 4 %. Only their ratios
+ * decide, and those differ less between CPUs. `sluice-bench --expect` shows what the model makes of more cores.
  */
 #include "base/error.h"
 #include "base/memory.h"
@@ -18,7 +18,8 @@
 #include <string.h>
 
 /* Cycles: the activations of one row x one block, more of them where a tile has nothing else to do meanwhile, a turn's calls,
- * each row's pointers and scattered h and y, a barrier, each member in it, a strand taken up again by a wavefront, a parallel region, each thread of it. */
+ * each row's pointers and scattered h and y, a barrier, each member in it, a strand taken up again by a wavefront, a parallel
+ * region, each thread of it. */
 #define CELL_CYCLES 52.0
 #define LONE_CELL_CYCLES 55.0
 #define TURN_CYCLES 140.0
