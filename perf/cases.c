@@ -217,9 +217,9 @@ static sluice_status expect(sl_bed *bed, double checked_flop, sluice_error *erro
     return run_once(bed->model, &options, &batch, error);
 }
 
-/* BLIS, and each peer, adds the I + H terms, each below 1, in an order of its own. Of 2..2048 terms and 30..400 steps that was seen to
- * change h by 0.011 epsilon a term at most, or by one epsilon, which is the activations'; a sixteenth leaves room for other weights,
- * layers and kernels. */
+/* BLIS, and each peer, adds the I + H terms, each below 1, in an order of its own. Of 2..2048 terms and 30..400 steps that was seen
+ * to change h by 0.011 epsilon a term at most, or by one epsilon, which is the activations'; a sixteenth leaves room for other
+ * weights, layers and kernels. */
 float sl_case_bound(const sl_case *shape)
 {
     const size_t widest = shape->layers > 1 ? sl_size_max(shape->input, shape->directions * shape->hidden) : shape->input;
@@ -237,9 +237,11 @@ static sluice_status fail_check(const sl_bed *bed, const sl_setting *setting, co
 {
     const sl_case *shape = &bed->shape;
     return sl_fail(error, SLUICE_STATUS_BAD_DATA,
-                   "wrong result of %s: T=%zu N=%zu I=%zu H=%zu, %s %s %s, threads %u: %s is %.9g (%a), expected %.9g (%a) "
+                   "wrong result of %s: T=%zu N=%zu I=%zu H=%zu L=%zu D=%zu, ragged %s, seed %llu, %s %s %s, threads %u: %s is "
+                   "%.9g (%a), expected %.9g (%a) "
                    "of the scalar kernels; please report this line",
-                   setting->peer->name, shape->steps, shape->batch, shape->input, shape->hidden, sluice_isa_get_name(setting->isa),
+                   setting->peer->name, shape->steps, shape->batch, shape->input, shape->hidden, shape->layers, shape->directions,
+                   sl_ragged_get_name(shape->ragged), (unsigned long long)shape->seed, sluice_isa_get_name(setting->isa),
                    sluice_gemm_get_name(setting->gemm), sluice_schedule_get_name(setting->schedule), setting->threads, place,
                    (double)found, (double)found, (double)expected, (double)expected);
 }

@@ -5,6 +5,7 @@
 #include "base/error.h"
 
 #include <math.h>
+#include <string.h>
 
 const sl_column sl_compare_columns[SL_COMPARE_COLUMNS] = {
     {"case", "case", -36, 0, 0}, {"threads", "thr", 3, 0, 0}, {"figure", "figure", -14, 0, 0}, {"old", "old", 10, 4, 0},
@@ -52,7 +53,15 @@ double sl_compare_figure(const json_t *row, const char **name)
     return bytes > 0 ? bytes : seconds > 0 ? 1 / seconds : 0;
 }
 
-/* The best of the rows that are like `row`; NULL: none is. */
+/* Whether one row's figure can be held against the other's. */
+static bool is_partner(const json_t *a, const json_t *b)
+{
+    const char *of_a, *of_b;
+    const double x = sl_compare_figure(a, &of_a), y = sl_compare_figure(b, &of_b);
+    return sl_record_is_alike(a, b, true) && strcmp(of_a, of_b) == 0 && x > 0 && y > 0 && isfinite(y / x) && isfinite(x / y);
+}
+
+/* The best of the partners of `row`; NULL: there is none. */
 static const json_t *find_best(const json_t *rows, const json_t *row)
 {
     const json_t *best = NULL, *other;
@@ -60,7 +69,7 @@ static const json_t *find_best(const json_t *rows, const json_t *row)
     size_t k;
     json_array_foreach(rows, k, other)
     {
-        if (sl_record_is_alike(other, row, true) && (!best || sl_compare_figure(other, &name) > sl_compare_figure(best, &name)))
+        if (is_partner(other, row) && (!best || sl_compare_figure(other, &name) > sl_compare_figure(best, &name)))
             best = other;
     }
     return best;
@@ -83,7 +92,7 @@ static sluice_status add_row(const json_t *old_row, const json_t *new_row, doubl
     char label[SL_LABEL_BYTES];
     const char *name, *new_name;
     const double before = sl_compare_figure(old_row, &name), now = sl_compare_figure(new_row, &new_name);
-    const double ratio = before > 0 ? now / before : 0, noise = sl_compare_noise(old_row, new_row);
+    const double ratio = now / before, noise = sl_compare_noise(old_row, new_row);
     const sl_verdict verdict = sl_verdict_reach(ratio, noise, threshold);
     comparison->rows++;
     comparison->slower += verdict == SL_VERDICT_SLOWER;
@@ -116,8 +125,8 @@ sluice_status sl_compare_run(const json_t *old_rows, const json_t *new_rows, dou
     }
     if (!status && !comparison->rows)
         status = sl_fail(error, SLUICE_STATUS_BAD_DATA,
-                         "nothing to compare: no row of the old record (%zu) has the shape, the setting and the threads of a new "
-                         "one (%zu); run what the old record ran",
+                         "nothing to compare: no row of the old record (%zu) has the shape, the setting, the threads and the kind "
+                         "of figure of a new one (%zu); run what the old record ran",
                          json_array_size(old_rows), json_array_size(new_rows));
     return status;
 }

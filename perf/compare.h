@@ -27,7 +27,7 @@ double sl_compare_figure(const json_t *row, const char **name);
 typedef struct sl_comparison {
     size_t rows;           /* compared */
     size_t slower, unsure; /* of them */
-    size_t old_only;       /* rows of the old record that no new one is like */
+    size_t old_only;       /* rows of the old record without a new one to hold against */
     size_t new_only;       /* and the other way round */
 } sl_comparison;
 
@@ -35,8 +35,9 @@ typedef struct sl_comparison {
 enum { SL_COMPARE_COLUMNS = 8 };
 extern const sl_column sl_compare_columns[SL_COMPARE_COLUMNS];
 
-/** Add a row for each new row that the old record has one like: case threads figure old new ratio noise verdict. Of several old
- *  rows that are alike the best counts. BAD_DATA: there is nothing to compare. NO_MEMORY, IO. */
+/** Add a row for each new row that the old record has one like, with the same kind of figure, both above 0: case threads figure
+ *  old new ratio noise verdict. Of several old rows that are alike the best counts. BAD_DATA: there is nothing to compare.
+ *  NO_MEMORY, IO. */
 SLUICE_WARN_UNUSED sluice_status sl_compare_run(const json_t *old_rows, const json_t *new_rows, double threshold,
                                                 sl_bench_report *report, sl_comparison *comparison, sluice_error *error);
 

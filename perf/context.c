@@ -1,5 +1,7 @@
 #include "context.h"
 
+#include "report.h"
+
 #include "git.h"
 #include "machine.h"
 
@@ -18,13 +20,8 @@ extern char **environ;
 /* JSON wants UTF-8, and an environment variable may hold anything: what is not printable ASCII becomes '?'. */
 static json_t *clean_string(const char *text)
 {
-    char *copy = strdup(text);
-    if (!copy)
-        return NULL;
-    for (char *p = copy; *p; p++)
-        if ((unsigned char)*p < 0x20 || (unsigned char)*p >= 0x7f)
-            *p = '?';
-    json_t *string = json_string(copy);
+    char *copy = sl_report_clean(text);
+    json_t *string = copy ? json_string(copy) : NULL;
     free(copy);
     return string;
 }

@@ -1,5 +1,6 @@
 #include "expect.h"
 
+#include "base/error.h"
 #include "engine/schedule.h"
 
 const sl_column sl_expect_columns[SL_EXPECT_COLUMNS] = {
@@ -63,11 +64,16 @@ sluice_status sl_expect_run(const sl_case *shape, const sl_list *threads, sl_ben
         .layers = shape->layers, .directions = shape->directions, .inputs = shape->input, .hidden = shape->hidden, .has_bias = 1};
     sluice_model *model = NULL;
     sluice_engine *engine = NULL;
+    if (shape->ragged != SL_RAGGED_NONE)
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT,
+                       "--expect is of rows of one length, found a case whose rows are ragged (%s); leave it out",
+                       sl_ragged_get_name(shape->ragged));
     sluice_status status = sluice_model_create_random(&network, shape->seed, &model, error);
     if (!status)
         status = sluice_engine_create(model, NULL, &engine, error);
+    const unsigned chosen = status ? 0 : engine->threads;
     for (size_t k = 0; !status && k < threads->count; k++)
-        status = add_row(engine, shape, (unsigned)threads->values[k], report, error);
+        status = add_row(engine, shape, threads->values[k] ? (unsigned)threads->values[k] : chosen, report, error);
     sluice_engine_destroy(engine);
     sluice_model_destroy(model);
     return status;

@@ -173,6 +173,7 @@ sluice_status sl_stream_run(sl_level level, unsigned threads, const sl_plan *pla
 {
     sl_cpu cpu;
     sl_cpu_get(&cpu);
+    threads = (unsigned)sl_size_min(threads, sl_threads_cpus()); /* more would take memory, and read no faster */
     reading r = {.gather = choose_gather(cpu.best), .bytes = sl_stream_thread_bytes(level, threads), .wanted = threads};
     if (!r.bytes)
         return sl_fail(error, SLUICE_STATUS_UNSUPPORTED, "%s: the system does not tell of such a cache", sl_level_get_name(level));

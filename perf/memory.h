@@ -25,7 +25,7 @@ size_t sl_stream_thread_bytes(sl_level level, unsigned threads);
 
 /**
  * Read arrays that fit a level with the widest loads of the CPU, `threads` at a time, and check what was read. The arrays are
- * each thread's own. When plan->stopped(), repetitions are fewer.
+ * each thread's own; threads beyond the CPUs are left out. When plan->stopped(), repetitions are fewer.
  * @retval UNSUPPORTED there is no such level.
  * @retval BAD_DATA    what was read is wrong.
  * @retval NO_MEMORY

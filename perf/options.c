@@ -283,11 +283,28 @@ static void fill_threads(sl_bench_options *options)
     for (size_t k = 0; k < options->sets.count; k++)
         if (options->scaling == SL_SCALING_NONE && sl_set_get(options->sets.values[k]).scales)
             options->scaling = SL_SCALING_STRONG;
-    if (options->scaling && !given)
+    if (options->scaling && !given) {
+        unsetenv("SLUICE_NUM_THREADS"); /* as --threads does */
         sl_scaling_fill_threads(sl_size_min(sl_threads_cpus(), THREADS_MAX / 2), &options->threads);
-    else if (options->scaling)
+    } else if (options->scaling) {
         order_threads(&options->threads);
+    }
     fill_list(&options->threads, 0); /* the library's choice */
+}
+
+/* What the model of cost does not know is refused, not passed over. Before the defaults are filled in. */
+static sluice_status check_expect(const sl_bench_options *options, sluice_error *error)
+{
+    const char *unheeded = options->isa.count                    ? "--isa"
+                           : options->gemm.count                 ? "--gemm"
+                           : options->schedule.count             ? "--schedule"
+                           : options->peers.count                ? "--peer"
+                           : options->scaling == SL_SCALING_WEAK ? "--scaling weak"
+                                                                 : NULL;
+    if (options->action != SL_ACTION_EXPECT || !unheeded)
+        return SLUICE_STATUS_OK;
+    return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT,
+                   "--expect is of the library's own choice of kernels and way, found %s; leave one of them out", unheeded);
 }
 
 static void fill_defaults(sl_bench_options *options)
@@ -345,6 +362,8 @@ sluice_status sl_bench_options_parse(int argc, char **argv, sl_bench_options *op
     }
     for (; !status && optind < argc; optind++)
         status = add_case(&(sl_argument){"case", argv[optind]}, options, error);
+    if (!status)
+        status = check_expect(options, error);
     fill_defaults(options);
     return status;
 }

@@ -38,7 +38,8 @@ typedef struct sl_bench_options {
 } sl_bench_options;
 
 /** Read the command line, and give what it does not say its default. Points into argv. BAD_ARGUMENT.
- * What --threads, --isa and --gemm say goes before the environment: the variable of each is unset. */
+ * What --threads, --isa and --gemm say goes before the environment: the variable of each is unset, as is that of
+ * threads where a scaling makes up their numbers. */
 SLUICE_WARN_UNUSED sluice_status sl_bench_options_parse(int argc, char **argv, sl_bench_options *options, sluice_error *error);
 
 /** How many shapes, and settings for each, the options span. BAD_ARGUMENT when there are more than a size_t tells. */

@@ -1,14 +1,17 @@
 #include "outcome.h"
 
 #include "compare.h"
+#include "peer.h"
 #include "plot.h"
 #include "roofline.h"
 
 #include "base/error.h"
 #include "base/size.h"
 #include "base/threads.h"
+#include "io/output.h"
 
 #include <stdio.h>
+#include <sys/stat.h>
 
 static sl_exit code_of(sluice_status status)
 {
@@ -28,21 +31,46 @@ static sl_exit code_of(sluice_status status)
 
 /* ---- Before ---------------------------------------------------------------------------------------------------------------- */
 
+/* Whether a file can be written there; nothing stays. A device or a pipe is not opened before there is something for it. */
+static sluice_status check_path(const char *path, sluice_error *error)
+{
+    struct stat found;
+    sl_output output;
+    if (!path || (stat(path, &found) == 0 && !S_ISREG(found.st_mode) && !S_ISDIR(found.st_mode)))
+        return SLUICE_STATUS_OK;
+    const sluice_status status = sl_output_create(path, &output, error);
+    if (!status)
+        sl_output_abort(&output);
+    return status;
+}
+
+/* Lines that the peers make of a shape: only the library tells settings apart. */
+static size_t count_lines(const sl_bench_options *options, size_t settings)
+{
+    size_t lines = 0;
+    for (size_t p = 0; p < options->peers.count; p++) {
+        const sl_peer *peer = sl_peer_get(options->peers.values[p]);
+        lines += peer == &sl_peer_sluice ? settings / options->threads.count : peer != NULL;
+    }
+    return lines;
+}
+
 /* Said before hours are spent on rows that no picture takes. */
 static sluice_status check_pictures(const sl_bench_options *options, sluice_error *error)
 {
     size_t shapes, settings;
     if (options->action != SL_ACTION_CASES)
         return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "--plot and --roofline need cases; leave --kernels and --expect out");
-    const sluice_status status = sl_bench_options_count(options, &shapes, &settings, error);
+    sluice_status status = sl_bench_options_count(options, &shapes, &settings, error);
     if (status)
         return status;
-    const size_t series = shapes * (settings / options->threads.count);
+    const size_t series = shapes * count_lines(options, settings);
     if (series > SL_SVG_STYLES)
         return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT,
-                       "a picture has room for %d lines, and the shapes and settings make %zu; ask for fewer at a time",
+                       "a picture has room for %d lines, and the shapes, settings and peers make %zu; ask for fewer at a time",
                        SL_SVG_STYLES, series);
-    return SLUICE_STATUS_OK;
+    status = check_path(options->plot, error);
+    return status ? status : check_path(options->roofline, error);
 }
 
 /* The most threads that the run asks for and this process has CPUs for. */
@@ -76,6 +104,18 @@ sluice_status sl_outcome_prepare(const sl_bench_options *options, json_t *contex
     return status;
 }
 
+/* Rows of both kinds have no columns, and no keys, in common. */
+static sluice_status check_kinds(const char *path, const json_t *rows, sluice_error *error)
+{
+    const bool is_micro = json_object_get(json_array_get(rows, 0), "kernel") != NULL;
+    for (size_t k = 1; k < json_array_size(rows); k++)
+        if ((json_object_get(json_array_get(rows, k), "kernel") != NULL) != is_micro)
+            return sl_fail(error, SLUICE_STATUS_BAD_DATA,
+                           "%s: row %zu is of %s, those before it of %s; expected one kind, write them into two records", path,
+                           k + 1, is_micro ? "a case" : "--kernels", is_micro ? "--kernels" : "cases");
+    return SLUICE_STATUS_OK;
+}
+
 /* Make the context that of the rows: what all of them have alike. */
 static sluice_status take_context(json_t *context, const json_t *rows, sluice_error *error)
 {
@@ -101,6 +141,8 @@ static sluice_status take_context(json_t *context, const json_t *rows, sluice_er
 sluice_status sl_outcome_read(const char *path, json_t *context, json_t **rows, sl_exit *code, sluice_error *error)
 {
     sluice_status status = sl_record_read(path, rows, error);
+    if (!status)
+        status = check_kinds(path, *rows, error);
     if (!status)
         status = take_context(context, *rows, error);
     *code = code_of(status);

@@ -8,16 +8,16 @@
 #include "cli/report.h"
 
 /**
- * Do what has to be done before a run: refuse pictures that the run's rows would not fit, read the record to compare with, and
- * measure the bandwidths that a roofline needs, into the context.
+ * Do what has to be done before a run: refuse pictures that the run's rows would not fit or that cannot be written, read the
+ * record to compare with, and measure the bandwidths that a roofline needs, into the context.
  * @param old_rows set to the record's rows, the caller's reference; NULL without --compare.
  * @param code     what to exit with on failure.
  */
 SLUICE_WARN_UNUSED sluice_status sl_outcome_prepare(const sl_bench_options *options, json_t *context, json_t **old_rows,
                                                     sl_exit *code, sluice_error *error);
 
-/** Read --from's record, and leave in the context what is the same in all of its rows only. Errors as sl_record_read; *code as
- *  above. */
+/** Read --from's record, and leave in the context what is the same in all of its rows only. Errors as sl_record_read, and BAD_DATA
+ *  for rows of cases and of --kernels together; *code as above. */
 SLUICE_WARN_UNUSED sluice_status sl_outcome_read(const char *path, json_t *context, json_t **rows, sl_exit *code,
                                                  sluice_error *error);
 

@@ -1,9 +1,12 @@
 #include "record.h"
 
+#include "report.h"
+
 #include "base/error.h"
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* ---- Fields ---------------------------------------------------------------------------------------------------------------- */
@@ -106,11 +109,44 @@ const char *sl_record_label(const json_t *row, char text[SL_LABEL_BYTES])
 
 /* ---- Reading --------------------------------------------------------------------------------------------------------------- */
 
-static bool is_row(const json_t *value)
+static bool is_flat(json_t *value)
+{
+    const char *key;
+    json_t *field;
+    json_object_foreach(value, key, field)
+    {
+        if (json_is_object(field) || json_is_array(field))
+            return false;
+    }
+    return true;
+}
+
+static bool is_row(json_t *value)
 {
     const bool works = json_is_integer(json_object_get(value, "steps")) || json_is_string(json_object_get(value, "kernel"));
-    return works && json_is_number(json_object_get(value, "seconds_min")) && json_is_integer(json_object_get(value, "threads")) &&
-           json_is_string(json_object_get(value, "version"));
+    return works && is_flat(value) && json_is_number(json_object_get(value, "seconds_min")) &&
+           json_is_integer(json_object_get(value, "threads")) && json_is_string(json_object_get(value, "version"));
+}
+
+/* A clean copy of a row; NULL: no memory. */
+static json_t *copy_row(json_t *row)
+{
+    const char *key;
+    json_t *value, *copy = json_object();
+    bool failed = !copy;
+    json_object_foreach(row, key, value)
+    {
+        char *name = sl_report_clean(key), *text = json_is_string(value) ? sl_report_clean(json_string_value(value)) : NULL;
+        json_t *field = json_is_string(value) ? json_string(text) : json_incref(value);
+        failed |= json_object_set_new(copy, name, field) != 0;
+        free(name);
+        free(text);
+    }
+    if (failed) {
+        json_decref(copy);
+        return NULL;
+    }
+    return copy;
 }
 
 /* Append a value of the file, a row or an array of them. */
@@ -123,7 +159,7 @@ static sluice_status take_value(const char *path, json_t *value, json_t *rows, s
             return sl_fail(error, SLUICE_STATUS_BAD_DATA,
                            "%s: row %zu is none of sluice-bench; expected a record that --format json or jsonl wrote", path,
                            json_array_size(rows) + 1);
-        if (json_array_append(rows, row) != 0)
+        if (json_array_append_new(rows, copy_row(row)) != 0)
             return sl_fail_memory(error, "a record", sizeof *row);
     }
     return SLUICE_STATUS_OK;

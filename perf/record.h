@@ -8,7 +8,8 @@
 #include <stdbool.h>
 
 /**
- * Read a record: an array of rows, or one row after another; several records one behind the other are one.
+ * Read a record: an array of rows, or one row after another; several records one behind the other are one. What
+ * of their texts is not printable ASCII becomes '?'.
  * @param rows set to an array of objects, each with the fields that every row has; the caller's reference. NULL on failure.
  * @retval NO_INPUT the file cannot be opened.
  * @retval BAD_DATA it is no such record, or has no row.

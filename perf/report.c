@@ -111,12 +111,14 @@ static void write_csv_text(FILE *out, const char *text)
         putc('"', out);
 }
 
+/* The cells stand under the first row's keys, whatever order or further keys this row has. */
 static void write_csv(const sl_bench_report *report, json_t *row)
 {
     const char *key, *separator = "";
-    json_t *value;
-    json_object_foreach(row, key, value)
+    json_t *first = json_array_get(report->kept, 0), *unused;
+    json_object_foreach(first, key, unused)
     {
+        const json_t *value = json_object_get(row, key);
         fputs(separator, report->text);
         separator = ",";
         if (json_is_real(value))
@@ -271,4 +273,13 @@ void sl_bench_report_abort(sl_bench_report *report)
     json_decref(report->kept);
     json_decref(report->context);
     sl_free(report);
+}
+
+char *sl_report_clean(const char *text)
+{
+    char *copy = strdup(text);
+    for (char *p = copy; p && *p; p++)
+        if ((unsigned char)*p < 0x20 || (unsigned char)*p >= 0x7f)
+            *p = '?';
+    return copy;
 }

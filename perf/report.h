@@ -48,4 +48,7 @@ SLUICE_WARN_UNUSED sluice_status sl_bench_report_commit(sl_bench_report *report,
 /** Give up: remove the temporary file and free the report. NULL is allowed. */
 void sl_bench_report_abort(sl_bench_report *report);
 
+/** A copy of a text that no terminal takes for orders: what is not printable ASCII is '?'. To be freed; NULL: no memory. */
+char *sl_report_clean(const char *text);
+
 #endif

@@ -55,6 +55,27 @@ typedef struct roofs {
     double least_y, most_y; /* GFLOP/s */
 } roofs;
 
+/* The rows that have a place in the picture: those of cases whose work for each byte is known. The caller's; NULL: no memory. */
+static json_t *select_rows(const json_t *rows)
+{
+    static const char *const needed[] = {"flop_per_byte", "gflops", "peak_gflops", "threads", NULL};
+    json_t *selected = json_array(), *row;
+    size_t k;
+    bool failed = !selected;
+    json_array_foreach(rows, k, row)
+    {
+        const char *const *key = needed;
+        while (*key && sl_record_number(row, *key) > 0)
+            key++;
+        failed |= !*key && json_array_append(selected, row) != 0;
+    }
+    if (failed) {
+        json_decref(selected);
+        return NULL;
+    }
+    return selected;
+}
+
 static roofs find_roofs(const sl_series_list *list)
 {
     const json_t *first = list->series[0].rows[0];
@@ -71,11 +92,20 @@ static roofs find_roofs(const sl_series_list *list)
         }
     /* Both ends of the roofs are to be seen: where DRAM's meets the peak, and a flat piece behind it. */
     const double dram = sl_record_number(first, key_of(SL_LEVEL_DRAM, false, key));
-    found.most_x = 2 * fmax(found.most_x, dram > 0 ? found.peak / dram : 0);
-    found.least_x = 0.5 * fmin(found.least_x, dram > 0 ? found.peak / dram : found.least_x);
+    found.most_x = 2 * fmax(found.most_x, found.peak / dram);
+    found.least_x = 0.5 * fmin(found.least_x, found.peak / dram);
     found.most_y = 1.5 * found.peak * found.threads;
     found.least_y = 0.5 * fmin(found.least_y, found.least_x * dram);
     return found;
+}
+
+/* Whether logarithmic axes can show the roofs. */
+static bool can_draw(const json_t *row, const roofs *found)
+{
+    char key[KEY_BYTES];
+    return found->threads > 0 && sl_record_number(row, key_of(SL_LEVEL_DRAM, false, key)) > 0 &&
+           sl_record_number(row, key_of(SL_LEVEL_DRAM, true, key)) > 0 && found->least_x > 0 && found->least_y > 0 &&
+           isfinite(found->most_x / found->least_x) && isfinite(found->most_y / found->least_y);
 }
 
 /* The slope of one level up to the peak. `label` goes along it, so far from its lower end; NULL: one that is dotted. */
@@ -134,19 +164,18 @@ static void draw_points(const sl_svg *svg, const sl_panel *panel, const sl_serie
     }
 }
 
-static void draw(const sl_svg *svg, const sl_series_list *list)
+static void draw(const sl_svg *svg, const sl_series_list *list, const roofs *found)
 {
     const json_t *row = list->series[0].rows[0];
-    const roofs found = find_roofs(list);
-    const sl_panel panel = {{found.least_x, found.most_x, LEFT, RIGHT, true, false},
-                            {found.least_y, found.most_y, TOP + HEIGHT, TOP, true, false},
+    const sl_panel panel = {{found->least_x, found->most_x, LEFT, RIGHT, true, false},
+                            {found->least_y, found->most_y, TOP + HEIGHT, TOP, true, false},
                             "Roofline",
                             "FLOP per byte of weights, inputs and outputs brought near",
                             "useful GFLOP/s"};
     sl_svg_panel(svg, &panel);
-    if (found.threads > 1)
-        draw_roofs(svg, &panel, row, &found, false);
-    draw_roofs(svg, &panel, row, &found, true);
+    if (found->threads > 1)
+        draw_roofs(svg, &panel, row, found, false);
+    draw_roofs(svg, &panel, row, found, true);
     draw_points(svg, &panel, list);
     const double below = sl_plot_legend(svg, list, LEFT, RIGHT, TOP + HEIGHT + 60);
     sl_svg_text(
@@ -159,16 +188,22 @@ sluice_status sl_roofline_plot(const json_t *rows, const char *path, sluice_erro
 {
     sl_series_list list;
     sl_svg svg;
-    sluice_status status = sl_series_create(rows, &list, error);
-    if (status)
+    json_t *selected = select_rows(rows);
+    sluice_status status =
+        selected ? sl_series_create(selected, &list, error) : sl_fail_memory(error, "a picture's rows", sizeof *selected);
+    if (status) {
+        json_decref(selected);
         return status;
+    }
+    const roofs found = find_roofs(&list);
     const double height = TOP + HEIGHT + 60 + (double)((list.count + 1) / 2) * LINE + 5 * LINE;
-    if (sl_record_number(list.series[0].rows[0], "read_threads") <= 0)
+    if (!can_draw(list.series[0].rows[0], &found))
         status = sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "the rows have no bandwidths to draw roofs from; run with --roofline");
     else if (!sl_svg_begin(&svg, WIDTH, height, "Roofline: attained speed against work for each byte"))
         status = sl_fail_memory(error, "a picture", WIDTH);
     if (!status)
-        draw(&svg, &list);
+        draw(&svg, &list, &found);
     sl_series_destroy(&list);
+    json_decref(selected);
     return status ? status : sl_svg_end(&svg, path, error);
 }

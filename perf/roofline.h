@@ -16,8 +16,9 @@
 SLUICE_WARN_UNUSED sluice_status sl_roofline_measure(json_t *context, unsigned threads, const sl_plan *plan, sluice_error *error);
 
 /**
- * Draw the rows into an SVG file.
- * @retval BAD_ARGUMENT no row is of a case, too many series, or they were run without --roofline, so that bandwidths are not known.
+ * Draw the rows into an SVG file; those without work for each byte, peers' for example, are left out.
+ * @retval BAD_ARGUMENT no row of a case is left, too many series, or they were run without --roofline, so that bandwidths are not
+ *                      known.
  * @retval IO, NO_MEMORY
  */
 SLUICE_WARN_UNUSED sluice_status sl_roofline_plot(const json_t *rows, const char *path, sluice_error *error);

@@ -175,8 +175,9 @@ static void draw_ticks(const sl_svg *svg, const sl_panel *panel, bool across)
     enum { WANTED = 8 };
     const sl_axis *axis = across ? &panel->x : &panel->y;
     const double below = axis->logarithmic ? axis->least * (1 - 1e-6) : axis->least - 1e-6 * (axis->most - axis->least);
-    double tick = sl_axis_next_tick(axis, WANTED, below);
-    for (; tick <= axis->most * (1 + 1e-9); tick = sl_axis_next_tick(axis, WANTED, tick)) {
+    double last = below, tick = sl_axis_next_tick(axis, WANTED, below);
+    /* Next to the ends of what a double holds a tick may be no larger than the one before. */
+    for (; tick > last && tick <= axis->most * (1 + 1e-9); last = tick, tick = sl_axis_next_tick(axis, WANTED, tick)) {
         const double at = sl_axis_place(axis, tick);
         const sl_point up[] = {{at, panel->y.from}, {at, panel->y.to}}, along[] = {{panel->x.from, at}, {panel->x.to, at}};
         char text[24];

@@ -33,18 +33,25 @@ double sl_sweep_efficiency(double gflops, unsigned threads, double alone)
     return alone > 0 ? gflops / (threads * alone) : 0;
 }
 
+/* The steps of the longest row of a team that has not the batch's longest: of a tail known, else taken to be as many. */
+static double steps_of_others(const sl_case *shape)
+{
+    return shape->ragged == SL_RAGGED_TAIL ? fmax((double)(shape->steps / SL_TAIL), 1) : (double)shape->steps;
+}
+
 double sl_sweep_bytes(const sl_result *result)
 {
     const sl_case *shape = &result->shape;
-    const double steps = ceil((double)result->total_steps / (double)shape->batch), hidden = (double)shape->hidden;
+    const double hidden = (double)shape->hidden, teams = result->way.teams;
+    const double steps = (double)shape->steps + (teams - 1) * steps_of_others(shape);
     const double outputs = shape->ragged == SL_RAGGED_TAIL ? 0 : (double)shape->directions * hidden;
     double weights = 0;
     for (size_t l = 0; l < shape->layers; l++) {
         const double in = (double)(l ? shape->directions * shape->hidden : shape->input);
-        const double of_x = result->way.hoists ? in / steps : in;
-        weights += 4 * hidden * (of_x + hidden) * (double)shape->directions;
+        const double of_x = in * (result->way.hoists ? teams : steps);
+        weights += 4 * hidden * (of_x + hidden * steps) * (double)shape->directions;
     }
-    return sizeof(float) * (weights * steps * result->way.teams + (double)result->total_steps * ((double)shape->input + outputs));
+    return sizeof(float) * (weights + (double)result->total_steps * ((double)shape->input + outputs));
 }
 
 /* The case's row with what only a sweep knows. */

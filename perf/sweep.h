@@ -23,8 +23,8 @@ sluice_status sl_sweep_skip(sluice_status status, const sluice_error *error, slu
 /** Throughput over that of as many times one thread's, `alone`; 0 when that is not known. */
 double sl_sweep_efficiency(double gflops, unsigned threads, double alone);
 
-/** What a call has to bring near at the least: x once, y once, and each team's weights anew for every step; but those of x only
- * once where the products of x are made ahead. */
+/** What a call has to bring near at the least: x once, y once, and each team's weights anew for every step until its longest row
+ * ends, which of uniform lengths is taken to be T; but those of x only once where the products of x are made ahead. */
 double sl_sweep_bytes(const sl_result *result);
 
 #endif

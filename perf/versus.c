@@ -1,5 +1,7 @@
 #include "versus.h"
 
+#include "base/threads.h"
+
 #include <string.h>
 
 static const char *text_of(const json_t *row, const char *key)
@@ -29,9 +31,11 @@ static double find_best(const json_t *rows, const json_t *row)
 
 int sl_versus_fill(json_t *rows)
 {
+    const double cpus = sl_threads_cpus();
     for (size_t k = 0; k < json_array_size(rows); k++) {
         json_t *row = json_array_get(rows, k);
-        const double best = find_best(rows, row);
+        /* Beyond the CPUs an engine keeps to them, others do not. */
+        const double best = number_of(row, "threads") > cpus ? 0 : find_best(rows, row);
         if (json_object_set_new(row, "vs_best", best > 0 ? json_real(number_of(row, "gflops") / best) : json_null()) != 0)
             return -1;
     }

@@ -36,6 +36,12 @@ def check_usage(cli):
         (["--threads", "1025"], ["--threads", "1024"]),
         (["--threads", "0"], ["--threads", "least is 1"]),
         (["1,2"], ["T,N,H"]),
+        (["--expect", "--isa", "scalar"], ["--expect", "--isa"]),
+        (["--expect", "--gemm", "fused"], ["--expect", "--gemm"]),
+        (["--expect", "--schedule", "rows"], ["--expect", "--schedule"]),
+        (["--expect", "--peer", "plain"], ["--expect", "--peer"]),
+        (["--expect", "--scaling", "weak"], ["--expect", "--scaling weak"]),
+        (["--expect", "4,4,8", "--ragged", "uniform"], ["--expect", "uniform"]),
     ]
     for words, parts in cases:
         result = bench(*words)
@@ -62,6 +68,21 @@ def check_precedence(cli):
     best = rows_of(cli)[0]["isa"]
     [row] = rows_of(cli, "--threads", "1", "--isa", best, "--gemm", "fused", **settings)
     cli.check((row["threads"], row["isa"], row["gemm"]) == (1, best, "fused"), f"the command line goes before it: {row}")
+
+
+def check_expect(cli):
+    """Without --threads: as many as an engine takes."""
+    for settings in ({}, {"SLUICE_NUM_THREADS": "3"}):
+        [row] = rows_of(cli, "--expect", **settings)
+        [run] = rows_of(cli, **settings)
+        cli.check(row["threads"] == run["threads"] and row["cycles"] > 0, f"{settings}: {row}")
+    cli.check([row["threads"] for row in rows_of(cli, "--expect", "--threads", "1,64")] == [1, 64], "and as many as are asked for")
+
+
+def check_scaling(cli):
+    """The numbers of threads that a sweep makes up go before the environment, as --threads does."""
+    threads = [row["threads"] for row in rows_of(cli, "--scaling", "strong", SLUICE_NUM_THREADS="1")]
+    cli.check(len(threads) > 1 and len(set(threads)) == len(threads), f"1 to 2x cores: {threads}")
 
 
 def check_schedule(cli):
@@ -93,4 +114,4 @@ def check_tail(cli):
 
 
 if __name__ == "__main__":
-    run_parts(check_help, check_usage, check_precedence, check_schedule, check_measure, check_tail)
+    run_parts(check_help, check_usage, check_precedence, check_expect, check_scaling, check_schedule, check_measure, check_tail)

@@ -1,5 +1,6 @@
 """sluice-bench's records as a user meets them: the fields and types of a row, sets and sweeps, comparisons and their exit codes, and
 pictures that are well-formed XML."""
+import csv
 import json
 import os
 import pathlib
@@ -137,16 +138,18 @@ def check_compare(cli):
 
 
 def check_refusals(cli):
-    path, _ = record(cli, "good.json", "4,4,8", "--threads", "1")
+    path, rows = record(cli, "good.json", "4,4,8", "--threads", "1")
     bad = cli.path("bad.json")
     bad.write_text('[{"steps": 4}]')
     strange = cli.path("strange.json")
     record(cli, "strange.json", "5,4,8", "--threads", "1")
-    csv = cli.path("rows.csv")
-    csv.write_text("steps,batch\n4,4\n")
+    both = cli.path("both.json")
+    both.write_text(json.dumps([rows[0], {**rows[0], "kernel": "tanh"}]))
+    table = cli.path("rows.csv")
+    table.write_text("steps,batch\n4,4\n")
     for words, code, part in (
             (["--compare", bad, "--from", path], DATA, "row 1"),
-            (["--compare", csv, "--from", path], DATA, "rows.csv: line 1"),
+            (["--compare", table, "--from", path], DATA, "rows.csv: line 1"),
             (["--compare", path, "--from", bad], DATA, "bad.json"),
             (["--compare", cli.path("none.json")], NO_INPUT, "cannot be opened"),
             (["--from", cli.path("none.json")], NO_INPUT, "cannot be opened"),
@@ -154,12 +157,29 @@ def check_refusals(cli):
             (["--compare", path, "--threshold", "2"], USAGE, "below 1"),
             (["--compare", ""], USAGE, "name of a file"),
             (["--plot", cli.path("no.svg"), "--kernels"], USAGE, "need cases"),
-            (["--plot", cli.path("no.svg"), "--batch", "1-8"], USAGE, "settings make 8"),
+            (["--plot", cli.path("no.svg"), "--batch", "1-8"], USAGE, "peers make 8"),
+            (["--plot", cli.path("no.svg"), "--batch", "1-4", "--peer", "sluice,plain"], USAGE, "peers make 8"),
+            (["--roofline", cli.directory / "no" / "no.svg", "--set", "all"], USAGE, "peers make"),
+            (["--plot", cli.directory / "no" / "no.svg", "8000,8000,8000"], IO, "no.svg"),
+            (["--from", both], DATA, "row 2 is of --kernels"),
             (["--from", path, "--roofline", cli.path("no.svg")], USAGE, "run with --roofline"),
             (["--from", path, "--plot", cli.directory / "no" / "no.svg"], IO, "no.svg")):
         result = bench(*words)
         cli.check(result.returncode == code and part in result.stderr, f"{words}: expected {code} and {part!r}, found {result}")
     cli.check(not cli.path("no.svg").exists() and not cli.leftovers(), "nothing is left of what failed")
+
+
+def check_columns(cli):
+    """Each cell of a record stands under its own key, whatever order and keys its row has."""
+    path, [row] = record(cli, "columns.json", "4,4,8", "--threads", "1")
+    turned = {"more": 1, **dict(reversed(row.items()))}
+    del turned["gflops"]
+    path.write_text(json.dumps([row, turned]))
+    lines = list(csv.DictReader(bench("--from", path, "--format", "csv").stdout.splitlines()))
+    cli.check(len(lines) == 2 and lines[1] == {**lines[0], "gflops": ""}, f"cells stand under their keys: {lines}")
+    path.write_text(json.dumps([{**row, "isa": "\x1b[2J\n"}]))
+    result = bench("--from", path)
+    cli.check(result.returncode == OK and "\x1b" not in result.stdout and "?[2J?" in result.stdout, f"no orders to a terminal: {result}")
 
 
 def check_pictures(cli):
@@ -176,6 +196,9 @@ def check_pictures(cli):
                   f"the caption tells machine and date: {texts}")
         marks = [mark for mark in root.iter(f"{space}path") if (mark.get("class") or "").startswith("f")]
         cli.check(len(marks) >= 4 and "prefers-color-scheme: dark" in picture.read_text(), f"{picture} has marks: {len(marks)}")
+    # Peers, whose bytes are not known, are no part of a roofline.
+    record(cli, "peers.json", "4,4,8", "--peer", "sluice,plain", "--threads", "1,2", "--roofline", roofline)
+    xml.etree.ElementTree.parse(roofline)
     # Whatever a record says is text.
     hostile = cli.path("hostile.json")
     hostile.write_text(json.dumps([{**row, "cpu": "<a & 'b' \"c\">\u00e9\x01", "command": "</text>" * 99} for row in rows]))
@@ -197,8 +220,12 @@ def check_bind(cli):
     cli.check(len(rows) == 8 and len(found) == 4 and any("OMP_PROC_BIND=spread" in text for text in found),
               f"a run for each setting: {found}")
     text = pathlib.Path(f"{prefix}.svg").read_text()
+    cli.check(not list(cli.directory.glob("bound.??????")), "no temporary name is left")
+    result = subprocess.run([SOURCE / "perf" / "bind", prefix, "4,4,8", "5,4,8"], check=False, capture_output=True, text=True,
+                            timeout=240, env=environment(SLUICE_BENCH=str(PROGRAM)))
+    cli.check(result.returncode == USAGE and "2 with 4 bindings" in result.stderr, f"too many lines are told first: {result}")
     cli.check("bind spread, places cores" in text and "bind unset, places unset" in text, "settings are told apart in the picture")
 
 
 if __name__ == "__main__":
-    run_parts(check_schema, check_micro, check_sets, check_scaling, check_compare, check_refusals, check_pictures, check_bind)
+    run_parts(check_schema, check_micro, check_sets, check_scaling, check_compare, check_refusals, check_columns, check_pictures, check_bind)

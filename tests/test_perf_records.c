@@ -7,6 +7,7 @@
 #include "options.h"
 #include "others.h"
 #include "record.h"
+#include "roofline.h"
 #include "svg.h"
 #include "sweep.h"
 
@@ -152,15 +153,26 @@ START_TEST(efficiency_is_per_thread)
 }
 END_TEST
 
-/* By hand: 10 steps, 8 rows, I = 3, H = 5; a step's weights are 4*5*(3 + 5) floats, those of x 4*5*3. */
+/* By hand: 10 steps, 8 rows, I = 3, H = 5; a step's weights are 4*5*(3 + 5) floats, those of x 4*5*3. A team reads them until its
+ * longest row ends: of a tail one team's has T steps, the others' T / 250. */
 START_TEST(bytes_are_weights_and_ends)
 {
     sl_result result = {.shape = {10, 8, 3, 5, 1, 1, SL_RAGGED_NONE, 1}, .way = {.teams = 2, .members = 1}, .total_steps = 80};
     ck_assert_double_eq(sl_sweep_bytes(&result), 4 * (2 * 10 * 160 + 80 * (3 + 5)));
     result.way.hoists = 1;
     ck_assert_double_eq_tol(sl_sweep_bytes(&result), 4 * (2 * (10 * 100 + 60) + 80 * (3 + 5)), 1e-9);
+    result.shape.ragged = SL_RAGGED_UNIFORM;
+    result.total_steps = 44;
+    ck_assert_double_eq_tol(sl_sweep_bytes(&result), 4 * (2 * (10 * 100 + 60) + 44 * (3 + 5)), 1e-9);
     result.shape.ragged = SL_RAGGED_TAIL; /* no y */
-    ck_assert_double_eq_tol(sl_sweep_bytes(&result), 4 * (2 * (10 * 100 + 60) + 80 * 3), 1e-9);
+    result.total_steps = 17;
+    ck_assert_double_eq_tol(sl_sweep_bytes(&result), 4 * (10 * 100 + 60 + 1 * 100 + 60 + 17 * 3), 1e-9);
+    result.shape.steps = 500;
+    result.total_steps = 514;
+    result.way = (sluice_candidate){.teams = 3, .members = 1};
+    ck_assert_double_eq_tol(sl_sweep_bytes(&result), 4 * ((500 + 2 + 2) * 160 + 514 * 3), 1e-9);
+    result.way.teams = 2;
+    result.total_steps = 80;
     result.shape = (sl_case){10, 8, 3, 5, 2, 2, SL_RAGGED_NONE, 1}; /* the upper layer reads both directions */
     result.way.hoists = 0;
     ck_assert_double_eq(sl_sweep_bytes(&result), 4 * (2 * 10 * 2 * 20 * ((3 + 5) + (10 + 5)) + 80 * (3 + 10)));
@@ -267,6 +279,7 @@ START_TEST(what_is_no_record_is_refused)
                                         "{\"steps\":4}",
                                         "[" CASE ",{}]",
                                         ROW("\"steps\":\"4\""),
+                                        ROW("\"steps\":4,\"more\":[1]"),
                                         "steps,batch\n4,8\n"};
     sluice_error error;
     json_t *rows;
@@ -277,6 +290,17 @@ START_TEST(what_is_no_record_is_refused)
         ck_assert_msg(strstr(error.message, "/tmp/sluice-test-record"), "%s", error.message);
     }
     ck_assert_int_eq(sl_record_read("/nonexistent/record", &rows, &error), SLUICE_STATUS_NO_INPUT);
+}
+END_TEST
+
+START_TEST(texts_of_a_record_are_clean)
+{
+    json_t *rows;
+    ck_assert_int_eq(read_text(ROW("\"steps\":4,\"isa\":\"a\\u001b[2J\\nb\\u007f\\u009b\",\"k\\u001b\":null"), &rows, NULL), 0);
+    ck_assert_str_eq(sl_record_text(json_array_get(rows, 0), "isa"), "a?[2J?b???");
+    ck_assert(json_is_null(json_object_get(json_array_get(rows, 0), "k?")));
+    ck_assert_uint_eq(json_object_size(json_array_get(rows, 0)), 6);
+    json_decref(rows);
 }
 END_TEST
 
@@ -372,16 +396,23 @@ static json_t *make_rows(size_t count, const int *threads, const double *shares)
     return rows;
 }
 
+static sl_bench_report *create_report(void)
+{
+    sl_bench_report *report;
+    json_t *context = json_object();
+    ck_assert_int_eq(
+        sl_bench_report_create("/dev/null", SL_BENCH_JSON, sl_compare_columns, SL_COMPARE_COLUMNS, context, &report, NULL), 0);
+    json_decref(context);
+    return report;
+}
+
 START_TEST(a_comparison_counts_its_rows)
 {
     json_t *old_rows =
         make_rows(5, (int[]){1, 1, 2, 3, 9}, (double[]){0.6, 0.8, 0.5, 0.5, 0.5}); /* of both first the better counts */
     json_t *new_rows = make_rows(4, (int[]){1, 2, 3, 7}, (double[]){0.7, 0.5, 0.6, 0.5});
     sl_comparison found;
-    sl_bench_report *report;
-    json_t *context = json_object();
-    ck_assert_int_eq(
-        sl_bench_report_create("/dev/null", SL_BENCH_JSON, sl_compare_columns, SL_COMPARE_COLUMNS, context, &report, NULL), 0);
+    sl_bench_report *report = create_report();
     ck_assert_int_eq(sl_compare_run(old_rows, new_rows, 0.05, report, &found, NULL), 0);
     ck_assert(found.rows == 3 && found.slower == 1 && found.unsure == 0 && found.old_only == 1 && found.new_only == 1);
     static const char *const expected[] = {"slower", "same", "faster"};
@@ -393,7 +424,25 @@ START_TEST(a_comparison_counts_its_rows)
     json_array_clear(new_rows);
     ck_assert_int_eq(sl_compare_run(old_rows, new_rows, 0.05, report, &found, NULL), SLUICE_STATUS_BAD_DATA);
     sl_bench_report_abort(report);
-    json_decref(context);
+    json_decref(old_rows);
+    json_decref(new_rows);
+}
+END_TEST
+
+START_TEST(figures_of_two_kinds_are_no_partners)
+{
+    static const double old_shares[] = {0.5, 0, 0.5, 0.5}, new_shares[] = {0, 0.5, 1e-320, 0.5};
+    json_t *old_rows = make_rows(4, (int[]){1, 2, 3, 4}, old_shares), *new_rows = make_rows(4, (int[]){1, 2, 3, 4}, new_shares);
+    sl_comparison found;
+    sl_bench_report *report = create_report();
+    for (size_t k = 0; k < 4; k++) /* a figure of another kind than the old row's */
+        json_object_set_new(json_array_get(new_rows, k), "seconds_min", json_real(1e-3));
+    ck_assert_int_eq(sl_compare_run(old_rows, new_rows, 0.05, report, &found, NULL), 0);
+    ck_assert(found.rows == 1 && found.old_only == 3 && found.new_only == 3);
+    ck_assert_str_eq(sl_record_text(json_array_get(sl_bench_report_get_rows(report), 0), "verdict"), "same");
+    json_array_remove(new_rows, 3);
+    ck_assert_int_eq(sl_compare_run(old_rows, new_rows, 0.05, report, &found, NULL), SLUICE_STATUS_BAD_DATA);
+    sl_bench_report_abort(report);
     json_decref(old_rows);
     json_decref(new_rows);
 }
@@ -447,6 +496,47 @@ START_TEST(places_lie_between_the_ends)
 }
 END_TEST
 
+/* A field of a row, over that of one that a roofline shows; the first few leave it so. */
+enum { SHOWN = 3 };
+static const struct {
+    const char *key;
+    double value;
+} fields[] = {
+    /* clang-format off */
+    {"cpus", 0}, {"flop_per_byte", 1e-300}, {"l3_gbytes_per_second_all", 1e308}, {"flop_per_byte", -1},
+    {"flop_per_byte", 1e308}, {"gflops", 0}, {"gflops", 1e-323}, {"threads", 0},
+    {"peak_gflops", 0}, {"peak_gflops", 1e308}, {"read_threads", 0}, {"dram_gbytes_per_second", -2},
+    {"dram_gbytes_per_second_all", 0},
+    /* clang-format on */
+};
+
+START_TEST(roofs_are_drawn_of_what_has_a_place)
+{
+    json_t *row = make_row("none", 8, 1, "none"), *peer = make_row("none", 8, 1, "none");
+    json_t *base = json_pack("{sf sf sf si sf sf}", "flop_per_byte", 4.0, "gflops", 20.0, "peak_gflops", 100.0, "read_threads", 2,
+                             "dram_gbytes_per_second", 10.0, "dram_gbytes_per_second_all", 15.0);
+    ck_assert(json_object_update(row, base) == 0 && json_object_update(peer, base) == 0);
+    json_object_set_new(peer, "flop_per_byte", json_null());
+    json_object_set_new(row, fields[_i].key, json_real(fields[_i].value));
+    json_t *rows = json_pack("[oo]", peer, row);
+    ck_assert_int_eq(sl_roofline_plot(rows, "/dev/null", NULL), _i < SHOWN ? SLUICE_STATUS_OK : SLUICE_STATUS_BAD_ARGUMENT);
+    json_decref(base);
+    json_decref(rows);
+}
+END_TEST
+
+static const sl_axis endless[] = {
+    {0, 1, 0, 1, true, false}, {5e-324, 1, 0, 1, true, false}, {1, INFINITY, 0, 1, true, false}, {0, INFINITY, 0, 1, false, false}};
+
+START_TEST(ticks_come_to_an_end)
+{
+    sl_svg svg;
+    ck_assert(sl_svg_begin(&svg, 100, 50, ""));
+    sl_svg_panel(&svg, &(sl_panel){endless[_i], endless[_i], "", "", ""});
+    ck_assert_int_eq(sl_svg_end(&svg, "/dev/null", NULL), 0);
+}
+END_TEST
+
 START_TEST(text_of_a_picture_is_escaped)
 {
     char path[] = "/tmp/sluice-test-svg-XXXXXX", text[8192] = "";
@@ -488,14 +578,18 @@ int main(void)
     tcase_add_test(parts, others_compute_the_functions);
     tcase_add_test(records, records_are_read_in_any_shape);
     tcase_add_test(records, what_is_no_record_is_refused);
+    tcase_add_test(records, texts_of_a_record_are_clean);
     tcase_add_test(records, rows_are_alike_by_work_and_setting);
     add_loop(records, a_verdict_asks_threshold_and_noise, sizeof verdicts / sizeof verdicts[0]);
     tcase_add_test(records, noise_is_of_both_runs);
     tcase_add_test(records, a_figure_outlives_the_clock);
     tcase_add_test(records, a_comparison_counts_its_rows);
+    tcase_add_test(records, figures_of_two_kinds_are_no_partners);
     tcase_add_test(records, contexts_that_differ_are_named);
     add_loop(pictures, ticks_are_round, sizeof axes / sizeof axes[0]);
     tcase_add_test(pictures, places_lie_between_the_ends);
+    add_loop(pictures, roofs_are_drawn_of_what_has_a_place, sizeof fields / sizeof fields[0]);
+    add_loop(pictures, ticks_come_to_an_end, sizeof endless / sizeof endless[0]);
     tcase_add_test(pictures, text_of_a_picture_is_escaped);
     suite_add_tcase(suite, sweep);
     suite_add_tcase(suite, parts);

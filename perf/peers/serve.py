@@ -60,13 +60,21 @@ def check(case, label, collect):
         sys.exit(f"{label}: wrong result: {case.path.name}: {found}")
 
 
+def positive(text):
+    """A whole number from 1 on."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text}: expected a number from 1 on")
+    return number
+
+
 def serve(name, version, variants):
     """Run the command line: every case of a directory, each number of threads, each variant; a JSON row a line."""
     parser = argparse.ArgumentParser(description=f"Time {name} on cases that sluice-bench --export wrote.")
     parser.add_argument("directory", help="of the cases")
     parser.add_argument("--threads", default="1", help="numbers of threads, as 1,2 (1)")
     parser.add_argument("--min-time", type=float, default=0.005, help="seconds that each repetition lasts at least (0.005)")
-    parser.add_argument("--repetitions", type=int, default=10, help="the least of so many is quoted (10)")
+    parser.add_argument("--repetitions", type=positive, default=10, help="the least of so many is quoted (10)")
     parser.add_argument("--warmup", type=int, default=2, help="calls before anything is timed (2)")
     options = parser.parse_args()
     for case in cases.find_cases(options.directory):
