@@ -128,8 +128,9 @@ compare_names()
 
 read_options "$@"
 prepare
+scratch=
+trap '[ -z "$scratch" ] || rm -rf "$scratch"' EXIT
 scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
 passed=0
 failed=0
 cat >"$scratch/figures" <<TEXT
