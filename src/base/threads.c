@@ -95,18 +95,21 @@ static unsigned cgroup_cpus(void)
     return least;
 }
 
-/* CPUs this process may run on, and the number of different cores among them. */
-static void affinity_cpus(unsigned *cpus, unsigned *cores)
+/* CPUs this process may run on, their number returned; `allowed` receives them, or none where there are too many to tell. */
+static unsigned affinity_cpus(cpu_set_t *allowed)
 {
-    cpu_set_t allowed;
-    if (!places_cpus(&allowed) && sched_getaffinity(0, sizeof allowed, &allowed) != 0) { /* more than 1,024 CPUs: believe OpenMP */
-        *cpus = *cores = (unsigned)omp_get_num_procs();
-        return;
-    }
-    *cpus = (unsigned)CPU_COUNT(&allowed);
-    *cores = 0;
+    if (places_cpus(allowed) || sched_getaffinity(0, sizeof *allowed, allowed) == 0)
+        return (unsigned)CPU_COUNT(allowed);
+    CPU_ZERO(allowed); /* more than 1,024 CPUs: believe OpenMP */
+    return (unsigned)omp_get_num_procs();
+}
+
+/* The number of different cores among CPUs. */
+static unsigned count_cores(const cpu_set_t *allowed)
+{
+    unsigned cores = 0;
     for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
-        if (!CPU_ISSET(cpu, &allowed))
+        if (!CPU_ISSET(cpu, allowed))
             continue;
         /* "0,64" or "0-1": the core is counted at its first thread, or at one whose first thread is not ours to use. */
         char name[96], text[64];
@@ -114,29 +117,27 @@ static void affinity_cpus(unsigned *cpus, unsigned *cores)
         snprintf(name, sizeof name, "/sys/devices/system/cpu/cpu%d/topology/thread_siblings_list", cpu);
         if (sl_text_read(name, text, sizeof text))
             first = atoi(text);
-        if (first == cpu || first < 0 || first >= CPU_SETSIZE || !CPU_ISSET(first, &allowed))
-            ++*cores;
+        if (first == cpu || first < 0 || first >= CPU_SETSIZE || !CPU_ISSET(first, allowed))
+            cores++;
     }
+    return cores;
 }
 
 unsigned sl_threads_cpus(void)
 {
-    unsigned cpus, cores;
-    affinity_cpus(&cpus, &cores);
-    const unsigned quota = cgroup_cpus();
-    if (quota && quota < cpus)
-        cpus = quota;
-    return cpus ? cpus : 1;
+    cpu_set_t allowed;
+    const unsigned cpus = affinity_cpus(&allowed), quota = cgroup_cpus();
+    const unsigned least = quota && quota < cpus ? quota : cpus;
+    return least ? least : 1;
 }
 
 static void choose_by_machine(unsigned *threads, char *reason, size_t reason_bytes)
 {
-    unsigned cpus, cores;
-    affinity_cpus(&cpus, &cores);
-    const unsigned quota = cgroup_cpus();
+    cpu_set_t allowed;
+    const unsigned cpus = affinity_cpus(&allowed), told = count_cores(&allowed), cores = told ? told : cpus, quota = cgroup_cpus();
     unsigned least = cpus;
     const char *why = "CPU affinity";
-    if (cores && cores < least) {
+    if (cores < least) {
         least = cores;
         why = "physical cores";
     }
