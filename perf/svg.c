@@ -86,13 +86,8 @@ sluice_status sl_svg_end(sl_svg *svg, const char *path, sluice_error *error)
         status = sl_fail_memory(error, "a picture", svg->bytes);
     else
         status = sl_output_create(path, &output, error);
-    if (!status) {
-        status = sl_output_write(&output, 0, svg->text, svg->bytes, error);
-        if (!status)
-            status = sl_output_commit(&output, error);
-        else
-            sl_output_abort(&output);
-    }
+    if (!status)
+        status = sl_output_end(&output, sl_output_write(&output, 0, svg->text, svg->bytes, error), error);
     free(svg->text);
     *svg = (sl_svg){0};
     return status;

@@ -154,6 +154,14 @@ sluice_status sl_output_commit(sl_output *output, sluice_error *error)
     return status;
 }
 
+sluice_status sl_output_end(sl_output *output, sluice_status status, sluice_error *error)
+{
+    if (!status)
+        return sl_output_commit(output, error);
+    sl_output_abort(output);
+    return status;
+}
+
 void sl_output_abort(sl_output *output)
 {
     if (output->owned)

@@ -29,6 +29,9 @@ sluice_status sl_output_write(sl_output *output, size_t offset, const void *data
 /** Close and rename. On failure, an earlier write's included, the temporary file is removed and the target untouched. IO. */
 sluice_status sl_output_commit(sl_output *output, sluice_error *error);
 
+/** Commit what was written with success, status being OK; else abort. Returns the status, or commit's. */
+sluice_status sl_output_end(sl_output *output, sluice_status status, sluice_error *error);
+
 /** Remove the temporary file and close; the target stays as it was. Allowed on a closed output. */
 void sl_output_abort(sl_output *output);
 

@@ -83,10 +83,7 @@ sluice_status sluice_plan_save(const sluice_engine *engine, const char *path, sl
         line made = k < HEAD_LINES ? make_head(engine, (unsigned)k) : make_entry(&engine->learnt[k - HEAD_LINES]);
         status = write_line(&output, &made, &written, error);
     }
-    if (!status)
-        return sl_output_commit(&output, error);
-    sl_output_abort(&output);
-    return status;
+    return sl_output_end(&output, status, error);
 }
 
 /* ---- Reading a line -------------------------------------------------------------------------------------------------------- */

@@ -94,13 +94,8 @@ sluice_status sluice_streams_save(const sluice_streams *streams, const char *pat
     sluice_status status = make_piece(streams, &by, error);
     if (!status)
         status = sl_output_create(path, &output, error);
-    if (!status) {
-        status = write_all(streams, &output, &by, error);
-        if (status)
-            sl_output_abort(&output);
-        else
-            status = sl_output_commit(&output, error);
-    }
+    if (!status)
+        status = sl_output_end(&output, write_all(streams, &output, &by, error), error);
     sl_free(by.lines);
     return status;
 }
