@@ -449,6 +449,25 @@ static const char *word_of(const sl_setting *setting, const char *word)
     return setting->gemm ? word : NULL;
 }
 
+json_t *sl_case_to_row(const sl_case *shape, json_t *more)
+{
+    /* clang-format off */
+    json_t *row = json_pack("{sI sI sI sI sI sI}",
+                            "steps", (json_int_t)shape->steps,
+                            "batch", (json_int_t)shape->batch,
+                            "input", (json_int_t)shape->input,
+                            "hidden", (json_int_t)shape->hidden,
+                            "layers", (json_int_t)shape->layers,
+                            "directions", (json_int_t)shape->directions);
+    /* clang-format on */
+    if (!row || !more || json_object_update(row, more) != 0) {
+        json_decref(row);
+        row = NULL;
+    }
+    json_decref(more);
+    return row;
+}
+
 json_t *sl_result_to_row(const sl_result *result)
 {
     const sl_case *shape = &result->shape;
@@ -461,13 +480,7 @@ json_t *sl_result_to_row(const sl_result *result)
     peer->describe(version, sizeof version);
     snprintf(name, sizeof name, "%s%s", peer->name, peer->pads && shape->ragged ? "-padded" : "");
     /* clang-format off */
-    return json_pack("{sI sI sI sI sI sI ss sb si ss? ss? ss? ss? si si sb sb sf sf sf sf sf sf sf sf sf sf sI sI si sI sI ss ss sn}",
-                     "steps", (json_int_t)shape->steps,
-                     "batch", (json_int_t)shape->batch,
-                     "input", (json_int_t)shape->input,
-                     "hidden", (json_int_t)shape->hidden,
-                     "layers", (json_int_t)shape->layers,
-                     "directions", (json_int_t)shape->directions,
+    json_t *rest = json_pack("{ss sb si ss? ss? ss? ss? si si sb sb sf sf sf sf sf sf sf sf sf sf sI sI si sI sI ss ss sn}",
                      "ragged", sl_ragged_get_name(shape->ragged),
                      "train", 0,
                      "threads", (int)setting->threads,
@@ -498,4 +511,5 @@ json_t *sl_result_to_row(const sl_result *result)
                      "peer_version", version,
                      "vs_best");
     /* clang-format on */
+    return sl_case_to_row(shape, rest);
 }

@@ -84,6 +84,9 @@ void sl_bed_destroy(sl_bed *bed);
 /** Useful work of a case in floating-point operations, a multiply-add being two: 2*4H*(in+H)*D for each layer and real step. */
 double sl_result_flop(const sl_result *result);
 
+/** The case's dimensions as a row, and behind them `more`, whose reference is taken over; NULL when there is no memory. */
+json_t *sl_case_to_row(const sl_case *shape, json_t *more);
+
 /** The result as a row, without the context; NULL when there is no memory. */
 json_t *sl_result_to_row(const sl_result *result);
 

@@ -41,21 +41,16 @@ static sluice_status add_row(sluice_engine *engine, const sl_case *shape, unsign
     const double one = cycles_with(engine, shape, 1, &alone), cycles = cycles_with(engine, shape, threads, &way);
     const double share = sl_result_flop(&counted) / cycles / flop_per_cycle(engine) / threads;
     /* clang-format off */
-    return sl_bench_report_add(report, json_pack("{sI sI sI sI sI sI si si si sb sf sf sf}",
-                                                 "steps", (json_int_t)shape->steps,
-                                                 "batch", (json_int_t)shape->batch,
-                                                 "input", (json_int_t)shape->input,
-                                                 "hidden", (json_int_t)shape->hidden,
-                                                 "layers", (json_int_t)shape->layers,
-                                                 "directions", (json_int_t)shape->directions,
-                                                 "threads", (int)threads,
-                                                 "teams", (int)way.teams,
-                                                 "members", (int)way.members,
-                                                 "wavefront", (int)way.wavefront,
-                                                 "cycles", cycles,
-                                                 "speedup", one / cycles,
-                                                 "fraction_of_peak", share), error);
+    json_t *rest = json_pack("{si si si sb sf sf sf}",
+                             "threads", (int)threads,
+                             "teams", (int)way.teams,
+                             "members", (int)way.members,
+                             "wavefront", (int)way.wavefront,
+                             "cycles", cycles,
+                             "speedup", one / cycles,
+                             "fraction_of_peak", share);
     /* clang-format on */
+    return sl_bench_report_add(report, sl_case_to_row(shape, rest), error);
 }
 
 sluice_status sl_expect_run(const sl_case *shape, const sl_list *threads, sl_bench_report *report, sluice_error *error)

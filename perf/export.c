@@ -154,13 +154,8 @@ static sluice_status write_weights(const sluice_model *model, const char *direct
         status = join(path, directory, "weights.safetensors", error);
     if (!status)
         status = sl_output_create(path, &output, error);
-    if (!status) {
-        status = write_tensors(model, zeros, &output, error);
-        if (status)
-            sl_output_abort(&output);
-        else
-            status = sl_output_commit(&output, error);
-    }
+    if (!status)
+        status = sl_output_end(&output, write_tensors(model, zeros, &output, error), error);
     sl_free(zeros);
     return status;
 }
@@ -173,13 +168,7 @@ static sluice_status write_case(const sl_result *result, const char *directory, 
     char path[PATH_BYTES];
     sl_output output;
     /* clang-format off */
-    json_t *made = json_pack("{sI sI sI sI sI sI ss sI sI sf sf ss}",
-                             "steps", (json_int_t)shape->steps,
-                             "batch", (json_int_t)shape->batch,
-                             "input", (json_int_t)shape->input,
-                             "hidden", (json_int_t)shape->hidden,
-                             "layers", (json_int_t)shape->layers,
-                             "directions", (json_int_t)shape->directions,
+    json_t *rest = json_pack("{ss sI sI sf sf ss}",
                              "ragged", sl_ragged_get_name(shape->ragged),
                              "seed", (json_int_t)shape->seed,
                              "total_steps", (json_int_t)result->total_steps,
@@ -187,6 +176,7 @@ static sluice_status write_case(const sl_result *result, const char *directory, 
                              "bound", (double)sl_case_bound(shape),
                              "version", sluice_version_get());
     /* clang-format on */
+    json_t *made = sl_case_to_row(shape, rest);
     char *text = made ? json_dumps(made, JSON_INDENT(4)) : NULL;
     json_decref(made);
     if (!text)
@@ -196,13 +186,8 @@ static sluice_status write_case(const sl_result *result, const char *directory, 
     sluice_status status = join(path, directory, "case.json", error);
     if (!status)
         status = sl_output_create(path, &output, error);
-    if (!status) {
-        status = sl_output_write(&output, 0, text, bytes + 1, error);
-        if (status)
-            sl_output_abort(&output);
-        else
-            status = sl_output_commit(&output, error);
-    }
+    if (!status)
+        status = sl_output_end(&output, sl_output_write(&output, 0, text, bytes + 1, error), error);
     free(text);
     return status;
 }

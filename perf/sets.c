@@ -4,8 +4,8 @@
 
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
 
-/* One table, of which each set is a stretch, so that "all" is the table. First what runs when no shape is asked for: from a batch
- * that any kernel can fill to one that hardly any can. */
+/* One table, of which each set is a stretch, so that "all" is the table. First what runs when no shape is asked for and is of no
+ * set. */
 static const sl_set_case cases[] = {
     {50, 64, 512, SL_RAGGED_NONE},
     {50, 128, 1024, SL_RAGGED_NONE},
