@@ -47,14 +47,14 @@ static row_range rows_of(const member *m, size_t count)
 static const float *h0_of(const sluice_batch *batch, size_t k, size_t row, size_t hidden)
 {
     if (batch->streams)
-        return sl_streams_h(batch->streams, batch->slots ? batch->slots[row] : row, k);
+        return sl_streams_h(batch->streams, sl_streams_slot(batch->slots, row), k);
     return batch->h0 ? batch->h0 + (k * batch->rows + row) * hidden : NULL;
 }
 
 static const float *c0_of(const sluice_batch *batch, size_t k, size_t row, size_t hidden)
 {
     if (batch->streams)
-        return sl_streams_c(batch->streams, batch->slots ? batch->slots[row] : row, k);
+        return sl_streams_c(batch->streams, sl_streams_slot(batch->slots, row), k);
     return batch->c0 ? batch->c0 + (k * batch->rows + row) * hidden : NULL;
 }
 
@@ -104,7 +104,7 @@ static void store_states(const sl_group *g, row_range range)
             if (batch->cn)
                 memcpy(batch->cn + at, c, bytes);
             if (batch->streams) {
-                const size_t slot = batch->slots ? batch->slots[row] : row;
+                const size_t slot = sl_streams_slot(batch->slots, row);
                 memcpy(sl_streams_h(batch->streams, slot, k), h, bytes);
                 memcpy(sl_streams_c(batch->streams, slot, k), c, bytes);
             }
@@ -191,7 +191,6 @@ static size_t make_passes(const member *m, const sl_group *g, const stage *now)
                       .own = m->own,
                       .packed = &engine->layers[strand],
                       .state = &g->shared->states[strand],
-                      .layer = layer,
                       .direction = strand % shape->directions,
                       .block = piece->block,
                       .blocks = piece->blocks,
@@ -304,11 +303,6 @@ static void run_rows(member *m, const call *c, const size_t *rows, size_t left)
     }
 }
 
-static unsigned count_threads(const sl_deal *deal)
-{
-    return deal->way.teams * deal->way.members;
-}
-
 /* With fewer threads than planned for, teams have fewer members, or a thread takes several teams' rows one after the other. */
 static void run_thread(void *context, unsigned thread, unsigned threads)
 {
@@ -347,7 +341,7 @@ void sl_forward(const sluice_engine *engine, sluice_workspace *workspace, const 
         load.workers = sl_size_max(1, load.workers / calls);
     deal->way = sl_way_choose(engine, &load);
     sl_deal_rows(deal, engine, &load, batch->lengths);
-    const unsigned threads = count_threads(deal);
+    const unsigned threads = deal->way.teams * deal->way.members;
     for (unsigned k = 0; k < threads; k++)
         atomic_store_explicit(&workspace->marks[k].arrived, 0, memory_order_relaxed);
     sl_threads_run(threads, run_thread, &c);

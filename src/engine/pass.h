@@ -19,7 +19,7 @@ struct sl_pass {
     const sl_part *own; /* this thread's */
     const sl_packed *packed;
     const sl_state *state;
-    size_t layer, direction;
+    size_t direction;
     size_t block, blocks; /* of columns: the units */
     size_t from, to;      /* turns */
     const float *below;   /* [rows][to - from][D*H], the outputs of the layer below; NULL: the batch's x or tokens */

@@ -90,20 +90,15 @@ static void give_back_one(sluice_streams *streams, size_t slot)
     atomic_store_explicit(&streams->in_use[slot], 0, memory_order_release);
 }
 
-static size_t slot_of(const size_t *slots, size_t row)
-{
-    return slots ? slots[row] : row;
-}
-
 /* Why `row`, the first that did not get its slot, did not. */
 static sluice_status tell(const sluice_streams *streams, const size_t *slots, size_t row, sluice_error *error)
 {
-    const size_t slot = slot_of(slots, row);
+    const size_t slot = sl_streams_slot(slots, row);
     if (slot >= streams->slots)
         return sl_fail(error, SLUICE_STATUS_BAD_DATA, "row %zu: slot %zu; the stream set has %zu; make a larger set", row, slot,
                        streams->slots);
     for (size_t k = 0; k < row; k++)
-        if (slot_of(slots, k) == slot)
+        if (sl_streams_slot(slots, k) == slot)
             return sl_fail(error, SLUICE_STATUS_BAD_DATA,
                            "row %zu: slot %zu; row %zu has this slot already; feed a sequence's pieces one call after another", row,
                            slot, k);
@@ -114,7 +109,7 @@ static sluice_status tell(const sluice_streams *streams, const size_t *slots, si
 sluice_status sl_streams_take(sluice_streams *streams, const size_t *slots, size_t rows, sluice_error *error)
 {
     for (size_t row = 0; row < rows; row++) {
-        const size_t slot = slot_of(slots, row);
+        const size_t slot = sl_streams_slot(slots, row);
         if (slot < streams->slots && take_one(streams, slot))
             continue;
         const sluice_status status = tell(streams, slots, row, error);
@@ -127,7 +122,7 @@ sluice_status sl_streams_take(sluice_streams *streams, const size_t *slots, size
 void sl_streams_give_back(sluice_streams *streams, const size_t *slots, size_t rows)
 {
     for (size_t row = 0; row < rows; row++)
-        give_back_one(streams, slot_of(slots, row));
+        give_back_one(streams, sl_streams_slot(slots, row));
 }
 
 /* ---- One slot's state ------------------------------------------------------------------------------------------------------ */

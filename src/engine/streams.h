@@ -26,6 +26,12 @@ sluice_status sl_streams_take(sluice_streams *streams, const size_t *slots, size
 /** Give back what sl_streams_take took. */
 void sl_streams_give_back(sluice_streams *streams, const size_t *slots, size_t rows);
 
+/** The slot of a row. */
+static inline size_t sl_streams_slot(const size_t *slots, size_t row)
+{
+    return slots ? slots[row] : row;
+}
+
 /** A slot's state of one layer, [H]. Only for who has taken the slot, or has the set to himself. */
 float *sl_streams_h(const sluice_streams *streams, size_t slot, size_t layer);
 float *sl_streams_c(const sluice_streams *streams, size_t slot, size_t layer);

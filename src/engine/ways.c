@@ -119,24 +119,37 @@ static double layer_cycles(const sluice_engine *engine, const sl_way *way, size_
     const double lanes = (double)engine->kernel->lanes, inputs = packed->table ? 0 : (double)packed->inputs;
     const bool hoists = inputs > 0 && rows <= (double)sl_hoisted_rows(engine, way);
     portion p = {.rows = rows, .blocks = lines * SL_LINE_UNITS / lanes, .terms = (double)engine->shape.hidden};
+    const double row_bytes = p.blocks * SL_BLOCK_VECTORS * lanes * sizeof(float); /* of a packed row, and of a term's weights */
     double cycles = TURN_CYCLES + ROW_CYCLES * rows;
     if (hoists) {
         const double in_chunk = fmax(1, (double)engine->limits.hoist_rows / rows); /* turns */
-        const double weights = inputs * p.blocks * SL_BLOCK_VECTORS * lanes * sizeof(float);
-        const double buffered = 2 * rows * p.blocks * SL_BLOCK_VECTORS * lanes * sizeof(float);
+        const double weights = inputs * row_bytes;
         cycles += 1.03 * rows * p.blocks * inputs * SL_BLOCK_VECTORS / 2;
         cycles += weights / transfer_rate(engine, way, fmax(weights, (double)engine->limits.l2_bytes)) / in_chunk +
-                  buffered / near_rate(engine);
+                  2 * rows * row_bytes / near_rate(engine);
     } else {
         p.terms += inputs;
     }
-    p.weights = p.blocks * p.terms * SL_BLOCK_VECTORS * lanes * sizeof(float);
+    p.weights = p.terms * row_bytes;
     return cycles + product_cycles(engine, way, &p) + activation_cycles(engine, &p);
 }
 
 static double meeting_cycles(const sl_way *way)
 {
     return way->members > 1 ? MEET_CYCLES + MEMBER_CYCLES * way->members : 0;
+}
+
+/* A turn of all layers, `rows` rows in each of them; without the meetings of a wavefront. */
+static double turn_cycles(const sluice_engine *engine, const sl_way *way, double rows)
+{
+    const sluice_shape *shape = &engine->shape;
+    const double share = (double)(shape->directions * sl_lines(engine)) / way->members;
+    const double most = way->wavefront ? fmax(1.0 / (double)shape->layers, share) : ceil(share); /* lines of a member */
+    const bool alone = shape->directions % way->members == 0;                                    /* with strands of its own */
+    double cycles = 0;
+    for (size_t layer = 0; layer < shape->layers; layer++)
+        cycles += layer_cycles(engine, way, layer, most, rows) + (alone || way->wavefront ? 0 : meeting_cycles(way));
+    return cycles;
 }
 
 size_t sl_wavefront_span(const sluice_shape *shape, size_t steps)
@@ -147,22 +160,14 @@ size_t sl_wavefront_span(const sluice_shape *shape, size_t steps)
 double sl_way_cycles(const sluice_engine *engine, const sl_load *load, const sl_way *way)
 {
     const sluice_shape *shape = &engine->shape;
-    const size_t lines = shape->directions * sl_lines(engine);
-    const double meeting = meeting_cycles(way);
-    const bool alone = shape->directions % way->members == 0; /* each member has strands of its own */
-    double rows = ceil((double)load->rows / way->teams), turns = (double)load->steps, turn = 0;
+    double rows = ceil((double)load->rows / way->teams), turns = (double)load->steps;
     if (!load->equal) /* on the mean, while the longest runs */
         rows = fmax(1, (double)load->total_steps / ((double)way->teams * fmax(1, turns)));
     const double groups = fmax(1, ceil(rows / (double)sl_size_max(1, sl_group_rows(engine, load->rows))));
-    rows /= groups;
-    for (size_t layer = 0; layer < shape->layers; layer++) {
-        const double share = (double)lines / way->members;
-        const double most = way->wavefront ? fmax(1.0 / (double)shape->layers, share) : ceil(share); /* lines of a member */
-        turn += layer_cycles(engine, way, layer, most, rows) + (alone || way->wavefront ? 0 : meeting);
-    }
+    double turn = turn_cycles(engine, way, rows / groups);
     if (way->wavefront && load->steps > 0) {
         const double span = (double)sl_wavefront_span(shape, load->steps), stages = ceil(turns / span) + (double)shape->layers - 1;
-        turn += meeting + STRAND_CYCLES * (double)shape->layers / span;
+        turn += meeting_cycles(way) + STRAND_CYCLES * (double)shape->layers / span;
         turns = stages * span;
     }
     const double threads = (double)way->teams * way->members;
@@ -171,26 +176,17 @@ double sl_way_cycles(const sluice_engine *engine, const sl_load *load, const sl_
     return groups * turns * turn + (threads > 1 ? REGION_CYCLES + THREAD_CYCLES * threads : 0);
 }
 
-/* A turn of all layers, `rows` rows in each of them. */
-static double turn_cycles(const sluice_engine *engine, unsigned members, double rows)
-{
-    const sl_way way = {1, members, false, false};
-    const size_t lines = engine->shape.directions * sl_lines(engine);
-    double cycles = 0;
-    for (size_t layer = 0; layer < engine->shape.layers; layer++)
-        cycles += layer_cycles(engine, &way, layer, (double)sl_size_div_up(lines, members), rows) + meeting_cycles(&way);
-    return cycles;
-}
-
 double sl_lone_row_excess(const sluice_engine *engine, unsigned members)
 {
+    const sl_way way = {1, members, false, false};
     const double many = 8.0 * (double)engine->kernel->tile_rows;
-    return fmax(0, turn_cycles(engine, members, 1) / (turn_cycles(engine, members, many) / many) - 1);
+    return fmax(0, turn_cycles(engine, &way, 1) / (turn_cycles(engine, &way, many) / many) - 1);
 }
 
 bool sl_shares_row(const sluice_engine *engine, unsigned members)
 {
-    return engine->gemm == SLUICE_GEMM_FUSED && turn_cycles(engine, members, 1) < 0.9 * turn_cycles(engine, 1, 1);
+    const sl_way shared = {1, members, false, false}, lone = {1, 1, false, false};
+    return engine->gemm == SLUICE_GEMM_FUSED && turn_cycles(engine, &shared, 1) < 0.9 * turn_cycles(engine, &lone, 1);
 }
 
 size_t sl_hoisted_rows(const sluice_engine *engine, const sl_way *way)
