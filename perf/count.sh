@@ -148,7 +148,8 @@ done <<<"$cases"
 
 case "$verb" in
 renew)
-    cp "$scratch/figures" "$figures"
+    cp "$scratch/figures" "$figures.new"
+    mv "$figures.new" "$figures"
     ;;
 check)
     compare_names
