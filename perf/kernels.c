@@ -71,8 +71,8 @@ static sluice_status call_blis(void *context, sluice_error *error)
 {
     const sl_bench *bench = context;
     (void)error;
-    sl_bulk_product(bench->rows, bench->columns, bench->terms, bench->x, GEMM_TERMS, bench->weights, bench->columns, bench->out,
-                    bench->columns);
+    sl_bulk_product(bench->rows, bench->columns, bench->terms, (sl_operand){bench->x, GEMM_TERMS, false},
+                    (sl_operand){bench->weights, bench->columns, false}, true, bench->out, bench->columns);
     return SLUICE_STATUS_OK;
 }
 

@@ -5,13 +5,26 @@
 #include "base/size.h"
 #include "engine/forward.h"
 #include "engine/streams.h"
+#include "engine/tape.h"
 
-/* Whether rows * row_stride + steps * step_stride + width - all of it in floats - can be an offset in memory. */
-static bool fits_memory(size_t rows, size_t row_stride, size_t steps, size_t step_stride, size_t width)
+bool sl_strides_fit(size_t rows, size_t row_stride, size_t steps, size_t step_stride, size_t width)
 {
     size_t a, b, sum;
     return sl_size_mul(rows, row_stride, &a) && sl_size_mul(steps, step_stride, &b) && sl_size_add(a, b, &sum) &&
            sl_size_add(sum, width, &sum) && sum <= SIZE_MAX / 2 / sizeof(float);
+}
+
+bool sl_strides_overlap(size_t rows, size_t row, size_t steps, size_t step, size_t width)
+{
+    const bool steps_apart = steps == 1 || step >= width, rows_apart = rows == 1 || row >= width;
+    const bool nested = steps == 1 || rows == 1 || row >= (steps - 1) * step + width || step >= (rows - 1) * row + width;
+    return !steps_apart || !rows_apart || !nested;
+}
+
+bool sl_floats_fit(size_t a, size_t b, size_t c)
+{
+    size_t floats;
+    return sl_size_mul(a, b, &floats) && sl_size_mul(floats, c, &floats) && floats <= SIZE_MAX / 2 / sizeof(float);
 }
 
 static sluice_status check_input(const sluice_engine *engine, const sluice_batch *batch, sluice_error *error)
@@ -26,8 +39,24 @@ static sluice_status check_input(const sluice_engine *engine, const sluice_batch
     if (batch->rows && batch->steps && !batch->x && !batch->tokens)
         return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_forward: %s is NULL, but there are %zu rows of up to %zu steps",
                        wants_tokens ? "tokens" : "x", batch->rows, batch->steps);
-    if (batch->logits && !engine->shape.classes)
+    if ((batch->logits || batch->step_logits) && !engine->shape.classes)
         return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_forward: logits are asked for, but the model has no head");
+    if (batch->step_logits && !batch->y && !batch->tape)
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT,
+                       "sluice_forward: step_logits are made of y; give y, or a tape, which holds it");
+    return SLUICE_STATUS_OK;
+}
+
+static sluice_status check_tape(const sluice_engine *engine, const sluice_batch *batch, sluice_error *error)
+{
+    if (batch->tape && batch->tape->engine != engine)
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT,
+                       "sluice_forward: the tape was made for another engine; make one for this");
+    if (!(batch->dropout >= 0 && batch->dropout < 1))
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_forward: dropout is %g; expected 0 <= dropout < 1",
+                       batch->dropout);
+    if (batch->dropout > 0 && !batch->tape)
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_forward: dropout without a tape; outside training leave it 0");
     return SLUICE_STATUS_OK;
 }
 
@@ -46,17 +75,16 @@ static sluice_status check_strides(const sluice_engine *engine, sluice_batch *ba
         batch->y_step_stride = outputs;
         batch->y_row_stride = batch->steps * outputs;
     }
-    if (!fits_memory(batch->x_offsets ? 0 : batch->rows, batch->x_row_stride, batch->steps, batch->x_step_stride, inputs) ||
-        !fits_memory(batch->rows, batch->y_row_stride, batch->steps, batch->y_step_stride, outputs) ||
-        !fits_memory(batch->rows, engine->shape.layers * engine->shape.directions * engine->shape.hidden, batch->rows,
-                     engine->shape.classes, 0))
+    if (!sl_strides_fit(batch->x_offsets ? 0 : batch->rows, batch->x_row_stride, batch->steps, batch->x_step_stride, inputs) ||
+        !sl_strides_fit(batch->rows, batch->y_row_stride, batch->steps, batch->y_step_stride, outputs) ||
+        !sl_strides_fit(batch->rows, engine->shape.layers * engine->shape.directions * engine->shape.hidden, batch->rows,
+                        engine->shape.classes, 0) ||
+        (batch->step_logits && !sl_floats_fit(batch->rows, batch->steps, engine->shape.classes)))
         return sl_fail_size(error, "the batch");
     if (!batch->y || !batch->rows || !batch->steps)
         return SLUICE_STATUS_OK;
     const size_t steps = batch->steps, rows = batch->rows, row = batch->y_row_stride, step = batch->y_step_stride;
-    const bool steps_apart = steps == 1 || step >= outputs, rows_apart = rows == 1 || row >= outputs;
-    const bool nested = steps == 1 || rows == 1 || row >= (steps - 1) * step + outputs || step >= (rows - 1) * row + outputs;
-    if (!steps_apart || !rows_apart || !nested)
+    if (sl_strides_overlap(rows, row, steps, step, outputs))
         return sl_fail(
             error, SLUICE_STATUS_BAD_ARGUMENT,
             "sluice_forward: y strides (row %zu, step %zu) make outputs overlap; %zu rows of %zu steps of %zu floats need more",
@@ -136,8 +164,17 @@ sluice_status sluice_forward(const sluice_engine *engine, sluice_workspace *work
         status = check_tokens(engine, &checked, error);
     if (!status)
         status = check_streams(engine, &checked, error);
-    if (status || checked.rows == 0)
+    if (!status)
+        status = check_tape(engine, &checked, error);
+    if (!status && checked.tape)
+        status = sl_tape_fit(checked.tape, &checked, error);
+    if (status)
         return status;
+    if (checked.rows == 0) {
+        if (checked.tape)
+            checked.tape->holds = true;
+        return SLUICE_STATUS_OK;
+    }
     if (workspace)
         status = sl_workspace_fit(workspace, checked.rows, checked.steps, error);
     sluice_workspace *borrowed = NULL;
@@ -147,5 +184,7 @@ sluice_status sluice_forward(const sluice_engine *engine, sluice_workspace *work
         status = run(engine, workspace ? workspace : borrowed, &checked, error);
     if (borrowed)
         sl_pool_give_back(engine->pool, borrowed);
+    if (checked.tape)
+        checked.tape->holds = !status;
     return status;
 }

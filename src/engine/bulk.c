@@ -10,15 +10,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-void sl_bulk_product(size_t rows, size_t columns, size_t terms, const float *a, size_t a_stride, const float *b, size_t b_stride,
-                     float *c, size_t c_stride)
+void sl_bulk_product(size_t rows, size_t columns, size_t terms, sl_operand a, sl_operand b, bool adds, float *c, size_t c_stride)
 {
-    float one = 1.0f;
+    float one = 1.0f, beta = adds ? 1.0f : 0.0f;
     rntm_t runtime = BLIS_RNTM_INITIALIZER;
     bli_rntm_set_num_threads(1, &runtime);
     /* BLIS's interface is not const-correct: a and b are read only. */
-    bli_sgemm_ex(BLIS_NO_TRANSPOSE, BLIS_NO_TRANSPOSE, (dim_t)rows, (dim_t)columns, (dim_t)terms, &one, (float *)a, (inc_t)a_stride,
-                 1, (float *)b, (inc_t)b_stride, 1, &one, c, (inc_t)c_stride, 1, NULL, &runtime);
+    bli_sgemm_ex(a.transposed ? BLIS_TRANSPOSE : BLIS_NO_TRANSPOSE, b.transposed ? BLIS_TRANSPOSE : BLIS_NO_TRANSPOSE, (dim_t)rows,
+                 (dim_t)columns, (dim_t)terms, &one, (float *)a.at, (inc_t)a.stride, 1, (float *)b.at, (inc_t)b.stride, 1, &beta, c,
+                 (inc_t)c_stride, 1, NULL, &runtime);
 }
 
 void sl_bulk_describe(char *version, size_t version_bytes, char *config, size_t config_bytes, int *is_generic)

@@ -16,6 +16,9 @@ typedef struct sl_packed {
     float *transpose_ih;    /* BLIS: [inputs][width]; NULL otherwise and behind a table */
     float *transpose_hh;    /* BLIS: [H][width] */
     float *bias;            /* packed row */
+    float *table_panels;    /* of W, where a table is */
+    float *weight_ih;       /* for training: canonical [4H][inputs] */
+    float *panels_back;     /* for training: U transposed, as sl_step_grad has it */
     float *table;           /* layer 0 with an embedding: [V] packed rows, embedding x W + b; else NULL */
 } sl_packed;
 
@@ -48,18 +51,25 @@ struct sluice_engine {
     sluice_schedule schedule;
     unsigned threads;
     int flush_to_zero;
+    bool training;
     size_t width;        /* floats of a packed row of gates */
     size_t state_stride; /* floats between rows of h or c */
     size_t packed_bytes, table_bytes;
-    sl_packed *layers; /* [L*D] */
-    float *embedding;  /* [V][I] where no table is; else NULL */
-    float *head;       /* panels of the head; NULL without one */
-    float *head_bias;  /* packed row */
+    sl_packed *layers;  /* [L*D] */
+    float *embedding;   /* [V][I] where no table is, and for training; else NULL */
+    float *head;        /* panels of the head; NULL without one */
+    float *head_bias;   /* packed row */
+    float *head_weight; /* for training: canonical [C][D*H] */
     size_t head_blocks, head_panel_stride, head_width;
+    size_t back_panel_stride; /* of panels_back */
     sl_limits limits;
     sl_learnt *learnt; /* [learnt_count]; owned */
     size_t learnt_count;
     struct sl_pool *pool; /* workspaces of calls that bring none */
 };
+
+/** A row's length in floats rounded up to an odd number of cache lines, so that the rows of a tile do not fall into the same cache
+ * set. */
+size_t sl_odd_lines(size_t floats);
 
 #endif

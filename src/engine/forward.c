@@ -10,6 +10,7 @@
 #include "base/threads.h"
 #include "engine/pass.h"
 #include "engine/streams.h"
+#include "engine/tape.h"
 
 #include <math.h>
 #include <string.h>
@@ -81,6 +82,11 @@ static void fetch_rows(const sl_group *g, row_range range)
             const sl_state *state = &g->shared->states[k];
             fetch_row(engine, h0_of(batch, k, row, hidden), state->h[0] + r * stride);
             fetch_row(engine, c0_of(batch, k, row, hidden), state->c + r * stride);
+            if (batch->tape) { /* hn may take the place of h0, and streams go on */
+                const size_t rank = batch->tape->rank[row];
+                memcpy(batch->tape->strands[k].h0 + rank * hidden, state->h[0] + r * stride, hidden * sizeof(float));
+                memcpy(batch->tape->strands[k].c0 + rank * hidden, state->c + r * stride, hidden * sizeof(float));
+            }
         }
     }
 }
@@ -111,22 +117,14 @@ static void store_states(const sl_group *g, row_range range)
         }
 }
 
-static void store_logits(const sl_group *g, row_range range, const sl_part *own)
+/* The head of own->x[0..count-1], into own->logits. */
+static void apply_head(const sluice_engine *engine, const sl_part *own, size_t count)
 {
-    const sluice_engine *engine = g->engine;
-    const sluice_shape *shape = &engine->shape;
-    const size_t hidden = shape->hidden, outputs = shape->directions * hidden;
-    const size_t count = range.to - range.from;
-    for (size_t r = 0; r < count; r++) {
-        for (size_t d = 0; d < shape->directions; d++)
-            memcpy(own->final_h + r * outputs + d * hidden, final_h(g, (shape->layers - 1) * shape->directions + d, range.from + r),
-                   hidden * sizeof(float));
-        own->x[r] = own->final_h + r * outputs;
+    for (size_t r = 0; r < count; r++)
         own->start[r] = engine->head_bias;
-    }
     const sl_product product = {.rows = count,
                                 .blocks = engine->head_blocks,
-                                .terms = outputs,
+                                .terms = engine->shape.directions * engine->shape.hidden,
                                 .weights = engine->head,
                                 .panel_stride = engine->head_panel_stride,
                                 .start = own->start,
@@ -134,14 +132,71 @@ static void store_logits(const sl_group *g, row_range range, const sl_part *own)
                                 .out = own->logits,
                                 .out_stride = engine->head_width};
     engine->kernel->product(&product);
-    for (size_t r = 0; r < count; r++) {
-        float *logits = g->batch->logits + g->rows[range.from + r] * shape->classes;
-        const float *from = own->logits + r * engine->head_width;
-        for (size_t k = 0; k < shape->classes; k++) {
-            const uint32_t nan = SL_NAN_BITS; /* which of several NaNs in h0 a sum passes on is the compiler's choice */
-            memcpy(&logits[k], isnan(from[k]) ? (const void *)&nan : &from[k], sizeof logits[k]);
-        }
+}
+
+/* A row of what apply_head made. */
+static void copy_logits(const sluice_engine *engine, const sl_part *own, size_t r, float *logits)
+{
+    const float *from = own->logits + r * engine->head_width;
+    for (size_t k = 0; k < engine->shape.classes; k++) {
+        const uint32_t nan = SL_NAN_BITS; /* which of several NaNs in h0 a sum passes on is the compiler's choice */
+        memcpy(&logits[k], isnan(from[k]) ? (const void *)&nan : &from[k], sizeof logits[k]);
     }
+}
+
+static void store_logits(const sl_group *g, row_range range, const sl_part *own)
+{
+    const sluice_shape *shape = &g->engine->shape;
+    const size_t hidden = shape->hidden, outputs = shape->directions * hidden, count = range.to - range.from;
+    for (size_t r = 0; r < count; r++) {
+        for (size_t d = 0; d < shape->directions; d++)
+            memcpy(own->final_h + r * outputs + d * hidden, final_h(g, (shape->layers - 1) * shape->directions + d, range.from + r),
+                   hidden * sizeof(float));
+        own->x[r] = own->final_h + r * outputs;
+    }
+    apply_head(g->engine, own, count);
+    for (size_t r = 0; r < count; r++)
+        copy_logits(g->engine, own, r, g->batch->logits + g->rows[range.from + r] * shape->classes);
+}
+
+/* Where the last layer's outputs of a step are, y or the tape. */
+static const float *outputs_of(const sl_group *g, size_t r, size_t step)
+{
+    const sluice_batch *batch = g->batch;
+    const size_t row = g->rows[r];
+    if (!batch->tape)
+        return batch->y + row * batch->y_row_stride + step * batch->y_step_stride;
+    const size_t cell = batch->tape->first[step] + batch->tape->rank[row];
+    return batch->tape->outputs[g->engine->shape.layers - 1] + cell * g->engine->shape.directions * g->engine->shape.hidden;
+}
+
+static void store_step_logits(const sl_group *g, row_range range, const sl_part *own, size_t at_once)
+{
+    const sluice_batch *batch = g->batch;
+    const size_t classes = g->engine->shape.classes;
+    for (size_t r = range.from; r < range.to; r++) {
+        float *logits = batch->step_logits + g->rows[r] * batch->steps * classes;
+        const size_t steps = g->shared->lengths[r];
+        for (size_t t = 0; t < steps; t += at_once) {
+            const size_t count = sl_size_min(at_once, steps - t);
+            for (size_t k = 0; k < count; k++)
+                own->x[k] = outputs_of(g, r, t + k);
+            apply_head(g->engine, own, count);
+            for (size_t k = 0; k < count; k++)
+                copy_logits(g->engine, own, k, logits + (t + k) * classes);
+        }
+        memset(logits + steps * classes, 0, (batch->steps - steps) * classes * sizeof(float));
+    }
+}
+
+/* y, which the layers have left on the tape. */
+static void store_outputs(const sl_group *g, row_range range)
+{
+    const sluice_batch *batch = g->batch;
+    for (size_t r = range.from; r < range.to; r++)
+        for (size_t t = 0; t < g->shared->lengths[r]; t++)
+            memcpy(batch->y + g->rows[r] * batch->y_row_stride + t * batch->y_step_stride, outputs_of(g, r, t),
+                   g->engine->shape.directions * g->engine->shape.hidden * sizeof(float));
 }
 
 /* y past the rows' ends. */
@@ -174,6 +229,22 @@ static float *buffer_of(const sl_group *g, const stage *now, size_t layer, size_
     return g->shared->stack + (wavefront ? 2 * layer + number % 2 : layer % 2) * floats;
 }
 
+/* What a layer's span reads; NULL: the batch's x or tokens. */
+static const float *inputs_of(const sl_group *g, const stage *now, size_t layer, size_t number, bool wavefront)
+{
+    if (g->batch->tape)
+        return g->batch->tape->inputs[layer];
+    return layer ? buffer_of(g, now, layer - 1, number, wavefront) : NULL;
+}
+
+/* Where its outputs go; NULL: the batch's y. */
+static float *layer_outputs(const sl_group *g, const stage *now, size_t layer, size_t number, bool wavefront)
+{
+    if (g->batch->tape)
+        return g->batch->tape->outputs[layer];
+    return layer + 1 < g->engine->shape.layers ? buffer_of(g, now, layer, number, wavefront) : NULL;
+}
+
 /* Set up the passes of a stage, but for their room; returns how many. */
 static size_t make_passes(const member *m, const sl_group *g, const stage *now)
 {
@@ -186,18 +257,18 @@ static size_t make_passes(const member *m, const sl_group *g, const stage *now)
         const size_t back = layer - now->layer, number = now->number - back, from = number * now->span;
         if (now->number < back || from >= now->steps)
             continue;
-        m->own->passes[count++] =
-            (sl_pass){.group = g,
-                      .own = m->own,
-                      .packed = &engine->layers[strand],
-                      .state = &g->shared->states[strand],
-                      .direction = strand % shape->directions,
-                      .block = piece->block,
-                      .blocks = piece->blocks,
-                      .from = from,
-                      .to = sl_size_min(now->steps, from + now->span),
-                      .below = layer ? buffer_of(g, now, layer - 1, number, m->wavefront) : NULL,
-                      .above = layer + 1 < shape->layers ? buffer_of(g, now, layer, number, m->wavefront) : NULL};
+        m->own->passes[count++] = (sl_pass){.group = g,
+                                            .own = m->own,
+                                            .packed = &engine->layers[strand],
+                                            .state = &g->shared->states[strand],
+                                            .strand = strand,
+                                            .direction = strand % shape->directions,
+                                            .block = piece->block,
+                                            .blocks = piece->blocks,
+                                            .from = from,
+                                            .to = sl_size_min(now->steps, from + now->span),
+                                            .below = inputs_of(g, now, layer, number, m->wavefront),
+                                            .above = layer_outputs(g, now, layer, number, m->wavefront)};
     }
     return count;
 }
@@ -275,6 +346,10 @@ static void run_group(member *m, const sl_group *g)
         store_states(g, range);
     if (g->batch->logits && range.from < range.to)
         store_logits(g, range, m->own);
+    if (g->batch->y && g->batch->tape)
+        store_outputs(g, range);
+    if (g->batch->step_logits)
+        store_step_logits(g, range, m->own, m->sizes->group_rows);
     if (g->batch->y)
         clear_rest(g, range);
     meet(m);

@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/size.h"
+#include "engine/random.h"
 
 #include <math.h>
 #include <stdbool.h>
@@ -39,9 +40,11 @@ static sluice_status check_shape(const sluice_shape *shape, sluice_error *error)
     return SLUICE_STATUS_OK;
 }
 
-/* Allocate every array of the model; its shape has been checked. */
-static sluice_status allocate(const sluice_shape *shape, sluice_model **out, sluice_error *error)
+sluice_status sl_model_allocate(const sluice_shape *shape, sluice_model **out, sluice_error *error)
 {
+    const sluice_status status = check_shape(shape, error);
+    if (status)
+        return status;
     const size_t layers = shape->layers * shape->directions, rows = 4 * shape->hidden, outputs = shape->directions * shape->hidden;
     sluice_model *model = sl_alloc(sizeof *model);
     if (!model)
@@ -138,7 +141,7 @@ static char *copy_text(const char *text)
     return copy ? memcpy(copy, text, bytes) : NULL;
 }
 
-static sluice_status take_classes(sluice_model *model, const char *const *names, sluice_error *error)
+sluice_status sl_model_set_classes(sluice_model *model, const char *const *names, sluice_error *error)
 {
     model->classes = sl_alloc_array(model->shape.classes, sizeof *model->classes);
     if (!model->classes)
@@ -167,7 +170,7 @@ static sluice_status take_all(sluice_model *model, const sluice_weights *weights
     if (!status && shape->classes && weights->head_bias)
         status = take(model->head_bias, weights->head_bias, shape->classes, 1, "head bias", error);
     if (!status && shape->classes && weights->class_names)
-        status = take_classes(model, weights->class_names, error);
+        status = sl_model_set_classes(model, weights->class_names, error);
     return status;
 }
 
@@ -179,11 +182,8 @@ sluice_status sluice_model_create(const sluice_weights *weights, sluice_model **
     if (!weights || weights->struct_size != sizeof *weights)
         return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT,
                        "sluice_model_create: weights is NULL or its struct_size is not sizeof(sluice_weights)");
-    sluice_status status = check_shape(&weights->shape, error);
-    if (status)
-        return status;
     sluice_model *made;
-    status = allocate(&weights->shape, &made, error);
+    sluice_status status = sl_model_allocate(&weights->shape, &made, error);
     if (status)
         return status;
     const sl_float_mode mode = sl_float_mode_set(false); /* the sums of biases are part of the result */
@@ -197,16 +197,11 @@ sluice_status sluice_model_create(const sluice_weights *weights, sluice_model **
     return SLUICE_STATUS_OK;
 }
 
-/* Uniform in +-scale, from a splitmix64 stream (Steele, Lea & Flood 2014). */
+/* Uniform in +-scale. */
 static void fill_random(float *values, size_t count, float scale, uint64_t *state)
 {
-    for (size_t k = 0; k < count; k++) {
-        uint64_t z = (*state += UINT64_C(0x9e3779b97f4a7c15));
-        z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-        z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-        z ^= z >> 31;
-        values[k] = ((float)(z >> 40) * 0x1p-23f - 1.0f) * scale;
-    }
+    for (size_t k = 0; k < count; k++)
+        values[k] = sl_random_uniform(state) * scale;
 }
 
 sluice_status sluice_model_create_random(const sluice_shape *shape, uint64_t seed, sluice_model **model, sluice_error *error)
@@ -216,11 +211,8 @@ sluice_status sluice_model_create_random(const sluice_shape *shape, uint64_t see
     *model = NULL;
     if (!shape)
         return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_model_create_random: shape is NULL");
-    sluice_status status = check_shape(shape, error);
-    if (status)
-        return status;
     sluice_model *made;
-    status = allocate(shape, &made, error);
+    const sluice_status status = sl_model_allocate(shape, &made, error);
     if (status)
         return status;
     const sl_float_mode mode = sl_float_mode_set(false);
@@ -242,6 +234,69 @@ sluice_status sluice_model_create_random(const sluice_shape *shape, uint64_t see
     sl_float_mode_restore(mode);
     *model = made;
     return SLUICE_STATUS_OK;
+}
+
+sluice_status sl_model_copy(const sluice_model *model, sluice_model **copy, sluice_error *error)
+{
+    static const sluice_tensor tensors[] = {SLUICE_TENSOR_WEIGHT_IH, SLUICE_TENSOR_WEIGHT_HH,   SLUICE_TENSOR_BIAS,
+                                            SLUICE_TENSOR_EMBEDDING, SLUICE_TENSOR_HEAD_WEIGHT, SLUICE_TENSOR_HEAD_BIAS};
+    *copy = NULL;
+    sluice_status status = sl_model_allocate(&model->shape, copy, error);
+    if (status)
+        return status;
+    for (size_t k = 0; k < model->shape.layers * model->shape.directions; k++)
+        for (size_t j = 0; j < sizeof tensors / sizeof tensors[0]; j++) {
+            size_t count;
+            const float *from = sluice_model_get_tensor(model, tensors[j], k, &count);
+            if (from)
+                memcpy(sl_model_get_tensor(*copy, tensors[j], k, &count), from, count * sizeof *from);
+        }
+    if (model->classes)
+        status = sl_model_set_classes(*copy, (const char *const *)model->classes, error);
+    if (!status)
+        status = sl_model_set_notes(*copy, model->notes, error);
+    if (status) {
+        sluice_model_destroy(*copy);
+        *copy = NULL;
+    }
+    return status;
+}
+
+float *sl_model_get_tensor(sluice_model *model, sluice_tensor tensor, size_t k, size_t *count)
+{
+    const sluice_shape *shape = &model->shape;
+    const size_t rows = 4 * shape->hidden;
+    const bool of_layer = tensor == SLUICE_TENSOR_WEIGHT_IH || tensor == SLUICE_TENSOR_WEIGHT_HH || tensor == SLUICE_TENSOR_BIAS;
+    *count = 0;
+    if (k >= (of_layer ? shape->layers * shape->directions : 1))
+        return NULL;
+    switch (tensor) {
+    case SLUICE_TENSOR_WEIGHT_IH:
+        *count = rows * model->layers[k].inputs;
+        return model->layers[k].weight_ih;
+    case SLUICE_TENSOR_WEIGHT_HH:
+        *count = rows * shape->hidden;
+        return model->layers[k].weight_hh;
+    case SLUICE_TENSOR_BIAS:
+        *count = rows;
+        return model->layers[k].bias;
+    case SLUICE_TENSOR_EMBEDDING:
+        *count = shape->vocabulary * shape->inputs;
+        return model->embedding;
+    case SLUICE_TENSOR_HEAD_WEIGHT:
+        *count = shape->classes * shape->directions * shape->hidden;
+        return model->head_weight;
+    case SLUICE_TENSOR_HEAD_BIAS:
+        *count = shape->classes;
+        return model->head_bias;
+    }
+    return NULL;
+}
+
+const float *sluice_model_get_tensor(const sluice_model *model, sluice_tensor tensor, size_t k, size_t *count)
+{
+    size_t unwanted;
+    return sl_model_get_tensor((sluice_model *)model, tensor, k, count ? count : &unwanted);
 }
 
 sluice_status sl_model_set_notes(sluice_model *model, const char *notes, sluice_error *error)

@@ -24,6 +24,20 @@ struct sluice_model {
     char *notes;        /* "" or lines; sluice_model_get_notes */
 };
 
+/** Make a model of this shape with all weights zero, without class names; *model is set on success only, and sluice_model_destroy
+ *  frees it. BAD_ARGUMENT (the shape), NO_MEMORY, TOO_LARGE. */
+sluice_status sl_model_allocate(const sluice_shape *shape, sluice_model **model, sluice_error *error);
+
+/** Make a copy: weights, class names, notes. *copy is NULL on failure. NO_MEMORY. */
+sluice_status sl_model_copy(const sluice_model *model, sluice_model **copy, sluice_error *error);
+
+/** sluice_model_get_tensor for those who make or train the model; `count` is not NULL. */
+float *sl_model_get_tensor(sluice_model *model, sluice_tensor tensor, size_t k, size_t *count);
+
+/** Give a model without class names its names, C of them, copied. BAD_ARGUMENT (a name is NULL), NO_MEMORY: the model is then of
+ *  use to sluice_model_destroy only. */
+sluice_status sl_model_set_classes(sluice_model *model, const char *const *names, sluice_error *error);
+
 /** Give the model its notes: the text is copied. NO_MEMORY leaves the old ones. */
 sluice_status sl_model_set_notes(sluice_model *model, const char *notes, sluice_error *error);
 

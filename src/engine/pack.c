@@ -30,20 +30,21 @@ static size_t packed_column(const sl_columns *columns, size_t row)
     return unit / per_block * block_floats(columns) + gate * per_block + unit % per_block;
 }
 
-void sl_pack_panels(const sl_columns *columns, size_t terms, const float *matrix, float *panels, size_t panel_stride)
+void sl_pack_panels(const sl_columns *columns, size_t terms, sl_matrix matrix, float *panels, size_t panel_stride)
 {
     const size_t block = block_floats(columns);
     for (size_t row = 0; row < columns->gates * columns->units; row++) {
         const size_t column = packed_column(columns, row);
         float *to = panels + column / block * panel_stride + sl_panel_column(terms, columns->lanes, column % block);
+        const float *from = matrix.at + row * matrix.row_stride;
         for (size_t k = 0; k < terms; k++)
-            to[k * 2 * columns->lanes] = matrix[row * terms + k];
+            to[k * 2 * columns->lanes] = from[k * matrix.term_stride];
     }
 }
 
 void sl_pack_row(const sl_columns *columns, const float *vector, float *row)
 {
-    sl_pack_panels(columns, 1, vector, row, block_floats(columns));
+    sl_pack_panels(columns, 1, (sl_matrix){vector, 1, 1}, row, block_floats(columns));
 }
 
 void sl_pack_transpose(const sl_columns *columns, size_t terms, const float *matrix, float *transpose)

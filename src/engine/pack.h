@@ -18,9 +18,14 @@ size_t sl_columns_blocks(const sl_columns *columns);
 /** Floats of a packed row. */
 size_t sl_columns_width(const sl_columns *columns);
 
-/** Put matrix [gates*units][terms] into panels: block b at panels[b*panel_stride]. Columns of no unit
- * are left alone (zeros, from sl_alloc). */
-void sl_pack_panels(const sl_columns *columns, size_t terms, const float *matrix, float *panels, size_t panel_stride);
+/** A canonical matrix [gates*units][terms] in memory: term k of row j at at[j*row_stride + k*term_stride]. */
+typedef struct sl_matrix {
+    const float *at;
+    size_t row_stride, term_stride;
+} sl_matrix;
+
+/** Put a matrix into panels: block b at panels[b*panel_stride]. Columns of no unit are left alone (zeros, from sl_alloc). */
+void sl_pack_panels(const sl_columns *columns, size_t terms, sl_matrix matrix, float *panels, size_t panel_stride);
 
 /** Put vector [gates*units] into a packed row. */
 void sl_pack_row(const sl_columns *columns, const float *vector, float *row);

@@ -2,6 +2,8 @@
 
 #include "base/size.h"
 #include "engine/bulk.h"
+#include "engine/dropout.h"
+#include "engine/tape.h"
 
 #include <assert.h>
 #include <string.h>
@@ -41,10 +43,17 @@ static const float *start_of(const sl_pass *p, size_t row, size_t turn)
     return start + p->block * block_floats(p);
 }
 
-/* The place of a step in a buffer between layers. */
+static size_t rank_of(const sl_pass *p, size_t row)
+{
+    return p->group->batch->tape->rank[p->group->rows[row]];
+}
+
+/* The place of a step in a buffer between layers, or on the tape. */
 static size_t place_of(const sl_pass *p, size_t row, size_t turn)
 {
-    return (row * (p->to - p->from) + step_of(p, row, turn) - p->from) * outputs_of(p);
+    const size_t step = step_of(p, row, turn);
+    const sluice_tape *tape = p->group->batch->tape;
+    return (tape ? tape->first[step] + rank_of(p, row) : row * (p->to - p->from) + step - p->from) * outputs_of(p);
 }
 
 static const float *x_of(const sl_pass *p, size_t row, size_t turn)
@@ -95,7 +104,8 @@ static void multiply_inputs(const sl_pass *p, size_t rows)
         return;
     for (size_t k = 0; k < rows; k++)
         memcpy(own->gathered + k * inputs, own->x[k], inputs * sizeof(float));
-    sl_bulk_product(rows, width, inputs, own->gathered, inputs, p->packed->transpose_ih, width, p->room, width);
+    sl_bulk_product(rows, width, inputs, (sl_operand){own->gathered, inputs, false},
+                    (sl_operand){p->packed->transpose_ih, width, false}, true, p->room, width);
 }
 
 /* Make the products of as many turns as there is room for. */
@@ -112,6 +122,47 @@ static void hoist(sl_pass *p)
     }
     multiply_inputs(p, rows);
     p->hoisted = p->room;
+}
+
+/* Have the kernel keep the turn's gates and c, or of these c alone if a segment follows. */
+static void keep_step(const sl_pass *p, sl_step *step)
+{
+    const sluice_tape *tape = p->group->batch->tape;
+    const sl_part *own = p->own;
+    const size_t hidden = p->group->engine->shape.hidden, unit = p->block * p->group->engine->kernel->lanes, turn = p->turn;
+    const sl_tape_strand *strand = &tape->strands[p->strand];
+    const bool keeps_gates = sl_tape_keeps_gates(tape);
+    if (!keeps_gates && tape->border[turn + 1] == SIZE_MAX)
+        return;
+    for (size_t r = 0; r < step->rows; r++) {
+        const size_t rank = rank_of(p, r), cell = tape->first[turn] + rank;
+        if (keeps_gates)
+            own->gates[r] = strand->gates + cell * tape->gate_stride + unit;
+        own->c_kept[r] =
+            (keeps_gates ? strand->c + cell * hidden : strand->c_between + (tape->border[turn + 1] + rank) * hidden) + unit;
+    }
+    step->gates = keeps_gates ? own->gates : NULL;
+    step->gate_stride = hidden;
+    step->c_kept = own->c_kept;
+}
+
+/* What the layer above reads of a turn that has been taken. */
+static void drop_outputs(const sl_pass *p, const sl_step *step)
+{
+    const sluice_batch *batch = p->group->batch;
+    const sluice_shape *shape = &p->group->engine->shape;
+    const size_t layer = p->strand / shape->directions;
+    if (batch->dropout <= 0 || layer + 1 == shape->layers)
+        return;
+    const size_t first = p->direction * shape->hidden + p->block * p->group->engine->kernel->lanes;
+    for (size_t r = 0; r < step->rows; r++) {
+        const sl_dropout drop = {.share = batch->dropout,
+                                 .key = batch->dropout_key,
+                                 .layer = layer,
+                                 .row = p->group->rows[r],
+                                 .step = step_of(p, r, p->turn)};
+        sl_dropout_apply(&drop, first, step->hidden, step->y[r], batch->tape->inputs[layer + 1] + place_of(p, r, p->turn) + first);
+    }
 }
 
 static void take_step(const sl_pass *p, bool hoisted)
@@ -131,25 +182,29 @@ static void take_step(const sl_pass *p, bool hoisted)
     bool multiplies_h = turn > 0 || p->group->batch->h0 || p->group->batch->streams;
     if (engine->gemm == SLUICE_GEMM_BLIS && multiplies_h) {
         assert(hoisted); /* there is room for all rows of a group */
-        sl_bulk_product(n, width, engine->shape.hidden, p->state->h[turn % 2], engine->state_stride, p->packed->transpose_hh, width,
-                        p->hoisted, width);
+        sl_bulk_product(n, width, engine->shape.hidden, (sl_operand){p->state->h[turn % 2], engine->state_stride, false},
+                        (sl_operand){p->packed->transpose_hh, width, false}, true, p->hoisted, width);
         multiplies_h = false;
     }
-    const sl_step step = {.rows = n,
-                          .hidden = sl_size_min(p->blocks * engine->kernel->lanes, engine->shape.hidden - unit),
-                          .inputs = multiplies_x ? p->packed->inputs : 0,
-                          .recurrent = multiplies_h ? engine->shape.hidden : 0,
-                          .weights_ih = panels_of(p, p->packed->panels_ih),
-                          .weights_hh = panels_of(p, p->packed->panels_hh),
-                          .panel_stride = p->packed->panel_stride,
-                          .start = own->start,
-                          .x = own->x,
-                          .h = p->state->h[turn % 2],
-                          .h_next = p->state->h[(turn + 1) % 2] + unit,
-                          .c = p->state->c + unit,
-                          .state_stride = engine->state_stride,
-                          .y = wants_y ? own->y : NULL};
+    sl_step step = {.rows = n,
+                    .hidden = sl_size_min(p->blocks * engine->kernel->lanes, engine->shape.hidden - unit),
+                    .inputs = multiplies_x ? p->packed->inputs : 0,
+                    .recurrent = multiplies_h ? engine->shape.hidden : 0,
+                    .weights_ih = panels_of(p, p->packed->panels_ih),
+                    .weights_hh = panels_of(p, p->packed->panels_hh),
+                    .panel_stride = p->packed->panel_stride,
+                    .start = own->start,
+                    .x = own->x,
+                    .h = p->state->h[turn % 2],
+                    .h_next = p->state->h[(turn + 1) % 2] + unit,
+                    .c = p->state->c + unit,
+                    .state_stride = engine->state_stride,
+                    .y = wants_y ? own->y : NULL};
+    if (p->group->batch->tape)
+        keep_step(p, &step);
     engine->kernel->step(&step);
+    if (p->group->batch->tape)
+        drop_outputs(p, &step);
 }
 
 void sl_pass_begin(sl_pass *p)

@@ -19,10 +19,10 @@ struct sl_pass {
     const sl_part *own; /* this thread's */
     const sl_packed *packed;
     const sl_state *state;
-    size_t direction;
+    size_t strand, direction;
     size_t block, blocks; /* of columns: the units */
     size_t from, to;      /* turns */
-    const float *below;   /* [rows][to - from][D*H], the outputs of the layer below; NULL: the batch's x or tokens */
+    const float *below;   /* [rows][to - from][D*H], the outputs of the layer below, or the tape's; NULL: the batch's x or tokens */
     float *above;         /* likewise, of this one; NULL: the batch's y */
     /* Products of x are made ahead, packed rows of these blocks, one for each running row, turn by turn. */
     size_t hoisted_rows; /* most running rows for which they are */

@@ -128,9 +128,8 @@ size_t sl_span_get(const sluice_engine *engine, const sl_part_sizes *sizes, bool
     return sl_size_min(room, wavefront ? sl_wavefront_span(shape, steps) : steps);
 }
 
-/* Sort order[0..rows-1] by length, longest first; equal lengths keep their order. Radix sort, eight bits at a time, as many as
- * `steps` has. */
-static void sort_by_length(size_t *order, size_t *scratch, size_t rows, size_t steps, const int64_t *lengths)
+/* Radix sort, eight bits at a time, as many as `steps` has. */
+void sl_sort_by_length(size_t *order, size_t *scratch, size_t rows, size_t steps, const int64_t *lengths)
 {
     for (unsigned shift = 0; shift < 64 && steps >> shift != 0; shift += 8) {
         size_t count[257] = {0};
@@ -195,7 +194,7 @@ void sl_deal_rows(sl_deal *deal, const sluice_engine *engine, const sl_load *loa
     }
     for (size_t k = 0; k < rows; k++)
         sorted[k] = k;
-    sort_by_length(sorted, deal->order, rows, load->steps, lengths);
+    sl_sort_by_length(sorted, deal->order, rows, load->steps, lengths);
     const double lone = sl_lone_row_excess(engine, deal->way.members);
     deal->tail = count_tail(deal, engine, load, lengths, lone);
     memcpy(deal->order, sorted, deal->tail * sizeof *sorted);

@@ -86,6 +86,10 @@ size_t sl_rows_at_once(const sluice_engine *engine, const sl_part_sizes *sizes, 
 /** Steps that a group of `rows` rows, whose longest has `steps` >= 1, takes through a layer before the next layer's turn. */
 size_t sl_span_get(const sluice_engine *engine, const sl_part_sizes *sizes, bool wavefront, size_t rows, size_t steps);
 
+/** Sort order[0..rows-1], rows of the batch, by length, none beyond `steps`, longest first; equal lengths keep their order. scratch
+ * is [rows] too. */
+void sl_sort_by_length(size_t *order, size_t *scratch, size_t rows, size_t steps, const int64_t *lengths);
+
 /** The division of a batch's rows over teams. The arrays are the workspace's. */
 typedef struct sl_deal {
     size_t *order;   /* [rows]: the rows of team p, longest first, are order[first[p]] .. order[first[p+1]-1]; the tail is before */

@@ -1,57 +1,43 @@
 #include "engine/workspace.h"
 
 #include "base/error.h"
-#include "base/memory.h"
-#include "base/size.h"
+#include "base/carve.h"
 #include "engine/pass.h"
 
-/* Hands out pieces of a block; with base NULL it only counts. */
-typedef struct cutter {
-    char *base;
-    size_t used;
-    bool fits;
-} cutter;
-
-static void *cut(cutter *from, size_t count, size_t bytes)
-{
-    size_t size;
-    void *piece = from->base ? from->base + from->used : NULL;
-    from->fits = from->fits && sl_size_mul(count, bytes, &size) && size < SIZE_MAX - SL_ALIGNMENT &&
-                 sl_size_add(from->used, sl_size_round_up(size, SL_ALIGNMENT), &from->used);
-    return piece;
-}
-
-static sl_team cut_team(cutter *from, const sluice_engine *engine, const sl_part_sizes *sizes)
+static sl_team cut_team(sl_carver *from, const sluice_engine *engine, const sl_part_sizes *sizes)
 {
     const size_t strands = engine->shape.layers * engine->shape.directions, rows = sizes->group_rows;
-    sl_team team = {.states = cut(from, strands, sizeof *team.states)};
+    sl_team team = {.states = sl_carve(from, strands, sizeof *team.states)};
     for (size_t k = 0; k < strands; k++) {
-        const sl_state state = {.h = {cut(from, sizes->state_floats, sizeof(float)), cut(from, sizes->state_floats, sizeof(float))},
-                                .c = cut(from, sizes->state_floats, sizeof(float))};
+        const sl_state state = {
+            .h = {sl_carve(from, sizes->state_floats, sizeof(float)), sl_carve(from, sizes->state_floats, sizeof(float))},
+            .c = sl_carve(from, sizes->state_floats, sizeof(float))};
         if (team.states)
             team.states[k] = state;
     }
-    team.stack = cut(from, sizes->stack_floats, sizeof *team.stack);
-    team.lengths = cut(from, rows, sizeof *team.lengths);
-    team.x_row = cut(from, rows, sizeof *team.x_row);
-    team.token_row = cut(from, rows, sizeof *team.token_row);
+    team.stack = sl_carve(from, sizes->stack_floats, sizeof *team.stack);
+    team.lengths = sl_carve(from, rows, sizeof *team.lengths);
+    team.x_row = sl_carve(from, rows, sizeof *team.x_row);
+    team.token_row = sl_carve(from, rows, sizeof *team.token_row);
     return team;
 }
 
-static sl_part cut_part(cutter *from, const sluice_engine *engine, const sl_part_sizes *sizes)
+static sl_part cut_part(sl_carver *from, const sluice_engine *engine, const sl_part_sizes *sizes)
 {
     const size_t strands = engine->shape.layers * engine->shape.directions, rows = sizes->group_rows;
     const size_t pointers = sl_size_max(rows, sizes->hoist_rows), headed = engine->shape.classes ? rows : 0;
     sl_part part = {0};
-    part.pieces = cut(from, strands, sizeof *part.pieces);
-    part.passes = cut(from, strands, sizeof *part.passes);
-    part.hoisted = cut(from, sizes->hoist_floats, sizeof *part.hoisted);
-    part.gathered = cut(from, sizes->gather_floats, sizeof *part.gathered);
-    part.final_h = cut(from, headed, engine->shape.directions * engine->shape.hidden * sizeof *part.final_h);
-    part.logits = cut(from, headed, engine->head_width * sizeof *part.logits);
-    part.x = cut(from, pointers, sizeof *part.x);
-    part.start = cut(from, pointers, sizeof *part.start);
-    part.y = cut(from, rows, sizeof *part.y);
+    part.pieces = sl_carve(from, strands, sizeof *part.pieces);
+    part.passes = sl_carve(from, strands, sizeof *part.passes);
+    part.hoisted = sl_carve(from, sizes->hoist_floats, sizeof *part.hoisted);
+    part.gathered = sl_carve(from, sizes->gather_floats, sizeof *part.gathered);
+    part.final_h = sl_carve(from, headed, engine->shape.directions * engine->shape.hidden * sizeof *part.final_h);
+    part.logits = sl_carve(from, headed, engine->head_width * sizeof *part.logits);
+    part.x = sl_carve(from, pointers, sizeof *part.x);
+    part.start = sl_carve(from, pointers, sizeof *part.start);
+    part.y = sl_carve(from, rows, sizeof *part.y);
+    part.gates = sl_carve(from, engine->training ? rows : 0, sizeof *part.gates);
+    part.c_kept = sl_carve(from, engine->training ? rows : 0, sizeof *part.c_kept);
     return part;
 }
 
@@ -62,17 +48,17 @@ static bool lay_out(sluice_workspace *out, char *base, size_t *bytes)
     const sluice_engine *engine = out->engine;
     const size_t rows = out->rows;
     sl_part_sizes sizes;
-    cutter from = {.base = base, .fits = sl_part_sizes_get(engine, rows, out->steps, &sizes)};
+    sl_carver from = {.base = base, .fits = sl_part_sizes_get(engine, rows, out->steps, &sizes)};
     sl_deal *deal = &out->deal;
-    out->team = cut(&from, sizes.teams, sizeof *out->team);
-    out->part = cut(&from, sizes.parts, sizeof *out->part);
-    out->marks = cut(&from, sizes.parts, sizeof *out->marks);
-    deal->order = cut(&from, rows, sizeof *deal->order);
-    deal->sorted = cut(&from, rows, sizeof *deal->sorted);
-    deal->owner = cut(&from, rows, sizeof *deal->owner);
-    deal->first = cut(&from, sizes.teams + 1, sizeof *deal->first);
-    deal->work = cut(&from, sizes.teams, sizeof *deal->work);
-    deal->heap = cut(&from, sizes.teams, sizeof *deal->heap);
+    out->team = sl_carve(&from, sizes.teams, sizeof *out->team);
+    out->part = sl_carve(&from, sizes.parts, sizeof *out->part);
+    out->marks = sl_carve(&from, sizes.parts, sizeof *out->marks);
+    deal->order = sl_carve(&from, rows, sizeof *deal->order);
+    deal->sorted = sl_carve(&from, rows, sizeof *deal->sorted);
+    deal->owner = sl_carve(&from, rows, sizeof *deal->owner);
+    deal->first = sl_carve(&from, sizes.teams + 1, sizeof *deal->first);
+    deal->work = sl_carve(&from, sizes.teams, sizeof *deal->work);
+    deal->heap = sl_carve(&from, sizes.teams, sizeof *deal->heap);
     for (size_t k = 0; k < sizes.teams; k++) {
         const sl_team team = cut_team(&from, engine, &sizes);
         if (out->team)

@@ -33,6 +33,7 @@ typedef struct sl_part {
     float *logits;            /* [group_rows] packed rows of the head */
     const float **x, **start; /* [group_rows or hoist_rows, the larger] for kernels */
     float **y;                /* [group_rows] for kernels */
+    float **gates, **c_kept;  /* [group_rows] for kernels, of an engine for training */
 } sl_part;
 
 struct sluice_workspace {

@@ -1,6 +1,6 @@
 /*
  * The LSTM cell over register tiles, written once over the verbs of a simd_*.h. An isa_*.c file includes the verbs, then this,
- * and gets its table of kernels under the name SL_KERNEL.
+ * and gets the kernels that table.h names.
  *
  * A tile is up to V_TILE_ROWS rows x one block of columns (4 gates x V_LANES units). Its accumulators stay in registers up to
  * the activated gates: no gate buffer exists. A pre-activation is (b + W x) + U h', where each product is a chain of fused
@@ -114,6 +114,25 @@ TILE product_tile(const sl_product *p, size_t block, size_t row, size_t blocks, 
         v_store(p->out + (row + q % rows) * p->out_stride + (block + q / rows) * BLOCK_FLOATS + g * V_LANES, acc[q][g]);
 }
 
+TILE store_units(float *to, vf value, size_t units)
+{
+    if (units >= V_LANES)
+        v_store(to, value);
+    else
+        v_store_first(to, value, units);
+}
+
+/* Have the lines near that finish_tile will keep a step in: they are in no cache, and the product takes long enough. */
+TILE fetch_kept(const sl_step *s, size_t block, size_t row, size_t blocks, size_t rows)
+{
+    for (size_t q = 0; s->gates && q < rows * blocks; q++) {
+        const size_t unit = (block + q / rows) * V_LANES;
+        for (size_t g = 0; g < SL_BLOCK_VECTORS; g++)
+            __builtin_prefetch(s->gates[row + q % rows] + g * s->gate_stride + unit, 1);
+        __builtin_prefetch(s->c_kept[row + q % rows] + unit, 1);
+    }
+}
+
 /* From pre-activations to the next state and y. */
 TILE finish_tile(vf acc[][SL_BLOCK_VECTORS], const sl_step *s, size_t block, size_t row, size_t blocks, size_t rows)
 {
@@ -127,8 +146,18 @@ TILE finish_tile(vf acc[][SL_BLOCK_VECTORS], const sl_step *s, size_t block, siz
         vf3 ifo = {{acc[q][0], acc[q][1], acc[q][3]}};
         ifo = v_sigmoid3(ifo);
         acc[q][3] = ifo.v[2];
+        const size_t unit = (block + q / rows) * V_LANES, units = s->hidden - unit;
+        if (s->gates) {
+            float *gates = s->gates[row + q % rows] + unit;
+            store_units(gates, ifo.v[0], units);
+            store_units(gates + s->gate_stride, ifo.v[1], units);
+            store_units(gates + 2 * s->gate_stride, acc[q][2], units);
+            store_units(gates + 3 * s->gate_stride, ifo.v[2], units);
+        }
         acc[q][0] = v_canonical(v_fma(ifo.v[1], v_load(s->c + at), v_mul(ifo.v[0], acc[q][2])));
         v_store(s->c + at, acc[q][0]);
+        if (s->c_kept)
+            store_units(s->c_kept[row + q % rows] + unit, acc[q][0], units);
     }
     UNROLL
     for (size_t q = 0; q < cells; q++) {
@@ -136,12 +165,8 @@ TILE finish_tile(vf acc[][SL_BLOCK_VECTORS], const sl_step *s, size_t block, siz
         const size_t units = s->hidden - unit; /* V_LANES or more, but in the last block */
         const vf h = v_canonical(v_mul(acc[q][3], v_tanh(acc[q][0])));
         v_store(s->h_next + (row + q % rows) * s->state_stride + unit, h);
-        if (s->y) {
-            if (units >= V_LANES)
-                v_store(s->y[row + q % rows] + unit, h);
-            else
-                v_store_first(s->y[row + q % rows] + unit, h, units);
-        }
+        if (s->y)
+            store_units(s->y[row + q % rows] + unit, h, units);
     }
 }
 
@@ -149,6 +174,7 @@ TILE step_tile(const sl_step *s, size_t block, size_t row, size_t blocks, size_t
 {
     const size_t all_blocks = (s->hidden + V_LANES - 1) / V_LANES, cells = rows * blocks;
     vf acc[V_TILE_ROWS][SL_BLOCK_VECTORS];
+    fetch_kept(s, block, row, blocks, rows);
     clear_tile(acc, cells);
     if (s->recurrent) {
         const float *h[V_TILE_ROWS];
@@ -224,6 +250,7 @@ TILE tall_tile(const sl_step *s, size_t block, size_t row, size_t rows)
 {
     vf of_h[V_TALL_ROWS][SL_BLOCK_VECTORS], of_x[V_TALL_ROWS][SL_BLOCK_VECTORS];
     const float *h[V_TALL_ROWS];
+    fetch_kept(s, block, row, 1, rows);
     UNROLL
     for (size_t r = 0; r < rows; r++)
         h[r] = s->h + (row + r) * s->state_stride;
@@ -401,17 +428,5 @@ static float run_peak(size_t rounds)
     v_store(lanes, sum);
     return lanes[0];
 }
-
-const sl_kernel SL_KERNEL = {
-    .isa = SL_ISA,
-    .lanes = V_LANES,
-    .tile_rows = V_TILE_ROWS,
-    .tall_rows = V_TALL_ROWS,
-    .product = run_product,
-    .step = run_step,
-    .sigmoid = map_sigmoid,
-    .tanh = map_tanh,
-    .peak = run_peak,
-};
 
 #endif

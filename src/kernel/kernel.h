@@ -55,7 +55,31 @@ typedef struct sl_step {
     float *c;                  /* likewise; updated in place */
     size_t state_stride;       /* >= H rounded up to lanes */
     float *const *y;           /* [rows] pointers to [H] that receive h too; NULL: not wanted */
+    float *const *gates;       /* [rows] pointers to the gates i, f, g, o of these units, gate_stride apart; NULL: not kept */
+    size_t gate_stride;
+    float *const *c_kept; /* [rows] pointers to [H] that receive c too; NULL: not kept, nor are gates then */
 } sl_step;
+
+/**
+ * The adjoint of a step, backwards in time. With dc the gradient of the loss with respect to c through the later steps:
+ *     dh = dy + U' da_after                dc += dh o (1 - tanh(c)^2)
+ *     da_i = dc g i(1 - i)    da_f = dc c' f(1 - f)    da_g = dc i (1 - g^2)    da_o = dh tanh(c) o(1 - o)    dc = dc f
+ * where the product is one chain of fused multiply-adds from zero in index order.
+ */
+typedef struct sl_step_grad {
+    size_t rows;
+    size_t hidden;        /* H */
+    size_t terms;         /* of da_after: 4H, or 0 when no later step is there */
+    const float *weights; /* U': panels [blocks][2][4H][2][lanes], a block being 4 * lanes units */
+    size_t panel_stride;
+    const float *const *da_after; /* [rows] pointers to [4H] */
+    const float *const *dy;       /* [rows] pointers to [H] */
+    const float *const *c;        /* [rows] pointers to [H]: after the step */
+    const float *const *c_before; /* [rows] pointers to [H] */
+    float *const *gates;          /* [rows] pointers to [4][H], i, f, g, o; replaced by da */
+    float *dc;                    /* [rows], dc_stride apart; updated in place */
+    size_t dc_stride;             /* >= H rounded up to lanes */
+} sl_step_grad;
 
 typedef struct sl_kernel {
     sluice_isa isa;
@@ -64,6 +88,9 @@ typedef struct sl_kernel {
     size_t tall_rows; /* rows of a step's tile for few rows, up to twice as many; 0: no such tile */
     void (*product)(const sl_product *product);
     void (*step)(const sl_step *step);
+    void (*step_grad)(const sl_step_grad *step);
+    /** sum[k] += x[0][k] + x[1][k] + ..., one after the other, for k < n; the rows of x are x_stride apart. */
+    void (*add_rows)(size_t rows, size_t n, const float *x, size_t x_stride, float *sum);
     /** out[k] = f(x[k]) for k < n; out may be x. */
     void (*sigmoid)(size_t n, const float *x, float *out);
     void (*tanh)(size_t n, const float *x, float *out);

@@ -21,15 +21,12 @@ enum { V_LANES = 8 };
 #define VERB(type) static inline __attribute__((always_inline)) type
 
 VERB(vf) v_load(const float *p) { return _mm256_loadu_ps(p); }
+VERB(vi) lanes_before(size_t n) { return _mm256_cmpgt_epi32(_mm256_set1_epi32((int)n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7)); }
+VERB(vf) v_load_first(const float *p, size_t n) { return _mm256_maskload_ps(p, lanes_before(n)); }
 VERB(vf) v_broadcast(const float *p) { return _mm256_broadcast_ss(p); }
 VERB(vf) v_set(float a) { return _mm256_set1_ps(a); }
 VERB(void) v_store(float *p, vf a) { _mm256_storeu_ps(p, a); }
-VERB(void) v_store_first(float *p, vf a, size_t n)
-{
-    const vi lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
-    _mm256_maskstore_ps(p, _mm256_cmpgt_epi32(_mm256_set1_epi32((int)n), lane), a);
-}
-
+VERB(void) v_store_first(float *p, vf a, size_t n) { _mm256_maskstore_ps(p, lanes_before(n), a); }
 VERB(vf) v_fma(vf a, vf b, vf c) { return _mm256_fmadd_ps(a, b, c); }
 VERB(vf) v_add(vf a, vf b) { return _mm256_add_ps(a, b); }
 VERB(vf) v_sub(vf a, vf b) { return _mm256_sub_ps(a, b); }

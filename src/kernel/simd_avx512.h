@@ -20,6 +20,7 @@ enum { V_LANES = 16 };
 #define VERB(type) static inline __attribute__((always_inline)) type
 
 VERB(vf) v_load(const float *p) { return _mm512_loadu_ps(p); }
+VERB(vf) v_load_first(const float *p, size_t n) { return _mm512_maskz_loadu_ps((__mmask16)((1u << n) - 1), p); }
 VERB(vf) v_broadcast(const float *p) { return _mm512_set1_ps(*p); }
 VERB(vf) v_set(float a) { return _mm512_set1_ps(a); }
 VERB(void) v_store(float *p, vf a) { _mm512_storeu_ps(p, a); }

@@ -23,10 +23,15 @@ enum { V_LANES = 1 };
 #define VERB(type) static inline __attribute__((always_inline)) type
 
 VERB(vf) v_load(const float *p) { return *p; }
+VERB(vf) v_load_first(const float *p, size_t n) /* the first n lanes, 0 < n <= V_LANES, the others 0 */
+{
+    (void)n;
+    return *p;
+}
 VERB(vf) v_broadcast(const float *p) { return *p; } /* one float into all lanes */
 VERB(vf) v_set(float a) { return a; }
 VERB(void) v_store(float *p, vf a) { *p = a; }
-VERB(void) v_store_first(float *p, vf a, size_t n) /* the first n lanes, 0 < n < V_LANES: never, of one lane */
+VERB(void) v_store_first(float *p, vf a, size_t n) /* the first n lanes, 0 < n <= V_LANES */
 {
     (void)n;
     *p = a;

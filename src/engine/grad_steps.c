@@ -1,0 +1,249 @@
+/* The adjoint of the recurrence: rows in groups, by rank, through the turns of a segment backwards. */
+#include "engine/grad.h"
+
+#include <string.h>
+
+/* Ranks [from, to). */
+typedef struct group {
+    size_t from, to;
+} group;
+
+size_t sl_grad_groups(const sluice_tape *tape)
+{
+    return tape->rows ? sl_size_div_up(tape->rows, tape->rows_at_once) : 0;
+}
+
+/* Even groups: the last is no stump. */
+static group get_group(const sluice_tape *tape, size_t number)
+{
+    const size_t groups = sl_grad_groups(tape);
+    const group of = {tape->rows * number / groups, tape->rows * (number + 1) / groups};
+    return of;
+}
+
+/* How many of the group's rows run at a turn: the first so many. */
+static size_t count_running(const sluice_tape *tape, group of, size_t turn)
+{
+    const size_t running = sl_tape_running(tape, turn);
+    return running <= of.from ? 0 : sl_size_min(running, of.to) - of.from;
+}
+
+/* ---- Ends of rows ----------------------------------------------------------------------------------------------------------- */
+
+/* What comes to h after the row's last step, from outside: to += that. */
+static void add_final(const sl_grad_thread *thread, const sl_grad_strand *strand, size_t row, float *to)
+{
+    const sluice_tape *tape = thread->tape;
+    const sluice_gradient *gradient = thread->grad->gradient;
+    const sluice_shape *shape = &tape->engine->shape;
+    const size_t hidden = shape->hidden;
+    if (gradient->dhn)
+        sl_grad_put(to, gradient->dhn + (strand->k * tape->rows + row) * hidden, hidden, true);
+    if (gradient->dlogits && strand->layer + 1 == shape->layers)
+        sl_grad_put(to, tape->dh_final + (row * shape->directions + strand->direction) * hidden, hidden, true);
+}
+
+static float *dy_of(const sl_grad_thread *thread, const sl_grad_strand *strand, size_t turn, size_t rank)
+{
+    const sluice_tape *tape = thread->tape;
+    const size_t cell = tape->first[sl_tape_step(tape, strand->direction, rank, turn)] + rank;
+    return strand->dy + cell * tape->grad_stride + strand->direction * tape->engine->shape.hidden;
+}
+
+void sl_grad_begin_strand(sl_grad_thread *thread, const sl_grad_strand *strand)
+{
+    sluice_tape *tape = thread->tape;
+    const float *dcn = thread->grad->gradient->dcn;
+    const size_t hidden = tape->engine->shape.hidden, stride = tape->engine->state_stride;
+    for (size_t number; (number = sl_grad_next(thread)) < sl_grad_groups(tape);) {
+        const group of = get_group(tape, number);
+        for (size_t rank = of.from; rank < of.to; rank++) {
+            const size_t row = tape->order[rank];
+            float *dc = tape->dc + rank * stride;
+            memset(dc, 0, stride * sizeof *dc);
+            if (dcn)
+                memcpy(dc, dcn + (strand->k * tape->rows + row) * hidden, hidden * sizeof *dc);
+            if (tape->lengths[rank])
+                add_final(thread, strand, row, dy_of(thread, strand, tape->lengths[rank] - 1, rank));
+        }
+    }
+    sl_grad_end_phase(thread);
+}
+
+/* U' da of the segment's first turn, for the group's first `count` rows: own->product's rows, `back` floats apart. */
+static size_t multiply_back(const sl_grad_thread *thread, const sl_grad_strand *strand, group of, size_t count)
+{
+    const sluice_tape *tape = thread->tape;
+    const sluice_engine *engine = tape->engine;
+    const sl_tape_part *own = thread->own;
+    const size_t block = SL_BLOCK_VECTORS * engine->kernel->lanes, blocks = sl_size_div_up(engine->shape.hidden, block);
+    for (size_t r = 0; r < count; r++) {
+        own->start[r] = tape->zeros;
+        own->x[r] = sl_grad_gates(tape, strand, strand->from, of.from + r);
+    }
+    const sl_product product = {.rows = count,
+                                .blocks = blocks,
+                                .terms = SL_BLOCK_VECTORS * engine->shape.hidden,
+                                .weights = engine->layers[strand->k].panels_back,
+                                .panel_stride = engine->back_panel_stride,
+                                .start = own->start,
+                                .x = own->x,
+                                .out = own->product,
+                                .out_stride = blocks * block};
+    engine->kernel->product(&product);
+    return blocks * block;
+}
+
+void sl_grad_first_states(const sl_grad_thread *thread, const sl_grad_strand *strand, size_t number)
+{
+    const sluice_tape *tape = thread->tape;
+    const sluice_gradient *gradient = thread->grad->gradient;
+    const size_t hidden = tape->engine->shape.hidden, at = strand->k * tape->rows;
+    const group of = get_group(tape, number);
+    for (size_t rank = of.from; gradient->dc0 && rank < of.to; rank++)
+        sl_grad_put(gradient->dc0 + (at + tape->order[rank]) * hidden, tape->dc + rank * tape->engine->state_stride, hidden,
+                    gradient->accumulate);
+    if (!gradient->dh0)
+        return;
+    const size_t running = count_running(tape, of, 0), back = running ? multiply_back(thread, strand, of, running) : 0;
+    for (size_t rank = of.from; rank < of.to; rank++) {
+        float *dh = thread->own->product + (rank - of.from) * back;
+        if (rank - of.from >= running) { /* a row without a step: what comes in goes out */
+            dh = thread->own->product;
+            memset(dh, 0, hidden * sizeof *dh);
+            add_final(thread, strand, tape->order[rank], dh);
+        }
+        sl_grad_put(gradient->dh0 + (at + tape->order[rank]) * hidden, dh, hidden, gradient->accumulate);
+    }
+}
+
+/* ---- Turns ------------------------------------------------------------------------------------------------------------------ */
+
+static const float *c_before(const sluice_tape *tape, const sl_grad_strand *strand, size_t turn, size_t rank)
+{
+    const sl_tape_strand *kept = &tape->strands[strand->k];
+    const size_t hidden = tape->engine->shape.hidden;
+    if (turn == 0)
+        return kept->c0 + rank * hidden;
+    if (turn == strand->from)
+        return kept->c_between + (tape->border[turn] + rank) * hidden;
+    return kept->c + (tape->first[turn - 1] - tape->first[strand->from] + rank) * hidden;
+}
+
+static float *c_after(const sluice_tape *tape, const sl_grad_strand *strand, size_t turn, size_t rank)
+{
+    return tape->strands[strand->k].c + (tape->first[turn] - tape->first[strand->from] + rank) * tape->engine->shape.hidden;
+}
+
+/* The states that the group's rows begin a segment with. */
+static void restore_states(const sl_grad_thread *thread, const sl_grad_strand *strand, group of, size_t count)
+{
+    const sluice_tape *tape = thread->tape;
+    const sl_tape_part *own = thread->own;
+    const size_t hidden = tape->engine->shape.hidden, stride = tape->engine->state_stride, bytes = hidden * sizeof(float);
+    memset(own->h[0], 0, count * stride * sizeof(float));
+    memset(own->c, 0, count * stride * sizeof(float));
+    for (size_t r = 0; r < count; r++) {
+        memcpy(own->h[0] + r * stride, sl_tape_h_before(tape, strand->k, strand->from, of.from + r), bytes);
+        memcpy(own->c + r * stride, c_before(tape, strand, strand->from, of.from + r), bytes);
+    }
+}
+
+/* The gates of a segment, computed again by the kernel that did it first. */
+static void recompute(const sl_grad_thread *thread, const sl_grad_strand *strand, group of)
+{
+    const sluice_tape *tape = thread->tape;
+    const sluice_engine *engine = tape->engine;
+    const sl_packed *packed = &engine->layers[strand->k];
+    const sl_tape_part *own = thread->own;
+    size_t running = count_running(tape, of, strand->from);
+    restore_states(thread, strand, of, running);
+    for (size_t turn = strand->from; turn < strand->to && running; running = count_running(tape, of, ++turn)) {
+        for (size_t r = 0; r < running; r++) {
+            const size_t rank = of.from + r;
+            if (packed->table)
+                own->start[r] = packed->table + sl_tape_token(tape, strand->direction, turn, rank) * engine->width;
+            else {
+                own->start[r] = packed->bias;
+                own->x[r] = sl_tape_x(tape, strand->k, turn, rank);
+            }
+            own->gates[r] = sl_grad_gates(tape, strand, turn, rank);
+            own->c_kept[r] = c_after(tape, strand, turn, rank);
+        }
+        const size_t parity = (turn - strand->from) % 2;
+        const sl_step step = {.rows = running,
+                              .hidden = engine->shape.hidden,
+                              .inputs = packed->table ? 0 : packed->inputs,
+                              .recurrent = engine->shape.hidden,
+                              .weights_ih = packed->panels_ih,
+                              .weights_hh = packed->panels_hh,
+                              .panel_stride = packed->panel_stride,
+                              .start = own->start,
+                              .x = own->x,
+                              .h = own->h[parity],
+                              .h_next = own->h[1 - parity],
+                              .c = own->c,
+                              .state_stride = engine->state_stride,
+                              .gates = own->gates,
+                              .gate_stride = engine->shape.hidden,
+                              .c_kept = own->c_kept};
+        engine->kernel->step(&step);
+    }
+}
+
+/* A turn of the group's rows [from, to), counted in the group, which all have a later turn in the segment, or none has. */
+static void take_turn(const sl_grad_thread *thread, const sl_grad_strand *strand, group of, size_t turn, size_t from, size_t to,
+                      bool goes_on)
+{
+    const sluice_tape *tape = thread->tape;
+    const sluice_engine *engine = tape->engine;
+    const sl_tape_part *own = thread->own;
+    for (size_t r = 0; r < to - from; r++) {
+        const size_t rank = of.from + from + r;
+        own->da_after[r] = goes_on ? sl_grad_gates(tape, strand, turn + 1, rank) : NULL;
+        own->dy[r] = dy_of(thread, strand, turn, rank);
+        own->c_now[r] = c_after(tape, strand, turn, rank);
+        own->c_before[r] = c_before(tape, strand, turn, rank);
+        own->gates[r] = sl_grad_gates(tape, strand, turn, rank);
+    }
+    const sl_step_grad step = {.rows = to - from,
+                               .hidden = engine->shape.hidden,
+                               .terms = goes_on ? SL_BLOCK_VECTORS * engine->shape.hidden : 0,
+                               .weights = engine->layers[strand->k].panels_back,
+                               .panel_stride = engine->back_panel_stride,
+                               .da_after = own->da_after,
+                               .dy = own->dy,
+                               .c = own->c_now,
+                               .c_before = own->c_before,
+                               .gates = own->gates,
+                               .dc = tape->dc + (of.from + from) * engine->state_stride,
+                               .dc_stride = engine->state_stride};
+    engine->kernel->step_grad(&step);
+}
+
+static void run_group(const sl_grad_thread *thread, const sl_grad_strand *strand, group of)
+{
+    const sluice_tape *tape = thread->tape;
+    if (!sl_tape_keeps_gates(tape))
+        recompute(thread, strand, of);
+    size_t later = 0;
+    for (size_t turn = strand->to; turn-- > strand->from;) {
+        const size_t running = count_running(tape, of, turn);
+        take_turn(thread, strand, of, turn, 0, later, true);
+        take_turn(thread, strand, of, turn, later, running, false);
+        later = running;
+    }
+    if (strand->from == 0 || later == 0)
+        return;
+    /* The gates make room for those of the segment before: what they still have to give joins its dy. */
+    const size_t hidden = tape->engine->shape.hidden, back = multiply_back(thread, strand, of, later);
+    for (size_t r = 0; r < later; r++)
+        sl_grad_put(dy_of(thread, strand, strand->from - 1, of.from + r), thread->own->product + r * back, hidden, true);
+}
+
+void sl_grad_steps(sl_grad_thread *thread, const sl_grad_strand *strand)
+{
+    for (size_t number; (number = sl_grad_next(thread)) < sl_grad_groups(thread->tape);)
+        run_group(thread, strand, get_group(thread->tape, number));
+    sl_grad_end_phase(thread);
+}

@@ -1,0 +1,55 @@
+/* Finding the element of a batch's data that spoilt its loss; looked for only once it has. */
+#include "base/error.h"
+#include "train/trainer.h"
+
+#include <math.h>
+
+static const char *name_kind(float value)
+{
+    return isnan(value) ? "NaN" : "infinite";
+}
+
+static sluice_status check_x(const sluice_shape *shape, const sluice_batch *batch, size_t row, sluice_error *error)
+{
+    const int is_plain = !batch->x_row_stride && !batch->x_step_stride;
+    const size_t step_stride = is_plain ? shape->inputs : batch->x_step_stride;
+    const size_t row_stride = is_plain ? batch->steps * shape->inputs : batch->x_row_stride;
+    const size_t steps = batch->lengths ? (size_t)batch->lengths[row] : batch->steps;
+    const float *x = batch->x + (batch->x_offsets ? batch->x_offsets[row] : row * row_stride);
+    for (size_t step = 0; step < steps; step++)
+        for (size_t k = 0; k < shape->inputs; k++)
+            if (!isfinite(x[step * step_stride + k]))
+                return sl_fail(error, SLUICE_STATUS_BAD_DATA,
+                               "row %zu, step %zu: x [%zu] is %s; mend the data or leave the row out", row, step, k,
+                               name_kind(x[step * step_stride + k]));
+    return SLUICE_STATUS_OK;
+}
+
+static sluice_status check_states(const sluice_shape *shape, const float *states, const char *name, size_t rows, size_t row,
+                                  sluice_error *error)
+{
+    for (size_t k = 0; states && k < shape->layers * shape->directions; k++)
+        for (size_t unit = 0; unit < shape->hidden; unit++) {
+            const float value = states[(k * rows + row) * shape->hidden + unit];
+            if (!isfinite(value))
+                return sl_fail(error, SLUICE_STATUS_BAD_DATA,
+                               "row %zu: %s [%zu][%zu][%zu] is %s; a row's state has to be finite, as its data", row, name, k, row,
+                               unit, name_kind(value));
+        }
+    return SLUICE_STATUS_OK;
+}
+
+sluice_status sl_batch_check_finite(const sluice_shape *shape, const sluice_batch *batch, size_t first, size_t end,
+                                    sluice_error *error)
+{
+    sluice_status status = SLUICE_STATUS_OK;
+    for (size_t row = first; !status && row < end; row++) {
+        if (batch->x)
+            status = check_x(shape, batch, row, error);
+        if (!status)
+            status = check_states(shape, batch->h0, "h0", batch->rows, row, error);
+        if (!status)
+            status = check_states(shape, batch->c0, "c0", batch->rows, row, error);
+    }
+    return status;
+}

@@ -1,0 +1,278 @@
+/* Losses: cross-entropy of a softmax, and squared error. The targets are cut into a fixed number of chunks, which threads take; the
+ * chunks' sums are added in order, so that no bit depends on the threads. */
+#include "train/loss.h"
+
+#include "base/cpu.h"
+#include "base/error.h"
+#include "base/size.h"
+#include "base/threads.h"
+#include "engine/api.h"
+#include "train/numbers.h"
+
+#include <float.h>
+#include <math.h>
+#include <stdbool.h>
+#include <string.h>
+
+enum {
+    CHUNKS = 64,
+    WAYS = 32,          /* the largest of a target is sought among every 32nd element, and then among these */
+    ALONE_BELOW = 16384 /* elements that one thread computes before a second has woken */
+};
+
+/* What a chunk of the targets found. */
+typedef struct tally {
+    double loss;
+    size_t right;
+    sl_fault_place place;
+} tally;
+
+typedef struct job {
+    const sluice_loss *loss;
+    int32_t ignore;
+    double share; /* of a target in the mean: 1 / counted */
+    tally tallies[CHUNKS];
+} job;
+
+/* The largest of the outputs; NaN if one of them is NaN or infinite. */
+static float find_largest(const float *outputs, size_t width)
+{
+    float largest[WAYS], bad[WAYS] = {0};
+    for (size_t j = 0; j < WAYS; j++)
+        largest[j] = outputs[0];
+    size_t k = 0;
+    for (; k + WAYS <= width; k += WAYS)
+        for (size_t j = 0; j < WAYS; j++) {
+            largest[j] = outputs[k + j] > largest[j] ? outputs[k + j] : largest[j];
+            bad[j] += outputs[k + j] * 0.0f;
+        }
+    for (size_t j = 0; k < width; k++, j++) {
+        largest[j] = outputs[k] > largest[j] ? outputs[k] : largest[j];
+        bad[j] += outputs[k] * 0.0f;
+    }
+    for (size_t j = 1; j < sl_size_min(WAYS, width); j++) {
+        largest[0] = largest[j] > largest[0] ? largest[j] : largest[0];
+        bad[0] += bad[j];
+    }
+    return bad[0] == 0 ? largest[0] : NAN;
+}
+
+/* The sum of exp(outputs - largest), its terms left in `terms` if that is not NULL, the sum of outputs - largest in *below. */
+static double add_exponentials(const float *outputs, size_t width, double largest, float *terms, double *below)
+{
+    double sums[SL_LANES] = {0}, totals[SL_LANES] = {0}, less[SL_BLOCK], term[SL_BLOCK];
+    for (size_t first = 0; first < width; first += SL_BLOCK) {
+        const size_t count = sl_size_min(SL_BLOCK, width - first), filled = sl_size_round_up(count, SL_LANES);
+        for (size_t k = 0; k < count; k++)
+            less[k] = (double)outputs[first + k] - largest;
+        for (size_t k = 0; k < count; k++)
+            term[k] = sl_exp(less[k]);
+        for (size_t k = count; k < filled; k++)
+            less[k] = term[k] = 0;
+        sl_lanes_add(totals, less, filled);
+        sl_lanes_add(sums, term, filled);
+        for (size_t k = 0; terms && k < count; k++)
+            terms[first + k] = (float)term[k];
+    }
+    *below = sl_lanes_sum(totals);
+    return sl_lanes_sum(sums);
+}
+
+/* Whether the label has the largest output, and is the first that has it. */
+static bool is_first_largest(const float *outputs, size_t label, float largest)
+{
+    bool first = outputs[label] == largest;
+    for (size_t k = 0; first && k < label; k++)
+        first = outputs[k] < largest;
+    return first;
+}
+
+/* Softmax's probabilities p_k = e_k / sum, and the target's q: loss -sum q log p, gradient (p - q) / counted. The label's own p - 1
+ * is taken from what the others have, or nothing would be left of it near 1. */
+static sl_fault add_entropy(const job *work, size_t target, tally *found)
+{
+    const sluice_loss *loss = work->loss;
+    const size_t width = loss->width, label = (size_t)loss->labels[target];
+    const float *outputs = loss->outputs + target * width;
+    float *gradient = loss->gradient ? loss->gradient + target * width : NULL;
+    const float largest = find_largest(outputs, width);
+    if (isnan(largest)) {
+        while (isfinite(outputs[found->place.element]))
+            found->place.element++;
+        return SL_FAULT_OUTPUT;
+    }
+    double below;
+    const double sum = add_exponentials(outputs, width, largest, gradient, &below), smooth = loss->label_smoothing;
+    const double at_label = (double)outputs[label] - largest;
+    found->loss += sl_log(sum) - (1 - smooth) * at_label - smooth / (double)width * below;
+    found->right += is_first_largest(outputs, label, largest);
+    if (!gradient)
+        return SL_FAULT_NONE;
+    const double scale = work->share / sum, even = work->share * (smooth / (double)width);
+    for (size_t k = 0; k < width; k++) {
+        const double slope = gradient[k] * scale - even;
+        gradient[k] = (float)(fabs(slope) < FLT_MIN ? 0 : slope); /* subnormals would slow the products that read it */
+    }
+    gradient[label] = (float)(work->share * smooth - even - (sum - sl_exp(at_label)) * scale);
+    return SL_FAULT_NONE;
+}
+
+/* Loss: the mean of (output - value)^2 over the width. */
+static sl_fault add_square(const job *work, size_t target, tally *found)
+{
+    const sluice_loss *loss = work->loss;
+    const size_t width = loss->width;
+    const float *outputs = loss->outputs + target * width, *values = loss->values + target * width;
+    double sums[SL_LANES] = {0}, squares[SL_BLOCK];
+    for (size_t first = 0; first < width; first += SL_BLOCK) {
+        const size_t count = sl_size_min(SL_BLOCK, width - first), filled = sl_size_round_up(count, SL_LANES);
+        for (size_t k = 0; k < count; k++) {
+            const double off = (double)outputs[first + k] - values[first + k];
+            squares[k] = off * off;
+        }
+        for (size_t k = count; k < filled; k++)
+            squares[k] = 0;
+        sl_lanes_add(sums, squares, filled);
+    }
+    const double sum = sl_lanes_sum(sums);
+    if (!isfinite(sum)) { /* of finite floats it is finite */
+        size_t k = 0;
+        while (isfinite(values[k]) && isfinite(outputs[k]))
+            k++;
+        found->place.element = k;
+        return isfinite(values[k]) ? SL_FAULT_OUTPUT : SL_FAULT_VALUE;
+    }
+    found->loss += sum / (double)width;
+    const double scale = work->share * 2 / (double)width;
+    float *gradient = loss->gradient ? loss->gradient + target * width : NULL;
+    for (size_t k = 0; gradient && k < width; k++)
+        gradient[k] = (float)(((double)outputs[k] - values[k]) * scale);
+    return SL_FAULT_NONE;
+}
+
+/* Whether step t of row n, its target's index being n*T + t, is one that counts. */
+static bool counts(const sluice_loss *loss, int32_t ignore, size_t row, size_t step)
+{
+    return (!loss->lengths || step < (size_t)loss->lengths[row]) &&
+           (loss->kind == SLUICE_LOSS_SQUARED_ERROR || loss->labels[row * loss->steps + step] != ignore);
+}
+
+static void do_chunk(job *work, size_t index)
+{
+    const sluice_loss *loss = work->loss;
+    const size_t targets = loss->rows * loss->steps, part = targets / CHUNKS, rest = targets % CHUNKS;
+    const size_t first = part * index + sl_size_min(index, rest), end = first + part + (index < rest);
+    const bool by_label = loss->kind == SLUICE_LOSS_CROSS_ENTROPY;
+    tally *found = &work->tallies[index];
+    for (size_t target = first; target < end && !found->place.fault; target++) {
+        const size_t row = target / loss->steps, step = target % loss->steps;
+        found->place.row = row;
+        found->place.step = step;
+        if (counts(loss, work->ignore, row, step))
+            found->place.fault = by_label ? add_entropy(work, target, found) : add_square(work, target, found);
+        else if (loss->gradient)
+            memset(loss->gradient + target * loss->width, 0, loss->width * sizeof(float));
+    }
+}
+
+static void take_chunks(void *context, unsigned thread, unsigned threads)
+{
+    const sl_float_mode mode = sl_float_mode_set(false);
+    for (size_t index = thread; index < CHUNKS; index += threads)
+        do_chunk(context, index);
+    sl_float_mode_restore(mode);
+}
+
+static sluice_status check(const sluice_loss *loss, sluice_error *error)
+{
+    if (!loss || loss->struct_size != sizeof *loss)
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT,
+                       "sluice_loss_get: loss is NULL or its struct_size is not sizeof(sluice_loss)");
+    const bool by_label = loss->kind == SLUICE_LOSS_CROSS_ENTROPY;
+    if (!by_label && loss->kind != SLUICE_LOSS_SQUARED_ERROR)
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_loss_get: kind %d; expected a sluice_loss_kind", (int)loss->kind);
+    if (loss->ignore > 0)
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_loss_get: ignore is %d; expected a negative label, or 0 for -100",
+                       (int)loss->ignore);
+    if (!(loss->label_smoothing >= 0 && loss->label_smoothing < 1))
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_loss_get: label_smoothing is %g; expected 0 <= s < 1",
+                       (double)loss->label_smoothing);
+    size_t targets, elements;
+    if (!sl_size_mul(loss->rows, loss->steps, &targets) || !sl_size_mul(targets, loss->width, &elements) ||
+        elements > SIZE_MAX / sizeof(float))
+        return sl_fail_size(error, "the outputs of a loss");
+    if (targets && !loss->width)
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_loss_get: width is 0; expected that of an output");
+    if (targets && (!loss->outputs || !(by_label ? (const void *)loss->labels : loss->values)))
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_loss_get: %s is NULL, but there are %zu rows of %zu steps",
+                       !loss->outputs ? "outputs"
+                       : by_label     ? "labels"
+                                      : "values",
+                       loss->rows, loss->steps);
+    return sl_batch_check_lengths(loss->rows, loss->steps, loss->lengths, error);
+}
+
+/* Count the targets, and refuse labels out of range. */
+static sluice_status count_targets(sluice_loss *loss, int32_t ignore, sl_fault_place *place, sluice_error *error)
+{
+    loss->counted = 0;
+    for (size_t row = 0; row < loss->rows; row++) {
+        const size_t steps = loss->lengths ? (size_t)loss->lengths[row] : loss->steps;
+        if (loss->kind == SLUICE_LOSS_SQUARED_ERROR) {
+            loss->counted += steps;
+            continue;
+        }
+        const int32_t *labels = loss->labels + row * loss->steps;
+        for (size_t step = 0; step < steps; step++) {
+            if (labels[step] == ignore)
+                continue;
+            if (labels[step] < 0 || (size_t)labels[step] >= loss->width) {
+                *place = (sl_fault_place){SL_FAULT_LABEL, row, step, 0};
+                return sl_fail(error, SLUICE_STATUS_BAD_DATA,
+                               "row %zu, step %zu: label %d; expected 0..%zu, or %d for a target that does not count", row, step,
+                               (int)labels[step], loss->width - 1, (int)ignore);
+            }
+            loss->counted++;
+        }
+    }
+    return SLUICE_STATUS_OK;
+}
+
+sluice_status sl_loss_get(sluice_loss *loss, unsigned threads, sl_fault_place *place, sluice_error *error)
+{
+    *place = (sl_fault_place){0};
+    sluice_status status = check(loss, error);
+    job work = {.loss = loss};
+    if (!status) {
+        work.ignore = loss->ignore ? loss->ignore : -100;
+        status = count_targets(loss, work.ignore, place, error);
+    }
+    if (status)
+        return status;
+    const sl_float_mode mode = sl_float_mode_set(false);
+    work.share = loss->counted ? 1.0 / (double)loss->counted : 0;
+    sl_threads_run(loss->rows * loss->steps * loss->width < ALONE_BELOW ? 1 : threads, take_chunks, &work);
+    double sum = 0;
+    loss->right = 0;
+    for (size_t index = 0; index < CHUNKS && !place->fault; index++) {
+        sum += work.tallies[index].loss;
+        loss->right += work.tallies[index].right;
+        *place = work.tallies[index].place;
+    }
+    loss->loss = sum * work.share;
+    sl_float_mode_restore(mode);
+    if (place->fault) {
+        const bool is_value = place->fault == SL_FAULT_VALUE;
+        const size_t index = (place->row * loss->steps + place->step) * loss->width + place->element;
+        return sl_fail(error, SLUICE_STATUS_BAD_DATA, "row %zu, step %zu: %s [%zu] is %s; a loss needs finite numbers", place->row,
+                       place->step, is_value ? "value" : "output", place->element,
+                       isnan((is_value ? loss->values : loss->outputs)[index]) ? "NaN" : "infinite");
+    }
+    return SLUICE_STATUS_OK;
+}
+
+sluice_status sluice_loss_get(sluice_loss *loss, sluice_error *error)
+{
+    sl_fault_place place;
+    return sl_loss_get(loss, 1, &place, error);
+}

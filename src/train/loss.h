@@ -1,0 +1,25 @@
+/* Losses and their gradients, on threads; and where a loss that is refused found fault. */
+#ifndef SLUICE_TRAIN_LOSS_H
+#define SLUICE_TRAIN_LOSS_H
+
+#include "sluice.h"
+
+/** What a loss was refused for. */
+typedef enum sl_fault {
+    SL_FAULT_NONE = 0,
+    SL_FAULT_LABEL,  /* out of range */
+    SL_FAULT_OUTPUT, /* NaN or infinite */
+    SL_FAULT_VALUE   /* likewise */
+} sl_fault;
+
+/** The first such place in the order of rows and steps. */
+typedef struct sl_fault_place {
+    sl_fault fault;
+    size_t row, step, element; /* element: of the output or the value; 0 for a label */
+} sl_fault_place;
+
+/** sluice_loss_get on up to `threads` threads; the same bits on any number. `place` tells, where BAD_DATA is for a label, an output
+ *  or a value, which; else its fault is NONE. */
+sluice_status sl_loss_get(sluice_loss *loss, unsigned threads, sl_fault_place *place, sluice_error *error);
+
+#endif

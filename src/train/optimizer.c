@@ -1,0 +1,150 @@
+#include "train/optimizer.h"
+
+#include "base/cpu.h"
+#include "base/size.h"
+#include "base/threads.h"
+#include "train/numbers.h"
+
+#include <float.h>
+#include <math.h>
+
+enum {
+    ALONE_BELOW = 3 /* pieces that one thread does before a second has woken */
+};
+
+/* What an update multiplies by, in the precision that it does. */
+typedef struct factors {
+    float scale;                 /* of the gradient */
+    float decay;                 /* of the weights, added to the gradient */
+    float shrink;                /* what the weights are multiplied by */
+    float keep_first, add_first; /* Adam: beta1, 1 - beta1 */
+    float keep_second, add_second;
+    float unbias; /* 1 / sqrt(1 - beta2^t) */
+    float epsilon;
+    float step; /* Adam: rate / (1 - beta1^t); SGD: rate */
+    float momentum;
+} factors;
+
+typedef struct job {
+    sl_piece *pieces;
+    size_t count;
+    factors factors;
+} job;
+
+static double add_squares(const float *values, size_t count)
+{
+    double lanes[SL_LANES] = {0}, squares[SL_BLOCK];
+    for (size_t first = 0; first < count; first += SL_BLOCK) {
+        const size_t size = sl_size_min(SL_BLOCK, count - first), filled = sl_size_round_up(size, SL_LANES);
+        for (size_t k = 0; k < size; k++)
+            squares[k] = (double)values[first + k] * (double)values[first + k];
+        for (size_t k = size; k < filled; k++)
+            squares[k] = 0;
+        sl_lanes_add(lanes, squares, filled);
+    }
+    return sl_lanes_sum(lanes);
+}
+
+static void square_pieces(void *context, unsigned thread, unsigned threads)
+{
+    const job *work = context;
+    const sl_float_mode mode = sl_float_mode_set(false);
+    for (size_t k = thread; k < work->count; k += threads)
+        work->pieces[k].squares = add_squares(work->pieces[k].gradient, work->pieces[k].count);
+    sl_float_mode_restore(mode);
+}
+
+double sl_optimizer_get_norm(sl_piece *pieces, size_t count, unsigned threads)
+{
+    job work = {.pieces = pieces, .count = count};
+    sl_threads_run(count < ALONE_BELOW ? 1 : threads, square_pieces, &work);
+    const sl_float_mode mode = sl_float_mode_set(false);
+    double sum = 0;
+    for (size_t k = 0; k < count; k++)
+        sum += pieces[k].squares;
+    sum = sqrt(sum);
+    sl_float_mode_restore(mode);
+    return sum;
+}
+
+/* Moments below the least normal number become zero: those of a weight without gradient would otherwise fade into subnormals, with
+ * which some CPUs compute a hundred times slower, for good. */
+static inline float drop_subnormal(float value)
+{
+    return fabsf(value) < FLT_MIN ? 0 : value;
+}
+
+static void update_adam(const factors *given, float *restrict weights, const float *restrict gradient, float *restrict first,
+                        float *restrict second, size_t count)
+{
+    const factors f = *given;
+    for (size_t k = 0; k < count; k++) {
+        const float slope = gradient[k] * f.scale + weights[k] * f.decay;
+        const float mean = drop_subnormal(first[k] * f.keep_first + slope * f.add_first);
+        const float square = drop_subnormal(second[k] * f.keep_second + slope * slope * f.add_second);
+        first[k] = mean;
+        second[k] = square;
+        weights[k] = weights[k] * f.shrink - f.step * mean / (sqrtf(square) * f.unbias + f.epsilon);
+    }
+}
+
+static void update_momentum(const factors *given, float *restrict weights, const float *restrict gradient, float *restrict velocity,
+                            size_t count)
+{
+    const factors f = *given;
+    for (size_t k = 0; k < count; k++) {
+        velocity[k] = drop_subnormal(velocity[k] * f.momentum + (gradient[k] * f.scale + weights[k] * f.decay));
+        weights[k] -= velocity[k] * f.step;
+    }
+}
+
+static void update_plain(const factors *given, float *restrict weights, const float *restrict gradient, size_t count)
+{
+    const factors f = *given;
+    for (size_t k = 0; k < count; k++)
+        weights[k] -= (gradient[k] * f.scale + weights[k] * f.decay) * f.step;
+}
+
+static void update_pieces(void *context, unsigned thread, unsigned threads)
+{
+    const job *work = context;
+    const sl_float_mode mode = sl_float_mode_set(false);
+    for (size_t k = thread; k < work->count; k += threads) {
+        const sl_piece *piece = &work->pieces[k];
+        if (piece->second)
+            update_adam(&work->factors, piece->weights, piece->gradient, piece->first, piece->second, piece->count);
+        else if (piece->first)
+            update_momentum(&work->factors, piece->weights, piece->gradient, piece->first, piece->count);
+        else
+            update_plain(&work->factors, piece->weights, piece->gradient, piece->count);
+    }
+    sl_float_mode_restore(mode);
+}
+
+static factors choose_factors(const sluice_trainer_options *options, uint64_t step, double rate, double scale)
+{
+    const double beta1 = options->beta1, beta2 = options->beta2;
+    const int is_sgd = options->optimizer == SLUICE_OPTIMIZER_SGD, decoupled = options->optimizer == SLUICE_OPTIMIZER_ADAMW;
+    return (factors){
+        .scale = (float)scale,
+        .decay = decoupled ? 0 : (float)options->weight_decay,
+        .shrink = decoupled ? (float)(1 - rate * options->weight_decay) : 1,
+        .keep_first = (float)beta1,
+        .add_first = (float)(1 - beta1),
+        .keep_second = (float)beta2,
+        .add_second = (float)(1 - beta2),
+        .unbias = (float)(1 / sqrt(1 - sl_power(beta2, step + 1))),
+        .epsilon = (float)options->epsilon,
+        .step = (float)(is_sgd ? rate : rate / (1 - sl_power(beta1, step + 1))),
+        .momentum = (float)options->momentum,
+    };
+}
+
+void sl_optimizer_update(const sluice_trainer_options *options, uint64_t step, double rate, double scale, sl_piece *pieces,
+                         size_t count, unsigned threads)
+{
+    const sl_float_mode mode = sl_float_mode_set(false);
+    job work = {.pieces = pieces, .count = count, .factors = choose_factors(options, step, rate, scale)};
+    sl_threads_run(count < ALONE_BELOW ? 1 : threads, update_pieces, &work);
+    sl_float_mode_restore(mode);
+}

@@ -1,0 +1,237 @@
+/* The trainer as an object: what it owns, and one update of its weights. */
+#include "train/trainer.h"
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "base/size.h"
+#include "engine/engine.h"
+#include "engine/model.h"
+#include "train/rate.h"
+
+#include <math.h>
+#include <stdbool.h>
+
+/* Floats from one tensor to the next in a block of all: whole cache lines. */
+static size_t get_room(size_t count)
+{
+    return sl_size_round_up(count, SL_ALIGNMENT / sizeof(float));
+}
+
+/* Append a tensor of the model to the list of those trained, if the model has it. */
+static void add_trained(sluice_trainer *trainer, sluice_tensor tensor, size_t k)
+{
+    sl_trained *next = &trainer->trained[trainer->count];
+    *next = (sl_trained){.tensor = tensor, .k = k};
+    next->weights = sl_model_get_tensor(trainer->model, tensor, k, &next->count);
+    if (!next->weights || (tensor == SLUICE_TENSOR_BIAS && !trainer->model->shape.has_bias))
+        return;
+    trainer->count++;
+    trainer->floats += get_room(next->count);
+    trainer->piece_count += sl_size_div_up(next->count, SL_PIECE_MOST);
+}
+
+static sluice_status list_trained(sluice_trainer *trainer, sluice_error *error)
+{
+    const size_t layers = trainer->model->shape.layers * trainer->model->shape.directions;
+    trainer->trained = sl_alloc_array(3 * layers + 3, sizeof *trainer->trained);
+    if (!trainer->trained)
+        return sl_fail_memory(error, "a trainer's list of tensors", (3 * layers + 3) * sizeof *trainer->trained);
+    for (size_t k = 0; k < layers; k++)
+        for (int tensor = SLUICE_TENSOR_WEIGHT_IH; tensor <= SLUICE_TENSOR_BIAS; tensor++)
+            add_trained(trainer, (sluice_tensor)tensor, k);
+    for (int tensor = SLUICE_TENSOR_EMBEDDING; tensor <= SLUICE_TENSOR_HEAD_BIAS; tensor++)
+        add_trained(trainer, (sluice_tensor)tensor, 0);
+    return SLUICE_STATUS_OK;
+}
+
+static sluice_status allocate(sluice_trainer *trainer, sluice_error *error)
+{
+    const bool is_sgd = trainer->options.optimizer == SLUICE_OPTIMIZER_SGD;
+    const bool has_first = !is_sgd || trainer->options.momentum > 0, has_second = !is_sgd;
+    const size_t layers = trainer->model->shape.layers * trainer->model->shape.directions;
+    trainer->gradients = sl_alloc_array(trainer->floats, sizeof(float));
+    trainer->firsts = has_first ? sl_alloc_array(trainer->floats, sizeof(float)) : NULL;
+    trainer->seconds = has_second ? sl_alloc_array(trainer->floats, sizeof(float)) : NULL;
+    trainer->pieces = sl_alloc_array(trainer->piece_count, sizeof *trainer->pieces);
+    trainer->arrays = sl_alloc_array(3 * layers, sizeof *trainer->arrays);
+    if (!trainer->gradients || (has_first && !trainer->firsts) || (has_second && !trainer->seconds) || !trainer->pieces ||
+        !trainer->arrays)
+        return sl_fail_memory(error, "a trainer's gradient and moments",
+                              (size_t)(1 + has_first + has_second) * trainer->floats * sizeof(float));
+    return SLUICE_STATUS_OK;
+}
+
+/* Where in the gradient that sluice_backward is given a tensor's array stands. */
+static float **get_array(sluice_trainer *trainer, const sl_trained *trained)
+{
+    const size_t layers = trainer->model->shape.layers * trainer->model->shape.directions;
+    switch (trained->tensor) {
+    case SLUICE_TENSOR_WEIGHT_IH:
+        return &trainer->arrays[trained->k];
+    case SLUICE_TENSOR_WEIGHT_HH:
+        return &trainer->arrays[layers + trained->k];
+    case SLUICE_TENSOR_BIAS:
+        return &trainer->arrays[2 * layers + trained->k];
+    case SLUICE_TENSOR_EMBEDDING:
+        return &trainer->gradient.embedding;
+    case SLUICE_TENSOR_HEAD_WEIGHT:
+        return &trainer->gradient.head_weight;
+    case SLUICE_TENSOR_HEAD_BIAS:
+        return &trainer->gradient.head_bias;
+    }
+    return NULL;
+}
+
+/* Give every tensor its part of the blocks, and cut it into pieces. */
+static void lay_out(sluice_trainer *trainer)
+{
+    const size_t layers = trainer->model->shape.layers * trainer->model->shape.directions;
+    size_t at = 0;
+    sl_piece *piece = trainer->pieces;
+    for (size_t k = 0; k < trainer->count; at += get_room(trainer->trained[k].count), k++) {
+        sl_trained *trained = &trainer->trained[k];
+        trained->gradient = trainer->gradients + at;
+        trained->first = trainer->firsts ? trainer->firsts + at : NULL;
+        trained->second = trainer->seconds ? trainer->seconds + at : NULL;
+        *get_array(trainer, trained) = trained->gradient;
+        for (size_t from = 0; from < trained->count; from += SL_PIECE_MOST)
+            *piece++ = (sl_piece){.weights = trained->weights + from,
+                                  .gradient = trained->gradient + from,
+                                  .first = trained->first ? trained->first + from : NULL,
+                                  .second = trained->second ? trained->second + from : NULL,
+                                  .count = sl_size_min(SL_PIECE_MOST, trained->count - from)};
+    }
+    trainer->gradient.struct_size = sizeof trainer->gradient;
+    trainer->gradient.weight_ih = trainer->arrays;
+    trainer->gradient.weight_hh = trainer->arrays + layers;
+    trainer->gradient.bias = trainer->model->shape.has_bias ? trainer->arrays + 2 * layers : NULL;
+}
+
+static sluice_status make(sluice_trainer *trainer, const sluice_model *model, const sluice_engine_options *engine_options,
+                          const sluice_trainer_options *options, sluice_error *error)
+{
+    sluice_engine_options own = engine_options ? *engine_options : (sluice_engine_options){.struct_size = sizeof own};
+    own.training = 1;
+    sluice_status status = sl_trainer_options_check(options, model, &trainer->options, error);
+    if (!status)
+        status = sl_model_copy(model, &trainer->model, error);
+    if (!status)
+        status = sluice_engine_create(trainer->model, &own, &trainer->engine, error);
+    const sluice_tape_options tape = {.struct_size = sizeof tape, .recompute = trainer->options.recompute};
+    if (!status)
+        status = sluice_tape_create(trainer->engine, &tape, &trainer->tape, error);
+    if (!status)
+        status = list_trained(trainer, error);
+    if (!status)
+        status = allocate(trainer, error);
+    if (!status)
+        lay_out(trainer);
+    return status;
+}
+
+sluice_status sluice_trainer_create(const sluice_model *model, const sluice_engine_options *engine_options,
+                                    const sluice_trainer_options *options, sluice_trainer **trainer, sluice_error *error)
+{
+    if (!trainer)
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_trainer_create: trainer is NULL");
+    *trainer = NULL;
+    if (!model)
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_trainer_create: model is NULL");
+    sluice_trainer *made = sl_alloc(sizeof *made);
+    if (!made)
+        return sl_fail_memory(error, "a trainer", sizeof *made);
+    const sluice_status status = make(made, model, engine_options, options, error);
+    if (status)
+        sluice_trainer_destroy(made);
+    else
+        *trainer = made;
+    return status;
+}
+
+const sluice_engine *sluice_trainer_get_engine(const sluice_trainer *trainer)
+{
+    return trainer->engine;
+}
+
+const sluice_model *sluice_trainer_get_model(const sluice_trainer *trainer)
+{
+    return trainer->model;
+}
+
+sluice_status sluice_trainer_get_gradient(sluice_trainer *trainer, sluice_gradient *gradient)
+{
+    if (!trainer || !gradient || gradient->struct_size != sizeof *gradient)
+        return SLUICE_STATUS_BAD_ARGUMENT;
+    gradient->weight_ih = trainer->gradient.weight_ih;
+    gradient->weight_hh = trainer->gradient.weight_hh;
+    gradient->bias = trainer->gradient.bias;
+    gradient->embedding = trainer->gradient.embedding;
+    gradient->head_weight = trainer->gradient.head_weight;
+    gradient->head_bias = trainer->gradient.head_bias;
+    return SLUICE_STATUS_OK;
+}
+
+unsigned sl_trainer_get_threads(const sluice_trainer *trainer)
+{
+    const sluice_engine *engine = trainer->engine;
+    return engine->threads < engine->limits.cpus ? engine->threads : engine->limits.cpus;
+}
+
+sluice_status sl_trainer_apply(sluice_trainer *trainer, sluice_report *report, sluice_error *error)
+{
+    const sluice_trainer_options *options = &trainer->options;
+    const unsigned threads = sl_trainer_get_threads(trainer);
+    const double norm = sl_optimizer_get_norm(trainer->pieces, trainer->piece_count, threads);
+    if (!isfinite(norm))
+        return sl_fail(error, SLUICE_STATUS_BAD_DATA,
+                       "the gradient's norm is %s after %llu updates: training has diverged; lower the rate or clip the gradient",
+                       isnan(norm) ? "NaN" : "infinite", (unsigned long long)trainer->step);
+    const double rate = sl_rate_get(options, trainer->step);
+    const double scale = options->clip > 0 && norm > options->clip ? options->clip / (norm + 1e-6) : 1; /* as torch has it */
+    sl_optimizer_update(options, trainer->step, rate, scale, trainer->pieces, trainer->piece_count, threads);
+    trainer->step++;
+    report->norm = norm;
+    report->rate = rate;
+    report->step = trainer->step;
+    return sluice_engine_set_model(trainer->engine, trainer->model, error);
+}
+
+sluice_status sluice_trainer_update(sluice_trainer *trainer, sluice_report *report, sluice_error *error)
+{
+    if (!trainer)
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_trainer_update: trainer is NULL");
+    sluice_status status = sl_report_check(report, "sluice_trainer_update", error);
+    sluice_report found = {.struct_size = sizeof found};
+    if (!status)
+        status = sl_trainer_apply(trainer, &found, error);
+    if (!status && report)
+        *report = found;
+    return status;
+}
+
+sluice_status sl_report_check(const sluice_report *report, const char *function, sluice_error *error)
+{
+    if (report && report->struct_size != sizeof *report)
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "%s: the report's struct_size is %zu; expected %zu", function,
+                       report->struct_size, sizeof *report);
+    return SLUICE_STATUS_OK;
+}
+
+void sluice_trainer_destroy(sluice_trainer *trainer)
+{
+    if (!trainer)
+        return;
+    sluice_tape_destroy(trainer->tape);
+    sluice_engine_destroy(trainer->engine);
+    sluice_model_destroy(trainer->model);
+    sl_free(trainer->trained);
+    sl_free(trainer->gradients);
+    sl_free(trainer->firsts);
+    sl_free(trainer->seconds);
+    sl_free(trainer->pieces);
+    sl_free(trainer->arrays);
+    sl_free(trainer->outputs.floats);
+    sl_free(trainer->slopes.floats);
+    sl_free(trainer->y.floats);
+    sl_free(trainer);
+}

@@ -1,0 +1,60 @@
+/* The trainer: a model, its gradient, the optimiser's moments, and the engine and tape they need. */
+#ifndef SLUICE_TRAIN_TRAINER_H
+#define SLUICE_TRAIN_TRAINER_H
+
+#include "train/optimizer.h"
+
+/** One tensor being trained. */
+typedef struct sl_trained {
+    sluice_tensor tensor;
+    size_t k;        /* l*D + d, of the LSTM's tensors; else 0 */
+    size_t count;    /* of elements */
+    float *weights;  /* the model's own */
+    float *gradient; /* [count] */
+    float *first;    /* [count] Adam's mean of gradients, or SGD's velocity; NULL: the optimiser has none */
+    float *second;   /* [count] Adam's mean of squared gradients; NULL likewise */
+} sl_trained;
+
+/** Room that grows and is used again. */
+typedef struct sl_room {
+    float *floats;
+    size_t count;
+} sl_room;
+
+struct sluice_trainer {
+    sluice_trainer_options options; /* with the defaults put in */
+    sluice_model *model;
+    sluice_engine *engine;
+    sluice_tape *tape;
+    sl_trained *trained; /* [count]: for each k weight_ih, weight_hh and, if there are biases, bias; embedding; head */
+    size_t count;
+    uint64_t step;           /* updates made */
+    float *gradients;        /* all tensors' gradients, one after the other; likewise: */
+    float *firsts, *seconds; /* NULL: the optimiser has none */
+    size_t floats;           /* of each of the three */
+    sl_piece *pieces;        /* [piece_count] of all tensors */
+    size_t piece_count;
+    float **arrays;           /* [3][L*D], the gradient's weight_ih, weight_hh, bias */
+    sluice_gradient gradient; /* the weights' arrays alone */
+    sl_room outputs, slopes, y;
+};
+
+/** Threads that loss and optimiser are dealt to: the engine's, but no more than this process has CPUs. */
+unsigned sl_trainer_get_threads(const sluice_trainer *trainer);
+
+/** Clip the gradient, update the weights, and have the engine take them; sets the report's norm, rate and step. BAD_DATA: the norm
+ *  is not finite; no weight has changed. */
+sluice_status sl_trainer_apply(sluice_trainer *trainer, sluice_report *report, sluice_error *error);
+
+/** BAD_ARGUMENT, naming the function, unless report is NULL or its struct_size is known. */
+sluice_status sl_report_check(const sluice_report *report, const char *function, sluice_error *error);
+
+/** Check options against the model and the limits that sluice.h names, and put in the defaults; NULL is all of them. BAD_ARGUMENT. */
+sluice_status sl_trainer_options_check(const sluice_trainer_options *given, const sluice_model *model,
+                                       sluice_trainer_options *options, sluice_error *error);
+
+/** BAD_DATA, with the first element of the data of rows first..end-1 (x, h0, c0) that is NaN or infinite; OK: there is none. */
+sluice_status sl_batch_check_finite(const sluice_shape *shape, const sluice_batch *batch, size_t first, size_t end,
+                                    sluice_error *error);
+
+#endif
