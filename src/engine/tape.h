@@ -110,7 +110,7 @@ static inline bool sl_tape_keeps_gates(const sluice_tape *tape)
 }
 
 /** Partial sums that a product over all cells is made of: enough to occupy threads where its rows alone are too few tiles. */
-enum { SL_SUM_ROWS = 512, SL_SUM_TASKS = 8 };
+enum { SL_SUM_ROWS = 1024, SL_SUM_TASKS = 8 };
 static inline size_t sl_tape_slots(size_t rows, size_t blocks)
 {
     const size_t slots = SL_SUM_TASKS / sl_size_max(1, sl_size_div_up(rows, SL_SUM_ROWS));
