@@ -80,8 +80,10 @@ void sl_backward(sluice_tape *tape, const sluice_gradient *gradient)
 {
     sl_grad grad = {.tape = tape, .gradient = gradient};
     const unsigned calls = sl_pool_begin(tape->engine->pool);
-    for (size_t k = 0; k < tape->threads; k++)
+    for (size_t k = 0; k < tape->threads; k++) {
         atomic_store_explicit(&tape->marks[k].arrived, 0, memory_order_relaxed);
+        atomic_store_explicit(&tape->team_marks[k].arrived, 0, memory_order_relaxed);
+    }
     sl_threads_run(choose_threads(tape, calls), run_thread, &grad);
     sl_pool_end(tape->engine->pool);
 }

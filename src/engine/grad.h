@@ -18,7 +18,8 @@ typedef struct sl_grad_thread {
     sl_grad *grad;
     sluice_tape *tape;
     const sl_tape_part *own;
-    unsigned index, count, arrivals;
+    unsigned index, count;
+    unsigned arrivals, team_arrivals; /* at the ends of phases, and of turns */
     unsigned phase;
 } sl_grad_thread;
 

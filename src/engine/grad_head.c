@@ -164,7 +164,7 @@ void sl_grad_head(sl_grad_thread *thread, float *dy)
     const sluice_tape *tape = thread->tape;
     const sluice_gradient *gradient = thread->grad->gradient;
     const size_t classes = tape->engine->shape.classes, most = tape->chunk_cells;
-    const size_t slots = sl_tape_slots(classes, SIZE_MAX), tiles = sl_size_div_up(classes, SL_SUM_ROWS);
+    const size_t slots = sl_tape_slots(classes, SIZE_MAX), tiles = sl_tape_tiles(classes, slots);
     const size_t sums = wants_weights(thread) ? slots * tiles : 0;
     const size_t finals = gradient->dlogits ? sl_size_div_up(tape->rows, most) : 0;
     const size_t chunks = sl_size_div_up(tape->cells, most);

@@ -1,4 +1,7 @@
-/* The adjoint of the recurrence: rows in groups, by rank, through the turns of a segment backwards. */
+/*
+ * The adjoint of the recurrence: rows in groups, by rank, through the turns of a segment backwards. Threads take groups; where there
+ * are more threads than groups, a team of them takes one, divides its units, and meets after each turn.
+ */
 #include "engine/grad.h"
 
 #include <string.h>
@@ -191,49 +194,80 @@ static void recompute(const sl_grad_thread *thread, const sl_grad_strand *strand
     }
 }
 
+/* Units that a thread sees to: blocks of 4 vectors, [block, end). Of one thread they are all. */
+typedef struct piece {
+    size_t block, end;
+    unsigned index, count; /* of the team, and its thread */
+} piece;
+
+static size_t block_units(const sluice_engine *engine)
+{
+    return SL_BLOCK_VECTORS * engine->kernel->lanes;
+}
+
+static piece get_piece(const sluice_engine *engine, unsigned index, unsigned count)
+{
+    const size_t blocks = sl_size_div_up(engine->shape.hidden, block_units(engine));
+    return (piece){blocks * index / count, blocks * (index + 1) / count, index, count};
+}
+
+static void meet(sl_grad_thread *thread, const piece *own)
+{
+    if (own->count > 1)
+        sl_barrier_wait(thread->tape->team_marks + thread->index - own->index, own->count, own->index, &thread->team_arrivals);
+}
+
 /* A turn of the group's rows [from, to), counted in the group, which all have a later turn in the segment, or none has. */
-static void take_turn(const sl_grad_thread *thread, const sl_grad_strand *strand, group of, size_t turn, size_t from, size_t to,
-                      bool goes_on)
+static void take_turn(const sl_grad_thread *thread, const sl_grad_strand *strand, group of, const piece *units, size_t turn,
+                      size_t from, size_t to, bool goes_on)
 {
     const sluice_tape *tape = thread->tape;
     const sluice_engine *engine = tape->engine;
     const sl_tape_part *own = thread->own;
+    const size_t hidden = engine->shape.hidden, unit = units->block * block_units(engine);
     for (size_t r = 0; r < to - from; r++) {
         const size_t rank = of.from + from + r;
         own->da_after[r] = goes_on ? sl_grad_gates(tape, strand, turn + 1, rank) : NULL;
-        own->dy[r] = dy_of(thread, strand, turn, rank);
-        own->c_now[r] = c_after(tape, strand, turn, rank);
-        own->c_before[r] = c_before(tape, strand, turn, rank);
-        own->gates[r] = sl_grad_gates(tape, strand, turn, rank);
+        own->dy[r] = dy_of(thread, strand, turn, rank) + unit;
+        own->c_now[r] = c_after(tape, strand, turn, rank) + unit;
+        own->c_before[r] = c_before(tape, strand, turn, rank) + unit;
+        own->gates[r] = sl_grad_gates(tape, strand, turn, rank) + unit;
     }
     const sl_step_grad step = {.rows = to - from,
-                               .hidden = engine->shape.hidden,
-                               .terms = goes_on ? SL_BLOCK_VECTORS * engine->shape.hidden : 0,
-                               .weights = engine->layers[strand->k].panels_back,
+                               .hidden = sl_size_min(hidden, units->end * block_units(engine)) - unit,
+                               .terms = goes_on ? SL_BLOCK_VECTORS * hidden : 0,
+                               .weights = engine->layers[strand->k].panels_back + units->block * engine->back_panel_stride,
                                .panel_stride = engine->back_panel_stride,
                                .da_after = own->da_after,
                                .dy = own->dy,
                                .c = own->c_now,
                                .c_before = own->c_before,
                                .gates = own->gates,
-                               .dc = tape->dc + (of.from + from) * engine->state_stride,
+                               .gate_stride = hidden,
+                               .dc = tape->dc + (of.from + from) * engine->state_stride + unit,
                                .dc_stride = engine->state_stride};
     engine->kernel->step_grad(&step);
 }
 
-static void run_group(const sl_grad_thread *thread, const sl_grad_strand *strand, group of)
+static void run_group(sl_grad_thread *thread, const sl_grad_strand *strand, group of, const piece *units)
 {
     const sluice_tape *tape = thread->tape;
-    if (!sl_tape_keeps_gates(tape))
-        recompute(thread, strand, of);
+    const bool is_first = units->index == 0;
+    if (!sl_tape_keeps_gates(tape)) {
+        if (is_first)
+            recompute(thread, strand, of);
+        meet(thread, units);
+    }
     size_t later = 0;
     for (size_t turn = strand->to; turn-- > strand->from;) {
         const size_t running = count_running(tape, of, turn);
-        take_turn(thread, strand, of, turn, 0, later, true);
-        take_turn(thread, strand, of, turn, later, running, false);
+        take_turn(thread, strand, of, units, turn, 0, later, true);
+        take_turn(thread, strand, of, units, turn, later, running, false);
+        if (running)
+            meet(thread, units);
         later = running;
     }
-    if (strand->from == 0 || later == 0)
+    if (strand->from == 0 || later == 0 || !is_first)
         return;
     /* The gates make room for those of the segment before: what they still have to give joins its dy. */
     const size_t hidden = tape->engine->shape.hidden, back = multiply_back(thread, strand, of, later);
@@ -241,9 +275,29 @@ static void run_group(const sl_grad_thread *thread, const sl_grad_strand *strand
         sl_grad_put(dy_of(thread, strand, strand->from - 1, of.from + r), thread->own->product + r * back, hidden, true);
 }
 
+/* Threads that take a group together: where a turn's products are worth the meeting. */
+static unsigned choose_members(const sl_grad_thread *thread, size_t groups)
+{
+    const double least = 1e5; /* operations of a member in a turn */
+    const sluice_engine *engine = thread->tape->engine;
+    const double hidden = (double)engine->shape.hidden, operations = 8 * hidden * hidden * (double)thread->tape->rows_at_once;
+    const size_t blocks = sl_size_div_up(engine->shape.hidden, block_units(engine));
+    const size_t members = sl_size_min(blocks, thread->count / groups), worth = (size_t)(operations / least);
+    return (unsigned)sl_size_max(1, sl_size_min(members, worth));
+}
+
 void sl_grad_steps(sl_grad_thread *thread, const sl_grad_strand *strand)
 {
-    for (size_t number; (number = sl_grad_next(thread)) < sl_grad_groups(thread->tape);)
-        run_group(thread, strand, get_group(thread->tape, number));
+    const size_t groups = sl_grad_groups(thread->tape); /* there is a row, for there is a segment */
+    const unsigned members = choose_members(thread, groups);
+    if (members > 1) {
+        const piece own = get_piece(thread->tape->engine, thread->index % members, members);
+        if (thread->index / members < groups)
+            run_group(thread, strand, get_group(thread->tape, thread->index / members), &own);
+    } else {
+        const piece all = get_piece(thread->tape->engine, 0, 1);
+        for (size_t number; (number = sl_grad_next(thread)) < groups;)
+            run_group(thread, strand, get_group(thread->tape, number), &all);
+    }
     sl_grad_end_phase(thread);
 }

@@ -208,7 +208,7 @@ enum { TOKEN_COLUMNS = 128 };
 void sl_grad_sums(sl_grad_thread *thread, const sl_grad_strand *strand)
 {
     const sluice_tape *tape = thread->tape;
-    const size_t gates = gate_rows(tape), tiles = sl_size_div_up(gates, SL_SUM_ROWS), slots = sl_tape_slots(gates, tape->blocks);
+    const size_t gates = gate_rows(tape), slots = sl_tape_slots(gates, tape->blocks), tiles = sl_tape_tiles(gates, slots);
     const size_t sums = wants_weights(thread, strand) ? slots * tiles : 0;
     const size_t tokens = wants_table(thread, strand) ? sl_size_div_up(gates, TOKEN_COLUMNS) : 0;
     const size_t first = tape->segment[strand->segment], end = tape->segment[strand->segment + 1];

@@ -8,13 +8,14 @@
 
 #include <string.h>
 
-/* Rows of a strand that a thread takes through the turns together: few enough that threads find work, many enough for whole tiles. */
+/* Rows of a strand that go through the turns together: few enough that threads find work, and two tiles at least, since of fewer a
+ * team does better to divide the units. */
 static size_t choose_rows_at_once(const sluice_engine *engine, size_t rows)
 {
-    enum { LEAST = 12, MOST = 48, SHARES = 2 };
+    enum { LEAST_TILES = 2, LEAST = 12, MOST = 48, SHARES = 2 };
     const size_t tile = engine->kernel->tile_rows, share = sl_size_div_up(rows, sl_workers(engine));
     const size_t some = share <= MOST ? share : sl_size_max(LEAST, sl_size_min(MOST, share / SHARES));
-    return sl_size_min(rows, sl_size_round_up(some, tile));
+    return sl_size_min(rows, sl_size_round_up(sl_size_max(LEAST_TILES * tile, some), tile));
 }
 
 /* ---- What follows from the lengths ------------------------------------------------------------------------------------------ */
@@ -214,6 +215,7 @@ static void lay_out(sluice_tape *tape, sl_carver *from, bool drops)
     tape->token_first = sl_carve(from, listed, sizeof *tape->token_first);
     tape->token_next = sl_carve(from, listed ? tape->cells : 0, sizeof *tape->token_next);
     tape->marks = sl_carve(from, tape->threads, sizeof *tape->marks);
+    tape->team_marks = sl_carve(from, tape->threads, sizeof *tape->team_marks);
     sl_tape_part *parts = sl_carve(from, tape->threads, sizeof *parts);
     tape->parts = parts;
     for (size_t k = 0; k < tape->threads; k++) {

@@ -80,7 +80,8 @@ struct sluice_tape {
     size_t threads;
     size_t rows_at_once; /* that go through the turns together */
     size_t chunk_cells;  /* most cells of one product, at most SL_BLOCK_CELLS */
-    sl_mark *marks;      /* [threads] */
+    sl_mark *marks;      /* [threads] at a phase's end */
+    sl_mark *team_marks; /* [threads] at a turn's end */
     void *memory;
     size_t memory_bytes;
 };
@@ -125,6 +126,14 @@ size_t sl_tape_token(const sluice_tape *tape, size_t direction, size_t turn, siz
 
 /** h before a turn of strand k. */
 const float *sl_tape_h_before(const sluice_tape *tape, size_t k, size_t turn, size_t rank);
+
+/** Into how many tiles the rows of a sum are cut: more where there are few partial sums. */
+static inline size_t sl_tape_tiles(size_t rows, size_t slots)
+{
+    enum { LEAST_ROWS = 256, LEAST_TASKS = 4 };
+    const size_t most = sl_size_div_up(rows, LEAST_ROWS), wanted = sl_size_div_up(LEAST_TASKS, slots);
+    return sl_size_max(sl_size_div_up(rows, SL_SUM_ROWS), sl_size_min(most, wanted));
+}
 
 /** Take in a checked batch: its lengths, and room for all it asks for. The tape then holds nothing until the batch has been through.
  *  NO_MEMORY, TOO_LARGE. */

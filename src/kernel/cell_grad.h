@@ -22,13 +22,13 @@ static inline __attribute__((always_inline)) vf load_units(const float *from, si
 }
 
 /* One vector of a row's cells, from dh's product to da and the next dc. `units` of them are there. */
-TILE finish_cell(const sl_step_grad *s, size_t row, size_t unit, vf product, size_t units)
+TILE finish_cell(const sl_step_grad *s, size_t row, size_t unit, vf product, vf tanh_c, size_t units)
 {
     const vf one = v_set(1.0f);
     float *gates = s->gates[row] + unit, *dc_at = s->dc + row * s->dc_stride + unit;
-    const vf i = load_units(gates, units), f = load_units(gates + s->hidden, units), g = load_units(gates + 2 * s->hidden, units),
-             o = load_units(gates + 3 * s->hidden, units);
-    const vf c_before = load_units(s->c_before[row] + unit, units), tanh_c = v_tanh(load_units(s->c[row] + unit, units));
+    const vf i = load_units(gates, units), f = load_units(gates + s->gate_stride, units),
+             g = load_units(gates + 2 * s->gate_stride, units), o = load_units(gates + 3 * s->gate_stride, units);
+    const vf c_before = load_units(s->c_before[row] + unit, units);
     const vf dh = v_add(load_units(s->dy[row] + unit, units), product);
     const vf dc = v_fma(v_mul(dh, o), one_minus_square(tanh_c), v_load(dc_at));
     const vf da_i = v_mul(v_mul(dc, g), v_mul(i, v_sub(one, i)));
@@ -36,24 +36,34 @@ TILE finish_cell(const sl_step_grad *s, size_t row, size_t unit, vf product, siz
     const vf da_g = v_mul(v_mul(dc, i), one_minus_square(g));
     const vf da_o = v_mul(v_mul(dh, tanh_c), v_mul(o, v_sub(one, o)));
     store_units(gates, v_canonical(da_i), units);
-    store_units(gates + s->hidden, v_canonical(da_f), units);
-    store_units(gates + 2 * s->hidden, v_canonical(da_g), units);
-    store_units(gates + 3 * s->hidden, v_canonical(da_o), units);
+    store_units(gates + s->gate_stride, v_canonical(da_f), units);
+    store_units(gates + 2 * s->gate_stride, v_canonical(da_g), units);
+    store_units(gates + 3 * s->gate_stride, v_canonical(da_o), units);
     v_store(dc_at, v_canonical(v_mul(dc, f)));
 }
 
-/* A loop over what has left the registers, once for tiles of all sizes. */
+/* The vectors of a tile, once for tiles of all sizes: products has left the registers. tanh(c) comes first for all of them, since its
+ * chain is as long as the rest, and a core looks ahead over several short turns of a loop, but not over two long ones. */
 static __attribute__((noinline)) void finish_grad(const sl_step_grad *s, size_t block, size_t row, size_t blocks, size_t rows,
                                                   const float *products)
 {
-    for (size_t b = block; b < block + blocks; b++)
-        for (size_t r = row; r < row + rows; r++, products += BLOCK_FLOATS)
-            for (size_t v = 0, unit = b * BLOCK_FLOATS; v < SL_BLOCK_VECTORS && unit < s->hidden; v++, unit += V_LANES) {
-                if (s->hidden - unit >= V_LANES)
-                    finish_cell(s, r, unit, v_load(products + v * V_LANES), V_LANES);
-                else
-                    finish_cell(s, r, unit, v_load(products + v * V_LANES), s->hidden - unit);
-            }
+    float tanh_c[V_TILE_ROWS * BLOCK_FLOATS];
+    for (size_t q = 0; q < rows * blocks; q++)
+        for (size_t v = 0, unit = (block + q / rows) * BLOCK_FLOATS; v < BLOCK_FLOATS && unit < s->hidden;
+             v += V_LANES, unit += V_LANES) {
+            const float *c = s->c[row + q % rows] + unit;
+            v_store(tanh_c + q * BLOCK_FLOATS + v,
+                    v_tanh(s->hidden - unit >= V_LANES ? v_load(c) : v_load_first(c, s->hidden - unit)));
+        }
+    for (size_t q = 0; q < rows * blocks; q++)
+        for (size_t v = 0, unit = (block + q / rows) * BLOCK_FLOATS; v < BLOCK_FLOATS && unit < s->hidden;
+             v += V_LANES, unit += V_LANES) {
+            const size_t at = q * BLOCK_FLOATS + v;
+            if (s->hidden - unit >= V_LANES)
+                finish_cell(s, row + q % rows, unit, v_load(products + at), v_load(tanh_c + at), V_LANES);
+            else
+                finish_cell(s, row + q % rows, unit, v_load(products + at), v_load(tanh_c + at), s->hidden - unit);
+        }
 }
 
 /* The tile's share of the tape comes from the far cache, or memory, while the product is made. */
@@ -64,7 +74,7 @@ TILE fetch_cells(const sl_step_grad *s, size_t block, size_t row, size_t blocks,
     for (size_t r = row; r < row + rows; r++)
         for (size_t unit = from; unit < to; unit += LINE_FLOATS) {
             for (size_t g = 0; g < SL_BLOCK_VECTORS; g++)
-                __builtin_prefetch(s->gates[r] + g * s->hidden + unit, 1);
+                __builtin_prefetch(s->gates[r] + g * s->gate_stride + unit, 1);
             __builtin_prefetch(s->dy[r] + unit);
             __builtin_prefetch(s->c[r] + unit);
             __builtin_prefetch(s->c_before[r] + unit);

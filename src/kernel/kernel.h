@@ -68,17 +68,18 @@ typedef struct sl_step {
  */
 typedef struct sl_step_grad {
     size_t rows;
-    size_t hidden;        /* H */
+    size_t hidden;        /* units */
     size_t terms;         /* of da_after: 4H, or 0 when no later step is there */
-    const float *weights; /* U': panels [blocks][2][4H][2][lanes], a block being 4 * lanes units */
+    const float *weights; /* U': panels [blocks][2][4H][2][lanes], a block being 4 * lanes of the units */
     size_t panel_stride;
     const float *const *da_after; /* [rows] pointers to [4H] */
-    const float *const *dy;       /* [rows] pointers to [H] */
-    const float *const *c;        /* [rows] pointers to [H]: after the step */
-    const float *const *c_before; /* [rows] pointers to [H] */
-    float *const *gates;          /* [rows] pointers to [4][H], i, f, g, o; replaced by da */
-    float *dc;                    /* [rows], dc_stride apart; updated in place */
-    size_t dc_stride;             /* >= H rounded up to lanes */
+    const float *const *dy;       /* [rows] pointers to [hidden] */
+    const float *const *c;        /* [rows] pointers to [hidden]: after the step */
+    const float *const *c_before; /* [rows] pointers to [hidden] */
+    float *const *gates;          /* [rows] pointers to the gates i, f, g, o of these units, gate_stride apart; replaced by da */
+    size_t gate_stride;
+    float *dc;        /* [rows], dc_stride apart; updated in place */
+    size_t dc_stride; /* >= hidden rounded up to lanes */
 } sl_step_grad;
 
 typedef struct sl_kernel {
