@@ -1,0 +1,271 @@
+/* The kernels that training adds, each instruction set against plain loops written from their contracts, bit for bit. */
+#include "base/cpu.h"
+#include "kernel/kernel.h"
+#include "support/plain.h"
+#include "support/suite.h"
+
+#include <math.h>
+#include <stdbool.h>
+#include <string.h>
+
+enum { MOST_ROWS = 14, MOST_UNITS = 70, GATE_STRIDE = 75, ROW = 4 * GATE_STRIDE, STRIDE = 96, MOST_TERMS = 4 * MOST_UNITS };
+
+static const sl_kernel *runnable(sluice_isa isa)
+{
+    sl_cpu cpu;
+    sl_cpu_get(&cpu);
+    return isa <= cpu.best ? sl_kernel_get(isa) : NULL;
+}
+
+static void fill(float *values, size_t count, uint64_t *state)
+{
+    for (size_t k = 0; k < count; k++)
+        values[k] = 2.0f * test_uniform(state) - 1.0f;
+}
+
+/* One random step backwards: arrays past the units hold NaN, and are compared to the last byte. */
+typedef struct problem {
+    size_t lanes, rows, units, terms;
+    float weights[2 * 64 * MOST_TERMS]; /* panels of 4 * lanes units, at most two blocks of 64 or more of fewer */
+    float da_after[MOST_ROWS][MOST_TERMS], dy[MOST_ROWS][STRIDE], c[MOST_ROWS][STRIDE], c_before[MOST_ROWS][STRIDE];
+    float gates[MOST_ROWS][ROW], dc[MOST_ROWS][STRIDE];
+} problem;
+
+static void make(problem *p, size_t lanes, uint64_t *state)
+{
+    p->lanes = lanes;
+    p->rows = 1 + test_random(state) % MOST_ROWS;
+    p->units = 1 + test_random(state) % MOST_UNITS;
+    p->terms = test_random(state) % 4 ? 1 + test_random(state) % MOST_TERMS : 0;
+    memset(p->gates, 0xff, sizeof p->gates);
+    memset(p->dy, 0xff, sizeof p->dy);
+    memset(p->c, 0xff, sizeof p->c);
+    memset(p->c_before, 0xff, sizeof p->c_before);
+    memset(p->dc, 0, sizeof p->dc);
+    fill(p->weights, sizeof p->weights / sizeof(float), state);
+    fill(p->da_after[0], sizeof p->da_after / sizeof(float), state);
+    for (size_t r = 0; r < p->rows; r++) {
+        fill(p->dy[r], p->units, state);
+        fill(p->c[r], p->units, state);
+        fill(p->c_before[r], p->units, state);
+        fill(p->dc[r], p->units, state);
+        for (size_t g = 0; g < 4; g++)
+            fill(p->gates[r] + g * GATE_STRIDE, p->units, state);
+    }
+}
+
+static size_t panel_stride(const problem *p)
+{
+    return MOST_TERMS * 4 * p->lanes;
+}
+
+/* Draw a problem whose panels have room. */
+static void make_fitting(problem *p, size_t lanes, uint64_t *state)
+{
+    do
+        make(p, lanes, state);
+    while (((p->units - 1) / (4 * p->lanes) + 1) * panel_stride(p) > sizeof p->weights / sizeof(float));
+}
+
+static void run(const sl_kernel *kernel, problem *p)
+{
+    const float *da_after[MOST_ROWS], *dy[MOST_ROWS], *c[MOST_ROWS], *c_before[MOST_ROWS];
+    float *gates[MOST_ROWS];
+    for (size_t r = 0; r < MOST_ROWS; r++) {
+        da_after[r] = p->da_after[r];
+        dy[r] = p->dy[r];
+        c[r] = p->c[r];
+        c_before[r] = p->c_before[r];
+        gates[r] = p->gates[r];
+    }
+    const sl_step_grad step = {.rows = p->rows,
+                               .hidden = p->units,
+                               .terms = p->terms,
+                               .weights = p->weights,
+                               .panel_stride = panel_stride(p),
+                               .da_after = da_after,
+                               .dy = dy,
+                               .c = c,
+                               .c_before = c_before,
+                               .gates = gates,
+                               .gate_stride = GATE_STRIDE,
+                               .dc = p->dc[0],
+                               .dc_stride = STRIDE};
+    kernel->step_grad(&step);
+}
+
+/* What kernel.h's equations say of one unit, in its order of operations. */
+static void expect_unit(const problem *p, size_t r, size_t unit, float da[4], float *dc_next)
+{
+    const size_t block = unit / (4 * p->lanes), at = unit % (4 * p->lanes);
+    const float *panel = p->weights + block * panel_stride(p) + sl_panel_column(p->terms, p->lanes, at);
+    const float product = test_plain_chain(p->terms, p->da_after[r], panel, 2 * p->lanes);
+    const float *gate = p->gates[r] + unit;
+    const float i = gate[0], f = gate[GATE_STRIDE], g = gate[2 * GATE_STRIDE], o = gate[3 * GATE_STRIDE];
+    float tanh_c;
+    sl_kernel_get(SLUICE_ISA_SCALAR)->tanh(1, &p->c[r][unit], &tanh_c);
+    const float dh = p->dy[r][unit] + product;
+    const float dc = fmaf(dh * o, (1 - tanh_c) * (1 + tanh_c), p->dc[r][unit]);
+    da[0] = dc * g * (i * (1 - i));
+    da[1] = dc * p->c_before[r][unit] * (f * (1 - f));
+    da[2] = dc * i * ((1 - g) * (1 + g));
+    da[3] = dh * tanh_c * (o * (1 - o));
+    *dc_next = dc * f;
+}
+
+START_TEST(step_grad)
+{
+    const sl_kernel *kernel = runnable((sluice_isa)(_i % 3 + 1));
+    if (!kernel)
+        return;
+    uint64_t state = test_seed() + (uint64_t)_i;
+    static problem p, after;
+    make_fitting(&p, kernel->lanes, &state);
+    after = p;
+    run(kernel, &after);
+    for (size_t r = 0; r < p.rows; r++)
+        for (size_t unit = 0; unit < p.units; unit++) {
+            float da[4], dc;
+            expect_unit(&p, r, unit, da, &dc);
+            for (size_t g = 0; g < 4; g++) {
+                const float got = after.gates[r][g * GATE_STRIDE + unit];
+                ck_assert_msg(memcmp(&got, &da[g], sizeof got) == 0,
+                              "%s, row %zu of %zu, unit %zu of %zu, %zu terms: da of gate %zu is %a, expected %a",
+                              sluice_isa_get_name(kernel->isa), r, p.rows, unit, p.units, p.terms, g, (double)got, (double)da[g]);
+                p.gates[r][g * GATE_STRIDE + unit] = got; /* the rest must be as it was */
+            }
+            ck_assert_msg(dc == after.dc[r][unit], "%s, row %zu, unit %zu: dc is %a, expected %a", sluice_isa_get_name(kernel->isa),
+                          r, unit, (double)after.dc[r][unit], (double)dc);
+            p.dc[r][unit] = dc;
+        }
+    ck_assert_msg(memcmp(p.gates, after.gates, sizeof p.gates) == 0, "a gate past the units was written");
+    for (size_t r = 0; r < MOST_ROWS; r++)
+        ck_assert_msg(r < p.rows || memcmp(p.dc[r], after.dc[r], sizeof p.dc[r]) == 0, "row %zu, which is none, was written", r);
+}
+END_TEST
+
+/* A NaN that comes in is the one NaN afterwards, in its own row alone. */
+START_TEST(one_nan)
+{
+    const sl_kernel *kernel = runnable((sluice_isa)(_i + 1));
+    if (!kernel)
+        return;
+    uint64_t state = test_seed();
+    static problem p;
+    do
+        make_fitting(&p, kernel->lanes, &state);
+    while (p.rows < 3);
+    const uint32_t payload = 0x7fc12345, canonical = 0xffc00000;
+    memcpy(&p.dy[1][0], &payload, sizeof payload);
+    run(kernel, &p);
+    for (size_t g = 0; g < 4; g++)
+        for (size_t r = 0; r < 3; r++) {
+            const float *da = &p.gates[r][g * GATE_STRIDE];
+            ck_assert(r == 1 ? memcmp(da, &canonical, sizeof canonical) == 0 : !isnan(*da));
+        }
+    ck_assert(memcmp(&p.dc[1][0], &canonical, sizeof canonical) == 0);
+}
+END_TEST
+
+START_TEST(add_rows)
+{
+    const sl_kernel *kernel = runnable((sluice_isa)(_i % 3 + 1));
+    if (!kernel)
+        return;
+    enum { MOST = 300, PITCH = 310 };
+    uint64_t state = test_seed() + (uint64_t)_i;
+    static float x[MOST_ROWS][PITCH], sum[PITCH], want[PITCH];
+    const size_t rows = test_random(&state) % (MOST_ROWS + 1), count = 1 + test_random(&state) % MOST;
+    memset(x, 0xff, sizeof x);
+    memset(sum, 0xff, sizeof sum);
+    for (size_t r = 0; r < rows; r++)
+        fill(x[r], count, &state);
+    fill(sum, count, &state);
+    memcpy(want, sum, sizeof want);
+    for (size_t r = 0; r < rows; r++)
+        for (size_t k = 0; k < count; k++)
+            want[k] += x[r][k];
+    kernel->add_rows(rows, count, x[0], PITCH, sum);
+    ck_assert_msg(memcmp(sum, want, sizeof sum) == 0, "%s: the sum of %zu rows of %zu is another", sluice_isa_get_name(kernel->isa),
+                  rows, count);
+}
+END_TEST
+
+/* A step that keeps its gates and c leaves what it leaves without, and keeps what the equations take c and h from. */
+START_TEST(kept_step)
+{
+    const sl_kernel *kernel = runnable((sluice_isa)(_i % 3 + 1));
+    if (!kernel)
+        return;
+    enum { TERMS = 24, WIDTH = 4 * 80 };
+    uint64_t state = test_seed() + (uint64_t)_i;
+    static float weights[WIDTH * TERMS], start[MOST_ROWS][WIDTH], h[MOST_ROWS][STRIDE], c[2][MOST_ROWS][STRIDE];
+    static float next[2][MOST_ROWS][STRIDE], gates[MOST_ROWS][ROW], kept[MOST_ROWS][STRIDE];
+    const size_t rows = 1 + test_random(&state) % MOST_ROWS, units = 1 + test_random(&state) % TERMS;
+    fill(weights, sizeof weights / sizeof(float), &state);
+    fill(start[0], sizeof start / sizeof(float), &state);
+    fill(h[0], sizeof h / sizeof(float), &state);
+    fill(c[0][0], sizeof c[0] / sizeof(float), &state);
+    memcpy(c[1], c[0], sizeof c[0]);
+    memset(gates, 0xff, sizeof gates);
+    memset(kept, 0xff, sizeof kept);
+    const float *start_rows[MOST_ROWS];
+    float *gate_rows[MOST_ROWS], *kept_rows[MOST_ROWS];
+    for (size_t r = 0; r < MOST_ROWS; r++) {
+        start_rows[r] = start[r];
+        gate_rows[r] = gates[r];
+        kept_rows[r] = kept[r];
+    }
+    sl_step step = {.rows = rows,
+                    .hidden = units,
+                    .recurrent = units,
+                    .weights_hh = weights,
+                    .panel_stride = units * 4 * kernel->lanes,
+                    .start = start_rows,
+                    .h = h[0],
+                    .h_next = next[0][0],
+                    .c = c[0][0],
+                    .state_stride = STRIDE};
+    float c_before[MOST_ROWS][STRIDE];
+    memcpy(c_before, c[0], sizeof c_before);
+    kernel->step(&step);
+    step.h_next = next[1][0];
+    step.c = c[1][0];
+    step.gates = gate_rows;
+    step.gate_stride = GATE_STRIDE;
+    step.c_kept = kept_rows;
+    kernel->step(&step);
+    for (size_t r = 0; r < MOST_ROWS; r++)
+        for (size_t unit = 0; unit < STRIDE; unit++) {
+            if (r >= rows || unit >= units) {
+                ck_assert_msg(isnan(kept[r][unit]), "c of row %zu, unit %zu, was kept, which is none", r, unit);
+                ck_assert(unit >= GATE_STRIDE || isnan(gates[r][unit]));
+                continue;
+            }
+            const float i = gates[r][unit], f = gates[r][GATE_STRIDE + unit], g = gates[r][2 * GATE_STRIDE + unit];
+            const float o = gates[r][3 * GATE_STRIDE + unit], c_now = fmaf(f, c_before[r][unit], i * g);
+            float tanh_c;
+            sl_kernel_get(SLUICE_ISA_SCALAR)->tanh(1, &c_now, &tanh_c);
+            ck_assert_msg(c[0][r][unit] == c_now && c[1][r][unit] == c_now && kept[r][unit] == c_now, "%s: c of row %zu, unit %zu",
+                          sluice_isa_get_name(kernel->isa), r, unit);
+            ck_assert_msg(next[0][r][unit] == o * tanh_c && next[1][r][unit] == o * tanh_c, "%s: h of row %zu, unit %zu",
+                          sluice_isa_get_name(kernel->isa), r, unit);
+        }
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("kernel_grad");
+    TCase *tiles = tcase_create("tiles"), *large = tcase_create("large");
+    tcase_set_tags(large, "large"); /* what an emulator has no time for */
+    tcase_add_loop_test(tiles, step_grad, 0, 24);
+    tcase_add_loop_test(tiles, kept_step, 0, 24);
+    tcase_add_loop_test(tiles, add_rows, 0, 12);
+    tcase_add_loop_test(tiles, one_nan, 0, 3);
+    tcase_add_loop_test(large, step_grad, 24, 150);
+    tcase_add_loop_test(large, kept_step, 24, 150);
+    suite_add_tcase(suite, tiles);
+    suite_add_tcase(suite, large);
+    return test_run(suite);
+}
