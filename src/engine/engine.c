@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/size.h"
+#include "base/threads.h"
 #include "engine/environment.h"
 #include "engine/model.h"
 #include "engine/pack.h"
@@ -137,38 +138,49 @@ static void fill_table(const sluice_engine *engine, const sluice_model *model, c
     }
 }
 
-static void fill_layer(const sluice_engine *engine, const sluice_model *model, size_t k)
+static void fill_inputs(const sluice_engine *engine, const sluice_model *model, size_t k)
 {
     const sl_layer *layer = &model->layers[k];
     sl_packed *packed = &engine->layers[k];
-    const size_t hidden = engine->shape.hidden, inputs = packed->table ? 0 : packed->inputs, gates = SL_GATES * hidden;
-    const sl_columns columns = {SL_GATES, hidden, engine->kernel->lanes};
+    const size_t inputs = packed->inputs;
+    const sl_columns columns = {SL_GATES, engine->shape.hidden, engine->kernel->lanes};
     sl_pack_row(&columns, layer->bias, packed->bias);
+    if (packed->weight_ih)
+        memcpy(packed->weight_ih, layer->weight_ih, SL_GATES * engine->shape.hidden * inputs * sizeof(float));
     if (packed->table)
         fill_table(engine, model, layer, packed);
-    if (packed->weight_ih) {
-        const sl_columns units = {1, hidden, engine->kernel->lanes};
-        memcpy(packed->weight_ih, layer->weight_ih, gates * packed->inputs * sizeof(float));
-        sl_pack_panels(&units, gates, (sl_matrix){layer->weight_hh, 1, hidden}, packed->panels_back, engine->back_panel_stride);
-    }
-    if (packed->transpose_ih)
+    else if (packed->transpose_ih)
         sl_pack_transpose(&columns, inputs, layer->weight_ih, packed->transpose_ih);
-    if (packed->transpose_hh)
-        sl_pack_transpose(&columns, hidden, layer->weight_hh, packed->transpose_hh);
-    if (packed->panels && inputs)
+    else
         sl_pack_panels(&columns, inputs, by_rows(layer->weight_ih, inputs), packed->panels, packed->panel_stride);
-    if (packed->panels)
-        sl_pack_panels(&columns, hidden, by_rows(layer->weight_hh, hidden),
+}
+
+static void fill_recurrent(const sluice_engine *engine, const sluice_model *model, size_t k)
+{
+    const float *weight_hh = model->layers[k].weight_hh;
+    sl_packed *packed = &engine->layers[k];
+    const size_t hidden = engine->shape.hidden, inputs = packed->table ? 0 : packed->inputs;
+    const sl_columns columns = {SL_GATES, hidden, engine->kernel->lanes};
+    if (packed->transpose_hh)
+        sl_pack_transpose(&columns, hidden, weight_hh, packed->transpose_hh);
+    else
+        sl_pack_panels(&columns, hidden, by_rows(weight_hh, hidden),
                        packed->panels + inputs * SL_BLOCK_VECTORS * engine->kernel->lanes, packed->panel_stride);
 }
 
-static void fill_all(const sluice_engine *engine, const sluice_model *model)
+/* U transposed. */
+static void fill_back(const sluice_engine *engine, const sluice_model *model, size_t k)
+{
+    const sl_columns units = {1, engine->shape.hidden, engine->kernel->lanes};
+    if (engine->layers[k].panels_back)
+        sl_pack_panels(&units, SL_GATES * engine->shape.hidden, (sl_matrix){model->layers[k].weight_hh, 1, engine->shape.hidden},
+                       engine->layers[k].panels_back, engine->back_panel_stride);
+}
+
+static void fill_ends(const sluice_engine *engine, const sluice_model *model)
 {
     const sluice_shape *shape = &engine->shape;
     const size_t outputs = shape->directions * shape->hidden;
-    const sl_float_mode mode = sl_float_mode_set(engine->flush_to_zero); /* the table's products are part of the result */
-    for (size_t k = 0; k < shape->layers * shape->directions; k++)
-        fill_layer(engine, model, k);
     if (engine->embedding)
         memcpy(engine->embedding, model->embedding, shape->vocabulary * shape->inputs * sizeof(float));
     if (engine->head) {
@@ -178,7 +190,32 @@ static void fill_all(const sluice_engine *engine, const sluice_model *model)
     }
     if (engine->head_weight)
         memcpy(engine->head_weight, model->head_weight, shape->classes * outputs * sizeof(float));
+}
+
+/* Weights that go into an engine. */
+typedef struct filling {
+    const sluice_engine *engine;
+    const sluice_model *model;
+} filling;
+
+static void fill_share(void *context, unsigned thread, unsigned threads)
+{
+    const filling *f = context;
+    void (*const parts[])(const sluice_engine *, const sluice_model *, size_t) = {fill_inputs, fill_recurrent, fill_back};
+    enum { PARTS = sizeof parts / sizeof parts[0] };
+    const sl_float_mode mode = sl_float_mode_set(f->engine->flush_to_zero); /* the table's products are part of the result */
+    for (size_t task = thread; task < PARTS * f->engine->shape.layers * f->engine->shape.directions; task += threads)
+        parts[task % PARTS](f->engine, f->model, task / PARTS);
+    if (thread == 0)
+        fill_ends(f->engine, f->model);
     sl_float_mode_restore(mode);
+}
+
+/* An engine for training is filled again after each update, and so by all its threads. */
+static void fill_all(const sluice_engine *engine, const sluice_model *model)
+{
+    filling f = {engine, model};
+    sl_threads_run(engine->training ? sl_workers(engine) : 1, fill_share, &f);
 }
 
 size_t sl_odd_lines(size_t floats)
@@ -222,8 +259,8 @@ sluice_status sluice_engine_create(const sluice_model *model, const sluice_engin
         return sl_fail(error, SLUICE_STATUS_NO_MEMORY,
                        "out of memory while packing weights, after %zu bytes; use a smaller model, or raise the limit", bytes);
     }
-    fill_all(made, model);
     sl_limits_set(made);
+    fill_all(made, model);
     *engine = made;
     return SLUICE_STATUS_OK;
 }

@@ -3,6 +3,8 @@
 #include "base/size.h"
 #include "kernel/kernel.h"
 
+#include <stdbool.h>
+
 static size_t block_floats(const sl_columns *columns)
 {
     return SL_BLOCK_VECTORS * columns->lanes;
@@ -23,22 +25,33 @@ size_t sl_columns_width(const sl_columns *columns)
     return sl_columns_blocks(columns) * block_floats(columns);
 }
 
-/* Where row gate*units + unit of the canonical matrix stands in a packed row. */
-static size_t packed_column(const sl_columns *columns, size_t row)
+/* Which row of the canonical matrix a column of a block is; false: none, it is padding. */
+static bool row_of_column(const sl_columns *columns, size_t block, size_t at, size_t *row)
 {
-    const size_t gate = row / columns->units, unit = row % columns->units, per_block = units_per_block(columns);
-    return unit / per_block * block_floats(columns) + gate * per_block + unit % per_block;
+    const size_t per_block = units_per_block(columns), unit = block * per_block + at % per_block;
+    *row = at / per_block * columns->units + unit;
+    return unit < columns->units;
 }
 
+/* Each half of a block's columns is written as it lies: the reads, of some rows side by side, are what caches are good at. */
 void sl_pack_panels(const sl_columns *columns, size_t terms, sl_matrix matrix, float *panels, size_t panel_stride)
 {
-    const size_t block = block_floats(columns);
-    for (size_t row = 0; row < columns->gates * columns->units; row++) {
-        const size_t column = packed_column(columns, row);
-        float *to = panels + column / block * panel_stride + sl_panel_column(terms, columns->lanes, column % block);
-        const float *from = matrix.at + row * matrix.row_stride;
-        for (size_t k = 0; k < terms; k++)
-            to[k * 2 * columns->lanes] = from[k * matrix.term_stride];
+    enum { MOST_LANES = 16 };
+    const size_t half = 2 * columns->lanes;
+    for (size_t b = 0; b < 2 * sl_columns_blocks(columns); b++) {
+        const float *from[2 * MOST_LANES];
+        size_t to_lane[2 * MOST_LANES], count = 0;
+        for (size_t lane = 0; lane < half; lane++) {
+            size_t row;
+            if (!row_of_column(columns, b / 2, b % 2 * half + lane, &row))
+                continue;
+            from[count] = matrix.at + row * matrix.row_stride;
+            to_lane[count++] = lane;
+        }
+        float *to = panels + b / 2 * panel_stride + sl_panel_column(terms, columns->lanes, b % 2 * half);
+        for (size_t k = 0; k < terms; k++, to += half)
+            for (size_t q = 0; q < count; q++)
+                to[to_lane[q]] = from[q][k * matrix.term_stride];
     }
 }
 
@@ -50,9 +63,10 @@ void sl_pack_row(const sl_columns *columns, const float *vector, float *row)
 void sl_pack_transpose(const sl_columns *columns, size_t terms, const float *matrix, float *transpose)
 {
     const size_t width = sl_columns_width(columns);
-    for (size_t row = 0; row < columns->gates * columns->units; row++) {
-        float *to = transpose + packed_column(columns, row);
-        for (size_t k = 0; k < terms; k++)
-            to[k * width] = matrix[row * terms + k];
+    for (size_t column = 0; column < width; column++) {
+        size_t row;
+        if (row_of_column(columns, column / block_floats(columns), column % block_floats(columns), &row))
+            for (size_t k = 0; k < terms; k++)
+                transpose[k * width + column] = matrix[row * terms + k];
     }
 }
