@@ -12,7 +12,7 @@
  * team does better to divide the units. */
 static size_t choose_rows_at_once(const sluice_engine *engine, size_t rows)
 {
-    enum { LEAST_TILES = 2, LEAST = 12, MOST = 48, SHARES = 2 };
+    enum { LEAST_TILES = 2, LEAST = 12, MOST = 64, SHARES = 2 };
     const size_t tile = engine->kernel->tile_rows, share = sl_size_div_up(rows, sl_workers(engine));
     const size_t some = share <= MOST ? share : sl_size_max(LEAST, sl_size_min(MOST, share / SHARES));
     return sl_size_min(rows, sl_size_round_up(sl_size_max(LEAST_TILES * tile, some), tile));
