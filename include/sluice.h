@@ -574,7 +574,7 @@ typedef struct sluice_gradient {
  * at any thread count and instruction set, with `recompute` or without. (Another release or configuration of BLIS may add in
  * another order.) A gradient that nothing contributes to is +0.
  *
- * @retval BAD_ARGUMENT tape or gradient is NULL, the tape holds no batch, an array is asked for or given that the model has no
+ * @retval BAD_ARGUMENT tape or gradient is NULL, the tape holds no batch, or one of another model than the engine has now, an array is asked for or given that the model has no
  *                      counterpart of, dx strides overlap. Nothing is written, and the tape holds what it held.
  * @retval TOO_LARGE
  */

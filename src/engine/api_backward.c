@@ -65,6 +65,9 @@ sluice_status sluice_backward(sluice_tape *tape, const sluice_gradient *gradient
     if (!tape->holds)
         return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT,
                        CALL "the tape holds no batch, or one that is used up; run sluice_forward with it first");
+    if (tape->models != tape->engine->models)
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT,
+                       CALL "the engine was given another model since the tape was written; run sluice_forward with it again");
     sluice_gradient checked = *gradient;
     sluice_status status = check_counterparts(&tape->engine->shape, &checked, error);
     if (!status)

@@ -275,6 +275,7 @@ sluice_status sluice_engine_set_model(sluice_engine *engine, const sluice_model 
         return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT,
                        "sluice_engine_set_model: the model has another shape than the engine was made for; make an engine for it");
     fill_all(engine, model);
+    engine->models++;
     return SLUICE_STATUS_OK;
 }
 

@@ -52,8 +52,9 @@ struct sluice_engine {
     unsigned threads;
     int flush_to_zero;
     bool training;
-    size_t width;        /* floats of a packed row of gates */
-    size_t state_stride; /* floats between rows of h or c */
+    unsigned long models; /* that it has been given */
+    size_t width;         /* floats of a packed row of gates */
+    size_t state_stride;  /* floats between rows of h or c */
     size_t packed_bytes, table_bytes;
     sl_packed *layers;  /* [L*D] */
     float *embedding;   /* [V][I] where no table is, and for training; else NULL */

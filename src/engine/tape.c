@@ -264,6 +264,7 @@ sluice_status sl_tape_fit(sluice_tape *tape, const sluice_batch *batch, sluice_e
     memset(tape->zeros, 0,
            sl_size_round_up(tape->engine->shape.hidden, SL_BLOCK_VECTORS * tape->engine->kernel->lanes) * sizeof(float));
     tape->batch = *batch;
+    tape->models = tape->engine->models;
     find_rows(tape, batch);
     return SLUICE_STATUS_OK;
 }

@@ -38,8 +38,9 @@ typedef struct sl_tape_part {
 struct sluice_tape {
     const sluice_engine *engine;
     size_t recompute;
-    bool holds;         /* a batch, not yet used up */
-    sluice_batch batch; /* as it was checked; of its pointers only x, tokens and what they need are used later */
+    bool holds;           /* a batch, not yet used up */
+    unsigned long models; /* that the engine had been given when it went through */
+    sluice_batch batch;   /* as it was checked; of its pointers only x, tokens and what they need are used later */
 
     /* The batch's lengths, and what follows from them. */
     size_t rows, steps, cells; /* steps of the longest row */
