@@ -20,6 +20,7 @@ int main(void)
     return 0;
 }
 """
+HEADERS = ["sluice.h", "sluice_train.h"]
 
 
 def header_version(text):
@@ -31,11 +32,12 @@ def check_files(checks, directory, prefix, version):
     """Header, both libraries with their links, the pkg-config file, the programs; nothing else."""
     found = {path.name for path in prefix.rglob("*") if path.is_file() or path.is_symlink()}
     major = version.split(".")[0]
-    expected = {"sluice.h", "libsluice.a", "libsluice.so", f"libsluice.so.{major}", f"libsluice.so.{version}", "sluice.pc", "sluice",
+    expected = {*HEADERS, "libsluice.a", "libsluice.so", f"libsluice.so.{major}", f"libsluice.so.{version}", "sluice.pc", "sluice",
                 "sluice-bench"}
     checks.check(found == expected, f"the installed files are {sorted(expected)}; found {sorted(found)}")
-    same = (prefix / "include" / "sluice.h").read_bytes() == (SOURCE / "include" / "sluice.h").read_bytes()
-    checks.check(same, "the installed header is include/sluice.h")
+    for name in HEADERS:
+        same = (prefix / "include" / name).read_bytes() == (SOURCE / "include" / name).read_bytes()
+        checks.check(same, f"the installed {name} is include/{name}")
     checks.check(staged_flags(directory, "--modversion") == [version], f"sluice.pc has the version {version}")
 
 
@@ -79,7 +81,7 @@ def check_cxx(checks, directory):
 
 def main():
     checks = Checks()
-    header = (SOURCE / "include" / "sluice.h").read_text()
+    header = "".join((SOURCE / "include" / name).read_text() for name in HEADERS)
     version = header_version(header)
     with tempfile.TemporaryDirectory() as directory:
         prefix = stage(directory)
