@@ -37,10 +37,13 @@ typedef struct job {
 /* The largest of the outputs; NaN if one of them is NaN or infinite. */
 static float find_largest(const float *outputs, size_t width)
 {
-    float largest[WAYS], bad[WAYS] = {0};
-    for (size_t j = 0; j < WAYS; j++)
-        largest[j] = outputs[0];
+    const size_t ways = sl_size_min(WAYS, width);
+    float largest[WAYS], bad[WAYS];
     size_t k = 0;
+    for (; k < ways; k++) {
+        largest[k] = outputs[k];
+        bad[k] = outputs[k] * 0.0f;
+    }
     for (; k + WAYS <= width; k += WAYS)
         for (size_t j = 0; j < WAYS; j++) {
             largest[j] = outputs[k + j] > largest[j] ? outputs[k + j] : largest[j];
@@ -50,7 +53,7 @@ static float find_largest(const float *outputs, size_t width)
         largest[j] = outputs[k] > largest[j] ? outputs[k] : largest[j];
         bad[j] += outputs[k] * 0.0f;
     }
-    for (size_t j = 1; j < sl_size_min(WAYS, width); j++) {
+    for (size_t j = 1; j < ways; j++) {
         largest[0] = largest[j] > largest[0] ? largest[j] : largest[0];
         bad[0] += bad[j];
     }

@@ -1,0 +1,98 @@
+/* Random batches with targets for trainers, and the few calls on trainers that several tests make. Each ends the test on
+ * failure. */
+#ifndef SLUICE_TESTS_LESSONS_H
+#define SLUICE_TESTS_LESSONS_H
+
+#include "network.h"
+#include "suite.h"
+
+#include <string.h>
+
+/** What a trainer is given in a step. Owned: test_lesson_free. */
+typedef struct test_lesson {
+    test_batch batch; /* without logits, which are the trainer's */
+    int32_t *labels;  /* [N] or [N][T], some of them to be ignored with every_step; NULL: squared error */
+    float *values;    /* of squared error, else NULL */
+} test_lesson;
+
+static inline test_lesson test_lesson_random(const sluice_shape *shape, const sluice_trainer_options *options, size_t rows,
+                                             size_t steps, unsigned what, uint64_t *random)
+{
+    test_lesson lesson = {.batch = test_batch_random(shape, rows, steps, what, random)};
+    free(lesson.batch.logits);
+    lesson.batch.logits = lesson.batch.batch.logits = NULL;
+    lesson.batch.logits_count = 0;
+    const size_t targets = rows * (options->every_step ? steps : 1);
+    const size_t width = shape->classes ? shape->classes : shape->directions * shape->hidden;
+    if (options->loss == SLUICE_LOSS_SQUARED_ERROR) {
+        lesson.values = test_floats(targets * width);
+        for (size_t k = 0; k < targets * width; k++)
+            lesson.values[k] = 2 * test_uniform(random) - 1;
+        return lesson;
+    }
+    lesson.labels = calloc(targets ? targets : 1, sizeof *lesson.labels);
+    ck_assert_ptr_nonnull(lesson.labels);
+    for (size_t k = 0; k < targets; k++)
+        lesson.labels[k] = options->every_step && test_random(random) % 8 == 0 ? (options->ignore ? options->ignore : -100)
+                                                                               : (int32_t)(test_random(random) % shape->classes);
+    return lesson;
+}
+
+static inline void test_lesson_free(test_lesson *lesson)
+{
+    test_batch_free(&lesson->batch);
+    free(lesson->labels);
+    free(lesson->values);
+}
+
+/** One step, which has to succeed. */
+static inline sluice_report test_learn(sluice_trainer *trainer, const test_lesson *lesson)
+{
+    sluice_report report = {.struct_size = sizeof report};
+    sluice_error error = {0};
+    const sluice_status status =
+        sluice_trainer_step(trainer, &lesson->batch.batch, lesson->labels, lesson->values, &report, &error);
+    ck_assert_msg(status == SLUICE_STATUS_OK, "sluice_trainer_step: %s", error.message);
+    return report;
+}
+
+static inline sluice_trainer *test_trainer_create(const sluice_model *model, const sluice_engine_options *engine,
+                                                  const sluice_trainer_options *options)
+{
+    sluice_trainer *trainer = NULL;
+    sluice_error error = {0};
+    const sluice_status status = sluice_trainer_create(model, engine, options, &trainer, &error);
+    ck_assert_msg(status == SLUICE_STATUS_OK, "sluice_trainer_create: %s", error.message);
+    return trainer;
+}
+
+/** The same bits in every tensor of two models of one shape. */
+static inline void test_same_weights(const sluice_model *got, const sluice_model *want)
+{
+    const sluice_shape shape = sluice_model_get_shape(want);
+    for (size_t k = 0; k < shape.layers * shape.directions; k++)
+        for (int tensor = SLUICE_TENSOR_WEIGHT_IH; tensor <= SLUICE_TENSOR_HEAD_BIAS; tensor++) {
+            size_t count, expected;
+            const float *a = sluice_model_get_tensor(got, (sluice_tensor)tensor, k, &count);
+            const float *b = sluice_model_get_tensor(want, (sluice_tensor)tensor, k, &expected);
+            char what[64];
+            snprintf(what, sizeof what, "tensor %d of layer and direction %zu", tensor, k);
+            ck_assert_uint_eq(count, expected);
+            if (count)
+                test_same_bits(a, b, count, what);
+        }
+}
+
+/** The same numbers, to the bit, in two reports. */
+static inline void test_same_report(const sluice_report *got, const sluice_report *want)
+{
+    ck_assert_msg(
+        memcmp(&got->loss, &want->loss, sizeof got->loss) == 0 && memcmp(&got->norm, &want->norm, sizeof got->norm) == 0 &&
+            memcmp(&got->rate, &want->rate, sizeof got->rate) == 0,
+        "loss %a, norm %a, rate %a instead of %a, %a, %a", got->loss, got->norm, got->rate, want->loss, want->norm, want->rate);
+    ck_assert_uint_eq(got->counted, want->counted);
+    ck_assert_uint_eq(got->right, want->right);
+    ck_assert_uint_eq(got->step, want->step);
+}
+
+#endif
