@@ -1,173 +1,12 @@
 /* Every allocation failing in turn: the call says NO_MEMORY in words, its out pointer is NULL, everything else is as it was,
- * and nothing leaks. This program takes the C library's allocator's place to have it so. */
+ * and nothing leaks. */
 #include "engine/schedule.h"
+#include "support/allocator.h"
 #include "support/network.h"
 #include "support/suite.h"
 
-#include <dlfcn.h>
-#include <errno.h>
-#include <stdatomic.h>
 #include <string.h>
 #include <unistd.h>
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || TEST_LIGHT || !defined(__GLIBC__)
-
-int main(void)
-{
-    printf("skipped: a sanitizer (or a C library other than glibc) has the allocator that this test has to replace\n");
-    return 77; /* Meson's word for it */
-}
-
-#else
-
-/* ---- The allocator ---- */
-
-void *__libc_malloc(size_t bytes);
-void *__libc_calloc(size_t count, size_t bytes);
-void *__libc_realloc(void *memory, size_t bytes);
-void *__libc_memalign(size_t alignment, size_t bytes);
-void __libc_free(void *memory);
-
-/* Addresses handed out to this thread while it watched and not freed yet, by open addressing; NULL: free slot. The lock is for
- * other threads that free. */
-enum { SLOTS = 1 << 14 };
-static void *alive[SLOTS];
-static size_t alive_count;
-static atomic_flag lock = ATOMIC_FLAG_INIT;
-
-static _Thread_local bool watching;  /* note this thread's allocations */
-static _Thread_local long countdown; /* > 0: that many allocations until the one that fails */
-static _Thread_local bool fired;
-
-static size_t slot_of(const void *memory)
-{
-    size_t slot = (uintptr_t)memory / 16 % SLOTS;
-    while (alive[slot] && alive[slot] != memory)
-        slot = (slot + 1) % SLOTS;
-    return slot;
-}
-
-static void note(void *memory)
-{
-    if (!memory)
-        return;
-    while (atomic_flag_test_and_set(&lock))
-        ;
-    alive[slot_of(memory)] = memory;
-    alive_count++;
-    if (alive_count > SLOTS / 2)
-        abort();
-    atomic_flag_clear(&lock);
-}
-
-static void forget(void *memory)
-{
-    if (!memory)
-        return;
-    while (atomic_flag_test_and_set(&lock))
-        ;
-    size_t slot = slot_of(memory);
-    if (alive[slot]) {
-        alive[slot] = NULL;
-        alive_count--;
-        /* those behind it may have been pushed there by it: put them in again */
-        for (slot = (slot + 1) % SLOTS; alive[slot]; slot = (slot + 1) % SLOTS) {
-            void *moved = alive[slot];
-            alive[slot] = NULL;
-            alive[slot_of(moved)] = moved;
-        }
-    }
-    atomic_flag_clear(&lock);
-}
-
-/* OpenMP runtimes and BLIS end the process when they get no memory, and keep what they have: they are not what is tested. */
-static bool is_ours(const void *caller)
-{
-    Dl_info info;
-    if (!dladdr(caller, &info) || !info.dli_fname)
-        return true;
-    const char *slash = strrchr(info.dli_fname, '/'), *name = slash ? slash + 1 : info.dli_fname;
-    return !strstr(name, "omp") && !strstr(name, "libblis");
-}
-
-/* Whether the allocation that `caller` asks for is watched; *fails: and is the one to fail. */
-static bool watched(const void *caller, bool *fails)
-{
-    *fails = false;
-    if (!watching || !is_ours(caller))
-        return false;
-    if (countdown > 0 && --countdown == 0)
-        *fails = fired = true;
-    return true;
-}
-
-/* Seen by shared libraries too, so that what the C library allocates for us is ours to fail. */
-#define EVERYWHERE __attribute__((visibility("default")))
-
-#define ALLOCATE(call)                                                                                                             \
-    bool fails;                                                                                                                    \
-    const bool noted = watched(__builtin_return_address(0), &fails);                                                               \
-    void *memory = NULL;                                                                                                           \
-    if (fails)                                                                                                                     \
-        errno = ENOMEM;                                                                                                            \
-    else                                                                                                                           \
-        memory = call;                                                                                                             \
-    if (noted)                                                                                                                     \
-        note(memory);
-
-EVERYWHERE void *malloc(size_t bytes)
-{
-    ALLOCATE(__libc_malloc(bytes))
-    return memory;
-}
-
-EVERYWHERE void *calloc(size_t count, size_t bytes)
-{
-    ALLOCATE(__libc_calloc(count, bytes))
-    return memory;
-}
-
-EVERYWHERE void *aligned_alloc(size_t alignment, size_t bytes)
-{
-    ALLOCATE(__libc_memalign(alignment, bytes))
-    return memory;
-}
-
-void *memalign(size_t alignment, size_t bytes);
-EVERYWHERE void *memalign(size_t alignment, size_t bytes)
-{
-    ALLOCATE(__libc_memalign(alignment, bytes))
-    return memory;
-}
-
-EVERYWHERE int posix_memalign(void **out, size_t alignment, size_t bytes)
-{
-    ALLOCATE(__libc_memalign(alignment, bytes))
-    if (memory)
-        *out = memory;
-    return memory ? 0 : ENOMEM;
-}
-
-EVERYWHERE void *realloc(void *old, size_t bytes)
-{
-    bool fails;
-    const bool noted = watched(__builtin_return_address(0), &fails);
-    if (fails) {
-        errno = ENOMEM;
-        return NULL;
-    }
-    forget(old);
-    void *memory = __libc_realloc(old, bytes);
-    if (noted)
-        note(memory);
-    return memory;
-}
-
-EVERYWHERE void free(void *memory)
-{
-    forget(memory);
-    __libc_free(memory);
-}
 
 /* ---- The cases ---- */
 
@@ -239,19 +78,19 @@ static bool run_case(const fault_case *c, fixture *f, long n)
 {
     sluice_error error = {0};
     f->made = f;
-    fired = false;
-    const size_t before = alive_count;
-    countdown = n;
-    watching = true;
+    test_fired = false;
+    const size_t before = test_alive;
+    test_countdown = n;
+    test_watching = true;
     const sluice_status status = c->act(f, &error);
-    countdown = 0;
+    test_countdown = 0;
     void *made = f->made;
     if (status == SLUICE_STATUS_OK)
         c->undo(made);
-    watching = false;
-    const size_t left = alive_count - before;
+    test_watching = false;
+    const size_t left = test_alive - before;
     ck_assert_msg(left == 0, "%s, allocation %ld failing: %zu blocks leak", c->what, n, left);
-    if (!fired) {
+    if (!test_fired) {
         ck_assert_msg(status == SLUICE_STATUS_OK, "%s: %s", c->what, error.message);
         return false;
     }
@@ -343,22 +182,22 @@ static bool grow(growth *g, long n)
 {
     sluice_workspace *workspace = NULL;
     sluice_error error = {0};
-    const size_t before = alive_count;
-    watching = true;
+    const size_t before = test_alive;
+    test_watching = true;
     const sluice_status created = sluice_workspace_create(g->engine, 0, 0, &workspace, NULL);
-    watching = false;
+    test_watching = false;
     ck_assert_int_eq(created, SLUICE_STATUS_OK);
     ck_assert_int_eq(forward(g, workspace, &g->small), SLUICE_STATUS_OK);
     const size_t bytes = sluice_workspace_get_bytes(workspace);
 
     test_batch_prefill(&g->large);
-    fired = false;
-    countdown = n;
-    watching = true;
+    test_fired = false;
+    test_countdown = n;
+    test_watching = true;
     const sluice_status status = sluice_forward(g->engine, workspace, &g->large.batch, &error);
-    watching = false;
-    countdown = 0;
-    const bool failed = fired;
+    test_watching = false;
+    test_countdown = 0;
+    const bool failed = test_fired;
     if (failed) {
         ck_assert_msg(status == SLUICE_STATUS_NO_MEMORY, "allocation %ld failing: %s", n, sluice_status_get_name(status));
         ck_assert(error.status == SLUICE_STATUS_NO_MEMORY && error.message[0]);
@@ -366,24 +205,24 @@ static bool grow(growth *g, long n)
         ck_assert_uint_eq(sluice_workspace_get_bytes(workspace), bytes);
         ck_assert_int_eq(forward(g, workspace, &g->small), SLUICE_STATUS_OK);
         test_same_outputs(&g->small, &g->small_want, "after a failed growth");
-        watching = true;
+        test_watching = true;
         const sluice_status again = forward(g, workspace, &g->large);
-        watching = false;
+        test_watching = false;
         ck_assert_int_eq(again, SLUICE_STATUS_OK);
     }
     test_same_outputs(&g->large, &g->large_want, "after growth");
 
     /* grown: the same call allocates nothing */
-    fired = false;
-    countdown = 1;
-    watching = true;
+    test_fired = false;
+    test_countdown = 1;
+    test_watching = true;
     const sluice_status steady = sluice_forward(g->engine, workspace, &g->large.batch, NULL);
-    countdown = 0;
+    test_countdown = 0;
     sluice_workspace_destroy(workspace);
-    watching = false;
+    test_watching = false;
     ck_assert_int_eq(steady, SLUICE_STATUS_OK);
-    ck_assert_msg(!fired, "a call that fits allocates");
-    ck_assert_msg(alive_count == before, "allocation %ld failing: %zu blocks leak", n, alive_count - before);
+    ck_assert_msg(!test_fired, "a call that fits allocates");
+    ck_assert_msg(test_alive == before, "allocation %ld failing: %zu blocks leak", n, test_alive - before);
     return failed;
 }
 
@@ -444,13 +283,13 @@ START_TEST(learning)
     long n = 1;
     for (;; n++) {
         sluice_error error = {0};
-        fired = false;
-        countdown = n;
-        watching = true;
+        test_fired = false;
+        test_countdown = n;
+        test_watching = true;
         const sluice_status status = sluice_plan_load(engine, path, &error);
-        countdown = 0;
-        watching = false;
-        if (!fired)
+        test_countdown = 0;
+        test_watching = false;
+        if (!test_fired)
             break;
         ck_assert_int_eq(status, SLUICE_STATUS_NO_MEMORY);
         ck_assert_msg(engine->learnt_count == 1 && engine->learnt[0].way.teams == 2 && engine->learnt[0].seconds == 3,
@@ -466,6 +305,8 @@ END_TEST
 
 int main(void)
 {
+    if (!test_allocator_begin())
+        return 77; /* Meson's word for a test that was skipped */
     test_begin();
     Suite *suite = suite_create("faults");
     TCase *tcase = tcase_create("faults");
@@ -475,5 +316,3 @@ int main(void)
     suite_add_tcase(suite, tcase);
     return test_run(suite);
 }
-
-#endif

@@ -3,7 +3,7 @@
 #include "base/memory.h"
 #include "base/size.h"
 #include "engine/model.h"
-#include "io/names.h"
+#include "io/model_file.h"
 
 #include <math.h>
 #include <stdarg.h>
@@ -144,6 +144,23 @@ static sluice_status read_and_create(const sl_safetensors *file, const sl_bindin
     return status;
 }
 
+sluice_status sl_model_file_read(sl_safetensors *file, const sluice_names *names, sluice_model **model, sluice_error *error)
+{
+    sluice_model *made = NULL;
+    sl_binding binding = {0};
+    sluice_status status = sl_names_bind(file, names, &binding, error);
+    if (status == SLUICE_STATUS_OK)
+        status = read_and_create(file, &binding, &made, error);
+    if (status == SLUICE_STATUS_OK)
+        status = set_notes(made, file, &binding, error);
+    if (status == SLUICE_STATUS_OK)
+        *model = made;
+    else
+        sluice_model_destroy(made);
+    sl_names_release(&binding);
+    return status;
+}
+
 sluice_status sluice_model_load(const char *path, const sluice_names *names, sluice_model **model, sluice_error *error)
 {
     if (!model)
@@ -154,21 +171,10 @@ sluice_status sluice_model_load(const char *path, const sluice_names *names, slu
     if (names && names->struct_size != sizeof *names)
         return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "names.struct_size: expected %zu, found %zu", sizeof *names,
                        names->struct_size);
-    sluice_model *made = NULL;
-    sl_binding binding = {0};
     sl_safetensors *file;
     sluice_status status = sl_safetensors_open(path, &file, error);
     if (status == SLUICE_STATUS_OK)
-        status = sl_names_bind(file, names, &binding, error);
-    if (status == SLUICE_STATUS_OK)
-        status = read_and_create(file, &binding, &made, error);
-    if (status == SLUICE_STATUS_OK)
-        status = set_notes(made, file, &binding, error);
-    if (status == SLUICE_STATUS_OK)
-        *model = made;
-    else
-        sluice_model_destroy(made);
-    sl_names_release(&binding);
+        status = sl_model_file_read(file, names, model, error);
     sl_safetensors_close(file);
     return status;
 }

@@ -173,18 +173,25 @@ static sluice_status survey(const names_context *context)
     return SLUICE_STATUS_OK;
 }
 
+sl_tensor_name sl_names_get_cell(const char *prefix, size_t prefix_bytes, int kind, size_t layer, bool reverse)
+{
+    sl_tensor_name made;
+    snprintf(made.text, sizeof made.text, "%.*s%s_l%zu%s", (int)sl_size_min(prefix_bytes, SL_TENSOR_MAX_NAME), prefix, kinds[kind],
+             layer, reverse ? "_reverse" : "");
+    return made;
+}
+
 /* The tensor of a place, which must be there. */
 static sluice_status find_part(const names_context *context, part wanted, sl_tensor **tensor)
 {
     const sl_binding *binding = context->binding;
-    char name[SL_TENSOR_MAX_NAME + 64];
-    snprintf(name, sizeof name, "%.*s%s_l%zu%s", (int)binding->prefix_bytes, binding->prefix, kinds[wanted.kind], wanted.layer,
-             wanted.reverse ? "_reverse" : "");
-    *tensor = sl_safetensors_find(context->file, name);
+    const sl_tensor_name name =
+        sl_names_get_cell(binding->prefix, binding->prefix_bytes, wanted.kind, wanted.layer, wanted.reverse);
+    *tensor = sl_safetensors_find(context->file, name.text);
     if (*tensor)
         return SLUICE_STATUS_OK;
     const bool bias = wanted.kind == SL_BIAS_IH || wanted.kind == SL_BIAS_HH;
-    return bad(context, SLUICE_STATUS_BAD_DATA, name,
+    return bad(context, SLUICE_STATUS_BAD_DATA, name.text,
                bias                             ? " is missing: expected both biases in every layer and direction, or none at all"
                : wanted.layer || wanted.reverse ? " is missing: expected every layer and direction that other tensors are named for"
                                                 : " is missing");
@@ -379,12 +386,17 @@ static sluice_status bind_head(const names_context *context, const char *stem)
 
 /* ---- Class names ----------------------------------------------------------------------------------------------------------- */
 
-static sluice_status check_class(const names_context *context, size_t k, const char *name)
+bool sl_names_class_is_plain(const char *name)
 {
     bool plain = *name != '\0';
     for (const char *c = name; *c; c++)
-        plain = plain && (unsigned char)*c >= 0x20 && *c != 0x7f;
-    if (plain)
+        plain = plain && (unsigned char)*c >= 0x20 && *c != 0x7f && *c != ',';
+    return plain;
+}
+
+static sluice_status check_class(const names_context *context, size_t k, const char *name)
+{
+    if (sl_names_class_is_plain(name))
         return SLUICE_STATUS_OK;
     return sl_fail(context->error, SLUICE_STATUS_BAD_DATA,
                    "%s: metadata \"classes\": expected a printable name for class %zu, found \"%.80s\"", context->file->input.name,

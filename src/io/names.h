@@ -28,6 +28,17 @@ typedef struct sl_binding {
  */
 sluice_status sl_names_bind(sl_safetensors *file, const sluice_names *names, sl_binding *binding, sluice_error *error);
 
+typedef struct sl_tensor_name {
+    char text[SL_TENSOR_MAX_NAME + 64];
+} sl_tensor_name;
+
+/** The name of an LSTM's tensor, `kind` being one of SL_CELL_PARTS, behind a prefix (of no more than SL_TENSOR_MAX_NAME bytes that
+ *  count). */
+sl_tensor_name sl_names_get_cell(const char *prefix, size_t prefix_bytes, int kind, size_t layer, bool reverse);
+
+/** Whether a class may have this name in a file: not empty, without commas and control characters. */
+bool sl_names_class_is_plain(const char *name);
+
 /** Free what the binding owns. A zeroed one is allowed. */
 void sl_names_release(sl_binding *binding);
 

@@ -13,7 +13,6 @@
 static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "F32 data pass from file to memory as they are");
 
 enum { LENGTH_BYTES = 8 };
-enum { MAX_HEADER_BYTES = 100 * 1000 * 1000 }; /* the reference implementation's bound */
 
 /* ---- The file -------------------------------------------------------------------------------------------------------------- */
 
@@ -40,10 +39,10 @@ static sluice_status read_header(sl_safetensors *file, sluice_error *error)
     sluice_status status = read_known(input, 0, &length, sizeof length, error);
     if (status != SLUICE_STATUS_OK)
         return status;
-    if (length > MAX_HEADER_BYTES)
+    if (length > SL_SAFETENSORS_MAX_HEADER)
         return sl_fail(error, SLUICE_STATUS_BAD_DATA,
                        "%s: byte 0: expected a header of at most %d bytes, found %" PRIu64 "; is it a safetensors file?",
-                       input->name, MAX_HEADER_BYTES, length);
+                       input->name, SL_SAFETENSORS_MAX_HEADER, length);
     if (length > input->size - LENGTH_BYTES)
         return sl_fail(error, SLUICE_STATUS_BAD_DATA,
                        "%s: byte 0: a header of %" PRIu64
@@ -108,6 +107,11 @@ float sl_widen_f16(uint16_t bits)
 float sl_widen_bf16(uint16_t bits)
 {
     return from_bits((uint32_t)bits << 16);
+}
+
+sluice_status sl_safetensors_read_bytes(const sl_safetensors *file, const sl_tensor *tensor, void *bytes, sluice_error *error)
+{
+    return read_known(&file->input, file->data_at + tensor->begin, bytes, tensor->end - tensor->begin, error);
 }
 
 sluice_status sl_safetensors_read(const sl_safetensors *file, const sl_tensor *tensor, float *values, sluice_error *error)

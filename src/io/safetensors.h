@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 enum { SL_TENSOR_MAX_DIMS = 8, SL_TENSOR_MAX_NAME = 255 };
+enum { SL_SAFETENSORS_MAX_HEADER = 100 * 1000 * 1000 }; /* bytes; the reference implementation's bound */
 
 typedef struct sl_tensor {
     const char *name;  /* at most SL_TENSOR_MAX_NAME bytes of UTF-8 without control characters; lives as long as the file */
@@ -51,6 +52,9 @@ char *sl_safetensors_find_metadata(const sl_safetensors *file, const char *key);
 
 /** Read tensor->elements values of a readable tensor, widened exactly. IO, also when the file has shrunk since it was opened. */
 sluice_status sl_safetensors_read(const sl_safetensors *file, const sl_tensor *tensor, float *values, sluice_error *error);
+
+/** Read a tensor's data as they stand in the file, tensor->end - tensor->begin bytes. IO likewise. */
+sluice_status sl_safetensors_read_bytes(const sl_safetensors *file, const sl_tensor *tensor, void *bytes, sluice_error *error);
 
 /** NULL is allowed. */
 void sl_safetensors_close(sl_safetensors *file);

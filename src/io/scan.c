@@ -148,23 +148,32 @@ static bool escape(sl_scan *scan, char **to)
     return true;
 }
 
-/* One character of several bytes at the cursor; the shortest form only, no surrogates, at most U+10FFFF. */
-static bool utf8(sl_scan *scan, char **to)
+size_t sl_utf8_get_bytes(const char *text, size_t size)
 {
     static const uint32_t least[] = {0, 0x80, 0x800, 0x10000};
-    const unsigned char *from = (const unsigned char *)scan->text + scan->at;
+    const unsigned char *from = (const unsigned char *)text;
+    if (*from < 0x80)
+        return 1;
     const size_t more = *from >= 0xf0 ? 3 : *from >= 0xe0 ? 2 : 1; /* bytes after the first */
-    bool valid = *from >= 0xc0 && *from <= 0xf7 && scan->size - scan->at > more;
+    bool valid = *from >= 0xc0 && *from <= 0xf7 && size > more;
     uint32_t code = *from & (0x3fu >> more);
     for (size_t k = 1; valid && k <= more; k++) {
         valid = (from[k] & 0xc0) == 0x80;
         code = code << 6 | (from[k] & 0x3fu);
     }
-    if (!valid || code < least[more] || code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff))
+    return valid && code >= least[more] && code <= 0x10ffff && !(code >= 0xd800 && code <= 0xdfff) ? more + 1 : 0;
+}
+
+/* One character of several bytes at the cursor. */
+static bool utf8(sl_scan *scan, char **to)
+{
+    const char *from = scan->text + scan->at;
+    const size_t bytes = sl_utf8_get_bytes(from, scan->size - scan->at);
+    if (!bytes)
         return sl_scan_fail(scan, scan->at, "a string is not UTF-8: found %s", sl_scan_get_found(scan).text);
-    memmove(*to, from, more + 1);
-    *to += more + 1;
-    scan->at += more + 1;
+    memmove(*to, from, bytes);
+    *to += bytes;
+    scan->at += bytes;
     return true;
 }
 

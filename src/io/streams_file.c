@@ -5,11 +5,10 @@
 #include "base/size.h"
 #include "engine/engine.h"
 #include "engine/streams.h"
-#include "io/output.h"
 #include "io/safetensors.h"
+#include "io/safetensors_writer.h"
 
-#include <inttypes.h>
-#include <stdio.h>
+#include <stdbool.h>
 #include <string.h>
 
 /* ---- Pieces ---------------------------------------------------------------------------------------------------------------- */
@@ -39,50 +38,16 @@ static float *line_of(const sluice_streams *streams, bool is_c, size_t index)
 
 /* ---- Saving ---------------------------------------------------------------------------------------------------------------- */
 
-enum { HEADER_BYTES = 512, HEADER_STEP = 8 }; /* room; and the data begin at a multiple of 8, as the format's writers have it */
-
-/* Length and text of the header, which is returned in `bytes`; `tensor_bytes` those of h's data, and of c's. */
-static size_t format_header(const sluice_streams *streams, size_t tensor_bytes, char bytes[HEADER_BYTES])
-{
-    char *text = bytes + sizeof(uint64_t);
-    const size_t room = HEADER_BYTES - sizeof(uint64_t), l = streams->layers, s = streams->slots, h = streams->hidden;
-    const int written = snprintf(text, room,
-                                 "{\"__metadata__\":{\"format\":\"sluice-streams\"},"
-                                 "\"h\":{\"dtype\":\"F32\",\"shape\":[%zu,%zu,%zu],\"data_offsets\":[0,%zu]},"
-                                 "\"c\":{\"dtype\":\"F32\",\"shape\":[%zu,%zu,%zu],\"data_offsets\":[%zu,%zu]}}",
-                                 l, s, h, tensor_bytes, l, s, h, tensor_bytes, 2 * tensor_bytes);
-    const uint64_t length = sl_size_round_up((size_t)written, HEADER_STEP);
-    memset(text + written, ' ', (size_t)length - (size_t)written);
-    memcpy(bytes, &length, sizeof length); /* little-endian, as io/safetensors.c asserts */
-    return sizeof length + (size_t)length;
-}
-
-/* Write the lines of h, or of c, from byte `at` on. */
-static sluice_status write_tensor(const sluice_streams *streams, bool is_c, sl_output *output, size_t at, const piece *by,
-                                  sluice_error *error)
+/* Write the lines of h, or of c. */
+static void write_tensor(const sluice_streams *streams, bool is_c, sl_writer *writer, const piece *by)
 {
     const size_t lines = streams->layers * streams->slots, hidden = streams->hidden, line = hidden * sizeof(float);
-    for (size_t first = 0; first < lines; first += by->room) {
+    for (size_t first = 0; first < lines && !writer->status; first += by->room) {
         const size_t count = sl_size_min(by->room, lines - first);
         for (size_t k = 0; k < count; k++)
             memcpy(by->lines + k * hidden, line_of(streams, is_c, first + k), line);
-        const sluice_status status = sl_output_write(output, at + first * line, by->lines, count * line, error);
-        if (status)
-            return status;
+        sl_writer_write(writer, by->lines, count * line);
     }
-    return SLUICE_STATUS_OK;
-}
-
-static sluice_status write_all(const sluice_streams *streams, sl_output *output, const piece *by, sluice_error *error)
-{
-    /* Both tensors are in memory, so their bytes fit. */
-    const size_t tensor_bytes = streams->layers * streams->slots * streams->hidden * sizeof(float);
-    char header[HEADER_BYTES];
-    const size_t data_at = format_header(streams, tensor_bytes, header);
-    sluice_status status = sl_output_write(output, 0, header, data_at, error);
-    if (!status)
-        status = write_tensor(streams, false, output, data_at, by, error);
-    return status ? status : write_tensor(streams, true, output, data_at + tensor_bytes, by, error);
 }
 
 sluice_status sluice_streams_save(const sluice_streams *streams, const char *path, sluice_error *error)
@@ -90,14 +55,19 @@ sluice_status sluice_streams_save(const sluice_streams *streams, const char *pat
     if (!streams || !path)
         return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_streams_save: %s is NULL", streams ? "path" : "streams");
     piece by;
-    sl_output output;
-    sluice_status status = make_piece(streams, &by, error);
-    if (!status)
-        status = sl_output_create(path, &output, error);
-    if (!status)
-        status = sl_output_end(&output, write_all(streams, &output, &by, error), error);
+    const sluice_status status = make_piece(streams, &by, error);
+    if (status)
+        return status;
+    const size_t shape[] = {streams->layers, streams->slots, streams->hidden};
+    sl_writer writer = {.error = error};
+    sl_writer_put_metadata(&writer, "format", "sluice-streams");
+    sl_writer_put_tensor(&writer, "h", shape, 3);
+    sl_writer_put_tensor(&writer, "c", shape, 3);
+    sl_writer_open(&writer, path);
+    write_tensor(streams, false, &writer, &by);
+    write_tensor(streams, true, &writer, &by);
     sl_free(by.lines);
-    return status;
+    return sl_writer_close(&writer);
 }
 
 /* ---- Loading --------------------------------------------------------------------------------------------------------------- */
