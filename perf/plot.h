@@ -3,7 +3,7 @@
 #define SLUICE_PERF_PLOT_H
 
 #include "record.h"
-#include "svg.h"
+#include "cli/svg.h"
 
 #include <stddef.h>
 

@@ -1,11 +1,12 @@
 #include "carry.h"
 
+#include "paths.h"
+
 #include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 sl_exit sl_carry_check(const sl_options *options)
 {
@@ -19,19 +20,6 @@ sl_exit sl_carry_check(const sl_options *options)
     if (strcmp(options->state, "-") == 0)
         return sl_report(SL_EXIT_USAGE, "--state cannot be standard input or output, as it is both read and written; name a file");
     return SL_EXIT_OK;
-}
-
-/* Refuse before the run what would fail after it: a file, or else its folder, that is not to be written. */
-static sl_exit check_place(const char *path, bool exists)
-{
-    const char *slash = strrchr(path, '/');
-    char *folder = slash ? strndup(path, slash > path ? (size_t)(slash - path) : 1) : strdup(".");
-    if (!folder)
-        return sl_report_memory("a file name");
-    const bool writable = access(exists ? path : folder, W_OK) == 0;
-    const int why = errno;
-    free(folder);
-    return writable ? SL_EXIT_OK : sl_report(SL_EXIT_IO, "%s: --state cannot be written: %s", path, strerror(why));
 }
 
 static sl_exit take_file(sl_carry *carry, const sl_run *run, size_t rows)
@@ -58,7 +46,7 @@ sl_exit sl_carry_open(sl_carry *carry, const sl_run *run, size_t rows, size_t ch
     const bool exists = stat(path, &status) == 0 || errno != ENOENT;
     sl_exit code = exists ? take_file(carry, run, rows) : SL_EXIT_OK;
     if (!code)
-        code = check_place(path, exists);
+        code = sl_paths_check_place(&(sl_place){"--state", path, true});
     sluice_error error;
     if (!code && !exists && sluice_streams_create(run->engine, rows, &carry->streams, &error))
         code = sl_report_error(&error);

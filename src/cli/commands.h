@@ -1,4 +1,4 @@
-/* The commands of the program sluice: info and run get their arguments from their name on. Each returns the exit code. */
+/* The commands of the program sluice: info, run and train get their arguments from their name on. Each returns the exit code. */
 #ifndef SLUICE_CLI_COMMANDS_H
 #define SLUICE_CLI_COMMANDS_H
 
@@ -6,6 +6,7 @@
 
 sl_exit sl_command_info(int argc, char **argv);
 sl_exit sl_command_run(int argc, char **argv);
+sl_exit sl_command_train(int argc, char **argv);
 sl_exit sl_command_version(void);
 
 #endif

@@ -10,8 +10,8 @@ void sl_interrupt_install(void);
 /** Whether a signal has come. */
 bool sl_interrupt_seen(void);
 
-/** Close `fd` when a signal comes, so that a call that waits on it ends: with EINTR, or, when tried again, EBADF. For one input and
- *  standard output. */
+/** Close `fd` when a signal comes, so that a call that waits on it ends: with EINTR, or, when tried again, EBADF. For one input,
+ *  until another or -1 takes its place, and standard output. */
 void sl_interrupt_watch(int fd);
 
 #endif

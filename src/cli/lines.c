@@ -28,6 +28,7 @@ void sl_lines_close(sl_lines *lines)
 {
     if (!lines)
         return;
+    sl_interrupt_watch(-1);
     sl_input_close(&lines->input);
     free(lines->bytes);
     free(lines->tokens);

@@ -15,6 +15,7 @@ static const char help[] = "Usage: sluice COMMAND ...\n"
                            "LSTM networks over batches of sequences on CPUs.\n"
                            "\n"
                            "  run MODEL [options]   run a model over lines of text, or NumPy arrays\n"
+                           "  train [options]       train a model on labelled lines, or NumPy arrays\n"
                            "  info MODEL [--json]   tell what is in a model file\n"
                            "  info MODEL --explain --batch N --steps T   tell how a batch would be computed\n"
                            "  info --env [--json]   tell what would be used on this machine, and why\n"
@@ -27,6 +28,7 @@ static const char help[] = "Usage: sluice COMMAND ...\n"
                            "  sluice info langid.safetensors\n"
                            "  sluice run langid.safetensors --text < /usr/share/dict/words > answers.tsv\n"
                            "  sluice run lstm.safetensors -i x.npy -o y.npy --hn hn.npy --stats\n"
+                           "  sluice train --text words.tsv --validate-share 0.1 -o model.safetensors\n"
                            "\n"
                            "Environment: SLUICE_NUM_THREADS, SLUICE_ISA, SLUICE_GEMM; OMP_... and\n"
                            "BLIS_ARCH_TYPE are honoured.\n"
@@ -52,6 +54,8 @@ static sl_exit run_command(int argc, char **argv)
     const char *command = argv[1];
     if (strcmp(command, "run") == 0)
         return sl_command_run(argc - 1, argv + 1);
+    if (strcmp(command, "train") == 0)
+        return sl_command_train(argc - 1, argv + 1);
     if (strcmp(command, "info") == 0)
         return sl_command_info(argc - 1, argv + 1);
     if (strcmp(command, "--version") == 0)
@@ -60,7 +64,7 @@ static sl_exit run_command(int argc, char **argv)
         fputs(help, stdout);
         return SL_EXIT_OK;
     }
-    return sl_report(SL_EXIT_USAGE, "command '%s' is not known; expected run, info, --help or --version", command);
+    return sl_report(SL_EXIT_USAGE, "command '%s' is not known; expected run, info, train, --help or --version", command);
 }
 
 int main(int argc, char **argv)

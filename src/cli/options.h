@@ -7,27 +7,52 @@
 #include "sluice.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 
-typedef enum sl_command { SL_COMMAND_INFO = 1, SL_COMMAND_RUN = 2 } sl_command;
+typedef enum sl_command { SL_COMMAND_INFO = 1, SL_COMMAND_RUN = 2, SL_COMMAND_TRAIN = 4 } sl_command;
+
+/** What train alone is asked for. Paths are NULL, numbers 0 when not given. */
+typedef struct sl_train_options {
+    const char *text, *labels, *values;                                          /* what is read, beside input and lengths */
+    const char *validate, *validate_lengths, *validate_labels, *validate_values; /* likewise, for validation */
+    double validate_share;
+    const char *from; /* a model to go on from */
+    size_t hidden, layers, embedding, vocabulary, classes;
+    bool bidirectional, no_bias, no_head;
+    size_t initializer; /* 1 + the sluice_initializer */
+    size_t epochs, patience;
+    sluice_optimizer optimizer;
+    sluice_rate schedule;
+    double rate, momentum, weight_decay, clip, dropout, label_smoothing;
+    size_t warmup, truncate, recompute;
+    bool every_step;
+    uint64_t seed;
+    const char *checkpoint, *resume;
+    size_t checkpoint_steps;   /* --checkpoint-every N */
+    size_t checkpoint_minutes; /* --checkpoint-every Nm */
+    const char *curve_svg, *curve_csv;
+} sl_train_options;
 
 /** Paths are NULL when not given. */
 typedef struct sl_options {
     const char *model;
-    const char *input, *lengths, *h0, *c0; /* run: what is read; input is "-" unless given */
-    const char *output, *hn, *cn, *head;   /* run: what is written */
+    const char *input, *lengths, *h0, *c0; /* run: what is read; input is "-" unless given. train: input, lengths */
+    const char *output, *hn, *cn, *head;   /* run: what is written. train: output */
     const char *state;                     /* run: read if it is there, and written */
     bool step_first;                       /* run: --layout tnc */
-    bool text, stats;                      /* run */
+    bool text;                             /* run */
+    bool stats;                            /* run, train */
     bool env;                              /* info */
     bool json, help, version;
     size_t rows;         /* run: at once; 0: choose */
     bool explain;        /* info */
-    size_t batch, steps; /* info: N and T to explain; 0: not given */
+    size_t batch, steps; /* info: N and T to explain; train: N. 0: not given */
     bool measure;        /* --schedule measure; engine.schedule is AUTO then */
     const char *plans;
     sl_progress_mode progress;
     sluice_names names;
     sluice_engine_options engine;
+    sl_train_options train;
 } sl_options;
 
 /** Read the arguments after the command's name, argv[0]. Complaints are reported. An option that the environment also has a word

@@ -1,18 +1,13 @@
 #include "paths.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-typedef struct place {
-    const char *option; /* as messages name it */
-    const char *path;   /* NULL: not given */
-    bool is_output;
-} place;
-
 /* What `path` leads to; 0 if it is there. */
-static int look(const place *at, struct stat *status)
+static int look(const sl_place *at, struct stat *status)
 {
     if (strcmp(at->path, "-") == 0)
         return fstat(at->is_output ? STDOUT_FILENO : STDIN_FILENO, status);
@@ -24,17 +19,24 @@ static bool is_same_file(const struct stat *a, const struct stat *b)
     return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
 }
 
+/* The name of a path's folder, to be freed; NULL if out of memory. */
+static char *get_folder(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? strndup(path, slash > path ? (size_t)(slash - path) : 1) : strdup(".");
+}
+
 /* The folder of a path into `folder`, and its last part; NULL if out of memory or the folder is not there. */
 static const char *split(const char *path, struct stat *folder)
 {
     const char *slash = strrchr(path, '/');
-    char *name = slash ? strndup(path, slash > path ? (size_t)(slash - path) : 1) : strdup(".");
+    char *name = get_folder(path);
     const bool found = name && stat(name, folder) == 0;
     free(name);
     return found ? (slash ? slash + 1 : path) : NULL;
 }
 
-static bool is_same_place(const place *a, const place *b)
+static bool is_same_place(const sl_place *a, const sl_place *b)
 {
     struct stat first, second;
     const bool standard_a = strcmp(a->path, "-") == 0, standard_b = strcmp(b->path, "-") == 0;
@@ -49,19 +51,8 @@ static bool is_same_place(const place *a, const place *b)
     return name_a && name_b && is_same_file(&first, &second) && strcmp(name_a, name_b) == 0;
 }
 
-sl_exit sl_paths_check(const sl_options *options)
+sl_exit sl_paths_check(const sl_place *places, size_t count)
 {
-    const place places[] = {
-        {"MODEL", options->model, false},    {"--plans", options->plans, options->measure},
-        {"--input", options->input, false},  {"--lengths", options->lengths, false},
-        {"--h0", options->h0, false},        {"--c0", options->c0, false},
-        {"--output", options->output, true}, {"--hn", options->hn, true},
-        {"--cn", options->cn, true},         {"--head", options->head, true},
-        {"--state", options->state, true},
-    };
-    const size_t count = sizeof places / sizeof places[0];
-    if (strcmp(options->model, "-") == 0)
-        return sl_report(SL_EXIT_USAGE, "MODEL cannot be standard input; name a safetensors file");
     for (size_t k = 1; k < count; k++) {
         for (size_t j = 0; j < k && places[k].path; j++) {
             if (!places[j].path || !is_same_place(&places[j], &places[k]))
@@ -77,16 +68,34 @@ sl_exit sl_paths_check(const sl_options *options)
     return SL_EXIT_OK;
 }
 
+sl_exit sl_paths_check_place(const sl_place *place)
+{
+    if (!place->path)
+        return SL_EXIT_OK;
+    if (strcmp(place->path, "-") == 0)
+        return sl_report(SL_EXIT_USAGE, "%s cannot be standard input or output, as it is written more than once; name a file",
+                         place->option);
+    struct stat status;
+    const bool exists = stat(place->path, &status) == 0 || errno != ENOENT;
+    char *folder = get_folder(place->path);
+    if (!folder)
+        return sl_report_memory("a file name");
+    const bool writable = access(exists ? place->path : folder, W_OK) == 0;
+    const int why = errno;
+    free(folder);
+    return writable ? SL_EXIT_OK : sl_report(SL_EXIT_IO, "%s: %s cannot be written: %s", place->path, place->option, strerror(why));
+}
+
 bool sl_paths_is_input_stream(const char *path)
 {
     struct stat status;
-    const place here = {"", path, false};
+    const sl_place here = {"", path, false};
     return look(&here, &status) == 0 && !S_ISREG(status.st_mode);
 }
 
 bool sl_paths_is_output_stream(const char *path)
 {
     struct stat status;
-    const place here = {"", path, true};
+    const sl_place here = {"", path, true};
     return strcmp(path, "-") == 0 || (look(&here, &status) == 0 && !S_ISREG(status.st_mode));
 }

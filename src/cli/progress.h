@@ -16,6 +16,12 @@ void sl_progress_start(sl_progress_mode mode, uint64_t total);
 /** Redraw, a few times a second at most: `done` of the total, `rows` rows answered. */
 void sl_progress_update(uint64_t done, uint64_t rows);
 
+/** What the bar tells from now on in place of the number of rows, in some 33 columns; it stays the caller's. */
+void sl_progress_describe(const char *text);
+
+/** Erase the bar until it is drawn again, for a line of another's. */
+void sl_progress_clear(void);
+
 /** Erase the bar for good; nothing if there is none. */
 void sl_progress_stop(void);
 

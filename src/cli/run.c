@@ -77,6 +77,21 @@ sl_exit sl_run_forward(sl_run *run, const sluice_batch *batch, uint64_t steps)
     return SL_EXIT_OK;
 }
 
+static sl_exit check_paths(const sl_options *options)
+{
+    const sl_place places[] = {
+        {"MODEL", options->model, false},    {"--plans", options->plans, options->measure},
+        {"--input", options->input, false},  {"--lengths", options->lengths, false},
+        {"--h0", options->h0, false},        {"--c0", options->c0, false},
+        {"--output", options->output, true}, {"--hn", options->hn, true},
+        {"--cn", options->cn, true},         {"--head", options->head, true},
+        {"--state", options->state, true},
+    };
+    if (strcmp(options->model, "-") == 0)
+        return sl_report(SL_EXIT_USAGE, "MODEL cannot be standard input; name a safetensors file");
+    return sl_paths_check(places, sizeof places / sizeof places[0]);
+}
+
 static sl_exit check_options(const sl_options *options)
 {
     if (!options->model)
@@ -99,7 +114,7 @@ static sl_exit check_options(const sl_options *options)
     if (!options->text && !options->output && !options->hn && !options->cn && !options->head && !options->state)
         return sl_report(SL_EXIT_USAGE,
                          "no output is asked for: give --output, --hn, --cn, --head or --state, or --text to read lines");
-    return sl_paths_check(options);
+    return check_paths(options);
 }
 
 static sl_exit set_up(sl_run *run)

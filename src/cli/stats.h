@@ -8,10 +8,12 @@
 #include <stdbool.h>
 
 typedef struct sl_stats {
-    uint64_t rows, steps;                            /* answered; real steps, no padding */
+    bool training;                                   /* rows are learnt, at three times the operations */
+    uint64_t rows, steps;                            /* answered, or learnt; real steps, no padding */
     double setup_seconds;                            /* loading and packing the model */
     double seconds;                                  /* from the first byte read to the last written */
-    double read_seconds, run_seconds, write_seconds; /* of these */
+    double read_seconds, run_seconds, write_seconds; /* of these; training's are in run_seconds */
+    double evaluate_seconds;                         /* of these, of training */
 } sl_stats;
 
 /** Useful floating-point operations of one step of one row: 2 * 4H * (in + H) over layers and directions, without layer 0's input

@@ -1,4 +1,4 @@
-/* The words of --schedule, and a way to compute a batch in short. Both programs use them. */
+/* The words of options that choose, and a way to compute a batch in short. Both programs use them. */
 #ifndef SLUICE_CLI_WORDS_H
 #define SLUICE_CLI_WORDS_H
 
@@ -18,6 +18,25 @@ static inline const char *sl_words_schedule(size_t value)
     return value == SL_WORDS_MEASURE  ? "measure"
            : value < SL_WORDS_MEASURE ? sluice_schedule_get_name((sluice_schedule)value)
                                       : NULL;
+}
+
+/** Names of sluice_optimizer, sluice_rate and sluice_initializer; NULL past the last. */
+static inline const char *sl_words_optimizer(size_t value)
+{
+    static const char *const names[] = {"adam", "adamw", "sgd"};
+    return value < sizeof names / sizeof names[0] ? names[value] : NULL;
+}
+
+static inline const char *sl_words_rate(size_t value)
+{
+    static const char *const names[] = {"constant", "cosine", "one-cycle"};
+    return value < sizeof names / sizeof names[0] ? names[value] : NULL;
+}
+
+static inline const char *sl_words_initializer(size_t value)
+{
+    static const char *const names[] = {"torch", "keras"};
+    return value < sizeof names / sizeof names[0] ? names[value] : NULL;
 }
 
 /** "rows", "hoist", "units2" for one team of two members, "2x2" for two of them, a wavefront with a "w" behind. Returns text. */

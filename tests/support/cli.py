@@ -144,6 +144,15 @@ def read_npy(path):
     return parse_npy(pathlib.Path(path).read_bytes())
 
 
+def read_safetensors(path):
+    """(metadata, {name: (shape, bytes)}) of a safetensors file."""
+    data = pathlib.Path(path).read_bytes()
+    length = struct.unpack("<Q", data[:8])[0]
+    header = json.loads(data[8:8 + length])
+    metadata = header.pop("__metadata__", {})
+    return metadata, {name: (entry["shape"], data[8 + length:][slice(*entry["data_offsets"])]) for name, entry in header.items()}
+
+
 def transpose(shape, values):
     """[A][B]... as [B][A]...."""
     first, second, width = shape[0], shape[1], math.prod(shape[2:])

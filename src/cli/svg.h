@@ -1,8 +1,8 @@
 /* A small writer of SVG pictures: texts, lines, marks, and panels with axes. Colours follow the reader's light or dark scheme, and
  * are those of Okabe and Ito, which colour-blind eyes tell apart; dashes and marks tell the same again. Knows nothing of what is
  * drawn. */
-#ifndef SLUICE_PERF_SVG_H
-#define SLUICE_PERF_SVG_H
+#ifndef SLUICE_CLI_SVG_H
+#define SLUICE_CLI_SVG_H
 
 #include "sluice.h"
 

@@ -1,0 +1,99 @@
+/* What `sluice train` has at hand while it learns, and the parts it is made of. */
+#ifndef SLUICE_CLI_TRAIN_H
+#define SLUICE_CLI_TRAIN_H
+
+#include "options.h"
+#include "stats.h"
+#include "train_curve.h"
+#include "train_data.h"
+#include "train_feed.h"
+#include "train_order.h"
+
+/** What became of the targets of one class; or, of values, of one output. */
+typedef struct sl_tally {
+    uint64_t counted, right;
+    double squares; /* sum of squared errors */
+} sl_tally;
+
+typedef struct sl_best {
+    uint64_t epoch;  /* from 1; 0: none yet */
+    uint64_t digest; /* of the model's weights */
+    sl_score score;  /* of validation, or of training where there is none */
+    sl_tally *tally; /* [tallies]; zeros without validation */
+} sl_best;
+
+typedef struct sl_train {
+    const sl_options *options; /* with the defaults put in */
+    sl_labels labels;          /* of text */
+    sl_data data, validation;  /* the second is empty unless --validate names it */
+    const sl_data *tried;      /* that the rows of trial number; NULL: no validation */
+    sl_order order, trial;     /* of rows that are learnt, and of those that are tried */
+    sluice_trainer *trainer;
+    sluice_shape shape;
+    sluice_engine_info info;
+    sluice_streams *streams; /* --truncate: a slot for each row of a batch */
+    sl_feed feed;
+    float *outputs; /* of a batch that is tried */
+    size_t outputs_room;
+    size_t tallies;  /* classes, or outputs */
+    sl_tally *tally; /* [tallies] of the last trial */
+
+    /* Where training stands. */
+    uint64_t epoch, batch; /* epochs that have ended; batches of the next one that are learnt */
+    uint64_t step;         /* updates made */
+    double rate;           /* of the last one */
+    sl_score sum;          /* over the epoch's batches, the loss not yet divided */
+    sl_curve curve;
+    sl_best best;
+
+    uint64_t data_digest;
+    uint64_t saved_step; /* updates made when the last checkpoint was written */
+    double saved_at;     /* the clock then */
+    sl_stats stats;
+    char words[96]; /* of the progress bar */
+} sl_train;
+
+/** The command line and the data into a trainer, at the beginning or, with --resume, where a checkpoint stands. */
+sl_exit sl_train_set_up(sl_train *train);
+
+/** All epochs that are left. SL_EXIT_INTERRUPTED: reported, the checkpoint being written if one is asked for. */
+sl_exit sl_train_learn(sl_train *train);
+
+/** Try the rows of trial: score and train->tally. SL_EXIT_INTERRUPTED, without a word. */
+sl_exit sl_train_evaluate(sl_train *train, sl_score *score);
+
+/** Report why the library refused the batch in train->feed, naming the row as its file has it. */
+sl_exit sl_train_fail(const sl_train *train, const sluice_error *error);
+
+/** Whether a score is better than another: more right, of as many right ones less loss; of values less loss. */
+bool sl_train_is_better(const sl_train *train, const sl_score *score, const sl_score *than);
+
+/** Whether no epoch is left, because of --epochs or of --patience. */
+bool sl_train_is_over(const sl_train *train);
+
+/** A number that tells a model's weights from others. */
+uint64_t sl_train_get_digest(const sluice_model *model);
+
+/** Write the model as it stands to --output. */
+sl_exit sl_train_save_model(const sl_train *train);
+
+/** --checkpoint: write it; nothing is done without. */
+sl_exit sl_checkpoint_save(sl_train *train);
+
+/** Whether --checkpoint-every says that it is time. */
+bool sl_checkpoint_is_due(const sl_train *train);
+
+/** --resume, first half: make the trainer, and stand where it stood. Refuses a run with other options. */
+sl_exit sl_checkpoint_load(sl_train *train);
+
+/** Second half, when the data are there: refuses others than the run began with, and sees to it that --output holds the best model
+ *  so far. */
+sl_exit sl_checkpoint_check(const sl_train *train, uint64_t data_digest);
+
+/** A line about the epoch that has ended, on standard error. */
+void sl_train_tell_epoch(const sl_train *train, bool is_best);
+
+/** What came of it, on standard output. */
+sl_exit sl_train_summarize(const sl_train *train);
+
+#endif

@@ -1,0 +1,328 @@
+/* NumPy arrays as data to learn from; and what both kinds of data are asked. */
+#include "train_data.h"
+
+#include "digest.h"
+#include "interrupt.h"
+#include "lengths.h"
+#include "slab.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { EXPECTED_BYTES = 256 }; /* room for the words of what a file should hold */
+
+void sl_data_release(sl_data *data)
+{
+    free(data->x);
+    free(data->tokens);
+    free(data->offsets);
+    free(data->lengths);
+    free(data->labels);
+    free(data->values);
+    *data = (sl_data){0};
+}
+
+/* ---- Reading --------------------------------------------------------------------------------------------------------------- */
+
+static sl_exit open_array(sl_slab *slab)
+{
+    if (slab->path && strcmp(slab->path, "-") == 0)
+        sl_interrupt_watch(STDIN_FILENO);
+    return sl_slab_open(slab);
+}
+
+static void close_array(sl_slab *slab)
+{
+    sl_interrupt_watch(-1);
+    sl_slab_close(slab);
+}
+
+/* All of an opened and checked array into memory. */
+static sl_exit load(sl_slab *slab)
+{
+    const size_t elements = slab->header.elements;
+    slab->planes = 1;
+    slab->width = slab->rows ? elements / slab->rows : 0;
+    slab->data = calloc(elements ? elements : 1, sl_npy_type_bytes(slab->header.type));
+    if (!slab->data)
+        return sl_report_memory(slab->option);
+    return sl_slab_read(slab, 0, slab->rows);
+}
+
+static sl_exit check_input(sl_slab *slab, sl_data *data)
+{
+    const sl_npy_header *header = &slab->header;
+    const bool is_x = header->type == SL_NPY_F4;
+    if (header->dims != (is_x ? 3 : 2))
+        return sl_slab_reject(slab, "f4 [N][T][I], or tokens u1, i4 or i8 [N][T]");
+    data->rows = slab->rows = header->shape[0];
+    data->steps = header->shape[1];
+    data->width = is_x ? header->shape[2] : 1;
+    if (!data->width)
+        return sl_slab_reject(slab, "at least one input a step (I of [N][T][I])");
+    return SL_EXIT_OK;
+}
+
+static sl_exit take_tokens(const sl_slab *slab, sl_data *data)
+{
+    data->tokens = calloc(slab->header.elements ? slab->header.elements : 1, sizeof *data->tokens);
+    if (!data->tokens)
+        return sl_report_memory("the tokens");
+    for (size_t n = 0; n < data->rows; n++)
+        for (size_t t = 0; t < (size_t)data->lengths[n]; t++) {
+            const int64_t token = sl_slab_get_integer(slab, data->offsets[n] + t);
+            if (token < 0 || token >= INT32_MAX)
+                return sl_report(SL_EXIT_DATA, "%s: row %zu, step %zu: expected a token from 0 to 2^31 - 2, found %lld",
+                                 sl_report_input(slab->path), n, t, (long long)token);
+            data->tokens[data->offsets[n] + t] = (int32_t)token;
+        }
+    return SL_EXIT_OK;
+}
+
+/* Refuse what is not finite among `count` numbers at a step. */
+static sl_exit check_finite(const char *path, const char *what, size_t row, size_t step, const float *numbers, size_t count)
+{
+    for (size_t k = 0; k < count; k++)
+        if (!isfinite(numbers[k]))
+            return sl_report(SL_EXIT_DATA,
+                             "%s: row %zu, step %zu, %s %zu: expected a finite number, found %s; mend the data, or leave "
+                             "the row out",
+                             sl_report_input(path), row, step, what, k,
+                             isnan(numbers[k]) ? "nan"
+                             : numbers[k] > 0  ? "inf"
+                                               : "-inf");
+    return SL_EXIT_OK;
+}
+
+static sl_exit check_x(const sl_data *data)
+{
+    sl_exit code = SL_EXIT_OK;
+    for (size_t n = 0; !code && n < data->rows; n++)
+        for (size_t t = 0; !code && t < (size_t)data->lengths[n]; t++)
+            code = check_finite(data->path, "input", n, t, data->x + data->offsets[n] + t * data->width, data->width);
+    return code;
+}
+
+static sl_exit read_lengths(const sl_data_files *files, sl_data *data)
+{
+    sl_slab slab = {.option = files->lengths_option, .path = files->lengths};
+    uint64_t sum;
+    data->offsets = calloc(data->rows ? data->rows : 1, sizeof *data->offsets);
+    data->lengths = calloc(data->rows ? data->rows : 1, sizeof *data->lengths);
+    if (!data->offsets || !data->lengths)
+        return sl_report_memory("the lengths");
+    for (size_t n = 0; n < data->rows; n++) {
+        data->offsets[n] = n * data->steps * data->width;
+        data->lengths[n] = (int64_t)data->steps;
+    }
+    if (!slab.path)
+        return SL_EXIT_OK;
+    sl_exit code = open_array(&slab);
+    if (!code)
+        code = sl_lengths_check(&slab, data->rows, files->input_option);
+    if (!code)
+        code = load(&slab);
+    if (!code)
+        code = sl_lengths_take(&slab, 0, data->rows, data->steps, files->input_option, data->lengths, &sum);
+    close_array(&slab);
+    return code;
+}
+
+static sl_exit read_input(const sl_data_files *files, sl_data *data)
+{
+    sl_slab slab = {.option = files->input_option, .path = files->input};
+    sl_exit code = open_array(&slab);
+    if (!code)
+        code = check_input(&slab, data);
+    if (!code)
+        code = load(&slab);
+    if (!code)
+        code = read_lengths(files, data);
+    if (!code && slab.header.type == SL_NPY_F4) {
+        data->x = slab.data;
+        slab.data = NULL;
+        code = check_x(data);
+    } else if (!code) {
+        code = take_tokens(&slab, data);
+    }
+    close_array(&slab);
+    return code;
+}
+
+/* ---- Targets --------------------------------------------------------------------------------------------------------------- */
+
+/* Steps of a row that have a target. */
+static size_t get_targets(const sl_data *data, size_t row)
+{
+    return data->every_step ? (size_t)data->lengths[row] : 1;
+}
+
+static sl_exit take_labels(const sl_slab *slab, sl_data *data)
+{
+    const size_t elements = slab->header.elements, apart = data->every_step ? data->steps : 1;
+    data->labels = calloc(elements ? elements : 1, sizeof *data->labels);
+    if (!data->labels)
+        return sl_report_memory("the labels");
+    for (size_t n = 0; n < data->rows; n++)
+        for (size_t t = 0; t < get_targets(data, n); t++) {
+            const int64_t label = sl_slab_get_integer(slab, n * apart + t);
+            if (label >= INT32_MAX)
+                return sl_report(SL_EXIT_DATA, "%s: row %zu, step %zu: expected a label up to 2^31 - 2, found %lld",
+                                 sl_report_input(slab->path), n, t, (long long)label);
+            data->labels[n * apart + t] = label < 0 ? SL_DATA_IGNORED : (int32_t)label;
+        }
+    return SL_EXIT_OK;
+}
+
+static sl_exit take_values(sl_slab *slab, sl_data *data)
+{
+    data->values = slab->data;
+    slab->data = NULL;
+    sl_exit code = SL_EXIT_OK;
+    for (size_t n = 0; !code && n < data->rows; n++)
+        for (size_t t = 0; !code && t < get_targets(data, n); t++) {
+            const size_t at = (n * (data->every_step ? data->steps : 1) + t) * data->target_width;
+            code = check_finite(data->target_path, "value", n, t, data->values + at, data->target_width);
+        }
+    return code;
+}
+
+static sl_exit read_targets(const sl_data_files *files, sl_data *data)
+{
+    const bool is_values = files->values != NULL;
+    sl_slab slab = {.option = is_values ? files->values_option : files->labels_option,
+                    .path = is_values ? files->values : files->labels};
+    sl_exit code = open_array(&slab);
+    if (code)
+        return code;
+    const sl_npy_header *header = &slab.header;
+    const size_t least = is_values ? 2 : 1;
+    data->target_path = slab.path;
+    data->every_step = header->dims > least;
+    data->target_width = is_values && header->dims ? header->shape[header->dims - 1] : 1;
+    slab.rows = data->rows;
+    if (header->dims < least || header->dims > least + 1 || (header->type == SL_NPY_F4) != is_values ||
+        header->shape[0] != data->rows || (data->every_step && header->shape[1] != data->steps) || !data->target_width) {
+        char expected[EXPECTED_BYTES];
+        snprintf(expected, sizeof expected,
+                 is_values ? "f4 [%zu][width] or [%zu][%zu][width] (N and T of %s)"
+                           : "u1, i4 or i8 [%zu] or [%zu][%zu] (N and T of %s)",
+                 data->rows, data->rows, data->steps, files->input_option);
+        code = sl_slab_reject(&slab, expected);
+    }
+    if (!code)
+        code = load(&slab);
+    if (!code)
+        code = is_values ? take_values(&slab, data) : take_labels(&slab, data);
+    close_array(&slab);
+    return code;
+}
+
+sl_exit sl_data_read_npy(const sl_data_files *files, sl_data *data)
+{
+    *data = (sl_data){.path = files->input, .row_name = "row"};
+    const sl_exit code = read_input(files, data);
+    return code ? code : read_targets(files, data);
+}
+
+/* ---- What data are asked --------------------------------------------------------------------------------------------------- */
+
+/* The largest of the targets' labels, or tokens, of a row, -1 if there is none; *step is where. */
+static int32_t find_largest(const int32_t *numbers, size_t count, size_t *step)
+{
+    int32_t largest = -1;
+    for (size_t t = 0; t < count; t++)
+        if (numbers[t] > largest) {
+            largest = numbers[t];
+            *step = t;
+        }
+    return largest;
+}
+
+static const int32_t *get_labels(const sl_data *data, size_t row)
+{
+    return data->labels + row * (data->every_step ? data->steps : 1);
+}
+
+size_t sl_data_get_vocabulary(const sl_data *data)
+{
+    size_t most = 0, step;
+    for (size_t n = 0; n < data->rows; n++) {
+        const size_t found = (size_t)(find_largest(data->tokens + data->offsets[n], (size_t)data->lengths[n], &step) + 1);
+        most = found > most ? found : most;
+    }
+    return most;
+}
+
+size_t sl_data_get_classes(const sl_data *data)
+{
+    size_t most = 0, step;
+    for (size_t n = 0; n < data->rows; n++) {
+        const size_t found = (size_t)(find_largest(get_labels(data, n), get_targets(data, n), &step) + 1);
+        most = found > most ? found : most;
+    }
+    return most;
+}
+
+static sl_exit check_row(const sl_data *data, const sluice_shape *shape, size_t row)
+{
+    size_t step = 0;
+    const size_t number = row + data->first;
+    if (data->tokens) {
+        const int32_t token = find_largest(data->tokens + data->offsets[row], (size_t)data->lengths[row], &step);
+        if (token >= 0 && (size_t)token >= shape->vocabulary)
+            return sl_report(SL_EXIT_DATA, "%s: %s %zu, step %zu: expected a token from 0 to %zu (the vocabulary), found %d",
+                             sl_report_input(data->path), data->row_name, number, step, shape->vocabulary - 1, token);
+    }
+    if (data->labels) {
+        const int32_t label = find_largest(get_labels(data, row), get_targets(data, row), &step);
+        if (label >= 0 && (size_t)label >= shape->classes)
+            return sl_report(SL_EXIT_DATA,
+                             "%s: %s %zu, step %zu: expected a label from 0 to %zu (the classes), or a negative one to be ignored, "
+                             "found %d",
+                             sl_report_input(data->target_path), data->row_name, number, step, shape->classes - 1, label);
+    }
+    return SL_EXIT_OK;
+}
+
+sl_exit sl_data_check(const sl_data *data, const sluice_shape *shape)
+{
+    const char *path = sl_report_input(data->path);
+    const size_t outputs = shape->classes ? shape->classes : shape->directions * shape->hidden;
+    if (!data->rows)
+        return sl_report(SL_EXIT_DATA, "%s: expected at least one row, found none", path);
+    if (data->tokens && !shape->vocabulary)
+        return sl_report(SL_EXIT_DATA, "%s: expected f4 [N][T][%zu], as the model has no embedding, found tokens", path,
+                         shape->inputs);
+    if (data->x && (shape->vocabulary || data->width != shape->inputs))
+        return shape->vocabulary ? sl_report(SL_EXIT_DATA, "%s: expected tokens, as the model has an embedding, found f4", path)
+                                 : sl_report(SL_EXIT_DATA, "%s: expected %zu inputs a step (the model's I), found %zu", path,
+                                             shape->inputs, data->width);
+    if (data->values && data->target_width != outputs)
+        return sl_report(SL_EXIT_DATA, "%s: expected %zu values a target (%s), found %zu", sl_report_input(data->target_path),
+                         outputs, shape->classes ? "the head's outputs" : "D*H, as there is no head", data->target_width);
+    sl_exit code = SL_EXIT_OK;
+    for (size_t n = 0; !code && n < data->rows; n++)
+        code = check_row(data, shape, n);
+    return code;
+}
+
+uint64_t sl_data_get_digest(const sl_data *data, uint64_t digest)
+{
+    const size_t targets = data->every_step ? data->steps : 1;
+    const uint64_t sizes[] = {data->rows, data->width, data->target_width, data->every_step, data->x != NULL, data->values != NULL};
+    digest = sl_digest_add(digest, sizes, sizeof sizes);
+    digest = sl_digest_add(digest, data->lengths, data->rows * sizeof *data->lengths);
+    for (size_t n = 0; n < data->rows; n++) {
+        const size_t count = (size_t)data->lengths[n] * data->width;
+        digest = data->x ? sl_digest_add(digest, data->x + data->offsets[n], count * sizeof *data->x)
+                         : sl_digest_add(digest, data->tokens + data->offsets[n], count * sizeof *data->tokens);
+        const size_t wide = get_targets(data, n) * data->target_width, at = n * targets * data->target_width;
+        digest = data->values ? sl_digest_add(digest, data->values + at, wide * sizeof *data->values)
+                              : sl_digest_add(digest, data->labels + at, wide * sizeof *data->labels);
+    }
+    return digest;
+}

@@ -1,0 +1,203 @@
+/* Labelled lines of text as data to learn from. */
+#include "lines.h"
+#include "train_data.h"
+
+#include "digest.h"
+#include "interrupt.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { LINES_AT_ONCE = 8192 };
+
+/* ---- Labels ---------------------------------------------------------------------------------------------------------------- */
+
+/* Where in the table a name stands, or would. */
+static size_t *find_slot(const sl_labels *labels, const char *name, size_t bytes)
+{
+    const size_t slots = 2 * labels->room;
+    for (size_t at = sl_digest_add(SL_DIGEST_BEGIN, name, bytes) % slots;; at = (at + 1) % slots) {
+        const size_t index = labels->slots[at];
+        if (!index || (strncmp(labels->names[index - 1], name, bytes) == 0 && !labels->names[index - 1][bytes]))
+            return &labels->slots[at];
+    }
+}
+
+static bool grow(sl_labels *labels)
+{
+    const size_t room = labels->room ? 2 * labels->room : 64;
+    char **names = realloc(labels->names, room * sizeof *names);
+    size_t *slots = calloc(2 * room, sizeof *slots);
+    labels->names = names ? names : labels->names;
+    if (!names || !slots) {
+        free(slots);
+        return false;
+    }
+    free(labels->slots);
+    labels->slots = slots;
+    labels->room = room;
+    for (size_t k = 0; k < labels->count; k++)
+        *find_slot(labels, names[k], strlen(names[k])) = k + 1;
+    return true;
+}
+
+size_t sl_labels_find(sl_labels *labels, const char *name, size_t bytes)
+{
+    size_t *slot = labels->room ? find_slot(labels, name, bytes) : NULL;
+    if (slot && *slot)
+        return *slot - 1;
+    if (labels->closed)
+        return SIZE_MAX;
+    char *copy = labels->count < labels->room || grow(labels) ? strndup(name, bytes) : NULL;
+    if (!copy) {
+        sl_report_memory("the labels");
+        return SIZE_MAX;
+    }
+    labels->names[labels->count] = copy;
+    *find_slot(labels, name, bytes) = ++labels->count;
+    return labels->count - 1;
+}
+
+void sl_labels_release(sl_labels *labels)
+{
+    for (size_t k = 0; k < labels->count; k++)
+        free(labels->names[k]);
+    free(labels->names);
+    free(labels->slots);
+    *labels = (sl_labels){0};
+}
+
+/* ---- Lines ----------------------------------------------------------------------------------------------------------------- */
+
+typedef struct text_reader {
+    sl_data *data;
+    sl_labels *labels;
+    size_t room, tokens, token_room; /* rows there is room for; tokens so far, and that there is room for */
+    char *label;                     /* a line's, as bytes */
+    size_t label_room;
+} text_reader;
+
+/* Room for `rows` rows more, of `tokens` tokens in all. */
+static bool reserve(text_reader *reader, size_t rows, size_t tokens)
+{
+    sl_data *data = reader->data;
+    if (data->rows + rows > reader->room) {
+        const size_t room = 2 * reader->room + rows;
+        size_t *offsets = realloc(data->offsets, room * sizeof *offsets);
+        data->offsets = offsets ? offsets : data->offsets;
+        int64_t *lengths = realloc(data->lengths, room * sizeof *lengths);
+        data->lengths = lengths ? lengths : data->lengths;
+        int32_t *labels = realloc(data->labels, room * sizeof *labels);
+        data->labels = labels ? labels : data->labels;
+        if (!offsets || !lengths || !labels)
+            return false;
+        reader->room = room;
+    }
+    if (reader->tokens + tokens > reader->token_room) {
+        const size_t room = 2 * reader->token_room + tokens;
+        int32_t *made = realloc(data->tokens, room * sizeof *made);
+        data->tokens = made ? made : data->tokens;
+        if (!made)
+            return false;
+        reader->token_room = room;
+    }
+    return true;
+}
+
+/* Whether a label can name a class in a model file. */
+static bool is_name(const char *label, size_t bytes)
+{
+    json_t *text = bytes && !memchr(label, ',', bytes) ? json_stringn(label, bytes) : NULL; /* NULL: no UTF-8 */
+    bool plain = text != NULL;
+    for (size_t k = 0; k < bytes; k++)
+        plain = plain && (unsigned char)label[k] >= 0x20 && label[k] != 0x7f;
+    json_decref(text);
+    return plain;
+}
+
+/* The number of a line's label, its first `length` tokens. */
+static sl_exit take_label(text_reader *reader, const int32_t *tokens, size_t length, int32_t *label)
+{
+    const sl_data *data = reader->data;
+    if (length >= reader->label_room) {
+        char *grown = realloc(reader->label, 2 * length + 1);
+        if (!grown)
+            return sl_report_memory("a label");
+        reader->label = grown;
+        reader->label_room = 2 * length + 1;
+    }
+    for (size_t k = 0; k < length; k++)
+        reader->label[k] = (char)tokens[k];
+    reader->label[length] = '\0';
+    const char *path = sl_report_input(data->path);
+    if (!is_name(reader->label, length))
+        return sl_report(SL_EXIT_DATA,
+                         "%s: line %zu: '%.80s' cannot name a class in a model file; expected UTF-8 without commas and control "
+                         "characters, and at least a byte of it",
+                         path, data->rows + 1, reader->label);
+    const size_t known = reader->labels->count, index = sl_labels_find(reader->labels, reader->label, length);
+    if (index == SIZE_MAX && reader->labels->closed)
+        return sl_report(SL_EXIT_DATA,
+                         "%s: line %zu: label '%.80s' is not known; expected one of the %zu of the training data, "
+                         "or of the model that training goes on from",
+                         path, data->rows + 1, reader->label, known);
+    *label = (int32_t)index;
+    return index == SIZE_MAX ? SL_EXIT_FAILURE : SL_EXIT_OK;
+}
+
+static sl_exit take_line(text_reader *reader, const int32_t *tokens, size_t length)
+{
+    sl_data *data = reader->data;
+    const char *path = sl_report_input(data->path);
+    size_t tab = 0;
+    while (tab < length && tokens[tab] != '\t')
+        tab++;
+    if (tab == length)
+        return sl_report(SL_EXIT_DATA, "%s: line %zu: expected LABEL<TAB>TEXT, found no tab", path, data->rows + 1);
+    const size_t bytes = length - tab - 1;
+    if (!bytes)
+        return sl_report(SL_EXIT_DATA, "%s: line %zu: expected a text behind the tab, found none; leave the line out", path,
+                         data->rows + 1);
+    const sl_exit code = take_label(reader, tokens, tab, &data->labels[data->rows]);
+    if (code)
+        return code;
+    memcpy(data->tokens + reader->tokens, tokens + tab + 1, bytes * sizeof *tokens);
+    data->offsets[data->rows] = reader->tokens;
+    data->lengths[data->rows++] = (int64_t)bytes;
+    reader->tokens += bytes;
+    data->steps = bytes > data->steps ? bytes : data->steps;
+    return SL_EXIT_OK;
+}
+
+static sl_exit read_all(text_reader *reader, sl_lines *lines)
+{
+    for (;;) {
+        sl_lines_batch batch;
+        sl_exit code = sl_lines_read(lines, &batch);
+        if (!code && sl_interrupt_seen())
+            code = SL_EXIT_INTERRUPTED;
+        if (code || !batch.rows)
+            return code;
+        if (!reserve(reader, batch.rows, batch.bytes))
+            return sl_report_memory("the data");
+        for (size_t n = 0; !code && n < batch.rows; n++)
+            code = take_line(reader, batch.tokens + batch.offsets[n], (size_t)batch.lengths[n]);
+        if (code)
+            return code;
+    }
+}
+
+sl_exit sl_data_read_text(const char *path, sl_labels *labels, sl_data *data)
+{
+    *data = (sl_data){.path = path, .target_path = path, .row_name = "line", .first = 1, .width = 1, .target_width = 1};
+    text_reader reader = {.data = data, .labels = labels};
+    sl_lines *lines;
+    uint64_t total;
+    sl_exit code = sl_lines_open(path, LINES_AT_ONCE, &lines, &total);
+    if (!code)
+        code = read_all(&reader, lines);
+    sl_lines_close(lines);
+    free(reader.label);
+    return code;
+}

@@ -1,0 +1,516 @@
+#!/usr/bin/env python3
+"""sluice train: what it refuses, small tasks that it learns, options that reach the library, the same bytes at any thread count."""
+import array
+import csv
+import json
+import math
+import random
+import xml.etree.ElementTree
+
+from support.cli import (DATA, FAILURE, IO, NO_INPUT, USAGE, Network, best_isa, parse_npy, read_safetensors, run_parts,
+                         sluice, write_npy)
+
+NAMES = ["zwei", "eins", "drei"]
+LETTERS = {"zwei": "abcde", "eins": "defgh", "drei": "ghijk"}
+QUIET = ["--progress", "never"]
+SMALL = ["--hidden", "12", "--embedding", "8", "--batch", "16", "--rate", "0.02"]
+
+
+def make_lines(seed, count):
+    """Labelled lines that a small network learns to tell apart. The first shows the classes in an order that is not sorted."""
+    source = random.Random(seed)
+    lines = []
+    for n in range(count):
+        label = NAMES[n] if n < len(NAMES) else source.choice(NAMES)
+        lines.append(f"{label}\t{''.join(source.choices(LETTERS[label], k=source.randrange(4, 12)))}\n")
+    return "".join(lines).encode()
+
+
+def write_lines(cli, name, seed, count):
+    path = cli.path(name)
+    path.write_bytes(make_lines(seed, count))
+    return path
+
+
+def read_real(text):
+    """A number of a checkpoint: a whole hexadecimal number times a power of two."""
+    digits, exponent = text.split("p")
+    return math.ldexp(int(digits, 16), int(exponent))
+
+
+def train(cli, *words):
+    """The JSON summary of a training that must do well and say nothing else."""
+    return json.loads(cli.answers("train", *words, *QUIET, "--json") or b"{}")
+
+
+def check_help(cli):
+    text = cli.answers("train", "--help").decode()
+    lines = text.splitlines()
+    cli.check(lines[0].startswith("Usage: sluice train") and "Examples:" in lines and len(lines) <= 24 and
+              max(map(len, lines)) <= 80,
+              f"train --help fits 24 lines of 80 columns: {len(lines)} of {max(map(len, lines))}")
+    for option in """text input lengths labels values validate validate-share hidden layers bidirectional embedding vocabulary
+                  classes no-bias no-head init from batch epochs optimizer rate momentum weight-decay clip rate-schedule warmup
+                  dropout label-smoothing every-step truncate recompute patience seed checkpoint checkpoint-every resume curve stats
+                  json progress threads isa output prefix""".split():
+        cli.check(f"--{option}" in text, f"train --help tells of --{option}")
+    cli.check(b"train" in cli.answers("--help"), "sluice --help lists train")
+    cli.check(cli.answers("train", "--version") == cli.answers("--version"), "--version is heard behind train")
+
+
+def check_usage(cli):
+    text, output = write_lines(cli, "usage.tsv", 1, 9), cli.path("usage.safetensors")
+    base, npy = ["--text", text, "-o", output], ["-i", "x.npy", "-o", output]
+    cases = [
+        (["--text", text], ["--output", "missing"]),
+        (["-o", output], ["--text", "--input"]),
+        (base + ["-i", "x.npy"], ["--text", "--input"]),
+        (base + ["more"], ["'more'", "--text"]),
+        (base + ["--labels", "y.npy"], ["--text", "--labels"]),
+        (base + ["--lengths", "n.npy"], ["--text", "--lengths"]),
+        (base + ["--classes", "3"], ["--text", "--classes"]),
+        (base + ["--vocabulary", "256"], ["--text", "--vocabulary"]),
+        (base + ["--no-head"], ["--text", "--no-head"]),
+        (npy, ["--labels", "--values"]),
+        (npy + ["--labels", "y", "--values", "y"], ["--labels", "--values"]),
+        (npy + ["--labels", "y", "--no-head"], ["--no-head"]),
+        (npy + ["--labels", "y", "--validate", "v"], ["--validate-labels"]),
+        (npy + ["--values", "y", "--validate", "v", "--validate-labels", "w"], ["--validate-values"]),
+        (npy + ["--labels", "y", "--validate-labels", "v"], ["--validate"]),
+        (npy + ["--values", "y", "--label-smoothing", "0.1"], ["--label-smoothing"]),
+        (base + ["--validate", "v", "--validate-share", "0.1"], ["--validate", "--validate-share"]),
+        (base + ["--validate-share", "1"], ["--validate-share", "less than 1", "'1'"]),
+        (base + ["--patience", "3"], ["--patience", "--validate"]),
+        (base + ["--momentum", "0.9"], ["--momentum", "sgd"]),
+        (base + ["--warmup", "5", "--rate-schedule", "one-cycle"], ["--warmup", "one-cycle"]),
+        (base + ["--rate-schedule", "linear"], ["constant, cosine, one-cycle"]),
+        (base + ["--optimizer", "lion"], ["adam, adamw, sgd"]),
+        (base + ["--init", "zeros"], ["torch, keras"]),
+        (base + ["--rate", "0"], ["--rate", "above 0", "'0'"]),
+        (base + ["--rate", "-1"], ["--rate", "'-1'"]),
+        (base + ["--rate", "nan"], ["--rate", "'nan'"]),
+        (base + ["--rate", "1e999"], ["--rate", "'1e999'"]),
+        (base + ["--rate", "0.1x"], ["--rate", "'0.1x'"]),
+        (base + ["--weight-decay", "-0.1"], ["--weight-decay"]),
+        (base + ["--clip", "0"], ["--clip"]),
+        (base + ["--dropout", "1"], ["--dropout", "less than 1"]),
+        (base + ["--dropout", "0.5"], ["--dropout", "--layers 2"]),
+        (base + ["--label-smoothing", "1.5"], ["--label-smoothing"]),
+        (base + ["--seed", "-1"], ["--seed", "2^64"]),
+        (base + ["--batch", "0"], ["--batch", "'0'"]),
+        (base + ["--epochs", "x"], ["--epochs", "'x'"]),
+        (base + ["--truncate", "4"], ["--truncate", "every step"]),
+        (base + ["--truncate", "4", "--every-step", "--bidirectional"], ["--truncate", "one direction"]),
+        (base + ["--checkpoint-every", "5"], ["--checkpoint-every", "--checkpoint"]),
+        (base + ["--checkpoint", cli.path("c"), "--checkpoint-every", "5h"], ["--checkpoint-every", "5h"]),
+        (base + ["--checkpoint", cli.path("c"), "--checkpoint-every", "m"], ["--checkpoint-every"]),
+        (base + ["--curve", "curve.png"], ["--curve", ".svg or .csv"]),
+        (base + ["--from", "m", "--hidden", "3"], ["--from", "--hidden"]),
+        (base + ["--from", "m", "--init", "torch"], ["--from", "--init"]),
+        (base + ["--from", "-"], ["--from", "standard input"]),
+        (base + ["--checkpoint", output], ["same file"]),
+        (base + ["--curve", cli.path("usage.tsv/../usage.csv"), "--checkpoint", text], ["same file", "--text"]),
+        (["--text", text, "-o", "-"], ["--output", "standard input or output"]),
+        (["--text", "-", "--validate", "-", "-o", output], ["--text", "--validate", "standard input"]),
+        (base + ["--gemm", "blis"], ["--gemm", "not known"]),
+    ]
+    for words, expected in cases:
+        cli.refused(USAGE, expected, "train", *words)
+    cli.refused(IO, ["nowhere", "--output"], "train", "--text", text, "-o", cli.path("nowhere/m.safetensors"))
+    cli.refused(IO, ["nowhere", "--curve"], "train", *base, "--curve", cli.path("nowhere/c.csv"))
+    cli.refused(NO_INPUT, ["absent.tsv"], "train", "--text", cli.path("absent.tsv"), "-o", output)
+    cli.refused(NO_INPUT, ["absent.npy"], "train", "-i", cli.path("absent.npy"), "--labels", "y.npy", "-o", output)
+    cli.refused(NO_INPUT, ["absent.st"], "train", *base, "--resume", cli.path("absent.st"))
+    cli.refused(NO_INPUT, ["absent.st"], "train", *base, "--from", cli.path("absent.st"))
+    cli.refused(DATA, ["usage.tsv"], "train", *base[:2], "-o", output, "--from", cli.path("usage.tsv"))
+    if "avx512" not in best_isa():
+        cli.refused(FAILURE, ["avx512"], "train", *base, "--isa", "avx512")
+    cli.check(not output.exists() and not cli.leftovers(), "nothing was written")
+
+
+def check_text_refused(cli):
+    output = cli.path("refused.safetensors")
+    good = make_lines(2, 6)
+    cases = [
+        (good + b"no tab here\n", ["line 7", "LABEL<TAB>TEXT", "no tab"]),
+        (good + b"\n" + good, ["line 7", "no tab"]),
+        (good + b"eins\t\n", ["line 7", "text behind the tab"]),
+        (b"\tabc\n" + good, ["line 1", "cannot name a class"]),
+        (good + b"a,b\tabc\n", ["line 7", "'a,b'", "commas"]),
+        (good + b"a\xff\tabc\n", ["line 7", "UTF-8"]),
+        (good + b"a\x00b\tabc\n", ["line 7", "cannot name"]),
+        (good + b"a\x1bb\tabc", ["line 7", "control"]),
+        (b"eins\tabc\neins\tabd\n", ["two classes", "found 1"]),
+        (b"", ["refused.tsv"]),
+    ]
+    for content, words in cases:
+        path = cli.path("refused.tsv")
+        path.write_bytes(content)
+        cli.refused(DATA, ["refused.tsv"] + words, "train", "--text", path, "-o", output)
+    path = write_lines(cli, "refused.tsv", 2, 20)
+    held = cli.path("held.tsv")
+    held.write_bytes(make_lines(3, 4) + b"vier\tabc\n")
+    cli.refused(DATA, ["held.tsv", "line 5", "'vier'", "not known"], "train", "--text", path, "--validate", held, "-o", output)
+    held.write_bytes(b"")
+    cli.refused(DATA, ["held.tsv", "at least one row"], "train", "--text", path, "--validate", held, "-o", output)
+    path.write_bytes(b"eins\tabc\n")
+    cli.refused(DATA, ["refused.tsv", "two rows"], "train", "--text", path, "--validate-share", "0.5", "-o", output)
+    cli.check(not output.exists() and not cli.leftovers(), "nothing was written")
+
+
+def check_npy_refused(cli):
+    output = cli.path("refused.safetensors")
+    x = [0.25] * (4 * 3 * 2)
+    path = {name: cli.path(f"{name}.npy") for name in ("x", "tokens", "lengths", "labels", "values", "bad")}
+    write_npy(path["x"], (4, 3, 2), x)
+    write_npy(path["tokens"], (4, 3), [1] * 12, "<i4")
+    write_npy(path["lengths"], (4,), [3, 2, 3, 1], "<i8")
+    write_npy(path["labels"], (4,), [0, 1, 0, 1], "<i4")
+    write_npy(path["values"], (4, 3, 2), x)
+    bad = path["bad"]
+
+    def refuse(words, shape, content, dtype, **arrays):
+        write_npy(bad, shape, content, dtype)
+        arrays = {"input": path["x"], "labels": path["labels"], **arrays}
+        cli.refused(DATA, words, "train", *(word for name, file in arrays.items() if file for word in (f"--{name}", file)),
+                    "-o", output, *SMALL[:2])
+
+    refuse(["bad.npy", "--input", "[N][T][I]", "f4 [4][3]"], (4, 3), [0.0] * 12, "<f4", input=bad)
+    refuse(["bad.npy", "--input", "i4 [4]"], (4,), [0] * 4, "<i4", input=bad)
+    refuse(["bad.npy", "at least one input"], (4, 3, 0), [], "<f4", input=bad)
+    refuse(["bad.npy", "at least one row"], (0, 3, 2), [], "<f4", input=bad, labels=write_npy(cli.path("no.npy"), (0,), [], "<i4"),
+           classes=2)
+    refuse(["bad.npy", "row 1, step 2", "-3"], (4, 3), [1, 1, 1, 1, 1, -3] + [1] * 6, "<i8", input=bad)
+    refuse(["bad.npy", "--lengths", "[4]"], (3,), [1, 2, 3], "<i8", lengths=bad)
+    refuse(["bad.npy", "row 2", "0 to 3", "found 4"], (4,), [1, 2, 4, 3], "<i8", lengths=bad)
+    refuse(["bad.npy", "--labels", "[4] or [4][3]"], (4, 2), [0] * 8, "<i4", labels=bad)
+    refuse(["bad.npy", "--labels"], (4,), [0.0] * 4, "<f4", labels=bad)
+    refuse(["bad.npy", "row 2", "0 to 1", "found 5"], (4,), [0, 1, 5, 1], "<i4", labels=bad, classes=2)
+    refuse(["bad.npy", "row 3", "9999999999"], (4,), [0, 1, 0, 9999999999], "<i8", labels=bad)
+    refuse(["bad.npy", "no target counts"], (4,), [-1] * 4, "<i4", labels=bad, classes=2)
+    refuse(["bad.npy", "two classes", "found 1"], (4,), [0, 0, -1, 0], "<i4", labels=bad)
+    refuse(["bad.npy", "--values", "[width]"], (4,), [0.0] * 4, "<f4", values=bad, labels=None)
+    for value, name in ((math.nan, "nan"), (math.inf, "inf"), (-math.inf, "-inf")):
+        values = x[:15] + [value] + x[16:]
+        refuse(["bad.npy", "row 2, step 1, input 1", f"found {name};"], (4, 3, 2), values, "<f4", input=bad)
+        refuse(["bad.npy", "row 2, step 1, value 1", f"found {name};"], (4, 3, 2), values, "<f4", values=bad, labels=None)
+        held = {"validate": bad, "validate-labels": path["labels"]}
+        refuse(["bad.npy", "row 2, step 1, input 1", f"found {name};"], (4, 3, 2), values, "<f4", **held)
+    # What stands past a row's end is not looked at.
+    write_npy(bad, (4, 3, 2), x[:22] + [math.nan] + x[23:])
+    cli.answers("train", "-i", bad, "--lengths", path["lengths"], "--labels", path["labels"], "-o", output, "--epochs", 1, *QUIET)
+    output.unlink()
+    model = Network(5, 3, 4, classes=2).write(cli.path("three.safetensors"))
+    cli.refused(DATA, ["x.npy", "3 inputs", "found 2"], "train", "-i", path["x"], "--labels", path["labels"], "--from", model, "-o",
+                output)
+    cli.refused(DATA, ["tokens.npy", "no embedding"], "train", "-i", path["tokens"], "--labels", path["labels"], "--from", model,
+                "-o", output)
+    cli.refused(USAGE, ["--embedding", "x.npy"], "train", "-i", path["x"], "--labels", path["labels"], "--embedding", 4, "-o",
+                output)
+    cli.refused(USAGE, ["--classes", "--values"], "train", "-i", path["x"], "--values", path["values"], "--classes", 4, "-o",
+                output)
+    cli.refused(DATA, ["values.npy", "D*H", "found 2"], "train", "-i", path["x"], "--values", path["values"], "--no-head", "-o",
+                output, *SMALL[:2])
+    cli.refused(USAGE, ["without a head"], "train", "-i", path["x"], "--values", write_npy(bad, (4, 12), [0.5] * 48), "--no-head",
+                "-o", output, *SMALL[:2])
+    cli.check(not output.exists() and not cli.leftovers(), "nothing was written")
+
+
+def check_text_learnt(cli):
+    text, held, output = write_lines(cli, "learn.tsv", 4, 300), write_lines(cli, "held.tsv", 5, 60), cli.path("learn.safetensors")
+    summary = train(cli, "--text", text, "--validate", held, "-o", output, "--epochs", 15, *SMALL)
+    cli.check(summary["training"]["accuracy"] > 0.99 and summary["validation"]["accuracy"] > 0.95,
+              f"a small task is learnt: {summary}")
+    cli.check([entry["class"] for entry in summary["classes"]] == NAMES and
+              sum(entry["counted"] for entry in summary["classes"]) == 60 and
+              sum(entry["right"] for entry in summary["classes"]) == summary["validation"]["right"],
+              f"classes are numbered as they first appear, and counted: {summary['classes']}")
+    answers = [line.split("\t") for line in held.read_text().splitlines()]
+    found = cli.answers("run", output, "--text", stdin="".join(f"{words}\n" for _, words in answers).encode()).decode().splitlines()
+    right = sum(line.split("\t")[0] == label for line, (label, _) in zip(found, answers))
+    cli.check(len(found) == 60 and right == summary["validation"]["right"],
+              f"sluice run with the model is right as often as was told: {right}, {summary['validation']['right']}")
+    facts = json.loads(cli.answers("info", output, "--json"))
+    cli.check(facts["class_names"] == NAMES and facts["vocabulary"] == 256 and facts["inputs"] == 8 and facts["hidden"] == 12,
+              f"info of what was learnt: {facts}")
+    piped = cli.path("piped.safetensors")
+    result = sluice("train", "--text", "-", "--validate", held, "-o", piped, "--epochs", 15, *SMALL, *QUIET,
+                    stdin=text.read_bytes())
+    cli.check(result.returncode == 0 and piped.read_bytes() == output.read_bytes(), f"a pipe gives the same model: {result.stderr}")
+    shown = result.stdout.decode()
+    cli.check(all(word in shown for word in ("model ", "validation", "accuracy", "zwei", "eins", "drei")), f"the table: {shown}")
+
+
+def make_arrays(cli, seed, rows, steps):
+    """x [rows][steps][2], lengths, and whether the sum of input 0 so far is above 0, after each step."""
+    source = random.Random(seed)
+    x, labels, lengths, values = [], [], [], []
+    for _ in range(rows):
+        total = 0.0
+        lengths.append(source.randrange(1, steps + 1))
+        for _ in range(steps):
+            pair = [source.uniform(-1, 1), source.uniform(-1, 1)]
+            total += pair[0]
+            x += pair
+            labels.append(int(total > 0))
+            values += [pair[0] * 0.5, -pair[1] * 0.5]
+    write_npy(cli.path("x.npy"), (rows, steps, 2), x)
+    write_npy(cli.path("n.npy"), (rows,), lengths, "<i4")
+    write_npy(cli.path("each.npy"), (rows, steps), labels, "|u1")
+    write_npy(cli.path("last.npy"), (rows,), [labels[n * steps + length - 1] for n, length in enumerate(lengths)], "<i8")
+    write_npy(cli.path("values.npy"), (rows, steps, 2), values)
+    return x, lengths, labels, values
+
+
+def check_npy_learnt(cli):
+    rows, steps = 200, 9
+    x, lengths, labels, values = make_arrays(cli, 6, rows, steps)
+    output = cli.path("npy.safetensors")
+    inputs = ["-i", cli.path("x.npy"), "--lengths", cli.path("n.npy"), "-o", output, "--batch", 10, "--rate", 0.03, "--hidden", 10]
+    held = ["--validate", cli.path("x.npy"), "--validate-lengths", cli.path("n.npy"), "--validate-labels"]
+    summary = train(cli, *inputs, "--labels", cli.path("last.npy"), *held, cli.path("last.npy"), "--epochs", 15)
+    cli.check(summary["validation"]["accuracy"] > 0.97 and summary["validation"]["counted"] == rows, f"a label a row: {summary}")
+    logits = parse_npy(cli.answers("run", output, "-i", cli.path("x.npy"), "--lengths", cli.path("n.npy"), "--head", "-"))[1]
+    right = sum((logits[2 * n + 1] > logits[2 * n]) == labels[n * steps + lengths[n] - 1] for n in range(rows))
+    cli.check(right == summary["validation"]["right"], f"sluice run agrees: {right}, {summary['validation']['right']}")
+
+    summary = train(cli, *inputs, "--labels", cli.path("each.npy"), *held, cli.path("each.npy"), "--epochs", 8)
+    cli.check(summary["validation"]["accuracy"] > 0.95 and summary["validation"]["counted"] == sum(lengths),
+              f"a label a step: {summary}")
+    pieces = train(cli, *inputs, "--labels", cli.path("each.npy"), *held, cli.path("each.npy"), "--epochs", 8, "--truncate", 4)
+    cli.check(pieces["validation"]["accuracy"] > 0.95 and pieces["steps"] > summary["steps"], f"in pieces: {pieces}")
+
+    late = [label if n % steps >= 4 else -1 for n, label in enumerate(labels)]
+    write_npy(cli.path("late.npy"), (rows, steps), late, "<i4")
+    summary = train(cli, *inputs, "--labels", cli.path("late.npy"), *held, cli.path("late.npy"), "--epochs", 12, "--truncate", 4)
+    cli.check(summary["validation"]["accuracy"] > 0.9, f"later pieces have their own inputs, targets and states: {summary}")
+
+    ignored = [label if n % 3 else -5 for n, label in enumerate(labels)]
+    write_npy(cli.path("ignored.npy"), (rows, steps), ignored, "<i4")
+    summary = train(cli, *inputs, "--labels", cli.path("ignored.npy"), "--epochs", 1)
+    counted = sum(ignored[n * steps + t] >= 0 for n in range(rows) for t in range(lengths[n]))
+    cli.check(summary["training"]["counted"] == counted and "validation" not in summary, f"negative labels do not count: {summary}")
+    spread = train(cli, *inputs, "--labels", cli.path("last.npy"), "--every-step", "--epochs", 1)
+    cli.check(spread["training"]["counted"] == sum(lengths), f"--every-step has a row's label count at its steps: {spread}")
+
+    squares = ["--validate", cli.path("x.npy"), "--validate-lengths", cli.path("n.npy"), "--validate-values",
+               cli.path("values.npy")]
+    summary = train(cli, *inputs, "--values", cli.path("values.npy"), *squares, "--epochs", 15)
+    found = [entry["mean_squared_error"] for entry in summary["outputs"]]
+    cli.check(summary["validation"]["loss"] < 0.01 and abs(sum(found) / 2 - summary["validation"]["loss"]) < 1e-6 and
+              "accuracy" not in summary["training"], f"values a step: {summary}")
+    summary = train(cli, *inputs[:-2], "--values", cli.path("values.npy"), *squares, "--hidden", 2, "--no-head", "--epochs", 15)
+    y = parse_npy(cli.answers("run", output, "-i", cli.path("x.npy"), "--lengths", cli.path("n.npy"), "-o", "-"))[1]
+    found = [(y[k] - array.array("f", [values[k]])[0]) ** 2 for n in range(rows)
+             for k in range(n * steps * 2, n * steps * 2 + lengths[n] * 2)]
+    cli.check(abs(sum(found) / len(found) - summary["validation"]["loss"]) < 1e-7 and summary["validation"]["loss"] < 0.04,
+              f"without a head h learns the values, and run agrees: {summary['validation']}, {sum(found) / len(found)}")
+    cli.check("fc.weight" not in read_safetensors(output)[1], "and no head is written")
+
+
+def check_tokens(cli):
+    source = random.Random(7)
+    tokens = [source.randrange(5) for _ in range(120 * 6)]
+    write_npy(cli.path("t.npy"), (120, 6), tokens, "|u1")
+    write_npy(cli.path("seen.npy"), (120,), [int(3 in tokens[n * 6:n * 6 + 6]) for n in range(120)], "<i4")
+    output = cli.path("tokens.safetensors")
+    summary = train(cli, "-i", cli.path("t.npy"), "--labels", cli.path("seen.npy"), "-o", output, "--epochs", 15, *SMALL,
+                    "--bidirectional", "--vocabulary", 9, "--classes", 4)
+    facts = json.loads(cli.answers("info", output, "--json"))
+    cli.check(summary["training"]["accuracy"] > 0.97 and (facts["vocabulary"], facts["classes"], facts["directions"]) == (9, 4, 2),
+              f"tokens: {summary} {facts}")
+    train(cli, "-i", cli.path("t.npy"), "--labels", cli.path("seen.npy"), "-o", output, "--epochs", 1, *SMALL)
+    facts = json.loads(cli.answers("info", output, "--json"))
+    cli.check((facts["vocabulary"], facts["classes"]) == (5, 2), f"sizes that nobody gives are the data's: {facts}")
+
+
+def check_options(cli):
+    """Every option has its say: on the model's shape, in the checkpoint's options, on the bytes."""
+    text, output, checkpoint = write_lines(cli, "options.tsv", 8, 90), cli.path("o.safetensors"), cli.path("o.checkpoint")
+    base = ["--text", text, "-o", output, "--checkpoint", checkpoint, "--layers", 2, "--epochs", 2, "--hidden", 8, "--embedding", 5]
+
+    def learn(*words):
+        train(cli, *base, *words)
+        return output.read_bytes(), read_safetensors(checkpoint)[0]
+
+    plain, stated = learn()
+    cli.check(learn()[0] == plain, "the same command writes the same bytes")
+    cli.check(stated["optimizer"] == "adam" and read_real(stated["rate"]) == 1e-3 and stated["step"] == "4" and stated["dropout"] ==
+              "0x0p0" and stated["schedule"] == "constant", f"defaults: {stated}")
+    numbers = [("rate", "rate", 0.004), ("weight-decay", "weight_decay", 0.25), ("clip", "clip", 0.03125),
+               ("dropout", "dropout", 0.25),
+               ("label-smoothing", "label_smoothing", 0.125)]
+    for option, key, value in numbers:
+        found, facts = learn(f"--{option}", value)
+        cli.check(found != plain and read_real(facts[key]) == value, f"--{option} is heard: {facts}")
+    words = [(["--optimizer", "adamw", "--weight-decay", 0.1], {"optimizer": "adamw"}),
+             (["--optimizer", "sgd"], {"optimizer": "sgd"}),
+             (["--optimizer", "sgd", "--momentum", 0.5], {"momentum": "0x1p-1"}),
+             (["--rate-schedule", "cosine"], {"schedule": "cosine", "total_steps": "4"}),
+             (["--rate-schedule", "cosine", "--warmup", 2], {"schedule": "cosine", "warmup_steps": "2"}),
+             (["--rate-schedule", "one-cycle"], {"schedule": "one-cycle", "total_steps": "4"}),
+             (["--warmup", 3], {"warmup_steps": "3"}), (["--seed", 5], {"seed": "5"}), (["--every-step"], {"every_step": "1"}),
+             (["--every-step", "--truncate", 3], {"every_step": "1"}), (["--batch", 20], {"step": "10"}),
+             (["--epochs", 3], {"step": "6"}),
+             (["--init", "keras"], {}), (["--init", "keras", "--seed", 18446744073709551615], {"seed": str(2 ** 64 - 1)})]
+    seen = {plain}
+    for option, expected in words:
+        found, facts = learn(*option)
+        cli.check(found not in seen and all(facts[key] == value for key, value in expected.items()),
+                  f"{option} is heard, expected {expected}: {facts}")
+        seen.add(found)
+    still = ["--rate", 1e-30]  # weights as they are made
+    beginnings = {learn(*still, *more)[0] for more in ([], ["--seed", 1], ["--init", "keras"], ["--init", "keras", "--seed", 1])}
+    cli.check(len(beginnings) == 4, "weights begin by --init and by --seed")
+    facts = learn("--every-step", "--truncate", 3, "--rate-schedule", "cosine")[1]
+    cli.check(facts["total_steps"] == facts["step"] != "4", f"a schedule knows the steps of pieces: {facts}")
+    found, facts = learn("--recompute", 2)
+    cli.check(found == plain and facts["recompute"] == "2", f"--recompute changes no bit: {facts}")
+    for option, expected in ((["--bidirectional"], {"directions": 2}), (["--no-bias"], {"has_bias": False}),
+                             (["--hidden", 9], {"hidden": 9}), (["--layers", 3], {"layers": 3}),
+                             (["--embedding", 7], {"inputs": 7})):
+        train(cli, *base, *option)
+        facts = json.loads(cli.answers("info", output, "--json"))
+        cli.check(all(facts[key] == value for key, value in expected.items()), f"{option} is heard: {facts}")
+    share = train(cli, *base, "--validate-share", 0.2)
+    cli.check(share["validation"]["counted"] == 18 and share["training"]["counted"] == 72,
+              f"a fifth of 90 rows is held out: {share}")
+    cli.check(train(cli, *base, "--validate-share", 0.2, "--seed", 9)["validation"] != share["validation"],
+              "others by another seed")
+
+
+def check_same_bytes(cli):
+    text, output = write_lines(cli, "same.tsv", 9, 200), cli.path("same.safetensors")
+    for words in (["--bidirectional", "--layers", 2, "--dropout", 0.3], ["--every-step", "--truncate", 5, "--init", "keras"]):
+        base = ["--text", text, "-o", output, "--epochs", 2, "--hidden", 20, "--embedding", 6, "--batch", 48, *words]
+        train(cli, *base)
+        expected = output.read_bytes()
+        output.unlink()
+        cli.answers("train", *base, *QUIET, settings={"SLUICE_GEMM": "blis", "SLUICE_NUM_THREADS": "3"})
+        cli.check(output.read_bytes() == expected, "SLUICE_GEMM=blis, which is for running, leaves training as it is")
+        for settings in [["--threads", n] for n in (1, 2, 3, 5, 8)] + [["--isa", isa] for isa in best_isa()] + [["--recompute", 3]]:
+            output.unlink()
+            train(cli, *base, *settings)
+            cli.check(output.read_bytes() == expected, f"{words}, {settings}: the same bytes")
+
+
+def check_from(cli):
+    text, first, second = write_lines(cli, "from.tsv", 10, 200), cli.path("first.safetensors"), cli.path("second.safetensors")
+    begun = train(cli, "--text", text, "-o", first, "--epochs", 3, *SMALL)
+    # Lines of some of the classes, in another order: numbers and names stay the model's.
+    some = cli.path("some.tsv")
+    some.write_bytes(b"".join(sorted(line for line in text.read_bytes().splitlines(True) if not line.startswith(b"zwei"))))
+    went_on = train(cli, "--text", some, "--from", first, "-o", second, "--epochs", 2, "--rate", 0.01)
+    cli.check(went_on["training"]["loss"] < begun["training"]["loss"], f"training goes on: {begun}, {went_on}")
+    cli.check(json.loads(cli.answers("info", second, "--json"))["class_names"] == NAMES, "class names stay")
+    bytes_of = {}
+    for seed in (0, 1):
+        train(cli, "--text", text, "--from", first, "-o", second, "--epochs", 1, "--seed", seed)
+        bytes_of[seed] = second.read_bytes()
+    cli.check(bytes_of[0] != bytes_of[1], "where weights are given, --seed still orders the rows")
+    some.write_bytes(b"vier\tabc\n")
+    cli.refused(DATA, ["some.tsv", "line 1", "'vier'"], "train", "--text", some, "--from", first, "-o", second)
+    network = Network(11, 4, 5, vocabulary=256, classes=3)
+    network.tensors = {name.replace("lstm.", "rnn."): tensor for name, tensor in network.tensors.items()}
+    network.add("other.weight_ih_l0", 20, 4)
+    unnamed = network.write(cli.path("unnamed.safetensors"))
+    some.write_bytes(b"0\tabc\n2\tdef\n")
+    train(cli, "--text", some, "--from", unnamed, "-o", second, "--prefix", "rnn.", "--epochs", 1)
+    cli.check("rnn.weight_ih_l0" in read_safetensors(second)[1], "--prefix names the tensors that are read and written")
+    some.write_bytes(b"0\tabc\n3\tdef\n")
+    cli.refused(DATA, ["some.tsv", "line 2", "'3'", "one of the 3"], "train", "--text", some, "--from", unnamed, "-o", second,
+                "--prefix", "rnn.")
+    headless = Network(12, 4, 5, vocabulary=256).write(cli.path("headless.safetensors"))
+    cli.refused(DATA, ["headless.safetensors", "head"], "train", "--text", text, "--from", headless, "-o", second)
+    narrow = Network(13, 4, 5, vocabulary=100, classes=3, names=NAMES).write(cli.path("narrow.safetensors"))
+    cli.refused(DATA, ["from.tsv", "line 1", "0 to 99"], "train", "--text", text, "--from", narrow, "-o", second)
+
+
+def check_divergence(cli):
+    text, output = write_lines(cli, "wild.tsv", 14, 60), cli.path("wild.safetensors")
+    cli.refused(FAILURE, ["wild.tsv: line ", "epoch 1, step", "diverged", "--rate"], "train", "--text", text, "-o", output,
+                "--optimizer", "sgd", "--rate", "1e38", "--batch", 4, *QUIET)
+    cli.check(not output.exists(), "and no model is written")
+
+
+def check_patience(cli):
+    text, output, curve = write_lines(cli, "noise.tsv", 15, 60), cli.path("noise.safetensors"), cli.path("noise.csv")
+    held = cli.path("noise-held.tsv")
+    held.write_bytes(b"".join(f"{name}\t{letters}\n".encode() for name, letters in (("zwei", "ghijk"), ("eins", "abc"),
+                                                                                              ("drei", "abc"))))
+    summary = train(cli, "--text", text, "--validate", held, "-o", output, "--epochs", 60, "--patience", 3, "--curve", curve,
+                    *SMALL)
+    cli.check(summary["epochs"] == summary["best_epoch"] + 3 < 60, f"--patience stops three epochs after the best: {summary}")
+    cli.check(sum(entry["right"] for entry in summary["classes"]) == summary["validation"]["right"] < 3 and
+              all(entry["counted"] == 1 for entry in summary["classes"]), f"what is wrong is not right: {summary}")
+    rows = list(csv.DictReader(curve.read_text().splitlines()))
+    best = max(rows, key=lambda row: (float(row["validation_accuracy"]), -float(row["validation_loss"]), -int(row["epoch"])))
+    cli.check(int(best["epoch"]) == summary["best_epoch"] and math.isclose(float(best["validation_loss"]),
+                                                                           summary["validation"]["loss"], rel_tol=1e-8),
+              f"the best epoch has most right, and of those the least loss: {best}, {summary}")
+    short = cli.path("short.safetensors")
+    train(cli, "--text", text, "--validate", held, "-o", short, "--epochs", summary["best_epoch"], *SMALL)
+    cli.check(short.read_bytes() == output.read_bytes(), "what is written is the best epoch's model")
+
+
+def check_curves(cli):
+    text, output = write_lines(cli, "curve.tsv", 16, 90), cli.path("curve.safetensors")
+    table, picture = cli.path("curve.csv"), cli.path("curve.svg")
+    space = "{http://www.w3.org/2000/svg}"
+    for words, epochs, validation in (([], 3, False), (["--validate-share", 0.2], 4, True), (["--validate-share", 0.2], 1, True)):
+        summary = train(cli, "--text", text, "-o", output, "--epochs", epochs, "--curve", table, "--curve", picture, *SMALL, *words)
+        rows = list(csv.DictReader(table.read_text().splitlines()))
+        cli.check([row["epoch"] for row in rows] == [str(k + 1) for k in range(epochs)] and
+                  int(rows[-1]["step"]) == summary["steps"] and all(float(row["rate"]) == 0.02 for row in rows) and
+                  all(float(row["training_loss"]) > 0 and 0 <= float(row["training_accuracy"]) <= 1 for row in rows) and
+                  all((row["validation_loss"] != "") == validation for row in rows) and len(rows[0]) == 7, f"the table: {rows}")
+        root = xml.etree.ElementTree.parse(picture).getroot()
+        texts = [element.text for element in root.iter(f"{space}text")]
+        wanted = ["Loss", "Accuracy", "epoch", "training"] + (["validation"] if validation else [])
+        cli.check(root.tag == f"{space}svg" and all(word in texts for word in wanted) and ("validation" in texts) == validation,
+                  f"the picture: {texts}")
+        curves = [element for element in root.iter(f"{space}path") if "curve" in element.get("class", "")]
+        points = [len(element.get("d").split("L")) for element in curves]
+        cli.check(points.count(epochs) >= (2 + 2 * validation if epochs > 2 else 0), f"a point an epoch: {points}")
+    rows, steps = 20, 4
+    make_arrays(cli, 17, rows, steps)
+    train(cli, "-i", cli.path("x.npy"), "--values", cli.path("values.npy"), "-o", output, "--epochs", 2, "--curve", table,
+          "--curve", picture, *SMALL[:2])
+    found = list(csv.DictReader(table.read_text().splitlines()))
+    texts = [element.text for element in xml.etree.ElementTree.parse(picture).getroot().iter(f"{space}text")]
+    cli.check(all(row["training_accuracy"] == "" for row in found) and "Accuracy" not in texts, f"values have no accuracy: {found}")
+
+
+def check_stats(cli):
+    text, output = write_lines(cli, "stats.tsv", 18, 90), cli.path("stats.safetensors")
+    letters = sum(len(line.split(b"\t")[1]) for line in text.read_bytes().splitlines())
+    words = ["--text", text, "-o", output, "--epochs", 2, "--hidden", 24, "--stats", "--threads", 2, *QUIET]
+    result = sluice("train", *words, "--json")
+    facts = json.loads(result.stderr)
+    json.loads(result.stdout)
+    cli.check(facts["rows"] == 180 and facts["steps"] == 2 * letters and facts["threads"] == 2 and facts["seconds"] > 0 and
+              facts["evaluate_seconds"] == 0 and 0 < facts["fraction_of_peak"] < 1, f"--stats --json: {facts}")
+    operations = facts["steps"] * 3 * 2 * 4 * 24 * 24  # the embedding's product is a table
+    cli.check(math.isclose(facts["gflops"], 1e-9 * operations / facts["run_seconds"], rel_tol=1e-3), f"GFLOP/s: {facts}")
+    told = sluice("train", *words).stderr.decode()
+    cli.check(all(word in told for word in ("rows", "learning", "GFLOP/s", "share of peak")), f"--stats: {told}")
+
+
+def check_progress(cli):
+    text, output = write_lines(cli, "bar.tsv", 19, 90), cli.path("bar.safetensors")
+    words = ["--text", text, "-o", output, "--epochs", 2, "--validate-share", 0.1, *SMALL]
+    told = sluice("train", *words).stderr.decode().splitlines()
+    cli.check(len(told) == 2 and told[0].startswith("epoch 1 of 2: loss ") and "rows/s" in told[1] and "\r" not in told[0] and
+              all("accuracy" in line and "; validation loss" in line for line in told), f"a line an epoch: {told}")
+    told = sluice("train", *words, "--progress", "always").stderr.decode()
+    drawn = [part for line in told.split("\n") for part in line.split("\r")]
+    cli.check(any("ETA" in part and "loss" in part and "rate" in part and "epoch 1/2" in part for part in drawn) and
+              max(map(len, drawn)) < 160, f"a bar with loss, rate and ETA: {drawn}")
+    cli.check(all(len(part) <= 79 for part in drawn if "ETA" in part), "on one line")
+    cli.check(not sluice("train", *words, *QUIET).stderr, "--progress never is silent")
+
+
+if __name__ == "__main__":
+    run_parts(check_help, check_usage, check_text_refused, check_npy_refused, check_text_learnt, check_npy_learnt, check_tokens,
+              check_options, check_same_bytes, check_from, check_divergence, check_patience, check_curves, check_stats,
+              check_progress)
