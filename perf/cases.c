@@ -1,5 +1,6 @@
 #include "cases.h"
 
+#include "gradient.h"
 #include "peer.h"
 
 #include "base/error.h"
@@ -7,6 +8,7 @@
 #include "base/size.h"
 #include "base/clock.h"
 #include "cli/words.h"
+#include "engine/random.h"
 
 #include <float.h>
 #include <math.h>
@@ -17,6 +19,10 @@
 enum { CHECKED_ROWS = 3 };
 
 enum { PLACE_BYTES = 128 };
+
+/* Whose right answers are. */
+#define SCALAR "the scalar kernels"
+#define ALONE "the library on one thread"
 
 struct sl_bed {
     sl_case shape;
@@ -31,9 +37,11 @@ struct sl_bed {
     float *hn, *cn;   /* [L*D][N][H] */
     size_t rows;      /* rows checked: */
     size_t row[CHECKED_ROWS];
-    size_t steps;       /* of each of them these first ones, at most */
-    float *expected;    /* y: [rows][steps][D*H]; NULL with a tail */
-    float *expected_hn; /* with a tail: h after these steps, [L*D][rows][H]; else NULL */
+    size_t steps;            /* of each of them these first ones, at most */
+    float *expected;         /* y: [rows][steps][D*H]; NULL with a tail */
+    float *expected_hn;      /* with a tail: h after these steps, [L*D][rows][H]; else NULL */
+    sluice_batch batch;      /* as it is timed */
+    sl_gradients *gradients; /* NULL: none are computed */
 };
 
 /* ---- The case -------------------------------------------------------------------------------------------------------------- */
@@ -55,16 +63,8 @@ static double flop_per_step(const sl_case *shape)
 
 double sl_result_flop(const sl_result *result)
 {
-    return flop_per_step(&result->shape) * (double)result->total_steps;
-}
-
-/* Next number of a splitmix64 stream. */
-static uint64_t random_bits(uint64_t *state)
-{
-    uint64_t z = (*state += UINT64_C(0x9e3779b97f4a7c15));
-    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-    return z ^ (z >> 31);
+    const double passes = result->shape.train == SL_TRAIN_BOTH ? 3 : 1; /* da is multiplied by W and U, and by x and h' */
+    return passes * flop_per_step(&result->shape) * (double)result->total_steps;
 }
 
 static sluice_status allocate_floats(size_t a, size_t b, size_t c, const char *what, float **floats, sluice_error *error)
@@ -82,11 +82,17 @@ const char *sl_ragged_get_name(size_t ragged)
     return ragged < sizeof names / sizeof names[0] ? names[ragged] : NULL;
 }
 
+const char *sl_train_get_name(size_t train)
+{
+    static const char *const names[] = {"none", "forward", "both"};
+    return train < sizeof names / sizeof names[0] ? names[train] : NULL;
+}
+
 static size_t choose_length(const sl_case *shape, size_t row, uint64_t *state)
 {
     switch (shape->ragged) {
     case SL_RAGGED_UNIFORM:
-        return 1 + random_bits(state) % shape->steps;
+        return 1 + sl_random_next(state) % shape->steps;
     case SL_RAGGED_TAIL:
         return row == shape->batch / 2 ? shape->steps : sl_size_max(shape->steps / SL_TAIL, 1);
     default:
@@ -123,7 +129,7 @@ static sluice_status make_arrays(sl_bed *bed, uint64_t *state, sluice_error *err
     if (!status)
         status = allocate_floats(states, shape->batch, shape->hidden, "the final c", &bed->cn, error);
     for (size_t k = 0; !status && k < rows * steps * shape->input; k++)
-        bed->x[k] = (float)(random_bits(state) >> 40) * 0x1p-23f - 1;
+        bed->x[k] = sl_random_uniform(state);
     return status;
 }
 
@@ -231,26 +237,26 @@ static bool agrees(float found, float expected, float bound)
     return bound > 0 ? fabsf(found - expected) <= bound : memcmp(&found, &expected, sizeof found) == 0;
 }
 
-/* `place` says what is wrong: "y of row 1, step 2, unit 3". */
+/* `place` says what is wrong: "y of row 1, step 2, unit 3", and `of` whose the right answer is. */
 static sluice_status fail_check(const sl_bed *bed, const sl_setting *setting, const char *place, float found, float expected,
-                                sluice_error *error)
+                                const char *of, sluice_error *error)
 {
     const sl_case *shape = &bed->shape;
     return sl_fail(error, SLUICE_STATUS_BAD_DATA,
-                   "wrong result of %s: T=%zu N=%zu I=%zu H=%zu L=%zu D=%zu, ragged %s, seed %llu, %s %s %s, threads %u: %s is "
-                   "%.9g (%a), expected %.9g (%a) "
-                   "of the scalar kernels; please report this line",
+                   "wrong result of %s: T=%zu N=%zu I=%zu H=%zu L=%zu D=%zu, ragged %s, seed %llu, train %s, %s %s %s, threads %u: "
+                   "%s is %.9g (%a), expected %.9g (%a) of %s; please report this line",
                    setting->peer->name, shape->steps, shape->batch, shape->input, shape->hidden, shape->layers, shape->directions,
-                   sl_ragged_get_name(shape->ragged), (unsigned long long)shape->seed, sluice_isa_get_name(setting->isa),
-                   sluice_gemm_get_name(setting->gemm), sluice_schedule_get_name(setting->schedule), setting->threads, place,
-                   (double)found, (double)found, (double)expected, (double)expected);
+                   sl_ragged_get_name(shape->ragged), (unsigned long long)shape->seed, sl_train_get_name(shape->train),
+                   sluice_isa_get_name(setting->isa), sluice_gemm_get_name(setting->gemm),
+                   sluice_schedule_get_name(setting->schedule), setting->threads, place, (double)found, (double)found,
+                   (double)expected, (double)expected, of);
 }
 
 static sluice_status fail_y(const sl_bed *bed, const sl_setting *setting, size_t row, size_t k, float expected, sluice_error *error)
 {
     char place[PLACE_BYTES];
     snprintf(place, sizeof place, "y of row %zu, step %zu, unit %zu", row, k / bed->width, k % bed->width);
-    return fail_check(bed, setting, place, bed->y[row * bed->shape.steps * bed->width + k], expected, error);
+    return fail_check(bed, setting, place, bed->y[row * bed->shape.steps * bed->width + k], expected, SCALAR, error);
 }
 
 /* Compare y with the right answer, and past a row's end with zeros. */
@@ -283,7 +289,7 @@ static sluice_status check_hn(const sl_bed *bed, const sl_setting *setting, cons
             continue;
         snprintf(place, sizeof place, "h of row %zu after %lld steps, layer %zu, direction %zu, unit %zu", row,
                  (long long)lengths[row], state / bed->shape.directions, state % bed->shape.directions, unit);
-        return fail_check(bed, setting, place, found, wanted, error);
+        return fail_check(bed, setting, place, found, wanted, SCALAR, error);
     }
     return SLUICE_STATUS_OK;
 }
@@ -292,6 +298,15 @@ static sluice_status check(const sl_bed *bed, const sl_setting *setting, const i
 {
     const float bound = setting->gemm == SLUICE_GEMM_FUSED ? 0 : sl_case_bound(&bed->shape);
     return has_tail(bed) ? check_hn(bed, setting, lengths, bound, error) : check_y(bed, setting, bound, error);
+}
+
+/* The library has one gradient, whatever the setting. */
+static sluice_status check_gradients(const sl_bed *bed, const sl_setting *setting, sluice_error *error)
+{
+    sl_difference wrong;
+    if (!bed->gradients || sl_gradients_agree(bed->gradients, setting->gemm == SLUICE_GEMM_FUSED, &wrong))
+        return SLUICE_STATUS_OK;
+    return fail_check(bed, setting, wrong.place, wrong.found, wrong.expected, ALONE, error);
 }
 
 sluice_status sl_bed_create(const sl_case *shape, double checked_flop, sl_bed **result, sluice_error *error)
@@ -313,6 +328,11 @@ sluice_status sl_bed_create(const sl_case *shape, double checked_flop, sl_bed **
         status = make_arrays(bed, &state, error);
     if (!status)
         status = expect(bed, checked_flop, error);
+    if (!status) {
+        bed->batch = whole_batch(bed);
+        if (shape->train == SL_TRAIN_BOTH)
+            status = sl_gradients_create(shape, bed->model, &bed->batch, checked_flop, &bed->gradients, error);
+    }
     if (status) {
         sl_bed_destroy(bed);
         return status;
@@ -324,13 +344,19 @@ sluice_status sl_bed_create(const sl_case *shape, double checked_flop, sl_bed **
 void sl_bed_look(const sl_bed *bed, const sluice_model **model, sluice_batch *batch)
 {
     *model = bed->model;
-    *batch = whole_batch(bed);
+    *batch = bed->batch;
+}
+
+const sl_gradients *sl_bed_get_gradients(const sl_bed *bed)
+{
+    return bed->gradients;
 }
 
 void sl_bed_destroy(sl_bed *bed)
 {
     if (!bed)
         return;
+    sl_gradients_destroy(bed->gradients);
     sluice_model_destroy(bed->model);
     sl_free(bed->lengths);
     sl_free(bed->checked_lengths);
@@ -373,14 +399,17 @@ static void prefill(sl_bed *bed)
         memset(bed->y, 0xff, shape->batch * shape->steps * bed->width * sizeof *bed->y);
     memset(bed->hn, 0xff, state_bytes);
     memset(bed->cn, 0xff, state_bytes);
+    if (bed->gradients)
+        sl_gradients_prefill(bed->gradients);
 }
 
 static sluice_status check_run(sl_bed *bed, const sl_run *run, const sl_setting *setting, const int64_t *lengths,
                                sluice_error *error)
 {
-    if (run->peer->collect)
-        run->peer->collect(run->made);
-    return check(bed, setting, lengths, error);
+    sluice_status status = run->peer->collect ? run->peer->collect(run->made, error) : SLUICE_STATUS_OK;
+    if (!status)
+        status = check(bed, setting, lengths, error);
+    return status || lengths != bed->lengths ? status : check_gradients(bed, setting, error);
 }
 
 /* Run the batch with these lengths once, and check it. */
@@ -395,12 +424,15 @@ static sluice_status run_checked(sl_bed *bed, sl_run *run, const sl_setting *set
 
 sluice_status sl_bed_run(sl_bed *bed, const sl_setting *setting, const sl_plan *plan, sl_result *result, sluice_error *error)
 {
-    sl_run run = {.peer = setting->peer ? setting->peer : &sl_peer_sluice, .batch = whole_batch(bed)};
+    sl_run run = {.peer = setting->peer ? setting->peer : &sl_peer_sluice, .batch = bed->batch};
     const sl_workload workload = {call_peer, get_peak, &run};
     *result = (sl_result){.shape = bed->shape, .setting = *setting, .total_steps = bed->total_steps};
     result->setting.peer = run.peer;
+    if (bed->shape.train && !run.peer->trains)
+        return sl_fail(error, SLUICE_STATUS_UNSUPPORTED, "%s does not train; leave --train out for it", run.peer->name);
+    const sluice_gradient *gradient = bed->gradients ? sl_gradients_get(bed->gradients) : NULL;
     const double start = sl_clock_get();
-    sluice_status status = run.peer->make(bed->model, &run.batch, result, &run.made, error);
+    sluice_status status = run.peer->make(bed->model, &run.batch, gradient, result, &run.made, error);
     result->setup_seconds = sl_clock_get() - start;
     /* What chooses its kernels by itself, whatever our ISA, is held against the best. */
     run.isa = result->setting.gemm == SLUICE_GEMM_FUSED ? result->setting.isa : SLUICE_ISA_AUTO;
@@ -414,6 +446,8 @@ sluice_status sl_bed_run(sl_bed *bed, const sl_setting *setting, const sl_plan *
         status = check_run(bed, &run, &result->setting, bed->lengths, error);
     if (!status && run.peer->get_bytes)
         result->workspace_bytes = run.peer->get_bytes(run.made);
+    if (!status && bed->shape.train && run.peer->get_tape_bytes)
+        result->tape_bytes = run.peer->get_tape_bytes(run.made);
     run.peer->destroy(run.made);
     return status;
 }
@@ -428,6 +462,7 @@ const sl_column sl_result_columns[SL_RESULT_COLUMNS] = {
     {"layers", "L", 2, 0, 0},
     {"directions", "D", 2, 0, 0},
     {"ragged", "ragged", -7, 0, 0},
+    {"pass", "train", -7, 0, 0},
     {"threads", "thr", 3, 0, 0},
     {"isa", "isa", -6, 0, 0},
     {"gemm", "gemm", -5, 0, 0},
@@ -480,9 +515,10 @@ json_t *sl_result_to_row(const sl_result *result)
     peer->describe(version, sizeof version);
     snprintf(name, sizeof name, "%s%s", peer->name, peer->pads && shape->ragged ? "-padded" : "");
     /* clang-format off */
-    json_t *rest = json_pack("{ss sb si ss? ss? ss? ss? si si sb sb sf sf sf sf sf sf sf sf sf sf sI sI si sI sI ss ss sn}",
+    json_t *rest = json_pack("{ss sb ss? si ss? ss? ss? ss? si si sb sb sf sf sf sf sf sf sf sf sf sf sI so sI si sI sI ss ss sn}",
                      "ragged", sl_ragged_get_name(shape->ragged),
-                     "train", 0,
+                     "train", shape->train != SL_TRAIN_NONE,
+                     "pass", shape->train ? sl_train_get_name(shape->train) : NULL,
                      "threads", (int)setting->threads,
                      "isa", word_of(setting, sluice_isa_get_name(setting->isa)),
                      "gemm", word_of(setting, sluice_gemm_get_name(setting->gemm)),
@@ -503,6 +539,7 @@ json_t *sl_result_to_row(const sl_result *result)
                      "fraction_of_peak", peak > 0 ? gflops / peak : 0,
                      "setup_seconds", result->setup_seconds,
                      "workspace_bytes", (json_int_t)result->workspace_bytes,
+                     "tape_bytes", result->tape_bytes ? json_integer((json_int_t)result->tape_bytes) : json_null(),
                      "total_steps", (json_int_t)result->total_steps,
                      "repetitions", (int)timing->repetitions,
                      "calls", (json_int_t)timing->calls,

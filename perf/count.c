@@ -1,11 +1,12 @@
-/* What perf/count.sh counts the instructions of: one call of sluice_forward for a named case, on one thread with the AVX2
- * kernels. Nothing that a machine decides has a say in it: the schedule is asked for, and the engine's limits, which follow from
+/* What perf/count.sh counts the instructions of: one call of sluice_forward for a named case, and of sluice_backward where the case
+ * trains, on one thread with the AVX2 kernels. Nothing that a machine decides has a say in it: the schedule is asked for, and the engine's limits, which follow from
  * the CPU's caches, are set here. */
 #include "context.h"
 
 #include "base/error.h"
 #include "base/memory.h"
 #include "engine/engine.h"
+#include "engine/model.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +18,7 @@ typedef struct counted {
     size_t steps, rows;
     bool ragged;
     sluice_schedule schedule;
+    bool trains;
 } counted;
 
 /* One for each way through the engine on one thread, and as small as leaves the start of a call few percent of it: every lane
@@ -37,6 +39,13 @@ static const counted cases[] = {
      8,
      true,
      SLUICE_SCHEDULE_ROWS},
+    {"train",
+     {.layers = 1, .directions = 1, .inputs = 64, .hidden = 64, .has_bias = 1},
+     20,
+     8,
+     true,
+     SLUICE_SCHEDULE_ROWS,
+     .trains = true},
 };
 enum { CASES = sizeof cases / sizeof cases[0] };
 
@@ -68,8 +77,9 @@ static sluice_status list_cases(sluice_error *error)
     json_decref(context);
     for (const counted *c = cases; c < cases + CASES; c++) {
         const sluice_shape *shape = &c->shape;
-        printf("%s %zu T=%zu N=%zu I=%zu H=%zu L=%zu D=%zu%s%s\n", c->name, row_steps(c), c->steps, c->rows, shape->inputs,
-               shape->hidden, shape->layers, shape->directions, c->ragged ? " ragged" : "", shape->vocabulary ? " tokens" : "");
+        printf("%s %zu T=%zu N=%zu I=%zu H=%zu L=%zu D=%zu%s%s%s\n", c->name, row_steps(c), c->steps, c->rows, shape->inputs,
+               shape->hidden, shape->layers, shape->directions, c->ragged ? " ragged" : "", shape->vocabulary ? " tokens" : "",
+               c->trains ? " train" : "");
     }
     return fflush(stdout) == 0 ? SLUICE_STATUS_OK : sl_fail(error, SLUICE_STATUS_IO, "standard output: cannot write");
 }
@@ -82,10 +92,16 @@ typedef struct scene {
     int64_t *lengths;
     int32_t *tokens;
     float *x, *y, *hn, *cn, *logits;
+    sluice_tape *tape; /* NULL: the case does not train; nor are there these: */
+    float *dy, *dx, *weight_ih, *weight_hh, *bias;
 } scene;
 
 static void clear_scene(scene *s)
 {
+    float *gradients[] = {s->dy, s->dx, s->weight_ih, s->weight_hh, s->bias};
+    for (size_t k = 0; k < sizeof gradients / sizeof gradients[0]; k++)
+        sl_free(gradients[k]);
+    sluice_tape_destroy(s->tape);
     sluice_workspace_destroy(s->workspace);
     sluice_engine_destroy(s->engine);
     sluice_model_destroy(s->model);
@@ -118,12 +134,33 @@ static sluice_status make_arrays(const counted *c, scene *s, sluice_error *error
     return SLUICE_STATUS_OK;
 }
 
+/* Of one layer in one direction. */
+static sluice_status make_gradients(const counted *c, scene *s, sluice_error *error)
+{
+    const sluice_shape *shape = &c->shape;
+    const size_t steps = c->rows * c->steps, gates = SL_GATES * shape->hidden;
+    s->dy = sl_alloc_array(steps * shape->hidden, sizeof *s->dy);
+    s->dx = sl_alloc_array(steps * shape->inputs, sizeof *s->dx);
+    s->weight_ih = sl_alloc_array(gates * shape->inputs, sizeof *s->weight_ih);
+    s->weight_hh = sl_alloc_array(gates * shape->hidden, sizeof *s->weight_hh);
+    s->bias = sl_alloc_array(gates, sizeof *s->bias);
+    if (!s->dy || !s->dx || !s->weight_ih || !s->weight_hh || !s->bias)
+        return sl_fail_memory(error, "a gradient", steps * (shape->inputs + shape->hidden) * sizeof *s->dx);
+    for (size_t k = 0; k < steps * shape->hidden; k++)
+        s->dy[k] = (float)(k % 13) / 8 - 1;
+    return sluice_tape_create(s->engine, NULL, &s->tape, error);
+}
+
 /* An engine as on one CPU with 32 KB, 512 KB and 8 MB of cache. The sizes that follow from them are smaller than the engine's
  * own, so that batches that an emulator can stand go through every loop more than once. */
 static sluice_status make_engine(const counted *c, scene *s, sluice_error *error)
 {
-    const sluice_engine_options options = {
-        .struct_size = sizeof options, .isa = SLUICE_ISA_AVX2, .gemm = SLUICE_GEMM_FUSED, .schedule = c->schedule, .threads = 1};
+    const sluice_engine_options options = {.struct_size = sizeof options,
+                                           .isa = SLUICE_ISA_AVX2,
+                                           .gemm = SLUICE_GEMM_FUSED,
+                                           .schedule = c->schedule,
+                                           .threads = 1,
+                                           .training = c->trains};
     sluice_status status = sluice_model_create_random(&c->shape, 1, &s->model, error);
     if (!status)
         status = sluice_engine_create(s->model, &options, &s->engine, error);
@@ -146,6 +183,8 @@ static sluice_status run_case(const counted *c, sluice_error *error)
     sluice_status status = make_arrays(c, &s, error);
     if (!status)
         status = make_engine(c, &s, error);
+    if (!status && c->trains)
+        status = make_gradients(c, &s, error);
     if (!status) {
         const bool reads_tokens = c->shape.vocabulary > 0;
         const sluice_batch batch = {.struct_size = sizeof batch,
@@ -157,8 +196,18 @@ static sluice_status run_case(const counted *c, sluice_error *error)
                                     .y = s.y,
                                     .hn = s.hn,
                                     .cn = s.cn,
-                                    .logits = c->shape.classes ? s.logits : NULL};
+                                    .logits = c->shape.classes ? s.logits : NULL,
+                                    .tape = s.tape};
         status = sluice_forward(s.engine, s.workspace, &batch, error);
+    }
+    if (!status && c->trains) {
+        const sluice_gradient gradient = {.struct_size = sizeof gradient,
+                                          .dy = s.dy,
+                                          .dx = s.dx,
+                                          .weight_ih = &s.weight_ih,
+                                          .weight_hh = &s.weight_hh,
+                                          .bias = &s.bias};
+        status = sluice_backward(s.tape, &gradient, error);
     }
     clear_scene(&s);
     return status;

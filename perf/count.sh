@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Instructions that sluice_forward takes, as callgrind counts them: the same to the instruction in every run, however busy the
-# machine, and whatever its caches and number of CPUs, for perf/count.c leaves it nothing to choose. The compiler has its say;
-# which it was stands in the committed figures, perf/counts.txt.
+# Instructions that sluice_forward takes, and sluice_backward where a case trains, as callgrind counts them: the same to the
+# instruction in every run, however busy the machine, and whatever its caches and number of CPUs, for perf/count.c leaves it nothing
+# to choose. The compiler has its say; which it was stands in the committed figures, perf/counts.txt. Left out are BLIS's products,
+# which go by its release and the CPU, and the tape's growth in a first call.
 set -euo pipefail
 root=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/.." && pwd)
 figures=$root/perf/counts.txt
@@ -11,7 +12,8 @@ usage()
 {
     cat <<'TEXT'
 usage: perf/count.sh [--check | --renew] [--build DIRECTORY]
-Count the instructions of small batches, with the AVX2 kernels on one thread: of each step of a row, and of the call.
+Count the instructions of small batches, with the AVX2 kernels on one thread: of each step of a row, and of the call. Training
+counts both passes without BLIS's products.
   --check   compare with perf/counts.txt; status 1 if one has grown by more than 2 %
   --renew   write perf/counts.txt
   --build   a release build, brought up to date first (build)
@@ -78,8 +80,10 @@ count()
 {
     local status=0
     rm -f "$scratch/counted"
-    env -i "PATH=$PATH" LD_BIND_NOW=1 valgrind --tool=callgrind --toggle-collect=sluice_forward \
-        --callgrind-out-file="$scratch/counted" "$program" "$1" >"$scratch/told" 2>&1 </dev/null || status=$?
+    # Counting is turned on and off where these begin, and back where they end; the last two are called within the others.
+    env -i "PATH=$PATH" LD_BIND_NOW=1 valgrind --tool=callgrind --toggle-collect=sluice_forward --toggle-collect=sluice_backward \
+        --toggle-collect=sl_bulk_product --toggle-collect=sl_tape_fit --callgrind-out-file="$scratch/counted" \
+        "$program" "$1" >"$scratch/told" 2>&1 </dev/null || status=$?
     [ "$status" -ne 77 ] || leave 77 "nothing was counted: $(tail -n 1 "$scratch/told")"
     count=$(sed -n 's/^summary: \([1-9][0-9]*\)$/\1/p' "$scratch/counted") || true
     if [ "$status" -ne 0 ] || [ -z "$count" ]; then
@@ -134,7 +138,7 @@ scratch=$(mktemp -d)
 passed=0
 failed=0
 cat >"$scratch/figures" <<TEXT
-# Instructions of one call of sluice_forward for each case of perf/count.c. Written by perf/count.sh --renew.
+# Instructions of one call of each pass for each case of perf/count.c. Written by perf/count.sh --renew.
 compiler $compiler
 TEXT
 

@@ -63,6 +63,10 @@ sluice_status sl_expect_run(const sl_case *shape, const sl_list *threads, sl_ben
         return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT,
                        "--expect is of rows of one length, found a case whose rows are ragged (%s); leave it out",
                        sl_ragged_get_name(shape->ragged));
+    if (shape->train)
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT,
+                       "--expect is of inference, which alone the model of cost knows; found a case that trains (%s); leave it out",
+                       sl_train_get_name(shape->train));
     sluice_status status = sluice_model_create_random(&network, shape->seed, &model, error);
     if (!status)
         status = sluice_engine_create(model, NULL, &engine, error);

@@ -6,7 +6,8 @@
 #include "grammar.h"
 
 /** One row for each number of threads, as if each had a core of its own like this machine's; 0: as many as an engine
- * takes by itself. BAD_ARGUMENT when the rows are ragged, which is not asked of the model here. */
+ * takes by itself. BAD_ARGUMENT when the rows are ragged, which is not asked of the model here, or
+ * the case trains, which it does not know. */
 SLUICE_WARN_UNUSED sluice_status sl_expect_run(const sl_case *shape, const sl_list *threads, sl_bench_report *report,
                                                sluice_error *error);
 

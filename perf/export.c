@@ -1,5 +1,7 @@
 #include "export.h"
 
+#include "gradient.h"
+
 #include "base/error.h"
 #include "base/memory.h"
 #include "engine/model.h"
@@ -51,13 +53,25 @@ static sluice_status write_array(const char *directory, const char *name, sl_npy
     return status;
 }
 
+static sl_npy_header x_header(const sl_case *shape)
+{
+    return (sl_npy_header){SL_NPY_F4, 3, {shape->batch, shape->steps, shape->input}, 0};
+}
+
+static sl_npy_header y_header(const sl_case *shape)
+{
+    return (sl_npy_header){SL_NPY_F4, 3, {shape->batch, shape->steps, shape->directions * shape->hidden}, 0};
+}
+
+static sl_npy_header state_header(const sl_case *shape)
+{
+    return (sl_npy_header){SL_NPY_F4, 3, {shape->layers * shape->directions, shape->batch, shape->hidden}, 0};
+}
+
 static sluice_status write_arrays(const sl_case *shape, const sluice_batch *batch, const int64_t *lengths, const char *directory,
                                   sluice_error *error)
 {
-    const size_t states = shape->layers * shape->directions;
-    const sl_npy_header x = {SL_NPY_F4, 3, {shape->batch, shape->steps, shape->input}, 0};
-    const sl_npy_header y = {SL_NPY_F4, 3, {shape->batch, shape->steps, shape->directions * shape->hidden}, 0};
-    const sl_npy_header state = {SL_NPY_F4, 3, {states, shape->batch, shape->hidden}, 0};
+    const sl_npy_header x = x_header(shape), y = y_header(shape), state = state_header(shape);
     const sl_npy_header length = {SL_NPY_I8, 1, {shape->batch}, 0};
     sluice_status status = write_array(directory, "x.npy", x, batch->x, error);
     if (!status)
@@ -69,9 +83,32 @@ static sluice_status write_arrays(const sl_case *shape, const sluice_batch *batc
     return status ? status : write_array(directory, "cn.npy", state, batch->cn, error);
 }
 
+/* What comes in, and the right answers but for the weights'. */
+static sluice_status write_gradients(const sl_case *shape, const sluice_gradient *of, const char *directory, sluice_error *error)
+{
+    const sl_npy_header x = x_header(shape), y = y_header(shape), state = state_header(shape);
+    sluice_status status = write_array(directory, "dy.npy", y, of->dy, error);
+    if (!status)
+        status = write_array(directory, "dhn.npy", state, of->dhn, error);
+    if (!status)
+        status = write_array(directory, "dcn.npy", state, of->dcn, error);
+    if (!status)
+        status = write_array(directory, "dx.npy", x, of->dx, error);
+    if (!status)
+        status = write_array(directory, "dh0.npy", state, of->dh0, error);
+    return status ? status : write_array(directory, "dc0.npy", state, of->dc0, error);
+}
+
 /* ---- Weights ----------------------------------------------------------------------------------------------------------------- */
 
-/* One tensor of a direction of a layer; the library's one bias is the first of torch's two, the other is zero. */
+/* What a file of tensors holds: the weights, or their gradients, of each direction of each layer. */
+typedef struct tensor_set {
+    const sluice_shape *shape;
+    const sl_layer *layers; /* [L*D] */
+    const float *bias_hh;   /* of each: the library's one bias is the first of torch's two; NULL: the second is the same */
+} tensor_set;
+
+/* One tensor of a direction of a layer. */
 typedef struct tensor {
     const char *kind;
     size_t columns; /* 0: a vector */
@@ -80,12 +117,13 @@ typedef struct tensor {
 
 enum { TENSORS = 4 };
 
-static void list_tensors(const sl_layer *layer, size_t hidden, const float *zeros, tensor made[TENSORS])
+static void list_tensors(const tensor_set *set, size_t k, tensor made[TENSORS])
 {
+    const sl_layer *layer = &set->layers[k];
     made[0] = (tensor){"weight_ih", layer->inputs, layer->weight_ih};
-    made[1] = (tensor){"weight_hh", hidden, layer->weight_hh};
+    made[1] = (tensor){"weight_hh", set->shape->hidden, layer->weight_hh};
     made[2] = (tensor){"bias_ih", 0, layer->bias};
-    made[3] = (tensor){"bias_hh", 0, zeros};
+    made[3] = (tensor){"bias_hh", 0, set->bias_hh ? set->bias_hh : layer->bias};
 }
 
 static size_t bytes_of(const tensor *of, size_t hidden)
@@ -94,14 +132,14 @@ static size_t bytes_of(const tensor *of, size_t hidden)
 }
 
 /* The header's object of all tensors; NULL when there is no memory. */
-static json_t *describe_tensors(const sluice_model *model, const float *zeros)
+static json_t *describe_tensors(const tensor_set *set)
 {
-    const sluice_shape *shape = &model->shape;
+    const sluice_shape *shape = set->shape;
     json_t *made = json_object();
     size_t at = 0;
     for (size_t k = 0; made && k < shape->layers * shape->directions; k++) {
         tensor of[TENSORS];
-        list_tensors(&model->layers[k], shape->hidden, zeros, of);
+        list_tensors(set, k, of);
         for (size_t i = 0; i < TENSORS; i++) {
             char name[64];
             const size_t end = at + bytes_of(&of[i], shape->hidden);
@@ -118,10 +156,10 @@ static json_t *describe_tensors(const sluice_model *model, const float *zeros)
     return made;
 }
 
-static sluice_status write_tensors(const sluice_model *model, const float *zeros, sl_output *output, sluice_error *error)
+static sluice_status write_tensors(const tensor_set *set, sl_output *output, sluice_error *error)
 {
-    const sluice_shape *shape = &model->shape;
-    json_t *header = describe_tensors(model, zeros);
+    const sluice_shape *shape = set->shape;
+    json_t *header = describe_tensors(set);
     char *text = header ? json_dumps(header, JSON_COMPACT) : NULL;
     json_decref(header);
     if (!text)
@@ -134,7 +172,7 @@ static sluice_status write_tensors(const sluice_model *model, const float *zeros
     free(text);
     for (size_t k = 0; k < shape->layers * shape->directions; k++) {
         tensor of[TENSORS];
-        list_tensors(&model->layers[k], shape->hidden, zeros, of);
+        list_tensors(set, k, of);
         for (size_t i = 0; !status && i < TENSORS; i++) {
             const size_t bytes = bytes_of(&of[i], shape->hidden);
             status = sl_output_write(output, at, of[i].data, bytes, error);
@@ -144,19 +182,38 @@ static sluice_status write_tensors(const sluice_model *model, const float *zeros
     return status;
 }
 
-static sluice_status write_weights(const sluice_model *model, const char *directory, sluice_error *error)
+static sluice_status write_set(const tensor_set *set, const char *directory, const char *name, sluice_error *error)
 {
     char path[PATH_BYTES];
     sl_output output;
-    float *zeros = sl_alloc_array(model->shape.hidden, SL_GATES * sizeof(float));
-    sluice_status status = zeros ? SLUICE_STATUS_OK : sl_fail_memory(error, "a bias", model->shape.hidden);
-    if (!status)
-        status = join(path, directory, "weights.safetensors", error);
+    sluice_status status = join(path, directory, name, error);
     if (!status)
         status = sl_output_create(path, &output, error);
-    if (!status)
-        status = sl_output_end(&output, write_tensors(model, zeros, &output, error), error);
+    return status ? status : sl_output_end(&output, write_tensors(set, &output, error), error);
+}
+
+static sluice_status write_weights(const sluice_model *model, const char *directory, sluice_error *error)
+{
+    float *zeros = sl_alloc_array(model->shape.hidden, SL_GATES * sizeof(float));
+    const tensor_set set = {&model->shape, model->layers, zeros};
+    const sluice_status status =
+        zeros ? write_set(&set, directory, "weights.safetensors", error) : sl_fail_memory(error, "a bias", model->shape.hidden);
     sl_free(zeros);
+    return status;
+}
+
+/* The gradients of the weights, under their names. */
+static sluice_status write_weight_gradients(const sluice_model *model, const sluice_gradient *of, const char *directory,
+                                            sluice_error *error)
+{
+    const size_t count = model->shape.layers * model->shape.directions;
+    sl_layer *layers = sl_alloc_array(count, sizeof *layers);
+    const tensor_set set = {&model->shape, layers, NULL};
+    for (size_t k = 0; layers && k < count; k++)
+        layers[k] = (sl_layer){model->layers[k].inputs, of->weight_ih[k], of->weight_hh[k], of->bias[k]};
+    const sluice_status status = layers ? write_set(&set, directory, "gradients.safetensors", error)
+                                        : sl_fail_memory(error, "gradients", count * sizeof *layers);
+    sl_free(layers);
     return status;
 }
 
@@ -168,12 +225,15 @@ static sluice_status write_case(const sl_result *result, const char *directory, 
     char path[PATH_BYTES];
     sl_output output;
     /* clang-format off */
-    json_t *rest = json_pack("{ss sI sI sf sf ss}",
+    json_t *rest = json_pack("{ss ss sI sI sf sf sf sf ss}",
                              "ragged", sl_ragged_get_name(shape->ragged),
+                             "train", sl_train_get_name(shape->train),
                              "seed", (json_int_t)shape->seed,
                              "total_steps", (json_int_t)result->total_steps,
                              "flop", sl_result_flop(result),
                              "bound", (double)sl_case_bound(shape),
+                             "gradient_bound", sl_gradient_bound(shape, 0, 1),
+                             "weight_gradient_bound", sl_gradient_bound(shape, result->total_steps, 1),
                              "version", sluice_version_get());
     /* clang-format on */
     json_t *made = sl_case_to_row(shape, rest);
@@ -205,6 +265,7 @@ static sluice_status write_bed(const sl_bed *bed, const sl_result *result, const
 {
     const sluice_model *model;
     sluice_batch batch;
+    const sl_gradients *gradients = sl_bed_get_gradients(bed);
     sl_bed_look(bed, &model, &batch);
     int64_t *lengths = copy_lengths(&batch);
     sluice_status status = lengths ? SLUICE_STATUS_OK : sl_fail_memory(error, "the lengths", batch.rows);
@@ -212,6 +273,10 @@ static sluice_status write_bed(const sl_bed *bed, const sl_result *result, const
         status = write_arrays(&result->shape, &batch, lengths, directory, error);
     if (!status)
         status = write_weights(model, directory, error);
+    if (!status && gradients)
+        status = write_gradients(&result->shape, sl_gradients_get_expected(gradients), directory, error);
+    if (!status && gradients)
+        status = write_weight_gradients(model, sl_gradients_get_expected(gradients), directory, error);
     if (!status)
         status = write_case(result, directory, error); /* last: whoever finds it finds the rest */
     sl_free(lengths);
@@ -227,8 +292,9 @@ sluice_status sl_export_write(const sl_case *shape, const char *directory, sluic
     sl_result result;
     if (shape->ragged == SL_RAGGED_TAIL)
         return sl_fail(error, SLUICE_STATUS_UNSUPPORTED, "--export: --ragged tail would be files of padding mostly");
-    snprintf(name, sizeof name, "%zu,%zu,%zu,%zu,%zu,%zu,%s", shape->steps, shape->batch, shape->input, shape->hidden,
-             shape->layers, shape->directions, sl_ragged_get_name(shape->ragged));
+    snprintf(name, sizeof name, "%zu,%zu,%zu,%zu,%zu,%zu,%s%s%s", shape->steps, shape->batch, shape->input, shape->hidden,
+             shape->layers, shape->directions, sl_ragged_get_name(shape->ragged), shape->train ? "," : "",
+             shape->train ? sl_train_get_name(shape->train) : "");
     sluice_status status = join(path, directory, name, error);
     if (!status)
         status = make_directory(directory, error);

@@ -62,6 +62,7 @@ enum {
     OPTION_DIRECTIONS,
     OPTION_BIDIRECTIONAL,
     OPTION_RAGGED,
+    OPTION_TRAIN,
     OPTION_SEED,
     OPTION_THREADS,
     OPTION_ISA,
@@ -95,6 +96,7 @@ static const struct option long_options[] = {
     {"directions", required_argument, NULL, OPTION_DIRECTIONS},
     {"bidirectional", no_argument, NULL, OPTION_BIDIRECTIONAL},
     {"ragged", required_argument, NULL, OPTION_RAGGED},
+    {"train", optional_argument, NULL, OPTION_TRAIN},
     {"seed", required_argument, NULL, OPTION_SEED},
     {"threads", required_argument, NULL, OPTION_THREADS},
     {"isa", required_argument, NULL, OPTION_ISA},
@@ -219,6 +221,8 @@ static sluice_status read_option(int option, const sl_argument *argument, sl_ben
         return sl_grammar_list(argument, DIRECTIONS_MAX, &options->directions, error);
     case OPTION_RAGGED:
         return sl_grammar_names(argument, sl_ragged_get_name, &options->ragged, error);
+    case OPTION_TRAIN:
+        return sl_grammar_names(argument, sl_train_get_name, &options->train, error);
     case OPTION_SCALING:
         status = read_choice(argument, sl_scaling_get_name, &choice, error);
         options->scaling = (sl_scaling)choice;
@@ -357,7 +361,8 @@ sluice_status sl_bench_options_parse(int argc, char **argv, sl_bench_options *op
                            sl_mistake_describe(option, argv, long_options, mistake));
         default:
             snprintf(name, sizeof name, "--%s", option == 'o' ? "output" : long_options[index].name);
-            status = read_option(option, &(sl_argument){name, optarg}, options, error);
+            /* --train alone is the one option without its value */
+            status = read_option(option, &(sl_argument){name, optarg ? optarg : sl_train_get_name(SL_TRAIN_BOTH)}, options, error);
         }
     }
     for (; !status && optind < argc; optind++)
@@ -375,6 +380,12 @@ static bool multiply(size_t *product, const sl_list *list)
     return sl_size_mul(*product, list->count, product);
 }
 
+/* How often each shape comes for what of training is asked for. */
+static size_t count_trains(const sl_bench_options *options)
+{
+    return options->train.count ? options->train.count : 1;
+}
+
 /* The shapes of all sets that were asked for. */
 static size_t count_sets(const sl_bench_options *options)
 {
@@ -390,12 +401,13 @@ sluice_status sl_bench_options_count(const sl_bench_options *options, size_t *sh
     size_t total;
     *shapes = inputs;
     *settings = 1;
-    const bool fits =
-        multiply(shapes, &options->steps) && multiply(shapes, &options->batch) && multiply(shapes, &options->hidden) &&
-        sl_size_add(*shapes, options->cases, shapes) && multiply(shapes, &options->ragged) &&
-        sl_size_add(*shapes, count_sets(options), shapes) && multiply(shapes, &options->directions) &&
-        multiply(shapes, &options->layers) && multiply(settings, &options->threads) && multiply(settings, &options->isa) &&
-        multiply(settings, &options->gemm) && multiply(settings, &options->schedule) && sl_size_mul(*shapes, *settings, &total);
+    const bool fits = multiply(shapes, &options->steps) && multiply(shapes, &options->batch) &&
+                      multiply(shapes, &options->hidden) && sl_size_add(*shapes, options->cases, shapes) &&
+                      multiply(shapes, &options->ragged) && sl_size_add(*shapes, count_sets(options), shapes) &&
+                      multiply(shapes, &options->directions) && multiply(shapes, &options->layers) &&
+                      sl_size_mul(*shapes, count_trains(options), shapes) && multiply(settings, &options->threads) &&
+                      multiply(settings, &options->isa) && multiply(settings, &options->gemm) &&
+                      multiply(settings, &options->schedule) && sl_size_mul(*shapes, *settings, &total);
     return fits ? SLUICE_STATUS_OK
                 : sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "more combinations than can be counted; give shorter lists");
 }
@@ -437,6 +449,7 @@ static void get_of_sets(const sl_bench_options *options, size_t k, sl_case *shap
     shape->batch = one->batch;
     shape->input = shape->hidden = one->hidden;
     shape->ragged = one->ragged;
+    shape->train = one->train;
 }
 
 sl_case sl_bench_options_get_case(const sl_bench_options *options, size_t k)
@@ -445,12 +458,16 @@ sl_case sl_bench_options_get_case(const sl_bench_options *options, size_t k)
     const size_t swept = options->steps.count * options->batch.count * inputs * options->hidden.count;
     const size_t spanned = (swept + options->cases) * options->ragged.count;
     sl_case shape = {.seed = options->seed};
+    const size_t train = k % count_trains(options);
+    k /= count_trains(options);
     shape.layers = take_digit(&options->layers, &k);
     shape.directions = take_digit(&options->directions, &k);
     if (k < spanned)
         get_spanned(options, k, &shape);
     else
         get_of_sets(options, k - spanned, &shape);
+    if (options->train.count)
+        shape.train = (sl_train)options->train.values[train];
     return shape;
 }
 

@@ -23,6 +23,7 @@ typedef struct sl_bench_options {
     sl_list ragged;                       /* of these; */
     sl_list sets;                         /* their shapes besides, ragged as each set has it */
     sl_list layers, directions;           /* of all of these */
+    sl_list train;                        /* of all of these; empty: as each set has it, else inference */
     sl_list threads, isa, gemm, schedule; /* swept for each shape */
     sl_scaling scaling;                   /* weak: each batch is of one thread, and is multiplied by the threads */
     sl_list peers;                        /* run with each of these, by peer.h's numbers */
@@ -46,7 +47,7 @@ SLUICE_WARN_UNUSED sluice_status sl_bench_options_parse(int argc, char **argv, s
 SLUICE_WARN_UNUSED sluice_status sl_bench_options_count(const sl_bench_options *options, size_t *shapes, size_t *settings,
                                                         sluice_error *error);
 
-/** Shape k < shapes: layers vary fastest, then directions; the cases come first, the sets' last. */
+/** Shape k < shapes: what of training varies fastest, then layers, then directions; the cases come first, the sets' last. */
 sl_case sl_bench_options_get_case(const sl_bench_options *options, size_t k);
 
 /** Setting k < settings: threads vary fastest. */

@@ -197,10 +197,11 @@ static bool make_room(plain *it)
     return it->gates != NULL;
 }
 
-static sluice_status make_plain(const sluice_model *model, const sluice_batch *batch, sl_result *result, void **made,
-                                sluice_error *error)
+static sluice_status make_plain(const sluice_model *model, const sluice_batch *batch, const sluice_gradient *gradient,
+                                sl_result *result, void **made, sluice_error *error)
 {
     char reason[160];
+    (void)gradient;
     plain *it = *made = sl_alloc(sizeof *it);
     if (!it)
         return sl_fail_memory(error, "a peer", sizeof *it);

@@ -9,7 +9,9 @@
 typedef struct run {
     sluice_engine *engine;
     sluice_workspace *workspace;
+    sluice_tape *tape; /* NULL: inference */
     const sluice_batch *batch;
+    const sluice_gradient *gradient; /* NULL: not wanted */
 } run;
 
 static void describe_sluice(char *text, size_t bytes)
@@ -59,19 +61,21 @@ static sluice_status choose_way(sluice_engine *engine, const sluice_batch *batch
     return status;
 }
 
-static sluice_status make_sluice(const sluice_model *model, const sluice_batch *batch, sl_result *result, void **made,
-                                 sluice_error *error)
+static sluice_status make_sluice(const sluice_model *model, const sluice_batch *batch, const sluice_gradient *gradient,
+                                 sl_result *result, void **made, sluice_error *error)
 {
     const sl_setting *setting = &result->setting;
     const sluice_engine_options options = {.struct_size = sizeof options,
                                            .isa = setting->isa,
                                            .gemm = setting->gemm,
                                            .schedule = setting->schedule,
-                                           .threads = setting->threads};
+                                           .threads = setting->threads,
+                                           .training = result->shape.train != SL_TRAIN_NONE};
     run *it = *made = sl_alloc(sizeof *it);
     if (!it)
         return sl_fail_memory(error, "a peer", sizeof *it);
     it->batch = batch;
+    it->gradient = gradient;
     sluice_status status = sluice_engine_create(model, &options, &it->engine, error);
     if (!status)
         status = as_run(it->engine, result);
@@ -79,20 +83,25 @@ static sluice_status make_sluice(const sluice_model *model, const sluice_batch *
         status = choose_way(it->engine, batch, result, error);
     if (!status)
         status = sluice_workspace_create(it->engine, batch->rows, batch->steps, &it->workspace, error);
+    if (!status && result->shape.train)
+        status = sluice_tape_create(it->engine, NULL, &it->tape, error);
     return status;
 }
 
-static sluice_status make_blis(const sluice_model *model, const sluice_batch *batch, sl_result *result, void **made,
-                               sluice_error *error)
+static sluice_status make_blis(const sluice_model *model, const sluice_batch *batch, const sluice_gradient *gradient,
+                               sl_result *result, void **made, sluice_error *error)
 {
     result->setting = (sl_setting){.threads = result->setting.threads, .gemm = SLUICE_GEMM_BLIS, .peer = result->setting.peer};
-    return make_sluice(model, batch, result, made, error);
+    return make_sluice(model, batch, gradient, result, made, error);
 }
 
 static sluice_status call_sluice(void *made, sluice_error *error)
 {
     const run *it = made;
-    return sluice_forward(it->engine, it->workspace, it->batch, error);
+    sluice_batch batch = *it->batch;
+    batch.tape = it->tape;
+    const sluice_status status = sluice_forward(it->engine, it->workspace, &batch, error);
+    return status || !it->gradient ? status : sluice_backward(it->tape, it->gradient, error);
 }
 
 static size_t get_bytes_sluice(void *made)
@@ -100,11 +109,17 @@ static size_t get_bytes_sluice(void *made)
     return sluice_workspace_get_bytes(((const run *)made)->workspace);
 }
 
+static size_t get_tape_bytes_sluice(void *made)
+{
+    return sluice_tape_get_bytes(((const run *)made)->tape);
+}
+
 static void destroy_sluice(void *made)
 {
     run *it = made;
     if (!it)
         return;
+    sluice_tape_destroy(it->tape);
     sluice_workspace_destroy(it->workspace);
     sluice_engine_destroy(it->engine);
     sl_free(it);
@@ -112,9 +127,11 @@ static void destroy_sluice(void *made)
 
 const sl_peer sl_peer_sluice = {.name = "sluice",
                                 .describe = describe_sluice,
+                                .trains = true,
                                 .make = make_sluice,
                                 .call = call_sluice,
                                 .get_bytes = get_bytes_sluice,
+                                .get_tape_bytes = get_tape_bytes_sluice,
                                 .destroy = destroy_sluice};
 
 const sl_peer sl_peer_blis = {.name = "blis",

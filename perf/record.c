@@ -23,12 +23,14 @@ const char *sl_record_text(const json_t *row, const char *key)
 }
 
 /* What tells rows apart: of cases, of micro-benchmarks, of both. A field that a kind of rows does not have is alike in them. */
-static const char *const keys[] = {"steps", "batch", "input",    "hidden", "layers", "directions", "ragged", "seed", "train",
-                                   "gemm",  "peer",  "schedule", "kernel", "by",     "shape",      "isa",    NULL};
+static const char *const keys[] = {"steps", "batch", "input", "hidden",   "layers", "directions", "ragged", "seed", "train",
+                                   "pass",  "gemm",  "peer",  "schedule", "kernel", "by",         "shape",  "isa",  NULL};
 
 bool sl_record_is_same(const json_t *a, const json_t *b, const char *key)
 {
     const json_t *x = json_object_get(a, key), *y = json_object_get(b, key);
+    x = json_is_null(x) ? NULL : x; /* which older records do not have */
+    y = json_is_null(y) ? NULL : y;
     return x && y ? json_equal(x, y) : x == y;
 }
 
@@ -77,7 +79,8 @@ static void label_case(const json_t *row, char text[SL_LABEL_BYTES])
 {
     const double input = sl_record_number(row, "input"), hidden = sl_record_number(row, "hidden");
     const char *ragged = sl_record_text(row, "ragged"), *gemm = sl_record_text(row, "gemm");
-    const char *schedule = sl_record_text(row, "schedule"), *peer = sl_record_text(row, "peer");
+    const char *schedule = sl_record_text(row, "schedule"), *peer = sl_record_text(row, "peer"),
+               *pass = sl_record_text(row, "pass");
     char shape[SL_LABEL_BYTES], units[40] = "";
     if (input != hidden)
         snprintf(units, sizeof units, "%.0f,", input);
@@ -85,6 +88,7 @@ static void label_case(const json_t *row, char text[SL_LABEL_BYTES])
              grows(row) ? rows_per_thread(row) : sl_record_number(row, "batch"), grows(row) ? "t" : "", units, hidden);
     append(text, shape);
     append(text, strcmp(ragged, "none") == 0 ? "" : ragged);
+    append(text, strcmp(pass, "both") == 0 ? "train" : pass);
     append_count(text, "L", sl_record_number(row, "layers"));
     append_count(text, "D", sl_record_number(row, "directions"));
     append(text, sl_record_text(row, "isa"));

@@ -25,13 +25,20 @@ static const sl_set_case cases[] = {
     {200, 32, 128, SL_RAGGED_UNIFORM},
     {50, 17, 512, SL_RAGGED_UNIFORM},
     {5000, 1001, 128, SL_RAGGED_TAIL},
+    /* train */
+    {50, 64, 256, SL_RAGGED_NONE, SL_TRAIN_BOTH},
+    {50, 64, 512, SL_RAGGED_NONE, SL_TRAIN_BOTH},
+    {100, 32, 128, SL_RAGGED_NONE, SL_TRAIN_BOTH},
+    {100, 31, 64, SL_RAGGED_NONE, SL_TRAIN_BOTH},
+    {100, 256, 256, SL_RAGGED_UNIFORM, SL_TRAIN_BOTH},
 };
-enum { THREADS_FIRST = 2, SMALL_FIRST = 6, RAGGED_FIRST = 11 };
+enum { THREADS_FIRST = 2, SMALL_FIRST = 6, RAGGED_FIRST = 11, TRAIN_FIRST = 15 };
 
 static const sl_set sets[] = {
     {"small", false, RAGGED_FIRST - SMALL_FIRST, cases + SMALL_FIRST},
-    {"ragged", false, COUNT(cases) - RAGGED_FIRST, cases + RAGGED_FIRST},
+    {"ragged", false, TRAIN_FIRST - RAGGED_FIRST, cases + RAGGED_FIRST},
     {"threads", true, SMALL_FIRST - THREADS_FIRST, cases + THREADS_FIRST},
+    {"train", false, COUNT(cases) - TRAIN_FIRST, cases + TRAIN_FIRST},
     {"all", true, COUNT(cases), cases},
 };
 

@@ -7,10 +7,12 @@
 
 #include <stdbool.h>
 
-/** A shape of a set: input = hidden; layers and directions are the command line's. */
+/** A shape of a set: input = hidden; layers and directions are the command line's, and what of a training step where that
+ *  names it. */
 typedef struct sl_set_case {
     size_t steps, batch, hidden;
     sl_ragged ragged;
+    sl_train train;
 } sl_set_case;
 
 typedef struct sl_set {
@@ -20,7 +22,7 @@ typedef struct sl_set {
     const sl_set_case *cases;
 } sl_set;
 
-/** "small", "ragged", "threads", "all" for 0, 1, ...; NULL for a value that is none. */
+/** "small", "ragged", "threads", "train", "all" for 0, 1, ...; NULL for a value that is none. */
 const char *sl_set_get_name(size_t value);
 
 /** The set of such a value. "all" has the cases of the other sets and those that run when no shape is asked for. */

@@ -16,6 +16,7 @@ typedef struct sl_sweep {
     double *alone; /* [settings but for the threads][peers] GFLOP/s of one thread; 0: not measured yet */
     json_t *rows;  /* of the shape that are not written yet */
     unsigned skipped;
+    json_t *told; /* an object whose keys are the notes on peers, each of which is said once */
 } sl_sweep;
 
 sluice_status sl_sweep_skip(sluice_status status, const sluice_error *error, sluice_isa isa, unsigned *skipped)
@@ -39,19 +40,34 @@ static double steps_of_others(const sl_case *shape)
     return shape->ragged == SL_RAGGED_TAIL ? fmax((double)(shape->steps / SL_TAIL), 1) : (double)shape->steps;
 }
 
-double sl_sweep_bytes(const sl_result *result)
+/* Numbers of weights that one pass brings near: those of h for each step, as are those of x unless their products are made for many
+ * steps at once. */
+static double count_weights(const sl_result *result, bool hoists)
 {
     const sl_case *shape = &result->shape;
     const double hidden = (double)shape->hidden, teams = result->way.teams;
     const double steps = (double)shape->steps + (teams - 1) * steps_of_others(shape);
-    const double outputs = shape->ragged == SL_RAGGED_TAIL ? 0 : (double)shape->directions * hidden;
     double weights = 0;
     for (size_t l = 0; l < shape->layers; l++) {
         const double in = (double)(l ? shape->directions * shape->hidden : shape->input);
-        const double of_x = in * (result->way.hoists ? teams : steps);
+        const double of_x = in * (hoists ? teams : steps);
         weights += 4 * hidden * (of_x + hidden * steps) * (double)shape->directions;
     }
-    return sizeof(float) * (weights + (double)result->total_steps * ((double)shape->input + outputs));
+    return weights;
+}
+
+double sl_sweep_bytes(const sl_result *result)
+{
+    const sl_case *shape = &result->shape;
+    const double units = (double)(shape->directions * shape->hidden), steps = (double)result->total_steps;
+    const double outputs = shape->ragged == SL_RAGGED_TAIL ? 0 : units, inputs = (double)shape->input;
+    const double tape = 6 * units * (double)shape->layers; /* of a step: four gates, c and h */
+    double floats = count_weights(result, result->way.hoists) + steps * (inputs + outputs);
+    if (shape->train)
+        floats += steps * tape;
+    if (shape->train == SL_TRAIN_BOTH)
+        floats += count_weights(result, true) + steps * (tape + outputs + 2 * inputs); /* dy is read, x as well, dx written */
+    return sizeof(float) * floats;
 }
 
 /* The case's row with what only a sweep knows. */
@@ -76,7 +92,9 @@ static sluice_status skip(sl_sweep *sweep, const sl_setting *setting, sluice_sta
 {
     if (status != SLUICE_STATUS_UNSUPPORTED || setting->peer == &sl_peer_sluice)
         return sl_sweep_skip(status, error, setting->isa, &sweep->skipped);
-    fprintf(stderr, "sluice-bench: skipped: %s\n", error->message);
+    if (!json_object_get(sweep->told, error->message))
+        fprintf(stderr, "sluice-bench: skipped: %s\n", error->message);
+    (void)json_object_set_new(sweep->told, error->message, json_true()); /* without memory it is said again */
     return SLUICE_STATUS_OK;
 }
 
@@ -179,7 +197,8 @@ sluice_status sl_sweep_run(const sl_bench_options *options, sl_bench_report *rep
     const size_t series = settings / options->threads.count * options->peers.count;
     sweep.alone = sl_alloc_array(series, sizeof *sweep.alone);
     sweep.rows = json_array();
-    if (!sweep.alone || !sweep.rows)
+    sweep.told = json_object();
+    if (!sweep.alone || !sweep.rows || !sweep.told)
         status = sl_fail_memory(error, "a sweep", series * sizeof *sweep.alone);
     else
         tell_missing_peers(&options->peers);
@@ -191,6 +210,7 @@ sluice_status sl_sweep_run(const sl_bench_options *options, sl_bench_report *rep
                                                      : run_shape(&sweep, &shape, 0, 1, settings, error);
     }
     json_decref(sweep.rows);
+    json_decref(sweep.told);
     sl_free(sweep.alone);
     return status;
 }

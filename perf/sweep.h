@@ -10,7 +10,8 @@
  * the one thread that ran before with the same rest; null without one) and `flop_per_byte` (useful work over
  * sl_sweep_bytes; null for peers, whose ways are not known). Rows are written as they come, but with several peers those of a
  * shape together, with what sl_versus_fill adds. Instruction sets that the machine lacks and cases that a peer does not compute are
- * passed over with a note on standard error. When plan.stopped(), returns OK early. Rows are counted in the tally.
+ * passed over with a note on standard error, the same one once. When plan.stopped(), returns OK early. Rows are counted in the
+ * tally.
  * @return what sl_bed_create, sl_bed_run and sl_bench_report_add return
  */
 SLUICE_WARN_UNUSED sluice_status sl_sweep_run(const sl_bench_options *options, sl_bench_report *report, sl_tally *tally,
@@ -24,7 +25,8 @@ sluice_status sl_sweep_skip(sluice_status status, const sluice_error *error, slu
 double sl_sweep_efficiency(double gflops, unsigned threads, double alone);
 
 /** What a call has to bring near at the least: x once, y once, and each team's weights anew for every step until its longest row
- * ends, which of uniform lengths is taken to be T; but those of x only once where the products of x are made ahead. */
+ * ends, which of uniform lengths is taken to be T; but those of x only once where the products of x are made ahead. Where it trains
+ * also the tape, written once; for the gradient that once more, x, dy and dx once, and weights as before, those of x once. */
 double sl_sweep_bytes(const sl_result *result);
 
 #endif

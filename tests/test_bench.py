@@ -42,6 +42,9 @@ def check_usage(cli):
         (["--expect", "--peer", "plain"], ["--expect", "--peer"]),
         (["--expect", "--scaling", "weak"], ["--expect", "--scaling weak"]),
         (["--expect", "4,4,8", "--ragged", "uniform"], ["--expect", "uniform"]),
+        (["--expect", "4,4,8", "--train"], ["--expect", "trains", "both"]),
+        (["--expect", "--set", "train"], ["--expect", "trains", "both"]),
+        (["--train=back"], ["--train", "none, forward, both"]),
     ]
     for words, parts in cases:
         result = bench(*words)
@@ -113,5 +116,42 @@ def check_tail(cli):
         cli.check(abs(row["gflops"] * row["seconds_min"] * 1e9 / flop - 1) < 1e-6, f"useful work is the sum of the lengths': {row}")
 
 
+def check_train(cli):
+    """Forward and backward beside inference: each a row of its own, of the work that it has."""
+    rows = rows_of(cli, "--train=none,forward,both", "--threads", "1", "--isa", "scalar")
+    found = [(row["train"], row["pass"], row["tape_bytes"] is not None) for row in rows]
+    cli.check(found == [(False, None, False), (True, "forward", True), (True, "both", True)], f"three kinds of rows: {found}")
+    work = [row["gflops"] * row["seconds_min"] * 1e9 for row in rows]
+    cli.check(all(abs(of / (times * 2 * 4 * 8 * 16 * 16) - 1) < 1e-6 for of, times in zip(work, (1, 1, 3))),
+              f"a gradient is twice a forward pass's work besides: {work}")
+    bytes_of = [of / row["flop_per_byte"] for of, row in zip(work, rows)]
+    cli.check(bytes_of == sorted(bytes_of) and bytes_of[0] < bytes_of[1] < bytes_of[2], f"and the tape's bytes come in: {bytes_of}")
+    for words in (["--ragged", "uniform", "--bidirectional"], ["--case", "300,3,4", "--ragged", "tail"], ["--scaling", "weak"],
+                  ["--schedule", "units,measure", "--threads", "2"]):
+        rows = rows_of(cli, "--train", *words)
+        cli.check(rows and all(row["pass"] == "both" and row["gflops"] > 0 for row in rows), f"{words} trains: {rows}")
+    result = bench("4,4,8", "4,4,9", *QUICK, "--train=forward,both", "--threads", "1,2", "--peer", "sluice,plain,blis")
+    notes = [line for line in result.stderr.splitlines() if "skipped" in line]
+    cli.check(result.returncode == OK and {row["peer"] for row in json.loads(result.stdout)} == {"sluice"}
+              and [sum(name in line for line in notes) for name in ("plain does not train", "blis does not train")] == [1, 1],
+              f"what does not train says so once: {result.stderr!r}")
+
+
+def check_train_outcome(cli):
+    """A record, a comparison and pictures of rows that train."""
+    record, plot, roofline = (cli.path(name) for name in ("train.json", "threads.svg", "roofline.svg"))
+    words = ["4,4,8", *QUICK, "--train=none,both", "--threads", "1,2"]
+    result = bench(*words, "-o", record, "--scaling", "strong", "--plot", plot, "--roofline", roofline)
+    cli.check(result.returncode == OK, f"pictures: {result.stderr!r}")
+    for picture in (plot, roofline):
+        text = picture.read_text() if picture.exists() else ""
+        cli.check("4,4,8 train" in text, f"{picture.name} names what trains")
+    result = bench("--compare", record, "--from", record)
+    lines = [line.split()[1:3] for line in result.stdout.splitlines()[1:]]
+    cli.check(result.returncode == OK and len(lines) == 4 and sum(line[0] == "train" for line in lines) == 2,
+              f"each row meets its own: {result.stdout!r}")
+
+
 if __name__ == "__main__":
-    run_parts(check_help, check_usage, check_precedence, check_expect, check_scaling, check_schedule, check_measure, check_tail)
+    run_parts(check_help, check_usage, check_precedence, check_expect, check_scaling, check_schedule, check_measure, check_tail,
+              check_train, check_train_outcome)

@@ -22,7 +22,8 @@ CASE = {**dict.fromkeys(("steps", "batch", "input", "hidden", "layers", "directi
         **dict.fromkeys(("train", "hoists", "wavefront"), bool),
         **dict.fromkeys(("seconds_min", "seconds_median", "spread", "sequences_per_second", "steps_per_second", "gflops", "peak_gflops",
                          "peak_spread", "fraction_of_peak", "efficiency", "flop_per_byte", "setup_seconds"), NUMBER),
-        "vs_best": type(None), **CONTEXT}
+        **dict.fromkeys(("vs_best", "pass", "tape_bytes"), type(None)), **CONTEXT}
+OF_TRAINING = {"pass": str, "tape_bytes": int}
 OR_NULL = NUMBER + (type(None),)
 MICRO = {**dict.fromkeys(("kernel", "by", "shape"), str), "isa": (str, type(None)),
          **dict.fromkeys(("threads", "repetitions", "calls"), int),
@@ -56,6 +57,10 @@ def check_types(cli, row, types):
 def check_schema(cli):
     _, rows = record(cli, "schema.json", "4,4,8", "--threads", "1")
     check_types(cli, rows[0], CASE)
+    _, trained = record(cli, "trained.json", "4,4,8", "--threads", "1", "--train=forward,both")
+    for row, name in zip(trained, ("forward", "both")):
+        check_types(cli, row, CASE | OF_TRAINING)
+        cli.check(row["train"] and row["pass"] == name and row["tape_bytes"] > 0, f"what trains says so: {row}")
     cli.check(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", rows[0]["date"]), f"a date in UTC: {rows[0]['date']}")
     command = rows[0]["command"]
     cli.check(command.startswith("sluice-bench ") and "4,4,8" in command, f"the command: {command}")
@@ -85,8 +90,10 @@ def check_micro(cli):
 def check_sets(cli):
     _, rows = record(cli, "small.json", "--set", "small", "--threads", "1")
     cli.check(len(rows) >= 4 and all(row["hidden"] <= 128 and row["ragged"] == "none" for row in rows), "small shapes are small")
-    result = bench("--set", "train")
-    cli.check(result.returncode == USAGE and "small, ragged, threads, all" in result.stderr, f"names of sets: {result.stderr!r}")
+    result = bench("--set", "large")
+    cli.check(result.returncode == USAGE and "small, ragged, threads, train, all" in result.stderr, f"names of sets: {result.stderr!r}")
+    _, rows = record(cli, "train.json", "--set", "train", "--threads", "1", "--train=forward", "--warmup", "0")
+    cli.check(len(rows) == 5 and {row["pass"] for row in rows} == {"forward"}, f"the set of training: {rows}")
 
 
 def check_scaling(cli):

@@ -79,6 +79,7 @@ def check_export(cli):
     cli.check(result.returncode == 74 and "case.json" in result.stderr, f"no directory can be made there: {result.stderr!r}")
     result = bench("--case", "500,3,4", "--ragged", "tail", "--export", f"{folder}/tail")
     cli.check(result.returncode == OK and "skipped" in result.stderr, f"a case that is not for files: {result.stderr!r}")
+    cli.check(plain.train == "none" and not list(plain.path.glob("d*.npy")), "without --train there is no gradient")
     (plain.path / "case.json").write_text('{"steps": 5}')
     try:
         cases.read_case(plain.path)
@@ -98,22 +99,67 @@ def check_comparison(cli):
     bench("5,3,8", "--ragged", "uniform", "--layers", "2", "--export", folder)
     [case] = cases.find_cases(folder)
     y, hn, lengths = (case.load(name) for name in ("y", "hn", "lengths"))
-    cli.check(serve.find_difference(case, y, hn) is None and serve.find_difference(case, y, None) is None, "equal is no difference")
+    cli.check(all(serve.find_difference(case, found) is None for found in ({"y": y, "hn": hn}, {"y": y})), "equal is no difference")
     place = (2, int(lengths[2]) - 1, 7)
     for wrong in (y[place] + 2 * case.bound, float("nan")):
         changed = y.copy()
         changed[place] = wrong
-        found = serve.find_difference(case, changed, hn)
+        found = serve.find_difference(case, {"y": changed, "hn": hn})
         cli.check(found and found.startswith(f"y{list(place)} "), f"{wrong} at {place} is found: {found}")
     padded = numpy.where(numpy.arange(case.steps)[None, :, None] < lengths[:, None, None], y, 1).astype(y.dtype)
-    cli.check((padded != y).any() and serve.find_difference(case, padded, hn) is None, "padding may hold anything")
-    cli.check("hn[1, 0, 0]" in serve.find_difference(case, y, hn + numpy.arange(2)[:, None, None]), "hn is compared too")
-    cli.check("shape" in serve.find_difference(case, y[:2], hn), "and shapes are")
+    cli.check((padded != y).any() and serve.find_difference(case, {"y": padded}) is None, "padding may hold anything")
+    cli.check("hn[1, 0, 0]" in serve.find_difference(case, {"hn": hn + numpy.arange(2)[:, None, None]}), "hn is compared too")
+    cli.check("shape" in serve.find_difference(case, {"y": y[:2]}), "and shapes are")
     try:
-        serve.check(case, "torch", lambda: (-y, hn))
+        serve.check(case, "torch", lambda: {"y": -y})
         cli.check(False, "a wrong result ends a script")
     except SystemExit as end:
         cli.check("torch: wrong result" in str(end), f"the end of a script tells why: {end}")
+
+
+def check_train_export(cli):
+    """A case that trains has what comes in and the right gradients beside."""
+    folder = cli.path("train")
+    shape = ["5,3,8", "--layers", "2", "--bidirectional", "--ragged", "uniform"]
+    result = bench(*shape, "--train=none,forward,both", "--export", folder)
+    cli.check(result.returncode == OK, f"{result.stderr!r}")
+    both, forward, none = sorted(cases.find_cases(folder), key=lambda case: case.train)
+    cli.check([both.train, forward.train, none.train] == ["both", "forward", "none"], "three cases")
+    cli.check(both.flop == 3 * forward.flop == 3 * none.flop, f"a gradient is twice the forward pass's work: {both.flop}")
+    cli.check(not list(forward.path.glob("d*.npy")) and len(list(both.path.glob("d*.npy"))) == 6, "gradients of one of them")
+    cli.check(abs(both.gradient_bound * 2 ** 23 / ((16 + 4 * 8 + 5) / 16 + 16) - 1) < 1e-6
+              and abs((both.weight_gradient_bound - both.gradient_bound) * 2 ** 23 * 16 / both.total_steps - 1) < 1e-6,
+              f"bounds: {both.gradient_bound}, {both.weight_gradient_bound}")
+    weights, gradients = (cases.read_header(both.path / f"{name}.safetensors")[0] for name in ("weights", "gradients"))
+    cli.check(weights == gradients, f"a gradient for each weight: {list(gradients)}")
+    row = cases.row_of(both, "torch", "2.0", 1, {"seconds_min": 0.002})
+    cli.check((row["train"], row["pass"]) == (True, "both") and cases.row_of(none, "torch", "2.0", 1, {"seconds_min": 1})["pass"]
+              is None, f"rows tell what trains: {row}")
+    run = subprocess.run([sys.executable, "-B", "-c", "import serve; serve.serve('x', '1', lambda case, threads: [])", folder],
+                         check=False, capture_output=True, text=True, timeout=60, cwd=SOURCE / "perf" / "peers")
+    cli.check((run.returncode, run.stdout, run.stderr) == (OK, "", "skipped: x does not train\n"), f"said once: {run.stderr!r}")
+
+
+def check_gradients(cli):
+    """What a script makes of a wrong gradient; of arrays, so where numpy is."""
+    try:
+        import numpy
+    except ImportError:
+        print("no numpy here: the scripts' comparison of gradients is not looked at")
+        return
+    folder = cli.path("gradients")
+    bench("5,3,8", "--ragged", "uniform", "--train", "--export", folder)
+    [case] = cases.find_cases(folder)
+    right = {name: case.load(name) for name in ("y", "hn", "dx", "dh0", "dc0")} | case.weights("gradients")
+    cli.check(len(right) == 9 and serve.find_difference(case, right) is None, f"equal is no difference: {list(right)}")
+    for name, array in right.items():
+        bound = (case.bound if name in ("y", "hn") else case.weight_gradient_bound if "_l0" in name else case.gradient_bound)
+        bound *= 1 if name in ("y", "hn") else max(1, numpy.abs(array).max())
+        for off, is_wrong in ((0.9 * bound, False), (1.1 * bound, True), (float("nan"), True)):
+            changed = array.astype(float)
+            changed[(0,) * array.ndim] += off
+            found = serve.find_difference(case, right | {name: changed})
+            cli.check((found or "").startswith(f"{name}[0") if is_wrong else found is None, f"{name} off by {off}: {found}")
 
 
 def check_timing(cli):
@@ -129,7 +175,7 @@ def check_timing(cli):
         result = subprocess.run([sys.executable, "-B", "-c", "import serve; serve.serve('x', '1', None)", "nowhere", *words],
                                 check=False, capture_output=True, text=True, timeout=60, cwd=SOURCE / "perf" / "peers")
         cli.check(result.returncode == USAGE and "from 1 on" in result.stderr, f"{words}: {result.stderr!r}")
-    case = cases.Case(pathlib.Path("x"), 5, 4, 8, 8, 1, 1, "none", 1, 20, 4e6, 1e-6, "0.1.0")
+    case = cases.Case(pathlib.Path("x"), 5, 4, 8, 8, 1, 1, "none", "none", 1, 20, 4e6, 1e-6, 1e-6, 1e-6, "0.1.0")
     row = cases.row_of(case, "torch", "2.0", 2, {"seconds_min": 0.002, "seconds_median": 0.003, "spread": 0.5})
     cli.check((row["gflops"], row["sequences_per_second"], row["steps_per_second"]) == (4e6 / 0.002 * 1e-9, 2000, 10000),
               f"a row's speeds: {row}")
@@ -137,7 +183,7 @@ def check_timing(cli):
 
 
 def sample(peer, gflops, threads=1, steps=50):
-    shape = {"steps": steps, "batch": 64, "input": 256, "hidden": 256, "layers": 1, "directions": 1, "ragged": "none"}
+    shape = {"steps": steps, "batch": 64, "input": 256, "hidden": 256, "layers": 1, "directions": 1, "ragged": "none", "pass": None}
     return {**shape, "threads": threads, "peer": peer, "peer_version": "1", "gflops": gflops}
 
 
@@ -145,8 +191,8 @@ def check_table(cli):
     rows = [sample("plain", 10.0), sample("sluice", 60.0), sample("sluice", 50.0), sample("torch", 40.0),
             sample("sluice", 90.0, threads=2), sample("torch", 100.0, threads=2), sample("plain", 7.0, steps=3)]
     head, body = table.cells(rows)
-    cli.check(head[8:] == ["sluice", "plain", "torch", "best other", "sluice / best other"], f"the library first: {head}")
-    cli.check([line[8:] for line in body] == [["60.0", "10.0", "40.0", "torch", "1.50"], ["90.0", "-", "100.0", "torch", "0.90"],
+    cli.check(head[9:] == ["sluice", "plain", "torch", "best other", "sluice / best other"], f"the library first: {head}")
+    cli.check([line[9:] for line in body] == [["60.0", "10.0", "40.0", "torch", "1.50"], ["90.0", "-", "100.0", "torch", "0.90"],
                                               ["-", "7.0", "-", "plain", "-"]], f"best rows and ratios: {body}")
     cli.check(table.ratio({"a": 3.0, "b": 4.0}, "b") == 4 / 3 and table.ratio({"b": 4.0}, "b") is None, "a ratio needs two")
     text, md = table.format_text(rows).splitlines(), table.format_md(rows).splitlines()
@@ -177,4 +223,5 @@ def check_run(cli):
 
 
 if __name__ == "__main__":
-    run_parts(check_peers, check_onednn, check_export, check_comparison, check_timing, check_table, check_run)
+    run_parts(check_peers, check_onednn, check_export, check_comparison, check_train_export, check_gradients, check_timing,
+              check_table, check_run)

@@ -5,6 +5,7 @@
 #include "base/threads.h"
 #include "cases.h"
 #include "export.h"
+#include "gradient.h"
 #include "io/npy.h"
 #include "peer.h"
 #include "versus.h"
@@ -98,12 +99,12 @@ END_TEST
 static const sluice_batch *spoilt_batch;
 static unsigned calls, right_calls;
 
-static sluice_status make_spoilt(const sluice_model *model, const sluice_batch *batch, sl_result *result, void **made,
-                                 sluice_error *error)
+static sluice_status make_spoilt(const sluice_model *model, const sluice_batch *batch, const sluice_gradient *gradient,
+                                 sl_result *result, void **made, sluice_error *error)
 {
     spoilt_batch = batch;
     calls = 0;
-    return sl_peer_plain.make(model, batch, result, made, error);
+    return sl_peer_plain.make(model, batch, gradient, result, made, error);
 }
 
 /* Off by more than the bound in one place of the last row, from some call on. */
@@ -282,11 +283,62 @@ static void check_files(const sl_case *shape, const char *directory)
     sluice_model_destroy(model);
 }
 
-/* Remove the directory of a case and the one it stands in. */
-static void remove_case(const char *directory, const char *outer)
+static void check_array(const char *directory, const char *name, size_t elements, const float *expected)
 {
-    static const char *const names[] = {"case.json", "weights.safetensors", "x.npy", "lengths.npy", "y.npy", "hn.npy", "cn.npy"};
-    for (size_t k = 0; k < sizeof names / sizeof names[0]; k++) {
+    float *found = read_array(directory, name, elements);
+    ck_assert_msg(memcmp(found, expected, elements * sizeof *found) == 0, "%s", name);
+    free(found);
+}
+
+/* The file of gradients looks like one of weights, and is read as such: b is the sum of both biases. */
+static void check_gradient_tensors(const sl_case *shape, const char *directory, const sluice_gradient *expected)
+{
+    char path[512];
+    sluice_model *found;
+    sluice_error error = {0};
+    snprintf(path, sizeof path, "%s/gradients.safetensors", directory);
+    ck_assert_msg(sluice_model_load(path, NULL, &found, &error) == 0, "%s", error.message);
+    for (size_t k = 0; k < shape->layers * shape->directions; k++) {
+        size_t count;
+        const float *tensor = sluice_model_get_tensor(found, SLUICE_TENSOR_WEIGHT_IH, k, &count);
+        ck_assert_mem_eq(tensor, expected->weight_ih[k], count * sizeof *tensor);
+        tensor = sluice_model_get_tensor(found, SLUICE_TENSOR_WEIGHT_HH, k, &count);
+        ck_assert_mem_eq(tensor, expected->weight_hh[k], count * sizeof *tensor);
+        tensor = sluice_model_get_tensor(found, SLUICE_TENSOR_BIAS, k, &count);
+        for (size_t i = 0; i < count; i++)
+            ck_assert(tensor[i] == 2 * expected->bias[k][i]);
+    }
+    sluice_model_destroy(found);
+}
+
+/* Compare with the same case made anew. */
+static void check_gradient_files(const sl_case *shape, const char *directory)
+{
+    const size_t cells = shape->batch * shape->steps, states = shape->layers * shape->directions * shape->batch * shape->hidden;
+    sl_bed *bed = make_bed(shape);
+    const sluice_gradient *gradient = sl_gradients_get_expected(sl_bed_get_gradients(bed));
+    check_array(directory, "dy", cells * shape->directions * shape->hidden, gradient->dy);
+    check_array(directory, "dhn", states, gradient->dhn);
+    check_array(directory, "dcn", states, gradient->dcn);
+    check_array(directory, "dx", cells * shape->input, gradient->dx);
+    check_array(directory, "dh0", states, gradient->dh0);
+    check_array(directory, "dc0", states, gradient->dc0);
+    check_gradient_tensors(shape, directory, gradient);
+    sl_bed_destroy(bed);
+}
+
+/* Remove the directory of a case and the one it stands in. */
+static void remove_case(const sl_case *shape, const char *directory, const char *outer)
+{
+    static const char *const names[] = {"case.json", "weights.safetensors",
+                                        "x.npy",     "lengths.npy",
+                                        "y.npy",     "hn.npy",
+                                        "cn.npy",    "gradients.safetensors",
+                                        "dx.npy",    "dy.npy",
+                                        "dhn.npy",   "dcn.npy",
+                                        "dh0.npy",   "dc0.npy"};
+    enum { OF_INFERENCE = 7, ALL = sizeof names / sizeof names[0] };
+    for (size_t k = 0; k < (shape->train == SL_TRAIN_BOTH ? ALL : OF_INFERENCE); k++) {
         char path[512];
         snprintf(path, sizeof path, "%s/%s", directory, names[k]);
         ck_assert_int_eq(unlink(path), 0);
@@ -295,9 +347,8 @@ static void remove_case(const char *directory, const char *outer)
     ck_assert_int_eq(rmdir(outer), 0);
 }
 
-START_TEST(an_exported_case_is_the_one_that_was_run)
+static void check_export(const sl_case *shape)
 {
-    const sl_case *shape = &cases[_i];
     char outer[] = "/tmp/sluice-test-peers-XXXXXX", directory[256];
     sluice_error error = {0};
     ck_assert_ptr_nonnull(mkdtemp(outer));
@@ -308,10 +359,22 @@ START_TEST(an_exported_case_is_the_one_that_was_run)
         return;
     }
     ck_assert_msg(status == 0, "%s", error.message);
-    snprintf(directory, sizeof directory, "%s/%zu,%zu,%zu,%zu,%zu,%zu,%s", outer, shape->steps, shape->batch, shape->input,
-             shape->hidden, shape->layers, shape->directions, sl_ragged_get_name(shape->ragged));
+    snprintf(directory, sizeof directory, "%s/%zu,%zu,%zu,%zu,%zu,%zu,%s%s", outer, shape->steps, shape->batch, shape->input,
+             shape->hidden, shape->layers, shape->directions, sl_ragged_get_name(shape->ragged),
+             ((const char *[]){"", ",forward", ",both"})[shape->train]);
     check_files(shape, directory);
-    remove_case(directory, outer);
+    if (shape->train == SL_TRAIN_BOTH)
+        check_gradient_files(shape, directory);
+    remove_case(shape, directory, outer);
+}
+
+START_TEST(an_exported_case_is_the_one_that_was_run)
+{
+    for (sl_train train = SL_TRAIN_NONE; train <= SL_TRAIN_BOTH; train++) {
+        sl_case shape = cases[_i];
+        shape.train = train;
+        check_export(&shape);
+    }
 }
 END_TEST
 

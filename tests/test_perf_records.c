@@ -8,7 +8,7 @@
 #include "others.h"
 #include "record.h"
 #include "roofline.h"
-#include "svg.h"
+#include "cli/svg.h"
 #include "sweep.h"
 
 #include <getopt.h>
@@ -18,36 +18,36 @@
 
 /* ---- Sets and sweeps -------------------------------------------------------------------------------------------------------- */
 
-enum { SMALL, RAGGED, THREADS, ALL };
+enum { SMALL, RAGGED, THREADS, TRAIN, ALL };
 
 static bool has_case(sl_set set, const sl_set_case *wanted)
 {
     for (size_t k = 0; k < set.count; k++)
         if (set.cases[k].steps == wanted->steps && set.cases[k].batch == wanted->batch && set.cases[k].hidden == wanted->hidden &&
-            set.cases[k].ragged == wanted->ragged)
+            set.cases[k].ragged == wanted->ragged && set.cases[k].train == wanted->train)
             return true;
     return false;
 }
 
 START_TEST(sets_are_what_their_names_say)
 {
-    static const char *const names[] = {"small", "ragged", "threads", "all"};
+    static const char *const names[] = {"small", "ragged", "threads", "train", "all"};
     static const sl_set_case defaults[] = {{50, 64, 256, 0}, {50, 64, 512, 0}, {50, 128, 1024, 0}, {100, 32, 128, 0},
                                            {100, 8, 256, 0}, {100, 31, 64, 0}, {30, 16, 32, 0}};
-    for (size_t s = 0; s < 4; s++) {
+    for (size_t s = 0; s < 5; s++) {
         ck_assert_str_eq(sl_set_get_name(s), names[s]);
         const sl_set set = sl_set_get(s);
         ck_assert(set.count > 0 && set.scales == (s == THREADS || s == ALL));
         for (size_t k = 0; k < set.count; k++) {
             ck_assert(set.cases[k].steps > 0 && set.cases[k].batch > 0 && set.cases[k].hidden > 0);
             ck_assert_msg(has_case(sl_set_get(ALL), &set.cases[k]), "all lacks case %zu of %s", k, names[s]);
-            if (s != ALL)
+            if (s != ALL && s != TRAIN)
                 ck_assert_int_eq(set.cases[k].ragged != SL_RAGGED_NONE, s == RAGGED);
             if (s == SMALL)
                 ck_assert_uint_le(set.cases[k].hidden, 128);
         }
     }
-    ck_assert_ptr_null(sl_set_get_name(4));
+    ck_assert_ptr_null(sl_set_get_name(5));
     for (size_t k = 0; k < 7; k++)
         ck_assert(has_case(sl_set_get(ALL), &defaults[k]));
 }
@@ -133,7 +133,7 @@ END_TEST
 
 START_TEST(wrong_words_are_refused)
 {
-    static const char *const wrong[] = {"--set large",     "--set train",      "--scaling up",   "--scaling strong,weak",
+    static const char *const wrong[] = {"--set large",     "--train=backward", "--scaling up",   "--scaling strong,weak",
                                         "--directions 3",  "--directions 0",   "--threshold 0",  "--threshold 1",
                                         "--threshold nan", "--threshold -0.1", "--threshold 5%", "--ragged none,no"};
     static sl_bench_options options;

@@ -1,5 +1,6 @@
 """The data of the langid model: which words, which of them were held out of training, and how a file of answers scores."""
 import pathlib
+import sys
 from typing import NamedTuple
 
 LONGEST = 40  # bytes of the longest word that is taken
@@ -32,6 +33,19 @@ def read_words(directory, language):
     return [word for word in lines if 1 <= len(word) <= LONGEST]
 
 
+def read_lists(directory):
+    """The words of every language. Ends the script if a list is missing, in words that say how to have it."""
+    missing = [language.file for language in LANGUAGES if not pathlib.Path(directory, language.file).exists()]
+    if missing:
+        sys.exit(f"{pathlib.Path(sys.argv[0]).name}: no {', '.join(missing)} in {directory}; "
+                 "install the word lists with: ./dev setup demo")
+    return [read_words(directory, language) for language in LANGUAGES]
+
+
+def write_words(path, words):
+    path.write_bytes(b"".join(word + b"\n" for word in words))
+
+
 def is_held_out(word):
     """Whether the word was kept from training: its 32-bit FNV-1a hash is a multiple of ten."""
     value = 2166136261
@@ -54,3 +68,15 @@ def score(lists, answers):
         counts.append((sum(right), len(right)))
         first += len(words)
     return counts
+
+
+def print_accuracy(counts):
+    """Table of the held-out words beside the reference; a word of warning where the lists are not the reference's."""
+    print(f"\n{'held-out words':<14} {'right':>7} {'of':>7} {'accuracy':>9} {'float64 reference':>18}")
+    references = [(language.name, language.right, language.total) for language in LANGUAGES]
+    rows = [(*reference, *count) for reference, count in zip(references, counts)]
+    rows.append(("all", *(sum(row[k] for row in rows) for k in (1, 2, 3, 4))))
+    for name, reference_right, reference_total, right, total in rows:
+        print(f"{name:<14} {right:>7} {total:>7} {right / max(total, 1):>8.2%}  {reference_right:>8} of {reference_total:>6}")
+    if [row[4] for row in rows] != [row[2] for row in rows]:
+        print("These word lists are not those of the reference; the numbers are not to be compared.")

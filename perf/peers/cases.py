@@ -18,14 +18,18 @@ class Case:
     layers: int
     directions: int
     ragged: str
+    train: str
     seed: int
     total_steps: int
     flop: float
     bound: float
+    gradient_bound: float
+    weight_gradient_bound: float
     version: str
 
     def load(self, name):
-        """The array NAME.npy: x [N][T][I], lengths [N], y [N][T][D*H], hn and cn [L*D][N][H]."""
+        """The array NAME.npy: x [N][T][I], lengths [N], y [N][T][D*H], hn and cn [L*D][N][H]; of a case that trains both passes
+        also the gradient of each, dy for example, and of h0 and c0."""
         import numpy
         return numpy.load(self.path / f"{name}.npy")
 
@@ -35,10 +39,10 @@ class Case:
         kinds = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
         return [[[f"{kind}_l{layer}{end}" for kind in kinds] for end in ends] for layer in range(self.layers)]
 
-    def weights(self):
-        """Name: float32 array of every tensor."""
+    def weights(self, name="weights"):
+        """Name: float32 array of every tensor; of `gradients`, their gradients."""
         import numpy
-        path = self.path / "weights.safetensors"
+        path = self.path / f"{name}.safetensors"
         data = path.read_bytes()
         tensors, start = read_header(path)
         return {name: numpy.frombuffer(data[start + begin:start + end], numpy.float32).reshape(shape)
@@ -79,6 +83,8 @@ def row_of(case, peer, version, threads, timing):
     """A row like sluice-bench's, of the keys that mean something here; timing as measure() has it."""
     shape = {name: getattr(case, name) for name in ("steps", "batch", "input", "hidden", "layers", "directions", "ragged")}
     seconds = timing["seconds_min"]
-    return {**shape, "train": False, "threads": threads, **timing, "sequences_per_second": case.batch / seconds,
-            "steps_per_second": case.total_steps / seconds, "gflops": case.flop / seconds * 1e-9,
-            "total_steps": case.total_steps, "seed": case.seed, "peer": peer, "peer_version": version}
+    trains = case.train != "none"
+    return {**shape, "train": trains, "pass": case.train if trains else None, "threads": threads, **timing,
+            "sequences_per_second": case.batch / seconds, "steps_per_second": case.total_steps / seconds,
+            "gflops": case.flop / seconds * 1e-9, "total_steps": case.total_steps, "seed": case.seed, "peer": peer,
+            "peer_version": version}

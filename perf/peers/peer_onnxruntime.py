@@ -25,7 +25,7 @@ def variants(case, threads):
         session.run_with_iobinding(binding)
 
     def collect():
-        return binding.get_outputs()[0].numpy().transpose(1, 0, 2), None
+        return {"y": binding.get_outputs()[0].numpy().transpose(1, 0, 2)}
 
     yield "onnxruntime", call, collect
 

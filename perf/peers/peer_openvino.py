@@ -19,7 +19,7 @@ def variants(case, threads):
         request.infer()
 
     def collect():
-        return request.get_output_tensor(0).data.transpose(1, 0, 2), None
+        return {"y": request.get_output_tensor(0).data.transpose(1, 0, 2)}
 
     yield "openvino", call, collect
 

@@ -1,5 +1,6 @@
-"""PyTorch: torch.nn.LSTM under inference_mode. Rows of different lengths run packed, packed beforehand, and, in one direction,
-padded as well."""
+"""PyTorch: torch.nn.LSTM under inference_mode; where a case trains, its forward pass with autograd's graph, and its backward
+pass with the gradients of weights, input and states. Rows of different lengths run packed, packed beforehand, and, in one
+direction and under inference_mode, padded as well."""
 import serve
 import torch
 
@@ -7,12 +8,38 @@ import torch
 def make_network(case):
     network = torch.nn.LSTM(case.input, case.hidden, case.layers, bidirectional=case.directions == 2)
     network.load_state_dict({name: torch.from_numpy(array.copy()) for name, array in case.weights().items()})
-    return network.eval()
+    return network.train(case.train != "none")
 
 
-def variant(network, label, x, bring):
-    """One way to run the network on x; bring() makes y [T][N][D*H] of its output."""
-    result = []
+class Rows:
+    """How a case's arrays [N][T] are laid out for torch."""
+
+    def __init__(self, case, packs):
+        self.case = case
+        self.lengths = torch.from_numpy(case.load("lengths")) if packs else None
+
+    def bring(self, name):
+        """The array of that name, a tensor or a packed sequence."""
+        array = torch.from_numpy(self.case.load(name)).transpose(0, 1).contiguous()
+        if self.lengths is None:
+            return array
+        return torch.nn.utils.rnn.pack_padded_sequence(array, self.lengths, enforce_sorted=False)
+
+    def take(self, tensor):
+        """Such a tensor as an array [N][T]."""
+        if self.lengths is not None:
+            tensor = torch.nn.utils.rnn.pad_packed_sequence(tensor, total_length=self.case.steps)[0]
+        return tensor.detach().numpy().transpose(1, 0, 2)
+
+
+def data_of(sequence):
+    """The tensor that autograd knows."""
+    return sequence.data if isinstance(sequence, torch.nn.utils.rnn.PackedSequence) else sequence
+
+
+def infer(network, label, rows):
+    """One way to run the network, without anything that a gradient needs."""
+    x, result = rows.bring("x"), []
 
     def call():
         with torch.inference_mode():
@@ -20,25 +47,51 @@ def variant(network, label, x, bring):
 
     def collect():
         y, (hn, _) = result
-        return bring(y).numpy().transpose(1, 0, 2), None if label.endswith("padded") else hn.numpy()
+        return {"y": rows.take(y)} | ({} if label.endswith("padded") else {"hn": hn.numpy()})
+
+    return label, call, collect
+
+
+def train(network, label, rows):
+    """One training step without an optimiser's, or its forward pass alone."""
+    case, x, result = rows.case, rows.bring("x"), []
+    states = [torch.zeros(case.layers * case.directions, case.batch, case.hidden, requires_grad=True) for _ in range(2)]
+    leaves = [data_of(x), *states, *network.parameters()]
+    data_of(x).requires_grad_()
+    incoming = []
+    if case.train == "both":
+        incoming = [data_of(rows.bring("dy")), *(torch.from_numpy(case.load(name)) for name in ("dhn", "dcn"))]
+
+    def call():
+        for leaf in leaves:
+            leaf.grad = None
+        y, (hn, cn) = result[:] = network(x, tuple(states))
+        if incoming:
+            torch.autograd.backward([data_of(y), hn, cn], incoming)
+
+    def collect():
+        y, (hn, _) = result
+        found = {"y": rows.take(y), "hn": hn.detach().numpy()}
+        if incoming:
+            dx = data_of(x).grad
+            found |= {"dx": rows.take(x._replace(data=dx) if rows.lengths is not None else dx)}
+            found |= {name: state.grad.numpy() for name, state in zip(("dh0", "dc0"), states)}
+            found |= {name: parameter.grad.numpy() for name, parameter in network.named_parameters()}
+        return found
 
     return label, call, collect
 
 
 def variants(case, threads):
     torch.set_num_threads(threads)
-    network = make_network(case)
-    x = torch.from_numpy(case.load("x")).transpose(0, 1).contiguous()
+    network, run = make_network(case), infer if case.train == "none" else train
     if case.ragged == "none":
-        yield variant(network, "torch", x, lambda y: y)
+        yield run(network, "torch", Rows(case, False))
         return
-    lengths = torch.from_numpy(case.load("lengths"))
-    packed = torch.nn.utils.rnn.pack_padded_sequence(x, lengths, enforce_sorted=False)
-    yield variant(network, "torch-packed", packed,
-                  lambda y: torch.nn.utils.rnn.pad_packed_sequence(y, total_length=case.steps)[0])
-    if case.directions == 1:
-        yield variant(network, "torch-padded", x, lambda y: y)
+    yield run(network, "torch-packed", Rows(case, True))
+    if case.directions == 1 and case.train == "none":
+        yield run(network, "torch-padded", Rows(case, False))
 
 
 if __name__ == "__main__":
-    serve.serve("PyTorch", torch.__version__, variants)
+    serve.serve("PyTorch", torch.__version__, variants, trains=True)

@@ -1,7 +1,9 @@
 """What the peers' scripts share: the command line, the comparison with the expected result, timing as sluice-bench times, rows.
 
 A script has `name`, `version`, and `variants(case, threads)`, which yields (label, call, collect): call() runs the batch once,
-collect() brings what it computed as y [N][T][D*H] and hn [L*D][N][H], each None where the peer does not have it.
+collect() brings what it computed as {"y": [N][T][D*H], "hn": [L*D][N][H]} and, of a case that trains both passes, the gradients
+{"dx": [N][T][I], "dh0": [L*D][N][H], "dc0": likewise} and those of the weights under their names; what the peer does not have is
+left out.
 """
 import argparse
 import json
@@ -34,28 +36,38 @@ def measure(call, min_seconds, repetitions, warmup):
     return {"seconds_min": least, "seconds_median": median, "spread": median / least - 1, "repetitions": repetitions, "calls": calls}
 
 
-def find_difference(case, y, hn):
-    """In words where a result is farther from the expected one than case.bound, or no number; None: nowhere. Past a row's end
-    nothing is asked for: a peer that pads has something there."""
+def find_expected(case):
+    """{name: (the right result, how far one may be off)} of all that a case has."""
     import numpy
-    for name, found in (("hn", hn), ("y", y)):
-        if found is None:
+    wanted = {name: (case.load(name), case.bound) for name in ("hn", "y")}
+    if case.train == "both":
+        gradients = {name: (case.load(name), case.gradient_bound) for name in ("dh0", "dc0", "dx")}
+        gradients |= {name: (array, case.weight_gradient_bound) for name, array in case.weights("gradients").items()}
+        wanted |= {name: (array, bound * max(1, numpy.abs(array).max())) for name, (array, bound) in gradients.items()}
+    return wanted
+
+
+def find_difference(case, found):
+    """In words where one of the arrays found is farther from the expected one than may be, or no number; None: nowhere. Past a
+    row's end nothing is asked for: a peer that pads has something there."""
+    import numpy
+    for name, (wanted, bound) in find_expected(case).items():
+        if name not in found:
             continue
-        wanted = case.load(name)
-        if found.shape != wanted.shape:
-            return f"{name} has shape {found.shape}, expected {wanted.shape}"
-        wrong = ~(numpy.abs(found - wanted) <= case.bound)
-        if name == "y":
+        if found[name].shape != wanted.shape:
+            return f"{name} has shape {found[name].shape}, expected {wanted.shape}"
+        wrong = ~(numpy.abs(found[name] - wanted) <= bound)
+        if name in ("y", "dx"):
             wrong &= (numpy.arange(case.steps) < case.load("lengths")[:, None])[:, :, None]
         if wrong.any():
             place = tuple(int(index) for index in numpy.argwhere(wrong)[0])
-            return f"{name}{list(place)} is {found[place]!r}, expected {wanted[place]!r} within {case.bound:.3g}"
+            return f"{name}{list(place)} is {found[name][place]!r}, expected {wanted[place]!r} within {bound:.3g}"
     return None
 
 
 def check(case, label, collect):
     """End the run where a result is wrong."""
-    found = find_difference(case, *collect())
+    found = find_difference(case, collect())
     if found:
         sys.exit(f"{label}: wrong result: {case.path.name}: {found}")
 
@@ -68,8 +80,9 @@ def positive(text):
     return number
 
 
-def serve(name, version, variants):
-    """Run the command line: every case of a directory, each number of threads, each variant; a JSON row a line."""
+def serve(name, version, variants, trains=False):
+    """Run the command line: every case of a directory, each number of threads, each variant; a JSON row a line. What does not
+    train passes over the cases that do, with a note."""
     parser = argparse.ArgumentParser(description=f"Time {name} on cases that sluice-bench --export wrote.")
     parser.add_argument("directory", help="of the cases")
     parser.add_argument("--threads", default="1", help="numbers of threads, as 1,2 (1)")
@@ -77,7 +90,11 @@ def serve(name, version, variants):
     parser.add_argument("--repetitions", type=positive, default=10, help="the least of so many is quoted (10)")
     parser.add_argument("--warmup", type=int, default=2, help="calls before anything is timed (2)")
     options = parser.parse_args()
-    for case in cases.find_cases(options.directory):
+    found = cases.find_cases(options.directory)
+    wanted = [case for case in found if trains or case.train == "none"]
+    if len(wanted) < len(found):
+        print(f"skipped: {name} does not train", file=sys.stderr)
+    for case in wanted:
         for threads in map(int, options.threads.split(",")):
             for label, call, collect in variants(case, threads):
                 call()

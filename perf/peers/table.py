@@ -2,7 +2,7 @@
 library's against the best of the others. Needs nothing outside Python."""
 
 SHAPE = (("steps", "T"), ("batch", "N"), ("input", "I"), ("hidden", "H"), ("layers", "L"), ("directions", "D"),
-         ("ragged", "ragged"), ("threads", "thr"))
+         ("ragged", "ragged"), ("pass", "train"), ("threads", "thr"))
 OWN = "sluice"
 
 
@@ -40,7 +40,7 @@ def cells(rows):
     body = []
     for shape, line in group(rows).items():
         of_own = ratio(line)
-        body.append([str(value) for value in shape]
+        body.append(["-" if value is None else str(value) for value in shape]
                     + [f"{line[name]:.1f}" if name in line else "-" for name in names]
                     + [best_other(line) or "-", f"{of_own:.2f}" if of_own is not None else "-"])
     return head, body
