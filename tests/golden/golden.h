@@ -28,15 +28,27 @@ static inline void golden_read(FILE *file, void *data, size_t count, size_t byte
     ck_assert_uint_eq(fread(data, bytes, count, file), count);
 }
 
-/** Read tests/golden/NAME.golden under SLUICE_SOURCE, or the current directory. Owned: golden_free. */
-static inline golden_case golden_load(const char *name)
+/** tests/golden/NAME.golden under SLUICE_SOURCE, or the current directory. */
+static inline FILE *golden_open(const char *name)
 {
     const char *source = getenv("SLUICE_SOURCE");
     char path[4096];
     snprintf(path, sizeof path, "%s/tests/golden/%s.golden", source ? source : ".", name);
     FILE *file = fopen(path, "rb");
     ck_assert_msg(file != NULL, "cannot open %s", path);
+    return file;
+}
 
+/** That nothing follows in the file; closes it. */
+static inline void golden_close(FILE *file)
+{
+    ck_assert_int_eq(fgetc(file), EOF);
+    fclose(file);
+}
+
+/** Read a case from the file's beginning up to its results. Owned: golden_free. */
+static inline golden_case golden_read_case(FILE *file)
+{
     golden_case golden = {0};
     sluice_shape s = {0};
     size_t rows = 0, steps = 0;
@@ -44,7 +56,7 @@ static inline golden_case golden_load(const char *name)
     const int fields = fscanf(file, "sluice-golden 1 %zu %zu %zu %zu %zu %zu %d %zu %zu %d %d %lf %lf%*1[\n]", &s.layers,
                               &s.directions, &s.inputs, &s.hidden, &s.vocabulary, &s.classes, &s.has_bias, &rows, &steps, &ragged,
                               &states, &golden.torch_worst, &golden.torch_rms);
-    ck_assert_msg(fields == 13, "%s: %d fields in the first line", path, fields);
+    ck_assert_msg(fields == 13, "%d fields in the first line", fields);
     golden.network = test_network_create(&s);
     golden_read(file, golden.network.floats, golden.network.count, sizeof(float));
 
@@ -68,8 +80,15 @@ static inline golden_case golden_load(const char *name)
         if (counts[j])
             golden_read(file, golden.want[j], counts[j], sizeof(double));
     }
-    ck_assert_int_eq(fgetc(file), EOF);
-    fclose(file);
+    return golden;
+}
+
+/** Read a case by its name. Owned: golden_free. */
+static inline golden_case golden_load(const char *name)
+{
+    FILE *file = golden_open(name);
+    const golden_case golden = golden_read_case(file);
+    golden_close(file);
     return golden;
 }
 

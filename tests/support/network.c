@@ -117,28 +117,31 @@ float *test_floats(size_t count)
 }
 
 /* A batch of a shape with all that is asked for, inputs zero, outputs prefilled. */
-static test_batch make_batch(const sluice_shape *shape, size_t rows, size_t steps, bool lengths, bool states)
+static test_batch make_batch(const sluice_shape *shape, size_t rows, size_t steps, unsigned what)
 {
     test_batch made = {.batch = {.struct_size = sizeof(sluice_batch), .rows = rows, .steps = steps}};
     made.x_count = rows * steps * (shape->vocabulary ? 1 : shape->inputs);
     made.y_count = rows * steps * shape->directions * shape->hidden;
     made.state_count = shape->layers * shape->directions * rows * shape->hidden;
     made.logits_count = rows * shape->classes;
-    made.batch.lengths = made.lengths = lengths ? blank(rows, sizeof *made.lengths) : NULL;
+    made.step_logits_count = rows * steps * shape->classes;
+    made.batch.lengths = made.lengths = what & TEST_RAGGED ? blank(rows, sizeof *made.lengths) : NULL;
     made.batch.x = made.x = shape->vocabulary ? NULL : blank(made.x_count, sizeof *made.x);
     made.batch.tokens = made.tokens = shape->vocabulary ? blank(made.x_count, sizeof *made.tokens) : NULL;
-    made.batch.h0 = made.h0 = states ? blank(made.state_count, sizeof *made.h0) : NULL;
-    made.batch.c0 = made.c0 = states ? blank(made.state_count, sizeof *made.c0) : NULL;
+    made.batch.h0 = made.h0 = what & TEST_STATES ? blank(made.state_count, sizeof *made.h0) : NULL;
+    made.batch.c0 = made.c0 = what & TEST_STATES ? blank(made.state_count, sizeof *made.c0) : NULL;
     made.batch.y = made.y = test_floats(made.y_count);
     made.batch.hn = made.hn = test_floats(made.state_count);
     made.batch.cn = made.cn = test_floats(made.state_count);
     made.batch.logits = made.logits = shape->classes ? test_floats(made.logits_count) : NULL;
+    if (what & TEST_EACH_STEP && shape->classes)
+        made.batch.step_logits = made.step_logits = test_floats(made.step_logits_count);
     return made;
 }
 
 test_batch test_batch_random(const sluice_shape *shape, size_t rows, size_t steps, unsigned what, uint64_t *random)
 {
-    test_batch made = make_batch(shape, rows, steps, what & TEST_RAGGED, what & TEST_STATES);
+    test_batch made = make_batch(shape, rows, steps, what);
     if (made.x)
         fill(made.x, made.x_count, 1.0f, random);
     for (size_t j = 0; made.tokens && j < made.x_count; j++)
@@ -156,7 +159,9 @@ test_batch test_batch_pick(const sluice_shape *shape, const test_batch *from, si
 {
     const size_t count = from->batch.rows, hidden = shape->hidden;
     const size_t row = from->batch.steps * (shape->vocabulary ? 1 : shape->inputs);
-    test_batch made = make_batch(shape, rows, from->batch.steps, from->lengths != NULL, from->h0 != NULL);
+    const unsigned what =
+        (from->lengths ? TEST_RAGGED : 0u) | (from->h0 ? TEST_STATES : 0u) | (from->step_logits ? TEST_EACH_STEP : 0u);
+    test_batch made = make_batch(shape, rows, from->batch.steps, what);
     for (size_t n = 0; n < rows; n++) {
         const size_t source = (first + n) % count;
         if (made.x)
@@ -179,6 +184,7 @@ test_batch test_batch_row(const sluice_shape *shape, const test_batch *from, siz
     if (made.lengths) {
         made.batch.steps = (size_t)made.lengths[0];
         made.y_count = made.batch.steps * shape->directions * shape->hidden;
+        made.step_logits_count = made.batch.steps * shape->classes;
         made.batch.lengths = NULL;
     }
     return made;
@@ -190,12 +196,14 @@ void test_batch_prefill(test_batch *batch)
     test_prefill(batch->hn, batch->state_count);
     test_prefill(batch->cn, batch->state_count);
     test_prefill(batch->logits, batch->logits_count);
+    test_prefill(batch->step_logits, batch->step_logits_count);
 }
 
 bool test_batch_untouched(const test_batch *batch)
 {
     return test_prefilled(batch->y, batch->y_count) && test_prefilled(batch->hn, batch->state_count) &&
-           test_prefilled(batch->cn, batch->state_count) && test_prefilled(batch->logits, batch->logits_count);
+           test_prefilled(batch->cn, batch->state_count) && test_prefilled(batch->logits, batch->logits_count) &&
+           test_prefilled(batch->step_logits, batch->step_logits_count);
 }
 
 void test_batch_free(test_batch *batch)
@@ -209,6 +217,7 @@ void test_batch_free(test_batch *batch)
     free(batch->hn);
     free(batch->cn);
     free(batch->logits);
+    free(batch->step_logits);
     *batch = (test_batch){0};
 }
 
@@ -271,7 +280,7 @@ static sluice_workspace *workspace_of(const sluice_engine *engine)
     return workspace;
 }
 
-static test_runner runner_of(const sluice_model *model, const sluice_engine_options *options)
+test_runner test_runner_of(const sluice_model *model, const sluice_engine_options *options)
 {
     test_runner runner = {.engine = engine_of(model, options)};
     runner.workspace = workspace_of(runner.engine);
@@ -283,7 +292,7 @@ static test_runner runner_of(const sluice_model *model, const sluice_engine_opti
 test_runner test_runner_create(const sluice_model *model, sluice_isa isa, unsigned threads, sluice_schedule schedule)
 {
     const sluice_engine_options options = test_options(isa, threads, schedule);
-    return runner_of(model, &options);
+    return test_runner_of(model, &options);
 }
 
 void test_runner_free(test_runner *runner)
@@ -302,7 +311,7 @@ void test_forward(const test_runner *runner, const sluice_batch *batch)
 
 void test_run_once(const sluice_model *model, const sluice_engine_options *options, const sluice_batch *batch)
 {
-    test_runner runner = runner_of(model, options);
+    test_runner runner = test_runner_of(model, options);
     test_forward(&runner, batch);
     test_runner_free(&runner);
 }
@@ -376,6 +385,7 @@ void test_same_outputs(const test_batch *got, const test_batch *want, const char
         {"hn", got->hn, want->hn, want->state_count},
         {"cn", got->cn, want->cn, want->state_count},
         {"logits", got->logits, want->logits, want->logits_count},
+        {"step_logits", got->step_logits, want->step_logits, want->step_logits_count},
     };
     for (size_t j = 0; j < sizeof outputs / sizeof outputs[0]; j++) {
         snprintf(place, sizeof place, "%s: %s", what, outputs[j].name);

@@ -43,7 +43,7 @@ void test_network_build(test_network *network);
 void test_network_free(test_network *network);
 
 /** What test_batch_random should add. */
-enum { TEST_RAGGED = 1, TEST_STATES = 2 };
+enum { TEST_RAGGED = 1, TEST_STATES = 2, TEST_EACH_STEP = 4 };
 
 /** A batch with its arrays, contiguous and owned: test_batch_free. All outputs are there and prefilled. */
 typedef struct test_batch {
@@ -55,7 +55,9 @@ typedef struct test_batch {
     float *y;                                           /* [N][T][D*H] */
     float *hn, *cn;                                     /* [L*D][N][H] */
     float *logits;                                      /* [N][C], or NULL */
+    float *step_logits;                                 /* [N][T][C]; NULL unless TEST_EACH_STEP and a head */
     size_t x_count, y_count, state_count, logits_count; /* elements of each (x_count: of tokens too) */
+    size_t step_logits_count;
 } test_batch;
 
 /** Inputs and states uniform in +-1, tokens in 0..V-1, lengths in 0..T. */
@@ -100,6 +102,7 @@ typedef struct test_runner {
 } test_runner;
 
 test_runner test_runner_create(const sluice_model *model, sluice_isa isa, unsigned threads, sluice_schedule schedule);
+test_runner test_runner_of(const sluice_model *model, const sluice_engine_options *options);
 void test_runner_free(test_runner *runner);
 
 /** sluice_forward; it has to succeed. */
