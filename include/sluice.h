@@ -61,7 +61,7 @@ typedef enum sluice_status {
     SLUICE_STATUS_BAD_DATA,     /**< what a file or an array holds is wrong: a shape, a length, a token, a NaN weight */
     SLUICE_STATUS_NO_INPUT,     /**< a file does not exist or cannot be opened */
     SLUICE_STATUS_IO,           /**< reading or writing failed */
-    SLUICE_STATUS_NO_MEMORY,    /**< an allocation failed; every object is as it was before the call */
+    SLUICE_STATUS_NO_MEMORY,    /**< an allocation failed; every object is as it was before the call (but a tape is empty) */
     SLUICE_STATUS_TOO_LARGE,    /**< a size does not fit size_t */
     SLUICE_STATUS_UNSUPPORTED   /**< well-formed, but not something this library or this machine does */
 } sluice_status;

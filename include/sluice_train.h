@@ -23,7 +23,8 @@ typedef struct sluice_tape_options {
 
 /**
  * Make a tape for calls on `engine`, made with its option `training`; it must outlive the tape. A tape belongs to one batch at a
- * time: sluice_forward fills it (and lets it grow, so that later batches no larger allocate nothing), sluice_backward uses it up.
+ * time: sluice_forward fills it (and lets it grow, so that later batches no larger, or with recompute of the same lengths, allocate
+ * nothing), sluice_backward uses it up.
  * Per step of each row it holds, for each layer and direction, the four gates, c and h.
  * @param options NULL: defaults.
  * @retval BAD_ARGUMENT the engine was not made for training. UNSUPPORTED: its path is BLIS. NO_MEMORY
@@ -60,8 +61,8 @@ typedef struct sluice_gradient {
     const float *dlogits;      /**< [N][C] */
     const float *dstep_logits; /**< [N][T][C] */
 
-    float *dx; /**< [N][T][I], of a model without embedding; overwritten, it is zero past a row's end, but with dx_offsets not
-                    touched there; NULL: not wanted, as for all that go out */
+    float *dx; /**< [N][T][I], of a model without embedding; without accumulate, it becomes zero past a row's end, but with
+                    dx_offsets nothing is written there; NULL: not wanted, as for all that go out */
     size_t dx_row_stride;
     size_t dx_step_stride;
     const size_t *dx_offsets; /**< [N] where each row starts in dx, instead of n*dx_row_stride; NULL: by stride */

@@ -117,7 +117,7 @@ START_TEST(tape_of_blis)
 }
 END_TEST
 
-/* What a new tape takes is what was told; later batches no larger take nothing more. */
+/* What a new tape takes is what was told; later batches no larger, with recompute of the same lengths, take nothing more. */
 START_TEST(tape_bytes)
 {
     static const size_t sizes[][2] = {{0, 0}, {1, 1}, {6, 5}, {40, 31}, {3, 200}, {300, 4}, {0, 7}, {7, 0}};
@@ -142,7 +142,7 @@ START_TEST(tape_bytes)
                 test_backward(&made.runner, tape, &gradient.gradient);
                 ck_assert_uint_eq(sluice_tape_get_bytes(tape), need);
             }
-            if (sizes[j][0] > 1) { /* fewer rows */
+            if (sizes[j][0] > 1 && !recompute) { /* fewer rows */
                 test_batch fewer = test_batch_pick(&made.shape, &batch, 0, sizes[j][0] - 1);
                 test_forward_taped(&made.runner, tape, &fewer.batch);
                 ck_assert_uint_eq(sluice_tape_get_bytes(tape), need);

@@ -40,7 +40,8 @@ static sluice_status check_input(const sluice_engine *engine, const sluice_batch
         return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_forward: %s is NULL, but there are %zu rows of up to %zu steps",
                        wants_tokens ? "tokens" : "x", batch->rows, batch->steps);
     if ((batch->logits || batch->step_logits) && !engine->shape.classes)
-        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_forward: logits are asked for, but the model has no head");
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_forward: %s are asked for, but the model has no head",
+                       batch->logits ? "logits" : "step_logits");
     if (batch->step_logits && !batch->y && !batch->tape)
         return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT,
                        "sluice_forward: step_logits are made of y; give y, or a tape, which holds it");

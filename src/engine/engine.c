@@ -271,7 +271,7 @@ sluice_status sluice_engine_set_model(sluice_engine *engine, const sluice_model 
         return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_engine_set_model: %s is NULL", engine ? "model" : "engine");
     const sluice_shape *a = &engine->shape, *b = &model->shape;
     if (a->layers != b->layers || a->directions != b->directions || a->inputs != b->inputs || a->hidden != b->hidden ||
-        a->vocabulary != b->vocabulary || a->classes != b->classes)
+        a->vocabulary != b->vocabulary || a->classes != b->classes || !a->has_bias != !b->has_bias)
         return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT,
                        "sluice_engine_set_model: the model has another shape than the engine was made for; make an engine for it");
     fill_all(engine, model);
