@@ -230,7 +230,8 @@ SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_trainer_update(sluice_trainer
 SLUICE_API const sluice_model *sluice_trainer_get_model(const sluice_trainer *trainer);
 
 /** Write a checkpoint, replaced as a whole: weights, the optimiser's moments, the options, the number of steps, and a note of the
- *  caller's (any text; NULL: ""). A safetensors file whose weights sluice_model_load reads. BAD_ARGUMENT, IO, NO_MEMORY. */
+ *  caller's (any text; NULL: ""). A safetensors file whose weights sluice_model_load reads. BAD_ARGUMENT, IO, NO_MEMORY,
+ *  TOO_LARGE. */
 SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_trainer_save(const sluice_trainer *trainer, const char *path, const char *note,
                                                                 sluice_error *error);
 

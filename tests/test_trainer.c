@@ -230,7 +230,7 @@ static void same_runs(sluice_trainer *got, const sluice_trainer *want, const slu
     sluice_report reports[FEW];
     take_steps(got, shape, FEW, 5, reports);
     ck_assert_msg(memcmp(reports, wanted, sizeof reports) == 0, "%s: reports differ", what);
-    test_same_models(sluice_trainer_get_model(got), sluice_trainer_get_model(want), what);
+    test_same_weights(sluice_trainer_get_model(got), sluice_trainer_get_model(want));
 }
 
 /* The same run on any number of threads, any instruction set, with gates kept or computed again. */
@@ -307,7 +307,7 @@ START_TEST(by_hand)
         const sluice_report stepped = test_step(whole, &data.batch, data.labels, NULL);
         ck_assert(stepped.loss == loss.loss && stepped.right == loss.right && stepped.counted == loss.counted);
         ck_assert(by_parts.loss == 0 && by_parts.norm == stepped.norm && by_parts.rate == 1e-3 && by_parts.step == stepped.step);
-        test_same_models(sluice_trainer_get_model(parts), sluice_trainer_get_model(whole), "by hand");
+        test_same_weights(sluice_trainer_get_model(parts), sluice_trainer_get_model(whole));
     }
     free(outputs);
     free(slopes);
@@ -480,7 +480,7 @@ START_TEST(streams)
         ck_assert(memcmp(&got, &want, sizeof got) == 0);
         test_data_free(&data);
     }
-    test_same_models(sluice_trainer_get_model(one), sluice_trainer_get_model(other), "streams");
+    test_same_weights(sluice_trainer_get_model(one), sluice_trainer_get_model(other));
     sluice_streams_destroy(set);
     sluice_trainer_destroy(one);
     sluice_trainer_destroy(other);

@@ -1,5 +1,7 @@
 #include "train_order.h"
 
+#include "base/random.h"
+
 #include <math.h>
 #include <stdlib.h>
 
@@ -8,27 +10,18 @@
 /* Streams of the seed, told apart. */
 enum { SHUFFLE = 1, SPLIT };
 
-/* splitmix64 (Steele, Lea & Flood 2014): the next 64 bits of a stream. */
-static uint64_t draw(uint64_t *state)
-{
-    uint64_t z = *state += UINT64_C(0x9e3779b97f4a7c15);
-    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-    return z ^ (z >> 31);
-}
-
 static uint64_t begin_stream(uint64_t seed, uint64_t purpose, uint64_t number)
 {
     uint64_t state = seed;
-    state = draw(&state) ^ purpose;
-    state = draw(&state) ^ number;
-    return draw(&state);
+    state = sl_random_next(&state) ^ purpose;
+    state = sl_random_next(&state) ^ number;
+    return sl_random_next(&state);
 }
 
 /* A number from 0 to count - 1; that some are likelier by count / 2^64 is not noticed. */
 static uint64_t draw_below(uint64_t *state, uint64_t count)
 {
-    return draw(state) % count;
+    return sl_random_next(state) % count;
 }
 
 enum { RADIX_BITS = 11 };

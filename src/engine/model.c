@@ -3,8 +3,8 @@
 #include "base/cpu.h"
 #include "base/error.h"
 #include "base/memory.h"
+#include "base/random.h"
 #include "base/size.h"
-#include "engine/random.h"
 
 #include <math.h>
 #include <stdbool.h>

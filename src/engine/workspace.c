@@ -1,7 +1,7 @@
 #include "engine/workspace.h"
 
-#include "base/error.h"
 #include "base/carve.h"
+#include "base/error.h"
 #include "engine/pass.h"
 
 static sl_team cut_team(sl_carver *from, const sluice_engine *engine, const sl_part_sizes *sizes)

@@ -2,9 +2,9 @@
 #include "base/cpu.h"
 #include "base/error.h"
 #include "base/memory.h"
+#include "base/random.h"
 #include "base/size.h"
 #include "engine/model.h"
-#include "engine/random.h"
 #include "train/numbers.h"
 
 #include <assert.h>

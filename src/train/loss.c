@@ -38,7 +38,7 @@ typedef struct job {
 static float find_largest(const float *outputs, size_t width)
 {
     const size_t ways = sl_size_min(WAYS, width);
-    float largest[WAYS], bad[WAYS];
+    float largest[WAYS] = {0}, bad[WAYS] = {0};
     size_t k = 0;
     for (; k < ways; k++) {
         largest[k] = outputs[k];

@@ -1,9 +1,9 @@
 /* A trainer's step and its evaluation: forward, loss and, of a step, backward and update. */
 #include "base/error.h"
 #include "base/memory.h"
+#include "base/random.h"
 #include "base/size.h"
 #include "engine/model.h"
-#include "engine/random.h"
 #include "train/loss.h"
 #include "train/trainer.h"
 

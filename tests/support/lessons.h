@@ -46,14 +46,19 @@ static inline void test_lesson_free(test_lesson *lesson)
 }
 
 /** One step, which has to succeed. */
+static inline sluice_report test_step(sluice_trainer *trainer, const sluice_batch *batch, const int32_t *labels,
+                                      const float *values)
+{
+    sluice_error error = {0};
+    sluice_report report = {.struct_size = sizeof report};
+    ck_assert_msg(sluice_trainer_step(trainer, batch, labels, values, &report, &error) == SLUICE_STATUS_OK,
+                  "sluice_trainer_step: %s", error.message);
+    return report;
+}
+
 static inline sluice_report test_learn(sluice_trainer *trainer, const test_lesson *lesson)
 {
-    sluice_report report = {.struct_size = sizeof report};
-    sluice_error error = {0};
-    const sluice_status status =
-        sluice_trainer_step(trainer, &lesson->batch.batch, lesson->labels, lesson->values, &report, &error);
-    ck_assert_msg(status == SLUICE_STATUS_OK, "sluice_trainer_step: %s", error.message);
-    return report;
+    return test_step(trainer, &lesson->batch.batch, lesson->labels, lesson->values);
 }
 
 static inline sluice_trainer *test_trainer_create(const sluice_model *model, const sluice_engine_options *engine,

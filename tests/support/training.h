@@ -2,8 +2,7 @@
 #ifndef SLUICE_TESTS_TRAINING_SUPPORT_H
 #define SLUICE_TESTS_TRAINING_SUPPORT_H
 
-#include "support/network.h"
-#include "support/suite.h"
+#include "support/lessons.h"
 
 #include <string.h>
 
@@ -12,15 +11,6 @@ static const sluice_shape test_small = {.layers = 2, .directions = 1, .inputs = 
 static inline sluice_trainer_options test_trainer_defaults(void)
 {
     return (sluice_trainer_options){.struct_size = sizeof(sluice_trainer_options)};
-}
-
-static inline sluice_trainer *test_trainer_create(const sluice_model *model, const sluice_engine_options *engine,
-                                                  const sluice_trainer_options *options)
-{
-    sluice_trainer *trainer = NULL;
-    sluice_error error = {0};
-    ck_assert_msg(sluice_trainer_create(model, engine, options, &trainer, &error) == SLUICE_STATUS_OK, "%s", error.message);
-    return trainer;
 }
 
 /** A trainer of the initial model of a seed, on one thread: the networks of tests are too small to share. */
@@ -34,15 +24,6 @@ static inline sluice_trainer *test_trainer_initial(const sluice_shape *shape, ui
     return trainer;
 }
 
-static inline sluice_report test_step(sluice_trainer *trainer, const sluice_batch *batch, const int32_t *labels,
-                                      const float *values)
-{
-    sluice_error error = {0};
-    sluice_report report = {.struct_size = sizeof report};
-    ck_assert_msg(sluice_trainer_step(trainer, batch, labels, values, &report, &error) == SLUICE_STATUS_OK, "%s", error.message);
-    return report;
-}
-
 static inline sluice_report test_evaluate(sluice_trainer *trainer, const sluice_batch *batch, const int32_t *labels,
                                           const float *values)
 {
@@ -51,20 +32,6 @@ static inline sluice_report test_evaluate(sluice_trainer *trainer, const sluice_
     ck_assert_msg(sluice_trainer_get_loss(trainer, batch, labels, values, &report, &error) == SLUICE_STATUS_OK, "%s",
                   error.message);
     return report;
-}
-
-static inline void test_same_models(const sluice_model *got, const sluice_model *want, const char *what)
-{
-    const sluice_shape shape = sluice_model_get_shape(want);
-    for (int tensor = SLUICE_TENSOR_WEIGHT_IH; tensor <= SLUICE_TENSOR_HEAD_BIAS; tensor++)
-        for (size_t k = 0; k < shape.layers * shape.directions; k++) {
-            size_t count, other;
-            const float *a = sluice_model_get_tensor(got, (sluice_tensor)tensor, k, &count);
-            const float *b = sluice_model_get_tensor(want, (sluice_tensor)tensor, k, &other);
-            ck_assert_uint_eq(count, other);
-            if (count)
-                test_same_bits(a, b, count, what);
-        }
 }
 
 /** A copy of all of a model's tensors; its floats are the caller's to free. */

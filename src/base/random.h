@@ -1,6 +1,6 @@
 /* Random numbers by seed: the splitmix64 stream (Steele, Lea & Flood 2014), in integers alone. */
-#ifndef SLUICE_ENGINE_RANDOM_H
-#define SLUICE_ENGINE_RANDOM_H
+#ifndef SLUICE_BASE_RANDOM_H
+#define SLUICE_BASE_RANDOM_H
 
 #include <stdint.h>
 
