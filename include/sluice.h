@@ -23,7 +23,8 @@
  *
  * Threads. A function may be called from any thread; what each object allows at once is said with its type. The library prints
  * nothing, never exits and keeps no mutable global state but a once-flag. What it calls may: an OpenMP runtime that cannot make
- * a thread, and BLIS that cannot have memory, print and end the process; with one thread and the fused path neither is called.
+ * a thread, and BLIS that cannot have memory, print and end the process; with one thread and the fused path neither is called, but
+ * by sluice_backward, which always uses BLIS.
  * Before a fork the OpenMP workers of the forking thread are given back to the system, so that the child may use engines too.
  */
 #ifndef SLUICE_H
@@ -468,7 +469,7 @@ typedef struct sluice_batch {
     float *step_logits; /**< [N][T][C], the head of y at every step, zero past a row's end; wants y or a tape; NULL */
     sluice_streams *streams; /**< where the rows' states come from and go to, h0 and c0 being NULL; NULL: as said above */
     const size_t *slots;     /**< [N], each row's slot, no two alike; NULL: row n has slot n */
-    sluice_tape *tape;       /**< written for sluice_backward, what it held before is lost; NULL: none */
+    sluice_tape *tape;       /**< written for sluice_backward; what it held before is lost, even if the call fails; NULL: none */
     float dropout;           /**< with a tape: each output of a layer below another is set to 0 for the next layer with this
                                   probability, else divided by 1 - dropout; 0 <= dropout < 1 */
     uint64_t dropout_key;    /**< which ones: a function of the key, the layer, the row's index, the step and the unit alone */

@@ -17,8 +17,8 @@ typedef struct sluice_tape_options {
     size_t struct_size; /**< sizeof(sluice_tape_options) */
     size_t recompute; /**< 0: keep the gates of all steps. S: keep the outputs and, of every S-th step, the states; sluice_backward
                              computes the gates of S steps at a time again, from the last; S is rounded up to
-                             where 512 steps of rows are together. The same bits, a quarter of the bytes or
-                             less, and a third more time */
+                             where 512 steps of rows are together. The same bits, of long
+ batches a fifth to a half of the bytes, and a third more time */
 } sluice_tape_options;
 
 /**
@@ -159,7 +159,7 @@ typedef struct sluice_trainer_options {
     double momentum; /**< SGD: 0 <= momentum < 1 */
     double beta1;    /**< Adam, AdamW; 0: 0.9 */
     double beta2;    /**< Adam, AdamW; 0: 0.999 */
-    double epsilon;  /**< Adam, AdamW: 1.2e-38..1; 0: 1e-8 */
+    double epsilon;  /**< Adam, AdamW: 1e-16..1; 0: 1e-8 */
     double weight_decay;
     double clip; /**< a gradient whose norm over all tensors is larger is scaled down to it; 0: none */
     sluice_rate schedule;

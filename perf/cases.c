@@ -8,7 +8,7 @@
 #include "base/size.h"
 #include "base/clock.h"
 #include "cli/words.h"
-#include "engine/random.h"
+#include "base/random.h"
 
 #include <float.h>
 #include <math.h>

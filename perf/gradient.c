@@ -6,7 +6,7 @@
 #include "base/memory.h"
 #include "base/size.h"
 #include "engine/model.h"
-#include "engine/random.h"
+#include "base/random.h"
 
 #include <float.h>
 #include <math.h>

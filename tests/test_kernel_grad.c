@@ -99,7 +99,7 @@ static void expect_unit(const problem *p, size_t r, size_t unit, float da[4], fl
 {
     const size_t block = unit / (4 * p->lanes), at = unit % (4 * p->lanes);
     const float *panel = p->weights + block * panel_stride(p) + sl_panel_column(p->terms, p->lanes, at);
-    const float product = test_plain_chain(p->terms, p->da_after[r], panel, 2 * p->lanes);
+    const float product = !p->terms ? -0.0f : test_plain_chain(p->terms, p->da_after[r], panel, 2 * p->lanes);
     const float *gate = p->gates[r] + unit;
     const float i = gate[0], f = gate[GATE_STRIDE], g = gate[2 * GATE_STRIDE], o = gate[3 * GATE_STRIDE];
     float tanh_c;

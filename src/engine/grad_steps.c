@@ -81,7 +81,7 @@ static size_t multiply_back(const sl_grad_thread *thread, const sl_grad_strand *
     const sl_tape_part *own = thread->own;
     const size_t block = SL_BLOCK_VECTORS * engine->kernel->lanes, blocks = sl_size_div_up(engine->shape.hidden, block);
     for (size_t r = 0; r < count; r++) {
-        own->start[r] = tape->zeros;
+        own->start[r] = tape->nothing;
         own->x[r] = sl_grad_gates(tape, strand, strand->from, of.from + r);
     }
     const sl_product product = {.rows = count,

@@ -184,7 +184,7 @@ static void make_inputs(const sl_grad_thread *thread, const sl_grad_strand *stra
     const sl_tape_part *own = thread->own;
     const size_t gates = gate_rows(tape), inputs = sl_tape_inputs(tape, strand->k);
     const bool is_last = strand->direction + 1 == tape->engine->shape.directions;
-    const bool drops = is_last && strand->layer > 0 && tape->batch.dropout > 0;
+    const bool drops = is_last && strand->layer > 0 && tape->drops;
     cells chunk = {0};
     for (size_t number = 0; next_chunk(tape, block, number, &chunk); number++) {
         const float *da = sl_grad_gates(tape, strand, chunk.turn, chunk.rank);

@@ -152,7 +152,7 @@ static void drop_outputs(const sl_pass *p, const sl_step *step)
     const sluice_batch *batch = p->group->batch;
     const sluice_shape *shape = &p->group->engine->shape;
     const size_t layer = p->strand / shape->directions;
-    if (batch->dropout <= 0 || layer + 1 == shape->layers)
+    if (!batch->tape->drops || layer + 1 == shape->layers)
         return;
     const size_t first = p->direction * shape->hidden + p->block * p->group->engine->kernel->lanes;
     for (size_t r = 0; r < step->rows; r++) {

@@ -8,13 +8,16 @@
 
 #include <string.h>
 
+/* Most rows of a strand that go through the turns together. */
+enum { MOST_AT_ONCE = 64 };
+
 /* Rows of a strand that go through the turns together: few enough that threads find work, and two tiles at least, since of fewer a
  * team does better to divide the units. */
 static size_t choose_rows_at_once(const sluice_engine *engine, size_t rows)
 {
-    enum { LEAST_TILES = 2, LEAST = 12, MOST = 64, SHARES = 2 };
+    enum { LEAST_TILES = 2, LEAST = 12, SHARES = 2 };
     const size_t tile = engine->kernel->tile_rows, share = sl_size_div_up(rows, sl_workers(engine));
-    const size_t some = share <= MOST ? share : sl_size_max(LEAST, sl_size_min(MOST, share / SHARES));
+    const size_t some = share <= MOST_AT_ONCE ? share : sl_size_max(LEAST, sl_size_min(MOST_AT_ONCE, share / SHARES));
     return sl_size_min(rows, sl_size_round_up(sl_size_max(LEAST_TILES * tile, some), tile));
 }
 
@@ -135,7 +138,7 @@ static void lay_out_strands(sluice_tape *tape, sl_carver *from)
     }
 }
 
-static void lay_out_layers(sluice_tape *tape, sl_carver *from, bool drops)
+static void lay_out_layers(sluice_tape *tape, sl_carver *from)
 {
     const sluice_shape *shape = &tape->engine->shape;
     const size_t row = shape->directions * shape->hidden * sizeof(float);
@@ -143,7 +146,7 @@ static void lay_out_layers(sluice_tape *tape, sl_carver *from, bool drops)
     tape->inputs = sl_carve(from, shape->layers, sizeof *tape->inputs);
     float *below = NULL;
     for (size_t layer = 0; layer < shape->layers; layer++) {
-        float *inputs = layer && drops ? sl_carve(from, tape->cells, row) : below;
+        float *inputs = layer && tape->drops ? sl_carve(from, tape->cells, row) : below;
         below = sl_carve(from, tape->cells, row);
         if (tape->outputs) {
             tape->inputs[layer] = inputs;
@@ -169,7 +172,9 @@ static void lay_out_part(sluice_tape *tape, sl_carver *from, sl_tape_part *part)
     const sluice_shape *shape = &engine->shape;
     const size_t outputs = shape->directions * shape->hidden, widest = sl_size_max(shape->inputs, outputs);
     const size_t back = sl_size_round_up(shape->hidden, SL_BLOCK_VECTORS * engine->kernel->lanes);
-    const size_t at_once = tape->rows_at_once, cells = tape->chunk_cells;
+    /* For as many as any batch of no more rows might have. */
+    const size_t at_once = sl_size_min(tape->rows, sl_size_round_up(MOST_AT_ONCE, engine->kernel->tile_rows));
+    const size_t cells = tape->chunk_cells;
     const size_t states = tape->segments > 1 ? at_once * engine->state_stride : 0;
     part->gathered = sl_carve(from, cells, sl_size_max(widest + shape->hidden, shape->classes) * sizeof *part->gathered);
     part->product = sl_carve(from, sl_size_max(cells * widest, at_once * back), sizeof *part->product);
@@ -186,7 +191,7 @@ static void lay_out_part(sluice_tape *tape, sl_carver *from, sl_tape_part *part)
     part->c_kept = sl_carve(from, at_once, sizeof *part->c_kept);
 }
 
-static void lay_out(sluice_tape *tape, sl_carver *from, bool drops)
+static void lay_out(sluice_tape *tape, sl_carver *from)
 {
     const sluice_engine *engine = tape->engine;
     const sluice_shape *shape = &engine->shape;
@@ -197,14 +202,15 @@ static void lay_out(sluice_tape *tape, sl_carver *from, bool drops)
     tape->chunk_cells = sl_size_max(1, sl_size_min(SL_BLOCK_CELLS, sl_size_max(tape->cells, tape->rows)));
     tape->threads = sl_workers(engine);
     lay_out_strands(tape, from);
-    lay_out_layers(tape, from, drops);
+    lay_out_layers(tape, from);
 
     const size_t grad_row = tape->grad_stride * sizeof(float);
     tape->dy[0] = sl_carve(from, tape->cells, grad_row);
     tape->dy[1] = shape->directions == 2 ? sl_carve(from, tape->cells, grad_row) : tape->dy[0];
     tape->dc = sl_carve(from, tape->rows, engine->state_stride * sizeof *tape->dc);
     tape->sums = sl_carve(from, sum_floats(tape), sizeof *tape->sums);
-    tape->zeros = sl_carve(from, sl_size_round_up(shape->hidden, SL_BLOCK_VECTORS * engine->kernel->lanes), sizeof *tape->zeros);
+    tape->nothing =
+        sl_carve(from, sl_size_round_up(shape->hidden, SL_BLOCK_VECTORS * engine->kernel->lanes), sizeof *tape->nothing);
     tape->dh_final = sl_carve(from, shape->classes ? tape->rows : 0, outputs * sizeof *tape->dh_final);
     tape->head_sums =
         sl_carve(from, sl_tape_slots(shape->classes, SIZE_MAX), shape->classes * (outputs + 1) * sizeof *tape->head_sums);
@@ -225,17 +231,20 @@ static void lay_out(sluice_tape *tape, sl_carver *from, bool drops)
 }
 
 /* All but the memory: lengths counted, `used` receives the bytes of the cells. */
-static sluice_status measure(sluice_tape *tape, size_t rows, size_t steps, const int64_t *lengths, bool drops, size_t *used,
+static sluice_status measure(sluice_tape *tape, size_t rows, size_t steps, const int64_t *lengths, size_t *used,
                              sluice_error *error)
 {
-    const sluice_status status = fit_index(tape, rows, steps, error);
+    size_t longest = lengths || !rows ? 0 : steps;
+    for (size_t row = 0; lengths && row < rows; row++)
+        longest = sl_size_max(longest, (size_t)lengths[row]);
+    const sluice_status status = fit_index(tape, rows, longest, error);
     if (status)
         return status;
-    if (!count_cells(tape, rows, steps, lengths))
+    if (!count_cells(tape, rows, longest, lengths))
         return sl_fail_size(error, "the tape");
     count_blocks(tape);
     sl_carver paper = {.fits = true};
-    lay_out(tape, &paper, drops);
+    lay_out(tape, &paper);
     *used = paper.used;
     return paper.fits ? SLUICE_STATUS_OK : sl_fail_size(error, "the tape");
 }
@@ -251,18 +260,19 @@ static void find_rows(sluice_tape *tape, const sluice_batch *batch)
 
 sluice_status sl_tape_fit(sluice_tape *tape, const sluice_batch *batch, sluice_error *error)
 {
-    const bool drops = batch->dropout > 0;
     size_t used;
     tape->holds = false;
-    const sluice_status status = measure(tape, batch->rows, batch->steps, batch->lengths, drops, &used, error);
+    tape->drops = batch->dropout > 0;
+    const sluice_status status = measure(tape, batch->rows, batch->steps, batch->lengths, &used, error);
     if (status)
         return status;
     if (!grow(&tape->memory, &tape->memory_bytes, used))
         return sl_fail_memory(error, "a tape", used);
     sl_carver from = {.base = tape->memory, .fits = true};
-    lay_out(tape, &from, drops);
-    memset(tape->zeros, 0,
-           sl_size_round_up(tape->engine->shape.hidden, SL_BLOCK_VECTORS * tape->engine->kernel->lanes) * sizeof(float));
+    lay_out(tape, &from);
+    const size_t back = sl_size_round_up(tape->engine->shape.hidden, SL_BLOCK_VECTORS * tape->engine->kernel->lanes);
+    for (size_t k = 0; k < back; k++)
+        tape->nothing[k] = -0.0f;
     tape->batch = *batch;
     tape->models = tape->engine->models;
     find_rows(tape, batch);
@@ -360,7 +370,7 @@ sluice_status sluice_tape_get_need(const sluice_engine *engine, const sluice_tap
         return status;
     sluice_tape paper = {.engine = engine, .recompute = options ? options->recompute : 0};
     size_t used;
-    status = measure(&paper, rows, steps, lengths, false, &used, error);
+    status = measure(&paper, rows, steps, lengths, &used, error);
     if (!status)
         *bytes = paper.index_bytes + used;
     sl_free(paper.index);

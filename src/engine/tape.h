@@ -39,6 +39,7 @@ struct sluice_tape {
     const sluice_engine *engine;
     size_t recompute;
     bool holds;           /* a batch, not yet used up */
+    bool drops;           /* some outputs between the layers */
     unsigned long models; /* that the engine had been given when it went through */
     sluice_batch batch;   /* as it was checked; of its pointers only x, tokens and what they need are used later */
 
@@ -76,7 +77,7 @@ struct sluice_tape {
     float *embedding;    /* [V][I], where the engine has a table */
     size_t *token_first; /* [V] and [cells]: cells of each token as lists, where it has none; SIZE_MAX ends one */
     size_t *token_next;
-    float *zeros;        /* a packed row of zeros */
+    float *nothing;      /* a packed row of -0: what may be added to any number, and leaves it */
     sl_tape_part *parts; /* [threads] */
     size_t threads;
     size_t rows_at_once; /* that go through the turns together */

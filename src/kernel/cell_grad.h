@@ -86,10 +86,17 @@ TILE grad_tile(const sl_step_grad *s, size_t block, size_t row, size_t blocks, s
     const size_t all_blocks = (s->hidden + BLOCK_FLOATS - 1) / BLOCK_FLOATS;
     vf acc[V_TILE_ROWS][SL_BLOCK_VECTORS];
     fetch_cells(s, block, row, blocks, rows);
-    clear_tile(acc, rows * blocks);
-    if (s->terms)
+    if (s->terms) {
+        clear_tile(acc, rows * blocks);
         multiply(acc, rows, blocks, s->terms, s->weights + block * s->panel_stride, s->panel_stride, s->da_after + row,
                  ahead_of(s->weights, s->panel_stride, block, all_blocks, s->terms, row, rows, s->rows));
+    } else {
+        UNROLL
+        for (size_t q = 0; q < rows * blocks; q++)
+            UNROLL
+        for (size_t v = 0; v < SL_BLOCK_VECTORS; v++)
+            acc[q][v] = v_set(-0.0f); /* added, it leaves dy as it is */
+    }
     float products[V_TILE_ROWS * BLOCK_FLOATS];
     UNROLL
     for (size_t q = 0; q < rows * blocks; q++)

@@ -69,7 +69,7 @@ typedef struct sl_step {
 typedef struct sl_step_grad {
     size_t rows;
     size_t hidden;        /* units */
-    size_t terms;         /* of da_after: 4H, or 0 when no later step is there */
+    size_t terms;         /* of da_after: 4H, or 0 when no later step is there: dh is dy then */
     const float *weights; /* U': panels [blocks][2][4H][2][lanes], a block being 4 * lanes of the units */
     size_t panel_stride;
     const float *const *da_after; /* [rows] pointers to [4H] */

@@ -18,9 +18,12 @@ static bool is_below_one(double value)
     return value >= 0 && value < 1;
 }
 
+/* A mean square below FLT_MIN counts as 0, and its root is 1e-19 at most: far below epsilon, it does not matter. */
+static const double LEAST_EPSILON = 1e-16;
+
 static sluice_status check_numbers(const sluice_trainer_options *options, sluice_error *error)
 {
-    if (!(options->rate > 0 && isfinite(options->rate)))
+    if (!(options->rate > 0 && options->rate <= (double)FLT_MAX))
         return refuse("rate", options->rate, "a number above 0", error);
     if (!is_below_one(options->momentum))
         return refuse("momentum", options->momentum, "0 <= momentum < 1", error);
@@ -28,9 +31,9 @@ static sluice_status check_numbers(const sluice_trainer_options *options, sluice
         return refuse("beta1", options->beta1, "0 < beta1 < 1, or 0 for 0.9", error);
     if (!is_below_one(options->beta2))
         return refuse("beta2", options->beta2, "0 < beta2 < 1, or 0 for 0.999", error);
-    if (!(options->epsilon >= (double)FLT_MIN && options->epsilon <= 1))
-        return refuse("epsilon", options->epsilon, "a number from 1.2e-38 to 1, or 0 for 1e-8", error);
-    if (!(options->weight_decay >= 0 && isfinite(options->weight_decay)))
+    if (!(options->epsilon >= LEAST_EPSILON && options->epsilon <= 1))
+        return refuse("epsilon", options->epsilon, "a number from 1e-16 to 1, or 0 for 1e-8", error);
+    if (!(options->weight_decay >= 0 && options->weight_decay <= (double)FLT_MAX))
         return refuse("weight_decay", options->weight_decay, "0 or more", error);
     if (!(options->clip >= 0 && isfinite(options->clip)))
         return refuse("clip", options->clip, "the largest norm of a gradient, or 0 for none", error);

@@ -1,6 +1,7 @@
 /* The trainer as an object: what it owns, and one update of its weights. */
 #include "train/trainer.h"
 
+#include "base/cpu.h"
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/size.h"
@@ -181,14 +182,17 @@ sluice_status sl_trainer_apply(sluice_trainer *trainer, sluice_report *report, s
 {
     const sluice_trainer_options *options = &trainer->options;
     const unsigned threads = sl_trainer_get_threads(trainer);
+    const sl_float_mode mode = sl_float_mode_set(false); /* rate and scale are part of the result */
     const double norm = sl_optimizer_get_norm(trainer->pieces, trainer->piece_count, threads);
+    const double rate = sl_rate_get(options, trainer->step);
+    const double scale = options->clip > 0 && norm > options->clip ? options->clip / (norm + 1e-6) : 1; /* as torch has it */
+    if (isfinite(norm))
+        sl_optimizer_update(options, trainer->step, rate, scale, trainer->pieces, trainer->piece_count, threads);
+    sl_float_mode_restore(mode);
     if (!isfinite(norm))
         return sl_fail(error, SLUICE_STATUS_BAD_DATA,
                        "the gradient's norm is %s after %llu updates: training has diverged; lower the rate or clip the gradient",
                        isnan(norm) ? "NaN" : "infinite", (unsigned long long)trainer->step);
-    const double rate = sl_rate_get(options, trainer->step);
-    const double scale = options->clip > 0 && norm > options->clip ? options->clip / (norm + 1e-6) : 1; /* as torch has it */
-    sl_optimizer_update(options, trainer->step, rate, scale, trainer->pieces, trainer->piece_count, threads);
     trainer->step++;
     report->norm = norm;
     report->rate = rate;
