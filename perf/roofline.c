@@ -8,7 +8,7 @@
 #include <math.h>
 #include <stdio.h>
 
-enum { WIDTH = 960, TOP = 40, HEIGHT = 420, LINE = 18, LEFT = 62, RIGHT = 950, KEY_BYTES = 40 };
+enum { WIDTH = 960, TOP = 40, HEIGHT = 420, LINE = 18, LEFT = 70, RIGHT = 950, KEY_BYTES = 40 };
 
 /* The field of a level's bandwidth. */
 static const char *key_of(sl_level level, bool all, char key[KEY_BYTES])

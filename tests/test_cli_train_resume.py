@@ -119,6 +119,24 @@ def check_signals(cli):
             run.finish()
 
 
+def check_long_batch(cli):
+    """With --truncate a single batch is many updates: a run stops, and goes on, between any two of them."""
+    source = random.Random(33)
+    write_npy(cli.path("long-x.npy"), (6, 2400, 2), [source.uniform(-1, 1) for _ in range(28800)])
+    write_npy(cli.path("long-l.npy"), (6, 2400), [source.randrange(3) for _ in range(14400)], "<i4")
+    run = Run(cli, "long", "-i", cli.path("long-x.npy"), "--labels", cli.path("long-l.npy"), "--every-step", "--truncate", 4,
+              "--hidden", 20, "--layers", 2, "--epochs", 1, "--batch", 6, "--dropout", 0.1)
+    process = run.begin("--checkpoint-every", 20, "--progress", "never")
+    deadline = time.monotonic() + 60
+    while not run.broken["--checkpoint"].exists() and time.monotonic() < deadline:
+        time.sleep(0.005)
+    process.send_signal(signal.SIGTERM)
+    said = process.communicate(timeout=120)[1].decode()
+    cli.check(process.returncode == INTERRUPTED and "in epoch 1," in said, f"within the only batch: {process.returncode} {said!r}")
+    cli.check(not run.broken["-o"].exists(), "before its end")
+    run.finish("--threads", 2)
+
+
 def check_killed(cli):
     """A run that is killed outright goes on from its last checkpoint."""
     for run in make_runs(cli):
@@ -227,7 +245,7 @@ def check_refused(cli):
     cli.refused(DATA, ["other.checkpoint"], *words(epochs=4))
     checkpoint.write_bytes(output.read_bytes())
     cli.refused(DATA, ["other.checkpoint"], *words(epochs=4))
-    for broken in (b'"epoch":4', b'"format":"sluice train 1"', b'"batch":0,"step"'):
+    for broken in (b'"epoch":4', b'"format":"sluice train 1"', b'"states":"","step"'):
         checkpoint.write_bytes(cut.replace(broken, broken.replace(b"4", b"5").replace(b"n 1", b"n 9").replace(b"step", b"stop"), 1))
         cli.refused(DATA, ["other.checkpoint", "sluice train"], *words(epochs=4))
     checkpoint.write_bytes(cut.replace(b'"batch":0', b'"batch":9', 1))  # of five
@@ -279,4 +297,4 @@ def check_full_disk(cli):
 
 
 if __name__ == "__main__":
-    run_parts(check_signals, check_killed, check_every, check_nothing_kept, check_refused, check_best, check_full_disk)
+    run_parts(check_signals, check_long_batch, check_killed, check_every, check_nothing_kept, check_refused, check_best, check_full_disk)

@@ -49,8 +49,8 @@ def check_program_warnings(checks, text, directory):
 
 def check_verbs(checks, text):
     """Every verb that README and CONTRIBUTING give to ./dev is one that it lists; ./dev refuses others."""
-    listed = re.findall(r"^  (\w+) ", run([SOURCE / "dev"]).stdout, flags=re.MULTILINE)
-    named = set(re.findall(r"\./dev (\w+)", text))
+    listed = re.findall(r"^  ([\w-]+)\b", run([SOURCE / "dev"]).stdout, flags=re.MULTILINE)
+    named = set(re.findall(r"\./dev ([\w-]+)", text))
     checks.check({"demo", "test"} <= named, f"README names the two commands; it names {sorted(named)}")
     checks.check(named <= set(listed), f"./dev has every verb that README names: {sorted(named)}; it lists {listed}")
     checks.check(run([SOURCE / "dev", "nonsense"]).returncode == 2, "./dev refuses a verb that it does not have")

@@ -80,9 +80,13 @@ sl_exit sl_paths_check_place(const sl_place *place)
     char *folder = get_folder(place->path);
     if (!folder)
         return sl_report_memory("a file name");
-    const bool writable = access(exists ? place->path : folder, W_OK) == 0;
-    const int why = errno;
+    /* A regular file is replaced by a temporary one beside it. */
+    const bool is_replaced = !exists || S_ISREG(status.st_mode), is_folder = exists && S_ISDIR(status.st_mode);
+    const bool writable = (!is_replaced || access(folder, W_OK | X_OK) == 0) && (!exists || access(place->path, W_OK) == 0);
+    const int why = is_folder ? EISDIR : errno;
     free(folder);
+    if (is_folder)
+        return sl_report(SL_EXIT_IO, "%s: %s cannot be written: %s", place->path, place->option, strerror(why));
     return writable ? SL_EXIT_OK : sl_report(SL_EXIT_IO, "%s: %s cannot be written: %s", place->path, place->option, strerror(why));
 }
 

@@ -191,7 +191,7 @@ void sl_svg_panel(const sl_svg *svg, const sl_panel *panel)
     sl_svg_line(svg, "axis", 5, (sl_point[]){{left, top}, {left, bottom}, {right, bottom}, {right, top}, {left, top}});
     sl_svg_text(svg, (sl_point){left, top - 10}, SL_ANCHOR_START, "title", panel->title);
     sl_svg_text(svg, (sl_point){(left + right) / 2, bottom + 34}, SL_ANCHOR_MIDDLE, "", panel->x_title);
-    fprintf(svg->out, "<g transform=\"translate(%.1f %.1f) rotate(-90)\">", left - 42, (top + bottom) / 2);
+    fprintf(svg->out, "<g transform=\"translate(%.1f %.1f) rotate(-90)\">", left - 50, (top + bottom) / 2);
     sl_svg_text(svg, (sl_point){0, 0}, SL_ANCHOR_MIDDLE, "", panel->y_title);
     fputs("</g>\n", svg->out);
 }

@@ -141,6 +141,7 @@ static sl_exit check_options(sl_options *options)
 static void release(sl_train *train)
 {
     sluice_streams_destroy(train->streams);
+    free(train->states);
     sluice_trainer_destroy(train->trainer);
     sl_feed_release(&train->feed);
     sl_order_release(&train->order);

@@ -1,6 +1,7 @@
 /* --checkpoint and --resume: what a trainer's checkpoint does not know of itself, the run's options and data and where it stands
  * in them, travels as JSON in the checkpoint's note. */
 #include "train.h"
+#include "train_states.h"
 
 #include "base/clock.h"
 #include "words.h"
@@ -100,13 +101,16 @@ static json_t *get_best(const sl_train *train)
 static char *get_note(const sl_train *train)
 {
     char digest[DIGEST_BYTES];
-    json_t *note = json_pack("{ss ss sI sI sI sf sf sI sI so so so}", "format", format, "data",
-                             write_digest(train->data_digest, digest), "epoch", (json_int_t)train->epoch, "batch",
-                             (json_int_t)train->batch, "step", (json_int_t)train->step, "rate", train->rate, "loss",
-                             train->sum.loss, "counted", (json_int_t)train->sum.counted, "right", (json_int_t)train->sum.right,
-                             "options", get_options(train->options), "best", get_best(train), "curve", get_curve(&train->curve));
+    char *states = sl_states_write(train);
+    json_t *note =
+        json_pack("{ss ss sI sI sI ss sI sf sf sI sI so so so}", "format", format, "data", write_digest(train->data_digest, digest),
+                  "epoch", (json_int_t)train->epoch, "batch", (json_int_t)train->batch, "piece", (json_int_t)train->piece, "states",
+                  states, "step", (json_int_t)train->step, "rate", train->rate, "loss", train->sum.loss, "counted",
+                  (json_int_t)train->sum.counted, "right", (json_int_t)train->sum.right, "options", get_options(train->options),
+                  "best", get_best(train), "curve", get_curve(&train->curve));
     char *text = note ? json_dumps(note, JSON_COMPACT) : NULL; /* reals with all their 17 digits */
     json_decref(note);
+    free(states);
     return text;
 }
 
@@ -187,20 +191,22 @@ static bool take_best(sl_train *train, json_t *object)
 
 static sl_exit take_note(sl_train *train, json_t *note)
 {
-    const char *path = train->options->train.resume, *found, *data;
-    json_int_t epoch, batch, step, counted, right;
+    const char *path = train->options->train.resume, *found, *data, *states;
+    json_int_t epoch, batch, piece, step, counted, right;
     json_t *options, *best, *curve;
     if (!note ||
-        json_unpack(note, "{ss ss sI sI sI sF sF sI sI so so so!}", "format", &found, "data", &data, "epoch", &epoch, "batch",
-                    &batch, "step", &step, "rate", &train->rate, "loss", &train->sum.loss, "counted", &counted, "right", &right,
-                    "options", &options, "best", &best, "curve", &curve) ||
-        strcmp(found, format) != 0 || epoch < 0 || batch < 0 || step < 0 || !take_best(train, best) ||
-        !take_curve(&train->curve, curve) || train->curve.count != (size_t)epoch || train->best.epoch > (uint64_t)epoch ||
-        !train->best.epoch != !epoch)
+        json_unpack(note, "{ss ss sI sI sI ss sI sF sF sI sI so so so!}", "format", &found, "data", &data, "epoch", &epoch, "batch",
+                    &batch, "piece", &piece, "states", &states, "step", &step, "rate", &train->rate, "loss", &train->sum.loss,
+                    "counted", &counted, "right", &right, "options", &options, "best", &best, "curve", &curve) ||
+        strcmp(found, format) != 0 || epoch < 0 || batch < 0 || piece < 0 || step < 0 || counted < right || right < 0 ||
+        !take_best(train, best) || !take_curve(&train->curve, curve) || train->curve.count != (size_t)epoch ||
+        train->best.epoch > (uint64_t)epoch || !train->best.epoch != !epoch)
         return sl_report(SL_EXIT_DATA, "%s: expected a checkpoint that sluice train wrote, found one of another program or release",
                          path);
     train->epoch = (uint64_t)epoch;
     train->batch = (uint64_t)batch;
+    train->piece = (size_t)piece;
+    train->states = strdup(states);
     train->step = (uint64_t)step;
     train->sum.counted = (uint64_t)counted;
     train->sum.right = (uint64_t)right;
@@ -248,7 +254,7 @@ sl_exit sl_checkpoint_check(const sl_train *train, uint64_t data_digest)
         return SL_EXIT_OK;
     if (sl_train_get_digest(sluice_trainer_get_model(train->trainer)) == best->digest)
         return sl_train_save_model(train);
-    if (!train->tried || holds_best(train)) /* the next epoch's is written anyway, or the best one is there */
+    if ((!train->tried && !sl_train_is_over(train)) || holds_best(train)) /* the next epoch's is written anyway, or it is there */
         return SL_EXIT_OK;
     return sl_report(SL_EXIT_DATA,
                      "%s: expected the best model so far, of epoch %" PRIu64 ", which %s goes on from, found another or none; name "

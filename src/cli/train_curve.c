@@ -74,7 +74,7 @@ sl_exit sl_curve_write_csv(const sl_curve *curve, const char *path)
 
 /* ---- Picture --------------------------------------------------------------------------------------------------------------- */
 
-enum { LEFT = 70, PANEL = 360, GAP = 90, TOP = 40, HEIGHT = 260, BELOW = 90, RIGHT = 20, MARKED = 40 };
+enum { LEFT = 90, PANEL = 360, GAP = 110, TOP = 40, HEIGHT = 260, BELOW = 90, RIGHT = 20, MARKED = 40 };
 
 /* What is drawn: 0 loss, 1 accuracy in percent; of training (0) or validation (1). NAN where there is none. */
 static double get_value(const sl_curve *curve, size_t epoch, unsigned what, unsigned whose)

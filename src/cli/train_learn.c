@@ -1,5 +1,6 @@
 /* The epochs of `sluice train`: batches learnt one after the other, the model tried after each epoch, the best one kept. */
 #include "train.h"
+#include "train_states.h"
 
 #include "base/clock.h"
 #include "digest.h"
@@ -74,23 +75,44 @@ static sl_exit reset_slots(const sl_train *train, size_t rows)
     return SL_EXIT_OK;
 }
 
-/* All steps at once; with --truncate one update for each piece of so many steps, the states carried on from one to the next. */
+/* Between two updates: stop if a signal has come, or write a checkpoint if it is time. */
+static sl_exit pause_learning(sl_train *train)
+{
+    if (sl_interrupt_seen())
+        return SL_EXIT_INTERRUPTED;
+    const sl_exit code = sl_checkpoint_is_due(train) ? sl_checkpoint_save(train) : SL_EXIT_OK;
+    tell_progress(train);
+    return code;
+}
+
+/* All steps at once; with --truncate one update for each piece of so many steps, the states carried on from one to the next. It
+ * begins with the piece that train->piece tells, which is not the first where a run goes on that stopped within a batch. */
 static sl_exit learn_batch(sl_train *train, const sl_span *span)
 {
     const sl_train_options *options = &train->options->train;
     sl_feed *feed = &train->feed;
     const size_t most = options->truncate ? options->truncate : SIZE_MAX;
     sl_feed_take(feed, &train->data, train->order.rows + span->begin, span->end - span->begin, options->every_step);
-    sl_exit code = train->streams ? reset_slots(train, feed->count) : SL_EXIT_OK;
-    for (size_t begin = 0; !code && (!begin || begin < feed->longest); begin += feed->batch.steps ? feed->batch.steps : 1) {
+    sl_exit code = SL_EXIT_OK;
+    if (train->streams)
+        code = train->piece ? sl_states_restore(train, feed->count) : reset_slots(train, feed->count);
+    for (size_t begin = train->piece; !code && (begin == train->piece || begin < feed->longest);) {
         code = sl_feed_make(feed, begin, most);
         feed->batch.streams = train->streams;
         feed->batch.slots = train->streams ? feed->numbers : NULL;
         if (!code)
             code = learn_piece(train);
+        begin += feed->batch.steps ? feed->batch.steps : 1;
+        if (!code && begin < feed->longest) {
+            train->piece = begin;
+            code = pause_learning(train);
+        }
     }
+    if (code)
+        return code;
+    train->piece = 0;
     train->stats.rows += feed->count;
-    return code;
+    return SL_EXIT_OK;
 }
 
 /* ---- An epoch --------------------------------------------------------------------------------------------------------------- */
@@ -121,20 +143,15 @@ static sl_exit learn_rows(sl_train *train)
 {
     tell_progress(train);
     sl_order_shuffle(&train->order, train->data.lengths, train->options->train.seed, train->epoch);
-    while (train->batch < train->order.batches) {
-        if (sl_interrupt_seen())
-            return SL_EXIT_INTERRUPTED;
-        sl_exit code = learn_batch(train, &train->order.spans[train->batch]);
+    sl_exit code = sl_interrupt_seen() ? SL_EXIT_INTERRUPTED : SL_EXIT_OK;
+    while (!code && train->batch < train->order.batches) {
+        code = learn_batch(train, &train->order.spans[train->batch]);
         if (code)
             return code;
         train->batch++;
-        if (sl_checkpoint_is_due(train))
-            code = sl_checkpoint_save(train);
-        if (code)
-            return code;
-        tell_progress(train);
+        code = train->batch < train->order.batches ? pause_learning(train) : SL_EXIT_OK;
     }
-    return SL_EXIT_OK;
+    return code;
 }
 
 bool sl_train_is_better(const sl_train *train, const sl_score *score, const sl_score *than)
@@ -195,10 +212,10 @@ static sl_exit end_epoch(sl_train *train)
     train->sum = (sl_score){0};
     bool is_best;
     judge(train, train->tried ? &epoch.validation : &epoch.training, &is_best);
-    /* First the checkpoint, from which the model can be had if this is as far as it goes. */
+    /* First the checkpoint, from which the model can be had if this is as far as it goes; if it fails, the model all the same. */
     code = sl_checkpoint_save(train);
-    if (!code && is_best)
-        code = sl_train_save_model(train);
+    const sl_exit kept = is_best ? sl_train_save_model(train) : SL_EXIT_OK;
+    code = code ? code : kept;
     if (!code)
         code = write_curves(train);
     if (!code)

@@ -7,12 +7,13 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { SCORE_BYTES = 64, NAME_COLUMNS = 24 };
+enum { SCORE_BYTES = 96, NAME_COLUMNS = 24 };
 
 static const char *describe(const sl_train *train, const sl_score *score, char text[SCORE_BYTES])
 {
     if (train->curve.has_classes)
-        snprintf(text, SCORE_BYTES, "loss %.4f, accuracy %.2f %%", score->loss, 100 * sl_score_get_accuracy(score));
+        snprintf(text, SCORE_BYTES, score->loss < 1e6 ? "loss %.4f, accuracy %.2f %%" : "loss %.4g, accuracy %.2f %%", score->loss,
+                 100 * sl_score_get_accuracy(score));
     else
         snprintf(text, SCORE_BYTES, "mean squared error %.6g", score->loss);
     return text;

@@ -17,7 +17,8 @@ typedef struct sl_operand {
 /**
  * c = a b, or c += a b with `adds`, for a [rows][terms], b [terms][columns] and row-major c [rows][columns], whose rows are
  * c_stride floats apart. Runs on the calling thread alone, through BLIS's expert interface with a runtime object of its own. The
- * order in which a sum is added depends on the sizes and the strides, and on BLIS. BLIS prints and aborts when it runs out of memory.
+ * order in which a sum is added depends on the sizes and the strides, and on BLIS. BLIS prints and aborts when it runs out of
+ * memory.
  */
 void sl_bulk_product(size_t rows, size_t columns, size_t terms, sl_operand a, sl_operand b, bool adds, float *c, size_t c_stride);
 
