@@ -520,7 +520,7 @@ START_TEST(exported_symbols)
 {
     ck_assert_int_eq(
         shell("so=$D/src/libsluice.so; [ -e $so ] || { echo skipped: no shared library; exit 0; }; "
-              "want=$(sed -n '/^SLUICE_API/,/;/p' $SLUICE_SOURCE/include/sluice.h | grep -o 'sluice_[a-z_]*(' | tr -d '(' | sort); "
+              "want=$(sed -n '/^SLUICE_API/,/;/p' $SLUICE_SOURCE/include/*.h | grep -o 'sluice_[a-z_]*(' | tr -d '(' | sort); "
               "got=$(nm -D --defined-only $so | awk '{print $3}' | grep -v '^_' | sort); "
               "[ -n \"$want\" ] && [ \"$want\" = \"$got\" ] || { echo \"header: $want\"; echo \"library: $got\"; exit 1; }",
               getenv("SLUICE_BUILD")),
