@@ -1,7 +1,6 @@
 /* Sigmoid and tanh over all 2^32 floats: the error bound that sluice.h publishes, the laws they keep, and the same bits on every
  * instruction set. Under a sanitizer, or with SLUICE_TEST_SAMPLE=n, one block in n is looked at instead of all. */
-#include "base/cpu.h"
-#include "kernel/kernel.h"
+#include "support/kernels.h"
 #include "support/suite.h"
 
 #include <math.h>
@@ -188,22 +187,12 @@ static void scan(const sl_kernel *kernel, const subject *s)
         ck_assert_msg(worst > s->most_ulp - 0.02, "%s: error %.4f ULP: state a smaller bound", s->name, worst);
 }
 
-static const sl_kernel *runnable(sluice_isa isa)
-{
-    sl_cpu cpu;
-    sl_cpu_get(&cpu);
-    const sl_kernel *kernel = isa <= cpu.best ? sl_kernel_get(isa) : NULL;
-    if (!kernel)
-        printf("skipped: this machine lacks %s\n", sluice_isa_get_name(isa));
-    return kernel;
-}
-
 /* The loop index says which: function * 3 + ISA - 1. */
 START_TEST(error_and_laws)
 {
-    const sl_kernel *kernel = runnable((sluice_isa)(_i % 3 + 1));
+    const sl_kernel *kernel = test_kernel_get((sluice_isa)(_i % 3 + 1));
     /* The scalar kernel has the SIMD kernels' bits (below), hence their errors; alone, it is sampled. */
-    if (kernel && (kernel->isa != SLUICE_ISA_SCALAR || sample() > 1 || !runnable(SLUICE_ISA_AVX2)))
+    if (kernel && (kernel->isa != SLUICE_ISA_SCALAR || sample() > 1 || !test_kernel_get(SLUICE_ISA_AVX2)))
         scan(kernel, &subjects[_i / 3]);
 }
 END_TEST
@@ -231,11 +220,11 @@ START_TEST(same_bits)
     const sl_kernel *shipped = sl_kernel_get(SLUICE_ISA_SCALAR), *scalar = shipped, *others[2];
     size_t count = 0;
 #ifdef SL_HAVE_SCALAR_FMA
-    if (runnable(SLUICE_ISA_AVX2))
+    if (test_kernel_get(SLUICE_ISA_AVX2))
         scalar = &sl_kernel_scalar_fma;
 #endif
     for (int isa = SLUICE_ISA_AVX2; isa <= SLUICE_ISA_AVX512; isa++)
-        if (runnable((sluice_isa)isa))
+        if (test_kernel_get((sluice_isa)isa))
             others[count++] = sl_kernel_get((sluice_isa)isa);
     const unsigned step = sample();
     long different = -1;
@@ -257,7 +246,7 @@ END_TEST
 START_TEST(special_values)
 {
     for (int isa = SLUICE_ISA_SCALAR; isa <= SLUICE_ISA_AVX512; isa++) {
-        const sl_kernel *kernel = runnable((sluice_isa)isa);
+        const sl_kernel *kernel = test_kernel_get((sluice_isa)isa);
         if (!kernel)
             continue;
         const float x[] = {0.0f, -0.0f, INFINITY, -INFINITY, NAN, 0x1p-149f, -0x1p-149f, -103.9f};
@@ -277,7 +266,7 @@ END_TEST
 START_TEST(lengths)
 {
     for (int isa = SLUICE_ISA_SCALAR; isa <= SLUICE_ISA_AVX512; isa++) {
-        const sl_kernel *kernel = runnable((sluice_isa)isa);
+        const sl_kernel *kernel = test_kernel_get((sluice_isa)isa);
         for (size_t n = 0; kernel && n <= 100; n++) {
             float x[101], out[101], one;
             uint64_t state = test_seed() + n;

@@ -118,15 +118,7 @@ END_TEST
 START_TEST(random_shapes)
 {
     uint64_t random = test_seed() + (uint64_t)_i;
-    const sluice_shape shape = {
-        .layers = 1 + test_random(&random) % 3,
-        .directions = 1 + test_random(&random) % 2,
-        .inputs = 1 + test_random(&random) % 40,
-        .hidden = 1 + test_random(&random) % 70,
-        .vocabulary = test_random(&random) % 2 * 37,
-        .classes = test_random(&random) % 2 * (1 + test_random(&random) % 33),
-        .has_bias = (int)(test_random(&random) % 2),
-    };
+    const sluice_shape shape = test_shape_random(&random);
     const size_t rows = 1 + test_random(&random) % 40, steps = 1 + test_random(&random) % 20;
     printf("random shape %d: L %zu D %zu I %zu H %zu V %zu C %zu N %zu T %zu\n", _i, shape.layers, shape.directions, shape.inputs,
            shape.hidden, shape.vocabulary, shape.classes, rows, steps);

@@ -1,6 +1,5 @@
 /* The kernels alone, each instruction set against plain loops written from the contract: (b + W x) + U h', bit for bit. */
-#include "base/cpu.h"
-#include "kernel/kernel.h"
+#include "support/kernels.h"
 #include "support/plain.h"
 #include "support/suite.h"
 
@@ -18,19 +17,6 @@ typedef struct problem {
     const float *start_rows[MOST_ROWS], *x_rows[MOST_ROWS];
 } problem;
 
-static const sl_kernel *runnable(sluice_isa isa)
-{
-    sl_cpu cpu;
-    sl_cpu_get(&cpu);
-    return isa <= cpu.best ? sl_kernel_get(isa) : NULL;
-}
-
-static void fill(float *values, size_t count, uint64_t *state)
-{
-    for (size_t k = 0; k < count; k++)
-        values[k] = 2.0f * test_uniform(state) - 1.0f;
-}
-
 static void make(problem *p, size_t lanes, uint64_t *state)
 {
     p->lanes = lanes;
@@ -38,11 +24,11 @@ static void make(problem *p, size_t lanes, uint64_t *state)
     p->units = 1 + test_random(state) % MOST_UNITS;
     p->inputs = test_random(state) % MOST_TERMS;
     p->recurrent = test_random(state) % 4 ? p->units : 0;
-    fill(p->weights, sizeof p->weights / sizeof(float), state);
-    fill(p->start[0], sizeof p->start / sizeof(float), state);
-    fill(p->x[0], sizeof p->x / sizeof(float), state);
-    fill(p->h[0], sizeof p->h / sizeof(float), state);
-    fill(p->c[0], sizeof p->c / sizeof(float), state);
+    test_fill(p->weights, sizeof p->weights / sizeof(float), state);
+    test_fill(p->start[0], sizeof p->start / sizeof(float), state);
+    test_fill(p->x[0], sizeof p->x / sizeof(float), state);
+    test_fill(p->h[0], sizeof p->h / sizeof(float), state);
+    test_fill(p->c[0], sizeof p->c / sizeof(float), state);
     for (size_t r = 0; r < MOST_ROWS; r++) {
         p->start_rows[r] = p->start[r];
         p->x_rows[r] = p->x[r];
@@ -67,7 +53,7 @@ static float chain(const problem *p, const float *panel, size_t terms, const flo
 
 START_TEST(product)
 {
-    const sl_kernel *kernel = runnable((sluice_isa)(_i % 3 + 1));
+    const sl_kernel *kernel = test_kernel_get((sluice_isa)(_i % 3 + 1));
     if (!kernel)
         return;
     uint64_t state = test_seed() + (uint64_t)_i;
@@ -135,7 +121,7 @@ static void expect_cell(const problem *p, size_t r, size_t unit, float *c, float
 
 START_TEST(step)
 {
-    const sl_kernel *kernel = runnable((sluice_isa)(_i % 3 + 1));
+    const sl_kernel *kernel = test_kernel_get((sluice_isa)(_i % 3 + 1));
     if (!kernel)
         return;
     uint64_t state = test_seed() + (uint64_t)_i;
@@ -170,7 +156,7 @@ END_TEST
 /* Whatever NaN went in, one NaN comes out, in its own row alone. */
 START_TEST(one_nan)
 {
-    const sl_kernel *kernel = runnable((sluice_isa)(_i + 1));
+    const sl_kernel *kernel = test_kernel_get((sluice_isa)(_i + 1));
     if (!kernel)
         return;
     uint64_t state = test_seed();
@@ -198,7 +184,7 @@ int main(void)
     TCase *tiles = tcase_create("tiles"), *large = tcase_create("large");
     tcase_set_tags(large, "large"); /* what an emulator has no time for */
     for (int isa = SLUICE_ISA_AVX2; isa <= SLUICE_ISA_AVX512; isa++)
-        if (!runnable((sluice_isa)isa))
+        if (!test_kernel_get((sluice_isa)isa))
             printf("skipped: this machine lacks %s\n", sluice_isa_get_name((sluice_isa)isa));
     tcase_add_loop_test(tiles, product, 0, 24);
     tcase_add_loop_test(tiles, step, 0, 24);

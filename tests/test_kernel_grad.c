@@ -1,6 +1,5 @@
 /* The kernels that training adds, each instruction set against plain loops written from their contracts, bit for bit. */
-#include "base/cpu.h"
-#include "kernel/kernel.h"
+#include "support/kernels.h"
 #include "support/plain.h"
 #include "support/suite.h"
 
@@ -9,19 +8,6 @@
 #include <string.h>
 
 enum { MOST_ROWS = 14, MOST_UNITS = 70, GATE_STRIDE = 75, ROW = 4 * GATE_STRIDE, STRIDE = 96, MOST_TERMS = 4 * MOST_UNITS };
-
-static const sl_kernel *runnable(sluice_isa isa)
-{
-    sl_cpu cpu;
-    sl_cpu_get(&cpu);
-    return isa <= cpu.best ? sl_kernel_get(isa) : NULL;
-}
-
-static void fill(float *values, size_t count, uint64_t *state)
-{
-    for (size_t k = 0; k < count; k++)
-        values[k] = 2.0f * test_uniform(state) - 1.0f;
-}
 
 /* One random step backwards: arrays past the units hold NaN, and are compared to the last byte. */
 typedef struct problem {
@@ -42,15 +28,15 @@ static void make(problem *p, size_t lanes, uint64_t *state)
     memset(p->c, 0xff, sizeof p->c);
     memset(p->c_before, 0xff, sizeof p->c_before);
     memset(p->dc, 0, sizeof p->dc);
-    fill(p->weights, sizeof p->weights / sizeof(float), state);
-    fill(p->da_after[0], sizeof p->da_after / sizeof(float), state);
+    test_fill(p->weights, sizeof p->weights / sizeof(float), state);
+    test_fill(p->da_after[0], sizeof p->da_after / sizeof(float), state);
     for (size_t r = 0; r < p->rows; r++) {
-        fill(p->dy[r], p->units, state);
-        fill(p->c[r], p->units, state);
-        fill(p->c_before[r], p->units, state);
-        fill(p->dc[r], p->units, state);
+        test_fill(p->dy[r], p->units, state);
+        test_fill(p->c[r], p->units, state);
+        test_fill(p->c_before[r], p->units, state);
+        test_fill(p->dc[r], p->units, state);
         for (size_t g = 0; g < 4; g++)
-            fill(p->gates[r] + g * GATE_STRIDE, p->units, state);
+            test_fill(p->gates[r] + g * GATE_STRIDE, p->units, state);
     }
 }
 
@@ -115,7 +101,7 @@ static void expect_unit(const problem *p, size_t r, size_t unit, float da[4], fl
 
 START_TEST(step_grad)
 {
-    const sl_kernel *kernel = runnable((sluice_isa)(_i % 3 + 1));
+    const sl_kernel *kernel = test_kernel_get((sluice_isa)(_i % 3 + 1));
     if (!kernel)
         return;
     uint64_t state = test_seed() + (uint64_t)_i;
@@ -147,7 +133,7 @@ END_TEST
 /* A NaN that comes in is the one NaN afterwards, in its own row alone. */
 START_TEST(one_nan)
 {
-    const sl_kernel *kernel = runnable((sluice_isa)(_i + 1));
+    const sl_kernel *kernel = test_kernel_get((sluice_isa)(_i + 1));
     if (!kernel)
         return;
     uint64_t state = test_seed();
@@ -169,7 +155,7 @@ END_TEST
 
 START_TEST(add_rows)
 {
-    const sl_kernel *kernel = runnable((sluice_isa)(_i % 3 + 1));
+    const sl_kernel *kernel = test_kernel_get((sluice_isa)(_i % 3 + 1));
     if (!kernel)
         return;
     enum { MOST = 300, PITCH = 310 };
@@ -179,8 +165,8 @@ START_TEST(add_rows)
     memset(x, 0xff, sizeof x);
     memset(sum, 0xff, sizeof sum);
     for (size_t r = 0; r < rows; r++)
-        fill(x[r], count, &state);
-    fill(sum, count, &state);
+        test_fill(x[r], count, &state);
+    test_fill(sum, count, &state);
     memcpy(want, sum, sizeof want);
     for (size_t r = 0; r < rows; r++)
         for (size_t k = 0; k < count; k++)
@@ -194,7 +180,7 @@ END_TEST
 /* A step that keeps its gates and c leaves what it leaves without, and keeps what the equations take c and h from. */
 START_TEST(kept_step)
 {
-    const sl_kernel *kernel = runnable((sluice_isa)(_i % 3 + 1));
+    const sl_kernel *kernel = test_kernel_get((sluice_isa)(_i % 3 + 1));
     if (!kernel)
         return;
     enum { TERMS = 24, WIDTH = 4 * 80 };
@@ -202,10 +188,10 @@ START_TEST(kept_step)
     static float weights[WIDTH * TERMS], start[MOST_ROWS][WIDTH], h[MOST_ROWS][STRIDE], c[2][MOST_ROWS][STRIDE];
     static float next[2][MOST_ROWS][STRIDE], gates[MOST_ROWS][ROW], kept[MOST_ROWS][STRIDE];
     const size_t rows = 1 + test_random(&state) % MOST_ROWS, units = 1 + test_random(&state) % TERMS;
-    fill(weights, sizeof weights / sizeof(float), &state);
-    fill(start[0], sizeof start / sizeof(float), &state);
-    fill(h[0], sizeof h / sizeof(float), &state);
-    fill(c[0][0], sizeof c[0] / sizeof(float), &state);
+    test_fill(weights, sizeof weights / sizeof(float), &state);
+    test_fill(start[0], sizeof start / sizeof(float), &state);
+    test_fill(h[0], sizeof h / sizeof(float), &state);
+    test_fill(c[0][0], sizeof c[0] / sizeof(float), &state);
     memcpy(c[1], c[0], sizeof c[0]);
     memset(gates, 0xff, sizeof gates);
     memset(kept, 0xff, sizeof kept);

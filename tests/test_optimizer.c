@@ -40,7 +40,7 @@ START_TEST(as_torch)
     float weights[TRAINING_WEIGHTS], gradient[TRAINING_WEIGHTS], first[TRAINING_WEIGHTS] = {0}, second[TRAINING_WEIGHTS] = {0};
     memcpy(weights, training_optimizers[_i].weights, sizeof weights);
     const bool is_sgd = options.optimizer == SLUICE_OPTIMIZER_SGD;
-    sl_piece piece = {.weights = weights,
+    sl_slice piece = {.weights = weights,
                       .gradient = gradient,
                       .first = is_sgd && options.momentum == 0 ? NULL : first,
                       .second = is_sgd ? NULL : second,
@@ -72,7 +72,7 @@ END_TEST
 /* Tensors of a few sizes cut into pieces, with random numbers: owned, free_net. */
 typedef struct tensors {
     float *weights, *gradient, *first, *second;
-    sl_piece *pieces;
+    sl_slice *pieces;
     size_t floats, count;
 } tensors;
 
@@ -93,7 +93,7 @@ static tensors make_net(const sluice_trainer_options *options, size_t most, uint
     const bool is_sgd = options->optimizer == SLUICE_OPTIMIZER_SGD;
     for (size_t k = 0, at = 0; k < sizeof sizes / sizeof sizes[0]; at += sizes[k], k++)
         for (size_t from = 0; from < sizes[k]; from += most)
-            made.pieces[made.count++] = (sl_piece){made.weights + at + from,
+            made.pieces[made.count++] = (sl_slice){made.weights + at + from,
                                                    made.gradient + at + from,
                                                    is_sgd && options->momentum == 0 ? NULL : made.first + at + from,
                                                    is_sgd ? NULL : made.second + at + from,
@@ -143,7 +143,7 @@ START_TEST(fading)
     const sluice_trainer_options options = get_options(_i);
     const bool is_sgd = options.optimizer == SLUICE_OPTIMIZER_SGD;
     float weights[3] = {1, 2, -3}, gradient[3] = {1e-3f, 0, -5}, first[3] = {0}, second[3] = {0};
-    sl_piece piece = {weights, gradient, is_sgd && options.momentum == 0 ? NULL : first, is_sgd ? NULL : second, 3, 0};
+    sl_slice piece = {weights, gradient, is_sgd && options.momentum == 0 ? NULL : first, is_sgd ? NULL : second, 3, 0};
     sl_optimizer_update(&options, 0, 0.01, 1, &piece, 1, 1);
     ck_assert(options.weight_decay > 0 || weights[1] == 2);
     memset(gradient, 0, sizeof gradient);
@@ -163,7 +163,7 @@ END_TEST
 START_TEST(norm_not_finite)
 {
     float gradient[20] = {0};
-    sl_piece pieces[2] = {{.gradient = gradient, .count = 13}, {.gradient = gradient + 13, .count = 7}};
+    sl_slice pieces[2] = {{.gradient = gradient, .count = 13}, {.gradient = gradient + 13, .count = 7}};
     ck_assert(sl_optimizer_get_norm(pieces, 2, 1) == 0);
     gradient[3] = gradient[19] = FLT_MAX;
     const double norm = sl_optimizer_get_norm(pieces, 2, 1);

@@ -181,15 +181,10 @@ static sl_exit check_options(const sl_options *options)
 sl_exit sl_command_info(int argc, char **argv)
 {
     sl_options options;
-    sl_exit code = sl_options_parse(SL_COMMAND_INFO, argc, argv, &options);
-    if (code)
+    bool over;
+    sl_exit code = sl_options_begin(SL_COMMAND_INFO, argc, argv, help, &options, &over);
+    if (code || over)
         return code;
-    if (options.version)
-        return sl_command_version();
-    if (options.help) {
-        fputs(help, stdout);
-        return SL_EXIT_OK;
-    }
     code = check_options(&options);
     if (code)
         return code;

@@ -1,5 +1,7 @@
 #include "options.h"
 
+#include "commands.h"
+
 #include "mistake.h"
 #include "words.h"
 
@@ -370,5 +372,19 @@ sl_exit sl_options_parse(sl_command command, int argc, char **argv, sl_options *
     options->model = argv[optind];
     if (options->model && !*options->model)
         return sl_report(SL_EXIT_USAGE, "MODEL: expected the name of a file, found ''");
+    return SL_EXIT_OK;
+}
+
+sl_exit sl_options_begin(sl_command command, int argc, char **argv, const char *help, sl_options *options, bool *over)
+{
+    *over = false;
+    const sl_exit code = sl_options_parse(command, argc, argv, options);
+    if (code)
+        return code;
+    *over = options->version || options->help;
+    if (options->version)
+        return sl_command_version();
+    if (options->help)
+        fputs(help, stdout);
     return SL_EXIT_OK;
 }

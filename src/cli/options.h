@@ -59,4 +59,7 @@ typedef struct sl_options {
  * on is nearer to the user: the variable is unset. */
 sl_exit sl_options_parse(sl_command command, int argc, char **argv, sl_options *options);
 
+/** sl_options_parse, and what --version and --help ask for: that is told, `help` being the command's, and *over set. */
+sl_exit sl_options_begin(sl_command command, int argc, char **argv, const char *help, sl_options *options, bool *over);
+
 #endif

@@ -154,15 +154,10 @@ static sl_exit run_all(sl_run *run)
 sl_exit sl_command_run(int argc, char **argv)
 {
     sl_options options;
-    sl_exit code = sl_options_parse(SL_COMMAND_RUN, argc, argv, &options);
-    if (code)
+    bool over;
+    sl_exit code = sl_options_begin(SL_COMMAND_RUN, argc, argv, help, &options, &over);
+    if (code || over)
         return code;
-    if (options.version)
-        return sl_command_version();
-    if (options.help) {
-        fputs(help, stdout);
-        return SL_EXIT_OK;
-    }
     options.input = options.input ? options.input : "-";
     if (options.text && !options.output)
         options.output = "-";

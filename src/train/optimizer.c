@@ -26,7 +26,7 @@ typedef struct factors {
 } factors;
 
 typedef struct job {
-    sl_piece *pieces;
+    sl_slice *pieces;
     size_t count;
     factors factors;
 } job;
@@ -54,7 +54,7 @@ static void square_pieces(void *context, unsigned thread, unsigned threads)
     sl_float_mode_restore(mode);
 }
 
-double sl_optimizer_get_norm(sl_piece *pieces, size_t count, unsigned threads)
+double sl_optimizer_get_norm(sl_slice *pieces, size_t count, unsigned threads)
 {
     job work = {.pieces = pieces, .count = count};
     sl_threads_run(count < ALONE_BELOW ? 1 : threads, square_pieces, &work);
@@ -110,7 +110,7 @@ static void update_pieces(void *context, unsigned thread, unsigned threads)
     const job *work = context;
     const sl_float_mode mode = sl_float_mode_set(false);
     for (size_t k = thread; k < work->count; k += threads) {
-        const sl_piece *piece = &work->pieces[k];
+        const sl_slice *piece = &work->pieces[k];
         if (piece->second)
             update_adam(&work->factors, piece->weights, piece->gradient, piece->first, piece->second, piece->count);
         else if (piece->first)
@@ -140,7 +140,7 @@ static factors choose_factors(const sluice_trainer_options *options, uint64_t st
     };
 }
 
-void sl_optimizer_update(const sluice_trainer_options *options, uint64_t step, double rate, double scale, sl_piece *pieces,
+void sl_optimizer_update(const sluice_trainer_options *options, uint64_t step, double rate, double scale, sl_slice *pieces,
                          size_t count, unsigned threads)
 {
     const sl_float_mode mode = sl_float_mode_set(false);

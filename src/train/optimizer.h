@@ -9,17 +9,17 @@
 enum { SL_PIECE_MOST = 8192 };
 
 /** A piece of a tensor being trained. */
-typedef struct sl_piece {
+typedef struct sl_slice {
     float *weights;        /* [count], as all of them */
     const float *gradient; /* read only */
     float *first;          /* Adam's mean of gradients, or SGD's velocity; NULL: SGD without momentum */
     float *second;         /* Adam's mean of squared gradients; NULL: SGD */
     size_t count;          /* 1..SL_PIECE_MOST */
     double squares;        /* sl_optimizer_get_norm's: the sum of the gradient's squares */
-} sl_piece;
+} sl_slice;
 
 /** The Euclidean norm of the whole gradient, in double; NaN or infinite if an element is. */
-double sl_optimizer_get_norm(sl_piece *pieces, size_t count, unsigned threads);
+double sl_optimizer_get_norm(sl_slice *pieces, size_t count, unsigned threads);
 
 /**
  * One update of the weights and moments, as torch.optim's.
@@ -27,7 +27,7 @@ double sl_optimizer_get_norm(sl_piece *pieces, size_t count, unsigned threads);
  * @param step    updates made before this one.
  * @param scale   what the gradient is multiplied by first.
  */
-void sl_optimizer_update(const sluice_trainer_options *options, uint64_t step, double rate, double scale, sl_piece *pieces,
+void sl_optimizer_update(const sluice_trainer_options *options, uint64_t step, double rate, double scale, sl_slice *pieces,
                          size_t count, unsigned threads);
 
 #endif

@@ -5,6 +5,7 @@
 #include "base/size.h"
 #include "engine/api.h"
 #include "engine/model.h"
+#include "engine/schedule.h"
 #include "train/loss.h"
 #include "train/trainer.h"
 
@@ -168,7 +169,7 @@ static sluice_status run(sluice_trainer *trainer, request *call, const int32_t *
     if (call->copies_y)
         copy_y(call);
     sl_fault_place place;
-    status = sl_loss_get(&call->loss, sl_trainer_get_threads(trainer), &place, error);
+    status = sl_loss_get(&call->loss, sl_workers(trainer->engine), &place, error);
     return place.fault == SL_FAULT_OUTPUT ? blame(trainer, call, place.row, error) : status;
 }
 

@@ -5,8 +5,8 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/size.h"
-#include "engine/engine.h"
 #include "engine/model.h"
+#include "engine/schedule.h"
 #include "train/rate.h"
 
 #include <math.h>
@@ -88,7 +88,7 @@ static void lay_out(sluice_trainer *trainer)
 {
     const size_t layers = trainer->model->shape.layers * trainer->model->shape.directions;
     size_t at = 0;
-    sl_piece *piece = trainer->pieces;
+    sl_slice *piece = trainer->pieces;
     for (size_t k = 0; k < trainer->count; at += get_room(trainer->trained[k].count), k++) {
         sl_trained *trained = &trainer->trained[k];
         trained->gradient = trainer->gradients + at;
@@ -96,7 +96,7 @@ static void lay_out(sluice_trainer *trainer)
         trained->second = trainer->seconds ? trainer->seconds + at : NULL;
         *get_array(trainer, trained) = trained->gradient;
         for (size_t from = 0; from < trained->count; from += SL_PIECE_MOST)
-            *piece++ = (sl_piece){.weights = trained->weights + from,
+            *piece++ = (sl_slice){.weights = trained->weights + from,
                                   .gradient = trained->gradient + from,
                                   .first = trained->first ? trained->first + from : NULL,
                                   .second = trained->second ? trained->second + from : NULL,
@@ -172,16 +172,10 @@ sluice_status sluice_trainer_get_gradient(sluice_trainer *trainer, sluice_gradie
     return SLUICE_STATUS_OK;
 }
 
-unsigned sl_trainer_get_threads(const sluice_trainer *trainer)
-{
-    const sluice_engine *engine = trainer->engine;
-    return engine->threads < engine->limits.cpus ? engine->threads : engine->limits.cpus;
-}
-
 sluice_status sl_trainer_apply(sluice_trainer *trainer, sluice_report *report, sluice_error *error)
 {
     const sluice_trainer_options *options = &trainer->options;
-    const unsigned threads = sl_trainer_get_threads(trainer);
+    const unsigned threads = sl_workers(trainer->engine);
     const sl_float_mode mode = sl_float_mode_set(false); /* rate and scale are part of the result */
     const double norm = sl_optimizer_get_norm(trainer->pieces, trainer->piece_count, threads);
     const double rate = sl_rate_get(options, trainer->step);

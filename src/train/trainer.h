@@ -32,15 +32,12 @@ struct sluice_trainer {
     float *gradients;        /* all tensors' gradients, one after the other; likewise: */
     float *firsts, *seconds; /* NULL: the optimiser has none */
     size_t floats;           /* of each of the three */
-    sl_piece *pieces;        /* [piece_count] of all tensors */
+    sl_slice *pieces;        /* [piece_count] of all tensors */
     size_t piece_count;
     float **arrays;           /* [3][L*D], the gradient's weight_ih, weight_hh, bias */
     sluice_gradient gradient; /* the weights' arrays alone */
     sl_room outputs, slopes, y;
 };
-
-/** Threads that loss and optimiser are dealt to: the engine's, but no more than this process has CPUs. */
-unsigned sl_trainer_get_threads(const sluice_trainer *trainer);
 
 /** Clip the gradient, update the weights, and have the engine take them; sets the report's norm, rate and step. BAD_DATA: the norm
  *  is not finite; no weight has changed. */

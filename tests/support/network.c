@@ -412,3 +412,16 @@ void test_same_row(const sluice_shape *shape, const test_batch *got, size_t n, c
     if (classes)
         test_same_bits(got->logits + n * classes, want->logits, classes, place);
 }
+
+sluice_shape test_shape_random(uint64_t *random)
+{
+    return (sluice_shape){
+        .layers = 1 + test_random(random) % 3,
+        .directions = 1 + test_random(random) % 2,
+        .inputs = 1 + test_random(random) % 40,
+        .hidden = 1 + test_random(random) % 70,
+        .vocabulary = test_random(random) % 2 * 37,
+        .classes = test_random(random) % 2 * (1 + test_random(random) % 33),
+        .has_bias = (int)(test_random(random) % 2),
+    };
+}

@@ -91,6 +91,9 @@ void test_begin(void);
 /** The instruction sets this machine runs, least first; how many. SLUICE_TEST_ISA, if set, is the only one. */
 size_t test_isas(sluice_isa isas[3]);
 
+/** A small shape, of any kind. */
+sluice_shape test_shape_random(uint64_t *random);
+
 /** Options of an engine. */
 sluice_engine_options test_options(sluice_isa isa, unsigned threads, sluice_schedule schedule);
 

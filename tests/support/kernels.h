@@ -1,0 +1,24 @@
+/* Kernels of this machine, and numbers for them. */
+#ifndef SLUICE_TESTS_KERNELS_H
+#define SLUICE_TESTS_KERNELS_H
+
+#include "base/cpu.h"
+#include "kernel/kernel.h"
+#include "suite.h"
+
+/** The kernels of an instruction set; NULL if this machine lacks it. */
+static inline const sl_kernel *test_kernel_get(sluice_isa isa)
+{
+    sl_cpu cpu;
+    sl_cpu_get(&cpu);
+    return isa <= cpu.best ? sl_kernel_get(isa) : NULL;
+}
+
+/** Numbers uniform in +-1. */
+static inline void test_fill(float *values, size_t count, uint64_t *state)
+{
+    for (size_t k = 0; k < count; k++)
+        values[k] = 2.0f * test_uniform(state) - 1.0f;
+}
+
+#endif
