@@ -223,7 +223,6 @@ static sluice_status write_case(const sl_result *result, const char *directory, 
 {
     const sl_case *shape = &result->shape;
     char path[PATH_BYTES];
-    sl_output output;
     /* clang-format off */
     json_t *rest = json_pack("{ss ss sI sI sf sf sf sf ss}",
                              "ragged", sl_ragged_get_name(shape->ragged),
@@ -245,9 +244,7 @@ static sluice_status write_case(const sl_result *result, const char *directory, 
     text[bytes] = '\n'; /* a text file's last; nobody reads the terminator that stood there */
     sluice_status status = join(path, directory, "case.json", error);
     if (!status)
-        status = sl_output_create(path, &output, error);
-    if (!status)
-        status = sl_output_end(&output, sl_output_write(&output, 0, text, bytes + 1, error), error);
+        status = sl_output_save(path, text, bytes + 1, error);
     free(text);
     return status;
 }

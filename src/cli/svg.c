@@ -78,16 +78,13 @@ bool sl_svg_begin(sl_svg *svg, double width, double height, const char *title)
 
 sluice_status sl_svg_end(sl_svg *svg, const char *path, sluice_error *error)
 {
-    sl_output output;
     fputs("</svg>\n", svg->out);
     const bool failed = ferror(svg->out) != 0;
     sluice_status status = SLUICE_STATUS_OK;
     if (fclose(svg->out) != 0 || failed)
         status = sl_fail_memory(error, "a picture", svg->bytes);
     else
-        status = sl_output_create(path, &output, error);
-    if (!status)
-        status = sl_output_end(&output, sl_output_write(&output, 0, svg->text, svg->bytes, error), error);
+        status = sl_output_save(path, svg->text, svg->bytes, error);
     free(svg->text);
     *svg = (sl_svg){0};
     return status;

@@ -61,12 +61,10 @@ sl_exit sl_curve_write_csv(const sl_curve *curve, const char *path)
     }
     const bool failed = ferror(out) != 0;
     sl_exit code = SL_EXIT_OK;
-    sl_output output;
     sluice_error error;
     if (fclose(out) != 0 || failed)
         code = sl_report_memory("the learning curve");
-    else if (sl_output_create(path, &output, &error) ||
-             sl_output_end(&output, sl_output_write(&output, 0, text, bytes, &error), &error))
+    else if (sl_output_save(path, text, bytes, &error))
         code = sl_report_error(&error);
     free(text);
     return code;

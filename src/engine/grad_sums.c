@@ -2,7 +2,7 @@
  * Sums over all cells: dW, dU and db of a strand, and products over all cells: its dx.
  *
  * Cells come in blocks, from the last to the first, and in chunks within them. A sum is made of a fixed number of partial sums,
- * slots, each of every so manieth block; a chunk is one product of BLIS. Where layer 0 reads a table, da is summed by token first,
+ * slots, each of one block in so many; a chunk is one product of BLIS. Where layer 0 reads a table, da is summed by token first,
  * and the products with W and the embedding are made once, of V rows, instead of over all cells.
  */
 #include "engine/grad.h"
@@ -34,7 +34,7 @@ static size_t block_cells(const sluice_tape *tape, size_t block)
     return tape->first[tape->block[block + 1]] - tape->first[tape->block[block]];
 }
 
-/* The chunk of a block after `last`; all with count 0 begins with the first. false: there is none. */
+/* The block's chunk of this number, *chunk being the one before it. false: there is none. */
 static bool next_chunk(const sluice_tape *tape, size_t block, size_t number, cells *chunk)
 {
     const size_t all = block_cells(tape, block), chunks = sl_size_div_up(all, tape->chunk_cells);
@@ -49,8 +49,8 @@ static bool next_chunk(const sluice_tape *tape, size_t block, size_t number, cel
     return true;
 }
 
-/* The blocks of a segment that belong to a slot, from the last to the first: of all the tape's blocks every so manieth. *block is
- * where to go on below; false: no more. */
+/* The blocks of a segment that belong to a slot, from the last to the first: of all the tape's, one in so many. *block is where to
+ * go on below; false: no more. */
 static bool next_block(const sluice_tape *tape, const sl_grad_strand *strand, size_t slots, size_t slot, size_t *block)
 {
     while (*block > tape->segment[strand->segment])

@@ -162,6 +162,13 @@ sluice_status sl_output_end(sl_output *output, sluice_status status, sluice_erro
     return status;
 }
 
+sluice_status sl_output_save(const char *path, const void *data, size_t bytes, sluice_error *error)
+{
+    sl_output output;
+    const sluice_status status = sl_output_create(path, &output, error);
+    return status ? status : sl_output_end(&output, sl_output_write(&output, 0, data, bytes, error), error);
+}
+
 void sl_output_abort(sl_output *output)
 {
     if (output->owned)

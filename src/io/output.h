@@ -32,6 +32,9 @@ sluice_status sl_output_commit(sl_output *output, sluice_error *error);
 /** Commit what was written with success, status being OK; else abort. Returns the status, or commit's. */
 sluice_status sl_output_end(sl_output *output, sluice_status status, sluice_error *error);
 
+/** A whole file at once. IO, NO_MEMORY. */
+sluice_status sl_output_save(const char *path, const void *data, size_t bytes, sluice_error *error);
+
 /** Remove the temporary file and close; the target stays as it was. Allowed on a closed output. */
 void sl_output_abort(sl_output *output);
 
