@@ -29,8 +29,7 @@ static bool fits_table(const sluice_engine *engine)
 {
     size_t bytes;
     return engine->shape.vocabulary &&
-           sl_size_mul(engine->shape.vocabulary * engine->shape.directions, SL_GATES * engine->shape.hidden * sizeof(float),
-                       &bytes) &&
+           sl_size_mul(engine->shape.vocabulary * engine->shape.directions, engine->width * sizeof(float), &bytes) &&
            bytes <= TABLE_MAX_BYTES && (!engine->training || engine->shape.vocabulary <= TRAINED_TABLE_MAX_ROWS);
 }
 
