@@ -5,12 +5,26 @@
 #include "support/network.h"
 #include "support/suite.h"
 
+#include <errno.h>
 #include <float.h>
 #include <math.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
+
+/* The library's calls of fsync come here: how many there were, and what they fail with (0: they do not). */
+static unsigned synchronized;
+static int disk_error;
+
+int fsync(int fd)
+{
+    ck_assert_int_ge(fd, 0);
+    synchronized++;
+    errno = disk_error;
+    return disk_error ? -1 : 0;
+}
 
 static const sluice_shape full = {
     .layers = 2, .directions = 2, .inputs = 3, .hidden = 2, .vocabulary = 5, .classes = 3, .has_bias = 1};
@@ -256,6 +270,29 @@ START_TEST(saved_whole_or_not)
 }
 END_TEST
 
+/* The bytes are on the disk before the file has its name; a disk that fails leaves the old file. */
+START_TEST(disk_first)
+{
+    sluice_model *model = make_model(class_names), *other = make_model(NULL);
+    save(model, test_path("model"), NULL);
+    ck_assert_uint_eq(synchronized, 1);
+    test_bytes before = test_file_read(test_path("model"));
+    disk_error = EIO;
+    refused(other, test_path("model"), NULL, SLUICE_STATUS_IO, "a disk that fails", "cannot be brought to the disk");
+    ck_assert_uint_eq(synchronized, 3); /* refused twice */
+    check_file(test_path("model"), &before);
+    ck_assert_uint_eq(test_folder_count(0), 1);
+    disk_error = EINVAL; /* as file systems say that cannot do it */
+    save(other, test_path("model"), NULL);
+    disk_error = 0;
+    save(other, "/dev/null", NULL);
+    ck_assert_uint_eq(synchronized, 4);
+    test_bytes_free(&before);
+    sluice_model_destroy(model);
+    sluice_model_destroy(other);
+}
+END_TEST
+
 /* Into a pipe, which can only be written forward. */
 START_TEST(into_a_pipe)
 {
@@ -294,6 +331,7 @@ int main(void)
     tcase_add_test(tcase, arguments_refused);
     tcase_add_test(tcase, classes_refused);
     tcase_add_test(tcase, saved_whole_or_not);
+    tcase_add_test(tcase, disk_first);
     tcase_add_test(tcase, into_a_pipe);
     suite_add_tcase(suite, tcase);
     return test_run(suite);

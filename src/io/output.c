@@ -133,6 +133,14 @@ sluice_status sl_output_write(sl_output *output, size_t offset, const void *data
     return SLUICE_STATUS_OK;
 }
 
+sluice_status sl_output_synchronize(sl_output *output, sluice_error *error)
+{
+    if (!output->temporary || fsync(output->fd) == 0 || errno == EINVAL) /* a file system that cannot */
+        return SLUICE_STATUS_OK;
+    output->failed = true;
+    return fail(output, "cannot be brought to the disk", error);
+}
+
 sluice_status sl_output_commit(sl_output *output, sluice_error *error)
 {
     sluice_status status = SLUICE_STATUS_OK;

@@ -26,6 +26,9 @@ bool sl_output_is_positional(const sl_output *output);
 /** Write `bytes` bytes at `offset`; where the output is forward only `offset` only serves the message. IO. */
 sluice_status sl_output_write(sl_output *output, size_t offset, const void *data, size_t bytes, sluice_error *error);
 
+/** Wait until what was written is on the disk; nothing is done for what is written straight. IO. */
+sluice_status sl_output_synchronize(sl_output *output, sluice_error *error);
+
 /** Close and rename. On failure, an earlier write's included, the temporary file is removed and the target untouched. IO. */
 sluice_status sl_output_commit(sl_output *output, sluice_error *error);
 

@@ -183,9 +183,12 @@ void sl_writer_write(sl_writer *writer, const void *data, size_t bytes)
     writer->written += bytes;
 }
 
+/* Without the synchronization a power failure could leave the new name with none of its bytes, and the old file gone. */
 sluice_status sl_writer_close(sl_writer *writer)
 {
     assert(writer->status || writer->written == writer->length + writer->data_bytes);
+    if (!writer->status)
+        writer->status = sl_output_synchronize(&writer->output, writer->error);
     const sluice_status status = sl_output_end(&writer->output, writer->status, writer->error);
     sl_free(writer->header);
     *writer = (sl_writer){.error = writer->error, .status = status};
