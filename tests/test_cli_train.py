@@ -83,6 +83,9 @@ def check_usage(cli):
         (base + ["--patience", "3"], ["--patience", "--validate"]),
         (base + ["--momentum", "0.9"], ["--momentum", "sgd"]),
         (base + ["--warmup", "5", "--rate-schedule", "one-cycle"], ["--warmup", "one-cycle"]),
+        (base + ["--warmup", "9", "--rate-schedule", "cosine", "--epochs", "9"], ["--warmup 9", "9 updates", "--epochs 9"]),
+        (base + ["--prefix", "p" * 300], ["tensor name", "ppp"]),
+        (base + ["--prefix", "a\nb."], ["tensor name", "control characters"]),
         (base + ["--rate-schedule", "linear"], ["constant, cosine, one-cycle"]),
         (base + ["--optimizer", "lion"], ["adam, adamw, sgd"]),
         (base + ["--init", "zeros"], ["torch, keras"]),
@@ -187,7 +190,9 @@ def check_npy_refused(cli):
     refuse(["bad.npy", "--labels"], (4,), [0.0] * 4, "<f4", labels=bad)
     refuse(["bad.npy", "row 2", "0 to 1", "found 5"], (4,), [0, 1, 5, 1], "<i4", labels=bad, classes=2)
     refuse(["bad.npy", "row 3", "9999999999"], (4,), [0, 1, 0, 9999999999], "<i8", labels=bad)
-    refuse(["bad.npy", "no target counts"], (4,), [-1] * 4, "<i4", labels=bad, classes=2)
+    refuse(["bad.npy", "no target", "4 rows to learn"], (4,), [-1] * 4, "<i4", labels=bad, classes=2)
+    refuse(["bad.npy", "no target", "4 rows to validate"], (4,), [-1] * 4, "<i4",
+           **{"validate": path["x"], "validate-labels": bad})
     refuse(["bad.npy", "two classes", "found 1"], (4,), [0, 0, -1, 0], "<i4", labels=bad)
     refuse(["bad.npy", "--values", "[width]"], (4,), [0.0] * 4, "<f4", values=bad, labels=None)
     for value, name in ((math.nan, "nan"), (math.inf, "inf"), (-math.inf, "-inf")):

@@ -59,6 +59,9 @@ size_t sl_data_get_classes(const sl_data *data);
 /** Refuse (and report) data that a network of this shape cannot read, or has no outputs for. */
 sl_exit sl_data_check(const sl_data *data, const sluice_shape *shape);
 
+/** Whether a target of row `row` counts; with a target a row, where each of its steps has it if `every_step`. */
+bool sl_data_is_counted(const sl_data *data, size_t row, bool every_step);
+
 /** A number that tells these data from others, begun with `digest`. */
 uint64_t sl_data_get_digest(const sl_data *data, uint64_t digest);
 

@@ -185,24 +185,12 @@ static sl_exit write_curves(const sl_train *train)
     return code;
 }
 
-static sl_exit check_counted(const sl_data *data, const sl_score *score)
-{
-    return score->counted ? SL_EXIT_OK
-                          : sl_report(SL_EXIT_DATA, "%s: no target counts: all are ignored, or the rows have no steps",
-                                      sl_report_input(data->target_path));
-}
-
 /* The rows are learnt; a checkpoint written meanwhile tells that the trial is still to come. */
 static sl_exit end_epoch(sl_train *train)
 {
     sl_epoch epoch = {.step = train->step, .rate = train->rate, .training = train->sum};
     epoch.training.loss /= train->sum.counted ? (double)train->sum.counted : 1;
-    sl_exit code = check_counted(&train->data, &epoch.training);
-    if (!code && train->tried) {
-        code = sl_train_evaluate(train, &epoch.validation);
-        if (!code)
-            code = check_counted(train->tried, &epoch.validation);
-    }
+    sl_exit code = train->tried ? sl_train_evaluate(train, &epoch.validation) : SL_EXIT_OK;
     if (!code)
         code = sl_curve_add(&train->curve, &epoch);
     if (code)

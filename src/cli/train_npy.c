@@ -310,6 +310,14 @@ sl_exit sl_data_check(const sl_data *data, const sluice_shape *shape)
     return code;
 }
 
+bool sl_data_is_counted(const sl_data *data, size_t row, bool every_step)
+{
+    if ((every_step || data->every_step) && !data->lengths[row])
+        return false;
+    size_t step;
+    return !data->labels || find_largest(get_labels(data, row), get_targets(data, row), &step) >= 0;
+}
+
 uint64_t sl_data_get_digest(const sl_data *data, uint64_t digest)
 {
     const size_t targets = data->every_step ? data->steps : 1;

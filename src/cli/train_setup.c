@@ -173,6 +173,23 @@ static sl_exit make_model(const sl_train *train, sluice_model **model)
                                                                                                  : SL_EXIT_OK;
 }
 
+/* Refuse rows of which no target counts, before there is an epoch to lose. */
+static sl_exit check_counted(const sl_train *train, const sl_data *data, const sl_order *order)
+{
+    for (size_t k = 0; k < order->count; k++)
+        if (sl_data_is_counted(data, order->all[k], train->options->train.every_step))
+            return SL_EXIT_OK;
+    return sl_report(SL_EXIT_DATA, "%s: no target of the %zu rows %s counts: all are ignored, or the rows have no steps",
+                     sl_report_input(data->target_path), order->count, order == &train->order ? "to learn" : "to validate with");
+}
+
+/* Refuse names that no file can hold before there is an epoch to lose: the model, saved to where nothing stays. */
+static sl_exit check_names(const sl_train *train, const sluice_model *model)
+{
+    sluice_error error;
+    return sluice_model_save(model, "/dev/null", &train->options->names, &error) ? sl_report_error(&error) : SL_EXIT_OK;
+}
+
 /* What only the network and the data together tell: whether the options make sense. */
 static sl_exit check_network(const sl_train *train)
 {
@@ -196,6 +213,10 @@ static sl_exit check_network(const sl_train *train)
     sl_exit code = sl_data_check(&train->data, shape);
     if (!code && train->tried == &train->validation)
         code = sl_data_check(&train->validation, shape);
+    if (!code)
+        code = check_counted(train, &train->data, &train->order);
+    if (!code && train->tried)
+        code = check_counted(train, train->tried, &train->trial);
     return code;
 }
 
@@ -224,6 +245,11 @@ static uint64_t count_updates(sl_train *train)
 static sl_exit make_trainer(sl_train *train, const sluice_model *model)
 {
     const sl_train_options *o = &train->options->train;
+    const uint64_t updates = o->schedule ? count_updates(train) : 0;
+    if (o->schedule == SLUICE_RATE_COSINE && o->warmup >= updates)
+        return sl_report(SL_EXIT_USAGE,
+                         "--warmup %llu leaves nothing of the %llu updates of --epochs %llu for the cosine; give less",
+                         (unsigned long long)o->warmup, (unsigned long long)updates, (unsigned long long)o->epochs);
     const sluice_trainer_options options = {
         .struct_size = sizeof options,
         .optimizer = o->optimizer,
@@ -232,7 +258,7 @@ static sl_exit make_trainer(sl_train *train, const sluice_model *model)
         .weight_decay = o->weight_decay,
         .clip = o->clip,
         .schedule = o->schedule,
-        .total_steps = o->schedule ? count_updates(train) : 0,
+        .total_steps = updates,
         .warmup_steps = o->warmup,
         .loss = train->data.values ? SLUICE_LOSS_SQUARED_ERROR : SLUICE_LOSS_CROSS_ENTROPY,
         .every_step = o->every_step || train->data.every_step,
@@ -308,7 +334,9 @@ static sl_exit set_up(sl_train *train, sluice_model **loaded)
     if (code)
         return code;
     train->shape = sluice_model_get_shape(model);
-    code = check_network(train);
+    code = check_names(train, model);
+    if (!code)
+        code = check_network(train);
     if (!code && !train->trainer)
         code = make_trainer(train, model);
     if (!code)
