@@ -4,6 +4,7 @@
 #include "support/suite.h"
 #include "support/taped.h"
 
+#include <math.h>
 #include <pthread.h>
 
 enum { MOST_THREADS = 8 };
@@ -105,6 +106,39 @@ START_TEST(random_shapes)
            shape.inputs, shape.hidden, shape.vocabulary, shape.classes, rows, steps, (double)dropout);
     test_taped made = test_taped_make(shape, rows, steps, what, dropout);
     test_taped_visit(&made, 1, 3, run_plain);
+    test_taped_free(&made);
+}
+END_TEST
+
+/* ---- Subnormals ---- */
+
+/* Of h0's and c0's gradients nothing is asked: a row without steps has those of hn and cn as they came. */
+static size_t count_subnormal(const test_gradient *gradient)
+{
+    size_t count = 0;
+    for (size_t j = 0; j < TEST_INPUTS; j++)
+        for (size_t k = 0; j != TEST_H0 && j != TEST_C0 && gradient->out[j] && k < gradient->out_count[j]; k++)
+            count += fpclassify(gradient->out[j][k]) == FP_SUBNORMAL;
+    return count;
+}
+
+/* Inputs, or incoming gradients, so small that results are subnormal; with flush_to_zero none is, and all still agree. */
+START_TEST(flushed)
+{
+    const sluice_shape shape = {.layers = 2, .directions = 2, .inputs = 5, .hidden = 18, .classes = 3, .has_bias = 1};
+    test_taped made = test_taped_make(shape, 9, 6, TEST_RAGGED | TEST_STATES, 0);
+    for (size_t k = 0; !_i && k < made.batch.x_count; k++)
+        made.batch.x[k] *= 1e-37f;
+    for (size_t j = 0; _i && j < TEST_RESULTS; j++)
+        for (size_t k = 0; made.want.in[j] && k < made.want.in_count[j]; k++)
+            made.want.in[j][k] *= 1e-37f;
+    for (int flushes = 0; flushes < 2; flushes++) {
+        made.flush_to_zero = flushes;
+        test_taped_refer(&made);
+        const size_t subnormal = count_subnormal(&made.want);
+        ck_assert_msg(flushes ? !subnormal : subnormal > 0, "flush_to_zero %d: %zu gradients are subnormal", flushes, subnormal);
+        test_taped_visit(&made, 2, 3, run_plain);
+    }
     test_taped_free(&made);
 }
 END_TEST
@@ -290,6 +324,7 @@ int main(void)
     tcase_add_test(large, used_tapes);
     tcase_add_test(large, two_tapes);
     tcase_add_test(large, calls_at_once);
+    tcase_add_loop_test(large, flushed, 0, 2);
     tcase_add_loop_test(large, few_wide_rows, 0, 4);
     tcase_add_loop_test(large, random_shapes, 0, TEST_LIGHT ? 10 : 40);
     tcase_add_test(large, many_tokens);

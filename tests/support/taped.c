@@ -17,17 +17,31 @@ test_taped test_taped_make(sluice_shape shape, size_t rows, size_t steps, unsign
     made.want = test_gradient_random(&shape, &made.batch.batch, &random);
     made.batch.batch.dropout = dropout;
     made.batch.batch.dropout_key = dropout > 0 ? test_random(&random) : 0;
-    test_copy other = test_copy_make(&made);
-    test_runner reference = test_trainable(made.network.model, SLUICE_ISA_SCALAR, 1, SLUICE_SCHEDULE_ROWS);
-    test_there_and_back(&reference, 0, dropout > 0 ? &made.batch.batch : &other.batch.batch, &made.want.gradient);
+    test_taped_refer(&made);
+    return made;
+}
+
+static test_runner make_runner(const test_taped *taped, sluice_isa isa, unsigned threads, sluice_schedule schedule, int training)
+{
+    sluice_engine_options options = test_options(isa, threads, schedule);
+    options.training = training;
+    options.flush_to_zero = taped->flush_to_zero;
+    return test_runner_of(taped->network.model, &options);
+}
+
+void test_taped_refer(test_taped *taped)
+{
+    const bool drops = taped->batch.batch.dropout > 0;
+    test_copy other = test_copy_make(taped);
+    test_runner reference = make_runner(taped, SLUICE_ISA_SCALAR, 1, SLUICE_SCHEDULE_ROWS, 1);
+    test_there_and_back(&reference, 0, drops ? &taped->batch.batch : &other.batch.batch, &taped->want.gradient);
     test_runner_free(&reference);
-    if (dropout == 0) {
-        test_runner plain = test_runner_create(made.network.model, SLUICE_ISA_SCALAR, 1, SLUICE_SCHEDULE_ROWS);
-        test_forward(&plain, &made.batch.batch);
+    if (!drops) {
+        test_runner plain = make_runner(taped, SLUICE_ISA_SCALAR, 1, SLUICE_SCHEDULE_ROWS, 0);
+        test_forward(&plain, &taped->batch.batch);
         test_runner_free(&plain);
     }
     test_copy_free(&other);
-    return made;
 }
 
 void test_taped_free(test_taped *taped)
@@ -71,7 +85,7 @@ void test_taped_visit(const test_taped *taped, unsigned least, unsigned most,
         const bool scalar = isas[i] == SLUICE_ISA_SCALAR;
         for (unsigned threads = scalar || TEST_LIGHT ? most : least; threads <= most; threads++)
             for (size_t s = 0; s < SCHEDULES; s += scalar ? SCHEDULES - 1 : 1) {
-                test_runner runner = test_trainable(taped->network.model, isas[i], threads, schedules[s]);
+                test_runner runner = make_runner(taped, isas[i], threads, schedules[s], 1);
                 visit(taped, &runner);
                 test_runner_free(&runner);
             }

@@ -4,6 +4,8 @@
 
 #include "support/gradients.h"
 
+#include <stdbool.h>
+
 /** A random network and batch, and the reference of the scalar kernels on one thread: the outputs of inference (with dropout, those
  * with a tape), and the gradients. Owned: test_taped_free. */
 typedef struct test_taped {
@@ -11,10 +13,14 @@ typedef struct test_taped {
     test_network network;
     test_batch batch;
     test_gradient want;
+    bool flush_to_zero; /* of the engines */
 } test_taped;
 
 /** `what` as for test_batch_random; the head of every step is there too. */
 test_taped test_taped_make(sluice_shape shape, size_t rows, size_t steps, unsigned what, float dropout);
+
+/** Compute the reference anew, after inputs, incoming gradients or flush_to_zero were changed. */
+void test_taped_refer(test_taped *taped);
 void test_taped_free(test_taped *taped);
 
 /** The same inputs and incoming gradients, with outputs of their own. Owned: test_copy_free. */
