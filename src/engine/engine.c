@@ -14,7 +14,7 @@
 
 /* A larger table than this is not made: the embedding's rows are multiplied as any x is. 256 MiB holds a vocabulary of 16,000
  * for H = 1024. For training it is made anew after each update, and pays while it has fewer rows than a batch has steps. */
-enum { TABLE_MAX_BYTES = 1 << 28, TRAINED_TABLE_MAX_ROWS = 1024 };
+enum { TABLE_MAX_BYTES = 1 << 28, TRAINED_TABLE_MAX_ROWS = 1024, MOST_LANES = 16 };
 
 /* Zeroed floats, counted in the engine; sizes were checked when the model was made. */
 static float *take_floats(sluice_engine *engine, size_t count)
@@ -25,11 +25,14 @@ static float *take_floats(sluice_engine *engine, size_t count)
     return floats;
 }
 
+/* With the padding of the widest vectors, whichever are used: a table changes the order of training's sums, which no instruction
+ * set may. */
 static bool fits_table(const sluice_engine *engine)
 {
+    const sl_columns widest = {SL_GATES, engine->shape.hidden, MOST_LANES};
     size_t bytes;
     return engine->shape.vocabulary &&
-           sl_size_mul(engine->shape.vocabulary * engine->shape.directions, engine->width * sizeof(float), &bytes) &&
+           sl_size_mul(engine->shape.vocabulary * engine->shape.directions, sl_columns_width(&widest) * sizeof(float), &bytes) &&
            bytes <= TABLE_MAX_BYTES && (!engine->training || engine->shape.vocabulary <= TRAINED_TABLE_MAX_ROWS);
 }
 
