@@ -134,6 +134,13 @@ def check_long_batch(cli):
     said = process.communicate(timeout=120)[1].decode()
     cli.check(process.returncode == INTERRUPTED and "in epoch 1," in said, f"within the only batch: {process.returncode} {said!r}")
     cli.check(not run.broken["-o"].exists(), "before its end")
+    # Again and again, from before the signal's handler is there until after the batch is taken up.
+    for delay in range(16):
+        process = run.go_on(*QUIET)
+        time.sleep(0.001 * delay)
+        process.terminate()
+        said = process.communicate(timeout=120)[1].decode()
+        cli.check(process.returncode in (OK, INTERRUPTED, -signal.SIGTERM), f"after {delay} ms: {process.returncode} {said!r}")
     run.finish("--threads", 2)
 
 
@@ -218,11 +225,11 @@ def check_refused(cli):
             ({"batch": 9}, ["--batch was 16", "is 9 now"]), ({"seed": 3}, ["--seed", '"0"', '"3"']),
             ({"rate": 0.1}, ["--rate", "0.1"]),
             ({"hidden": 9}, ["--hidden"]), ({"layers": 2}, ["--layers"]), ({"bidirectional": True}, ["--bidirectional"]),
-            ({"every_step": True}, ["--every-step", "false", "true"]), ({"init": "keras"}, ["--init was not given"]),
+            ({"every_step": True}, ["--every-step", "false", "true"]), ({"init": "keras"}, ["--init", "torch", "keras"]),
             ({"optimizer": "sgd"}, ["--optimizer"]), ({"rate_schedule": "cosine"}, ["--rate-schedule", "cosine"]),
             ({"clip": 1}, ["--clip"]),
             ({"label_smoothing": 0.1}, ["--label-smoothing"]), ({"weight_decay": 0.1}, ["--weight-decay"]),
-            ({"warmup": 4}, ["--warmup"]),
+            ({"warmup": 4}, ["--warmup was not given", "is 4 now"]),
             ({"recompute": 2}, ["--recompute"]), ({"no_bias": True}, ["--no-bias"]), ({"embedding": 3}, ["--embedding"])):
         cli.refused(USAGE, ["other.checkpoint", *expected, "same options"], *words(**changes))
     text = data.read_bytes()
@@ -236,6 +243,8 @@ def check_refused(cli):
     held.write_bytes(original)
     # What changes no bit may change, and more epochs go on.
     cli.check(sluice(*words(threads=1, patience=9), *QUIET).returncode == OK, "threads and patience may change")
+    defaults = {"layers": 1, "embedding": 32, "init": "torch", "rate": 0.001, "optimizer": "adam", "seed": 0}
+    cli.check(sluice(*words(**defaults), *QUIET).returncode == OK, "defaults may be spelled out")
     longer = sluice(*words(epochs=4), *QUIET)
     other = cli.path("longer.safetensors")
     cli.answers("train", "--text", data, "-o", other, "--hidden", 8, "--epochs", 4, "--batch", 16, "--validate", held, *QUIET)

@@ -73,6 +73,7 @@ static sl_exit check_network_options(const sl_options *options)
 
 static sl_exit check_training_options(const sl_options *options)
 {
+    enum { MOST_EPOCHS = 1000000 }; /* so that updates can be counted */
     const sl_train_options *o = &options->train;
     if (o->momentum > 0 && o->optimizer != SLUICE_OPTIMIZER_SGD)
         return sl_report(SL_EXIT_USAGE, "--momentum goes with --optimizer sgd");
@@ -80,6 +81,8 @@ static sl_exit check_training_options(const sl_options *options)
         return sl_report(SL_EXIT_USAGE, "--warmup does not go with --rate-schedule one-cycle, which warms up by itself");
     if (o->label_smoothing > 0 && o->values)
         return sl_report(SL_EXIT_USAGE, "--label-smoothing goes with labels, not with --values");
+    if (o->epochs > MOST_EPOCHS)
+        return sl_report(SL_EXIT_USAGE, "--epochs: expected %d at most, found %zu", MOST_EPOCHS, o->epochs);
     if ((o->checkpoint_steps || o->checkpoint_minutes) && !o->checkpoint)
         return sl_report(SL_EXIT_USAGE, "--checkpoint-every needs --checkpoint FILE");
     return SL_EXIT_OK;
@@ -116,9 +119,25 @@ static sl_exit check_paths(const sl_options *options)
     return code;
 }
 
+/* So that a checkpoint has them, and --resume knows them however they are said. --from brings its own network. */
+static void put_defaults(sl_options *options)
+{
+    enum { EPOCHS = 10, BATCH = 64, HIDDEN = 128, LAYERS = 1 };
+    sl_train_options *o = &options->train;
+    options->batch = options->batch ? options->batch : BATCH;
+    o->epochs = o->epochs ? o->epochs : EPOCHS;
+    o->rate = o->rate > 0 ? o->rate : 1e-3;
+    if (o->from)
+        return;
+    o->hidden = o->hidden ? o->hidden : HIDDEN;
+    o->layers = o->layers ? o->layers : LAYERS;
+    o->initializer = o->initializer ? o->initializer : 1 + SLUICE_INITIALIZER_TORCH;
+    if (o->text)
+        o->embedding = o->embedding ? o->embedding : SL_TRAIN_EMBEDDING;
+}
+
 static sl_exit check_options(sl_options *options)
 {
-    enum { EPOCHS = 10, BATCH = 64 };
     if (!options->output)
         return sl_report(SL_EXIT_USAGE, "--output MODEL is missing; see sluice train --help");
     sl_exit code = check_data_options(options);
@@ -129,8 +148,7 @@ static sl_exit check_options(sl_options *options)
     if (code)
         return code;
     options->engine.gemm = SLUICE_GEMM_FUSED; /* SLUICE_GEMM=blis is for running: training has this path alone */
-    options->batch = options->batch ? options->batch : BATCH;
-    options->train.epochs = options->train.epochs ? options->train.epochs : EPOCHS;
+    put_defaults(options);
     if (options->train.resume && !options->train.checkpoint)
         options->train.checkpoint = options->train.resume;
     return check_paths(options);

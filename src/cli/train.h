@@ -9,6 +9,9 @@
 #include "train_feed.h"
 #include "train_order.h"
 
+/** --embedding, where there are tokens. */
+enum { SL_TRAIN_EMBEDDING = 32 };
+
 /** What became of the targets of one class; or, of values, of one output. */
 typedef struct sl_tally {
     uint64_t counted, right;
@@ -23,7 +26,7 @@ typedef struct sl_best {
 } sl_best;
 
 typedef struct sl_train {
-    const sl_options *options; /* with the defaults put in */
+    const sl_options *options; /* with the defaults put in, but for those that the data decide */
     sl_labels labels;          /* of text */
     sl_data data, validation;  /* the second is empty unless --validate names it */
     const sl_data *tried;      /* that the rows of trial number; NULL: no validation */
@@ -41,7 +44,7 @@ typedef struct sl_train {
     /* Where training stands. */
     uint64_t epoch, batch; /* epochs that have ended; batches of the next one that are learnt */
     size_t piece;          /* --truncate: the step where the batch's next piece begins; 0: its beginning */
-    char *states;          /* of the rows before that piece, from the checkpoint that --resume names; owned */
+    char *states;          /* of the rows before that piece, from --resume's checkpoint, until they are restored; owned */
     uint64_t step;         /* updates made */
     double rate;           /* of the last one */
     sl_score sum;          /* over the epoch's batches, the loss not yet divided */

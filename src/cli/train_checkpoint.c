@@ -45,7 +45,8 @@ static json_t *get_options(const sl_options *options)
 /* A value as a message tells it, to be freed. */
 static char *tell_value(const json_t *value)
 {
-    return json_is_null(value) ? strdup("not given") : json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(9));
+    const bool is_absent = json_is_null(value) || (json_is_integer(value) && !json_integer_value(value));
+    return is_absent ? strdup("not given") : json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(9));
 }
 
 static sl_exit compare_options(const char *path, const json_t *then, json_t *now)
@@ -206,7 +207,9 @@ static sl_exit take_note(sl_train *train, json_t *note)
     train->epoch = (uint64_t)epoch;
     train->batch = (uint64_t)batch;
     train->piece = (size_t)piece;
-    train->states = strdup(states);
+    train->states = piece ? strdup(states) : NULL;
+    if (piece && !train->states)
+        return sl_report_memory("a checkpoint's note");
     train->step = (uint64_t)step;
     train->sum.counted = (uint64_t)counted;
     train->sum.right = (uint64_t)right;

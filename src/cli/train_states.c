@@ -34,6 +34,8 @@ static void read_floats(const char *text, size_t count, float *values)
 
 char *sl_states_write(const sl_train *train)
 {
+    if (train->states) /* a signal came before the batch was taken up again */
+        return strdup(train->states);
     const size_t count = state_floats(train), rows = train->piece ? train->feed.count : 0;
     char *text = calloc(rows * 2 * count * DIGITS + 1, 1);
     float *state = malloc(2 * count * sizeof *state);
@@ -49,7 +51,7 @@ char *sl_states_write(const sl_train *train)
     return NULL;
 }
 
-sl_exit sl_states_restore(const sl_train *train, size_t rows)
+sl_exit sl_states_restore(sl_train *train, size_t rows)
 {
     const size_t count = state_floats(train), slot = 2 * count * DIGITS;
     if (!train->states || strlen(train->states) != rows * slot || strspn(train->states, "0123456789abcdef") != rows * slot)
@@ -66,5 +68,9 @@ sl_exit sl_states_restore(const sl_train *train, size_t rows)
             code = sl_report_error(&error);
     }
     free(state);
-    return code;
+    if (code)
+        return code;
+    free(train->states);
+    train->states = NULL;
+    return SL_EXIT_OK;
 }
