@@ -118,8 +118,8 @@ typedef struct sluice_weights {
 SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_model_create(const sluice_weights *weights, sluice_model **model,
                                                                 sluice_error *error);
 
-/** Build a model with weights uniform in +-1/sqrt(H), embedding uniform in +-1, torch's initial scale; the same seed gives
- *  the same weights on every machine. Errors as sluice_model_create. */
+/** Build a model with weights uniform in +-1/sqrt(H), as torch's LSTM begins, also b and the head, and the embedding uniform
+ *  in +-1; the same seed gives the same weights on every machine. Errors as sluice_model_create. */
 SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_model_create_random(const sluice_shape *shape, uint64_t seed,
                                                                        sluice_model **model, sluice_error *error);
 
@@ -163,6 +163,7 @@ SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_model_load(const char *path, 
  * zeros: a model keeps their sum.
  * @param names NULL, or fields that are NULL: "lstm.", "fc", "embedding".
  * @retval BAD_ARGUMENT model or path is NULL, or a class name holds a comma. IO, NO_MEMORY, TOO_LARGE
+ * @retval BAD_DATA     a trainer's model of which a weight is NaN or infinite; the file stays as it was.
  */
 SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_model_save(const sluice_model *model, const char *path,
                                                               const sluice_names *names, sluice_error *error);

@@ -204,6 +204,8 @@ SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_trainer_create(const sluice_m
  * @param report NULL: not wanted.
  * @retval BAD_DATA NaN or infinity in the row that the message names, in its data or, if those are finite, because training has
  *                  diverged; also as sluice_forward and sluice_loss_get. No weight has changed, but streams have gone on.
+ *                  Or the update itself made a weight or a moment infinite: then the trainer is of no more use, and
+ *                  sluice_trainer_save refuses it.
  * @retval BAD_ARGUMENT, NO_MEMORY (while buffers grow; no weight has changed), TOO_LARGE
  */
 SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_trainer_step(sluice_trainer *trainer, const sluice_batch *batch,
@@ -222,7 +224,7 @@ SLUICE_API const sluice_engine *sluice_trainer_get_engine(const sluice_trainer *
 SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_trainer_get_gradient(sluice_trainer *trainer, sluice_gradient *gradient);
 
 /** Clip the gradient, update the weights, and have the engine take them. The report's loss is 0.
- *  BAD_DATA: the gradient's norm is not finite; no weight has changed. */
+ *  BAD_DATA: the gradient's norm is not finite, and no weight has changed; or, as sluice_trainer_step, the update overflowed. */
 SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_trainer_update(sluice_trainer *trainer, sluice_report *report,
                                                                   sluice_error *error);
 
@@ -231,7 +233,7 @@ SLUICE_API const sluice_model *sluice_trainer_get_model(const sluice_trainer *tr
 
 /** Write a checkpoint, replaced as a whole: weights, the optimiser's moments, the options, the number of steps, and a note of the
  *  caller's (any text; NULL: ""). A safetensors file whose weights sluice_model_load reads. BAD_ARGUMENT, IO, NO_MEMORY,
- *  TOO_LARGE. */
+ *  TOO_LARGE; BAD_DATA: a weight or a moment is NaN or infinite, and the file stays as it was. */
 SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_trainer_save(const sluice_trainer *trainer, const char *path, const char *note,
                                                                 sluice_error *error);
 

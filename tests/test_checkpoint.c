@@ -541,6 +541,43 @@ START_TEST(saved_whole_or_not)
 }
 END_TEST
 
+/* An update after which a weight is infinite, or only a second moment: it is told, every later step is refused, and neither a
+ * checkpoint nor a model is saved over a good one. */
+START_TEST(overflow_refused)
+{
+    const sluice_shape shape = {.layers = 1, .directions = 1, .inputs = 1, .hidden = 3, .classes = 1, .has_bias = 1};
+    const sluice_trainer_options options[] = {
+        {OPTIONS, .loss = SLUICE_LOSS_SQUARED_ERROR, .optimizer = SLUICE_OPTIMIZER_SGD, .rate = 1e20},
+        {OPTIONS, .loss = SLUICE_LOSS_SQUARED_ERROR, .optimizer = SLUICE_OPTIMIZER_SGD, .rate = 1e20, .momentum = 0.5},
+        {OPTIONS, .loss = SLUICE_LOSS_SQUARED_ERROR}};
+    sluice_model *model = make_model(&shape, NULL);
+    sluice_trainer *trainer = test_trainer_create(model, NULL, &options[_i]);
+    save(trainer, test_path("checkpoint"), "good");
+    test_bytes before = test_file_read(test_path("checkpoint"));
+    float x = 1, value = 1e25f;
+    const sluice_batch batch = {.struct_size = sizeof batch, .rows = 1, .steps = 1, .x = &x};
+    for (int k = 0; k < 2; k++) {
+        sluice_error error = {0};
+        test_refused(sluice_trainer_step(trainer, &batch, NULL, &value, NULL, &error), SLUICE_STATUS_BAD_DATA, &error, "overflow");
+        test_names(&error, "training has diverged");
+    }
+    sluice_error error = {0};
+    test_refused(sluice_trainer_save(trainer, test_path("checkpoint"), "bad", &error), SLUICE_STATUS_BAD_DATA, &error,
+                 "checkpoint");
+    test_names(&error, _i == 2 ? ".second\": element" : "\": element");
+    check_file(test_path("checkpoint"), &before);
+    if (_i < 2) { /* Adam's weights are finite still */
+        test_refused(sluice_model_save(sluice_trainer_get_model(trainer), test_path("checkpoint"), NULL, &error),
+                     SLUICE_STATUS_BAD_DATA, &error, "model");
+        check_file(test_path("checkpoint"), &before);
+    }
+    ck_assert_uint_eq(test_folder_count(0), 1);
+    test_bytes_free(&before);
+    sluice_trainer_destroy(trainer);
+    sluice_model_destroy(model);
+}
+END_TEST
+
 int main(void)
 {
     test_begin();
@@ -557,6 +594,7 @@ int main(void)
     tcase_add_test(tcase, other_files);
     tcase_add_test(tcase, arguments_refused);
     tcase_add_test(tcase, saved_whole_or_not);
+    tcase_add_loop_test(tcase, overflow_refused, 0, 3);
     suite_add_tcase(suite, tcase);
     return test_run(suite);
 }

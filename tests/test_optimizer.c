@@ -59,7 +59,7 @@ START_TEST(as_torch)
             bound[k] *= 1 + 0.0625;
             bound[k] += 2 * u * fabs(weights[k]) + options.rate * u * (is_sgd ? (t + 5) * velocity[k] : 2 * (1.5 * t + 12));
         }
-        sl_optimizer_update(&options, (uint64_t)t, options.rate, scale, &piece, 1, 1);
+        ck_assert(sl_optimizer_update(&options, (uint64_t)t, options.rate, scale, &piece, 1, 1));
         for (size_t k = 0; k < TRAINING_WEIGHTS; k++) {
             const double want = training_optimizers[_i].results[t][k];
             ck_assert_msg(fabs(weights[k] - want) <= bound[k], "%s, step %d, weight %zu: %.9g, torch %.17g, bound %.3g",
@@ -117,7 +117,7 @@ START_TEST(threads)
     const sluice_trainer_options options = get_options(_i);
     tensors one = make_net(&options, SL_PIECE_MOST, test_seed());
     const double norm = sl_optimizer_get_norm(one.pieces, one.count, 1);
-    sl_optimizer_update(&options, 4, 0.01, 0.3, one.pieces, one.count, 1);
+    ck_assert(sl_optimizer_update(&options, 4, 0.01, 0.3, one.pieces, one.count, 1));
     double sum = 0;
     for (size_t k = 0; k < one.floats; k++)
         sum += (double)one.gradient[k] * (double)one.gradient[k];
@@ -126,7 +126,7 @@ START_TEST(threads)
         tensors other = make_net(&options, count == 1 ? 1000 : SL_PIECE_MOST, test_seed());
         const double other_norm = sl_optimizer_get_norm(other.pieces, other.count, count);
         ck_assert(count == 1 || memcmp(&norm, &other_norm, sizeof norm) == 0);
-        sl_optimizer_update(&options, 4, 0.01, 0.3, other.pieces, other.count, count);
+        ck_assert(sl_optimizer_update(&options, 4, 0.01, 0.3, other.pieces, other.count, count));
         test_same_bits(other.weights, one.weights, one.floats, "weights");
         test_same_bits(other.first, one.first, one.floats, "first");
         test_same_bits(other.second, one.second, one.floats, "second");
@@ -144,12 +144,12 @@ START_TEST(fading)
     const bool is_sgd = options.optimizer == SLUICE_OPTIMIZER_SGD;
     float weights[3] = {1, 2, -3}, gradient[3] = {1e-3f, 0, -5}, first[3] = {0}, second[3] = {0};
     sl_slice piece = {weights, gradient, is_sgd && options.momentum == 0 ? NULL : first, is_sgd ? NULL : second, 3, 0};
-    sl_optimizer_update(&options, 0, 0.01, 1, &piece, 1, 1);
+    ck_assert(sl_optimizer_update(&options, 0, 0.01, 1, &piece, 1, 1));
     ck_assert(options.weight_decay > 0 || weights[1] == 2);
     memset(gradient, 0, sizeof gradient);
     bool sound = true;
     for (uint64_t step = 1; step < 100000; step++) {
-        sl_optimizer_update(&options, step, 0.01, 1, &piece, 1, 1);
+        ck_assert(sl_optimizer_update(&options, step, 0.01, 1, &piece, 1, 1));
         for (size_t k = 0; k < 3; k++)
             sound = sound && fpclassify(first[k]) != FP_SUBNORMAL && fpclassify(second[k]) != FP_SUBNORMAL && isfinite(weights[k]);
     }

@@ -251,7 +251,8 @@ static void put_moments(sl_writer *writer, const sluice_trainer *trainer)
     for (size_t k = 0; k < trainer->count; k++)
         for (int which = 0; which < MOMENTS; which++)
             if (get_moment(&trainer->trained[k], which))
-                sl_writer_put_tensor(writer, get_name(trainer, &trainer->trained[k], which).text, &trainer->trained[k].count, 1);
+                sl_model_file_put_finite(writer, get_name(trainer, &trainer->trained[k], which).text, &trainer->trained[k].count, 1,
+                                         get_moment(&trainer->trained[k], which));
 }
 
 static void write_moments(sl_writer *writer, const sluice_trainer *trainer)

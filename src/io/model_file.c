@@ -6,6 +6,7 @@
 #include "base/size.h"
 #include "engine/model.h"
 
+#include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -47,9 +48,23 @@ typedef struct stored {
 
 typedef void action(sl_writer *writer, const stored *tensor);
 
+void sl_model_file_put_finite(sl_writer *writer, const char *name, const size_t *shape, size_t dims, const float *values)
+{
+    const size_t count = shape[0] * (dims > 1 ? shape[1] : 1);
+    for (size_t k = 0; !writer->status && k < count; k++)
+        if (!isfinite(values[k]))
+            writer->status = sl_fail(writer->error, SLUICE_STATUS_BAD_DATA,
+                                     "tensor \"%s\": element %zu is %s, as training has diverged; nothing was saved", name, k,
+                                     isnan(values[k]) ? "NaN" : "infinite");
+    sl_writer_put_tensor(writer, name, shape, dims);
+}
+
 static void put_tensor(sl_writer *writer, const stored *tensor)
 {
-    sl_writer_put_tensor(writer, tensor->name.text, tensor->shape, tensor->dims);
+    if (tensor->values)
+        sl_model_file_put_finite(writer, tensor->name.text, tensor->shape, tensor->dims, tensor->values);
+    else
+        sl_writer_put_tensor(writer, tensor->name.text, tensor->shape, tensor->dims);
 }
 
 /* Negative zeros are what can be added to b without a change, even to the sign of a zero. */

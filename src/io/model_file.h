@@ -12,8 +12,11 @@ sl_tensor_name sl_model_file_get_name(const sluice_shape *shape, const sluice_na
 sluice_names sl_model_file_get_names(void);
 
 /** Put a model's class names and tensors. No field of `names` is NULL. Errors of the writer; BAD_ARGUMENT also for a class name
- *  that the file could not hold. */
+ *  that the file could not hold, BAD_DATA for a weight that is NaN or infinite, as no reader takes it. */
 void sl_model_file_put(sl_writer *writer, const sluice_model *model, const sluice_names *names);
+
+/** sl_writer_put_tensor of finite values; BAD_DATA if one is not. */
+void sl_model_file_put_finite(sl_writer *writer, const char *name, const size_t *shape, size_t dims, const float *values);
 
 /** Write the values of what sl_model_file_put has put. */
 void sl_model_file_write(sl_writer *writer, const sluice_model *model);

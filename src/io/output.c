@@ -135,7 +135,11 @@ sluice_status sl_output_write(sl_output *output, size_t offset, const void *data
 
 sluice_status sl_output_synchronize(sl_output *output, sluice_error *error)
 {
-    if (!output->temporary || fsync(output->fd) == 0 || errno == EINVAL) /* a file system that cannot */
+    int status = 0;
+    do
+        status = output->temporary ? fsync(output->fd) : 0;
+    while (status && errno == EINTR); /* Ctrl-C, upon which a checkpoint is what is wanted */
+    if (!status || errno == EINVAL)   /* a file system that cannot */
         return SLUICE_STATUS_OK;
     output->failed = true;
     return fail(output, "cannot be brought to the disk", error);

@@ -7,6 +7,8 @@
 
 #include <float.h>
 #include <math.h>
+#include <stdint.h>
+#include <string.h>
 
 enum {
     ALONE_BELOW = 3 /* pieces that one thread does before a second has woken */
@@ -105,18 +107,33 @@ static void update_plain(const factors *given, float *restrict weights, const fl
         weights[k] -= (gradient[k] * f.scale + weights[k] * f.decay) * f.step;
 }
 
+/* Whether a value is NaN or infinite. By the exponent's bits, all ones then, to which one more carries into the sign's place: integers
+ * the compiler makes vectors of, while a comparison within the loops above keeps it from doing so to them. */
+static bool has_wild(const float *values, size_t count)
+{
+    uint32_t carries = 0;
+    for (size_t k = 0; k < count; k++) {
+        uint32_t bits;
+        memcpy(&bits, &values[k], sizeof bits);
+        carries |= (bits & UINT32_C(0x7fffffff)) + UINT32_C(0x00800000);
+    }
+    return carries >> 31;
+}
+
 static void update_pieces(void *context, unsigned thread, unsigned threads)
 {
     const job *work = context;
     const sl_float_mode mode = sl_float_mode_set(false);
     for (size_t k = thread; k < work->count; k += threads) {
-        const sl_slice *piece = &work->pieces[k];
+        sl_slice *piece = &work->pieces[k];
         if (piece->second)
             update_adam(&work->factors, piece->weights, piece->gradient, piece->first, piece->second, piece->count);
         else if (piece->first)
             update_momentum(&work->factors, piece->weights, piece->gradient, piece->first, piece->count);
         else
             update_plain(&work->factors, piece->weights, piece->gradient, piece->count);
+        /* A wild first moment makes a wild weight; a wild second one leaves its weight where it is, for good. */
+        piece->wild = has_wild(piece->weights, piece->count) || (piece->second && has_wild(piece->second, piece->count));
     }
     sl_float_mode_restore(mode);
 }
@@ -140,11 +157,15 @@ static factors choose_factors(const sluice_trainer_options *options, uint64_t st
     };
 }
 
-void sl_optimizer_update(const sluice_trainer_options *options, uint64_t step, double rate, double scale, sl_slice *pieces,
+bool sl_optimizer_update(const sluice_trainer_options *options, uint64_t step, double rate, double scale, sl_slice *pieces,
                          size_t count, unsigned threads)
 {
     const sl_float_mode mode = sl_float_mode_set(false);
     job work = {.pieces = pieces, .count = count, .factors = choose_factors(options, step, rate, scale)};
     sl_threads_run(count < ALONE_BELOW ? 1 : threads, update_pieces, &work);
     sl_float_mode_restore(mode);
+    bool wild = false;
+    for (size_t k = 0; k < count; k++)
+        wild |= pieces[k].wild;
+    return !wild;
 }

@@ -8,7 +8,7 @@ static double swing(double from, double to, double part)
     return to + (from - to) / 2 * (1 + sl_cos_pi(part));
 }
 
-/* torch's OneCycleLR(max_lr=rate, total_steps) as it comes: the steps of the first part are 0..0.3 total - 1, which need not be
+/* The rate of torch's OneCycleLR(max_lr=rate, total_steps), whose momentum does not cycle here: the steps of the first part are 0..0.3 total - 1, which need not be
  * whole, those of the second go from there to total - 1. */
 static double one_cycle(double rate, uint64_t total_steps, uint64_t step)
 {

@@ -180,13 +180,18 @@ sluice_status sl_trainer_apply(sluice_trainer *trainer, sluice_report *report, s
     const double norm = sl_optimizer_get_norm(trainer->pieces, trainer->piece_count, threads);
     const double rate = sl_rate_get(options, trainer->step);
     const double scale = options->clip > 0 && norm > options->clip ? options->clip / (norm + 1e-6) : 1; /* as torch has it */
-    if (isfinite(norm))
-        sl_optimizer_update(options, trainer->step, rate, scale, trainer->pieces, trainer->piece_count, threads);
+    const bool finite =
+        isfinite(norm) && sl_optimizer_update(options, trainer->step, rate, scale, trainer->pieces, trainer->piece_count, threads);
     sl_float_mode_restore(mode);
     if (!isfinite(norm))
         return sl_fail(error, SLUICE_STATUS_BAD_DATA,
                        "the gradient's norm is %s after %llu updates: training has diverged; lower the rate or clip the gradient",
                        isnan(norm) ? "NaN" : "infinite", (unsigned long long)trainer->step);
+    if (!finite)
+        return sl_fail(error, SLUICE_STATUS_BAD_DATA,
+                       "a weight or a moment of the optimiser became infinite after %llu updates: training has diverged; lower the "
+                       "rate or clip the gradient, and begin anew or from a checkpoint",
+                       (unsigned long long)trainer->step);
     trainer->step++;
     report->norm = norm;
     report->rate = rate;
