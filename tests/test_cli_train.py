@@ -5,10 +5,11 @@ import csv
 import json
 import math
 import random
+import resource
 import xml.etree.ElementTree
 
-from support.cli import (DATA, FAILURE, IO, NO_INPUT, USAGE, Network, best_isa, parse_npy, read_safetensors, run_parts,
-                         sluice, write_npy)
+from support.cli import (DATA, FAILURE, IO, NO_INPUT, USAGE, Network, best_isa, keeps_memory_small, parse_npy,
+                         read_safetensors, run_parts, sluice, write_npy)
 
 NAMES = ["zwei", "eins", "drei"]
 LETTERS = {"zwei": "abcde", "eins": "defgh", "drei": "ghijk"}
@@ -84,6 +85,9 @@ def check_usage(cli):
         (base + ["--momentum", "0.9"], ["--momentum", "sgd"]),
         (base + ["--warmup", "5", "--rate-schedule", "one-cycle"], ["--warmup", "one-cycle"]),
         (base + ["--warmup", "9", "--rate-schedule", "cosine", "--epochs", "9"], ["--warmup 9", "9 updates", "--epochs 9"]),
+        (base + ["--epochs", str(2 ** 63), "--rate-schedule", "cosine"], ["--epochs", "1000000", str(2 ** 63)]),
+        (base + ["--rate", "1e39"], ["--rate", "3e38", "'1e39'"]),
+        (base + ["--label-smoothing", "0.99999999999"], ["--label-smoothing", "less than 1", "'0.99999999999'"]),
         (base + ["--prefix", "p" * 300], ["tensor name", "ppp"]),
         (base + ["--prefix", "a\nb."], ["tensor name", "control characters"]),
         (base + ["--rate-schedule", "linear"], ["constant, cosine, one-cycle"]),
@@ -119,6 +123,7 @@ def check_usage(cli):
     ]
     for words, expected in cases:
         cli.refused(USAGE, expected, "train", *words)
+    cli.refused(IO, ["--output", "Not a directory"], "train", "--text", text, "-o", f"{text}/m.safetensors")
     cli.refused(IO, ["nowhere", "--output"], "train", "--text", text, "-o", cli.path("nowhere/m.safetensors"))
     cli.refused(IO, ["nowhere", "--curve"], "train", *base, "--curve", cli.path("nowhere/c.csv"))
     cli.refused(NO_INPUT, ["absent.tsv"], "train", "--text", cli.path("absent.tsv"), "-o", output)
@@ -155,10 +160,27 @@ def check_text_refused(cli):
     held.write_bytes(make_lines(3, 4) + b"vier\tabc\n")
     cli.refused(DATA, ["held.tsv", "line 5", "'vier'", "not known"], "train", "--text", path, "--validate", held, "-o", output)
     held.write_bytes(b"")
-    cli.refused(DATA, ["held.tsv", "at least one row"], "train", "--text", path, "--validate", held, "-o", output)
+    cli.refused(DATA, ["held.tsv", "at least one line"], "train", "--text", path, "--validate", held, "-o", output)
+    cli.refused(DATA, ["held.tsv", "at least one line"], "train", "--text", held, "-o", output)
     path.write_bytes(b"eins\tabc\n")
     cli.refused(DATA, ["refused.tsv", "two rows"], "train", "--text", path, "--validate-share", "0.5", "-o", output)
     cli.check(not output.exists() and not cli.leftovers(), "nothing was written")
+
+
+def check_slips(cli, path, output):
+    """A number far too large, as a slip makes it, is named where no memory is left for what it asks for."""
+    def limit():
+        resource.setrlimit(resource.RLIMIT_AS, (2 ** 32, 2 ** 32))
+
+    if not keeps_memory_small():  # a sanitizer needs all addresses there are
+        return
+    many = cli.path("many.npy")
+    write_npy(many, (4,), [0, 1, 0, 2 ** 31 - 2], "<i4")
+    cli.refused(DATA, ["many.npy", "row 3", "label 2147483646", "too large"], "train", "-i", path["x"], "--labels", many, "-o", output,
+                preexec_fn=limit)
+    write_npy(many, (4, 3), [0, 1, 0, 2 ** 31 - 2] * 3, "<i4")
+    cli.refused(DATA, ["many.npy", "row 1", "token 2147483646", "too large"], "train", "-i", many, "--labels", path["labels"],
+                "-o", output, preexec_fn=limit)
 
 
 def check_npy_refused(cli):
@@ -201,6 +223,7 @@ def check_npy_refused(cli):
         refuse(["bad.npy", "row 2, step 1, value 1", f"found {name};"], (4, 3, 2), values, "<f4", values=bad, labels=None)
         held = {"validate": bad, "validate-labels": path["labels"]}
         refuse(["bad.npy", "row 2, step 1, input 1", f"found {name};"], (4, 3, 2), values, "<f4", **held)
+    check_slips(cli, path, output)
     # What stands past a row's end is not looked at.
     write_npy(bad, (4, 3, 2), x[:22] + [math.nan] + x[23:])
     cli.answers("train", "-i", bad, "--lengths", path["lengths"], "--labels", path["labels"], "-o", output, "--epochs", 1, *QUIET)
@@ -436,6 +459,12 @@ def check_divergence(cli):
     cli.refused(FAILURE, ["wild.tsv: line ", "epoch 1, step", "diverged", "--rate"], "train", "--text", text, "-o", output,
                 "--optimizer", "sgd", "--rate", "1e38", "--batch", 4, *QUIET)
     cli.check(not output.exists(), "and no model is written")
+    # The only update of the epoch overflows, and nobody looks at the model before it is saved.
+    inputs = write_npy(cli.path("wild-x.npy"), (2, 1, 1), [1, 2]), write_npy(cli.path("wild-v.npy"), (2, 1), [1, 1e25])
+    for words in (["--optimizer", "sgd", "--rate", "1e20"], []):
+        cli.refused(FAILURE, ["wild-x.npy: ", "epoch 1, step 1", "diverged"], "train", "-i", inputs[0], "--values", inputs[1],
+                    "--hidden", 4, "-o", output, "--checkpoint", cli.path("wild.st"), *words, *QUIET)
+        cli.check(not output.exists() and not cli.path("wild.st").exists(), "and neither model nor checkpoint is written")
 
 
 def check_patience(cli):

@@ -203,14 +203,15 @@ static sl_exit parse_real(const option_entry *entry, const char *text, double *r
 {
     char *end;
     const double value = strtod(text, &end);
-    const bool given = (isdigit((unsigned char)*text) || *text == '.') && !*end && value <= DBL_MAX;
-    if (given && (entry->kind == POSITIVE ? value > 0 : entry->kind == REAL || value < 1)) {
+    const bool given =
+        (isdigit((unsigned char)*text) || *text == '.') && !*end && value <= (double)FLT_MAX; /* as all of them end as floats */
+    if (given && (entry->kind == POSITIVE ? value > 0 : entry->kind == REAL || (float)value < 1)) {
         *real = value;
         return SL_EXIT_OK;
     }
     return sl_report(SL_EXIT_USAGE, "--%s: expected a number %s, found '%s'", entry->name,
-                     entry->kind == POSITIVE ? "above 0"
-                     : entry->kind == REAL   ? "from 0 on"
+                     entry->kind == POSITIVE ? "above 0, 3e38 at most"
+                     : entry->kind == REAL   ? "from 0 to 3e38"
                                              : "from 0 to less than 1",
                      text);
 }

@@ -75,7 +75,7 @@ sl_exit sl_paths_check_place(const sl_place *place)
     if (strcmp(place->path, "-") == 0)
         return sl_report(SL_EXIT_USAGE, "%s cannot be standard input or output, as it is written more than once; name a file",
                          place->option);
-    struct stat status;
+    struct stat status = {0};
     const bool exists = stat(place->path, &status) == 0 || errno != ENOENT;
     char *folder = get_folder(place->path);
     if (!folder)

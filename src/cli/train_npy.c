@@ -247,22 +247,28 @@ static const int32_t *get_labels(const sl_data *data, size_t row)
     return data->labels + row * (data->every_step ? data->steps : 1);
 }
 
-size_t sl_data_get_vocabulary(const sl_data *data)
+size_t sl_data_get_vocabulary(const sl_data *data, size_t *row)
 {
     size_t most = 0, step;
     for (size_t n = 0; n < data->rows; n++) {
         const size_t found = (size_t)(find_largest(data->tokens + data->offsets[n], (size_t)data->lengths[n], &step) + 1);
-        most = found > most ? found : most;
+        if (found > most) {
+            most = found;
+            *row = n;
+        }
     }
     return most;
 }
 
-size_t sl_data_get_classes(const sl_data *data)
+size_t sl_data_get_classes(const sl_data *data, size_t *row)
 {
     size_t most = 0, step;
     for (size_t n = 0; n < data->rows; n++) {
         const size_t found = (size_t)(find_largest(get_labels(data, n), get_targets(data, n), &step) + 1);
-        most = found > most ? found : most;
+        if (found > most) {
+            most = found;
+            *row = n;
+        }
     }
     return most;
 }
@@ -292,8 +298,6 @@ sl_exit sl_data_check(const sl_data *data, const sluice_shape *shape)
 {
     const char *path = sl_report_input(data->path);
     const size_t outputs = shape->classes ? shape->classes : shape->directions * shape->hidden;
-    if (!data->rows)
-        return sl_report(SL_EXIT_DATA, "%s: expected at least one row, found none", path);
     if (data->tokens && !shape->vocabulary)
         return sl_report(SL_EXIT_DATA, "%s: expected f4 [N][T][%zu], as the model has no embedding, found tokens", path,
                          shape->inputs);

@@ -53,13 +53,24 @@ static sl_exit read_arrays(sl_train *train)
     return code || !o->train.validate ? code : sl_data_read_npy(&validation, &train->validation);
 }
 
+static sl_exit check_rows(const sl_data *data)
+{
+    return data->rows
+               ? SL_EXIT_OK
+               : sl_report(SL_EXIT_DATA, "%s: expected at least one %s, found none", sl_report_input(data->path), data->row_name);
+}
+
 /* Which rows are learnt, and which are tried. */
 static sl_exit divide_rows(sl_train *train)
 {
     const sl_train_options *options = &train->options->train;
     const size_t count = train->data.rows, batch = train->options->batch;
     size_t *learnt = NULL, *tried = NULL, chosen = 0;
-    sl_exit code = SL_EXIT_OK;
+    sl_exit code = check_rows(&train->data);
+    if (!code && options->validate)
+        code = check_rows(&train->validation);
+    if (code)
+        return code;
     if (options->validate_share > 0) {
         if (count < 2)
             return sl_report(SL_EXIT_DATA, "%s: --validate-share needs two rows at least, found %zu",
@@ -127,21 +138,20 @@ sl_exit sl_train_save_model(const sl_train *train)
 /* The shape of a new network: what the options say, and otherwise what the data need. */
 static sl_exit choose_shape(const sl_train *train, sluice_shape *shape)
 {
-    enum { HIDDEN = 128, EMBEDDING = 32, BYTES = 256 };
+    enum { BYTES = 256 };
     const sl_train_options *o = &train->options->train;
     const sl_data *data = &train->data;
-    *shape = (sluice_shape){.layers = o->layers ? o->layers : 1,
-                            .directions = o->bidirectional ? 2 : 1,
-                            .hidden = o->hidden ? o->hidden : HIDDEN,
-                            .has_bias = !o->no_bias};
+    size_t row;
+    *shape =
+        (sluice_shape){.layers = o->layers, .directions = o->bidirectional ? 2 : 1, .hidden = o->hidden, .has_bias = !o->no_bias};
     if (data->x) {
         if (o->embedding || o->vocabulary)
             return sl_report(SL_EXIT_USAGE, "--embedding and --vocabulary go with tokens, and %s has none",
                              sl_report_input(data->path));
         shape->inputs = data->width;
     } else {
-        const size_t needed = o->text ? BYTES : sl_data_get_vocabulary(data);
-        shape->inputs = o->embedding ? o->embedding : EMBEDDING;
+        const size_t needed = o->text ? BYTES : sl_data_get_vocabulary(data, &row);
+        shape->inputs = o->embedding ? o->embedding : SL_TRAIN_EMBEDDING;
         shape->vocabulary = o->vocabulary ? o->vocabulary : needed ? needed : 1;
     }
     if (data->values) {
@@ -149,13 +159,30 @@ static sl_exit choose_shape(const sl_train *train, sluice_shape *shape)
             return sl_report(SL_EXIT_USAGE, "--classes goes with --labels; --values tells by itself how many outputs there are");
         shape->classes = o->no_head ? 0 : data->target_width;
     } else {
-        const size_t found = o->text ? train->labels.count : sl_data_get_classes(data);
+        const size_t found = o->text ? train->labels.count : sl_data_get_classes(data, &row);
         shape->classes = o->classes ? o->classes : found;
         if (shape->classes < 2)
             return sl_report(SL_EXIT_DATA, "%s: expected two classes at least, found %zu", sl_report_input(data->target_path),
                              shape->classes);
     }
     return SL_EXIT_OK;
+}
+
+/* A model that cannot be made: with the number that asks for so large a one, which may be a slip in the data. */
+static sl_exit fail_model(const sl_train *train, const sluice_error *error)
+{
+    const sl_train_options *o = &train->options->train;
+    const sl_data *data = &train->data;
+    const bool is_too_large = error->status == SLUICE_STATUS_NO_MEMORY || error->status == SLUICE_STATUS_TOO_LARGE;
+    size_t row = 0, label_row = 0;
+    const size_t tokens = data->tokens && !o->vocabulary ? sl_data_get_vocabulary(data, &row) : 0;
+    const size_t labels = data->labels && !o->classes ? sl_data_get_classes(data, &label_row) : 0;
+    if (!is_too_large || o->text || (!tokens && !labels))
+        return sl_report_error(error);
+    const bool is_label = labels > tokens;
+    return sl_report(SL_EXIT_DATA, "%s: %s %zu: the %s %zu, the largest, makes the model too large: %s",
+                     sl_report_input(is_label ? data->target_path : data->path), data->row_name, is_label ? label_row : row,
+                     is_label ? "label" : "token", (is_label ? labels : tokens) - 1, error->message);
 }
 
 static sl_exit make_model(const sl_train *train, sluice_model **model)
@@ -165,11 +192,10 @@ static sl_exit make_model(const sl_train *train, sluice_model **model)
     const sl_exit code = choose_shape(train, &shape);
     if (code)
         return code;
-    const sluice_initializer initializer =
-        options->initializer ? (sluice_initializer)(options->initializer - 1) : SLUICE_INITIALIZER_TORCH;
+    const sluice_initializer initializer = (sluice_initializer)(options->initializer - 1);
     const char *const *names = options->text ? (const char *const *)train->labels.names : NULL;
     sluice_error error;
-    return sluice_model_create_initial(&shape, initializer, options->seed, names, model, &error) ? sl_report_error(&error)
+    return sluice_model_create_initial(&shape, initializer, options->seed, names, model, &error) ? fail_model(train, &error)
                                                                                                  : SL_EXIT_OK;
 }
 

@@ -40,6 +40,13 @@ static sluice_status check_shape(const sluice_shape *shape, sluice_error *error)
     return SLUICE_STATUS_OK;
 }
 
+/* Zeroed floats, counted in *bytes whether they can be had or not. */
+static float *take_floats(size_t count, size_t *bytes)
+{
+    *bytes += count * sizeof(float);
+    return sl_alloc_array(count, sizeof(float));
+}
+
 sluice_status sl_model_allocate(const sluice_shape *shape, sluice_model **out, sluice_error *error)
 {
     const sluice_status status = check_shape(shape, error);
@@ -52,24 +59,25 @@ sluice_status sl_model_allocate(const sluice_shape *shape, sluice_model **out, s
     model->shape = *shape;
     model->layers = sl_alloc_array(layers, sizeof *model->layers);
     bool ok = model->layers != NULL;
+    size_t bytes = 0;
     for (size_t k = 0; ok && k < layers; k++) {
         sl_layer *layer = &model->layers[k];
         layer->inputs = k < shape->directions ? shape->inputs : outputs;
-        layer->weight_ih = sl_alloc_array(rows * layer->inputs, sizeof(float));
-        layer->weight_hh = sl_alloc_array(rows * shape->hidden, sizeof(float));
-        layer->bias = sl_alloc_array(rows, sizeof(float));
+        layer->weight_ih = take_floats(rows * layer->inputs, &bytes);
+        layer->weight_hh = take_floats(rows * shape->hidden, &bytes);
+        layer->bias = take_floats(rows, &bytes);
         ok = layer->weight_ih && layer->weight_hh && layer->bias;
     }
     if (ok && shape->vocabulary)
-        ok = (model->embedding = sl_alloc_array(shape->vocabulary * shape->inputs, sizeof(float))) != NULL;
+        ok = (model->embedding = take_floats(shape->vocabulary * shape->inputs, &bytes)) != NULL;
     if (ok && shape->classes)
-        ok = (model->head_weight = sl_alloc_array(shape->classes * outputs, sizeof(float))) != NULL &&
-             (model->head_bias = sl_alloc_array(shape->classes, sizeof(float))) != NULL;
+        ok = (model->head_weight = take_floats(shape->classes * outputs, &bytes)) != NULL &&
+             (model->head_bias = take_floats(shape->classes, &bytes)) != NULL;
     if (ok)
         ok = (model->notes = sl_alloc(1)) != NULL;
     if (!ok) {
         sluice_model_destroy(model);
-        return sl_fail_memory(error, "the weights of a model", layers * rows * (shape->inputs + shape->hidden) * sizeof(float));
+        return sl_fail_memory(error, "the weights of a model", bytes);
     }
     *out = model;
     return SLUICE_STATUS_OK;
