@@ -34,8 +34,8 @@ void sl_writer_open(sl_writer *writer, const char *path);
 /** Write the next `bytes` bytes of the tensors' values. IO. */
 void sl_writer_write(sl_writer *writer, const void *data, size_t bytes);
 
-/** End the file, which is brought to the disk and then replaces its target as a whole; after a failure the target stays as it was. Frees what the writer
- *  owns, and returns how it went. All values have been written. IO. */
+/** End the file, which is brought to the disk and then replaces its target as a whole; after a failure the target stays as it was.
+ *  Frees what the writer owns, and returns how it went. All values have been written. IO. */
 sluice_status sl_writer_close(sl_writer *writer);
 
 #endif

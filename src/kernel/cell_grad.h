@@ -42,8 +42,8 @@ TILE finish_cell(const sl_step_grad *s, size_t row, size_t unit, vf product, vf 
     v_store(dc_at, v_canonical(v_mul(dc, f)));
 }
 
-/* The vectors of a tile, once for tiles of all sizes: products has left the registers. tanh(c) comes first for all of them, since its
- * chain is as long as the rest, and a core looks ahead over several short turns of a loop, but not over two long ones. */
+/* The vectors of a tile, once for tiles of all sizes: products has left the registers. tanh(c) comes first for all of them, since
+ * its chain is as long as the rest, and a core looks ahead over several short turns of a loop, but not over two long ones. */
 static __attribute__((noinline)) void finish_grad(const sl_step_grad *s, size_t block, size_t row, size_t blocks, size_t rows,
                                                   const float *products)
 {

@@ -107,8 +107,8 @@ static void update_plain(const factors *given, float *restrict weights, const fl
         weights[k] -= (gradient[k] * f.scale + weights[k] * f.decay) * f.step;
 }
 
-/* Whether a value is NaN or infinite. By the exponent's bits, all ones then, to which one more carries into the sign's place: integers
- * the compiler makes vectors of, while a comparison within the loops above keeps it from doing so to them. */
+/* Whether a value is NaN or infinite: the exponent's bits are all ones then, and one more carries into the sign's place. A loop of
+ * its own, which the compiler makes vectors of; a comparison in those above keeps it from that, and Adam takes four times as long. */
 static bool has_wild(const float *values, size_t count)
 {
     uint32_t carries = 0;

@@ -1,5 +1,5 @@
-/* Optimisers: Adam, AdamW and SGD with momentum, and the gradient's norm. Work is dealt to threads by pieces whose bounds the tensors
- * alone decide, so that no bit depends on the threads. */
+/* Optimisers: Adam, AdamW and SGD with momentum, and the gradient's norm. Work is dealt to threads by pieces whose bounds the
+ * tensors alone decide, so that no bit depends on the threads. */
 #ifndef SLUICE_TRAIN_OPTIMIZER_H
 #define SLUICE_TRAIN_OPTIMIZER_H
 

@@ -8,8 +8,8 @@ static double swing(double from, double to, double part)
     return to + (from - to) / 2 * (1 + sl_cos_pi(part));
 }
 
-/* The rate of torch's OneCycleLR(max_lr=rate, total_steps), whose momentum does not cycle here: the steps of the first part are 0..0.3 total - 1, which need not be
- * whole, those of the second go from there to total - 1. */
+/* The rate of torch's OneCycleLR(max_lr=rate, total_steps), whose momentum does not cycle here: the steps of the first part are
+ * 0..0.3 total - 1, which need not be whole, those of the second go from there to total - 1. */
 static double one_cycle(double rate, uint64_t total_steps, uint64_t step)
 {
     const double first = rate / 25, last = first / 1e4, top = 0.3 * (double)total_steps - 1, end = (double)total_steps - 1;

@@ -46,7 +46,8 @@ sluice_status sl_trainer_apply(sluice_trainer *trainer, sluice_report *report, s
 /** BAD_ARGUMENT, naming the function, unless report is NULL or its struct_size is known. */
 sluice_status sl_report_check(const sluice_report *report, const char *function, sluice_error *error);
 
-/** Check options against the model and the limits that sluice.h names, and put in the defaults; NULL is all of them. BAD_ARGUMENT. */
+/** Check options against the model and the limits that sluice_train.h names, and put in the defaults; NULL is all of them.
+ *  BAD_ARGUMENT. */
 sluice_status sl_trainer_options_check(const sluice_trainer_options *given, const sluice_model *model,
                                        sluice_trainer_options *options, sluice_error *error);
 
