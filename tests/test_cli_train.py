@@ -176,10 +176,12 @@ def check_slips(cli, path, output):
         return
     many = cli.path("many.npy")
     write_npy(many, (4,), [0, 1, 0, 2 ** 31 - 2], "<i4")
-    cli.refused(DATA, ["many.npy", "row 3", "label 2147483646", "too large"], "train", "-i", path["x"], "--labels", many, "-o", output,
-                preexec_fn=limit)
+    cli.refused(DATA, ["many.npy", "row 3", "largest label, 2147483646", "too large"], "train", "-i", path["x"],
+                "--labels", many, "-o", output, preexec_fn=limit)
+    cli.refused(FAILURE, ["out of memory"], "train", "-i", path["x"], "--labels", path["labels"], "--hidden", 10 ** 6,
+                "-o", output, preexec_fn=limit)
     write_npy(many, (4, 3), [0, 1, 0, 2 ** 31 - 2] * 3, "<i4")
-    cli.refused(DATA, ["many.npy", "row 1", "token 2147483646", "too large"], "train", "-i", many, "--labels", path["labels"],
+    cli.refused(DATA, ["many.npy", "row 1", "largest token, 2147483646", "too large"], "train", "-i", many, "--labels", path["labels"],
                 "-o", output, preexec_fn=limit)
 
 

@@ -277,6 +277,7 @@ END_TEST
 START_TEST(disk_first)
 {
     sluice_model *model = make_model(class_names), *other = make_model(NULL);
+    synchronized = 0;
     save(model, test_path("model"), NULL);
     ck_assert_uint_eq(synchronized, 1);
     test_bytes before = test_file_read(test_path("model"));

@@ -204,8 +204,8 @@ static sl_exit parse_real(const option_entry *entry, const char *text, double *r
     char *end;
     const double value = strtod(text, &end);
     const bool given =
-        (isdigit((unsigned char)*text) || *text == '.') && !*end && value <= (double)FLT_MAX; /* as all of them end as floats */
-    if (given && (entry->kind == POSITIVE ? value > 0 : entry->kind == REAL || (float)value < 1)) {
+        (isdigit((unsigned char)*text) || *text == '.') && !*end && value <= (double)FLT_MAX; /* most of them end as floats */
+    if (given && (entry->kind == POSITIVE ? (float)value > 0 : entry->kind == REAL || (float)value < 1)) {
         *real = value;
         return SL_EXIT_OK;
     }

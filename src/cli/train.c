@@ -132,8 +132,6 @@ static void put_defaults(sl_options *options)
     o->hidden = o->hidden ? o->hidden : HIDDEN;
     o->layers = o->layers ? o->layers : LAYERS;
     o->initializer = o->initializer ? o->initializer : 1 + SLUICE_INITIALIZER_TORCH;
-    if (o->text)
-        o->embedding = o->embedding ? o->embedding : SL_TRAIN_EMBEDDING;
 }
 
 static sl_exit check_options(sl_options *options)

@@ -28,11 +28,12 @@ static const char *write_digest(uint64_t digest, char text[DIGEST_BYTES])
 static json_t *get_options(const sl_options *options)
 {
     const sl_train_options *o = &options->train;
+    const size_t embedding = o->embedding || o->from ? o->embedding : SL_TRAIN_EMBEDDING; /* no matter where there are no tokens */
     char seed[24];
     snprintf(seed, sizeof seed, "%" PRIu64, o->seed);
     return json_pack(
         "{ss? sI sI sI sI sI sb sb sb ss? sI ss sI ss sf sf sf sf sI sf sf sb sI sI ss sf}", "--from", o->from, "--hidden",
-        (json_int_t)o->hidden, "--layers", (json_int_t)o->layers, "--embedding", (json_int_t)o->embedding, "--vocabulary",
+        (json_int_t)o->hidden, "--layers", (json_int_t)o->layers, "--embedding", (json_int_t)embedding, "--vocabulary",
         (json_int_t)o->vocabulary, "--classes", (json_int_t)o->classes, "--bidirectional", o->bidirectional, "--no-bias",
         o->no_bias, "--no-head", o->no_head, "--init", o->initializer ? sl_words_initializer(o->initializer - 1) : NULL, "--batch",
         (json_int_t)options->batch, "--rate-schedule", sl_words_rate(o->schedule), "--epochs",

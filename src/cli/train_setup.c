@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "digest.h"
+#include "interrupt.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -168,21 +169,23 @@ static sl_exit choose_shape(const sl_train *train, sluice_shape *shape)
     return SL_EXIT_OK;
 }
 
-/* A model that cannot be made: with the number that asks for so large a one, which may be a slip in the data. */
-static sl_exit fail_model(const sl_train *train, const sluice_error *error)
+/* A model, or its trainer, that cannot be made. A number of the data that asks for most of it may be a slip, and is told. */
+static sl_exit fail_model(const sl_train *train, const sluice_shape *shape, const sluice_error *error)
 {
     const sl_train_options *o = &train->options->train;
     const sl_data *data = &train->data;
+    const double outputs = (double)shape->directions * (double)shape->hidden, inputs = (double)shape->inputs;
+    const double head = (double)shape->classes * outputs, embedding = (double)shape->vocabulary * inputs;
+    const double cells = 4 * outputs * (inputs + (double)shape->hidden) + 8 * outputs * outputs * (double)(shape->layers - 1);
+    const bool is_label = head > embedding, is_given = is_label ? o->classes || data->values : o->vocabulary || !data->tokens;
     const bool is_too_large = error->status == SLUICE_STATUS_NO_MEMORY || error->status == SLUICE_STATUS_TOO_LARGE;
-    size_t row = 0, label_row = 0;
-    const size_t tokens = data->tokens && !o->vocabulary ? sl_data_get_vocabulary(data, &row) : 0;
-    const size_t labels = data->labels && !o->classes ? sl_data_get_classes(data, &label_row) : 0;
-    if (!is_too_large || o->text || (!tokens && !labels))
+    if (!is_too_large || o->text || o->from || is_given || cells > (is_label ? head : embedding))
         return sl_report_error(error);
-    const bool is_label = labels > tokens;
-    return sl_report(SL_EXIT_DATA, "%s: %s %zu: the %s %zu, the largest, makes the model too large: %s",
-                     sl_report_input(is_label ? data->target_path : data->path), data->row_name, is_label ? label_row : row,
-                     is_label ? "label" : "token", (is_label ? labels : tokens) - 1, error->message);
+    size_t row = 0;
+    const size_t most = is_label ? sl_data_get_classes(data, &row) : sl_data_get_vocabulary(data, &row);
+    return sl_report(SL_EXIT_DATA, "%s: %s %zu: the largest %s, %zu, makes the model too large: %s",
+                     sl_report_input(is_label ? data->target_path : data->path), data->row_name, row, is_label ? "label" : "token",
+                     most ? most - 1 : 0, error->message);
 }
 
 static sl_exit make_model(const sl_train *train, sluice_model **model)
@@ -195,7 +198,7 @@ static sl_exit make_model(const sl_train *train, sluice_model **model)
     const sluice_initializer initializer = (sluice_initializer)(options->initializer - 1);
     const char *const *names = options->text ? (const char *const *)train->labels.names : NULL;
     sluice_error error;
-    return sluice_model_create_initial(&shape, initializer, options->seed, names, model, &error) ? fail_model(train, &error)
+    return sluice_model_create_initial(&shape, initializer, options->seed, names, model, &error) ? fail_model(train, &shape, &error)
                                                                                                  : SL_EXIT_OK;
 }
 
@@ -213,7 +216,8 @@ static sl_exit check_counted(const sl_train *train, const sl_data *data, const s
 static sl_exit check_names(const sl_train *train, const sluice_model *model)
 {
     sluice_error error;
-    return sluice_model_save(model, "/dev/null", &train->options->names, &error) ? sl_report_error(&error) : SL_EXIT_OK;
+    const sluice_status status = sluice_model_save(model, "/dev/null", &train->options->names, &error);
+    return status && status != SLUICE_STATUS_IO ? sl_report_error(&error) : SL_EXIT_OK; /* IO: there may be no such device */
 }
 
 /* What only the network and the data together tell: whether the options make sense. */
@@ -256,7 +260,7 @@ static uint64_t count_updates(sl_train *train)
     if (!options->truncate)
         return options->epochs * order->batches;
     uint64_t updates = 0;
-    for (uint64_t epoch = 0; epoch < options->epochs; epoch++) {
+    for (uint64_t epoch = 0; epoch < options->epochs && !sl_interrupt_seen(); epoch++) {
         sl_order_shuffle(order, train->data.lengths, options->seed, epoch);
         for (size_t k = 0; k < order->batches; k++) {
             const sl_span *span = &order->spans[k];
@@ -272,6 +276,8 @@ static sl_exit make_trainer(sl_train *train, const sluice_model *model)
 {
     const sl_train_options *o = &train->options->train;
     const uint64_t updates = o->schedule ? count_updates(train) : 0;
+    if (sl_interrupt_seen()) /* they may not all be counted */
+        return SL_EXIT_INTERRUPTED;
     if (o->schedule == SLUICE_RATE_COSINE && o->warmup >= updates)
         return sl_report(SL_EXIT_USAGE,
                          "--warmup %llu leaves nothing of the %llu updates of --epochs %llu for the cosine; give less",
@@ -295,8 +301,9 @@ static sl_exit make_trainer(sl_train *train, const sluice_model *model)
         .recompute = o->recompute,
     };
     sluice_error error;
-    return sluice_trainer_create(model, &train->options->engine, &options, &train->trainer, &error) ? sl_report_error(&error)
-                                                                                                    : SL_EXIT_OK;
+    return sluice_trainer_create(model, &train->options->engine, &options, &train->trainer, &error)
+               ? fail_model(train, &train->shape, &error)
+               : SL_EXIT_OK;
 }
 
 /* What stays the same throughout. */

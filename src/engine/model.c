@@ -59,7 +59,7 @@ sluice_status sl_model_allocate(const sluice_shape *shape, sluice_model **out, s
     model->shape = *shape;
     model->layers = sl_alloc_array(layers, sizeof *model->layers);
     bool ok = model->layers != NULL;
-    size_t bytes = 0;
+    size_t bytes = layers * sizeof *model->layers;
     for (size_t k = 0; ok && k < layers; k++) {
         sl_layer *layer = &model->layers[k];
         layer->inputs = k < shape->directions ? shape->inputs : outputs;

@@ -108,7 +108,8 @@ static void update_plain(const factors *given, float *restrict weights, const fl
 }
 
 /* Whether a value is NaN or infinite: the exponent's bits are all ones then, and one more carries into the sign's place. A loop of
- * its own, which the compiler makes vectors of; a comparison in those above keeps it from that, and Adam takes four times as long. */
+ * its own, which the compiler makes vectors of; a comparison in those above keeps it from that, and Adam takes four times as
+ * long. */
 static bool has_wild(const float *values, size_t count)
 {
     uint32_t carries = 0;
