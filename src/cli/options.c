@@ -1,7 +1,6 @@
 #include "options.h"
 
 #include "commands.h"
-
 #include "mistake.h"
 #include "words.h"
 

@@ -52,9 +52,8 @@ sl_exit sl_data_read_text(const char *path, sl_labels *names, sl_data *data);
  *  has. */
 sl_exit sl_data_read_npy(const sl_data_files *files, sl_data *data);
 
-/** The largest token + 1, the largest label + 1, and in which row it is; 0, and *row as it was, if there is none. */
-size_t sl_data_get_vocabulary(const sl_data *data, size_t *row);
-size_t sl_data_get_classes(const sl_data *data, size_t *row);
+/** The largest token, or label, + 1, and in which row it is; 0, and *row as it was, if there is none. */
+size_t sl_data_count_numbers(const sl_data *data, bool of_labels, size_t *row);
 
 /** Refuse (and report) data that a network of this shape cannot read, or has no outputs for. */
 sl_exit sl_data_check(const sl_data *data, const sluice_shape *shape);

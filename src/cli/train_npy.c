@@ -247,24 +247,13 @@ static const int32_t *get_labels(const sl_data *data, size_t row)
     return data->labels + row * (data->every_step ? data->steps : 1);
 }
 
-size_t sl_data_get_vocabulary(const sl_data *data, size_t *row)
+size_t sl_data_count_numbers(const sl_data *data, bool of_labels, size_t *row)
 {
     size_t most = 0, step;
     for (size_t n = 0; n < data->rows; n++) {
-        const size_t found = (size_t)(find_largest(data->tokens + data->offsets[n], (size_t)data->lengths[n], &step) + 1);
-        if (found > most) {
-            most = found;
-            *row = n;
-        }
-    }
-    return most;
-}
-
-size_t sl_data_get_classes(const sl_data *data, size_t *row)
-{
-    size_t most = 0, step;
-    for (size_t n = 0; n < data->rows; n++) {
-        const size_t found = (size_t)(find_largest(get_labels(data, n), get_targets(data, n), &step) + 1);
+        const int32_t *numbers = of_labels ? get_labels(data, n) : data->tokens + data->offsets[n];
+        const size_t count = of_labels ? get_targets(data, n) : (size_t)data->lengths[n];
+        const size_t found = (size_t)(find_largest(numbers, count, &step) + 1);
         if (found > most) {
             most = found;
             *row = n;

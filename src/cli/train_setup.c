@@ -151,7 +151,7 @@ static sl_exit choose_shape(const sl_train *train, sluice_shape *shape)
                              sl_report_input(data->path));
         shape->inputs = data->width;
     } else {
-        const size_t needed = o->text ? BYTES : sl_data_get_vocabulary(data, &row);
+        const size_t needed = o->text ? BYTES : sl_data_count_numbers(data, false, &row);
         shape->inputs = o->embedding ? o->embedding : SL_TRAIN_EMBEDDING;
         shape->vocabulary = o->vocabulary ? o->vocabulary : needed ? needed : 1;
     }
@@ -160,7 +160,7 @@ static sl_exit choose_shape(const sl_train *train, sluice_shape *shape)
             return sl_report(SL_EXIT_USAGE, "--classes goes with --labels; --values tells by itself how many outputs there are");
         shape->classes = o->no_head ? 0 : data->target_width;
     } else {
-        const size_t found = o->text ? train->labels.count : sl_data_get_classes(data, &row);
+        const size_t found = o->text ? train->labels.count : sl_data_count_numbers(data, true, &row);
         shape->classes = o->classes ? o->classes : found;
         if (shape->classes < 2)
             return sl_report(SL_EXIT_DATA, "%s: expected two classes at least, found %zu", sl_report_input(data->target_path),
@@ -182,7 +182,7 @@ static sl_exit fail_model(const sl_train *train, const sluice_shape *shape, cons
     if (!is_too_large || o->text || o->from || is_given || cells > (is_label ? head : embedding))
         return sl_report_error(error);
     size_t row = 0;
-    const size_t most = is_label ? sl_data_get_classes(data, &row) : sl_data_get_vocabulary(data, &row);
+    const size_t most = sl_data_count_numbers(data, is_label, &row);
     return sl_report(SL_EXIT_DATA, "%s: %s %zu: the largest %s, %zu, makes the model too large: %s",
                      sl_report_input(is_label ? data->target_path : data->path), data->row_name, row, is_label ? "label" : "token",
                      most ? most - 1 : 0, error->message);

@@ -135,9 +135,11 @@ sluice_status sl_output_write(sl_output *output, size_t offset, const void *data
 
 sluice_status sl_output_synchronize(sl_output *output, sluice_error *error)
 {
-    int status = 0;
+    if (!output->temporary)
+        return SLUICE_STATUS_OK;
+    int status;
     do
-        status = output->temporary ? fsync(output->fd) : 0;
+        status = fsync(output->fd);
     while (status && errno == EINTR); /* Ctrl-C, upon which a checkpoint is what is wanted */
     if (!status || errno == EINVAL)   /* a file system that cannot */
         return SLUICE_STATUS_OK;

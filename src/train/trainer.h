@@ -40,7 +40,7 @@ struct sluice_trainer {
 };
 
 /** Clip the gradient, update the weights, and have the engine take them; sets the report's norm, rate and step. BAD_DATA: the norm
- *  is not finite; no weight has changed. */
+ *  is not finite, and no weight has changed; or the update made a weight or a moment infinite. */
 sluice_status sl_trainer_apply(sluice_trainer *trainer, sluice_report *report, sluice_error *error);
 
 /** BAD_ARGUMENT, naming the function, unless report is NULL or its struct_size is known. */
