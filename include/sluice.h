@@ -314,11 +314,11 @@ SLUICE_API void sluice_engine_destroy(sluice_engine *engine);
 typedef struct sluice_workspace sluice_workspace;
 
 /**
- * Make scratch memory for calls on `engine` of up to `rows` rows and `steps` steps (both may be 0). A batch that needs more grows
- * it, once; calls that fit allocate nothing and cannot fail for lack of memory. One workspace serves one call at a time. It
- * belongs to its engine, which must outlive it. It holds states and products of some rows for each thread that can be busy, and
- * 20 bytes for each row of the batch; steps do not count, but that a stack of bidirectional layers has to hold all those of a few
- * rows at a time. sluice_plan_get tells the bytes.
+ * Make scratch memory for calls on `engine` of up to `rows` rows, the longest of up to `steps` steps (both may be 0). A batch that
+ * needs more grows it, once; calls that fit allocate nothing and cannot fail for lack of memory. What counts is the longest of a
+ * batch's lengths, not its `steps`. One workspace serves one call at a time. It belongs to its engine, which must outlive it. It
+ * holds states and products of some rows for each thread that can be busy, and 20 bytes for each row of the batch; steps do not
+ * count, but that a stack of bidirectional layers has to hold all those of a few rows at a time. sluice_plan_get tells the bytes.
  * @retval BAD_ARGUMENT, NO_MEMORY, TOO_LARGE
  */
 SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_workspace_create(const sluice_engine *engine, size_t rows, size_t steps,

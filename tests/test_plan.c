@@ -142,6 +142,43 @@ START_TEST(memory)
 }
 END_TEST
 
+/* A batch's steps are the room of its arrays: rows that are all shorter take what a batch of just their steps takes, by the plan
+ * and in calls with and without a workspace of the caller's. */
+START_TEST(memory_follows_the_longest_row)
+{
+    enum { ROWS = 8, STEPS = 50, ROOM = 4000 };
+    uint64_t random = test_seed();
+    test_network network = test_network_random(&both_ways, 1.0f, &random);
+    for (sluice_gemm gemm = SLUICE_GEMM_FUSED; gemm <= SLUICE_GEMM_BLIS; gemm++) {
+        sluice_engine_options options = test_options(SLUICE_ISA_AUTO, 2, SLUICE_SCHEDULE_AUTO);
+        options.gemm = gemm;
+        test_runner runner = test_runner_of(network.model, &options);
+        test_batch batch = test_batch_random(&both_ways, ROWS, ROOM, TEST_RAGGED, &random);
+        for (size_t n = 0; n < ROWS; n++)
+            batch.lengths[n] = (int64_t)(n == 3 ? STEPS : n);
+        const size_t wanted = plan_of(&runner, ROWS, STEPS, NULL).workspace_bytes;
+        ck_assert_uint_eq(plan_of(&runner, ROWS, ROOM, batch.lengths).workspace_bytes, wanted);
+        test_forward(&runner, &batch.batch);
+        ck_assert_uint_eq(sluice_workspace_get_bytes(runner.workspace), wanted);
+
+        sluice_workspace *own;
+        ck_assert_int_eq(sluice_workspace_create(runner.engine, ROWS, STEPS, &own, NULL), SLUICE_STATUS_OK);
+        ck_assert_int_eq(sluice_forward(runner.engine, own, &batch.batch, NULL), SLUICE_STATUS_OK);
+        ck_assert_uint_eq(sluice_workspace_get_bytes(own), wanted); /* made for it: it does not grow */
+        sluice_workspace_destroy(own);
+
+        sluice_workspace *borrowed;
+        ck_assert_int_eq(sluice_forward(runner.engine, NULL, &batch.batch, NULL), SLUICE_STATUS_OK);
+        ck_assert_int_eq(sl_pool_take(runner.engine->pool, runner.engine, 0, 0, &borrowed, NULL), SLUICE_STATUS_OK);
+        ck_assert_uint_eq(sluice_workspace_get_bytes(borrowed), wanted);
+        sl_pool_give_back(runner.engine->pool, borrowed);
+        test_batch_free(&batch);
+        test_runner_free(&runner);
+    }
+    test_network_free(&network);
+}
+END_TEST
+
 /* Long rows and many rows in turn take no more than the larger of both. */
 START_TEST(memory_of_shapes_in_turn)
 {
@@ -506,6 +543,7 @@ int main(void)
     tcase_add_test(tcase, schedules_asked_for);
     tcase_add_test(tcase, no_more_than_cpus);
     tcase_add_loop_test(tcase, memory, 0, 6);
+    tcase_add_test(tcase, memory_follows_the_longest_row);
     tcase_add_test(tcase, memory_of_shapes_in_turn);
     tcase_add_loop_test(tcase, every_way, 0, 3);
     tcase_add_test(tcase, heavy_tail);

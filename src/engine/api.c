@@ -176,11 +176,12 @@ sluice_status sluice_forward(const sluice_engine *engine, sluice_workspace *work
             checked.tape->holds = true;
         return SLUICE_STATUS_OK;
     }
+    const size_t longest = sl_longest_row(checked.rows, checked.steps, checked.lengths);
     if (workspace)
-        status = sl_workspace_fit(workspace, checked.rows, checked.steps, error);
+        status = sl_workspace_fit(workspace, checked.rows, longest, error);
     sluice_workspace *borrowed = NULL;
     if (!workspace)
-        status = sl_pool_take(engine->pool, engine, checked.rows, checked.steps, &borrowed, error);
+        status = sl_pool_take(engine->pool, engine, checked.rows, longest, &borrowed, error);
     if (!status)
         status = run(engine, workspace ? workspace : borrowed, &checked, error);
     if (borrowed)

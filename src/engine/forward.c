@@ -408,9 +408,9 @@ static void run_thread(void *context, unsigned thread, unsigned threads)
 void sl_forward(const sluice_engine *engine, sluice_workspace *workspace, const sluice_batch *batch)
 {
     call c = {.engine = engine, .batch = batch, .workspace = workspace};
-    (void)sl_part_sizes_get(engine, batch->rows, batch->steps, &c.sizes); /* it fitted when the workspace was fitted */
     sl_deal *deal = &workspace->deal;
     sl_load load = sl_load_get(engine, batch->rows, batch->steps, batch->lengths);
+    (void)sl_part_sizes_get(engine, load.rows, load.steps, &c.sizes); /* it fitted when the workspace was fitted */
     const unsigned calls = sl_pool_begin(engine->pool);
     if (engine->schedule == SLUICE_SCHEDULE_AUTO) /* callers that run at the same time share the CPUs */
         load.workers = sl_size_max(1, load.workers / calls);

@@ -91,9 +91,9 @@ sluice_status sluice_plan_get(const sluice_engine *engine, size_t rows, size_t s
     if (status)
         return status;
     *plan = (sluice_plan){.struct_size = sizeof *plan};
-    if (!sl_workspace_measure(engine, rows, steps, &plan->workspace_bytes))
-        return sl_fail_size(error, "the workspace");
     const sl_load load = sl_load_get(engine, rows, steps, lengths);
+    if (!sl_workspace_measure(engine, rows, load.steps, &plan->workspace_bytes))
+        return sl_fail_size(error, "the workspace");
     const sl_way way = sl_way_choose(engine, &load);
     sl_way ways[SLUICE_CANDIDATES_MAX];
     const size_t count = sl_ways_list(engine, &load, ways);

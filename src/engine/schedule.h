@@ -23,6 +23,9 @@ typedef struct sl_load {
     size_t workers;       /* threads that may be used for it */
 } sl_load;
 
+/** Steps of a batch's longest row; lengths [rows] may be NULL: each has `steps`. */
+size_t sl_longest_row(size_t rows, size_t steps, const int64_t *lengths);
+
 /** The load of a batch that has all the engine's workers to itself, or, in a parallel region of the caller's, one; lengths may
  * be NULL. */
 sl_load sl_load_get(const sluice_engine *engine, size_t rows, size_t steps, const int64_t *lengths);

@@ -38,7 +38,7 @@ typedef struct sl_part {
 
 struct sluice_workspace {
     const sluice_engine *engine;
-    size_t rows, steps; /* batches up to these fit as it is laid out now */
+    size_t rows, steps; /* batches up to these, `steps` being the longest row's, fit as it is laid out now */
     sl_team *team;      /* [teams], of sl_part_sizes_get for them */
     sl_part *part;      /* [parts] */
     sl_mark *marks;     /* [parts] */
