@@ -14,6 +14,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 /* Rows of the batch that the reference computes: the first, the middle and the last. */
 enum { CHECKED_ROWS = 3 };
@@ -65,6 +66,33 @@ double sl_result_flop(const sl_result *result)
 {
     const double passes = result->shape.train == SL_TRAIN_BOTH ? 3 : 1; /* da is multiplied by W and U, and by x and h' */
     return passes * flop_per_step(&result->shape) * (double)result->total_steps;
+}
+
+/* Bytes that the arrays of a case take at least: the weights, the batch's ends and, in training, the tape and the gradients. */
+static double least_bytes(const sl_case *shape)
+{
+    const double rows = (double)shape->batch, inputs = (double)shape->input, units = (double)(shape->directions * shape->hidden);
+    const double row_steps = rows * (double)shape->steps, layers = (double)shape->layers;
+    const bool tail = shape->ragged == SL_RAGGED_TAIL; /* whose rows lie without padding, and have no y */
+    const double held = tail ? row_steps / SL_TAIL : row_steps;
+    double floats = flop_per_step(shape) / 2 + held * (inputs + (tail ? 0 : units)) + 2 * layers * rows * units;
+    if (shape->train)
+        floats += held * 6 * units * layers;
+    if (shape->train == SL_TRAIN_BOTH)
+        floats += held * (inputs + units);
+    return sizeof(float) * floats + 3 * sizeof(size_t) * rows;
+}
+
+sluice_status sl_case_check(const sl_case *shape, sluice_error *error)
+{
+    const double gigabyte = 1e9, needed = least_bytes(shape) / gigabyte;
+    const double there = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGE_SIZE) / gigabyte;
+    if (needed <= there)
+        return SLUICE_STATUS_OK;
+    return sl_fail(error, SLUICE_STATUS_NO_MEMORY,
+                   "T=%zu N=%zu I=%zu H=%zu L=%zu D=%zu: takes %.3g GB at least, and this machine has %.3g GB of memory; use fewer "
+                   "steps, a smaller batch or a smaller model",
+                   shape->steps, shape->batch, shape->input, shape->hidden, shape->layers, shape->directions, needed, there);
 }
 
 static sluice_status allocate_floats(size_t a, size_t b, size_t c, const char *what, float **floats, sluice_error *error)
@@ -314,12 +342,15 @@ sluice_status sl_bed_create(const sl_case *shape, double checked_flop, sl_bed **
     const sluice_shape network = {
         .layers = shape->layers, .directions = shape->directions, .inputs = shape->input, .hidden = shape->hidden, .has_bias = 1};
     *result = NULL;
+    sluice_status status = sl_case_check(shape, error);
+    if (status)
+        return status;
     sl_bed *bed = sl_alloc(sizeof *bed);
     if (!bed)
         return sl_fail_memory(error, "a case", sizeof *bed);
     uint64_t state = shape->seed;
     bed->shape = *shape;
-    sluice_status status = sluice_model_create_random(&network, shape->seed, &bed->model, error);
+    status = sluice_model_create_random(&network, shape->seed, &bed->model, error);
     if (!status) {
         bed->width = shape->directions * shape->hidden;
         status = make_lengths(bed, &state, error);
@@ -473,7 +504,7 @@ const sl_column sl_result_columns[SL_RESULT_COLUMNS] = {
     {"steps_per_second", "steps/s", 10, 0, 0},
     {"gflops", "GFLOP/s", 7, 1, 0},
     {"peak_gflops", "peak", 6, 1, 0},
-    {"fraction_of_peak", "share", 5, 3, 0},
+    {"fraction_of_peak", "share", 6, 3, 0, 1},
     {"peer", "peer", -13, 0, 0},
     {"vs_best", "vs best", 7, 2, 0},
 };

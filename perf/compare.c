@@ -93,7 +93,8 @@ static sluice_status add_row(const json_t *old_row, const json_t *new_row, doubl
     const char *name, *new_name;
     const double before = sl_compare_figure(old_row, &name), now = sl_compare_figure(new_row, &new_name);
     const double ratio = now / before, noise = sl_compare_noise(old_row, new_row);
-    const sl_verdict verdict = sl_verdict_reach(ratio, noise, threshold);
+    const bool is_possible = !sl_record_exceeds_peak(old_row) && !sl_record_exceeds_peak(new_row);
+    const sl_verdict verdict = is_possible ? sl_verdict_reach(ratio, noise, threshold) : SL_VERDICT_UNSURE;
     comparison->rows++;
     comparison->slower += verdict == SL_VERDICT_SLOWER;
     comparison->unsure += verdict == SL_VERDICT_UNSURE;

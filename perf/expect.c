@@ -67,7 +67,11 @@ sluice_status sl_expect_run(const sl_case *shape, const sl_list *threads, sl_ben
         return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT,
                        "--expect is of inference, which alone the model of cost knows; found a case that trains (%s); leave it out",
                        sl_train_get_name(shape->train));
-    sluice_status status = sluice_model_create_random(&network, shape->seed, &model, error);
+    sl_case no_rows = *shape;
+    no_rows.batch = 0; /* of the arrays only the weights are made */
+    sluice_status status = sl_case_check(&no_rows, error);
+    if (!status)
+        status = sluice_model_create_random(&network, shape->seed, &model, error);
     if (!status)
         status = sluice_engine_create(model, NULL, &engine, error);
     const unsigned chosen = status ? 0 : engine->threads;

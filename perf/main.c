@@ -142,6 +142,23 @@ static void warn_busy(const sl_tally *tally)
                 tally->busy, tally->rows, 100 * SL_SPREAD_BUSY);
 }
 
+/* Rows read from a record count as well. */
+static void warn_above_peak(json_t *rows)
+{
+    const json_t *row;
+    size_t k, above = 0;
+    json_array_foreach(rows, k, row)
+    {
+        above += sl_record_exceeds_peak(row);
+    }
+    if (above)
+        fprintf(
+            stderr,
+            "sluice-bench: warning: in %zu of %zu rows the share of the peak is above 1 ('!'), which cannot be: the machine was "
+            "busy while the peak was measured; run these again when it is idle\n",
+            above, json_array_size(rows));
+}
+
 /* A run, or what takes its place, and what it is held against. */
 typedef struct session {
     const sl_bench_options *options;
@@ -188,6 +205,7 @@ static sl_exit write_rows(const session *all, json_t **rows, sluice_error *error
     json_t *written = json_incref(sl_bench_report_get_rows(report));
     status = sl_bench_report_commit(report, error);
     warn_busy(&tally);
+    warn_above_peak(written);
     if (!status)
         *rows = written;
     else

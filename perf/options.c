@@ -157,14 +157,25 @@ static sluice_status read_path(const sl_argument *argument, const char **path, s
                : sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "%s: expected the name of a file, found ''", argument->option);
 }
 
+/* A picture's file, of which the only kind is SVG. */
+static sluice_status read_picture(const sl_argument *argument, const char **path, sluice_error *error)
+{
+    const char *dot = strrchr(argument->text, '.');
+    *path = argument->text;
+    return dot && strcmp(dot, ".svg") == 0
+               ? SLUICE_STATUS_OK
+               : sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "%s: expected the name of a file that ends in .svg, found '%s'",
+                         argument->option, argument->text);
+}
+
 /* Options with an argument that say what becomes of the rows, and where they come from. */
 static sluice_status read_files(int option, const sl_argument *argument, sl_bench_options *options, sluice_error *error)
 {
     switch (option) {
     case OPTION_PLOT:
-        return read_path(argument, &options->plot, error);
+        return read_picture(argument, &options->plot, error);
     case OPTION_ROOFLINE:
-        return read_path(argument, &options->roofline, error);
+        return read_picture(argument, &options->roofline, error);
     case OPTION_FROM:
         return read_path(argument, &options->from, error);
     case OPTION_COMPARE:

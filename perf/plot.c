@@ -130,14 +130,32 @@ double sl_plot_legend(const sl_svg *svg, const sl_series_list *list, double left
     const size_t lines = (list->count + 1) / 2;
     for (size_t s = 0; s < list->count; s++) {
         const double x = s < lines ? left : (left + right) / 2 + 20, y = top + (double)(s % lines) * LINE;
-        sl_svg_curve(svg, (unsigned)s, false, 2, (sl_point[]){{x, y}, {x + SAMPLE, y}});
+        sl_svg_curve(svg, (unsigned)s, 2, (sl_point[]){{x, y}, {x + SAMPLE, y}});
         sl_svg_mark(svg, (unsigned)s, (sl_point){x + SAMPLE / 2.0, y});
         sl_svg_text(svg, (sl_point){x + SAMPLE + 8, y + 4}, SL_ANCHOR_START, "", list->series[s].label);
     }
     return top + (double)lines * LINE;
 }
 
-void sl_plot_caption(const sl_svg *svg, const json_t *row, sl_point at)
+void sl_plot_mark(const sl_svg *svg, unsigned style, const json_t *row, sl_point at)
+{
+    sl_svg_mark(svg, style, at);
+    if (sl_record_exceeds_peak(row))
+        sl_svg_text(svg, (sl_point){at.x, at.y - 8}, SL_ANCHOR_MIDDLE, "title", "!");
+}
+
+/* Whether some row of the series has a '!'. */
+static bool has_warnings(const sl_series_list *list)
+{
+    for (size_t s = 0; s < list->count; s++)
+        for (size_t k = 0; k < list->series[s].count; k++)
+            if (sl_record_exceeds_peak(list->series[s].rows[k]))
+                return true;
+    return false;
+}
+
+/* Machine and threads, then version, compiler and date, then the command. */
+static void draw_context(const sl_svg *svg, const json_t *row, sl_point at)
 {
     enum { SHOWN = 150 }; /* characters of a line that is sure to fit */
     char text[1024];
@@ -150,6 +168,18 @@ void sl_plot_caption(const sl_svg *svg, const json_t *row, sl_point at)
     const char *command = sl_record_text(row, "command");
     snprintf(text, sizeof text, "%.*s%s", SHOWN, command, strlen(command) > SHOWN ? " ..." : "");
     sl_svg_text(svg, (sl_point){at.x, at.y + 2.0 * LINE}, SL_ANCHOR_START, "small", text);
+}
+
+void sl_plot_caption(const sl_svg *svg, const sl_series_list *list, const char *names, sl_point at)
+{
+    sl_svg_text(svg, at, SL_ANCHOR_START, "small", names);
+    at.y += LINE;
+    if (has_warnings(list)) {
+        sl_svg_text(svg, at, SL_ANCHOR_START, "small",
+                    "!: faster than the peak measured beside it, as the machine was busy then; not to be trusted.");
+        at.y += LINE;
+    }
+    draw_context(svg, list->series[0].rows[0], at);
 }
 
 /* ---- Throughput against threads --------------------------------------------------------------------------------------------- */
@@ -184,26 +214,27 @@ static sluice_status draw_series(const sl_svg *svg, const sl_panel *panel, const
     size_t count = 0;
     if (!points)
         return sl_fail_memory(error, "a picture's points", series->count * sizeof *points);
-    for (size_t k = 0; k < series->count; k++)
-        if (sl_record_number(series->rows[k], key) > 0)
-            points[count++] =
-                sl_panel_place(panel, sl_record_number(series->rows[k], "threads"), sl_record_number(series->rows[k], key));
+    for (size_t k = 0; k < series->count; k++) {
+        const json_t *row = series->rows[k];
+        if (sl_record_number(row, key) <= 0)
+            continue;
+        points[count] = sl_panel_place(panel, sl_record_number(row, "threads"), sl_record_number(row, key));
+        sl_plot_mark(svg, style, row, points[count++]);
+    }
     if (count > 1)
-        sl_svg_curve(svg, style, false, count, points);
-    for (size_t k = 0; k < count; k++)
-        sl_svg_mark(svg, style, points[k]);
+        sl_svg_curve(svg, style, count, points);
     sl_free(points);
     return SLUICE_STATUS_OK;
 }
 
 /* Threads times one thread's, as far as there are CPUs for them; then no more. */
-static void draw_ideal(const sl_svg *svg, const sl_panel *panel, const sl_series *series, unsigned style, const reach *most)
+static void draw_ideal(const sl_svg *svg, const sl_panel *panel, const sl_series *series, const reach *most)
 {
     const double alone = sl_series_alone(series), last = most->cpus > 0 ? fmin(most->cpus, most->threads) : most->threads;
     if (alone > 0)
-        sl_svg_curve(svg, style, true, 3,
-                     (sl_point[]){sl_panel_place(panel, 1, alone), sl_panel_place(panel, last, last * alone),
-                                  sl_panel_place(panel, most->threads, last * alone)});
+        sl_svg_line(svg, "ideal", 3,
+                    (sl_point[]){sl_panel_place(panel, 1, alone), sl_panel_place(panel, last, last * alone),
+                                 sl_panel_place(panel, most->threads, last * alone)});
 }
 
 /* What even the best could show: one per thread as far as there are CPUs, then ever less. */
@@ -252,7 +283,7 @@ static sluice_status draw(const sl_svg *svg, const sl_series_list *list, sluice_
     sl_svg_panel(svg, &efficiency);
     draw_ideal_efficiency(svg, &efficiency, &most);
     for (unsigned s = 0; s < list->count; s++)
-        draw_ideal(svg, &throughput, &list->series[s], s, &most);
+        draw_ideal(svg, &throughput, &list->series[s], &most);
     for (unsigned s = 0; !status && s < list->count; s++) {
         status = draw_series(svg, &throughput, &list->series[s], s, "gflops", error);
         if (!status)
@@ -268,18 +299,17 @@ sluice_status sl_plot_threads(const json_t *rows, const char *path, sluice_error
     sluice_status status = sl_series_create(rows, &list, error);
     if (status)
         return status;
-    const double legend = TOP + HEIGHT + 60, caption = legend + (double)(list.count + 1) / 2 * LINE + 2 * LINE;
-    if (!sl_svg_begin(&svg, WIDTH, caption + 3 * LINE, "Throughput and efficiency against threads")) {
+    const double legend = TOP + HEIGHT + 60, caption = legend + (double)((list.count + 1) / 2) * LINE + 12;
+    if (!sl_svg_begin(&svg, WIDTH, caption + SL_CAPTION_LINES * LINE, "Throughput and efficiency against threads")) {
         sl_series_destroy(&list);
         return sl_fail_memory(error, "a picture", WIDTH);
     }
     status = draw(&svg, &list, error);
     const double below = sl_plot_legend(&svg, &list, 62, WIDTH - 10, legend);
-    sl_svg_text(
-        &svg, (sl_point){62, below + 12}, SL_ANCHOR_START, "small",
-        "Names: steps, rows, units (64t: 64 rows for each thread). Dotted: the ideal, one thread's throughput times the threads "
-        "that have a CPU.");
-    sl_plot_caption(&svg, list.series[0].rows[0], (sl_point){62, below + 12 + LINE});
+    sl_plot_caption(&svg, &list,
+                    "Names: steps, rows, units (64t: 64 rows for each thread). Grey dots: the ideal, one thread's throughput times "
+                    "the threads that have a CPU.",
+                    (sl_point){62, below + 12});
     sl_series_destroy(&list);
     const sluice_status written = sl_svg_end(&svg, path, status ? NULL : error);
     return status ? status : written;

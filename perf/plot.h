@@ -36,8 +36,15 @@ double sl_series_alone(const sl_series *series);
 /** Legend of the series from `top` down in two columns between left and right; returns the y below it. */
 double sl_plot_legend(const sl_svg *svg, const sl_series_list *list, double left, double right, double top);
 
-/** Caption: machine and threads, then version, compiler and date, then the command. `at` is the first line's place. */
-void sl_plot_caption(const sl_svg *svg, const json_t *row, sl_point at);
+/** A row's mark, with '!' above it where its share of the peak is not to be trusted. */
+void sl_plot_mark(const sl_svg *svg, unsigned style, const json_t *row, sl_point at);
+
+/** Lines of a caption, at most. */
+enum { SL_CAPTION_LINES = 5 };
+
+/** Caption: `names`, which says how to read the picture; what '!' says, if it stands anywhere; machine and threads; version,
+ *  compiler and date; the command. `at` is the first line's place. */
+void sl_plot_caption(const sl_svg *svg, const sl_series_list *list, const char *names, sl_point at);
 
 /** Draw throughput against threads with each series' ideal line, and efficiency, into an SVG file. Errors as sl_series_create,
  *  and IO. */

@@ -16,6 +16,11 @@ double sl_record_number(const json_t *row, const char *key)
     return json_number_value(json_object_get(row, key));
 }
 
+bool sl_record_exceeds_peak(const json_t *row)
+{
+    return sl_record_number(row, "fraction_of_peak") > 1;
+}
+
 const char *sl_record_text(const json_t *row, const char *key)
 {
     const char *text = json_string_value(json_object_get(row, key));

@@ -34,6 +34,10 @@ const char *sl_record_label(const json_t *row, char text[SL_LABEL_BYTES]);
 /** A number of a row; 0 when it has none of that name. */
 double sl_record_number(const json_t *row, const char *key);
 
+/** Whether a row's share of the peak is above 1, which no kernel can reach: the machine was busy while the peak was measured, and
+ *  the share is not to be trusted. */
+bool sl_record_exceeds_peak(const json_t *row);
+
 /** A text of a row; "" when it has none of that name. */
 const char *sl_record_text(const json_t *row, const char *key);
 

@@ -36,7 +36,8 @@ const char *sl_bench_format_get_name(size_t format)
 static void show(const json_t *value, const sl_column *column, char *text, size_t bytes)
 {
     if (json_is_real(value))
-        snprintf(text, bytes, "%.*f", column->decimals, json_real_value(value) * (column->scale != 0 ? column->scale : 1));
+        snprintf(text, bytes, "%.*f%s", column->decimals, json_real_value(value) * (column->scale != 0 ? column->scale : 1),
+                 column->most > 0 && json_real_value(value) > column->most ? "!" : "");
     else if (json_is_integer(value))
         snprintf(text, bytes, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
     else if (json_is_boolean(value))

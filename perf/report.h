@@ -19,6 +19,7 @@ typedef struct sl_column {
     int width;           /* characters; negative: aligned left */
     int decimals;        /* of a real number */
     double scale;        /* a real number is multiplied by it; 0 means 1 */
+    double most;         /* a number above it cannot be right, and has '!' behind it; 0: no such bound */
 } sl_column;
 
 typedef struct sl_bench_report sl_bench_report;

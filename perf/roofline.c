@@ -1,6 +1,7 @@
 #include "roofline.h"
 
 #include "memory.h"
+#include "labels.h"
 #include "plot.h"
 
 #include "base/error.h"
@@ -146,25 +147,38 @@ static void draw_roofs(const sl_svg *svg, const sl_panel *panel, const json_t *r
     sl_svg_text(svg, (sl_point){at.x - 6, at.y - 6}, SL_ANCHOR_END, "small", text);
 }
 
-static void draw_points(const sl_svg *svg, const sl_panel *panel, const sl_series_list *list)
+static sl_point place_row(const sl_panel *panel, const json_t *row)
 {
-    enum { APART = 24 }; /* between numbers that can be read */
-    for (unsigned s = 0; s < list->count; s++) {
-        sl_point last = {0};
-        for (size_t k = 0; k < list->series[s].count; k++) {
-            const json_t *row = list->series[s].rows[k];
-            const sl_point at = sl_panel_place(panel, sl_record_number(row, "flop_per_byte"), sl_record_number(row, "gflops"));
-            const bool is_apart = fabs(at.x - last.x) + fabs(at.y - last.y) > APART;
-            char threads[16];
-            snprintf(threads, sizeof threads, "%.0f", sl_record_number(row, "threads"));
-            sl_svg_mark(svg, s, at);
-            if (is_apart)
-                sl_svg_text(svg, last = (sl_point){at.x + 8, at.y + 4}, SL_ANCHOR_START, "small", threads);
-        }
-    }
+    return sl_panel_place(panel, sl_record_number(row, "flop_per_byte"), sl_record_number(row, "gflops"));
 }
 
-static void draw(const sl_svg *svg, const sl_series_list *list, const roofs *found)
+/* Every row's mark, then its number of threads where it covers no mark and no other number. */
+static sluice_status draw_points(const sl_svg *svg, const sl_panel *panel, const sl_series_list *list, sluice_error *error)
+{
+    size_t count = 0;
+    for (size_t s = 0; s < list->count; s++)
+        count += list->series[s].count;
+    sl_labels labels;
+    const sluice_status status = sl_labels_create(2 * count, panel, &labels, error);
+    if (status)
+        return status;
+    for (unsigned s = 0; s < list->count; s++)
+        for (size_t k = 0; k < list->series[s].count; k++) {
+            const sl_point at = place_row(panel, list->series[s].rows[k]);
+            sl_plot_mark(svg, s, list->series[s].rows[k], at);
+            sl_labels_add_mark(&labels, at);
+        }
+    for (size_t s = 0; s < list->count; s++)
+        for (size_t k = 0; k < list->series[s].count; k++) {
+            char threads[16];
+            snprintf(threads, sizeof threads, "%.0f", sl_record_number(list->series[s].rows[k], "threads"));
+            sl_labels_draw(&labels, svg, place_row(panel, list->series[s].rows[k]), threads);
+        }
+    sl_labels_destroy(&labels);
+    return SLUICE_STATUS_OK;
+}
+
+static sluice_status draw(const sl_svg *svg, const sl_series_list *list, const roofs *found, sluice_error *error)
 {
     const json_t *row = list->series[0].rows[0];
     const sl_panel panel = {{found->least_x, found->most_x, LEFT, RIGHT, true, false},
@@ -176,12 +190,13 @@ static void draw(const sl_svg *svg, const sl_series_list *list, const roofs *fou
     if (found->threads > 1)
         draw_roofs(svg, &panel, row, found, false);
     draw_roofs(svg, &panel, row, found, true);
-    draw_points(svg, &panel, list);
+    const sluice_status status = draw_points(svg, &panel, list, error);
     const double below = sl_plot_legend(svg, list, LEFT, RIGHT, TOP + HEIGHT + 60);
-    sl_svg_text(
-        svg, (sl_point){LEFT, below + 12}, SL_ANCHOR_START, "small",
-        "Names: steps, rows, units; a number beside a mark: threads. Dotted roofs: one thread's. Bandwidths are those of reading.");
-    sl_plot_caption(svg, row, (sl_point){LEFT, below + 12 + LINE});
+    sl_plot_caption(svg, list,
+                    "Names: steps, rows, units; the number of a mark: threads. Dotted roofs: one thread's. Bandwidths are those of "
+                    "reading.",
+                    (sl_point){LEFT, below + 12});
+    return status;
 }
 
 sluice_status sl_roofline_plot(const json_t *rows, const char *path, sluice_error *error)
@@ -196,14 +211,17 @@ sluice_status sl_roofline_plot(const json_t *rows, const char *path, sluice_erro
         return status;
     }
     const roofs found = find_roofs(&list);
-    const double height = TOP + HEIGHT + 60 + (double)((list.count + 1) / 2) * LINE + 5 * LINE;
+    const double height = TOP + HEIGHT + 60 + (double)((list.count + 1) / 2) * LINE + 12 + SL_CAPTION_LINES * LINE;
     if (!can_draw(list.series[0].rows[0], &found))
         status = sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "the rows have no bandwidths to draw roofs from; run with --roofline");
     else if (!sl_svg_begin(&svg, WIDTH, height, "Roofline: attained speed against work for each byte"))
         status = sl_fail_memory(error, "a picture", WIDTH);
-    if (!status)
-        draw(&svg, &list, &found);
+    if (!status) {
+        status = draw(&svg, &list, &found, error);
+        const sluice_status written = sl_svg_end(&svg, path, status ? NULL : error);
+        status = status ? status : written;
+    }
     sl_series_destroy(&list);
     json_decref(selected);
-    return status ? status : sl_svg_end(&svg, path, error);
+    return status;
 }

@@ -180,6 +180,25 @@ static sluice_status run_weak(sl_sweep *sweep, const sl_case *shape, size_t sett
     return status;
 }
 
+/* The shape that a sweep runs as the largest of `shape`. */
+static sl_case grow_shape(const sl_bench_options *options, sl_case shape)
+{
+    if (options->scaling == SL_SCALING_WEAK)
+        shape.batch *= options->threads.values[options->threads.count - 1]; /* they rise */
+    return shape;
+}
+
+/* Refuse a shape that does not fit into memory before hours are spent on those in front of it. */
+static sluice_status check_shapes(const sl_bench_options *options, size_t shapes, sluice_error *error)
+{
+    sluice_status status = SLUICE_STATUS_OK;
+    for (size_t k = 0; !status && k < shapes; k++) {
+        const sl_case largest = grow_shape(options, sl_bench_options_get_case(options, k));
+        status = sl_case_check(&largest, error);
+    }
+    return status;
+}
+
 static void tell_missing_peers(const sl_list *peers)
 {
     for (size_t p = 0; p < peers->count; p++)
@@ -192,6 +211,8 @@ sluice_status sl_sweep_run(const sl_bench_options *options, sl_bench_report *rep
     sl_sweep sweep = {.options = options, .report = report, .tally = tally};
     size_t shapes, settings;
     sluice_status status = sl_bench_options_count(options, &shapes, &settings, error);
+    if (!status)
+        status = check_shapes(options, shapes, error);
     if (status)
         return status;
     const size_t series = settings / options->threads.count * options->peers.count;

@@ -3,7 +3,7 @@ import json
 import subprocess
 
 from support.checks import BUILD
-from support.cli import OK, USAGE, environment, run_parts
+from support.cli import FAILURE, OK, USAGE, environment, run_parts
 
 PROGRAM = BUILD / "perf" / "sluice-bench"
 QUICK = ["--repetitions", "2", "--min-time", "0.0001", "--format", "json"]
@@ -55,6 +55,17 @@ def check_usage(cli):
         result = bench("1,1,1", *QUICK, **{name: value})
         cli.check(result.returncode == USAGE and name in result.stderr and result.stderr.count("\n") == 1,
                   f"{name}={value} is refused: {result.returncode} {result.stderr!r}")
+
+
+def check_large(cli):
+    """A shape that this machine's memory cannot hold is refused at once, and before those in front of it have run."""
+    for words in (["1073741824,1073741824,1"], ["1,1,1073741824"], ["4,4,8", "1,1073741824,1073741824"],
+                  ["--batch", "4,1073741824", "--steps", "1073741824"], ["--scaling", "weak", "--threads", "1024", "1000000,1000000,1"],
+                  ["--expect", "1,1,1073741824"], ["--export", cli.path("large"), "1073741824,1073741824,1"],
+                  ["--train", "1073741824,1073741824,1"], ["--ragged", "tail", "1073741824,1073741824,1"]):
+        result = bench(*words)
+        cli.check(result.returncode == FAILURE and "GB of memory; use" in result.stderr and "GFLOP" not in result.stdout,
+                  f"{words}: refused for its memory: {result}")
 
 
 def rows_of(cli, *words, **settings):
@@ -153,5 +164,5 @@ def check_train_outcome(cli):
 
 
 if __name__ == "__main__":
-    run_parts(check_help, check_usage, check_precedence, check_expect, check_scaling, check_schedule, check_measure, check_tail,
+    run_parts(check_help, check_usage, check_large, check_precedence, check_expect, check_scaling, check_schedule, check_measure, check_tail,
               check_train, check_train_outcome)

@@ -134,7 +134,7 @@ def check_compare(cli):
     cli.check(result.returncode == OK and result.stdout.count("unsure") == 2, f"noise explains it: {result}")
     # With a run: its rows go to the file that is named, the comparison to standard output.
     fast = cli.path("fast.json")
-    fast.write_text(json.dumps(quieten(rows, 1000)))
+    fast.write_text(json.dumps([{**row, "fraction_of_peak": 1.0} for row in quieten(rows, 1)]))
     result = bench("4,4,8", "--threads", "1", *QUICK, "--repetitions", "1", "--compare", fast, "--format", "json", "-o", path)
     cli.check(result.returncode == FAILURE and result.stdout.count("slower") == 1 and len(json.loads(path.read_text())) == 1
               and "1 rows of the old record" in result.stderr, f"a run is compared: {result}")
@@ -217,6 +217,70 @@ def check_pictures(cli):
     cli.check([json.loads(line) for line in result.stdout.splitlines()] == rows, "rows of a record are written as they are")
 
 
+def svg_texts(path):
+    """What a picture says."""
+    root = xml.etree.ElementTree.parse(path).getroot()
+    return [text.text or "" for text in root.iter("{http://www.w3.org/2000/svg}text")]
+
+
+def check_above_peak(cli):
+    """A share of the peak above 1 cannot be: tables, pictures and comparisons say so, of a record too."""
+    plot, roofline = cli.path("above.svg"), cli.path("above-roof.svg")
+    path, rows = record(cli, "above.json", "4,4,8", "--scaling", "strong", "--threads", "1,2", "--roofline", roofline)
+    words = ["--from", path, "--plot", plot, "--roofline", roofline]
+    for share, is_above in ((1.0, False), (1.25, True)):
+        path.write_text(json.dumps([rows[0], {**rows[1], "fraction_of_peak": share}]))
+        result = bench(*words)
+        last = result.stdout.splitlines()[-1].split()
+        cli.check(result.returncode == OK and f"{share:.3f}{'!' * is_above}" in last, f"the table marks a share of {share}: {last}")
+        cli.check(("1 of 2 rows the share of the peak is above 1" in result.stderr) == is_above, f"and warns: {result.stderr!r}")
+        cli.check((f"| {share:.3f}! |" in bench(*words, "--format", "md").stdout) == is_above, "so does md")
+        for picture, marks in ((plot, 2), (roofline, 1)):
+            texts = svg_texts(picture)
+            cli.check((texts.count("!"), any("not to be trusted" in text for text in texts)) == (marks * is_above, is_above),
+                      f"{picture} marks it once in each panel: {texts}")
+        verdicts = [line.split()[-1] for line in bench("--compare", path, "--from", path).stdout.splitlines()[1:]]
+        cli.check(not is_above or verdicts[1] == "unsure", f"and its comparison is unsure: {verdicts}")
+
+
+def check_labels(cli):
+    """Every mark of a roofline has its number of threads, however close the marks are."""
+    roofline = cli.path("crowd.svg")
+    path, [row] = record(cli, "crowd.json", "4,4,8", "--threads", "1", "--roofline", roofline)
+    threads = range(11, 23)
+    path.write_text(json.dumps([{**row, "threads": number, "gflops": row["gflops"] * (1 + number / 1000)} for number in threads]))
+    result = bench("--from", path, "--roofline", roofline)
+    root = xml.etree.ElementTree.parse(roofline).getroot()
+    space = "{http://www.w3.org/2000/svg}"
+    places = {text.text: (float(text.get("x")), float(text.get("y"))) for text in root.iter(f"{space}text")
+              if text.text in map(str, threads) and "small" in text.get("class")}
+    cli.check(result.returncode == OK and sorted(places) == sorted(map(str, threads)), f"each mark has its number: {places}")
+    apart = [(a, b) for a in places for b in places if a < b
+             and abs(places[a][0] - places[b][0]) < 10 and abs(places[a][1] - places[b][1]) < 9]
+    cli.check_none(apart, "and no number covers another")
+
+
+def check_looks(cli):
+    """Only SVG is drawn; the ideal has a look of its own; the picture of the README is of this version."""
+    for option in ("--plot", "--roofline"):
+        for name in ("x.png", "x", "-", "x.svg.gz", "/dev/null"):
+            result = bench(option, name, "4,4,8")
+            cli.check(result.returncode == USAGE and "ends in .svg" in result.stderr and repr(name) in result.stderr,
+                      f"{option} {name}: refused: {result}")
+    cli.check(not pathlib.Path("x.png").exists(), "and not written")
+    plot = cli.path("seven.svg")
+    record(cli, "seven.json", *(f"4,{rows},8" for rows in range(1, 8)), "--scaling", "strong", "--threads", "1,2", "--plot", plot)
+    text = plot.read_text()
+    dashes = dict(re.findall(r'class="(s\d) curve" stroke-dasharray="([^"]*)"', text))
+    ideal = re.search(r"\.ideal \{[^}]*stroke-dasharray: ([^ }]+ [^ }]+)", text).group(1)
+    cli.check(len(dashes) == 7 and text.count('class="ideal"') == 8, f"seven series, their ideals, and that of efficiency: {dashes}")
+    longest = {style: max(map(float, dash.split()[::2])) for style, dash in dashes.items() if dash != "none"}
+    cli.check(float(ideal.split()[0]) < 2 and min(longest.values()) >= 4, f"dots for the ideal, dashes for series: {ideal}, {dashes}")
+    version = ".".join(re.findall(r"#define SLUICE_VERSION_\w+ (\d+)", (SOURCE / "include" / "sluice.h").read_text()))
+    caption = next(text for text in svg_texts(SOURCE / "perf" / "threads.svg") if text.startswith("sluice "))
+    cli.check(caption.startswith(f"sluice {version} "), f"perf/threads.svg is of {version}: {caption}")
+
+
 def check_bind(cli):
     prefix = cli.path("bound")
     result = subprocess.run([SOURCE / "perf" / "bind", prefix, "4,4,8", "--threads", "2", *QUICK], check=False, capture_output=True,
@@ -235,4 +299,5 @@ def check_bind(cli):
 
 
 if __name__ == "__main__":
-    run_parts(check_schema, check_micro, check_sets, check_scaling, check_compare, check_refusals, check_columns, check_pictures, check_bind)
+    run_parts(check_schema, check_micro, check_sets, check_scaling, check_compare, check_refusals, check_columns, check_pictures,
+              check_above_peak, check_labels, check_looks, check_bind)

@@ -53,7 +53,9 @@ sl_exit sl_stats_print(const sl_stats *stats, const sluice_shape *shape, const s
     fprintf(stderr, "rows/s          %s\n", sl_format_count((uint64_t)rows_rate, count));
     fprintf(stderr, "steps/s         %s\n", sl_format_count((uint64_t)steps_rate, count));
     fprintf(stderr, "GFLOP/s         %.2f useful\n", gflops);
-    fprintf(stderr, "share of peak   %.1f %% of %.1f GFLOP/s (%s, %u thread%s, %s)\n", 100 * share, peak,
+    fprintf(stderr, "share of peak   %.1f %%%s of %.1f GFLOP/s (%s, %u thread%s, %s)\n", 100 * share, share > 1 ? "!" : "", peak,
             sluice_isa_get_name(info->isa), info->threads, info->threads == 1 ? "" : "s", sluice_gemm_get_name(info->gemm));
+    if (share > 1)
+        fputs("                ! above 100 %: the machine was busy while the peak was measured; not to be trusted\n", stderr);
     return SL_EXIT_OK;
 }

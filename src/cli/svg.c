@@ -14,20 +14,21 @@ static const char head[] =
     "text { font: 12px sans-serif; fill: #222 }\n"
     ".small { font-size: 10.5px } .title { font-size: 14px; font-weight: bold }\n"
     ".paper { fill: #fff } .shade { fill: #888; fill-opacity: 0.12 }\n"
-    "path { stroke-linejoin: round } .grid, .axis, .ideal, .curve, .dotted { fill: none }\n"
-    ".grid { stroke: #888; stroke-opacity: 0.3 } .axis { stroke: #444 } .ideal { stroke: #777; stroke-dasharray: 2 3 }\n"
+    "path { stroke-linejoin: round } .grid, .axis, .ideal, .curve { fill: none }\n"
+    ".grid { stroke: #888; stroke-opacity: 0.3 } .axis { stroke: #444 } .ideal { stroke: #777; stroke-dasharray: 1.5 3.5 }\n"
     ".s0 { stroke: #0072b2 } .s1 { stroke: #d55e00 } .s2 { stroke: #009e73 } .s3 { stroke: #cc79a7 }\n"
     ".s4 { stroke: #e69f00 } .s5 { stroke: #56b4e9 } .s6 { stroke: #222 }\n"
     ".f0 { fill: #0072b2 } .f1 { fill: #d55e00 } .f2 { fill: #009e73 } .f3 { fill: #cc79a7 }\n"
     ".f4 { fill: #e69f00 } .f5 { fill: #56b4e9 } .f6 { fill: #222 }\n"
-    ".curve { stroke-width: 2 } .dotted { stroke-width: 1.2; stroke-dasharray: 1.5 3.5 }\n"
+    ".curve { stroke-width: 2 }\n"
     "@media (prefers-color-scheme: dark) {\n"
     "text { fill: #e6e6e6 } .paper { fill: #121417 } .axis { stroke: #bbb }\n"
     ".s0 { stroke: #3b9ddd } .f0 { fill: #3b9ddd } .s6 { stroke: #e6e6e6 } .f6 { fill: #e6e6e6 }\n"
     "}\n"
     "</style>\n";
 
-static const char *const dashes[SL_SVG_STYLES] = {"none", "8 4", "2 3", "10 3 2 3", "5 2", "12 5", "6 2 2 2 2 2"};
+/* Dashes of series are 4 long at least somewhere, so that none looks like the dots of an ideal. */
+static const char *const dashes[SL_SVG_STYLES] = {"none", "8 4", "4 2.5", "10 3 2 3", "5 2", "12 5", "6 2 2 2 2 2"};
 
 /* Marks around (0, 0). */
 static const char *const marks[SL_SVG_STYLES] = {
@@ -113,11 +114,9 @@ void sl_svg_line(const sl_svg *svg, const char *kind, size_t count, const sl_poi
     write_points(svg->out, count, points);
 }
 
-void sl_svg_curve(const sl_svg *svg, unsigned style, bool dotted, size_t count, const sl_point *points)
+void sl_svg_curve(const sl_svg *svg, unsigned style, size_t count, const sl_point *points)
 {
-    fprintf(svg->out, "<path class=\"s%u %s\"", style, dotted ? "dotted" : "curve");
-    if (!dotted)
-        fprintf(svg->out, " stroke-dasharray=\"%s\"", dashes[style]);
+    fprintf(svg->out, "<path class=\"s%u curve\" stroke-dasharray=\"%s\"", style, dashes[style]);
     write_points(svg->out, count, points);
 }
 

@@ -48,11 +48,11 @@ SLUICE_WARN_UNUSED sluice_status sl_svg_end(sl_svg *svg, const char *path, sluic
  *  "title". */
 void sl_svg_text(const sl_svg *svg, sl_point at, sl_anchor anchor, const char *kind, const char *text);
 
-/** A line through points of the picture. `kind` is the grid's, an axis's, an ideal's: "grid", "axis", "ideal". */
+/** A line through points of the picture. `kind` is "grid", "axis", or "ideal": thin grey dots, which no style has. */
 void sl_svg_line(const sl_svg *svg, const char *kind, size_t count, const sl_point *points);
 
-/** A line in a style, thin and dotted if asked for. */
-void sl_svg_curve(const sl_svg *svg, unsigned style, bool dotted, size_t count, const sl_point *points);
+/** A line in a style. */
+void sl_svg_curve(const sl_svg *svg, unsigned style, size_t count, const sl_point *points);
 
 /** A style's mark. */
 void sl_svg_mark(const sl_svg *svg, unsigned style, sl_point at);

@@ -107,7 +107,7 @@ static void draw_curves(const sl_svg *svg, const sl_panel *panel, const sl_curve
                 points[count++] = sl_panel_place(panel, (double)(k + 1), value);
         }
         if (count > 1)
-            sl_svg_curve(svg, whose, false, count, points);
+            sl_svg_curve(svg, whose, count, points);
         for (size_t k = 0; k < count && count <= MARKED; k++)
             sl_svg_mark(svg, whose, points[k]);
     }
@@ -118,7 +118,7 @@ static void draw_legend(const sl_svg *svg, bool has_validation)
     static const char *const names[] = {"training", "validation"};
     for (unsigned whose = 0; whose < 1u + has_validation; whose++) {
         const double x = LEFT + 130 * whose, y = TOP + HEIGHT + 68;
-        sl_svg_curve(svg, whose, false, 2, (sl_point[]){{x, y}, {x + 30, y}});
+        sl_svg_curve(svg, whose, 2, (sl_point[]){{x, y}, {x + 30, y}});
         sl_svg_mark(svg, whose, (sl_point){x + 15, y});
         sl_svg_text(svg, (sl_point){x + 38, y + 4}, SL_ANCHOR_START, "", names[whose]);
     }
