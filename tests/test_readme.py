@@ -1,50 +1,22 @@
 #!/usr/bin/env python3
 """README.md is true: its C program builds and runs, its console lines print what it says, what it names exists."""
-import os
 import pathlib
 import re
 import tempfile
 
-from support.checks import SOURCE, Checks, run, stage, staged_environment
-
-BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-
-
-def blocks(text, language):
-    """The fenced blocks of a language."""
-    return [body for name, body in BLOCK.findall(text) if name == language]
-
-
-def console(body):
-    """[(command, what it prints)] of a console block."""
-    parts = re.split(r"^\$ (.*)\n", body, flags=re.MULTILINE)
-    return list(zip(parts[1::2], parts[2::2]))
+from support.checks import SOURCE, Checks, run
+from support.documents import blocks, check_examples, check_strict, missing_links
 
 
 def check_console(checks, text, directory):
-    """The commands after a dollar sign, run with the build installed and perf/ at hand, print what follows them."""
-    stage(directory)
-    environment = staged_environment(directory)
+    """The commands after a dollar sign print what follows them."""
     programs = blocks(text, "c")
     checks.check(len(programs) == 1, f"README has one C program; {len(programs)} found")
+    check_strict(checks, "README", programs[0], directory)
     pathlib.Path(directory, "demo.c").write_text(programs[0])
-    os.symlink(SOURCE / "perf", pathlib.Path(directory, "perf"))
-    examples = [example for body in blocks(text, "console") for example in console(body)]
-    checks.check(any("cc demo.c" in command for command, _ in examples), "README compiles its C program")
-    checks.check(any("sluice run" in command for command, _ in examples), "README runs sluice")
-    for command, expected in examples:
-        result = run(["sh", "-c", command], cwd=directory, env=environment)
-        checks.check(result.returncode == 0 and result.stdout == expected,
-                     f"README's line\n    {command}\nprints\n{expected}"
-                     f"it ended with status {result.returncode} and\n{result.stdout}")
-
-
-def check_program_warnings(checks, text, directory):
-    """The C program is no worse than the project's own code."""
-    pathlib.Path(directory, "strict.c").write_text(blocks(text, "c")[0])
-    flags = ["-std=c11", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-I", SOURCE / "include"]
-    result = run(["cc", *flags, "-fsyntax-only", "strict.c"], cwd=directory)
-    checks.check(result.returncode == 0, f"README's C program compiles without a warning:\n{result.stdout}")
+    commands = check_examples(checks, "README", text, directory)
+    checks.check(any("cc demo.c" in command for command in commands), "README compiles its C program")
+    checks.check(any("sluice run" in command for command in commands), "README runs sluice")
 
 
 def check_verbs(checks, text):
@@ -58,9 +30,7 @@ def check_verbs(checks, text):
 
 def check_names(checks, text):
     """Files, variables and links that README names are there."""
-    links = [link for link in re.findall(r"\]\(([^)]+)\)", text) if not link.startswith("http")]
-    paths = links + re.findall(r"`((?:src|tests|perf|include)/[\w./-]+)`", text)
-    checks.check_none([path for path in paths if not (SOURCE / path).exists()], "every file that README names exists")
+    checks.check_none(missing_links(text, SOURCE), "every file that README names exists")
     code = "".join(path.read_text() for folder in ("src", "include") for path in sorted((SOURCE / folder).rglob("*.[ch]")))
     variables = re.findall(r"`((?:SLUICE|BLIS)_[A-Z_]+)`", text)
     checks.check(len(variables) >= 4, f"README has the table of the environment's settings; it names {variables}")
@@ -72,7 +42,6 @@ def main():
     checks = Checks()
     text = (SOURCE / "README.md").read_text(encoding="utf-8")
     with tempfile.TemporaryDirectory() as directory:
-        check_program_warnings(checks, text, directory)
         check_console(checks, text, directory)
     check_verbs(checks, text + (SOURCE / "CONTRIBUTING.md").read_text(encoding="utf-8"))
     check_names(checks, text)
