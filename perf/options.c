@@ -206,7 +206,7 @@ static const sl_option table[] = {
      "show the versions of the library, BLIS and OpenMP, and the instruction set in use", .value = SL_ACTION_VERSION, .ends = true},
 };
 
-const sl_program sl_program_this = {"sluice-bench", groups, table, sizeof table / sizeof table[0], &sl_bench_page, 1};
+const sl_program sl_program_this = {"sluice-bench", groups, table, sizeof table / sizeof table[0], &sl_bench_page, 1, "sluice"};
 
 /* ---- Defaults -------------------------------------------------------------------------------------------------------------- */
 

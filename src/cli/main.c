@@ -5,7 +5,6 @@
 #include "options.h"
 #include "report.h"
 #include "sluice.h"
-#include "version.h"
 
 #include "program/help.h"
 
@@ -13,16 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-sl_exit sl_command_version(void)
-{
-    sluice_environment environment = {.struct_size = sizeof environment};
-    sluice_error error;
-    if (sluice_environment_get(NULL, &environment, &error))
-        return sl_report_error(&error);
-    sl_version_print("sluice", NULL, &environment);
-    return SL_EXIT_OK;
-}
 
 /* help [COMMAND] */
 static sl_exit show_help(int argc, char **argv)
@@ -48,7 +37,7 @@ static sl_exit run_command(int argc, char **argv)
     if (strcmp(command, "help") == 0)
         return show_help(argc - 1, argv + 1);
     if (strcmp(command, "--version") == 0)
-        return sl_command_version();
+        return sl_options_version();
     if (strcmp(command, "--help") == 0 || strcmp(command, "-h") == 0)
         return sl_options_help(NULL);
     return sl_report(SL_EXIT_USAGE, "command '%s' is not known; expected run, info, train, help, --help or --version", command);

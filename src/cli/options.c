@@ -1,8 +1,8 @@
 #include "options.h"
 
-#include "commands.h"
 #include "pages.h"
 #include "values.h"
+#include "version.h"
 #include "words.h"
 
 #include "base/threads.h"
@@ -73,11 +73,11 @@ static const sl_option table[] = {
     {"output", 'o', TRAIN, RESULTS, "FILE", &sl_kind_file, FIELD(output),
      "the model of the best epoch: the most right in validation, or the least loss"},
     {"checkpoint", 0, TRAIN, RESULTS, "FILE", &sl_kind_file, FIELD(train.checkpoint),
-     "write a checkpoint when training ends, is interrupted, or --checkpoint-every says so"},
+     "write a checkpoint after each epoch, when training is interrupted, and as --checkpoint-every says"},
     {"checkpoint-every", 0, TRAIN, RESULTS, "N[m]", &sl_value_every, 0,
      "write a checkpoint every N updates, or every N minutes (Nm)"},
     {"resume", 0, TRAIN, RESULTS, "FILE", &sl_kind_file, FIELD(train.resume),
-     "continue from a checkpoint; it ends with the same bytes as a run without a stop"},
+     "continue from a checkpoint, up to the same bytes as without a stop; --checkpoint FILE is the same unless given"},
     {"curve", 0, TRAIN, RESULTS, "FILE", &sl_value_curve, 0,
      "write the learning curve as .svg or .csv; may be given once for each"},
 
@@ -158,7 +158,7 @@ static const sl_option table[] = {
      "show the versions of the library, BLIS and OpenMP, and the instruction set in use", .ends = true},
 };
 
-const sl_program sl_program_this = {"sluice", groups, table, sizeof table / sizeof table[0], sl_pages, SL_PAGES};
+const sl_program sl_program_this = {"sluice", groups, table, sizeof table / sizeof table[0], sl_pages, SL_PAGES, "sluice-bench"};
 
 static const sl_page *get_page(sl_command command)
 {
@@ -192,6 +192,16 @@ sl_exit sl_options_parse(sl_command command, int argc, char **argv, sl_options *
     return options->help || options->version ? SL_EXIT_OK : take_operands(command, argc, argv, options);
 }
 
+sl_exit sl_options_version(void)
+{
+    sluice_environment environment = {.struct_size = sizeof environment};
+    sluice_error error;
+    if (sluice_environment_get(NULL, &environment, &error))
+        return sl_report_error(&error);
+    sl_version_print("sluice", NULL, &environment);
+    return SL_EXIT_OK;
+}
+
 sl_exit sl_options_begin(sl_command command, int argc, char **argv, sl_options *options, bool *over)
 {
     *over = false;
@@ -200,7 +210,7 @@ sl_exit sl_options_begin(sl_command command, int argc, char **argv, sl_options *
         return code;
     *over = options->version || options->help;
     if (options->version)
-        return sl_command_version();
+        return sl_options_version();
     return options->help ? sl_options_help(get_page(command)->name) : SL_EXIT_OK;
 }
 

@@ -75,6 +75,9 @@ sl_exit sl_options_begin(sl_command command, int argc, char **argv, sl_options *
 /** Whether the command line had an option: sl_options_is_given(options, "--epochs"). */
 bool sl_options_is_given(const sl_options *options, const char *name);
 
+/** Print what --version shows. */
+sl_exit sl_options_version(void);
+
 /** Print the --help of a command, or of the program for NULL. */
 sl_exit sl_options_help(const char *command);
 

@@ -74,6 +74,7 @@ typedef struct sl_program {
     size_t option_count;
     const sl_page *pages;
     size_t page_count;
+    const char *see_also; /* another program of the project */
 } sl_program;
 
 /** The program that is built: each defines its own. */
