@@ -18,6 +18,7 @@
 #include "cli/version.h"
 #include "program/help.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -179,16 +180,27 @@ static sl_exit run(session *all, sluice_error *error)
     return code;
 }
 
+/* Standard output has been written: whether it arrived. That nobody reads it any more is no news to the user. */
+static sl_exit finish_output(void)
+{
+    errno = 0;
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return SL_EXIT_OK;
+    if (errno != EPIPE)
+        fprintf(stderr, "sluice-bench: standard output: cannot be written: %s\n", strerror(errno));
+    return SL_EXIT_IO;
+}
+
 static sl_exit print_help(void)
 {
     sl_help_write(&sl_program_this, &sl_bench_page, stdout);
-    return fflush(stdout) == 0 && !ferror(stdout) ? SL_EXIT_OK : SL_EXIT_IO;
+    return finish_output();
 }
 
 static sl_exit print_version(const sluice_environment *environment, const json_t *context)
 {
     sl_version_print("sluice-bench", json_string_value(json_object_get(context, "git")), environment);
-    return fflush(stdout) == 0 ? SL_EXIT_OK : SL_EXIT_IO;
+    return finish_output();
 }
 
 int main(int argc, char **argv)

@@ -127,12 +127,8 @@ static const sl_option_kind kind_export = {parse_export, SL_COMPLETE_DIRECTORIES
 
 enum { SHAPES, SETTINGS, ACTIONS, MEASURING, OUTPUT, GENERAL };
 static const char *const groups[] = {
-    [SHAPES] = "Shapes, of which all combinations run; LIST: 16,32 or ranges 1-8, 32-1024*2",
-    [SETTINGS] = "Settings, swept for each shape",
-    [ACTIONS] = "Instead of timing the shapes",
-    [MEASURING] = "Measuring",
-    [OUTPUT] = "Output and comparison",
-    [GENERAL] = "General",
+    [SHAPES] = "Shapes",       [SETTINGS] = "Settings for each shape", [ACTIONS] = "Instead of timing the shapes",
+    [MEASURING] = "Measuring", [OUTPUT] = "Output and comparison",     [GENERAL] = "General",
     [GENERAL + 1] = NULL,
 };
 

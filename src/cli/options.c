@@ -59,9 +59,12 @@ static const sl_option table[] = {
      "values to predict instead of classes, for each row f4 [N][C] or for each step f4 [N][T][C]"},
     {"validate", 0, TRAIN, DATA, "FILE", &sl_kind_file, FIELD(train.validate),
      "rows to validate the model with after each epoch, as --text or --input"},
-    {"validate-lengths", 0, TRAIN, DATA, "FILE", &sl_kind_file, FIELD(train.validate_lengths), "as --lengths, of --validate"},
-    {"validate-labels", 0, TRAIN, DATA, "FILE", &sl_kind_file, FIELD(train.validate_labels), "as --labels, of --validate"},
-    {"validate-values", 0, TRAIN, DATA, "FILE", &sl_kind_file, FIELD(train.validate_values), "as --values, of --validate"},
+    {"validate-lengths", 0, TRAIN, DATA, "FILE", &sl_kind_file, FIELD(train.validate_lengths),
+     "steps of the rows of --validate, as --lengths"},
+    {"validate-labels", 0, TRAIN, DATA, "FILE", &sl_kind_file, FIELD(train.validate_labels),
+     "classes of the rows of --validate, as --labels"},
+    {"validate-values", 0, TRAIN, DATA, "FILE", &sl_kind_file, FIELD(train.validate_values),
+     "values of the rows of --validate, as --values"},
     {"validate-share", 0, TRAIN, DATA, "S", &sl_value_share, FIELD(train.validate_share),
      "instead of --validate, the share of the rows to hold out for validation, chosen by --seed"},
 
@@ -77,7 +80,8 @@ static const sl_option table[] = {
     {"checkpoint-every", 0, TRAIN, RESULTS, "N[m]", &sl_value_every, 0,
      "write a checkpoint every N updates, or every N minutes (Nm)"},
     {"resume", 0, TRAIN, RESULTS, "FILE", &sl_kind_file, FIELD(train.resume),
-     "continue from a checkpoint, up to the same bytes as without a stop; --checkpoint FILE is the same unless given"},
+     "continue from a checkpoint, which is also written unless --checkpoint names another; ends with the bytes of an uninterrupted "
+     "run"},
     {"curve", 0, TRAIN, RESULTS, "FILE", &sl_value_curve, 0,
      "write the learning curve as .svg or .csv; may be given once for each"},
 

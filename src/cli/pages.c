@@ -19,7 +19,7 @@ const sl_page sl_pages[SL_PAGES] = {
         .command = SL_COMMAND_RUN,
         .summary = "run a model over lines of text, or NumPy arrays",
         .usage = "MODEL --text [-i LINES] [-o ANSWERS] [OPTION]...\n"
-                 "MODEL -i X.npy [-o Y.npy] [--hn, --cn, --head FILE] [OPTION]...",
+                 "MODEL -i X.npy [-o Y.npy] [--head FILE] [OPTION]...",
         .about =
             "Runs MODEL over rows, which stream through in order and in constant memory. FILE '-' is standard input or output.\n\n"
             "With --text a line is a row, its bytes are the tokens, and it is answered with a line LABEL<TAB>PROBABILITY. An "
@@ -36,7 +36,8 @@ const sl_page sl_pages[SL_PAGES] = {
         .command = SL_COMMAND_TRAIN,
         .summary = "train a model on labelled lines, or NumPy arrays",
         .usage = "--text LINES -o MODEL [OPTION]...\n"
-                 "-i X.npy --labels L.npy | --values V.npy -o MODEL [OPTION]...",
+                 "-i X.npy --labels Y.npy -o MODEL [OPTION]...\n"
+                 "-i X.npy --values Y.npy -o MODEL [OPTION]...",
         .about =
             "Trains an LSTM network, shuffling the rows by seed in batches of similar length, and writes the model of the best "
             "epoch. The result is the same bits at any number of threads.\n\n"

@@ -136,9 +136,9 @@ static void put_quoted(const char *text, FILE *stream)
 
 static void write_zsh_value(const sl_option *option, FILE *stream)
 {
-    fputs(option->metavar[0] == '[' ? "::" : ":", stream);
-    put_quoted(option->metavar, stream);
-    fputc(':', stream);
+    const size_t front = strspn(option->metavar, "[=");
+    fprintf(stream, "%s%.*s:", front ? "::" : ":", (int)(front ? strcspn(option->metavar, "]") - front : strlen(option->metavar)),
+            option->metavar + front);
     switch (option->kind->completion) {
     case SL_COMPLETE_FILES:
         fputs("_files", stream);

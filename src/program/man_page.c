@@ -70,7 +70,8 @@ static void put_words(FILE *stream, const char *text, const char *end)
         const size_t length = strcspn(text, " \n");
         put_word(stream, text, length);
         column += length + 1;
-        const bool ends = text + length >= end || column > WIDTH || text[length - 1] == '.';
+        const bool ends_sentence = length > 1 && text[length - 1] == '.' && text[length - 2] != '.';
+        const bool ends = text + length >= end || column > WIDTH || ends_sentence;
         fputc(ends ? '\n' : ' ', stream);
         column = ends ? 0 : column;
         text += length + (text[length] != '\0');
