@@ -127,7 +127,10 @@ def check_manual(cli):
     """Every page has its sections, every option with whole sentences, variables and exit codes."""
     version = call(PROGRAM, "--version").stdout.split()[1]
     for page in COMMANDS:
-        text = plain((PAGES / f"{page}.1").read_text(encoding="utf-8"))
+        source = (PAGES / f"{page}.1").read_text(encoding="utf-8")
+        text = plain(source)
+        cli.check_none([line for line in source.splitlines()[1:] if re.search(r"(?<!\\)-|(?<!\\\()['\"`^~]", line)],
+                       f"{page}.1 has no character that is shown as another one")
         cli.check(text.startswith(f".TH {page.upper()} 1 ") and f'"Sluice {version}"' in text.splitlines()[0], f"{page}.1: the title")
         found = [name for name in re.findall(r"^\.SH (.*)", text, re.MULTILINE) if name != "COMMANDS"]
         cli.check(found == SECTIONS, f"{page}.1 has the sections {SECTIONS}; found {found}")

@@ -90,6 +90,26 @@ START_TEST(given_options_are_known)
 }
 END_TEST
 
+START_TEST(an_option_that_was_not_given_can_be_taken)
+{
+    fields things;
+    sl_given given;
+    sluice_error error = {0};
+    ck_assert_int_eq(parse(1, "--same given", &things, &given, NULL), SLUICE_STATUS_OK);
+    ck_assert_int_eq(sl_option_table_take(&program, &pages[1], "--same", "taken", &things, &given, NULL), SLUICE_STATUS_OK);
+    ck_assert_str_eq(things.text, "given");
+    ck_assert_int_eq(sl_option_table_take(&program, &pages[1], "colour", "blue", &things, &given, NULL), SLUICE_STATUS_OK);
+    ck_assert_int_eq(sl_option_table_take(&program, &pages[1], "flag", NULL, &things, &given, NULL), SLUICE_STATUS_OK);
+    ck_assert(things.colour == BLUE && things.flag);
+    ck_assert_int_eq(sl_option_table_take(&program, &pages[1], "file", "x", &things, &given, &error),
+                     SLUICE_STATUS_BAD_ARGUMENT); /* of another command */
+    ck_assert_str_eq(error.message, "--file is not an option of program two");
+    ck_assert_int_eq(sl_option_table_take(&program, &pages[1], "colour", "pink", &things, &given, &error),
+                     SLUICE_STATUS_BAD_ARGUMENT);
+    ck_assert(things.colour == BLUE && !things.file);
+}
+END_TEST
+
 START_TEST(the_environment_is_overridden)
 {
     fields things;
@@ -195,6 +215,7 @@ int main(void)
     TCase *cases = tcase_create("option table");
     tcase_add_test(cases, values_reach_their_fields);
     tcase_add_test(cases, given_options_are_known);
+    tcase_add_test(cases, an_option_that_was_not_given_can_be_taken);
     tcase_add_test(cases, the_environment_is_overridden);
     tcase_add_test(cases, nothing_is_read_behind_help);
     tcase_add_loop_test(cases, wrong_words_are_refused, 0, sizeof wrong / sizeof wrong[0]);

@@ -223,6 +223,14 @@ bool sl_options_is_given(const sl_options *options, const char *name)
     return sl_option_table_is_given(&sl_program_this, &options->given, name);
 }
 
+sl_exit sl_options_take(sl_options *options, const char *name, const char *text)
+{
+    sluice_error error;
+    return sl_option_table_take(&sl_program_this, get_page(SL_COMMAND_TRAIN), name, text, options, &options->given, &error)
+               ? sl_report_error(&error)
+               : SL_EXIT_OK;
+}
+
 sl_exit sl_options_help(const char *command)
 {
     const sl_page *page = command ? sl_program_find_page(&sl_program_this, command) : sl_pages;

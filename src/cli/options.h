@@ -75,6 +75,10 @@ sl_exit sl_options_begin(sl_command command, int argc, char **argv, sl_options *
 /** Whether the command line had an option: sl_options_is_given(options, "--epochs"). */
 bool sl_options_is_given(const sl_options *options, const char *name);
 
+/** Set an option of train as `--name text` would (a flag ignores the text), unless the command line had it. Texts and paths are kept
+ *  as pointers. Errors are reported. */
+sl_exit sl_options_take(sl_options *options, const char *name, const char *text);
+
 /** Print what --version shows. */
 sl_exit sl_options_version(void);
 

@@ -54,13 +54,13 @@ static sluice_status fail_word(const sl_program *program, const sl_page *page, i
 }
 
 /* The command line is nearer to the user than the environment, which the library would let go first: the variable is unset. */
-static sluice_status parse_value(const sl_option *option, void *options, sluice_error *error)
+static sluice_status parse_value(const sl_option *option, const char *text, void *options, sluice_error *error)
 {
     char name[64];
     snprintf(name, sizeof name, "--%s", option->name);
     if (option->variable)
         unsetenv(option->variable);
-    return option->kind->parse(option, &(sl_argument){name, optarg}, (char *)options + option->offset, error);
+    return option->kind->parse(option, &(sl_argument){name, text}, (char *)options + option->offset, error);
 }
 
 sluice_status sl_option_table_parse(const sl_program *program, const sl_page *page, int argc, char **argv, void *options,
@@ -77,7 +77,7 @@ sluice_status sl_option_table_parse(const sl_program *program, const sl_page *pa
         if (found == ':' || found == '?')
             return fail_word(program, page, found, argv, table, error);
         const size_t k = found >= LONG ? (size_t)found - LONG : find_letter(program, page, found);
-        const sluice_status status = parse_value(&program->options[k], options, error);
+        const sluice_status status = parse_value(&program->options[k], optarg, options, error);
         given->rows[k] = true;
         if (status || program->options[k].ends)
             return status;
@@ -92,6 +92,19 @@ bool sl_option_table_is_given(const sl_program *program, const sl_given *given, 
         if (given->rows[k] && strcmp(program->options[k].name, name) == 0)
             return true;
     return false;
+}
+
+sluice_status sl_option_table_take(const sl_program *program, const sl_page *page, const char *name, const char *text,
+                                   void *options, const sl_given *given, sluice_error *error)
+{
+    name += strspn(name, "-");
+    for (size_t k = 0; k < program->option_count; k++) {
+        const sl_option *option = &program->options[k];
+        if (option->commands & page->command && strcmp(option->name, name) == 0)
+            return given->rows[k] ? SLUICE_STATUS_OK : parse_value(option, text, options, error);
+    }
+    return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "--%.200s is not an option of %s %s", name, program->name,
+                   page->name ? page->name : "");
 }
 
 /* ---- For what is written from the table ------------------------------------------------------------------------------------ */

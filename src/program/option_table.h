@@ -93,6 +93,11 @@ SLUICE_WARN_UNUSED sluice_status sl_option_table_parse(const sl_program *program
 /** Whether an option was given; `name` with its dashes or without. */
 bool sl_option_table_is_given(const sl_program *program, const sl_given *given, const char *name);
 
+/** Set an option as `--name text` would (a flag ignores the text), unless it was given. Texts and paths are kept as pointers.
+ *  BAD_ARGUMENT: the page has no such option, or the text is none for it. */
+SLUICE_WARN_UNUSED sluice_status sl_option_table_take(const sl_program *program, const sl_page *page, const char *name,
+                                                      const char *text, void *options, const sl_given *given, sluice_error *error);
+
 /** The page of a command; NULL if there is no such command. */
 const sl_page *sl_program_find_page(const sl_program *program, const char *command);
 
