@@ -63,12 +63,14 @@ def check_help(cli):
         shown = page.replace("-", " ") if page != "sluice-bench" else page
         cli.check(result.returncode == OK and not result.stderr and lines[0].startswith(f"Usage: {shown} "),
                   f"{page} --help: {result.returncode}, {lines[:1]}")
-        cli.check("Examples:" in lines[:5] and any(line.startswith(f"  {shown}") for line in lines[:9]), f"{page} --help: an example")
+        cli.check("Examples:" in lines[:5] and any(line.startswith(f"  {shown}") for line in lines[:9]),
+                  f"{page} --help: an example")
         cli.check_none([line for line in lines if len(line) > 80], f"{page} --help is 80 columns wide")
         cli.check(call(*words, "-h").stdout == text, f"{page} -h is --help")
         for row in rows_of(page):
             match = re.search(rf"^  {re.escape(spell(*row))}(?:  +|\n {{20,}})(.*)", text, re.MULTILINE)
-            cli.check(match and len(match[1].split()) >= 2, f"{page} --help has {spell(*row)} with a sentence: {match and match[1]}")
+            cli.check(match and len(match[1].split()) >= 2,
+                      f"{page} --help has {spell(*row)} with a sentence: {match and match[1]}")
     text = call(PROGRAM, "run", "--help").stdout
     cli.check("(auto, rows, hoist, units, measure; default: auto)" in " ".join(text.split()), "choices and the default are shown")
     cli.check("(default: 0.001)" in " ".join(call(PROGRAM, "train", "--help").stdout.split()), "so are other defaults")
@@ -101,7 +103,8 @@ def check_commands(cli):
 
 def check_pipe(cli):
     """Help that nobody reads ends without a word, and help that cannot be written does not end well."""
-    for words in ([PROGRAM, "--help"], [PROGRAM, "help", "train"], [PROGRAM, "run", "--help"], [BENCH, "--help"], [BENCH, "--version"]):
+    for words in ([PROGRAM, "--help"], [PROGRAM, "help", "train"], [PROGRAM, "run", "--help"], [BENCH, "--help"],
+                  [BENCH, "--version"]):
         reading, writing = os.pipe()
         os.close(reading)
         with os.fdopen(writing, "wb") as pipe:
@@ -131,7 +134,8 @@ def check_manual(cli):
         text = plain(source)
         cli.check_none([line for line in source.splitlines()[1:] if re.search(r"(?<!\\)-|(?<!\\\()['\"`^~]", line)],
                        f"{page}.1 has no character that is shown as another one")
-        cli.check(text.startswith(f".TH {page.upper()} 1 ") and f'"Sluice {version}"' in text.splitlines()[0], f"{page}.1: the title")
+        cli.check(text.startswith(f".TH {page.upper()} 1 ") and f'"Sluice {version}"' in text.splitlines()[0],
+                  f"{page}.1: the title")
         found = [name for name in re.findall(r"^\.SH (.*)", text, re.MULTILINE) if name != "COMMANDS"]
         cli.check(found == SECTIONS, f"{page}.1 has the sections {SECTIONS}; found {found}")
         for row in rows_of(page):
@@ -139,7 +143,8 @@ def check_manual(cli):
             cli.check(match and re.fullmatch(r"[A-Z].*\.", match[1].strip(), re.DOTALL),
                       f"{page}.1 has {spell(*row)} with a sentence: {match and match[1]!r}")
         cli.check_none([name for name in VARIABLES if name not in text], f"{page}.1 has the environment variables")
-        cli.check_none([code for code in (0, 1, 2, 65, 66, 74, 130) if f"\n.TP\n{code}\n" not in text], f"{page}.1 has the exit codes")
+        cli.check_none([code for code in (0, 1, 2, 65, 66, 74, 130) if f"\n.TP\n{code}\n" not in text],
+                       f"{page}.1 has the exit codes")
         others = [other for other in COMMANDS if other != page and (page != "sluice-bench" or other == "sluice")]
         see = text[text.index(".SH SEE ALSO"):]
         cli.check_none([other for other in others if f"{other}(1)" not in see], f"{page}.1 names the other pages")
@@ -157,10 +162,10 @@ def check_roff(cli):
         for page in pages:
             path = folder / f"{page}.1"
             cli.check('"1970-01-02"' in path.read_text(encoding="utf-8").splitlines()[0], f"{page}.1 has the date asked for")
-            for words in (["groff", "-man", "-ww", "-Tutf8"], ["man", "--warnings", "-l"], ["mandoc", "-T", "lint", "-W", "warning"]):
+            for words in (["groff", "-man", "-ww", "-Tutf8"], ["mandoc", "-T", "lint", "-W", "warning"]):
                 if shutil.which(words[0]):
                     result = subprocess.run([*words, path], check=False, stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                                            timeout=60, env=environment(MANPAGER="cat", LC_ALL="C.UTF-8"))
+                                            timeout=60, env=environment(LC_ALL="C.UTF-8"))
                     output = result.stderr + (result.stdout if words[0] == "mandoc" else "")
                     cli.check(result.returncode == OK and not output, f"{' '.join(words)} {page}.1: {output}")
         undated = [environment(TZ=zone) for zone in ("UTC", "Asia/Tokyo")]
@@ -225,7 +230,8 @@ def check_bash(cli):
         cli.check(sorted(offered) == sorted(expected), f"{program} {words}: expected {expected}, bash offers {offered}")
     for program in ("sluice", "sluice-bench"):
         shown = call("bash", "-c", f'source "$1"; complete -p {program}', "bash", PAGES / program).stdout
-        cli.check(shown == f"complete -F _{program.replace('-', '_')} {program}\n", f"bash knows how to complete {program}: {shown}")
+        cli.check(shown == f"complete -F _{program.replace('-', '_')} {program}\n",
+                  f"bash knows how to complete {program}: {shown}")
 
 
 def check_zsh(cli):

@@ -28,7 +28,7 @@ static void put_choices(const sl_option *option, const char *joint, FILE *stream
 
 /* ---- bash ------------------------------------------------------------------------------------------------------------------ */
 
-/* The words that a value may follow: "run --input", "run --input=" and "run -i"; of a value that may be left out only the second. */
+/* What a value may follow: "run --input", "run --input=" and "run -i"; of a value that may be left out only the second. */
 static void put_patterns(const sl_page *page, const sl_option *option, FILE *stream)
 {
     if (option->metavar[0] != '[')

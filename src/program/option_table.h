@@ -85,8 +85,8 @@ typedef struct sl_given {
     bool rows[SL_OPTIONS_MAX];
 } sl_given;
 
-/** Read the options among the arguments behind argv[0] into `options`, whose fields the rows' offsets are of, and set `given`. optind
- *  is then the first operand's index, unless an option that ends the reading was given. BAD_ARGUMENT. */
+/** Read the options among the arguments behind argv[0] into `options`, which has the fields at the rows' offsets, and set `given`.
+ *  optind is then the first operand's index, unless an option that ends the reading was given. BAD_ARGUMENT. */
 SLUICE_WARN_UNUSED sluice_status sl_option_table_parse(const sl_program *program, const sl_page *page, int argc, char **argv,
                                                        void *options, sl_given *given, sluice_error *error);
 
