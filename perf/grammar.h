@@ -3,6 +3,7 @@
 #ifndef SLUICE_PERF_GRAMMAR_H
 #define SLUICE_PERF_GRAMMAR_H
 
+#include "program/option_table.h"
 #include "sluice.h"
 
 /** Values in a list, at most. */
@@ -12,12 +13,6 @@ typedef struct sl_list {
     size_t count;
     size_t values[SL_LIST_MAX];
 } sl_list;
-
-/** The option being read, for messages: "--batch" and what the user gave it. */
-typedef struct sl_argument {
-    const char *option;
-    const char *text;
-} sl_argument;
 
 /** One whole number in least..most. BAD_ARGUMENT. */
 SLUICE_WARN_UNUSED sluice_status sl_grammar_number(const sl_argument *argument, size_t least, size_t most, size_t *value,

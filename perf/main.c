@@ -1,5 +1,6 @@
 /* sluice-bench: runs what the command line spans, one row a case, and says when the machine was too busy for the figures to
  * mean much. */
+#include "bench_page.h"
 #include "cases.h"
 #include "context.h"
 #include "expect.h"
@@ -14,45 +15,13 @@
 #include "base/error.h"
 #include "cli/advice.h"
 #include "cli/interrupt.h"
-#include "cli/report.h"
 #include "cli/version.h"
+#include "program/help.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static const char help[] = "usage: sluice-bench [OPTION]... [T,N,H]...\n"
-                           "Time LSTMs over batches of sequences: useful GFLOP/s, and the share of the FMA\n"
-                           "peak measured in between. Results are checked before they are timed.\n"
-                           "  --steps, --batch, --input, --hidden, --layers, --directions, --ragged LIST\n"
-                           "                  all combinations; LIST: 16,32 or ranges 1-8, 32-1024*2; input\n"
-                           "                  as hidden if not given; ragged of none, uniform (1..T), tail\n"
-                           "  --case T,N,H    steps, batch, input = hidden; may be repeated, as may T,N,H\n"
-                           "  --set small|ragged|threads|train|all    shapes that have a name\n"
-                           "  --train[=LIST]  of none, forward (with the tape that a gradient needs), both:\n"
-                           "                  forward and all gradients (both; of --set train, too)\n"
-                           "  --bidirectional    two directions    --seed N    of all numbers (1)\n"
-                           "  --threads, --isa, --gemm, --schedule LIST    swept for each shape; isa of\n"
-                           "                  scalar,avx2,avx512; gemm fused,blis; schedule rows,hoist,\n"
-                           "                  units,measure (times them first); auto of each\n"
-                           "  --scaling strong|weak    1..2x cores if --threads is not given; weak: --batch\n"
-                           "                  is each thread's\n"
-                           "  --peer sluice,blis,plain,onednn   whom to time beside each other (sluice)\n"
-                           "  --export DIR    write the cases for the scripts of perf/peers instead\n"
-                           "  --kernels       time parts and memory instead, for each of --isa, --threads\n"
-                           "  --expect        time nothing: what the cost model expects at each of --threads\n"
-                           "  --min-time S    each repetition lasts at least S seconds (0.005)\n"
-                           "  --repetitions N the least of N repetitions is quoted (10); --warmup N (2)\n"
-                           "  --format table|csv|json|jsonl|md     -o, --output FILE     --help    --version\n"
-                           "  --plot, --roofline FILE.svg    throughput against threads, against FLOP a byte\n"
-                           "  --compare OLD.json    with that record's rows; exit 1 if one is slower by more\n"
-                           "                  than --threshold (0.05)   --from NEW.json    rows, nothing run\n"
-                           "Examples:\n"
-                           "  sluice-bench                                 seven shapes, large and small\n"
-                           "  sluice-bench 50,64,256 --train=none,forward,both --threads 1,2\n"
-                           "  sluice-bench --set threads --plot threads.svg --format json -o threads.json\n"
-                           "Exit status: 0 ok, 1 failed, a wrong result or slower, 2 usage, 65 data, 66 no\n"
-                           "input, 74 I/O, 130 interrupted\n";
 
 static void tell(const char *kind, const char *message)
 {
@@ -62,14 +31,9 @@ static void tell(const char *kind, const char *message)
 static sl_exit exit_code(const sluice_error *error)
 {
     tell("", error->message);
-    switch (error->status) {
-    case SLUICE_STATUS_BAD_ARGUMENT:
-        return SL_EXIT_USAGE;
-    case SLUICE_STATUS_IO:
-        return SL_EXIT_IO;
-    default:
-        return SL_EXIT_FAILURE;
-    }
+    /* Of the library, for no file is read there: wrong results, and shapes that are too large. */
+    const bool is_failure = error->status == SLUICE_STATUS_BAD_DATA || error->status == SLUICE_STATUS_TOO_LARGE;
+    return is_failure ? SL_EXIT_FAILURE : sl_exit_of(error->status);
 }
 
 /* Write the cases out, but those that are not for files; no row is made. */
@@ -234,10 +198,27 @@ static sl_exit run(session *all, sluice_error *error)
     return code;
 }
 
+/* Standard output has been written: whether it arrived. That nobody reads it any more is no news to the user. */
+static sl_exit finish_output(void)
+{
+    errno = 0;
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return SL_EXIT_OK;
+    if (errno != EPIPE)
+        fprintf(stderr, "sluice-bench: standard output: cannot be written: %s\n", strerror(errno));
+    return SL_EXIT_IO;
+}
+
+static sl_exit print_help(void)
+{
+    sl_help_write(&sl_program_this, &sl_bench_page, stdout);
+    return finish_output();
+}
+
 static sl_exit print_version(const sluice_environment *environment, const json_t *context)
 {
     sl_version_print("sluice-bench", json_string_value(json_object_get(context, "git")), environment);
-    return fflush(stdout) == 0 ? SL_EXIT_OK : SL_EXIT_IO;
+    return finish_output();
 }
 
 int main(int argc, char **argv)
@@ -248,7 +229,7 @@ int main(int argc, char **argv)
     if (sl_bench_options_parse(argc, argv, &options, &error))
         return exit_code(&error);
     if (options.action == SL_ACTION_HELP)
-        return fputs(help, stdout) >= 0 && fflush(stdout) == 0 ? SL_EXIT_OK : SL_EXIT_IO;
+        return print_help();
     /* BLIS reads its variable at its first use; where it does not know the CPU, the baseline would be a slow portable kernel's. */
     if (sl_blis_advise(&error) || sluice_environment_get(NULL, &environment, &error))
         return exit_code(&error);

@@ -1,13 +1,15 @@
 #include "options.h"
 
+#include "bench_page.h"
 #include "peer.h"
 
 #include "base/error.h"
 #include "base/size.h"
 #include "base/threads.h"
-#include "cli/mistake.h"
 #include "cli/words.h"
+#include "program/option_kinds.h"
 
+#include <getopt.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,108 +21,69 @@ static const size_t default_cases[][3] = {
 };
 enum { DEFAULT_CASES = sizeof default_cases / sizeof default_cases[0] };
 
+/* Macros, for the table of options has them as text. A repetition lasts about a scheduler's time slice: on a busy machine short
+ * ones find moments that nothing disturbs, long ones never do. The clock's tick is a hundred-thousandth of it. */
+#define DEFAULT_STEPS 50
+#define DEFAULT_BATCH 64
+#define DEFAULT_HIDDEN 256
+#define DEFAULT_LAYERS 1
+#define DEFAULT_DIRECTIONS 1
+#define DEFAULT_SEED 1
+#define DEFAULT_MIN_SECONDS 0.005
+#define DEFAULT_REPETITIONS 10
+#define DEFAULT_WARMUP 2
+#define DEFAULT_THRESHOLD 0.05
+
 enum {
-    DEFAULT_STEPS = 50,
-    DEFAULT_BATCH = 64,
-    DEFAULT_HIDDEN = 256,
-    DEFAULT_REPETITIONS = 10,
-    DEFAULT_WARMUP = 2,
     WARMUP_MAX = 1000000,
     THREADS_MAX = SL_THREADS_MAX,
     DIRECTIONS_MAX = 2,
     VALUE_MAX = 1 << 30 /* of a dimension: products of a few still fit */
 };
 
-/* About a scheduler's time slice: on a busy machine short repetitions find moments that nothing disturbs, long ones never do.
- * The clock's tick is a hundred-thousandth of it. */
-#define DEFAULT_MIN_SECONDS 0.005
+/* ---- Kinds of values ------------------------------------------------------------------------------------------------------- */
 
-#define DEFAULT_THRESHOLD 0.05
-
-/* ---- Names ----------------------------------------------------------------------------------------------------------------- */
-
-static const char *isa_name(size_t value)
+static sluice_status parse_list(const sl_option *option, const sl_argument *argument, void *field, sluice_error *error)
 {
-    return sluice_isa_get_name((sluice_isa)value);
+    return sl_grammar_list(argument, option->most, field, error);
 }
 
-static const char *gemm_name(size_t value)
+static sluice_status parse_names(const sl_option *option, const sl_argument *argument, void *field, sluice_error *error)
 {
-    return sluice_gemm_get_name((sluice_gemm)value);
+    return sl_grammar_names(argument, option->choice, field, error);
 }
 
-/* ---- The command line ------------------------------------------------------------------------------------------------------ */
+/* --train alone means all that a training step computes. */
+static sluice_status parse_train(const sl_option *option, const sl_argument *argument, void *field, sluice_error *error)
+{
+    const char *text = argument->text ? argument->text : sl_train_get_name(SL_TRAIN_BOTH);
+    return parse_names(option, &(sl_argument){argument->option, text}, field, error);
+}
 
-enum {
-    OPTION_STEPS = UCHAR_MAX + 1,
-    OPTION_BATCH,
-    OPTION_INPUT,
-    OPTION_HIDDEN,
-    OPTION_LAYERS,
-    OPTION_CASE,
-    OPTION_SET,
-    OPTION_DIRECTIONS,
-    OPTION_BIDIRECTIONAL,
-    OPTION_RAGGED,
-    OPTION_TRAIN,
-    OPTION_SEED,
-    OPTION_THREADS,
-    OPTION_ISA,
-    OPTION_GEMM,
-    OPTION_SCHEDULE,
-    OPTION_SCALING,
-    OPTION_PEER,
-    OPTION_EXPORT,
-    OPTION_KERNELS,
-    OPTION_EXPECT,
-    OPTION_MIN_TIME,
-    OPTION_REPETITIONS,
-    OPTION_WARMUP,
-    OPTION_FORMAT,
-    OPTION_PLOT,
-    OPTION_ROOFLINE,
-    OPTION_FROM,
-    OPTION_COMPARE,
-    OPTION_THRESHOLD,
-    OPTION_VERSION
-};
+static sluice_status parse_number(const sl_option *option, const sl_argument *argument, void *field, sluice_error *error)
+{
+    return sl_grammar_number(argument, option->least, option->most, field, error);
+}
 
-static const struct option long_options[] = {
-    {"steps", required_argument, NULL, OPTION_STEPS},
-    {"batch", required_argument, NULL, OPTION_BATCH},
-    {"input", required_argument, NULL, OPTION_INPUT},
-    {"hidden", required_argument, NULL, OPTION_HIDDEN},
-    {"layers", required_argument, NULL, OPTION_LAYERS},
-    {"case", required_argument, NULL, OPTION_CASE},
-    {"set", required_argument, NULL, OPTION_SET},
-    {"directions", required_argument, NULL, OPTION_DIRECTIONS},
-    {"bidirectional", no_argument, NULL, OPTION_BIDIRECTIONAL},
-    {"ragged", required_argument, NULL, OPTION_RAGGED},
-    {"train", optional_argument, NULL, OPTION_TRAIN},
-    {"seed", required_argument, NULL, OPTION_SEED},
-    {"threads", required_argument, NULL, OPTION_THREADS},
-    {"isa", required_argument, NULL, OPTION_ISA},
-    {"gemm", required_argument, NULL, OPTION_GEMM},
-    {"schedule", required_argument, NULL, OPTION_SCHEDULE},
-    {"scaling", required_argument, NULL, OPTION_SCALING},
-    {"peer", required_argument, NULL, OPTION_PEER},
-    {"export", required_argument, NULL, OPTION_EXPORT},
-    {"kernels", no_argument, NULL, OPTION_KERNELS},
-    {"expect", no_argument, NULL, OPTION_EXPECT},
-    {"min-time", required_argument, NULL, OPTION_MIN_TIME},
-    {"repetitions", required_argument, NULL, OPTION_REPETITIONS},
-    {"warmup", required_argument, NULL, OPTION_WARMUP},
-    {"format", required_argument, NULL, OPTION_FORMAT},
-    {"plot", required_argument, NULL, OPTION_PLOT},
-    {"roofline", required_argument, NULL, OPTION_ROOFLINE},
-    {"from", required_argument, NULL, OPTION_FROM},
-    {"compare", required_argument, NULL, OPTION_COMPARE},
-    {"threshold", required_argument, NULL, OPTION_THRESHOLD},
-    {"output", required_argument, NULL, 'o'},
-    {"help", no_argument, NULL, 'h'},
-    {"version", no_argument, NULL, OPTION_VERSION},
-    {NULL, 0, NULL, 0},
-};
+static sluice_status parse_unsigned(const sl_option *option, const sl_argument *argument, void *field, sluice_error *error)
+{
+    size_t number = 0;
+    const sluice_status status = parse_number(option, argument, &number, error);
+    *(unsigned *)field = (unsigned)number;
+    return status;
+}
+
+static sluice_status parse_seconds(const sl_option *option, const sl_argument *argument, void *field, sluice_error *error)
+{
+    (void)option;
+    return sl_grammar_seconds(argument, field, error);
+}
+
+static sluice_status parse_share(const sl_option *option, const sl_argument *argument, void *field, sluice_error *error)
+{
+    (void)option;
+    return sl_grammar_share(argument, field, error);
+}
 
 static sluice_status add_case(const sl_argument *argument, sl_bench_options *options, sluice_error *error)
 {
@@ -129,138 +92,128 @@ static sluice_status add_case(const sl_argument *argument, sl_bench_options *opt
     return sl_grammar_tuple(argument, "T,N,H", 3, VALUE_MAX, options->case_values[options->cases++], error);
 }
 
-/* One name of a few. */
-static sluice_status read_choice(const sl_argument *argument, const char *(*name)(size_t value), size_t *value, sluice_error *error)
+static sluice_status parse_case(const sl_option *option, const sl_argument *argument, void *field, sluice_error *error)
 {
-    sl_list chosen = {0};
-    sluice_status status = sl_grammar_names(argument, name, &chosen, error);
-    if (!status && chosen.count != 1)
-        status = sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "%s '%.120s': expected one name, found %zu; write '%s'",
-                         argument->option, argument->text, chosen.count, name(chosen.values[0]));
-    *value = chosen.values[0];
-    return status;
+    (void)option;
+    return add_case(argument, field, error);
 }
 
-static sluice_status read_unsigned(const sl_argument *argument, size_t least, size_t most, unsigned *value, sluice_error *error)
+static sluice_status parse_bidirectional(const sl_option *option, const sl_argument *argument, void *field, sluice_error *error)
 {
-    size_t number = 0;
-    const sluice_status status = sl_grammar_number(argument, least, most, &number, error);
-    *value = (unsigned)number;
-    return status;
+    (void)option, (void)argument, (void)error;
+    *(sl_list *)field = (sl_list){.count = 1, .values = {DIRECTIONS_MAX}};
+    return SLUICE_STATUS_OK;
 }
 
-static sluice_status read_path(const sl_argument *argument, const char **path, sluice_error *error)
+static sluice_status parse_export(const sl_option *option, const sl_argument *argument, void *field, sluice_error *error)
 {
-    *path = argument->text;
-    return *argument->text
-               ? SLUICE_STATUS_OK
-               : sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "%s: expected the name of a file, found ''", argument->option);
+    sl_bench_options *options = field;
+    options->action = SL_ACTION_EXPORT;
+    return sl_kind_directory.parse(option, argument, &options->directory, error);
 }
 
 /* A picture's file, of which the only kind is SVG. */
-static sluice_status read_picture(const sl_argument *argument, const char **path, sluice_error *error)
+static sluice_status parse_picture(const sl_option *option, const sl_argument *argument, void *field, sluice_error *error)
 {
     const char *dot = strrchr(argument->text, '.');
-    *path = argument->text;
-    return dot && strcmp(dot, ".svg") == 0
-               ? SLUICE_STATUS_OK
-               : sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "%s: expected the name of a file that ends in .svg, found '%s'",
-                         argument->option, argument->text);
+    if (!dot || strcmp(dot, ".svg") != 0)
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "%s: expected the name of a file that ends in .svg, found '%s'",
+                       argument->option, argument->text);
+    return sl_kind_file.parse(option, argument, field, error);
 }
 
-/* Options with an argument that say what becomes of the rows, and where they come from. */
-static sluice_status read_files(int option, const sl_argument *argument, sl_bench_options *options, sluice_error *error)
-{
-    switch (option) {
-    case OPTION_PLOT:
-        return read_picture(argument, &options->plot, error);
-    case OPTION_ROOFLINE:
-        return read_picture(argument, &options->roofline, error);
-    case OPTION_FROM:
-        return read_path(argument, &options->from, error);
-    case OPTION_COMPARE:
-        return read_path(argument, &options->compare, error);
-    case OPTION_THRESHOLD:
-        return sl_grammar_share(argument, &options->threshold, error);
-    default:
-        return read_path(argument, &options->output, error);
-    }
-}
+static const sl_option_kind kind_list = {parse_list, SL_COMPLETE_NOTHING};
+static const sl_option_kind kind_names = {parse_names, SL_COMPLETE_CHOICES};
+static const sl_option_kind kind_train = {parse_train, SL_COMPLETE_CHOICES};
+static const sl_option_kind kind_number = {parse_number, SL_COMPLETE_NOTHING};
+static const sl_option_kind kind_unsigned = {parse_unsigned, SL_COMPLETE_NOTHING};
+static const sl_option_kind kind_seconds = {parse_seconds, SL_COMPLETE_NOTHING};
+static const sl_option_kind kind_share = {parse_share, SL_COMPLETE_NOTHING};
+static const sl_option_kind kind_case = {parse_case, SL_COMPLETE_NOTHING};
+static const sl_option_kind kind_bidirectional = {parse_bidirectional, SL_COMPLETE_NOTHING};
+static const sl_option_kind kind_export = {parse_export, SL_COMPLETE_DIRECTORIES};
+static const sl_option_kind kind_picture = {parse_picture, SL_COMPLETE_FILES};
 
-/* Options with an argument that say how to measure and how to tell it; the others are read_files'. */
-static sluice_status read_measuring(int option, const sl_argument *argument, sl_bench_options *options, sluice_error *error)
-{
-    size_t choice = 0;
-    sluice_status status;
-    switch (option) {
-    case OPTION_MIN_TIME:
-        return sl_grammar_seconds(argument, &options->plan.min_seconds, error);
-    case OPTION_REPETITIONS:
-        return read_unsigned(argument, 1, SL_REPETITIONS_MAX, &options->plan.repetitions, error);
-    case OPTION_WARMUP:
-        return read_unsigned(argument, 0, WARMUP_MAX, &options->plan.warmup, error);
-    case OPTION_FORMAT:
-        status = read_choice(argument, sl_bench_format_get_name, &choice, error);
-        options->format = (sl_bench_format)choice;
-        return status;
-    default:
-        return read_files(option, argument, options, error);
-    }
-}
+/* ---- The command line ------------------------------------------------------------------------------------------------------ */
 
-/* Options with an argument that say what to run; the others are read_measuring's. */
-static sluice_status read_option(int option, const sl_argument *argument, sl_bench_options *options, sluice_error *error)
-{
-    size_t choice = 0;
-    sluice_status status;
-    switch (option) {
-    case OPTION_STEPS:
-        return sl_grammar_list(argument, VALUE_MAX, &options->steps, error);
-    case OPTION_BATCH:
-        return sl_grammar_list(argument, VALUE_MAX, &options->batch, error);
-    case OPTION_INPUT:
-        return sl_grammar_list(argument, VALUE_MAX, &options->input, error);
-    case OPTION_HIDDEN:
-        return sl_grammar_list(argument, VALUE_MAX, &options->hidden, error);
-    case OPTION_LAYERS:
-        return sl_grammar_list(argument, VALUE_MAX, &options->layers, error);
-    case OPTION_CASE:
-        return add_case(argument, options, error);
-    case OPTION_SET:
-        return sl_grammar_names(argument, sl_set_get_name, &options->sets, error);
-    case OPTION_DIRECTIONS:
-        return sl_grammar_list(argument, DIRECTIONS_MAX, &options->directions, error);
-    case OPTION_RAGGED:
-        return sl_grammar_names(argument, sl_ragged_get_name, &options->ragged, error);
-    case OPTION_TRAIN:
-        return sl_grammar_names(argument, sl_train_get_name, &options->train, error);
-    case OPTION_SCALING:
-        status = read_choice(argument, sl_scaling_get_name, &choice, error);
-        options->scaling = (sl_scaling)choice;
-        return status;
-    case OPTION_SEED:
-        return sl_grammar_number(argument, 0, LLONG_MAX, &options->seed, error);
-    /* A command line is nearer to the user than the environment, which the library would let go first. */
-    case OPTION_THREADS:
-        unsetenv("SLUICE_NUM_THREADS");
-        return sl_grammar_list(argument, THREADS_MAX, &options->threads, error);
-    case OPTION_ISA:
-        unsetenv("SLUICE_ISA");
-        return sl_grammar_names(argument, isa_name, &options->isa, error);
-    case OPTION_GEMM:
-        unsetenv("SLUICE_GEMM");
-        return sl_grammar_names(argument, gemm_name, &options->gemm, error);
-    case OPTION_SCHEDULE:
-        return sl_grammar_names(argument, sl_words_schedule, &options->schedule, error);
-    case OPTION_PEER:
-        return sl_grammar_names(argument, sl_peer_get_name, &options->peers, error);
-    case OPTION_EXPORT:
-        options->action = SL_ACTION_EXPORT;
-        return read_path(argument, &options->directory, error);
-    default:
-        return read_measuring(option, argument, options, error);
-    }
-}
+enum { SHAPES, SETTINGS, ACTIONS, MEASURING, OUTPUT, GENERAL };
+static const char *const groups[] = {
+    [SHAPES] = "Shapes",       [SETTINGS] = "Settings for each shape", [ACTIONS] = "Instead of timing the shapes",
+    [MEASURING] = "Measuring", [OUTPUT] = "Output and comparison",     [GENERAL] = "General",
+    [GENERAL + 1] = NULL,
+};
+
+#define FIELD(name) offsetof(sl_bench_options, name)
+#define TEXT(number) SL_OPTION_TEXT(number)
+static const sl_option table[] = {
+    {"steps", 0, 1, SHAPES, "LIST", &kind_list, FIELD(steps), "time steps of each row", .standard = TEXT(DEFAULT_STEPS),
+     .most = VALUE_MAX},
+    {"batch", 0, 1, SHAPES, "LIST", &kind_list, FIELD(batch), "rows of a batch", .standard = TEXT(DEFAULT_BATCH),
+     .most = VALUE_MAX},
+    {"input", 0, 1, SHAPES, "LIST", &kind_list, FIELD(input), "inputs of a step; by default as many as hidden units",
+     .most = VALUE_MAX},
+    {"hidden", 0, 1, SHAPES, "LIST", &kind_list, FIELD(hidden), "hidden units", .standard = TEXT(DEFAULT_HIDDEN),
+     .most = VALUE_MAX},
+    {"layers", 0, 1, SHAPES, "LIST", &kind_list, FIELD(layers), "LSTM layers", .standard = TEXT(DEFAULT_LAYERS), .most = VALUE_MAX},
+    {"directions", 0, 1, SHAPES, "LIST", &kind_list, FIELD(directions), "directions, 1 or 2", .standard = TEXT(DEFAULT_DIRECTIONS),
+     .most = DIRECTIONS_MAX},
+    {"bidirectional", 0, 1, SHAPES, NULL, &kind_bidirectional, FIELD(directions), "the same as --directions 2"},
+    {"ragged", 0, 1, SHAPES, "LIST", &kind_names, FIELD(ragged),
+     "lengths of the rows: all T, uniform in 1..T, or T for one row and T / 250 for the others", sl_ragged_get_name},
+    {"case", 0, 1, SHAPES, "T,N,H", &kind_case, 0,
+     "a shape besides: steps, batch, and hidden units, with as many inputs; may be repeated, as may T,N,H alone"},
+    {"set", 0, 1, SHAPES, "LIST", &kind_names, FIELD(sets), "shapes of these named sets besides", sl_set_get_name,
+     .standard = "none"},
+    {"train", 0, 1, SHAPES, "[=LIST]", &kind_train, FIELD(train),
+     "what of a training step is computed: nothing, the forward pass with a tape for the gradient, or both passes; --train alone "
+     "means both",
+     sl_train_get_name, .standard = "none, of --set train both"},
+    {"seed", 0, 1, SHAPES, "N", &kind_number, FIELD(seed), "seed of all random numbers", .standard = TEXT(DEFAULT_SEED),
+     .most = LLONG_MAX},
+
+    {"threads", 0, 1, SETTINGS, "LIST", &kind_list, FIELD(threads), "numbers of threads; by default chosen for the machine",
+     .most = THREADS_MAX, .variable = "SLUICE_NUM_THREADS"},
+    {"isa", 0, 1, SETTINGS, "LIST", &kind_names, FIELD(isa), "instruction sets of the kernels", sl_words_isa,
+     .variable = "SLUICE_ISA"},
+    {"gemm", 0, 1, SETTINGS, "LIST", &kind_names, FIELD(gemm), "how matrices are multiplied", sl_words_gemm,
+     .variable = "SLUICE_GEMM"},
+    {"schedule", 0, 1, SETTINGS, "LIST", &kind_names, FIELD(schedule),
+     "how work is divided over threads; measure times the candidates first", sl_words_schedule},
+    {"scaling", 0, 1, SETTINGS, "NAME", &sl_kind_choice, FIELD(scaling),
+     "sweep 1..2x cores unless --threads is given: with a fixed batch, or (weak) with --batch rows for each thread",
+     sl_scaling_get_name},
+    {"peer", 0, 1, SETTINGS, "LIST", &kind_names, FIELD(peers), "what to time side by side in the same run", sl_peer_get_name},
+
+    {"kernels", 0, 1, ACTIONS, NULL, &sl_kind_constant, FIELD(action),
+     "time the kernels' parts and the memory, for each of --isa and --threads", .value = SL_ACTION_KERNELS},
+    {"expect", 0, 1, ACTIONS, NULL, &sl_kind_constant, FIELD(action),
+     "time nothing; show what the cost model expects at each of --threads", .value = SL_ACTION_EXPECT},
+    {"export", 0, 1, ACTIONS, "DIR", &kind_export, 0, "write the cases for the scripts of perf/peers"},
+    {"from", 0, 1, ACTIONS, "FILE", &sl_kind_file, FIELD(from), "take the rows of a JSON record"},
+
+    {"min-time", 0, 1, MEASURING, "S", &kind_seconds, FIELD(plan.min_seconds), "seconds that each repetition lasts at least",
+     .standard = TEXT(DEFAULT_MIN_SECONDS)},
+    {"repetitions", 0, 1, MEASURING, "N", &kind_unsigned, FIELD(plan.repetitions), "repetitions, of which the fastest is quoted",
+     .standard = TEXT(DEFAULT_REPETITIONS), .least = 1, .most = SL_REPETITIONS_MAX},
+    {"warmup", 0, 1, MEASURING, "N", &kind_unsigned, FIELD(plan.warmup), "calls before the first repetition",
+     .standard = TEXT(DEFAULT_WARMUP), .most = WARMUP_MAX},
+
+    {"format", 0, 1, OUTPUT, "NAME", &sl_kind_choice, FIELD(format), "format of the rows", sl_bench_format_get_name},
+    {"output", 'o', 1, OUTPUT, "FILE", &sl_kind_file, FIELD(output), "where the rows go; '-' is standard output", .standard = "-"},
+    {"plot", 0, 1, OUTPUT, "FILE.svg", &kind_picture, FIELD(plot), "draw throughput and efficiency against threads"},
+    {"roofline", 0, 1, OUTPUT, "FILE.svg", &kind_picture, FIELD(roofline),
+     "draw throughput against operations per byte, below what the machine allows"},
+    {"compare", 0, 1, OUTPUT, "OLD.json", &sl_kind_file, FIELD(compare),
+     "compare with the rows of a record; exit status 1 if one has become slower"},
+    {"threshold", 0, 1, OUTPUT, "S", &kind_share, FIELD(threshold), "by how much of its time --compare lets a row be slower",
+     .standard = TEXT(DEFAULT_THRESHOLD)},
+
+    {"help", 'h', 1, GENERAL, NULL, &sl_kind_constant, FIELD(action), "show this help", .value = SL_ACTION_HELP, .ends = true},
+    {"version", 0, 1, GENERAL, NULL, &sl_kind_constant, FIELD(action),
+     "show the versions of the library, BLIS and OpenMP, and the instruction set in use", .value = SL_ACTION_VERSION, .ends = true},
+};
+
+const sl_program sl_program_this = {"sluice-bench", groups, table, sizeof table / sizeof table[0], &sl_bench_page, 1, "sluice"};
 
 /* ---- Defaults -------------------------------------------------------------------------------------------------------------- */
 
@@ -333,8 +286,8 @@ static void fill_defaults(sl_bench_options *options)
         memcpy(options->case_values, default_cases, sizeof default_cases);
         options->cases = DEFAULT_CASES;
     }
-    fill_list(&options->layers, 1);
-    fill_list(&options->directions, 1);
+    fill_list(&options->layers, DEFAULT_LAYERS);
+    fill_list(&options->directions, DEFAULT_DIRECTIONS);
     fill_list(&options->ragged, SL_RAGGED_NONE);
     /* The library's choice, in these: */
     fill_list(&options->isa, SLUICE_ISA_AUTO);
@@ -345,37 +298,12 @@ static void fill_defaults(sl_bench_options *options)
 
 sluice_status sl_bench_options_parse(int argc, char **argv, sl_bench_options *options, sluice_error *error)
 {
-    int option, index = 0;
-    char name[32], mistake[SL_MISTAKE_BYTES];
-    sluice_status status = SLUICE_STATUS_OK;
-    *options = (sl_bench_options){.seed = 1, .output = "-", .threshold = DEFAULT_THRESHOLD};
+    sl_given given;
+    *options = (sl_bench_options){.seed = DEFAULT_SEED, .output = "-", .threshold = DEFAULT_THRESHOLD};
     options->plan = (sl_plan){DEFAULT_MIN_SECONDS, DEFAULT_REPETITIONS, DEFAULT_WARMUP, NULL};
-    opterr = 0;
-    while (!status && (option = getopt_long(argc, argv, ":ho:", long_options, &index)) != -1) {
-        switch (option) {
-        case 'h':
-        case OPTION_VERSION:
-            options->action = option == 'h' ? SL_ACTION_HELP : SL_ACTION_VERSION;
-            return SLUICE_STATUS_OK;
-        case OPTION_BIDIRECTIONAL:
-            options->directions = (sl_list){.count = 1, .values = {DIRECTIONS_MAX}};
-            break;
-        case OPTION_KERNELS:
-            options->action = SL_ACTION_KERNELS;
-            break;
-        case OPTION_EXPECT:
-            options->action = SL_ACTION_EXPECT;
-            break;
-        case ':':
-        case '?':
-            return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "%s; see sluice-bench --help",
-                           sl_mistake_describe(option, argv, long_options, mistake));
-        default:
-            snprintf(name, sizeof name, "--%s", option == 'o' ? "output" : long_options[index].name);
-            /* --train alone is the one option without its value */
-            status = read_option(option, &(sl_argument){name, optarg ? optarg : sl_train_get_name(SL_TRAIN_BOTH)}, options, error);
-        }
-    }
+    sluice_status status = sl_option_table_parse(&sl_program_this, &sl_bench_page, argc, argv, options, &given, error);
+    if (options->action == SL_ACTION_HELP || options->action == SL_ACTION_VERSION)
+        return status;
     for (; !status && optind < argc; optind++)
         status = add_case(&(sl_argument){"case", argv[optind]}, options, error);
     if (!status)

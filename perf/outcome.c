@@ -13,22 +13,6 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
-static sl_exit code_of(sluice_status status)
-{
-    switch (status) {
-    case SLUICE_STATUS_BAD_ARGUMENT:
-        return SL_EXIT_USAGE;
-    case SLUICE_STATUS_BAD_DATA:
-        return SL_EXIT_DATA;
-    case SLUICE_STATUS_NO_INPUT:
-        return SL_EXIT_NO_INPUT;
-    case SLUICE_STATUS_IO:
-        return SL_EXIT_IO;
-    default:
-        return status ? SL_EXIT_FAILURE : SL_EXIT_OK;
-    }
-}
-
 /* ---- Before ---------------------------------------------------------------------------------------------------------------- */
 
 /* Whether a file can be written there; nothing stays. A device or a pipe is not opened before there is something for it. */
@@ -92,7 +76,7 @@ sluice_status sl_outcome_prepare(const sl_bench_options *options, json_t *contex
         status = check_pictures(options, error);
     if (!status && options->compare)
         status = sl_record_read(options->compare, old_rows, error);
-    *code = code_of(status);
+    *code = sl_exit_of(status);
     if (!status && !options->from && options->roofline) {
         status = sl_roofline_measure(context, most_threads(options), &options->plan, error);
         *code = status ? SL_EXIT_FAILURE : SL_EXIT_OK;
@@ -145,7 +129,7 @@ sluice_status sl_outcome_read(const char *path, json_t *context, json_t **rows, 
         status = check_kinds(path, *rows, error);
     if (!status)
         status = take_context(context, *rows, error);
-    *code = code_of(status);
+    *code = sl_exit_of(status);
     return status;
 }
 
@@ -204,6 +188,6 @@ sluice_status sl_outcome_finish(const sl_bench_options *options, const json_t *r
     if (!status && old_rows)
         status = compare(options, rows, old_rows, code, error);
     if (status)
-        *code = code_of(status);
+        *code = sl_exit_of(status);
     return status;
 }

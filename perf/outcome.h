@@ -5,7 +5,7 @@
 
 #include "options.h"
 
-#include "cli/report.h"
+#include "program/exit.h"
 
 /**
  * Do what has to be done before a run: refuse pictures that the run's rows would not fit or that cannot be written, read the

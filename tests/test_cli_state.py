@@ -7,7 +7,7 @@ import os
 import pathlib
 import struct
 
-from support.cli import (DATA, FAILURE, IO, NO_INPUT, USAGE, Network, parse_npy, run_parts, sluice, transpose, write_npy)
+from support.cli import (DATA, FAILURE, IO, NO_INPUT, USAGE, Network, parse_npy, run_parts, transpose, write_npy)
 
 ROWS, STEPS = 11, 7
 OUTPUTS = ("-o", "--hn", "--cn", "--head")
@@ -153,7 +153,6 @@ def check_usage(cli):
     cli.refused(USAGE, ["no output", "--state"], "run", case.model, *inputs)
     cli.refused(FAILURE, ["one direction", "found 2"], "run",
                 Network(1, 3, 5, directions=2).write(cli.path("both.safetensors")), *inputs, "--state", state, "-o", out)
-    cli.check(b"--state FILE" in sluice("run", "--help").stdout, "run --help tells of --state")
     cli.check(not state.exists() and not out.exists() and not cli.leftovers(), "nothing is written")
 
 

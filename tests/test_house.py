@@ -6,8 +6,8 @@ import re
 
 from support.checks import BUILD, SOURCE, Checks
 
-ROOMS = ["base", "kernel", "engine", "train", "io", "cli"]
-LIBRARY_ROOMS = ROOMS[:-1]
+ROOMS = ["base", "kernel", "engine", "train", "io", "program", "cli"]
+LIBRARY_ROOMS = ROOMS[:-2]
 MAX_FILE_LINES = 600
 MAX_FUNCTION_LINES = 80
 MAX_ISA_LINES = 15
@@ -52,7 +52,7 @@ def check_reserved_headers(checks):
 
 
 def check_arrow(checks):
-    """base <- kernel <- engine <- train <- io <- cli: a room includes from itself and from what is left of it."""
+    """base <- kernel <- engine <- train <- io <- program <- cli: a room includes from itself and from what is left of it."""
     for rank, room in enumerate(ROOMS):
         found = []
         for path, text in sources(f"src/{room}"):
@@ -61,6 +61,9 @@ def check_arrow(checks):
                 if name.startswith("..") or target in ("tests", "perf") or target in ROOMS[rank + 1:]:
                     found.append(f"{path} includes {name}")
         checks.check_none(found, f"src/{room} includes nothing from the right of it")
+    shared = [f"{path} includes {name}" for path, text in sources("src/program") for name in INCLUDE.findall(text)
+              if name.split("/")[0] in ROOMS[1:ROOMS.index("program")]]
+    checks.check_none(shared, "src/program sees base and the public header only")
     public = [f"{path} includes {name}" for path, text in sources("include") for name in INCLUDE.findall(text)
               if name not in ("stddef.h", "stdint.h", "sluice.h", "sluice_train.h")]
     checks.check_none(public, "the public headers include stddef.h, stdint.h and each other only")

@@ -21,6 +21,8 @@ int main(void)
 }
 """
 HEADERS = ["sluice.h", "sluice_train.h"]
+PROGRAMS = ["sluice", "sluice-bench"]
+PAGES = [*PROGRAMS, "sluice-run", "sluice-train", "sluice-info"]
 
 
 def header_version(text):
@@ -29,15 +31,20 @@ def header_version(text):
 
 
 def check_files(checks, directory, prefix, version):
-    """Header, both libraries with their links, the pkg-config file, the programs; nothing else."""
+    """Header, both libraries with their links, the pkg-config file, the programs, their pages and completions; nothing else."""
     found = {path.name for path in prefix.rglob("*") if path.is_file() or path.is_symlink()}
     major = version.split(".")[0]
     expected = {*HEADERS, "libsluice.a", "libsluice.so", f"libsluice.so.{major}", f"libsluice.so.{version}", "sluice.pc", "sluice",
-                "sluice-bench"}
+                "sluice-bench", "_sluice", "_sluice-bench", *(f"{page}.1" for page in PAGES)}
     checks.check(found == expected, f"the installed files are {sorted(expected)}; found {sorted(found)}")
     for name in HEADERS:
         same = (prefix / "include" / name).read_bytes() == (SOURCE / "include" / name).read_bytes()
         checks.check(same, f"the installed {name} is include/{name}")
+    places = [*(f"share/man/man1/{page}.1" for page in PAGES), *(f"bin/{program}" for program in PROGRAMS),
+              *(f"share/bash-completion/completions/{program}" for program in PROGRAMS),
+              *(f"share/zsh/site-functions/_{program}" for program in PROGRAMS)]
+    checks.check_none([place for place in places if not (prefix / place).is_file()],
+                      "programs, pages and completions are where they are looked for")
     checks.check(staged_flags(directory, "--modversion") == [version], f"sluice.pc has the version {version}")
 
 

@@ -7,6 +7,5 @@
 sl_exit sl_command_info(int argc, char **argv);
 sl_exit sl_command_run(int argc, char **argv);
 sl_exit sl_command_train(int argc, char **argv);
-sl_exit sl_command_version(void);
 
 #endif

@@ -10,27 +10,6 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char help[] = "Usage: sluice info MODEL [--json]   what is in a safetensors file\n"
-                           "       sluice info --env [--json]   what would be used on this machine, and why\n"
-                           "       sluice info MODEL --explain --batch N --steps T   how N rows of T steps\n"
-                           "                                    would be computed, and why\n"
-                           "  --json                  one JSON object instead of a table\n"
-                           "With MODEL, where there is more than one candidate:\n"
-                           "  --prefix NAME           the LSTM's tensors begin with NAME: 'lstm.' for\n"
-                           "                          lstm.weight_ih_l0\n"
-                           "  --head-name NAME        the head is NAME.weight and NAME.bias; '' for none\n"
-                           "  --embedding-name NAME   the embedding is NAME.weight; '' for none\n"
-                           "With --env or --explain, as for sluice run:\n"
-                           "  --threads N   --isa scalar|avx2|avx512   --gemm fused|blis\n"
-                           "With --explain besides:\n"
-                           "  --lengths FILE          steps of each row, .npy i4 or i8 [N]; default: all T\n"
-                           "  --schedule auto|rows|hoist|units|measure; measure times the candidates\n"
-                           "  --plans FILE            what was measured before; measure saves to it too\n"
-                           "Examples:\n"
-                           "  sluice info langid.safetensors\n"
-                           "  sluice info langid.safetensors --explain --batch 64 --steps 20\n"
-                           "  SLUICE_NUM_THREADS=4 sluice info --env\n";
-
 typedef struct model_facts {
     sluice_shape shape;
     uint64_t parameters;
@@ -182,7 +161,7 @@ sl_exit sl_command_info(int argc, char **argv)
 {
     sl_options options;
     bool over;
-    sl_exit code = sl_options_begin(SL_COMMAND_INFO, argc, argv, help, &options, &over);
+    sl_exit code = sl_options_begin(SL_COMMAND_INFO, argc, argv, &options, &over);
     if (code || over)
         return code;
     code = check_options(&options);

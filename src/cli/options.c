@@ -1,381 +1,212 @@
 #include "options.h"
 
-#include "commands.h"
-#include "mistake.h"
+#include "pages.h"
+#include "values.h"
+#include "version.h"
 #include "words.h"
 
-#include <ctype.h>
-#include <errno.h>
-#include <float.h>
+#include "base/threads.h"
+#include "program/help.h"
+#include "program/option_kinds.h"
+
+#include <getopt.h>
 #include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
+#include <stdio.h>
 
-typedef enum option_kind {
-    TEXT,
-    FILE_NAME,
-    FLAG,
-    NUMBER,
-    SEED,
-    REAL,     /* >= 0 */
-    POSITIVE, /* > 0 */
-    SHARE,    /* 0 <= s < 1 */
-    THREADS,
-    CURVE,
-    EVERY,
-    ISA, /* from here on: a choice of words */
-    GEMM,
-    SCHEDULE,
-    LAYOUT,
-    PROGRESS,
-    OPTIMIZER,
-    RATE,
-    INITIALIZER
-} option_kind;
-
-typedef struct option_entry {
-    const char *name;
-    char letter; /* 0: none */
-    int commands;
-    option_kind kind;
-    size_t offset; /* of the field that takes the value of one of the kinds up to SHARE */
-} option_entry;
-
-enum { INFO = SL_COMMAND_INFO, RUN = SL_COMMAND_RUN, TRAIN = SL_COMMAND_TRAIN, BOTH = INFO | RUN, ALL = BOTH | TRAIN };
-
-#define FIELD(name) offsetof(sl_options, name)
-static const option_entry entries[] = {
-    {"input", 'i', RUN | TRAIN, FILE_NAME, FIELD(input)},
-    {"lengths", 0, ALL, FILE_NAME, FIELD(lengths)},
-    {"h0", 0, RUN, FILE_NAME, FIELD(h0)},
-    {"c0", 0, RUN, FILE_NAME, FIELD(c0)},
-    {"state", 0, RUN, FILE_NAME, FIELD(state)},
-    {"output", 'o', RUN | TRAIN, FILE_NAME, FIELD(output)},
-    {"hn", 0, RUN, FILE_NAME, FIELD(hn)},
-    {"cn", 0, RUN, FILE_NAME, FIELD(cn)},
-    {"head", 0, RUN, FILE_NAME, FIELD(head)},
-    {"layout", 0, RUN, LAYOUT, 0},
-    {"text", 0, RUN, FLAG, FIELD(text)},
-    {"rows", 0, RUN, NUMBER, FIELD(rows)},
-    {"progress", 0, RUN | TRAIN, PROGRESS, 0},
-    {"stats", 0, RUN | TRAIN, FLAG, FIELD(stats)},
-    {"env", 0, INFO, FLAG, FIELD(env)},
-    {"explain", 0, INFO, FLAG, FIELD(explain)},
-    {"batch", 0, INFO | TRAIN, NUMBER, FIELD(batch)},
-    {"steps", 0, INFO, NUMBER, FIELD(steps)},
-    {"json", 0, ALL, FLAG, FIELD(json)},
-    {"text", 0, TRAIN, FILE_NAME, FIELD(train.text)},
-    {"labels", 0, TRAIN, FILE_NAME, FIELD(train.labels)},
-    {"values", 0, TRAIN, FILE_NAME, FIELD(train.values)},
-    {"validate", 0, TRAIN, FILE_NAME, FIELD(train.validate)},
-    {"validate-lengths", 0, TRAIN, FILE_NAME, FIELD(train.validate_lengths)},
-    {"validate-labels", 0, TRAIN, FILE_NAME, FIELD(train.validate_labels)},
-    {"validate-values", 0, TRAIN, FILE_NAME, FIELD(train.validate_values)},
-    {"validate-share", 0, TRAIN, SHARE, FIELD(train.validate_share)},
-    {"from", 0, TRAIN, FILE_NAME, FIELD(train.from)},
-    {"hidden", 0, TRAIN, NUMBER, FIELD(train.hidden)},
-    {"layers", 0, TRAIN, NUMBER, FIELD(train.layers)},
-    {"bidirectional", 0, TRAIN, FLAG, FIELD(train.bidirectional)},
-    {"embedding", 0, TRAIN, NUMBER, FIELD(train.embedding)},
-    {"vocabulary", 0, TRAIN, NUMBER, FIELD(train.vocabulary)},
-    {"classes", 0, TRAIN, NUMBER, FIELD(train.classes)},
-    {"no-bias", 0, TRAIN, FLAG, FIELD(train.no_bias)},
-    {"no-head", 0, TRAIN, FLAG, FIELD(train.no_head)},
-    {"init", 0, TRAIN, INITIALIZER, 0},
-    {"epochs", 0, TRAIN, NUMBER, FIELD(train.epochs)},
-    {"patience", 0, TRAIN, NUMBER, FIELD(train.patience)},
-    {"optimizer", 0, TRAIN, OPTIMIZER, 0},
-    {"rate", 0, TRAIN, POSITIVE, FIELD(train.rate)},
-    {"rate-schedule", 0, TRAIN, RATE, 0},
-    {"warmup", 0, TRAIN, NUMBER, FIELD(train.warmup)},
-    {"momentum", 0, TRAIN, SHARE, FIELD(train.momentum)},
-    {"weight-decay", 0, TRAIN, REAL, FIELD(train.weight_decay)},
-    {"clip", 0, TRAIN, POSITIVE, FIELD(train.clip)},
-    {"dropout", 0, TRAIN, SHARE, FIELD(train.dropout)},
-    {"label-smoothing", 0, TRAIN, SHARE, FIELD(train.label_smoothing)},
-    {"every-step", 0, TRAIN, FLAG, FIELD(train.every_step)},
-    {"truncate", 0, TRAIN, NUMBER, FIELD(train.truncate)},
-    {"recompute", 0, TRAIN, NUMBER, FIELD(train.recompute)},
-    {"seed", 0, TRAIN, SEED, FIELD(train.seed)},
-    {"checkpoint", 0, TRAIN, FILE_NAME, FIELD(train.checkpoint)},
-    {"checkpoint-every", 0, TRAIN, EVERY, 0},
-    {"resume", 0, TRAIN, FILE_NAME, FIELD(train.resume)},
-    {"curve", 0, TRAIN, CURVE, 0},
-    {"prefix", 0, ALL, TEXT, FIELD(names.prefix)},
-    {"head-name", 0, ALL, TEXT, FIELD(names.head)},
-    {"embedding-name", 0, ALL, TEXT, FIELD(names.embedding)},
-    {"threads", 0, ALL, THREADS, 0},
-    {"isa", 0, ALL, ISA, 0},
-    {"gemm", 0, BOTH, GEMM, 0},
-    {"schedule", 0, BOTH, SCHEDULE, 0},
-    {"plans", 0, BOTH, FILE_NAME, FIELD(plans)},
-    {"help", 'h', ALL, FLAG, FIELD(help)},
-    {"version", 0, ALL, FLAG, FIELD(version)},
-};
-enum { ENTRIES = sizeof entries / sizeof entries[0] };
-
-static const char *command_name(sl_command command)
-{
-    return command == SL_COMMAND_RUN ? "run" : command == SL_COMMAND_TRAIN ? "train" : "info";
-}
-
-static const char *layout_name(int value)
+static const char *layout_name(size_t value)
 {
     static const char *const names[] = {"ntc", "tnc"};
-    return (unsigned)value < 2 ? names[value] : NULL;
+    return value < 2 ? names[value] : NULL;
 }
 
-/* Name of value number `value` of a choice; NULL past the last. */
-static const char *choice_name(option_kind kind, int value)
+static const char *progress_name(size_t value)
 {
-    switch (kind) {
-    case ISA:
-        return sluice_isa_get_name((sluice_isa)value);
-    case GEMM:
-        return sluice_gemm_get_name((sluice_gemm)value);
-    case SCHEDULE:
-        return sl_words_schedule((size_t)value);
-    case PROGRESS:
-        return sl_progress_get_name((sl_progress_mode)value);
-    case OPTIMIZER:
-        return sl_words_optimizer((size_t)value);
-    case RATE:
-        return sl_words_rate((size_t)value);
-    case INITIALIZER:
-        return sl_words_initializer((size_t)value);
-    default:
-        return layout_name(value);
-    }
+    return sl_progress_get_name((sl_progress_mode)value);
 }
 
-static sl_exit parse_choice(const option_entry *entry, const char *text, int *value)
+enum { INFO = SL_COMMAND_INFO, RUN = SL_COMMAND_RUN, TRAIN = SL_COMMAND_TRAIN, ALL = INFO | RUN | TRAIN };
+enum { MODE, DATA, RESULTS, NETWORK, TRAINING, NAMES, COMPUTING, REPORTING, GENERAL };
+static const char *const groups[] = {
+    [MODE] = "What to show", [DATA] = "Input",          [RESULTS] = "Output",      [NETWORK] = "Network", [TRAINING] = "Training",
+    [NAMES] = "Tensors",     [COMPUTING] = "Computing", [REPORTING] = "Reporting", [GENERAL] = "General", [GENERAL + 1] = NULL,
+};
+
+#define FIELD(name) offsetof(sl_options, name)
+#define TEXT(number) SL_OPTION_TEXT(number)
+static const sl_option table[] = {
+    {"env", 0, INFO, MODE, NULL, &sl_kind_flag, FIELD(env), "show what would be used on this machine, and why"},
+    {"explain", 0, INFO, MODE, NULL, &sl_kind_flag, FIELD(explain), "show how a batch would be computed, and why"},
+    {"batch", 0, INFO, MODE, "N", &sl_value_number, FIELD(batch), "rows of the batch to explain"},
+    {"steps", 0, INFO, MODE, "T", &sl_value_number, FIELD(steps), "steps of each row of the batch to explain"},
+
+    {"text", 0, RUN, DATA, NULL, &sl_kind_flag, FIELD(text), "read lines and answer each, instead of .npy files"},
+    {"text", 0, TRAIN, DATA, "FILE", &sl_kind_file, FIELD(train.text),
+     "lines LABEL<TAB>TEXT; the bytes of TEXT are the row's tokens"},
+    {"input", 'i', RUN, DATA, "FILE", &sl_kind_file, FIELD(input),
+     "the rows: inputs [N][T][I], or tokens u1, i4 or i8 [N][T]; with --text, lines of text", .standard = "-"},
+    {"input", 'i', TRAIN, DATA, "FILE", &sl_kind_file, FIELD(input),
+     "the rows: inputs f4 [N][T][I], or tokens u1, i4 or i8 [N][T]"},
+    {"lengths", 0, ALL, DATA, "FILE", &sl_kind_file, FIELD(lengths), "steps of each row, i4 or i8 [N]; by default all have T"},
+    {"layout", 0, RUN, DATA, "LAYOUT", &sl_value_layout, 0, "order of the axes of --input and --output: rows or steps first",
+     layout_name},
+    {"h0", 0, RUN, DATA, "FILE", &sl_kind_file, FIELD(h0), "initial hidden states, [L*D][N][H]; by default zeros"},
+    {"c0", 0, RUN, DATA, "FILE", &sl_kind_file, FIELD(c0), "initial cell states, [L*D][N][H]; by default zeros"},
+    {"state", 0, RUN, DATA, "FILE", &sl_kind_file, FIELD(state),
+     "safetensors file of states: rows continue from it if it exists, and their final states are written to it"},
+    {"labels", 0, TRAIN, DATA, "FILE", &sl_kind_file, FIELD(train.labels),
+     "class of each row [N], or of each step [N][T]; negative ones are ignored"},
+    {"values", 0, TRAIN, DATA, "FILE", &sl_kind_file, FIELD(train.values),
+     "values to predict instead of classes, for each row f4 [N][C] or for each step f4 [N][T][C]"},
+    {"validate", 0, TRAIN, DATA, "FILE", &sl_kind_file, FIELD(train.validate),
+     "rows to validate the model with after each epoch, as --text or --input"},
+    {"validate-lengths", 0, TRAIN, DATA, "FILE", &sl_kind_file, FIELD(train.validate_lengths),
+     "steps of the rows of --validate, as --lengths"},
+    {"validate-labels", 0, TRAIN, DATA, "FILE", &sl_kind_file, FIELD(train.validate_labels),
+     "classes of the rows of --validate, as --labels"},
+    {"validate-values", 0, TRAIN, DATA, "FILE", &sl_kind_file, FIELD(train.validate_values),
+     "values of the rows of --validate, as --values"},
+    {"validate-share", 0, TRAIN, DATA, "S", &sl_value_share, FIELD(train.validate_share),
+     "instead of --validate, the share of the rows to hold out for validation, chosen by --seed"},
+
+    {"output", 'o', RUN, RESULTS, "FILE", &sl_kind_file, FIELD(output),
+     "hidden states of the last layer, [N][T][D*H], zero past a row's end; with --text the answers, by default '-'"},
+    {"hn", 0, RUN, RESULTS, "FILE", &sl_kind_file, FIELD(hn), "final hidden states, [L*D][N][H]"},
+    {"cn", 0, RUN, RESULTS, "FILE", &sl_kind_file, FIELD(cn), "final cell states, [L*D][N][H]"},
+    {"head", 0, RUN, RESULTS, "FILE", &sl_kind_file, FIELD(head), "outputs of the head after each row's last step, [N][C]"},
+    {"output", 'o', TRAIN, RESULTS, "FILE", &sl_kind_file, FIELD(output),
+     "the model of the best epoch: the most right in validation, or the least loss"},
+    {"checkpoint", 0, TRAIN, RESULTS, "FILE", &sl_kind_file, FIELD(train.checkpoint),
+     "write a checkpoint after each epoch, when training is interrupted, and as --checkpoint-every says"},
+    {"checkpoint-every", 0, TRAIN, RESULTS, "N[m]", &sl_value_every, 0,
+     "write a checkpoint every N updates, or every N minutes (Nm)"},
+    {"resume", 0, TRAIN, RESULTS, "FILE", &sl_kind_file, FIELD(train.resume),
+     "continue from a checkpoint, which is also written unless --checkpoint names another; ends with the bytes of an uninterrupted "
+     "run"},
+    {"curve", 0, TRAIN, RESULTS, "FILE", &sl_value_curve, 0,
+     "write the learning curve as .svg or .csv; may be given once for each"},
+
+    {"hidden", 0, TRAIN, NETWORK, "N", &sl_value_number, FIELD(train.hidden), "hidden units of each layer and direction",
+     .standard = TEXT(SL_TRAIN_HIDDEN)},
+    {"layers", 0, TRAIN, NETWORK, "N", &sl_value_number, FIELD(train.layers), "number of LSTM layers",
+     .standard = TEXT(SL_TRAIN_LAYERS)},
+    {"bidirectional", 0, TRAIN, NETWORK, NULL, &sl_kind_flag, FIELD(train.bidirectional), "run each layer in both directions"},
+    {"embedding", 0, TRAIN, NETWORK, "N", &sl_value_number, FIELD(train.embedding), "width of the embedding of tokens",
+     .standard = TEXT(SL_TRAIN_EMBEDDING)},
+    {"vocabulary", 0, TRAIN, NETWORK, "N", &sl_value_number, FIELD(train.vocabulary),
+     "number of different tokens of --input; by default what the data need"},
+    {"classes", 0, TRAIN, NETWORK, "N", &sl_value_number, FIELD(train.classes),
+     "number of classes of --labels; by default what the data need"},
+    {"no-bias", 0, TRAIN, NETWORK, NULL, &sl_kind_flag, FIELD(train.no_bias), "leave the biases of the LSTM layers out"},
+    {"no-head", 0, TRAIN, NETWORK, NULL, &sl_kind_flag, FIELD(train.no_head),
+     "leave the linear head out: --values are of the last layer's hidden state"},
+    {"init", 0, TRAIN, NETWORK, "NAME", &sl_value_initializer, 0, "whose initial weights to draw", sl_words_initializer},
+    {"from", 0, TRAIN, NETWORK, "MODEL", &sl_kind_file, FIELD(train.from), "start with a trained model instead of a new network"},
+
+    {"epochs", 0, TRAIN, TRAINING, "N", &sl_value_number, FIELD(train.epochs), "how often to go through the rows",
+     .standard = TEXT(SL_TRAIN_EPOCHS)},
+    {"batch", 0, TRAIN, TRAINING, "N", &sl_value_number, FIELD(batch), "rows of each batch", .standard = TEXT(SL_TRAIN_BATCH)},
+    {"patience", 0, TRAIN, TRAINING, "EPOCHS", &sl_value_number, FIELD(train.patience),
+     "stop when validation has not improved for so many epochs"},
+    {"optimizer", 0, TRAIN, TRAINING, "NAME", &sl_kind_choice, FIELD(train.optimizer), "how weights are updated",
+     sl_words_optimizer},
+    {"rate", 0, TRAIN, TRAINING, "R", &sl_value_positive, FIELD(train.rate), "learning rate, the highest of the schedule",
+     .standard = TEXT(SL_TRAIN_RATE)},
+    {"rate-schedule", 0, TRAIN, TRAINING, "NAME", &sl_kind_choice, FIELD(train.schedule),
+     "how the learning rate changes over the updates", sl_words_rate},
+    {"warmup", 0, TRAIN, TRAINING, "N", &sl_value_number, FIELD(train.warmup),
+     "raise the learning rate linearly over the first N updates"},
+    {"momentum", 0, TRAIN, TRAINING, "M", &sl_value_share, FIELD(train.momentum), "momentum of --optimizer sgd", .standard = "0"},
+    {"weight-decay", 0, TRAIN, TRAINING, "W", &sl_value_real, FIELD(train.weight_decay),
+     "penalty on large weights; of adamw decoupled from the gradient", .standard = "0"},
+    {"clip", 0, TRAIN, TRAINING, "NORM", &sl_value_positive, FIELD(train.clip), "scale a gradient with a larger norm down to NORM"},
+    {"dropout", 0, TRAIN, TRAINING, "P", &sl_value_share, FIELD(train.dropout),
+     "between layers, set outputs to zero with probability P", .standard = "0"},
+    {"label-smoothing", 0, TRAIN, TRAINING, "S", &sl_value_share, FIELD(train.label_smoothing),
+     "share of each target that is spread evenly over all classes", .standard = "0"},
+    {"every-step", 0, TRAIN, TRAINING, NULL, &sl_kind_flag, FIELD(train.every_step),
+     "learn a row's label or value at every step, not only at its last"},
+    {"truncate", 0, TRAIN, TRAINING, "T", &sl_value_number, FIELD(train.truncate),
+     "truncated backpropagation: cut rows after every T steps, update after each part, and carry the states on to the next"},
+    {"recompute", 0, TRAIN, TRAINING, "T", &sl_value_number, FIELD(train.recompute),
+     "save memory on long rows: keep the states of every T-th step and compute the steps in between again for the gradient"},
+    {"seed", 0, TRAIN, TRAINING, "N", &sl_value_seed, FIELD(train.seed),
+     "seed of initial weights, order of rows, --validate-share and dropout", .standard = "0"},
+
+    {"prefix", 0, ALL, NAMES, "NAME", &sl_kind_text, FIELD(names.prefix),
+     "the names of the LSTM's tensors begin with NAME: 'lstm.' for lstm.weight_ih_l0"},
+    {"head-name", 0, ALL, NAMES, "NAME", &sl_kind_text, FIELD(names.head), "the head is NAME.weight and NAME.bias; '' for none"},
+    {"embedding-name", 0, ALL, NAMES, "NAME", &sl_kind_text, FIELD(names.embedding), "the embedding is NAME.weight; '' for none"},
+
+    {"rows", 0, RUN, COMPUTING, "N", &sl_value_number, FIELD(rows), "rows held in memory at once; by default chosen by their size"},
+    {"threads", 0, ALL, COMPUTING, "N", &sl_value_threads, FIELD(engine.threads),
+     "number of threads; by default chosen for the machine", .most = SL_THREADS_MAX, .variable = "SLUICE_NUM_THREADS"},
+    {"isa", 0, ALL, COMPUTING, "NAME", &sl_kind_choice, FIELD(engine.isa), "instruction set of the kernels", sl_words_isa,
+     .variable = "SLUICE_ISA"},
+    {"gemm", 0, INFO | RUN, COMPUTING, "NAME", &sl_kind_choice, FIELD(engine.gemm), "how matrices are multiplied", sl_words_gemm,
+     .variable = "SLUICE_GEMM"},
+    {"schedule", 0, INFO | RUN, COMPUTING, "NAME", &sl_value_schedule, 0,
+     "how work is divided over threads; measure times the candidates first", sl_words_schedule},
+    {"plans", 0, INFO | RUN, COMPUTING, "FILE", &sl_kind_file, FIELD(plans),
+     "plans measured before; --schedule measure saves its own to it, too"},
+
+    {"progress", 0, RUN | TRAIN, REPORTING, "WHEN", &sl_kind_choice, FIELD(progress),
+     "show a progress bar on standard error; auto: if it is a terminal", progress_name},
+    {"stats", 0, RUN | TRAIN, REPORTING, NULL, &sl_kind_flag, FIELD(stats),
+     "print speed and share of the peak on standard error at the end"},
+    {"json", 0, INFO, REPORTING, NULL, &sl_kind_flag, FIELD(json), "print one JSON object instead of a table"},
+    {"json", 0, RUN, REPORTING, NULL, &sl_kind_flag, FIELD(json), "print --stats as JSON"},
+    {"json", 0, TRAIN, REPORTING, NULL, &sl_kind_flag, FIELD(json), "print the summary, and --stats, as JSON"},
+
+    {"help", 'h', ALL | SL_COMMAND_NONE, GENERAL, NULL, &sl_kind_flag, FIELD(help), "show this help", .ends = true},
+    {"version", 0, ALL | SL_COMMAND_NONE, GENERAL, NULL, &sl_kind_flag, FIELD(version),
+     "show the versions of the library, BLIS and OpenMP, and the instruction set in use", .ends = true},
+};
+
+const sl_program sl_program_this = {"sluice", groups, table, sizeof table / sizeof table[0], sl_pages, SL_PAGES, "sluice-bench"};
+
+static const sl_page *get_page(sl_command command)
 {
-    char known[128] = "";
-    const char *name;
-    for (*value = 0; (name = choice_name(entry->kind, *value)); ++*value) {
-        if (strcmp(name, text) == 0)
-            return SL_EXIT_OK;
-        if (strlen(known) + strlen(name) + 3 < sizeof known) {
-            strcat(known, *known ? ", " : "");
-            strcat(known, name);
-        }
-    }
-    return sl_report(SL_EXIT_USAGE, "--%s: '%s' is not known; expected one of %s", entry->name, text, known);
+    const sl_page *page = sl_pages;
+    while (page->command != (unsigned)command)
+        page++;
+    return page;
 }
 
-static sl_exit parse_number(const option_entry *entry, const char *text, size_t most, size_t *number)
+/* What is left behind the options. */
+static sl_exit take_operands(sl_command command, int argc, char **argv, sl_options *options)
 {
-    char *end;
-    errno = 0;
-    const unsigned long long value = strtoull(text, &end, 10);
-    if (!isdigit((unsigned char)*text) || *end || errno || value < 1 || value > most)
-        return sl_report(SL_EXIT_USAGE, "--%s: expected a number from 1 to %zu, found '%s'", entry->name, most, text);
-    *number = (size_t)value;
-    return SL_EXIT_OK;
-}
-
-/* More is refused by the library too. */
-enum { THREADS_MAX = 1024 };
-
-static sl_exit parse_threads(const option_entry *entry, const char *text, sl_options *options)
-{
-    size_t number = 0;
-    const sl_exit code = parse_number(entry, text, THREADS_MAX, &number);
-    unsetenv("SLUICE_NUM_THREADS");
-    options->engine.threads = (unsigned)number;
-    return code;
-}
-
-static sl_exit parse_seed(const option_entry *entry, const char *text, uint64_t *seed)
-{
-    char *end;
-    errno = 0;
-    const unsigned long long value = strtoull(text, &end, 10);
-    if (!isdigit((unsigned char)*text) || *end || errno)
-        return sl_report(SL_EXIT_USAGE, "--%s: expected a number from 0 to 2^64 - 1, found '%s'", entry->name, text);
-    *seed = value;
-    return SL_EXIT_OK;
-}
-
-static sl_exit parse_real(const option_entry *entry, const char *text, double *real)
-{
-    char *end;
-    const double value = strtod(text, &end);
-    const bool given =
-        (isdigit((unsigned char)*text) || *text == '.') && !*end && value <= (double)FLT_MAX; /* most of them end as floats */
-    if (given && (entry->kind == POSITIVE ? (float)value > 0 : entry->kind == REAL || (float)value < 1)) {
-        *real = value;
-        return SL_EXIT_OK;
-    }
-    return sl_report(SL_EXIT_USAGE, "--%s: expected a number %s, found '%s'", entry->name,
-                     entry->kind == POSITIVE ? "above 0, 3e38 at most"
-                     : entry->kind == REAL   ? "from 0 to 3e38"
-                                             : "from 0 to less than 1",
-                     text);
-}
-
-/* --checkpoint-every N, of steps, or Nm, of minutes; the one given last counts. */
-static sl_exit parse_every(const option_entry *entry, const char *text, sl_train_options *train)
-{
-    char number[24];
-    const size_t length = strlen(text);
-    const bool minutes = length && text[length - 1] == 'm';
-    if (length - minutes >= sizeof number)
-        return sl_report(SL_EXIT_USAGE, "--%s: expected a number of steps, or of minutes with an 'm' behind, found '%s'",
-                         entry->name, text);
-    memcpy(number, text, length - minutes);
-    number[length - minutes] = '\0';
-    train->checkpoint_steps = train->checkpoint_minutes = 0;
-    return parse_number(entry, number, UINT32_MAX, minutes ? &train->checkpoint_minutes : &train->checkpoint_steps);
-}
-
-static sl_exit parse_curve(const option_entry *entry, const char *text, sl_train_options *train)
-{
-    const char *dot = strrchr(text, '.');
-    if (!dot || (strcmp(dot, ".svg") != 0 && strcmp(dot, ".csv") != 0))
-        return sl_report(SL_EXIT_USAGE, "--%s: expected the name of a file that ends in .svg or .csv, found '%s'", entry->name,
-                         text);
-    *(strcmp(dot, ".svg") ? &train->curve_csv : &train->curve_svg) = text;
-    return SL_EXIT_OK;
-}
-
-static void take_choice(option_kind kind, int value, sl_options *options)
-{
-    switch (kind) {
-    case ISA:
-        unsetenv("SLUICE_ISA");
-        options->engine.isa = (sluice_isa)value;
-        break;
-    case GEMM:
-        unsetenv("SLUICE_GEMM");
-        options->engine.gemm = (sluice_gemm)value;
-        break;
-    case SCHEDULE:
-        options->measure = value == SL_WORDS_MEASURE;
-        options->engine.schedule = options->measure ? SLUICE_SCHEDULE_AUTO : (sluice_schedule)value;
-        break;
-    case PROGRESS:
-        options->progress = (sl_progress_mode)value;
-        break;
-    case OPTIMIZER:
-        options->train.optimizer = (sluice_optimizer)value;
-        break;
-    case RATE:
-        options->train.schedule = (sluice_rate)value;
-        break;
-    case INITIALIZER:
-        options->train.initializer = 1 + (size_t)value;
-        break;
-    default:
-        options->step_first = value == 1;
-    }
-}
-
-static sl_exit parse_value(const option_entry *entry, const char *text, sl_options *options)
-{
-    void *field = (char *)options + entry->offset;
-    int value = 0;
-    sl_exit code;
-    switch (entry->kind) {
-    case FILE_NAME:
-        if (!*text)
-            return sl_report(SL_EXIT_USAGE, "--%s: expected the name of a file, found ''", entry->name);
-        /* fall through */
-    case TEXT:
-        memcpy(field, &text, sizeof text);
-        return SL_EXIT_OK;
-    case FLAG:
-        *(bool *)field = true;
-        return SL_EXIT_OK;
-    case NUMBER:
-        return parse_number(entry, text, SIZE_MAX, field);
-    case SEED:
-        return parse_seed(entry, text, field);
-    case REAL:
-    case POSITIVE:
-    case SHARE:
-        return parse_real(entry, text, field);
-    case THREADS:
-        return parse_threads(entry, text, options);
-    case CURVE:
-        return parse_curve(entry, text, &options->train);
-    case EVERY:
-        return parse_every(entry, text, &options->train);
-    default:
-        code = parse_choice(entry, text, &value);
-        if (!code)
-            take_choice(entry->kind, value, options);
-        return code;
-    }
-}
-
-static const option_entry *find_letter(int letter, sl_command command)
-{
-    for (size_t k = 0; k < ENTRIES; k++)
-        if (letter && entries[k].letter == letter && entries[k].commands & (int)command)
-            return &entries[k];
-    return NULL;
-}
-
-/* getopt_long's tables of a command's options: `letters` as it wants them, an option's value its index + 256. */
-static void fill_tables(sl_command command, struct option *table, char *letters)
-{
-    *letters++ = ':';
-    for (size_t k = 0; k < ENTRIES; k++) {
-        if (!(entries[k].commands & (int)command))
-            continue;
-        const int argument = entries[k].kind == FLAG ? no_argument : required_argument;
-        *table++ = (struct option){entries[k].name, argument, NULL, (int)k + 256};
-        if (entries[k].letter) {
-            *letters++ = entries[k].letter;
-            if (argument == required_argument)
-                *letters++ = ':';
-        }
-    }
-    *table = (struct option){0};
-    *letters = '\0';
-}
-
-static sl_exit parse_options(sl_command command, int argc, char **argv, sl_options *options)
-{
-    struct option table[ENTRIES + 1];
-    char letters[2 * ENTRIES + 2];
-    fill_tables(command, table, letters);
-    opterr = 0;
-    int found;
-    while ((found = getopt_long(argc, argv, letters, table, NULL)) != -1) {
-        char mistake[SL_MISTAKE_BYTES];
-        if (found == ':' || found == '?')
-            return sl_report(SL_EXIT_USAGE, "%s; see sluice %s --help", sl_mistake_describe(found, argv, table, mistake),
-                             command_name(command));
-        const option_entry *entry = found >= 256 ? &entries[found - 256] : find_letter(found, command);
-        const sl_exit code = parse_value(entry, optarg, options);
-        if (code)
-            return code;
-    }
-    return SL_EXIT_OK;
-}
-
-sl_exit sl_options_parse(sl_command command, int argc, char **argv, sl_options *options)
-{
-    *options = (sl_options){.names.struct_size = sizeof options->names, .engine.struct_size = sizeof options->engine};
-    const sl_exit code = parse_options(command, argc, argv, options);
-    if (code || options->help || options->version)
-        return code;
     if (command == SL_COMMAND_TRAIN && argc > optind)
         return sl_report(SL_EXIT_USAGE, "'%s' is no option; data are named by --text or --input; see sluice train --help",
                          argv[optind]);
     if (argc - optind > 1)
         return sl_report(SL_EXIT_USAGE, "one MODEL expected, found '%s' besides '%s'; see sluice %s --help", argv[optind + 1],
-                         argv[optind], command_name(command));
+                         argv[optind], get_page(command)->name);
     options->model = argv[optind];
     if (options->model && !*options->model)
         return sl_report(SL_EXIT_USAGE, "MODEL: expected the name of a file, found ''");
     return SL_EXIT_OK;
 }
 
-sl_exit sl_options_begin(sl_command command, int argc, char **argv, const char *help, sl_options *options, bool *over)
+sl_exit sl_options_parse(sl_command command, int argc, char **argv, sl_options *options)
+{
+    sluice_error error;
+    *options = (sl_options){.names.struct_size = sizeof options->names, .engine.struct_size = sizeof options->engine};
+    if (sl_option_table_parse(&sl_program_this, get_page(command), argc, argv, options, &options->given, &error))
+        return sl_report_error(&error);
+    return options->help || options->version ? SL_EXIT_OK : take_operands(command, argc, argv, options);
+}
+
+sl_exit sl_options_version(void)
+{
+    sluice_environment environment = {.struct_size = sizeof environment};
+    sluice_error error;
+    if (sluice_environment_get(NULL, &environment, &error))
+        return sl_report_error(&error);
+    sl_version_print("sluice", NULL, &environment);
+    return SL_EXIT_OK;
+}
+
+sl_exit sl_options_begin(sl_command command, int argc, char **argv, sl_options *options, bool *over)
 {
     *over = false;
     const sl_exit code = sl_options_parse(command, argc, argv, options);
@@ -383,8 +214,28 @@ sl_exit sl_options_begin(sl_command command, int argc, char **argv, const char *
         return code;
     *over = options->version || options->help;
     if (options->version)
-        return sl_command_version();
-    if (options->help)
-        fputs(help, stdout);
+        return sl_options_version();
+    return options->help ? sl_options_help(get_page(command)->name) : SL_EXIT_OK;
+}
+
+bool sl_options_is_given(const sl_options *options, const char *name)
+{
+    return sl_option_table_is_given(&sl_program_this, &options->given, name);
+}
+
+sl_exit sl_options_take(sl_options *options, const char *name, const char *text)
+{
+    sluice_error error;
+    return sl_option_table_take(&sl_program_this, get_page(SL_COMMAND_TRAIN), name, text, options, &options->given, &error)
+               ? sl_report_error(&error)
+               : SL_EXIT_OK;
+}
+
+sl_exit sl_options_help(const char *command)
+{
+    const sl_page *page = command ? sl_program_find_page(&sl_program_this, command) : sl_pages;
+    if (!page)
+        return sl_report(SL_EXIT_USAGE, "command '%s' is not known; expected run, train or info; see sluice help", command);
+    sl_help_write(&sl_program_this, page, stdout);
     return SL_EXIT_OK;
 }

@@ -3,13 +3,23 @@
 #define SLUICE_CLI_OPTIONS_H
 
 #include "progress.h"
+#include "program/option_table.h"
 #include "report.h"
 #include "sluice.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
-typedef enum sl_command { SL_COMMAND_INFO = 1, SL_COMMAND_RUN = 2, SL_COMMAND_TRAIN = 4 } sl_command;
+/** Commands, as bits; the last is the program without one. */
+typedef enum sl_command { SL_COMMAND_INFO = 1, SL_COMMAND_RUN = 2, SL_COMMAND_TRAIN = 4, SL_COMMAND_NONE = 8 } sl_command;
+
+/** What train takes where an option is not given; macros, for the table has them as text. */
+#define SL_TRAIN_EPOCHS 10
+#define SL_TRAIN_BATCH 64
+#define SL_TRAIN_RATE 0.001
+#define SL_TRAIN_HIDDEN 128
+#define SL_TRAIN_LAYERS 1
+#define SL_TRAIN_EMBEDDING 32
 
 /** What train alone is asked for. Paths are NULL, numbers 0 when not given. */
 typedef struct sl_train_options {
@@ -53,13 +63,26 @@ typedef struct sl_options {
     sluice_names names;
     sluice_engine_options engine;
     sl_train_options train;
+    sl_given given; /* sl_options_is_given reads it */
 } sl_options;
 
-/** Read the arguments after the command's name, argv[0]. Complaints are reported. An option that the environment also has a word
- * on is nearer to the user: the variable is unset. */
+/** Read the arguments after the command's name, argv[0]. Errors are reported. */
 sl_exit sl_options_parse(sl_command command, int argc, char **argv, sl_options *options);
 
-/** sl_options_parse, and what --version and --help ask for: that is told, `help` being the command's, and *over set. */
-sl_exit sl_options_begin(sl_command command, int argc, char **argv, const char *help, sl_options *options, bool *over);
+/** sl_options_parse, and what --version and --help ask for: that is printed, and *over set. */
+sl_exit sl_options_begin(sl_command command, int argc, char **argv, sl_options *options, bool *over);
+
+/** Whether the command line had an option: sl_options_is_given(options, "--epochs"). */
+bool sl_options_is_given(const sl_options *options, const char *name);
+
+/** Set an option of train as `--name text` would (a flag ignores the text), unless the command line had it. Texts and paths are kept
+ *  as pointers. Errors are reported. */
+sl_exit sl_options_take(sl_options *options, const char *name, const char *text);
+
+/** Print what --version shows. */
+sl_exit sl_options_version(void);
+
+/** Print the --help of a command, or of the program for NULL. */
+sl_exit sl_options_help(const char *command);
 
 #endif

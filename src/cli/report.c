@@ -23,15 +23,8 @@ sl_exit sl_report(sl_exit code, const char *format, ...)
 
 sl_exit sl_report_error(const sluice_error *error)
 {
-    /* A size that does not fit came out of a file, so it is bad data to the user. */
-    static const sl_exit codes[] = {
-        [SLUICE_STATUS_OK] = SL_EXIT_FAILURE,     [SLUICE_STATUS_BAD_ARGUMENT] = SL_EXIT_USAGE,
-        [SLUICE_STATUS_BAD_DATA] = SL_EXIT_DATA,  [SLUICE_STATUS_NO_INPUT] = SL_EXIT_NO_INPUT,
-        [SLUICE_STATUS_IO] = SL_EXIT_IO,          [SLUICE_STATUS_NO_MEMORY] = SL_EXIT_FAILURE,
-        [SLUICE_STATUS_TOO_LARGE] = SL_EXIT_DATA, [SLUICE_STATUS_UNSUPPORTED] = SL_EXIT_FAILURE,
-    };
-    const size_t status = (size_t)error->status;
-    return sl_report(status < sizeof codes / sizeof codes[0] ? codes[status] : SL_EXIT_FAILURE, "%s", error->message);
+    const sl_exit code = sl_exit_of(error->status);
+    return sl_report(code ? code : SL_EXIT_FAILURE, "%s", error->message);
 }
 
 sl_exit sl_report_memory(const char *what)

@@ -1,18 +1,9 @@
-/* What the programs tell on standard error, and their exit codes. */
+/* What the program prints on standard error. */
 #ifndef SLUICE_CLI_REPORT_H
 #define SLUICE_CLI_REPORT_H
 
+#include "program/exit.h"
 #include "sluice.h"
-
-typedef enum sl_exit {
-    SL_EXIT_OK = 0,
-    SL_EXIT_FAILURE = 1,      /* at run time: no memory, not on this machine */
-    SL_EXIT_USAGE = 2,        /* the command line, or a variable of the environment */
-    SL_EXIT_DATA = 65,        /* what a file holds */
-    SL_EXIT_NO_INPUT = 66,    /* a file that is not there or cannot be opened */
-    SL_EXIT_IO = 74,          /* reading or writing failed */
-    SL_EXIT_INTERRUPTED = 130 /* SIGINT or SIGTERM */
-} sl_exit;
 
 /** Print "sluice: " and the message (printf style; control characters made '?') as one line on standard error, below no progress
  *  bar; return code. */

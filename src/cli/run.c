@@ -11,31 +11,6 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char help[] = "Usage: sluice run MODEL --text [-i LINES] [-o ANSWERS]\n"
-                           "       sluice run MODEL -i X.npy [-o Y.npy] [--hn, --cn, --head FILE]\n"
-                           "Rows stream through in order. FILE '-' is standard input or output.\n"
-                           "  --text             a line of bytes is a row of tokens, answered with a line\n"
-                           "                     LABEL<TAB>PROBABILITY; an empty line is a row of length 0,\n"
-                           "                     and answered; no lines, no answers\n"
-                           "Without --text files are .npy, f4 where nothing else is said:\n"
-                           "  -i, --input FILE   [N][T][I], or tokens u1, i4, i8 [N][T]; default: -\n"
-                           "  --lengths FILE     i4 or i8 [N], the steps of each row; default: all have T\n"
-                           "  --h0, --c0 FILE    states to begin with, [L*D][N][H]; default: zeros\n"
-                           "  --state FILE       safetensors: rows go on from it if it exists, and end in it\n"
-                           "  -o, --output FILE  the last layer's h, [N][T][D*H], zero past a row's end\n"
-                           "  --hn, --cn FILE    states at the end, [L*D][N][H]\n"
-                           "  --head FILE        the head's outputs, [N][C]\n"
-                           "  --layout ntc|tnc   of --input, --output: rows or steps first; default: ntc\n"
-                           "  --rows N           rows held in memory at once\n"
-                           "  --prefix, --head-name, --embedding-name NAME, --plans FILE: sluice info --help\n"
-                           "  --threads N        --isa scalar|avx2|avx512     --gemm fused|blis\n"
-                           "  --schedule auto|rows|hoist|units|measure        --progress auto|always|never\n"
-                           "  --stats [--json]   speed, at the end, on standard error\n"
-                           "Examples:\n"
-                           "  sluice run langid.safetensors --text < /usr/share/dict/words > answers.tsv\n"
-                           "  sluice run lstm.safetensors -i x.npy --lengths n.npy -o y.npy --hn hn.npy\n"
-                           "  sluice run lstm.safetensors --head - < x.npy > logits.npy\n";
-
 /* Memory for the rows of a batch unless --rows says otherwise, and the most rows: beyond them speed grows no more. */
 enum { BATCH_BYTES = 64 << 20, MAX_ROWS = 8192, MIN_ROWS_PER_THREAD = 16 };
 
@@ -155,7 +130,7 @@ sl_exit sl_command_run(int argc, char **argv)
 {
     sl_options options;
     bool over;
-    sl_exit code = sl_options_begin(SL_COMMAND_RUN, argc, argv, help, &options, &over);
+    sl_exit code = sl_options_begin(SL_COMMAND_RUN, argc, argv, &options, &over);
     if (code || over)
         return code;
     options.input = options.input ? options.input : "-";

@@ -9,29 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char help[] = "Usage: sluice train --text LINES -o MODEL [options]\n"
-                           "       sluice train -i X.npy --labels L.npy | --values V.npy -o MODEL [options]\n"
-                           "  --text FILE         lines LABEL<TAB>TEXT; the bytes of TEXT are the tokens\n"
-                           "  -i, --input FILE    f4 [N][T][I], or tokens [N][T]; --lengths FILE  [N]\n"
-                           "  --labels FILE       [N] or [N][T], negative: ignored; --values FILE  f4 ...[C]\n"
-                           "  --validate FILE     (and --validate-lengths, -labels, -values), or part of the\n"
-                           "                      rows by seed: --validate-share S\n"
-                           "  --hidden N (128)  --layers N (1)  --bidirectional  --no-bias  --no-head\n"
-                           "  --embedding N (32)  --vocabulary N  --classes N  --init torch|keras\n"
-                           "  --from MODEL        go on from a model instead\n"
-                           "  --epochs N (10)  --batch N (64)  --seed N (0)  --patience EPOCHS\n"
-                           "  --optimizer adam|adamw|sgd  --momentum M  --weight-decay W  --clip NORM\n"
-                           "  --rate R (0.001)  --rate-schedule constant|cosine|one-cycle  --warmup STEPS\n"
-                           "  --dropout P  --label-smoothing S  --every-step  --truncate T  --recompute T\n"
-                           "  -o, --output FILE   the best epoch's: most right in validation, or least error\n"
-                           "  --checkpoint FILE   --checkpoint-every STEPS, or MINUTESm; later --resume FILE\n"
-                           "  --curve FILE.svg|.csv  --stats  --json  --progress auto|always|never\n"
-                           "  --threads N  --isa scalar|avx2|avx512  --prefix, ...: sluice info --help\n"
-                           "Classes are numbered as their labels first appear.\n"
-                           "Examples:\n"
-                           "  sluice train --text words.tsv --validate-share 0.1 -o model.safetensors\n"
-                           "  sluice train -i x.npy --labels y.npy -o m.safetensors --checkpoint c.st\n";
-
 /* ---- Options --------------------------------------------------------------------------------------------------------------- */
 
 static sl_exit check_data_options(const sl_options *options)
@@ -122,15 +99,14 @@ static sl_exit check_paths(const sl_options *options)
 /* So that a checkpoint has them, and --resume knows them however they are said. --from brings its own network. */
 static void put_defaults(sl_options *options)
 {
-    enum { EPOCHS = 10, BATCH = 64, HIDDEN = 128, LAYERS = 1 };
     sl_train_options *o = &options->train;
-    options->batch = options->batch ? options->batch : BATCH;
-    o->epochs = o->epochs ? o->epochs : EPOCHS;
-    o->rate = o->rate > 0 ? o->rate : 1e-3;
+    options->batch = options->batch ? options->batch : SL_TRAIN_BATCH;
+    o->epochs = o->epochs ? o->epochs : SL_TRAIN_EPOCHS;
+    o->rate = o->rate > 0 ? o->rate : SL_TRAIN_RATE;
     if (o->from)
         return;
-    o->hidden = o->hidden ? o->hidden : HIDDEN;
-    o->layers = o->layers ? o->layers : LAYERS;
+    o->hidden = o->hidden ? o->hidden : SL_TRAIN_HIDDEN;
+    o->layers = o->layers ? o->layers : SL_TRAIN_LAYERS;
     o->initializer = o->initializer ? o->initializer : 1 + SLUICE_INITIALIZER_TORCH;
 }
 
@@ -193,7 +169,7 @@ sl_exit sl_command_train(int argc, char **argv)
 {
     sl_options options;
     bool over;
-    sl_exit code = sl_options_begin(SL_COMMAND_TRAIN, argc, argv, help, &options, &over);
+    sl_exit code = sl_options_begin(SL_COMMAND_TRAIN, argc, argv, &options, &over);
     if (code || over)
         return code;
     code = check_options(&options);

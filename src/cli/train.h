@@ -9,9 +9,6 @@
 #include "train_feed.h"
 #include "train_order.h"
 
-/** --embedding, where there are tokens. */
-enum { SL_TRAIN_EMBEDDING = 32 };
-
 /** What became of the targets of one class; or, of values, of one output. */
 typedef struct sl_tally {
     uint64_t counted, right;

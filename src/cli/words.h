@@ -12,6 +12,17 @@ enum {
     SL_WORDS_WAY = 32                             /* room for sl_words_way */
 };
 
+/** The library's names, by number; NULL past the last. */
+static inline const char *sl_words_isa(size_t value)
+{
+    return sluice_isa_get_name((sluice_isa)value);
+}
+
+static inline const char *sl_words_gemm(size_t value)
+{
+    return sluice_gemm_get_name((sluice_gemm)value);
+}
+
 /** The library's names, then "measure"; NULL past it. */
 static inline const char *sl_words_schedule(size_t value)
 {
