@@ -111,7 +111,7 @@ def main():
         checks.check(expected.startswith(version + " "), f"the program prints the version {version}: {expected!r}")
         check_compilers(checks, directory, expected)
         check_static(checks, directory, prefix, expected)
-        answers = cmake_answers(checks, "of the staged build", directory, prefix, version)
+        answers = cmake_answers(checks, "of the staged build", directory, prefix, version, build_options()["b_sanitize"])
         if answers is not None:
             checks.check(answers == {"default": expected, "static": expected},
                          f"CMake's programs, shared and static, print {expected!r}; found {answers}")

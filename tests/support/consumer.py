@@ -3,7 +3,7 @@ import pathlib
 import re
 import shutil
 
-from support.checks import build_options, run
+from support.checks import run
 
 # In the language that C99 and C++11 share. Prints the version and a hash of what two threads compute.
 PROGRAM = r"""
@@ -101,10 +101,10 @@ def asked_versions(version):
             **({f"{major}.{minor - 1}": major > 0, f"{major}.{minor - 1}...<{version}": False} if minor else {})}
 
 
-def cmake_answers(checks, words, directory, prefix, version):
+def cmake_answers(checks, words, directory, prefix, version, sanitizer="none"):
     """
-    Configure and build a CMake project of its own against the library under `prefix`, and run its programs: target's name: what it
-    prints. None where there is no CMake, which is told.
+    Configure and build a CMake project against the library under `prefix`, which was built with `sanitizer`, and run its programs:
+    {target's name: what it prints}. None where there is no CMake, which is told.
     """
     if not shutil.which("cmake"):
         print(f"skipped: find_package, {words}: no cmake here")
@@ -114,7 +114,6 @@ def cmake_answers(checks, words, directory, prefix, version):
     (project / "program.c").write_text(PROGRAM)
     asked = asked_versions(version)
     (project / "CMakeLists.txt").write_text(PROJECT.replace("@versions@", " ".join(asked)).replace("@version@", version))
-    sanitizer = build_options()["b_sanitize"]
     flags = [] if sanitizer == "none" else [f"-DCMAKE_C_FLAGS=-fsanitize={sanitizer}"]
     result = run(["cmake", "-S", project, "-B", build, f"-DCMAKE_PREFIX_PATH={prefix}", *flags])
     found = dict(re.findall(r"asked (\S+): (\S*)", result.stdout))
