@@ -26,12 +26,18 @@
  * a thread, and BLIS that cannot have memory, print and end the process; with one thread and the fused path neither is called, but
  * by sluice_backward, which always uses BLIS.
  * Before a fork the OpenMP workers of the forking thread are given back to the system, so that the child may use engines too.
+ *
+ * Other languages. `cc -E -P -DSLUICE_DECLARATIONS_ONLY sluice.h` prints the declarations of both headers alone, without includes,
+ * attributes or comments, for tools that parse C: Python's cffi takes them as they are (ffi.cdef); others have to know size_t,
+ * int32_t, int64_t and uint64_t.
  */
 #ifndef SLUICE_H
 #define SLUICE_H
 
+#ifndef SLUICE_DECLARATIONS_ONLY
 #include <stddef.h>
 #include <stdint.h>
+#endif
 
 #define SLUICE_VERSION_MAJOR 0
 #define SLUICE_VERSION_MINOR 3
@@ -42,7 +48,7 @@
  * one unit. */
 #define SLUICE_ACTIVATION_MAX_ULP 0.96
 
-#if defined(__GNUC__)
+#if defined(__GNUC__) && !defined(SLUICE_DECLARATIONS_ONLY)
 #define SLUICE_API __attribute__((visibility("default")))
 #define SLUICE_WARN_UNUSED __attribute__((warn_unused_result))
 #else
@@ -50,7 +56,7 @@
 #define SLUICE_WARN_UNUSED
 #endif
 
-#ifdef __cplusplus
+#if defined(__cplusplus) && !defined(SLUICE_DECLARATIONS_ONLY)
 extern "C" {
 #endif
 
@@ -498,7 +504,7 @@ typedef struct sluice_batch {
 SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_forward(const sluice_engine *engine, sluice_workspace *workspace,
                                                            const sluice_batch *batch, sluice_error *error);
 
-#ifdef __cplusplus
+#if defined(__cplusplus) && !defined(SLUICE_DECLARATIONS_ONLY)
 }
 #endif
 

@@ -7,7 +7,7 @@
 
 #include "sluice.h"
 
-#ifdef __cplusplus
+#if defined(__cplusplus) && !defined(SLUICE_DECLARATIONS_ONLY)
 extern "C" {
 #endif
 
@@ -249,7 +249,7 @@ SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_trainer_load(const char *path
 /** Free the trainer; NULL is allowed. */
 SLUICE_API void sluice_trainer_destroy(sluice_trainer *trainer);
 
-#ifdef __cplusplus
+#if defined(__cplusplus) && !defined(SLUICE_DECLARATIONS_ONLY)
 }
 #endif
 

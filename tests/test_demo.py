@@ -1,8 +1,11 @@
 #!/usr/bin/env python3
 """The demo over small stand-in lists made of the golden words: what it reads, what it holds out, and how it scores."""
 import csv
+import os
 import pathlib
+import pty
 import re
+import subprocess
 import sys
 import tempfile
 
@@ -12,6 +15,7 @@ LANGID = SOURCE / "perf" / "langid"
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(LANGID))
 import score  # noqa: E402  (found by the path above)
+import watch  # noqa: E402
 
 
 def golden_words():
@@ -60,12 +64,59 @@ def check_scores(checks, golden, wrong):
         checks.check(table and table[0] == "1", f"the table of threads begins with one: {table}")
 
 
+def standard_error(command, terminal):
+    """(status, standard output, standard error) of a command whose standard error is a terminal, or a pipe."""
+    reader, writer = pty.openpty() if terminal else os.pipe()
+    with subprocess.Popen(list(map(str, command)), stdout=subprocess.PIPE, stderr=writer, text=True) as process:
+        os.close(writer)
+        output, told = process.stdout.read(), b""
+        try:
+            while chunk := os.read(reader, 65536):
+                told += chunk
+        except OSError:  # how a terminal ends
+            pass
+    os.close(reader)
+    return process.returncode, output, told.decode()
+
+
+def check_progress(checks, golden):
+    """Standard error has a line before each long step and, on a terminal, sluice's bar; standard output has neither."""
+    with tempfile.TemporaryDirectory() as directory:
+        write_lists(directory, golden, 0)
+        for terminal in (False, True):
+            words = "on a terminal" if terminal else "in a pipe"
+            command = [LANGID / "demo", "--build", BUILD, "--lists", directory, "--output", directory]
+            status, output, told = standard_error(command, terminal)
+            steps = re.findall(r"(?:^|[\r\n])demo: (reading|classifying all words|comparing|classifying \d)", told)
+            checks.check(status == 0 and steps[:4] == ["reading", "classifying all words", "comparing", "classifying 6"],
+                         f"the demo tells of each long step {words}: {steps}\n{told}")
+            checks.check(("ETA" in told) == terminal, f"the demo shows a bar on a terminal only; {words}: {told!r}")
+            checks.check("demo: " not in output and "ETA" not in output and output.startswith("48 words"),
+                         f"standard output holds the results alone, {words}:\n{output}")
+
+
+def check_bar(checks):
+    """What sluice writes is taken apart into lines and the bar, wherever a read ends."""
+    written = "note: a\n\r 10 % [#  ]\r 50 % [## ]\r           \repoch 1 of 2: loss 1\n\r 90 %\r     \r{\"a\": 1}\n"
+    drawings = re.findall(r"\r[^\r\n]*(?=\r)|\r?[^\r\n]*\n", written)  # each of them written, and so read, as a whole
+    for parts in (drawings, [written]):
+        lines, bar, pending = [], "", ""
+        for part in parts:
+            found, drawn, pending = watch.split_bar(pending + part)
+            lines += found
+            bar += drawn
+        checks.check(lines == ["note: a", "epoch 1 of 2: loss 1", '{"a": 1}'] and not pending, f"the lines are found: {lines}, {pending!r}")
+        checks.check("50 % [## ]" in bar and "epoch" not in bar and "\n" not in bar, f"the bar is found: {bar!r}")
+
+
 def main():
     checks = Checks()
     golden = list(golden_words())
     check_hash(checks, golden)
     check_scores(checks, golden, wrong=0)
     check_scores(checks, golden, wrong=7)
+    check_progress(checks, golden)
+    check_bar(checks)
     checks.finish()
 
 

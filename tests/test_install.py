@@ -1,25 +1,15 @@
 #!/usr/bin/env python3
 """What `meson install` leaves behind, in a staging directory: the files, the symbols, and that programs build against it."""
+import os
 import pathlib
 import re
+import shutil
 import tempfile
 
-from support.checks import SOURCE, Checks, run, stage, staged_environment, staged_flags
+from support.checks import SOURCE, Checks, build_options, run, stage, staged_environment, staged_flags
+from support.consumer import cmake_answers, compiled_answer
 
-PROGRAM = r"""
-#include <sluice.h>
-#include <stdio.h>
-int main(void)
-{
-    sluice_model *model = NULL;
-    const sluice_shape shape = {.layers = 1, .directions = 1, .inputs = 3, .hidden = 5};
-    if (sluice_model_create_random(&shape, 1, &model, NULL))
-        return 1;
-    sluice_model_destroy(model);
-    printf("%s\n", sluice_version_get());
-    return 0;
-}
-"""
+FILES = ["sluice.pc", "sluice-config.cmake", "sluice-config-version.cmake"]
 HEADERS = ["sluice.h", "sluice_train.h"]
 PROGRAMS = ["sluice", "sluice-bench"]
 PAGES = [*PROGRAMS, "sluice-run", "sluice-train", "sluice-info"]
@@ -31,11 +21,11 @@ def header_version(text):
 
 
 def check_files(checks, directory, prefix, version):
-    """Header, both libraries with their links, the pkg-config file, the programs, their pages and completions; nothing else."""
-    found = {path.name for path in prefix.rglob("*") if path.is_file() or path.is_symlink()}
+    """Headers, both libraries with their links, what finds them, the programs, their pages and completions; nothing else."""
+    found = {path.name for path in prefix.rglob("*") if not path.is_dir()}
     major = version.split(".")[0]
-    expected = {*HEADERS, "libsluice.a", "libsluice.so", f"libsluice.so.{major}", f"libsluice.so.{version}", "sluice.pc", "sluice",
-                "sluice-bench", "_sluice", "_sluice-bench", *(f"{page}.1" for page in PAGES)}
+    expected = {*HEADERS, *FILES, *PROGRAMS, "libsluice.a", "libsluice.so", f"libsluice.so.{major}", f"libsluice.so.{version}",
+                *(f"_{program}" for program in PROGRAMS), *(f"{page}.1" for page in PAGES)}
     checks.check(found == expected, f"the installed files are {sorted(expected)}; found {sorted(found)}")
     for name in HEADERS:
         same = (prefix / "include" / name).read_bytes() == (SOURCE / "include" / name).read_bytes()
@@ -65,25 +55,53 @@ def check_symbols(checks, prefix, header):
     checks.check_none(sorted(foreign), "every external symbol of libsluice.a begins with sluice_ or sl_")
 
 
-def check_program(checks, directory, version, words, link):
-    """PROGRAM builds with pkg-config's flags and `link`, without a warning, and prints the version."""
-    source, binary = pathlib.Path(directory, "program.c"), pathlib.Path(directory, "program")
-    source.write_text(PROGRAM)
-    compiled = run(["cc", "-std=c11", "-Wall", "-Wextra", "-Wpedantic", "-Werror", source, "-o", binary, *link])
-    if checks.check(compiled.returncode == 0, f"a program builds {words}:\n{compiled.stdout}"):
-        result = run([binary], env=staged_environment(directory))
-        checks.check(result.returncode == 0 and result.stdout == version + "\n",
-                     f"the program built {words} prints {version}; status {result.returncode}, output {result.stdout!r}")
+def check_flags(checks, directory):
+    """pkg-config's words for the linker: each once, and what the library itself needs only for a static link."""
+    shared, static = (staged_flags(directory, *options, "--libs-only-l", "--libs-only-other") for options in ([], ["--static"]))
+    added = [word for word in shared if "sanitize" in word]
+    checks.check(shared == ["-lsluice", *added] or shared == [*added, "-lsluice"], f"pkg-config --libs has -lsluice alone: {shared}")
+    needed = sorted(["-lsluice", *added, "-lblis", "-lm", "-fopenmp", "-pthread"])
+    checks.check(sorted(static) == needed, f"pkg-config --static --libs has {needed}: {static}")
 
 
-def check_cxx(checks, directory):
-    """The header is C++ as well, where there is a C++ compiler."""
-    if run(["sh", "-c", "command -v c++"]).returncode == 0:
-        source = pathlib.Path(directory, "header.cc")
-        source.write_text("#include <sluice.h>\nint main() { return sluice_version_get() == nullptr; }\n")
-        flags = ["-std=c++11", "-Wall", "-Wextra", "-Werror", *staged_flags(directory, "--cflags")]
-        compiled = run(["c++", *flags, "-fsyntax-only", source])
-        checks.check(compiled.returncode == 0, f"the header compiles as C++:\n{compiled.stdout}")
+def check_programs_run(checks, prefix):
+    """The installed programs run where they are, and sluice with the library beside it, though no variable says where that is."""
+    environment = {name: value for name, value in os.environ.items() if name != "LD_LIBRARY_PATH"}
+    for program in ("sluice", "sluice-bench"):
+        result = run([prefix / "bin" / program, "--version"], env=environment)
+        checks.check(result.returncode == 0, f"{program} --version runs from its prefix:\n{result.stdout}")
+    if build_options()["prefix"] == "/usr":
+        print("skipped: the path to the library, for the prefix is /usr")
+        return
+    listed = re.search(r"libsluice\.so\S* => (\S+)", run(["ldd", prefix / "bin" / "sluice"], env=environment).stdout)
+    found = pathlib.Path(listed.group(1)).resolve() if listed else None
+    checks.check(found and found.is_relative_to(prefix.resolve()), f"bin/sluice runs with the library under {prefix}, not {found}")
+
+
+def check_compilers(checks, directory, expected):
+    """Programs in C99 and C++11 build with each compiler that is here, without a warning, and compute the same."""
+    flags, environment = staged_flags(directory, "--cflags", "--libs"), staged_environment(directory)
+    sanitized = build_options()["b_sanitize"] != "none"
+    compilers = [name for name in (["cc"] if sanitized else ["cc", "clang"]) if shutil.which(name)]
+    cxx = [name for name in (["c++"] if sanitized else ["g++", "clang++"]) if shutil.which(name)]
+    if not cxx:
+        print("skipped: C++: no compiler here")
+    for compiler in compilers + cxx:
+        standard = "-std=c++11" if compiler in cxx else "-std=c99"
+        found = compiled_answer(checks, f"by {compiler} {standard}", [compiler, standard], directory, flags, environment)
+        checks.check(found == expected, f"the program built by {compiler} {standard} prints {expected!r}; found {found!r}")
+
+
+def check_static(checks, directory, prefix, expected):
+    """The static library links with the words of pkg-config --static, and so does a program that has no shared library at all."""
+    flags = staged_flags(directory, "--static", "--cflags", "--libs")
+    archive = [str(next(prefix.rglob("libsluice.a"))) if word == "-lsluice" else word for word in flags]
+    links = {"with the static library": archive}
+    if build_options()["b_sanitize"] == "none":
+        links["wholly static"] = ["-static", *flags]
+    for words, link in links.items():
+        found = compiled_answer(checks, words, ["cc", "-std=c11"], directory, link)
+        checks.check(found == expected, f"the program built {words} prints {expected!r}; found {found!r}")
 
 
 def main():
@@ -94,11 +112,17 @@ def main():
         prefix = stage(directory)
         check_files(checks, directory, prefix, version)
         check_symbols(checks, prefix, header)
-        check_program(checks, directory, version, "shared", staged_flags(directory, "--cflags", "--libs"))
-        archive = staged_flags(directory, "--static", "--cflags", "--libs")
-        archive = [str(next(prefix.rglob("libsluice.a"))) if word == "-lsluice" else word for word in archive]
-        check_program(checks, directory, version, "with the static library", archive)
-        check_cxx(checks, directory)
+        check_flags(checks, directory)
+        check_programs_run(checks, prefix)
+        link = staged_flags(directory, "--cflags", "--libs")
+        expected = compiled_answer(checks, "shared", ["cc", "-std=c11"], directory, link, staged_environment(directory))
+        checks.check(expected.startswith(version + " "), f"the program prints the version {version}: {expected!r}")
+        check_compilers(checks, directory, expected)
+        check_static(checks, directory, prefix, expected)
+        answers = cmake_answers(checks, "of the staged build", directory, prefix, version, build_options()["b_sanitize"])
+        if answers is not None:
+            checks.check(answers == {"default": expected, "static": expected},
+                         f"CMake's programs, shared and static, print {expected!r}; found {answers}")
     checks.finish()
 
 

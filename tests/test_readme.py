@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """README.md is true: its C program builds and runs, its console lines print what it says, what it names exists."""
+import os
 import pathlib
 import re
 import tempfile
 
-from support.checks import SOURCE, Checks, run
+from support.checks import BUILD, SOURCE, Checks, run
 from support.documents import blocks, check_examples, check_strict, missing_links
 
 
@@ -38,6 +39,25 @@ def check_names(checks, text):
     checks.check_none(unknown, "every variable that README names is read by the code")
 
 
+def check_requirements(checks, text):
+    """Where the programs lie, the versions that are needed and the packages' targets are what the build says."""
+    programs = re.findall(r"`build/([\w./-]*\w)`", text)
+    checks.check(len(programs) >= 2, f"README says where the programs lie before they are installed: {programs}")
+    checks.check_none([name for name in programs if not os.access(BUILD / name, os.X_OK)], "and there they lie, in the build directory")
+    builds = "".join((SOURCE / name).read_text() for name in ("meson.build", "tests/meson.build"))
+    needed = {name.capitalize(): version for name, version in re.findall(r"dependency\('(\w+)', version: '>=([\d.]+)'\)", builds)}
+    needed["Meson"] = re.search(r"meson_version: '>=([\d.]+)'", builds).group(1)
+    checks.check(len(needed) == 3, f"Meson, Jansson and Check are asked for in some version: {needed}")
+    checks.check_none([f"{name} {version}" for name, version in needed.items() if f"{name} {version}" not in " ".join(text.split())],
+                      "README has the versions that the build asks for")
+    package = (SOURCE / "package" / "meson.build").read_text()
+    targets = set(re.findall(r"sluice::(\w+)", text))
+    checks.check(targets == set(re.findall(r"(\w+)=(?:SHARED|STATIC)", package)), f"README names the CMake package's targets: {targets}")
+    checks.check("SLUICE_DECLARATIONS_ONLY" in text and all("SLUICE_DECLARATIONS_ONLY" in path.read_text()
+                                                            for path in (SOURCE / "include").glob("*.h")),
+                 "README and the headers name the same macro for declarations alone")
+
+
 def main():
     checks = Checks()
     text = (SOURCE / "README.md").read_text(encoding="utf-8")
@@ -45,6 +65,7 @@ def main():
         check_console(checks, text, directory)
     check_verbs(checks, text + (SOURCE / "CONTRIBUTING.md").read_text(encoding="utf-8"))
     check_names(checks, text)
+    check_requirements(checks, text)
     checks.finish()
 
 

@@ -73,7 +73,7 @@ def stage(directory):
 def staged_environment(directory):
     """An environment in which compilers, the loader and the shell find what stage() put under `directory`."""
     def folder_of(name):
-        return next((str(path.parent) for path in sorted(pathlib.Path(directory).rglob(name))), "")
+        return next((str(path.parent) for path in sorted(pathlib.Path(directory).rglob(name)) if path.is_file()), "")
     path = os.pathsep.join([folder_of("sluice"), os.environ["PATH"]])
     return dict(os.environ, PKG_CONFIG_PATH=folder_of("sluice.pc"), LD_LIBRARY_PATH=folder_of("libsluice.so"), PATH=path)
 
