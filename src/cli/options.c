@@ -57,6 +57,7 @@ static const option_entry entries[] = {
     {"head", 0, RUN, FILE_NAME, FIELD(head)},
     {"layout", 0, RUN, LAYOUT, 0},
     {"text", 0, RUN, FLAG, FIELD(text)},
+    {"keep-cr", 0, RUN | TRAIN, FLAG, FIELD(keep_cr)},
     {"rows", 0, RUN, NUMBER, FIELD(rows)},
     {"progress", 0, RUN | TRAIN, PROGRESS, 0},
     {"stats", 0, RUN | TRAIN, FLAG, FIELD(stats)},

@@ -41,6 +41,7 @@ typedef struct sl_options {
     const char *state;                     /* run: read if it is there, and written */
     bool step_first;                       /* run: --layout tnc */
     bool text;                             /* run */
+    bool keep_cr;                          /* run, train: with text */
     bool stats;                            /* run, train */
     bool env;                              /* info */
     bool json, help, version;

@@ -14,9 +14,10 @@
 static const char help[] = "Usage: sluice run MODEL --text [-i LINES] [-o ANSWERS]\n"
                            "       sluice run MODEL -i X.npy [-o Y.npy] [--hn, --cn, --head FILE]\n"
                            "Rows stream through in order. FILE '-' is standard input or output.\n"
-                           "  --text             a line of bytes is a row of tokens, answered with a line\n"
-                           "                     LABEL<TAB>PROBABILITY; an empty line is a row of length 0,\n"
-                           "                     and answered; no lines, no answers\n"
+                           "  --text             a line's bytes, or none, are a row of tokens; the answer:\n"
+                           "                     LABEL<TAB>PROBABILITY, when the input pauses at latest;\n"
+                           "                     gzip is read; CR at a line's end, unless --keep-cr, and a\n"
+                           "                     BOM are dropped\n"
                            "Without --text files are .npy, f4 where nothing else is said:\n"
                            "  -i, --input FILE   [N][T][I], or tokens u1, i4, i8 [N][T]; default: -\n"
                            "  --lengths FILE     i4 or i8 [N], the steps of each row; default: all have T\n"
@@ -26,9 +27,8 @@ static const char help[] = "Usage: sluice run MODEL --text [-i LINES] [-o ANSWER
                            "  --hn, --cn FILE    states at the end, [L*D][N][H]\n"
                            "  --head FILE        the head's outputs, [N][C]\n"
                            "  --layout ntc|tnc   of --input, --output: rows or steps first; default: ntc\n"
-                           "  --rows N           rows held in memory at once\n"
                            "  --prefix, --head-name, --embedding-name NAME, --plans FILE: sluice info --help\n"
-                           "  --threads N        --isa scalar|avx2|avx512     --gemm fused|blis\n"
+                           "  --rows N (in memory)  --threads N  --isa scalar|avx2|avx512  --gemm fused|blis\n"
                            "  --schedule auto|rows|hoist|units|measure        --progress auto|always|never\n"
                            "  --stats [--json]   speed, at the end, on standard error\n"
                            "Examples:\n"
@@ -98,6 +98,8 @@ static sl_exit check_options(const sl_options *options)
         return sl_report(SL_EXIT_USAGE, "MODEL is missing; see sluice run --help");
     if (options->json && !options->stats)
         return sl_report(SL_EXIT_USAGE, "--json tells how --stats is written; add --stats");
+    if (!options->text && options->keep_cr)
+        return sl_report(SL_EXIT_USAGE, "--keep-cr says how lines of text are read; give --text, or leave it out");
     if (options->text &&
         (options->lengths || options->h0 || options->c0 || options->hn || options->cn || options->head || options->step_first))
         return sl_report(SL_EXIT_USAGE, "--text goes with --input and --output only, not with --lengths, --h0, --c0, --hn, --cn, "

@@ -111,7 +111,7 @@ static sl_exit open_all(text_run *text)
     const size_t rows = sl_run_get_rows(text->run, (double)row_bytes);
     sl_exit code = check_model(text->run);
     if (!code)
-        code = sl_lines_open(options->input, rows, &text->lines, &text->total);
+        code = sl_lines_open(options->input, rows, options->keep_cr, &text->lines, &text->total);
     if (code)
         return code;
     const size_t most = sl_lines_get_rows(text->lines);

@@ -11,7 +11,8 @@
 
 static const char help[] = "Usage: sluice train --text LINES -o MODEL [options]\n"
                            "       sluice train -i X.npy --labels L.npy | --values V.npy -o MODEL [options]\n"
-                           "  --text FILE         lines LABEL<TAB>TEXT; the bytes of TEXT are the tokens\n"
+                           "  --text FILE         lines LABEL<TAB>TEXT, or gzip; TEXT's bytes are tokens;\n"
+                           "                      CR at a line's end, unless --keep-cr, and BOM are dropped\n"
                            "  -i, --input FILE    f4 [N][T][I], or tokens [N][T]; --lengths FILE  [N]\n"
                            "  --labels FILE       [N] or [N][T], negative: ignored; --values FILE  f4 ...[C]\n"
                            "  --validate FILE     (and --validate-lengths, -labels, -values), or part of the\n"
@@ -44,6 +45,8 @@ static sl_exit check_data_options(const sl_options *options)
         return sl_report(SL_EXIT_USAGE,
                          "--text tells lengths and labels by itself; leave out --lengths, --labels, --values, --classes, "
                          "--vocabulary, --no-head and the likes of --validate-labels");
+    if (options->keep_cr && !o->text)
+        return sl_report(SL_EXIT_USAGE, "--keep-cr says how lines of text are read; give --text, or leave it out");
     if (options->input && !o->labels == !o->values)
         return sl_report(SL_EXIT_USAGE, "--input needs either --labels FILE or --values FILE");
     if (o->validate && o->validate_share > 0)
