@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Text as people have it: line ends, byte order marks and gzip in run and train alike; labels that look alike; answers when the input
-pauses."""
+pauses; the K most probable classes."""
 import bz2
 import gzip
 import io
@@ -348,14 +348,52 @@ def check_pause_in_gzip(cli):
     cli.check(run.returncode == OK and not output and errors.count(b"\n") == 1, f"and there are no more: {output[:50]} {errors!r}")
 
 
+def check_top(cli):
+    words = [b"lucciola", b"heureuse", b"wortlang"]
+    labels = ["english", "dutch", "french", "german", "italian", "portuguese", "spanish", "swedish"]
+    shares = shares_of(cli, words)
+    text = b"\n".join(words)
+    plain = cli.answers("run", LANGID, "--text", stdin=text)
+    cli.check(cli.answers("run", LANGID, "--text", "--top", "1", stdin=text) == plain, "--top 1 is what is answered without it")
+    for top in (2, 3, 8):
+        lines = cli.answers("run", LANGID, "--text", "--top", top, stdin=text).decode().splitlines()
+        cli.check(len(lines) == len(words), f"a line for each, --top {top}")
+        for line, row in zip(lines, shares):
+            fields = line.split("\t")
+            order = sorted(range(8), key=lambda k: -row[k])[:top]
+            cli.check(fields[::2] == [labels[k] for k in order] and all(re.fullmatch(r"[01]\.\d{6}", share) for share in fields[1::2])
+                      and all(abs(float(share) - row[k]) < 2e-6 for k, share in zip(order, fields[1::2])),
+                      f"the {top} most probable, in falling order: {line!r}")
+    network = Network(5, 3, 4, vocabulary=256, classes=5)
+    weights, bias = network.tensors["fc.weight"][1], network.tensors["fc.bias"][1]
+    for k, value in enumerate((0.0, 1.0, 0.0, 1.0, 0.5)):
+        weights[4 * k:4 * k + 4] = weights[:4]
+        bias[k] = value
+    even = network.write(cli.path("even.safetensors"))
+    for top, order in ((1, "1"), (3, "134"), (5, "13402")):
+        fields = cli.answers("run", even, "--text", "--top", top, stdin=b"ab\n").decode().split()
+        cli.check(fields[::2] == list(order), f"equal classes stand in order of their numbers: {fields}")
+    single = Network(6, 3, 4, vocabulary=256, classes=1).write(cli.path("single.safetensors"))
+    cli.check(cli.answers("run", single, "--text", "--top", "1", stdin=b"ab\n\n") == b"0\t1.000000\n" * 2, "a head with one class")
+    many = Network(7, 3, 4, vocabulary=256, classes=3000).write(cli.path("many.safetensors"))
+    fields = cli.answers("run", many, "--text", "--top", "3000", stdin=b"ab\n").decode().split()
+    cli.check(sorted(map(int, fields[::2])) == list(range(3000)) and fields[1::2] == sorted(fields[1::2], reverse=True),
+              "all of three thousand classes, each once")
+    cli.refused(USAGE, ["--top 9", "8", str(LANGID)], "run", LANGID, "--text", "--top", "9", stdin=text)
+    cli.refused(USAGE, ["--top", "'0'"], "run", LANGID, "--text", "--top", "0")
+    array = write_npy(cli.path("x.npy"), (1, 2), b"ab", "|u1")
+    cli.refused(USAGE, ["--top", "--text", "--head"], "run", LANGID, "-i", array, "--head", "-", "--top", "2")
+
+
 def check_help(cli):
     """The rule stands where users look for it."""
     for command in ("run", "train"):
         text = cli.answers(command, "--help").decode()
         for word in ("gzip", "CR at a line's end", "--keep-cr", "BOM"):
             cli.check(word in text, f"{command} --help mentions {word}")
+    cli.check("--top K" in cli.answers("run", "--help").decode(), "run --help mentions --top")
 
 
 if __name__ == "__main__":
     run_parts(check_line_ends, check_odd_pieces, check_marks, check_compressed, check_training, check_resume, check_labels,
-              check_pauses, check_pause_in_gzip, check_help)
+              check_pauses, check_pause_in_gzip, check_top, check_help)

@@ -58,6 +58,7 @@ static const option_entry entries[] = {
     {"layout", 0, RUN, LAYOUT, 0},
     {"text", 0, RUN, FLAG, FIELD(text)},
     {"keep-cr", 0, RUN | TRAIN, FLAG, FIELD(keep_cr)},
+    {"top", 0, RUN, NUMBER, FIELD(top)},
     {"rows", 0, RUN, NUMBER, FIELD(rows)},
     {"progress", 0, RUN | TRAIN, PROGRESS, 0},
     {"stats", 0, RUN | TRAIN, FLAG, FIELD(stats)},

@@ -17,7 +17,7 @@ static const char help[] = "Usage: sluice run MODEL --text [-i LINES] [-o ANSWER
                            "  --text             a line's bytes, or none, are a row of tokens; the answer:\n"
                            "                     LABEL<TAB>PROBABILITY, when the input pauses at latest;\n"
                            "                     gzip is read; CR at a line's end, unless --keep-cr, and a\n"
-                           "                     BOM are dropped\n"
+                           "                     BOM are dropped; --top K: the K likeliest classes\n"
                            "Without --text files are .npy, f4 where nothing else is said:\n"
                            "  -i, --input FILE   [N][T][I], or tokens u1, i4, i8 [N][T]; default: -\n"
                            "  --lengths FILE     i4 or i8 [N], the steps of each row; default: all have T\n"
@@ -100,6 +100,9 @@ static sl_exit check_options(const sl_options *options)
         return sl_report(SL_EXIT_USAGE, "--json tells how --stats is written; add --stats");
     if (!options->text && options->keep_cr)
         return sl_report(SL_EXIT_USAGE, "--keep-cr says how lines of text are read; give --text, or leave it out");
+    if (!options->text && options->top)
+        return sl_report(SL_EXIT_USAGE, "--top says with how many classes a line of text is answered; give --text, or --head FILE "
+                                        "for the outputs of all classes");
     if (options->text &&
         (options->lengths || options->h0 || options->c0 || options->hn || options->cn || options->head || options->step_first))
         return sl_report(SL_EXIT_USAGE, "--text goes with --input and --output only, not with --lengths, --h0, --c0, --hn, --cn, "
