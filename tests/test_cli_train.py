@@ -130,7 +130,7 @@ def check_text_refused(cli):
     good = make_lines(2, 6)
     cases = [
         (good + b"no tab here\n", ["line 7", "LABEL<TAB>TEXT", "no tab"]),
-        (good + b"\n" + good, ["line 7", "no tab"]),
+        (good + b"\n" + good, ["line 7", "empty line"]),
         (good + b"eins\t\n", ["line 7", "text behind the tab"]),
         (b"\tabc\n" + good, ["line 1", "cannot name a class"]),
         (good + b"a,b\tabc\n", ["line 7", "'a,b'", "commas"]),

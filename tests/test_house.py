@@ -19,6 +19,7 @@ ONLY = {
     r"omp\.h": r"src/base/threads\.c",
     r"(blis/)?blis\.h": r"src/engine/bulk\.c",
     r"jansson\.h": r"src/cli/[^/]+|perf/.+",
+    r"zlib\.h": r"src/cli/gunzip\.c",
 }
 SPEAKS = re.compile(r"\b(?:printf|vprintf|puts|putchar|perror|exit|_exit|abort|quick_exit)\s*\(|\b(?:stdout|stderr)\b")
 

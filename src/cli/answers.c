@@ -1,5 +1,6 @@
 #include "answers.h"
 
+#include "base/size.h"
 #include "format.h"
 
 #include <math.h>
@@ -14,9 +15,10 @@ typedef struct label {
 } label;
 
 struct sl_answers {
-    size_t classes;
+    size_t classes, top;
     label *labels; /* [classes] "NAME\t" */
     char *names;   /* the labels' bytes */
+    size_t *best;  /* [top] a row's classes */
     char *text;    /* room for the lines of a batch */
 };
 
@@ -26,6 +28,7 @@ void sl_answers_destroy(sl_answers *answers)
         return;
     free(answers->labels);
     free(answers->names);
+    free(answers->best);
     free(answers->text);
     free(answers);
 }
@@ -62,20 +65,27 @@ static sl_exit fill_labels(sl_answers *answers, const sluice_model *model, size_
     return SL_EXIT_OK;
 }
 
-sl_exit sl_answers_create(const sluice_model *model, size_t rows, sl_answers **result)
+static sl_exit make_room(sl_answers *answers, size_t rows, size_t longest)
+{
+    size_t line;
+    answers->best = calloc(answers->top, sizeof *answers->best);
+    if (sl_size_mul(answers->top, longest + SHARE_BYTES + 1, &line)) /* a tab or the line's end behind each */
+        answers->text = calloc(rows, line);
+    return answers->best && answers->text ? SL_EXIT_OK : sl_report_memory_of_rows("the answers");
+}
+
+sl_exit sl_answers_create(const sluice_model *model, size_t rows, size_t top, sl_answers **result)
 {
     *result = NULL;
     sl_answers *answers = calloc(1, sizeof *answers);
     if (!answers)
         return sl_report_memory("the answers");
     answers->classes = sluice_model_get_shape(model).classes;
+    answers->top = top;
     size_t longest = 0;
     sl_exit code = fill_labels(answers, model, &longest);
-    if (!code) {
-        answers->text = calloc(rows, longest + SHARE_BYTES + 1);
-        if (!answers->text)
-            code = sl_report_memory_of_rows("the answers");
-    }
+    if (!code)
+        code = make_room(answers, rows, longest);
     if (code) {
         sl_answers_destroy(answers);
         return code;
@@ -84,31 +94,45 @@ sl_exit sl_answers_create(const sluice_model *model, size_t rows, sl_answers **r
     return SL_EXIT_OK;
 }
 
-static size_t find_largest(const float *logits, size_t classes)
+/* answers->best of a row: the classes that were seen before stand sorted, and the next one goes in behind its equals. */
+static void find_best(const sl_answers *answers, const float *logits)
 {
-    size_t best = 0;
-    for (size_t k = 1; k < classes; k++)
-        if (logits[k] > logits[best] || (isnan(logits[best]) && !isnan(logits[k])))
-            best = k;
-    return best;
+    size_t *best = answers->best, count = 0;
+    for (size_t k = 0; k < answers->classes; k++) {
+        size_t place = count;
+        while (place && (logits[k] > logits[best[place - 1]] || (isnan(logits[best[place - 1]]) && !isnan(logits[k]))))
+            place--;
+        if (place == answers->top)
+            continue;
+        count += count < answers->top;
+        memmove(best + place + 1, best + place, (count - 1 - place) * sizeof *best);
+        best[place] = k;
+    }
 }
 
-static double get_share(const float *logits, size_t classes, double largest)
+/* The line of a row whose classes are in answers->best, and its end. */
+static char *write_line(const sl_answers *answers, const float *logits, char *end)
 {
+    const double largest = logits[answers->best[0]];
     double sum = 0;
-    for (size_t k = 0; k < classes; k++)
+    for (size_t k = 0; k < answers->classes; k++)
         sum += exp(logits[k] - largest);
-    return isfinite(largest) ? 1 / sum : NAN;
+    for (size_t k = 0; k < answers->top; k++) {
+        const label *class = &answers->labels[answers->best[k]];
+        const double share = exp(logits[answers->best[k]] - largest) / sum;
+        memcpy(end, class->text, class->bytes);
+        end = sl_format_share(isfinite(largest) ? share : NAN, end + class->bytes);
+        *end++ = k + 1 < answers->top ? '\t' : '\n';
+    }
+    return end;
 }
 
 void sl_answers_get(sl_answers *answers, const float *logits, size_t rows, const char **text, size_t *bytes)
 {
     char *end = answers->text;
     for (size_t n = 0; n < rows; n++, logits += answers->classes) {
-        const size_t best = find_largest(logits, answers->classes);
-        memcpy(end, answers->labels[best].text, answers->labels[best].bytes);
-        end = sl_format_share(get_share(logits, answers->classes, logits[best]), end + answers->labels[best].bytes);
-        *end++ = '\n';
+        find_best(answers, logits);
+        end = write_line(answers, logits, end);
     }
     *text = answers->text;
     *bytes = (size_t)(end - answers->text);

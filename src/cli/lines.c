@@ -1,35 +1,34 @@
 #include "lines.h"
 
-#include "interrupt.h"
-#include "io/input.h"
+#include "format.h"
+#include "text_source.h"
 
-#include <errno.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 /* Bounds a batch's bytes as well as the memory: 8192 lines of up to 128 bytes fit. */
 enum { BUFFER_BYTES = 1 << 20 };
 
 struct sl_lines {
-    sl_input input;
-    bool is_terminal, ended;
+    sl_text_source source;
+    bool keep_cr;
     unsigned char *bytes; /* [capacity]; bytes[start..end) are read and not yet given out */
     int32_t *tokens;      /* [capacity]; tokens[k] is bytes[start + k] as long as it is in the batch */
     size_t capacity, start, end;
     size_t max_rows;
     size_t *offsets;       /* [max_rows], from start */
     int64_t *lengths;      /* [max_rows] */
-    uint64_t line, offset; /* lines and bytes given out */
+    uint64_t line;         /* lines given out */
+    uint64_t dropped;      /* of them without the '\r' that they had */
+    bool has_lone_cr_only; /* it is all one line, with '\r' within */
+    bool noted;
 };
 
 void sl_lines_close(sl_lines *lines)
 {
     if (!lines)
         return;
-    sl_interrupt_watch(-1);
-    sl_input_close(&lines->input);
+    sl_text_source_close(&lines->source);
     free(lines->bytes);
     free(lines->tokens);
     free(lines->offsets);
@@ -37,28 +36,18 @@ void sl_lines_close(sl_lines *lines)
     free(lines);
 }
 
-static sl_exit open_input(sl_lines *lines, const char *path, uint64_t *total)
-{
-    sluice_error error;
-    if (sl_input_open(path, &lines->input, &error))
-        return sl_report_error(&error);
-    *total = lines->input.size;
-    lines->is_terminal = isatty(lines->input.fd);
-    sl_interrupt_watch(lines->input.fd);
-    return SL_EXIT_OK;
-}
-
-sl_exit sl_lines_open(const char *path, size_t rows, sl_lines **result, uint64_t *total)
+sl_exit sl_lines_open(const char *path, size_t rows, bool keep_cr, sl_lines **result, uint64_t *total)
 {
     *result = NULL;
     sl_lines *lines = calloc(1, sizeof *lines);
     if (!lines)
         return sl_report_memory("the input");
-    lines->input.fd = -1;
+    lines->keep_cr = keep_cr;
     lines->capacity = BUFFER_BYTES;
     lines->max_rows = rows < BUFFER_BYTES ? rows : BUFFER_BYTES; /* a line takes a byte at least */
-    sl_exit code = open_input(lines, path, total);
+    sl_exit code = sl_text_source_open(path, &lines->source);
     if (!code) {
+        *total = lines->source.input.size;
         lines->bytes = malloc(lines->capacity);
         lines->tokens = calloc(lines->capacity, sizeof *lines->tokens);
         lines->offsets = calloc(lines->max_rows, sizeof *lines->offsets);
@@ -88,7 +77,7 @@ static sl_exit grow(sl_lines *lines)
         lines->bytes = bytes;
     int32_t *tokens = bytes ? realloc(lines->tokens, capacity * sizeof *tokens) : NULL;
     if (!tokens)
-        return sl_report(SL_EXIT_FAILURE, "%s: line %llu: out of memory for a line longer than %zu bytes", lines->input.name,
+        return sl_report(SL_EXIT_FAILURE, "%s: line %llu: out of memory for a line longer than %zu bytes", lines->source.input.name,
                          (unsigned long long)lines->line + 1, lines->capacity);
     lines->tokens = tokens;
     lines->capacity = capacity;
@@ -103,22 +92,44 @@ static sl_exit refill(sl_lines *lines)
         lines->end -= lines->start;
         lines->start = 0;
     }
-    const ssize_t got = sl_interrupt_seen() ? 0 : read(lines->input.fd, lines->bytes + lines->end, lines->capacity - lines->end);
-    if (sl_interrupt_seen())
-        return SL_EXIT_INTERRUPTED;
-    if (got < 0)
-        return errno == EINTR ? SL_EXIT_OK : sl_report(SL_EXIT_IO, "%s: cannot be read: %s", lines->input.name, strerror(errno));
-    lines->ended = got == 0;
-    lines->end += (size_t)got;
-    return SL_EXIT_OK;
+    size_t got;
+    const sl_exit code = sl_text_source_read(&lines->source, lines->bytes + lines->end, lines->capacity - lines->end, &got);
+    lines->end += got;
+    return code;
 }
 
+/* The line of `length` bytes at `offset` from start, its '\n' not counted. */
 static void add(sl_lines *lines, sl_lines_batch *batch, size_t offset, size_t length)
 {
+    const unsigned char *line = lines->bytes + lines->start + offset;
+    const size_t whole = length;
+    while (!lines->keep_cr && length && line[length - 1] == '\r')
+        length--;
+    lines->dropped += length < whole;
     lines->offsets[batch->rows] = offset;
     lines->lengths[batch->rows++] = (int64_t)length;
     batch->longest = length > batch->longest ? length : batch->longest;
     batch->bytes += length;
+}
+
+/* The line behind the last '\n', if there is one. */
+static void add_last(sl_lines *lines, sl_lines_batch *batch, size_t offset, size_t length)
+{
+    if (!length)
+        return;
+    lines->has_lone_cr_only =
+        !lines->line && !batch->rows && memchr(lines->bytes + lines->start + offset, '\r', length - 1) != NULL;
+    add(lines, batch, offset, length);
+}
+
+/* Whether more input is there for a batch that has `rows` lines. A few lines do not wait for it: their writer may be waiting for the
+ * answers. Many lines, which take longer to compute, wait up to a small part of that time, so that a writer that is only a
+ * little late does not make the batches smaller. */
+static bool has_more_soon(const sl_lines *lines, size_t rows)
+{
+    enum { ROWS_PER_MILLISECOND = 64, MOST_MILLISECONDS = 10 };
+    const size_t wait = rows / ROWS_PER_MILLISECOND;
+    return sl_text_source_is_ready(&lines->source, wait < MOST_MILLISECONDS ? (int)wait : MOST_MILLISECONDS);
 }
 
 /* Find the batch's lines. *used: bytes from start that they take, their ends with them. */
@@ -135,13 +146,12 @@ static sl_exit collect(sl_lines *lines, sl_lines_batch *batch, size_t *used)
             continue;
         }
         scanned = held;
-        if (lines->ended) {
-            if (*used < held)
-                add(lines, batch, *used, held - *used);
+        if (lines->source.ended) {
+            add_last(lines, batch, *used, held - *used);
             *used = held;
             break;
         }
-        if (batch->rows && (held == lines->capacity || lines->is_terminal))
+        if (batch->rows && (held == lines->capacity || !has_more_soon(lines, batch->rows)))
             break;
         sl_exit code = held == lines->capacity ? grow(lines) : SL_EXIT_OK;
         if (!code)
@@ -150,6 +160,24 @@ static sl_exit collect(sl_lines *lines, sl_lines_batch *batch, size_t *used)
             return code;
     }
     return SL_EXIT_OK;
+}
+
+/* What the user should know of the text when it has been read. */
+static void note_ends(sl_lines *lines)
+{
+    char count[SL_FORMAT_COUNT];
+    const char *name = lines->source.input.name;
+    if (lines->noted || !lines->source.ended || lines->start < lines->end)
+        return;
+    lines->noted = true;
+    if (lines->dropped)
+        sl_report_note(
+            "%s: the carriage return at the end of %s line%s (CR LF) is dropped, in training as in running; a model that "
+            "was trained with it needs --keep-cr",
+            name, sl_format_count(lines->dropped, count), lines->dropped == 1 ? "" : "s");
+    if (lines->has_lone_cr_only)
+        sl_report_note("%s: one line with carriage returns in it; if they end lines, tr '\\r' '\\n' < FILE > NEW makes them such",
+                       name);
 }
 
 sl_exit sl_lines_read(sl_lines *lines, sl_lines_batch *batch)
@@ -164,10 +192,10 @@ sl_exit sl_lines_read(sl_lines *lines, sl_lines_batch *batch)
         lines->tokens[k] = begin[k];
     lines->start += used;
     lines->line += batch->rows;
-    lines->offset += used;
     batch->tokens = lines->tokens;
     batch->offsets = lines->offsets;
     batch->lengths = lines->lengths;
-    batch->end = lines->offset;
+    batch->end = sl_text_source_get_position(&lines->source, lines->end - lines->start);
+    note_ends(lines);
     return SL_EXIT_OK;
 }

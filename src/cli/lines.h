@@ -1,10 +1,11 @@
-/* Lines of a text as batches of tokens, in constant memory. Only '\n' ends a line; every other byte is a token; a last line
- * without '\n' counts. */
+/* Lines of a text as batches of tokens, in constant memory: how every command reads text. '\n' ends a line, and so does "\r\n" unless
+ * '\r' is to be kept; every other byte is a token; a last line without '\n' counts. What it may come in: text_source.h. */
 #ifndef SLUICE_CLI_LINES_H
 #define SLUICE_CLI_LINES_H
 
 #include "report.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -18,18 +19,20 @@ typedef struct sl_lines_batch {
     const size_t *offsets;  /* [rows] where a line begins in tokens */
     const int64_t *lengths; /* [rows] */
     uint64_t first_line;    /* number of the batch's first line in the text, from 1 */
-    uint64_t end;           /* bytes of the text up to the batch's end */
+    uint64_t end;           /* bytes of the file up to the batch's end, or read by then where it is compressed */
     uint64_t bytes;         /* of the lines without their ends */
 } sl_lines_batch;
 
-/** Open a text ("-": standard input) to be read in batches of up to `rows` lines. *total is its size in bytes, 0 if not known. */
-sl_exit sl_lines_open(const char *path, size_t rows, sl_lines **lines, uint64_t *total);
+/** Open a text ("-": standard input) to be read in batches of up to `rows` lines, each without the '\r' at its end unless `keep_cr`.
+ *  *total is the file's size in bytes, 0 if not known. */
+sl_exit sl_lines_open(const char *path, size_t rows, bool keep_cr, sl_lines **lines, uint64_t *total);
 
 /** The most lines of a batch: `rows`, or less if the buffer cannot hold as many. */
 size_t sl_lines_get_rows(const sl_lines *lines);
 
-/** The next batch: `rows` lines unless the text ends, they are longer than the buffer, or a terminal waits for its answer.
- *  SL_EXIT_INTERRUPTED when a signal ended the wait for input. */
+/** The next batch: `rows` lines unless the text ends, they are longer than the buffer, or the input pauses, so that who writes it
+ *  may wait for their answers. When the text has been read, a note says what was dropped. SL_EXIT_INTERRUPTED when a signal ended the
+ *  wait for input. */
 sl_exit sl_lines_read(sl_lines *lines, sl_lines_batch *batch);
 
 /** NULL is allowed. */

@@ -41,9 +41,11 @@ static const sl_option table[] = {
 
     {"text", 0, RUN, DATA, NULL, &sl_kind_flag, FIELD(text), "read lines and answer each, instead of .npy files"},
     {"text", 0, TRAIN, DATA, "FILE", &sl_kind_file, FIELD(train.text),
-     "lines LABEL<TAB>TEXT; the bytes of TEXT are the row's tokens"},
+     "lines LABEL<TAB>TEXT, gzipped or not; the bytes of TEXT are the row's tokens"},
+    {"keep-cr", 0, RUN | TRAIN, DATA, NULL, &sl_kind_flag, FIELD(keep_cr),
+     "keep the CR of lines of text that end in CR LF; by default it is dropped, with a note"},
     {"input", 'i', RUN, DATA, "FILE", &sl_kind_file, FIELD(input),
-     "the rows: inputs [N][T][I], or tokens u1, i4 or i8 [N][T]; with --text, lines of text", .standard = "-"},
+     "the rows: inputs [N][T][I], or tokens u1, i4 or i8 [N][T]; with --text, lines of text, gzipped or not", .standard = "-"},
     {"input", 'i', TRAIN, DATA, "FILE", &sl_kind_file, FIELD(input),
      "the rows: inputs f4 [N][T][I], or tokens u1, i4 or i8 [N][T]"},
     {"lengths", 0, ALL, DATA, "FILE", &sl_kind_file, FIELD(lengths), "steps of each row, i4 or i8 [N]; by default all have T"},
@@ -70,6 +72,8 @@ static const sl_option table[] = {
 
     {"output", 'o', RUN, RESULTS, "FILE", &sl_kind_file, FIELD(output),
      "hidden states of the last layer, [N][T][D*H], zero past a row's end; with --text the answers, by default '-'"},
+    {"top", 0, RUN, RESULTS, "K", &sl_value_number, FIELD(top), "with --text, answer with the K most probable classes",
+     .standard = "1"},
     {"hn", 0, RUN, RESULTS, "FILE", &sl_kind_file, FIELD(hn), "final hidden states, [L*D][N][H]"},
     {"cn", 0, RUN, RESULTS, "FILE", &sl_kind_file, FIELD(cn), "final cell states, [L*D][N][H]"},
     {"head", 0, RUN, RESULTS, "FILE", &sl_kind_file, FIELD(head), "outputs of the head after each row's last step, [N][C]"},

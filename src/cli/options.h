@@ -51,6 +51,8 @@ typedef struct sl_options {
     const char *state;                     /* run: read if it is there, and written */
     bool step_first;                       /* run: --layout tnc */
     bool text;                             /* run */
+    bool keep_cr;                          /* run, train: with text */
+    size_t top;                            /* run: classes that a line is answered with; 0: not given */
     bool stats;                            /* run, train */
     bool env;                              /* info */
     bool json, help, version;

@@ -22,8 +22,10 @@ const sl_page sl_pages[SL_PAGES] = {
                  "MODEL -i X.npy [-o Y.npy] [--head FILE] [OPTION]...",
         .about =
             "Runs MODEL over rows, which stream through in order and in constant memory. FILE '-' is standard input or output.\n\n"
-            "With --text a line is a row, its bytes are the tokens, and it is answered with a line LABEL<TAB>PROBABILITY. An "
-            "empty line is a row of length 0, and is answered; no lines, no answers.\n\n"
+            "With --text a line is a row, its bytes are the tokens, and it is answered with a line LABEL<TAB>PROBABILITY, "
+            "at the latest when the input pauses. An empty line is a row of length 0, and is answered; no lines, no answers. "
+            "Text may be gzipped. A UTF-8 byte order mark at its beginning, and the CR of lines that end in CR LF, are no part of "
+            "a line and are dropped with a note; --keep-cr keeps the CR.\n\n"
             "Without --text files are NumPy's .npy: f4 where nothing else is said, for N rows of T steps, I inputs, L layers "
             "in D directions of H units, and C classes.",
         .examples = "sluice run langid.safetensors --text < /usr/share/dict/words > answers.tsv\n"
@@ -41,7 +43,9 @@ const sl_page sl_pages[SL_PAGES] = {
         .about =
             "Trains an LSTM network, shuffling the rows by seed in batches of similar length, and writes the model of the best "
             "epoch. The result is the same bits at any number of threads.\n\n"
-            "Classes are numbered in the order in which their labels first appear. Arrays are NumPy's .npy, for N rows of T "
+            "Lines of --text and --validate are read as sluice run reads them: gzipped or not, without a byte order mark and, unless "
+            "--keep-cr is given, without the CR of CR LF. Classes are numbered in the order in which their labels first appear.\n\n"
+            "Arrays are NumPy's .npy, for N rows of T "
             "steps, I inputs, L layers in D directions of H units, and C classes or values.",
         .examples = "sluice train --text words.tsv --validate-share 0.1 -o model.safetensors\n"
                     "sluice train -i x.npy --labels y.npy -o m.safetensors --checkpoint c.st",

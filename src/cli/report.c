@@ -7,18 +7,32 @@
 #include <stdio.h>
 #include <string.h>
 
-sl_exit sl_report(sl_exit code, const char *format, ...)
+__attribute__((format(printf, 2, 0))) static void print_line(const char *kind, const char *format, va_list arguments)
 {
     char text[2048];
-    va_list arguments;
-    va_start(arguments, format);
     vsnprintf(text, sizeof text, format, arguments);
-    va_end(arguments);
     for (char *p = text; *p; p++)
         *p = sl_format_clean(*p);
+    fprintf(stderr, "sluice: %s%s\n", kind, text);
+}
+
+sl_exit sl_report(sl_exit code, const char *format, ...)
+{
+    va_list arguments;
     sl_progress_stop();
-    fprintf(stderr, "sluice: %s\n", text);
+    va_start(arguments, format);
+    print_line("", format, arguments);
+    va_end(arguments);
     return code;
+}
+
+void sl_report_note(const char *format, ...)
+{
+    va_list arguments;
+    sl_progress_clear();
+    va_start(arguments, format);
+    print_line("note: ", format, arguments);
+    va_end(arguments);
 }
 
 sl_exit sl_report_error(const sluice_error *error)

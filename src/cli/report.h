@@ -9,6 +9,9 @@
  *  bar; return code. */
 sl_exit sl_report(sl_exit code, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/** Print "sluice: note: " and what the user should know of a run that goes on, likewise; a progress bar is drawn again below. */
+void sl_report_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
 /** sl_report what the library told; the exit code is that of error->status. */
 sl_exit sl_report_error(const sluice_error *error);
 

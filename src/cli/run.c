@@ -73,6 +73,11 @@ static sl_exit check_options(const sl_options *options)
         return sl_report(SL_EXIT_USAGE, "MODEL is missing; see sluice run --help");
     if (options->json && !options->stats)
         return sl_report(SL_EXIT_USAGE, "--json tells how --stats is written; add --stats");
+    if (!options->text && options->keep_cr)
+        return sl_report(SL_EXIT_USAGE, "--keep-cr says how lines of text are read; give --text, or leave it out");
+    if (!options->text && options->top)
+        return sl_report(SL_EXIT_USAGE, "--top says with how many classes a line of text is answered; give --text, or --head FILE "
+                                        "for the outputs of all classes");
     if (options->text &&
         (options->lengths || options->h0 || options->c0 || options->hn || options->cn || options->head || options->step_first))
         return sl_report(SL_EXIT_USAGE, "--text goes with --input and --output only, not with --lengths, --h0, --c0, --hn, --cn, "

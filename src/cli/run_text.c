@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+enum { ANSWER_BYTES = 32 }; /* about, of one of several classes */
+
 typedef struct text_run {
     sl_run *run;
     sl_lines *lines;
@@ -23,16 +25,19 @@ typedef struct text_run {
 static sl_exit check_model(const sl_run *run)
 {
     const char *model = run->options->model;
+    const size_t classes = run->shape.classes, top = run->options->top;
     if (!run->shape.vocabulary)
         return sl_report(SL_EXIT_DATA,
                          "%s: --text feeds bytes as tokens to an embedding [V][I], and the model has none; use .npy "
                          "input, or name the tensor with --embedding-name",
                          model);
-    if (!run->shape.classes)
+    if (!classes)
         return sl_report(SL_EXIT_DATA,
                          "%s: --text answers with the classes of a head [C][D*H], and the model has none; use .npy "
                          "input and --hn, or name the tensor with --head-name",
                          model);
+    if (top > classes)
+        return sl_report(SL_EXIT_USAGE, "--top %zu: expected %zu at most, the number of classes of %s", top, classes, model);
     return SL_EXIT_OK;
 }
 
@@ -108,17 +113,17 @@ static sl_exit open_all(text_run *text)
 {
     const sl_options *options = text->run->options;
     const size_t row_bytes = text->run->shape.classes * sizeof *text->logits;
-    const size_t rows = sl_run_get_rows(text->run, (double)row_bytes);
+    const size_t rows = sl_run_get_rows(text->run, (double)row_bytes + (double)options->top * ANSWER_BYTES);
     sl_exit code = check_model(text->run);
     if (!code)
-        code = sl_lines_open(options->input, rows, &text->lines, &text->total);
+        code = sl_lines_open(options->input, rows, options->keep_cr, &text->lines, &text->total);
     if (code)
         return code;
     const size_t most = sl_lines_get_rows(text->lines);
     text->logits = calloc(most, row_bytes);
     if (!text->logits)
         return sl_report_memory_of_rows("the logits");
-    code = sl_answers_create(text->run->model, most, &text->answers);
+    code = sl_answers_create(text->run->model, most, options->top ? options->top : 1, &text->answers);
     if (code)
         return code;
     sluice_error error;

@@ -21,6 +21,8 @@ static sl_exit check_data_options(const sl_options *options)
         return sl_report(SL_EXIT_USAGE,
                          "--text tells lengths and labels by itself; leave out --lengths, --labels, --values, --classes, "
                          "--vocabulary, --no-head and the likes of --validate-labels");
+    if (options->keep_cr && !o->text)
+        return sl_report(SL_EXIT_USAGE, "--keep-cr says how lines of text are read; give --text, or leave it out");
     if (options->input && !o->labels == !o->values)
         return sl_report(SL_EXIT_USAGE, "--input needs either --labels FILE or --values FILE");
     if (o->validate && o->validate_share > 0)

@@ -251,9 +251,9 @@ sl_exit sl_checkpoint_check(const sl_train *train, uint64_t data_digest)
     const sl_best *best = &train->best;
     if (data_digest != train->data_digest || train->batch > train->order.batches)
         return sl_report(SL_EXIT_DATA,
-                         "%s: the data are not those that the run began with; give the same, or begin again without "
+                         "%s: the data are not those that the run began with; give the same%s, or begin again without "
                          "--resume",
-                         path);
+                         path, train->options->train.text ? ", and --keep-cr as then" : "");
     if (!best->epoch)
         return SL_EXIT_OK;
     if (sl_train_get_digest(sluice_trainer_get_model(train->trainer)) == best->digest)

@@ -42,10 +42,10 @@ typedef struct sl_data_files {
     const char *input_option, *lengths_option, *labels_option, *values_option; /* as messages name them */
 } sl_data_files;
 
-/** Read lines LABEL<TAB>TEXT ("-": standard input); the bytes of TEXT are the tokens. Only '\n' ends a line; a last line without it
- *  counts. Labels are numbered in order of first appearance, unless `names` is closed. Refuses (and reports, with the line) one
- *  without a tab, an empty text, a label that is unknown or cannot name a class. */
-sl_exit sl_data_read_text(const char *path, sl_labels *names, sl_data *data);
+/** Read lines LABEL<TAB>TEXT ("-": standard input) as sl_lines does; the bytes of TEXT are the tokens. Labels are numbered in order
+ *  of first appearance, unless `names` is closed. Refuses (and reports, with the line) one without a tab, an empty text, a label
+ *  that is unknown or cannot name a class. Notes tell of labels that look alike, and of a first line that may be a header. */
+sl_exit sl_data_read_text(const char *path, bool keep_cr, sl_labels *names, sl_data *data);
 
 /** Read .npy arrays: x f4 [N][T][I] or tokens u1, i4, i8 [N][T]; lengths i4, i8 [N]; labels u1, i4, i8 [N] or [N][T]; values f4
  *  [N][width] or [N][T][width]. Refuses (and reports, with row and step) what is not finite, and tokens and labels that no model
@@ -69,6 +69,12 @@ void sl_data_release(sl_data *data);
 
 /** The number of a name, added if it is new; SIZE_MAX: `names` is closed, or (reported) out of memory. */
 size_t sl_labels_find(sl_labels *names, const char *name, size_t bytes);
+
+/** The first label that differs from `name` only by what is hardly seen at its ends, or not at all; NULL: none. */
+const char *sl_labels_find_alike(const sl_labels *names, const char *name);
+
+/** A note if two labels of a file differ only by that. SL_EXIT_FAILURE (reported): out of memory. */
+sl_exit sl_labels_note_alike(const sl_labels *names, const char *path);
 
 void sl_labels_release(sl_labels *names);
 

@@ -37,9 +37,10 @@ static sl_exit take_class_names(sl_train *train, const sluice_model *model)
 static sl_exit read_text(sl_train *train)
 {
     const sl_train_options *options = &train->options->train;
-    const sl_exit code = sl_data_read_text(options->text, &train->labels, &train->data);
+    const bool keep_cr = train->options->keep_cr;
+    const sl_exit code = sl_data_read_text(options->text, keep_cr, &train->labels, &train->data);
     train->labels.closed = true;
-    return code || !options->validate ? code : sl_data_read_text(options->validate, &train->labels, &train->validation);
+    return code || !options->validate ? code : sl_data_read_text(options->validate, keep_cr, &train->labels, &train->validation);
 }
 
 static sl_exit read_arrays(sl_train *train)

@@ -2,7 +2,6 @@
 #include "lines.h"
 #include "train_data.h"
 
-#include "digest.h"
 #include "interrupt.h"
 
 #include <jansson.h>
@@ -10,65 +9,6 @@
 #include <string.h>
 
 enum { LINES_AT_ONCE = 8192 };
-
-/* ---- Labels ---------------------------------------------------------------------------------------------------------------- */
-
-/* Where in the table a name stands, or would. */
-static size_t *find_slot(const sl_labels *labels, const char *name, size_t bytes)
-{
-    const size_t slots = 2 * labels->room;
-    for (size_t at = sl_digest_add(SL_DIGEST_BEGIN, name, bytes) % slots;; at = (at + 1) % slots) {
-        const size_t index = labels->slots[at];
-        if (!index || (strncmp(labels->names[index - 1], name, bytes) == 0 && !labels->names[index - 1][bytes]))
-            return &labels->slots[at];
-    }
-}
-
-static bool grow(sl_labels *labels)
-{
-    const size_t room = labels->room ? 2 * labels->room : 64;
-    char **names = realloc(labels->names, room * sizeof *names);
-    size_t *slots = calloc(2 * room, sizeof *slots);
-    labels->names = names ? names : labels->names;
-    if (!names || !slots) {
-        free(slots);
-        return false;
-    }
-    free(labels->slots);
-    labels->slots = slots;
-    labels->room = room;
-    for (size_t k = 0; k < labels->count; k++)
-        *find_slot(labels, names[k], strlen(names[k])) = k + 1;
-    return true;
-}
-
-size_t sl_labels_find(sl_labels *labels, const char *name, size_t bytes)
-{
-    size_t *slot = labels->room ? find_slot(labels, name, bytes) : NULL;
-    if (slot && *slot)
-        return *slot - 1;
-    if (labels->closed)
-        return SIZE_MAX;
-    char *copy = labels->count < labels->room || grow(labels) ? strndup(name, bytes) : NULL;
-    if (!copy) {
-        sl_report_memory("the labels");
-        return SIZE_MAX;
-    }
-    labels->names[labels->count] = copy;
-    *find_slot(labels, name, bytes) = ++labels->count;
-    return labels->count - 1;
-}
-
-void sl_labels_release(sl_labels *labels)
-{
-    for (size_t k = 0; k < labels->count; k++)
-        free(labels->names[k]);
-    free(labels->names);
-    free(labels->slots);
-    *labels = (sl_labels){0};
-}
-
-/* ---- Lines ----------------------------------------------------------------------------------------------------------------- */
 
 typedef struct text_reader {
     sl_data *data;
@@ -134,16 +74,40 @@ static sl_exit take_label(text_reader *reader, const int32_t *tokens, size_t len
     if (!is_name(reader->label, length))
         return sl_report(SL_EXIT_DATA,
                          "%s: line %zu: '%.80s' cannot name a class in a model file; expected UTF-8 without commas and control "
-                         "characters, and at least a byte of it",
+                         "characters, and at least a byte of it; rename the class",
                          path, data->rows + 1, reader->label);
     const size_t known = reader->labels->count, index = sl_labels_find(reader->labels, reader->label, length);
-    if (index == SIZE_MAX && reader->labels->closed)
+    if (index == SIZE_MAX && reader->labels->closed) {
+        const char *alike = sl_labels_find_alike(reader->labels, reader->label);
         return sl_report(SL_EXIT_DATA,
                          "%s: line %zu: label '%.80s' is not known; expected one of the %zu of the training data, "
-                         "or of the model that training goes on from",
-                         path, data->rows + 1, reader->label, known);
+                         "or of the model that training goes on from%s%.80s%s",
+                         path, data->rows + 1, reader->label, known, alike ? "; '" : "", alike ? alike : "",
+                         alike ? "' is, without the spaces, quotes or invisible characters by which it differs" : "");
+    }
     *label = (int32_t)index;
     return index == SIZE_MAX ? SL_EXIT_FAILURE : SL_EXIT_OK;
+}
+
+/* A line without a tab. Where another character may have been meant for one, a command puts it there. */
+static sl_exit fail_tab(const sl_data *data, const int32_t *tokens, size_t length)
+{
+    const char *path = sl_report_input(data->path);
+    size_t at = 0;
+    while (at < length && tokens[at] != ',' && tokens[at] != ';' && tokens[at] != ' ')
+        at++;
+    if (!length)
+        return sl_report(SL_EXIT_DATA, "%s: line %zu: expected LABEL<TAB>TEXT, found an empty line; leave it out", path,
+                         data->rows + 1);
+    if (at == length)
+        return sl_report(SL_EXIT_DATA,
+                         "%s: line %zu: expected LABEL<TAB>TEXT, found no tab; put the label and a tab before the text", path,
+                         data->rows + 1);
+    return sl_report(
+        SL_EXIT_DATA,
+        "%s: line %zu: expected LABEL<TAB>TEXT, found no tab; if '%c' stands behind the label, sed 's/%c/\\t/' FILE > NEW "
+        "makes it one",
+        path, data->rows + 1, (char)tokens[at], (char)tokens[at]);
 }
 
 static sl_exit take_line(text_reader *reader, const int32_t *tokens, size_t length)
@@ -154,7 +118,7 @@ static sl_exit take_line(text_reader *reader, const int32_t *tokens, size_t leng
     while (tab < length && tokens[tab] != '\t')
         tab++;
     if (tab == length)
-        return sl_report(SL_EXIT_DATA, "%s: line %zu: expected LABEL<TAB>TEXT, found no tab", path, data->rows + 1);
+        return fail_tab(data, tokens, length);
     const size_t bytes = length - tab - 1;
     if (!bytes)
         return sl_report(SL_EXIT_DATA, "%s: line %zu: expected a text behind the tab, found none; leave the line out", path,
@@ -188,16 +152,36 @@ static sl_exit read_all(text_reader *reader, sl_lines *lines)
     }
 }
 
-sl_exit sl_data_read_text(const char *path, sl_labels *labels, sl_data *data)
+/* A note if the first line's label is on no other line, where every other label is on several. */
+static sl_exit note_header(const sl_data *data, const sl_labels *labels)
+{
+    size_t *lines = calloc(labels->count + 1, sizeof *lines);
+    if (!lines)
+        return sl_report_memory("the labels");
+    for (size_t n = 0; n < data->rows; n++)
+        lines[data->labels[n]]++;
+    bool is_alone = labels->count > 2 && lines[0] == 1; /* number 0 appears first */
+    for (size_t k = 1; k < labels->count; k++)
+        is_alone = is_alone && lines[k] > 1;
+    free(lines);
+    if (is_alone)
+        sl_report_note("%s: line 1: no other line has its label, '%.80s'; leave the line out if it is a header",
+                       sl_report_input(data->path), labels->names[0]);
+    return SL_EXIT_OK;
+}
+
+sl_exit sl_data_read_text(const char *path, bool keep_cr, sl_labels *labels, sl_data *data)
 {
     *data = (sl_data){.path = path, .target_path = path, .row_name = "line", .first = 1, .width = 1, .target_width = 1};
     text_reader reader = {.data = data, .labels = labels};
     sl_lines *lines;
     uint64_t total;
-    sl_exit code = sl_lines_open(path, LINES_AT_ONCE, &lines, &total);
+    sl_exit code = sl_lines_open(path, LINES_AT_ONCE, keep_cr, &lines, &total);
     if (!code)
         code = read_all(&reader, lines);
     sl_lines_close(lines);
     free(reader.label);
-    return code;
+    if (!code && !labels->closed)
+        code = note_header(data, labels);
+    return code || labels->closed ? code : sl_labels_note_alike(labels, sl_report_input(path));
 }

@@ -1,0 +1,399 @@
+#!/usr/bin/env python3
+"""Text as people have it: line ends, byte order marks and gzip in run and train alike; labels that look alike; answers when the input
+pauses; the K most probable classes."""
+import bz2
+import gzip
+import io
+import lzma
+import math
+import os
+import random
+import re
+import select
+import shutil
+import signal
+import subprocess
+import zipfile
+import zlib
+
+from support.checks import SOURCE
+from support.cli import (DATA, INTERRUPTED, OK, USAGE, Network, keeps_memory_small, npy_bytes, parse_npy, peak_memory, run_parts,
+                         sluice, start, write_npy)
+
+LANGID = SOURCE / "perf" / "langid" / "langid.safetensors"
+BUFFER_BYTES = 1 << 20
+MARK = b"\xef\xbb\xbf"
+LINES = b"lucciola\nthoughtfulness\n\nheureusement\nwort\n"
+TRAINING = b"".join(b"%s\t%s\n" % (label, text * k) for k in range(1, 7) for label, text in ((b"short", b"ab"), (b"long", b"ba")))
+
+
+def noted(cli, notes, *arguments, **options):
+    """Output of a command that must do well and print these notes, a list of words each, and nothing else."""
+    result = sluice(*arguments, **options)
+    found = result.stderr.decode(errors="replace").splitlines()
+    holds = (result.returncode == OK and len(found) == len(notes) and
+             all(line.startswith("sluice: note: ") and all(word in line for word in words) for line, words in zip(found, notes)))
+    cli.check(holds, f"sluice {' '.join(map(str, arguments))}: expected exit 0 and notes {notes}, "
+                     f"found exit {result.returncode} and {found}")
+    return result.stdout
+
+
+def shares_of(cli, token_rows):
+    """The softmax of LANGID's logits for rows of bytes of one length, by way of --head."""
+    steps = len(token_rows[0])
+    array = npy_bytes((len(token_rows), steps), b"".join(token_rows), "|u1")
+    (rows, classes), logits = parse_npy(cli.answers("run", LANGID, "--head", "-", stdin=array))
+    result = []
+    for n in range(rows):
+        row = logits[n * classes:(n + 1) * classes]
+        powers = [math.exp(logit - max(row)) for logit in row]
+        result.append([power / sum(powers) for power in powers])
+    return result
+
+
+def check_line_ends(cli):
+    expected = cli.answers("run", LANGID, "--text", stdin=LINES)
+    crlf = LINES.replace(b"\n", b"\r\n")
+    file = cli.path("words.txt")
+    file.write_bytes(crlf)
+    note = ["the carriage return at the end of 5 lines", "--keep-cr"]
+    for rows in ([], ["--rows", "1"], ["--rows", "2"], ["--rows", "5"]):
+        cli.check(noted(cli, [["standard input"] + note], "run", LANGID, "--text", *rows, stdin=crlf) == expected,
+                  f"CR LF ends a line as LF does, {rows}")
+    cli.check(noted(cli, [[str(file)] + note], "run", LANGID, "--text", "-i", file) == expected, "in a named file too")
+    for text, count in ((crlf[:-1], "5 lines"), (crlf[:-2], "4 lines"), (LINES[:-1] + b"\r", "1 line "),
+                        (LINES.replace(b"\n\n", b"\n\r\r\r\n"), "1 line ")):
+        cli.check(noted(cli, [[count]], "run", LANGID, "--text", stdin=text) == expected, f"the same answers to {text!r}")
+    cli.check(cli.answers("run", LANGID, "--text", stdin=LINES[:-1]) == expected, "a last line without its end is a line")
+    kept = cli.answers("run", LANGID, "--text", "--keep-cr", stdin=b"wort\r\nwo\rt\r\n")
+    share = max(shares_of(cli, [b"wort\r", b"wo\rt\r"])[0])
+    cli.check(abs(float(kept.split(b"\n")[0].split(b"\t")[1]) - share) < 2e-6, f"--keep-cr makes the CR a token: {kept}, {share}")
+    middle = noted(cli, [["2 lines"]], "run", LANGID, "--text", stdin=b"wo\rt\r\nwort\r\n")
+    share = max(shares_of(cli, [b"wo\rt"])[0])
+    cli.check(abs(float(middle.split(b"\n")[0].split(b"\t")[1]) - share) < 2e-6, "a CR within a line is a token")
+    for text in (b"wort\rlucciola\r", b"wort\rlucciola"):
+        notes = [["1 line "]] * text.endswith(b"\r") + [["one line", "tr '\\r' '\\n' < FILE > NEW"]]
+        noted(cli, notes, "run", LANGID, "--text", stdin=text)
+    cli.answers("run", LANGID, "--text", stdin=b"wo\rt\nwort\n")
+    array = write_npy(cli.path("x.npy"), (1, 2), b"ab", "|u1")
+    cli.refused(USAGE, ["--keep-cr", "--text"], "run", LANGID, "-i", array, "--head", "-", "--keep-cr")
+    cli.refused(USAGE, ["--keep-cr", "--text"], "train", "-i", array, "--labels", array, "-o", cli.path("m"), "--keep-cr")
+
+
+def check_odd_pieces(cli):
+    """CR and LF, and the signatures' bytes, in different reads and at the buffer's end."""
+    seed = 17
+    print(f"seed {seed}")
+    source = random.Random(seed)
+    small = Network(4, 3, 4, vocabulary=256, classes=3).write(cli.path("small.safetensors"))
+    lines = [bytes(source.choices(b"abc\r", k=source.randrange(9))).rstrip(b"\r") for _ in range(300)]
+    lines.insert(100, b"x" * (BUFFER_BYTES - 700))
+    lines += [b"y" * (BUFFER_BYTES - 3 + k) for k in range(3)]
+    expected = cli.answers("run", small, "--text", stdin=b"\n".join(lines) + b"\n")
+    text = MARK + b"\r\n".join(lines) + b"\r\n"
+    for form, notes in ((text, 2), (gzip.compress(text, 1), 3)):
+        run = start("run", small, "--text")
+        at = 0
+        while at < len(form):
+            step = 1 if at < 40 else source.choice((1, 2, 50000, 200000))
+            run.stdin.write(form[at:at + step])
+            run.stdin.flush()
+            at += step
+        output, errors = run.communicate()
+        cli.check(run.returncode == OK and output == expected and errors.count(b"note:") == errors.count(b"\n") == notes,
+                  f"the same answers in odd pieces: exit {run.returncode}, {errors!r}")
+
+
+def remedy_of(message):
+    """The command that a message gives, which makes NEW of FILE."""
+    found = re.search(r"[;,] ((?:iconv|gzip|xz|bzip2|unzip|sed|tr) (?:'[^']*'|[^';])*? FILE > NEW)", message)
+    return found and found.group(1)
+
+
+def check_remedy(cli, message, content, expected, words):
+    """Count one check: the command in a message turns `content` into `expected`; where it is not installed nothing is checked."""
+    command = remedy_of(message)
+    if command and not shutil.which(command.split()[0]):
+        return
+    old, new = cli.path("remedy.old"), cli.path("remedy.new")
+    old.write_bytes(content)
+    new.unlink(missing_ok=True)
+    if command:
+        subprocess.run(["sh", "-c", command.replace("FILE", str(old)).replace("NEW", str(new))], check=False)
+    cli.check(new.exists() and new.read_bytes() == expected, f"{words}: the message's remedy works: {message!r}")
+
+
+def zipped(text):
+    """A zip archive of one file."""
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr("words", text)
+    return archive.getvalue()
+
+
+def check_marks(cli):
+    expected = cli.answers("run", LANGID, "--text", stdin=LINES)
+    note = ["UTF-8 byte order mark", "skipped"]
+    file = cli.path("marked.txt")
+    file.write_bytes(MARK + LINES)
+    cli.check(noted(cli, [[str(file)] + note], "run", LANGID, "--text", "-i", file) == expected, "a byte order mark is skipped")
+    cli.check(noted(cli, [note], "run", LANGID, "--text", "--keep-cr", stdin=MARK + LINES) == expected, "from a pipe too")
+    cli.check(noted(cli, [note], "run", LANGID, "--text", stdin=MARK) == b"", "a mark alone is an empty text")
+    for part in (b"\xef", b"\xef\xbb", b"\xef\xbb\n", b"B", b"BZh\n", b"PK\n"):
+        cli.check(len(cli.answers("run", LANGID, "--text", stdin=part).splitlines()) == 1, f"{part!r} is a line as any other")
+    cli.check(cli.answers("run", LANGID, "--text", stdin=b"wort\n" + MARK + b"wort\n").count(b"\n") == 2, "within a text it stays")
+    codes = [("utf-16-le", "UTF-16"), ("utf-16-be", "UTF-16"), ("utf-32-le", "UTF-32"), ("utf-32-be", "UTF-32")]
+    forms = [(("\ufeff" + LINES.decode()).encode(code), name, LINES) for code, name in codes]
+    forms += [(lzma.compress(LINES), "xz", LINES), (bz2.compress(LINES), "bzip2", LINES), (zipped(LINES), "zip", LINES),
+              (gzip.compress(gzip.compress(LINES, mtime=0)), "gzip data in gzip data", gzip.compress(LINES, mtime=0)),
+              (b"\x28\xb5\x2f\xfd" + LINES, "Zstandard", None), (npy_bytes((1, 2), b"ab", "|u1"), "NumPy", None)]
+    for content, name, contained in forms:
+        file.write_bytes(content)
+        for arguments in (["run", LANGID, "--text", "-i", file], ["train", "--text", file, "-o", cli.path("m"), "--epochs", "1"]):
+            result = sluice(*arguments)
+            message = result.stderr.decode().splitlines()[-1]
+            cli.check(result.returncode == DATA and not result.stdout and str(file) in message and f"found {name}" in
+                      message.replace("found a ", "found "), f"{name} as text is refused: {result.returncode} {message!r}")
+        if contained:
+            check_remedy(cli, message, content, contained, name)
+
+
+def check_compressed(cli):
+    expected = cli.answers("run", LANGID, "--text", stdin=LINES)
+    first, second = LINES[:12], LINES[12:]
+    note = ["gzip data", "decompressed"]
+    forms = {"one member": gzip.compress(LINES), "two members": gzip.compress(first) + gzip.compress(second),
+             "empty members": gzip.compress(b"") + gzip.compress(LINES) + gzip.compress(b""),
+             "zeros behind": gzip.compress(LINES) + bytes(512), "stored blocks": gzip.compress(LINES, 0)}
+    file = cli.path("words.gz")
+    for name, form in forms.items():
+        file.write_bytes(form)
+        cli.check(noted(cli, [[str(file)] + note], "run", LANGID, "--text", "-i", file) == expected, f"a gzip file: {name}")
+        cli.check(noted(cli, [note], "run", LANGID, "--text", "--rows", "1", stdin=form) == expected, f"a pipe of it: {name}")
+    cli.check(noted(cli, [note], "run", LANGID, "--text", stdin=gzip.compress(b"")) == b"", "an empty text in gzip")
+    text = gzip.compress(MARK + LINES.replace(b"\n", b"\r\n"))
+    cli.check(noted(cli, [note, ["byte order mark"], ["5 lines"]], "run", LANGID, "--text", stdin=text) == expected,
+              "marks and line ends within gzip data are seen")
+    whole = forms["two members"]
+    target = cli.path("target")
+    target.write_bytes(b"old")
+    damaged = [(whole[:end], "cut short") for end in range(2, len(whole), 7) if end != len(gzip.compress(first))]
+    damaged += [(whole[:-6] + bytes([whole[-6] ^ 1]) + whole[-5:], "incorrect data check"),
+                (whole[:-1] + bytes([whole[-1] ^ 1]), "incorrect length check"), (whole + b"more", "neither the end nor another"),
+                (whole + bytes(9) + whole, "neither the end nor another"), (b"\x1f\x8b\x07" + whole[3:], "compression method")]
+    for form, words in damaged:
+        result = sluice("run", LANGID, "--text", "-o", target, stdin=form)
+        message = result.stderr.decode().splitlines()[-1]
+        place = re.search(r"standard input: byte (\d+): expected gzip data, found ", message)
+        cli.check(result.returncode == DATA and place and int(place.group(1)) <= len(form) and words in message and
+                  "gzip -t" in message, f"gzip data that are damaged are refused: expected {words!r}, found {message!r}")
+    cli.check(target.read_bytes() == b"old" and not cli.leftovers(), "and leave the named output as it was")
+    if keeps_memory_small():
+        small = Network(4, 3, 4, vocabulary=256, classes=3).write(cli.path("small.safetensors"))
+        sizes, member = [], gzip.compress(LINES * 12000, 1)
+        for copies in (4, 96):
+            file.write_bytes(member * copies)
+            sizes.append(peak_memory("run", small, "--text", path=file))
+        cli.check(0 < sizes[0] and 0 < sizes[1] <= sizes[0] + 4096, f"24 times the text takes the same memory: {sizes} KiB")
+
+
+def check_training(cli):
+    def train(form, *arguments, notes=0):
+        path, model = cli.path("lines.tsv"), cli.path("model.safetensors")
+        model.unlink(missing_ok=True)
+        path.write_bytes(form)
+        result = sluice("train", "--text", path, "-o", model, "--hidden", "4", "--epochs", "2", *arguments)
+        found = [line for line in result.stderr.decode().splitlines() if "note:" in line]
+        cli.check(result.returncode == OK and len(found) == notes and all(str(path) in line for line in found),
+                  f"train {form[:20]!r}... {arguments}: exit {result.returncode}, expected {notes} notes, found {result.stderr!r}")
+        return model.read_bytes() if model.exists() else None
+
+    expected = train(TRAINING)
+    crlf = TRAINING.replace(b"\n", b"\r\n")
+    forms = [(TRAINING[:-1], 0), (crlf, 1), (crlf[:-2], 1), (MARK + TRAINING, 1), (gzip.compress(TRAINING), 1),
+             (gzip.compress(MARK + crlf), 3)]
+    for form, notes in forms:
+        cli.check(train(form, notes=notes) == expected, f"the same model from {form[:20]!r}...")
+    cli.check(train(crlf, "--keep-cr") not in (None, expected), "--keep-cr learns the CR")
+    tried = cli.path("tried.tsv")
+    labelled = TRAINING[:TRAINING.index(b"long\tbabababa")]
+    tried.write_bytes(labelled)
+    expected = train(TRAINING, "--validate", tried)
+    tried.write_bytes(gzip.compress(MARK + labelled.replace(b"\n", b"\r\n")))
+    path, model = cli.path("lines.tsv"), cli.path("model.safetensors")
+    result = sluice("train", "--text", path, "-o", model, "--hidden", "4", "--epochs", "2", "--validate", tried)
+    cli.check(result.returncode == OK and result.stderr.count(b"note: " + str(tried).encode()) == 3 and
+              model.read_bytes() == expected, f"--validate is read in the same way: {result.stderr!r}")
+
+
+def check_resume(cli):
+    lines, model, checkpoint = (cli.path(name) for name in ("lines.tsv", "model.st", "checkpoint.st"))
+    crlf = TRAINING.replace(b"\n", b"\r\n")
+
+    def train(form, *arguments):
+        lines.write_bytes(form)
+        return sluice("train", "--text", lines, "-o", model, "--hidden", "4", *arguments)
+
+    train(TRAINING, "--epochs", "4")
+    expected = model.read_bytes()
+    train(TRAINING, "--epochs", "2", "--checkpoint", checkpoint)
+    saved = checkpoint.read_bytes()
+    for form in (TRAINING, gzip.compress(TRAINING), MARK + crlf):
+        checkpoint.write_bytes(saved)
+        result = train(form, "--epochs", "4", "--resume", checkpoint)
+        cli.check(result.returncode == OK and model.read_bytes() == expected,
+                  f"the same text in another form is the same data to --resume: {result.stderr!r}")
+    checkpoint.write_bytes(saved)
+    result = train(crlf, "--epochs", "4", "--resume", checkpoint, "--keep-cr")
+    cli.check(result.returncode == DATA and b"--keep-cr as then" in result.stderr,
+              f"with --keep-cr they are others, and the message names it: {result.stderr!r}")
+
+
+def check_labels(cli):
+    def train(text, *arguments):
+        path = cli.path("labels.tsv")
+        path.write_bytes(text)
+        result = sluice("train", "--text", path, "-o", cli.path("model.st"), "--hidden", "4", "--epochs", "1", *arguments)
+        return result.returncode, [line for line in result.stderr.decode(errors="replace").splitlines() if not line.startswith("epoch")]
+
+    animals = b"cat\tmiau\ndog\twuff\n" * 3
+    for other in (b"cat ", b" cat", b'"cat"', b"cat\xc2\xa0", MARK + b"cat", b"\xe2\x80\x8bdog "):
+        code, lines = train(animals + other + b"\tmiau\n")
+        twin = "dog" if b"dog" in other else "cat"
+        cli.check(code == OK and len(lines) == 1 and all(word in lines[0] for word in ("note:", f"'{twin}'", f"'{other.decode()}'")),
+                  f"labels that look alike are noted: {other} {code} {lines}")
+        tried = cli.path("tried.tsv")
+        tried.write_bytes(b"dog\twuff\n" + other + b"\tmiau\n")
+        code, lines = train(animals, "--validate", tried)
+        cli.check(code == DATA and f"; '{twin}' is" in lines[0], f"and named where they are not known: {code} {lines}")
+    code, lines = train(animals + b"cat \tmiau\ndog \twuff\n")
+    cli.check(code == OK and len(lines) == 1 and "more pairs" in lines[0], f"with one note for all: {lines}")
+    code, lines = train(animals + b"cat-\tmiau\nCat\tmiau\n")
+    cli.check(code == OK and not lines, f"labels that differ visibly are not: {lines}")
+    code, lines = train(b"label\ttext\n" + animals)
+    cli.check(code == OK and len(lines) == 1 and "line 1" in lines[0] and "'label'" in lines[0] and "header" in lines[0],
+              f"a first line that may be a header is noted: {lines}")
+    for text in (b"bird\ttweet\n" * 2 + animals, b"bird\ttweet\n" + animals + b"cow\tmoo\n", b"cat\tmiau\ndog\twuff\n"):
+        cli.check(train(text) == (OK, []), f"and no other: {text[:20]}")
+    refused = [(animals + b"\n" + animals, ["line 7", "empty line", "leave it out"]),
+               (animals + b"\tmiau\n", ["line 7", "''", "at least a byte"]), (animals + b"cat\t\n", ["line 7", "leave the line out"]),
+               (animals + b"cat\n", ["line 7", "no tab", "put the label and a tab"]), (b"a\xfft\tmiau\n" + animals, ["line 1", "UTF-8"]),
+               (animals + b"cat, big\tmiau\n", ["line 7", "commas", "rename"])]
+    for text, words in refused:
+        code, lines = train(text)
+        cli.check(code == DATA and all(word in lines[-1] for word in words), f"expected {words}, found {code} {lines}")
+    code, lines = train(animals + b"\r\n")
+    cli.check(code == DATA and "empty line" in lines[-1], f"CR LF alone is an empty line: {lines}")
+    for mark in (b" ", b",", b";"):
+        code, lines = train(animals.replace(b"\t", mark))
+        cli.check(code == DATA and "line 1" in lines[0] and "no tab" in lines[0], f"no tab but {mark}: {lines}")
+        check_remedy(cli, lines[0], animals.replace(b"\t", mark), animals, f"{mark} for a tab")
+
+
+def check_pauses(cli):
+    expected = cli.answers("run", LANGID, "--text", stdin=LINES).splitlines(keepends=True)
+    lines = LINES.splitlines(keepends=True)
+    packer = zlib.compressobj(9, zlib.DEFLATED, 31)
+    packed = [packer.compress(line) + packer.flush(zlib.Z_SYNC_FLUSH) for line in lines]
+    packed[-1] += packer.flush()
+    members = [gzip.compress(line) for line in lines]
+    forms = {"lines": lines, "CR LF": [line.replace(b"\n", b"\r\n") for line in lines], "gzip": packed, "gzip members": members}
+    for rows in ([], ["--rows", "1"], ["--rows", "3"]):
+        for name, parts in forms.items():
+            run = start("run", LANGID, "--text", *rows)
+            found = []
+            for part in parts:
+                run.stdin.write(part)
+                run.stdin.flush()
+                if not select.select([run.stdout], [], [], 60)[0]:
+                    break
+                found.append(run.stdout.readline())
+            run.stdin.close()
+            run.stdin = None
+            cli.check(found == expected and run.wait(60) == OK, f"each line is answered before the next, {name} {rows}: {found}")
+            run.communicate()
+    run = start("run", LANGID, "--text")
+    run.stdin.write(lines[0] + lines[1] + lines[2] + b"heureu")
+    run.stdin.flush()
+    found = [run.stdout.readline() for _ in range(3)] if select.select([run.stdout], [], [], 60)[0] else []
+    run.stdin.write(b"sement\nwort")
+    run.stdin.flush()
+    found.append(run.stdout.readline() if select.select([run.stdout], [], [], 60)[0] else b"")
+    cli.check(found == expected[:4], f"whole lines are answered, and part of one waits: {found}")
+    cli.check(not select.select([run.stdout], [], [], 0.2)[0], "the rest of the last line may come yet")
+    run.send_signal(signal.SIGINT)
+    cli.check(run.wait(60) == INTERRUPTED, f"a signal ends the wait for it: {run.returncode}")
+    run.communicate()
+
+
+def check_pause_in_gzip(cli):
+    """A few bytes of gzip data may hold more text than the buffer has room for, the last of it inside the decompressor alone: all is
+    answered before the input goes on."""
+    small = Network(4, 3, 4, vocabulary=256, classes=3).write(cli.path("small.safetensors"))
+    packer = zlib.compressobj(9, zlib.DEFLATED, 31)
+    packed = packer.compress(b"abcdefghijklmnopqrs\n" * (BUFFER_BYTES // 20 + 5)) + packer.flush(zlib.Z_SYNC_FLUSH)
+    begin, rest = packed[:-5], packed[-5:]
+    count = zlib.decompressobj(31).decompress(begin).count(b"\n")
+    run = start("run", small, "--text")
+    run.stdin.write(begin)
+    run.stdin.flush()
+    found = 0
+    while found < count and select.select([run.stdout], [], [], 60)[0]:
+        answers = os.read(run.stdout.fileno(), 1 << 16)
+        if not answers:
+            break
+        found += answers.count(b"\n")
+    cli.check(count > BUFFER_BYTES // 20 and found == count, f"{found} of {count} lines are answered")
+    output, errors = run.communicate(rest + packer.flush())
+    cli.check(run.returncode == OK and not output and errors.count(b"\n") == 1, f"and there are no more: {output[:50]} {errors!r}")
+
+
+def check_top(cli):
+    words = [b"lucciola", b"heureuse", b"wortlang"]
+    labels = ["english", "dutch", "french", "german", "italian", "portuguese", "spanish", "swedish"]
+    shares = shares_of(cli, words)
+    text = b"\n".join(words)
+    plain = cli.answers("run", LANGID, "--text", stdin=text)
+    cli.check(cli.answers("run", LANGID, "--text", "--top", "1", stdin=text) == plain, "--top 1 is what is answered without it")
+    for top in (2, 3, 8):
+        lines = cli.answers("run", LANGID, "--text", "--top", top, stdin=text).decode().splitlines()
+        cli.check(len(lines) == len(words), f"a line for each, --top {top}")
+        for line, row in zip(lines, shares):
+            fields = line.split("\t")
+            order = sorted(range(8), key=lambda k: -row[k])[:top]
+            cli.check(fields[::2] == [labels[k] for k in order] and all(re.fullmatch(r"[01]\.\d{6}", share) for share in fields[1::2])
+                      and all(abs(float(share) - row[k]) < 2e-6 for k, share in zip(order, fields[1::2])),
+                      f"the {top} most probable, in falling order: {line!r}")
+    network = Network(5, 3, 4, vocabulary=256, classes=5)
+    weights, bias = network.tensors["fc.weight"][1], network.tensors["fc.bias"][1]
+    for k, value in enumerate((0.0, 1.0, 0.0, 1.0, 0.5)):
+        weights[4 * k:4 * k + 4] = weights[:4]
+        bias[k] = value
+    even = network.write(cli.path("even.safetensors"))
+    for top, order in ((1, "1"), (3, "134"), (5, "13402")):
+        fields = cli.answers("run", even, "--text", "--top", top, stdin=b"ab\n").decode().split()
+        cli.check(fields[::2] == list(order), f"equal classes stand in order of their numbers: {fields}")
+    single = Network(6, 3, 4, vocabulary=256, classes=1).write(cli.path("single.safetensors"))
+    cli.check(cli.answers("run", single, "--text", "--top", "1", stdin=b"ab\n\n") == b"0\t1.000000\n" * 2, "a head with one class")
+    many = Network(7, 3, 4, vocabulary=256, classes=3000).write(cli.path("many.safetensors"))
+    fields = cli.answers("run", many, "--text", "--top", "3000", stdin=b"ab\n").decode().split()
+    cli.check(sorted(map(int, fields[::2])) == list(range(3000)) and fields[1::2] == sorted(fields[1::2], reverse=True),
+              "all of three thousand classes, each once")
+    cli.refused(USAGE, ["--top 9", "8", str(LANGID)], "run", LANGID, "--text", "--top", "9", stdin=text)
+    cli.refused(USAGE, ["--top", "'0'"], "run", LANGID, "--text", "--top", "0")
+    array = write_npy(cli.path("x.npy"), (1, 2), b"ab", "|u1")
+    cli.refused(USAGE, ["--top", "--text", "--head"], "run", LANGID, "-i", array, "--head", "-", "--top", "2")
+
+
+def check_help(cli):
+    """The rule stands where users look for it."""
+    for command in ("run", "train"):
+        text = cli.answers(command, "--help").decode()
+        for word in ("gzip", "CR at a line's end", "--keep-cr", "BOM"):
+            cli.check(word in text, f"{command} --help mentions {word}")
+    cli.check("--top K" in cli.answers("run", "--help").decode(), "run --help mentions --top")
+
+
+if __name__ == "__main__":
+    run_parts(check_line_ends, check_odd_pieces, check_marks, check_compressed, check_training, check_resume, check_labels,
+              check_pauses, check_pause_in_gzip, check_top, check_help)
