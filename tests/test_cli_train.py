@@ -100,6 +100,7 @@ def check_usage(cli):
         (base + ["--checkpoint-every", "5"], ["--checkpoint-every", "--checkpoint"]),
         (base + ["--checkpoint", cli.path("c"), "--checkpoint-every", "5h"], ["--checkpoint-every", "5h"]),
         (base + ["--checkpoint", cli.path("c"), "--checkpoint-every", "m"], ["--checkpoint-every"]),
+        (base + ["--checkpoint", cli.path("c"), "--checkpoint-every", "4294967296"], ["--checkpoint-every", "1 to 4294967295"]),
         (base + ["--curve", "curve.png"], ["--curve", ".svg or .csv"]),
         (base + ["--from", "m", "--hidden", "3"], ["--from", "--hidden"]),
         (base + ["--from", "m", "--init", "torch"], ["--from", "--init"]),

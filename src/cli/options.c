@@ -82,7 +82,7 @@ static const sl_option table[] = {
     {"checkpoint", 0, TRAIN, RESULTS, "FILE", &sl_kind_file, FIELD(train.checkpoint),
      "write a checkpoint after each epoch, when training is interrupted, and as --checkpoint-every says"},
     {"checkpoint-every", 0, TRAIN, RESULTS, "N[m]", &sl_value_every, 0,
-     "write a checkpoint every N updates, or every N minutes (Nm)"},
+     "write a checkpoint every N updates, or every N minutes (Nm)", .most = UINT32_MAX},
     {"resume", 0, TRAIN, RESULTS, "FILE", &sl_kind_file, FIELD(train.resume),
      "continue from a checkpoint, which is also written unless --checkpoint names another; ends with the bytes of an uninterrupted "
      "run"},
