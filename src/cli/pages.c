@@ -43,7 +43,8 @@ const sl_page sl_pages[SL_PAGES] = {
         .about =
             "Trains an LSTM network, shuffling the rows by seed in batches of similar length, and writes the model of the best "
             "epoch. The result is the same bits at any number of threads.\n\n"
-            "Lines of --text and --validate are read as sluice run reads them: gzipped or not, without a byte order mark and, unless "
+            "Lines of --text and --validate are read as sluice run reads them: gzipped or not, without a byte order mark and, "
+            "unless "
             "--keep-cr is given, without the CR of CR LF. Classes are numbered in the order in which their labels first appear.\n\n"
             "Arrays are NumPy's .npy, for N rows of T "
             "steps, I inputs, L layers in D directions of H units, and C classes or values.",
