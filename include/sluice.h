@@ -26,6 +26,8 @@
  * a thread, and BLIS that cannot have memory, print and end the process; with one thread and the fused path neither is called, but
  * by sluice_backward, which always uses BLIS.
  * Before a fork the OpenMP workers of the forking thread are given back to the system, so that the child may use engines too.
+ * The shared library stays loaded after dlclose, for those workers sleep in the runtime's code. A plugin that holds the static
+ * library must be linked with -Wl,-z,nodelete, which `pkg-config --static --libs sluice` gives, or be opened with RTLD_NODELETE.
  */
 #ifndef SLUICE_H
 #define SLUICE_H
