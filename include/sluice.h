@@ -221,8 +221,9 @@ SLUICE_API const char *sluice_gemm_get_name(sluice_gemm gemm);
 SLUICE_API const char *sluice_schedule_get_name(sluice_schedule schedule);
 
 /**
- * What an engine should use. Zero is "choose"; so is a NULL pointer to the whole. The environment has its say:
- * SLUICE_NUM_THREADS goes before `threads`, SLUICE_ISA lowers the ISA, SLUICE_GEMM (fused or blis) decides where `gemm` is 0.
+ * What an engine should use. Zero is "choose"; so is a NULL pointer to the whole. Environment variables may override it:
+ * SLUICE_NUM_THREADS goes before `threads`, SLUICE_ISA lowers the ISA, SLUICE_GEMM (fused or blis) decides where `gemm` is 0. Each
+ * asks for nothing where it is unset, blank or "auto".
  */
 typedef struct sluice_engine_options {
     size_t struct_size; /**< sizeof(sluice_engine_options) */
@@ -235,7 +236,7 @@ typedef struct sluice_engine_options {
 } sluice_engine_options;
 
 typedef struct sluice_environment {
-    size_t struct_size;                   /**< sizeof(sluice_environment), set by the caller */
+    size_t struct_size;                   /**< sizeof(sluice_environment), of this version's or of 0.3's; set by the caller */
     sluice_isa isa;                       /**< chosen */
     sluice_isa best_isa;                  /**< the best this CPU and OS allow */
     sluice_gemm gemm;                     /**< chosen */
@@ -249,6 +250,11 @@ typedef struct sluice_environment {
     char blis_version[64];
     char blis_config[32];
     char openmp[64]; /**< the OpenMP runtime and version */
+    /* Since 0.4, of the OpenMP runtime as well: */
+    char openmp_binding[32]; /**< how threads are bound to places: "false" (they are not), "true", "primary", "close" or "spread" */
+    char openmp_places[160]; /**< the places and their CPUs, "2: {0-1},{2-3}", cut with "..." where they are many; "none" */
+    int openmp_dynamic;      /**< 1: the runtime may give fewer threads than asked for */
+    unsigned openmp_thread_limit; /**< the most threads that it gives; 0: no limit is set */
 } sluice_environment;
 
 /**
