@@ -19,7 +19,7 @@
 typedef struct allowance {
     cpu_set_t set;    /* empty where there are more CPUs than it has room for */
     unsigned cpus;    /* in it, or as many as OpenMP knows */
-    unsigned threads; /* the most that the runtime can make: each is made on the CPUs of a place */
+    unsigned threads; /* the most that the runtime can make there: each is made on the CPUs of a place */
 } allowance;
 
 /* The CPUs of one of OpenMP's places; false: more than there is room for. */
@@ -96,6 +96,11 @@ static void find_allowance(allowance *found)
     }
 }
 
+static unsigned least_of(unsigned a, unsigned b)
+{
+    return a < b ? a : b;
+}
+
 /* The number of different cores among CPUs. */
 static unsigned count_cores(const cpu_set_t *allowed)
 {
@@ -115,12 +120,26 @@ static unsigned count_cores(const cpu_set_t *allowed)
     return cores;
 }
 
+/* OMP_THREAD_LIMIT's number. */
+static unsigned get_limit(void)
+{
+    const int limit = omp_get_thread_limit();
+    return limit > 0 && limit < SL_THREADS_MAX ? (unsigned)limit : SL_THREADS_MAX;
+}
+
+unsigned sl_threads_most(void)
+{
+    allowance allowed;
+    find_allowance(&allowed);
+    return least_of(allowed.threads, get_limit());
+}
+
 unsigned sl_threads_cpus(void)
 {
     allowance allowed;
     find_allowance(&allowed);
-    const unsigned quota = sl_cgroup_cpus(""), cpus = allowed.cpus < allowed.threads ? allowed.cpus : allowed.threads;
-    const unsigned least = quota && quota < cpus ? quota : cpus;
+    const unsigned quota = sl_cgroup_cpus(""), cpus = least_of(allowed.cpus, least_of(allowed.threads, get_limit()));
+    const unsigned least = quota ? least_of(quota, cpus) : cpus;
     return least ? least : 1;
 }
 
@@ -148,7 +167,7 @@ static void choose_by_machine(const allowance *allowed, unsigned *threads, char 
         least = quota;
         why = "cgroup CPU quota";
     }
-    *threads = least < SL_THREADS_MAX ? least : SL_THREADS_MAX;
+    *threads = least_of(least, SL_THREADS_MAX);
     char quota_text[32];
     snprintf(quota_text, sizeof quota_text, quota ? "%u" : "none", quota);
     snprintf(reason, reason_bytes, "%s (affinity %u, physical cores %u, cgroup quota %s)", why, cpus, cores, quota_text);
@@ -232,8 +251,7 @@ sluice_status sl_threads_choose(unsigned option, unsigned *threads, char *reason
         asked = false;
         choose_unasked(&allowed, threads, reason, reason_bytes);
     }
-    const int most = omp_get_thread_limit();
-    limit(most > 0 ? (unsigned)most : UINT_MAX, "OMP_THREAD_LIMIT", threads, reason, reason_bytes);
+    limit(get_limit(), "OMP_THREAD_LIMIT", threads, reason, reason_bytes);
     limit(allowed.threads, "limited by GOMP_CPU_AFFINITY, which names CPUs that are not there", threads, reason, reason_bytes);
     if (!asked)
         note_invalid(reason, reason_bytes);

@@ -18,8 +18,12 @@ sluice_status sl_threads_choose(unsigned option, unsigned *threads, char *reason
 /** Whether the calling thread is in a parallel region of its caller's: sl_threads_run would use it alone. */
 bool sl_threads_alone(void);
 
-/** The CPUs this process may use at once: affinity, or those of OpenMP's places that there are, and the cgroup's quota rounded up.
- * At least 1. */
+/** The most threads that the runtime can make here, under OMP_THREAD_LIMIT and GOMP_CPU_AFFINITY; SL_THREADS_MAX where neither
+ * limits them. */
+unsigned sl_threads_most(void);
+
+/** The CPUs this process may use at once: affinity, or those of OpenMP's places that there are, the cgroup's quota rounded up, and no
+ * more than sl_threads_most. At least 1. */
 unsigned sl_threads_cpus(void);
 
 /** Run work(context, thread, threads) once on each of `threads` threads at the same time, in one parallel region; returns when
