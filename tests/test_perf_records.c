@@ -11,9 +11,6 @@
 #include "cli/svg.h"
 #include "sweep.h"
 
-#include "base/size.h"
-#include "base/threads.h"
-
 #include <getopt.h>
 #include <math.h>
 #include <string.h>
@@ -191,8 +188,7 @@ START_TEST(memory_is_read_whole)
         for (sl_level level = SL_LEVEL_L1; level < SL_LEVEL_DRAM; level++) {
             sl_stream stream;
             sluice_error error = {0};
-            /* Each thread's share, of the threads that there are CPUs for. */
-            const size_t bytes = sl_stream_thread_bytes(level, (unsigned)sl_size_min(threads, sl_threads_cpus()));
+            const size_t bytes = sl_stream_thread_bytes(level, threads);
             if (!bytes)
                 continue;
             ck_assert_uint_eq(bytes % 64, 0);
