@@ -26,6 +26,8 @@
  * a thread, and BLIS that cannot have memory, print and end the process; with one thread and the fused path neither is called, but
  * by sluice_backward, which always uses BLIS.
  * Before a fork the OpenMP workers of the forking thread are given back to the system, so that the child may use engines too.
+ * The shared library stays loaded after dlclose, for those workers sleep in the runtime's code. A plugin that holds the static
+ * library must be linked with -Wl,-z,nodelete, which `pkg-config --static --libs sluice` gives, or be opened with RTLD_NODELETE.
  *
  * Other languages. `cc -E -P -DSLUICE_DECLARATIONS_ONLY sluice.h` prints the declarations of both headers alone, without includes,
  * attributes or comments, for tools that parse C: Python's cffi takes them as they are (ffi.cdef); others have to know size_t,
@@ -225,8 +227,9 @@ SLUICE_API const char *sluice_gemm_get_name(sluice_gemm gemm);
 SLUICE_API const char *sluice_schedule_get_name(sluice_schedule schedule);
 
 /**
- * What an engine should use. Zero is "choose"; so is a NULL pointer to the whole. The environment has its say:
- * SLUICE_NUM_THREADS goes before `threads`, SLUICE_ISA lowers the ISA, SLUICE_GEMM (fused or blis) decides where `gemm` is 0.
+ * What an engine should use. Zero is "choose"; so is a NULL pointer to the whole. Environment variables may override it:
+ * SLUICE_NUM_THREADS goes before `threads`, SLUICE_ISA lowers the ISA, SLUICE_GEMM (fused or blis) decides where `gemm` is 0. Each
+ * asks for nothing where it is unset, blank or "auto".
  */
 typedef struct sluice_engine_options {
     size_t struct_size; /**< sizeof(sluice_engine_options) */
@@ -239,7 +242,7 @@ typedef struct sluice_engine_options {
 } sluice_engine_options;
 
 typedef struct sluice_environment {
-    size_t struct_size;                   /**< sizeof(sluice_environment), set by the caller */
+    size_t struct_size;                   /**< sizeof(sluice_environment), of this version's or of 0.3's; set by the caller */
     sluice_isa isa;                       /**< chosen */
     sluice_isa best_isa;                  /**< the best this CPU and OS allow */
     sluice_gemm gemm;                     /**< chosen */
@@ -253,6 +256,11 @@ typedef struct sluice_environment {
     char blis_version[64];
     char blis_config[32];
     char openmp[64]; /**< the OpenMP runtime and version */
+    /* Since 0.4, of the OpenMP runtime as well: */
+    char openmp_binding[32]; /**< how threads are bound to places: "false" (they are not), "true", "primary", "close" or "spread" */
+    char openmp_places[160]; /**< the places and their CPUs, "2: {0-1},{2-3}", cut with "..." where they are many; "none" */
+    int openmp_dynamic;      /**< 1: the runtime may give fewer threads than asked for */
+    unsigned openmp_thread_limit; /**< the most threads that it gives; 0: no limit is set */
 } sluice_environment;
 
 /**

@@ -5,6 +5,8 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "base/size.h"
+#include "base/threads.h"
 #include "engine/bulk.h"
 #include "kernel/kernel.h"
 
@@ -328,11 +330,12 @@ sluice_status sl_kernels_run_rest(const sl_list *threads, const sl_micro_run *ru
     status = run_others(&bench, SLUICE_ISA_AUTO, run, error);
     if (!status)
         status = run_gemm(&bench, "blis", call_blis, run, error);
+    const unsigned chosen = (unsigned)sl_size_min(environment.threads, sl_threads_cpus());
     for (size_t k = 0; !status && k < threads->count; k++) {
         const unsigned count = (unsigned)threads->values[k];
         status = run_memory(count ? count : 1, run, error);
-        if (!status && !count && environment.threads > 1)
-            status = run_memory(environment.threads, run, error);
+        if (!status && !count && chosen > 1)
+            status = run_memory(chosen, run, error);
     }
     release(&bench);
     return status;

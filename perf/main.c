@@ -198,6 +198,14 @@ static sl_exit run(session *all, sluice_error *error)
     return code;
 }
 
+static void tell_threads(const sl_bench_options *options)
+{
+    if (options->threads_most)
+        fprintf(stderr, "sluice-bench: skipped: more than %u threads, %s\n", options->threads_most,
+                options->action == SL_ACTION_KERNELS ? "for there are no more CPUs to read memory"
+                                                     : "the most under this OMP_THREAD_LIMIT and GOMP_CPU_AFFINITY");
+}
+
 /* Standard output has been written: whether it arrived. That nobody reads it any more is no news to the user. */
 static sl_exit finish_output(void)
 {
@@ -239,6 +247,7 @@ int main(int argc, char **argv)
         return SL_EXIT_FAILURE;
     }
     sl_interrupt_install();
+    tell_threads(&options);
     options.plan.stopped = sl_interrupt_seen;
     session all = {.options = &options, .context = context};
     const sl_exit code = options.action == SL_ACTION_VERSION  ? print_version(&environment, context)

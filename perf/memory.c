@@ -89,12 +89,18 @@ static size_t count_sharers(unsigned threads)
     return sl_size_min(all, threads);
 }
 
+/* More threads than CPUs would take memory, and read no faster. */
+static unsigned count_readers(unsigned threads)
+{
+    return (unsigned)sl_size_min(threads, sl_threads_cpus());
+}
+
 size_t sl_stream_thread_bytes(sl_level level, unsigned threads)
 {
     enum { NO_CACHE = 1 << 25 }; /* a last cache that is not known is taken to be no larger */
     sl_cpu cpu;
     sl_cpu_get(&cpu);
-    const size_t share = cpu.l3_bytes / count_sharers(threads);
+    const size_t share = cpu.l3_bytes / count_sharers(count_readers(threads));
     const size_t last = cpu.l3_bytes ? share : sl_size_max(cpu.l2_bytes, NO_CACHE);
     const size_t wanted[SL_LEVELS] = {cpu.l1d_bytes / 2, cpu.l2_bytes / 2, share / 2, 4 * last};
     return wanted[level] / STRIDE * STRIDE;
@@ -173,7 +179,7 @@ sluice_status sl_stream_run(sl_level level, unsigned threads, const sl_plan *pla
 {
     sl_cpu cpu;
     sl_cpu_get(&cpu);
-    threads = (unsigned)sl_size_min(threads, sl_threads_cpus()); /* more would take memory, and read no faster */
+    threads = count_readers(threads);
     reading r = {.gather = choose_gather(cpu.best), .bytes = sl_stream_thread_bytes(level, threads), .wanted = threads};
     if (!r.bytes)
         return sl_fail(error, SLUICE_STATUS_UNSUPPORTED, "%s: the system does not tell of such a cache", sl_level_get_name(level));

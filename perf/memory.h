@@ -18,8 +18,8 @@ typedef struct sl_stream {
 } sl_stream;
 
 /**
- * Each thread's array: half of the cache (of a shared one, half of its share), and of DRAM four times the last cache's share,
- * which is then read past. 0: this machine has no such cache that it tells of.
+ * Each thread's array: half of the cache (of a shared one, half of its share), and of DRAM four times the last cache's share, which
+ * is then read past. Shares are those of the threads that there are CPUs for. 0: this machine has no such cache that it tells of.
  */
 size_t sl_stream_thread_bytes(sl_level level, unsigned threads);
 

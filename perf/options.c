@@ -260,6 +260,30 @@ static void fill_threads(sl_bench_options *options)
     fill_list(&options->threads, 0); /* the library's choice */
 }
 
+/* More threads than there can be would give the row of as many as there are again: it comes once. Of memory no more than the CPUs
+ * read; a sweep runs more threads than CPUs, if the runtime makes them. */
+static void limit_threads(sl_bench_options *options)
+{
+    const bool kernels = options->action == SL_ACTION_KERNELS;
+    if (options->from || (!kernels && options->action != SL_ACTION_CASES))
+        return;
+    const size_t most = kernels ? sl_threads_cpus() : sl_threads_most();
+    sl_list *threads = &options->threads;
+    size_t kept = 0;
+    bool has_most = false;
+    for (size_t k = 0; k < threads->count; k++)
+        has_most |= threads->values[k] == most;
+    for (size_t k = 0; k < threads->count; k++) {
+        const bool beyond = threads->values[k] > most;
+        if (beyond)
+            options->threads_most = (unsigned)most;
+        if (!beyond || !has_most)
+            threads->values[kept++] = beyond ? most : threads->values[k];
+        has_most |= beyond;
+    }
+    threads->count = kept;
+}
+
 /* What the model of cost does not know is refused, not passed over. Before the defaults are filled in. */
 static sluice_status check_expect(const sl_bench_options *options, sluice_error *error)
 {
@@ -278,6 +302,7 @@ static sluice_status check_expect(const sl_bench_options *options, sluice_error 
 static void fill_defaults(sl_bench_options *options)
 {
     fill_threads(options);
+    limit_threads(options);
     if (options->steps.count || options->batch.count || options->input.count || options->hidden.count) {
         fill_list(&options->steps, DEFAULT_STEPS);
         fill_list(&options->batch, DEFAULT_BATCH);

@@ -25,6 +25,7 @@ typedef struct sl_bench_options {
     sl_list layers, directions;           /* of all of these */
     sl_list train;                        /* of all of these; empty: as each set has it, else inference */
     sl_list threads, isa, gemm, schedule; /* swept for each shape */
+    unsigned threads_most;                /* as many as there can be, if more were asked for; they are left out. 0: no */
     sl_scaling scaling;                   /* weak: each batch is of one thread, and is multiplied by the threads */
     sl_list peers;                        /* run with each of these, by peer.h's numbers */
     size_t seed;

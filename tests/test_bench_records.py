@@ -87,6 +87,21 @@ def check_micro(cli):
     cli.check(("DRAM", 1) in reads and len(set(reads)) == len(reads), f"each level at each number of threads: {reads}")
 
 
+def check_thread_limit(cli):
+    """Threads that cannot be had do not give the same row again."""
+    limit = {"OMP_THREAD_LIMIT": "2"}
+    for asked, wanted in (("1,2,3,8", [1, 2]), ("8,3", [2]), ("3,1", [2, 1]), ("2,1", [2, 1])):
+        result = bench("4,4,8", *QUICK, "--threads", asked, "--format", "json", **limit)
+        found = [row["threads"] for row in json.loads(result.stdout)]
+        cli.check(found == wanted, f"--threads {asked} under a limit of 2: {found}")
+        cli.check(("skipped: more than 2 threads" in result.stderr) == (asked != "2,1"), f"what is left out is told: {result.stderr!r}")
+    for words, settings in ((["--threads", "1,2,4"], {"OMP_THREAD_LIMIT": "1"}), (["--threads", "3"], {"OMP_THREAD_LIMIT": "1"}),
+                            ([], {"OMP_THREAD_LIMIT": "1"}), ([], {"OMP_NUM_THREADS": "9"}), (["--threads", "98,99"], {})):
+        result = bench("--kernels", "--isa", "scalar", *QUICK, *words, "--format", "json", **settings)
+        reads = [(row["shape"], row["threads"]) for row in json.loads(result.stdout) if row["kernel"] == "read"]
+        cli.check(reads and len(set(reads)) == len(reads), f"{words} with {settings}: each level once at each number: {reads}")
+
+
 def check_sets(cli):
     _, rows = record(cli, "small.json", "--set", "small", "--threads", "1")
     cli.check(len(rows) >= 4 and all(row["hidden"] <= 128 and row["ragged"] == "none" for row in rows), "small shapes are small")
@@ -299,5 +314,5 @@ def check_bind(cli):
 
 
 if __name__ == "__main__":
-    run_parts(check_schema, check_micro, check_sets, check_scaling, check_compare, check_refusals, check_columns, check_pictures,
-              check_above_peak, check_labels, check_looks, check_bind)
+    run_parts(check_schema, check_micro, check_thread_limit, check_sets, check_scaling, check_compare, check_refusals, check_columns,
+              check_pictures, check_above_peak, check_labels, check_looks, check_bind)

@@ -127,34 +127,6 @@ def check_info(cli):
     cli.check(full.returncode == IO and b"standard output" in full.stderr, "a full disk under info is exit 74")
 
 
-def check_environment(cli):
-    def env(*arguments, **settings):
-        return json.loads(cli.answers("info", "--env", "--json", *arguments, settings=settings) or "{}")
-
-    plain = env()
-    for name in ("version", "cpu", "isa", "isa_reason", "gemm", "gemm_reason", "threads", "threads_reason", "blis_version",
-                 "blis_config",
-                 "openmp"):
-        cli.check(plain[name], f"info --env has {name}")
-    cli.check(plain["isa"] == plain["best_isa"] and plain["gemm"] == "fused", "the best ISA and fused kernels are chosen")
-    cli.check(env(SLUICE_NUM_THREADS="3")["threads"] == 3, "SLUICE_NUM_THREADS is heard")
-    cli.check(env("--threads", "2", SLUICE_NUM_THREADS="3")["threads"] == 2, "--threads goes before SLUICE_NUM_THREADS")
-    cli.check(env(SLUICE_ISA="scalar")["isa"] == "scalar", "SLUICE_ISA is heard")
-    cli.check(env("--isa", plain["best_isa"], SLUICE_ISA="scalar")["isa"] == plain["best_isa"], "--isa goes before SLUICE_ISA")
-    cli.check(env(SLUICE_GEMM="blis")["gemm"] == "blis", "SLUICE_GEMM is heard")
-    cli.check(env("--gemm", "fused", SLUICE_GEMM="blis")["gemm"] == "fused", "--gemm goes before SLUICE_GEMM")
-    cli.check(env("--gemm", "auto", SLUICE_GEMM="blis")["gemm"] == "fused",
-              "--gemm auto asks for what would be chosen without the variable")
-    cli.check("generic" not in plain["blis_config"] and "warning" not in plain, f"BLIS has kernels for this CPU: {plain}")
-    if plain["blis_version"].startswith("0.9") and plain["best_isa"] != "scalar":
-        chosen = env(BLIS_ARCH_TYPE="3")
-        cli.check((chosen.get("blis_arch_type"), chosen.get("blis_config")) == ("3", "haswell"),
-                  "BLIS_ARCH_TYPE is the user's where he sets it")
-    table = cli.answers("info", "--env").decode()
-    cli.check(all(plain[name] in table for name in ("cpu", "isa_reason", "threads_reason", "blis_config")),
-              "the table tells the same")
-
-
 def check_golden(cli):
     words, expected = [], []
     header, *rows = GOLDEN.read_text(encoding="utf-8").splitlines()
@@ -393,6 +365,6 @@ def check_memory(cli):
 
 
 if __name__ == "__main__":
-    run_parts(check_version, check_usage, check_info, check_environment, check_golden, check_same_bytes, check_lines,
+    run_parts(check_version, check_usage, check_info, check_golden, check_same_bytes, check_lines,
               check_text_models,
               check_files, check_signals, check_progress, check_stats, check_terminal, check_memory)

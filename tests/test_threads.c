@@ -1,5 +1,5 @@
-/* Threads and the process's settings: many callers at once, callers that are parallel themselves, fork, the OpenMP and SLUICE_
- * environment variables, and the floating-point state. */
+/* Threads and the process's settings: many callers at once, callers that are parallel themselves, fork, OpenMP's environment
+ * variables, and the floating-point state. */
 #include "support/network.h"
 #include "support/suite.h"
 
@@ -279,90 +279,6 @@ START_TEST(three_are_chosen)
 }
 END_TEST
 
-/* ---- The environment ---- */
-
-static sluice_status look(const sluice_engine_options *options, sluice_environment *found, sluice_error *error)
-{
-    *found = (sluice_environment){.struct_size = sizeof *found};
-    *error = (sluice_error){0};
-    return sluice_environment_get(options, found, error);
-}
-
-START_TEST(environment_told)
-{
-    sluice_environment found;
-    sluice_error error;
-    ck_assert_int_eq(look(NULL, &found, &error), SLUICE_STATUS_OK);
-    ck_assert(found.isa == found.best_isa && found.isa != SLUICE_ISA_AUTO);
-    ck_assert_int_eq(found.gemm, SLUICE_GEMM_FUSED);
-    ck_assert_uint_ge(found.threads, 1);
-    const char *const texts[] = {found.cpu,          found.isa_reason,  found.gemm_reason, found.threads_reason,
-                                 found.blis_version, found.blis_config, found.openmp};
-    for (size_t j = 0; j < sizeof texts / sizeof texts[0]; j++)
-        ck_assert_msg(*texts[j] != 0, "text %zu is empty", j);
-    test_refused(sluice_environment_get(NULL, NULL, &error), SLUICE_STATUS_BAD_ARGUMENT, &error, "NULL");
-    found.struct_size = 2;
-    test_refused(sluice_environment_get(NULL, &found, &error), SLUICE_STATUS_BAD_ARGUMENT, &error, "struct_size");
-}
-END_TEST
-
-/* SLUICE_NUM_THREADS goes before the option, SLUICE_ISA lowers the ISA, SLUICE_GEMM decides where the option does not. */
-START_TEST(environment_variables)
-{
-    sluice_environment found;
-    sluice_error error;
-    sluice_engine_options options = test_options(SLUICE_ISA_AUTO, 5, SLUICE_SCHEDULE_AUTO);
-    setenv("SLUICE_NUM_THREADS", "3", 1);
-    ck_assert_int_eq(look(&options, &found, &error), SLUICE_STATUS_OK);
-    ck_assert_uint_eq(found.threads, 3);
-    unsetenv("SLUICE_NUM_THREADS");
-    ck_assert_int_eq(look(&options, &found, &error), SLUICE_STATUS_OK);
-    ck_assert_uint_eq(found.threads, 5);
-
-    setenv("SLUICE_ISA", "scalar", 1);
-    ck_assert_int_eq(look(NULL, &found, &error), SLUICE_STATUS_OK);
-    ck_assert_int_eq(found.isa, SLUICE_ISA_SCALAR);
-    ck_assert_int_ne(found.best_isa, SLUICE_ISA_AUTO);
-    unsetenv("SLUICE_ISA");
-
-    setenv("SLUICE_GEMM", "blis", 1);
-    ck_assert_int_eq(look(NULL, &found, &error), SLUICE_STATUS_OK);
-    ck_assert_int_eq(found.gemm, SLUICE_GEMM_BLIS);
-    ck_assert_int_eq(look(&options, &found, &error), SLUICE_STATUS_OK); /* these say fused */
-    ck_assert_int_eq(found.gemm, SLUICE_GEMM_FUSED);
-}
-END_TEST
-
-START_TEST(environment_variables_wrong)
-{
-    static const char *const wrong[][2] = {
-        {"SLUICE_NUM_THREADS", "0"},
-        {"SLUICE_NUM_THREADS", "-1"},
-        {"SLUICE_NUM_THREADS", "two"},
-        {"SLUICE_NUM_THREADS", "2x"},
-        {"SLUICE_NUM_THREADS", "99999999999999999999"},
-        {"SLUICE_ISA", "sse2"},
-        {"SLUICE_ISA", "AVX-2"},
-        {"SLUICE_GEMM", "mkl"},
-    };
-    uint64_t random = test_seed();
-    test_network network = test_network_random(&shape, 1.0f, &random);
-    for (size_t j = 0; j < sizeof wrong / sizeof wrong[0]; j++) {
-        sluice_environment found;
-        sluice_error error;
-        sluice_engine *engine = (sluice_engine *)&engine;
-        setenv(wrong[j][0], wrong[j][1], 1);
-        test_refused(look(NULL, &found, &error), SLUICE_STATUS_BAD_ARGUMENT, &error, wrong[j][0]);
-        test_names(&error, wrong[j][0]);
-        test_names(&error, wrong[j][1]);
-        test_refused(sluice_engine_create(network.model, NULL, &engine, &error), SLUICE_STATUS_BAD_ARGUMENT, &error, wrong[j][0]);
-        ck_assert_ptr_null(engine);
-        unsetenv(wrong[j][0]);
-    }
-    test_network_free(&network);
-}
-END_TEST
-
 /* ---- The floating-point state ---- */
 
 #if defined(__SSE__)
@@ -490,9 +406,6 @@ int main(void)
     tcase_add_test(tcase, fork_after_use);
     tcase_add_loop_test(tcase, openmp_settings, 0, sizeof settings / sizeof settings[0]);
     tcase_add_test(tcase, openmp_thread_counts);
-    tcase_add_test(tcase, environment_told);
-    tcase_add_test(tcase, environment_variables);
-    tcase_add_test(tcase, environment_variables_wrong);
 #if defined(__SSE__)
     tcase_add_test(tcase, flushing_callers);
     tcase_add_test(tcase, rounding_callers);

@@ -8,4 +8,20 @@
 /** Read the beginning of a file, at most bytes - 1 of it, and end it with '\0'. false: there is no such file, or it is empty. */
 bool sl_text_read(const char *path, char *text, size_t bytes);
 
+/** A file that is read line by line, however long it is. */
+typedef struct sl_lines {
+    int file;
+    size_t begin, end; /* of what was read and not yet given */
+    char buffer[4096];
+} sl_lines;
+
+/** Open a file for sl_lines_next; false: there is none. Ends with sl_lines_close. */
+bool sl_lines_open(const char *path, sl_lines *lines);
+
+/** The next line, without its '\n', which the caller may write on until the next call; NULL: that was the last. A line that does not
+ * fit the buffer is left out. */
+char *sl_lines_next(sl_lines *lines);
+
+void sl_lines_close(sl_lines *lines);
+
 #endif

@@ -16,7 +16,33 @@ static const char *get_warning(const sluice_environment *environment)
                : "BLIS has portable kernels only for this CPU, several times slower than others; --gemm fused needs no BLIS";
 }
 
-static json_t *to_json(const sluice_environment *environment)
+/* Variables of the libraries below that are shown as they are set: how the runtime waits cannot be asked of it. */
+static const struct {
+    const char *name, *key, *note; /* note: NULL for none */
+} settings[] = {
+    {"OMP_WAIT_POLICY", "omp_wait_policy", NULL},
+    {"GOMP_SPINCOUNT", "gomp_spincount", NULL},
+    {"KMP_BLOCKTIME", "kmp_blocktime", NULL},
+    {"BLIS_NUM_THREADS", "blis_num_threads", "no effect: each of the engine's threads calls BLIS for itself"},
+};
+enum { SETTINGS = sizeof settings / sizeof settings[0] };
+
+static json_t *openmp_to_json(const sluice_environment *e)
+{
+    json_t *object = json_pack("{ss ss sb so}", "openmp_binding", e->openmp_binding, "openmp_places", e->openmp_places,
+                               "openmp_dynamic", e->openmp_dynamic, "openmp_thread_limit",
+                               e->openmp_thread_limit ? json_integer(e->openmp_thread_limit) : json_null());
+    for (size_t k = 0; object && k < SETTINGS; k++) {
+        const char *value = getenv(settings[k].name);
+        if (value)
+            json_object_set_new(object, settings[k].key, sl_format_json(value));
+        if (value && settings[k].note)
+            json_object_set_new(object, "blis_num_threads_note", json_string(settings[k].note));
+    }
+    return object;
+}
+
+static json_t *machine_to_json(const sluice_environment *environment)
 {
     const sluice_environment *e = environment;
     const char *arch = getenv("BLIS_ARCH_TYPE");
@@ -31,12 +57,47 @@ static json_t *to_json(const sluice_environment *environment)
                      "openmp", e->openmp);
 }
 
+static json_t *to_json(const sluice_environment *environment)
+{
+    json_t *object = machine_to_json(environment), *openmp = openmp_to_json(environment);
+    if (!object || !openmp || json_object_update(object, openmp)) {
+        json_decref(object);
+        object = NULL;
+    }
+    json_decref(openmp);
+    return object;
+}
+
 static void print_cache(const char *name, size_t bytes)
 {
     if (bytes)
         printf("%s %zu KiB  ", name, bytes / 1024);
     else
         printf("%s unknown  ", name);
+}
+
+static void print_setting(size_t k)
+{
+    const char *value = getenv(settings[k].name);
+    if (!value)
+        return;
+    printf("  set         %s=", settings[k].name);
+    for (; *value; value++)
+        putchar(sl_format_clean(*value));
+    printf("%s%s\n", settings[k].note ? ": " : "", settings[k].note ? settings[k].note : "");
+}
+
+static void print_openmp(const sluice_environment *e)
+{
+    char limit[32];
+    snprintf(limit, sizeof limit, e->openmp_thread_limit ? "%u" : "none", e->openmp_thread_limit);
+    printf("OpenMP        %s\n", e->openmp);
+    printf("  binding     %s\n", e->openmp_binding);
+    printf("  places      %s\n", e->openmp_places);
+    printf("  dynamic     %s\n", e->openmp_dynamic ? "true: the runtime may give fewer threads" : "false");
+    printf("  limit       %s\n", limit);
+    for (size_t k = 0; k < SETTINGS; k++)
+        print_setting(k);
 }
 
 static void print(const sluice_environment *environment)
@@ -53,7 +114,7 @@ static void print(const sluice_environment *environment)
     printf("best ISA      %s\n", sluice_isa_get_name(e->best_isa));
     printf("gemm          %s: %s\n", sluice_gemm_get_name(e->gemm), e->gemm_reason);
     printf("threads       %u: %s\n", e->threads, e->threads_reason);
-    printf("OpenMP        %s\n", e->openmp);
+    print_openmp(e);
     printf("BLIS          %s, configuration %s%s%s%s\n", e->blis_version, e->blis_config, arch ? ", BLIS_ARCH_TYPE=" : "",
            arch ? arch : "", sl_blis_was_advised() ? " set by sluice, for this BLIS does not know this CPU" : "");
     if (get_warning(e))

@@ -3,12 +3,12 @@
 #include "base/clock.h"
 #include "base/cpu.h"
 #include "base/error.h"
+#include "base/setting.h"
 #include "base/threads.h"
 #include "engine/bulk.h"
 #include "kernel/kernel.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 const char *sluice_isa_get_name(sluice_isa isa)
@@ -49,14 +49,14 @@ static sluice_status choose_isa(sluice_isa asked, sl_choice *choice, sluice_erro
     if (asked > choice->best_isa)
         return sl_fail(error, SLUICE_STATUS_UNSUPPORTED, "instruction set %s is not available here; leave it open, or take %s",
                        sluice_isa_get_name(asked), sluice_isa_get_name(choice->best_isa));
-    const char *text = getenv("SLUICE_ISA");
-    if (!text || !*text)
+    char text[SL_SETTING_BYTES];
+    if (!sl_setting_get("SLUICE_ISA", text))
         return SLUICE_STATUS_OK;
     sluice_isa most = SLUICE_ISA_SCALAR;
     while (sluice_isa_get_name(most) && strcmp(text, sluice_isa_get_name(most)) != 0)
         most++;
     if (!sluice_isa_get_name(most))
-        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "SLUICE_ISA is \"%s\"; expected scalar, avx2 or avx512", text);
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "SLUICE_ISA is \"%s\"; expected auto, scalar, avx2 or avx512", text);
     if (most < choice->isa) {
         choice->isa = most;
         snprintf(choice->isa_reason, sizeof choice->isa_reason, "lowered by SLUICE_ISA");
@@ -66,14 +66,14 @@ static sluice_status choose_isa(sluice_isa asked, sl_choice *choice, sluice_erro
 
 static sluice_status choose_gemm(sluice_gemm asked, sl_choice *choice, sluice_error *error)
 {
-    const char *text = getenv("SLUICE_GEMM");
+    char text[SL_SETTING_BYTES];
     choice->gemm = asked ? asked : SLUICE_GEMM_FUSED;
     snprintf(choice->gemm_reason, sizeof choice->gemm_reason, "%s", asked ? "asked for" : "the default");
-    if (!text || !*text)
+    if (!sl_setting_get("SLUICE_GEMM", text))
         return SLUICE_STATUS_OK;
     const int is_blis = strcmp(text, "blis") == 0;
     if (!is_blis && strcmp(text, "fused") != 0)
-        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "SLUICE_GEMM is \"%s\"; expected fused or blis", text);
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "SLUICE_GEMM is \"%s\"; expected auto, fused or blis", text);
     if (!asked) {
         choice->gemm = is_blis ? SLUICE_GEMM_BLIS : SLUICE_GEMM_FUSED;
         snprintf(choice->gemm_reason, sizeof choice->gemm_reason, "SLUICE_GEMM");
@@ -109,9 +109,13 @@ sluice_status sl_choose(const sluice_engine_options *options, sl_choice *choice,
     return status;
 }
 
+/* What programs built with the header of version 0.3 give and expect. */
+enum { VERSION_0_3_BYTES = offsetof(sluice_environment, openmp_binding) };
+
 sluice_status sluice_environment_get(const sluice_engine_options *options, sluice_environment *environment, sluice_error *error)
 {
-    if (!environment || environment->struct_size != sizeof *environment)
+    const size_t size = environment ? environment->struct_size : 0;
+    if (size != sizeof *environment && size != VERSION_0_3_BYTES)
         return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT,
                        "sluice_environment_get: environment is NULL or its struct_size is not its size");
     sl_choice choice;
@@ -120,21 +124,22 @@ sluice_status sluice_environment_get(const sluice_engine_options *options, sluic
         return status;
     sl_cpu cpu;
     sl_cpu_get(&cpu);
-    *environment = (sluice_environment){.struct_size = sizeof *environment,
-                                        .isa = choice.isa,
-                                        .best_isa = choice.best_isa,
-                                        .gemm = choice.gemm,
-                                        .threads = choice.threads,
-                                        .l1d_bytes = cpu.l1d_bytes,
-                                        .l2_bytes = cpu.l2_bytes,
-                                        .l3_bytes = cpu.l3_bytes};
-    memcpy(environment->cpu, cpu.name, sizeof environment->cpu);
-    memcpy(environment->isa_reason, choice.isa_reason, sizeof choice.isa_reason);
-    memcpy(environment->gemm_reason, choice.gemm_reason, sizeof choice.gemm_reason);
-    memcpy(environment->threads_reason, choice.threads_reason, sizeof choice.threads_reason);
-    sl_bulk_describe(environment->blis_version, sizeof environment->blis_version, environment->blis_config,
-                     sizeof environment->blis_config, &environment->blis_is_generic);
-    sl_threads_describe(environment->openmp, sizeof environment->openmp);
+    sluice_environment found = {.struct_size = size,
+                                .isa = choice.isa,
+                                .best_isa = choice.best_isa,
+                                .gemm = choice.gemm,
+                                .threads = choice.threads,
+                                .l1d_bytes = cpu.l1d_bytes,
+                                .l2_bytes = cpu.l2_bytes,
+                                .l3_bytes = cpu.l3_bytes};
+    memcpy(found.cpu, cpu.name, sizeof found.cpu);
+    memcpy(found.isa_reason, choice.isa_reason, sizeof choice.isa_reason);
+    memcpy(found.gemm_reason, choice.gemm_reason, sizeof choice.gemm_reason);
+    memcpy(found.threads_reason, choice.threads_reason, sizeof choice.threads_reason);
+    sl_bulk_describe(found.blis_version, sizeof found.blis_version, found.blis_config, sizeof found.blis_config,
+                     &found.blis_is_generic);
+    sl_threads_describe(&found);
+    memcpy(environment, &found, size);
     return SLUICE_STATUS_OK;
 }
 

@@ -1,0 +1,159 @@
+/* What sluice_environment_get tells, and the library's own environment variables; OpenMP's, which are read once in a process, are in
+ * test_threads.c and test_cli_env.py. */
+#include "support/network.h"
+#include "support/suite.h"
+
+#include <stddef.h>
+#include <string.h>
+
+static const sluice_shape shape = {.layers = 2, .directions = 2, .inputs = 7, .hidden = 21, .classes = 3, .has_bias = 1};
+
+static sluice_status look(const sluice_engine_options *options, sluice_environment *found, sluice_error *error)
+{
+    *found = (sluice_environment){.struct_size = sizeof *found};
+    *error = (sluice_error){0};
+    return sluice_environment_get(options, found, error);
+}
+
+START_TEST(environment_is_reported)
+{
+    sluice_environment found;
+    sluice_error error;
+    ck_assert_int_eq(look(NULL, &found, &error), SLUICE_STATUS_OK);
+    ck_assert(found.isa == found.best_isa && found.isa != SLUICE_ISA_AUTO);
+    ck_assert_int_eq(found.gemm, SLUICE_GEMM_FUSED);
+    ck_assert_uint_ge(found.threads, 1);
+    const char *const texts[] = {found.cpu,          found.isa_reason,  found.gemm_reason, found.threads_reason,
+                                 found.blis_version, found.blis_config, found.openmp,      found.openmp_binding,
+                                 found.openmp_places};
+    for (size_t j = 0; j < sizeof texts / sizeof texts[0]; j++)
+        ck_assert_msg(*texts[j] != 0, "text %zu is empty", j);
+    test_refused(sluice_environment_get(NULL, NULL, &error), SLUICE_STATUS_BAD_ARGUMENT, &error, "NULL");
+    found.struct_size = 2;
+    test_refused(sluice_environment_get(NULL, &found, &error), SLUICE_STATUS_BAD_ARGUMENT, &error, "struct_size");
+}
+END_TEST
+
+/* SLUICE_NUM_THREADS goes before the option, SLUICE_ISA lowers the ISA, SLUICE_GEMM decides where the option does not. */
+START_TEST(environment_variables)
+{
+    sluice_environment found;
+    sluice_error error;
+    sluice_engine_options options = test_options(SLUICE_ISA_AUTO, 5, SLUICE_SCHEDULE_AUTO);
+    setenv("SLUICE_NUM_THREADS", "3", 1);
+    ck_assert_int_eq(look(&options, &found, &error), SLUICE_STATUS_OK);
+    ck_assert_uint_eq(found.threads, 3);
+    unsetenv("SLUICE_NUM_THREADS");
+    ck_assert_int_eq(look(&options, &found, &error), SLUICE_STATUS_OK);
+    ck_assert_uint_eq(found.threads, 5);
+
+    setenv("SLUICE_ISA", "scalar", 1);
+    ck_assert_int_eq(look(NULL, &found, &error), SLUICE_STATUS_OK);
+    ck_assert_int_eq(found.isa, SLUICE_ISA_SCALAR);
+    ck_assert_int_ne(found.best_isa, SLUICE_ISA_AUTO);
+    unsetenv("SLUICE_ISA");
+
+    setenv("SLUICE_GEMM", "blis", 1);
+    ck_assert_int_eq(look(NULL, &found, &error), SLUICE_STATUS_OK);
+    ck_assert_int_eq(found.gemm, SLUICE_GEMM_BLIS);
+    ck_assert_int_eq(look(&options, &found, &error), SLUICE_STATUS_OK); /* these say fused */
+    ck_assert_int_eq(found.gemm, SLUICE_GEMM_FUSED);
+}
+END_TEST
+
+START_TEST(environment_variables_wrong)
+{
+    static const char *const wrong[][2] = {
+        {"SLUICE_NUM_THREADS", "0"},
+        {"SLUICE_NUM_THREADS", "-1"},
+        {"SLUICE_NUM_THREADS", "two"},
+        {"SLUICE_NUM_THREADS", "2x"},
+        {"SLUICE_NUM_THREADS", "2 3"},
+        {"SLUICE_NUM_THREADS", "1025"},
+        {"SLUICE_NUM_THREADS", "99999999999999999999"},
+        {"SLUICE_ISA", "sse2"},
+        {"SLUICE_ISA", "AVX-2"},
+        {"SLUICE_ISA", "AVX2"}, /* as --isa has it: in small letters */
+        {"SLUICE_GEMM", "mkl"},
+        {"SLUICE_GEMM", "blis, fused"},
+    };
+    uint64_t random = test_seed();
+    test_network network = test_network_random(&shape, 1.0f, &random);
+    for (size_t j = 0; j < sizeof wrong / sizeof wrong[0]; j++) {
+        sluice_environment found;
+        sluice_error error;
+        sluice_engine *engine = (sluice_engine *)&engine;
+        setenv(wrong[j][0], wrong[j][1], 1);
+        test_refused(look(NULL, &found, &error), SLUICE_STATUS_BAD_ARGUMENT, &error, wrong[j][0]);
+        test_names(&error, wrong[j][0]);
+        test_names(&error, wrong[j][1]);
+        test_names(&error, "expected auto");
+        test_refused(sluice_engine_create(network.model, NULL, &engine, &error), SLUICE_STATUS_BAD_ARGUMENT, &error, wrong[j][0]);
+        ck_assert_ptr_null(engine);
+        unsetenv(wrong[j][0]);
+    }
+    test_network_free(&network);
+}
+END_TEST
+
+/* A program built with the header of version 0.3 gives a smaller struct, and nothing behind it is written. */
+START_TEST(older_struct)
+{
+    sluice_environment now, then;
+    sluice_error error;
+    memset(&then, 0x5a, sizeof then);
+    then.struct_size = offsetof(sluice_environment, openmp_binding);
+    ck_assert_int_eq(look(NULL, &now, &error), SLUICE_STATUS_OK);
+    ck_assert_int_eq(sluice_environment_get(NULL, &then, &error), SLUICE_STATUS_OK);
+    ck_assert_uint_eq(then.struct_size, offsetof(sluice_environment, openmp_binding));
+    ck_assert_str_eq(then.threads_reason, now.threads_reason);
+    ck_assert_str_eq(then.openmp, now.openmp);
+    const char *behind = (const char *)&then + then.struct_size;
+    for (size_t k = 0; k < sizeof then - then.struct_size; k++)
+        ck_assert_int_eq(behind[k], 0x5a);
+}
+END_TEST
+
+/* Unset, blank and auto ask for nothing; blanks around a value are no part of it. */
+START_TEST(environment_variables_blank)
+{
+    static const char *const names[] = {"SLUICE_NUM_THREADS", "SLUICE_ISA", "SLUICE_GEMM"};
+    static const char *const nothing[] = {"", " ", "\t \n", "auto", " auto\n"};
+    sluice_environment plain, found;
+    sluice_error error;
+    ck_assert_int_eq(look(NULL, &plain, &error), SLUICE_STATUS_OK);
+    for (size_t j = 0; j < sizeof names / sizeof names[0]; j++) {
+        for (size_t k = 0; k < sizeof nothing / sizeof nothing[0]; k++) {
+            setenv(names[j], nothing[k], 1);
+            ck_assert_msg(look(NULL, &found, &error) == SLUICE_STATUS_OK, "%s=\"%s\": %s", names[j], nothing[k], error.message);
+            ck_assert_msg(found.isa == plain.isa && found.gemm == plain.gemm && found.threads == plain.threads,
+                          "%s=\"%s\" is heard", names[j], nothing[k]);
+            ck_assert_str_eq(found.isa_reason, plain.isa_reason);
+            ck_assert_str_eq(found.gemm_reason, plain.gemm_reason);
+            ck_assert_str_eq(found.threads_reason, plain.threads_reason);
+        }
+        unsetenv(names[j]);
+    }
+    setenv("SLUICE_NUM_THREADS", " 3\n", 1);
+    setenv("SLUICE_ISA", "\tscalar ", 1);
+    setenv("SLUICE_GEMM", " blis", 1);
+    ck_assert_int_eq(look(NULL, &found, &error), SLUICE_STATUS_OK);
+    ck_assert_uint_eq(found.threads, 3);
+    ck_assert_int_eq(found.isa, SLUICE_ISA_SCALAR);
+    ck_assert_int_eq(found.gemm, SLUICE_GEMM_BLIS);
+}
+END_TEST
+
+int main(void)
+{
+    test_begin();
+    Suite *suite = suite_create("environment");
+    TCase *tcase = tcase_create("environment");
+    suite_add_tcase(suite, tcase);
+    tcase_add_test(tcase, environment_is_reported);
+    tcase_add_test(tcase, older_struct);
+    tcase_add_test(tcase, environment_variables);
+    tcase_add_test(tcase, environment_variables_blank);
+    tcase_add_test(tcase, environment_variables_wrong);
+    return test_run(suite);
+}
