@@ -1,5 +1,7 @@
 #include "base/error.h"
 
+#include "base/clean.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -12,12 +14,7 @@ sluice_status sl_fail(sluice_error *error, sluice_status status, const char *for
     va_start(arguments, format);
     vsnprintf(error->message, sizeof error->message, format, arguments);
     va_end(arguments);
-    /* A name out of a hostile file must not steer a terminal or break the one-line promise. */
-    for (unsigned char *p = (unsigned char *)error->message; *p; p++)
-        if (*p < 0x20 || *p == 0x7f)
-            *p = '?';
-        else if (*p == 0xc2 && p[1] >= 0x80 && p[1] <= 0x9f) /* U+0080 to U+009F, of which U+009B starts a control sequence */
-            *p = p[1] = '?';
+    sl_clean(error->message);
     return status;
 }
 
