@@ -1,24 +1,36 @@
 #include "report.h"
 
-#include "format.h"
+#include "base/clean.h"
 #include "progress.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-sl_exit sl_report(sl_exit code, const char *format, ...)
+static void print_line(const char *before, const char *format, va_list arguments)
 {
     char text[2048];
+    vsnprintf(text, sizeof text, format, arguments);
+    sl_clean(text);
+    sl_progress_stop();
+    fprintf(stderr, "sluice: %s%s\n", before, text);
+}
+
+sl_exit sl_report(sl_exit code, const char *format, ...)
+{
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
+    print_line("", format, arguments);
     va_end(arguments);
-    for (char *p = text; *p; p++)
-        *p = sl_format_clean(*p);
-    sl_progress_stop();
-    fprintf(stderr, "sluice: %s\n", text);
     return code;
+}
+
+void sl_report_note(const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    print_line("note: ", format, arguments);
+    va_end(arguments);
 }
 
 sl_exit sl_report_error(const sluice_error *error)

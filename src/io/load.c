@@ -5,7 +5,7 @@
 #include "engine/model.h"
 #include "io/label.h"
 #include "io/model_file.h"
-#include "io/notes.h"
+#include "io/load_notes.h"
 
 #include <math.h>
 
@@ -95,7 +95,7 @@ sluice_status sl_model_file_read(sl_safetensors *file, const sluice_names *names
     if (status == SLUICE_STATUS_OK)
         status = read_and_create(file, &binding, &made, error);
     if (status == SLUICE_STATUS_OK)
-        status = sl_notes_set(made, file, &binding, error);
+        status = sl_load_notes_set(made, file, &binding, error);
     if (status == SLUICE_STATUS_OK)
         *model = made;
     else

@@ -1,4 +1,4 @@
-#include "io/notes.h"
+#include "io/load_notes.h"
 
 #include "base/error.h"
 #include "base/memory.h"
@@ -106,7 +106,7 @@ static void put_notes(writer *to, const sl_safetensors *file, const sl_binding *
     put_ignored(to, file, binding);
 }
 
-sluice_status sl_notes_set(sluice_model *model, const sl_safetensors *file, const sl_binding *binding, sluice_error *error)
+sluice_status sl_load_notes_set(sluice_model *model, const sl_safetensors *file, const sl_binding *binding, sluice_error *error)
 {
     writer notes = {0};
     put_notes(&notes, file, binding);
