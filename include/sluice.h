@@ -194,10 +194,10 @@ SLUICE_API sluice_shape sluice_model_get_shape(const sluice_model *model);
 /** Name of class k, valid as long as the model; NULL if the model does not name its classes or k >= C. */
 SLUICE_API const char *sluice_model_get_class(const sluice_model *model, size_t k);
 
-/** What was noticed while loading, a line each: "names: ..." says what was taken, "ignored: ..." what was not. Any other line tells
- *  what may make the results others than expected, and is worth showing to a user: "head: " and "embedding: " why there is none
- *  though tensors could be it, "types: " what was widened, "layers: " ignored tensors that may belong to the network by their sizes.
- *  "" if nothing; valid as long as the model. */
+/** What was noticed while loading, a line each: "names: ..." says what was taken, "ignored: ..." what was not. Any other line warns
+ *  of what may make the results differ from what is expected, and is worth showing to a user: "head: " and "embedding: " why there
+ *  is none though tensors could be it, "types: " what was widened, "layers: " ignored tensors that may belong to the network by
+ *  their sizes. "" if nothing; valid as long as the model. */
 SLUICE_API const char *sluice_model_get_notes(const sluice_model *model);
 
 /** Free the model; NULL is allowed. Engines made from it live on. */

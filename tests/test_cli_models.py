@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Model files as others write them: what a program ignores does not make them fail, what could be meant is told and not guessed, and
+"""Model files as others write them: what a program ignores does not make them fail, what could be meant is reported and not guessed, and
 files of other kinds are called by their names. In every command that loads a model, states or a checkpoint."""
 import gzip
 import io
@@ -97,6 +97,10 @@ def check_odd(cli):
                   f"{name}: notes of what was ignored, without control characters: {notes[:3]}")
         table = sluice("info", path).stdout.decode()
         cli.check(not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]", table), f"{name}: a table without control characters")
+    path.write_bytes(build(network.tensors, encode=lambda header: json.dumps(header) + "\0\0"))
+    cli.refused(DATA, [str(path), "expected spaces behind the header, found NUL bytes", "save"], "info", path)
+    path.write_bytes(build(network.tensors) + b"more")
+    cli.refused(DATA, [str(path), "4 bytes that belong to no tensor", "appended"], "info", path)
     long = {name.replace("lstm.", "l\t" * 150 + "."): tensor for name, tensor in network.tensors.items()}
     cli.check(outputs(cli, write(cli, "long.safetensors", long)) == expected, "names of 300 bytes, of control characters, are the LSTM's")
 

@@ -1,11 +1,11 @@
-/* What was noticed while a model was loaded, as the programs tell it. */
+/* What was noticed while a model was loaded, as the programs report it. */
 #ifndef SLUICE_CLI_NOTES_H
 #define SLUICE_CLI_NOTES_H
 
 #include "sluice.h"
 
-/** sl_report_note, a line each, what may make the results others than expected; not what merely says which tensors were taken and
- *  which not, as `sluice info` does. `path` is the model's file. */
+/** sl_report_note, a line each, what may make the results differ from what is expected; not which tensors were taken and which
+ *  ignored, which `sluice info` lists. `path` is the model's file. */
 void sl_notes_report(const char *path, const sluice_model *model);
 
 /** What a model has instead of a "head" or an "embedding". */

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+static void print_line(const char *before, const char *format, va_list arguments) __attribute__((format(printf, 2, 0)));
 static void print_line(const char *before, const char *format, va_list arguments)
 {
     char text[2048];

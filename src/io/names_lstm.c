@@ -106,7 +106,7 @@ static sluice_status fail_no_lstm(const sl_names_context *context, const char *w
 /* Several layers that could be the one to run. */
 static sluice_status fail_ambiguous(const sl_names_context *context, const char *wanted, const sl_label_list *list)
 {
-    if (wanted) /* a layer's name and a cell's name, so no prefix tells them apart */
+    if (wanted) /* a layer's name and a cell's name, which no prefix distinguishes */
         return sl_fail(
             context->error, SLUICE_STATUS_BAD_DATA,
             "%s: expected one LSTM of prefix \"%s\", found both \"weight_ih_l0\" and \"weight_ih\" behind it; rename the "

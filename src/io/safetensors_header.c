@@ -317,7 +317,19 @@ static bool check_cover(sl_scan *scan, const sl_safetensors *file, const sl_tens
     }
     return covered == data_bytes ||
            sl_scan_fail(scan, file->data_at - scan->origin + covered,
-                        "expected the end of the file, found %zu bytes that belong to no tensor", data_bytes - covered);
+                        "expected the end of the file, found %zu bytes that belong to no tensor; was something appended?",
+                        data_bytes - covered);
+}
+
+/* Nothing but white space, as the format has it; some writers fill up with NUL. */
+static bool check_padding(sl_scan *scan)
+{
+    sl_scan_skip(scan);
+    if (scan->at < scan->size && scan->text[scan->at] == '\0')
+        return sl_scan_fail(
+            scan, scan->at,
+            "expected spaces behind the header, found NUL bytes; save the file again with a current safetensors library");
+    return sl_scan_end(scan);
 }
 
 sluice_status sl_safetensors_parse(sl_safetensors *file, size_t header_bytes, sluice_error *error)
@@ -329,7 +341,7 @@ sluice_status sl_safetensors_parse(sl_safetensors *file, size_t header_bytes, sl
                     .error = error};
     const size_t data_bytes = file->input.size - file->data_at;
     growing tensors = {0}, metadata = {0};
-    const bool good = sl_scan_expect(&scan, '{') && read_entries(&scan, &tensors, &metadata, data_bytes) && sl_scan_end(&scan);
+    const bool good = sl_scan_expect(&scan, '{') && read_entries(&scan, &tensors, &metadata, data_bytes) && check_padding(&scan);
     file->tensors = tensors.items;
     file->count = tensors.count;
     file->metadata = metadata.items;
