@@ -145,21 +145,28 @@ SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_model_create_initial(const sl
 /** How the tensors are named in a file. A NULL field is found by itself when there is only one candidate. */
 typedef struct sluice_names {
     size_t struct_size;    /**< sizeof(sluice_names) */
-    const char *prefix;    /**< of the LSTM's tensors: "lstm." for lstm.weight_ih_l0 */
+    const char *prefix;    /**< of the LSTM's tensors: "lstm." for lstm.weight_ih_l0, or for lstm.weight_ih */
     const char *head;      /**< of the linear head: "fc" for fc.weight and fc.bias; "" for no head */
     const char *embedding; /**< of the embedding: "embedding" for embedding.weight; "" for none */
 } sluice_names;
 
 /**
  * Load a model from a safetensors file (F32; F16 and BF16 are widened) with torch's tensor names:
- * [prefix]weight_ih_l{k}[_reverse] [4H][in], weight_hh_l{k} [4H][H], bias_ih_l{k} and bias_hh_l{k} [4H] (both or none),
- * [head].weight [C][D*H], [head].bias [C], [embedding].weight [V][I]. Other tensors are ignored with a note. Class names come
- * from the metadata entry "classes", separated by commas.
+ * [prefix]weight_ih_l{k}[_reverse] [4H][in], weight_hh_l{k} [4H][H], bias_ih_l{k} and bias_hh_l{k} [4H] (both or none), as
+ * torch.nn.LSTM has them, or [prefix]weight_ih, weight_hh, bias_ih and bias_hh, as torch.nn.LSTMCell has them, for one layer of one
+ * direction; [head].weight [C][D*H], [head].bias [C], [embedding].weight [V][I]. Class names come from the metadata entry
+ * "classes", separated by commas.
+ *
+ * Found by themselves, each only where it is the only candidate: the LSTM (several are BAD_DATA); as embedding a matrix of I columns
+ * with "embed" or "emb" in its name, unless it is of positions; as head another matrix of D*H columns, unless a further matrix
+ * takes its C outputs or is numbered behind it, as in the layers fc1 and fc2, or it is named like attention. Where several
+ * could be meant, or the one could not, the model has no head, or no embedding, and a note names them. Other tensors are ignored
+ * with a note, and whatever they are like, their names, types and shapes do not make a file fail.
  * @param names NULL: find the names.
  * @retval BAD_ARGUMENT path or model is NULL.
  * @retval NO_INPUT, IO the file cannot be opened, or read.
- * @retval BAD_DATA     malformed, a tensor missing or of the wrong shape or type, a NaN or infinite weight; the message has the
- *                      file, the tensor or the byte offset, and what was expected and found.
+ * @retval BAD_DATA     a file of another kind, malformed, more than one LSTM, a tensor missing or of the wrong shape or type, a NaN
+ *                      or infinite weight; the message has the file, the tensor or the byte offset, and what was expected and found.
  * @retval UNSUPPORTED  the network has projections (weight_hr), or a vocabulary beyond 2^31 - 1.
  * @retval NO_MEMORY, TOO_LARGE
  */
@@ -195,8 +202,10 @@ SLUICE_API sluice_shape sluice_model_get_shape(const sluice_model *model);
 /** Name of class k, valid as long as the model; NULL if the model does not name its classes or k >= C. */
 SLUICE_API const char *sluice_model_get_class(const sluice_model *model, size_t k);
 
-/** What was noticed while loading, one line each: where the names came from, tensors ignored. "" if nothing; valid as long as the
- *  model. */
+/** What was noticed while loading, a line each: "names: ..." says what was taken, "ignored: ..." what was not. Any other line warns
+ *  of what may make the results differ from what is expected, and is worth showing to a user: "head: " and "embedding: " why there
+ *  is none though tensors could be it, "types: " what was widened, "layers: " ignored tensors that may belong to the network by
+ *  their sizes. "" if nothing; valid as long as the model. */
 SLUICE_API const char *sluice_model_get_notes(const sluice_model *model);
 
 /** Free the model; NULL is allowed. Engines made from it live on. */

@@ -5,6 +5,7 @@
 #include "support/files.h"
 #include "support/message.h"
 #include "support/safetensors_cases.h"
+#include "support/safetensors_file.h"
 #include "support/suite.h"
 
 #include <fcntl.h>
@@ -12,66 +13,6 @@
 #include <stdbool.h>
 
 /* ---- Files ----------------------------------------------------------------------------------------------------------------- */
-
-/* A file of this header and `data` bytes of zeros; `length` is what it says of the header. */
-static test_bytes make_file(const char *header, uint64_t length, size_t data)
-{
-    test_bytes file = {0};
-    test_bytes_add_number(&file, length, 8);
-    test_bytes_add_text(&file, header);
-    for (size_t k = 0; k < data; k++)
-        test_bytes_add(&file, "", 1);
-    return file;
-}
-
-static size_t dtype_bytes(const char *dtype)
-{
-    return strstr(dtype, "64") ? 8 : strstr(dtype, "32") ? 4 : strstr(dtype, "16") ? 2 : 1;
-}
-
-/* One float of the kinds a trained network has, as its type's bits. */
-static uint64_t random_value(const char *dtype, uint64_t *state)
-{
-    const float value = 2 * test_uniform(state) - 1;
-    uint32_t bits;
-    memcpy(&bits, &value, sizeof bits);
-    if (strcmp(dtype, "F16") == 0) /* any value with the exponent of 0.5 */
-        return (test_random(state) & 0x83ff) | 0x3800;
-    return strcmp(dtype, "BF16") == 0 ? bits >> 16 : bits;
-}
-
-/* A file of the tensors of a list "name dtype dimension,dimension;...", one behind the other, with random values. "-": no
- * dimensions. */
-static test_bytes make_network(const char *tensors, const char *metadata, uint64_t *state)
-{
-    test_bytes header = {0}, data = {0};
-    char piece[512];
-    snprintf(piece, sizeof piece, "{\"__metadata__\":%s", metadata ? metadata : "{}");
-    test_bytes_add_text(&header, piece);
-    for (int end = 0; *tensors; tensors += end) {
-        char name[128], dtype[16], shape[64];
-        ck_assert_int_eq(sscanf(tensors, "%127[^ ] %15[^ ] %63[^;];%n", name, dtype, shape, &end), 3);
-        size_t elements = 1;
-        for (char *at = strcmp(shape, "-") == 0 ? NULL : shape; at && *at; at += strspn(at, ","))
-            elements *= strtoull(at, &at, 10);
-        const size_t begin = data.size;
-        for (size_t k = 0; k < elements; k++)
-            test_bytes_add_number(&data, random_value(dtype, state), dtype_bytes(dtype));
-        snprintf(piece, sizeof piece, ",\"%s\":{\"dtype\":\"%s\",\"shape\":[%s],\"data_offsets\":[%zu,%zu]}", name, dtype,
-                 strcmp(shape, "-") == 0 ? "" : shape, begin, data.size);
-        test_bytes_add_text(&header, piece);
-    }
-    test_bytes_add_text(&header, "}");
-    while (header.size % 8)
-        test_bytes_add_text(&header, " ");
-    test_bytes file = {0};
-    test_bytes_add_number(&file, header.size, 8);
-    test_bytes_add(&file, header.data, header.size);
-    test_bytes_add(&file, data.data, data.size);
-    test_bytes_free(&header);
-    test_bytes_free(&data);
-    return file;
-}
 
 /* Loading fails with this status and a message with this part and the file's name, and writes nothing. */
 static void check_bad(const char *name, const test_bytes *file, const sluice_names *names, sluice_status expected, const char *part)
@@ -94,7 +35,7 @@ static void check_bad(const char *name, const test_bytes *file, const sluice_nam
 START_TEST(headers_malformed)
 {
     const char *header = bad_headers[_i].header;
-    test_bytes file = make_file(header, strlen(header), bad_headers[_i].data);
+    test_bytes file = test_safetensors_file(header, strlen(header), bad_headers[_i].data);
     check_bad(bad_headers[_i].name, &file, NULL, SLUICE_STATUS_BAD_DATA, bad_headers[_i].part);
     sl_safetensors *opened = (sl_safetensors *)&file;
     ck_assert_int_eq(sl_safetensors_open(test_path("bad.safetensors"), &opened, NULL), SLUICE_STATUS_BAD_DATA);
@@ -106,7 +47,8 @@ END_TEST
 START_TEST(frames_malformed)
 {
     const char *header = "{" A "}";
-    test_bytes file = make_file(header, bad_frames[_i].length == TRUE_LENGTH ? strlen(header) : bad_frames[_i].length, 8);
+    test_bytes file =
+        test_safetensors_file(header, bad_frames[_i].length == TRUE_LENGTH ? strlen(header) : bad_frames[_i].length, 8);
     if (file.size > bad_frames[_i].keep)
         file.size = bad_frames[_i].keep;
     check_bad(bad_frames[_i].name, &file, NULL, SLUICE_STATUS_BAD_DATA, bad_frames[_i].part);
@@ -114,24 +56,35 @@ START_TEST(frames_malformed)
 }
 END_TEST
 
-START_TEST(name_too_long)
+/* Values that are stepped over stand in each other, some deeper than is allowed; and a file that ends in any depth. */
+START_TEST(nesting)
 {
-    test_bytes header = {0};
-    test_bytes_add_text(&header, "{\"");
-    for (int k = 0; k < 256; k++)
-        test_bytes_add_text(&header, "n");
-    test_bytes_add_text(&header, "\":{}}");
-    test_bytes_add(&header, "", 1);
-    test_bytes file = make_file((const char *)header.data, header.size - 1, 0);
-    check_bad("long name", &file, NULL, SLUICE_STATUS_BAD_DATA, "byte 9: expected a tensor name of at most 255 bytes, found 256");
-    test_bytes_free(&header);
-    test_bytes_free(&file);
+    static const struct {
+        int depth;
+        const char *part; /* NULL: loads */
+    } cases[] = {{1, NULL}, {128, NULL}, {129, "byte 146: expected at most 128 objects and lists"}, {100000, "at most 128"}};
+    for (size_t k = 0; k < sizeof cases / sizeof cases[0]; k++)
+        for (int closed = 0; closed < 2; closed++) {
+            test_bytes header = {0};
+            test_bytes_add_text(&header, "{\"a\":{\"x\":");
+            for (int depth = 0; depth < cases[k].depth; depth++)
+                test_bytes_add_text(&header, "[");
+            for (int depth = 0; closed && depth < cases[k].depth; depth++)
+                test_bytes_add_text(&header, "]");
+            test_bytes_add_text(&header, closed ? ",\"dtype\":\"U8\",\"shape\":[],\"data_offsets\":[0,1]}}" : "");
+            test_bytes_add(&header, "", 1);
+            test_bytes file = test_safetensors_file((const char *)header.data, header.size - 1, 1);
+            const char *none = closed ? "no LSTM: expected a tensor named \"[prefix]weight_ih_l0\"" : "found the end of the header";
+            check_bad("nesting", &file, NULL, SLUICE_STATUS_BAD_DATA, cases[k].part ? cases[k].part : none);
+            test_bytes_free(&header);
+            test_bytes_free(&file);
+        }
 }
 END_TEST
 
 START_TEST(headers_unusual)
 {
-    test_bytes file = make_file(good_headers[_i].header, strlen(good_headers[_i].header), good_headers[_i].data);
+    test_bytes file = test_safetensors_file(good_headers[_i].header, strlen(good_headers[_i].header), good_headers[_i].data);
     test_file_write(test_path("x"), file.data, file.size);
     sl_safetensors *opened;
     sluice_error error = {0};
@@ -171,7 +124,7 @@ END_TEST
 START_TEST(file_cut_while_open)
 {
     uint64_t state = test_seed();
-    test_bytes file = make_network("a F32 4;b F16 4;", NULL, &state);
+    test_bytes file = test_safetensors_network("a F32 4;b F16 4;", NULL, &state);
     test_file_write(test_path("x"), file.data, file.size);
     sl_safetensors *opened;
     sluice_error error = {0};
@@ -227,7 +180,7 @@ START_TEST(widening_through_a_file)
     const char *dtype = _i ? "BF16" : "F16";
     const int n =
         snprintf(header, sizeof header, "{\"a\":{\"dtype\":\"%s\",\"shape\":[256,256],\"data_offsets\":[0,131072]}}", dtype);
-    test_bytes file = make_file(header, (uint64_t)n, 0);
+    test_bytes file = test_safetensors_file(header, (uint64_t)n, 0);
     for (unsigned bits = 0; bits <= UINT16_MAX; bits++)
         test_bytes_add_number(&file, bits, 2);
     test_file_write(test_path("x"), file.data, file.size);
@@ -250,7 +203,7 @@ START_TEST(networks_malformed)
 {
     uint64_t state = test_seed();
     const sluice_names names = {sizeof names, bad_networks[_i].prefix, bad_networks[_i].head, bad_networks[_i].embedding};
-    test_bytes file = make_network(bad_networks[_i].tensors, bad_networks[_i].metadata, &state);
+    test_bytes file = test_safetensors_network(bad_networks[_i].tensors, bad_networks[_i].metadata, &state);
     check_bad(bad_networks[_i].name, &file, &names, bad_networks[_i].status, bad_networks[_i].part);
     test_bytes_free(&file);
 }
@@ -261,7 +214,7 @@ START_TEST(vocabulary_too_large)
 {
     static const char header[] = "{" T("weight_ih_l0", "F32", "[4,1]", "[0,16]") "," T(
         "weight_hh_l0", "F32", "[4,1]", "[16,32]") "," T("emb.weight", "BF16", "[2147483648,1]", "[32,4294967328]") "}";
-    test_bytes file = make_file(header, sizeof header - 1, 32);
+    test_bytes file = test_safetensors_file(header, sizeof header - 1, 32);
     test_file_write(test_path("x"), file.data, file.size);
     ck_assert_int_eq(truncate(test_path("x"), (off_t)file.size + (INT64_C(1) << 32)), 0);
     sluice_model *model;
@@ -290,7 +243,7 @@ START_TEST(weights_not_finite)
         {"fc.bias", {0, 0, 0xc0, 0xff}, "found NaN"},
     };
     uint64_t state = test_seed();
-    test_bytes file = make_network(LSTM HEAD EMBEDDING, NULL, &state);
+    test_bytes file = test_safetensors_network(LSTM HEAD EMBEDDING, NULL, &state);
     test_file_write(test_path("bad.safetensors"), file.data, file.size);
     sl_safetensors *opened;
     ck_assert_int_eq(sl_safetensors_open(test_path("bad.safetensors"), &opened, NULL), SLUICE_STATUS_OK);
@@ -314,7 +267,7 @@ START_TEST(networks_found)
 {
     uint64_t state = test_seed();
     const sluice_names names = {sizeof names, good_networks[_i].prefix, good_networks[_i].head, good_networks[_i].embedding};
-    test_bytes file = make_network(good_networks[_i].tensors, good_networks[_i].metadata, &state);
+    test_bytes file = test_safetensors_network(good_networks[_i].tensors, good_networks[_i].metadata, &state);
     test_file_write(test_path("x"), file.data, file.size);
     sluice_model *model;
     sluice_error error = {0};
@@ -367,10 +320,10 @@ static void check_values(const sl_safetensors *file, const test_bytes *bytes, co
 START_TEST(values_in_place)
 {
     uint64_t state = test_seed();
-    test_bytes file =
-        make_network(WIDE_CELL("l1_reverse", "BF16", "4") "fc.bias BF16 3;" WIDE_CELL("l0", "F32", "3") WIDE_CELL("l1", "F16", "4")
-                         WIDE_CELL("l0_reverse", "F16", "3") "embedding.weight F16 7,3;fc.weight F32 3,4;",
-                     "{\"format\":\"pt\",\"classes\":\"one,zwei,trois\"}", &state);
+    test_bytes file = test_safetensors_network(
+        WIDE_CELL("l1_reverse", "BF16", "4") "fc.bias BF16 3;" WIDE_CELL("l0", "F32", "3") WIDE_CELL("l1", "F16", "4")
+            WIDE_CELL("l0_reverse", "F16", "3") "embedding.weight F16 7,3;fc.weight F32 3,4;",
+        "{\"format\":\"pt\",\"classes\":\"one,zwei,trois\"}", &state);
     test_file_write(test_path("x"), file.data, file.size);
     sluice_model *model;
     sl_safetensors *opened;
@@ -447,8 +400,12 @@ static bool survives(const unsigned char *data, size_t size)
 
 START_TEST(mutations)
 {
+    static const char *const metadata[] = {
+        "{\"classes\":\"a,b,c,d\"}",
+        "null,\"x\":{\"dtype\":\"I3\",\"shape\":[1,1,1,1,1,1,1,1,1],\"more\":{\"a\":[1,-2.5e3,[null],{\"\":true}]},"
+        "\"y\":\"\\u0000\",\"data_offsets\":[0,0]}"}; /* and a tensor of all that is stepped over */
     uint64_t state = test_seed();
-    test_bytes file = make_network(LSTM HEAD EMBEDDING, "{\"classes\":\"a,b,c,d\"}", &state);
+    test_bytes file = test_safetensors_network(LSTM HEAD EMBEDDING, metadata[_i], &state);
     ck_assert(survives(file.data, file.size));
     for (size_t keep = 0; keep < file.size; keep++)
         ck_assert(!survives(file.data, keep));
@@ -482,7 +439,7 @@ static Suite *safetensors_suite(void)
     tcase_add_loop_test(format, headers_malformed, 0, sizeof bad_headers / sizeof bad_headers[0]);
     tcase_add_loop_test(format, frames_malformed, 0, sizeof bad_frames / sizeof bad_frames[0]);
     tcase_add_loop_test(format, headers_unusual, 0, sizeof good_headers / sizeof good_headers[0]);
-    tcase_add_test(format, name_too_long);
+    tcase_add_test(format, nesting);
     tcase_add_test(format, inputs_that_cannot_be_opened);
     tcase_add_test(format, file_cut_while_open);
     tcase_add_test(format, widening_every_value);
@@ -493,7 +450,7 @@ static Suite *safetensors_suite(void)
     tcase_add_test(network, weights_not_finite);
     tcase_add_test(network, values_in_place);
     tcase_add_test(network, langid);
-    tcase_add_test(network, mutations);
+    tcase_add_loop_test(network, mutations, 0, 2);
     return suite;
 }
 

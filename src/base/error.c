@@ -1,16 +1,9 @@
 #include "base/error.h"
 
+#include "base/clean.h"
+
 #include <stdarg.h>
 #include <stdio.h>
-
-void sl_clean(char *text)
-{
-    for (unsigned char *p = (unsigned char *)text; *p; p++)
-        if (*p < 0x20 || *p == 0x7f)
-            *p = '?';
-        else if (*p == 0xc2 && p[1] >= 0x80 && p[1] <= 0x9f) /* U+0080 to U+009F, of which U+009B starts a control sequence */
-            *p = p[1] = '?';
-}
 
 sluice_status sl_fail(sluice_error *error, sluice_status status, const char *format, ...)
 {

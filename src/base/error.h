@@ -7,9 +7,6 @@
 /** Write the message (printf style; cut to fit, control characters made '?') into error, which may be NULL, and return status. */
 sluice_status sl_fail(sluice_error *error, sluice_status status, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
-/** Make control characters '?', in place: text from outside must not steer a terminal or break a line in two. */
-void sl_clean(char *text);
-
 /** sl_fail for an allocation of `bytes` bytes for `what`. */
 sluice_status sl_fail_memory(sluice_error *error, const char *what, size_t bytes);
 

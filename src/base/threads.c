@@ -1,6 +1,7 @@
 #include "base/threads.h"
 
 #include "base/cgroup.h"
+#include "base/clean.h"
 #include "base/error.h"
 #include "base/setting.h"
 #include "base/text.h"

@@ -1,6 +1,19 @@
 #include "format.h"
 
+#include "base/clean.h"
+
 #include <string.h>
+
+void sl_format_print_clean(const char *text, size_t most)
+{
+    while (*text && most) {
+        const size_t control = sl_clean_get_control(text);
+        putchar(control ? '?' : *text);
+        const size_t bytes = control && control <= most ? control : 1;
+        text += bytes;
+        most -= bytes;
+    }
+}
 
 const char *sl_format_count(uint64_t number, char text[SL_FORMAT_COUNT])
 {

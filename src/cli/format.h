@@ -15,11 +15,9 @@ enum {
     SL_FORMAT_SHAPE = 128, /* room for sl_format_shape */
 };
 
-/** c, or '?' for a control character: what a file holds must not steer a terminal, or break a line or a field. */
-static inline char sl_format_clean(char c)
-{
-    return (unsigned char)c < 0x20 || c == 0x7f ? '?' : c;
-}
+/** Print up to `most` bytes of a terminated text, its control characters as '?': what a file holds must not steer a terminal, or
+ *  break a line or a field. */
+void sl_format_print_clean(const char *text, size_t most);
 
 /** A number with its thousands set apart: 1,975,409. Returns text. */
 const char *sl_format_count(uint64_t number, char text[SL_FORMAT_COUNT]);

@@ -61,13 +61,6 @@ static json_t *model_to_json(const char *path, const sluice_model *model)
                      get_classes(model, shape->classes), "notes", get_notes(model));
 }
 
-/* Up to `most` bytes of a text that comes from a file. */
-static void print_clean(const char *text, size_t most)
-{
-    for (; *text && most; text++, most--)
-        putchar(sl_format_clean(*text));
-}
-
 static void print_classes(const sluice_model *model, size_t classes)
 {
     if (!sluice_model_get_class(model, 0))
@@ -75,7 +68,7 @@ static void print_classes(const sluice_model *model, size_t classes)
     printf("class names   ");
     for (size_t k = 0; k < classes; k++) {
         printf("%s", k ? ", " : "");
-        print_clean(sluice_model_get_class(model, k), SIZE_MAX);
+        sl_format_print_clean(sluice_model_get_class(model, k), SIZE_MAX);
     }
     printf("\n");
 }
@@ -85,7 +78,7 @@ static void print_notes(const char *notes)
     for (const char *title = "notes         "; *notes; title = "              ") {
         const size_t length = strcspn(notes, "\n");
         printf("%s", title);
-        print_clean(notes, length);
+        sl_format_print_clean(notes, length);
         printf("\n");
         notes += length + (notes[length] == '\n');
     }
@@ -97,7 +90,7 @@ static void print_model(const char *path, const sluice_model *model)
     const sluice_shape *shape = &facts.shape;
     char count[SL_FORMAT_COUNT];
     printf("model         ");
-    print_clean(path, SIZE_MAX);
+    sl_format_print_clean(path, SIZE_MAX);
     printf("\n");
     printf("layers        %zu\ndirections    %zu\n", shape->layers, shape->directions);
     printf("inputs        %zu\nhidden        %zu\n", shape->inputs, shape->hidden);

@@ -82,8 +82,7 @@ static void print_setting(size_t k)
     if (!value)
         return;
     printf("  set         %s=", settings[k].name);
-    for (; *value; value++)
-        putchar(sl_format_clean(*value));
+    sl_format_print_clean(value, SIZE_MAX);
     printf("%s%s\n", settings[k].note ? ": " : "", settings[k].note ? settings[k].note : "");
 }
 

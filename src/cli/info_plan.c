@@ -2,6 +2,7 @@
 #include "format.h"
 #include "info.h"
 #include "lengths.h"
+#include "notes.h"
 #include "plans.h"
 #include "slab.h"
 #include "stats.h"
@@ -189,6 +190,7 @@ sl_exit sl_info_plan(const sl_options *options)
     sluice_error error;
     if (sluice_model_load(options->model, &options->names, &model, &error))
         return sl_report_error(&error);
+    sl_notes_report(options->model, model);
     const sl_exit code = explain(options, model);
     sluice_model_destroy(model);
     return code;

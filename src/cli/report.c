@@ -1,6 +1,6 @@
 #include "report.h"
 
-#include "format.h"
+#include "base/clean.h"
 #include "progress.h"
 
 #include <stdarg.h>
@@ -11,8 +11,7 @@ __attribute__((format(printf, 2, 0))) static void print_line(const char *kind, c
 {
     char text[2048];
     vsnprintf(text, sizeof text, format, arguments);
-    for (char *p = text; *p; p++)
-        *p = sl_format_clean(*p);
+    sl_clean(text);
     fprintf(stderr, "sluice: %s%s\n", kind, text);
 }
 

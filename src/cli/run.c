@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "commands.h"
 #include "interrupt.h"
+#include "notes.h"
 #include "paths.h"
 #include "plans.h"
 
@@ -97,6 +98,25 @@ static sl_exit check_options(const sl_options *options)
     return check_paths(options);
 }
 
+/* What the options ask of the network. */
+static sl_exit check_network(const sl_run *run)
+{
+    const sl_options *options = run->options;
+    if (options->text && !run->shape.vocabulary)
+        return sl_report(
+            SL_EXIT_DATA, "%s: --text feeds bytes as tokens to an embedding [V][I], and the model has %s", options->model,
+            sl_notes_get_lack(run->model, "embedding", "none; use .npy input, or name the tensor with --embedding-name").text);
+    if ((options->text || options->head) && !run->shape.classes)
+        return sl_report(
+            SL_EXIT_DATA, "%s: %s the outputs of a head [C][D*H], and the model has %s", options->model,
+            options->text ? "--text answers with" : "--head asks for",
+            sl_notes_get_lack(run->model, "head", "none; use .npy input and --hn, or name the tensor with --head-name").text);
+    if (options->top > run->shape.classes)
+        return sl_report(SL_EXIT_USAGE, "--top %zu: expected %zu at most, the number of classes of %s", options->top,
+                         run->shape.classes, options->model);
+    return SL_EXIT_OK;
+}
+
 static sl_exit set_up(sl_run *run)
 {
     const double started = sl_clock_get();
@@ -104,13 +124,17 @@ static sl_exit set_up(sl_run *run)
     if (sluice_model_load(run->options->model, &run->options->names, &run->model, &error))
         return sl_report_error(&error);
     run->shape = sluice_model_get_shape(run->model);
+    sl_exit code = check_network(run);
+    if (code)
+        return code;
+    sl_notes_report(run->options->model, run->model);
     run->info.struct_size = sizeof run->info;
     if (sluice_engine_create(run->model, &run->options->engine, &run->engine, &error) ||
         sluice_workspace_create(run->engine, 0, 0, &run->workspace, &error))
         return sl_report_error(&error);
     if (sluice_engine_get_info(run->engine, &run->info))
         return sl_report_mismatch();
-    const sl_exit code = sl_plans_load(run->options, run->engine);
+    code = sl_plans_load(run->options, run->engine);
     run->stats.setup_seconds = sl_clock_get() - started;
     return code;
 }

@@ -246,11 +246,6 @@ static sl_exit run_chunks(npy_run *npy)
 
 static sl_exit run_all(npy_run *npy)
 {
-    if (npy->slabs[HEAD].path && !npy->run->shape.classes)
-        return sl_report(SL_EXIT_DATA,
-                         "%s: --head asks for the outputs of a head [C][D*H], and the model has none; name the tensor with "
-                         "--head-name, or ask for --hn",
-                         npy->run->options->model);
     sl_exit code = open_inputs(npy);
     if (!code)
         code = shape_outputs(npy);

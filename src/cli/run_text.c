@@ -22,25 +22,6 @@ typedef struct text_run {
     uint64_t total; /* bytes of input; 0: not known */
 } text_run;
 
-static sl_exit check_model(const sl_run *run)
-{
-    const char *model = run->options->model;
-    const size_t classes = run->shape.classes, top = run->options->top;
-    if (!run->shape.vocabulary)
-        return sl_report(SL_EXIT_DATA,
-                         "%s: --text feeds bytes as tokens to an embedding [V][I], and the model has none; use .npy "
-                         "input, or name the tensor with --embedding-name",
-                         model);
-    if (!classes)
-        return sl_report(SL_EXIT_DATA,
-                         "%s: --text answers with the classes of a head [C][D*H], and the model has none; use .npy "
-                         "input and --hn, or name the tensor with --head-name",
-                         model);
-    if (top > classes)
-        return sl_report(SL_EXIT_USAGE, "--top %zu: expected %zu at most, the number of classes of %s", top, classes, model);
-    return SL_EXIT_OK;
-}
-
 /* Bytes are tokens, so only a vocabulary under 256 can miss one. */
 static sl_exit check_tokens(const text_run *text, const sl_lines_batch *batch)
 {
@@ -114,9 +95,7 @@ static sl_exit open_all(text_run *text)
     const sl_options *options = text->run->options;
     const size_t row_bytes = text->run->shape.classes * sizeof *text->logits;
     const size_t rows = sl_run_get_rows(text->run, (double)row_bytes + (double)options->top * ANSWER_BYTES);
-    sl_exit code = check_model(text->run);
-    if (!code)
-        code = sl_lines_open(options->input, rows, options->keep_cr, &text->lines, &text->total);
+    sl_exit code = sl_lines_open(options->input, rows, options->keep_cr, &text->lines, &text->total);
     if (code)
         return code;
     const size_t most = sl_lines_get_rows(text->lines);

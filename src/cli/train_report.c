@@ -100,10 +100,9 @@ static json_t *summary_to_json(const sl_train *train)
 static void print_name(const char *name)
 {
     int columns = 0;
-    for (; *name; name++) {
-        putchar(sl_format_clean(*name));
+    sl_format_print_clean(name, SIZE_MAX);
+    for (; *name; name++)
         columns += ((unsigned char)*name & 0xc0) != 0x80;
-    }
     printf("%*s", columns < NAME_COLUMNS ? NAME_COLUMNS - columns : 1, "");
 }
 
@@ -141,8 +140,7 @@ sl_exit sl_train_summarize(const sl_train *train)
     const sl_epoch *epoch = &train->curve.epochs[train->best.epoch - 1];
     char count[SL_FORMAT_COUNT];
     printf("model         ");
-    for (const char *c = train->options->output; *c; c++)
-        putchar(sl_format_clean(*c));
+    sl_format_print_clean(train->options->output, SIZE_MAX);
     printf("\nepoch         %" PRIu64 " of %" PRIu64 " (%s steps in all)\n", train->best.epoch, train->epoch,
            sl_format_count(train->step, count));
     print_score(train, "training", &epoch->training);

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "digest.h"
 #include "interrupt.h"
+#include "notes.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,8 +17,9 @@ static sl_exit take_class_names(sl_train *train, const sluice_model *model)
 {
     const sluice_shape shape = sluice_model_get_shape(model);
     if (!shape.vocabulary || !shape.classes)
-        return sl_report(SL_EXIT_DATA, "%s: --text needs a model with an embedding, for its bytes, and a head, for its labels",
-                         train->options->train.from);
+        return sl_report(SL_EXIT_DATA, "%s: --text needs a model with %s, and this one has %s", train->options->train.from,
+                         shape.vocabulary ? "a head, for its labels" : "an embedding, for its bytes",
+                         sl_notes_get_lack(model, shape.vocabulary ? "head" : "embedding", "none; take another model").text);
     for (size_t k = 0; k < shape.classes; k++) {
         char number[24];
         const char *name = sluice_model_get_class(model, k);
@@ -222,13 +224,14 @@ static sl_exit check_names(const sl_train *train, const sluice_model *model)
 }
 
 /* What only the network and the data together tell: whether the options make sense. */
-static sl_exit check_network(const sl_train *train)
+static sl_exit check_network(const sl_train *train, const sluice_model *model)
 {
     const sl_train_options *options = &train->options->train;
     const sluice_shape *shape = &train->shape;
     const bool every_step = options->every_step || train->data.every_step;
     if (train->data.labels && !shape->classes)
-        return sl_report(SL_EXIT_DATA, "%s: --labels need a model with a head, and it has none", options->from);
+        return sl_report(SL_EXIT_DATA, "%s: --labels need a model with a head, and this one has %s", options->from,
+                         sl_notes_get_lack(model, "head", "none; give --values, or take another model").text);
     if (!shape->classes && !every_step)
         return sl_report(SL_EXIT_USAGE,
                          "without a head there are outputs at each step only; give --values [N][T][D*H], or --every-step");
@@ -370,7 +373,9 @@ static sl_exit set_up(sl_train *train, sluice_model **loaded)
     train->shape = sluice_model_get_shape(model);
     code = check_names(train, model);
     if (!code)
-        code = check_network(train);
+        code = check_network(train, model);
+    if (!code && options->from)
+        sl_notes_report(options->from, model);
     if (!code && !train->trainer)
         code = make_trainer(train, model);
     if (!code)

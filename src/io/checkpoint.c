@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "base/size.h"
 #include "engine/model.h"
+#include "io/label.h"
 #include "io/model_file.h"
 #include "train/trainer.h"
 
@@ -225,8 +226,8 @@ static sluice_status find_row(const sl_safetensors *file, const char *name, cons
     if (strcmp(tensor->dtype, dtype) != 0 || tensor->dims != 1 || (count && tensor->shape[0] != count))
         return sl_fail(error, SLUICE_STATUS_BAD_DATA,
                        "%s: byte %zu: tensor \"%s\": expected %s %s, found %s %s; take another checkpoint", file->input.name,
-                       tensor->stated_at, name, dtype, count ? sl_shape_get_text(&count, 1).text : "[bytes]", tensor->dtype,
-                       sl_shape_get_text(tensor->shape, tensor->dims).text);
+                       tensor->stated_at, name, dtype, count ? sl_shape_get_text(&count, 1).text : "[bytes]",
+                       sl_label_get(tensor->dtype).text, sl_shape_get_text(tensor->shape, tensor->dims).text);
     tensor->used = true;
     return SLUICE_STATUS_OK;
 }
@@ -339,7 +340,7 @@ static sluice_status check_all_used(const sl_safetensors *file, sluice_error *er
     for (size_t k = 0; k < file->count; k++)
         if (!file->tensors[k].used)
             return sl_fail(error, SLUICE_STATUS_BAD_DATA, "%s: byte %zu: tensor \"%s\" belongs to no part of a checkpoint",
-                           file->input.name, file->tensors[k].stated_at, file->tensors[k].name);
+                           file->input.name, file->tensors[k].stated_at, sl_label_get(file->tensors[k].name).text);
     return SLUICE_STATUS_OK;
 }
 

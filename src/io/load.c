@@ -3,68 +3,11 @@
 #include "base/memory.h"
 #include "base/size.h"
 #include "engine/model.h"
+#include "io/label.h"
 #include "io/model_file.h"
+#include "io/load_notes.h"
 
 #include <math.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <string.h>
-
-/* ---- Notes ----------------------------------------------------------------------------------------------------------------- */
-
-/* Text that is measured first (text NULL) and written then. */
-typedef struct writer {
-    char *text;
-    size_t size;
-    size_t length; /* of the whole, as far as it was put */
-} writer;
-
-static void put(writer *to, const char *format, ...) __attribute__((format(printf, 2, 3)));
-static void put(writer *to, const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    const int n = vsnprintf(to->text ? to->text + to->length : NULL, to->text ? to->size - to->length : 0, format, arguments);
-    va_end(arguments);
-    to->length += n > 0 ? (size_t)n : 0;
-}
-
-/* `, embedding "embedding"` for embedding.weight, or `, no embedding`. */
-static void put_matrix(writer *to, const char *what, const sl_tensor *tensor)
-{
-    if (tensor)
-        put(to, ", %s \"%.*s\"", what, (int)(strlen(tensor->name) - strlen(".weight")), tensor->name);
-    else
-        put(to, ", no %s", what);
-}
-
-static void put_notes(writer *to, const sl_safetensors *file, const sl_binding *binding)
-{
-    put(to, "names: torch, prefix \"%.*s\"", (int)binding->prefix_bytes, binding->prefix);
-    put_matrix(to, "head", binding->extras[SL_HEAD_WEIGHT]);
-    put_matrix(to, "embedding", binding->extras[SL_EMBEDDING]);
-    for (size_t k = 0; k < file->count; k++) {
-        const sl_tensor *tensor = &file->tensors[k];
-        if (!tensor->used)
-            put(to, "\nignored: \"%s\" %s %s", tensor->name, tensor->dtype, sl_shape_get_text(tensor->shape, tensor->dims).text);
-    }
-    if (!binding->classes && sl_safetensors_find_metadata(file, "classes"))
-        put(to, "\nignored: metadata \"classes\", as there is no head");
-}
-
-static sluice_status set_notes(sluice_model *model, const sl_safetensors *file, const sl_binding *binding, sluice_error *error)
-{
-    writer notes = {0};
-    put_notes(&notes, file, binding);
-    const size_t size = notes.length + 1;
-    notes = (writer){.text = sl_alloc(size), .size = size};
-    if (!notes.text)
-        return sl_fail_memory(error, "notes on the model", size);
-    put_notes(&notes, file, binding);
-    const sluice_status status = sl_model_set_notes(model, notes.text, error);
-    sl_free(notes.text);
-    return status;
-}
 
 /* ---- Values ---------------------------------------------------------------------------------------------------------------- */
 
@@ -74,8 +17,8 @@ static sluice_status check_finite(const sl_safetensors *file, const sl_tensor *t
         if (!isfinite(values[k]))
             return sl_fail(error, SLUICE_STATUS_BAD_DATA,
                            "%s: byte %zu: tensor \"%s\": element %zu: expected a finite number, found %s", file->input.name,
-                           file->data_at + tensor->begin + k * ((tensor->end - tensor->begin) / tensor->elements), tensor->name, k,
-                           isnan(values[k]) ? "NaN" : "infinity");
+                           file->data_at + tensor->begin + k * ((tensor->end - tensor->begin) / tensor->elements),
+                           sl_label_get(tensor->name).text, k, isnan(values[k]) ? "NaN" : "infinity");
     return SLUICE_STATUS_OK;
 }
 
@@ -118,8 +61,8 @@ static sluice_status create(const sl_safetensors *file, const sl_binding *bindin
     sluice_error inner = {0};
     const sluice_status status = sluice_model_create(&weights, model, &inner);
     if (status != SLUICE_STATUS_OK)
-        (void)sl_fail(error, status, "%s: LSTM \"%.*s\": %s", file->input.name, (int)binding->prefix_bytes, binding->prefix,
-                      inner.message);
+        (void)sl_fail(error, status, "%s: LSTM \"%s\": %s", file->input.name,
+                      sl_label_get_part(binding->prefix, binding->prefix_bytes).text, inner.message);
     return status;
 }
 
@@ -152,7 +95,7 @@ sluice_status sl_model_file_read(sl_safetensors *file, const sluice_names *names
     if (status == SLUICE_STATUS_OK)
         status = read_and_create(file, &binding, &made, error);
     if (status == SLUICE_STATUS_OK)
-        status = set_notes(made, file, &binding, error);
+        status = sl_load_notes_set(made, file, &binding, error);
     if (status == SLUICE_STATUS_OK)
         *model = made;
     else

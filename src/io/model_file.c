@@ -22,7 +22,7 @@ sluice_names sl_model_file_get_names(void)
 static sl_tensor_name join(const char *stem, const char *end)
 {
     sl_tensor_name made;
-    snprintf(made.text, sizeof made.text, "%.*s%s", SL_TENSOR_MAX_NAME, stem, end);
+    snprintf(made.text, sizeof made.text, "%.*s%s", SL_WRITER_MAX_NAME, stem, end);
     return made;
 }
 
@@ -34,7 +34,7 @@ sl_tensor_name sl_model_file_get_name(const sluice_shape *shape, const sluice_na
         return join(names->embedding, ".weight");
     if (tensor == SLUICE_TENSOR_HEAD_WEIGHT || tensor == SLUICE_TENSOR_HEAD_BIAS)
         return join(names->head, tensor == SLUICE_TENSOR_HEAD_WEIGHT ? ".weight" : ".bias");
-    return sl_names_get_cell(names->prefix, strlen(names->prefix), kinds[tensor], k / shape->directions, k % shape->directions);
+    return join(names->prefix, sl_names_get_part(kinds[tensor], k / shape->directions, k % shape->directions).text);
 }
 
 /* ---- Tensors --------------------------------------------------------------------------------------------------------------- */
@@ -106,7 +106,7 @@ static void visit_cell(sl_writer *writer, const sluice_model *model, const sluic
         return;
     tensor = make(model, names, SLUICE_TENSOR_BIAS, k, rows, 0);
     act(writer, &tensor);
-    tensor.name = sl_names_get_cell(names->prefix, strlen(names->prefix), SL_BIAS_HH, k / shape->directions, k % shape->directions);
+    tensor.name = join(names->prefix, sl_names_get_part(SL_BIAS_HH, k / shape->directions, k % shape->directions).text);
     tensor.values = NULL;
     act(writer, &tensor);
 }

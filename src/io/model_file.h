@@ -5,6 +5,11 @@
 #include "io/names.h"
 #include "io/safetensors_writer.h"
 
+/** Room for a name that can be written, and more, so that one that cannot is seen to be too long. */
+typedef struct sl_tensor_name {
+    char text[SL_WRITER_MAX_NAME + 64];
+} sl_tensor_name;
+
 /** How a tensor of a model is named; of SLUICE_TENSOR_BIAS, b_ih's name. No field of `names` is NULL. */
 sl_tensor_name sl_model_file_get_name(const sluice_shape *shape, const sluice_names *names, sluice_tensor tensor, size_t k);
 

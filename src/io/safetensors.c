@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/size.h"
+#include "io/content.h"
 #include "io/safetensors_header.h"
 
 #include <assert.h>
@@ -27,16 +28,32 @@ static sluice_status read_known(const sl_input *input, size_t offset, void *data
                    offset + got);
 }
 
-static sluice_status read_header(sl_safetensors *file, sluice_error *error)
+/* Refuse what is known to be a file of another kind. */
+static sluice_status check_content(const sl_input *input, sluice_error *error)
 {
-    const sl_input *input = &file->input;
+    char beginning[SL_CONTENT_BYTES];
+    const size_t bytes = sl_size_min(sizeof beginning, input->size);
+    const sluice_status status = read_known(input, 0, beginning, bytes, error);
+    if (status != SLUICE_STATUS_OK)
+        return status;
+    const char *other = sl_content_describe(sl_content_find(beginning, bytes));
+    return other ? sl_fail(error, SLUICE_STATUS_BAD_DATA, "%s: expected a safetensors file, found %s", input->name, other)
+                 : SLUICE_STATUS_OK;
+}
+
+/* Read the length of the header, and check it. */
+static sluice_status read_length(const sl_input *input, size_t *header_bytes, sluice_error *error)
+{
     if (!input->regular)
         return sl_fail(error, SLUICE_STATUS_NO_INPUT, "%s: expected a regular file; copy the model to one first", input->name);
+    sluice_status status = check_content(input, error);
+    if (status != SLUICE_STATUS_OK)
+        return status;
     if (input->size < LENGTH_BYTES)
         return sl_fail(error, SLUICE_STATUS_BAD_DATA, "%s: byte %zu: the file ends here, expected %d bytes of header length",
                        input->name, input->size, LENGTH_BYTES);
     uint64_t length;
-    sluice_status status = read_known(input, 0, &length, sizeof length, error);
+    status = read_known(input, 0, &length, sizeof length, error);
     if (status != SLUICE_STATUS_OK)
         return status;
     if (length > SL_SAFETENSORS_MAX_HEADER)
@@ -48,12 +65,22 @@ static sluice_status read_header(sl_safetensors *file, sluice_error *error)
                        "%s: byte 0: a header of %" PRIu64
                        " bytes is longer than the rest of the file, %zu bytes; was it cut short?",
                        input->name, length, input->size - LENGTH_BYTES);
-    file->data_at = LENGTH_BYTES + (size_t)length;
-    file->header = sl_alloc((size_t)length);
+    *header_bytes = (size_t)length;
+    return SLUICE_STATUS_OK;
+}
+
+static sluice_status read_header(sl_safetensors *file, sluice_error *error)
+{
+    size_t bytes = 0;
+    sluice_status status = read_length(&file->input, &bytes, error);
+    if (status != SLUICE_STATUS_OK)
+        return status;
+    file->data_at = LENGTH_BYTES + bytes;
+    file->header = sl_alloc(bytes);
     if (!file->header)
-        return sl_fail_memory(error, "a safetensors header", (size_t)length);
-    status = read_known(input, LENGTH_BYTES, file->header, (size_t)length, error);
-    return status == SLUICE_STATUS_OK ? sl_safetensors_parse(file, (size_t)length, error) : status;
+        return sl_fail_memory(error, "a safetensors header", bytes);
+    status = read_known(&file->input, LENGTH_BYTES, file->header, bytes, error);
+    return status == SLUICE_STATUS_OK ? sl_safetensors_parse(file, bytes, error) : status;
 }
 
 sluice_status sl_safetensors_open(const char *path, sl_safetensors **file, sluice_error *error)

@@ -1,5 +1,6 @@
 /* Safetensors files: what tensors are in one, and their values as float32. Hostile input: dtype, shape, place and size of every
- * tensor are checked against each other and against the file before anything is handed out. Knows nothing of networks.
+ * tensor are checked against each other and against the file before anything is handed out. What is merely unusual (a type not yet
+ * known, many dimensions, any name, more keys) is listed, and a matter of who asks for that tensor. Knows nothing of networks.
  * Format: 8 bytes of header length, little-endian; a JSON object; the data, wholly covered by the tensors and nothing twice. */
 #ifndef SLUICE_IO_SAFETENSORS_H
 #define SLUICE_IO_SAFETENSORS_H
@@ -8,19 +9,19 @@
 
 #include <stdint.h>
 
-enum { SL_TENSOR_MAX_DIMS = 8, SL_TENSOR_MAX_NAME = 255 };
+enum { SL_TENSOR_MAX_DIMS = 8 };                        /* that are kept; a tensor with more is one that nobody here reads */
 enum { SL_SAFETENSORS_MAX_HEADER = 100 * 1000 * 1000 }; /* bytes; the reference implementation's bound */
 
 typedef struct sl_tensor {
-    const char *name;  /* at most SL_TENSOR_MAX_NAME bytes of UTF-8 without control characters; lives as long as the file */
-    const char *dtype; /* "F32" */
-    size_t dims;       /* 0..SL_TENSOR_MAX_DIMS */
-    size_t shape[SL_TENSOR_MAX_DIMS];
-    size_t elements;   /* product of shape; dimensions other than 0 may be multiplied without overflow */
-    size_t begin, end; /* bytes in the data section */
-    size_t stated_at;  /* byte of the file where the header states it */
-    bool readable;     /* sl_safetensors_read can widen its type: F32, F16, BF16 */
-    bool used;         /* free for the reader's user; false at first */
+    const char *name;  /* any text of UTF-8, also of control characters: sl_label_get; lives as long as the file */
+    const char *dtype; /* "F32"; any text, as the file says; lives as long */
+    size_t dims;
+    size_t shape[SL_TENSOR_MAX_DIMS]; /* the first of them */
+    size_t elements;                  /* of a readable tensor: the product of all dimensions */
+    size_t begin, end;                /* bytes in the data section */
+    size_t stated_at;                 /* byte of the file where the header states it */
+    bool readable;                    /* sl_safetensors_read can widen its type: F32, F16, BF16 */
+    bool used;                        /* free for the reader's user; false at first */
 } sl_tensor;
 
 typedef struct sl_metadata {
@@ -47,6 +48,9 @@ sluice_status sl_safetensors_open(const char *path, sl_safetensors **file, sluic
 /** The tensor of this name, or NULL. */
 sl_tensor *sl_safetensors_find(const sl_safetensors *file, const char *name);
 
+/** The tensor whose name is the first `head_bytes` bytes of head and then `tail`, or NULL. No NUL is among those bytes. */
+sl_tensor *sl_safetensors_find_joined(const sl_safetensors *file, const char *head, size_t head_bytes, const char *tail);
+
 /** The value of a metadata key, or NULL. */
 char *sl_safetensors_find_metadata(const sl_safetensors *file, const char *key);
 
@@ -59,9 +63,9 @@ sluice_status sl_safetensors_read_bytes(const sl_safetensors *file, const sl_ten
 /** NULL is allowed. */
 void sl_safetensors_close(sl_safetensors *file);
 
-/** "[512][128]"; "[]" for a scalar. */
+/** "[512][128]"; "[]" for a scalar; "[...]" at the end for dimensions beyond those that are kept. */
 typedef struct sl_shape_text {
-    char text[SL_TENSOR_MAX_DIMS * 22 + 1];
+    char text[SL_TENSOR_MAX_DIMS * 22 + sizeof "[...]"];
 } sl_shape_text;
 sl_shape_text sl_shape_get_text(const size_t *shape, size_t dims);
 

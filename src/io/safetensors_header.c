@@ -4,10 +4,12 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "io/scan.h"
-#include "io/shape.h"
+#include "base/size.h"
+#include "io/json.h"
+#include "io/label.h"
 
 #include <limits.h>
+#include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,36 +35,54 @@ enum { DTYPE, SHAPE, OFFSETS, KEYS };
 static const char *const keys[KEYS] = {"dtype", "shape", "data_offsets"};
 
 typedef struct entry {
-    size_t dtype;
     size_t offsets[2];
+    bool is_too_large;     /* the product of the dimensions does not fit, and none of them is 0 */
     unsigned seen;         /* a bit for each key met */
     size_t value_at[KEYS]; /* where each value stands */
 } entry;
 
-static bool read_dtype(sl_scan *scan, entry *stated)
+/* sl_scan_fail about a tensor: its label goes before the message. Always false. */
+static bool fail_tensor(sl_scan *scan, size_t at, const sl_tensor *tensor, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+static bool fail_tensor(sl_scan *scan, size_t at, const sl_tensor *tensor, const char *format, ...)
+{
+    char message[512];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(message, sizeof message, format, arguments);
+    va_end(arguments);
+    return sl_scan_fail(scan, at, "tensor \"%s\"%s", sl_label_get(tensor->name).text, message);
+}
+
+static bool read_dtype(sl_scan *scan, sl_tensor *tensor)
 {
     char *name;
     if (!sl_scan_json_string(scan, "a dtype", &name))
         return false;
-    for (stated->dtype = 0; stated->dtype < DTYPES; stated->dtype++)
-        if (strcmp(name, dtypes[stated->dtype].name) == 0)
-            return true;
-    return sl_scan_fail(scan, stated->value_at[DTYPE], "expected a dtype of safetensors, F32 for example, found \"%.40s\"", name);
+    tensor->dtype = name;
+    return true;
 }
 
-static bool read_shape(sl_scan *scan, sl_tensor *tensor)
+static bool read_shape(sl_scan *scan, sl_tensor *tensor, entry *stated)
 {
-    const size_t begin = scan->at;
+    bool zero = false, fits = true;
+    tensor->elements = 1;
     if (!sl_scan_expect(scan, '['))
         return false;
     if (sl_scan_accept(scan, ']'))
         return true;
     do {
-        if (tensor->dims == SL_TENSOR_MAX_DIMS)
-            return sl_scan_fail(scan, begin, "tensor \"%s\" has more than %d dimensions", tensor->name, SL_TENSOR_MAX_DIMS);
-        if (!sl_scan_size(scan, "a dimension", &tensor->shape[tensor->dims++]))
+        size_t dimension;
+        if (!sl_scan_size(scan, "a dimension", &dimension))
             return false;
+        if (tensor->dims < SL_TENSOR_MAX_DIMS)
+            tensor->shape[tensor->dims] = dimension;
+        tensor->dims++;
+        zero |= !dimension;
+        fits = fits && (!dimension || sl_size_mul(tensor->elements, dimension, &tensor->elements));
     } while (sl_scan_accept(scan, ','));
+    stated->is_too_large = !zero && !fits;
+    tensor->elements = zero ? 0 : tensor->elements;
     return sl_scan_expect(scan, ']');
 }
 
@@ -72,6 +92,7 @@ static bool read_offsets(sl_scan *scan, size_t offsets[2])
            sl_scan_size(scan, "an offset", &offsets[1]) && sl_scan_expect(scan, ']');
 }
 
+/* One key and its value. The format may get more keys, so others than the three are stepped over. */
 static bool read_value(sl_scan *scan, sl_tensor *tensor, entry *stated)
 {
     sl_scan_skip(scan);
@@ -82,56 +103,57 @@ static bool read_value(sl_scan *scan, sl_tensor *tensor, entry *stated)
     int key = 0;
     while (key < KEYS && strcmp(name, keys[key]) != 0)
         key++;
-    if (key == KEYS)
-        return sl_scan_fail(scan, begin, "tensor \"%s\": expected \"dtype\", \"shape\" or \"data_offsets\", found \"%.40s\"",
-                            tensor->name, name);
-    if (stated->seen & 1u << key)
-        return sl_scan_fail(scan, begin, "tensor \"%s\": \"%s\" is there twice", tensor->name, keys[key]);
-    stated->seen |= 1u << key;
+    if (key < KEYS && stated->seen & 1u << key)
+        return fail_tensor(scan, begin, tensor, ": \"%s\" is there twice", keys[key]);
     if (!sl_scan_expect(scan, ':'))
         return false;
+    if (key == KEYS)
+        return sl_scan_json_skip(scan, "a value");
     sl_scan_skip(scan);
+    stated->seen |= 1u << key;
     stated->value_at[key] = scan->at;
-    return key == DTYPE ? read_dtype(scan, stated) : key == SHAPE ? read_shape(scan, tensor) : read_offsets(scan, stated->offsets);
+    return key == DTYPE   ? read_dtype(scan, tensor)
+           : key == SHAPE ? read_shape(scan, tensor, stated)
+                          : read_offsets(scan, stated->offsets);
+}
+
+/* Dtype and shape against the bytes that offsets give. A type that is not known, as the format gets new ones, may have any number:
+ * nobody reads it. */
+static bool check_bytes(sl_scan *scan, sl_tensor *tensor, const entry *stated)
+{
+    const size_t begin = stated->offsets[0], end = stated->offsets[1], shape_at = stated->value_at[SHAPE];
+    size_t type = 0, bits;
+    while (type < DTYPES && strcmp(tensor->dtype, dtypes[type].name) != 0)
+        type++;
+    if (type == DTYPES)
+        return true;
+    if (stated->is_too_large || !sl_size_mul(tensor->elements, dtypes[type].bits, &bits))
+        return fail_tensor(scan, shape_at, tensor, ": the shape is too large: its bits do not fit %zu", SIZE_MAX);
+    if (bits % CHAR_BIT)
+        return fail_tensor(scan, shape_at, tensor, ": %zu elements of %u bits do not fill whole bytes", tensor->elements,
+                           dtypes[type].bits);
+    if (end - begin != bits / CHAR_BIT)
+        return fail_tensor(scan, stated->value_at[OFFSETS], tensor,
+                           ": dtype and shape ask for %zu bytes, data_offsets [%zu, %zu] give %zu", bits / CHAR_BIT, begin, end,
+                           end - begin);
+    tensor->readable = dtypes[type].readable;
+    return true;
 }
 
 /* Dtype, shape and offsets against each other and against the size of the data section. */
 static bool check_entry(sl_scan *scan, sl_tensor *tensor, const entry *stated, size_t data_bytes)
 {
-    const unsigned element_bits = dtypes[stated->dtype].bits;
     const size_t begin = stated->offsets[0], end = stated->offsets[1], offsets_at = stated->value_at[OFFSETS];
-    size_t bits;
-    if (!sl_shape_count(tensor->shape, tensor->dims, element_bits, &tensor->elements, &bits))
-        return sl_scan_fail(scan, stated->value_at[SHAPE], "tensor \"%s\": the shape is too large: its bits do not fit %zu",
-                            tensor->name, SIZE_MAX);
-    if (bits % CHAR_BIT)
-        return sl_scan_fail(scan, stated->value_at[SHAPE], "tensor \"%s\": %zu elements of %u bits do not fill whole bytes",
-                            tensor->name, tensor->elements, element_bits);
     if (begin > end)
-        return sl_scan_fail(scan, offsets_at, "tensor \"%s\": data_offsets end at %zu, before they begin at %zu", tensor->name, end,
-                            begin);
-    if (end - begin != bits / CHAR_BIT)
-        return sl_scan_fail(scan, offsets_at, "tensor \"%s\": dtype and shape ask for %zu bytes, data_offsets [%zu, %zu] give %zu",
-                            tensor->name, bits / CHAR_BIT, begin, end, end - begin);
+        return fail_tensor(scan, offsets_at, tensor, ": data_offsets end at %zu, before they begin at %zu", end, begin);
+    if (!check_bytes(scan, tensor, stated))
+        return false;
     if (end > data_bytes)
-        return sl_scan_fail(scan, offsets_at,
-                            "tensor \"%s\": data_offsets [%zu, %zu] reach beyond the file's %zu bytes of data; was it cut short?",
-                            tensor->name, begin, end, data_bytes);
-    tensor->dtype = dtypes[stated->dtype].name;
-    tensor->readable = dtypes[stated->dtype].readable;
+        return fail_tensor(scan, offsets_at, tensor,
+                           ": data_offsets [%zu, %zu] reach beyond the file's %zu bytes of data; was it cut short?", begin, end,
+                           data_bytes);
     tensor->begin = begin;
     tensor->end = end;
-    return true;
-}
-
-static bool check_name(sl_scan *scan, size_t at, const char *name)
-{
-    const size_t length = strlen(name);
-    if (length > SL_TENSOR_MAX_NAME)
-        return sl_scan_fail(scan, at, "expected a tensor name of at most %d bytes, found %zu", SL_TENSOR_MAX_NAME, length);
-    for (const char *c = name; *c; c++)
-        if ((unsigned char)*c < 0x20 || *c == 0x7f)
-            return sl_scan_fail(scan, at, "a tensor name holds a control character: \"%s\"", name);
     return true;
 }
 
@@ -139,7 +161,7 @@ static bool check_name(sl_scan *scan, size_t at, const char *name)
 static bool read_tensor(sl_scan *scan, sl_tensor *tensor, size_t data_bytes)
 {
     entry stated = {0};
-    if (!check_name(scan, tensor->stated_at - scan->origin, tensor->name) || !sl_scan_expect(scan, '{'))
+    if (!sl_scan_expect(scan, '{'))
         return false;
     if (!sl_scan_accept(scan, '}')) {
         do
@@ -151,7 +173,7 @@ static bool read_tensor(sl_scan *scan, sl_tensor *tensor, size_t data_bytes)
     }
     for (int key = 0; key < KEYS; key++)
         if (!(stated.seen & 1u << key))
-            return sl_scan_fail(scan, scan->at - 1, "tensor \"%s\": \"%s\" is missing", tensor->name, keys[key]);
+            return fail_tensor(scan, scan->at - 1, tensor, ": \"%s\" is missing", keys[key]);
     return check_entry(scan, tensor, &stated, data_bytes);
 }
 
@@ -182,9 +204,11 @@ static void *append(growing *array, size_t item_bytes, sl_scan *scan)
     return (char *)array->items + array->count++ * item_bytes;
 }
 
-/* The object behind "__metadata__": names and strings. */
+/* The object behind "__metadata__": names and strings; or null. */
 static bool read_metadata(sl_scan *scan, growing *metadata)
 {
+    if (sl_scan_json_null(scan))
+        return true;
     if (!sl_scan_expect(scan, '{'))
         return false;
     if (sl_scan_accept(scan, '}'))
@@ -262,14 +286,13 @@ static bool check_names(sl_scan *scan, const sl_safetensors *file)
     for (size_t k = 1; k < file->count; k++) {
         const sl_tensor *a = &file->tensors[k - 1], *b = &file->tensors[k];
         if (strcmp(a->name, b->name) == 0)
-            return sl_scan_fail(scan, sl_size_max(a->stated_at, b->stated_at) - scan->origin, "tensor \"%s\" is there twice",
-                                a->name);
+            return fail_tensor(scan, sl_size_max(a->stated_at, b->stated_at) - scan->origin, a, " is there twice");
     }
     for (size_t k = 1; k < file->metadata_count; k++) {
         const sl_metadata *a = &file->metadata[k - 1], *b = &file->metadata[k];
         if (strcmp(a->key, b->key) == 0)
-            return sl_scan_fail(scan, sl_size_max(a->stated_at, b->stated_at) - scan->origin, "metadata \"%.80s\" is there twice",
-                                a->key);
+            return sl_scan_fail(scan, sl_size_max(a->stated_at, b->stated_at) - scan->origin, "metadata \"%s\" is there twice",
+                                sl_label_get(a->key).text);
     }
     return true;
 }
@@ -286,16 +309,27 @@ static bool check_cover(sl_scan *scan, const sl_safetensors *file, const sl_tens
         const sl_tensor *tensor = order[k];
         const size_t at = tensor->stated_at - scan->origin;
         if (tensor->begin < covered)
-            return sl_scan_fail(scan, at, "tensor \"%s\" begins at %zu in the data and overlaps \"%s\", which ends at %zu",
-                                tensor->name, tensor->begin, order[k - 1]->name, covered);
+            return fail_tensor(scan, at, tensor, " begins at %zu in the data and overlaps \"%s\", which ends at %zu", tensor->begin,
+                               sl_label_get(order[k - 1]->name).text, covered);
         if (tensor->begin > covered)
-            return sl_scan_fail(scan, at, "tensor \"%s\" begins at %zu in the data and leaves a gap from %zu on", tensor->name,
-                                tensor->begin, covered);
+            return fail_tensor(scan, at, tensor, " begins at %zu in the data and leaves a gap from %zu on", tensor->begin, covered);
         covered = tensor->end;
     }
     return covered == data_bytes ||
            sl_scan_fail(scan, file->data_at - scan->origin + covered,
-                        "expected the end of the file, found %zu bytes that belong to no tensor", data_bytes - covered);
+                        "expected the end of the file, found %zu bytes that belong to no tensor; was something appended?",
+                        data_bytes - covered);
+}
+
+/* Nothing but white space, as the format has it; some writers fill up with NUL. */
+static bool check_padding(sl_scan *scan)
+{
+    sl_scan_skip(scan);
+    if (scan->at < scan->size && scan->text[scan->at] == '\0')
+        return sl_scan_fail(
+            scan, scan->at,
+            "expected spaces behind the header, found NUL bytes; save the file again with a current safetensors library");
+    return sl_scan_end(scan);
 }
 
 sluice_status sl_safetensors_parse(sl_safetensors *file, size_t header_bytes, sluice_error *error)
@@ -307,7 +341,7 @@ sluice_status sl_safetensors_parse(sl_safetensors *file, size_t header_bytes, sl
                     .error = error};
     const size_t data_bytes = file->input.size - file->data_at;
     growing tensors = {0}, metadata = {0};
-    const bool good = sl_scan_expect(&scan, '{') && read_entries(&scan, &tensors, &metadata, data_bytes) && sl_scan_end(&scan);
+    const bool good = sl_scan_expect(&scan, '{') && read_entries(&scan, &tensors, &metadata, data_bytes) && check_padding(&scan);
     file->tensors = tensors.items;
     file->count = tensors.count;
     file->metadata = metadata.items;
@@ -324,10 +358,28 @@ sluice_status sl_safetensors_parse(sl_safetensors *file, size_t header_bytes, sl
 
 /* ---- Looking things up ----------------------------------------------------------------------------------------------------- */
 
+typedef struct joined_name {
+    const char *head, *tail;
+    size_t head_bytes;
+} joined_name;
+
+static int compare_joined(const void *wanted, const void *tensor)
+{
+    const joined_name *key = wanted;
+    const char *name = ((const sl_tensor *)tensor)->name;
+    const int order = strncmp(key->head, name, key->head_bytes);
+    return order ? order : strcmp(key->tail, name + key->head_bytes);
+}
+
+sl_tensor *sl_safetensors_find_joined(const sl_safetensors *file, const char *head, size_t head_bytes, const char *tail)
+{
+    const joined_name wanted = {head, tail, head_bytes};
+    return file->count ? bsearch(&wanted, file->tensors, file->count, sizeof *file->tensors, compare_joined) : NULL;
+}
+
 sl_tensor *sl_safetensors_find(const sl_safetensors *file, const char *name)
 {
-    const sl_tensor wanted = {.name = name};
-    return file->count ? bsearch(&wanted, file->tensors, file->count, sizeof wanted, compare_names) : NULL;
+    return sl_safetensors_find_joined(file, name, strlen(name), "");
 }
 
 char *sl_safetensors_find_metadata(const sl_safetensors *file, const char *key)
@@ -341,7 +393,10 @@ char *sl_safetensors_find_metadata(const sl_safetensors *file, const char *key)
 sl_shape_text sl_shape_get_text(const size_t *shape, size_t dims)
 {
     sl_shape_text made = {"[]"};
-    for (size_t k = 0, at = 0; k < dims; k++)
+    size_t at = 0;
+    for (size_t k = 0; k < sl_size_min(dims, SL_TENSOR_MAX_DIMS); k++)
         at += (size_t)snprintf(made.text + at, sizeof made.text - at, "[%zu]", shape[k]);
+    if (dims > SL_TENSOR_MAX_DIMS)
+        snprintf(made.text + at, sizeof made.text - at, "[...]");
     return made;
 }

@@ -1,11 +1,13 @@
 /* Writing safetensors files. */
 #include "io/safetensors_writer.h"
 
+#include "base/clean.h"
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/size.h"
+#include "io/json.h"
+#include "io/label.h"
 #include "io/safetensors.h"
-#include "io/scan.h"
 
 #include <assert.h>
 #include <stdint.h>
@@ -118,9 +120,9 @@ void sl_writer_put_metadata(sl_writer *writer, const char *key, const char *valu
 static bool is_plain(const char *name)
 {
     for (const char *c = name; *c; c++)
-        if ((unsigned char)*c < 0x20 || *c == 0x7f)
+        if (sl_clean_get_control(c))
             return false;
-    return *name && strlen(name) <= SL_TENSOR_MAX_NAME;
+    return *name && strlen(name) <= SL_WRITER_MAX_NAME;
 }
 
 /* What is put stands in memory, or as much again at the most: products and sums of its sizes fit. */
@@ -128,9 +130,9 @@ static void put_entry(sl_writer *writer, const char *name, const char *dtype, si
                       size_t dims)
 {
     if (!writer->status && !is_plain(name))
-        writer->status =
-            sl_fail(writer->error, SLUICE_STATUS_BAD_ARGUMENT,
-                    "expected a tensor name of 1 to %d bytes without control characters, found \"%s\"", SL_TENSOR_MAX_NAME, name);
+        writer->status = sl_fail(writer->error, SLUICE_STATUS_BAD_ARGUMENT,
+                                 "expected a tensor name of 1 to %d bytes without control characters, found \"%s\"",
+                                 SL_WRITER_MAX_NAME, sl_label_get(name).text);
     begin(writer);
     put_text(writer, writer->tensors++ ? "," : writer->metadata ? "}," : "");
     put_string(writer, name);

@@ -6,6 +6,8 @@
 
 #include "io/output.h"
 
+enum { SL_WRITER_MAX_NAME = 255 }; /* bytes of a tensor's name */
+
 /** Start from zeros ({0}) but for `error`, which may be NULL. */
 typedef struct sl_writer {
     sluice_error *error;

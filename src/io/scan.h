@@ -41,11 +41,4 @@ bool sl_scan_size(sl_scan *scan, const char *what, size_t *value);
 /** Fail unless only white space is left. */
 bool sl_scan_end(sl_scan *scan);
 
-/** Read a JSON string: valid UTF-8, escapes decoded, without NUL. *string points into text and is terminated; `what` names it. */
-bool sl_scan_json_string(sl_scan *scan, const char *what, char **string);
-
-/** Bytes of the UTF-8 character at `text`, of which `size` >= 1 bytes are there: the shortest form only, no surrogates, at most
- *  U+10FFFF. 0 if there is none. */
-size_t sl_utf8_get_bytes(const char *text, size_t size);
-
 #endif

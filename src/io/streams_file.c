@@ -5,6 +5,7 @@
 #include "base/size.h"
 #include "engine/engine.h"
 #include "engine/streams.h"
+#include "io/label.h"
 #include "io/safetensors.h"
 #include "io/safetensors_writer.h"
 
@@ -82,7 +83,7 @@ static sluice_status find_states(const sl_safetensors *file, const char *name, c
                        file->input.name, name);
     if (strcmp(tensor->dtype, "F32") != 0)
         return sl_fail(error, SLUICE_STATUS_BAD_DATA, "%s: byte %zu: tensor \"%s\": expected type F32, found %s; convert it",
-                       file->input.name, tensor->stated_at, name, tensor->dtype);
+                       file->input.name, tensor->stated_at, name, sl_label_get(tensor->dtype).text);
     if (tensor->dims != 3 || tensor->shape[0] != shape->layers || tensor->shape[2] != shape->hidden)
         return sl_fail(error, SLUICE_STATUS_BAD_DATA,
                        "%s: byte %zu: tensor \"%s\": expected shape [%zu][slots][%zu] (L and H of the network), found %s; take the "
@@ -108,7 +109,7 @@ static sluice_status find_both(const sl_safetensors *file, const sluice_shape *s
         if (&file->tensors[k] != found[0] && &file->tensors[k] != found[1])
             return sl_fail(error, SLUICE_STATUS_BAD_DATA,
                            "%s: byte %zu: expected a stream set, tensors \"h\" and \"c\" alone, found tensor \"%s\" too",
-                           file->input.name, file->tensors[k].stated_at, file->tensors[k].name);
+                           file->input.name, file->tensors[k].stated_at, sl_label_get(file->tensors[k].name).text);
     return SLUICE_STATUS_OK;
 }
 

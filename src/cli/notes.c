@@ -1,0 +1,45 @@
+#include "notes.h"
+
+#include "report.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+/* The next line of notes, and its length; NULL behind the last. */
+static const char *next_line(const char **notes, size_t *length)
+{
+    const char *line = *notes;
+    *length = strcspn(line, "\n");
+    *notes = line + *length + (line[*length] == '\n');
+    return *line ? line : NULL;
+}
+
+static bool begins(const char *line, const char *key)
+{
+    const size_t length = strlen(key);
+    return strncmp(line, key, length) == 0 && line[length] == ':';
+}
+
+void sl_notes_report(const char *path, const sluice_model *model)
+{
+    const char *notes = sluice_model_get_notes(model);
+    size_t length;
+    for (const char *line; (line = next_line(&notes, &length));)
+        if (!begins(line, "names") && !begins(line, "ignored"))
+            sl_report_note("%s: %.*s", path, (int)length, line);
+}
+
+sl_notes_lack sl_notes_get_lack(const sluice_model *model, const char *what, const char *otherwise)
+{
+    sl_notes_lack lack;
+    snprintf(lack.text, sizeof lack.text, "%s", otherwise);
+    const char *notes = sluice_model_get_notes(model);
+    size_t length;
+    for (const char *line; (line = next_line(&notes, &length));)
+        if (begins(line, what)) {
+            const size_t key = strlen(what) + strlen(": ");
+            snprintf(lack.text, sizeof lack.text, "%.*s", (int)(length - key), line + key);
+        }
+    return lack;
+}

@@ -1,0 +1,123 @@
+#include "io/content.h"
+
+#include "base/size.h"
+#include "io/safetensors.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+#include <strings.h>
+
+/* Formats that begin with fixed bytes. */
+static const struct {
+    const char *bytes;
+    size_t size;
+    sl_content content;
+} beginnings[] = {
+    {"\x1f\x8b", 2, SL_CONTENT_GZIP},
+    {"\xfd"
+     "7zXZ\0",
+     6, SL_CONTENT_COMPRESSED},
+    {"BZh", 3, SL_CONTENT_COMPRESSED},
+    {"\x28\xb5\x2f\xfd", 4, SL_CONTENT_COMPRESSED},
+    {"version https://git-lfs", 23, SL_CONTENT_LFS_POINTER},
+    {"\x89HDF\r\n\x1a\n", 8, SL_CONTENT_HDF5},
+    {"\x93NUMPY", 6, SL_CONTENT_NPY},
+    {"\x80\x02", 2, SL_CONTENT_PICKLE},
+    {"\x80\x03", 2, SL_CONTENT_PICKLE},
+    {"\x80\x04", 2, SL_CONTENT_PICKLE},
+    {"\x80\x05", 2, SL_CONTENT_PICKLE},
+};
+
+/* Names of the first file in a zip archive, or parts of them. */
+static const struct {
+    const char *part;
+    sl_content content;
+} entries[] = {
+    {".pkl", SL_CONTENT_TORCH_ZIP},          {"/version", SL_CONTENT_TORCH_ZIP},
+    {"/byteorder", SL_CONTENT_TORCH_ZIP},    {".format_version", SL_CONTENT_TORCH_ZIP},
+    {"metadata.json", SL_CONTENT_KERAS_ZIP}, {"config.json", SL_CONTENT_KERAS_ZIP},
+    {".weights.h5", SL_CONTENT_KERAS_ZIP},   {".npy", SL_CONTENT_NPZ},
+};
+
+static bool is_space(char c)
+{
+    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
+/* The length of a header that a reader takes, and the header's beginning. */
+static bool is_safetensors(const char *bytes, size_t size)
+{
+    uint64_t length;
+    if (size <= sizeof length)
+        return false;
+    memcpy(&length, bytes, sizeof length);
+    return length <= SL_SAFETENSORS_MAX_HEADER && (bytes[sizeof length] == '{' || is_space(bytes[sizeof length]));
+}
+
+/* ir_version, a small number, and the tag of one of the fields that may come next in a ModelProto. */
+static bool is_onnx(const char *bytes, size_t size)
+{
+    return size > 3 && bytes[0] == 0x08 && bytes[1] > 0 && bytes[1] < 0x20 && memchr("\x12\x1a\x22\x28\x32\x3a\x42", bytes[2], 7);
+}
+
+static sl_content find_in_zip(const char *bytes, size_t size)
+{
+    enum { LENGTH_AT = 26, NAME_AT = 30 };
+    char name[SL_CONTENT_BYTES] = "";
+    if (size > NAME_AT) {
+        const size_t length = (unsigned char)bytes[LENGTH_AT] | (size_t)(unsigned char)bytes[LENGTH_AT + 1] << 8;
+        memcpy(name, bytes + NAME_AT, sl_size_min(sl_size_min(length, size - NAME_AT), sizeof name - 1));
+    }
+    for (size_t k = 0; k < sizeof entries / sizeof entries[0]; k++)
+        if (strstr(name, entries[k].part))
+            return entries[k].content;
+    return SL_CONTENT_ZIP;
+}
+
+static sl_content find_text(const char *bytes, size_t size)
+{
+    static const char *const pages[] = {"<!doctype html", "<html"};
+    size_t at = 0;
+    while (at < size && is_space(bytes[at]))
+        at++;
+    for (size_t k = 0; k < 2; k++)
+        if (size - at >= strlen(pages[k]) && strncasecmp(bytes + at, pages[k], strlen(pages[k])) == 0)
+            return SL_CONTENT_HTML;
+    return at < size && bytes[at] == '{' ? SL_CONTENT_JSON : SL_CONTENT_UNKNOWN;
+}
+
+sl_content sl_content_find(const void *bytes, size_t size)
+{
+    if (is_safetensors(bytes, size)) /* the length before its header may look like anything */
+        return SL_CONTENT_SAFETENSORS;
+    for (size_t k = 0; k < sizeof beginnings / sizeof beginnings[0]; k++)
+        if (size >= beginnings[k].size && memcmp(bytes, beginnings[k].bytes, beginnings[k].size) == 0)
+            return beginnings[k].content;
+    if (size >= 4 && memcmp(bytes, "PK\3\4", 4) == 0)
+        return find_in_zip(bytes, size);
+    return is_onnx(bytes, size) ? SL_CONTENT_ONNX : find_text(bytes, size);
+}
+
+#define BY_TORCH "load it in Python and write model.state_dict() with safetensors.torch.save_file"
+#define BY_NUMPY "write its weights with safetensors.numpy.save_file, under the names and shapes that torch.nn.LSTM gives them"
+
+const char *sl_content_describe(sl_content content)
+{
+    static const char *const words[] = {
+        [SL_CONTENT_GZIP] = "a gzip file; decompress it with gunzip first",
+        [SL_CONTENT_COMPRESSED] = "a compressed file (xz, bzip2 or zstd); decompress it first",
+        [SL_CONTENT_LFS_POINTER] = "a Git LFS pointer in place of the file; fetch the file with git lfs pull",
+        [SL_CONTENT_TORCH_ZIP] = "a file of torch.save; " BY_TORCH,
+        [SL_CONTENT_KERAS_ZIP] = "a Keras file; " BY_NUMPY,
+        [SL_CONTENT_NPZ] = "a .npz archive of arrays; " BY_NUMPY,
+        [SL_CONTENT_ZIP] = "a zip archive; unpack it and name the safetensors file",
+        [SL_CONTENT_PICKLE] = "a Python pickle, as torch.save wrote before torch 1.6; " BY_TORCH,
+        [SL_CONTENT_HDF5] = "an HDF5 file, as Keras writes; " BY_NUMPY,
+        [SL_CONTENT_ONNX] = "an ONNX file; " BY_NUMPY,
+        [SL_CONTENT_NPY] = "a .npy array; name the safetensors file",
+        [SL_CONTENT_JSON] = "JSON text; name the safetensors file that it belongs to",
+        [SL_CONTENT_HTML] = "an HTML page, as a failed download leaves; download the file again",
+    };
+    return words[content];
+}

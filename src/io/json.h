@@ -1,0 +1,21 @@
+/* The steps of a cursor over a file's header that JSON has beyond those of io/scan.h. */
+#ifndef SLUICE_IO_JSON_H
+#define SLUICE_IO_JSON_H
+
+#include "io/scan.h"
+
+/** Read a JSON string: valid UTF-8, escapes decoded. *string points into text and is terminated; `what` names it. The character NUL,
+ *  "\\u0000", becomes the two bytes c0 80, which UTF-8 never has, so that the string keeps its length and equals no other. */
+bool sl_scan_json_string(sl_scan *scan, const char *what, char **string);
+
+/** Step over "null" if it follows, and say so. */
+bool sl_scan_json_null(sl_scan *scan);
+
+/** Step over a JSON value of any kind and depth (up to 128), whose strings are valid; `what` names it. */
+bool sl_scan_json_skip(sl_scan *scan, const char *what);
+
+/** Bytes of the UTF-8 character at `text`, of which `size` >= 1 bytes are there: the shortest form only, no surrogates, at most
+ *  U+10FFFF. 0 if there is none. */
+size_t sl_utf8_get_bytes(const char *text, size_t size);
+
+#endif
