@@ -28,7 +28,6 @@ void sl_lines_close(sl_lines *lines)
 {
     if (!lines)
         return;
-    sl_interrupt_watch(-1);
     sl_input_close(&lines->input);
     free(lines->bytes);
     free(lines->tokens);
@@ -44,7 +43,6 @@ static sl_exit open_input(sl_lines *lines, const char *path, uint64_t *total)
         return sl_report_error(&error);
     *total = lines->input.size;
     lines->is_terminal = isatty(lines->input.fd);
-    sl_interrupt_watch(lines->input.fd);
     return SL_EXIT_OK;
 }
 

@@ -1,11 +1,15 @@
 #include "report.h"
 
 #include "format.h"
+#include "interrupt.h"
 #include "progress.h"
 
+#include <errno.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 sl_exit sl_report(sl_exit code, const char *format, ...)
 {
@@ -17,7 +21,7 @@ sl_exit sl_report(sl_exit code, const char *format, ...)
     for (char *p = text; *p; p++)
         *p = sl_format_clean(*p);
     sl_progress_stop();
-    fprintf(stderr, "sluice: %s\n", text);
+    fprintf(stderr, "%s: %s\n", program_invocation_short_name, text);
     return code;
 }
 
@@ -30,8 +34,30 @@ sl_exit sl_report_error(const sluice_error *error)
         [SLUICE_STATUS_IO] = SL_EXIT_IO,          [SLUICE_STATUS_NO_MEMORY] = SL_EXIT_FAILURE,
         [SLUICE_STATUS_TOO_LARGE] = SL_EXIT_DATA, [SLUICE_STATUS_UNSUPPORTED] = SL_EXIT_FAILURE,
     };
+    const sl_exit known = sl_interrupt_explain(error->status);
+    if (known)
+        return known;
     const size_t status = (size_t)error->status;
     return sl_report(status < sizeof codes / sizeof codes[0] ? codes[status] : SL_EXIT_FAILURE, "%s", error->message);
+}
+
+/* Why standard output failed. What an earlier write met is forgotten, but for a pipe without a reader. */
+static int find_problem(void)
+{
+    struct pollfd output = {.fd = STDOUT_FILENO, .events = POLLOUT};
+    if (errno)
+        return errno;
+    return poll(&output, 1, 0) == 1 && (output.revents & POLLERR) ? EPIPE : EIO;
+}
+
+sl_exit sl_report_flush(sl_exit code)
+{
+    errno = 0;
+    if ((fflush(stdout) == 0 && !ferror(stdout)) || code)
+        return code;
+    errno = find_problem();
+    const sl_exit known = sl_interrupt_explain(SLUICE_STATUS_IO);
+    return known ? known : sl_report(SL_EXIT_IO, "standard output: cannot be written: %s", strerror(errno));
 }
 
 sl_exit sl_report_memory(const char *what)
