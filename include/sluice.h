@@ -176,6 +176,13 @@ SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_model_load(const char *path, 
 /**
  * Write a model to a safetensors file (F32) that sluice_model_load and torch read, replaced as a whole. bias_ih holds b, bias_hh
  * zeros: a model keeps their sum.
+ *
+ * Here and wherever a file is written: until it is complete, a file that is there stays as it was; the new one takes over its
+ * permission bits and, where allowed, its owner and group. Symbolic links are followed and stay. Where the file system has no files
+ * without a name (NFS, FAT), a process that is killed leaves a .sluice-XXXXXXXXXXXXXXXX.tmp in the folder, which may be deleted.
+ * What is no regular file, "-" (standard output) and paths to descriptors of this process, as /dev/stdout or /dev/fd/N, are written
+ * straight, where they stand. A signal whose handler was installed without SA_RESTART ends the wait for a pipe, or a FIFO to be
+ * opened, with IO or NO_INPUT, errno being EINTR.
  * @param names NULL, or fields that are NULL: "lstm.", "fc", "embedding".
  * @retval BAD_ARGUMENT model or path is NULL, or a class name holds a comma. IO, NO_MEMORY, TOO_LARGE
  * @retval BAD_DATA     a trainer's model of which a weight is NaN or infinite; the file stays as it was.

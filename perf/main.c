@@ -15,6 +15,8 @@
 #include "base/error.h"
 #include "cli/advice.h"
 #include "cli/interrupt.h"
+#include "cli/paths.h"
+#include "cli/report.h"
 #include "cli/version.h"
 #include "program/help.h"
 
@@ -23,17 +25,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void tell(const char *kind, const char *message)
+/* Report why a run failed; of the library, for no file is read there: a wrong result, and a shape that is too large, are failures. */
+static sl_exit fail(const sluice_error *error)
 {
-    fprintf(stderr, "sluice-bench: %s%s\n", kind, message);
-}
-
-static sl_exit exit_code(const sluice_error *error)
-{
-    tell("", error->message);
-    /* Of the library, for no file is read there: wrong results, and shapes that are too large. */
+    const sl_exit known = sl_interrupt_explain(error->status);
+    if (known)
+        return known;
     const bool is_failure = error->status == SLUICE_STATUS_BAD_DATA || error->status == SLUICE_STATUS_TOO_LARGE;
-    return is_failure ? SL_EXIT_FAILURE : sl_exit_of(error->status);
+    return sl_report(is_failure ? SL_EXIT_FAILURE : sl_exit_of(error->status), "%s", error->message);
 }
 
 /* Write the cases out, but those that are not for files; no row is made. */
@@ -45,11 +44,11 @@ static sl_exit run_export(const sl_bench_options *options, sluice_error *error)
         const sl_case shape = sl_bench_options_get_case(options, k);
         status = sl_export_write(&shape, options->directory, error);
         if (status == SLUICE_STATUS_UNSUPPORTED) {
-            tell("skipped: ", error->message);
+            sl_report(SL_EXIT_OK, "skipped: %s", error->message);
             status = SLUICE_STATUS_OK;
         }
     }
-    return status ? exit_code(error) : sl_interrupt_seen() ? SL_EXIT_INTERRUPTED : SL_EXIT_OK;
+    return status ? fail(error) : sl_interrupt_seen() ? SL_EXIT_INTERRUPTED : SL_EXIT_OK;
 }
 
 static sluice_status run_kernels(const sl_bench_options *options, sl_bench_report *report, sl_tally *tally, sluice_error *error)
@@ -151,47 +150,44 @@ static sl_exit write_rows(const session *all, json_t **rows, sluice_error *error
     const size_t hidden = all->from || options->peers.count > 1 ? 0 : SL_PEER_COLUMNS;
     const job todo = job_of(is_micro ? SL_ACTION_KERNELS : all->from ? SL_ACTION_CASES : options->action, hidden);
     /* Standard output is the comparison's. */
-    const char *output = all->old_rows && strcmp(options->output, "-") == 0 ? "/dev/null" : options->output;
+    const char *output = all->old_rows && sl_paths_is_standard_output(options->output) ? "/dev/null" : options->output;
     sl_tally tally = {0};
     sl_bench_report *report;
     *rows = NULL;
     sluice_status status = sl_bench_report_create(output, options->format, todo.columns, todo.count, all->context, &report, error);
     if (status)
-        return exit_code(error);
+        return fail(error);
     status = all->from ? add_rows(all->from, report, &tally, error) : todo.run(options, report, &tally, error);
     if (!status && !sl_interrupt_seen() && !tally.rows)
         status =
             sl_fail(error, SLUICE_STATUS_UNSUPPORTED, "nothing was run: this machine has none of what --isa or --peer asks for");
     if (status || sl_interrupt_seen()) {
         sl_bench_report_abort(report);
-        return status ? exit_code(error) : SL_EXIT_INTERRUPTED;
+        return status ? fail(error) : SL_EXIT_INTERRUPTED;
     }
     json_t *written = json_incref(sl_bench_report_get_rows(report));
     status = sl_bench_report_commit(report, error);
+    const sl_exit code = status ? fail(error) : SL_EXIT_OK;
     warn_busy(&tally);
     warn_above_peak(written);
     if (!status)
         *rows = written;
     else
         json_decref(written);
-    return status ? exit_code(error) : SL_EXIT_OK;
+    return code;
 }
 
 static sl_exit run(session *all, sluice_error *error)
 {
     const sl_bench_options *options = all->options;
-    sl_exit code = SL_EXIT_OK;
     json_t *rows = NULL;
-    sluice_status status = sl_outcome_prepare(options, all->context, &all->old_rows, &code, error);
-    if (!status && options->from)
-        status = sl_outcome_read(options->from, all->context, &all->from, &code, error);
-    if (!status) {
+    sl_exit code = sl_outcome_prepare(options, all->context, &all->old_rows, error);
+    if (!code && options->from)
+        code = sl_outcome_read(options->from, all->context, &all->from, error);
+    if (!code)
         code = write_rows(all, &rows, error);
-        if (rows)
-            status = sl_outcome_finish(options, rows, all->old_rows, &code, error);
-    }
-    if (status)
-        tell("", error->message);
+    if (!code && rows)
+        code = sl_outcome_finish(options, rows, all->old_rows, error);
     json_decref(rows);
     json_decref(all->from);
     json_decref(all->old_rows);
@@ -206,53 +202,41 @@ static void tell_threads(const sl_bench_options *options)
                                                      : "the most under this OMP_THREAD_LIMIT and GOMP_CPU_AFFINITY");
 }
 
-/* Standard output has been written: whether it arrived. That nobody reads it any more is no news to the user. */
-static sl_exit finish_output(void)
+static sl_exit run_action(sl_bench_options *options, char **argv, sluice_error *error)
 {
-    errno = 0;
-    if (fflush(stdout) == 0 && !ferror(stdout))
-        return SL_EXIT_OK;
-    if (errno != EPIPE)
-        fprintf(stderr, "sluice-bench: standard output: cannot be written: %s\n", strerror(errno));
-    return SL_EXIT_IO;
-}
-
-static sl_exit print_help(void)
-{
-    sl_help_write(&sl_program_this, &sl_bench_page, stdout);
-    return finish_output();
-}
-
-static sl_exit print_version(const sluice_environment *environment, const json_t *context)
-{
-    sl_version_print("sluice-bench", json_string_value(json_object_get(context, "git")), environment);
-    return finish_output();
+    sluice_environment environment = {.struct_size = sizeof environment};
+    /* BLIS reads its variable at its first use; where it does not know the CPU, the baseline would be a slow portable kernel's. */
+    if (sl_blis_advise(error) || sluice_environment_get(NULL, &environment, error))
+        return fail(error);
+    json_t *context = sl_context_create(&environment);
+    if (!context || !sl_context_add_command(context, argv))
+        return sl_report_memory("the context");
+    tell_threads(options);
+    options->plan.stopped = sl_interrupt_seen;
+    session all = {.options = options, .context = context};
+    sl_exit code = SL_EXIT_OK;
+    if (options->action == SL_ACTION_VERSION)
+        sl_version_print("sluice-bench", json_string_value(json_object_get(context, "git")), &environment);
+    else
+        code = options->action == SL_ACTION_EXPORT ? run_export(options, error) : run(&all, error);
+    json_decref(context);
+    return code;
 }
 
 int main(int argc, char **argv)
 {
     sl_bench_options options;
     sluice_error error = {0};
-    sluice_environment environment = {.struct_size = sizeof environment};
-    if (sl_bench_options_parse(argc, argv, &options, &error))
-        return exit_code(&error);
-    if (options.action == SL_ACTION_HELP)
-        return print_help();
-    /* BLIS reads its variable at its first use; where it does not know the CPU, the baseline would be a slow portable kernel's. */
-    if (sl_blis_advise(&error) || sluice_environment_get(NULL, &environment, &error))
-        return exit_code(&error);
-    json_t *context = sl_context_create(&environment);
-    if (!context || !sl_context_add_command(context, argv)) {
-        tell("", "out of memory");
-        return SL_EXIT_FAILURE;
-    }
+    sl_exit code = SL_EXIT_OK;
+    sl_paths_hold_standard();
     sl_interrupt_install();
-    tell_threads(&options);
-    options.plan.stopped = sl_interrupt_seen;
-    session all = {.options = &options, .context = context};
-    const sl_exit code = options.action == SL_ACTION_VERSION  ? print_version(&environment, context)
-                         : options.action == SL_ACTION_EXPORT ? run_export(&options, &error)
-                                                              : run(&all, &error);
-    json_decref(context);
-    return code;
+    if (sl_bench_options_parse(argc, argv, &options, &error))
+        code = fail(&error);
+    else if (options.action == SL_ACTION_HELP)
+        sl_help_write(&sl_program_this, &sl_bench_page, stdout);
+    else
+        code = run_action(&options, argv, &error);
+    if (code == SL_EXIT_INTERRUPTED)
+        sl_report(code, "interrupted");
+    return (int)sl_interrupt_finish(sl_report_flush(code));
 }

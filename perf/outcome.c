@@ -8,19 +8,26 @@
 #include "base/error.h"
 #include "base/size.h"
 #include "base/threads.h"
+#include "cli/paths.h"
 #include "io/output.h"
 
 #include <stdio.h>
-#include <sys/stat.h>
 
 /* ---- Before ---------------------------------------------------------------------------------------------------------------- */
 
-/* Whether a file can be written there; nothing stays. A device or a pipe is not opened before there is something for it. */
+/* Refuse (and report) outputs of which one would be lost in another. */
+static sl_exit check_outputs(const sl_bench_options *options)
+{
+    const sl_place places[] = {
+        {"--output", options->output, true}, {"--plot", options->plot, true}, {"--roofline", options->roofline, true}};
+    return sl_paths_check(places, sizeof places / sizeof places[0]);
+}
+
+/* Whether a file can be written there; nothing stays. A device or a FIFO is not opened before there is something for it. */
 static sluice_status check_path(const char *path, sluice_error *error)
 {
-    struct stat found;
     sl_output output;
-    if (!path || (stat(path, &found) == 0 && !S_ISREG(found.st_mode) && !S_ISDIR(found.st_mode)))
+    if (!path || sl_paths_is_output_stream(path))
         return SLUICE_STATUS_OK;
     const sluice_status status = sl_output_create(path, &output, error);
     if (!status)
@@ -67,25 +74,21 @@ static unsigned most_threads(const sl_bench_options *options)
     return (unsigned)sl_size_min(most, cpus);
 }
 
-sluice_status sl_outcome_prepare(const sl_bench_options *options, json_t *context, json_t **old_rows, sl_exit *code,
-                                 sluice_error *error)
+sl_exit sl_outcome_prepare(const sl_bench_options *options, json_t *context, json_t **old_rows, sluice_error *error)
 {
-    sluice_status status = SLUICE_STATUS_OK;
     *old_rows = NULL;
-    if (!options->from && (options->plot || options->roofline))
-        status = check_pictures(options, error);
-    if (!status && options->compare)
-        status = sl_record_read(options->compare, old_rows, error);
-    *code = sl_exit_of(status);
-    if (!status && !options->from && options->roofline) {
-        status = sl_roofline_measure(context, most_threads(options), &options->plan, error);
-        *code = status ? SL_EXIT_FAILURE : SL_EXIT_OK;
-    }
-    if (status) {
+    sl_exit code = check_outputs(options);
+    if (!code && !options->from && (options->plot || options->roofline) && check_pictures(options, error))
+        code = sl_report_error(error);
+    if (!code && options->compare && sl_record_read(options->compare, old_rows, error))
+        code = sl_report_error(error);
+    if (!code && !options->from && options->roofline && sl_roofline_measure(context, most_threads(options), &options->plan, error))
+        code = sl_report(SL_EXIT_FAILURE, "%s", error->message);
+    if (code) {
         json_decref(*old_rows);
         *old_rows = NULL;
     }
-    return status;
+    return code;
 }
 
 /* Rows of both kinds have no columns, and no keys, in common. */
@@ -122,15 +125,14 @@ static sluice_status take_context(json_t *context, const json_t *rows, sluice_er
     return SLUICE_STATUS_OK;
 }
 
-sluice_status sl_outcome_read(const char *path, json_t *context, json_t **rows, sl_exit *code, sluice_error *error)
+sl_exit sl_outcome_read(const char *path, json_t *context, json_t **rows, sluice_error *error)
 {
     sluice_status status = sl_record_read(path, rows, error);
     if (!status)
         status = check_kinds(path, *rows, error);
     if (!status)
         status = take_context(context, *rows, error);
-    *code = sl_exit_of(status);
-    return status;
+    return status ? sl_report_error(error) : SL_EXIT_OK;
 }
 
 /* ---- After ----------------------------------------------------------------------------------------------------------------- */
@@ -176,18 +178,15 @@ static sluice_status compare(const sl_bench_options *options, const json_t *rows
     return sl_bench_report_commit(report, error);
 }
 
-sluice_status sl_outcome_finish(const sl_bench_options *options, const json_t *rows, const json_t *old_rows, sl_exit *code,
-                                sluice_error *error)
+sl_exit sl_outcome_finish(const sl_bench_options *options, const json_t *rows, const json_t *old_rows, sluice_error *error)
 {
     sluice_status status = SLUICE_STATUS_OK;
-    *code = SL_EXIT_OK;
+    sl_exit code = SL_EXIT_OK;
     if (options->plot)
         status = sl_plot_threads(rows, options->plot, error);
     if (!status && options->roofline)
         status = sl_roofline_plot(rows, options->roofline, error);
     if (!status && old_rows)
-        status = compare(options, rows, old_rows, code, error);
-    if (status)
-        *code = sl_exit_of(status);
-    return status;
+        status = compare(options, rows, old_rows, &code, error);
+    return status ? sl_report_error(error) : code;
 }

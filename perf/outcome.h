@@ -8,25 +8,23 @@
 #include "program/exit.h"
 
 /**
- * Do what has to be done before a run: refuse pictures that the run's rows would not fit or that cannot be written, read the
- * record to compare with, and measure the bandwidths that a roofline needs, into the context.
+ * Do what has to be done before a run: refuse outputs to the same place, and pictures that the run's rows would not fit or that
+ * cannot be written, read the record to compare with, and measure the bandwidths that a roofline needs, into the context. Failures
+ * are reported; likewise below.
  * @param old_rows set to the record's rows, the caller's reference; NULL without --compare.
- * @param code     what to exit with on failure.
  */
-SLUICE_WARN_UNUSED sluice_status sl_outcome_prepare(const sl_bench_options *options, json_t *context, json_t **old_rows,
-                                                    sl_exit *code, sluice_error *error);
+SLUICE_WARN_UNUSED sl_exit sl_outcome_prepare(const sl_bench_options *options, json_t *context, json_t **old_rows,
+                                              sluice_error *error);
 
 /** Read --from's record, and leave in the context what is the same in all of its rows only. Errors as sl_record_read, and BAD_DATA
- *  for rows of cases and of --kernels together; *code as above. */
-SLUICE_WARN_UNUSED sluice_status sl_outcome_read(const char *path, json_t *context, json_t **rows, sl_exit *code,
-                                                 sluice_error *error);
+ *  for rows of cases and of --kernels together. */
+SLUICE_WARN_UNUSED sl_exit sl_outcome_read(const char *path, json_t *context, json_t **rows, sluice_error *error);
 
 /**
  * Draw the pictures and compare, once the rows are there. The comparison is a table on standard output, with notes on standard
- * error about rows without a partner and contexts that differ.
- * @param code set to SL_EXIT_FAILURE if a row is slower, else SL_EXIT_OK; on failure, to what to exit with.
+ * error about rows without a partner and contexts that differ. SL_EXIT_FAILURE also if a row is slower.
  */
-SLUICE_WARN_UNUSED sluice_status sl_outcome_finish(const sl_bench_options *options, const json_t *rows, const json_t *old_rows,
-                                                   sl_exit *code, sluice_error *error);
+SLUICE_WARN_UNUSED sl_exit sl_outcome_finish(const sl_bench_options *options, const json_t *rows, const json_t *old_rows,
+                                             sluice_error *error);
 
 #endif

@@ -3,6 +3,7 @@
 #include "report.h"
 
 #include "base/error.h"
+#include "io/input.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -195,6 +196,8 @@ static sluice_status read_values(const char *path, FILE *file, json_t *rows, slu
                             path, wrong.line, wrong.text);
         json_decref(value);
     }
+    if (ferror(file))
+        return sl_fail(error, SLUICE_STATUS_IO, "%s: cannot be read: %s", path, strerror(errno));
     if (!status && json_array_size(rows) == 0)
         status = sl_fail(error, SLUICE_STATUS_BAD_DATA, "%s: a record without a row; run sluice-bench --format json -o FILE", path);
     return status;
@@ -203,12 +206,21 @@ static sluice_status read_values(const char *path, FILE *file, json_t *rows, slu
 sluice_status sl_record_read(const char *path, json_t **rows, sluice_error *error)
 {
     *rows = NULL;
-    FILE *file = fopen(path, "r");
-    if (!file)
-        return sl_fail(error, SLUICE_STATUS_NO_INPUT, "%s: cannot be opened: %s", path, strerror(errno));
+    sl_input input;
+    sluice_status status = sl_input_open(path, &input, error);
+    if (status)
+        return status;
+    FILE *file = fdopen(input.fd, "r");
     json_t *read = json_array();
-    const sluice_status status = read ? read_values(path, file, read, error) : sl_fail_memory(error, "a record", sizeof *read);
-    fclose(file);
+    if (!file || !read)
+        status = sl_fail_memory(error, "a record", sizeof *read);
+    else
+        status = read_values(path, file, read, error);
+    if (file) {
+        input.fd = -1; /* closed with the file */
+        fclose(file);
+    }
+    sl_input_close(&input);
     if (status)
         json_decref(read);
     else

@@ -12,8 +12,8 @@ import signal
 import time
 
 from support.checks import SOURCE
-from support.cli import (DATA, FAILURE, INTERRUPTED, IO, NO_INPUT, OK, USAGE, Network, best_isa, keeps_memory_small, peak_memory,
-                         run_parts, sluice, start)
+from support.cli import (DATA, FAILURE, INTERRUPTED, IO, NO_INPUT, OK, USAGE, Network, best_isa, is_writing, keeps_memory_small,
+                         peak_memory, run_parts, sluice, start, wait_until)
 
 LANGID = SOURCE / "perf" / "langid" / "langid.safetensors"
 GOLDEN = SOURCE / "perf" / "langid" / "golden.tsv"
@@ -269,10 +269,7 @@ def check_signals(cli):
         run = start("run", LANGID, "--text", "--rows", "10", "-o", target)
         run.stdin.write(make_words(9, 5000))
         run.stdin.flush()
-        deadline = time.monotonic() + 60
-        while not cli.leftovers() and time.monotonic() < deadline:
-            time.sleep(0.01)
-        cli.check(cli.leftovers(), "the output grows under a temporary name")
+        cli.check(wait_until(lambda: is_writing(run, cli.directory)), "the output grows beside its name")
         time.sleep(0.3)
         run.send_signal(number)
         run.wait(60)

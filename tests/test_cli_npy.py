@@ -7,9 +7,8 @@ import signal
 import subprocess
 import time
 
-from support.cli import (DATA, INTERRUPTED, IO, NO_INPUT, OK, USAGE, Network, best_isa, keeps_memory_small, npy_bytes, parse_npy,
-                         peak_memory,
-                         read_npy, run_parts, sluice, start, transpose, write_npy)
+from support.cli import (DATA, INTERRUPTED, IO, NO_INPUT, OK, USAGE, Network, best_isa, is_writing, keeps_memory_small, npy_bytes,
+                         parse_npy, peak_memory, read_npy, run_parts, sluice, start, transpose, wait_until, write_npy)
 
 ROWS, STEPS = 13, 6
 # A float32 result of a few dozen operations of size about 1, against double: a few ULP each.
@@ -287,9 +286,7 @@ def check_signal(cli):
     run = start("run", case.model, "-o", target, "--rows", "1")
     run.stdin.write(case.files["-i"].read_bytes()[:500])
     run.stdin.flush()
-    deadline = time.monotonic() + 60
-    while not cli.leftovers() and time.monotonic() < deadline:
-        time.sleep(0.01)
+    cli.check(wait_until(lambda: is_writing(run, cli.directory)), "the output grows beside its name")
     time.sleep(0.3)
     run.send_signal(signal.SIGTERM)
     run.wait(60)
@@ -308,9 +305,7 @@ def check_unwanted_output(cli):
     x = write_npy(cli.path("endless.npy"), (1 << 57, 0, 1), [])
     cli.refused(DATA, ["--hn", "address space"], "run", model, "-i", x, "--hn", cli.path("hn.npy"))
     run = start("run", model, "-i", x, "-o", cli.path("y.npy"), stdin=subprocess.DEVNULL)
-    deadline = time.monotonic() + 60
-    while not cli.leftovers() and run.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.01)
+    wait_until(lambda: is_writing(run, cli.directory) or run.poll() is not None)
     run.send_signal(signal.SIGTERM)
     errors = run.communicate(timeout=60)[1]
     cli.check(run.returncode == INTERRUPTED and b"interrupted" in errors,

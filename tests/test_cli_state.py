@@ -177,7 +177,7 @@ def check_wrong_files(cli):
         (DATA, short, ["byte", "cut short"]),
         (DATA, garbage, ["byte"]),
         (DATA, cli.path("nothing"), ["byte 0"]),
-        (NO_INPUT, cli.directory, ["directory"]),
+        (IO, cli.directory, ["directory"]),
         (NO_INPUT, pathlib.Path("/dev/null"), ["/dev/null", "regular file"]),
         (IO, cli.path("absent/state"), ["absent/state", "--state", "No such"]),
     ]

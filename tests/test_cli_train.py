@@ -107,7 +107,7 @@ def check_usage(cli):
         (base + ["--from", "-"], ["--from", "standard input"]),
         (base + ["--checkpoint", output], ["same file"]),
         (base + ["--curve", cli.path("usage.tsv/../usage.csv"), "--checkpoint", text], ["same file", "--text"]),
-        (["--text", text, "-o", "-"], ["--output", "standard input or output"]),
+        (["--text", text, "-o", "-"], ["--output", "standard output"]),
         (["--text", "-", "--validate", "-", "-o", output], ["--text", "--validate", "standard input"]),
         (base + ["--gemm", "blis"], ["--gemm", "not known"]),
     ]

@@ -4,6 +4,7 @@ import array
 import fcntl
 import json
 import random
+import resource
 import signal
 import termios
 import time
@@ -298,11 +299,17 @@ def check_best(cli):
 
 
 def check_full_disk(cli):
+    """A limit of a file's size stands for a full disk; /dev/full, as a device, is refused before anything is learnt."""
+    def limit():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+
     data = write_data(cli, "full.tsv", 39, 30)
     words = ["train", "--text", data, "--hidden", 4, "--epochs", 1, *QUIET]
-    cli.refused(IO, ["/dev/full"], *words, "-o", "/dev/full")
-    cli.refused(IO, ["/dev/full"], *words, "-o", cli.path("full.safetensors"), "--checkpoint", "/dev/full")
-    cli.check(not cli.leftovers(), "nothing is left")
+    full = cli.path("full.safetensors")
+    cli.refused(IO, [str(full), "cannot be written"], *words, "-o", full, preexec_fn=limit)
+    cli.refused(IO, ["full.st", "cannot be written"], *words, "-o", "/dev/null", "--checkpoint", cli.path("full.st"), preexec_fn=limit)
+    cli.refused(USAGE, ["/dev/full"], *words, "-o", full, "--checkpoint", "/dev/full")
+    cli.check(not full.exists() and not cli.leftovers(), "nothing is left")
 
 
 if __name__ == "__main__":

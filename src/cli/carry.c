@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
 
 sl_exit sl_carry_check(const sl_options *options)
@@ -17,9 +16,7 @@ sl_exit sl_carry_check(const sl_options *options)
     if (options->h0 || options->c0)
         return sl_report(SL_EXIT_USAGE, "--state does not go with --h0 and --c0: it says itself where the rows begin; give one or "
                                         "the other");
-    if (strcmp(options->state, "-") == 0)
-        return sl_report(SL_EXIT_USAGE, "--state cannot be standard input or output, as it is both read and written; name a file");
-    return SL_EXIT_OK;
+    return sl_paths_check_file(&(sl_place){"--state", options->state, true}, "is both read and written");
 }
 
 static sl_exit take_file(sl_carry *carry, const sl_run *run, size_t rows)
@@ -45,8 +42,6 @@ sl_exit sl_carry_open(sl_carry *carry, const sl_run *run, size_t rows, size_t ch
     struct stat status;
     const bool exists = stat(path, &status) == 0 || errno != ENOENT;
     sl_exit code = exists ? take_file(carry, run, rows) : SL_EXIT_OK;
-    if (!code)
-        code = sl_paths_check_place(&(sl_place){"--state", path, true});
     sluice_error error;
     if (!code && !exists && sluice_streams_create(run->engine, rows, &carry->streams, &error))
         code = sl_report_error(&error);
@@ -67,7 +62,7 @@ sl_exit sl_carry_save(const sl_carry *carry, const sl_run *run)
 {
     sluice_error error;
     if (carry->streams && sluice_streams_save(carry->streams, run->options->state, &error))
-        return sl_run_fail(&error);
+        return sl_report_error(&error);
     return SL_EXIT_OK;
 }
 

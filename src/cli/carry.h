@@ -10,11 +10,11 @@ typedef struct sl_carry {
     size_t *slots;           /* [chunk] */
 } sl_carry;
 
-/** Refuse (and report) options that do not go with --state. */
+/** Refuse (and report) options that do not go with --state, and a place that could not be written in the end. */
 sl_exit sl_carry_check(const sl_options *options);
 
 /** Have the states of `rows` rows, of which up to `chunk` run at once: the file's, or zeros if there is no file. Refuses a file of
- *  another number of slots, and one that could not be written in the end. */
+ *  another number of slots. */
 sl_exit sl_carry_open(sl_carry *carry, const sl_run *run, size_t rows, size_t chunk);
 
 /** The slots of `rows` rows from row `first` on; valid until the next call. NULL without --state. */

@@ -158,9 +158,7 @@ sl_exit sl_command_info(int argc, char **argv)
     if (code || over)
         return code;
     code = check_options(&options);
-    if (code)
-        return code;
-    if (options.env)
-        return sl_info_environment(&options);
-    return options.explain ? sl_info_plan(&options) : show_model(&options);
+    if (!code)
+        code = options.env ? sl_info_environment(&options) : options.explain ? sl_info_plan(&options) : show_model(&options);
+    return code == SL_EXIT_INTERRUPTED ? sl_report(code, "interrupted") : code;
 }

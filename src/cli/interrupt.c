@@ -1,32 +1,44 @@
 #include "interrupt.h"
 
+#include <errno.h>
 #include <signal.h>
+#include <stddef.h>
 #include <unistd.h>
 
-static volatile sig_atomic_t seen;
-static volatile sig_atomic_t watched[2] = {-1, -1}; /* an input, and standard output */
+static volatile sig_atomic_t seen; /* the first signal that came; 0: none */
 
+/* Ends of a run that its user, terminal or batch system asks for, which have an exit code; and signals that only happen to end a
+ * program, of which the parent is told. */
+static const int requests[] = {SIGHUP, SIGINT, SIGTERM, SIGXCPU};
+static const int others[] = {SIGQUIT, SIGUSR1, SIGUSR2, SIGALRM, SIGVTALRM, SIGPROF, SIGPOLL, SIGPWR};
+
+/* A second later, and every second from then on, the alarm interrupts a call that began to wait just before `seen` was set but after
+ * it was looked at. */
 static void on_signal(int number)
 {
-    (void)number;
-    seen = 1;
-    for (int k = 0; k < 2; k++) {
-        if (watched[k] >= 0)
-            close(watched[k]);
-        watched[k] = -1;
-    }
+    if (!seen)
+        seen = number;
+    alarm(1);
+}
+
+static void handle(int number)
+{
+    struct sigaction action = {.sa_handler = on_signal}, old; /* no SA_RESTART: a call that waits must come back */
+    sigfillset(&action.sa_mask);
+    if (number == SIGQUIT)
+        action.sa_flags = (int)SA_RESETHAND;
+    if (sigaction(number, NULL, &old) == 0 && old.sa_handler != SIG_IGN)
+        sigaction(number, &action, NULL);
 }
 
 void sl_interrupt_install(void)
 {
-    struct sigaction action = {.sa_handler = on_signal}; /* no SA_RESTART: a read that waits must come back */
-    sigemptyset(&action.sa_mask);
-    sigaddset(&action.sa_mask, SIGINT);
-    sigaddset(&action.sa_mask, SIGTERM);
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-    action.sa_handler = SIG_IGN;
-    sigaction(SIGPIPE, &action, NULL);
+    for (size_t k = 0; k < sizeof requests / sizeof requests[0]; k++)
+        handle(requests[k]);
+    for (size_t k = 0; k < sizeof others / sizeof others[0]; k++)
+        handle(others[k]);
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
 }
 
 bool sl_interrupt_seen(void)
@@ -34,7 +46,20 @@ bool sl_interrupt_seen(void)
     return seen != 0;
 }
 
-void sl_interrupt_watch(int fd)
+sl_exit sl_interrupt_explain(sluice_status status)
 {
-    watched[fd == STDOUT_FILENO] = fd;
+    const bool is_file = status == SLUICE_STATUS_IO || status == SLUICE_STATUS_NO_INPUT;
+    if (is_file && errno == EINTR && seen)
+        return SL_EXIT_INTERRUPTED;
+    return is_file && errno == EPIPE ? SL_EXIT_IO : SL_EXIT_OK;
+}
+
+sl_exit sl_interrupt_finish(sl_exit code)
+{
+    for (size_t k = 0; k < sizeof others / sizeof others[0]; k++)
+        if (code == SL_EXIT_INTERRUPTED && seen == others[k]) {
+            signal(others[k], SIG_DFL);
+            raise(others[k]);
+        }
+    return code;
 }

@@ -3,12 +3,12 @@
 #include "commands.h"
 #include "interrupt.h"
 #include "options.h"
+#include "paths.h"
 #include "report.h"
 #include "sluice.h"
 
 #include "program/help.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,15 +45,10 @@ static sl_exit run_command(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+    sl_paths_hold_standard();
     sl_interrupt_install();
     /* BLIS reads its variable once, at its first use, and a release older than the CPU would run five times slower without. */
     sluice_error error;
     const sl_exit code = sl_blis_advise(&error) ? sl_report_error(&error) : run_command(argc, argv);
-    errno = 0;
-    if (fflush(stdout) || ferror(stdout)) {
-        if (code)
-            return code;
-        return errno == EPIPE ? SL_EXIT_IO : sl_report(SL_EXIT_IO, "standard output: cannot be written: %s", strerror(errno));
-    }
-    return code;
+    return (int)sl_interrupt_finish(sl_report_flush(code));
 }

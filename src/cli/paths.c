@@ -1,17 +1,42 @@
 #include "paths.h"
 
+#include "io/resolve.h"
+
 #include <errno.h>
-#include <stdlib.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-/* What `path` leads to; 0 if it is there. */
-static int look(const sl_place *at, struct stat *status)
+enum { KIND_BYTES = 40 };
+
+void sl_paths_hold_standard(void)
 {
-    if (strcmp(at->path, "-") == 0)
-        return fstat(at->is_output ? STDOUT_FILENO : STDIN_FILENO, status);
-    return stat(at->path, status);
+    for (int number = STDIN_FILENO; number <= STDERR_FILENO; number++)
+        if (fcntl(number, F_GETFD) < 0) /* open takes the least number that is free: this one */
+            (void)!open("/dev/null", number == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+}
+
+/* False where the path cannot be followed, which opening it will report. */
+static bool resolve(const sl_place *at, sl_resolved *found)
+{
+    return sl_resolve(at->path, at->is_output ? STDOUT_FILENO : STDIN_FILENO, found) == 0;
+}
+
+static const char *describe(const sl_resolved *found, char text[KIND_BYTES])
+{
+    static const char *const standard[] = {"standard input", "standard output", "standard error"};
+    const mode_t mode = found->about.st_mode;
+    if (found->descriptor > STDERR_FILENO)
+        snprintf(text, KIND_BYTES, "descriptor %d", found->descriptor);
+    else
+        snprintf(text, KIND_BYTES, "%s",
+                 found->descriptor >= 0 ? standard[found->descriptor]
+                 : S_ISFIFO(mode)       ? "a FIFO"
+                 : S_ISSOCK(mode)       ? "a socket"
+                 : S_ISDIR(mode)        ? "a directory"
+                                        : "a device");
+    return text;
 }
 
 static bool is_same_file(const struct stat *a, const struct stat *b)
@@ -19,87 +44,110 @@ static bool is_same_file(const struct stat *a, const struct stat *b)
     return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
 }
 
-/* The name of a path's folder, to be freed; NULL if out of memory. */
-static char *get_folder(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    return slash ? strndup(path, slash > path ? (size_t)(slash - path) : 1) : strdup(".");
-}
-
-/* The folder of a path into `folder`, and its last part; NULL if out of memory or the folder is not there. */
-static const char *split(const char *path, struct stat *folder)
-{
-    const char *slash = strrchr(path, '/');
-    char *name = get_folder(path);
-    const bool found = name && stat(name, folder) == 0;
-    free(name);
-    return found ? (slash ? slash + 1 : path) : NULL;
-}
-
 static bool is_same_place(const sl_place *a, const sl_place *b)
 {
-    struct stat first, second;
-    const bool standard_a = strcmp(a->path, "-") == 0, standard_b = strcmp(b->path, "-") == 0;
-    if (standard_a && standard_b && a->is_output == b->is_output)
-        return true;
-    const int missing_a = look(a, &first), missing_b = look(b, &second);
-    if (!missing_a && !missing_b)
-        return S_ISREG(first.st_mode) && is_same_file(&first, &second);
-    if (!missing_a || !missing_b || standard_a || standard_b)
+    sl_resolved first, second;
+    if (!resolve(a, &first) || !resolve(b, &second))
         return false;
-    const char *name_a = split(a->path, &first), *name_b = split(b->path, &second);
-    return name_a && name_b && is_same_file(&first, &second) && strcmp(name_a, name_b) == 0;
+    if (first.descriptor >= 0 && first.descriptor == second.descriptor && a->is_output == b->is_output)
+        return true;
+    if (first.exists && second.exists)
+        return S_ISREG(first.about.st_mode) && is_same_file(&first.about, &second.about);
+    return !first.exists && !second.exists && *first.path && strcmp(first.path, second.path) == 0;
+}
+
+static sl_exit check_descriptor(const sl_place *place)
+{
+    sl_resolved found;
+    if (!resolve(place, &found) || found.descriptor < 0)
+        return SL_EXIT_OK;
+    sluice_error error;
+    const int copy =
+        place->is_output
+            ? sl_resolve_duplicate(found.descriptor, true, sl_report_output(place->path), SLUICE_STATUS_IO, &error)
+            : sl_resolve_duplicate(found.descriptor, false, sl_report_input(place->path), SLUICE_STATUS_NO_INPUT, &error);
+    if (copy < 0)
+        return sl_report_error(&error);
+    close(copy);
+    return SL_EXIT_OK;
+}
+
+static sl_exit check_pair(const sl_place *a, const sl_place *b)
+{
+    char kind[KIND_BYTES];
+    sl_resolved found;
+    if (!a->path || !is_same_place(a, b))
+        return SL_EXIT_OK;
+    if (b->is_output)
+        return sl_report(SL_EXIT_USAGE, "%s %s is the same file as %s %s; write to another", b->option, b->path, a->option,
+                         a->path);
+    if (!a->is_output && resolve(a, &found) && found.descriptor >= 0)
+        return sl_report(SL_EXIT_USAGE, "%s and %s cannot both be %s; put one in a file", a->option, b->option,
+                         describe(&found, kind));
+    return SL_EXIT_OK;
 }
 
 sl_exit sl_paths_check(const sl_place *places, size_t count)
 {
-    for (size_t k = 1; k < count; k++) {
-        for (size_t j = 0; j < k && places[k].path; j++) {
-            if (!places[j].path || !is_same_place(&places[j], &places[k]))
-                continue;
-            if (places[k].is_output)
-                return sl_report(SL_EXIT_USAGE, "%s %s is the same file as %s %s; write to another", places[k].option,
-                                 places[k].path, places[j].option, places[j].path);
-            if (strcmp(places[k].path, "-") == 0 && strcmp(places[j].path, "-") == 0)
-                return sl_report(SL_EXIT_USAGE, "%s and %s cannot both be standard input; put one in a file", places[j].option,
-                                 places[k].option);
-        }
+    sl_exit code = SL_EXIT_OK;
+    for (size_t k = 0; k < count; k++) {
+        for (size_t j = 0; !code && j < k && places[k].path; j++)
+            code = check_pair(&places[j], &places[k]);
+        if (!code && places[k].path)
+            code = check_descriptor(&places[k]);
     }
-    return SL_EXIT_OK;
+    return code;
 }
 
-sl_exit sl_paths_check_place(const sl_place *place)
+/* Whether the output can be written, by the permissions of what is there or, of a file, which a new one replaces, of its folder. */
+static int get_problem(const sl_resolved *found)
 {
+    char folder[PATH_MAX];
+    snprintf(folder, sizeof folder, "%s", found->path);
+    folder[strrchr(folder, '/') - folder + (strrchr(folder, '/') == folder)] = '\0';
+    const bool is_replaced = !found->exists || S_ISREG(found->about.st_mode);
+    const bool writable = (!is_replaced || access(folder, W_OK | X_OK) == 0) && (!found->exists || access(found->path, W_OK) == 0);
+    return writable ? 0 : errno;
+}
+
+static bool is_null(const struct stat *about)
+{
+    struct stat null;
+    return S_ISCHR(about->st_mode) && stat("/dev/null", &null) == 0 && about->st_rdev == null.st_rdev;
+}
+
+sl_exit sl_paths_check_file(const sl_place *place, const char *why)
+{
+    char kind[KIND_BYTES];
+    sl_resolved found;
     if (!place->path)
         return SL_EXIT_OK;
-    if (strcmp(place->path, "-") == 0)
-        return sl_report(SL_EXIT_USAGE, "%s cannot be standard input or output, as it is written more than once; name a file",
-                         place->option);
-    struct stat status = {0};
-    const bool exists = stat(place->path, &status) == 0 || errno != ENOENT;
-    char *folder = get_folder(place->path);
-    if (!folder)
-        return sl_report_memory("a file name");
-    /* A regular file is replaced by a temporary one beside it. */
-    const bool is_replaced = !exists || S_ISREG(status.st_mode), is_folder = exists && S_ISDIR(status.st_mode);
-    const bool writable = (!is_replaced || access(folder, W_OK | X_OK) == 0) && (!exists || access(place->path, W_OK) == 0);
-    const int why = is_folder ? EISDIR : errno;
-    free(folder);
-    if (is_folder)
-        return sl_report(SL_EXIT_IO, "%s: %s cannot be written: %s", place->path, place->option, strerror(why));
-    return writable ? SL_EXIT_OK : sl_report(SL_EXIT_IO, "%s: %s cannot be written: %s", place->path, place->option, strerror(why));
+    int problem = sl_resolve(place->path, STDOUT_FILENO, &found);
+    if (!problem && found.exists && S_ISDIR(found.about.st_mode))
+        problem = EISDIR;
+    if (!problem && (found.descriptor >= 0 || (found.exists && !S_ISREG(found.about.st_mode) && !is_null(&found.about))))
+        return sl_report(SL_EXIT_USAGE, "%s %s is %s, but %s; name a file", place->option, place->path, describe(&found, kind),
+                         why);
+    problem = problem ? problem : get_problem(&found);
+    return problem ? sl_report(SL_EXIT_IO, "%s: %s cannot be written: %s", place->path, place->option, strerror(problem))
+                   : SL_EXIT_OK;
 }
 
 bool sl_paths_is_input_stream(const char *path)
 {
-    struct stat status;
-    const sl_place here = {"", path, false};
-    return look(&here, &status) == 0 && !S_ISREG(status.st_mode);
+    sl_resolved found;
+    return sl_resolve(path, STDIN_FILENO, &found) == 0 && found.exists && !S_ISREG(found.about.st_mode);
 }
 
 bool sl_paths_is_output_stream(const char *path)
 {
-    struct stat status;
-    const sl_place here = {"", path, true};
-    return strcmp(path, "-") == 0 || (look(&here, &status) == 0 && !S_ISREG(status.st_mode));
+    sl_resolved found;
+    return sl_resolve(path, STDOUT_FILENO, &found) == 0 &&
+           (found.descriptor >= 0 || (found.exists && !S_ISREG(found.about.st_mode)));
+}
+
+bool sl_paths_is_standard_output(const char *path)
+{
+    sl_resolved found;
+    return sl_resolve(path, STDOUT_FILENO, &found) == 0 && found.descriptor == STDOUT_FILENO;
 }

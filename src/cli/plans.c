@@ -1,5 +1,7 @@
 #include "plans.h"
 
+#include "paths.h"
+
 #include <string.h>
 #include <unistd.h>
 
@@ -15,7 +17,8 @@ sl_exit sl_plans_check(const sl_options *options)
     if (options->engine.schedule)
         return sl_report(SL_EXIT_USAGE, "--plans tells what --schedule auto and measure choose, not %s; leave one out",
                          sluice_schedule_get_name(options->engine.schedule));
-    return SL_EXIT_OK;
+    return options->measure ? sl_paths_check_file(&(sl_place){"--plans", options->plans, true}, "is both read and written")
+                            : SL_EXIT_OK;
 }
 
 sl_exit sl_plans_load(const sl_options *options, sluice_engine *engine)

@@ -8,7 +8,6 @@
 #include "paths.h"
 #include "plans.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -22,13 +21,6 @@ size_t sl_run_get_rows(const sl_run *run, double bytes)
     const size_t least = (size_t)MIN_ROWS_PER_THREAD * run->info.threads;
     const size_t rows = bytes * MAX_ROWS < BATCH_BYTES ? MAX_ROWS : (size_t)(BATCH_BYTES / bytes);
     return rows > least ? rows : least;
-}
-
-sl_exit sl_run_fail(const sluice_error *error)
-{
-    if (sl_interrupt_seen())
-        return SL_EXIT_INTERRUPTED;
-    return error->status == SLUICE_STATUS_IO && errno == EPIPE ? SL_EXIT_IO : sl_report_error(error);
 }
 
 sl_exit sl_run_measure(sl_run *run, size_t rows, size_t steps)
@@ -142,10 +134,9 @@ static sl_exit set_up(sl_run *run)
 static sl_exit run_all(sl_run *run)
 {
     sl_exit code = set_up(run);
-    if (code)
-        return code;
     run->started = sl_clock_get();
-    code = run->options->text ? sl_run_text(run) : sl_run_npy(run);
+    if (!code)
+        code = run->options->text ? sl_run_text(run) : sl_run_npy(run);
     run->stats.seconds = sl_clock_get() - run->started;
     sl_progress_stop();
     if (code == SL_EXIT_INTERRUPTED)

@@ -24,10 +24,6 @@ sl_exit sl_run_measure(sl_run *run, size_t rows, size_t steps);
 /** Run one batch of `steps` real steps; counted and timed. */
 sl_exit sl_run_forward(sl_run *run, const sluice_batch *batch, uint64_t steps);
 
-/** Report why reading or writing failed. Without a word where the user knows: the reader of a pipe has left, or a signal has come,
- *  which is SL_EXIT_INTERRUPTED then. To be called before anything else sets errno. */
-sl_exit sl_run_fail(const sluice_error *error);
-
 /** Rows to hold at once when a row takes `bytes` bytes of memory: --rows, else as many as stay within a bound, but enough to keep
  *  every thread busy. */
 size_t sl_run_get_rows(const sl_run *run, double bytes);

@@ -9,8 +9,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 enum { EXPECTED_BYTES = 256 }; /* room for the words of what a file should hold */
 
@@ -74,11 +72,8 @@ static sl_exit check_state(npy_run *npy, sl_slab *state)
 static sl_exit open_inputs(npy_run *npy)
 {
     sl_exit code = SL_EXIT_OK;
-    for (size_t k = 0; !code && k < FIRST_OUTPUT; k++) {
-        if (npy->slabs[k].path && strcmp(npy->slabs[k].path, "-") == 0)
-            sl_interrupt_watch(STDIN_FILENO);
+    for (size_t k = 0; !code && k < FIRST_OUTPUT; k++)
         code = sl_slab_open(&npy->slabs[k]);
-    }
     if (!code)
         code = check_input(npy);
     if (!code)
@@ -253,11 +248,8 @@ static sl_exit run_all(npy_run *npy)
         code = allocate(npy);
     if (!code)
         code = sl_run_measure(npy->run, npy->rows ? npy->chunk : 0, npy->steps);
-    for (size_t k = FIRST_OUTPUT; !code && k < SLABS; k++) {
-        if (npy->slabs[k].path && strcmp(npy->slabs[k].path, "-") == 0)
-            sl_interrupt_watch(STDOUT_FILENO);
+    for (size_t k = FIRST_OUTPUT; !code && k < SLABS; k++)
         code = sl_slab_create(&npy->slabs[k]);
-    }
     if (code)
         return code;
     sl_progress_start(npy->run->options->progress, npy->rows);

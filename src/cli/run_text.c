@@ -8,7 +8,6 @@
 #include "run.h"
 
 #include <stdlib.h>
-#include <unistd.h>
 
 enum { ANSWER_BYTES = 32 }; /* about, of one of several classes */
 
@@ -47,7 +46,7 @@ static sl_exit write_answers(text_run *text, size_t rows)
     sl_answers_get(text->answers, text->logits, rows, &lines, &bytes);
     sluice_error error;
     if (sl_output_write(&text->output, text->written, lines, bytes, &error))
-        return sl_run_fail(&error);
+        return sl_report_error(&error);
     text->written += bytes;
     text->run->stats.write_seconds += sl_clock_get() - started;
     return SL_EXIT_OK;
@@ -106,11 +105,7 @@ static sl_exit open_all(text_run *text)
     if (code)
         return code;
     sluice_error error;
-    if (sl_output_create(options->output, &text->output, &error))
-        return sl_report_error(&error);
-    if (text->output.fd == STDOUT_FILENO)
-        sl_interrupt_watch(STDOUT_FILENO);
-    return SL_EXIT_OK;
+    return sl_output_create(options->output, &text->output, &error) ? sl_report_error(&error) : SL_EXIT_OK;
 }
 
 sl_exit sl_run_text(sl_run *run)
@@ -125,7 +120,7 @@ sl_exit sl_run_text(sl_run *run)
     if (code)
         sl_output_abort(&text.output);
     else if (sl_output_commit(&text.output, &error))
-        code = sl_run_fail(&error);
+        code = sl_report_error(&error);
     sl_answers_destroy(text.answers);
     sl_lines_close(text.lines);
     free(text.logits);

@@ -10,7 +10,7 @@ sl_exit sl_slab_open(sl_slab *slab)
 {
     sluice_error error;
     if (slab->path && sl_npy_open(slab->path, &slab->reader, &slab->header, &error))
-        return sl_run_fail(&error);
+        return sl_report_error(&error);
     return SL_EXIT_OK;
 }
 
@@ -68,7 +68,7 @@ sl_exit sl_slab_create(sl_slab *slab)
 {
     sluice_error error;
     if (slab->path && sl_npy_create(slab->path, &slab->header, &slab->writer, &error))
-        return sl_run_fail(&error);
+        return sl_report_error(&error);
     return SL_EXIT_OK;
 }
 
@@ -83,7 +83,7 @@ static sl_exit move(sl_slab *slab, size_t first, size_t rows)
         const size_t at = (p * slab->rows + first) * slab->width;
         sluice_error error;
         if (slab->reader ? sl_npy_read(slab->reader, at, count, part, &error) : sl_npy_write(slab->writer, at, count, part, &error))
-            return sl_run_fail(&error);
+            return sl_report_error(&error);
     }
     return SL_EXIT_OK;
 }
@@ -117,7 +117,7 @@ sl_exit sl_slab_commit(sl_slab *slab)
     sl_npy_writer *writer = slab->writer;
     slab->writer = NULL;
     sluice_error error;
-    return sl_npy_commit(writer, &error) ? sl_run_fail(&error) : SL_EXIT_OK;
+    return sl_npy_commit(writer, &error) ? sl_report_error(&error) : SL_EXIT_OK;
 }
 
 void sl_slab_close(sl_slab *slab)

@@ -167,7 +167,6 @@ sl_exit sl_text_source_open(const char *path, sl_text_source *source)
     sluice_error error;
     if (sl_input_open(path, &source->input, &error))
         return sl_report_error(&error);
-    sl_interrupt_watch(source->input.fd);
     return SL_EXIT_OK;
 }
 
@@ -205,7 +204,6 @@ uint64_t sl_text_source_get_position(const sl_text_source *source, size_t held)
 
 void sl_text_source_close(sl_text_source *source)
 {
-    sl_interrupt_watch(-1);
     sl_input_close(&source->input);
     sl_gunzip_destroy(source->gunzip);
     free(source->packed);

@@ -94,7 +94,7 @@ static sl_exit check_paths(const sl_options *options)
     sl_exit code = sl_paths_check(places, count);
     for (size_t k = 0; !code && k < count; k++)
         if (places[k].is_output)
-            code = sl_paths_check_place(&places[k]);
+            code = sl_paths_check_file(&places[k], "is written more than once");
     return code;
 }
 

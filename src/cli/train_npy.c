@@ -2,7 +2,6 @@
 #include "train_data.h"
 
 #include "digest.h"
-#include "interrupt.h"
 #include "lengths.h"
 #include "slab.h"
 
@@ -10,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { EXPECTED_BYTES = 256 }; /* room for the words of what a file should hold */
 
@@ -26,19 +24,6 @@ void sl_data_release(sl_data *data)
 }
 
 /* ---- Reading --------------------------------------------------------------------------------------------------------------- */
-
-static sl_exit open_array(sl_slab *slab)
-{
-    if (slab->path && strcmp(slab->path, "-") == 0)
-        sl_interrupt_watch(STDIN_FILENO);
-    return sl_slab_open(slab);
-}
-
-static void close_array(sl_slab *slab)
-{
-    sl_interrupt_watch(-1);
-    sl_slab_close(slab);
-}
 
 /* All of an opened and checked array into memory. */
 static sl_exit load(sl_slab *slab)
@@ -120,21 +105,21 @@ static sl_exit read_lengths(const sl_data_files *files, sl_data *data)
     }
     if (!slab.path)
         return SL_EXIT_OK;
-    sl_exit code = open_array(&slab);
+    sl_exit code = sl_slab_open(&slab);
     if (!code)
         code = sl_lengths_check(&slab, data->rows, files->input_option);
     if (!code)
         code = load(&slab);
     if (!code)
         code = sl_lengths_take(&slab, 0, data->rows, data->steps, files->input_option, data->lengths, &sum);
-    close_array(&slab);
+    sl_slab_close(&slab);
     return code;
 }
 
 static sl_exit read_input(const sl_data_files *files, sl_data *data)
 {
     sl_slab slab = {.option = files->input_option, .path = files->input};
-    sl_exit code = open_array(&slab);
+    sl_exit code = sl_slab_open(&slab);
     if (!code)
         code = check_input(&slab, data);
     if (!code)
@@ -148,7 +133,7 @@ static sl_exit read_input(const sl_data_files *files, sl_data *data)
     } else if (!code) {
         code = take_tokens(&slab, data);
     }
-    close_array(&slab);
+    sl_slab_close(&slab);
     return code;
 }
 
@@ -195,7 +180,7 @@ static sl_exit read_targets(const sl_data_files *files, sl_data *data)
     const bool is_values = files->values != NULL;
     sl_slab slab = {.option = is_values ? files->values_option : files->labels_option,
                     .path = is_values ? files->values : files->labels};
-    sl_exit code = open_array(&slab);
+    sl_exit code = sl_slab_open(&slab);
     if (code)
         return code;
     const sl_npy_header *header = &slab.header;
@@ -217,7 +202,7 @@ static sl_exit read_targets(const sl_data_files *files, sl_data *data)
         code = load(&slab);
     if (!code)
         code = is_values ? take_values(&slab, data) : take_labels(&slab, data);
-    close_array(&slab);
+    sl_slab_close(&slab);
     return code;
 }
 

@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "io/resolve.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -28,20 +29,27 @@ static sluice_status examine(sl_input *input, sluice_error *error)
     return SLUICE_STATUS_OK;
 }
 
+static sluice_status open_input(sl_input *input, const char *path, sluice_error *error)
+{
+    sl_resolved found;
+    const bool resolved = sl_resolve(path, STDIN_FILENO, &found) == 0;
+    if (resolved && found.descriptor >= 0)
+        input->fd = sl_resolve_duplicate(found.descriptor, false, input->name, SLUICE_STATUS_NO_INPUT, error);
+    else if ((input->fd = open(path, O_RDONLY | O_CLOEXEC)) < 0)
+        (void)sl_fail(error, SLUICE_STATUS_NO_INPUT, "%s: cannot be opened: %s", path, strerror(errno));
+    return input->fd < 0 ? SLUICE_STATUS_NO_INPUT : examine(input, error);
+}
+
 sluice_status sl_input_open(const char *path, sl_input *input, sluice_error *error)
 {
     *input = (sl_input){.fd = -1};
-    const bool standard = strcmp(path, "-") == 0;
-    const char *name = standard ? "standard input" : path;
+    const char *name = strcmp(path, "-") == 0 ? "standard input" : path;
     const size_t length = strlen(name) + 1;
     input->name = sl_alloc(length);
     if (!input->name)
         return sl_fail_memory(error, "a file name", length);
     memcpy(input->name, name, length);
-    input->fd = standard ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
-    input->owned = !standard && input->fd >= 0;
-    sluice_status status = input->fd < 0 ? sl_fail(error, SLUICE_STATUS_NO_INPUT, "%s: cannot be opened: %s", path, strerror(errno))
-                                         : examine(input, error);
+    const sluice_status status = open_input(input, path, error);
     if (status != SLUICE_STATUS_OK)
         sl_input_close(input);
     return status;
@@ -56,8 +64,6 @@ sluice_status sl_input_read(const sl_input *input, size_t offset, void *data, si
                                          : read(input->fd, to + *got, bytes - *got);
         if (n == 0)
             break;
-        if (n < 0 && errno == EINTR)
-            continue;
         if (n < 0)
             return sl_fail(error, SLUICE_STATUS_IO, "%s: byte %zu: cannot be read: %s", input->name, offset + *got,
                            strerror(errno));
@@ -68,8 +74,10 @@ sluice_status sl_input_read(const sl_input *input, size_t offset, void *data, si
 
 void sl_input_close(sl_input *input)
 {
-    if (input->owned)
+    const int problem = errno;         /* of what failed before, for the caller to see */
+    if (input->name && input->fd >= 0) /* without a name it is zeroed, and was never opened */
         close(input->fd);
     sl_free(input->name);
     *input = (sl_input){.fd = -1};
+    errno = problem;
 }

@@ -9,18 +9,19 @@
 typedef struct sl_input {
     char *name;   /* for messages: the path as given, or "standard input"; owned */
     int fd;       /* -1: not open */
-    bool owned;   /* fd is ours to close */
     bool regular; /* any byte can be read at any time; else forward only */
-    size_t start; /* of a regular file: its byte that counts as byte 0, non-zero only for redirected standard input */
+    size_t start; /* of a regular file: its byte that counts as byte 0, non-zero only for a descriptor that was redirected */
     size_t size;  /* of a regular file: bytes from `start` on when it was opened; else 0 */
 } sl_input;
 
-/** Open a file for reading; "-" is standard input. On failure *input is closed.
- *  NO_INPUT: it cannot be opened, or is a directory. IO, NO_MEMORY. */
+/** Open a file for reading. "-" is standard input, and a path to a descriptor of this process (io/resolve.h), as /dev/stdin, is
+ *  that descriptor: both are read from where they stand, not from the beginning of the file behind them. A FIFO is waited for
+ *  until it has a writer. On failure *input is closed. NO_INPUT: it cannot be opened, or is a directory. IO, NO_MEMORY. */
 sluice_status sl_input_open(const char *path, sl_input *input, sluice_error *error);
 
 /** Read `bytes` bytes into `data`, or fewer if the input ends; *got says how many. A regular file is read at `offset`, anything
- *  else where its last read ended, and `offset` then only serves the message. IO. */
+ *  else where its last read ended, and `offset` then only serves the message. IO; also where a signal ends the wait for a pipe,
+ *  errno being EINTR: handlers that are not to do so are installed with SA_RESTART. */
 sluice_status sl_input_read(const sl_input *input, size_t offset, void *data, size_t bytes, size_t *got, sluice_error *error);
 
 /** Close it and free its name. One closed already is allowed. */

@@ -3,20 +3,19 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "io/resolve.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <limits.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 /* Names are 64 random bits, so that a second try is already a curiosity. */
-enum { ATTEMPTS = 16, TEMPORARY_BYTES = sizeof ".sluice-0123456789abcdef.tmp" };
+enum { ATTEMPTS = 16, TEMPORARY_BYTES = sizeof ".sluice-0123456789abcdef.tmp", LINK_BYTES = 40 };
 
 static char *copy(const char *text, sluice_error *error)
 {
@@ -34,94 +33,136 @@ static sluice_status fail(const sl_output *output, const char *what, sluice_erro
     return sl_fail(error, SLUICE_STATUS_IO, "%s: %s: %s", output->name, what, strerror(errno));
 }
 
-/* Like mkstemp, but with the mode that the umask leaves, as for any file a user makes. */
-static sluice_status open_temporary(sl_output *output, sluice_error *error)
+/* ---- Opening --------------------------------------------------------------------------------------------------------------- */
+
+/* The folder's part of output->temporary, its '/' included. */
+static size_t get_folder(const sl_output *output)
 {
-    const char *slash = strrchr(output->target, '/');
-    const size_t folder = slash ? (size_t)(slash - output->target) + 1 : 0;
+    return (size_t)(strrchr(output->target, '/') - output->target) + 1;
+}
+
+/* Try names until `claim` has made a file of one; errno tells why if it cannot. */
+static bool claim_name(sl_output *output, int (*claim)(const sl_output *output, mode_t mode), mode_t mode)
+{
+    char *name = output->temporary + get_folder(output);
+    for (int attempt = 0; attempt < ATTEMPTS && !output->named; attempt++) {
+        uint64_t random;
+        if (getrandom(&random, sizeof random, 0) != (ssize_t)sizeof random)
+            return false;
+        snprintf(name, TEMPORARY_BYTES, ".sluice-%016" PRIx64 ".tmp", random);
+        const int made = claim(output, mode);
+        output->named = made >= 0;
+        if (output->named && output->fd < 0)
+            output->fd = made;
+        if (!output->named && errno != EEXIST)
+            return false;
+    }
+    return output->named;
+}
+
+static int create_named(const sl_output *output, mode_t mode)
+{
+    return open(output->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+}
+
+static void write_link(const sl_output *output, char link[LINK_BYTES])
+{
+    snprintf(link, LINK_BYTES, "/proc/self/fd/%d", output->fd);
+}
+
+static int link_named(const sl_output *output, mode_t mode)
+{
+    char link[LINK_BYTES];
+    (void)mode;
+    write_link(output, link);
+    return linkat(AT_FDCWD, link, AT_FDCWD, output->temporary, AT_SYMLINK_FOLLOW);
+}
+
+/* A file without a name, if the file system has such files, and /proc is there to name it by in the end. */
+static bool open_nameless(sl_output *output, mode_t mode)
+{
+    char *name = output->temporary + get_folder(output), link[LINK_BYTES];
+    strcpy(name, ".");
+    output->fd = open(output->temporary, O_WRONLY | O_TMPFILE | O_CLOEXEC, mode);
+    if (output->fd < 0)
+        return false;
+    write_link(output, link);
+    if (access(link, F_OK) == 0)
+        return true;
+    close(output->fd);
+    output->fd = -1;
+    return false;
+}
+
+/* A new file has the mode that the umask leaves, as any that a user makes. One that replaces another is this user's alone until it
+ * takes over the other's mode: it must not be more readable for a moment. */
+static sluice_status open_temporary(sl_output *output, bool exists, sluice_error *error)
+{
+    const mode_t mode = exists ? 0600 : 0666;
+    const size_t folder = get_folder(output);
     output->temporary = sl_alloc(folder + TEMPORARY_BYTES);
     if (!output->temporary)
         return sl_fail_memory(error, "a file name", folder + TEMPORARY_BYTES);
     memcpy(output->temporary, output->target, folder);
-    for (int attempt = 0; attempt < ATTEMPTS && output->fd < 0; attempt++) {
-        uint64_t random;
-        if (getrandom(&random, sizeof random, 0) != (ssize_t)sizeof random)
-            break;
-        snprintf(output->temporary + folder, TEMPORARY_BYTES, ".sluice-%016" PRIx64 ".tmp", random);
-        output->fd = open(output->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-        if (output->fd < 0 && errno != EEXIST)
-            break;
-    }
-    output->owned = output->fd >= 0;
-    if (output->owned)
-        return SLUICE_STATUS_OK;
-    const sluice_status status = fail(output, "no temporary file can be made beside it", error);
-    sl_free(output->temporary);
-    output->temporary = NULL;
-    return status;
+    return open_nameless(output, mode) || claim_name(output, create_named, mode)
+               ? SLUICE_STATUS_OK
+               : fail(output, "no temporary file can be made beside it", error);
 }
 
-static sluice_status open_beside(sl_output *output, const char *path, bool exists, sluice_error *error)
+static sluice_status open_beside(sl_output *output, const sl_resolved *found, sluice_error *error)
 {
-    const size_t length = strlen(path);
-    if (length == 0 || path[length - 1] == '/')
-        return sl_fail(error, SLUICE_STATUS_IO, "%s: expected the name of a file", path);
-    if (exists && access(path, W_OK) != 0)
+    if (found->exists && access(found->path, W_OK) != 0)
         return fail(output, "cannot be replaced", error);
-    char *resolved = exists ? realpath(path, NULL) : NULL; /* a link stays a link: what it names is replaced */
-    if (exists && !resolved)
-        return errno == ENOMEM ? sl_fail_memory(error, "a file name", PATH_MAX) : fail(output, "cannot be replaced", error);
-    output->target = copy(resolved ? resolved : path, error);
-    free(resolved);
-    return output->target ? open_temporary(output, error) : SLUICE_STATUS_NO_MEMORY;
+    output->target = copy(found->path, error);
+    return output->target ? open_temporary(output, found->exists, error) : SLUICE_STATUS_NO_MEMORY;
 }
 
 static sluice_status open_output(sl_output *output, const char *path, sluice_error *error)
 {
-    struct stat about;
-    const bool exists = stat(path, &about) == 0;
-    if (!exists && errno != ENOENT)
-        return fail(output, "cannot be written", error);
-    if (exists && S_ISDIR(about.st_mode)) {
-        errno = EISDIR;
+    sl_resolved found;
+    const int problem = sl_resolve(path, STDOUT_FILENO, &found);
+    if (!*path || (problem == ENOENT && path[strlen(path) - 1] == '/'))
+        return sl_fail(error, SLUICE_STATUS_IO, "%s: expected the name of a file", path);
+    if (problem || (found.exists && S_ISDIR(found.about.st_mode))) {
+        errno = problem ? problem : EISDIR;
         return fail(output, "cannot be written", error);
     }
-    if (!exists || S_ISREG(about.st_mode))
-        return open_beside(output, path, exists, error);
+    if (found.descriptor >= 0) {
+        output->fd = sl_resolve_duplicate(found.descriptor, true, output->name, SLUICE_STATUS_IO, error);
+        return output->fd >= 0 ? SLUICE_STATUS_OK : SLUICE_STATUS_IO;
+    }
+    if (!found.exists || S_ISREG(found.about.st_mode))
+        return open_beside(output, &found, error);
     output->fd = open(path, O_WRONLY | O_CLOEXEC);
-    output->owned = output->fd >= 0;
-    return output->owned ? SLUICE_STATUS_OK : fail(output, "cannot be opened for writing", error);
+    return output->fd >= 0 ? SLUICE_STATUS_OK : fail(output, "cannot be opened for writing", error);
 }
 
 sluice_status sl_output_create(const char *path, sl_output *output, sluice_error *error)
 {
     *output = (sl_output){.fd = -1};
-    const bool standard = strcmp(path, "-") == 0;
-    output->name = copy(standard ? "standard output" : path, error);
+    output->name = copy(strcmp(path, "-") == 0 ? "standard output" : path, error);
     if (!output->name)
         return SLUICE_STATUS_NO_MEMORY;
-    if (standard) {
-        output->fd = STDOUT_FILENO;
-        return SLUICE_STATUS_OK;
-    }
     const sluice_status status = open_output(output, path, error);
     if (status != SLUICE_STATUS_OK)
         sl_output_abort(output);
     return status;
 }
 
+/* ---- Writing --------------------------------------------------------------------------------------------------------------- */
+
 bool sl_output_is_positional(const sl_output *output)
 {
-    return output->temporary != NULL;
+    return output->target != NULL;
 }
 
 sluice_status sl_output_write(sl_output *output, size_t offset, const void *data, size_t bytes, sluice_error *error)
 {
     const char *from = data;
     for (size_t done = 0; done < bytes;) {
-        const ssize_t n = output->temporary ? pwrite(output->fd, from + done, bytes - done, (off_t)(offset + done))
-                                            : write(output->fd, from + done, bytes - done);
-        if (n < 0 && errno == EINTR)
+        const ssize_t n = output->target ? pwrite(output->fd, from + done, bytes - done, (off_t)(offset + done))
+                                         : write(output->fd, from + done, bytes - done);
+        if (n < 0 && errno == EINTR && output->target) /* nobody is waited for; a checkpoint is to be finished */
             continue;
         if (n < 0) {
             output->failed = true;
@@ -135,7 +176,7 @@ sluice_status sl_output_write(sl_output *output, size_t offset, const void *data
 
 sluice_status sl_output_synchronize(sl_output *output, sluice_error *error)
 {
-    if (!output->temporary)
+    if (!output->target)
         return SLUICE_STATUS_OK;
     int status;
     do
@@ -147,22 +188,56 @@ sluice_status sl_output_synchronize(sl_output *output, sluice_error *error)
     return fail(output, "cannot be brought to the disk", error);
 }
 
+/* ---- The end --------------------------------------------------------------------------------------------------------------- */
+
+/* Take over from the file that is replaced who may read and write it. Its set-user and set-group bits are dropped, as writing into
+ * it would do; access control lists and other extended attributes are not looked at. */
+static sluice_status keep_access(const sl_output *output, sluice_error *error)
+{
+    struct stat old, new;
+    if (lstat(output->target, &old) != 0 || !S_ISREG(old.st_mode))
+        return SLUICE_STATUS_OK; /* it is not replaced */
+    if (fstat(output->fd, &new) != 0)
+        return fail(output, "its permissions cannot be read", error);
+    mode_t mode = old.st_mode & 0777;
+    const bool is_group_kept = fchown(output->fd, old.st_uid, old.st_gid) == 0 || old.st_gid == new.st_gid ||
+                               fchown(output->fd, (uid_t)-1, old.st_gid) == 0;
+    if (!is_group_kept) { /* its members are among the others now, and other people the group */
+        const mode_t common = (mode >> 3) & mode & 7;
+        mode = (mode & 0700) | common << 3 | common;
+    }
+    if (fchmod(output->fd, mode) == 0 || (fstat(output->fd, &new) == 0 && !(new.st_mode & 0777 & ~mode)))
+        return SLUICE_STATUS_OK; /* or there are no modes to set on that file system, and the file is not wider open */
+    return fail(output, "its permissions cannot be kept", error);
+}
+
+/* The name is given before closing, which a file without one would not outlive; what was written may be refused at closing. */
+static sluice_status replace_target(sl_output *output, sluice_error *error)
+{
+    sluice_status status = keep_access(output, error);
+    if (status)
+        return status;
+    if (!output->named && !claim_name(output, link_named, 0))
+        return fail(output, "cannot be given a name", error);
+    const int closing = output->fd;
+    output->fd = -1;
+    if (close(closing) != 0)
+        return fail(output, "cannot be closed", error); /* file systems over a network tell of a full disk only here */
+    output->named = rename(output->temporary, output->target) != 0;
+    return output->named ? fail(output, "cannot take the place of the temporary file", error) : SLUICE_STATUS_OK;
+}
+
 sluice_status sl_output_commit(sl_output *output, sluice_error *error)
 {
     sluice_status status = SLUICE_STATUS_OK;
-    const bool closing = output->owned;
-    output->owned = false;
-    if (output->failed)
+    const int closing = output->fd;
+    if (output->failed) {
         status = sl_fail(error, SLUICE_STATUS_IO, "%s: not finished, because an earlier write failed", output->name);
-    if (closing && close(output->fd) != 0 && status == SLUICE_STATUS_OK)
-        status = fail(output, "cannot be closed", error); /* file systems over a network tell of a full disk only here */
-    if (status == SLUICE_STATUS_OK && output->temporary) {
-        if (rename(output->temporary, output->target) == 0) {
-            sl_free(output->temporary);
-            output->temporary = NULL;
-        } else {
-            status = fail(output, "cannot take the place of the temporary file", error);
-        }
+    } else if (output->target) {
+        status = replace_target(output, error);
+    } else {
+        output->fd = -1;
+        status = close(closing) == 0 ? SLUICE_STATUS_OK : fail(output, "cannot be closed", error);
     }
     sl_output_abort(output);
     return status;
@@ -185,12 +260,14 @@ sluice_status sl_output_save(const char *path, const void *data, size_t bytes, s
 
 void sl_output_abort(sl_output *output)
 {
-    if (output->owned)
+    const int problem = errno;
+    if (output->name && output->fd >= 0) /* without a name it is zeroed, and was never opened */
         close(output->fd);
-    if (output->temporary)
+    if (output->named)
         unlink(output->temporary);
     sl_free(output->temporary);
     sl_free(output->target);
     sl_free(output->name);
     *output = (sl_output){.fd = -1};
+    errno = problem;
 }

@@ -1,5 +1,6 @@
-/* Files that appear whole or not at all: written under a temporary name beside the target, then renamed. Knows nothing of
- * formats. */
+/* Files that appear whole or not at all: what is written has no name until it is complete, and then takes the target's name at
+ * once. Where the file system has no files without a name (NFS, FAT and some others) it grows under a temporary name beside the
+ * target, .sluice-XXXXXXXXXXXXXXXX.tmp, which only a process that is killed outright leaves behind. Knows nothing of formats. */
 #ifndef SLUICE_IO_OUTPUT_H
 #define SLUICE_IO_OUTPUT_H
 
@@ -10,26 +11,33 @@
 typedef struct sl_output {
     char *name;      /* for messages: the path as given, or "standard output"; owned */
     char *target;    /* what the finished file becomes, symbolic links resolved; NULL: written straight; owned */
-    char *temporary; /* where it grows; NULL: written straight; owned */
+    char *temporary; /* its name beside the target before it has the target's; owned */
     int fd;          /* -1: not open */
-    bool owned;      /* fd is ours to close */
+    bool named;      /* the temporary name is in the file system */
     bool failed;     /* a write failed, so commit will */
 } sl_output;
 
-/** Begin a file. "-" (standard output) and targets that exist and are not regular files (devices, pipes) are written straight.
- *  Nothing happens to an existing target before sl_output_commit. On failure *output is closed. IO, NO_MEMORY. */
+/**
+ * Begin a file. Written straight, at once and where it stands, is what is no regular file (a device, a FIFO, which is waited for
+ * until it has a reader), "-" (standard output), and any path to a descriptor of this process (io/resolve.h), as /dev/stdout. In
+ * all other cases nothing happens to an existing target before sl_output_commit, and symbolic links stay: what they name is
+ * replaced or, if it is not there, made. On failure *output is closed. IO, NO_MEMORY.
+ */
 sluice_status sl_output_create(const char *path, sl_output *output, sluice_error *error);
 
 /** Whether bytes can be written at any offset; else forward only. */
 bool sl_output_is_positional(const sl_output *output);
 
-/** Write `bytes` bytes at `offset`; where the output is forward only `offset` only serves the message. IO. */
+/** Write `bytes` bytes at `offset`; where the output is forward only `offset` only serves the message. IO; also
+ *  where a signal ends the wait for a pipe, errno being EINTR: handlers that are not to do so are installed with SA_RESTART. */
 sluice_status sl_output_write(sl_output *output, size_t offset, const void *data, size_t bytes, sluice_error *error);
 
 /** Wait until what was written is on the disk; nothing is done for what is written straight. IO. */
 sluice_status sl_output_synchronize(sl_output *output, sluice_error *error);
 
-/** Close and rename. On failure, an earlier write's included, the temporary file is removed and the target untouched. IO. */
+/** Close, and give the file its name. A file that is replaced hands on its permission bits, and its owner and group if this process
+ *  may set them; without the group, the bits of group and others are cut to what both had, so that nobody gains access. On failure, an earlier
+ *  write's included, the new file is removed and the target untouched. IO. */
 sluice_status sl_output_commit(sl_output *output, sluice_error *error);
 
 /** Commit what was written with success, status being OK; else abort. Returns the status, or commit's. */
@@ -38,7 +46,7 @@ sluice_status sl_output_end(sl_output *output, sluice_status status, sluice_erro
 /** A whole file at once. IO, NO_MEMORY. */
 sluice_status sl_output_save(const char *path, const void *data, size_t bytes, sluice_error *error);
 
-/** Remove the temporary file and close; the target stays as it was. Allowed on a closed output. */
+/** Remove the new file and close, leaving errno alone; the target stays as it was. Allowed on a closed output. */
 void sl_output_abort(sl_output *output);
 
 #endif

@@ -11,7 +11,7 @@ typedef enum sl_exit {
     SL_EXIT_DATA = 65,        /* what a file holds */
     SL_EXIT_NO_INPUT = 66,    /* a file that is not there or cannot be opened */
     SL_EXIT_IO = 74,          /* reading or writing failed */
-    SL_EXIT_INTERRUPTED = 130 /* SIGINT or SIGTERM */
+    SL_EXIT_INTERRUPTED = 130 /* SIGHUP, SIGINT, SIGTERM or SIGXCPU */
 } sl_exit;
 
 /** An exit code as the documentation has it: in a few words, and in a sentence without a full stop. */

@@ -9,9 +9,11 @@ import math
 import os
 import pathlib
 import random
+import signal
 import struct
 import subprocess
 import tempfile
+import time
 
 from support.checks import BUILD, Checks, build_options
 
@@ -20,6 +22,11 @@ PROGRAM = BUILD / "src" / "cli" / "sluice"
 CODES = {"<f4": "f", "|u1": "B", "<i4": "i", "<i8": "q"}
 OK, FAILURE, USAGE, DATA, NO_INPUT, IO, INTERRUPTED = 0, 1, 2, 65, 66, 74, 130
 SETTINGS = ("SLUICE_NUM_THREADS", "SLUICE_ISA", "SLUICE_GEMM", "BLIS_ARCH_TYPE", "NO_COLOR")
+
+# A signal that is ignored here, as under nohup or in the background, would stay so in the program, and tests send them.
+for ignored in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
+    if signal.getsignal(ignored) == signal.SIG_IGN:
+        signal.signal(ignored, signal.SIG_DFL)
 
 
 def environment(**settings):
@@ -64,6 +71,29 @@ def peak_memory(*words, path):
     run.returncode = os.waitstatus_to_exitcode(status)
     run.stdout = None
     return usage.ru_maxrss if run.returncode == OK else -1
+
+
+def is_writing(process, directory):
+    """Whether a process has a new file open in a directory, one without a name or with a temporary one, beside which its output
+    is to appear."""
+    names = []
+    for link in pathlib.Path(f"/proc/{process.pid}/fd").glob("*"):
+        try:
+            names.append(os.readlink(link))
+        except OSError:
+            continue
+    start = os.path.join(os.path.realpath(directory), "")
+    return any(name.startswith((start + "#", start + ".sluice-")) for name in names)
+
+
+def wait_until(holds, seconds=60):
+    """Wait until holds() does; return whether it did in that time."""
+    deadline = time.monotonic() + seconds
+    while not holds():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.01)
+    return True
 
 
 class Cli(Checks):
