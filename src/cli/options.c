@@ -94,6 +94,7 @@ static const option_entry entries[] = {
     {"clip", 0, TRAIN, POSITIVE, FIELD(train.clip)},
     {"dropout", 0, TRAIN, SHARE, FIELD(train.dropout)},
     {"label-smoothing", 0, TRAIN, SHARE, FIELD(train.label_smoothing)},
+    {"class-weights", 0, TRAIN, FILE_NAME, FIELD(train.class_weights)},
     {"every-step", 0, TRAIN, FLAG, FIELD(train.every_step)},
     {"truncate", 0, TRAIN, NUMBER, FIELD(train.truncate)},
     {"recompute", 0, TRAIN, NUMBER, FIELD(train.recompute)},
@@ -114,6 +115,7 @@ static const option_entry entries[] = {
     {"version", 0, ALL, FLAG, FIELD(version)},
 };
 enum { ENTRIES = sizeof entries / sizeof entries[0] };
+_Static_assert(ENTRIES <= SL_OPTIONS_GIVEN_WORDS * SL_OPTIONS_WORD_BITS, "sl_options.given has a bit for each option");
 
 static const char *command_name(sl_command command)
 {
@@ -353,8 +355,33 @@ static sl_exit parse_options(sl_command command, int argc, char **argv, sl_optio
         const sl_exit code = parse_value(entry, optarg, options);
         if (code)
             return code;
+        const size_t index = (size_t)(entry - entries);
+        options->given[index / SL_OPTIONS_WORD_BITS] |= UINT64_C(1) << index % SL_OPTIONS_WORD_BITS;
     }
     return SL_EXIT_OK;
+}
+
+/* The option of train of this name; ENTRIES if there is none. */
+static size_t find_train(const char *name)
+{
+    size_t k = 0;
+    while (k < ENTRIES && !(entries[k].commands & TRAIN && strcmp(entries[k].name, name) == 0))
+        k++;
+    return k;
+}
+
+bool sl_options_is_given(const sl_options *options, const char *name)
+{
+    const size_t k = find_train(name);
+    return k < ENTRIES && options->given[k / SL_OPTIONS_WORD_BITS] >> k % SL_OPTIONS_WORD_BITS & 1;
+}
+
+sl_exit sl_options_take(sl_options *options, const char *name, const char *text)
+{
+    const size_t k = find_train(name);
+    if (k == ENTRIES)
+        return sl_report(SL_EXIT_USAGE, "--%s is not an option of sluice train", name);
+    return sl_options_is_given(options, name) ? SL_EXIT_OK : parse_value(&entries[k], text, options);
 }
 
 sl_exit sl_options_parse(sl_command command, int argc, char **argv, sl_options *options)

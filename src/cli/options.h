@@ -31,7 +31,11 @@ typedef struct sl_train_options {
     size_t checkpoint_steps;   /* --checkpoint-every N */
     size_t checkpoint_minutes; /* --checkpoint-every Nm */
     const char *curve_svg, *curve_csv;
+    const char *class_weights; /* "balanced", or a file */
 } sl_train_options;
+
+/** Bits that tell which options a command line has. */
+enum { SL_OPTIONS_GIVEN_WORDS = 2, SL_OPTIONS_WORD_BITS = 64 };
 
 /** Paths are NULL when not given. */
 typedef struct sl_options {
@@ -53,11 +57,19 @@ typedef struct sl_options {
     sluice_names names;
     sluice_engine_options engine;
     sl_train_options train;
+    uint64_t given[SL_OPTIONS_GIVEN_WORDS]; /* sl_options_is_given */
 } sl_options;
 
 /** Read the arguments after the command's name, argv[0]. Complaints are reported. An option that the environment also has a word
  * on is nearer to the user: the variable is unset. */
 sl_exit sl_options_parse(sl_command command, int argc, char **argv, sl_options *options);
+
+/** Whether the command line of train had this option, named without dashes. */
+bool sl_options_is_given(const sl_options *options, const char *name);
+
+/** Set an option of train as `--name text` would (of a flag, `text` is not looked at), unless the command line had it. Texts and
+ *  paths are kept as pointers. Complaints are reported. */
+sl_exit sl_options_take(sl_options *options, const char *name, const char *text);
 
 /** sl_options_parse, and what --version and --help ask for: that is told, `help` being the command's, and *over set. */
 sl_exit sl_options_begin(sl_command command, int argc, char **argv, const char *help, sl_options *options, bool *over);

@@ -87,6 +87,12 @@ static json_t *summary_to_json(const sl_train *train)
     json_t *object = json_pack("{so sI sI sI so}", "model", sl_format_json(train->options->output), "epochs",
                                (json_int_t)train->epoch, "best_epoch", (json_int_t)train->best.epoch, "steps",
                                (json_int_t)train->step, "training", score_to_json(train, &epoch->training));
+    if (object && train->class_weights) {
+        json_t *weights = json_array();
+        for (size_t k = 0; weights && k < train->shape.classes; k++)
+            json_array_append_new(weights, json_real((double)train->class_weights[k]));
+        json_object_set_new(object, "class_weights", weights);
+    }
     if (object && train->tried) {
         json_object_set_new(object, "validation", score_to_json(train, &epoch->validation));
         json_object_set_new(object, train->curve.has_classes ? "classes" : "outputs", tallies_to_json(train));
