@@ -31,7 +31,7 @@ class Run:
 
     def __init__(self, cli, name, *words):
         self.cli, self.name, self.words = cli, name, words
-        self.whole = self.paths("whole")
+        self.whole = self.paths("intact")  # as long as "broken", for checkpoints hold the names
         self.broken = self.paths("broken")
         result = sluice("train", *self.options(self.whole), *QUIET)
         cli.check(result.returncode == OK, f"{name}: {result.stderr}")
@@ -48,15 +48,16 @@ class Run:
         return start("train", *self.options(self.broken), *words)
 
     def go_on(self, *words):
-        return start("train", *self.options(self.broken), "--resume", self.broken["--checkpoint"], *words)
+        """With what the checkpoint knows of the run."""
+        return start("train", "--resume", self.broken["--checkpoint"], *words)
 
     def finish(self, *words):
         """Go on to the end; compare all that is written and said."""
-        result = sluice("train", *self.options(self.broken), "--resume", self.broken["--checkpoint"], *QUIET, *words)
+        result = sluice("train", "--json", "--resume", self.broken["--checkpoint"], *QUIET, *words)
         said = result.stdout.replace(str(self.broken["-o"]).encode(), b"")
         self.cli.check(result.returncode == OK and said == self.summary, f"{self.name}: {result.stderr} {said} {self.summary}")
         for option, path in self.broken.items():
-            self.cli.check(path.read_bytes() == self.whole[option].read_bytes(),
+            self.cli.check(path.read_bytes() == self.whole[option].read_bytes().replace(b"-intact.", b"-broken."),
                            f"{self.name}: {option} has the unbroken run's bytes")
         self.cli.check(not self.cli.leftovers(), f"no temporary file is left: {self.cli.leftovers()}")
 
@@ -70,7 +71,7 @@ def make_runs(cli):
     write_npy(cli.path("n.npy"), (150,), [source.randrange(11) for _ in range(150)], "<i8")
     return [Run(cli, "plain", *text, "--rate", 0.01, "--validate-share", 0.1),
             Run(cli, "schedule", *text, "--rate-schedule", "one-cycle", "--rate", 0.02, "--dropout", 0.2, "--layers", 2,
-                "--clip", 1),
+                "--clip", 1, "--class-weights", "balanced"),
             Run(cli, "sgd", *text, "--optimizer", "sgd", "--momentum", 0.9, "--rate", 0.1, "--validate-share", 0.2, "--seed", 7),
             Run(cli, "pieces", "-i", cli.path("x.npy"), "--lengths", cli.path("n.npy"), "--values", cli.path("v.npy"),
                 "--truncate", 4, "--hidden", 16, "--epochs", 4, "--batch", 8, "--rate-schedule", "cosine")]
@@ -225,13 +226,13 @@ def check_refused(cli):
             ({"batch": 9}, ["--batch was 16", "is 9 now"]), ({"seed": 3}, ["--seed", '"0"', '"3"']),
             ({"rate": 0.1}, ["--rate", "0.1"]),
             ({"hidden": 9}, ["--hidden"]), ({"layers": 2}, ["--layers"]), ({"bidirectional": True}, ["--bidirectional"]),
-            ({"every_step": True}, ["--every-step", "false", "true"]), ({"init": "keras"}, ["--init", "torch", "keras"]),
+            ({"every_step": True}, ["--every-step", "not given", "true"]), ({"init": "keras"}, ["--init", "torch", "keras"]),
             ({"optimizer": "sgd"}, ["--optimizer"]), ({"rate_schedule": "cosine"}, ["--rate-schedule", "cosine"]),
             ({"clip": 1}, ["--clip"]),
             ({"label_smoothing": 0.1}, ["--label-smoothing"]), ({"weight_decay": 0.1}, ["--weight-decay"]),
             ({"warmup": 4}, ["--warmup was not given", "is 4 now"]),
             ({"recompute": 2}, ["--recompute"]), ({"no_bias": True}, ["--no-bias"]), ({"embedding": 3}, ["--embedding"])):
-        cli.refused(USAGE, ["other.checkpoint", *expected, "same options"], *words(**changes))
+        cli.refused(USAGE, ["other.checkpoint", *expected, "leave --"], *words(**changes))
     text = data.read_bytes()
     for content in (text + b"uno\tabc\n", text[:-2] + b"x\n", text.replace(b"uno\t", b"due\t", 1)):
         data.write_bytes(content)

@@ -285,6 +285,8 @@ sl_exit sl_record_compare(const sl_options *options, const char *path, const jso
     const char *name;
     json_t *value, *now = sl_record_get_options(options);
     sl_exit code = now ? SL_EXIT_OK : sl_report_memory("JSON");
+    const char *from = options->train.from; /* as sl_record_take leaves it in the record, where it need not be UTF-8 */
+    json_object_set_new(now, "--from", from ? json_string_nocheck(from) : json_null());
     json_object_foreach(now, name, value)
     {
         const json_t *then = json_object_get(record, name);
