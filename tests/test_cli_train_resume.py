@@ -62,9 +62,9 @@ class Run:
         self.cli.check(not self.cli.leftovers(), f"no temporary file is left: {self.cli.leftovers()}")
 
 
-def make_runs(cli):
+def make_runs(cli, *more):
     data = write_data(cli, "data.tsv", 31, 400)
-    text = ["--text", data, "--hidden", 24, "--embedding", 6, "--batch", 16, "--epochs", 4]
+    text = ["--text", data, "--hidden", 24, "--embedding", 6, "--batch", 16, "--epochs", 4, *more]
     source = random.Random(32)
     write_npy(cli.path("x.npy"), (150, 10, 3), [source.uniform(-1, 1) for _ in range(4500)])
     write_npy(cli.path("v.npy"), (150, 10, 2), [source.uniform(-1, 1) for _ in range(3000)])
@@ -74,7 +74,7 @@ def make_runs(cli):
                 "--clip", 1, "--class-weights", "balanced"),
             Run(cli, "sgd", *text, "--optimizer", "sgd", "--momentum", 0.9, "--rate", 0.1, "--validate-share", 0.2, "--seed", 7),
             Run(cli, "pieces", "-i", cli.path("x.npy"), "--lengths", cli.path("n.npy"), "--values", cli.path("v.npy"),
-                "--truncate", 4, "--hidden", 16, "--epochs", 4, "--batch", 8, "--rate-schedule", "cosine")]
+                "--truncate", 4, "--hidden", 16, "--epochs", 4, "--batch", 8, "--rate-schedule", "cosine", *more)]
 
 
 def read_line(process, word):
@@ -126,8 +126,8 @@ def check_long_batch(cli):
     write_npy(cli.path("long-x.npy"), (6, 2400, 2), [source.uniform(-1, 1) for _ in range(28800)])
     write_npy(cli.path("long-l.npy"), (6, 2400), [source.randrange(3) for _ in range(14400)], "<i4")
     run = Run(cli, "long", "-i", cli.path("long-x.npy"), "--labels", cli.path("long-l.npy"), "--every-step", "--truncate", 4,
-              "--hidden", 20, "--layers", 2, "--epochs", 1, "--batch", 6, "--dropout", 0.1)
-    process = run.begin("--checkpoint-every", 20, "--progress", "never")
+              "--hidden", 20, "--layers", 2, "--epochs", 1, "--batch", 6, "--dropout", 0.1, "--checkpoint-every", 20)
+    process = run.begin(*QUIET)
     deadline = time.monotonic() + 60
     while not run.broken["--checkpoint"].exists() and time.monotonic() < deadline:
         time.sleep(0.005)
@@ -147,10 +147,10 @@ def check_long_batch(cli):
 
 def check_killed(cli):
     """A run that is killed outright goes on from its last checkpoint."""
-    for run in make_runs(cli):
+    for run in make_runs(cli, "--checkpoint-every", 7):
         for path in run.broken.values():
             path.unlink(missing_ok=True)
-        process = run.begin("--checkpoint-every", 7)
+        process = run.begin()
         for kills in range(4):
             read_line(process, b"epoch ")
             time.sleep(0.004 * kills)
@@ -159,7 +159,7 @@ def check_killed(cli):
             cli.check(run.broken["--checkpoint"].exists(), f"{run.name}: a checkpoint is there")
             for name in cli.leftovers():
                 cli.path(name).unlink()
-            process = run.go_on("--checkpoint-every", 7)
+            process = run.go_on()
         process.kill()
         process.communicate()
         for name in cli.leftovers():
