@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static void print(const char *kind, const char *format, va_list arguments)
+__attribute__((format(printf, 2, 0))) static void print(const char *kind, const char *format, va_list arguments)
 {
     char text[2048];
     vsnprintf(text, sizeof text, format, arguments);
