@@ -101,6 +101,9 @@ def check_given(cli):
     cli.answers("train", "--text", text, "-o", cli.path("given.a"), "--hidden", 5, "--epochs", 3, *QUIET)
     cli.answers("train", "--text", text, "-o", cli.path("given.b"), "--hidden", 5, "--epochs", 2, "--checkpoint", checkpoint, *QUIET)
     kept = checkpoint.read_bytes()
+    said = sluice("train", "--resume", checkpoint).stderr.decode()
+    cli.check(said == f"goes on after step 2, --text {text}, --output {cli.path('given.b')}, --checkpoint {checkpoint}\n",
+              f"it is told where the run stands, and its files: {said!r}")
     moved = cli.path("moved.tsv")
     shutil.move(text, moved)
     other, curve = cli.path("other.checkpoint"), cli.path("given.svg")
@@ -229,6 +232,7 @@ def check_damaged(cli):
                      ('["--patience",0]', '["--output",[0]]'), ('["--patience",0]', "3"), ('"--hidden":4', '"--hidden":-4'),
                      ('"--hidden":4', '"--hidden":[]'), ('"--hidden":4', '"hidden":4'), ('"--rate":0.001', '"--rate":-0.001'),
                      ('"--seed":"0"', '"--seed":"x"'), ('"arguments":[', '"arguments":3,"more":['),
+                     ('["--patience",0]', '["--checkpoint","/nowhere"]'), ('"--hidden":4', '"--hidden":4,"--checkpoint":"/nowhere"'),
                      ('"weight":0.0', '"weight":"x"')):
         changed = rewrite_note(kept, lambda note: note.replace(old, new, 1))
         cli.check(changed != kept, f"{old} is there")

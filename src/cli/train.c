@@ -197,6 +197,7 @@ static sl_exit run_all(sl_train *train)
         return code;
     const double started = sl_clock_get();
     train->stats.training = true;
+    sl_train_tell_resumed(train);
     sl_train_tell_weights(train);
     code = sl_train_learn(train);
     train->stats.seconds = sl_clock_get() - started;

@@ -114,6 +114,9 @@ sl_exit sl_checkpoint_compare(const sl_train *train);
  *  so far. */
 sl_exit sl_checkpoint_check(const sl_train *train, uint64_t data_digest);
 
+/** A line about a run that goes on, on standard error: where it stands, and its files. */
+void sl_train_tell_resumed(const sl_train *train);
+
 /** The class weights, if there are any, on standard error. */
 void sl_train_tell_weights(const sl_train *train);
 

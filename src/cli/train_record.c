@@ -201,23 +201,31 @@ static sl_exit take(sl_options *options, const char *path, const char *name, con
 static sl_exit take_options(sl_options *options, const char *path, json_t *record)
 {
     const char *name;
-    json_t *value;
-    sl_exit code = SL_EXIT_OK;
-    json_object_foreach(record, name, value)
+    json_t *known = sl_record_get_options(options), *ours;
+    size_t found = 0;
+    sl_exit code = known ? SL_EXIT_OK : sl_report_memory("JSON");
+    json_object_foreach(known, name, ours)
     {
-        if (json_is_array(value)) {
-            json_t *joined = join_bytes(value);
-            if (!joined || json_object_set_new(record, name, joined))
-                return fail_damaged(path);
+        json_t *value = json_object_get(record, name), *joined = json_is_array(value) ? join_bytes(value) : NULL;
+        if (joined && json_object_set_new(record, name, joined) == 0)
             value = joined;
-        }
-        if (strncmp(name, "--", 2) != 0)
-            return fail_damaged(path);
-        code = take(options, path, name, value);
-        if (code)
-            return code;
+        found += value != NULL;
+        if (!code)
+            code = json_is_array(value) || json_is_object(value) ? fail_damaged(path) : take(options, path, name, value);
     }
+    if (!code && json_object_size(record) > found)
+        code = fail_damaged(path);
+    json_decref(known);
     return code;
+}
+
+/* Whether sl_record_get_arguments may have written the option, so that a file from elsewhere sets no others. */
+static bool is_argument(const char *name)
+{
+    bool found = strcmp(name, "--epochs") == 0 || strcmp(name, "--patience") == 0 || strcmp(name, "--checkpoint-every") == 0;
+    for (size_t k = 0; k < TEXTS; k++)
+        found = found || strcmp(name, texts[k].name) == 0;
+    return found;
 }
 
 static sl_exit take_arguments(sl_options *options, const char *path, json_t *arguments)
@@ -231,7 +239,7 @@ static sl_exit take_arguments(sl_options *options, const char *path, json_t *arg
         json_t *value = json_array_get(pair, 1), *joined = json_is_array(value) ? join_bytes(value) : NULL;
         if (joined && json_array_set_new(pair, 1, joined) == 0)
             value = joined;
-        if (!name || strncmp(name, "--", 2) != 0 || !value || json_is_array(value))
+        if (!name || !is_argument(name) || !value || json_is_array(value))
             return fail_damaged(path);
         code = take(options, path, name, value);
         if (code)

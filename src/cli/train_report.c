@@ -19,6 +19,25 @@ static const char *describe(const sl_train *train, const sl_score *score, char t
     return text;
 }
 
+static void tell_file(const char *option, const char *path)
+{
+    fprintf(stderr, ", %s ", option);
+    for (; *path; path++)
+        fputc(sl_format_clean(*path), stderr);
+}
+
+void sl_train_tell_resumed(const sl_train *train)
+{
+    const sl_options *o = train->options;
+    if (!o->train.resume || o->progress == SL_PROGRESS_NEVER)
+        return;
+    fprintf(stderr, "goes on after step %" PRIu64, train->step);
+    tell_file(o->train.text ? "--text" : "--input", o->train.text ? o->train.text : o->input);
+    tell_file("--output", o->output);
+    tell_file("--checkpoint", o->train.checkpoint);
+    fprintf(stderr, "\n");
+}
+
 void sl_train_tell_epoch(const sl_train *train, bool is_best)
 {
     if (train->options->progress == SL_PROGRESS_NEVER)
