@@ -105,7 +105,11 @@ typedef enum sluice_loss_kind {
     SLUICE_LOSS_SQUARED_ERROR      /**< mean over the outputs' elements of (output - value)^2 */
 } sluice_loss_kind;
 
-/** A loss, the mean over the counted targets, and its gradient. Start from zeros ({0}) and set struct_size. */
+/** A loss, the mean over the counted targets, and its gradient. Start from zeros ({0}) and set struct_size.
+ *
+ *  With class_weights w it is torch.nn.CrossEntropyLoss(weight=w, label_smoothing=s): for a target of label y, with p the softmax of
+ *  its C outputs, (1 - s) w[y] (-log p[y]) + s/C sum over k of w[k] (-log p[k]); their sum over the counted targets is divided by the
+ *  sum of their w[y]. If that is 0, loss and gradient are 0. */
 typedef struct sluice_loss {
     size_t struct_size; /**< sizeof(sluice_loss) */
     sluice_loss_kind kind;
@@ -123,6 +127,9 @@ typedef struct sluice_loss {
     double loss;    /**< set: the mean; 0 if nothing counts */
     size_t counted; /**< set: targets that counted (a step of a row each) */
     size_t right;   /**< set, cross-entropy: outputs largest at the label (the first of equals) */
+
+    const float *class_weights; /**< cross-entropy: [width], each finite and >= 0, one at least above 0; NULL: all 1 */
+    double weight;              /**< set: what the sum was divided by: the sum of the targets' weights, or `counted` */
 } sluice_loss;
 
 /**
@@ -169,9 +176,10 @@ typedef struct sluice_trainer_options {
     int every_step; /**< 1: a target for each step (step_logits, or y where there is no head); 0: one a row (logits) */
     int32_t ignore; /**< as sluice_loss */
     float label_smoothing;
-    float dropout;    /**< as sluice_batch; its keys come from seed and the step's number */
-    uint64_t seed;    /**< of dropout */
-    size_t recompute; /**< as sluice_tape_options */
+    float dropout;              /**< as sluice_batch; its keys come from seed and the step's number */
+    uint64_t seed;              /**< of dropout */
+    size_t recompute;           /**< as sluice_tape_options */
+    const float *class_weights; /**< as sluice_loss, [C]; the trainer keeps a copy, and a checkpoint has them. NULL: none */
 } sluice_trainer_options;
 
 /** What a step, or an evaluation, found. */
@@ -183,6 +191,7 @@ typedef struct sluice_report {
     double norm;   /**< of the gradient, before clipping; 0 of an evaluation */
     double rate;   /**< learning rate used; 0 of an evaluation */
     uint64_t step; /**< updates made so far */
+    double weight; /**< as sluice_loss; the loss over several batches is sum(loss * weight) / sum(weight) */
 } sluice_report;
 
 /**
@@ -231,8 +240,14 @@ SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_trainer_update(sluice_trainer
 /** The model as trained so far; the trainer's, changed by the next update. */
 SLUICE_API const sluice_model *sluice_trainer_get_model(const sluice_trainer *trainer);
 
+/** The options as they are used, the defaults put in; class_weights are the trainer's own. Set options->struct_size first.
+ *  BAD_ARGUMENT. */
+SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_trainer_get_options(const sluice_trainer *trainer,
+                                                                       sluice_trainer_options *options);
+
 /** Write a checkpoint, replaced as a whole: weights, the optimiser's moments, the options, the number of steps, and a note of the
- *  caller's (any text; NULL: ""). A safetensors file whose weights sluice_model_load reads. BAD_ARGUMENT, IO, NO_MEMORY,
+ *  caller's (any text; NULL: ""). A safetensors file whose weights sluice_model_load reads. One with class weights is refused by
+ *  Sluice 0.3, which would go on without them. BAD_ARGUMENT, IO, NO_MEMORY,
  *  TOO_LARGE; BAD_DATA: a weight or a moment is NaN or infinite, and the file stays as it was. */
 SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_trainer_save(const sluice_trainer *trainer, const char *path, const char *note,
                                                                 sluice_error *error);

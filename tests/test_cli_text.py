@@ -247,6 +247,11 @@ def check_resume(cli):
     result = train(crlf, "--epochs", "4", "--resume", checkpoint, "--keep-cr")
     cli.check(result.returncode == DATA and b"--keep-cr as then" in result.stderr,
               f"with --keep-cr they are others, and the message names it: {result.stderr!r}")
+    train(crlf, "--epochs", "4", "--keep-cr")
+    expected = model.read_bytes()
+    train(crlf, "--epochs", "2", "--keep-cr", "--checkpoint", checkpoint)
+    result = sluice("train", "--resume", checkpoint, "--epochs", "4")
+    cli.check(result.returncode == OK and model.read_bytes() == expected, f"--resume remembers --keep-cr: {result.stderr!r}")
 
 
 def check_labels(cli):

@@ -379,7 +379,7 @@ def check_options(cli):
         cli.check(found not in seen and all(facts[key] == value for key, value in expected.items()),
                   f"{option} is heard, expected {expected}: {facts}")
         seen.add(found)
-    still = ["--rate", 1e-30]  # weights as they are made
+    still = ["--rate", 1e-8]  # weights nearly as they are made
     beginnings = {learn(*still, *more)[0] for more in ([], ["--seed", 1], ["--init", "keras"], ["--init", "keras", "--seed", 1])}
     cli.check(len(beginnings) == 4, "weights begin by --init and by --seed")
     facts = learn("--every-step", "--truncate", 3, "--rate-schedule", "cosine")[1]
@@ -449,13 +449,14 @@ def check_from(cli):
 def check_divergence(cli):
     text, output = write_lines(cli, "wild.tsv", 14, 60), cli.path("wild.safetensors")
     cli.refused(FAILURE, ["wild.tsv: line ", "epoch 1, step", "diverged", "--rate"], "train", "--text", text, "-o", output,
-                "--optimizer", "sgd", "--rate", "1e38", "--batch", 4, *QUIET)
+                "--optimizer", "sgd", "--rate", "1e38", "--batch", 4, *QUIET, noted="--rate 1e+38 is high")
     cli.check(not output.exists(), "and no model is written")
     # The only update of the epoch overflows, and nobody looks at the model before it is saved.
     inputs = write_npy(cli.path("wild-x.npy"), (2, 1, 1), [1, 2]), write_npy(cli.path("wild-v.npy"), (2, 1), [1, 1e25])
     for words in (["--optimizer", "sgd", "--rate", "1e20"], []):
         cli.refused(FAILURE, ["wild-x.npy: ", "epoch 1, step 1", "diverged"], "train", "-i", inputs[0], "--values", inputs[1],
-                    "--hidden", 4, "-o", output, "--checkpoint", cli.path("wild.st"), *words, *QUIET)
+                    "--hidden", 4, "-o", output, "--checkpoint", cli.path("wild.st"), *words, *QUIET,
+                    noted="--rate 1e+20 is high" if words else "")
         cli.check(not output.exists() and not cli.path("wild.st").exists(), "and neither model nor checkpoint is written")
 
 

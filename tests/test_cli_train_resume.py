@@ -32,7 +32,7 @@ class Run:
 
     def __init__(self, cli, name, *words):
         self.cli, self.name, self.words = cli, name, words
-        self.whole = self.paths("whole")
+        self.whole = self.paths("intact")  # as long as "broken", for checkpoints hold the names
         self.broken = self.paths("broken")
         result = sluice("train", *self.options(self.whole), *QUIET)
         cli.check(result.returncode == OK, f"{name}: {result.stderr}")
@@ -49,32 +49,33 @@ class Run:
         return start("train", *self.options(self.broken), *words)
 
     def go_on(self, *words):
-        return start("train", *self.options(self.broken), "--resume", self.broken["--checkpoint"], *words)
+        """With what the checkpoint knows of the run."""
+        return start("train", "--resume", self.broken["--checkpoint"], *words)
 
     def finish(self, *words):
         """Go on to the end; compare all that is written and said."""
-        result = sluice("train", *self.options(self.broken), "--resume", self.broken["--checkpoint"], *QUIET, *words)
+        result = sluice("train", "--json", "--resume", self.broken["--checkpoint"], *QUIET, *words)
         said = result.stdout.replace(str(self.broken["-o"]).encode(), b"")
         self.cli.check(result.returncode == OK and said == self.summary, f"{self.name}: {result.stderr} {said} {self.summary}")
         for option, path in self.broken.items():
-            self.cli.check(path.read_bytes() == self.whole[option].read_bytes(),
+            self.cli.check(path.read_bytes() == self.whole[option].read_bytes().replace(b"-intact.", b"-broken."),
                            f"{self.name}: {option} has the unbroken run's bytes")
         self.cli.check(not self.cli.leftovers(), f"no temporary file is left: {self.cli.leftovers()}")
 
 
-def make_runs(cli):
+def make_runs(cli, *more):
     data = write_data(cli, "data.tsv", 31, 400)
-    text = ["--text", data, "--hidden", 24, "--embedding", 6, "--batch", 16, "--epochs", 4]
+    text = ["--text", data, "--hidden", 24, "--embedding", 6, "--batch", 16, "--epochs", 4, *more]
     source = random.Random(32)
     write_npy(cli.path("x.npy"), (150, 10, 3), [source.uniform(-1, 1) for _ in range(4500)])
     write_npy(cli.path("v.npy"), (150, 10, 2), [source.uniform(-1, 1) for _ in range(3000)])
     write_npy(cli.path("n.npy"), (150,), [source.randrange(11) for _ in range(150)], "<i8")
     return [Run(cli, "plain", *text, "--rate", 0.01, "--validate-share", 0.1),
             Run(cli, "schedule", *text, "--rate-schedule", "one-cycle", "--rate", 0.02, "--dropout", 0.2, "--layers", 2,
-                "--clip", 1),
+                "--clip", 1, "--class-weights", "balanced"),
             Run(cli, "sgd", *text, "--optimizer", "sgd", "--momentum", 0.9, "--rate", 0.1, "--validate-share", 0.2, "--seed", 7),
             Run(cli, "pieces", "-i", cli.path("x.npy"), "--lengths", cli.path("n.npy"), "--values", cli.path("v.npy"),
-                "--truncate", 4, "--hidden", 16, "--epochs", 4, "--batch", 8, "--rate-schedule", "cosine")]
+                "--truncate", 4, "--hidden", 16, "--epochs", 4, "--batch", 8, "--rate-schedule", "cosine", *more)]
 
 
 def read_line(process, word):
@@ -126,8 +127,8 @@ def check_long_batch(cli):
     write_npy(cli.path("long-x.npy"), (6, 2400, 2), [source.uniform(-1, 1) for _ in range(28800)])
     write_npy(cli.path("long-l.npy"), (6, 2400), [source.randrange(3) for _ in range(14400)], "<i4")
     run = Run(cli, "long", "-i", cli.path("long-x.npy"), "--labels", cli.path("long-l.npy"), "--every-step", "--truncate", 4,
-              "--hidden", 20, "--layers", 2, "--epochs", 1, "--batch", 6, "--dropout", 0.1)
-    process = run.begin("--checkpoint-every", 20, "--progress", "never")
+              "--hidden", 20, "--layers", 2, "--epochs", 1, "--batch", 6, "--dropout", 0.1, "--checkpoint-every", 20)
+    process = run.begin(*QUIET)
     deadline = time.monotonic() + 60
     while not run.broken["--checkpoint"].exists() and time.monotonic() < deadline:
         time.sleep(0.005)
@@ -147,10 +148,10 @@ def check_long_batch(cli):
 
 def check_killed(cli):
     """A run that is killed outright goes on from its last checkpoint."""
-    for run in make_runs(cli):
+    for run in make_runs(cli, "--checkpoint-every", 7):
         for path in run.broken.values():
             path.unlink(missing_ok=True)
-        process = run.begin("--checkpoint-every", 7)
+        process = run.begin()
         for kills in range(4):
             read_line(process, b"epoch ")
             time.sleep(0.004 * kills)
@@ -159,7 +160,7 @@ def check_killed(cli):
             cli.check(run.broken["--checkpoint"].exists(), f"{run.name}: a checkpoint is there")
             for name in cli.leftovers():
                 cli.path(name).unlink()
-            process = run.go_on("--checkpoint-every", 7)
+            process = run.go_on()
         process.kill()
         process.communicate()
         for name in cli.leftovers():
@@ -226,13 +227,13 @@ def check_refused(cli):
             ({"batch": 9}, ["--batch was 16", "is 9 now"]), ({"seed": 3}, ["--seed", '"0"', '"3"']),
             ({"rate": 0.1}, ["--rate", "0.1"]),
             ({"hidden": 9}, ["--hidden"]), ({"layers": 2}, ["--layers"]), ({"bidirectional": True}, ["--bidirectional"]),
-            ({"every_step": True}, ["--every-step", "false", "true"]), ({"init": "keras"}, ["--init", "torch", "keras"]),
+            ({"every_step": True}, ["--every-step", "not given", "true"]), ({"init": "keras"}, ["--init", "torch", "keras"]),
             ({"optimizer": "sgd"}, ["--optimizer"]), ({"rate_schedule": "cosine"}, ["--rate-schedule", "cosine"]),
             ({"clip": 1}, ["--clip"]),
             ({"label_smoothing": 0.1}, ["--label-smoothing"]), ({"weight_decay": 0.1}, ["--weight-decay"]),
             ({"warmup": 4}, ["--warmup was not given", "is 4 now"]),
             ({"recompute": 2}, ["--recompute"]), ({"no_bias": True}, ["--no-bias"]), ({"embedding": 3}, ["--embedding"])):
-        cli.refused(USAGE, ["other.checkpoint", *expected, "same options"], *words(**changes))
+        cli.refused(USAGE, ["other.checkpoint", *expected, "leave --"], *words(**changes))
     text = data.read_bytes()
     for content in (text + b"uno\tabc\n", text[:-2] + b"x\n", text.replace(b"uno\t", b"due\t", 1)):
         data.write_bytes(content)

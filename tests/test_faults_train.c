@@ -13,6 +13,7 @@ static const sluice_shape shape = {
     .layers = 2, .directions = 2, .inputs = 3, .hidden = 5, .vocabulary = 7, .classes = 3, .has_bias = 1};
 static const sluice_shape headless = {.layers = 2, .directions = 1, .inputs = 3, .hidden = 5};
 static const char *const class_names[] = {"one", "two", "three"};
+static const float class_weights[] = {1, 0.5f, 2};
 
 static const struct {
     const char *what;
@@ -20,7 +21,9 @@ static const struct {
     sluice_trainer_options options;
 } schools[] = {
     {"Adam", &shape, {.struct_size = sizeof(sluice_trainer_options), .clip = 1, .dropout = 0.3f}},
-    {"every step, recompute", &shape, {.struct_size = sizeof(sluice_trainer_options), .every_step = 1, .recompute = 3}},
+    {"every step, recompute, class weights",
+     &shape,
+     {.struct_size = sizeof(sluice_trainer_options), .every_step = 1, .recompute = 3, .class_weights = class_weights}},
     {"SGD on y",
      &headless,
      {.struct_size = sizeof(sluice_trainer_options),

@@ -4,11 +4,11 @@
 
 #include <string.h>
 
-void sl_format_print_clean(const char *text, size_t most)
+void sl_format_print_clean(const char *text, size_t most, FILE *stream)
 {
     while (*text && most) {
         const size_t control = sl_clean_get_control(text);
-        putchar(control ? '?' : *text);
+        fputc(control ? '?' : *text, stream);
         const size_t bytes = control && control <= most ? control : 1;
         text += bytes;
         most -= bytes;

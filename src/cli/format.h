@@ -15,9 +15,9 @@ enum {
     SL_FORMAT_SHAPE = 128, /* room for sl_format_shape */
 };
 
-/** Print up to `most` bytes of a terminated text, its control characters as '?': what a file holds must not steer a terminal, or
+/** Print up to `most` bytes of a terminated text on stream, its control characters as '?': what a file holds must not steer a terminal, or
  *  break a line or a field. */
-void sl_format_print_clean(const char *text, size_t most);
+void sl_format_print_clean(const char *text, size_t most, FILE *stream);
 
 /** A number with its thousands set apart: 1,975,409. Returns text. */
 const char *sl_format_count(uint64_t number, char text[SL_FORMAT_COUNT]);

@@ -68,7 +68,7 @@ static void print_classes(const sluice_model *model, size_t classes)
     printf("class names   ");
     for (size_t k = 0; k < classes; k++) {
         printf("%s", k ? ", " : "");
-        sl_format_print_clean(sluice_model_get_class(model, k), SIZE_MAX);
+        sl_format_print_clean(sluice_model_get_class(model, k), SIZE_MAX, stdout);
     }
     printf("\n");
 }
@@ -78,7 +78,7 @@ static void print_notes(const char *notes)
     for (const char *title = "notes         "; *notes; title = "              ") {
         const size_t length = strcspn(notes, "\n");
         printf("%s", title);
-        sl_format_print_clean(notes, length);
+        sl_format_print_clean(notes, length, stdout);
         printf("\n");
         notes += length + (notes[length] == '\n');
     }
@@ -90,7 +90,7 @@ static void print_model(const char *path, const sluice_model *model)
     const sluice_shape *shape = &facts.shape;
     char count[SL_FORMAT_COUNT];
     printf("model         ");
-    sl_format_print_clean(path, SIZE_MAX);
+    sl_format_print_clean(path, SIZE_MAX, stdout);
     printf("\n");
     printf("layers        %zu\ndirections    %zu\n", shape->layers, shape->directions);
     printf("inputs        %zu\nhidden        %zu\n", shape->inputs, shape->hidden);

@@ -82,7 +82,7 @@ static void print_setting(size_t k)
     if (!value)
         return;
     printf("  set         %s=", settings[k].name);
-    sl_format_print_clean(value, SIZE_MAX);
+    sl_format_print_clean(value, SIZE_MAX, stdout);
     printf("%s%s\n", settings[k].note ? ": " : "", settings[k].note ? settings[k].note : "");
 }
 

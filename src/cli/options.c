@@ -127,6 +127,8 @@ static const sl_option table[] = {
      "between layers, set outputs to zero with probability P", .standard = "0"},
     {"label-smoothing", 0, TRAIN, TRAINING, "S", &sl_value_share, FIELD(train.label_smoothing),
      "share of each target that is spread evenly over all classes", .standard = "0"},
+    {"class-weights", 0, TRAIN, TRAINING, "balanced|FILE", &sl_kind_file, FIELD(train.class_weights),
+     "weigh each class in the loss of training and validation: by its rarity, or by lines CLASS<TAB>WEIGHT"},
     {"every-step", 0, TRAIN, TRAINING, NULL, &sl_kind_flag, FIELD(train.every_step),
      "learn a row's label or value at every step, not only at its last"},
     {"truncate", 0, TRAIN, TRAINING, "T", &sl_value_number, FIELD(train.truncate),

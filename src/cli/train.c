@@ -60,6 +60,8 @@ static sl_exit check_training_options(const sl_options *options)
         return sl_report(SL_EXIT_USAGE, "--warmup does not go with --rate-schedule one-cycle, which warms up by itself");
     if (o->label_smoothing > 0 && o->values)
         return sl_report(SL_EXIT_USAGE, "--label-smoothing goes with labels, not with --values");
+    if (o->class_weights && o->values)
+        return sl_report(SL_EXIT_USAGE, "--class-weights goes with labels, not with --values");
     if (o->epochs > MOST_EPOCHS)
         return sl_report(SL_EXIT_USAGE, "--epochs: expected %d at most, found %zu", MOST_EPOCHS, o->epochs);
     if ((o->checkpoint_steps || o->checkpoint_minutes) && !o->checkpoint)
@@ -81,6 +83,7 @@ static sl_exit check_paths(const sl_options *options)
         {"--validate-lengths", o->validate_lengths, false},
         {"--validate-labels", o->validate_labels, false},
         {"--validate-values", o->validate_values, false},
+        {"--class-weights", sl_train_is_balanced(o) ? NULL : o->class_weights, false},
         {"--from", o->from, false},
         {"--resume", same ? NULL : o->resume, false},
         {"--output", options->output, true},
@@ -89,8 +92,8 @@ static sl_exit check_paths(const sl_options *options)
         {"--curve", o->curve_svg, true},
     };
     const size_t count = sizeof places / sizeof places[0];
-    if ((o->from && strcmp(o->from, "-") == 0) || (o->resume && strcmp(o->resume, "-") == 0))
-        return sl_report(SL_EXIT_USAGE, "--from and --resume cannot be standard input; name a safetensors file");
+    if (o->from && strcmp(o->from, "-") == 0)
+        return sl_report(SL_EXIT_USAGE, "--from cannot be standard input; name a safetensors file");
     sl_exit code = sl_paths_check(places, count);
     for (size_t k = 0; !code && k < count; k++)
         if (places[k].is_output)
@@ -112,7 +115,7 @@ static void put_defaults(sl_options *options)
     o->initializer = o->initializer ? o->initializer : 1 + SLUICE_INITIALIZER_TORCH;
 }
 
-static sl_exit check_options(sl_options *options)
+static sl_exit check_options(const sl_options *options)
 {
     if (!options->output)
         return sl_report(SL_EXIT_USAGE, "--output MODEL is missing; see sluice train --help");
@@ -121,13 +124,23 @@ static sl_exit check_options(sl_options *options)
         code = check_network_options(options);
     if (!code)
         code = check_training_options(options);
+    return code ? code : check_paths(options);
+}
+
+/* All options as the run has them: given, of the run that it goes on with, or defaults. */
+static sl_exit complete_options(sl_train *train, sl_options *options)
+{
+    sl_train_options *o = &options->train;
+    options->engine.gemm = SLUICE_GEMM_FUSED; /* SLUICE_GEMM=blis is for running: training has this path alone */
+    if (o->resume && strcmp(o->resume, "-") == 0)
+        return sl_report(SL_EXIT_USAGE, "--resume cannot be standard input; name the file of --checkpoint");
+    sl_exit code = o->resume ? sl_checkpoint_load(train, options) : SL_EXIT_OK;
     if (code)
         return code;
-    options->engine.gemm = SLUICE_GEMM_FUSED; /* SLUICE_GEMM=blis is for running: training has this path alone */
+    o->checkpoint = o->checkpoint ? o->checkpoint : o->resume;
     put_defaults(options);
-    if (options->train.resume && !options->train.checkpoint)
-        options->train.checkpoint = options->train.resume;
-    return check_paths(options);
+    code = o->resume ? sl_checkpoint_compare(train) : SL_EXIT_OK;
+    return code ? code : check_options(options);
 }
 
 /* ---- The command ------------------------------------------------------------------------------------------------------------ */
@@ -144,9 +157,11 @@ static void release(sl_train *train)
     sl_data_release(&train->validation);
     sl_labels_release(&train->labels);
     sl_curve_release(&train->curve);
+    free(train->own_weights);
     free(train->outputs);
     free(train->tally);
     free(train->best.tally);
+    json_decref(train->note);
 }
 
 static sl_exit run_all(sl_train *train)
@@ -158,6 +173,8 @@ static sl_exit run_all(sl_train *train)
         return code;
     const double started = sl_clock_get();
     train->stats.training = true;
+    sl_train_tell_resumed(train);
+    sl_train_tell_weights(train);
     code = sl_train_learn(train);
     train->stats.seconds = sl_clock_get() - started;
     if (!code)
@@ -174,11 +191,10 @@ sl_exit sl_command_train(int argc, char **argv)
     sl_exit code = sl_options_begin(SL_COMMAND_TRAIN, argc, argv, &options, &over);
     if (code || over)
         return code;
-    code = check_options(&options);
-    if (code)
-        return code;
     sl_train train = {.options = &options};
-    code = run_all(&train);
+    code = complete_options(&train, &options);
+    if (!code)
+        code = run_all(&train);
     release(&train);
     return code;
 }

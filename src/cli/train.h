@@ -9,6 +9,8 @@
 #include "train_feed.h"
 #include "train_order.h"
 
+#include <jansson.h>
+
 /** What became of the targets of one class; or, of values, of one output. */
 typedef struct sl_tally {
     uint64_t counted, right;
@@ -35,8 +37,10 @@ typedef struct sl_train {
     sl_feed feed;
     float *outputs; /* of a batch that is tried */
     size_t outputs_room;
-    size_t tallies;  /* classes, or outputs */
-    sl_tally *tally; /* [tallies] of the last trial */
+    const float *class_weights; /* [classes], the trainer's or own_weights; NULL: none */
+    float *own_weights;         /* owned */
+    size_t tallies;             /* classes, or outputs */
+    sl_tally *tally;            /* [tallies] of the last trial */
 
     /* Where training stands. */
     uint64_t epoch, batch; /* epochs that have ended; batches of the next one that are learnt */
@@ -48,6 +52,7 @@ typedef struct sl_train {
     sl_curve curve;
     sl_best best;
 
+    json_t *note; /* of --resume's checkpoint, which holds texts of the options; owned */
     uint64_t data_digest;
     uint64_t saved_step; /* updates made when the last checkpoint was written */
     double saved_at;     /* the clock then */
@@ -60,6 +65,16 @@ sl_exit sl_train_set_up(sl_train *train);
 
 /** All epochs that are left. SL_EXIT_INTERRUPTED: reported, the checkpoint being written if one is asked for. */
 sl_exit sl_train_learn(sl_train *train);
+
+/** --class-weights, the data and the network being there: set train->class_weights. A run that goes on has those that it began with,
+ *  and refuses others. */
+sl_exit sl_train_weigh(sl_train *train);
+
+/** Whether --class-weights is the word "balanced", and no file. */
+bool sl_train_is_balanced(const sl_train_options *options);
+
+/** Report, before the first epoch, the values of options that are hardly meant. */
+void sl_train_warn(const sl_train *train, uint64_t updates);
 
 /** Try the rows of trial: score and train->tally. SL_EXIT_INTERRUPTED, without a word. */
 sl_exit sl_train_evaluate(sl_train *train, sl_score *score);
@@ -85,12 +100,22 @@ sl_exit sl_checkpoint_save(sl_train *train);
 /** Whether --checkpoint-every says that it is time. */
 bool sl_checkpoint_is_due(const sl_train *train);
 
-/** --resume, first half: make the trainer, and stand where it stood. Refuses a run with other options. */
-sl_exit sl_checkpoint_load(sl_train *train);
+/** --resume, first part: make the trainer, stand where it stood, and set those of train's options that the command line leaves out
+ *  as they were when the run began. */
+sl_exit sl_checkpoint_load(sl_train *train, sl_options *options);
 
-/** Second half, when the data are there: refuses others than the run began with, and sees to it that --output holds the best model
+/** Second part, when the options have their defaults: refuses such as would lead elsewhere. */
+sl_exit sl_checkpoint_compare(const sl_train *train);
+
+/** Third part, when the data are there: refuses others than the run began with, and sees to it that --output holds the best model
  *  so far. */
 sl_exit sl_checkpoint_check(const sl_train *train, uint64_t data_digest);
+
+/** A line about a run that goes on, on standard error: where it stands, and its files. */
+void sl_train_tell_resumed(const sl_train *train);
+
+/** The class weights, if there are any, on standard error. */
+void sl_train_tell_weights(const sl_train *train);
 
 /** A line about the epoch that has ended, on standard error. */
 void sl_train_tell_epoch(const sl_train *train, bool is_best);

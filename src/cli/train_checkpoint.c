@@ -1,10 +1,10 @@
 /* --checkpoint and --resume: what a trainer's checkpoint does not know of itself, the run's options and data and where it stands
  * in them, travels as JSON in the checkpoint's note. */
 #include "train.h"
+#include "train_record.h"
 #include "train_states.h"
 
 #include "base/clock.h"
-#include "words.h"
 
 #include <inttypes.h>
 #include <jansson.h>
@@ -20,57 +20,6 @@ static const char *write_digest(uint64_t digest, char text[DIGEST_BYTES])
 {
     snprintf(text, DIGEST_BYTES, "%016" PRIx64, digest);
     return text;
-}
-
-/* ---- Options ---------------------------------------------------------------------------------------------------------------- */
-
-/* What decides the bits of the result, in the user's words. The schedule apart, more epochs only go on. */
-static json_t *get_options(const sl_options *options)
-{
-    const sl_train_options *o = &options->train;
-    const size_t embedding = o->embedding || o->from ? o->embedding : SL_TRAIN_EMBEDDING; /* no matter where there are no tokens */
-    char seed[24];
-    snprintf(seed, sizeof seed, "%" PRIu64, o->seed);
-    return json_pack(
-        "{ss? sI sI sI sI sI sb sb sb ss? sI ss sI ss sf sf sf sf sI sf sf sb sI sI ss sf}", "--from", o->from, "--hidden",
-        (json_int_t)o->hidden, "--layers", (json_int_t)o->layers, "--embedding", (json_int_t)embedding, "--vocabulary",
-        (json_int_t)o->vocabulary, "--classes", (json_int_t)o->classes, "--bidirectional", o->bidirectional, "--no-bias",
-        o->no_bias, "--no-head", o->no_head, "--init", o->initializer ? sl_words_initializer(o->initializer - 1) : NULL, "--batch",
-        (json_int_t)options->batch, "--rate-schedule", sl_words_rate(o->schedule), "--epochs",
-        (json_int_t)(o->schedule ? o->epochs : 0), "--optimizer", sl_words_optimizer(o->optimizer), "--rate", o->rate, "--momentum",
-        o->momentum, "--weight-decay", o->weight_decay, "--clip", o->clip, "--warmup", (json_int_t)o->warmup, "--dropout",
-        o->dropout, "--label-smoothing", o->label_smoothing, "--every-step", o->every_step, "--truncate", (json_int_t)o->truncate,
-        "--recompute", (json_int_t)o->recompute, "--seed", seed, "--validate-share", o->validate_share);
-}
-
-/* A value as a message tells it, to be freed. */
-static char *tell_value(const json_t *value)
-{
-    const bool is_absent = json_is_null(value) || (json_is_integer(value) && !json_integer_value(value));
-    return is_absent ? strdup("not given") : json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(9));
-}
-
-static sl_exit compare_options(const char *path, const json_t *then, json_t *now)
-{
-    const char *name;
-    json_t *value;
-    if (!now)
-        return sl_report_memory("JSON");
-    json_object_foreach(now, name, value)
-    {
-        const json_t *old = json_object_get(then, name);
-        if (old && json_equal(old, value))
-            continue;
-        char *was = tell_value(old), *is = tell_value(value);
-        const sl_exit code = sl_report(SL_EXIT_USAGE,
-                                       "%s: %s was %s when the run began, and is %s now; go on with the same options, or "
-                                       "begin again without --resume",
-                                       path, name, was ? was : "?", is ? is : "?");
-        free(was);
-        free(is);
-        return code;
-    }
-    return SL_EXIT_OK;
 }
 
 /* ---- Saving ----------------------------------------------------------------------------------------------------------------- */
@@ -104,12 +53,12 @@ static char *get_note(const sl_train *train)
 {
     char digest[DIGEST_BYTES];
     char *states = sl_states_write(train);
-    json_t *note =
-        json_pack("{ss ss sI sI sI ss sI sf sf sI sI so so so}", "format", format, "data", write_digest(train->data_digest, digest),
-                  "epoch", (json_int_t)train->epoch, "batch", (json_int_t)train->batch, "piece", (json_int_t)train->piece, "states",
-                  states, "step", (json_int_t)train->step, "rate", train->rate, "loss", train->sum.loss, "counted",
-                  (json_int_t)train->sum.counted, "right", (json_int_t)train->sum.right, "options", get_options(train->options),
-                  "best", get_best(train), "curve", get_curve(&train->curve));
+    json_t *note = json_pack(
+        "{ss ss sI sI sI ss sI sf sf sf sI sI so so so so}", "format", format, "data", write_digest(train->data_digest, digest),
+        "epoch", (json_int_t)train->epoch, "batch", (json_int_t)train->batch, "piece", (json_int_t)train->piece, "states", states,
+        "step", (json_int_t)train->step, "rate", train->rate, "loss", train->sum.loss, "weight", train->sum.weight, "counted",
+        (json_int_t)train->sum.counted, "right", (json_int_t)train->sum.right, "options", sl_record_get_options(train->options),
+        "arguments", sl_record_get_arguments(train->options), "best", get_best(train), "curve", get_curve(&train->curve));
     char *text = note ? json_dumps(note, JSON_COMPACT) : NULL; /* reals with all their 17 digits */
     json_decref(note);
     free(states);
@@ -191,15 +140,18 @@ static bool take_best(sl_train *train, json_t *object)
     return best->tally != NULL;
 }
 
+/* Where the run stood. Release 0.3 wrote neither "arguments" nor "weight", which without class weights is "counted". */
 static sl_exit take_note(sl_train *train, json_t *note)
 {
     const char *path = train->options->train.resume, *found, *data, *states;
     json_int_t epoch, batch, piece, step, counted, right;
-    json_t *options, *best, *curve;
+    json_t *options, *arguments = NULL, *best, *curve;
+    train->sum.weight = -1;
     if (!note ||
-        json_unpack(note, "{ss ss sI sI sI ss sI sF sF sI sI so so so!}", "format", &found, "data", &data, "epoch", &epoch, "batch",
-                    &batch, "piece", &piece, "states", &states, "step", &step, "rate", &train->rate, "loss", &train->sum.loss,
-                    "counted", &counted, "right", &right, "options", &options, "best", &best, "curve", &curve) ||
+        json_unpack(note, "{ss ss sI sI sI ss sI sF sF s?F sI sI so s?o so so!}", "format", &found, "data", &data, "epoch", &epoch,
+                    "batch", &batch, "piece", &piece, "states", &states, "step", &step, "rate", &train->rate, "loss",
+                    &train->sum.loss, "weight", &train->sum.weight, "counted", &counted, "right", &right, "options", &options,
+                    "arguments", &arguments, "best", &best, "curve", &curve) ||
         strcmp(found, format) != 0 || epoch < 0 || batch < 0 || piece < 0 || step < 0 || counted < right || right < 0 ||
         !take_best(train, best) || !take_curve(&train->curve, curve) || train->curve.count != (size_t)epoch ||
         train->best.epoch > (uint64_t)epoch || !train->best.epoch != !epoch)
@@ -213,25 +165,29 @@ static sl_exit take_note(sl_train *train, json_t *note)
         return sl_report_memory("a checkpoint's note");
     train->step = (uint64_t)step;
     train->sum.counted = (uint64_t)counted;
+    train->sum.weight = train->sum.weight >= 0 ? train->sum.weight : (double)counted;
     train->sum.right = (uint64_t)right;
     train->data_digest = strtoull(data, NULL, 16);
-    json_t *now = get_options(train->options);
-    const sl_exit code = compare_options(path, options, now);
-    json_decref(now);
-    return code;
+    return SL_EXIT_OK;
 }
 
-sl_exit sl_checkpoint_load(sl_train *train)
+sl_exit sl_checkpoint_load(sl_train *train, sl_options *options)
 {
+    const char *path = options->train.resume;
     char *text = NULL;
     sluice_error error;
-    if (sluice_trainer_load(train->options->train.resume, &train->options->engine, &train->trainer, &text, &error))
+    if (sluice_trainer_load(path, &options->engine, &train->trainer, &text, &error))
         return sl_report_error(&error);
-    json_t *note = text ? json_loads(text, JSON_REJECT_DUPLICATES, NULL) : NULL;
-    const sl_exit code = take_note(train, note);
-    json_decref(note);
+    train->note = text ? json_loads(text, JSON_REJECT_DUPLICATES, NULL) : NULL;
     free(text);
-    return code;
+    const sl_exit code = take_note(train, train->note);
+    return code ? code
+                : sl_record_take(options, path, json_object_get(train->note, "options"), json_object_get(train->note, "arguments"));
+}
+
+sl_exit sl_checkpoint_compare(const sl_train *train)
+{
+    return sl_record_compare(train->options, train->options->train.resume, json_object_get(train->note, "options"));
 }
 
 /* Whether --output holds the best model so far. */

@@ -11,6 +11,7 @@
 /** What was found over some rows. */
 typedef struct sl_score {
     double loss;      /* mean over the targets that counted */
+    double weight;    /* of these targets: `counted`, unless classes have weights; not that of an epoch that has ended */
     uint64_t counted; /* 0: nothing was */
     uint64_t right;   /* of classes */
 } sl_score;

@@ -61,6 +61,9 @@ sl_exit sl_data_check(const sl_data *data, const sluice_shape *shape);
 /** Whether a target of row `row` counts; with a target a row, where each of its steps has it if `every_step`. */
 bool sl_data_is_counted(const sl_data *data, size_t row, bool every_step);
 
+/** Add, for each class, the targets of row `row` that count, as sl_data_is_counted has them; the data have labels. */
+void sl_data_count_classes(const sl_data *data, size_t row, bool every_step, uint64_t *counts);
+
 /** A number that tells these data from others, begun with `digest`. */
 uint64_t sl_data_get_digest(const sl_data *data, uint64_t digest);
 

@@ -78,7 +78,8 @@ static sl_exit try_batch(sl_train *train, const sl_span *span, sl_score *score)
     sluice_error error;
     if (sluice_trainer_get_loss(train->trainer, &feed->batch, feed->labels, feed->values, &report, &error))
         return sl_train_fail(train, &error);
-    score->loss += report.loss * (double)report.counted;
+    score->loss += report.loss * report.weight;
+    score->weight += report.weight;
     score->counted += report.counted;
     score->right += report.right;
     count_outputs(train);
@@ -93,7 +94,7 @@ sl_exit sl_train_evaluate(sl_train *train, sl_score *score)
     sl_exit code = SL_EXIT_OK;
     for (size_t k = 0; !code && k < train->trial.batches; k++)
         code = sl_interrupt_seen() ? SL_EXIT_INTERRUPTED : try_batch(train, &train->trial.spans[k], score);
-    score->loss /= score->counted ? (double)score->counted : 1;
+    score->loss /= score->weight > 0 ? score->weight : 1;
     train->stats.evaluate_seconds += sl_clock_get() - started;
     return code;
 }

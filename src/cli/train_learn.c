@@ -40,7 +40,7 @@ sl_exit sl_train_fail(const sl_train *train, const sluice_error *error)
 static void tell_progress(sl_train *train)
 {
     const sl_score *sum = &train->sum;
-    const double loss = sum->counted ? sum->loss / (double)sum->counted : 0;
+    const double loss = sum->weight > 0 ? sum->loss / sum->weight : 0;
     snprintf(train->words, sizeof train->words, "epoch %llu/%zu loss %.4g rate %.3g", (unsigned long long)train->epoch + 1,
              train->options->train.epochs, loss, train->rate);
     sl_progress_update(train->stats.rows, train->stats.rows);
@@ -57,7 +57,8 @@ static sl_exit learn_piece(sl_train *train)
         return sl_train_fail(train, &error);
     train->stats.run_seconds += sl_clock_get() - started;
     train->stats.steps += train->feed.steps;
-    train->sum.loss += report.loss * (double)report.counted;
+    train->sum.loss += report.loss * report.weight;
+    train->sum.weight += report.weight;
     train->sum.counted += report.counted;
     train->sum.right += report.right;
     train->rate = report.rate;
@@ -126,8 +127,8 @@ static sl_exit stop(sl_train *train)
         const sl_exit code = sl_checkpoint_save(train);
         return code ? code
                     : sl_report(SL_EXIT_INTERRUPTED,
-                                "interrupted in epoch %llu, after step %llu; go on with the same options and --resume %s", epoch,
-                                step, options->train.checkpoint);
+                                "interrupted in epoch %llu, after step %llu; go on with sluice train --resume %s", epoch, step,
+                                options->train.checkpoint);
     }
     if (train->best.epoch)
         return sl_report(
@@ -189,7 +190,7 @@ static sl_exit write_curves(const sl_train *train)
 static sl_exit end_epoch(sl_train *train)
 {
     sl_epoch epoch = {.step = train->step, .rate = train->rate, .training = train->sum};
-    epoch.training.loss /= train->sum.counted ? (double)train->sum.counted : 1;
+    epoch.training.loss /= train->sum.weight > 0 ? train->sum.weight : 1;
     sl_exit code = train->tried ? sl_train_evaluate(train, &epoch.validation) : SL_EXIT_OK;
     if (!code)
         code = sl_curve_add(&train->curve, &epoch);

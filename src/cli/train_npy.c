@@ -296,6 +296,15 @@ bool sl_data_is_counted(const sl_data *data, size_t row, bool every_step)
     return !data->labels || find_largest(get_labels(data, row), get_targets(data, row), &step) >= 0;
 }
 
+void sl_data_count_classes(const sl_data *data, size_t row, bool every_step, uint64_t *counts)
+{
+    const int32_t *labels = get_labels(data, row);
+    const uint64_t times = every_step && !data->every_step ? (uint64_t)data->lengths[row] : 1; /* the row's label for each step */
+    for (size_t t = 0; t < get_targets(data, row); t++)
+        if (labels[t] >= 0)
+            counts[labels[t]] += times;
+}
+
 uint64_t sl_data_get_digest(const sl_data *data, uint64_t digest)
 {
     const size_t targets = data->every_step ? data->steps : 1;

@@ -19,6 +19,24 @@ static const char *describe(const sl_train *train, const sl_score *score, char t
     return text;
 }
 
+static void tell_file(const char *option, const char *path)
+{
+    fprintf(stderr, ", %s ", option);
+    sl_format_print_clean(path, SIZE_MAX, stderr);
+}
+
+void sl_train_tell_resumed(const sl_train *train)
+{
+    const sl_options *o = train->options;
+    if (!o->train.resume || o->progress == SL_PROGRESS_NEVER)
+        return;
+    fprintf(stderr, "goes on after step %" PRIu64, train->step);
+    tell_file(o->train.text ? "--text" : "--input", o->train.text ? o->train.text : o->input);
+    tell_file("--output", o->output);
+    tell_file("--checkpoint", o->train.checkpoint);
+    fprintf(stderr, "\n");
+}
+
 void sl_train_tell_epoch(const sl_train *train, bool is_best)
 {
     if (train->options->progress == SL_PROGRESS_NEVER)
@@ -87,6 +105,12 @@ static json_t *summary_to_json(const sl_train *train)
     json_t *object = json_pack("{so sI sI sI so}", "model", sl_format_json(train->options->output), "epochs",
                                (json_int_t)train->epoch, "best_epoch", (json_int_t)train->best.epoch, "steps",
                                (json_int_t)train->step, "training", score_to_json(train, &epoch->training));
+    if (object && train->class_weights) {
+        json_t *weights = json_array();
+        for (size_t k = 0; weights && k < train->shape.classes; k++)
+            json_array_append_new(weights, json_real((double)train->class_weights[k]));
+        json_object_set_new(object, "class_weights", weights);
+    }
     if (object && train->tried) {
         json_object_set_new(object, "validation", score_to_json(train, &epoch->validation));
         json_object_set_new(object, train->curve.has_classes ? "classes" : "outputs", tallies_to_json(train));
@@ -100,7 +124,7 @@ static json_t *summary_to_json(const sl_train *train)
 static void print_name(const char *name)
 {
     int columns = 0;
-    sl_format_print_clean(name, SIZE_MAX);
+    sl_format_print_clean(name, SIZE_MAX, stdout);
     for (; *name; name++)
         columns += ((unsigned char)*name & 0xc0) != 0x80;
     printf("%*s", columns < NAME_COLUMNS ? NAME_COLUMNS - columns : 1, "");
@@ -140,7 +164,7 @@ sl_exit sl_train_summarize(const sl_train *train)
     const sl_epoch *epoch = &train->curve.epochs[train->best.epoch - 1];
     char count[SL_FORMAT_COUNT];
     printf("model         ");
-    sl_format_print_clean(train->options->output, SIZE_MAX);
+    sl_format_print_clean(train->options->output, SIZE_MAX, stdout);
     printf("\nepoch         %" PRIu64 " of %" PRIu64 " (%s steps in all)\n", train->best.epoch, train->epoch,
            sl_format_count(train->step, count));
     print_score(train, "training", &epoch->training);

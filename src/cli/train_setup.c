@@ -279,13 +279,14 @@ static uint64_t count_updates(sl_train *train)
 static sl_exit make_trainer(sl_train *train, const sluice_model *model)
 {
     const sl_train_options *o = &train->options->train;
-    const uint64_t updates = o->schedule ? count_updates(train) : 0;
+    const uint64_t updates = o->schedule || o->warmup ? count_updates(train) : 0;
     if (sl_interrupt_seen()) /* they may not all be counted */
         return SL_EXIT_INTERRUPTED;
     if (o->schedule == SLUICE_RATE_COSINE && o->warmup >= updates)
         return sl_report(SL_EXIT_USAGE,
                          "--warmup %llu leaves nothing of the %llu updates of --epochs %llu for the cosine; give less",
                          (unsigned long long)o->warmup, (unsigned long long)updates, (unsigned long long)o->epochs);
+    sl_train_warn(train, updates);
     const sluice_trainer_options options = {
         .struct_size = sizeof options,
         .optimizer = o->optimizer,
@@ -294,12 +295,13 @@ static sl_exit make_trainer(sl_train *train, const sluice_model *model)
         .weight_decay = o->weight_decay,
         .clip = o->clip,
         .schedule = o->schedule,
-        .total_steps = updates,
+        .total_steps = o->schedule ? updates : 0,
         .warmup_steps = o->warmup,
         .loss = train->data.values ? SLUICE_LOSS_SQUARED_ERROR : SLUICE_LOSS_CROSS_ENTROPY,
         .every_step = o->every_step || train->data.every_step,
         .ignore = SL_DATA_IGNORED,
         .label_smoothing = (float)o->label_smoothing,
+        .class_weights = train->class_weights,
         .dropout = (float)o->dropout,
         .seed = o->seed,
         .recompute = o->recompute,
@@ -342,10 +344,9 @@ static sl_exit find_model(sl_train *train, sluice_model **loaded, const sluice_m
 {
     const sl_options *options = train->options;
     sluice_error error;
-    if (options->train.resume) {
-        const sl_exit code = sl_checkpoint_load(train);
-        *model = code ? NULL : sluice_trainer_get_model(train->trainer);
-        return code;
+    if (train->trainer) {
+        *model = sluice_trainer_get_model(train->trainer);
+        return SL_EXIT_OK;
     }
     if (options->train.from && sluice_model_load(options->train.from, &options->names, loaded, &error))
         return sl_report_error(&error);
@@ -376,6 +377,8 @@ static sl_exit set_up(sl_train *train, sluice_model **loaded)
         code = check_network(train, model);
     if (!code && options->from)
         sl_notes_report(options->from, model);
+    if (!code)
+        code = sl_train_weigh(train);
     if (!code && !train->trainer)
         code = make_trainer(train, model);
     if (!code)

@@ -1,6 +1,7 @@
 /* sluice_trainer_save and sluice_trainer_load: a trainer as a safetensors file. Its weights are named and laid out as a model's;
  * behind each, [name].first and [name].second hold the optimiser's moments, as far as it has any; options and the number of steps
- * stand in the metadata, and the note is a tensor of bytes, since text need not be UTF-8. Read as hostile input. */
+ * stand in the metadata, class weights are a tensor if there are any, and the note is one of bytes, since text need not be UTF-8.
+ * Read as hostile input. */
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/size.h"
@@ -16,7 +17,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char format_key[] = "format", format_value[] = "sluice-trainer 1", note_name[] = "note";
+static const char format_key[] = "format", format_value[] = "sluice-trainer 1", note_name[] = "note",
+                  weights_name[] = "class_weights";
 
 /* ---- Options as text ------------------------------------------------------------------------------------------------------- */
 
@@ -277,10 +279,14 @@ sluice_status sluice_trainer_save(const sluice_trainer *trainer, const char *pat
         sl_writer_put_metadata(&writer, fields[k].key, format_field(&fields[k], &now).text);
     sl_model_file_put(&writer, trainer->model, &names);
     put_moments(&writer, trainer);
+    if (trainer->class_weights)
+        sl_model_file_put_finite(&writer, weights_name, &trainer->model->shape.classes, 1, trainer->class_weights);
     sl_writer_put_bytes(&writer, note_name, note_bytes);
     sl_writer_open(&writer, path);
     sl_model_file_write(&writer, trainer->model);
     write_moments(&writer, trainer);
+    if (trainer->class_weights)
+        sl_writer_write(&writer, trainer->class_weights, trainer->model->shape.classes * sizeof(float));
     sl_writer_write(&writer, note, note_bytes);
     return sl_writer_close(&writer);
 }
@@ -344,6 +350,21 @@ static sluice_status check_all_used(const sl_safetensors *file, sluice_error *er
     return SLUICE_STATUS_OK;
 }
 
+/* The class weights, NULL if the file has none or the model has no classes for them; the caller frees them. */
+static sluice_status read_class_weights(const sl_safetensors *file, size_t classes, float **weights, sluice_error *error)
+{
+    sl_tensor *tensor;
+    *weights = NULL;
+    if (!classes || !sl_safetensors_find(file, weights_name))
+        return SLUICE_STATUS_OK;
+    const sluice_status status = find_row(file, weights_name, "F32", classes, &tensor, error);
+    if (status)
+        return status;
+    *weights = sl_alloc_array(classes, sizeof **weights);
+    return *weights ? sl_safetensors_read(file, tensor, *weights, error)
+                    : sl_fail_memory(error, "a checkpoint's class weights", classes * sizeof **weights);
+}
+
 /* Options that a trainer of the model may have. */
 static sluice_status check_options(const sl_safetensors *file, const sluice_model *model, sluice_trainer_options *options,
                                    sluice_error *error)
@@ -360,15 +381,20 @@ static sluice_status make_trainer(sl_safetensors *file, const sluice_engine_opti
 {
     state read;
     sluice_model *model = NULL;
+    float *weights = NULL;
     sluice_status status = take_state(file, &read, error);
     if (!status)
         status = read_model(file, &model, error);
+    if (!status)
+        status = read_class_weights(file, sluice_model_get_shape(model).classes, &weights, error);
+    read.options.class_weights = weights;
     if (!status)
         status = check_options(file, model, &read.options, error);
     if (!status)
         status = sluice_trainer_create(model, engine_options, &read.options, trainer, error);
     if (!status)
         (*trainer)->step = read.step;
+    sl_free(weights);
     sluice_model_destroy(model);
     return status;
 }

@@ -30,7 +30,8 @@ typedef struct tally {
 typedef struct job {
     const sluice_loss *loss;
     int32_t ignore;
-    double share; /* of a target in the mean: 1 / counted */
+    double share;  /* of a target of weight 1 in the mean: 1 / the loss's weight */
+    double smooth; /* what label smoothing puts on all classes together: the smoothing, times the mean class weight */
     tally tallies[CHUNKS];
 } job;
 
@@ -60,8 +61,10 @@ static float find_largest(const float *outputs, size_t width)
     return bad[0] == 0 ? largest[0] : NAN;
 }
 
-/* The sum of exp(outputs - largest), its terms left in `terms` if that is not NULL, the sum of outputs - largest in *below. */
-static double add_exponentials(const float *outputs, size_t width, double largest, float *terms, double *below)
+/* The sum of exp(outputs - largest), its terms left in `terms` if that is not NULL; in *below the sum of outputs - largest, each
+ * times its weight if there are weights. */
+static double add_exponentials(const float *outputs, size_t width, double largest, const float *weights, float *terms,
+                               double *below)
 {
     double sums[SL_LANES] = {0}, totals[SL_LANES] = {0}, less[SL_BLOCK], term[SL_BLOCK];
     for (size_t first = 0; first < width; first += SL_BLOCK) {
@@ -70,6 +73,8 @@ static double add_exponentials(const float *outputs, size_t width, double larges
             less[k] = (double)outputs[first + k] - largest;
         for (size_t k = 0; k < count; k++)
             term[k] = sl_exp(less[k]);
+        for (size_t k = 0; weights && k < count; k++)
+            less[k] *= (double)weights[first + k];
         for (size_t k = count; k < filled; k++)
             less[k] = term[k] = 0;
         sl_lanes_add(totals, less, filled);
@@ -90,8 +95,26 @@ static bool is_first_largest(const float *outputs, size_t label, float largest)
     return first;
 }
 
-/* Softmax's probabilities p_k = e_k / sum, and the target's q: loss -sum q log p, gradient (p - q) / counted. The label's own p - 1
- * is taken from what the others have, or nothing would be left of it near 1. */
+/* Subnormals would slow the products that read it. */
+static float flush_slope(double slope)
+{
+    return (float)(fabs(slope) < FLT_MIN ? 0 : slope);
+}
+
+/* Terms e_k into a gradient, e_k * scale - even * w_k; without weights w is 1. */
+static void finish_gradient(float *gradient, size_t width, double scale, double even, const float *weights)
+{
+    if (weights)
+        for (size_t k = 0; k < width; k++)
+            gradient[k] = flush_slope(gradient[k] * scale - even * (double)weights[k]);
+    else
+        for (size_t k = 0; k < width; k++)
+            gradient[k] = flush_slope(gradient[k] * scale - even);
+}
+
+/* Softmax's probabilities p_k = e_k / sum, and the target's q, whose sum is `mass`: loss -sum q log p, gradient mass p - q, times the
+ * share. q is even * w on every class, and on the label the weight, less its part that is smoothed, besides. The label's own
+ * mass (p - 1) is taken from what the others have, or nothing would be left of it near 1. */
 static sl_fault add_entropy(const job *work, size_t target, tally *found)
 {
     const sluice_loss *loss = work->loss;
@@ -105,18 +128,17 @@ static sl_fault add_entropy(const job *work, size_t target, tally *found)
         return SL_FAULT_OUTPUT;
     }
     double below;
-    const double sum = add_exponentials(outputs, width, largest, gradient, &below), smooth = loss->label_smoothing;
-    const double at_label = (double)outputs[label] - largest;
-    found->loss += sl_log(sum) - (1 - smooth) * at_label - smooth / (double)width * below;
+    const float *weights = loss->class_weights;
+    const double sum = add_exponentials(outputs, width, largest, weights, gradient, &below), smooth = loss->label_smoothing;
+    const double at_label = (double)outputs[label] - largest, weight = weights ? (double)weights[label] : 1;
+    const double sharp = (1 - smooth) * weight, mass = weights ? sharp + work->smooth : 1;
+    found->loss += mass * sl_log(sum) - sharp * at_label - smooth / (double)width * below;
     found->right += is_first_largest(outputs, label, largest);
     if (!gradient)
         return SL_FAULT_NONE;
-    const double scale = work->share / sum, even = work->share * (smooth / (double)width);
-    for (size_t k = 0; k < width; k++) {
-        const double slope = gradient[k] * scale - even;
-        gradient[k] = (float)(fabs(slope) < FLT_MIN ? 0 : slope); /* subnormals would slow the products that read it */
-    }
-    gradient[label] = (float)(work->share * smooth - even - (sum - sl_exp(at_label)) * scale);
+    const double scale = work->share * mass / sum, even = work->share * (smooth / (double)width);
+    finish_gradient(gradient, width, scale, even, weights);
+    gradient[label] = (float)(work->share * work->smooth - even * weight - (sum - sl_exp(at_label)) * scale);
     return SL_FAULT_NONE;
 }
 
@@ -186,6 +208,24 @@ static void take_chunks(void *context, unsigned thread, unsigned threads)
     sl_float_mode_restore(mode);
 }
 
+sluice_status sl_class_weights_check(const float *weights, size_t classes, bool by_label, const char *owner, sluice_error *error)
+{
+    if (!weights)
+        return SLUICE_STATUS_OK;
+    if (!by_label)
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "%s: class_weights go with cross-entropy; leave them NULL", owner);
+    bool is_any = false;
+    for (size_t k = 0; k < classes; k++) {
+        if (!(weights[k] >= 0 && weights[k] <= FLT_MAX))
+            return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "%s: class_weights [%zu] is %g; expected a finite number >= 0", owner,
+                           k, (double)weights[k]);
+        is_any = is_any || weights[k] > 0;
+    }
+    return is_any || !classes ? SLUICE_STATUS_OK
+                              : sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT,
+                                        "%s: all %zu class_weights are 0; expected at least one above 0", owner, classes);
+}
+
 static sluice_status check(const sluice_loss *loss, sluice_error *error)
 {
     if (!loss || loss->struct_size != sizeof *loss)
@@ -212,12 +252,14 @@ static sluice_status check(const sluice_loss *loss, sluice_error *error)
                        : by_label     ? "labels"
                                       : "values",
                        loss->rows, loss->steps);
-    return sl_batch_check_lengths(loss->rows, loss->steps, loss->lengths, error);
+    const sluice_status status = sl_class_weights_check(loss->class_weights, loss->width, by_label, "sluice_loss_get", error);
+    return status ? status : sl_batch_check_lengths(loss->rows, loss->steps, loss->lengths, error);
 }
 
-/* Count the targets, and refuse labels out of range. */
+/* Count the targets and, with class weights, add up theirs; refuse labels out of range. */
 static sluice_status count_targets(sluice_loss *loss, int32_t ignore, sl_fault_place *place, sluice_error *error)
 {
+    double weight = 0;
     loss->counted = 0;
     for (size_t row = 0; row < loss->rows; row++) {
         const size_t steps = loss->lengths ? (size_t)loss->lengths[row] : loss->steps;
@@ -236,24 +278,37 @@ static sluice_status count_targets(sluice_loss *loss, int32_t ignore, sl_fault_p
                                (int)labels[step], loss->width - 1, (int)ignore);
             }
             loss->counted++;
+            weight += loss->class_weights ? (double)loss->class_weights[labels[step]] : 0;
         }
     }
+    loss->weight = loss->class_weights ? weight : (double)loss->counted;
     return SLUICE_STATUS_OK;
+}
+
+/* What label smoothing puts on all classes of a target together. */
+static double get_smooth(const sluice_loss *loss)
+{
+    double sum = 0;
+    for (size_t k = 0; loss->class_weights && k < loss->width; k++)
+        sum += (double)loss->class_weights[k];
+    return loss->class_weights ? (double)loss->label_smoothing / (double)loss->width * sum : (double)loss->label_smoothing;
 }
 
 sluice_status sl_loss_get(sluice_loss *loss, unsigned threads, sl_fault_place *place, sluice_error *error)
 {
     *place = (sl_fault_place){0};
     sluice_status status = check(loss, error);
-    job work = {.loss = loss};
-    if (!status) {
-        work.ignore = loss->ignore ? loss->ignore : -100;
-        status = count_targets(loss, work.ignore, place, error);
-    }
     if (status)
         return status;
+    job work = {.loss = loss, .ignore = loss->ignore ? loss->ignore : -100};
     const sl_float_mode mode = sl_float_mode_set(false);
-    work.share = loss->counted ? 1.0 / (double)loss->counted : 0;
+    status = count_targets(loss, work.ignore, place, error);
+    if (status) {
+        sl_float_mode_restore(mode);
+        return status;
+    }
+    work.share = loss->weight > 0 ? 1.0 / loss->weight : 0;
+    work.smooth = get_smooth(loss);
     sl_threads_run(loss->rows * loss->steps * loss->width < ALONE_BELOW ? 1 : threads, take_chunks, &work);
     double sum = 0;
     loss->right = 0;

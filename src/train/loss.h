@@ -4,6 +4,8 @@
 
 #include "sluice.h"
 
+#include <stdbool.h>
+
 /** What a loss was refused for. */
 typedef enum sl_fault {
     SL_FAULT_NONE = 0,
@@ -17,6 +19,10 @@ typedef struct sl_fault_place {
     sl_fault fault;
     size_t row, step, element; /* element: of the output or the value; 0 for a label */
 } sl_fault_place;
+
+/** BAD_ARGUMENT, naming `owner`, unless the class weights [classes] are such as sluice_loss wants; NULL is allowed. `by_label`: the
+ *  loss is cross-entropy. */
+sluice_status sl_class_weights_check(const float *weights, size_t classes, bool by_label, const char *owner, sluice_error *error);
 
 /** sluice_loss_get on up to `threads` threads; the same bits on any number. `place` tells, where BAD_DATA is for a label, an output
  *  or a value, which; else its fault is NONE. */

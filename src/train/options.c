@@ -1,6 +1,7 @@
 /* A trainer's options: their limits and defaults. */
 #include "base/error.h"
 #include "engine/model.h"
+#include "train/loss.h"
 #include "train/trainer.h"
 
 #include <float.h>
@@ -80,6 +81,10 @@ sluice_status sl_trainer_options_check(const sluice_trainer_options *given, cons
     options->beta2 = options->beta2 != 0 ? options->beta2 : 0.999;
     options->epsilon = options->epsilon != 0 ? options->epsilon : 1e-8;
     options->ignore = options->ignore ? options->ignore : -100;
-    const sluice_status status = check_kinds(options, &model->shape, error);
-    return status ? status : check_numbers(options, error);
+    sluice_status status = check_kinds(options, &model->shape, error);
+    if (!status)
+        status = check_numbers(options, error);
+    return status ? status
+                  : sl_class_weights_check(options->class_weights, model->shape.classes, options->loss == SLUICE_LOSS_CROSS_ENTROPY,
+                                           "sluice_trainer_options", error);
 }

@@ -120,6 +120,7 @@ static sluice_status prepare(sluice_trainer *trainer, request *call, const int32
                                .values = values,
                                .ignore = options->ignore,
                                .label_smoothing = options->label_smoothing,
+                               .class_weights = options->class_weights,
                                .gradient = call->trains ? trainer->slopes.floats : NULL};
     return SLUICE_STATUS_OK;
 }
@@ -173,10 +174,10 @@ static sluice_status run(sluice_trainer *trainer, request *call, const int32_t *
     return place.fault == SL_FAULT_OUTPUT ? blame(trainer, call, place.row, error) : status;
 }
 
-/* The gradient of the weights; zero where no target counts. */
+/* The gradient of the weights; zero where no target counts, or only such of classes whose weight is 0. */
 static sluice_status go_back(sluice_trainer *trainer, const request *call, sluice_error *error)
 {
-    if (!call->loss.counted) {
+    if (call->loss.weight == 0) {
         memset(trainer->gradients, 0, trainer->floats * sizeof(float));
         return SLUICE_STATUS_OK;
     }
@@ -197,7 +198,8 @@ static sluice_report get_found(const sluice_trainer *trainer, const request *cal
                            .loss = call->loss.loss,
                            .counted = call->loss.counted,
                            .right = call->loss.right,
-                           .step = trainer->step};
+                           .step = trainer->step,
+                           .weight = call->loss.weight};
 }
 
 sluice_status sluice_trainer_step(sluice_trainer *trainer, const sluice_batch *batch, const int32_t *labels, const float *values,

@@ -11,6 +11,7 @@
 
 #include <math.h>
 #include <stdbool.h>
+#include <string.h>
 
 /* Floats from one tensor to the next in a block of all: whole cache lines. */
 static size_t get_room(size_t count)
@@ -108,6 +109,20 @@ static void lay_out(sluice_trainer *trainer)
     trainer->gradient.bias = trainer->model->shape.has_bias ? trainer->arrays + 2 * layers : NULL;
 }
 
+/* The caller's class weights are its own. */
+static sluice_status copy_class_weights(sluice_trainer *trainer, sluice_error *error)
+{
+    const size_t classes = trainer->model->shape.classes;
+    if (!trainer->options.class_weights)
+        return SLUICE_STATUS_OK;
+    trainer->class_weights = sl_alloc_array(classes, sizeof(float));
+    if (!trainer->class_weights)
+        return sl_fail_memory(error, "a trainer's class weights", classes * sizeof(float));
+    memcpy(trainer->class_weights, trainer->options.class_weights, classes * sizeof(float));
+    trainer->options.class_weights = trainer->class_weights;
+    return SLUICE_STATUS_OK;
+}
+
 static sluice_status make(sluice_trainer *trainer, const sluice_model *model, const sluice_engine_options *engine_options,
                           const sluice_trainer_options *options, sluice_error *error)
 {
@@ -116,6 +131,8 @@ static sluice_status make(sluice_trainer *trainer, const sluice_model *model, co
     sluice_status status = sl_trainer_options_check(options, model, &trainer->options, error);
     if (!status)
         status = sl_model_copy(model, &trainer->model, error);
+    if (!status)
+        status = copy_class_weights(trainer, error);
     if (!status)
         status = sluice_engine_create(trainer->model, &own, &trainer->engine, error);
     const sluice_tape_options tape = {.struct_size = sizeof tape, .recompute = trainer->options.recompute};
@@ -157,6 +174,14 @@ const sluice_engine *sluice_trainer_get_engine(const sluice_trainer *trainer)
 const sluice_model *sluice_trainer_get_model(const sluice_trainer *trainer)
 {
     return trainer->model;
+}
+
+sluice_status sluice_trainer_get_options(const sluice_trainer *trainer, sluice_trainer_options *options)
+{
+    if (!trainer || !options || options->struct_size != sizeof *options)
+        return SLUICE_STATUS_BAD_ARGUMENT;
+    *options = trainer->options;
+    return SLUICE_STATUS_OK;
 }
 
 sluice_status sluice_trainer_get_gradient(sluice_trainer *trainer, sluice_gradient *gradient)
@@ -227,6 +252,7 @@ void sluice_trainer_destroy(sluice_trainer *trainer)
     sluice_tape_destroy(trainer->tape);
     sluice_engine_destroy(trainer->engine);
     sluice_model_destroy(trainer->model);
+    sl_free(trainer->class_weights);
     sl_free(trainer->trained);
     sl_free(trainer->gradients);
     sl_free(trainer->firsts);

@@ -22,7 +22,8 @@ typedef struct sl_room {
 } sl_room;
 
 struct sluice_trainer {
-    sluice_trainer_options options; /* with the defaults put in */
+    sluice_trainer_options options; /* with the defaults put in; its class weights are class_weights */
+    float *class_weights;           /* [C], or NULL */
     sluice_model *model;
     sluice_engine *engine;
     sluice_tape *tape;

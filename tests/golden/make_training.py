@@ -61,6 +61,22 @@ def losses():
     return rows
 
 
+def weighted_losses():
+    """As losses, with a weight for each class, the second of them 0 where there are more than two."""
+    rows = []
+    for targets, width, smoothing, ignored, scale in [(1, 2, 0, 0, 1), (5, 3, 0, 1, 3), (4, 7, 0.125, 1, 2), (6, 4, 0.5, 2, 20),
+                                                      (2, 9, 0.25, 0, 40)]:
+        outputs = (torch.randn(targets, width) * scale).double().requires_grad_()
+        labels, weights = torch.randint(width, (targets,)), torch.rand(width) * 4
+        weights[1] *= width == 2
+        labels[:ignored] = -100
+        labels[-1] = 0
+        loss = torch.nn.CrossEntropyLoss(weight=weights.double(), label_smoothing=smoothing)(outputs, labels)
+        gradient, = torch.autograd.grad(loss, outputs)
+        rows.append((targets, width, smoothing, labels, weights, outputs.detach().flatten(), float(loss), gradient.flatten()))
+    return rows
+
+
 OPTIMIZERS = {
     "adam": (0, dict(rate=0.01), 0),
     "adam with decay": (0, dict(rate=0.02, beta1=0.8, beta2=0.95, epsilon=0.125, weight_decay=0.1), 0),
@@ -213,6 +229,9 @@ def main():
         table("static const double training_found[TRAINING_UPDATES][2]", exact),
         f"static const double training_worst[2] = {braces(worst)}, training_worst_final = {literal(worst_final)};\n",
         flat("static const double training_final[]", final),
+        "\n/** Cross-entropy with class weights: targets, width, smoothing, labels, weights, outputs, the loss and its gradient. */\n",
+        table("static const struct {\n    size_t targets, width;\n    float smoothing;\n    int32_t labels[6];\n    float weights[9];\n"
+              "    float outputs[28];\n    double loss, gradient[28];\n} training_weighted_losses[]", weighted_losses()),
         "\n#endif\n",
     ]
     with open("training.h", "w", encoding="ascii") as file:

@@ -344,4 +344,49 @@ static const double training_final[] = {
     0x1.4154978078a16p-1, -0x1.42686c71c1388p-3, -0x1.8df6dcfae20fp-3,
 };
 
+/** Cross-entropy with class weights: targets, width, smoothing, labels, weights, outputs, the loss and its gradient. */
+static const struct {
+    size_t targets, width;
+    float smoothing;
+    int32_t labels[6];
+    float weights[9];
+    float outputs[28];
+    double loss, gradient[28];
+} training_weighted_losses[] = {
+    {1, 2, 0, {0}, {0x1.a130ap-1, 0x1.2d014cp+0}, {-0x1.050dc6p-1, -0x1.d646cap-2}, 0x1.700359227e24bp-1,
+    {-0x1.067a3d9ee8c3p-1, 0x1.067a3d9ee8c2fp-1}},
+    {5, 3, 0, {-100, 0, 0, 0, 0}, {0x1.3fc4bp+0, 0x0p+0, 0x1.223a5cp+1}, {0x1.e721cep+0, -0x1.dea334p-2, 0x1.a076bap+1,
+    -0x1.c56698p+0, -0x1.97e04ap+1, 0x1.3cc336p+1, 0x1.6b89f4p-2, -0x1.834598p-2, 0x1.596bccp+1, 0x1.bf2974p-1, 0x1.8f7c78p-1,
+    -0x1.681dccp-2, -0x1.a1301p+1, -0x1.2beeaep+0, 0x1.fc030ep+0}, 0x1.9a45b7d2119c3p+1, {0x0p+0, 0x0p+0, 0x0p+0,
+    -0x1.f8cb56207cc1fp-3, 0x1.bfebbfa434e39p-11, 0x1.f70b6a60d88dp-3, -0x1.d4f8800e1679p-3, 0x1.4ab6fbae984cep-7,
+    0x1.c04d10532cf43p-3, -0x1.17c86c86f921fp-3, 0x1.a723daa5e80b8p-4, 0x1.10d9fcd01470bp-5, -0x1.fd6b79498a086p-3,
+    0x1.4cfdcbd7947ap-7, 0x1.e89b9c8c10c0bp-3}},
+    {4, 7, 0x1p-3, {-100, 2, 0, 0}, {0x1.33188p-5, 0x0p+0, 0x1.d8043ap+1, 0x1.94323cp+0, 0x1.992704p+0, 0x1.b8f02ap+1,
+    0x1.9a5164p+1}, {-0x1.74e4eap-1, -0x1.2bf306p+0, 0x1.199f0ep-1, -0x1.2d7bc2p+0, 0x1.15774cp-3, -0x1.122648p+1,
+    0x1.b93b34p+1, -0x1.f287ccp-2, -0x1.3dc84cp+0, 0x1.f02a0ep+0, 0x1.15d21p+0, 0x1.27eb82p-1, 0x1.9a0e18p+0, 0x1.f9b494p-2,
+    -0x1.fe0bacp+0, -0x1.1ac0fap-2, 0x1.387d5p+1, -0x1.400212p+1, -0x1.0184d8p+1, -0x1.391c66p-2, -0x1.c6cb38p+0,
+    0x1.47bf3ap+1, -0x1.d034dap+1, 0x1.21a42ep+1, 0x1.89facp-1, -0x1.605e2p+1, 0x1.e3ec06p+0, -0x1.7b1acep+0},
+    0x1.68cfcf9cf057dp+0, {0x0p+0, 0x0p+0, 0x0p+0, 0x0p+0, 0x0p+0, 0x0p+0, 0x0p+0, 0x1.e0bc995fbf76ap-6, 0x1.c6dfc546a1fcbp-7,
+    -0x1.15366dd6f1594p-1, 0x1.13da35e096896p-3, 0x1.3f9d65f14c661p-4, 0x1.c6a15ba2cac98p-3, 0x1.0413c6beb7a1p-4,
+    -0x1.0b5323b971fe3p-7, 0x1.0cea9dbf8279ep-8, 0x1.6d9c28e664725p-5, -0x1.cdfdedf0afb0ap-8, -0x1.c1b424b610587p-8,
+    -0x1.9531837b0a2d1p-7, -0x1.d48841f176d5ep-7, 0x1.5797231b0e868p-6, 0x1.0184c107e1a68p-14, 0x1.3268ebad8f801p-8,
+    -0x1.493e8df5bbd3ep-9, -0x1.e7771acf88761p-8, -0x1.183e0ba1fc773p-10, -0x1.e152d33581d14p-7}},
+    {6, 4, 0x1p-1, {-100, -100, 2, 3, 3, 0}, {0x1.5f1918p+0, 0x0p+0, 0x1.29e6f4p+0, 0x1.8c4f84p+0}, {-0x1.061558p+3,
+    0x1.7e600ap+3, -0x1.9743bap+2, -0x1.c48fcp+3, -0x1.3a1f5p+3, -0x1.452744p+3, -0x1.4c22dcp+3, -0x1.243d5p+2, 0x1.f91eacp+1,
+    -0x1.94586cp+3, 0x1.11196p+3, -0x1.f0d2d4p+3, 0x1.3e8498p+2, 0x1.bde81ep+3, -0x1.54c9f4p+3, 0x1.39838ap+4, 0x1.2fd088p+2,
+    0x1.2a167p+4, -0x1.5a80bp+2, -0x1.0906cap+4, 0x1.79203p+4, -0x1.aaf5ecp+1, -0x1.c5600cp+5, -0x1.c5bfdcp+3},
+    0x1.94fed17e0ad42p+3, {0x0p+0, 0x0p+0, 0x0p+0, 0x0p+0, 0x0p+0, 0x0p+0, 0x0p+0, 0x0p+0, -0x1.d2c7296eb81ebp-6,
+    0x1.0e1099250cfp-33, 0x1.01724a7da639fp-4, -0x1.19810054d16e6p-5, -0x1.f2c6b07eb7806p-6, 0x1.9eff8fa5c8b14p-11,
+    -0x1.a734e0bfe95fep-6, 0x1.c681ca60b94d7p-5, -0x1.f2c63911fe721p-6, 0x1.d320a3a526acdp-3, -0x1.a734e0bda70b3p-6,
+    -0x1.5fe1406b31fd3p-3, 0x1.ed1b70b5a76f2p-5, 0x1.edcc6b3e90817p-42, -0x1.a734e0bfea8cp-6, -0x1.19810055c1978p-5}},
+    {2, 9, 0x1p-2, {6, 0}, {0x1.6b6e6cp+0, 0x0p+0, 0x1.584214p+0, 0x1.a1559cp+0, 0x1.4ced5p-2, 0x1.9362bp+0, 0x1.204968p+1,
+    0x1.f5c9bp-2, 0x1.459c1p-2}, {-0x1.3a780ep+6, -0x1.d7ac1p+3, 0x1.1f2108p+3, 0x1.2768f4p+5, 0x1.7ab83p+4, -0x1.a25802p+3,
+    0x1.f3a27ap+4, 0x1.a12a48p+3, -0x1.d88aap+5, 0x1.98ecep+4, -0x1.1735acp+6, 0x1.80c8c6p+5, -0x1.51ecdep+5, 0x1.3058c6p+5,
+    -0x1.3a9e5ap+5, 0x1.ad287p+3, -0x1.203b34p+4, 0x1.82e10ep+4}, 0x1.e17e1d30fe789p+3, {-0x1.5feaa4b026ce5p-7,
+    0x1.750796410256bp-76, -0x1.4d59d0167dd1cp-7, 0x1.088cef1bc5a0ep-1, -0x1.4241e6868aadap-9, -0x1.869ad7976a4dp-7,
+    -0x1.e6b402836faep-2, -0x1.e5e3b41999497p-9, -0x1.3b4b0df56a2e2p-9, -0x1.33ed5019201c8p-2, 0x1.59fe66cdd8dcbp-172,
+    0x1.66f88ca964761p-2, -0x1.941c9ff8cc47ap-7, -0x1.4058ac497f0f1p-9, -0x1.869ad7976a4dp-7, -0x1.17271f6f0904fp-6,
+    -0x1.e5e3b44aa1bep-9, -0x1.3b4b0dd4e9809p-9}},
+};
+
 #endif

@@ -107,12 +107,15 @@ class Cli(Checks):
         """A file of the test's own."""
         return self.directory / name
 
-    def refused(self, code, words, *arguments, **options):
-        """Count one check: the command ends with `code` and says all of `words` in one line of standard error, and nothing else."""
+    def refused(self, code, words, *arguments, noted="", **options):
+        """Count one check: the command ends with `code` and says all of `words` in one line of standard error, and nothing else;
+        but for a note with `noted` in it before that, if that is given."""
         result = sluice(*arguments, **options)
         message = result.stderr.decode(errors="replace")
-        holds = (result.returncode == code and not result.stdout and message.startswith("sluice: ") and message.count("\n") == 1
-                 and all(word in message for word in words))
+        *notes, last = message.splitlines() or [""]
+        holds = (result.returncode == code and not result.stdout and last.startswith("sluice: ") and message.endswith("\n")
+                 and all(word in last for word in words) and len(notes) == bool(noted)
+                 and all(note.startswith("sluice: note: ") and noted in note for note in notes))
         return self.check(holds, f"sluice {' '.join(map(str, arguments))}: expected exit {code} and {words}, "
                                  f"found exit {result.returncode} and {message!r}")
 
