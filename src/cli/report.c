@@ -7,18 +7,32 @@
 #include <stdio.h>
 #include <string.h>
 
-sl_exit sl_report(sl_exit code, const char *format, ...)
+/* One line on standard error: "sluice: ", `kind`, and the message. */
+static void print(const char *kind, const char *format, va_list arguments)
 {
     char text[2048];
-    va_list arguments;
-    va_start(arguments, format);
     vsnprintf(text, sizeof text, format, arguments);
-    va_end(arguments);
     for (char *p = text; *p; p++)
         *p = sl_format_clean(*p);
     sl_progress_stop();
-    fprintf(stderr, "sluice: %s\n", text);
+    fprintf(stderr, "sluice: %s%s\n", kind, text);
+}
+
+sl_exit sl_report(sl_exit code, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    print("", format, arguments);
+    va_end(arguments);
     return code;
+}
+
+void sl_report_note(const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    print("note: ", format, arguments);
+    va_end(arguments);
 }
 
 sl_exit sl_report_error(const sluice_error *error)

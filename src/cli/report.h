@@ -18,6 +18,9 @@ typedef enum sl_exit {
  *  bar; return code. */
 sl_exit sl_report(sl_exit code, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/** Print "sluice: note: " and the message, likewise: what the user should know of a run that goes on. */
+void sl_report_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
 /** sl_report what the library told; the exit code is that of error->status. */
 sl_exit sl_report_error(const sluice_error *error);
 

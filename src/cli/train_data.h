@@ -47,8 +47,8 @@ typedef struct sl_data_files {
  *  without a tab, an empty text, a label that is unknown or cannot name a class. */
 sl_exit sl_data_read_text(const char *path, sl_labels *names, sl_data *data);
 
-/** Read .npy arrays: x f4 [N][T][I] or tokens u1, i4, i8 [N][T]; lengths i4, i8 [N]; labels u1, i4, i8 [N] or [N][T]; values f4
- *  [N][width] or [N][T][width]. Refuses (and reports, with row and step) what is not finite, and tokens and labels that no model
+/** Read .npy arrays of any type of numbers: x [N][T][I] or tokens [N][T]; lengths [N]; labels [N] or [N][T]; values [N][width] or
+ *  [N][T][width]; what is not f4, or whole numbers, is converted, with a note. Refuses (and reports, with row and step) what is not finite, and tokens and labels that no model
  *  has. */
 sl_exit sl_data_read_npy(const sl_data_files *files, sl_data *data);
 
