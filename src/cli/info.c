@@ -23,7 +23,7 @@ static const char help[] = "Usage: sluice info MODEL [--json]   what is in a saf
                            "With --env or --explain, as for sluice run:\n"
                            "  --threads N   --isa scalar|avx2|avx512   --gemm fused|blis\n"
                            "With --explain besides:\n"
-                           "  --lengths FILE          steps of each row, .npy i4 or i8 [N]; default: all T\n"
+                           "  --lengths FILE          steps of each row, .npy [N] of numbers; default: T\n"
                            "  --schedule auto|rows|hoist|units|measure; measure times the candidates\n"
                            "  --plans FILE            what was measured before; measure saves to it too\n"
                            "Examples:\n"
