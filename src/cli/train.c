@@ -28,7 +28,7 @@ static const char help[] = "Usage: sluice train --text LINES -o MODEL [options]\
                            "  --curve FILE.svg|.csv  --stats  --json  --progress auto|always|never\n"
                            "  --threads N  --isa scalar|avx2|avx512  --prefix, ...: sluice info --help\n"
                            "Classes are numbered as their labels first appear. Arrays are .npy of any\n"
-                           "numeric type, converted with a note where it is not f4, or for labels an integer.\n"
+                           "numeric type, converted with a note where not f4, or for labels not integer.\n"
                            "Examples:\n"
                            "  sluice train --text words.tsv --validate-share 0.1 -o model.safetensors\n"
                            "  sluice train -i x.npy --labels y.npy -o m.safetensors --checkpoint c.st\n";

@@ -190,7 +190,7 @@ const char *sl_npy_format_value(sl_npy_type type, const void *data, size_t k, ch
         return strcpy(text, "nan");
     for (int digits = FEWEST; digits <= MOST; digits++) {
         snprintf(text, SL_NPY_VALUE_BYTES, "%.*g", digits, real);
-        if (strtod(text, NULL) == real)
+        if (type == SL_NPY_F8 ? strtod(text, NULL) == real : strtof(text, NULL) == (float)real)
             break;
     }
     return text;
