@@ -49,7 +49,7 @@ static const char *get_remedy(span descr)
     } remedies[] = {
         {"O", "it holds Python objects; load it with a = numpy.load(FILE, allow_pickle=True) and save "
               "numpy.array(a.tolist(), 'f8'), its rows padded to one length"},
-        {"cFDG", "it holds complex numbers; save numpy.stack([a.real, a.imag], -1), or one of the two"},
+        {"cFDG", "it holds complex numbers; save numpy.concatenate([a.real, a.imag], -1), or one of the two"},
         {"mM", "it holds times; save a.astype('i8')"},
         {"SaU", "it holds text; save a.astype('f8') if that is numbers, or for labels numpy.unique(a, return_inverse=True)[1]"},
         {"V", "it holds records or raw bytes; save one field, a['NAME'], or a.view('u1')"},

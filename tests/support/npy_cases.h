@@ -44,7 +44,7 @@ static const struct {
     {"second dict", F4("(1,)") F4("(1,)"), 4, "expected the end of the header, found '{'"},
     {"type object", DICT("'|O'", "False", "(1,)"), 4, "byte 20: expected a type of numbers such as '<f4' or '<i8', found '|O': it "
      "holds Python objects; load it with a = numpy.load(FILE, allow_pickle=True)"},
-    {"type complex", DICT("'<c8'", "False", "(1,)"), 8, "found '<c8': it holds complex numbers; save numpy.stack([a.real, a.imag]"},
+    {"type complex", DICT("'<c8'", "False", "(1,)"), 8, "found '<c8': it holds complex numbers; save numpy.concatenate([a.real, a.imag], -1)"},
     {"type time", DICT("'<M8[ns]'", "False", "(1,)"), 8, "found '<M8[ns]': it holds times; save a.astype('i8')"},
     {"type span of time", DICT("'<m8[s]'", "False", "(1,)"), 8, "a.astype('i8')"},
     {"type text", DICT("'<U4'", "False", "(1,)"), 16, "it holds text; save a.astype('f8')"},
