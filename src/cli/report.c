@@ -8,7 +8,7 @@
 #include <string.h>
 
 /* One line on standard error: "sluice: ", `kind`, and the message. */
-static void print(const char *kind, const char *format, va_list arguments)
+static void __attribute__((format(printf, 2, 0))) print(const char *kind, const char *format, va_list arguments)
 {
     char text[2048];
     vsnprintf(text, sizeof text, format, arguments);

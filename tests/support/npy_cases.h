@@ -42,9 +42,11 @@ static const struct {
     {"dict not closed", "{'descr': '<f4', 'fortran_order': False, 'shape': (1,)", 4, "byte 64: expected '}', found the end"},
     {"text after dict", F4("(1,)") "x", 4, "byte 66: expected the end of the header, found 'x'"},
     {"second dict", F4("(1,)") F4("(1,)"), 4, "expected the end of the header, found '{'"},
-    {"type object", DICT("'|O'", "False", "(1,)"), 4, "byte 20: expected a type of numbers such as '<f4' or '<i8', found '|O': it "
+    {"type object", DICT("'|O'", "False", "(1,)"), 4,
+     "byte 20: expected a type of numbers such as '<f4' or '<i8', found '|O': it "
      "holds Python objects; load it with a = numpy.load(FILE, allow_pickle=True)"},
-    {"type complex", DICT("'<c8'", "False", "(1,)"), 8, "found '<c8': it holds complex numbers; save numpy.concatenate([a.real, a.imag], -1)"},
+    {"type complex", DICT("'<c8'", "False", "(1,)"), 8,
+     "found '<c8': it holds complex numbers; save numpy.concatenate([a.real, a.imag], -1)"},
     {"type time", DICT("'<M8[ns]'", "False", "(1,)"), 8, "found '<M8[ns]': it holds times; save a.astype('i8')"},
     {"type span of time", DICT("'<m8[s]'", "False", "(1,)"), 8, "a.astype('i8')"},
     {"type text", DICT("'<U4'", "False", "(1,)"), 16, "it holds text; save a.astype('f8')"},
@@ -91,7 +93,8 @@ static const struct {
     {"nested garbage", "{{{{{{{{{{[[[[[[[[((((((((", 0, "byte 11: expected a key"},
     {"data too short", F4("(2, 3)"), 23, "byte 91: the file ends here, expected 24 bytes of data from byte 68 on"},
     {"no data", F4("(2, 3)"), 0, "byte 68: the file ends here"},
-    {"data too long", F4("(2, 3)"), 25, "byte 92: expected the end of the file after 24 bytes of data, found 1 more; if they mean nothing"},
+    {"data too long", F4("(2, 3)"), 25,
+     "byte 92: expected the end of the file after 24 bytes of data, found 1 more; if they mean nothing"},
     {"data behind nothing", F4("(0, 3)"), 4, "expected the end of the file after 0 bytes of data, found 4 more"},
     {"scalar without data", F4("()"), 0, "the file ends here, expected 4 bytes"},
 };
