@@ -12,7 +12,7 @@ import struct
 import subprocess
 import zipfile
 
-from support.cli import DATA, Network, keeps_memory_small, npy_bytes, peak_memory, run_parts, sluice, start, write_npy
+from support.cli import DATA, FAILURE, Network, keeps_memory_small, npy_bytes, peak_memory, run_parts, sluice, start, write_npy
 
 ROWS, STEPS, INPUTS, HIDDEN = 7, 5, 3, 4
 FORMATS = {"f4": "f", "u1": "B", "i4": "i", "i8": "q", "f2": "e", "f8": "d", "b1": "?", "i1": "b", "i2": "h", "u2": "H", "u4": "I",
@@ -338,6 +338,11 @@ def check_memory(cli):
     if not keeps_memory_small():
         return
     case, path, sizes = make_cases(cli)[0], cli.path("large.npy"), []
+    text = repr({"descr": "<f4", "fortran_order": True, "shape": (1 << 40, 1 << 16, INPUTS)}).encode()
+    data = b"\x93NUMPY\x01\x00" + struct.pack("<H", len(text)) + text
+    result = sluice("run", case.model, "--hn", cli.path("never.npy"), "--rows", 1, stdin=data)
+    cli.check(result.returncode == FAILURE and b"standard input: out of memory for 864691128455135232 bytes" in result.stderr
+              and b"name a file" in result.stderr and not cli.path("never.npy").exists(), f"a pipe too large to hold: {result}")
     for rows in (20000, 500000):
         head = encode((0, 0, 0), [], "<f8", True).replace(b"(0, 0, 0)", f"({rows}, 2, {INPUTS})".encode())
         length = struct.unpack("<H", head[8:10])[0] + len(head) - len(encode((0, 0, 0), [], "<f8", True))
