@@ -184,18 +184,18 @@ def check_wrong_files(cli):
         return write_npy(cli.path(name), shape, [0] * math.prod(shape), dtype)
 
     cases = [
-        (plain, {"-i": shaped("a.npy", (13, 6, 4))}, ["--input", "a.npy", "f4 [N][T][3]", "f4 [13][6][4]"]),
-        (plain, {"-i": shaped("b.npy", (13, 18))}, ["--input", "f4 [N][T][3]", "f4 [13][18]"]),
-        (plain, {"-i": shaped("c.npy", (13, 6, 3), "<i4")}, ["--input", "f4 [N][T][3]", "i4 [13][6][3]"]),
-        (plain, {"-i": tokens.files["-i"]}, ["--input", "f4 [N][T][3]", "i4 [13][6]"]),
-        (tokens, {"-i": x}, ["--input", "u1, i4 or i8 [N][T]", "f4 [13][6][3]"]),
-        (tokens, {"-i": shaped("d.npy", (13, 6))}, ["--input", "u1, i4 or i8 [N][T]", "f4 [13][6]"]),
-        (plain, {"--lengths": shaped("e.npy", (12,), "<i4")}, ["--lengths", "e.npy", "i4 or i8 [13]", "i4 [12]"]),
-        (plain, {"--lengths": shaped("f.npy", (13,))}, ["--lengths", "i4 or i8 [13]", "f4 [13]"]),
-        (plain, {"--lengths": shaped("g.npy", (13, 1), "<i8")}, ["--lengths", "i4 or i8 [13]", "i8 [13][1]"]),
-        (deep, {"--h0": shaped("h.npy", (2, 13, 5))}, ["--h0", "f4 [4][13][5]", "f4 [2][13][5]"]),
-        (deep, {"--c0": shaped("i.npy", (4, 13, 6))}, ["--c0", "f4 [4][13][5]", "f4 [4][13][6]"]),
-        (deep, {"--c0": shaped("j.npy", (4, 12, 5))}, ["--c0", "f4 [4][13][5]", "f4 [4][12][5]"]),
+        (plain, {"-i": shaped("a.npy", (13, 6, 4))}, ["--input", "a.npy", "numbers [N][T][3]", "f4 [13][6][4]"]),
+        (plain, {"-i": shaped("b.npy", (13, 18))}, ["--input", "numbers [N][T][3]", "f4 [13][18]"]),
+        (plain, {"-i": shaped("c.npy", (13, 6, 4), "<i4")}, ["--input", "numbers [N][T][3]", "i4 [13][6][4]"]),
+        (plain, {"-i": tokens.files["-i"]}, ["--input", "numbers [N][T][3]", "i4 [13][6]"]),
+        (tokens, {"-i": x}, ["--input", "tokens [N][T]", "f4 [13][6][3]"]),
+        (tokens, {"-i": shaped("d.npy", (78,))}, ["--input", "tokens [N][T]", "f4 [78]"]),
+        (plain, {"--lengths": shaped("e.npy", (12,), "<i4")}, ["--lengths", "e.npy", "whole numbers [13]", "i4 [12]"]),
+        (plain, {"--lengths": shaped("f.npy", (13, 2))}, ["--lengths", "whole numbers [13]", "f4 [13][2]"]),
+        (plain, {"--lengths": shaped("g.npy", (12, 1), "<i8")}, ["--lengths", "whole numbers [13]", "i8 [12][1]"]),
+        (deep, {"--h0": shaped("h.npy", (2, 13, 5))}, ["--h0", "numbers [4][13][5]", "f4 [2][13][5]"]),
+        (deep, {"--c0": shaped("i.npy", (4, 13, 6))}, ["--c0", "numbers [4][13][5]", "f4 [4][13][6]"]),
+        (deep, {"--c0": shaped("j.npy", (4, 12, 5))}, ["--c0", "numbers [4][13][5]", "f4 [4][12][5]"]),
     ]
     for value, words in ((-1, ["0 to 6", "-1"]), (7, ["0 to 6", "7"]), (1 << 33, ["8589934592"])):
         lengths = list(plain.lengths)

@@ -85,7 +85,7 @@ def check_lengths(cli):
     cli.check("N = 6, lengths up to T = 5: 15 steps in all" in table, f"rows of several lengths in the table: {table}")
     cli.refused(NO_INPUT, ["absent.npy"], *words, cli.path("absent.npy"))
     for shape, values, dtype, parts in (((5,), lengths[1:], "<i4", ["[6] (the rows of --batch)", "[5]"]),
-                                        ((6, 1), lengths, "<i4", ["[6][1]"]), ((6,), lengths, "<f4", ["i4 or i8", "f4"]),
+                                        ((6, 2), lengths * 2, "<i4", ["[6][2]"]), ((7,), lengths + [0], "<i4", ["whole numbers", "i4 [7]"]),
                                         ((6,), [6] + lengths[1:], "<i8", ["row 0", "0 to 5", "--steps", "found 6"]),
                                         ((6,), lengths[:5] + [-1], "<i8", ["row 5", "found -1"])):
         cli.refused(DATA, ["--lengths" if "row" not in parts[0] else "bad.npy", *parts], *words,

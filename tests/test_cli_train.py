@@ -192,7 +192,7 @@ def check_npy_refused(cli):
         cli.refused(DATA, words, "train", *(word for name, file in arrays.items() if file for word in (f"--{name}", file)),
                     "-o", output, *SMALL[:2])
 
-    refuse(["bad.npy", "--input", "[N][T][I]", "f4 [4][3]"], (4, 3), [0.0] * 12, "<f4", input=bad)
+    refuse(["bad.npy", "--input", "[N][T][I]", "f4 [12]"], (12,), [0.0] * 12, "<f4", input=bad)
     refuse(["bad.npy", "--input", "i4 [4]"], (4,), [0] * 4, "<i4", input=bad)
     refuse(["bad.npy", "at least one input"], (4, 3, 0), [], "<f4", input=bad)
     refuse(["bad.npy", "at least one row"], (0, 3, 2), [], "<f4", input=bad, labels=write_npy(cli.path("no.npy"), (0,), [], "<i4"),
@@ -201,7 +201,7 @@ def check_npy_refused(cli):
     refuse(["bad.npy", "--lengths", "[4]"], (3,), [1, 2, 3], "<i8", lengths=bad)
     refuse(["bad.npy", "row 2", "0 to 3", "found 4"], (4,), [1, 2, 4, 3], "<i8", lengths=bad)
     refuse(["bad.npy", "--labels", "[4] or [4][3]"], (4, 2), [0] * 8, "<i4", labels=bad)
-    refuse(["bad.npy", "--labels"], (4,), [0.0] * 4, "<f4", labels=bad)
+    refuse(["bad.npy", "--labels"], (5,), [0.0] * 5, "<f4", labels=bad)
     refuse(["bad.npy", "row 2", "0 to 1", "found 5"], (4,), [0, 1, 5, 1], "<i4", labels=bad, classes=2)
     refuse(["bad.npy", "row 3", "9999999999"], (4,), [0, 1, 0, 9999999999], "<i8", labels=bad)
     refuse(["bad.npy", "no target", "4 rows to learn"], (4,), [-1] * 4, "<i4", labels=bad, classes=2)

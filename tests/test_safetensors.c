@@ -1,6 +1,7 @@
 /* Safetensors files and the networks in them: widening, malformed files, names found and refused, loaded values, mutations. */
 #include "engine/model.h"
 #include "io/safetensors.h"
+#include "io/widen.h"
 
 #include "support/files.h"
 #include "support/message.h"

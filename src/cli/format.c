@@ -32,8 +32,7 @@ const char *sl_format_count(uint64_t number, char text[SL_FORMAT_COUNT])
 
 const char *sl_format_shape(const sl_npy_header *header, char text[SL_FORMAT_SHAPE])
 {
-    static const char *const types[] = {[SL_NPY_F4] = "f4", [SL_NPY_U1] = "u1", [SL_NPY_I4] = "i4", [SL_NPY_I8] = "i8"};
-    int used = snprintf(text, SL_FORMAT_SHAPE, "%s %s", types[header->type], header->dims ? "" : "[]");
+    int used = snprintf(text, SL_FORMAT_SHAPE, "%s %s", sl_npy_type_get_name(header->type), header->dims ? "" : "[]");
     for (size_t k = 0; k < header->dims; k++)
         used += snprintf(text + used, SL_FORMAT_SHAPE - (size_t)used, "[%zu]", header->shape[k]);
     return text;

@@ -1,4 +1,4 @@
-/* --lengths FILE: the steps of each row, from a .npy array i4 or i8 [N]. */
+/* --lengths FILE: the steps of each row, from a .npy array [N]. */
 #ifndef SLUICE_CLI_LENGTHS_H
 #define SLUICE_CLI_LENGTHS_H
 
@@ -6,7 +6,7 @@
 
 #include <stdint.h>
 
-/** Check the opened file's shape against N, whose option is `rows_of`, and give it its planes, rows and width. */
+/** Check the opened file's shape against N, whose option is `rows_of`, and give it its planes, rows and width; accept it. */
 sl_exit sl_lengths_check(sl_slab *lengths, size_t rows, const char *rows_of);
 
 /** Copy the lengths of the `rows` rows in memory, of which the first is the file's row `first`; each has to be from 0 to `steps`,

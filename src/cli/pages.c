@@ -26,8 +26,9 @@ const sl_page sl_pages[SL_PAGES] = {
             "at the latest when the input pauses. An empty line is a row of length 0, and is answered; no lines, no answers. "
             "Text may be gzipped. A UTF-8 byte order mark at its beginning, and the CR of lines that end in CR LF, are no part of "
             "a line and are dropped with a note; --keep-cr keeps the CR.\n\n"
-            "Without --text files are NumPy's .npy: f4 where nothing else is said, for N rows of T steps, I inputs, L layers "
-            "in D directions of H units, and C classes.",
+            "Without --text files are NumPy's .npy, of any numeric type: what is not f4 or, for tokens and lengths, an integer is "
+            "converted with a note. Outputs are f4. They are for N rows of T steps, I inputs, L layers in D "
+            "directions of H units, and C classes.",
         .examples = "sluice run langid.safetensors --text < /usr/share/dict/words > answers.tsv\n"
                     "sluice run lstm.safetensors -i x.npy --lengths n.npy -o y.npy --hn hn.npy\n"
                     "sluice run lstm.safetensors --head - < x.npy > logits.npy",
@@ -44,10 +45,11 @@ const sl_page sl_pages[SL_PAGES] = {
             "Trains an LSTM network, shuffling the rows by seed in batches of similar length, and writes the model of the best "
             "epoch. The result is the same bits at any number of threads.\n\n"
             "Lines of --text and --validate are read as sluice run reads them: gzipped or not, without a byte order mark and, "
-            "unless "
-            "--keep-cr is given, without the CR of CR LF. Classes are numbered in the order in which their labels first appear.\n\n"
-            "Arrays are NumPy's .npy, for N rows of T "
-            "steps, I inputs, L layers in D directions of H units, and C classes or values.",
+            "unless --keep-cr is given, without the CR of CR LF. Classes are numbered in the order in which their labels first "
+            "appear.\n\n"
+            "Arrays are NumPy's .npy, of any numeric type: what is not f4 or, for tokens, lengths and labels, an integer is "
+            "converted with a note. They are for N rows of T steps, I inputs, L layers in D directions of H units, and C classes "
+            "or values.",
         .examples = "sluice train --text words.tsv --validate-share 0.1 -o model.safetensors\n"
                     "sluice train -i x.npy --labels y.npy -o m.safetensors --checkpoint c.st",
     },

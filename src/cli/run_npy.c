@@ -25,23 +25,33 @@ typedef struct npy_run {
     sl_carry carry;
 } npy_run;
 
+/* How the array `a` becomes an input of this model, where its shape tells what was meant. */
+static const char *get_remedy(const sl_npy_header *header, const sluice_shape *shape)
+{
+    const size_t last = header->dims ? header->shape[header->dims - 1] : 0;
+    if (shape->vocabulary && header->dims == 3)
+        return last == 1 ? "save a[:, :, 0]" : "save a.argmax(-1), if these are one-hot vectors of tokens";
+    if (!shape->vocabulary && header->dims == 2 && (last == shape->inputs || shape->inputs == 1))
+        return last == shape->inputs ? "save a[None] or, for --layout tnc, a[:, None], if this is one row" : "save a[:, :, None]";
+    if (!shape->vocabulary && header->dims == 3 && header->shape[1] == shape->inputs)
+        return "save a.transpose(0, 2, 1), if steps are last";
+    return "give arrays of the model's shape, or another model";
+}
+
 static sl_exit check_input(npy_run *npy)
 {
     sl_slab *input = &npy->slabs[INPUT];
     const sluice_shape *shape = &npy->run->shape;
     const sl_npy_header *header = &input->header;
     const bool step_first = npy->run->options->step_first;
+    const char *axes = step_first ? "[T][N]" : "[N][T]";
     char expected[EXPECTED_BYTES];
-    if (shape->vocabulary) {
-        snprintf(expected, sizeof expected, "tokens u1, i4 or i8 %s (the model has an embedding)",
-                 step_first ? "[T][N]" : "[N][T]");
-        if (header->dims != 2 || header->type == SL_NPY_F4)
-            return sl_slab_reject(input, expected);
-    } else {
-        snprintf(expected, sizeof expected, "f4 %s[%zu] (the model's I)", step_first ? "[T][N]" : "[N][T]", shape->inputs);
-        if (header->dims != 3 || header->type != SL_NPY_F4 || header->shape[2] != shape->inputs)
-            return sl_slab_reject(input, expected);
-    }
+    if (shape->vocabulary)
+        snprintf(expected, sizeof expected, "tokens %s (the model has an embedding)", axes);
+    else
+        snprintf(expected, sizeof expected, "numbers %s[%zu] (the model's I)", axes, shape->inputs);
+    if (header->dims != (shape->vocabulary ? 2 : 3) || (!shape->vocabulary && header->shape[2] != shape->inputs))
+        return sl_slab_reject(input, expected, get_remedy(header, shape));
     npy->rows = header->shape[step_first];
     npy->steps = header->shape[!step_first];
     npy->width = shape->vocabulary ? 1 : shape->inputs;
@@ -49,7 +59,7 @@ static sl_exit check_input(npy_run *npy)
     input->planes = step_first ? npy->steps : 1;
     input->width =
         step_first ? npy->width : npy->steps * npy->width; /* the whole fits, so N > 0 or not this does: see sl_npy_open */
-    return SL_EXIT_OK;
+    return sl_slab_accept(input, shape->vocabulary ? SL_SLAB_INTEGERS : SL_SLAB_REALS);
 }
 
 static sl_exit check_state(npy_run *npy, sl_slab *state)
@@ -58,15 +68,15 @@ static sl_exit check_state(npy_run *npy, sl_slab *state)
     const sl_npy_header *header = &state->header;
     const size_t planes = shape->layers * shape->directions;
     char expected[EXPECTED_BYTES];
-    snprintf(expected, sizeof expected, "f4 [%zu][%zu][%zu] (L*D and H of the model, N of --input)", planes, npy->rows,
+    snprintf(expected, sizeof expected, "numbers [%zu][%zu][%zu] (L*D and H of the model, N of --input)", planes, npy->rows,
              shape->hidden);
-    if (state->path && (header->type != SL_NPY_F4 || header->dims != 3 || header->shape[0] != planes ||
-                        header->shape[1] != npy->rows || header->shape[2] != shape->hidden))
-        return sl_slab_reject(state, expected);
+    if (state->path &&
+        (header->dims != 3 || header->shape[0] != planes || header->shape[1] != npy->rows || header->shape[2] != shape->hidden))
+        return sl_slab_reject(state, expected, "give states that --hn and --cn wrote for as many rows, or leave the option out");
     state->planes = planes;
     state->rows = npy->rows;
     state->width = shape->hidden;
-    return SL_EXIT_OK;
+    return sl_slab_accept(state, SL_SLAB_REALS);
 }
 
 static sl_exit open_inputs(npy_run *npy)
@@ -107,7 +117,7 @@ static double get_row_bytes(const npy_run *npy)
     for (size_t k = 0; k < SLABS; k++) {
         const sl_slab *slab = &npy->slabs[k];
         if (slab->path)
-            bytes += (double)slab->planes * (double)slab->width * (double)sl_npy_type_bytes(slab->header.type);
+            bytes += (double)slab->planes * (double)slab->width * (double)sl_npy_type_bytes(slab->type);
     }
     return bytes;
 }
@@ -154,12 +164,13 @@ static sl_exit take_tokens(npy_run *npy, size_t first, size_t rows)
         const size_t length = npy->row_lengths ? (size_t)npy->row_lengths[n] : npy->steps;
         for (size_t t = 0; t < length; t++) {
             const size_t at = step_first ? t * rows + n : n * npy->steps + t;
-            const int64_t token = sl_slab_get_integer(&npy->slabs[INPUT], at);
-            if (token < 0 || (uint64_t)token >= vocabulary)
+            int64_t token;
+            if (!sl_slab_get_integer(&npy->slabs[INPUT], at, 0, (int64_t)vocabulary - 1, &token))
                 return sl_report(SL_EXIT_DATA,
                                  "%s: row %zu, step %zu: expected a token from 0 to %zu (the model's vocabulary), "
-                                 "found %lld",
-                                 sl_report_input(npy->slabs[INPUT].path), first + n, t, vocabulary - 1, (long long)token);
+                                 "found %s",
+                                 sl_report_input(npy->slabs[INPUT].path), first + n, t, vocabulary - 1,
+                                 sl_slab_get_found(&npy->slabs[INPUT], at).text);
             npy->tokens[at] = (int32_t)token;
         }
     }

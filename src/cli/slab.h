@@ -13,18 +13,37 @@ typedef struct sl_slab {
     const char *option; /* as messages name it */
     const char *path;   /* NULL: not wanted */
     sl_npy_header header;
+    sl_npy_type type;           /* of the elements in memory */
     size_t planes, rows, width; /* of the file; rows is N */
     size_t chunk;               /* the most rows in memory */
     sl_npy_reader *reader;
     sl_npy_writer *writer;
-    void *data; /* in the file's type */
+    void *data;
+    bool lost; /* it was said that float32 was not enough for an element */
 } sl_slab;
 
-/** Open an input and read its header. The caller checks it and sets planes, rows and width. */
+/** What an input's elements are wanted as. */
+typedef enum sl_slab_kind {
+    SL_SLAB_REALS,   /* float32, whatever type the file has */
+    SL_SLAB_INTEGERS /* the file's type, which sl_slab_get_integer reads */
+} sl_slab_kind;
+
+/** Open an input and read its header. The caller checks it, sets planes, rows and width, and accepts it. */
 sl_exit sl_slab_open(sl_slab *slab);
 
-/** Report that the array is not the one expected; `expected` tells what, and by whom. */
-sl_exit sl_slab_reject(const sl_slab *slab, const char *expected);
+/** Drop dimension `axis`, which has one element, from an opened input's header. */
+void sl_slab_drop(sl_slab *slab, size_t axis);
+
+/** Whether an opened input is a vector of `count` elements, [count], or as other writers have it [count][1] or [1][count]; if so, it
+ *  has one dimension from now on. */
+bool sl_slab_make_vector(sl_slab *slab, size_t count);
+
+/** Report that the array is not the one expected; `expected` tells what, and by whom, `remedy` what to do. */
+sl_exit sl_slab_reject(const sl_slab *slab, const char *expected, const char *remedy);
+
+/** Say what an input's elements are wanted as, before there is room for them. Notes on standard error, once a file, tell of a type
+ *  that is converted, and of what else the user may not expect. */
+sl_exit sl_slab_accept(sl_slab *slab, sl_slab_kind kind);
 
 /** Give an output its type f4, its shape and its planes, rows and width. */
 sl_exit sl_slab_shape(sl_slab *slab, size_t dims, const size_t *shape, size_t planes, size_t rows, size_t width);
@@ -40,8 +59,14 @@ sl_exit sl_slab_create(sl_slab *slab);
 sl_exit sl_slab_read(sl_slab *slab, size_t first, size_t rows);
 sl_exit sl_slab_write(sl_slab *slab, size_t first, size_t rows);
 
-/** Element k of those in memory; they are whole numbers. */
-int64_t sl_slab_get_integer(const sl_slab *slab, size_t k);
+/** Whether element k of those in memory is a whole number from `least` to `most`; if so, *value is it. */
+bool sl_slab_get_integer(const sl_slab *slab, size_t k, int64_t least, int64_t most, int64_t *value);
+
+/** Element k of those in memory, for a message. */
+typedef struct sl_slab_found {
+    char text[SL_NPY_VALUE_BYTES];
+} sl_slab_found;
+sl_slab_found sl_slab_get_found(const sl_slab *slab, size_t k);
 
 /** Put an output in place. */
 sl_exit sl_slab_commit(sl_slab *slab);

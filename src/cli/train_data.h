@@ -47,9 +47,9 @@ typedef struct sl_data_files {
  *  that is unknown or cannot name a class. Notes tell of labels that look alike, and of a first line that may be a header. */
 sl_exit sl_data_read_text(const char *path, bool keep_cr, sl_labels *names, sl_data *data);
 
-/** Read .npy arrays: x f4 [N][T][I] or tokens u1, i4, i8 [N][T]; lengths i4, i8 [N]; labels u1, i4, i8 [N] or [N][T]; values f4
- *  [N][width] or [N][T][width]. Refuses (and reports, with row and step) what is not finite, and tokens and labels that no model
- *  has. */
+/** Read .npy arrays of any type of numbers: x [N][T][I] or tokens [N][T]; lengths [N]; labels [N] or [N][T]; values [N][width] or
+ *  [N][T][width]. What is not f4, or whole numbers where these are wanted, is converted, with a note. Refuses (and reports, with row
+ *  and step) what is not finite, and tokens and labels that no model has. */
 sl_exit sl_data_read_npy(const sl_data_files *files, sl_data *data);
 
 /** The largest token, or label, + 1, and in which row it is; 0, and *row as it was, if there is none. */

@@ -31,24 +31,29 @@ static sl_exit load(sl_slab *slab)
     const size_t elements = slab->header.elements;
     slab->planes = 1;
     slab->width = slab->rows ? elements / slab->rows : 0;
-    slab->data = calloc(elements ? elements : 1, sl_npy_type_bytes(slab->header.type));
+    slab->data = calloc(elements ? elements : 1, sl_npy_type_bytes(slab->type));
     if (!slab->data)
         return sl_report_memory(slab->option);
     return sl_slab_read(slab, 0, slab->rows);
 }
 
+/* Three dimensions are inputs and two are tokens, whatever their types: MATLAB writes all numbers as f8. */
 static sl_exit check_input(sl_slab *slab, sl_data *data)
 {
     const sl_npy_header *header = &slab->header;
-    const bool is_x = header->type == SL_NPY_F4;
-    if (header->dims != (is_x ? 3 : 2))
-        return sl_slab_reject(slab, "f4 [N][T][I], or tokens u1, i4 or i8 [N][T]");
+    const bool is_x = header->dims == 3;
+    if (!is_x && header->dims != 2)
+        return sl_slab_reject(slab, "numbers [N][T][I], or tokens [N][T]", "save a.reshape(N, T, I)");
     data->rows = slab->rows = header->shape[0];
     data->steps = header->shape[1];
     data->width = is_x ? header->shape[2] : 1;
     if (!data->width)
-        return sl_slab_reject(slab, "at least one input a step (I of [N][T][I])");
-    return SL_EXIT_OK;
+        return sl_slab_reject(slab, "at least one input a step (I of [N][T][I])", "save the array with what is to be learnt from");
+    const sl_exit code = sl_slab_accept(slab, is_x ? SL_SLAB_REALS : SL_SLAB_INTEGERS);
+    if (!code && !is_x && !sl_npy_type_is_integer(header->type))
+        sl_report_note("%s: %s is [N][T], so these are tokens; if they are one number a step, save a[:, :, None]",
+                       sl_report_input(slab->path), slab->option);
+    return code;
 }
 
 static sl_exit take_tokens(const sl_slab *slab, sl_data *data)
@@ -58,10 +63,13 @@ static sl_exit take_tokens(const sl_slab *slab, sl_data *data)
         return sl_report_memory("the tokens");
     for (size_t n = 0; n < data->rows; n++)
         for (size_t t = 0; t < (size_t)data->lengths[n]; t++) {
-            const int64_t token = sl_slab_get_integer(slab, data->offsets[n] + t);
-            if (token < 0 || token >= INT32_MAX)
-                return sl_report(SL_EXIT_DATA, "%s: row %zu, step %zu: expected a token from 0 to 2^31 - 2, found %lld",
-                                 sl_report_input(slab->path), n, t, (long long)token);
+            int64_t token;
+            if (!sl_slab_get_integer(slab, data->offsets[n] + t, 0, INT32_MAX - 1, &token))
+                return sl_report(SL_EXIT_DATA,
+                                 "%s: row %zu, step %zu: expected a token from 0 to 2^31 - 2, as %s is [N][T], found %s; if these "
+                                 "are no tokens but one number a step, save a[:, :, None]",
+                                 sl_report_input(slab->path), n, t, slab->option,
+                                 sl_slab_get_found(slab, data->offsets[n] + t).text);
             data->tokens[data->offsets[n] + t] = (int32_t)token;
         }
     return SL_EXIT_OK;
@@ -126,7 +134,7 @@ static sl_exit read_input(const sl_data_files *files, sl_data *data)
         code = load(&slab);
     if (!code)
         code = read_lengths(files, data);
-    if (!code && slab.header.type == SL_NPY_F4) {
+    if (!code && slab.header.dims == 3) {
         data->x = slab.data;
         slab.data = NULL;
         code = check_x(data);
@@ -153,10 +161,12 @@ static sl_exit take_labels(const sl_slab *slab, sl_data *data)
         return sl_report_memory("the labels");
     for (size_t n = 0; n < data->rows; n++)
         for (size_t t = 0; t < get_targets(data, n); t++) {
-            const int64_t label = sl_slab_get_integer(slab, n * apart + t);
-            if (label >= INT32_MAX)
-                return sl_report(SL_EXIT_DATA, "%s: row %zu, step %zu: expected a label up to 2^31 - 2, found %lld",
-                                 sl_report_input(slab->path), n, t, (long long)label);
+            int64_t label;
+            if (!sl_slab_get_integer(slab, n * apart + t, INT64_MIN, INT32_MAX - 1, &label))
+                return sl_report(SL_EXIT_DATA,
+                                 "%s: row %zu, step %zu: expected a label, a whole number up to 2^31 - 2, found %s; for numbers to "
+                                 "be met as they are give --values",
+                                 sl_report_input(slab->path), n, t, sl_slab_get_found(slab, n * apart + t).text);
             data->labels[n * apart + t] = label < 0 ? SL_DATA_IGNORED : (int32_t)label;
         }
     return SL_EXIT_OK;
@@ -175,29 +185,51 @@ static sl_exit take_values(sl_slab *slab, sl_data *data)
     return code;
 }
 
+/* Labels as their writers shape them become [N] or [N][T]. */
+static void shape_labels(sl_slab *slab, const sl_data *data)
+{
+    const sl_npy_header *header = &slab->header;
+    if (header->dims == 3 && header->shape[2] == 1)
+        sl_slab_drop(slab, 2);
+    if (header->dims != 2 || header->shape[0] != data->rows || header->shape[1] != data->steps)
+        sl_slab_make_vector(slab, data->rows);
+}
+
+/* Check the opened targets' shape, and take what it tells. */
+static sl_exit check_targets(sl_slab *slab, const sl_data_files *files, sl_data *data)
+{
+    const bool is_values = files->values != NULL;
+    const sl_npy_header *header = &slab->header;
+    const size_t least = is_values ? 2 : 1;
+    if (!is_values)
+        shape_labels(slab, data);
+    data->every_step = header->dims > least;
+    data->target_width = is_values && header->dims ? header->shape[header->dims - 1] : 1;
+    slab->rows = data->rows;
+    if (header->dims < least || header->dims > least + 1 || header->shape[0] != data->rows ||
+        (data->every_step && header->shape[1] != data->steps) || !data->target_width) {
+        char expected[EXPECTED_BYTES];
+        snprintf(expected, sizeof expected,
+                 is_values ? "numbers [%zu][width] or [%zu][%zu][width] (N and T of %s)"
+                           : "labels [%zu] or [%zu][%zu] (N and T of %s)",
+                 data->rows, data->rows, data->steps, files->input_option);
+        return sl_slab_reject(slab, expected,
+                              !is_values          ? "save a label for each row, or for each step"
+                              : header->dims == 1 ? "save a[:, None]"
+                                                  : "save the values of each row, or of each step");
+    }
+    return sl_slab_accept(slab, is_values ? SL_SLAB_REALS : SL_SLAB_INTEGERS);
+}
+
 static sl_exit read_targets(const sl_data_files *files, sl_data *data)
 {
     const bool is_values = files->values != NULL;
     sl_slab slab = {.option = is_values ? files->values_option : files->labels_option,
                     .path = is_values ? files->values : files->labels};
-    sl_exit code = sl_slab_open(&slab);
-    if (code)
-        return code;
-    const sl_npy_header *header = &slab.header;
-    const size_t least = is_values ? 2 : 1;
     data->target_path = slab.path;
-    data->every_step = header->dims > least;
-    data->target_width = is_values && header->dims ? header->shape[header->dims - 1] : 1;
-    slab.rows = data->rows;
-    if (header->dims < least || header->dims > least + 1 || (header->type == SL_NPY_F4) != is_values ||
-        header->shape[0] != data->rows || (data->every_step && header->shape[1] != data->steps) || !data->target_width) {
-        char expected[EXPECTED_BYTES];
-        snprintf(expected, sizeof expected,
-                 is_values ? "f4 [%zu][width] or [%zu][%zu][width] (N and T of %s)"
-                           : "u1, i4 or i8 [%zu] or [%zu][%zu] (N and T of %s)",
-                 data->rows, data->rows, data->steps, files->input_option);
-        code = sl_slab_reject(&slab, expected);
-    }
+    sl_exit code = sl_slab_open(&slab);
+    if (!code)
+        code = check_targets(&slab, files, data);
     if (!code)
         code = load(&slab);
     if (!code)
@@ -273,12 +305,15 @@ sl_exit sl_data_check(const sl_data *data, const sluice_shape *shape)
     const char *path = sl_report_input(data->path);
     const size_t outputs = shape->classes ? shape->classes : shape->directions * shape->hidden;
     if (data->tokens && !shape->vocabulary)
-        return sl_report(SL_EXIT_DATA, "%s: expected f4 [N][T][%zu], as the model has no embedding, found tokens", path,
-                         shape->inputs);
+        return sl_report(SL_EXIT_DATA, "%s: expected numbers [N][T][%zu], as the model has no embedding, found tokens [N][T]%s",
+                         path, shape->inputs, shape->inputs == 1 ? "; save a[:, :, None]" : "; give another input or model");
     if (data->x && (shape->vocabulary || data->width != shape->inputs))
-        return shape->vocabulary ? sl_report(SL_EXIT_DATA, "%s: expected tokens, as the model has an embedding, found f4", path)
-                                 : sl_report(SL_EXIT_DATA, "%s: expected %zu inputs a step (the model's I), found %zu", path,
-                                             shape->inputs, data->width);
+        return shape->vocabulary
+                   ? sl_report(SL_EXIT_DATA, "%s: expected tokens [N][T], as the model has an embedding, found [N][T][%zu]; %s",
+                               path, data->width,
+                               data->width == 1 ? "save a[:, :, 0]" : "save a.argmax(-1), if these are one-hot vectors of tokens")
+                   : sl_report(SL_EXIT_DATA, "%s: expected %zu inputs a step (the model's I), found %zu", path, shape->inputs,
+                               data->width);
     if (data->values && data->target_width != outputs)
         return sl_report(SL_EXIT_DATA, "%s: expected %zu values a target (%s), found %zu", sl_report_input(data->target_path),
                          outputs, shape->classes ? "the head's outputs" : "D*H, as there is no head", data->target_width);

@@ -1,4 +1,5 @@
-/* Parsing and making the dict literal of a .npy header. Written for the three keys alone: no general Python, nothing evaluated. */
+/* Parsing and making the dict literal of a .npy header. Written for the three keys alone: no general Python, nothing evaluated. And
+ * what stands in its place. */
 #include "io/npy_header.h"
 
 #include "io/shape.h"
@@ -6,18 +7,6 @@
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
-
-static const struct {
-    const char *descr;
-    size_t bytes;
-} types[] = {[SL_NPY_F4] = {"<f4", 4}, [SL_NPY_U1] = {"|u1", 1}, [SL_NPY_I4] = {"<i4", 4}, [SL_NPY_I8] = {"<i8", 8}};
-enum { TYPES = sizeof types / sizeof types[0] };
-
-size_t sl_npy_type_bytes(sl_npy_type type)
-{
-    assert((unsigned)type < TYPES);
-    return types[type].bytes;
-}
 
 typedef struct span {
     const char *text;
@@ -33,7 +22,9 @@ static bool equals(span text, const char *word)
 static bool read_string(sl_scan *scan, const char *what, span *string)
 {
     sl_scan_skip(scan);
-    const size_t begin = scan->at;
+    size_t begin = scan->at;
+    if (scan->size - begin >= 2 && scan->text[begin] == 'u' && strchr("'\"", scan->text[begin + 1])) /* Python 2's Unicode */
+        begin = ++scan->at;
     const char quote = begin < scan->size ? scan->text[begin] : '\0';
     if (quote != '\'' && quote != '"')
         return sl_scan_fail(scan, begin, "expected %s in quotes, found %s", what, sl_scan_get_found(scan).text);
@@ -50,37 +41,66 @@ static bool read_string(sl_scan *scan, const char *what, span *string)
     return sl_scan_fail(scan, begin, "%s does not end before the header does", what);
 }
 
+/* How an array `a` of a type that is none of ours becomes one of numbers. */
+static const char *get_remedy(span descr)
+{
+    static const struct {
+        const char *kinds, *remedy;
+    } remedies[] = {
+        {"O", "it holds Python objects; load it with a = numpy.load(FILE, allow_pickle=True) and save "
+              "numpy.array(a.tolist(), 'f8'), its rows padded to one length"},
+        {"cFDG", "it holds complex numbers; save numpy.concatenate([a.real, a.imag], -1), or one of the two"},
+        {"mM", "it holds times; save a.astype('i8')"},
+        {"SaU", "it holds text; save a.astype('f8') if that is numbers, or for labels numpy.unique(a, return_inverse=True)[1]"},
+        {"V", "it holds records or raw bytes; save one field, a['NAME'], or a.view('u1')"},
+    };
+    size_t at = 0;
+    while (at < descr.size && strchr("<>=|", descr.text[at]))
+        at++;
+    for (size_t k = 0; at < descr.size && k < sizeof remedies / sizeof remedies[0]; k++)
+        if (strchr(remedies[k].kinds, descr.text[at]))
+            return remedies[k].remedy;
+    return "save a.astype('f4') for inputs, states and values, a.astype('i8') for tokens, lengths and labels";
+}
+
 static bool read_descr(sl_scan *scan, sl_npy_header *header)
 {
     sl_scan_skip(scan);
     const size_t begin = scan->at;
     span descr;
+    if (begin < scan->size && scan->text[begin] == '[')
+        return sl_scan_fail(scan, begin,
+                            "expected the type of a plain array in quotes, found '[': it holds records; save one field, a['NAME']");
     if (!read_string(scan, "the type of a plain array", &descr))
         return false;
-    for (size_t k = 0; k < TYPES; k++)
-        if (equals(descr, types[k].descr)) {
-            header->type = (sl_npy_type)k;
-            return true;
-        }
-    return sl_scan_fail(
-        scan, begin,
-        "expected type '<f4', '|u1', '<i4' or '<i8', found '%.*s'; convert the array first, a.astype('<f4') for example",
-        (int)sl_size_min(descr.size, 40), descr.text);
+    if (sl_npy_type_parse(descr.text, descr.size, &header->type, &header->big_endian))
+        return true;
+    return sl_scan_fail(scan, begin, "expected a type of numbers such as '<f4' or '<i8', found '%.*s': %s",
+                        (int)sl_size_min(descr.size, 40), descr.text, get_remedy(descr));
 }
 
-static bool read_order(sl_scan *scan)
+static bool read_order(sl_scan *scan, sl_npy_header *header)
 {
     sl_scan_skip(scan);
     const size_t begin = scan->at;
     while (scan->at < scan->size && ((scan->text[scan->at] | 0x20) >= 'a' && (scan->text[scan->at] | 0x20) <= 'z'))
         scan->at++;
     const span word = {scan->text + begin, scan->at - begin};
-    if (equals(word, "False"))
+    header->column_major = equals(word, "True");
+    if (header->column_major || equals(word, "False"))
         return true;
-    if (equals(word, "True"))
-        return sl_scan_fail(scan, begin, "the array is in Fortran order; save numpy.ascontiguousarray(a) instead");
     scan->at = begin;
     return sl_scan_fail(scan, begin, "expected fortran_order True or False, found %s", sl_scan_get_found(scan).text);
+}
+
+/* A dimension, as Python 3 or Python 2 writes it: 4, 4L. */
+static bool read_dimension(sl_scan *scan, size_t *size)
+{
+    if (!sl_scan_size(scan, "a dimension", size))
+        return false;
+    if (scan->at < scan->size && (scan->text[scan->at] == 'L' || scan->text[scan->at] == 'l'))
+        scan->at++;
+    return true;
 }
 
 static bool read_shape(sl_scan *scan, sl_npy_header *header)
@@ -92,8 +112,8 @@ static bool read_shape(sl_scan *scan, sl_npy_header *header)
     header->dims = 0;
     while (!sl_scan_accept(scan, ')')) {
         if (header->dims == SL_NPY_MAX_DIMS)
-            return sl_scan_fail(scan, begin, "the array has more than %d dimensions", SL_NPY_MAX_DIMS);
-        if (!sl_scan_size(scan, "a dimension", &header->shape[header->dims++]))
+            return sl_scan_fail(scan, begin, "the array has more than %d dimensions; save a.reshape(N, T, -1)", SL_NPY_MAX_DIMS);
+        if (!read_dimension(scan, &header->shape[header->dims++]))
             return false;
         if (sl_scan_accept(scan, ','))
             continue;
@@ -128,7 +148,16 @@ static bool read_entry(sl_scan *scan, sl_npy_header *header, unsigned *seen)
     *seen |= 1u << key;
     if (!sl_scan_expect(scan, ':'))
         return false;
-    return key == DESCR ? read_descr(scan, header) : key == ORDER ? read_order(scan) : read_shape(scan, header);
+    return key == DESCR ? read_descr(scan, header) : key == ORDER ? read_order(scan, header) : read_shape(scan, header);
+}
+
+/* An array of which one dimension at most is longer than 1, or that is empty, is the same in both orders. */
+static bool has_columns(const sl_npy_header *header)
+{
+    size_t longer = 0;
+    for (size_t k = 0; k < header->dims; k++)
+        longer += header->shape[k] > 1;
+    return header->elements && longer > 1;
 }
 
 bool sl_npy_parse(sl_scan *scan, sl_npy_header *header)
@@ -150,17 +179,62 @@ bool sl_npy_parse(sl_scan *scan, sl_npy_header *header)
         if (!(seen & 1u << key))
             return sl_scan_fail(scan, scan->at, "'%s' is missing before the end of the dict", keys[key]);
     size_t bytes;
-    if (!sl_shape_count(header->shape, header->dims, types[header->type].bytes, &header->elements, &bytes))
+    if (!sl_shape_count(header->shape, header->dims, sl_npy_type_bytes(header->type), &header->elements, &bytes))
         return sl_scan_fail(scan, 0, "the shape is too large: its bytes do not fit this machine's address space");
+    header->column_major = header->column_major && has_columns(header);
     return sl_scan_end(scan);
+}
+
+static bool begins(const void *begin, size_t bytes, const char *magic)
+{
+    return bytes >= strlen(magic) && memcmp(begin, magic, strlen(magic)) == 0;
+}
+
+/* Plain text, or a byte order mark of UTF-8. */
+static bool is_text(const unsigned char *begin, size_t bytes)
+{
+    size_t plain = 0;
+    while (plain < bytes && (begin[plain] >= 0x20 ? begin[plain] < 0x7f : begin[plain] && strchr("\t\r\n", begin[plain])))
+        plain++;
+    return plain == bytes || begins(begin, bytes, "\xef\xbb\xbf");
+}
+
+const char *sl_npy_guess(const void *begin, size_t bytes)
+{
+    static const char pickle[] = "a Python pickle; save the array: numpy.save('x.npy', numpy.load('FILE', allow_pickle=True))";
+    static const struct {
+        const char *magic, *guess;
+    } guesses[] = {
+        {"\x1f\x8b", "gzip; unpack it first: gunzip -c < FILE > x.npy"},
+        {"PK", "a zip archive, as .npz is; take an array out of it: python3 -c \"import numpy; a = numpy.load('FILE'); "
+               "print(a.files); numpy.save('x.npy', a[a.files[0]])\""},
+        {"\x89HDF", "HDF5; read the array with h5py and save it: numpy.save('x.npy', h5py.File('FILE')['NAME'][()])"},
+        {"MATLAB", "a MATLAB file; save the array: numpy.save('x.npy', scipy.io.loadmat('FILE')['NAME'])"},
+        {"\x80\x02", pickle},
+        {"\x80\x03", pickle},
+        {"\x80\x04", pickle},
+        {"\x80\x05", pickle},
+    };
+    if (!bytes)
+        return "empty; save the array again with numpy.save";
+    for (size_t k = 0; k < sizeof guesses / sizeof guesses[0]; k++)
+        if (begins(begin, bytes, guesses[k].magic))
+            return guesses[k].guess;
+    if (is_text(begin, bytes))
+        return "text, such as CSV; save its numbers: python3 -c \"import numpy; numpy.save('x.npy', numpy.loadtxt('FILE', "
+               "delimiter=','))\", with skiprows=1 below a line of names, and .reshape(N, T, I) behind loadtxt(...) for sequences";
+    return "something else; save the array with numpy.save, or if these are bare numbers, numpy.save('x.npy', "
+           "numpy.fromfile('FILE', "
+           "'f4').reshape(N, T, I))";
 }
 
 size_t sl_npy_format(const sl_npy_header *header, char out[SL_NPY_HEADER_BYTES])
 {
-    assert((unsigned)header->type < TYPES && header->dims <= SL_NPY_MAX_DIMS);
+    assert(header->dims <= SL_NPY_MAX_DIMS);
     const size_t begin = SL_NPY_FIXED_BYTES + 2;
     size_t end = begin;
-    end += (size_t)sprintf(out + end, "{'descr': '%s', 'fortran_order': False, 'shape': (", types[header->type].descr);
+    end += (size_t)sprintf(out + end, "{'descr': '%c%s', 'fortran_order': False, 'shape': (",
+                           sl_npy_type_bytes(header->type) > 1 ? '<' : '|', sl_npy_type_get_name(header->type));
     for (size_t k = 0; k < header->dims; k++)
         end += (size_t)sprintf(out + end, k ? ", %zu" : "%zu", header->shape[k]);
     end += (size_t)sprintf(out + end, header->dims == 1 ? ",), }" : "), }");

@@ -6,6 +6,7 @@
 #include "base/size.h"
 #include "io/content.h"
 #include "io/safetensors_header.h"
+#include "io/widen.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -111,30 +112,6 @@ void sl_safetensors_close(sl_safetensors *file)
 }
 
 /* ---- Values ---------------------------------------------------------------------------------------------------------------- */
-
-static float from_bits(uint32_t bits)
-{
-    float value;
-    memcpy(&value, &bits, sizeof value);
-    return value;
-}
-
-float sl_widen_f16(uint16_t bits)
-{
-    const uint32_t sign = (uint32_t)(bits & 0x8000) << 16, exponent = bits >> 10 & 0x1f, fraction = bits & 0x3ff;
-    if (exponent == 0x1f) /* infinity and NaN */
-        return from_bits(sign | 0x7f800000 | fraction << 13);
-    if (exponent == 0) { /* zero, and subnormals: normal numbers in float32 */
-        const float magnitude = (float)fraction * 0x1p-24f;
-        return sign ? -magnitude : magnitude;
-    }
-    return from_bits(sign | (exponent + 127 - 15) << 23 | fraction << 13);
-}
-
-float sl_widen_bf16(uint16_t bits)
-{
-    return from_bits((uint32_t)bits << 16);
-}
 
 sluice_status sl_safetensors_read_bytes(const sl_safetensors *file, const sl_tensor *tensor, void *bytes, sluice_error *error)
 {

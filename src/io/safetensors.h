@@ -69,10 +69,4 @@ typedef struct sl_shape_text {
 } sl_shape_text;
 sl_shape_text sl_shape_get_text(const size_t *shape, size_t dims);
 
-/** The value of an IEEE binary16, exactly; a NaN keeps its payload. */
-float sl_widen_f16(uint16_t bits);
-
-/** The value of a bfloat16, exactly. */
-float sl_widen_bf16(uint16_t bits);
-
 #endif
