@@ -43,6 +43,8 @@ def check_hash(checks, golden):
     for word, value in vectors.items():
         checks.check(score.is_held_out(word) == (value % 10 == 0), f"{word!r} hashes to {value:#x}")
     held = [word for word, _ in golden if score.is_held_out(word)]
+    shares = [score.format_share(share) for share in (0.5, 1, 1.004)]
+    checks.check(shares == ["0.50", "1.00", "1.00!"], f"a share of the peak that cannot be is marked: {shares}")
     checks.check(len(golden) == 40 and len(held) == 40, f"40 golden words, all held out; {len(golden)} found, {len(held)} held out")
 
 

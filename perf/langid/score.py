@@ -1,4 +1,5 @@
-"""The data of the langid model: which words, which of them were held out of training, and how a file of answers scores."""
+"""The data of the langid model: which words, which of them were held out of training, and how a file of answers scores; and the
+figures that both demos print."""
 import pathlib
 import sys
 from typing import NamedTuple
@@ -80,3 +81,8 @@ def print_accuracy(counts):
         print(f"{name:<14} {right:>7} {total:>7} {right / max(total, 1):>8.2%}  {reference_right:>8} of {reference_total:>6}")
     if [row[4] for row in rows] != [row[2] for row in rows]:
         print("These word lists are not those of the reference; the numbers are not to be compared.")
+
+
+def format_share(share):
+    """A share of the peak as text. Above 1, which cannot be as the machine was busy while the peak was measured, it has '!' behind it."""
+    return f"{share:.2f}" + ("!" if share > 1 else "")
