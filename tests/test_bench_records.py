@@ -278,7 +278,7 @@ def check_labels(cli):
 def check_looks(cli):
     """Only SVG is drawn; the ideal has a look of its own; the picture of the README is of this version."""
     for option in ("--plot", "--roofline"):
-        for name in ("x.png", "x", "-", "x.svg.gz", "/dev/null"):
+        for name in ("x.png", "x", "x.svg.gz", "/tmp"):
             result = bench(option, name, "4,4,8")
             cli.check(result.returncode == USAGE and "ends in .svg" in result.stderr and repr(name) in result.stderr,
                       f"{option} {name}: refused: {result}")

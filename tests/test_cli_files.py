@@ -173,7 +173,7 @@ def check_replaced(cli):
     plans = ["info", model, "--explain", "--batch", "4", "--steps", "4", "--schedule", "measure"]
     outputs = [([PROGRAM, "run", model, "-i", x, "-o", cli.path("y.npy")], option) for option in ("--hn", "--cn", "--head", "--state")]
     outputs += [([PROGRAM, "run", model, "-i", x], "-o"), ([PROGRAM, *plans], "--plans"),
-                ([BENCH, *QUICK], "-o"), ([BENCH, *QUICK], "--plot"), ([BENCH, *QUICK], "--roofline"),
+                ([BENCH, *QUICK], "-o"), ([BENCH, *QUICK], "--plot", ".svg"), ([BENCH, *QUICK], "--roofline", ".svg"),
                 ([PROGRAM, *training(cli)], "-o"), ([PROGRAM, *training(cli, "-o", cli.path("m.st"))], "--checkpoint")]
     curves = [([PROGRAM, *training(cli, "-o", cli.path("m.st"))], "--curve", ending) for ending in (".svg", ".csv")]
     for number, (words, option, *ending) in enumerate([*outputs, *curves]):
@@ -311,6 +311,8 @@ def check_ignored(cli):
 def check_closed_pipes(cli):
     """A reader that has left ends every command without a word, with the same status."""
     model, x = write_arrays(cli)
+    words = cli.path("words")
+    words.write_bytes(b"lucciola\n")
     record = cli.path("rows.json")
     record.write_bytes(bench(*QUICK, "--format", "json").stdout)
     wide = Network(2, 3, 5)
@@ -320,23 +322,23 @@ def check_closed_pipes(cli):
     commands = [[PROGRAM, "--help"], [PROGRAM, "--version"], [PROGRAM, "run", "--help"], [PROGRAM, "info", LANGID],
                 [PROGRAM, "info", LANGID, "--json"], [PROGRAM, "info", "--env"], [PROGRAM, "info", wide], [PROGRAM, "info", wide, "--json"],
                 [PROGRAM, "info", LANGID, "--explain", "--batch", "4", "--steps", "4"],
-                [PROGRAM, "run", LANGID, "--text", "-i", x], [PROGRAM, "run", LANGID, "--text", "-i", x, "-o", "/dev/stdout"],
+                [PROGRAM, "run", LANGID, "--text", "-i", words], [PROGRAM, "run", LANGID, "--text", "-i", words, "-o", "/dev/stdout"],
                 [PROGRAM, "run", model, "-i", x, "-o", "-"], [PROGRAM, "run", model, "-i", x, "--hn", "/dev/fd/1"],
                 [PROGRAM, *training(cli, "-o", cli.path("m"))][:-4] + ["--epochs", "1", "-o", cli.path("m"), "--json"],
                 [BENCH, "--help"], [BENCH, "--version"], [BENCH, "--expect", "4,4,8"],
                 [BENCH, "--kernels", "--isa", "scalar", "--repetitions", "1", "--min-time", "1e-6"],
                 [BENCH, "--from", record, "--compare", record], [BENCH, "--from", record, "--plot", "/dev/stdout", "-o", "/dev/null"]]
     commands += [[BENCH, *QUICK, "--format", form] for form in ("table", "csv", "json", "jsonl", "md")]
-    for words in commands:
+    for command in commands:
         reader, writer = os.pipe()
         os.close(reader)
-        result = subprocess.run([str(word) for word in words], check=False, env=environment(), stdin=subprocess.DEVNULL, stdout=writer,
+        result = subprocess.run([str(word) for word in command], check=False, env=environment(), stdin=subprocess.DEVNULL, stdout=writer,
                                 stderr=subprocess.PIPE, timeout=300)
         os.close(writer)
         said = b"".join(line for line in result.stderr.splitlines(True) if b"machine was busy" not in line and b"compared" not in line
                         and not line.startswith(b"epoch "))
         cli.check(result.returncode == IO and not said,
-                  f"{words[0].name} {' '.join(map(str, words[1:3]))}: expected {IO} and silence, found {result.returncode} {said!r}")
+                  f"{command[0].name} {' '.join(map(str, command[1:3]))}: expected {IO} and silence, found {result.returncode} {said!r}")
 
 
 if __name__ == "__main__":

@@ -393,8 +393,8 @@ def check_top(cli):
 def check_help(cli):
     """The rule stands where users look for it."""
     for command in ("run", "train"):
-        text = cli.answers(command, "--help").decode()
-        for word in ("gzip", "CR at a line's end", "--keep-cr", "BOM"):
+        text = " ".join(cli.answers(command, "--help").decode().split())
+        for word in ("gzip", "CR LF", "--keep-cr", "byte order mark"):
             cli.check(word in text, f"{command} --help mentions {word}")
     cli.check("--top K" in cli.answers("run", "--help").decode(), "run --help mentions --top")
 
