@@ -260,27 +260,27 @@ END_TEST
 /* Lines of every length around the buffer's: those that fit are whole, the others are left out, and nothing else is lost. */
 START_TEST(lines_of_all_lengths)
 {
-    enum { ROOM = sizeof((sl_lines *)0)->buffer - 1, FIRST = ROOM - 70, LAST = ROOM + 70 };
+    enum { ROOM = sizeof((sl_text_lines *)0)->buffer - 1, FIRST = ROOM - 70, LAST = ROOM + 70 };
     test_bytes file = {0};
     char *text = malloc(LAST);
-    sl_lines lines;
+    sl_text_lines lines;
     memset(text, 'x', LAST);
     for (size_t length = FIRST; length <= LAST; length++) {
         test_bytes_add(&file, text, length);
         test_bytes_add_text(&file, "\n\nshort\n");
     }
     test_file_write(test_path("lines"), file.data, file.size);
-    ck_assert(sl_lines_open(test_path("lines"), &lines));
+    ck_assert(sl_text_open(test_path("lines"), &lines));
     for (size_t length = FIRST; length <= LAST; length++) {
         if (length < ROOM)
-            ck_assert_uint_eq(strlen(sl_lines_next(&lines)), length);
-        ck_assert_str_eq(sl_lines_next(&lines), "");
-        ck_assert_str_eq(sl_lines_next(&lines), "short");
+            ck_assert_uint_eq(strlen(sl_text_next(&lines)), length);
+        ck_assert_str_eq(sl_text_next(&lines), "");
+        ck_assert_str_eq(sl_text_next(&lines), "short");
     }
-    ck_assert_ptr_null(sl_lines_next(&lines));
-    ck_assert_ptr_null(sl_lines_next(&lines));
-    sl_lines_close(&lines);
-    ck_assert(!sl_lines_open(test_path("none"), &lines));
+    ck_assert_ptr_null(sl_text_next(&lines));
+    ck_assert_ptr_null(sl_text_next(&lines));
+    sl_text_close(&lines);
+    ck_assert(!sl_text_open(test_path("none"), &lines));
     test_bytes_free(&file);
     free(text);
 }

@@ -112,6 +112,17 @@ def check_words(checks):
     checks.check_none(bent, "no flag, pragma or attribute asks for unsafe arithmetic")
 
 
+def check_names(checks):
+    """A name is defined once, so that the library and the programs link in every combination, also as archives."""
+    defined = {}
+    for path, text in sources("src", "perf", endings=(".c",)):
+        for name in re.findall(r"^(?!static\b)[a-z][\w ,*]*?\b(\w+)\([^;{]*\)\n\{", without_comments(text), re.MULTILINE):
+            defined.setdefault(name, set()).add(path)
+    checks.check(len(defined) > 100, f"the search sees the project's functions; it found {len(defined)}")
+    checks.check_none([f"{name}: {', '.join(sorted(paths))}" for name, paths in defined.items() if len(paths) > 1 and name != "main"],
+                      "no two files define a function of one name")
+
+
 def compile_commands():
     """Path from the top: list of the arguments of each compilation of a C file."""
     commands = {}
@@ -145,7 +156,7 @@ def check_flags(checks):
 
 def main():
     checks = Checks()
-    for part in (check_reserved_headers, check_arrow, check_sizes, check_words, check_flags):
+    for part in (check_reserved_headers, check_arrow, check_sizes, check_words, check_names, check_flags):
         part(checks)
     checks.finish()
 

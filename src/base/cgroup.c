@@ -52,9 +52,10 @@ static void unescape(char *text)
     char *to = text;
     for (const char *from = text; *from; to++) {
         unsigned code;
-        if (sscanf(from, "\\%3o", &code) == 1) {
+        int bytes = 0;
+        if (sscanf(from, "\\%3o%n", &code, &bytes) == 1) {
             *to = (char)code;
-            from += 4;
+            from += bytes;
         } else {
             *to = *from++;
         }
@@ -111,12 +112,12 @@ static const char *below(const char *group, const char *root)
 static bool find_mount(hierarchy *tree, const char *path)
 {
     char name[NAME_BYTES];
-    sl_lines lines;
+    sl_text_lines lines;
     bool found = false, inside = false;
     snprintf(name, sizeof name, "%s/proc/self/mountinfo", tree->root);
-    if (!sl_lines_open(name, &lines))
+    if (!sl_text_open(name, &lines))
         return false;
-    for (char *line; !inside && (line = sl_lines_next(&lines));) {
+    for (char *line; !inside && (line = sl_text_next(&lines));) {
         mount it;
         if (!parse_mount(line, &it) || strcmp(it.type, tree->version2 ? "cgroup2" : "cgroup") != 0 ||
             (!tree->version2 && !has_word(it.options, "cpu")))
@@ -129,7 +130,7 @@ static bool find_mount(hierarchy *tree, const char *path)
         snprintf(tree->mount, sizeof tree->mount, "%s", it.where);
         snprintf(tree->group, sizeof tree->group, "%s", inside ? group : "");
     }
-    sl_lines_close(&lines);
+    sl_text_close(&lines);
     return found;
 }
 
@@ -185,13 +186,13 @@ static unsigned take_group(const char *root, char *line)
 unsigned sl_cgroup_cpus(const char *root)
 {
     char name[NAME_BYTES];
-    sl_lines lines;
+    sl_text_lines lines;
     unsigned least = 0;
     snprintf(name, sizeof name, "%s/proc/self/cgroup", root);
-    if (!sl_lines_open(name, &lines))
+    if (!sl_text_open(name, &lines))
         return 0;
-    for (char *line; (line = sl_lines_next(&lines));)
+    for (char *line; (line = sl_text_next(&lines));)
         least = least_limit(take_group(root, line), least);
-    sl_lines_close(&lines);
+    sl_text_close(&lines);
     return least;
 }

@@ -17,7 +17,7 @@ bool sl_text_read(const char *path, char *text, size_t bytes)
     return true;
 }
 
-bool sl_lines_open(const char *path, sl_lines *lines)
+bool sl_text_open(const char *path, sl_text_lines *lines)
 {
     lines->file = open(path, O_RDONLY | O_CLOEXEC);
     lines->begin = lines->end = 0;
@@ -25,7 +25,7 @@ bool sl_lines_open(const char *path, sl_lines *lines)
 }
 
 /* Move what is left to the front and read on behind it; false: nothing came, and nothing will. */
-static bool read_on(sl_lines *lines)
+static bool read_on(sl_text_lines *lines)
 {
     lines->end -= lines->begin;
     memmove(lines->buffer, lines->buffer + lines->begin, lines->end);
@@ -37,7 +37,7 @@ static bool read_on(sl_lines *lines)
     return true;
 }
 
-char *sl_lines_next(sl_lines *lines)
+char *sl_text_next(sl_text_lines *lines)
 {
     bool cut = false; /* this line's beginning did not fit, and was dropped */
     for (bool more = true;;) {
@@ -61,7 +61,7 @@ char *sl_lines_next(sl_lines *lines)
     }
 }
 
-void sl_lines_close(sl_lines *lines)
+void sl_text_close(sl_text_lines *lines)
 {
     close(lines->file);
 }

@@ -9,19 +9,19 @@
 bool sl_text_read(const char *path, char *text, size_t bytes);
 
 /** A file that is read line by line, however long it is. */
-typedef struct sl_lines {
+typedef struct sl_text_lines {
     int file;
     size_t begin, end; /* of what was read and not yet given */
     char buffer[4096];
-} sl_lines;
+} sl_text_lines;
 
-/** Open a file for sl_lines_next; false: there is none. Ends with sl_lines_close. */
-bool sl_lines_open(const char *path, sl_lines *lines);
+/** Open a file for sl_text_next; false: there is none. Ends with sl_text_close. */
+bool sl_text_open(const char *path, sl_text_lines *lines);
 
 /** The next line, without its '\n', which the caller may write on until the next call; NULL: that was the last. A line that does not
  * fit the buffer is left out. */
-char *sl_lines_next(sl_lines *lines);
+char *sl_text_next(sl_text_lines *lines);
 
-void sl_lines_close(sl_lines *lines);
+void sl_text_close(sl_text_lines *lines);
 
 #endif
