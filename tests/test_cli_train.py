@@ -138,6 +138,7 @@ def check_text_refused(cli):
         (good + b"a\xff\tabc\n", ["line 7", "UTF-8"]),
         (good + b"a\x00b\tabc\n", ["line 7", "cannot name"]),
         (good + b"a\x1bb\tabc", ["line 7", "control"]),
+        (good + b"a\xc2\x85b\tabc", ["line 7", "control"]),
         (b"eins\tabc\neins\tabd\n", ["two classes", "found 1"]),
         (b"", ["refused.tsv"]),
     ]

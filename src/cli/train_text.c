@@ -4,6 +4,8 @@
 
 #include "interrupt.h"
 
+#include "base/clean.h"
+
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,9 +51,9 @@ static bool reserve(text_reader *reader, size_t rows, size_t tokens)
 static bool is_name(const char *label, size_t bytes)
 {
     json_t *text = bytes && !memchr(label, ',', bytes) ? json_stringn(label, bytes) : NULL; /* NULL: no UTF-8 */
-    bool plain = text != NULL;
-    for (size_t k = 0; k < bytes; k++)
-        plain = plain && (unsigned char)label[k] >= 0x20 && label[k] != 0x7f;
+    bool plain = text && strlen(label) == bytes;                                            /* no NUL within */
+    for (size_t k = 0; plain && k < bytes; k++)
+        plain = !sl_clean_get_control(label + k);
     json_decref(text);
     return plain;
 }
