@@ -36,6 +36,8 @@ static const struct {
     {BYTES("\x80\x02\x8a\x0al\xfc\x9c\x46\xf9 j\xa8\x50\x19.\x80\x02M\xe9\x03."), SL_CONTENT_PICKLE, "torch 1.6", 2},
     {BYTES("\x80\x04\x95\x1c\0\0\0\0\0\0\0}\x94"), SL_CONTENT_PICKLE, "pickle", 2},
     {BYTES("\x89HDF\r\n\x1a\n\0\0\0\0\0\x08\x08"), SL_CONTENT_HDF5, "HDF5", 8},
+    {BYTES("MATLAB 5.0 MAT-file"), SL_CONTENT_MATLAB, "MATLAB", 6},
+    {BYTES("PK\5\6\0\0\0\0\0\0\0\0"), SL_CONTENT_ZIP, "zip archive", 4},
     {BYTES("\x08\x07\x12\x07pytorch\x1a\x05"), SL_CONTENT_ONNX, "ONNX", 4},
     {BYTES("\x08\x03:\x9e\x02\n"), SL_CONTENT_ONNX, "ONNX", 4},
     {BYTES("\x93NUMPY\x01\0v\0{'descr'"), SL_CONTENT_NPY, ".npy", 6},

@@ -22,6 +22,8 @@ static const struct {
     {"\x28\xb5\x2f\xfd", 4, SL_CONTENT_COMPRESSED},
     {"version https://git-lfs", 23, SL_CONTENT_LFS_POINTER},
     {"\x89HDF\r\n\x1a\n", 8, SL_CONTENT_HDF5},
+    {"MATLAB", 6, SL_CONTENT_MATLAB},
+    {"PK\5\6", 4, SL_CONTENT_ZIP}, /* an empty one */
     {"\x93NUMPY", 6, SL_CONTENT_NPY},
     {"\x80\x02", 2, SL_CONTENT_PICKLE},
     {"\x80\x03", 2, SL_CONTENT_PICKLE},
@@ -114,6 +116,7 @@ const char *sl_content_describe(sl_content content)
         [SL_CONTENT_ZIP] = "a zip archive; unpack it and name the safetensors file",
         [SL_CONTENT_PICKLE] = "a Python pickle, as torch.save wrote before torch 1.6; " BY_TORCH,
         [SL_CONTENT_HDF5] = "an HDF5 file, as Keras writes; " BY_NUMPY,
+        [SL_CONTENT_MATLAB] = "a MATLAB file; " BY_NUMPY,
         [SL_CONTENT_ONNX] = "an ONNX file; " BY_NUMPY,
         [SL_CONTENT_NPY] = "a .npy array; name the safetensors file",
         [SL_CONTENT_JSON] = "JSON text; name the safetensors file that it belongs to",

@@ -16,6 +16,7 @@ typedef enum sl_content {
     SL_CONTENT_ZIP, /* any other */
     SL_CONTENT_PICKLE,
     SL_CONTENT_HDF5,
+    SL_CONTENT_MATLAB,
     SL_CONTENT_ONNX,
     SL_CONTENT_NPY,
     SL_CONTENT_JSON,

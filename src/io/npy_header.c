@@ -2,6 +2,7 @@
  * what stands in its place. */
 #include "io/npy_header.h"
 
+#include "io/content.h"
 #include "io/shape.h"
 
 #include <assert.h>
@@ -185,47 +186,41 @@ bool sl_npy_parse(sl_scan *scan, sl_npy_header *header)
     return sl_scan_end(scan);
 }
 
-static bool begins(const void *begin, size_t bytes, const char *magic)
-{
-    return bytes >= strlen(magic) && memcmp(begin, magic, strlen(magic)) == 0;
-}
-
 /* Plain text, or a byte order mark of UTF-8. */
 static bool is_text(const unsigned char *begin, size_t bytes)
 {
     size_t plain = 0;
     while (plain < bytes && (begin[plain] >= 0x20 ? begin[plain] < 0x7f : begin[plain] && strchr("\t\r\n", begin[plain])))
         plain++;
-    return plain == bytes || begins(begin, bytes, "\xef\xbb\xbf");
+    return plain == bytes || (bytes >= 3 && memcmp(begin, "\xef\xbb\xbf", 3) == 0);
 }
 
 const char *sl_npy_guess(const void *begin, size_t bytes)
 {
-    static const char pickle[] = "a Python pickle; save the array: numpy.save('x.npy', numpy.load('FILE', allow_pickle=True))";
-    static const struct {
-        const char *magic, *guess;
-    } guesses[] = {
-        {"\x1f\x8b", "gzip; unpack it first: gunzip -c < FILE > x.npy"},
-        {"PK", "a zip archive, as .npz is; take an array out of it: python3 -c \"import numpy; a = numpy.load('FILE'); "
-               "print(a.files); numpy.save('x.npy', a[a.files[0]])\""},
-        {"\x89HDF", "HDF5; read the array with h5py and save it: numpy.save('x.npy', h5py.File('FILE')['NAME'][()])"},
-        {"MATLAB", "a MATLAB file; save the array: numpy.save('x.npy', scipy.io.loadmat('FILE')['NAME'])"},
-        {"\x80\x02", pickle},
-        {"\x80\x03", pickle},
-        {"\x80\x04", pickle},
-        {"\x80\x05", pickle},
-    };
     if (!bytes)
         return "empty; save the array again with numpy.save";
-    for (size_t k = 0; k < sizeof guesses / sizeof guesses[0]; k++)
-        if (begins(begin, bytes, guesses[k].magic))
-            return guesses[k].guess;
+    switch (sl_content_find(begin, bytes)) {
+    case SL_CONTENT_GZIP:
+        return "gzip; unpack it first: gunzip -c < FILE > x.npy";
+    case SL_CONTENT_COMPRESSED:
+        return "compressed (xz, bzip2 or zstd); unpack it first with that program's -dc < FILE > x.npy";
+    case SL_CONTENT_ZIP: /* so few bytes do not tell which */
+        return "a zip archive, as .npz is; take an array out of it: python3 -c \"import numpy; a = numpy.load('FILE'); "
+               "print(a.files); numpy.save('x.npy', a[a.files[0]])\"";
+    case SL_CONTENT_HDF5:
+        return "HDF5; read the array with h5py and save it: numpy.save('x.npy', h5py.File('FILE')['NAME'][()])";
+    case SL_CONTENT_MATLAB:
+        return "a MATLAB file; save the array: numpy.save('x.npy', scipy.io.loadmat('FILE')['NAME'])";
+    case SL_CONTENT_PICKLE:
+        return "a Python pickle; save the array: numpy.save('x.npy', numpy.load('FILE', allow_pickle=True))";
+    default:
+        break;
+    }
     if (is_text(begin, bytes))
         return "text, such as CSV; save its numbers: python3 -c \"import numpy; numpy.save('x.npy', numpy.loadtxt('FILE', "
                "delimiter=','))\", with skiprows=1 below a line of names, and .reshape(N, T, I) behind loadtxt(...) for sequences";
     return "something else; save the array with numpy.save, or if these are bare numbers, numpy.save('x.npy', "
-           "numpy.fromfile('FILE', "
-           "'f4').reshape(N, T, I))";
+           "numpy.fromfile('FILE', 'f4').reshape(N, T, I))";
 }
 
 size_t sl_npy_format(const sl_npy_header *header, char out[SL_NPY_HEADER_BYTES])
