@@ -39,11 +39,6 @@ static const char *describe(const sl_resolved *found, char text[KIND_BYTES])
     return text;
 }
 
-static bool is_same_file(const struct stat *a, const struct stat *b)
-{
-    return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
-}
-
 static bool is_same_place(const sl_place *a, const sl_place *b)
 {
     sl_resolved first, second;
@@ -52,7 +47,7 @@ static bool is_same_place(const sl_place *a, const sl_place *b)
     if (first.descriptor >= 0 && first.descriptor == second.descriptor && a->is_output == b->is_output)
         return true;
     if (first.exists && second.exists)
-        return S_ISREG(first.about.st_mode) && is_same_file(&first.about, &second.about);
+        return S_ISREG(first.about.st_mode) && sl_resolve_is_same_file(&first.about, &second.about);
     return !first.exists && !second.exists && *first.path && strcmp(first.path, second.path) == 0;
 }
 

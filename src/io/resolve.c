@@ -89,7 +89,7 @@ static int walk(sl_resolved *resolved)
     return ELOOP;
 }
 
-static bool is_same_file(const struct stat *a, const struct stat *b)
+bool sl_resolve_is_same_file(const struct stat *a, const struct stat *b)
 {
     return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
 }
@@ -101,7 +101,7 @@ static int look(sl_resolved *resolved, const char *path)
     if (!resolved->exists && errno != ENOENT)
         return errno;
     /* A link of /proc to what another process has open leads there by itself, not by the name that it shows. */
-    if (stat(path, &direct) == 0 && !(resolved->exists && is_same_file(&direct, &resolved->about))) {
+    if (stat(path, &direct) == 0 && !(resolved->exists && sl_resolve_is_same_file(&direct, &resolved->about))) {
         resolved->exists = true;
         resolved->about = direct;
         snprintf(resolved->path, sizeof resolved->path, "%s", path);

@@ -21,6 +21,9 @@ typedef struct sl_resolved {
  *  the path unusable, as a folder that is not there (ENOENT) or links that go round (ELOOP). */
 int sl_resolve(const char *path, int standard, sl_resolved *resolved);
 
+/** Whether these are of one file. */
+bool sl_resolve_is_same_file(const struct stat *a, const struct stat *b);
+
 /** A duplicate of a descriptor, closed on exec, if it is open for reading (or, with `writing`, for writing). -1 after filling in
  *  the error with `failure` if it is not. It shares the position and the O_APPEND of the original. */
 int sl_resolve_duplicate(int descriptor, bool writing, const char *name, sluice_status failure, sluice_error *error);
