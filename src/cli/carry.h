@@ -1,5 +1,5 @@
-/* --state FILE: the states that one run leaves to the next. Row n of the input has slot n. Without --state nothing is done,
- * well. */
+/* --state FILE: the states that one run leaves to the next. Row n of the input has slot n. Without --state
+ * every function below does nothing and succeeds. */
 #ifndef SLUICE_CLI_CARRY_H
 #define SLUICE_CLI_CARRY_H
 

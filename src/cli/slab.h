@@ -1,5 +1,6 @@
 /* One .npy array of a run, [planes][N][width], of which a chunk of rows at a time is in memory, [planes][rows][width]. Rows-first
- * arrays have one plane, steps-first arrays T, states L*D. A slab without a path is not wanted: nothing is done to it, well. */
+ * arrays have one plane, steps-first arrays T, states L*D. A slab without a path stands for an option that was not
+ * given: every function below then does nothing and succeeds. */
 #ifndef SLUICE_CLI_SLAB_H
 #define SLUICE_CLI_SLAB_H
 

@@ -221,8 +221,8 @@ static void write_surroundings(FILE *stream)
     }
     fputs(".SH FILES\n.TP\n\\fI.sluice\\-XXXXXXXXXXXXXXXX.tmp\\fR\n", stream);
     put_sentence(stream,
-                 "an output is written under such a name beside its own and then renamed; a run that was killed may leave the "
-                 "file behind, and it may be deleted");
+                 "where the file system has no files without a name, as NFS and FAT have none, an output grows under such a name "
+                 "beside its own until it is complete; a run that was killed may leave it behind, and it may be deleted");
     fputs(".SH EXIT STATUS\n", stream);
     for (size_t k = 0; sl_exit_get_meaning(k); k++) {
         fprintf(stream, ".TP\n\\fB%d\\fR\n", sl_exit_get_meaning(k)->code);
