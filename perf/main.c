@@ -20,10 +20,8 @@
 #include "cli/version.h"
 #include "program/help.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 /* Report why a run failed; of the library, for no file is read there: a wrong result, and a shape that is too large, are failures. */
 static sl_exit fail(const sluice_error *error)

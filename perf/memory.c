@@ -9,7 +9,6 @@
 #include "base/threads.h"
 
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 /* Bytes that a thread reads in one call, at least: far longer than starting the threads takes. */

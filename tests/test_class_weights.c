@@ -8,7 +8,6 @@
 #include "train/loss.h"
 
 #include <math.h>
-#include <stdbool.h>
 #include <string.h>
 
 /* ---- The loss --------------------------------------------------------------------------------------------------------------- */

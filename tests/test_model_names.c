@@ -7,7 +7,6 @@
 #include "support/safetensors_file.h"
 #include "support/suite.h"
 
-#include <stdbool.h>
 #include <string.h>
 
 /* I = 3, H = 4, so D*H = 4. */

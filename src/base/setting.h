@@ -3,7 +3,6 @@
 #define SLUICE_BASE_SETTING_H
 
 #include <stdbool.h>
-#include <stddef.h>
 
 /** Room for a value that can be right, and for a message to show of one that is wrong. */
 enum { SL_SETTING_BYTES = 64 };

@@ -3,7 +3,7 @@
 #ifndef SLUICE_CLI_GUNZIP_H
 #define SLUICE_CLI_GUNZIP_H
 
-#include "report.h"
+#include "program/exit.h"
 
 #include <stdbool.h>
 #include <stddef.h>

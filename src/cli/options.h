@@ -44,9 +44,6 @@ typedef struct sl_train_options {
     const char *class_weights; /* "balanced", or a file */
 } sl_train_options;
 
-/** Bits that tell which options a command line has. */
-enum { SL_OPTIONS_GIVEN_WORDS = 2, SL_OPTIONS_WORD_BITS = 64 };
-
 /** Paths are NULL when not given. */
 typedef struct sl_options {
     const char *model;

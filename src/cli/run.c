@@ -8,7 +8,6 @@
 #include "paths.h"
 #include "plans.h"
 
-#include <stdio.h>
 #include <string.h>
 
 /* Memory for the rows of a batch unless --rows says otherwise, and the most rows: beyond them speed grows no more. */

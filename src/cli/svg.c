@@ -5,7 +5,6 @@
 
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 /* Okabe and Ito's palette but for the yellow, which no white paper shows, and with the reader's own ink for black. Blue is lighter
  * on dark paper. */

@@ -8,7 +8,6 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 enum { EXPECTED_BYTES = 256 }; /* room for the words of what a file should hold */
 

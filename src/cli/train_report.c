@@ -5,7 +5,6 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
 
 enum { SCORE_BYTES = 96, NAME_COLUMNS = 24 };
 

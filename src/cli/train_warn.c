@@ -3,8 +3,6 @@
 
 #include "words.h"
 
-#include <stdio.h>
-
 /* SGD moves a weight by rate / (1 - momentum) times a lasting gradient, whose norm --clip bounds. */
 static double get_sgd_stride(const sl_train_options *o)
 {

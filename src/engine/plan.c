@@ -9,7 +9,6 @@
 
 #include <math.h>
 #include <stdio.h>
-#include <string.h>
 
 static sluice_schedule schedule_of(const sluice_engine *engine, const sl_load *load, const sl_way *way)
 {

@@ -4,7 +4,6 @@
  * Read as hostile input. */
 #include "base/error.h"
 #include "base/memory.h"
-#include "base/size.h"
 #include "engine/model.h"
 #include "io/label.h"
 #include "io/model_file.h"

@@ -7,8 +7,6 @@
 
 #include "io/input.h"
 
-#include <stdint.h>
-
 enum { SL_TENSOR_MAX_DIMS = 8 };                        /* that are kept; a tensor with more is one that nobody here reads */
 enum { SL_SAFETENSORS_MAX_HEADER = 100 * 1000 * 1000 }; /* bytes; the reference implementation's bound */
 

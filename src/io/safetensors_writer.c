@@ -4,7 +4,6 @@
 #include "base/clean.h"
 #include "base/error.h"
 #include "base/memory.h"
-#include "base/size.h"
 #include "io/json.h"
 #include "io/label.h"
 #include "io/safetensors.h"
