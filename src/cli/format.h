@@ -15,8 +15,8 @@ enum {
     SL_FORMAT_SHAPE = 128, /* room for sl_format_shape */
 };
 
-/** Print up to `most` bytes of a terminated text on stream, its control characters as '?': what a file holds must not steer a terminal, or
- *  break a line or a field. */
+/** Print up to `most` bytes of a terminated text on stream, its control characters as '?': what a file holds must not steer a
+ *  terminal, or break a line or a field. */
 void sl_format_print_clean(const char *text, size_t most, FILE *stream);
 
 /** A number with its thousands set apart: 1,975,409. Returns text. */

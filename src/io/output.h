@@ -36,8 +36,8 @@ sluice_status sl_output_write(sl_output *output, size_t offset, const void *data
 sluice_status sl_output_synchronize(sl_output *output, sluice_error *error);
 
 /** Close, and give the file its name. A file that is replaced hands on its permission bits, and its owner and group if this process
- *  may set them; without the group, the bits of group and others are cut to what both had, so that nobody gains access. On failure, an earlier
- *  write's included, the new file is removed and the target untouched. IO. */
+ *  may set them; without the group, the bits of group and others are cut to what both had, so that nobody gains access. On failure,
+ *  an earlier write's included, the new file is removed and the target untouched. IO. */
 sluice_status sl_output_commit(sl_output *output, sluice_error *error);
 
 /** Commit what was written with success, status being OK; else abort. Returns the status, or commit's. */
