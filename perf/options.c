@@ -6,8 +6,8 @@
 #include "base/error.h"
 #include "base/size.h"
 #include "base/threads.h"
+#include "cli/paths.h"
 #include "cli/words.h"
-#include "io/resolve.h"
 #include "program/option_kinds.h"
 
 #include <getopt.h>
@@ -15,7 +15,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 /* What runs when no shape is asked for: from a batch that any kernel can fill to one that hardly any can, T,N,H. */
 static const size_t default_cases[][3] = {
@@ -114,19 +113,11 @@ static sluice_status parse_export(const sl_option *option, const sl_argument *ar
     return sl_kind_directory.parse(option, argument, &options->directory, error);
 }
 
-/* Whether a path leads to a descriptor, a FIFO or a device, whose names say nothing of what is written to them. */
-static bool is_stream(const char *path)
-{
-    sl_resolved at;
-    return sl_resolve(path, STDOUT_FILENO, &at) == 0 &&
-           (at.descriptor >= 0 || (at.exists && !S_ISREG(at.about.st_mode) && !S_ISDIR(at.about.st_mode)));
-}
-
 /* A picture's file, of which the only kind is SVG. */
 static sluice_status parse_picture(const sl_option *option, const sl_argument *argument, void *field, sluice_error *error)
 {
     const char *dot = strrchr(argument->text, '.');
-    if ((!dot || strcmp(dot, ".svg") != 0) && !is_stream(argument->text))
+    if ((!dot || strcmp(dot, ".svg") != 0) && !sl_paths_is_output_stream(argument->text))
         return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "%s: expected the name of a file that ends in .svg, found '%s'",
                        argument->option, argument->text);
     return sl_kind_file.parse(option, argument, field, error);

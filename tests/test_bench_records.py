@@ -283,6 +283,10 @@ def check_looks(cli):
             cli.check(result.returncode == USAGE and "ends in .svg" in result.stderr and repr(name) in result.stderr,
                       f"{option} {name}: refused: {result}")
     cli.check(not pathlib.Path("x.png").exists(), "and not written")
+    folder = cli.path("folder.svg")
+    folder.mkdir()
+    result = bench("--plot", folder, "4,4,8")
+    cli.check(result.returncode == IO and "directory" in result.stderr and not result.stdout, f"a folder: refused first: {result}")
     plot = cli.path("seven.svg")
     record(cli, "seven.json", *(f"4,{rows},8" for rows in range(1, 8)), "--scaling", "strong", "--threads", "1,2", "--plot", plot)
     text = plot.read_text()

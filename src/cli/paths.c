@@ -138,7 +138,7 @@ bool sl_paths_is_output_stream(const char *path)
 {
     sl_resolved found;
     return sl_resolve(path, STDOUT_FILENO, &found) == 0 &&
-           (found.descriptor >= 0 || (found.exists && !S_ISREG(found.about.st_mode)));
+           (found.descriptor >= 0 || (found.exists && !S_ISREG(found.about.st_mode) && !S_ISDIR(found.about.st_mode)));
 }
 
 bool sl_paths_is_standard_output(const char *path)
