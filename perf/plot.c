@@ -311,6 +311,8 @@ sluice_status sl_plot_threads(const json_t *rows, const char *path, sluice_error
                     "the threads that have a CPU.",
                     (sl_point){62, below + 12});
     sl_series_destroy(&list);
-    const sluice_status written = sl_svg_end(&svg, path, status ? NULL : error);
-    return status ? status : written;
+    if (!status)
+        return sl_svg_end(&svg, path, error);
+    sl_svg_abort(&svg);
+    return status;
 }

@@ -218,8 +218,10 @@ sluice_status sl_roofline_plot(const json_t *rows, const char *path, sluice_erro
         status = sl_fail_memory(error, "a picture", WIDTH);
     if (!status) {
         status = draw(&svg, &list, &found, error);
-        const sluice_status written = sl_svg_end(&svg, path, status ? NULL : error);
-        status = status ? status : written;
+        if (status)
+            sl_svg_abort(&svg);
+        else
+            status = sl_svg_end(&svg, path, error);
     }
     sl_series_destroy(&list);
     json_decref(selected);

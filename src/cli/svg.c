@@ -76,6 +76,13 @@ bool sl_svg_begin(sl_svg *svg, double width, double height, const char *title)
     return true;
 }
 
+void sl_svg_abort(sl_svg *svg)
+{
+    fclose(svg->out);
+    free(svg->text);
+    *svg = (sl_svg){0};
+}
+
 sluice_status sl_svg_end(sl_svg *svg, const char *path, sluice_error *error)
 {
     fputs("</svg>\n", svg->out);

@@ -44,6 +44,9 @@ bool sl_svg_begin(sl_svg *svg, double width, double height, const char *title);
 /** End the picture, write it to a file (io/output.h has the details), and release it. IO, NO_MEMORY. */
 SLUICE_WARN_UNUSED sluice_status sl_svg_end(sl_svg *svg, const char *path, sluice_error *error);
 
+/** Release a picture that is not to be written. */
+void sl_svg_abort(sl_svg *svg);
+
 /** A line of text; what XML would take for its own is escaped, and what is not printable ASCII is '?'. `kind` is "", "small" or
  *  "title". */
 void sl_svg_text(const sl_svg *svg, sl_point at, sl_anchor anchor, const char *kind, const char *text);
