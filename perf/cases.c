@@ -14,6 +14,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 /* Rows of the batch that the reference computes: the first, the middle and the last. */
@@ -54,12 +55,9 @@ static bool has_tail(const sl_bed *bed)
 
 static double flop_per_step(const sl_case *shape)
 {
-    double flop = 0;
-    for (size_t l = 0; l < shape->layers; l++) {
-        const size_t in = l ? shape->directions * shape->hidden : shape->input;
-        flop += 8.0 * (double)shape->hidden * ((double)in + (double)shape->hidden) * (double)shape->directions;
-    }
-    return flop;
+    const double hidden = (double)shape->hidden, directions = (double)shape->directions;
+    const double first = (double)shape->input + hidden, other = directions * hidden + hidden;
+    return 8 * hidden * directions * (first + ((double)shape->layers - 1) * other);
 }
 
 double sl_result_flop(const sl_result *result)
@@ -83,15 +81,22 @@ static double least_bytes(const sl_case *shape)
     return sizeof(float) * floats + 3 * sizeof(size_t) * rows;
 }
 
+/* The machine's memory or, if that is less, the address space that this process may have (ulimit -v). */
+static double memory_bytes(void)
+{
+    const double physical = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGE_SIZE);
+    struct rlimit limit;
+    return getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY ? fmin(physical, (double)limit.rlim_cur) : physical;
+}
+
 sluice_status sl_case_check(const sl_case *shape, sluice_error *error)
 {
-    const double gigabyte = 1e9, needed = least_bytes(shape) / gigabyte;
-    const double there = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGE_SIZE) / gigabyte;
+    const double gigabyte = 1e9, needed = least_bytes(shape) / gigabyte, there = memory_bytes() / gigabyte;
     if (needed <= there)
         return SLUICE_STATUS_OK;
     return sl_fail(error, SLUICE_STATUS_NO_MEMORY,
-                   "T=%zu N=%zu I=%zu H=%zu L=%zu D=%zu: takes %.3g GB at least, and this machine has %.3g GB of memory; use fewer "
-                   "steps, a smaller batch or a smaller model",
+                   "T=%zu N=%zu I=%zu H=%zu L=%zu D=%zu: takes %.3g GB at least, and there are %.3g GB of memory; use fewer steps, "
+                   "a smaller batch or a smaller model",
                    shape->steps, shape->batch, shape->input, shape->hidden, shape->layers, shape->directions, needed, there);
 }
 

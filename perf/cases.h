@@ -69,7 +69,7 @@ typedef struct sl_gradients sl_gradients;
 /** Work that a program can spend on the right answer: the scalar kernels do it in about a second. */
 #define SL_CHECKED_FLOP 4e8
 
-/** Whether the machine's memory has room for the case, before any of it is taken. NO_MEMORY, with what it needs. */
+/** Whether the machine's memory, and the address space that a limit leaves this process, have room for the case, before any of it is taken. NO_MEMORY, with what it needs. */
 SLUICE_WARN_UNUSED sluice_status sl_case_check(const sl_case *shape, sluice_error *error);
 
 /** @param checked_flop work to be spent on the right answer, at most; though at least one row's step, or one whole row when the

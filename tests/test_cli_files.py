@@ -252,8 +252,9 @@ def check_waiting(cli):
     fifo, (model, x) = cli.path("partner"), write_arrays(cli)
     os.mkfifo(fifo)
     explain = [PROGRAM, "info", LANGID, "--explain", "--batch", "4", "--steps", "4"]
-    commands = [[PROGRAM, "info", fifo], [*explain, "--plans", fifo], [*explain, "--lengths", fifo],
-                [PROGRAM, "run", fifo, "--text"], [PROGRAM, "run", LANGID, "--text", "-i", fifo],
+    for words in (["info", fifo], ["run", fifo, "--text"], ["train", "--text", x, "--from", fifo, "-o", cli.path("m")]):
+        cli.refused(NO_INPUT, ["partner", "regular file"], *words)
+    commands = [[*explain, "--plans", fifo], [*explain, "--lengths", fifo], [PROGRAM, "run", LANGID, "--text", "-i", fifo],
                 [PROGRAM, "run", LANGID, "--text", "-i", x, "-o", fifo], [PROGRAM, "run", model, "-i", fifo, "-o", cli.path("y")],
                 [PROGRAM, "run", model, "-i", x, "--hn", fifo], [PROGRAM, "train", "--text", fifo, "-o", cli.path("m")],
                 [PROGRAM, "train", "-i", x, "--labels", fifo, "-o", cli.path("m")], [BENCH, *QUICK, "-o", fifo],
@@ -262,9 +263,24 @@ def check_waiting(cli):
         name = f"{words[0].name} {' '.join(str(word) for word in words[1:] if word in ('info', 'run', 'train'))} of a FIFO"
         stop(cli, name, words, signal.SIGINT, is_waiting())
     keeper = os.open(fifo, os.O_RDWR)
-    for words in commands[1:3] + commands[6:7]:
+    for words in commands[:2] + commands[4:5]:
         stop(cli, f"{words[1]}, reading from a FIFO", words, signal.SIGINT, is_waiting())
     os.close(keeper)
+
+
+def check_measuring(cli):
+    """Measuring a plan does not look for signals: it ends, and so does the command; another signal a second later ends it at once."""
+    wide = Network(3, 64, 64).write(cli.path("measured.safetensors"))
+    words = [PROGRAM, "info", wide, "--explain", "--batch", "300", "--schedule", "measure", "--threads", "1", "--steps"]
+    for steps, repeats in (("1000", 1), ("30000", 2)):
+        process = begin(*words, steps)
+        time.sleep(0.5)
+        for _ in range(repeats):
+            process.send_signal(signal.SIGINT)
+            time.sleep(1.5 if repeats > 1 else 0)
+        output = process.communicate(timeout=300)[0]
+        wanted = -signal.SIGINT if repeats > 1 else INTERRUPTED
+        cli.check(process.returncode == wanted and not output, f"{steps} steps: expected {wanted}, found {process.returncode} {output!r}")
 
 
 def check_every_signal(cli):
@@ -343,4 +359,4 @@ def check_closed_pipes(cli):
 
 if __name__ == "__main__":
     run_parts(check_descriptors, check_input_descriptors, check_same_descriptor, check_closed_descriptors, check_repeated, check_replaced,
-              check_size_limit, check_waiting, check_every_signal, check_ignored, check_closed_pipes)
+              check_size_limit, check_waiting, check_measuring, check_every_signal, check_ignored, check_closed_pipes)

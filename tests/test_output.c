@@ -426,6 +426,30 @@ START_TEST(folder_that_cannot_be_written)
 }
 END_TEST
 
+/* In a folder as /tmp others' files may be written, not replaced: said before there is anything to write. */
+START_TEST(file_in_a_sticky_folder)
+{
+    enum { NOBODY = 65534 };
+    if (geteuid() != 0)
+        return;
+    const char *path = test_path("file");
+    write_text(path, "old");
+    ck_assert_int_eq(chmod(path, 0666), 0);
+    ck_assert_int_eq(chmod(test_folder, 01777), 0);
+    ck_assert_int_eq(setresuid(NOBODY, NOBODY, 0), 0);
+    sl_output output;
+    sluice_error error = {0};
+    const sluice_status status = sl_output_create(path, &output, &error);
+    const sluice_status other = sl_output_create(test_path("new"), &output, NULL);
+    sl_output_abort(&output);
+    ck_assert_int_eq(setresuid(0, 0, 0), 0);
+    ck_assert_int_eq(status, SLUICE_STATUS_IO);
+    test_check_message(path, &error, SLUICE_STATUS_IO, "cannot be replaced: Operation not permitted");
+    ck_assert_int_eq(other, SLUICE_STATUS_OK);
+    check_text(path, "old");
+}
+END_TEST
+
 static void teardown(void)
 {
     refused_open = refused_fchown = refused_owner = refused_fchmod = refused_linkat = 0;
@@ -451,6 +475,7 @@ int main(void)
     tcase_add_loop_test(tcase, mode_that_cannot_be_set, 0, 2);
     tcase_add_loop_test(tcase, nothing_is_left, 0, 2);
     tcase_add_test(tcase, folder_that_cannot_be_written);
+    tcase_add_test(tcase, file_in_a_sticky_folder);
     suite_add_tcase(suite, tcase);
     return test_run(suite);
 }

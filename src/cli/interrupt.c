@@ -5,7 +5,8 @@
 #include <stddef.h>
 #include <unistd.h>
 
-static volatile sig_atomic_t seen; /* the first signal that came; 0: none */
+static volatile sig_atomic_t seen;   /* the first signal that came; 0: none */
+static volatile sig_atomic_t waited; /* a second has passed since then */
 
 /* Ends of a run that its user, terminal or batch system asks for, which have an exit code; and signals that only happen to end a
  * program, of which the parent is told. */
@@ -13,11 +14,18 @@ static const int requests[] = {SIGHUP, SIGINT, SIGTERM, SIGXCPU};
 static const int others[] = {SIGQUIT, SIGUSR1, SIGUSR2, SIGALRM, SIGVTALRM, SIGPROF, SIGPOLL, SIGPWR};
 
 /* A second later, and every second from then on, the alarm interrupts a call that began to wait just before `seen` was set but after
- * it was looked at. */
+ * it was looked at. Another signal then is of a user who does not want to wait for the end in order; before, it may be the same
+ * request once more, as timeout(1) sends it to the process and to its group. */
 static void on_signal(int number)
 {
-    if (!seen)
+    if (!seen) {
         seen = number;
+    } else if (number == SIGALRM) {
+        waited = 1;
+    } else if (waited) {
+        signal(number, SIG_DFL);
+        raise(number);
+    }
     alarm(1);
 }
 

@@ -11,7 +11,7 @@
  * From now on take signals that would end the program as requests to stop, and make writing to a closed pipe, or beyond the limit
  * of a file's size, an error instead of a signal. SIGHUP, SIGINT, SIGTERM and SIGXCPU end the program with SL_EXIT_INTERRUPTED.
  * SIGQUIT, SIGUSR1, SIGUSR2, SIGALRM and the like end it in the same order, but by the signal itself, so that the parent sees it
- * (and SIGQUIT leaves a core); a second SIGQUIT acts at once. What is ignored when the program starts, as SIGHUP under nohup, stays
+ * (and SIGQUIT leaves a core). A second SIGQUIT acts at once, and so does any of them more than a second after the first. What is ignored when the program starts, as SIGHUP under nohup, stays
  * ignored.
  */
 void sl_interrupt_install(void);

@@ -94,17 +94,6 @@ sl_exit sl_paths_check(const sl_place *places, size_t count)
     return code;
 }
 
-/* Whether the output can be written, by the permissions of what is there or, of a file, which a new one replaces, of its folder. */
-static int get_problem(const sl_resolved *found)
-{
-    char folder[PATH_MAX];
-    snprintf(folder, sizeof folder, "%s", found->path);
-    folder[strrchr(folder, '/') - folder + (strrchr(folder, '/') == folder)] = '\0';
-    const bool is_replaced = !found->exists || S_ISREG(found->about.st_mode);
-    const bool writable = (!is_replaced || access(folder, W_OK | X_OK) == 0) && (!found->exists || access(found->path, W_OK) == 0);
-    return writable ? 0 : errno;
-}
-
 static bool is_null(const struct stat *about)
 {
     struct stat null;
@@ -123,7 +112,7 @@ sl_exit sl_paths_check_file(const sl_place *place, const char *why)
     if (!problem && (found.descriptor >= 0 || (found.exists && !S_ISREG(found.about.st_mode) && !is_null(&found.about))))
         return sl_report(SL_EXIT_USAGE, "%s %s is %s, but %s; name a file", place->option, place->path, describe(&found, kind),
                          why);
-    problem = problem ? problem : get_problem(&found);
+    problem = problem ? problem : sl_resolve_check_output(&found);
     return problem ? sl_report(SL_EXIT_IO, "%s: %s cannot be written: %s", place->path, place->option, strerror(problem))
                    : SL_EXIT_OK;
 }

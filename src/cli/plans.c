@@ -1,5 +1,6 @@
 #include "plans.h"
 
+#include "interrupt.h"
 #include "paths.h"
 
 #include <string.h>
@@ -35,5 +36,6 @@ sl_exit sl_plans_measure(const sl_options *options, sluice_engine *engine, size_
     if (options->measure &&
         (sluice_plan_measure(engine, rows, steps, &error) || (options->plans && sluice_plan_save(engine, options->plans, &error))))
         return sl_report_error(&error);
-    return SL_EXIT_OK;
+    return options->measure && sl_interrupt_seen() ? SL_EXIT_INTERRUPTED
+                                                   : SL_EXIT_OK; /* the library does not look while it measures */
 }

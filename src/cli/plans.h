@@ -13,7 +13,7 @@ sl_exit sl_plans_check(const sl_options *options);
 sl_exit sl_plans_load(const sl_options *options, sluice_engine *engine);
 
 /** With --schedule measure, time the candidates for such a batch, of rows and steps > 0, and save to --plans FILE, if it is given,
- *  all that the engine has learnt. */
+ *  all that the engine has learnt. SL_EXIT_INTERRUPTED, without a message: a request to stop came meanwhile. */
 sl_exit sl_plans_measure(const sl_options *options, sluice_engine *engine, size_t rows, size_t steps);
 
 #endif

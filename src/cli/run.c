@@ -29,7 +29,7 @@ sl_exit sl_run_measure(sl_run *run, size_t rows, size_t steps)
     const double seconds = sl_clock_get() - begun;
     run->stats.setup_seconds += seconds;
     run->started += seconds;
-    return code ? code : sl_interrupt_seen() ? SL_EXIT_INTERRUPTED : SL_EXIT_OK;
+    return code;
 }
 
 sl_exit sl_run_forward(sl_run *run, const sluice_batch *batch, uint64_t steps)

@@ -111,8 +111,9 @@ static sluice_status open_temporary(sl_output *output, bool exists, sluice_error
 
 static sluice_status open_beside(sl_output *output, const sl_resolved *found, sluice_error *error)
 {
-    if (found->exists && access(found->path, W_OK) != 0)
-        return fail(output, "cannot be replaced", error);
+    errno = sl_resolve_check_output(found);
+    if (errno)
+        return fail(output, found->exists ? "cannot be replaced" : "no temporary file can be made beside it", error);
     output->target = copy(found->path, error);
     return output->target ? open_temporary(output, found->exists, error) : SLUICE_STATUS_NO_MEMORY;
 }

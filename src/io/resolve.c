@@ -128,6 +128,25 @@ int sl_resolve(const char *path, int standard, sl_resolved *resolved)
     return 0;
 }
 
+/* In a folder with the sticky bit, as /tmp, others' files can be written, but not replaced. */
+static bool is_stuck(const char *folder, const struct stat *file)
+{
+    struct stat about;
+    const uid_t user = geteuid();
+    return user != 0 && stat(folder, &about) == 0 && about.st_mode & S_ISVTX && about.st_uid != user && file->st_uid != user;
+}
+
+int sl_resolve_check_output(const sl_resolved *resolved)
+{
+    char folder[PATH_MAX];
+    snprintf(folder, sizeof folder, "%s", resolved->path);
+    folder[strrchr(folder, '/') - folder + (strrchr(folder, '/') == folder)] = '\0';
+    const bool is_replaced = !resolved->exists || S_ISREG(resolved->about.st_mode);
+    if ((is_replaced && access(folder, W_OK | X_OK) != 0) || (resolved->exists && access(resolved->path, W_OK) != 0))
+        return errno;
+    return resolved->exists && is_replaced && is_stuck(folder, &resolved->about) ? EPERM : 0;
+}
+
 int sl_resolve_duplicate(int descriptor, bool writing, const char *name, sluice_status failure, sluice_error *error)
 {
     const int flags = fcntl(descriptor, F_GETFL), unwanted = writing ? O_RDONLY : O_WRONLY;

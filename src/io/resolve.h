@@ -24,6 +24,10 @@ int sl_resolve(const char *path, int standard, sl_resolved *resolved);
 /** Whether these are of one file. */
 bool sl_resolve_is_same_file(const struct stat *a, const struct stat *b);
 
+/** Whether an output can be written, by the permissions of what is there or, of a file, which a new one replaces, of its folder: 0,
+ *  or the errno of why not. It is no descriptor and no folder. */
+int sl_resolve_check_output(const sl_resolved *resolved);
+
 /** A duplicate of a descriptor, closed on exec, if it is open for reading (or, with `writing`, for writing). -1 after filling in
  *  the error with `failure` if it is not. It shares the position and the O_APPEND of the original. */
 int sl_resolve_duplicate(int descriptor, bool writing, const char *name, sluice_status failure, sluice_error *error);

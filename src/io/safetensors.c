@@ -5,12 +5,14 @@
 #include "base/memory.h"
 #include "base/size.h"
 #include "io/content.h"
+#include "io/resolve.h"
 #include "io/safetensors_header.h"
 #include "io/widen.h"
 
 #include <assert.h>
 #include <inttypes.h>
 #include <string.h>
+#include <unistd.h>
 
 static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "F32 data pass from file to memory as they are");
 
@@ -42,11 +44,16 @@ static sluice_status check_content(const sl_input *input, sluice_error *error)
                  : SLUICE_STATUS_OK;
 }
 
+static sluice_status fail_stream(const char *name, sluice_error *error)
+{
+    return sl_fail(error, SLUICE_STATUS_NO_INPUT, "%s: expected a regular file; copy it to one first", name);
+}
+
 /* Read the length of the header, and check it. */
 static sluice_status read_length(const sl_input *input, size_t *header_bytes, sluice_error *error)
 {
     if (!input->regular)
-        return sl_fail(error, SLUICE_STATUS_NO_INPUT, "%s: expected a regular file; copy the model to one first", input->name);
+        return fail_stream(input->name, error);
     sluice_status status = check_content(input, error);
     if (status != SLUICE_STATUS_OK)
         return status;
@@ -90,7 +97,10 @@ sluice_status sl_safetensors_open(const char *path, sl_safetensors **file, sluic
     sl_safetensors *opened = sl_alloc(sizeof *opened);
     if (!opened)
         return sl_fail_memory(error, "a safetensors file", sizeof *opened);
-    sluice_status status = sl_input_open(path, &opened->input, error);
+    sl_resolved at; /* looked at first, for opening a FIFO waits for a writer */
+    const bool is_stream =
+        sl_resolve(path, STDIN_FILENO, &at) == 0 && at.exists && !S_ISREG(at.about.st_mode) && !S_ISDIR(at.about.st_mode);
+    sluice_status status = is_stream ? fail_stream(path, error) : sl_input_open(path, &opened->input, error);
     if (status == SLUICE_STATUS_OK)
         status = read_header(opened, error);
     if (status == SLUICE_STATUS_OK)
