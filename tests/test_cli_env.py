@@ -113,6 +113,7 @@ def check_runtime(cli):
     plain, cpu = told(cli), sorted(os.sched_getaffinity(0))[0]
     cli.check(plain["openmp_binding"] == "false" and plain["openmp_dynamic"] is False and plain["openmp_thread_limit"] is None
               and "omp_wait_policy" not in plain and "blis_num_threads_note" not in plain, f"nothing is set: {plain}")
+    cli.check(b"OMP_WAIT_POLICY is not set" in sluice("info", "--env").stdout, "the table says who chooses how threads wait")
     settings = {"OMP_PROC_BIND": "spread", "OMP_PLACES": f"{{{cpu}}}", "OMP_WAIT_POLICY": "passive", "OMP_DYNAMIC": "true",
                 "OMP_THREAD_LIMIT": "5", "GOMP_SPINCOUNT": "7", "BLIS_NUM_THREADS": "4"}
     found = told(cli, **settings)

@@ -95,6 +95,8 @@ static void print_openmp(const sluice_environment *e)
     printf("  places      %s\n", e->openmp_places);
     printf("  dynamic     %s\n", e->openmp_dynamic ? "true: the runtime may give fewer threads" : "false");
     printf("  limit       %s\n", limit);
+    if (!getenv("OMP_WAIT_POLICY"))
+        puts("  waiting     as the runtime likes: OMP_WAIT_POLICY is not set");
     for (size_t k = 0; k < SETTINGS; k++)
         print_setting(k);
 }
