@@ -32,7 +32,7 @@ typedef struct sl_binding {
  * where there is one candidate only:
  * the one LSTM or LSTMCell (several are BAD_DATA);
  * the one other matrix named like an embedding, and not like one of positions, whose rows are I wide;
- * the one other [C][D*H] named [head].weight, unless another matrix takes its outputs or it is named like attention.
+ * the one other [C][D*H] named [head].weight, unless another layer takes its outputs or it is named like attention.
  * Cuts the metadata value "classes" at its commas. BAD_DATA, UNSUPPORTED (projections), NO_MEMORY; *binding is then empty.
  */
 sluice_status sl_names_bind(sl_safetensors *file, const sluice_names *names, sl_binding *binding, sluice_error *error);

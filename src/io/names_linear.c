@@ -15,6 +15,7 @@ typedef struct search {
     const char *option; /* how the user chooses */
     bool embedding;     /* only names like an embedding's, or only others */
     size_t columns;
+    size_t inputs;         /* I */
     const char *letters;   /* of the shape */
     sl_names_doubt *doubt; /* why none was taken */
 } search;
@@ -51,27 +52,63 @@ static bool is_digit(char c)
     return c >= '0' && c <= '9';
 }
 
-/* Whether two stems differ only in the number at their ends, and b's is larger: classifier.0 and classifier.2. */
+/* Bytes of a tensor's name before its weight, however that is kept: "fc" of fc.weight, of weight_norm's fc.weight_v and of
+ * fc.parametrizations.weight.original1, "gru" of gru.weight_ih_l0; the whole name where no weight is named. */
+static size_t get_layer_bytes(const char *name)
+{
+    static const char *const ends[] = {".parametrizations.weight", ".weight"};
+    for (int k = 0; k < 2; k++) {
+        const char *end = strstr(name, ends[k]);
+        for (const char *next = end; next; next = strstr(next + 1, ends[k]))
+            end = next;
+        if (end && end != name)
+            return (size_t)(end - name);
+    }
+    return strlen(name);
+}
+
+/* Whether two layers' names differ only in the number at their ends, and b's is larger: classifier.0 and classifier.2. No number is
+ * smaller than any: fc and fc2. */
 static bool is_numbered_later(const char *a, const char *b)
 {
-    size_t a_end = sl_names_get_stem(a), b_end = sl_names_get_stem(b), a_at = a_end, b_at = b_end;
+    size_t a_end = get_layer_bytes(a), b_end = get_layer_bytes(b), a_at = a_end, b_at = b_end;
     while (a_at && is_digit(a[a_at - 1]))
         a_at--;
     while (b_at && is_digit(b[b_at - 1]))
         b_at--;
-    if (a_at == a_end || b_at == b_end || a_at != b_at || memcmp(a, b, a_at) != 0)
+    if (b_at == b_end || a_at != b_at || memcmp(a, b, a_at) != 0)
         return false;
     const size_t a_digits = a_end - a_at, b_digits = b_end - b_at;
     return a_digits != b_digits ? a_digits < b_digits : memcmp(a + a_at, b + b_at, a_digits) < 0;
 }
 
+/* Whether an unused tensor is a layer's weights by which outputs are multiplied: of a linear layer, a convolution over steps, a
+ * bilinear or recurrent layer. Not weight_norm's lengths, nor what a recurrent layer multiplies its own states by. */
+static bool is_free_layer(const sl_tensor *tensor)
+{
+    static const char *const others[] = {"weight_hh", "weight_hr", "weight_g", "original0", "weight_ih_l", NULL};
+    return !tensor->used && (tensor->dims == 2 || tensor->dims == 3) && tensor->shape[0] &&
+           (strstr(tensor->name, "weight_ih_l0") || !has_word(tensor->name, others));
+}
+
+/* Whether a layer takes the outputs of a matrix, by its sizes. One output alone tells little: a filter of one channel has that size
+ * too. Nor do squares that are named as no weights: a CRF's transitions, a table of costs. */
+static bool takes_outputs(const search *wish, const sl_tensor *layer, size_t outputs)
+{
+    if (layer->shape[1] != outputs || (outputs == 1 && !is_free_matrix(layer)))
+        return false;
+    if (sl_names_is_like_embedding(layer->name))
+        return outputs != wish->inputs;
+    return layer->shape[0] != outputs || strstr(layer->name, "weight");
+}
+
 /* A layer that takes what the matrix gives, or follows it in its list of layers; NULL if there is none. */
-static const sl_tensor *find_follower(const sl_safetensors *file, const sl_tensor *matrix)
+static const sl_tensor *find_follower(const sl_safetensors *file, const search *wish, const sl_tensor *matrix)
 {
     for (size_t k = 0; k < file->count; k++) {
         const sl_tensor *other = &file->tensors[k];
-        if (other != matrix && is_free_matrix(other) && !sl_names_is_like_embedding(other->name) &&
-            (other->shape[1] == matrix->shape[0] || is_numbered_later(matrix->name, other->name)))
+        if (other != matrix && is_free_layer(other) &&
+            (takes_outputs(wish, other, matrix->shape[0]) || is_numbered_later(matrix->name, other->name)))
             return other;
     }
     return NULL;
@@ -92,12 +129,12 @@ static void doubt(const search *wish, const char *format, ...)
 static bool is_doubtful_head(const sl_names_context *context, const search *wish, const sl_tensor *matrix)
 {
     static const char *const attention[] = {"attn", "attention", NULL};
-    const sl_tensor *follower = find_follower(context->file, matrix);
+    const sl_tensor *follower = find_follower(context->file, wish, matrix);
     const sl_label label = sl_label_get_part(matrix->name, sl_names_get_stem(matrix->name));
     const sl_shape_text shape = sl_shape_get_text(matrix->shape, matrix->dims);
     if (follower)
         doubt(wish, "\"%s\" %s is not the last layer: \"%s\" %s follows it", label.text, shape.text,
-              sl_label_get_part(follower->name, sl_names_get_stem(follower->name)).text,
+              sl_label_get_part(follower->name, get_layer_bytes(follower->name)).text,
               sl_shape_get_text(follower->shape, follower->dims).text);
     else if (has_word(matrix->name, attention))
         doubt(wish, "\"%s\" %s has the name of an attention, whose outputs are no classes", label.text, shape.text);
@@ -193,6 +230,7 @@ sluice_status sl_names_find_head(const sl_names_context *context, const char *st
     const search wish = {.what = "head",
                          .wanted = stem,
                          .option = "--head-name (names.head)",
+                         .inputs = binding->shape.inputs,
                          .columns = binding->shape.directions * binding->shape.hidden,
                          .letters = "[C][D*H]",
                          .doubt = &binding->head};
