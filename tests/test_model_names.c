@@ -94,6 +94,10 @@ static const struct {
     {"an embedding as wide as the head", "fc.weight F32 3,4;tok_embed.weight F32 9,3;pos_embed.weight F32 9,3;", NULL, "", 3, 0,
      NULL, NULL, NULL},
     {"a CRF behind", "fc.weight F32 5,4;crf.transitions F32 5,5;", NULL, NULL, 5, 0, NULL, NULL, NULL},
+    {"moments of an optimizer", "fc.weight F32 4,4;fc.weight.first F32 4,4;lstm.weight_hh_l0.first F32 16,4;", NULL, NULL, 4, 0,
+     NULL, NULL, NULL},
+    {"moments as wide as the head", "fc.weight F32 3,4;lstm.weight_ih_l0.first F32 16,3;", NULL, NULL, 3, 0, NULL, NULL, NULL},
+    {"numbers of another type", "fc.weight F32 3,4;p I32 4,3;q U8 5,3;", NULL, NULL, 3, 0, NULL, NULL, NULL},
     {"filters of one channel", "fc.weight F32 1,4;conv.weight F32 9,1,5;conv2.weight_g F32 9,1,1;", NULL, NULL, 1, 0, NULL, NULL,
      "1 that may belong to the network, by their sizes, are not run: \"conv\" [9][1][5]"},
     {"numbered before", "head.2.weight F32 2,4;head.0.weight F32 5,6;", NULL, NULL, 2, 0, NULL, NULL, NULL},
@@ -116,7 +120,11 @@ static const struct {
      "embedding: none, as 2 tensors could be it, [V][I]: \"embedding\" [5][3], \"type_embed\" [2][3]; name the embedding with "
      "--embedding-name",
      NULL},
-    {"one of two embeddings", "embedding.weight F32 5,3;type_embed.weight F32 2,3;", NULL, "type_embed", 0, 2, NULL, NULL, NULL},
+    {"one of two embeddings", "embedding.weight F32 5,3;type_embed.weight F32 2,3;", NULL, "type_embed", 0, 2, NULL, NULL,
+     "1 that may belong to the network, by their sizes, are not run: \"embedding\" [5][3]"},
+    {"no embedding of two", "embedding.weight F32 5,3;type_embed.weight F32 2,3;", NULL, "", 0, 0, NULL, NULL, NULL},
+    {"the second of two layers as wide as the LSTM", "fc1.weight F32 4,4;fc2.weight F32 2,4;", "fc2", NULL, 2, 0, NULL, NULL,
+     "are not run: \"fc1\" [4][4]"},
     {"positions alone", "pos_embed.weight F32 5,3;", NULL, NULL, 0, 0, NULL,
      "\"pos_embed\" [5][3] has the name of an embedding of "
      "positions",
@@ -210,6 +218,14 @@ START_TEST(recurrent_layers)
         {"an LSTM behind a GRU", LSTM GRU("enc.", ""), NULL, "names: torch, prefix \"lstm.\""},
         {"a cell beside two others", CELL("c.") GRU("a.", "") "b.weight_ih F32 4,3;b.weight_hh F32 4,4;", NULL,
          "names: torch LSTMCell, prefix \"c.\""},
+        {"a cell and its reverse", CELL("c.") "c.weight_ih_reverse F32 16,3;c.weight_hh_reverse F32 16,4;", NULL,
+         "layers: recurrent ones beside that of prefix \"c.\" are not run: \"c.weight_ih_reverse\" (LSTM)"},
+        {"two stacked cells", CELL("c.0.") "c.1.weight_ih F32 16,4;c.1.weight_hh F32 16,4;fc.weight F32 2,4;", "c.0.",
+         "layers: recurrent ones beside that of prefix \"c.0.\" are not run: \"c.1.\" (LSTM)"},
+        {"layers of every kind beside",
+         LSTM GRU("g.", "_l0") GRU("g.", "_l1") GRU("k.", "") "r.weight_ih_l0 F32 4,3;r.weight_hh_l0 F32 4,4;"
+                                                              "w.parametrizations.weight_ih_l0.original0 F32 16,1;",
+         "lstm.", "are not run: \"g.\" (GRU), \"k.\" (GRU), \"r.\" (RNN), \"w.parametrizations.\" (recurrent)"},
         {"a cell beside a table", CELL("c.") "x_weight_ih_l1 F32 2;weight_ih_l F32 2;", NULL, "prefix \"c.\""},
     };
     for (size_t k = 0; k < sizeof cases / sizeof cases[0]; k++) {

@@ -18,6 +18,14 @@ size_t sl_names_get_stem(const char *name)
     return length >= tail && memcmp(name + length - tail, end, tail) == 0 ? length - tail : 0;
 }
 
+bool sl_names_is_of_tensor(const sl_safetensors *file, const char *name)
+{
+    for (const char *dot = strchr(name, '.'); dot; dot = strchr(dot + 1, '.'))
+        if (sl_safetensors_find_joined(file, name, (size_t)(dot - name), ""))
+            return true;
+    return false;
+}
+
 sluice_status sl_names_fail(const sl_names_context *context, sluice_status status, const char *name, const char *what)
 {
     return sl_fail(context->error, status, "%s: tensor \"%s\"%s", context->file->input.name, sl_label_get(name).text, what);

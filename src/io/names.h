@@ -48,6 +48,9 @@ sl_part_name sl_names_get_part(int kind, size_t layer, bool reverse);
 /** Bytes before ".weight" in a tensor's name; 0 if it is not of this form. */
 size_t sl_names_get_stem(const char *name);
 
+/** Whether a tensor is kept for another one, as an optimizer's moments and masks are: its name is another's, a dot, and more. */
+bool sl_names_is_of_tensor(const sl_safetensors *file, const char *name);
+
 /** Whether a tensor is named as an embedding is. */
 bool sl_names_is_like_embedding(const char *name);
 

@@ -92,14 +92,14 @@ static bool is_free_layer(const sl_tensor *tensor)
 }
 
 /* Whether a layer takes the outputs of a matrix, by its sizes. One output alone tells little: a filter of one channel has that size
- * too. Nor do squares that are named as no weights: a CRF's transitions, a table of costs. */
+ * too. Nor does what is named as no weights, if it is a square (a CRF's transitions, a table of costs) or no numbers that are read. */
 static bool takes_outputs(const search *wish, const sl_tensor *layer, size_t outputs)
 {
     if (layer->shape[1] != outputs || (outputs == 1 && !is_free_matrix(layer)))
         return false;
     if (sl_names_is_like_embedding(layer->name))
         return outputs != wish->inputs;
-    return layer->shape[0] != outputs || strstr(layer->name, "weight");
+    return strstr(layer->name, "weight") || (layer->readable && layer->shape[0] != outputs);
 }
 
 /* A layer that takes what the matrix gives, or follows it in its list of layers; NULL if there is none. */
@@ -107,7 +107,7 @@ static const sl_tensor *find_follower(const sl_safetensors *file, const search *
 {
     for (size_t k = 0; k < file->count; k++) {
         const sl_tensor *other = &file->tensors[k];
-        if (other != matrix && is_free_layer(other) &&
+        if (other != matrix && is_free_layer(other) && !sl_names_is_of_tensor(file, other->name) &&
             (takes_outputs(wish, other, matrix->shape[0]) || is_numbered_later(matrix->name, other->name)))
             return other;
     }

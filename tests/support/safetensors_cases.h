@@ -234,7 +234,8 @@ static const struct {
     {"weights of nine dimensions", "lstm.weight_ih_l0 F32 8,3,1,1,1,1,1,1,1;lstm.weight_hh_l0 F32 8,2;", NULL, NULL, NULL, NULL,
      SLUICE_STATUS_BAD_DATA, "expected shape [4H][I], none of them 0, found [8][3][1][1][1][1][1][1][...]"},
     {"two cells", CELL_OF("a.", "3") CELL_OF("b.", "3"), NULL, NULL, NULL, NULL, SLUICE_STATUS_BAD_DATA,
-     "expected one LSTM, found 2, with the prefixes \"a.\", \"b.\"; choose with --prefix"},
+     "expected one LSTM, found 2, with the prefixes \"a.\", \"b.\"; choose with --prefix (names.prefix), and the others are not "
+     "run: LSTMs or LSTMCells that are stacked run as one network only if"},
     {"a cell and an LSTM", LSTM CELL_OF("cell.", "3"), NULL, NULL, NULL, NULL, SLUICE_STATUS_BAD_DATA,
      "expected one LSTM, found 2, with the prefixes \"cell.\", \"lstm.\"; choose with --prefix"},
     {"a cell and an LSTM of one prefix", LSTM CELL_OF("lstm.", "3"), NULL, NULL, NULL, NULL, SLUICE_STATUS_BAD_DATA,
@@ -368,7 +369,9 @@ static const struct {
      NULL,
      NULL,
      {1, 1, 1, 2, 0, 0, 0},
-     "names: torch, prefix \"dec.\", no head, no embedding\nignored: \"lstm.bias_hh_l0\" F32 [8]\nignored: \"lstm.bias_ih_l0\" F32 "
+     "names: torch, prefix \"dec.\", no head, no embedding\n"
+     "layers: recurrent ones beside that of prefix \"dec.\" are not run: \"lstm.\" (LSTM)\nignored: \"lstm.bias_hh_l0\" F32 "
+     "[8]\nignored: \"lstm.bias_ih_l0\" F32 "
      "[8]\n"
      "ignored: \"lstm.weight_hh_l0\" F32 [8][2]\nignored: \"lstm.weight_ih_l0\" F32 [8][3]"},
     {"names refused",
