@@ -132,7 +132,7 @@ static void put_ignored(writer *to, const sl_safetensors *file, const sl_binding
             put(to, "\nignored: \"%s\" %s %s", sl_label_get(tensor->name).text, sl_label_get(tensor->dtype).text,
                 sl_shape_get_text(tensor->shape, tensor->dims).text);
     }
-    if (!binding->classes && sl_safetensors_find_metadata(file, "classes"))
+    if (!binding->classes && !*binding->classes_lack.text && sl_safetensors_find_metadata(file, "classes"))
         put(to, "\nignored: metadata \"classes\", as there is no head");
 }
 
@@ -143,6 +143,8 @@ static void put_notes(writer *to, const sl_safetensors *file, const sl_binding *
         put(to, "\nhead: %s", binding->head.text);
     if (*binding->embedding.text)
         put(to, "\nembedding: %s", binding->embedding.text);
+    if (*binding->classes_lack.text)
+        put(to, "\nclasses: %s", binding->classes_lack.text);
     put_types(to, binding);
     put_layers(to, file, binding);
     put_recurrent(to, file, binding);

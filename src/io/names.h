@@ -25,6 +25,7 @@ typedef struct sl_binding {
     const sl_tensor **extras;  /* [SL_EXTRAS], the end of tensors */
     const char **classes;      /* [C] names, or NULL; owned, the names themselves are the file's */
     sl_names_doubt head, embedding;
+    sl_names_doubt classes_lack; /* why there are no class names, though metadata have some: "none, as ..." */
 } sl_binding;
 
 /**
@@ -33,7 +34,7 @@ typedef struct sl_binding {
  * the one LSTM or LSTMCell (several are BAD_DATA);
  * the one other matrix named like an embedding, and not like one of positions, whose rows are I wide;
  * the one other [C][D*H] named [head].weight, unless another layer takes its outputs or it is named like attention.
- * Cuts the metadata value "classes" at its commas. BAD_DATA, UNSUPPORTED (projections), NO_MEMORY; *binding is then empty.
+ * Cuts the metadata value "classes" at its commas; what is not a name for each class gives none. BAD_DATA, UNSUPPORTED (projections), NO_MEMORY; *binding is then empty.
  */
 sluice_status sl_names_bind(sl_safetensors *file, const sluice_names *names, sl_binding *binding, sluice_error *error);
 

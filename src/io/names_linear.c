@@ -126,6 +126,26 @@ static void doubt(const search *wish, const char *format, ...)
              wish->option);
 }
 
+/* Whether what is there as a head's bias can be none of it, which would fail whoever needs no head. */
+static bool has_doubtful_bias(const sl_names_context *context, const search *wish, const sl_tensor *matrix)
+{
+    const sl_tensor *bias = sl_safetensors_find_joined(context->file, matrix->name, sl_names_get_stem(matrix->name), ".bias");
+    if (!bias || (bias->readable && bias->dims == 1 && bias->shape[0] == matrix->shape[0]))
+        return false;
+    doubt(wish, "\"%s\" %s %s is no bias of %zu outputs", sl_label_get(bias->name).text, sl_label_get(bias->dtype).text,
+          sl_shape_get_text(bias->shape, bias->dims).text, matrix->shape[0]);
+    return true;
+}
+
+static bool has_doubtful_type(const search *wish, const sl_tensor *matrix)
+{
+    if (!matrix->readable)
+        doubt(wish, "\"%s\" %s has type %s and would have to be converted to F32",
+              sl_label_get_part(matrix->name, sl_names_get_stem(matrix->name)).text,
+              sl_shape_get_text(matrix->shape, matrix->dims).text, sl_label_get(matrix->dtype).text);
+    return !matrix->readable;
+}
+
 static bool is_doubtful_head(const sl_names_context *context, const search *wish, const sl_tensor *matrix)
 {
     static const char *const attention[] = {"attn", "attention", NULL};
@@ -139,7 +159,7 @@ static bool is_doubtful_head(const sl_names_context *context, const search *wish
     else if (has_word(matrix->name, attention))
         doubt(wish, "\"%s\" %s has the name of an attention, whose outputs are no classes", label.text, shape.text);
     else
-        return false;
+        return has_doubtful_bias(context, wish, matrix);
     return true;
 }
 
@@ -169,20 +189,27 @@ static sluice_status find_named(const sl_names_context *context, const search *w
 static sl_tensor *find_fitting(const sl_names_context *context, const search *wish)
 {
     sl_label_list list = {0};
-    sl_tensor *only = NULL;
+    sl_tensor *only = NULL, *integers = NULL; /* which are weights only where nothing else is */
     for (size_t k = 0; k < context->file->count; k++) {
         sl_tensor *candidate = &context->file->tensors[k];
         if (!fits(wish, candidate))
             continue;
+        if (!candidate->readable && *candidate->dtype != 'F') {
+            integers = candidate;
+            continue;
+        }
         only = candidate;
         char shape[sizeof(sl_shape_text) + 1];
         snprintf(shape, sizeof shape, " %s", sl_shape_get_text(candidate->shape, candidate->dims).text);
         sl_label_list_add(&list, candidate->name, sl_names_get_stem(candidate->name), shape);
     }
+    if (!only)
+        only = integers;
     if (list.count > 1)
         doubt(wish, "%zu tensors could be it, %s: %s", list.count, wish->letters, list.text);
     const bool doubtful =
-        list.count > 1 || (only && (wish->embedding ? is_doubtful_embedding(wish, only) : is_doubtful_head(context, wish, only)));
+        list.count > 1 || (only && (has_doubtful_type(wish, only) ||
+                                    (wish->embedding ? is_doubtful_embedding(wish, only) : is_doubtful_head(context, wish, only))));
     return doubtful ? NULL : only;
 }
 
