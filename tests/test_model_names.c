@@ -94,6 +94,15 @@ static const struct {
     {"an embedding as wide as the head", "fc.weight F32 3,4;tok_embed.weight F32 9,3;pos_embed.weight F32 9,3;", NULL, "", 3, 0,
      NULL, NULL, NULL},
     {"a CRF behind", "fc.weight F32 5,4;crf.transitions F32 5,5;", NULL, NULL, 5, 0, NULL, NULL, NULL},
+    {"a matrix of an unusual name", "word_vectors.weight F32 9,4;", NULL, NULL, 9, 0,
+     "head: took \"word_vectors\" [9][4], as no other matrix fits, though its name is not a usual one; name it with --head-name "
+     "(names.head), \"\" for none",
+     NULL, NULL},
+    {"a matrix that may stand in front", "input_proj.weight F32 4,4;", NULL, NULL, 4, 0, "took \"input_proj\" [4][4]", NULL, NULL},
+    {"a matrix of an unusual name that is asked for", "word_vectors.weight F32 9,4;", "word_vectors", NULL, 9, 0, NULL, NULL, NULL},
+    {"usual names", "Model.FC.weight F32 9,4;", NULL, NULL, 9, 0, NULL, NULL, NULL},
+    {"usual names", "hidden2tag.weight F32 9,4;", NULL, NULL, 9, 0, NULL, NULL, NULL},
+    {"usual names", "decoder.weight F32 9,4;", NULL, NULL, 9, 0, NULL, NULL, NULL},
     {"bytes as wide as the LSTM", "q.weight U8 2,4;", NULL, NULL, 0, 0,
      "head: none, as \"q\" [2][4] has type U8 and would have to be converted to F32; name the head with --head-name", NULL, NULL},
     {"bytes beside a head", "fc.weight F32 2,4;q.weight I64 3,4;", NULL, NULL, 2, 0, NULL, NULL, NULL},
@@ -294,9 +303,9 @@ START_TEST(control_characters)
 {
     sluice_model *model =
         load("l\\n.weight_ih_l0 F32 16,3;l\\n.weight_hh_l0 F32 16,4;a\\nhead:b\\t F32 1;c\\u009bd\\u0000e\\u007f F32 1;"
-             "z\\ty.weight F32 2,4;",
+             "z\\tout.weight F32 2,4;",
              NULL, "control");
-    ck_assert_str_eq(sluice_model_get_notes(model), "names: torch, prefix \"l?.\", head \"z?y\", no embedding\n"
+    ck_assert_str_eq(sluice_model_get_notes(model), "names: torch, prefix \"l?.\", head \"z?out\", no embedding\n"
                                                     "ignored: \"a?head:b?\" F32 [1]\nignored: \"c??d??e?\" F32 [1]");
     sluice_model_destroy(model);
 }

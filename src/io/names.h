@@ -9,7 +9,8 @@
 enum { SL_WEIGHT_IH, SL_WEIGHT_HH, SL_BIAS_IH, SL_BIAS_HH, SL_CELL_PARTS };
 enum { SL_EMBEDDING, SL_HEAD_WEIGHT, SL_HEAD_BIAS, SL_EXTRAS };
 
-/** Why no tensor was taken as the head, or as the embedding, though some could be it: "none, as ..."; "" if that is not so. */
+/** Why no tensor was taken as the head, or as the embedding, though some could be it: "none, as ..."; or, of a head that is not named
+ *  as one, "took ..."; "" if neither is so. */
 typedef struct sl_names_doubt {
     char text[800];
 } sl_names_doubt;

@@ -163,6 +163,31 @@ static bool is_doubtful_head(const sl_names_context *context, const search *wish
     return true;
 }
 
+/* Whether a layer is named as the last one of a network usually is. */
+static bool is_named_as_head(const char *name)
+{
+    static const char *const usual[] = {"fc",    "head",  "class",   "linear",  "lin",       "out",   "dense", "proj",  "decode",
+                                        "logit", "final", "predict", "pred",    "cls",       "tag",   "label", "score", "softmax",
+                                        "last",  "top",   "readout", "regress", "generator", "vocab", "mlp",   NULL};
+    static const char *const front[] = {"inp", "in_proj", "proj_in", "pre_", NULL};
+    char lower[SL_LABEL_BYTES];
+    size_t n = 0;
+    for (const size_t end = sl_names_get_stem(name); n < end && n + 1 < sizeof lower; n++)
+        lower[n] = name[n] >= 'A' && name[n] <= 'Z' ? (char)(name[n] - 'A' + 'a') : name[n];
+    lower[n] = '\0';
+    return has_word(lower, usual) && !has_word(lower, front);
+}
+
+/* What is taken only because of its sizes may as well stand in front of the LSTM, or beside it. */
+static void note_unusual_head(const search *wish, const sl_tensor *matrix)
+{
+    if (!is_named_as_head(matrix->name))
+        snprintf(wish->doubt->text, sizeof wish->doubt->text,
+                 "took \"%s\" %s, as no other matrix fits, though its name is not a usual one; name it with %s, \"\" for none",
+                 sl_label_get_part(matrix->name, sl_names_get_stem(matrix->name)).text,
+                 sl_shape_get_text(matrix->shape, matrix->dims).text, wish->option);
+}
+
 static bool is_doubtful_embedding(const search *wish, const sl_tensor *matrix)
 {
     static const char *const positions[] = {"pos_emb", "posemb", "position", NULL};
@@ -210,6 +235,8 @@ static sl_tensor *find_fitting(const sl_names_context *context, const search *wi
     const bool doubtful =
         list.count > 1 || (only && (has_doubtful_type(wish, only) ||
                                     (wish->embedding ? is_doubtful_embedding(wish, only) : is_doubtful_head(context, wish, only))));
+    if (only && !doubtful && !wish->embedding)
+        note_unusual_head(wish, only);
     return doubtful ? NULL : only;
 }
 
