@@ -164,6 +164,19 @@ def check_text(cli):
                 cli.path("m"), *QUIET)
 
 
+def check_tokens(cli):
+    """Tokens for a model whose embedding has a name that is none of an embedding."""
+    network = small(20)
+    tensors = {name.replace("embedding.", "encoder."): tensor for name, tensor in network.tensors.items()}
+    model, tokens = write(cli, "encoder.safetensors", tensors), write_npy(cli.path("tokens.npy"), (3, 5), range(15), "<i4")
+    words = ["run", model, "-i", tokens, "--head", cli.path("h.npy")]
+    cli.refused(DATA, ["tokens.npy", "--embedding-name"], *words)
+    cli.answers(*words, "--embedding-name", "encoder")
+    numbers = write_npy(cli.path("numbers.npy"), (3, 5), range(15))
+    result = sluice("run", model, "-i", numbers, "--head", cli.path("h.npy"))
+    cli.check(result.returncode == DATA and b"--embedding-name" not in result.stderr, f"numbers are no tokens: {result.stderr!r}")
+
+
 def check_notes(cli):
     """What may change the results is said once, on standard error; what does not, is not."""
     write_inputs(cli)
@@ -304,4 +317,4 @@ def check_kinds(cli):
 
 
 if __name__ == "__main__":
-    run_parts(check_odd, check_heads, check_text, check_notes, check_cell, check_states, check_checkpoints, check_kinds)
+    run_parts(check_odd, check_heads, check_text, check_tokens, check_notes, check_cell, check_states, check_checkpoints, check_kinds)
