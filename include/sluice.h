@@ -155,10 +155,10 @@ typedef struct sluice_names {
  * [prefix]weight_ih_l{k}[_reverse] [4H][in], weight_hh_l{k} [4H][H], bias_ih_l{k} and bias_hh_l{k} [4H] (both or none), as
  * torch.nn.LSTM has them, or [prefix]weight_ih, weight_hh, bias_ih and bias_hh, as torch.nn.LSTMCell has them, for one layer of one
  * direction; [head].weight [C][D*H], [head].bias [C], [embedding].weight [V][I]. Class names come from the metadata entry
- * "classes", separated by commas.
+ * "classes", separated by commas; what is not a printable name for each class gives a note and no names.
  *
  * Found by themselves, each only where it is the only candidate: the LSTM (several are BAD_DATA); as embedding a matrix of I columns
- * with "embed" or "emb" in its name, unless it is of positions; as head another matrix of D*H columns, unless a further matrix
+ * with "embed" or "emb" in its name, unless it is of positions; as head another matrix of D*H columns, unless a further layer
  * takes its C outputs or is numbered behind it, as in the layers fc1 and fc2, or it is named like attention. Where several
  * could be meant, or the one could not, the model has no head, or no embedding, and a note names them. Other tensors are ignored
  * with a note, and whatever they are like, their names, types and shapes do not make a file fail.

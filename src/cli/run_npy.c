@@ -33,6 +33,8 @@ static const char *get_remedy(const sl_npy_header *header, const sluice_shape *s
         return last == 1 ? "save a[:, :, 0]" : "save a.argmax(-1), if these are one-hot vectors of tokens";
     if (!shape->vocabulary && header->dims == 2 && (last == shape->inputs || shape->inputs == 1))
         return last == shape->inputs ? "save a[None] or, for --layout tnc, a[:, None], if this is one row" : "save a[:, :, None]";
+    if (!shape->vocabulary && header->dims == 2 && sl_npy_type_is_integer(header->type))
+        return "if these are tokens, name the tensor [V][I] that they choose from with --embedding-name";
     if (!shape->vocabulary && header->dims == 3 && header->shape[1] == shape->inputs)
         return "save a.transpose(0, 2, 1), if steps are last";
     return "give arrays of the model's shape, or another model";

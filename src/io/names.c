@@ -7,6 +7,7 @@
 #include "io/label.h"
 #include "io/names_find.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* ---- One tensor ------------------------------------------------------------------------------------------------------------ */
@@ -16,6 +17,14 @@ size_t sl_names_get_stem(const char *name)
     static const char end[] = ".weight";
     const size_t length = strlen(name), tail = sizeof end - 1;
     return length >= tail && memcmp(name + length - tail, end, tail) == 0 ? length - tail : 0;
+}
+
+bool sl_names_is_of_tensor(const sl_safetensors *file, const char *name)
+{
+    for (const char *dot = strchr(name, '.'); dot; dot = strchr(dot + 1, '.'))
+        if (sl_safetensors_find_joined(file, name, (size_t)(dot - name), ""))
+            return true;
+    return false;
 }
 
 sluice_status sl_names_fail(const sl_names_context *context, sluice_status status, const char *name, const char *what)
@@ -51,13 +60,21 @@ bool sl_names_class_is_plain(const char *name)
     return plain;
 }
 
-static sluice_status check_class(const sl_names_context *context, size_t k, const char *name)
+/* Cut the names apart; false, and why, if they are none that can be shown. Others use the key as well. */
+static bool cut_classes(sl_binding *binding, char *text)
 {
-    if (sl_names_class_is_plain(name))
-        return SLUICE_STATUS_OK;
-    return sl_fail(context->error, SLUICE_STATUS_BAD_DATA,
-                   "%s: metadata \"classes\": expected a printable name for class %zu, found \"%.80s\"", context->file->input.name,
-                   k, name);
+    sl_names_doubt *why = &binding->classes_lack;
+    for (size_t k = 0; k < binding->shape.classes; k++) {
+        binding->classes[k] = text;
+        text += strcspn(text, ",");
+        *text++ = '\0';
+        if (!sl_names_class_is_plain(binding->classes[k])) {
+            snprintf(why->text, sizeof why->text, "none, as metadata \"classes\" has no printable name for class %zu, but \"%s\"",
+                     k, sl_label_get(binding->classes[k]).text);
+            return false;
+        }
+    }
+    return true;
 }
 
 static sluice_status bind_classes(const sl_names_context *context)
@@ -70,21 +87,20 @@ static sluice_status bind_classes(const sl_names_context *context)
     size_t count = 1;
     for (const char *c = text; *c; c++)
         count += *c == ',';
-    if (count != expected)
-        return sl_fail(context->error, SLUICE_STATUS_BAD_DATA,
-                       "%s: metadata \"classes\": expected %zu names separated by commas, as tensor \"%s\" has rows, found %zu",
-                       context->file->input.name, expected, sl_label_get(binding->extras[SL_HEAD_WEIGHT]->name).text, count);
+    if (count != expected) {
+        snprintf(binding->classes_lack.text, sizeof binding->classes_lack.text,
+                 "none, as metadata \"classes\" has %zu between commas, and \"%s\" %zu rows", count,
+                 sl_label_get(binding->extras[SL_HEAD_WEIGHT]->name).text, expected);
+        return SLUICE_STATUS_OK;
+    }
     binding->classes = sl_alloc_array(count, sizeof *binding->classes);
     if (!binding->classes)
         return sl_fail_memory(context->error, "class names", count * sizeof *binding->classes);
-    sluice_status status = SLUICE_STATUS_OK;
-    for (size_t k = 0; k < count && status == SLUICE_STATUS_OK; k++) {
-        binding->classes[k] = text;
-        text += strcspn(text, ",");
-        *text++ = '\0';
-        status = check_class(context, k, binding->classes[k]);
+    if (!cut_classes(binding, text)) {
+        sl_free(binding->classes);
+        binding->classes = NULL;
     }
-    return status;
+    return SLUICE_STATUS_OK;
 }
 
 sluice_status sl_names_bind(sl_safetensors *file, const sluice_names *names, sl_binding *binding, sluice_error *error)

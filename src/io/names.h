@@ -9,7 +9,8 @@
 enum { SL_WEIGHT_IH, SL_WEIGHT_HH, SL_BIAS_IH, SL_BIAS_HH, SL_CELL_PARTS };
 enum { SL_EMBEDDING, SL_HEAD_WEIGHT, SL_HEAD_BIAS, SL_EXTRAS };
 
-/** Why no tensor was taken as the head, or as the embedding, though some could be it: "none, as ..."; "" if that is not so. */
+/** Why no tensor was taken as the head, or as the embedding, though some could be it: "none, as ..."; or, of a head that is not named
+ *  as one, "took ..."; "" if neither is so. */
 typedef struct sl_names_doubt {
     char text[800];
 } sl_names_doubt;
@@ -25,6 +26,7 @@ typedef struct sl_binding {
     const sl_tensor **extras;  /* [SL_EXTRAS], the end of tensors */
     const char **classes;      /* [C] names, or NULL; owned, the names themselves are the file's */
     sl_names_doubt head, embedding;
+    sl_names_doubt classes_lack; /* why there are no class names, though metadata have some: "none, as ..." */
 } sl_binding;
 
 /**
@@ -32,8 +34,8 @@ typedef struct sl_binding {
  * where there is one candidate only:
  * the one LSTM or LSTMCell (several are BAD_DATA);
  * the one other matrix named like an embedding, and not like one of positions, whose rows are I wide;
- * the one other [C][D*H] named [head].weight, unless another matrix takes its outputs or it is named like attention.
- * Cuts the metadata value "classes" at its commas. BAD_DATA, UNSUPPORTED (projections), NO_MEMORY; *binding is then empty.
+ * the one other [C][D*H] named [head].weight, unless another layer takes its outputs or it is named like attention.
+ * Cuts the metadata value "classes" at its commas; what is not a name for each class gives none. BAD_DATA, UNSUPPORTED (projections), NO_MEMORY; *binding is then empty.
  */
 sluice_status sl_names_bind(sl_safetensors *file, const sluice_names *names, sl_binding *binding, sluice_error *error);
 
@@ -47,6 +49,9 @@ sl_part_name sl_names_get_part(int kind, size_t layer, bool reverse);
 
 /** Bytes before ".weight" in a tensor's name; 0 if it is not of this form. */
 size_t sl_names_get_stem(const char *name);
+
+/** Whether a tensor is kept for another one, as an optimizer's moments and masks are: its name is another's, a dot, and more. */
+bool sl_names_is_of_tensor(const sl_safetensors *file, const char *name);
 
 /** Whether a tensor is named as an embedding is. */
 bool sl_names_is_like_embedding(const char *name);

@@ -112,9 +112,12 @@ static sluice_status fail_ambiguous(const sl_names_context *context, const char 
             "%s: expected one LSTM of prefix \"%s\", found both \"weight_ih_l0\" and \"weight_ih\" behind it; rename the "
             "tensors of one",
             context->file->input.name, sl_label_get(wanted).text);
-    return sl_fail(context->error, SLUICE_STATUS_BAD_DATA,
-                   "%s: expected one LSTM, found %zu, with the prefixes %s; choose with --prefix (names.prefix)",
-                   context->file->input.name, list->count, list->text);
+    return sl_fail(
+        context->error, SLUICE_STATUS_BAD_DATA,
+        "%s: expected one LSTM, found %zu, with the prefixes %s; choose with --prefix (names.prefix), and the others are not run: "
+        "LSTMs or LSTMCells that are stacked run as one network only if they are renamed as the layers weight_ih_l0, "
+        "weight_ih_l1, ... of one LSTM",
+        context->file->input.name, list->count, list->text);
 }
 
 /* The prefix that was asked for, or the only one. A GRU or a plain RNN counts only where there is nothing else. */

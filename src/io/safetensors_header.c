@@ -268,6 +268,13 @@ static int compare_keys(const void *a, const void *b)
     return strcmp(((const sl_metadata *)a)->key, ((const sl_metadata *)b)->key);
 }
 
+static int compare_keys_and_places(const void *a, const void *b)
+{
+    const size_t first = ((const sl_metadata *)a)->stated_at, second = ((const sl_metadata *)b)->stated_at;
+    const int by_key = compare_keys(a, b);
+    return by_key ? by_key : (first > second) - (first < second);
+}
+
 static int compare_places(const void *a, const void *b)
 {
     const sl_tensor *first = *(const sl_tensor *const *)a, *second = *(const sl_tensor *const *)b;
@@ -276,24 +283,30 @@ static int compare_places(const void *a, const void *b)
     return (first->end > second->end) - (first->end < second->end);
 }
 
+/* Of metadata with one key the last holds, as the reference implementation reads them. Sorted: by key, then by place. */
+static void keep_last_metadata(sl_safetensors *file)
+{
+    size_t kept = 0;
+    for (size_t k = 0; k < file->metadata_count; k++) {
+        kept += kept && strcmp(file->metadata[kept - 1].key, file->metadata[k].key) == 0 ? 0 : 1;
+        file->metadata[kept - 1] = file->metadata[k];
+    }
+    file->metadata_count = kept;
+}
+
 /* Sorting both lists brings equal names together. */
-static bool check_names(sl_scan *scan, const sl_safetensors *file)
+static bool check_names(sl_scan *scan, sl_safetensors *file)
 {
     if (file->count)
         qsort(file->tensors, file->count, sizeof *file->tensors, compare_names);
     if (file->metadata_count)
-        qsort(file->metadata, file->metadata_count, sizeof *file->metadata, compare_keys);
+        qsort(file->metadata, file->metadata_count, sizeof *file->metadata, compare_keys_and_places);
     for (size_t k = 1; k < file->count; k++) {
         const sl_tensor *a = &file->tensors[k - 1], *b = &file->tensors[k];
         if (strcmp(a->name, b->name) == 0)
             return fail_tensor(scan, sl_size_max(a->stated_at, b->stated_at) - scan->origin, a, " is there twice");
     }
-    for (size_t k = 1; k < file->metadata_count; k++) {
-        const sl_metadata *a = &file->metadata[k - 1], *b = &file->metadata[k];
-        if (strcmp(a->key, b->key) == 0)
-            return sl_scan_fail(scan, sl_size_max(a->stated_at, b->stated_at) - scan->origin, "metadata \"%s\" is there twice",
-                                sl_label_get(a->key).text);
-    }
+    keep_last_metadata(file);
     return true;
 }
 
