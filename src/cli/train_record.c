@@ -276,15 +276,17 @@ static bool is_absent(const json_t *value)
 }
 
 /* A value as a message has it, to be freed. */
-static char *format_value(const json_t *value)
+static char *format_value(const json_t *value, bool given)
 {
-    return is_absent(value) ? strdup("not given") : json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(9));
+    return is_absent(value) && !given ? strdup("not given") : json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(9));
 }
 
-static sl_exit fail_other(const char *path, const char *name, const json_t *then, const json_t *now)
+static sl_exit fail_other(const sl_options *options, const char *path, const char *name, const json_t *then, const json_t *now)
 {
-    const char *cause = is_absent(now) ? "--validate" : name; /* which alone supersedes one of them, --validate-share */
-    char *was = format_value(then), *is = format_value(now);
+    const bool given = sl_options_is_given(options, name);
+    const bool superseded = strcmp(name, "--validate-share") == 0 && sl_options_is_given(options, "validate");
+    const char *cause = superseded ? "--validate" : name;
+    char *was = format_value(then, false), *is = format_value(now, given);
     const sl_exit code = sl_report(SL_EXIT_USAGE,
                                    "%s: %s was %s when the run began, and is %s now; leave %s out to go on as it began, or "
                                    "begin again without --resume",
@@ -305,7 +307,7 @@ sl_exit sl_record_compare(const sl_options *options, const char *path, const jso
     {
         const json_t *then = json_object_get(record, name);
         if (!code && !json_equal(then, value) && !(is_absent(then) && is_absent(value)))
-            code = fail_other(path, name, then, value);
+            code = fail_other(options, path, name, then, value);
     }
     json_decref(now);
     return code;
