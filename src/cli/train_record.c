@@ -3,6 +3,8 @@
 #include "train.h"
 #include "words.h"
 
+#include "io/resolve.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <stddef.h>
@@ -172,13 +174,26 @@ static const char *get_argument(const json_t *value, char number[32])
     return json_is_true(value) ? "" : json_string_value(value);
 }
 
+/* What a name stands for that has other content, or none, in another process; NULL: a file, which is read again. */
+static const char *describe_passing(const char *file)
+{
+    sl_resolved found;
+    if (sl_resolve(file, STDIN_FILENO, &found))
+        return NULL;
+    if (found.descriptor >= 0)
+        return found.descriptor == STDIN_FILENO ? "standard input" : "a descriptor, as <(COMMAND) makes one,";
+    if (!found.exists || S_ISREG(found.about.st_mode) || S_ISDIR(found.about.st_mode))
+        return NULL;
+    return S_ISFIFO(found.about.st_mode) ? "a FIFO" : "a device";
+}
+
 /* Data that the record names, and the command line does not. */
 static sl_exit check_input(const char *path, const char *name, const char *file)
 {
-    if (strcmp(file, "-") == 0)
-        return sl_report(SL_EXIT_USAGE,
-                         "%s: %s was standard input when the run began; give %s again, - or a file of the same content", path, name,
-                         name);
+    const char *passing = describe_passing(file);
+    if (passing)
+        return sl_report(SL_EXIT_USAGE, "%s: %s was %s when the run began; give %s again, such or a file of the same content", path,
+                         name, passing, name);
     if (access(file, F_OK) && (errno == ENOENT || errno == ENOTDIR))
         return sl_report(SL_EXIT_NO_INPUT,
                          "%s: %s, which the run began with, is not there; give %s FILE, or go on in the folder where it began",
