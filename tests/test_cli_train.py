@@ -136,7 +136,7 @@ def check_text_refused(cli):
         (b"\tabc\n" + good, ["line 1", "cannot name a class"]),
         (good + b"a,b\tabc\n", ["line 7", "'a,b'", "commas"]),
         (good + b"a\xff\tabc\n", ["line 7", "UTF-8"]),
-        (good + b"a\x00b\tabc\n", ["line 7", "cannot name"]),
+        (good + b"a\x01b\tabc\n", ["line 7", "cannot name"]),
         (good + b"a\x1bb\tabc", ["line 7", "control"]),
         (b"eins\tabc\neins\tabd\n", ["two classes", "found 1"]),
         (b"", ["refused.tsv"]),
