@@ -321,7 +321,7 @@ def check_remedies(cli):
     """Every piece of Python in a message is Python. What it does was tried with numpy by hand."""
     case = make_cases(cli)[0]
     path, output = cli.path("remedy.npy"), cli.path("never.npy")
-    files = [b"PK\x03\x04....", b"1,2\n3,4\n", b"\x89HDF\r\n\x1a\n", b"MATLAB 5.0 MAT-file", b"\x80\x04\x95\x00\x00\x00\x00\x00",
+    files = [b"PK\x03\x04....", b"1,2\n3,4\n", b"1 2\n3 4\n", b"\x89HDF\r\n\x1a\n", b"MATLAB 5.0 MAT-file", b"\x80\x04\x95\x00\x00\x00\x00\x00",
              b"\x00" * 64, encode((ROWS, STEPS, INPUTS), [0] * ROWS * STEPS * INPUTS) + b"junk",
              encode((1, 1, 1, 1, 1), [0]), encode((STEPS, INPUTS), [0] * STEPS * INPUTS), encode((2, INPUTS, 5), [0] * 10 * INPUTS)]
     for descr in ("|O", "<c8", "<M8[s]", "<U4", "|V8", "<f16"):

@@ -190,16 +190,46 @@ static bool begins(const void *begin, size_t bytes, const char *magic)
     return bytes >= strlen(magic) && memcmp(begin, magic, strlen(magic)) == 0;
 }
 
-/* Plain text, or a byte order mark of UTF-8. */
-static bool is_text(const unsigned char *begin, size_t bytes)
+bool sl_npy_is_text(const void *data, size_t bytes)
 {
+    const unsigned char *begin = data;
     size_t plain = 0;
     while (plain < bytes && (begin[plain] >= 0x20 ? begin[plain] < 0x7f : begin[plain] && strchr("\t\r\n", begin[plain])))
         plain++;
     return plain == bytes || begins(begin, bytes, "\xef\xbb\xbf");
 }
 
-const char *sl_npy_guess(const void *begin, size_t bytes)
+/* What stands between the numbers of a text, by its first line that is no comment: ';', ',', or '\0' for white space. */
+static char find_delimiter(const char *begin, size_t bytes)
+{
+    const char *end = begin + bytes, *line_end = memchr(begin, '\n', bytes);
+    while (*begin == '#' && line_end && line_end + 1 < end) {
+        begin = line_end + 1;
+        line_end = memchr(begin, '\n', (size_t)(end - begin));
+    }
+    const size_t length = (size_t)((line_end ? line_end : end) - begin);
+    if (memchr(begin, ';', length))
+        return ';';
+    return memchr(begin, ',', length) ? ',' : '\0';
+}
+
+/* numpy.loadtxt, whose default is white space, as numpy.savetxt's is. */
+static const char *explain_text(const void *begin, size_t bytes, char text[SL_NPY_GUESS_BYTES])
+{
+    const char delimiter = find_delimiter(begin, bytes);
+    char arguments[64] = "";
+    if (delimiter)
+        snprintf(arguments, sizeof arguments, ", delimiter='%c'", delimiter);
+    if (begins(begin, bytes, "\xef\xbb\xbf"))
+        strcat(arguments, ", encoding='utf-8-sig'");
+    snprintf(text, SL_NPY_GUESS_BYTES,
+             "text, such as CSV; save its numbers: python3 -c \"import numpy; numpy.save('x.npy', numpy.loadtxt('FILE'%s))\", with "
+             "skiprows=1 below a line of names, and .reshape(N, T, I) behind loadtxt(...) for sequences",
+             arguments);
+    return text;
+}
+
+const char *sl_npy_guess(const void *begin, size_t bytes, char text[SL_NPY_GUESS_BYTES])
 {
     static const char pickle[] = "a Python pickle; save the array: numpy.save('x.npy', numpy.load('FILE', allow_pickle=True))";
     static const struct {
@@ -220,9 +250,8 @@ const char *sl_npy_guess(const void *begin, size_t bytes)
     for (size_t k = 0; k < sizeof guesses / sizeof guesses[0]; k++)
         if (begins(begin, bytes, guesses[k].magic))
             return guesses[k].guess;
-    if (is_text(begin, bytes))
-        return "text, such as CSV; save its numbers: python3 -c \"import numpy; numpy.save('x.npy', numpy.loadtxt('FILE', "
-               "delimiter=','))\", with skiprows=1 below a line of names, and .reshape(N, T, I) behind loadtxt(...) for sequences";
+    if (sl_npy_is_text(begin, bytes < SL_NPY_FIXED_BYTES ? bytes : SL_NPY_FIXED_BYTES))
+        return explain_text(begin, bytes, text);
     return "something else; save the array with numpy.save, or if these are bare numbers, numpy.save('x.npy', "
            "numpy.fromfile('FILE', "
            "'f4').reshape(N, T, I))";
