@@ -208,7 +208,7 @@ def check_npy_refused(cli):
     refuse(["bad.npy", "no target", "4 rows to validate"], (4,), [-1] * 4, "<i4",
            **{"validate": path["x"], "validate-labels": bad})
     refuse(["bad.npy", "two classes", "found 1"], (4,), [0, 0, -1, 0], "<i4", labels=bad)
-    refuse(["bad.npy", "--values", "[width]"], (4,), [0.0] * 4, "<f4", values=bad, labels=None)
+    refuse(["bad.npy", "--values", "[width]"], (5,), [0.0] * 5, "<f4", values=bad, labels=None)
     for value, name in ((math.nan, "nan"), (math.inf, "inf"), (-math.inf, "-inf")):
         values = x[:15] + [value] + x[16:]
         refuse(["bad.npy", "row 2, step 1, input 1", f"found {name};"], (4, 3, 2), values, "<f4", input=bad)

@@ -58,7 +58,7 @@ static const sl_option table[] = {
     {"labels", 0, TRAIN, DATA, "FILE", &sl_kind_file, FIELD(train.labels),
      "class of each row [N], or of each step [N][T]; negative ones are ignored"},
     {"values", 0, TRAIN, DATA, "FILE", &sl_kind_file, FIELD(train.values),
-     "values to predict instead of classes, for each row [N][C] or for each step [N][T][C]"},
+     "values to predict instead of classes, for each row [N][C], or [N] if C is 1, or for each step [N][T][C]"},
     {"validate", 0, TRAIN, DATA, "FILE", &sl_kind_file, FIELD(train.validate),
      "rows to validate the model with after each epoch, as --text or --input"},
     {"validate-lengths", 0, TRAIN, DATA, "FILE", &sl_kind_file, FIELD(train.validate_lengths),
