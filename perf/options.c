@@ -327,6 +327,10 @@ sluice_status sl_bench_options_parse(int argc, char **argv, sl_bench_options *op
     sl_given given;
     *options = (sl_bench_options){.seed = DEFAULT_SEED, .output = "-", .threshold = DEFAULT_THRESHOLD};
     options->plan = (sl_plan){DEFAULT_MIN_SECONDS, DEFAULT_REPETITIONS, DEFAULT_WARMUP, NULL};
+    if (argc == 2 && strcmp(argv[1], "help") == 0)
+        options->action = SL_ACTION_HELP;
+    if (options->action == SL_ACTION_HELP)
+        return SLUICE_STATUS_OK;
     sluice_status status = sl_option_table_parse(&sl_program_this, &sl_bench_page, argc, argv, options, &given, error);
     if (options->action == SL_ACTION_HELP || options->action == SL_ACTION_VERSION)
         return status;

@@ -184,9 +184,26 @@ static bool has_more(FILE *file)
     return c != EOF && ungetc(c, file) != EOF;
 }
 
+/* Skip a UTF-8 byte order mark, as editors write it; refuse gzip data. */
+static sluice_status read_head(const char *path, FILE *file, sluice_error *error)
+{
+    static const unsigned char mark[] = {0xef, 0xbb, 0xbf}, gzip = 0x1f;
+    const int c = getc(file);
+    if (c == gzip)
+        return sl_fail(error, SLUICE_STATUS_BAD_DATA, "%s: expected JSON, found gzip data; gunzip -c < FILE > NEW unpacks it",
+                       path);
+    if (c != mark[0]) {
+        ungetc(c, file); /* EOF stays */
+        return SLUICE_STATUS_OK;
+    }
+    if (getc(file) == mark[1] && getc(file) == mark[2])
+        return SLUICE_STATUS_OK;
+    return sl_fail(error, SLUICE_STATUS_BAD_DATA, "%s: byte 0: expected a record that --format json or jsonl wrote", path);
+}
+
 static sluice_status read_values(const char *path, FILE *file, json_t *rows, sluice_error *error)
 {
-    sluice_status status = SLUICE_STATUS_OK;
+    sluice_status status = read_head(path, file, error);
     while (!status && has_more(file)) {
         json_error_t wrong;
         json_t *value = json_loadf(file, JSON_DISABLE_EOF_CHECK, &wrong);

@@ -1,6 +1,7 @@
 """sluice-bench's records as a user meets them: the fields and types of a row, sets and sweeps, comparisons and their exit codes, and
 pictures that are well-formed XML."""
 import csv
+import gzip
 import json
 import os
 import pathlib
@@ -159,6 +160,19 @@ def check_compare(cli):
     cli.check("note: compiler was 'another'" in result.stderr, f"another compiler is told: {result.stderr!r}")
 
 
+def check_marked(cli):
+    """A byte order mark, and CR LF, as editors write them, are no part of a record."""
+    path, rows = record(cli, "marked.json", "4,4,8", "--threads", "1")
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes().replace(b"\n", b"\r\n"))
+    result = bench("--from", path, "--format", "json")
+    cli.check(result.returncode == OK and json.loads(result.stdout) == rows, f"--from reads it: {result}")
+    result = bench("--compare", path, "--from", path)
+    cli.check(result.returncode == OK and result.stdout.splitlines()[1:], f"--compare reads it: {result}")
+    path.write_bytes(b"\xef\xbb\xbf")
+    result = bench("--from", path)
+    cli.check(result.returncode == DATA and "without a row" in result.stderr, f"a mark alone is no record: {result}")
+
+
 def check_refusals(cli):
     path, rows = record(cli, "good.json", "4,4,8", "--threads", "1")
     bad = cli.path("bad.json")
@@ -169,10 +183,16 @@ def check_refusals(cli):
     both.write_text(json.dumps([rows[0], {**rows[0], "kernel": "tanh"}]))
     table = cli.path("rows.csv")
     table.write_text("steps,batch\n4,4\n")
+    packed, half = cli.path("packed.json"), cli.path("half.json")
+    packed.write_bytes(gzip.compress(path.read_bytes()))
+    half.write_bytes(b"\xef\xbb" + path.read_bytes())
     for words, code, part in (
             (["--compare", bad, "--from", path], DATA, "row 1"),
             (["--compare", table, "--from", path], DATA, "rows.csv: line 1"),
             (["--compare", path, "--from", bad], DATA, "bad.json"),
+            (["--compare", packed, "--from", path], DATA, "packed.json: expected JSON, found gzip data; gunzip -c"),
+            (["--from", packed], DATA, "packed.json: expected JSON, found gzip data; gunzip -c"),
+            (["--from", half], DATA, "half.json: byte 0"),
             (["--compare", cli.path("none.json")], NO_INPUT, "cannot be opened"),
             (["--from", cli.path("none.json")], NO_INPUT, "cannot be opened"),
             (["--compare", strange, "--from", path], DATA, "nothing to compare"),
@@ -318,5 +338,5 @@ def check_bind(cli):
 
 
 if __name__ == "__main__":
-    run_parts(check_schema, check_micro, check_thread_limit, check_sets, check_scaling, check_compare, check_refusals, check_columns,
+    run_parts(check_schema, check_micro, check_thread_limit, check_sets, check_scaling, check_compare, check_marked, check_refusals, check_columns,
               check_pictures, check_above_peak, check_labels, check_looks, check_bind)

@@ -184,6 +184,7 @@ def check_train(cli):
     labels = write("labels", (ROWS,), [n % 2 for n in range(ROWS)], "<i4")
     every = write("every", (ROWS, STEPS), [n % 3 for n in range(ROWS * STEPS)], "<i4")
     targets = write("values", (ROWS, 2), [source.randrange(-9, 10) for _ in range(ROWS * 2)], "<f4")
+    single = write("single", (ROWS, 1), [source.randrange(-9, 10) for _ in range(ROWS)], "<f4")
     signed, whole = NUMBERS + [">f4"], ["|b1", "<f8", ">f4", "|u1", ">i2", "<u8"]
     for name, option, given, shapes, types, kind in (
             ("x", "input", {"labels": labels}, [], signed, False),
@@ -192,6 +193,8 @@ def check_train(cli):
             ("labels", "labels", {"input": x}, [(ROWS, 1), (1, ROWS)], whole, True),
             ("every", "labels", {"input": tokens}, [(ROWS, STEPS, 1)], ["<f8", "|i1"], True),
             ("values", "values", {"input": x, "lengths": lengths}, [], signed, False),
+            ("single", "values", {"input": x, "lengths": lengths}, [(ROWS,), (1, ROWS)], ["<f4", ">f8"], False),
+            ("single", "validate_values", {"input": x, "values": single, "validate": x}, [(ROWS,)], ["<f4"], False),
             ("x", "validate", {"input": x, "labels": labels, "validate_labels": labels}, [], ["<f8"], False),
             ("lengths", "validate_lengths", {"input": x, "labels": labels, "validate": x, "validate_labels": labels},
              [(ROWS, 1)], ["<f8"], True),
@@ -321,7 +324,7 @@ def check_remedies(cli):
     """Every piece of Python in a message is Python. What it does was tried with numpy by hand."""
     case = make_cases(cli)[0]
     path, output = cli.path("remedy.npy"), cli.path("never.npy")
-    files = [b"PK\x03\x04....", b"1,2\n3,4\n", b"\x89HDF\r\n\x1a\n", b"MATLAB 5.0 MAT-file", b"\x80\x04\x95\x00\x00\x00\x00\x00",
+    files = [b"PK\x03\x04....", b"1,2\n3,4\n", b"1 2\n3 4\n", b"\x89HDF\r\n\x1a\n", b"MATLAB 5.0 MAT-file", b"\x80\x04\x95\x00\x00\x00\x00\x00",
              b"\x00" * 64, encode((ROWS, STEPS, INPUTS), [0] * ROWS * STEPS * INPUTS) + b"junk",
              encode((1, 1, 1, 1, 1), [0]), encode((STEPS, INPUTS), [0] * STEPS * INPUTS), encode((2, INPUTS, 5), [0] * 10 * INPUTS)]
     for descr in ("|O", "<c8", "<M8[s]", "<U4", "|V8", "<f16"):

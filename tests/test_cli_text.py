@@ -158,6 +158,32 @@ def check_marks(cli):
             check_remedy(cli, message, content, contained, name)
 
 
+def check_nul(cli):
+    """A NUL byte, as in UTF-16 without a mark, is noted once with its line; the command that it names makes the text of it."""
+    for code, text in (("LE", LINES), ("BE", LINES), ("LE", b"\xc5\x9d\n" + LINES)):
+        wide = text.decode().encode(f"utf-16-{code.lower()}")
+        line = 1 if text == LINES else 2
+        noted(cli, [["standard input", f"line {line}: a NUL byte", f"-f UTF-16{code} -t UTF-8"]], "run", LANGID, "--text", stdin=wide)
+    many = b"wort\n" * 3000
+    for rows in ("1", "100", "100000"):
+        said = noted(cli, [["line 3001: a NUL byte"]], "run", LANGID, "--text", "--rows", rows, stdin=many + b"a\0b\n" * 2000)
+        cli.check(len(said.splitlines()) == 5000, "it is a token all the same")
+    file = cli.path("wide.tsv")
+    file.write_bytes("eins\tabc\nzwei\tbcd\n".encode("utf-16-le"))
+    cli.refused(DATA, ["wide.tsv", "line 1", "cannot name"], "train", "--text", file, "-o", cli.path("m"),
+                noted="line 1: a NUL byte; if this is UTF-16, iconv -f UTF-16LE -t UTF-8")
+
+
+def check_arrays(cli):
+    """Where an array is given for text, the remedy works for --validate as well as for --text."""
+    array, lines = cli.path("array.npy"), cli.path("lines.tsv")
+    array.write_bytes(npy_bytes((1, 2), b"ab", "|u1"))
+    lines.write_bytes(b"eins\tabc\nzwei\tbcd\n")
+    for arguments in (["run", LANGID, "--text", "-i", array], ["train", "--text", array, "-o", cli.path("m")],
+                      ["train", "--text", lines, "--validate", array, "-o", cli.path("m")]):
+        cli.refused(DATA, ["array.npy", "a NumPy array; arrays are read if --input is given without --text"], *arguments)
+
+
 def check_compressed(cli):
     expected = cli.answers("run", LANGID, "--text", stdin=LINES)
     first, second = LINES[:12], LINES[12:]
@@ -400,5 +426,5 @@ def check_help(cli):
 
 
 if __name__ == "__main__":
-    run_parts(check_line_ends, check_odd_pieces, check_marks, check_compressed, check_training, check_resume, check_labels,
+    run_parts(check_line_ends, check_odd_pieces, check_marks, check_nul, check_arrays, check_compressed, check_training, check_resume, check_labels,
               check_pauses, check_pause_in_gzip, check_top, check_help)

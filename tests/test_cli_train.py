@@ -136,7 +136,7 @@ def check_text_refused(cli):
         (b"\tabc\n" + good, ["line 1", "cannot name a class"]),
         (good + b"a,b\tabc\n", ["line 7", "'a,b'", "commas"]),
         (good + b"a\xff\tabc\n", ["line 7", "UTF-8"]),
-        (good + b"a\x00b\tabc\n", ["line 7", "cannot name"]),
+        (good + b"a\x01b\tabc\n", ["line 7", "cannot name"]),
         (good + b"a\x1bb\tabc", ["line 7", "control"]),
         (good + b"a\xc2\x85b\tabc", ["line 7", "control"]),
         (b"eins\tabc\neins\tabd\n", ["two classes", "found 1"]),
@@ -209,7 +209,7 @@ def check_npy_refused(cli):
     refuse(["bad.npy", "no target", "4 rows to validate"], (4,), [-1] * 4, "<i4",
            **{"validate": path["x"], "validate-labels": bad})
     refuse(["bad.npy", "two classes", "found 1"], (4,), [0, 0, -1, 0], "<i4", labels=bad)
-    refuse(["bad.npy", "--values", "[width]"], (4,), [0.0] * 4, "<f4", values=bad, labels=None)
+    refuse(["bad.npy", "--values", "[width]"], (5,), [0.0] * 5, "<f4", values=bad, labels=None)
     for value, name in ((math.nan, "nan"), (math.inf, "inf"), (-math.inf, "-inf")):
         values = x[:15] + [value] + x[16:]
         refuse(["bad.npy", "row 2, step 1, input 1", f"found {name};"], (4, 3, 2), values, "<f4", input=bad)

@@ -148,7 +148,30 @@ def check_input(cli):
     cli.refused(USAGE, ["input.checkpoint", "--text was standard input", "give --text again"], "train", "--resume", checkpoint, stdin=data)
     cli.answers("train", "--resume", checkpoint, "--text", "-", "--epochs", 2, *QUIET, stdin=data)
     cli.answers("train", "--resume", checkpoint, "--text", text, "--epochs", 3, *QUIET)
-    cli.refused(USAGE, ["--resume", "standard input"], "train", "--resume", "-")
+    for name in ("-", "/dev/stdin", "/proc/self/fd/0"):
+        cli.refused(USAGE, ["--resume", "standard input"], "train", "--resume", name)
+
+
+def check_passing_input(cli):
+    """So is standard input by another name, and whatever else is read once: a run that goes on says so, and does not wait."""
+    text, output = write_lines(cli, "passing.tsv", SEED, 40), cli.path("passing.safetensors")
+    data, fifo, link = text.read_bytes(), cli.path("passing.fifo"), cli.path("passing.link")
+    os.mkfifo(fifo)
+    link.symlink_to("/dev/stdin")
+    for name in ("/dev/stdin", "/proc/self/fd/0", link):
+        checkpoint = cli.path("passing.checkpoint")
+        cli.answers("train", "--text", name, "-o", output, "--hidden", 4, "--epochs", 1, "--checkpoint", checkpoint, *QUIET, stdin=data)
+        cli.refused(USAGE, ["passing.checkpoint", "--text was standard input", "give --text again"], "train", "--resume", checkpoint,
+                    stdin=data)
+        cli.answers("train", "--resume", checkpoint, "--text", name, "--epochs", 2, *QUIET, stdin=data)
+    cli.answers("train", "--text", text, "--validate", text, "-o", output, "--hidden", 4, "--epochs", 1, "--checkpoint", checkpoint,
+                *QUIET)
+    kept = checkpoint.read_bytes()
+    for option, name, found in (("--text", str(fifo), "was a FIFO"), ("--validate", str(fifo), "was a FIFO"),
+                                ("--text", "/dev/fd/63", "was a descriptor"), ("--text", "/dev/null", "was a device")):
+        checkpoint.write_bytes(rewrite_note(kept, lambda note: note.replace(f'["{option}","{text}"]', f'["{option}","{name}"]')))
+        cli.refused(USAGE, ["passing.checkpoint", f"{option} {found}", f"give {option} again"], "train", "--resume", checkpoint,
+                    timeout=20)
 
 
 def check_other(cli):
@@ -273,5 +296,5 @@ def check_warnings(cli):
 
 
 if __name__ == "__main__":
-    run_parts(check_taken, check_every, check_given, check_folders, check_input, check_other, check_old, check_release, check_damaged,
-              check_warnings)
+    run_parts(check_taken, check_every, check_given, check_folders, check_input, check_passing_input, check_other, check_old,
+              check_release, check_damaged, check_warnings)

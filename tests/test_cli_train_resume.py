@@ -212,6 +212,19 @@ def check_nothing_kept(cli):
         cli.check(process.returncode == INTERRUPTED and "nothing was written" in said, f"while it waits for {option}: {said!r}")
 
 
+def check_zeros(cli, words):
+    """A zero that is given is not what the run began with, and is said to be given."""
+    checkpoint = cli.path("zeros.checkpoint")
+    begun = {"--layers": 2, "--dropout": 0.2, "--label-smoothing": 0.1, "--weight-decay": 0.1, "--validate-share": 0.3,
+             "--optimizer": "sgd", "--momentum": 0.5}
+    cli.answers(*words, *(word for pair in begun.items() for word in pair), "--checkpoint", checkpoint)
+    for option in ("--dropout", "--label-smoothing", "--weight-decay", "--validate-share", "--momentum"):
+        cli.refused(USAGE, [f"{option} was {begun[option]} when", "and is 0", f"leave {option} out"], "train", "--resume", checkpoint,
+                    option, 0)
+    cli.refused(USAGE, ["--validate-share was 0.3", "is not given now", "leave --validate out"], "train", "--resume", checkpoint,
+                "--validate", words[2])
+
+
 def check_refused(cli):
     data, output, checkpoint = write_data(cli, "other.tsv", 35, 80), cli.path("other.safetensors"), cli.path("other.checkpoint")
     held = write_data(cli, "other-held.tsv", 36, 20)
@@ -234,6 +247,7 @@ def check_refused(cli):
             ({"warmup": 4}, ["--warmup was not given", "is 4 now"]),
             ({"recompute": 2}, ["--recompute"]), ({"no_bias": True}, ["--no-bias"]), ({"embedding": 3}, ["--embedding"])):
         cli.refused(USAGE, ["other.checkpoint", *expected, "leave --"], *words(**changes))
+    check_zeros(cli, ["train", "--text", data, "-o", output, "--hidden", 8, "--epochs", 2, *QUIET])
     text = data.read_bytes()
     for content in (text + b"uno\tabc\n", text[:-2] + b"x\n", text.replace(b"uno\t", b"due\t", 1)):
         data.write_bytes(content)

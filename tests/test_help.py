@@ -94,6 +94,13 @@ def check_commands(cli):
         cli.check(cli.answers("help", command) == cli.answers(command, "--help"), f"help {command} is {command} --help")
     general = cli.answers("--help")
     cli.check(cli.answers("help") == general, "help is --help")
+    for word in ("help", "--help", "-h"):
+        cli.check(cli.answers("help", word) == general, f"help {word} is --help")
+    bench = call(BENCH, "help")
+    cli.check(bench.returncode == OK and bench.stdout == call(BENCH, "--help").stdout, f"sluice-bench help is --help: {bench}")
+    train = " ".join(cli.answers("help", "train").decode().split())
+    cli.check("sluice train --resume CHECKPOINT [OPTION]..." in train and "takes the options and the names of files from the" in train
+              and "with its options and files where none are given" in train, "help train says what --resume takes")
     for word in (b"run ", b"train ", b"info ", b"help [COMMAND]", b"SLUICE_ISA", b"130 interrupted"):
         cli.check(word in general, f"sluice --help has {word}")
     cli.refused(USAGE, ["'walk'", "run, train or info"], "help", "walk")
@@ -143,6 +150,8 @@ def check_manual(cli):
             cli.check(match and re.fullmatch(r"[A-Z].*\.", match[1].strip(), re.DOTALL),
                       f"{page}.1 has {spell(*row)} with a sentence: {match and match[1]!r}")
         cli.check_none([name for name in VARIABLES if name not in text], f"{page}.1 has the environment variables")
+        cli.check_none([names for names in ("(auto, scalar, avx2 or avx512)", "(auto, fused or blis)")
+                        if names not in text.replace("\n", " ")], f"{page}.1 has the values of variables")
         cli.check_none([code for code in (0, 1, 2, 65, 66, 74, 130) if f"\n.TP\n{code}\n" not in text],
                        f"{page}.1 has the exit codes")
         others = [other for other in COMMANDS if other != page and (page != "sluice-bench" or other == "sluice")]
@@ -217,6 +226,9 @@ def check_bash(cli):
         ("sluice", ["train", "--text", "a."], ["a.npy"]),
         ("sluice", ["run", "--text", "--h"], ["--h0", "--hn", "--head", "--head-name", "--help"]),
         ("sluice", ["train", "--optimizer", "ad"], ["adam", "adamw"]),
+        ("sluice", ["train", "--class-weights", "b"], ["balanced"]),
+        ("sluice", ["train", "--class-weights", "=", "b"], ["balanced"]),
+        ("sluice", ["train", "--class-weights", "a."], ["a.npy"]),
         ("sluice", ["walk", ""], []),
         ("sluice-bench", ["--isa", "scalar,av"], ["scalar,avx2", "scalar,avx512"]),
         ("sluice-bench", ["--train", "=", "f"], ["forward"]),
@@ -246,6 +258,8 @@ def check_zsh(cli):
             found = re.search(rf"^ +'.*--{name}(?:=-?)?(?:\}}')?\[.*\w+ \w+.*\]{':' if metavar else ''}", text, re.MULTILINE)
             cli.check(found, f"_{program} has --{name} of {page} with a sentence")
             cli.check(not letter or f"(-{letter} --{name})" in text, f"_{program} has -{letter} of {page}")
+        if page == "sluice-train":
+            cli.check("]:balanced|FILE:{compadd - balanced; _files}'" in text, "_sluice has the word that stands for a file")
         if shutil.which("zsh"):
             result = call("zsh", "-n", PAGES / f"_{program}")
             cli.check(result.returncode == OK and not result.stderr, f"zsh reads _{program}: {result.stderr}")

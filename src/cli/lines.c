@@ -11,7 +11,7 @@ enum { BUFFER_BYTES = 1 << 20 };
 
 struct sl_lines {
     sl_text_source source;
-    bool keep_cr;
+    sl_lines_use use;
     unsigned char *bytes; /* [capacity]; bytes[start..end) are read and not yet given out */
     int32_t *tokens;      /* [capacity]; tokens[k] is bytes[start + k] as long as it is in the batch */
     size_t capacity, start, end;
@@ -22,6 +22,7 @@ struct sl_lines {
     uint64_t dropped;      /* of them without the '\r' that they had */
     bool has_lone_cr_only; /* it is all one line, with '\r' within */
     bool noted;
+    bool nul_noted;
 };
 
 void sl_lines_close(sl_lines *lines)
@@ -36,16 +37,19 @@ void sl_lines_close(sl_lines *lines)
     free(lines);
 }
 
-sl_exit sl_lines_open(const char *path, size_t rows, bool keep_cr, sl_lines **result, uint64_t *total)
+sl_exit sl_lines_open(const char *path, size_t rows, sl_lines_use use, sl_lines **result, uint64_t *total)
 {
     *result = NULL;
     sl_lines *lines = calloc(1, sizeof *lines);
     if (!lines)
         return sl_report_memory("the input");
-    lines->keep_cr = keep_cr;
+    lines->use = use;
     lines->capacity = BUFFER_BYTES;
     lines->max_rows = rows < BUFFER_BYTES ? rows : BUFFER_BYTES; /* a line takes a byte at least */
-    sl_exit code = sl_text_source_open(path, &lines->source);
+    sl_exit code = sl_text_source_open(path,
+                                       use == SL_LINES_WEIGHTS ? "write lines CLASS<TAB>WEIGHT instead"
+                                                               : "arrays are read if --input is given without --text",
+                                       &lines->source);
     if (!code) {
         *total = lines->source.input.size;
         lines->bytes = malloc(lines->capacity);
@@ -103,7 +107,7 @@ static void add(sl_lines *lines, sl_lines_batch *batch, size_t offset, size_t le
 {
     const unsigned char *line = lines->bytes + lines->start + offset;
     const size_t whole = length;
-    while (!lines->keep_cr && length && line[length - 1] == '\r')
+    while (lines->use != SL_LINES_KEEP_CR && length && line[length - 1] == '\r')
         length--;
     lines->dropped += length < whole;
     lines->offsets[batch->rows] = offset;
@@ -170,7 +174,7 @@ static void note_ends(sl_lines *lines)
     if (lines->noted || !lines->source.ended || lines->start < lines->end)
         return;
     lines->noted = true;
-    if (lines->dropped)
+    if (lines->dropped && lines->use != SL_LINES_WEIGHTS)
         sl_report_note(
             "%s: the carriage return at the end of %s line%s (CR LF) is dropped, in training as in running; a model that "
             "was trained with it needs --keep-cr",
@@ -180,6 +184,23 @@ static void note_ends(sl_lines *lines)
                        name);
 }
 
+/* Note the first NUL byte of a text, if it is among the `used` bytes of the batch's lines. UTF-16 without a byte order mark has one in
+ * every ASCII character: the second of its two bytes, or the first. */
+static void note_nul(sl_lines *lines, const sl_lines_batch *batch, size_t used)
+{
+    const unsigned char *begin = lines->bytes + lines->start, *nul = lines->nul_noted ? NULL : memchr(begin, '\0', used);
+    if (!nul)
+        return;
+    const size_t at = (size_t)(nul - begin);
+    size_t row = batch->rows - 1;
+    while (batch->offsets[row] > at)
+        row--;
+    const unsigned long long line = batch->first_line + row;
+    lines->nul_noted = true;
+    sl_report_note("%s: line %llu: a NUL byte; if this is UTF-16, iconv -f UTF-16%s -t UTF-8 FILE > NEW makes UTF-8 of it",
+                   lines->source.input.name, line, line == 1 && at % 2 == 0 ? "BE" : "LE");
+}
+
 sl_exit sl_lines_read(sl_lines *lines, sl_lines_batch *batch)
 {
     *batch = (sl_lines_batch){.first_line = lines->line + 1};
@@ -187,13 +208,15 @@ sl_exit sl_lines_read(sl_lines *lines, sl_lines_batch *batch)
     const sl_exit code = collect(lines, batch, &used);
     if (code)
         return code;
+    batch->offsets = lines->offsets;
+    if (used)
+        note_nul(lines, batch, used);
     const unsigned char *begin = lines->bytes + lines->start;
     for (size_t k = 0; k < used; k++)
         lines->tokens[k] = begin[k];
     lines->start += used;
     lines->line += batch->rows;
     batch->tokens = lines->tokens;
-    batch->offsets = lines->offsets;
     batch->lengths = lines->lengths;
     batch->end = sl_text_source_get_position(&lines->source, lines->end - lines->start);
     note_ends(lines);

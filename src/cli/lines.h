@@ -23,16 +23,23 @@ typedef struct sl_lines_batch {
     uint64_t bytes;         /* of the lines without their ends */
 } sl_lines_batch;
 
-/** Open a text ("-": standard input) to be read in batches of up to `rows` lines, each without the '\r' at its end unless `keep_cr`.
- *  *total is the file's size in bytes, 0 if not known. */
-sl_exit sl_lines_open(const char *path, size_t rows, bool keep_cr, sl_lines **lines, uint64_t *total);
+/** What lines are read for. */
+typedef enum sl_lines_use {
+    SL_LINES_DROP_CR, /* tokens, without the '\r' at a line's end, which a note tells */
+    SL_LINES_KEEP_CR, /* tokens, with it */
+    SL_LINES_WEIGHTS  /* lines CLASS<TAB>WEIGHT, no tokens: without it, and without a note */
+} sl_lines_use;
+
+/** Open a text ("-": standard input) to be read in batches of up to `rows` lines. *total is the file's size in bytes, 0 if not
+ *  known. */
+sl_exit sl_lines_open(const char *path, size_t rows, sl_lines_use use, sl_lines **lines, uint64_t *total);
 
 /** The most lines of a batch: `rows`, or less if the buffer cannot hold as many. */
 size_t sl_lines_get_rows(const sl_lines *lines);
 
 /** The next batch: `rows` lines unless the text ends, they are longer than the buffer, or the input pauses, so that who writes it
- *  may wait for their answers. When the text has been read, a note says what was dropped. SL_EXIT_INTERRUPTED when a signal ended the
- *  wait for input. */
+ *  may wait for their answers. Notes tell the line of the first NUL byte, and when the text has been read what was dropped.
+ *  SL_EXIT_INTERRUPTED when a signal ended the wait for input. */
 sl_exit sl_lines_read(sl_lines *lines, sl_lines_batch *batch);
 
 /** NULL is allowed. */

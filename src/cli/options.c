@@ -12,6 +12,7 @@
 #include <getopt.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <string.h>
 
 static const char *layout_name(size_t value)
 {
@@ -57,7 +58,7 @@ static const sl_option table[] = {
     {"labels", 0, TRAIN, DATA, "FILE", &sl_kind_file, FIELD(train.labels),
      "class of each row [N], or of each step [N][T]; negative ones are ignored"},
     {"values", 0, TRAIN, DATA, "FILE", &sl_kind_file, FIELD(train.values),
-     "values to predict instead of classes, for each row [N][C] or for each step [N][T][C]"},
+     "values to predict instead of classes, for each row [N][C], or [N] if C is 1, or for each step [N][T][C]"},
     {"validate", 0, TRAIN, DATA, "FILE", &sl_kind_file, FIELD(train.validate),
      "rows to validate the model with after each epoch, as --text or --input"},
     {"validate-lengths", 0, TRAIN, DATA, "FILE", &sl_kind_file, FIELD(train.validate_lengths),
@@ -83,8 +84,8 @@ static const sl_option table[] = {
     {"checkpoint-every", 0, TRAIN, RESULTS, "N[m]", &sl_value_every, 0,
      "write a checkpoint every N updates, or every N minutes (Nm)", .most = UINT32_MAX},
     {"resume", 0, TRAIN, RESULTS, "FILE", &sl_kind_file, FIELD(train.resume),
-     "continue from a checkpoint, which is also written unless --checkpoint names another; ends with the bytes of an uninterrupted "
-     "run"},
+     "continue from a checkpoint, with its options and files where none are given; it is also written unless --checkpoint names "
+     "another; ends with the bytes of an uninterrupted run"},
     {"curve", 0, TRAIN, RESULTS, "FILE", &sl_value_curve, 0,
      "write the learning curve as .svg or .csv; may be given once for each"},
 
@@ -126,7 +127,7 @@ static const sl_option table[] = {
      "between layers, set outputs to zero with probability P", .standard = "0"},
     {"label-smoothing", 0, TRAIN, TRAINING, "S", &sl_value_share, FIELD(train.label_smoothing),
      "share of each target that is spread evenly over all classes", .standard = "0"},
-    {"class-weights", 0, TRAIN, TRAINING, "balanced|FILE", &sl_kind_file, FIELD(train.class_weights),
+    {"class-weights", 0, TRAIN, TRAINING, "balanced|FILE", &sl_kind_word_or_file, FIELD(train.class_weights),
      "weigh each class in the loss of training and validation: by its rarity, or by lines CLASS<TAB>WEIGHT"},
     {"every-step", 0, TRAIN, TRAINING, NULL, &sl_kind_flag, FIELD(train.every_step),
      "learn a row's label or value at every step, not only at its last"},
@@ -238,7 +239,10 @@ sl_exit sl_options_take(sl_options *options, const char *name, const char *text)
 
 sl_exit sl_options_help(const char *command)
 {
+    static const char *const general[] = {"help", "--help", "-h"};
     const sl_page *page = command ? sl_program_find_page(&sl_program_this, command) : sl_pages;
+    for (size_t k = 0; command && k < sizeof general / sizeof general[0]; k++)
+        page = strcmp(command, general[k]) == 0 ? sl_pages : page;
     if (!page)
         return sl_report(SL_EXIT_USAGE, "command '%s' is not known; expected run, train or info; see sluice help", command);
     sl_help_write(&sl_program_this, page, stdout);

@@ -40,7 +40,8 @@ const sl_page sl_pages[SL_PAGES] = {
         .summary = "train a model on labelled lines, or NumPy arrays",
         .usage = "--text LINES -o MODEL [OPTION]...\n"
                  "-i X.npy --labels Y.npy -o MODEL [OPTION]...\n"
-                 "-i X.npy --values Y.npy -o MODEL [OPTION]...",
+                 "-i X.npy --values Y.npy -o MODEL [OPTION]...\n"
+                 "--resume CHECKPOINT [OPTION]...",
         .about =
             "Trains an LSTM network, shuffling the rows by seed in batches of similar length, and writes the model of the best "
             "epoch. The result is the same bits at any number of threads.\n\n"
@@ -49,9 +50,13 @@ const sl_page sl_pages[SL_PAGES] = {
             "appear.\n\n"
             "Arrays are NumPy's .npy, of any numeric type: what is not f4 or, for tokens, lengths and labels, an integer is "
             "converted with a note. They are for N rows of T steps, I inputs, L layers in D directions of H units, and C classes "
-            "or values.",
+            "or values.\n\n"
+            "A run with --checkpoint that was interrupted goes on with --resume, which takes the options and the names of files "
+            "from "
+            "the checkpoint. Those that decide the result cannot be changed; others, as --epochs, may be given anew.",
         .examples = "sluice train --text words.tsv --validate-share 0.1 -o model.safetensors\n"
-                    "sluice train -i x.npy --labels y.npy -o m.safetensors --checkpoint c.st",
+                    "sluice train -i x.npy --labels y.npy -o m.safetensors --checkpoint c.st\n"
+                    "sluice train --resume c.st",
     },
     {
         .name = "info",

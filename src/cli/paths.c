@@ -130,6 +130,12 @@ bool sl_paths_is_output_stream(const char *path)
            (found.descriptor >= 0 || (found.exists && !S_ISREG(found.about.st_mode) && !S_ISDIR(found.about.st_mode)));
 }
 
+bool sl_paths_is_standard_input(const char *path)
+{
+    sl_resolved found;
+    return sl_resolve(path, STDIN_FILENO, &found) == 0 && found.descriptor == STDIN_FILENO;
+}
+
 bool sl_paths_is_standard_output(const char *path)
 {
     sl_resolved found;

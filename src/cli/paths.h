@@ -33,6 +33,9 @@ bool sl_paths_is_input_stream(const char *path);
 /** Whether the output ("-": standard output) can be written forward only. */
 bool sl_paths_is_output_stream(const char *path);
 
+/** Whether the input is standard input, however it is named. */
+bool sl_paths_is_standard_input(const char *path);
+
 /** Whether the output is standard output, however it is named. */
 bool sl_paths_is_standard_output(const char *path);
 

@@ -94,7 +94,8 @@ static sl_exit open_all(text_run *text)
     const sl_options *options = text->run->options;
     const size_t row_bytes = text->run->shape.classes * sizeof *text->logits;
     const size_t rows = sl_run_get_rows(text->run, (double)row_bytes + (double)options->top * ANSWER_BYTES);
-    sl_exit code = sl_lines_open(options->input, rows, options->keep_cr, &text->lines, &text->total);
+    sl_exit code =
+        sl_lines_open(options->input, rows, options->keep_cr ? SL_LINES_KEEP_CR : SL_LINES_DROP_CR, &text->lines, &text->total);
     if (code)
         return code;
     const size_t most = sl_lines_get_rows(text->lines);

@@ -20,7 +20,7 @@ typedef struct signature {
     unsigned char count; /* of bytes */
     unsigned char bytes[SL_TEXT_SOURCE_HEAD];
     content content;
-    const char *name, *remedy; /* of OTHER */
+    const char *name, *remedy; /* of OTHER; remedy NULL: it depends on what the text is for */
 } signature;
 
 static const signature signatures[] = {
@@ -34,7 +34,7 @@ static const signature signatures[] = {
     {4, {0x28, 0xb5, 0x2f, 0xfd}, OTHER, "Zstandard data", "zstd -dc FILE > NEW decompresses it"},
     {10, {'B', 'Z', 'h', '9', '1', 'A', 'Y', '&', 'S', 'Y'}, OTHER, "bzip2 data", "bzip2 -dc FILE > NEW decompresses it"},
     {4, {'P', 'K', 3, 4}, OTHER, "a zip archive", "unzip -p FILE > NEW unpacks it"},
-    {6, {0x93, 'N', 'U', 'M', 'P', 'Y'}, OTHER, "a NumPy array", "leave out --text and give it to --input"},
+    {6, {0x93, 'N', 'U', 'M', 'P', 'Y'}, OTHER, "a NumPy array", NULL},
 };
 
 /* The signature that a text begins with, of which `count` bytes are known; NULL: none. *undecided: more bytes may decide otherwise. */
@@ -153,7 +153,7 @@ static sl_exit look_at_head(sl_text_source *source)
         return code;
     if (found->content != MARK)
         return sl_report(SL_EXIT_DATA, "%s: expected text in UTF-8, or gzip data of it, found %s; %s", source->input.name,
-                         found->name, found->remedy);
+                         found->name, found->remedy ? found->remedy : source->array_remedy);
     source->head_start = found->count;
     sl_report_note("%s: the UTF-8 byte order mark it begins with is skipped", source->input.name);
     return SL_EXIT_OK;
@@ -161,9 +161,9 @@ static sl_exit look_at_head(sl_text_source *source)
 
 /* ---- The source ------------------------------------------------------------------------------------------------------------- */
 
-sl_exit sl_text_source_open(const char *path, sl_text_source *source)
+sl_exit sl_text_source_open(const char *path, const char *array_remedy, sl_text_source *source)
 {
-    *source = (sl_text_source){.input.fd = -1};
+    *source = (sl_text_source){.input.fd = -1, .array_remedy = array_remedy};
     sluice_error error;
     if (sl_input_open(path, &source->input, &error))
         return sl_report_error(&error);

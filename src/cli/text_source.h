@@ -14,6 +14,7 @@ enum { SL_TEXT_SOURCE_HEAD = 16 };
 
 typedef struct sl_text_source {
     sl_input input;
+    const char *array_remedy;                /* of the message for a NumPy array */
     bool begun;                              /* the first bytes have been looked at */
     unsigned char head[SL_TEXT_SOURCE_HEAD]; /* head[head_start..head_end) are looked at and not given out */
     size_t head_start, head_end;
@@ -25,8 +26,9 @@ typedef struct sl_text_source {
     bool ended;     /* and all of the text is given out */
 } sl_text_source;
 
-/** Open a text ("-": standard input). A signal ends the wait for its bytes. On failure *source is closed. */
-sl_exit sl_text_source_open(const char *path, sl_text_source *source);
+/** Open a text ("-": standard input). A signal ends the wait for its bytes. `array_remedy`, a literal, says what to do if the file is
+ *  a NumPy array. On failure *source is closed. */
+sl_exit sl_text_source_open(const char *path, const char *array_remedy, sl_text_source *source);
 
 /** Some bytes of the text, at most `room` > 0, in *got; 0 unless source->ended: try again. Waits for them if there are none.
  *  A UTF-8 byte order mark is skipped and gzip data are decompressed, both with a note. Refuses (and reports) UTF-16, UTF-32, other

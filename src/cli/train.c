@@ -132,7 +132,7 @@ static sl_exit complete_options(sl_train *train, sl_options *options)
 {
     sl_train_options *o = &options->train;
     options->engine.gemm = SLUICE_GEMM_FUSED; /* SLUICE_GEMM=blis is for running: training has this path alone */
-    if (o->resume && strcmp(o->resume, "-") == 0)
+    if (o->resume && sl_paths_is_standard_input(o->resume))
         return sl_report(SL_EXIT_USAGE, "--resume cannot be standard input; name the file of --checkpoint");
     sl_exit code = o->resume ? sl_checkpoint_load(train, options) : SL_EXIT_OK;
     if (code)

@@ -199,11 +199,14 @@ static sl_exit check_targets(sl_slab *slab, const sl_data_files *files, sl_data 
 {
     const bool is_values = files->values != NULL;
     const sl_npy_header *header = &slab->header;
-    const size_t least = is_values ? 2 : 1;
+    bool is_vector = false;
     if (!is_values)
         shape_labels(slab, data);
+    else if (header->dims != 2 || header->shape[0] != data->rows)
+        is_vector = sl_slab_make_vector(slab, data->rows); /* one value a row */
+    const size_t least = is_values && !is_vector ? 2 : 1;
     data->every_step = header->dims > least;
-    data->target_width = is_values && header->dims ? header->shape[header->dims - 1] : 1;
+    data->target_width = least == 2 && header->dims ? header->shape[header->dims - 1] : 1;
     slab->rows = data->rows;
     if (header->dims < least || header->dims > least + 1 || header->shape[0] != data->rows ||
         (data->every_step && header->shape[1] != data->steps) || !data->target_width) {
@@ -213,9 +216,8 @@ static sl_exit check_targets(sl_slab *slab, const sl_data_files *files, sl_data 
                            : "labels [%zu] or [%zu][%zu] (N and T of %s)",
                  data->rows, data->rows, data->steps, files->input_option);
         return sl_slab_reject(slab, expected,
-                              !is_values          ? "save a label for each row, or for each step"
-                              : header->dims == 1 ? "save a[:, None]"
-                                                  : "save the values of each row, or of each step");
+                              is_values ? "save the values of each row, or of each step"
+                                        : "save a label for each row, or for each step");
     }
     return sl_slab_accept(slab, is_values ? SL_SLAB_REALS : SL_SLAB_INTEGERS);
 }

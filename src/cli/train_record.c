@@ -3,6 +3,8 @@
 #include "train.h"
 #include "words.h"
 
+#include "io/resolve.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <stddef.h>
@@ -172,13 +174,26 @@ static const char *get_argument(const json_t *value, char number[32])
     return json_is_true(value) ? "" : json_string_value(value);
 }
 
+/* What a name stands for that has other content, or none, in another process; NULL: a file, which is read again. */
+static const char *describe_passing(const char *file)
+{
+    sl_resolved found;
+    if (sl_resolve(file, STDIN_FILENO, &found))
+        return NULL;
+    if (found.descriptor >= 0)
+        return found.descriptor == STDIN_FILENO ? "standard input" : "a descriptor, as <(COMMAND) makes one,";
+    if (!found.exists || S_ISREG(found.about.st_mode) || S_ISDIR(found.about.st_mode))
+        return NULL;
+    return S_ISFIFO(found.about.st_mode) ? "a FIFO" : "a device";
+}
+
 /* Data that the record names, and the command line does not. */
 static sl_exit check_input(const char *path, const char *name, const char *file)
 {
-    if (strcmp(file, "-") == 0)
-        return sl_report(SL_EXIT_USAGE,
-                         "%s: %s was standard input when the run began; give %s again, - or a file of the same content", path, name,
-                         name);
+    const char *passing = describe_passing(file);
+    if (passing)
+        return sl_report(SL_EXIT_USAGE, "%s: %s was %s when the run began; give %s again, such or a file of the same content", path,
+                         name, passing, name);
     if (access(file, F_OK) && (errno == ENOENT || errno == ENOTDIR))
         return sl_report(SL_EXIT_NO_INPUT,
                          "%s: %s, which the run began with, is not there; give %s FILE, or go on in the folder where it began",
@@ -276,15 +291,17 @@ static bool is_absent(const json_t *value)
 }
 
 /* A value as a message has it, to be freed. */
-static char *format_value(const json_t *value)
+static char *format_value(const json_t *value, bool given)
 {
-    return is_absent(value) ? strdup("not given") : json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(9));
+    return is_absent(value) && !given ? strdup("not given") : json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(9));
 }
 
-static sl_exit fail_other(const char *path, const char *name, const json_t *then, const json_t *now)
+static sl_exit fail_other(const sl_options *options, const char *path, const char *name, const json_t *then, const json_t *now)
 {
-    const char *cause = is_absent(now) ? "--validate" : name; /* which alone supersedes one of them, --validate-share */
-    char *was = format_value(then), *is = format_value(now);
+    const bool given = sl_options_is_given(options, name);
+    const bool superseded = strcmp(name, "--validate-share") == 0 && sl_options_is_given(options, "validate");
+    const char *cause = superseded ? "--validate" : name;
+    char *was = format_value(then, false), *is = format_value(now, given);
     const sl_exit code = sl_report(SL_EXIT_USAGE,
                                    "%s: %s was %s when the run began, and is %s now; leave %s out to go on as it began, or "
                                    "begin again without --resume",
@@ -305,7 +322,7 @@ sl_exit sl_record_compare(const sl_options *options, const char *path, const jso
     {
         const json_t *then = json_object_get(record, name);
         if (!code && !json_equal(then, value) && !(is_absent(then) && is_absent(value)))
-            code = fail_other(path, name, then, value);
+            code = fail_other(options, path, name, then, value);
     }
     json_decref(now);
     return code;

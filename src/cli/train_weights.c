@@ -154,7 +154,7 @@ static sl_exit read_file(sl_train *train, float *weights)
         return sl_report_memory("the class weights");
     sl_lines *lines;
     uint64_t total;
-    sl_exit code = sl_lines_open(path, LINES_AT_ONCE, false, &lines, &total);
+    sl_exit code = sl_lines_open(path, LINES_AT_ONCE, SL_LINES_WEIGHTS, &lines, &total);
     if (!code)
         code = take_lines(&reader, lines);
     sl_lines_close(lines);

@@ -57,6 +57,20 @@ static sluice_status read_part(const sl_input *input, size_t offset, void *data,
     return status != SLUICE_STATUS_OK || got == bytes ? status : fail_header(input, offset + got, bytes - got, error);
 }
 
+/* Refuse what does not begin with the magic; `fixed` are its first `got` bytes. Of text the first line is read, too, as far as it can
+ * be. */
+static sluice_status fail_magic(const sl_input *input, const unsigned char *fixed, size_t got, sluice_error *error)
+{
+    char text[SL_NPY_GUESS_BYTES];
+    unsigned char begin[SL_NPY_LINE_BYTES];
+    size_t more = 0;
+    memcpy(begin, fixed, got);
+    if (sl_npy_is_text(fixed, got) && sl_input_read(input, got, begin + got, sizeof begin - got, &more, NULL))
+        more = 0;
+    return sl_fail(error, SLUICE_STATUS_BAD_DATA, "%s: byte 0: not a .npy file but %s", input->name,
+                   sl_npy_guess(begin, got + more, text));
+}
+
 /* The magic and the version. */
 static sluice_status read_magic(const sl_input *input, unsigned char fixed[SL_NPY_FIXED_BYTES], sluice_error *error)
 {
@@ -65,7 +79,7 @@ static sluice_status read_magic(const sl_input *input, unsigned char fixed[SL_NP
     if (status != SLUICE_STATUS_OK)
         return status;
     if (!got || memcmp(fixed, SL_NPY_MAGIC, sl_size_min(got, SL_NPY_MAGIC_BYTES)) != 0)
-        return sl_fail(error, SLUICE_STATUS_BAD_DATA, "%s: byte 0: not a .npy file but %s", input->name, sl_npy_guess(fixed, got));
+        return fail_magic(input, fixed, got, error);
     return got == SL_NPY_FIXED_BYTES ? SLUICE_STATUS_OK : fail_header(input, got, SL_NPY_FIXED_BYTES - got, error);
 }
 

@@ -186,16 +186,51 @@ bool sl_npy_parse(sl_scan *scan, sl_npy_header *header)
     return sl_scan_end(scan);
 }
 
-/* Plain text, or a byte order mark of UTF-8. */
-static bool is_text(const unsigned char *begin, size_t bytes)
+static bool has_mark(const void *begin, size_t bytes)
 {
+    return bytes >= 3 && memcmp(begin, "\xef\xbb\xbf", 3) == 0;
+}
+
+bool sl_npy_is_text(const void *data, size_t bytes)
+{
+    const unsigned char *begin = data;
     size_t plain = 0;
     while (plain < bytes && (begin[plain] >= 0x20 ? begin[plain] < 0x7f : begin[plain] && strchr("\t\r\n", begin[plain])))
         plain++;
-    return plain == bytes || (bytes >= 3 && memcmp(begin, "\xef\xbb\xbf", 3) == 0);
+    return plain == bytes || has_mark(begin, bytes);
 }
 
-const char *sl_npy_guess(const void *begin, size_t bytes)
+/* What stands between the numbers of a text, by its first line that is no comment: ';', ',', or '\0' for white space. */
+static char find_delimiter(const char *begin, size_t bytes)
+{
+    const char *end = begin + bytes, *line_end = memchr(begin, '\n', bytes);
+    while (*begin == '#' && line_end && line_end + 1 < end) {
+        begin = line_end + 1;
+        line_end = memchr(begin, '\n', (size_t)(end - begin));
+    }
+    const size_t length = (size_t)((line_end ? line_end : end) - begin);
+    if (memchr(begin, ';', length))
+        return ';';
+    return memchr(begin, ',', length) ? ',' : '\0';
+}
+
+/* numpy.loadtxt, whose default is white space, as numpy.savetxt's is. */
+static const char *explain_text(const void *begin, size_t bytes, char text[SL_NPY_GUESS_BYTES])
+{
+    const char delimiter = find_delimiter(begin, bytes);
+    char arguments[64] = "";
+    if (delimiter)
+        snprintf(arguments, sizeof arguments, ", delimiter='%c'", delimiter);
+    if (has_mark(begin, bytes))
+        strcat(arguments, ", encoding='utf-8-sig'");
+    snprintf(text, SL_NPY_GUESS_BYTES,
+             "text, such as CSV; save its numbers: python3 -c \"import numpy; numpy.save('x.npy', numpy.loadtxt('FILE'%s))\", with "
+             "skiprows=1 below a line of names, and .reshape(N, T, I) behind loadtxt(...) for sequences",
+             arguments);
+    return text;
+}
+
+const char *sl_npy_guess(const void *begin, size_t bytes, char text[SL_NPY_GUESS_BYTES])
 {
     if (!bytes)
         return "empty; save the array again with numpy.save";
@@ -216,9 +251,8 @@ const char *sl_npy_guess(const void *begin, size_t bytes)
     default:
         break;
     }
-    if (is_text(begin, bytes))
-        return "text, such as CSV; save its numbers: python3 -c \"import numpy; numpy.save('x.npy', numpy.loadtxt('FILE', "
-               "delimiter=','))\", with skiprows=1 below a line of names, and .reshape(N, T, I) behind loadtxt(...) for sequences";
+    if (sl_npy_is_text(begin, bytes < SL_NPY_FIXED_BYTES ? bytes : SL_NPY_FIXED_BYTES))
+        return explain_text(begin, bytes, text);
     return "something else; save the array with numpy.save, or if these are bare numbers, numpy.save('x.npy', "
            "numpy.fromfile('FILE', 'f4').reshape(N, T, I))";
 }

@@ -12,9 +12,13 @@ enum { SL_NPY_MAGIC_BYTES = 6, SL_NPY_FIXED_BYTES = 8 };
 /** Room for all that sl_npy_format writes, magic included. */
 enum { SL_NPY_HEADER_BYTES = 256 };
 
-/** What a file that does not begin with the magic is, and how an array is made of it: "gzip; ...". `begin` are its first bytes, at
- *  most SL_NPY_FIXED_BYTES, fewer where it ends. */
-const char *sl_npy_guess(const void *begin, size_t bytes);
+/** What a file that does not begin with the magic is, and how an array is made of it: "gzip; ...", in `text`, which is returned.
+ *  `begin` are its first bytes: SL_NPY_FIXED_BYTES, or all that there are. Where sl_npy_is_text of these, SL_NPY_LINE_BYTES tell more. */
+enum { SL_NPY_GUESS_BYTES = 512, SL_NPY_LINE_BYTES = 256 };
+const char *sl_npy_guess(const void *begin, size_t bytes, char text[SL_NPY_GUESS_BYTES]);
+
+/** Whether bytes are plain text, or begin with a byte order mark of UTF-8. */
+bool sl_npy_is_text(const void *begin, size_t bytes);
 
 /** Read the literal at the scan into *header; BAD_DATA in the scan's status. Strict: three keys, once each, in any order. */
 bool sl_npy_parse(sl_scan *scan, sl_npy_header *header);

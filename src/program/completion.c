@@ -26,6 +26,12 @@ static void put_choices(const sl_option *option, const char *joint, FILE *stream
         fprintf(stream, "%s%s", value ? joint : "", option->choice(value));
 }
 
+/* The word of a metavar as "word|FILE". */
+static void put_word(const sl_option *option, FILE *stream)
+{
+    fprintf(stream, "%.*s", (int)strcspn(option->metavar, "|"), option->metavar);
+}
+
 /* ---- bash ------------------------------------------------------------------------------------------------------------------ */
 
 /* What a value may follow: "run --input", "run --input=" and "run -i"; of a value that may be left out only the second. */
@@ -45,6 +51,11 @@ static void write_bash_value(const sl_page *page, const sl_option *option, FILE 
     switch (option->kind->completion) {
     case SL_COMPLETE_FILES:
         fputs(") kind=files ;;\n", stream);
+        break;
+    case SL_COMPLETE_WORD_OR_FILES:
+        fputs(") kind=files words='", stream);
+        put_word(option, stream);
+        fputs("' ;;\n", stream);
         break;
     case SL_COMPLETE_DIRECTORIES:
         fputs(") kind=directories ;;\n", stream);
@@ -104,7 +115,7 @@ void sl_completion_write_bash(const sl_program *program, FILE *stream)
     }
     fputs("    esac\n"
           "    case $kind in\n"
-          "    files) mapfile -t COMPREPLY < <(compgen -f -- \"$current\") ;;\n"
+          "    files) mapfile -t COMPREPLY < <(compgen -f -W \"$words\" -- \"$current\") ;;\n"
           "    directories) mapfile -t COMPREPLY < <(compgen -d -- \"$current\") ;;\n"
           "    *)\n"
           "        [[ $kind == list && $current == *,* ]] && front=${current%,*},\n"
@@ -142,6 +153,11 @@ static void write_zsh_value(const sl_option *option, FILE *stream)
     switch (option->kind->completion) {
     case SL_COMPLETE_FILES:
         fputs("_files", stream);
+        break;
+    case SL_COMPLETE_WORD_OR_FILES:
+        fputs("{compadd - ", stream);
+        put_word(option, stream);
+        fputs("; _files}", stream);
         break;
     case SL_COMPLETE_DIRECTORIES:
         fputs("_files -/", stream);

@@ -10,8 +10,9 @@ const sl_variable *sl_help_get_variable(size_t k)
 {
     static const sl_variable variables[] = {
         {"SLUICE_NUM_THREADS", "threads to use, unless --threads says otherwise; it takes precedence over OMP_NUM_THREADS"},
-        {"SLUICE_ISA", "use at most this instruction set (scalar, avx2 or avx512), unless --isa says otherwise"},
-        {"SLUICE_GEMM", "how matrices are multiplied (fused or blis), unless --gemm says otherwise; training is always fused"},
+        {"SLUICE_ISA", "use at most this instruction set (auto, scalar, avx2 or avx512), unless --isa says otherwise"},
+        {"SLUICE_GEMM",
+         "how matrices are multiplied (auto, fused or blis), unless --gemm says otherwise; training is always fused"},
         {"OMP_NUM_THREADS",
          "threads to use where nothing else says how many; by default the least of CPU affinity, the cgroup's CPU "
          "quota and the number of physical cores"},

@@ -58,5 +58,6 @@ const sl_option_kind sl_kind_flag = {parse_flag, SL_COMPLETE_NOTHING};
 const sl_option_kind sl_kind_constant = {parse_constant, SL_COMPLETE_NOTHING};
 const sl_option_kind sl_kind_text = {parse_text, SL_COMPLETE_NOTHING};
 const sl_option_kind sl_kind_file = {parse_path, SL_COMPLETE_FILES};
+const sl_option_kind sl_kind_word_or_file = {parse_path, SL_COMPLETE_WORD_OR_FILES};
 const sl_option_kind sl_kind_directory = {parse_path, SL_COMPLETE_DIRECTORIES};
 const sl_option_kind sl_kind_choice = {parse_choice, SL_COMPLETE_CHOICE};
