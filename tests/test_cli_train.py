@@ -8,7 +8,7 @@ import random
 import resource
 import xml.etree.ElementTree
 
-from support.cli import (DATA, FAILURE, IO, NO_INPUT, USAGE, Network, best_isa, keeps_memory_small, parse_npy,
+from support.cli import (DATA, FAILURE, IO, NO_INPUT, OK, USAGE, Network, best_isa, keeps_memory_small, parse_npy,
                          read_safetensors, run_parts, sluice, write_npy)
 
 NAMES = ["zwei", "eins", "drei"]
@@ -436,7 +436,8 @@ def check_from(cli):
     network.add("other.weight_ih_l0", 20, 4)
     unnamed = network.write(cli.path("unnamed.safetensors"))
     some.write_bytes(b"0\tabc\n2\tdef\n")
-    train(cli, "--text", some, "--from", unnamed, "-o", second, "--prefix", "rnn.", "--epochs", 1)
+    result = sluice("train", "--text", some, "--from", unnamed, "-o", second, "--prefix", "rnn.", "--epochs", 1, "--progress", "never")
+    cli.check(result.returncode == OK and b'"other."' in result.stderr, f"what is not trained on is noted: {result.stderr!r}")
     cli.check("rnn.weight_ih_l0" in read_safetensors(second)[1], "--prefix names the tensors that are read and written")
     some.write_bytes(b"0\tabc\n3\tdef\n")
     cli.refused(DATA, ["some.tsv", "line 2", "'3'", "one of the 3"], "train", "--text", some, "--from", unnamed, "-o", second,
