@@ -1,5 +1,6 @@
 /* The table of options: how a row is read, which rows were given, in what order they are documented. */
 #include "support/suite.h"
+#include "support/words.h"
 
 #include "program/help.h"
 #include "program/option_kinds.h"
@@ -44,18 +45,12 @@ static const sl_program program = {"program", groups, table, sizeof table / size
 /* Parse words separated by blanks as command `page`. */
 static sluice_status parse(size_t page, const char *line, fields *things, sl_given *given, sluice_error *error)
 {
-    enum { WORDS_MAX = 8 };
-    static char words[128], name[] = "program";
-    char *argv[WORDS_MAX + 1] = {name};
-    int argc = 1;
-    ck_assert(strlen(line) < sizeof words);
-    strcpy(words, line);
-    for (char *word = strtok(words, " "); word && argc < WORDS_MAX; word = strtok(NULL, " "))
-        argv[argc++] = word;
-    optind = 0; /* begin anew */
+    static test_words words;
+    static char name[] = "program";
+    test_words_split(&words, name, line);
     memset(things, 0, sizeof *things);
     memset(given, 0xff, sizeof *given);
-    return sl_option_table_parse(&program, &pages[page], argc, argv, things, given, error);
+    return sl_option_table_parse(&program, &pages[page], words.argc, words.argv, things, given, error);
 }
 
 START_TEST(values_reach_their_fields)

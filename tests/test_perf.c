@@ -1,6 +1,7 @@
 /* sluice-bench: the grammar of its lists, what its options span, the harness's arithmetic. */
 #include "base/clock.h"
 #include "support/suite.h"
+#include "support/words.h"
 
 #include "grammar.h"
 #include "harness.h"
@@ -159,21 +160,13 @@ END_TEST
 
 /* ---- The command line ------------------------------------------------------------------------------------------------------ */
 
-enum { WORDS_MAX = 32 };
-
 /* Parse a command line of words separated by blanks. */
 static sluice_status parse(const char *line, sl_bench_options *options, sluice_error *error)
 {
-    static char words[512];
+    static test_words words;
     static char program[] = "sluice-bench";
-    char *argv[WORDS_MAX + 1] = {program};
-    int argc = 1;
-    ck_assert(strlen(line) < sizeof words);
-    strcpy(words, line);
-    for (char *word = strtok(words, " "); word && argc < WORDS_MAX; word = strtok(NULL, " "))
-        argv[argc++] = word;
-    optind = 0; /* begin anew */
-    return sl_bench_options_parse(argc, argv, options, error);
+    test_words_split(&words, program, line);
+    return sl_bench_options_parse(words.argc, words.argv, options, error);
 }
 
 START_TEST(options_span_all_combinations)

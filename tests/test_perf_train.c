@@ -2,6 +2,7 @@
  * and that a wrong gradient stops a run whatever it is wrong in. */
 #include "support/adjoint.h"
 #include "support/suite.h"
+#include "support/words.h"
 
 #include "gradient.h"
 #include "loops.h"
@@ -21,21 +22,13 @@ static const sl_plan quick = {1e-9, 1, 0, NULL};
 
 /* ---- The command line -------------------------------------------------------------------------------------------------------- */
 
-enum { WORDS_MAX = 16 };
-
 /* Parse a command line of words separated by blanks. */
 static sluice_status parse(const char *line, sl_bench_options *options, sluice_error *error)
 {
-    static char words[256];
+    static test_words words;
     static char program[] = "sluice-bench";
-    char *argv[WORDS_MAX + 1] = {program};
-    int argc = 1;
-    ck_assert(strlen(line) < sizeof words);
-    strcpy(words, line);
-    for (char *word = strtok(words, " "); word && argc < WORDS_MAX; word = strtok(NULL, " "))
-        argv[argc++] = word;
-    optind = 0; /* begin anew */
-    return sl_bench_options_parse(argc, argv, options, error);
+    test_words_split(&words, program, line);
+    return sl_bench_options_parse(words.argc, words.argv, options, error);
 }
 
 static const struct {
