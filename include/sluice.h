@@ -46,7 +46,7 @@
 #define SLUICE_VERSION_PATCH 0
 
 /** Largest error of sigmoid and tanh (which alone has 0.76) over all 2^32 inputs, in units in the last place;
- * tests/test_activation.c measures it, and that tanh is odd to the bit and monotone, and sigmoid monotone but for steps back of
+ * tests/unit/test_activation.c measures it, and that tanh is odd to the bit and monotone, and sigmoid monotone but for steps back of
  * one unit. */
 #define SLUICE_ACTIVATION_MAX_ULP 0.96
 

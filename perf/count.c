@@ -1,12 +1,12 @@
 /* What perf/count.sh counts the instructions of: one call of sluice_forward for a named case, and of sluice_backward where the
  * case trains, on one thread with the AVX2 kernels. Nothing that a machine decides has a say in it: the schedule is asked for, and
  * the engine's limits, which follow from the CPU's caches, are set here. */
-#include "context.h"
+#include "perf/measure/context.h"
 
 #include "base/error.h"
 #include "base/memory.h"
 #include "engine/engine.h"
-#include "engine/model.h"
+#include "model/model.h"
 
 #include <stdio.h>
 #include <stdlib.h>

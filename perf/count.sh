@@ -82,7 +82,7 @@ count()
     rm -f "$scratch/counted"
     # Counting is turned on and off where these begin, and back where they end; the last two are called within the others.
     env -i "PATH=$PATH" LD_BIND_NOW=1 valgrind --tool=callgrind --toggle-collect=sluice_forward --toggle-collect=sluice_backward \
-        --toggle-collect=sl_bulk_product --toggle-collect=sl_tape_fit --callgrind-out-file="$scratch/counted" \
+        --toggle-collect=sl_blis_gemm --toggle-collect=sl_tape_fit --callgrind-out-file="$scratch/counted" \
         "$program" "$1" >"$scratch/told" 2>&1 </dev/null || status=$?
     [ "$status" -ne 77 ] || leave 77 "nothing was counted: $(tail -n 1 "$scratch/told")"
     count=$(sed -n 's/^summary: \([1-9][0-9]*\)$/\1/p' "$scratch/counted") || true

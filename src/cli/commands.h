@@ -2,7 +2,7 @@
 #ifndef SLUICE_CLI_COMMANDS_H
 #define SLUICE_CLI_COMMANDS_H
 
-#include "report.h"
+#include "program/report.h"
 
 sl_exit sl_command_info(int argc, char **argv);
 sl_exit sl_command_run(int argc, char **argv);

@@ -1,13 +1,13 @@
 /* The program sluice: which command, and what the whole program has to set up. */
-#include "advice.h"
-#include "commands.h"
-#include "interrupt.h"
-#include "options.h"
-#include "paths.h"
-#include "report.h"
+#include "program/blis_arch.h"
+#include "cli/commands.h"
+#include "program/interrupt.h"
+#include "cli/cli_options.h"
+#include "program/paths.h"
+#include "program/report.h"
 #include "sluice.h"
 
-#include "program/help.h"
+#include "program/pages/help.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
-#include "notes.h"
+#include "cli/notes.h"
 
-#include "report.h"
+#include "program/report.h"
 
 #include <stdbool.h>
 #include <stdio.h>

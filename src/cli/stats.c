@@ -1,6 +1,6 @@
-#include "stats.h"
+#include "cli/stats.h"
 
-#include "format.h"
+#include "program/format.h"
 
 #include <stdio.h>
 

@@ -2,7 +2,7 @@
 #ifndef SLUICE_CLI_STATS_H
 #define SLUICE_CLI_STATS_H
 
-#include "report.h"
+#include "program/report.h"
 #include "sluice.h"
 
 #include <stdbool.h>

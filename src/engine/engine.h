@@ -32,17 +32,17 @@ typedef struct sl_limits {
 } sl_limits;
 
 /** A way to compute a batch; see sluice_candidate. teams * members threads at most. */
-typedef struct sl_way {
+typedef struct sl_exec_plan {
     unsigned teams, members;
     bool hoists, wavefront;
-} sl_way;
+} sl_exec_plan;
 
 /** What measuring has taught: the fastest way for batches of so many equal rows of so many steps. */
-typedef struct sl_learnt {
+typedef struct sl_tuned_plan {
     size_t rows, steps;
-    sl_way way;
+    sl_exec_plan way;
     double seconds;
-} sl_learnt;
+} sl_tuned_plan;
 
 struct sluice_engine {
     sluice_shape shape;
@@ -64,7 +64,7 @@ struct sluice_engine {
     size_t head_blocks, head_panel_stride, head_width;
     size_t back_panel_stride; /* of panels_back */
     sl_limits limits;
-    sl_learnt *learnt; /* [learnt_count]; owned */
+    sl_tuned_plan *learnt; /* [learnt_count]; owned */
     size_t learnt_count;
     struct sl_pool *pool; /* workspaces of calls that bring none */
 };

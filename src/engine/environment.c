@@ -1,11 +1,11 @@
 #include "engine/environment.h"
 
 #include "base/clock.h"
-#include "base/cpu.h"
+#include "system/cpu.h"
 #include "base/error.h"
-#include "base/setting.h"
-#include "base/threads.h"
-#include "engine/bulk.h"
+#include "system/setting.h"
+#include "system/threads.h"
+#include "engine/blis_gemm.h"
 #include "kernel/kernel.h"
 
 #include <stdio.h>
@@ -136,7 +136,7 @@ sluice_status sluice_environment_get(const sluice_engine_options *options, sluic
     memcpy(found.isa_reason, choice.isa_reason, sizeof choice.isa_reason);
     memcpy(found.gemm_reason, choice.gemm_reason, sizeof choice.gemm_reason);
     memcpy(found.threads_reason, choice.threads_reason, sizeof choice.threads_reason);
-    sl_bulk_describe(found.blis_version, sizeof found.blis_version, found.blis_config, sizeof found.blis_config,
+    sl_blis_describe(found.blis_version, sizeof found.blis_version, found.blis_config, sizeof found.blis_config,
                      &found.blis_is_generic);
     sl_threads_describe(&found);
     memcpy(environment, &found, size);

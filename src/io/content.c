@@ -1,7 +1,7 @@
 #include "io/content.h"
 
 #include "base/size.h"
-#include "io/safetensors.h"
+#include "io/safetensors/safetensors.h"
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,6 +1,6 @@
 /*
  * Sigmoid and tanh, written once over the verbs of a simd_*.h, which the including file has chosen. Only correctly rounded
- * operations in one order: the same bits on every instruction set. tests/test_activation.c tries all 2^32 inputs.
+ * operations in one order: the same bits on every instruction set. tests/unit/test_activation.c tries all 2^32 inputs.
  *
  * tests/derive/activation.py explains and recomputes every constant; three are free choices (sigmoid's clamp, tanh's offset and
  * slope), for which it checks what they must keep to.

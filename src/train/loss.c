@@ -2,12 +2,12 @@
  * chunks' sums are added in order, so that no bit depends on the threads. */
 #include "train/loss.h"
 
-#include "base/cpu.h"
+#include "system/cpu.h"
 #include "base/error.h"
 #include "base/size.h"
-#include "base/threads.h"
-#include "engine/api.h"
-#include "train/numbers.h"
+#include "system/threads.h"
+#include "engine/check.h"
+#include "base/exact_math.h"
 
 #include <float.h>
 #include <math.h>

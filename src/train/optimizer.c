@@ -1,9 +1,9 @@
 #include "train/optimizer.h"
 
-#include "base/cpu.h"
+#include "system/cpu.h"
 #include "base/size.h"
-#include "base/threads.h"
-#include "train/numbers.h"
+#include "system/threads.h"
+#include "base/exact_math.h"
 
 #include <float.h>
 #include <math.h>

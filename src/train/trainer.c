@@ -1,13 +1,13 @@
 /* The trainer as an object: what it owns, and one update of its weights. */
 #include "train/trainer.h"
 
-#include "base/cpu.h"
+#include "system/cpu.h"
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/size.h"
-#include "engine/model.h"
-#include "engine/schedule.h"
-#include "train/rate.h"
+#include "model/model.h"
+#include "engine/schedule/schedule.h"
+#include "train/learning_rate.h"
 
 #include <math.h>
 #include <stdbool.h>

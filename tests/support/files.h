@@ -2,7 +2,7 @@
 #ifndef SLUICE_TESTS_FILES_H
 #define SLUICE_TESTS_FILES_H
 
-#include "suite.h"
+#include "support/suite.h"
 
 #include <dirent.h>
 #include <string.h>

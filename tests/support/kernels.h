@@ -2,9 +2,9 @@
 #ifndef SLUICE_TESTS_KERNELS_H
 #define SLUICE_TESTS_KERNELS_H
 
-#include "base/cpu.h"
+#include "system/cpu.h"
 #include "kernel/kernel.h"
-#include "suite.h"
+#include "support/suite.h"
 
 /** The kernels of an instruction set; NULL if this machine lacks it. */
 static inline const sl_kernel *test_kernel_get(sluice_isa isa)

@@ -3,8 +3,8 @@
 #ifndef SLUICE_TESTS_LESSONS_H
 #define SLUICE_TESTS_LESSONS_H
 
-#include "network.h"
-#include "suite.h"
+#include "support/network.h"
+#include "support/suite.h"
 
 #include <string.h>
 

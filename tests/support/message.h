@@ -4,7 +4,7 @@
 
 #include "sluice.h"
 
-#include "suite.h"
+#include "support/suite.h"
 
 #include <string.h>
 

@@ -2,8 +2,8 @@
 #ifndef SLUICE_TESTS_SAFETENSORS_FILE_H
 #define SLUICE_TESTS_SAFETENSORS_FILE_H
 
-#include "files.h"
-#include "suite.h"
+#include "support/files.h"
+#include "support/suite.h"
 
 #include <string.h>
 

@@ -1,0 +1,240 @@
+/* sluice-bench: runs what the command line spans, one row a case, and says when the machine was too busy for the figures to
+ * mean much. */
+#include "perf/bench/bench_page.h"
+#include "perf/cases/case.h"
+#include "perf/measure/context.h"
+#include "perf/bench/expect.h"
+#include "perf/cases/case_export.h"
+#include "perf/measure/kernel_bench.h"
+#include "perf/bench/bench_options.h"
+#include "perf/bench/outcome.h"
+#include "perf/peers/peer.h"
+#include "perf/report/record.h"
+#include "perf/bench/sweep.h"
+
+#include "base/error.h"
+#include "program/blis_arch.h"
+#include "program/interrupt.h"
+#include "program/paths.h"
+#include "program/report.h"
+#include "program/version.h"
+#include "program/pages/help.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* Report why a run failed; of the library, for no file is read there: a wrong result, and a shape that is too large, are failures. */
+static sl_exit fail(const sluice_error *error)
+{
+    const sl_exit known = sl_interrupt_explain(error->status);
+    if (known)
+        return known;
+    const bool is_failure = error->status == SLUICE_STATUS_BAD_DATA || error->status == SLUICE_STATUS_TOO_LARGE;
+    return sl_report(is_failure ? SL_EXIT_FAILURE : sl_exit_of(error->status), "%s", error->message);
+}
+
+/* Write the cases out, but those that are not for files; no row is made. */
+static sl_exit run_export(const sl_bench_options *options, sluice_error *error)
+{
+    size_t shapes, settings;
+    sluice_status status = sl_bench_options_count(options, &shapes, &settings, error);
+    for (size_t k = 0; !status && k < shapes && !sl_interrupt_seen(); k++) {
+        const sl_case shape = sl_bench_options_get_case(options, k);
+        status = sl_export_write(&shape, options->directory, error);
+        if (status == SLUICE_STATUS_UNSUPPORTED) {
+            sl_report(SL_EXIT_OK, "skipped: %s", error->message);
+            status = SLUICE_STATUS_OK;
+        }
+    }
+    return status ? fail(error) : sl_interrupt_seen() ? SL_EXIT_INTERRUPTED : SL_EXIT_OK;
+}
+
+static sluice_status run_kernels(const sl_bench_options *options, sl_bench_report *report, sl_tally *tally, sluice_error *error)
+{
+    const sl_micro_run run = {&options->plan, report, tally};
+    unsigned skipped = 0;
+    sluice_status status = SLUICE_STATUS_OK;
+    for (size_t k = 0; !status && k < options->isa.count && !sl_interrupt_seen(); k++) {
+        const sluice_isa isa = (sluice_isa)options->isa.values[k];
+        status = sl_sweep_skip(sl_kernels_run(isa, &run, error), error, isa, &skipped);
+    }
+    return status ? status : sl_kernels_run_rest(&options->threads, &run, error);
+}
+
+static sluice_status run_expect(const sl_bench_options *options, sl_bench_report *report, sl_tally *tally, sluice_error *error)
+{
+    size_t shapes, settings;
+    sluice_status status = sl_bench_options_count(options, &shapes, &settings, error);
+    for (size_t k = 0; !status && k < shapes && !sl_interrupt_seen(); k++) {
+        const sl_case shape = sl_bench_options_get_case(options, k);
+        status = sl_expect_run(&shape, &options->threads, report, error);
+        tally->rows++;
+    }
+    return status;
+}
+
+/* What an action does, and the columns of its rows. */
+typedef struct job {
+    sluice_status (*run)(const sl_bench_options *options, sl_bench_report *report, sl_tally *tally, sluice_error *error);
+    const sl_column *columns;
+    size_t count;
+} job;
+
+/* The last `hidden` columns of a case are left out. */
+static job job_of(sl_action action, size_t hidden)
+{
+    switch (action) {
+    case SL_ACTION_KERNELS:
+        return (job){run_kernels, sl_micro_columns, SL_MICRO_COLUMNS};
+    case SL_ACTION_EXPECT:
+        return (job){run_expect, sl_expect_columns, SL_EXPECT_COLUMNS};
+    default:
+        return (job){sl_sweep_run, sl_result_columns, SL_RESULT_COLUMNS - hidden};
+    }
+}
+
+static void warn_busy(const sl_tally *tally)
+{
+    if (tally->busy)
+        fprintf(stderr,
+                "sluice-bench: warning: in %zu of %zu rows the typical repetition or peak was %.0f %% or more slower than the "
+                "quoted one: the "
+                "machine was busy; run again when it is idle, or raise --repetitions\n",
+                tally->busy, tally->rows, 100 * SL_SPREAD_BUSY);
+}
+
+/* Rows read from a record count as well. */
+static void warn_above_peak(json_t *rows)
+{
+    const json_t *row;
+    size_t k, above = 0;
+    json_array_foreach(rows, k, row)
+    {
+        above += sl_record_exceeds_peak(row);
+    }
+    if (above)
+        fprintf(
+            stderr,
+            "sluice-bench: warning: in %zu of %zu rows the share of the peak is above 1 ('!'), which cannot be: the machine was "
+            "busy while the peak was measured; run these again when it is idle\n",
+            above, json_array_size(rows));
+}
+
+/* A run, or what takes its place, and what it is held against. */
+typedef struct session {
+    const sl_bench_options *options;
+    json_t *context;
+    json_t *from;     /* rows of a record instead of a run; NULL */
+    json_t *old_rows; /* of a record to compare with; NULL */
+} session;
+
+static sluice_status add_rows(json_t *rows, sl_bench_report *report, sl_tally *tally, sluice_error *error)
+{
+    json_t *row;
+    sluice_status status = SLUICE_STATUS_OK;
+    json_array_foreach(rows, tally->rows, row)
+    {
+        if (!status)
+            status = sl_bench_report_add(report, json_incref(row), error);
+    }
+    return status;
+}
+
+/* Write all rows into a report, which is kept only if everything went well. `rows` receives them; NULL if it did not. */
+static sl_exit write_rows(const session *all, json_t **rows, sluice_error *error)
+{
+    const sl_bench_options *options = all->options;
+    const bool is_micro = all->from && json_object_get(json_array_get(all->from, 0), "kernel");
+    const size_t hidden = all->from || options->peers.count > 1 ? 0 : SL_PEER_COLUMNS;
+    const job todo = job_of(is_micro ? SL_ACTION_KERNELS : all->from ? SL_ACTION_CASES : options->action, hidden);
+    /* Standard output is the comparison's. */
+    const char *output = all->old_rows && sl_paths_is_standard_output(options->output) ? "/dev/null" : options->output;
+    sl_tally tally = {0};
+    sl_bench_report *report;
+    *rows = NULL;
+    sluice_status status = sl_bench_report_create(output, options->format, todo.columns, todo.count, all->context, &report, error);
+    if (status)
+        return fail(error);
+    status = all->from ? add_rows(all->from, report, &tally, error) : todo.run(options, report, &tally, error);
+    if (!status && !sl_interrupt_seen() && !tally.rows)
+        status =
+            sl_fail(error, SLUICE_STATUS_UNSUPPORTED, "nothing was run: this machine has none of what --isa or --peer asks for");
+    if (status || sl_interrupt_seen()) {
+        sl_bench_report_abort(report);
+        return status ? fail(error) : SL_EXIT_INTERRUPTED;
+    }
+    json_t *written = json_incref(sl_bench_report_get_rows(report));
+    status = sl_bench_report_commit(report, error);
+    const sl_exit code = status ? fail(error) : SL_EXIT_OK;
+    warn_busy(&tally);
+    warn_above_peak(written);
+    if (!status)
+        *rows = written;
+    else
+        json_decref(written);
+    return code;
+}
+
+static sl_exit run(session *all, sluice_error *error)
+{
+    const sl_bench_options *options = all->options;
+    json_t *rows = NULL;
+    sl_exit code = sl_outcome_prepare(options, all->context, &all->old_rows, error);
+    if (!code && options->from)
+        code = sl_outcome_read(options->from, all->context, &all->from, error);
+    if (!code)
+        code = write_rows(all, &rows, error);
+    if (!code && rows)
+        code = sl_outcome_finish(options, rows, all->old_rows, error);
+    json_decref(rows);
+    json_decref(all->from);
+    json_decref(all->old_rows);
+    return code;
+}
+
+static void tell_threads(const sl_bench_options *options)
+{
+    if (options->threads_most)
+        fprintf(stderr, "sluice-bench: skipped: more than %u threads, %s\n", options->threads_most,
+                options->action == SL_ACTION_KERNELS ? "for there are no more CPUs to read memory"
+                                                     : "the most under this OMP_THREAD_LIMIT and GOMP_CPU_AFFINITY");
+}
+
+static sl_exit run_action(sl_bench_options *options, char **argv, sluice_error *error)
+{
+    sluice_environment environment = {.struct_size = sizeof environment};
+    /* BLIS reads its variable at its first use; where it does not know the CPU, the baseline would be a slow portable kernel's. */
+    if (sl_blis_advise(error) || sluice_environment_get(NULL, &environment, error))
+        return fail(error);
+    json_t *context = sl_context_create(&environment);
+    if (!context || !sl_context_add_command(context, argv))
+        return sl_report_memory("the context");
+    tell_threads(options);
+    options->plan.stopped = sl_interrupt_seen;
+    session all = {.options = options, .context = context};
+    sl_exit code = SL_EXIT_OK;
+    if (options->action == SL_ACTION_VERSION)
+        sl_version_print("sluice-bench", json_string_value(json_object_get(context, "git")), &environment);
+    else
+        code = options->action == SL_ACTION_EXPORT ? run_export(options, error) : run(&all, error);
+    json_decref(context);
+    return code;
+}
+
+int main(int argc, char **argv)
+{
+    sl_bench_options options;
+    sluice_error error = {0};
+    sl_exit code = SL_EXIT_OK;
+    sl_paths_hold_standard();
+    sl_interrupt_install();
+    if (sl_bench_options_parse(argc, argv, &options, &error))
+        code = fail(&error);
+    else if (options.action == SL_ACTION_HELP)
+        sl_help_write(&sl_program_this, &sl_bench_page, stdout);
+    else
+        code = run_action(&options, argv, &error);
+    if (code == SL_EXIT_INTERRUPTED)
+        sl_report(code, "interrupted");
+    return (int)sl_interrupt_finish(sl_report_flush(code));
+}

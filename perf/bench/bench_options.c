@@ -1,0 +1,453 @@
+#include "perf/bench/bench_options.h"
+
+#include "perf/bench/bench_page.h"
+#include "perf/peers/peer.h"
+
+#include "base/error.h"
+#include "base/size.h"
+#include "system/threads.h"
+#include "program/paths.h"
+#include "program/options/option_words.h"
+#include "program/options/option_kinds.h"
+
+#include <getopt.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What runs when no shape is asked for: from a batch that any kernel can fill to one that hardly any can, T,N,H. */
+static const size_t default_cases[][3] = {
+    {50, 64, 256}, {50, 64, 512}, {50, 128, 1024}, {100, 32, 128}, {100, 8, 256}, {100, 31, 64}, {30, 16, 32},
+};
+enum { DEFAULT_CASES = sizeof default_cases / sizeof default_cases[0] };
+
+/* Macros, for the table of options has them as text. A repetition lasts about a scheduler's time slice: on a busy machine short
+ * ones find moments that nothing disturbs, long ones never do. The clock's tick is a hundred-thousandth of it. */
+#define DEFAULT_STEPS 50
+#define DEFAULT_BATCH 64
+#define DEFAULT_HIDDEN 256
+#define DEFAULT_LAYERS 1
+#define DEFAULT_DIRECTIONS 1
+#define DEFAULT_SEED 1
+#define DEFAULT_MIN_SECONDS 0.005
+#define DEFAULT_REPETITIONS 10
+#define DEFAULT_WARMUP 2
+#define DEFAULT_THRESHOLD 0.05
+
+enum {
+    WARMUP_MAX = 1000000,
+    THREADS_MAX = SL_THREADS_MAX,
+    DIRECTIONS_MAX = 2,
+    VALUE_MAX = 1 << 30 /* of a dimension: products of a few still fit */
+};
+
+/* ---- Kinds of values ------------------------------------------------------------------------------------------------------- */
+
+static sluice_status parse_list(const sl_option *option, const sl_argument *argument, void *field, sluice_error *error)
+{
+    return sl_grammar_list(argument, option->most, field, error);
+}
+
+static sluice_status parse_names(const sl_option *option, const sl_argument *argument, void *field, sluice_error *error)
+{
+    return sl_grammar_names(argument, option->choice, field, error);
+}
+
+/* --train alone means all that a training step computes. */
+static sluice_status parse_train(const sl_option *option, const sl_argument *argument, void *field, sluice_error *error)
+{
+    const char *text = argument->text ? argument->text : sl_train_get_name(SL_TRAIN_BOTH);
+    return parse_names(option, &(sl_argument){argument->option, text}, field, error);
+}
+
+static sluice_status parse_number(const sl_option *option, const sl_argument *argument, void *field, sluice_error *error)
+{
+    return sl_grammar_number(argument, option->least, option->most, field, error);
+}
+
+static sluice_status parse_unsigned(const sl_option *option, const sl_argument *argument, void *field, sluice_error *error)
+{
+    size_t number = 0;
+    const sluice_status status = parse_number(option, argument, &number, error);
+    *(unsigned *)field = (unsigned)number;
+    return status;
+}
+
+static sluice_status parse_seconds(const sl_option *option, const sl_argument *argument, void *field, sluice_error *error)
+{
+    (void)option;
+    return sl_grammar_seconds(argument, field, error);
+}
+
+static sluice_status parse_share(const sl_option *option, const sl_argument *argument, void *field, sluice_error *error)
+{
+    (void)option;
+    return sl_grammar_share(argument, field, error);
+}
+
+static sluice_status add_case(const sl_argument *argument, sl_bench_options *options, sluice_error *error)
+{
+    if (options->cases == SL_LIST_MAX)
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "more than %d cases; give fewer, or lists", SL_LIST_MAX);
+    return sl_grammar_tuple(argument, "T,N,H", 3, VALUE_MAX, options->case_values[options->cases++], error);
+}
+
+static sluice_status parse_case(const sl_option *option, const sl_argument *argument, void *field, sluice_error *error)
+{
+    (void)option;
+    return add_case(argument, field, error);
+}
+
+static sluice_status parse_bidirectional(const sl_option *option, const sl_argument *argument, void *field, sluice_error *error)
+{
+    (void)option, (void)argument, (void)error;
+    *(sl_list *)field = (sl_list){.count = 1, .values = {DIRECTIONS_MAX}};
+    return SLUICE_STATUS_OK;
+}
+
+static sluice_status parse_export(const sl_option *option, const sl_argument *argument, void *field, sluice_error *error)
+{
+    sl_bench_options *options = field;
+    options->action = SL_ACTION_EXPORT;
+    return sl_kind_directory.parse(option, argument, &options->directory, error);
+}
+
+/* A picture's file, of which the only kind is SVG. */
+static sluice_status parse_picture(const sl_option *option, const sl_argument *argument, void *field, sluice_error *error)
+{
+    const char *dot = strrchr(argument->text, '.');
+    if ((!dot || strcmp(dot, ".svg") != 0) && !sl_paths_is_output_stream(argument->text))
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "%s: expected the name of a file that ends in .svg, found '%s'",
+                       argument->option, argument->text);
+    return sl_kind_file.parse(option, argument, field, error);
+}
+
+static const sl_option_kind kind_list = {parse_list, SL_COMPLETE_NOTHING};
+static const sl_option_kind kind_names = {parse_names, SL_COMPLETE_CHOICES};
+static const sl_option_kind kind_train = {parse_train, SL_COMPLETE_CHOICES};
+static const sl_option_kind kind_number = {parse_number, SL_COMPLETE_NOTHING};
+static const sl_option_kind kind_unsigned = {parse_unsigned, SL_COMPLETE_NOTHING};
+static const sl_option_kind kind_seconds = {parse_seconds, SL_COMPLETE_NOTHING};
+static const sl_option_kind kind_share = {parse_share, SL_COMPLETE_NOTHING};
+static const sl_option_kind kind_case = {parse_case, SL_COMPLETE_NOTHING};
+static const sl_option_kind kind_bidirectional = {parse_bidirectional, SL_COMPLETE_NOTHING};
+static const sl_option_kind kind_export = {parse_export, SL_COMPLETE_DIRECTORIES};
+static const sl_option_kind kind_picture = {parse_picture, SL_COMPLETE_FILES};
+
+/* ---- The command line ------------------------------------------------------------------------------------------------------ */
+
+enum { SHAPES, SETTINGS, ACTIONS, MEASURING, OUTPUT, GENERAL };
+static const char *const groups[] = {
+    [SHAPES] = "Shapes",       [SETTINGS] = "Settings for each shape", [ACTIONS] = "Instead of timing the shapes",
+    [MEASURING] = "Measuring", [OUTPUT] = "Output and comparison",     [GENERAL] = "General",
+    [GENERAL + 1] = NULL,
+};
+
+#define FIELD(name) offsetof(sl_bench_options, name)
+#define TEXT(number) SL_OPTION_TEXT(number)
+static const sl_option table[] = {
+    {"steps", 0, 1, SHAPES, "LIST", &kind_list, FIELD(steps), "time steps of each row", .standard = TEXT(DEFAULT_STEPS),
+     .most = VALUE_MAX},
+    {"batch", 0, 1, SHAPES, "LIST", &kind_list, FIELD(batch), "rows of a batch", .standard = TEXT(DEFAULT_BATCH),
+     .most = VALUE_MAX},
+    {"input", 0, 1, SHAPES, "LIST", &kind_list, FIELD(input), "inputs of a step; by default as many as hidden units",
+     .most = VALUE_MAX},
+    {"hidden", 0, 1, SHAPES, "LIST", &kind_list, FIELD(hidden), "hidden units", .standard = TEXT(DEFAULT_HIDDEN),
+     .most = VALUE_MAX},
+    {"layers", 0, 1, SHAPES, "LIST", &kind_list, FIELD(layers), "LSTM layers", .standard = TEXT(DEFAULT_LAYERS), .most = VALUE_MAX},
+    {"directions", 0, 1, SHAPES, "LIST", &kind_list, FIELD(directions), "directions, 1 or 2", .standard = TEXT(DEFAULT_DIRECTIONS),
+     .most = DIRECTIONS_MAX},
+    {"bidirectional", 0, 1, SHAPES, NULL, &kind_bidirectional, FIELD(directions), "the same as --directions 2"},
+    {"ragged", 0, 1, SHAPES, "LIST", &kind_names, FIELD(ragged),
+     "lengths of the rows: all T, uniform in 1..T, or T for one row and T / 250 for the others", sl_ragged_get_name},
+    {"case", 0, 1, SHAPES, "T,N,H", &kind_case, 0,
+     "a shape besides: steps, batch, and hidden units, with as many inputs; may be repeated, as may T,N,H alone"},
+    {"set", 0, 1, SHAPES, "LIST", &kind_names, FIELD(sets), "shapes of these named sets besides", sl_set_get_name,
+     .standard = "none"},
+    {"train", 0, 1, SHAPES, "[=LIST]", &kind_train, FIELD(train),
+     "what of a training step is computed: nothing, the forward pass with a tape for the gradient, or both passes; --train alone "
+     "means both",
+     sl_train_get_name, .standard = "none, of --set train both"},
+    {"seed", 0, 1, SHAPES, "N", &kind_number, FIELD(seed), "seed of all random numbers", .standard = TEXT(DEFAULT_SEED),
+     .most = LLONG_MAX},
+
+    {"threads", 0, 1, SETTINGS, "LIST", &kind_list, FIELD(threads), "numbers of threads; by default chosen for the machine",
+     .most = THREADS_MAX, .variable = "SLUICE_NUM_THREADS"},
+    {"isa", 0, 1, SETTINGS, "LIST", &kind_names, FIELD(isa), "instruction sets of the kernels", sl_words_isa,
+     .variable = "SLUICE_ISA"},
+    {"gemm", 0, 1, SETTINGS, "LIST", &kind_names, FIELD(gemm), "how matrices are multiplied", sl_words_gemm,
+     .variable = "SLUICE_GEMM"},
+    {"schedule", 0, 1, SETTINGS, "LIST", &kind_names, FIELD(schedule),
+     "how work is divided over threads; measure times the candidates first", sl_words_schedule},
+    {"scaling", 0, 1, SETTINGS, "NAME", &sl_kind_choice, FIELD(scaling),
+     "sweep 1..2x cores unless --threads is given: with a fixed batch, or (weak) with --batch rows for each thread",
+     sl_scaling_get_name},
+    {"peer", 0, 1, SETTINGS, "LIST", &kind_names, FIELD(peers), "what to time side by side in the same run", sl_peer_get_name},
+
+    {"kernels", 0, 1, ACTIONS, NULL, &sl_kind_constant, FIELD(action),
+     "time the kernels' parts and the memory, for each of --isa and --threads", .value = SL_ACTION_KERNELS},
+    {"expect", 0, 1, ACTIONS, NULL, &sl_kind_constant, FIELD(action),
+     "time nothing; show what the cost model expects at each of --threads", .value = SL_ACTION_EXPECT},
+    {"export", 0, 1, ACTIONS, "DIR", &kind_export, 0, "write the cases for the scripts of perf/peers"},
+    {"from", 0, 1, ACTIONS, "FILE", &sl_kind_file, FIELD(from), "take the rows of a JSON record"},
+
+    {"min-time", 0, 1, MEASURING, "S", &kind_seconds, FIELD(plan.min_seconds), "seconds that each repetition lasts at least",
+     .standard = TEXT(DEFAULT_MIN_SECONDS)},
+    {"repetitions", 0, 1, MEASURING, "N", &kind_unsigned, FIELD(plan.repetitions), "repetitions, of which the fastest is quoted",
+     .standard = TEXT(DEFAULT_REPETITIONS), .least = 1, .most = SL_REPETITIONS_MAX},
+    {"warmup", 0, 1, MEASURING, "N", &kind_unsigned, FIELD(plan.warmup), "calls before the first repetition",
+     .standard = TEXT(DEFAULT_WARMUP), .most = WARMUP_MAX},
+
+    {"format", 0, 1, OUTPUT, "NAME", &sl_kind_choice, FIELD(format), "format of the rows", sl_bench_format_get_name},
+    {"output", 'o', 1, OUTPUT, "FILE", &sl_kind_file, FIELD(output), "where the rows go; '-' is standard output", .standard = "-"},
+    {"plot", 0, 1, OUTPUT, "FILE.svg", &kind_picture, FIELD(plot), "draw throughput and efficiency against threads"},
+    {"roofline", 0, 1, OUTPUT, "FILE.svg", &kind_picture, FIELD(roofline),
+     "draw throughput against operations per byte, below what the machine allows"},
+    {"compare", 0, 1, OUTPUT, "OLD.json", &sl_kind_file, FIELD(compare),
+     "compare with the rows of a record; exit status 1 if one has become slower"},
+    {"threshold", 0, 1, OUTPUT, "S", &kind_share, FIELD(threshold), "by how much of its time --compare lets a row be slower",
+     .standard = TEXT(DEFAULT_THRESHOLD)},
+
+    {"help", 'h', 1, GENERAL, NULL, &sl_kind_constant, FIELD(action), "show this help", .value = SL_ACTION_HELP, .ends = true},
+    {"version", 0, 1, GENERAL, NULL, &sl_kind_constant, FIELD(action),
+     "show the versions of the library, BLIS and OpenMP, and the instruction set in use", .value = SL_ACTION_VERSION, .ends = true},
+};
+
+const sl_program sl_program_this = {"sluice-bench", groups, table, sizeof table / sizeof table[0], &sl_bench_page, 1, "sluice"};
+
+/* ---- Defaults -------------------------------------------------------------------------------------------------------------- */
+
+static void fill_list(sl_list *list, size_t value)
+{
+    if (list->count == 0)
+        list->values[list->count++] = value;
+}
+
+static int by_size(const void *a, const void *b)
+{
+    const size_t x = *(const size_t *)a, y = *(const size_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* A sweep over threads has one thread in front, which the others are held against, and each number once, rising. */
+static void order_threads(sl_list *threads)
+{
+    size_t kept = 0;
+    fill_list(threads, 1);
+    qsort(threads->values, threads->count, sizeof threads->values[0], by_size);
+    if (threads->values[0] != 1 && threads->count < SL_LIST_MAX) {
+        memmove(threads->values + 1, threads->values, threads->count++ * sizeof threads->values[0]);
+        threads->values[0] = 1;
+    }
+    for (size_t k = 0; k < threads->count; k++)
+        if (kept == 0 || threads->values[kept - 1] != threads->values[k])
+            threads->values[kept++] = threads->values[k];
+    threads->count = kept;
+}
+
+static void fill_threads(sl_bench_options *options)
+{
+    const bool given = options->threads.count > 0;
+    for (size_t k = 0; k < options->sets.count; k++)
+        if (options->scaling == SL_SCALING_NONE && sl_set_get(options->sets.values[k]).scales)
+            options->scaling = SL_SCALING_STRONG;
+    if (options->scaling && !given) {
+        unsetenv("SLUICE_NUM_THREADS"); /* as --threads does */
+        sl_scaling_fill_threads(sl_size_min(sl_threads_cpus(), THREADS_MAX / 2), &options->threads);
+    } else if (options->scaling) {
+        order_threads(&options->threads);
+    }
+    fill_list(&options->threads, 0); /* the library's choice */
+}
+
+/* More threads than there can be would give the row of as many as there are again: it comes once. Of memory no more than the CPUs
+ * read; a sweep runs more threads than CPUs, if the runtime makes them. */
+static void limit_threads(sl_bench_options *options)
+{
+    const bool kernels = options->action == SL_ACTION_KERNELS;
+    if (options->from || (!kernels && options->action != SL_ACTION_CASES))
+        return;
+    const size_t most = kernels ? sl_threads_cpus() : sl_threads_most();
+    sl_list *threads = &options->threads;
+    size_t kept = 0;
+    bool has_most = false;
+    for (size_t k = 0; k < threads->count; k++)
+        has_most |= threads->values[k] == most;
+    for (size_t k = 0; k < threads->count; k++) {
+        const bool beyond = threads->values[k] > most;
+        if (beyond)
+            options->threads_most = (unsigned)most;
+        if (!beyond || !has_most)
+            threads->values[kept++] = beyond ? most : threads->values[k];
+        has_most |= beyond;
+    }
+    threads->count = kept;
+}
+
+/* What the model of cost does not know is refused, not passed over. Before the defaults are filled in. */
+static sluice_status check_expect(const sl_bench_options *options, sluice_error *error)
+{
+    const char *unheeded = options->isa.count                    ? "--isa"
+                           : options->gemm.count                 ? "--gemm"
+                           : options->schedule.count             ? "--schedule"
+                           : options->peers.count                ? "--peer"
+                           : options->scaling == SL_SCALING_WEAK ? "--scaling weak"
+                                                                 : NULL;
+    if (options->action != SL_ACTION_EXPECT || !unheeded)
+        return SLUICE_STATUS_OK;
+    return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT,
+                   "--expect is of the library's own choice of kernels and way, found %s; leave one of them out", unheeded);
+}
+
+static void fill_defaults(sl_bench_options *options)
+{
+    fill_threads(options);
+    limit_threads(options);
+    if (options->steps.count || options->batch.count || options->input.count || options->hidden.count) {
+        fill_list(&options->steps, DEFAULT_STEPS);
+        fill_list(&options->batch, DEFAULT_BATCH);
+        fill_list(&options->hidden, DEFAULT_HIDDEN);
+    } else if (options->cases == 0 && options->sets.count == 0) {
+        memcpy(options->case_values, default_cases, sizeof default_cases);
+        options->cases = DEFAULT_CASES;
+    }
+    fill_list(&options->layers, DEFAULT_LAYERS);
+    fill_list(&options->directions, DEFAULT_DIRECTIONS);
+    fill_list(&options->ragged, SL_RAGGED_NONE);
+    /* The library's choice, in these: */
+    fill_list(&options->isa, SLUICE_ISA_AUTO);
+    fill_list(&options->gemm, SLUICE_GEMM_AUTO);
+    fill_list(&options->schedule, SLUICE_SCHEDULE_AUTO);
+    fill_list(&options->peers, 0); /* the library itself */
+}
+
+sluice_status sl_bench_options_parse(int argc, char **argv, sl_bench_options *options, sluice_error *error)
+{
+    sl_given given;
+    *options = (sl_bench_options){.seed = DEFAULT_SEED, .output = "-", .threshold = DEFAULT_THRESHOLD};
+    options->plan = (sl_plan){DEFAULT_MIN_SECONDS, DEFAULT_REPETITIONS, DEFAULT_WARMUP, NULL};
+    if (argc == 2 && strcmp(argv[1], "help") == 0)
+        options->action = SL_ACTION_HELP;
+    if (options->action == SL_ACTION_HELP)
+        return SLUICE_STATUS_OK;
+    sluice_status status = sl_option_table_parse(&sl_program_this, &sl_bench_page, argc, argv, options, &given, error);
+    if (options->action == SL_ACTION_HELP || options->action == SL_ACTION_VERSION)
+        return status;
+    for (; !status && optind < argc; optind++)
+        status = add_case(&(sl_argument){"case", argv[optind]}, options, error);
+    if (!status)
+        status = check_expect(options, error);
+    fill_defaults(options);
+    return status;
+}
+
+/* ---- What they span -------------------------------------------------------------------------------------------------------- */
+
+static bool multiply(size_t *product, const sl_list *list)
+{
+    return sl_size_mul(*product, list->count, product);
+}
+
+/* How often each shape comes for what of training is asked for. */
+static size_t count_trains(const sl_bench_options *options)
+{
+    return options->train.count ? options->train.count : 1;
+}
+
+/* The shapes of all sets that were asked for. */
+static size_t count_sets(const sl_bench_options *options)
+{
+    size_t count = 0;
+    for (size_t k = 0; k < options->sets.count; k++)
+        count += sl_set_get(options->sets.values[k]).count;
+    return count;
+}
+
+sluice_status sl_bench_options_count(const sl_bench_options *options, size_t *shapes, size_t *settings, sluice_error *error)
+{
+    const size_t inputs = options->input.count ? options->input.count : 1;
+    size_t total;
+    *shapes = inputs;
+    *settings = 1;
+    const bool fits = multiply(shapes, &options->steps) && multiply(shapes, &options->batch) &&
+                      multiply(shapes, &options->hidden) && sl_size_add(*shapes, options->cases, shapes) &&
+                      multiply(shapes, &options->ragged) && sl_size_add(*shapes, count_sets(options), shapes) &&
+                      multiply(shapes, &options->directions) && multiply(shapes, &options->layers) &&
+                      sl_size_mul(*shapes, count_trains(options), shapes) && multiply(settings, &options->threads) &&
+                      multiply(settings, &options->isa) && multiply(settings, &options->gemm) &&
+                      multiply(settings, &options->schedule) && sl_size_mul(*shapes, *settings, &total);
+    return fits ? SLUICE_STATUS_OK
+                : sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "more combinations than can be counted; give shorter lists");
+}
+
+/* The list's value in the place that *k, a number whose lowest digit counts the list, says; *k is left with the higher digits. */
+static size_t take_digit(const sl_list *list, size_t *k)
+{
+    const size_t value = list->values[*k % list->count];
+    *k /= list->count;
+    return value;
+}
+
+/* Shape k of those that --case and the lists span, but for layers and directions. */
+static void get_spanned(const sl_bench_options *options, size_t k, sl_case *shape)
+{
+    shape->ragged = (sl_ragged)take_digit(&options->ragged, &k);
+    if (k < options->cases) {
+        const size_t *values = options->case_values[k];
+        shape->steps = values[0];
+        shape->batch = values[1];
+        shape->input = shape->hidden = values[2];
+    } else {
+        k -= options->cases;
+        shape->hidden = take_digit(&options->hidden, &k);
+        shape->input = options->input.count ? take_digit(&options->input, &k) : shape->hidden;
+        shape->batch = take_digit(&options->batch, &k);
+        shape->steps = take_digit(&options->steps, &k);
+    }
+}
+
+/* Shape k of the sets', likewise. */
+static void get_of_sets(const sl_bench_options *options, size_t k, sl_case *shape)
+{
+    const size_t *set = options->sets.values;
+    for (; k >= sl_set_get(*set).count; set++)
+        k -= sl_set_get(*set).count;
+    const sl_set_case *one = &sl_set_get(*set).cases[k];
+    shape->steps = one->steps;
+    shape->batch = one->batch;
+    shape->input = shape->hidden = one->hidden;
+    shape->ragged = one->ragged;
+    shape->train = one->train;
+}
+
+sl_case sl_bench_options_get_case(const sl_bench_options *options, size_t k)
+{
+    const size_t inputs = options->input.count ? options->input.count : 1;
+    const size_t swept = options->steps.count * options->batch.count * inputs * options->hidden.count;
+    const size_t spanned = (swept + options->cases) * options->ragged.count;
+    sl_case shape = {.seed = options->seed};
+    const size_t train = k % count_trains(options);
+    k /= count_trains(options);
+    shape.layers = take_digit(&options->layers, &k);
+    shape.directions = take_digit(&options->directions, &k);
+    if (k < spanned)
+        get_spanned(options, k, &shape);
+    else
+        get_of_sets(options, k - spanned, &shape);
+    if (options->train.count)
+        shape.train = (sl_train)options->train.values[train];
+    return shape;
+}
+
+sl_setting sl_bench_options_get_setting(const sl_bench_options *options, size_t k)
+{
+    sl_setting setting;
+    setting.threads = (unsigned)take_digit(&options->threads, &k);
+    const size_t schedule = take_digit(&options->schedule, &k);
+    setting.measure = schedule == SL_WORDS_MEASURE;
+    setting.schedule = setting.measure ? SLUICE_SCHEDULE_AUTO : (sluice_schedule)schedule;
+    setting.gemm = (sluice_gemm)take_digit(&options->gemm, &k);
+    setting.isa = (sluice_isa)take_digit(&options->isa, &k);
+    return setting;
+}

@@ -1,0 +1,57 @@
+/* The command line of sluice-bench, and the cases and settings that it spans. */
+#ifndef SLUICE_PERF_BENCH_BENCH_OPTIONS_H
+#define SLUICE_PERF_BENCH_BENCH_OPTIONS_H
+
+#include "perf/cases/case.h"
+#include "perf/bench/grammar.h"
+#include "perf/bench/sets.h"
+
+typedef enum sl_action {
+    SL_ACTION_CASES,
+    SL_ACTION_KERNELS,
+    SL_ACTION_EXPECT,
+    SL_ACTION_EXPORT,
+    SL_ACTION_HELP,
+    SL_ACTION_VERSION
+} sl_action;
+
+typedef struct sl_bench_options {
+    sl_action action;
+    size_t cases; /* T,N,H each, */
+    size_t case_values[SL_LIST_MAX][3];
+    sl_list steps, batch, input, hidden;  /* swept besides; all empty when nothing is; input empty: as hidden */
+    sl_list ragged;                       /* of these; */
+    sl_list sets;                         /* their shapes besides, ragged as each set has it */
+    sl_list layers, directions;           /* of all of these */
+    sl_list train;                        /* of all of these; empty: as each set has it, else inference */
+    sl_list threads, isa, gemm, schedule; /* swept for each shape */
+    unsigned threads_most;                /* as many as there can be, if more were asked for; they are left out. 0: no */
+    sl_scaling scaling;                   /* weak: each batch is of one thread, and is multiplied by the threads */
+    sl_list peers;                        /* run with each of these, by peer.h's numbers */
+    size_t seed;
+    sl_plan plan;
+    sl_bench_format format;
+    const char *output;
+    const char *plot, *roofline; /* files for pictures; NULL: none */
+    const char *from;            /* a record whose rows are taken instead of running anything; NULL */
+    const char *compare;         /* a record to compare with; NULL */
+    double threshold;            /* of a comparison */
+    const char *directory;       /* of SL_ACTION_EXPORT */
+} sl_bench_options;
+
+/** Read the command line, and give what it does not say its default. Points into argv. BAD_ARGUMENT.
+ * What --threads, --isa and --gemm say goes before the environment: the variable of each is unset, as is that of
+ * threads where a scaling makes up their numbers. */
+SLUICE_WARN_UNUSED sluice_status sl_bench_options_parse(int argc, char **argv, sl_bench_options *options, sluice_error *error);
+
+/** How many shapes, and settings for each, the options span. BAD_ARGUMENT when there are more than a size_t tells. */
+SLUICE_WARN_UNUSED sluice_status sl_bench_options_count(const sl_bench_options *options, size_t *shapes, size_t *settings,
+                                                        sluice_error *error);
+
+/** Shape k < shapes: what of training varies fastest, then layers, then directions; the cases come first, the sets' last. */
+sl_case sl_bench_options_get_case(const sl_bench_options *options, size_t k);
+
+/** Setting k < settings: threads vary fastest. */
+sl_setting sl_bench_options_get_setting(const sl_bench_options *options, size_t k);
+
+#endif

@@ -1,0 +1,79 @@
+#include "perf/bench/sets.h"
+
+#include "base/size.h"
+
+#define COUNT(array) (sizeof(array) / sizeof(array)[0])
+
+/* One table, of which each set is a stretch, so that "all" is the table. First what runs when no shape is asked for and is of no
+ * set. */
+static const sl_set_case cases[] = {
+    {50, 64, 512, SL_RAGGED_NONE},
+    {50, 128, 1024, SL_RAGGED_NONE},
+    /* threads: many rows, few, one, and a network that no cache of one core holds */
+    {50, 64, 256, SL_RAGGED_NONE},
+    {50, 256, 256, SL_RAGGED_NONE},
+    {100, 8, 256, SL_RAGGED_NONE},
+    {100, 1, 512, SL_RAGGED_NONE},
+    /* small: little work a step, or hardly any */
+    {100, 32, 128, SL_RAGGED_NONE},
+    {100, 31, 64, SL_RAGGED_NONE},
+    {30, 16, 32, SL_RAGGED_NONE},
+    {100, 1, 128, SL_RAGGED_NONE},
+    {1, 1, 64, SL_RAGGED_NONE},
+    /* ragged */
+    {200, 256, 256, SL_RAGGED_UNIFORM},
+    {200, 32, 128, SL_RAGGED_UNIFORM},
+    {50, 17, 512, SL_RAGGED_UNIFORM},
+    {5000, 1001, 128, SL_RAGGED_TAIL},
+    /* train */
+    {50, 64, 256, SL_RAGGED_NONE, SL_TRAIN_BOTH},
+    {50, 64, 512, SL_RAGGED_NONE, SL_TRAIN_BOTH},
+    {100, 32, 128, SL_RAGGED_NONE, SL_TRAIN_BOTH},
+    {100, 31, 64, SL_RAGGED_NONE, SL_TRAIN_BOTH},
+    {100, 256, 256, SL_RAGGED_UNIFORM, SL_TRAIN_BOTH},
+};
+enum { THREADS_FIRST = 2, SMALL_FIRST = 6, RAGGED_FIRST = 11, TRAIN_FIRST = 15 };
+
+static const sl_set sets[] = {
+    {"small", false, RAGGED_FIRST - SMALL_FIRST, cases + SMALL_FIRST},
+    {"ragged", false, TRAIN_FIRST - RAGGED_FIRST, cases + RAGGED_FIRST},
+    {"threads", true, SMALL_FIRST - THREADS_FIRST, cases + THREADS_FIRST},
+    {"train", false, COUNT(cases) - TRAIN_FIRST, cases + TRAIN_FIRST},
+    {"all", true, COUNT(cases), cases},
+};
+
+const char *sl_set_get_name(size_t value)
+{
+    return value < COUNT(sets) ? sets[value].name : NULL;
+}
+
+sl_set sl_set_get(size_t value)
+{
+    return sets[value];
+}
+
+const char *sl_scaling_get_name(size_t value)
+{
+    static const char *const names[] = {"none", "strong", "weak"};
+    return value < COUNT(names) ? names[value] : NULL;
+}
+
+static void append(sl_list *list, size_t value)
+{
+    const bool rises = list->count == 0 || value > list->values[list->count - 1];
+    if (rises && list->count < SL_LIST_MAX)
+        list->values[list->count++] = value;
+}
+
+void sl_scaling_fill_threads(size_t cores, sl_list *threads)
+{
+    threads->count = 0;
+    for (size_t power = 1; power < cores; power *= 2) {
+        append(threads, power);
+        if (power > 1)
+            append(threads, sl_size_min(power + power / 2, cores));
+    }
+    append(threads, cores);
+    append(threads, cores + sl_size_max(cores / 2, 1));
+    append(threads, 2 * cores);
+}

@@ -1,0 +1,41 @@
+/* The named sets of shapes, and the thread counts of a sweep that names none. */
+#ifndef SLUICE_PERF_BENCH_SETS_H
+#define SLUICE_PERF_BENCH_SETS_H
+
+#include "perf/cases/case.h"
+#include "perf/bench/grammar.h"
+
+#include <stdbool.h>
+
+/** A shape of a set: input = hidden; layers and directions are the command line's, and what of a training step where that
+ *  names it. */
+typedef struct sl_set_case {
+    size_t steps, batch, hidden;
+    sl_ragged ragged;
+    sl_train train;
+} sl_set_case;
+
+typedef struct sl_set {
+    const char *name;
+    bool scales; /* made to be run at several numbers of threads */
+    size_t count;
+    const sl_set_case *cases;
+} sl_set;
+
+/** "small", "ragged", "threads", "train", "all" for 0, 1, ...; NULL for a value that is none. */
+const char *sl_set_get_name(size_t value);
+
+/** The set of such a value. "all" has the cases of the other sets and those that run when no shape is asked for. */
+sl_set sl_set_get(size_t value);
+
+/** How the work grows with the threads of a sweep: not told, the batch is fixed, its rows for each thread are. */
+typedef enum sl_scaling { SL_SCALING_NONE, SL_SCALING_STRONG, SL_SCALING_WEAK } sl_scaling;
+
+/** "none", "strong", "weak"; NULL for a value that is none. */
+const char *sl_scaling_get_name(size_t value);
+
+/** What a scaling sweep runs at on `cores` cores: every number of threads up to 4, then steps of a half and a third (6, 8, 12,
+ * 16, 24, ...) up to the cores, and one and a half times and twice as many. The list is emptied first. */
+void sl_scaling_fill_threads(size_t cores, sl_list *threads);
+
+#endif

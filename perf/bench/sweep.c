@@ -1,0 +1,238 @@
+#include "perf/bench/sweep.h"
+
+#include "perf/peers/peer.h"
+#include "perf/report/versus.h"
+
+#include "base/error.h"
+#include "base/memory.h"
+
+#include <math.h>
+#include <stdio.h>
+
+typedef struct sl_sweep {
+    const sl_bench_options *options;
+    sl_bench_report *report;
+    sl_tally *tally;
+    double *alone; /* [settings but for the threads][peers] GFLOP/s of one thread; 0: not measured yet */
+    json_t *rows;  /* of the shape that are not written yet */
+    unsigned skipped;
+    json_t *told; /* an object whose keys are the notes on peers, each of which is said once */
+} sl_sweep;
+
+sluice_status sl_sweep_skip(sluice_status status, const sluice_error *error, sluice_isa isa, unsigned *skipped)
+{
+    if (status != SLUICE_STATUS_UNSUPPORTED)
+        return status;
+    if (!(*skipped & 1u << isa))
+        fprintf(stderr, "sluice-bench: skipped: %s\n", error->message);
+    *skipped |= 1u << isa;
+    return SLUICE_STATUS_OK;
+}
+
+double sl_sweep_efficiency(double gflops, unsigned threads, double alone)
+{
+    return alone > 0 ? gflops / (threads * alone) : 0;
+}
+
+/* The steps of the longest row of a team that has not the batch's longest: of a tail known, else taken to be as many. */
+static double steps_of_others(const sl_case *shape)
+{
+    return shape->ragged == SL_RAGGED_TAIL ? fmax((double)(shape->steps / SL_TAIL), 1) : (double)shape->steps;
+}
+
+/* Numbers of weights that one pass brings near: those of h for each step, as are those of x unless their products are made for many
+ * steps at once. */
+static double count_weights(const sl_result *result, bool hoists)
+{
+    const sl_case *shape = &result->shape;
+    const double hidden = (double)shape->hidden, teams = result->way.teams;
+    const double steps = (double)shape->steps + (teams - 1) * steps_of_others(shape);
+    double weights = 0;
+    for (size_t l = 0; l < shape->layers; l++) {
+        const double in = (double)(l ? shape->directions * shape->hidden : shape->input);
+        const double of_x = in * (hoists ? teams : steps);
+        weights += 4 * hidden * (of_x + hidden * steps) * (double)shape->directions;
+    }
+    return weights;
+}
+
+double sl_sweep_bytes(const sl_result *result)
+{
+    const sl_case *shape = &result->shape;
+    const double units = (double)(shape->directions * shape->hidden), steps = (double)result->total_steps;
+    const double outputs = shape->ragged == SL_RAGGED_TAIL ? 0 : units, inputs = (double)shape->input;
+    const double tape = 6 * units * (double)shape->layers; /* of a step: four gates, c and h */
+    double floats = count_weights(result, result->way.hoists) + steps * (inputs + outputs);
+    if (shape->train)
+        floats += steps * tape;
+    if (shape->train == SL_TRAIN_BOTH)
+        floats += count_weights(result, true) + steps * (tape + outputs + 2 * inputs); /* dy is read, x as well, dx written */
+    return sizeof(float) * floats;
+}
+
+/* The case's row with what only a sweep knows. */
+static json_t *to_row(const sl_sweep *sweep, const sl_result *result, double gflops, double alone)
+{
+    json_t *row = sl_result_to_row(result);
+    const double efficiency = sl_sweep_efficiency(gflops, result->setting.threads, alone);
+    const bool knows_way = result->way.teams > 0;
+    json_t *rest = json_pack("{ss so so}", "scaling", sl_scaling_get_name(sweep->options->scaling), "efficiency",
+                             efficiency > 0 ? json_real(efficiency) : json_null(), "flop_per_byte",
+                             knows_way ? json_real(sl_result_flop(result) / sl_sweep_bytes(result)) : json_null());
+    if (!row || !rest || json_object_update(row, rest) != 0) {
+        json_decref(row);
+        row = NULL;
+    }
+    json_decref(rest);
+    return row;
+}
+
+/* Say what is not run, and that this is no failure. */
+static sluice_status skip(sl_sweep *sweep, const sl_setting *setting, sluice_status status, const sluice_error *error)
+{
+    if (status != SLUICE_STATUS_UNSUPPORTED || setting->peer == &sl_peer_sluice)
+        return sl_sweep_skip(status, error, setting->isa, &sweep->skipped);
+    if (!json_object_get(sweep->told, error->message))
+        fprintf(stderr, "sluice-bench: skipped: %s\n", error->message);
+    (void)json_object_set_new(sweep->told, error->message, json_true()); /* without memory it is said again */
+    return SLUICE_STATUS_OK;
+}
+
+/* Run a setting and keep its row. */
+static sluice_status run_setting(sl_sweep *sweep, sl_fixture *fixture, const sl_setting *setting, double *alone,
+                                 sluice_error *error)
+{
+    const sl_plan *plan = &sweep->options->plan;
+    sl_result result;
+    const sluice_status status = sl_fixture_run(fixture, setting, plan, &result, error);
+    if (status)
+        return skip(sweep, setting, status, error);
+    if (result.timing.repetitions < plan->repetitions)
+        return SLUICE_STATUS_OK;
+    const double gflops = sl_result_flop(&result) / result.timing.seconds.min * 1e-9;
+    if (result.setting.threads == 1)
+        *alone = gflops;
+    sl_tally_add(sweep->tally, &result.timing);
+    return json_array_append_new(sweep->rows, to_row(sweep, &result, gflops, *alone)) == 0
+               ? SLUICE_STATUS_OK
+               : sl_fail_memory(error, "a row of results", sizeof result);
+}
+
+static bool stopped(const sl_sweep *sweep)
+{
+    return sweep->options->plan.stopped && sweep->options->plan.stopped();
+}
+
+/* Run setting s with each peer. All but the library make one thing of settings that differ in more than their threads, the first
+ * of which there are. */
+static sluice_status run_peers(sl_sweep *sweep, sl_fixture *fixture, size_t s, sluice_error *error)
+{
+    const sl_bench_options *options = sweep->options;
+    const size_t peers = options->peers.count;
+    sluice_status status = SLUICE_STATUS_OK;
+    for (size_t p = 0; !status && p < peers && !stopped(sweep); p++) {
+        sl_setting setting = sl_bench_options_get_setting(options, s);
+        setting.peer = sl_peer_get(options->peers.values[p]);
+        if (setting.peer && (setting.peer == &sl_peer_sluice || s < options->threads.count)) /* threads vary fastest */
+            status = run_setting(sweep, fixture, &setting, &sweep->alone[s / options->threads.count * peers + p], error);
+    }
+    return status;
+}
+
+/* Write the rows that were kept. */
+static sluice_status report_rows(sl_sweep *sweep, sluice_error *error)
+{
+    sluice_status status = SLUICE_STATUS_OK;
+    if (sweep->options->peers.count > 1 && sl_versus_fill(sweep->rows) != 0)
+        status = sl_fail_memory(error, "rows of results", sizeof *sweep->rows);
+    for (size_t k = 0; !status && k < json_array_size(sweep->rows); k++)
+        status = sl_bench_report_add(sweep->report, json_incref(json_array_get(sweep->rows, k)), error);
+    (void)json_array_clear(sweep->rows);
+    return status;
+}
+
+/* Run the shape with the settings first, first + step, ... below settings. */
+static sluice_status run_shape(sl_sweep *sweep, const sl_case *shape, size_t first, size_t step, size_t settings,
+                               sluice_error *error)
+{
+    sl_fixture *fixture;
+    sluice_status status = sl_fixture_create(shape, SL_CHECKED_FLOP, &fixture, error);
+    for (size_t s = first; !status && s < settings && !stopped(sweep); s += step) {
+        status = run_peers(sweep, fixture, s, error);
+        if (!status && sweep->options->peers.count == 1)
+            status = report_rows(sweep, error);
+    }
+    if (!status)
+        status = report_rows(sweep, error);
+    sl_fixture_destroy(fixture);
+    return status;
+}
+
+/* A batch that grows with the threads is another batch at each of them. */
+static sluice_status run_weak(sl_sweep *sweep, const sl_case *shape, size_t settings, sluice_error *error)
+{
+    const sl_list *threads = &sweep->options->threads;
+    sluice_status status = SLUICE_STATUS_OK;
+    for (size_t k = 0; !status && k < threads->count && !stopped(sweep); k++) {
+        sl_case grown = *shape;
+        grown.batch *= threads->values[k];
+        status = run_shape(sweep, &grown, k, threads->count, settings, error);
+    }
+    return status;
+}
+
+/* The shape that a sweep runs as the largest of `shape`. */
+static sl_case grow_shape(const sl_bench_options *options, sl_case shape)
+{
+    if (options->scaling == SL_SCALING_WEAK)
+        shape.batch *= options->threads.values[options->threads.count - 1]; /* they rise */
+    return shape;
+}
+
+/* Refuse a shape that does not fit into memory before hours are spent on those in front of it. */
+static sluice_status check_shapes(const sl_bench_options *options, size_t shapes, sluice_error *error)
+{
+    sluice_status status = SLUICE_STATUS_OK;
+    for (size_t k = 0; !status && k < shapes; k++) {
+        const sl_case largest = grow_shape(options, sl_bench_options_get_case(options, k));
+        status = sl_case_check(&largest, error);
+    }
+    return status;
+}
+
+static void tell_missing_peers(const sl_list *peers)
+{
+    for (size_t p = 0; p < peers->count; p++)
+        if (!sl_peer_get(peers->values[p]))
+            fprintf(stderr, "sluice-bench: skipped: %s is not part of this build\n", sl_peer_get_name(peers->values[p]));
+}
+
+sluice_status sl_sweep_run(const sl_bench_options *options, sl_bench_report *report, sl_tally *tally, sluice_error *error)
+{
+    sl_sweep sweep = {.options = options, .report = report, .tally = tally};
+    size_t shapes, settings;
+    sluice_status status = sl_bench_options_count(options, &shapes, &settings, error);
+    if (!status)
+        status = check_shapes(options, shapes, error);
+    if (status)
+        return status;
+    const size_t series = settings / options->threads.count * options->peers.count;
+    sweep.alone = sl_alloc_array(series, sizeof *sweep.alone);
+    sweep.rows = json_array();
+    sweep.told = json_object();
+    if (!sweep.alone || !sweep.rows || !sweep.told)
+        status = sl_fail_memory(error, "a sweep", series * sizeof *sweep.alone);
+    else
+        tell_missing_peers(&options->peers);
+    for (size_t k = 0; !status && k < shapes && !stopped(&sweep); k++) {
+        const sl_case shape = sl_bench_options_get_case(options, k);
+        for (size_t s = 0; s < series; s++)
+            sweep.alone[s] = 0;
+        status = options->scaling == SL_SCALING_WEAK ? run_weak(&sweep, &shape, settings, error)
+                                                     : run_shape(&sweep, &shape, 0, 1, settings, error);
+    }
+    json_decref(sweep.rows);
+    json_decref(sweep.told);
+    sl_free(sweep.alone);
+    return status;
+}

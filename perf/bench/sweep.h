@@ -1,0 +1,32 @@
+/* A run: every case that the command line spans, with every setting, checked, timed and written as a row; and how throughput
+ * grows with threads. */
+#ifndef SLUICE_PERF_BENCH_SWEEP_H
+#define SLUICE_PERF_BENCH_SWEEP_H
+
+#include "perf/bench/bench_options.h"
+
+/**
+ * Run what the options span. A row has the fields of sl_result_to_row and `scaling`, `efficiency` (sl_sweep_efficiency against
+ * the one thread that ran before with the same rest; null without one) and `flop_per_byte` (useful work over
+ * sl_sweep_bytes; null for peers, whose ways are not known). Rows are written as they come, but with several peers those of a
+ * shape together, with what sl_versus_fill adds. Instruction sets that the machine lacks and cases that a peer does not compute are
+ * passed over with a note on standard error, the same one once. When plan.stopped(), returns OK early. Rows are counted in the
+ * tally.
+ * @return what sl_fixture_create, sl_fixture_run and sl_bench_report_add return
+ */
+SLUICE_WARN_UNUSED sluice_status sl_sweep_run(const sl_bench_options *options, sl_bench_report *report, sl_tally *tally,
+                                              sluice_error *error);
+
+/** Say once on standard error that this machine lacks an instruction set, if `status` is UNSUPPORTED, and return OK for it; any
+ *  other status is returned as it is. `skipped` has a bit for each that was told. */
+sluice_status sl_sweep_skip(sluice_status status, const sluice_error *error, sluice_isa isa, unsigned *skipped);
+
+/** Throughput over that of as many times one thread's, `alone`; 0 when that is not known. */
+double sl_sweep_efficiency(double gflops, unsigned threads, double alone);
+
+/** What a call has to bring near at the least: x once, y once, and each team's weights anew for every step until its longest row
+ * ends, which of uniform lengths is taken to be T; but those of x only once where the products of x are made ahead. Where it trains
+ * also the tape, written once; for the gradient that once more, x, dy and dx once, and weights as before, those of x once. */
+double sl_sweep_bytes(const sl_result *result);
+
+#endif

@@ -1,0 +1,43 @@
+/* Memory bandwidth: how fast threads read arrays of their own that fit each cache, and main memory. */
+#ifndef SLUICE_PERF_MEASURE_BANDWIDTH_H
+#define SLUICE_PERF_MEASURE_BANDWIDTH_H
+
+#include "perf/measure/harness.h"
+
+typedef enum sl_level { SL_LEVEL_L1, SL_LEVEL_L2, SL_LEVEL_L3, SL_LEVEL_DRAM, SL_LEVELS } sl_level;
+
+/** "L1", "L2", "L3", "DRAM". */
+const char *sl_level_get_name(sl_level level);
+
+typedef struct sl_stream {
+    sl_level level;
+    unsigned threads;    /* as many as ran */
+    size_t thread_bytes; /* each thread's array */
+    double call_bytes;   /* read by all of them in one call */
+    sl_timing timing;    /* reference: the clock in Hz */
+} sl_stream;
+
+/**
+ * Each thread's array: half of the cache (of a shared one, half of its share), and of DRAM four times the last cache's share, which
+ * is then read past. Shares are those of the threads that there are CPUs for. 0: this machine has no such cache that it tells of.
+ */
+size_t sl_stream_thread_bytes(sl_level level, unsigned threads);
+
+/**
+ * Read arrays that fit a level with the widest loads of the CPU, `threads` at a time, and check what was read. The arrays are
+ * each thread's own; threads beyond the CPUs are left out. When plan->stopped(), repetitions are fewer.
+ * @retval UNSUPPORTED there is no such level.
+ * @retval BAD_DATA    what was read is wrong.
+ * @retval NO_MEMORY
+ */
+SLUICE_WARN_UNUSED sluice_status sl_stream_run(sl_level level, unsigned threads, const sl_plan *plan, sl_stream *stream,
+                                               sluice_error *error);
+
+/** Bytes a second, best repetition. */
+double sl_stream_speed(const sl_stream *stream);
+
+/** The core's clock in Hz now, by a chain of dependent additions of one cycle each on any CPU of today. `context` is not used: it
+ *  is a reference for sl_workload. */
+double sl_clock_rate(void *context);
+
+#endif

@@ -1,0 +1,47 @@
+/* Micro-benchmarks: timing one small piece of work, and its row. Knows nothing of what the piece is. */
+#ifndef SLUICE_PERF_MEASURE_MICRO_H
+#define SLUICE_PERF_MEASURE_MICRO_H
+
+#include "perf/measure/harness.h"
+#include "perf/report/result_rows.h"
+
+enum { SL_SHAPE_BYTES = 32 };
+
+typedef struct sl_micro {
+    const char *kernel;         /* "tanh" */
+    const char *by;             /* whose it is: "sluice", "libm", ... */
+    const char *isa;            /* NULL: it chooses by itself */
+    char shape[SL_SHAPE_BYTES]; /* of what is computed */
+    unsigned threads;
+    double elements;   /* results of one call; 0: not counted */
+    double flop;       /* of one call; 0: not counted */
+    double bytes;      /* read in one call by all threads; 0: not counted */
+    size_t array_size; /* bytes of what each thread reads, in its cache; 0: not counted */
+} sl_micro;
+
+/** Where rows go, and how they are timed. */
+typedef struct sl_micro_run {
+    const sl_plan *plan;
+    sl_bench_report *report;
+    sl_tally *tally;
+} sl_micro_run;
+
+/** The columns that people see of a row. */
+enum { SL_MICRO_COLUMNS = 13 };
+extern const sl_column sl_micro_columns[SL_MICRO_COLUMNS];
+
+/** Time a call (its reference the clock, sl_clock_rate, so that what it counts is cycles) and add its row. When stopped, returns
+ *  OK without one. What the call returns when it fails; IO, NO_MEMORY. */
+SLUICE_WARN_UNUSED sluice_status sl_micro_time(const sl_micro_run *run, const sl_micro *micro,
+                                               sluice_status (*call)(void *context, sluice_error *error), void *context,
+                                               sluice_error *error);
+
+/**
+ * Add the row of what was timed already; none if repetitions are fewer than planned. It has: kernel by isa shape threads
+ * array_bytes seconds_min seconds_median spread ns_per_element cycles_per_element gflops gbytes_per_second bytes_per_cycle (of
+ * one thread) clock_ghz clock_spread repetitions calls; null for what is not counted.
+ */
+SLUICE_WARN_UNUSED sluice_status sl_micro_add(const sl_micro_run *run, const sl_micro *micro, const sl_timing *timing,
+                                              sluice_error *error);
+
+#endif

@@ -1,0 +1,20 @@
+/* The same functions by others: the C library's, and SLEEF's where it was found when this was configured. */
+#ifndef SLUICE_PERF_MEASURE_OTHER_FUNCTIONS_H
+#define SLUICE_PERF_MEASURE_OTHER_FUNCTIONS_H
+
+#include "sluice.h"
+
+/** out[k] = f(x[k]) for k < n. */
+typedef void sl_map(size_t n, const float *x, float *out);
+
+typedef struct sl_other {
+    const char *name;
+    sluice_isa isa; /* AUTO: it chooses by itself */
+    sl_map *sigmoid;
+    sl_map *tanh;
+} sl_other;
+
+/** Other k = 0, 1, ...; NULL past the last. Whether the machine has its instruction set is the caller's to see to. */
+const sl_other *sl_other_get(size_t k);
+
+#endif

@@ -1,0 +1,585 @@
+/* oneDNN as a peer, through its C API (2.6 and later, and 3), the way its documentation has it run fastest: inference
+ * primitives, or where training is asked for those of its forward and its backward pass, weights in the format each of them
+ * chooses itself and reordered once, x and y step-first.
+ *
+ * It knows no lengths: rows that end early are computed to the end with zeros behind them, so that a forward direction's h is
+ * right up to the row's end; a reverse one would begin in the padding, and so would the gradients of final states. Gates are in
+ * torch's order (its c~ is g), and [4H][in] is its format ldgoi, so weights pass as they are. */
+#include "perf/peers/peer.h"
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "base/size.h"
+#include "system/threads.h"
+#include "model/model.h"
+
+#include <dlfcn.h>
+#include <oneapi/dnnl/dnnl.h>
+#include <stdio.h>
+#include <string.h>
+
+/* ---- What release 3 has another way ------------------------------------------------------------------------------------------ */
+
+/* A description is a value up to 2, a handle to be destroyed in 3; either is passed as a `description`. */
+#if DNNL_VERSION_MAJOR >= 3
+typedef const_dnnl_memory_desc_t description;
+#else
+typedef const dnnl_memory_desc_t *description;
+#endif
+
+static description describe_array(dnnl_memory_desc_t *made, int dims, const dnnl_dims_t sizes, dnnl_format_tag_t tag)
+{
+#if DNNL_VERSION_MAJOR >= 3
+    return dnnl_memory_desc_create_with_tag(made, dims, sizes, dnnl_f32, tag) == dnnl_success ? *made : NULL;
+#else
+    return dnnl_memory_desc_init_by_tag(made, dims, sizes, dnnl_f32, tag) == dnnl_success ? made : NULL;
+#endif
+}
+
+/* What arrays look like; the gradient of an array looks as it does. */
+enum { LIKE_SOURCE, LIKE_WEIGHTS_LAYER, LIKE_WEIGHTS_ITER, LIKE_BIAS, LIKE_RESULT, LIKE_STATE, LIKES };
+
+/* The arrays of a stage: those of an inference primitive, what training adds to its forward pass, and its backward pass's. The
+ * states that inference begins with are zeros, and not given. */
+enum {
+    SOURCE,
+    WEIGHTS_LAYER,
+    WEIGHTS_ITER,
+    BIAS,
+    RESULT,
+    FINAL_H,
+    FINAL_C,
+    INFERENCE_ARRAYS,
+    START_H = INFERENCE_ARRAYS,
+    START_C,
+    WORKSPACE,
+    FORWARD_ARRAYS,
+    BACK_WEIGHTS_LAYER = FORWARD_ARRAYS, /* the weights as the backward pass would have them */
+    BACK_WEIGHTS_ITER,
+    DIFF_SOURCE,
+    DIFF_WEIGHTS_LAYER,
+    DIFF_WEIGHTS_ITER,
+    DIFF_BIAS,
+    DIFF_RESULT,
+    DIFF_FINAL_H,
+    DIFF_FINAL_C,
+    DIFF_START_H,
+    DIFF_START_C,
+    ARRAYS
+};
+
+static const int argument_of[ARRAYS] = {[SOURCE] = DNNL_ARG_SRC_LAYER,
+                                        [WEIGHTS_LAYER] = DNNL_ARG_WEIGHTS_LAYER,
+                                        [WEIGHTS_ITER] = DNNL_ARG_WEIGHTS_ITER,
+                                        [BIAS] = DNNL_ARG_BIAS,
+                                        [RESULT] = DNNL_ARG_DST_LAYER,
+                                        [FINAL_H] = DNNL_ARG_DST_ITER,
+                                        [FINAL_C] = DNNL_ARG_DST_ITER_C,
+                                        [START_H] = DNNL_ARG_SRC_ITER,
+                                        [START_C] = DNNL_ARG_SRC_ITER_C,
+                                        [WORKSPACE] = DNNL_ARG_WORKSPACE,
+                                        [BACK_WEIGHTS_LAYER] = DNNL_ARG_WEIGHTS_LAYER,
+                                        [BACK_WEIGHTS_ITER] = DNNL_ARG_WEIGHTS_ITER,
+                                        [DIFF_SOURCE] = DNNL_ARG_DIFF_SRC_LAYER,
+                                        [DIFF_WEIGHTS_LAYER] = DNNL_ARG_DIFF_WEIGHTS_LAYER,
+                                        [DIFF_WEIGHTS_ITER] = DNNL_ARG_DIFF_WEIGHTS_ITER,
+                                        [DIFF_BIAS] = DNNL_ARG_DIFF_BIAS,
+                                        [DIFF_RESULT] = DNNL_ARG_DIFF_DST_LAYER,
+                                        [DIFF_FINAL_H] = DNNL_ARG_DIFF_DST_ITER,
+                                        [DIFF_FINAL_C] = DNNL_ARG_DIFF_DST_ITER_C,
+                                        [DIFF_START_H] = DNNL_ARG_DIFF_SRC_ITER,
+                                        [DIFF_START_C] = DNNL_ARG_DIFF_SRC_ITER_C};
+
+/* The forward pass; `start` describes the states that it begins with, NULL where they are not given. */
+static dnnl_status_t describe_forward(dnnl_engine_t engine, dnnl_prop_kind_t kind, dnnl_rnn_direction_t direction,
+                                      const description like[LIKES], dnnl_primitive_desc_t *made)
+{
+    const description start = kind == dnnl_forward_training ? like[LIKE_STATE] : NULL;
+#if DNNL_VERSION_MAJOR >= 3
+    return dnnl_lstm_forward_primitive_desc_create(
+        made, engine, kind, direction, like[LIKE_SOURCE], start, start, like[LIKE_WEIGHTS_LAYER], like[LIKE_WEIGHTS_ITER], NULL,
+        NULL, like[LIKE_BIAS], like[LIKE_RESULT], like[LIKE_STATE], like[LIKE_STATE], dnnl_rnn_flags_undef, NULL);
+#else
+    dnnl_rnn_desc_t lstm;
+    const dnnl_status_t status = dnnl_lstm_forward_desc_init(
+        &lstm, kind, direction, like[LIKE_SOURCE], start, start, like[LIKE_WEIGHTS_LAYER], like[LIKE_WEIGHTS_ITER], like[LIKE_BIAS],
+        like[LIKE_RESULT], like[LIKE_STATE], like[LIKE_STATE], dnnl_rnn_flags_undef);
+    return status != dnnl_success ? status : dnnl_primitive_desc_create(made, &lstm, NULL, engine, NULL);
+#endif
+}
+
+/* The backward pass that belongs to a forward one. */
+static dnnl_status_t describe_back(dnnl_engine_t engine, dnnl_primitive_desc_t forward, dnnl_rnn_direction_t direction,
+                                   const description like[LIKES], dnnl_primitive_desc_t *made)
+{
+    const description source = like[LIKE_SOURCE], result = like[LIKE_RESULT], state = like[LIKE_STATE], bias = like[LIKE_BIAS];
+    const description of_layer = like[LIKE_WEIGHTS_LAYER], of_iter = like[LIKE_WEIGHTS_ITER];
+#if DNNL_VERSION_MAJOR >= 3
+    return dnnl_lstm_backward_primitive_desc_create(made, engine, dnnl_backward, direction, source, state, state, of_layer, of_iter,
+                                                    NULL, NULL, bias, result, state, state, source, state, state, of_layer, of_iter,
+                                                    NULL, NULL, bias, result, state, state, dnnl_rnn_flags_undef, forward, NULL);
+#else
+    dnnl_rnn_desc_t lstm;
+    const dnnl_status_t status = dnnl_lstm_backward_desc_init(&lstm, dnnl_backward, direction, source, state, state, of_layer,
+                                                              of_iter, bias, result, state, state, source, state, state, of_layer,
+                                                              of_iter, bias, result, state, state, dnnl_rnn_flags_undef);
+    return status != dnnl_success ? status : dnnl_primitive_desc_create(made, &lstm, NULL, engine, forward);
+#endif
+}
+
+static void forget_descriptions(dnnl_memory_desc_t *made, size_t count)
+{
+#if DNNL_VERSION_MAJOR >= 3
+    for (size_t k = 0; k < count; k++)
+        (void)dnnl_memory_desc_destroy(made[k]);
+#else
+    (void)made;
+    (void)count;
+#endif
+}
+
+/* ---- Objects ------------------------------------------------------------------------------------------------------------------ */
+
+/* Layers that one primitive computes: those above each other that read as wide as the lowest. */
+typedef struct stage {
+    size_t first, layers, inputs; /* of its layers */
+    dnnl_primitive_t forward, back;
+    dnnl_memory_t array[ARRAYS]; /* the source of all but the first stage is the result of the one below, and not here */
+    size_t bytes[ARRAYS];
+    dnnl_exec_arg_t arguments[ARRAYS]; /* of the forward pass, a first stretch of them */
+    dnnl_exec_arg_t back_arguments[ARRAYS];
+    int back_count;
+} stage;
+
+typedef struct onednn {
+    const sluice_batch *batch;
+    const sluice_gradient *gradient; /* NULL: not wanted */
+    bool trains;
+    size_t layers, directions, hidden;
+    int threads_before; /* of the OpenMP runtime; 0: not changed */
+    dnnl_engine_t engine;
+    dnnl_stream_t stream;
+    stage *stages; /* [L] at most */
+    size_t count;
+} onednn;
+
+static sluice_status fail_dnnl(dnnl_status_t status, const char *what, sluice_error *error)
+{
+    return sl_fail(error,
+                   status == dnnl_unimplemented   ? SLUICE_STATUS_UNSUPPORTED
+                   : status == dnnl_out_of_memory ? SLUICE_STATUS_NO_MEMORY
+                                                  : SLUICE_STATUS_BAD_DATA,
+                   "oneDNN: %s: status %d of dnnl_status_t; run without it by --peer", what, (int)status);
+}
+
+static void describe_onednn(char *text, size_t bytes)
+{
+    const dnnl_version_t *version = dnnl_version();
+    snprintf(text, bytes, "%d.%d.%d", version->major, version->minor, version->patch);
+}
+
+/* ---- Threads ------------------------------------------------------------------------------------------------------------------ */
+
+/* A function of the OpenMP runtime that oneDNN finds in this process, which need not be the one this file is compiled for; and
+ * the library's rule that one file alone knows OpenMP stands. */
+static void *find_openmp(const char *name)
+{
+    return dnnl_version()->cpu_runtime == DNNL_RUNTIME_OMP ? dlsym(RTLD_DEFAULT, name) : NULL;
+}
+
+/* oneDNN uses as many threads as its runtime says, and has no setting of its own. Returns what it was; 0 if it cannot be set. */
+static int exchange_threads(int threads)
+{
+    int (*get)(void);
+    void (*set)(int);
+    void *symbols[2] = {find_openmp("omp_get_max_threads"), find_openmp("omp_set_num_threads")};
+    if (!symbols[0] || !symbols[1])
+        return 0;
+    memcpy(&get, &symbols[0], sizeof get); /* as POSIX has functions in void pointers, and ISO C has not */
+    memcpy(&set, &symbols[1], sizeof set);
+    const int before = get();
+    set(threads);
+    return before;
+}
+
+/* ---- Memory ------------------------------------------------------------------------------------------------------------------- */
+
+static float *floats_of(dnnl_memory_t memory)
+{
+    void *floats = NULL;
+    return memory && dnnl_memory_get_data_handle(memory, &floats) == dnnl_success ? floats : NULL;
+}
+
+/* Copy `from` into `to`, which has a format of its own. */
+static dnnl_status_t reorder(const onednn *it, dnnl_memory_t from, dnnl_memory_t to)
+{
+    dnnl_primitive_desc_t as = NULL;
+    dnnl_primitive_t copy = NULL;
+    description from_as = NULL, to_as = NULL;
+    const dnnl_exec_arg_t arguments[] = {{DNNL_ARG_FROM, from}, {DNNL_ARG_TO, to}};
+    dnnl_status_t status = dnnl_memory_get_memory_desc(from, &from_as);
+    if (status == dnnl_success)
+        status = dnnl_memory_get_memory_desc(to, &to_as);
+    if (status == dnnl_success)
+        status = dnnl_reorder_primitive_desc_create(&as, from_as, it->engine, to_as, it->engine, NULL);
+    if (status == dnnl_success)
+        status = dnnl_primitive_create(&copy, as);
+    if (status == dnnl_success)
+        status = dnnl_primitive_execute(copy, it->stream, 2, arguments);
+    if (status == dnnl_success)
+        status = dnnl_stream_wait(it->stream);
+    (void)dnnl_primitive_destroy(copy);
+    (void)dnnl_primitive_desc_destroy(as);
+    return status;
+}
+
+/* Reorder [layers*D] arrays of [4H][inputs], a stage's, into an array of its or, if `back`, out of one. */
+static dnnl_status_t move_weights(const onednn *it, const stage *of, size_t inputs, float *const arrays[], int which, bool back)
+{
+    const size_t floats = SL_GATES * it->hidden * inputs, count = of->layers * it->directions;
+    const dnnl_dims_t sizes = {(dnnl_dim_t)of->layers, (dnnl_dim_t)it->directions, (dnnl_dim_t)inputs, SL_GATES,
+                               (dnnl_dim_t)it->hidden};
+    dnnl_memory_desc_t plain;
+    dnnl_memory_t memory = NULL;
+    const description as = describe_array(&plain, 5, sizes, dnnl_ldgoi);
+    dnnl_status_t status = as ? dnnl_memory_create(&memory, as, it->engine, DNNL_MEMORY_ALLOCATE) : dnnl_out_of_memory;
+    for (size_t k = 0; status == dnnl_success && !back && k < count; k++)
+        memcpy(floats_of(memory) + k * floats, arrays[k], floats * sizeof(float));
+    if (status == dnnl_success)
+        status = back ? reorder(it, of->array[which], memory) : reorder(it, memory, of->array[which]);
+    for (size_t k = 0; status == dnnl_success && back && k < count; k++)
+        memcpy(arrays[k], floats_of(memory) + k * floats, floats * sizeof(float));
+    (void)dnnl_memory_destroy(memory);
+    if (as)
+        forget_descriptions(&plain, 1);
+    return status;
+}
+
+/* Give a stage the model's weights, each pass as it would have them. */
+static dnnl_status_t set_weights(const onednn *it, const stage *to, const sluice_model *model)
+{
+    const size_t count = to->layers * it->directions;
+    dnnl_status_t status = dnnl_success;
+    float **lists[2] = {sl_alloc_array(count, sizeof(float *)), sl_alloc_array(count, sizeof(float *))};
+    for (size_t k = 0; lists[0] && lists[1] && k < count; k++) {
+        lists[0][k] = model->layers[to->first * it->directions + k].weight_ih;
+        lists[1][k] = model->layers[to->first * it->directions + k].weight_hh;
+    }
+    if (!lists[0] || !lists[1])
+        status = dnnl_out_of_memory;
+    static const int layer_arrays[] = {WEIGHTS_LAYER, BACK_WEIGHTS_LAYER}, iter_arrays[] = {WEIGHTS_ITER, BACK_WEIGHTS_ITER};
+    for (size_t pass = 0; pass < 2 && (pass == 0 || it->gradient); pass++) {
+        if (status == dnnl_success)
+            status = move_weights(it, to, to->inputs, lists[0], layer_arrays[pass], false);
+        if (status == dnnl_success)
+            status = move_weights(it, to, it->hidden, lists[1], iter_arrays[pass], false);
+    }
+    sl_free(lists[0]);
+    sl_free(lists[1]);
+    return status;
+}
+
+static void set_bias(const onednn *it, const stage *to, const sluice_model *model)
+{
+    const size_t floats = SL_GATES * it->hidden;
+    for (size_t k = 0; k < to->layers * it->directions; k++)
+        memcpy(floats_of(to->array[BIAS]) + k * floats, model->layers[to->first * it->directions + k].bias, floats * sizeof(float));
+}
+
+/* Copy [N][T][width], up to each row's end, to [T][N][width] with zeros past it. */
+static void turn_steps_first(const sluice_batch *batch, size_t width, const float *from, float *to)
+{
+    for (size_t t = 0; t < batch->steps; t++)
+        for (size_t n = 0; n < batch->rows; n++) {
+            const bool ended = batch->lengths && t >= (size_t)batch->lengths[n];
+            float *row = to + (t * batch->rows + n) * width;
+            if (ended)
+                memset(row, 0, width * sizeof *row);
+            else
+                memcpy(row, from + (n * batch->steps + t) * width, width * sizeof *row);
+        }
+}
+
+/* And the other way. */
+static void turn_rows_first(const sluice_batch *batch, size_t width, const float *from, float *to)
+{
+    for (size_t n = 0; n < batch->rows; n++) {
+        const size_t length = batch->lengths ? (size_t)batch->lengths[n] : batch->steps;
+        float *row = to + n * batch->steps * width;
+        for (size_t t = 0; t < length; t++)
+            memcpy(row + t * width, from + (t * batch->rows + n) * width, width * sizeof *row);
+        memset(row + length * width, 0, (batch->steps - length) * width * sizeof *row);
+    }
+}
+
+/* ---- Making it ---------------------------------------------------------------------------------------------------------------- */
+
+/* The caller's array that one of a stage's is, a state or the gradient of one; else one is to be made. */
+static void *place_of(const onednn *it, const stage *of, int which)
+{
+    const size_t states = of->first * it->directions * it->batch->rows * it->hidden;
+    switch (which) {
+    case FINAL_H:
+        return it->batch->hn + states;
+    case FINAL_C:
+        return it->batch->cn + states;
+    case DIFF_FINAL_H:
+        return (float *)it->gradient->dhn + states; /* which is only read */
+    case DIFF_FINAL_C:
+        return (float *)it->gradient->dcn + states;
+    case DIFF_START_H:
+        return it->gradient->dh0 + states;
+    case DIFF_START_C:
+        return it->gradient->dc0 + states;
+    default:
+        return DNNL_MEMORY_ALLOCATE;
+    }
+}
+
+/* Make the stage's arrays from..to as a pass wants them; what it reads, and the gradient of that, are the stage's below. */
+static dnnl_status_t make_arrays(const onednn *it, stage *made, dnnl_primitive_desc_t as, int from, int to, const stage *below)
+{
+    dnnl_status_t status = dnnl_success;
+    for (int k = from; status == dnnl_success && k < to; k++) {
+        const description of = dnnl_primitive_desc_query_md(as, dnnl_query_exec_arg_md, argument_of[k]);
+        const int shared = !below ? ARRAYS : k == SOURCE ? RESULT : k == DIFF_SOURCE ? DIFF_RESULT : ARRAYS;
+        made->bytes[k] = dnnl_memory_desc_get_size(of);
+        if (shared == ARRAYS)
+            status = dnnl_memory_create(&made->array[k], of, it->engine, place_of(it, made, k));
+        made->arguments[k] = (dnnl_exec_arg_t){argument_of[k], shared < ARRAYS ? below->array[shared] : made->array[k]};
+    }
+    return status;
+}
+
+/* The arguments of the backward pass: all arrays, but the weights as the forward pass would have them. */
+static void list_back_arguments(stage *of)
+{
+    for (int k = 0; k < ARRAYS; k++)
+        if (k != WEIGHTS_LAYER && k != WEIGHTS_ITER)
+            of->back_arguments[of->back_count++] = of->arguments[k];
+}
+
+/* Describe both passes of a stage; *back stays NULL where no gradient is wanted. */
+static dnnl_status_t describe_stage(const onednn *it, const stage *of, dnnl_primitive_desc_t *forward, dnnl_primitive_desc_t *back)
+{
+    const dnnl_dim_t steps = (dnnl_dim_t)it->batch->steps, rows = (dnnl_dim_t)it->batch->rows, hidden = (dnnl_dim_t)it->hidden;
+    const dnnl_dim_t layers = (dnnl_dim_t)of->layers, directions = (dnnl_dim_t)it->directions, inputs = (dnnl_dim_t)of->inputs;
+    const dnnl_rnn_direction_t both_ways = directions == 2 ? dnnl_bidirectional_concat : dnnl_unidirectional_left2right;
+    const struct {
+        int dims;
+        dnnl_dims_t sizes;
+        dnnl_format_tag_t tag;
+    } wanted[LIKES] = {
+        [LIKE_SOURCE] = {3, {steps, rows, inputs}, dnnl_tnc},
+        [LIKE_WEIGHTS_LAYER] = {5, {layers, directions, inputs, SL_GATES, hidden}, dnnl_format_tag_any},
+        [LIKE_WEIGHTS_ITER] = {5, {layers, directions, hidden, SL_GATES, hidden}, dnnl_format_tag_any},
+        [LIKE_BIAS] = {4, {layers, directions, SL_GATES, hidden}, dnnl_ldgo},
+        [LIKE_RESULT] = {3, {steps, rows, directions * hidden}, dnnl_tnc},
+        [LIKE_STATE] = {4, {layers, directions, rows, hidden}, dnnl_ldnc},
+    };
+    dnnl_memory_desc_t made[LIKES];
+    description like[LIKES];
+    dnnl_status_t status = dnnl_success;
+    size_t count = 0;
+    for (; count < LIKES; count++)
+        if (!(like[count] = describe_array(&made[count], wanted[count].dims, wanted[count].sizes, wanted[count].tag)))
+            break;
+    if (count < LIKES)
+        status = dnnl_out_of_memory;
+    if (status == dnnl_success)
+        status =
+            describe_forward(it->engine, it->trains ? dnnl_forward_training : dnnl_forward_inference, both_ways, like, forward);
+    if (status == dnnl_success && it->gradient)
+        status = describe_back(it->engine, *forward, both_ways, like, back);
+    forget_descriptions(made, count);
+    return status;
+}
+
+/* Fill what a stage reads; the states that training begins with are zeros, too. */
+static void set_arrays(const onednn *it, const stage *made, const sluice_model *model, const stage *below)
+{
+    set_bias(it, made, model);
+    if (!below)
+        turn_steps_first(it->batch, made->inputs, it->batch->x, floats_of(made->array[SOURCE]));
+    for (int k = START_H; it->trains && k <= START_C; k++)
+        memset(floats_of(made->array[k]), 0, made->bytes[k]);
+    if (it->gradient && made->first + made->layers == it->layers)
+        turn_steps_first(it->batch, it->directions * it->hidden, it->gradient->dy, floats_of(made->array[DIFF_RESULT]));
+}
+
+static dnnl_status_t make_stage(const onednn *it, stage *made, const sluice_model *model, const stage *below)
+{
+    dnnl_primitive_desc_t forward = NULL, back = NULL;
+    dnnl_status_t status = describe_stage(it, made, &forward, &back);
+    if (status == dnnl_success)
+        status = dnnl_primitive_create(&made->forward, forward);
+    if (status == dnnl_success)
+        status = make_arrays(it, made, forward, 0, it->trains ? FORWARD_ARRAYS : INFERENCE_ARRAYS, below);
+    if (status == dnnl_success && back)
+        status = dnnl_primitive_create(&made->back, back);
+    if (status == dnnl_success && back)
+        status = make_arrays(it, made, back, FORWARD_ARRAYS, ARRAYS, below);
+    if (status == dnnl_success)
+        status = set_weights(it, made, model);
+    if (status == dnnl_success)
+        set_arrays(it, made, model, below);
+    if (status == dnnl_success && back)
+        list_back_arguments(made);
+    (void)dnnl_primitive_desc_destroy(back);
+    (void)dnnl_primitive_desc_destroy(forward);
+    return status;
+}
+
+/* oneDNN stacks layers in one primitive where all read equally wide arrays. */
+static dnnl_status_t make_stages(onednn *it, const sluice_model *model)
+{
+    dnnl_status_t status = dnnl_success;
+    for (size_t l = 0; status == dnnl_success && l < it->layers; it->count++) {
+        stage *made = &it->stages[it->count];
+        made->first = l;
+        made->inputs = model->layers[l * it->directions].inputs;
+        do
+            l++;
+        while (it->directions == 1 && made->inputs == it->hidden && l < it->layers);
+        made->layers = l - made->first;
+        status = make_stage(it, made, model, it->count ? made - 1 : NULL);
+    }
+    return status;
+}
+
+static void destroy_onednn(void *made)
+{
+    onednn *it = made;
+    if (!it)
+        return;
+    for (size_t s = 0; s < it->count; s++) {
+        (void)dnnl_primitive_destroy(it->stages[s].forward);
+        (void)dnnl_primitive_destroy(it->stages[s].back);
+        for (int k = 0; k < ARRAYS; k++)
+            (void)dnnl_memory_destroy(it->stages[s].array[k]);
+    }
+    (void)dnnl_stream_destroy(it->stream);
+    (void)dnnl_engine_destroy(it->engine);
+    if (it->threads_before)
+        (void)exchange_threads(it->threads_before);
+    sl_free(it->stages);
+    sl_free(it);
+}
+
+static sluice_status take_threads(onednn *it, sl_setting *setting, sluice_error *error)
+{
+    char reason[160];
+    const sl_setting asked = *setting;
+    *setting = (sl_setting){.peer = asked.peer};
+    const sluice_status status = sl_threads_choose(asked.threads, &setting->threads, reason, sizeof reason, error);
+    if (status)
+        return status;
+    it->threads_before = exchange_threads((int)setting->threads);
+    return it->threads_before ? SLUICE_STATUS_OK
+                              : sl_fail(error, SLUICE_STATUS_UNSUPPORTED,
+                                        "this oneDNN has threads other than OpenMP's, whose number cannot be set here");
+}
+
+static sluice_status make_onednn(const sluice_model *model, const sluice_batch *batch, const sluice_gradient *gradient,
+                                 sl_result *result, void **made, sluice_error *error)
+{
+    const sluice_shape *shape = &model->shape;
+    *made = NULL;
+    if (batch->x_offsets || (batch->lengths && shape->directions == 2))
+        return sl_fail(error, SLUICE_STATUS_UNSUPPORTED, "oneDNN knows no lengths, and padding does not stand for them %s",
+                       batch->x_offsets ? "where one row is much longer than the others" : "in two directions");
+    if (batch->lengths && gradient)
+        return sl_fail(error, SLUICE_STATUS_UNSUPPORTED,
+                       "oneDNN knows no lengths, and padding does not let the gradients of final states in where a row ends");
+    onednn *it = *made = sl_alloc(sizeof *it);
+    if (!it || !(it->stages = sl_alloc_array(shape->layers, sizeof *it->stages)))
+        return sl_fail_memory(error, "a peer", sizeof *it);
+    it->batch = batch;
+    it->gradient = gradient;
+    it->trains = result->shape.train != SL_TRAIN_NONE;
+    it->layers = shape->layers;
+    it->directions = shape->directions;
+    it->hidden = shape->hidden;
+    const sluice_status taken = take_threads(it, &result->setting, error);
+    if (taken)
+        return taken;
+    dnnl_status_t status = dnnl_engine_create(&it->engine, dnnl_cpu, 0);
+    if (status == dnnl_success)
+        status = dnnl_stream_create(&it->stream, it->engine, dnnl_stream_default_flags);
+    if (status == dnnl_success)
+        status = make_stages(it, model);
+    return status == dnnl_success ? SLUICE_STATUS_OK : fail_dnnl(status, "making an LSTM primitive", error);
+}
+
+/* ---- Running it --------------------------------------------------------------------------------------------------------------- */
+
+/* The backward pass adds to the gradients of weights what it finds. */
+static void clear_sums(const stage *of)
+{
+    for (int k = DIFF_WEIGHTS_LAYER; k <= DIFF_BIAS; k++)
+        memset(floats_of(of->array[k]), 0, of->bytes[k]);
+}
+
+static sluice_status call_onednn(void *made, sluice_error *error)
+{
+    const onednn *it = made;
+    const int arguments = it->trains ? FORWARD_ARRAYS : INFERENCE_ARRAYS;
+    dnnl_status_t status = dnnl_success;
+    for (size_t s = 0; status == dnnl_success && s < it->count; s++)
+        status = dnnl_primitive_execute(it->stages[s].forward, it->stream, arguments, it->stages[s].arguments);
+    for (size_t s = it->count; status == dnnl_success && it->gradient && s-- > 0;) {
+        const stage *of = &it->stages[s];
+        clear_sums(of);
+        status = dnnl_primitive_execute(of->back, it->stream, of->back_count, of->back_arguments);
+    }
+    if (status == dnnl_success)
+        status = dnnl_stream_wait(it->stream);
+    return status == dnnl_success ? SLUICE_STATUS_OK : fail_dnnl(status, "running an LSTM", error);
+}
+
+/* The weights' gradients, out of the formats that the backward pass would have. */
+static sluice_status collect_weights(const onednn *it, sluice_error *error)
+{
+    const sluice_gradient *to = it->gradient;
+    const size_t floats = SL_GATES * it->hidden;
+    dnnl_status_t status = dnnl_success;
+    for (const stage *of = it->stages; status == dnnl_success && of < it->stages + it->count; of++) {
+        const size_t first = of->first * it->directions;
+        status = move_weights(it, of, of->inputs, to->weight_ih + first, DIFF_WEIGHTS_LAYER, true);
+        if (status == dnnl_success)
+            status = move_weights(it, of, it->hidden, to->weight_hh + first, DIFF_WEIGHTS_ITER, true);
+        for (size_t k = 0; k < of->layers * it->directions; k++)
+            memcpy(to->bias[first + k], floats_of(of->array[DIFF_BIAS]) + k * floats, floats * sizeof(float));
+    }
+    return status == dnnl_success ? SLUICE_STATUS_OK : fail_dnnl(status, "reordering gradients", error);
+}
+
+static sluice_status collect_onednn(void *made, sluice_error *error)
+{
+    const onednn *it = made;
+    const stage *first = it->stages, *last = first + it->count - 1;
+    turn_rows_first(it->batch, it->directions * it->hidden, floats_of(last->array[RESULT]), it->batch->y);
+    if (!it->gradient)
+        return SLUICE_STATUS_OK;
+    turn_rows_first(it->batch, first->inputs, floats_of(first->array[DIFF_SOURCE]), it->gradient->dx);
+    return collect_weights(it, error);
+}
+
+static size_t get_tape_bytes_onednn(void *made)
+{
+    const onednn *it = made;
+    size_t bytes = 0;
+    for (size_t s = 0; s < it->count; s++)
+        bytes += it->stages[s].bytes[WORKSPACE];
+    return bytes;
+}
+
+const sl_peer sl_peer_onednn = {.name = "onednn",
+                                .describe = describe_onednn,
+                                .pads = true,
+                                .trains = true,
+                                .make = make_onednn,
+                                .call = call_onednn,
+                                .collect = collect_onednn,
+                                .get_tape_bytes = get_tape_bytes_onednn,
+                                .destroy = destroy_onednn};

@@ -1,0 +1,143 @@
+#include "perf/report/compare.h"
+
+#include "perf/report/record.h"
+
+#include "base/error.h"
+
+#include <math.h>
+#include <string.h>
+
+const sl_column sl_compare_columns[SL_COMPARE_COLUMNS] = {
+    {"case", "case", -36, 0, 0}, {"threads", "thr", 3, 0, 0}, {"figure", "figure", -14, 0, 0}, {"old", "old", 10, 4, 0},
+    {"new", "new", 10, 4, 0},    {"ratio", "ratio", 6, 3, 0}, {"noise", "noise", 6, 3, 0},     {"verdict", "verdict", -7, 0, 0},
+};
+
+const char *sl_verdict_get_name(sl_verdict verdict)
+{
+    static const char *const names[] = {"same", "faster", "slower", "unsure"};
+    return names[verdict];
+}
+
+sl_verdict sl_verdict_reach(double ratio, double noise, double threshold)
+{
+    const double change = fabs(ratio - 1);
+    if (change <= threshold)
+        return noise <= threshold ? SL_VERDICT_SAME : SL_VERDICT_UNSURE;
+    if (change <= noise)
+        return SL_VERDICT_UNSURE;
+    return ratio > 1 ? SL_VERDICT_FASTER : SL_VERDICT_SLOWER;
+}
+
+/* The sum of the squares of a row's spreads. */
+static double squares(const json_t *row)
+{
+    const double spread = sl_record_number(row, "spread"), peak = sl_record_number(row, "peak_spread");
+    const double clock = sl_record_number(row, "clock_spread");
+    return spread * spread + peak * peak + clock * clock;
+}
+
+double sl_compare_noise(const json_t *old_row, const json_t *new_row)
+{
+    return sqrt(squares(old_row) + squares(new_row));
+}
+
+double sl_compare_figure(const json_t *row, const char **name)
+{
+    const double share = sl_record_number(row, "fraction_of_peak"), cycles = sl_record_number(row, "cycles_per_element");
+    const double bytes = sl_record_number(row, "gbytes_per_second"), seconds = sl_record_number(row, "seconds_min");
+    *name = share > 0 ? "share of peak" : cycles > 0 ? "results/cycle" : bytes > 0 ? "GB/s" : "calls/s";
+    if (share > 0)
+        return share;
+    if (cycles > 0)
+        return 1 / cycles;
+    return bytes > 0 ? bytes : seconds > 0 ? 1 / seconds : 0;
+}
+
+/* Whether one row's figure can be held against the other's. */
+static bool is_partner(const json_t *a, const json_t *b)
+{
+    const char *of_a, *of_b;
+    const double x = sl_compare_figure(a, &of_a), y = sl_compare_figure(b, &of_b);
+    return sl_record_is_alike(a, b, true) && strcmp(of_a, of_b) == 0 && x > 0 && y > 0 && isfinite(y / x) && isfinite(x / y);
+}
+
+/* The best of the partners of `row`; NULL: there is none. */
+static const json_t *find_best(const json_t *rows, const json_t *row)
+{
+    const json_t *best = NULL, *other;
+    const char *name;
+    size_t k;
+    json_array_foreach(rows, k, other)
+    {
+        if (is_partner(other, row) && (!best || sl_compare_figure(other, &name) > sl_compare_figure(best, &name)))
+            best = other;
+    }
+    return best;
+}
+
+static size_t count_alone(const json_t *rows, const json_t *others)
+{
+    const json_t *row;
+    size_t k, alone = 0;
+    json_array_foreach(rows, k, row)
+    {
+        alone += find_best(others, row) == NULL;
+    }
+    return alone;
+}
+
+static sluice_status add_row(const json_t *old_row, const json_t *new_row, double threshold, sl_bench_report *report,
+                             sl_comparison *comparison, sluice_error *error)
+{
+    char label[SL_LABEL_BYTES];
+    const char *name, *new_name;
+    const double before = sl_compare_figure(old_row, &name), now = sl_compare_figure(new_row, &new_name);
+    const double ratio = now / before, noise = sl_compare_noise(old_row, new_row);
+    const bool is_possible = !sl_record_exceeds_peak(old_row) && !sl_record_exceeds_peak(new_row);
+    const sl_verdict verdict = is_possible ? sl_verdict_reach(ratio, noise, threshold) : SL_VERDICT_UNSURE;
+    comparison->rows++;
+    comparison->slower += verdict == SL_VERDICT_SLOWER;
+    comparison->unsure += verdict == SL_VERDICT_UNSURE;
+    /* clang-format off */
+    return sl_bench_report_add(report, json_pack("{ss sI ss sf sf sf sf ss}",
+                                                 "case", sl_record_label(new_row, label),
+                                                 "threads", (json_int_t)sl_record_number(new_row, "threads"),
+                                                 "figure", name,
+                                                 "old", before,
+                                                 "new", now,
+                                                 "ratio", ratio,
+                                                 "noise", noise,
+                                                 "verdict", sl_verdict_get_name(verdict)), error);
+    /* clang-format on */
+}
+
+sluice_status sl_compare_run(const json_t *old_rows, const json_t *new_rows, double threshold, sl_bench_report *report,
+                             sl_comparison *comparison, sluice_error *error)
+{
+    const json_t *row;
+    size_t k;
+    sluice_status status = SLUICE_STATUS_OK;
+    *comparison = (sl_comparison){.old_only = count_alone(old_rows, new_rows), .new_only = count_alone(new_rows, old_rows)};
+    json_array_foreach(new_rows, k, row)
+    {
+        const json_t *old_row = find_best(old_rows, row);
+        if (!status && old_row)
+            status = add_row(old_row, row, threshold, report, comparison, error);
+    }
+    if (!status && !comparison->rows)
+        status = sl_fail(error, SLUICE_STATUS_BAD_DATA,
+                         "nothing to compare: no row of the old record (%zu) has the shape, the setting, the threads and the kind "
+                         "of figure of a new one (%zu); run what the old record ran",
+                         json_array_size(old_rows), json_array_size(new_rows));
+    return status;
+}
+
+const char *sl_compare_context(const json_t *old_row, const json_t *new_row, size_t k)
+{
+    static const char *const keys[] = {"cpu",   "cpu_id", "cpus",        "governor", "system",      "compiler",
+                                       "flags", "blis",   "blis_config", "openmp",   "environment", NULL};
+    for (const char *const *key = keys; *key; key++)
+        if (!sl_record_is_same(old_row, new_row, *key) && k-- == 0)
+            return *key;
+    return NULL;
+}

@@ -1,0 +1,48 @@
+/* Comparing two records: what became faster or slower by more than the noise of both explains. */
+#ifndef SLUICE_PERF_REPORT_COMPARE_H
+#define SLUICE_PERF_REPORT_COMPARE_H
+
+#include "perf/report/result_rows.h"
+
+typedef enum sl_verdict { SL_VERDICT_SAME, SL_VERDICT_FASTER, SL_VERDICT_SLOWER, SL_VERDICT_UNSURE } sl_verdict;
+
+/** "same", "faster", "slower", "unsure". */
+const char *sl_verdict_get_name(sl_verdict verdict);
+
+/**
+ * What to make of a speed that is `ratio` times the old one, when either may be off so that the ratio may by `noise`. A change
+ * counts beyond `threshold`, and is believed beyond the noise; "same" is said only where a change that counts would have shown.
+ */
+sl_verdict sl_verdict_reach(double ratio, double noise, double threshold);
+
+/** How far the ratio of two rows' figures may be off by what their runs saw: the root of the sum of the squares of both runs'
+ *  spreads, of the repetitions and of the peak or clock that the figure is held against. Of 198 pairs of runs of one program on a
+ *  machine with other work it covered the ratio in 169; the others were off by 5 % at most. */
+double sl_compare_noise(const json_t *old_row, const json_t *new_row);
+
+/** The figure of a row that a change of clock leaves as it is, larger being better: the share of the peak of a case, of a
+ *  micro-benchmark the results a cycle or, of reading memory, GB/s; else calls a second. `name` receives which it is. */
+double sl_compare_figure(const json_t *row, const char **name);
+
+typedef struct sl_comparison {
+    size_t rows;           /* compared */
+    size_t slower, unsure; /* of them */
+    size_t old_only;       /* rows of the old record without a new one to hold against */
+    size_t new_only;       /* and the other way round */
+} sl_comparison;
+
+/** The columns that people see of a comparison's row. */
+enum { SL_COMPARE_COLUMNS = 8 };
+extern const sl_column sl_compare_columns[SL_COMPARE_COLUMNS];
+
+/** Add a row for each new row that the old record has one like, with the same kind of figure, both above 0: case threads figure
+ *  old new ratio noise verdict. Of several old rows that are alike the best counts. BAD_DATA: there is nothing to compare.
+ *  NO_MEMORY, IO. */
+SLUICE_WARN_UNUSED sluice_status sl_compare_run(const json_t *old_rows, const json_t *new_rows, double threshold,
+                                                sl_bench_report *report, sl_comparison *comparison, sluice_error *error);
+
+/** The k-th difference (0, 1, ...) in what the rows' figures depend on besides, the CPU or the compiler for example: its key, or
+ *  NULL when there are no more. */
+const char *sl_compare_context(const json_t *old_row, const json_t *new_row, size_t k);
+
+#endif

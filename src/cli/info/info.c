@@ -1,0 +1,164 @@
+/* sluice info: what a model file holds. */
+#include "cli/info/info.h"
+
+#include "cli/commands.h"
+#include "program/format.h"
+#include "cli/cli_options.h"
+#include "cli/tuned_plans.h"
+#include "cli/stats.h"
+
+#include <stdio.h>
+#include <string.h>
+
+typedef struct model_facts {
+    sluice_shape shape;
+    uint64_t parameters;
+    double flop;
+} model_facts;
+
+static model_facts get_facts(const sluice_model *model)
+{
+    model_facts facts = {.shape = sluice_model_get_shape(model)};
+    const sluice_shape *shape = &facts.shape;
+    const size_t features = shape->directions * shape->hidden;
+    for (size_t layer = 0; layer < shape->layers; layer++) {
+        const size_t inputs = (layer ? features : shape->inputs) + shape->hidden + (shape->has_bias ? 2 : 0);
+        facts.parameters += (uint64_t)shape->directions * 4 * shape->hidden * inputs;
+    }
+    facts.parameters += (uint64_t)shape->vocabulary * shape->inputs + (uint64_t)shape->classes * (features + 1);
+    facts.flop = sl_stats_get_flop(shape, false);
+    return facts;
+}
+
+static json_t *get_classes(const sluice_model *model, size_t classes)
+{
+    json_t *names = json_array();
+    for (size_t k = 0; names && k < classes && sluice_model_get_class(model, k); k++)
+        json_array_append_new(names, sl_format_json(sluice_model_get_class(model, k)));
+    return names;
+}
+
+static json_t *get_notes(const sluice_model *model)
+{
+    json_t *notes = json_array();
+    for (const char *line = sluice_model_get_notes(model); notes && *line;) {
+        const size_t length = strcspn(line, "\n");
+        json_array_append_new(notes, json_stringn(line, length));
+        line += length + (line[length] == '\n');
+    }
+    return notes;
+}
+
+static json_t *model_to_json(const char *path, const sluice_model *model)
+{
+    const model_facts facts = get_facts(model);
+    const sluice_shape *shape = &facts.shape;
+    return json_pack("{so sI sI sI sI sI sI sb sI sI sf so so}", "model", sl_format_json(path), "layers", (json_int_t)shape->layers,
+                     "directions", (json_int_t)shape->directions, "inputs", (json_int_t)shape->inputs, "hidden",
+                     (json_int_t)shape->hidden, "vocabulary", (json_int_t)shape->vocabulary, "classes", (json_int_t)shape->classes,
+                     "has_bias", shape->has_bias, "parameters", (json_int_t)facts.parameters, "bytes",
+                     (json_int_t)(facts.parameters * sizeof(float)), "flop_per_step", facts.flop, "class_names",
+                     get_classes(model, shape->classes), "notes", get_notes(model));
+}
+
+static void print_classes(const sluice_model *model, size_t classes)
+{
+    if (!sluice_model_get_class(model, 0))
+        return;
+    printf("class names   ");
+    for (size_t k = 0; k < classes; k++) {
+        printf("%s", k ? ", " : "");
+        sl_format_print_clean(sluice_model_get_class(model, k), SIZE_MAX, stdout);
+    }
+    printf("\n");
+}
+
+static void print_notes(const char *notes)
+{
+    for (const char *title = "notes         "; *notes; title = "              ") {
+        const size_t length = strcspn(notes, "\n");
+        printf("%s", title);
+        sl_format_print_clean(notes, length, stdout);
+        printf("\n");
+        notes += length + (notes[length] == '\n');
+    }
+}
+
+static void print_model(const char *path, const sluice_model *model)
+{
+    const model_facts facts = get_facts(model);
+    const sluice_shape *shape = &facts.shape;
+    char count[SL_FORMAT_COUNT];
+    printf("model         ");
+    sl_format_print_clean(path, SIZE_MAX, stdout);
+    printf("\n");
+    printf("layers        %zu\ndirections    %zu\n", shape->layers, shape->directions);
+    printf("inputs        %zu\nhidden        %zu\n", shape->inputs, shape->hidden);
+    printf("biases        %s\n", shape->has_bias ? "yes" : "no");
+    if (shape->vocabulary)
+        printf("embedding     [%zu][%zu]\n", shape->vocabulary, shape->inputs);
+    else
+        printf("embedding     none\n");
+    if (shape->classes)
+        printf("head          [%zu][%zu]\nclasses       %zu\n", shape->classes, shape->directions * shape->hidden, shape->classes);
+    else
+        printf("head          none\n");
+    print_classes(model, shape->classes);
+    printf("parameters    %s\n", sl_format_count(facts.parameters, count));
+    printf("bytes         %s as float32\n", sl_format_count(facts.parameters * sizeof(float), count));
+    printf("FLOP per step %s\n", sl_format_count((uint64_t)facts.flop, count));
+    print_notes(sluice_model_get_notes(model));
+}
+
+static sl_exit show_model(const sl_options *options)
+{
+    sluice_model *model;
+    sluice_error error;
+    if (sluice_model_load(options->model, &options->names, &model, &error))
+        return sl_report_error(&error);
+    sl_exit code = SL_EXIT_OK;
+    if (options->json)
+        code = sl_format_print_json(model_to_json(options->model, model), stdout);
+    else
+        print_model(options->model, model);
+    sluice_model_destroy(model);
+    return code;
+}
+
+static sl_exit check_explain(const sl_options *options)
+{
+    const bool batch = options->batch || options->steps || options->lengths;
+    if (!options->explain && (batch || options->plans || options->engine.schedule || options->measure))
+        return sl_report(SL_EXIT_USAGE, "--batch, --steps, --lengths, --schedule and --plans are not known without --explain");
+    if (options->explain && options->env)
+        return sl_report(SL_EXIT_USAGE, "--explain goes with MODEL, not with --env");
+    if (options->explain && (!options->batch || !options->steps))
+        return sl_report(SL_EXIT_USAGE, "--explain needs --batch N and --steps T: how many rows of how many steps");
+    return sl_plans_check(options);
+}
+
+static sl_exit check_options(const sl_options *options)
+{
+    const bool names = options->names.prefix || options->names.head || options->names.embedding;
+    const bool engine = options->engine.threads || options->engine.isa || options->engine.gemm;
+    if (!options->model == !options->env)
+        return sl_report(SL_EXIT_USAGE, "expected either MODEL or --env; see sluice info --help");
+    if (options->env && names)
+        return sl_report(SL_EXIT_USAGE, "--prefix, --head-name and --embedding-name go with MODEL, not with --env");
+    if (!options->env && !options->explain && engine)
+        return sl_report(SL_EXIT_USAGE, "--threads, --isa and --gemm go with --env or --explain, not with MODEL alone");
+    return check_explain(options);
+}
+
+sl_exit sl_command_info(int argc, char **argv)
+{
+    sl_options options;
+    bool over;
+    sl_exit code = sl_options_begin(SL_COMMAND_INFO, argc, argv, &options, &over);
+    if (code || over)
+        return code;
+    code = check_options(&options);
+    if (!code)
+        code = options.env ? sl_info_environment(&options) : options.explain ? sl_info_plan(&options) : show_model(&options);
+    return code == SL_EXIT_INTERRUPTED ? sl_report(code, "interrupted") : code;
+}

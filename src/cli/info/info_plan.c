@@ -1,0 +1,197 @@
+/* sluice info MODEL --explain: how an engine would compute a batch, what else it weighed, and why. */
+#include "program/format.h"
+#include "cli/info/info.h"
+#include "cli/input/lengths.h"
+#include "cli/notes.h"
+#include "cli/tuned_plans.h"
+#include "cli/input/npy_array.h"
+#include "cli/stats.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* Of a core: two pipes of multiply-adds, two operations each a lane. What the estimates' cycles and the peak have in common. */
+enum { LANE_FLOP = 4 };
+
+typedef struct explained {
+    const sl_options *options;
+    sluice_engine_info info;
+    sluice_plan plan;
+    int64_t *lengths; /* NULL: all rows have T steps; owned */
+    uint64_t total_steps;
+    double flop;              /* useful, of the batch */
+    double flop_per_cycle;    /* one core's most; 0: not known of this instruction set */
+    double cycles_per_second; /* as the FMA peak shows it; 0: likewise */
+} explained;
+
+/* A candidate's estimate in seconds, and as a share of the peak of all threads; 0 where cycles are all that can be told. */
+static double get_seconds(const explained *this, const sluice_candidate *candidate)
+{
+    return this->cycles_per_second > 0 ? candidate->cycles / this->cycles_per_second : 0;
+}
+
+static double get_share(const explained *this, const sluice_candidate *candidate)
+{
+    const double most = candidate->cycles * this->flop_per_cycle * this->info.threads;
+    return most > 0 ? this->flop / most : 0;
+}
+
+/* ---- Telling --------------------------------------------------------------------------------------------------------------- */
+
+/* A figure, or null where there is none. */
+static json_t *figure(double value)
+{
+    return value > 0 ? json_real(value) : json_null();
+}
+
+static json_t *candidate_to_json(const explained *this, const sluice_candidate *candidate, bool chosen)
+{
+    return json_pack("{ss sI sI sb sb sf so so so sb}", "schedule", sluice_schedule_get_name(candidate->schedule), "teams",
+                     (json_int_t)candidate->teams, "members", (json_int_t)candidate->members, "hoists", candidate->hoists,
+                     "wavefront", candidate->wavefront, "cycles", candidate->cycles, "seconds",
+                     figure(get_seconds(this, candidate)), "fraction_of_peak", figure(get_share(this, candidate)),
+                     "measured_seconds", figure(candidate->seconds), "chosen", chosen);
+}
+
+static json_t *to_json(const explained *this)
+{
+    const sluice_plan *plan = &this->plan;
+    const sl_options *options = this->options;
+    json_t *candidates = json_array();
+    for (size_t k = 0; candidates && k < plan->candidates; k++)
+        json_array_append_new(candidates, candidate_to_json(this, &plan->candidate[k], k == plan->chosen));
+    return json_pack("{so sI sI sI ss ss ss sI so sI sI ss so}", "model", sl_format_json(options->model), "rows",
+                     (json_int_t)options->batch, "steps", (json_int_t)options->steps, "total_steps", (json_int_t)this->total_steps,
+                     "isa", sluice_isa_get_name(this->info.isa), "gemm", sluice_gemm_get_name(this->info.gemm), "schedule",
+                     options->measure ? "measure" : sluice_schedule_get_name(this->info.schedule), "threads",
+                     (json_int_t)this->info.threads, "cycles_per_second", figure(this->cycles_per_second), "workspace_bytes",
+                     (json_int_t)plan->workspace_bytes, "chosen", (json_int_t)plan->chosen, "reason", plan->reason, "candidates",
+                     candidates);
+}
+
+/* A figure in a column, or "-" where there is none. */
+static void print_figure(double value, int width, int decimals)
+{
+    if (value > 0)
+        printf(" %*.*f", width, decimals, value);
+    else
+        printf(" %*s", width, "-");
+}
+
+static void print_candidate(const explained *this, const sluice_candidate *candidate, bool chosen)
+{
+    char count[SL_FORMAT_COUNT];
+    printf("%s %-8s %5u %7u %6s %4s %16s", chosen ? "*" : " ", sluice_schedule_get_name(candidate->schedule), candidate->teams,
+           candidate->members, candidate->hoists ? "yes" : "no", candidate->wavefront ? "yes" : "no",
+           sl_format_count((uint64_t)candidate->cycles, count));
+    print_figure(1e3 * get_seconds(this, candidate), 9, 3);
+    print_figure(get_share(this, candidate), 5, 3);
+    print_figure(1e3 * candidate->seconds, 9, 3);
+    printf("\n");
+}
+
+static void print(const explained *this)
+{
+    const sluice_plan *plan = &this->plan;
+    char rows[SL_FORMAT_COUNT], steps[SL_FORMAT_COUNT], count[SL_FORMAT_COUNT];
+    printf("batch         N = %s, %sT = %s: %s steps in all\n", sl_format_count(this->options->batch, rows),
+           this->lengths ? "lengths up to " : "", sl_format_count(this->options->steps, steps),
+           sl_format_count(this->total_steps, count));
+    printf("engine        %s, %s, %u thread%s\n", sluice_isa_get_name(this->info.isa), sluice_gemm_get_name(this->info.gemm),
+           this->info.threads, this->info.threads == 1 ? "" : "s");
+    printf("workspace     %s bytes\n\n", sl_format_count(plan->workspace_bytes, count));
+    printf("  schedule teams members hoists wave           cycles        ms share  measured\n");
+    for (size_t k = 0; k < plan->candidates; k++)
+        print_candidate(this, &plan->candidate[k], k == plan->chosen);
+    printf("\n* chosen: %s\n", plan->reason);
+    if (this->cycles_per_second > 0)
+        printf("Cycles, ms at %.2f GHz and share of the FMA peak are estimates; measured is in ms.\n",
+               1e-9 * this->cycles_per_second);
+    else
+        printf("Cycles are estimates; measured is in ms.\n");
+}
+
+/* ---- Asking ---------------------------------------------------------------------------------------------------------------- */
+
+static sl_exit read_lengths(explained *this)
+{
+    const sl_options *options = this->options;
+    sl_npy_array file = {.option = "--lengths", .path = options->lengths};
+    if (__builtin_mul_overflow((uint64_t)options->batch, (uint64_t)options->steps, &this->total_steps))
+        return sl_report(SL_EXIT_USAGE, "--batch %zu times --steps %zu is more than can be counted; give less", options->batch,
+                         options->steps);
+    if (!file.path)
+        return SL_EXIT_OK;
+    sl_exit code = sl_npy_array_open(&file);
+    if (!code)
+        code = sl_lengths_check(&file, options->batch, "--batch");
+    if (!code)
+        code = sl_npy_array_allocate(&file, options->batch, false);
+    if (!code)
+        code = sl_npy_array_read(&file, 0, options->batch);
+    if (!code && !(this->lengths = calloc(options->batch, sizeof *this->lengths)))
+        code = sl_report_memory("the lengths");
+    if (!code)
+        code = sl_lengths_take(&file, 0, options->batch, options->steps, "--steps", this->lengths, &this->total_steps);
+    sl_npy_array_close(&file);
+    return code;
+}
+
+static sl_exit ask(explained *this, sluice_engine *engine)
+{
+    const sl_options *options = this->options;
+    sluice_error error;
+    sl_exit code = read_lengths(this);
+    if (!code)
+        code = sl_plans_load(options, engine);
+    if (!code)
+        code = sl_plans_measure(options, engine, options->batch, options->steps);
+    if (code)
+        return code;
+    this->info.struct_size = sizeof this->info;
+    this->plan.struct_size = sizeof this->plan;
+    if (sluice_plan_get(engine, options->batch, options->steps, this->lengths, &this->plan, &error))
+        return sl_report_error(&error);
+    return sluice_engine_get_info(engine, &this->info) ? sl_report_mismatch() : SL_EXIT_OK;
+}
+
+static void convert(explained *this, const sluice_shape *shape)
+{
+    const unsigned lanes = this->info.isa == SLUICE_ISA_AVX512 ? 16 : this->info.isa == SLUICE_ISA_AVX2 ? 8 : 0;
+    this->flop = (double)this->total_steps * sl_stats_get_flop(shape, this->info.table_bytes > 0);
+    this->flop_per_cycle = LANE_FLOP * lanes;
+    this->cycles_per_second = lanes ? 1e9 * sluice_peak_get(this->info.isa) / this->flop_per_cycle : 0;
+}
+
+static sl_exit explain(const sl_options *options, const sluice_model *model)
+{
+    const sluice_shape shape = sluice_model_get_shape(model);
+    explained this = {.options = options};
+    sluice_engine *engine;
+    sluice_error error;
+    if (sluice_engine_create(model, &options->engine, &engine, &error))
+        return sl_report_error(&error);
+    sl_exit code = ask(&this, engine);
+    if (!code) {
+        convert(&this, &shape);
+        if (options->json)
+            code = sl_format_print_json(to_json(&this), stdout);
+        else
+            print(&this);
+    }
+    sluice_engine_destroy(engine);
+    free(this.lengths);
+    return code;
+}
+
+sl_exit sl_info_plan(const sl_options *options)
+{
+    sluice_model *model;
+    sluice_error error;
+    if (sluice_model_load(options->model, &options->names, &model, &error))
+        return sl_report_error(&error);
+    sl_notes_report(options->model, model);
+    const sl_exit code = explain(options, model);
+    sluice_model_destroy(model);
+    return code;
+}

@@ -1,0 +1,224 @@
+#include "cli/input/lines.h"
+
+#include "program/format.h"
+#include "cli/input/text_source.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Bounds a batch's bytes as well as the memory: 8192 lines of up to 128 bytes fit. */
+enum { BUFFER_BYTES = 1 << 20 };
+
+struct sl_lines {
+    sl_text_source source;
+    sl_lines_use use;
+    unsigned char *bytes; /* [capacity]; bytes[start..end) are read and not yet given out */
+    int32_t *tokens;      /* [capacity]; tokens[k] is bytes[start + k] as long as it is in the batch */
+    size_t capacity, start, end;
+    size_t max_rows;
+    size_t *offsets;       /* [max_rows], from start */
+    int64_t *lengths;      /* [max_rows] */
+    uint64_t line;         /* lines given out */
+    uint64_t dropped;      /* of them without the '\r' that they had */
+    bool has_lone_cr_only; /* it is all one line, with '\r' within */
+    bool noted;
+    bool nul_noted;
+};
+
+void sl_lines_close(sl_lines *lines)
+{
+    if (!lines)
+        return;
+    sl_text_source_close(&lines->source);
+    free(lines->bytes);
+    free(lines->tokens);
+    free(lines->offsets);
+    free(lines->lengths);
+    free(lines);
+}
+
+sl_exit sl_lines_open(const char *path, size_t rows, sl_lines_use use, sl_lines **result, uint64_t *total)
+{
+    *result = NULL;
+    sl_lines *lines = calloc(1, sizeof *lines);
+    if (!lines)
+        return sl_report_memory("the input");
+    lines->use = use;
+    lines->capacity = BUFFER_BYTES;
+    lines->max_rows = rows < BUFFER_BYTES ? rows : BUFFER_BYTES; /* a line takes a byte at least */
+    sl_exit code = sl_text_source_open(path,
+                                       use == SL_LINES_WEIGHTS ? "write lines CLASS<TAB>WEIGHT instead"
+                                                               : "arrays are read if --input is given without --text",
+                                       &lines->source);
+    if (!code) {
+        *total = lines->source.input.size;
+        lines->bytes = malloc(lines->capacity);
+        lines->tokens = calloc(lines->capacity, sizeof *lines->tokens);
+        lines->offsets = calloc(lines->max_rows, sizeof *lines->offsets);
+        lines->lengths = calloc(lines->max_rows, sizeof *lines->lengths);
+        if (!lines->bytes || !lines->tokens || !lines->offsets || !lines->lengths)
+            code = sl_report_memory_of_rows("the input");
+    }
+    if (code) {
+        sl_lines_close(lines);
+        return code;
+    }
+    *result = lines;
+    return SL_EXIT_OK;
+}
+
+size_t sl_lines_get_rows(const sl_lines *lines)
+{
+    return lines->max_rows;
+}
+
+/* Twice the room, for a line longer than all of it. */
+static sl_exit grow(sl_lines *lines)
+{
+    const size_t capacity = 2 * lines->capacity;
+    unsigned char *bytes = capacity <= SIZE_MAX / 2 / sizeof *lines->tokens ? realloc(lines->bytes, capacity) : NULL;
+    if (bytes)
+        lines->bytes = bytes;
+    int32_t *tokens = bytes ? realloc(lines->tokens, capacity * sizeof *tokens) : NULL;
+    if (!tokens)
+        return sl_report(SL_EXIT_FAILURE, "%s: line %llu: out of memory for a line longer than %zu bytes", lines->source.input.name,
+                         (unsigned long long)lines->line + 1, lines->capacity);
+    lines->tokens = tokens;
+    lines->capacity = capacity;
+    return SL_EXIT_OK;
+}
+
+/* Read once, behind what is there, which moves to the buffer's front; there is room. */
+static sl_exit refill(sl_lines *lines)
+{
+    if (lines->start) {
+        memmove(lines->bytes, lines->bytes + lines->start, lines->end - lines->start);
+        lines->end -= lines->start;
+        lines->start = 0;
+    }
+    size_t got;
+    const sl_exit code = sl_text_source_read(&lines->source, lines->bytes + lines->end, lines->capacity - lines->end, &got);
+    lines->end += got;
+    return code;
+}
+
+/* The line of `length` bytes at `offset` from start, its '\n' not counted. */
+static void add(sl_lines *lines, sl_lines_batch *batch, size_t offset, size_t length)
+{
+    const unsigned char *line = lines->bytes + lines->start + offset;
+    const size_t whole = length;
+    while (lines->use != SL_LINES_KEEP_CR && length && line[length - 1] == '\r')
+        length--;
+    lines->dropped += length < whole;
+    lines->offsets[batch->rows] = offset;
+    lines->lengths[batch->rows++] = (int64_t)length;
+    batch->longest = length > batch->longest ? length : batch->longest;
+    batch->bytes += length;
+}
+
+/* The line behind the last '\n', if there is one. */
+static void add_last(sl_lines *lines, sl_lines_batch *batch, size_t offset, size_t length)
+{
+    if (!length)
+        return;
+    lines->has_lone_cr_only =
+        !lines->line && !batch->rows && memchr(lines->bytes + lines->start + offset, '\r', length - 1) != NULL;
+    add(lines, batch, offset, length);
+}
+
+/* Whether more input is there for a batch that has `rows` lines. A few lines do not wait for it: their writer may be waiting for the
+ * answers. Many lines, which take longer to compute, wait up to a small part of that time, so that a writer that is only a
+ * little late does not make the batches smaller. */
+static bool has_more_soon(const sl_lines *lines, size_t rows)
+{
+    enum { ROWS_PER_MILLISECOND = 64, MOST_MILLISECONDS = 10 };
+    const size_t wait = rows / ROWS_PER_MILLISECOND;
+    return sl_text_source_is_ready(&lines->source, wait < MOST_MILLISECONDS ? (int)wait : MOST_MILLISECONDS);
+}
+
+/* Find the batch's lines. *used: bytes from start that they take, their ends with them. */
+static sl_exit collect(sl_lines *lines, sl_lines_batch *batch, size_t *used)
+{
+    size_t scanned = 0; /* from start: no '\n' between *used and here */
+    while (batch->rows < lines->max_rows) {
+        const size_t held = lines->end - lines->start;
+        const unsigned char *begin = lines->bytes + lines->start;
+        const unsigned char *newline = memchr(begin + scanned, '\n', held - scanned);
+        if (newline) {
+            add(lines, batch, *used, (size_t)(newline - begin) - *used);
+            *used = scanned = (size_t)(newline - begin) + 1;
+            continue;
+        }
+        scanned = held;
+        if (lines->source.ended) {
+            add_last(lines, batch, *used, held - *used);
+            *used = held;
+            break;
+        }
+        if (batch->rows && (held == lines->capacity || !has_more_soon(lines, batch->rows)))
+            break;
+        sl_exit code = held == lines->capacity ? grow(lines) : SL_EXIT_OK;
+        if (!code)
+            code = refill(lines);
+        if (code)
+            return code;
+    }
+    return SL_EXIT_OK;
+}
+
+/* What the user should know of the text when it has been read. */
+static void note_ends(sl_lines *lines)
+{
+    char count[SL_FORMAT_COUNT];
+    const char *name = lines->source.input.name;
+    if (lines->noted || !lines->source.ended || lines->start < lines->end)
+        return;
+    lines->noted = true;
+    if (lines->dropped && lines->use != SL_LINES_WEIGHTS)
+        sl_report_note(
+            "%s: the carriage return at the end of %s line%s (CR LF) is dropped, in training as in running; a model that "
+            "was trained with it needs --keep-cr",
+            name, sl_format_count(lines->dropped, count), lines->dropped == 1 ? "" : "s");
+    if (lines->has_lone_cr_only)
+        sl_report_note("%s: one line with carriage returns in it; if they end lines, tr '\\r' '\\n' < FILE > NEW makes them such",
+                       name);
+}
+
+/* Note the first NUL byte of a text, if it is among the `used` bytes of the batch's lines. UTF-16 without a byte order mark has one in
+ * every ASCII character: the second of its two bytes, or the first. */
+static void note_nul(sl_lines *lines, const sl_lines_batch *batch, size_t used)
+{
+    const unsigned char *begin = lines->bytes + lines->start, *nul = lines->nul_noted ? NULL : memchr(begin, '\0', used);
+    if (!nul)
+        return;
+    const size_t at = (size_t)(nul - begin);
+    size_t row = batch->rows - 1;
+    while (batch->offsets[row] > at)
+        row--;
+    const unsigned long long line = batch->first_line + row;
+    lines->nul_noted = true;
+    sl_report_note("%s: line %llu: a NUL byte; if this is UTF-16, iconv -f UTF-16%s -t UTF-8 FILE > NEW makes UTF-8 of it",
+                   lines->source.input.name, line, line == 1 && at % 2 == 0 ? "BE" : "LE");
+}
+
+sl_exit sl_lines_read(sl_lines *lines, sl_lines_batch *batch)
+{
+    *batch = (sl_lines_batch){.first_line = lines->line + 1};
+    size_t used = 0;
+    const sl_exit code = collect(lines, batch, &used);
+    if (code)
+        return code;
+    batch->offsets = lines->offsets;
+    if (used)
+        note_nul(lines, batch, used);
+    const unsigned char *begin = lines->bytes + lines->start;
+    for (size_t k = 0; k < used; k++)
+        lines->tokens[k] = begin[k];
+    lines->start += used;
+    lines->line += batch->rows;
+    batch->tokens = lines->tokens;
+    batch->lengths = lines->lengths;
+    batch->end = sl_text_source_get_position(&lines->source, lines->end - lines->start);
+    note_ends(lines);
+    return SL_EXIT_OK;
+}

@@ -1,0 +1,139 @@
+#include "cli/run/predictions.h"
+
+#include "base/size.h"
+#include "program/format.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SHARE_BYTES = 8 };
+
+typedef struct label {
+    const char *text;
+    size_t bytes;
+} label;
+
+struct sl_predictions {
+    size_t classes, top;
+    label *labels; /* [classes] "NAME\t" */
+    char *names;   /* the labels' bytes */
+    size_t *best;  /* [top] a row's classes */
+    char *text;    /* room for the lines of a batch */
+};
+
+void sl_predictions_destroy(sl_predictions *predictions)
+{
+    if (!predictions)
+        return;
+    free(predictions->labels);
+    free(predictions->names);
+    free(predictions->best);
+    free(predictions->text);
+    free(predictions);
+}
+
+static const char *class_name(const sluice_model *model, size_t k, char index[SL_FORMAT_COUNT])
+{
+    const char *name = sluice_model_get_class(model, k);
+    if (!name) {
+        snprintf(index, SL_FORMAT_COUNT, "%zu", k);
+        name = index;
+    }
+    return name;
+}
+
+static sl_exit fill_labels(sl_predictions *predictions, const sluice_model *model, size_t *longest)
+{
+    char index[SL_FORMAT_COUNT];
+    size_t bytes = 0;
+    for (size_t k = 0; k < predictions->classes; k++)
+        bytes += strlen(class_name(model, k, index)) + 1;
+    predictions->labels = calloc(predictions->classes, sizeof *predictions->labels);
+    predictions->names = malloc(bytes);
+    if (!predictions->labels || !predictions->names)
+        return sl_report_memory("the class names");
+    char *to = predictions->names;
+    for (size_t k = 0; k < predictions->classes; k++) {
+        const char *name = class_name(model, k, index);
+        predictions->labels[k] = (label){to, strlen(name) + 1};
+        memcpy(to, name, predictions->labels[k].bytes - 1);
+        to[predictions->labels[k].bytes - 1] = '\t';
+        to += predictions->labels[k].bytes;
+        *longest = predictions->labels[k].bytes > *longest ? predictions->labels[k].bytes : *longest;
+    }
+    return SL_EXIT_OK;
+}
+
+static sl_exit make_room(sl_predictions *predictions, size_t rows, size_t longest)
+{
+    size_t line;
+    predictions->best = calloc(predictions->top, sizeof *predictions->best);
+    if (sl_size_mul(predictions->top, longest + SHARE_BYTES + 1, &line)) /* a tab or the line's end behind each */
+        predictions->text = calloc(rows, line);
+    return predictions->best && predictions->text ? SL_EXIT_OK : sl_report_memory_of_rows("the answers");
+}
+
+sl_exit sl_predictions_create(const sluice_model *model, size_t rows, size_t top, sl_predictions **result)
+{
+    *result = NULL;
+    sl_predictions *predictions = calloc(1, sizeof *predictions);
+    if (!predictions)
+        return sl_report_memory("the answers");
+    predictions->classes = sluice_model_get_shape(model).classes;
+    predictions->top = top;
+    size_t longest = 0;
+    sl_exit code = fill_labels(predictions, model, &longest);
+    if (!code)
+        code = make_room(predictions, rows, longest);
+    if (code) {
+        sl_predictions_destroy(predictions);
+        return code;
+    }
+    *result = predictions;
+    return SL_EXIT_OK;
+}
+
+/* answers->best of a row: the classes that were seen before stand sorted, and the next one goes in behind its equals. */
+static void find_best(const sl_predictions *predictions, const float *logits)
+{
+    size_t *best = predictions->best, count = 0;
+    for (size_t k = 0; k < predictions->classes; k++) {
+        size_t place = count;
+        while (place && (logits[k] > logits[best[place - 1]] || (isnan(logits[best[place - 1]]) && !isnan(logits[k]))))
+            place--;
+        if (place == predictions->top)
+            continue;
+        count += count < predictions->top;
+        memmove(best + place + 1, best + place, (count - 1 - place) * sizeof *best);
+        best[place] = k;
+    }
+}
+
+/* The line of a row whose classes are in answers->best, and its end. */
+static char *write_line(const sl_predictions *predictions, const float *logits, char *end)
+{
+    const double largest = logits[predictions->best[0]];
+    double sum = 0;
+    for (size_t k = 0; k < predictions->classes; k++)
+        sum += exp(logits[k] - largest);
+    for (size_t k = 0; k < predictions->top; k++) {
+        const label *class = &predictions->labels[predictions->best[k]];
+        const double share = exp(logits[predictions->best[k]] - largest) / sum;
+        memcpy(end, class->text, class->bytes);
+        end = sl_format_share(isfinite(largest) ? share : NAN, end + class->bytes);
+        *end++ = k + 1 < predictions->top ? '\t' : '\n';
+    }
+    return end;
+}
+
+void sl_predictions_get(sl_predictions *predictions, const float *logits, size_t rows, const char **text, size_t *bytes)
+{
+    char *end = predictions->text;
+    for (size_t n = 0; n < rows; n++, logits += predictions->classes) {
+        find_best(predictions, logits);
+        end = write_line(predictions, logits, end);
+    }
+    *text = predictions->text;
+    *bytes = (size_t)(end - predictions->text);
+}

@@ -1,0 +1,295 @@
+/* sluice run with NumPy files: arrays in, arrays out, a chunk of rows at a time. */
+#include "cli/run/stream_state.h"
+#include "base/clock.h"
+#include "program/interrupt.h"
+#include "cli/input/lengths.h"
+#include "program/progress.h"
+#include "cli/run/run.h"
+#include "cli/input/npy_array.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { EXPECTED_BYTES = 256 }; /* room for the words of what a file should hold */
+
+enum { INPUT, LENGTHS, H0, C0, FIRST_OUTPUT, OUTPUT = FIRST_OUTPUT, HN, CN, HEAD, SLABS };
+
+typedef struct npy_run {
+    sl_run *run;
+    sl_npy_array arrays[SLABS];
+    size_t rows, steps;   /* N and T of the input */
+    size_t width;         /* of a step of the input: I, or 1 for tokens */
+    size_t chunk;         /* rows at a time */
+    int32_t *tokens;      /* the chunk's, as the engine takes them; NULL: the model reads x */
+    int64_t *row_lengths; /* the chunk's; NULL: every row has T */
+    sl_stream_state carry;
+} npy_run;
+
+/* How the array `a` becomes an input of this model, where its shape tells what was meant. */
+static const char *get_remedy(const sl_npy_header *header, const sluice_shape *shape)
+{
+    const size_t last = header->dims ? header->shape[header->dims - 1] : 0;
+    if (shape->vocabulary && header->dims == 3)
+        return last == 1 ? "save a[:, :, 0]" : "save a.argmax(-1), if these are one-hot vectors of tokens";
+    if (!shape->vocabulary && header->dims == 2 && (last == shape->inputs || shape->inputs == 1))
+        return last == shape->inputs ? "save a[None] or, for --layout tnc, a[:, None], if this is one row" : "save a[:, :, None]";
+    if (!shape->vocabulary && header->dims == 2 && sl_npy_type_is_integer(header->type))
+        return "if these are tokens, name the tensor [V][I] that they choose from with --embedding-name";
+    if (!shape->vocabulary && header->dims == 3 && header->shape[1] == shape->inputs)
+        return "save a.transpose(0, 2, 1), if steps are last";
+    return "give arrays of the model's shape, or another model";
+}
+
+static sl_exit check_input(npy_run *npy)
+{
+    sl_npy_array *input = &npy->arrays[INPUT];
+    const sluice_shape *shape = &npy->run->shape;
+    const sl_npy_header *header = &input->header;
+    const bool step_first = npy->run->options->step_first;
+    const char *axes = step_first ? "[T][N]" : "[N][T]";
+    char expected[EXPECTED_BYTES];
+    if (shape->vocabulary)
+        snprintf(expected, sizeof expected, "tokens %s (the model has an embedding)", axes);
+    else
+        snprintf(expected, sizeof expected, "numbers %s[%zu] (the model's I)", axes, shape->inputs);
+    if (header->dims != (shape->vocabulary ? 2 : 3) || (!shape->vocabulary && header->shape[2] != shape->inputs))
+        return sl_npy_array_reject(input, expected, get_remedy(header, shape));
+    npy->rows = header->shape[step_first];
+    npy->steps = header->shape[!step_first];
+    npy->width = shape->vocabulary ? 1 : shape->inputs;
+    input->rows = npy->rows;
+    input->planes = step_first ? npy->steps : 1;
+    input->width =
+        step_first ? npy->width : npy->steps * npy->width; /* the whole fits, so N > 0 or not this does: see sl_npy_open */
+    return sl_npy_array_accept(input, shape->vocabulary ? SL_NPY_ARRAY_INTEGERS : SL_NPY_ARRAY_REALS);
+}
+
+static sl_exit check_state(npy_run *npy, sl_npy_array *state)
+{
+    const sluice_shape *shape = &npy->run->shape;
+    const sl_npy_header *header = &state->header;
+    const size_t planes = shape->layers * shape->directions;
+    char expected[EXPECTED_BYTES];
+    snprintf(expected, sizeof expected, "numbers [%zu][%zu][%zu] (L*D and H of the model, N of --input)", planes, npy->rows,
+             shape->hidden);
+    if (state->path &&
+        (header->dims != 3 || header->shape[0] != planes || header->shape[1] != npy->rows || header->shape[2] != shape->hidden))
+        return sl_npy_array_reject(state, expected,
+                                   "give states that --hn and --cn wrote for as many rows, or leave the option out");
+    state->planes = planes;
+    state->rows = npy->rows;
+    state->width = shape->hidden;
+    return sl_npy_array_accept(state, SL_NPY_ARRAY_REALS);
+}
+
+static sl_exit open_inputs(npy_run *npy)
+{
+    sl_exit code = SL_EXIT_OK;
+    for (size_t k = 0; !code && k < FIRST_OUTPUT; k++)
+        code = sl_npy_array_open(&npy->arrays[k]);
+    if (!code)
+        code = check_input(npy);
+    if (!code)
+        code = sl_lengths_check(&npy->arrays[LENGTHS], npy->rows, "--input");
+    if (!code)
+        code = check_state(npy, &npy->arrays[H0]);
+    return code ? code : check_state(npy, &npy->arrays[C0]);
+}
+
+static sl_exit shape_outputs(npy_run *npy)
+{
+    const sluice_shape *shape = &npy->run->shape;
+    const bool step_first = npy->run->options->step_first;
+    const size_t features = shape->directions * shape->hidden, states = shape->layers * shape->directions;
+    const size_t steps[] = {step_first ? npy->steps : npy->rows, step_first ? npy->rows : npy->steps, features};
+    const size_t state[] = {states, npy->rows, shape->hidden}, logits[] = {npy->rows, shape->classes};
+    sl_npy_array *arrays = npy->arrays;
+    sl_exit code = sl_npy_array_shape(&arrays[OUTPUT], 3, steps, step_first ? npy->steps : 1, npy->rows,
+                                      step_first ? features : npy->steps * features);
+    if (!code)
+        code = sl_npy_array_shape(&arrays[HN], 3, state, states, npy->rows, shape->hidden);
+    if (!code)
+        code = sl_npy_array_shape(&arrays[CN], 3, state, states, npy->rows, shape->hidden);
+    return code ? code : sl_npy_array_shape(&arrays[HEAD], 2, logits, 1, npy->rows, shape->classes);
+}
+
+/* Memory that one row of a chunk takes here. */
+static double get_row_bytes(const npy_run *npy)
+{
+    double bytes = npy->run->shape.vocabulary ? (double)npy->steps * sizeof *npy->tokens : 0;
+    for (size_t k = 0; k < SLABS; k++) {
+        const sl_npy_array *array = &npy->arrays[k];
+        if (array->path)
+            bytes += (double)array->planes * (double)array->width * (double)sl_npy_type_bytes(array->type);
+    }
+    return bytes;
+}
+
+static sl_exit allocate(npy_run *npy)
+{
+    const size_t rows = sl_run_get_rows(npy->run, get_row_bytes(npy)), least = npy->rows ? npy->rows : 1;
+    npy->chunk = rows < least ? rows : least;
+    for (size_t k = 0; k < SLABS; k++) {
+        const sl_exit code = sl_npy_array_allocate(&npy->arrays[k], npy->chunk, k >= FIRST_OUTPUT);
+        if (code)
+            return code;
+    }
+    size_t elements;
+    if (npy->run->shape.vocabulary) {
+        if (!__builtin_mul_overflow(npy->chunk, npy->steps, &elements))
+            npy->tokens = calloc(elements ? elements : 1, sizeof *npy->tokens);
+        if (!npy->tokens)
+            return sl_report_memory_of_rows("the tokens");
+    }
+    if (npy->arrays[LENGTHS].path) {
+        npy->row_lengths = calloc(npy->chunk, sizeof *npy->row_lengths);
+        if (!npy->row_lengths)
+            return sl_report_memory_of_rows("the lengths");
+    }
+    return sl_stream_state_open(&npy->carry, npy->run, npy->rows, npy->chunk);
+}
+
+/* The chunk's lengths, checked; *steps is their sum. */
+static sl_exit take_lengths(npy_run *npy, size_t first, size_t rows, uint64_t *steps)
+{
+    *steps = (uint64_t)rows * npy->steps;
+    if (!npy->row_lengths)
+        return SL_EXIT_OK;
+    return sl_lengths_take(&npy->arrays[LENGTHS], first, rows, npy->steps, "--input", npy->row_lengths, steps);
+}
+
+/* The chunk's tokens, checked; what stands past a row's end is not looked at. */
+static sl_exit take_tokens(npy_run *npy, size_t first, size_t rows)
+{
+    const bool step_first = npy->run->options->step_first;
+    const size_t vocabulary = npy->run->shape.vocabulary;
+    for (size_t n = 0; npy->tokens && n < rows; n++) {
+        const size_t length = npy->row_lengths ? (size_t)npy->row_lengths[n] : npy->steps;
+        for (size_t t = 0; t < length; t++) {
+            const size_t at = step_first ? t * rows + n : n * npy->steps + t;
+            int64_t token;
+            if (!sl_npy_array_get_integer(&npy->arrays[INPUT], at, 0, (int64_t)vocabulary - 1, &token))
+                return sl_report(SL_EXIT_DATA,
+                                 "%s: row %zu, step %zu: expected a token from 0 to %zu (the model's vocabulary), "
+                                 "found %s",
+                                 sl_report_input(npy->arrays[INPUT].path), first + n, t, vocabulary - 1,
+                                 sl_npy_array_get_found(&npy->arrays[INPUT], at).text);
+            npy->tokens[at] = (int32_t)token;
+        }
+    }
+    return SL_EXIT_OK;
+}
+
+static sl_exit read_chunk(npy_run *npy, size_t first, size_t rows, uint64_t *steps)
+{
+    const double started = sl_clock_get();
+    sl_exit code = SL_EXIT_OK;
+    for (size_t k = 0; !code && k < FIRST_OUTPUT; k++)
+        code = sl_npy_array_read(&npy->arrays[k], first, rows);
+    if (!code)
+        code = take_lengths(npy, first, rows, steps);
+    if (!code)
+        code = take_tokens(npy, first, rows);
+    npy->run->stats.read_seconds += sl_clock_get() - started;
+    return code;
+}
+
+static sl_exit write_chunk(npy_run *npy, size_t first, size_t rows)
+{
+    const double started = sl_clock_get();
+    sl_exit code = SL_EXIT_OK;
+    for (size_t k = FIRST_OUTPUT; !code && k < SLABS; k++)
+        code = sl_npy_array_write(&npy->arrays[k], first, rows);
+    npy->run->stats.write_seconds += sl_clock_get() - started;
+    return code;
+}
+
+static sl_exit run_chunk(npy_run *npy, size_t first, size_t rows, uint64_t steps)
+{
+    const sluice_shape *shape = &npy->run->shape;
+    const bool step_first = npy->run->options->step_first;
+    const size_t features = shape->directions * shape->hidden;
+    const size_t row_steps = step_first ? 1 : npy->steps, step_rows = step_first ? rows : 1;
+    sl_npy_array *arrays = npy->arrays;
+    const sluice_batch batch = {
+        .struct_size = sizeof batch,
+        .steps = npy->steps,
+        .rows = rows,
+        .lengths = npy->row_lengths,
+        .x = npy->tokens ? NULL : arrays[INPUT].data,
+        .tokens = npy->tokens,
+        .x_row_stride = row_steps * npy->width,
+        .x_step_stride = step_rows * npy->width,
+        .h0 = arrays[H0].data,
+        .c0 = arrays[C0].data,
+        .y = arrays[OUTPUT].data,
+        .y_row_stride = row_steps * features,
+        .y_step_stride = step_rows * features,
+        .hn = arrays[HN].data,
+        .cn = arrays[CN].data,
+        .logits = arrays[HEAD].data,
+        .streams = npy->carry.streams,
+        .slots = sl_stream_state_get_slots(&npy->carry, first, rows),
+    };
+    return sl_run_forward(npy->run, &batch, steps);
+}
+
+static sl_exit run_chunks(npy_run *npy)
+{
+    for (size_t first = 0; first < npy->rows; first += npy->chunk) {
+        const size_t left = npy->rows - first, rows = left < npy->chunk ? left : npy->chunk;
+        uint64_t steps = 0;
+        sl_exit code = read_chunk(npy, first, rows, &steps);
+        if (!code && sl_interrupt_seen())
+            code = SL_EXIT_INTERRUPTED;
+        if (!code)
+            code = run_chunk(npy, first, rows, steps);
+        if (!code)
+            code = write_chunk(npy, first, rows);
+        if (code)
+            return code;
+        sl_progress_update(first + rows, npy->run->stats.rows);
+    }
+    return SL_EXIT_OK;
+}
+
+static sl_exit run_all(npy_run *npy)
+{
+    sl_exit code = open_inputs(npy);
+    if (!code)
+        code = shape_outputs(npy);
+    if (!code)
+        code = allocate(npy);
+    if (!code)
+        code = sl_run_measure(npy->run, npy->rows ? npy->chunk : 0, npy->steps);
+    for (size_t k = FIRST_OUTPUT; !code && k < SLABS; k++)
+        code = sl_npy_array_create(&npy->arrays[k]);
+    if (code)
+        return code;
+    sl_progress_start(npy->run->options->progress, npy->rows);
+    code = run_chunks(npy);
+    for (size_t k = FIRST_OUTPUT; !code && k < SLABS; k++)
+        code = sl_npy_array_commit(&npy->arrays[k]);
+    return code ? code : sl_stream_state_save(&npy->carry, npy->run);
+}
+
+sl_exit sl_run_npy(sl_run *run)
+{
+    const sl_options *options = run->options;
+    npy_run npy = {.run = run,
+                   .arrays = {[INPUT] = {.option = "--input", .path = options->input},
+                              [LENGTHS] = {.option = "--lengths", .path = options->lengths},
+                              [H0] = {.option = "--h0", .path = options->h0},
+                              [C0] = {.option = "--c0", .path = options->c0},
+                              [OUTPUT] = {.option = "--output", .path = options->output},
+                              [HN] = {.option = "--hn", .path = options->hn},
+                              [CN] = {.option = "--cn", .path = options->cn},
+                              [HEAD] = {.option = "--head", .path = options->head}}};
+    const sl_exit code = run_all(&npy);
+    for (size_t k = 0; k < SLABS; k++)
+        sl_npy_array_close(&npy.arrays[k]);
+    free(npy.tokens);
+    free(npy.row_lengths);
+    sl_stream_state_close(&npy.carry);
+    return code;
+}

@@ -1,0 +1,129 @@
+/* sluice run --text: lines in, an answer for each out. */
+#include "cli/run/predictions.h"
+#include "base/clock.h"
+#include "program/interrupt.h"
+#include "io/output.h"
+#include "cli/input/lines.h"
+#include "program/progress.h"
+#include "cli/run/run.h"
+
+#include <stdlib.h>
+
+enum { ANSWER_BYTES = 32 }; /* about, of one of several classes */
+
+typedef struct text_run {
+    sl_run *run;
+    sl_lines *lines;
+    sl_predictions *predictions;
+    sl_output output;
+    size_t written; /* bytes of output */
+    float *logits;  /* [rows of a batch][C] */
+    uint64_t total; /* bytes of input; 0: not known */
+} text_run;
+
+/* Bytes are tokens, so only a vocabulary under 256 can miss one. */
+static sl_exit check_tokens(const text_run *text, const sl_lines_batch *batch)
+{
+    const size_t vocabulary = text->run->shape.vocabulary;
+    for (size_t n = 0; vocabulary < 256 && n < batch->rows; n++)
+        for (size_t t = 0; t < (size_t)batch->lengths[n]; t++) {
+            const int32_t token = batch->tokens[batch->offsets[n] + t];
+            if ((size_t)token >= vocabulary)
+                return sl_report(SL_EXIT_DATA,
+                                 "%s: line %llu, byte %zu: expected a byte from 0 to %zu (the model's vocabulary), "
+                                 "found %d; recode the text or take another model",
+                                 sl_report_input(text->run->options->input), (unsigned long long)(batch->first_line + n), t + 1,
+                                 vocabulary - 1, token);
+        }
+    return SL_EXIT_OK;
+}
+
+static sl_exit write_answers(text_run *text, size_t rows)
+{
+    const double started = sl_clock_get();
+    const char *lines;
+    size_t bytes;
+    sl_predictions_get(text->predictions, text->logits, rows, &lines, &bytes);
+    sluice_error error;
+    if (sl_output_write(&text->output, text->written, lines, bytes, &error))
+        return sl_report_error(&error);
+    text->written += bytes;
+    text->run->stats.write_seconds += sl_clock_get() - started;
+    return SL_EXIT_OK;
+}
+
+static sl_exit answer(text_run *text, const sl_lines_batch *lines)
+{
+    sl_exit code = check_tokens(text, lines);
+    const sluice_batch batch = {
+        .struct_size = sizeof batch,
+        .steps = lines->longest,
+        .rows = lines->rows,
+        .lengths = lines->lengths,
+        .tokens = lines->tokens,
+        .x_step_stride = 1,
+        .x_offsets = lines->offsets,
+        .logits = text->logits,
+    };
+    if (!code)
+        code = sl_run_forward(text->run, &batch, lines->bytes);
+    return code ? code : write_answers(text, lines->rows);
+}
+
+static sl_exit answer_all(text_run *text)
+{
+    sl_stats *stats = &text->run->stats;
+    for (;;) {
+        const double started = sl_clock_get();
+        sl_lines_batch lines;
+        sl_exit code = sl_lines_read(text->lines, &lines);
+        stats->read_seconds += sl_clock_get() - started;
+        if (!code && sl_interrupt_seen())
+            code = SL_EXIT_INTERRUPTED;
+        if (code || !lines.rows)
+            return code;
+        code = answer(text, &lines);
+        if (code)
+            return code;
+        sl_progress_update(lines.end, stats->rows);
+    }
+}
+
+static sl_exit open_all(text_run *text)
+{
+    const sl_options *options = text->run->options;
+    const size_t row_bytes = text->run->shape.classes * sizeof *text->logits;
+    const size_t rows = sl_run_get_rows(text->run, (double)row_bytes + (double)options->top * ANSWER_BYTES);
+    sl_exit code =
+        sl_lines_open(options->input, rows, options->keep_cr ? SL_LINES_KEEP_CR : SL_LINES_DROP_CR, &text->lines, &text->total);
+    if (code)
+        return code;
+    const size_t most = sl_lines_get_rows(text->lines);
+    text->logits = calloc(most, row_bytes);
+    if (!text->logits)
+        return sl_report_memory_of_rows("the logits");
+    code = sl_predictions_create(text->run->model, most, options->top ? options->top : 1, &text->predictions);
+    if (code)
+        return code;
+    sluice_error error;
+    return sl_output_create(options->output, &text->output, &error) ? sl_report_error(&error) : SL_EXIT_OK;
+}
+
+sl_exit sl_run_text(sl_run *run)
+{
+    text_run text = {.run = run, .output.fd = -1};
+    sluice_error error;
+    sl_exit code = open_all(&text);
+    if (!code) {
+        sl_progress_start(run->options->progress, text.total);
+        code = answer_all(&text);
+    }
+    if (code)
+        sl_output_abort(&text.output);
+    else if (sl_output_commit(&text.output, &error))
+        code = sl_report_error(&error);
+    sl_predictions_destroy(text.predictions);
+    sl_lines_close(text.lines);
+    free(text.logits);
+    return code;
+}

@@ -1,0 +1,360 @@
+/* NumPy arrays as data to learn from; and what both kinds of data are asked. */
+#include "cli/train/data/train_data.h"
+
+#include "cli/digest.h"
+#include "cli/input/lengths.h"
+#include "cli/input/npy_array.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { EXPECTED_BYTES = 256 }; /* room for the words of what a file should hold */
+
+void sl_data_release(sl_data *data)
+{
+    free(data->x);
+    free(data->tokens);
+    free(data->offsets);
+    free(data->lengths);
+    free(data->labels);
+    free(data->values);
+    *data = (sl_data){0};
+}
+
+/* ---- Reading --------------------------------------------------------------------------------------------------------------- */
+
+/* All of an opened and checked array into memory. */
+static sl_exit load(sl_npy_array *array)
+{
+    const size_t elements = array->header.elements;
+    array->planes = 1;
+    array->width = array->rows ? elements / array->rows : 0;
+    array->data = calloc(elements ? elements : 1, sl_npy_type_bytes(array->type));
+    if (!array->data)
+        return sl_report_memory(array->option);
+    return sl_npy_array_read(array, 0, array->rows);
+}
+
+/* Three dimensions are inputs and two are tokens, whatever their types: MATLAB writes all numbers as f8. */
+static sl_exit check_input(sl_npy_array *array, sl_data *data)
+{
+    const sl_npy_header *header = &array->header;
+    const bool is_x = header->dims == 3;
+    if (!is_x && header->dims != 2)
+        return sl_npy_array_reject(array, "numbers [N][T][I], or tokens [N][T]", "save a.reshape(N, T, I)");
+    data->rows = array->rows = header->shape[0];
+    data->steps = header->shape[1];
+    data->width = is_x ? header->shape[2] : 1;
+    if (!data->width)
+        return sl_npy_array_reject(array, "at least one input a step (I of [N][T][I])",
+                                   "save the array with what is to be learnt from");
+    const sl_exit code = sl_npy_array_accept(array, is_x ? SL_NPY_ARRAY_REALS : SL_NPY_ARRAY_INTEGERS);
+    if (!code && !is_x && !sl_npy_type_is_integer(header->type))
+        sl_report_note("%s: %s is [N][T], so these are tokens; if they are one number a step, save a[:, :, None]",
+                       sl_report_input(array->path), array->option);
+    return code;
+}
+
+static sl_exit take_tokens(const sl_npy_array *array, sl_data *data)
+{
+    data->tokens = calloc(array->header.elements ? array->header.elements : 1, sizeof *data->tokens);
+    if (!data->tokens)
+        return sl_report_memory("the tokens");
+    for (size_t n = 0; n < data->rows; n++)
+        for (size_t t = 0; t < (size_t)data->lengths[n]; t++) {
+            int64_t token;
+            if (!sl_npy_array_get_integer(array, data->offsets[n] + t, 0, INT32_MAX - 1, &token))
+                return sl_report(SL_EXIT_DATA,
+                                 "%s: row %zu, step %zu: expected a token from 0 to 2^31 - 2, as %s is [N][T], found %s; if these "
+                                 "are no tokens but one number a step, save a[:, :, None]",
+                                 sl_report_input(array->path), n, t, array->option,
+                                 sl_npy_array_get_found(array, data->offsets[n] + t).text);
+            data->tokens[data->offsets[n] + t] = (int32_t)token;
+        }
+    return SL_EXIT_OK;
+}
+
+/* Refuse what is not finite among `count` numbers at a step. */
+static sl_exit check_finite(const char *path, const char *what, size_t row, size_t step, const float *numbers, size_t count)
+{
+    for (size_t k = 0; k < count; k++)
+        if (!isfinite(numbers[k]))
+            return sl_report(SL_EXIT_DATA,
+                             "%s: row %zu, step %zu, %s %zu: expected a finite number, found %s; mend the data, or leave "
+                             "the row out",
+                             sl_report_input(path), row, step, what, k,
+                             isnan(numbers[k]) ? "nan"
+                             : numbers[k] > 0  ? "inf"
+                                               : "-inf");
+    return SL_EXIT_OK;
+}
+
+static sl_exit check_x(const sl_data *data)
+{
+    sl_exit code = SL_EXIT_OK;
+    for (size_t n = 0; !code && n < data->rows; n++)
+        for (size_t t = 0; !code && t < (size_t)data->lengths[n]; t++)
+            code = check_finite(data->path, "input", n, t, data->x + data->offsets[n] + t * data->width, data->width);
+    return code;
+}
+
+static sl_exit read_lengths(const sl_data_files *files, sl_data *data)
+{
+    sl_npy_array array = {.option = files->lengths_option, .path = files->lengths};
+    uint64_t sum;
+    data->offsets = calloc(data->rows ? data->rows : 1, sizeof *data->offsets);
+    data->lengths = calloc(data->rows ? data->rows : 1, sizeof *data->lengths);
+    if (!data->offsets || !data->lengths)
+        return sl_report_memory("the lengths");
+    for (size_t n = 0; n < data->rows; n++) {
+        data->offsets[n] = n * data->steps * data->width;
+        data->lengths[n] = (int64_t)data->steps;
+    }
+    if (!array.path)
+        return SL_EXIT_OK;
+    sl_exit code = sl_npy_array_open(&array);
+    if (!code)
+        code = sl_lengths_check(&array, data->rows, files->input_option);
+    if (!code)
+        code = load(&array);
+    if (!code)
+        code = sl_lengths_take(&array, 0, data->rows, data->steps, files->input_option, data->lengths, &sum);
+    sl_npy_array_close(&array);
+    return code;
+}
+
+static sl_exit read_input(const sl_data_files *files, sl_data *data)
+{
+    sl_npy_array array = {.option = files->input_option, .path = files->input};
+    sl_exit code = sl_npy_array_open(&array);
+    if (!code)
+        code = check_input(&array, data);
+    if (!code)
+        code = load(&array);
+    if (!code)
+        code = read_lengths(files, data);
+    if (!code && array.header.dims == 3) {
+        data->x = array.data;
+        array.data = NULL;
+        code = check_x(data);
+    } else if (!code) {
+        code = take_tokens(&array, data);
+    }
+    sl_npy_array_close(&array);
+    return code;
+}
+
+/* ---- Targets --------------------------------------------------------------------------------------------------------------- */
+
+/* Steps of a row that have a target. */
+static size_t get_targets(const sl_data *data, size_t row)
+{
+    return data->every_step ? (size_t)data->lengths[row] : 1;
+}
+
+static sl_exit take_labels(const sl_npy_array *array, sl_data *data)
+{
+    const size_t elements = array->header.elements, apart = data->every_step ? data->steps : 1;
+    data->labels = calloc(elements ? elements : 1, sizeof *data->labels);
+    if (!data->labels)
+        return sl_report_memory("the labels");
+    for (size_t n = 0; n < data->rows; n++)
+        for (size_t t = 0; t < get_targets(data, n); t++) {
+            int64_t label;
+            if (!sl_npy_array_get_integer(array, n * apart + t, INT64_MIN, INT32_MAX - 1, &label))
+                return sl_report(SL_EXIT_DATA,
+                                 "%s: row %zu, step %zu: expected a label, a whole number up to 2^31 - 2, found %s; for numbers to "
+                                 "be met as they are give --values",
+                                 sl_report_input(array->path), n, t, sl_npy_array_get_found(array, n * apart + t).text);
+            data->labels[n * apart + t] = label < 0 ? SL_DATA_IGNORED : (int32_t)label;
+        }
+    return SL_EXIT_OK;
+}
+
+static sl_exit take_values(sl_npy_array *array, sl_data *data)
+{
+    data->values = array->data;
+    array->data = NULL;
+    sl_exit code = SL_EXIT_OK;
+    for (size_t n = 0; !code && n < data->rows; n++)
+        for (size_t t = 0; !code && t < get_targets(data, n); t++) {
+            const size_t at = (n * (data->every_step ? data->steps : 1) + t) * data->target_width;
+            code = check_finite(data->target_path, "value", n, t, data->values + at, data->target_width);
+        }
+    return code;
+}
+
+/* Labels as their writers shape them become [N] or [N][T]. */
+static void shape_labels(sl_npy_array *array, const sl_data *data)
+{
+    const sl_npy_header *header = &array->header;
+    if (header->dims == 3 && header->shape[2] == 1)
+        sl_npy_array_drop(array, 2);
+    if (header->dims != 2 || header->shape[0] != data->rows || header->shape[1] != data->steps)
+        sl_npy_array_make_vector(array, data->rows);
+}
+
+/* Check the opened targets' shape, and take what it tells. */
+static sl_exit check_targets(sl_npy_array *array, const sl_data_files *files, sl_data *data)
+{
+    const bool is_values = files->values != NULL;
+    const sl_npy_header *header = &array->header;
+    bool is_vector = false;
+    if (!is_values)
+        shape_labels(array, data);
+    else if (header->dims != 2 || header->shape[0] != data->rows)
+        is_vector = sl_npy_array_make_vector(array, data->rows); /* one value a row */
+    const size_t least = is_values && !is_vector ? 2 : 1;
+    data->every_step = header->dims > least;
+    data->target_width = least == 2 && header->dims ? header->shape[header->dims - 1] : 1;
+    array->rows = data->rows;
+    if (header->dims < least || header->dims > least + 1 || header->shape[0] != data->rows ||
+        (data->every_step && header->shape[1] != data->steps) || !data->target_width) {
+        char expected[EXPECTED_BYTES];
+        snprintf(expected, sizeof expected,
+                 is_values ? "numbers [%zu][width] or [%zu][%zu][width] (N and T of %s)"
+                           : "labels [%zu] or [%zu][%zu] (N and T of %s)",
+                 data->rows, data->rows, data->steps, files->input_option);
+        return sl_npy_array_reject(array, expected,
+                                   is_values ? "save the values of each row, or of each step"
+                                             : "save a label for each row, or for each step");
+    }
+    return sl_npy_array_accept(array, is_values ? SL_NPY_ARRAY_REALS : SL_NPY_ARRAY_INTEGERS);
+}
+
+static sl_exit read_targets(const sl_data_files *files, sl_data *data)
+{
+    const bool is_values = files->values != NULL;
+    sl_npy_array array = {.option = is_values ? files->values_option : files->labels_option,
+                          .path = is_values ? files->values : files->labels};
+    data->target_path = array.path;
+    sl_exit code = sl_npy_array_open(&array);
+    if (!code)
+        code = check_targets(&array, files, data);
+    if (!code)
+        code = load(&array);
+    if (!code)
+        code = is_values ? take_values(&array, data) : take_labels(&array, data);
+    sl_npy_array_close(&array);
+    return code;
+}
+
+sl_exit sl_data_read_npy(const sl_data_files *files, sl_data *data)
+{
+    *data = (sl_data){.path = files->input, .row_name = "row"};
+    const sl_exit code = read_input(files, data);
+    return code ? code : read_targets(files, data);
+}
+
+/* ---- What data are asked --------------------------------------------------------------------------------------------------- */
+
+/* The largest of the targets' labels, or tokens, of a row, -1 if there is none; *step is where. */
+static int32_t find_largest(const int32_t *numbers, size_t count, size_t *step)
+{
+    int32_t largest = -1;
+    for (size_t t = 0; t < count; t++)
+        if (numbers[t] > largest) {
+            largest = numbers[t];
+            *step = t;
+        }
+    return largest;
+}
+
+static const int32_t *get_labels(const sl_data *data, size_t row)
+{
+    return data->labels + row * (data->every_step ? data->steps : 1);
+}
+
+size_t sl_data_count_numbers(const sl_data *data, bool of_labels, size_t *row)
+{
+    size_t most = 0, step;
+    for (size_t n = 0; n < data->rows; n++) {
+        const int32_t *numbers = of_labels ? get_labels(data, n) : data->tokens + data->offsets[n];
+        const size_t count = of_labels ? get_targets(data, n) : (size_t)data->lengths[n];
+        const size_t found = (size_t)(find_largest(numbers, count, &step) + 1);
+        if (found > most) {
+            most = found;
+            *row = n;
+        }
+    }
+    return most;
+}
+
+static sl_exit check_row(const sl_data *data, const sluice_shape *shape, size_t row)
+{
+    size_t step = 0;
+    const size_t number = row + data->first;
+    if (data->tokens) {
+        const int32_t token = find_largest(data->tokens + data->offsets[row], (size_t)data->lengths[row], &step);
+        if (token >= 0 && (size_t)token >= shape->vocabulary)
+            return sl_report(SL_EXIT_DATA, "%s: %s %zu, step %zu: expected a token from 0 to %zu (the vocabulary), found %d",
+                             sl_report_input(data->path), data->row_name, number, step, shape->vocabulary - 1, token);
+    }
+    if (data->labels) {
+        const int32_t label = find_largest(get_labels(data, row), get_targets(data, row), &step);
+        if (label >= 0 && (size_t)label >= shape->classes)
+            return sl_report(SL_EXIT_DATA,
+                             "%s: %s %zu, step %zu: expected a label from 0 to %zu (the classes), or a negative one to be ignored, "
+                             "found %d",
+                             sl_report_input(data->target_path), data->row_name, number, step, shape->classes - 1, label);
+    }
+    return SL_EXIT_OK;
+}
+
+sl_exit sl_data_check(const sl_data *data, const sluice_shape *shape)
+{
+    const char *path = sl_report_input(data->path);
+    const size_t outputs = shape->classes ? shape->classes : shape->directions * shape->hidden;
+    if (data->tokens && !shape->vocabulary)
+        return sl_report(SL_EXIT_DATA, "%s: expected numbers [N][T][%zu], as the model has no embedding, found tokens [N][T]%s",
+                         path, shape->inputs, shape->inputs == 1 ? "; save a[:, :, None]" : "; give another input or model");
+    if (data->x && (shape->vocabulary || data->width != shape->inputs))
+        return shape->vocabulary
+                   ? sl_report(SL_EXIT_DATA, "%s: expected tokens [N][T], as the model has an embedding, found [N][T][%zu]; %s",
+                               path, data->width,
+                               data->width == 1 ? "save a[:, :, 0]" : "save a.argmax(-1), if these are one-hot vectors of tokens")
+                   : sl_report(SL_EXIT_DATA, "%s: expected %zu inputs a step (the model's I), found %zu", path, shape->inputs,
+                               data->width);
+    if (data->values && data->target_width != outputs)
+        return sl_report(SL_EXIT_DATA, "%s: expected %zu values a target (%s), found %zu", sl_report_input(data->target_path),
+                         outputs, shape->classes ? "the head's outputs" : "D*H, as there is no head", data->target_width);
+    sl_exit code = SL_EXIT_OK;
+    for (size_t n = 0; !code && n < data->rows; n++)
+        code = check_row(data, shape, n);
+    return code;
+}
+
+bool sl_data_is_counted(const sl_data *data, size_t row, bool every_step)
+{
+    if ((every_step || data->every_step) && !data->lengths[row])
+        return false;
+    size_t step;
+    return !data->labels || find_largest(get_labels(data, row), get_targets(data, row), &step) >= 0;
+}
+
+void sl_data_count_classes(const sl_data *data, size_t row, bool every_step, uint64_t *counts)
+{
+    const int32_t *labels = get_labels(data, row);
+    const uint64_t times = every_step && !data->every_step ? (uint64_t)data->lengths[row] : 1; /* the row's label for each step */
+    for (size_t t = 0; t < get_targets(data, row); t++)
+        if (labels[t] >= 0)
+            counts[labels[t]] += times;
+}
+
+uint64_t sl_data_get_digest(const sl_data *data, uint64_t digest)
+{
+    const size_t targets = data->every_step ? data->steps : 1;
+    const uint64_t sizes[] = {data->rows, data->width, data->target_width, data->every_step, data->x != NULL, data->values != NULL};
+    digest = sl_digest_add(digest, sizes, sizeof sizes);
+    digest = sl_digest_add(digest, data->lengths, data->rows * sizeof *data->lengths);
+    for (size_t n = 0; n < data->rows; n++) {
+        const size_t count = (size_t)data->lengths[n] * data->width;
+        digest = data->x ? sl_digest_add(digest, data->x + data->offsets[n], count * sizeof *data->x)
+                         : sl_digest_add(digest, data->tokens + data->offsets[n], count * sizeof *data->tokens);
+        const size_t wide = get_targets(data, n) * data->target_width, at = n * targets * data->target_width;
+        digest = data->values ? sl_digest_add(digest, data->values + at, wide * sizeof *data->values)
+                              : sl_digest_add(digest, data->labels + at, wide * sizeof *data->labels);
+    }
+    return digest;
+}

@@ -1,0 +1,153 @@
+#include "cli/train/data/train_order.h"
+
+#include "base/random.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+/* ---- Random numbers -------------------------------------------------------------------------------------------------------- */
+
+/* Streams of the seed, told apart. */
+enum { SHUFFLE = 1, SPLIT };
+
+static uint64_t begin_stream(uint64_t seed, uint64_t purpose, uint64_t number)
+{
+    uint64_t state = seed;
+    state = sl_random_next(&state) ^ purpose;
+    state = sl_random_next(&state) ^ number;
+    return sl_random_next(&state);
+}
+
+/* A number from 0 to count - 1; that some are likelier by count / 2^64 is not noticed. */
+static uint64_t draw_below(uint64_t *state, uint64_t count)
+{
+    return sl_random_next(state) % count;
+}
+
+enum { RADIX_BITS = 11 };
+
+/* ---- Order ----------------------------------------------------------------------------------------------------------------- */
+
+size_t *sl_order_count(size_t count)
+{
+    size_t *numbers = calloc(count ? count : 1, sizeof *numbers);
+    for (size_t n = 0; numbers && n < count; n++)
+        numbers[n] = n;
+    if (!numbers)
+        sl_report_memory("the order of the rows");
+    return numbers;
+}
+
+sl_exit sl_order_create(sl_order *order, size_t *all, size_t count, size_t batch)
+{
+    *order = (sl_order){.count = count, .all = all, .batches = count / batch + (count % batch > 0)};
+    order->rows = calloc(count ? count : 1, sizeof *order->rows);
+    order->keyed = calloc(count ? count : 1, 2 * sizeof *order->keyed);
+    order->spans = calloc(order->batches ? order->batches : 1, sizeof *order->spans);
+    if (!order->rows || !order->keyed || !order->spans)
+        return sl_report_memory("the order of the rows");
+    for (size_t k = 0; k < order->batches; k++)
+        order->spans[k] = (sl_span){k * batch, k + 1 < order->batches ? (k + 1) * batch : count};
+    return SL_EXIT_OK;
+}
+
+void sl_order_release(sl_order *order)
+{
+    free(order->all);
+    free(order->rows);
+    free(order->keyed);
+    free(order->spans);
+    *order = (sl_order){0};
+}
+
+size_t sl_order_get_most(const sl_order *order)
+{
+    size_t most = 0;
+    for (size_t k = 0; k < order->batches; k++)
+        most = order->spans[k].end - order->spans[k].begin > most ? order->spans[k].end - order->spans[k].begin : most;
+    return most;
+}
+
+/* One pass of a radix sort: move pairs by the bits of their keys from `shift` on, those alike as they stood. */
+static void sort_by_bits(const sl_keyed *from, sl_keyed *to, size_t count, unsigned shift)
+{
+    size_t places[1 << RADIX_BITS] = {0}, place = 0;
+    const uint64_t mask = (1 << RADIX_BITS) - 1;
+    for (size_t n = 0; n < count; n++)
+        places[(from[n].key >> shift) & mask]++;
+    for (size_t k = 0; k <= mask; k++) {
+        const size_t held = places[k];
+        places[k] = place;
+        place += held;
+    }
+    for (size_t n = 0; n < count; n++)
+        to[places[(from[n].key >> shift) & mask]++] = from[n];
+}
+
+/* Sort the rows by their keys; those alike stay as they stood. */
+static void sort(sl_order *order)
+{
+    uint64_t most = 0;
+    for (size_t n = 0; n < order->count; n++)
+        most = order->keyed[n].key > most ? order->keyed[n].key : most;
+    sl_keyed *from = order->keyed, *to = order->keyed + order->count;
+    for (unsigned shift = 0; shift < 64 && most >> shift; shift += RADIX_BITS) {
+        sort_by_bits(from, to, order->count, shift);
+        sl_keyed *sorted = to;
+        to = from;
+        from = sorted;
+    }
+    for (size_t n = 0; n < order->count; n++)
+        order->rows[n] = from[n].row;
+}
+
+void sl_order_sort(sl_order *order, const int64_t *lengths)
+{
+    for (size_t n = 0; n < order->count; n++)
+        order->keyed[n] = (sl_keyed){(uint64_t)lengths[order->all[n]], order->all[n]};
+    sort(order);
+}
+
+void sl_order_shuffle(sl_order *order, const int64_t *lengths, uint64_t seed, uint64_t epoch)
+{
+    uint64_t state = begin_stream(seed, SHUFFLE, epoch);
+    const uint64_t fine = 256; /* places between a length and the next */
+    for (size_t n = 0; n < order->count; n++) {
+        const uint64_t place = (uint64_t)lengths[order->all[n]] * fine;
+        order->keyed[n] = (sl_keyed){place + draw_below(&state, fine + place / 8), order->all[n]};
+    }
+    sort(order);
+    /* The smaller batch, if there is one, is the last so far, and would always have the longest rows. */
+    const size_t batches = order->batches, batch = sl_order_get_most(order);
+    const size_t rest = order->count - batch * (batches - (batches > 0)), smaller = batches ? draw_below(&state, batches) : 0;
+    for (size_t k = 0, begin = 0; k < batches; k++) {
+        order->spans[k] = (sl_span){begin, begin + (k == smaller ? rest : batch)};
+        begin = order->spans[k].end;
+    }
+    for (size_t k = batches; k > 1; k--) {
+        const size_t other = draw_below(&state, k);
+        const sl_span span = order->spans[other];
+        order->spans[other] = order->spans[k - 1];
+        order->spans[k - 1] = span;
+    }
+}
+
+sl_exit sl_order_split(size_t count, double share, uint64_t seed, size_t **first, size_t **second, size_t *chosen)
+{
+    uint64_t state = begin_stream(seed, SPLIT, 0);
+    size_t wanted = (size_t)round(share * (double)count);
+    wanted = wanted ? wanted : count > 1;
+    wanted = wanted < count ? wanted : count - (count > 0);
+    *chosen = wanted;
+    *first = sl_order_count(count - wanted);
+    *second = *first ? sl_order_count(wanted) : NULL;
+    if (!*second)
+        return SL_EXIT_FAILURE;
+    /* Of the rows left each is taken with the chance that is due (Knuth, The Art of Computer Programming 3.4.2, algorithm S). */
+    for (size_t n = 0, others = 0, taken = 0; n < count; n++)
+        if (draw_below(&state, count - n) < wanted - taken)
+            (*second)[taken++] = n;
+        else
+            (*first)[others++] = n;
+    return SL_EXIT_OK;
+}

@@ -1,0 +1,41 @@
+#include "cli/tuned_plans.h"
+
+#include "program/interrupt.h"
+#include "program/paths.h"
+
+#include <string.h>
+#include <unistd.h>
+
+sl_exit sl_plans_check(const sl_options *options)
+{
+    if (options->measure && options->lengths)
+        return sl_report(SL_EXIT_USAGE, "--schedule measure times equal rows, and what it learns serves such batches only; leave "
+                                        "out --lengths, or --schedule measure");
+    if (!options->plans)
+        return SL_EXIT_OK;
+    if (strcmp(options->plans, "-") == 0)
+        return sl_report(SL_EXIT_USAGE, "--plans cannot be standard input or output; name a file");
+    if (options->engine.schedule)
+        return sl_report(SL_EXIT_USAGE, "--plans tells what --schedule auto and measure choose, not %s; leave one out",
+                         sluice_schedule_get_name(options->engine.schedule));
+    return options->measure ? sl_paths_check_file(&(sl_place){"--plans", options->plans, true}, "is both read and written")
+                            : SL_EXIT_OK;
+}
+
+sl_exit sl_plans_load(const sl_options *options, sluice_engine *engine)
+{
+    sluice_error error;
+    if (!options->plans || (options->measure && access(options->plans, F_OK) != 0))
+        return SL_EXIT_OK;
+    return sluice_plan_load(engine, options->plans, &error) ? sl_report_error(&error) : SL_EXIT_OK;
+}
+
+sl_exit sl_plans_measure(const sl_options *options, sluice_engine *engine, size_t rows, size_t steps)
+{
+    sluice_error error;
+    if (options->measure &&
+        (sluice_plan_measure(engine, rows, steps, &error) || (options->plans && sluice_plan_save(engine, options->plans, &error))))
+        return sl_report_error(&error);
+    return options->measure && sl_interrupt_seen() ? SL_EXIT_INTERRUPTED
+                                                   : SL_EXIT_OK; /* the library does not look while it measures */
+}

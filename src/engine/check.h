@@ -1,0 +1,21 @@
+/* Checks of what callers give that more than one public function makes. */
+#ifndef SLUICE_ENGINE_CHECK_H
+#define SLUICE_ENGINE_CHECK_H
+
+#include "sluice.h"
+
+#include <stdbool.h>
+
+/** lengths [rows], NULL: none to check. BAD_DATA, with the row: one is outside 0..steps. */
+sluice_status sl_batch_check_lengths(size_t rows, size_t steps, const int64_t *lengths, sluice_error *error);
+
+/** Whether an array [a][b][c] of floats can be in memory. */
+bool sl_floats_fit(size_t a, size_t b, size_t c);
+
+/** Whether rows * row_stride + steps * step_stride + width, all of it in floats, can be an offset in memory. */
+bool sl_strides_fit(size_t rows, size_t row_stride, size_t steps, size_t step_stride, size_t width);
+
+/** Whether steps or rows of an output lie on each other by its strides. */
+bool sl_strides_overlap(size_t rows, size_t row_stride, size_t steps, size_t step_stride, size_t width);
+
+#endif

@@ -1,0 +1,166 @@
+#include "io/model/load_notes.h"
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "io/label.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Text that is measured first (text NULL) and written then. */
+typedef struct writer {
+    char *text;
+    size_t size;
+    size_t length; /* of the whole, as far as it was put */
+} writer;
+
+static void put(writer *to, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void put(writer *to, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    const int n = vsnprintf(to->text ? to->text + to->length : NULL, to->text ? to->size - to->length : 0, format, arguments);
+    va_end(arguments);
+    to->length += n > 0 ? (size_t)n : 0;
+}
+
+/* `, embedding "embedding"` for embedding.weight, or `, no embedding`. */
+static void put_matrix(writer *to, const char *what, const sl_tensor *tensor)
+{
+    if (tensor)
+        put(to, ", %s \"%s\"", what, sl_label_get_part(tensor->name, sl_names_get_stem(tensor->name)).text);
+    else
+        put(to, ", no %s", what);
+}
+
+static void put_names(writer *to, const sl_binding *binding)
+{
+    put(to, "names: torch%s, prefix \"%s\"", binding->is_lstm_cell ? " LSTMCell" : "",
+        sl_label_get_part(binding->prefix, binding->prefix_bytes).text);
+    put_matrix(to, "head", binding->extras[SL_HEAD_WEIGHT]);
+    put_matrix(to, "embedding", binding->extras[SL_EMBEDDING]);
+}
+
+static void put_types(writer *to, const sl_binding *binding)
+{
+    static const char *const narrow[] = {"F16", "BF16"};
+    bool found[2] = {false};
+    for (size_t k = 0; k < binding->count; k++)
+        for (size_t type = 0; binding->tensors[k] && type < 2; type++)
+            found[type] |= strcmp(binding->tensors[k]->dtype, narrow[type]) == 0;
+    if (found[0] || found[1])
+        put(to, "\ntypes: weights of type %s%s%s were widened to F32", found[0] ? narrow[0] : "",
+            found[0] && found[1] ? " and " : "", found[1] ? narrow[1] : "");
+}
+
+/* Whether a tensor that was not taken may be a layer between those that were, by its sizes: one that makes the LSTM's inputs or the
+ * head's, or takes the head's outputs; or an embedding beside the one that was taken. What has the very shape of a head, or of an
+ * embedding where none was taken, was weighed before. */
+static bool may_belong(const sl_tensor *tensor, const sl_binding *binding)
+{
+    const sluice_shape *shape = &binding->shape;
+    const size_t features = shape->directions * shape->hidden;
+    if (tensor->used || !sl_names_get_stem(tensor->name) || !tensor->dims)
+        return false;
+    const size_t first = tensor->shape[0], second = tensor->dims > 1 ? tensor->shape[1] : 0;
+    if (tensor->dims == 2 && sl_names_is_like_embedding(tensor->name) && second == shape->inputs)
+        return shape->vocabulary;
+    if (tensor->dims == 2 && second == features)
+        return shape->classes && first == features;
+    return first == shape->inputs || (shape->classes && (first == features || (second ? second : first) == shape->classes));
+}
+
+static void put_layers(writer *to, const sl_safetensors *file, const sl_binding *binding)
+{
+    sl_label_list list = {0};
+    for (size_t k = 0; k < file->count; k++) {
+        const sl_tensor *tensor = &file->tensors[k];
+        char shape[sizeof(sl_shape_text) + 1];
+        snprintf(shape, sizeof shape, " %s", sl_shape_get_text(tensor->shape, tensor->dims).text);
+        if (may_belong(tensor, binding))
+            sl_label_list_add(&list, tensor->name, sl_names_get_stem(tensor->name), shape);
+    }
+    if (list.count)
+        put(to, "\nlayers: %zu that may belong to the network, by their sizes, are not run: %s", list.count, list.text);
+}
+
+/* "LSTM", "GRU" or "RNN", by how many rows it has for each unit. */
+static const char *get_recurrent_kind(const sl_safetensors *file, const sl_tensor *weight_ih, size_t prefix_bytes)
+{
+    static const char *const kinds[] = {"recurrent", "RNN", "recurrent", "GRU", "LSTM"};
+    char tail[64];
+    snprintf(tail, sizeof tail, "weight_hh%s", weight_ih->name + prefix_bytes + strlen("weight_ih"));
+    const sl_tensor *weight_hh = sl_safetensors_find_joined(file, weight_ih->name, prefix_bytes, tail);
+    if (!weight_hh || weight_hh->dims != 2 || !weight_hh->shape[1] || weight_hh->shape[0] % weight_hh->shape[1])
+        return kinds[0];
+    const size_t gates = weight_hh->shape[0] / weight_hh->shape[1];
+    return kinds[gates < sizeof kinds / sizeof *kinds ? gates : 0];
+}
+
+/* Recurrent layers beside the one that is run. Tensors of one prefix stand together, as names are sorted. */
+static void put_recurrent(writer *to, const sl_safetensors *file, const sl_binding *binding)
+{
+    sl_label_list list = {0};
+    const char *last = "";
+    size_t last_bytes = 0;
+    for (size_t k = 0; k < file->count; k++) {
+        const sl_tensor *tensor = &file->tensors[k];
+        const char *weight = strstr(tensor->name, "weight_ih");
+        if (tensor->used || !weight || tensor->dims < 2 || sl_names_is_of_tensor(file, tensor->name))
+            continue;
+        const size_t bytes = (size_t)(weight - tensor->name);
+        const bool is_ours = bytes == binding->prefix_bytes && memcmp(tensor->name, binding->prefix, bytes) == 0;
+        if (!is_ours && list.count && bytes == last_bytes && memcmp(tensor->name, last, bytes) == 0)
+            continue;
+        char kind[sizeof " (recurrent)"];
+        snprintf(kind, sizeof kind, " (%s)", get_recurrent_kind(file, tensor, bytes));
+        sl_label_list_add(&list, tensor->name, is_ours ? strlen(tensor->name) : bytes, kind);
+        last = tensor->name;
+        last_bytes = bytes;
+    }
+    if (list.count)
+        put(to, "\nlayers: recurrent ones beside that of prefix \"%s\" are not run: %s",
+            sl_label_get_part(binding->prefix, binding->prefix_bytes).text, list.text);
+}
+
+static void put_ignored(writer *to, const sl_safetensors *file, const sl_binding *binding)
+{
+    for (size_t k = 0; k < file->count; k++) {
+        const sl_tensor *tensor = &file->tensors[k];
+        if (!tensor->used)
+            put(to, "\nignored: \"%s\" %s %s", sl_label_get(tensor->name).text, sl_label_get(tensor->dtype).text,
+                sl_shape_get_text(tensor->shape, tensor->dims).text);
+    }
+    if (!binding->classes && !*binding->classes_lack.text && sl_safetensors_find_metadata(file, "classes"))
+        put(to, "\nignored: metadata \"classes\", as there is no head");
+}
+
+static void put_notes(writer *to, const sl_safetensors *file, const sl_binding *binding)
+{
+    put_names(to, binding);
+    if (*binding->head.text)
+        put(to, "\nhead: %s", binding->head.text);
+    if (*binding->embedding.text)
+        put(to, "\nembedding: %s", binding->embedding.text);
+    if (*binding->classes_lack.text)
+        put(to, "\nclasses: %s", binding->classes_lack.text);
+    put_types(to, binding);
+    put_layers(to, file, binding);
+    put_recurrent(to, file, binding);
+    put_ignored(to, file, binding);
+}
+
+sluice_status sl_load_notes_set(sluice_model *model, const sl_safetensors *file, const sl_binding *binding, sluice_error *error)
+{
+    writer notes = {0};
+    put_notes(&notes, file, binding);
+    const size_t size = notes.length + 1;
+    notes = (writer){.text = sl_alloc(size), .size = size};
+    if (!notes.text)
+        return sl_fail_memory(error, "notes on the model", size);
+    put_notes(&notes, file, binding);
+    const sluice_status status = sl_model_set_notes(model, notes.text, error);
+    sl_free(notes.text);
+    return status;
+}

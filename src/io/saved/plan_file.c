@@ -1,0 +1,319 @@
+/* What an engine has learnt by measuring, as a file: sluice_plan_save and sluice_plan_load. A text: a line of its kind, one of the
+ * network, one of the machine, then one a batch size. Read as hostile input. */
+#include "system/cpu.h"
+#include "base/error.h"
+#include "base/memory.h"
+#include "base/size.h"
+#include "engine/schedule/schedule.h"
+#include "io/input.h"
+#include "io/output.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum {
+    LINE_BYTES = 512,         /* room for any line that is written */
+    FILE_BYTES_MAX = 1 << 20, /* over ten thousand batch sizes */
+    HEAD_LINES = 3,
+    NANOSECOND_DIGITS = 9,
+    SHOWN = 200 /* characters of a file that a message shows */
+};
+
+/* Seconds are whole nanoseconds in the file: no locale has a word on digits. */
+#define SECONDS_MAX 1e9
+
+/* ---- Lines ----------------------------------------------------------------------------------------------------------------- */
+
+typedef struct line {
+    char text[LINE_BYTES]; /* without its end */
+} line;
+
+/* The line of the file's kind, the network's or the machine's: what this engine writes, and has to find. */
+static line make_head(const sluice_engine *engine, unsigned number)
+{
+    const sluice_shape *shape = &engine->shape;
+    line made = {"sluice-plans 1"};
+    sl_cpu cpu;
+    if (number == 1) {
+        snprintf(made.text, sizeof made.text, "network layers=%zu directions=%zu inputs=%zu hidden=%zu vocabulary=%zu",
+                 shape->layers, shape->directions, shape->inputs, shape->hidden, shape->vocabulary);
+    } else if (number == 2) {
+        sl_cpu_get(&cpu);
+        snprintf(made.text, sizeof made.text, "machine isa=%s gemm=%s threads=%u cpu=%s", sluice_isa_get_name(engine->kernel->isa),
+                 sluice_gemm_get_name(engine->gemm), engine->threads, cpu.name);
+    }
+    for (char *p = made.text; *p; p++)
+        if ((unsigned char)*p < 0x20)
+            *p = '?'; /* a virtual machine may give its CPU any name, and a line ends where it should */
+    return made;
+}
+
+static line make_entry(const sl_tuned_plan *entry)
+{
+    const double seconds = entry->seconds < SECONDS_MAX ? entry->seconds : SECONDS_MAX;
+    const size_t rounded = (size_t)(seconds * 1e9 + 0.5), nanoseconds = rounded ? rounded : 1;
+    line made;
+    snprintf(made.text, sizeof made.text, "rows=%zu steps=%zu teams=%u members=%u hoists=%d wavefront=%d seconds=%zu.%09zu",
+             entry->rows, entry->steps, entry->way.teams, entry->way.members, entry->way.hoists, entry->way.wavefront,
+             nanoseconds / 1000000000, nanoseconds % 1000000000);
+    return made;
+}
+
+/* ---- Saving ---------------------------------------------------------------------------------------------------------------- */
+
+static sluice_status write_line(sl_output *output, line *made, size_t *written, sluice_error *error)
+{
+    const size_t length = strlen(made->text);
+    made->text[length] = '\n';
+    const sluice_status status = sl_output_write(output, *written, made->text, length + 1, error);
+    *written += length + 1;
+    return status;
+}
+
+sluice_status sluice_plan_save(const sluice_engine *engine, const char *path, sluice_error *error)
+{
+    if (!engine || !path)
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_plan_save: %s is NULL", engine ? "path" : "engine");
+    sl_output output;
+    size_t written = 0;
+    sluice_status status = sl_output_create(path, &output, error);
+    if (status)
+        return status;
+    for (size_t k = 0; !status && k < HEAD_LINES + engine->learnt_count; k++) {
+        line made = k < HEAD_LINES ? make_head(engine, (unsigned)k) : make_entry(&engine->learnt[k - HEAD_LINES]);
+        status = write_line(&output, &made, &written, error);
+    }
+    return sl_output_end(&output, status, error);
+}
+
+/* ---- Reading a line -------------------------------------------------------------------------------------------------------- */
+
+typedef struct reader {
+    const sluice_engine *engine;
+    const char *name; /* of the file */
+    char *text;       /* [size] */
+    size_t size;
+    char *next;     /* the line behind this one */
+    const char *at; /* in this line, which is terminated */
+    size_t number;  /* this line's, from 1 */
+    sluice_error *error;
+} reader;
+
+/* BAD_DATA, with what stands at the cursor. */
+static sluice_status refuse(const reader *file, const char *expected)
+{
+    return sl_fail(file->error, SLUICE_STATUS_BAD_DATA, "%s: line %zu: expected %s, found %s%.*s%s; measure again", file->name,
+                   file->number, expected, *file->at ? "\"" : "", SHOWN, *file->at ? file->at : "the end of the line",
+                   *file->at ? "\"" : "");
+}
+
+/* Go to the next line. It has to end with a newline: a file cut off anywhere in a line is found out. */
+static sluice_status take_line(reader *file)
+{
+    char *const end = file->text + file->size, *const newline = memchr(file->next, '\n', (size_t)(end - file->next));
+    file->number++;
+    file->at = file->next;
+    if (!newline)
+        return sl_fail(file->error, SLUICE_STATUS_BAD_DATA,
+                       "%s: line %zu: expected a line's end, found the end of the file; measure again", file->name, file->number);
+    *newline = '\0';
+    file->next = newline + 1;
+    if (strlen(file->at) == (size_t)(newline - file->at))
+        return SLUICE_STATUS_OK;
+    return sl_fail(file->error, SLUICE_STATUS_BAD_DATA, "%s: line %zu: expected text, found a NUL byte; measure again", file->name,
+                   file->number);
+}
+
+static sluice_status take_head(reader *file, unsigned number)
+{
+    const line wanted = make_head(file->engine, number);
+    const sluice_status status = take_line(file);
+    if (status || strcmp(file->at, wanted.text) == 0)
+        return status;
+    char expected[LINE_BYTES + 64];
+    snprintf(expected, sizeof expected, "\"%s\"%s", wanted.text, number ? ", as this engine has it" : "");
+    return refuse(file, expected);
+}
+
+/* Step over a word; whether it is there. */
+static bool accept(reader *file, const char *word)
+{
+    const size_t length = strlen(word);
+    const bool there = strncmp(file->at, word, length) == 0;
+    file->at += there ? length : 0;
+    return there;
+}
+
+/* Step over a number without sign or leading zeros; false if there is none or it does not fit. */
+static bool accept_number(reader *file, size_t *number)
+{
+    const char *const start = file->at;
+    for (*number = 0; *file->at >= '0' && *file->at <= '9'; file->at++)
+        if (!sl_size_mul(*number, 10, number) || !sl_size_add(*number, (size_t)(*file->at - '0'), number))
+            return false;
+    return file->at > start && (*start != '0' || file->at == start + 1);
+}
+
+/* What `before` says, then a number from `least` to `most`. */
+static sluice_status take_number(reader *file, const char *before, size_t least, size_t most, size_t *number)
+{
+    const char *const start = file->at;
+    if (accept(file, before) && accept_number(file, number) && *number >= least && *number <= most)
+        return SLUICE_STATUS_OK;
+    char expected[128];
+    snprintf(expected, sizeof expected, "\"%s\" and a number from %zu to %zu", before, least, most);
+    file->at = start;
+    return refuse(file, expected);
+}
+
+static sluice_status take_flag(reader *file, const char *before, bool *flag)
+{
+    size_t number = 0;
+    const sluice_status status = take_number(file, before, 0, 1, &number);
+    *flag = number == 1;
+    return status;
+}
+
+/* The rest of the line: seconds above 0, as a decimal fraction of up to nine places. */
+static sluice_status take_seconds(reader *file, double *seconds)
+{
+    const char *const start = file->at;
+    size_t whole, places = 0, nanoseconds = 0;
+    if (accept(file, " seconds=") && accept_number(file, &whole) && whole <= (size_t)SECONDS_MAX && accept(file, ".")) {
+        for (; *file->at >= '0' && *file->at <= '9'; file->at++, places++)
+            nanoseconds = places < NANOSECOND_DIGITS ? 10 * nanoseconds + (size_t)(*file->at - '0') : 0;
+        for (size_t k = places; k < NANOSECOND_DIGITS; k++)
+            nanoseconds *= 10;
+        *seconds = (double)whole + 1e-9 * (double)nanoseconds;
+        if (places > 0 && places <= NANOSECOND_DIGITS && *seconds > 0 && !*file->at)
+            return SLUICE_STATUS_OK;
+    }
+    file->at = start;
+    return refuse(file, "\" seconds=\" and a number above 0 with a point and at most nine digits behind it");
+}
+
+static sluice_status take_way(reader *file, sl_exec_plan *way)
+{
+    const char *const start = file->at;
+    const size_t threads = file->engine->threads;
+    size_t teams = 0, members = 0;
+    sluice_status status = take_number(file, " teams=", 1, threads, &teams);
+    if (!status)
+        status = take_number(file, " members=", 1, threads / teams, &members);
+    if (!status)
+        status = take_flag(file, " hoists=", &way->hoists);
+    if (!status)
+        status = take_flag(file, " wavefront=", &way->wavefront);
+    way->teams = (unsigned)teams;
+    way->members = (unsigned)members;
+    if (status || !way->wavefront || (file->engine->shape.layers > 1 && file->engine->shape.directions == 1))
+        return status;
+    file->at = start;
+    return refuse(file, "no wavefront, for this network is not a stack of layers in one direction");
+}
+
+static sluice_status take_entry(reader *file, const sl_tuned_plan *entries, size_t count, sl_tuned_plan *entry)
+{
+    sluice_status status = take_line(file);
+    if (!status)
+        status = take_number(file, "rows=", 1, SIZE_MAX, &entry->rows);
+    if (!status)
+        status = take_number(file, " steps=", 1, SIZE_MAX, &entry->steps);
+    for (size_t k = 0; !status && k < count; k++)
+        if (entries[k].rows == entry->rows && entries[k].steps == entry->steps)
+            status = sl_fail(file->error, SLUICE_STATUS_BAD_DATA,
+                             "%s: line %zu: expected another batch size, found %zu rows of %zu steps as in line %zu; measure again",
+                             file->name, file->number, entry->rows, entry->steps, HEAD_LINES + 1 + k);
+    if (!status)
+        status = take_way(file, &entry->way);
+    return status ? status : take_seconds(file, &entry->seconds);
+}
+
+/* ---- Loading --------------------------------------------------------------------------------------------------------------- */
+
+/* Learn all of it, or nothing. */
+static sluice_status learn(sluice_engine *engine, const sl_tuned_plan *entries, size_t count, sluice_error *error)
+{
+    const size_t before = engine->learnt_count;
+    sl_tuned_plan *kept = sl_alloc_array(before, sizeof *kept);
+    if (!kept)
+        return sl_fail_memory(error, "what was learnt", before * sizeof *kept);
+    if (before)
+        memcpy(kept, engine->learnt, before * sizeof *kept);
+    sluice_status status = SLUICE_STATUS_OK;
+    for (size_t k = 0; !status && k < count; k++)
+        status = sl_tuned_plan_store(engine, &entries[k], error);
+    if (status && before)
+        memcpy(engine->learnt, kept, before * sizeof *kept); /* it has only grown */
+    if (status)
+        engine->learnt_count = before;
+    sl_free(kept);
+    return status;
+}
+
+static size_t count_lines(const reader *file)
+{
+    size_t lines = 0;
+    for (size_t k = 0; k < file->size; k++)
+        lines += file->text[k] == '\n';
+    return lines;
+}
+
+static sluice_status take_all(reader *file, sluice_engine *engine)
+{
+    sluice_status status = SLUICE_STATUS_OK;
+    const size_t room = count_lines(file);
+    sl_tuned_plan *entries = sl_alloc_array(room, sizeof *entries);
+    size_t count = 0;
+    if (!entries)
+        return sl_fail_memory(file->error, "what was learnt", room * sizeof *entries);
+    for (unsigned k = 0; !status && k < HEAD_LINES; k++)
+        status = take_head(file, k);
+    while (!status && file->next < file->text + file->size) {
+        sl_tuned_plan entry;
+        status = take_entry(file, entries, count, &entry);
+        if (!status)
+            entries[count++] = entry;
+    }
+    if (!status)
+        status = learn(engine, entries, count, file->error);
+    sl_free(entries);
+    return status;
+}
+
+static sluice_status read_all(const sl_input *input, sluice_engine *engine, sluice_error *error)
+{
+    const size_t most = FILE_BYTES_MAX + 1, room = input->regular ? sl_size_min(input->size, most) : most;
+    reader file = {.engine = engine, .name = input->name, .text = sl_alloc(room), .error = error};
+    if (!file.text)
+        return sl_fail_memory(error, "a file", room);
+    file.next = file.text;
+    sluice_status status = sl_input_read(input, 0, file.text, room, &file.size, error);
+    if (!status && file.size > FILE_BYTES_MAX)
+        status = sl_fail(error, SLUICE_STATUS_BAD_DATA,
+                         "%s: byte %d: expected the end of what was learnt, found more; measure again", file.name, FILE_BYTES_MAX);
+    if (!status)
+        status = take_all(&file, engine);
+    sl_free(file.text);
+    return status;
+}
+
+sluice_status sluice_plan_load(sluice_engine *engine, const char *path, sluice_error *error)
+{
+    if (!engine || !path)
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_plan_load: %s is NULL", engine ? "path" : "engine");
+    if (engine->schedule != SLUICE_SCHEDULE_AUTO)
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT,
+                       "sluice_plan_load: the engine's schedule is %s; expected auto, which alone asks what was learnt",
+                       sluice_schedule_get_name(engine->schedule));
+    if (engine->gemm != SLUICE_GEMM_FUSED)
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT,
+                       "sluice_plan_load: the engine's path is blis, which leaves nothing to choose; expected fused");
+    sl_input input;
+    sluice_status status = sl_input_open(path, &input, error);
+    if (status)
+        return status;
+    status = read_all(&input, engine, error);
+    sl_input_close(&input);
+    return status;
+}

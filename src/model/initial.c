@@ -1,0 +1,142 @@
+/* Models to begin training with: torch's initial weights, and Keras's. */
+#include "system/cpu.h"
+#include "base/error.h"
+#include "base/memory.h"
+#include "base/random.h"
+#include "base/size.h"
+#include "model/model.h"
+#include "base/exact_math.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdbool.h>
+
+/* Two standard normal numbers from two uniform ones in (0, 1), Box & Muller 1958: sqrt(-2 log u) times cosine and sine of 2 pi v.
+ * The functions are our own, made of correctly rounded operations. */
+static void draw_normals(double pair[2], uint64_t *state)
+{
+    const double u = ((double)(sl_random_next(state) >> 12) + 0.5) * 0x1p-52;
+    const double v = ((double)(sl_random_next(state) >> 12) + 0.5) * 0x1p-52;
+    const double radius = sqrt(-2 * sl_log(u));
+    pair[0] = radius * sl_cos_pi(2 * v);
+    pair[1] = radius * sl_cos_pi(v < 0.25 ? 2 * v + 1.5 : 2 * v - 0.5);
+}
+
+static void fill_uniform(float *values, size_t count, float scale, uint64_t *state)
+{
+    for (size_t k = 0; k < count; k++)
+        values[k] = sl_random_uniform(state) * scale;
+}
+
+static void fill_normal(float *values, size_t count, uint64_t *state)
+{
+    double pair[2] = {0};
+    for (size_t k = 0; k < count; k++) {
+        if (k % 2 == 0)
+            draw_normals(pair, state);
+        values[k] = (float)pair[k % 2];
+    }
+}
+
+/* Glorot & Bengio 2010: uniform in +-sqrt(6 / (inputs + outputs)). */
+static void fill_glorot(float *values, size_t outputs, size_t inputs, uint64_t *state)
+{
+    fill_uniform(values, outputs * inputs, (float)sqrt(6.0 / ((double)inputs + (double)outputs)), state);
+}
+
+/* count is a multiple of SL_BLOCK. */
+static double dot(const double *a, const double *b, size_t count)
+{
+    double lanes[SL_LANES] = {0}, products[SL_BLOCK];
+    for (size_t first = 0; first < count; first += SL_BLOCK) {
+        for (size_t k = 0; k < SL_BLOCK; k++)
+            products[k] = a[first + k] * b[first + k];
+        sl_lanes_add(lanes, products, SL_BLOCK);
+    }
+    return sl_lanes_sum(lanes);
+}
+
+/* Columns orthonormal, [4H][H], as the Q of a random normal matrix's QR whose R has a positive diagonal: uniform among all such
+ * (Mezzadri 2007). Gram-Schmidt, modified; such a matrix, four times as high as wide, has a condition near 3, and loses nothing by
+ * it. Each column stands in `columns` as a row of `stride` doubles, [H][stride], zero behind its 4H. */
+static void fill_orthogonal(float *values, size_t hidden, double *columns, size_t stride, uint64_t *state)
+{
+    const size_t rows = 4 * hidden;
+    for (size_t k = 0; k < hidden; k++) {
+        double *column = columns + k * stride;
+        for (size_t row = 0; row < rows; row += 2)
+            draw_normals(column + row, state);
+        for (size_t before = 0; before < k; before++) {
+            const double *unit = columns + before * stride, along = dot(unit, column, stride);
+            for (size_t row = 0; row < stride; row++)
+                column[row] -= along * unit[row];
+        }
+        const double length = sqrt(dot(column, column, stride));
+        assert(length > 0);
+        for (size_t row = 0; row < rows; row++) {
+            column[row] /= length;
+            values[row * hidden + k] = (float)column[row];
+        }
+    }
+}
+
+static sluice_status fill_keras(sluice_model *model, uint64_t seed, sluice_error *error)
+{
+    const sluice_shape *shape = &model->shape;
+    const size_t hidden = shape->hidden, stride = sl_size_round_up(4 * hidden, SL_BLOCK);
+    size_t count;
+    double *columns = sl_size_mul(hidden, stride, &count) ? sl_alloc_array(count, sizeof *columns) : NULL;
+    if (!columns)
+        return sl_fail_memory(error, "orthogonal weights", hidden * stride * sizeof *columns);
+    for (size_t k = 0; k < shape->layers * shape->directions; k++) {
+        sl_layer *layer = &model->layers[k];
+        fill_glorot(layer->weight_ih, 4 * hidden, layer->inputs, &seed);
+        fill_orthogonal(layer->weight_hh, hidden, columns, stride, &seed);
+        for (size_t unit = 0; shape->has_bias && unit < hidden; unit++)
+            layer->bias[SL_GATE_F * hidden + unit] = 1;
+    }
+    sl_free(columns);
+    fill_uniform(model->embedding, shape->vocabulary * shape->inputs, 0.05f, &seed);
+    fill_glorot(model->head_weight, shape->classes, shape->directions * hidden, &seed);
+    return SLUICE_STATUS_OK;
+}
+
+/* As sluice_model_create_random, with an embedding as torch.nn.Embedding's, from a stream of its own. */
+static sluice_status make(const sluice_shape *shape, sluice_initializer initializer, uint64_t seed, sluice_model **model,
+                          sluice_error *error)
+{
+    const bool of_torch = initializer == SLUICE_INITIALIZER_TORCH;
+    sluice_status status =
+        of_torch ? sluice_model_create_random(shape, seed, model, error) : sl_model_allocate(shape, model, error);
+    if (status)
+        return status;
+    const sl_float_mode mode = sl_float_mode_set(false);
+    uint64_t state = sl_random_mix(seed + SL_RANDOM_STEP);
+    if (of_torch)
+        fill_normal((*model)->embedding, shape->vocabulary * shape->inputs, &state);
+    else
+        status = fill_keras(*model, state, error);
+    sl_float_mode_restore(mode);
+    return status;
+}
+
+sluice_status sluice_model_create_initial(const sluice_shape *shape, sluice_initializer initializer, uint64_t seed,
+                                          const char *const *class_names, sluice_model **model, sluice_error *error)
+{
+    if (!model)
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_model_create_initial: model is NULL");
+    *model = NULL;
+    if (!shape)
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_model_create_initial: shape is NULL");
+    if (initializer != SLUICE_INITIALIZER_TORCH && initializer != SLUICE_INITIALIZER_KERAS)
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT,
+                       "sluice_model_create_initial: initializer %d; expected a sluice_initializer", (int)initializer);
+    sluice_status status = make(shape, initializer, seed, model, error);
+    if (!status && class_names && shape->classes)
+        status = sl_model_set_classes(*model, class_names, error);
+    if (status) {
+        sluice_model_destroy(*model);
+        *model = NULL;
+    }
+    return status;
+}

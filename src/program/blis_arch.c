@@ -1,0 +1,18 @@
+#include "program/blis_arch.h"
+
+#include <stdlib.h>
+
+static bool advised;
+
+sluice_status sl_blis_advise(sluice_error *error)
+{
+    const char *value;
+    const sluice_status status = sluice_blis_get_advice(&value, error);
+    advised = !status && value && setenv("BLIS_ARCH_TYPE", value, 0) == 0;
+    return status;
+}
+
+bool sl_blis_was_advised(void)
+{
+    return advised;
+}

@@ -1,0 +1,146 @@
+#include "program/options/option_table.h"
+
+#include "base/error.h"
+#include "program/options/getopt_error.h"
+
+#include <assert.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- Reading --------------------------------------------------------------------------------------------------------------- */
+
+/* getopt_long's tables of a page's options: `letters` as it wants them, an option's value its index + LONG. */
+enum { LONG = 256 };
+
+static int get_argument(const sl_option *option)
+{
+    return !option->metavar ? no_argument : option->metavar[0] == '[' ? optional_argument : required_argument;
+}
+
+static void fill_tables(const sl_program *program, const sl_page *page, struct option *table, char *letters)
+{
+    *letters++ = ':';
+    for (size_t k = 0; k < program->option_count; k++) {
+        const sl_option *option = &program->options[k];
+        if (!(option->commands & page->command))
+            continue;
+        *table++ = (struct option){option->name, get_argument(option), NULL, (int)k + LONG};
+        if (option->letter) {
+            *letters++ = option->letter;
+            if (option->metavar)
+                *letters++ = ':';
+        }
+    }
+    *table = (struct option){0};
+    *letters = '\0';
+}
+
+static size_t find_letter(const sl_program *program, const sl_page *page, int letter)
+{
+    size_t k = 0;
+    while (program->options[k].letter != letter || !(program->options[k].commands & page->command))
+        k++;
+    return k;
+}
+
+static sluice_status fail_word(const sl_program *program, const sl_page *page, int found, char **argv, const struct option *table,
+                               sluice_error *error)
+{
+    char text[SL_GETOPT_ERROR_BYTES];
+    return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "%s; see %s%s%s --help", sl_getopt_error_describe(found, argv, table, text),
+                   program->name, page->name ? " " : "", page->name ? page->name : "");
+}
+
+/* The command line is nearer to the user than the environment, which the library would let go first: the variable is unset. */
+static sluice_status parse_value(const sl_option *option, const char *text, void *options, sluice_error *error)
+{
+    char name[64];
+    snprintf(name, sizeof name, "--%s", option->name);
+    if (option->variable)
+        unsetenv(option->variable);
+    return option->kind->parse(option, &(sl_argument){name, text}, (char *)options + option->offset, error);
+}
+
+sluice_status sl_option_table_parse(const sl_program *program, const sl_page *page, int argc, char **argv, void *options,
+                                    sl_given *given, sluice_error *error)
+{
+    struct option table[SL_OPTIONS_MAX + 1];
+    char letters[2 * SL_OPTIONS_MAX + 2];
+    int found;
+    assert(program->option_count <= SL_OPTIONS_MAX);
+    fill_tables(program, page, table, letters);
+    *given = (sl_given){0};
+    opterr = 0;
+    while ((found = getopt_long(argc, argv, letters, table, NULL)) != -1) {
+        if (found == ':' || found == '?')
+            return fail_word(program, page, found, argv, table, error);
+        const size_t k = found >= LONG ? (size_t)found - LONG : find_letter(program, page, found);
+        const sluice_status status = parse_value(&program->options[k], optarg, options, error);
+        given->rows[k] = true;
+        if (status || program->options[k].ends)
+            return status;
+    }
+    return SLUICE_STATUS_OK;
+}
+
+bool sl_option_table_is_given(const sl_program *program, const sl_given *given, const char *name)
+{
+    name += strspn(name, "-");
+    for (size_t k = 0; k < program->option_count; k++)
+        if (given->rows[k] && strcmp(program->options[k].name, name) == 0)
+            return true;
+    return false;
+}
+
+sluice_status sl_option_table_take(const sl_program *program, const sl_page *page, const char *name, const char *text,
+                                   void *options, const sl_given *given, sluice_error *error)
+{
+    name += strspn(name, "-");
+    for (size_t k = 0; k < program->option_count; k++) {
+        const sl_option *option = &program->options[k];
+        if (option->commands & page->command && strcmp(option->name, name) == 0)
+            return given->rows[k] ? SLUICE_STATUS_OK : parse_value(option, text, options, error);
+    }
+    return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "--%.200s is not an option of %s %s", name, program->name,
+                   page->name ? page->name : "");
+}
+
+/* ---- For what is written from the table ------------------------------------------------------------------------------------ */
+
+const sl_page *sl_program_find_page(const sl_program *program, const char *command)
+{
+    for (size_t k = 0; k < program->page_count; k++)
+        if (program->pages[k].name && strcmp(program->pages[k].name, command) == 0)
+            return &program->pages[k];
+    return NULL;
+}
+
+const sl_option *sl_option_next(const sl_program *program, const sl_page *page, const sl_option *option)
+{
+    const sl_option *end = program->options + program->option_count;
+    size_t group = option ? option->group : 0;
+    option = option ? option + 1 : program->options;
+    for (; program->groups[group]; group++, option = program->options)
+        for (; option < end; option++)
+            if (option->group == group && option->commands & page->command)
+                return option;
+    return NULL;
+}
+
+const char *sl_option_list_choices(const sl_option *option, const char *last_joint, char text[SL_CHOICES_BYTES])
+{
+    size_t used = 0;
+    text[0] = '\0';
+    for (size_t value = 0; option->choice(value) && used < SL_CHOICES_BYTES; value++) {
+        const char *joint = value == 0 ? "" : option->choice(value + 1) ? ", " : last_joint;
+        used += (size_t)snprintf(text + used, SL_CHOICES_BYTES - used, "%s%s", joint, option->choice(value));
+    }
+    return text;
+}
+
+const char *sl_option_get_standard(const sl_option *option)
+{
+    return option->standard || !option->choice ? option->standard : option->choice(0);
+}

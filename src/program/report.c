@@ -1,0 +1,92 @@
+#include "program/report.h"
+
+#include "base/clean.h"
+#include "program/interrupt.h"
+#include "program/progress.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+__attribute__((format(printf, 2, 0))) static void print_line(const char *kind, const char *format, va_list arguments)
+{
+    char text[2048];
+    vsnprintf(text, sizeof text, format, arguments);
+    sl_clean(text);
+    fprintf(stderr, "%s: %s%s\n", program_invocation_short_name, kind, text);
+}
+
+sl_exit sl_report(sl_exit code, const char *format, ...)
+{
+    va_list arguments;
+    sl_progress_stop();
+    va_start(arguments, format);
+    print_line("", format, arguments);
+    va_end(arguments);
+    return code;
+}
+
+void sl_report_note(const char *format, ...)
+{
+    va_list arguments;
+    sl_progress_clear();
+    va_start(arguments, format);
+    print_line("note: ", format, arguments);
+    va_end(arguments);
+}
+
+sl_exit sl_report_error(const sluice_error *error)
+{
+    const sl_exit known = sl_interrupt_explain(error->status);
+    if (known)
+        return known;
+    const sl_exit code = sl_exit_of(error->status);
+    return sl_report(code ? code : SL_EXIT_FAILURE, "%s", error->message);
+}
+
+/* Why standard output failed. What an earlier write met is forgotten, but for a pipe without a reader. */
+static int find_problem(void)
+{
+    struct pollfd output = {.fd = STDOUT_FILENO, .events = POLLOUT};
+    if (errno)
+        return errno;
+    return poll(&output, 1, 0) == 1 && (output.revents & POLLERR) ? EPIPE : EIO;
+}
+
+sl_exit sl_report_flush(sl_exit code)
+{
+    errno = 0;
+    if ((fflush(stdout) == 0 && !ferror(stdout)) || code)
+        return code;
+    errno = find_problem();
+    const sl_exit known = sl_interrupt_explain(SLUICE_STATUS_IO);
+    return known ? known : sl_report(SL_EXIT_IO, "standard output: cannot be written: %s", strerror(errno));
+}
+
+sl_exit sl_report_memory(const char *what)
+{
+    return sl_report(SL_EXIT_FAILURE, "out of memory for %s; raise the limit", what);
+}
+
+sl_exit sl_report_memory_of_rows(const char *what)
+{
+    return sl_report(SL_EXIT_FAILURE, "out of memory for %s; use a smaller --rows, or raise the limit", what);
+}
+
+sl_exit sl_report_mismatch(void)
+{
+    return sl_report(SL_EXIT_FAILURE, "the library in use does not match this program; install them together");
+}
+
+const char *sl_report_input(const char *path)
+{
+    return strcmp(path, "-") ? path : "standard input";
+}
+
+const char *sl_report_output(const char *path)
+{
+    return strcmp(path, "-") ? path : "standard output";
+}

@@ -1,0 +1,27 @@
+/* What this processor and operating system can do. Nothing is kept: each call asks anew. */
+#ifndef SLUICE_SYSTEM_CPU_H
+#define SLUICE_SYSTEM_CPU_H
+
+#include "sluice.h"
+
+#include <stdbool.h>
+
+typedef struct sl_cpu {
+    sluice_isa best;                      /* by CPUID, and by XCR0: registers that the OS does not save cannot be used */
+    unsigned amd_family;                  /* AMD's family number, 0x19 for Zen 3 and 4; 0 on others */
+    size_t l1d_bytes, l2_bytes, l3_bytes; /* 0: not known */
+    char name[64];
+} sl_cpu;
+
+void sl_cpu_get(sl_cpu *cpu);
+
+/** The calling thread's floating-point mode, to be given back to sl_float_mode_restore. */
+typedef unsigned sl_float_mode;
+
+/** Set the calling thread to round to nearest, mask exceptions, and keep subnormals, or flush them; returns the mode it had. On
+ * other CPUs than x86-64 only the rounding is set. */
+sl_float_mode sl_float_mode_set(bool flush_to_zero);
+
+void sl_float_mode_restore(sl_float_mode mode);
+
+#endif

@@ -1,0 +1,30 @@
+#include "train/learning_rate.h"
+
+#include "base/exact_math.h"
+
+/* From one rate to another along half a cosine; part in 0..1. */
+static double swing(double from, double to, double part)
+{
+    return to + (from - to) / 2 * (1 + sl_cos_pi(part));
+}
+
+/* The rate of torch's OneCycleLR(max_lr=rate, total_steps), whose momentum does not cycle here: the steps of the first part are
+ * 0..0.3 total - 1, which need not be whole, those of the second go from there to total - 1. */
+static double one_cycle(double rate, uint64_t total_steps, uint64_t step)
+{
+    const double first = rate / 25, last = first / 1e4, top = 0.3 * (double)total_steps - 1, end = (double)total_steps - 1;
+    const double at = step < total_steps ? (double)step : end;
+    return at <= top ? swing(first, rate, at / top) : swing(rate, last, (at - top) / (end - top));
+}
+
+double sl_rate_get(const sluice_trainer_options *options, uint64_t step)
+{
+    const uint64_t warm = options->warmup_steps, total = options->total_steps;
+    if (options->schedule == SLUICE_RATE_ONE_CYCLE)
+        return one_cycle(options->rate, total, step);
+    if (step < warm)
+        return options->rate * ((double)(step + 1) / (double)warm);
+    if (options->schedule == SLUICE_RATE_CONSTANT)
+        return options->rate;
+    return step < total ? swing(options->rate, 0, (double)(step - warm) / (double)(total - warm)) : 0;
+}

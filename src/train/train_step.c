@@ -1,0 +1,237 @@
+/* A trainer's step and its evaluation: forward, loss and, of a step, backward and update. */
+#include "base/error.h"
+#include "base/memory.h"
+#include "base/random.h"
+#include "base/size.h"
+#include "engine/check.h"
+#include "model/model.h"
+#include "engine/schedule/schedule.h"
+#include "train/loss.h"
+#include "train/trainer.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+/* One call. */
+typedef struct request {
+    const char *name;
+    const sluice_batch *given;
+    sluice_batch batch; /* as given, and what the loss needs */
+    sluice_loss loss;
+    bool trains;
+    bool copies_y; /* to the given y, whose layout the loss does not know */
+} request;
+
+static sluice_status refuse(const request *call, const char *what, sluice_error *error)
+{
+    return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "%s: %s", call->name, what);
+}
+
+static sluice_status check(const sluice_trainer *trainer, const request *call, const int32_t *labels, const float *values,
+                           sluice_error *error)
+{
+    const sluice_batch *batch = call->given;
+    if (!trainer || !batch)
+        return refuse(call, trainer ? "batch is NULL" : "trainer is NULL", error);
+    if (batch->struct_size != sizeof *batch)
+        return refuse(call, "the batch's struct_size is not sizeof(sluice_batch)", error);
+    if (batch->tape || batch->dropout != 0)
+        return refuse(call, "the batch has a tape or dropout; these are the trainer's own: leave them NULL and 0", error);
+    if (call->trains && (batch->logits || batch->step_logits))
+        return refuse(call,
+                      "the batch asks for logits or step_logits, which are the trainer's own here; sluice_trainer_get_loss "
+                      "gives them",
+                      error);
+    const bool by_label = trainer->options.loss == SLUICE_LOSS_CROSS_ENTROPY;
+    const bool wants = batch->rows && (batch->steps || !trainer->options.every_step);
+    if (wants && !(by_label ? (const void *)labels : values))
+        return refuse(call, by_label ? "labels is NULL; the loss is cross-entropy" : "values is NULL; the loss is squared error",
+                      error);
+    if (by_label ? (const void *)values : labels)
+        return refuse(call,
+                      by_label ? "values are given; the loss is cross-entropy, of labels"
+                               : "labels are given; the loss is squared error, of values",
+                      error);
+    return SLUICE_STATUS_OK;
+}
+
+/* Room for that many floats; what it held is lost if it grows. */
+static sluice_status fit(sl_room *room, size_t rows, size_t steps, size_t width, sluice_error *error)
+{
+    size_t count;
+    if (!sl_size_mul(rows, steps, &count) || !sl_size_mul(count, width, &count) || count > SIZE_MAX / 2 / sizeof(float))
+        return sl_fail_size(error, "the outputs of a batch");
+    if (count <= room->count)
+        return SLUICE_STATUS_OK;
+    float *floats = sl_alloc_array(count, sizeof *floats);
+    if (!floats)
+        return sl_fail_memory(error, "the outputs of a batch", count * sizeof *floats);
+    sl_free(room->floats);
+    *room = (sl_room){floats, count};
+    return SLUICE_STATUS_OK;
+}
+
+/* Whether a batch's y lies as a loss reads it. */
+static bool is_contiguous(const sluice_batch *batch, size_t width)
+{
+    return (!batch->y_row_stride && !batch->y_step_stride) ||
+           (batch->y_row_stride == batch->steps * width && batch->y_step_stride == width);
+}
+
+/* Have the batch compute what the loss reads, into room of the trainer's unless the caller has asked for it too. */
+static sluice_status prepare(sluice_trainer *trainer, request *call, const int32_t *labels, const float *values,
+                             sluice_error *error)
+{
+    const sluice_trainer_options *options = &trainer->options;
+    const sluice_shape *shape = &trainer->model->shape;
+    const size_t y_width = shape->directions * shape->hidden, width = shape->classes ? shape->classes : y_width;
+    sluice_batch *batch = &call->batch;
+    const size_t steps = options->every_step ? batch->steps : 1;
+    float **outputs = !options->every_step ? &batch->logits : shape->classes ? &batch->step_logits : &batch->y;
+
+    sluice_status status = fit(&trainer->outputs, batch->rows, steps, width, error);
+    if (!status && call->trains)
+        status = fit(&trainer->slopes, batch->rows, steps, width, error);
+    if (!status && !call->trains && outputs == &batch->step_logits && !batch->y) { /* without a tape they are made from y */
+        status = fit(&trainer->y, batch->rows, steps, y_width, error);
+        batch->y = trainer->y.floats;
+        batch->y_row_stride = batch->y_step_stride = 0;
+    }
+    if (status)
+        return status;
+    call->copies_y = outputs == &batch->y && batch->y && !is_contiguous(batch, y_width);
+    if (call->copies_y && (!sl_strides_fit(batch->rows, batch->y_row_stride, batch->steps, batch->y_step_stride, y_width) ||
+                           sl_strides_overlap(batch->rows, batch->y_row_stride, batch->steps, batch->y_step_stride, y_width)))
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT,
+                       "the batch's y strides (row %zu, step %zu) make outputs overlap, or do not fit", batch->y_row_stride,
+                       batch->y_step_stride);
+    if (!*outputs || call->copies_y)
+        *outputs = trainer->outputs.floats;
+    if (call->copies_y || !call->given->y)
+        batch->y_row_stride = batch->y_step_stride = 0;
+    call->loss = (sluice_loss){.struct_size = sizeof call->loss,
+                               .kind = options->loss,
+                               .rows = batch->rows,
+                               .steps = steps,
+                               .width = width,
+                               .lengths = options->every_step ? batch->lengths : NULL,
+                               .outputs = *outputs,
+                               .labels = labels,
+                               .values = values,
+                               .ignore = options->ignore,
+                               .label_smoothing = options->label_smoothing,
+                               .class_weights = options->class_weights,
+                               .gradient = call->trains ? trainer->slopes.floats : NULL};
+    return SLUICE_STATUS_OK;
+}
+
+/* Give the caller the y that was computed elsewhere. */
+static void copy_y(const request *call)
+{
+    const sluice_batch *given = call->given;
+    const size_t width = call->loss.width;
+    for (size_t row = 0; row < given->rows; row++)
+        for (size_t step = 0; step < given->steps; step++)
+            memcpy(given->y + row * given->y_row_stride + step * given->y_step_stride,
+                   call->loss.outputs + (row * given->steps + step) * width, width * sizeof(float));
+}
+
+/* Why row's outputs are not finite: its data, or the weights. */
+static sluice_status blame(const sluice_trainer *trainer, const request *call, size_t row, sluice_error *error)
+{
+    const sluice_status status = sl_batch_check_finite(&trainer->model->shape, call->given, row, row + 1, error);
+    if (status)
+        return status;
+    return sl_fail(
+        error, SLUICE_STATUS_BAD_DATA,
+        "row %zu: its outputs are NaN or infinite, though its data is finite%s: training has diverged after %llu updates; "
+        "lower the rate or clip the gradient, and begin anew or from a checkpoint",
+        row, call->given->streams ? "; if its stream's state is, too" : "", (unsigned long long)trainer->step);
+}
+
+/* Forward and loss. */
+static sluice_status run(sluice_trainer *trainer, request *call, const int32_t *labels, const float *values, sluice_error *error)
+{
+    sluice_status status = check(trainer, call, labels, values, error);
+    if (status)
+        return status;
+    call->batch = *call->given;
+    status = prepare(trainer, call, labels, values, error);
+    if (!status && call->trains) {
+        call->batch.tape = trainer->tape;
+        call->batch.dropout = trainer->options.dropout;
+        /* Mixed before the step is added, or neighbouring seeds would share their keys, a step apart. */
+        call->batch.dropout_key = sl_random_mix(sl_random_mix(trainer->options.seed + SL_RANDOM_STEP) + trainer->step);
+    }
+    if (!status)
+        status = sluice_forward(trainer->engine, NULL, &call->batch, error);
+    if (status)
+        return status;
+    if (call->copies_y)
+        copy_y(call);
+    sl_fault_place place;
+    status = sl_loss_get(&call->loss, sl_workers(trainer->engine), &place, error);
+    return place.fault == SL_FAULT_OUTPUT ? blame(trainer, call, place.row, error) : status;
+}
+
+/* The gradient of the weights; zero where no target counts, or only such of classes whose weight is 0. */
+static sluice_status go_back(sluice_trainer *trainer, const request *call, sluice_error *error)
+{
+    if (call->loss.weight == 0) {
+        memset(trainer->gradients, 0, trainer->floats * sizeof(float));
+        return SLUICE_STATUS_OK;
+    }
+    sluice_gradient gradient = trainer->gradient;
+    if (!trainer->options.every_step)
+        gradient.dlogits = call->loss.gradient;
+    else if (trainer->model->shape.classes)
+        gradient.dstep_logits = call->loss.gradient;
+    else
+        gradient.dy = call->loss.gradient;
+    return sluice_backward(trainer->tape, &gradient, error);
+}
+
+/* What a call found, for the caller. */
+static sluice_report get_found(const sluice_trainer *trainer, const request *call)
+{
+    return (sluice_report){.struct_size = sizeof(sluice_report),
+                           .loss = call->loss.loss,
+                           .counted = call->loss.counted,
+                           .right = call->loss.right,
+                           .step = trainer->step,
+                           .weight = call->loss.weight};
+}
+
+sluice_status sluice_trainer_step(sluice_trainer *trainer, const sluice_batch *batch, const int32_t *labels, const float *values,
+                                  sluice_report *report, sluice_error *error)
+{
+    request call = {.name = "sluice_trainer_step", .given = batch, .trains = true};
+    sluice_status status = sl_report_check(report, call.name, error);
+    if (!status)
+        status = run(trainer, &call, labels, values, error);
+    if (!status)
+        status = go_back(trainer, &call, error);
+    if (status)
+        return status;
+    sluice_report found = get_found(trainer, &call);
+    status = sl_trainer_apply(trainer, &found, error);
+    if (status == SLUICE_STATUS_BAD_DATA) { /* the outputs were finite, as saturated gates are; the data may not be */
+        const sluice_status data = sl_batch_check_finite(&trainer->model->shape, batch, 0, batch->rows, error);
+        return data ? data : status;
+    }
+    if (!status && report)
+        *report = found;
+    return status;
+}
+
+sluice_status sluice_trainer_get_loss(sluice_trainer *trainer, const sluice_batch *batch, const int32_t *labels,
+                                      const float *values, sluice_report *report, sluice_error *error)
+{
+    request call = {.name = "sluice_trainer_get_loss", .given = batch};
+    sluice_status status = sl_report_check(report, call.name, error);
+    if (!status)
+        status = run(trainer, &call, labels, values, error);
+    if (!status && report)
+        *report = get_found(trainer, &call);
+    return status;
+}

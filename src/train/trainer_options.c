@@ -1,0 +1,90 @@
+/* A trainer's options: their limits and defaults. */
+#include "base/error.h"
+#include "model/model.h"
+#include "train/loss.h"
+#include "train/trainer.h"
+
+#include <float.h>
+#include <math.h>
+#include <stdbool.h>
+
+/* BAD_ARGUMENT for an option that is a number. */
+static sluice_status refuse(const char *name, double value, const char *expected, sluice_error *error)
+{
+    return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_trainer_options: %s is %g; expected %s", name, value, expected);
+}
+
+static bool is_below_one(double value)
+{
+    return value >= 0 && value < 1;
+}
+
+/* A mean square below FLT_MIN counts as 0, and its root is 1e-19 at most: far below epsilon, it does not matter. */
+static const double LEAST_EPSILON = 1e-16;
+
+static sluice_status check_numbers(const sluice_trainer_options *options, sluice_error *error)
+{
+    if (!(options->rate > 0 && options->rate <= (double)FLT_MAX))
+        return refuse("rate", options->rate, "a number above 0", error);
+    if (!is_below_one(options->momentum))
+        return refuse("momentum", options->momentum, "0 <= momentum < 1", error);
+    if (!is_below_one(options->beta1))
+        return refuse("beta1", options->beta1, "0 < beta1 < 1, or 0 for 0.9", error);
+    if (!is_below_one(options->beta2))
+        return refuse("beta2", options->beta2, "0 < beta2 < 1, or 0 for 0.999", error);
+    if (!(options->epsilon >= LEAST_EPSILON && options->epsilon <= 1))
+        return refuse("epsilon", options->epsilon, "a number from 1e-16 to 1, or 0 for 1e-8", error);
+    if (!(options->weight_decay >= 0 && options->weight_decay <= (double)FLT_MAX))
+        return refuse("weight_decay", options->weight_decay, "0 or more", error);
+    if (!(options->clip >= 0 && isfinite(options->clip)))
+        return refuse("clip", options->clip, "the largest norm of a gradient, or 0 for none", error);
+    if (!is_below_one((double)options->label_smoothing))
+        return refuse("label_smoothing", (double)options->label_smoothing, "0 <= label_smoothing < 1", error);
+    if (!is_below_one((double)options->dropout))
+        return refuse("dropout", (double)options->dropout, "0 <= dropout < 1", error);
+    if (options->ignore > 0)
+        return refuse("ignore", (double)options->ignore, "a negative label, or 0 for -100", error);
+    return SLUICE_STATUS_OK;
+}
+
+static sluice_status check_kinds(const sluice_trainer_options *options, const sluice_shape *shape, sluice_error *error)
+{
+    const bool has_end = options->schedule == SLUICE_RATE_COSINE || options->schedule == SLUICE_RATE_ONE_CYCLE;
+    if ((unsigned)options->optimizer > SLUICE_OPTIMIZER_SGD)
+        return refuse("optimizer", (double)options->optimizer, "a sluice_optimizer", error);
+    if (!has_end && options->schedule != SLUICE_RATE_CONSTANT)
+        return refuse("schedule", (double)options->schedule, "a sluice_rate", error);
+    if ((unsigned)options->loss > SLUICE_LOSS_SQUARED_ERROR)
+        return refuse("loss", (double)options->loss, "a sluice_loss_kind", error);
+    if (options->every_step != 0 && options->every_step != 1)
+        return refuse("every_step", (double)options->every_step, "0 or 1", error);
+    if (has_end && !options->total_steps)
+        return refuse("total_steps", 0, "the number of updates, over which the schedule goes", error);
+    if (options->schedule == SLUICE_RATE_COSINE && options->warmup_steps >= options->total_steps)
+        return refuse("warmup_steps", (double)options->warmup_steps, "less than total_steps", error);
+    if (!shape->classes && !(options->every_step && options->loss == SLUICE_LOSS_SQUARED_ERROR))
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT,
+                       "sluice_trainer_options: the model has no head for this loss; give it classes, or train every_step by "
+                       "squared error, on y");
+    return SLUICE_STATUS_OK;
+}
+
+sluice_status sl_trainer_options_check(const sluice_trainer_options *given, const sluice_model *model,
+                                       sluice_trainer_options *options, sluice_error *error)
+{
+    if (given && given->struct_size != sizeof *given)
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_trainer_options: struct_size is %zu; expected %zu",
+                       given->struct_size, sizeof *given);
+    *options = given ? *given : (sluice_trainer_options){.struct_size = sizeof *options};
+    options->rate = options->rate != 0 ? options->rate : 1e-3;
+    options->beta1 = options->beta1 != 0 ? options->beta1 : 0.9;
+    options->beta2 = options->beta2 != 0 ? options->beta2 : 0.999;
+    options->epsilon = options->epsilon != 0 ? options->epsilon : 1e-8;
+    options->ignore = options->ignore ? options->ignore : -100;
+    sluice_status status = check_kinds(options, &model->shape, error);
+    if (!status)
+        status = check_numbers(options, error);
+    return status ? status
+                  : sl_class_weights_check(options->class_weights, model->shape.classes, options->loss == SLUICE_LOSS_CROSS_ENTROPY,
+                                           "sluice_trainer_options", error);
+}

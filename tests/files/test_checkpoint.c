@@ -1,0 +1,600 @@
+/* Checkpoints: training that goes on from one has the bits of training that never stopped, in every option; notes; weights that
+ * are a model's; malformed files, arguments that are refused, and files that appear whole or not at all. */
+#include "io/safetensors/safetensors.h"
+#include "train/trainer.h"
+
+#include "support/files.h"
+#include "support/lessons.h"
+#include "support/message.h"
+#include "support/network.h"
+#include "support/suite.h"
+
+#include <math.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/resource.h>
+
+/* ---- Calls that succeed ---------------------------------------------------------------------------------------------------- */
+
+static void save(const sluice_trainer *trainer, const char *path, const char *note)
+{
+    sluice_error error = {0};
+    const sluice_status status = sluice_trainer_save(trainer, path, note, &error);
+    ck_assert_msg(status == SLUICE_STATUS_OK, "%s: %s", path, error.message);
+}
+
+static sluice_trainer *load(const char *path, const sluice_engine_options *engine, char **note)
+{
+    sluice_trainer *trainer = NULL;
+    sluice_error error = {0};
+    const sluice_status status = sluice_trainer_load(path, engine, &trainer, note, &error);
+    ck_assert_msg(status == SLUICE_STATUS_OK, "%s: %s", path, error.message);
+    return trainer;
+}
+
+static void check_file(const char *path, const test_bytes *want)
+{
+    test_bytes got = test_file_read(path);
+    ck_assert_uint_eq(got.size, want->size);
+    ck_assert_int_eq(memcmp(got.data, want->data, want->size), 0);
+    test_bytes_free(&got);
+}
+
+/* ---- Going on -------------------------------------------------------------------------------------------------------------- */
+
+#define OPTIONS .struct_size = sizeof(sluice_trainer_options)
+
+static const sluice_shape tagger = {
+    .layers = 2, .directions = 2, .inputs = 3, .hidden = 5, .vocabulary = 7, .classes = 3, .has_bias = 1};
+static const sluice_shape reader = {.layers = 1, .directions = 1, .inputs = 4, .hidden = 6, .classes = 4, .has_bias = 0};
+static const sluice_shape headless = {.layers = 3, .directions = 1, .inputs = 2, .hidden = 3, .has_bias = 1};
+
+/* Every optimiser, schedule and loss, and whatever else a step depends on. */
+static const struct {
+    const char *what;
+    const sluice_shape *shape;
+    sluice_trainer_options options;
+} schools[] = {
+    {"defaults", &tagger, {OPTIONS}},
+    {"Adam, one cycle, clipped",
+     &tagger,
+     {OPTIONS, .rate = 4e-3, .clip = 0.01, .schedule = SLUICE_RATE_ONE_CYCLE, .total_steps = 8}},
+    {"AdamW, warm-up and cosine, dropout",
+     &tagger,
+     {OPTIONS, .optimizer = SLUICE_OPTIMIZER_ADAMW, .rate = 0.1, .beta1 = 0.8, .beta2 = 0.99, .epsilon = 1e-6, .weight_decay = 0.03,
+      .schedule = SLUICE_RATE_COSINE, .total_steps = 9, .warmup_steps = 2, .dropout = 0.3f, .seed = UINT64_MAX - 4}},
+    {"Adam with decay, every step, recompute",
+     &tagger,
+     {OPTIONS, .weight_decay = 0.01, .every_step = 1, .ignore = -7, .label_smoothing = 0.1f, .dropout = 0.5f, .seed = 3,
+      .recompute = 2}},
+    {"SGD", &reader, {OPTIONS, .optimizer = SLUICE_OPTIMIZER_SGD, .rate = 0.5}},
+    {"SGD with momentum and warm-up",
+     &reader,
+     {OPTIONS, .optimizer = SLUICE_OPTIMIZER_SGD, .rate = 0.5, .momentum = 0.9, .warmup_steps = 5, .weight_decay = 1e-3}},
+    {"squared error of y, each step", &headless, {OPTIONS, .loss = SLUICE_LOSS_SQUARED_ERROR, .every_step = 1, .dropout = 0.25f}},
+    {"squared error of logits", &reader, {OPTIONS, .loss = SLUICE_LOSS_SQUARED_ERROR, .rate = 0.02}},
+};
+enum { SCHOOLS = sizeof schools / sizeof schools[0], LESSONS = 6 };
+
+/* Batches of other sizes in each step. */
+static void make_lessons(int school, test_lesson lessons[LESSONS], uint64_t *random)
+{
+    for (size_t k = 0; k < LESSONS; k++)
+        lessons[k] = test_lesson_random(schools[school].shape, &schools[school].options, 1 + k * 3 % 7, 1 + k * 5 % 6,
+                                        k % 3 ? TEST_RAGGED : 0, random);
+}
+
+static sluice_model *make_model(const sluice_shape *shape, const char *const *classes)
+{
+    sluice_model *model = NULL;
+    ck_assert_int_eq(sluice_model_create_initial(shape, SLUICE_INITIALIZER_TORCH, test_seed(), classes, &model, NULL),
+                     SLUICE_STATUS_OK);
+    return model;
+}
+
+/* A trainer that stops after each step, and one that goes on from each checkpoint, on other threads and instruction sets. */
+START_TEST(goes_on)
+{
+    uint64_t random = test_seed() + (uint64_t)_i;
+    sluice_isa isas[3];
+    const size_t isa_count = test_isas(isas);
+    const sluice_engine_options first = test_options(SLUICE_ISA_AUTO, 2, SLUICE_SCHEDULE_AUTO);
+    test_lesson lessons[LESSONS];
+    make_lessons(_i, lessons, &random);
+    sluice_model *model = make_model(schools[_i].shape, NULL);
+    sluice_trainer *unbroken = test_trainer_create(model, &first, &schools[_i].options);
+    sluice_trainer *watched = test_trainer_create(model, &first, &schools[_i].options); /* saving changes nothing */
+    sluice_trainer *broken = test_trainer_create(model, &first, &schools[_i].options);
+    for (size_t k = 0; k < LESSONS; k++) {
+        const sluice_engine_options other = test_options(isas[k % isa_count], 1 + (unsigned)k % 3, SLUICE_SCHEDULE_AUTO);
+        save(broken, test_path("checkpoint"), "a note");
+        sluice_trainer_destroy(broken);
+        broken = load(test_path("checkpoint"), k % 2 ? &other : NULL, NULL);
+        save(broken, test_path("again"), "a note");
+        test_bytes want = test_file_read(test_path("checkpoint"));
+        check_file(test_path("again"), &want);
+        test_bytes_free(&want);
+        save(watched, test_path("watched"), "a note");
+        const sluice_report expected = test_learn(unbroken, &lessons[k]), report = test_learn(broken, &lessons[k]);
+        (void)test_learn(watched, &lessons[k]);
+        test_same_report(&report, &expected);
+        ck_assert_uint_eq(report.step, k + 1);
+        test_same_weights(sluice_trainer_get_model(broken), sluice_trainer_get_model(unbroken));
+        test_same_weights(sluice_trainer_get_model(watched), sluice_trainer_get_model(unbroken));
+    }
+    save(unbroken, test_path("unbroken"), NULL);
+    save(broken, test_path("broken"), "");
+    test_bytes want = test_file_read(test_path("unbroken"));
+    check_file(test_path("broken"), &want);
+    test_bytes_free(&want);
+    for (size_t k = 0; k < LESSONS; k++)
+        test_lesson_free(&lessons[k]);
+    sluice_trainer_destroy(unbroken);
+    sluice_trainer_destroy(watched);
+    sluice_trainer_destroy(broken);
+    sluice_model_destroy(model);
+}
+END_TEST
+
+/* The weights are a model's, under torch's names, with its classes; so is what sluice_model_save writes of it. */
+START_TEST(weights_are_a_model)
+{
+    static const char *const names[] = {"a", "b \"quoted\"", "c", "d"};
+    uint64_t random = test_seed() + (uint64_t)_i;
+    test_lesson lessons[LESSONS];
+    make_lessons(_i, lessons, &random);
+    sluice_model *model = make_model(schools[_i].shape, schools[_i].shape->classes ? names : NULL), *loaded = NULL;
+    sluice_trainer *trainer = test_trainer_create(model, NULL, &schools[_i].options);
+    for (size_t k = 0; k < 2; k++)
+        (void)test_learn(trainer, &lessons[k]);
+    save(trainer, test_path("checkpoint"), "note");
+    sluice_error error = {0};
+    ck_assert_msg(!sluice_model_load(test_path("checkpoint"), NULL, &loaded, &error), "%s", error.message);
+    test_same_weights(loaded, sluice_trainer_get_model(trainer));
+    const char *notes = sluice_model_get_notes(loaded);
+    ck_assert_msg(strstr(notes, "prefix \"lstm.\"") && strstr(notes, "\nignored: \"note\" U8 [4]"), "%s", notes);
+    for (size_t k = 0; k < schools[_i].shape->classes; k++)
+        ck_assert_str_eq(sluice_model_get_class(loaded, k), names[k]);
+    sluice_model_destroy(loaded);
+    sluice_trainer *again = load(test_path("checkpoint"), NULL, NULL);
+    ck_assert_int_eq(sluice_model_save(sluice_trainer_get_model(again), test_path("model"), NULL, NULL), SLUICE_STATUS_OK);
+    ck_assert_int_eq(sluice_model_load(test_path("model"), NULL, &loaded, NULL), SLUICE_STATUS_OK);
+    test_same_weights(loaded, sluice_trainer_get_model(trainer));
+    for (size_t k = 0; k < schools[_i].shape->classes; k++)
+        ck_assert_str_eq(sluice_model_get_class(loaded, k), names[k]);
+    sluice_model_destroy(loaded);
+    sluice_trainer_destroy(again);
+    sluice_trainer_destroy(trainer);
+    sluice_model_destroy(model);
+    for (size_t k = 0; k < LESSONS; k++)
+        test_lesson_free(&lessons[k]);
+}
+END_TEST
+
+/* ---- Notes ----------------------------------------------------------------------------------------------------------------- */
+
+START_TEST(notes)
+{
+    enum { LONG = 1 << 20 };
+    static char long_note[LONG + 1];
+    memset(long_note, 'x', LONG);
+    const char *const texts[] = {
+        NULL,     "", "epoch 3", "line\nbreak\ttab \"quoted\" \\ back\x7f\x01", "n\xc3\xa9, and \xff\xfe\xc3 that is no UTF-8",
+        long_note};
+    sluice_model *model = make_model(&reader, NULL);
+    sluice_trainer *trainer = test_trainer_create(model, NULL, NULL);
+    for (size_t k = 0; k < sizeof texts / sizeof texts[0]; k++) {
+        char *note = long_note;
+        save(trainer, test_path("checkpoint"), texts[k]);
+        sluice_trainer_destroy(load(test_path("checkpoint"), NULL, NULL));
+        sluice_trainer_destroy(load(test_path("checkpoint"), NULL, &note));
+        ck_assert_str_eq(note, texts[k] ? texts[k] : "");
+        free(note);
+    }
+    sluice_trainer_destroy(trainer);
+    sluice_model_destroy(model);
+}
+END_TEST
+
+/* ---- Malformed files ------------------------------------------------------------------------------------------------------- */
+
+/* A checkpoint of a small trainer after three steps of Adam; test_saved.py reads it too. */
+static test_bytes make_checkpoint(void)
+{
+    static const sluice_shape shape = {
+        .layers = 1, .directions = 2, .inputs = 1, .hidden = 2, .vocabulary = 3, .classes = 2, .has_bias = 1};
+    const sluice_trainer_options options = {OPTIONS, .rate = 0.1, .clip = 1.5, .dropout = 0.5f, .seed = 12};
+    sluice_model *model = make_model(&shape, NULL);
+    sluice_trainer *trainer = test_trainer_create(model, NULL, &options);
+    uint64_t random = test_seed();
+    for (size_t k = 0; k < 3; k++) {
+        test_lesson lesson = test_lesson_random(&shape, &options, 3, 4, 0, &random);
+        (void)test_learn(trainer, &lesson);
+        test_lesson_free(&lesson);
+    }
+    save(trainer, test_path("good"), "line\n\"quote\" \\ \xff \xc3\xa9\n");
+    sluice_trainer_destroy(trainer);
+    sluice_model_destroy(model);
+    return test_file_read(test_path("good"));
+}
+
+static size_t header_length(const test_bytes *file)
+{
+    uint64_t length;
+    memcpy(&length, file->data, sizeof length);
+    return (size_t)length;
+}
+
+/* The file with the first `from` of its header replaced. */
+static test_bytes edit(const test_bytes *good, const char *from, const char *to)
+{
+    const size_t length = header_length(good);
+    const char *header = (const char *)good->data + 8, *found = memmem(header, length, from, strlen(from));
+    ck_assert_msg(found != NULL, "no %s in the header", from);
+    const size_t before = (size_t)(found - header), behind = before + strlen(from);
+    test_bytes made = {0};
+    test_bytes_add_number(&made, length - strlen(from) + strlen(to), 8);
+    test_bytes_add(&made, header, before);
+    test_bytes_add_text(&made, to);
+    test_bytes_add(&made, header + behind, good->size - 8 - behind);
+    return made;
+}
+
+/* Loading fails with this status and message, and gives nothing. */
+static void check_bad(const char *name, const test_bytes *file, const char *part)
+{
+    test_file_write(test_path("bad"), file->data, file->size);
+    sluice_error error = {0};
+    sluice_trainer *trainer = (sluice_trainer *)&error;
+    char *note = error.message;
+    const sluice_status status = sluice_trainer_load(test_path("bad"), NULL, &trainer, &note, &error);
+    ck_assert_msg(status == SLUICE_STATUS_BAD_DATA, "%s: %s %s", name, sluice_status_get_name(status), error.message);
+    test_check_message(name, &error, SLUICE_STATUS_BAD_DATA, part);
+    test_check_message(name, &error, SLUICE_STATUS_BAD_DATA, test_path("bad"));
+    ck_assert_msg(!trainer && !note, "%s: something is given", name);
+}
+
+START_TEST(headers_malformed)
+{
+    static const struct {
+        const char *from, *to, *part;
+    } cases[] = {
+        {"sluice-trainer 1", "sluice-trainer 2", "expected a checkpoint"},
+        {"\"format\"", "\"formal\"", "expected a checkpoint"},
+        {"\"optimizer\":\"adam\"", "\"optimizer\":\"adamax\"", "metadata \"optimizer\": expected one of adam, adamw, sgd, found"},
+        {"\"optimizer\":\"adam\"", "\"optimizer\":\"\"", "metadata \"optimizer\""},
+        {"\"schedule\":\"constant\"", "\"schedule\":\"steps\"", "one of constant, cosine, one-cycle"},
+        {"\"schedule\":\"constant\"", "\"schedule\":\"cosine\"", "total_steps"},
+        {"\"loss\":\"cross-entropy\"", "\"loss\":\"hinge\"", "one of cross-entropy, squared-error"},
+        {"\"rate\":\"0xccccccccccccdp-55\"", "\"rate\":\"0.1\"", "metadata \"rate\": expected a number as 0x3p-1"},
+        {"\"rate\":\"0xccccccccccccdp-55\"", "\"rate\":\"nan\"", "metadata \"rate\""},
+        {"\"rate\":\"0xccccccccccccdp-55\"", "\"rate\":\"inf\"", "metadata \"rate\""},
+        {"\"rate\":\"0xccccccccccccdp-55\"", "\"rate\":\"0x1p+9999\"", "metadata \"rate\""},
+        {"\"rate\":\"0xccccccccccccdp-55\"", "\"rate\":\"0x2p0\"", "metadata \"rate\""},
+        {"\"rate\":\"0xccccccccccccdp-55\"", "\"rate\":\" 0x1p0\"", "metadata \"rate\""},
+        {"\"rate\":\"0xccccccccccccdp-55\"", "\"rate\":\"-0x1p0\"", "rate is -1"},
+        {"\"momentum\":\"0x0p0\"", "\"momentum\":\"0x1p0\"", "momentum is 1"},
+        {"\"beta1\":\"", "\"beta1\":\"0x1p0\",\"x\":\"", "beta1 is 1"},
+        {"\"beta2\":\"", "\"beta2\":\"0x3p0\",\"x\":\"", "beta2 is 3"},
+        {"\"epsilon\":\"", "\"epsilon\":\"-0x1p-9\",\"x\":\"", "epsilon"},
+        {"\"weight_decay\":\"0x0p0\"", "\"weight_decay\":\"-0x1p0\"", "weight_decay is -1"},
+        {"\"clip\":\"0x3p-1\"", "\"clip\":\"-0x3p-1\"", "clip is -1.5"},
+        {"\"dropout\":\"0x1p-1\"", "\"dropout\":\"0x1p0\"", "dropout is 1"},
+        {"\"dropout\":\"0x1p-1\"", "\"dropout\":\"0x10000000000001p-53\"", "metadata \"dropout\""},
+        {"\"dropout\":\"0x1p-1\"", "\"dropout\":\"0x1p999\"", "metadata \"dropout\""},
+        {"\"label_smoothing\":\"0x0p0\"", "\"label_smoothing\":\"0x1p0\"", "label_smoothing is 1"},
+        {"\"ignore\":\"-100\"", "\"ignore\":\"100\"", "ignore is 100"},
+        {"\"ignore\":\"-100\"", "\"ignore\":\"-4294967396\"", "metadata \"ignore\": expected a whole number"},
+        {"\"every_step\":\"0\"", "\"every_step\":\"2\"", "every_step is 2"},
+        {"\"every_step\":\"0\"", "\"every_step\":\"no\"", "metadata \"every_step\""},
+        {"\"seed\":\"12\"", "\"seed\":\"18446744073709551616\"", "metadata \"seed\""},
+        {"\"seed\":\"12\"", "\"seed\":\"012\"", "metadata \"seed\""},
+        {"\"step\":\"3\"", "\"step\":\"-3\"", "metadata \"step\""},
+        {"\"step\":\"3\"", "\"step\":\"+3\"", "metadata \"step\""},
+        {"\"step\":\"3\"", "\"step\":\"3 \"", "metadata \"step\""},
+        {"\"step\":\"3\"", "\"step\":\"3e0\"", "metadata \"step\""},
+        {"\"step\":\"3\"", "\"step\":\"\"", "metadata \"step\""},
+        {"\"lstm.weight_ih_l0.first\":{\"dtype\":\"F32\",\"shape\":[8]",
+         "\"lstm.weight_ih_l0.first\":{\"dtype\":\"F32\",\"shape\":[8,1]",
+         "tensor \"lstm.weight_ih_l0.first\": expected F32 [8], found F32 [8][1]"},
+        {"\"lstm.weight_ih_l0.first\":{\"dtype\":\"F32\",\"shape\":[8]",
+         "\"lstm.weight_ih_l0.first\":{\"dtype\":\"F16\",\"shape\":[16]", "expected F32 [8], found F16 [16]"},
+        {"\"note\":{\"dtype\":\"U8\"", "\"note\":{\"dtype\":\"I8\"", "tensor \"note\": expected U8 [bytes], found I8"},
+    };
+    test_bytes good = make_checkpoint();
+    for (size_t k = 0; k < sizeof cases / sizeof cases[0]; k++) {
+        test_bytes bad = edit(&good, cases[k].from, cases[k].to);
+        check_bad(cases[k].to, &bad, cases[k].part);
+        test_bytes_free(&bad);
+    }
+    test_file_keep(&good, "-checkpoint.safetensors");
+    test_bytes_free(&good);
+}
+END_TEST
+
+/* The file without a tensor, and those behind it moved up. */
+static test_bytes without(const test_bytes *good, const sl_safetensors *file, size_t missing)
+{
+    const char *start = (const char *)good->data + 8, *end = strchr(start, '}');
+    test_bytes header = {0}, data = {0}, made = {0};
+    test_bytes_add(&header, start, (size_t)(end - start) + 1); /* the metadata */
+    for (size_t k = 0; k < file->count; k++) {
+        const sl_tensor *tensor = &file->tensors[k];
+        char entry[512];
+        const size_t begin = data.size;
+        if (k == missing)
+            continue;
+        test_bytes_add(&data, good->data + file->data_at + tensor->begin, tensor->end - tensor->begin);
+        int length = snprintf(entry, sizeof entry, ",\"%s\":{\"dtype\":\"%s\",\"data_offsets\":[%zu,%zu],\"shape\":[", tensor->name,
+                              tensor->dtype, begin, data.size);
+        for (size_t d = 0; d < tensor->dims; d++)
+            length += snprintf(entry + length, sizeof entry - (size_t)length, "%s%zu", d ? "," : "", tensor->shape[d]);
+        snprintf(entry + length, sizeof entry - (size_t)length, "]}");
+        test_bytes_add_text(&header, entry);
+    }
+    test_bytes_add_text(&header, "}");
+    test_bytes_add_number(&made, header.size, 8);
+    test_bytes_add(&made, header.data, header.size);
+    test_bytes_add(&made, data.data, data.size);
+    test_bytes_free(&header);
+    test_bytes_free(&data);
+    return made;
+}
+
+/* Each metadata entry under another name; and each tensor, which then is missing, or belongs to nothing, or is not there at all. */
+START_TEST(parts_missing)
+{
+    test_bytes good = make_checkpoint();
+    sl_safetensors *file;
+    ck_assert_int_eq(sl_safetensors_open(test_path("good"), &file, NULL), SLUICE_STATUS_OK);
+    ck_assert_uint_eq(file->metadata_count, 20);
+    ck_assert_uint_eq(file->count, 8 + 3 + 2 * (6 + 3) + 1);
+    char name[300], other[300];
+    for (size_t k = 0; k < file->metadata_count; k++) {
+        snprintf(name, sizeof name, "\"%s\":\"", file->metadata[k].key);
+        snprintf(other, sizeof other, "\"no %s\":\"", file->metadata[k].key);
+        test_bytes bad = edit(&good, name, other);
+        check_bad(name, &bad, file->metadata[k].key);
+        test_bytes_free(&bad);
+    }
+    for (size_t k = 0; k < file->count; k++) {
+        snprintf(name, sizeof name, "\"%s\":{", file->tensors[k].name);
+        snprintf(other, sizeof other, "\"no %s\":{", file->tensors[k].name);
+        test_bytes bad = edit(&good, name, other);
+        check_bad(name, &bad, "");
+        test_bytes_free(&bad);
+        bad = without(&good, file, k);
+        check_bad(name, &bad, "");
+        test_bytes_free(&bad);
+    }
+    test_bytes same = without(&good, file, file->count);
+    test_file_write(test_path("same"), same.data, same.size);
+    sluice_trainer_destroy(load(test_path("same"), NULL, NULL));
+    test_bytes_free(&same);
+    sl_safetensors_close(file);
+    test_bytes_free(&good);
+}
+END_TEST
+
+START_TEST(values_malformed)
+{
+    static const struct {
+        const char *tensor;
+        unsigned char bytes[4];
+        const char *part;
+    } cases[] = {
+        {"lstm.weight_hh_l0", {0, 0, 0xc0, 0x7f}, "found NaN"},
+        {"fc.bias", {0, 0, 0x80, 0xff}, "found infinity"},
+        {"lstm.weight_hh_l0.first", {0, 0, 0xc0, 0x7f}, "element 1: expected a finite number, found NaN"},
+        {"embedding.weight.first", {0, 0, 0x80, 0xff}, "element 1: expected a finite number, found infinity"},
+        {"fc.weight.second", {0, 0, 0x80, 0x7f}, "element 1: expected a finite number >= 0, found infinity"},
+        {"lstm.bias_ih_l0_reverse.second", {0, 0, 0x80, 0xbf}, "element 1: expected a finite number >= 0, found one below 0"},
+        {"note", {'a', 'b', 0, 'c'}, "found a NUL byte"},
+    };
+    test_bytes good = make_checkpoint();
+    sl_safetensors *file;
+    ck_assert_int_eq(sl_safetensors_open(test_path("good"), &file, NULL), SLUICE_STATUS_OK);
+    for (size_t k = 0; k < sizeof cases / sizeof cases[0]; k++) {
+        const size_t at = file->data_at + sl_safetensors_find(file, cases[k].tensor)->begin + 4;
+        unsigned char kept[4];
+        memcpy(kept, good.data + at, 4);
+        memcpy(good.data + at, cases[k].bytes, 4);
+        check_bad(cases[k].tensor, &good, cases[k].part);
+        check_bad(cases[k].tensor, &good, cases[k].tensor);
+        memcpy(good.data + at, kept, 4);
+    }
+    sl_safetensors_close(file);
+    test_bytes_free(&good);
+}
+END_TEST
+
+/* Cut anywhere it is refused; with any byte changed it is refused or is another checkpoint, which is saved as it was loaded. */
+START_TEST(bytes_mutated)
+{
+    enum { CHANGES = TEST_LIGHT ? 300 : 3000 };
+    test_bytes good = make_checkpoint();
+    test_bytes file = {.data = good.data};
+    for (file.size = 0; file.size < good.size; file.size += file.size < 64 || file.size + 64 > good.size ? 1 : 37)
+        check_bad("cut", &file, "byte");
+    uint64_t random = test_seed();
+    size_t loaded = 0;
+    for (size_t k = 0; k < CHANGES; k++) {
+        const size_t at = (size_t)(test_random(&random) % (k % 4 ? header_length(&good) + 8 : good.size));
+        const unsigned char kept = good.data[at];
+        good.data[at] = (unsigned char)(k % 2 ? test_random(&random) : kept ^ 1u << test_random(&random) % 8);
+        test_file_write(test_path("bad"), good.data, good.size);
+        sluice_trainer *trainer = NULL;
+        char *note = NULL;
+        sluice_error error = {0};
+        const sluice_status status = sluice_trainer_load(test_path("bad"), NULL, &trainer, &note, &error);
+        ck_assert_msg(status == SLUICE_STATUS_OK || status == SLUICE_STATUS_BAD_DATA || status == SLUICE_STATUS_UNSUPPORTED,
+                      "byte %zu is %02x: %s", at, good.data[at], error.message);
+        ck_assert(!trainer == (status != SLUICE_STATUS_OK) && !note == (status != SLUICE_STATUS_OK));
+        if (trainer) {
+            loaded++;
+            save(trainer, test_path("again"), note);
+        }
+        sluice_trainer_destroy(trainer);
+        free(note);
+        good.data[at] = kept;
+    }
+    printf("%zu of %d changed files are checkpoints still\n", loaded, CHANGES);
+    test_bytes_free(&good);
+}
+END_TEST
+
+/* A model is no checkpoint, and a set of streams is none. */
+START_TEST(other_files)
+{
+    sluice_model *model = make_model(&reader, NULL);
+    ck_assert_int_eq(sluice_model_save(model, test_path("model"), NULL, NULL), SLUICE_STATUS_OK);
+    test_bytes file = test_file_read(test_path("model"));
+    check_bad("a model", &file, "expected a checkpoint");
+    file.size = 0;
+    check_bad("an empty file", &file, "byte 0");
+    test_bytes_free(&file);
+    sluice_model_destroy(model);
+}
+END_TEST
+
+/* ---- Refused --------------------------------------------------------------------------------------------------------------- */
+
+START_TEST(arguments_refused)
+{
+    static const char *const classes[] = {"a,b", "c", "d", "e"};
+    sluice_model *model = make_model(&reader, NULL), *named = make_model(&reader, classes);
+    sluice_trainer *trainer = test_trainer_create(model, NULL, NULL), *other = test_trainer_create(named, NULL, NULL);
+    save(trainer, test_path("good"), NULL);
+    const sluice_engine_options unknown = {.struct_size = sizeof unknown, .threads = 1u << 30};
+    const struct {
+        const char *path;
+        const sluice_engine_options *engine;
+        sluice_status status;
+        const char *word;
+    } loads[] = {
+        {NULL, NULL, SLUICE_STATUS_BAD_ARGUMENT, "path is NULL"},
+        {test_path("absent"), NULL, SLUICE_STATUS_NO_INPUT, "absent"},
+        {test_folder, NULL, SLUICE_STATUS_NO_INPUT, test_folder},
+        {test_path("good"), &unknown, SLUICE_STATUS_BAD_ARGUMENT, "threads"},
+    };
+    sluice_error error = {0};
+    for (size_t k = 0; k < sizeof loads / sizeof loads[0]; k++) {
+        sluice_trainer *loaded = trainer;
+        char *note = error.message;
+        test_refused(sluice_trainer_load(loads[k].path, loads[k].engine, &loaded, &note, &error), loads[k].status, &error,
+                     loads[k].word);
+        test_names(&error, loads[k].word);
+        ck_assert(!loaded && !note);
+    }
+    test_refused(sluice_trainer_load(test_path("good"), NULL, NULL, NULL, &error), SLUICE_STATUS_BAD_ARGUMENT, &error, "no place");
+    test_refused(sluice_trainer_save(NULL, test_path("x"), NULL, &error), SLUICE_STATUS_BAD_ARGUMENT, &error, "no trainer");
+    test_refused(sluice_trainer_save(trainer, NULL, NULL, &error), SLUICE_STATUS_BAD_ARGUMENT, &error, "no path");
+    test_refused(sluice_trainer_save(other, test_path("x"), NULL, &error), SLUICE_STATUS_BAD_ARGUMENT, &error, "a class name");
+    test_names(&error, "\"a,b\"");
+    test_refused(sluice_trainer_save(trainer, "/dev/full", NULL, &error), SLUICE_STATUS_IO, &error, "a full device");
+    test_refused(sluice_trainer_save(trainer, test_path("absent/file"), NULL, &error), SLUICE_STATUS_IO, &error, "no folder");
+    ck_assert_uint_eq(test_folder_count(0), 1);
+    sluice_trainer_destroy(trainer);
+    sluice_trainer_destroy(other);
+    sluice_model_destroy(model);
+    sluice_model_destroy(named);
+}
+END_TEST
+
+/* A disk that is full in the header, between, and in the last byte: the file stays as it was, and training goes on. */
+START_TEST(saved_whole_or_not)
+{
+    uint64_t random = test_seed();
+    test_lesson lessons[LESSONS];
+    make_lessons(1, lessons, &random);
+    sluice_model *model = make_model(schools[1].shape, NULL);
+    sluice_trainer *trainer = test_trainer_create(model, NULL, &schools[1].options);
+    save(trainer, test_path("checkpoint"), "old");
+    test_bytes before = test_file_read(test_path("checkpoint"));
+    (void)test_learn(trainer, &lessons[0]);
+    signal(SIGXFSZ, SIG_IGN);
+    const rlim_t limits[] = {0, 100, before.size / 2, before.size - 1};
+    struct rlimit limit;
+    ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &limit), 0);
+    for (size_t k = 0; k < sizeof limits / sizeof limits[0]; k++) {
+        sluice_error error = {0};
+        limit.rlim_cur = limits[k];
+        ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+        const sluice_status status = sluice_trainer_save(trainer, test_path("checkpoint"), "new", &error);
+        limit.rlim_cur = limit.rlim_max;
+        ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+        test_refused(status, SLUICE_STATUS_IO, &error, "a full disk");
+        ck_assert_uint_eq(test_folder_count(0), 1);
+    }
+    check_file(test_path("checkpoint"), &before);
+    save(trainer, test_path("checkpoint"), "new");
+    ck_assert_uint_eq(test_folder_count(0), 1);
+    sluice_trainer *again = load(test_path("checkpoint"), NULL, NULL);
+    test_same_weights(sluice_trainer_get_model(again), sluice_trainer_get_model(trainer));
+    for (size_t k = 0; k < LESSONS; k++)
+        test_lesson_free(&lessons[k]);
+    test_bytes_free(&before);
+    sluice_trainer_destroy(again);
+    sluice_trainer_destroy(trainer);
+    sluice_model_destroy(model);
+}
+END_TEST
+
+/* An update after which a weight is infinite, or only a second moment: it is told, every later step is refused, and neither a
+ * checkpoint nor a model is saved over a good one. */
+START_TEST(overflow_refused)
+{
+    const sluice_shape shape = {.layers = 1, .directions = 1, .inputs = 1, .hidden = 3, .classes = 1, .has_bias = 1};
+    const sluice_trainer_options options[] = {
+        {OPTIONS, .loss = SLUICE_LOSS_SQUARED_ERROR, .optimizer = SLUICE_OPTIMIZER_SGD, .rate = 1e20},
+        {OPTIONS, .loss = SLUICE_LOSS_SQUARED_ERROR, .optimizer = SLUICE_OPTIMIZER_SGD, .rate = 1e20, .momentum = 0.5},
+        {OPTIONS, .loss = SLUICE_LOSS_SQUARED_ERROR}};
+    sluice_model *model = make_model(&shape, NULL);
+    sluice_trainer *trainer = test_trainer_create(model, NULL, &options[_i]);
+    save(trainer, test_path("checkpoint"), "good");
+    test_bytes before = test_file_read(test_path("checkpoint"));
+    float x = 1, value = 1e25f;
+    const sluice_batch batch = {.struct_size = sizeof batch, .rows = 1, .steps = 1, .x = &x};
+    for (int k = 0; k < 2; k++) {
+        sluice_error error = {0};
+        test_refused(sluice_trainer_step(trainer, &batch, NULL, &value, NULL, &error), SLUICE_STATUS_BAD_DATA, &error, "overflow");
+        test_names(&error, "training has diverged");
+    }
+    sluice_error error = {0};
+    test_refused(sluice_trainer_save(trainer, test_path("checkpoint"), "bad", &error), SLUICE_STATUS_BAD_DATA, &error,
+                 "checkpoint");
+    test_names(&error, _i == 2 ? ".second\": element" : "\": element");
+    check_file(test_path("checkpoint"), &before);
+    if (_i < 2) { /* Adam's weights are finite still */
+        test_refused(sluice_model_save(sluice_trainer_get_model(trainer), test_path("checkpoint"), NULL, &error),
+                     SLUICE_STATUS_BAD_DATA, &error, "model");
+        check_file(test_path("checkpoint"), &before);
+    }
+    ck_assert_uint_eq(test_folder_count(0), 1);
+    test_bytes_free(&before);
+    sluice_trainer_destroy(trainer);
+    sluice_model_destroy(model);
+}
+END_TEST
+
+int main(void)
+{
+    test_begin();
+    Suite *suite = suite_create("checkpoint");
+    TCase *tcase = tcase_create("checkpoint");
+    tcase_add_checked_fixture(tcase, test_folder_setup, test_folder_teardown);
+    tcase_add_loop_test(tcase, goes_on, 0, SCHOOLS);
+    tcase_add_loop_test(tcase, weights_are_a_model, 0, SCHOOLS);
+    tcase_add_test(tcase, notes);
+    tcase_add_test(tcase, headers_malformed);
+    tcase_add_test(tcase, parts_missing);
+    tcase_add_test(tcase, values_malformed);
+    tcase_add_test(tcase, bytes_mutated);
+    tcase_add_test(tcase, other_files);
+    tcase_add_test(tcase, arguments_refused);
+    tcase_add_test(tcase, saved_whole_or_not);
+    tcase_add_loop_test(tcase, overflow_refused, 0, 3);
+    suite_add_tcase(suite, tcase);
+    return test_run(suite);
+}

@@ -1,0 +1,454 @@
+/* Files of what was learnt: what is saved is what is loaded, every damage is refused with its line, and nothing is learnt then. */
+#include "system/cpu.h"
+#include "engine/schedule/schedule.h"
+
+#include "support/files.h"
+#include "support/message.h"
+#include "support/network.h"
+#include "support/suite.h"
+
+enum { THREADS = 6, ROOM = 4096 };
+
+static const sluice_shape stack = {.layers = 2, .directions = 1, .inputs = 3, .hidden = 5, .has_bias = 1};
+static const sluice_shape both_ways = {.layers = 2, .directions = 2, .inputs = 3, .hidden = 5, .has_bias = 1};
+
+static sluice_engine *make_engine(const sluice_shape *shape, const sluice_engine_options *options)
+{
+    sluice_model *model;
+    sluice_engine *engine;
+    sluice_error error = {0};
+    ck_assert_msg(!sluice_model_create_random(shape, 1, &model, &error), "%s", error.message);
+    ck_assert_msg(!sluice_engine_create(model, options, &engine, &error), "%s", error.message);
+    sluice_model_destroy(model);
+    return engine;
+}
+
+static sluice_engine *make_auto(const sluice_shape *shape)
+{
+    const sluice_engine_options options = test_options(SLUICE_ISA_SCALAR, THREADS, SLUICE_SCHEDULE_AUTO);
+    return make_engine(shape, &options);
+}
+
+static void learn(sluice_engine *engine, const sl_tuned_plan *entries, size_t count)
+{
+    for (size_t k = 0; k < count; k++)
+        ck_assert_int_eq(sl_tuned_plan_store(engine, &entries[k], NULL), SLUICE_STATUS_OK);
+}
+
+static const sl_tuned_plan *find(const sluice_engine *engine, size_t rows, size_t steps)
+{
+    for (size_t k = 0; k < engine->learnt_count; k++)
+        if (engine->learnt[k].rows == rows && engine->learnt[k].steps == steps)
+            return &engine->learnt[k];
+    return NULL;
+}
+
+/* The engine knows these, seconds to the nanosecond, and no more. */
+static void check_knows(const sluice_engine *engine, const sl_tuned_plan *entries, size_t count)
+{
+    ck_assert_uint_eq(engine->learnt_count, count);
+    for (size_t k = 0; k < count; k++) {
+        const sl_tuned_plan *found = find(engine, entries[k].rows, entries[k].steps);
+        ck_assert_msg(found != NULL, "%zu rows of %zu steps are not known", entries[k].rows, entries[k].steps);
+        ck_assert_uint_eq(found->way.teams, entries[k].way.teams);
+        ck_assert_uint_eq(found->way.members, entries[k].way.members);
+        ck_assert_int_eq(found->way.hoists, entries[k].way.hoists);
+        ck_assert_int_eq(found->way.wavefront, entries[k].way.wavefront);
+        ck_assert_double_eq_tol(found->seconds, entries[k].seconds, 0.6e-9);
+    }
+}
+
+static const sl_tuned_plan lessons[] = {
+    {64, 50, {2, 1, false, false}, 0.001234567},
+    {1, 100, {1, 6, true, true}, 0.25},
+    {SIZE_MAX, SIZE_MAX, {2, 3, false, true}, 123456.789},
+    {1, 1, {1, 1, true, false}, 1e-9},
+};
+enum { LESSONS = sizeof lessons / sizeof lessons[0] };
+
+/* ---- What is right --------------------------------------------------------------------------------------------------------- */
+
+START_TEST(what_is_saved_is_loaded)
+{
+    sluice_error error = {0};
+    for (size_t count = 0; count <= LESSONS; count++) {
+        sluice_engine *from = make_auto(&stack), *to = make_auto(&stack);
+        learn(from, lessons, count);
+        ck_assert_msg(!sluice_plan_save(from, test_path("plans"), &error), "%s", error.message);
+        ck_assert_msg(!sluice_plan_load(to, test_path("plans"), &error), "%s", error.message);
+        check_knows(to, lessons, count);
+        ck_assert_msg(!sluice_plan_save(to, test_path("again"), &error), "%s", error.message);
+        test_bytes first = test_file_read(test_path("plans")), second = test_file_read(test_path("again"));
+        ck_assert_uint_eq(first.size, second.size);
+        test_bytes_free(&first);
+        test_bytes_free(&second);
+        ck_assert_uint_eq(test_folder_count(0), 2);
+        sluice_engine_destroy(from);
+        sluice_engine_destroy(to);
+    }
+}
+END_TEST
+
+START_TEST(the_file_is_the_one_described)
+{
+    sl_cpu cpu;
+    char expected[ROOM];
+    sluice_engine *engine = make_auto(&stack);
+    sl_cpu_get(&cpu);
+    learn(engine, lessons, 2);
+    ck_assert_int_eq(sluice_plan_save(engine, test_path("plans"), NULL), SLUICE_STATUS_OK);
+    snprintf(expected, sizeof expected,
+             "sluice-plans 1\n"
+             "network layers=2 directions=1 inputs=3 hidden=5 vocabulary=0\n"
+             "machine isa=scalar gemm=fused threads=6 cpu=%s\n"
+             "rows=64 steps=50 teams=2 members=1 hoists=0 wavefront=0 seconds=0.001234567\n"
+             "rows=1 steps=100 teams=1 members=6 hoists=1 wavefront=1 seconds=0.250000000\n",
+             cpu.name);
+    test_bytes file = test_file_read(test_path("plans"));
+    test_bytes_add(&file, "", 1);
+    ck_assert_uint_eq(file.size, strlen(expected) + 1);
+    for (const char *line = strtok(expected, "\n"); line; line = strtok(NULL, "\n")) /* in whatever order it was learnt */
+        ck_assert_msg(strstr((const char *)file.data, line) != NULL, "\"%s\" is not in\n%s", line, (const char *)file.data);
+    test_bytes_free(&file);
+    sluice_engine_destroy(engine);
+}
+END_TEST
+
+START_TEST(loading_adds_and_replaces)
+{
+    const sl_tuned_plan own[] = {{64, 50, {6, 1, true, false}, 9}, {7, 7, {3, 2, false, false}, 8}};
+    sluice_engine *from = make_auto(&stack), *to = make_auto(&stack);
+    learn(from, lessons, LESSONS);
+    learn(to, own, 2);
+    ck_assert_int_eq(sluice_plan_save(from, test_path("plans"), NULL), SLUICE_STATUS_OK);
+    ck_assert_int_eq(sluice_plan_load(to, test_path("plans"), NULL), SLUICE_STATUS_OK);
+    const sl_tuned_plan *replaced = find(to, 64, 50), *kept = find(to, 7, 7);
+    ck_assert_uint_eq(to->learnt_count, LESSONS + 1);
+    ck_assert(replaced && replaced->way.teams == 2 && !replaced->way.hoists);
+    ck_assert(kept && kept->way.members == 2 && kept->seconds == 8);
+    sluice_engine_destroy(from);
+    sluice_engine_destroy(to);
+}
+END_TEST
+
+START_TEST(what_was_measured_is_saved_and_planned)
+{
+    sluice_plan first = {.struct_size = sizeof first}, second = first;
+    sluice_error error = {0};
+    const sluice_engine_options options = test_options(SLUICE_ISA_SCALAR, 2, SLUICE_SCHEDULE_AUTO);
+    sluice_engine *from = make_engine(&stack, &options), *to = make_engine(&stack, &options);
+    ck_assert_msg(!sluice_plan_measure(from, 3, 4, &error), "%s", error.message);
+    ck_assert_msg(!sluice_plan_save(from, test_path("plans"), &error), "%s", error.message);
+    ck_assert_msg(!sluice_plan_load(to, test_path("plans"), &error), "%s", error.message);
+    ck_assert_msg(!sluice_plan_get(from, 3, 4, NULL, &first, &error), "%s", error.message);
+    ck_assert_msg(!sluice_plan_get(to, 3, 4, NULL, &second, &error), "%s", error.message);
+    ck_assert_uint_eq(first.chosen, second.chosen);
+    ck_assert_double_gt(second.candidate[second.chosen].seconds, 0);
+    sluice_engine_destroy(from);
+    sluice_engine_destroy(to);
+}
+END_TEST
+
+/* The ways that a file may teach are more than those that measuring would: all give the right bits. */
+START_TEST(any_way_has_the_same_bits)
+{
+    const sluice_shape shape = {.layers = 2, .directions = _i ? 2 : 1, .inputs = 3, .hidden = 20, .has_bias = 1};
+    enum { BATCH = 7, STEPS = 9 };
+    uint64_t random = test_seed();
+    test_network network = test_network_random(&shape, 1, &random);
+    test_batch batch = test_batch_random(&shape, BATCH, STEPS, TEST_STATES, &random);
+    test_batch *rows = test_reference(&shape, network.model, &batch);
+    sluice_isa isas[3];
+    const size_t count = test_isas(isas);
+    test_runner runner = test_runner_create(network.model, isas[count - 1], THREADS, SLUICE_SCHEDULE_AUTO);
+    for (unsigned teams = 1; teams <= THREADS; teams++)
+        for (unsigned members = 1; teams * members <= THREADS; members++)
+            for (unsigned flags = 0; flags < (shape.directions == 1 ? 4 : 2); flags++) {
+                sl_tuned_plan entry = {BATCH, STEPS, {teams, members, flags & 1, flags & 2}, 1};
+                learn(runner.engine, &entry, 1);
+                ck_assert_int_eq(sluice_plan_save(runner.engine, test_path("plans"), NULL), SLUICE_STATUS_OK);
+                runner.engine->learnt_count = 0;
+                ck_assert_int_eq(sluice_plan_load(runner.engine, test_path("plans"), NULL), SLUICE_STATUS_OK);
+                test_against(&runner, &shape, &batch, rows, 0, BATCH);
+            }
+    test_runner_free(&runner);
+    test_reference_free(rows, BATCH);
+    test_batch_free(&batch);
+    test_network_free(&network);
+}
+END_TEST
+
+START_TEST(seconds_need_no_nine_places)
+{
+    static const struct {
+        const char *text;
+        double seconds;
+    } forms[] = {{"0.5", 0.5}, {"1.0", 1}, {"0.001234", 0.001234}, {"0.000000001", 1e-9}, {"1000000000.0", 1e9}};
+    for (size_t k = 0; k < sizeof forms / sizeof forms[0]; k++) {
+        sluice_engine *engine = make_auto(&stack);
+        char line[128];
+        sluice_error error = {0};
+        snprintf(line, sizeof line, "rows=1 steps=1 teams=1 members=1 hoists=0 wavefront=0 seconds=%s\n", forms[k].text);
+        ck_assert_int_eq(sluice_plan_save(engine, test_path("plans"), NULL), SLUICE_STATUS_OK);
+        test_bytes file = test_file_read(test_path("plans"));
+        test_bytes_add_text(&file, line);
+        test_file_write(test_path("plans"), file.data, file.size);
+        ck_assert_msg(!sluice_plan_load(engine, test_path("plans"), &error), "%s", error.message);
+        ck_assert_double_eq_tol(engine->learnt[0].seconds, forms[k].seconds, 1e-15 * forms[k].seconds);
+        test_bytes_free(&file);
+        sluice_engine_destroy(engine);
+    }
+}
+END_TEST
+
+/* ---- What is wrong --------------------------------------------------------------------------------------------------------- */
+
+/* Loading is refused with BAD_DATA, the file's name and `part`, and the engine knows what it knew. */
+static void check_refused(const char *name, const sluice_shape *shape, const void *data, size_t size, const char *part)
+{
+    const sl_tuned_plan own[] = {{64, 50, {6, 1, true, false}, 9}, {7, 7, {3, 2, false, false}, 8}};
+    const char *path = test_path("bad");
+    sluice_error error = {0};
+    sluice_engine *engine = make_auto(shape);
+    learn(engine, own, 2);
+    test_file_write(path, data, size);
+    const sluice_status status = sluice_plan_load(engine, path, &error);
+    ck_assert_msg(status == SLUICE_STATUS_BAD_DATA, "%s: status %d: %s", name, status, error.message);
+    test_check_message(name, &error, status, part);
+    test_check_message(name, &error, status, path);
+    test_check_message(name, &error, status, "expected");
+    test_check_message(name, &error, status, "found");
+    check_knows(engine, own, 2);
+    ck_assert_int_eq(sluice_plan_load(engine, path, NULL), SLUICE_STATUS_BAD_DATA);
+    sluice_engine_destroy(engine);
+}
+
+/* The head that such an engine writes, and two good lines. */
+static void make_good(const sluice_shape *shape, char text[ROOM])
+{
+    sluice_engine *engine = make_auto(shape);
+    learn(engine, lessons, 1);
+    ck_assert_int_eq(sluice_plan_save(engine, test_path("good"), NULL), SLUICE_STATUS_OK);
+    test_bytes file = test_file_read(test_path("good"));
+    ck_assert_uint_lt(file.size, ROOM / 2);
+    memcpy(text, file.data, file.size);
+    strcpy(text + file.size, "rows=8 steps=9 teams=2 members=3 hoists=1 wavefront=0 seconds=0.5\n");
+    test_bytes_free(&file);
+    sluice_engine_destroy(engine);
+}
+
+/* What stands in a good file is written over by something else; the message has `part`. */
+static const struct {
+    const char *from, *to, *part;
+} damages[] = {
+    {"sluice-plans 1", "sluice-plans 2", "line 1: expected \"sluice-plans 1\", found \"sluice-plans 2\""},
+    {"sluice-plans 1", "", "line 1: expected \"sluice-plans 1\", found the end of the line"},
+    {"sluice-plans 1\n", "", "line 1:"},
+    {"sluice-plans 1\n", "\n sluice-plans 1\n", "line 1:"},
+    {"sluice-plans 1", "sluice-plans 1 ", "line 1:"},
+    {"sluice-plans 1", "sluice-plans 1\r", "line 1:"},
+    {"layers=2", "layers=3", "line 2: expected \"network layers=2"},
+    {"directions=1", "directions=2", "line 2:"},
+    {"inputs=3", "inputs=4", "line 2:"},
+    {"hidden=5", "hidden=05", "line 2:"},
+    {"vocabulary=0", "vocabulary=1", "line 2:"},
+    {"vocabulary=0", "vocabulary=0 more=1", "line 2:"},
+    {"isa=scalar", "isa=avx2", "line 3: expected \"machine isa=scalar"},
+    {"gemm=fused", "gemm=blis", "line 3:"},
+    {"threads=6", "threads=5", "line 3:"},
+    {"cpu=", "cpu=Other ", "line 3:"},
+    {"rows=64", "rows=0", "line 4: expected \"rows=\" and a number from 1 to 18446744073709551615, found \"rows=0 steps="},
+    {"rows=64", "rows=-1", "line 4:"},
+    {"rows=64", "rows=+64", "line 4:"},
+    {"rows=64", "rows=064", "line 4:"},
+    {"rows=64", "rows=", "line 4:"},
+    {"rows=64", "rows=64x", "line 4: expected \" steps=\""},
+    {"rows=64", "rows=18446744073709551616", "line 4:"},
+    {"rows=64", "rows=184467440737095516150", "line 4:"},
+    {"rows=64", " rows=64", "line 4:"},
+    {"rows=64", "columns=64", "line 4:"},
+    {"rows=64 ", "", "line 4:"},
+    {"rows=64", "\nrows=64", "line 4: expected \"rows=\" and a number from 1 to 18446744073709551615, found the end of the line"},
+    {" steps=50", "  steps=50", "line 4:"},
+    {" steps=50", "\tsteps=50", "line 4:"},
+    {"steps=50", "steps=0", "line 4:"},
+    {"teams=2 members=1", "teams=0 members=1", "line 4: expected \" teams=\" and a number from 1 to 6"},
+    {"teams=2 members=1", "teams=7 members=1", "line 4:"},
+    {"teams=2 members=1", "teams=2 members=0", "line 4: expected \" members=\" and a number from 1 to 3"},
+    {"teams=2 members=1", "teams=2 members=4", "line 4:"},
+    {"teams=2 members=1", "teams=4294967298 members=1", "line 4:"},
+    {"members=3", "members=4", "line 5:"},
+    {"hoists=0", "hoists=2", "line 4: expected \" hoists=\" and a number from 0 to 1"},
+    {"hoists=0", "hoists=yes", "line 4:"},
+    {"wavefront=0", "wavefront=2", "line 4: expected \" wavefront=\""},
+    {"seconds=0.001234567", "seconds=0.000000000", "line 4: expected \" seconds=\""},
+    {"seconds=0.001234567", "seconds=0", "line 4:"},
+    {"seconds=0.001234567", "seconds=1", "line 4:"},
+    {"seconds=0.001234567", "seconds=1.", "line 4:"},
+    {"seconds=0.001234567", "seconds=.5", "line 4:"},
+    {"seconds=0.001234567", "seconds=-0.5", "line 4:"},
+    {"seconds=0.001234567", "seconds=0.0012345678", "line 4:"},
+    {"seconds=0.001234567", "seconds=1.0012345678", "line 4:"},
+    {"seconds=0.001234567", "seconds=0,001234567", "line 4:"},
+    {"seconds=0.001234567", "seconds=inf", "line 4:"},
+    {"seconds=0.001234567", "seconds=nan", "line 4:"},
+    {"seconds=0.001234567", "seconds=1e-3", "line 4:"},
+    {"seconds=0.001234567", "seconds=1.0e9", "line 4:"},
+    {"seconds=0.001234567", "seconds=1000000001.0", "line 4:"},
+    {"seconds=0.001234567", "seconds=99999999999999999999.0", "line 4:"},
+    {"seconds=0.001234567", "seconds=0.001234567 ", "line 4:"},
+    {"seconds=0.001234567", "seconds=0.001234567 more=1", "line 4:"},
+    {"seconds=0.001234567", "second=0.001234567", "line 4:"},
+    {"seconds=0.5\n", "seconds=0.5", "line 5: expected a line's end, found the end of the file"},
+    {"seconds=0.5\n", "seconds=0.5\n\n", "line 6:"},
+    {"seconds=0.5\n", "seconds=0.5\nrow", "line 6: expected a line's end"},
+    {"rows=8 steps=9", "rows=64 steps=50", "line 5: expected another batch size, found 64 rows of 50 steps as in line 4"},
+};
+
+START_TEST(damages_are_refused)
+{
+    char good[ROOM], bad[2 * ROOM];
+    make_good(&stack, good);
+    const char *at = strstr(good, damages[_i].from);
+    ck_assert_msg(at != NULL, "\"%s\" is not in\n%s", damages[_i].from, good);
+    snprintf(bad, sizeof bad, "%.*s%s%s", (int)(at - good), good, damages[_i].to, at + strlen(damages[_i].from));
+    check_refused(damages[_i].to, &stack, bad, strlen(bad), damages[_i].part);
+}
+END_TEST
+
+START_TEST(a_wavefront_needs_a_stack)
+{
+    char text[ROOM];
+    make_good(&both_ways, text);
+    char *flag = strstr(text, "wavefront=0");
+    ck_assert_ptr_nonnull(flag);
+    flag[strlen("wavefront=")] = '1';
+    check_refused("wavefront", &both_ways, text, strlen(text), "line 4: expected no wavefront");
+}
+END_TEST
+
+START_TEST(cut_files_are_refused)
+{
+    char text[ROOM];
+    make_good(&stack, text);
+    size_t whole = 0; /* of the file's lines, without the first three an error, and with more of them what a file may be */
+    for (size_t size = 0; size < strlen(text); size++) {
+        whole += size && text[size - 1] == '\n';
+        if (whole < 3 || text[size - 1] != '\n') {
+            char line[32];
+            snprintf(line, sizeof line, "line %zu: expected", whole + 1);
+            check_refused("cut", &stack, text, size, line);
+        }
+    }
+}
+END_TEST
+
+START_TEST(bytes_that_are_no_text)
+{
+    char text[ROOM];
+    make_good(&stack, text);
+    const size_t size = strlen(text);
+    strstr(text, "steps=50")[0] = '\0';
+    check_refused("NUL", &stack, text, size, "line 4: expected text, found a NUL byte");
+    static char large[(1 << 20) + 1];
+    memset(large, '\n', sizeof large);
+    check_refused("large", &stack, large, sizeof large, "byte 1048576");
+    make_good(&stack, text);
+    memcpy(large, text, size);
+    memset(large + size, 'x', sizeof large - 1 - size);
+    check_refused("long line", &stack, large, sizeof large - 1, "line 6: expected a line's end");
+}
+END_TEST
+
+/* Bytes changed at random: refused, or a file as good as any; and never both. */
+START_TEST(mutations)
+{
+    uint64_t random = test_seed();
+    const unsigned rounds = TEST_LIGHT ? 300 : 3000;
+    char good[ROOM], bad[ROOM];
+    make_good(&stack, good);
+    const size_t size = strlen(good);
+    sluice_engine *engine = make_auto(&stack);
+    for (unsigned k = 0; k < rounds; k++) {
+        memcpy(bad, good, size);
+        for (uint64_t changes = 1 + test_random(&random) % 3; changes; changes--)
+            bad[test_random(&random) % size] =
+                test_random(&random) % 2 ? (char)test_random(&random) : "0123456789 =\n."[test_random(&random) % 14];
+        test_file_write(test_path("bad"), bad, size);
+        sluice_error error = {0};
+        const size_t before = engine->learnt_count;
+        const sluice_status status = sluice_plan_load(engine, test_path("bad"), &error);
+        if (status) {
+            ck_assert_int_eq(status, SLUICE_STATUS_BAD_DATA);
+            ck_assert_uint_eq(engine->learnt_count, before);
+            test_check_message("mutation", &error, status, "measure again");
+        }
+        for (size_t j = 0; j < engine->learnt_count; j++) {
+            const sl_tuned_plan *entry = &engine->learnt[j];
+            ck_assert(entry->rows && entry->steps && entry->way.teams && entry->way.members && entry->seconds > 0);
+            ck_assert_uint_le(entry->way.teams * entry->way.members, THREADS);
+        }
+    }
+    sluice_engine_destroy(engine);
+}
+END_TEST
+
+/* ---- Other failures -------------------------------------------------------------------------------------------------------- */
+
+START_TEST(engines_that_do_not_choose)
+{
+    sluice_error error = {0};
+    sluice_engine *from = make_auto(&stack);
+    ck_assert_int_eq(sluice_plan_save(from, test_path("plans"), NULL), SLUICE_STATUS_OK);
+    const sluice_engine_options options = test_options(SLUICE_ISA_SCALAR, THREADS, SLUICE_SCHEDULE_HOIST);
+    sluice_engine *fixed = make_engine(&stack, &options);
+    test_refused(sluice_plan_load(fixed, test_path("plans"), &error), SLUICE_STATUS_BAD_ARGUMENT, &error, "a fixed schedule");
+    test_names(&error, "hoist");
+    sluice_engine_destroy(fixed);
+    sluice_engine_destroy(from);
+}
+END_TEST
+
+START_TEST(arguments)
+{
+    sluice_error error = {0};
+    sluice_engine *engine = make_auto(&stack);
+    test_refused(sluice_plan_save(NULL, "x", &error), SLUICE_STATUS_BAD_ARGUMENT, &error, "NULL engine");
+    test_refused(sluice_plan_save(engine, NULL, &error), SLUICE_STATUS_BAD_ARGUMENT, &error, "NULL path");
+    test_refused(sluice_plan_load(NULL, "x", &error), SLUICE_STATUS_BAD_ARGUMENT, &error, "NULL engine");
+    test_refused(sluice_plan_load(engine, NULL, &error), SLUICE_STATUS_BAD_ARGUMENT, &error, "NULL path");
+    test_refused(sluice_plan_load(engine, test_path("absent"), &error), SLUICE_STATUS_NO_INPUT, &error, "no file");
+    test_refused(sluice_plan_load(engine, test_folder, &error), SLUICE_STATUS_NO_INPUT, &error, "a folder");
+    test_refused(sluice_plan_save(engine, test_path("absent/plans"), &error), SLUICE_STATUS_IO, &error, "no folder");
+    test_refused(sluice_plan_save(engine, "/dev/full", &error), SLUICE_STATUS_IO, &error, "a full disk");
+    ck_assert_uint_eq(test_folder_count(0), 0);
+    sluice_engine_destroy(engine);
+}
+END_TEST
+
+int main(void)
+{
+    test_begin();
+    Suite *suite = suite_create("plan file");
+    TCase *right = tcase_create("right"), *wrong = tcase_create("wrong"), *other = tcase_create("other");
+    TCase *const cases[] = {right, wrong, other};
+    for (size_t k = 0; k < 3; k++) {
+        tcase_set_timeout(cases[k], 100);
+        tcase_add_checked_fixture(cases[k], test_folder_setup, test_folder_teardown);
+        suite_add_tcase(suite, cases[k]);
+    }
+    tcase_add_test(right, what_is_saved_is_loaded);
+    tcase_add_test(right, the_file_is_the_one_described);
+    tcase_add_test(right, loading_adds_and_replaces);
+    tcase_add_test(right, what_was_measured_is_saved_and_planned);
+    tcase_add_loop_test(right, any_way_has_the_same_bits, 0, 2);
+    tcase_add_test(right, seconds_need_no_nine_places);
+    tcase_add_loop_test(wrong, damages_are_refused, 0, sizeof damages / sizeof damages[0]);
+    tcase_add_test(wrong, a_wavefront_needs_a_stack);
+    tcase_add_test(wrong, cut_files_are_refused);
+    tcase_add_test(wrong, bytes_that_are_no_text);
+    tcase_add_test(wrong, mutations);
+    tcase_add_test(other, engines_that_do_not_choose);
+    tcase_add_test(other, arguments);
+    return test_run(suite);
+}

@@ -1,0 +1,461 @@
+/* Safetensors files and the networks in them: widening, malformed files, names found and refused, loaded values, mutations. */
+#include "model/model.h"
+#include "io/safetensors/safetensors.h"
+#include "io/widen.h"
+
+#include "support/files.h"
+#include "support/message.h"
+#include "support/safetensors_cases.h"
+#include "support/safetensors_file.h"
+#include "support/suite.h"
+
+#include <fcntl.h>
+#include <math.h>
+#include <stdbool.h>
+
+/* ---- Files ----------------------------------------------------------------------------------------------------------------- */
+
+/* Loading fails with this status and a message with this part and the file's name, and writes nothing. */
+static void check_bad(const char *name, const test_bytes *file, const sluice_names *names, sluice_status expected, const char *part)
+{
+    const char *path = test_path("bad.safetensors");
+    test_file_write(path, file->data, file->size);
+    if (expected == SLUICE_STATUS_BAD_DATA && !names)
+        test_file_keep(file, ".safetensors");
+    sluice_model *model = (sluice_model *)&expected;
+    sluice_error error = {0};
+    const sluice_status status = sluice_model_load(path, names, &model, &error);
+    ck_assert_msg(status == expected, "%s: expected status %d, found %d: %s", name, expected, status, error.message);
+    ck_assert_msg(model == NULL, "%s: the model is not NULL", name);
+    test_check_message(name, &error, status, part);
+    test_check_message(name, &error, status, path);
+    ck_assert_uint_eq(test_folder_count(0), 1);
+    ck_assert_int_eq(sluice_model_load(path, names, &model, NULL), expected);
+}
+
+START_TEST(headers_malformed)
+{
+    const char *header = bad_headers[_i].header;
+    test_bytes file = test_safetensors_file(header, strlen(header), bad_headers[_i].data);
+    check_bad(bad_headers[_i].name, &file, NULL, SLUICE_STATUS_BAD_DATA, bad_headers[_i].part);
+    sl_safetensors *opened = (sl_safetensors *)&file;
+    ck_assert_int_eq(sl_safetensors_open(test_path("bad.safetensors"), &opened, NULL), SLUICE_STATUS_BAD_DATA);
+    ck_assert_ptr_null(opened);
+    test_bytes_free(&file);
+}
+END_TEST
+
+START_TEST(frames_malformed)
+{
+    const char *header = "{" A "}";
+    test_bytes file =
+        test_safetensors_file(header, bad_frames[_i].length == TRUE_LENGTH ? strlen(header) : bad_frames[_i].length, 8);
+    if (file.size > bad_frames[_i].keep)
+        file.size = bad_frames[_i].keep;
+    check_bad(bad_frames[_i].name, &file, NULL, SLUICE_STATUS_BAD_DATA, bad_frames[_i].part);
+    test_bytes_free(&file);
+}
+END_TEST
+
+/* Values that are stepped over stand in each other, some deeper than is allowed; and a file that ends in any depth. */
+START_TEST(nesting)
+{
+    static const struct {
+        int depth;
+        const char *part; /* NULL: loads */
+    } cases[] = {{1, NULL}, {128, NULL}, {129, "byte 146: expected at most 128 objects and lists"}, {100000, "at most 128"}};
+    for (size_t k = 0; k < sizeof cases / sizeof cases[0]; k++)
+        for (int closed = 0; closed < 2; closed++) {
+            test_bytes header = {0};
+            test_bytes_add_text(&header, "{\"a\":{\"x\":");
+            for (int depth = 0; depth < cases[k].depth; depth++)
+                test_bytes_add_text(&header, "[");
+            for (int depth = 0; closed && depth < cases[k].depth; depth++)
+                test_bytes_add_text(&header, "]");
+            test_bytes_add_text(&header, closed ? ",\"dtype\":\"U8\",\"shape\":[],\"data_offsets\":[0,1]}}" : "");
+            test_bytes_add(&header, "", 1);
+            test_bytes file = test_safetensors_file((const char *)header.data, header.size - 1, 1);
+            const char *none = closed ? "no LSTM: expected a tensor named \"[prefix]weight_ih_l0\"" : "found the end of the header";
+            check_bad("nesting", &file, NULL, SLUICE_STATUS_BAD_DATA, cases[k].part ? cases[k].part : none);
+            test_bytes_free(&header);
+            test_bytes_free(&file);
+        }
+}
+END_TEST
+
+START_TEST(headers_unusual)
+{
+    test_bytes file = test_safetensors_file(good_headers[_i].header, strlen(good_headers[_i].header), good_headers[_i].data);
+    test_file_write(test_path("x"), file.data, file.size);
+    sl_safetensors *opened;
+    sluice_error error = {0};
+    ck_assert_msg(sl_safetensors_open(test_path("x"), &opened, &error) == SLUICE_STATUS_OK, "%s: %s", good_headers[_i].name,
+                  error.message);
+    ck_assert_uint_eq(opened->count, good_headers[_i].count);
+    for (size_t k = 0; k < opened->count; k++)
+        ck_assert_ptr_eq(sl_safetensors_find(opened, opened->tensors[k].name), &opened->tensors[k]);
+    ck_assert_ptr_null(sl_safetensors_find(opened, "none"));
+    if (strcmp(good_headers[_i].name, "names escaped") == 0)
+        ck_assert_str_eq(opened->tensors[0].name, "\xc3\xa9\\\"/\xf0\x9f\x98\x80\xc3\xa9");
+    sl_safetensors_close(opened);
+    test_bytes_free(&file);
+}
+END_TEST
+
+START_TEST(inputs_that_cannot_be_opened)
+{
+    sluice_model *model;
+    sluice_error error = {0};
+    ck_assert_int_eq(sluice_model_load(test_path("none"), NULL, &model, &error), SLUICE_STATUS_NO_INPUT);
+    test_check_message("none", &error, SLUICE_STATUS_NO_INPUT, "none: cannot be opened: No such file");
+    ck_assert_int_eq(sluice_model_load(test_folder, NULL, &model, &error), SLUICE_STATUS_NO_INPUT);
+    test_check_message("folder", &error, SLUICE_STATUS_NO_INPUT, "directory");
+    ck_assert_int_eq(sluice_model_load("/dev/null", NULL, &model, &error), SLUICE_STATUS_NO_INPUT);
+    test_check_message("device", &error, SLUICE_STATUS_NO_INPUT, "/dev/null: expected a regular file");
+    ck_assert_ptr_null(model);
+    ck_assert_int_eq(sluice_model_load(NULL, NULL, &model, &error), SLUICE_STATUS_BAD_ARGUMENT);
+    ck_assert_int_eq(sluice_model_load("x", NULL, NULL, &error), SLUICE_STATUS_BAD_ARGUMENT);
+    const sluice_names names = {.struct_size = 1};
+    ck_assert_int_eq(sluice_model_load("x", &names, &model, &error), SLUICE_STATUS_BAD_ARGUMENT);
+    test_check_message("size", &error, SLUICE_STATUS_BAD_ARGUMENT, "names.struct_size");
+    sl_safetensors_close(NULL);
+}
+END_TEST
+
+START_TEST(file_cut_while_open)
+{
+    uint64_t state = test_seed();
+    test_bytes file = test_safetensors_network("a F32 4;b F16 4;", NULL, &state);
+    test_file_write(test_path("x"), file.data, file.size);
+    sl_safetensors *opened;
+    sluice_error error = {0};
+    float values[4];
+    ck_assert_int_eq(sl_safetensors_open(test_path("x"), &opened, &error), SLUICE_STATUS_OK);
+    ck_assert_int_eq(truncate(test_path("x"), (off_t)file.size - 1), 0);
+    ck_assert_int_eq(sl_safetensors_read(opened, &opened->tensors[0], values, &error), SLUICE_STATUS_OK);
+    ck_assert_int_eq(sl_safetensors_read(opened, &opened->tensors[1], values, &error), SLUICE_STATUS_IO);
+    char part[64];
+    snprintf(part, sizeof part, "byte %zu: the file ends here, but was longer", file.size - 1);
+    test_check_message("cut", &error, SLUICE_STATUS_IO, part);
+    sl_safetensors_close(opened);
+    test_bytes_free(&file);
+}
+END_TEST
+
+/* ---- Widening -------------------------------------------------------------------------------------------------------------- */
+
+/* The value that `bits` stand for, with this many bits of exponent and fraction, in double. */
+static double wide_value(unsigned bits, int exponent_bits, int fraction_bits)
+{
+    const int bias = (1 << (exponent_bits - 1)) - 1, top = (1 << exponent_bits) - 1;
+    const int exponent = (int)(bits >> fraction_bits) & top;
+    const double fraction = ldexp((double)(bits & ((1u << fraction_bits) - 1)), -fraction_bits);
+    const double magnitude = exponent == top ? (fraction > 0 ? NAN : INFINITY)
+                             : exponent == 0 ? ldexp(fraction, 1 - bias)
+                                             : ldexp(1 + fraction, exponent - bias);
+    return bits >> (exponent_bits + fraction_bits) ? -magnitude : magnitude;
+}
+
+static void check_widened(unsigned bits, float found, double expected)
+{
+    if (isnan(expected))
+        ck_assert_msg(isnan(found), "%04x is NaN, found %a", bits, (double)found);
+    else
+        ck_assert_msg((double)found == expected && !signbit(found) == !signbit(expected), "%04x: expected %a, found %a", bits,
+                      expected, (double)found);
+}
+
+START_TEST(widening_every_value)
+{
+    for (unsigned bits = 0; bits <= UINT16_MAX; bits++) {
+        check_widened(bits, sl_widen_f16((uint16_t)bits), wide_value(bits, 5, 10));
+        check_widened(bits, sl_widen_bf16((uint16_t)bits), wide_value(bits, 8, 7));
+    }
+}
+END_TEST
+
+/* A tensor of every 16-bit pattern, read through a file: more than one buffer of the reader. */
+START_TEST(widening_through_a_file)
+{
+    char header[128];
+    const char *dtype = _i ? "BF16" : "F16";
+    const int n =
+        snprintf(header, sizeof header, "{\"a\":{\"dtype\":\"%s\",\"shape\":[256,256],\"data_offsets\":[0,131072]}}", dtype);
+    test_bytes file = test_safetensors_file(header, (uint64_t)n, 0);
+    for (unsigned bits = 0; bits <= UINT16_MAX; bits++)
+        test_bytes_add_number(&file, bits, 2);
+    test_file_write(test_path("x"), file.data, file.size);
+    sl_safetensors *opened;
+    ck_assert_int_eq(sl_safetensors_open(test_path("x"), &opened, NULL), SLUICE_STATUS_OK);
+    static float values[UINT16_MAX + 1];
+    for (unsigned bits = 0; bits <= UINT16_MAX; bits++)
+        values[bits] = bits & 1 ? NAN : -7;
+    ck_assert_int_eq(sl_safetensors_read(opened, opened->tensors, values, NULL), SLUICE_STATUS_OK);
+    for (unsigned bits = 0; bits <= UINT16_MAX; bits++)
+        check_widened(bits, values[bits], _i ? wide_value(bits, 8, 7) : wide_value(bits, 5, 10));
+    sl_safetensors_close(opened);
+    test_bytes_free(&file);
+}
+END_TEST
+
+/* ---- Networks -------------------------------------------------------------------------------------------------------------- */
+
+START_TEST(networks_malformed)
+{
+    uint64_t state = test_seed();
+    const sluice_names names = {sizeof names, bad_networks[_i].prefix, bad_networks[_i].head, bad_networks[_i].embedding};
+    test_bytes file = test_safetensors_network(bad_networks[_i].tensors, bad_networks[_i].metadata, &state);
+    check_bad(bad_networks[_i].name, &file, &names, bad_networks[_i].status, bad_networks[_i].part);
+    test_bytes_free(&file);
+}
+END_TEST
+
+/* More rows than there are tokens; the file is a hole of 4 GB that takes no room. */
+START_TEST(vocabulary_too_large)
+{
+    static const char header[] = "{" T("weight_ih_l0", "F32", "[4,1]", "[0,16]") "," T(
+        "weight_hh_l0", "F32", "[4,1]", "[16,32]") "," T("emb.weight", "BF16", "[2147483648,1]", "[32,4294967328]") "}";
+    test_bytes file = test_safetensors_file(header, sizeof header - 1, 32);
+    test_file_write(test_path("x"), file.data, file.size);
+    ck_assert_int_eq(truncate(test_path("x"), (off_t)file.size + (INT64_C(1) << 32)), 0);
+    sluice_model *model;
+    sluice_error error = {0};
+    ck_assert_int_eq(sluice_model_load(test_path("x"), NULL, &model, &error), SLUICE_STATUS_UNSUPPORTED);
+    test_check_message("vocabulary", &error, SLUICE_STATUS_UNSUPPORTED, "tensor \"emb.weight\": a vocabulary beyond 2^31 - 1");
+    ck_assert_ptr_null(model);
+    test_bytes_free(&file);
+}
+END_TEST
+
+/* A weight that is NaN or infinite, in every tensor that is read. */
+START_TEST(weights_not_finite)
+{
+    static const struct {
+        const char *tensor;
+        unsigned char bits[4]; /* of the second element */
+        const char *part;
+    } cases[] = {
+        {"lstm.weight_ih_l0", {0, 0, 0xc0, 0x7f}, "expected a finite number, found NaN"},
+        {"lstm.weight_hh_l0", {0, 0, 0x80, 0xff}, "expected a finite number, found infinity"},
+        {"lstm.bias_ih_l0", {1, 0, 0x80, 0x7f}, "found NaN"},
+        {"lstm.bias_hh_l0", {0xff, 0xff, 0xff, 0xff}, "found NaN"},
+        {"embedding.weight", {0, 0, 0x80, 0x7f}, "found infinity"},
+        {"fc.weight", {0, 0, 0xc0, 0xff}, "found NaN"},
+        {"fc.bias", {0, 0, 0xc0, 0xff}, "found NaN"},
+    };
+    uint64_t state = test_seed();
+    test_bytes file = test_safetensors_network(LSTM HEAD EMBEDDING, NULL, &state);
+    test_file_write(test_path("bad.safetensors"), file.data, file.size);
+    sl_safetensors *opened;
+    ck_assert_int_eq(sl_safetensors_open(test_path("bad.safetensors"), &opened, NULL), SLUICE_STATUS_OK);
+    for (size_t k = 0; k < sizeof cases / sizeof cases[0]; k++) {
+        const size_t at = opened->data_at + sl_safetensors_find(opened, cases[k].tensor)->begin + 4;
+        unsigned char kept[4];
+        char part[160];
+        memcpy(kept, file.data + at, 4);
+        memcpy(file.data + at, cases[k].bits, 4);
+        snprintf(part, sizeof part, "byte %zu: tensor \"%s\": element 1: ", at, cases[k].tensor);
+        check_bad(cases[k].tensor, &file, NULL, SLUICE_STATUS_BAD_DATA, part);
+        check_bad(cases[k].tensor, &file, NULL, SLUICE_STATUS_BAD_DATA, cases[k].part);
+        memcpy(file.data + at, kept, 4);
+    }
+    sl_safetensors_close(opened);
+    test_bytes_free(&file);
+}
+END_TEST
+
+START_TEST(networks_found)
+{
+    uint64_t state = test_seed();
+    const sluice_names names = {sizeof names, good_networks[_i].prefix, good_networks[_i].head, good_networks[_i].embedding};
+    test_bytes file = test_safetensors_network(good_networks[_i].tensors, good_networks[_i].metadata, &state);
+    test_file_write(test_path("x"), file.data, file.size);
+    sluice_model *model;
+    sluice_error error = {0};
+    ck_assert_msg(sluice_model_load(test_path("x"), &names, &model, &error) == SLUICE_STATUS_OK, "%s: %s", good_networks[_i].name,
+                  error.message);
+    const sluice_shape shape = sluice_model_get_shape(model), expected = good_networks[_i].shape;
+    ck_assert_uint_eq(shape.layers, expected.layers);
+    ck_assert_uint_eq(shape.directions, expected.directions);
+    ck_assert_uint_eq(shape.inputs, expected.inputs);
+    ck_assert_uint_eq(shape.hidden, expected.hidden);
+    ck_assert_uint_eq(shape.vocabulary, expected.vocabulary);
+    ck_assert_uint_eq(shape.classes, expected.classes);
+    ck_assert_int_eq(shape.has_bias, expected.has_bias);
+    ck_assert_str_eq(sluice_model_get_notes(model), good_networks[_i].notes);
+    sluice_model_destroy(model);
+    test_bytes_free(&file);
+}
+END_TEST
+
+/* The values of a tensor of the file, widened by the plain formula; the caller frees them. */
+static float *expected_values(const sl_safetensors *file, const test_bytes *bytes, const char *name, size_t *count)
+{
+    const sl_tensor *tensor = sl_safetensors_find(file, name);
+    ck_assert_msg(tensor != NULL, "%s", name);
+    const unsigned char *from = bytes->data + file->data_at + tensor->begin;
+    float *values = malloc(tensor->elements * sizeof *values + 1);
+    for (size_t k = 0; k < tensor->elements; k++)
+        if (strcmp(tensor->dtype, "F32") == 0)
+            memcpy(&values[k], from + 4 * k, 4);
+        else
+            values[k] = (float)(strcmp(tensor->dtype, "F16") == 0 ? wide_value(from[2 * k] | (unsigned)from[2 * k + 1] << 8, 5, 10)
+                                                                  : wide_value(from[2 * k] | (unsigned)from[2 * k + 1] << 8, 8, 7));
+    *count = tensor->elements;
+    return values;
+}
+
+static void check_values(const sl_safetensors *file, const test_bytes *bytes, const char *name, const float *found)
+{
+    size_t count;
+    float *expected = expected_values(file, bytes, name, &count);
+    ck_assert_msg(memcmp(found, expected, count * sizeof *expected) == 0, "%s", name);
+    free(expected);
+}
+
+#define WIDE_CELL(layer, type, in)                                                                                                 \
+    "lstm.weight_ih_" layer " " type " 8," in ";lstm.bias_hh_" layer " " type " 8;lstm.weight_hh_" layer " " type                  \
+    " 8,2;lstm.bias_ih_" layer " " type " 8;"
+
+/* Every value of a file of two layers, two directions and three types lands in its place. */
+START_TEST(values_in_place)
+{
+    uint64_t state = test_seed();
+    test_bytes file = test_safetensors_network(
+        WIDE_CELL("l1_reverse", "BF16", "4") "fc.bias BF16 3;" WIDE_CELL("l0", "F32", "3") WIDE_CELL("l1", "F16", "4")
+            WIDE_CELL("l0_reverse", "F16", "3") "embedding.weight F16 7,3;fc.weight F32 3,4;",
+        "{\"format\":\"pt\",\"classes\":\"one,zwei,trois\"}", &state);
+    test_file_write(test_path("x"), file.data, file.size);
+    sluice_model *model;
+    sl_safetensors *opened;
+    sluice_error error = {0};
+    ck_assert_msg(sluice_model_load(test_path("x"), NULL, &model, &error) == SLUICE_STATUS_OK, "%s", error.message);
+    ck_assert_int_eq(sl_safetensors_open(test_path("x"), &opened, NULL), SLUICE_STATUS_OK);
+    static const char *const suffixes[] = {"l0", "l0_reverse", "l1", "l1_reverse"};
+    for (size_t k = 0; k < 4; k++) {
+        char name[4][64];
+        static const char *const kinds[] = {"weight_ih", "weight_hh", "bias_ih", "bias_hh"};
+        for (size_t kind = 0; kind < 4; kind++)
+            snprintf(name[kind], sizeof name[0], "lstm.%s_%s", kinds[kind], suffixes[k]);
+        check_values(opened, &file, name[0], model->layers[k].weight_ih);
+        check_values(opened, &file, name[1], model->layers[k].weight_hh);
+        size_t count;
+        float *bias = expected_values(opened, &file, name[2], &count), *more = expected_values(opened, &file, name[3], &count);
+        for (size_t u = 0; u < count; u++)
+            ck_assert(model->layers[k].bias[u] == bias[u] + more[u]);
+        free(bias);
+        free(more);
+    }
+    check_values(opened, &file, "embedding.weight", model->embedding);
+    check_values(opened, &file, "fc.weight", model->head_weight);
+    check_values(opened, &file, "fc.bias", model->head_bias);
+    ck_assert_str_eq(sluice_model_get_class(model, 0), "one");
+    ck_assert_str_eq(sluice_model_get_class(model, 1), "zwei");
+    ck_assert_str_eq(sluice_model_get_class(model, 2), "trois");
+    sl_safetensors_close(opened);
+    sluice_model_destroy(model);
+    test_bytes_free(&file);
+}
+END_TEST
+
+/* The model of the demonstration. */
+START_TEST(langid)
+{
+    const char *source = getenv("SLUICE_SOURCE");
+    char path[4096];
+    snprintf(path, sizeof path, "%s/perf/langid/langid.safetensors", source ? source : ".");
+    sluice_model *model;
+    sluice_error error = {0};
+    ck_assert_msg(sluice_model_load(path, NULL, &model, &error) == SLUICE_STATUS_OK, "%s", error.message);
+    const sluice_shape shape = sluice_model_get_shape(model);
+    const size_t found[] = {shape.layers, shape.directions, shape.inputs, shape.hidden, shape.vocabulary, shape.classes};
+    const size_t expected[] = {1, 2, 32, 128, 256, 8};
+    ck_assert_mem_eq(found, expected, sizeof found);
+    ck_assert_int_eq(shape.has_bias, 1);
+    ck_assert_str_eq(sluice_model_get_class(model, 0), "english");
+    ck_assert_str_eq(sluice_model_get_class(model, 7), "swedish");
+    ck_assert_ptr_null(sluice_model_get_class(model, 8));
+    ck_assert_str_eq(sluice_model_get_notes(model), "names: torch, prefix \"lstm.\", head \"fc\", embedding \"embedding\"");
+    sluice_model_destroy(model);
+}
+END_TEST
+
+/* ---- Mutations ------------------------------------------------------------------------------------------------------------- */
+
+/* Loads, or tells in words why not; true if it loads. */
+static bool survives(const unsigned char *data, size_t size)
+{
+    test_file_write(test_path("m"), data, size);
+    sluice_model *model;
+    sluice_error error = {0};
+    const sluice_status status = sluice_model_load(test_path("m"), NULL, &model, &error);
+    if (status == SLUICE_STATUS_OK) {
+        sluice_model_destroy(model);
+        return true;
+    }
+    ck_assert_ptr_null(model);
+    test_check_message("mutation", &error, status, test_folder);
+    ck_assert_msg(status == SLUICE_STATUS_BAD_DATA || status == SLUICE_STATUS_UNSUPPORTED, "%d: %s", status, error.message);
+    return false;
+}
+
+START_TEST(mutations)
+{
+    static const char *const metadata[] = {
+        "{\"classes\":\"a,b,c,d\"}",
+        "null,\"x\":{\"dtype\":\"I3\",\"shape\":[1,1,1,1,1,1,1,1,1],\"more\":{\"a\":[1,-2.5e3,[null],{\"\":true}]},"
+        "\"y\":\"\\u0000\",\"data_offsets\":[0,0]}"}; /* and a tensor of all that is stepped over */
+    uint64_t state = test_seed();
+    test_bytes file = test_safetensors_network(LSTM HEAD EMBEDDING, metadata[_i], &state);
+    ck_assert(survives(file.data, file.size));
+    for (size_t keep = 0; keep < file.size; keep++)
+        ck_assert(!survives(file.data, keep));
+    unsigned good = 0;
+    for (int k = 0; k < 4000; k++) {
+        const size_t at = test_random(&state) % file.size;
+        const unsigned char old = file.data[at];
+        const uint64_t kind = test_random(&state) % 3; /* any byte, one bit, or a byte from elsewhere in the file */
+        file.data[at] = kind == 0   ? (unsigned char)test_random(&state)
+                        : kind == 1 ? (unsigned char)(old ^ 1u << test_random(&state) % 8)
+                                    : file.data[test_random(&state) % file.size];
+        good += survives(file.data, file.size);
+        file.data[at] = old;
+    }
+    ck_assert_uint_gt(good, 400); /* a third of the bytes are data */
+    ck_assert_uint_lt(good, 3500);
+    test_bytes_free(&file);
+}
+END_TEST
+
+static Suite *safetensors_suite(void)
+{
+    Suite *suite = suite_create("safetensors");
+    TCase *format = tcase_create("format"), *network = tcase_create("network");
+    TCase *const cases[] = {format, network};
+    for (size_t k = 0; k < 2; k++) {
+        tcase_set_timeout(cases[k], 100);
+        tcase_add_checked_fixture(cases[k], test_folder_setup, test_folder_teardown);
+        suite_add_tcase(suite, cases[k]);
+    }
+    tcase_add_loop_test(format, headers_malformed, 0, sizeof bad_headers / sizeof bad_headers[0]);
+    tcase_add_loop_test(format, frames_malformed, 0, sizeof bad_frames / sizeof bad_frames[0]);
+    tcase_add_loop_test(format, headers_unusual, 0, sizeof good_headers / sizeof good_headers[0]);
+    tcase_add_test(format, nesting);
+    tcase_add_test(format, inputs_that_cannot_be_opened);
+    tcase_add_test(format, file_cut_while_open);
+    tcase_add_test(format, widening_every_value);
+    tcase_add_loop_test(format, widening_through_a_file, 0, 2);
+    tcase_add_loop_test(network, networks_malformed, 0, sizeof bad_networks / sizeof bad_networks[0]);
+    tcase_add_loop_test(network, networks_found, 0, sizeof good_networks / sizeof good_networks[0]);
+    tcase_add_test(network, vocabulary_too_large);
+    tcase_add_test(network, weights_not_finite);
+    tcase_add_test(network, values_in_place);
+    tcase_add_test(network, langid);
+    tcase_add_loop_test(network, mutations, 0, 2);
+    return suite;
+}
+
+int main(void)
+{
+    return test_run(safetensors_suite());
+}

@@ -1,0 +1,312 @@
+/* Gradients against the adjoint in double precision (support/adjoint.h), each element within a bound on the error of single
+ * precision that the running error analysis of support/number.h gives: of shapes, of each incoming gradient alone, of random
+ * shapes, and of sequences in pieces. The outputs of the forward pass are looked at in the same way. */
+#include "support/gradients.h"
+#include "support/stream_calls.h"
+#include "support/suite.h"
+
+#include <string.h>
+
+/* The results, as a batch has them, against the adjoint's. */
+static double results_within(const test_batch *got, const test_adjoint *want, const char *what)
+{
+    const float *const results[TEST_RESULTS] = {got->y, got->hn, got->cn, got->logits, got->step_logits};
+    double worst = 0.0;
+    char place[256];
+    for (size_t j = 0; j < TEST_RESULTS; j++) {
+        snprintf(place, sizeof place, "%s: %s", what, test_result_names[j]);
+        if (results[j])
+            worst = fmax(worst, test_within(results[j], want->result[j], want->result_count[j], place));
+    }
+    return worst;
+}
+
+/* A bound that lets mistakes pass is none: the largest of a tensor's bounds, as a share of its largest element. */
+static double looseness(const test_adjoint *adjoint)
+{
+    double worst = 0.0;
+    for (size_t j = 0; j < TEST_INPUTS; j++) {
+        double bound = 0.0, value = 0.0;
+        for (size_t m = 0; m < adjoint->input_count[j]; m++) {
+            bound = fmax(bound, test_bound(adjoint->gradient[j][m]));
+            value = fmax(value, fabs(adjoint->gradient[j][m].value));
+        }
+        if (value > 0)
+            worst = fmax(worst, bound / value);
+    }
+    return worst;
+}
+
+/* ---- Shapes ---- */
+
+typedef struct variety {
+    const char *name;
+    sluice_shape shape;
+    unsigned what; /* for test_batch_random */
+    size_t rows, steps;
+} variety;
+
+static const variety varieties[] = {
+    {"one", {.layers = 1, .directions = 1, .inputs = 1, .hidden = 1, .has_bias = 1}, 0, 1, 1},
+    {"plain", {.layers = 1, .directions = 1, .inputs = 5, .hidden = 16, .has_bias = 1}, TEST_STATES, 7, 9},
+    {"no bias", {.layers = 1, .directions = 1, .inputs = 9, .hidden = 19}, TEST_STATES, 5, 6},
+    {"both ways", {.layers = 1, .directions = 2, .inputs = 6, .hidden = 17, .has_bias = 1}, 0, 8, 7},
+    {"ragged", {.layers = 1, .directions = 1, .inputs = 6, .hidden = 21, .has_bias = 1}, TEST_RAGGED | TEST_STATES, 14, 11},
+    {"two layers", {.layers = 2, .directions = 1, .inputs = 4, .hidden = 18, .classes = 3, .has_bias = 1}, TEST_STATES, 6, 8},
+    {"three layers",
+     {.layers = 3, .directions = 1, .inputs = 3, .hidden = 16, .classes = 2, .has_bias = 1},
+     TEST_RAGGED | TEST_STATES,
+     9,
+     7},
+    {"three layers both ways",
+     {.layers = 3, .directions = 2, .inputs = 5, .hidden = 11, .has_bias = 1},
+     TEST_RAGGED | TEST_STATES,
+     9,
+     6},
+    {"head", {.layers = 1, .directions = 2, .inputs = 5, .hidden = 12, .classes = 19, .has_bias = 1}, TEST_RAGGED, 11, 9},
+    {"tokens",
+     {.layers = 1, .directions = 1, .inputs = 7, .hidden = 20, .vocabulary = 13, .classes = 5, .has_bias = 1},
+     TEST_RAGGED,
+     12,
+     10},
+    {"tokens both ways",
+     {.layers = 2, .directions = 2, .inputs = 7, .hidden = 9, .vocabulary = 11, .classes = 3},
+     TEST_RAGGED | TEST_STATES,
+     8,
+     9},
+    {"many tokens", {.layers = 1, .directions = 1, .inputs = 3, .hidden = 10, .vocabulary = 200000, .classes = 2}, 0, 6, 9},
+    {"wide", {.layers = 1, .directions = 1, .inputs = 70, .hidden = 67, .has_bias = 1}, 0, 4, 4},
+    {"wide inputs", {.layers = 1, .directions = 2, .inputs = 600, .hidden = 3}, TEST_RAGGED, 3, 4},
+    {"wider", {.layers = 1, .directions = 1, .inputs = 5, .hidden = 150, .has_bias = 1}, 0, 3, 3},
+    {"many classes", {.layers = 1, .directions = 2, .inputs = 3, .hidden = 6, .classes = 1100}, TEST_RAGGED, 5, 6},
+    {"many rows", {.layers = 1, .directions = 1, .inputs = 3, .hidden = 9, .has_bias = 1}, TEST_RAGGED, 150, 6},
+    {"many rows and steps",
+     {.layers = 2, .directions = 2, .inputs = 2, .hidden = 5, .classes = 2, .has_bias = 1},
+     TEST_RAGGED | TEST_STATES,
+     300,
+     12},
+    {"many rows of tokens",
+     {.layers = 1, .directions = 2, .inputs = 3, .hidden = 4, .vocabulary = 6, .classes = 2, .has_bias = 1},
+     TEST_RAGGED,
+     300,
+     9},
+    {"many steps", {.layers = 1, .directions = 2, .inputs = 3, .hidden = 5, .has_bias = 1}, TEST_RAGGED, 3, 120},
+};
+enum { VARIETIES = sizeof varieties / sizeof varieties[0] };
+
+START_TEST(shapes)
+{
+    const variety *kind = &varieties[_i];
+    uint64_t random = test_seed();
+    test_network network = test_network_random(&kind->shape, 0.6f, &random);
+    test_batch batch = test_batch_random(&kind->shape, kind->rows, kind->steps, kind->what | TEST_EACH_STEP, &random);
+    test_gradient gradient = test_gradient_random(&kind->shape, &batch.batch, &random);
+    test_adjoint want = test_adjoint_run(&network.weights, &batch.batch, &gradient.gradient, NULL);
+    ck_assert_double_le(looseness(&want), 2e-3);
+    sluice_isa isas[3];
+    const size_t count = test_isas(isas);
+    for (size_t j = 0; j < count; j++)
+        for (size_t recompute = 0; recompute < 4; recompute += 3) {
+            test_runner runner = test_trainable(network.model, isas[j], 2, SLUICE_SCHEDULE_AUTO);
+            test_batch_prefill(&batch);
+            test_gradient_prefill(&gradient);
+            test_there_and_back(&runner, recompute, &batch.batch, &gradient.gradient);
+            const double there = results_within(&batch, &want, runner.name),
+                         back = test_gradient_within(&gradient, &want, kind->name);
+            printf("%s, %s: %.2g and %.2g of their bounds, which are %.2g of the largest element\n", kind->name,
+                   sluice_isa_get_name(isas[j]), there, back, looseness(&want));
+            test_runner_free(&runner);
+        }
+    fflush(stdout);
+    test_adjoint_free(&want);
+    test_gradient_free(&gradient);
+    test_batch_free(&batch);
+    test_network_free(&network);
+}
+END_TEST
+
+/* ---- Each incoming gradient alone, and together ---- */
+
+START_TEST(incoming)
+{
+    const sluice_shape shape = {.layers = 2, .directions = 2, .inputs = 5, .hidden = 9, .classes = 3, .has_bias = 1};
+    uint64_t random = test_seed();
+    test_network network = test_network_random(&shape, 1.0f, &random);
+    test_batch batch = test_batch_random(&shape, 7, 6, TEST_RAGGED | TEST_STATES, &random);
+    test_gradient gradient = test_gradient_random(&shape, &batch.batch, &random);
+    sluice_gradient some = gradient.gradient;
+    some.dy = _i & 1 << TEST_Y ? some.dy : NULL;
+    some.dhn = _i & 1 << TEST_HN ? some.dhn : NULL;
+    some.dcn = _i & 1 << TEST_CN ? some.dcn : NULL;
+    some.dlogits = _i & 1 << TEST_LOGITS ? some.dlogits : NULL;
+    some.dstep_logits = _i & 1 << TEST_STEP_LOGITS ? some.dstep_logits : NULL;
+    test_adjoint want = test_adjoint_run(&network.weights, &batch.batch, &some, NULL);
+    sluice_isa isas[3];
+    const size_t count = test_isas(isas);
+    for (size_t j = 0; j < count; j++) {
+        test_runner runner = test_trainable(network.model, isas[j], 2, SLUICE_SCHEDULE_AUTO);
+        test_gradient_prefill(&gradient);
+        test_there_and_back(&runner, (size_t)_i % 3, &batch.batch, &some);
+        test_gradient_within(&gradient, &want, runner.name);
+        test_runner_free(&runner);
+    }
+    test_adjoint_free(&want);
+    test_gradient_free(&gradient);
+    test_batch_free(&batch);
+    test_network_free(&network);
+}
+END_TEST
+
+/* ---- Random shapes ---- */
+
+/* Whatever the generator thinks of, computed in whatever way. */
+START_TEST(random_shapes)
+{
+    uint64_t random = test_seed() + (uint64_t)_i;
+    const sluice_shape shape = {
+        .layers = 1 + test_random(&random) % 3,
+        .directions = 1 + test_random(&random) % 2,
+        .inputs = 1 + test_random(&random) % 20,
+        .hidden = 1 + test_random(&random) % 35,
+        .vocabulary = test_random(&random) % 2 * (1 + test_random(&random) % 30),
+        .classes = test_random(&random) % 2 * (1 + test_random(&random) % 20),
+        .has_bias = (int)(test_random(&random) % 2),
+    };
+    const size_t rows = test_random(&random) % 20, steps = test_random(&random) % 12, recompute = test_random(&random) % 14;
+    const unsigned what = (unsigned)(test_random(&random) % 8), threads = 1 + (unsigned)(test_random(&random) % 8);
+    const sluice_schedule schedule = (sluice_schedule)(test_random(&random) % 4);
+    char name[256];
+    snprintf(name, sizeof name, "random shape %d: L %zu D %zu I %zu H %zu V %zu C %zu bias %d N %zu T %zu what %u, recompute %zu",
+             _i, shape.layers, shape.directions, shape.inputs, shape.hidden, shape.vocabulary, shape.classes, shape.has_bias, rows,
+             steps, what, recompute);
+    test_network network = test_network_random(&shape, 1.0f, &random);
+    test_batch batch = test_batch_random(&shape, rows, steps, what, &random);
+    test_gradient gradient = test_gradient_random(&shape, &batch.batch, &random);
+    test_adjoint want = test_adjoint_run(&network.weights, &batch.batch, &gradient.gradient, NULL);
+    sluice_isa isas[3];
+    const size_t count = test_isas(isas);
+    test_runner runner = test_trainable(network.model, isas[test_random(&random) % count], threads, schedule);
+    test_there_and_back(&runner, recompute, &batch.batch, &gradient.gradient);
+    results_within(&batch, &want, name);
+    test_gradient_within(&gradient, &want, name);
+    test_runner_free(&runner);
+    test_adjoint_free(&want);
+    test_gradient_free(&gradient);
+    test_batch_free(&batch);
+    test_network_free(&network);
+}
+END_TEST
+
+/* ---- Truncated backpropagation ---- */
+
+enum { SLOTS = 6, PIECES = 3, PIECE_STEPS = 4 };
+
+/* A batch of one piece: rows n at slots (2 n + 1) % SLOTS, going on where the slots stand. */
+typedef struct piece {
+    test_batch batch; /* its h0 and c0 are what the slots held */
+    test_gradient gradient;
+} piece;
+
+static piece make_piece(const sluice_shape *shape, sluice_streams *streams, const size_t *slots, uint64_t *random)
+{
+    piece made = {.batch = test_batch_random(shape, SLOTS, PIECE_STEPS, TEST_RAGGED | TEST_STATES, random)};
+    float *h = test_floats(shape->layers * shape->hidden), *c = test_floats(shape->layers * shape->hidden);
+    for (size_t n = 0; n < SLOTS; n++) {
+        ck_assert_int_eq(sluice_streams_get(streams, slots[n], h, c, NULL), SLUICE_STATUS_OK);
+        for (size_t layer = 0; layer < shape->layers; layer++) {
+            memcpy(made.batch.h0 + (layer * SLOTS + n) * shape->hidden, h + layer * shape->hidden, shape->hidden * sizeof *h);
+            memcpy(made.batch.c0 + (layer * SLOTS + n) * shape->hidden, c + layer * shape->hidden, shape->hidden * sizeof *c);
+        }
+    }
+    free(h);
+    free(c);
+    made.gradient = test_gradient_random(shape, &made.batch.batch, random);
+    made.gradient.gradient.dhn = made.gradient.gradient.dcn = NULL; /* the border, where nothing comes back */
+    return made;
+}
+
+/* The piece's own arrays take dx, dh0 and dc0, those of `all` the weights' gradients, and all begin with zeros and are added to. */
+static sluice_gradient gradient_of(const piece *now, const test_gradient *all)
+{
+    sluice_gradient gradient = all->gradient;
+    const sluice_gradient *own = &now->gradient.gradient;
+    gradient.dy = own->dy;
+    gradient.dhn = gradient.dcn = NULL;
+    gradient.dlogits = own->dlogits;
+    gradient.dstep_logits = own->dstep_logits;
+    gradient.dx = own->dx;
+    gradient.dh0 = own->dh0;
+    gradient.dc0 = own->dc0;
+    gradient.accumulate = 1;
+    for (size_t j = TEST_X; j <= TEST_C0; j++)
+        memset(now->gradient.out[j], 0, now->gradient.out_count[j] * sizeof(float));
+    return gradient;
+}
+
+/* Forward and backward through a piece; sum is what the weights' gradients should be after the pieces so far. */
+static void run_piece(const test_runner *runner, sluice_tape *tape, const sluice_batch *streamed, const piece *now,
+                      const test_adjoint *want, const test_gradient *all, test_number *const *sum)
+{
+    const sluice_gradient gradient = gradient_of(now, all);
+    test_forward_taped(runner, tape, streamed);
+    results_within(&now->batch, want, "a piece");
+    test_backward(runner, tape, &gradient);
+    for (size_t j = 0; j < TEST_INPUTS; j++)
+        for (size_t m = 0; m < want->input_count[j]; m++)
+            sum[j][m] = j <= TEST_C0 ? want->gradient[j][m] : test_plus(sum[j][m], want->gradient[j][m]);
+    for (size_t j = 0; j < TEST_INPUTS; j++)
+        test_within(j <= TEST_C0 ? now->gradient.out[j] : all->out[j], sum[j], want->input_count[j], test_input_names[j]);
+}
+
+/* Each piece of a sequence is told of its own loss; the weights' gradients are added up over the pieces. */
+START_TEST(pieces_of_streams)
+{
+    const sluice_shape shape = {.layers = 2, .directions = 1, .inputs = 5, .hidden = 13, .classes = 3, .has_bias = 1};
+    static const size_t slots[SLOTS] = {1, 3, 5, 0, 2, 4};
+    uint64_t random = test_seed();
+    test_network network = test_network_random(&shape, 1.0f, &random);
+    test_runner runner = test_trainable(network.model, SLUICE_ISA_AUTO, 2, SLUICE_SCHEDULE_AUTO);
+    sluice_streams *streams = test_streams_create(runner.engine, SLOTS);
+    sluice_tape *tape = test_tape_create(&runner, (size_t)_i * 3);
+    const sluice_batch like = {.rows = SLOTS, .steps = PIECE_STEPS};
+    test_gradient all = test_gradient_random(&shape, &like, &random);
+    test_number *sum[TEST_INPUTS];
+    for (size_t j = 0; j < TEST_INPUTS; j++) {
+        sum[j] = calloc(all.out_count[j] + 1, sizeof *sum[j]);
+        if (all.out[j])
+            memset(all.out[j], 0, all.out_count[j] * sizeof(float));
+    }
+    for (size_t p = 0; p < PIECES; p++) {
+        piece now = make_piece(&shape, streams, slots, &random);
+        test_adjoint want = test_adjoint_run(&network.weights, &now.batch.batch, &now.gradient.gradient, NULL);
+        sluice_batch streamed = now.batch.batch;
+        streamed.h0 = streamed.c0 = NULL;
+        streamed.streams = streams;
+        streamed.slots = slots;
+        run_piece(&runner, tape, &streamed, &now, &want, &all, sum);
+        test_adjoint_free(&want);
+        test_batch_free(&now.batch);
+        test_gradient_free(&now.gradient);
+    }
+    for (size_t j = 0; j < TEST_INPUTS; j++)
+        free(sum[j]);
+    test_gradient_free(&all);
+    sluice_tape_destroy(tape);
+    sluice_streams_destroy(streams);
+    test_runner_free(&runner);
+    test_network_free(&network);
+}
+END_TEST
+
+int main(void)
+{
+    test_begin();
+    Suite *suite = suite_create("backward");
+    TCase *tcase = tcase_create("adjoint");
+    tcase_add_loop_test(tcase, shapes, 0, VARIETIES);
+    tcase_add_loop_test(tcase, incoming, 0, 1 << TEST_RESULTS);
+    tcase_add_loop_test(tcase, random_shapes, 0, TEST_LIGHT ? 60 : 300);
+    tcase_add_loop_test(tcase, pieces_of_streams, 0, 2);
+    suite_add_tcase(suite, tcase);
+    return test_run(suite);
+}

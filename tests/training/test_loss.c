@@ -1,0 +1,394 @@
+/* sluice_loss_get: torch's values, finite differences, what counts and what does not, extremes, threads, and what is refused. */
+#include "golden/golden_training.h"
+#include "support/message.h"
+#include "support/network.h"
+#include "support/suite.h"
+#include "train/loss.h"
+
+#include <float.h>
+#include <math.h>
+#include <string.h>
+
+/* A loss and its arrays, random, contiguous and owned: free_scene. */
+typedef struct loss_scene {
+    sluice_loss loss;
+    float *outputs, *values, *gradient;
+    int32_t *labels;
+    int64_t *lengths;
+    size_t targets, elements;
+} loss_scene;
+
+static loss_scene make_scene(sluice_loss_kind kind, size_t rows, size_t steps, size_t width, uint64_t *random)
+{
+    loss_scene made = {.targets = rows * steps, .elements = rows * steps * width};
+    made.outputs = test_floats(made.elements);
+    made.values = test_floats(made.elements);
+    made.gradient = test_floats(made.elements);
+    made.labels = malloc(made.targets * sizeof *made.labels);
+    made.lengths = malloc(rows * sizeof *made.lengths);
+    ck_assert(made.labels && made.lengths);
+    for (size_t k = 0; k < made.elements; k++) {
+        made.outputs[k] = 8 * test_uniform(random) - 4;
+        made.values[k] = 8 * test_uniform(random) - 4;
+    }
+    for (size_t k = 0; k < made.targets; k++)
+        made.labels[k] = (int32_t)(test_random(random) % width);
+    for (size_t k = 0; k < rows; k++)
+        made.lengths[k] = (int64_t)(test_random(random) % (steps + 1));
+    made.loss = (sluice_loss){.struct_size = sizeof made.loss,
+                              .kind = kind,
+                              .rows = rows,
+                              .steps = steps,
+                              .width = width,
+                              .outputs = made.outputs,
+                              .labels = kind == SLUICE_LOSS_CROSS_ENTROPY ? made.labels : NULL,
+                              .values = kind == SLUICE_LOSS_CROSS_ENTROPY ? NULL : made.values,
+                              .gradient = made.gradient,
+                              .loss = NAN,
+                              .counted = 12345,
+                              .right = 12345};
+    return made;
+}
+
+static void free_scene(loss_scene *scene)
+{
+    free(scene->outputs);
+    free(scene->values);
+    free(scene->gradient);
+    free(scene->labels);
+    free(scene->lengths);
+}
+
+/* The loss has to be had. */
+static double get(sluice_loss *loss)
+{
+    sluice_error error = {0};
+    ck_assert_msg(sluice_loss_get(loss, &error) == SLUICE_STATUS_OK, "%s", error.message);
+    return loss->loss;
+}
+
+/*
+ * Golden. The loss is computed in double: 1e-13 of it is hundreds of roundings. A gradient is a float e rounded once, times a factor
+ * of double precision, less the even share, rounded once: 2^-24 of p / counted and 2^-24 of the result. The label's is rounded once.
+ */
+START_TEST(as_torch)
+{
+    float gradient[28], outputs[28];
+    test_prefill(gradient, 28);
+    memcpy(outputs, training_losses[_i].outputs, sizeof outputs);
+    const size_t width = training_losses[_i].width, targets = training_losses[_i].targets;
+    const float smoothing = training_losses[_i].smoothing;
+    sluice_loss loss = {.struct_size = sizeof loss,
+                        .rows = targets,
+                        .steps = 1,
+                        .width = width,
+                        .outputs = outputs,
+                        .labels = training_losses[_i].labels,
+                        .label_smoothing = smoothing,
+                        .gradient = gradient};
+    const double want = training_losses[_i].loss, got = get(&loss);
+    ck_assert_msg(fabs(got - want) <= 1e-13 * (want + 1), "loss %.17g, torch %.17g", got, want);
+    for (size_t k = 0; k < targets * width; k++) {
+        const double slope = training_losses[_i].gradient[k], even = smoothing / (double)(width * loss.counted);
+        const double bound = 0x1p-24 * (fabs(slope) + fabs(slope + even)) + 1e-14;
+        ck_assert_msg(fabs(gradient[k] - slope) <= bound, "gradient [%zu] %.9g, torch %.17g", k, (double)gradient[k], slope);
+    }
+    ck_assert(test_prefilled(gradient + targets * width, 28 - targets * width));
+}
+END_TEST
+
+/* The loss with one output moved. */
+static double get_moved(const loss_scene *scene, size_t element, float by)
+{
+    sluice_loss loss = scene->loss;
+    const float kept = scene->outputs[element];
+    loss.gradient = NULL;
+    scene->outputs[element] = kept + by;
+    const double moved = get(&loss);
+    scene->outputs[element] = kept;
+    return moved;
+}
+
+/*
+ * Central differences with h = 2^-10, by which the outputs move without rounding (they are multiples of 2^-21). For a share s of
+ * the mean they are off by h^2/6 s max |p(1 - p)(1 - 2p)| < h^2/6 s 0.0963, and by roundings of double over h; the gradient is off
+ * by two roundings to float, of numbers up to 2 s; squared errors, up to 16 s / width, have no third derivative.
+ */
+START_TEST(finite_differences)
+{
+    static const size_t widths[] = {1, 2, 3, 8, 31, 32, 33, 64, 65, 100, 131};
+    uint64_t random = test_seed() + (uint64_t)_i;
+    const sluice_loss_kind kind = _i % 2 ? SLUICE_LOSS_SQUARED_ERROR : SLUICE_LOSS_CROSS_ENTROPY;
+    for (size_t w = 0; w < sizeof widths / sizeof widths[0]; w++) {
+        loss_scene scene = make_scene(kind, 4, 3, widths[w], &random);
+        scene.loss.lengths = _i / 2 % 2 ? scene.lengths : NULL;
+        scene.lengths[1] = 2;
+        scene.labels[3] = scene.labels[7] = -7;
+        scene.loss.ignore = -7;
+        scene.loss.label_smoothing = _i / 4 ? 0.3f : 0;
+        for (size_t k = 0; k < scene.elements; k++)
+            scene.outputs[k] = roundf(scene.outputs[k] * 0x1p10f) * 0x1p-10f;
+        get(&scene.loss);
+        const double share = 1.0 / (double)scene.loss.counted, h = 0x1p-10;
+        const double slopes = kind == SLUICE_LOSS_SQUARED_ERROR ? 16.0 / (double)widths[w] : 2;
+        const double bound = share * (h * h / 6 * 0.0963 + 0x1p-23 * slopes) + 1e-14 * 64 / h;
+        for (size_t k = 0; k < scene.elements; k++) {
+            const double slope = (get_moved(&scene, k, (float)h) - get_moved(&scene, k, (float)-h)) / (2 * h);
+            ck_assert_msg(fabs(slope - scene.gradient[k]) <= bound, "width %zu, [%zu]: %.9g by differences, %.9g", widths[w], k,
+                          slope, (double)scene.gradient[k]);
+        }
+        free_scene(&scene);
+    }
+}
+END_TEST
+
+/* What does not count is not read, has a gradient of +0, and does not change what counts. */
+START_TEST(what_counts)
+{
+    uint64_t random = test_seed() + (uint64_t)_i;
+    const bool by_label = _i == 0;
+    loss_scene scene = make_scene(by_label ? SLUICE_LOSS_CROSS_ENTROPY : SLUICE_LOSS_SQUARED_ERROR, 5, 4, 6, &random);
+    const int64_t lengths[] = {4, 0, 2, 1, 4};
+    scene.loss.lengths = lengths;
+    double sum = 0;
+    size_t counted = 0, right = 0;
+    for (size_t row = 0; row < 5; row++)
+        for (size_t step = 0; step < 4; step++) {
+            const size_t target = row * 4 + step;
+            float *outputs = scene.outputs + target * 6, *values = scene.values + target * 6;
+            const bool ignored = by_label && target % 3 == 0;
+            if (ignored)
+                scene.labels[target] = -100;
+            if ((int64_t)step >= lengths[row] || ignored) {
+                for (size_t k = 0; k < 6; k++)
+                    outputs[k] = values[k] = k % 2 ? NAN : INFINITY;
+                scene.labels[target] = ignored ? -100 : 99;
+                continue;
+            }
+            sluice_loss one = scene.loss;
+            one.lengths = NULL;
+            one.rows = one.steps = 1;
+            one.outputs = outputs;
+            one.labels = by_label ? scene.labels + target : NULL;
+            one.values = by_label ? NULL : values;
+            one.gradient = NULL;
+            sum += get(&one);
+            ck_assert_uint_eq(one.counted, 1);
+            counted++;
+            right += one.right;
+        }
+    get(&scene.loss);
+    ck_assert_uint_eq(scene.loss.counted, counted);
+    ck_assert_uint_eq(scene.loss.right, right);
+    ck_assert_msg(fabs(scene.loss.loss - sum / (double)counted) <= 1e-14 * sum, "%.17g, not %.17g", scene.loss.loss,
+                  sum / (double)counted);
+    for (size_t target = 0; target < 20; target++)
+        for (size_t k = 0; k < 6; k++) {
+            const bool counts = (int64_t)(target % 4) < lengths[target / 4] && !(by_label && target % 3 == 0);
+            const float slope = scene.gradient[target * 6 + k];
+            ck_assert_msg(counts ? isfinite(slope) && slope != 0 : slope == 0 && !signbit(slope), "target %zu: %g", target,
+                          (double)slope);
+        }
+    free_scene(&scene);
+}
+END_TEST
+
+/* Nothing that counts: a loss of 0, a gradient of +0; arrays may be absent where there are no targets at all. */
+START_TEST(nothing_counts)
+{
+    uint64_t random = test_seed();
+    loss_scene scene = make_scene(SLUICE_LOSS_CROSS_ENTROPY, 2, 3, 4, &random);
+    const int64_t lengths[] = {0, 0};
+    const float zeros[24] = {0};
+    for (int way = 0; way < 2; way++) {
+        scene.loss.lengths = way ? lengths : NULL;
+        for (size_t k = 0; k < scene.targets; k++)
+            scene.labels[k] = way ? 1 : -100;
+        test_prefill(scene.gradient, scene.elements);
+        ck_assert(get(&scene.loss) == 0);
+        ck_assert_uint_eq(scene.loss.counted + scene.loss.right, 0);
+        test_same_bits(scene.gradient, zeros, 24, "nothing counts");
+    }
+    free_scene(&scene);
+    for (int way = 0; way < 4; way++) {
+        sluice_loss none = {.struct_size = sizeof none, .kind = way % 2 ? SLUICE_LOSS_SQUARED_ERROR : SLUICE_LOSS_CROSS_ENTROPY};
+        none.rows = way / 2 ? 3 : 0;
+        none.width = 4;
+        ck_assert(get(&none) == 0);
+        ck_assert_uint_eq(none.counted, 0);
+    }
+}
+END_TEST
+
+/* Outputs as large as there are: nothing overflows, and what is certain has no loss. */
+START_TEST(extremes)
+{
+    const float outputs[] = {FLT_MAX, -FLT_MAX, 0, 1000, -1000, 0, -FLT_MAX, -FLT_MAX, -FLT_MAX};
+    const int32_t certain[] = {0, 0, 1}, wrong[] = {1, 1, 2};
+    float gradient[9];
+    sluice_loss loss = {.struct_size = sizeof loss, .rows = 3, .steps = 1, .width = 3, .outputs = outputs, .gradient = gradient};
+    loss.labels = certain;
+    ck_assert(fabs(get(&loss) - log(3) / 3) <= 1e-15);
+    ck_assert_uint_eq(loss.right, 2); /* of three equals the first has it */
+    for (size_t k = 0; k < 6; k++)
+        ck_assert_msg(gradient[k] == 0, "gradient [%zu] is %g", k, (double)gradient[k]);
+    ck_assert(fabs(gradient[6] - 1.0 / 9) <= 0x1p-26 && fabs(gradient[7] + 2.0 / 9) <= 0x1p-26);
+    loss.labels = wrong;
+    const double want = (2 * (double)FLT_MAX + 2000 + log(3)) / 3;
+    ck_assert(fabs(get(&loss) - want) <= 1e-15 * want);
+    ck_assert_uint_eq(loss.right, 0);
+    ck_assert(gradient[0] == 1.0f / 3 && gradient[1] == -1.0f / 3 && gradient[2] == 0);
+
+    /* Close to certain: of 1 - p = e^-30 what double has beside 1 is not lost. */
+    const float close[] = {30, 0};
+    sluice_loss near = {
+        .struct_size = sizeof near, .rows = 1, .steps = 1, .width = 2, .outputs = close, .labels = certain, .gradient = gradient};
+    ck_assert(fabs(get(&near) - log1p(exp(-30))) <= 0x1p-52);
+    const double rest = 1 / (1 + exp(30));
+    ck_assert_msg(fabs(gradient[0] + rest) <= 0x1p-52 && fabs(gradient[1] - rest) <= 0x1p-23 * rest, "%g, %g; expected %g",
+                  (double)gradient[0], (double)gradient[1], rest);
+
+    const float values[] = {-FLT_MAX, FLT_MAX, 0};
+    sluice_loss square = {
+        .struct_size = sizeof square, .kind = SLUICE_LOSS_SQUARED_ERROR, .rows = 1, .steps = 1, .width = 3, .outputs = outputs};
+    square.values = values;
+    ck_assert(isfinite(get(&square)));
+}
+END_TEST
+
+/* The same bits on any number of threads; the sums of chunks are also right. */
+START_TEST(threads)
+{
+    uint64_t random = test_seed() + (uint64_t)_i;
+    const size_t steps = _i / 2 ? 37 : 1;
+    loss_scene scene =
+        make_scene(_i % 2 ? SLUICE_LOSS_SQUARED_ERROR : SLUICE_LOSS_CROSS_ENTROPY, 97, steps, _i / 2 ? 21 : 333, &random);
+    scene.loss.lengths = steps > 1 ? scene.lengths : NULL;
+    get(&scene.loss);
+    const sluice_loss one = scene.loss;
+    float *first = scene.gradient;
+    for (unsigned count = 2; count <= 8; count++) {
+        sl_fault_place place;
+        scene.loss.gradient = test_floats(scene.elements);
+        scene.loss.loss = NAN;
+        ck_assert_int_eq(sl_loss_get(&scene.loss, count, &place, NULL), SLUICE_STATUS_OK);
+        ck_assert_int_eq(place.fault, SL_FAULT_NONE);
+        ck_assert(memcmp(&scene.loss.loss, &one.loss, sizeof one.loss) == 0);
+        ck_assert(scene.loss.counted == one.counted && scene.loss.right == one.right);
+        test_same_bits(scene.loss.gradient, first, scene.elements, "threads");
+        free(scene.loss.gradient);
+    }
+    free_scene(&scene);
+}
+END_TEST
+
+/* The first fault in the order of rows, steps and elements is the one that is told, wherever it is, on any number of threads. */
+START_TEST(first_fault)
+{
+    enum { WIDTH = 75 };
+    uint64_t random = test_seed();
+    loss_scene scene = make_scene(_i ? SLUICE_LOSS_SQUARED_ERROR : SLUICE_LOSS_CROSS_ENTROPY, 20, 20, WIDTH, &random);
+    scene.outputs[(7 * 20 + 4) * WIDTH + 1] = INFINITY;
+    scene.outputs[(19 * 20 + 19) * WIDTH] = -INFINITY;
+    for (size_t element = 0; element < WIDTH; element++) {
+        float *outputs = scene.outputs + (7 * 20 + 3) * WIDTH;
+        const float kept = outputs[element];
+        outputs[element] = element % 2 ? NAN : -INFINITY;
+        sl_fault_place place;
+        sluice_error error = {0};
+        char words[64];
+        snprintf(words, sizeof words, "row 7, step 3: output [%zu] is %s", element, element % 2 ? "NaN" : "infinite");
+        ck_assert_int_eq(sl_loss_get(&scene.loss, 1 + (unsigned)element % 8, &place, &error), SLUICE_STATUS_BAD_DATA);
+        test_check_message("outputs", &error, SLUICE_STATUS_BAD_DATA, words);
+        ck_assert(place.fault == SL_FAULT_OUTPUT && place.row == 7 && place.step == 3 && place.element == element);
+        outputs[element] = kept;
+    }
+    free_scene(&scene);
+}
+END_TEST
+
+START_TEST(refused)
+{
+    uint64_t random = test_seed();
+    loss_scene good[] = {make_scene(SLUICE_LOSS_CROSS_ENTROPY, 3, 2, 4, &random),
+                         make_scene(SLUICE_LOSS_SQUARED_ERROR, 3, 2, 4, &random)};
+    const sluice_loss entropy = good[0].loss, square = good[1].loss;
+    int32_t bad_labels[6] = {0, 1, 2, 3, 4, 0}, negative[6] = {0, 1, -100, -1, 0, 0};
+    float bad_values[24] = {0};
+    bad_values[22] = -INFINITY;
+    float *bad_outputs = good[1].outputs;
+    const int64_t long_row[3] = {0, 3, 0}, minus[3] = {0, 0, -1};
+    struct {
+        const char *name;
+        sluice_loss loss;
+        sluice_status status;
+        const char *part;
+    } cases[] = {
+        {"struct_size", entropy, SLUICE_STATUS_BAD_ARGUMENT, "struct_size"},
+        {"kind", entropy, SLUICE_STATUS_BAD_ARGUMENT, "kind 2"},
+        {"no outputs", entropy, SLUICE_STATUS_BAD_ARGUMENT, "outputs is NULL"},
+        {"no labels", entropy, SLUICE_STATUS_BAD_ARGUMENT, "labels is NULL"},
+        {"no values", square, SLUICE_STATUS_BAD_ARGUMENT, "values is NULL"},
+        {"no width", entropy, SLUICE_STATUS_BAD_ARGUMENT, "width is 0"},
+        {"ignore", entropy, SLUICE_STATUS_BAD_ARGUMENT, "ignore is 1"},
+        {"smoothing below", entropy, SLUICE_STATUS_BAD_ARGUMENT, "label_smoothing is -0.5"},
+        {"smoothing 1", entropy, SLUICE_STATUS_BAD_ARGUMENT, "label_smoothing is 1"},
+        {"smoothing NaN", entropy, SLUICE_STATUS_BAD_ARGUMENT, "label_smoothing is"},
+        {"size", entropy, SLUICE_STATUS_TOO_LARGE, "outputs"},
+        {"a label beyond", entropy, SLUICE_STATUS_BAD_DATA, "row 2, step 0: label 4; expected 0..3"},
+        {"a negative label", entropy, SLUICE_STATUS_BAD_DATA, "row 1, step 1: label -1"},
+        {"a long row", entropy, SLUICE_STATUS_BAD_DATA, "row 1: length 3"},
+        {"a negative length", square, SLUICE_STATUS_BAD_DATA, "row 2: length -1"},
+        {"a value", square, SLUICE_STATUS_BAD_DATA, "row 2, step 1: value [2] is infinite"},
+        {"an output", square, SLUICE_STATUS_BAD_DATA, "row 0, step 1: output [3] is NaN"},
+    };
+    size_t k = 0;
+    cases[k++].loss.struct_size--;
+    cases[k++].loss.kind = (sluice_loss_kind)2;
+    cases[k++].loss.outputs = NULL;
+    cases[k++].loss.labels = NULL;
+    cases[k++].loss.values = NULL;
+    cases[k++].loss.width = 0;
+    cases[k++].loss.ignore = 1;
+    cases[k++].loss.label_smoothing = -0.5f;
+    cases[k++].loss.label_smoothing = 1;
+    cases[k++].loss.label_smoothing = NAN;
+    cases[k++].loss.rows = SIZE_MAX / 4;
+    cases[k++].loss.labels = bad_labels;
+    cases[k++].loss.labels = negative;
+    cases[k++].loss.lengths = long_row;
+    cases[k++].loss.lengths = minus;
+    cases[k++].loss.values = bad_values;
+    ck_assert_uint_eq(k + 1, sizeof cases / sizeof cases[0]);
+    for (k = 0; k < sizeof cases / sizeof cases[0]; k++) {
+        bad_outputs[7] = k + 1 == sizeof cases / sizeof cases[0] ? NAN : 1;
+        sluice_error error = {0};
+        const sluice_status status = sluice_loss_get(&cases[k].loss, &error);
+        ck_assert_msg(status == cases[k].status, "%s: %s", cases[k].name, sluice_status_get_name(status));
+        test_check_message(cases[k].name, &error, cases[k].status, cases[k].part);
+        ck_assert_int_eq(sluice_loss_get(&cases[k].loss, NULL), status);
+    }
+    sluice_error error = {0};
+    ck_assert_int_eq(sluice_loss_get(NULL, &error), SLUICE_STATUS_BAD_ARGUMENT);
+    test_check_message("NULL", &error, SLUICE_STATUS_BAD_ARGUMENT, "loss is NULL");
+    free_scene(&good[0]);
+    free_scene(&good[1]);
+}
+END_TEST
+
+int main(void)
+{
+    test_begin();
+    Suite *suite = suite_create("loss");
+    TCase *tcase = tcase_create("loss");
+    tcase_add_loop_test(tcase, as_torch, 0, sizeof training_losses / sizeof training_losses[0]);
+    tcase_add_loop_test(tcase, finite_differences, 0, 8);
+    tcase_add_loop_test(tcase, what_counts, 0, 2);
+    tcase_add_test(tcase, nothing_counts);
+    tcase_add_test(tcase, extremes);
+    tcase_add_loop_test(tcase, threads, 0, 4);
+    tcase_add_loop_test(tcase, first_fault, 0, 2);
+    tcase_add_test(tcase, refused);
+    suite_add_tcase(suite, tcase);
+    return test_run(suite);
+}

@@ -1,0 +1,318 @@
+/* Every allocation failing in turn: the call says NO_MEMORY in words, its out pointer is NULL, everything else is as it was,
+ * and nothing leaks. */
+#include "engine/schedule/schedule.h"
+#include "support/allocator.h"
+#include "support/network.h"
+#include "support/suite.h"
+
+#include <string.h>
+#include <unistd.h>
+
+/* ---- The cases ---- */
+
+/* What the cases work on. */
+typedef struct fixture {
+    test_network network;
+    const sluice_engine_options *options;
+    const char *path; /* of a model file */
+    sluice_engine *engine;
+    void *made; /* what the case made, to be destroyed by its undo */
+} fixture;
+
+typedef struct fault_case {
+    const char *what;
+    sluice_status (*act)(fixture *, sluice_error *);
+    void (*undo)(void *made);
+} fault_case;
+
+static sluice_status create_model(fixture *f, sluice_error *error)
+{
+    return sluice_model_create(&f->network.weights, (sluice_model **)&f->made, error);
+}
+
+static sluice_status create_random(fixture *f, sluice_error *error)
+{
+    return sluice_model_create_random(&f->network.weights.shape, 3, (sluice_model **)&f->made, error);
+}
+
+static sluice_status load_model(fixture *f, sluice_error *error)
+{
+    return sluice_model_load(f->path, NULL, (sluice_model **)&f->made, error);
+}
+
+static sluice_status create_engine(fixture *f, sluice_error *error)
+{
+    return sluice_engine_create(f->network.model, f->options, (sluice_engine **)&f->made, error);
+}
+
+static sluice_status create_workspace(fixture *f, sluice_error *error)
+{
+    return sluice_workspace_create(f->engine, 40, 9, (sluice_workspace **)&f->made, error);
+}
+
+static void undo_model(void *made)
+{
+    sluice_model_destroy(made);
+}
+
+static void undo_engine(void *made)
+{
+    sluice_engine_destroy(made);
+}
+
+static void undo_workspace(void *made)
+{
+    sluice_workspace_destroy(made);
+}
+
+static const fault_case cases[] = {
+    {"sluice_model_create", create_model, undo_model},
+    {"sluice_model_create_random", create_random, undo_model},
+    {"sluice_model_load", load_model, undo_model},
+    {"sluice_engine_create", create_engine, undo_engine},
+    {"sluice_workspace_create", create_workspace, undo_workspace},
+};
+
+/* Run the case with the n-th of its allocations failing; 0: none. Whether it had one to fail. */
+static bool run_case(const fault_case *c, fixture *f, long n)
+{
+    sluice_error error = {0};
+    f->made = f;
+    test_fired = false;
+    const size_t before = test_alive;
+    test_countdown = n;
+    test_watching = true;
+    const sluice_status status = c->act(f, &error);
+    test_countdown = 0;
+    void *made = f->made;
+    if (status == SLUICE_STATUS_OK)
+        c->undo(made);
+    test_watching = false;
+    const size_t left = test_alive - before;
+    ck_assert_msg(left == 0, "%s, allocation %ld failing: %zu blocks leak", c->what, n, left);
+    if (!test_fired) {
+        ck_assert_msg(status == SLUICE_STATUS_OK, "%s: %s", c->what, error.message);
+        return false;
+    }
+    ck_assert_msg(status == SLUICE_STATUS_NO_MEMORY, "%s, allocation %ld failing: %s (%s)", c->what, n,
+                  sluice_status_get_name(status), error.message);
+    ck_assert_msg(made == NULL, "%s, allocation %ld failing: the out pointer is not NULL", c->what, n);
+    ck_assert_msg(error.status == SLUICE_STATUS_NO_MEMORY && error.message[0], "%s, allocation %ld failing: no message", c->what,
+                  n);
+    return true;
+}
+
+/* A safetensors file of a little model with all that a loader allocates for; zero weights. */
+static void write_model(FILE *file)
+{
+    static const char header[] = "{\"__metadata__\":{\"classes\":\"yes,no\",\"made\":\"by hand\"},"
+                                 "\"embedding.weight\":{\"dtype\":\"F32\",\"shape\":[3,2],\"data_offsets\":[0,24]},"
+                                 "\"lstm.weight_ih_l0\":{\"dtype\":\"F32\",\"shape\":[8,2],\"data_offsets\":[24,88]},"
+                                 "\"lstm.weight_hh_l0\":{\"dtype\":\"F32\",\"shape\":[8,2],\"data_offsets\":[88,152]},"
+                                 "\"lstm.bias_ih_l0\":{\"dtype\":\"F32\",\"shape\":[8],\"data_offsets\":[152,184]},"
+                                 "\"lstm.bias_hh_l0\":{\"dtype\":\"F16\",\"shape\":[8],\"data_offsets\":[184,200]},"
+                                 "\"fc.weight\":{\"dtype\":\"F32\",\"shape\":[2,2],\"data_offsets\":[200,216]},"
+                                 "\"fc.bias\":{\"dtype\":\"BF16\",\"shape\":[2],\"data_offsets\":[216,220]},"
+                                 "\"steps_trained\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[220,224]}}";
+    const uint64_t length = sizeof header - 1; /* little-endian, as the machines this runs on */
+    static const char zeros[224];
+    ck_assert_uint_eq(fwrite(&length, sizeof length, 1, file), 1);
+    ck_assert_uint_eq(fwrite(header, (size_t)length, 1, file), 1);
+    ck_assert_uint_eq(fwrite(zeros, sizeof zeros, 1, file), 1);
+    ck_assert_int_eq(fflush(file), 0);
+}
+
+static const char *const class_names[] = {"one", "two", "three"};
+static const sluice_shape shape = {
+    .layers = 2, .directions = 2, .inputs = 3, .hidden = 5, .vocabulary = 7, .classes = 3, .has_bias = 1};
+
+static sluice_engine_options option(sluice_gemm gemm, sluice_schedule schedule)
+{
+    sluice_engine_options options = test_options(SLUICE_ISA_AUTO, 2, schedule);
+    options.gemm = gemm;
+    return options;
+}
+
+START_TEST(creating)
+{
+    char path[] = "/tmp/sluice-faults-XXXXXX";
+    const int descriptor = mkstemp(path);
+    ck_assert_int_ge(descriptor, 0);
+    FILE *file = fdopen(descriptor, "wb");
+    write_model(file);
+    fclose(file);
+
+    uint64_t random = test_seed();
+    const sluice_gemm gemm = _i % 2 ? SLUICE_GEMM_BLIS : SLUICE_GEMM_FUSED;
+    const sluice_engine_options options = option(gemm, SLUICE_SCHEDULE_AUTO);
+    fixture f = {.network = test_network_random(&shape, 1.0f, &random), .options = &options, .path = path};
+    f.network.weights.class_names = class_names;
+    ck_assert_int_eq(sluice_engine_create(f.network.model, &options, &f.engine, NULL), SLUICE_STATUS_OK);
+
+    const fault_case *c = &cases[_i / 2];
+    ck_assert(!run_case(c, &f, 0)); /* what libraries allocate once and keep is behind us then */
+    long n = 1;
+    while (run_case(c, &f, n))
+        n++;
+    printf("%s, %s: %ld allocations\n", c->what, sluice_gemm_get_name(gemm), n - 1);
+    ck_assert_int_gt(n, 1);
+
+    sluice_engine_destroy(f.engine);
+    test_network_free(&f.network);
+    ck_assert_int_eq(unlink(path), 0);
+}
+END_TEST
+
+/* ---- Growth ---- */
+
+/* A small batch and a large one, and what they should give. */
+typedef struct growth {
+    test_batch small, large, small_want, large_want;
+    sluice_engine *engine;
+} growth;
+
+static sluice_status forward(const growth *g, sluice_workspace *workspace, test_batch *batch)
+{
+    test_batch_prefill(batch);
+    return sluice_forward(g->engine, workspace, &batch->batch, NULL);
+}
+
+/* A workspace grows in a call whose n-th allocation fails; whether it had one to fail. */
+static bool grow(growth *g, long n)
+{
+    sluice_workspace *workspace = NULL;
+    sluice_error error = {0};
+    const size_t before = test_alive;
+    test_watching = true;
+    const sluice_status created = sluice_workspace_create(g->engine, 0, 0, &workspace, NULL);
+    test_watching = false;
+    ck_assert_int_eq(created, SLUICE_STATUS_OK);
+    ck_assert_int_eq(forward(g, workspace, &g->small), SLUICE_STATUS_OK);
+    const size_t bytes = sluice_workspace_get_bytes(workspace);
+
+    test_batch_prefill(&g->large);
+    test_fired = false;
+    test_countdown = n;
+    test_watching = true;
+    const sluice_status status = sluice_forward(g->engine, workspace, &g->large.batch, &error);
+    test_watching = false;
+    test_countdown = 0;
+    const bool failed = test_fired;
+    if (failed) {
+        ck_assert_msg(status == SLUICE_STATUS_NO_MEMORY, "allocation %ld failing: %s", n, sluice_status_get_name(status));
+        ck_assert(error.status == SLUICE_STATUS_NO_MEMORY && error.message[0]);
+        ck_assert_msg(test_batch_untouched(&g->large), "allocation %ld failing: an output is written", n);
+        ck_assert_uint_eq(sluice_workspace_get_bytes(workspace), bytes);
+        ck_assert_int_eq(forward(g, workspace, &g->small), SLUICE_STATUS_OK);
+        test_same_outputs(&g->small, &g->small_want, "after a failed growth");
+        test_watching = true;
+        const sluice_status again = forward(g, workspace, &g->large);
+        test_watching = false;
+        ck_assert_int_eq(again, SLUICE_STATUS_OK);
+    }
+    test_same_outputs(&g->large, &g->large_want, "after growth");
+
+    /* grown: the same call allocates nothing */
+    test_fired = false;
+    test_countdown = 1;
+    test_watching = true;
+    const sluice_status steady = sluice_forward(g->engine, workspace, &g->large.batch, NULL);
+    test_countdown = 0;
+    sluice_workspace_destroy(workspace);
+    test_watching = false;
+    ck_assert_int_eq(steady, SLUICE_STATUS_OK);
+    ck_assert_msg(!test_fired, "a call that fits allocates");
+    ck_assert_msg(test_alive == before, "allocation %ld failing: %zu blocks leak", n, test_alive - before);
+    return failed;
+}
+
+START_TEST(growing)
+{
+    static const struct {
+        sluice_gemm gemm;
+        sluice_schedule schedule;
+    } ways[] = {{SLUICE_GEMM_FUSED, SLUICE_SCHEDULE_ROWS},
+                {SLUICE_GEMM_FUSED, SLUICE_SCHEDULE_HOIST},
+                {SLUICE_GEMM_FUSED, SLUICE_SCHEDULE_UNITS},
+                {SLUICE_GEMM_BLIS, SLUICE_SCHEDULE_AUTO}};
+    uint64_t random = test_seed();
+    test_network network = test_network_random(&shape, 1.0f, &random);
+    const sluice_engine_options options = option(ways[_i].gemm, ways[_i].schedule);
+    growth g = {.small = test_batch_random(&shape, 3, 2, TEST_RAGGED, &random),
+                .large = test_batch_random(&shape, 3000, 9, TEST_RAGGED | TEST_STATES, &random)};
+    g.small_want = test_batch_pick(&shape, &g.small, 0, 3);
+    g.large_want = test_batch_pick(&shape, &g.large, 0, 3000);
+    test_run_once(network.model, &options, &g.small_want.batch);
+    test_run_once(network.model, &options, &g.large_want.batch);
+    ck_assert_int_eq(sluice_engine_create(network.model, &options, &g.engine, NULL), SLUICE_STATUS_OK);
+    long n = 1;
+    while (grow(&g, n))
+        n++;
+    printf("growing, %s, %s: %ld allocations\n", sluice_gemm_get_name(ways[_i].gemm), sluice_schedule_get_name(ways[_i].schedule),
+           n - 1);
+    ck_assert_int_gt(n, 1);
+    sluice_engine_destroy(g.engine);
+    test_batch_free(&g.small);
+    test_batch_free(&g.large);
+    test_batch_free(&g.small_want);
+    test_batch_free(&g.large_want);
+    test_network_free(&network);
+}
+END_TEST
+
+/* ---- Learning ---- */
+
+/* All of a file is learnt, or nothing. */
+START_TEST(learning)
+{
+    char path[] = "/tmp/sluice-faults-XXXXXX";
+    const int descriptor = mkstemp(path);
+    ck_assert_int_ge(descriptor, 0);
+    close(descriptor);
+    const sluice_engine_options options = option(SLUICE_GEMM_FUSED, SLUICE_SCHEDULE_AUTO);
+    const sl_tuned_plan known = {1, 2, {2, 1, false, false}, 3};
+    uint64_t random = test_seed();
+    test_network network = test_network_random(&shape, 1.0f, &random);
+    sluice_engine *engine;
+    ck_assert_int_eq(sluice_engine_create(network.model, &options, &engine, NULL), SLUICE_STATUS_OK);
+    for (size_t k = 1; k <= 4; k++)
+        ck_assert_int_eq(sl_tuned_plan_store(engine, &(sl_tuned_plan){k, 2, {1, 2, true, false}, 5}, NULL), SLUICE_STATUS_OK);
+    ck_assert_int_eq(sluice_plan_save(engine, path, NULL), SLUICE_STATUS_OK);
+    engine->learnt_count = 0;
+    ck_assert_int_eq(sl_tuned_plan_store(engine, &known, NULL), SLUICE_STATUS_OK);
+    long n = 1;
+    for (;; n++) {
+        sluice_error error = {0};
+        test_fired = false;
+        test_countdown = n;
+        test_watching = true;
+        const sluice_status status = sluice_plan_load(engine, path, &error);
+        test_countdown = 0;
+        test_watching = false;
+        if (!test_fired)
+            break;
+        ck_assert_int_eq(status, SLUICE_STATUS_NO_MEMORY);
+        ck_assert_msg(engine->learnt_count == 1 && engine->learnt[0].way.teams == 2 && engine->learnt[0].seconds == 3,
+                      "allocation %ld failing: something was learnt", n);
+    }
+    printf("learning: %ld allocations\n", n - 1);
+    ck_assert(n > 5 && engine->learnt_count == 4);
+    sluice_engine_destroy(engine);
+    test_network_free(&network);
+    ck_assert_int_eq(unlink(path), 0);
+}
+END_TEST
+
+int main(void)
+{
+    if (!test_allocator_begin())
+        return 77; /* Meson's word for a test that was skipped */
+    test_begin();
+    Suite *suite = suite_create("faults");
+    TCase *tcase = tcase_create("faults");
+    tcase_add_loop_test(tcase, creating, 0, 2 * sizeof cases / sizeof cases[0]);
+    tcase_add_loop_test(tcase, growing, 0, 4);
+    tcase_add_test(tcase, learning);
+    suite_add_tcase(suite, tcase);
+    return test_run(suite);
+}

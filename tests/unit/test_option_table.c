@@ -1,0 +1,222 @@
+/* The table of options: how a row is read, which rows were given, in what order they are documented. */
+#include "support/suite.h"
+#include "support/words.h"
+
+#include "program/pages/help.h"
+#include "program/options/option_kinds.h"
+
+#include <getopt.h>
+#include <string.h>
+
+enum { ONE = 1, TWO = 2, LATE = 0, EARLY = 1 };
+
+typedef enum colour { RED, GREEN, BLUE } colour;
+
+typedef struct fields {
+    const char *file, *text;
+    bool flag, help;
+    colour colour, constant;
+} fields;
+
+static const char *colour_name(size_t value)
+{
+    static const char *const names[] = {"red", "green", "blue"};
+    return value < 3 ? names[value] : NULL;
+}
+
+static const char *const groups[] = {"Zeroth", "First", NULL};
+#define FIELD(name) offsetof(fields, name)
+static const sl_option table[] = {
+    {"file", 'f', ONE, EARLY, "FILE", &sl_kind_file, FIELD(file), "a file"},
+    {"flag", 0, ONE | TWO, LATE, NULL, &sl_kind_flag, FIELD(flag), "a flag"},
+    {"same", 0, ONE, EARLY, NULL, &sl_kind_flag, FIELD(flag), "a flag of one command"},
+    {"same", 'f', TWO, EARLY, "TEXT", &sl_kind_text, FIELD(text), "a text of another command", .standard = "none"},
+    {"colour", 0, ONE | TWO, LATE, "NAME", &sl_kind_choice, FIELD(colour), "a colour", colour_name, .variable = "TEST_COLOUR"},
+    {"blue", 0, TWO, LATE, NULL, &sl_kind_constant, FIELD(constant), "a constant", .value = BLUE},
+    {"maybe", 0, TWO, LATE, "[=TEXT]", &sl_kind_text, FIELD(text), "a text that may be left out"},
+    {"help", 'h', ONE | TWO, EARLY, NULL, &sl_kind_flag, FIELD(help), "help", .ends = true},
+};
+static const sl_page pages[] = {
+    {NULL, ONE, "summary", "[OPTION]...", "First paragraph.\n\nSecond paragraph.", "program --flag"},
+    {"two", TWO, "summary", "WORD", "About.", "program two"},
+};
+static const sl_program program = {"program", groups, table, sizeof table / sizeof table[0], pages, 2, "other"};
+
+/* Parse words separated by blanks as command `page`. */
+static sluice_status parse(size_t page, const char *line, fields *things, sl_given *given, sluice_error *error)
+{
+    static test_words words;
+    static char name[] = "program";
+    test_words_split(&words, name, line);
+    memset(things, 0, sizeof *things);
+    memset(given, 0xff, sizeof *given);
+    return sl_option_table_parse(&program, &pages[page], words.argc, words.argv, things, given, error);
+}
+
+START_TEST(values_reach_their_fields)
+{
+    fields things;
+    sl_given given;
+    ck_assert_int_eq(parse(0, "-f a --flag operand --colour=green", &things, &given, NULL), SLUICE_STATUS_OK);
+    ck_assert_str_eq(things.file, "a");
+    ck_assert(things.flag && things.colour == GREEN && !things.help);
+    ck_assert_int_eq(optind, 5); /* the operand has been moved behind */
+    ck_assert_int_eq(parse(1, "-f a --blue", &things, &given, NULL), SLUICE_STATUS_OK);
+    ck_assert_str_eq(things.text, "a");
+    ck_assert(things.constant == BLUE && !things.file);
+    ck_assert_int_eq(parse(1, "--maybe=x", &things, &given, NULL), SLUICE_STATUS_OK);
+    ck_assert_str_eq(things.text, "x");
+    ck_assert_int_eq(parse(1, "--maybe x", &things, &given, NULL), SLUICE_STATUS_OK);
+    ck_assert_ptr_null(things.text);
+}
+END_TEST
+
+START_TEST(given_options_are_known)
+{
+    fields things;
+    sl_given given;
+    ck_assert_int_eq(parse(1, "--same x --colour red", &things, &given, NULL), SLUICE_STATUS_OK);
+    ck_assert(sl_option_table_is_given(&program, &given, "same") && sl_option_table_is_given(&program, &given, "--same"));
+    ck_assert(sl_option_table_is_given(&program, &given, "--colour")); /* though the value is the default */
+    ck_assert(!sl_option_table_is_given(&program, &given, "--flag") && !sl_option_table_is_given(&program, &given, "--absent"));
+    ck_assert(!given.rows[2] && given.rows[3]); /* that of the command */
+    ck_assert_int_eq(parse(1, "--col red", &things, &given, NULL), SLUICE_STATUS_OK);
+    ck_assert(sl_option_table_is_given(&program, &given, "--colour"));
+}
+END_TEST
+
+START_TEST(an_option_that_was_not_given_can_be_taken)
+{
+    fields things;
+    sl_given given;
+    sluice_error error = {0};
+    ck_assert_int_eq(parse(1, "--same given", &things, &given, NULL), SLUICE_STATUS_OK);
+    ck_assert_int_eq(sl_option_table_take(&program, &pages[1], "--same", "taken", &things, &given, NULL), SLUICE_STATUS_OK);
+    ck_assert_str_eq(things.text, "given");
+    ck_assert_int_eq(sl_option_table_take(&program, &pages[1], "colour", "blue", &things, &given, NULL), SLUICE_STATUS_OK);
+    ck_assert_int_eq(sl_option_table_take(&program, &pages[1], "flag", NULL, &things, &given, NULL), SLUICE_STATUS_OK);
+    ck_assert(things.colour == BLUE && things.flag);
+    ck_assert_int_eq(sl_option_table_take(&program, &pages[1], "file", "x", &things, &given, &error),
+                     SLUICE_STATUS_BAD_ARGUMENT); /* of another command */
+    ck_assert_str_eq(error.message, "--file is not an option of program two");
+    ck_assert_int_eq(sl_option_table_take(&program, &pages[1], "colour", "pink", &things, &given, &error),
+                     SLUICE_STATUS_BAD_ARGUMENT);
+    ck_assert(things.colour == BLUE && !things.file);
+}
+END_TEST
+
+START_TEST(the_environment_is_overridden)
+{
+    fields things;
+    sl_given given;
+    setenv("TEST_COLOUR", "blue", 1);
+    ck_assert_int_eq(parse(0, "--flag", &things, &given, NULL), SLUICE_STATUS_OK);
+    ck_assert_str_eq(getenv("TEST_COLOUR"), "blue");
+    ck_assert_int_eq(parse(0, "--colour red", &things, &given, NULL), SLUICE_STATUS_OK);
+    ck_assert_ptr_null(getenv("TEST_COLOUR"));
+}
+END_TEST
+
+START_TEST(nothing_is_read_behind_help)
+{
+    fields things;
+    sl_given given;
+    ck_assert_int_eq(parse(0, "--help --flag --absent", &things, &given, NULL), SLUICE_STATUS_OK);
+    ck_assert(things.help && !things.flag);
+}
+END_TEST
+
+static const struct {
+    size_t page;
+    const char *line, *says;
+} wrong[] = {
+    {0, "--absent", "option '--absent' is not known; see program --help"},
+    {1, "--file x", "option '--file' is not known; see program two --help"},
+    {0, "-z", "option '-z' is not known; see program --help"},
+    {0, "--flag=1", "option '--flag=1' takes no value; see program --help"},
+    {0, "--file", "'--file' needs a value; see program --help"},
+    {0, "-f", "'-f' needs a value; see program --help"},
+    {0, "--f x", "option '--f' is not unique; write it out; see program --help"},
+    {0, "--colour pink", "--colour: 'pink' is not known; expected one of red, green, blue"},
+    {0, "--file=", "--file: expected the name of a file, found ''"},
+};
+
+START_TEST(wrong_words_are_refused)
+{
+    fields things;
+    sl_given given;
+    sluice_error error = {0};
+    ck_assert_int_eq(parse(wrong[_i].page, wrong[_i].line, &things, &given, &error), SLUICE_STATUS_BAD_ARGUMENT);
+    ck_assert_str_eq(error.message, wrong[_i].says);
+}
+END_TEST
+
+START_TEST(documentation_goes_by_group)
+{
+    static const size_t expected[2][5] = {{1, 4, 0, 2, 7}, {1, 4, 5, 6, 3}};
+    for (size_t page = 0; page < 2; page++) {
+        const sl_option *option = NULL;
+        for (size_t k = 0; k < 5; k++) {
+            option = sl_option_next(&program, &pages[page], option);
+            ck_assert_ptr_eq(option, &table[expected[page][k]]);
+        }
+        ck_assert(!sl_option_next(&program, &pages[page], option) == (page == 0));
+    }
+    ck_assert_str_eq(sl_option_get_standard(&table[3]), "none");
+    ck_assert_str_eq(sl_option_get_standard(&table[4]), "red");
+    ck_assert_ptr_null(sl_option_get_standard(&table[0]));
+    ck_assert_ptr_eq(sl_program_find_page(&program, "two"), &pages[1]);
+    ck_assert_ptr_null(sl_program_find_page(&program, "three"));
+}
+END_TEST
+
+START_TEST(help_is_the_table)
+{
+    static const char expected[] = "Usage: program [OPTION]...\n"
+                                   "Examples:\n"
+                                   "  program --flag\n"
+                                   "\n"
+                                   "First paragraph.\n"
+                                   "\n"
+                                   "Second paragraph.\n"
+                                   "\n"
+                                   "Commands:\n"
+                                   "  two            summary\n"
+                                   "  help [COMMAND] show the options of a command, with examples\n"
+                                   "\n"
+                                   "Zeroth:\n"
+                                   "  --flag                   a flag\n"
+                                   "  --colour NAME            a colour (red, green, blue; default: red)\n"
+                                   "\n"
+                                   "First:\n"
+                                   "  -f, --file FILE          a file\n"
+                                   "  --same                   a flag of one command\n"
+                                   "  -h, --help               help\n";
+    char *text = NULL;
+    size_t bytes = 0;
+    FILE *stream = open_memstream(&text, &bytes);
+    ck_assert_ptr_nonnull(stream);
+    sl_help_write(&program, &pages[0], stream);
+    fclose(stream);
+    ck_assert_uint_gt(bytes, sizeof expected);
+    text[sizeof expected - 1] = '\0'; /* behind it are variables and exit codes */
+    ck_assert_str_eq(text, expected);
+    free(text);
+}
+END_TEST
+
+int main(void)
+{
+    TCase *cases = tcase_create("option table");
+    tcase_add_test(cases, values_reach_their_fields);
+    tcase_add_test(cases, given_options_are_known);
+    tcase_add_test(cases, an_option_that_was_not_given_can_be_taken);
+    tcase_add_test(cases, the_environment_is_overridden);
+    tcase_add_test(cases, nothing_is_read_behind_help);
+    tcase_add_loop_test(cases, wrong_words_are_refused, 0, sizeof wrong / sizeof wrong[0]);
+    tcase_add_test(cases, documentation_goes_by_group);
+    tcase_add_test(cases, help_is_the_table);
+    Suite *suite = suite_create("option_table");
+    suite_add_tcase(suite, cases);
+    return test_run(suite);
+}

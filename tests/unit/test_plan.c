@@ -1,0 +1,560 @@
+/* Plans: what sluice_plan_get tells, what measuring teaches, and the ways that only more CPUs than this machine's would choose. */
+#include "base/size.h"
+#include "engine/forward/workspace.h"
+#include "support/network.h"
+#include "support/suite.h"
+
+#include <math.h>
+#include <pthread.h>
+#include <sched.h>
+#include <string.h>
+
+static const sluice_shape one = {.layers = 1, .directions = 1, .inputs = 20, .hidden = 100, .has_bias = 1};
+static const sluice_shape stack = {.layers = 4, .directions = 1, .inputs = 24, .hidden = 40, .classes = 3, .has_bias = 1};
+static const sluice_shape both_ways = {.layers = 2, .directions = 2, .inputs = 9, .hidden = 33, .vocabulary = 11, .has_bias = 1};
+
+/* An engine that takes the machine to have so many CPUs; its threads are as many. */
+static test_runner runner_with_cpus(const sluice_model *model, unsigned cpus)
+{
+    test_runner runner = test_runner_create(model, SLUICE_ISA_AUTO, cpus, SLUICE_SCHEDULE_AUTO);
+    runner.engine->limits.cpus = cpus;
+    return runner;
+}
+
+static sluice_plan plan_of(const test_runner *runner, size_t rows, size_t steps, const int64_t *lengths)
+{
+    sluice_plan plan = {.struct_size = sizeof plan};
+    sluice_error error = {0};
+    ck_assert_msg(sluice_plan_get(runner->engine, rows, steps, lengths, &plan, &error) == SLUICE_STATUS_OK, "%s", error.message);
+    ck_assert_uint_gt(plan.candidates, 0);
+    ck_assert_uint_le(plan.candidates, SLUICE_CANDIDATES_MAX);
+    ck_assert_uint_lt(plan.chosen, plan.candidates);
+    ck_assert(plan.reason[0] && !strchr(plan.reason, '\n'));
+    for (size_t k = 0; k < plan.candidates; k++) {
+        const sluice_candidate *candidate = &plan.candidate[k];
+        ck_assert_uint_ge(candidate->teams, 1);
+        ck_assert_uint_ge(candidate->members, 1);
+        ck_assert_uint_le(candidate->teams * candidate->members, runner->engine->threads);
+        ck_assert(candidate->cycles >= 0 && isfinite(candidate->cycles));
+        ck_assert_int_eq(candidate->members > 1, candidate->schedule == SLUICE_SCHEDULE_UNITS);
+    }
+    return plan;
+}
+
+START_TEST(refusals)
+{
+    uint64_t random = test_seed();
+    test_network network = test_network_random(&one, 1.0f, &random);
+    test_runner runner = test_runner_create(network.model, SLUICE_ISA_AUTO, 2, SLUICE_SCHEDULE_AUTO);
+    test_runner rows = test_runner_create(network.model, SLUICE_ISA_AUTO, 2, SLUICE_SCHEDULE_ROWS);
+    sluice_plan plan = {.struct_size = sizeof plan}, small = {.struct_size = 8};
+    const int64_t negative[] = {3, -1}, beyond[] = {6, 5};
+    sluice_error error = {0};
+    test_refused(sluice_plan_get(NULL, 1, 1, NULL, &plan, &error), SLUICE_STATUS_BAD_ARGUMENT, &error, "no engine");
+    test_refused(sluice_plan_get(runner.engine, 1, 1, NULL, NULL, &error), SLUICE_STATUS_BAD_ARGUMENT, &error, "no plan");
+    test_refused(sluice_plan_get(runner.engine, 1, 1, NULL, &small, &error), SLUICE_STATUS_BAD_ARGUMENT, &error, "struct_size");
+    test_refused(sluice_plan_get(runner.engine, 2, 5, negative, &plan, &error), SLUICE_STATUS_BAD_DATA, &error, "negative");
+    test_names(&error, "row 1");
+    test_refused(sluice_plan_get(runner.engine, 2, 5, beyond, &plan, &error), SLUICE_STATUS_BAD_DATA, &error, "beyond T");
+    test_refused(sluice_plan_get(runner.engine, SIZE_MAX / 4, 5, NULL, &plan, &error), SLUICE_STATUS_TOO_LARGE, &error, "rows");
+    test_refused(sluice_plan_measure(NULL, 1, 1, &error), SLUICE_STATUS_BAD_ARGUMENT, &error, "no engine");
+    test_refused(sluice_plan_measure(runner.engine, 0, 1, &error), SLUICE_STATUS_BAD_ARGUMENT, &error, "no rows");
+    test_refused(sluice_plan_measure(runner.engine, 1, 0, &error), SLUICE_STATUS_BAD_ARGUMENT, &error, "no steps");
+    test_refused(sluice_plan_measure(rows.engine, 1, 1, &error), SLUICE_STATUS_BAD_ARGUMENT, &error, "a schedule asked for");
+    test_names(&error, "auto");
+    test_runner_free(&rows);
+    test_runner_free(&runner);
+    test_network_free(&network);
+}
+END_TEST
+
+START_TEST(schedules_asked_for)
+{
+    uint64_t random = test_seed();
+    test_network network = test_network_random(&one, 1.0f, &random);
+    for (sluice_schedule schedule = SLUICE_SCHEDULE_ROWS; schedule <= SLUICE_SCHEDULE_UNITS; schedule++) {
+        test_runner runner = test_runner_create(network.model, SLUICE_ISA_AUTO, 5, schedule);
+        const sluice_plan plan = plan_of(&runner, 3, 10, NULL);
+        const sluice_candidate *chosen = &plan.candidate[plan.chosen];
+        ck_assert_int_eq(chosen->schedule, schedule);
+        ck_assert_uint_eq(chosen->teams, schedule == SLUICE_SCHEDULE_UNITS ? 1 : 3);
+        ck_assert_uint_eq(chosen->members, schedule == SLUICE_SCHEDULE_UNITS ? 5 : 1);
+        ck_assert_int_eq(chosen->hoists, schedule != SLUICE_SCHEDULE_ROWS);
+        test_runner_free(&runner);
+    }
+    test_network_free(&network);
+}
+END_TEST
+
+/* More threads than CPUs bring nothing, and are not used unless asked for. */
+START_TEST(no_more_than_cpus)
+{
+    uint64_t random = test_seed();
+    test_network network = test_network_random(&one, 1.0f, &random);
+    test_runner runner = test_runner_create(network.model, SLUICE_ISA_AUTO, 8, SLUICE_SCHEDULE_AUTO);
+    for (unsigned cpus = 1; cpus <= 8; cpus++) {
+        runner.engine->limits.cpus = cpus;
+        for (size_t rows = 1; rows < 100; rows += 7) {
+            const sluice_plan plan = plan_of(&runner, rows, 50, NULL);
+            for (size_t k = 0; k < plan.candidates; k++)
+                ck_assert_uint_le(plan.candidate[k].teams * plan.candidate[k].members, cpus);
+        }
+    }
+    test_runner_free(&runner);
+    test_network_free(&network);
+}
+END_TEST
+
+/* What the query says is what a workspace takes. It follows the rows, for the order they are taken in, and the threads that can be
+ * busy; steps count only in a bidirectional stack, which holds all those of a tile of rows a team. */
+START_TEST(memory)
+{
+    static const sluice_shape shapes[] = {
+        {.layers = 1, .directions = 1, .inputs = 64, .hidden = 64}, {.layers = 4, .directions = 1, .inputs = 8, .hidden = 256},
+        {.layers = 1, .directions = 2, .inputs = 1, .hidden = 1},   {.layers = 1, .directions = 1, .inputs = 2048, .hidden = 512},
+        {.layers = 2, .directions = 2, .inputs = 8, .hidden = 32},  {.layers = 3, .directions = 2, .inputs = 8, .hidden = 32},
+    };
+    static const size_t sizes[][3] = {{1, 1, 2}, {1, 1000000, 2}, {1000000, 1, 2}, {1000000, 1000000, 2}, {37, 200, 2},
+                                      {0, 0, 2}, {1, 1000, 1024}, {2, 1000, 64},   {64, 1000, 1024}};
+    const sluice_shape *shape = &shapes[_i];
+    uint64_t random = test_seed();
+    test_network network = test_network_random(shape, 1.0f, &random);
+    for (size_t k = 0; k < sizeof sizes / sizeof sizes[0]; k++) {
+        const size_t rows = sizes[k][0], steps = sizes[k][1], threads = sizes[k][2];
+        test_runner runner = runner_with_cpus(network.model, (unsigned)threads);
+        const sluice_plan plan = plan_of(&runner, rows, steps, NULL);
+        const size_t teams = sl_size_min(rows, threads), lines = (shape->hidden + 15) / 16;
+        const size_t parts = sl_size_min(threads, teams * shape->layers * shape->directions * lines);
+        const size_t held = sl_size_min(rows, teams * runner.engine->kernel->tile_rows) * sl_size_min(2, shape->layers - 1);
+        const size_t whole_rows = shape->directions == 2 ? held * steps * 2 * shape->hidden * sizeof(float) : 0;
+        const size_t state = shape->layers * shape->directions * 3 * 200 * (shape->hidden + 32) * sizeof(float);
+        ck_assert_msg(plan.workspace_bytes <= 32 * rows + whole_rows + teams * (state + (9 << 20)) + parts * (1 << 20) + 65536,
+                      "%zu rows, %zu steps, %zu threads: %zu bytes", rows, steps, threads, plan.workspace_bytes);
+        if (plan.workspace_bytes < (size_t)1 << 28) {
+            sluice_workspace *workspace;
+            ck_assert_int_eq(sluice_workspace_create(runner.engine, rows, steps, &workspace, NULL), SLUICE_STATUS_OK);
+            ck_assert_uint_eq(sluice_workspace_get_bytes(workspace), plan.workspace_bytes);
+            sluice_workspace_destroy(workspace);
+        }
+        test_runner_free(&runner);
+    }
+    test_network_free(&network);
+}
+END_TEST
+
+/* A batch's steps are the room of its arrays: rows that are all shorter take what a batch of just their steps takes, by the plan
+ * and in calls with and without a workspace of the caller's. */
+START_TEST(memory_follows_the_longest_row)
+{
+    enum { ROWS = 8, STEPS = 50, ROOM = 4000 };
+    uint64_t random = test_seed();
+    test_network network = test_network_random(&both_ways, 1.0f, &random);
+    for (sluice_gemm gemm = SLUICE_GEMM_FUSED; gemm <= SLUICE_GEMM_BLIS; gemm++) {
+        sluice_engine_options options = test_options(SLUICE_ISA_AUTO, 2, SLUICE_SCHEDULE_AUTO);
+        options.gemm = gemm;
+        test_runner runner = test_runner_of(network.model, &options);
+        test_batch batch = test_batch_random(&both_ways, ROWS, ROOM, TEST_RAGGED, &random);
+        for (size_t n = 0; n < ROWS; n++)
+            batch.lengths[n] = (int64_t)(n == 3 ? STEPS : n);
+        const size_t wanted = plan_of(&runner, ROWS, STEPS, NULL).workspace_bytes;
+        ck_assert_uint_eq(plan_of(&runner, ROWS, ROOM, batch.lengths).workspace_bytes, wanted);
+        test_forward(&runner, &batch.batch);
+        ck_assert_uint_eq(sluice_workspace_get_bytes(runner.workspace), wanted);
+
+        sluice_workspace *own;
+        ck_assert_int_eq(sluice_workspace_create(runner.engine, ROWS, STEPS, &own, NULL), SLUICE_STATUS_OK);
+        ck_assert_int_eq(sluice_forward(runner.engine, own, &batch.batch, NULL), SLUICE_STATUS_OK);
+        ck_assert_uint_eq(sluice_workspace_get_bytes(own), wanted); /* made for it: it does not grow */
+        sluice_workspace_destroy(own);
+
+        sluice_workspace *borrowed;
+        ck_assert_int_eq(sluice_forward(runner.engine, NULL, &batch.batch, NULL), SLUICE_STATUS_OK);
+        ck_assert_int_eq(sl_pool_take(runner.engine->pool, runner.engine, 0, 0, &borrowed, NULL), SLUICE_STATUS_OK);
+        ck_assert_uint_eq(sluice_workspace_get_bytes(borrowed), wanted);
+        sl_pool_give_back(runner.engine->pool, borrowed);
+        test_batch_free(&batch);
+        test_runner_free(&runner);
+    }
+    test_network_free(&network);
+}
+END_TEST
+
+/* Long rows and many rows in turn take no more than the larger of both. */
+START_TEST(memory_of_shapes_in_turn)
+{
+    static const size_t sizes[][2] = {{1, 4000}, {300, 3}, {1, 4000}, {40, 40}, {300, 3}};
+    uint64_t random = test_seed();
+    test_network network = test_network_random(&both_ways, 1.0f, &random);
+    test_runner runner = runner_with_cpus(network.model, 3);
+    size_t most = 0;
+    for (size_t k = 0; k < sizeof sizes / sizeof sizes[0]; k++) {
+        test_batch batch = test_batch_random(&both_ways, sizes[k][0], sizes[k][1], TEST_RAGGED, &random);
+        test_batch *reference = test_reference(&both_ways, network.model, &batch);
+        most = sl_size_max(most, plan_of(&runner, sizes[k][0], sizes[k][1], NULL).workspace_bytes);
+        test_against(&runner, &both_ways, &batch, reference, 0, sizes[k][0]);
+        ck_assert_uint_le(sluice_workspace_get_bytes(runner.workspace), most);
+        test_reference_free(reference, sizes[k][0]);
+        test_batch_free(&batch);
+    }
+    test_runner_free(&runner);
+    test_network_free(&network);
+}
+END_TEST
+
+/* Each way that the list has for each number of CPUs, taught to the engine, yields the reference's bits. */
+START_TEST(every_way)
+{
+    static const sluice_shape *const shapes[] = {&one, &stack, &both_ways};
+    const sluice_shape *shape = shapes[_i];
+    uint64_t random = test_seed();
+    test_network network = test_network_random(shape, 1.0f, &random);
+    size_t ways_seen = 0, wavefronts = 0, mixtures = 0;
+    for (unsigned cpus = 1; cpus <= 8; cpus++)
+        for (size_t rows = 1; rows <= 9; rows += 4) {
+            test_runner runner = runner_with_cpus(network.model, cpus);
+            test_batch batch = test_batch_random(shape, rows, 13, TEST_STATES, &random);
+            test_batch *reference = test_reference(shape, network.model, &batch);
+            const sl_load load = sl_load_get(runner.engine, rows, 13, NULL);
+            sl_exec_plan ways[SLUICE_CANDIDATES_MAX];
+            const size_t count = sl_candidates_list(runner.engine, &load, ways);
+            for (size_t k = 0; k < count; k++) {
+                const sl_tuned_plan entry = {.rows = rows, .steps = 13, .way = ways[k], .seconds = 1};
+                ck_assert_int_eq(sl_tuned_plan_store(runner.engine, &entry, NULL), SLUICE_STATUS_OK);
+                const sluice_plan plan = plan_of(&runner, rows, 13, NULL);
+                ck_assert_uint_eq(plan.candidate[plan.chosen].teams, ways[k].teams);
+                ck_assert_uint_eq(plan.candidate[plan.chosen].members, ways[k].members);
+                ck_assert(plan.candidate[plan.chosen].seconds == 1);
+                test_against(&runner, shape, &batch, reference, 0, rows);
+                ways_seen++;
+                wavefronts += ways[k].wavefront;
+                mixtures += ways[k].teams > 1 && ways[k].members > 1;
+            }
+            test_reference_free(reference, rows);
+            test_batch_free(&batch);
+            test_runner_free(&runner);
+        }
+    ck_assert_uint_gt(ways_seen, 40);
+    ck_assert_uint_gt(mixtures, 5);
+    ck_assert(shape != &stack || wavefronts > 10);
+    test_network_free(&network);
+}
+END_TEST
+
+/* One long row among many short ones: with many CPUs all threads share it, with two it is dealt. */
+START_TEST(heavy_tail)
+{
+    enum { ROWS = 60, STEPS = 400 };
+    uint64_t random = test_seed();
+    test_network network = test_network_random(&one, 1.0f, &random);
+    test_batch batch = test_batch_random(&one, ROWS, STEPS, TEST_RAGGED, &random);
+    for (size_t n = 0; n < ROWS; n++)
+        batch.lengths[n] = n == 41 ? STEPS : (int64_t)(n % 5);
+    test_batch *reference = test_reference(&one, network.model, &batch);
+    for (unsigned cpus = 1; cpus <= 8; cpus *= 2) {
+        test_runner runner = runner_with_cpus(network.model, cpus);
+        const sl_exec_plan rows_only = {cpus, 1, false, false};
+        const sl_load load = sl_load_get(runner.engine, ROWS, STEPS, batch.lengths);
+        runner.workspace->deal.way = rows_only;
+        ck_assert_int_eq(sl_workspace_fit(runner.workspace, ROWS, STEPS, NULL), SLUICE_STATUS_OK);
+        runner.workspace->deal.way = rows_only;
+        sl_partition_rows(&runner.workspace->deal, runner.engine, &load, batch.lengths);
+        ck_assert_uint_eq(runner.workspace->deal.tail, cpus > 1);
+        if (cpus > 1)
+            ck_assert_uint_eq(runner.workspace->deal.order[0], 41);
+        test_against(&runner, &one, &batch, reference, 0, ROWS);
+        test_runner_free(&runner);
+    }
+    test_reference_free(reference, ROWS);
+    test_batch_free(&batch);
+    test_network_free(&network);
+}
+END_TEST
+
+/* Every row is dealt once, longest first, and no team has more to do than another by more than one row. */
+START_TEST(dealing)
+{
+    enum { ROWS = 2000, STEPS = 300 };
+    uint64_t random = test_seed();
+    test_network network = test_network_random(&one, 1.0f, &random);
+    test_batch batch = test_batch_random(&one, ROWS, STEPS, TEST_RAGGED, &random);
+    for (unsigned teams = 1; teams <= 64; teams = 2 * teams + 1) {
+        test_runner runner = runner_with_cpus(network.model, teams);
+        ck_assert_int_eq(sl_workspace_fit(runner.workspace, ROWS, STEPS, NULL), SLUICE_STATUS_OK);
+        const sl_load load = sl_load_get(runner.engine, ROWS, STEPS, batch.lengths);
+        sl_partition *deal = &runner.workspace->deal;
+        deal->way = (sl_exec_plan){teams, 1, false, false};
+        sl_partition_rows(deal, runner.engine, &load, batch.lengths);
+        bool seen[ROWS] = {false};
+        uint64_t least = UINT64_MAX, most = 0;
+        ck_assert_uint_eq(deal->first[0], deal->tail);
+        ck_assert_uint_eq(deal->first[teams], ROWS);
+        for (unsigned team = 0; team < teams; team++) {
+            uint64_t steps = 0;
+            for (size_t k = deal->first[team]; k < deal->first[team + 1]; k++) {
+                const size_t row = deal->order[k];
+                ck_assert(row < ROWS && !seen[row]);
+                seen[row] = true;
+                steps += (uint64_t)batch.lengths[row];
+                ck_assert(k == deal->first[team] || batch.lengths[deal->order[k - 1]] >= batch.lengths[row]);
+            }
+            least = steps < least ? steps : least;
+            most = steps > most ? steps : most;
+        }
+        ck_assert_uint_le(most - least, 2 * STEPS);
+        test_runner_free(&runner);
+    }
+    test_batch_free(&batch);
+    test_network_free(&network);
+}
+END_TEST
+
+START_TEST(measuring)
+{
+    static const sluice_shape *const shapes[] = {&one, &stack, &both_ways};
+    const sluice_shape *shape = shapes[_i];
+    uint64_t random = test_seed();
+    test_network network = test_network_random(shape, 1.0f, &random);
+    test_runner runner = runner_with_cpus(network.model, 2);
+    test_batch batch = test_batch_random(shape, 5, 7, TEST_STATES, &random);
+    test_batch *reference = test_reference(shape, network.model, &batch);
+    sluice_plan plan = plan_of(&runner, 5, 7, NULL);
+    ck_assert(plan.candidate[plan.chosen].seconds == 0);
+    for (int again = 0; again < 2; again++) {
+        ck_assert_int_eq(sluice_plan_measure(runner.engine, 5, 7, NULL), SLUICE_STATUS_OK);
+        plan = plan_of(&runner, 5, 7, NULL);
+        ck_assert(plan.candidate[plan.chosen].seconds > 0);
+        ck_assert_uint_eq(runner.engine->learnt_count, 1);
+        test_against(&runner, shape, &batch, reference, 0, 5);
+    }
+    plan = plan_of(&runner, 5, 8, NULL);
+    ck_assert(plan.candidate[plan.chosen].seconds == 0);
+    test_reference_free(reference, 5);
+    test_batch_free(&batch);
+    test_runner_free(&runner);
+    test_network_free(&network);
+}
+END_TEST
+
+/* What was learnt where there were more CPUs, or is none of this network's ways, is passed over; entries are found among many. */
+START_TEST(learnt_elsewhere)
+{
+    static const sl_exec_plan ways[] = {{1, 2, true, false}, {2, 2, true, false}, {3, 1, false, false}, {1, 2, true, true}};
+    uint64_t random = test_seed();
+    test_network network = test_network_random(&one, 1.0f, &random);
+    test_runner runner = runner_with_cpus(network.model, 4);
+    for (size_t k = 0; k < 4; k++) {
+        const sl_tuned_plan entry = {.rows = 2, .steps = 5, .way = ways[k], .seconds = 1};
+        ck_assert_int_eq(sl_tuned_plan_store(runner.engine, &entry, NULL), SLUICE_STATUS_OK);
+        for (unsigned cpus = 1; cpus <= 4; cpus++) {
+            runner.engine->limits.cpus = cpus;
+            const sluice_plan plan = plan_of(&runner, 2, 5, NULL);
+            const bool fits = k < 2 && ways[k].teams * ways[k].members <= cpus;
+            ck_assert_int_eq(plan.candidate[plan.chosen].seconds == 1, fits);
+        }
+    }
+    sluice_error error = {0};
+    for (size_t k = 1; k < SL_TUNED_PLANS_MAX; k++) {
+        const sl_tuned_plan entry = {
+            .rows = 1 + k * 7919 % SL_TUNED_PLANS_MAX, .steps = 9, .way = {1, 1, false, false}, .seconds = (double)k};
+        ck_assert_int_eq(sl_tuned_plan_store(runner.engine, &entry, NULL), SLUICE_STATUS_OK);
+    }
+    const sl_tuned_plan beyond = {.rows = SL_TUNED_PLANS_MAX + 9, .steps = 9, .way = {1, 1, false, false}, .seconds = 1};
+    test_refused(sl_tuned_plan_store(runner.engine, &beyond, &error), SLUICE_STATUS_TOO_LARGE, &error, "one too many");
+    for (size_t k = 1; k < SL_TUNED_PLANS_MAX; k++) {
+        const sl_load load = sl_load_get(runner.engine, 1 + k * 7919 % SL_TUNED_PLANS_MAX, 9, NULL);
+        ck_assert(sl_tuned_plan_find(runner.engine, &load)->seconds == (double)k);
+    }
+    test_runner_free(&runner);
+    test_network_free(&network);
+}
+END_TEST
+
+/* A stack of many narrow layers: as a wavefront, and with more members than a layer has lines. */
+START_TEST(deep)
+{
+    static const sluice_shape shape = {.layers = 70, .directions = 1, .inputs = 3, .hidden = 20, .has_bias = 1};
+    uint64_t random = test_seed();
+    test_network network = test_network_random(&shape, 1.0f, &random);
+    test_batch batch = test_batch_random(&shape, 2, 30, TEST_RAGGED | TEST_STATES, &random);
+    batch.lengths[0] = batch.lengths[1] = 30;
+    test_batch *reference = test_reference(&shape, network.model, &batch);
+    for (unsigned cpus = 2; cpus <= 16; cpus *= 2) {
+        test_runner runner = runner_with_cpus(network.model, cpus);
+        const sl_tuned_plan entry = {.rows = 2, .steps = 30, .way = {1, cpus, true, true}, .seconds = 1};
+        ck_assert_int_eq(sl_tuned_plan_store(runner.engine, &entry, NULL), SLUICE_STATUS_OK);
+        test_against(&runner, &shape, &batch, reference, 0, 2);
+        ck_assert(runner.workspace->deal.way.wavefront);
+        test_runner_free(&runner);
+    }
+    test_reference_free(reference, 2);
+    test_batch_free(&batch);
+    test_network_free(&network);
+}
+END_TEST
+
+/* Callers at the same time share the CPUs; the answer stays. */
+START_TEST(calls_share)
+{
+    uint64_t random = test_seed();
+    test_network network = test_network_random(&one, 1.0f, &random);
+    test_runner runner = runner_with_cpus(network.model, 4);
+    test_batch batch = test_batch_random(&one, 8, 20, 0, &random);
+    test_batch *reference = test_reference(&one, network.model, &batch);
+    for (unsigned others = 0; others < 6; others++) {
+        test_against(&runner, &one, &batch, reference, 0, 8);
+        const sl_exec_plan *way = &runner.workspace->deal.way;
+        ck_assert_uint_le(way->teams * way->members, others < 4 ? 4 / (others + 1) : 1);
+        ck_assert_uint_eq(sl_pool_begin(runner.engine->pool), others + 1);
+    }
+    test_reference_free(reference, 8);
+    test_batch_free(&batch);
+    test_runner_free(&runner);
+    test_network_free(&network);
+}
+END_TEST
+
+/* ---- Workspaces that the engine keeps ---- */
+
+typedef struct caller {
+    pthread_t thread;
+    const sluice_engine *engine;
+    const sluice_shape *shape;
+    test_batch batch;
+    const test_batch *reference;
+    bool failed;
+} caller;
+
+static void *call_often(void *context)
+{
+    caller *c = context;
+    for (int k = 0; k < 20 && !c->failed; k++) {
+        test_batch_prefill(&c->batch);
+        c->failed = sluice_forward(c->engine, NULL, &c->batch.batch, NULL) != SLUICE_STATUS_OK;
+    }
+    return NULL;
+}
+
+START_TEST(pooled)
+{
+    enum { CALLERS = 6 };
+    uint64_t random = test_seed();
+    test_network network = test_network_random(&stack, 1.0f, &random);
+    test_runner runner = test_runner_create(network.model, SLUICE_ISA_AUTO, 2, SLUICE_SCHEDULE_AUTO);
+    caller callers[CALLERS];
+    for (size_t k = 0; k < CALLERS; k++) {
+        callers[k] = (caller){.engine = runner.engine, .shape = &stack, .batch = test_batch_random(&stack, 3 + k, 9, 0, &random)};
+        ck_assert_int_eq(pthread_create(&callers[k].thread, NULL, call_often, &callers[k]), 0);
+    }
+    for (size_t k = 0; k < CALLERS; k++) {
+        ck_assert_int_eq(pthread_join(callers[k].thread, NULL), 0);
+        ck_assert(!callers[k].failed);
+        test_batch *reference = test_reference(&stack, network.model, &callers[k].batch);
+        for (size_t n = 0; n < 3 + k; n++)
+            test_same_row(&stack, &callers[k].batch, n, &reference[n], "pooled");
+        test_reference_free(reference, 3 + k);
+        test_batch_free(&callers[k].batch);
+    }
+    test_runner_free(&runner);
+    test_network_free(&network);
+}
+END_TEST
+
+/* ---- Extremes ---- */
+
+/* Fewer CPUs than threads, as taskset or a container leaves them, and known to the engine or not. */
+START_TEST(one_cpu)
+{
+    uint64_t random = test_seed();
+    test_network network = test_network_random(&stack, 1.0f, &random);
+    test_batch batch = test_batch_random(&stack, 3, 20, TEST_RAGGED | TEST_STATES, &random);
+    test_batch *reference = test_reference(&stack, network.model, &batch);
+    cpu_set_t all, first;
+    ck_assert_int_eq(sched_getaffinity(0, sizeof all, &all), 0);
+    CPU_ZERO(&first);
+    for (int cpu = 0; CPU_COUNT(&first) == 0; cpu++)
+        if (CPU_ISSET(cpu, &all))
+            CPU_SET(cpu, &first);
+    test_runner before[3], after[3];
+    static const sluice_schedule schedules[] = {SLUICE_SCHEDULE_AUTO, SLUICE_SCHEDULE_ROWS, SLUICE_SCHEDULE_UNITS};
+    for (size_t k = 0; k < 3; k++)
+        before[k] = test_runner_create(network.model, SLUICE_ISA_AUTO, 4, schedules[k]);
+    ck_assert_int_eq(sched_setaffinity(0, sizeof first, &first), 0);
+    for (size_t k = 0; k < 3; k++) {
+        after[k] = test_runner_create(network.model, SLUICE_ISA_AUTO, 4, schedules[k]);
+        test_against(&before[k], &stack, &batch, reference, 0, 3);
+        test_against(&after[k], &stack, &batch, reference, 0, 3);
+        test_runner_free(&before[k]);
+    }
+    const sluice_plan plan = plan_of(&after[0], 3, 20, batch.lengths);
+    ck_assert_uint_eq(plan.candidate[plan.chosen].teams * plan.candidate[plan.chosen].members, 1);
+    for (size_t k = 0; k < 3; k++)
+        test_runner_free(&after[k]);
+    test_reference_free(reference, 3);
+    test_batch_free(&batch);
+    test_network_free(&network);
+}
+END_TEST
+
+/* The longest, the widest and the most: final states against the scalar kernels' on one thread. x lies where all rows, or all
+ * steps, share it. */
+static const struct extreme {
+    sluice_shape shape;
+    size_t rows, steps;
+} extremes[] = {
+    {{.layers = 1, .directions = 1, .inputs = 1, .hidden = 1, .has_bias = 1}, 1, 1000000},
+    {{.layers = 2, .directions = 1, .inputs = 2, .hidden = 17}, 1, 30000},
+    {{.layers = 1, .directions = 1, .inputs = 3, .hidden = 2, .has_bias = 1}, 1000000, 1},
+    {{.layers = 1, .directions = 1, .inputs = 8192, .hidden = 32}, 2, 3},
+    {{.layers = 1, .directions = 1, .inputs = 64, .hidden = 4096}, 2, 2},
+};
+
+START_TEST(extreme)
+{
+    const struct extreme *e = &extremes[_i];
+    uint64_t random = test_seed();
+    sluice_model *model;
+    ck_assert_int_eq(sluice_model_create_random(&e->shape, random, &model, NULL), SLUICE_STATUS_OK);
+    float *x = test_floats(e->steps + e->shape.inputs), *want = test_floats(e->rows * e->shape.layers * e->shape.hidden),
+          *got = test_floats(e->rows * e->shape.layers * e->shape.hidden);
+    for (size_t k = 0; k < e->steps + e->shape.inputs; k++)
+        x[k] = 2 * test_uniform(&random) - 1;
+    const sluice_schedule schedules[] = {SLUICE_SCHEDULE_ROWS, SLUICE_SCHEDULE_AUTO, SLUICE_SCHEDULE_UNITS};
+    for (size_t k = 0; k < 3; k++) { /* steps overlap in x: step t begins at x[t] */
+        sluice_batch batch = {
+            .struct_size = sizeof batch, .steps = e->steps, .rows = e->rows, .x = x, .x_step_stride = 1, .hn = k ? got : want};
+        const sluice_engine_options options = test_options(k ? SLUICE_ISA_AUTO : SLUICE_ISA_SCALAR, k ? 2 : 1, schedules[k]);
+        test_run_once(model, &options, &batch);
+        if (k)
+            test_same_bits(got, want, e->rows * e->shape.layers * e->shape.hidden, "hn");
+    }
+    free(x);
+    free(want);
+    free(got);
+    sluice_model_destroy(model);
+}
+END_TEST
+
+int main(void)
+{
+    test_begin();
+    Suite *suite = suite_create("plan");
+    TCase *tcase = tcase_create("plan");
+    tcase_add_test(tcase, refusals);
+    tcase_add_test(tcase, schedules_asked_for);
+    tcase_add_test(tcase, no_more_than_cpus);
+    tcase_add_loop_test(tcase, memory, 0, 6);
+    tcase_add_test(tcase, memory_follows_the_longest_row);
+    tcase_add_test(tcase, memory_of_shapes_in_turn);
+    tcase_add_loop_test(tcase, every_way, 0, 3);
+    tcase_add_test(tcase, heavy_tail);
+    tcase_add_test(tcase, dealing);
+    tcase_add_loop_test(tcase, measuring, 0, 3);
+    tcase_add_test(tcase, learnt_elsewhere);
+    tcase_add_test(tcase, deep);
+    tcase_add_test(tcase, calls_share);
+    tcase_add_test(tcase, pooled);
+    tcase_add_test(tcase, one_cpu);
+    tcase_add_loop_test(tcase, extreme, 0, TEST_LIGHT ? 2 : sizeof extremes / sizeof extremes[0]);
+    suite_add_tcase(suite, tcase);
+    return test_run(suite);
+}
