@@ -294,11 +294,11 @@ SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_environment_get(const sluice_
  * @param value set to the value a program should give the variable; to NULL if it is set, or BLIS knows this CPU.
  * @retval BAD_ARGUMENT the variable is set to what would make this release of BLIS abort, or use instructions this CPU lacks.
  */
-SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_blis_get_advice(const char **value, sluice_error *error);
+SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_blis_arch_recommend(const char **value, sluice_error *error);
 
 /** Measure one thread's peak of fused multiply-adds at an ISA, in GFLOP/s: about 30 ms of registers-only work, best of several
  * runs. 0 if this machine lacks the ISA. SLUICE_ISA_AUTO is the best one. */
-SLUICE_API double sluice_peak_get(sluice_isa isa);
+SLUICE_API double sluice_peak_measure(sluice_isa isa);
 
 /* ---- Engine: a model made ready for this CPU. Immutable but for sluice_plan_measure and sluice_plan_load; otherwise any number
  *      of threads may use it at once. ---------------------------------------------------------------------------------------- */

@@ -37,9 +37,10 @@ SLUICE_API size_t sluice_tape_get_bytes(const sluice_tape *tape);
 
 /** Bytes that a new tape takes for such a batch (lengths NULL: all `steps` long), without dropout; with it, D*H floats more per step
  *  of each row and layer but the first. BAD_ARGUMENT, UNSUPPORTED, BAD_DATA (a length), TOO_LARGE, NO_MEMORY. */
-SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_tape_get_need(const sluice_engine *engine, const sluice_tape_options *options,
-                                                                 size_t rows, size_t steps, const int64_t *lengths, size_t *bytes,
-                                                                 sluice_error *error);
+SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_tape_required_bytes(const sluice_engine *engine,
+                                                                       const sluice_tape_options *options, size_t rows,
+                                                                       size_t steps, const int64_t *lengths, size_t *bytes,
+                                                                       sluice_error *error);
 
 /** Free the tape; NULL is allowed. */
 SLUICE_API void sluice_tape_destroy(sluice_tape *tape);
@@ -139,7 +140,7 @@ typedef struct sluice_loss {
  * @retval BAD_DATA     a label or a length out of range, an output or a value that is NaN or infinite; the message has row and
  *                      step. What is set is then not defined.
  */
-SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_loss_get(sluice_loss *loss, sluice_error *error);
+SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_loss_compute(sluice_loss *loss, sluice_error *error);
 
 /* ---- Trainer: a model being trained. One call at a time. ------------------------------------------------------------------- */
 
@@ -212,7 +213,7 @@ SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_trainer_create(const sluice_m
  * @param values squared error: [N][C], or with every_step [N][T][C], or [N][T][D*H] without a head. Else NULL.
  * @param report NULL: not wanted.
  * @retval BAD_DATA NaN or infinity in the row that the message names, in its data or, if those are finite, because training has
- *                  diverged; also as sluice_forward and sluice_loss_get. No weight has changed, but streams have gone on.
+ *                  diverged; also as sluice_forward and sluice_loss_compute. No weight has changed, but streams have gone on.
  *                  Or the update itself made a weight or a moment infinite: then the trainer is of no more use, and
  *                  sluice_trainer_save refuses it.
  * @retval BAD_ARGUMENT, NO_MEMORY (while buffers grow; no weight has changed), TOO_LARGE
@@ -223,7 +224,7 @@ SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_trainer_step(sluice_trainer *
 
 /** The loss of a batch as it stands, without dropout; nothing changes, but streams go on. Arguments and errors as
  *  sluice_trainer_step, but that the batch may ask for logits and step_logits. */
-SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_trainer_get_loss(sluice_trainer *trainer, const sluice_batch *batch,
+SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_trainer_evaluate(sluice_trainer *trainer, const sluice_batch *batch,
                                                                     const int32_t *labels, const float *values,
                                                                     sluice_report *report, sluice_error *error);
 

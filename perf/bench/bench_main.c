@@ -204,7 +204,7 @@ static sl_exit run_action(sl_bench_options *options, char **argv, sluice_error *
 {
     sluice_environment environment = {.struct_size = sizeof environment};
     /* BLIS reads its variable at its first use; where it does not know the CPU, the baseline would be a slow portable kernel's. */
-    if (sl_blis_advise(error) || sluice_environment_get(NULL, &environment, error))
+    if (sl_blis_arch_set(error) || sluice_environment_get(NULL, &environment, error))
         return fail(error);
     json_t *context = sl_context_create(&environment);
     if (!context || !sl_context_add_command(context, argv))

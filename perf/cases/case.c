@@ -425,7 +425,7 @@ static sluice_status call_peer(void *context, sluice_error *error)
 
 static double get_peak(void *context)
 {
-    return sluice_peak_get(((const sl_run *)context)->isa);
+    return sluice_peak_measure(((const sl_run *)context)->isa);
 }
 
 /* Fill all outputs with NaN: what is not written is found. */

@@ -49,6 +49,6 @@ int main(int argc, char **argv)
     sl_interrupt_install();
     /* BLIS reads its variable once, at its first use, and a release older than the CPU would run five times slower without. */
     sluice_error error;
-    const sl_exit code = sl_blis_advise(&error) ? sl_report_error(&error) : run_command(argc, argv);
+    const sl_exit code = sl_blis_arch_set(&error) ? sl_report_error(&error) : run_command(argc, argv);
     return (int)sl_interrupt_finish(sl_report_flush(code));
 }

@@ -27,7 +27,7 @@ sl_exit sl_stats_print(const sl_stats *stats, const sluice_shape *shape, const s
     const double rows_rate = per_second((double)stats->rows, seconds);
     const double steps_rate = per_second((double)stats->steps, seconds);
     const double gflops = per_second(1e-9 * (double)stats->steps * flop, seconds);
-    const double peak = sluice_peak_get(info->isa) * info->threads;
+    const double peak = sluice_peak_measure(info->isa) * info->threads;
     const double share = peak > 0 ? gflops / peak : 0;
     if (json) {
         json_t *object =

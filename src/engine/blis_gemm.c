@@ -69,11 +69,11 @@ static sluice_status check_number(const char *text, const sl_cpu *cpu, sluice_er
 
 /* BLIS names AMD's CPUs by family: 0.9 knows up to 0x19 (Zen 3, Zen 4), 1.x likewise; any other is "generic" to them. Intel's go by
  * features. Asking BLIS itself would already make it read the variable, too late to change it. */
-sluice_status sluice_blis_get_advice(const char **value, sluice_error *error)
+sluice_status sluice_blis_arch_recommend(const char **value, sluice_error *error)
 {
     enum { LAST_KNOWN_AMD_FAMILY = 0x19 };
     if (!value)
-        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_blis_get_advice: value is NULL");
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_blis_arch_recommend: value is NULL");
     *value = NULL;
     sl_cpu cpu;
     sl_cpu_get(&cpu);

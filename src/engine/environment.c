@@ -143,7 +143,7 @@ sluice_status sluice_environment_get(const sluice_engine_options *options, sluic
     return SLUICE_STATUS_OK;
 }
 
-double sluice_peak_get(sluice_isa isa)
+double sluice_peak_measure(sluice_isa isa)
 {
     enum { RUNS = 12 };
     const sluice_isa best = best_isa();

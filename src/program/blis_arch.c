@@ -4,15 +4,15 @@
 
 static bool advised;
 
-sluice_status sl_blis_advise(sluice_error *error)
+sluice_status sl_blis_arch_set(sluice_error *error)
 {
     const char *value;
-    const sluice_status status = sluice_blis_get_advice(&value, error);
+    const sluice_status status = sluice_blis_arch_recommend(&value, error);
     advised = !status && value && setenv("BLIS_ARCH_TYPE", value, 0) == 0;
     return status;
 }
 
-bool sl_blis_was_advised(void)
+bool sl_blis_arch_was_set(void)
 {
     return advised;
 }

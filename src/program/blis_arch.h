@@ -8,9 +8,9 @@
 
 /** Set BLIS_ARCH_TYPE as the library advises; call it before anything else uses BLIS. BAD_ARGUMENT if the user gave it a value
  * that BLIS or this CPU cannot take. */
-sluice_status sl_blis_advise(sluice_error *error);
+sluice_status sl_blis_arch_set(sluice_error *error);
 
-/** Whether sl_blis_advise has set the variable. */
-bool sl_blis_was_advised(void);
+/** Whether sl_blis_arch_set has set the variable. */
+bool sl_blis_arch_was_set(void);
 
 #endif

@@ -230,29 +230,30 @@ static sluice_status check(const sluice_loss *loss, sluice_error *error)
 {
     if (!loss || loss->struct_size != sizeof *loss)
         return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT,
-                       "sluice_loss_get: loss is NULL or its struct_size is not sizeof(sluice_loss)");
+                       "sluice_loss_compute: loss is NULL or its struct_size is not sizeof(sluice_loss)");
     const bool by_label = loss->kind == SLUICE_LOSS_CROSS_ENTROPY;
     if (!by_label && loss->kind != SLUICE_LOSS_SQUARED_ERROR)
-        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_loss_get: kind %d; expected a sluice_loss_kind", (int)loss->kind);
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_loss_compute: kind %d; expected a sluice_loss_kind",
+                       (int)loss->kind);
     if (loss->ignore > 0)
-        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_loss_get: ignore is %d; expected a negative label, or 0 for -100",
-                       (int)loss->ignore);
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT,
+                       "sluice_loss_compute: ignore is %d; expected a negative label, or 0 for -100", (int)loss->ignore);
     if (!(loss->label_smoothing >= 0 && loss->label_smoothing < 1))
-        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_loss_get: label_smoothing is %g; expected 0 <= s < 1",
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_loss_compute: label_smoothing is %g; expected 0 <= s < 1",
                        (double)loss->label_smoothing);
     size_t targets, elements;
     if (!sl_size_mul(loss->rows, loss->steps, &targets) || !sl_size_mul(targets, loss->width, &elements) ||
         elements > SIZE_MAX / sizeof(float))
         return sl_fail_size(error, "the outputs of a loss");
     if (targets && !loss->width)
-        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_loss_get: width is 0; expected that of an output");
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_loss_compute: width is 0; expected that of an output");
     if (targets && (!loss->outputs || !(by_label ? (const void *)loss->labels : loss->values)))
-        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_loss_get: %s is NULL, but there are %zu rows of %zu steps",
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_loss_compute: %s is NULL, but there are %zu rows of %zu steps",
                        !loss->outputs ? "outputs"
                        : by_label     ? "labels"
                                       : "values",
                        loss->rows, loss->steps);
-    const sluice_status status = sl_class_weights_check(loss->class_weights, loss->width, by_label, "sluice_loss_get", error);
+    const sluice_status status = sl_class_weights_check(loss->class_weights, loss->width, by_label, "sluice_loss_compute", error);
     return status ? status : sl_batch_check_lengths(loss->rows, loss->steps, loss->lengths, error);
 }
 
@@ -329,7 +330,7 @@ sluice_status sl_loss_get(sluice_loss *loss, unsigned threads, sl_fault_place *p
     return SLUICE_STATUS_OK;
 }
 
-sluice_status sluice_loss_get(sluice_loss *loss, sluice_error *error)
+sluice_status sluice_loss_compute(sluice_loss *loss, sluice_error *error)
 {
     sl_fault_place place;
     return sl_loss_get(loss, 1, &place, error);

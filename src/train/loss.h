@@ -24,7 +24,7 @@ typedef struct sl_fault_place {
  *  loss is cross-entropy. */
 sluice_status sl_class_weights_check(const float *weights, size_t classes, bool by_label, const char *owner, sluice_error *error);
 
-/** sluice_loss_get on up to `threads` threads; the same bits on any number. `place` tells, where BAD_DATA is for a label, an output
+/** sluice_loss_compute on up to `threads` threads; the same bits on any number. `place` tells, where BAD_DATA is for a label, an output
  *  or a value, which; else its fault is NONE. */
 sluice_status sl_loss_get(sluice_loss *loss, unsigned threads, sl_fault_place *place, sluice_error *error);
 

@@ -39,7 +39,7 @@ static sluice_status check(const sluice_trainer *trainer, const request *call, c
         return refuse(call, "the batch has a tape or dropout; these are the trainer's own: leave them NULL and 0", error);
     if (call->trains && (batch->logits || batch->step_logits))
         return refuse(call,
-                      "the batch asks for logits or step_logits, which are the trainer's own here; sluice_trainer_get_loss "
+                      "the batch asks for logits or step_logits, which are the trainer's own here; sluice_trainer_evaluate "
                       "gives them",
                       error);
     const bool by_label = trainer->options.loss == SLUICE_LOSS_CROSS_ENTROPY;
@@ -224,10 +224,10 @@ sluice_status sluice_trainer_step(sluice_trainer *trainer, const sluice_batch *b
     return status;
 }
 
-sluice_status sluice_trainer_get_loss(sluice_trainer *trainer, const sluice_batch *batch, const int32_t *labels,
+sluice_status sluice_trainer_evaluate(sluice_trainer *trainer, const sluice_batch *batch, const int32_t *labels,
                                       const float *values, sluice_report *report, sluice_error *error)
 {
-    request call = {.name = "sluice_trainer_get_loss", .given = batch};
+    request call = {.name = "sluice_trainer_evaluate", .given = batch};
     sluice_status status = sl_report_check(report, call.name, error);
     if (!status)
         status = run(trainer, &call, labels, values, error);

@@ -29,7 +29,7 @@ static inline sluice_report test_evaluate(sluice_trainer *trainer, const sluice_
 {
     sluice_error error = {0};
     sluice_report report = {.struct_size = sizeof report};
-    ck_assert_msg(sluice_trainer_get_loss(trainer, batch, labels, values, &report, &error) == SLUICE_STATUS_OK, "%s",
+    ck_assert_msg(sluice_trainer_evaluate(trainer, batch, labels, values, &report, &error) == SLUICE_STATUS_OK, "%s",
                   error.message);
     return report;
 }

@@ -73,24 +73,26 @@ START_TEST(tape_arguments)
     const sluice_tape_options unknown = {.struct_size = 3};
     test_refused(sluice_tape_create(made.runner.engine, &unknown, &tape, &error), bad_argument, &error, "struct_size");
     test_names(&error, "struct_size");
-    test_refused(sluice_tape_get_need(made.runner.engine, &unknown, 1, 1, NULL, &bytes, &error), bad_argument, &error,
+    test_refused(sluice_tape_required_bytes(made.runner.engine, &unknown, 1, 1, NULL, &bytes, &error), bad_argument, &error,
                  "struct_size");
-    test_refused(sluice_tape_get_need(NULL, NULL, 1, 1, NULL, &bytes, &error), bad_argument, &error, "NULL engine");
+    test_refused(sluice_tape_required_bytes(NULL, NULL, 1, 1, NULL, &bytes, &error), bad_argument, &error, "NULL engine");
     test_names(&error, "engine");
-    test_refused(sluice_tape_get_need(made.runner.engine, NULL, 1, 1, NULL, NULL, &error), bad_argument, &error, "NULL bytes");
+    test_refused(sluice_tape_required_bytes(made.runner.engine, NULL, 1, 1, NULL, NULL, &error), bad_argument, &error,
+                 "NULL bytes");
     test_names(&error, "bytes");
-    test_refused(sluice_tape_get_need(plain.engine, NULL, 1, 1, NULL, &bytes, &error), bad_argument, &error, "not for training");
+    test_refused(sluice_tape_required_bytes(plain.engine, NULL, 1, 1, NULL, &bytes, &error), bad_argument, &error,
+                 "not for training");
     test_names(&error, "training");
     const int64_t long_length[2] = {3, 6}, negative[2] = {-1, 2};
-    test_refused(sluice_tape_get_need(made.runner.engine, NULL, 2, 5, long_length, &bytes, &error), SLUICE_STATUS_BAD_DATA, &error,
-                 "a length");
+    test_refused(sluice_tape_required_bytes(made.runner.engine, NULL, 2, 5, long_length, &bytes, &error), SLUICE_STATUS_BAD_DATA,
+                 &error, "a length");
     test_names(&error, "6");
-    test_refused(sluice_tape_get_need(made.runner.engine, NULL, 2, 5, negative, &bytes, &error), SLUICE_STATUS_BAD_DATA, &error,
-                 "a length");
-    test_refused(sluice_tape_get_need(made.runner.engine, NULL, SIZE_MAX / 2, 5, NULL, &bytes, &error), SLUICE_STATUS_TOO_LARGE,
-                 &error, "rows");
-    test_refused(sluice_tape_get_need(made.runner.engine, NULL, 3, SIZE_MAX / 2, NULL, &bytes, &error), SLUICE_STATUS_TOO_LARGE,
-                 &error, "steps");
+    test_refused(sluice_tape_required_bytes(made.runner.engine, NULL, 2, 5, negative, &bytes, &error), SLUICE_STATUS_BAD_DATA,
+                 &error, "a length");
+    test_refused(sluice_tape_required_bytes(made.runner.engine, NULL, SIZE_MAX / 2, 5, NULL, &bytes, &error),
+                 SLUICE_STATUS_TOO_LARGE, &error, "rows");
+    test_refused(sluice_tape_required_bytes(made.runner.engine, NULL, 3, SIZE_MAX / 2, NULL, &bytes, &error),
+                 SLUICE_STATUS_TOO_LARGE, &error, "steps");
     ck_assert_int_eq(sluice_tape_create(NULL, NULL, &tape, NULL), bad_argument);
     sluice_tape_destroy(NULL);
     test_runner_free(&plain);
@@ -133,8 +135,8 @@ START_TEST(tape_bytes)
             sluice_tape *tape = test_tape_create(&made.runner, recompute);
             size_t need = 0;
             sluice_error error = {0};
-            ck_assert_msg(sluice_tape_get_need(made.runner.engine, &options, sizes[j][0], sizes[j][1], batch.lengths, &need,
-                                               &error) == SLUICE_STATUS_OK,
+            ck_assert_msg(sluice_tape_required_bytes(made.runner.engine, &options, sizes[j][0], sizes[j][1], batch.lengths, &need,
+                                                     &error) == SLUICE_STATUS_OK,
                           "%s", error.message);
             for (unsigned time = 0; time < 3; time++) {
                 test_forward_taped(&made.runner, tape, &batch.batch);
@@ -163,8 +165,8 @@ START_TEST(recomputing_saves_bytes)
     scene made = make_scene(&shape, 0);
     const sluice_tape_options options = {.struct_size = sizeof options, .recompute = 32};
     size_t all = 0, some = 0;
-    ck_assert_int_eq(sluice_tape_get_need(made.runner.engine, NULL, 64, 1000, NULL, &all, NULL), SLUICE_STATUS_OK);
-    ck_assert_int_eq(sluice_tape_get_need(made.runner.engine, &options, 64, 1000, NULL, &some, NULL), SLUICE_STATUS_OK);
+    ck_assert_int_eq(sluice_tape_required_bytes(made.runner.engine, NULL, 64, 1000, NULL, &all, NULL), SLUICE_STATUS_OK);
+    ck_assert_int_eq(sluice_tape_required_bytes(made.runner.engine, &options, 64, 1000, NULL, &some, NULL), SLUICE_STATUS_OK);
     printf("64 rows of 1000 steps, 2 layers of 64: %zu bytes, %zu with recompute 32\n", all, some);
     ck_assert_uint_le(some, all / 3);
     free_scene(&made);

@@ -16,7 +16,7 @@
 static double get(sluice_loss *loss)
 {
     sluice_error error = {0};
-    ck_assert_msg(sluice_loss_get(loss, &error) == SLUICE_STATUS_OK, "%s", error.message);
+    ck_assert_msg(sluice_loss_compute(loss, &error) == SLUICE_STATUS_OK, "%s", error.message);
     return loss->loss;
 }
 
@@ -242,13 +242,13 @@ START_TEST(refused)
     sluice_error error = {0};
     for (size_t k = 0; k < sizeof cases / sizeof cases[0]; k++) {
         loss.class_weights = cases[k].weights;
-        ck_assert_int_eq(sluice_loss_get(&loss, &error), SLUICE_STATUS_BAD_ARGUMENT);
+        ck_assert_int_eq(sluice_loss_compute(&loss, &error), SLUICE_STATUS_BAD_ARGUMENT);
         test_check_message("a weight", &error, SLUICE_STATUS_BAD_ARGUMENT, cases[k].part);
     }
     loss.class_weights = good;
     loss.kind = SLUICE_LOSS_SQUARED_ERROR;
     loss.values = outputs;
-    ck_assert_int_eq(sluice_loss_get(&loss, &error), SLUICE_STATUS_BAD_ARGUMENT);
+    ck_assert_int_eq(sluice_loss_compute(&loss, &error), SLUICE_STATUS_BAD_ARGUMENT);
     test_check_message("squared error", &error, SLUICE_STATUS_BAD_ARGUMENT, "cross-entropy");
 }
 END_TEST

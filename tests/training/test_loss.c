@@ -1,4 +1,4 @@
-/* sluice_loss_get: torch's values, finite differences, what counts and what does not, extremes, threads, and what is refused. */
+/* sluice_loss_compute: torch's values, finite differences, what counts and what does not, extremes, threads, and what is refused. */
 #include "golden/golden_training.h"
 #include "support/message.h"
 #include "support/network.h"
@@ -63,7 +63,7 @@ static void free_scene(loss_scene *scene)
 static double get(sluice_loss *loss)
 {
     sluice_error error = {0};
-    ck_assert_msg(sluice_loss_get(loss, &error) == SLUICE_STATUS_OK, "%s", error.message);
+    ck_assert_msg(sluice_loss_compute(loss, &error) == SLUICE_STATUS_OK, "%s", error.message);
     return loss->loss;
 }
 
@@ -363,13 +363,13 @@ START_TEST(refused)
     for (k = 0; k < sizeof cases / sizeof cases[0]; k++) {
         bad_outputs[7] = k + 1 == sizeof cases / sizeof cases[0] ? NAN : 1;
         sluice_error error = {0};
-        const sluice_status status = sluice_loss_get(&cases[k].loss, &error);
+        const sluice_status status = sluice_loss_compute(&cases[k].loss, &error);
         ck_assert_msg(status == cases[k].status, "%s: %s", cases[k].name, sluice_status_get_name(status));
         test_check_message(cases[k].name, &error, cases[k].status, cases[k].part);
-        ck_assert_int_eq(sluice_loss_get(&cases[k].loss, NULL), status);
+        ck_assert_int_eq(sluice_loss_compute(&cases[k].loss, NULL), status);
     }
     sluice_error error = {0};
-    ck_assert_int_eq(sluice_loss_get(NULL, &error), SLUICE_STATUS_BAD_ARGUMENT);
+    ck_assert_int_eq(sluice_loss_compute(NULL, &error), SLUICE_STATUS_BAD_ARGUMENT);
     test_check_message("NULL", &error, SLUICE_STATUS_BAD_ARGUMENT, "loss is NULL");
     free_scene(&good[0]);
     free_scene(&good[1]);

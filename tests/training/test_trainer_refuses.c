@@ -233,7 +233,7 @@ START_TEST(batches_refused)
         test_refused(status, cases[k].status, &error, cases[k].part);
         test_names(&error, cases[k].part);
         if (!cases[k].of_steps)
-            test_refused(sluice_trainer_get_loss(trainer, &cases[k].batch, labels, values, NULL, &error), cases[k].status, &error,
+            test_refused(sluice_trainer_evaluate(trainer, &cases[k].batch, labels, values, NULL, &error), cases[k].status, &error,
                          cases[k].part);
     }
     const struct {
@@ -258,7 +258,7 @@ START_TEST(batches_refused)
     sluice_report report = {0};
     test_refused(sluice_trainer_step(trainer, &good, labels, values, &report, &error), SLUICE_STATUS_BAD_ARGUMENT, &error,
                  "report");
-    test_refused(sluice_trainer_get_loss(trainer, &good, labels, values, &report, &error), SLUICE_STATUS_BAD_ARGUMENT, &error,
+    test_refused(sluice_trainer_evaluate(trainer, &good, labels, values, &report, &error), SLUICE_STATUS_BAD_ARGUMENT, &error,
                  "report");
     test_refused(sluice_trainer_update(trainer, &report, &error), SLUICE_STATUS_BAD_ARGUMENT, &error, "report");
     test_refused(sluice_trainer_update(NULL, NULL, &error), SLUICE_STATUS_BAD_ARGUMENT, &error, "no trainer");

@@ -251,7 +251,7 @@ START_TEST(names_and_versions)
     ck_assert_ptr_null(sluice_gemm_get_name((sluice_gemm)3));
     ck_assert_ptr_null(sluice_schedule_get_name((sluice_schedule)4));
     const char *advice = "";
-    ck_assert(sluice_blis_get_advice(&advice, NULL) == SLUICE_STATUS_OK && (advice == NULL || *advice));
+    ck_assert(sluice_blis_arch_recommend(&advice, NULL) == SLUICE_STATUS_OK && (advice == NULL || *advice));
 }
 END_TEST
 
@@ -268,10 +268,10 @@ START_TEST(peaks)
     sluice_isa isas[3];
     const size_t count = test_isas(isas);
     for (size_t j = 0; j < count; j++)
-        ck_assert_double_gt(sluice_peak_get(isas[j]), 0.0);
-    ck_assert_double_gt(sluice_peak_get(SLUICE_ISA_AUTO), 0.0);
+        ck_assert_double_gt(sluice_peak_measure(isas[j]), 0.0);
+    ck_assert_double_gt(sluice_peak_measure(SLUICE_ISA_AUTO), 0.0);
     for (int isa = isas[count - 1] + 1; isa <= 5; isa++)
-        ck_assert_double_eq(sluice_peak_get((sluice_isa)isa), 0.0);
+        ck_assert_double_eq(sluice_peak_measure((sluice_isa)isa), 0.0);
 }
 END_TEST
 

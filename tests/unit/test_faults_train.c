@@ -241,7 +241,7 @@ static sluice_status backward(fixture *f, sluice_error *error)
 static sluice_status get_need(fixture *f, sluice_error *error)
 {
     size_t bytes;
-    return sluice_tape_get_need(f->engine, NULL, f->batch->rows, f->batch->steps, f->batch->lengths, &bytes, error);
+    return sluice_tape_required_bytes(f->engine, NULL, f->batch->rows, f->batch->steps, f->batch->lengths, &bytes, error);
 }
 
 static sluice_status set_model(fixture *f, sluice_error *error)
@@ -339,9 +339,9 @@ START_TEST(taping)
     ck_assert_int_gt(n, 1);
     fixture f = {.engine = runner.engine, .model = model, .batch = &large.batch.batch};
     const size_t before = test_alive;
-    for (n = 1; attempt("sluice_tape_get_need", get_need, &f, n);)
+    for (n = 1; attempt("sluice_tape_required_bytes", get_need, &f, n);)
         n++;
-    check_leaks("sluice_tape_get_need", n, before);
+    check_leaks("sluice_tape_required_bytes", n, before);
     without_memory("sluice_engine_set_model", set_model, &f);
     free_exercise(&small);
     free_exercise(&large);
@@ -361,7 +361,7 @@ static sluice_status step(fixture *f, sluice_error *error)
 static sluice_status get_loss(fixture *f, sluice_error *error)
 {
     f->report = (sluice_report){.struct_size = sizeof f->report};
-    return sluice_trainer_get_loss(f->trainer, &f->lesson->batch.batch, f->lesson->labels, f->lesson->values, &f->report, error);
+    return sluice_trainer_evaluate(f->trainer, &f->lesson->batch.batch, f->lesson->labels, f->lesson->values, &f->report, error);
 }
 
 static sluice_status update(fixture *f, sluice_error *error)

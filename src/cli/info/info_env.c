@@ -53,7 +53,7 @@ static json_t *machine_to_json(const sluice_environment *environment)
                      sl_format_json(e->gemm_reason), "threads", (json_int_t)e->threads, "threads_reason",
                      sl_format_json(e->threads_reason), "l1d_bytes", (json_int_t)e->l1d_bytes, "l2_bytes", (json_int_t)e->l2_bytes,
                      "l3_bytes", (json_int_t)e->l3_bytes, "blis_version", e->blis_version, "blis_config", e->blis_config,
-                     "blis_arch_type", arch_text, "blis_arch_type_set_by_sluice", sl_blis_was_advised(), "warning", get_warning(e),
+                     "blis_arch_type", arch_text, "blis_arch_type_set_by_sluice", sl_blis_arch_was_set(), "warning", get_warning(e),
                      "openmp", e->openmp);
 }
 
@@ -117,7 +117,7 @@ static void print(const sluice_environment *environment)
     printf("threads       %u: %s\n", e->threads, e->threads_reason);
     print_openmp(e);
     printf("BLIS          %s, configuration %s%s%s%s\n", e->blis_version, e->blis_config, arch ? ", BLIS_ARCH_TYPE=" : "",
-           arch ? arch : "", sl_blis_was_advised() ? " set by sluice, for this BLIS does not know this CPU" : "");
+           arch ? arch : "", sl_blis_arch_was_set() ? " set by sluice, for this BLIS does not know this CPU" : "");
     if (get_warning(e))
         printf("warning       %s\n", get_warning(e));
 }

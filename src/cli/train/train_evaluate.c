@@ -77,7 +77,7 @@ static sl_exit try_batch(sl_train *train, const sl_span *span, sl_score *score)
         return code;
     sluice_report report = {.struct_size = sizeof report};
     sluice_error error;
-    if (sluice_trainer_get_loss(train->trainer, &feed->batch, feed->labels, feed->values, &report, &error))
+    if (sluice_trainer_evaluate(train->trainer, &feed->batch, feed->labels, feed->values, &report, &error))
         return sl_train_fail(train, &error);
     score->loss += report.loss * report.weight;
     score->weight += report.weight;

@@ -356,14 +356,14 @@ size_t sluice_tape_get_bytes(const sluice_tape *tape)
     return tape->index_bytes + tape->memory_bytes;
 }
 
-sluice_status sluice_tape_get_need(const sluice_engine *engine, const sluice_tape_options *options, size_t rows, size_t steps,
-                                   const int64_t *lengths, size_t *bytes, sluice_error *error)
+sluice_status sluice_tape_required_bytes(const sluice_engine *engine, const sluice_tape_options *options, size_t rows, size_t steps,
+                                         const int64_t *lengths, size_t *bytes, sluice_error *error)
 {
-    sluice_status status = check_engine(engine, "sluice_tape_get_need", error);
+    sluice_status status = check_engine(engine, "sluice_tape_required_bytes", error);
     if (!status)
-        status = check_options(options, "sluice_tape_get_need", error);
+        status = check_options(options, "sluice_tape_required_bytes", error);
     if (!status && !bytes)
-        status = sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_tape_get_need: bytes is NULL");
+        status = sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_tape_required_bytes: bytes is NULL");
     if (!status)
         status = sl_batch_check_lengths(rows, steps, lengths, error);
     if (status)
