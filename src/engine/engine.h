@@ -3,6 +3,7 @@
 #define SLUICE_ENGINE_ENGINE_H
 
 #include "kernel/kernel.h"
+#include "model/dims.h"
 
 #include <stdbool.h>
 
@@ -46,6 +47,7 @@ typedef struct sl_tuned_plan {
 
 struct sluice_engine {
     sluice_shape shape;
+    sl_dims dims; /* of the shape */
     const sl_kernel *kernel;
     sluice_gemm gemm;
     sluice_schedule schedule;

@@ -245,6 +245,7 @@ sluice_status sluice_engine_create(const sluice_model *model, const sluice_engin
     if (!made)
         return sl_fail_memory(error, "an engine", sizeof *made);
     made->shape = model->shape;
+    made->dims = model->dims;
     made->kernel = sl_kernel_get(choice.isa);
     made->gemm = choice.gemm;
     made->schedule = choice.schedule;
