@@ -7,26 +7,6 @@
 #include "engine/streams.h"
 #include "engine/forward/tape.h"
 
-bool sl_strides_fit(size_t rows, size_t row_stride, size_t steps, size_t step_stride, size_t width)
-{
-    size_t a, b, sum;
-    return sl_size_mul(rows, row_stride, &a) && sl_size_mul(steps, step_stride, &b) && sl_size_add(a, b, &sum) &&
-           sl_size_add(sum, width, &sum) && sum <= SIZE_MAX / 2 / sizeof(float);
-}
-
-bool sl_strides_overlap(size_t rows, size_t row, size_t steps, size_t step, size_t width)
-{
-    const bool steps_apart = steps == 1 || step >= width, rows_apart = rows == 1 || row >= width;
-    const bool nested = steps == 1 || rows == 1 || row >= (steps - 1) * step + width || step >= (rows - 1) * row + width;
-    return !steps_apart || !rows_apart || !nested;
-}
-
-bool sl_floats_fit(size_t a, size_t b, size_t c)
-{
-    size_t floats;
-    return sl_size_mul(a, b, &floats) && sl_size_mul(floats, c, &floats) && floats <= SIZE_MAX / 2 / sizeof(float);
-}
-
 static sluice_status check_input(const sluice_engine *engine, const sluice_batch *batch, sluice_error *error)
 {
     const bool wants_tokens = engine->shape.vocabulary > 0;
@@ -90,15 +70,6 @@ static sluice_status check_strides(const sluice_engine *engine, sluice_batch *ba
             error, SLUICE_STATUS_BAD_ARGUMENT,
             "sluice_forward: y strides (row %zu, step %zu) make outputs overlap; %zu rows of %zu steps of %zu floats need more",
             row, step, rows, steps, outputs);
-    return SLUICE_STATUS_OK;
-}
-
-sluice_status sl_batch_check_lengths(size_t rows, size_t steps, const int64_t *lengths, sluice_error *error)
-{
-    for (size_t row = 0; lengths && row < rows; row++)
-        if (lengths[row] < 0 || (uint64_t)lengths[row] > steps)
-            return sl_fail(error, SLUICE_STATUS_BAD_DATA, "row %zu: length %lld; expected 0..%zu, the batch's steps", row,
-                           (long long)lengths[row], steps);
     return SLUICE_STATUS_OK;
 }
 
