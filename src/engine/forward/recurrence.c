@@ -25,35 +25,33 @@ static size_t count_running(const sl_recurrence *p, size_t n, size_t iteration)
     return n;
 }
 
-/* ---- Where a row's data are ------------------------------------------------------------------------------------------------ */
+/* ---- Where a row has its data; called for each row and iteration ----------------------------------------------------------- */
 
-static size_t token_of(const sl_recurrence *p, size_t r, size_t iteration)
+static size_t token_of(const sl_recurrence *p, size_t r, size_t step)
 {
-    const sluice_batch *batch = p->thread->call->batch;
-    return (size_t)p->thread->group->token_row[r][sl_recurrence_step_of(p, r, iteration) * batch->x_step_stride];
+    return (size_t)p->thread->group->token_row[r][step * p->thread->call->batch->x_step_stride];
 }
 
 /* Where the pre-activations begin: b, or b + W x of the token from the table. */
-static const float *start_of(const sl_recurrence *p, size_t r, size_t iteration)
+static inline const float *start_of(const sl_recurrence *p, size_t r, size_t step)
 {
     const sl_packed *packed = packed_of(p);
-    const float *start = packed->table ? packed->table + token_of(p, r, iteration) * engine_of(p)->width : packed->bias;
+    const float *start = packed->table ? packed->table + token_of(p, r, step) * engine_of(p)->width : packed->bias;
     return start + p->block * sl_block_floats(engine_of(p)->kernel);
 }
 
-static const float *x_of(const sl_recurrence *p, size_t r, size_t iteration)
+static inline const float *x_of(const sl_recurrence *p, size_t r, size_t step)
 {
     const sluice_batch *batch = p->thread->call->batch;
     if (p->below.at)
-        return sl_layer_row(p->thread, &p->below, r, sl_recurrence_step_of(p, r, iteration));
+        return sl_layer_row(p->thread, &p->below, r, step);
     if (batch->tokens)
-        return engine_of(p)->embedding + token_of(p, r, iteration) * packed_of(p)->inputs;
-    return p->thread->group->x_row[r] + sl_recurrence_step_of(p, r, iteration) * batch->x_step_stride;
+        return engine_of(p)->embedding + token_of(p, r, step) * packed_of(p)->inputs;
+    return p->thread->group->x_row[r] + step * batch->x_step_stride;
 }
 
-static float *y_of(const sl_recurrence *p, size_t r, size_t iteration)
+static inline float *y_of(const sl_recurrence *p, size_t r, size_t step)
 {
-    const size_t step = sl_recurrence_step_of(p, r, iteration);
     float *y = p->above.at ? sl_layer_row(p->thread, &p->above, r, step) : sl_y_row(p->thread, r, step);
     return y + p->direction * engine_of(p)->dims.h_width + p->block * engine_of(p)->kernel->lanes;
 }
@@ -104,9 +102,10 @@ static void hoist(sl_recurrence *p)
     for (size_t n = p->running; p->hoisted_to < p->to && n > 0 && rows + n <= p->hoist_capacity;
          n = count_running(p, n, p->hoisted_to)) {
         for (size_t r = 0; r < n; r++, rows++) {
-            scratch->start[rows] = start_of(p, r, p->hoisted_to);
+            const size_t step = sl_recurrence_step_of(p, r, p->hoisted_to);
+            scratch->start[rows] = start_of(p, r, step);
             if (reads_x)
-                scratch->x[rows] = x_of(p, r, p->hoisted_to);
+                scratch->x[rows] = x_of(p, r, step);
         }
         p->hoisted_to++;
     }
@@ -130,11 +129,12 @@ static sl_step make_step(const sl_recurrence *p, bool hoisted)
     /* With h = 0 its products are +0, which is what the kernel's sums begin with: they are left out. */
     const bool multiplies_h = iteration > 0 || batch->h0 || batch->streams;
     for (size_t r = 0; r < p->running; r++) {
-        scratch->start[r] = hoisted ? p->hoisted + r * width : start_of(p, r, iteration);
+        const size_t step = sl_recurrence_step_of(p, r, iteration);
+        scratch->start[r] = hoisted ? p->hoisted + r * width : start_of(p, r, step);
         if (multiplies_x)
-            scratch->x[r] = x_of(p, r, iteration);
+            scratch->x[r] = x_of(p, r, step);
         if (wants_y)
-            scratch->y[r] = y_of(p, r, iteration);
+            scratch->y[r] = y_of(p, r, step);
     }
     return (sl_step){.rows = p->running,
                      .hidden = sl_size_min(p->blocks * engine->kernel->lanes, engine->shape.hidden - unit),
