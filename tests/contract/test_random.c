@@ -1,10 +1,10 @@
-/* Random cases of the forward pass (support/scene.h), every output compared by memcmp with the plain loops of support/plain.c. A
+/* Random cases of the forward pass (support/cases/scene.h), every output compared by memcmp with the plain loops of support/oracle/plain.c. A
  * case that fails is made smaller as long as it does, and told as a line; with that line in SLUICE_TEST_CASE it is run alone, in
  * this process. SLUICE_TEST_CASES is how many there are. */
 #include "base/size.h"
 #include "engine/schedule/tuned_plan_list.h"
-#include "support/plain.h"
-#include "support/scene.h"
+#include "support/oracle/plain.h"
+#include "support/cases/scene.h"
 #include "support/suite.h"
 
 #include <signal.h>
@@ -168,7 +168,7 @@ static test_verdict run_case(const test_case *given)
 static size_t count_cases(void)
 {
     const char *text = getenv("SLUICE_TEST_CASES");
-    const size_t count = text ? strtoull(text, NULL, 10) : TEST_LIGHT ? 1500 : 3000;
+    const size_t count = text ? strtoull(text, NULL, 10) : test_by_depth(1000, 1000, 3000);
     ck_assert_msg(count > 0, "SLUICE_TEST_CASES is %s", text);
     return count;
 }

@@ -557,7 +557,7 @@ int main(void)
     tcase_add_test(tcase, calls_share);
     tcase_add_test(tcase, pooled);
     tcase_add_test(tcase, one_cpu);
-    tcase_add_loop_test(tcase, extreme, 0, TEST_LIGHT ? 2 : sizeof extremes / sizeof extremes[0]);
+    tcase_add_loop_test(tcase, extreme, 0, test_by_depth(1, 0, 0) ? 2 : sizeof extremes / sizeof extremes[0]);
     suite_add_tcase(suite, tcase);
     return test_run(suite);
 }
