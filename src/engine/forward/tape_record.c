@@ -80,7 +80,7 @@ static void keep_gates(const sl_recurrence *p, sl_step *step)
     step->c_kept = scratch->c_kept;
 }
 
-/* Apply dropout to the outputs of an iteration, which the layer above reads. */
+/* Apply dropout to the outputs of an iteration, for the layer above. */
 static void drop_outputs(const sl_recurrence *p, const sl_step *step)
 {
     const sl_forward_thread *t = p->thread;
@@ -91,7 +91,7 @@ static void drop_outputs(const sl_recurrence *p, const sl_step *step)
         return;
     const sl_layer_rows inputs = sl_tape_layer_rows(batch->tape, layer + 1, false);
     for (size_t r = 0; r < step->rows; r++) {
-        const sl_dropout drop = {.share = batch->dropout,
+        const sl_dropout drop = {.probability = batch->dropout,
                                  .key = batch->dropout_key,
                                  .layer = layer,
                                  .row = t->rows[r],
