@@ -1,13 +1,14 @@
 #include "perf/bench/expect.h"
 
 #include "base/error.h"
-#include "engine/schedule/schedule.h"
+#include "engine/schedule/candidates.h"
+#include "engine/schedule/cost_model.h"
 
 /* What is expected of a case at a number of threads. */
 typedef struct expected {
     sl_case shape;
     unsigned threads;
-    size_t teams, members;
+    size_t thread_groups, threads_per_group;
     bool wavefront;
     double cycles, speedup, share;
 } expected;
@@ -22,8 +23,8 @@ static const sl_field fields[] = {
     {"layers", FIELD(shape.layers), SL_FIELD_SIZE, 0, "", "L, layers", {"L", 2}},
     {"directions", FIELD(shape.directions), SL_FIELD_SIZE, 0, "", "D, directions", {"D", 2}},
     {"threads", FIELD(threads), SL_FIELD_UNSIGNED, 0, "", "threads", {"thr", 4}},
-    {"teams", FIELD(teams), SL_FIELD_SIZE, 0, "", "thread groups", {"teams", 5}},
-    {"members", FIELD(members), SL_FIELD_SIZE, 0, "", "threads of each group", {"each", 4}},
+    {"teams", FIELD(thread_groups), SL_FIELD_SIZE, 0, "", "thread groups", {"teams", 5}},
+    {"members", FIELD(threads_per_group), SL_FIELD_SIZE, 0, "", "threads of each group", {"each", 4}},
     {"wavefront", FIELD(wavefront), SL_FIELD_FLAG, 0, "", "whether layers are a wavefront", {"wave", -5}},
     {"cycles", FIELD(cycles), SL_FIELD_REAL, 0, "cycles", "of one core", {"kcycles", 10, 1, 1e-3}},
     {"speedup", FIELD(speedup), SL_FIELD_REAL, 0, "", "over one thread", {"speedup", 7, 2}},
@@ -41,7 +42,7 @@ static double flop_per_cycle(const sluice_engine *engine)
 static double cycles_with(sluice_engine *engine, const sl_case *shape, unsigned threads, sl_exec_plan *plan)
 {
     engine->threads = engine->limits.cpus = threads;
-    const sl_load load = sl_load_get(engine, shape->batch, shape->steps, NULL);
+    const sl_batch_load load = sl_batch_load_get(engine, shape->batch, shape->steps, NULL);
     *plan = sl_exec_plan_choose(engine, &load);
     return sl_exec_plan_cycles(engine, &load, plan);
 }
@@ -54,8 +55,8 @@ static sluice_status add_row(sluice_engine *engine, const sl_case *shape, unsign
     const double one = cycles_with(engine, shape, 1, &alone), cycles = cycles_with(engine, shape, threads, &plan);
     const expected values = {.shape = *shape,
                              .threads = threads,
-                             .teams = plan.teams,
-                             .members = plan.members,
+                             .thread_groups = plan.thread_groups,
+                             .threads_per_group = plan.threads_per_group,
                              .wavefront = plan.wavefront,
                              .cycles = cycles,
                              .speedup = one / cycles,
