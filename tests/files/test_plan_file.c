@@ -364,12 +364,12 @@ END_TEST
 START_TEST(mutations)
 {
     uint64_t random = test_seed();
-    const unsigned rounds = TEST_LIGHT ? 300 : 3000;
+    const size_t rounds = test_by_depth(300, 1000, 3000);
     char good[ROOM], bad[ROOM];
     make_good(&stack, good);
     const size_t size = strlen(good);
     sluice_engine *engine = make_auto(&stack);
-    for (unsigned k = 0; k < rounds; k++) {
+    for (size_t k = 0; k < rounds; k++) {
         memcpy(bad, good, size);
         for (uint64_t changes = 1 + test_random(&random) % 3; changes; changes--)
             bad[test_random(&random) % size] =

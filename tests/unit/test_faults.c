@@ -1,7 +1,7 @@
 /* Every allocation failing in turn: the call says NO_MEMORY in words, its out pointer is NULL, everything else is as it was,
  * and nothing leaks. */
 #include "engine/schedule/tuned_plan_list.h"
-#include "support/allocator.h"
+#include "support/memory/allocator.h"
 #include "support/network.h"
 #include "support/suite.h"
 
