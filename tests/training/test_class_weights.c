@@ -382,12 +382,12 @@ END_TEST
 /* Where the checkpoint's class weights stand in the file. */
 static size_t find_weights(void)
 {
-    sl_safetensors *file;
+    sl_tensor_source file;
     ck_assert_int_eq(sl_safetensors_open(test_path("checkpoint"), &file, NULL), SLUICE_STATUS_OK);
-    const sl_tensor *tensor = sl_safetensors_find(file, "class_weights");
+    const sl_tensor *tensor = sl_source_find(&file, "class_weights");
     ck_assert_ptr_nonnull(tensor);
-    const size_t at = file->data_at + tensor->begin;
-    sl_safetensors_close(file);
+    const size_t at = tensor->begin;
+    sl_source_release(&file);
     return at;
 }
 

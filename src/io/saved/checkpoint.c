@@ -6,7 +6,9 @@
 #include "base/memory.h"
 #include "model/model.h"
 #include "io/label.h"
+#include "io/model/model_read.h"
 #include "io/model/model_write.h"
+#include "io/safetensors/safetensors.h"
 #include "train/trainer.h"
 
 #include <inttypes.h>
@@ -148,31 +150,31 @@ static spelling get_expected(const struct field *field)
 
 /* The field as the metadata have it: what is read has to be written the same again, so no other spelling, no value out of its
  * type's range, and neither NaN nor infinity passes. */
-static sluice_status take_field(const sl_safetensors *file, const struct field *field, state *to, sluice_error *error)
+static sluice_status take_field(const sl_tensor_source *source, const struct field *field, state *to, sluice_error *error)
 {
-    const char *value = sl_safetensors_find_metadata(file, field->key);
+    const char *value = sl_source_find_metadata(source, field->key);
     if (!value)
-        return sl_fail(error, SLUICE_STATUS_BAD_DATA, "%s: metadata \"%s\" is missing; take another checkpoint", file->input.name,
+        return sl_fail(error, SLUICE_STATUS_BAD_DATA, "%s: metadata \"%s\" is missing; take another checkpoint", source->input.name,
                        field->key);
     read_field(field, value, to);
     if (strcmp(format_field(field, to).text, value) == 0)
         return SLUICE_STATUS_OK;
     return sl_fail(error, SLUICE_STATUS_BAD_DATA, "%s: metadata \"%s\": expected %s, found \"%.80s\"; take another checkpoint",
-                   file->input.name, field->key, get_expected(field).text, value);
+                   source->input.name, field->key, get_expected(field).text, value);
 }
 
 /* Take all of them; a file of another kind is told first. */
-static sluice_status take_state(const sl_safetensors *file, state *to, sluice_error *error)
+static sluice_status take_state(const sl_tensor_source *source, state *to, sluice_error *error)
 {
     *to = (state){.options = {.struct_size = sizeof to->options}};
-    const char *format = sl_safetensors_find_metadata(file, format_key);
+    const char *format = sl_source_find_metadata(source, format_key);
     if (!format || strcmp(format, format_value) != 0)
         return sl_fail(error, SLUICE_STATUS_BAD_DATA,
-                       "%s: expected a checkpoint, whose metadata have \"%s\" as \"%s\", found %s%.80s%s", file->input.name,
+                       "%s: expected a checkpoint, whose metadata have \"%s\" as \"%s\", found %s%.80s%s", source->input.name,
                        format_key, format_value, format ? "\"" : "none", format ? format : "", format ? "\"" : "");
     sluice_status status = SLUICE_STATUS_OK;
     for (size_t k = 0; !status && k < FIELDS; k++)
-        status = take_field(file, &fields[k], to, error);
+        status = take_field(source, &fields[k], to, error);
     return status;
 }
 
@@ -197,7 +199,7 @@ static sl_tensor_name get_name(const sluice_trainer *trainer, const sl_trained *
 }
 
 /* A mean of squares is not negative. */
-static sluice_status check_moment(const sl_safetensors *file, const sl_tensor *tensor, const float *values, bool squares,
+static sluice_status check_moment(const sl_tensor_source *source, const sl_tensor *tensor, const float *values, bool squares,
                                   sluice_error *error)
 {
     for (size_t k = 0; k < tensor->elements; k++)
@@ -205,45 +207,46 @@ static sluice_status check_moment(const sl_safetensors *file, const sl_tensor *t
             return sl_fail(
                 error, SLUICE_STATUS_BAD_DATA,
                 "%s: byte %zu: tensor \"%s\": element %zu: expected a finite number%s, found %s; take another checkpoint",
-                file->input.name, file->data_at + tensor->begin + k * sizeof *values, tensor->name, k, squares ? " >= 0" : "",
+                source->input.name, tensor->begin + k * sizeof *values, tensor->name, k, squares ? " >= 0" : "",
                 isnan(values[k])   ? "NaN"
                 : isinf(values[k]) ? "infinity"
                                    : "one below 0");
     return SLUICE_STATUS_OK;
 }
 
-static sluice_status fail_missing(const sl_safetensors *file, const char *name, sluice_error *error)
+static sluice_status fail_missing(const sl_tensor_source *source, const char *name, sluice_error *error)
 {
-    return sl_fail(error, SLUICE_STATUS_BAD_DATA, "%s: tensor \"%s\" is missing; take another checkpoint", file->input.name, name);
+    return sl_fail(error, SLUICE_STATUS_BAD_DATA, "%s: tensor \"%s\" is missing; take another checkpoint", source->input.name,
+                   name);
 }
 
 /* A tensor that must be there, of this type and [count]; it is used from then on. */
-static sluice_status find_row(const sl_safetensors *file, const char *name, const char *dtype, size_t count, sl_tensor **found,
+static sluice_status find_row(const sl_tensor_source *source, const char *name, const char *dtype, size_t count, sl_tensor **found,
                               sluice_error *error)
 {
-    sl_tensor *tensor = *found = sl_safetensors_find(file, name);
+    sl_tensor *tensor = *found = sl_source_find(source, name);
     if (!tensor)
-        return fail_missing(file, name, error);
+        return fail_missing(source, name, error);
     if (strcmp(tensor->dtype, dtype) != 0 || tensor->dims != 1 || (count && tensor->shape[0] != count))
         return sl_fail(error, SLUICE_STATUS_BAD_DATA,
-                       "%s: byte %zu: tensor \"%s\": expected %s %s, found %s %s; take another checkpoint", file->input.name,
+                       "%s: byte %zu: tensor \"%s\": expected %s %s, found %s %s; take another checkpoint", source->input.name,
                        tensor->stated_at, name, dtype, count ? sl_shape_get_text(&count, 1).text : "[bytes]",
                        sl_label_get(tensor->dtype).text, sl_shape_get_text(tensor->shape, tensor->dims).text);
     tensor->used = true;
     return SLUICE_STATUS_OK;
 }
 
-static sluice_status read_moment(const sl_safetensors *file, const sluice_trainer *trainer, const sl_trained *trained, int which,
-                                 sluice_error *error)
+static sluice_status read_moment(const sl_tensor_source *source, const sluice_trainer *trainer, const sl_trained *trained,
+                                 int which, sluice_error *error)
 {
     float *values = get_moment(trained, which);
     if (!values)
         return SLUICE_STATUS_OK;
     sl_tensor *tensor;
-    sluice_status status = find_row(file, get_name(trainer, trained, which).text, "F32", trained->count, &tensor, error);
+    sluice_status status = find_row(source, get_name(trainer, trained, which).text, "F32", trained->count, &tensor, error);
     if (!status)
-        status = sl_safetensors_read(file, tensor, values, error);
-    return status ? status : check_moment(file, tensor, values, which == 1, error);
+        status = sl_source_read(source, tensor, 0, tensor->elements, values, error);
+    return status ? status : check_moment(source, tensor, values, which == 1, error);
 }
 
 /* ---- Saving ---------------------------------------------------------------------------------------------------------------- */
@@ -293,45 +296,45 @@ sluice_status sluice_trainer_save(const sluice_trainer *trainer, const char *pat
 /* ---- Loading --------------------------------------------------------------------------------------------------------------- */
 
 /* The model, under the names that are given when a checkpoint is saved. */
-static sluice_status read_model(sl_safetensors *file, sluice_model **model, sluice_error *error)
+static sluice_status read_model(sl_tensor_source *source, sluice_model **model, sluice_error *error)
 {
     sluice_names names = sl_model_file_get_names();
-    if (!sl_safetensors_find(file, "fc.weight"))
+    if (!sl_source_find(source, "fc.weight"))
         names.head = "";
-    if (!sl_safetensors_find(file, "embedding.weight"))
+    if (!sl_source_find(source, "embedding.weight"))
         names.embedding = "";
-    return sl_model_file_read(file, &names, model, error);
+    return sl_model_read(source, &names, model, error);
 }
 
 /* The moments of all tensors, each of which must be there: a model would do without the head's bias. */
-static sluice_status read_moments(const sl_safetensors *file, const sluice_trainer *trainer, sluice_error *error)
+static sluice_status read_moments(const sl_tensor_source *source, const sluice_trainer *trainer, sluice_error *error)
 {
     sluice_status status = SLUICE_STATUS_OK;
     for (size_t k = 0; !status && k < trainer->count; k++) {
         const sl_trained *trained = &trainer->trained[k];
         const sl_tensor_name name = get_name(trainer, trained, MOMENTS);
-        if (!sl_safetensors_find(file, name.text))
-            return fail_missing(file, name.text, error);
+        if (!sl_source_find(source, name.text))
+            return fail_missing(source, name.text, error);
         for (int which = 0; !status && which < MOMENTS; which++)
-            status = read_moment(file, trainer, trained, which, error);
+            status = read_moment(source, trainer, trained, which, error);
     }
     return status;
 }
 
 /* The note, terminated; the caller frees it. */
-static sluice_status read_note(const sl_safetensors *file, char **note, sluice_error *error)
+static sluice_status read_note(const sl_tensor_source *source, char **note, sluice_error *error)
 {
     sl_tensor *tensor;
-    sluice_status status = find_row(file, note_name, "U8", 0, &tensor, error);
+    sluice_status status = find_row(source, note_name, "U8", 0, &tensor, error);
     if (status)
         return status;
-    char *text = sl_alloc(tensor->elements + 1); /* so many bytes are in the file, so one more fits */
+    char *text = sl_alloc(tensor->elements + 1); /* so many bytes are in the source, so one more fits */
     if (!text)
         return sl_fail_memory(error, "a checkpoint's note", tensor->elements + 1);
-    status = sl_safetensors_read_bytes(file, tensor, text, error);
+    status = sl_source_read_bytes(source, tensor, text, error);
     if (!status && strlen(text) != tensor->elements)
         status = sl_fail(error, SLUICE_STATUS_BAD_DATA, "%s: byte %zu: tensor \"%s\": expected text, found a NUL byte",
-                         file->input.name, file->data_at + tensor->begin + strlen(text), note_name);
+                         source->input.name, tensor->begin + strlen(text), note_name);
     if (status)
         sl_free(text);
     else
@@ -340,55 +343,55 @@ static sluice_status read_note(const sl_safetensors *file, char **note, sluice_e
 }
 
 /* What would be lost when the checkpoint is saved again. */
-static sluice_status check_all_used(const sl_safetensors *file, sluice_error *error)
+static sluice_status check_all_used(const sl_tensor_source *source, sluice_error *error)
 {
-    for (size_t k = 0; k < file->count; k++)
-        if (!file->tensors[k].used)
+    for (size_t k = 0; k < source->count; k++)
+        if (!source->tensors[k].used)
             return sl_fail(error, SLUICE_STATUS_BAD_DATA, "%s: byte %zu: tensor \"%s\" belongs to no part of a checkpoint",
-                           file->input.name, file->tensors[k].stated_at, sl_label_get(file->tensors[k].name).text);
+                           source->input.name, source->tensors[k].stated_at, sl_label_get(source->tensors[k].name).text);
     return SLUICE_STATUS_OK;
 }
 
 /* The class weights, NULL if the file has none or the model has no classes for them; the caller frees them. */
-static sluice_status read_class_weights(const sl_safetensors *file, size_t classes, float **weights, sluice_error *error)
+static sluice_status read_class_weights(const sl_tensor_source *source, size_t classes, float **weights, sluice_error *error)
 {
     sl_tensor *tensor;
     *weights = NULL;
-    if (!classes || !sl_safetensors_find(file, weights_name))
+    if (!classes || !sl_source_find(source, weights_name))
         return SLUICE_STATUS_OK;
-    const sluice_status status = find_row(file, weights_name, "F32", classes, &tensor, error);
+    const sluice_status status = find_row(source, weights_name, "F32", classes, &tensor, error);
     if (status)
         return status;
     *weights = sl_alloc_array(classes, sizeof **weights);
-    return *weights ? sl_safetensors_read(file, tensor, *weights, error)
+    return *weights ? sl_source_read(source, tensor, 0, classes, *weights, error)
                     : sl_fail_memory(error, "a checkpoint's class weights", classes * sizeof **weights);
 }
 
 /* Options that a trainer of the model may have. */
-static sluice_status check_options(const sl_safetensors *file, const sluice_model *model, sluice_trainer_options *options,
+static sluice_status check_options(const sl_tensor_source *source, const sluice_model *model, sluice_trainer_options *options,
                                    sluice_error *error)
 {
     sluice_error inner = {0};
     if (!sl_trainer_options_check(options, model, options, &inner))
         return SLUICE_STATUS_OK;
-    return sl_fail(error, SLUICE_STATUS_BAD_DATA, "%s: metadata: %s; take another checkpoint", file->input.name, inner.message);
+    return sl_fail(error, SLUICE_STATUS_BAD_DATA, "%s: metadata: %s; take another checkpoint", source->input.name, inner.message);
 }
 
 /* A trainer of the file's weights and options. */
-static sluice_status make_trainer(sl_safetensors *file, const sluice_engine_options *engine_options, sluice_trainer **trainer,
+static sluice_status make_trainer(sl_tensor_source *source, const sluice_engine_options *engine_options, sluice_trainer **trainer,
                                   sluice_error *error)
 {
     state read;
     sluice_model *model = NULL;
     float *weights = NULL;
-    sluice_status status = take_state(file, &read, error);
+    sluice_status status = take_state(source, &read, error);
     if (!status)
-        status = read_model(file, &model, error);
+        status = read_model(source, &model, error);
     if (!status)
-        status = read_class_weights(file, sluice_model_get_shape(model).classes, &weights, error);
+        status = read_class_weights(source, sluice_model_get_shape(model).classes, &weights, error);
     read.options.class_weights = weights;
     if (!status)
-        status = check_options(file, model, &read.options, error);
+        status = check_options(source, model, &read.options, error);
     if (!status)
         status = sluice_trainer_create(model, engine_options, &read.options, trainer, error);
     if (!status)
@@ -410,17 +413,17 @@ sluice_status sluice_trainer_load(const char *path, const sluice_engine_options 
         return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_trainer_load: path is NULL");
     sluice_trainer *made = NULL;
     char *text = NULL;
-    sl_safetensors *file;
-    sluice_status status = sl_safetensors_open(path, &file, error);
+    sl_tensor_source source;
+    sluice_status status = sl_safetensors_open(path, &source, error);
     if (!status)
-        status = make_trainer(file, engine_options, &made, error);
+        status = make_trainer(&source, engine_options, &made, error);
     if (!status)
-        status = read_moments(file, made, error);
+        status = read_moments(&source, made, error);
     if (!status)
-        status = read_note(file, &text, error);
+        status = read_note(&source, &text, error);
     if (!status)
-        status = check_all_used(file, error);
-    sl_safetensors_close(file);
+        status = check_all_used(&source, error);
+    sl_source_release(&source);
     if (!status)
         *trainer = made;
     else

@@ -1,4 +1,4 @@
-/* sluice_streams_save and sluice_streams_load: all states of a stream set in a safetensors file, tensors "h" and "c", F32
+/* sluice_streams_save and sluice_streams_load: all states of a stream set in a safetensors source, tensors "h" and "c", F32
  * [L][slots][H]. States pass a piece at a time, so that no second copy of them all is held. */
 #include "base/error.h"
 #include "base/memory.h"
@@ -16,7 +16,7 @@
 
 enum { PIECE_BYTES = 256 << 10 }; /* so much that what a call to the system costs besides copying does not count */
 
-/* Some states on their way between a set and a file, where a line is the h, or c, of one slot and layer: [H]. */
+/* Some states on their way between a set and a source, where a line is the h, or c, of one slot and layer: [H]. */
 typedef struct piece {
     float *lines;
     size_t room; /* lines */
@@ -74,55 +74,51 @@ sluice_status sluice_streams_save(const sluice_streams *streams, const char *pat
 /* ---- Loading --------------------------------------------------------------------------------------------------------------- */
 
 /* The tensor of this name, F32 [L][any number][H]. */
-static sluice_status find_states(const sl_safetensors *file, const char *name, const sluice_shape *shape, const sl_tensor **found,
-                                 sluice_error *error)
+static sluice_status find_states(const sl_tensor_source *source, const char *name, const sluice_shape *shape,
+                                 const sl_tensor **found, sluice_error *error)
 {
-    const sl_tensor *tensor = *found = sl_safetensors_find(file, name);
+    const sl_tensor *tensor = *found = sl_source_find(source, name);
     if (!tensor)
         return sl_fail(error, SLUICE_STATUS_BAD_DATA, "%s: expected a stream set, tensors \"h\" and \"c\", found no tensor \"%s\"",
-                       file->input.name, name);
+                       source->input.name, name);
     if (strcmp(tensor->dtype, "F32") != 0)
-        return sl_fail(error, SLUICE_STATUS_BAD_DATA, "%s: byte %zu: tensor \"%s\": expected type F32, found %s; convert it",
-                       file->input.name, tensor->stated_at, name, sl_label_get(tensor->dtype).text);
+        return sl_source_fail_tensor(source, tensor, error, "expected type F32, found %s; convert it",
+                                     sl_label_get(tensor->dtype).text);
     if (tensor->dims != 3 || tensor->shape[0] != shape->layers || tensor->shape[2] != shape->hidden)
-        return sl_fail(error, SLUICE_STATUS_BAD_DATA,
-                       "%s: byte %zu: tensor \"%s\": expected shape [%zu][slots][%zu] (L and H of the network), found %s; take the "
-                       "network that the states are of",
-                       file->input.name, tensor->stated_at, name, shape->layers, shape->hidden,
-                       sl_shape_get_text(tensor->shape, tensor->dims).text);
+        return sl_source_fail_tensor(source, tensor, error,
+                                     "expected shape [%zu][slots][%zu] (L and H of the network), found %s; load it for the network "
+                                     "that the states were saved with",
+                                     shape->layers, shape->hidden, sl_shape_get_text(tensor->shape, tensor->dims).text);
     return SLUICE_STATUS_OK;
 }
 
 /* h and c, of as many slots, and nothing else: what would be lost when the set is saved to the same file again. */
-static sluice_status find_both(const sl_safetensors *file, const sluice_shape *shape, const sl_tensor *found[2],
+static sluice_status find_both(const sl_tensor_source *source, const sluice_shape *shape, const sl_tensor *found[2],
                                sluice_error *error)
 {
-    sluice_status status = find_states(file, "h", shape, &found[0], error);
+    sluice_status status = find_states(source, "h", shape, &found[0], error);
     if (!status)
-        status = find_states(file, "c", shape, &found[1], error);
+        status = find_states(source, "c", shape, &found[1], error);
     if (status)
         return status;
     if (found[0]->shape[1] != found[1]->shape[1])
-        return sl_fail(error, SLUICE_STATUS_BAD_DATA, "%s: byte %zu: tensor \"c\": expected the slots of \"h\", %zu, found %zu",
-                       file->input.name, found[1]->stated_at, found[0]->shape[1], found[1]->shape[1]);
-    for (size_t k = 0; k < file->count; k++)
-        if (&file->tensors[k] != found[0] && &file->tensors[k] != found[1])
+        return sl_source_fail_tensor(source, found[1], error, "expected the slots of \"h\", %zu, found %zu", found[0]->shape[1],
+                                     found[1]->shape[1]);
+    for (size_t k = 0; k < source->count; k++)
+        if (&source->tensors[k] != found[0] && &source->tensors[k] != found[1])
             return sl_fail(error, SLUICE_STATUS_BAD_DATA,
                            "%s: byte %zu: expected a stream set, tensors \"h\" and \"c\" alone, found tensor \"%s\" too",
-                           file->input.name, file->tensors[k].stated_at, sl_label_get(file->tensors[k].name).text);
+                           source->input.name, source->tensors[k].stated_at, sl_label_get(source->tensors[k].name).text);
     return SLUICE_STATUS_OK;
 }
 
-static sluice_status read_tensor(const sl_safetensors *file, const sl_tensor *tensor, sluice_streams *streams, bool is_c,
+static sluice_status read_tensor(const sl_tensor_source *source, const sl_tensor *tensor, sluice_streams *streams, bool is_c,
                                  const piece *by, sluice_error *error)
 {
     const size_t lines = streams->layers * streams->slots, hidden = streams->hidden, line = hidden * sizeof(float);
     for (size_t first = 0; first < lines; first += by->room) {
         const size_t count = sl_size_min(by->room, lines - first);
-        sl_tensor part = *tensor;
-        part.begin += first * line;
-        part.elements = count * hidden;
-        const sluice_status status = sl_safetensors_read(file, &part, by->lines, error);
+        const sluice_status status = sl_source_read(source, tensor, first * hidden, count * hidden, by->lines, error);
         if (status)
             return status;
         for (size_t k = 0; k < count; k++)
@@ -131,13 +127,13 @@ static sluice_status read_tensor(const sl_safetensors *file, const sl_tensor *te
     return SLUICE_STATUS_OK;
 }
 
-static sluice_status read_all(const sl_safetensors *file, const sl_tensor *const found[2], sluice_streams *streams,
+static sluice_status read_all(const sl_tensor_source *source, const sl_tensor *const found[2], sluice_streams *streams,
                               sluice_error *error)
 {
     piece by;
     sluice_status status = make_piece(streams, &by, error);
     for (int k = 0; !status && k < 2; k++)
-        status = read_tensor(file, found[k], streams, k == 1, &by, error);
+        status = read_tensor(source, found[k], streams, k == 1, &by, error);
     sl_free(by.lines);
     return status;
 }
@@ -149,22 +145,22 @@ sluice_status sluice_streams_load(const sluice_engine *engine, const char *path,
     *streams = NULL;
     if (!engine || !path)
         return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_streams_load: %s is NULL", engine ? "path" : "engine");
-    sl_safetensors *file = NULL;
+    sl_tensor_source source = {.input.fd = -1};
     const sl_tensor *found[2];
     sluice_streams *made = NULL;
     sluice_status status = sl_streams_check_shape(&engine->shape, error);
     if (!status)
-        status = sl_safetensors_open(path, &file, error);
+        status = sl_safetensors_open(path, &source, error);
     if (!status)
-        status = find_both(file, &engine->shape, found, error);
+        status = find_both(&source, &engine->shape, found, error);
     if (!status)
         status = sluice_streams_create(engine, found[0]->shape[1], &made, error);
     if (!status)
-        status = read_all(file, found, made, error);
+        status = read_all(&source, found, made, error);
     if (status)
         sluice_streams_destroy(made);
     else
         *streams = made;
-    sl_safetensors_close(file);
+    sl_source_release(&source);
     return status;
 }
