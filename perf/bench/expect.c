@@ -1,7 +1,8 @@
 #include "perf/bench/expect.h"
 
 #include "base/error.h"
-#include "engine/schedule/schedule.h"
+#include "engine/schedule/candidates.h"
+#include "engine/schedule/cost_model.h"
 
 const sl_column sl_expect_columns[SL_EXPECT_COLUMNS] = {
     {"steps", "T", 5, 0, 0},
@@ -25,27 +26,27 @@ static double flop_per_cycle(const sluice_engine *engine)
     return 2.0 * 2 * (double)engine->kernel->lanes;
 }
 
-static double cycles_with(sluice_engine *engine, const sl_case *shape, unsigned threads, sl_exec_plan *way)
+static double cycles_with(sluice_engine *engine, const sl_case *shape, unsigned threads, sl_exec_plan *plan)
 {
     engine->threads = engine->limits.cpus = threads;
-    const sl_load load = sl_load_get(engine, shape->batch, shape->steps, NULL);
-    *way = sl_exec_plan_choose(engine, &load);
-    return sl_exec_plan_cycles(engine, &load, way);
+    const sl_batch_load load = sl_batch_load_get(engine, shape->batch, shape->steps, NULL);
+    *plan = sl_exec_plan_choose(engine, &load);
+    return sl_exec_plan_cycles(engine, &load, plan);
 }
 
 static sluice_status add_row(sluice_engine *engine, const sl_case *shape, unsigned threads, sl_bench_report *report,
                              sluice_error *error)
 {
     const sl_result counted = {.shape = *shape, .total_steps = (uint64_t)shape->batch * shape->steps};
-    sl_exec_plan alone, way;
-    const double one = cycles_with(engine, shape, 1, &alone), cycles = cycles_with(engine, shape, threads, &way);
+    sl_exec_plan alone, plan;
+    const double one = cycles_with(engine, shape, 1, &alone), cycles = cycles_with(engine, shape, threads, &plan);
     const double share = sl_result_flop(&counted) / cycles / flop_per_cycle(engine) / threads;
     /* clang-format off */
     json_t *rest = json_pack("{si si si sb sf sf sf}",
                              "threads", (int)threads,
-                             "teams", (int)way.teams,
-                             "members", (int)way.members,
-                             "wavefront", (int)way.wavefront,
+                             "teams", (int)plan.thread_groups,
+                             "members", (int)plan.threads_per_group,
+                             "wavefront", (int)plan.wavefront,
                              "cycles", cycles,
                              "speedup", one / cycles,
                              "fraction_of_peak", share);

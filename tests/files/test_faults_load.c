@@ -1,5 +1,5 @@
 /* What loading a model allocates: no more than the model, besides a little for the file's header; and when an allocation fails. */
-#include "support/allocator.h"
+#include "support/memory/allocator.h"
 #include "support/files.h"
 #include "support/suite.h"
 

@@ -169,7 +169,7 @@ static void sum_tokens(const sl_grad_thread *thread, const sl_grad_layer_dir *la
 /* What of a row's dx goes on below the dropout between the layers. */
 static void drop(const sluice_tape *tape, const sl_grad_layer_dir *layer_dir, size_t step, size_t rank, float *dx)
 {
-    const sl_dropout drop = {.share = tape->batch.dropout,
+    const sl_dropout drop = {.probability = tape->batch.dropout,
                              .key = tape->batch.dropout_key,
                              .layer = layer_dir->layer - 1,
                              .row = tape->order[rank],
