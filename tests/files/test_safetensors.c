@@ -382,7 +382,7 @@ END_TEST
 
 /* ---- Mutations ------------------------------------------------------------------------------------------------------------- */
 
-/* Loads, or tells in words why not; true if it loads. */
+/* Loads, or says in words why not; true if it loads. */
 static bool survives(const unsigned char *data, size_t size)
 {
     test_file_write(test_path("m"), data, size);

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Whether the thread sanitizer would find a race: plant one, build, run, and read what it says.
+"""Whether the thread sanitizer would find a race: seed one, build, run, and read its report.
 
 Works on a copy of the sources, configured as the build directory that SLUICE_BUILD names, which has the sanitizer. There
-the test programs are run with the library as it is, where nothing may be found, and then with each of PLANTS in place of what the
-library says, where a race has to be found in the engine or the kernels. A plant whose place is no longer in the source, once, is
-a failure: plant anew.
+the test programs are run with the library as it is, where nothing may be found, and then with each change of SEEDED, by which a
+race has to be found in the engine or the kernels. A change whose text is no longer in the source, exactly once, is a failure: write
+the change anew.
 """
 import json
 import os
@@ -18,49 +18,49 @@ import tempfile
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 from support.checks import BUILD, SOURCE, Checks, build_options, run
 
-# A phase of the way back is over, without the threads' meeting.
-NO_MEETING = ("    if (thread->index == 0)\n"
+# A phase of the backward pass ends without a barrier.
+NO_BARRIER = ("    if (thread->index == 0)\n"
               "        atomic_store_explicit(&thread->grad->taken[(thread->phase + 1) % 2], 0, memory_order_relaxed);\n"
               "    thread->phase++;\n")
-# What is broken, the test program and the case of it that have to show it, the file, the text in it, and what comes in its place.
-PLANTS = [
-    ("members do not meet after a step", "races", "threads", "src/engine/forward/forward.c",
+# What is broken, the test program and the case of it in which the race has to appear, the file, the text in it, and its replacement.
+SEEDED = [
+    ("threads of a group do not wait for each other after a step", "races", "threads", "src/engine/forward/forward.c",
      "                sl_recurrence_step(&passes[k]);\n            meet(m);\n", "                sl_recurrence_step(&passes[k]);\n"),
-    ("who waits at a barrier need not see what others wrote", "races", "threads", "src/system/barrier.c",
+    ("a thread that waited at the barrier need not see what others wrote", "races", "threads", "src/system/barrier.c",
      "atomic_load_explicit(arrived, memory_order_acquire)", "atomic_load_explicit(arrived, memory_order_relaxed)"),
-    ("who takes a workspace need not see how it was left", "races", "callers", "src/engine/forward/workspace.c",
+    ("a thread that takes a workspace need not see how it was left", "races", "callers", "src/engine/forward/workspace.c",
      "atomic_exchange_explicit(&pool->idle[k], NULL, memory_order_acquire)",
      "atomic_exchange_explicit(&pool->idle[k], NULL, memory_order_relaxed)"),
-    ("who takes a slot need not see how it was left", "races", "streams", "src/engine/streams.c",
+    ("a thread that takes a slot need not see how it was left", "races", "streams", "src/engine/streams.c",
      "atomic_exchange_explicit(&streams->in_use[slot], 1, memory_order_acquire)",
      "atomic_exchange_explicit(&streams->in_use[slot], 1, memory_order_relaxed)"),
-    ("threads do not meet between the head's sums and what they come to", "races_train", "each step", "src/engine/backward/grad_head.c",
-     "    sl_grad_end_phase(thread);\n    for (size_t class;", NO_MEETING + "    for (size_t class;"),
-    ("threads do not meet after a strand's turns", "races_train", "groups", "src/engine/backward/grad_steps.c",
-     "&all);\n    }\n    sl_grad_end_phase(thread);\n", "&all);\n    }\n" + NO_MEETING),
-    ("threads do not meet after a strand's sums", "races_train", "groups", "src/engine/backward/grad_sums.c",
-     "- tokens);\n        }\n    }\n    sl_grad_end_phase(thread);\n", "- tokens);\n        }\n    }\n" + NO_MEETING),
-    ("a team does not meet after a turn back", "races_train", "teams", "src/engine/backward/grad_steps.c",
+    ("threads do not wait between the head's partial sums and their total", "races_train", "each step", "src/engine/backward/grad_head.c",
+     "    sl_grad_end_phase(thread);\n    for (size_t class;", NO_BARRIER + "    for (size_t class;"),
+    ("threads do not wait after a layer-direction's iterations", "races_train", "groups", "src/engine/backward/grad_steps.c",
+     "&all);\n    }\n    sl_grad_end_phase(thread);\n", "&all);\n    }\n" + NO_BARRIER),
+    ("threads do not wait after a layer-direction's sums", "races_train", "groups", "src/engine/backward/grad_sums.c",
+     "- tokens);\n        }\n    }\n    sl_grad_end_phase(thread);\n", "- tokens);\n        }\n    }\n" + NO_BARRIER),
+    ("a thread group does not wait after an iteration of the backward pass", "races_train", "thread groups", "src/engine/backward/grad_steps.c",
      "        if (running)\n            meet(thread, units);\n", ""),
-    ("a team does not wait for one that computes gates again", "races_train", "segments of teams", "src/engine/backward/grad_steps.c",
+    ("a thread group does not wait for a thread that recomputes gates", "races_train", "segments of groups", "src/engine/backward/grad_steps.c",
      "            recompute(thread, strand, of);\n        meet(thread, units);\n", "            recompute(thread, strand, of);\n"),
     ("the counter of tasks is reset while others take from it", "races_train", "groups", "src/engine/backward/backward.c",
      "taken[(thread->phase + 1) % 2], 0, ", "taken[thread->phase % 2], 0, "),
-    ("two may take the same task, the one looking while the other adds", "races_train", "groups", "src/engine/backward/backward.c",
+    ("two threads may take the same task, one reading while the other adds", "races_train", "groups", "src/engine/backward/backward.c",
      "    return atomic_fetch_add_explicit(&thread->grad->taken[thread->phase % 2], 1, memory_order_relaxed);\n",
      "    atomic_size_t *taken = &thread->grad->taken[thread->phase % 2];\n"
      "    const size_t task = atomic_load_explicit(taken, memory_order_relaxed);\n"
      "    for (volatile int k = 0; k < 10000; k++)\n        ;\n"
      "    atomic_store_explicit(taken, task + 1, memory_order_relaxed);\n    return task;\n"),
-    ("calls back at the same time share their state", "races_train", "callers", "src/engine/backward/backward.c",
+    ("backward calls at the same time share their state", "races_train", "callers", "src/engine/backward/backward.c",
      "    sl_grad grad = {.tape = tape, .gradient = gradient};\n",
      "    static sl_grad grad;\n    grad = (sl_grad){.tape = tape, .gradient = gradient};\n"),
-    ("threads work in the room of the first", "races_train", "groups", "src/engine/backward/backward.c",
+    ("threads use the scratch memory of the first", "races_train", "groups", "src/engine/backward/backward.c",
      ".own = &tape->parts[index]", ".own = &tape->parts[0]"),
 ]
 COPIED = ["include", "src", "package", "tests", "meson.build", "meson_options.txt"]
 OPTIONS = ["buildtype", "b_sanitize", "b_lundef", "c_args"]
-# A report; in it the paragraphs of the two accesses; in these, ours among the frames that access: #1 where #0 is memcpy or so.
+# A report; in it the paragraphs of the two accesses; in these, the project's frame among those that access: #1 where #0 is memcpy or the like.
 REPORT = re.compile(r"^WARNING: ThreadSanitizer: data race.*?^SUMMARY:", re.DOTALL | re.MULTILINE)
 ACCESS = re.compile(r"^  (?:Previous )?(?:atomic )?(?:read|write) of size.*?^$", re.DOTALL | re.IGNORECASE | re.MULTILINE)
 FRAME = re.compile(r"^    #[01] (\S+) \S*/((?:src|tests)/\S+?):\d", re.MULTILINE)
@@ -112,16 +112,16 @@ def places_of(report):
 
 def check_unbroken(checks, folder):
     """As the library is, nothing is found, by a detector that knows OpenMP's fork and join."""
-    for program, case in sorted({plant[1:3] for plant in PLANTS}):
+    for program, case in sorted({change[1:3] for change in SEEDED}):
         output = watch(folder, program, case)
         checks.check("100%: Checks:" in output and "ThreadSanitizer" not in output,
                      f"{program}, {case}: the library as it is passes, and the sanitizer is silent; the output is\n{output}")
         checks.check("Archer detected" in output, f"{program}, {case}: Archer watches OpenMP; the output is\n{output}")
 
 
-def check_plant(checks, folder, plant):
+def check_seeded(checks, folder, change):
     """With one thing broken a race is found, in the library."""
-    words, program, case, name, old, new = plant
+    words, program, case, name, old, new = change
     path = folder / name
     whole = path.read_text()
     if not checks.check(whole.count(old) == 1, f"{words}: {name} has the text to replace {whole.count(old)} times; expected: once"):
@@ -141,13 +141,13 @@ def check_plant(checks, folder, plant):
 
 def main():
     checks = Checks()
-    with tempfile.TemporaryDirectory(prefix="sluice-planted-") as name:
+    with tempfile.TemporaryDirectory(prefix="sluice-seeded-") as name:
         folder = pathlib.Path(name)
         copy_sources(folder)
         configure(folder)
         check_unbroken(checks, folder)
-        for plant in PLANTS:
-            check_plant(checks, folder, plant)
+        for change in SEEDED:
+            check_seeded(checks, folder, change)
     checks.finish()
 
 
