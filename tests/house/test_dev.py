@@ -48,6 +48,8 @@ class Machine:
         self.tools = self.home / "tools"
         self.tools.mkdir()
         shutil.copy(SOURCE / "dev", self.home / "dev")
+        (self.home / "package").mkdir()
+        shutil.copy(SOURCE / "package" / "setup", self.home / "package" / "setup")
         fake = self.home / "fake"
         fake.write_text(FAKE.format(python=sys.executable, home=str(self.home)))
         fake.chmod(fake.stat().st_mode | stat.S_IXUSR)
