@@ -48,6 +48,8 @@ class Machine:
         self.tools = self.home / "tools"
         self.tools.mkdir()
         shutil.copy(SOURCE / "dev", self.home / "dev")
+        (self.home / "package").mkdir()
+        shutil.copy(SOURCE / "package" / "setup", self.home / "package" / "setup")
         fake = self.home / "fake"
         fake.write_text(FAKE.format(python=sys.executable, home=str(self.home)))
         fake.chmod(fake.stat().st_mode | stat.S_IXUSR)
@@ -75,8 +77,8 @@ def check_fresh(checks, verb, packages, target, work, *words):
     """On a bare machine a verb installs what it needs and no more, compiles without the tests what it runs, and says each step."""
     with tempfile.TemporaryDirectory() as directory:
         machine = Machine(directory)
-        status, told, called = machine.dev(verb, *words)
-        checks.check(status == 0, f"./dev {verb} ends well; status {status}:\n{told}")
+        status, said, called = machine.dev(verb, *words)
+        checks.check(status == 0, f"./dev {verb} ends well; status {status}:\n{said}")
         installed = set(machine.state["installed"])
         checks.check("check" not in installed and {"meson", "libblis-dev", *packages} <= installed,
                      f"./dev {verb} installs {packages} and what the programs need, not Check: {sorted(installed)}")
@@ -85,8 +87,8 @@ def check_fresh(checks, verb, packages, target, work, *words):
         compiled = [line for line in called if line.startswith("ninja")]
         checks.check(compiled == [f"ninja -C build{target}"], f"./dev {verb} compiles just what it runs, '{target}': {compiled}")
         checks.check(any(line.startswith(work) for line in called), f"./dev {verb} does its work, '{work}': {called}")
-        steps = [line.split()[1] for line in told.splitlines() if line.startswith("dev: ")]
-        checks.check({"installing", "configuring", "compiling"} <= set(steps), f"./dev {verb} says what it is about:\n{told}")
+        steps = [line.split()[1] for line in said.splitlines() if line.startswith("dev: ")]
+        checks.check({"installing", "configuring", "compiling"} <= set(steps), f"./dev {verb} says what it is about:\n{said}")
 
 
 def check_order(checks):
@@ -94,9 +96,9 @@ def check_order(checks):
     with tempfile.TemporaryDirectory() as directory:
         machine = Machine(directory)
         machine.dev("demo")
-        status, told, called = machine.dev("test")
+        status, said, called = machine.dev("test")
         checks.check(status == 0 and machine.state["options"]["tests"] == "true" and "check" in machine.state["installed"],
-                     f"./dev test after demo has the tests: {machine.state}; status {status}:\n{told}")
+                     f"./dev test after demo has the tests: {machine.state}; status {status}:\n{said}")
         checks.check("ninja -C build" in called and any(line.startswith("meson test") for line in called), f"and runs them: {called}")
         machine.dev("demo")
         checks.check(machine.state["options"]["tests"] == "true", "./dev demo leaves a build with tests as it is")
@@ -115,16 +117,16 @@ def check_no_rights(checks):
     with tempfile.TemporaryDirectory() as directory:
         machine = Machine(directory, user="1000")
         for verb in ("demo", "train-demo", "test", "bench", "build"):
-            status, told, called = machine.dev(verb)
-            checks.check(status == 1 and "run as root: apt-get install" in told and not any(line.startswith("ninja") for line in called),
-                         f"./dev {verb} without sudo says what root has to install; status {status}:\n{told}")
-            checks.check("installing" not in told, f"./dev {verb} does not say that it installs what it cannot:\n{told}")
+            status, said, called = machine.dev(verb)
+            checks.check(status == 1 and "run as root: apt-get install" in said and not any(line.startswith("ninja") for line in called),
+                         f"./dev {verb} without sudo says what root has to install; status {status}:\n{said}")
+            checks.check("installing" not in said, f"./dev {verb} does not say that it installs what it cannot:\n{said}")
     with tempfile.TemporaryDirectory() as directory:
         complete = Machine(directory)
         complete.dev("setup", "demo")
     with tempfile.TemporaryDirectory() as directory:
-        status, told, called = Machine(directory, complete.state["installed"], user="1000").dev("demo")
-        checks.check(status == 0 and not any("apt-get" in line for line in called), f"with all there, the demo needs no rights:\n{told}")
+        status, said, called = Machine(directory, complete.state["installed"], user="1000").dev("demo")
+        checks.check(status == 0 and not any("apt-get" in line for line in called), f"with all there, the demo needs no rights:\n{said}")
 
 
 def main():

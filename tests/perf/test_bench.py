@@ -1,4 +1,4 @@
-"""The program sluice-bench as a user drives it: mistakes in one line, the command line before the environment, the baseline's row."""
+"""The program sluice-bench as a user drives it: errors in one line, the command line before the environment, the baseline's row."""
 import json
 import subprocess
 
@@ -18,7 +18,7 @@ def bench(*words, **settings):
 def check_version(cli):
     version = bench("--version").stdout
     cli.check(all(word in version for word in ("sluice-bench 0.", "BLIS", "configuration", "OpenMP", "ISA")),
-              f"--version tells what is used: {version!r}")
+              f"--version says what is used: {version!r}")
 
 
 def check_usage(cli):
@@ -99,7 +99,7 @@ def check_schedule(cli):
     rows = rows_of(cli, "--gemm", "fused,blis", "--schedule", "rows,hoist")
     found = [(row["gemm"], row["schedule"]) for row in rows]
     ways = [(row["teams"], row["members"], row["hoists"], row["way"]) for row in rows[:2]]
-    cli.check(ways[0][1:] == (1, False, "rows") and ways[1][1:] == (1, True, "hoist"), f"the way is told: {ways}")
+    cli.check(ways[0][1:] == (1, False, "rows") and ways[1][1:] == (1, True, "hoist"), f"the way is reported: {ways}")
     cli.check(found == [("fused", "rows"), ("fused", "hoist"), ("blis", "hoist"), ("blis", "hoist")],
               f"BLIS has the products of x first whatever is asked for: {found}")
 
@@ -156,7 +156,7 @@ def check_train_outcome(cli):
     result = bench("--compare", record, "--from", record)
     lines = [line.split()[1:3] for line in result.stdout.splitlines()[1:]]
     cli.check(result.returncode == OK and len(lines) == 4 and sum(line[0] == "train" for line in lines) == 2,
-              f"each row meets its own: {result.stdout!r}")
+              f"each row has its own: {result.stdout!r}")
 
 
 if __name__ == "__main__":

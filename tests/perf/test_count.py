@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""perf/count.sh over made-up figures: stand-ins for ninja, valgrind and the program tell them, in a tree of their own."""
+"""perf/count.sh over made-up figures: stand-ins for ninja, valgrind and the program print them, in a tree of their own."""
 import os
 import pathlib
 import shutil
@@ -63,7 +63,7 @@ def scaled(factor):
 
 
 def check_comparison(checks, tree):
-    """Growth by more than 2 % fails and names the case and the remedy; less passes; a fall is told."""
+    """Growth by more than 2 % fails and names the case and the remedy; less passes; a fall is reported."""
     cases = [(1, 0, "2 passed, 0 failed", []), (1.01, 0, "2 passed, 0 failed", []), (1.0199, 0, "2 passed, 0 failed", []),
              (1.0201, 1, "1 passed, 1 failed", ["FAILED: many-rows", "+2.01 %", "perf/count.sh --renew"]),
              (1.03, 1, "1 passed, 1 failed", ["FAILED: many-rows", "+3.00 %", "perf/count.sh --renew"]),
@@ -131,7 +131,7 @@ def check_renewal(checks, tree):
     checks.check(found.returncode == 1 and "perf/count.sh --renew" in found.stdout, f"without figures: {found.stdout}")
 
 
-def check_mistakes(checks, tree):
+def check_errors(checks, tree):
     tree.set_now({"lone": ""})
     found = tree.count()
     checks.check(found.returncode == 1 and "lone was not counted" in found.stdout, f"no figure from callgrind: {found.stdout}")
@@ -142,7 +142,7 @@ def check_mistakes(checks, tree):
 
 def main():
     checks = Checks()
-    for part in (check_comparison, check_names, check_skips, check_renewal, check_mistakes):
+    for part in (check_comparison, check_names, check_skips, check_renewal, check_errors):
         with tempfile.TemporaryDirectory() as folder:
             part(checks, Tree(pathlib.Path(folder)))
     checks.finish()
