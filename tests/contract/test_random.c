@@ -76,7 +76,7 @@ static test_verdict compare_outputs(const test_scene *s)
     return verdict;
 }
 
-/* Give the engine the case's tuned plan for its batch. */
+/* Store the case's plan as the tuned plan of its batch. */
 static sluice_status store_plan(const test_scene *s, sluice_engine *engine, sluice_error *error)
 {
     const uint64_t *v = s->value;

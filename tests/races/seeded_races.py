@@ -22,7 +22,7 @@ from support.checks import BUILD, SOURCE, Checks, build_options, run
 NO_BARRIER = ("    if (thread->tasks.index == 0)\n"
               "        atomic_store_explicit(&thread->tasks.queue->taken[(thread->tasks.phase + 1) % 2], 0, memory_order_relaxed);\n"
               "    thread->tasks.phase++;\n")
-# What is broken, the test program and the case of it that have to show it, the file, the text in it, and what comes in its place.
+# What is broken, the test program and the case of it in which the race has to appear, the file, the text in it, and its replacement.
 SEEDED = [
     ("threads of a group do not wait for each other after an iteration", "races", "threads", "src/engine/forward/forward.c",
      "                sl_recurrence_step(&recurrences[k]);\n            wait_for_group(t);\n", "                sl_recurrence_step(&recurrences[k]);\n"),
@@ -41,9 +41,9 @@ SEEDED = [
      "get_row_block(tape, group), &units);\n" + NO_BARRIER),
     ("no barrier after a layer-direction's sums", "races_train", "groups", "src/engine/backward/grad_sums.c",
      "- tokens);\n        }\n    }\n    sl_task_end_phase(&thread->tasks);\n", "- tokens);\n        }\n    }\n" + NO_BARRIER),
-    ("a thread group does not wait after an iteration of the backward pass", "races_train", "teams", "src/engine/backward/grad_steps.c",
+    ("a thread group does not wait after an iteration of the backward pass", "races_train", "thread groups", "src/engine/backward/grad_steps.c",
      "        if (running)\n            wait_for_group(thread, units);\n", ""),
-    ("a thread group does not wait for the thread that computes gates again", "races_train", "segments of teams",
+    ("a thread group does not wait for the thread that computes gates again", "races_train", "segments of groups",
      "src/engine/backward/grad_steps.c",
      "            recompute(thread, layer_dir, rows);\n        wait_for_group(thread, units);\n",
      "            recompute(thread, layer_dir, rows);\n"),
