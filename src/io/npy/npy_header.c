@@ -237,7 +237,9 @@ const char *sl_npy_guess(const void *begin, size_t bytes, char text[SL_NPY_GUESS
     switch (sl_content_find(begin, bytes)) {
     case SL_CONTENT_GZIP:
         return "gzip; unpack it first: gunzip -c < FILE > x.npy";
-    case SL_CONTENT_COMPRESSED:
+    case SL_CONTENT_XZ:
+    case SL_CONTENT_BZIP2:
+    case SL_CONTENT_ZSTD:
         return "compressed (xz, bzip2 or zstd); unpack it first with that program's -dc < FILE > x.npy";
     case SL_CONTENT_ZIP: /* so few bytes do not tell which */
         return "a zip archive, as .npz is; take an array out of it: python3 -c \"import numpy; a = numpy.load('FILE'); "
