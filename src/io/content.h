@@ -36,17 +36,17 @@ enum { SL_SAFETENSORS_MAX_HEADER = 100 * 1000 * 1000 }; /* bytes; the reference 
 sl_content sl_content_find(const void *bytes, size_t size);
 
 /**
- * The kind of a file that should be text, of which `count` bytes are known so far: GZIP, UTF8_MARK, UTF16, UTF32, XZ, ZSTD, BZIP2, ZIP, NPY;
- * UNKNOWN for all others, text among them. No signature contains a newline, so that even a short first line is recognised as text
- * without waiting for more input.
+ * The kind of a file that should be text, of which `count` bytes are known so far: GZIP, UTF8_MARK, UTF16, UTF32, XZ, ZSTD,
+ * BZIP2, ZIP, NPY; UNKNOWN for all others, text among them. No signature contains a newline, so that even a short first line is
+ * recognised as text without waiting for more input.
  * @param signature_bytes set to the length of the signature that was found.
  * @param undecided       set to whether more bytes may change the result; never from SL_CONTENT_TEXT_BYTES on.
  */
 sl_content sl_content_find_in_text(const void *bytes, size_t count, size_t *signature_bytes, bool *undecided);
 enum { SL_CONTENT_TEXT_BYTES = 16 };
 
-/** What it is and what to do about it where a safetensors file is expected: "a gzip file; decompress it with gunzip first". NULL for
- *  UNKNOWN, SAFETENSORS, and the kinds of text. */
+/** What it is and what to do about it where a safetensors file is expected: "a gzip file; decompress it with gunzip first". NULL
+ *  for UNKNOWN, SAFETENSORS, and the kinds of text. */
 const char *sl_content_describe(sl_content content);
 
 #endif
