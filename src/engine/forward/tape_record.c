@@ -2,7 +2,7 @@
 
 #include "base/error.h"
 #include "engine/forward/dropout.h"
-#include "engine/forward/tape.h"
+#include "engine/forward/tape_index.h"
 
 #include <string.h>
 
@@ -30,7 +30,8 @@ void sl_tape_record_end(const sluice_batch *batch)
 
 sl_layer_rows sl_tape_layer_rows(const sluice_tape *tape, size_t layer, bool outputs)
 {
-    return (sl_layer_rows){.at = outputs ? tape->outputs[layer] : tape->inputs[layer], .first = tape->first, .index = tape->rank};
+    return (sl_layer_rows){
+        .at = outputs ? tape->outputs[layer] : tape->inputs[layer], .first = tape->first_row_step, .index = tape->sorted_index};
 }
 
 /* The first of a recurrence's units. */
@@ -39,9 +40,9 @@ static size_t unit_of(const sl_recurrence *p)
     return p->block * p->thread->call->engine->kernel->lanes;
 }
 
-static size_t rank_of(const sl_recurrence *p, size_t r)
+static size_t sorted_index_of(const sl_recurrence *p, size_t r)
 {
-    return p->thread->call->batch->tape->rank[p->thread->rows[r]];
+    return p->thread->call->batch->tape->sorted_index[p->thread->rows[r]];
 }
 
 /* They are copied, since hn may take the place of h0, and streams go on. A row of no steps has them too: its h0 is its final h. */
@@ -52,9 +53,9 @@ void sl_tape_record_states(const sl_forward_thread *t, size_t from, size_t to)
     const size_t h_width = engine->dims.h_width, c_width = engine->dims.c_width, stride = engine->state_stride;
     for (size_t k = 0; tape && k < engine->dims.layer_dirs; k++)
         for (size_t r = from; r < to; r++) {
-            const size_t rank = tape->rank[t->rows[r]];
-            memcpy(tape->layer_dirs[k].h0 + rank * h_width, t->group->states[k].h[0] + r * stride, h_width * sizeof(float));
-            memcpy(tape->layer_dirs[k].c0 + rank * c_width, t->group->states[k].c + r * stride, c_width * sizeof(float));
+            const size_t sorted = tape->sorted_index[t->rows[r]];
+            memcpy(tape->layer_dirs[k].h0 + sorted * h_width, t->group->states[k].h[0] + r * stride, h_width * sizeof(float));
+            memcpy(tape->layer_dirs[k].c0 + sorted * c_width, t->group->states[k].c + r * stride, c_width * sizeof(float));
         }
 }
 
@@ -66,14 +67,15 @@ static void keep_gates(const sl_recurrence *p, sl_step *step)
     const sl_tape_layer_dir *kept = &tape->layer_dirs[p->layer_dir];
     const size_t width = p->thread->call->engine->dims.c_width, unit = unit_of(p), iteration = p->iteration;
     const bool keeps_gates = sl_tape_keeps_gates(tape);
-    if (!keeps_gates && tape->border[iteration + 1] == SIZE_MAX)
+    if (!keeps_gates && tape->checkpoint[iteration + 1] == SIZE_MAX)
         return;
     for (size_t r = 0; r < step->rows; r++) {
-        const size_t rank = rank_of(p, r), cell = tape->first[iteration] + rank;
+        const size_t sorted = sorted_index_of(p, r), row_step = tape->first_row_step[iteration] + sorted;
         if (keeps_gates)
-            scratch->gates[r] = kept->gates + cell * tape->gate_stride + unit;
+            scratch->gates[r] = kept->gates + row_step * tape->gate_stride + unit;
         scratch->c_kept[r] =
-            (keeps_gates ? kept->c + cell * width : kept->c_between + (tape->border[iteration + 1] + rank) * width) + unit;
+            (keeps_gates ? kept->c + row_step * width : kept->c_checkpoints + (tape->checkpoint[iteration + 1] + sorted) * width) +
+            unit;
     }
     step->gates = keeps_gates ? scratch->gates : NULL;
     step->gate_stride = p->thread->call->engine->dims.h_width;
