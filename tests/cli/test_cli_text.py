@@ -106,7 +106,7 @@ def check_odd_pieces(cli):
 
 def remedy_of(message):
     """The command that a message gives, which makes NEW of FILE."""
-    found = re.search(r"[;,] ((?:iconv|gzip|xz|bzip2|unzip|sed|tr) (?:'[^']*'|[^';])*? FILE > NEW)", message)
+    found = re.search(r"(?:[;,]|with) ((?:iconv|gzip|xz|bzip2|unzip|sed|tr) (?:'[^']*'|[^';])*? FILE > NEW)", message)
     return found and found.group(1)
 
 

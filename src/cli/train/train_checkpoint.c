@@ -138,8 +138,8 @@ static bool take_best(sl_train *train, json_t *object)
     return best->tally != NULL;
 }
 
-/* Where the run stood. Release 0.3 wrote neither "arguments" nor "weight", which without class weights is "counted"; and "states", in
- * hexadecimal digits, where there is a stream set now. */
+/* Where the run stood. Release 0.3 wrote neither "arguments" nor "weight", which without class weights is "counted"; and
+ * "states", in hexadecimal digits, where there is a stream set now. */
 static sl_exit take_note(sl_train *train, json_t *note)
 {
     const char *path = train->options->train.resume, *found, *data, *states = "";

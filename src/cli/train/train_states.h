@@ -4,7 +4,8 @@
 
 #include "cli/train/train.h"
 
-/** Check that train->streams, if the checkpoint held it, fits the run; or fill it from train->states. SL_EXIT_DATA: they do not fit. */
+/** Check that train->streams, if the checkpoint held it, fits the run; or fill it from train->states. SL_EXIT_DATA: they do not
+ *  fit. */
 sl_exit sl_states_restore(const sl_train *train);
 
 #endif
