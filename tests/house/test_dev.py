@@ -22,7 +22,7 @@ with open(home / "log", "a") as log:
     print(name, *words, file=log)
 if name == "id":
     print(state["user"])
-elif name == "dpkg-query" and "db:Status-Status" in words[1] and "Version" not in words[1]:
+elif name == "dpkg-query" and "db:Status-Status" in words[1]:
     print("installed" if words[-1] in state["installed"] else "not-installed")
 elif name == "apt-get" and "install" in words:
     state["installed"] += [word for word in words[words.index("install") + 1:] if not word.startswith("-")]
@@ -81,6 +81,8 @@ def check_fresh(checks, verb, packages, target, work, *words):
         checks.check("check" not in installed and {"meson", "libblis-dev", *packages} <= installed,
                      f"./dev {verb} installs {packages} and what the programs need, not Check: {sorted(installed)}")
         expected = {"b_sanitize": "none", "buildtype": "release", "programs": "true", "tests": "false"}
+        expected |= {"onednn": "auto" if "libdnnl-dev" in installed else "disabled",
+                     "sleef": "auto" if "libsleef-dev" in installed else "disabled"}
         checks.check(machine.state["options"] == expected, f"./dev {verb} leaves the tests out: {machine.state['options']}")
         compiled = [line for line in called if line.startswith("ninja")]
         checks.check(compiled == [f"ninja -C build{target}"], f"./dev {verb} compiles just what it runs, '{target}': {compiled}")
@@ -103,6 +105,10 @@ def check_order(checks):
         called = machine.dev("test")[2]
         again = [line for line in called if line.startswith(("apt-get", "meson setup", "meson configure"))]
         checks.check_none(again, "a second ./dev test installs and configures nothing")
+        checks.check(machine.state["options"]["onednn"] == "disabled", f"no oneDNN, not looked for: {machine.state['options']}")
+        machine.dev("bench")
+        checks.check(machine.state["options"]["onednn"] == machine.state["options"]["sleef"] == "auto",
+                     f"./dev bench has the optional libraries that it installed: {machine.state['options']}")
         machine.state["options"].update(buildtype="debug", b_sanitize="address")
         (machine.home / "state.json").write_text(json.dumps(machine.state))
         machine.dev("build")
