@@ -190,6 +190,7 @@ static const sl_option table[] = {
     {"expect", 0, 1, ACTIONS, NULL, &sl_kind_constant, FIELD(action),
      "time nothing; show what the cost model expects at each of --threads", .value = SL_ACTION_EXPECT},
     {"export", 0, 1, ACTIONS, "DIR", &kind_export, 0, "write the cases for the scripts of perf/peers"},
+    {"fields", 0, 1, ACTIONS, NULL, &sl_kind_constant, FIELD(action), "explain the fields of the rows", .value = SL_ACTION_FIELDS},
     {"from", 0, 1, ACTIONS, "FILE", &sl_kind_file, FIELD(from), "take the rows of a JSON record"},
 
     {"min-time", 0, 1, MEASURING, "S", &kind_seconds, FIELD(plan.min_seconds), "seconds that each repetition lasts at least",

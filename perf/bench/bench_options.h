@@ -12,6 +12,7 @@ typedef enum sl_action {
     SL_ACTION_KERNELS,
     SL_ACTION_EXPECT,
     SL_ACTION_EXPORT,
+    SL_ACTION_FIELDS,
     SL_ACTION_HELP,
     SL_ACTION_VERSION
 } sl_action;
