@@ -1,5 +1,5 @@
-/* sluice-bench: runs what the command line spans, one row a case, and says when the machine was too busy for the figures to
- * mean much. */
+/* sluice-bench: runs the cases of the command line, writes a row for each, and warns if the machine was too busy for the figures to
+ * be reliable. */
 #include "perf/bench/bench_page.h"
 #include "perf/cases/case.h"
 #include "perf/measure/context.h"
@@ -34,7 +34,7 @@ static sl_exit fail(const sluice_error *error)
     return sl_report(is_failure ? SL_EXIT_FAILURE : sl_exit_of(error->status), "%s", error->message);
 }
 
-/* Write the cases out, but those that are not for files; no row is made. */
+/* Export the cases; those that cannot be exported are skipped with a note. */
 static sl_exit run_export(const sl_bench_options *options, sluice_error *error)
 {
     size_t shapes, settings;
@@ -124,14 +124,14 @@ static void warn_above_peak(json_t *rows)
         above += sl_record_exceeds_peak(row);
     }
     if (above)
-        fprintf(
-            stderr,
-            "sluice-bench: warning: in %zu of %zu rows the share of the peak is above 1 ('!'), which cannot be: the machine was "
-            "busy while the peak was measured; run these again when it is idle\n",
-            above, json_array_size(rows));
+        fprintf(stderr,
+                "sluice-bench: warning: in %zu of %zu rows the share of the peak is above 1 ('!'), which is impossible: the "
+                "machine was "
+                "busy while the peak was measured; run these again when it is idle\n",
+                above, json_array_size(rows));
 }
 
-/* A run, or what takes its place, and what it is held against. */
+/* A run, or a record that replaces it, and a record to compare with. */
 typedef struct session {
     const sl_bench_options *options;
     json_t *context;
@@ -204,7 +204,7 @@ static sl_exit run(session *all, sluice_error *error)
     return code;
 }
 
-static void tell_threads(const sl_bench_options *options)
+static void report_threads(const sl_bench_options *options)
 {
     if (options->threads_most)
         fprintf(stderr, "sluice-bench: skipped: more than %u threads, %s\n", options->threads_most,
@@ -221,7 +221,7 @@ static sl_exit run_action(sl_bench_options *options, char **argv, sluice_error *
     json_t *context = sl_context_create(&environment, argv);
     if (!context)
         return sl_report_memory("the context");
-    tell_threads(options);
+    report_threads(options);
     options->plan.stopped = sl_interrupt_seen;
     session all = {.options = options, .context = context};
     sl_exit code = SL_EXIT_OK;
