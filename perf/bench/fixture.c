@@ -23,7 +23,7 @@ struct sl_fixture {
     sl_case shape;
     sluice_model *model;
     int64_t *lengths;         /* [N] */
-    int64_t *checked_lengths; /* [N] likewise, but the rows checked end where the right answer does */
+    int64_t *checked_lengths; /* [N] likewise, but the checked rows end where the expected outputs do */
     uint64_t total_steps;
     size_t width;     /* D*H, of y */
     float *x;         /* [N][T][I]; with a tail the rows without their padding */

@@ -26,7 +26,7 @@ typedef struct plain {
     unsigned threads;
     plain_layer *layer; /* [L*D] */
     size_t *first;      /* [N] number of a row's first step among those of all rows */
-    float *between[2];  /* [all steps][D*H] what a layer hands to the next; each second one's */
+    float *between[2];  /* [all steps][D*H] outputs of a layer that the next one reads, alternately */
     float *gates;       /* [N][4H] */
 } plain;
 
