@@ -18,7 +18,7 @@
 /* Refuse (and report) outputs of which one would be lost in another. */
 static sl_exit check_outputs(const sl_bench_options *options)
 {
-    const sl_place places[] = {
+    const sl_path_argument places[] = {
         {"--output", options->output, true}, {"--plot", options->plot, true}, {"--roofline", options->roofline, true}};
     return sl_paths_check(places, sizeof places / sizeof places[0]);
 }

@@ -551,7 +551,7 @@ json_t *sl_result_to_row(const sl_result *result)
     const double seconds = timing->seconds.min, gflops = sl_result_flop(result) / seconds * 1e-9;
     const double peak = timing->reference.max * setting->threads;
     const sl_peer *peer = setting->peer ? setting->peer : &sl_peer_sluice;
-    char way[SL_WORDS_WAY], name[32], version[64];
+    char way[SL_WORDS_CANDIDATE], name[32], version[64];
     peer->describe(version, sizeof version);
     snprintf(name, sizeof name, "%s%s", peer->name, peer->pads && shape->ragged ? "-padded" : "");
     /* clang-format off */
@@ -563,7 +563,7 @@ json_t *sl_result_to_row(const sl_result *result)
                      "isa", word_of(setting, sluice_isa_get_name(setting->isa)),
                      "gemm", word_of(setting, sluice_gemm_get_name(setting->gemm)),
                      "schedule", word_of(setting, sl_words_schedule(setting->measure ? SL_WORDS_MEASURE : setting->schedule)),
-                     "way", word_of(setting, sl_words_way(&result->way, way)),
+                     "way", word_of(setting, sl_words_candidate(&result->way, way)),
                      "teams", (int)result->way.teams,
                      "members", (int)result->way.members,
                      "hoists", result->way.hoists,

@@ -5,8 +5,8 @@ const sl_exit_meaning *sl_exit_get_meaning(size_t k)
     static const sl_exit_meaning meanings[] = {
         {SL_EXIT_OK, "ok", "success"},
         {SL_EXIT_FAILURE, "failure",
-         "failure at run time: not enough memory, or something that this machine does not do; of sluice-bench also a wrong result, "
-         "or one that is slower than --compare allows"},
+         "failure at run time: not enough memory, or a feature that this machine does not support; of sluice-bench also a wrong "
+         "result, or one that is slower than --compare allows"},
         {SL_EXIT_USAGE, "usage", "the command line, or an environment variable, is wrong"},
         {SL_EXIT_DATA, "bad data", "the contents of an input file are wrong"},
         {SL_EXIT_NO_INPUT, "no input", "an input file does not exist or cannot be opened"},

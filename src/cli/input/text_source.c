@@ -10,34 +10,34 @@
 
 enum { PACKED_BYTES = 1 << 16 };
 
-/* ---- What the first bytes say ----------------------------------------------------------------------------------------------- */
+/* ---- Formats by their first bytes ------------------------------------------------------------------------------------------- */
 
 typedef enum content { GZIP, MARK, OTHER } content;
 
-/* None holds a '\n', so that no line, however short, is kept waiting until it is known not to begin with one of them. The first
- * that fits counts. */
+/* None contains a '\n', so that even a short first line is recognised as text without waiting for more input. The first match
+ * counts. */
 typedef struct signature {
     unsigned char count; /* of bytes */
     unsigned char bytes[SL_TEXT_SOURCE_HEAD];
     content content;
-    const char *name, *remedy; /* of OTHER; remedy NULL: it depends on what the text is for */
+    const char *name, *remedy; /* of OTHER; remedy NULL: sl_text_source.array_remedy */
 } signature;
 
 static const signature signatures[] = {
-    {2, {0x1f, 0x8b}, GZIP, "gzip data in gzip data", "gzip -dc FILE > NEW takes one of them off"},
+    {2, {0x1f, 0x8b}, GZIP, "gzip data in gzip data", "gzip -dc FILE > NEW removes one of the two compressions"},
     {3, {0xef, 0xbb, 0xbf}, MARK, NULL, NULL},
-    {4, {0xff, 0xfe, 0, 0}, OTHER, "UTF-32", "iconv -f UTF-32 -t UTF-8 FILE > NEW makes UTF-8 of it"},
-    {4, {0, 0, 0xfe, 0xff}, OTHER, "UTF-32", "iconv -f UTF-32 -t UTF-8 FILE > NEW makes UTF-8 of it"},
-    {2, {0xff, 0xfe}, OTHER, "UTF-16", "iconv -f UTF-16 -t UTF-8 FILE > NEW makes UTF-8 of it"},
-    {2, {0xfe, 0xff}, OTHER, "UTF-16", "iconv -f UTF-16 -t UTF-8 FILE > NEW makes UTF-8 of it"},
-    {6, {0xfd, '7', 'z', 'X', 'Z', 0}, OTHER, "xz data", "xz -dc FILE > NEW decompresses it"},
-    {4, {0x28, 0xb5, 0x2f, 0xfd}, OTHER, "Zstandard data", "zstd -dc FILE > NEW decompresses it"},
-    {10, {'B', 'Z', 'h', '9', '1', 'A', 'Y', '&', 'S', 'Y'}, OTHER, "bzip2 data", "bzip2 -dc FILE > NEW decompresses it"},
-    {4, {'P', 'K', 3, 4}, OTHER, "a zip archive", "unzip -p FILE > NEW unpacks it"},
+    {4, {0xff, 0xfe, 0, 0}, OTHER, "UTF-32", "convert with iconv -f UTF-32 -t UTF-8 FILE > NEW"},
+    {4, {0, 0, 0xfe, 0xff}, OTHER, "UTF-32", "convert with iconv -f UTF-32 -t UTF-8 FILE > NEW"},
+    {2, {0xff, 0xfe}, OTHER, "UTF-16", "convert with iconv -f UTF-16 -t UTF-8 FILE > NEW"},
+    {2, {0xfe, 0xff}, OTHER, "UTF-16", "convert with iconv -f UTF-16 -t UTF-8 FILE > NEW"},
+    {6, {0xfd, '7', 'z', 'X', 'Z', 0}, OTHER, "xz data", "decompress with xz -dc FILE > NEW"},
+    {4, {0x28, 0xb5, 0x2f, 0xfd}, OTHER, "Zstandard data", "decompress with zstd -dc FILE > NEW"},
+    {10, {'B', 'Z', 'h', '9', '1', 'A', 'Y', '&', 'S', 'Y'}, OTHER, "bzip2 data", "decompress with bzip2 -dc FILE > NEW"},
+    {4, {'P', 'K', 3, 4}, OTHER, "a zip archive", "unpack with unzip -p FILE > NEW"},
     {6, {0x93, 'N', 'U', 'M', 'P', 'Y'}, OTHER, "a NumPy array", NULL},
 };
 
-/* The signature that a text begins with, of which `count` bytes are known; NULL: none. *undecided: more bytes may decide otherwise. */
+/* The signature at the beginning of a text, of which `count` bytes are known; NULL: none. *undecided: more bytes may change the result. */
 static const signature *find_signature(const unsigned char *head, size_t count, bool *undecided)
 {
     const signature *found = NULL;
@@ -73,7 +73,8 @@ static sl_exit fail_gzip(const sl_text_source *source, sl_exit code, const char 
     const unsigned long long byte = source->taken - (source->packed_end - source->packed_start);
     if (code == SL_EXIT_FAILURE)
         return sl_report(code, "%s: out of memory to decompress it; raise the limit", source->input.name);
-    return sl_report(code, "%s: byte %llu: expected gzip data, found %s; gzip -t FILE checks it; fetch or compress it again",
+    return sl_report(code,
+                     "%s: byte %llu: expected gzip data, found %s; check with gzip -t FILE; download or compress the file again",
                      source->input.name, byte, problem);
 }
 
@@ -96,7 +97,7 @@ static sl_exit decompress(sl_text_source *source, unsigned char *data, size_t ro
         return SL_EXIT_OK;
     source->ended = true;
     return sl_gunzip_is_complete(source->gunzip) ? SL_EXIT_OK
-                                                 : fail_gzip(source, SL_EXIT_DATA, "the end of the file: it is cut short");
+                                                 : fail_gzip(source, SL_EXIT_DATA, "the end of the file: it is truncated");
 }
 
 static sl_exit read_text(sl_text_source *source, void *data, size_t room, size_t *got)
@@ -110,7 +111,7 @@ static sl_exit read_text(sl_text_source *source, void *data, size_t room, size_t
 
 /* ---- The head --------------------------------------------------------------------------------------------------------------- */
 
-/* Read until the first bytes decide what it is. */
+/* Read until the first bytes determine the format. */
 static sl_exit read_head(sl_text_source *source, const signature **found)
 {
     bool undecided = true;
@@ -125,10 +126,10 @@ static sl_exit read_head(sl_text_source *source, const signature **found)
     return SL_EXIT_OK;
 }
 
-/* What has been read as the head is the beginning of gzip data, and the text's own head is to come. */
+/* The head is the beginning of gzip data: it becomes input of the decompression, and the head of the text is still to be read. */
 static sl_exit begin_gunzip(sl_text_source *source)
 {
-    sl_report_note("%s: gzip data, decompressed while they are read", source->input.name);
+    sl_report_note("%s: gzip data, decompressed while reading", source->input.name);
     source->gunzip = sl_gunzip_create();
     source->packed = malloc(PACKED_BYTES);
     if (!source->gunzip || !source->packed)
@@ -140,7 +141,7 @@ static sl_exit begin_gunzip(sl_text_source *source)
     return SL_EXIT_OK;
 }
 
-static sl_exit look_at_head(sl_text_source *source)
+static sl_exit check_head(sl_text_source *source)
 {
     const signature *found = NULL;
     sl_exit code = read_head(source, &found);
@@ -155,7 +156,7 @@ static sl_exit look_at_head(sl_text_source *source)
         return sl_report(SL_EXIT_DATA, "%s: expected text in UTF-8, or gzip data of it, found %s; %s", source->input.name,
                          found->name, found->remedy ? found->remedy : source->array_remedy);
     source->head_start = found->count;
-    sl_report_note("%s: the UTF-8 byte order mark it begins with is skipped", source->input.name);
+    sl_report_note("%s: the UTF-8 byte order mark at the beginning is skipped", source->input.name);
     return SL_EXIT_OK;
 }
 
@@ -174,7 +175,7 @@ sl_exit sl_text_source_read(sl_text_source *source, void *data, size_t room, siz
 {
     *got = 0;
     if (!source->begun) {
-        const sl_exit code = look_at_head(source);
+        const sl_exit code = check_head(source);
         if (code)
             return code;
         source->begun = true;

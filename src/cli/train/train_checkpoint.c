@@ -1,10 +1,11 @@
 /* --checkpoint and --resume: what a trainer's checkpoint does not know of itself, the run's options and data and where it stands
  * in them, travels as JSON in the checkpoint's note. */
-#include "cli/train/train.h"
-#include "cli/train/train_record.h"
-#include "cli/train/train_states.h"
+#include "cli/train/train_checkpoint.h"
 
 #include "base/clock.h"
+#include "cli/train/train_best.h"
+#include "cli/train/train_record.h"
+#include "cli/train/train_states.h"
 
 #include <inttypes.h>
 #include <jansson.h>
@@ -36,36 +37,37 @@ static json_t *get_curve(const sl_curve *curve)
     return list;
 }
 
-static json_t *get_best(const sl_train *train)
+static json_t *get_best(const sl_training *train)
 {
     const sl_best *best = &train->best;
     char digest[DIGEST_BYTES];
     json_t *tallies = json_array();
-    for (size_t k = 0; tallies && best->epoch && k < train->tallies; k++)
-        json_array_append_new(tallies, json_pack("[I I f]", (json_int_t)best->tally[k].counted, (json_int_t)best->tally[k].right,
-                                                 best->tally[k].squares));
+    for (size_t k = 0; tallies && best->epoch && k < train->evaluation.count; k++)
+        json_array_append_new(tallies, json_pack("[I I f]", (json_int_t)best->scores[k].counted, (json_int_t)best->scores[k].right,
+                                                 best->scores[k].squares));
     return json_pack("{sI ss sf sI sI so}", "epoch", (json_int_t)best->epoch, "digest", write_digest(best->digest, digest), "loss",
                      best->score.loss, "counted", (json_int_t)best->score.counted, "right", (json_int_t)best->score.right, "tally",
                      tallies);
 }
 
-static char *get_note(const sl_train *train)
+static char *get_note(const sl_training *train)
 {
     char digest[DIGEST_BYTES];
     char *states = sl_states_write(train);
     json_t *note = json_pack(
-        "{ss ss sI sI sI ss sI sf sf sf sI sI so so so so}", "format", format, "data", write_digest(train->data_digest, digest),
-        "epoch", (json_int_t)train->epoch, "batch", (json_int_t)train->batch, "piece", (json_int_t)train->piece, "states", states,
-        "step", (json_int_t)train->step, "rate", train->rate, "loss", train->sum.loss, "weight", train->sum.weight, "counted",
-        (json_int_t)train->sum.counted, "right", (json_int_t)train->sum.right, "options", sl_record_get_options(train->options),
-        "arguments", sl_record_get_arguments(train->options), "best", get_best(train), "curve", get_curve(&train->curve));
+        "{ss ss sI sI sI ss sI sf sf sf sI sI so so so so}", "format", format, "data", write_digest(train->dataset.digest, digest),
+        "epoch", (json_int_t)train->position.epoch, "batch", (json_int_t)train->position.batch, "piece",
+        (json_int_t)train->position.begin, "states", states, "step", (json_int_t)train->position.step, "rate", train->position.rate,
+        "loss", train->position.sum.loss, "weight", train->position.sum.weight, "counted", (json_int_t)train->position.sum.counted,
+        "right", (json_int_t)train->position.sum.right, "options", sl_record_get_options(train->options), "arguments",
+        sl_record_get_arguments(train->options), "best", get_best(train), "curve", get_curve(&train->curve));
     char *text = note ? json_dumps(note, JSON_COMPACT) : NULL; /* reals with all their 17 digits */
     json_decref(note);
     free(states);
     return text;
 }
 
-sl_exit sl_checkpoint_save(sl_train *train)
+sl_exit sl_checkpoint_save(sl_training *train)
 {
     const char *path = train->options->train.checkpoint;
     if (!path)
@@ -76,17 +78,18 @@ sl_exit sl_checkpoint_save(sl_train *train)
     sluice_error error;
     const sluice_status status = sluice_trainer_save(train->trainer, path, note, &error);
     free(note);
-    train->saved_step = train->step;
-    train->saved_at = sl_clock_get();
+    train->checkpoint.saved_step = train->position.step;
+    train->checkpoint.saved_at = sl_clock_get();
     return status ? sl_report_error(&error) : SL_EXIT_OK;
 }
 
-bool sl_checkpoint_is_due(const sl_train *train)
+bool sl_checkpoint_is_due(const sl_training *train)
 {
     const sl_train_options *options = &train->options->train;
     return options->checkpoint &&
-           ((options->checkpoint_steps && train->step - train->saved_step >= options->checkpoint_steps) ||
-            (options->checkpoint_minutes && sl_clock_get() - train->saved_at >= 60 * (double)options->checkpoint_minutes));
+           ((options->checkpoint_steps && train->position.step - train->checkpoint.saved_step >= options->checkpoint_steps) ||
+            (options->checkpoint_minutes &&
+             sl_clock_get() - train->checkpoint.saved_at >= 60 * (double)options->checkpoint_minutes));
 }
 
 /* ---- Going on --------------------------------------------------------------------------------------------------------------- */
@@ -113,7 +116,7 @@ static bool take_curve(sl_curve *curve, json_t *list)
     return true;
 }
 
-static bool take_best(sl_train *train, json_t *object)
+static bool take_best(sl_training *train, json_t *object)
 {
     sl_best *best = &train->best;
     json_int_t epoch, counted, right;
@@ -126,72 +129,73 @@ static bool take_best(sl_train *train, json_t *object)
     best->digest = strtoull(digest, NULL, 16);
     best->score.counted = (uint64_t)counted;
     best->score.right = (uint64_t)right;
-    train->tallies = json_array_size(tallies);
-    best->tally = calloc(train->tallies ? train->tallies : 1, sizeof *best->tally);
+    train->evaluation.count = json_array_size(tallies);
+    best->scores = calloc(train->evaluation.count ? train->evaluation.count : 1, sizeof *best->scores);
     size_t k;
     json_array_foreach(tallies, k, entry)
     {
         json_int_t of, rights;
-        if (!best->tally || json_unpack(entry, "[I I F!]", &of, &rights, &best->tally[k].squares))
+        if (!best->scores || json_unpack(entry, "[I I F!]", &of, &rights, &best->scores[k].squares))
             return false;
-        best->tally[k].counted = (uint64_t)of;
-        best->tally[k].right = (uint64_t)rights;
+        best->scores[k].counted = (uint64_t)of;
+        best->scores[k].right = (uint64_t)rights;
     }
-    return best->tally != NULL;
+    return best->scores != NULL;
 }
 
 /* Where the run stood. Release 0.3 wrote neither "arguments" nor "weight", which without class weights is "counted". */
-static sl_exit take_note(sl_train *train, json_t *note)
+static sl_exit take_note(sl_training *train, json_t *note)
 {
     const char *path = train->options->train.resume, *found, *data, *states;
     json_int_t epoch, batch, piece, step, counted, right;
     json_t *options, *arguments = NULL, *best, *curve;
-    train->sum.weight = -1;
+    train->position.sum.weight = -1;
     if (!note ||
         json_unpack(note, "{ss ss sI sI sI ss sI sF sF s?F sI sI so s?o so so!}", "format", &found, "data", &data, "epoch", &epoch,
-                    "batch", &batch, "piece", &piece, "states", &states, "step", &step, "rate", &train->rate, "loss",
-                    &train->sum.loss, "weight", &train->sum.weight, "counted", &counted, "right", &right, "options", &options,
-                    "arguments", &arguments, "best", &best, "curve", &curve) ||
+                    "batch", &batch, "piece", &piece, "states", &states, "step", &step, "rate", &train->position.rate, "loss",
+                    &train->position.sum.loss, "weight", &train->position.sum.weight, "counted", &counted, "right", &right,
+                    "options", &options, "arguments", &arguments, "best", &best, "curve", &curve) ||
         strcmp(found, format) != 0 || epoch < 0 || batch < 0 || piece < 0 || step < 0 || counted < right || right < 0 ||
         !take_best(train, best) || !take_curve(&train->curve, curve) || train->curve.count != (size_t)epoch ||
         train->best.epoch > (uint64_t)epoch || !train->best.epoch != !epoch)
         return sl_report(SL_EXIT_DATA, "%s: expected a checkpoint that sluice train wrote, found one of another program or release",
                          path);
-    train->epoch = (uint64_t)epoch;
-    train->batch = (uint64_t)batch;
-    train->piece = (size_t)piece;
-    train->states = piece ? strdup(states) : NULL;
-    if (piece && !train->states)
+    train->position.epoch = (uint64_t)epoch;
+    train->position.batch = (uint64_t)batch;
+    train->position.begin = (size_t)piece;
+    train->position.states = piece ? strdup(states) : NULL;
+    if (piece && !train->position.states)
         return sl_report_memory("a checkpoint's note");
-    train->step = (uint64_t)step;
-    train->sum.counted = (uint64_t)counted;
-    train->sum.weight = train->sum.weight >= 0 ? train->sum.weight : (double)counted;
-    train->sum.right = (uint64_t)right;
-    train->data_digest = strtoull(data, NULL, 16);
+    train->position.step = (uint64_t)step;
+    train->position.sum.counted = (uint64_t)counted;
+    train->position.sum.weight = train->position.sum.weight >= 0 ? train->position.sum.weight : (double)counted;
+    train->position.sum.right = (uint64_t)right;
+    train->checkpoint.data_digest = strtoull(data, NULL, 16);
     return SL_EXIT_OK;
 }
 
-sl_exit sl_checkpoint_load(sl_train *train, sl_options *options)
+sl_exit sl_checkpoint_load(sl_training *train, sl_options *options)
 {
     const char *path = options->train.resume;
     char *text = NULL;
     sluice_error error;
     if (sluice_trainer_load(path, &options->engine, &train->trainer, &text, &error))
         return sl_report_error(&error);
-    train->note = text ? json_loads(text, JSON_REJECT_DUPLICATES, NULL) : NULL;
+    train->checkpoint.note = text ? json_loads(text, JSON_REJECT_DUPLICATES, NULL) : NULL;
     free(text);
-    const sl_exit code = take_note(train, train->note);
+    const sl_exit code = take_note(train, train->checkpoint.note);
     return code ? code
-                : sl_record_take(options, path, json_object_get(train->note, "options"), json_object_get(train->note, "arguments"));
+                : sl_record_apply(options, path, json_object_get(train->checkpoint.note, "options"),
+                                  json_object_get(train->checkpoint.note, "arguments"));
 }
 
-sl_exit sl_checkpoint_compare(const sl_train *train)
+sl_exit sl_checkpoint_compare(const sl_training *train)
 {
-    return sl_record_compare(train->options, train->options->train.resume, json_object_get(train->note, "options"));
+    return sl_record_compare(train->options, train->options->train.resume, json_object_get(train->checkpoint.note, "options"));
 }
 
 /* Whether --output holds the best model so far. */
-static bool holds_best(const sl_train *train)
+static bool holds_best(const sl_training *train)
 {
     sluice_model *model;
     if (sluice_model_load(train->options->output, &train->options->names, &model, NULL))
@@ -201,11 +205,11 @@ static bool holds_best(const sl_train *train)
     return holds;
 }
 
-sl_exit sl_checkpoint_check(const sl_train *train, uint64_t data_digest)
+sl_exit sl_checkpoint_check(const sl_training *train)
 {
     const char *path = train->options->train.resume;
     const sl_best *best = &train->best;
-    if (data_digest != train->data_digest || train->batch > train->order.batches)
+    if (train->dataset.digest != train->checkpoint.data_digest || train->position.batch > train->dataset.order.batches)
         return sl_report(SL_EXIT_DATA,
                          "%s: the data are not those that the run began with; give the same%s, or begin again without "
                          "--resume",
@@ -214,7 +218,8 @@ sl_exit sl_checkpoint_check(const sl_train *train, uint64_t data_digest)
         return SL_EXIT_OK;
     if (sl_train_get_digest(sluice_trainer_get_model(train->trainer)) == best->digest)
         return sl_train_save_model(train);
-    if ((!train->tried && !sl_train_is_over(train)) || holds_best(train)) /* the next epoch's is written anyway, or it is there */
+    if ((!train->dataset.validation && !sl_train_is_over(train)) ||
+        holds_best(train)) /* the next epoch's is written anyway, or it is there */
         return SL_EXIT_OK;
     return sl_report(SL_EXIT_DATA,
                      "%s: expected the best model so far, of epoch %" PRIu64 ", which %s goes on from, found another or none; name "

@@ -8,7 +8,7 @@
 enum { DIGITS = 8 }; /* of a float's bits */
 
 /* Floats of one of h and c of a slot. */
-static size_t state_floats(const sl_train *train)
+static size_t state_floats(const sl_training *train)
 {
     return train->shape.layers * train->shape.hidden;
 }
@@ -32,11 +32,11 @@ static void read_floats(const char *text, size_t count, float *values)
     }
 }
 
-char *sl_states_write(const sl_train *train)
+char *sl_states_write(const sl_training *train)
 {
-    if (train->states) /* a signal came before the batch was taken up again */
-        return strdup(train->states);
-    const size_t count = state_floats(train), rows = train->piece ? train->feed.count : 0;
+    if (train->position.states) /* a signal came before the batch was taken up again */
+        return strdup(train->position.states);
+    const size_t count = state_floats(train), rows = train->position.begin ? train->minibatch.count : 0;
     char *text = calloc(rows * 2 * count * DIGITS + 1, 1);
     float *state = malloc(2 * count * sizeof *state);
     bool ok = text && state;
@@ -51,10 +51,11 @@ char *sl_states_write(const sl_train *train)
     return NULL;
 }
 
-sl_exit sl_states_restore(sl_train *train, size_t rows)
+sl_exit sl_states_restore(sl_training *train, size_t rows)
 {
     const size_t count = state_floats(train), slot = 2 * count * DIGITS;
-    if (!train->states || strlen(train->states) != rows * slot || strspn(train->states, "0123456789abcdef") != rows * slot)
+    if (!train->position.states || strlen(train->position.states) != rows * slot ||
+        strspn(train->position.states, "0123456789abcdef") != rows * slot)
         return sl_report(SL_EXIT_DATA, "%s: expected the states of %zu rows in the checkpoint, found others; it is damaged",
                          train->options->train.resume, rows);
     float *state = malloc(2 * count * sizeof *state);
@@ -63,14 +64,14 @@ sl_exit sl_states_restore(sl_train *train, size_t rows)
     sluice_error error;
     sl_exit code = SL_EXIT_OK;
     for (size_t n = 0; !code && n < rows; n++) {
-        read_floats(train->states + n * slot, 2 * count, state);
+        read_floats(train->position.states + n * slot, 2 * count, state);
         if (sluice_streams_set(train->streams, n, state, state + count, &error))
             code = sl_report_error(&error);
     }
     free(state);
     if (code)
         return code;
-    free(train->states);
-    train->states = NULL;
+    free(train->position.states);
+    train->position.states = NULL;
     return SL_EXIT_OK;
 }
