@@ -64,7 +64,7 @@ const sl_page sl_pages[SL_PAGES] = {
     {
         .name = "info",
         .command = SL_COMMAND_INFO,
-        .summary = "show the contents of a model file, or how this machine would run it",
+        .summary = "show the contents of a model, or how this machine would run it",
         .usage = "MODEL [--json]\n"
                  "--env [--json]\n"
                  "MODEL --explain --batch N --steps T [OPTION]...",

@@ -24,8 +24,12 @@ typedef struct sl_exit_meaning {
 /** Entry k of the list of exit codes, in ascending order; NULL past the last. */
 const sl_exit_meaning *sl_exit_get_meaning(size_t k);
 
-/** The exit code for a status of the library: the only such map of both programs. TOO_LARGE is SL_EXIT_DATA, because the sizes
- *  that the programs pass to the library come from files. */
+/** The exit code for a status of the library: the only such map. The sizes that a program passes to the library come from files, so
+ *  that TOO_LARGE is SL_EXIT_DATA, as BAD_DATA is. */
 sl_exit sl_exit_of(sluice_status status);
+
+/** Likewise, for a program that makes its data itself (sluice-bench): BAD_DATA is a wrong result, TOO_LARGE a shape that does not fit;
+ *  both are SL_EXIT_FAILURE. */
+sl_exit sl_exit_of_own_data(sluice_status status);
 
 #endif

@@ -102,7 +102,7 @@ def check_given(cli):
     cli.answers("train", "--text", text, "-o", cli.path("given.b"), "--hidden", 5, "--epochs", 2, "--checkpoint", checkpoint, *QUIET)
     kept = checkpoint.read_bytes()
     said = sluice("train", "--resume", checkpoint).stderr.decode()
-    cli.check(said == f"goes on after step 2, --text {text}, --output {cli.path('given.b')}, --checkpoint {checkpoint}\n",
+    cli.check(said == f"continues after step 2, --text {text}, --output {cli.path('given.b')}, --checkpoint {checkpoint}\n",
               f"it is told where the run stands, and its files: {said!r}")
     moved = cli.path("moved.tsv")
     shutil.move(text, moved)
@@ -184,13 +184,13 @@ def check_other(cli):
     cli.answers(*words, "--text", text, "--checkpoint", second, "--validate", held)
     cli.answers(*words, "-i", x, "--labels", labels, "--checkpoint", third)
     for checkpoint, given, code, expected in (
-            (first, ["--validate", held], USAGE, ["--validate-share was 0.25", "is not given now", "leave --validate out"]),
+            (first, ["--validate", held], USAGE, ["--validate-share was 0.25", "is not given now", "leave out --validate"]),
             (second, ["--validate-share", 0.25], USAGE, ["--validate-share was not given", "is 0.25 now"]),
             (second, ["--validate-share", 0.25, "--validate", held], USAGE, ["--validate-share was not given"]),
-            (first, ["--text", held], DATA, ["data are not those"]), (second, ["--validate", text], DATA, ["data are not those"]),
+            (first, ["--text", held], DATA, ["the data differ"]), (second, ["--validate", text], DATA, ["the data differ"]),
             (third, ["--text", text], DATA, ["a.tsv", "the model has no embedding"]), (first, ["-i", x], USAGE, ["--labels", "--values"]),
-            (first, ["-i", x, "--labels", labels], DATA, ["x71.npy"]), (first, ["--labels", labels], USAGE, ["--text tells"]),
-            (first, ["--hidden", 5], USAGE, ["--hidden was 4", "is 5 now", "leave --hidden out"]),
+            (first, ["-i", x, "--labels", labels], DATA, ["x71.npy"]), (first, ["--labels", labels], USAGE, ["--text already"]),
+            (first, ["--hidden", 5], USAGE, ["--hidden was 4", "is 5 now", "leave out --hidden"]),
             (first, ["--from", "m"], USAGE, ["--from was not given"]),
             (first, ["--class-weights", "balanced"], USAGE, ["--class-weights was not given"])):
         cli.refused(code, expected, "train", "--resume", checkpoint, *given)

@@ -1,5 +1,4 @@
-/* --checkpoint and --resume: what a trainer's checkpoint does not know of itself, the run's options and data and where it stands
- * in them, travels as JSON in the checkpoint's note. */
+/* The note of a checkpoint has, as JSON, what the trainer's own part does not: options, a digest of the data, and the position. */
 #include "cli/train/train_checkpoint.h"
 
 #include "base/clock.h"
@@ -13,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char format[] = "sluice train 1"; /* a note of another format is refused */
+static const char format[] = "sluice train 1"; /* notes of other formats are refused */
 
 enum { DIGEST_BYTES = 17 };
 
@@ -92,7 +91,7 @@ bool sl_checkpoint_is_due(const sl_training *train)
              sl_clock_get() - train->checkpoint.saved_at >= 60 * (double)options->checkpoint_minutes));
 }
 
-/* ---- Going on --------------------------------------------------------------------------------------------------------------- */
+/* ---- Resuming --------------------------------------------------------------------------------------------------------------- */
 
 static bool take_curve(sl_curve *curve, json_t *list)
 {
@@ -143,7 +142,7 @@ static bool take_best(sl_training *train, json_t *object)
     return best->scores != NULL;
 }
 
-/* Where the run stood. Release 0.3 wrote neither "arguments" nor "weight", which without class weights is "counted". */
+/* Restore the position. Release 0.3 wrote neither "arguments" nor "weight", which is "counted" if there are no class weights. */
 static sl_exit take_note(sl_training *train, json_t *note)
 {
     const char *path = train->options->train.resume, *found, *data, *states;
@@ -211,18 +210,19 @@ sl_exit sl_checkpoint_check(const sl_training *train)
     const sl_best *best = &train->best;
     if (train->dataset.digest != train->checkpoint.data_digest || train->position.batch > train->dataset.order.batches)
         return sl_report(SL_EXIT_DATA,
-                         "%s: the data are not those that the run began with; give the same%s, or begin again without "
+                         "%s: the data differ from those of the run; give the same data%s, or start again without "
                          "--resume",
-                         path, train->options->train.text ? ", and --keep-cr as then" : "");
+                         path, train->options->train.text ? ", and --keep-cr as before" : "");
     if (!best->epoch)
         return SL_EXIT_OK;
     if (sl_train_get_digest(sluice_trainer_get_model(train->trainer)) == best->digest)
         return sl_train_save_model(train);
     if ((!train->dataset.validation && !sl_train_is_over(train)) ||
-        holds_best(train)) /* the next epoch's is written anyway, or it is there */
+        holds_best(train)) /* the next epoch writes it, or it is there */
         return SL_EXIT_OK;
     return sl_report(SL_EXIT_DATA,
-                     "%s: expected the best model so far, of epoch %" PRIu64 ", which %s goes on from, found another or none; name "
-                     "the file that the run began with, or begin again without --resume",
+                     "%s: expected the best model so far, of epoch %" PRIu64
+                     ", which %s continues from, found another or none; name "
+                     "the output file of the run, or start again without --resume",
                      train->options->output, best->epoch, path);
 }

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Have the batch leave its outputs in train->evaluation.outputs. */
+/* Direct the outputs of the batch to evaluation.outputs. */
 static sl_exit set_outputs(sl_training *train)
 {
     sluice_batch *batch = &train->minibatch.batch;

@@ -62,8 +62,8 @@ static sl_exit finish_update(sl_training *train)
     return code;
 }
 
-/* All steps at once; with --truncate one update for each piece of so many steps, the states carried on from one to the next. It
- * begins with the piece that train->position.begin tells, which is not the first where a run goes on that stopped within a batch. */
+/* Without --truncate, one update for all steps. With it, one update for each part of so many steps, where a part starts with the states
+ * at the end of the part before. A resumed run that stopped within a batch continues at position.begin. */
 static sl_exit train_batch(sl_training *train, const sl_batch_range *range)
 {
     const sl_train_options *options = &train->options->train;
@@ -180,7 +180,7 @@ sl_exit sl_train_run_epochs(sl_training *train)
     sl_progress_describe(train->progress_text);
     train->checkpoint.saved_at = sl_clock_get();
     train->checkpoint.saved_step = train->position.step;
-    /* If the run was killed after writing its checkpoint, these files lack the last epoch. */
+    /* If the run was killed after it wrote its checkpoint, these files may lack the last epoch. */
     sl_exit code = train->curve.count ? write_curves(train) : SL_EXIT_OK;
     while (!code && !sl_train_is_over(train)) {
         code = train_batches(train);

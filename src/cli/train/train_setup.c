@@ -105,7 +105,7 @@ static sl_exit check_network(const sl_training *train, const sluice_model *model
     const sluice_shape *shape = &train->shape;
     const bool every_step = sl_dataset_has_step_targets(&train->dataset, train->options);
     if (train->dataset.data.labels && !shape->classes)
-        return sl_report(SL_EXIT_DATA, "%s: --labels need a model with a head, and this one has %s", options->from,
+        return sl_report(SL_EXIT_DATA, "%s: --labels needs a model with a head, and this one has %s", options->from,
                          sl_notes_get_missing(model, "head", "none; give --values, or take another model").text);
     if (!shape->classes && !every_step)
         return sl_report(SL_EXIT_USAGE,

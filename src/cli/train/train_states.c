@@ -7,7 +7,7 @@
 
 enum { DIGITS = 8 }; /* of a float's bits */
 
-/* Floats of one of h and c of a slot. */
+/* Number of floats of h, and of c, of a slot. */
 static size_t state_floats(const sl_training *train)
 {
     return train->shape.layers * train->shape.hidden;
@@ -34,7 +34,7 @@ static void read_floats(const char *text, size_t count, float *values)
 
 char *sl_states_write(const sl_training *train)
 {
-    if (train->position.states) /* a signal came before the batch was taken up again */
+    if (train->position.states) /* the resumed batch has not begun yet */
         return strdup(train->position.states);
     const size_t count = state_floats(train), rows = train->position.begin ? train->minibatch.count : 0;
     char *text = calloc(rows * 2 * count * DIGITS + 1, 1);
