@@ -275,7 +275,7 @@ def check_warnings(cli):
                             (["--rate", 1e-9], "--rate 1e-09 is so low"), (["--weight-decay", 1.5], "--weight-decay 1.5"),
                             (["--weight-decay", 0.5, "--optimizer", "sgd", "--rate", 5], "--weight-decay 0.5"),
                             (["--clip", 1e-4], "--clip 0.0001"), (["--dropout", 0.95, "--layers", 2], "--dropout 0.95"),
-                            (["--label-smoothing", 0.6], "--label-smoothing 0.6"), (["--batch", 49], "49 is more than the 48 rows"),
+                            (["--label-smoothing", 0.6], "--label-smoothing 0.6"), (["--batch", 49], "49 is more than the 48 training rows"),
                             (["--optimizer", "sgd", "--momentum", 0.9995], "--momentum 0.9995"),
                             (["--warmup", 3, "--batch", 16], "--warmup 3 is no less than the 3 updates"),
                             (["--warmup", 8, "--every-step", "--truncate", 3, "--batch", 48], "--warmup 8"),
