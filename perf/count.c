@@ -70,7 +70,7 @@ static sluice_status list_cases(sluice_error *error)
     const sluice_status status = sluice_environment_get(NULL, &environment, error);
     if (status)
         return status;
-    json_t *context = sl_context_create(&environment);
+    json_t *context = sl_context_create(&environment, (char *[]){NULL});
     if (!context)
         return sl_fail_memory(error, "the context", sizeof environment);
     printf("compiler %s\n", json_string_value(json_object_get(context, "compiler")));
@@ -170,10 +170,10 @@ static sluice_status make_engine(const counted *c, scene *s, sluice_error *error
                                     .l2_bytes = 512 << 10,
                                     .l3_bytes = 8 << 20,
                                     .cpus = 1,
-                                    .few_rows = 1,
-                                    .group_rows = 24,
-                                    .hoist_rows = 64,
-                                    .stack_floats = 1 << 13};
+                                    .auto_hoisted_rows = 1,
+                                    .row_block_rows = 24,
+                                    .hoist_product_rows = 64,
+                                    .layer_buffer_floats = 1 << 13};
     return sluice_workspace_create(s->engine, c->rows, c->steps, &s->workspace, error);
 }
 

@@ -1,10 +1,11 @@
 /* The note of a checkpoint has, as JSON, what the trainer's own part does not: options, a digest of the data, and the position. */
 #include "cli/train/train_checkpoint.h"
 
-#include "base/clock.h"
 #include "cli/train/train_best.h"
 #include "cli/train/train_record.h"
 #include "cli/train/train_states.h"
+
+#include "base/clock.h"
 
 #include <inttypes.h>
 #include <jansson.h>
@@ -52,17 +53,15 @@ static json_t *get_best(const sl_training *train)
 static char *get_note(const sl_training *train)
 {
     char digest[DIGEST_BYTES];
-    char *states = sl_states_write(train);
-    json_t *note = json_pack(
-        "{ss ss sI sI sI ss sI sf sf sf sI sI so so so so}", "format", format, "data", write_digest(train->dataset.digest, digest),
-        "epoch", (json_int_t)train->position.epoch, "batch", (json_int_t)train->position.batch, "piece",
-        (json_int_t)train->position.begin, "states", states, "step", (json_int_t)train->position.step, "rate", train->position.rate,
-        "loss", train->position.sum.loss, "weight", train->position.sum.weight, "counted", (json_int_t)train->position.sum.counted,
-        "right", (json_int_t)train->position.sum.right, "options", sl_record_get_options(train->options), "arguments",
-        sl_record_get_arguments(train->options), "best", get_best(train), "curve", get_curve(&train->curve));
+    json_t *note = json_pack("{ss ss sI sI sI sI sf sf sf sI sI so so so so}", "format", format, "data",
+                             write_digest(train->dataset.digest, digest), "epoch", (json_int_t)train->position.epoch, "batch",
+                             (json_int_t)train->position.batch, "piece", (json_int_t)train->position.begin, "step",
+                             (json_int_t)train->position.step, "rate", train->position.rate, "loss", train->position.sum.loss,
+                             "weight", train->position.sum.weight, "counted", (json_int_t)train->position.sum.counted, "right",
+                             (json_int_t)train->position.sum.right, "options", sl_record_get_options(train->options), "arguments",
+                             sl_record_get_arguments(train->options), "best", get_best(train), "curve", get_curve(&train->curve));
     char *text = note ? json_dumps(note, JSON_COMPACT) : NULL; /* reals with all their 17 digits */
     json_decref(note);
-    free(states);
     return text;
 }
 
@@ -75,7 +74,8 @@ sl_exit sl_checkpoint_save(sl_training *train)
     if (!note)
         return sl_report_memory("a checkpoint's note");
     sluice_error error;
-    const sluice_status status = sluice_trainer_save(train->trainer, path, note, &error);
+    const sluice_status status =
+        sluice_trainer_save(train->trainer, train->position.begin ? train->streams : NULL, path, note, &error);
     free(note);
     train->checkpoint.saved_step = train->position.step;
     train->checkpoint.saved_at = sl_clock_get();
@@ -142,28 +142,30 @@ static bool take_best(sl_training *train, json_t *object)
     return best->scores != NULL;
 }
 
-/* Restore the position. Release 0.3 wrote neither "arguments" nor "weight", which is "counted" if there are no class weights. */
+/* Restore the position. Release 0.3 wrote neither "arguments" nor "weight", which is "counted" if there are no class weights; and it
+ * wrote "states", in hexadecimal digits, instead of a set of streams. */
 static sl_exit take_note(sl_training *train, json_t *note)
 {
-    const char *path = train->options->train.resume, *found, *data, *states;
+    const char *path = train->options->train.resume, *found, *data, *states = "";
     json_int_t epoch, batch, piece, step, counted, right;
     json_t *options, *arguments = NULL, *best, *curve;
     train->position.sum.weight = -1;
     if (!note ||
-        json_unpack(note, "{ss ss sI sI sI ss sI sF sF s?F sI sI so s?o so so!}", "format", &found, "data", &data, "epoch", &epoch,
+        json_unpack(note, "{ss ss sI sI sI s?s sI sF sF s?F sI sI so s?o so so!}", "format", &found, "data", &data, "epoch", &epoch,
                     "batch", &batch, "piece", &piece, "states", &states, "step", &step, "rate", &train->position.rate, "loss",
                     &train->position.sum.loss, "weight", &train->position.sum.weight, "counted", &counted, "right", &right,
                     "options", &options, "arguments", &arguments, "best", &best, "curve", &curve) ||
         strcmp(found, format) != 0 || epoch < 0 || batch < 0 || piece < 0 || step < 0 || counted < right || right < 0 ||
         !take_best(train, best) || !take_curve(&train->curve, curve) || train->curve.count != (size_t)epoch ||
-        train->best.epoch > (uint64_t)epoch || !train->best.epoch != !epoch)
+        train->best.epoch > (uint64_t)epoch || !train->best.epoch != !epoch ||
+        (train->streams != NULL) + (*states != '\0') != (piece > 0))
         return sl_report(SL_EXIT_DATA, "%s: expected a checkpoint that sluice train wrote, found one of another program or release",
                          path);
     train->position.epoch = (uint64_t)epoch;
     train->position.batch = (uint64_t)batch;
     train->position.begin = (size_t)piece;
-    train->position.states = piece ? strdup(states) : NULL;
-    if (piece && !train->position.states)
+    train->position.states = *states ? strdup(states) : NULL;
+    if (*states && !train->position.states)
         return sl_report_memory("a checkpoint's note");
     train->position.step = (uint64_t)step;
     train->position.sum.counted = (uint64_t)counted;
@@ -178,7 +180,7 @@ sl_exit sl_checkpoint_load(sl_training *train, sl_options *options)
     const char *path = options->train.resume;
     char *text = NULL;
     sluice_error error;
-    if (sluice_trainer_load(path, &options->engine, &train->trainer, &text, &error))
+    if (sluice_trainer_load(path, &options->engine, &train->trainer, &train->streams, &text, &error))
         return sl_report_error(&error);
     train->checkpoint.note = text ? json_loads(text, JSON_REJECT_DUPLICATES, NULL) : NULL;
     free(text);
@@ -213,6 +215,9 @@ sl_exit sl_checkpoint_check(const sl_training *train)
                          "%s: the data differ from those of the run; give the same data%s, or start again without "
                          "--resume",
                          path, train->options->train.text ? ", and --keep-cr as before" : "");
+    const sl_exit code = sl_states_restore(train);
+    if (code)
+        return code;
     if (!best->epoch)
         return SL_EXIT_OK;
     if (sl_train_get_digest(sluice_trainer_get_model(train->trainer)) == best->digest)

@@ -6,7 +6,6 @@
 #include "cli/train/train_checkpoint.h"
 #include "cli/train/train_evaluate.h"
 #include "cli/train/train_report.h"
-#include "cli/train/train_states.h"
 #include "program/interrupt.h"
 #include "program/progress.h"
 
@@ -72,8 +71,8 @@ static sl_exit train_batch(sl_training *train, const sl_batch_range *range)
     sl_minibatch_select(minibatch, &train->dataset.data, train->dataset.order.rows + range->begin, range->end - range->begin,
                         options->every_step);
     sl_exit code = SL_EXIT_OK;
-    if (train->streams)
-        code = train->position.begin ? sl_states_restore(train, minibatch->count) : reset_slots(train, minibatch->count);
+    if (train->streams && !train->position.begin)
+        code = reset_slots(train, minibatch->count);
     for (size_t begin = train->position.begin; !code && (begin == train->position.begin || begin < minibatch->longest);) {
         code = sl_minibatch_make(minibatch, begin, most);
         minibatch->batch.streams = train->streams;

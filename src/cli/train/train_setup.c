@@ -199,7 +199,7 @@ static sl_exit make_room(sl_training *train)
         return sl_report_memory("the classes");
     train->curve.has_classes = train->dataset.data.labels != NULL;
     sluice_error error;
-    if (train->options->train.truncate &&
+    if (train->options->train.truncate && !train->streams &&
         sluice_streams_create(engine, sl_order_get_most(&train->dataset.order), &train->streams, &error))
         return sl_report_error(&error);
     return SL_EXIT_OK;

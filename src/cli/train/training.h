@@ -36,10 +36,10 @@ typedef struct sl_best {
 typedef struct sl_position {
     uint64_t epoch, batch; /* complete epochs; complete batches of the next epoch */
     size_t begin;          /* --truncate: the first time step of the next part of the batch; 0: the batch has not begun */
-    char *states;  /* the states of the rows before `begin`, from the checkpoint of --resume, until they are restored; owned */
-    uint64_t step; /* updates */
-    double rate;   /* learning rate of the last update */
-    sl_score sum;  /* over the batches of the epoch; the loss is not yet divided by the weight */
+    char *states;          /* the states before `begin` as digits, from a checkpoint of release 0.3; NULL: none; owned */
+    uint64_t step;         /* updates */
+    double rate;           /* learning rate of the last update */
+    sl_score sum;          /* over the batches of the epoch; the loss is not yet divided by the weight */
 } sl_position;
 
 /** --class-weights (train_weights.c). */
