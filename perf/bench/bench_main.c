@@ -24,14 +24,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Report why a run failed; of the library, for no file is read there: a wrong result, and a shape that is too large, are failures. */
+/* Report why a run failed. */
 static sl_exit fail(const sluice_error *error)
 {
     const sl_exit known = sl_interrupt_explain(error->status);
     if (known)
         return known;
-    const bool is_failure = error->status == SLUICE_STATUS_BAD_DATA || error->status == SLUICE_STATUS_TOO_LARGE;
-    return sl_report(is_failure ? SL_EXIT_FAILURE : sl_exit_of(error->status), "%s", error->message);
+    return sl_report(sl_exit_of_own_data(error->status), "%s", error->message);
 }
 
 /* Export the cases; those that cannot be exported are skipped with a note. */

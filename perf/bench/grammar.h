@@ -14,10 +14,6 @@ typedef struct sl_list {
     size_t values[SL_LIST_MAX];
 } sl_list;
 
-/** One whole number in least..most. BAD_ARGUMENT. */
-SLUICE_WARN_UNUSED sluice_status sl_grammar_number(const sl_argument *argument, size_t least, size_t most, size_t *value,
-                                                   sluice_error *error);
-
 /** A positive number of seconds, at most an hour. BAD_ARGUMENT. */
 SLUICE_WARN_UNUSED sluice_status sl_grammar_seconds(const sl_argument *argument, double *value, sluice_error *error);
 

@@ -19,7 +19,7 @@
 /* Refuse (and report) outputs that would overwrite each other. */
 static sl_exit check_outputs(const sl_bench_options *options)
 {
-    const sl_place places[] = {
+    const sl_path_argument places[] = {
         {"--output", options->output, true}, {"--plot", options->plot, true}, {"--roofline", options->roofline, true}};
     return sl_paths_check(places, sizeof places / sizeof places[0]);
 }
