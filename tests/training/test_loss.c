@@ -271,7 +271,7 @@ START_TEST(threads)
         sl_fault_place place;
         scene.loss.gradient = test_floats(scene.elements);
         scene.loss.loss = NAN;
-        ck_assert_int_eq(sl_loss_get(&scene.loss, count, &place, NULL), SLUICE_STATUS_OK);
+        ck_assert_int_eq(sl_loss_compute(&scene.loss, count, &place, NULL), SLUICE_STATUS_OK);
         ck_assert_int_eq(place.fault, SL_FAULT_NONE);
         ck_assert(memcmp(&scene.loss.loss, &one.loss, sizeof one.loss) == 0);
         ck_assert(scene.loss.counted == one.counted && scene.loss.right == one.right);
@@ -298,7 +298,7 @@ START_TEST(first_fault)
         sluice_error error = {0};
         char words[64];
         snprintf(words, sizeof words, "row 7, step 3: output [%zu] is %s", element, element % 2 ? "NaN" : "infinite");
-        ck_assert_int_eq(sl_loss_get(&scene.loss, 1 + (unsigned)element % 8, &place, &error), SLUICE_STATUS_BAD_DATA);
+        ck_assert_int_eq(sl_loss_compute(&scene.loss, 1 + (unsigned)element % 8, &place, &error), SLUICE_STATUS_BAD_DATA);
         test_check_message("outputs", &error, SLUICE_STATUS_BAD_DATA, words);
         ck_assert(place.fault == SL_FAULT_OUTPUT && place.row == 7 && place.step == 3 && place.element == element);
         outputs[element] = kept;
