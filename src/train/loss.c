@@ -113,8 +113,8 @@ static void finish_gradient(float *gradient, size_t width, double scale, double 
 }
 
 /* Softmax's probabilities p_k = e_k / sum, and the target's q, whose sum is `mass`: loss -sum q log p, gradient mass p - q, times the
- * share. q is even * w on every class, and on the label the weight, less its part that is smoothed, besides. The label's own
- * mass (p - 1) is taken from what the others have, or nothing would be left of it near 1. */
+ * share. q is even * w on every class, and on the label the weight, less its part that is smoothed, besides. The label's
+ * p - 1 is computed as minus the sum of the other classes' p, since p - 1 would lose all its digits where p is close to 1. */
 static sl_fault add_entropy(const job *work, size_t target, chunk_result *found)
 {
     const sluice_loss *loss = work->loss;

@@ -1,4 +1,4 @@
-/* Optimisers, norm and schedules against torch's values; threads, slices, and moments that fade away. */
+/* Optimisers, norm and schedules against torch's values; threads, slices, and moments that become subnormal. */
 #include "golden/golden_training.h"
 #include "support/network.h"
 #include "support/suite.h"
@@ -69,7 +69,7 @@ START_TEST(as_torch)
 }
 END_TEST
 
-/* Tensors of a few sizes cut into slices, with random numbers: owned, free_net. */
+/* Tensors of a few sizes divided into slices, with random numbers: owned, free_net. */
 typedef struct tensors {
     float *weights, *gradient, *first, *second;
     sl_slice *slices;
@@ -136,7 +136,7 @@ START_TEST(threads)
 }
 END_TEST
 
-/* A gradient that stops leaves moments of exactly zero in the end, no subnormals on the way, and finite weights; one of zero from
+/* After a gradient has become zero, moments decay to exactly zero without subnormals, and weights stay finite; one of zero from
  * the start moves nothing. */
 START_TEST(fading)
 {
