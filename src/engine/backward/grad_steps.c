@@ -79,22 +79,14 @@ static size_t multiply_back(const sl_grad_thread *thread, const sl_grad_layer_di
     const sluice_tape *tape = thread->tape;
     const sluice_engine *engine = tape->engine;
     const sl_tape_scratch *own = thread->own;
-    const size_t block = SL_BLOCK_VECTORS * engine->kernel->lanes, blocks = sl_size_div_up(engine->shape.hidden, block);
+    const sl_packed_matrix *weights = &engine->layers[layer_dir->k].weights_back;
+    const size_t width = weights->blocks * sl_block_floats(engine->kernel);
     for (size_t r = 0; r < count; r++) {
         own->start[r] = tape->nothing;
         own->x[r] = sl_grad_gates(tape, layer_dir, layer_dir->from, of.from + r);
     }
-    const sl_product product = {.rows = count,
-                                .blocks = blocks,
-                                .terms = SL_BLOCK_VECTORS * engine->shape.hidden,
-                                .weights = engine->layers[layer_dir->k].panels_back,
-                                .panel_stride = engine->back_panel_stride,
-                                .start = own->start,
-                                .x = own->x,
-                                .out = own->product,
-                                .out_stride = blocks * block};
-    engine->kernel->product(&product);
-    return blocks * block;
+    engine->kernel->product(weights, count, own->start, own->x, own->product, width);
+    return width;
 }
 
 void sl_grad_first_states(const sl_grad_thread *thread, const sl_grad_layer_dir *layer_dir, size_t number)
@@ -175,23 +167,17 @@ static void recompute(const sl_grad_thread *thread, const sl_grad_layer_dir *lay
             own->c_kept[r] = c_after(tape, layer_dir, iteration, rank);
         }
         const size_t parity = (iteration - layer_dir->from) % 2;
-        const sl_step step = {.rows = running,
-                              .hidden = engine->shape.hidden,
-                              .inputs = packed->table ? 0 : packed->inputs,
-                              .recurrent = engine->shape.hidden,
-                              .weights_ih = packed->panels_ih,
-                              .weights_hh = packed->panels_hh,
-                              .panel_stride = packed->panel_stride,
-                              .start = own->start,
-                              .x = own->x,
-                              .h = own->h[parity],
-                              .h_next = own->h[1 - parity],
-                              .c = own->c,
-                              .state_stride = engine->state_stride,
-                              .gates = own->gates,
-                              .gate_stride = engine->shape.hidden,
-                              .c_kept = own->c_kept};
-        engine->kernel->step(&step);
+        sl_step step = sl_engine_step(engine, packed, 0, packed->weights_hh.blocks);
+        step.rows = running;
+        step.start = own->start;
+        step.x = own->x;
+        step.h = own->h[parity];
+        step.h_next = own->h[1 - parity];
+        step.c = own->c;
+        step.gates = own->gates;
+        step.gate_stride = engine->shape.hidden;
+        step.c_kept = own->c_kept;
+        engine->kernel->step[engine->cell](&step);
     }
 }
 
@@ -234,11 +220,11 @@ static void take_turn(const sl_grad_thread *thread, const sl_grad_layer_dir *lay
         own->c_before[r] = c_before(tape, layer_dir, iteration, rank) + unit;
         own->gates[r] = sl_grad_gates(tape, layer_dir, iteration, rank) + unit;
     }
+    sl_packed_matrix weights = sl_packed_range(&engine->layers[layer_dir->k].weights_back, units->block, units->end - units->block);
+    weights.terms = goes_on ? weights.terms : 0;
     const sl_step_grad step = {.rows = to - from,
-                               .hidden = sl_size_min(hidden, units->end * block_units(engine)) - unit,
-                               .terms = goes_on ? SL_BLOCK_VECTORS * hidden : 0,
-                               .weights = engine->layers[layer_dir->k].panels_back + units->block * engine->back_panel_stride,
-                               .panel_stride = engine->back_panel_stride,
+                               .units = sl_size_min(hidden, units->end * block_units(engine)) - unit,
+                               .weights = weights,
                                .da_after = own->da_after,
                                .dy = own->dy,
                                .c = own->c_now,
@@ -247,7 +233,7 @@ static void take_turn(const sl_grad_thread *thread, const sl_grad_layer_dir *lay
                                .gate_stride = hidden,
                                .dc = tape->dc + (of.from + from) * engine->state_stride + unit,
                                .dc_stride = engine->state_stride};
-    engine->kernel->step_grad(&step);
+    engine->kernel->step_grad[engine->cell](&step);
 }
 
 static void run_group(sl_grad_thread *thread, const sl_grad_layer_dir *layer_dir, group of, const piece *units)

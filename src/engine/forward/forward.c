@@ -122,16 +122,7 @@ static void apply_head(const sluice_engine *engine, const sl_thread_scratch *own
 {
     for (size_t r = 0; r < count; r++)
         own->start[r] = engine->head_bias;
-    const sl_product product = {.rows = count,
-                                .blocks = engine->head_blocks,
-                                .terms = engine->shape.directions * engine->shape.hidden,
-                                .weights = engine->head,
-                                .panel_stride = engine->head_panel_stride,
-                                .start = own->start,
-                                .x = own->x,
-                                .out = own->logits,
-                                .out_stride = engine->head_width};
-    engine->kernel->product(&product);
+    engine->kernel->product(&engine->head, count, own->start, own->x, own->logits, engine->head_width);
 }
 
 /* A row of what apply_head made. */

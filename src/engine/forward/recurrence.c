@@ -75,28 +75,14 @@ static float *y_of(const sl_recurrence *p, size_t row, size_t iteration)
     return y + p->direction * p->group->engine->shape.hidden + p->block * p->group->engine->kernel->lanes;
 }
 
-/* The panels of this pass's units. */
-static const float *panels_of(const sl_recurrence *p, const float *panels)
-{
-    return panels ? panels + p->block * p->packed->panel_stride : NULL;
-}
-
 /* x W + b of the rows that own->x and own->start point at. */
 static void multiply_inputs(const sl_recurrence *p, size_t rows)
 {
     const sl_thread_scratch *own = p->own;
     const size_t inputs = p->packed->inputs, width = p->blocks * block_floats(p);
     if (p->group->engine->gemm != SLUICE_GEMM_BLIS) {
-        const sl_product product = {.rows = rows,
-                                    .blocks = p->blocks,
-                                    .terms = inputs,
-                                    .weights = panels_of(p, p->packed->panels_ih),
-                                    .panel_stride = p->packed->panel_stride,
-                                    .start = own->start,
-                                    .x = own->x,
-                                    .out = p->room,
-                                    .out_stride = width};
-        p->group->engine->kernel->product(&product);
+        const sl_packed_matrix weights = sl_packed_range(&p->packed->weights_ih, p->block, p->blocks);
+        p->group->engine->kernel->product(&weights, rows, own->start, own->x, p->room, width);
         return;
     }
     for (size_t k = 0; k < rows; k++)
@@ -164,7 +150,7 @@ static void drop_outputs(const sl_recurrence *p, const sl_step *step)
                                  .layer = layer,
                                  .row = p->group->rows[r],
                                  .step = step_of(p, r, p->iteration)};
-        sl_dropout_apply(&drop, first, step->hidden, step->y[r],
+        sl_dropout_apply(&drop, first, step->units, step->y[r],
                          batch->tape->inputs[layer + 1] + place_of(p, r, p->iteration) + first);
     }
 }
@@ -191,23 +177,19 @@ static void take_step(const sl_recurrence *p, bool hoisted)
                      (sl_operand){p->packed->transpose_hh, width, false}, true, p->hoisted, width);
         multiplies_h = false;
     }
-    sl_step step = {.rows = n,
-                    .hidden = sl_size_min(p->blocks * engine->kernel->lanes, engine->shape.hidden - unit),
-                    .inputs = multiplies_x ? p->packed->inputs : 0,
-                    .recurrent = multiplies_h ? engine->shape.hidden : 0,
-                    .weights_ih = panels_of(p, p->packed->panels_ih),
-                    .weights_hh = panels_of(p, p->packed->panels_hh),
-                    .panel_stride = p->packed->panel_stride,
-                    .start = own->start,
-                    .x = own->x,
-                    .h = p->state->h[iteration % 2],
-                    .h_next = p->state->h[(iteration + 1) % 2] + unit,
-                    .c = p->state->c + unit,
-                    .state_stride = engine->state_stride,
-                    .y = wants_y ? own->y : NULL};
+    sl_step step = sl_engine_step(engine, p->packed, p->block, p->blocks);
+    step.rows = n;
+    step.weights_ih.terms = multiplies_x ? p->packed->inputs : 0;
+    step.weights_hh.terms = multiplies_h ? engine->shape.hidden : 0;
+    step.start = own->start;
+    step.x = own->x;
+    step.h = p->state->h[iteration % 2];
+    step.h_next = p->state->h[(iteration + 1) % 2] + unit;
+    step.c = p->state->c + unit;
+    step.y = wants_y ? own->y : NULL;
     if (p->group->batch->tape)
         keep_step(p, &step);
-    engine->kernel->step(&step);
+    engine->kernel->step[engine->cell](&step);
     if (p->group->batch->tape)
         drop_outputs(p, &step);
 }
