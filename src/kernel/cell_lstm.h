@@ -1,42 +1,47 @@
 /*
- * The equations of the LSTM cell (Hochreiter & Schmidhuber 1997; forget gate: Gers, Schmidhuber & Cummins 2000) and their
- * derivative, for one vector of units of one row.
+ * The LSTM cell (Hochreiter & Schmidhuber 1997; forget gate: Gers, Schmidhuber & Cummins 2000):
+ *     i, f, o = sigmoid(pre-activations)    g = tanh(pre-activation)    c = f * c' + i * g    h = o * tanh(c)
  */
 #ifndef SLUICE_KERNEL_CELL_LSTM_H
 #define SLUICE_KERNEL_CELL_LSTM_H
 
 #include "kernel/activation.h"
-#include "kernel/cell_kind.h"
+#include "kernel/cell_equations.h"
 
-/* gates: pre-activations, which become the gates. c: the state before the step, which becomes that after it. */
-static inline __attribute__((always_inline)) void cell_lstm(vf gates[SL_GATES], vf *c, vf *h)
+EQUATION void cell_lstm_begin(vf gates[SL_GATES])
 {
-    const vf g = v_tanh(gates[SL_GATE_G]);
-    const vf3 pre = {{gates[SL_GATE_I], gates[SL_GATE_F], gates[SL_GATE_O]}}, ifo = v_sigmoid3(pre);
-    gates[SL_GATE_I] = ifo.v[0];
-    gates[SL_GATE_F] = ifo.v[1];
-    gates[SL_GATE_G] = g;
-    gates[SL_GATE_O] = ifo.v[2];
-    *c = v_canonical(v_fma(ifo.v[1], *c, v_mul(ifo.v[0], g)));
-    *h = v_canonical(v_mul(ifo.v[2], v_tanh(*c)));
+    gates[SL_GATE_G] = v_tanh(gates[SL_GATE_G]);
 }
 
-/* The activation of c, which step_grad.h computes for all units of a tile beforehand. */
-static inline __attribute__((always_inline)) vf cell_lstm_activate(vf c)
+EQUATION void cell_lstm_update(vf gates[SL_GATES], vf *c)
+{
+    vf3 ifo = {{gates[SL_GATE_I], gates[SL_GATE_F], gates[SL_GATE_O]}};
+    ifo = v_sigmoid3(ifo);
+    gates[SL_GATE_I] = ifo.v[0];
+    gates[SL_GATE_F] = ifo.v[1];
+    gates[SL_GATE_O] = ifo.v[2];
+    *c = v_canonical(v_fma(ifo.v[1], *c, v_mul(ifo.v[0], gates[SL_GATE_G])));
+}
+
+EQUATION vf cell_lstm_output(vf gates[SL_GATES], vf c)
+{
+    return v_canonical(v_mul(gates[SL_GATE_O], v_tanh(c)));
+}
+
+EQUATION vf cell_lstm_activate(vf c)
 {
     return v_tanh(c);
 }
 
 /* (1 - a)(1 + a): three roundings near 1, where 1 - a*a would lose all digits. */
-static inline __attribute__((always_inline)) vf one_minus_square(vf a)
+EQUATION vf one_minus_square(vf a)
 {
     const vf one = v_set(1.0f);
     return v_mul(v_sub(one, a), v_add(one, a));
 }
 
-/* gates: those of the step, which become the gradients of the pre-activations. tanh_c: of c after the step. dh: the gradient of h.
- * dc: the gradient of c through the later steps, which becomes that of c_before. */
-static inline __attribute__((always_inline)) void cell_lstm_grad(vf gates[SL_GATES], vf c_before, vf tanh_c, vf dh, vf *dc)
+/* kernel.h has the equations, in sl_step_grad. */
+EQUATION void cell_lstm_grad(vf gates[SL_GATES], vf c_before, vf tanh_c, vf dh, vf *dc)
 {
     const vf one = v_set(1.0f);
     const vf i = gates[SL_GATE_I], f = gates[SL_GATE_F], g = gates[SL_GATE_G], o = gates[SL_GATE_O];
@@ -47,5 +52,7 @@ static inline __attribute__((always_inline)) void cell_lstm_grad(vf gates[SL_GAT
     gates[SL_GATE_O] = v_canonical(v_mul(v_mul(dh, tanh_c), v_mul(o, v_sub(one, o))));
     *dc = v_canonical(v_mul(dc_now, f));
 }
+
+static const cell_equations cell_lstm = {cell_lstm_begin, cell_lstm_update, cell_lstm_output, cell_lstm_activate, cell_lstm_grad};
 
 #endif

@@ -10,12 +10,10 @@
 #ifndef SLUICE_KERNEL_STEP_H
 #define SLUICE_KERNEL_STEP_H
 
+#include "kernel/cell_equations.h"
 #include "kernel/tile.h"
 
 _Static_assert((int)SL_GATES == (int)SL_BLOCK_VECTORS, "a block of gate columns has one vector of each gate");
-
-/* The equations of a cell: pre-activations become gates, and c the next c. */
-typedef void cell_function(vf gates[SL_GATES], vf *c, vf *h);
 
 /* Prefetch the lines of the tape that finish_tile will write: they are in no cache, and the product takes long enough. */
 TILE prefetch_kept(const sl_step *s, size_t block, size_t row, size_t blocks, size_t rows)
@@ -28,29 +26,45 @@ TILE prefetch_kept(const sl_step *s, size_t block, size_t row, size_t blocks, si
     }
 }
 
-/* From pre-activations to the next state, and to y and the tape where they are wanted. */
-TILE finish_tile(vf acc[][SL_GATES], const sl_step *s, cell_function *cell, size_t block, size_t row, size_t blocks, size_t rows)
+/* Units from `unit` on: fewer than V_LANES in the last block only. */
+TILE store_gates(const sl_step *s, const vf gates[SL_GATES], size_t r, size_t unit)
 {
     UNROLL
+    for (size_t g = 0; g < SL_GATES; g++)
+        store_units(s->gates[r] + g * s->gate_stride + unit, gates[g], s->units - unit);
+}
+
+/* From pre-activations to the next state, and to y and the tape where they are wanted. */
+TILE finish_tile(vf acc[][SL_GATES], const sl_step *s, const cell_equations *cell, size_t block, size_t row, size_t blocks,
+                 size_t rows)
+{
+    vf c[V_TILE_ROWS];
+    UNROLL
+    for (size_t q = 0; q < rows * blocks; q++)
+        cell->begin(acc[q]);
+    UNROLL
     for (size_t q = 0; q < rows * blocks; q++) {
-        const size_t r = row + q % rows, unit = (block + q / rows) * V_LANES, at = r * s->state_stride + unit;
-        const size_t units = s->units - unit; /* fewer than V_LANES in the last block only */
-        vf c = v_load(s->c + at), h;
-        cell(acc[q], &c, &h);
+        const size_t r = row + q % rows, unit = (block + q / rows) * V_LANES;
+        float *c_at = s->c + r * s->state_stride + unit;
+        c[q] = v_load(c_at);
+        cell->update(acc[q], &c[q]);
         if (s->gates)
-            UNROLL
-        for (size_t g = 0; g < SL_GATES; g++)
-            store_units(s->gates[r] + g * s->gate_stride + unit, acc[q][g], units);
-        v_store(s->c + at, c);
+            store_gates(s, acc[q], r, unit);
+        v_store(c_at, c[q]);
         if (s->c_kept)
-            store_units(s->c_kept[r] + unit, c, units);
-        v_store(s->h_next + at, h);
+            store_units(s->c_kept[r] + unit, c[q], s->units - unit);
+    }
+    UNROLL
+    for (size_t q = 0; q < rows * blocks; q++) {
+        const size_t r = row + q % rows, unit = (block + q / rows) * V_LANES;
+        const vf h = cell->output(acc[q], c[q]);
+        v_store(s->h_next + r * s->state_stride + unit, h);
         if (s->y)
-            store_units(s->y[r] + unit, h, units);
+            store_units(s->y[r] + unit, h, s->units - unit);
     }
 }
 
-TILE step_tile(const sl_step *s, cell_function *cell, size_t block, size_t row, size_t blocks, size_t rows)
+TILE step_tile(const sl_step *s, const cell_equations *cell, size_t block, size_t row, size_t blocks, size_t rows)
 {
     const size_t cells = rows * blocks;
     vf acc[V_TILE_ROWS][SL_BLOCK_VECTORS];
@@ -88,7 +102,7 @@ TILE step_tile(const sl_step *s, cell_function *cell, size_t block, size_t row, 
 /* A tile of more rows than registers hold all gates of: one half of the panel after the other. So all rows of a small batch share
  * one pass over a panel that does not stay in L1, where two tiles would each take it from L2. Zen 3, one thread, 100,4,256: 0.67 to
  * 0.79 of the peak; 100,4,512: 0.71 to 0.85. With many rows, storing the sums and loading them again costs what is gained. */
-TILE tall_tile(const sl_step *s, cell_function *cell, size_t block, size_t row, size_t rows)
+TILE tall_tile(const sl_step *s, const cell_equations *cell, size_t block, size_t row, size_t rows)
 {
     vf of_h[V_TALL_ROWS][SL_BLOCK_VECTORS], of_x[V_TALL_ROWS][SL_BLOCK_VECTORS];
     const float *h[V_TALL_ROWS];
@@ -96,11 +110,9 @@ TILE tall_tile(const sl_step *s, cell_function *cell, size_t block, size_t row, 
     UNROLL
     for (size_t r = 0; r < rows; r++)
         h[r] = s->h + (row + r) * s->state_stride;
-    for (size_t half = 0; half < 2; half++) {
-        multiply_tall(of_h, &s->weights_hh, block, row, rows, s->rows, h, half);
-        if (s->weights_ih.terms)
-            multiply_tall(of_x, &s->weights_ih, block, row, rows, s->rows, s->x + row, half);
-    }
+    multiply_tall(of_h, &s->weights_hh, block, row, rows, s->rows, h);
+    if (s->weights_ih.terms)
+        multiply_tall(of_x, &s->weights_ih, block, row, rows, s->rows, s->x + row);
     UNROLL
     for (size_t first = 0; first < rows; first += V_TILE_ROWS) {
         const size_t some = rows - first < V_TILE_ROWS ? rows - first : V_TILE_ROWS;
@@ -124,26 +136,26 @@ static void run_step(const tile_table *tiles, const sl_step *s)
     for_each_tile(tiles, s, (s->units + V_LANES - 1) / V_LANES, s->rows);
 }
 
-/* step_NAME, the kernel of the cell whose equations are cell_NAME. */
+/* step_NAME, the kernel of the cell whose equations are cell_NAME */
 #define STEP_OF(name)                                                                                                              \
     TILE step_tile_##name(const sl_step *s, size_t block, size_t row, size_t blocks, size_t rows)                                  \
     {                                                                                                                              \
-        step_tile(s, cell_##name, block, row, blocks, rows);                                                                       \
+        step_tile(s, &cell_##name, block, row, blocks, rows);                                                                      \
     }                                                                                                                              \
     TALL_TILE_OF(name)                                                                                                             \
     FOR_EACH_SIZE(TILE_FUNCTION, step_tile_##name)                                                                                 \
     FOR_EACH_TALL_SIZE(TALL_FUNCTION, tall_tile_##name)                                                                            \
     static void step_##name(const sl_step *s)                                                                                      \
     {                                                                                                                              \
-        static const tile_table tiles = {{FOR_EACH_SIZE(TILE_ENTRY, step_tile_##name)},                                            \
-                                         {[0] = NULL, FOR_EACH_TALL_SIZE(TALL_ENTRY, tall_tile_##name)}};                          \
+        static const tile_table tiles = {                                                                                          \
+            {FOR_EACH_SIZE(TILE_ENTRY, step_tile_##name) FOR_EACH_TALL_SIZE(TALL_ENTRY, tall_tile_##name)}};                       \
         run_step(&tiles, s);                                                                                                       \
     }
 #if V_TALL_ROWS
 #define TALL_TILE_OF(name)                                                                                                         \
     TILE tall_tile_##name(const sl_step *s, size_t block, size_t row, size_t rows)                                                 \
     {                                                                                                                              \
-        tall_tile(s, cell_##name, block, row, rows);                                                                               \
+        tall_tile(s, &cell_##name, block, row, rows);                                                                              \
     }
 #else
 #define TALL_TILE_OF(name)

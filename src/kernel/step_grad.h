@@ -6,14 +6,11 @@
 #define SLUICE_KERNEL_STEP_GRAD_H
 
 #include "base/memory.h"
+#include "kernel/cell_equations.h"
 #include "kernel/tile.h"
 
-/* The derivative of a cell: gates become da, and dc that of the step before. activated_c is c after the step, activated. */
-typedef vf activate_function(vf c);
-typedef void cell_grad_function(vf gates[SL_GATES], vf c_before, vf activated_c, vf dh, vf *dc);
-
 /* One vector of units of a row, from dh's product to da and the next dc. `units` of them are there. */
-TILE finish_units(const sl_step_grad *s, cell_grad_function *cell, size_t row, size_t unit, vf product, vf activated_c,
+TILE finish_units(const sl_step_grad *s, const cell_equations *cell, size_t row, size_t unit, vf product, vf activated_c,
                   size_t units)
 {
     float *gates_at = s->gates[row] + unit, *dc_at = s->dc + row * s->dc_stride + unit;
@@ -23,7 +20,7 @@ TILE finish_units(const sl_step_grad *s, cell_grad_function *cell, size_t row, s
         gates[g] = load_units(gates_at + g * s->gate_stride, units);
     const vf c_before = load_units(s->c_before[row] + unit, units);
     const vf dh = v_add(load_units(s->dy[row] + unit, units), product);
-    cell(gates, c_before, activated_c, dh, &dc);
+    cell->grad(gates, c_before, activated_c, dh, &dc);
     UNROLL
     for (size_t g = 0; g < SL_GATES; g++)
         store_units(gates_at + g * s->gate_stride, gates[g], units);
@@ -33,14 +30,14 @@ TILE finish_units(const sl_step_grad *s, cell_grad_function *cell, size_t row, s
 /* The vectors of a tile, by one function for tiles of all sizes: the products are in memory. The activations of c come first for all
  * of them, since the chain of operations of each is as long as the rest, and a core looks ahead over several short iterations of a
  * loop, but not over two long ones. */
-TILE finish_grad(const sl_step_grad *s, activate_function *activate, cell_grad_function *cell, size_t block, size_t row,
-                 size_t blocks, size_t rows, const float *products)
+TILE finish_grad(const sl_step_grad *s, const cell_equations *cell, size_t block, size_t row, size_t blocks, size_t rows,
+                 const float *products)
 {
     float activated[V_TILE_ROWS * BLOCK_FLOATS];
     for (size_t q = 0; q < rows * blocks; q++)
         for (size_t v = 0, unit = (block + q / rows) * BLOCK_FLOATS; v < BLOCK_FLOATS && unit < s->units;
              v += V_LANES, unit += V_LANES)
-            v_store(activated + q * BLOCK_FLOATS + v, activate(load_units(s->c[row + q % rows] + unit, s->units - unit)));
+            v_store(activated + q * BLOCK_FLOATS + v, cell->activate(load_units(s->c[row + q % rows] + unit, s->units - unit)));
     for (size_t q = 0; q < rows * blocks; q++)
         for (size_t v = 0, unit = (block + q / rows) * BLOCK_FLOATS; v < BLOCK_FLOATS && unit < s->units;
              v += V_LANES, unit += V_LANES) {
@@ -98,12 +95,12 @@ static void run_step_grad(const tile_table *tiles, const sl_step_grad *s)
     for_each_tile(tiles, s, (s->units + BLOCK_FLOATS - 1) / BLOCK_FLOATS, s->rows);
 }
 
-/* step_grad_NAME, the kernel of the cell whose equations are cell_NAME_activate and cell_NAME_grad. */
+/* step_grad_NAME, the kernel of the cell whose equations are cell_NAME. */
 #define STEP_GRAD_OF(name)                                                                                                         \
     static __attribute__((noinline)) void finish_grad_##name(const sl_step_grad *s, size_t block, size_t row, size_t blocks,       \
                                                              size_t rows, const float *products)                                   \
     {                                                                                                                              \
-        finish_grad(s, cell_##name##_activate, cell_##name##_grad, block, row, blocks, rows, products);                            \
+        finish_grad(s, &cell_##name, block, row, blocks, rows, products);                                                          \
     }                                                                                                                              \
     TILE grad_tile_##name(const sl_step_grad *s, size_t block, size_t row, size_t blocks, size_t rows)                             \
     {                                                                                                                              \

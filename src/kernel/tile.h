@@ -114,23 +114,25 @@ TILE multiply_half(vf acc[][2], size_t rows, size_t terms, const float *w, const
     }
 }
 
-/* sums[r][2*half..2*half+1] = x[r] w over all terms, w being one half (0 or 1) of the panel of `block`. */
+/* sums[r] = x[r] w over all terms, w being the panel of `block`, one half after the other. */
 TILE multiply_tall(vf sums[][SL_BLOCK_VECTORS], const sl_packed_matrix *weights, size_t block, size_t row, size_t rows,
-                   size_t all_rows, const float *const *x, size_t half)
+                   size_t all_rows, const float *const *x)
 {
     const size_t terms = weights->terms;
+    const float *w = weights->panels + block * weights->panel_stride;
     prefetch next = prefetch_next(weights, block, row, rows, all_rows);
     next.step /= 2;
-    next.at += half * terms * next.step;
-    vf acc[V_TALL_ROWS][2];
-    UNROLL
-    for (size_t r = 0; r < rows; r++)
-        acc[r][0] = acc[r][1] = v_set(0.0f);
-    multiply_half(acc, rows, terms, weights->panels + block * weights->panel_stride + half * terms * HALF_FLOATS, x, next);
-    UNROLL
-    for (size_t r = 0; r < rows; r++) {
-        sums[r][2 * half] = acc[r][0];
-        sums[r][2 * half + 1] = acc[r][1];
+    for (size_t half = 0; half < 2; half++, w += terms * HALF_FLOATS, next.at += terms * next.step) {
+        vf acc[V_TALL_ROWS][2];
+        UNROLL
+        for (size_t r = 0; r < rows; r++)
+            acc[r][0] = acc[r][1] = v_set(0.0f);
+        multiply_half(acc, rows, terms, w, x, next);
+        UNROLL
+        for (size_t r = 0; r < rows; r++) {
+            sums[r][2 * half] = acc[r][0];
+            sums[r][2 * half + 1] = acc[r][1];
+        }
     }
 }
 #endif
@@ -163,8 +165,11 @@ typedef void tile_function(const void *call, size_t block, size_t row);
 #elif V_TILE_ROWS == 6
 #define FOR_EACH_SIZE(X, name)                                                                                                     \
     X(name, 1, 1)                                                                                                                  \
-    X(name, 2, 1) X(name, 3, 1) X(name, 4, 1) X(name, 5, 1) X(name, 6, 1) X(name, 1, 2) X(name, 2, 2) X(name, 3, 2) X(name, 1, 3)  \
-        X(name, 2, 3) X(name, 1, 4) X(name, 1, 5) X(name, 1, 6)
+    X(name, 2, 1)                                                                                                                  \
+    X(name, 3, 1)                                                                                                                  \
+    X(name, 4, 1)                                                                                                                  \
+    X(name, 5, 1) X(name, 6, 1) X(name, 1, 2) X(name, 2, 2) X(name, 3, 2) X(name, 1, 3) X(name, 2, 3) X(name, 1, 4) X(name, 1, 5)  \
+        X(name, 1, 6)
 #else
 #error "list the sizes of tiles"
 #endif
@@ -176,10 +181,10 @@ typedef void tile_function(const void *call, size_t block, size_t row);
 #error "list the heights of tall tiles: V_TILE_ROWS + 1 to V_TALL_ROWS"
 #endif
 
-/* What is computed, by the size of a tile: FOR_EACH_SIZE's, and FOR_EACH_TALL_SIZE's where there are tall tiles. */
+/* What is computed, by the size of a tile: FOR_EACH_SIZE's, and FOR_EACH_TALL_SIZE's where the call has tall tiles. */
+enum { MOST_TILE_ROWS = V_TALL_ROWS ? V_TALL_ROWS : V_TILE_ROWS };
 typedef struct tile_table {
-    tile_function *of[V_TILE_ROWS + 1][V_TILE_ROWS + 1]; /* [blocks][rows] */
-    tile_function *tall[V_TALL_ROWS + 1];                /* [rows]; all NULL: none are tall */
+    tile_function *of[V_TILE_ROWS + 1][MOST_TILE_ROWS + 1]; /* [blocks][rows] */
 } tile_table;
 
 /* name(call, block, row, blocks, rows) is an always_inline function: one function for each size, and the entry of each in a table. */
@@ -194,7 +199,7 @@ typedef struct tile_table {
     {                                                                                                                              \
         name(call, block, row, rows);                                                                                              \
     }
-#define TALL_ENTRY(name, rows) [rows] = name##_##rows,
+#define TALL_ENTRY(name, rows) [1][rows] = name##_##rows,
 
 /* An even division of a number of things over tiles of `most` at most: `least` in each, and one more in the first `larger`. */
 typedef struct division {
@@ -210,18 +215,18 @@ static inline division divide(size_t total, size_t most)
 /* Blocks outside, rows inside: a panel comes from L3 or DRAM once a call. Rows are divided evenly over the least number of tiles,
  * since a lone row at the end would leave the FMA units waiting for its four chains; and where all rows fill no more than half a
  * tile, several blocks make up the rest of it. Tall tiles are for few rows: tall_tile in step.h has the reason. */
-static void for_each_tile(const tile_table *tiles, const void *call, size_t all_blocks, size_t all_rows)
+TILE for_each_tile(const tile_table *tiles, const void *call, size_t all_blocks, size_t all_rows)
 {
     if (!all_rows || !all_blocks)
         return;
-    const bool tall = tiles->tall[V_TALL_ROWS] && all_rows > V_TILE_ROWS && all_rows <= 2 * V_TALL_ROWS;
-    const division rows = divide(all_rows, tall ? V_TALL_ROWS : V_TILE_ROWS);
-    const division blocks = divide(all_blocks, all_rows > V_TILE_ROWS ? 1 : V_TILE_ROWS / all_rows);
+    const bool tall = V_TALL_ROWS && tiles->of[1][MOST_TILE_ROWS] && all_rows > V_TILE_ROWS && all_rows <= 2 * V_TALL_ROWS;
+    const division rows = divide(all_rows, tall ? MOST_TILE_ROWS : V_TILE_ROWS);
+    const division blocks = all_rows > V_TILE_ROWS ? (division){all_blocks, 1, 0} : divide(all_blocks, V_TILE_ROWS / all_rows);
     for (size_t b = 0, block = 0; b < blocks.tiles; b++) {
         const size_t tile_blocks = blocks.least + (b < blocks.larger);
         for (size_t t = 0, row = 0; t < rows.tiles; t++) {
             const size_t tile_rows = rows.least + (t < rows.larger);
-            (tile_rows > V_TILE_ROWS ? tiles->tall[tile_rows] : tiles->of[tile_blocks][tile_rows])(call, block, row);
+            tiles->of[tile_blocks][tile_rows](call, block, row);
             row += tile_rows;
         }
         block += tile_blocks;

@@ -8,7 +8,8 @@
 #include "engine/environment.h"
 #include "model/model.h"
 #include "engine/pack.h"
-#include "engine/forward/workspace.h"
+#include "engine/forward/workspace_pool.h"
+#include "engine/schedule/limits.h"
 
 #include <string.h>
 
@@ -332,7 +333,7 @@ void sluice_engine_destroy(sluice_engine *engine)
         sl_free(packed->weights_back.panels);
     }
     sl_free(engine->layers);
-    sl_free(engine->learnt);
+    sl_free(engine->tuned_plans);
     sl_pool_destroy(engine->pool);
     sl_free(engine->embedding);
     sl_free(engine->head.panels);

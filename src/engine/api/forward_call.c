@@ -4,8 +4,10 @@
 #include "base/error.h"
 #include "base/size.h"
 #include "engine/forward/forward.h"
+#include "engine/forward/tape_record.h"
+#include "engine/forward/workspace_pool.h"
+#include "engine/schedule/batch_load.h"
 #include "engine/streams.h"
-#include "engine/forward/tape.h"
 
 static sluice_status check_input(const sluice_engine *engine, const sluice_batch *batch, sluice_error *error)
 {
@@ -22,29 +24,13 @@ static sluice_status check_input(const sluice_engine *engine, const sluice_batch
     if ((batch->logits || batch->step_logits) && !engine->shape.classes)
         return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_forward: %s are asked for, but the model has no head",
                        batch->logits ? "logits" : "step_logits");
-    if (batch->step_logits && !batch->y && !batch->tape)
-        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT,
-                       "sluice_forward: step_logits are made of y; give y, or a tape, which holds it");
     return SLUICE_STATUS_OK;
 }
 
-static sluice_status check_tape(const sluice_engine *engine, const sluice_batch *batch, sluice_error *error)
-{
-    if (batch->tape && batch->tape->engine != engine)
-        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT,
-                       "sluice_forward: the tape was made for another engine; make one for this");
-    if (!(batch->dropout >= 0 && batch->dropout < 1))
-        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_forward: dropout is %g; expected 0 <= dropout < 1",
-                       batch->dropout);
-    if (batch->dropout > 0 && !batch->tape)
-        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_forward: dropout without a tape; outside training leave it 0");
-    return SLUICE_STATUS_OK;
-}
-
-/* Fill in the strides of contiguous arrays and refuse those by which steps or rows of y would lie on each other. */
+/* Fill in the strides of contiguous arrays. Refuse those by which two steps or rows of y would share memory. */
 static sluice_status check_strides(const sluice_engine *engine, sluice_batch *batch, sluice_error *error)
 {
-    const size_t inputs = batch->tokens ? 1 : engine->shape.inputs, outputs = engine->shape.directions * engine->shape.hidden;
+    const size_t inputs = engine->dims.step_inputs, outputs = engine->dims.outputs;
     size_t whole;
     if (!sl_size_mul(batch->steps, outputs, &whole) || !sl_size_mul(batch->steps, inputs, &whole))
         return sl_fail_size(error, "a row of the batch");
@@ -58,8 +44,7 @@ static sluice_status check_strides(const sluice_engine *engine, sluice_batch *ba
     }
     if (!sl_strides_fit(batch->x_offsets ? 0 : batch->rows, batch->x_row_stride, batch->steps, batch->x_step_stride, inputs) ||
         !sl_strides_fit(batch->rows, batch->y_row_stride, batch->steps, batch->y_step_stride, outputs) ||
-        !sl_strides_fit(batch->rows, engine->shape.layers * engine->shape.directions * engine->shape.hidden, batch->rows,
-                        engine->shape.classes, 0) ||
+        !sl_strides_fit(batch->rows, engine->shape.layers * outputs, batch->rows, engine->shape.classes, 0) ||
         (batch->step_logits && !sl_floats_fit(batch->rows, batch->steps, engine->shape.classes)))
         return sl_fail_size(error, "the batch");
     if (!batch->y || !batch->rows || !batch->steps)
@@ -101,22 +86,8 @@ static sluice_status check_streams(const sluice_engine *engine, const sluice_bat
     return SLUICE_STATUS_OK;
 }
 
-/* The batch's slots are its own for the time of the call. */
-static sluice_status run(const sluice_engine *engine, sluice_workspace *workspace, const sluice_batch *batch, sluice_error *error)
-{
-    if (batch->streams) {
-        const sluice_status status = sl_streams_take(batch->streams, batch->slots, batch->rows, error);
-        if (status)
-            return status;
-    }
-    sl_forward(engine, workspace, batch);
-    if (batch->streams)
-        sl_streams_give_back(batch->streams, batch->slots, batch->rows);
-    return SLUICE_STATUS_OK;
-}
-
-sluice_status sluice_forward(const sluice_engine *engine, sluice_workspace *workspace, const sluice_batch *batch,
-                             sluice_error *error)
+static sluice_status check_objects(const sluice_engine *engine, const sluice_workspace *workspace, const sluice_batch *batch,
+                                   sluice_error *error)
 {
     if (!engine || !batch)
         return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_forward: %s is NULL", engine ? "batch" : "engine");
@@ -126,38 +97,63 @@ sluice_status sluice_forward(const sluice_engine *engine, sluice_workspace *work
     if (batch->struct_size != sizeof *batch)
         return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_forward: the batch's struct_size is %zu; expected %zu",
                        batch->struct_size, sizeof *batch);
-    sluice_batch checked = *batch;
-    sluice_status status = check_input(engine, &checked, error);
+    return SLUICE_STATUS_OK;
+}
+
+/* Check a batch, the caller's copied, and fill in its strides. */
+static sluice_status check_batch(const sluice_engine *engine, sluice_batch *batch, sluice_error *error)
+{
+    sluice_status status = check_input(engine, batch, error);
     if (!status)
-        status = check_strides(engine, &checked, error);
+        status = check_strides(engine, batch, error);
     if (!status)
-        status = sl_batch_check_lengths(checked.rows, checked.steps, checked.lengths, error);
+        status = sl_batch_check_lengths(batch->rows, batch->steps, batch->lengths, error);
     if (!status)
-        status = check_tokens(engine, &checked, error);
+        status = check_tokens(engine, batch, error);
     if (!status)
-        status = check_streams(engine, &checked, error);
-    if (!status)
-        status = check_tape(engine, &checked, error);
-    if (!status && checked.tape)
-        status = sl_tape_fit(checked.tape, &checked, error);
+        status = check_streams(engine, batch, error);
+    return status;
+}
+
+/* Take a workspace that fits, the caller's or, where *workspace is NULL, one of the pool, and the slots of the batch's streams. */
+static sluice_status acquire(const sluice_engine *engine, const sluice_batch *batch, sluice_workspace **workspace,
+                             sluice_error *error)
+{
+    const size_t steps = sl_longest_row(batch->rows, batch->steps, batch->lengths);
+    const bool borrows = !*workspace;
+    sluice_status status = borrows ? sl_pool_take(engine->pool, engine, batch->rows, steps, workspace, error)
+                                   : sl_workspace_fit(*workspace, batch->rows, steps, error);
+    if (status || !batch->streams)
+        return status;
+    status = sl_streams_take(batch->streams, batch->slots, batch->rows, error);
+    if (status && borrows)
+        sl_pool_give_back(engine->pool, *workspace);
+    return status;
+}
+
+sluice_status sluice_forward(const sluice_engine *engine, sluice_workspace *workspace, const sluice_batch *batch,
+                             sluice_error *error)
+{
+    sluice_status status = check_objects(engine, workspace, batch, error);
     if (status)
         return status;
-    if (checked.rows == 0) {
-        if (checked.tape)
-            checked.tape->holds = true;
-        return SLUICE_STATUS_OK;
-    }
-    const size_t longest = sl_longest_row(checked.rows, checked.steps, checked.lengths);
-    if (workspace)
-        status = sl_workspace_fit(workspace, checked.rows, longest, error);
-    sluice_workspace *borrowed = NULL;
-    if (!workspace)
-        status = sl_pool_take(engine->pool, engine, checked.rows, longest, &borrowed, error);
+    sluice_batch checked = *batch;
+    status = check_batch(engine, &checked, error);
     if (!status)
-        status = run(engine, workspace ? workspace : borrowed, &checked, error);
-    if (borrowed)
-        sl_pool_give_back(engine->pool, borrowed);
-    if (checked.tape)
-        checked.tape->holds = !status;
-    return status;
+        status = sl_tape_record_begin(engine, &checked, error);
+    if (status)
+        return status;
+    if (checked.rows > 0) {
+        sluice_workspace *used = workspace;
+        status = acquire(engine, &checked, &used, error);
+        if (status)
+            return status;
+        sl_forward(used, &checked);
+        if (checked.streams)
+            sl_streams_give_back(checked.streams, checked.slots, checked.rows);
+        if (!workspace)
+            sl_pool_give_back(engine->pool, used);
+    }
+    sl_tape_record_end(&checked);
+    return SLUICE_STATUS_OK;
 }

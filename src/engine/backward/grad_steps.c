@@ -175,7 +175,6 @@ static void recompute(const sl_grad_thread *thread, const sl_grad_layer_dir *lay
         step.h_next = own->h[1 - parity];
         step.c = own->c;
         step.gates = own->gates;
-        step.gate_stride = engine->shape.hidden;
         step.c_kept = own->c_kept;
         engine->kernel->step[engine->cell](&step);
     }

@@ -4,7 +4,8 @@
 #include "base/error.h"
 #include "engine/check.h"
 #include "model/model.h"
-#include "engine/schedule/schedule.h"
+#include "engine/schedule/limits.h"
+#include "engine/schedule/partition.h"
 
 #include <string.h>
 
