@@ -1,6 +1,7 @@
 /* A trainer's update of its weights by the gradient. */
 #include "system/cpu.h"
 #include "base/error.h"
+#include "base/struct_size.h"
 #include "engine/engine.h"
 #include "engine/schedule/limits.h"
 #include "train/learning_rate.h"
@@ -47,18 +48,15 @@ sluice_status sluice_trainer_update(sluice_trainer *trainer, sluice_report *repo
     if (!trainer)
         return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_trainer_update: trainer is NULL");
     sluice_status status = sl_report_check(report, "sluice_trainer_update", error);
-    sluice_report found = {.struct_size = sizeof found};
+    sluice_report found = {0};
     if (!status)
         status = sl_trainer_apply(trainer, &found, error);
     if (!status && report)
-        *report = found;
+        sl_struct_give(report, &found, SL_STRUCT(sluice_report));
     return status;
 }
 
 sluice_status sl_report_check(const sluice_report *report, const char *function, sluice_error *error)
 {
-    if (report && report->struct_size != sizeof *report)
-        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "%s: the report's struct_size is %zu; expected %zu", function,
-                       report->struct_size, sizeof *report);
-    return SLUICE_STATUS_OK;
+    return report ? sl_struct_check(report, SL_STRUCT(sluice_report), function, error) : SLUICE_STATUS_OK;
 }
