@@ -45,7 +45,7 @@ static double steps_of_others(const sl_case *shape)
 static double count_weights(const sl_result *result, bool hoists)
 {
     const sl_case *shape = &result->shape;
-    const double hidden = (double)shape->hidden, teams = result->way.teams;
+    const double hidden = (double)shape->hidden, teams = result->way.thread_groups;
     const double steps = (double)shape->steps + (teams - 1) * steps_of_others(shape);
     double weights = 0;
     for (size_t l = 0; l < shape->layers; l++) {
@@ -75,7 +75,7 @@ static json_t *to_row(const sl_sweep *sweep, const sl_result *result, double gfl
 {
     json_t *row = sl_result_to_row(result);
     const double efficiency = sl_sweep_efficiency(gflops, result->setting.threads, alone);
-    const bool knows_way = result->way.teams > 0;
+    const bool knows_way = result->way.thread_groups > 0;
     json_t *rest = json_pack("{ss so so}", "scaling", sl_scaling_get_name(sweep->options->scaling), "efficiency",
                              efficiency > 0 ? json_real(efficiency) : json_null(), "flop_per_byte",
                              knows_way ? json_real(sl_result_flop(result) / sl_sweep_bytes(result)) : json_null());

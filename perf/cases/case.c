@@ -346,8 +346,12 @@ static sluice_status check_gradients(const sl_fixture *fixture, const sl_setting
 
 sluice_status sl_fixture_create(const sl_case *shape, double checked_flop, sl_fixture **result, sluice_error *error)
 {
-    const sluice_shape network = {
-        .layers = shape->layers, .directions = shape->directions, .inputs = shape->input, .hidden = shape->hidden, .has_bias = 1};
+    const sluice_shape network = {.struct_size = sizeof(sluice_shape),
+                                  .layers = shape->layers,
+                                  .directions = shape->directions,
+                                  .inputs = shape->input,
+                                  .hidden = shape->hidden,
+                                  .has_bias = 1};
     *result = NULL;
     sluice_status status = sl_case_check(shape, error);
     if (status)
@@ -357,7 +361,7 @@ sluice_status sl_fixture_create(const sl_case *shape, double checked_flop, sl_fi
         return sl_fail_memory(error, "a case", sizeof *fixture);
     uint64_t state = shape->seed;
     fixture->shape = *shape;
-    status = sluice_model_create_random(&network, shape->seed, &fixture->model, error);
+    status = sluice_model_create_initial(&network, SLUICE_INITIALIZER_UNIFORM, shape->seed, NULL, &fixture->model, error);
     if (!status) {
         fixture->width = shape->directions * shape->hidden;
         status = make_lengths(fixture, &state, error);
@@ -564,8 +568,8 @@ json_t *sl_result_to_row(const sl_result *result)
                      "gemm", word_of(setting, sluice_gemm_get_name(setting->gemm)),
                      "schedule", word_of(setting, sl_words_schedule(setting->measure ? SL_WORDS_MEASURE : setting->schedule)),
                      "way", word_of(setting, sl_words_way(&result->way, way)),
-                     "teams", (int)result->way.teams,
-                     "members", (int)result->way.members,
+                     "teams", (int)result->way.thread_groups,
+                     "members", (int)result->way.threads_per_group,
                      "hoists", result->way.hoists,
                      "wavefront", result->way.wavefront,
                      "seconds_min", seconds,

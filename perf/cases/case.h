@@ -4,6 +4,7 @@
 
 #include "perf/measure/harness.h"
 #include "perf/report/result_rows.h"
+#include "sluice_tools.h"
 
 /** The lengths of a batch's rows. */
 typedef enum sl_ragged {

@@ -3,6 +3,7 @@
 #define SLUICE_PERF_CASES_CASE_GRADIENT_H
 
 #include "perf/cases/case.h"
+#include "sluice_train.h"
 
 /** Where one number is not what it should be. */
 typedef struct sl_difference {

@@ -2,7 +2,7 @@
 #ifndef SLUICE_SYSTEM_THREADS_H
 #define SLUICE_SYSTEM_THREADS_H
 
-#include "sluice.h"
+#include "sluice_tools.h"
 
 #include <stdbool.h>
 

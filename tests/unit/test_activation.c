@@ -2,6 +2,7 @@
  * instruction set. Under a sanitizer, or with SLUICE_TEST_SAMPLE=n, one block in n is looked at instead of all. */
 #include "support/kernels.h"
 #include "support/suite.h"
+#include "sluice_tools.h"
 
 #include <math.h>
 #include <omp.h>

@@ -9,6 +9,7 @@
 #include "model/model.h"
 #include "engine/pack.h"
 #include "engine/forward/workspace.h"
+#include "sluice_train.h"
 
 #include <string.h>
 

@@ -17,47 +17,60 @@ static sluice_schedule schedule_of(const sluice_engine *engine, const sl_load *l
     return sl_exec_plan_hoists(engine, load, way) ? SLUICE_SCHEDULE_HOIST : SLUICE_SCHEDULE_ROWS;
 }
 
-static sluice_candidate describe(const sluice_engine *engine, const sl_load *load, const sl_exec_plan *way)
+/* A batch, the candidates for it, and the execution plan that a call takes, which is one of them. */
+typedef struct comparison {
+    sl_load load;
+    sl_exec_plan candidates[SL_CANDIDATES_MAX];
+    size_t count, chosen;
+} comparison;
+
+static comparison compare(const sluice_engine *engine, size_t rows, size_t steps, const int64_t *lengths)
 {
-    const sl_tuned_plan *learnt = sl_tuned_plan_find(engine, load);
-    return (sluice_candidate){.schedule = schedule_of(engine, load, way),
-                              .teams = way->teams,
-                              .members = way->members,
-                              .hoists = sl_exec_plan_hoists(engine, load, way),
-                              .wavefront = way->wavefront,
-                              .cycles = sl_exec_plan_cycles(engine, load, way),
-                              .seconds = learnt && sl_exec_plan_equals(&learnt->way, way) ? learnt->seconds : 0};
+    comparison found = {.load = sl_load_get(engine, rows, steps, lengths)};
+    const sl_exec_plan chosen = sl_exec_plan_choose(engine, &found.load);
+    found.count = sl_candidates_list(engine, &found.load, found.candidates);
+    while (found.chosen < found.count && !sl_exec_plan_equals(&found.candidates[found.chosen], &chosen))
+        found.chosen++;
+    if (found.chosen == found.count) /* a tuned plan out of a file need not be in the list */
+        found.candidates[found.count++] = chosen;
+    return found;
 }
 
-/* How much less the chosen one is estimated to take than the next, as a share. */
-static double lead_of(const sluice_plan *plan)
+static double measured_seconds(const sluice_engine *engine, const sl_load *load, const sl_exec_plan *plan)
+{
+    const sl_tuned_plan *tuned = sl_tuned_plan_find(engine, load);
+    return tuned && sl_exec_plan_equals(&tuned->way, plan) ? tuned->seconds : 0;
+}
+
+/* By how much the estimate of the chosen candidate is below the next one's, as a share of the latter. */
+static double lead_of(const sluice_engine *engine, const comparison *c)
 {
     double next = INFINITY;
-    for (size_t k = 0; k < plan->candidates; k++)
-        if (k != plan->chosen)
-            next = fmin(next, plan->candidate[k].cycles);
-    return 1 - plan->candidate[plan->chosen].cycles / next;
+    for (size_t k = 0; k < c->count; k++)
+        if (k != c->chosen)
+            next = fmin(next, sl_exec_plan_cycles(engine, &c->load, &c->candidates[k]));
+    return 1 - sl_exec_plan_cycles(engine, &c->load, &c->candidates[c->chosen]) / next;
 }
 
-static void explain(const sluice_engine *engine, size_t tail, sluice_plan *plan)
+static void explain(const sluice_engine *engine, const comparison *c, size_t tail, char *reason, size_t bytes)
 {
-    const sluice_candidate *chosen = &plan->candidate[plan->chosen];
+    const sl_exec_plan *chosen = &c->candidates[c->chosen];
     const size_t threads = (size_t)chosen->teams * chosen->members;
     char why[80], who[80], rest[64] = "";
-    if (chosen->seconds > 0)
+    if (measured_seconds(engine, &c->load, chosen) > 0)
         snprintf(why, sizeof why, "the fastest as measured");
-    else if (plan->candidates == 1)
-        snprintf(why, sizeof why, "the only way there is to choose");
+    else if (c->count == 1)
+        snprintf(why, sizeof why, "the only candidate");
     else
-        snprintf(why, sizeof why, "the least of %zu estimates, by %.0f %%", plan->candidates, 100 * lead_of(plan));
+        snprintf(why, sizeof why, "the least of %zu estimates, by %.0f %%", c->count, 100 * lead_of(engine, c));
     if (chosen->members > 1)
-        snprintf(who, sizeof who, ", %u to a team, which share the units of each step", chosen->members);
+        snprintf(who, sizeof who, ", %u to a group, which share the units of each step", chosen->members);
     else
         snprintf(who, sizeof who, "%s", threads > 1 ? ", each with rows of its own" : "");
     if (tail)
         snprintf(rest, sizeof rest, "; all of them share the %zu longest first", tail);
-    snprintf(plan->reason, sizeof plan->reason, "%s: %zu of %u thread%s%s%s%s", why, threads, engine->threads,
-             engine->threads > 1 ? "s" : "", engine->limits.cpus < engine->threads ? " (there are no more CPUs)" : "", who, rest);
+    snprintf(reason, bytes, "%s: %zu of %u thread%s%s%s%s", why, threads, engine->threads, engine->threads > 1 ? "s" : "",
+             engine->limits.cpus < engine->threads ? " (there are no more CPUs)" : "", who, rest);
 }
 
 /* The rows that are too long for one team; found as a call finds them, in a workspace of its own. */
@@ -90,24 +103,43 @@ sluice_status sluice_plan_get(const sluice_engine *engine, size_t rows, size_t s
     if (status)
         return status;
     *plan = (sluice_plan){.struct_size = sizeof *plan};
-    const sl_load load = sl_load_get(engine, rows, steps, lengths);
-    if (!sl_workspace_measure(engine, rows, load.steps, &plan->workspace_bytes))
+    const comparison found = compare(engine, rows, steps, lengths);
+    if (!sl_workspace_measure(engine, rows, found.load.steps, &plan->workspace_bytes))
         return sl_fail_size(error, "the workspace");
-    const sl_exec_plan way = sl_exec_plan_choose(engine, &load);
-    sl_exec_plan ways[SLUICE_CANDIDATES_MAX];
-    const size_t count = sl_candidates_list(engine, &load, ways);
-    plan->chosen = count; /* what was learnt elsewhere may be none of those */
-    for (size_t k = 0; k < count; k++) {
-        plan->candidate[plan->candidates++] = describe(engine, &load, &ways[k]);
-        plan->chosen = sl_exec_plan_equals(&ways[k], &way) ? k : plan->chosen;
-    }
-    if (plan->chosen == count)
-        plan->candidate[plan->candidates++] = describe(engine, &load, &way);
+    plan->candidates = found.count;
+    plan->chosen = found.chosen;
     size_t tail;
-    status = find_tail(engine, &load, lengths, &way, &tail, error);
+    status = find_tail(engine, &found.load, lengths, &found.candidates[found.chosen], &tail, error);
     if (!status)
-        explain(engine, tail, plan);
+        explain(engine, &found, tail, plan->reason, sizeof plan->reason);
     return status;
+}
+
+sluice_status sluice_plan_get_candidate(const sluice_engine *engine, size_t rows, size_t steps, const int64_t *lengths,
+                                        size_t index, sluice_candidate *candidate, sluice_error *error)
+{
+    if (!engine || !candidate || candidate->struct_size != sizeof *candidate)
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_plan_get_candidate: %s",
+                       !engine      ? "engine is NULL"
+                       : !candidate ? "candidate is NULL"
+                                    : "the candidate's struct_size is not its size");
+    const sluice_status status = sl_batch_check_lengths(rows, steps, lengths, error);
+    if (status)
+        return status;
+    const comparison found = compare(engine, rows, steps, lengths);
+    if (index >= found.count)
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_plan_get_candidate: index %zu; expected less than %zu", index,
+                       found.count);
+    const sl_exec_plan *plan = &found.candidates[index];
+    *candidate = (sluice_candidate){.struct_size = sizeof *candidate,
+                                    .schedule = schedule_of(engine, &found.load, plan),
+                                    .thread_groups = plan->teams,
+                                    .threads_per_group = plan->members,
+                                    .hoists = sl_exec_plan_hoists(engine, &found.load, plan),
+                                    .wavefront = plan->wavefront,
+                                    .cycles = sl_exec_plan_cycles(engine, &found.load, plan),
+                                    .seconds = measured_seconds(engine, &found.load, plan)};
+    return SLUICE_STATUS_OK;
 }
 
 /* Seconds of a call, the mean of as many as the clock needs. */
@@ -131,8 +163,8 @@ static void measure(sluice_engine *engine, sluice_workspace *workspace, const sl
     enum { ROUNDS = 5 };
     const sl_load load = sl_load_get(engine, batch->rows, batch->steps, NULL);
     sl_tuned_plan entry = {.rows = batch->rows, .steps = batch->steps};
-    sl_exec_plan ways[SLUICE_CANDIDATES_MAX];
-    double seconds[SLUICE_CANDIDATES_MAX] = {0};
+    sl_exec_plan ways[SL_CANDIDATES_MAX];
+    double seconds[SL_CANDIDATES_MAX] = {0};
     const size_t count = sl_candidates_list(engine, &load, ways);
     size_t best = 0;
     for (size_t k = 0; k < count; k++)

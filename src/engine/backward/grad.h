@@ -3,6 +3,7 @@
 #define SLUICE_ENGINE_BACKWARD_GRAD_H
 
 #include "engine/forward/tape.h"
+#include "sluice_train.h"
 
 #include <stdatomic.h>
 

@@ -5,6 +5,7 @@
 #include "engine/check.h"
 #include "model/model.h"
 #include "engine/schedule/schedule.h"
+#include "sluice_train.h"
 
 #include <string.h>
 

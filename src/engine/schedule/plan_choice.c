@@ -254,7 +254,7 @@ static void add_teams(way_list *list, size_t members)
         add(list, list->threads, members, true, true);
 }
 
-size_t sl_candidates_list(const sluice_engine *engine, const sl_load *load, sl_exec_plan ways[SLUICE_CANDIDATES_MAX])
+size_t sl_candidates_list(const sluice_engine *engine, const sl_load *load, sl_exec_plan ways[SL_CANDIDATES_MAX])
 {
     static const unsigned members[] = {2, 3, 4, 6, 8, 12, 16, 24, 32, 64}; /* with those below 24 ways, and four without members */
     way_list list = {engine, load, load->workers, ways, 0};
@@ -353,7 +353,7 @@ sl_exec_plan sl_exec_plan_choose(const sluice_engine *engine, const sl_load *loa
     const sl_tuned_plan *learnt = sl_tuned_plan_find(engine, load);
     if (learnt)
         return learnt->way;
-    sl_exec_plan ways[SLUICE_CANDIDATES_MAX];
+    sl_exec_plan ways[SL_CANDIDATES_MAX];
     const size_t count = sl_candidates_list(engine, load, ways);
     size_t best = 0;
     double least = INFINITY;

@@ -30,9 +30,11 @@ size_t sl_longest_row(size_t rows, size_t steps, const int64_t *lengths);
  * be NULL. */
 sl_load sl_load_get(const sluice_engine *engine, size_t rows, size_t steps, const int64_t *lengths);
 
-/** The ways that are weighed for a load, those that the engine's schedule allows; how many (at least 1, at most
- * SLUICE_CANDIDATES_MAX). */
-size_t sl_candidates_list(const sluice_engine *engine, const sl_load *load, sl_exec_plan ways[SLUICE_CANDIDATES_MAX]);
+enum { SL_CANDIDATES_MAX = 32 };
+
+/** The execution plans that are compared for a load, those that the engine's schedule allows; how many (at least 1, less than
+ * SL_CANDIDATES_MAX). */
+size_t sl_candidates_list(const sluice_engine *engine, const sl_load *load, sl_exec_plan ways[SL_CANDIDATES_MAX]);
 
 /** The most rows of a batch that go through the steps together. */
 size_t sl_row_block_rows(const sluice_engine *engine, size_t rows);

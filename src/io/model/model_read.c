@@ -48,8 +48,10 @@ static sluice_status create(const sl_safetensors *file, const sl_binding *bindin
 {
     const size_t cells = binding->cells;
     const float *const *extras = values + SL_CELL_PARTS * cells;
+    sluice_shape shape = binding->shape;
+    shape.struct_size = sizeof shape;
     const sluice_weights weights = {.struct_size = sizeof weights,
-                                    .shape = binding->shape,
+                                    .shape = &shape,
                                     .weight_ih = values + SL_WEIGHT_IH * cells,
                                     .weight_hh = values + SL_WEIGHT_HH * cells,
                                     .bias_ih = binding->shape.has_bias ? values + SL_BIAS_IH * cells : NULL,

@@ -385,7 +385,7 @@ static sluice_status make_trainer(sl_safetensors *file, const sluice_engine_opti
     if (!status)
         status = read_model(file, &model, error);
     if (!status)
-        status = read_class_weights(file, sluice_model_get_shape(model).classes, &weights, error);
+        status = read_class_weights(file, model->shape.classes, &weights, error);
     read.options.class_weights = weights;
     if (!status)
         status = check_options(file, model, &read.options, error);
