@@ -76,11 +76,16 @@ typedef enum sluice_status {
     SLUICE_STATUS_UNSUPPORTED   /**< well-formed, but not something this library or this machine does */
 } sluice_status;
 
-/** Where a failure is told in words: the place, what was expected and found, and the remedy. One line, no newline. The caller
- *  holds it; every function that takes one accepts NULL. Left alone on success. */
+/** Description of a failure. The caller holds it; every function that takes one accepts NULL. Left alone on success. It needs no
+ *  struct_size: its size stays 1024 bytes (on 64-bit machines), and later fields take the place of `reserved`, which the library
+ *  sets to 0. */
 typedef struct sluice_error {
     sluice_status status;
-    char message[1020];
+    size_t row;           /**< row of the batch, the first is 0; SIZE_MAX: the failure is not about one */
+    size_t step;          /**< step of that row; SIZE_MAX: none */
+    size_t byte;          /**< offset in the file, or in the memory, that was read; SIZE_MAX: none */
+    size_t reserved[4];
+    char message[960];    /**< the place, what was expected and found, and the remedy; one line without a newline */
 } sluice_error;
 
 /** The status's name, "bad data" for example; never NULL. */

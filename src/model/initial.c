@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "base/random.h"
 #include "base/size.h"
+#include "base/struct_size.h"
 #include "model/model.h"
 #include "base/exact_math.h"
 #include "sluice_train.h"
@@ -142,14 +143,16 @@ sluice_status sluice_model_create_initial(const sluice_shape *shape, sluice_init
     if (!model)
         return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, CALL "model is NULL");
     *model = NULL;
-    if (!shape || shape->struct_size != sizeof *shape)
-        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, CALL "shape is NULL or its struct_size is not sizeof(sluice_shape)");
+    sluice_shape known;
+    sluice_status status = sl_struct_take(&known, shape, SL_STRUCT(sluice_shape), "sluice_model_create_initial", error);
+    if (status)
+        return status;
     if ((unsigned)initializer > SLUICE_INITIALIZER_UNIFORM)
         return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, CALL "initializer %d; expected a sluice_initializer", (int)initializer);
-    sluice_status status = sl_model_allocate(shape, model, error);
+    status = sl_model_allocate(&known, model, error);
     if (!status)
         status = fill(*model, initializer, seed, error);
-    if (!status && class_names && shape->classes)
+    if (!status && class_names && known.classes)
         status = sl_model_set_classes(*model, class_names, error);
     if (status) {
         sluice_model_destroy(*model);

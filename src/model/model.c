@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/size.h"
+#include "base/struct_size.h"
 
 #include <math.h>
 #include <stdbool.h>
@@ -187,18 +188,18 @@ sluice_status sluice_model_create(const sluice_weights *weights, sluice_model **
     if (!model)
         return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_model_create: model is NULL");
     *model = NULL;
-    if (!weights || weights->struct_size != sizeof *weights)
-        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT,
-                       "sluice_model_create: weights is NULL or its struct_size is not sizeof(sluice_weights)");
-    if (!weights->shape || weights->shape->struct_size != sizeof *weights->shape)
-        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT,
-                       "sluice_model_create: weights->shape is NULL or its struct_size is not sizeof(sluice_shape)");
+    sluice_weights given;
+    sluice_shape shape;
     sluice_model *made;
-    sluice_status status = sl_model_allocate(weights->shape, &made, error);
+    sluice_status status = sl_struct_take(&given, weights, SL_STRUCT(sluice_weights), "sluice_model_create", error);
+    if (!status)
+        status = sl_struct_take(&shape, given.shape, SL_STRUCT(sluice_shape), "sluice_model_create", error);
+    if (!status)
+        status = sl_model_allocate(&shape, &made, error);
     if (status)
         return status;
     const sl_float_mode mode = sl_float_mode_set(false); /* the sums of biases are part of the result */
-    status = take_all(made, weights, error);
+    status = take_all(made, &given, error);
     sl_float_mode_restore(mode);
     if (status) {
         sluice_model_destroy(made);
@@ -283,9 +284,10 @@ sluice_status sl_model_set_notes(sluice_model *model, const char *notes, sluice_
 
 sluice_status sluice_model_get_shape(const sluice_model *model, sluice_shape *shape)
 {
-    if (!model || !shape || shape->struct_size != sizeof *shape)
+    const sluice_status status = sl_struct_check(shape, SL_STRUCT(sluice_shape), "sluice_model_get_shape", NULL);
+    if (status || !model)
         return SLUICE_STATUS_BAD_ARGUMENT;
-    *shape = model->shape;
+    sl_struct_give(shape, &model->shape, SL_STRUCT(sluice_shape));
     return SLUICE_STATUS_OK;
 }
 

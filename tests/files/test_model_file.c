@@ -203,7 +203,7 @@ START_TEST(arguments_refused)
         sluice_names names;
         const char *word;
     } cases[] = {
-        {{0, NULL, NULL, NULL}, "names.struct_size"},
+        {{0, NULL, NULL, NULL}, "struct_size"},
         {{sizeof(sluice_names), NULL, "", NULL}, "names.head"},
         {{sizeof(sluice_names), NULL, NULL, ""}, "names.embedding"},
         {{sizeof(sluice_names), NULL, "one", "one"}, "two names"},

@@ -118,7 +118,7 @@ START_TEST(inputs_that_cannot_be_opened)
     ck_assert_int_eq(sluice_model_load("x", NULL, NULL, &error), SLUICE_STATUS_BAD_ARGUMENT);
     const sluice_names names = {.struct_size = 1};
     ck_assert_int_eq(sluice_model_load("x", &names, &model, &error), SLUICE_STATUS_BAD_ARGUMENT);
-    test_check_message("size", &error, SLUICE_STATUS_BAD_ARGUMENT, "names.struct_size");
+    test_check_message("size", &error, SLUICE_STATUS_BAD_ARGUMENT, "struct_size");
     sl_safetensors_close(NULL);
 }
 END_TEST

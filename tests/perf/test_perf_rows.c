@@ -23,7 +23,7 @@ static sl_result sample_result(void)
                                  .ragged = SL_RAGGED_UNIFORM,
                                  .seed = 7},
                        .setting = {2, SLUICE_ISA_AVX2, SLUICE_GEMM_FUSED, SLUICE_SCHEDULE_HOIST, false},
-                       .way = {SLUICE_SCHEDULE_UNITS, 2, 3, 1, 0, 1e6, 0},
+                       .way = {0, SLUICE_SCHEDULE_UNITS, 2, 3, 1, 0, 1e6, 0},
                        .total_steps = 1600,
                        .timing = {{0.5, 0.6, 0.9}, {50, 90, 100}, 3, 10},
                        .setup_seconds = 0.25,

@@ -234,7 +234,7 @@ END_TEST
 START_TEST(classes)
 {
     const char *names[] = {"a", "b,c", "", "d", "e", "f"};
-    for (int initializer = 0; initializer < 2; initializer++) {
+    for (int initializer = 0; initializer < 3; initializer++) {
         sluice_model *model = NULL;
         const sluice_status status = sluice_model_create_initial(&whole, (sluice_initializer)initializer, 1, names, &model, NULL);
         ck_assert_int_eq(status, SLUICE_STATUS_OK);
@@ -262,8 +262,8 @@ START_TEST(refused)
         sluice_status status;
         const char *part;
     } cases[] = {
-        {"no shape", NULL, 0, NULL, SLUICE_STATUS_BAD_ARGUMENT, "shape is NULL"},
-        {"no such initialiser", &whole, 2, NULL, SLUICE_STATUS_BAD_ARGUMENT, "initializer 2"},
+        {"no shape", NULL, 0, NULL, SLUICE_STATUS_BAD_ARGUMENT, "sluice_shape is NULL"},
+        {"no such initialiser", &whole, 3, NULL, SLUICE_STATUS_BAD_ARGUMENT, "initializer 3"},
         {"three directions", &bad, 0, NULL, SLUICE_STATUS_BAD_ARGUMENT, "directions 3"},
         {"three directions, Keras", &bad, 1, NULL, SLUICE_STATUS_BAD_ARGUMENT, "directions 3"},
         {"too large", &large, 0, NULL, SLUICE_STATUS_TOO_LARGE, "the model"},

@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "base/size.h"
+#include "base/struct_size.h"
 #include "engine/forward/forward.h"
 #include "engine/streams.h"
 #include "engine/forward/tape.h"
@@ -97,8 +98,8 @@ sluice_status sl_batch_check_lengths(size_t rows, size_t steps, const int64_t *l
 {
     for (size_t row = 0; lengths && row < rows; row++)
         if (lengths[row] < 0 || (uint64_t)lengths[row] > steps)
-            return sl_fail(error, SLUICE_STATUS_BAD_DATA, "row %zu: length %lld; expected 0..%zu, the batch's steps", row,
-                           (long long)lengths[row], steps);
+            return sl_fail_row(error, SLUICE_STATUS_BAD_DATA, row, SIZE_MAX, "length %lld; expected 0..%zu, the batch's steps",
+                               (long long)lengths[row], steps);
     return SLUICE_STATUS_OK;
 }
 
@@ -110,8 +111,8 @@ static sluice_status check_tokens(const sluice_engine *engine, const sluice_batc
         const size_t steps = batch->lengths ? (size_t)batch->lengths[row] : batch->steps;
         for (size_t t = 0; t < steps; t++)
             if ((uint32_t)tokens[t * batch->x_step_stride] >= vocabulary)
-                return sl_fail(error, SLUICE_STATUS_BAD_DATA, "row %zu, step %zu: token %d; expected 0..%u, the model's vocabulary",
-                               row, t, (int)tokens[t * batch->x_step_stride], (unsigned)vocabulary - 1);
+                return sl_fail_row(error, SLUICE_STATUS_BAD_DATA, row, t, "token %d; expected 0..%u, the model's vocabulary",
+                                   (int)tokens[t * batch->x_step_stride], (unsigned)vocabulary - 1);
     }
     return SLUICE_STATUS_OK;
 }
@@ -147,16 +148,15 @@ static sluice_status run(const sluice_engine *engine, sluice_workspace *workspac
 sluice_status sluice_forward(const sluice_engine *engine, sluice_workspace *workspace, const sluice_batch *batch,
                              sluice_error *error)
 {
-    if (!engine || !batch)
-        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_forward: %s is NULL", engine ? "batch" : "engine");
+    if (!engine)
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_forward: engine is NULL");
     if (workspace && workspace->engine != engine)
         return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT,
                        "sluice_forward: the workspace was made for another engine; make one for this");
-    if (batch->struct_size != sizeof *batch)
-        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_forward: the batch's struct_size is %zu; expected %zu",
-                       batch->struct_size, sizeof *batch);
-    sluice_batch checked = *batch;
-    sluice_status status = check_input(engine, &checked, error);
+    sluice_batch checked;
+    sluice_status status = sl_struct_take(&checked, batch, SL_STRUCT(sluice_batch), "sluice_forward", error);
+    if (!status)
+        status = check_input(engine, &checked, error);
     if (!status)
         status = check_strides(engine, &checked, error);
     if (!status)

@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/size.h"
+#include "base/struct_size.h"
 #include "system/threads.h"
 #include "engine/check.h"
 #include "engine/forward/forward.h"
@@ -91,39 +92,40 @@ static sluice_status find_tail(const sluice_engine *engine, const sl_load *load,
     return SLUICE_STATUS_OK;
 }
 
+/* What a batch and the place for what is found about it have to be. */
+static sluice_status check_load(const sluice_engine *engine, const void *to, const sl_struct_type *type, size_t rows, size_t steps,
+                                const int64_t *lengths, const char *call, sluice_error *error)
+{
+    if (!engine)
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "%s: engine is NULL", call);
+    const sluice_status status = sl_struct_check(to, type, call, error);
+    return status ? status : sl_batch_check_lengths(rows, steps, lengths, error);
+}
+
 sluice_status sluice_plan_get(const sluice_engine *engine, size_t rows, size_t steps, const int64_t *lengths, sluice_plan *plan,
                               sluice_error *error)
 {
-    if (!engine || !plan || plan->struct_size != sizeof *plan)
-        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_plan_get: %s",
-                       !engine ? "engine is NULL"
-                       : !plan ? "plan is NULL"
-                               : "the plan's struct_size is not its size");
-    sluice_status status = sl_batch_check_lengths(rows, steps, lengths, error);
+    sluice_status status = check_load(engine, plan, SL_STRUCT(sluice_plan), rows, steps, lengths, "sluice_plan_get", error);
     if (status)
         return status;
-    *plan = (sluice_plan){.struct_size = sizeof *plan};
     const comparison found = compare(engine, rows, steps, lengths);
-    if (!sl_workspace_measure(engine, rows, found.load.steps, &plan->workspace_bytes))
+    sluice_plan made = {.candidates = found.count, .chosen = found.chosen};
+    if (!sl_workspace_measure(engine, rows, found.load.steps, &made.workspace_bytes))
         return sl_fail_size(error, "the workspace");
-    plan->candidates = found.count;
-    plan->chosen = found.chosen;
     size_t tail;
     status = find_tail(engine, &found.load, lengths, &found.candidates[found.chosen], &tail, error);
-    if (!status)
-        explain(engine, &found, tail, plan->reason, sizeof plan->reason);
-    return status;
+    if (status)
+        return status;
+    explain(engine, &found, tail, made.reason, sizeof made.reason);
+    sl_struct_give(plan, &made, SL_STRUCT(sluice_plan));
+    return SLUICE_STATUS_OK;
 }
 
 sluice_status sluice_plan_get_candidate(const sluice_engine *engine, size_t rows, size_t steps, const int64_t *lengths,
                                         size_t index, sluice_candidate *candidate, sluice_error *error)
 {
-    if (!engine || !candidate || candidate->struct_size != sizeof *candidate)
-        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_plan_get_candidate: %s",
-                       !engine      ? "engine is NULL"
-                       : !candidate ? "candidate is NULL"
-                                    : "the candidate's struct_size is not its size");
-    const sluice_status status = sl_batch_check_lengths(rows, steps, lengths, error);
+    const sluice_status status =
+        check_load(engine, candidate, SL_STRUCT(sluice_candidate), rows, steps, lengths, "sluice_plan_get_candidate", error);
     if (status)
         return status;
     const comparison found = compare(engine, rows, steps, lengths);
@@ -131,14 +133,14 @@ sluice_status sluice_plan_get_candidate(const sluice_engine *engine, size_t rows
         return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_plan_get_candidate: index %zu; expected less than %zu", index,
                        found.count);
     const sl_exec_plan *plan = &found.candidates[index];
-    *candidate = (sluice_candidate){.struct_size = sizeof *candidate,
-                                    .schedule = schedule_of(engine, &found.load, plan),
-                                    .thread_groups = plan->teams,
-                                    .threads_per_group = plan->members,
-                                    .hoists = sl_exec_plan_hoists(engine, &found.load, plan),
-                                    .wavefront = plan->wavefront,
-                                    .cycles = sl_exec_plan_cycles(engine, &found.load, plan),
-                                    .seconds = measured_seconds(engine, &found.load, plan)};
+    const sluice_candidate made = {.schedule = schedule_of(engine, &found.load, plan),
+                                   .thread_groups = plan->teams,
+                                   .threads_per_group = plan->members,
+                                   .hoists = sl_exec_plan_hoists(engine, &found.load, plan),
+                                   .wavefront = plan->wavefront,
+                                   .cycles = sl_exec_plan_cycles(engine, &found.load, plan),
+                                   .seconds = measured_seconds(engine, &found.load, plan)};
+    sl_struct_give(candidate, &made, SL_STRUCT(sluice_candidate));
     return SLUICE_STATUS_OK;
 }
 

@@ -1,4 +1,5 @@
 /* sluice_model_load: a file's tensors, found by name, become a model. */
+#include "base/struct_size.h"
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/size.h"
@@ -113,13 +114,15 @@ sluice_status sluice_model_load(const char *path, const sluice_names *names, slu
     *model = NULL;
     if (!path)
         return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "path: expected the name of a file, found NULL");
-    if (names && names->struct_size != sizeof *names)
-        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "names.struct_size: expected %zu, found %zu", sizeof *names,
-                       names->struct_size);
+    sluice_names known = {0};
+    sluice_status status =
+        names ? sl_struct_take(&known, names, SL_STRUCT(sluice_names), "sluice_model_load", error) : SLUICE_STATUS_OK;
+    if (status)
+        return status;
     sl_safetensors *file;
-    sluice_status status = sl_safetensors_open(path, &file, error);
+    status = sl_safetensors_open(path, &file, error);
     if (status == SLUICE_STATUS_OK)
-        status = sl_model_file_read(file, names, model, error);
+        status = sl_model_file_read(file, &known, model, error);
     sl_safetensors_close(file);
     return status;
 }
