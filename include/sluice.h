@@ -228,16 +228,17 @@ typedef enum sluice_schedule {
 } sluice_schedule;
 
 /**
- * What an engine should use. Zero is "choose"; so is a NULL pointer to the whole. Environment variables may override it:
- * SLUICE_NUM_THREADS goes before `threads`, SLUICE_ISA lowers the ISA, SLUICE_GEMM (fused or blis) decides where `gemm` is 0. Each
- * asks for nothing where it is unset, blank or "auto".
+ * What an engine should use. Zero is "choose"; so is a NULL pointer to the whole. A value that is given here takes precedence over
+ * an environment variable, and that over the default: where `threads` is 0, SLUICE_NUM_THREADS and then OMP_NUM_THREADS decide; where
+ * `isa` is 0, SLUICE_ISA, the best instruction set that may be used; where `gemm` is 0, SLUICE_GEMM (fused or blis). A variable that
+ * is unset, blank or "auto" decides nothing.
  */
 typedef struct sluice_engine_options {
     size_t struct_size; /**< sizeof(sluice_engine_options) */
     sluice_isa isa;     /**< asking for one that the CPU or the OS lacks is UNSUPPORTED */
     sluice_gemm gemm;
     sluice_schedule schedule;
-    unsigned threads;  /**< 0: OMP_NUM_THREADS, else the least of affinity, cgroup CPU quota and physical cores */
+    unsigned threads;  /**< default: the least of affinity, cgroup CPU quota and physical cores */
     int flush_to_zero; /**< 1: subnormals count as zero while computing (MXCSR FTZ and DAZ). Changes bits. Default 0 */
     int training;      /**< 1: also keep what sluice_backward reads, as much memory again; for the fused path */
 } sluice_engine_options;

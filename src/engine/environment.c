@@ -51,7 +51,7 @@ static sluice_status choose_isa(sluice_isa asked, sl_choice *choice, sluice_erro
         return sl_fail(error, SLUICE_STATUS_UNSUPPORTED, "instruction set %s is not available here; leave it open, or take %s",
                        sluice_isa_get_name(asked), sluice_isa_get_name(choice->best_isa));
     char text[SL_SETTING_BYTES];
-    if (!sl_setting_get("SLUICE_ISA", text))
+    if (asked || !sl_setting_get("SLUICE_ISA", text))
         return SLUICE_STATUS_OK;
     sluice_isa most = SLUICE_ISA_SCALAR;
     while (sluice_isa_get_name(most) && strcmp(text, sluice_isa_get_name(most)) != 0)
@@ -70,15 +70,13 @@ static sluice_status choose_gemm(sluice_gemm asked, sl_choice *choice, sluice_er
     char text[SL_SETTING_BYTES];
     choice->gemm = asked ? asked : SLUICE_GEMM_FUSED;
     snprintf(choice->gemm_reason, sizeof choice->gemm_reason, "%s", asked ? "asked for" : "the default");
-    if (!sl_setting_get("SLUICE_GEMM", text))
+    if (asked || !sl_setting_get("SLUICE_GEMM", text))
         return SLUICE_STATUS_OK;
     const int is_blis = strcmp(text, "blis") == 0;
     if (!is_blis && strcmp(text, "fused") != 0)
         return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "SLUICE_GEMM is \"%s\"; expected auto, fused or blis", text);
-    if (!asked) {
-        choice->gemm = is_blis ? SLUICE_GEMM_BLIS : SLUICE_GEMM_FUSED;
-        snprintf(choice->gemm_reason, sizeof choice->gemm_reason, "SLUICE_GEMM");
-    }
+    choice->gemm = is_blis ? SLUICE_GEMM_BLIS : SLUICE_GEMM_FUSED;
+    snprintf(choice->gemm_reason, sizeof choice->gemm_reason, "SLUICE_GEMM");
     return SLUICE_STATUS_OK;
 }
 
