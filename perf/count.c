@@ -173,10 +173,10 @@ static sluice_status make_engine(const counted *c, scene *s, sluice_error *error
                                     .l2_bytes = 512 << 10,
                                     .l3_bytes = 8 << 20,
                                     .cpus = 1,
-                                    .few_rows = 1,
-                                    .group_rows = 24,
-                                    .hoist_rows = 64,
-                                    .stack_floats = 1 << 13};
+                                    .auto_hoisted_rows = 1,
+                                    .row_block_rows = 24,
+                                    .hoist_product_rows = 64,
+                                    .layer_buffer_floats = 1 << 13};
     return sluice_workspace_create(s->engine, c->rows, c->steps, &s->workspace, error);
 }
 

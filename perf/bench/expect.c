@@ -1,7 +1,8 @@
 #include "perf/bench/expect.h"
 
 #include "base/error.h"
-#include "engine/schedule/schedule.h"
+#include "engine/schedule/candidates.h"
+#include "engine/schedule/cost_model.h"
 #include "sluice_train.h"
 
 const sl_column sl_expect_columns[SL_EXPECT_COLUMNS] = {
@@ -29,7 +30,7 @@ static double flop_per_cycle(const sluice_engine *engine)
 static double cycles_with(sluice_engine *engine, const sl_case *shape, unsigned threads, sl_exec_plan *way)
 {
     engine->threads = engine->limits.cpus = threads;
-    const sl_load load = sl_load_get(engine, shape->batch, shape->steps, NULL);
+    const sl_batch_load load = sl_batch_load_get(engine, shape->batch, shape->steps, NULL);
     *way = sl_exec_plan_choose(engine, &load);
     return sl_exec_plan_cycles(engine, &load, way);
 }
@@ -44,8 +45,8 @@ static sluice_status add_row(sluice_engine *engine, const sl_case *shape, unsign
     /* clang-format off */
     json_t *rest = json_pack("{si si si sb sf sf sf}",
                              "threads", (int)threads,
-                             "teams", (int)way.teams,
-                             "members", (int)way.members,
+                             "teams", (int)way.thread_groups,
+                             "members", (int)way.threads_per_group,
                              "wavefront", (int)way.wavefront,
                              "cycles", cycles,
                              "speedup", one / cycles,

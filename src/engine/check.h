@@ -1,4 +1,4 @@
-/* Checks of what callers give that more than one public function makes. */
+/* Checks of a caller's arguments that several public calls make. */
 #ifndef SLUICE_ENGINE_CHECK_H
 #define SLUICE_ENGINE_CHECK_H
 
@@ -6,16 +6,16 @@
 
 #include <stdbool.h>
 
-/** lengths [rows], NULL: none to check. BAD_DATA, with the row: one is outside 0..steps. */
+/** Check lengths [rows]; NULL: there are none to check. BAD_DATA, with the row, if one is outside 0..steps. */
 sluice_status sl_batch_check_lengths(size_t rows, size_t steps, const int64_t *lengths, sluice_error *error);
 
 /** Whether an array [a][b][c] of floats can be in memory. */
 bool sl_floats_fit(size_t a, size_t b, size_t c);
 
-/** Whether rows * row_stride + steps * step_stride + width, all of it in floats, can be an offset in memory. */
+/** Whether rows * row_stride + steps * step_stride + width, in floats, can be an offset in memory. */
 bool sl_strides_fit(size_t rows, size_t row_stride, size_t steps, size_t step_stride, size_t width);
 
-/** Whether steps or rows of an output lie on each other by its strides. */
+/** Whether strides make two steps, or two rows, of an output array share memory. */
 bool sl_strides_overlap(size_t rows, size_t row_stride, size_t steps, size_t step_stride, size_t width);
 
 #endif

@@ -3,6 +3,7 @@
 #define SLUICE_ENGINE_ENGINE_H
 
 #include "kernel/kernel.h"
+#include "model/dims.h"
 
 #include <stdbool.h>
 
@@ -22,30 +23,32 @@ typedef struct sl_packed {
     float *table;           /* layer 0 with an embedding: [V] packed rows, embedding x W + b; else NULL */
 } sl_packed;
 
+/** What schedules follow from: the CPU, and sizes that the engine's weights have against its caches. */
 typedef struct sl_limits {
     size_t l1d_bytes, l2_bytes, l3_bytes; /* as one core sees them; never 0 */
     unsigned cpus;                        /* that this process may use */
-    size_t few_rows;                      /* most running rows whose products of x are hoisted when nobody has said */
-    size_t group_rows;                    /* most rows that go through the steps together */
-    size_t hoist_rows;                    /* rows x steps whose products of x are made at once; at least group_rows */
-    size_t stack_floats;                  /* aim for what lies between the layers of a stack */
+    size_t auto_hoisted_rows;   /* input products are hoisted for so few running rows, even if a plan does not ask for it */
+    size_t row_block_rows;      /* most rows of a row block */
+    size_t hoist_product_rows;  /* rows x steps of one hoisted input product; at least a row block's of one step */
+    size_t layer_buffer_floats; /* aim for the buffers between layers */
 } sl_limits;
 
-/** A way to compute a batch; see sluice_candidate. teams * members threads at most. */
+/** An execution plan, how a batch is computed; see sluice_candidate. It takes thread_groups * threads_per_group threads at most. */
 typedef struct sl_exec_plan {
-    unsigned teams, members;
+    unsigned thread_groups, threads_per_group;
     bool hoists, wavefront;
 } sl_exec_plan;
 
-/** What measuring has taught: the fastest way for batches of so many equal rows of so many steps. */
+/** A plan that measuring has found to be the fastest for batches of `rows` rows of `steps` steps each. */
 typedef struct sl_tuned_plan {
     size_t rows, steps;
-    sl_exec_plan way;
+    sl_exec_plan plan;
     double seconds;
 } sl_tuned_plan;
 
 struct sluice_engine {
     sluice_shape shape;
+    sl_dims dims; /* of the shape */
     const sl_kernel *kernel;
     sluice_gemm gemm;
     sluice_schedule schedule;
@@ -64,8 +67,8 @@ struct sluice_engine {
     size_t head_blocks, head_panel_stride, head_width;
     size_t back_panel_stride; /* of panels_back */
     sl_limits limits;
-    sl_tuned_plan *learnt; /* [learnt_count]; owned */
-    size_t learnt_count;
+    sl_tuned_plan *tuned_plans; /* [tuned_plan_count], sorted by rows, then steps; owned */
+    size_t tuned_plan_count;
     struct sl_pool *pool; /* workspaces of calls that bring none */
 };
 

@@ -99,6 +99,12 @@ typedef struct sl_kernel {
     float (*peak)(size_t rounds);
 } sl_kernel;
 
+/** Floats of a block of packed columns: its column count. */
+static inline size_t sl_block_floats(const sl_kernel *kernel)
+{
+    return SL_BLOCK_VECTORS * kernel->lanes;
+}
+
 /** The kernels of an instruction set; NULL if the library was built without it. Whether the CPU has it is base/cpu.h's to say. */
 const sl_kernel *sl_kernel_get(sluice_isa isa);
 

@@ -58,6 +58,7 @@ sluice_status sl_model_allocate(const sluice_shape *shape, sluice_model **out, s
         return sl_fail_memory(error, "a model", sizeof *model);
     model->shape = *shape;
     model->shape.struct_size = sizeof model->shape;
+    model->dims = sl_dims_get(shape);
     model->layers = sl_alloc_array(layers, sizeof *model->layers);
     bool ok = model->layers != NULL;
     size_t bytes = layers * sizeof *model->layers;

@@ -2,10 +2,7 @@
 #ifndef SLUICE_MODEL_MODEL_H
 #define SLUICE_MODEL_MODEL_H
 
-#include "sluice.h"
-
-/** Gates in canonical order, torch.nn.LSTM's. */
-enum { SL_GATE_I, SL_GATE_F, SL_GATE_G, SL_GATE_O, SL_GATES };
+#include "model/dims.h"
 
 typedef struct sl_layer { /* one direction of one layer */
     size_t inputs;        /* width of what it reads */
@@ -16,6 +13,7 @@ typedef struct sl_layer { /* one direction of one layer */
 
 struct sluice_model {
     sluice_shape shape;
+    sl_dims dims;       /* of the shape */
     sl_layer *layers;   /* [L*D], index l*D + d */
     float *embedding;   /* [V][I] or NULL */
     float *head_weight; /* [C][D*H] or NULL */

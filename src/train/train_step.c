@@ -6,7 +6,7 @@
 #include "base/size.h"
 #include "engine/check.h"
 #include "model/model.h"
-#include "engine/schedule/schedule.h"
+#include "engine/schedule/limits.h"
 #include "train/loss.h"
 #include "train/trainer.h"
 

@@ -7,7 +7,7 @@
 #include "base/memory.h"
 #include "base/size.h"
 #include "model/model.h"
-#include "engine/schedule/schedule.h"
+#include "engine/schedule/limits.h"
 #include "train/learning_rate.h"
 
 #include <math.h>

@@ -43,7 +43,7 @@ static void with_runners(const scene *made, unsigned least, unsigned most, void 
     for (size_t i = 0; i < count; i++)
         for (unsigned threads = least; threads <= most; threads++)
             for (size_t s = 0; s < SCHEDULES; s++) {
-                if ((isas[i] == SLUICE_ISA_SCALAR || TEST_LIGHT) && threads != least && threads != most)
+                if ((isas[i] == SLUICE_ISA_SCALAR || test_by_depth(1, 0, 0)) && threads != least && threads != most)
                     continue;
                 test_runner runner = test_runner_create(made->network.model, isas[i], threads, schedules[s]);
                 visit(made, &runner);
@@ -63,7 +63,7 @@ static void run_pool(const scene *made, const test_runner *runner)
 
 static void run_batch_sizes(const scene *made, const test_runner *runner)
 {
-    const size_t step = TEST_LIGHT ? 11 : 1;
+    const size_t step = test_by_depth(11, 3, 1);
     for (size_t rows = 1; rows <= LARGEST_BATCH; rows += step) {
         const size_t first = rows * 7; /* another place in the batch each time */
         test_batch batch = test_batch_pick(&made->shape, &made->pool, first, rows);
@@ -85,7 +85,7 @@ END_TEST
 
 static void run_positions(const scene *made, const test_runner *runner)
 {
-    for (size_t first = 0; first < LARGEST_BATCH; first += TEST_LIGHT ? 13 : 1) {
+    for (size_t first = 0; first < LARGEST_BATCH; first += test_by_depth(13, 3, 1)) {
         test_batch batch = test_batch_pick(&made->shape, &made->pool, first, LARGEST_BATCH);
         test_against(runner, &made->shape, &batch, made->rows, first, LARGEST_BATCH);
         test_batch_free(&batch);
@@ -134,7 +134,7 @@ END_TEST
 START_TEST(long_rows)
 {
     const sluice_shape shape = {TEST_SHAPE, .layers = 2, .directions = 1 + (size_t)_i, .inputs = 9, .hidden = 17, .has_bias = 1};
-    scene made = make_scene(shape, 5, TEST_LIGHT ? 300 : 1500, TEST_RAGGED);
+    scene made = make_scene(shape, 5, test_by_depth(300, 1500, 1500), TEST_RAGGED);
     with_runners(&made, 1, 3, run_pool);
     free_scene(&made);
 }
@@ -145,7 +145,7 @@ START_TEST(many_rows)
 {
     const sluice_shape shape = {TEST_SHAPE,   .layers = 1 + (size_t)_i, .directions = 2, .inputs = 6, .hidden = 21, .classes = 3,
                                 .has_bias = 1};
-    scene made = make_scene(shape, TEST_LIGHT ? 250 : 701, 7, TEST_RAGGED | TEST_STATES);
+    scene made = make_scene(shape, test_by_depth(250, 701, 701), 7, TEST_RAGGED | TEST_STATES);
     with_runners(&made, 1, 3, run_pool);
     free_scene(&made);
 }
@@ -493,7 +493,7 @@ int main(void)
     tcase_add_loop_test(tcase, poisoned_rows, 0, 3);
     tcase_add_loop_test(large, layers_and_directions, 4, 6);
     tcase_add_loop_test(large, poisoned_rows, 3, POISONS);
-    tcase_add_loop_test(large, random_shapes, 0, TEST_LIGHT ? 15 : 60);
+    tcase_add_loop_test(large, random_shapes, 0, (int)test_by_depth(15, 30, 60));
     tcase_add_loop_test(large, long_rows, 0, 2);
     tcase_add_loop_test(large, many_rows, 0, 2);
     tcase_add_test(large, wide_rows);

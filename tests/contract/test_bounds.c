@@ -1,6 +1,6 @@
 /* No byte outside the shapes is read or written: every array of a call lies flush against a page nobody may touch, once at its
  * end and once at its beginning. */
-#include "support/guard.h"
+#include "support/memory/guard.h"
 #include "support/network.h"
 #include "support/suite.h"
 
@@ -87,7 +87,7 @@ START_TEST(guarded_arrays)
 {
     uint64_t random = test_seed();
     for (size_t j = 0; j < WIDTHS; j++)
-        for (size_t k = 0; k < WIDTHS; k += TEST_LIGHT ? 4 : 1) {
+        for (size_t k = 0; k < WIDTHS; k += test_by_depth(5, 3, 1)) {
             const sluice_shape shape = {TEST_SHAPE,          .layers = 1,         .directions = 1 + j % 2,
                                         .inputs = widths[k], .hidden = widths[j], .classes = widths[(j + k) % WIDTHS],
                                         .has_bias = 1};

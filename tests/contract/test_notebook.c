@@ -2,7 +2,7 @@
  * times. Its scenario as the equations have it: an input of one feature and one column, weights and biases uniform in [0, 1),
  * zero state, a hundred cells with fresh weights. */
 #include "support/network.h"
-#include "support/oracle.h"
+#include "support/oracle/oracle.h"
 #include "support/suite.h"
 #include "sluice_tools.h"
 

@@ -1,6 +1,6 @@
 /* The oracle itself: against torch's float64 results, and against cases that can be worked out by hand. */
 #include "golden/golden.h"
-#include "support/oracle.h"
+#include "support/oracle/oracle.h"
 
 #include <math.h>
 

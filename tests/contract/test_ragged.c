@@ -1,6 +1,6 @@
 /* Rows of different lengths: what a length means, in every position and for both directions. */
 #include "support/network.h"
-#include "support/oracle.h"
+#include "support/oracle/oracle.h"
 #include "support/suite.h"
 
 #include <math.h>

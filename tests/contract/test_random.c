@@ -1,10 +1,10 @@
-/* Random cases of the forward pass (support/scene.h), every output compared by memcmp with the plain loops of support/plain.c. A
+/* Random cases of the forward pass (support/cases/scene.h), every output compared by memcmp with the plain loops of support/oracle/plain.c. A
  * case that fails is made smaller as long as it does, and told as a line; with that line in SLUICE_TEST_CASE it is run alone, in
  * this process. SLUICE_TEST_CASES is how many there are. */
 #include "base/size.h"
-#include "engine/schedule/schedule.h"
-#include "support/plain.h"
-#include "support/scene.h"
+#include "engine/schedule/tuned_plan_list.h"
+#include "support/oracle/plain.h"
+#include "support/cases/scene.h"
 #include "support/suite.h"
 
 #include <signal.h>
@@ -83,11 +83,11 @@ static sluice_status teach_way(const test_scene *s, sluice_engine *engine, sluic
     if (v[SCHEDULE] != AUTO || v[TEAMS] == 0)
         return SLUICE_STATUS_OK;
     const size_t teams = sl_size_min(v[TEAMS], v[THREADS]), members = sl_size_min(v[MEMBERS], v[THREADS] / teams);
-    const sl_exec_plan way = {.teams = (unsigned)teams,
-                              .members = (unsigned)members,
+    const sl_exec_plan way = {.thread_groups = (unsigned)teams,
+                              .threads_per_group = (unsigned)members,
                               .hoists = v[HOISTS],
                               .wavefront = v[WAVEFRONT] && v[LAYERS] > 1 && v[DIRECTIONS] == 1 && members > 1};
-    const sl_tuned_plan entry = {.rows = v[ROWS], .steps = v[STEPS], .way = way, .seconds = 1.0};
+    const sl_tuned_plan entry = {.rows = v[ROWS], .steps = v[STEPS], .plan = way, .seconds = 1.0};
     return sl_tuned_plan_store(engine, &entry, error);
 }
 
@@ -96,10 +96,10 @@ static void tighten_limits(const test_scene *s, sluice_engine *engine)
     const uint64_t *v = s->value;
     sl_limits *limits = &engine->limits;
     limits->cpus = v[ALL_CPUS] ? (unsigned)v[THREADS] : limits->cpus;
-    limits->group_rows = v[GROUP_ROWS] ? v[GROUP_ROWS] : limits->group_rows;
-    limits->hoist_rows = sl_size_max(v[HOIST_ROWS] ? v[HOIST_ROWS] : limits->hoist_rows, limits->group_rows);
-    limits->stack_floats = v[STACK_FLOATS] ? v[STACK_FLOATS] : limits->stack_floats;
-    limits->few_rows = v[FEW_ROWS] ? v[FEW_ROWS] : limits->few_rows;
+    limits->row_block_rows = v[GROUP_ROWS] ? v[GROUP_ROWS] : limits->row_block_rows;
+    limits->hoist_product_rows = sl_size_max(v[HOIST_ROWS] ? v[HOIST_ROWS] : limits->hoist_product_rows, limits->row_block_rows);
+    limits->layer_buffer_floats = v[STACK_FLOATS] ? v[STACK_FLOATS] : limits->layer_buffer_floats;
+    limits->auto_hoisted_rows = v[FEW_ROWS] ? v[FEW_ROWS] : limits->auto_hoisted_rows;
 }
 
 /* Batches of any size whose values are all NaN, so that what they leave behind in the workspace does not go unseen. */
@@ -168,7 +168,7 @@ static test_verdict run_case(const test_case *given)
 static size_t count_cases(void)
 {
     const char *text = getenv("SLUICE_TEST_CASES");
-    const size_t count = text ? strtoull(text, NULL, 10) : TEST_LIGHT ? 1500 : 3000;
+    const size_t count = text ? strtoull(text, NULL, 10) : test_by_depth(1000, 1000, 3000);
     ck_assert_msg(count > 0, "SLUICE_TEST_CASES is %s", text);
     return count;
 }

@@ -4,7 +4,7 @@
 #include "train/trainer.h"
 
 #include "support/files.h"
-#include "support/lessons.h"
+#include "support/cases/lessons.h"
 #include "support/message.h"
 #include "support/network.h"
 #include "support/suite.h"
@@ -413,14 +413,14 @@ END_TEST
 /* Cut anywhere it is refused; with any byte changed it is refused or is another checkpoint, which is saved as it was loaded. */
 START_TEST(bytes_mutated)
 {
-    enum { CHANGES = TEST_LIGHT ? 300 : 3000 };
+    const size_t changes = test_by_depth(300, 1000, 3000);
     test_bytes good = make_checkpoint();
     test_bytes file = {.data = good.data};
     for (file.size = 0; file.size < good.size; file.size += file.size < 64 || file.size + 64 > good.size ? 1 : 37)
         check_bad("cut", &file, "byte");
     uint64_t random = test_seed();
     size_t loaded = 0;
-    for (size_t k = 0; k < CHANGES; k++) {
+    for (size_t k = 0; k < changes; k++) {
         const size_t at = (size_t)(test_random(&random) % (k % 4 ? header_length(&good) + 8 : good.size));
         const unsigned char kept = good.data[at];
         good.data[at] = (unsigned char)(k % 2 ? test_random(&random) : kept ^ 1u << test_random(&random) % 8);
@@ -440,7 +440,7 @@ START_TEST(bytes_mutated)
         free(note);
         good.data[at] = kept;
     }
-    printf("%zu of %d changed files are checkpoints still\n", loaded, CHANGES);
+    printf("%zu of %zu changed files are checkpoints still\n", loaded, changes);
     test_bytes_free(&good);
 }
 END_TEST

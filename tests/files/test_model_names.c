@@ -4,7 +4,7 @@
 
 #include "support/files.h"
 #include "support/message.h"
-#include "support/safetensors_file.h"
+#include "support/cases/safetensors_file.h"
 #include "support/suite.h"
 #include "program/model_shape.h"
 

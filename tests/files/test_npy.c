@@ -3,7 +3,7 @@
 
 #include "support/files.h"
 #include "support/message.h"
-#include "support/npy_cases.h"
+#include "support/cases/npy_cases.h"
 #include "support/suite.h"
 
 #include <fcntl.h>

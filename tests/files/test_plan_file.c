@@ -1,6 +1,6 @@
 /* Files of what was learnt: what is saved is what is loaded, every damage is refused with its line, and nothing is learnt then. */
 #include "system/cpu.h"
-#include "engine/schedule/schedule.h"
+#include "engine/schedule/tuned_plan_list.h"
 
 #include "support/files.h"
 #include "support/message.h"
@@ -39,23 +39,23 @@ static void learn(sluice_engine *engine, const sl_tuned_plan *entries, size_t co
 
 static const sl_tuned_plan *find(const sluice_engine *engine, size_t rows, size_t steps)
 {
-    for (size_t k = 0; k < engine->learnt_count; k++)
-        if (engine->learnt[k].rows == rows && engine->learnt[k].steps == steps)
-            return &engine->learnt[k];
+    for (size_t k = 0; k < engine->tuned_plan_count; k++)
+        if (engine->tuned_plans[k].rows == rows && engine->tuned_plans[k].steps == steps)
+            return &engine->tuned_plans[k];
     return NULL;
 }
 
 /* The engine knows these, seconds to the nanosecond, and no more. */
 static void check_knows(const sluice_engine *engine, const sl_tuned_plan *entries, size_t count)
 {
-    ck_assert_uint_eq(engine->learnt_count, count);
+    ck_assert_uint_eq(engine->tuned_plan_count, count);
     for (size_t k = 0; k < count; k++) {
         const sl_tuned_plan *found = find(engine, entries[k].rows, entries[k].steps);
         ck_assert_msg(found != NULL, "%zu rows of %zu steps are not known", entries[k].rows, entries[k].steps);
-        ck_assert_uint_eq(found->way.teams, entries[k].way.teams);
-        ck_assert_uint_eq(found->way.members, entries[k].way.members);
-        ck_assert_int_eq(found->way.hoists, entries[k].way.hoists);
-        ck_assert_int_eq(found->way.wavefront, entries[k].way.wavefront);
+        ck_assert_uint_eq(found->plan.thread_groups, entries[k].plan.thread_groups);
+        ck_assert_uint_eq(found->plan.threads_per_group, entries[k].plan.threads_per_group);
+        ck_assert_int_eq(found->plan.hoists, entries[k].plan.hoists);
+        ck_assert_int_eq(found->plan.wavefront, entries[k].plan.wavefront);
         ck_assert_double_eq_tol(found->seconds, entries[k].seconds, 0.6e-9);
     }
 }
@@ -125,9 +125,9 @@ START_TEST(loading_adds_and_replaces)
     ck_assert_int_eq(sluice_plan_save(from, test_path("plans"), NULL), SLUICE_STATUS_OK);
     ck_assert_int_eq(sluice_plan_load(to, test_path("plans"), NULL), SLUICE_STATUS_OK);
     const sl_tuned_plan *replaced = find(to, 64, 50), *kept = find(to, 7, 7);
-    ck_assert_uint_eq(to->learnt_count, LESSONS + 1);
-    ck_assert(replaced && replaced->way.teams == 2 && !replaced->way.hoists);
-    ck_assert(kept && kept->way.members == 2 && kept->seconds == 8);
+    ck_assert_uint_eq(to->tuned_plan_count, LESSONS + 1);
+    ck_assert(replaced && replaced->plan.thread_groups == 2 && !replaced->plan.hoists);
+    ck_assert(kept && kept->plan.threads_per_group == 2 && kept->seconds == 8);
     sluice_engine_destroy(from);
     sluice_engine_destroy(to);
 }
@@ -171,7 +171,7 @@ START_TEST(any_way_has_the_same_bits)
                 sl_tuned_plan entry = {BATCH, STEPS, {teams, members, flags & 1, flags & 2}, 1};
                 learn(runner.engine, &entry, 1);
                 ck_assert_int_eq(sluice_plan_save(runner.engine, test_path("plans"), NULL), SLUICE_STATUS_OK);
-                runner.engine->learnt_count = 0;
+                runner.engine->tuned_plan_count = 0;
                 ck_assert_int_eq(sluice_plan_load(runner.engine, test_path("plans"), NULL), SLUICE_STATUS_OK);
                 test_against(&runner, &shape, &batch, rows, 0, BATCH);
             }
@@ -198,7 +198,7 @@ START_TEST(seconds_need_no_nine_places)
         test_bytes_add_text(&file, line);
         test_file_write(test_path("plans"), file.data, file.size);
         ck_assert_msg(!sluice_plan_load(engine, test_path("plans"), &error), "%s", error.message);
-        ck_assert_double_eq_tol(engine->learnt[0].seconds, forms[k].seconds, 1e-15 * forms[k].seconds);
+        ck_assert_double_eq_tol(engine->tuned_plans[0].seconds, forms[k].seconds, 1e-15 * forms[k].seconds);
         test_bytes_free(&file);
         sluice_engine_destroy(engine);
     }
@@ -368,29 +368,29 @@ END_TEST
 START_TEST(mutations)
 {
     uint64_t random = test_seed();
-    const unsigned rounds = TEST_LIGHT ? 300 : 3000;
+    const size_t rounds = test_by_depth(300, 1000, 3000);
     char good[ROOM], bad[ROOM];
     make_good(&stack, good);
     const size_t size = strlen(good);
     sluice_engine *engine = make_auto(&stack);
-    for (unsigned k = 0; k < rounds; k++) {
+    for (size_t k = 0; k < rounds; k++) {
         memcpy(bad, good, size);
         for (uint64_t changes = 1 + test_random(&random) % 3; changes; changes--)
             bad[test_random(&random) % size] =
                 test_random(&random) % 2 ? (char)test_random(&random) : "0123456789 =\n."[test_random(&random) % 14];
         test_file_write(test_path("bad"), bad, size);
         sluice_error error = {0};
-        const size_t before = engine->learnt_count;
+        const size_t before = engine->tuned_plan_count;
         const sluice_status status = sluice_plan_load(engine, test_path("bad"), &error);
         if (status) {
             ck_assert_int_eq(status, SLUICE_STATUS_BAD_DATA);
-            ck_assert_uint_eq(engine->learnt_count, before);
+            ck_assert_uint_eq(engine->tuned_plan_count, before);
             test_check_message("mutation", &error, status, "measure again");
         }
-        for (size_t j = 0; j < engine->learnt_count; j++) {
-            const sl_tuned_plan *entry = &engine->learnt[j];
-            ck_assert(entry->rows && entry->steps && entry->way.teams && entry->way.members && entry->seconds > 0);
-            ck_assert_uint_le(entry->way.teams * entry->way.members, THREADS);
+        for (size_t j = 0; j < engine->tuned_plan_count; j++) {
+            const sl_tuned_plan *entry = &engine->tuned_plans[j];
+            ck_assert(entry->rows && entry->steps && entry->plan.thread_groups && entry->plan.threads_per_group && entry->seconds > 0);
+            ck_assert_uint_le(entry->plan.thread_groups * entry->plan.threads_per_group, THREADS);
         }
     }
     sluice_engine_destroy(engine);

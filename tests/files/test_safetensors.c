@@ -5,8 +5,8 @@
 
 #include "support/files.h"
 #include "support/message.h"
-#include "support/safetensors_cases.h"
-#include "support/safetensors_file.h"
+#include "support/cases/safetensors_cases.h"
+#include "support/cases/safetensors_file.h"
 #include "support/suite.h"
 #include "program/model_shape.h"
 

@@ -13,7 +13,7 @@ REAL = ["bash", "env", "readlink", "dirname", "cat", "rm", "mkdir", "mv", "setar
 FAKES = ["meson", "ninja", "dpkg-query", "apt-get", "id", "demo", "train", "suite", "tally.py"]
 WORKS = ["perf/langid/demo", "perf/langid/train", "perf/suite", "tests/support/tally.py"]
 # Stands for all of FAKES: notes its words in log, keeps what is installed and configured in state.json.
-FAKE = """#!{python}
+FAKE = """#!{python} -IS
 import json, pathlib, sys
 name, words = pathlib.Path(sys.argv[0]).name, sys.argv[1:]
 home = pathlib.Path({home!r})

@@ -1,19 +1,16 @@
 #!/usr/bin/env python3
-"""The house rules that a machine can check: who may include what, sizes, flags, and words that no source may hold."""
+"""The house rules that a machine can check: reserved headers, sizes, flags, calls that no library makes. See test_rooms, test_words."""
 import json
 import pathlib
 import re
 
 from support.checks import BUILD, SOURCE, Checks
+from support.tree import INCLUDE, definitions, sources, without_comments
 
-# The rooms in their order: a file includes from its own room and from those before it. A folder belongs to its nearest room.
-ROOMS = ["base", "system", "kernel", "model", "engine", "engine/schedule", "engine/forward", "engine/backward", "engine/api", "train",
-         "io", "program", "cli"]
 LIBRARY_ROOMS = ["base", "system", "kernel", "model", "engine", "train", "io"]
 MAX_FILE_LINES = 600
 MAX_FUNCTION_LINES = 80
 MAX_ISA_LINES = 15
-INCLUDE = re.compile(r'^\s*#\s*include\s*[<"]([^">]+)[">]', re.MULTILINE)
 FAST_MATH = re.compile(r"-ffast-math|-Ofast|-funsafe-math-optimizations|-ffp-contract=(?:fast|on)|fast-math")
 # Header: the files, relative to the top, that may include it.
 ONLY = {
@@ -23,21 +20,7 @@ ONLY = {
     r"jansson\.h": r"src/(?:cli|program)/.+|perf/.+",
     r"zlib\.h": r"src/cli/input/gunzip\.c",
 }
-SPEAKS = re.compile(r"\b(?:printf|vprintf|puts|putchar|perror|exit|_exit|abort|quick_exit)\s*\(|\b(?:stdout|stderr)\b")
-
-
-def sources(*folders, endings=(".c", ".h")):
-    """The text files of folders of the tree, as (path from the top, text)."""
-    for folder in folders:
-        for path in sorted((SOURCE / folder).rglob("*")):
-            if path.suffix in endings and path.is_file():
-                yield path.relative_to(SOURCE).as_posix(), path.read_text(encoding="utf-8")
-
-
-def without_comments(text):
-    """C text with comments and string literals blanked, lines kept."""
-    token = re.compile(r'/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*"', re.DOTALL)
-    return token.sub(lambda match: "\n" * match.group().count("\n") or '""', text)
+PRINTS = re.compile(r"\b(?:printf|vprintf|puts|putchar|perror|exit|_exit|abort|quick_exit)\s*\(|\b(?:stdout|stderr)\b")
 
 
 def check_reserved_headers(checks):
@@ -52,34 +35,6 @@ def check_reserved_headers(checks):
     pragmas = [path for path, text in sources("src", "perf") if re.search(r"#\s*pragma\s+omp|_Pragma\(\s*\"omp", text)
                and path != "src/system/threads.c"]
     checks.check_none(pragmas, "OpenMP directives stand only in src/system/threads.c")
-
-
-def room_of(path):
-    """The room of a file or an include, by its path from src/; None: outside of src/."""
-    folders = path.split("/")[:-1]
-    while folders and "/".join(folders) not in ROOMS:
-        folders.pop()
-    return "/".join(folders) or None
-
-
-def check_arrow(checks):
-    """A room includes from itself and from the rooms before it."""
-    for place, room in enumerate(ROOMS):
-        found = []
-        for path, text in sources(f"src/{room}"):
-            if room_of(path.removeprefix("src/")) != room:
-                continue
-            for name in INCLUDE.findall(text):
-                target = room_of(name)
-                if name.startswith(("..", "tests/", "perf/")) or target in ROOMS[place + 1:]:
-                    found.append(f"{path} includes {name}")
-        checks.check_none(found, f"src/{room} includes nothing from the rooms above it")
-    shared = [f"{path} includes {name}" for path, text in sources("src/program") for name in INCLUDE.findall(text)
-              if room_of(name) in ROOMS[1:ROOMS.index("io")]]
-    checks.check_none(shared, "src/program sees base, files and the public header only")
-    public = [f"{path} includes {name}" for path, text in sources("include") for name in INCLUDE.findall(text)
-              if name not in ("stddef.h", "stdint.h", "sluice.h", "sluice_train.h")]
-    checks.check_none(public, "the public headers include stddef.h, stdint.h and each other only")
 
 
 def functions(text):
@@ -109,11 +64,11 @@ def check_sizes(checks):
     checks.check_none(long_isa, f"an instruction set's file has at most {MAX_ISA_LINES} lines")
 
 
-def check_words(checks):
-    """The library neither speaks nor ends the process; nothing is left open; no flag bends arithmetic."""
-    loud = [f"{path}: {match.group()}" for path, text in sources(*(f"src/{room}" for room in LIBRARY_ROOMS))
-            for match in SPEAKS.finditer(without_comments(text))]
-    checks.check_none(loud, "the library prints nothing and never exits")
+def check_calls(checks):
+    """The library neither prints nor ends the process; nothing is left open; no flag bends arithmetic."""
+    printing = [f"{path}: {match.group()}" for path, text in sources(*(f"src/{room}" for room in LIBRARY_ROOMS))
+            for match in PRINTS.finditer(without_comments(text))]
+    checks.check_none(printing, "the library prints nothing and never exits")
     open_ends = [path for path, text in sources("src", "include", "perf") if re.search(r"\b(?:TODO|FIXME|XXX)\b", text)]
     checks.check_none(open_ends, "no TODO in the sources")
     tuned = [(path, text) for path, text in sources("src", "perf", "tests", endings=(".c", ".h", ".build"))]
@@ -126,10 +81,7 @@ def check_words(checks):
 
 def check_names(checks):
     """A name is defined once, so that the library and the programs link in every combination, also as archives."""
-    defined = {}
-    for path, text in sources("src", "perf", endings=(".c",)):
-        for name in re.findall(r"^(?!static\b)[a-z][\w ,*]*?\b(\w+)\([^;{]*\)\n\{", without_comments(text), re.MULTILINE):
-            defined.setdefault(name, set()).add(path)
+    defined = definitions()
     checks.check(len(defined) > 100, f"the search sees the project's functions; it found {len(defined)}")
     checks.check_none([f"{name}: {', '.join(sorted(paths))}" for name, paths in defined.items() if len(paths) > 1 and name != "main"],
                       "no two files define a function of one name")
@@ -168,7 +120,7 @@ def check_flags(checks):
 
 def main():
     checks = Checks()
-    for part in (check_reserved_headers, check_arrow, check_sizes, check_words, check_names, check_flags):
+    for part in (check_reserved_headers, check_sizes, check_calls, check_names, check_flags):
         part(checks)
     checks.finish()
 

@@ -14,7 +14,7 @@ project('parent', 'c', version: '7', default_options: ['c_std=c99', 'buildtype=d
 sluice = dependency('sluice', version: '>=0.3', fallback: 'sluice')
 executable('consumer', 'program.c', dependencies: sluice, install: true)
 """
-OPTIMISED = ("src/kernel/", "src/engine/", "src/train/")
+OPTIMISED = ("src/kernel/", "src/model/", "src/engine/", "src/train/")
 # A parent's build must not take what the tests' environment says for its own.
 ENVIRONMENT = {name: value for name, value in os.environ.items() if name not in ("CFLAGS", "LDFLAGS", "PKG_CONFIG_PATH")}
 

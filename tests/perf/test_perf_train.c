@@ -1,6 +1,6 @@
 /* sluice-bench's training: what --train spans, its work and bytes, the loops that a gradient is held against, the peers that train,
  * and that a wrong gradient stops a run whatever it is wrong in. */
-#include "support/adjoint.h"
+#include "support/oracle/adjoint.h"
 #include "support/suite.h"
 #include "support/words.h"
 

@@ -2,7 +2,7 @@
 #ifndef SLUICE_TESTS_GRADIENTS_H
 #define SLUICE_TESTS_GRADIENTS_H
 
-#include "support/adjoint.h"
+#include "support/oracle/adjoint.h"
 #include "support/network.h"
 
 /** Gradients of a batch with their arrays, contiguous and owned: test_gradient_free. All that the model has is there: random

@@ -7,18 +7,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Under the address sanitizer programs run many times slower, and tests with thousands of calls do a fraction of them. */
-#if defined(__SANITIZE_ADDRESS__)
-#define TEST_LIGHT 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define TEST_LIGHT 1
-#endif
-#endif
-#ifndef TEST_LIGHT
-#define TEST_LIGHT 0
-#endif
-
 /** What outputs hold before a call: a quiet NaN that no computation yields, so that "not written" and "NaN" differ. */
 #define TEST_PREFILL UINT32_C(0x7fe15a5a)
 

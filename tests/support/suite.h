@@ -7,12 +7,34 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 /** The seed of this run: SLUICE_TEST_SEED, else a fixed one. */
 static inline uint64_t test_seed(void)
 {
     const char *text = getenv("SLUICE_TEST_SEED");
     return text ? strtoull(text, NULL, 0) : UINT64_C(20261124);
+}
+
+/* Whether a sanitizer is built in that has its own allocator and threads; programs then run many times slower. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define TEST_SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define TEST_SANITIZED 1
+#endif
+#endif
+#ifndef TEST_SANITIZED
+#define TEST_SANITIZED 0
+#endif
+
+/** How much a test tries, by SLUICE_TEST_DEPTH: `all`, `light`, or the usual amount, which is the light one with a sanitizer. */
+static inline size_t test_by_depth(size_t light, size_t usual, size_t all)
+{
+    const char *depth = getenv("SLUICE_TEST_DEPTH");
+    if (depth && strcmp(depth, "all") == 0)
+        return all;
+    return TEST_SANITIZED || (depth && strcmp(depth, "light") == 0) ? light : usual;
 }
 
 /** Next number of a splitmix64 stream. */

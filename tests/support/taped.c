@@ -83,7 +83,7 @@ void test_taped_visit(const test_taped *taped, unsigned least, unsigned most,
     const size_t count = test_isas(isas);
     for (size_t i = 0; i < count; i++) {
         const bool scalar = isas[i] == SLUICE_ISA_SCALAR;
-        for (unsigned threads = scalar || TEST_LIGHT ? most : least; threads <= most; threads++)
+        for (unsigned threads = scalar || test_by_depth(1, 0, 0) ? most : least; threads <= most; threads++)
             for (size_t s = 0; s < SCHEDULES; s += scalar ? SCHEDULES - 1 : 1) {
                 test_runner runner = make_runner(taped, isas[i], threads, schedules[s], 1);
                 visit(taped, &runner);

@@ -1,7 +1,7 @@
 /* The reference of training itself: its forward pass against the other oracle, its gradients against central differences of that
  * forward pass, for every tensor and option, and against torch's. */
 #include "golden/golden_gradients.h"
-#include "support/oracle.h"
+#include "support/oracle/oracle.h"
 
 #include <math.h>
 

@@ -1,7 +1,7 @@
 /* The calls of training: what each refuses, and that nothing is written then; the bytes of tapes; engines that are given another
  * model; the head of every step. */
 #include "support/gradients.h"
-#include "support/plain.h"
+#include "support/oracle/plain.h"
 #include "support/suite.h"
 
 #include <math.h>

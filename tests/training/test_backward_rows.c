@@ -1,7 +1,7 @@
 /* What belongs to whom in a gradient: what nothing contributes to is +0, a row's gradients are its own, NaN stays in its row but
  * for the weights, which are everybody's, and no byte outside the shapes is read or written. */
 #include "support/gradients.h"
-#include "support/guard.h"
+#include "support/memory/guard.h"
 #include "support/suite.h"
 
 #include <math.h>
@@ -404,7 +404,7 @@ enum { WIDTHS = sizeof widths / sizeof widths[0] };
 START_TEST(guarded_arrays)
 {
     for (size_t j = 0; j < WIDTHS; j++)
-        for (size_t k = 0; k < WIDTHS; k += TEST_LIGHT ? 5 : 1) {
+        for (size_t k = 0; k < WIDTHS; k += test_by_depth(5, 1, 1)) {
             const sluice_shape shape = {TEST_SHAPE,
                                         .layers = 1 + (j + k) % 2,
                                         .directions = 1 + j % 2,

@@ -4,7 +4,7 @@
 #include "io/safetensors/safetensors.h"
 #include "support/files.h"
 #include "support/message.h"
-#include "support/training.h"
+#include "support/cases/training.h"
 #include "train/loss.h"
 
 #include <math.h>

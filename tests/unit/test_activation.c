@@ -1,5 +1,6 @@
-/* Sigmoid and tanh over all 2^32 floats: the error bound that sluice.h publishes, the laws they keep, and the same bits on every
- * instruction set. Under a sanitizer, or with SLUICE_TEST_SAMPLE=n, one block in n is looked at instead of all. */
+/* Sigmoid and tanh over the float encodings: the error bound that sluice.h publishes, the laws they keep, and the same bits on every
+ * instruction set. SLUICE_TEST_DEPTH=all tries all 2^32 inputs; else one block of inputs in 61 is tried, and both ends of every
+ * binade; SLUICE_TEST_SAMPLE=n, or 509 under a sanitizer, tries one block in n and nothing else. */
 #include "support/kernels.h"
 #include "support/suite.h"
 #include "sluice_tools.h"
@@ -10,46 +11,50 @@
 #include <string.h>
 
 #ifdef SL_HAVE_SCALAR_FMA
-extern const sl_kernel sl_kernel_scalar_fma; /* support/scalar_fma.c */
+extern const sl_kernel sl_kernel_scalar_fma; /* support/oracle/scalar_fma.c */
 #endif
 
-enum { BLOCK = 1 << 14, BLOCKS = 1 << 18 };
-
-#if defined(__SANITIZE_ADDRESS__)
-enum { DEFAULT_SAMPLE = 509 };
-#else
-enum { DEFAULT_SAMPLE = 1 };
-#endif
+enum { BLOCK = 1 << 14, BLOCKS = 1 << 18, BLOCKS_PER_BINADE = (1 << 23) / BLOCK };
 
 typedef void activation(size_t n, const float *x, float *out);
 
 typedef struct subject {
     const char *name;
-    double (*reference)(double x);
+    void (*reference)(const float *x, double *y); /* a block, which lies in one binade */
     activation *(*of)(const sl_kernel *kernel);
     double most_ulp; /* the error that the comment in activation.h states, rounded up */
 } subject;
 
 /* The references are double with an error below 2^-50, which is 2^-26 of a float's ULP. Where the series or the limit is that
  * near, it is used: the scan then takes seconds. */
-static double sigmoid_reference(double x)
+static void sigmoid_reference(const float *x, double *y)
 {
-    if (fabs(x) < 0x1p-12)
-        return 0.5 + x * 0.25 - x * x * x / 48.0;
-    if (x > 40.0)
-        return 1.0; /* minus 4e-18 */
-    if (x < -120.0)
-        return 0.0; /* plus 8e-53, a float's least ULP being 1.4e-45 */
-    return 1.0 / (1.0 + exp(-x));
+    const double first = (double)x[0];
+    for (size_t k = 0; k < BLOCK; k++) {
+        const double at = (double)x[k];
+        if (fabs(first) < 0x1p-12)
+            y[k] = 0.5 + at * 0.25 - at * at * at / 48.0;
+        else if (first >= 64.0)
+            y[k] = 1.0; /* minus 2e-28 */
+        else if (first <= -128.0)
+            y[k] = 0.0; /* plus 3e-56, a float's least ULP being 1.4e-45 */
+        else
+            y[k] = 1.0 / (1.0 + exp(-at));
+    }
 }
 
-static double tanh_reference(double x)
+static void tanh_reference(const float *x, double *y)
 {
-    if (fabs(x) < 0x1p-12)
-        return x - x * x * x / 3.0;
-    if (fabs(x) > 20.0)
-        return copysign(1.0, x); /* less 9e-18 */
-    return tanh(x);
+    const double first = (double)x[0];
+    for (size_t k = 0; k < BLOCK; k++) {
+        const double at = (double)x[k];
+        if (fabs(first) < 0x1p-12)
+            y[k] = at - at * at * at / 3.0;
+        else if (fabs(first) >= 32.0)
+            y[k] = copysign(1.0, first); /* less 3e-28 */
+        else
+            y[k] = tanh(at);
+    }
 }
 
 static activation *sigmoid_of(const sl_kernel *kernel)
@@ -79,11 +84,19 @@ static float float_of(uint32_t bits)
     return value;
 }
 
+/* One block in how many is tried. */
 static unsigned sample(void)
 {
     const char *text = getenv("SLUICE_TEST_SAMPLE");
-    const unsigned n = text ? (unsigned)strtoul(text, NULL, 10) : DEFAULT_SAMPLE;
+    const unsigned n = text ? (unsigned)strtoul(text, NULL, 10) : (unsigned)test_by_depth(509, 61, 1);
     return n ? n : 1;
+}
+
+/* Whether a block is tried, with one in `step`. */
+static bool is_tried(uint32_t block, unsigned step)
+{
+    const uint32_t place = block % BLOCKS_PER_BINADE;
+    return block % step == 0 || (step == 61 && (place == 0 || place == BLOCKS_PER_BINADE - 1));
 }
 
 static void fill(uint32_t block, float *x)
@@ -92,52 +105,59 @@ static void fill(uint32_t block, float *x)
         x[k] = float_of(block * BLOCK + k);
 }
 
-/* One ULP of a float near a value below 2: at least the least subnormal. */
-static double ulp_of(double value)
+/* One over the ULP of a float near a value below 2, whose ULP is at least the least subnormal. */
+static double inverse_ulp(double value)
 {
-    int exponent;
-    frexp(value, &exponent);
-    return ldexp(1.0, exponent - 24 < -149 ? -149 : exponent - 24);
+    uint64_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    const uint64_t exponent = bits >> 52 & 0x7ff, least = 1023 - 126, used = exponent > least ? exponent : least;
+    const uint64_t inverse = (2046 + 23 - used) << 52;
+    double result;
+    memcpy(&result, &inverse, sizeof result);
+    return result;
 }
 
-/* Largest error in a block whose inputs are not NaN, in ULP. */
+/* Largest error in a block whose inputs are not NaN, in ULP; infinite if an output is NaN. */
 static double block_error(const subject *s, const float *x, const float *out)
 {
+    static _Thread_local double want[BLOCK];
     double worst = 0.0;
+    int nan = 0;
+    s->reference(x, want);
     for (uint32_t k = 0; k < BLOCK; k++) {
-        const double want = s->reference((double)x[k]), off = fabs((double)out[k] - want);
-        if (off > worst * 0x1p-149) { /* cheap filter before the exact ratio */
-            const double error = off / ulp_of(want);
-            worst = error > worst ? error : worst;
-        }
+        const double error = fabs((double)out[k] - want[k]) * inverse_ulp(want[k]);
+        worst = error > worst ? error : worst;
+        nan |= error != error;
     }
-    return worst;
+    return nan ? (double)INFINITY : worst;
 }
 
-/* Range, sign, order and the special values. Blocks do not cross zero or infinity, so that inputs go one way through a block.
- * tanh is monotone; sigmoid, whose steps are a thirtieth of an ULP where it is flat, may go back by one ULP (it does at 2.3
- * million inputs). */
+/* Range, sign and order. A block's inputs are no NaN, have one sign, and grow in magnitude. tanh is monotone; sigmoid, whose steps
+ * are a thirtieth of an ULP where it is flat, may go back by one ULP (it does at 2.3 million inputs). Outputs of one sign are in
+ * the order of their encodings. */
 static bool keeps_laws(const subject *s, const float *x, const float *out)
 {
-    const bool is_tanh = s->reference == tanh_reference, rising = !signbit(x[0]);
-    const int back = is_tanh ? 0 : 1;
+    const bool is_tanh = s->of == tanh_of;
+    const uint32_t sign = is_tanh ? bits_of(x[0]) & 0x80000000u : 0, one = bits_of(1.0f);
+    const int32_t towards = is_tanh || !signbit(x[0]) ? 1 : -1, back = is_tanh ? 0 : 1;
+    int broken = 0;
+    int32_t before = (int32_t)(bits_of(out[0]) ^ sign);
     for (uint32_t k = 0; k < BLOCK; k++) {
-        if (isnan(x[k])) {
-            if (!isnan(out[k]))
-                return false;
-            continue;
-        }
-        if (!(out[k] <= 1.0f) || !(out[k] >= (is_tanh ? -1.0f : 0.0f)) || (!is_tanh && signbit(out[k])))
-            return false;
-        if (is_tanh && signbit(out[k]) != signbit(x[k]))
-            return false;
-        if (k == 0 || isnan(x[k - 1]))
-            continue;
-        const float higher = rising ? out[k] : out[k - 1], lower = rising ? out[k - 1] : out[k];
-        if (higher < lower && abs((int)bits_of(higher) - (int)bits_of(lower)) > back)
-            return false;
+        const uint32_t magnitude = bits_of(out[k]) ^ sign; /* above `one` if the sign is wrong or it is NaN */
+        broken |= magnitude > one;
+        broken |= ((int32_t)magnitude - before) * towards < -back;
+        before = (int32_t)magnitude;
     }
-    return true;
+    return !broken;
+}
+
+/* Whether just those outputs are NaN whose inputs are. */
+static bool keeps_nans(const float *x, const float *out)
+{
+    int broken = 0;
+    for (uint32_t k = 0; k < BLOCK; k++)
+        broken |= (x[k] != x[k]) != (out[k] != out[k]);
+    return !broken;
 }
 
 /* Whether a block's inputs contain a NaN: those at the ends of the two halves of the encodings. */
@@ -146,35 +166,50 @@ static bool has_nan(uint32_t block)
     return (block & (BLOCKS / 2 - 1)) >= (uint32_t)((0x7f800000u) / BLOCK);
 }
 
+/* Whether the function of -x is, to the bit, minus that of x. */
+static bool is_odd(const subject *s, const sl_kernel *kernel, const float *x, const float *out)
+{
+    static _Thread_local float negated[BLOCK], mirrored[BLOCK];
+    uint32_t differences = 0;
+    for (uint32_t k = 0; k < BLOCK; k++)
+        negated[k] = -x[k];
+    s->of(kernel)(BLOCK, negated, mirrored);
+    for (uint32_t k = 0; k < BLOCK; k++)
+        differences |= bits_of(mirrored[k]) ^ bits_of(out[k]) ^ 0x80000000u;
+    return !differences;
+}
+
+/* Whether a block keeps the laws; its largest error into *error. Of tanh's negative inputs nothing is computed but for their
+ * positive twins. */
+static bool scan_block(const sl_kernel *kernel, const subject *s, uint32_t block, double *error)
+{
+    static _Thread_local float x[BLOCK], out[BLOCK];
+    const bool is_tanh = s->of == tanh_of;
+    *error = 0.0;
+    if (is_tanh && block >= BLOCKS / 2 && !has_nan(block))
+        return true;
+    fill(block, x);
+    memset(out, 0xff, sizeof out);
+    s->of(kernel)(BLOCK, x, out);
+    if (has_nan(block))
+        return keeps_nans(x, out);
+    *error = block_error(s, x, out);
+    return keeps_laws(s, x, out) && (!is_tanh || is_odd(s, kernel, x, out));
+}
+
 static void scan(const sl_kernel *kernel, const subject *s)
 {
     double worst = 0.0;
     long bad_law = -1;
     const unsigned step = sample();
 #pragma omp parallel for schedule(dynamic, 16) reduction(max : worst, bad_law)
-    for (uint32_t block = 0; block < BLOCKS; block += step) {
-        static _Thread_local float x[BLOCK], out[BLOCK], mirrored[BLOCK];
-        fill(block, x);
-        memset(out, 0xff, sizeof out);
-        s->of(kernel)(BLOCK, x, out);
-        if (!keeps_laws(s, x, out))
-            bad_law = block;
-        if (has_nan(block))
+    for (uint32_t block = 0; block < BLOCKS; block++) {
+        double error;
+        if (!is_tried(block, step))
             continue;
-        if (s->reference == tanh_reference && !signbit(x[0])) { /* odd to the bit: then the negative half needs no reference */
-            for (uint32_t k = 0; k < BLOCK; k++)
-                x[k] = -x[k];
-            s->of(kernel)(BLOCK, x, mirrored);
-            for (uint32_t k = 0; k < BLOCK; k++)
-                if (bits_of(mirrored[k]) != (bits_of(out[k]) ^ 0x80000000u))
-                    bad_law = block;
-            for (uint32_t k = 0; k < BLOCK; k++)
-                x[k] = -x[k];
-        }
-        if (s->reference != tanh_reference || !signbit(x[0])) {
-            const double error = block_error(s, x, out);
-            worst = error > worst ? error : worst;
-        }
+        if (!scan_block(kernel, s, block, &error))
+            bad_law = block;
+        worst = error > worst ? error : worst;
     }
     printf("%s %s: largest error %.4f ULP over %s\n", sluice_isa_get_name(kernel->isa), s->name, worst,
            step == 1 ? "all 2^32 inputs" : "a sample of the inputs");
@@ -192,13 +227,13 @@ static void scan(const sl_kernel *kernel, const subject *s)
 START_TEST(error_and_laws)
 {
     const sl_kernel *kernel = test_kernel_get((sluice_isa)(_i % 3 + 1));
-    /* The scalar kernel has the SIMD kernels' bits (below), hence their errors; alone, it is sampled. */
-    if (kernel && (kernel->isa != SLUICE_ISA_SCALAR || sample() > 1 || !test_kernel_get(SLUICE_ISA_AVX2)))
+    /* The scalar kernel has the SIMD kernels' bits (below), hence their errors; where it is alone, it is scanned. */
+    if (kernel && (kernel->isa != SLUICE_ISA_SCALAR || !test_kernel_get(SLUICE_ISA_AVX2)))
         scan(kernel, &subjects[_i / 3]);
 }
 END_TEST
 
-/* Whether two kernels agree in a block, any two NaNs being alike: a cell makes them one afterwards. */
+/* The first input for which two kernels differ in a block, any two NaNs being alike (a cell makes them one afterwards); or -1. */
 static long first_difference(const subject *s, const sl_kernel *a, const sl_kernel *b, uint32_t block)
 {
     static _Thread_local float x[BLOCK], of_a[BLOCK], of_b[BLOCK];
@@ -207,6 +242,8 @@ static long first_difference(const subject *s, const sl_kernel *a, const sl_kern
     memset(of_b, 0xfe, sizeof of_b);
     s->of(a)(BLOCK, x, of_a);
     s->of(b)(BLOCK, x, of_b);
+    if (memcmp(of_a, of_b, sizeof of_a) == 0)
+        return -1;
     for (uint32_t k = 0; k < BLOCK; k++)
         if (bits_of(of_a[k]) != bits_of(of_b[k]) && !(isnan(of_a[k]) && isnan(of_b[k])))
             return (long)block * BLOCK + k;
@@ -214,7 +251,7 @@ static long first_difference(const subject *s, const sl_kernel *a, const sl_kern
 }
 
 /* Every ISA that runs here against scalar, bit for bit. Where the CPU has FMA the scalar side is the one compiled for it, and
- * the one that calls the library for each multiply-add is held against it on every 16th block. */
+ * the one that calls the library for each multiply-add is compared with it on every 16th block. */
 START_TEST(same_bits)
 {
     const subject *s = &subjects[_i];
@@ -230,7 +267,9 @@ START_TEST(same_bits)
     const unsigned step = sample();
     long different = -1;
 #pragma omp parallel for schedule(dynamic, 16) reduction(max : different)
-    for (uint32_t block = 0; block < BLOCKS; block += step) {
+    for (uint32_t block = 0; block < BLOCKS; block++) {
+        if (!is_tried(block, step))
+            continue;
         for (size_t j = 0; j < count; j++) {
             const long at = first_difference(s, scalar, others[j], block);
             different = at > different ? at : different;

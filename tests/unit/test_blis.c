@@ -25,7 +25,7 @@
  *
  * The bound is TAIL standard deviations: a normal deviate beyond 7 has a probability of 3e-12. */
 #include "support/network.h"
-#include "support/oracle.h"
+#include "support/oracle/oracle.h"
 #include "support/suite.h"
 
 #include <float.h>

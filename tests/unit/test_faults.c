@@ -1,7 +1,7 @@
 /* Every allocation failing in turn: the call says NO_MEMORY in words, its out pointer is NULL, everything else is as it was,
  * and nothing leaks. */
-#include "engine/schedule/schedule.h"
-#include "support/allocator.h"
+#include "engine/schedule/tuned_plan_list.h"
+#include "support/memory/allocator.h"
 #include "support/network.h"
 #include "support/suite.h"
 #include "sluice_train.h"
@@ -281,7 +281,7 @@ START_TEST(learning)
     for (size_t k = 1; k <= 4; k++)
         ck_assert_int_eq(sl_tuned_plan_store(engine, &(sl_tuned_plan){k, 2, {1, 2, true, false}, 5}, NULL), SLUICE_STATUS_OK);
     ck_assert_int_eq(sluice_plan_save(engine, path, NULL), SLUICE_STATUS_OK);
-    engine->learnt_count = 0;
+    engine->tuned_plan_count = 0;
     ck_assert_int_eq(sl_tuned_plan_store(engine, &known, NULL), SLUICE_STATUS_OK);
     long n = 1;
     for (;; n++) {
@@ -295,11 +295,11 @@ START_TEST(learning)
         if (!test_fired)
             break;
         ck_assert_int_eq(status, SLUICE_STATUS_NO_MEMORY);
-        ck_assert_msg(engine->learnt_count == 1 && engine->learnt[0].way.teams == 2 && engine->learnt[0].seconds == 3,
+        ck_assert_msg(engine->tuned_plan_count == 1 && engine->tuned_plans[0].plan.thread_groups == 2 && engine->tuned_plans[0].seconds == 3,
                       "allocation %ld failing: something was learnt", n);
     }
     printf("learning: %ld allocations\n", n - 1);
-    ck_assert(n > 5 && engine->learnt_count == 4);
+    ck_assert(n > 5 && engine->tuned_plan_count == 4);
     sluice_engine_destroy(engine);
     test_network_free(&network);
     ck_assert_int_eq(unlink(path), 0);

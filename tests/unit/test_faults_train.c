@@ -1,9 +1,9 @@
 /* Training with every allocation failing in turn: the call says NO_MEMORY in words and leaves everything as it was, so that the
  * next one goes on to the same bits; nothing leaks; and what has room already allocates nothing. */
-#include "support/allocator.h"
+#include "support/memory/allocator.h"
 #include "support/files.h"
 #include "support/gradients.h"
-#include "support/lessons.h"
+#include "support/cases/lessons.h"
 #include "support/network.h"
 #include "support/suite.h"
 

@@ -2,7 +2,7 @@
  * they divide a batch; callers with tapes of their own on one engine; and a trainer's steps. The answers are compared bit for bit
  * with one thread's, so that the program is a test without a detector too. tests/unit/test_races.c says what the detector can see. */
 #include "support/gradients.h"
-#include "support/lessons.h"
+#include "support/cases/lessons.h"
 #include "support/suite.h"
 #include "sluice_tools.h"
 

@@ -116,7 +116,7 @@ END_TEST
 /* Threads that anybody in this process has made. A sanitizer has a pthread_create of its own, and there it stays 0. */
 static atomic_uint threads_made;
 
-#if !TEST_LIGHT && !defined(__SANITIZE_THREAD__)
+#if !TEST_SANITIZED
 __attribute__((visibility("default"))) int pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
                                                           void *(*start)(void *), void *context)
 {

@@ -9,7 +9,8 @@
 #include "engine/environment.h"
 #include "model/model.h"
 #include "engine/pack.h"
-#include "engine/forward/workspace.h"
+#include "engine/forward/workspace_pool.h"
+#include "engine/schedule/limits.h"
 #include "sluice_train.h"
 
 #include <string.h>
@@ -247,6 +248,7 @@ sluice_status sluice_engine_create(const sluice_model *model, const sluice_engin
     if (!made)
         return sl_fail_memory(error, "an engine", sizeof *made);
     made->shape = model->shape;
+    made->dims = model->dims;
     made->kernel = sl_kernel_get(choice.isa);
     made->gemm = choice.gemm;
     made->schedule = choice.schedule;
@@ -314,7 +316,7 @@ void sluice_engine_destroy(sluice_engine *engine)
         sl_free(packed->panels_back);
     }
     sl_free(engine->layers);
-    sl_free(engine->learnt);
+    sl_free(engine->tuned_plans);
     sl_pool_destroy(engine->pool);
     sl_free(engine->embedding);
     sl_free(engine->head);

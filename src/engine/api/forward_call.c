@@ -5,28 +5,10 @@
 #include "base/size.h"
 #include "base/struct_size.h"
 #include "engine/forward/forward.h"
+#include "engine/forward/tape_record.h"
+#include "engine/forward/workspace_pool.h"
+#include "engine/schedule/batch_load.h"
 #include "engine/streams.h"
-#include "engine/forward/tape.h"
-
-bool sl_strides_fit(size_t rows, size_t row_stride, size_t steps, size_t step_stride, size_t width)
-{
-    size_t a, b, sum;
-    return sl_size_mul(rows, row_stride, &a) && sl_size_mul(steps, step_stride, &b) && sl_size_add(a, b, &sum) &&
-           sl_size_add(sum, width, &sum) && sum <= SIZE_MAX / 2 / sizeof(float);
-}
-
-bool sl_strides_overlap(size_t rows, size_t row, size_t steps, size_t step, size_t width)
-{
-    const bool steps_apart = steps == 1 || step >= width, rows_apart = rows == 1 || row >= width;
-    const bool nested = steps == 1 || rows == 1 || row >= (steps - 1) * step + width || step >= (rows - 1) * row + width;
-    return !steps_apart || !rows_apart || !nested;
-}
-
-bool sl_floats_fit(size_t a, size_t b, size_t c)
-{
-    size_t floats;
-    return sl_size_mul(a, b, &floats) && sl_size_mul(floats, c, &floats) && floats <= SIZE_MAX / 2 / sizeof(float);
-}
 
 static sluice_status check_input(const sluice_engine *engine, const sluice_batch *batch, sluice_error *error)
 {
@@ -43,29 +25,13 @@ static sluice_status check_input(const sluice_engine *engine, const sluice_batch
     if ((batch->logits || batch->step_logits) && !engine->shape.classes)
         return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_forward: %s are asked for, but the model has no head",
                        batch->logits ? "logits" : "step_logits");
-    if (batch->step_logits && !batch->y && !batch->tape)
-        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT,
-                       "sluice_forward: step_logits are made of y; give y, or a tape, which holds it");
     return SLUICE_STATUS_OK;
 }
 
-static sluice_status check_tape(const sluice_engine *engine, const sluice_batch *batch, sluice_error *error)
-{
-    if (batch->tape && batch->tape->engine != engine)
-        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT,
-                       "sluice_forward: the tape was made for another engine; make one for this");
-    if (!(batch->dropout >= 0 && batch->dropout < 1))
-        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_forward: dropout is %g; expected 0 <= dropout < 1",
-                       batch->dropout);
-    if (batch->dropout > 0 && !batch->tape)
-        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_forward: dropout without a tape; outside training leave it 0");
-    return SLUICE_STATUS_OK;
-}
-
-/* Fill in the strides of contiguous arrays and refuse those by which steps or rows of y would lie on each other. */
+/* Fill in the strides of contiguous arrays. Refuse those by which two steps or rows of y would share memory. */
 static sluice_status check_strides(const sluice_engine *engine, sluice_batch *batch, sluice_error *error)
 {
-    const size_t inputs = batch->tokens ? 1 : engine->shape.inputs, outputs = engine->shape.directions * engine->shape.hidden;
+    const size_t inputs = engine->dims.step_inputs, outputs = engine->dims.outputs;
     size_t whole;
     if (!sl_size_mul(batch->steps, outputs, &whole) || !sl_size_mul(batch->steps, inputs, &whole))
         return sl_fail_size(error, "a row of the batch");
@@ -79,8 +45,7 @@ static sluice_status check_strides(const sluice_engine *engine, sluice_batch *ba
     }
     if (!sl_strides_fit(batch->x_offsets ? 0 : batch->rows, batch->x_row_stride, batch->steps, batch->x_step_stride, inputs) ||
         !sl_strides_fit(batch->rows, batch->y_row_stride, batch->steps, batch->y_step_stride, outputs) ||
-        !sl_strides_fit(batch->rows, engine->shape.layers * engine->shape.directions * engine->shape.hidden, batch->rows,
-                        engine->shape.classes, 0) ||
+        !sl_strides_fit(batch->rows, engine->shape.layers * outputs, batch->rows, engine->shape.classes, 0) ||
         (batch->step_logits && !sl_floats_fit(batch->rows, batch->steps, engine->shape.classes)))
         return sl_fail_size(error, "the batch");
     if (!batch->y || !batch->rows || !batch->steps)
@@ -91,15 +56,6 @@ static sluice_status check_strides(const sluice_engine *engine, sluice_batch *ba
             error, SLUICE_STATUS_BAD_ARGUMENT,
             "sluice_forward: y strides (row %zu, step %zu) make outputs overlap; %zu rows of %zu steps of %zu floats need more",
             row, step, rows, steps, outputs);
-    return SLUICE_STATUS_OK;
-}
-
-sluice_status sl_batch_check_lengths(size_t rows, size_t steps, const int64_t *lengths, sluice_error *error)
-{
-    for (size_t row = 0; lengths && row < rows; row++)
-        if (lengths[row] < 0 || (uint64_t)lengths[row] > steps)
-            return sl_fail_row(error, SLUICE_STATUS_BAD_DATA, row, SIZE_MAX, "length %lld; expected 0..%zu, the batch's steps",
-                               (long long)lengths[row], steps);
     return SLUICE_STATUS_OK;
 }
 
@@ -131,62 +87,71 @@ static sluice_status check_streams(const sluice_engine *engine, const sluice_bat
     return SLUICE_STATUS_OK;
 }
 
-/* The batch's slots are its own for the time of the call. */
-static sluice_status run(const sluice_engine *engine, sluice_workspace *workspace, const sluice_batch *batch, sluice_error *error)
-{
-    if (batch->streams) {
-        const sluice_status status = sl_streams_take(batch->streams, batch->slots, batch->rows, error);
-        if (status)
-            return status;
-    }
-    sl_forward(engine, workspace, batch);
-    if (batch->streams)
-        sl_streams_give_back(batch->streams, batch->slots, batch->rows);
-    return SLUICE_STATUS_OK;
-}
-
-sluice_status sluice_forward(const sluice_engine *engine, sluice_workspace *workspace, const sluice_batch *batch,
-                             sluice_error *error)
+static sluice_status check_objects(const sluice_engine *engine, const sluice_workspace *workspace, sluice_error *error)
 {
     if (!engine)
         return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_forward: engine is NULL");
     if (workspace && workspace->engine != engine)
         return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT,
                        "sluice_forward: the workspace was made for another engine; make one for this");
+    return SLUICE_STATUS_OK;
+}
+
+/* Check a batch, the caller's copied, and fill in its strides. */
+static sluice_status check_batch(const sluice_engine *engine, sluice_batch *batch, sluice_error *error)
+{
+    sluice_status status = check_input(engine, batch, error);
+    if (!status)
+        status = check_strides(engine, batch, error);
+    if (!status)
+        status = sl_batch_check_lengths(batch->rows, batch->steps, batch->lengths, error);
+    if (!status)
+        status = check_tokens(engine, batch, error);
+    if (!status)
+        status = check_streams(engine, batch, error);
+    return status;
+}
+
+/* Take a workspace that fits, the caller's or, where *workspace is NULL, one of the pool, and the slots of the batch's streams. */
+static sluice_status acquire(const sluice_engine *engine, const sluice_batch *batch, sluice_workspace **workspace,
+                             sluice_error *error)
+{
+    const size_t steps = sl_longest_row(batch->rows, batch->steps, batch->lengths);
+    const bool borrows = !*workspace;
+    sluice_status status = borrows ? sl_pool_take(engine->pool, engine, batch->rows, steps, workspace, error)
+                                   : sl_workspace_fit(*workspace, batch->rows, steps, error);
+    if (status || !batch->streams)
+        return status;
+    status = sl_streams_take(batch->streams, batch->slots, batch->rows, error);
+    if (status && borrows)
+        sl_pool_give_back(engine->pool, *workspace);
+    return status;
+}
+
+sluice_status sluice_forward(const sluice_engine *engine, sluice_workspace *workspace, const sluice_batch *batch,
+                             sluice_error *error)
+{
     sluice_batch checked;
-    sluice_status status = sl_struct_take(&checked, batch, SL_STRUCT(sluice_batch), "sluice_forward", error);
+    sluice_status status = check_objects(engine, workspace, error);
     if (!status)
-        status = check_input(engine, &checked, error);
+        status = sl_struct_take(&checked, batch, SL_STRUCT(sluice_batch), "sluice_forward", error);
     if (!status)
-        status = check_strides(engine, &checked, error);
+        status = check_batch(engine, &checked, error);
     if (!status)
-        status = sl_batch_check_lengths(checked.rows, checked.steps, checked.lengths, error);
-    if (!status)
-        status = check_tokens(engine, &checked, error);
-    if (!status)
-        status = check_streams(engine, &checked, error);
-    if (!status)
-        status = check_tape(engine, &checked, error);
-    if (!status && checked.tape)
-        status = sl_tape_fit(checked.tape, &checked, error);
+        status = sl_tape_record_begin(engine, &checked, error);
     if (status)
         return status;
-    if (checked.rows == 0) {
-        if (checked.tape)
-            checked.tape->holds = true;
-        return SLUICE_STATUS_OK;
+    if (checked.rows > 0) {
+        sluice_workspace *used = workspace;
+        status = acquire(engine, &checked, &used, error);
+        if (status)
+            return status;
+        sl_forward(used, &checked);
+        if (checked.streams)
+            sl_streams_give_back(checked.streams, checked.slots, checked.rows);
+        if (!workspace)
+            sl_pool_give_back(engine->pool, used);
     }
-    const size_t longest = sl_longest_row(checked.rows, checked.steps, checked.lengths);
-    if (workspace)
-        status = sl_workspace_fit(workspace, checked.rows, longest, error);
-    sluice_workspace *borrowed = NULL;
-    if (!workspace)
-        status = sl_pool_take(engine->pool, engine, checked.rows, longest, &borrowed, error);
-    if (!status)
-        status = run(engine, workspace ? workspace : borrowed, &checked, error);
-    if (borrowed)
-        sl_pool_give_back(engine->pool, borrowed);
-    if (checked.tape)
-        checked.tape->holds = !status;
-    return status;
+    sl_tape_record_end(&checked);
+    return SLUICE_STATUS_OK;
 }

@@ -1,33 +1,36 @@
-/* Plans as the caller sees them: what a batch would do and why, and finding out by the clock what is fastest. */
+/* Execution plans in the public interface: which one a batch gets and why, and measuring which is the fastest. */
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/size.h"
 #include "base/struct_size.h"
-#include "system/threads.h"
 #include "engine/check.h"
 #include "engine/forward/forward.h"
+#include "engine/schedule/candidates.h"
+#include "engine/schedule/cost_model.h"
+#include "engine/schedule/tuned_plan_list.h"
+#include "system/threads.h"
 
 #include <math.h>
 #include <stdio.h>
 
-static sluice_schedule schedule_of(const sluice_engine *engine, const sl_load *load, const sl_exec_plan *way)
+static sluice_schedule schedule_of(const sluice_engine *engine, const sl_batch_load *load, const sl_exec_plan *plan)
 {
-    if (way->members > 1)
+    if (plan->threads_per_group > 1)
         return SLUICE_SCHEDULE_UNITS;
-    return sl_exec_plan_hoists(engine, load, way) ? SLUICE_SCHEDULE_HOIST : SLUICE_SCHEDULE_ROWS;
+    return sl_exec_plan_hoists(engine, load, plan) ? SLUICE_SCHEDULE_HOIST : SLUICE_SCHEDULE_ROWS;
 }
 
 /* A batch, the candidates for it, and the execution plan that a call takes, which is one of them. */
 typedef struct comparison {
-    sl_load load;
+    sl_batch_load load;
     sl_exec_plan candidates[SL_CANDIDATES_MAX];
     size_t count, chosen;
 } comparison;
 
 static comparison compare(const sluice_engine *engine, size_t rows, size_t steps, const int64_t *lengths)
 {
-    comparison found = {.load = sl_load_get(engine, rows, steps, lengths)};
+    comparison found = {.load = sl_batch_load_get(engine, rows, steps, lengths)};
     const sl_exec_plan chosen = sl_exec_plan_choose(engine, &found.load);
     found.count = sl_candidates_list(engine, &found.load, found.candidates);
     while (found.chosen < found.count && !sl_exec_plan_equals(&found.candidates[found.chosen], &chosen))
@@ -37,10 +40,10 @@ static comparison compare(const sluice_engine *engine, size_t rows, size_t steps
     return found;
 }
 
-static double measured_seconds(const sluice_engine *engine, const sl_load *load, const sl_exec_plan *plan)
+static double measured_seconds(const sluice_engine *engine, const sl_batch_load *load, const sl_exec_plan *plan)
 {
     const sl_tuned_plan *tuned = sl_tuned_plan_find(engine, load);
-    return tuned && sl_exec_plan_equals(&tuned->way, plan) ? tuned->seconds : 0;
+    return tuned && sl_exec_plan_equals(&tuned->plan, plan) ? tuned->seconds : 0;
 }
 
 /* By how much the estimate of the chosen candidate is below the next one's, as a share of the latter. */
@@ -53,41 +56,42 @@ static double lead_of(const sluice_engine *engine, const comparison *c)
     return 1 - sl_exec_plan_cycles(engine, &c->load, &c->candidates[c->chosen]) / next;
 }
 
-static void explain(const sluice_engine *engine, const comparison *c, size_t tail, char *reason, size_t bytes)
+static void explain(const sluice_engine *engine, const comparison *c, size_t shared_rows, char *reason, size_t bytes)
 {
     const sl_exec_plan *chosen = &c->candidates[c->chosen];
-    const size_t threads = (size_t)chosen->teams * chosen->members;
-    char why[80], who[80], rest[64] = "";
+    const size_t threads = (size_t)chosen->thread_groups * chosen->threads_per_group;
+    char why[80], who[80], rest[80] = "";
     if (measured_seconds(engine, &c->load, chosen) > 0)
         snprintf(why, sizeof why, "the fastest as measured");
     else if (c->count == 1)
         snprintf(why, sizeof why, "the only candidate");
     else
         snprintf(why, sizeof why, "the least of %zu estimates, by %.0f %%", c->count, 100 * lead_of(engine, c));
-    if (chosen->members > 1)
-        snprintf(who, sizeof who, ", %u to a group, which share the units of each step", chosen->members);
+    if (chosen->threads_per_group > 1)
+        snprintf(who, sizeof who, ", in groups of %u, which share the units of each step", chosen->threads_per_group);
     else
         snprintf(who, sizeof who, "%s", threads > 1 ? ", each with rows of its own" : "");
-    if (tail)
-        snprintf(rest, sizeof rest, "; all of them share the %zu longest first", tail);
+    if (shared_rows)
+        snprintf(rest, sizeof rest, "; before that, all threads share the %zu longest row%s", shared_rows,
+                 shared_rows > 1 ? "s" : "");
     snprintf(reason, bytes, "%s: %zu of %u thread%s%s%s%s", why, threads, engine->threads, engine->threads > 1 ? "s" : "",
              engine->limits.cpus < engine->threads ? " (there are no more CPUs)" : "", who, rest);
 }
 
-/* The rows that are too long for one team; found as a call finds them, in a workspace of its own. */
-static sluice_status find_tail(const sluice_engine *engine, const sl_load *load, const int64_t *lengths, const sl_exec_plan *way,
-                               size_t *tail, sluice_error *error)
+/* Count the rows that are too long for one thread group, by the partition that a call would make. */
+static sluice_status count_shared_rows(const sluice_engine *engine, const sl_batch_load *load, const int64_t *lengths,
+                                       const sl_exec_plan *plan, size_t *shared_rows, sluice_error *error)
 {
-    *tail = 0;
+    *shared_rows = 0;
     if (load->equal)
         return SLUICE_STATUS_OK;
     sluice_workspace *workspace;
     const sluice_status status = sluice_workspace_create(engine, load->rows, 1, &workspace, error);
     if (status)
         return status;
-    workspace->deal.way = *way;
-    sl_partition_rows(&workspace->deal, engine, load, lengths);
-    *tail = workspace->deal.tail;
+    workspace->partition.plan = *plan;
+    sl_partition_rows(&workspace->partition, engine, load, lengths);
+    *shared_rows = workspace->partition.shared_rows;
     sluice_workspace_destroy(workspace);
     return SLUICE_STATUS_OK;
 }
@@ -112,11 +116,11 @@ sluice_status sluice_plan_get(const sluice_engine *engine, size_t rows, size_t s
     sluice_plan made = {.candidates = found.count, .chosen = found.chosen};
     if (!sl_workspace_measure(engine, rows, found.load.steps, &made.workspace_bytes))
         return sl_fail_size(error, "the workspace");
-    size_t tail;
-    status = find_tail(engine, &found.load, lengths, &found.candidates[found.chosen], &tail, error);
+    size_t shared_rows;
+    status = count_shared_rows(engine, &found.load, lengths, &found.candidates[found.chosen], &shared_rows, error);
     if (status)
         return status;
-    explain(engine, &found, tail, made.reason, sizeof made.reason);
+    explain(engine, &found, shared_rows, made.reason, sizeof made.reason);
     sl_struct_give(plan, &made, SL_STRUCT(sluice_plan));
     return SLUICE_STATUS_OK;
 }
@@ -134,8 +138,8 @@ sluice_status sluice_plan_get_candidate(const sluice_engine *engine, size_t rows
                        found.count);
     const sl_exec_plan *plan = &found.candidates[index];
     const sluice_candidate made = {.schedule = schedule_of(engine, &found.load, plan),
-                                   .thread_groups = plan->teams,
-                                   .threads_per_group = plan->members,
+                                   .thread_groups = plan->thread_groups,
+                                   .threads_per_group = plan->threads_per_group,
                                    .hoists = sl_exec_plan_hoists(engine, &found.load, plan),
                                    .wavefront = plan->wavefront,
                                    .cycles = sl_exec_plan_cycles(engine, &found.load, plan),
@@ -144,44 +148,44 @@ sluice_status sluice_plan_get_candidate(const sluice_engine *engine, size_t rows
     return SLUICE_STATUS_OK;
 }
 
-/* Seconds of a call, the mean of as many as the clock needs. */
-static double time_calls(const sluice_engine *engine, sluice_workspace *workspace, const sluice_batch *batch)
+/* Seconds of a call: the mean of as many calls as the clock can resolve. */
+static double time_calls(sluice_workspace *workspace, const sluice_batch *batch)
 {
     const double least = 100e-6;
     for (size_t calls = 1;; calls *= 2) {
         const double start = sl_clock_get();
         for (size_t k = 0; k < calls; k++)
-            sl_forward(engine, workspace, batch);
+            sl_forward(workspace, batch);
         const double seconds = sl_clock_get() - start;
         if (seconds >= least)
             return seconds / (double)calls;
     }
 }
 
-/* All candidates in turn, several times over, so that a busy moment of the machine hits none of them alone. The engine has an
- * entry for the batch, so that it takes what it is taught without more memory. */
+/* Time each candidate in several rounds, so that other load on the machine does not hit one of them alone. The engine has a tuned
+ * plan for the batch already, so that replacing it needs no memory and cannot fail. */
 static void measure(sluice_engine *engine, sluice_workspace *workspace, const sluice_batch *batch)
 {
     enum { ROUNDS = 5 };
-    const sl_load load = sl_load_get(engine, batch->rows, batch->steps, NULL);
-    sl_tuned_plan entry = {.rows = batch->rows, .steps = batch->steps};
-    sl_exec_plan ways[SL_CANDIDATES_MAX];
+    const sl_batch_load load = sl_batch_load_get(engine, batch->rows, batch->steps, NULL);
+    sl_tuned_plan tuned = {.rows = batch->rows, .steps = batch->steps};
+    sl_exec_plan plans[SL_CANDIDATES_MAX];
     double seconds[SL_CANDIDATES_MAX] = {0};
-    const size_t count = sl_candidates_list(engine, &load, ways);
+    const size_t count = sl_candidates_list(engine, &load, plans);
     size_t best = 0;
     for (size_t k = 0; k < count; k++)
         seconds[k] = INFINITY;
     for (int round = 0; round < ROUNDS; round++)
         for (size_t k = 0; k < count; k++) {
-            entry.way = ways[k];
-            (void)sl_tuned_plan_store(engine, &entry, NULL);
-            seconds[k] = fmin(seconds[k], time_calls(engine, workspace, batch));
+            tuned.plan = plans[k];
+            (void)sl_tuned_plan_store(engine, &tuned, NULL);
+            seconds[k] = fmin(seconds[k], time_calls(workspace, batch));
         }
     for (size_t k = 1; k < count; k++)
         best = seconds[k] < seconds[best] ? k : best;
-    entry.way = ways[best];
-    entry.seconds = seconds[best];
-    (void)sl_tuned_plan_store(engine, &entry, NULL);
+    tuned.plan = plans[best];
+    tuned.seconds = seconds[best];
+    (void)sl_tuned_plan_store(engine, &tuned, NULL);
 }
 
 static sluice_status check_measurable(const sluice_engine *engine, size_t rows, size_t steps, sluice_error *error)
@@ -190,11 +194,11 @@ static sluice_status check_measurable(const sluice_engine *engine, size_t rows, 
     if (!engine)
         why = "engine is NULL";
     else if (rows == 0 || steps == 0)
-        why = "rows and steps are to be 1 at least";
+        why = "rows or steps is 0; expected at least 1";
     else if (engine->schedule != SLUICE_SCHEDULE_AUTO || engine->gemm != SLUICE_GEMM_FUSED)
-        why = "the engine's options leave nothing to choose; make it with schedule auto and gemm fused";
+        why = "the engine's options leave one plan only; make it with schedule auto and gemm fused";
     else if (sl_threads_alone())
-        why = "the call stands in a parallel region, where one thread is all there is; measure outside it";
+        why = "the caller is in a parallel region, where calls use one thread; measure outside it";
     return why ? sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_plan_measure: %s", why) : SLUICE_STATUS_OK;
 }
 
@@ -203,16 +207,15 @@ sluice_status sluice_plan_measure(sluice_engine *engine, size_t rows, size_t ste
     sluice_status status = check_measurable(engine, rows, steps, error);
     if (status)
         return status;
-    const size_t inputs = engine->shape.vocabulary ? 1 : engine->shape.inputs;
     size_t count;
-    if (!sl_size_mul(steps, inputs, &count))
+    if (!sl_size_mul(steps, engine->dims.step_inputs, &count))
         return sl_fail_size(error, "a row of the batch");
     sluice_workspace *workspace = NULL;
-    float *zeros = sl_alloc_array(count, sizeof *zeros); /* one row of x, or of tokens, for all */
+    float *zeros = sl_alloc_array(count, sizeof *zeros); /* one row of x, or of tokens, which all rows read */
     status = zeros ? sluice_workspace_create(engine, rows, steps, &workspace, error) : sl_fail_memory(error, "the input", count);
-    const sl_tuned_plan entry = {.rows = rows, .steps = steps, .way = {1, 1, false, false}};
+    const sl_tuned_plan tuned = {.rows = rows, .steps = steps, .plan = {1, 1, false, false}};
     if (!status)
-        status = sl_tuned_plan_store(engine, &entry, error);
+        status = sl_tuned_plan_store(engine, &tuned, error);
     if (!status) {
         const bool reads_tokens = engine->shape.vocabulary > 0;
         const sluice_batch batch = {.struct_size = sizeof batch,
@@ -220,7 +223,7 @@ sluice_status sluice_plan_measure(sluice_engine *engine, size_t rows, size_t ste
                                     .rows = rows,
                                     .x = reads_tokens ? NULL : zeros,
                                     .tokens = reads_tokens ? (const int32_t *)(const void *)zeros : NULL,
-                                    .x_step_stride = inputs};
+                                    .x_step_stride = engine->dims.step_inputs};
         measure(engine, workspace, &batch);
     }
     sluice_workspace_destroy(workspace);

@@ -9,8 +9,7 @@
 #include "base/size.h"
 #include "system/threads.h"
 #include "engine/backward/grad.h"
-#include "engine/schedule/schedule.h"
-#include "engine/forward/workspace.h"
+#include "engine/forward/workspace_pool.h"
 
 size_t sl_grad_next(sl_grad_thread *thread)
 {

@@ -4,7 +4,7 @@
 
 #include "engine/forward/workspace.h"
 
-/** Run the batch: its arguments have been checked and its strides filled in, the workspace fits. Cannot fail. */
-void sl_forward(const sluice_engine *engine, sluice_workspace *workspace, const sluice_batch *batch);
+/** Run the batch, whose arguments have been checked and whose strides filled in, in a workspace that fits. Cannot fail. */
+void sl_forward(sluice_workspace *workspace, const sluice_batch *batch);
 
 #endif

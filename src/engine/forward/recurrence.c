@@ -2,233 +2,194 @@
 
 #include "base/size.h"
 #include "engine/blis_gemm.h"
-#include "engine/forward/dropout.h"
-#include "engine/forward/tape.h"
+#include "engine/forward/tape_record.h"
 
 #include <assert.h>
 #include <string.h>
 
-static size_t block_floats(const sl_recurrence *p)
+static const sluice_engine *engine_of(const sl_recurrence *p)
 {
-    return SL_BLOCK_VECTORS * p->group->engine->kernel->lanes;
+    return p->thread->call->engine;
 }
 
-static size_t outputs_of(const sl_recurrence *p)
+static const sl_packed *packed_of(const sl_recurrence *p)
 {
-    return p->group->engine->shape.directions * p->group->engine->shape.hidden;
+    return &engine_of(p)->layers[p->layer_dir];
 }
 
-/* How many of the first n rows are still running at a turn. */
-static size_t running(const sl_recurrence *p, size_t n, size_t iteration)
+/* How many of the first n rows are still running at an iteration. */
+static size_t count_running(const sl_recurrence *p, size_t n, size_t iteration)
 {
-    while (n > 0 && p->group->shared->lengths[n - 1] <= iteration)
+    while (n > 0 && p->thread->group->lengths[n - 1] <= iteration)
         n--;
     return n;
 }
 
-static size_t step_of(const sl_recurrence *p, size_t row, size_t iteration)
+/* ---- Where a row has its data; called for each row and iteration ----------------------------------------------------------- */
+
+static size_t token_of(const sl_recurrence *p, size_t r, size_t step)
 {
-    return p->direction ? p->group->shared->lengths[row] - 1 - iteration : iteration;
+    return (size_t)p->thread->group->token_row[r][step * p->thread->call->batch->x_step_stride];
 }
 
-static size_t token_of(const sl_recurrence *p, size_t row, size_t iteration)
+/* Where the pre-activations begin: b, or b + W x of the token from the table. */
+static inline const float *start_of(const sl_recurrence *p, size_t r, size_t step)
 {
-    return (size_t)p->group->shared->token_row[row][step_of(p, row, iteration) * p->group->batch->x_step_stride];
+    const sl_packed *packed = packed_of(p);
+    const float *start = packed->table ? packed->table + token_of(p, r, step) * engine_of(p)->width : packed->bias;
+    return start + p->block * sl_block_floats(engine_of(p)->kernel);
 }
 
-/* Where a step's pre-activations begin, and its x where that is still to be multiplied. */
-static const float *start_of(const sl_recurrence *p, size_t row, size_t iteration)
+static inline const float *x_of(const sl_recurrence *p, size_t r, size_t step)
 {
-    const float *start =
-        p->packed->table ? p->packed->table + token_of(p, row, iteration) * p->group->engine->width : p->packed->bias;
-    return start + p->block * block_floats(p);
+    const sluice_batch *batch = p->thread->call->batch;
+    if (p->below.at)
+        return sl_layer_row(p->thread, &p->below, r, step);
+    if (batch->tokens)
+        return engine_of(p)->embedding + token_of(p, r, step) * packed_of(p)->inputs;
+    return p->thread->group->x_row[r] + step * batch->x_step_stride;
 }
 
-static size_t rank_of(const sl_recurrence *p, size_t row)
+static inline float *y_of(const sl_recurrence *p, size_t r, size_t step)
 {
-    return p->group->batch->tape->rank[p->group->rows[row]];
+    float *y = p->above.at ? sl_layer_row(p->thread, &p->above, r, step) : sl_y_row(p->thread, r, step);
+    return y + p->direction * engine_of(p)->dims.h_width + p->block * engine_of(p)->kernel->lanes;
 }
 
-/* The place of a step in a buffer between layers, or on the tape. */
-static size_t place_of(const sl_recurrence *p, size_t row, size_t iteration)
-{
-    const size_t step = step_of(p, row, iteration);
-    const sluice_tape *tape = p->group->batch->tape;
-    return (tape ? tape->first[step] + rank_of(p, row) : row * (p->to - p->from) + step - p->from) * outputs_of(p);
-}
+/* ---- Input products -------------------------------------------------------------------------------------------------------- */
 
-static const float *x_of(const sl_recurrence *p, size_t row, size_t iteration)
-{
-    if (p->below)
-        return p->below + place_of(p, row, iteration);
-    if (p->group->batch->tokens)
-        return p->group->engine->embedding + token_of(p, row, iteration) * p->packed->inputs;
-    return p->group->shared->x_row[row] + step_of(p, row, iteration) * p->group->batch->x_step_stride;
-}
-
-/* Where the layer's h of a step goes besides the state. */
-static float *y_of(const sl_recurrence *p, size_t row, size_t iteration)
-{
-    const sluice_batch *batch = p->group->batch;
-    float *y = p->above ? p->above + place_of(p, row, iteration)
-                        : batch->y + p->group->rows[row] * batch->y_row_stride + step_of(p, row, iteration) * batch->y_step_stride;
-    return y + p->direction * p->group->engine->shape.hidden + p->block * p->group->engine->kernel->lanes;
-}
-
-/* The panels of this pass's units. */
+/* The panels of these units. */
 static const float *panels_of(const sl_recurrence *p, const float *panels)
 {
-    return panels ? panels + p->block * p->packed->panel_stride : NULL;
+    return panels ? panels + p->block * packed_of(p)->panel_stride : NULL;
 }
 
-/* x W + b of the rows that own->x and own->start point at. */
+/* b + W x of the rows that scratch->x and scratch->start point at. */
 static void multiply_inputs(const sl_recurrence *p, size_t rows)
 {
-    const sl_thread_scratch *own = p->own;
-    const size_t inputs = p->packed->inputs, width = p->blocks * block_floats(p);
-    if (p->group->engine->gemm != SLUICE_GEMM_BLIS) {
+    const sl_thread_scratch *scratch = p->thread->scratch;
+    const sl_packed *packed = packed_of(p);
+    const size_t inputs = packed->inputs, width = p->blocks * sl_block_floats(engine_of(p)->kernel);
+    if (engine_of(p)->gemm != SLUICE_GEMM_BLIS) {
         const sl_product product = {.rows = rows,
                                     .blocks = p->blocks,
                                     .terms = inputs,
-                                    .weights = panels_of(p, p->packed->panels_ih),
-                                    .panel_stride = p->packed->panel_stride,
-                                    .start = own->start,
-                                    .x = own->x,
-                                    .out = p->room,
+                                    .weights = panels_of(p, packed->panels_ih),
+                                    .panel_stride = packed->panel_stride,
+                                    .start = scratch->start,
+                                    .x = scratch->x,
+                                    .out = p->hoist_buffer,
                                     .out_stride = width};
-        p->group->engine->kernel->product(&product);
+        engine_of(p)->kernel->product(&product);
         return;
     }
     for (size_t k = 0; k < rows; k++)
-        memcpy(p->room + k * width, own->start[k], width * sizeof(float));
-    if (p->packed->table)
+        memcpy(p->hoist_buffer + k * width, scratch->start[k], width * sizeof(float));
+    if (packed->table)
         return;
     for (size_t k = 0; k < rows; k++)
-        memcpy(own->gathered + k * inputs, own->x[k], inputs * sizeof(float));
-    sl_blis_gemm(rows, width, inputs, (sl_operand){own->gathered, inputs, false},
-                 (sl_operand){p->packed->transpose_ih, width, false}, true, p->room, width);
+        memcpy(scratch->gathered + k * inputs, scratch->x[k], inputs * sizeof(float));
+    sl_blis_gemm(rows, width, inputs, (sl_operand){scratch->gathered, inputs, false},
+                 (sl_operand){packed->transpose_ih, width, false}, true, p->hoist_buffer, width);
 }
 
-/* Make the products of as many turns as there is room for. */
+/* Hoist the input products of as many iterations as the buffer has room for. */
 static void hoist(sl_recurrence *p)
 {
+    const sl_thread_scratch *scratch = p->thread->scratch;
+    const bool reads_x = !packed_of(p)->table;
     size_t rows = 0;
-    for (size_t n = p->running; p->hoisted_to < p->to && n > 0 && rows + n <= p->hoist_room; n = running(p, n, p->hoisted_to)) {
+    for (size_t n = p->running; p->hoisted_to < p->to && n > 0 && rows + n <= p->hoist_capacity;
+         n = count_running(p, n, p->hoisted_to)) {
         for (size_t r = 0; r < n; r++, rows++) {
-            p->own->start[rows] = start_of(p, r, p->hoisted_to);
-            if (!p->packed->table)
-                p->own->x[rows] = x_of(p, r, p->hoisted_to);
+            const size_t step = sl_recurrence_step_of(p, r, p->hoisted_to);
+            scratch->start[rows] = start_of(p, r, step);
+            if (reads_x)
+                scratch->x[rows] = x_of(p, r, step);
         }
         p->hoisted_to++;
     }
     multiply_inputs(p, rows);
-    p->hoisted = p->room;
+    p->hoisted = p->hoist_buffer;
 }
 
-/* Have the kernel keep the turn's gates and c, or of these c alone if a segment follows. */
-static void keep_step(const sl_recurrence *p, sl_step *step)
-{
-    const sluice_tape *tape = p->group->batch->tape;
-    const sl_thread_scratch *own = p->own;
-    const size_t hidden = p->group->engine->shape.hidden, unit = p->block * p->group->engine->kernel->lanes,
-                 iteration = p->iteration;
-    const sl_tape_layer_dir *layer_dir = &tape->layer_dirs[p->layer_dir];
-    const bool keeps_gates = sl_tape_keeps_gates(tape);
-    if (!keeps_gates && tape->border[iteration + 1] == SIZE_MAX)
-        return;
-    for (size_t r = 0; r < step->rows; r++) {
-        const size_t rank = rank_of(p, r), cell = tape->first[iteration] + rank;
-        if (keeps_gates)
-            own->gates[r] = layer_dir->gates + cell * tape->gate_stride + unit;
-        own->c_kept[r] =
-            (keeps_gates ? layer_dir->c + cell * hidden : layer_dir->c_between + (tape->border[iteration + 1] + rank) * hidden) +
-            unit;
-    }
-    step->gates = keeps_gates ? own->gates : NULL;
-    step->gate_stride = hidden;
-    step->c_kept = own->c_kept;
-}
+/* ---- Iterations ------------------------------------------------------------------------------------------------------------ */
 
-/* What the layer above reads of a turn that has been taken. */
-static void drop_outputs(const sl_recurrence *p, const sl_step *step)
+/* The kernel's step for the running rows. Their pointers are in the thread's scratch. */
+static sl_step make_step(const sl_recurrence *p, bool hoisted)
 {
-    const sluice_batch *batch = p->group->batch;
-    const sluice_shape *shape = &p->group->engine->shape;
-    const size_t layer = p->layer_dir / shape->directions;
-    if (!batch->tape->drops || layer + 1 == shape->layers)
-        return;
-    const size_t first = p->direction * shape->hidden + p->block * p->group->engine->kernel->lanes;
-    for (size_t r = 0; r < step->rows; r++) {
-        const sl_dropout drop = {.share = batch->dropout,
-                                 .key = batch->dropout_key,
-                                 .layer = layer,
-                                 .row = p->group->rows[r],
-                                 .step = step_of(p, r, p->iteration)};
-        sl_dropout_apply(&drop, first, step->hidden, step->y[r],
-                         batch->tape->inputs[layer + 1] + place_of(p, r, p->iteration) + first);
-    }
-}
-
-static void take_step(const sl_recurrence *p, bool hoisted)
-{
-    const sluice_engine *engine = p->group->engine;
-    const sl_thread_scratch *own = p->own;
-    const size_t n = p->running, iteration = p->iteration, unit = p->block * engine->kernel->lanes,
-                 width = p->blocks * block_floats(p);
-    const bool wants_y = p->above || p->group->batch->y, multiplies_x = !hoisted && !p->packed->table;
-    for (size_t r = 0; r < n; r++) {
-        own->start[r] = hoisted ? p->hoisted + r * width : start_of(p, r, iteration);
+    const sluice_engine *engine = engine_of(p);
+    const sluice_batch *batch = p->thread->call->batch;
+    const sl_thread_scratch *scratch = p->thread->scratch;
+    const sl_state *state = &p->thread->group->states[p->layer_dir];
+    const sl_packed *packed = packed_of(p);
+    const size_t iteration = p->iteration, unit = p->block * engine->kernel->lanes;
+    const size_t width = p->blocks * sl_block_floats(engine->kernel);
+    const bool wants_y = p->above.at || batch->y, multiplies_x = !hoisted && !packed->table;
+    /* With h = 0 its products are +0, which is what the kernel's sums begin with: they are left out. */
+    const bool multiplies_h = iteration > 0 || batch->h0 || batch->streams;
+    for (size_t r = 0; r < p->running; r++) {
+        const size_t step = sl_recurrence_step_of(p, r, iteration);
+        scratch->start[r] = hoisted ? p->hoisted + r * width : start_of(p, r, step);
         if (multiplies_x)
-            own->x[r] = x_of(p, r, iteration);
+            scratch->x[r] = x_of(p, r, step);
         if (wants_y)
-            own->y[r] = y_of(p, r, iteration);
+            scratch->y[r] = y_of(p, r, step);
     }
-    /* An h of zeros adds nothing: chains of products with zero are +0, and so is the sum that the kernel begins with. */
-    bool multiplies_h = iteration > 0 || p->group->batch->h0 || p->group->batch->streams;
-    if (engine->gemm == SLUICE_GEMM_BLIS && multiplies_h) {
-        assert(hoisted); /* there is room for all rows of a group */
-        sl_blis_gemm(n, width, engine->shape.hidden, (sl_operand){p->state->h[iteration % 2], engine->state_stride, false},
-                     (sl_operand){p->packed->transpose_hh, width, false}, true, p->hoisted, width);
-        multiplies_h = false;
-    }
-    sl_step step = {.rows = n,
-                    .hidden = sl_size_min(p->blocks * engine->kernel->lanes, engine->shape.hidden - unit),
-                    .inputs = multiplies_x ? p->packed->inputs : 0,
-                    .recurrent = multiplies_h ? engine->shape.hidden : 0,
-                    .weights_ih = panels_of(p, p->packed->panels_ih),
-                    .weights_hh = panels_of(p, p->packed->panels_hh),
-                    .panel_stride = p->packed->panel_stride,
-                    .start = own->start,
-                    .x = own->x,
-                    .h = p->state->h[iteration % 2],
-                    .h_next = p->state->h[(iteration + 1) % 2] + unit,
-                    .c = p->state->c + unit,
-                    .state_stride = engine->state_stride,
-                    .y = wants_y ? own->y : NULL};
-    if (p->group->batch->tape)
-        keep_step(p, &step);
-    engine->kernel->step(&step);
-    if (p->group->batch->tape)
-        drop_outputs(p, &step);
+    return (sl_step){.rows = p->running,
+                     .hidden = sl_size_min(p->blocks * engine->kernel->lanes, engine->shape.hidden - unit),
+                     .inputs = multiplies_x ? packed->inputs : 0,
+                     .recurrent = multiplies_h ? engine->shape.hidden : 0,
+                     .weights_ih = panels_of(p, packed->panels_ih),
+                     .weights_hh = panels_of(p, packed->panels_hh),
+                     .panel_stride = packed->panel_stride,
+                     .start = scratch->start,
+                     .x = scratch->x,
+                     .h = state->h[iteration % 2],
+                     .h_next = state->h[(iteration + 1) % 2] + unit,
+                     .c = state->c + unit,
+                     .state_stride = engine->state_stride,
+                     .y = wants_y ? scratch->y : NULL};
 }
 
-void sl_recurrence_begin(sl_recurrence *p)
+/* Let BLIS add the products of h to the hoisted ones of x. */
+static void multiply_by_blis(const sl_recurrence *p, sl_step *step)
 {
+    const size_t width = p->blocks * sl_block_floats(engine_of(p)->kernel);
+    assert(p->iteration < p->hoisted_to); /* the buffer has room for all rows of a row block */
+    if (step->recurrent)
+        sl_blis_gemm(step->rows, width, step->recurrent, (sl_operand){step->h, step->state_stride, false},
+                     (sl_operand){packed_of(p)->transpose_hh, width, false}, true, p->hoisted, width);
+    step->recurrent = 0;
+}
+
+void sl_recurrence_begin(sl_recurrence *p, float *buffer, size_t capacity)
+{
+    const bool multiplies = engine_of(p)->gemm == SLUICE_GEMM_BLIS || !packed_of(p)->table;
+    p->hoist_buffer = buffer;
+    p->hoist_capacity = multiplies ? capacity : 0;
     p->iteration = p->hoisted_to = p->from;
-    p->running = running(p, p->group->count, p->from);
+    p->running = count_running(p, p->thread->row_count, p->from);
 }
 
 void sl_recurrence_step(sl_recurrence *p)
 {
+    const sl_forward_call *call = p->thread->call;
     if (p->iteration == p->to || p->running == 0)
         return;
-    if (p->iteration == p->hoisted_to && p->running <= p->hoisted_rows)
+    if (p->iteration == p->hoisted_to && p->running <= sl_size_min(call->hoisted_rows, p->hoist_capacity))
         hoist(p);
     const bool hoisted = p->iteration < p->hoisted_to;
-    take_step(p, hoisted);
+    sl_step step = make_step(p, hoisted);
+    if (call->engine->gemm == SLUICE_GEMM_BLIS)
+        multiply_by_blis(p, &step);
+    if (call->batch->tape)
+        sl_tape_record_step(p, &step);
+    else
+        call->engine->kernel->step(&step);
     if (hoisted)
-        p->hoisted += p->running * p->blocks * block_floats(p);
+        p->hoisted += p->running * p->blocks * sl_block_floats(call->engine->kernel);
     p->iteration++;
     p->hoisted_to = sl_size_max(p->hoisted_to, p->iteration);
-    p->running = running(p, p->running, p->iteration);
+    p->running = count_running(p, p->running, p->iteration);
 }

@@ -5,7 +5,8 @@
 #include "base/struct_size.h"
 #include "engine/check.h"
 #include "model/model.h"
-#include "engine/schedule/schedule.h"
+#include "engine/schedule/limits.h"
+#include "engine/schedule/partition.h"
 #include "sluice_train.h"
 
 #include <string.h>

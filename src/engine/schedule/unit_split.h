@@ -1,32 +1,32 @@
-/* How units are cut into pieces, one for each member of a team. */
+/* The unit split: how the threads of a group share the units of layer-directions. */
 #ifndef SLUICE_ENGINE_SCHEDULE_UNIT_SPLIT_H
 #define SLUICE_ENGINE_SCHEDULE_UNIT_SPLIT_H
 
 #include "engine/engine.h"
 
-/** Units are cut by whole cache lines, so that no two members write one. */
+/** Units are split by whole cache lines of floats, so that no two threads write to one line. */
 enum { SL_LINE_UNITS = 16 };
 
-/** Lines of the units of one strand, that is, one direction of one layer. */
-static inline size_t sl_lines(const sluice_engine *engine)
+/** Cache lines of the units of one layer-direction. */
+static inline size_t sl_unit_lines(const sluice_engine *engine)
 {
     return (engine->shape.hidden + SL_LINE_UNITS - 1) / SL_LINE_UNITS;
 }
 
-/** Some blocks of columns of a strand. */
+/** A range of the units of a layer-direction, as blocks of packed columns. */
 typedef struct sl_unit_range {
-    size_t layer_dir; /* counted from the first that is cut */
+    size_t layer_dir; /* from sl_unit_split: counted from the first that is split */
     size_t block, blocks;
 } sl_unit_range;
 
 /**
- * Cut the network's first `strands` strands, laid one after the other as lines of units, into as many pieces of equal work as a
- * team has members.
- * @param pieces  [strands], receives what member `index` has.
- * @param divided receives whether any strand is divided between members, who must then meet after every turn.
- * @return        how many of the pieces there are.
+ * Split the units of the network's first `layer_dirs` layer-directions, laid one after the other, into contiguous parts of equal
+ * work, one for each thread of a group.
+ * @param ranges  [layer_dirs], receives the part of thread `index`.
+ * @param divided receives whether threads share a layer-direction. They then wait at the barrier after each iteration.
+ * @return        how many ranges the part has.
  */
-size_t sl_unit_split(const sluice_engine *engine, size_t layer_dirs, unsigned members, unsigned index, sl_unit_range *pieces,
+size_t sl_unit_split(const sluice_engine *engine, size_t layer_dirs, unsigned threads, unsigned index, sl_unit_range *ranges,
                      bool *divided);
 
 #endif

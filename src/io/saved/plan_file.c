@@ -4,7 +4,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/size.h"
-#include "engine/schedule/schedule.h"
+#include "engine/schedule/tuned_plan_list.h"
 #include "io/input.h"
 #include "io/output.h"
 #include "sluice_tools.h"
@@ -55,7 +55,7 @@ static line make_entry(const sl_tuned_plan *entry)
     const size_t rounded = (size_t)(seconds * 1e9 + 0.5), nanoseconds = rounded ? rounded : 1;
     line made;
     snprintf(made.text, sizeof made.text, "rows=%zu steps=%zu teams=%u members=%u hoists=%d wavefront=%d seconds=%zu.%09zu",
-             entry->rows, entry->steps, entry->way.teams, entry->way.members, entry->way.hoists, entry->way.wavefront,
+             entry->rows, entry->steps, entry->plan.thread_groups, entry->plan.threads_per_group, entry->plan.hoists, entry->plan.wavefront,
              nanoseconds / 1000000000, nanoseconds % 1000000000);
     return made;
 }
@@ -80,8 +80,8 @@ sluice_status sluice_plan_save(const sluice_engine *engine, const char *path, sl
     sluice_status status = sl_output_create(path, &output, error);
     if (status)
         return status;
-    for (size_t k = 0; !status && k < HEAD_LINES + engine->learnt_count; k++) {
-        line made = k < HEAD_LINES ? make_head(engine, (unsigned)k) : make_entry(&engine->learnt[k - HEAD_LINES]);
+    for (size_t k = 0; !status && k < HEAD_LINES + engine->tuned_plan_count; k++) {
+        line made = k < HEAD_LINES ? make_head(engine, (unsigned)k) : make_entry(&engine->tuned_plans[k - HEAD_LINES]);
         status = write_line(&output, &made, &written, error);
     }
     return sl_output_end(&output, status, error);
@@ -205,8 +205,8 @@ static sluice_status take_way(reader *file, sl_exec_plan *way)
         status = take_flag(file, " hoists=", &way->hoists);
     if (!status)
         status = take_flag(file, " wavefront=", &way->wavefront);
-    way->teams = (unsigned)teams;
-    way->members = (unsigned)members;
+    way->thread_groups = (unsigned)teams;
+    way->threads_per_group = (unsigned)members;
     if (status || !way->wavefront || (file->engine->shape.layers > 1 && file->engine->shape.directions == 1))
         return status;
     file->at = start;
@@ -226,7 +226,7 @@ static sluice_status take_entry(reader *file, const sl_tuned_plan *entries, size
                              "%s: line %zu: expected another batch size, found %zu rows of %zu steps as in line %zu; measure again",
                              file->name, file->number, entry->rows, entry->steps, HEAD_LINES + 1 + k);
     if (!status)
-        status = take_way(file, &entry->way);
+        status = take_way(file, &entry->plan);
     return status ? status : take_seconds(file, &entry->seconds);
 }
 
@@ -235,19 +235,19 @@ static sluice_status take_entry(reader *file, const sl_tuned_plan *entries, size
 /* Learn all of it, or nothing. */
 static sluice_status learn(sluice_engine *engine, const sl_tuned_plan *entries, size_t count, sluice_error *error)
 {
-    const size_t before = engine->learnt_count;
+    const size_t before = engine->tuned_plan_count;
     sl_tuned_plan *kept = sl_alloc_array(before, sizeof *kept);
     if (!kept)
         return sl_fail_memory(error, "what was learnt", before * sizeof *kept);
     if (before)
-        memcpy(kept, engine->learnt, before * sizeof *kept);
+        memcpy(kept, engine->tuned_plans, before * sizeof *kept);
     sluice_status status = SLUICE_STATUS_OK;
     for (size_t k = 0; !status && k < count; k++)
         status = sl_tuned_plan_store(engine, &entries[k], error);
     if (status && before)
-        memcpy(engine->learnt, kept, before * sizeof *kept); /* it has only grown */
+        memcpy(engine->tuned_plans, kept, before * sizeof *kept); /* it has only grown */
     if (status)
-        engine->learnt_count = before;
+        engine->tuned_plan_count = before;
     sl_free(kept);
     return status;
 }

@@ -1,5 +1,5 @@
 /* Blocks between forbidden pages, by mmap. */
-#include "support/guard.h"
+#include "support/memory/guard.h"
 
 #include <check.h>
 #include <stdint.h>

@@ -1,5 +1,5 @@
 /* Cases as text, in a process of their own, and shrunk: all by the table of their fields. */
-#include "support/cases.h"
+#include "support/cases/cases.h"
 
 #include <check.h>
 #include <inttypes.h>

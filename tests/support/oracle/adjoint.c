@@ -1,6 +1,6 @@
 /* There and back in double precision. Naive on purpose: every loop is an index of the equations, and nothing is shared with the
  * library. Slow, and easy to believe. */
-#include "support/adjoint.h"
+#include "support/oracle/adjoint.h"
 
 #include <check.h>
 #include <stdlib.h>

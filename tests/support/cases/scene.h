@@ -3,7 +3,7 @@
 #ifndef SLUICE_TESTS_SCENE_H
 #define SLUICE_TESTS_SCENE_H
 
-#include "support/cases.h"
+#include "support/cases/cases.h"
 #include "support/network.h"
 
 /* The numbers of a case, in the order of test_scene_fields. */

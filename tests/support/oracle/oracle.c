@@ -1,6 +1,6 @@
 /* The network in double precision. Naive on purpose: every loop is an index of the equations, and nothing is shared with the
  * library. Slow, and easy to believe. */
-#include "support/oracle.h"
+#include "support/oracle/oracle.h"
 
 #include <check.h>
 #include <math.h>

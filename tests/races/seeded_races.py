@@ -24,11 +24,11 @@ NO_MEETING = ("    if (thread->index == 0)\n"
               "    thread->phase++;\n")
 # What is broken, the test program and the case of it that have to show it, the file, the text in it, and what comes in its place.
 PLANTS = [
-    ("members do not meet after a step", "races", "threads", "src/engine/forward/forward.c",
-     "                sl_recurrence_step(&passes[k]);\n            meet(m);\n", "                sl_recurrence_step(&passes[k]);\n"),
+    ("threads of a group do not wait for each other after an iteration", "races", "threads", "src/engine/forward/forward.c",
+     "                sl_recurrence_step(&recurrences[k]);\n            wait_for_group(t);\n", "                sl_recurrence_step(&recurrences[k]);\n"),
     ("who waits at a barrier need not see what others wrote", "races", "threads", "src/system/barrier.c",
      "atomic_load_explicit(arrived, memory_order_acquire)", "atomic_load_explicit(arrived, memory_order_relaxed)"),
-    ("who takes a workspace need not see how it was left", "races", "callers", "src/engine/forward/workspace.c",
+    ("who takes a workspace need not see how it was left", "races", "callers", "src/engine/forward/workspace_pool.c",
      "atomic_exchange_explicit(&pool->idle[k], NULL, memory_order_acquire)",
      "atomic_exchange_explicit(&pool->idle[k], NULL, memory_order_relaxed)"),
     ("who takes a slot need not see how it was left", "races", "streams", "src/engine/streams.c",

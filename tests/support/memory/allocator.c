@@ -1,7 +1,7 @@
 /* An allocator in the place of the C library's. */
-#include "support/allocator.h"
+#include "support/memory/allocator.h"
 
-#include "support/network.h"
+#include "support/suite.h"
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -16,7 +16,7 @@ _Thread_local long test_countdown;
 _Thread_local bool test_fired;
 size_t test_alive;
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || TEST_LIGHT || !defined(__GLIBC__)
+#if TEST_SANITIZED || !defined(__GLIBC__)
 
 bool test_allocator_begin(void)
 {

@@ -1,5 +1,5 @@
 /* Drawing cases and making their arrays. Nothing here knows how the library works. */
-#include "support/scene.h"
+#include "support/cases/scene.h"
 
 #include "support/suite.h"
 #include "sluice_tools.h"

@@ -1,7 +1,7 @@
 /* The network in single precision, one row, one step, one unit after the other. Every loop is an index of the equations; nothing
  * is shared with the library but the scalar kernel's sigmoid and tanh, whose bits are part of the contract. Slow, and easy to
  * believe. */
-#include "support/plain.h"
+#include "support/oracle/plain.h"
 
 #include "kernel/kernel.h"
 

@@ -1,0 +1,82 @@
+/* What the forward pass works with: a call, one of its threads, and the recurrences that the thread runs. */
+#ifndef SLUICE_ENGINE_FORWARD_FORWARD_THREAD_H
+#define SLUICE_ENGINE_FORWARD_FORWARD_THREAD_H
+
+#include "engine/forward/workspace.h"
+#include "engine/schedule/scratch_sizes.h"
+
+/** A call of sluice_forward. */
+typedef struct sl_forward_call {
+    const sluice_engine *engine;
+    const sluice_batch *batch; /* checked, strides filled in */
+    sluice_workspace *workspace;
+    sl_scratch_sizes sizes;
+    size_t hoisted_rows; /* of the plan: sl_exec_plan_hoisted_rows */
+} sl_forward_call;
+
+/** A thread of the call. With the other threads of its group it takes row blocks through the network, one after the other. */
+typedef struct sl_forward_thread {
+    const sl_forward_call *call;
+    const sl_thread_group *group;
+    const sl_thread_scratch *scratch;
+    sl_barrier_flag *flags; /* [threads] the group's barrier */
+    unsigned threads;       /* of the group */
+    unsigned index;         /* of this one among them */
+    unsigned arrivals;      /* at the barrier */
+    bool wavefront;
+
+    /* The row block. The rows run longest first, so that those still running are always the first so many. */
+    const size_t *rows; /* [row_count] of the batch */
+    size_t row_count;
+    size_t rows_left;   /* of the group, the row block's included */
+    size_t chunk_steps; /* steps of a time chunk */
+    size_t ranges;      /* of scratch->ranges: the units of this thread */
+    bool divided;       /* threads share a layer-direction */
+} sl_forward_thread;
+
+/** Where a layer's outputs [D*H] of the steps of a row block are; its input, if it is the layer below. */
+typedef struct sl_layer_rows {
+    float *at;           /* NULL: in the batch's own array, y, or x or tokens */
+    size_t from, steps;  /* a buffer [rows][steps] from step `from` on */
+    const size_t *first; /* or, not NULL, rows by step: [first[step] + index[row of the batch]] */
+    const size_t *index;
+} sl_layer_rows;
+
+/** A recurrence: a range of units of one layer-direction, which one thread takes through a time chunk. An iteration is a step in
+ *  processing order: step k for the forward direction, step length-1-k of each row for the reverse one. */
+struct sl_recurrence {
+    const sl_forward_thread *thread;
+    size_t layer_dir, direction;
+    size_t block, blocks;       /* of packed columns: the units */
+    size_t from, to;            /* iterations of the chunk */
+    sl_layer_rows below, above; /* what it reads, and where its h goes besides the state */
+    float *hoist_buffer;        /* packed rows of these blocks: hoisted input products */
+    size_t hoist_capacity;      /* of the buffer, in rows; 0: there is nothing to multiply */
+
+    size_t iteration;  /* the next one */
+    size_t running;    /* rows that have it: the first so many */
+    float *hoisted;    /* its input products, one row for each running row */
+    size_t hoisted_to; /* the iterations before this one have theirs */
+};
+
+/** The step of row r of the row block at an iteration. */
+static inline size_t sl_recurrence_step_of(const sl_recurrence *p, size_t r, size_t iteration)
+{
+    return p->direction ? p->thread->group->lengths[r] - 1 - iteration : iteration;
+}
+
+/** The outputs [D*H] of a step of row r, where they are not in the batch's own array. */
+static inline float *sl_layer_row(const sl_forward_thread *t, const sl_layer_rows *rows, size_t r, size_t step)
+{
+    const size_t place = rows->first ? rows->first[step] + rows->index[t->rows[r]] : r * rows->steps + step - rows->from;
+    return rows->at + place * t->call->engine->dims.outputs;
+}
+
+/** Where y has a step of row r. */
+static inline float *sl_y_row(const sl_forward_thread *t, size_t r, size_t step)
+{
+    const sluice_batch *batch = t->call->batch;
+    return batch->y + t->rows[r] * batch->y_row_stride + step * batch->y_step_stride;
+}
+
+#endif

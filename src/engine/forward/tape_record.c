@@ -1,0 +1,121 @@
+#include "engine/forward/tape_record.h"
+
+#include "base/error.h"
+#include "engine/forward/dropout.h"
+#include "engine/forward/tape.h"
+
+#include <string.h>
+
+sluice_status sl_tape_record_begin(const sluice_engine *engine, const sluice_batch *batch, sluice_error *error)
+{
+    if (batch->tape && batch->tape->engine != engine)
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT,
+                       "sluice_forward: the tape was made for another engine; make one for this");
+    if (!(batch->dropout >= 0 && batch->dropout < 1))
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_forward: dropout is %g; expected 0 <= dropout < 1",
+                       batch->dropout);
+    if (batch->dropout > 0 && !batch->tape)
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_forward: dropout without a tape; outside training leave it 0");
+    if (batch->step_logits && !batch->y && !batch->tape)
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT,
+                       "sluice_forward: step_logits are made of y; give y, or a tape, which holds it");
+    return batch->tape ? sl_tape_fit(batch->tape, batch, error) : SLUICE_STATUS_OK;
+}
+
+void sl_tape_record_end(const sluice_batch *batch)
+{
+    if (batch->tape)
+        batch->tape->holds = true;
+}
+
+sl_layer_rows sl_tape_layer_rows(const sluice_tape *tape, size_t layer, bool outputs)
+{
+    return (sl_layer_rows){.at = outputs ? tape->outputs[layer] : tape->inputs[layer], .first = tape->first, .index = tape->rank};
+}
+
+/* The first of a recurrence's units. */
+static size_t unit_of(const sl_recurrence *p)
+{
+    return p->block * p->thread->call->engine->kernel->lanes;
+}
+
+static size_t rank_of(const sl_recurrence *p, size_t r)
+{
+    return p->thread->call->batch->tape->rank[p->thread->rows[r]];
+}
+
+/* Keep h0 and c0: hn may take the place of h0, and streams go on. */
+static void keep_first_states(const sl_recurrence *p, const sl_step *step)
+{
+    const sluice_engine *engine = p->thread->call->engine;
+    const sl_tape_layer_dir *kept = &p->thread->call->batch->tape->layer_dirs[p->layer_dir];
+    const size_t unit = unit_of(p), bytes = step->hidden * sizeof(float);
+    for (size_t r = 0; r < step->rows; r++) {
+        const size_t rank = rank_of(p, r);
+        memcpy(kept->h0 + rank * engine->dims.h_width + unit, step->h + unit + r * step->state_stride, bytes);
+        memcpy(kept->c0 + rank * engine->dims.c_width + unit, step->c + r * step->state_stride, bytes);
+    }
+}
+
+/* Have the kernel keep the iteration's gates and c; where gates are computed again later, only the c that a segment begins with. */
+static void keep_gates(const sl_recurrence *p, sl_step *step)
+{
+    const sluice_tape *tape = p->thread->call->batch->tape;
+    const sl_thread_scratch *scratch = p->thread->scratch;
+    const sl_tape_layer_dir *kept = &tape->layer_dirs[p->layer_dir];
+    const size_t width = p->thread->call->engine->dims.c_width, unit = unit_of(p), iteration = p->iteration;
+    const bool keeps_gates = sl_tape_keeps_gates(tape);
+    if (!keeps_gates && tape->border[iteration + 1] == SIZE_MAX)
+        return;
+    for (size_t r = 0; r < step->rows; r++) {
+        const size_t rank = rank_of(p, r), cell = tape->first[iteration] + rank;
+        if (keeps_gates)
+            scratch->gates[r] = kept->gates + cell * tape->gate_stride + unit;
+        scratch->c_kept[r] =
+            (keeps_gates ? kept->c + cell * width : kept->c_between + (tape->border[iteration + 1] + rank) * width) + unit;
+    }
+    step->gates = keeps_gates ? scratch->gates : NULL;
+    step->gate_stride = p->thread->call->engine->dims.h_width;
+    step->c_kept = scratch->c_kept;
+}
+
+/* Apply dropout to the outputs of an iteration, which the layer above reads. */
+static void drop_outputs(const sl_recurrence *p, const sl_step *step)
+{
+    const sl_forward_thread *t = p->thread;
+    const sluice_engine *engine = t->call->engine;
+    const sluice_batch *batch = t->call->batch;
+    const size_t layer = p->layer_dir / engine->shape.directions, first = p->direction * engine->dims.h_width + unit_of(p);
+    if (!batch->tape->drops || layer + 1 == engine->shape.layers)
+        return;
+    const sl_layer_rows inputs = sl_tape_layer_rows(batch->tape, layer + 1, false);
+    for (size_t r = 0; r < step->rows; r++) {
+        const sl_dropout drop = {.share = batch->dropout,
+                                 .key = batch->dropout_key,
+                                 .layer = layer,
+                                 .row = t->rows[r],
+                                 .step = sl_recurrence_step_of(p, r, p->iteration)};
+        sl_dropout_apply(&drop, first, step->hidden, step->y[r], sl_layer_row(t, &inputs, r, drop.step) + first);
+    }
+}
+
+/* Copy the last layer's outputs of an iteration from the tape to y. */
+static void copy_to_y(const sl_recurrence *p, const sl_step *step)
+{
+    const sluice_engine *engine = p->thread->call->engine;
+    const size_t first = p->direction * engine->dims.h_width + unit_of(p);
+    if (!p->thread->call->batch->y || p->layer_dir + engine->shape.directions < engine->dims.layer_dirs)
+        return;
+    for (size_t r = 0; r < step->rows; r++)
+        memcpy(sl_y_row(p->thread, r, sl_recurrence_step_of(p, r, p->iteration)) + first, step->y[r], step->hidden * sizeof(float));
+}
+
+void sl_tape_record_step(const sl_recurrence *p, sl_step *step)
+{
+    if (p->iteration == 0)
+        keep_first_states(p, step);
+    keep_gates(p, step);
+    p->thread->call->engine->kernel->step(step);
+    drop_outputs(p, step);
+    copy_to_y(p, step);
+}

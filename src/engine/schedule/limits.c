@@ -1,0 +1,49 @@
+#include "engine/schedule/limits.h"
+
+#include "base/size.h"
+#include "system/cpu.h"
+#include "system/threads.h"
+
+/* The rows of a row block share one reading of the weights per step. With few rows their states stay in L1 or L2; many rows spread
+ * the cost of reading weights from L3 or DRAM. Where the weights stay in L2, the states get a quarter of it; where they do not,
+ * more rows are the better bargain. */
+static size_t choose_row_block_rows(const sluice_engine *engine, bool weights_beyond_l2)
+{
+    enum { MOST = 96, MOST_BEYOND_L2 = 192 };
+    const size_t row = (3 * engine->state_stride + engine->shape.inputs) * sizeof(float);
+    return weights_beyond_l2 ? MOST_BEYOND_L2
+                             : sl_size_max(SL_LEAST_BLOCK_ROWS, sl_size_min(MOST, engine->limits.l2_bytes / 4 / row));
+}
+
+void sl_limits_set(sluice_engine *engine)
+{
+    enum { L1D_UNKNOWN = 1 << 15, L2_UNKNOWN = 1 << 19, L3_UNKNOWN = 1 << 23 };
+    enum { HOIST_BYTES = 1 << 18, WHOLE_ROWS_BYTES = 8 << 20 };
+    sl_cpu cpu;
+    sl_cpu_get(&cpu);
+    sl_limits *limits = &engine->limits;
+    limits->l1d_bytes = cpu.l1d_bytes ? cpu.l1d_bytes : L1D_UNKNOWN;
+    limits->l2_bytes = cpu.l2_bytes ? cpu.l2_bytes : L2_UNKNOWN;
+    limits->l3_bytes = cpu.l3_bytes ? cpu.l3_bytes : L3_UNKNOWN;
+    limits->cpus = sl_threads_cpus();
+    size_t terms = 0; /* of the layer with the longest products */
+    for (size_t k = 0; k < engine->dims.layer_dirs; k++)
+        terms = sl_size_max(terms, (engine->layers[k].table ? 0 : engine->layers[k].inputs) + engine->shape.hidden);
+    const bool weights_beyond_l2 = engine->width * terms * sizeof(float) > limits->l2_bytes / 2;
+    limits->row_block_rows = choose_row_block_rows(engine, weights_beyond_l2);
+    const size_t least = engine->gemm == SLUICE_GEMM_BLIS ? limits->row_block_rows : SL_LEAST_BLOCK_ROWS;
+    limits->hoist_product_rows = sl_size_max(least, HOIST_BYTES / sizeof(float) / engine->width);
+    limits->layer_buffer_floats = (engine->shape.directions == 2 ? WHOLE_ROWS_BYTES : limits->l2_bytes / 2) / sizeof(float);
+
+    /* A single row leaves most multiply-add chains of its tile idle, and a few rows read each weight from L3 for little work. Taken
+     * as rows of one product, the steps of a time chunk fill the tiles, and W is read from L3 once a chunk. Zen 3, AVX2, share of
+     * the peak without and with it at T, H = 100, 256: 0.56 and 0.67 for four rows, 0.72 and 0.77 for five, no gain for six; at
+     * H = 64, whose weights stay in L2, only a single row gains. */
+    limits->auto_hoisted_rows = weights_beyond_l2 ? 5 : 1;
+}
+
+unsigned sl_workers(const sluice_engine *engine)
+{
+    return engine->schedule == SLUICE_SCHEDULE_AUTO && engine->limits.cpus < engine->threads ? engine->limits.cpus
+                                                                                             : engine->threads;
+}
