@@ -57,9 +57,9 @@ static sluice_status choose_way(sluice_engine *engine, const sluice_batch *batch
         status = sluice_plan_measure(engine, batch->rows, batch->steps, error);
     if (!status)
         status = sluice_plan_get(engine, batch->rows, batch->steps, batch->lengths, &plan, error);
-    result->way.struct_size = sizeof result->way;
+    result->plan.struct_size = sizeof result->plan;
     if (!status)
-        status = sluice_plan_get_candidate(engine, batch->rows, batch->steps, batch->lengths, plan.chosen, &result->way, error);
+        status = sluice_plan_get_candidate(engine, batch->rows, batch->steps, batch->lengths, plan.chosen, &result->plan, error);
     return status;
 }
 
