@@ -4,6 +4,7 @@
 #define SLUICE_PERF_PEERS_PEER_H
 
 #include "perf/cases/case.h"
+#include "sluice_train.h"
 
 /**
  * One of them. `make` takes a network and a batch and makes whatever computes it fast: packed or reordered weights, the inputs in

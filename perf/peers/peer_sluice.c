@@ -48,7 +48,7 @@ static sluice_status as_run(const sluice_engine *engine, sl_result *result)
     return status;
 }
 
-/* Make the engine know the best way, and tell which it takes. */
+/* Measure if asked to, and find which execution plan the engine takes. */
 static sluice_status choose_way(sluice_engine *engine, const sluice_batch *batch, sl_result *result, sluice_error *error)
 {
     sluice_plan plan = {.struct_size = sizeof plan};
@@ -57,7 +57,9 @@ static sluice_status choose_way(sluice_engine *engine, const sluice_batch *batch
         status = sluice_plan_measure(engine, batch->rows, batch->steps, error);
     if (!status)
         status = sluice_plan_get(engine, batch->rows, batch->steps, batch->lengths, &plan, error);
-    result->plan = plan.candidate[plan.chosen];
+    result->plan.struct_size = sizeof result->plan;
+    if (!status)
+        status = sluice_plan_get_candidate(engine, batch->rows, batch->steps, batch->lengths, plan.chosen, &result->plan, error);
     return status;
 }
 

@@ -5,7 +5,7 @@
 #include "program/progress.h"
 #include "program/options/option_table.h"
 #include "program/report.h"
-#include "sluice.h"
+#include "sluice_train.h"
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,6 +1,7 @@
 #include "cli/stats.h"
 
 #include "program/format.h"
+#include "sluice_tools.h"
 
 #include <stdio.h>
 

@@ -3,6 +3,7 @@
 #define SLUICE_PROGRAM_VERSION_H
 
 #include "program/report.h"
+#include "sluice_tools.h"
 
 /** Print `program` (its name), the library's version and, in brackets, `build` unless NULL; BLIS and its configuration; OpenMP;
  *  the instruction set and why. */

@@ -4,6 +4,7 @@
 
 #include "system/cpu.h"
 #include "base/error.h"
+#include "base/struct_size.h"
 #include "base/size.h"
 #include "system/threads.h"
 #include "engine/check.h"
@@ -228,9 +229,6 @@ sluice_status sl_class_weights_check(const float *weights, size_t classes, bool 
 
 static sluice_status check(const sluice_loss *loss, sluice_error *error)
 {
-    if (!loss || loss->struct_size != sizeof *loss)
-        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT,
-                       "sluice_loss_compute: loss is NULL or its struct_size is not sizeof(sluice_loss)");
     const bool by_label = loss->kind == SLUICE_LOSS_CROSS_ENTROPY;
     if (!by_label && loss->kind != SLUICE_LOSS_SQUARED_ERROR)
         return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_loss_compute: kind %d; expected a sluice_loss_kind",
@@ -274,9 +272,9 @@ static sluice_status count_targets(sluice_loss *loss, int32_t ignore, sl_fault_p
                 continue;
             if (labels[step] < 0 || (size_t)labels[step] >= loss->width) {
                 *place = (sl_fault_place){SL_FAULT_LABEL, row, step, 0};
-                return sl_fail(error, SLUICE_STATUS_BAD_DATA,
-                               "row %zu, step %zu: label %d; expected 0..%zu, or %d for a target that does not count", row, step,
-                               (int)labels[step], loss->width - 1, (int)ignore);
+                return sl_fail_row(error, SLUICE_STATUS_BAD_DATA, row, step,
+                                   "label %d; expected 0..%zu, or %d for a target that does not count", (int)labels[step],
+                                   loss->width - 1, (int)ignore);
             }
             loss->counted++;
             weight += loss->class_weights ? (double)loss->class_weights[labels[step]] : 0;
@@ -323,15 +321,21 @@ sluice_status sl_loss_compute(sluice_loss *loss, unsigned threads, sl_fault_plac
     if (place->fault) {
         const bool is_value = place->fault == SL_FAULT_VALUE;
         const size_t index = (place->row * loss->steps + place->step) * loss->width + place->element;
-        return sl_fail(error, SLUICE_STATUS_BAD_DATA, "row %zu, step %zu: %s [%zu] is %s; a loss needs finite numbers", place->row,
-                       place->step, is_value ? "value" : "output", place->element,
-                       isnan((is_value ? loss->values : loss->outputs)[index]) ? "NaN" : "infinite");
+        return sl_fail_row(error, SLUICE_STATUS_BAD_DATA, place->row, place->step, "%s [%zu] is %s; a loss needs finite numbers",
+                           is_value ? "value" : "output", place->element,
+                           isnan((is_value ? loss->values : loss->outputs)[index]) ? "NaN" : "infinite");
     }
     return SLUICE_STATUS_OK;
 }
 
 sluice_status sluice_loss_compute(sluice_loss *loss, sluice_error *error)
 {
+    sluice_loss known;
     sl_fault_place place;
-    return sl_loss_compute(loss, 1, &place, error);
+    sluice_status status = sl_struct_take(&known, loss, SL_STRUCT(sluice_loss), "sluice_loss_compute", error);
+    if (!status)
+        status = sl_loss_compute(&known, 1, &place, error);
+    if (!status)
+        sl_struct_give(loss, &known, SL_STRUCT(sluice_loss));
+    return status;
 }

@@ -2,7 +2,7 @@
 #ifndef SLUICE_TRAIN_LOSS_H
 #define SLUICE_TRAIN_LOSS_H
 
-#include "sluice.h"
+#include "sluice_train.h"
 
 #include <stdbool.h>
 

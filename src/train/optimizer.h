@@ -3,7 +3,7 @@
 #ifndef SLUICE_TRAIN_OPTIMIZER_H
 #define SLUICE_TRAIN_OPTIMIZER_H
 
-#include "sluice.h"
+#include "sluice_train.h"
 
 #include <stdbool.h>
 

@@ -1,5 +1,6 @@
 /* A trainer's step and its evaluation: forward, loss and, of a step, backward and update. */
 #include "base/error.h"
+#include "base/struct_size.h"
 #include "base/memory.h"
 #include "base/random.h"
 #include "base/size.h"
@@ -15,7 +16,7 @@
 /* One call. */
 typedef struct request {
     const char *name;
-    const sluice_batch *given;
+    sluice_batch given; /* as far as this library knows its fields */
     sluice_batch batch; /* as given, and what the loss needs */
     sluice_loss loss;
     bool trains;
@@ -30,11 +31,7 @@ static sluice_status refuse(const request *call, const char *what, sluice_error 
 static sluice_status check(const sluice_trainer *trainer, const request *call, const int32_t *labels, const float *values,
                            sluice_error *error)
 {
-    const sluice_batch *batch = call->given;
-    if (!trainer || !batch)
-        return refuse(call, trainer ? "batch is NULL" : "trainer is NULL", error);
-    if (batch->struct_size != sizeof *batch)
-        return refuse(call, "the batch's struct_size is not sizeof(sluice_batch)", error);
+    const sluice_batch *batch = &call->given;
     if (batch->tape || batch->dropout != 0)
         return refuse(call, "the batch has a tape or dropout; these are the trainer's own: leave them NULL and 0", error);
     if (call->trains && (batch->logits || batch->step_logits))
@@ -107,7 +104,7 @@ static sluice_status prepare(sluice_trainer *trainer, request *call, const int32
                        batch->y_step_stride);
     if (!*outputs || call->copies_y)
         *outputs = trainer->outputs.floats;
-    if (call->copies_y || !call->given->y)
+    if (call->copies_y || !call->given.y)
         batch->y_row_stride = batch->y_step_stride = 0;
     call->loss = (sluice_loss){.struct_size = sizeof call->loss,
                                .kind = options->loss,
@@ -128,7 +125,7 @@ static sluice_status prepare(sluice_trainer *trainer, request *call, const int32
 /* Copy y, which was computed in the trainer's buffer, to the caller's array. */
 static void copy_y(const request *call)
 {
-    const sluice_batch *given = call->given;
+    const sluice_batch *given = &call->given;
     const size_t width = call->loss.width;
     for (size_t row = 0; row < given->rows; row++)
         for (size_t step = 0; step < given->steps; step++)
@@ -139,23 +136,27 @@ static void copy_y(const request *call)
 /* Find out why the outputs of a row are not finite: its data, or the weights. */
 static sluice_status find_nonfinite(const sluice_trainer *trainer, const request *call, size_t row, sluice_error *error)
 {
-    const sluice_status status = sl_batch_check_finite(&trainer->model->shape, call->given, row, row + 1, error);
+    const sluice_status status = sl_batch_check_finite(&trainer->model->shape, &call->given, row, row + 1, error);
     if (status)
         return status;
-    return sl_fail(
-        error, SLUICE_STATUS_BAD_DATA,
-        "row %zu: its outputs are NaN or infinite, though its data is finite%s: training has diverged after %llu updates; "
-        "lower the rate or clip the gradient, and begin anew or from a checkpoint",
-        row, call->given->streams ? "; if its stream's state is, too" : "", (unsigned long long)trainer->step);
+    return sl_fail_row(error, SLUICE_STATUS_BAD_DATA, row, SIZE_MAX,
+                       "its outputs are NaN or infinite, though its data is finite%s: training has diverged after %llu updates; "
+                       "lower the rate or clip the gradient, and begin anew or from a checkpoint",
+                       call->given.streams ? "; if its stream's state is, too" : "", (unsigned long long)trainer->step);
 }
 
 /* Forward and loss. */
-static sluice_status run(sluice_trainer *trainer, request *call, const int32_t *labels, const float *values, sluice_error *error)
+static sluice_status run(sluice_trainer *trainer, request *call, const sluice_batch *batch, const int32_t *labels,
+                         const float *values, sluice_error *error)
 {
-    sluice_status status = check(trainer, call, labels, values, error);
+    if (!trainer)
+        return refuse(call, "trainer is NULL", error);
+    sluice_status status = sl_struct_take(&call->given, batch, SL_STRUCT(sluice_batch), call->name, error);
+    if (!status)
+        status = check(trainer, call, labels, values, error);
     if (status)
         return status;
-    call->batch = *call->given;
+    call->batch = call->given;
     status = prepare(trainer, call, labels, values, error);
     if (!status && call->trains) {
         call->batch.tape = trainer->tape;
@@ -193,8 +194,7 @@ static sluice_status compute_gradient(sluice_trainer *trainer, const request *ca
 
 static sluice_report make_report(const sluice_trainer *trainer, const request *call)
 {
-    return (sluice_report){.struct_size = sizeof(sluice_report),
-                           .loss = call->loss.loss,
+    return (sluice_report){.loss = call->loss.loss,
                            .counted = call->loss.counted,
                            .right = call->loss.right,
                            .step = trainer->step,
@@ -204,10 +204,10 @@ static sluice_report make_report(const sluice_trainer *trainer, const request *c
 sluice_status sluice_trainer_step(sluice_trainer *trainer, const sluice_batch *batch, const int32_t *labels, const float *values,
                                   sluice_report *report, sluice_error *error)
 {
-    request call = {.name = "sluice_trainer_step", .given = batch, .trains = true};
+    request call = {.name = "sluice_trainer_step", .trains = true};
     sluice_status status = sl_report_check(report, call.name, error);
     if (!status)
-        status = run(trainer, &call, labels, values, error);
+        status = run(trainer, &call, batch, labels, values, error);
     if (!status)
         status = compute_gradient(trainer, &call, error);
     if (status)
@@ -215,22 +215,24 @@ sluice_status sluice_trainer_step(sluice_trainer *trainer, const sluice_batch *b
     sluice_report found = make_report(trainer, &call);
     status = sl_trainer_apply(trainer, &found, error);
     if (status == SLUICE_STATUS_BAD_DATA) { /* the outputs were finite, but an infinite input may have saturated the gates */
-        const sluice_status data = sl_batch_check_finite(&trainer->model->shape, batch, 0, batch->rows, error);
+        const sluice_status data = sl_batch_check_finite(&trainer->model->shape, &call.given, 0, call.given.rows, error);
         return data ? data : status;
     }
     if (!status && report)
-        *report = found;
+        sl_struct_give(report, &found, SL_STRUCT(sluice_report));
     return status;
 }
 
 sluice_status sluice_trainer_evaluate(sluice_trainer *trainer, const sluice_batch *batch, const int32_t *labels,
                                       const float *values, sluice_report *report, sluice_error *error)
 {
-    request call = {.name = "sluice_trainer_evaluate", .given = batch};
+    request call = {.name = "sluice_trainer_evaluate"};
     sluice_status status = sl_report_check(report, call.name, error);
     if (!status)
-        status = run(trainer, &call, labels, values, error);
-    if (!status && report)
-        *report = make_report(trainer, &call);
+        status = run(trainer, &call, batch, labels, values, error);
+    if (!status && report) {
+        const sluice_report found = make_report(trainer, &call);
+        sl_struct_give(report, &found, SL_STRUCT(sluice_report));
+    }
     return status;
 }

@@ -2,6 +2,7 @@
 #include "train/trainer.h"
 
 #include "base/error.h"
+#include "base/struct_size.h"
 #include "base/memory.h"
 #include "base/size.h"
 #include "model/model.h"
@@ -123,9 +124,13 @@ static sluice_status copy_class_weights(sluice_trainer *trainer, sluice_error *e
 static sluice_status make(sluice_trainer *trainer, const sluice_model *model, const sluice_engine_options *engine_options,
                           const sluice_trainer_options *options, sluice_error *error)
 {
-    sluice_engine_options own = engine_options ? *engine_options : (sluice_engine_options){.struct_size = sizeof own};
+    sluice_engine_options own = {.struct_size = sizeof own};
+    sluice_status status = SLUICE_STATUS_OK;
+    if (engine_options)
+        status = sl_struct_take(&own, engine_options, SL_STRUCT(sluice_engine_options), "sluice_trainer_create", error);
     own.training = 1;
-    sluice_status status = sl_trainer_options_check(options, model, &trainer->options, error);
+    if (!status)
+        status = sl_trainer_options_check(options, model, &trainer->options, error);
     if (!status)
         status = sl_model_copy(model, &trainer->model, error);
     if (!status)
@@ -175,15 +180,15 @@ const sluice_model *sluice_trainer_get_model(const sluice_trainer *trainer)
 
 sluice_status sluice_trainer_get_options(const sluice_trainer *trainer, sluice_trainer_options *options)
 {
-    if (!trainer || !options || options->struct_size != sizeof *options)
+    if (!trainer || sl_struct_check(options, SL_STRUCT(sluice_trainer_options), "sluice_trainer_get_options", NULL))
         return SLUICE_STATUS_BAD_ARGUMENT;
-    *options = trainer->options;
+    sl_struct_give(options, &trainer->options, SL_STRUCT(sluice_trainer_options));
     return SLUICE_STATUS_OK;
 }
 
 sluice_status sluice_trainer_get_gradient(sluice_trainer *trainer, sluice_gradient *gradient)
 {
-    if (!trainer || !gradient || gradient->struct_size != sizeof *gradient)
+    if (!trainer || sl_struct_check(gradient, SL_STRUCT(sluice_gradient), "sluice_trainer_get_gradient", NULL))
         return SLUICE_STATUS_BAD_ARGUMENT;
     gradient->weight_ih = trainer->gradient.weight_ih;
     gradient->weight_hh = trainer->gradient.weight_hh;

@@ -1,5 +1,6 @@
 /* A trainer's options: their limits and defaults. */
 #include "base/error.h"
+#include "base/struct_size.h"
 #include "model/model.h"
 #include "train/loss.h"
 #include "train/trainer.h"
@@ -72,16 +73,18 @@ static sluice_status check_kinds(const sluice_trainer_options *options, const sl
 sluice_status sl_trainer_options_check(const sluice_trainer_options *given, const sluice_model *model,
                                        sluice_trainer_options *options, sluice_error *error)
 {
-    if (given && given->struct_size != sizeof *given)
-        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_trainer_options: struct_size is %zu; expected %zu",
-                       given->struct_size, sizeof *given);
-    *options = given ? *given : (sluice_trainer_options){.struct_size = sizeof *options};
+    sluice_trainer_options known = {.struct_size = sizeof known};
+    sluice_status status =
+        given ? sl_struct_take(&known, given, SL_STRUCT(sluice_trainer_options), "trainer options", error) : SLUICE_STATUS_OK;
+    if (status)
+        return status;
+    *options = known;
     options->rate = options->rate != 0 ? options->rate : 1e-3;
     options->beta1 = options->beta1 != 0 ? options->beta1 : 0.9;
     options->beta2 = options->beta2 != 0 ? options->beta2 : 0.999;
     options->epsilon = options->epsilon != 0 ? options->epsilon : 1e-8;
     options->ignore = options->ignore ? options->ignore : -100;
-    sluice_status status = check_kinds(options, &model->shape, error);
+    status = check_kinds(options, &model->shape, error);
     if (!status)
         status = check_numbers(options, error);
     return status ? status

@@ -4,6 +4,7 @@
 #include "support/gradients.h"
 #include "support/stream_calls.h"
 #include "support/suite.h"
+#include "sluice_tools.h"
 
 #include <string.h>
 
@@ -47,50 +48,66 @@ typedef struct variety {
 } variety;
 
 static const variety varieties[] = {
-    {"one", {.layers = 1, .directions = 1, .inputs = 1, .hidden = 1, .has_bias = 1}, 0, 1, 1},
-    {"plain", {.layers = 1, .directions = 1, .inputs = 5, .hidden = 16, .has_bias = 1}, TEST_STATES, 7, 9},
-    {"no bias", {.layers = 1, .directions = 1, .inputs = 9, .hidden = 19}, TEST_STATES, 5, 6},
-    {"both ways", {.layers = 1, .directions = 2, .inputs = 6, .hidden = 17, .has_bias = 1}, 0, 8, 7},
-    {"ragged", {.layers = 1, .directions = 1, .inputs = 6, .hidden = 21, .has_bias = 1}, TEST_RAGGED | TEST_STATES, 14, 11},
-    {"two layers", {.layers = 2, .directions = 1, .inputs = 4, .hidden = 18, .classes = 3, .has_bias = 1}, TEST_STATES, 6, 8},
+    {"one", {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 1, .hidden = 1, .has_bias = 1}, 0, 1, 1},
+    {"plain", {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 5, .hidden = 16, .has_bias = 1}, TEST_STATES, 7, 9},
+    {"no bias", {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 9, .hidden = 19}, TEST_STATES, 5, 6},
+    {"both ways", {TEST_SHAPE, .layers = 1, .directions = 2, .inputs = 6, .hidden = 17, .has_bias = 1}, 0, 8, 7},
+    {"ragged",
+     {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 6, .hidden = 21, .has_bias = 1},
+     TEST_RAGGED | TEST_STATES,
+     14,
+     11},
+    {"two layers",
+     {TEST_SHAPE, .layers = 2, .directions = 1, .inputs = 4, .hidden = 18, .classes = 3, .has_bias = 1},
+     TEST_STATES,
+     6,
+     8},
     {"three layers",
-     {.layers = 3, .directions = 1, .inputs = 3, .hidden = 16, .classes = 2, .has_bias = 1},
+     {TEST_SHAPE, .layers = 3, .directions = 1, .inputs = 3, .hidden = 16, .classes = 2, .has_bias = 1},
      TEST_RAGGED | TEST_STATES,
      9,
      7},
     {"three layers both ways",
-     {.layers = 3, .directions = 2, .inputs = 5, .hidden = 11, .has_bias = 1},
+     {TEST_SHAPE, .layers = 3, .directions = 2, .inputs = 5, .hidden = 11, .has_bias = 1},
      TEST_RAGGED | TEST_STATES,
      9,
      6},
-    {"head", {.layers = 1, .directions = 2, .inputs = 5, .hidden = 12, .classes = 19, .has_bias = 1}, TEST_RAGGED, 11, 9},
+    {"head",
+     {TEST_SHAPE, .layers = 1, .directions = 2, .inputs = 5, .hidden = 12, .classes = 19, .has_bias = 1},
+     TEST_RAGGED,
+     11,
+     9},
     {"tokens",
-     {.layers = 1, .directions = 1, .inputs = 7, .hidden = 20, .vocabulary = 13, .classes = 5, .has_bias = 1},
+     {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 7, .hidden = 20, .vocabulary = 13, .classes = 5, .has_bias = 1},
      TEST_RAGGED,
      12,
      10},
     {"tokens both ways",
-     {.layers = 2, .directions = 2, .inputs = 7, .hidden = 9, .vocabulary = 11, .classes = 3},
+     {TEST_SHAPE, .layers = 2, .directions = 2, .inputs = 7, .hidden = 9, .vocabulary = 11, .classes = 3},
      TEST_RAGGED | TEST_STATES,
      8,
      9},
-    {"many tokens", {.layers = 1, .directions = 1, .inputs = 3, .hidden = 10, .vocabulary = 200000, .classes = 2}, 0, 6, 9},
-    {"wide", {.layers = 1, .directions = 1, .inputs = 70, .hidden = 67, .has_bias = 1}, 0, 4, 4},
-    {"wide inputs", {.layers = 1, .directions = 2, .inputs = 600, .hidden = 3}, TEST_RAGGED, 3, 4},
-    {"wider", {.layers = 1, .directions = 1, .inputs = 5, .hidden = 150, .has_bias = 1}, 0, 3, 3},
-    {"many classes", {.layers = 1, .directions = 2, .inputs = 3, .hidden = 6, .classes = 1100}, TEST_RAGGED, 5, 6},
-    {"many rows", {.layers = 1, .directions = 1, .inputs = 3, .hidden = 9, .has_bias = 1}, TEST_RAGGED, 150, 6},
+    {"many tokens",
+     {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 3, .hidden = 10, .vocabulary = 200000, .classes = 2},
+     0,
+     6,
+     9},
+    {"wide", {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 70, .hidden = 67, .has_bias = 1}, 0, 4, 4},
+    {"wide inputs", {TEST_SHAPE, .layers = 1, .directions = 2, .inputs = 600, .hidden = 3}, TEST_RAGGED, 3, 4},
+    {"wider", {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 5, .hidden = 150, .has_bias = 1}, 0, 3, 3},
+    {"many classes", {TEST_SHAPE, .layers = 1, .directions = 2, .inputs = 3, .hidden = 6, .classes = 1100}, TEST_RAGGED, 5, 6},
+    {"many rows", {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 3, .hidden = 9, .has_bias = 1}, TEST_RAGGED, 150, 6},
     {"many rows and steps",
-     {.layers = 2, .directions = 2, .inputs = 2, .hidden = 5, .classes = 2, .has_bias = 1},
+     {TEST_SHAPE, .layers = 2, .directions = 2, .inputs = 2, .hidden = 5, .classes = 2, .has_bias = 1},
      TEST_RAGGED | TEST_STATES,
      300,
      12},
     {"many rows of tokens",
-     {.layers = 1, .directions = 2, .inputs = 3, .hidden = 4, .vocabulary = 6, .classes = 2, .has_bias = 1},
+     {TEST_SHAPE, .layers = 1, .directions = 2, .inputs = 3, .hidden = 4, .vocabulary = 6, .classes = 2, .has_bias = 1},
      TEST_RAGGED,
      300,
      9},
-    {"many steps", {.layers = 1, .directions = 2, .inputs = 3, .hidden = 5, .has_bias = 1}, TEST_RAGGED, 3, 120},
+    {"many steps", {TEST_SHAPE, .layers = 1, .directions = 2, .inputs = 3, .hidden = 5, .has_bias = 1}, TEST_RAGGED, 3, 120},
 };
 enum { VARIETIES = sizeof varieties / sizeof varieties[0] };
 
@@ -129,7 +146,7 @@ END_TEST
 
 START_TEST(incoming)
 {
-    const sluice_shape shape = {.layers = 2, .directions = 2, .inputs = 5, .hidden = 9, .classes = 3, .has_bias = 1};
+    const sluice_shape shape = {TEST_SHAPE, .layers = 2, .directions = 2, .inputs = 5, .hidden = 9, .classes = 3, .has_bias = 1};
     uint64_t random = test_seed();
     test_network network = test_network_random(&shape, 1.0f, &random);
     test_batch batch = test_batch_random(&shape, 7, 6, TEST_RAGGED | TEST_STATES, &random);
@@ -164,6 +181,7 @@ static void try_random_shape(int index)
 {
     uint64_t random = test_seed() + (uint64_t)index;
     const sluice_shape shape = {
+        TEST_SHAPE,
         .layers = 1 + test_random(&random) % 3,
         .directions = 1 + test_random(&random) % 2,
         .inputs = 1 + test_random(&random) % 20,
@@ -268,7 +286,7 @@ static void run_chunk(const test_runner *runner, sluice_tape *tape, const sluice
 /* Each chunk of a sequence has a loss of its own; the weights' gradients are added up over the chunks. */
 START_TEST(pieces_of_streams)
 {
-    const sluice_shape shape = {.layers = 2, .directions = 1, .inputs = 5, .hidden = 13, .classes = 3, .has_bias = 1};
+    const sluice_shape shape = {TEST_SHAPE, .layers = 2, .directions = 1, .inputs = 5, .hidden = 13, .classes = 3, .has_bias = 1};
     static const size_t slots[SLOTS] = {1, 3, 5, 0, 2, 4};
     uint64_t random = test_seed();
     test_network network = test_network_random(&shape, 1.0f, &random);

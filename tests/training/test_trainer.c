@@ -5,6 +5,7 @@
 #include "support/suite.h"
 #include "support/cases/training.h"
 #include "train/trainer.h"
+#include "sluice_tools.h"
 
 #include <math.h>
 #include <string.h>
@@ -19,9 +20,9 @@ void *aligned_alloc(size_t alignment, size_t bytes)
     return posix_memalign(&memory, alignment, bytes) == 0 ? memory : NULL;
 }
 
-static const sluice_shape deep = {
-    .layers = 3, .directions = 2, .inputs = 6, .hidden = 11, .vocabulary = 13, .classes = 5, .has_bias = 1};
-static const sluice_shape headless = {.layers = 1, .directions = 2, .inputs = 3, .hidden = 7, .has_bias = 1};
+static const sluice_shape deep = {TEST_SHAPE,   .layers = 3,      .directions = 2, .inputs = 6,
+                                  .hidden = 11, .vocabulary = 13, .classes = 5,    .has_bias = 1};
+static const sluice_shape headless = {TEST_SHAPE, .layers = 1, .directions = 2, .inputs = 3, .hidden = 7, .has_bias = 1};
 
 /* ---- Against torch --------------------------------------------------------------------------------------------------------- */
 
@@ -29,7 +30,8 @@ static const sluice_shape headless = {.layers = 1, .directions = 2, .inputs = 3,
  * 1e-7 more, for a case where that happens to be near. */
 START_TEST(as_torch)
 {
-    const sluice_shape shape = {.layers = TRAINING_LAYERS,
+    const sluice_shape shape = {TEST_SHAPE,
+                                .layers = TRAINING_LAYERS,
                                 .directions = 1,
                                 .inputs = TRAINING_INPUTS,
                                 .hidden = TRAINING_HIDDEN,
@@ -118,7 +120,8 @@ START_TEST(learns)
         {SLUICE_OPTIMIZER_SGD, 0.5, 0.9, SLUICE_RATE_CONSTANT, 1, 1, 1, 1, 0},
     };
     uint64_t random = test_seed() + (uint64_t)_i;
-    const sluice_shape shape = {.layers = tasks[_i].layers,
+    const sluice_shape shape = {TEST_SHAPE,
+                                .layers = tasks[_i].layers,
                                 .directions = tasks[_i].directions,
                                 .inputs = 6,
                                 .hidden = 16,
@@ -161,8 +164,8 @@ START_TEST(learns_numbers)
     enum { ROWS = 24, STEPS = 6 };
     uint64_t random = test_seed();
     const bool by_head = _i == 1;
-    const sluice_shape shape = {
-        .layers = 1, .directions = 1, .inputs = 1, .hidden = by_head ? 12 : 1, .classes = by_head, .has_bias = 1};
+    const sluice_shape shape = {TEST_SHAPE,         .layers = 1,  .directions = 1, .inputs = 1, .hidden = by_head ? 12 : 1,
+                                .classes = by_head, .has_bias = 1};
     sluice_trainer_options options = test_trainer_defaults();
     options.rate = 0.03;
     options.loss = SLUICE_LOSS_SQUARED_ERROR;

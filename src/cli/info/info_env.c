@@ -2,6 +2,7 @@
 #include "program/blis_arch.h"
 #include "program/format.h"
 #include "cli/info/info.h"
+#include "sluice_tools.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -7,6 +7,7 @@
 #include "cli/notes.h"
 #include "program/paths.h"
 #include "cli/tuned_plans.h"
+#include "program/model_shape.h"
 
 #include <string.h>
 
@@ -114,7 +115,7 @@ static sl_exit set_up(sl_run *run)
     sluice_error error;
     if (sluice_model_load(run->options->model, &run->options->names, &run->model, &error))
         return sl_report_error(&error);
-    run->shape = sluice_model_get_shape(run->model);
+    run->shape = sl_model_shape(run->model);
     sl_exit code = check_network(run);
     if (code)
         return code;

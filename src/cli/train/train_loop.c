@@ -5,19 +5,11 @@
 #include "cli/digest.h"
 #include "program/interrupt.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* ---- Telling ---------------------------------------------------------------------------------------------------------------- */
-
-/* The row of the batch that a message of the library's names; SIZE_MAX if it names none. */
-static size_t find_row(const char *message)
-{
-    const char *row = strstr(message, "row ");
-    return row && isdigit((unsigned char)row[4]) ? (size_t)strtoull(row + 4, NULL, 10) : SIZE_MAX;
-}
 
 sl_exit sl_train_fail(const sl_train *train, const sluice_error *error)
 {
@@ -25,7 +17,7 @@ sl_exit sl_train_fail(const sl_train *train, const sluice_error *error)
     if (error->status != SLUICE_STATUS_BAD_DATA)
         return sl_report_error(error);
     /* The data have been looked through, so what is not finite comes of the weights. */
-    const size_t row = find_row(error->message);
+    const size_t row = error->row;
     char where[64] = "";
     if (row < feed->batch.rows)
         snprintf(where, sizeof where, "%s %zu: ", feed->data->row_name, sl_minibatch_get_number(feed, row));

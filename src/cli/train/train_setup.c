@@ -5,6 +5,7 @@
 #include "cli/digest.h"
 #include "program/interrupt.h"
 #include "cli/notes.h"
+#include "program/model_shape.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,7 +16,7 @@
 /* Labels that a model has already: its class names, or the classes' numbers, as `sluice run` answers. */
 static sl_exit take_class_names(sl_train *train, const sluice_model *model)
 {
-    const sluice_shape shape = sluice_model_get_shape(model);
+    const sluice_shape shape = sl_model_shape(model);
     if (!shape.vocabulary || !shape.classes)
         return sl_report(SL_EXIT_DATA, "%s: --text needs a model with %s, and this one has %s", train->options->train.from,
                          shape.vocabulary ? "a head, for its labels" : "an embedding, for its bytes",
@@ -119,7 +120,7 @@ static uint64_t get_data_digest(const sl_train *train)
 
 uint64_t sl_train_get_digest(const sluice_model *model)
 {
-    const sluice_shape shape = sluice_model_get_shape(model);
+    const sluice_shape shape = sl_model_shape(model);
     uint64_t digest = SL_DIGEST_BEGIN;
     for (int tensor = SLUICE_TENSOR_WEIGHT_IH; tensor <= SLUICE_TENSOR_HEAD_BIAS; tensor++) {
         const size_t parts = tensor <= SLUICE_TENSOR_BIAS ? shape.layers * shape.directions : 1;
@@ -146,8 +147,11 @@ static sl_exit choose_shape(const sl_train *train, sluice_shape *shape)
     const sl_train_options *o = &train->options->train;
     const sl_data *data = &train->data;
     size_t row;
-    *shape =
-        (sluice_shape){.layers = o->layers, .directions = o->bidirectional ? 2 : 1, .hidden = o->hidden, .has_bias = !o->no_bias};
+    *shape = (sluice_shape){.struct_size = sizeof(sluice_shape),
+                            .layers = o->layers,
+                            .directions = o->bidirectional ? 2 : 1,
+                            .hidden = o->hidden,
+                            .has_bias = !o->no_bias};
     if (data->x) {
         if (o->embedding || o->vocabulary)
             return sl_report(SL_EXIT_USAGE, "--embedding and --vocabulary go with tokens, and %s has none",
@@ -372,7 +376,7 @@ static sl_exit set_up(sl_train *train, sluice_model **loaded)
     }
     if (code)
         return code;
-    train->shape = sluice_model_get_shape(model);
+    train->shape = sl_model_shape(model);
     code = check_names(train, model);
     if (!code)
         code = check_network(train, model);

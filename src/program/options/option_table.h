@@ -54,7 +54,7 @@ struct sl_option {
     size_t least, most;                  /* of a number */
     unsigned value;                      /* of a constant: what is stored */
     bool ends;                           /* nothing behind it is read: --help */
-    const char *variable;                /* of the environment, which the option overrides: it is unset. NULL: none */
+    const char *variable;                /* of the environment, which the option takes precedence over. NULL: none */
 };
 
 /** A page of documentation: of the program, or of one of its commands. */

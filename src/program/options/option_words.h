@@ -2,7 +2,7 @@
 #ifndef SLUICE_PROGRAM_OPTIONS_OPTION_WORDS_H
 #define SLUICE_PROGRAM_OPTIONS_OPTION_WORDS_H
 
-#include "sluice.h"
+#include "sluice_tools.h"
 
 #include <stddef.h>
 #include <stdio.h>
@@ -50,16 +50,16 @@ static inline const char *sl_words_initializer(size_t value)
     return value < sizeof names / sizeof names[0] ? names[value] : NULL;
 }
 
-/** "rows", "hoist", "units2" for one team of two members, "2x2" for two of them, a wavefront with a "w" behind. Returns text. */
+/** "rows", "hoist", "units2" for one group of two threads, "2x2" for two of them, a wavefront with a "w" behind. Returns text. */
 static inline const char *sl_words_way(const sluice_candidate *way, char text[SL_WORDS_WAY])
 {
     const char *wave = way->wavefront ? "w" : "";
-    if (way->members == 1)
+    if (way->threads_per_group == 1)
         snprintf(text, SL_WORDS_WAY, "%s%s", way->hoists ? "hoist" : "rows", wave);
-    else if (way->teams == 1)
-        snprintf(text, SL_WORDS_WAY, "units%u%s", way->members, wave);
+    else if (way->thread_groups == 1)
+        snprintf(text, SL_WORDS_WAY, "units%u%s", way->threads_per_group, wave);
     else
-        snprintf(text, SL_WORDS_WAY, "%ux%u%s", way->teams, way->members, wave);
+        snprintf(text, SL_WORDS_WAY, "%ux%u%s", way->thread_groups, way->threads_per_group, wave);
     return text;
 }
 

@@ -9,10 +9,9 @@ enum { WIDTH = 80, HELP_COLUMN = 27, TEXT_BYTES = 1024 };
 const sl_variable *sl_help_get_variable(size_t k)
 {
     static const sl_variable variables[] = {
-        {"SLUICE_NUM_THREADS", "threads to use, unless --threads says otherwise; it takes precedence over OMP_NUM_THREADS"},
-        {"SLUICE_ISA", "use at most this instruction set (auto, scalar, avx2 or avx512), unless --isa says otherwise"},
-        {"SLUICE_GEMM",
-         "how matrices are multiplied (auto, fused or blis), unless --gemm says otherwise; training is always fused"},
+        {"SLUICE_NUM_THREADS", "number of threads where --threads is not given; it takes precedence over OMP_NUM_THREADS"},
+        {"SLUICE_ISA", "use at most this instruction set (auto, scalar, avx2 or avx512) where --isa is not given"},
+        {"SLUICE_GEMM", "how matrices are multiplied (auto, fused or blis) where --gemm is not given; training is always fused"},
         {"OMP_NUM_THREADS",
          "threads to use where nothing else says how many; by default the least of CPU affinity, the cgroup's CPU "
          "quota and the number of physical cores"},
