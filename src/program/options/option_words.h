@@ -3,6 +3,7 @@
 #define SLUICE_PROGRAM_OPTIONS_OPTION_WORDS_H
 
 #include "sluice_tools.h"
+#include "sluice_train.h"
 
 #include <stddef.h>
 #include <stdio.h>
@@ -34,14 +35,12 @@ static inline const char *sl_words_schedule(size_t value)
 /** Names of sluice_optimizer, sluice_rate and sluice_initializer; NULL past the last. */
 static inline const char *sl_words_optimizer(size_t value)
 {
-    static const char *const names[] = {"adam", "adamw", "sgd"};
-    return value < sizeof names / sizeof names[0] ? names[value] : NULL;
+    return sluice_optimizer_get_name((sluice_optimizer)value);
 }
 
 static inline const char *sl_words_rate(size_t value)
 {
-    static const char *const names[] = {"constant", "cosine", "one-cycle"};
-    return value < sizeof names / sizeof names[0] ? names[value] : NULL;
+    return sluice_rate_get_name((sluice_rate)value);
 }
 
 static inline const char *sl_words_initializer(size_t value)
