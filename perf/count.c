@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "engine/engine.h"
 #include "model/model.h"
+#include "sluice_train.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -161,7 +162,9 @@ static sluice_status make_engine(const counted *c, fixture *s, sluice_error *err
                                            .schedule = c->schedule,
                                            .threads = 1,
                                            .training = c->trains};
-    sluice_status status = sluice_model_create_random(&c->shape, 1, &s->model, error);
+    sluice_shape shape = c->shape;
+    shape.struct_size = sizeof shape;
+    sluice_status status = sluice_model_create_initial(&shape, SLUICE_INITIALIZER_UNIFORM, 1, NULL, &s->model, error);
     if (!status)
         status = sluice_engine_create(s->model, &options, &s->engine, error);
     if (status)

@@ -240,12 +240,10 @@ static void fill_threads(sl_bench_options *options)
     for (size_t k = 0; k < options->sets.count; k++)
         if (options->scaling == SL_SCALING_NONE && sl_set_get(options->sets.values[k]).scales)
             options->scaling = SL_SCALING_STRONG;
-    if (options->scaling && !given) {
-        unsetenv("SLUICE_NUM_THREADS"); /* as --threads does */
+    if (options->scaling && !given)
         sl_scaling_fill_threads(sl_size_min(sl_threads_cpus(), THREADS_MAX / 2), &options->threads);
-    } else if (options->scaling) {
+    else if (options->scaling)
         order_threads(&options->threads);
-    }
     fill_list(&options->threads, 0); /* the library's choice */
 }
 

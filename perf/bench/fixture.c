@@ -271,8 +271,12 @@ static sluice_status check_gradients(const sl_fixture *fixture, const sl_setting
 
 sluice_status sl_fixture_create(const sl_case *shape, double checked_flop, sl_fixture **result, sluice_error *error)
 {
-    const sluice_shape network = {
-        .layers = shape->layers, .directions = shape->directions, .inputs = shape->input, .hidden = shape->hidden, .has_bias = 1};
+    const sluice_shape network = {.struct_size = sizeof network,
+                                  .layers = shape->layers,
+                                  .directions = shape->directions,
+                                  .inputs = shape->input,
+                                  .hidden = shape->hidden,
+                                  .has_bias = 1};
     *result = NULL;
     sluice_status status = sl_case_check(shape, error);
     if (status)
@@ -282,7 +286,7 @@ sluice_status sl_fixture_create(const sl_case *shape, double checked_flop, sl_fi
         return sl_fail_memory(error, "a case", sizeof *fixture);
     uint64_t state = shape->seed;
     fixture->shape = *shape;
-    status = sluice_model_create_random(&network, shape->seed, &fixture->model, error);
+    status = sluice_model_create_initial(&network, SLUICE_INITIALIZER_UNIFORM, shape->seed, NULL, &fixture->model, error);
     if (!status) {
         fixture->width = shape->directions * shape->hidden;
         status = make_lengths(fixture, &state, error);

@@ -47,7 +47,7 @@ static double steps_of_others(const sl_case *shape)
 static double count_weights(const sl_result *result, bool hoists)
 {
     const sl_case *shape = &result->shape;
-    const double hidden = (double)shape->hidden, teams = result->plan.teams;
+    const double hidden = (double)shape->hidden, teams = result->plan.thread_groups;
     const double steps = (double)shape->steps + (teams - 1) * steps_of_others(shape);
     double weights = 0;
     for (size_t l = 0; l < shape->layers; l++) {
@@ -79,7 +79,7 @@ static json_t *to_row(const sl_sweep *sweep, const sl_result *result, double alo
     sl_result_row_fill(result, &row);
     row.scaling = sl_scaling_get_name(sweep->options->scaling);
     row.efficiency = sl_sweep_efficiency(row.gflops, row.threads, alone);
-    if (result->plan.teams > 0)
+    if (result->plan.thread_groups > 0)
         row.flop_per_byte = sl_result_flop(result) / sl_sweep_bytes(result);
     return sl_fields_to_row(&sl_case_fields, &row);
 }

@@ -3,6 +3,7 @@
 #define SLUICE_PERF_CASES_CASE_H
 
 #include "perf/measure/harness.h"
+#include "sluice_tools.h"
 
 /** The lengths of a batch's rows. */
 typedef enum sl_ragged {

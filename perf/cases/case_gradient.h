@@ -3,6 +3,7 @@
 #define SLUICE_PERF_CASES_CASE_GRADIENT_H
 
 #include "perf/cases/case.h"
+#include "sluice_train.h"
 
 /** The gradients of a case, computed and expected. */
 typedef struct sl_gradients sl_gradients;

@@ -3,7 +3,7 @@
 #ifndef SLUICE_PERF_CASES_REFERENCE_F64_H
 #define SLUICE_PERF_CASES_REFERENCE_F64_H
 
-#include "sluice.h"
+#include "sluice_train.h"
 
 typedef struct sl_reference_f64 sl_reference_f64;
 

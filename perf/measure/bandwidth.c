@@ -48,13 +48,12 @@ DEFINE_GATHER(gather_avx2, __attribute__((target("avx2"))), 32)
 DEFINE_GATHER(gather_avx512, __attribute__((target("avx512f"))), 64)
 #endif
 
-static gather_function *choose_gather(sluice_isa best)
+static gather_function *choose_gather(void)
 {
 #if defined(__x86_64__)
-    if (best >= SLUICE_ISA_AVX2)
-        return best >= SLUICE_ISA_AVX512 ? gather_avx512 : gather_avx2;
+    if (sl_cpu_runs(SLUICE_ISA_AVX2))
+        return sl_cpu_runs(SLUICE_ISA_AVX512) ? gather_avx512 : gather_avx2;
 #endif
-    (void)best;
     return gather_narrow;
 }
 
@@ -176,10 +175,8 @@ static sluice_status fill(reading *r, sluice_error *error)
 
 sluice_status sl_stream_run(sl_level level, unsigned threads, const sl_timing_plan *plan, sl_stream *stream, sluice_error *error)
 {
-    sl_cpu cpu;
-    sl_cpu_get(&cpu);
     threads = count_readers(threads);
-    reading r = {.gather = choose_gather(cpu.best), .bytes = sl_stream_thread_bytes(level, threads), .wanted = threads};
+    reading r = {.gather = choose_gather(), .bytes = sl_stream_thread_bytes(level, threads), .wanted = threads};
     if (!r.bytes)
         return sl_fail(error, SLUICE_STATUS_UNSUPPORTED, "%s: the system reports no such cache", sl_level_get_name(level));
     r.passes = sl_size_div_up(CALL_BYTES, r.bytes);

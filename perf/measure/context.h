@@ -2,7 +2,7 @@
 #ifndef SLUICE_PERF_MEASURE_CONTEXT_H
 #define SLUICE_PERF_MEASURE_CONTEXT_H
 
-#include "sluice.h"
+#include "sluice_tools.h"
 
 #include <jansson.h>
 

@@ -56,16 +56,9 @@ static sluice_status call_product(void *context, sluice_error *error)
     const sl_bench *bench = context;
     const size_t block = SL_BLOCK_VECTORS * bench->kernel->lanes;
     (void)error;
-    const sl_product product = {.rows = bench->rows,
-                                .blocks = bench->columns / block,
-                                .terms = bench->terms,
-                                .weights = bench->weights,
-                                .panel_stride = bench->terms * block,
-                                .start = bench->start_row,
-                                .x = bench->x_row,
-                                .out = bench->out,
-                                .out_stride = bench->columns};
-    bench->kernel->product(&product);
+    const sl_packed_matrix weights = {
+        .panels = bench->weights, .panel_stride = bench->terms * block, .blocks = bench->columns / block, .terms = bench->terms};
+    bench->kernel->product(&weights, bench->rows, bench->start_row, bench->x_row, bench->out, bench->columns);
     return SLUICE_STATUS_OK;
 }
 
@@ -262,7 +255,7 @@ static sluice_status find_kernel(sluice_isa isa, const sl_kernel **kernel, sluic
     if (status)
         return status;
     *kernel = sl_kernel_get(isa ? isa : environment.best_isa);
-    if (isa > environment.best_isa || !*kernel)
+    if (!*kernel || !sl_isa_runs_here((*kernel)->isa))
         return sl_fail(error, SLUICE_STATUS_UNSUPPORTED, "%s: this machine or this build lacks it; its best is %s",
                        sluice_isa_get_name(isa), sluice_isa_get_name(environment.best_isa));
     return SLUICE_STATUS_OK;

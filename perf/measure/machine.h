@@ -2,7 +2,7 @@
 #ifndef SLUICE_PERF_MEASURE_MACHINE_H
 #define SLUICE_PERF_MEASURE_MACHINE_H
 
-#include "sluice.h"
+#include "sluice_tools.h"
 
 typedef struct sl_machine {
     char cpu_id[64];    /* vendor, family, model, stepping: "AuthenticAMD 25 1 1"; no microcode, which changes under one CPU */

@@ -4,6 +4,7 @@
 #define SLUICE_PERF_PEERS_PEER_H
 
 #include "perf/cases/case.h"
+#include "sluice_train.h"
 
 /**
  * `make` prepares a network and a batch for fast computation: packed or reordered weights, the inputs in the peer's own layout. This is

@@ -57,7 +57,9 @@ static sluice_status choose_plan(sluice_engine *engine, const sluice_batch *batc
         status = sluice_plan_measure(engine, batch->rows, batch->steps, error);
     if (!status)
         status = sluice_plan_get(engine, batch->rows, batch->steps, batch->lengths, &plan, error);
-    result->plan = plan.candidate[plan.chosen];
+    result->plan.struct_size = sizeof result->plan;
+    if (!status)
+        status = sluice_plan_get_candidate(engine, batch->rows, batch->steps, batch->lengths, plan.chosen, &result->plan, error);
     return status;
 }
 

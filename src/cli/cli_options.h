@@ -4,7 +4,7 @@
 
 #include "program/options/option_table.h"
 #include "program/progress.h"
-#include "sluice.h"
+#include "sluice_train.h"
 
 #include <stdbool.h>
 #include <stdint.h>

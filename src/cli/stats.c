@@ -2,6 +2,7 @@
 
 #include "program/format.h"
 #include "program/print_json.h"
+#include "sluice_tools.h"
 
 #include <stdio.h>
 

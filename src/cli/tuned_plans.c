@@ -2,6 +2,7 @@
 
 #include "program/interrupt.h"
 #include "program/paths.h"
+#include "sluice_tools.h"
 
 #include <string.h>
 #include <unistd.h>

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "system/cpu.h"
 #include "base/error.h"
+#include "base/struct_size.h"
 #include "system/setting.h"
 #include "system/threads.h"
 #include "engine/blis_gemm.h"
@@ -13,8 +14,7 @@
 
 const char *sluice_isa_get_name(sluice_isa isa)
 {
-    static const char *const names[] = {"auto", "scalar", "avx2", "avx512"};
-    return (unsigned)isa < sizeof names / sizeof names[0] ? names[isa] : NULL;
+    return isa == SLUICE_ISA_AUTO ? "auto" : sl_isa_get_name(isa);
 }
 
 const char *sluice_gemm_get_name(sluice_gemm gemm)
@@ -29,35 +29,46 @@ const char *sluice_schedule_get_name(sluice_schedule schedule)
     return (unsigned)schedule < sizeof names / sizeof names[0] ? names[schedule] : NULL;
 }
 
-/* The best ISA that both the CPU and this build have. */
-static sluice_isa best_isa(void)
+/* The instruction set of this name, AUTO for "auto"; false if there is none. */
+static bool find_isa(const char *name, sluice_isa *isa)
 {
-    sl_cpu cpu;
-    sl_cpu_get(&cpu);
-    sluice_isa isa = cpu.best;
-    while (!sl_kernel_get(isa))
-        isa--;
-    return isa;
+    size_t k = 0;
+    do
+        *isa = sl_isa_at(k++);
+    while (*isa && strcmp(name, sl_isa_get_name(*isa)) != 0);
+    return *isa || strcmp(name, "auto") == 0;
+}
+
+/* "auto, scalar, avx2 or avx512" */
+static void list_isas(char *text, size_t bytes)
+{
+    size_t count = 0, used = (size_t)snprintf(text, bytes, "auto");
+    while (sl_isa_at(count))
+        count++;
+    while (count-- > 0 && used < bytes)
+        used += (size_t)snprintf(text + used, bytes - used, "%s%s", count ? ", " : " or ", sl_isa_get_name(sl_isa_at(count)));
 }
 
 static sluice_status choose_isa(sluice_isa asked, sl_choice *choice, sluice_error *error)
 {
-    choice->best_isa = best_isa();
+    choice->best_isa = sl_isa_best(SLUICE_ISA_AUTO);
     choice->isa = asked ? asked : choice->best_isa;
     snprintf(choice->isa_reason, sizeof choice->isa_reason, "%s",
              asked ? "asked for" : "the best of this CPU and operating system");
-    if (asked > choice->best_isa)
+    if (!sl_isa_runs_here(choice->isa))
         return sl_fail(error, SLUICE_STATUS_UNSUPPORTED, "instruction set %s is not available here; leave it open, or take %s",
                        sluice_isa_get_name(asked), sluice_isa_get_name(choice->best_isa));
     char text[SL_SETTING_BYTES];
-    if (!sl_setting_get("SLUICE_ISA", text))
+    if (asked || !sl_setting_get("SLUICE_ISA", text))
         return SLUICE_STATUS_OK;
-    sluice_isa most = SLUICE_ISA_SCALAR;
-    while (sluice_isa_get_name(most) && strcmp(text, sluice_isa_get_name(most)) != 0)
-        most++;
-    if (!sluice_isa_get_name(most))
-        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "SLUICE_ISA is \"%s\"; expected auto, scalar, avx2 or avx512", text);
-    if (most < choice->isa) {
+    sluice_isa most;
+    if (!find_isa(text, &most)) {
+        char names[160];
+        list_isas(names, sizeof names);
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "SLUICE_ISA is \"%s\"; expected %s", text, names);
+    }
+    most = sl_isa_best(most);
+    if (sl_isa_is_preferred(choice->isa, most)) {
         choice->isa = most;
         snprintf(choice->isa_reason, sizeof choice->isa_reason, "lowered by SLUICE_ISA");
     }
@@ -69,27 +80,24 @@ static sluice_status choose_gemm(sluice_gemm asked, sl_choice *choice, sluice_er
     char text[SL_SETTING_BYTES];
     choice->gemm = asked ? asked : SLUICE_GEMM_FUSED;
     snprintf(choice->gemm_reason, sizeof choice->gemm_reason, "%s", asked ? "asked for" : "the default");
-    if (!sl_setting_get("SLUICE_GEMM", text))
+    if (asked || !sl_setting_get("SLUICE_GEMM", text))
         return SLUICE_STATUS_OK;
     const int is_blis = strcmp(text, "blis") == 0;
     if (!is_blis && strcmp(text, "fused") != 0)
         return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "SLUICE_GEMM is \"%s\"; expected auto, fused or blis", text);
-    if (!asked) {
-        choice->gemm = is_blis ? SLUICE_GEMM_BLIS : SLUICE_GEMM_FUSED;
-        snprintf(choice->gemm_reason, sizeof choice->gemm_reason, "SLUICE_GEMM");
-    }
+    choice->gemm = is_blis ? SLUICE_GEMM_BLIS : SLUICE_GEMM_FUSED;
+    snprintf(choice->gemm_reason, sizeof choice->gemm_reason, "SLUICE_GEMM");
     return SLUICE_STATUS_OK;
 }
 
-sluice_status sl_choose(const sluice_engine_options *options, sl_choice *choice, sluice_error *error)
+sluice_status sl_choose(const sluice_engine_options *given, sl_choice *choice, sluice_error *error)
 {
-    static const sluice_engine_options defaults = {.struct_size = sizeof defaults};
-    if (!options)
-        options = &defaults;
+    sluice_engine_options known = {0}, *options = &known;
+    sluice_status status =
+        given ? sl_struct_take(&known, given, SL_STRUCT(sluice_engine_options), "engine options", error) : SLUICE_STATUS_OK;
+    if (status)
+        return status;
     memset(choice, 0, sizeof *choice);
-    if (options->struct_size != sizeof *options)
-        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "engine options: struct_size is %zu; expected %zu", options->struct_size,
-                       sizeof *options);
     if (!sluice_isa_get_name(options->isa) || !sluice_gemm_get_name(options->gemm) || !sluice_schedule_get_name(options->schedule))
         return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT,
                        "engine options: isa %d, gemm %d or schedule %d is not a value of its enum", (int)options->isa,
@@ -100,7 +108,7 @@ sluice_status sl_choose(const sluice_engine_options *options, sl_choice *choice,
 #endif
     choice->schedule = options->schedule;
     choice->flush_to_zero = options->flush_to_zero != 0;
-    sluice_status status = choose_isa(options->isa, choice, error);
+    status = choose_isa(options->isa, choice, error);
     if (!status)
         status = choose_gemm(options->gemm, choice, error);
     if (!status)
@@ -109,23 +117,17 @@ sluice_status sl_choose(const sluice_engine_options *options, sl_choice *choice,
     return status;
 }
 
-/* What programs built with the header of version 0.3 give and expect. */
-enum { VERSION_0_3_BYTES = offsetof(sluice_environment, openmp_binding) };
-
 sluice_status sluice_environment_get(const sluice_engine_options *options, sluice_environment *environment, sluice_error *error)
 {
-    const size_t size = environment ? environment->struct_size : 0;
-    if (size != sizeof *environment && size != VERSION_0_3_BYTES)
-        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT,
-                       "sluice_environment_get: environment is NULL or its struct_size is not its size");
     sl_choice choice;
-    const sluice_status status = sl_choose(options, &choice, error);
+    sluice_status status = sl_struct_check(environment, SL_STRUCT(sluice_environment), "sluice_environment_get", error);
+    if (!status)
+        status = sl_choose(options, &choice, error);
     if (status)
         return status;
     sl_cpu cpu;
     sl_cpu_get(&cpu);
-    sluice_environment found = {.struct_size = size,
-                                .isa = choice.isa,
+    sluice_environment found = {.isa = choice.isa,
                                 .best_isa = choice.best_isa,
                                 .gemm = choice.gemm,
                                 .threads = choice.threads,
@@ -139,17 +141,16 @@ sluice_status sluice_environment_get(const sluice_engine_options *options, sluic
     sl_blis_describe(found.blis_version, sizeof found.blis_version, found.blis_config, sizeof found.blis_config,
                      &found.blis_is_generic);
     sl_threads_describe(&found);
-    memcpy(environment, &found, size);
+    sl_struct_give(environment, &found, SL_STRUCT(sluice_environment));
     return SLUICE_STATUS_OK;
 }
 
 double sluice_peak_measure(sluice_isa isa)
 {
     enum { RUNS = 12 };
-    const sluice_isa best = best_isa();
     if (isa == SLUICE_ISA_AUTO)
-        isa = best;
-    if (isa > best || !sl_kernel_get(isa))
+        isa = sl_isa_best(SLUICE_ISA_AUTO);
+    if (!sl_isa_runs_here(isa))
         return 0.0;
     const sl_kernel *kernel = sl_kernel_get(isa);
     /* A run of about 2.5 ms: shorter than a scheduler's slice, so that the best one is undisturbed; a scalar multiply-add may

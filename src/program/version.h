@@ -2,7 +2,7 @@
 #ifndef SLUICE_PROGRAM_VERSION_H
 #define SLUICE_PROGRAM_VERSION_H
 
-#include "sluice.h"
+#include "sluice_tools.h"
 
 /** Print the name `program`, the version of the library and, in parentheses, `build` unless it is NULL; then BLIS and its
  *  configuration, OpenMP, and the instruction set with the reason for it. */

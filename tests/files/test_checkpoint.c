@@ -45,10 +45,11 @@ static void check_file(const char *path, const test_bytes *want)
 
 #define OPTIONS .struct_size = sizeof(sluice_trainer_options)
 
-static const sluice_shape tagger = {
-    .layers = 2, .directions = 2, .inputs = 3, .hidden = 5, .vocabulary = 7, .classes = 3, .has_bias = 1};
-static const sluice_shape reader = {.layers = 1, .directions = 1, .inputs = 4, .hidden = 6, .classes = 4, .has_bias = 0};
-static const sluice_shape headless = {.layers = 3, .directions = 1, .inputs = 2, .hidden = 3, .has_bias = 1};
+static const sluice_shape tagger = {TEST_SHAPE,  .layers = 2,     .directions = 2, .inputs = 3,
+                                    .hidden = 5, .vocabulary = 7, .classes = 3,    .has_bias = 1};
+static const sluice_shape reader = {TEST_SHAPE,  .layers = 1,  .directions = 1, .inputs = 4,
+                                    .hidden = 6, .classes = 4, .has_bias = 0};
+static const sluice_shape headless = {TEST_SHAPE, .layers = 3, .directions = 1, .inputs = 2, .hidden = 3, .has_bias = 1};
 
 /* Every optimiser, schedule and loss, and whatever else a step depends on. */
 static const struct {
@@ -177,8 +178,8 @@ END_TEST
 /* A checkpoint of a small trainer after three steps of Adam; test_saved.py reads it too. */
 static test_bytes make_checkpoint(void)
 {
-    static const sluice_shape shape = {
-        .layers = 1, .directions = 2, .inputs = 1, .hidden = 2, .vocabulary = 3, .classes = 2, .has_bias = 1};
+    static const sluice_shape shape = {TEST_SHAPE,  .layers = 1,     .directions = 2, .inputs = 1,
+                                       .hidden = 2, .vocabulary = 3, .classes = 2,    .has_bias = 1};
     const sluice_trainer_options options = {OPTIONS, .rate = 0.1, .clip = 1.5, .dropout = 0.5f, .seed = 12};
     sluice_model *model = make_model(&shape, NULL);
     sluice_trainer *trainer = test_trainer_create(model, NULL, &options);
@@ -522,7 +523,7 @@ END_TEST
  * checkpoint nor a model is saved over a good one. */
 START_TEST(overflow_refused)
 {
-    const sluice_shape shape = {.layers = 1, .directions = 1, .inputs = 1, .hidden = 3, .classes = 1, .has_bias = 1};
+    const sluice_shape shape = {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 1, .hidden = 3, .classes = 1, .has_bias = 1};
     const sluice_trainer_options options[] = {
         {OPTIONS, .loss = SLUICE_LOSS_SQUARED_ERROR, .optimizer = SLUICE_OPTIMIZER_SGD, .rate = 1e20},
         {OPTIONS, .loss = SLUICE_LOSS_SQUARED_ERROR, .optimizer = SLUICE_OPTIMIZER_SGD, .rate = 1e20, .momentum = 0.5},

@@ -11,6 +11,7 @@
 #include "perf/peers/peer_list.h"
 #include "perf/report/record.h"
 #include "perf/bench/sweep.h"
+#include "program/model_shape.h"
 
 #include <float.h>
 #include <getopt.h>
@@ -94,8 +95,9 @@ END_TEST
 
 START_TEST(work_and_bytes_are_those_of_training)
 {
-    sl_result result = {
-        .shape = {10, 8, 3, 5, 2, 1, SL_RAGGED_NONE, 1, SL_TRAIN_NONE}, .plan = {.teams = 1, .members = 1}, .total_steps = 80};
+    sl_result result = {.shape = {10, 8, 3, 5, 2, 1, SL_RAGGED_NONE, 1, SL_TRAIN_NONE},
+                        .plan = {.thread_groups = 1, .threads_per_group = 1},
+                        .total_steps = 80};
     const double weights_x = 4 * 5 * (3 + 5), weights_h = 4 * 5 * (5 + 5), flop = 2 * (weights_x + weights_h) * 80;
     const double inference = 10 * (weights_x + weights_h) + 80 * (3 + 5), tape = 80 * 2 * 6 * 5;
     ck_assert_double_eq(sl_result_flop(&result), flop);
@@ -176,10 +178,10 @@ static void check_near(const char *what, size_t count, const double *found, cons
 }
 
 /* The model's weights as test_adjoint_run takes them; to be freed: the lists. */
-static sluice_weights weights_of(const sluice_model *model, const float ***lists, float *zeros)
+static sluice_weights weights_of(const sluice_model *model, sluice_shape *shape, const float ***lists, float *zeros)
 {
-    const sluice_shape shape = sluice_model_get_shape(model);
-    const size_t cells = shape.layers * shape.directions;
+    *shape = sl_model_shape(model);
+    const size_t cells = shape->layers * shape->directions;
     *lists = calloc(4 * cells, sizeof **lists);
     ck_assert_ptr_nonnull(*lists);
     for (size_t k = 0; k < cells; k++) {
@@ -221,7 +223,8 @@ START_TEST(the_loops_are_the_equations)
     sl_fixture *fixture = make_fixture(shape, SL_TRAIN_BOTH);
     sl_fixture_look(fixture, &model, &batch);
     const sluice_gradient *gradient = sl_gradients_get(sl_fixture_get_gradients(fixture));
-    const sluice_weights weights = weights_of(model, &lists, zeros);
+    sluice_shape network;
+    const sluice_weights weights = weights_of(model, &network, &lists, zeros);
     test_adjoint expected = test_adjoint_run(&weights, &batch, gradient, NULL);
     ck_assert_int_eq(sl_reference_f64_create(model, shape->steps, &loops, NULL), 0);
     for (size_t row = 0; row < shape->batch; row++) {

@@ -11,7 +11,8 @@
  * forward direction of the forward half, so that y = tanh(tanh(x)). */
 static test_network make_probe(size_t layers, size_t directions, size_t hidden)
 {
-    const sluice_shape shape = {.layers = layers, .directions = directions, .inputs = 1, .hidden = hidden, .has_bias = 1};
+    const sluice_shape shape = {TEST_SHAPE,  .layers = layers, .directions = directions,
+                                .inputs = 1, .hidden = hidden, .has_bias = 1};
     test_network network = test_network_create(&shape);
     for (size_t k = 0; k < layers * directions; k++) {
         float *bias = network.floats + (network.weights.bias_ih[k] - network.floats);
@@ -227,7 +228,7 @@ END_TEST
 
 START_TEST(none)
 {
-    const sluice_shape shape = {.layers = 3, .directions = 2, .inputs = 4, .hidden = 17, .classes = 2, .has_bias = 1};
+    const sluice_shape shape = {TEST_SHAPE, .layers = 3, .directions = 2, .inputs = 4, .hidden = 17, .classes = 2, .has_bias = 1};
     uint64_t random = test_seed();
     test_network network = test_network_random(&shape, 1.0f, &random);
     test_batch with = test_batch_random(&shape, 7, 5, TEST_RAGGED | TEST_STATES | TEST_EACH_STEP, &random);
@@ -276,7 +277,8 @@ static unsigned char *all_masks(const sluice_shape *shape, const sluice_batch *b
 
 START_TEST(as_the_adjoint)
 {
-    const sluice_shape shape = {.layers = 2 + (size_t)_i / 2,
+    const sluice_shape shape = {TEST_SHAPE,
+                                .layers = 2 + (size_t)_i / 2,
                                 .directions = 1 + (size_t)_i % 2,
                                 .inputs = 4,
                                 .hidden = 13,
@@ -318,7 +320,7 @@ START_TEST(nothing_through_the_dropped)
 {
     const question *q = &usual;
     test_network network = make_probe(q->layers, 1, q->hidden);
-    const sluice_shape shape = network.weights.shape;
+    const sluice_shape shape = *network.weights.shape;
     unsigned char *kept = ask_kept(q);
     uint64_t random = test_seed();
     test_batch batch = test_batch_random(&shape, q->rows, q->steps, 0, &random);

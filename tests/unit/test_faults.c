@@ -4,6 +4,8 @@
 #include "support/memory/allocator.h"
 #include "support/network.h"
 #include "support/suite.h"
+#include "sluice_train.h"
+#include "sluice_tools.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -30,9 +32,10 @@ static sluice_status create_model(fixture *f, sluice_error *error)
     return sluice_model_create(&f->network.weights, (sluice_model **)&f->made, error);
 }
 
-static sluice_status create_random(fixture *f, sluice_error *error)
+static sluice_status create_initial(fixture *f, sluice_error *error)
 {
-    return sluice_model_create_random(&f->network.weights.shape, 3, (sluice_model **)&f->made, error);
+    return sluice_model_create_initial(f->network.weights.shape, SLUICE_INITIALIZER_UNIFORM, 3, NULL, (sluice_model **)&f->made,
+                                       error);
 }
 
 static sluice_status load_model(fixture *f, sluice_error *error)
@@ -67,7 +70,7 @@ static void undo_workspace(void *made)
 
 static const fault_case cases[] = {
     {"sluice_model_create", create_model, undo_model},
-    {"sluice_model_create_random", create_random, undo_model},
+    {"sluice_model_create_initial", create_initial, undo_model},
     {"sluice_model_load", load_model, undo_model},
     {"sluice_engine_create", create_engine, undo_engine},
     {"sluice_workspace_create", create_workspace, undo_workspace},
@@ -123,8 +126,8 @@ static void write_model(FILE *file)
 }
 
 static const char *const class_names[] = {"one", "two", "three"};
-static const sluice_shape shape = {
-    .layers = 2, .directions = 2, .inputs = 3, .hidden = 5, .vocabulary = 7, .classes = 3, .has_bias = 1};
+static const sluice_shape shape = {TEST_SHAPE,  .layers = 2,     .directions = 2, .inputs = 3,
+                                   .hidden = 5, .vocabulary = 7, .classes = 3,    .has_bias = 1};
 
 static sluice_engine_options option(sluice_gemm gemm, sluice_schedule schedule)
 {

@@ -9,9 +9,9 @@
 
 #include <string.h>
 
-static const sluice_shape shape = {
-    .layers = 2, .directions = 2, .inputs = 3, .hidden = 5, .vocabulary = 7, .classes = 3, .has_bias = 1};
-static const sluice_shape headless = {.layers = 2, .directions = 1, .inputs = 3, .hidden = 5};
+static const sluice_shape shape = {TEST_SHAPE,  .layers = 2,     .directions = 2, .inputs = 3,
+                                   .hidden = 5, .vocabulary = 7, .classes = 3,    .has_bias = 1};
+static const sluice_shape headless = {TEST_SHAPE, .layers = 2, .directions = 1, .inputs = 3, .hidden = 5};
 static const char *const class_names[] = {"one", "two", "three"};
 static const float class_weights[] = {1, 0.5f, 2};
 

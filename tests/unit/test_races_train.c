@@ -4,6 +4,7 @@
 #include "support/gradients.h"
 #include "support/cases/minibatches.h"
 #include "support/suite.h"
+#include "sluice_tools.h"
 
 #include <pthread.h>
 #include <sched.h>
@@ -77,29 +78,41 @@ static void go_with(const variety *kind, const sluice_model *model, sluice_isa i
  * all groups, and of two threads or more a group has as many as there are 100,000 operations in an iteration, 8 H^2 of them a row.
  * Segments have 512 cells or more. */
 static const variety varieties[] = {
-    {"groups", {.layers = 1, .directions = 1, .inputs = 9, .hidden = 19, .has_bias = 1}, TEST_STATES, 40, 26, 0, 0},
-    {"one row", {.layers = 1, .directions = 1, .inputs = 7, .hidden = 165, .has_bias = 1}, TEST_STATES, 1, 18, 0, 0},
-    {"three rows", {.layers = 1, .directions = 2, .inputs = 7, .hidden = 97, .classes = 3}, TEST_RAGGED, 3, 24, 0, 0},
-    {"thread groups", {.layers = 1, .directions = 1, .inputs = 7, .hidden = 81, .has_bias = 1}, TEST_RAGGED | TEST_STATES, 8, 20, 0, 0},
+    {"groups", {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 9, .hidden = 19, .has_bias = 1}, TEST_STATES, 40, 26, 0, 0},
+    {"one row", {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 7, .hidden = 165, .has_bias = 1}, TEST_STATES, 1, 18, 0, 0},
+    {"three rows", {TEST_SHAPE, .layers = 1, .directions = 2, .inputs = 7, .hidden = 97, .classes = 3}, TEST_RAGGED, 3, 24, 0, 0},
+    {"thread groups",
+     {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 7, .hidden = 81, .has_bias = 1},
+     TEST_RAGGED | TEST_STATES,
+     8,
+     20,
+     0,
+     0},
     {"dropout",
-     {.layers = 2, .directions = 2, .inputs = 6, .hidden = 13, .has_bias = 1},
+     {TEST_SHAPE, .layers = 2, .directions = 2, .inputs = 6, .hidden = 13, .has_bias = 1},
      TEST_RAGGED | TEST_STATES,
      33,
      24,
      0,
      0.3f},
-    {"segments", {.layers = 2, .directions = 2, .inputs = 5, .hidden = 9, .has_bias = 1}, TEST_STATES, 60, 26, 1, 0.3f},
-    {"segments of groups", {.layers = 1, .directions = 1, .inputs = 4, .hidden = 80, .has_bias = 1}, 0, 12, 46, 1, 0},
-    {"each step", {.layers = 1, .directions = 2, .inputs = 3, .hidden = 16, .classes = 5}, TEST_EACH_STEP, 60, 20, 0, 0},
+    {"segments", {TEST_SHAPE, .layers = 2, .directions = 2, .inputs = 5, .hidden = 9, .has_bias = 1}, TEST_STATES, 60, 26, 1, 0.3f},
+    {"segments of groups", {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 4, .hidden = 80, .has_bias = 1}, 0, 12, 46, 1, 0},
+    {"each step",
+     {TEST_SHAPE, .layers = 1, .directions = 2, .inputs = 3, .hidden = 16, .classes = 5},
+     TEST_EACH_STEP,
+     60,
+     20,
+     0,
+     0},
     {"a table",
-     {.layers = 1, .directions = 2, .inputs = 7, .hidden = 17, .vocabulary = 23, .classes = 4, .has_bias = 1},
+     {TEST_SHAPE, .layers = 1, .directions = 2, .inputs = 7, .hidden = 17, .vocabulary = 23, .classes = 4, .has_bias = 1},
      TEST_RAGGED | TEST_EACH_STEP,
      44,
      34,
      1,
      0},
     {"lists",
-     {.layers = 1, .directions = 2, .inputs = 6, .hidden = 15, .vocabulary = 1100, .has_bias = 1},
+     {TEST_SHAPE, .layers = 1, .directions = 2, .inputs = 6, .hidden = 15, .vocabulary = 1100, .has_bias = 1},
      TEST_RAGGED,
      40,
      30,
@@ -270,9 +283,9 @@ typedef struct course {
 
 /* Outputs and weights enough that loss and optimiser are divided among threads too. */
 static const course courses[] = {
-    {{.layers = 2, .directions = 1, .inputs = 6, .hidden = 20, .classes = 55, .has_bias = 1},
+    {{TEST_SHAPE, .layers = 2, .directions = 1, .inputs = 6, .hidden = 20, .classes = 55, .has_bias = 1},
      {.struct_size = sizeof(sluice_trainer_options), .clip = 0.01, .every_step = 1, .label_smoothing = 0.1f, .dropout = 0.2f}},
-    {{.layers = 1, .directions = 2, .inputs = 5, .hidden = 21, .has_bias = 1},
+    {{TEST_SHAPE, .layers = 1, .directions = 2, .inputs = 5, .hidden = 21, .has_bias = 1},
      {.struct_size = sizeof(sluice_trainer_options),
       .optimizer = SLUICE_OPTIMIZER_SGD,
       .momentum = 0.9,

@@ -4,13 +4,14 @@
 #include "support/network.h"
 #include "support/stream_calls.h"
 #include "support/suite.h"
+#include "sluice_tools.h"
 
 #include <pthread.h>
 #include <string.h>
 
 enum { ROWS = 21, STEPS = 13, SPARE = 3, CALLS_MAX = 200 };
 
-static const sluice_shape deep = {.layers = 3, .directions = 1, .inputs = 5, .hidden = 19, .classes = 4, .has_bias = 1};
+static const sluice_shape deep = {TEST_SHAPE, .layers = 3, .directions = 1, .inputs = 5, .hidden = 19, .classes = 4, .has_bias = 1};
 
 /* A network, sequences, and what the numeric contract says of each fed whole. */
 typedef struct scene {
@@ -220,11 +221,12 @@ static void check_slots(const scene *made, sluice_streams *streams, const size_t
 }
 
 static const sluice_shape shapes[] = {
-    {.layers = 1, .directions = 1, .inputs = 5, .hidden = 19, .classes = 4, .has_bias = 1},
-    {.layers = 2, .directions = 1, .inputs = 9, .hidden = 8, .has_bias = 0},
-    {.layers = 3, .directions = 1, .inputs = 3, .hidden = 33, .classes = 2, .has_bias = 1},
-    {.layers = 2, .directions = 1, .inputs = 6, .hidden = 12, .vocabulary = 11, .classes = 3, .has_bias = 1},
-    {.layers = 1, .directions = 1, .inputs = 2, .hidden = 41, .vocabulary = 500000, .classes = 3, .has_bias = 1}, /* no table */
+    {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 5, .hidden = 19, .classes = 4, .has_bias = 1},
+    {TEST_SHAPE, .layers = 2, .directions = 1, .inputs = 9, .hidden = 8, .has_bias = 0},
+    {TEST_SHAPE, .layers = 3, .directions = 1, .inputs = 3, .hidden = 33, .classes = 2, .has_bias = 1},
+    {TEST_SHAPE, .layers = 2, .directions = 1, .inputs = 6, .hidden = 12, .vocabulary = 11, .classes = 3, .has_bias = 1},
+    {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 2, .hidden = 41, .vocabulary = 500000, .classes = 3,
+     .has_bias = 1}, /* no table */
 };
 enum { SHAPES = sizeof shapes / sizeof shapes[0] };
 
@@ -375,7 +377,7 @@ static test_network make_counter(const sluice_shape *shape)
 /* A slot is one caller's at a time: as many steps as were granted have been taken, one after the other. */
 START_TEST(rivals_for_a_slot)
 {
-    static const sluice_shape counter = {.layers = 1, .directions = 1, .inputs = 1, .hidden = 64, .has_bias = 1};
+    static const sluice_shape counter = {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 1, .hidden = 64, .has_bias = 1};
     uint64_t random = test_seed();
     test_network network = make_counter(&counter);
     test_runner runner = test_runner_create(network.model, SLUICE_ISA_AUTO, 1, SLUICE_SCHEDULE_AUTO);

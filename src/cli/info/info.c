@@ -7,6 +7,7 @@
 #include "program/print_json.h"
 #include "cli/tuned_plans.h"
 #include "cli/stats.h"
+#include "program/model_shape.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -19,7 +20,7 @@ typedef struct model_facts {
 
 static model_facts get_facts(const sluice_model *model)
 {
-    model_facts facts = {.shape = sluice_model_get_shape(model)};
+    model_facts facts = {.shape = sl_model_shape(model)};
     const sluice_shape *shape = &facts.shape;
     const size_t features = shape->directions * shape->hidden;
     for (size_t layer = 0; layer < shape->layers; layer++) {

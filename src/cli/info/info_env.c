@@ -3,6 +3,7 @@
 #include "program/blis_arch.h"
 #include "program/format.h"
 #include "program/print_json.h"
+#include "sluice_tools.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -6,7 +6,9 @@
 #include "cli/stats.h"
 #include "cli/tuned_plans.h"
 #include "program/format.h"
+#include "program/model_shape.h"
 #include "program/print_json.h"
+#include "sluice_tools.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,7 +21,8 @@ typedef struct explained {
     const sl_options *options;
     sluice_engine_info info;
     sluice_plan plan;
-    int64_t *lengths; /* NULL: all rows have T steps; owned */
+    sluice_candidate *candidates; /* plan.candidates of them; owned */
+    int64_t *lengths;             /* NULL: all rows have T steps; owned */
     uint64_t total_steps;
     double flop;              /* useful operations of the batch */
     double flop_per_cycle;    /* peak of one core; 0: unknown for this instruction set */
@@ -49,8 +52,8 @@ static json_t *number(double value)
 static json_t *candidate_to_json(const explained *this, const sluice_candidate *candidate, bool chosen)
 {
     return json_pack("{ss sI sI sb sb sf so so so sb}", "schedule", sluice_schedule_get_name(candidate->schedule), "teams",
-                     (json_int_t)candidate->teams, "members", (json_int_t)candidate->members, "hoists", candidate->hoists,
-                     "wavefront", candidate->wavefront, "cycles", candidate->cycles, "seconds",
+                     (json_int_t)candidate->thread_groups, "members", (json_int_t)candidate->threads_per_group, "hoists",
+                     candidate->hoists, "wavefront", candidate->wavefront, "cycles", candidate->cycles, "seconds",
                      number(get_seconds(this, candidate)), "fraction_of_peak", number(get_share(this, candidate)),
                      "measured_seconds", number(candidate->seconds), "chosen", chosen);
 }
@@ -61,7 +64,7 @@ static json_t *to_json(const explained *this)
     const sl_options *options = this->options;
     json_t *candidates = json_array();
     for (size_t k = 0; candidates && k < plan->candidates; k++)
-        json_array_append_new(candidates, candidate_to_json(this, &plan->candidate[k], k == plan->chosen));
+        json_array_append_new(candidates, candidate_to_json(this, &this->candidates[k], k == plan->chosen));
     return json_pack("{so sI sI sI ss ss ss sI so sI sI ss so}", "model", sl_json_string(options->model), "rows",
                      (json_int_t)options->batch, "steps", (json_int_t)options->steps, "total_steps", (json_int_t)this->total_steps,
                      "isa", sluice_isa_get_name(this->info.isa), "gemm", sluice_gemm_get_name(this->info.gemm), "schedule",
@@ -83,9 +86,9 @@ static void print_number(double value, int width, int decimals)
 static void print_candidate(const explained *this, const sluice_candidate *candidate, bool chosen)
 {
     char count[SL_FORMAT_COUNT];
-    printf("%s %-8s %5u %7u %6s %4s %16s", chosen ? "*" : " ", sluice_schedule_get_name(candidate->schedule), candidate->teams,
-           candidate->members, candidate->hoists ? "yes" : "no", candidate->wavefront ? "yes" : "no",
-           sl_format_count((uint64_t)candidate->cycles, count));
+    printf("%s %-8s %5u %7u %6s %4s %16s", chosen ? "*" : " ", sluice_schedule_get_name(candidate->schedule),
+           candidate->thread_groups, candidate->threads_per_group, candidate->hoists ? "yes" : "no",
+           candidate->wavefront ? "yes" : "no", sl_format_count((uint64_t)candidate->cycles, count));
     print_number(1e3 * get_seconds(this, candidate), 9, 3);
     print_number(get_share(this, candidate), 5, 3);
     print_number(1e3 * candidate->seconds, 9, 3);
@@ -104,7 +107,7 @@ static void print(const explained *this)
     printf("workspace     %s bytes\n\n", sl_format_count(plan->workspace_bytes, count));
     printf("  schedule teams members hoists wave           cycles        ms share  measured\n");
     for (size_t k = 0; k < plan->candidates; k++)
-        print_candidate(this, &plan->candidate[k], k == plan->chosen);
+        print_candidate(this, &this->candidates[k], k == plan->chosen);
     printf("\n* chosen: %s\n", plan->reason);
     if (this->cycles_per_second > 0)
         printf("Cycles, ms at %.2f GHz and share of the FMA peak are estimates; measured is in ms.\n",
@@ -139,6 +142,21 @@ static sl_exit read_lengths(explained *this)
     return code;
 }
 
+static sl_exit get_candidates(explained *this, const sluice_engine *engine)
+{
+    const sl_options *options = this->options;
+    sluice_error error;
+    this->candidates = calloc(this->plan.candidates, sizeof *this->candidates);
+    if (!this->candidates)
+        return sl_report_memory("the candidates");
+    for (size_t k = 0; k < this->plan.candidates; k++) {
+        this->candidates[k].struct_size = sizeof *this->candidates;
+        if (sluice_plan_get_candidate(engine, options->batch, options->steps, this->lengths, k, &this->candidates[k], &error))
+            return sl_report_error(&error);
+    }
+    return SL_EXIT_OK;
+}
+
 static sl_exit get_plan(explained *this, sluice_engine *engine)
 {
     const sl_options *options = this->options;
@@ -154,7 +172,8 @@ static sl_exit get_plan(explained *this, sluice_engine *engine)
     this->plan.struct_size = sizeof this->plan;
     if (sluice_plan_get(engine, options->batch, options->steps, this->lengths, &this->plan, &error))
         return sl_report_error(&error);
-    return sluice_engine_get_info(engine, &this->info) ? sl_report_mismatch() : SL_EXIT_OK;
+    code = get_candidates(this, engine);
+    return !code && sluice_engine_get_info(engine, &this->info) ? sl_report_mismatch() : code;
 }
 
 static void convert(explained *this, const sluice_shape *shape)
@@ -167,7 +186,7 @@ static void convert(explained *this, const sluice_shape *shape)
 
 static sl_exit explain(const sl_options *options, const sluice_model *model)
 {
-    const sluice_shape shape = sluice_model_get_shape(model);
+    const sluice_shape shape = sl_model_shape(model);
     explained this = {.options = options};
     sluice_engine *engine;
     sluice_error error;
@@ -182,6 +201,7 @@ static sl_exit explain(const sl_options *options, const sluice_model *model)
             print(&this);
     }
     sluice_engine_destroy(engine);
+    free(this.candidates);
     free(this.lengths);
     return code;
 }

@@ -2,6 +2,7 @@
 
 #include "base/size.h"
 #include "program/format.h"
+#include "program/model_shape.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -80,7 +81,7 @@ sl_exit sl_predictions_create(const sluice_model *model, size_t rows, size_t top
     sl_predictions *predictions = calloc(1, sizeof *predictions);
     if (!predictions)
         return sl_report_memory("the predictions");
-    predictions->classes = sluice_model_get_shape(model).classes;
+    predictions->classes = sl_model_shape(model).classes;
     predictions->top = top;
     size_t longest = 0;
     sl_exit code = fill_labels(predictions, model, &longest);

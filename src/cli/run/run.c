@@ -7,6 +7,7 @@
 #include "cli/run/run_text.h"
 #include "cli/run/stream_state.h"
 #include "cli/tuned_plans.h"
+#include "program/model_shape.h"
 #include "program/paths.h"
 #include "program/progress.h"
 
@@ -81,7 +82,7 @@ static sl_exit set_up(sl_run_session *run)
     sluice_error error;
     if (sluice_model_load(run->options->model, &run->options->names, &run->model, &error))
         return sl_report_error(&error);
-    run->shape = sluice_model_get_shape(run->model);
+    run->shape = sl_model_shape(run->model);
     sl_exit code = check_network(run);
     if (code)
         return code;

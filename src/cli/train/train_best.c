@@ -1,3 +1,4 @@
+#include "program/model_shape.h"
 #include "cli/train/train_best.h"
 
 #include "cli/digest.h"
@@ -6,7 +7,7 @@
 
 uint64_t sl_train_get_digest(const sluice_model *model)
 {
-    const sluice_shape shape = sluice_model_get_shape(model);
+    const sluice_shape shape = sl_model_shape(model);
     uint64_t digest = SL_DIGEST_BEGIN;
     for (int tensor = SLUICE_TENSOR_WEIGHT_IH; tensor <= SLUICE_TENSOR_HEAD_BIAS; tensor++) {
         const size_t parts = tensor <= SLUICE_TENSOR_BIAS ? shape.layers * shape.directions : 1;

@@ -54,20 +54,13 @@ void sl_train_report_epoch(const sl_training *train, bool is_best)
     fprintf(stderr, "; rate %.3g, %s rows/s\n", epoch->rate, sl_format_count((uint64_t)rate, count));
 }
 
-/* The row of the batch that an error message of the library names; SIZE_MAX if it names none. */
-static size_t find_row(const char *message)
-{
-    const char *row = strstr(message, "row ");
-    return row && isdigit((unsigned char)row[4]) ? (size_t)strtoull(row + 4, NULL, 10) : SIZE_MAX;
-}
-
 sl_exit sl_train_report_failure(const sl_training *train, const sluice_error *error)
 {
     const sl_minibatch *minibatch = &train->minibatch;
     if (error->status != SLUICE_STATUS_BAD_DATA)
         return sl_report_error(error);
     /* The data have been checked, so the non-finite value comes from the weights. */
-    const size_t row = find_row(error->message);
+    const size_t row = error->row;
     char where[64] = "";
     if (row < minibatch->batch.rows)
         snprintf(where, sizeof where, "%s %zu: ", minibatch->data->row_name, sl_minibatch_get_number(minibatch, row));

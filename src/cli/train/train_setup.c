@@ -7,6 +7,7 @@
 #include "cli/train/train_notes.h"
 #include "cli/train/train_weights.h"
 #include "program/interrupt.h"
+#include "program/model_shape.h"
 
 #include <stdlib.h>
 
@@ -19,8 +20,11 @@ static sl_exit choose_shape(const sl_training *train, sluice_shape *shape)
     const sl_train_options *o = &train->options->train;
     const sl_data *data = &train->dataset.data;
     size_t row;
-    *shape =
-        (sluice_shape){.layers = o->layers, .directions = o->bidirectional ? 2 : 1, .hidden = o->hidden, .has_bias = !o->no_bias};
+    *shape = (sluice_shape){.struct_size = sizeof(sluice_shape),
+                            .layers = o->layers,
+                            .directions = o->bidirectional ? 2 : 1,
+                            .hidden = o->hidden,
+                            .has_bias = !o->no_bias};
     if (data->x) {
         if (o->embedding || o->vocabulary)
             return sl_report(SL_EXIT_USAGE, "--embedding and --vocabulary go with tokens, and %s has none",
@@ -235,7 +239,7 @@ static sl_exit set_up(sl_training *train, sluice_model **loaded)
     }
     if (code)
         return code;
-    train->shape = sluice_model_get_shape(model);
+    train->shape = sl_model_shape(model);
     code = check_names(train, model);
     if (!code)
         code = check_network(train, model);

@@ -1,6 +1,7 @@
 /* sluice_model_save: a model becomes a file's tensors, under torch's names. */
 #include "io/model/model_write.h"
 
+#include "base/struct_size.h"
 #include "base/error.h"
 #include "base/size.h"
 #include "io/model/class_names.h"
@@ -164,16 +165,18 @@ sluice_status sluice_model_save(const sluice_model *model, const char *path, con
 {
     if (!model || !path)
         return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_model_save: %s is NULL", model ? "path" : "model");
-    if (names && names->struct_size != sizeof *names)
-        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "names.struct_size: expected %zu, found %zu", sizeof *names,
-                       names->struct_size);
+    sluice_names known = {0};
+    const sluice_status status =
+        names ? sl_struct_take(&known, names, SL_STRUCT(sluice_names), "sluice_model_save", error) : SLUICE_STATUS_OK;
+    if (status)
+        return status;
     sluice_names given = sl_model_file_get_names();
-    if (names && names->prefix)
-        given.prefix = names->prefix;
-    if (names && names->head)
-        given.head = names->head;
-    if (names && names->embedding)
-        given.embedding = names->embedding;
+    if (known.prefix)
+        given.prefix = known.prefix;
+    if (known.head)
+        given.head = known.head;
+    if (known.embedding)
+        given.embedding = known.embedding;
     sl_writer writer = {.error = error};
     sl_writer_put_metadata(&writer, "format", "pt"); /* which loaders for torch require */
     sl_model_file_put(&writer, model, &given);

@@ -246,7 +246,7 @@ static sluice_status make_trainer(sl_tensor_source *source, const sluice_engine_
     if (!status)
         status = read_model(source, &model, error);
     if (!status)
-        status = read_class_weights(source, sluice_model_get_shape(model).classes, &weights, error);
+        status = read_class_weights(source, model->shape.classes, &weights, error);
     read.options.class_weights = weights;
     if (!status)
         status = check_options(source, model, &read.options, error);

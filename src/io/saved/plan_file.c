@@ -8,6 +8,7 @@
 #include "engine/schedule/tuned_plan_list.h"
 #include "io/input.h"
 #include "io/output.h"
+#include "sluice_tools.h"
 
 #include <stdio.h>
 #include <string.h>

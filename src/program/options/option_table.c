@@ -53,13 +53,10 @@ static sluice_status fail_argument(const sl_program *program, const sl_page *pag
                    program->name, page->name ? " " : "", page->name ? page->name : "");
 }
 
-/* The command line is nearer to the user than the environment, which the library would let go first: the variable is unset. */
 static sluice_status parse_value(const sl_option *option, const char *text, void *options, sluice_error *error)
 {
     char name[64];
     snprintf(name, sizeof name, "--%s", option->name);
-    if (option->variable)
-        unsetenv(option->variable);
     return option->kind->parse(option, &(sl_argument){name, text}, (char *)options + option->offset, error);
 }
 

@@ -69,7 +69,7 @@ struct sl_option {
     unsigned value;                      /* of a constant: the value that is stored */
     bool ends;                           /* arguments after it are not parsed: --help */
     bool recorded;                       /* part of a training checkpoint: it changes the trained model (train_record.h) */
-    const char *variable;                /* of the environment, which the option overrides: it is unset. NULL: none */
+    const char *variable;                /* of the environment, which the option takes precedence over. NULL: none */
 };
 
 /** A page of documentation: of the program, or of one of its commands. */

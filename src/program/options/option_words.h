@@ -2,7 +2,8 @@
 #ifndef SLUICE_PROGRAM_OPTIONS_OPTION_WORDS_H
 #define SLUICE_PROGRAM_OPTIONS_OPTION_WORDS_H
 
-#include "sluice.h"
+#include "sluice_tools.h"
+#include "sluice_train.h"
 
 #include <stddef.h>
 #include <stdio.h>
@@ -34,14 +35,12 @@ static inline const char *sl_words_schedule(size_t value)
 /** Names of sluice_optimizer, sluice_rate and sluice_initializer; NULL past the last. */
 static inline const char *sl_words_optimizer(size_t value)
 {
-    static const char *const names[] = {"adam", "adamw", "sgd"};
-    return value < sizeof names / sizeof names[0] ? names[value] : NULL;
+    return sluice_optimizer_get_name((sluice_optimizer)value);
 }
 
 static inline const char *sl_words_rate(size_t value)
 {
-    static const char *const names[] = {"constant", "cosine", "one-cycle"};
-    return value < sizeof names / sizeof names[0] ? names[value] : NULL;
+    return sluice_rate_get_name((sluice_rate)value);
 }
 
 static inline const char *sl_words_initializer(size_t value)
@@ -55,12 +54,12 @@ static inline const char *sl_words_initializer(size_t value)
 static inline const char *sl_words_candidate(const sluice_candidate *candidate, char text[SL_WORDS_CANDIDATE])
 {
     const char *wave = candidate->wavefront ? "w" : "";
-    if (candidate->members == 1)
+    if (candidate->threads_per_group == 1)
         snprintf(text, SL_WORDS_CANDIDATE, "%s%s", candidate->hoists ? "hoist" : "rows", wave);
-    else if (candidate->teams == 1)
-        snprintf(text, SL_WORDS_CANDIDATE, "units%u%s", candidate->members, wave);
+    else if (candidate->thread_groups == 1)
+        snprintf(text, SL_WORDS_CANDIDATE, "units%u%s", candidate->threads_per_group, wave);
     else
-        snprintf(text, SL_WORDS_CANDIDATE, "%ux%u%s", candidate->teams, candidate->members, wave);
+        snprintf(text, SL_WORDS_CANDIDATE, "%ux%u%s", candidate->thread_groups, candidate->threads_per_group, wave);
     return text;
 }
 

@@ -5,6 +5,8 @@
 
 #include "support/network.h"
 #include "support/suite.h"
+#include "program/model_shape.h"
+#include "sluice_train.h"
 
 #include <string.h>
 
@@ -74,7 +76,7 @@ static inline sluice_trainer *test_trainer_create(const sluice_model *model, con
 /** The same bits in every tensor of two models of one shape. */
 static inline void test_same_weights(const sluice_model *got, const sluice_model *want)
 {
-    const sluice_shape shape = sluice_model_get_shape(want);
+    const sluice_shape shape = sl_model_shape(want);
     for (size_t k = 0; k < shape.layers * shape.directions; k++)
         for (int tensor = SLUICE_TENSOR_WEIGHT_IH; tensor <= SLUICE_TENSOR_HEAD_BIAS; tensor++) {
             size_t count, expected;

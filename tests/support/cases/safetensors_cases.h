@@ -337,7 +337,7 @@ static const struct {
      NULL,
      NULL,
      NULL,
-     {1, 1, 3, 2, 5, 4, 1},
+     {0, 1, 1, 3, 2, 5, 4, 1},
      "names: torch, prefix \"lstm.\", head \"fc\", embedding \"embedding\""},
     {"bare",
      CELL("", "l0", "3"),
@@ -345,7 +345,7 @@ static const struct {
      NULL,
      NULL,
      NULL,
-     {1, 1, 3, 2, 0, 0, 0},
+     {0, 1, 1, 3, 2, 0, 0, 0},
      "names: torch, prefix \"\", no head, no embedding"},
     {"two layers, two directions",
      CELL("m.r.", "l0", "3") CELL("m.r.", "l1", "4") CELL("m.r.", "l0_reverse", "3") CELL("m.r.", "l1_reverse", "4"),
@@ -353,7 +353,7 @@ static const struct {
      NULL,
      NULL,
      NULL,
-     {2, 2, 3, 2, 0, 0, 0},
+     {0, 2, 2, 3, 2, 0, 0, 0},
      "names: torch, prefix \"m.r.\", no head, no embedding"},
     {"one of two LSTMs",
      LSTM CELL("dec.", "l0", "1"),
@@ -361,7 +361,7 @@ static const struct {
      "dec.",
      NULL,
      NULL,
-     {1, 1, 1, 2, 0, 0, 0},
+     {0, 1, 1, 1, 2, 0, 0, 0},
      "names: torch, prefix \"dec.\", no head, no embedding\n"
      "layers: recurrent ones beside that of prefix \"dec.\" are not run: \"lstm.\" (LSTM)\nignored: \"lstm.bias_hh_l0\" F32 "
      "[8]\nignored: \"lstm.bias_ih_l0\" F32 "
@@ -373,7 +373,7 @@ static const struct {
      NULL,
      NULL,
      NULL,
-     {1, 1, 3, 2, 0, 4, 1},
+     {0, 1, 1, 3, 2, 0, 4, 1},
      "names: torch, prefix \"lstm.\", head \"fc\", no embedding\nclasses: none, as metadata \"classes\" has 1 between commas, and "
      "\"fc.weight\" 4 rows"},
     {"more names than classes",
@@ -382,7 +382,7 @@ static const struct {
      NULL,
      NULL,
      NULL,
-     {1, 1, 3, 2, 0, 4, 1},
+     {0, 1, 1, 3, 2, 0, 4, 1},
      "names: torch, prefix \"lstm.\", head \"fc\", no embedding\nclasses: none, as metadata \"classes\" has 5 between commas, and "
      "\"fc.weight\" 4 rows"},
     {"no class names at all",
@@ -391,7 +391,7 @@ static const struct {
      NULL,
      NULL,
      NULL,
-     {1, 1, 3, 2, 0, 4, 1},
+     {0, 1, 1, 3, 2, 0, 4, 1},
      "names: torch, prefix \"lstm.\", head \"fc\", no embedding\nclasses: none, as metadata \"classes\" has 1 between commas, and "
      "\"fc.weight\" 4 rows"},
     {"class without a name",
@@ -400,7 +400,7 @@ static const struct {
      NULL,
      NULL,
      NULL,
-     {1, 1, 3, 2, 0, 4, 1},
+     {0, 1, 1, 3, 2, 0, 4, 1},
      "names: torch, prefix \"lstm.\", head \"fc\", no embedding\nclasses: none, as metadata \"classes\" has no printable name for "
      "class 1, but \"\""},
     {"class with a line end",
@@ -409,7 +409,7 @@ static const struct {
      NULL,
      NULL,
      NULL,
-     {1, 1, 3, 2, 0, 4, 1},
+     {0, 1, 1, 3, 2, 0, 4, 1},
      "names: torch, prefix \"lstm.\", head \"fc\", no embedding\nclasses: none, as metadata \"classes\" has no printable name for "
      "class 2, but \"c?\""},
     {"class names twice, the last of which hold",
@@ -418,7 +418,7 @@ static const struct {
      NULL,
      NULL,
      NULL,
-     {1, 1, 3, 2, 0, 4, 1},
+     {0, 1, 1, 3, 2, 0, 4, 1},
      "names: torch, prefix \"lstm.\", head \"fc\", no embedding"},
     {"names refused",
      LSTM HEAD EMBEDDING,
@@ -426,7 +426,7 @@ static const struct {
      NULL,
      "",
      "",
-     {1, 1, 3, 2, 0, 0, 1},
+     {0, 1, 1, 3, 2, 0, 0, 1},
      "names: torch, prefix \"lstm.\", no head, no embedding\nignored: \"embedding.weight\" F32 [5][3]\nignored: \"fc.bias\" F32 "
      "[4]\n"
      "ignored: \"fc.weight\" F32 [4][2]\nignored: metadata \"classes\", as there is no head"},
@@ -436,7 +436,7 @@ static const struct {
      NULL,
      NULL,
      NULL,
-     {1, 1, 3, 2, 0, 7, 1},
+     {0, 1, 1, 3, 2, 0, 7, 1},
      "names: torch, prefix \"lstm.\", head \"out\", no embedding\nignored: \"fc.weight\" F32 [4][3]"},
     {"chosen by name",
      LSTM "a.weight F32 9,2;b.weight F32 7,2;c.weight F32 6,3;",
@@ -444,7 +444,7 @@ static const struct {
      NULL,
      "b",
      "c",
-     {1, 1, 3, 2, 6, 7, 1},
+     {0, 1, 1, 3, 2, 6, 7, 1},
      "names: torch, prefix \"lstm.\", head \"b\", embedding \"c\"\nignored: \"a.weight\" F32 [9][2]"},
     {"one matrix is both",
      "weight_ih_l0 F32 8,2;weight_hh_l0 F32 8,2;emb.weight F32 5,2;",
@@ -452,7 +452,7 @@ static const struct {
      NULL,
      "emb",
      NULL,
-     {1, 1, 2, 2, 5, 5, 0},
+     {0, 1, 1, 2, 2, 5, 5, 0},
      "names: torch, prefix \"\", head \"emb\", embedding \"emb\""},
     {"an embedding is no head",
      "weight_ih_l0 F32 8,2;weight_hh_l0 F32 8,2;emb.weight F32 5,2;",
@@ -460,7 +460,7 @@ static const struct {
      NULL,
      NULL,
      "",
-     {1, 1, 2, 2, 0, 0, 0},
+     {0, 1, 1, 2, 2, 0, 0, 0},
      "names: torch, prefix \"\", no head, no embedding\nignored: \"emb.weight\" F32 [5][2]"},
     {"other tensors",
      LSTM "step I64 -;norm.weight F32 2;lstm.weight_ih_l01 F32 1;.weight F32 4,2;buf U8 0;",
@@ -468,7 +468,7 @@ static const struct {
      NULL,
      NULL,
      NULL,
-     {1, 1, 3, 2, 0, 0, 1},
+     {0, 1, 1, 3, 2, 0, 0, 1},
      "names: torch, prefix \"lstm.\", no head, no embedding\nignored: \".weight\" F32 [4][2]\nignored: \"buf\" U8 [0]\n"
      "ignored: \"lstm.weight_ih_l01\" F32 [1]\nignored: \"norm.weight\" F32 [2]\nignored: \"step\" I64 []"},
 };

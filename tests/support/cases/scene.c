@@ -2,6 +2,7 @@
 #include "support/cases/scene.h"
 
 #include "support/suite.h"
+#include "sluice_tools.h"
 
 #include <string.h>
 
@@ -283,13 +284,9 @@ test_scene test_scene_make(const test_case *given)
 {
     const uint64_t *v = given->value;
     test_scene s = {.value = v, .random = v[SEED]};
-    s.shape = (sluice_shape){.layers = v[LAYERS],
-                             .directions = v[DIRECTIONS],
-                             .inputs = v[INPUTS],
-                             .hidden = v[HIDDEN],
-                             .vocabulary = v[VOCABULARY],
-                             .classes = v[CLASSES],
-                             .has_bias = (int)v[BIAS]};
+    s.shape =
+        (sluice_shape){TEST_SHAPE,          .layers = v[LAYERS],         .directions = v[DIRECTIONS], .inputs = v[INPUTS],
+                       .hidden = v[HIDDEN], .vocabulary = v[VOCABULARY], .classes = v[CLASSES],       .has_bias = (int)v[BIAS]};
     s.network = test_network_random(&s.shape, 1.5f, &s.random);
     s.x = lay_out(v[X_LAYOUT], v[X_PADDING], v[ROWS], v[STEPS], v[VOCABULARY] ? 1 : v[INPUTS]);
     s.y = lay_out(v[Y_LAYOUT], v[Y_PADDING], v[ROWS], v[STEPS], v[DIRECTIONS] * v[HIDDEN]);

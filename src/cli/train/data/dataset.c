@@ -1,3 +1,4 @@
+#include "program/model_shape.h"
 #include "cli/train/data/dataset.h"
 
 #include "cli/digest.h"
@@ -12,7 +13,7 @@
 /* Take the labels from the model of --from: its class names, or else the numbers of the classes, as `sluice run` prints them. */
 static sl_exit take_class_names(sl_dataset *dataset, const char *path, const sluice_model *model)
 {
-    const sluice_shape shape = sluice_model_get_shape(model);
+    const sluice_shape shape = sl_model_shape(model);
     if (!shape.vocabulary || !shape.classes)
         return sl_report(SL_EXIT_DATA, "%s: --text needs a model with %s, and this one has %s", path,
                          shape.vocabulary ? "a head, for its labels" : "an embedding, for its bytes",
