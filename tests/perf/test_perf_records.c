@@ -2,6 +2,7 @@
  * writer. */
 #include "support/suite.h"
 
+#include "kernel/kernel.h"
 #include "perf/report/compare.h"
 #include "perf/measure/bandwidth.h"
 #include "perf/bench/bench_options.h"
