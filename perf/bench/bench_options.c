@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What runs when no shape is asked for: from a batch that any kernel can fill to one that hardly any can, T,N,H. */
+/* The shapes that run if none is given, T,N,H: from large batches to small ones. */
 static const size_t default_cases[][3] = {
     {50, 64, 256}, {50, 64, 512}, {50, 128, 1024}, {100, 32, 128}, {100, 8, 256}, {100, 31, 64}, {30, 16, 32},
 };
@@ -176,6 +176,7 @@ static const sl_option table[] = {
     {"expect", 0, 1, ACTIONS, NULL, &sl_kind_constant, FIELD(action),
      "time nothing; show what the cost model expects at each of --threads", .value = SL_ACTION_EXPECT},
     {"export", 0, 1, ACTIONS, "DIR", &kind_export, 0, "write the cases for the scripts of perf/peers"},
+    {"fields", 0, 1, ACTIONS, NULL, &sl_kind_constant, FIELD(action), "explain the fields of the rows", .value = SL_ACTION_FIELDS},
     {"from", 0, 1, ACTIONS, "FILE", &sl_kind_file, FIELD(from), "take the rows of a JSON record"},
 
     {"min-time", 0, 1, MEASURING, "S", &kind_seconds, FIELD(plan.min_seconds), "seconds that each repetition lasts at least",
@@ -217,7 +218,7 @@ static int by_size(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* A sweep over threads has one thread in front, which the others are held against, and each number once, rising. */
+/* A sweep over threads starts with one thread, with which the others are compared, and has each number once, in ascending order. */
 static void order_threads(sl_list *threads)
 {
     size_t kept = 0;
@@ -248,8 +249,8 @@ static void fill_threads(sl_bench_options *options)
     fill_list(&options->threads, 0); /* the library's choice */
 }
 
-/* More threads than there can be would give the row of as many as there are again: it comes once. Of memory no more than the CPUs
- * read; a sweep runs more threads than CPUs, if the runtime makes them. */
+/* Replace numbers of threads beyond the maximum by the maximum, once. A sweep may run more threads than CPUs, if the runtime makes
+ * them; memory is read by at most as many as there are CPUs. */
 static void limit_threads(sl_bench_options *options)
 {
     const bool kernels = options->action == SL_ACTION_KERNELS;
@@ -272,19 +273,20 @@ static void limit_threads(sl_bench_options *options)
     threads->count = kept;
 }
 
-/* What the model of cost does not know is refused, not passed over. Before the defaults are filled in. */
+/* Refuse options that the cost model does not consider. Called before the defaults are filled in. */
 static sluice_status check_expect(const sl_bench_options *options, sluice_error *error)
 {
-    const char *unheeded = options->isa.count                    ? "--isa"
-                           : options->gemm.count                 ? "--gemm"
-                           : options->schedule.count             ? "--schedule"
-                           : options->peers.count                ? "--peer"
-                           : options->scaling == SL_SCALING_WEAK ? "--scaling weak"
-                                                                 : NULL;
-    if (options->action != SL_ACTION_EXPECT || !unheeded)
+    const char *ignored = options->isa.count                    ? "--isa"
+                          : options->gemm.count                 ? "--gemm"
+                          : options->schedule.count             ? "--schedule"
+                          : options->peers.count                ? "--peer"
+                          : options->scaling == SL_SCALING_WEAK ? "--scaling weak"
+                                                                : NULL;
+    if (options->action != SL_ACTION_EXPECT || !ignored)
         return SLUICE_STATUS_OK;
     return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT,
-                   "--expect is of the library's own choice of kernels and way, found %s; leave one of them out", unheeded);
+                   "--expect uses the library's own choice of kernels and execution plan, found %s; leave one of them out",
+                   ignored);
 }
 
 static void fill_defaults(sl_bench_options *options)

@@ -28,7 +28,7 @@ SLUICE_WARN_UNUSED sluice_status sl_grammar_list(const sl_argument *argument, si
 SLUICE_WARN_UNUSED sluice_status sl_grammar_tuple(const sl_argument *argument, const char *form, size_t count, size_t most,
                                                   size_t *values, sluice_error *error);
 
-/** Append a list of names to the list as their values: name(v) for v = 0, 1, ... tells them, NULL ends them. BAD_ARGUMENT; the
+/** Append a list of names to the list as their values: name(v) for v = 0, 1, ... returns them, and NULL ends them. BAD_ARGUMENT; the
  * list is then as it was. */
 SLUICE_WARN_UNUSED sluice_status sl_grammar_names(const sl_argument *argument, const char *(*name)(size_t value), sl_list *list,
                                                   sluice_error *error);

@@ -103,7 +103,7 @@ def check_given(cli):
     kept = checkpoint.read_bytes()
     said = sluice("train", "--resume", checkpoint).stderr.decode()
     cli.check(said == f"continues after step 2, --text {text}, --output {cli.path('given.b')}, --checkpoint {checkpoint}\n",
-              f"it is told where the run stands, and its files: {said!r}")
+              f"it reports where the run stands, and its files: {said!r}")
     moved = cli.path("moved.tsv")
     shutil.move(text, moved)
     other, curve = cli.path("other.checkpoint"), cli.path("given.svg")

@@ -115,7 +115,7 @@ def check_signals(cli):
                     break
                 stops += 1
                 cli.check(process.returncode == INTERRUPTED and "--resume" in said and "step" in said and said.count("\n") <= 3,
-                          f"{run.name}: a signal ends the run and tells how to go on: {process.returncode} {said!r}")
+                          f"{run.name}: a signal ends the run and says how to go on: {process.returncode} {said!r}")
                 process = run.go_on("--threads", 1 + stops % 2)
             cli.check(stops > 0, f"{run.name}: was interrupted")
             run.finish()
@@ -338,7 +338,7 @@ def check_best(cli):
 
 
 def check_full_disk(cli):
-    """A limit of a file's size stands for a full disk; /dev/full, as a device, is refused before anything is learnt."""
+    """A limit of a file's size stands for a full disk; /dev/full, as a device, is refused before anything is learned."""
     def limit():
         resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
 

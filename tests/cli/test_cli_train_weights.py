@@ -44,7 +44,7 @@ def is_close(got, wanted):
 
 
 def check_balanced(cli):
-    """N / (C n), of the targets that are learnt."""
+    """N / (C n), of the targets that are learned."""
     print(f"seed {SEED}")
     text, output, checkpoint = write_lines(cli, "lines.tsv"), cli.path("o.safetensors"), cli.path("o.checkpoint")
     base = ["--text", text, "-o", output, "--hidden", 6, "--epochs", 1, "--checkpoint", checkpoint]
@@ -183,7 +183,7 @@ def check_effect(cli):
 
 
 def check_resume(cli):
-    """A run that goes on has the weights that it began with, at any number of threads, and is told if it is given others."""
+    """A run that goes on has the weights that it began with, at any number of threads, and reports it if it is given others."""
     text, given = write_lines(cli, "go.tsv"), cli.path("go-weights.tsv")
     given.write_text("uno\t0.3\ndue\t1.1\ntre\t2.7\n")
     for name, words in (("file", ["--class-weights", given]), ("balanced", ["--class-weights", "balanced", "--validate-share", 0.2]),

@@ -46,7 +46,7 @@ START_TEST(lists_are_read)
 }
 END_TEST
 
-/* A list that is wrong, and words of the message that tells so. */
+/* A list that is wrong, and words of the message that says so. */
 static const struct {
     const char *text, *says;
 } bad_lists[] = {

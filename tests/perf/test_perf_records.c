@@ -126,7 +126,7 @@ START_TEST(a_sweep_begins_with_one_thread)
     ck_assert(options.scaling == SL_SCALING_WEAK && options.threads.count == 4);
     for (size_t k = 0; k < 4; k++)
         ck_assert_uint_eq(options.threads.values[k], (size_t)1 << k);
-    ck_assert_int_eq(parse("--threads 4,2", &options, NULL), 0); /* no sweep that is told: as it is */
+    ck_assert_int_eq(parse("--threads 4,2", &options, NULL), 0); /* no sweep that is reported: as it is */
     ck_assert(options.threads.count == 2 && options.threads.values[0] == 4);
 }
 END_TEST
@@ -280,6 +280,7 @@ START_TEST(what_is_no_record_is_refused)
                                         "[" CASE ",{}]",
                                         ROW("\"steps\":\"4\""),
                                         ROW("\"steps\":4,\"more\":[1]"),
+                                        ROW("\"steps\":4,\"gflops\":\"x\""),
                                         "steps,batch\n4,8\n"};
     sluice_error error;
     json_t *rows;

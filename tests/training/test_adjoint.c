@@ -11,7 +11,7 @@ typedef struct option {
     sluice_shape shape;
     unsigned what; /* for test_batch_random */
     float dropout;
-    int only; /* of TEST_RESULTS, the one that the loss is told of; -1: all */
+    int only; /* of TEST_RESULTS, the only one that the loss depends on; -1: all */
 } option;
 
 static const option options[] = {

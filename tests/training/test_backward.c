@@ -21,7 +21,7 @@ static double results_within(const test_batch *got, const test_adjoint *want, co
     return worst;
 }
 
-/* A bound that lets mistakes pass is none: the largest of a tensor's bounds, as a share of its largest element. */
+/* A bound that lets errors pass is none: the largest of a tensor's bounds, as a share of its largest element. */
 static double looseness(const test_adjoint *adjoint)
 {
     double worst = 0.0;
@@ -228,7 +228,7 @@ static piece make_piece(const sluice_shape *shape, sluice_streams *streams, cons
     free(h);
     free(c);
     made.gradient = test_gradient_random(shape, &made.batch.batch, random);
-    made.gradient.gradient.dhn = made.gradient.gradient.dcn = NULL; /* the border, where nothing comes back */
+    made.gradient.gradient.dhn = made.gradient.gradient.dcn = NULL; /* the last step, after which no gradient comes back */
     return made;
 }
 
@@ -265,7 +265,7 @@ static void run_piece(const test_runner *runner, sluice_tape *tape, const sluice
         test_within(j <= TEST_C0 ? now->gradient.out[j] : all->out[j], sum[j], want->input_count[j], test_input_names[j]);
 }
 
-/* Each piece of a sequence is told of its own loss; the weights' gradients are added up over the pieces. */
+/* Each part of a sequence has its own loss; the weights' gradients are added up over the parts. */
 START_TEST(pieces_of_streams)
 {
     const sluice_shape shape = {.layers = 2, .directions = 1, .inputs = 5, .hidden = 13, .classes = 3, .has_bias = 1};

@@ -130,8 +130,8 @@ START_TEST(finite_differences)
             scene.outputs[k] = roundf(scene.outputs[k] * 0x1p10f) * 0x1p-10f;
         get(&scene.loss);
         const double share = 1.0 / (double)scene.loss.counted, h = 0x1p-10;
-        const double slopes = kind == SLUICE_LOSS_SQUARED_ERROR ? 16.0 / (double)widths[w] : 2;
-        const double bound = share * (h * h / 6 * 0.0963 + 0x1p-23 * slopes) + 1e-14 * 64 / h;
+        const double derivatives = kind == SLUICE_LOSS_SQUARED_ERROR ? 16.0 / (double)widths[w] : 2;
+        const double bound = share * (h * h / 6 * 0.0963 + 0x1p-23 * derivatives) + 1e-14 * 64 / h;
         for (size_t k = 0; k < scene.elements; k++) {
             const double slope = (get_moved(&scene, k, (float)h) - get_moved(&scene, k, (float)-h)) / (2 * h);
             ck_assert_msg(fabs(slope - scene.gradient[k]) <= bound, "width %zu, [%zu]: %.9g by differences, %.9g", widths[w], k,
@@ -282,7 +282,7 @@ START_TEST(threads)
 }
 END_TEST
 
-/* The first fault in the order of rows, steps and elements is the one that is told, wherever it is, on any number of threads. */
+/* The first fault in the order of rows, steps and elements is the one that is reported, wherever it is, on any number of threads. */
 START_TEST(first_fault)
 {
     enum { WIDTH = 75 };

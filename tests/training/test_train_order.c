@@ -111,7 +111,7 @@ START_TEST(rows_change_company)
         distinct[n] = (int64_t)(COUNT - n);
     sl_order order;
     ck_assert_int_eq(sl_order_create(&order, sl_order_count(COUNT), COUNT, SMALL), SL_EXIT_OK);
-    unsigned met[COUNT] = {0}, leftover = 0;
+    unsigned shared[COUNT] = {0}, leftover = 0;
     for (uint64_t epoch = 0; epoch < EPOCHS; epoch++) {
         sl_order_shuffle(&order, distinct, 1, epoch);
         for (size_t k = 0; k < order.batches; k++) {
@@ -120,16 +120,16 @@ START_TEST(rows_change_company)
             for (size_t n = range->begin; n < range->end; n++)
                 here = here || order.rows[n] == 100;
             for (size_t n = range->begin; here && n < range->end; n++)
-                met[order.rows[n]]++;
+                shared[order.rows[n]]++;
             leftover += range->end - range->begin < SMALL && range->end == COUNT;
         }
     }
     size_t others = 0, always = 0;
     for (size_t n = 0; n < COUNT; n++) {
-        others += n != 100 && met[n] > 0;
-        always += n != 100 && met[n] == EPOCHS;
+        others += n != 100 && shared[n] > 0;
+        always += n != 100 && shared[n] == EPOCHS;
     }
-    ck_assert_msg(others > 2 * SMALL && !always, "row 100 met %zu others, %zu of them always", others, always);
+    ck_assert_msg(others > 2 * SMALL && !always, "row 100 was with %zu others, %zu of them always", others, always);
     ck_assert_msg(leftover < EPOCHS / 2, "the longest rows made the small batch in %u of %d epochs", leftover, EPOCHS);
     sl_order_release(&order);
 }

@@ -1,4 +1,4 @@
-/* The trainer: torch's losses and weights, small tasks that are learnt, bits, and what a step is made of. */
+/* The trainer: torch's losses and weights, small tasks that are learned, bits, and what a step is made of. */
 #include "golden/golden_training.h"
 #include "support/network.h"
 #include "support/stream_calls.h"
@@ -99,7 +99,7 @@ static void pose(int32_t tokens[TASK_ROWS][TASK_STEPS], int64_t lengths[TASK_ROW
     }
 }
 
-/* To remember the first symbol, or the one before: learnt until no row of a batch never seen is wrong, and the loss near zero. */
+/* To remember the first symbol, or the one before: learned until no row of a batch never seen is wrong, and the loss near zero. */
 START_TEST(learns)
 {
     static const struct {
@@ -281,7 +281,7 @@ START_TEST(by_hand)
     const sluice_engine *engine = sluice_trainer_get_engine(parts);
     sluice_tape *tape = NULL;
     ck_assert_int_eq(sluice_tape_create(engine, NULL, &tape, NULL), SLUICE_STATUS_OK);
-    float *outputs = test_floats(7 * 6 * 4), *slopes = test_floats(7 * 6 * 4);
+    float *outputs = test_floats(7 * 6 * 4), *derivatives = test_floats(7 * 6 * 4);
     for (int k = 0; k < 3; k++) {
         sluice_batch batch = data.batch;
         batch.tape = tape;
@@ -293,8 +293,8 @@ START_TEST(by_hand)
                             .lengths = batch.lengths,
                             .outputs = outputs,
                             .labels = data.labels,
-                            .gradient = slopes};
-        sluice_gradient gradient = {.struct_size = sizeof gradient, .dstep_logits = slopes};
+                            .gradient = derivatives};
+        sluice_gradient gradient = {.struct_size = sizeof gradient, .dstep_logits = derivatives};
         sluice_report by_parts = {.struct_size = sizeof by_parts};
         ck_assert_int_eq(sluice_forward(engine, NULL, &batch, NULL), SLUICE_STATUS_OK);
         ck_assert_int_eq(sluice_loss_compute(&loss, NULL), SLUICE_STATUS_OK);
@@ -310,7 +310,7 @@ START_TEST(by_hand)
         test_same_weights(sluice_trainer_get_model(parts), sluice_trainer_get_model(whole));
     }
     free(outputs);
-    free(slopes);
+    free(derivatives);
     test_data_free(&data);
     sluice_tape_destroy(tape);
     sluice_trainer_destroy(whole);
