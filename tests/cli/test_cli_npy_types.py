@@ -235,10 +235,10 @@ def check_refused_values(cli):
         lengths[4] = words[4 * STEPS + 3] = classes[4] = value
         refused(["row 4", f"found {found}"], (ROWS,), lengths, descr, *run)
         refused(["row 4, step 3", f"found {found}"], (ROWS, STEPS), words, descr, *read)
-        refused(["row 4, step 3", f"found {found}; if these are no tokens but one number a step, save a[:, :, None]"], (ROWS, STEPS),
+        refused(["row 4, step 3", f"found {found}; if these are not tokens but one number per step, save a[:, :, None]"], (ROWS, STEPS),
                 words, descr, "train", "-i", path, "--labels", labels, "-o", output)
         if value != -1:
-            refused(["row 4", f"found {found}; for numbers to be met as they are give --values"], (ROWS,), classes, descr, *learn)
+            refused(["row 4", f"found {found}; for numbers to predict give --values"], (ROWS,), classes, descr, *learn)
         counted = cli.path("counted.npy")
         counted.write_bytes(encode((ROWS,), [1, 1, 1, 1, 3, 1, 1], "<i4"))
         path.write_bytes(encode((ROWS, STEPS), words, descr))

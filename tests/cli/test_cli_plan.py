@@ -119,8 +119,8 @@ def check_usage(cli):
         (["run", model, "-i", x, "--hn", cli.path("hn.npy"), "--plans", plans, "--schedule", "units"], ["--plans", "units"]),
         (["run", model, "-i", x, "--hn", plans, "--plans", plans, "--schedule", "measure"], ["same file", "--hn", "--plans"]),
         (["run", model, "-i", x, "--hn", cli.path("hn.npy"), "--plans", model, "--schedule", "measure"], ["same file", "MODEL"]),
-        (["run", model, "--text", "--schedule", "measure"], ["--schedule measure", "equal rows", ".npy"]),
-        ([*whole, "--lengths", x, "--schedule", "measure"], ["--schedule measure", "equal rows", "--lengths"]),
+        (["run", model, "--text", "--schedule", "measure"], ["--schedule measure", "equal length", ".npy"]),
+        ([*whole, "--lengths", x, "--schedule", "measure"], ["--schedule measure", "equal length", "--lengths"]),
     ]
     for arguments, words in cases:
         cli.refused(USAGE, words, *arguments)

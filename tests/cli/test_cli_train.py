@@ -92,7 +92,7 @@ def check_usage(cli):
         (base + ["--dropout", "1"], ["--dropout", "less than 1"]),
         (base + ["--dropout", "0.5"], ["--dropout", "--layers 2"]),
         (base + ["--label-smoothing", "1.5"], ["--label-smoothing"]),
-        (base + ["--seed", "-1"], ["--seed", "2^64"]),
+        (base + ["--seed", "-1"], ["--seed", "18446744073709551615"]),
         (base + ["--batch", "0"], ["--batch", "'0'"]),
         (base + ["--epochs", "x"], ["--epochs", "'x'"]),
         (base + ["--truncate", "4"], ["--truncate", "every step"]),
@@ -132,7 +132,7 @@ def check_text_refused(cli):
     cases = [
         (good + b"no tab here\n", ["line 7", "LABEL<TAB>TEXT", "no tab"]),
         (good + b"\n" + good, ["line 7", "empty line"]),
-        (good + b"eins\t\n", ["line 7", "text behind the tab"]),
+        (good + b"eins\t\n", ["line 7", "text after the tab"]),
         (b"\tabc\n" + good, ["line 1", "cannot name a class"]),
         (good + b"a,b\tabc\n", ["line 7", "'a,b'", "commas"]),
         (good + b"a\xff\tabc\n", ["line 7", "UTF-8"]),
@@ -205,8 +205,8 @@ def check_npy_refused(cli):
     refuse(["bad.npy", "--labels"], (5,), [0.0] * 5, "<f4", labels=bad)
     refuse(["bad.npy", "row 2", "0 to 1", "found 5"], (4,), [0, 1, 5, 1], "<i4", labels=bad, classes=2)
     refuse(["bad.npy", "row 3", "9999999999"], (4,), [0, 1, 0, 9999999999], "<i8", labels=bad)
-    refuse(["bad.npy", "no target", "4 rows to learn"], (4,), [-1] * 4, "<i4", labels=bad, classes=2)
-    refuse(["bad.npy", "no target", "4 rows to validate"], (4,), [-1] * 4, "<i4",
+    refuse(["bad.npy", "4 rows for training", "target"], (4,), [-1] * 4, "<i4", labels=bad, classes=2)
+    refuse(["bad.npy", "4 rows for validation", "target"], (4,), [-1] * 4, "<i4",
            **{"validate": path["x"], "validate-labels": bad})
     refuse(["bad.npy", "two classes", "found 1"], (4,), [0, 0, -1, 0], "<i4", labels=bad)
     refuse(["bad.npy", "--values", "[width]"], (5,), [0.0] * 5, "<f4", values=bad, labels=None)

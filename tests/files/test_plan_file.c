@@ -1,4 +1,4 @@
-/* Files of tuned plans: what is saved is what is loaded, every damage is refused with its line, and nothing is stored then. */
+/* Files of tuned plans: loading gives what was saved; every damaged file is refused with the line, and the engine's plans stay. */
 #include "system/cpu.h"
 #include "engine/schedule/tuned_plan_list.h"
 
@@ -107,7 +107,7 @@ START_TEST(the_file_is_the_one_described)
     test_bytes file = test_file_read(test_path("plans"));
     test_bytes_add(&file, "", 1);
     ck_assert_uint_eq(file.size, strlen(expected) + 1);
-    for (const char *line = strtok(expected, "\n"); line; line = strtok(NULL, "\n")) /* in whatever order it was stored */
+    for (const char *line = strtok(expected, "\n"); line; line = strtok(NULL, "\n")) /* in the order of measuring, or of the file */
         ck_assert_msg(strstr((const char *)file.data, line) != NULL, "\"%s\" is not in\n%s", line, (const char *)file.data);
     test_bytes_free(&file);
     sluice_engine_destroy(engine);

@@ -82,10 +82,10 @@ def check_fresh(checks, verb, packages, target, work, *words):
         installed = set(machine.state["installed"])
         checks.check("check" not in installed and {"meson", "libblis-dev", *packages} <= installed,
                      f"./dev {verb} installs {packages} and what the programs need, not Check: {sorted(installed)}")
-        optional = "auto" if "libdnnl-dev" in packages else "disabled"
-        expected = {"b_sanitize": "none", "buildtype": "release", "programs": "true", "tests": "false", "onednn": optional,
-                    "sleef": optional}
-        checks.check(machine.state["options"] == expected, f"./dev {verb} leaves out the tests and libraries that are not installed: {machine.state['options']}")
+        expected = {"b_sanitize": "none", "buildtype": "release", "programs": "true", "tests": "false"}
+        expected |= {"onednn": "auto" if "libdnnl-dev" in installed else "disabled",
+                     "sleef": "auto" if "libsleef-dev" in installed else "disabled"}
+        checks.check(machine.state["options"] == expected, f"./dev {verb} leaves the tests out: {machine.state['options']}")
         compiled = [line for line in called if line.startswith("ninja")]
         checks.check(compiled == [f"ninja -C build{target}"], f"./dev {verb} compiles just what it runs, '{target}': {compiled}")
         checks.check(any(line.startswith(work) for line in called), f"./dev {verb} does its work, '{work}': {called}")
@@ -107,6 +107,10 @@ def check_order(checks):
         called = machine.dev("test")[2]
         again = [line for line in called if line.startswith(("apt-get", "meson setup", "meson configure"))]
         checks.check_none(again, "a second ./dev test installs and configures nothing")
+        checks.check(machine.state["options"]["onednn"] == "disabled", f"no oneDNN, not looked for: {machine.state['options']}")
+        machine.dev("bench")
+        checks.check(machine.state["options"]["onednn"] == machine.state["options"]["sleef"] == "auto",
+                     f"./dev bench has the optional libraries that it installed: {machine.state['options']}")
         machine.state["options"].update(buildtype="debug", b_sanitize="address")
         (machine.home / "state.json").write_text(json.dumps(machine.state))
         machine.dev("build")

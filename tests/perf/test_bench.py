@@ -2,7 +2,7 @@
 import json
 import subprocess
 
-from support.checks import BUILD
+from support.checks import BUILD, SOURCE
 from support.cli import FAILURE, OK, USAGE, environment, run_parts
 
 PROGRAM = BUILD / "perf" / "sluice-bench"
@@ -19,6 +19,20 @@ def check_version(cli):
     version = bench("--version").stdout
     cli.check(all(word in version for word in ("sluice-bench 0.", "BLIS", "configuration", "OpenMP", "ISA")),
               f"--version says what is used: {version!r}")
+
+
+def check_fields(cli):
+    """--fields explains every field of a row, and the README has its table."""
+    listed = json.loads(bench("--fields", "--format", "json").stdout)
+    of_cases = {entry["field"].strip("`") for entry in listed if entry["rows"] in ("cases", "all")}
+    row = json.loads(bench("1,1,8", *QUICK).stdout)[0]
+    unlisted = set(row) ^ {name for name in of_cases if not name.endswith(("_per_second_all", "read_threads"))
+                           and name.partition("_")[0] not in ("l2", "l3", "dram")}
+    cli.check(not unlisted, f"the fields of a row are those that --fields explains; the difference: {unlisted}")
+    cli.check(all(entry["meaning"] for entry in listed), "each with its meaning")
+    table = bench("--fields", "--format", "md").stdout
+    cli.check(table.count("\n") == len(listed) + 2 and table in (SOURCE / "perf" / "README.md").read_text(encoding="utf-8"),
+              "perf/README.md has what `sluice-bench --fields --format md` writes")
 
 
 def check_usage(cli):
@@ -160,5 +174,5 @@ def check_train_outcome(cli):
 
 
 if __name__ == "__main__":
-    run_parts(check_version, check_usage, check_large, check_precedence, check_expect, check_scaling, check_schedule, check_measure, check_tail,
+    run_parts(check_version, check_fields, check_usage, check_large, check_precedence, check_expect, check_scaling, check_schedule, check_measure, check_tail,
               check_train, check_train_outcome)

@@ -280,6 +280,7 @@ START_TEST(what_is_no_record_is_refused)
                                         "[" CASE ",{}]",
                                         ROW("\"steps\":\"4\""),
                                         ROW("\"steps\":4,\"more\":[1]"),
+                                        ROW("\"steps\":4,\"gflops\":\"x\""),
                                         "steps,batch\n4,8\n"};
     sluice_error error;
     json_t *rows;

@@ -132,8 +132,8 @@ static spelling get_expected(const struct field *field)
     return made;
 }
 
-/* Read a field. What is read has to be written the same again, so no other spelling, no value out of its type's range, and neither NaN
- * nor infinity is accepted. */
+/* Read a field. What is read has to be written the same again, so no other spelling, no value out of its type's range, and
+ * neither NaN nor infinity is accepted. */
 static sluice_status read_entry(const sl_tensor_source *source, const struct field *field, sl_checkpoint_options *to,
                                 sluice_error *error)
 {
