@@ -174,6 +174,16 @@ SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_model_load(const char *path, 
                                                               sluice_error *error);
 
 /**
+ * sluice_model_load from a file's content in memory, as from a resource that is linked into the program. Any alignment.
+ * @param bytes [size]; read during the call only, the model keeps nothing of it.
+ * @retval BAD_ARGUMENT bytes or model is NULL.
+ * @retval BAD_DATA, UNSUPPORTED, NO_MEMORY, TOO_LARGE as sluice_model_load; messages have "memory" in place of the file's name, and
+ *                      byte offsets from `bytes` on.
+ */
+SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_model_load_memory(const void *bytes, size_t size, const sluice_names *names,
+                                                                     sluice_model **model, sluice_error *error);
+
+/**
  * Write a model to a safetensors file (F32) that sluice_model_load and torch read, replaced as a whole. bias_ih holds b, bias_hh
  * zeros: a model keeps their sum.
  *

@@ -246,21 +246,28 @@ SLUICE_API const sluice_model *sluice_trainer_get_model(const sluice_trainer *tr
 SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_trainer_get_options(const sluice_trainer *trainer,
                                                                        sluice_trainer_options *options);
 
-/** Write a checkpoint, replaced as a whole: weights, the optimiser's moments, the options, the number of steps, and a note of the
- *  caller's (any text; NULL: ""). A safetensors file whose weights sluice_model_load reads. One with class weights is refused by
- *  Sluice 0.3, which would go on without them. BAD_ARGUMENT, IO, NO_MEMORY,
- *  TOO_LARGE; BAD_DATA: a weight or a moment is NaN or infinite, and the file stays as it was. */
-SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_trainer_save(const sluice_trainer *trainer, const char *path, const char *note,
-                                                                sluice_error *error);
+/**
+ * Write a checkpoint, replaced as a whole: weights, the optimiser's moments, the options and the number of steps. A safetensors file
+ * whose weights sluice_model_load reads. One with class weights or streams is refused by Sluice 0.3, which would go on without them.
+ * @param streams states to be saved with it, as truncated back-propagation carries them from one update to the next; NULL: none.
+ * @param note    any text of the caller's; NULL: "".
+ * @retval BAD_ARGUMENT trainer or path is NULL, or the streams are those of a network of another shape. IO, NO_MEMORY, TOO_LARGE
+ * @retval BAD_DATA     a weight or a moment is NaN or infinite; the file stays as it was.
+ */
+SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_trainer_save(const sluice_trainer *trainer, const sluice_streams *streams,
+                                                                const char *path, const char *note, sluice_error *error);
 
 /**
  * Make a trainer from a checkpoint; it goes on to the same bits as if it had never stopped.
+ * @param streams set to the states that were saved with it, or to NULL if there were none; may be NULL: not wanted. They belong to
+ *                the caller, and are used with the trainer's engine.
  * @param note set to a copy of the note, which the caller frees with free(); may be NULL.
  * @retval BAD_ARGUMENT, NO_INPUT, IO, UNSUPPORTED, NO_MEMORY, TOO_LARGE
  * @retval BAD_DATA not a checkpoint, or a damaged one.
  */
 SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_trainer_load(const char *path, const sluice_engine_options *engine_options,
-                                                                sluice_trainer **trainer, char **note, sluice_error *error);
+                                                                sluice_trainer **trainer, sluice_streams **streams, char **note,
+                                                                sluice_error *error);
 
 /** Free the trainer; NULL is allowed. */
 SLUICE_API void sluice_trainer_destroy(sluice_trainer *trainer);

@@ -70,7 +70,7 @@ static sluice_status list_cases(sluice_error *error)
     const sluice_status status = sluice_environment_get(NULL, &environment, error);
     if (status)
         return status;
-    json_t *context = sl_context_create(&environment);
+    json_t *context = sl_context_create(&environment, (char *[]){NULL});
     if (!context)
         return sl_fail_memory(error, "the context", sizeof environment);
     printf("compiler %s\n", json_string_value(json_object_get(context, "compiler")));

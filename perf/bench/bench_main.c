@@ -4,12 +4,12 @@
 #include "perf/cases/case.h"
 #include "perf/measure/context.h"
 #include "perf/bench/expect.h"
-#include "perf/cases/case_export.h"
+#include "perf/bench/case_export.h"
 #include "perf/measure/kernel_bench.h"
 #include "perf/bench/bench_options.h"
 #include "perf/bench/outcome.h"
-#include "perf/peers/peer.h"
 #include "perf/report/record.h"
+#include "perf/report/row_fields.h"
 #include "perf/bench/sweep.h"
 
 #include "base/error.h"
@@ -49,7 +49,8 @@ static sl_exit run_export(const sl_bench_options *options, sluice_error *error)
     return status ? fail(error) : sl_interrupt_seen() ? SL_EXIT_INTERRUPTED : SL_EXIT_OK;
 }
 
-static sluice_status run_kernels(const sl_bench_options *options, sl_bench_report *report, sl_tally *tally, sluice_error *error)
+static sluice_status run_kernels(const sl_bench_options *options, sl_bench_report *report, sl_bench_tally *tally,
+                                 sluice_error *error)
 {
     const sl_micro_run run = {&options->plan, report, tally};
     unsigned skipped = 0;
@@ -58,10 +59,11 @@ static sluice_status run_kernels(const sl_bench_options *options, sl_bench_repor
         const sluice_isa isa = (sluice_isa)options->isa.values[k];
         status = sl_sweep_skip(sl_kernels_run(isa, &run, error), error, isa, &skipped);
     }
-    return status ? status : sl_kernels_run_rest(&options->threads, &run, error);
+    return status ? status : sl_kernels_run_rest(options->threads.count, options->threads.values, &run, error);
 }
 
-static sluice_status run_expect(const sl_bench_options *options, sl_bench_report *report, sl_tally *tally, sluice_error *error)
+static sluice_status run_expect(const sl_bench_options *options, sl_bench_report *report, sl_bench_tally *tally,
+                                sluice_error *error)
 {
     size_t shapes, settings;
     sluice_status status = sl_bench_options_count(options, &shapes, &settings, error);
@@ -73,27 +75,25 @@ static sluice_status run_expect(const sl_bench_options *options, sl_bench_report
     return status;
 }
 
-/* What an action does, and the columns of its rows. */
+/* What an action does, and the fields of its rows. */
 typedef struct job {
-    sluice_status (*run)(const sl_bench_options *options, sl_bench_report *report, sl_tally *tally, sluice_error *error);
-    const sl_column *columns;
-    size_t count;
+    sluice_status (*run)(const sl_bench_options *options, sl_bench_report *report, sl_bench_tally *tally, sluice_error *error);
+    const sl_field_table *fields;
 } job;
 
-/* The last `hidden` columns of a case are left out. */
-static job job_of(sl_action action, size_t hidden)
+static job job_of(sl_action action)
 {
     switch (action) {
     case SL_ACTION_KERNELS:
-        return (job){run_kernels, sl_micro_columns, SL_MICRO_COLUMNS};
+        return (job){run_kernels, &sl_kernel_fields};
     case SL_ACTION_EXPECT:
-        return (job){run_expect, sl_expect_columns, SL_EXPECT_COLUMNS};
+        return (job){run_expect, &sl_expect_fields};
     default:
-        return (job){sl_sweep_run, sl_result_columns, SL_RESULT_COLUMNS - hidden};
+        return (job){sl_sweep_run, &sl_case_fields};
     }
 }
 
-static void warn_busy(const sl_tally *tally)
+static void warn_busy(const sl_bench_tally *tally)
 {
     if (tally->busy)
         fprintf(stderr,
@@ -128,7 +128,7 @@ typedef struct session {
     json_t *old_rows; /* of a record to compare with; NULL */
 } session;
 
-static sluice_status add_rows(json_t *rows, sl_bench_report *report, sl_tally *tally, sluice_error *error)
+static sluice_status add_rows(json_t *rows, sl_bench_report *report, sl_bench_tally *tally, sluice_error *error)
 {
     json_t *row;
     sluice_status status = SLUICE_STATUS_OK;
@@ -145,14 +145,14 @@ static sl_exit write_rows(const session *all, json_t **rows, sluice_error *error
 {
     const sl_bench_options *options = all->options;
     const bool is_micro = all->from && json_object_get(json_array_get(all->from, 0), "kernel");
-    const size_t hidden = all->from || options->peers.count > 1 ? 0 : SL_PEER_COLUMNS;
-    const job todo = job_of(is_micro ? SL_ACTION_KERNELS : all->from ? SL_ACTION_CASES : options->action, hidden);
+    const bool with_peers = all->from || options->peers.count > 1;
+    const job todo = job_of(is_micro ? SL_ACTION_KERNELS : all->from ? SL_ACTION_CASES : options->action);
     /* Standard output is the comparison's. */
     const char *output = all->old_rows && sl_paths_is_standard_output(options->output) ? "/dev/null" : options->output;
-    sl_tally tally = {0};
+    sl_bench_tally tally = {0};
     sl_bench_report *report;
     *rows = NULL;
-    sluice_status status = sl_bench_report_create(output, options->format, todo.columns, todo.count, all->context, &report, error);
+    sluice_status status = sl_bench_report_create(output, options->format, todo.fields, with_peers, all->context, &report, error);
     if (status)
         return fail(error);
     status = all->from ? add_rows(all->from, report, &tally, error) : todo.run(options, report, &tally, error);
@@ -206,8 +206,8 @@ static sl_exit run_action(sl_bench_options *options, char **argv, sluice_error *
     /* BLIS reads its variable at its first use; where it does not know the CPU, the baseline would be a slow portable kernel's. */
     if (sl_blis_arch_set(error) || sluice_environment_get(NULL, &environment, error))
         return fail(error);
-    json_t *context = sl_context_create(&environment);
-    if (!context || !sl_context_add_command(context, argv))
+    json_t *context = sl_context_create(&environment, argv);
+    if (!context)
         return sl_report_memory("the context");
     tell_threads(options);
     options->plan.stopped = sl_interrupt_seen;

@@ -1,7 +1,7 @@
 #include "perf/bench/bench_options.h"
 
 #include "perf/bench/bench_page.h"
-#include "perf/peers/peer.h"
+#include "perf/peers/peer_list.h"
 
 #include "base/error.h"
 #include "base/size.h"
@@ -57,7 +57,7 @@ static sluice_status parse_names(const sl_option *option, const sl_argument *arg
 /* --train alone means all that a training step computes. */
 static sluice_status parse_train(const sl_option *option, const sl_argument *argument, void *field, sluice_error *error)
 {
-    const char *text = argument->text ? argument->text : sl_train_get_name(SL_TRAIN_BOTH);
+    const char *text = argument->text ? argument->text : sl_train_pass_get_name(SL_TRAIN_BOTH);
     return parse_names(option, &(sl_argument){argument->option, text}, field, error);
 }
 
@@ -168,7 +168,7 @@ static const sl_option table[] = {
     {"train", 0, 1, SHAPES, "[=LIST]", &kind_train, FIELD(train),
      "what of a training step is computed: nothing, the forward pass with a tape for the gradient, or both passes; --train alone "
      "means both",
-     sl_train_get_name, .standard = "none, of --set train both"},
+     sl_train_pass_get_name, .standard = "none, of --set train both"},
     {"seed", 0, 1, SHAPES, "N", &kind_number, FIELD(seed), "seed of all random numbers", .standard = TEXT(DEFAULT_SEED),
      .most = LLONG_MAX},
 
@@ -326,7 +326,7 @@ sluice_status sl_bench_options_parse(int argc, char **argv, sl_bench_options *op
 {
     sl_given given;
     *options = (sl_bench_options){.seed = DEFAULT_SEED, .output = "-", .threshold = DEFAULT_THRESHOLD};
-    options->plan = (sl_plan){DEFAULT_MIN_SECONDS, DEFAULT_REPETITIONS, DEFAULT_WARMUP, NULL};
+    options->plan = (sl_timing_plan){DEFAULT_MIN_SECONDS, DEFAULT_REPETITIONS, DEFAULT_WARMUP, NULL};
     if (argc == 2 && strcmp(argv[1], "help") == 0)
         options->action = SL_ACTION_HELP;
     if (options->action == SL_ACTION_HELP)
@@ -436,7 +436,7 @@ sl_case sl_bench_options_get_case(const sl_bench_options *options, size_t k)
     else
         get_of_sets(options, k - spanned, &shape);
     if (options->train.count)
-        shape.train = (sl_train)options->train.values[train];
+        shape.train = (sl_train_pass)options->train.values[train];
     return shape;
 }
 

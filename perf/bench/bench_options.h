@@ -5,6 +5,7 @@
 #include "perf/cases/case.h"
 #include "perf/bench/grammar.h"
 #include "perf/bench/sets.h"
+#include "perf/report/result_rows.h"
 
 typedef enum sl_action {
     SL_ACTION_CASES,
@@ -29,7 +30,7 @@ typedef struct sl_bench_options {
     sl_scaling scaling;                   /* weak: each batch is of one thread, and is multiplied by the threads */
     sl_list peers;                        /* run with each of these, by peer.h's numbers */
     size_t seed;
-    sl_plan plan;
+    sl_timing_plan plan;
     sl_bench_format format;
     const char *output;
     const char *plot, *roofline; /* files for pictures; NULL: none */

@@ -4,21 +4,34 @@
 #include "engine/schedule/candidates.h"
 #include "engine/schedule/cost_model.h"
 
-const sl_column sl_expect_columns[SL_EXPECT_COLUMNS] = {
-    {"steps", "T", 5, 0, 0},
-    {"batch", "N", 5, 0, 0},
-    {"input", "I", 5, 0, 0},
-    {"hidden", "H", 5, 0, 0},
-    {"layers", "L", 2, 0, 0},
-    {"directions", "D", 2, 0, 0},
-    {"threads", "thr", 4, 0, 0},
-    {"teams", "teams", 5, 0, 0},
-    {"members", "each", 4, 0, 0},
-    {"wavefront", "wave", -5, 0, 0},
-    {"cycles", "kcycles", 10, 1, 1e-3},
-    {"speedup", "speedup", 7, 2, 0},
-    {"fraction_of_peak", "share", 5, 3, 0},
+/* What is expected of a case at a number of threads. */
+typedef struct expected {
+    sl_case shape;
+    unsigned threads;
+    size_t thread_groups, threads_per_group;
+    bool wavefront;
+    double cycles, speedup, share;
+} expected;
+
+#define FIELD(member) offsetof(expected, member)
+/* clang-format off */
+static const sl_field fields[] = {
+    {"steps", FIELD(shape.steps), SL_FIELD_SIZE, 0, "", "T, time steps", {"T", 5}},
+    {"batch", FIELD(shape.batch), SL_FIELD_SIZE, 0, "", "N, rows of the batch", {"N", 5}},
+    {"input", FIELD(shape.input), SL_FIELD_SIZE, 0, "", "I, inputs of a step", {"I", 5}},
+    {"hidden", FIELD(shape.hidden), SL_FIELD_SIZE, 0, "", "H, hidden units", {"H", 5}},
+    {"layers", FIELD(shape.layers), SL_FIELD_SIZE, 0, "", "L, layers", {"L", 2}},
+    {"directions", FIELD(shape.directions), SL_FIELD_SIZE, 0, "", "D, directions", {"D", 2}},
+    {"threads", FIELD(threads), SL_FIELD_UNSIGNED, 0, "", "threads", {"thr", 4}},
+    {"teams", FIELD(thread_groups), SL_FIELD_SIZE, 0, "", "thread groups", {"teams", 5}},
+    {"members", FIELD(threads_per_group), SL_FIELD_SIZE, 0, "", "threads of each group", {"each", 4}},
+    {"wavefront", FIELD(wavefront), SL_FIELD_FLAG, 0, "", "whether layers are a wavefront", {"wave", -5}},
+    {"cycles", FIELD(cycles), SL_FIELD_REAL, 0, "cycles", "of one core", {"kcycles", 10, 1, 1e-3}},
+    {"speedup", FIELD(speedup), SL_FIELD_REAL, 0, "", "over one thread", {"speedup", 7, 2}},
+    {"fraction_of_peak", FIELD(share), SL_FIELD_REAL, 0, "", "share of the threads' peak", {"share", 5, 3}},
 };
+/* clang-format on */
+const sl_field_table sl_expect_fields = {sizeof fields / sizeof fields[0], fields};
 
 /* Multiply-adds a cycle of one core: two vectors. */
 static double flop_per_cycle(const sluice_engine *engine)
@@ -26,32 +39,29 @@ static double flop_per_cycle(const sluice_engine *engine)
     return 2.0 * 2 * (double)engine->kernel->lanes;
 }
 
-static double cycles_with(sluice_engine *engine, const sl_case *shape, unsigned threads, sl_exec_plan *way)
+static double cycles_with(sluice_engine *engine, const sl_case *shape, unsigned threads, sl_exec_plan *plan)
 {
     engine->threads = engine->limits.cpus = threads;
     const sl_batch_load load = sl_batch_load_get(engine, shape->batch, shape->steps, NULL);
-    *way = sl_exec_plan_choose(engine, &load);
-    return sl_exec_plan_cycles(engine, &load, way);
+    *plan = sl_exec_plan_choose(engine, &load);
+    return sl_exec_plan_cycles(engine, &load, plan);
 }
 
 static sluice_status add_row(sluice_engine *engine, const sl_case *shape, unsigned threads, sl_bench_report *report,
                              sluice_error *error)
 {
     const sl_result counted = {.shape = *shape, .total_steps = (uint64_t)shape->batch * shape->steps};
-    sl_exec_plan alone, way;
-    const double one = cycles_with(engine, shape, 1, &alone), cycles = cycles_with(engine, shape, threads, &way);
-    const double share = sl_result_flop(&counted) / cycles / flop_per_cycle(engine) / threads;
-    /* clang-format off */
-    json_t *rest = json_pack("{si si si sb sf sf sf}",
-                             "threads", (int)threads,
-                             "teams", (int)way.thread_groups,
-                             "members", (int)way.threads_per_group,
-                             "wavefront", (int)way.wavefront,
-                             "cycles", cycles,
-                             "speedup", one / cycles,
-                             "fraction_of_peak", share);
-    /* clang-format on */
-    return sl_bench_report_add(report, sl_case_to_row(shape, rest), error);
+    sl_exec_plan alone, plan;
+    const double one = cycles_with(engine, shape, 1, &alone), cycles = cycles_with(engine, shape, threads, &plan);
+    const expected values = {.shape = *shape,
+                             .threads = threads,
+                             .thread_groups = plan.thread_groups,
+                             .threads_per_group = plan.threads_per_group,
+                             .wavefront = plan.wavefront,
+                             .cycles = cycles,
+                             .speedup = one / cycles,
+                             .share = sl_result_flop(&counted) / cycles / flop_per_cycle(engine) / threads};
+    return sl_bench_report_add(report, sl_fields_to_row(&sl_expect_fields, &values), error);
 }
 
 sluice_status sl_expect_run(const sl_case *shape, const sl_list *threads, sl_bench_report *report, sluice_error *error)
@@ -67,7 +77,7 @@ sluice_status sl_expect_run(const sl_case *shape, const sl_list *threads, sl_ben
     if (shape->train)
         return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT,
                        "--expect is of inference, which alone the model of cost knows; found a case that trains (%s); leave it out",
-                       sl_train_get_name(shape->train));
+                       sl_train_pass_get_name(shape->train));
     sl_case no_rows = *shape;
     no_rows.batch = 0; /* of the arrays only the weights are made */
     sluice_status status = sl_case_check(&no_rows, error);

@@ -2,8 +2,9 @@
 #ifndef SLUICE_PERF_BENCH_EXPECT_H
 #define SLUICE_PERF_BENCH_EXPECT_H
 
-#include "perf/cases/case.h"
 #include "perf/bench/grammar.h"
+#include "perf/cases/case.h"
+#include "perf/report/result_rows.h"
 
 /** One row for each number of threads, as if each had a core of its own like this machine's; 0: as many as an engine
  * takes by itself. BAD_ARGUMENT when the rows are ragged, which is not asked of the model here, or
@@ -11,8 +12,7 @@
 SLUICE_WARN_UNUSED sluice_status sl_expect_run(const sl_case *shape, const sl_list *threads, sl_bench_report *report,
                                                sluice_error *error);
 
-/** The columns that people see of such a row. */
-enum { SL_EXPECT_COLUMNS = 13 };
-extern const sl_column sl_expect_columns[SL_EXPECT_COLUMNS];
+/** The fields of such a row. */
+extern const sl_field_table sl_expect_fields;
 
 #endif

@@ -1,7 +1,8 @@
 #include "perf/bench/outcome.h"
 
+#include "perf/measure/bandwidth.h"
 #include "perf/report/compare.h"
-#include "perf/peers/peer.h"
+#include "perf/peers/peer_list.h"
 #include "perf/report/plot.h"
 #include "perf/report/roofline.h"
 
@@ -74,6 +75,18 @@ static unsigned most_threads(const sl_bench_options *options)
     return (unsigned)sl_size_min(most, cpus);
 }
 
+static sluice_status measure_bandwidth(const sl_bench_options *options, json_t *context, sluice_error *error)
+{
+    sl_bandwidth_row row;
+    const sluice_status status = sl_bandwidth_measure(most_threads(options), &options->plan, &row, error);
+    if (status)
+        return status;
+    json_t *fields = sl_fields_to_row(&sl_bandwidth_fields, &row);
+    const bool added = fields && json_object_update(context, fields) == 0;
+    json_decref(fields);
+    return added ? SLUICE_STATUS_OK : sl_fail_memory(error, "bandwidths", sizeof row);
+}
+
 sl_exit sl_outcome_prepare(const sl_bench_options *options, json_t *context, json_t **old_rows, sluice_error *error)
 {
     *old_rows = NULL;
@@ -82,7 +95,7 @@ sl_exit sl_outcome_prepare(const sl_bench_options *options, json_t *context, jso
         code = sl_report_error(error);
     if (!code && options->compare && sl_record_read(options->compare, old_rows, error))
         code = sl_report_error(error);
-    if (!code && !options->from && options->roofline && sl_roofline_measure(context, most_threads(options), &options->plan, error))
+    if (!code && !options->from && options->roofline && measure_bandwidth(options, context, error))
         code = sl_report(SL_EXIT_FAILURE, "%s", error->message);
     if (code) {
         json_decref(*old_rows);
@@ -159,12 +172,7 @@ static sluice_status compare(const sl_bench_options *options, const json_t *rows
 {
     sl_comparison comparison;
     sl_bench_report *report;
-    json_t *nothing = json_object();
-    if (!nothing)
-        return sl_fail_memory(error, "a comparison", sizeof *nothing);
-    sluice_status status =
-        sl_bench_report_create("-", SL_BENCH_TABLE, sl_compare_columns, SL_COMPARE_COLUMNS, nothing, &report, error);
-    json_decref(nothing);
+    sluice_status status = sl_bench_report_create("-", SL_BENCH_TABLE, &sl_compare_fields, false, NULL, &report, error);
     if (status)
         return status;
     status = sl_compare_run(old_rows, rows, options->threshold, report, &comparison, error);

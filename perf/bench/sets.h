@@ -12,7 +12,7 @@
 typedef struct sl_set_case {
     size_t steps, batch, hidden;
     sl_ragged ragged;
-    sl_train train;
+    sl_train_pass train;
 } sl_set_case;
 
 typedef struct sl_set {

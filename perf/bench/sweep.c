@@ -1,6 +1,8 @@
 #include "perf/bench/sweep.h"
 
-#include "perf/peers/peer.h"
+#include "perf/bench/fixture.h"
+#include "perf/bench/result_row.h"
+#include "perf/peers/peer_list.h"
 #include "perf/report/versus.h"
 
 #include "base/error.h"
@@ -12,7 +14,7 @@
 typedef struct sl_sweep {
     const sl_bench_options *options;
     sl_bench_report *report;
-    sl_tally *tally;
+    sl_bench_tally *tally;
     double *alone; /* [settings but for the threads][peers] GFLOP/s of one thread; 0: not measured yet */
     json_t *rows;  /* of the shape that are not written yet */
     unsigned skipped;
@@ -45,7 +47,7 @@ static double steps_of_others(const sl_case *shape)
 static double count_weights(const sl_result *result, bool hoists)
 {
     const sl_case *shape = &result->shape;
-    const double hidden = (double)shape->hidden, teams = result->way.teams;
+    const double hidden = (double)shape->hidden, teams = result->plan.teams;
     const double steps = (double)shape->steps + (teams - 1) * steps_of_others(shape);
     double weights = 0;
     for (size_t l = 0; l < shape->layers; l++) {
@@ -62,7 +64,7 @@ double sl_sweep_bytes(const sl_result *result)
     const double units = (double)(shape->directions * shape->hidden), steps = (double)result->total_steps;
     const double outputs = shape->ragged == SL_RAGGED_TAIL ? 0 : units, inputs = (double)shape->input;
     const double tape = 6 * units * (double)shape->layers; /* of a step: four gates, c and h */
-    double floats = count_weights(result, result->way.hoists) + steps * (inputs + outputs);
+    double floats = count_weights(result, result->plan.hoists) + steps * (inputs + outputs);
     if (shape->train)
         floats += steps * tape;
     if (shape->train == SL_TRAIN_BOTH)
@@ -70,21 +72,16 @@ double sl_sweep_bytes(const sl_result *result)
     return sizeof(float) * floats;
 }
 
-/* The case's row with what only a sweep knows. */
-static json_t *to_row(const sl_sweep *sweep, const sl_result *result, double gflops, double alone)
+/* The row of a result, compared with one thread alone. */
+static json_t *to_row(const sl_sweep *sweep, const sl_result *result, double alone)
 {
-    json_t *row = sl_result_to_row(result);
-    const double efficiency = sl_sweep_efficiency(gflops, result->setting.threads, alone);
-    const bool knows_way = result->way.teams > 0;
-    json_t *rest = json_pack("{ss so so}", "scaling", sl_scaling_get_name(sweep->options->scaling), "efficiency",
-                             efficiency > 0 ? json_real(efficiency) : json_null(), "flop_per_byte",
-                             knows_way ? json_real(sl_result_flop(result) / sl_sweep_bytes(result)) : json_null());
-    if (!row || !rest || json_object_update(row, rest) != 0) {
-        json_decref(row);
-        row = NULL;
-    }
-    json_decref(rest);
-    return row;
+    sl_case_row row;
+    sl_result_row_fill(result, &row);
+    row.scaling = sl_scaling_get_name(sweep->options->scaling);
+    row.efficiency = sl_sweep_efficiency(row.gflops, row.threads, alone);
+    if (result->plan.teams > 0)
+        row.flop_per_byte = sl_result_flop(result) / sl_sweep_bytes(result);
+    return sl_fields_to_row(&sl_case_fields, &row);
 }
 
 /* Say what is not run, and that this is no failure. */
@@ -102,7 +99,7 @@ static sluice_status skip(sl_sweep *sweep, const sl_setting *setting, sluice_sta
 static sluice_status run_setting(sl_sweep *sweep, sl_fixture *fixture, const sl_setting *setting, double *alone,
                                  sluice_error *error)
 {
-    const sl_plan *plan = &sweep->options->plan;
+    const sl_timing_plan *plan = &sweep->options->plan;
     sl_result result;
     const sluice_status status = sl_fixture_run(fixture, setting, plan, &result, error);
     if (status)
@@ -112,8 +109,8 @@ static sluice_status run_setting(sl_sweep *sweep, sl_fixture *fixture, const sl_
     const double gflops = sl_result_flop(&result) / result.timing.seconds.min * 1e-9;
     if (result.setting.threads == 1)
         *alone = gflops;
-    sl_tally_add(sweep->tally, &result.timing);
-    return json_array_append_new(sweep->rows, to_row(sweep, &result, gflops, *alone)) == 0
+    sl_bench_tally_add(sweep->tally, &result.timing);
+    return json_array_append_new(sweep->rows, to_row(sweep, &result, *alone)) == 0
                ? SLUICE_STATUS_OK
                : sl_fail_memory(error, "a row of results", sizeof result);
 }
@@ -207,7 +204,7 @@ static void tell_missing_peers(const sl_list *peers)
             fprintf(stderr, "sluice-bench: skipped: %s is not part of this build\n", sl_peer_get_name(peers->values[p]));
 }
 
-sluice_status sl_sweep_run(const sl_bench_options *options, sl_bench_report *report, sl_tally *tally, sluice_error *error)
+sluice_status sl_sweep_run(const sl_bench_options *options, sl_bench_report *report, sl_bench_tally *tally, sluice_error *error)
 {
     sl_sweep sweep = {.options = options, .report = report, .tally = tally};
     size_t shapes, settings;

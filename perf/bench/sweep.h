@@ -6,7 +6,7 @@
 #include "perf/bench/bench_options.h"
 
 /**
- * Run what the options span. A row has the fields of sl_result_to_row and `scaling`, `efficiency` (sl_sweep_efficiency against
+ * Run what the options span. A row has the fields of sl_case_row; `scaling`, `efficiency` (sl_sweep_efficiency against
  * the one thread that ran before with the same rest; null without one) and `flop_per_byte` (useful work over
  * sl_sweep_bytes; null for peers, whose ways are not known). Rows are written as they come, but with several peers those of a
  * shape together, with what sl_versus_fill adds. Instruction sets that the machine lacks and cases that a peer does not compute are
@@ -14,7 +14,7 @@
  * tally.
  * @return what sl_fixture_create, sl_fixture_run and sl_bench_report_add return
  */
-SLUICE_WARN_UNUSED sluice_status sl_sweep_run(const sl_bench_options *options, sl_bench_report *report, sl_tally *tally,
+SLUICE_WARN_UNUSED sluice_status sl_sweep_run(const sl_bench_options *options, sl_bench_report *report, sl_bench_tally *tally,
                                               sluice_error *error);
 
 /** Say once on standard error that this machine lacks an instruction set, if `status` is UNSUPPORTED, and return OK for it; any

@@ -148,11 +148,11 @@ static void narrow(size_t count, const double *from, float *to)
 }
 
 /* Have the loops go through a row, and put its own gradients where they are expected. */
-static void expect_row(sl_gradients *it, sl_loops *loops, size_t row)
+static void expect_row(sl_gradients *it, sl_reference_f64 *loops, size_t row)
 {
     const size_t hidden = it->shape.hidden;
-    sl_loops_add(loops, it->batch, &it->expected.gradient, row);
-    const sl_loops_result of = sl_loops_get(loops);
+    sl_reference_f64_add(loops, it->batch, &it->expected.gradient, row);
+    const sl_reference_f64_result of = sl_reference_f64_get(loops);
     narrow(length_of(it, row) * it->shape.input, of.dx, it->arrays[OF_X].expected + x_offset(it, row));
     for (size_t k = 0; k < cells_of(it); k++) {
         const size_t at = (k * it->shape.batch + row) * hidden;
@@ -164,18 +164,18 @@ static void expect_row(sl_gradients *it, sl_loops *loops, size_t row)
 /* Expect the gradient of some rows, for which alone gradients come in. */
 static sluice_status expect_by_loops(sl_gradients *it, size_t count, const size_t *rows, sluice_error *error)
 {
-    sl_loops *loops;
-    const sluice_status status = sl_loops_create(it->model, it->shape.steps, &loops, error);
+    sl_reference_f64 *loops;
+    const sluice_status status = sl_reference_f64_create(it->model, it->shape.steps, &loops, error);
     for (size_t k = 0; !status && k < count; k++)
         expect_row(it, loops, rows[k]);
     for (size_t k = 0; !status && k < cells_of(it); k++) {
-        const sl_loops_result of = sl_loops_get(loops);
+        const sl_reference_f64_result of = sl_reference_f64_get(loops);
         const array *arrays = it->arrays + OF_ROWS + OF_LAYER * k;
         narrow(arrays[OF_W].count, of.weight_ih[k], arrays[OF_W].expected);
         narrow(arrays[OF_U].count, of.weight_hh[k], arrays[OF_U].expected);
         narrow(arrays[OF_B].count, of.bias[k], arrays[OF_B].expected);
     }
-    sl_loops_destroy(loops);
+    sl_reference_f64_destroy(loops);
     return status;
 }
 

@@ -4,6 +4,9 @@
 
 #include "perf/cases/case.h"
 
+/** The gradients of a case, computed and expected. */
+typedef struct sl_gradients sl_gradients;
+
 /** Where one number is not what it should be. */
 typedef struct sl_difference {
     char place[96]; /* "dW of layer 0, direction 1, element 17," */
@@ -12,7 +15,7 @@ typedef struct sl_difference {
 
 /**
  * Make gradients that come in, each number uniform in +-1 by the seed: dy (but where the batch has no y), dhn and dcn. The right
- * answer is the library's, on one thread with the best instruction set, once that has been held against sl_loops: with nothing
+ * answer is the library's, on one thread with the best instruction set, once that has been held against sl_reference_f64: with nothing
  * coming in but for some rows, those of the first, the last and the middle one that `checked_flop` suffices for, at least one.
  * @param batch contiguous, or the rows of x by x_offsets. It and the model outlive what is made.
  * @retval BAD_DATA the library's gradient is not that of the loops; the message tells where.

@@ -13,7 +13,7 @@ typedef struct cell {
     double *gates, *c, *h; /* [4H], [H], [H] */
 } cell;
 
-struct sl_loops {
+struct sl_reference_f64 {
     const sluice_model *model;
     size_t steps, widest;                    /* of all inputs and outputs of layers */
     double *cells;                           /* [L*D][steps + 1][6H]: the start, then each step in the direction's order */
@@ -33,14 +33,14 @@ static double sigmoid(double x)
 }
 
 /* Layer k after so many steps. */
-static cell cell_at(const sl_loops *it, size_t k, size_t after)
+static cell cell_at(const sl_reference_f64 *it, size_t k, size_t after)
 {
     const size_t hidden = it->model->shape.hidden;
     double *at = it->cells + (k * (it->steps + 1) + after) * (SL_GATES + 2) * hidden;
     return (cell){at, at + SL_GATES * hidden, at + (SL_GATES + 1) * hidden};
 }
 
-static double *flow_at(const sl_loops *it, double *flow, size_t l, size_t step)
+static double *flow_at(const sl_reference_f64 *it, double *flow, size_t l, size_t step)
 {
     return flow + (l * it->steps + step) * it->widest;
 }
@@ -101,7 +101,7 @@ static size_t step_of(size_t direction, size_t length, size_t s)
     return direction ? length - 1 - s : s;
 }
 
-static void run_forward(sl_loops *it, size_t l, size_t d, size_t length)
+static void run_forward(sl_reference_f64 *it, size_t l, size_t d, size_t length)
 {
     const size_t hidden = it->model->shape.hidden, k = l * it->model->shape.directions + d;
     const cell start = cell_at(it, k, 0);
@@ -114,7 +114,7 @@ static void run_forward(sl_loops *it, size_t l, size_t d, size_t length)
     }
 }
 
-static void run_back(sl_loops *it, size_t l, size_t d, size_t length)
+static void run_back(sl_reference_f64 *it, size_t l, size_t d, size_t length)
 {
     const size_t hidden = it->model->shape.hidden, cells = it->model->shape.layers * it->model->shape.directions;
     const size_t k = l * it->model->shape.directions + d;
@@ -143,7 +143,7 @@ static void widen(size_t n, const float *from, double *to)
 }
 
 /* What the row reads, and the gradients that come in. */
-static void load_row(sl_loops *it, const sluice_batch *batch, const sluice_gradient *gradient, size_t row, size_t length)
+static void load_row(sl_reference_f64 *it, const sluice_batch *batch, const sluice_gradient *gradient, size_t row, size_t length)
 {
     const sluice_shape *shape = &it->model->shape;
     const size_t outputs = shape->directions * shape->hidden, cells = shape->layers * shape->directions;
@@ -161,7 +161,7 @@ static void load_row(sl_loops *it, const sluice_batch *batch, const sluice_gradi
     }
 }
 
-void sl_loops_add(sl_loops *it, const sluice_batch *batch, const sluice_gradient *gradient, size_t row)
+void sl_reference_f64_add(sl_reference_f64 *it, const sluice_batch *batch, const sluice_gradient *gradient, size_t row)
 {
     const sluice_shape *shape = &it->model->shape;
     const size_t length = batch->lengths ? (size_t)batch->lengths[row] : batch->steps;
@@ -170,19 +170,20 @@ void sl_loops_add(sl_loops *it, const sluice_batch *batch, const sluice_gradient
         run_forward(it, k / shape->directions, k % shape->directions, length);
     for (size_t k = shape->layers * shape->directions; k-- > 0;)
         run_back(it, k / shape->directions, k % shape->directions, length);
-    /* as sl_loops_result has dx: without what makes all layers' rows equally wide */
+    /* as sl_reference_f64_result has dx: without what makes all layers' rows equally wide */
     for (size_t t = 1; t < length; t++)
         memmove(it->back + t * shape->inputs, flow_at(it, it->back, 0, t), shape->inputs * sizeof *it->back);
 }
 
-sl_loops_result sl_loops_get(const sl_loops *it)
+sl_reference_f64_result sl_reference_f64_get(const sl_reference_f64 *it)
 {
-    return (sl_loops_result){.dx = it->back,
-                             .dh0 = it->states,
-                             .dc0 = it->states + it->model->shape.layers * it->model->shape.directions * it->model->shape.hidden,
-                             .weight_ih = (const double *const *)it->weight_ih,
-                             .weight_hh = (const double *const *)it->weight_hh,
-                             .bias = (const double *const *)it->bias};
+    return (sl_reference_f64_result){.dx = it->back,
+                                     .dh0 = it->states,
+                                     .dc0 = it->states +
+                                            it->model->shape.layers * it->model->shape.directions * it->model->shape.hidden,
+                                     .weight_ih = (const double *const *)it->weight_ih,
+                                     .weight_hh = (const double *const *)it->weight_hh,
+                                     .bias = (const double *const *)it->bias};
 }
 
 /* ---- Making it --------------------------------------------------------------------------------------------------------------- */
@@ -194,7 +195,7 @@ static double *allocate(size_t count, size_t times)
 }
 
 /* Lay the weights' gradients behind each other. */
-static bool make_sums(sl_loops *it)
+static bool make_sums(sl_reference_f64 *it)
 {
     const size_t cells = it->model->shape.layers * it->model->shape.directions, hidden = it->model->shape.hidden;
     size_t total = 0, at = 0; /* of as many floats in the model, so their number fits */
@@ -215,13 +216,13 @@ static bool make_sums(sl_loops *it)
     return true;
 }
 
-sluice_status sl_loops_create(const sluice_model *model, size_t steps, sl_loops **loops, sluice_error *error)
+sluice_status sl_reference_f64_create(const sluice_model *model, size_t steps, sl_reference_f64 **loops, sluice_error *error)
 {
     const sluice_shape *shape = &model->shape;
     const size_t cells = shape->layers * shape->directions;
     size_t kept, flow;
     *loops = NULL;
-    sl_loops *it = sl_alloc(sizeof *it);
+    sl_reference_f64 *it = sl_alloc(sizeof *it);
     if (!it)
         return sl_fail_memory(error, "a gradient's loops", sizeof *it);
     it->model = model;
@@ -236,14 +237,14 @@ sluice_status sl_loops_create(const sluice_model *model, size_t steps, sl_loops 
         it->states = allocate(2 * cells, shape->hidden);
     }
     if (!it->cells || !it->flow || !it->back || !it->da || !it->states || !make_sums(it)) {
-        sl_loops_destroy(it);
+        sl_reference_f64_destroy(it);
         return sl_fail_memory(error, "a gradient's loops", steps * it->widest * sizeof(double));
     }
     *loops = it;
     return SLUICE_STATUS_OK;
 }
 
-void sl_loops_destroy(sl_loops *it)
+void sl_reference_f64_destroy(sl_reference_f64 *it)
 {
     if (!it)
         return;

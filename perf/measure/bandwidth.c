@@ -173,7 +173,7 @@ static sluice_status fill(reading *r, sluice_error *error)
     return SLUICE_STATUS_OK;
 }
 
-sluice_status sl_stream_run(sl_level level, unsigned threads, const sl_plan *plan, sl_stream *stream, sluice_error *error)
+sluice_status sl_stream_run(sl_level level, unsigned threads, const sl_timing_plan *plan, sl_stream *stream, sluice_error *error)
 {
     threads = count_readers(threads);
     reading r = {.gather = choose_gather(), .bytes = sl_stream_thread_bytes(level, threads), .wanted = threads};
@@ -199,4 +199,28 @@ sluice_status sl_stream_run(sl_level level, unsigned threads, const sl_plan *pla
 double sl_stream_speed(const sl_stream *stream)
 {
     return stream->timing.seconds.min > 0 ? stream->call_bytes / stream->timing.seconds.min : 0;
+}
+
+static sluice_status measure_level(sl_level level, unsigned threads, const sl_timing_plan *plan, double *gbytes,
+                                   sluice_error *error)
+{
+    sl_stream stream;
+    if (!sl_stream_thread_bytes(level, threads))
+        return SLUICE_STATUS_OK;
+    const sluice_status status = sl_stream_run(level, threads, plan, &stream, error);
+    *gbytes = status ? 0 : sl_stream_speed(&stream) * 1e-9;
+    return status;
+}
+
+sluice_status sl_bandwidth_measure(unsigned threads, const sl_timing_plan *plan, sl_bandwidth_row *row, sluice_error *error)
+{
+    *row = (sl_bandwidth_row){.read_threads = threads};
+    double *const one[] = {&row->l2, &row->l3, &row->dram}, *const all[] = {&row->l2_all, &row->l3_all, &row->dram_all};
+    sluice_status status = SLUICE_STATUS_OK;
+    for (size_t k = 0; !status && k < sizeof one / sizeof one[0]; k++) {
+        status = measure_level(SL_LEVEL_L2 + (sl_level)k, 1, plan, one[k], error);
+        if (!status)
+            status = measure_level(SL_LEVEL_L2 + (sl_level)k, threads, plan, all[k], error);
+    }
+    return status;
 }

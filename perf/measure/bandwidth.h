@@ -3,6 +3,7 @@
 #define SLUICE_PERF_MEASURE_BANDWIDTH_H
 
 #include "perf/measure/harness.h"
+#include "perf/report/row_fields.h"
 
 typedef enum sl_level { SL_LEVEL_L1, SL_LEVEL_L2, SL_LEVEL_L3, SL_LEVEL_DRAM, SL_LEVELS } sl_level;
 
@@ -30,11 +31,15 @@ size_t sl_stream_thread_bytes(sl_level level, unsigned threads);
  * @retval BAD_DATA    what was read is wrong.
  * @retval NO_MEMORY
  */
-SLUICE_WARN_UNUSED sluice_status sl_stream_run(sl_level level, unsigned threads, const sl_plan *plan, sl_stream *stream,
+SLUICE_WARN_UNUSED sluice_status sl_stream_run(sl_level level, unsigned threads, const sl_timing_plan *plan, sl_stream *stream,
                                                sluice_error *error);
 
 /** Bytes a second, best repetition. */
 double sl_stream_speed(const sl_stream *stream);
+
+/** Measure the read bandwidths of L2, L3 and DRAM with one thread and with `threads`. @return as sl_stream_run, UNSUPPORTED apart */
+SLUICE_WARN_UNUSED sluice_status sl_bandwidth_measure(unsigned threads, const sl_timing_plan *plan, sl_bandwidth_row *row,
+                                                      sluice_error *error);
 
 /** The core's clock in Hz now, by a chain of dependent additions of one cycle each on any CPU of today. `context` is not used: it
  *  is a reference for sl_workload. */

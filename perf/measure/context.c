@@ -1,9 +1,8 @@
 #include "perf/measure/context.h"
 
-#include "perf/report/result_rows.h"
-
 #include "perf/git.h"
 #include "perf/measure/machine.h"
+#include "perf/report/row_fields.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,32 +16,23 @@
 
 extern char **environ;
 
-/* JSON wants UTF-8, and an environment variable may hold anything: what is not printable ASCII becomes '?'. */
-static json_t *clean_string(const char *text)
-{
-    char *copy = sl_report_clean(text);
-    json_t *string = copy ? json_string(copy) : NULL;
-    free(copy);
-    return string;
-}
-
-static int is_setting(const char *variable)
+static bool is_setting(const char *variable)
 {
     static const char *const prefixes[] = {"OMP_", "GOMP_", "KMP_", "BLIS_", "ONEDNN_", "DNNL_", "SLUICE_"};
     for (size_t k = 0; k < sizeof prefixes / sizeof prefixes[0]; k++)
         if (strncmp(variable, prefixes[k], strlen(prefixes[k])) == 0)
-            return 1;
-    return 0;
+            return true;
+    return false;
 }
 
-static int is_any(const char *word)
+static bool is_any(const char *word)
 {
     (void)word;
-    return 1;
+    return true;
 }
 
-/* Those of a list of words, which NULL ends, that are wanted, separated by blanks. */
-static json_t *join(char **words, int (*is_wanted)(const char *word))
+/* The selected words of a list that NULL ends, separated by blanks; to be freed. NULL when there is no memory. */
+static char *join(char **words, bool (*is_selected)(const char *word))
 {
     char *text = NULL;
     size_t bytes;
@@ -51,47 +41,41 @@ static json_t *join(char **words, int (*is_wanted)(const char *word))
         return NULL;
     const char *separator = "";
     for (; *words; words++)
-        if (is_wanted(*words)) {
+        if (is_selected(*words)) {
             fprintf(stream, "%s%s", separator, *words);
             separator = " ";
         }
-    json_t *string = fclose(stream) == 0 ? clean_string(text) : NULL;
+    if (fclose(stream) == 0)
+        return text;
     free(text);
-    return string;
+    return NULL;
 }
 
-json_t *sl_context_create(const sluice_environment *environment)
+json_t *sl_context_create(const sluice_environment *environment, char **argv)
 {
     sl_machine machine;
     sl_machine_get(environment, &machine);
-    /* clang-format off */
-    return json_pack("{so so so so so so so so so so so so so so so so}",
-                     "version", clean_string(sluice_version_get()),
-                     "git", clean_string(SLUICE_GIT),
-                     "cpu", clean_string(environment->cpu),
-                     "cpu_id", clean_string(machine.cpu_id),
-                     "caches", clean_string(machine.caches),
-                     "cpus", clean_string(machine.cpus),
-                     "affinity", clean_string(machine.affinity),
-                     "governor", clean_string(machine.governor),
-                     "system", clean_string(machine.system),
-                     "compiler", clean_string(COMPILER " (" SLUICE_BUILD ")"),
-                     "flags", clean_string(SLUICE_FLAGS),
-                     "blis", clean_string(environment->blis_version),
-                     "blis_config", clean_string(environment->blis_config),
-                     "openmp", clean_string(environment->openmp),
-                     "environment", join(environ, is_setting),
-                     "date", clean_string(machine.date));
-    /* clang-format on */
-}
-
-bool sl_context_add_command(json_t *context, char **argv)
-{
-    json_t *command = join(argv, is_any);
+    char *variables = join(environ, is_setting), *command = join(argv, is_any);
     const char *slash = argv[0] ? strrchr(argv[0], '/') : NULL;
-    if (command && slash && json_string_set(command, json_string_value(command) + (slash + 1 - argv[0])) != 0) {
-        json_decref(command);
-        command = NULL;
-    }
-    return json_object_set_new(context, "command", command) == 0;
+    const sl_context_row row = {.version = sluice_version_get(),
+                                .git = SLUICE_GIT,
+                                .cpu = environment->cpu,
+                                .cpu_id = machine.cpu_id,
+                                .caches = machine.caches,
+                                .cpus = machine.cpus,
+                                .affinity = machine.affinity,
+                                .governor = machine.governor,
+                                .system = machine.system,
+                                .compiler = COMPILER " (" SLUICE_BUILD ")",
+                                .flags = SLUICE_FLAGS,
+                                .blis = environment->blis_version,
+                                .blis_config = environment->blis_config,
+                                .openmp = environment->openmp,
+                                .environment = variables,
+                                .date = machine.date,
+                                .command = command && slash ? command + (slash + 1 - argv[0]) : command};
+    json_t *context = variables && command ? sl_fields_to_row(&sl_context_fields, &row) : NULL;
+    free(variables);
+    free(command);
+    return context;
 }

@@ -5,18 +5,12 @@
 #include "sluice.h"
 
 #include <jansson.h>
-#include <stdbool.h>
 
 /**
- * A flat object of strings: version git cpu cpu_id caches cpus affinity governor system compiler flags blis blis_config openmp
- * environment (the OMP_, GOMP_, KMP_, BLIS_ and SLUICE_ variables in force, NAME=VALUE separated by spaces) date (UTC).
- * perf/measure/machine.h says what some of them hold.
+ * The fields of sl_context_fields (perf/report/row_fields.h) as a flat object. perf/measure/machine.h documents some of them.
+ * @param argv the command line, which NULL ends; only the first word's file name is kept of its path.
  * @return NULL when there is no memory.
  */
-json_t *sl_context_create(const sluice_environment *environment);
-
-/** Add `command`: the words of argv, which NULL ends, separated by blanks, the first without its folders. false when there is no
- * memory. */
-bool sl_context_add_command(json_t *context, char **argv);
+json_t *sl_context_create(const sluice_environment *environment, char **argv);
 
 #endif

@@ -36,13 +36,13 @@ bool sl_timing_is_busy(const sl_timing *timing)
     return sl_timing_spread(timing) >= SL_SPREAD_BUSY || sl_timing_reference_spread(timing) >= SL_SPREAD_BUSY;
 }
 
-void sl_tally_add(sl_tally *tally, const sl_timing *timing)
+void sl_bench_tally_add(sl_bench_tally *tally, const sl_timing *timing)
 {
     tally->rows++;
     tally->busy += sl_timing_is_busy(timing);
 }
 
-static bool stopped(const sl_plan *plan)
+static bool stopped(const sl_timing_plan *plan)
 {
     return plan->stopped && plan->stopped();
 }
@@ -58,7 +58,7 @@ static sluice_status repeat(const sl_workload *workload, size_t calls, double *s
 }
 
 /* Warm up, then double the calls of a repetition until it is long enough. */
-static sluice_status calibrate(const sl_plan *plan, const sl_workload *workload, size_t *calls, sluice_error *error)
+static sluice_status calibrate(const sl_timing_plan *plan, const sl_workload *workload, size_t *calls, sluice_error *error)
 {
     double seconds;
     *calls = 1;
@@ -72,7 +72,7 @@ static sluice_status calibrate(const sl_plan *plan, const sl_workload *workload,
     return status;
 }
 
-sluice_status sl_measure(const sl_plan *plan, const sl_workload *workload, sl_timing *timing, sluice_error *error)
+sluice_status sl_measure(const sl_timing_plan *plan, const sl_workload *workload, sl_timing *timing, sluice_error *error)
 {
     double seconds[SL_REPETITIONS_MAX], reference[SL_REPETITIONS_MAX + 1], untimed;
     assert(plan->repetitions >= 1 && plan->repetitions <= SL_REPETITIONS_MAX);

@@ -13,12 +13,12 @@ enum { SL_REPETITIONS_MAX = 1000 };
 /** From this relative spread on a machine counts as busy. */
 #define SL_SPREAD_BUSY 0.10
 
-typedef struct sl_plan {
+typedef struct sl_timing_plan {
     double min_seconds;    /* each repetition lasts at least this long: calls are repeated inside it */
     unsigned repetitions;  /* 1..SL_REPETITIONS_MAX */
     unsigned warmup;       /* calls before anything is timed */
     bool (*stopped)(void); /* asked between repetitions; measuring ends early once it says true; NULL: never */
-} sl_plan;
+} sl_timing_plan;
 
 typedef struct sl_summary {
     double min, median, max;
@@ -39,10 +39,10 @@ typedef struct sl_timing {
 } sl_timing;
 
 /** What a whole run looks back on. */
-typedef struct sl_tally {
+typedef struct sl_bench_tally {
     size_t rows;
     size_t busy; /* of them, those measured while the machine did something else too */
-} sl_tally;
+} sl_bench_tally;
 
 /** Least, median (mean of the middle two of an even count) and largest of count >= 1 values, which are sorted. */
 sl_summary sl_summarise(size_t count, double *values);
@@ -57,14 +57,14 @@ double sl_timing_reference_spread(const sl_timing *timing);
 bool sl_timing_is_busy(const sl_timing *timing);
 
 /** Count a row with this timing. */
-void sl_tally_add(sl_tally *tally, const sl_timing *timing);
+void sl_bench_tally_add(sl_bench_tally *tally, const sl_timing *timing);
 
 /**
  * Time a workload. The least of the repetitions is the one to quote, against the largest reference.
  * When stopped, returns OK with fewer repetitions than planned, and the summaries are of those done (zeros if none).
  * @return what the workload's call returns when it fails, at once.
  */
-SLUICE_WARN_UNUSED sluice_status sl_measure(const sl_plan *plan, const sl_workload *workload, sl_timing *timing,
+SLUICE_WARN_UNUSED sluice_status sl_measure(const sl_timing_plan *plan, const sl_workload *workload, sl_timing *timing,
                                             sluice_error *error);
 
 #endif

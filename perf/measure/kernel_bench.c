@@ -311,7 +311,7 @@ static sluice_status run_memory(unsigned threads, const sl_micro_run *run, sluic
     return status;
 }
 
-sluice_status sl_kernels_run_rest(const sl_list *threads, const sl_micro_run *run, sluice_error *error)
+sluice_status sl_kernels_run_rest(size_t count, const size_t *threads, const sl_micro_run *run, sluice_error *error)
 {
     sl_bench bench = {0};
     sluice_environment environment = {.struct_size = sizeof environment};
@@ -324,10 +324,9 @@ sluice_status sl_kernels_run_rest(const sl_list *threads, const sl_micro_run *ru
     if (!status)
         status = run_gemm(&bench, "blis", call_blis, run, error);
     const unsigned chosen = (unsigned)sl_size_min(environment.threads, sl_threads_cpus());
-    for (size_t k = 0; !status && k < threads->count; k++) {
-        const unsigned count = (unsigned)threads->values[k];
-        status = run_memory(count ? count : 1, run, error);
-        if (!status && !count && chosen > 1)
+    for (size_t k = 0; !status && k < count; k++) {
+        status = run_memory(threads[k] ? (unsigned)threads[k] : 1, run, error);
+        if (!status && !threads[k] && chosen > 1)
             status = run_memory(chosen, run, error);
     }
     release(&bench);

@@ -2,7 +2,6 @@
 #ifndef SLUICE_PERF_MEASURE_KERNEL_BENCH_H
 #define SLUICE_PERF_MEASURE_KERNEL_BENCH_H
 
-#include "perf/bench/grammar.h"
 #include "perf/measure/micro.h"
 
 /**
@@ -15,8 +14,9 @@
  */
 SLUICE_WARN_UNUSED sluice_status sl_kernels_run(sluice_isa isa, const sl_micro_run *run, sluice_error *error);
 
-/** Likewise for what chooses its instructions by itself: libm's sigmoid and tanh, BLIS's gemm, and reading memory of each level at
- *  each of `threads` (0: one thread, and what the library would take). */
-SLUICE_WARN_UNUSED sluice_status sl_kernels_run_rest(const sl_list *threads, const sl_micro_run *run, sluice_error *error);
+/** Likewise for code that chooses its instructions by itself: libm's sigmoid and tanh, BLIS's gemm, and reading memory of each level
+ *  with each of `count` numbers of threads (0: one thread, and as many as the library would use). */
+SLUICE_WARN_UNUSED sluice_status sl_kernels_run_rest(size_t count, const size_t *threads, const sl_micro_run *run,
+                                                     sluice_error *error);
 
 #endif

@@ -21,14 +21,10 @@ typedef struct sl_micro {
 
 /** Where rows go, and how they are timed. */
 typedef struct sl_micro_run {
-    const sl_plan *plan;
+    const sl_timing_plan *plan;
     sl_bench_report *report;
-    sl_tally *tally;
+    sl_bench_tally *tally;
 } sl_micro_run;
-
-/** The columns that people see of a row. */
-enum { SL_MICRO_COLUMNS = 13 };
-extern const sl_column sl_micro_columns[SL_MICRO_COLUMNS];
 
 /** Time a call (its reference the clock, sl_clock_rate, so that what it counts is cycles) and add its row. When stopped, returns
  *  OK without one. What the call returns when it fails; IO, NO_MEMORY. */
@@ -37,9 +33,7 @@ SLUICE_WARN_UNUSED sluice_status sl_micro_time(const sl_micro_run *run, const sl
                                                sluice_error *error);
 
 /**
- * Add the row of what was timed already; none if repetitions are fewer than planned. It has: kernel by isa shape threads
- * array_bytes seconds_min seconds_median spread ns_per_element cycles_per_element gflops gbytes_per_second bytes_per_cycle (of
- * one thread) clock_ghz clock_spread repetitions calls; null for what is not counted.
+ * Add the row (sl_kernel_row) of what was timed already; none if repetitions are fewer than planned.
  */
 SLUICE_WARN_UNUSED sluice_status sl_micro_add(const sl_micro_run *run, const sl_micro *micro, const sl_timing *timing,
                                               sluice_error *error);

@@ -57,7 +57,7 @@ static sluice_status choose_way(sluice_engine *engine, const sluice_batch *batch
         status = sluice_plan_measure(engine, batch->rows, batch->steps, error);
     if (!status)
         status = sluice_plan_get(engine, batch->rows, batch->steps, batch->lengths, &plan, error);
-    result->way = plan.candidate[plan.chosen];
+    result->plan = plan.candidate[plan.chosen];
     return status;
 }
 

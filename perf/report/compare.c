@@ -1,16 +1,35 @@
 #include "perf/report/compare.h"
 
 #include "perf/report/record.h"
+#include "perf/report/row_fields.h"
 
 #include "base/error.h"
 
 #include <math.h>
 #include <string.h>
 
-const sl_column sl_compare_columns[SL_COMPARE_COLUMNS] = {
-    {"case", "case", -36, 0, 0}, {"threads", "thr", 3, 0, 0}, {"figure", "figure", -14, 0, 0}, {"old", "old", 10, 4, 0},
-    {"new", "new", 10, 4, 0},    {"ratio", "ratio", 6, 3, 0}, {"noise", "noise", 6, 3, 0},     {"verdict", "verdict", -7, 0, 0},
+/* A row of the comparison. */
+typedef struct compared {
+    const char *label;
+    size_t threads;
+    const char *figure;
+    double before, now, ratio, noise;
+    const char *verdict;
+} compared;
+
+/* clang-format off */
+static const sl_field fields[] = {
+    {"case", offsetof(compared, label), SL_FIELD_TEXT, 0, "", "work and setting", {"case", -36}},
+    {"threads", offsetof(compared, threads), SL_FIELD_SIZE, 0, "", "threads", {"thr", 3}},
+    {"figure", offsetof(compared, figure), SL_FIELD_TEXT, 0, "", "what is compared", {"figure", -14}},
+    {"old", offsetof(compared, before), SL_FIELD_REAL, 0, "", "the old figure", {"old", 10, 4}},
+    {"new", offsetof(compared, now), SL_FIELD_REAL, 0, "", "the new figure", {"new", 10, 4}},
+    {"ratio", offsetof(compared, ratio), SL_FIELD_REAL, 0, "", "new over old", {"ratio", 6, 3}},
+    {"noise", offsetof(compared, noise), SL_FIELD_REAL, 0, "", "possible error of the ratio", {"noise", 6, 3}},
+    {"verdict", offsetof(compared, verdict), SL_FIELD_TEXT, 0, "", "the verdict", {"verdict", -7}},
 };
+/* clang-format on */
+const sl_field_table sl_compare_fields = {sizeof fields / sizeof fields[0], fields};
 
 const char *sl_verdict_get_name(sl_verdict verdict)
 {
@@ -98,17 +117,15 @@ static sluice_status add_row(const json_t *old_row, const json_t *new_row, doubl
     comparison->rows++;
     comparison->slower += verdict == SL_VERDICT_SLOWER;
     comparison->unsure += verdict == SL_VERDICT_UNSURE;
-    /* clang-format off */
-    return sl_bench_report_add(report, json_pack("{ss sI ss sf sf sf sf ss}",
-                                                 "case", sl_record_label(new_row, label),
-                                                 "threads", (json_int_t)sl_record_number(new_row, "threads"),
-                                                 "figure", name,
-                                                 "old", before,
-                                                 "new", now,
-                                                 "ratio", ratio,
-                                                 "noise", noise,
-                                                 "verdict", sl_verdict_get_name(verdict)), error);
-    /* clang-format on */
+    const compared values = {.label = sl_record_label(new_row, label),
+                             .threads = (size_t)sl_record_number(new_row, "threads"),
+                             .figure = name,
+                             .before = before,
+                             .now = now,
+                             .ratio = ratio,
+                             .noise = noise,
+                             .verdict = sl_verdict_get_name(verdict)};
+    return sl_bench_report_add(report, sl_fields_to_row(&sl_compare_fields, &values), error);
 }
 
 sluice_status sl_compare_run(const json_t *old_rows, const json_t *new_rows, double threshold, sl_bench_report *report,
@@ -134,10 +151,10 @@ sluice_status sl_compare_run(const json_t *old_rows, const json_t *new_rows, dou
 
 const char *sl_compare_context(const json_t *old_row, const json_t *new_row, size_t k)
 {
-    static const char *const keys[] = {"cpu",   "cpu_id", "cpus",        "governor", "system",      "compiler",
-                                       "flags", "blis",   "blis_config", "openmp",   "environment", NULL};
-    for (const char *const *key = keys; *key; key++)
-        if (!sl_record_is_same(old_row, new_row, *key) && k-- == 0)
-            return *key;
+    for (size_t f = 0; f < sl_context_fields.count; f++) {
+        const sl_field *field = &sl_context_fields.fields[f];
+        if (field->flags & SL_FIELD_CONDITION && !sl_record_is_same(old_row, new_row, field->key) && k-- == 0)
+            return field->key;
+    }
     return NULL;
 }

@@ -31,9 +31,8 @@ typedef struct sl_comparison {
     size_t new_only;       /* and the other way round */
 } sl_comparison;
 
-/** The columns that people see of a comparison's row. */
-enum { SL_COMPARE_COLUMNS = 8 };
-extern const sl_column sl_compare_columns[SL_COMPARE_COLUMNS];
+/** The fields of a comparison's row. */
+extern const sl_field_table sl_compare_fields;
 
 /** Add a row for each new row that the old record has one like, with the same kind of figure, both above 0: case threads figure
  *  old new ratio noise verdict. Of several old rows that are alike the best counts. BAD_DATA: there is nothing to compare.

@@ -1,6 +1,6 @@
 #include "perf/report/record.h"
 
-#include "perf/report/result_rows.h"
+#include "perf/report/row_fields.h"
 
 #include "base/error.h"
 #include "io/input.h"
@@ -28,14 +28,10 @@ const char *sl_record_text(const json_t *row, const char *key)
     return text ? text : "";
 }
 
-/* What tells rows apart: of cases, of micro-benchmarks, of both. A field that a kind of rows does not have is alike in them. */
-static const char *const keys[] = {"steps", "batch", "input", "hidden",   "layers", "directions", "ragged", "seed", "train",
-                                   "pass",  "gemm",  "peer",  "schedule", "kernel", "by",         "shape",  "isa",  NULL};
-
 bool sl_record_is_same(const json_t *a, const json_t *b, const char *key)
 {
     const json_t *x = json_object_get(a, key), *y = json_object_get(b, key);
-    x = json_is_null(x) ? NULL : x; /* which older records do not have */
+    x = json_is_null(x) ? NULL : x; /* records of earlier versions lack it */
     y = json_is_null(y) ? NULL : y;
     return x && y ? json_equal(x, y) : x == y;
 }
@@ -51,12 +47,23 @@ static double rows_per_thread(const json_t *row)
     return sl_record_number(row, "batch") / sl_record_number(row, "threads");
 }
 
+/* Whether two rows have the same in all fields of the table that identify a measurement. A field that rows of a kind do not have is
+ * the same in them. */
+static bool is_identical(const sl_field_table *table, const json_t *a, const json_t *b, const char *ignored)
+{
+    for (size_t k = 0; k < table->count; k++) {
+        const sl_field *field = &table->fields[k];
+        if (field->flags & SL_FIELD_IDENTITY && strcmp(field->key, ignored) != 0 && !sl_record_is_same(a, b, field->key))
+            return false;
+    }
+    return true;
+}
+
 bool sl_record_is_alike(const json_t *a, const json_t *b, bool with_threads)
 {
     const bool per_thread = !with_threads && grows(a) && grows(b);
-    for (const char *const *key = keys; *key; key++)
-        if (!(per_thread && strcmp(*key, "batch") == 0) && !sl_record_is_same(a, b, *key))
-            return false;
+    if (!is_identical(&sl_case_fields, a, b, per_thread ? "batch" : "") || !is_identical(&sl_kernel_fields, a, b, ""))
+        return false;
     if (per_thread)
         return rows_per_thread(a) == rows_per_thread(b);
     return !with_threads || sl_record_is_same(a, b, "threads");
@@ -131,11 +138,21 @@ static bool is_flat(json_t *value)
     return true;
 }
 
-static bool is_row(json_t *value)
+/* Check one value of a file; `number` is its place among the rows. */
+static sluice_status check_row(const char *path, json_t *value, size_t number, sluice_error *error)
 {
-    const bool works = json_is_integer(json_object_get(value, "steps")) || json_is_string(json_object_get(value, "kernel"));
-    return works && is_flat(value) && json_is_number(json_object_get(value, "seconds_min")) &&
-           json_is_integer(json_object_get(value, "threads")) && json_is_string(json_object_get(value, "version"));
+    const bool is_kernel = json_object_get(value, "kernel") != NULL;
+    const sl_field *invalid = NULL;
+    if (json_is_object(value) && is_flat(value)) {
+        invalid = sl_fields_find_invalid(is_kernel ? &sl_kernel_fields : &sl_case_fields, value);
+        invalid = invalid ? invalid : sl_fields_find_invalid(&sl_context_fields, value);
+        if (!invalid)
+            return SLUICE_STATUS_OK;
+    }
+    return sl_fail(error, SLUICE_STATUS_BAD_DATA,
+                   "%s: row %zu%s%s%s%s: not a row of sluice-bench; expected a record that --format json or jsonl wrote", path,
+                   number, invalid ? ": '" : "", invalid ? invalid->key : "", invalid ? "' is not " : "",
+                   invalid ? sl_field_describe_type(invalid->type) : "");
 }
 
 /* A clean copy of a row; NULL: no memory. */
@@ -146,7 +163,7 @@ static json_t *copy_row(json_t *row)
     bool failed = !copy;
     json_object_foreach(row, key, value)
     {
-        char *name = sl_report_clean(key), *text = json_is_string(value) ? sl_report_clean(json_string_value(value)) : NULL;
+        char *name = sl_field_clean_text(key), *text = json_is_string(value) ? sl_field_clean_text(json_string_value(value)) : NULL;
         json_t *field = json_is_string(value) ? json_string(text) : json_incref(value);
         failed |= json_object_set_new(copy, name, field) != 0;
         free(name);
@@ -165,10 +182,9 @@ static sluice_status take_value(const char *path, json_t *value, json_t *rows, s
     const size_t count = json_is_array(value) ? json_array_size(value) : 1;
     for (size_t k = 0; k < count; k++) {
         json_t *row = json_is_array(value) ? json_array_get(value, k) : value;
-        if (!is_row(row))
-            return sl_fail(error, SLUICE_STATUS_BAD_DATA,
-                           "%s: row %zu is none of sluice-bench; expected a record that --format json or jsonl wrote", path,
-                           json_array_size(rows) + 1);
+        const sluice_status status = check_row(path, row, json_array_size(rows) + 1, error);
+        if (status)
+            return status;
         if (json_array_append_new(rows, copy_row(row)) != 0)
             return sl_fail_memory(error, "a record", sizeof *row);
     }
@@ -216,7 +232,7 @@ static sluice_status read_values(const char *path, FILE *file, json_t *rows, slu
     if (ferror(file))
         return sl_fail(error, SLUICE_STATUS_IO, "%s: cannot be read: %s", path, strerror(errno));
     if (!status && json_array_size(rows) == 0)
-        status = sl_fail(error, SLUICE_STATUS_BAD_DATA, "%s: a record without a row; run sluice-bench --format json -o FILE", path);
+        status = sl_fail(error, SLUICE_STATUS_BAD_DATA, "%s: the record has no row; run sluice-bench --format json -o FILE", path);
     return status;
 }
 

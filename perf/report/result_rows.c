@@ -17,8 +17,8 @@ struct sl_bench_report {
     size_t bytes; /* written */
     FILE *text;   /* of the row being put together */
     sl_bench_format format;
-    const sl_column *columns;
-    size_t count;
+    const sl_field_table *fields;
+    bool with_extra;
     json_t *context;
     size_t rows;  /* written */
     json_t *kept; /* all rows */
@@ -32,56 +32,66 @@ const char *sl_bench_format_get_name(size_t format)
 
 /* ---- Cells ------------------------------------------------------------------------------------------------------------------ */
 
-/* Text of a value as people read it. */
-static void show(const json_t *value, const sl_column *column, char *text, size_t bytes)
+/* Text of a value as people read it: its own, or in the buffer. */
+static const char *format_value(const json_t *value, const sl_column *column, char *buffer, size_t bytes)
 {
+    if (json_is_string(value))
+        return json_string_value(value);
     if (json_is_real(value))
-        snprintf(text, bytes, "%.*f%s", column->decimals, json_real_value(value) * (column->scale != 0 ? column->scale : 1),
+        snprintf(buffer, bytes, "%.*f%s", column->decimals, json_real_value(value) * (column->scale != 0 ? column->scale : 1),
                  column->most > 0 && json_real_value(value) > column->most ? "!" : "");
     else if (json_is_integer(value))
-        snprintf(text, bytes, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
-    else if (json_is_boolean(value))
-        snprintf(text, bytes, "%s", json_is_true(value) ? "yes" : "no");
+        snprintf(buffer, bytes, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
     else
-        snprintf(text, bytes, "%s", json_is_string(value) ? json_string_value(value) : "-");
+        snprintf(buffer, bytes, "%s", json_is_true(value) ? "yes" : json_is_false(value) ? "no" : "-");
+    return buffer;
 }
 
+/* The first column from field k on; NULL: there are no more. */
+static const sl_field *find_column(const sl_bench_report *report, size_t *k)
+{
+    for (; *k < report->fields->count; ++*k) {
+        const sl_field *field = &report->fields->fields[*k];
+        if (field->column.heading && (report->with_extra || !(field->flags & SL_FIELD_EXTRA)))
+            return field;
+    }
+    return NULL;
+}
+
+/* A line of a table: the headings, or the values of a row. */
 static void write_table(const sl_bench_report *report, const json_t *row)
 {
-    for (size_t k = 0; k < report->count; k++) {
-        char text[64];
-        const sl_column *column = &report->columns[k];
-        show(json_object_get(row, column->key), column, text, sizeof text);
-        fprintf(report->text, "%s%*s", k ? " " : "", column->width, text);
+    const sl_field *field;
+    for (size_t k = 0, written = 0; (field = find_column(report, &k)); k++, written++) {
+        char buffer[64];
+        const char *text =
+            row ? format_value(json_object_get(row, field->key), &field->column, buffer, sizeof buffer) : field->column.heading;
+        fprintf(report->text, "%s%*s", written ? " " : "", field->column.width, text);
     }
     putc('\n', report->text);
 }
 
-static void write_table_head(const sl_bench_report *report)
-{
-    for (size_t k = 0; k < report->count; k++)
-        fprintf(report->text, "%s%*s", k ? " " : "", report->columns[k].width, report->columns[k].heading);
-    putc('\n', report->text);
-}
-
+/* Likewise in Markdown. */
 static void write_md(const sl_bench_report *report, const json_t *row)
 {
-    for (size_t k = 0; k < report->count; k++) {
-        char text[64];
-        show(json_object_get(row, report->columns[k].key), &report->columns[k], text, sizeof text);
-        fprintf(report->text, "| %s ", text);
+    const sl_field *field;
+    for (size_t k = 0; (field = find_column(report, &k)); k++) {
+        char buffer[64];
+        fprintf(report->text, "| %s ",
+                row ? format_value(json_object_get(row, field->key), &field->column, buffer, sizeof buffer)
+                    : field->column.heading);
     }
     fputs("|\n", report->text);
 }
 
 static void write_md_head(const sl_bench_report *report)
 {
-    putc('\n', report->text);
-    for (size_t k = 0; k < report->count; k++)
-        fprintf(report->text, "| %s ", report->columns[k].heading);
-    fputs("|\n", report->text);
-    for (size_t k = 0; k < report->count; k++)
-        fputs(report->columns[k].width < 0 ? "|---" : "|--:", report->text);
+    const sl_field *field;
+    if (json_object_size(report->context))
+        putc('\n', report->text);
+    write_md(report, NULL);
+    for (size_t k = 0; (field = find_column(report, &k)); k++)
+        fputs(field->column.width < 0 ? "|---" : "|--:", report->text);
     fputs("|\n", report->text);
 }
 
@@ -91,9 +101,8 @@ static void write_context(const sl_bench_report *report, const char *lead)
     json_t *value;
     json_object_foreach(report->context, key, value)
     {
-        char number[64];
-        show(value, &(sl_column){.decimals = 1}, number, sizeof number);
-        fprintf(report->text, "%s%s: %s\n", lead, key, json_is_string(value) ? json_string_value(value) : number);
+        char buffer[64];
+        fprintf(report->text, "%s%s: %s\n", lead, key, format_value(value, &(sl_column){.decimals = 1}, buffer, sizeof buffer));
     }
 }
 
@@ -149,14 +158,14 @@ static void write_csv_head(const sl_bench_report *report, json_t *row)
 
 /* ---- The report ------------------------------------------------------------------------------------------------------------- */
 
-sluice_status sl_bench_report_create(const char *path, sl_bench_format format, const sl_column *columns, size_t count,
+sluice_status sl_bench_report_create(const char *path, sl_bench_format format, const sl_field_table *fields, bool with_extra,
                                      json_t *context, sl_bench_report **report, sluice_error *error)
 {
     *report = NULL;
     sl_bench_report *made = sl_alloc(sizeof *made);
     if (!made)
         return sl_fail_memory(error, "a report", sizeof *made);
-    *made = (sl_bench_report){.format = format, .columns = columns, .count = count, .context = json_incref(context)};
+    *made = (sl_bench_report){.format = format, .fields = fields, .with_extra = with_extra, .context = json_incref(context)};
     made->kept = json_array();
     const sluice_status status =
         made->kept ? sl_output_create(path, &made->output, error) : sl_fail_memory(error, "a report", sizeof *made);
@@ -173,7 +182,7 @@ static void write_head(const sl_bench_report *report, json_t *row)
     switch (report->format) {
     case SL_BENCH_TABLE:
         write_context(report, "# ");
-        write_table_head(report);
+        write_table(report, NULL);
         break;
     case SL_BENCH_MD:
         write_context(report, "- ");
@@ -240,7 +249,7 @@ static sluice_status add(sl_bench_report *report, json_t *row, sluice_error *err
 sluice_status sl_bench_report_add(sl_bench_report *report, json_t *row, sluice_error *error)
 {
     sluice_status status;
-    if (row && json_object_update(row, report->context) == 0 && json_array_append(report->kept, row) == 0)
+    if (row && (!report->context || json_object_update(row, report->context) == 0) && json_array_append(report->kept, row) == 0)
         status = add(report, row, error);
     else
         status = sl_fail_memory(error, "a row of results", sizeof *row);
@@ -274,13 +283,4 @@ void sl_bench_report_abort(sl_bench_report *report)
     json_decref(report->kept);
     json_decref(report->context);
     sl_free(report);
-}
-
-char *sl_report_clean(const char *text)
-{
-    char *copy = strdup(text);
-    for (char *p = copy; p && *p; p++)
-        if ((unsigned char)*p < 0x20 || (unsigned char)*p >= 0x7f)
-            *p = '?';
-    return copy;
 }

@@ -1,6 +1,5 @@
 #include "perf/report/roofline.h"
 
-#include "perf/measure/bandwidth.h"
 #include "perf/report/plot_labels.h"
 #include "perf/report/plot.h"
 
@@ -9,45 +8,22 @@
 #include <math.h>
 #include <stdio.h>
 
-enum { WIDTH = 960, TOP = 40, HEIGHT = 420, LINE = 18, LEFT = 70, RIGHT = 950, KEY_BYTES = 40 };
+enum { WIDTH = 960, TOP = 40, HEIGHT = 420, LINE = 18, LEFT = 70, RIGHT = 950 };
 
-/* The field of a level's bandwidth. */
-static const char *key_of(sl_level level, bool all, char key[KEY_BYTES])
+/* The levels of memory that have a roof, and the fields with their bandwidths: of one thread, and of all. */
+static const struct {
+    const char *name, *key, *key_all;
+} levels[] = {
+    {"L2", "l2_gbytes_per_second", "l2_gbytes_per_second_all"},
+    {"L3", "l3_gbytes_per_second", "l3_gbytes_per_second_all"},
+    {"DRAM", "dram_gbytes_per_second", "dram_gbytes_per_second_all"},
+};
+enum { DRAM = 2, LEVELS = 3 };
+
+static double get_bandwidth(const json_t *row, size_t level, bool all)
 {
-    static const char *const names[SL_LEVELS] = {"l1", "l2", "l3", "dram"};
-    snprintf(key, KEY_BYTES, "%s_gbytes_per_second%s", names[level], all ? "_all" : "");
-    return key;
+    return sl_record_number(row, all ? levels[level].key_all : levels[level].key);
 }
-
-static sluice_status measure_level(json_t *context, sl_level level, unsigned threads, bool all, const sl_plan *plan,
-                                   sluice_error *error)
-{
-    sl_stream stream;
-    char key[KEY_BYTES];
-    if (!sl_stream_thread_bytes(level, threads))
-        return SLUICE_STATUS_OK;
-    const sluice_status status = sl_stream_run(level, threads, plan, &stream, error);
-    if (status)
-        return status;
-    return json_object_set_new(context, key_of(level, all, key), json_real(sl_stream_speed(&stream) * 1e-9)) == 0
-               ? SLUICE_STATUS_OK
-               : sl_fail_memory(error, "a bandwidth", KEY_BYTES);
-}
-
-sluice_status sl_roofline_measure(json_t *context, unsigned threads, const sl_plan *plan, sluice_error *error)
-{
-    sluice_status status = SLUICE_STATUS_OK;
-    for (sl_level level = SL_LEVEL_L2; !status && level < SL_LEVELS; level++) {
-        status = measure_level(context, level, 1, false, plan, error);
-        if (!status)
-            status = measure_level(context, level, threads, true, plan, error);
-    }
-    if (!status && json_object_set_new(context, "read_threads", json_integer((json_int_t)threads)) != 0)
-        status = sl_fail_memory(error, "a bandwidth", KEY_BYTES);
-    return status;
-}
-
-/* ---- The picture ------------------------------------------------------------------------------------------------------------ */
 
 typedef struct roofs {
     double peak;            /* of one thread, GFLOP/s */
@@ -80,7 +56,6 @@ static json_t *select_rows(const json_t *rows)
 static roofs find_roofs(const sl_series_list *list)
 {
     const json_t *first = list->series[0].rows[0];
-    char key[KEY_BYTES];
     roofs found = {.threads = sl_record_number(first, "read_threads"), .least_x = INFINITY, .least_y = INFINITY};
     for (size_t s = 0; s < list->count; s++)
         for (size_t k = 0; k < list->series[s].count; k++) {
@@ -91,8 +66,8 @@ static roofs find_roofs(const sl_series_list *list)
             found.most_x = fmax(found.most_x, x);
             found.least_y = fmin(found.least_y, y);
         }
-    /* Both ends of the roofs are to be seen: where DRAM's meets the peak, and a flat piece behind it. */
-    const double dram = sl_record_number(first, key_of(SL_LEVEL_DRAM, false, key));
+    /* The picture shows where the roof of DRAM reaches the peak, and some of the flat roof beyond. */
+    const double dram = get_bandwidth(first, DRAM, false);
     found.most_x = 2 * fmax(found.most_x, found.peak / dram);
     found.least_x = 0.5 * fmin(found.least_x, found.peak / dram);
     found.most_y = 1.5 * found.peak * found.threads;
@@ -103,10 +78,8 @@ static roofs find_roofs(const sl_series_list *list)
 /* Whether logarithmic axes can show the roofs. */
 static bool can_draw(const json_t *row, const roofs *found)
 {
-    char key[KEY_BYTES];
-    return found->threads > 0 && sl_record_number(row, key_of(SL_LEVEL_DRAM, false, key)) > 0 &&
-           sl_record_number(row, key_of(SL_LEVEL_DRAM, true, key)) > 0 && found->least_x > 0 && found->least_y > 0 &&
-           isfinite(found->most_x / found->least_x) && isfinite(found->most_y / found->least_y);
+    return found->threads > 0 && get_bandwidth(row, DRAM, false) > 0 && get_bandwidth(row, DRAM, true) > 0 && found->least_x > 0 &&
+           found->least_y > 0 && isfinite(found->most_x / found->least_x) && isfinite(found->most_y / found->least_y);
 }
 
 /* The slope of one level up to the peak. `label` goes along it, so far from its lower end; NULL: one that is dotted. */
@@ -119,8 +92,8 @@ static void draw_slope(const sl_svg *svg, const sl_panel *panel, double speed, d
     sl_svg_line(svg, label ? "axis" : "ideal", 2, ends);
     if (!label)
         return;
-    const double iteration = atan2(ends[1].y - ends[0].y, ends[1].x - ends[0].x) * 180 / acos(-1.0);
-    fprintf(svg->out, "<g transform=\"translate(%.1f %.1f) rotate(%.1f) translate(%.1f -5)\">", ends[0].x, ends[0].y, iteration,
+    const double angle = atan2(ends[1].y - ends[0].y, ends[1].x - ends[0].x) * 180 / acos(-1.0);
+    fprintf(svg->out, "<g transform=\"translate(%.1f %.1f) rotate(%.1f) translate(%.1f -5)\">", ends[0].x, ends[0].y, angle,
             label_from);
     sl_svg_text(svg, (sl_point){0, 0}, SL_ANCHOR_START, "small", label);
     fputs("</g>\n", svg->out);
@@ -131,11 +104,11 @@ static void draw_roofs(const sl_svg *svg, const sl_panel *panel, const json_t *r
 {
     const double peak = found->peak * (all ? found->threads : 1);
     double fastest = 0;
-    char key[KEY_BYTES], text[80];
-    for (sl_level level = SL_LEVEL_L2; level < SL_LEVELS; level++) {
-        const double speed = sl_record_number(row, key_of(level, all, key));
-        snprintf(text, sizeof text, "%s %.0f GB/s", sl_level_get_name(level), speed);
-        draw_slope(svg, panel, speed, peak, all ? text : NULL, 10 + 100.0 * (level - SL_LEVEL_L2));
+    char text[80];
+    for (size_t level = 0; level < LEVELS; level++) {
+        const double speed = get_bandwidth(row, level, all);
+        snprintf(text, sizeof text, "%s %.0f GB/s", levels[level].name, speed);
+        draw_slope(svg, panel, speed, peak, all ? text : NULL, 10 + 100.0 * (double)level);
         fastest = fmax(fastest, speed);
     }
     const double from = fastest > 0 ? fmax(peak / fastest, panel->x.least) : panel->x.least;

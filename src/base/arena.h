@@ -5,6 +5,8 @@
 #include "base/memory.h"
 #include "base/size.h"
 
+#include <stdint.h>
+
 /** Begin with used 0 and fits true; with base NULL it only counts. */
 typedef struct sl_arena {
     char *base;

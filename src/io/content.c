@@ -1,7 +1,6 @@
 #include "io/content.h"
 
 #include "base/size.h"
-#include "io/safetensors/safetensors.h"
 
 #include <stdbool.h>
 #include <stdint.h>

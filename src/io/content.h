@@ -23,7 +23,8 @@ typedef enum sl_content {
     SL_CONTENT_HTML
 } sl_content;
 
-enum { SL_CONTENT_BYTES = 256 }; /* of a file's beginning that are enough */
+enum { SL_CONTENT_BYTES = 256 };                        /* of a file's beginning that are enough */
+enum { SL_SAFETENSORS_MAX_HEADER = 100 * 1000 * 1000 }; /* bytes; the reference implementation's bound */
 
 /** The kind of a file that begins with these bytes: SL_CONTENT_BYTES of them, or all if it has fewer. */
 sl_content sl_content_find(const void *bytes, size_t size);

@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "base/size.h"
 #include "io/resolve.h"
 
 #include <errno.h>
@@ -40,25 +41,48 @@ static sluice_status open_input(sl_input *input, const char *path, sluice_error 
     return input->fd < 0 ? SLUICE_STATUS_NO_INPUT : examine(input, error);
 }
 
-sluice_status sl_input_open(const char *path, sl_input *input, sluice_error *error)
+static sluice_status set_name(sl_input *input, const char *name, sluice_error *error)
 {
-    *input = (sl_input){.fd = -1};
-    const char *name = strcmp(path, "-") == 0 ? "standard input" : path;
     const size_t length = strlen(name) + 1;
     input->name = sl_alloc(length);
     if (!input->name)
         return sl_fail_memory(error, "a file name", length);
     memcpy(input->name, name, length);
-    const sluice_status status = open_input(input, path, error);
-    if (status != SLUICE_STATUS_OK)
+    return SLUICE_STATUS_OK;
+}
+
+sluice_status sl_input_open(const char *path, sl_input *input, sluice_error *error)
+{
+    *input = (sl_input){.fd = -1};
+    sluice_status status = set_name(input, strcmp(path, "-") == 0 ? "standard input" : path, error);
+    if (!status)
+        status = open_input(input, path, error);
+    if (status)
         sl_input_close(input);
     return status;
+}
+
+sluice_status sl_input_open_memory(const void *bytes, size_t size, sl_input *input, sluice_error *error)
+{
+    *input = (sl_input){.fd = -1, .regular = true, .size = size, .memory = bytes};
+    return set_name(input, "memory", error);
+}
+
+static void read_memory(const sl_input *input, size_t offset, void *data, size_t bytes, size_t *got)
+{
+    *got = sl_size_min(bytes, input->size - sl_size_min(offset, input->size));
+    if (*got)
+        memcpy(data, input->memory + offset, *got);
 }
 
 sluice_status sl_input_read(const sl_input *input, size_t offset, void *data, size_t bytes, size_t *got, sluice_error *error)
 {
     char *to = data;
     *got = 0;
+    if (input->memory) {
+        read_memory(input, offset, data, bytes, got);
+        return SLUICE_STATUS_OK;
+    }
     while (*got < bytes) {
         const ssize_t n = input->regular ? pread(input->fd, to + *got, bytes - *got, (off_t)(input->start + offset + *got))
                                          : read(input->fd, to + *got, bytes - *got);

@@ -1,4 +1,4 @@
-/* Files and pipes that are read: opening, and reading in full. Knows nothing of formats. */
+/* Files, pipes and memory as inputs: opening, and reading in full. Knows nothing of formats. */
 #ifndef SLUICE_IO_INPUT_H
 #define SLUICE_IO_INPUT_H
 
@@ -7,17 +7,22 @@
 #include <stdbool.h>
 
 typedef struct sl_input {
-    char *name;   /* for messages: the path as given, or "standard input"; owned */
-    int fd;       /* -1: not open */
-    bool regular; /* any byte can be read at any time; else forward only */
-    size_t start; /* of a regular file: its byte that counts as byte 0, non-zero only for a descriptor that was redirected */
-    size_t size;  /* of a regular file: bytes from `start` on when it was opened; else 0 */
+    char *name;         /* for messages: the path as given, or "standard input"; owned */
+    int fd;             /* -1: not open */
+    bool regular;       /* any byte can be read at any time; else forward only */
+    size_t start;       /* of a regular file: its byte that counts as byte 0, non-zero only for a descriptor that was redirected */
+    size_t size;        /* of a regular file: bytes from `start` on when it was opened; else 0 */
+    const char *memory; /* the bytes of an input in memory, which is `regular` and has no descriptor; NULL: a file */
 } sl_input;
 
 /** Open a file for reading. "-" is standard input, and a path to a descriptor of this process (io/resolve.h), as /dev/stdin, is
  *  that descriptor: both are read from where they stand, not from the beginning of the file behind them. A FIFO is waited for
  *  until it has a writer. On failure *input is closed. NO_INPUT: it cannot be opened, or is a directory. IO, NO_MEMORY. */
 sluice_status sl_input_open(const char *path, sl_input *input, sluice_error *error);
+
+/** Read from `size` bytes in memory, which have to stay as they are until the input is closed; messages call it "memory". Fails as
+ *  sl_input_open does; NO_MEMORY. */
+sluice_status sl_input_open_memory(const void *bytes, size_t size, sl_input *input, sluice_error *error);
 
 /** Read `bytes` bytes into `data`, or fewer if the input ends; *got says how many. A regular file is read at `offset`, anything
  *  else where its last read ended, and `offset` then only serves the message. IO; also where a signal ends the wait for a pipe,

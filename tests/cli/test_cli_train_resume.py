@@ -121,6 +121,27 @@ def check_signals(cli):
             run.finish()
 
 
+def make_old(path):
+    """Move the states of streams into the note, as hexadecimal digits of their bits, where releases up to 0.3 kept them."""
+    data = path.read_bytes()
+    begin = 8 + int.from_bytes(data[:8], "little")
+    header = json.loads(data[8:begin])
+    take = lambda name: data[begin + header[name]["data_offsets"][0] : begin + header[name]["data_offsets"][1]]
+    layers, rows, hidden = header["note.streams.h"]["shape"]
+    states = [array.array("I", take(name)) for name in ("note.streams.h", "note.streams.c")]
+    places = [(state, (layer * rows + row) * hidden) for row in range(rows) for state in states for layer in range(layers)]
+    note = json.loads(take("note"))
+    note["states"] = "".join(f"{bits:08x}" for state, first in places for bits in state[first : first + hidden])
+    parts = {name: take(name) for name in header if not name.startswith(("note.", "__"))} | {"note": json.dumps(note).encode()}
+    made, size = {"__metadata__": header["__metadata__"]}, 0
+    for name, part in parts.items():
+        made[name] = header[name] | {"data_offsets": [size, size + len(part)]}
+        size += len(part)
+    made["note"]["shape"] = [len(parts["note"])]
+    text = json.dumps(made).encode()
+    path.write_bytes(len(text).to_bytes(8, "little") + text + b"".join(parts.values()))
+
+
 def check_long_batch(cli):
     """With --truncate a single batch is many updates: a run stops, and goes on, between any two of them."""
     source = random.Random(33)
@@ -143,6 +164,9 @@ def check_long_batch(cli):
         process.terminate()
         said = process.communicate(timeout=120)[1].decode()
         cli.check(process.returncode in (OK, INTERRUPTED, -signal.SIGTERM), f"after {delay} ms: {process.returncode} {said!r}")
+    checkpoint = run.broken["--checkpoint"]
+    make_old(checkpoint)
+    cli.check(b'"states": "' in checkpoint.read_bytes() and b"note.streams.h" not in checkpoint.read_bytes(), "an earlier release's note")
     run.finish("--threads", 2)
 
 
@@ -270,7 +294,7 @@ def check_refused(cli):
     cli.refused(DATA, ["other.checkpoint"], *words(epochs=4))
     checkpoint.write_bytes(output.read_bytes())
     cli.refused(DATA, ["other.checkpoint"], *words(epochs=4))
-    for broken in (b'"epoch":4', b'"format":"sluice train 1"', b'"states":"","step"'):
+    for broken in (b'"epoch":4', b'"format":"sluice train 1"', b'"piece":0,"step"'):
         checkpoint.write_bytes(cut.replace(broken, broken.replace(b"4", b"5").replace(b"n 1", b"n 9").replace(b"step", b"stop"), 1))
         cli.refused(DATA, ["other.checkpoint", "sluice train"], *words(epochs=4))
     checkpoint.write_bytes(cut.replace(b'"batch":0', b'"batch":9', 1))  # of five

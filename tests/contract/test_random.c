@@ -76,18 +76,18 @@ static test_verdict compare_outputs(const test_scene *s)
     return verdict;
 }
 
-/* Have the engine know the case's way for its batch. */
-static sluice_status teach_way(const test_scene *s, sluice_engine *engine, sluice_error *error)
+/* Store the case's plan as the tuned plan of its batch. */
+static sluice_status store_plan(const test_scene *s, sluice_engine *engine, sluice_error *error)
 {
     const uint64_t *v = s->value;
     if (v[SCHEDULE] != AUTO || v[TEAMS] == 0)
         return SLUICE_STATUS_OK;
     const size_t teams = sl_size_min(v[TEAMS], v[THREADS]), members = sl_size_min(v[MEMBERS], v[THREADS] / teams);
-    const sl_exec_plan way = {.thread_groups = (unsigned)teams,
-                              .threads_per_group = (unsigned)members,
-                              .hoists = v[HOISTS],
-                              .wavefront = v[WAVEFRONT] && v[LAYERS] > 1 && v[DIRECTIONS] == 1 && members > 1};
-    const sl_tuned_plan entry = {.rows = v[ROWS], .steps = v[STEPS], .plan = way, .seconds = 1.0};
+    const sl_exec_plan plan = {.thread_groups = (unsigned)teams,
+                               .threads_per_group = (unsigned)members,
+                               .hoists = v[HOISTS],
+                               .wavefront = v[WAVEFRONT] && v[LAYERS] > 1 && v[DIRECTIONS] == 1 && members > 1};
+    const sl_tuned_plan entry = {.rows = v[ROWS], .steps = v[STEPS], .plan = plan, .seconds = 1.0};
     return sl_tuned_plan_store(engine, &entry, error);
 }
 
@@ -130,7 +130,7 @@ static sluice_status run_engine(const test_scene *s, sluice_error *error)
     sluice_status status = sluice_engine_create(s->network.model, &options, &engine, error);
     if (!status) {
         tighten_limits(s, engine);
-        status = teach_way(s, engine, error);
+        status = store_plan(s, engine, error);
     }
     if (!status && v[WORKSPACE] != POOLED) {
         const bool fitted = v[WORKSPACE] == FITTED;

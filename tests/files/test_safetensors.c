@@ -1,5 +1,6 @@
 /* Safetensors files and the networks in them: widening, malformed files, names found and refused, loaded values, mutations. */
 #include "model/model.h"
+#include "io/model/model_read.h"
 #include "io/safetensors/safetensors.h"
 #include "io/widen.h"
 
@@ -38,9 +39,10 @@ START_TEST(headers_malformed)
     const char *header = bad_headers[_i].header;
     test_bytes file = test_safetensors_file(header, strlen(header), bad_headers[_i].data);
     check_bad(bad_headers[_i].name, &file, NULL, SLUICE_STATUS_BAD_DATA, bad_headers[_i].part);
-    sl_safetensors *opened = (sl_safetensors *)&file;
+    sl_tensor_source opened;
     ck_assert_int_eq(sl_safetensors_open(test_path("bad.safetensors"), &opened, NULL), SLUICE_STATUS_BAD_DATA);
-    ck_assert_ptr_null(opened);
+    ck_assert_uint_eq(opened.count, 0);
+    ck_assert_ptr_null(opened.input.name);
     test_bytes_free(&file);
 }
 END_TEST
@@ -87,17 +89,17 @@ START_TEST(headers_unusual)
 {
     test_bytes file = test_safetensors_file(good_headers[_i].header, strlen(good_headers[_i].header), good_headers[_i].data);
     test_file_write(test_path("x"), file.data, file.size);
-    sl_safetensors *opened;
+    sl_tensor_source opened;
     sluice_error error = {0};
     ck_assert_msg(sl_safetensors_open(test_path("x"), &opened, &error) == SLUICE_STATUS_OK, "%s: %s", good_headers[_i].name,
                   error.message);
-    ck_assert_uint_eq(opened->count, good_headers[_i].count);
-    for (size_t k = 0; k < opened->count; k++)
-        ck_assert_ptr_eq(sl_safetensors_find(opened, opened->tensors[k].name), &opened->tensors[k]);
-    ck_assert_ptr_null(sl_safetensors_find(opened, "none"));
+    ck_assert_uint_eq(opened.count, good_headers[_i].count);
+    for (size_t k = 0; k < opened.count; k++)
+        ck_assert_ptr_eq(sl_source_find(&opened, opened.tensors[k].name), &opened.tensors[k]);
+    ck_assert_ptr_null(sl_source_find(&opened, "none"));
     if (strcmp(good_headers[_i].name, "names escaped") == 0)
-        ck_assert_str_eq(opened->tensors[0].name, "\xc3\xa9\\\"/\xf0\x9f\x98\x80\xc3\xa9");
-    sl_safetensors_close(opened);
+        ck_assert_str_eq(opened.tensors[0].name, "\xc3\xa9\\\"/\xf0\x9f\x98\x80\xc3\xa9");
+    sl_source_release(&opened);
     test_bytes_free(&file);
 }
 END_TEST
@@ -118,7 +120,6 @@ START_TEST(inputs_that_cannot_be_opened)
     const sluice_names names = {.struct_size = 1};
     ck_assert_int_eq(sluice_model_load("x", &names, &model, &error), SLUICE_STATUS_BAD_ARGUMENT);
     test_check_message("size", &error, SLUICE_STATUS_BAD_ARGUMENT, "names.struct_size");
-    sl_safetensors_close(NULL);
 }
 END_TEST
 
@@ -127,17 +128,17 @@ START_TEST(file_cut_while_open)
     uint64_t state = test_seed();
     test_bytes file = test_safetensors_network("a F32 4;b F16 4;", NULL, &state);
     test_file_write(test_path("x"), file.data, file.size);
-    sl_safetensors *opened;
+    sl_tensor_source opened;
     sluice_error error = {0};
     float values[4];
     ck_assert_int_eq(sl_safetensors_open(test_path("x"), &opened, &error), SLUICE_STATUS_OK);
     ck_assert_int_eq(truncate(test_path("x"), (off_t)file.size - 1), 0);
-    ck_assert_int_eq(sl_safetensors_read(opened, &opened->tensors[0], values, &error), SLUICE_STATUS_OK);
-    ck_assert_int_eq(sl_safetensors_read(opened, &opened->tensors[1], values, &error), SLUICE_STATUS_IO);
+    ck_assert_int_eq(sl_source_read(&opened, &opened.tensors[0], 0, 4, values, &error), SLUICE_STATUS_OK);
+    ck_assert_int_eq(sl_source_read(&opened, &opened.tensors[1], 0, 4, values, &error), SLUICE_STATUS_IO);
     char part[64];
     snprintf(part, sizeof part, "byte %zu: the file ends here, but was longer", file.size - 1);
     test_check_message("cut", &error, SLUICE_STATUS_IO, part);
-    sl_safetensors_close(opened);
+    sl_source_release(&opened);
     test_bytes_free(&file);
 }
 END_TEST
@@ -185,15 +186,15 @@ START_TEST(widening_through_a_file)
     for (unsigned bits = 0; bits <= UINT16_MAX; bits++)
         test_bytes_add_number(&file, bits, 2);
     test_file_write(test_path("x"), file.data, file.size);
-    sl_safetensors *opened;
+    sl_tensor_source opened;
     ck_assert_int_eq(sl_safetensors_open(test_path("x"), &opened, NULL), SLUICE_STATUS_OK);
     static float values[UINT16_MAX + 1];
     for (unsigned bits = 0; bits <= UINT16_MAX; bits++)
         values[bits] = bits & 1 ? NAN : -7;
-    ck_assert_int_eq(sl_safetensors_read(opened, opened->tensors, values, NULL), SLUICE_STATUS_OK);
+    ck_assert_int_eq(sl_source_read(&opened, opened.tensors, 0, UINT16_MAX + 1, values, NULL), SLUICE_STATUS_OK);
     for (unsigned bits = 0; bits <= UINT16_MAX; bits++)
         check_widened(bits, values[bits], _i ? wide_value(bits, 8, 7) : wide_value(bits, 5, 10));
-    sl_safetensors_close(opened);
+    sl_source_release(&opened);
     test_bytes_free(&file);
 }
 END_TEST
@@ -246,10 +247,10 @@ START_TEST(weights_not_finite)
     uint64_t state = test_seed();
     test_bytes file = test_safetensors_network(LSTM HEAD EMBEDDING, NULL, &state);
     test_file_write(test_path("bad.safetensors"), file.data, file.size);
-    sl_safetensors *opened;
+    sl_tensor_source opened;
     ck_assert_int_eq(sl_safetensors_open(test_path("bad.safetensors"), &opened, NULL), SLUICE_STATUS_OK);
     for (size_t k = 0; k < sizeof cases / sizeof cases[0]; k++) {
-        const size_t at = opened->data_at + sl_safetensors_find(opened, cases[k].tensor)->begin + 4;
+        const size_t at = sl_source_find(&opened, cases[k].tensor)->begin + 4;
         unsigned char kept[4];
         char part[160];
         memcpy(kept, file.data + at, 4);
@@ -259,7 +260,7 @@ START_TEST(weights_not_finite)
         check_bad(cases[k].tensor, &file, NULL, SLUICE_STATUS_BAD_DATA, cases[k].part);
         memcpy(file.data + at, kept, 4);
     }
-    sl_safetensors_close(opened);
+    sl_source_release(&opened);
     test_bytes_free(&file);
 }
 END_TEST
@@ -289,11 +290,11 @@ START_TEST(networks_found)
 END_TEST
 
 /* The values of a tensor of the file, widened by the plain formula; the caller frees them. */
-static float *expected_values(const sl_safetensors *file, const test_bytes *bytes, const char *name, size_t *count)
+static float *expected_values(const sl_tensor_source *file, const test_bytes *bytes, const char *name, size_t *count)
 {
-    const sl_tensor *tensor = sl_safetensors_find(file, name);
+    const sl_tensor *tensor = sl_source_find(file, name);
     ck_assert_msg(tensor != NULL, "%s", name);
-    const unsigned char *from = bytes->data + file->data_at + tensor->begin;
+    const unsigned char *from = bytes->data + tensor->begin;
     float *values = malloc(tensor->elements * sizeof *values + 1);
     for (size_t k = 0; k < tensor->elements; k++)
         if (strcmp(tensor->dtype, "F32") == 0)
@@ -305,7 +306,7 @@ static float *expected_values(const sl_safetensors *file, const test_bytes *byte
     return values;
 }
 
-static void check_values(const sl_safetensors *file, const test_bytes *bytes, const char *name, const float *found)
+static void check_values(const sl_tensor_source *file, const test_bytes *bytes, const char *name, const float *found)
 {
     size_t count;
     float *expected = expected_values(file, bytes, name, &count);
@@ -327,7 +328,7 @@ START_TEST(values_in_place)
         "{\"format\":\"pt\",\"classes\":\"one,zwei,trois\"}", &state);
     test_file_write(test_path("x"), file.data, file.size);
     sluice_model *model;
-    sl_safetensors *opened;
+    sl_tensor_source opened;
     sluice_error error = {0};
     ck_assert_msg(sluice_model_load(test_path("x"), NULL, &model, &error) == SLUICE_STATUS_OK, "%s", error.message);
     ck_assert_int_eq(sl_safetensors_open(test_path("x"), &opened, NULL), SLUICE_STATUS_OK);
@@ -337,24 +338,93 @@ START_TEST(values_in_place)
         static const char *const kinds[] = {"weight_ih", "weight_hh", "bias_ih", "bias_hh"};
         for (size_t kind = 0; kind < 4; kind++)
             snprintf(name[kind], sizeof name[0], "lstm.%s_%s", kinds[kind], suffixes[k]);
-        check_values(opened, &file, name[0], model->layers[k].weight_ih);
-        check_values(opened, &file, name[1], model->layers[k].weight_hh);
+        check_values(&opened, &file, name[0], model->layers[k].weight_ih);
+        check_values(&opened, &file, name[1], model->layers[k].weight_hh);
         size_t count;
-        float *bias = expected_values(opened, &file, name[2], &count), *more = expected_values(opened, &file, name[3], &count);
+        float *bias = expected_values(&opened, &file, name[2], &count), *more = expected_values(&opened, &file, name[3], &count);
         for (size_t u = 0; u < count; u++)
             ck_assert(model->layers[k].bias[u] == bias[u] + more[u]);
         free(bias);
         free(more);
     }
-    check_values(opened, &file, "embedding.weight", model->embedding);
-    check_values(opened, &file, "fc.weight", model->head_weight);
-    check_values(opened, &file, "fc.bias", model->head_bias);
+    check_values(&opened, &file, "embedding.weight", model->embedding);
+    check_values(&opened, &file, "fc.weight", model->head_weight);
+    check_values(&opened, &file, "fc.bias", model->head_bias);
     ck_assert_str_eq(sluice_model_get_class(model, 0), "one");
     ck_assert_str_eq(sluice_model_get_class(model, 1), "zwei");
     ck_assert_str_eq(sluice_model_get_class(model, 2), "trois");
-    sl_safetensors_close(opened);
+    sl_source_release(&opened);
     sluice_model_destroy(model);
     test_bytes_free(&file);
+}
+END_TEST
+
+/* A file whose gates are in another order gives the model that torch's order gives. */
+START_TEST(gates_in_another_order)
+{
+    static const unsigned char order[SL_GATES] = {[SL_GATE_I] = 0, [SL_GATE_F] = 2, [SL_GATE_G] = 3, [SL_GATE_O] = 1}; /* ONNX's */
+    static const char *const names[] = {"lstm.weight_ih_l0", "lstm.weight_hh_l0", "lstm.bias_ih_l0", "lstm.bias_hh_l0"};
+    uint64_t state = test_seed();
+    test_bytes file = test_safetensors_network(WIDE_CELL("l0", "F16", "3"), NULL, &state);
+    sl_tensor_source source;
+    sluice_model *want, *model;
+    ck_assert_int_eq(sluice_model_load_memory(file.data, file.size, NULL, &want, NULL), SLUICE_STATUS_OK);
+    ck_assert_int_eq(sl_safetensors_open_memory(file.data, file.size, &source, NULL), SLUICE_STATUS_OK);
+    for (size_t k = 0; k < 4; k++) {
+        const sl_tensor *tensor = sl_source_find(&source, names[k]);
+        unsigned char kept[64];
+        const size_t bytes = tensor->end - tensor->begin, part = bytes / SL_GATES;
+        memcpy(kept, file.data + tensor->begin, bytes);
+        for (size_t gate = 0; gate < SL_GATES; gate++)
+            memcpy(file.data + tensor->begin + order[gate] * part, kept + gate * part, part);
+    }
+    sl_binding binding;
+    ck_assert_int_eq(sl_names_bind(&source, NULL, &binding, NULL), SLUICE_STATUS_OK);
+    memcpy(binding.gate_order, order, sizeof order);
+    ck_assert_int_eq(sl_model_read_bound(&source, &binding, &model, NULL), SLUICE_STATUS_OK);
+    ck_assert_mem_eq(model->layers->weight_ih, want->layers->weight_ih, 8 * 3 * sizeof(float));
+    ck_assert_mem_eq(model->layers->weight_hh, want->layers->weight_hh, 8 * 2 * sizeof(float));
+    ck_assert_mem_eq(model->layers->bias, want->layers->bias, 8 * sizeof(float));
+    sl_names_release(&binding);
+    sl_source_release(&source);
+    sluice_model_destroy(model);
+    sluice_model_destroy(want);
+    test_bytes_free(&file);
+}
+END_TEST
+
+/* Two biases that are finite, and their sum is not. */
+START_TEST(sum_of_biases_not_finite)
+{
+    uint64_t state = test_seed();
+    test_bytes file = test_safetensors_network(LSTM, NULL, &state);
+    sl_tensor_source source;
+    ck_assert_int_eq(sl_safetensors_open_memory(file.data, file.size, &source, NULL), SLUICE_STATUS_OK);
+    const float large = 0x1.8p127f;
+    const size_t at = sl_source_find(&source, "lstm.bias_hh_l0")->begin + 4;
+    memcpy(file.data + at, &large, sizeof large);
+    memcpy(file.data + sl_source_find(&source, "lstm.bias_ih_l0")->begin + 4, &large, sizeof large);
+    char part[160];
+    snprintf(part, sizeof part,
+             "byte %zu: tensor \"lstm.bias_hh_l0\": element 1: expected a finite sum with the other bias, found infinity", at);
+    check_bad("sum", &file, NULL, SLUICE_STATUS_BAD_DATA, part);
+    sl_source_release(&source);
+    test_bytes_free(&file);
+}
+END_TEST
+
+START_TEST(memory_arguments)
+{
+    sluice_error error = {0};
+    sluice_model *model = (sluice_model *)&error;
+    ck_assert_int_eq(sluice_model_load_memory(NULL, 0, NULL, &model, &error), SLUICE_STATUS_BAD_ARGUMENT);
+    test_check_message("bytes", &error, SLUICE_STATUS_BAD_ARGUMENT, "bytes: expected the content of a file, found NULL");
+    ck_assert_ptr_null(model);
+    ck_assert_int_eq(sluice_model_load_memory("", 0, NULL, NULL, &error), SLUICE_STATUS_BAD_ARGUMENT);
+    const sluice_names names = {.struct_size = 1};
+    ck_assert_int_eq(sluice_model_load_memory("", 0, &names, &model, &error), SLUICE_STATUS_BAD_ARGUMENT);
+    ck_assert_int_eq(sluice_model_load_memory("", 0, NULL, &model, &error), SLUICE_STATUS_BAD_DATA);
+    test_check_message("empty", &error, SLUICE_STATUS_BAD_DATA, "memory: byte 0: the file ends here");
 }
 END_TEST
 
@@ -382,13 +452,34 @@ END_TEST
 
 /* ---- Mutations ------------------------------------------------------------------------------------------------------------- */
 
-/* Loads, or tells in words why not; true if it loads. */
+/* Load from memory, of which not one byte more is readable: the same status, and the same message but for the name. */
+static void check_memory(const unsigned char *data, size_t size, sluice_status expected, const char *message)
+{
+    unsigned char *copy = malloc(size + !size);
+    memcpy(copy, data, size);
+    sluice_model *model = (sluice_model *)copy;
+    sluice_error error = {0};
+    const sluice_status status = sluice_model_load_memory(copy, size, NULL, &model, &error);
+    free(copy);
+    ck_assert_msg(status == expected, "expected status %d from memory, found %d: %s", expected, status, error.message);
+    ck_assert((model != NULL) == (status == SLUICE_STATUS_OK));
+    if (status != SLUICE_STATUS_OK) {
+        const char *path = test_path("m");
+        ck_assert_int_eq(strncmp(error.message, "memory: ", 8), 0);
+        ck_assert_int_eq(strncmp(message, path, strlen(path)), 0);
+        ck_assert_str_eq(error.message + strlen("memory"), message + strlen(path));
+    }
+    sluice_model_destroy(model);
+}
+
+/* Loads, or reports in words why not; true if it loads. */
 static bool survives(const unsigned char *data, size_t size)
 {
     test_file_write(test_path("m"), data, size);
     sluice_model *model;
     sluice_error error = {0};
     const sluice_status status = sluice_model_load(test_path("m"), NULL, &model, &error);
+    check_memory(data, size, status, error.message);
     if (status == SLUICE_STATUS_OK) {
         sluice_model_destroy(model);
         return true;
@@ -450,6 +541,9 @@ static Suite *safetensors_suite(void)
     tcase_add_test(network, vocabulary_too_large);
     tcase_add_test(network, weights_not_finite);
     tcase_add_test(network, values_in_place);
+    tcase_add_test(network, gates_in_another_order);
+    tcase_add_test(network, sum_of_biases_not_finite);
+    tcase_add_test(network, memory_arguments);
     tcase_add_test(network, langid);
     tcase_add_loop_test(network, mutations, 0, 2);
     return suite;

@@ -285,10 +285,10 @@ START_TEST(a_spread_is_relative)
     timing.seconds.median = 2;
     timing.reference.median = 80;
     ck_assert(sl_timing_is_busy(&timing));
-    sl_tally tally = {0};
-    sl_tally_add(&tally, &timing);
+    sl_bench_tally tally = {0};
+    sl_bench_tally_add(&tally, &timing);
     timing.reference = (sl_summary){0};
-    sl_tally_add(&tally, &timing);
+    sl_bench_tally_add(&tally, &timing);
     ck_assert(tally.rows == 2 && tally.busy == 1);
 }
 END_TEST
@@ -323,7 +323,7 @@ static bool stop_after_a_while(void)
 START_TEST(repetitions_and_references_alternate)
 {
     enum { WARMUP = 5, REPETITIONS = 7, REFERENCES = REPETITIONS + 1 }; /* before, between and after */
-    const sl_plan plan = {1e-5, REPETITIONS, WARMUP, NULL};
+    const sl_timing_plan plan = {1e-5, REPETITIONS, WARMUP, NULL};
     for (size_t best_at = 1; best_at <= REFERENCES; best_at++) {
         probe p = {.best_at = best_at};
         sl_timing timing;
@@ -347,7 +347,7 @@ END_TEST
 
 START_TEST(a_failing_call_ends_it)
 {
-    const sl_plan plan = {1e-5, 7, 2, NULL};
+    const sl_timing_plan plan = {1e-5, 7, 2, NULL};
     for (size_t fails_at = 1; fails_at <= 40; fails_at++) { /* in the warm-up, the calibration and perhaps the repetitions */
         probe p = {.fails_at = fails_at};
         sl_timing timing;
@@ -363,7 +363,7 @@ START_TEST(a_stop_ends_it)
 {
     probe p = {0};
     sl_timing timing;
-    const sl_plan plan = {1e-9, 100, 0, stop_after_a_while};
+    const sl_timing_plan plan = {1e-9, 100, 0, stop_after_a_while};
     asked = 0;
     ck_assert_int_eq(sl_measure(&plan, &(sl_workload){count_call, NULL, &p}, &timing, NULL), SLUICE_STATUS_OK);
     ck_assert_uint_lt(timing.repetitions, 5);

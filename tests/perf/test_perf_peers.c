@@ -3,11 +3,12 @@
 #include "support/suite.h"
 
 #include "system/threads.h"
-#include "perf/cases/case.h"
-#include "perf/cases/case_export.h"
+#include "perf/bench/case_export.h"
+#include "perf/bench/fixture.h"
+#include "perf/bench/result_row.h"
 #include "perf/cases/case_gradient.h"
 #include "io/npy/npy.h"
-#include "perf/peers/peer.h"
+#include "perf/peers/peer_list.h"
 #include "perf/report/versus.h"
 
 #include <float.h>
@@ -16,7 +17,7 @@
 
 #define CHECKED_FLOP 1e7
 
-static const sl_plan quick = {1e-9, 1, 0, NULL};
+static const sl_timing_plan quick = {1e-9, 1, 0, NULL};
 
 static const sl_case cases[] = {
     {.steps = 1, .batch = 1, .input = 1, .hidden = 1, .layers = 1, .directions = 1, .seed = 1},
@@ -51,7 +52,9 @@ static bool can_pad(const sl_case *shape)
 static void check_row(const sl_case *shape, const sl_peer *peer, const sl_result *result)
 {
     char expected[64], version[64];
-    json_t *row = sl_result_to_row(result);
+    sl_case_row values;
+    sl_result_row_fill(result, &values);
+    json_t *row = sl_fields_to_row(&sl_case_fields, &values);
     ck_assert_ptr_nonnull(row);
     snprintf(expected, sizeof expected, "%s%s", peer->name, peer->pads && shape->ragged ? "-padded" : "");
     peer->describe(version, sizeof version);
@@ -370,7 +373,7 @@ static void check_export(const sl_case *shape)
 
 START_TEST(an_exported_case_is_the_one_that_was_run)
 {
-    for (sl_train train = SL_TRAIN_NONE; train <= SL_TRAIN_BOTH; train++) {
+    for (sl_train_pass train = SL_TRAIN_NONE; train <= SL_TRAIN_BOTH; train++) {
         sl_case shape = cases[_i];
         shape.train = train;
         check_export(&shape);

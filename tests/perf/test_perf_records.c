@@ -2,6 +2,7 @@
  * writer. */
 #include "support/suite.h"
 
+#include "kernel/kernel.h"
 #include "perf/report/compare.h"
 #include "perf/measure/bandwidth.h"
 #include "perf/bench/bench_options.h"
@@ -157,9 +158,9 @@ END_TEST
  * longest row ends: of a tail one team's has T steps, the others' T / 250. */
 START_TEST(bytes_are_weights_and_ends)
 {
-    sl_result result = {.shape = {10, 8, 3, 5, 1, 1, SL_RAGGED_NONE, 1}, .way = {.teams = 2, .members = 1}, .total_steps = 80};
+    sl_result result = {.shape = {10, 8, 3, 5, 1, 1, SL_RAGGED_NONE, 1}, .plan = {.teams = 2, .members = 1}, .total_steps = 80};
     ck_assert_double_eq(sl_sweep_bytes(&result), 4 * (2 * 10 * 160 + 80 * (3 + 5)));
-    result.way.hoists = 1;
+    result.plan.hoists = 1;
     ck_assert_double_eq_tol(sl_sweep_bytes(&result), 4 * (2 * (10 * 100 + 60) + 80 * (3 + 5)), 1e-9);
     result.shape.ragged = SL_RAGGED_UNIFORM;
     result.total_steps = 44;
@@ -169,12 +170,12 @@ START_TEST(bytes_are_weights_and_ends)
     ck_assert_double_eq_tol(sl_sweep_bytes(&result), 4 * (10 * 100 + 60 + 1 * 100 + 60 + 17 * 3), 1e-9);
     result.shape.steps = 500;
     result.total_steps = 514;
-    result.way = (sluice_candidate){.teams = 3, .members = 1};
+    result.plan = (sluice_candidate){.teams = 3, .members = 1};
     ck_assert_double_eq_tol(sl_sweep_bytes(&result), 4 * ((500 + 2 + 2) * 160 + 514 * 3), 1e-9);
-    result.way.teams = 2;
+    result.plan.teams = 2;
     result.total_steps = 80;
     result.shape = (sl_case){10, 8, 3, 5, 2, 2, SL_RAGGED_NONE, 1}; /* the upper layer reads both directions */
-    result.way.hoists = 0;
+    result.plan.hoists = 0;
     ck_assert_double_eq(sl_sweep_bytes(&result), 4 * (2 * 10 * 2 * 20 * ((3 + 5) + (10 + 5)) + 80 * (3 + 10)));
 }
 END_TEST
@@ -183,7 +184,7 @@ END_TEST
 
 START_TEST(memory_is_read_whole)
 {
-    const sl_plan plan = {1e-6, 2, 0, NULL};
+    const sl_timing_plan plan = {1e-6, 2, 0, NULL};
     for (unsigned threads = 1; threads <= 2; threads++) {
         for (sl_level level = SL_LEVEL_L1; level < SL_LEVEL_DRAM; level++) {
             sl_stream stream;
@@ -398,8 +399,7 @@ static sl_bench_report *create_report(void)
 {
     sl_bench_report *report;
     json_t *context = json_object();
-    ck_assert_int_eq(
-        sl_bench_report_create("/dev/null", SL_BENCH_JSON, sl_compare_columns, SL_COMPARE_COLUMNS, context, &report, NULL), 0);
+    ck_assert_int_eq(sl_bench_report_create("/dev/null", SL_BENCH_JSON, &sl_compare_fields, false, context, &report, NULL), 0);
     json_decref(context);
     return report;
 }

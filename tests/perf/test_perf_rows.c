@@ -1,10 +1,12 @@
 /* sluice-bench's rows: their fields and arithmetic, every format, and that cases of all kinds are checked and timed. */
 #include "support/suite.h"
 
-#include "perf/cases/case.h"
+#include "perf/bench/fixture.h"
+#include "perf/bench/result_row.h"
 #include "program/options/option_words.h"
 #include "perf/measure/context.h"
 #include "perf/report/result_rows.h"
+#include "perf/report/row_fields.h"
 
 #include <limits.h>
 #include <string.h>
@@ -23,11 +25,18 @@ static sl_result sample_result(void)
                                  .ragged = SL_RAGGED_UNIFORM,
                                  .seed = 7},
                        .setting = {2, SLUICE_ISA_AVX2, SLUICE_GEMM_FUSED, SLUICE_SCHEDULE_HOIST, false},
-                       .way = {SLUICE_SCHEDULE_UNITS, 2, 3, 1, 0, 1e6, 0},
+                       .plan = {SLUICE_SCHEDULE_UNITS, 2, 3, 1, 0, 1e6, 0},
                        .total_steps = 1600,
                        .timing = {{0.5, 0.6, 0.9}, {50, 90, 100}, 3, 10},
                        .setup_seconds = 0.25,
                        .workspace_bytes = 4096};
+}
+
+static json_t *to_row(const sl_result *result)
+{
+    sl_case_row row;
+    sl_result_row_fill(result, &row);
+    return sl_fields_to_row(&sl_case_fields, &row);
 }
 
 static json_t *sample_context(void)
@@ -38,7 +47,7 @@ static json_t *sample_context(void)
     strcpy(environment.blis_config, "zen3");
     strcpy(environment.openmp, "libgomp");
     setenv("OMP_WAIT_POLICY", "passive", 1);
-    return sl_context_create(&environment);
+    return sl_context_create(&environment, (char *[]){NULL});
 }
 
 /* The row of sample_result as a report of one row writes it; to be freed. */
@@ -51,9 +60,9 @@ static char *write_report(sl_bench_format format, size_t rows)
     const sl_result result = sample_result();
     json_t *context = sample_context();
     sl_bench_report *report;
-    ck_assert_int_eq(sl_bench_report_create(path, format, sl_result_columns, SL_RESULT_COLUMNS, context, &report, NULL), 0);
+    ck_assert_int_eq(sl_bench_report_create(path, format, &sl_case_fields, false, context, &report, NULL), 0);
     for (size_t k = 0; k < rows; k++)
-        ck_assert_int_eq(sl_bench_report_add(report, sl_result_to_row(&result), NULL), 0);
+        ck_assert_int_eq(sl_bench_report_add(report, to_row(&result), NULL), 0);
     ck_assert_int_eq(sl_bench_report_commit(report, NULL), 0);
     json_decref(context);
     char *text = calloc(1, 1 << 16);
@@ -159,7 +168,7 @@ START_TEST(measuring_is_named)
     sl_result result = sample_result();
     result.setting.schedule = SLUICE_SCHEDULE_AUTO;
     result.setting.measure = true;
-    json_t *row = sl_result_to_row(&result);
+    json_t *row = to_row(&result);
     ck_assert_str_eq(json_string_value(json_object_get(row, "schedule")), "measure");
     json_decref(row);
     ck_assert_str_eq(sl_words_schedule(SLUICE_SCHEDULE_UNITS), "units");
@@ -217,8 +226,8 @@ START_TEST(an_aborted_report_leaves_nothing)
     const sl_result result = sample_result();
     json_t *context = sample_context();
     sl_bench_report *report;
-    ck_assert_int_eq(sl_bench_report_create(inside, SL_BENCH_CSV, sl_result_columns, SL_RESULT_COLUMNS, context, &report, NULL), 0);
-    ck_assert_int_eq(sl_bench_report_add(report, sl_result_to_row(&result), NULL), 0);
+    ck_assert_int_eq(sl_bench_report_create(inside, SL_BENCH_CSV, &sl_case_fields, false, context, &report, NULL), 0);
+    ck_assert_int_eq(sl_bench_report_add(report, to_row(&result), NULL), 0);
     sl_bench_report_abort(report);
     json_decref(context);
     ck_assert_int_eq(rmdir(path), 0); /* empty */
@@ -229,8 +238,7 @@ START_TEST(a_row_without_memory_is_an_error)
 {
     json_t *context = sample_context();
     sl_bench_report *report;
-    ck_assert_int_eq(
-        sl_bench_report_create("/dev/null", SL_BENCH_CSV, sl_result_columns, SL_RESULT_COLUMNS, context, &report, NULL), 0);
+    ck_assert_int_eq(sl_bench_report_create("/dev/null", SL_BENCH_CSV, &sl_case_fields, false, context, &report, NULL), 0);
     ck_assert_int_eq(sl_bench_report_add(report, NULL, NULL), SLUICE_STATUS_NO_MEMORY);
     sl_bench_report_abort(report);
     json_decref(context);
@@ -266,7 +274,7 @@ static void check_steps(const sl_case *shape, uint64_t total)
 
 START_TEST(a_case_is_checked_and_timed)
 {
-    const sl_plan plan = {1e-6, 2, 0, NULL};
+    const sl_timing_plan plan = {1e-6, 2, 0, NULL};
     sl_fixture *fixture;
     sl_result result;
     sluice_error error = {0};
@@ -277,7 +285,7 @@ START_TEST(a_case_is_checked_and_timed)
         ck_assert_uint_eq(result.setting.gemm, gemm);
         ck_assert(result.setting.isa != SLUICE_ISA_AUTO && result.setting.threads >= 1 && result.timing.repetitions == 2);
         ck_assert(result.timing.seconds.min > 0 && result.timing.reference.max > 0 && result.workspace_bytes > 0);
-        ck_assert(result.way.teams >= 1 && result.way.members >= 1);
+        ck_assert(result.plan.teams >= 1 && result.plan.members >= 1);
         check_steps(&cases[_i], result.total_steps);
     }
     sl_fixture_destroy(fixture);
@@ -286,7 +294,7 @@ END_TEST
 
 START_TEST(measuring_is_for_equal_rows)
 {
-    const sl_plan plan = {1e-6, 1, 0, NULL};
+    const sl_timing_plan plan = {1e-6, 1, 0, NULL};
     const sl_case shapes[] = {cases[0], cases[1]};
     for (size_t k = 0; k < 2; k++) {
         for (unsigned gemm = SLUICE_GEMM_FUSED; gemm <= SLUICE_GEMM_BLIS; gemm++) {

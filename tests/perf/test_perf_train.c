@@ -4,10 +4,11 @@
 #include "support/suite.h"
 #include "support/words.h"
 
-#include "perf/cases/case_gradient.h"
+#include "perf/bench/fixture.h"
+#include "perf/bench/result_row.h"
 #include "perf/cases/reference_f64.h"
 #include "perf/bench/bench_options.h"
-#include "perf/peers/peer.h"
+#include "perf/peers/peer_list.h"
 #include "perf/report/record.h"
 #include "perf/bench/sweep.h"
 
@@ -18,7 +19,7 @@
 
 #define CHECKED_FLOP 1e7
 
-static const sl_plan quick = {1e-9, 1, 0, NULL};
+static const sl_timing_plan quick = {1e-9, 1, 0, NULL};
 
 /* ---- The command line -------------------------------------------------------------------------------------------------------- */
 
@@ -34,7 +35,7 @@ static sluice_status parse(const char *line, sl_bench_options *options, sluice_e
 static const struct {
     const char *line;
     size_t count; /* of shapes without the set's, and so often */
-    sl_train train[3];
+    sl_train_pass train[3];
     bool set; /* whether the set's are so too; else they train */
 } lines[] = {
     {"1,2,3 --set train", 1, {SL_TRAIN_NONE}, false},
@@ -94,7 +95,7 @@ END_TEST
 START_TEST(work_and_bytes_are_those_of_training)
 {
     sl_result result = {
-        .shape = {10, 8, 3, 5, 2, 1, SL_RAGGED_NONE, 1, SL_TRAIN_NONE}, .way = {.teams = 1, .members = 1}, .total_steps = 80};
+        .shape = {10, 8, 3, 5, 2, 1, SL_RAGGED_NONE, 1, SL_TRAIN_NONE}, .plan = {.teams = 1, .members = 1}, .total_steps = 80};
     const double weights_x = 4 * 5 * (3 + 5), weights_h = 4 * 5 * (5 + 5), flop = 2 * (weights_x + weights_h) * 80;
     const double inference = 10 * (weights_x + weights_h) + 80 * (3 + 5), tape = 80 * 2 * 6 * 5;
     ck_assert_double_eq(sl_result_flop(&result), flop);
@@ -155,7 +156,7 @@ static const sl_case cases[] = {
 };
 enum { CASES = sizeof cases / sizeof cases[0] };
 
-static sl_fixture *make_bed(const sl_case *shape, sl_train train)
+static sl_fixture *make_bed(const sl_case *shape, sl_train_pass train)
 {
     sl_fixture *fixture;
     sl_case trained = *shape;
@@ -196,10 +197,10 @@ static sluice_weights weights_of(const sluice_model *model, const float ***lists
 }
 
 /* Compare the loops' sums over all rows. */
-static void check_sums(const sl_loops *loops, const test_adjoint *expected)
+static void check_sums(const sl_reference_f64 *loops, const test_adjoint *expected)
 {
     const sluice_shape *shape = &expected->shape;
-    const sl_loops_result of = sl_loops_get(loops);
+    const sl_reference_f64_result of = sl_reference_f64_get(loops);
     const size_t gates = 4 * shape->hidden;
     for (size_t k = 0; k < shape->layers * shape->directions; k++) {
         const size_t inputs = k < shape->directions ? shape->inputs : shape->directions * shape->hidden;
@@ -216,17 +217,17 @@ START_TEST(the_loops_are_the_equations)
     const float **lists;
     const sluice_model *model;
     sluice_batch batch;
-    sl_loops *loops;
+    sl_reference_f64 *loops;
     sl_fixture *fixture = make_bed(shape, SL_TRAIN_BOTH);
     sl_fixture_look(fixture, &model, &batch);
     const sluice_gradient *gradient = sl_gradients_get(sl_fixture_get_gradients(fixture));
     const sluice_weights weights = weights_of(model, &lists, zeros);
     test_adjoint expected = test_adjoint_run(&weights, &batch, gradient, NULL);
-    ck_assert_int_eq(sl_loops_create(model, shape->steps, &loops, NULL), 0);
+    ck_assert_int_eq(sl_reference_f64_create(model, shape->steps, &loops, NULL), 0);
     for (size_t row = 0; row < shape->batch; row++) {
         const size_t length = batch.lengths ? (size_t)batch.lengths[row] : shape->steps;
-        sl_loops_add(loops, &batch, gradient, row);
-        const sl_loops_result of = sl_loops_get(loops);
+        sl_reference_f64_add(loops, &batch, gradient, row);
+        const sl_reference_f64_result of = sl_reference_f64_get(loops);
         check_near("dx", length * shape->input, of.dx, expected.gradient[TEST_X] + row * shape->steps * shape->input);
         for (size_t k = 0; k < shape->layers * shape->directions; k++) {
             const size_t at = (k * shape->batch + row) * shape->hidden;
@@ -235,7 +236,7 @@ START_TEST(the_loops_are_the_equations)
         }
     }
     check_sums(loops, &expected);
-    sl_loops_destroy(loops);
+    sl_reference_f64_destroy(loops);
     test_adjoint_free(&expected);
     free(lists);
     sl_fixture_destroy(fixture);
@@ -253,9 +254,11 @@ static bool can_pad(const sl_case *shape)
 
 static void check_row(const sl_peer *peer, const sl_result *result)
 {
-    json_t *row = sl_result_to_row(result);
+    sl_case_row values;
+    sl_result_row_fill(result, &values);
+    json_t *row = sl_fields_to_row(&sl_case_fields, &values);
     ck_assert(json_is_true(json_object_get(row, "train")));
-    ck_assert_str_eq(json_string_value(json_object_get(row, "pass")), sl_train_get_name(result->shape.train));
+    ck_assert_str_eq(json_string_value(json_object_get(row, "pass")), sl_train_pass_get_name(result->shape.train));
     ck_assert_msg(json_integer_value(json_object_get(row, "tape_bytes")) > 0, "tape of %s", peer->name);
     json_decref(row);
 }
@@ -279,7 +282,7 @@ static void run_peer(const sl_peer *peer, sl_fixture *fixture, const sl_case *sh
 START_TEST(each_peer_trains_or_says_so)
 {
     unsetenv("SLUICE_NUM_THREADS");
-    for (sl_train train = SL_TRAIN_FORWARD; train <= SL_TRAIN_BOTH; train++) {
+    for (sl_train_pass train = SL_TRAIN_FORWARD; train <= SL_TRAIN_BOTH; train++) {
         sl_case shape = cases[_i];
         shape.train = train;
         sl_fixture *fixture = make_bed(&shape, train);

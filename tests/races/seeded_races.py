@@ -18,10 +18,10 @@ import tempfile
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 from support.checks import BUILD, SOURCE, Checks, build_options, run
 
-# A phase of the way back is over, without the threads' meeting.
-NO_MEETING = ("    if (thread->index == 0)\n"
-              "        atomic_store_explicit(&thread->grad->taken[(thread->phase + 1) % 2], 0, memory_order_relaxed);\n"
-              "    thread->phase++;\n")
+# The end of a phase of the backward pass without the barrier.
+NO_BARRIER = ("    if (thread->tasks.index == 0)\n"
+              "        atomic_store_explicit(&thread->tasks.queue->taken[(thread->tasks.phase + 1) % 2], 0, memory_order_relaxed);\n"
+              "    thread->tasks.phase++;\n")
 # What is broken, the test program and the case of it that have to show it, the file, the text in it, and what comes in its place.
 PLANTS = [
     ("threads of a group do not wait for each other after an iteration", "races", "threads", "src/engine/forward/forward.c",
@@ -34,29 +34,34 @@ PLANTS = [
     ("who takes a slot need not see how it was left", "races", "streams", "src/engine/streams.c",
      "atomic_exchange_explicit(&streams->in_use[slot], 1, memory_order_acquire)",
      "atomic_exchange_explicit(&streams->in_use[slot], 1, memory_order_relaxed)"),
-    ("threads do not meet between the head's sums and what they come to", "races_train", "each step", "src/engine/backward/grad_head.c",
-     "    sl_grad_end_phase(thread);\n    for (size_t class;", NO_MEETING + "    for (size_t class;"),
-    ("threads do not meet after a strand's turns", "races_train", "groups", "src/engine/backward/grad_steps.c",
-     "&all);\n    }\n    sl_grad_end_phase(thread);\n", "&all);\n    }\n" + NO_MEETING),
-    ("threads do not meet after a strand's sums", "races_train", "groups", "src/engine/backward/grad_sums.c",
-     "- tokens);\n        }\n    }\n    sl_grad_end_phase(thread);\n", "- tokens);\n        }\n    }\n" + NO_MEETING),
-    ("a team does not meet after a turn back", "races_train", "teams", "src/engine/backward/grad_steps.c",
-     "        if (running)\n            meet(thread, units);\n", ""),
-    ("a team does not wait for one that computes gates again", "races_train", "segments of teams", "src/engine/backward/grad_steps.c",
-     "            recompute(thread, strand, of);\n        meet(thread, units);\n", "            recompute(thread, strand, of);\n"),
-    ("the counter of tasks is reset while others take from it", "races_train", "groups", "src/engine/backward/backward.c",
+    ("no barrier between the head's partial sums and their totals", "races_train", "each step", "src/engine/backward/grad_head.c",
+     "    sl_task_end_phase(&thread->tasks);\n    for (size_t class;", NO_BARRIER + "    for (size_t class;"),
+    ("no barrier after a layer-direction's iterations", "races_train", "groups", "src/engine/backward/grad_steps.c",
+     "get_row_block(tape, group), &units);\n    sl_task_end_phase(&thread->tasks);\n",
+     "get_row_block(tape, group), &units);\n" + NO_BARRIER),
+    ("no barrier after a layer-direction's sums", "races_train", "groups", "src/engine/backward/grad_sums.c",
+     "- tokens);\n        }\n    }\n    sl_task_end_phase(&thread->tasks);\n", "- tokens);\n        }\n    }\n" + NO_BARRIER),
+    ("a thread group does not wait after an iteration of the backward pass", "races_train", "teams", "src/engine/backward/grad_steps.c",
+     "        if (running)\n            wait_for_group(thread, units);\n", ""),
+    ("a thread group does not wait for the thread that computes gates again", "races_train", "segments of teams",
+     "src/engine/backward/grad_steps.c",
+     "            recompute(thread, layer_dir, rows);\n        wait_for_group(thread, units);\n",
+     "            recompute(thread, layer_dir, rows);\n"),
+    ("the counter of tasks is reset while other threads take tasks", "races_train", "groups", "src/engine/backward/task_queue.c",
      "taken[(thread->phase + 1) % 2], 0, ", "taken[thread->phase % 2], 0, "),
-    ("two may take the same task, the one looking while the other adds", "races_train", "groups", "src/engine/backward/backward.c",
-     "    return atomic_fetch_add_explicit(&thread->grad->taken[thread->phase % 2], 1, memory_order_relaxed);\n",
-     "    atomic_size_t *taken = &thread->grad->taken[thread->phase % 2];\n"
+    ("two threads may take the same task: one reads the counter while the other adds to it", "races_train", "groups",
+     "src/engine/backward/task_queue.c",
+     "    return atomic_fetch_add_explicit(&thread->queue->taken[thread->phase % 2], 1, memory_order_relaxed);\n",
+     "    atomic_size_t *taken = &thread->queue->taken[thread->phase % 2];\n"
      "    const size_t task = atomic_load_explicit(taken, memory_order_relaxed);\n"
      "    for (volatile int k = 0; k < 10000; k++)\n        ;\n"
      "    atomic_store_explicit(taken, task + 1, memory_order_relaxed);\n    return task;\n"),
-    ("calls back at the same time share their state", "races_train", "callers", "src/engine/backward/backward.c",
-     "    sl_grad grad = {.tape = tape, .gradient = gradient};\n",
-     "    static sl_grad grad;\n    grad = (sl_grad){.tape = tape, .gradient = gradient};\n"),
-    ("threads work in the room of the first", "races_train", "groups", "src/engine/backward/backward.c",
-     ".own = &tape->parts[index]", ".own = &tape->parts[0]"),
+    ("backward calls at the same time share their state", "races_train", "callers", "src/engine/backward/backward.c",
+     "    backward_call call = {.tape = tape, .gradient = gradient, .queue = {.flags = tape->phase_flags}};\n",
+     "    static backward_call call;\n"
+     "    call = (backward_call){.tape = tape, .gradient = gradient, .queue = {.flags = tape->phase_flags}};\n"),
+    ("all threads work in the scratch memory of the first", "races_train", "groups", "src/engine/backward/backward.c",
+     ".scratch = &tape->scratch[index]", ".scratch = &tape->scratch[0]"),
 ]
 COPIED = ["include", "src", "package", "tests", "meson.build", "meson_options.txt"]
 OPTIONS = ["buildtype", "b_sanitize", "b_lundef", "c_args"]

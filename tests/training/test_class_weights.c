@@ -351,10 +351,10 @@ END_TEST
 static sluice_trainer *save_and_load(sluice_trainer *trainer)
 {
     sluice_error error = {0};
-    ck_assert_msg(sluice_trainer_save(trainer, test_path("checkpoint"), "", &error) == SLUICE_STATUS_OK, "%s", error.message);
+    ck_assert_msg(sluice_trainer_save(trainer, NULL, test_path("checkpoint"), "", &error) == SLUICE_STATUS_OK, "%s", error.message);
     sluice_trainer_destroy(trainer);
     trainer = NULL;
-    ck_assert_msg(sluice_trainer_load(test_path("checkpoint"), NULL, &trainer, NULL, &error) == SLUICE_STATUS_OK, "%s",
+    ck_assert_msg(sluice_trainer_load(test_path("checkpoint"), NULL, &trainer, NULL, NULL, &error) == SLUICE_STATUS_OK, "%s",
                   error.message);
     return trainer;
 }
@@ -382,12 +382,12 @@ END_TEST
 /* Where the checkpoint's class weights stand in the file. */
 static size_t find_weights(void)
 {
-    sl_safetensors *file;
+    sl_tensor_source file;
     ck_assert_int_eq(sl_safetensors_open(test_path("checkpoint"), &file, NULL), SLUICE_STATUS_OK);
-    const sl_tensor *tensor = sl_safetensors_find(file, "class_weights");
+    const sl_tensor *tensor = sl_source_find(&file, "class_weights");
     ck_assert_ptr_nonnull(tensor);
-    const size_t at = file->data_at + tensor->begin;
-    sl_safetensors_close(file);
+    const size_t at = tensor->begin;
+    sl_source_release(&file);
     return at;
 }
 
@@ -400,7 +400,7 @@ static void check_bad(test_bytes *file, size_t at, const void *with, size_t byte
     memcpy(kept, file->data + at, bytes);
     memcpy(file->data + at, with, bytes);
     test_file_write(test_path("bad"), file->data, file->size);
-    ck_assert_int_eq(sluice_trainer_load(test_path("bad"), NULL, &trainer, NULL, &error), SLUICE_STATUS_BAD_DATA);
+    ck_assert_int_eq(sluice_trainer_load(test_path("bad"), NULL, &trainer, NULL, NULL, &error), SLUICE_STATUS_BAD_DATA);
     test_check_message("a bad checkpoint", &error, SLUICE_STATUS_BAD_DATA, part);
     ck_assert_ptr_null(trainer);
     memcpy(file->data + at, kept, bytes);

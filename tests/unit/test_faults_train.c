@@ -125,13 +125,13 @@ static sluice_status create_trainer(fixture *f, sluice_error *error)
 static sluice_status load_trainer(fixture *f, sluice_error *error)
 {
     const sluice_engine_options options = engine_options();
-    return sluice_trainer_load(f->path, &options, (sluice_trainer **)&f->made, &f->note, error);
+    return sluice_trainer_load(f->path, &options, (sluice_trainer **)&f->made, NULL, &f->note, error);
 }
 
 static sluice_status save_trainer(fixture *f, sluice_error *error)
 {
     f->made = NULL;
-    return sluice_trainer_save(f->trainer, test_path("target"), "note", error);
+    return sluice_trainer_save(f->trainer, NULL, test_path("target"), "note", error);
 }
 
 static sluice_status save_model(fixture *f, sluice_error *error)
@@ -213,7 +213,7 @@ START_TEST(making)
     ck_assert_int_eq(sluice_engine_create(f.model, &options, &engine, NULL), SLUICE_STATUS_OK);
     f.engine = engine;
     f.trainer = test_trainer_create(f.model, &options, f.options);
-    ck_assert_int_eq(sluice_trainer_save(f.trainer, f.path, "note", NULL), SLUICE_STATUS_OK);
+    ck_assert_int_eq(sluice_trainer_save(f.trainer, NULL, f.path, "note", NULL), SLUICE_STATUS_OK);
     ck_assert(!make(_i, &f, 0)); /* what libraries allocate once and keep is behind us then */
     long n = 1;
     while (make(_i, &f, n))
@@ -381,7 +381,7 @@ typedef struct course {
 static test_bytes get_file(const sluice_trainer *trainer)
 {
     sluice_error error = {0};
-    ck_assert_msg(!sluice_trainer_save(trainer, test_path("now"), NULL, &error), "%s", error.message);
+    ck_assert_msg(!sluice_trainer_save(trainer, NULL, test_path("now"), NULL, &error), "%s", error.message);
     return test_file_read(test_path("now"));
 }
 

@@ -1,4 +1,4 @@
-/* Plans: what sluice_plan_get tells, what measuring teaches, and the ways that only more CPUs than this machine's would choose. */
+/* Plans: what sluice_plan_get returns, what measuring stores, and plans that are chosen only where there are more CPUs than here. */
 #include "base/size.h"
 #include "engine/forward/workspace.h"
 #include "engine/forward/workspace_pool.h"
@@ -109,7 +109,7 @@ START_TEST(no_more_than_cpus)
 END_TEST
 
 /* What the query says is what a workspace takes. It follows the rows, for the order they are taken in, and the threads that can be
- * busy; steps count only in a bidirectional stack, which holds all those of a tile of rows a team. */
+ * busy; steps count only in a bidirectional stack, which holds all those of a tile of rows for each thread group. */
 START_TEST(memory)
 {
     static const sluice_shape shapes[] = {
@@ -126,12 +126,12 @@ START_TEST(memory)
         const size_t rows = sizes[k][0], steps = sizes[k][1], threads = sizes[k][2];
         test_runner runner = runner_with_cpus(network.model, (unsigned)threads);
         const sluice_plan plan = plan_of(&runner, rows, steps, NULL);
-        const size_t teams = sl_size_min(rows, threads), lines = (shape->hidden + 15) / 16;
-        const size_t parts = sl_size_min(threads, teams * shape->layers * shape->directions * lines);
-        const size_t held = sl_size_min(rows, teams * runner.engine->kernel->tile_rows) * sl_size_min(2, shape->layers - 1);
+        const size_t groups = sl_size_min(rows, threads), lines = (shape->hidden + 15) / 16;
+        const size_t busy = sl_size_min(threads, groups * shape->layers * shape->directions * lines);
+        const size_t held = sl_size_min(rows, groups * runner.engine->kernel->tile_rows) * sl_size_min(2, shape->layers - 1);
         const size_t whole_rows = shape->directions == 2 ? held * steps * 2 * shape->hidden * sizeof(float) : 0;
         const size_t state = shape->layers * shape->directions * 3 * 200 * (shape->hidden + 32) * sizeof(float);
-        ck_assert_msg(plan.workspace_bytes <= 32 * rows + whole_rows + teams * (state + (9 << 20)) + parts * (1 << 20) + 65536,
+        ck_assert_msg(plan.workspace_bytes <= 32 * rows + whole_rows + groups * (state + (9 << 20)) + busy * (1 << 20) + 65536,
                       "%zu rows, %zu steps, %zu threads: %zu bytes", rows, steps, threads, plan.workspace_bytes);
         if (plan.workspace_bytes < (size_t)1 << 28) {
             sluice_workspace *workspace;
@@ -204,8 +204,8 @@ START_TEST(memory_of_shapes_in_turn)
 }
 END_TEST
 
-/* Each way that the list has for each number of CPUs, taught to the engine, yields the reference's bits. */
-START_TEST(every_way)
+/* Each candidate for each number of CPUs, stored as the tuned plan, gives the bits of the reference. */
+START_TEST(every_candidate)
 {
     static const sluice_shape *const shapes[] = {&one, &stack, &both_ways};
     const sluice_shape *shape = shapes[_i];
@@ -243,8 +243,8 @@ START_TEST(every_way)
 }
 END_TEST
 
-/* One long row among many short ones: with many CPUs all threads share it, with two it is dealt. */
-START_TEST(heavy_tail)
+/* One long row among many short ones: with several CPUs all threads share it. */
+START_TEST(shared_row)
 {
     enum { ROWS = 60, STEPS = 400 };
     uint64_t random = test_seed();
@@ -273,32 +273,32 @@ START_TEST(heavy_tail)
 }
 END_TEST
 
-/* Every row is dealt once, longest first, and no team has more to do than another by more than one row. */
-START_TEST(dealing)
+/* The partition has every row once, the longest first, and thread groups differ by one row's steps at most. */
+START_TEST(partitions)
 {
     enum { ROWS = 2000, STEPS = 300 };
     uint64_t random = test_seed();
     test_network network = test_network_random(&one, 1.0f, &random);
     test_batch batch = test_batch_random(&one, ROWS, STEPS, TEST_RAGGED, &random);
-    for (unsigned teams = 1; teams <= 64; teams = 2 * teams + 1) {
-        test_runner runner = runner_with_cpus(network.model, teams);
+    for (unsigned groups = 1; groups <= 64; groups = 2 * groups + 1) {
+        test_runner runner = runner_with_cpus(network.model, groups);
         ck_assert_int_eq(sl_workspace_fit(runner.workspace, ROWS, STEPS, NULL), SLUICE_STATUS_OK);
         const sl_batch_load load = sl_batch_load_get(runner.engine, ROWS, STEPS, batch.lengths);
         sl_partition *partition = &runner.workspace->partition;
-        partition->plan = (sl_exec_plan){teams, 1, false, false};
+        partition->plan = (sl_exec_plan){groups, 1, false, false};
         sl_partition_rows(partition, runner.engine, &load, batch.lengths);
         bool seen[ROWS] = {false};
         uint64_t least = UINT64_MAX, most = 0;
         ck_assert_uint_eq(partition->first[0], partition->shared_rows);
-        ck_assert_uint_eq(partition->first[teams], ROWS);
-        for (unsigned team = 0; team < teams; team++) {
+        ck_assert_uint_eq(partition->first[groups], ROWS);
+        for (unsigned group = 0; group < groups; group++) {
             uint64_t steps = 0;
-            for (size_t k = partition->first[team]; k < partition->first[team + 1]; k++) {
+            for (size_t k = partition->first[group]; k < partition->first[group + 1]; k++) {
                 const size_t row = partition->order[k];
                 ck_assert(row < ROWS && !seen[row]);
                 seen[row] = true;
                 steps += (uint64_t)batch.lengths[row];
-                ck_assert(k == partition->first[team] || batch.lengths[partition->order[k - 1]] >= batch.lengths[row]);
+                ck_assert(k == partition->first[group] || batch.lengths[partition->order[k - 1]] >= batch.lengths[row]);
             }
             least = steps < least ? steps : least;
             most = steps > most ? steps : most;
@@ -338,8 +338,8 @@ START_TEST(measuring)
 }
 END_TEST
 
-/* What was learnt where there were more CPUs, or is none of this network's ways, is passed over; entries are found among many. */
-START_TEST(learnt_elsewhere)
+/* A tuned plan for more CPUs than there are, or not feasible for the network, is ignored; each is found among many. */
+START_TEST(tuned_elsewhere)
 {
     static const sl_exec_plan plans[] = {{1, 2, true, false}, {2, 2, true, false}, {3, 1, false, false}, {1, 2, true, true}};
     uint64_t random = test_seed();
@@ -372,7 +372,7 @@ START_TEST(learnt_elsewhere)
 }
 END_TEST
 
-/* A stack of many narrow layers: as a wavefront, and with more members than a layer has lines. */
+/* A stack of many narrow layers: as a wavefront, and with more threads in a group than a layer has cache lines of units. */
 START_TEST(deep)
 {
     static const sluice_shape shape = {.layers = 70, .directions = 1, .inputs = 3, .hidden = 20, .has_bias = 1};
@@ -395,7 +395,7 @@ START_TEST(deep)
 }
 END_TEST
 
-/* Callers at the same time share the CPUs; the answer stays. */
+/* Calls at the same time share the CPUs; results are the same. */
 START_TEST(calls_share)
 {
     uint64_t random = test_seed();
@@ -548,11 +548,11 @@ int main(void)
     tcase_add_loop_test(tcase, memory, 0, 6);
     tcase_add_test(tcase, memory_follows_the_longest_row);
     tcase_add_test(tcase, memory_of_shapes_in_turn);
-    tcase_add_loop_test(tcase, every_way, 0, 3);
-    tcase_add_test(tcase, heavy_tail);
-    tcase_add_test(tcase, dealing);
+    tcase_add_loop_test(tcase, every_candidate, 0, 3);
+    tcase_add_test(tcase, shared_row);
+    tcase_add_test(tcase, partitions);
     tcase_add_loop_test(tcase, measuring, 0, 3);
-    tcase_add_test(tcase, learnt_elsewhere);
+    tcase_add_test(tcase, tuned_elsewhere);
     tcase_add_test(tcase, deep);
     tcase_add_test(tcase, calls_share);
     tcase_add_test(tcase, pooled);

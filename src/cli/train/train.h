@@ -45,7 +45,7 @@ typedef struct sl_train {
     /* Where training stands. */
     uint64_t epoch, batch; /* epochs that have ended; batches of the next one that are learnt */
     size_t piece;          /* --truncate: the step where the batch's next piece begins; 0: its beginning */
-    char *states;          /* of the rows before that piece, from --resume's checkpoint, until they are restored; owned */
+    char *states;          /* of the rows before that piece, as digits of an earlier release's checkpoint; NULL: none; owned */
     uint64_t step;         /* updates made */
     double rate;           /* of the last one */
     sl_score sum;          /* over the epoch's batches, the loss not yet divided */

@@ -1,5 +1,5 @@
-/* --checkpoint and --resume: what a trainer's checkpoint does not know of itself, the run's options and data and where it stands
- * in them, travels as JSON in the checkpoint's note. */
+/* --checkpoint and --resume: the run's options, its data and its position in them are stored as JSON in the note of the trainer's
+ * checkpoint. */
 #include "cli/train/train.h"
 #include "cli/train/train_record.h"
 #include "cli/train/train_states.h"
@@ -52,16 +52,14 @@ static json_t *get_best(const sl_train *train)
 static char *get_note(const sl_train *train)
 {
     char digest[DIGEST_BYTES];
-    char *states = sl_states_write(train);
     json_t *note = json_pack(
-        "{ss ss sI sI sI ss sI sf sf sf sI sI so so so so}", "format", format, "data", write_digest(train->data_digest, digest),
-        "epoch", (json_int_t)train->epoch, "batch", (json_int_t)train->batch, "piece", (json_int_t)train->piece, "states", states,
-        "step", (json_int_t)train->step, "rate", train->rate, "loss", train->sum.loss, "weight", train->sum.weight, "counted",
+        "{ss ss sI sI sI sI sf sf sf sI sI so so so so}", "format", format, "data", write_digest(train->data_digest, digest),
+        "epoch", (json_int_t)train->epoch, "batch", (json_int_t)train->batch, "piece", (json_int_t)train->piece, "step",
+        (json_int_t)train->step, "rate", train->rate, "loss", train->sum.loss, "weight", train->sum.weight, "counted",
         (json_int_t)train->sum.counted, "right", (json_int_t)train->sum.right, "options", sl_record_get_options(train->options),
         "arguments", sl_record_get_arguments(train->options), "best", get_best(train), "curve", get_curve(&train->curve));
     char *text = note ? json_dumps(note, JSON_COMPACT) : NULL; /* reals with all their 17 digits */
     json_decref(note);
-    free(states);
     return text;
 }
 
@@ -74,7 +72,7 @@ sl_exit sl_checkpoint_save(sl_train *train)
     if (!note)
         return sl_report_memory("a checkpoint's note");
     sluice_error error;
-    const sluice_status status = sluice_trainer_save(train->trainer, path, note, &error);
+    const sluice_status status = sluice_trainer_save(train->trainer, train->piece ? train->streams : NULL, path, note, &error);
     free(note);
     train->saved_step = train->step;
     train->saved_at = sl_clock_get();
@@ -140,28 +138,30 @@ static bool take_best(sl_train *train, json_t *object)
     return best->tally != NULL;
 }
 
-/* Where the run stood. Release 0.3 wrote neither "arguments" nor "weight", which without class weights is "counted". */
+/* Where the run stood. Release 0.3 wrote neither "arguments" nor "weight", which without class weights is "counted"; and "states", in
+ * hexadecimal digits, where there is a stream set now. */
 static sl_exit take_note(sl_train *train, json_t *note)
 {
-    const char *path = train->options->train.resume, *found, *data, *states;
+    const char *path = train->options->train.resume, *found, *data, *states = "";
     json_int_t epoch, batch, piece, step, counted, right;
     json_t *options, *arguments = NULL, *best, *curve;
     train->sum.weight = -1;
     if (!note ||
-        json_unpack(note, "{ss ss sI sI sI ss sI sF sF s?F sI sI so s?o so so!}", "format", &found, "data", &data, "epoch", &epoch,
+        json_unpack(note, "{ss ss sI sI sI s?s sI sF sF s?F sI sI so s?o so so!}", "format", &found, "data", &data, "epoch", &epoch,
                     "batch", &batch, "piece", &piece, "states", &states, "step", &step, "rate", &train->rate, "loss",
                     &train->sum.loss, "weight", &train->sum.weight, "counted", &counted, "right", &right, "options", &options,
                     "arguments", &arguments, "best", &best, "curve", &curve) ||
         strcmp(found, format) != 0 || epoch < 0 || batch < 0 || piece < 0 || step < 0 || counted < right || right < 0 ||
         !take_best(train, best) || !take_curve(&train->curve, curve) || train->curve.count != (size_t)epoch ||
-        train->best.epoch > (uint64_t)epoch || !train->best.epoch != !epoch)
+        train->best.epoch > (uint64_t)epoch || !train->best.epoch != !epoch ||
+        (train->streams != NULL) + (*states != '\0') != (piece > 0))
         return sl_report(SL_EXIT_DATA, "%s: expected a checkpoint that sluice train wrote, found one of another program or release",
                          path);
     train->epoch = (uint64_t)epoch;
     train->batch = (uint64_t)batch;
     train->piece = (size_t)piece;
-    train->states = piece ? strdup(states) : NULL;
-    if (piece && !train->states)
+    train->states = *states ? strdup(states) : NULL;
+    if (*states && !train->states)
         return sl_report_memory("a checkpoint's note");
     train->step = (uint64_t)step;
     train->sum.counted = (uint64_t)counted;
@@ -176,7 +176,7 @@ sl_exit sl_checkpoint_load(sl_train *train, sl_options *options)
     const char *path = options->train.resume;
     char *text = NULL;
     sluice_error error;
-    if (sluice_trainer_load(path, &options->engine, &train->trainer, &text, &error))
+    if (sluice_trainer_load(path, &options->engine, &train->trainer, &train->streams, &text, &error))
         return sl_report_error(&error);
     train->note = text ? json_loads(text, JSON_REJECT_DUPLICATES, NULL) : NULL;
     free(text);
@@ -210,6 +210,9 @@ sl_exit sl_checkpoint_check(const sl_train *train, uint64_t data_digest)
                          "%s: the data are not those that the run began with; give the same%s, or begin again without "
                          "--resume",
                          path, train->options->train.text ? ", and --keep-cr as then" : "");
+    const sl_exit code = sl_states_restore(train);
+    if (code)
+        return code;
     if (!best->epoch)
         return SL_EXIT_OK;
     if (sl_train_get_digest(sluice_trainer_get_model(train->trainer)) == best->digest)

@@ -1,6 +1,5 @@
 /* The epochs of `sluice train`: batches learnt one after the other, the model tried after each epoch, the best one kept. */
 #include "cli/train/train.h"
-#include "cli/train/train_states.h"
 
 #include "base/clock.h"
 #include "cli/digest.h"
@@ -95,8 +94,8 @@ static sl_exit learn_batch(sl_train *train, const sl_span *span)
     const size_t most = options->truncate ? options->truncate : SIZE_MAX;
     sl_minibatch_take(feed, &train->data, train->order.rows + span->begin, span->end - span->begin, options->every_step);
     sl_exit code = SL_EXIT_OK;
-    if (train->streams)
-        code = train->piece ? sl_states_restore(train, feed->count) : reset_slots(train, feed->count);
+    if (train->streams && !train->piece)
+        code = reset_slots(train, feed->count);
     for (size_t begin = train->piece; !code && (begin == train->piece || begin < feed->longest);) {
         code = sl_minibatch_make(feed, begin, most);
         feed->batch.streams = train->streams;

@@ -334,7 +334,8 @@ static sl_exit make_room(sl_train *train)
         return sl_report_memory("the classes");
     train->curve.has_classes = train->data.labels != NULL;
     sluice_error error;
-    if (train->options->train.truncate && sluice_streams_create(engine, sl_order_get_most(&train->order), &train->streams, &error))
+    if (train->options->train.truncate && !train->streams &&
+        sluice_streams_create(engine, sl_order_get_most(&train->order), &train->streams, &error))
         return sl_report_error(&error);
     return SL_EXIT_OK;
 }

@@ -1,26 +1,9 @@
 #include "cli/train/train_states.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { DIGITS = 8 }; /* of a float's bits */
-
-/* Floats of one of h and c of a slot. */
-static size_t state_floats(const sl_train *train)
-{
-    return train->shape.layers * train->shape.hidden;
-}
-
-static void write_floats(const float *values, size_t count, char *text)
-{
-    for (size_t k = 0; k < count; k++) {
-        uint32_t bits;
-        memcpy(&bits, &values[k], sizeof bits);
-        snprintf(text + k * DIGITS, DIGITS + 1, "%08" PRIx32, bits);
-    }
-}
+enum { DIGITS = 8 }; /* hexadecimal, of a float's bits */
 
 static void read_floats(const char *text, size_t count, float *values)
 {
@@ -32,45 +15,36 @@ static void read_floats(const char *text, size_t count, float *values)
     }
 }
 
-char *sl_states_write(const sl_train *train)
+static sl_exit fail_damaged(const sl_train *train)
 {
-    if (train->states) /* a signal came before the batch was taken up again */
-        return strdup(train->states);
-    const size_t count = state_floats(train), rows = train->piece ? train->feed.count : 0;
-    char *text = calloc(rows * 2 * count * DIGITS + 1, 1);
-    float *state = malloc(2 * count * sizeof *state);
-    bool ok = text && state;
-    for (size_t n = 0; ok && n < rows; n++) {
-        ok = !sluice_streams_get(train->streams, n, state, state + count, NULL);
-        write_floats(state, 2 * count, text + n * 2 * count * DIGITS);
-    }
-    free(state);
-    if (ok)
-        return text;
-    free(text);
-    return NULL;
+    return sl_report(SL_EXIT_DATA, "%s: expected the states of at most %zu rows in the checkpoint, found others; it is damaged",
+                     train->options->train.resume, sl_order_get_most(&train->order));
 }
 
-sl_exit sl_states_restore(sl_train *train, size_t rows)
+/* Set the slots from the digits that earlier releases wrote: h and then c of one row after the other, each [L][H]. */
+static sl_exit read_digits(const sl_train *train)
 {
-    const size_t count = state_floats(train), slot = 2 * count * DIGITS;
-    if (!train->states || strlen(train->states) != rows * slot || strspn(train->states, "0123456789abcdef") != rows * slot)
-        return sl_report(SL_EXIT_DATA, "%s: expected the states of %zu rows in the checkpoint, found others; it is damaged",
-                         train->options->train.resume, rows);
+    const size_t count = train->shape.layers * train->shape.hidden, row = 2 * count * DIGITS, length = strlen(train->states);
+    if (length % row || length / row > sluice_streams_get_slots(train->streams) ||
+        strspn(train->states, "0123456789abcdef") != length)
+        return fail_damaged(train);
     float *state = malloc(2 * count * sizeof *state);
     if (!state)
         return sl_report_memory("a state");
     sluice_error error;
     sl_exit code = SL_EXIT_OK;
-    for (size_t n = 0; !code && n < rows; n++) {
-        read_floats(train->states + n * slot, 2 * count, state);
+    for (size_t n = 0; !code && n < length / row; n++) {
+        read_floats(train->states + n * row, 2 * count, state);
         if (sluice_streams_set(train->streams, n, state, state + count, &error))
             code = sl_report_error(&error);
     }
     free(state);
-    if (code)
-        return code;
-    free(train->states);
-    train->states = NULL;
-    return SL_EXIT_OK;
+    return code;
+}
+
+sl_exit sl_states_restore(const sl_train *train)
+{
+    if (train->piece && (!train->streams || sluice_streams_get_slots(train->streams) != sl_order_get_most(&train->order)))
+        return fail_damaged(train);
+    return train->states ? read_digits(train) : SL_EXIT_OK;
 }

@@ -1,4 +1,4 @@
-/* The adjoint of a batch. */
+/* The backward pass: the gradients of a recorded batch. */
 #ifndef SLUICE_ENGINE_BACKWARD_BACKWARD_H
 #define SLUICE_ENGINE_BACKWARD_BACKWARD_H
 

@@ -1,289 +1,294 @@
 /*
- * The adjoint of the recurrence: rows in groups, by rank, through the turns of a segment backwards. Threads take groups; where there
- * are more threads than groups, a team of them takes one, divides its units, and meets after each turn.
+ * The recurrence backwards: the sorted rows, in row blocks, through the iterations of a segment from the last to the first. Threads
+ * take row blocks; where there are more threads than row blocks, a thread group takes one, divides its units, and waits at a barrier
+ * after each iteration.
  */
 #include "engine/backward/grad.h"
 
 #include <string.h>
 
-/* Ranks [from, to). */
-typedef struct group {
+/* The rows with sorted indices [from, to). */
+typedef struct row_block {
     size_t from, to;
-} group;
+} row_block;
 
-size_t sl_grad_groups(const sluice_tape *tape)
+size_t sl_grad_row_blocks(const sluice_tape *tape)
 {
-    return tape->rows ? sl_size_div_up(tape->rows, tape->rows_at_once) : 0;
+    return tape->rows ? sl_size_div_up(tape->rows, tape->row_block_rows) : 0;
 }
 
-/* Even groups: the last is no stump. */
-static group get_group(const sluice_tape *tape, size_t number)
+/* Sizes are balanced: they differ by one row at most. */
+static row_block get_row_block(const sluice_tape *tape, size_t index)
 {
-    const size_t groups = sl_grad_groups(tape);
-    const group of = {tape->rows * number / groups, tape->rows * (number + 1) / groups};
-    return of;
+    const size_t row_blocks = sl_grad_row_blocks(tape);
+    return (row_block){tape->rows * index / row_blocks, tape->rows * (index + 1) / row_blocks};
 }
 
-/* How many of the group's rows run at a turn: the first so many. */
-static size_t count_running(const sluice_tape *tape, group of, size_t iteration)
+/* How many of the block's rows run at an iteration; these are its first ones. */
+static size_t count_running(const sluice_tape *tape, row_block rows, size_t iteration)
 {
     const size_t running = sl_tape_running(tape, iteration);
-    return running <= of.from ? 0 : sl_size_min(running, of.to) - of.from;
+    return running <= rows.from ? 0 : sl_size_min(running, rows.to) - rows.from;
 }
 
 /* ---- Ends of rows ----------------------------------------------------------------------------------------------------------- */
 
-/* What comes to h after the row's last step, from outside: to += that. */
-static void add_final(const sl_grad_thread *thread, const sl_grad_layer_dir *layer_dir, size_t row, float *to)
+/* Add the gradient of a row's final h that does not come from a later step: dhn, and what comes through the head. */
+static void add_dh_final(const sl_grad_thread *thread, const sl_grad_layer_dir *layer_dir, size_t row, float *to)
 {
     const sluice_tape *tape = thread->tape;
-    const sluice_gradient *gradient = thread->grad->gradient;
-    const sluice_shape *shape = &tape->engine->shape;
-    const size_t hidden = shape->hidden;
+    const sluice_gradient *gradient = thread->gradient;
+    const sl_dims *dims = &tape->engine->dims;
+    const size_t width = dims->h_width;
     if (gradient->dhn)
-        sl_grad_put(to, gradient->dhn + (layer_dir->k * tape->rows + row) * hidden, hidden, true);
-    if (gradient->dlogits && layer_dir->layer + 1 == shape->layers)
-        sl_grad_put(to, tape->dh_final + (row * shape->directions + layer_dir->direction) * hidden, hidden, true);
+        sl_grad_store(to, gradient->dhn + (layer_dir->k * tape->rows + row) * width, width, true);
+    if (gradient->dlogits && layer_dir->layer + 1 == tape->engine->shape.layers)
+        sl_grad_store(to, tape->dh_final + row * dims->outputs + layer_dir->direction * width, width, true);
 }
 
-static float *dy_of(const sl_grad_thread *thread, const sl_grad_layer_dir *layer_dir, size_t iteration, size_t rank)
+static float *dy_of(const sl_grad_thread *thread, const sl_grad_layer_dir *layer_dir, size_t iteration, size_t sorted)
 {
     const sluice_tape *tape = thread->tape;
-    const size_t cell = tape->first[sl_tape_step(tape, layer_dir->direction, rank, iteration)] + rank;
-    return layer_dir->dy + cell * tape->grad_stride + layer_dir->direction * tape->engine->shape.hidden;
+    const size_t row_step = sl_tape_row_step(tape, layer_dir->direction, sorted, iteration);
+    return layer_dir->dy + row_step * tape->grad_stride + layer_dir->direction * tape->engine->dims.h_width;
 }
 
 void sl_grad_begin_layer_dir(sl_grad_thread *thread, const sl_grad_layer_dir *layer_dir)
 {
-    sluice_tape *tape = thread->tape;
-    const float *dcn = thread->grad->gradient->dcn;
-    const size_t hidden = tape->engine->shape.hidden, stride = tape->engine->state_stride;
-    for (size_t number; (number = sl_grad_next(thread)) < sl_grad_groups(tape);) {
-        const group of = get_group(tape, number);
-        for (size_t rank = of.from; rank < of.to; rank++) {
-            const size_t row = tape->order[rank];
-            float *dc = tape->dc + rank * stride;
+    const sluice_tape *tape = thread->tape;
+    const float *dcn = thread->gradient->dcn;
+    const size_t width = tape->engine->dims.c_width, stride = tape->engine->state_stride;
+    for (size_t index; (index = sl_task_next(&thread->tasks)) < sl_grad_row_blocks(tape);) {
+        const row_block rows = get_row_block(tape, index);
+        for (size_t sorted = rows.from; sorted < rows.to; sorted++) {
+            const size_t row = tape->sorted_rows[sorted];
+            float *dc = tape->dc + sorted * stride;
             memset(dc, 0, stride * sizeof *dc);
             if (dcn)
-                memcpy(dc, dcn + (layer_dir->k * tape->rows + row) * hidden, hidden * sizeof *dc);
-            if (tape->lengths[rank])
-                add_final(thread, layer_dir, row, dy_of(thread, layer_dir, tape->lengths[rank] - 1, rank));
+                memcpy(dc, dcn + (layer_dir->k * tape->rows + row) * width, width * sizeof *dc);
+            if (tape->lengths[sorted])
+                add_dh_final(thread, layer_dir, row, dy_of(thread, layer_dir, tape->lengths[sorted] - 1, sorted));
         }
     }
-    sl_grad_end_phase(thread);
+    sl_task_end_phase(&thread->tasks);
 }
-
-/* U' da of the segment's first turn, for the group's first `count` rows: own->product's rows, `back` floats apart. */
-static size_t multiply_back(const sl_grad_thread *thread, const sl_grad_layer_dir *layer_dir, group of, size_t count)
-{
-    const sluice_tape *tape = thread->tape;
-    const sluice_engine *engine = tape->engine;
-    const sl_tape_scratch *own = thread->own;
-    const sl_packed_matrix *weights = &engine->layers[layer_dir->k].weights_back;
-    const size_t width = weights->blocks * sl_block_floats(engine->kernel);
-    for (size_t r = 0; r < count; r++) {
-        own->start[r] = tape->nothing;
-        own->x[r] = sl_grad_gates(tape, layer_dir, layer_dir->from, of.from + r);
-    }
-    engine->kernel->product(weights, count, own->start, own->x, own->product, width);
-    return width;
-}
-
-void sl_grad_first_states(const sl_grad_thread *thread, const sl_grad_layer_dir *layer_dir, size_t number)
-{
-    const sluice_tape *tape = thread->tape;
-    const sluice_gradient *gradient = thread->grad->gradient;
-    const size_t hidden = tape->engine->shape.hidden, at = layer_dir->k * tape->rows;
-    const group of = get_group(tape, number);
-    for (size_t rank = of.from; gradient->dc0 && rank < of.to; rank++)
-        sl_grad_put(gradient->dc0 + (at + tape->order[rank]) * hidden, tape->dc + rank * tape->engine->state_stride, hidden,
-                    gradient->accumulate);
-    if (!gradient->dh0)
-        return;
-    const size_t running = count_running(tape, of, 0), back = running ? multiply_back(thread, layer_dir, of, running) : 0;
-    for (size_t rank = of.from; rank < of.to; rank++) {
-        float *dh = thread->own->product + (rank - of.from) * back;
-        if (rank - of.from >= running) { /* a row without a step: what comes in goes out */
-            dh = thread->own->product;
-            memset(dh, 0, hidden * sizeof *dh);
-            add_final(thread, layer_dir, tape->order[rank], dh);
-        }
-        sl_grad_put(gradient->dh0 + (at + tape->order[rank]) * hidden, dh, hidden, gradient->accumulate);
-    }
-}
-
-/* ---- Turns ------------------------------------------------------------------------------------------------------------------ */
-
-static const float *c_before(const sluice_tape *tape, const sl_grad_layer_dir *layer_dir, size_t iteration, size_t rank)
-{
-    const sl_tape_layer_dir *kept = &tape->layer_dirs[layer_dir->k];
-    const size_t hidden = tape->engine->shape.hidden;
-    if (iteration == 0)
-        return kept->c0 + rank * hidden;
-    if (iteration == layer_dir->from)
-        return kept->c_between + (tape->border[iteration] + rank) * hidden;
-    return kept->c + (tape->first[iteration - 1] - tape->first[layer_dir->from] + rank) * hidden;
-}
-
-static float *c_after(const sluice_tape *tape, const sl_grad_layer_dir *layer_dir, size_t iteration, size_t rank)
-{
-    return tape->layer_dirs[layer_dir->k].c +
-           (tape->first[iteration] - tape->first[layer_dir->from] + rank) * tape->engine->shape.hidden;
-}
-
-/* The states that the group's rows begin a segment with. */
-static void restore_states(const sl_grad_thread *thread, const sl_grad_layer_dir *layer_dir, group of, size_t count)
-{
-    const sluice_tape *tape = thread->tape;
-    const sl_tape_scratch *own = thread->own;
-    const size_t hidden = tape->engine->shape.hidden, stride = tape->engine->state_stride, bytes = hidden * sizeof(float);
-    memset(own->h[0], 0, count * stride * sizeof(float));
-    memset(own->c, 0, count * stride * sizeof(float));
-    for (size_t r = 0; r < count; r++) {
-        memcpy(own->h[0] + r * stride, sl_tape_h_before(tape, layer_dir->k, layer_dir->from, of.from + r), bytes);
-        memcpy(own->c + r * stride, c_before(tape, layer_dir, layer_dir->from, of.from + r), bytes);
-    }
-}
-
-/* The gates of a segment, computed again by the kernel that did it first. */
-static void recompute(const sl_grad_thread *thread, const sl_grad_layer_dir *layer_dir, group of)
-{
-    const sluice_tape *tape = thread->tape;
-    const sluice_engine *engine = tape->engine;
-    const sl_packed *packed = &engine->layers[layer_dir->k];
-    const sl_tape_scratch *own = thread->own;
-    size_t running = count_running(tape, of, layer_dir->from);
-    restore_states(thread, layer_dir, of, running);
-    for (size_t iteration = layer_dir->from; iteration < layer_dir->to && running; running = count_running(tape, of, ++iteration)) {
-        for (size_t r = 0; r < running; r++) {
-            const size_t rank = of.from + r;
-            if (packed->table)
-                own->start[r] = packed->table + sl_tape_token(tape, layer_dir->direction, iteration, rank) * engine->width;
-            else {
-                own->start[r] = packed->bias;
-                own->x[r] = sl_tape_x(tape, layer_dir->k, iteration, rank);
-            }
-            own->gates[r] = sl_grad_gates(tape, layer_dir, iteration, rank);
-            own->c_kept[r] = c_after(tape, layer_dir, iteration, rank);
-        }
-        const size_t parity = (iteration - layer_dir->from) % 2;
-        sl_step step = sl_engine_step(engine, packed, 0, packed->weights_hh.blocks);
-        step.rows = running;
-        step.start = own->start;
-        step.x = own->x;
-        step.h = own->h[parity];
-        step.h_next = own->h[1 - parity];
-        step.c = own->c;
-        step.gates = own->gates;
-        step.c_kept = own->c_kept;
-        engine->kernel->step[engine->cell](&step);
-    }
-}
-
-/* Units that a thread sees to: blocks of 4 vectors, [block, end). Of one thread they are all. */
-typedef struct piece {
-    size_t block, end;
-    unsigned index, count; /* of the team, and its thread */
-} piece;
 
 static size_t block_units(const sluice_engine *engine)
 {
     return SL_BLOCK_VECTORS * engine->kernel->lanes;
 }
 
-static piece get_piece(const sluice_engine *engine, unsigned index, unsigned count)
-{
-    const size_t blocks = sl_size_div_up(engine->shape.hidden, block_units(engine));
-    return (piece){blocks * index / count, blocks * (index + 1) / count, index, count};
-}
-
-static void meet(sl_grad_thread *thread, const piece *own)
-{
-    if (own->count > 1)
-        sl_barrier_wait(thread->tape->team_marks + thread->index - own->index, own->count, own->index, &thread->team_arrivals);
-}
-
-/* A turn of the group's rows [from, to), counted in the group, which all have a later turn in the segment, or none has. */
-static void take_turn(const sl_grad_thread *thread, const sl_grad_layer_dir *layer_dir, group of, const piece *units,
-                      size_t iteration, size_t from, size_t to, bool goes_on)
+/* dh before the segment's first iteration, U' da, for the block's first `count` rows, in scratch->product. Returns the distance of its
+ * rows in floats. */
+static size_t multiply_back(const sl_grad_thread *thread, const sl_grad_layer_dir *layer_dir, row_block rows, size_t count)
 {
     const sluice_tape *tape = thread->tape;
     const sluice_engine *engine = tape->engine;
-    const sl_tape_scratch *own = thread->own;
-    const size_t hidden = engine->shape.hidden, unit = units->block * block_units(engine);
+    const sl_tape_scratch *scratch = thread->scratch;
+    const size_t stride = sl_tape_packed_units(engine);
+    for (size_t r = 0; r < count; r++) {
+        scratch->start[r] = tape->minus_zeros;
+        scratch->x[r] = sl_grad_gates(tape, layer_dir, layer_dir->from, rows.from + r);
+    }
+    engine->kernel->product(&engine->layers[layer_dir->k].weights_back, count, scratch->start, scratch->x, scratch->product,
+                            stride);
+    return stride;
+}
+
+void sl_grad_first_states(const sl_grad_thread *thread, const sl_grad_layer_dir *layer_dir, size_t index)
+{
+    const sluice_tape *tape = thread->tape;
+    const sluice_gradient *gradient = thread->gradient;
+    const size_t h_width = tape->engine->dims.h_width, c_width = tape->engine->dims.c_width;
+    const size_t *row_of = tape->sorted_rows, first = layer_dir->k * tape->rows;
+    const row_block rows = get_row_block(tape, index);
+    for (size_t sorted = rows.from; gradient->dc0 && sorted < rows.to; sorted++)
+        sl_grad_store(gradient->dc0 + (first + row_of[sorted]) * c_width, tape->dc + sorted * tape->engine->state_stride, c_width,
+                      gradient->accumulate);
+    if (!gradient->dh0)
+        return;
+    const size_t running = count_running(tape, rows, 0), stride = running ? multiply_back(thread, layer_dir, rows, running) : 0;
+    for (size_t sorted = rows.from; sorted < rows.to; sorted++) {
+        float *dh = thread->scratch->product + (sorted - rows.from) * stride;
+        if (sorted - rows.from >= running) { /* a row of no steps: its final h is h0 */
+            dh = thread->scratch->product;
+            memset(dh, 0, h_width * sizeof *dh);
+            add_dh_final(thread, layer_dir, row_of[sorted], dh);
+        }
+        sl_grad_store(gradient->dh0 + (first + row_of[sorted]) * h_width, dh, h_width, gradient->accumulate);
+    }
+}
+
+/* ---- Iterations ------------------------------------------------------------------------------------------------------------ */
+
+static const float *c_before(const sluice_tape *tape, const sl_grad_layer_dir *layer_dir, size_t iteration, size_t sorted)
+{
+    const sl_tape_layer_dir *kept = &tape->layer_dirs[layer_dir->k];
+    const size_t width = tape->engine->dims.c_width;
+    if (iteration == 0)
+        return kept->c0 + sorted * width;
+    if (iteration == layer_dir->from)
+        return kept->c_checkpoints + (tape->checkpoint[iteration] + sorted) * width;
+    return kept->c + (tape->first_row_step[iteration - 1] - tape->first_row_step[layer_dir->from] + sorted) * width;
+}
+
+static float *c_after(const sluice_tape *tape, const sl_grad_layer_dir *layer_dir, size_t iteration, size_t sorted)
+{
+    const size_t row_step = tape->first_row_step[iteration] - tape->first_row_step[layer_dir->from] + sorted;
+    return tape->layer_dirs[layer_dir->k].c + row_step * tape->engine->dims.c_width;
+}
+
+/* Set h and c to those before the segment's first iteration. */
+static void restore_states(const sl_grad_thread *thread, const sl_grad_layer_dir *layer_dir, row_block rows, size_t count)
+{
+    const sluice_tape *tape = thread->tape;
+    const sl_tape_scratch *scratch = thread->scratch;
+    const size_t stride = tape->engine->state_stride;
+    memset(scratch->h[0], 0, count * stride * sizeof(float));
+    memset(scratch->c, 0, count * stride * sizeof(float));
+    for (size_t r = 0; r < count; r++) {
+        memcpy(scratch->h[0] + r * stride, sl_tape_h_before(tape, layer_dir->k, layer_dir->from, rows.from + r),
+               tape->engine->dims.h_width * sizeof(float));
+        memcpy(scratch->c + r * stride, c_before(tape, layer_dir, layer_dir->from, rows.from + r),
+               tape->engine->dims.c_width * sizeof(float));
+    }
+}
+
+/* Compute the gates of a segment again, with the forward pass's kernel: the same bits. */
+static void recompute(const sl_grad_thread *thread, const sl_grad_layer_dir *layer_dir, row_block rows)
+{
+    const sluice_tape *tape = thread->tape;
+    const sluice_engine *engine = tape->engine;
+    const sl_packed *packed = &engine->layers[layer_dir->k];
+    const sl_tape_scratch *scratch = thread->scratch;
+    size_t running = count_running(tape, rows, layer_dir->from);
+    restore_states(thread, layer_dir, rows, running);
+    for (size_t iteration = layer_dir->from; iteration < layer_dir->to && running;
+         running = count_running(tape, rows, ++iteration)) {
+        for (size_t r = 0; r < running; r++) {
+            const size_t sorted = rows.from + r;
+            if (packed->table)
+                scratch->start[r] = packed->table + sl_tape_token(tape, layer_dir->direction, iteration, sorted) * engine->width;
+            else {
+                scratch->start[r] = packed->bias;
+                scratch->x[r] = sl_tape_x(tape, layer_dir->k, iteration, sorted);
+            }
+            scratch->gates[r] = sl_grad_gates(tape, layer_dir, iteration, sorted);
+            scratch->c_kept[r] = c_after(tape, layer_dir, iteration, sorted);
+        }
+        const size_t parity = (iteration - layer_dir->from) % 2;
+        sl_step step = sl_engine_step(engine, packed, 0, packed->weights_hh.blocks);
+        step.rows = running;
+        step.start = scratch->start;
+        step.x = scratch->x;
+        step.h = scratch->h[parity];
+        step.h_next = scratch->h[1 - parity];
+        step.c = scratch->c;
+        step.gates = scratch->gates;
+        step.c_kept = scratch->c_kept;
+        engine->kernel->step[engine->cell](&step);
+    }
+}
+
+/* The units of one thread of a thread group: blocks [block, end) of 4 vectors of units. */
+typedef struct unit_range {
+    size_t block, end;
+    unsigned index, threads; /* the thread's index in the group, and the group's size */
+} unit_range;
+
+static unit_range get_unit_range(const sluice_engine *engine, unsigned index, unsigned threads)
+{
+    const size_t blocks = sl_size_div_up(engine->shape.hidden, block_units(engine));
+    return (unit_range){blocks * index / threads, blocks * (index + 1) / threads, index, threads};
+}
+
+static void wait_for_group(sl_grad_thread *thread, const unit_range *units)
+{
+    if (units->threads > 1)
+        sl_barrier_wait(thread->tape->group_flags + thread->tasks.index - units->index, units->threads, units->index,
+                        &thread->group_arrivals);
+}
+
+/* An iteration of rows [from, to) of the row block. `continues`: they have a later iteration in the segment; all of them or none. */
+static void run_iteration(const sl_grad_thread *thread, const sl_grad_layer_dir *layer_dir, row_block rows, const unit_range *units,
+                          size_t iteration, size_t from, size_t to, bool continues)
+{
+    const sluice_tape *tape = thread->tape;
+    const sluice_engine *engine = tape->engine;
+    const sl_tape_scratch *scratch = thread->scratch;
+    const size_t unit = units->block * block_units(engine);
     for (size_t r = 0; r < to - from; r++) {
-        const size_t rank = of.from + from + r;
-        own->da_after[r] = goes_on ? sl_grad_gates(tape, layer_dir, iteration + 1, rank) : NULL;
-        own->dy[r] = dy_of(thread, layer_dir, iteration, rank) + unit;
-        own->c_now[r] = c_after(tape, layer_dir, iteration, rank) + unit;
-        own->c_before[r] = c_before(tape, layer_dir, iteration, rank) + unit;
-        own->gates[r] = sl_grad_gates(tape, layer_dir, iteration, rank) + unit;
+        const size_t sorted = rows.from + from + r;
+        scratch->da_after[r] = continues ? sl_grad_gates(tape, layer_dir, iteration + 1, sorted) : NULL;
+        scratch->dy[r] = dy_of(thread, layer_dir, iteration, sorted) + unit;
+        scratch->c_now[r] = c_after(tape, layer_dir, iteration, sorted) + unit;
+        scratch->c_before[r] = c_before(tape, layer_dir, iteration, sorted) + unit;
+        scratch->gates[r] = sl_grad_gates(tape, layer_dir, iteration, sorted) + unit;
     }
     sl_packed_matrix weights = sl_packed_range(&engine->layers[layer_dir->k].weights_back, units->block, units->end - units->block);
-    weights.terms = goes_on ? weights.terms : 0;
+    weights.terms = continues ? weights.terms : 0;
     const sl_step_grad step = {.rows = to - from,
-                               .units = sl_size_min(hidden, units->end * block_units(engine)) - unit,
+                               .units = sl_size_min(engine->shape.hidden, units->end * block_units(engine)) - unit,
                                .weights = weights,
-                               .da_after = own->da_after,
-                               .dy = own->dy,
-                               .c = own->c_now,
-                               .c_before = own->c_before,
-                               .gates = own->gates,
-                               .gate_stride = hidden,
-                               .dc = tape->dc + (of.from + from) * engine->state_stride + unit,
+                               .da_after = scratch->da_after,
+                               .dy = scratch->dy,
+                               .c = scratch->c_now,
+                               .c_before = scratch->c_before,
+                               .gates = scratch->gates,
+                               .gate_stride = engine->shape.hidden,
+                               .dc = tape->dc + (rows.from + from) * engine->state_stride + unit,
                                .dc_stride = engine->state_stride};
     engine->kernel->step_grad[engine->cell](&step);
 }
 
-static void run_group(sl_grad_thread *thread, const sl_grad_layer_dir *layer_dir, group of, const piece *units)
+static void run_row_block(sl_grad_thread *thread, const sl_grad_layer_dir *layer_dir, row_block rows, const unit_range *units)
 {
     const sluice_tape *tape = thread->tape;
     const bool is_first = units->index == 0;
     if (!sl_tape_keeps_gates(tape)) {
         if (is_first)
-            recompute(thread, layer_dir, of);
-        meet(thread, units);
+            recompute(thread, layer_dir, rows);
+        wait_for_group(thread, units);
     }
     size_t later = 0;
     for (size_t iteration = layer_dir->to; iteration-- > layer_dir->from;) {
-        const size_t running = count_running(tape, of, iteration);
-        take_turn(thread, layer_dir, of, units, iteration, 0, later, true);
-        take_turn(thread, layer_dir, of, units, iteration, later, running, false);
+        const size_t running = count_running(tape, rows, iteration);
+        run_iteration(thread, layer_dir, rows, units, iteration, 0, later, true);
+        run_iteration(thread, layer_dir, rows, units, iteration, later, running, false);
         if (running)
-            meet(thread, units);
+            wait_for_group(thread, units);
         later = running;
     }
     if (layer_dir->from == 0 || later == 0 || !is_first)
         return;
-    /* The gates make room for those of the segment before: what they still have to give joins its dy. */
-    const size_t hidden = tape->engine->shape.hidden, back = multiply_back(thread, layer_dir, of, later);
+    /* The segment before will overwrite these gates, so dh of its last iteration is added to its dy now. */
+    const size_t width = tape->engine->dims.h_width, stride = multiply_back(thread, layer_dir, rows, later);
     for (size_t r = 0; r < later; r++)
-        sl_grad_put(dy_of(thread, layer_dir, layer_dir->from - 1, of.from + r), thread->own->product + r * back, hidden, true);
+        sl_grad_store(dy_of(thread, layer_dir, layer_dir->from - 1, rows.from + r), thread->scratch->product + r * stride, width,
+                      true);
 }
 
-/* Threads that take a group together: where a turn's products are worth the meeting. */
-static unsigned choose_members(const sl_grad_thread *thread, size_t groups)
+/* The threads that share a row block: as many as have work enough in an iteration to be worth a barrier. */
+static unsigned choose_threads_per_group(const sl_grad_thread *thread, size_t row_blocks)
 {
-    const double least = 1e5; /* operations of a member in a turn */
+    const double least = 1e5; /* operations of a thread in an iteration */
     const sluice_engine *engine = thread->tape->engine;
-    const double hidden = (double)engine->shape.hidden, operations = 8 * hidden * hidden * (double)thread->tape->rows_at_once;
+    const double hidden = (double)engine->shape.hidden, operations = 8 * hidden * hidden * (double)thread->tape->row_block_rows;
     const size_t blocks = sl_size_div_up(engine->shape.hidden, block_units(engine));
-    const size_t members = sl_size_min(blocks, thread->count / groups), worth = (size_t)(operations / least);
-    return (unsigned)sl_size_max(1, sl_size_min(members, worth));
+    const size_t available = sl_size_min(blocks, thread->tasks.threads / row_blocks), worth = (size_t)(operations / least);
+    return (unsigned)sl_size_max(1, sl_size_min(available, worth));
 }
 
 void sl_grad_steps(sl_grad_thread *thread, const sl_grad_layer_dir *layer_dir)
 {
-    const size_t groups = sl_grad_groups(thread->tape); /* there is a row, for there is a segment */
-    const unsigned members = choose_members(thread, groups);
-    if (members > 1) {
-        const piece own = get_piece(thread->tape->engine, thread->index % members, members);
-        if (thread->index / members < groups)
-            run_group(thread, layer_dir, get_group(thread->tape, thread->index / members), &own);
-    } else {
-        const piece all = get_piece(thread->tape->engine, 0, 1);
-        for (size_t number; (number = sl_grad_next(thread)) < groups;)
-            run_group(thread, layer_dir, get_group(thread->tape, number), &all);
-    }
-    sl_grad_end_phase(thread);
+    const sluice_tape *tape = thread->tape;
+    const size_t row_blocks = sl_grad_row_blocks(tape); /* at least 1, for there is a segment */
+    const unsigned group_threads = choose_threads_per_group(thread, row_blocks), group = thread->tasks.index / group_threads;
+    const unit_range units = get_unit_range(tape->engine, thread->tasks.index % group_threads, group_threads);
+    if (group_threads == 1)
+        for (size_t index; (index = sl_task_next(&thread->tasks)) < row_blocks;)
+            run_row_block(thread, layer_dir, get_row_block(tape, index), &units);
+    else if (group < row_blocks)
+        run_row_block(thread, layer_dir, get_row_block(tape, group), &units);
+    sl_task_end_phase(&thread->tasks);
 }

@@ -1,16 +1,16 @@
-/* Dropout from a counter: whether an output is dropped is a function of the key and its place alone. */
+/* Dropout by counter-based random numbers: whether an output is dropped depends on the key and its position alone. */
 #ifndef SLUICE_ENGINE_FORWARD_DROPOUT_H
 #define SLUICE_ENGINE_FORWARD_DROPOUT_H
 
 #include <stddef.h>
 #include <stdint.h>
 
-/** What is drawn for four neighbouring outputs. */
+/** The random numbers of four neighbouring outputs. */
 typedef struct sl_four {
     uint32_t of[4];
 } sl_four;
 
-/** Philox4x32-10 (Salmon, Moraes, Dror & Shaw, SC 2011): ten rounds of a bijection of the counter under the key. */
+/** Philox4x32-10 (Salmon, Moraes, Dror & Shaw, SC 2011): ten rounds of a keyed bijection of the counter. */
 static inline sl_four sl_philox(uint64_t key, sl_four counter)
 {
     uint32_t k0 = (uint32_t)key, k1 = (uint32_t)(key >> 32);
@@ -24,18 +24,18 @@ static inline sl_four sl_philox(uint64_t key, sl_four counter)
     return counter;
 }
 
-/** One step of one row's outputs of a layer. */
+/** A step of a row's outputs of a layer. */
 typedef struct sl_dropout {
-    float share; /* that is dropped, 0 < share < 1 */
+    float probability; /* 0 < probability < 1 */
     uint64_t key;
-    size_t layer, row, step; /* of each the lower 32 bits count */
+    size_t layer, row, step; /* the lower 32 bits of each are used */
 } sl_dropout;
 
-/** out[k] = 0, or values[k] / (1 - share), for the `count` outputs from `first` on; out may be values. */
+/** out[k] = 0, or values[k] / (1 - probability), for the `count` outputs from `first` on; out may be values. */
 static inline void sl_dropout_apply(const sl_dropout *drop, size_t first, size_t count, const float *values, float *out)
 {
-    const uint32_t bound = (uint32_t)((double)drop->share * 0x1p32);
-    const float scale = 1.0f / (1.0f - drop->share);
+    const uint32_t bound = (uint32_t)((double)drop->probability * 0x1p32);
+    const float scale = 1.0f / (1.0f - drop->probability);
     sl_four drawn = {{0}};
     for (size_t k = 0; k < count; k++) {
         const size_t output = first + k;

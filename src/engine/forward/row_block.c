@@ -1,6 +1,7 @@
 #include "engine/forward/row_block.h"
 
 #include "base/size.h"
+#include "engine/forward/tape_record.h"
 #include "engine/streams.h"
 
 #include <math.h>
@@ -60,6 +61,7 @@ void sl_row_block_load(const sl_forward_thread *t)
             load_state(c0_of(batch, k, row, dims->c_width), dims->c_width, stride, state->c + r * stride);
         }
     }
+    sl_tape_record_states(t, range.from, range.to);
 }
 
 /* h of a row after its last iteration. */

@@ -2,7 +2,7 @@
 
 #include "base/error.h"
 #include "engine/forward/dropout.h"
-#include "engine/forward/tape.h"
+#include "engine/forward/tape_index.h"
 
 #include <string.h>
 
@@ -30,7 +30,8 @@ void sl_tape_record_end(const sluice_batch *batch)
 
 sl_layer_rows sl_tape_layer_rows(const sluice_tape *tape, size_t layer, bool outputs)
 {
-    return (sl_layer_rows){.at = outputs ? tape->outputs[layer] : tape->inputs[layer], .first = tape->first, .index = tape->rank};
+    return (sl_layer_rows){
+        .at = outputs ? tape->outputs[layer] : tape->inputs[layer], .first = tape->first_row_step, .index = tape->sorted_index};
 }
 
 /* The first of a recurrence's units. */
@@ -39,22 +40,23 @@ static size_t unit_of(const sl_recurrence *p)
     return p->block * p->thread->call->engine->kernel->lanes;
 }
 
-static size_t rank_of(const sl_recurrence *p, size_t r)
+static size_t sorted_index_of(const sl_recurrence *p, size_t r)
 {
-    return p->thread->call->batch->tape->rank[p->thread->rows[r]];
+    return p->thread->call->batch->tape->sorted_index[p->thread->rows[r]];
 }
 
-/* Keep h0 and c0: hn may take the place of h0, and streams go on. */
-static void keep_first_states(const sl_recurrence *p, const sl_step *step)
+/* They are copied, since hn may take the place of h0, and streams go on. A row of no steps has them too: its h0 is its final h. */
+void sl_tape_record_states(const sl_forward_thread *t, size_t from, size_t to)
 {
-    const sluice_engine *engine = p->thread->call->engine;
-    const sl_tape_layer_dir *kept = &p->thread->call->batch->tape->layer_dirs[p->layer_dir];
-    const size_t unit = unit_of(p), bytes = step->units * sizeof(float);
-    for (size_t r = 0; r < step->rows; r++) {
-        const size_t rank = rank_of(p, r);
-        memcpy(kept->h0 + rank * engine->dims.h_width + unit, step->h + unit + r * step->state_stride, bytes);
-        memcpy(kept->c0 + rank * engine->dims.c_width + unit, step->c + r * step->state_stride, bytes);
-    }
+    const sluice_engine *engine = t->call->engine;
+    const sluice_tape *tape = t->call->batch->tape;
+    const size_t h_width = engine->dims.h_width, c_width = engine->dims.c_width, stride = engine->state_stride;
+    for (size_t k = 0; tape && k < engine->dims.layer_dirs; k++)
+        for (size_t r = from; r < to; r++) {
+            const size_t sorted = tape->sorted_index[t->rows[r]];
+            memcpy(tape->layer_dirs[k].h0 + sorted * h_width, t->group->states[k].h[0] + r * stride, h_width * sizeof(float));
+            memcpy(tape->layer_dirs[k].c0 + sorted * c_width, t->group->states[k].c + r * stride, c_width * sizeof(float));
+        }
 }
 
 /* Have the kernel keep the iteration's gates and c; where gates are computed again later, only the c that a segment begins with. */
@@ -66,20 +68,21 @@ static void keep_gates(const sl_recurrence *p, sl_step *step)
     const size_t width = p->thread->call->engine->dims.c_width, unit = unit_of(p), iteration = p->iteration;
     const bool keeps_gates = sl_tape_keeps_gates(tape);
     step->c_kept = NULL;
-    if (!keeps_gates && tape->border[iteration + 1] == SIZE_MAX)
+    if (!keeps_gates && tape->checkpoint[iteration + 1] == SIZE_MAX)
         return;
     for (size_t r = 0; r < step->rows; r++) {
-        const size_t rank = rank_of(p, r), cell = tape->first[iteration] + rank;
+        const size_t sorted = sorted_index_of(p, r), row_step = tape->first_row_step[iteration] + sorted;
         if (keeps_gates)
-            scratch->gates[r] = kept->gates + cell * tape->gate_stride + unit;
+            scratch->gates[r] = kept->gates + row_step * tape->gate_stride + unit;
         scratch->c_kept[r] =
-            (keeps_gates ? kept->c + cell * width : kept->c_between + (tape->border[iteration + 1] + rank) * width) + unit;
+            (keeps_gates ? kept->c + row_step * width : kept->c_checkpoints + (tape->checkpoint[iteration + 1] + sorted) * width) +
+            unit;
     }
     step->gates = keeps_gates ? scratch->gates : NULL;
     step->c_kept = scratch->c_kept;
 }
 
-/* Apply dropout to the outputs of an iteration, which the layer above reads. */
+/* Apply dropout to the outputs of an iteration, for the layer above. */
 static void drop_outputs(const sl_recurrence *p, const sl_step *step)
 {
     const sl_forward_thread *t = p->thread;
@@ -90,7 +93,7 @@ static void drop_outputs(const sl_recurrence *p, const sl_step *step)
         return;
     const sl_layer_rows inputs = sl_tape_layer_rows(batch->tape, layer + 1, false);
     for (size_t r = 0; r < step->rows; r++) {
-        const sl_dropout drop = {.share = batch->dropout,
+        const sl_dropout drop = {.probability = batch->dropout,
                                  .key = batch->dropout_key,
                                  .layer = layer,
                                  .row = t->rows[r],
@@ -113,8 +116,6 @@ static void copy_to_y(const sl_recurrence *p, const sl_step *step)
 void sl_tape_record_step(sl_recurrence *p)
 {
     sl_step *step = &p->step;
-    if (p->iteration == 0)
-        keep_first_states(p, step);
     keep_gates(p, step);
     p->thread->call->engine->kernel->step[p->thread->call->engine->cell](step);
     drop_outputs(p, step);

@@ -71,11 +71,11 @@ static bool may_belong(const sl_tensor *tensor, const sl_binding *binding)
     return first == shape->inputs || (shape->classes && (first == features || (second ? second : first) == shape->classes));
 }
 
-static void put_layers(writer *to, const sl_safetensors *file, const sl_binding *binding)
+static void put_layers(writer *to, const sl_tensor_source *source, const sl_binding *binding)
 {
     sl_label_list list = {0};
-    for (size_t k = 0; k < file->count; k++) {
-        const sl_tensor *tensor = &file->tensors[k];
+    for (size_t k = 0; k < source->count; k++) {
+        const sl_tensor *tensor = &source->tensors[k];
         char shape[sizeof(sl_shape_text) + 1];
         snprintf(shape, sizeof shape, " %s", sl_shape_get_text(tensor->shape, tensor->dims).text);
         if (may_belong(tensor, binding))
@@ -86,12 +86,12 @@ static void put_layers(writer *to, const sl_safetensors *file, const sl_binding 
 }
 
 /* "LSTM", "GRU" or "RNN", by how many rows it has for each unit. */
-static const char *get_recurrent_kind(const sl_safetensors *file, const sl_tensor *weight_ih, size_t prefix_bytes)
+static const char *get_recurrent_kind(const sl_tensor_source *source, const sl_tensor *weight_ih, size_t prefix_bytes)
 {
     static const char *const kinds[] = {"recurrent", "RNN", "recurrent", "GRU", "LSTM"};
     char tail[64];
     snprintf(tail, sizeof tail, "weight_hh%s", weight_ih->name + prefix_bytes + strlen("weight_ih"));
-    const sl_tensor *weight_hh = sl_safetensors_find_joined(file, weight_ih->name, prefix_bytes, tail);
+    const sl_tensor *weight_hh = sl_source_find_joined(source, weight_ih->name, prefix_bytes, tail);
     if (!weight_hh || weight_hh->dims != 2 || !weight_hh->shape[1] || weight_hh->shape[0] % weight_hh->shape[1])
         return kinds[0];
     const size_t gates = weight_hh->shape[0] / weight_hh->shape[1];
@@ -99,22 +99,22 @@ static const char *get_recurrent_kind(const sl_safetensors *file, const sl_tenso
 }
 
 /* Recurrent layers beside the one that is run. Tensors of one prefix stand together, as names are sorted. */
-static void put_recurrent(writer *to, const sl_safetensors *file, const sl_binding *binding)
+static void put_recurrent(writer *to, const sl_tensor_source *source, const sl_binding *binding)
 {
     sl_label_list list = {0};
     const char *last = "";
     size_t last_bytes = 0;
-    for (size_t k = 0; k < file->count; k++) {
-        const sl_tensor *tensor = &file->tensors[k];
+    for (size_t k = 0; k < source->count; k++) {
+        const sl_tensor *tensor = &source->tensors[k];
         const char *weight = strstr(tensor->name, "weight_ih");
-        if (tensor->used || !weight || tensor->dims < 2 || sl_names_is_of_tensor(file, tensor->name))
+        if (tensor->used || !weight || tensor->dims < 2 || sl_names_is_of_tensor(source, tensor->name))
             continue;
         const size_t bytes = (size_t)(weight - tensor->name);
         const bool is_ours = bytes == binding->prefix_bytes && memcmp(tensor->name, binding->prefix, bytes) == 0;
         if (!is_ours && list.count && bytes == last_bytes && memcmp(tensor->name, last, bytes) == 0)
             continue;
         char kind[sizeof " (recurrent)"];
-        snprintf(kind, sizeof kind, " (%s)", get_recurrent_kind(file, tensor, bytes));
+        snprintf(kind, sizeof kind, " (%s)", get_recurrent_kind(source, tensor, bytes));
         sl_label_list_add(&list, tensor->name, is_ours ? strlen(tensor->name) : bytes, kind);
         last = tensor->name;
         last_bytes = bytes;
@@ -124,42 +124,42 @@ static void put_recurrent(writer *to, const sl_safetensors *file, const sl_bindi
             sl_label_get_part(binding->prefix, binding->prefix_bytes).text, list.text);
 }
 
-static void put_ignored(writer *to, const sl_safetensors *file, const sl_binding *binding)
+static void put_ignored(writer *to, const sl_tensor_source *source, const sl_binding *binding)
 {
-    for (size_t k = 0; k < file->count; k++) {
-        const sl_tensor *tensor = &file->tensors[k];
+    for (size_t k = 0; k < source->count; k++) {
+        const sl_tensor *tensor = &source->tensors[k];
         if (!tensor->used)
             put(to, "\nignored: \"%s\" %s %s", sl_label_get(tensor->name).text, sl_label_get(tensor->dtype).text,
                 sl_shape_get_text(tensor->shape, tensor->dims).text);
     }
-    if (!binding->classes && !*binding->classes_lack.text && sl_safetensors_find_metadata(file, "classes"))
+    if (!binding->classes && !*binding->class_names.text && sl_source_find_metadata(source, "classes"))
         put(to, "\nignored: metadata \"classes\", as there is no head");
 }
 
-static void put_notes(writer *to, const sl_safetensors *file, const sl_binding *binding)
+static void put_notes(writer *to, const sl_tensor_source *source, const sl_binding *binding)
 {
     put_names(to, binding);
     if (*binding->head.text)
         put(to, "\nhead: %s", binding->head.text);
     if (*binding->embedding.text)
         put(to, "\nembedding: %s", binding->embedding.text);
-    if (*binding->classes_lack.text)
-        put(to, "\nclasses: %s", binding->classes_lack.text);
+    if (*binding->class_names.text)
+        put(to, "\nclasses: %s", binding->class_names.text);
     put_types(to, binding);
-    put_layers(to, file, binding);
-    put_recurrent(to, file, binding);
-    put_ignored(to, file, binding);
+    put_layers(to, source, binding);
+    put_recurrent(to, source, binding);
+    put_ignored(to, source, binding);
 }
 
-sluice_status sl_load_notes_set(sluice_model *model, const sl_safetensors *file, const sl_binding *binding, sluice_error *error)
+sluice_status sl_load_notes_set(sluice_model *model, const sl_tensor_source *source, const sl_binding *binding, sluice_error *error)
 {
     writer notes = {0};
-    put_notes(&notes, file, binding);
+    put_notes(&notes, source, binding);
     const size_t size = notes.length + 1;
     notes = (writer){.text = sl_alloc(size), .size = size};
     if (!notes.text)
         return sl_fail_memory(error, "notes on the model", size);
-    put_notes(&notes, file, binding);
+    put_notes(&notes, source, binding);
     const sluice_status status = sl_model_set_notes(model, notes.text, error);
     sl_free(notes.text);
     return status;

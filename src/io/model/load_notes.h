@@ -6,6 +6,7 @@
 #include "io/model/names.h"
 
 /** Give the model the notes on what of the file was taken, and what not. NO_MEMORY. */
-sluice_status sl_load_notes_set(sluice_model *model, const sl_safetensors *file, const sl_binding *binding, sluice_error *error);
+sluice_status sl_load_notes_set(sluice_model *model, const sl_tensor_source *source, const sl_binding *binding,
+                                sluice_error *error);
 
 #endif

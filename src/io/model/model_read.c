@@ -1,102 +1,144 @@
-/* sluice_model_load: a file's tensors, found by name, become a model. */
+/* sluice_model_load: a file's tensors, found by name, become a model. Each is read straight into the model's own memory, so that
+ * loading takes no more memory than the model. */
+#include "io/model/model_read.h"
+
 #include "base/error.h"
-#include "base/memory.h"
 #include "base/size.h"
-#include "model/model.h"
 #include "io/label.h"
-#include "io/model/model_write.h"
 #include "io/model/load_notes.h"
+#include "io/safetensors/safetensors.h"
+#include "model/model.h"
+#include "system/cpu.h"
 
 #include <math.h>
+#include <string.h>
+
+typedef struct model_reader {
+    const sl_tensor_source *source;
+    const sl_binding *binding;
+    sluice_model *model;
+    sluice_error *error;
+} model_reader;
 
 /* ---- Values ---------------------------------------------------------------------------------------------------------------- */
 
-static sluice_status check_finite(const sl_safetensors *file, const sl_tensor *tensor, const float *values, sluice_error *error)
+static sluice_status check_finite(const model_reader *reader, const sl_tensor *tensor, size_t first, size_t count,
+                                  const float *values, const char *what)
 {
-    for (size_t k = 0; k < tensor->elements; k++)
+    for (size_t k = 0; k < count; k++)
         if (!isfinite(values[k]))
-            return sl_fail(error, SLUICE_STATUS_BAD_DATA,
-                           "%s: byte %zu: tensor \"%s\": element %zu: expected a finite number, found %s", file->input.name,
-                           file->data_at + tensor->begin + k * ((tensor->end - tensor->begin) / tensor->elements),
-                           sl_label_get(tensor->name).text, k, isnan(values[k]) ? "NaN" : "infinity");
+            return sl_source_fail_element(reader->source, tensor, first + k, reader->error, "expected a finite %s, found %s", what,
+                                          isnan(values[k]) ? "NaN" : "infinity");
     return SLUICE_STATUS_OK;
 }
 
-/* Read every tensor of the binding, one behind the other, into `block`; values[k] points to tensors[k]'s. */
-static sluice_status read_values(const sl_safetensors *file, const sl_binding *binding, float *block, const float **values,
-                                 sluice_error *error)
+static sluice_status read_values(const model_reader *reader, const sl_tensor *tensor, size_t first, size_t count, float *values)
 {
+    const sluice_status status = sl_source_read(reader->source, tensor, first, count, values, reader->error);
+    return status ? status : check_finite(reader, tensor, first, count, values, "number");
+}
+
+/* Add elements of the tensor to `sums`. */
+static sluice_status add_values(const model_reader *reader, const sl_tensor *tensor, size_t first, size_t count, float *sums)
+{
+    float values[1024];
     sluice_status status = SLUICE_STATUS_OK;
-    for (size_t k = 0; k < binding->count && status == SLUICE_STATUS_OK; k++) {
-        const sl_tensor *tensor = binding->tensors[k];
-        if (!tensor)
-            continue;
-        values[k] = block;
-        status = sl_safetensors_read(file, tensor, block, error);
-        if (status == SLUICE_STATUS_OK)
-            status = check_finite(file, tensor, block, error);
-        block += tensor->elements;
+    for (size_t done = 0, n; !status && done < count; done += n) {
+        n = sl_size_min(count - done, sizeof values / sizeof values[0]);
+        status = read_values(reader, tensor, first + done, n, values);
+        for (size_t k = 0; !status && k < n; k++)
+            sums[done + k] += values[k];
+        if (!status)
+            status = check_finite(reader, tensor, first + done, n, sums + done, "sum with the other bias");
     }
+    return status;
+}
+
+/* Read a whole tensor; NULL: there is none, and the model keeps zeros. */
+static sluice_status read_tensor(const model_reader *reader, const sl_tensor *tensor, float *values)
+{
+    return tensor ? read_values(reader, tensor, 0, tensor->elements, values) : SLUICE_STATUS_OK;
+}
+
+typedef sluice_status read_step(const model_reader *reader, const sl_tensor *tensor, size_t first, size_t count, float *values);
+
+/* Read a tensor whose first dimension is 4H with `step`, gate by gate, each to its place in the model's order. */
+static sluice_status read_gates(const model_reader *reader, const sl_tensor *tensor, read_step *step, float *values)
+{
+    const size_t gate_elements = tensor->elements / SL_GATES;
+    sluice_status status = SLUICE_STATUS_OK;
+    for (size_t gate = 0; !status && gate < SL_GATES; gate++)
+        status =
+            step(reader, tensor, reader->binding->gate_order[gate] * gate_elements, gate_elements, values + gate * gate_elements);
     return status;
 }
 
 /* ---- The model ------------------------------------------------------------------------------------------------------------- */
 
-/* A model of values[k] for each tensors[k] of the binding. */
-static sluice_status create(const sl_safetensors *file, const sl_binding *binding, const float *const *values, sluice_model **model,
-                            sluice_error *error)
+/* b_ih is read to the place of b, and b_hh added: one rounding. */
+static sluice_status read_layer_dir(const model_reader *reader, size_t k)
 {
-    const size_t cells = binding->cells;
-    const float *const *extras = values + SL_CELL_PARTS * cells;
-    const sluice_weights weights = {.struct_size = sizeof weights,
-                                    .shape = binding->shape,
-                                    .weight_ih = values + SL_WEIGHT_IH * cells,
-                                    .weight_hh = values + SL_WEIGHT_HH * cells,
-                                    .bias_ih = binding->shape.has_bias ? values + SL_BIAS_IH * cells : NULL,
-                                    .bias_hh = binding->shape.has_bias ? values + SL_BIAS_HH * cells : NULL,
-                                    .embedding = extras[SL_EMBEDDING],
-                                    .head_weight = extras[SL_HEAD_WEIGHT],
-                                    .head_bias = extras[SL_HEAD_BIAS],
-                                    .class_names = binding->classes};
-    sluice_error inner = {0};
-    const sluice_status status = sluice_model_create(&weights, model, &inner);
-    if (status != SLUICE_STATUS_OK)
-        (void)sl_fail(error, status, "%s: LSTM \"%s\": %s", file->input.name,
-                      sl_label_get_part(binding->prefix, binding->prefix_bytes).text, inner.message);
+    const sl_binding *binding = reader->binding;
+    const sl_tensor *const *tensors = binding->tensors + k;
+    const size_t stride = binding->layer_dirs;
+    sl_layer *layer = &reader->model->layers[k];
+    sluice_status status = read_gates(reader, tensors[SL_WEIGHT_IH * stride], read_values, layer->weight_ih);
+    if (!status)
+        status = read_gates(reader, tensors[SL_WEIGHT_HH * stride], read_values, layer->weight_hh);
+    if (!status && binding->shape.has_bias)
+        status = read_gates(reader, tensors[SL_BIAS_IH * stride], read_values, layer->bias);
+    if (!status && binding->shape.has_bias)
+        status = read_gates(reader, tensors[SL_BIAS_HH * stride], add_values, layer->bias);
     return status;
 }
 
-static sluice_status read_and_create(const sl_safetensors *file, const sl_binding *binding, sluice_model **model,
-                                     sluice_error *error)
+static sluice_status read_all(const model_reader *reader)
 {
-    size_t elements = 0;
-    for (size_t k = 0; k < binding->count; k++)
-        if (binding->tensors[k] && !sl_size_add(elements, binding->tensors[k]->elements, &elements))
-            return sl_fail_size(error, file->input.name);
-    float *block = sl_alloc_array(elements, sizeof *block);
-    const float **values = sl_alloc_array(binding->count, sizeof *values);
+    const sl_binding *binding = reader->binding;
+    sluice_model *model = reader->model;
+    const sl_float_mode mode = sl_float_mode_set(false); /* the sums of biases are part of the result */
     sluice_status status = SLUICE_STATUS_OK;
-    if (!block || !values)
-        status = sl_fail_memory(error, "the weights of a file", elements * sizeof *block);
-    if (status == SLUICE_STATUS_OK)
-        status = read_values(file, binding, block, values, error);
-    if (status == SLUICE_STATUS_OK)
-        status = create(file, binding, values, model, error);
-    sl_free(values);
-    sl_free(block);
+    for (size_t k = 0; !status && k < binding->layer_dirs; k++)
+        status = read_layer_dir(reader, k);
+    if (!status)
+        status = read_tensor(reader, binding->extras[SL_EMBEDDING], model->embedding);
+    if (!status)
+        status = read_tensor(reader, binding->extras[SL_HEAD_WEIGHT], model->head_weight);
+    if (!status)
+        status = read_tensor(reader, binding->extras[SL_HEAD_BIAS], model->head_bias);
+    sl_float_mode_restore(mode);
     return status;
 }
 
-sluice_status sl_model_file_read(sl_safetensors *file, const sluice_names *names, sluice_model **model, sluice_error *error)
+sluice_status sl_model_read_bound(const sl_tensor_source *source, const sl_binding *binding, sluice_model **model,
+                                  sluice_error *error)
+{
+    sluice_error inner = {0};
+    model_reader reader = {.source = source, .binding = binding, .error = error};
+    sluice_status status = sl_model_allocate(&binding->shape, &reader.model, &inner);
+    if (status)
+        return sl_fail(error, status, "%s: LSTM \"%s\": %s", source->input.name,
+                       sl_label_get_part(binding->prefix, binding->prefix_bytes).text, inner.message);
+    status = read_all(&reader);
+    if (!status && binding->classes)
+        status = sl_model_set_classes(reader.model, binding->classes, error);
+    if (!status)
+        *model = reader.model;
+    else
+        sluice_model_destroy(reader.model);
+    return status;
+}
+
+sluice_status sl_model_read(sl_tensor_source *source, const sluice_names *names, sluice_model **model, sluice_error *error)
 {
     sluice_model *made = NULL;
     sl_binding binding = {0};
-    sluice_status status = sl_names_bind(file, names, &binding, error);
-    if (status == SLUICE_STATUS_OK)
-        status = read_and_create(file, &binding, &made, error);
-    if (status == SLUICE_STATUS_OK)
-        status = sl_load_notes_set(made, file, &binding, error);
-    if (status == SLUICE_STATUS_OK)
+    sluice_status status = sl_names_bind(source, names, &binding, error);
+    if (!status)
+        status = sl_model_read_bound(source, &binding, &made, error);
+    if (!status)
+        status = sl_load_notes_set(made, source, &binding, error);
+    if (!status)
         *model = made;
     else
         sluice_model_destroy(made);
@@ -104,20 +146,44 @@ sluice_status sl_model_file_read(sl_safetensors *file, const sluice_names *names
     return status;
 }
 
-sluice_status sluice_model_load(const char *path, const sluice_names *names, sluice_model **model, sluice_error *error)
+/* ---- The calls ------------------------------------------------------------------------------------------------------------- */
+
+static sluice_status check_arguments(const char *input_name, const void *input, const sluice_names *names, sluice_model **model,
+                                     sluice_error *error)
 {
     if (!model)
         return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "model: expected a place for the result, found NULL");
     *model = NULL;
-    if (!path)
-        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "path: expected the name of a file, found NULL");
+    if (!input)
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "%s: expected %s, found NULL", input_name,
+                       strcmp(input_name, "path") == 0 ? "the name of a file" : "the content of a file");
     if (names && names->struct_size != sizeof *names)
         return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "names.struct_size: expected %zu, found %zu", sizeof *names,
                        names->struct_size);
-    sl_safetensors *file;
-    sluice_status status = sl_safetensors_open(path, &file, error);
-    if (status == SLUICE_STATUS_OK)
-        status = sl_model_file_read(file, names, model, error);
-    sl_safetensors_close(file);
+    return SLUICE_STATUS_OK;
+}
+
+/* Read from a source that was opened with this status. */
+static sluice_status load(sluice_status status, sl_tensor_source *source, const sluice_names *names, sluice_model **model,
+                          sluice_error *error)
+{
+    if (!status)
+        status = sl_model_read(source, names, model, error);
+    sl_source_release(source);
     return status;
+}
+
+sluice_status sluice_model_load(const char *path, const sluice_names *names, sluice_model **model, sluice_error *error)
+{
+    const sluice_status status = check_arguments("path", path, names, model, error);
+    sl_tensor_source source;
+    return status ? status : load(sl_safetensors_open(path, &source, error), &source, names, model, error);
+}
+
+sluice_status sluice_model_load_memory(const void *bytes, size_t size, const sluice_names *names, sluice_model **model,
+                                       sluice_error *error)
+{
+    const sluice_status status = check_arguments("bytes", bytes, names, model, error);
+    sl_tensor_source source;
+    return status ? status : load(sl_safetensors_open_memory(bytes, size, &source, error), &source, names, model, error);
 }

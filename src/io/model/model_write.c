@@ -2,8 +2,8 @@
 #include "io/model/model_write.h"
 
 #include "base/error.h"
-#include "base/memory.h"
 #include "base/size.h"
+#include "io/model/class_names.h"
 #include "model/model.h"
 
 #include <math.h>
@@ -34,7 +34,7 @@ sl_tensor_name sl_model_file_get_name(const sluice_shape *shape, const sluice_na
         return join(names->embedding, ".weight");
     if (tensor == SLUICE_TENSOR_HEAD_WEIGHT || tensor == SLUICE_TENSOR_HEAD_BIAS)
         return join(names->head, tensor == SLUICE_TENSOR_HEAD_WEIGHT ? ".weight" : ".bias");
-    return join(names->prefix, sl_names_get_part(kinds[tensor], k / shape->directions, k % shape->directions).text);
+    return join(names->prefix, sl_names_get_suffix(kinds[tensor], k / shape->directions, k % shape->directions).text);
 }
 
 /* ---- Tensors --------------------------------------------------------------------------------------------------------------- */
@@ -106,7 +106,7 @@ static void visit_cell(sl_writer *writer, const sluice_model *model, const sluic
         return;
     tensor = make(model, names, SLUICE_TENSOR_BIAS, k, rows, 0);
     act(writer, &tensor);
-    tensor.name = join(names->prefix, sl_names_get_part(SL_BIAS_HH, k / shape->directions, k % shape->directions).text);
+    tensor.name = join(names->prefix, sl_names_get_suffix(SL_BIAS_HH, k / shape->directions, k % shape->directions).text);
     tensor.values = NULL;
     act(writer, &tensor);
 }
@@ -130,36 +130,6 @@ static void visit(sl_writer *writer, const sluice_model *model, const sluice_nam
     }
 }
 
-/* ---- Class names ----------------------------------------------------------------------------------------------------------- */
-
-/* Put the names, one behind the other with commas between them. */
-static sluice_status put_classes(sl_writer *writer, const sluice_model *model)
-{
-    size_t bytes = 0;
-    for (size_t k = 0; k < model->shape.classes; k++) {
-        if (!sl_names_class_is_plain(model->classes[k]))
-            return sl_fail(
-                writer->error, SLUICE_STATUS_BAD_ARGUMENT,
-                "class %zu, \"%.80s\": expected a name without commas and control characters, between which commas stand "
-                "in the file; rename the class",
-                k, model->classes[k]);
-        bytes += strlen(model->classes[k]) + 1;
-    }
-    char *text = sl_alloc(bytes);
-    if (!text)
-        return sl_fail_memory(writer->error, "class names", bytes);
-    char *end = text;
-    for (size_t k = 0; k < model->shape.classes; k++) {
-        const size_t length = strlen(model->classes[k]);
-        memcpy(end, model->classes[k], length);
-        end += length;
-        *end++ = k + 1 < model->shape.classes ? ',' : '\0';
-    }
-    sl_writer_put_metadata(writer, "classes", text);
-    sl_free(text);
-    return writer->status;
-}
-
 /* ---- The file -------------------------------------------------------------------------------------------------------------- */
 
 /* A name that is given has to be one that can be asked for when the file is loaded. */
@@ -180,7 +150,7 @@ void sl_model_file_put(sl_writer *writer, const sluice_model *model, const sluic
     if (!writer->status)
         writer->status = check_names(&model->shape, names, writer->error);
     if (!writer->status && model->classes)
-        writer->status = put_classes(writer, model);
+        sl_class_names_put(writer, model);
     visit(writer, model, names, put_tensor);
 }
 

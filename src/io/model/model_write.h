@@ -26,7 +26,4 @@ void sl_model_file_put_finite(sl_writer *writer, const char *name, const size_t 
 /** Write the values of what sl_model_file_put has put. */
 void sl_model_file_write(sl_writer *writer, const sluice_model *model);
 
-/** sluice_model_load from a file that is open; what belongs to the model is then marked as used. */
-sluice_status sl_model_file_read(sl_safetensors *file, const sluice_names *names, sluice_model **model, sluice_error *error);
-
 #endif

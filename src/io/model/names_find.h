@@ -5,7 +5,7 @@
 #include "io/model/names.h"
 
 typedef struct sl_names_context {
-    sl_safetensors *file;
+    sl_tensor_source *source;
     sl_binding *binding;
     sluice_error *error;
 } sl_names_context;

@@ -9,16 +9,16 @@
 #include <string.h>
 
 /* What is looked for: a matrix [rows][columns] named [stem].weight. */
-typedef struct search {
+typedef struct matrix_query {
     const char *what;
     const char *wanted; /* stem asked for; NULL: any */
     const char *option; /* how the user chooses */
     bool embedding;     /* only names like an embedding's, or only others */
     size_t columns;
-    size_t inputs;         /* I */
-    const char *letters;   /* of the shape */
-    sl_names_doubt *doubt; /* why none was taken */
-} search;
+    size_t inputs;           /* I */
+    const char *letters;     /* of the shape */
+    sl_names_reason *reason; /* why none was taken */
+} matrix_query;
 
 static bool has_word(const char *name, const char *const *words)
 {
@@ -39,10 +39,10 @@ static bool is_free_matrix(const sl_tensor *tensor)
     return !tensor->used && sl_names_get_stem(tensor->name) && tensor->dims == 2 && tensor->shape[0];
 }
 
-static bool fits(const search *wish, const sl_tensor *tensor)
+static bool fits(const matrix_query *query, const sl_tensor *tensor)
 {
-    return is_free_matrix(tensor) && sl_names_is_like_embedding(tensor->name) == wish->embedding &&
-           tensor->shape[1] == wish->columns;
+    return is_free_matrix(tensor) && sl_names_is_like_embedding(tensor->name) == query->embedding &&
+           tensor->shape[1] == query->columns;
 }
 
 /* ---- A single candidate that is none --------------------------------------------------------------------------------------- */
@@ -93,73 +93,73 @@ static bool is_free_layer(const sl_tensor *tensor)
 
 /* Whether a layer takes the outputs of a matrix, by its sizes. One output alone tells little: a filter of one channel has that size
  * too. Nor does what is named as no weights, if it is a square (a CRF's transitions, a table of costs) or no numbers that are read. */
-static bool takes_outputs(const search *wish, const sl_tensor *layer, size_t outputs)
+static bool takes_outputs(const matrix_query *query, const sl_tensor *layer, size_t outputs)
 {
     if (layer->shape[1] != outputs || (outputs == 1 && !is_free_matrix(layer)))
         return false;
     if (sl_names_is_like_embedding(layer->name))
-        return outputs != wish->inputs;
+        return outputs != query->inputs;
     return strstr(layer->name, "weight") || (layer->readable && layer->shape[0] != outputs);
 }
 
 /* A layer that takes what the matrix gives, or follows it in its list of layers; NULL if there is none. */
-static const sl_tensor *find_follower(const sl_safetensors *file, const search *wish, const sl_tensor *matrix)
+static const sl_tensor *find_follower(const sl_tensor_source *source, const matrix_query *query, const sl_tensor *matrix)
 {
-    for (size_t k = 0; k < file->count; k++) {
-        const sl_tensor *other = &file->tensors[k];
-        if (other != matrix && is_free_layer(other) && !sl_names_is_of_tensor(file, other->name) &&
-            (takes_outputs(wish, other, matrix->shape[0]) || is_numbered_later(matrix->name, other->name)))
+    for (size_t k = 0; k < source->count; k++) {
+        const sl_tensor *other = &source->tensors[k];
+        if (other != matrix && is_free_layer(other) && !sl_names_is_of_tensor(source, other->name) &&
+            (takes_outputs(query, other, matrix->shape[0]) || is_numbered_later(matrix->name, other->name)))
             return other;
     }
     return NULL;
 }
 
-static void doubt(const search *wish, const char *format, ...) __attribute__((format(printf, 2, 3)));
-static void doubt(const search *wish, const char *format, ...)
+static void set_reason(const matrix_query *query, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void set_reason(const matrix_query *query, const char *format, ...)
 {
-    char reason[sizeof wish->doubt->text - 120];
+    char reason[sizeof query->reason->text - 120];
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(reason, sizeof reason, format, arguments);
     va_end(arguments);
-    snprintf(wish->doubt->text, sizeof wish->doubt->text, "none, as %s; name the %s with %s, \"\" for none", reason, wish->what,
-             wish->option);
+    snprintf(query->reason->text, sizeof query->reason->text, "none, as %s; name the %s with %s, \"\" for none", reason,
+             query->what, query->option);
 }
 
 /* Whether what is there as a head's bias can be none of it, which would fail whoever needs no head. */
-static bool has_doubtful_bias(const sl_names_context *context, const search *wish, const sl_tensor *matrix)
+static bool has_unfit_bias(const sl_names_context *context, const matrix_query *query, const sl_tensor *matrix)
 {
-    const sl_tensor *bias = sl_safetensors_find_joined(context->file, matrix->name, sl_names_get_stem(matrix->name), ".bias");
+    const sl_tensor *bias = sl_source_find_joined(context->source, matrix->name, sl_names_get_stem(matrix->name), ".bias");
     if (!bias || (bias->readable && bias->dims == 1 && bias->shape[0] == matrix->shape[0]))
         return false;
-    doubt(wish, "\"%s\" %s %s is no bias of %zu outputs", sl_label_get(bias->name).text, sl_label_get(bias->dtype).text,
-          sl_shape_get_text(bias->shape, bias->dims).text, matrix->shape[0]);
+    set_reason(query, "\"%s\" %s %s is no bias of %zu outputs", sl_label_get(bias->name).text, sl_label_get(bias->dtype).text,
+               sl_shape_get_text(bias->shape, bias->dims).text, matrix->shape[0]);
     return true;
 }
 
-static bool has_doubtful_type(const search *wish, const sl_tensor *matrix)
+static bool has_unreadable_type(const matrix_query *query, const sl_tensor *matrix)
 {
     if (!matrix->readable)
-        doubt(wish, "\"%s\" %s has type %s and would have to be converted to F32",
-              sl_label_get_part(matrix->name, sl_names_get_stem(matrix->name)).text,
-              sl_shape_get_text(matrix->shape, matrix->dims).text, sl_label_get(matrix->dtype).text);
+        set_reason(query, "\"%s\" %s has type %s and would have to be converted to F32",
+                   sl_label_get_part(matrix->name, sl_names_get_stem(matrix->name)).text,
+                   sl_shape_get_text(matrix->shape, matrix->dims).text, sl_label_get(matrix->dtype).text);
     return !matrix->readable;
 }
 
-static bool is_doubtful_head(const sl_names_context *context, const search *wish, const sl_tensor *matrix)
+static bool is_unlikely_head(const sl_names_context *context, const matrix_query *query, const sl_tensor *matrix)
 {
     static const char *const attention[] = {"attn", "attention", NULL};
-    const sl_tensor *follower = find_follower(context->file, wish, matrix);
+    const sl_tensor *follower = find_follower(context->source, query, matrix);
     const sl_label label = sl_label_get_part(matrix->name, sl_names_get_stem(matrix->name));
     const sl_shape_text shape = sl_shape_get_text(matrix->shape, matrix->dims);
     if (follower)
-        doubt(wish, "\"%s\" %s is not the last layer: \"%s\" %s follows it", label.text, shape.text,
-              sl_label_get_part(follower->name, get_layer_bytes(follower->name)).text,
-              sl_shape_get_text(follower->shape, follower->dims).text);
+        set_reason(query, "\"%s\" %s is not the last layer: \"%s\" %s follows it", label.text, shape.text,
+                   sl_label_get_part(follower->name, get_layer_bytes(follower->name)).text,
+                   sl_shape_get_text(follower->shape, follower->dims).text);
     else if (has_word(matrix->name, attention))
-        doubt(wish, "\"%s\" %s has the name of an attention, whose outputs are no classes", label.text, shape.text);
+        set_reason(query, "\"%s\" %s has the name of an attention, whose outputs are no classes", label.text, shape.text);
     else
-        return has_doubtful_bias(context, wish, matrix);
+        return has_unfit_bias(context, query, matrix);
     return true;
 }
 
@@ -179,45 +179,45 @@ static bool is_named_as_head(const char *name)
 }
 
 /* What is taken only because of its sizes may as well stand in front of the LSTM, or beside it. */
-static void note_unusual_head(const search *wish, const sl_tensor *matrix)
+static void note_unusual_head(const matrix_query *query, const sl_tensor *matrix)
 {
     if (!is_named_as_head(matrix->name))
-        snprintf(wish->doubt->text, sizeof wish->doubt->text,
+        snprintf(query->reason->text, sizeof query->reason->text,
                  "took \"%s\" %s, as no other matrix fits, though its name is not a usual one; name it with %s, \"\" for none",
                  sl_label_get_part(matrix->name, sl_names_get_stem(matrix->name)).text,
-                 sl_shape_get_text(matrix->shape, matrix->dims).text, wish->option);
+                 sl_shape_get_text(matrix->shape, matrix->dims).text, query->option);
 }
 
-static bool is_doubtful_embedding(const search *wish, const sl_tensor *matrix)
+static bool is_unlikely_embedding(const matrix_query *query, const sl_tensor *matrix)
 {
     static const char *const positions[] = {"pos_emb", "posemb", "position", NULL};
     const bool is_of_positions = has_word(matrix->name, positions);
     if (is_of_positions)
-        doubt(wish, "\"%s\" %s has the name of an embedding of positions, not of tokens",
-              sl_label_get_part(matrix->name, sl_names_get_stem(matrix->name)).text,
-              sl_shape_get_text(matrix->shape, matrix->dims).text);
+        set_reason(query, "\"%s\" %s has the name of an embedding of positions, not of tokens",
+                   sl_label_get_part(matrix->name, sl_names_get_stem(matrix->name)).text,
+                   sl_shape_get_text(matrix->shape, matrix->dims).text);
     return is_of_positions;
 }
 
 /* ---- Searching ------------------------------------------------------------------------------------------------------------- */
 
-static sluice_status find_named(const sl_names_context *context, const search *wish, sl_tensor **tensor)
+static sluice_status find_named(const sl_names_context *context, const matrix_query *query, sl_tensor **tensor)
 {
-    *tensor = sl_safetensors_find_joined(context->file, wish->wanted, strlen(wish->wanted), ".weight");
+    *tensor = sl_source_find_joined(context->source, query->wanted, strlen(query->wanted), ".weight");
     if (*tensor)
         return SLUICE_STATUS_OK;
     return sl_fail(context->error, SLUICE_STATUS_BAD_DATA, "%s: tensor \"%s.weight\" is missing, asked for as the %s; see %s",
-                   context->file->input.name, sl_label_get(wish->wanted).text, wish->what, wish->option);
+                   context->source->input.name, sl_label_get(query->wanted).text, query->what, query->option);
 }
 
 /* The only tensor that can be meant; NULL if there is none, or doubt. */
-static sl_tensor *find_fitting(const sl_names_context *context, const search *wish)
+static sl_tensor *find_fitting(const sl_names_context *context, const matrix_query *query)
 {
     sl_label_list list = {0};
     sl_tensor *only = NULL, *integers = NULL; /* which are weights only where nothing else is */
-    for (size_t k = 0; k < context->file->count; k++) {
-        sl_tensor *candidate = &context->file->tensors[k];
-        if (!fits(wish, candidate))
+    for (size_t k = 0; k < context->source->count; k++) {
+        sl_tensor *candidate = &context->source->tensors[k];
+        if (!fits(query, candidate))
             continue;
         if (!candidate->readable && *candidate->dtype != 'F') {
             integers = candidate;
@@ -231,45 +231,46 @@ static sl_tensor *find_fitting(const sl_names_context *context, const search *wi
     if (!only)
         only = integers;
     if (list.count > 1)
-        doubt(wish, "%zu tensors could be it, %s: %s", list.count, wish->letters, list.text);
-    const bool doubtful =
-        list.count > 1 || (only && (has_doubtful_type(wish, only) ||
-                                    (wish->embedding ? is_doubtful_embedding(wish, only) : is_doubtful_head(context, wish, only))));
-    if (only && !doubtful && !wish->embedding)
-        note_unusual_head(wish, only);
-    return doubtful ? NULL : only;
+        set_reason(query, "%zu tensors could be it, %s: %s", list.count, query->letters, list.text);
+    const bool unlikely =
+        list.count > 1 ||
+        (only && (has_unreadable_type(query, only) ||
+                  (query->embedding ? is_unlikely_embedding(query, only) : is_unlikely_head(context, query, only))));
+    if (only && !unlikely && !query->embedding)
+        note_unusual_head(query, only);
+    return unlikely ? NULL : only;
 }
 
 /* *tensor is NULL if there is none, or none is wanted. */
-static sluice_status bind_matrix(const sl_names_context *context, const search *wish, sl_tensor **tensor)
+static sluice_status bind_matrix(const sl_names_context *context, const matrix_query *query, sl_tensor **tensor)
 {
     *tensor = NULL;
-    if (wish->wanted && !*wish->wanted)
+    if (query->wanted && !*query->wanted)
         return SLUICE_STATUS_OK;
     sluice_status status = SLUICE_STATUS_OK;
-    if (wish->wanted)
-        status = find_named(context, wish, tensor);
+    if (query->wanted)
+        status = find_named(context, query, tensor);
     else
-        *tensor = find_fitting(context, wish);
-    if (status != SLUICE_STATUS_OK || !*tensor)
+        *tensor = find_fitting(context, query);
+    if (status || !*tensor)
         return status;
     const size_t rows = (*tensor)->dims && (*tensor)->shape[0] ? (*tensor)->shape[0] : 1; /* any number but 0 */
-    return sl_names_check_tensor(context, *tensor, rows, wish->columns, wish->letters);
+    return sl_names_check_tensor(context, *tensor, rows, query->columns, query->letters);
 }
 
 sluice_status sl_names_find_embedding(const sl_names_context *context, const char *stem)
 {
     sl_binding *binding = context->binding;
-    const search wish = {.what = "embedding",
-                         .wanted = stem,
-                         .option = "--embedding-name (names.embedding)",
-                         .embedding = true,
-                         .columns = binding->shape.inputs,
-                         .letters = "[V][I]",
-                         .doubt = &binding->embedding};
+    const matrix_query query = {.what = "embedding",
+                                .wanted = stem,
+                                .option = "--embedding-name (names.embedding)",
+                                .embedding = true,
+                                .columns = binding->shape.inputs,
+                                .letters = "[V][I]",
+                                .reason = &binding->embedding};
     sl_tensor *weight;
-    const sluice_status status = bind_matrix(context, &wish, &weight);
-    if (status != SLUICE_STATUS_OK || !weight)
+    const sluice_status status = bind_matrix(context, &query, &weight);
+    if (status || !weight)
         return status;
     if (weight->shape[0] > INT32_MAX)
         return sl_names_fail(context, SLUICE_STATUS_UNSUPPORTED, weight->name, ": a vocabulary beyond 2^31 - 1, the largest token");
@@ -281,20 +282,20 @@ sluice_status sl_names_find_embedding(const sl_names_context *context, const cha
 sluice_status sl_names_find_head(const sl_names_context *context, const char *stem)
 {
     sl_binding *binding = context->binding;
-    const search wish = {.what = "head",
-                         .wanted = stem,
-                         .option = "--head-name (names.head)",
-                         .inputs = binding->shape.inputs,
-                         .columns = binding->shape.directions * binding->shape.hidden,
-                         .letters = "[C][D*H]",
-                         .doubt = &binding->head};
+    const matrix_query query = {.what = "head",
+                                .wanted = stem,
+                                .option = "--head-name (names.head)",
+                                .inputs = binding->shape.inputs,
+                                .columns = binding->shape.directions * binding->shape.hidden,
+                                .letters = "[C][D*H]",
+                                .reason = &binding->head};
     sl_tensor *weight;
-    sluice_status status = bind_matrix(context, &wish, &weight);
-    if (status != SLUICE_STATUS_OK || !weight)
+    sluice_status status = bind_matrix(context, &query, &weight);
+    if (status || !weight)
         return status;
     binding->extras[SL_HEAD_WEIGHT] = weight;
     binding->shape.classes = weight->shape[0];
-    sl_tensor *bias = sl_safetensors_find_joined(context->file, weight->name, sl_names_get_stem(weight->name), ".bias");
+    sl_tensor *bias = sl_source_find_joined(context->source, weight->name, sl_names_get_stem(weight->name), ".bias");
     if (bias)
         status = sl_names_check_tensor(context, bias, binding->shape.classes, 0, "[C]");
     binding->extras[SL_HEAD_BIAS] = bias;

@@ -10,17 +10,17 @@
 
 /* ---- Names ----------------------------------------------------------------------------------------------------------------- */
 
-enum { WEIGHT_HR = SL_CELL_PARTS, KINDS }; /* a projection comes after the kinds that are bound */
+enum { WEIGHT_HR = SL_LAYER_DIR_TENSORS, KINDS }; /* a projection comes after the kinds that are bound */
 static const char *const kinds[KINDS] = {"weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr"};
 
 /* What a name says behind the prefix: kind_l{layer}[_reverse], or the kind alone in an LSTMCell. */
-typedef struct part {
+typedef struct suffix {
     int kind;
     size_t layer;
     bool reverse;
-} part;
+} suffix;
 
-static bool parse_part(const char *text, part *found)
+static bool parse_suffix(const char *text, suffix *found)
 {
     for (found->kind = 0; found->kind < KINDS; found->kind++)
         if (strncmp(text, kinds[found->kind], strlen(kinds[found->kind])) == 0)
@@ -38,26 +38,26 @@ static bool parse_part(const char *text, part *found)
     return *text == '\0' || found->reverse;
 }
 
-sl_part_name sl_names_get_part(int kind, size_t layer, bool reverse)
+sl_tensor_suffix sl_names_get_suffix(int kind, size_t layer, bool reverse)
 {
-    sl_part_name made;
+    sl_tensor_suffix made;
     snprintf(made.text, sizeof made.text, "%s_l%zu%s", kinds[kind], layer, reverse ? "_reverse" : "");
     return made;
 }
 
-static sl_part_name get_part(const sl_binding *binding, part wanted)
+static sl_tensor_suffix get_suffix(const sl_binding *binding, suffix wanted)
 {
-    sl_part_name made;
+    sl_tensor_suffix made;
     if (!binding->is_lstm_cell)
-        return sl_names_get_part(wanted.kind, wanted.layer, wanted.reverse);
+        return sl_names_get_suffix(wanted.kind, wanted.layer, wanted.reverse);
     snprintf(made.text, sizeof made.text, "%s", kinds[wanted.kind]);
     return made;
 }
 
-static sl_tensor *find_tensor(const sl_names_context *context, part wanted)
+static sl_tensor *find_tensor(const sl_names_context *context, suffix wanted)
 {
     const sl_binding *binding = context->binding;
-    return sl_safetensors_find_joined(context->file, binding->prefix, binding->prefix_bytes, get_part(binding, wanted).text);
+    return sl_source_find_joined(context->source, binding->prefix, binding->prefix_bytes, get_suffix(binding, wanted).text);
 }
 
 /* ---- The prefix ------------------------------------------------------------------------------------------------------------ */
@@ -82,25 +82,25 @@ static bool begins_layer(const char *name, size_t *prefix_bytes, bool *is_cell)
  * there at all. */
 static bool has_four_gates(const sl_names_context *context)
 {
-    const sl_tensor *weight_ih = find_tensor(context, (part){.kind = SL_WEIGHT_IH});
-    const sl_tensor *weight_hh = find_tensor(context, (part){.kind = SL_WEIGHT_HH});
+    const sl_tensor *weight_ih = find_tensor(context, (suffix){.kind = SL_WEIGHT_IH});
+    const sl_tensor *weight_hh = find_tensor(context, (suffix){.kind = SL_WEIGHT_HH});
     if (!weight_hh || weight_ih->dims != 2 || weight_hh->dims != 2 || weight_ih->shape[0] != weight_hh->shape[0])
         return false;
     const size_t rows = weight_hh->shape[0];
-    return (rows % 4 == 0 && rows / 4 == weight_hh->shape[1]) || find_tensor(context, (part){.kind = WEIGHT_HR});
+    return (rows % 4 == 0 && rows / 4 == weight_hh->shape[1]) || find_tensor(context, (suffix){.kind = WEIGHT_HR});
 }
 
 static sluice_status fail_no_lstm(const sl_names_context *context, const char *wanted)
 {
-    const sl_safetensors *file = context->file;
+    const sl_tensor_source *source = context->source;
     const sl_label label = sl_label_get(wanted ? wanted : "[prefix]");
     sl_label_list list = {0};
-    for (size_t k = 0; k < file->count; k++)
-        sl_label_list_add(&list, file->tensors[k].name, strlen(file->tensors[k].name), "");
+    for (size_t k = 0; k < source->count; k++)
+        sl_label_list_add(&list, source->tensors[k].name, strlen(source->tensors[k].name), "");
     return sl_fail(context->error, SLUICE_STATUS_BAD_DATA,
                    "%s: no LSTM: expected a tensor named \"%sweight_ih_l0\" as torch.nn.LSTM names it, or \"%sweight_ih\" as "
                    "torch.nn.LSTMCell, found %zu tensors: %s",
-                   file->input.name, label.text, label.text, file->count, file->count ? list.text : "none");
+                   source->input.name, label.text, label.text, source->count, source->count ? list.text : "none");
 }
 
 /* Several layers that could be the one to run. */
@@ -111,13 +111,13 @@ static sluice_status fail_ambiguous(const sl_names_context *context, const char 
             context->error, SLUICE_STATUS_BAD_DATA,
             "%s: expected one LSTM of prefix \"%s\", found both \"weight_ih_l0\" and \"weight_ih\" behind it; rename the "
             "tensors of one",
-            context->file->input.name, sl_label_get(wanted).text);
+            context->source->input.name, sl_label_get(wanted).text);
     return sl_fail(
         context->error, SLUICE_STATUS_BAD_DATA,
         "%s: expected one LSTM, found %zu, with the prefixes %s; choose with --prefix (names.prefix), and the others are not run: "
         "LSTMs or LSTMCells that are stacked run as one network only if they are renamed as the layers weight_ih_l0, "
         "weight_ih_l1, ... of one LSTM",
-        context->file->input.name, list->count, list->text);
+        context->source->input.name, list->count, list->text);
 }
 
 /* The prefix that was asked for, or the only one. A GRU or a plain RNN counts only where there is nothing else. */
@@ -125,8 +125,8 @@ static sluice_status find_prefix(const sl_names_context *context, const char *wa
 {
     sl_binding *binding = context->binding, chosen = {0};
     sl_label_list lists[2] = {0}; /* of all, and of those with four gates */
-    for (size_t k = 0; k < context->file->count; k++) {
-        const char *name = context->file->tensors[k].name;
+    for (size_t k = 0; k < context->source->count; k++) {
+        const char *name = context->source->tensors[k].name;
         binding->prefix = name;
         if (!begins_layer(name, &binding->prefix_bytes, &binding->is_lstm_cell) ||
             (wanted && (binding->prefix_bytes != strlen(wanted) || memcmp(name, wanted, binding->prefix_bytes) != 0)))
@@ -149,20 +149,20 @@ static sluice_status find_prefix(const sl_names_context *context, const char *wa
 /* ---- Shapes ---------------------------------------------------------------------------------------------------------------- */
 
 /* Layers, directions and biases, as far as any name has them; a projection is refused. */
-static sluice_status survey(const sl_names_context *context)
+static sluice_status find_dimensions(const sl_names_context *context)
 {
     sl_binding *binding = context->binding;
     binding->shape.directions = 1;
     if (binding->is_lstm_cell) {
         binding->shape.layers = 1;
         binding->shape.has_bias =
-            find_tensor(context, (part){.kind = SL_BIAS_IH}) || find_tensor(context, (part){.kind = SL_BIAS_HH});
+            find_tensor(context, (suffix){.kind = SL_BIAS_IH}) || find_tensor(context, (suffix){.kind = SL_BIAS_HH});
         return SLUICE_STATUS_OK;
     }
-    for (size_t k = 0; k < context->file->count; k++) {
-        const char *name = context->file->tensors[k].name;
-        part found;
-        if (strncmp(name, binding->prefix, binding->prefix_bytes) != 0 || !parse_part(name + binding->prefix_bytes, &found))
+    for (size_t k = 0; k < context->source->count; k++) {
+        const char *name = context->source->tensors[k].name;
+        suffix found;
+        if (strncmp(name, binding->prefix, binding->prefix_bytes) != 0 || !parse_suffix(name + binding->prefix_bytes, &found))
             continue;
         if (found.kind == WEIGHT_HR)
             return sl_names_fail(context, SLUICE_STATUS_UNSUPPORTED, name, ": an LSTM with projections (proj_size) cannot be run");
@@ -171,7 +171,7 @@ static sluice_status survey(const sl_names_context *context)
         binding->shape.has_bias |= found.kind == SL_BIAS_IH || found.kind == SL_BIAS_HH;
     }
     /* A name may claim any layer; with as many layers as tensors one is missing for certain, and will be named. */
-    binding->shape.layers = sl_size_min(binding->shape.layers, context->file->count) + 1;
+    binding->shape.layers = sl_size_min(binding->shape.layers, context->source->count) + 1;
     return SLUICE_STATUS_OK;
 }
 
@@ -179,8 +179,8 @@ static sluice_status survey(const sl_names_context *context)
 static const sl_tensor *find_parametrization(const sl_names_context *context, const char *missing)
 {
     const sl_binding *binding = context->binding;
-    for (size_t k = 0; k < context->file->count; k++) {
-        const sl_tensor *tensor = &context->file->tensors[k];
+    for (size_t k = 0; k < context->source->count; k++) {
+        const sl_tensor *tensor = &context->source->tensors[k];
         if (strncmp(tensor->name, binding->prefix, binding->prefix_bytes) != 0)
             continue;
         const char *behind = tensor->name + binding->prefix_bytes, *place = strstr(behind, missing);
@@ -191,13 +191,13 @@ static const sl_tensor *find_parametrization(const sl_names_context *context, co
     return NULL;
 }
 
-static sluice_status fail_missing(const sl_names_context *context, part wanted)
+static sluice_status fail_missing(const sl_names_context *context, suffix wanted)
 {
     const sl_binding *binding = context->binding;
-    const sl_part_name missing = get_part(binding, wanted);
+    const sl_tensor_suffix missing = get_suffix(binding, wanted);
     const sl_tensor *source = find_parametrization(context, missing.text);
     const bool bias = wanted.kind == SL_BIAS_IH || wanted.kind == SL_BIAS_HH;
-    return sl_fail(context->error, SLUICE_STATUS_BAD_DATA, "%s: tensor \"%s%s\" is missing%s%s%s", context->file->input.name,
+    return sl_fail(context->error, SLUICE_STATUS_BAD_DATA, "%s: tensor \"%s%s\" is missing%s%s%s", context->source->input.name,
                    sl_label_get_part(binding->prefix, binding->prefix_bytes).text, missing.text,
                    source                           ? ": save the weight itself, without the parametrization of \""
                    : bias                           ? ": expected both biases in every layer and direction, or none at all"
@@ -207,7 +207,7 @@ static sluice_status fail_missing(const sl_names_context *context, part wanted)
 }
 
 /* The tensor of a place, which must be there. */
-static sluice_status find_part(const sl_names_context *context, part wanted, sl_tensor **tensor)
+static sluice_status find_required(const sl_names_context *context, suffix wanted, sl_tensor **tensor)
 {
     *tensor = find_tensor(context, wanted);
     return *tensor ? SLUICE_STATUS_OK : fail_missing(context, wanted);
@@ -215,24 +215,23 @@ static sluice_status find_part(const sl_names_context *context, part wanted, sl_
 
 static sluice_status find_matrix(const sl_names_context *context, int kind, sl_tensor **tensor)
 {
-    const sluice_status status = find_part(context, (part){.kind = kind}, tensor);
-    if (status != SLUICE_STATUS_OK || ((*tensor)->dims == 2 && (*tensor)->shape[0] && (*tensor)->shape[1]))
+    const sluice_status status = find_required(context, (suffix){.kind = kind}, tensor);
+    if (status || ((*tensor)->dims == 2 && (*tensor)->shape[0] && (*tensor)->shape[1]))
         return status;
-    return sl_fail(context->error, SLUICE_STATUS_BAD_DATA,
-                   "%s: byte %zu: tensor \"%s\": expected shape %s, none of them 0, found %s", context->file->input.name,
-                   (*tensor)->stated_at, sl_label_get((*tensor)->name).text, kind == SL_WEIGHT_IH ? "[4H][I]" : "[4H][H]",
-                   sl_shape_get_text((*tensor)->shape, (*tensor)->dims).text);
+    return sl_source_fail_tensor(context->source, *tensor, context->error, "expected shape %s, none of them 0, found %s",
+                                 kind == SL_WEIGHT_IH ? "[4H][I]" : "[4H][H]",
+                                 sl_shape_get_text((*tensor)->shape, (*tensor)->dims).text);
 }
 
-/* I and H, off the first layer's matrices; bind_cell looks at them again with all the others. */
+/* I and H, off the first layer's matrices; bind_layer_dir looks at them again with all the others. */
 static sluice_status read_sizes(const sl_names_context *context)
 {
     sluice_shape *shape = &context->binding->shape;
     sl_tensor *weight_ih, *weight_hh;
     sluice_status status = find_matrix(context, SL_WEIGHT_IH, &weight_ih);
-    if (status == SLUICE_STATUS_OK)
+    if (!status)
         status = find_matrix(context, SL_WEIGHT_HH, &weight_hh);
-    if (status != SLUICE_STATUS_OK)
+    if (status)
         return status;
     const size_t rows = weight_hh->shape[0];
     shape->inputs = weight_ih->shape[1];
@@ -242,28 +241,27 @@ static sluice_status read_sizes(const sl_names_context *context)
     const char *hint = rows / 3 == shape->hidden && rows % 3 == 0 ? "; this looks like a GRU"
                        : rows == shape->hidden                    ? "; this looks like a plain RNN"
                                                                   : "";
-    return sl_fail(context->error, SLUICE_STATUS_BAD_DATA, "%s: byte %zu: tensor \"%s\": expected shape [4H][H], found %s%s",
-                   context->file->input.name, weight_hh->stated_at, sl_label_get(weight_hh->name).text,
-                   sl_shape_get_text(weight_hh->shape, weight_hh->dims).text, hint);
+    return sl_source_fail_tensor(context->source, weight_hh, context->error, "expected shape [4H][H], found %s%s",
+                                 sl_shape_get_text(weight_hh->shape, weight_hh->dims).text, hint);
 }
 
 /* ---- Binding --------------------------------------------------------------------------------------------------------------- */
 
 /* The tensors of one direction of one layer. */
-static sluice_status bind_cell(const sl_names_context *context, size_t cell)
+static sluice_status bind_layer_dir(const sl_names_context *context, size_t layer_dir)
 {
     sl_binding *binding = context->binding;
     const sluice_shape *shape = &binding->shape;
-    const size_t layer = cell / shape->directions, inputs = layer ? shape->directions * shape->hidden : shape->inputs;
+    const size_t layer = layer_dir / shape->directions, inputs = layer ? shape->directions * shape->hidden : shape->inputs;
     const size_t columns[] = {[SL_WEIGHT_IH] = inputs, [SL_WEIGHT_HH] = shape->hidden, [SL_BIAS_HH] = 0};
     const char *const letters[] = {layer ? "[4H][D*H]" : "[4H][I]", "[4H][H]", "[4H]", "[4H]"};
     sluice_status status = SLUICE_STATUS_OK;
-    for (int kind = 0; kind < (shape->has_bias ? SL_CELL_PARTS : SL_BIAS_IH) && status == SLUICE_STATUS_OK; kind++) {
+    for (int kind = 0; kind < (shape->has_bias ? SL_LAYER_DIR_TENSORS : SL_BIAS_IH) && !status; kind++) {
         sl_tensor *tensor;
-        status = find_part(context, (part){kind, layer, cell % shape->directions}, &tensor);
-        if (status == SLUICE_STATUS_OK)
+        status = find_required(context, (suffix){kind, layer, layer_dir % shape->directions}, &tensor);
+        if (!status)
             status = sl_names_check_tensor(context, tensor, 4 * shape->hidden, columns[kind], letters[kind]);
-        binding->tensors[(size_t)kind * binding->cells + cell] = tensor;
+        binding->tensors[(size_t)kind * binding->layer_dirs + layer_dir] = tensor;
     }
     return status;
 }
@@ -272,19 +270,19 @@ sluice_status sl_names_find_lstm(const sl_names_context *context, const char *pr
 {
     sl_binding *binding = context->binding;
     sluice_status status = find_prefix(context, prefix);
-    if (status == SLUICE_STATUS_OK)
-        status = survey(context);
-    if (status == SLUICE_STATUS_OK)
+    if (!status)
+        status = find_dimensions(context);
+    if (!status)
         status = read_sizes(context);
-    if (status != SLUICE_STATUS_OK)
+    if (status)
         return status;
-    binding->cells = binding->shape.layers * binding->shape.directions;
-    binding->count = SL_CELL_PARTS * binding->cells + SL_EXTRAS;
+    binding->layer_dirs = binding->shape.layers * binding->shape.directions;
+    binding->count = SL_LAYER_DIR_TENSORS * binding->layer_dirs + SL_EXTRAS;
     binding->tensors = sl_alloc_array(binding->count, sizeof *binding->tensors);
     if (!binding->tensors)
         return sl_fail_memory(context->error, "the list of layers", binding->count * sizeof *binding->tensors);
-    binding->extras = binding->tensors + SL_CELL_PARTS * binding->cells;
-    for (size_t cell = 0; cell < binding->cells && status == SLUICE_STATUS_OK; cell++)
-        status = bind_cell(context, cell);
+    binding->extras = binding->tensors + SL_LAYER_DIR_TENSORS * binding->layer_dirs;
+    for (size_t layer_dir = 0; layer_dir < binding->layer_dirs && !status; layer_dir++)
+        status = bind_layer_dir(context, layer_dir);
     return status;
 }

@@ -1,5 +1,6 @@
-/* Parsing a safetensors header with our own scanner, which allocates nothing and tells the byte of every fault. JSON libraries tell
- * it for syntax alone, hold the whole tree, and jansson 2.14 drops a byte of a name when its buffer cannot grow. */
+/* Parsing a safetensors header with our own scanner, which allocates nothing and reports the byte of every fault. JSON libraries
+ * report it for syntax errors only, hold the whole tree in memory, and jansson 2.14 drops a byte of a name when its buffer cannot
+ * grow. */
 #include "io/safetensors/safetensors_header.h"
 
 #include "base/error.h"
@@ -284,41 +285,41 @@ static int compare_places(const void *a, const void *b)
 }
 
 /* Of metadata with one key the last holds, as the reference implementation reads them. Sorted: by key, then by place. */
-static void keep_last_metadata(sl_safetensors *file)
+static void keep_last_metadata(sl_tensor_source *source)
 {
     size_t kept = 0;
-    for (size_t k = 0; k < file->metadata_count; k++) {
-        kept += kept && strcmp(file->metadata[kept - 1].key, file->metadata[k].key) == 0 ? 0 : 1;
-        file->metadata[kept - 1] = file->metadata[k];
+    for (size_t k = 0; k < source->metadata_count; k++) {
+        kept += kept && strcmp(source->metadata[kept - 1].key, source->metadata[k].key) == 0 ? 0 : 1;
+        source->metadata[kept - 1] = source->metadata[k];
     }
-    file->metadata_count = kept;
+    source->metadata_count = kept;
 }
 
 /* Sorting both lists brings equal names together. */
-static bool check_names(sl_scan *scan, sl_safetensors *file)
+static bool check_names(sl_scan *scan, sl_tensor_source *source)
 {
-    if (file->count)
-        qsort(file->tensors, file->count, sizeof *file->tensors, compare_names);
-    if (file->metadata_count)
-        qsort(file->metadata, file->metadata_count, sizeof *file->metadata, compare_keys_and_places);
-    for (size_t k = 1; k < file->count; k++) {
-        const sl_tensor *a = &file->tensors[k - 1], *b = &file->tensors[k];
+    if (source->count)
+        qsort(source->tensors, source->count, sizeof *source->tensors, compare_names);
+    if (source->metadata_count)
+        qsort(source->metadata, source->metadata_count, sizeof *source->metadata, compare_keys_and_places);
+    for (size_t k = 1; k < source->count; k++) {
+        const sl_tensor *a = &source->tensors[k - 1], *b = &source->tensors[k];
         if (strcmp(a->name, b->name) == 0)
             return fail_tensor(scan, sl_size_max(a->stated_at, b->stated_at) - scan->origin, a, " is there twice");
     }
-    keep_last_metadata(file);
+    keep_last_metadata(source);
     return true;
 }
 
 /* The tensors in the order of their data, each beginning where the one before it ends. */
-static bool check_cover(sl_scan *scan, const sl_safetensors *file, const sl_tensor **order, size_t data_bytes)
+static bool check_cover(sl_scan *scan, const sl_tensor_source *source, const sl_tensor **order, size_t data_bytes)
 {
-    for (size_t k = 0; k < file->count; k++)
-        order[k] = &file->tensors[k];
-    if (file->count)
-        qsort(order, file->count, sizeof(sl_tensor *), compare_places);
+    for (size_t k = 0; k < source->count; k++)
+        order[k] = &source->tensors[k];
+    if (source->count)
+        qsort(order, source->count, sizeof(sl_tensor *), compare_places);
     size_t covered = 0;
-    for (size_t k = 0; k < file->count; k++) {
+    for (size_t k = 0; k < source->count; k++) {
         const sl_tensor *tensor = order[k];
         const size_t at = tensor->stated_at - scan->origin;
         if (tensor->begin < covered)
@@ -329,7 +330,7 @@ static bool check_cover(sl_scan *scan, const sl_safetensors *file, const sl_tens
         covered = tensor->end;
     }
     return covered == data_bytes ||
-           sl_scan_fail(scan, file->data_at - scan->origin + covered,
+           sl_scan_fail(scan, scan->size + covered,
                         "expected the end of the file, found %zu bytes that belong to no tensor; was something appended?",
                         data_bytes - covered);
 }
@@ -345,71 +346,32 @@ static bool check_padding(sl_scan *scan)
     return sl_scan_end(scan);
 }
 
-sluice_status sl_safetensors_parse(sl_safetensors *file, size_t header_bytes, sluice_error *error)
+/* Parse the text and sort the lists; the tensors' bytes are relative to the data section. */
+static bool read_lists(sl_scan *scan, sl_tensor_source *source, size_t data_bytes)
 {
-    sl_scan scan = {.name = file->input.name,
-                    .text = file->header,
-                    .size = header_bytes,
-                    .origin = file->data_at - header_bytes,
-                    .error = error};
-    const size_t data_bytes = file->input.size - file->data_at;
     growing tensors = {0}, metadata = {0};
-    const bool good = sl_scan_expect(&scan, '{') && read_entries(&scan, &tensors, &metadata, data_bytes) && check_padding(&scan);
-    file->tensors = tensors.items;
-    file->count = tensors.count;
-    file->metadata = metadata.items;
-    file->metadata_count = metadata.count;
-    if (!good || !check_names(&scan, file))
+    const bool good = sl_scan_expect(scan, '{') && read_entries(scan, &tensors, &metadata, data_bytes) && check_padding(scan);
+    source->tensors = tensors.items;
+    source->count = tensors.count;
+    source->metadata = metadata.items;
+    source->metadata_count = metadata.count;
+    return good && check_names(scan, source);
+}
+
+sluice_status sl_safetensors_parse(sl_tensor_source *source, size_t begin, size_t bytes, sluice_error *error)
+{
+    sl_scan scan = {.name = source->input.name, .text = source->header, .size = bytes, .origin = begin, .error = error};
+    const size_t data_at = begin + bytes, data_bytes = source->input.size - data_at;
+    if (!read_lists(&scan, source, data_bytes))
         return scan.status;
-    const sl_tensor **order = sl_alloc_array(file->count, sizeof *order);
+    const sl_tensor **order = sl_alloc_array(source->count, sizeof *order);
     if (!order)
-        return sl_fail_memory(error, "the order of tensors", file->count * sizeof *order);
-    (void)check_cover(&scan, file, order, data_bytes);
+        return sl_fail_memory(error, "the order of tensors", source->count * sizeof *order);
+    (void)check_cover(&scan, source, order, data_bytes);
     sl_free(order);
+    for (size_t k = 0; k < source->count; k++) {
+        source->tensors[k].begin += data_at;
+        source->tensors[k].end += data_at;
+    }
     return scan.status;
-}
-
-/* ---- Looking things up ----------------------------------------------------------------------------------------------------- */
-
-typedef struct joined_name {
-    const char *head, *tail;
-    size_t head_bytes;
-} joined_name;
-
-static int compare_joined(const void *wanted, const void *tensor)
-{
-    const joined_name *key = wanted;
-    const char *name = ((const sl_tensor *)tensor)->name;
-    const int order = strncmp(key->head, name, key->head_bytes);
-    return order ? order : strcmp(key->tail, name + key->head_bytes);
-}
-
-sl_tensor *sl_safetensors_find_joined(const sl_safetensors *file, const char *head, size_t head_bytes, const char *tail)
-{
-    const joined_name wanted = {head, tail, head_bytes};
-    return file->count ? bsearch(&wanted, file->tensors, file->count, sizeof *file->tensors, compare_joined) : NULL;
-}
-
-sl_tensor *sl_safetensors_find(const sl_safetensors *file, const char *name)
-{
-    return sl_safetensors_find_joined(file, name, strlen(name), "");
-}
-
-char *sl_safetensors_find_metadata(const sl_safetensors *file, const char *key)
-{
-    const sl_metadata wanted = {.key = key};
-    const sl_metadata *item =
-        file->metadata_count ? bsearch(&wanted, file->metadata, file->metadata_count, sizeof wanted, compare_keys) : NULL;
-    return item ? item->value : NULL;
-}
-
-sl_shape_text sl_shape_get_text(const size_t *shape, size_t dims)
-{
-    sl_shape_text made = {"[]"};
-    size_t at = 0;
-    for (size_t k = 0; k < sl_size_min(dims, SL_TENSOR_MAX_DIMS); k++)
-        at += (size_t)snprintf(made.text + at, sizeof made.text - at, "[%zu]", shape[k]);
-    if (dims > SL_TENSOR_MAX_DIMS)
-        snprintf(made.text + at, sizeof made.text - at, "[...]");
-    return made;
 }

@@ -2,10 +2,10 @@
 #ifndef SLUICE_IO_SAFETENSORS_SAFETENSORS_HEADER_H
 #define SLUICE_IO_SAFETENSORS_SAFETENSORS_HEADER_H
 
-#include "io/safetensors/safetensors.h"
+#include "io/tensor_source.h"
 
-/** Parse file->header, header_bytes long, up to file->data_at, and set its lists, which file owns also on failure. The header's
+/** Parse source->header, which is the file's bytes [begin, begin + bytes), and set the source's lists, also on failure. The header's
  *  text is decoded in place. BAD_DATA, NO_MEMORY. */
-sluice_status sl_safetensors_parse(sl_safetensors *file, size_t header_bytes, sluice_error *error);
+sluice_status sl_safetensors_parse(sl_tensor_source *source, size_t begin, size_t bytes, sluice_error *error);
 
 #endif

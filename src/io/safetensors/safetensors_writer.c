@@ -4,9 +4,9 @@
 #include "base/clean.h"
 #include "base/error.h"
 #include "base/memory.h"
+#include "io/content.h"
 #include "io/json.h"
 #include "io/label.h"
-#include "io/safetensors/safetensors.h"
 
 #include <assert.h>
 #include <stdint.h>
@@ -172,7 +172,7 @@ void sl_writer_open(sl_writer *writer, const char *path)
     if (writer->status)
         return;
     const uint64_t length = writer->length - LENGTH_BYTES;
-    memcpy(writer->header, &length, sizeof length); /* little-endian, as safetensors.c asserts */
+    memcpy(writer->header, &length, sizeof length); /* little-endian, as tensor_source.c asserts */
     sl_writer_write(writer, writer->header, writer->length);
 }
 

@@ -5,6 +5,7 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <malloc.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -14,7 +15,7 @@
 _Thread_local bool test_watching;
 _Thread_local long test_countdown;
 _Thread_local bool test_fired;
-size_t test_alive;
+size_t test_alive, test_alive_bytes, test_peak_bytes;
 
 #if TEST_SANITIZED || !defined(__GLIBC__)
 
@@ -59,6 +60,9 @@ static void note(void *memory)
         ;
     alive[slot_of(memory)] = memory;
     test_alive++;
+    test_alive_bytes += malloc_usable_size(memory);
+    if (test_alive_bytes > test_peak_bytes)
+        test_peak_bytes = test_alive_bytes;
     if (test_alive > SLOTS / 2)
         abort();
     atomic_flag_clear(&lock);
@@ -74,6 +78,7 @@ static void forget(void *memory)
     if (alive[slot]) {
         alive[slot] = NULL;
         test_alive--;
+        test_alive_bytes -= malloc_usable_size(memory);
         /* those behind it may have been pushed there by it: put them in again */
         for (slot = (slot + 1) % SLOTS; alive[slot]; slot = (slot + 1) % SLOTS) {
             void *moved = alive[slot];

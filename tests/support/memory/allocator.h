@@ -15,5 +15,7 @@ extern _Thread_local bool test_watching;  /* note this thread's allocations */
 extern _Thread_local long test_countdown; /* > 0: that many allocations until the one that fails */
 extern _Thread_local bool test_fired;     /* one has failed; set to false by the test */
 extern size_t test_alive;                 /* blocks handed out while it watched and not freed yet */
+extern size_t test_alive_bytes;           /* their sizes */
+extern size_t test_peak_bytes;            /* the largest test_alive_bytes since the test last set it */
 
 #endif

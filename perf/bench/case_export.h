@@ -1,6 +1,6 @@
 /* Cases as files, for peers that are no C: the scripts in perf/peers read them. */
-#ifndef SLUICE_PERF_CASES_CASE_EXPORT_H
-#define SLUICE_PERF_CASES_CASE_EXPORT_H
+#ifndef SLUICE_PERF_BENCH_CASE_EXPORT_H
+#define SLUICE_PERF_BENCH_CASE_EXPORT_H
 
 #include "perf/cases/case.h"
 

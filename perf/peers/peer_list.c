@@ -1,5 +1,4 @@
-/* The list of peers. */
-#include "perf/peers/peer.h"
+#include "perf/peers/peer_list.h"
 
 static const struct {
     const char *name;

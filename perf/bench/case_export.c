@@ -1,6 +1,6 @@
-#include "perf/cases/case_export.h"
+#include "perf/bench/case_export.h"
 
-#include "perf/cases/case_gradient.h"
+#include "perf/bench/fixture.h"
 
 #include "base/error.h"
 #include "base/memory.h"
@@ -224,9 +224,15 @@ static sluice_status write_case(const sl_result *result, const char *directory, 
     const sl_case *shape = &result->shape;
     char path[PATH_BYTES];
     /* clang-format off */
-    json_t *rest = json_pack("{ss ss sI sI sf sf sf sf ss}",
+    json_t *made = json_pack("{sI sI sI sI sI sI ss ss sI sI sf sf sf sf ss}",
+                             "steps", (json_int_t)shape->steps,
+                             "batch", (json_int_t)shape->batch,
+                             "input", (json_int_t)shape->input,
+                             "hidden", (json_int_t)shape->hidden,
+                             "layers", (json_int_t)shape->layers,
+                             "directions", (json_int_t)shape->directions,
                              "ragged", sl_ragged_get_name(shape->ragged),
-                             "train", sl_train_get_name(shape->train),
+                             "train", sl_train_pass_get_name(shape->train),
                              "seed", (json_int_t)shape->seed,
                              "total_steps", (json_int_t)result->total_steps,
                              "flop", sl_result_flop(result),
@@ -235,7 +241,6 @@ static sluice_status write_case(const sl_result *result, const char *directory, 
                              "weight_gradient_bound", sl_gradient_bound(shape, result->total_steps, 1),
                              "version", sluice_version_get());
     /* clang-format on */
-    json_t *made = sl_case_to_row(shape, rest);
     char *text = made ? json_dumps(made, JSON_INDENT(4)) : NULL;
     json_decref(made);
     if (!text)
@@ -258,7 +263,7 @@ static int64_t *copy_lengths(const sluice_batch *batch)
     return made;
 }
 
-static sluice_status write_bed(const sl_fixture *fixture, const sl_result *result, const char *directory, sluice_error *error)
+static sluice_status write_fixture(const sl_fixture *fixture, const sl_result *result, const char *directory, sluice_error *error)
 {
     const sluice_model *model;
     sluice_batch batch;
@@ -282,7 +287,7 @@ static sluice_status write_bed(const sl_fixture *fixture, const sl_result *resul
 
 sluice_status sl_export_write(const sl_case *shape, const char *directory, sluice_error *error)
 {
-    const sl_plan once = {.min_seconds = 1e-9, .repetitions = 1};
+    const sl_timing_plan once = {.min_seconds = 1e-9, .repetitions = 1};
     const sl_setting setting = {.gemm = SLUICE_GEMM_FUSED};
     char name[256], path[PATH_BYTES];
     sl_fixture *fixture;
@@ -291,7 +296,7 @@ sluice_status sl_export_write(const sl_case *shape, const char *directory, sluic
         return sl_fail(error, SLUICE_STATUS_UNSUPPORTED, "--export: --ragged tail would be files of padding mostly");
     snprintf(name, sizeof name, "%zu,%zu,%zu,%zu,%zu,%zu,%s%s%s", shape->steps, shape->batch, shape->input, shape->hidden,
              shape->layers, shape->directions, sl_ragged_get_name(shape->ragged), shape->train ? "," : "",
-             shape->train ? sl_train_get_name(shape->train) : "");
+             shape->train ? sl_train_pass_get_name(shape->train) : "");
     sluice_status status = join(path, directory, name, error);
     if (!status)
         status = make_directory(directory, error);
@@ -303,7 +308,7 @@ sluice_status sl_export_write(const sl_case *shape, const char *directory, sluic
     if (!status)
         status = sl_fixture_run(fixture, &setting, &once, &result, error);
     if (!status)
-        status = write_bed(fixture, &result, path, error);
+        status = write_fixture(fixture, &result, path, error);
     sl_fixture_destroy(fixture);
     return status;
 }
