@@ -158,7 +158,7 @@ START_TEST(any_way_has_the_same_bits)
     test_network network = test_network_random(&shape, 1, &random);
     test_batch batch = test_batch_random(&shape, BATCH, STEPS, TEST_STATES, &random);
     test_batch *rows = test_reference(&shape, network.model, &batch);
-    sluice_isa isas[3];
+    sluice_isa isas[TEST_MOST_ISAS];
     const size_t count = test_isas(isas);
     test_runner runner = test_runner_create(network.model, isas[count - 1], THREADS, SLUICE_SCHEDULE_AUTO);
     for (unsigned teams = 1; teams <= THREADS; teams++)
@@ -385,7 +385,8 @@ START_TEST(mutations)
         }
         for (size_t j = 0; j < engine->tuned_plan_count; j++) {
             const sl_tuned_plan *entry = &engine->tuned_plans[j];
-            ck_assert(entry->rows && entry->steps && entry->plan.thread_groups && entry->plan.threads_per_group && entry->seconds > 0);
+            ck_assert(entry->rows && entry->steps && entry->plan.thread_groups && entry->plan.threads_per_group &&
+                      entry->seconds > 0);
             ck_assert_uint_le(entry->plan.thread_groups * entry->plan.threads_per_group, THREADS);
         }
     }
