@@ -162,7 +162,7 @@ START_TEST(any_way_has_the_same_bits)
     test_network network = test_network_random(&shape, 1, &random);
     test_batch batch = test_batch_random(&shape, BATCH, STEPS, TEST_STATES, &random);
     test_batch *rows = test_reference(&shape, network.model, &batch);
-    sluice_isa isas[3];
+    sluice_isa isas[TEST_MOST_ISAS];
     const size_t count = test_isas(isas);
     test_runner runner = test_runner_create(network.model, isas[count - 1], THREADS, SLUICE_SCHEDULE_AUTO);
     for (unsigned teams = 1; teams <= THREADS; teams++)
