@@ -19,10 +19,15 @@ const sl_exit_meaning *sl_exit_get_meaning(size_t k)
 sl_exit sl_exit_of(sluice_status status)
 {
     static const sl_exit codes[] = {
-        [SLUICE_STATUS_OK] = SL_EXIT_OK,          [SLUICE_STATUS_BAD_ARGUMENT] = SL_EXIT_USAGE,
-        [SLUICE_STATUS_BAD_DATA] = SL_EXIT_DATA,  [SLUICE_STATUS_NO_INPUT] = SL_EXIT_NO_INPUT,
-        [SLUICE_STATUS_IO] = SL_EXIT_IO,          [SLUICE_STATUS_NO_MEMORY] = SL_EXIT_FAILURE,
-        [SLUICE_STATUS_TOO_LARGE] = SL_EXIT_DATA, [SLUICE_STATUS_UNSUPPORTED] = SL_EXIT_FAILURE,
+        [SLUICE_STATUS_OK] = SL_EXIT_OK,
+        [SLUICE_STATUS_BAD_ARGUMENT] = SL_EXIT_USAGE,
+        [SLUICE_STATUS_BAD_DATA] = SL_EXIT_DATA,
+        [SLUICE_STATUS_NO_INPUT] = SL_EXIT_NO_INPUT,
+        [SLUICE_STATUS_IO] = SL_EXIT_IO,
+        [SLUICE_STATUS_NO_MEMORY] = SL_EXIT_FAILURE,
+        [SLUICE_STATUS_TOO_LARGE] = SL_EXIT_DATA,
+        [SLUICE_STATUS_UNSUPPORTED] = SL_EXIT_FAILURE,
+        [SLUICE_STATUS_CANCELLED] = SL_EXIT_INTERRUPTED,
     };
     return (size_t)status < sizeof codes / sizeof codes[0] ? codes[status] : SL_EXIT_FAILURE;
 }

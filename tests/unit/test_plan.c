@@ -87,10 +87,10 @@ START_TEST(refusals)
     test_refused(sluice_plan_get_candidate(runner.engine, 1, 1, NULL, SL_CANDIDATES_MAX, &candidate, &error),
                  SLUICE_STATUS_BAD_ARGUMENT, &error, "index");
     test_names(&error, "index");
-    test_refused(sluice_plan_measure(NULL, 1, 1, &error), SLUICE_STATUS_BAD_ARGUMENT, &error, "no engine");
-    test_refused(sluice_plan_measure(runner.engine, 0, 1, &error), SLUICE_STATUS_BAD_ARGUMENT, &error, "no rows");
-    test_refused(sluice_plan_measure(runner.engine, 1, 0, &error), SLUICE_STATUS_BAD_ARGUMENT, &error, "no steps");
-    test_refused(sluice_plan_measure(rows.engine, 1, 1, &error), SLUICE_STATUS_BAD_ARGUMENT, &error, "a schedule asked for");
+    test_refused(sluice_plan_measure(NULL, 1, 1, NULL, &error), SLUICE_STATUS_BAD_ARGUMENT, &error, "no engine");
+    test_refused(sluice_plan_measure(runner.engine, 0, 1, NULL, &error), SLUICE_STATUS_BAD_ARGUMENT, &error, "no rows");
+    test_refused(sluice_plan_measure(runner.engine, 1, 0, NULL, &error), SLUICE_STATUS_BAD_ARGUMENT, &error, "no steps");
+    test_refused(sluice_plan_measure(rows.engine, 1, 1, NULL, &error), SLUICE_STATUS_BAD_ARGUMENT, &error, "a schedule asked for");
     test_names(&error, "auto");
     test_runner_free(&rows);
     test_runner_free(&runner);
@@ -353,7 +353,7 @@ START_TEST(measuring)
     test_batch *reference = test_reference(shape, network.model, &batch);
     ck_assert(chosen_of(&runner, 5, 7, NULL).seconds == 0);
     for (int again = 0; again < 2; again++) {
-        ck_assert_int_eq(sluice_plan_measure(runner.engine, 5, 7, NULL), SLUICE_STATUS_OK);
+        ck_assert_int_eq(sluice_plan_measure(runner.engine, 5, 7, NULL, NULL), SLUICE_STATUS_OK);
         ck_assert(chosen_of(&runner, 5, 7, NULL).seconds > 0);
         ck_assert_uint_eq(runner.engine->tuned_plan_count, 1);
         test_against(&runner, shape, &batch, reference, 0, 5);
