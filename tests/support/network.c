@@ -4,6 +4,7 @@
 #include "kernel/kernel.h"
 
 #include "support/suite.h"
+#include "sluice_tools.h"
 
 #include <math.h>
 #include <string.h>
