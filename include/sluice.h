@@ -1,7 +1,8 @@
 /*
  * Sluice: LSTM networks over batches of sequences on CPUs. Throughput first, the same answer always.
  *
- * This is the whole public interface, with sluice_train.h, which it includes. SPDX-License-Identifier: MIT
+ * This is the core of the public interface: models, engines, streams and the forward call. sluice_train.h has training, and
+ * sluice_tools.h what looks at the machine and at execution plans; both include this one. SPDX-License-Identifier: MIT
  *
  * The network. For layer l, direction d, step t (taken in reverse order when d = 1) and batch row n, * elementwise:
  *
@@ -29,9 +30,9 @@
  * The shared library stays loaded after dlclose, for those workers sleep in the runtime's code. A plugin that holds the static
  * library must be linked with -Wl,-z,nodelete, which `pkg-config --static --libs sluice` gives, or be opened with RTLD_NODELETE.
  *
- * Other languages. `cc -E -P -DSLUICE_DECLARATIONS_ONLY sluice.h` prints the declarations of both headers alone, without includes,
- * attributes or comments, for tools that parse C: Python's cffi takes them as they are (ffi.cdef); others have to know size_t,
- * int32_t, int64_t and uint64_t.
+ * Other languages. `cc -E -P -DSLUICE_DECLARATIONS_ONLY sluice.h` prints the declarations alone, without includes, attributes or
+ * comments, for tools that parse C: Python's cffi takes them as they are (ffi.cdef); others have to know size_t, int32_t, int64_t
+ * and uint64_t. Of sluice_train.h and sluice_tools.h it prints those of this header as well.
  */
 #ifndef SLUICE_H
 #define SLUICE_H
@@ -75,11 +76,16 @@ typedef enum sluice_status {
     SLUICE_STATUS_UNSUPPORTED   /**< well-formed, but not something this library or this machine does */
 } sluice_status;
 
-/** Where a failure is told in words: the place, what was expected and found, and the remedy. One line, no newline. The caller
- *  holds it; every function that takes one accepts NULL. Left alone on success. */
+/** Description of a failure. The caller holds it; every function that takes one accepts NULL. Left alone on success. It needs no
+ *  struct_size: its size stays 1024 bytes (on 64-bit machines), and later fields take the place of `reserved`, which the library
+ *  sets to 0. */
 typedef struct sluice_error {
     sluice_status status;
-    char message[1020];
+    size_t row;           /**< row of the batch, the first is 0; SIZE_MAX: the failure is not about one */
+    size_t step;          /**< step of that row; SIZE_MAX: none */
+    size_t byte;          /**< offset in the file, or in the memory, that was read; SIZE_MAX: none */
+    size_t reserved[4];
+    char message[960];    /**< the place, what was expected and found, and the remedy; one line without a newline */
 } sluice_error;
 
 /** The status's name, "bad data" for example; never NULL. */
@@ -93,23 +99,24 @@ SLUICE_API const char *sluice_version_get(void);
 typedef struct sluice_model sluice_model;
 
 typedef struct sluice_shape {
-    size_t layers;     /**< L >= 1 */
-    size_t directions; /**< D, 1 or 2 */
-    size_t inputs;     /**< I >= 1; with an embedding, the width of its rows */
-    size_t hidden;     /**< H >= 1 */
-    size_t vocabulary; /**< V, rows of the embedding in front; 0: none, the network reads x */
-    size_t classes;    /**< C, outputs of the linear head behind; 0: none */
-    int has_bias;      /**< whether the LSTM has biases */
+    size_t struct_size; /**< sizeof(sluice_shape) */
+    size_t layers;      /**< L >= 1 */
+    size_t directions;  /**< D, 1 or 2 */
+    size_t inputs;      /**< I >= 1; with an embedding, the width of its rows */
+    size_t hidden;      /**< H >= 1 */
+    size_t vocabulary;  /**< V, rows of the embedding in front; 0: none, the network reads x */
+    size_t classes;     /**< C, outputs of the linear head behind; 0: none */
+    int has_bias;       /**< whether the LSTM has biases */
 } sluice_shape;
 
 /** Weights in caller's arrays, laid out as torch.nn.LSTM's; index k = l*D + d. The in-width is I for layer 0, else D*H. */
 typedef struct sluice_weights {
     size_t struct_size; /**< sizeof(sluice_weights) */
-    sluice_shape shape;
+    const sluice_shape *shape;
     const float *const *weight_ih;  /**< L*D arrays [4H][in] */
     const float *const *weight_hh;  /**< L*D arrays [4H][H] */
-    const float *const *bias_ih;    /**< L*D arrays [4H]; ignored unless shape.has_bias */
-    const float *const *bias_hh;    /**< L*D arrays [4H]; ignored unless shape.has_bias */
+    const float *const *bias_ih;    /**< L*D arrays [4H]; ignored unless shape->has_bias */
+    const float *const *bias_hh;    /**< L*D arrays [4H]; ignored unless shape->has_bias */
     const float *embedding;         /**< [V][I]; ignored unless V > 0 */
     const float *head_weight;       /**< [C][D*H]; ignored unless C > 0 */
     const float *head_bias;         /**< [C], or NULL for zeros */
@@ -125,22 +132,6 @@ typedef struct sluice_weights {
  */
 SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_model_create(const sluice_weights *weights, sluice_model **model,
                                                                 sluice_error *error);
-
-/** Build a model with weights uniform in +-1/sqrt(H), as torch's LSTM begins, also b and the head, and the embedding uniform
- *  in +-1; the same seed gives the same weights on every machine. Errors as sluice_model_create. */
-SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_model_create_random(const sluice_shape *shape, uint64_t seed,
-                                                                       sluice_model **model, sluice_error *error);
-
-typedef enum sluice_initializer {
-    SLUICE_INITIALIZER_TORCH = 0, /**< as sluice_model_create_random, but the embedding standard normal, as torch.nn.Embedding's */
-    SLUICE_INITIALIZER_KERAS /**< W, head: Glorot uniform; U: orthogonal (each [4H][H] as a whole); b zero but the forget gate's
-                                       1; embedding uniform in +-0.05, as Keras has them */
-} sluice_initializer;
-
-/** Build a model to be trained; the same seed gives the same weights on every machine. Errors as sluice_model_create. */
-SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_model_create_initial(const sluice_shape *shape, sluice_initializer initializer,
-                                                                        uint64_t seed, const char *const *class_names,
-                                                                        sluice_model **model, sluice_error *error);
 
 /** How the tensors are named in a file. A NULL field is found by itself when there is only one candidate. */
 typedef struct sluice_names {
@@ -213,8 +204,8 @@ typedef enum sluice_tensor {
  *  many. NULL and 0 if the model has no such tensor. */
 SLUICE_API const float *sluice_model_get_tensor(const sluice_model *model, sluice_tensor tensor, size_t k, size_t *count);
 
-/** The model's shape. */
-SLUICE_API sluice_shape sluice_model_get_shape(const sluice_model *model);
+/** The model's shape. Set shape->struct_size first. BAD_ARGUMENT: NULL, or a struct_size that is not known. */
+SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_model_get_shape(const sluice_model *model, sluice_shape *shape);
 
 /** Name of class k, valid as long as the model; NULL if the model does not name its classes or k >= C. */
 SLUICE_API const char *sluice_model_get_class(const sluice_model *model, size_t k);
@@ -228,7 +219,8 @@ SLUICE_API const char *sluice_model_get_notes(const sluice_model *model);
 /** Free the model; NULL is allowed. Engines made from it live on. */
 SLUICE_API void sluice_model_destroy(sluice_model *model);
 
-/* ---- Environment: the machine, and what would be chosen on it ------------------------------------------------------------- */
+/* ---- Engine: a model made ready for this CPU. Immutable but for sluice_plan_measure and sluice_plan_load; otherwise any number
+ *      of threads may use it at once. ---------------------------------------------------------------------------------------- */
 
 typedef enum sluice_isa { SLUICE_ISA_AUTO = 0, SLUICE_ISA_SCALAR, SLUICE_ISA_AVX2, SLUICE_ISA_AVX512 } sluice_isa;
 
@@ -245,73 +237,21 @@ typedef enum sluice_schedule {
     SLUICE_SCHEDULE_UNITS     /**< the threads divide the units of each step between them, and meet after it; as hoist besides */
 } sluice_schedule;
 
-/** "scalar", "avx2", "avx512"; "auto" for 0; NULL for a value that is none. The names are those of SLUICE_ISA. */
-SLUICE_API const char *sluice_isa_get_name(sluice_isa isa);
-/** "fused", "blis"; "auto" for 0; NULL for a value that is none. */
-SLUICE_API const char *sluice_gemm_get_name(sluice_gemm gemm);
-/** "rows", "hoist", "units"; "auto" for 0; NULL for a value that is none. */
-SLUICE_API const char *sluice_schedule_get_name(sluice_schedule schedule);
-
 /**
- * What an engine should use. Zero is "choose"; so is a NULL pointer to the whole. Environment variables may override it:
- * SLUICE_NUM_THREADS goes before `threads`, SLUICE_ISA lowers the ISA, SLUICE_GEMM (fused or blis) decides where `gemm` is 0. Each
- * asks for nothing where it is unset, blank or "auto".
+ * What an engine should use. Zero is "choose"; so is a NULL pointer to the whole. A value that is given here takes precedence over
+ * an environment variable, and that over the default: where `threads` is 0, SLUICE_NUM_THREADS and then OMP_NUM_THREADS decide; where
+ * `isa` is 0, SLUICE_ISA, the best instruction set that may be used; where `gemm` is 0, SLUICE_GEMM (fused or blis). A variable that
+ * is unset, blank or "auto" decides nothing.
  */
 typedef struct sluice_engine_options {
     size_t struct_size; /**< sizeof(sluice_engine_options) */
     sluice_isa isa;     /**< asking for one that the CPU or the OS lacks is UNSUPPORTED */
     sluice_gemm gemm;
     sluice_schedule schedule;
-    unsigned threads;  /**< 0: OMP_NUM_THREADS, else the least of affinity, cgroup CPU quota and physical cores */
+    unsigned threads;  /**< default: the least of affinity, cgroup CPU quota and physical cores */
     int flush_to_zero; /**< 1: subnormals count as zero while computing (MXCSR FTZ and DAZ). Changes bits. Default 0 */
     int training;      /**< 1: also keep what sluice_backward reads, as much memory again; for the fused path */
 } sluice_engine_options;
-
-typedef struct sluice_environment {
-    size_t struct_size;                   /**< sizeof(sluice_environment), of this version's or of 0.3's; set by the caller */
-    sluice_isa isa;                       /**< chosen */
-    sluice_isa best_isa;                  /**< the best this CPU and OS allow */
-    sluice_gemm gemm;                     /**< chosen */
-    unsigned threads;                     /**< chosen */
-    int blis_is_generic;                  /**< BLIS runs its slow portable kernels here */
-    size_t l1d_bytes, l2_bytes, l3_bytes; /**< of one core's view; 0: not known */
-    char cpu[64];
-    char isa_reason[160];
-    char gemm_reason[160];
-    char threads_reason[160];
-    char blis_version[64];
-    char blis_config[32];
-    char openmp[64]; /**< the OpenMP runtime and version */
-    /* Since 0.4, of the OpenMP runtime as well: */
-    char openmp_binding[32]; /**< how threads are bound to places: "false" (they are not), "true", "primary", "close" or "spread" */
-    char openmp_places[160]; /**< the places and their CPUs, "2: {0-1},{2-3}", cut with "..." where they are many; "none" */
-    int openmp_dynamic;      /**< 1: the runtime may give fewer threads than asked for */
-    unsigned openmp_thread_limit; /**< the most threads that it gives; 0: no limit is set */
-} sluice_environment;
-
-/**
- * Tell the machine and what sluice_engine_create would choose for `options` (NULL: defaults) and why. May make BLIS read its
- * environment.
- * @retval BAD_ARGUMENT an option or an environment variable has a value that is not known; UNSUPPORTED as sluice_engine_create.
- */
-SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_environment_get(const sluice_engine_options *options,
-                                                                   sluice_environment *environment, sluice_error *error);
-
-/**
- * Look at the environment variable BLIS_ARCH_TYPE before anything uses BLIS, as a program should. BLIS releases older than the
- * CPU fall to portable kernels, five times slower; the variable names a configuration instead. The library never sets it by
- * itself.
- * @param value set to the value a program should give the variable; to NULL if it is set, or BLIS knows this CPU.
- * @retval BAD_ARGUMENT the variable is set to what would make this release of BLIS abort, or use instructions this CPU lacks.
- */
-SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_blis_arch_recommend(const char **value, sluice_error *error);
-
-/** Measure one thread's peak of fused multiply-adds at an ISA, in GFLOP/s: about 30 ms of registers-only work, best of several
- * runs. 0 if this machine lacks the ISA. SLUICE_ISA_AUTO is the best one. */
-SLUICE_API double sluice_peak_measure(sluice_isa isa);
-
-/* ---- Engine: a model made ready for this CPU. Immutable but for sluice_plan_measure and sluice_plan_load; otherwise any number
- *      of threads may use it at once. ---------------------------------------------------------------------------------------- */
 
 typedef struct sluice_engine sluice_engine;
 
@@ -338,14 +278,6 @@ SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_engine_create(const sluice_mo
 /** What the engine uses; BAD_ARGUMENT if info's struct_size is not known. */
 SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_engine_get_info(const sluice_engine *engine, sluice_engine_info *info);
 
-/**
- * Give the engine another model of the same shape: its weights are packed anew, in place, without allocating. No call may be using
- * the engine meanwhile, and a tape written before is lost to sluice_backward.
- * @retval BAD_ARGUMENT engine or model is NULL, or the shape is another.
- */
-SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_engine_set_model(sluice_engine *engine, const sluice_model *model,
-                                                                    sluice_error *error);
-
 /** Free the engine; NULL is allowed. No call may be using it. */
 SLUICE_API void sluice_engine_destroy(sluice_engine *engine);
 
@@ -369,67 +301,6 @@ SLUICE_API size_t sluice_workspace_get_bytes(const sluice_workspace *workspace);
 
 /** Free the workspace; NULL is allowed. */
 SLUICE_API void sluice_workspace_destroy(sluice_workspace *workspace);
-
-/* ---- Plan: how a batch would be computed ----------------------------------------------------------------------------------- */
-
-/** A way to compute a batch. Its rows are dealt to `teams`, and the threads of a team, its `members`, go through the steps of the
- *  team's rows together, each computing some of the units. No bit of the result depends on it. */
-typedef struct sluice_candidate {
-    sluice_schedule schedule; /**< the option's nearest word: ROWS and HOIST have one member a team, UNITS several */
-    unsigned teams;
-    unsigned members;
-    int hoists;     /**< products of x are made ahead of the recurrence, for a chunk of steps */
-    int wavefront;  /**< the members divide the units of all layers, each layer a chunk of steps behind the one below it */
-    double cycles;  /**< estimate, in cycles of one core */
-    double seconds; /**< as sluice_plan_measure found; 0: not measured */
-} sluice_candidate;
-
-enum { SLUICE_CANDIDATES_MAX = 32 };
-
-typedef struct sluice_plan {
-    size_t struct_size;     /**< sizeof(sluice_plan), set by the caller */
-    size_t workspace_bytes; /**< that a new workspace for the batch takes */
-    size_t candidates;      /**< how many were weighed */
-    size_t chosen;          /**< index of the one that sluice_forward would take */
-    sluice_candidate candidate[SLUICE_CANDIDATES_MAX];
-    char reason[240]; /**< why this one, in words */
-} sluice_plan;
-
-/**
- * Tell how a batch of `rows` rows and up to `steps` steps would be computed, what each way is estimated to cost, why one was
- * chosen, and how much memory the call needs.
- * @param lengths [rows]; NULL: all `steps` long.
- * @retval BAD_ARGUMENT engine or plan is NULL, or plan's struct_size is not known.
- * @retval BAD_DATA     a length is outside 0..steps.
- * @retval TOO_LARGE, NO_MEMORY
- */
-SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_plan_get(const sluice_engine *engine, size_t rows, size_t steps,
-                                                            const int64_t *lengths, sluice_plan *plan, sluice_error *error);
-
-/**
- * Time the candidates for batches of `rows` equal rows of `steps` steps, on zeros, and have the engine take the fastest for such
- * batches from now on. No call may be using the engine meanwhile. Takes some tens of calls' time.
- * @retval BAD_ARGUMENT engine is NULL, rows or steps 0, the engine's schedule is not AUTO or its path is BLIS, or the call stands
- *                      in a parallel region.
- * @retval TOO_LARGE    also when thousands of batch sizes have been measured already.
- * @retval NO_MEMORY
- */
-SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_plan_measure(sluice_engine *engine, size_t rows, size_t steps,
-                                                                sluice_error *error);
-
-/** Write what the engine has learnt by measuring to a file, a text of one line a batch size, replaced as a whole.
- *  BAD_ARGUMENT, IO, NO_MEMORY. */
-SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_plan_save(const sluice_engine *engine, const char *path, sluice_error *error);
-
-/**
- * Have the engine know what sluice_plan_save wrote; what it has learnt itself stays where the file is silent. No call may be
- * using the engine meanwhile.
- * @retval BAD_ARGUMENT engine or path is NULL, or the engine's schedule is not AUTO or its path is BLIS.
- * @retval NO_INPUT, IO
- * @retval BAD_DATA     not such a file, or of another network shape, instruction set, thread count or CPU. Nothing is learnt.
- * @retval NO_MEMORY
- */
-SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_plan_load(sluice_engine *engine, const char *path, sluice_error *error);
 
 /* ---- Streams: sequences that arrive in pieces ------------------------------------------------------------------------------ */
 
@@ -541,7 +412,5 @@ SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_forward(const sluice_engine *
 #if defined(__cplusplus) && !defined(SLUICE_DECLARATIONS_ONLY)
 }
 #endif
-
-#include "sluice_train.h" /* tapes, gradients, losses, the trainer */
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * Sluice: training. What sluice.h has for inference goes on here: the tape that a forward call leaves, gradients through time,
- * losses, and the trainer, which makes models better. Part of sluice.h, which includes it. SPDX-License-Identifier: MIT
+ * Sluice: training. Initial models, the tape that a forward call writes, gradients through time, losses, and the trainer, which
+ * updates a model's weights. It includes sluice.h, whose words and contracts hold here. SPDX-License-Identifier: MIT
  */
 #ifndef SLUICE_TRAIN_H
 #define SLUICE_TRAIN_H
@@ -10,6 +10,30 @@
 #if defined(__cplusplus) && !defined(SLUICE_DECLARATIONS_ONLY)
 extern "C" {
 #endif
+
+/* ---- Models to be trained -------------------------------------------------------------------------------------------------- */
+
+typedef enum sluice_initializer {
+    SLUICE_INITIALIZER_TORCH = 0, /**< as SLUICE_INITIALIZER_UNIFORM, but the embedding standard normal, as torch.nn.Embedding's */
+    SLUICE_INITIALIZER_KERAS,     /**< W, head: Glorot uniform; U: orthogonal (each [4H][H] as a whole); b zero but the forget gate's
+                                       1; embedding uniform in +-0.05, as Keras has them */
+    SLUICE_INITIALIZER_UNIFORM    /**< all uniform in +-1/sqrt(H), as torch.nn.LSTM begins, also b and the head; the embedding uniform
+                                       in +-1 */
+} sluice_initializer;
+
+/** Build a model with initial weights; the same seed gives the same weights on every machine.
+ *  @param class_names C strings, copied; NULL: none. Errors as sluice_model_create. */
+SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_model_create_initial(const sluice_shape *shape, sluice_initializer initializer,
+                                                                        uint64_t seed, const char *const *class_names,
+                                                                        sluice_model **model, sluice_error *error);
+
+/**
+ * Give the engine another model of the same shape: its weights are packed anew, in place, without allocating. No call may be using
+ * the engine meanwhile, and a tape written before is lost to sluice_backward.
+ * @retval BAD_ARGUMENT engine or model is NULL, or the shape is another.
+ */
+SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_engine_set_model(sluice_engine *engine, const sluice_model *model,
+                                                                    sluice_error *error);
 
 /* ---- Tape: what a forward call leaves for its gradient --------------------------------------------------------------------- */
 
@@ -106,6 +130,9 @@ typedef enum sluice_loss_kind {
     SLUICE_LOSS_SQUARED_ERROR      /**< mean over the outputs' elements of (output - value)^2 */
 } sluice_loss_kind;
 
+/** "cross-entropy" or "squared-error"; NULL for another value. As the two below: the words of the programs and of checkpoints. */
+SLUICE_API const char *sluice_loss_get_name(sluice_loss_kind kind);
+
 /** A loss, the mean over the counted targets, and its gradient. Start from zeros ({0}) and set struct_size.
  *
  *  With class_weights w it is torch.nn.CrossEntropyLoss(weight=w, label_smoothing=s): for a target of label y, with p the softmax of
@@ -152,12 +179,18 @@ typedef enum sluice_optimizer {
     SLUICE_OPTIMIZER_SGD       /**< v = momentum v + g, w -= rate v; weight_decay is added to the gradient */
 } sluice_optimizer;
 
+/** "adam", "adamw" or "sgd"; NULL for another value. */
+SLUICE_API const char *sluice_optimizer_get_name(sluice_optimizer optimizer);
+
 typedef enum sluice_rate {
     SLUICE_RATE_CONSTANT = 0,
     SLUICE_RATE_COSINE,   /**< from rate to 0 along half a cosine over total_steps */
     SLUICE_RATE_ONE_CYCLE /**< Smith & Topin 2018 as torch's OneCycleLR: rate/25 up to rate over three tenths of total_steps, down to
                                rate/250000 over the rest, along half cosines. Its warm-up is its own: warmup_steps is ignored */
 } sluice_rate;
+
+/** "constant", "cosine" or "one-cycle"; NULL for another value. */
+SLUICE_API const char *sluice_rate_get_name(sluice_rate rate);
 
 /** How to train. Zeros mean the defaults named; NULL is all of them. */
 typedef struct sluice_trainer_options {

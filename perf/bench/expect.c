@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "engine/schedule/candidates.h"
 #include "engine/schedule/cost_model.h"
+#include "sluice_train.h"
 
 /* What is expected of a case at a number of threads. */
 typedef struct expected {
@@ -66,23 +67,28 @@ static sluice_status add_row(sluice_engine *engine, const sl_case *shape, unsign
 
 sluice_status sl_expect_run(const sl_case *shape, const sl_list *threads, sl_bench_report *report, sluice_error *error)
 {
-    const sluice_shape network = {
-        .layers = shape->layers, .directions = shape->directions, .inputs = shape->input, .hidden = shape->hidden, .has_bias = 1};
+    const sluice_shape network = {.struct_size = sizeof(sluice_shape),
+                                  .layers = shape->layers,
+                                  .directions = shape->directions,
+                                  .inputs = shape->input,
+                                  .hidden = shape->hidden,
+                                  .has_bias = 1};
     sluice_model *model = NULL;
     sluice_engine *engine = NULL;
     if (shape->ragged != SL_RAGGED_NONE)
         return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT,
-                       "--expect is of rows of one length, found a case whose rows are ragged (%s); leave it out",
+                       "--expect needs rows of one length, found a case with --ragged %s; leave it out",
                        sl_ragged_get_name(shape->ragged));
     if (shape->train)
-        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT,
-                       "--expect is of inference, which alone the model of cost knows; found a case that trains (%s); leave it out",
-                       sl_train_pass_get_name(shape->train));
+        return sl_fail(
+            error, SLUICE_STATUS_BAD_ARGUMENT,
+            "--expect needs inference, as the cost model does not cover training; found a case with --train %s; leave it out",
+            sl_train_pass_get_name(shape->train));
     sl_case no_rows = *shape;
     no_rows.batch = 0; /* of the arrays only the weights are made */
     sluice_status status = sl_case_check(&no_rows, error);
     if (!status)
-        status = sluice_model_create_random(&network, shape->seed, &model, error);
+        status = sluice_model_create_initial(&network, SLUICE_INITIALIZER_UNIFORM, shape->seed, NULL, &model, error);
     if (!status)
         status = sluice_engine_create(model, NULL, &engine, error);
     const unsigned chosen = status ? 0 : engine->threads;

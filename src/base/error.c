@@ -3,18 +3,60 @@
 #include "base/clean.h"
 
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
+#include <string.h>
+
+/* A caller's program was compiled with this size. */
+_Static_assert(sizeof(size_t) != 8 || sizeof(sluice_error) == 1024, "sluice_error keeps its size");
+
+/* Set everything but the message, in which a prefix of `used` bytes stands already; then append to it. */
+static void fill(sluice_error *error, sluice_status status, int used, const char *format, va_list arguments)
+{
+    error->status = status;
+    error->row = error->step = error->byte = SIZE_MAX;
+    memset(error->reserved, 0, sizeof error->reserved);
+    if ((size_t)used < sizeof error->message)
+        vsnprintf(error->message + used, sizeof error->message - (size_t)used, format, arguments);
+    sl_clean(error->message);
+}
 
 sluice_status sl_fail(sluice_error *error, sluice_status status, const char *format, ...)
 {
     if (!error)
         return status;
-    error->status = status;
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(error->message, sizeof error->message, format, arguments);
+    fill(error, status, 0, format, arguments);
     va_end(arguments);
-    sl_clean(error->message);
+    return status;
+}
+
+sluice_status sl_fail_row(sluice_error *error, sluice_status status, size_t row, size_t step, const char *format, ...)
+{
+    if (!error)
+        return status;
+    const int used = step == SIZE_MAX ? snprintf(error->message, sizeof error->message, "row %zu: ", row)
+                                      : snprintf(error->message, sizeof error->message, "row %zu, step %zu: ", row, step);
+    va_list arguments;
+    va_start(arguments, format);
+    fill(error, status, used, format, arguments);
+    va_end(arguments);
+    error->row = row;
+    error->step = step;
+    return status;
+}
+
+sluice_status sl_fail_byte(sluice_error *error, sluice_status status, const char *name, size_t byte, const char *format, ...)
+{
+    if (!error)
+        return status;
+    const int used = snprintf(error->message, sizeof error->message, "%s: byte %zu: ", name, byte);
+    va_list arguments;
+    va_start(arguments, format);
+    fill(error, status, used, format, arguments);
+    va_end(arguments);
+    error->byte = byte;
     return status;
 }
 

@@ -4,8 +4,17 @@
 
 #include "sluice.h"
 
-/** Write the message (printf style; cut to fit, control characters made '?') into error, which may be NULL, and return status. */
+/** Write the message (printf style; cut to fit, control characters made '?') into error, which may be NULL, and return status. The
+ *  error's row, step and byte become SIZE_MAX. */
 sluice_status sl_fail(sluice_error *error, sluice_status status, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/** sl_fail at a row of a batch and a step of it (SIZE_MAX: none), which the error has, and its message begins with. */
+sluice_status sl_fail_row(sluice_error *error, sluice_status status, size_t row, size_t step, const char *format, ...)
+    __attribute__((format(printf, 5, 6)));
+
+/** sl_fail at a byte of the file `name`, which the error has; its message begins with both. */
+sluice_status sl_fail_byte(sluice_error *error, sluice_status status, const char *name, size_t byte, const char *format, ...)
+    __attribute__((format(printf, 5, 6)));
 
 /** sl_fail for an allocation of `bytes` bytes for `what`. */
 sluice_status sl_fail_memory(sluice_error *error, const char *what, size_t bytes);

@@ -3,6 +3,7 @@
 #include "system/cpu.h"
 #include "base/error.h"
 #include "base/size.h"
+#include "sluice_tools.h"
 
 #include <blis.h>
 

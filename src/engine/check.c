@@ -7,8 +7,8 @@ sluice_status sl_batch_check_lengths(size_t rows, size_t steps, const int64_t *l
 {
     for (size_t row = 0; lengths && row < rows; row++)
         if (lengths[row] < 0 || (uint64_t)lengths[row] > steps)
-            return sl_fail(error, SLUICE_STATUS_BAD_DATA, "row %zu: length %lld; expected 0..%zu, the batch's steps", row,
-                           (long long)lengths[row], steps);
+            return sl_fail_row(error, SLUICE_STATUS_BAD_DATA, row, SIZE_MAX, "length %lld; expected 0..%zu, the batch's steps",
+                               (long long)lengths[row], steps);
     return SLUICE_STATUS_OK;
 }
 

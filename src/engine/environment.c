@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "system/cpu.h"
 #include "base/error.h"
+#include "base/struct_size.h"
 #include "system/setting.h"
 #include "system/threads.h"
 #include "engine/blis_gemm.h"
@@ -56,7 +57,7 @@ static sluice_status choose_isa(sluice_isa asked, sl_choice *choice, sluice_erro
         return sl_fail(error, SLUICE_STATUS_UNSUPPORTED, "instruction set %s is not available here; leave it open, or take %s",
                        sluice_isa_get_name(asked), sluice_isa_get_name(choice->best_isa));
     char text[SL_SETTING_BYTES];
-    if (!sl_setting_get("SLUICE_ISA", text))
+    if (asked || !sl_setting_get("SLUICE_ISA", text))
         return SLUICE_STATUS_OK;
     sluice_isa most;
     if (!find_isa(text, &most)) {
@@ -77,27 +78,24 @@ static sluice_status choose_gemm(sluice_gemm asked, sl_choice *choice, sluice_er
     char text[SL_SETTING_BYTES];
     choice->gemm = asked ? asked : SLUICE_GEMM_FUSED;
     snprintf(choice->gemm_reason, sizeof choice->gemm_reason, "%s", asked ? "asked for" : "the default");
-    if (!sl_setting_get("SLUICE_GEMM", text))
+    if (asked || !sl_setting_get("SLUICE_GEMM", text))
         return SLUICE_STATUS_OK;
     const int is_blis = strcmp(text, "blis") == 0;
     if (!is_blis && strcmp(text, "fused") != 0)
         return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "SLUICE_GEMM is \"%s\"; expected auto, fused or blis", text);
-    if (!asked) {
-        choice->gemm = is_blis ? SLUICE_GEMM_BLIS : SLUICE_GEMM_FUSED;
-        snprintf(choice->gemm_reason, sizeof choice->gemm_reason, "SLUICE_GEMM");
-    }
+    choice->gemm = is_blis ? SLUICE_GEMM_BLIS : SLUICE_GEMM_FUSED;
+    snprintf(choice->gemm_reason, sizeof choice->gemm_reason, "SLUICE_GEMM");
     return SLUICE_STATUS_OK;
 }
 
-sluice_status sl_choose(const sluice_engine_options *options, sl_choice *choice, sluice_error *error)
+sluice_status sl_choose(const sluice_engine_options *given, sl_choice *choice, sluice_error *error)
 {
-    static const sluice_engine_options defaults = {.struct_size = sizeof defaults};
-    if (!options)
-        options = &defaults;
+    sluice_engine_options known = {0}, *options = &known;
+    sluice_status status =
+        given ? sl_struct_take(&known, given, SL_STRUCT(sluice_engine_options), "engine options", error) : SLUICE_STATUS_OK;
+    if (status)
+        return status;
     memset(choice, 0, sizeof *choice);
-    if (options->struct_size != sizeof *options)
-        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "engine options: struct_size is %zu; expected %zu", options->struct_size,
-                       sizeof *options);
     if (!sluice_isa_get_name(options->isa) || !sluice_gemm_get_name(options->gemm) || !sluice_schedule_get_name(options->schedule))
         return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT,
                        "engine options: isa %d, gemm %d or schedule %d is not a value of its enum", (int)options->isa,
@@ -108,7 +106,7 @@ sluice_status sl_choose(const sluice_engine_options *options, sl_choice *choice,
 #endif
     choice->schedule = options->schedule;
     choice->flush_to_zero = options->flush_to_zero != 0;
-    sluice_status status = choose_isa(options->isa, choice, error);
+    status = choose_isa(options->isa, choice, error);
     if (!status)
         status = choose_gemm(options->gemm, choice, error);
     if (!status)
@@ -117,23 +115,17 @@ sluice_status sl_choose(const sluice_engine_options *options, sl_choice *choice,
     return status;
 }
 
-/* What programs built with the header of version 0.3 give and expect. */
-enum { VERSION_0_3_BYTES = offsetof(sluice_environment, openmp_binding) };
-
 sluice_status sluice_environment_get(const sluice_engine_options *options, sluice_environment *environment, sluice_error *error)
 {
-    const size_t size = environment ? environment->struct_size : 0;
-    if (size != sizeof *environment && size != VERSION_0_3_BYTES)
-        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT,
-                       "sluice_environment_get: environment is NULL or its struct_size is not its size");
     sl_choice choice;
-    const sluice_status status = sl_choose(options, &choice, error);
+    sluice_status status = sl_struct_check(environment, SL_STRUCT(sluice_environment), "sluice_environment_get", error);
+    if (!status)
+        status = sl_choose(options, &choice, error);
     if (status)
         return status;
     sl_cpu cpu;
     sl_cpu_get(&cpu);
-    sluice_environment found = {.struct_size = size,
-                                .isa = choice.isa,
+    sluice_environment found = {.isa = choice.isa,
                                 .best_isa = choice.best_isa,
                                 .gemm = choice.gemm,
                                 .threads = choice.threads,
@@ -147,7 +139,7 @@ sluice_status sluice_environment_get(const sluice_engine_options *options, sluic
     sl_blis_describe(found.blis_version, sizeof found.blis_version, found.blis_config, sizeof found.blis_config,
                      &found.blis_is_generic);
     sl_threads_describe(&found);
-    memcpy(environment, &found, size);
+    sl_struct_give(environment, &found, SL_STRUCT(sluice_environment));
     return SLUICE_STATUS_OK;
 }
 

@@ -13,7 +13,7 @@ typedef struct sl_choice {
     char isa_reason[160], gemm_reason[160], threads_reason[160];
 } sl_choice;
 
-/** options may be NULL. BAD_ARGUMENT for a value or a variable that is not known, UNSUPPORTED for an ISA asked for that is not
+/** options may be NULL, and of any known size. BAD_ARGUMENT for a value or a variable that is not known, UNSUPPORTED for an ISA asked for that is not
  * there. */
 sluice_status sl_choose(const sluice_engine_options *options, sl_choice *choice, sluice_error *error);
 

@@ -95,15 +95,14 @@ static sluice_status tell(const sluice_streams *streams, const size_t *slots, si
 {
     const size_t slot = sl_streams_slot(slots, row);
     if (slot >= streams->slots)
-        return sl_fail(error, SLUICE_STATUS_BAD_DATA, "row %zu: slot %zu; the stream set has %zu; make a larger set", row, slot,
-                       streams->slots);
+        return sl_fail_row(error, SLUICE_STATUS_BAD_DATA, row, SIZE_MAX, "slot %zu; the stream set has %zu; make a larger set",
+                           slot, streams->slots);
     for (size_t k = 0; k < row; k++)
         if (sl_streams_slot(slots, k) == slot)
-            return sl_fail(error, SLUICE_STATUS_BAD_DATA,
-                           "row %zu: slot %zu; row %zu has this slot already; feed a sequence's pieces one call after another", row,
-                           slot, k);
-    return sl_fail(error, SLUICE_STATUS_BAD_DATA, "row %zu: slot %zu; another call is using it; wait for that call to end", row,
-                   slot);
+            return sl_fail_row(error, SLUICE_STATUS_BAD_DATA, row, SIZE_MAX,
+                               "slot %zu; row %zu has this slot already; feed a sequence's pieces one call after another", slot, k);
+    return sl_fail_row(error, SLUICE_STATUS_BAD_DATA, row, SIZE_MAX,
+                       "slot %zu; another call is using it; wait for that call to end", slot);
 }
 
 sluice_status sl_streams_take(sluice_streams *streams, const size_t *slots, size_t rows, sluice_error *error)

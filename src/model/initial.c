@@ -4,8 +4,10 @@
 #include "base/memory.h"
 #include "base/random.h"
 #include "base/size.h"
+#include "base/struct_size.h"
 #include "model/model.h"
 #include "base/exact_math.h"
+#include "sluice_train.h"
 
 #include <assert.h>
 #include <math.h>
@@ -57,8 +59,9 @@ static double dot(const double *a, const double *b, size_t count)
 }
 
 /* Columns orthonormal, [4H][H], as the Q of a random normal matrix's QR whose R has a positive diagonal: uniform among all such
- * (Mezzadri 2007). Gram-Schmidt, modified; such a matrix, four times as high as wide, has a condition near 3, and loses nothing by
- * it. Each column stands in `columns` as a row of `stride` doubles, [H][stride], zero behind its 4H. */
+ * (Mezzadri 2007). Modified Gram-Schmidt is accurate enough: such a matrix, with four
+ * times as many rows as columns, has a condition number near 3. `columns` has each column as a row of `stride` doubles, [H][stride],
+ * zeros after the first 4H. */
 static void fill_orthogonal(float *values, size_t hidden, double *columns, size_t stride, uint64_t *state)
 {
     const size_t rows = 4 * hidden;
@@ -101,38 +104,56 @@ static sluice_status fill_keras(sluice_model *model, uint64_t seed, sluice_error
     return SLUICE_STATUS_OK;
 }
 
-/* As sluice_model_create_random, with an embedding as torch.nn.Embedding's, from a stream of its own. */
-static sluice_status make(const sluice_shape *shape, sluice_initializer initializer, uint64_t seed, sluice_model **model,
-                          sluice_error *error)
+static void fill_torch(sluice_model *model, bool normal_embedding, uint64_t seed)
 {
-    const bool of_torch = initializer == SLUICE_INITIALIZER_TORCH;
-    sluice_status status =
-        of_torch ? sluice_model_create_random(shape, seed, model, error) : sl_model_allocate(shape, model, error);
-    if (status)
-        return status;
+    const sluice_shape *shape = &model->shape;
+    const size_t rows = 4 * shape->hidden, outputs = shape->directions * shape->hidden;
+    const float scale = 1.0f / sqrtf((float)shape->hidden);
+    uint64_t of_embedding = sl_random_mix(seed + SL_RANDOM_STEP); /* a stream of its own */
+    for (size_t k = 0; k < shape->layers * shape->directions; k++) {
+        sl_layer *layer = &model->layers[k];
+        fill_uniform(layer->weight_ih, rows * layer->inputs, scale, &seed);
+        fill_uniform(layer->weight_hh, rows * shape->hidden, scale, &seed);
+        if (shape->has_bias)
+            fill_uniform(layer->bias, rows, scale, &seed);
+    }
+    fill_uniform(model->embedding, shape->vocabulary * shape->inputs, 1.0f, &seed);
+    if (normal_embedding)
+        fill_normal(model->embedding, shape->vocabulary * shape->inputs, &of_embedding);
+    fill_uniform(model->head_weight, shape->classes * outputs, scale, &seed);
+    fill_uniform(model->head_bias, shape->classes, scale, &seed);
+}
+
+static sluice_status fill(sluice_model *model, sluice_initializer initializer, uint64_t seed, sluice_error *error)
+{
+    sluice_status status = SLUICE_STATUS_OK;
     const sl_float_mode mode = sl_float_mode_set(false);
-    uint64_t state = sl_random_mix(seed + SL_RANDOM_STEP);
-    if (of_torch)
-        fill_normal((*model)->embedding, shape->vocabulary * shape->inputs, &state);
+    if (initializer == SLUICE_INITIALIZER_KERAS)
+        status = fill_keras(model, sl_random_mix(seed + SL_RANDOM_STEP), error);
     else
-        status = fill_keras(*model, state, error);
+        fill_torch(model, initializer == SLUICE_INITIALIZER_TORCH, seed);
     sl_float_mode_restore(mode);
     return status;
 }
+
+#define CALL "sluice_model_create_initial: "
 
 sluice_status sluice_model_create_initial(const sluice_shape *shape, sluice_initializer initializer, uint64_t seed,
                                           const char *const *class_names, sluice_model **model, sluice_error *error)
 {
     if (!model)
-        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_model_create_initial: model is NULL");
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, CALL "model is NULL");
     *model = NULL;
-    if (!shape)
-        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_model_create_initial: shape is NULL");
-    if (initializer != SLUICE_INITIALIZER_TORCH && initializer != SLUICE_INITIALIZER_KERAS)
-        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT,
-                       "sluice_model_create_initial: initializer %d; expected a sluice_initializer", (int)initializer);
-    sluice_status status = make(shape, initializer, seed, model, error);
-    if (!status && class_names && shape->classes)
+    sluice_shape known;
+    sluice_status status = sl_struct_take(&known, shape, SL_STRUCT(sluice_shape), "sluice_model_create_initial", error);
+    if (status)
+        return status;
+    if ((unsigned)initializer > SLUICE_INITIALIZER_UNIFORM)
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, CALL "initializer %d; expected a sluice_initializer", (int)initializer);
+    status = sl_model_allocate(&known, model, error);
+    if (!status)
+        status = fill(*model, initializer, seed, error);
+    if (!status && class_names && known.classes)
         status = sl_model_set_classes(*model, class_names, error);
     if (status) {
         sluice_model_destroy(*model);

@@ -3,8 +3,8 @@
 #include "system/cpu.h"
 #include "base/error.h"
 #include "base/memory.h"
-#include "base/random.h"
 #include "base/size.h"
+#include "base/struct_size.h"
 
 #include <math.h>
 #include <stdbool.h>
@@ -25,8 +25,8 @@ static sluice_status check_shape(const sluice_shape *shape, sluice_error *error)
     if (shape->vocabulary > INT32_MAX)
         return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "shape: vocabulary %zu; tokens are 32-bit, so at most %d",
                        shape->vocabulary, INT32_MAX);
-    /* Every array of the model and of the packed forms, whose columns are rounded up to 64, must have a size that fits with
-     * room. */
+    /* The size of every array of the model, and of its packed copies, whose columns are rounded up to 64, must fit size_t with some
+     * margin. */
     size_t columns, widest, cells, layers;
     const size_t out = 2 * shape->hidden;
     if (shape->hidden > SIZE_MAX / 16 || !sl_size_mul(4, shape->hidden + 64, &columns) ||
@@ -40,7 +40,7 @@ static sluice_status check_shape(const sluice_shape *shape, sluice_error *error)
     return SLUICE_STATUS_OK;
 }
 
-/* Zeroed floats, counted in *bytes whether they can be had or not. */
+/* Allocate zeroed floats; *bytes grows by their size, even if there is no memory. */
 static float *take_floats(size_t count, size_t *bytes)
 {
     *bytes += count * sizeof(float);
@@ -57,6 +57,7 @@ sluice_status sl_model_allocate(const sluice_shape *shape, sluice_model **out, s
     if (!model)
         return sl_fail_memory(error, "a model", sizeof *model);
     model->shape = *shape;
+    model->shape.struct_size = sizeof model->shape;
     model->dims = sl_dims_get(shape);
     model->layers = sl_alloc_array(layers, sizeof *model->layers);
     bool ok = model->layers != NULL;
@@ -188,59 +189,23 @@ sluice_status sluice_model_create(const sluice_weights *weights, sluice_model **
     if (!model)
         return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_model_create: model is NULL");
     *model = NULL;
-    if (!weights || weights->struct_size != sizeof *weights)
-        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT,
-                       "sluice_model_create: weights is NULL or its struct_size is not sizeof(sluice_weights)");
+    sluice_weights given;
+    sluice_shape shape;
     sluice_model *made;
-    sluice_status status = sl_model_allocate(&weights->shape, &made, error);
+    sluice_status status = sl_struct_take(&given, weights, SL_STRUCT(sluice_weights), "sluice_model_create", error);
+    if (!status)
+        status = sl_struct_take(&shape, given.shape, SL_STRUCT(sluice_shape), "sluice_model_create", error);
+    if (!status)
+        status = sl_model_allocate(&shape, &made, error);
     if (status)
         return status;
     const sl_float_mode mode = sl_float_mode_set(false); /* the sums of biases are part of the result */
-    status = take_all(made, weights, error);
+    status = take_all(made, &given, error);
     sl_float_mode_restore(mode);
     if (status) {
         sluice_model_destroy(made);
         return status;
     }
-    *model = made;
-    return SLUICE_STATUS_OK;
-}
-
-/* Uniform in +-scale. */
-static void fill_random(float *values, size_t count, float scale, uint64_t *state)
-{
-    for (size_t k = 0; k < count; k++)
-        values[k] = sl_random_uniform(state) * scale;
-}
-
-sluice_status sluice_model_create_random(const sluice_shape *shape, uint64_t seed, sluice_model **model, sluice_error *error)
-{
-    if (!model)
-        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_model_create_random: model is NULL");
-    *model = NULL;
-    if (!shape)
-        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_model_create_random: shape is NULL");
-    sluice_model *made;
-    const sluice_status status = sl_model_allocate(shape, &made, error);
-    if (status)
-        return status;
-    const sl_float_mode mode = sl_float_mode_set(false);
-    const size_t rows = 4 * shape->hidden, outputs = shape->directions * shape->hidden;
-    const float scale = 1.0f / sqrtf((float)shape->hidden);
-    for (size_t k = 0; k < shape->layers * shape->directions; k++) {
-        sl_layer *layer = &made->layers[k];
-        fill_random(layer->weight_ih, rows * layer->inputs, scale, &seed);
-        fill_random(layer->weight_hh, rows * shape->hidden, scale, &seed);
-        if (shape->has_bias)
-            fill_random(layer->bias, rows, scale, &seed);
-    }
-    if (shape->vocabulary)
-        fill_random(made->embedding, shape->vocabulary * shape->inputs, 1.0f, &seed);
-    if (shape->classes) {
-        fill_random(made->head_weight, shape->classes * outputs, scale, &seed);
-        fill_random(made->head_bias, shape->classes, scale, &seed);
-    }
-    sl_float_mode_restore(mode);
     *model = made;
     return SLUICE_STATUS_OK;
 }
@@ -318,9 +283,13 @@ sluice_status sl_model_set_notes(sluice_model *model, const char *notes, sluice_
     return SLUICE_STATUS_OK;
 }
 
-sluice_shape sluice_model_get_shape(const sluice_model *model)
+sluice_status sluice_model_get_shape(const sluice_model *model, sluice_shape *shape)
 {
-    return model->shape;
+    const sluice_status status = sl_struct_check(shape, SL_STRUCT(sluice_shape), "sluice_model_get_shape", NULL);
+    if (status || !model)
+        return SLUICE_STATUS_BAD_ARGUMENT;
+    sl_struct_give(shape, &model->shape, SL_STRUCT(sluice_shape));
+    return SLUICE_STATUS_OK;
 }
 
 const char *sluice_model_get_class(const sluice_model *model, size_t k)

@@ -237,17 +237,17 @@ sluice_status sl_threads_choose(unsigned option, unsigned *threads, char *reason
     bool asked = true;
     allowance allowed;
     find_allowance(&allowed);
-    if (sl_setting_get("SLUICE_NUM_THREADS", text)) {
+    if (option) {
+        if (option > SL_THREADS_MAX)
+            return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "%u threads asked for; the most is %d", option, SL_THREADS_MAX);
+        *threads = option;
+        snprintf(reason, reason_bytes, "asked for");
+    } else if (sl_setting_get("SLUICE_NUM_THREADS", text)) {
         *threads = parse_count(text, SL_THREADS_MAX, &end);
         if (!*threads || *end)
             return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT,
                            "SLUICE_NUM_THREADS is \"%s\"; expected auto, or a whole number in 1..%d", text, SL_THREADS_MAX);
         snprintf(reason, reason_bytes, "SLUICE_NUM_THREADS");
-    } else if (option) {
-        if (option > SL_THREADS_MAX)
-            return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "%u threads asked for; the most is %d", option, SL_THREADS_MAX);
-        *threads = option;
-        snprintf(reason, reason_bytes, "asked for");
     } else {
         asked = false;
         choose_unasked(&allowed, threads, reason, reason_bytes);

@@ -2,14 +2,14 @@
 #ifndef SLUICE_SYSTEM_THREADS_H
 #define SLUICE_SYSTEM_THREADS_H
 
-#include "sluice.h"
+#include "sluice_tools.h"
 
 #include <stdbool.h>
 
 /** More are never used. */
 enum { SL_THREADS_MAX = 1024 };
 
-/** How many threads to use: SLUICE_NUM_THREADS, else option if not 0, else OMP_NUM_THREADS where it is valid, else the least of CPU
+/** How many threads to use: option if not 0, else SLUICE_NUM_THREADS, else OMP_NUM_THREADS where it is valid, else the least of CPU
  * affinity (or OpenMP's places), cgroup CPU quota (rounded up) and physical cores; and no more than the runtime can make under
  * OMP_THREAD_LIMIT and GOMP_CPU_AFFINITY. `reason` receives which it was, in words. BAD_ARGUMENT if SLUICE_NUM_THREADS is not a
  * number in 1..SL_THREADS_MAX, or option is beyond it. */

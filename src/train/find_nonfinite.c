@@ -1,8 +1,9 @@
-/* Finding the element of a batch's data that spoilt its loss; looked for only once it has. */
+/* Finding the element of a batch's data that made its loss NaN or infinite. Called only once a loss is. */
 #include "base/error.h"
 #include "train/trainer.h"
 
 #include <math.h>
+#include <stdint.h>
 
 static const char *name_kind(float value)
 {
@@ -19,9 +20,8 @@ static sluice_status check_x(const sluice_shape *shape, const sluice_batch *batc
     for (size_t step = 0; step < steps; step++)
         for (size_t k = 0; k < shape->inputs; k++)
             if (!isfinite(x[step * step_stride + k]))
-                return sl_fail(error, SLUICE_STATUS_BAD_DATA,
-                               "row %zu, step %zu: x [%zu] is %s; mend the data or leave the row out", row, step, k,
-                               name_kind(x[step * step_stride + k]));
+                return sl_fail_row(error, SLUICE_STATUS_BAD_DATA, row, step, "x [%zu] is %s; correct the data or leave the row out",
+                                   k, name_kind(x[step * step_stride + k]));
     return SLUICE_STATUS_OK;
 }
 
@@ -32,9 +32,9 @@ static sluice_status check_states(const sluice_shape *shape, const float *states
         for (size_t unit = 0; unit < shape->hidden; unit++) {
             const float value = states[(k * rows + row) * shape->hidden + unit];
             if (!isfinite(value))
-                return sl_fail(error, SLUICE_STATUS_BAD_DATA,
-                               "row %zu: %s [%zu][%zu][%zu] is %s; a row's state has to be finite, as its data", row, name, k, row,
-                               unit, name_kind(value));
+                return sl_fail_row(error, SLUICE_STATUS_BAD_DATA, row, SIZE_MAX,
+                                   "%s [%zu][%zu][%zu] is %s; a row's initial state must be finite", name, k, row, unit,
+                                   name_kind(value));
         }
     return SLUICE_STATUS_OK;
 }

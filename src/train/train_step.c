@@ -1,5 +1,6 @@
 /* A trainer's step and its evaluation: forward, loss and, of a step, backward and update. */
 #include "base/error.h"
+#include "base/struct_size.h"
 #include "base/memory.h"
 #include "base/random.h"
 #include "base/size.h"
@@ -15,7 +16,7 @@
 /* One call. */
 typedef struct request {
     const char *name;
-    const sluice_batch *given;
+    sluice_batch given; /* as far as this library knows its fields */
     sluice_batch batch; /* as given, and what the loss needs */
     sluice_loss loss;
     bool trains;
@@ -30,11 +31,7 @@ static sluice_status refuse(const request *call, const char *what, sluice_error 
 static sluice_status check(const sluice_trainer *trainer, const request *call, const int32_t *labels, const float *values,
                            sluice_error *error)
 {
-    const sluice_batch *batch = call->given;
-    if (!trainer || !batch)
-        return refuse(call, trainer ? "batch is NULL" : "trainer is NULL", error);
-    if (batch->struct_size != sizeof *batch)
-        return refuse(call, "the batch's struct_size is not sizeof(sluice_batch)", error);
+    const sluice_batch *batch = &call->given;
     if (batch->tape || batch->dropout != 0)
         return refuse(call, "the batch has a tape or dropout; these are the trainer's own: leave them NULL and 0", error);
     if (call->trains && (batch->logits || batch->step_logits))
@@ -55,30 +52,30 @@ static sluice_status check(const sluice_trainer *trainer, const request *call, c
     return SLUICE_STATUS_OK;
 }
 
-/* Room for that many floats; what it held is lost if it grows. */
-static sluice_status fit(sl_room *room, size_t rows, size_t steps, size_t width, sluice_error *error)
+/* Make the buffer large enough for the outputs; what it held is lost if it grows. */
+static sluice_status fit(sl_buffer *buffer, size_t rows, size_t steps, size_t width, sluice_error *error)
 {
     size_t count;
     if (!sl_size_mul(rows, steps, &count) || !sl_size_mul(count, width, &count) || count > SIZE_MAX / 2 / sizeof(float))
         return sl_fail_size(error, "the outputs of a batch");
-    if (count <= room->count)
+    if (count <= buffer->count)
         return SLUICE_STATUS_OK;
     float *floats = sl_alloc_array(count, sizeof *floats);
     if (!floats)
         return sl_fail_memory(error, "the outputs of a batch", count * sizeof *floats);
-    sl_free(room->floats);
-    *room = (sl_room){floats, count};
+    sl_free(buffer->floats);
+    *buffer = (sl_buffer){floats, count};
     return SLUICE_STATUS_OK;
 }
 
-/* Whether a batch's y lies as a loss reads it. */
+/* Whether y has the layout that a loss reads. */
 static bool is_contiguous(const sluice_batch *batch, size_t width)
 {
     return (!batch->y_row_stride && !batch->y_step_stride) ||
            (batch->y_row_stride == batch->steps * width && batch->y_step_stride == width);
 }
 
-/* Have the batch compute what the loss reads, into room of the trainer's unless the caller has asked for it too. */
+/* Have the forward pass compute what the loss reads: in a buffer of the trainer, unless the caller asks for it too. */
 static sluice_status prepare(sluice_trainer *trainer, request *call, const int32_t *labels, const float *values,
                              sluice_error *error)
 {
@@ -91,7 +88,7 @@ static sluice_status prepare(sluice_trainer *trainer, request *call, const int32
 
     sluice_status status = fit(&trainer->outputs, batch->rows, steps, width, error);
     if (!status && call->trains)
-        status = fit(&trainer->slopes, batch->rows, steps, width, error);
+        status = fit(&trainer->output_gradients, batch->rows, steps, width, error);
     if (!status && !call->trains && outputs == &batch->step_logits && !batch->y) { /* without a tape they are made from y */
         status = fit(&trainer->y, batch->rows, steps, y_width, error);
         batch->y = trainer->y.floats;
@@ -107,7 +104,7 @@ static sluice_status prepare(sluice_trainer *trainer, request *call, const int32
                        batch->y_step_stride);
     if (!*outputs || call->copies_y)
         *outputs = trainer->outputs.floats;
-    if (call->copies_y || !call->given->y)
+    if (call->copies_y || !call->given.y)
         batch->y_row_stride = batch->y_step_stride = 0;
     call->loss = (sluice_loss){.struct_size = sizeof call->loss,
                                .kind = options->loss,
@@ -121,14 +118,14 @@ static sluice_status prepare(sluice_trainer *trainer, request *call, const int32
                                .ignore = options->ignore,
                                .label_smoothing = options->label_smoothing,
                                .class_weights = options->class_weights,
-                               .gradient = call->trains ? trainer->slopes.floats : NULL};
+                               .gradient = call->trains ? trainer->output_gradients.floats : NULL};
     return SLUICE_STATUS_OK;
 }
 
-/* Give the caller the y that was computed elsewhere. */
+/* Copy y, which was computed in the trainer's buffer, to the caller's array. */
 static void copy_y(const request *call)
 {
-    const sluice_batch *given = call->given;
+    const sluice_batch *given = &call->given;
     const size_t width = call->loss.width;
     for (size_t row = 0; row < given->rows; row++)
         for (size_t step = 0; step < given->steps; step++)
@@ -136,31 +133,35 @@ static void copy_y(const request *call)
                    call->loss.outputs + (row * given->steps + step) * width, width * sizeof(float));
 }
 
-/* Why row's outputs are not finite: its data, or the weights. */
-static sluice_status blame(const sluice_trainer *trainer, const request *call, size_t row, sluice_error *error)
+/* Find out why the outputs of a row are not finite: its data, or the weights. */
+static sluice_status find_nonfinite(const sluice_trainer *trainer, const request *call, size_t row, sluice_error *error)
 {
-    const sluice_status status = sl_batch_check_finite(&trainer->model->shape, call->given, row, row + 1, error);
+    const sluice_status status = sl_batch_check_finite(&trainer->model->shape, &call->given, row, row + 1, error);
     if (status)
         return status;
-    return sl_fail(
-        error, SLUICE_STATUS_BAD_DATA,
-        "row %zu: its outputs are NaN or infinite, though its data is finite%s: training has diverged after %llu updates; "
-        "lower the rate or clip the gradient, and begin anew or from a checkpoint",
-        row, call->given->streams ? "; if its stream's state is, too" : "", (unsigned long long)trainer->step);
+    return sl_fail_row(error, SLUICE_STATUS_BAD_DATA, row, SIZE_MAX,
+                       "its outputs are NaN or infinite, though its data is finite%s: training has diverged after %llu updates; "
+                       "lower the rate or clip the gradient, and begin anew or from a checkpoint",
+                       call->given.streams ? "; if its stream's state is, too" : "", (unsigned long long)trainer->step);
 }
 
 /* Forward and loss. */
-static sluice_status run(sluice_trainer *trainer, request *call, const int32_t *labels, const float *values, sluice_error *error)
+static sluice_status run(sluice_trainer *trainer, request *call, const sluice_batch *batch, const int32_t *labels,
+                         const float *values, sluice_error *error)
 {
-    sluice_status status = check(trainer, call, labels, values, error);
+    if (!trainer)
+        return refuse(call, "trainer is NULL", error);
+    sluice_status status = sl_struct_take(&call->given, batch, SL_STRUCT(sluice_batch), call->name, error);
+    if (!status)
+        status = check(trainer, call, labels, values, error);
     if (status)
         return status;
-    call->batch = *call->given;
+    call->batch = call->given;
     status = prepare(trainer, call, labels, values, error);
     if (!status && call->trains) {
         call->batch.tape = trainer->tape;
         call->batch.dropout = trainer->options.dropout;
-        /* Mixed before the step is added, or neighbouring seeds would share their keys, a step apart. */
+        /* Mixed before the step is added; otherwise seed s at step t + 1 would have the key of seed s + 1 at step t. */
         call->batch.dropout_key = sl_random_mix(sl_random_mix(trainer->options.seed + SL_RANDOM_STEP) + trainer->step);
     }
     if (!status)
@@ -170,12 +171,12 @@ static sluice_status run(sluice_trainer *trainer, request *call, const int32_t *
     if (call->copies_y)
         copy_y(call);
     sl_fault_place place;
-    status = sl_loss_get(&call->loss, sl_workers(trainer->engine), &place, error);
-    return place.fault == SL_FAULT_OUTPUT ? blame(trainer, call, place.row, error) : status;
+    status = sl_loss_compute(&call->loss, sl_workers(trainer->engine), &place, error);
+    return place.fault == SL_FAULT_OUTPUT ? find_nonfinite(trainer, call, place.row, error) : status;
 }
 
-/* The gradient of the weights; zero where no target counts, or only such of classes whose weight is 0. */
-static sluice_status go_back(sluice_trainer *trainer, const request *call, sluice_error *error)
+/* Compute the gradient of the weights. It is zero if no target counts, or only targets of classes whose weight is 0. */
+static sluice_status compute_gradient(sluice_trainer *trainer, const request *call, sluice_error *error)
 {
     if (call->loss.weight == 0) {
         memset(trainer->gradients, 0, trainer->floats * sizeof(float));
@@ -191,11 +192,9 @@ static sluice_status go_back(sluice_trainer *trainer, const request *call, sluic
     return sluice_backward(trainer->tape, &gradient, error);
 }
 
-/* What a call found, for the caller. */
-static sluice_report get_found(const sluice_trainer *trainer, const request *call)
+static sluice_report make_report(const sluice_trainer *trainer, const request *call)
 {
-    return (sluice_report){.struct_size = sizeof(sluice_report),
-                           .loss = call->loss.loss,
+    return (sluice_report){.loss = call->loss.loss,
                            .counted = call->loss.counted,
                            .right = call->loss.right,
                            .step = trainer->step,
@@ -205,33 +204,35 @@ static sluice_report get_found(const sluice_trainer *trainer, const request *cal
 sluice_status sluice_trainer_step(sluice_trainer *trainer, const sluice_batch *batch, const int32_t *labels, const float *values,
                                   sluice_report *report, sluice_error *error)
 {
-    request call = {.name = "sluice_trainer_step", .given = batch, .trains = true};
+    request call = {.name = "sluice_trainer_step", .trains = true};
     sluice_status status = sl_report_check(report, call.name, error);
     if (!status)
-        status = run(trainer, &call, labels, values, error);
+        status = run(trainer, &call, batch, labels, values, error);
     if (!status)
-        status = go_back(trainer, &call, error);
+        status = compute_gradient(trainer, &call, error);
     if (status)
         return status;
-    sluice_report found = get_found(trainer, &call);
+    sluice_report found = make_report(trainer, &call);
     status = sl_trainer_apply(trainer, &found, error);
-    if (status == SLUICE_STATUS_BAD_DATA) { /* the outputs were finite, as saturated gates are; the data may not be */
-        const sluice_status data = sl_batch_check_finite(&trainer->model->shape, batch, 0, batch->rows, error);
+    if (status == SLUICE_STATUS_BAD_DATA) { /* the outputs were finite, but an infinite input may have saturated the gates */
+        const sluice_status data = sl_batch_check_finite(&trainer->model->shape, &call.given, 0, call.given.rows, error);
         return data ? data : status;
     }
     if (!status && report)
-        *report = found;
+        sl_struct_give(report, &found, SL_STRUCT(sluice_report));
     return status;
 }
 
 sluice_status sluice_trainer_evaluate(sluice_trainer *trainer, const sluice_batch *batch, const int32_t *labels,
                                       const float *values, sluice_report *report, sluice_error *error)
 {
-    request call = {.name = "sluice_trainer_evaluate", .given = batch};
+    request call = {.name = "sluice_trainer_evaluate"};
     sluice_status status = sl_report_check(report, call.name, error);
     if (!status)
-        status = run(trainer, &call, labels, values, error);
-    if (!status && report)
-        *report = get_found(trainer, &call);
+        status = run(trainer, &call, batch, labels, values, error);
+    if (!status && report) {
+        const sluice_report found = make_report(trainer, &call);
+        sl_struct_give(report, &found, SL_STRUCT(sluice_report));
+    }
     return status;
 }

@@ -88,11 +88,8 @@ START_TEST(guarded_arrays)
     uint64_t random = test_seed();
     for (size_t j = 0; j < WIDTHS; j++)
         for (size_t k = 0; k < WIDTHS; k += test_by_depth(5, 3, 1)) {
-            const sluice_shape shape = {.layers = 1,
-                                        .directions = 1 + j % 2,
-                                        .inputs = widths[k],
-                                        .hidden = widths[j],
-                                        .classes = widths[(j + k) % WIDTHS],
+            const sluice_shape shape = {TEST_SHAPE,          .layers = 1,         .directions = 1 + j % 2,
+                                        .inputs = widths[k], .hidden = widths[j], .classes = widths[(j + k) % WIDTHS],
                                         .has_bias = 1};
             run_shape(&shape, 1 + (j + k) % 8, 3, (unsigned)k % 4, &random);
         }
@@ -103,8 +100,8 @@ START_TEST(guarded_tokens_and_layers)
 {
     uint64_t random = test_seed();
     for (size_t j = 0; j < WIDTHS; j++) {
-        const sluice_shape shape = {
-            .layers = 1 + j % 3, .directions = 2 - j % 2, .inputs = 3, .hidden = widths[j], .vocabulary = 13};
+        const sluice_shape shape = {TEST_SHAPE,  .layers = 1 + j % 3, .directions = 2 - j % 2,
+                                    .inputs = 3, .hidden = widths[j], .vocabulary = 13};
         run_shape(&shape, 5, 4, TEST_RAGGED | TEST_STATES, &random);
     }
 }
@@ -116,7 +113,8 @@ START_TEST(empty_batches)
     static const size_t sizes[][2] = {{0, 0}, {0, 5}, {3, 0}}; /* N, T */
     uint64_t random = test_seed();
     for (unsigned what = 0; what < 4; what++) {
-        const sluice_shape shape = {.layers = 2, .directions = 2, .inputs = 3, .hidden = 5, .classes = 2, .has_bias = 1};
+        const sluice_shape shape = {TEST_SHAPE,  .layers = 2,  .directions = 2, .inputs = 3,
+                                    .hidden = 5, .classes = 2, .has_bias = 1};
         run_shape(&shape, sizes[_i][0], sizes[_i][1], what, &random);
     }
 }
@@ -125,7 +123,7 @@ END_TEST
 /* What lies past a row's end in x, and before its start, is not read: each row's steps end at a forbidden page. */
 START_TEST(rows_end_at_pages)
 {
-    const sluice_shape shape = {.layers = 1, .directions = 2, .inputs = 7, .hidden = 9, .has_bias = 1};
+    const sluice_shape shape = {TEST_SHAPE, .layers = 1, .directions = 2, .inputs = 7, .hidden = 9, .has_bias = 1};
     enum { ROWS = 8, STEPS = 6 };
     uint64_t random = test_seed();
     test_network network = test_network_random(&shape, 1.0f, &random);
@@ -170,7 +168,7 @@ END_TEST
 /* Floats at every place within a cache line: no array needs more than its type's alignment. */
 START_TEST(any_alignment)
 {
-    const sluice_shape shape = {.layers = 1, .directions = 2, .inputs = 16, .hidden = 32, .classes = 16, .has_bias = 1};
+    const sluice_shape shape = {TEST_SHAPE, .layers = 1, .directions = 2, .inputs = 16, .hidden = 32, .classes = 16, .has_bias = 1};
     uint64_t random = test_seed();
     test_network network = test_network_random(&shape, 1.0f, &random);
     test_batch open = test_batch_random(&shape, 6, 4, TEST_STATES, &random);

@@ -7,6 +7,7 @@
  * cases together, where the count is in the thousands. torch's figures are in the golden files, from the BLAS that
  * make_golden.py names. */
 #include "golden/golden.h"
+#include "sluice_tools.h"
 
 #include <math.h>
 

@@ -4,8 +4,10 @@
  *
  * Only the public headers are used, and the numbers come from a generator of its own, so that a change of the library's insides, or of
  * the tests' helpers, leaves the networks as they are. `test_network_hashes --write FILE` brings FILE up to date for the
- * configuration of BLIS in use; the golden file's head tells how to renew all of them. */
+ * configuration of BLIS in use; the golden file's head says how to renew all of them. */
 #include "contract/hashed_networks.h"
+#include "sluice_train.h"
+#include "sluice_tools.h"
 
 #include <math.h>
 
@@ -76,8 +78,10 @@ static sluice_engine *make_engine(const network *n, int training)
     for (size_t j = 0; j < TENSORS; j++)
         for (size_t k = 0; k < DIRECTED_MAX; k++)
             tables[j][k] = n->weights[j][k].at;
+    sluice_shape shape = n->shape;
+    shape.struct_size = sizeof shape;
     const sluice_weights weights = {.struct_size = sizeof weights,
-                                    .shape = n->shape,
+                                    .shape = &shape,
                                     .weight_ih = tables[WEIGHT_IH],
                                     .weight_hh = tables[WEIGHT_HH],
                                     .bias_ih = tables[BIAS_IH],

@@ -4,6 +4,7 @@
 #include "support/network.h"
 #include "support/oracle/oracle.h"
 #include "support/suite.h"
+#include "sluice_tools.h"
 
 #include <float.h>
 #include <math.h>
@@ -19,7 +20,7 @@ typedef struct cell {
 
 static cell make_cell(uint64_t *random)
 {
-    const sluice_shape shape = {.layers = 1, .directions = 1, .inputs = 1, .hidden = 1, .has_bias = 1};
+    const sluice_shape shape = {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 1, .hidden = 1, .has_bias = 1};
     cell made = {.network = test_network_create(&shape), .x = test_uniform(random)};
     for (size_t j = 0; j < 12; j++) /* b_hh stays 0: the equations have one b */
         made.network.floats[j] = test_uniform(random);

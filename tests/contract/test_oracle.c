@@ -42,7 +42,7 @@ END_TEST
 /* One unit, one input, one step: the six equations written out with numbers. */
 START_TEST(one_cell_by_hand)
 {
-    const sluice_shape shape = {.layers = 1, .directions = 1, .inputs = 1, .hidden = 1, .has_bias = 1};
+    const sluice_shape shape = {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 1, .hidden = 1, .has_bias = 1};
     test_network network = test_network_create(&shape);
     /* W, U, b_ih, b_hh of the gates i, f, g, o: exact in binary */
     const float values[16] = {0.5f,  -0.25f, 1.0f,   0.75f, 0.125f, 0.5f,  -0.5f, 0.25f,
@@ -67,7 +67,7 @@ END_TEST
 /* All weights zero: i = f = o = 1/2, g = 0, so that c halves at every step, and the head answers its bias. */
 START_TEST(zero_weights_halve_the_state)
 {
-    const sluice_shape shape = {.layers = 2, .directions = 2, .inputs = 3, .hidden = 2, .classes = 1};
+    const sluice_shape shape = {TEST_SHAPE, .layers = 2, .directions = 2, .inputs = 3, .hidden = 2, .classes = 1};
     uint64_t random = test_seed();
     test_network network = test_network_create(&shape);
     network.floats[network.count - 1] = 7.0f; /* the head's bias */
@@ -88,7 +88,7 @@ END_TEST
 /* The reverse direction of a row is the forward direction of the row turned round. */
 START_TEST(reverse_is_forward_turned_round)
 {
-    const sluice_shape shape = {.layers = 1, .directions = 2, .inputs = 2, .hidden = 3, .has_bias = 1};
+    const sluice_shape shape = {TEST_SHAPE, .layers = 1, .directions = 2, .inputs = 2, .hidden = 3, .has_bias = 1};
     uint64_t random = test_seed();
     test_network network = test_network_create(&shape);
     const size_t half = network.count / 2;
@@ -112,7 +112,7 @@ END_TEST
 /* Strides, offsets and padding are ways of finding the same numbers. */
 START_TEST(strides_and_offsets)
 {
-    const sluice_shape shape = {.layers = 1, .directions = 1, .inputs = 3, .hidden = 2, .has_bias = 1};
+    const sluice_shape shape = {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 3, .hidden = 2, .has_bias = 1};
     uint64_t random = test_seed();
     test_network network = test_network_create(&shape);
     for (size_t j = 0; j < network.count; j++)

@@ -8,7 +8,7 @@
 
 enum { ROWS = 21, STEPS = 13 };
 
-static const sluice_shape both = {.layers = 2, .directions = 2, .inputs = 5, .hidden = 19, .classes = 4, .has_bias = 1};
+static const sluice_shape both = {TEST_SHAPE, .layers = 2, .directions = 2, .inputs = 5, .hidden = 19, .classes = 4, .has_bias = 1};
 
 /* How the lengths of a batch are chosen. */
 typedef enum pattern { ALL_ZERO, ALL_FULL, ALL_ONE, RISING, FALLING, ONE_LONG, ONE_SHORT, ALTERNATING, PATTERNS } pattern;
@@ -166,7 +166,7 @@ END_TEST
  * state. */
 START_TEST(reverse_begins_at_the_end_of_the_row)
 {
-    const sluice_shape shape = {.layers = 1, .directions = 2, .inputs = 4, .hidden = 9, .has_bias = 1};
+    const sluice_shape shape = {TEST_SHAPE, .layers = 1, .directions = 2, .inputs = 4, .hidden = 9, .has_bias = 1};
     uint64_t random = test_seed();
     test_network network = test_network_random(&shape, 1.0f, &random);
     test_batch batch = test_batch_random(&shape, ROWS, STEPS, TEST_RAGGED, &random);
@@ -217,7 +217,7 @@ END_TEST
 /* Nor are the tokens there looked at, which might lie outside the vocabulary. */
 START_TEST(token_padding_is_not_used)
 {
-    const sluice_shape shape = {.layers = 1, .directions = 2, .inputs = 5, .hidden = 9, .vocabulary = 7, .has_bias = 1};
+    const sluice_shape shape = {TEST_SHAPE, .layers = 1, .directions = 2, .inputs = 5, .hidden = 9, .vocabulary = 7, .has_bias = 1};
     uint64_t random = test_seed();
     test_network network = test_network_random(&shape, 1.0f, &random);
     test_batch batch = test_batch_random(&shape, ROWS, STEPS, TEST_RAGGED, &random);

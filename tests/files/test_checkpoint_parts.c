@@ -1,6 +1,6 @@
 /* What a program may store with a trainer in a checkpoint: a note, and the states of streams. */
 #include "support/files.h"
-#include "support/cases/lessons.h"
+#include "support/cases/minibatches.h"
 #include "support/message.h"
 #include "support/stream_calls.h"
 #include "support/network.h"
@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-static const sluice_shape shape = {.layers = 2, .directions = 1, .inputs = 4, .hidden = 6, .classes = 3, .has_bias = 1};
+static const sluice_shape shape = {TEST_SHAPE, .layers = 2, .directions = 1, .inputs = 4, .hidden = 6, .classes = 3, .has_bias = 1};
 
 static sluice_trainer *make_trainer(const sluice_shape *of)
 {
@@ -98,7 +98,8 @@ END_TEST
 
 START_TEST(streams_refused)
 {
-    static const sluice_shape other = {.layers = 2, .directions = 1, .inputs = 4, .hidden = 5, .classes = 3, .has_bias = 1};
+    static const sluice_shape other = {TEST_SHAPE,  .layers = 2,  .directions = 1, .inputs = 4,
+                                       .hidden = 5, .classes = 3, .has_bias = 1};
     float states[3 * 2 * 12];
     sluice_error error = {0};
     sluice_trainer *trainer = make_trainer(&shape), *stranger = make_trainer(&other), *made;

@@ -3,18 +3,25 @@
 #include "support/files.h"
 #include "support/suite.h"
 
-#include "sluice.h"
+#include "sluice_train.h"
 
 /* A model of half a megabyte, as the bytes of a file too. */
-static const sluice_shape shape = {
-    .layers = 2, .directions = 2, .inputs = 60, .hidden = 64, .vocabulary = 50, .classes = 40, .has_bias = 1};
+static const sluice_shape shape = {.struct_size = sizeof(sluice_shape),
+                                   .layers = 2,
+                                   .directions = 2,
+                                   .inputs = 60,
+                                   .hidden = 64,
+                                   .vocabulary = 50,
+                                   .classes = 40,
+                                   .has_bias = 1};
 static test_bytes content;
 
 static void setup(void)
 {
     test_folder_setup();
     sluice_model *model;
-    ck_assert_int_eq(sluice_model_create_random(&shape, test_seed(), &model, NULL), SLUICE_STATUS_OK);
+    ck_assert_int_eq(sluice_model_create_initial(&shape, SLUICE_INITIALIZER_UNIFORM, test_seed(), NULL, &model, NULL),
+                     SLUICE_STATUS_OK);
     ck_assert_int_eq(sluice_model_save(model, test_path("model"), NULL, NULL), SLUICE_STATUS_OK);
     sluice_model_destroy(model);
     content = test_file_read(test_path("model"));

@@ -1,9 +1,10 @@
 /* Models saved to files: the same bits when loaded, the names given, what is refused, and files that appear whole or not at all. */
 #include "support/files.h"
-#include "support/cases/lessons.h"
+#include "support/cases/minibatches.h"
 #include "support/message.h"
 #include "support/network.h"
 #include "support/suite.h"
+#include "program/model_shape.h"
 
 #include <errno.h>
 #include <float.h>
@@ -29,8 +30,8 @@ int fsync(int fd)
     return fails ? -1 : 0;
 }
 
-static const sluice_shape full = {
-    .layers = 2, .directions = 2, .inputs = 3, .hidden = 2, .vocabulary = 5, .classes = 3, .has_bias = 1};
+static const sluice_shape full = {TEST_SHAPE,  .layers = 2,     .directions = 2, .inputs = 3,
+                                  .hidden = 2, .vocabulary = 5, .classes = 3,    .has_bias = 1};
 static const char *const class_names[] = {"plain", "\"né\\\"", "two words"};
 
 static void save(const sluice_model *model, const char *path, const sluice_names *names)
@@ -52,7 +53,7 @@ static sluice_model *load(const char *path, const sluice_names *names)
 /* Same shape, same class names, and the same bits in every tensor. */
 static void same_model(const sluice_model *got, const sluice_model *want)
 {
-    const sluice_shape shape = sluice_model_get_shape(want), found = sluice_model_get_shape(got);
+    const sluice_shape shape = sl_model_shape(want), found = sl_model_shape(got);
     ck_assert_int_eq(memcmp(&found, &shape, offsetof(sluice_shape, has_bias)), 0);
     ck_assert_int_eq(found.has_bias, shape.has_bias);
     test_same_weights(got, want);
@@ -82,7 +83,8 @@ static float special(uint64_t *random, float value)
 
 START_TEST(round_trip)
 {
-    const sluice_shape shape = {.layers = 1 + (size_t)_i % 3,
+    const sluice_shape shape = {TEST_SHAPE,
+                                .layers = 1 + (size_t)_i % 3,
                                 .directions = 1 + (size_t)_i / 3 % 2,
                                 .inputs = 1 + (size_t)_i % 5,
                                 .hidden = 1 + (size_t)_i * 7 % 19,
@@ -201,7 +203,7 @@ START_TEST(arguments_refused)
         sluice_names names;
         const char *word;
     } cases[] = {
-        {{0, NULL, NULL, NULL}, "names.struct_size"},
+        {{0, NULL, NULL, NULL}, "struct_size"},
         {{sizeof(sluice_names), NULL, "", NULL}, "names.head"},
         {{sizeof(sluice_names), NULL, NULL, ""}, "names.embedding"},
         {{sizeof(sluice_names), NULL, "one", "one"}, "two names"},

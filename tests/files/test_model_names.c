@@ -6,6 +6,7 @@
 #include "support/message.h"
 #include "support/cases/safetensors_file.h"
 #include "support/suite.h"
+#include "program/model_shape.h"
 
 #include <string.h>
 
@@ -158,7 +159,7 @@ START_TEST(linear_layers)
     snprintf(tensors, sizeof tensors, "%s%s", LSTM, linear[_i].tensors);
     const char *name = linear[_i].name;
     sluice_model *model = load(tensors, &names, name);
-    const sluice_shape shape = sluice_model_get_shape(model);
+    const sluice_shape shape = sl_model_shape(model);
     ck_assert_msg(shape.classes == linear[_i].classes, "%s: %zu classes", name, shape.classes);
     ck_assert_msg(shape.vocabulary == linear[_i].vocabulary, "%s: %zu tokens", name, shape.vocabulary);
     check_line(model, name, "head", linear[_i].head_note);
@@ -198,7 +199,7 @@ START_TEST(cell_values)
     sluice_model *models[2];
     for (int k = 0; k < 2; k++)
         models[k] = load(tensors[k], NULL, "cell");
-    const sluice_shape shape = sluice_model_get_shape(models[0]);
+    const sluice_shape shape = sl_model_shape(models[0]);
     const size_t found[] = {shape.layers, shape.directions, shape.inputs, shape.hidden, shape.classes};
     const size_t expected[] = {1, 1, 3, 4, 2};
     ck_assert_mem_eq(found, expected, sizeof found);
@@ -252,7 +253,7 @@ START_TEST(recurrent_layers)
         sluice_model *model = load(cases[k].tensors, &names, cases[k].name);
         ck_assert_msg(strstr(sluice_model_get_notes(model), cases[k].note), "%s: expected %s in \"%s\"", cases[k].name,
                       cases[k].note, sluice_model_get_notes(model));
-        ck_assert_int_eq(sluice_model_get_shape(model).has_bias, 0);
+        ck_assert_int_eq(sl_model_shape(model).has_bias, 0);
         sluice_model_destroy(model);
     }
 }
@@ -277,7 +278,7 @@ START_TEST(long_names)
     snprintf(part, sizeof part, "%.120s...", stem);
     for (int k = 0; k < 2; k++) {
         sluice_model *model = load(tensors, k ? &names : NULL, "long");
-        const sluice_shape shape = sluice_model_get_shape(model);
+        const sluice_shape shape = sl_model_shape(model);
         ck_assert_uint_eq(shape.classes, 2);
         ck_assert_uint_eq(shape.vocabulary, 5);
         ck_assert_int_eq(shape.has_bias, 1);

@@ -9,6 +9,7 @@
 #include "support/cases/safetensors_cases.h"
 #include "support/cases/safetensors_file.h"
 #include "support/suite.h"
+#include "program/model_shape.h"
 
 #include <fcntl.h>
 #include <math.h>
@@ -119,7 +120,7 @@ START_TEST(inputs_that_cannot_be_opened)
     ck_assert_int_eq(sluice_model_load("x", NULL, NULL, &error), SLUICE_STATUS_BAD_ARGUMENT);
     const sluice_names names = {.struct_size = 1};
     ck_assert_int_eq(sluice_model_load("x", &names, &model, &error), SLUICE_STATUS_BAD_ARGUMENT);
-    test_check_message("size", &error, SLUICE_STATUS_BAD_ARGUMENT, "names.struct_size");
+    test_check_message("size", &error, SLUICE_STATUS_BAD_ARGUMENT, "struct_size");
 }
 END_TEST
 
@@ -275,7 +276,7 @@ START_TEST(networks_found)
     sluice_error error = {0};
     ck_assert_msg(sluice_model_load(test_path("x"), &names, &model, &error) == SLUICE_STATUS_OK, "%s: %s", good_networks[_i].name,
                   error.message);
-    const sluice_shape shape = sluice_model_get_shape(model), expected = good_networks[_i].shape;
+    const sluice_shape shape = sl_model_shape(model), expected = good_networks[_i].shape;
     ck_assert_uint_eq(shape.layers, expected.layers);
     ck_assert_uint_eq(shape.directions, expected.directions);
     ck_assert_uint_eq(shape.inputs, expected.inputs);
@@ -437,7 +438,7 @@ START_TEST(langid)
     sluice_model *model;
     sluice_error error = {0};
     ck_assert_msg(sluice_model_load(path, NULL, &model, &error) == SLUICE_STATUS_OK, "%s", error.message);
-    const sluice_shape shape = sluice_model_get_shape(model);
+    const sluice_shape shape = sl_model_shape(model);
     const size_t found[] = {shape.layers, shape.directions, shape.inputs, shape.hidden, shape.vocabulary, shape.classes};
     const size_t expected[] = {1, 2, 32, 128, 256, 8};
     ck_assert_mem_eq(found, expected, sizeof found);

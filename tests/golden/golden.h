@@ -50,7 +50,7 @@ static inline void golden_close(FILE *file)
 static inline golden_case golden_read_case(FILE *file)
 {
     golden_case golden = {0};
-    sluice_shape s = {0};
+    sluice_shape s = {TEST_SHAPE};
     size_t rows = 0, steps = 0;
     int ragged = 0, states = 0;
     const int fields = fscanf(file, "sluice-golden 1 %zu %zu %zu %zu %zu %zu %d %zu %zu %d %d %lf %lf%*1[\n]", &s.layers,

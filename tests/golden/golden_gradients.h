@@ -26,7 +26,7 @@ static inline golden_gradient golden_gradient_load(const char *name)
     FILE *file = golden_open(file_name);
     golden_gradient golden = {.base = golden_read_case(file)};
     uint64_t unused = 0;
-    golden.gradient = test_gradient_random(&golden.base.network.weights.shape, &golden.base.batch.batch, &unused);
+    golden.gradient = test_gradient_random(golden.base.network.weights.shape, &golden.base.batch.batch, &unused);
     for (size_t j = 0; j < TEST_RESULTS; j++)
         if (golden.gradient.in[j])
             golden_read(file, golden.gradient.in[j], golden.gradient.in_count[j], sizeof(float));

@@ -2,6 +2,7 @@
 """The library from Python, as a user of ctypes or cffi has it: declarations that cffi parses, and the bits of the program."""
 import ctypes
 import importlib.util
+import os
 import pathlib
 import re
 import tempfile
@@ -10,7 +11,7 @@ from support.checks import BUILD, SOURCE, Checks, build_options, run
 from support.cli import read_npy, sluice, write_npy
 
 MODEL = SOURCE / "perf" / "langid" / "langid.safetensors"
-HEADERS = [SOURCE / "include" / name for name in ("sluice.h", "sluice_train.h")]
+HEADERS = [SOURCE / "include" / name for name in ("sluice.h", "sluice_train.h", "sluice_tools.h")]
 WORDS = [b"lucciola", b"heureusement", b"thoughtfulness", b"bo"]
 STEPS, CLASSES = max(map(len, WORDS)), 8
 # What may be left of the headers, once bodies in braces are gone: types, functions, constants.
@@ -33,9 +34,10 @@ def program_logits(directory):
     return read_npy(logits)[1]
 
 
-def declarations(header=HEADERS[0], language="c"):
-    """What the headers' own comment says to do for other languages."""
-    return run(["cc", "-E", "-P", "-x", language, "-DSLUICE_DECLARATIONS_ONLY", header]).stdout
+def declarations(*headers, language="c"):
+    """What the headers' own comment says to do for other languages; without headers, for all of them."""
+    include = [option for header in headers or HEADERS for option in ("-include", header)]
+    return run(["cc", "-E", "-P", "-x", language, "-DSLUICE_DECLARATIONS_ONLY", *include, os.devnull]).stdout
 
 
 def check_declarations(checks, text):
@@ -48,8 +50,10 @@ def check_declarations(checks, text):
     code = re.sub(r"/\*.*?\*/", "", "".join(header.read_text() for header in HEADERS), flags=re.DOTALL)
     declared, left = (set(re.findall(r"\b(sluice_\w+) ?\(", source)) for source in (code, text))
     checks.check(left == declared and len(left) > 40, f"every function is declared: {sorted(left ^ declared)} differ")
-    checks.check(declarations(HEADERS[1]) == text, "either header gives the declarations of both")
     checks.check(declarations(language="c++") == text, "they are the same for a C++ preprocessor")
+    core = declarations(HEADERS[0])
+    for header in HEADERS[1:]:
+        checks.check(declarations(header).startswith(core), f"{header.name} gives the declarations of sluice.h and its own")
 
 
 class Error(ctypes.Structure):
@@ -112,7 +116,7 @@ def compiled_sizes(directory, names):
     """{struct: its size} as the C compiler has it."""
     source, binary = pathlib.Path(directory, "sizes.c"), pathlib.Path(directory, "sizes")
     lines = "".join(f'    printf("{name} %zu\\n", sizeof({name}));\n' for name in names)
-    source.write_text(f"#include <sluice.h>\n#include <stdio.h>\nint main(void)\n{{\n{lines}    return 0;\n}}\n")
+    source.write_text(f"#include <sluice_train.h>\n#include <sluice_tools.h>\n#include <stdio.h>\nint main(void)\n{{\n{lines}    return 0;\n}}\n")
     built = run(["cc", "-I", SOURCE / "include", source, "-o", binary])
     return {name: int(size) for name, size in map(str.split, run([binary]).stdout.splitlines())} if built.returncode == 0 else {}
 

@@ -8,7 +8,7 @@ from support.checks import Checks, build_options, run, stage, staged_environment
 
 # Eight batches, one after the other and then from a parallel loop; @OPEN@ either links the library or loads it beside.
 PROGRAM = r"""
-#include <sluice.h>
+#include <sluice_train.h>
 #include <dlfcn.h>
 #include <stdio.h>
 #include <string.h>
@@ -26,7 +26,8 @@ static int forward(const sluice_engine *engine, int k, float *hn)
 
 int main(int argc, char **argv)
 {
-    const sluice_shape shape = {.layers = LAYERS, .directions = 1, .inputs = INPUTS, .hidden = HIDDEN, .has_bias = 1};
+    const sluice_shape shape = {.struct_size = sizeof shape, .layers = LAYERS, .directions = 1, .inputs = INPUTS,
+                                .hidden = HIDDEN, .has_bias = 1};
     sluice_engine_options options = {.struct_size = sizeof options, .threads = 2};
     sluice_model *model;
     int failed = 0;
@@ -34,7 +35,7 @@ int main(int argc, char **argv)
     for (int k = 0; k < BATCHES; k++)
         for (int j = 0; j < ROWS * STEPS * INPUTS; j++)
             x[k][j] = (float)((j * 7 + k * 13) % 31 - 15) / 15;
-    if (CALL(sluice_model_create_random)(&shape, 3, &model, NULL))
+    if (CALL(sluice_model_create_initial)(&shape, SLUICE_INITIALIZER_UNIFORM, 3, NULL, &model, NULL))
         return 2;
     for (sluice_schedule schedule = SLUICE_SCHEDULE_AUTO; schedule <= SLUICE_SCHEDULE_UNITS; schedule++) {
         sluice_engine *engine;

@@ -25,15 +25,17 @@ enum { STEPS = 9, ROWS = 5, INPUTS = 8, CLASSES = 3 };
 static int use(void *library)
 {
     static float x[ROWS * STEPS * INPUTS], logits[ROWS * CLASSES];
-    const sluice_shape shape = {.layers = 2, .directions = 1, .inputs = INPUTS, .hidden = 24, .classes = CLASSES, .has_bias = 1};
+    const sluice_shape shape = {.struct_size = sizeof shape, .layers = 2, .directions = 1, .inputs = INPUTS, .hidden = 24,
+                                .classes = CLASSES, .has_bias = 1};
     const sluice_engine_options options = {.struct_size = sizeof options, .threads = 3, .schedule = SLUICE_SCHEDULE_UNITS};
     const int32_t labels[ROWS] = {0, 1, 2, 0, 1};
     sluice_batch batch = {.struct_size = sizeof batch, .steps = STEPS, .rows = ROWS, .x = x, .logits = logits};
     sluice_model *model;
     sluice_engine *engine;
     sluice_trainer *trainer;
-    if (CALL(sluice_model_create_random)(&shape, 1, &model, NULL) || CALL(sluice_engine_create)(model, &options, &engine, NULL) ||
-        CALL(sluice_forward)(engine, NULL, &batch, NULL) || CALL(sluice_trainer_create)(model, &options, NULL, &trainer, NULL))
+    if (CALL(sluice_model_create_initial)(&shape, SLUICE_INITIALIZER_UNIFORM, 1, NULL, &model, NULL) ||
+        CALL(sluice_engine_create)(model, &options, &engine, NULL) || CALL(sluice_forward)(engine, NULL, &batch, NULL) ||
+        CALL(sluice_trainer_create)(model, &options, NULL, &trainer, NULL))
         return 1;
     batch.logits = NULL;
     if (CALL(sluice_trainer_step)(trainer, &batch, labels, NULL, NULL, NULL))
@@ -103,8 +105,8 @@ for turn in range(3):
     model, engine = ctypes.c_void_p(), ctypes.c_void_p()
     # A training engine packs its weights on all its threads; a schedule is asked for, so that two are used on one CPU too.
     options = Options(ctypes.sizeof(Options), schedule=1, threads=2, training=1)
-    assert library.sluice_model_create_random(ctypes.byref(Shape(1, 1, 16, 64, has_bias=1)), ctypes.c_uint64(1),
-                                              ctypes.byref(model), None) == 0
+    shape = Shape(ctypes.sizeof(Shape), 1, 1, 16, 64, has_bias=1)
+    assert library.sluice_model_create_initial(ctypes.byref(shape), 0, ctypes.c_uint64(1), None, ctypes.byref(model), None) == 0
     assert library.sluice_engine_create(model, ctypes.byref(options), ctypes.byref(engine), None) == 0
     library.sluice_engine_destroy(engine)
     library.sluice_model_destroy(model)

@@ -127,7 +127,7 @@ START_TEST(a_sweep_begins_with_one_thread)
     ck_assert(options.scaling == SL_SCALING_WEAK && options.threads.count == 4);
     for (size_t k = 0; k < 4; k++)
         ck_assert_uint_eq(options.threads.values[k], (size_t)1 << k);
-    ck_assert_int_eq(parse("--threads 4,2", &options, NULL), 0); /* no sweep that is told: as it is */
+    ck_assert_int_eq(parse("--threads 4,2", &options, NULL), 0); /* no sweep that is reported: as it is */
     ck_assert(options.threads.count == 2 && options.threads.values[0] == 4);
 }
 END_TEST
@@ -158,7 +158,8 @@ END_TEST
  * longest row ends: of a tail one team's has T steps, the others' T / 250. */
 START_TEST(bytes_are_weights_and_ends)
 {
-    sl_result result = {.shape = {10, 8, 3, 5, 1, 1, SL_RAGGED_NONE, 1}, .plan = {.teams = 2, .members = 1}, .total_steps = 80};
+    sl_result result = {
+        .shape = {10, 8, 3, 5, 1, 1, SL_RAGGED_NONE, 1}, .plan = {.thread_groups = 2, .threads_per_group = 1}, .total_steps = 80};
     ck_assert_double_eq(sl_sweep_bytes(&result), 4 * (2 * 10 * 160 + 80 * (3 + 5)));
     result.plan.hoists = 1;
     ck_assert_double_eq_tol(sl_sweep_bytes(&result), 4 * (2 * (10 * 100 + 60) + 80 * (3 + 5)), 1e-9);
@@ -170,9 +171,9 @@ START_TEST(bytes_are_weights_and_ends)
     ck_assert_double_eq_tol(sl_sweep_bytes(&result), 4 * (10 * 100 + 60 + 1 * 100 + 60 + 17 * 3), 1e-9);
     result.shape.steps = 500;
     result.total_steps = 514;
-    result.plan = (sluice_candidate){.teams = 3, .members = 1};
+    result.plan = (sluice_candidate){.thread_groups = 3, .threads_per_group = 1};
     ck_assert_double_eq_tol(sl_sweep_bytes(&result), 4 * ((500 + 2 + 2) * 160 + 514 * 3), 1e-9);
-    result.plan.teams = 2;
+    result.plan.thread_groups = 2;
     result.total_steps = 80;
     result.shape = (sl_case){10, 8, 3, 5, 2, 2, SL_RAGGED_NONE, 1}; /* the upper layer reads both directions */
     result.plan.hoists = 0;
@@ -279,6 +280,7 @@ START_TEST(what_is_no_record_is_refused)
                                         "[" CASE ",{}]",
                                         ROW("\"steps\":\"4\""),
                                         ROW("\"steps\":4,\"more\":[1]"),
+                                        ROW("\"steps\":4,\"gflops\":\"x\""),
                                         "steps,batch\n4,8\n"};
     sluice_error error;
     json_t *rows;

@@ -25,7 +25,7 @@ static sl_result sample_result(void)
                                  .ragged = SL_RAGGED_UNIFORM,
                                  .seed = 7},
                        .setting = {2, SLUICE_ISA_AVX2, SLUICE_GEMM_FUSED, SLUICE_SCHEDULE_HOIST, false},
-                       .plan = {SLUICE_SCHEDULE_UNITS, 2, 3, 1, 0, 1e6, 0},
+                       .plan = {0, SLUICE_SCHEDULE_UNITS, 2, 3, 1, 0, 1e6, 0},
                        .total_steps = 1600,
                        .timing = {{0.5, 0.6, 0.9}, {50, 90, 100}, 3, 10},
                        .setup_seconds = 0.25,
@@ -148,17 +148,17 @@ START_TEST(a_way_has_a_short_name)
         sluice_candidate way;
         const char *name;
     } ways[] = {
-        {{SLUICE_SCHEDULE_ROWS, 2, 1, 0, 0, 0, 0}, "rows"},
-        {{SLUICE_SCHEDULE_HOIST, 1, 1, 1, 0, 0, 0}, "hoist"},
-        {{SLUICE_SCHEDULE_UNITS, 1, 2, 1, 0, 0, 0}, "units2"},
-        {{SLUICE_SCHEDULE_UNITS, 1, 8, 0, 1, 0, 0}, "units8w"},
-        {{SLUICE_SCHEDULE_UNITS, 16, 4, 1, 0, 0, 0}, "16x4"},
-        {{SLUICE_SCHEDULE_UNITS, UINT_MAX, UINT_MAX, 1, 1, 0, 0}, "4294967295x4294967295w"},
-        {{SLUICE_SCHEDULE_HOIST, 1, 1, 1, 1, 0, 0}, "hoistw"},
+        {{0, SLUICE_SCHEDULE_ROWS, 2, 1, 0, 0, 0, 0}, "rows"},
+        {{0, SLUICE_SCHEDULE_HOIST, 1, 1, 1, 0, 0, 0}, "hoist"},
+        {{0, SLUICE_SCHEDULE_UNITS, 1, 2, 1, 0, 0, 0}, "units2"},
+        {{0, SLUICE_SCHEDULE_UNITS, 1, 8, 0, 1, 0, 0}, "units8w"},
+        {{0, SLUICE_SCHEDULE_UNITS, 16, 4, 1, 0, 0, 0}, "16x4"},
+        {{0, SLUICE_SCHEDULE_UNITS, UINT_MAX, UINT_MAX, 1, 1, 0, 0}, "4294967295x4294967295w"},
+        {{0, SLUICE_SCHEDULE_HOIST, 1, 1, 1, 1, 0, 0}, "hoistw"},
     };
     for (size_t k = 0; k < sizeof ways / sizeof ways[0]; k++) {
-        char text[SL_WORDS_WAY];
-        ck_assert_str_eq(sl_words_way(&ways[k].way, text), ways[k].name);
+        char text[SL_WORDS_CANDIDATE];
+        ck_assert_str_eq(sl_words_candidate(&ways[k].way, text), ways[k].name);
     }
 }
 END_TEST
@@ -285,7 +285,7 @@ START_TEST(a_case_is_checked_and_timed)
         ck_assert_uint_eq(result.setting.gemm, gemm);
         ck_assert(result.setting.isa != SLUICE_ISA_AUTO && result.setting.threads >= 1 && result.timing.repetitions == 2);
         ck_assert(result.timing.seconds.min > 0 && result.timing.reference.max > 0 && result.workspace_bytes > 0);
-        ck_assert(result.plan.teams >= 1 && result.plan.members >= 1);
+        ck_assert(result.plan.thread_groups >= 1 && result.plan.threads_per_group >= 1);
         check_steps(&cases[_i], result.total_steps);
     }
     sl_fixture_destroy(fixture);

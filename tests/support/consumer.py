@@ -7,7 +7,7 @@ from support.checks import run
 
 # In the language that C99 and C++11 share. Prints the version and a hash of what two threads compute.
 PROGRAM = r"""
-#include <sluice.h>
+#include <sluice_train.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -32,13 +32,14 @@ static int compute(void)
     memset(&shape, 0, sizeof shape);
     memset(&options, 0, sizeof options);
     memset(&batch, 0, sizeof batch);
+    shape.struct_size = sizeof shape;
     shape.layers = LAYERS, shape.directions = DIRECTIONS, shape.inputs = INPUTS, shape.hidden = HIDDEN;
     shape.classes = CLASSES, shape.has_bias = 1;
     options.struct_size = sizeof options, options.threads = 2;
     batch.struct_size = sizeof batch, batch.steps = STEPS, batch.rows = ROWS;
     batch.x = x, batch.hn = hn, batch.logits = logits;
-    const int failed = sluice_model_create_random(&shape, 1, &model, NULL) || sluice_engine_create(model, &options, &engine, NULL) ||
-                       sluice_forward(engine, NULL, &batch, NULL);
+    const int failed = sluice_model_create_initial(&shape, SLUICE_INITIALIZER_UNIFORM, 1, NULL, &model, NULL) ||
+                       sluice_engine_create(model, &options, &engine, NULL) || sluice_forward(engine, NULL, &batch, NULL);
     sluice_engine_destroy(engine);
     sluice_model_destroy(model);
     return failed;
@@ -104,7 +105,7 @@ def asked_versions(version):
 def cmake_answers(checks, words, directory, prefix, version, sanitizer="none"):
     """
     Configure and build a CMake project against the library under `prefix`, which was built with `sanitizer`, and run its programs:
-    {target's name: what it prints}. None where there is no CMake, which is told.
+    {target's name: what it prints}. None where there is no CMake, which is reported.
     """
     if not shutil.which("cmake"):
         print(f"skipped: find_package, {words}: no cmake here")

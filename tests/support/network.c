@@ -1,9 +1,9 @@
-/* Random models and batches. Nothing here knows how the library works. */
+/* Random models and batches. Of the library, only the list of instruction sets is known here. */
 #include "support/network.h"
 
 #include "kernel/kernel.h"
-
 #include "support/suite.h"
+#include "sluice_tools.h"
 
 #include <math.h>
 #include <string.h>
@@ -31,7 +31,7 @@ static size_t input_width(const sluice_shape *shape, size_t k)
 /* Give out the arrays' places, in the order that network.h promises. With floats NULL it only counts. */
 static size_t lay_out(test_network *network)
 {
-    const sluice_shape *shape = &network->weights.shape;
+    const sluice_shape *shape = network->weights.shape;
     const size_t stacked = 4 * shape->hidden, count = shape->layers * shape->directions;
     const size_t bias = shape->has_bias ? stacked : 0;
     float *const start = network->floats;
@@ -55,7 +55,9 @@ static size_t lay_out(test_network *network)
 test_network test_network_create(const sluice_shape *shape)
 {
     const size_t count = shape->layers * shape->directions;
-    test_network network = {.weights = {.struct_size = sizeof(sluice_weights), .shape = *shape}};
+    test_network network = {.weights = {.struct_size = sizeof(sluice_weights)}, .shape = blank(1, sizeof *network.shape)};
+    *network.shape = *shape;
+    network.weights.shape = network.shape;
     network.count = lay_out(&network);
     network.floats = blank(network.count, sizeof *network.floats);
     network.tables = blank(4 * count, sizeof *network.tables);
@@ -90,6 +92,7 @@ void test_network_free(test_network *network)
     sluice_model_destroy(network->model);
     free(network->floats);
     free(network->tables);
+    free(network->shape);
     *network = (test_network){0};
 }
 
@@ -411,6 +414,7 @@ void test_same_row(const sluice_shape *shape, const test_batch *got, size_t n, c
 sluice_shape test_shape_random(uint64_t *random)
 {
     return (sluice_shape){
+        TEST_SHAPE,
         .layers = 1 + test_random(random) % 3,
         .directions = 1 + test_random(random) % 2,
         .inputs = 1 + test_random(random) % 40,

@@ -10,10 +10,14 @@
 /** What outputs hold before a call: a quiet NaN that no computation yields, so that "not written" and "NaN" differ. */
 #define TEST_PREFILL UINT32_C(0x7fe15a5a)
 
+/** The first field of a shape that a test writes down. */
+#define TEST_SHAPE .struct_size = sizeof(sluice_shape)
+
 /** A model and the arrays it was made from. Owned: test_network_free. */
 typedef struct test_network {
     sluice_weights weights; /* points into the arrays below */
-    sluice_model *model;    /* NULL until test_network_build */
+    sluice_shape *shape;
+    sluice_model *model;  /* NULL until test_network_build */
     float *floats;        /* one after the other: for each k weight_ih, weight_hh, bias_ih, bias_hh; embedding; head weight, bias */
     size_t count;         /* of floats */
     const float **tables; /* behind the four arrays of arrays in weights */

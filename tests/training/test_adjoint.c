@@ -11,38 +11,58 @@ typedef struct option {
     sluice_shape shape;
     unsigned what; /* for test_batch_random */
     float dropout;
-    int only; /* of TEST_RESULTS, the one that the loss is told of; -1: all */
+    int only; /* of TEST_RESULTS, the only one that the loss reads; -1: all */
 } option;
 
 static const option options[] = {
-    {"plain", {.layers = 1, .directions = 1, .inputs = 3, .hidden = 4, .has_bias = 1}, TEST_STATES, 0, -1},
-    {"no bias", {.layers = 1, .directions = 1, .inputs = 2, .hidden = 3}, TEST_STATES, 0, -1},
-    {"no states", {.layers = 1, .directions = 1, .inputs = 2, .hidden = 3, .has_bias = 1}, 0, 0, -1},
-    {"both ways", {.layers = 1, .directions = 2, .inputs = 3, .hidden = 3, .has_bias = 1}, TEST_STATES, 0, -1},
-    {"ragged", {.layers = 1, .directions = 1, .inputs = 3, .hidden = 4, .has_bias = 1}, TEST_STATES | TEST_RAGGED, 0, -1},
-    {"two layers", {.layers = 2, .directions = 1, .inputs = 3, .hidden = 4, .classes = 2, .has_bias = 1}, TEST_STATES, 0, -1},
+    {"plain", {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 3, .hidden = 4, .has_bias = 1}, TEST_STATES, 0, -1},
+    {"no bias", {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 2, .hidden = 3}, TEST_STATES, 0, -1},
+    {"no states", {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 2, .hidden = 3, .has_bias = 1}, 0, 0, -1},
+    {"both ways", {TEST_SHAPE, .layers = 1, .directions = 2, .inputs = 3, .hidden = 3, .has_bias = 1}, TEST_STATES, 0, -1},
+    {"ragged",
+     {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 3, .hidden = 4, .has_bias = 1},
+     TEST_STATES | TEST_RAGGED,
+     0,
+     -1},
+    {"two layers",
+     {TEST_SHAPE, .layers = 2, .directions = 1, .inputs = 3, .hidden = 4, .classes = 2, .has_bias = 1},
+     TEST_STATES,
+     0,
+     -1},
     {"three layers both ways, ragged",
-     {.layers = 3, .directions = 2, .inputs = 2, .hidden = 3, .classes = 3, .has_bias = 1},
+     {TEST_SHAPE, .layers = 3, .directions = 2, .inputs = 2, .hidden = 3, .classes = 3, .has_bias = 1},
      TEST_STATES | TEST_RAGGED,
      0,
      -1},
-    {"tokens", {.layers = 1, .directions = 1, .inputs = 3, .hidden = 4, .vocabulary = 5, .classes = 3, .has_bias = 1}, 0, 0, -1},
+    {"tokens",
+     {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 3, .hidden = 4, .vocabulary = 5, .classes = 3, .has_bias = 1},
+     0,
+     0,
+     -1},
     {"tokens both ways, ragged",
-     {.layers = 2, .directions = 2, .inputs = 3, .hidden = 2, .vocabulary = 4, .classes = 2},
+     {TEST_SHAPE, .layers = 2, .directions = 2, .inputs = 3, .hidden = 2, .vocabulary = 4, .classes = 2},
      TEST_STATES | TEST_RAGGED,
      0,
      -1},
-    {"dropout", {.layers = 2, .directions = 1, .inputs = 2, .hidden = 5, .has_bias = 1}, TEST_RAGGED, 0.3f, -1},
+    {"dropout", {TEST_SHAPE, .layers = 2, .directions = 1, .inputs = 2, .hidden = 5, .has_bias = 1}, TEST_RAGGED, 0.3f, -1},
     {"dropout, three layers both ways",
-     {.layers = 3, .directions = 2, .inputs = 2, .hidden = 3, .classes = 2, .has_bias = 1},
+     {TEST_SHAPE, .layers = 3, .directions = 2, .inputs = 2, .hidden = 3, .classes = 2, .has_bias = 1},
      TEST_STATES | TEST_RAGGED,
      0.5f,
      -1},
-    {"y alone", {.layers = 2, .directions = 2, .inputs = 2, .hidden = 2, .classes = 2}, TEST_STATES, 0, TEST_Y},
-    {"hn alone", {.layers = 2, .directions = 2, .inputs = 2, .hidden = 2, .classes = 2}, TEST_STATES, 0, TEST_HN},
-    {"cn alone", {.layers = 2, .directions = 2, .inputs = 2, .hidden = 2, .classes = 2}, TEST_STATES, 0, TEST_CN},
-    {"logits alone", {.layers = 2, .directions = 2, .inputs = 2, .hidden = 2, .classes = 2}, TEST_RAGGED, 0, TEST_LOGITS},
-    {"step_logits alone", {.layers = 2, .directions = 2, .inputs = 2, .hidden = 2, .classes = 2}, TEST_RAGGED, 0, TEST_STEP_LOGITS},
+    {"y alone", {TEST_SHAPE, .layers = 2, .directions = 2, .inputs = 2, .hidden = 2, .classes = 2}, TEST_STATES, 0, TEST_Y},
+    {"hn alone", {TEST_SHAPE, .layers = 2, .directions = 2, .inputs = 2, .hidden = 2, .classes = 2}, TEST_STATES, 0, TEST_HN},
+    {"cn alone", {TEST_SHAPE, .layers = 2, .directions = 2, .inputs = 2, .hidden = 2, .classes = 2}, TEST_STATES, 0, TEST_CN},
+    {"logits alone",
+     {TEST_SHAPE, .layers = 2, .directions = 2, .inputs = 2, .hidden = 2, .classes = 2},
+     TEST_RAGGED,
+     0,
+     TEST_LOGITS},
+    {"step_logits alone",
+     {TEST_SHAPE, .layers = 2, .directions = 2, .inputs = 2, .hidden = 2, .classes = 2},
+     TEST_RAGGED,
+     0,
+     TEST_STEP_LOGITS},
 };
 enum { OPTIONS = sizeof options / sizeof options[0], ROWS = 4, STEPS = 5 };
 
@@ -101,14 +121,14 @@ static double loss_at(test_adjoint *adjoint, test_number *input, double value)
     return test_adjoint_loss(adjoint);
 }
 
-/* The slope of the loss at an input, from four points: off by h^4/30 = 3e-14 of its fifth derivative, and by the roundings of the
+/* The derivative of the loss at an input, from four points: off by h^4/30 = 3e-14 of its fifth derivative, and by the roundings of the
  * loss, some 1e-14, over h. */
 static double difference(test_adjoint *adjoint, test_number *input)
 {
     const double h = 0x1p-10, x = input->value;
-    const double near = loss_at(adjoint, input, x + h) - loss_at(adjoint, input, x - h);
-    const double far = loss_at(adjoint, input, x + 2 * h) - loss_at(adjoint, input, x - 2 * h);
-    return (8 * near - far) / (12 * h);
+    const double inner = loss_at(adjoint, input, x + h) - loss_at(adjoint, input, x - h);
+    const double outer = loss_at(adjoint, input, x + 2 * h) - loss_at(adjoint, input, x - 2 * h);
+    return (8 * inner - outer) / (12 * h);
 }
 
 /* 1e-11 of roundings, and fifth derivatives up to 3e4. */

@@ -1,9 +1,10 @@
 /* Gradients against the adjoint in double precision (support/oracle/adjoint.h), each element within a bound on the error of single
  * precision that the running error analysis of support/oracle/number.h gives: of shapes, of each incoming gradient alone, of random
- * shapes, and of sequences in pieces. The outputs of the forward pass are looked at in the same way. */
+ * shapes, and of sequences in chunks. The outputs of the forward pass are compared too. */
 #include "support/gradients.h"
 #include "support/stream_calls.h"
 #include "support/suite.h"
+#include "sluice_tools.h"
 
 #include <string.h>
 
@@ -21,7 +22,7 @@ static double results_within(const test_batch *got, const test_adjoint *want, co
     return worst;
 }
 
-/* A bound that lets mistakes pass is none: the largest of a tensor's bounds, as a share of its largest element. */
+/* A bound that lets errors pass is none: the largest of a tensor's bounds, as a share of its largest element. */
 static double looseness(const test_adjoint *adjoint)
 {
     double worst = 0.0;
@@ -47,50 +48,66 @@ typedef struct variety {
 } variety;
 
 static const variety varieties[] = {
-    {"one", {.layers = 1, .directions = 1, .inputs = 1, .hidden = 1, .has_bias = 1}, 0, 1, 1},
-    {"plain", {.layers = 1, .directions = 1, .inputs = 5, .hidden = 16, .has_bias = 1}, TEST_STATES, 7, 9},
-    {"no bias", {.layers = 1, .directions = 1, .inputs = 9, .hidden = 19}, TEST_STATES, 5, 6},
-    {"both ways", {.layers = 1, .directions = 2, .inputs = 6, .hidden = 17, .has_bias = 1}, 0, 8, 7},
-    {"ragged", {.layers = 1, .directions = 1, .inputs = 6, .hidden = 21, .has_bias = 1}, TEST_RAGGED | TEST_STATES, 14, 11},
-    {"two layers", {.layers = 2, .directions = 1, .inputs = 4, .hidden = 18, .classes = 3, .has_bias = 1}, TEST_STATES, 6, 8},
+    {"one", {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 1, .hidden = 1, .has_bias = 1}, 0, 1, 1},
+    {"plain", {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 5, .hidden = 16, .has_bias = 1}, TEST_STATES, 7, 9},
+    {"no bias", {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 9, .hidden = 19}, TEST_STATES, 5, 6},
+    {"both ways", {TEST_SHAPE, .layers = 1, .directions = 2, .inputs = 6, .hidden = 17, .has_bias = 1}, 0, 8, 7},
+    {"ragged",
+     {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 6, .hidden = 21, .has_bias = 1},
+     TEST_RAGGED | TEST_STATES,
+     14,
+     11},
+    {"two layers",
+     {TEST_SHAPE, .layers = 2, .directions = 1, .inputs = 4, .hidden = 18, .classes = 3, .has_bias = 1},
+     TEST_STATES,
+     6,
+     8},
     {"three layers",
-     {.layers = 3, .directions = 1, .inputs = 3, .hidden = 16, .classes = 2, .has_bias = 1},
+     {TEST_SHAPE, .layers = 3, .directions = 1, .inputs = 3, .hidden = 16, .classes = 2, .has_bias = 1},
      TEST_RAGGED | TEST_STATES,
      9,
      7},
     {"three layers both ways",
-     {.layers = 3, .directions = 2, .inputs = 5, .hidden = 11, .has_bias = 1},
+     {TEST_SHAPE, .layers = 3, .directions = 2, .inputs = 5, .hidden = 11, .has_bias = 1},
      TEST_RAGGED | TEST_STATES,
      9,
      6},
-    {"head", {.layers = 1, .directions = 2, .inputs = 5, .hidden = 12, .classes = 19, .has_bias = 1}, TEST_RAGGED, 11, 9},
+    {"head",
+     {TEST_SHAPE, .layers = 1, .directions = 2, .inputs = 5, .hidden = 12, .classes = 19, .has_bias = 1},
+     TEST_RAGGED,
+     11,
+     9},
     {"tokens",
-     {.layers = 1, .directions = 1, .inputs = 7, .hidden = 20, .vocabulary = 13, .classes = 5, .has_bias = 1},
+     {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 7, .hidden = 20, .vocabulary = 13, .classes = 5, .has_bias = 1},
      TEST_RAGGED,
      12,
      10},
     {"tokens both ways",
-     {.layers = 2, .directions = 2, .inputs = 7, .hidden = 9, .vocabulary = 11, .classes = 3},
+     {TEST_SHAPE, .layers = 2, .directions = 2, .inputs = 7, .hidden = 9, .vocabulary = 11, .classes = 3},
      TEST_RAGGED | TEST_STATES,
      8,
      9},
-    {"many tokens", {.layers = 1, .directions = 1, .inputs = 3, .hidden = 10, .vocabulary = 200000, .classes = 2}, 0, 6, 9},
-    {"wide", {.layers = 1, .directions = 1, .inputs = 70, .hidden = 67, .has_bias = 1}, 0, 4, 4},
-    {"wide inputs", {.layers = 1, .directions = 2, .inputs = 600, .hidden = 3}, TEST_RAGGED, 3, 4},
-    {"wider", {.layers = 1, .directions = 1, .inputs = 5, .hidden = 150, .has_bias = 1}, 0, 3, 3},
-    {"many classes", {.layers = 1, .directions = 2, .inputs = 3, .hidden = 6, .classes = 1100}, TEST_RAGGED, 5, 6},
-    {"many rows", {.layers = 1, .directions = 1, .inputs = 3, .hidden = 9, .has_bias = 1}, TEST_RAGGED, 150, 6},
+    {"many tokens",
+     {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 3, .hidden = 10, .vocabulary = 200000, .classes = 2},
+     0,
+     6,
+     9},
+    {"wide", {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 70, .hidden = 67, .has_bias = 1}, 0, 4, 4},
+    {"wide inputs", {TEST_SHAPE, .layers = 1, .directions = 2, .inputs = 600, .hidden = 3}, TEST_RAGGED, 3, 4},
+    {"wider", {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 5, .hidden = 150, .has_bias = 1}, 0, 3, 3},
+    {"many classes", {TEST_SHAPE, .layers = 1, .directions = 2, .inputs = 3, .hidden = 6, .classes = 1100}, TEST_RAGGED, 5, 6},
+    {"many rows", {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 3, .hidden = 9, .has_bias = 1}, TEST_RAGGED, 150, 6},
     {"many rows and steps",
-     {.layers = 2, .directions = 2, .inputs = 2, .hidden = 5, .classes = 2, .has_bias = 1},
+     {TEST_SHAPE, .layers = 2, .directions = 2, .inputs = 2, .hidden = 5, .classes = 2, .has_bias = 1},
      TEST_RAGGED | TEST_STATES,
      300,
      12},
     {"many rows of tokens",
-     {.layers = 1, .directions = 2, .inputs = 3, .hidden = 4, .vocabulary = 6, .classes = 2, .has_bias = 1},
+     {TEST_SHAPE, .layers = 1, .directions = 2, .inputs = 3, .hidden = 4, .vocabulary = 6, .classes = 2, .has_bias = 1},
      TEST_RAGGED,
      300,
      9},
-    {"many steps", {.layers = 1, .directions = 2, .inputs = 3, .hidden = 5, .has_bias = 1}, TEST_RAGGED, 3, 120},
+    {"many steps", {TEST_SHAPE, .layers = 1, .directions = 2, .inputs = 3, .hidden = 5, .has_bias = 1}, TEST_RAGGED, 3, 120},
 };
 enum { VARIETIES = sizeof varieties / sizeof varieties[0] };
 
@@ -129,7 +146,7 @@ END_TEST
 
 START_TEST(incoming)
 {
-    const sluice_shape shape = {.layers = 2, .directions = 2, .inputs = 5, .hidden = 9, .classes = 3, .has_bias = 1};
+    const sluice_shape shape = {TEST_SHAPE, .layers = 2, .directions = 2, .inputs = 5, .hidden = 9, .classes = 3, .has_bias = 1};
     uint64_t random = test_seed();
     test_network network = test_network_random(&shape, 1.0f, &random);
     test_batch batch = test_batch_random(&shape, 7, 6, TEST_RAGGED | TEST_STATES, &random);
@@ -159,11 +176,12 @@ END_TEST
 
 /* ---- Random shapes ---- */
 
-/* Whatever the generator thinks of, computed in whatever way. */
+/* Random shapes, batches and options. */
 static void try_random_shape(int index)
 {
     uint64_t random = test_seed() + (uint64_t)index;
     const sluice_shape shape = {
+        TEST_SHAPE,
         .layers = 1 + test_random(&random) % 3,
         .directions = 1 + test_random(&random) % 2,
         .inputs = 1 + test_random(&random) % 20,
@@ -206,17 +224,17 @@ END_TEST
 
 /* ---- Truncated backpropagation ---- */
 
-enum { SLOTS = 6, PIECES = 3, PIECE_STEPS = 4 };
+enum { SLOTS = 6, CHUNKS = 3, CHUNK_STEPS = 4 };
 
-/* A batch of one piece: rows n at slots (2 n + 1) % SLOTS, going on where the slots stand. */
-typedef struct piece {
+/* A batch of one time chunk of longer sequences: row n continues the stream of slot (2 n + 1) % SLOTS. */
+typedef struct chunk {
     test_batch batch; /* its h0 and c0 are what the slots held */
     test_gradient gradient;
-} piece;
+} chunk;
 
-static piece make_piece(const sluice_shape *shape, sluice_streams *streams, const size_t *slots, uint64_t *random)
+static chunk make_chunk(const sluice_shape *shape, sluice_streams *streams, const size_t *slots, uint64_t *random)
 {
-    piece made = {.batch = test_batch_random(shape, SLOTS, PIECE_STEPS, TEST_RAGGED | TEST_STATES, random)};
+    chunk made = {.batch = test_batch_random(shape, SLOTS, CHUNK_STEPS, TEST_RAGGED | TEST_STATES, random)};
     float *h = test_floats(shape->layers * shape->hidden), *c = test_floats(shape->layers * shape->hidden);
     for (size_t n = 0; n < SLOTS; n++) {
         ck_assert_int_eq(sluice_streams_get(streams, slots[n], h, c, NULL), SLUICE_STATUS_OK);
@@ -228,12 +246,12 @@ static piece make_piece(const sluice_shape *shape, sluice_streams *streams, cons
     free(h);
     free(c);
     made.gradient = test_gradient_random(shape, &made.batch.batch, random);
-    made.gradient.gradient.dhn = made.gradient.gradient.dcn = NULL; /* the border, where nothing comes back */
+    made.gradient.gradient.dhn = made.gradient.gradient.dcn = NULL; /* truncated: no gradient comes from the next chunk */
     return made;
 }
 
-/* The piece's own arrays take dx, dh0 and dc0, those of `all` the weights' gradients, and all begin with zeros and are added to. */
-static sluice_gradient gradient_of(const piece *now, const test_gradient *all)
+/* dx, dh0 and dc0 go to the chunk's own arrays, the weights' gradients to those of `all`; all are added to zeros. */
+static sluice_gradient gradient_of(const chunk *now, const test_gradient *all)
 {
     sluice_gradient gradient = all->gradient;
     const sluice_gradient *own = &now->gradient.gradient;
@@ -250,13 +268,13 @@ static sluice_gradient gradient_of(const piece *now, const test_gradient *all)
     return gradient;
 }
 
-/* Forward and backward through a piece; sum is what the weights' gradients should be after the pieces so far. */
-static void run_piece(const test_runner *runner, sluice_tape *tape, const sluice_batch *streamed, const piece *now,
+/* Forward and backward through a chunk; sum has the expected gradients of the weights after the chunks so far. */
+static void run_chunk(const test_runner *runner, sluice_tape *tape, const sluice_batch *streamed, const chunk *now,
                       const test_adjoint *want, const test_gradient *all, test_number *const *sum)
 {
     const sluice_gradient gradient = gradient_of(now, all);
     test_forward_taped(runner, tape, streamed);
-    results_within(&now->batch, want, "a piece");
+    results_within(&now->batch, want, "a chunk");
     test_backward(runner, tape, &gradient);
     for (size_t j = 0; j < TEST_INPUTS; j++)
         for (size_t m = 0; m < want->input_count[j]; m++)
@@ -265,17 +283,17 @@ static void run_piece(const test_runner *runner, sluice_tape *tape, const sluice
         test_within(j <= TEST_C0 ? now->gradient.out[j] : all->out[j], sum[j], want->input_count[j], test_input_names[j]);
 }
 
-/* Each piece of a sequence is told of its own loss; the weights' gradients are added up over the pieces. */
+/* Each chunk of a sequence has a loss of its own; the weights' gradients are added up over the chunks. */
 START_TEST(pieces_of_streams)
 {
-    const sluice_shape shape = {.layers = 2, .directions = 1, .inputs = 5, .hidden = 13, .classes = 3, .has_bias = 1};
+    const sluice_shape shape = {TEST_SHAPE, .layers = 2, .directions = 1, .inputs = 5, .hidden = 13, .classes = 3, .has_bias = 1};
     static const size_t slots[SLOTS] = {1, 3, 5, 0, 2, 4};
     uint64_t random = test_seed();
     test_network network = test_network_random(&shape, 1.0f, &random);
     test_runner runner = test_trainable(network.model, SLUICE_ISA_AUTO, 2, SLUICE_SCHEDULE_AUTO);
     sluice_streams *streams = test_streams_create(runner.engine, SLOTS);
     sluice_tape *tape = test_tape_create(&runner, (size_t)_i * 3);
-    const sluice_batch like = {.rows = SLOTS, .steps = PIECE_STEPS};
+    const sluice_batch like = {.rows = SLOTS, .steps = CHUNK_STEPS};
     test_gradient all = test_gradient_random(&shape, &like, &random);
     test_number *sum[TEST_INPUTS];
     for (size_t j = 0; j < TEST_INPUTS; j++) {
@@ -283,14 +301,14 @@ START_TEST(pieces_of_streams)
         if (all.out[j])
             memset(all.out[j], 0, all.out_count[j] * sizeof(float));
     }
-    for (size_t p = 0; p < PIECES; p++) {
-        piece now = make_piece(&shape, streams, slots, &random);
+    for (size_t p = 0; p < CHUNKS; p++) {
+        chunk now = make_chunk(&shape, streams, slots, &random);
         test_adjoint want = test_adjoint_run(&network.weights, &now.batch.batch, &now.gradient.gradient, NULL);
         sluice_batch streamed = now.batch.batch;
         streamed.h0 = streamed.c0 = NULL;
         streamed.streams = streams;
         streamed.slots = slots;
-        run_piece(&runner, tape, &streamed, &now, &want, &all, sum);
+        run_chunk(&runner, tape, &streamed, &now, &want, &all, sum);
         test_adjoint_free(&want);
         test_batch_free(&now.batch);
         test_gradient_free(&now.gradient);

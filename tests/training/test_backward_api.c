@@ -7,8 +7,8 @@
 #include <math.h>
 #include <string.h>
 
-static const sluice_shape small = {.layers = 2, .directions = 1, .inputs = 3, .hidden = 5, .classes = 2, .has_bias = 1};
-static const sluice_shape worded = {.layers = 1, .directions = 2, .inputs = 3, .hidden = 4, .vocabulary = 7};
+static const sluice_shape small = {TEST_SHAPE, .layers = 2, .directions = 1, .inputs = 3, .hidden = 5, .classes = 2, .has_bias = 1};
+static const sluice_shape worded = {TEST_SHAPE, .layers = 1, .directions = 2, .inputs = 3, .hidden = 4, .vocabulary = 7};
 static const sluice_status bad_argument = SLUICE_STATUS_BAD_ARGUMENT;
 enum { ROWS = 6, STEPS = 5 };
 
@@ -119,7 +119,7 @@ START_TEST(tape_of_blis)
 }
 END_TEST
 
-/* What a new tape takes is what was told; later batches no larger, with recompute of the same lengths, take nothing more. */
+/* A new tape takes the bytes that were reported; later batches that are no larger, with recompute of the same lengths, take no more. */
 START_TEST(tape_bytes)
 {
     static const size_t sizes[][2] = {{0, 0}, {1, 1}, {6, 5}, {40, 31}, {3, 200}, {300, 4}, {0, 7}, {7, 0}};
@@ -161,7 +161,7 @@ END_TEST
 /* Steps computed again are steps not kept: of a long batch a third of the bytes or less. */
 START_TEST(recomputing_saves_bytes)
 {
-    const sluice_shape shape = {.layers = 2, .directions = 1, .inputs = 32, .hidden = 64, .has_bias = 1};
+    const sluice_shape shape = {TEST_SHAPE, .layers = 2, .directions = 1, .inputs = 32, .hidden = 64, .has_bias = 1};
     scene made = make_scene(&shape, 0);
     const sluice_tape_options options = {.struct_size = sizeof options, .recompute = 32};
     size_t all = 0, some = 0;
@@ -358,7 +358,7 @@ END_TEST
 START_TEST(head_of_every_step)
 {
     const sluice_shape shape = {
-        .layers = 1 + (size_t)_i / 2, .directions = 1 + (size_t)_i % 2, .inputs = 3, .hidden = 19, .classes = 21};
+        TEST_SHAPE, .layers = 1 + (size_t)_i / 2, .directions = 1 + (size_t)_i % 2, .inputs = 3, .hidden = 19, .classes = 21};
     const size_t width = shape.directions * shape.hidden;
     scene made = make_scene(&shape, TEST_RAGGED | TEST_STATES | TEST_EACH_STEP);
     float *want = calloc(made.batch.step_logits_count, sizeof *want);
@@ -416,7 +416,8 @@ END_TEST
 /* An engine that is given another model has the bits, there and back, of a new one of that model. */
 START_TEST(set_model)
 {
-    const sluice_shape shape = {.layers = 1 + (size_t)_i % 2,
+    const sluice_shape shape = {TEST_SHAPE,
+                                .layers = 1 + (size_t)_i % 2,
                                 .directions = 1 + (size_t)_i / 2 % 2,
                                 .inputs = 6,
                                 .hidden = 21,

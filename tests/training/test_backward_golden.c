@@ -2,6 +2,7 @@
  * analysis (support/oracle/number.h), and the root of the mean square error over all cases together no larger than torch's own in
  * float32. Of one case it may be: of the few hundred roundings in so small a network, luck decides which are larger. */
 #include "golden/golden_gradients.h"
+#include "sluice_tools.h"
 
 #include <math.h>
 
@@ -40,7 +41,7 @@ static void run_all(sluice_isa isa)
     squares all = {0.0, 0.0};
     for (size_t j = 0; j < GOLDEN_GRADIENTS; j++) {
         golden_gradient golden = golden_gradient_load(golden_gradient_names[j]);
-        test_gradient_poison(&golden.gradient, &golden.base.network.weights.shape, &golden.base.batch.batch);
+        test_gradient_poison(&golden.gradient, golden.base.network.weights.shape, &golden.base.batch.batch);
         test_network_build(&golden.base.network);
         test_runner runner = test_trainable(golden.base.network.model, isa, 2, SLUICE_SCHEDULE_AUTO);
         test_there_and_back(&runner, 0, &golden.base.batch.batch, &golden.gradient.gradient);

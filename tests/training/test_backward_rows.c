@@ -81,13 +81,9 @@ static void run_nothing(scene *made, const test_runner *runner)
 
 START_TEST(nothing_comes_in)
 {
-    const sluice_shape shape = {.layers = 2,
-                                .directions = 1 + (size_t)_i % 2,
-                                .inputs = 5,
-                                .hidden = 18,
-                                .vocabulary = _i / 2 ? 7 : 0,
-                                .classes = 3,
-                                .has_bias = 1};
+    const sluice_shape shape = {TEST_SHAPE,   .layers = 2,  .directions = 1 + (size_t)_i % 2,
+                                .inputs = 5,  .hidden = 18, .vocabulary = _i / 2 ? 7 : 0,
+                                .classes = 3, .has_bias = 1};
     scene made = make_scene(shape, 9, 6, TEST_RAGGED | TEST_STATES);
     with_runners(&made, run_nothing);
     free_scene(&made);
@@ -96,16 +92,16 @@ END_TEST
 
 /* ---- What nothing contributes to ---- */
 
-/* Tokens below 10 are met within the rows, 10 and above only past their ends. Class 1 of the logits has no gradient. */
+/* Tokens below 10 occur within the rows, 10 and above only past their ends. Class 1 of the logits has no gradient. */
 static void run_unmet(scene *made, const test_runner *runner)
 {
     const size_t inputs = made->shape.inputs, classes = made->shape.classes, width = made->shape.directions * made->shape.hidden;
-    bool met[40] = {false};
+    bool occurs[40] = {false};
     for (size_t n = 0; n < made->batch.batch.rows; n++) {
         const size_t steps = made->batch.batch.steps, length = (size_t)made->batch.lengths[n];
         for (size_t t = 0; t < steps; t++) {
             made->batch.tokens[n * steps + t] = t < length ? (int32_t)((n + 3 * t) % 10) : 10 + (int32_t)t;
-            met[made->batch.tokens[n * steps + t]] |= t < length;
+            occurs[made->batch.tokens[n * steps + t]] |= t < length;
         }
         for (size_t t = 0; t < length; t++)
             made->gradient.in[TEST_STEP_LOGITS][(n * steps + t) * classes + 1] = 0.0f;
@@ -115,9 +111,9 @@ static void run_unmet(scene *made, const test_runner *runner)
     test_there_and_back(runner, 0, &made->batch.batch, &made->gradient.gradient);
     for (size_t v = 0; v < made->shape.vocabulary; v++) {
         const float *row = made->gradient.out[TEST_EMBEDDING] + v * inputs;
-        if (!met[v])
-            check_zero(row, inputs, "embedding of a token that is not met");
-        for (size_t m = 0; met[v] && m < inputs; m++)
+        if (!occurs[v])
+            check_zero(row, inputs, "embedding of a token that does not occur");
+        for (size_t m = 0; occurs[v] && m < inputs; m++)
             ck_assert_msg(row[m] != 0.0f && !isnan(row[m]), "embedding of token %zu has the gradient %g", v, (double)row[m]);
     }
     check_zero(made->gradient.out[TEST_HEAD_WEIGHT] + width, width, "head weight of a class without gradient");
@@ -125,10 +121,11 @@ static void run_unmet(scene *made, const test_runner *runner)
     ck_assert(made->gradient.out[TEST_HEAD_BIAS][0] != 0.0f);
 }
 
-START_TEST(tokens_and_classes_not_met)
+START_TEST(tokens_and_classes_that_do_not_occur)
 {
-    const sluice_shape shape = {
-        .layers = 1, .directions = 1 + (size_t)_i, .inputs = 6, .hidden = 17, .vocabulary = 40, .classes = 3, .has_bias = 1};
+    const sluice_shape shape = {TEST_SHAPE,   .layers = 1,  .directions = 1 + (size_t)_i,
+                                .inputs = 6,  .hidden = 17, .vocabulary = 40,
+                                .classes = 3, .has_bias = 1};
     scene made = make_scene(shape, 8, 7, TEST_RAGGED);
     with_runners(&made, run_unmet);
     free_scene(&made);
@@ -162,7 +159,7 @@ static void run_one_row(scene *made, const test_runner *runner)
 
 START_TEST(rows_without_loss)
 {
-    const sluice_shape shape = {.layers = 2, .directions = 1 + (size_t)_i, .inputs = 5, .hidden = 19, .has_bias = 1};
+    const sluice_shape shape = {TEST_SHAPE, .layers = 2, .directions = 1 + (size_t)_i, .inputs = 5, .hidden = 19, .has_bias = 1};
     scene made = make_scene(shape, 9, 8, TEST_RAGGED | TEST_STATES);
     with_runners(&made, run_one_row);
     free_scene(&made);
@@ -189,13 +186,9 @@ static void run_no_steps(scene *made, const test_runner *runner)
 
 START_TEST(no_steps)
 {
-    const sluice_shape shape = {.layers = 2,
-                                .directions = 1 + (size_t)_i % 2,
-                                .inputs = 3,
-                                .hidden = 10,
-                                .vocabulary = _i / 2 % 2 ? 5 : 0,
-                                .classes = 4,
-                                .has_bias = 1};
+    const sluice_shape shape = {TEST_SHAPE,   .layers = 2,  .directions = 1 + (size_t)_i % 2,
+                                .inputs = 3,  .hidden = 10, .vocabulary = _i / 2 % 2 ? 5 : 0,
+                                .classes = 4, .has_bias = 1};
     scene made = make_scene(shape, 6, _i / 4 ? 5 : 0, TEST_RAGGED | TEST_STATES);
     for (size_t n = 0; n < 6; n++)
         made.batch.lengths[n] = 0;
@@ -224,7 +217,7 @@ static void run_no_rows(scene *made, const test_runner *runner)
 
 START_TEST(no_rows)
 {
-    const sluice_shape shape = {.layers = 1, .directions = 2, .inputs = 3, .hidden = 10, .classes = 4, .has_bias = 1};
+    const sluice_shape shape = {TEST_SHAPE, .layers = 1, .directions = 2, .inputs = 3, .hidden = 10, .classes = 4, .has_bias = 1};
     scene made = make_scene(shape, 0, 5, TEST_RAGGED | TEST_STATES);
     with_runners(&made, run_no_rows);
     free_scene(&made);
@@ -288,7 +281,8 @@ static void run_neighbours(scene *made, const test_runner *runner)
 START_TEST(neighbours)
 {
     const sluice_shape shape = {
-        .layers = 1 + (size_t)_i / 2, .directions = 1 + (size_t)_i % 2, .inputs = 5, .hidden = 19, .classes = 3, .has_bias = 1};
+        TEST_SHAPE,   .layers = 1 + (size_t)_i / 2, .directions = 1 + (size_t)_i % 2, .inputs = 5, .hidden = 19, .classes = 3,
+        .has_bias = 1};
     scene made = make_scene(shape, 11, 6, TEST_RAGGED | TEST_STATES);
     made.batch.lengths[4] = 5;
     with_runners(&made, run_neighbours);
@@ -323,7 +317,7 @@ static void run_poisoned(scene *made, const test_runner *runner)
 
 START_TEST(poisoned_row)
 {
-    const sluice_shape shape = {.layers = 2, .directions = 1 + (size_t)_i, .inputs = 5, .hidden = 19, .has_bias = 1};
+    const sluice_shape shape = {TEST_SHAPE, .layers = 2, .directions = 1 + (size_t)_i, .inputs = 5, .hidden = 19, .has_bias = 1};
     scene made = make_scene(shape, 8, 6, TEST_RAGGED | TEST_STATES);
     made.batch.lengths[3] = 5;
     with_runners(&made, run_poisoned);
@@ -411,7 +405,8 @@ START_TEST(guarded_arrays)
 {
     for (size_t j = 0; j < WIDTHS; j++)
         for (size_t k = 0; k < WIDTHS; k += test_by_depth(5, 1, 1)) {
-            const sluice_shape shape = {.layers = 1 + (j + k) % 2,
+            const sluice_shape shape = {TEST_SHAPE,
+                                        .layers = 1 + (j + k) % 2,
                                         .directions = 1 + j % 2,
                                         .inputs = widths[k],
                                         .hidden = widths[j],
@@ -431,7 +426,7 @@ int main(void)
     Suite *suite = suite_create("backward_rows");
     TCase *tcase = tcase_create("rows");
     tcase_add_loop_test(tcase, nothing_comes_in, 0, 4);
-    tcase_add_loop_test(tcase, tokens_and_classes_not_met, 0, 2);
+    tcase_add_loop_test(tcase, tokens_and_classes_that_do_not_occur, 0, 2);
     tcase_add_loop_test(tcase, rows_without_loss, 0, 2);
     tcase_add_loop_test(tcase, no_steps, 0, 8);
     tcase_add_test(tcase, no_rows);

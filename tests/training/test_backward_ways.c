@@ -93,7 +93,8 @@ static void run_layouts(const test_taped *made, const test_runner *runner)
 
 START_TEST(layouts)
 {
-    const sluice_shape shape = {.layers = 1 + (size_t)_i, .directions = 2, .inputs = 5, .hidden = 9, .classes = 2, .has_bias = 1};
+    const sluice_shape shape = {TEST_SHAPE,   .layers = 1 + (size_t)_i, .directions = 2, .inputs = 5, .hidden = 9, .classes = 2,
+                                .has_bias = 1};
     test_taped made = test_taped_make(shape, 14, 6, TEST_RAGGED, 0);
     test_taped_visit(&made, 1, 2, run_layouts);
     test_taped_free(&made);
@@ -131,7 +132,7 @@ static void run_packed(const test_taped *made, const test_runner *runner)
 
 START_TEST(rows_packed_end_to_end)
 {
-    const sluice_shape shape = {.layers = 1, .directions = 2, .inputs = 3, .hidden = 10, .has_bias = 1};
+    const sluice_shape shape = {TEST_SHAPE, .layers = 1, .directions = 2, .inputs = 3, .hidden = 10, .has_bias = 1};
     test_taped made = test_taped_make(shape, 14, 12, TEST_RAGGED, 0);
     test_taped_visit(&made, 1, 2, run_packed);
     test_taped_free(&made);
@@ -172,7 +173,8 @@ static void run_some(const test_taped *made, const test_runner *runner)
 
 START_TEST(gradients_not_wanted)
 {
-    const sluice_shape shape = {.layers = 1 + (size_t)_i,
+    const sluice_shape shape = {TEST_SHAPE,
+                                .layers = 1 + (size_t)_i,
                                 .directions = 1 + (size_t)_i,
                                 .inputs = 3,
                                 .hidden = 10,
@@ -212,7 +214,7 @@ static void run_one_cell(const test_taped *made, const test_runner *runner)
 
 START_TEST(frozen_layers)
 {
-    const sluice_shape shape = {.layers = 2, .directions = 2, .inputs = 3, .hidden = 10, .has_bias = 1};
+    const sluice_shape shape = {TEST_SHAPE, .layers = 2, .directions = 2, .inputs = 3, .hidden = 10, .has_bias = 1};
     test_taped made = test_taped_make(shape, 7, 5, TEST_RAGGED, 0);
     test_taped_visit(&made, 1, 2, run_one_cell);
     test_taped_free(&made);
@@ -241,7 +243,8 @@ static void run_accumulated(const test_taped *made, const test_runner *runner)
 
 START_TEST(accumulated)
 {
-    const sluice_shape shape = {.layers = 1 + (size_t)_i,
+    const sluice_shape shape = {TEST_SHAPE,
+                                .layers = 1 + (size_t)_i,
                                 .directions = 1 + (size_t)_i,
                                 .inputs = 6,
                                 .hidden = 13,

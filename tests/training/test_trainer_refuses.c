@@ -118,7 +118,7 @@ END_TEST
 
 START_TEST(options_refused)
 {
-    static const sluice_shape headless = {.layers = 1, .directions = 1, .inputs = 2, .hidden = 3};
+    static const sluice_shape headless = {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 2, .hidden = 3};
     const sluice_trainer_options good = test_trainer_defaults();
     struct {
         const char *part;
@@ -132,7 +132,7 @@ START_TEST(options_refused)
         {"warmup_steps is 8", good},
     };
     size_t k = 0;
-    cases[k++].options.struct_size++;
+    cases[k++].options.struct_size--;
     cases[k++].options.optimizer = (sluice_optimizer)3;
     cases[k++].options.schedule = (sluice_rate)3;
     cases[k++].options.loss = (sluice_loss_kind)2;
@@ -157,8 +157,8 @@ START_TEST(options_refused)
     cases[k++].options.warmup_steps = 8;
     ck_assert_uint_eq(k, sizeof cases / sizeof cases[0]);
     sluice_model *model = NULL, *bare = NULL;
-    ck_assert_int_eq(sluice_model_create_random(&test_small, 1, &model, NULL), SLUICE_STATUS_OK);
-    ck_assert_int_eq(sluice_model_create_random(&headless, 1, &bare, NULL), SLUICE_STATUS_OK);
+    ck_assert_int_eq(sluice_model_create_initial(&test_small, SLUICE_INITIALIZER_UNIFORM, 1, NULL, &model, NULL), SLUICE_STATUS_OK);
+    ck_assert_int_eq(sluice_model_create_initial(&headless, SLUICE_INITIALIZER_UNIFORM, 1, NULL, &bare, NULL), SLUICE_STATUS_OK);
     static int place;
     sluice_trainer *trainer;
     sluice_error error;
@@ -171,9 +171,9 @@ START_TEST(options_refused)
         ck_assert_ptr_null(trainer);
     }
     sluice_trainer_options options = good;
-    for (int way = 0; way < 3; way++) { /* without a head there is squared error on y alone */
-        options.every_step = way == 1;
-        options.loss = way == 2 ? SLUICE_LOSS_SQUARED_ERROR : SLUICE_LOSS_CROSS_ENTROPY;
+    for (int variant = 0; variant < 3; variant++) { /* without a head there is squared error on y alone */
+        options.every_step = variant == 1;
+        options.loss = variant == 2 ? SLUICE_LOSS_SQUARED_ERROR : SLUICE_LOSS_CROSS_ENTROPY;
         test_refused(sluice_trainer_create(bare, NULL, &options, &trainer, &error), SLUICE_STATUS_BAD_ARGUMENT, &error, "no head");
         test_names(&error, "no head");
     }

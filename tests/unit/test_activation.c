@@ -3,6 +3,7 @@
  * binade; SLUICE_TEST_SAMPLE=n, or 509 under a sanitizer, tries one block in n and nothing else. */
 #include "support/kernels.h"
 #include "support/suite.h"
+#include "sluice_tools.h"
 
 #include <math.h>
 #include <omp.h>

@@ -1,14 +1,17 @@
 /* The contract of sluice.h, row by row: what is refused, in which words, and that nothing is written then. */
 #include "support/network.h"
 #include "support/suite.h"
+#include "program/model_shape.h"
+#include "sluice_train.h"
+#include "sluice_tools.h"
 
 #include <fenv.h>
 #include <float.h>
 #include <math.h>
 #include <string.h>
 
-static const sluice_shape small = {.layers = 2, .directions = 2, .inputs = 3, .hidden = 5, .classes = 4, .has_bias = 1};
-static const sluice_shape worded = {.layers = 1, .directions = 1, .inputs = 3, .hidden = 5, .vocabulary = 7};
+static const sluice_shape small = {TEST_SHAPE, .layers = 2, .directions = 2, .inputs = 3, .hidden = 5, .classes = 4, .has_bias = 1};
+static const sluice_shape worded = {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 3, .hidden = 5, .vocabulary = 7};
 
 /* The message has the number, not as a part of a longer one. */
 static void numbers(const sluice_error *error, long long number)
@@ -72,8 +75,10 @@ START_TEST(model_arguments)
         test_names(&error, arrays[j / 4].what);
         network.tables[j] = kept;
     }
+    sluice_shape reads_tokens = small;
+    reads_tokens.vocabulary = 9;
     wrong = network.weights;
-    wrong.shape.vocabulary = 9;
+    wrong.shape = &reads_tokens;
     model_refused(&wrong, bad_argument, "embedding", &error);
     test_names(&error, "embedding");
 
@@ -94,35 +99,38 @@ START_TEST(model_shapes)
         sluice_shape shape;
         sluice_status status;
     } cases[] = {
-        {"layers", {.layers = 0, .directions = 1, .inputs = 1, .hidden = 1}, SLUICE_STATUS_BAD_ARGUMENT},
-        {"directions", {.layers = 1, .directions = 0, .inputs = 1, .hidden = 1}, SLUICE_STATUS_BAD_ARGUMENT},
-        {"directions", {.layers = 1, .directions = 3, .inputs = 1, .hidden = 1}, SLUICE_STATUS_BAD_ARGUMENT},
-        {"inputs", {.layers = 1, .directions = 1, .inputs = 0, .hidden = 1}, SLUICE_STATUS_BAD_ARGUMENT},
-        {"hidden", {.layers = 1, .directions = 1, .inputs = 1, .hidden = 0}, SLUICE_STATUS_BAD_ARGUMENT},
-        {"", {.layers = 1, .directions = 1, .inputs = 1, .hidden = SIZE_MAX / 4 + 2}, SLUICE_STATUS_TOO_LARGE},
-        {"", {.layers = 1, .directions = 1, .inputs = 1, .hidden = (size_t)1 << 31}, SLUICE_STATUS_TOO_LARGE},
-        {"", {.layers = 1, .directions = 1, .inputs = SIZE_MAX / 8, .hidden = 3}, SLUICE_STATUS_TOO_LARGE},
-        {"", {.layers = 1, .directions = 1, .inputs = SIZE_MAX - 2, .hidden = 1}, SLUICE_STATUS_TOO_LARGE},
+        {"layers", {TEST_SHAPE, .layers = 0, .directions = 1, .inputs = 1, .hidden = 1}, SLUICE_STATUS_BAD_ARGUMENT},
+        {"directions", {TEST_SHAPE, .layers = 1, .directions = 0, .inputs = 1, .hidden = 1}, SLUICE_STATUS_BAD_ARGUMENT},
+        {"directions", {TEST_SHAPE, .layers = 1, .directions = 3, .inputs = 1, .hidden = 1}, SLUICE_STATUS_BAD_ARGUMENT},
+        {"inputs", {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 0, .hidden = 1}, SLUICE_STATUS_BAD_ARGUMENT},
+        {"hidden", {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 1, .hidden = 0}, SLUICE_STATUS_BAD_ARGUMENT},
+        {"", {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 1, .hidden = SIZE_MAX / 4 + 2}, SLUICE_STATUS_TOO_LARGE},
+        {"", {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 1, .hidden = (size_t)1 << 31}, SLUICE_STATUS_TOO_LARGE},
+        {"", {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = SIZE_MAX / 8, .hidden = 3}, SLUICE_STATUS_TOO_LARGE},
+        {"", {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = SIZE_MAX - 2, .hidden = 1}, SLUICE_STATUS_TOO_LARGE},
         {"", /* 4H I and 4H H are both 0 modulo 2^64 */
-         {.layers = 1, .directions = 1, .inputs = SIZE_MAX - 3 * ((size_t)1 << 31) + 1, .hidden = (size_t)1 << 31},
+         {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = SIZE_MAX - 3 * ((size_t)1 << 31) + 1, .hidden = (size_t)1 << 31},
          SLUICE_STATUS_TOO_LARGE},
-        {"", {.layers = SIZE_MAX / 2, .directions = 2, .inputs = 1, .hidden = 1}, SLUICE_STATUS_TOO_LARGE},
+        {"", {TEST_SHAPE, .layers = SIZE_MAX / 2, .directions = 2, .inputs = 1, .hidden = 1}, SLUICE_STATUS_TOO_LARGE},
         {"vocabulary",
-         {.layers = 1, .directions = 1, .inputs = 3, .hidden = 1, .vocabulary = SIZE_MAX / 4},
+         {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 3, .hidden = 1, .vocabulary = SIZE_MAX / 4},
          SLUICE_STATUS_BAD_ARGUMENT},
         {"",
-         {.layers = 1, .directions = 1, .inputs = (size_t)1 << 40, .hidden = 1, .vocabulary = 1 << 30},
+         {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = (size_t)1 << 40, .hidden = 1, .vocabulary = 1 << 30},
          SLUICE_STATUS_TOO_LARGE},
-        {"", {.layers = 1, .directions = 2, .inputs = 3, .hidden = 1, .classes = SIZE_MAX / 4}, SLUICE_STATUS_TOO_LARGE},
+        {"",
+         {TEST_SHAPE, .layers = 1, .directions = 2, .inputs = 3, .hidden = 1, .classes = SIZE_MAX / 4},
+         SLUICE_STATUS_TOO_LARGE},
     };
     for (size_t j = 0; j < sizeof cases / sizeof cases[0]; j++) {
         sluice_weights wrong = network.weights;
-        wrong.shape = cases[j].shape;
+        wrong.shape = &cases[j].shape;
         model_refused(&wrong, cases[j].status, cases[j].what, &error);
         test_names(&error, cases[j].what);
         sluice_model *model = (sluice_model *)&model;
         error = (sluice_error){0};
-        test_refused(sluice_model_create_random(&cases[j].shape, 1, &model, &error), cases[j].status, &error, cases[j].what);
+        test_refused(sluice_model_create_initial(&cases[j].shape, SLUICE_INITIALIZER_UNIFORM, 1, NULL, &model, &error),
+                     cases[j].status, &error, cases[j].what);
         test_names(&error, cases[j].what);
         ck_assert_ptr_null(model);
     }
@@ -133,8 +141,8 @@ END_TEST
 /* A NaN or infinite weight is refused, by name and index. */
 START_TEST(model_data)
 {
-    const sluice_shape shape = {
-        .layers = 2, .directions = 2, .inputs = 3, .hidden = 5, .vocabulary = 11, .classes = 4, .has_bias = 1};
+    const sluice_shape shape = {TEST_SHAPE,  .layers = 2,      .directions = 2, .inputs = 3,
+                                .hidden = 5, .vocabulary = 11, .classes = 4,    .has_bias = 1};
     const float bad[] = {NAN, INFINITY, -INFINITY};
     test_network network = test_network_create(&shape);
     const struct {
@@ -176,7 +184,8 @@ START_TEST(model_random)
     for (size_t j = 0; j < 3; j++) { /* seeds 7, 7, 8; the second by a caller that rounds upwards */
         sluice_model *model = NULL;
         fesetround(j == 1 ? FE_UPWARD : FE_TONEAREST);
-        ck_assert_int_eq(sluice_model_create_random(&small, j < 2 ? 7 : 8, &model, NULL), SLUICE_STATUS_OK);
+        ck_assert_int_eq(sluice_model_create_initial(&small, SLUICE_INITIALIZER_UNIFORM, j < 2 ? 7 : 8, NULL, &model, NULL),
+                         SLUICE_STATUS_OK);
         ck_assert_int_eq(fegetround(), j == 1 ? FE_UPWARD : FE_TONEAREST);
         fesetround(FE_TONEAREST);
         uint64_t same = random;
@@ -191,9 +200,11 @@ START_TEST(model_random)
         test_batch_free(outputs + j);
     sluice_model *model = (sluice_model *)&model;
     sluice_error error = {0};
-    test_refused(sluice_model_create_random(NULL, 1, &model, &error), bad_argument, &error, "NULL shape");
+    test_refused(sluice_model_create_initial(NULL, SLUICE_INITIALIZER_UNIFORM, 1, NULL, &model, &error), bad_argument, &error,
+                 "NULL shape");
     ck_assert_ptr_null(model);
-    test_refused(sluice_model_create_random(&small, 1, NULL, &error), bad_argument, &error, "NULL model");
+    test_refused(sluice_model_create_initial(&small, SLUICE_INITIALIZER_UNIFORM, 1, NULL, NULL, &error), bad_argument, &error,
+                 "NULL model");
 }
 END_TEST
 
@@ -206,7 +217,7 @@ START_TEST(model_getters)
     network.weights.class_names = classes;
     test_network_build(&network);
     first[0] = 'X'; /* it was copied */
-    const sluice_shape shape = sluice_model_get_shape(network.model);
+    const sluice_shape shape = sl_model_shape(network.model);
     ck_assert_uint_eq(shape.layers, small.layers);
     ck_assert_uint_eq(shape.directions, small.directions);
     ck_assert_uint_eq(shape.inputs, small.inputs);
@@ -250,8 +261,8 @@ START_TEST(names_and_versions)
     ck_assert_ptr_null(sluice_isa_get_name((sluice_isa)4));
     ck_assert_ptr_null(sluice_gemm_get_name((sluice_gemm)3));
     ck_assert_ptr_null(sluice_schedule_get_name((sluice_schedule)4));
-    const char *advice = "";
-    ck_assert(sluice_blis_arch_recommend(&advice, NULL) == SLUICE_STATUS_OK && (advice == NULL || *advice));
+    const char *arch = "";
+    ck_assert(sluice_blis_arch_recommend(&arch, NULL) == SLUICE_STATUS_OK && (arch == NULL || *arch));
 }
 END_TEST
 

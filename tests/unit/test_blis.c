@@ -3,7 +3,7 @@
  *
  * Let u = 2^-24, and take rounding errors as independent, of mean 0 and variance at most u^2/3 of the square of what is
  * rounded. (Worst cases added up would be K u and more for each step of memory: true, and hundreds of times too large to find a
- * mistake.) Every quantity is computed in double with the variance of its error, in units of u^2:
+ * error.) Every quantity is computed in double with the variance of its error, in units of u^2:
  *
  * z = sum of K terms, in whatever order: K roundings of partial sums whose mean square is at most that of independent terms,
  * Q = sum (W x)^2 + sum (U h')^2 + b^2:
@@ -67,8 +67,8 @@ static noisy activated(const noisy *z, double value, double slope)
 static noisy gate(const sluice_weights *weights, size_t k, size_t j, const noisy *x, size_t inputs, const noisy *h,
                   bool is_candidate)
 {
-    const size_t hidden = weights->shape.hidden;
-    const double b = weights->shape.has_bias ? (double)weights->bias_ih[k][j] + weights->bias_hh[k][j] : 0.0;
+    const size_t hidden = weights->shape->hidden;
+    const double b = weights->shape->has_bias ? (double)weights->bias_ih[k][j] + weights->bias_hh[k][j] : 0.0;
     noisy z = {b, 0.0};
     double q = b * b;
     add_product(&z, &q, weights->weight_ih[k] + j * inputs, x, inputs);
@@ -86,7 +86,7 @@ static double square(double a)
 /* One step of one row: h and c from the previous step's to this one's. */
 static void cell(const sluice_weights *weights, size_t k, const noisy *x, size_t inputs, noisy *h, noisy *c)
 {
-    const size_t hidden = weights->shape.hidden;
+    const size_t hidden = weights->shape->hidden;
     noisy *before = noisy_array(hidden);
     memcpy(before, h, hidden * sizeof *h);
     for (size_t u = 0; u < hidden; u++) {
@@ -113,7 +113,7 @@ typedef struct expectation {
 static void expect_direction(const sluice_weights *weights, const test_batch *batch, size_t k, size_t n, const noisy *in,
                              size_t inputs, noisy *out, expectation *all)
 {
-    const size_t hidden = weights->shape.hidden, directions = weights->shape.directions,
+    const size_t hidden = weights->shape->hidden, directions = weights->shape->directions,
                  state = (k * batch->batch.rows + n) * hidden;
     const size_t length = batch->lengths ? (size_t)batch->lengths[n] : batch->batch.steps;
     noisy *h = all->hn + state, *c = all->cn + state;
@@ -130,7 +130,7 @@ static void expect_direction(const sluice_weights *weights, const test_batch *ba
 
 static void expect_row(const sluice_weights *weights, const test_batch *batch, size_t n, expectation *all)
 {
-    const sluice_shape *shape = &weights->shape;
+    const sluice_shape *shape = weights->shape;
     const size_t steps = batch->batch.steps, width = shape->directions * shape->hidden,
                  last = (shape->layers - 1) * shape->directions;
     size_t inputs = shape->inputs;
@@ -186,15 +186,27 @@ typedef struct blis_case {
 } blis_case;
 
 static const blis_case cases[] = {
-    {{.layers = 1, .directions = 1, .inputs = 1, .hidden = 1, .has_bias = 1}, 1, 1, 0},
-    {{.layers = 1, .directions = 1, .inputs = 5, .hidden = 7, .has_bias = 1}, 3, 40, TEST_STATES},
-    {{.layers = 1, .directions = 1, .inputs = 33, .hidden = 64, .has_bias = 1}, 40, 20, TEST_RAGGED},
-    {{.layers = 1, .directions = 1, .inputs = 200, .hidden = 96}, 70, 12, TEST_RAGGED | TEST_STATES},
-    {{.layers = 2, .directions = 2, .inputs = 17, .hidden = 31, .classes = 5, .has_bias = 1}, 13, 15, TEST_RAGGED | TEST_STATES},
-    {{.layers = 1, .directions = 2, .inputs = 3, .hidden = 16, .has_bias = 1}, 2, 1, TEST_STATES}, /* room for one step's rows */
-    {{.layers = 2, .directions = 2, .inputs = 8, .hidden = 48}, 60, 3, TEST_STATES},
-    {{.layers = 3, .directions = 1, .inputs = 9, .hidden = 33, .vocabulary = 50, .classes = 3, .has_bias = 1}, 21, 18, TEST_RAGGED},
-    {{.layers = 1, .directions = 1, .inputs = 1500, .hidden = 24, .has_bias = 1}, 9, 4, 0}, /* more terms than BLIS sums at once */
+    {{TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 1, .hidden = 1, .has_bias = 1}, 1, 1, 0},
+    {{TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 5, .hidden = 7, .has_bias = 1}, 3, 40, TEST_STATES},
+    {{TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 33, .hidden = 64, .has_bias = 1}, 40, 20, TEST_RAGGED},
+    {{TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 200, .hidden = 96}, 70, 12, TEST_RAGGED | TEST_STATES},
+    {{TEST_SHAPE, .layers = 2, .directions = 2, .inputs = 17, .hidden = 31, .classes = 5, .has_bias = 1},
+     13,
+     15,
+     TEST_RAGGED | TEST_STATES},
+    {{TEST_SHAPE, .layers = 1, .directions = 2, .inputs = 3, .hidden = 16, .has_bias = 1},
+     2,
+     1,
+     TEST_STATES}, /* room for one step's rows */
+    {{TEST_SHAPE, .layers = 2, .directions = 2, .inputs = 8, .hidden = 48}, 60, 3, TEST_STATES},
+    {{TEST_SHAPE, .layers = 3, .directions = 1, .inputs = 9, .hidden = 33, .vocabulary = 50, .classes = 3, .has_bias = 1},
+     21,
+     18,
+     TEST_RAGGED},
+    {{TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 1500, .hidden = 24, .has_bias = 1},
+     9,
+     4,
+     0}, /* more terms than BLIS sums at once */
 };
 enum { CASES = sizeof cases / sizeof cases[0] };
 
@@ -294,7 +306,7 @@ END_TEST
 /* Empty batches, empty rows, and a poisoned row: what the fused path promises in words holds here too. */
 START_TEST(edges)
 {
-    const sluice_shape shape = {.layers = 1, .directions = 2, .inputs = 4, .hidden = 9, .has_bias = 1};
+    const sluice_shape shape = {TEST_SHAPE, .layers = 1, .directions = 2, .inputs = 4, .hidden = 9, .has_bias = 1};
     uint64_t random = test_seed();
     test_network network = test_network_random(&shape, 1.0f, &random);
     sluice_engine_options options = test_options(SLUICE_ISA_AUTO, 2, SLUICE_SCHEDULE_AUTO);

@@ -1,4 +1,4 @@
-/* Dropout, seen from outside: a network whose last layer tells which of the outputs below it are dropped. The mask depends on the
+/* Dropout, seen from outside: a network whose last layer says which of the outputs below it are dropped. The mask depends on the
  * key, the layer, the row, the step and the unit alone; the share is the one asked for; what is kept is scaled; and the gradient
  * is the adjoint's with that mask. */
 #include "support/gradients.h"
@@ -6,12 +6,13 @@
 
 #include <string.h>
 
-/* Weights of L layers with which y of the last tells what it reads: the layers below give the same h, and not 0, whatever they read
+/* Weights of L layers with which y of the last says what it reads: the layers below give the same h, and not 0, whatever they read
  * (their weights are 0, their g's bias is 1); the last one has i = o = 1, f = 0 and g = tanh of one unit of what it reads, its
  * forward direction of the forward half, so that y = tanh(tanh(x)). */
 static test_network make_probe(size_t layers, size_t directions, size_t hidden)
 {
-    const sluice_shape shape = {.layers = layers, .directions = directions, .inputs = 1, .hidden = hidden, .has_bias = 1};
+    const sluice_shape shape = {TEST_SHAPE,  .layers = layers, .directions = directions,
+                                .inputs = 1, .hidden = hidden, .has_bias = 1};
     test_network network = test_network_create(&shape);
     for (size_t k = 0; k < layers * directions; k++) {
         float *bias = network.floats + (network.weights.bias_ih[k] - network.floats);
@@ -29,7 +30,7 @@ static test_network make_probe(size_t layers, size_t directions, size_t hidden)
     return network;
 }
 
-/* What the probe gives for a batch of zeros: y [N][T][D*H] over `layers` layers, the last of which tells. Owned. */
+/* What the probe gives for a batch of zeros: y [N][T][D*H] over `layers` layers, the last of which says. Owned. */
 typedef struct question {
     size_t layers, directions, hidden, rows, steps;
     const int64_t *lengths;
@@ -227,7 +228,7 @@ END_TEST
 
 START_TEST(none)
 {
-    const sluice_shape shape = {.layers = 3, .directions = 2, .inputs = 4, .hidden = 17, .classes = 2, .has_bias = 1};
+    const sluice_shape shape = {TEST_SHAPE, .layers = 3, .directions = 2, .inputs = 4, .hidden = 17, .classes = 2, .has_bias = 1};
     uint64_t random = test_seed();
     test_network network = test_network_random(&shape, 1.0f, &random);
     test_batch with = test_batch_random(&shape, 7, 5, TEST_RAGGED | TEST_STATES | TEST_EACH_STEP, &random);
@@ -276,7 +277,8 @@ static unsigned char *all_masks(const sluice_shape *shape, const sluice_batch *b
 
 START_TEST(as_the_adjoint)
 {
-    const sluice_shape shape = {.layers = 2 + (size_t)_i / 2,
+    const sluice_shape shape = {TEST_SHAPE,
+                                .layers = 2 + (size_t)_i / 2,
                                 .directions = 1 + (size_t)_i % 2,
                                 .inputs = 4,
                                 .hidden = 13,
@@ -318,7 +320,7 @@ START_TEST(nothing_through_the_dropped)
 {
     const question *q = &usual;
     test_network network = make_probe(q->layers, 1, q->hidden);
-    const sluice_shape shape = network.weights.shape;
+    const sluice_shape shape = *network.weights.shape;
     unsigned char *kept = ask_kept(q);
     uint64_t random = test_seed();
     test_batch batch = test_batch_random(&shape, q->rows, q->steps, 0, &random);

@@ -1,12 +1,14 @@
-/* What sluice_environment_get tells, and the library's own environment variables; OpenMP's, which are read once in a process, are in
+/* What sluice_environment_get says, and the library's own environment variables; OpenMP's, which are read once in a process, are in
  * test_threads.c and test_cli_env.py. */
 #include "support/network.h"
 #include "support/suite.h"
+#include "sluice_tools.h"
 
 #include <stddef.h>
 #include <string.h>
 
-static const sluice_shape shape = {.layers = 2, .directions = 2, .inputs = 7, .hidden = 21, .classes = 3, .has_bias = 1};
+static const sluice_shape shape = {TEST_SHAPE,   .layers = 2,  .directions = 2, .inputs = 7,
+                                   .hidden = 21, .classes = 3, .has_bias = 1};
 
 static sluice_status look(const sluice_engine_options *options, sluice_environment *found, sluice_error *error)
 {
@@ -34,30 +36,41 @@ START_TEST(environment_is_reported)
 }
 END_TEST
 
-/* SLUICE_NUM_THREADS goes before the option, SLUICE_ISA lowers the ISA, SLUICE_GEMM decides where the option does not. */
+/* Each variable decides where its option is 0, and nothing, be it ever so wrong, where the option is given. */
 START_TEST(environment_variables)
 {
     sluice_environment found;
     sluice_error error;
     sluice_engine_options options = test_options(SLUICE_ISA_AUTO, 5, SLUICE_SCHEDULE_AUTO);
     setenv("SLUICE_NUM_THREADS", "3", 1);
-    ck_assert_int_eq(look(&options, &found, &error), SLUICE_STATUS_OK);
-    ck_assert_uint_eq(found.threads, 3);
-    unsetenv("SLUICE_NUM_THREADS");
+    setenv("OMP_NUM_THREADS", "2", 1);
     ck_assert_int_eq(look(&options, &found, &error), SLUICE_STATUS_OK);
     ck_assert_uint_eq(found.threads, 5);
+    ck_assert_str_eq(found.threads_reason, "asked for");
+    options.threads = 0;
+    ck_assert_int_eq(look(&options, &found, &error), SLUICE_STATUS_OK);
+    ck_assert_uint_eq(found.threads, 3);
 
     setenv("SLUICE_ISA", "scalar", 1);
     ck_assert_int_eq(look(NULL, &found, &error), SLUICE_STATUS_OK);
     ck_assert_int_eq(found.isa, SLUICE_ISA_SCALAR);
-    ck_assert_int_ne(found.best_isa, SLUICE_ISA_AUTO);
-    unsetenv("SLUICE_ISA");
+    options.isa = found.best_isa;
+    ck_assert_int_eq(look(&options, &found, &error), SLUICE_STATUS_OK);
+    ck_assert_int_eq(found.isa, options.isa);
+    ck_assert_str_eq(found.isa_reason, "asked for");
 
     setenv("SLUICE_GEMM", "blis", 1);
     ck_assert_int_eq(look(NULL, &found, &error), SLUICE_STATUS_OK);
     ck_assert_int_eq(found.gemm, SLUICE_GEMM_BLIS);
     ck_assert_int_eq(look(&options, &found, &error), SLUICE_STATUS_OK); /* these say fused */
     ck_assert_int_eq(found.gemm, SLUICE_GEMM_FUSED);
+
+    options.threads = 2;
+    setenv("SLUICE_NUM_THREADS", "many", 1);
+    setenv("SLUICE_ISA", "mmx", 1);
+    setenv("SLUICE_GEMM", "mkl", 1);
+    ck_assert_msg(look(&options, &found, &error) == SLUICE_STATUS_OK, "%s", error.message);
+    ck_assert_uint_eq(found.threads, 2);
 }
 END_TEST
 

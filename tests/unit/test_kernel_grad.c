@@ -2,6 +2,7 @@
 #include "support/kernels.h"
 #include "support/oracle/plain.h"
 #include "support/suite.h"
+#include "sluice_tools.h"
 
 #include <math.h>
 #include <stdbool.h>

@@ -6,15 +6,19 @@
 #include "engine/schedule/tuned_plan_list.h"
 #include "support/network.h"
 #include "support/suite.h"
+#include "sluice_train.h"
+#include "sluice_tools.h"
 
 #include <math.h>
 #include <pthread.h>
 #include <sched.h>
 #include <string.h>
 
-static const sluice_shape one = {.layers = 1, .directions = 1, .inputs = 20, .hidden = 100, .has_bias = 1};
-static const sluice_shape stack = {.layers = 4, .directions = 1, .inputs = 24, .hidden = 40, .classes = 3, .has_bias = 1};
-static const sluice_shape both_ways = {.layers = 2, .directions = 2, .inputs = 9, .hidden = 33, .vocabulary = 11, .has_bias = 1};
+static const sluice_shape one = {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 20, .hidden = 100, .has_bias = 1};
+static const sluice_shape stack = {TEST_SHAPE,   .layers = 4,  .directions = 1, .inputs = 24,
+                                   .hidden = 40, .classes = 3, .has_bias = 1};
+static const sluice_shape both_ways = {TEST_SHAPE,   .layers = 2,      .directions = 2, .inputs = 9,
+                                       .hidden = 33, .vocabulary = 11, .has_bias = 1};
 
 /* An engine that takes the machine to have so many CPUs; its threads are as many. */
 static test_runner runner_with_cpus(const sluice_model *model, unsigned cpus)
@@ -24,24 +28,37 @@ static test_runner runner_with_cpus(const sluice_model *model, unsigned cpus)
     return runner;
 }
 
+static sluice_candidate candidate_of(const test_runner *runner, size_t rows, size_t steps, const int64_t *lengths, size_t k)
+{
+    sluice_candidate candidate = {.struct_size = sizeof candidate};
+    sluice_error error = {0};
+    ck_assert_msg(!sluice_plan_get_candidate(runner->engine, rows, steps, lengths, k, &candidate, &error), "%s", error.message);
+    return candidate;
+}
+
 static sluice_plan plan_of(const test_runner *runner, size_t rows, size_t steps, const int64_t *lengths)
 {
     sluice_plan plan = {.struct_size = sizeof plan};
     sluice_error error = {0};
     ck_assert_msg(sluice_plan_get(runner->engine, rows, steps, lengths, &plan, &error) == SLUICE_STATUS_OK, "%s", error.message);
     ck_assert_uint_gt(plan.candidates, 0);
-    ck_assert_uint_le(plan.candidates, SLUICE_CANDIDATES_MAX);
+    ck_assert_uint_le(plan.candidates, SL_CANDIDATES_MAX);
     ck_assert_uint_lt(plan.chosen, plan.candidates);
     ck_assert(plan.reason[0] && !strchr(plan.reason, '\n'));
     for (size_t k = 0; k < plan.candidates; k++) {
-        const sluice_candidate *candidate = &plan.candidate[k];
-        ck_assert_uint_ge(candidate->teams, 1);
-        ck_assert_uint_ge(candidate->members, 1);
-        ck_assert_uint_le(candidate->teams * candidate->members, runner->engine->threads);
-        ck_assert(candidate->cycles >= 0 && isfinite(candidate->cycles));
-        ck_assert_int_eq(candidate->members > 1, candidate->schedule == SLUICE_SCHEDULE_UNITS);
+        const sluice_candidate candidate = candidate_of(runner, rows, steps, lengths, k);
+        ck_assert_uint_ge(candidate.thread_groups, 1);
+        ck_assert_uint_ge(candidate.threads_per_group, 1);
+        ck_assert_uint_le(candidate.thread_groups * candidate.threads_per_group, runner->engine->threads);
+        ck_assert(candidate.cycles >= 0 && isfinite(candidate.cycles));
+        ck_assert_int_eq(candidate.threads_per_group > 1, candidate.schedule == SLUICE_SCHEDULE_UNITS);
     }
     return plan;
+}
+
+static sluice_candidate chosen_of(const test_runner *runner, size_t rows, size_t steps, const int64_t *lengths)
+{
+    return candidate_of(runner, rows, steps, lengths, plan_of(runner, rows, steps, lengths).chosen);
 }
 
 START_TEST(refusals)
@@ -51,6 +68,7 @@ START_TEST(refusals)
     test_runner runner = test_runner_create(network.model, SLUICE_ISA_AUTO, 2, SLUICE_SCHEDULE_AUTO);
     test_runner rows = test_runner_create(network.model, SLUICE_ISA_AUTO, 2, SLUICE_SCHEDULE_ROWS);
     sluice_plan plan = {.struct_size = sizeof plan}, small = {.struct_size = 8};
+    sluice_candidate candidate = {.struct_size = sizeof candidate};
     const int64_t negative[] = {3, -1}, beyond[] = {6, 5};
     sluice_error error = {0};
     test_refused(sluice_plan_get(NULL, 1, 1, NULL, &plan, &error), SLUICE_STATUS_BAD_ARGUMENT, &error, "no engine");
@@ -60,6 +78,15 @@ START_TEST(refusals)
     test_names(&error, "row 1");
     test_refused(sluice_plan_get(runner.engine, 2, 5, beyond, &plan, &error), SLUICE_STATUS_BAD_DATA, &error, "beyond T");
     test_refused(sluice_plan_get(runner.engine, SIZE_MAX / 4, 5, NULL, &plan, &error), SLUICE_STATUS_TOO_LARGE, &error, "rows");
+    test_refused(sluice_plan_get_candidate(NULL, 1, 1, NULL, 0, &candidate, &error), SLUICE_STATUS_BAD_ARGUMENT, &error,
+                 "no engine");
+    test_refused(sluice_plan_get_candidate(runner.engine, 1, 1, NULL, 0, NULL, &error), SLUICE_STATUS_BAD_ARGUMENT, &error,
+                 "no candidate");
+    test_refused(sluice_plan_get_candidate(runner.engine, 2, 5, beyond, 0, &candidate, &error), SLUICE_STATUS_BAD_DATA, &error,
+                 "beyond T");
+    test_refused(sluice_plan_get_candidate(runner.engine, 1, 1, NULL, SL_CANDIDATES_MAX, &candidate, &error),
+                 SLUICE_STATUS_BAD_ARGUMENT, &error, "index");
+    test_names(&error, "index");
     test_refused(sluice_plan_measure(NULL, 1, 1, &error), SLUICE_STATUS_BAD_ARGUMENT, &error, "no engine");
     test_refused(sluice_plan_measure(runner.engine, 0, 1, &error), SLUICE_STATUS_BAD_ARGUMENT, &error, "no rows");
     test_refused(sluice_plan_measure(runner.engine, 1, 0, &error), SLUICE_STATUS_BAD_ARGUMENT, &error, "no steps");
@@ -77,12 +104,11 @@ START_TEST(schedules_asked_for)
     test_network network = test_network_random(&one, 1.0f, &random);
     for (sluice_schedule schedule = SLUICE_SCHEDULE_ROWS; schedule <= SLUICE_SCHEDULE_UNITS; schedule++) {
         test_runner runner = test_runner_create(network.model, SLUICE_ISA_AUTO, 5, schedule);
-        const sluice_plan plan = plan_of(&runner, 3, 10, NULL);
-        const sluice_candidate *chosen = &plan.candidate[plan.chosen];
-        ck_assert_int_eq(chosen->schedule, schedule);
-        ck_assert_uint_eq(chosen->teams, schedule == SLUICE_SCHEDULE_UNITS ? 1 : 3);
-        ck_assert_uint_eq(chosen->members, schedule == SLUICE_SCHEDULE_UNITS ? 5 : 1);
-        ck_assert_int_eq(chosen->hoists, schedule != SLUICE_SCHEDULE_ROWS);
+        const sluice_candidate chosen = chosen_of(&runner, 3, 10, NULL);
+        ck_assert_int_eq(chosen.schedule, schedule);
+        ck_assert_uint_eq(chosen.thread_groups, schedule == SLUICE_SCHEDULE_UNITS ? 1 : 3);
+        ck_assert_uint_eq(chosen.threads_per_group, schedule == SLUICE_SCHEDULE_UNITS ? 5 : 1);
+        ck_assert_int_eq(chosen.hoists, schedule != SLUICE_SCHEDULE_ROWS);
         test_runner_free(&runner);
     }
     test_network_free(&network);
@@ -99,8 +125,10 @@ START_TEST(no_more_than_cpus)
         runner.engine->limits.cpus = cpus;
         for (size_t rows = 1; rows < 100; rows += 7) {
             const sluice_plan plan = plan_of(&runner, rows, 50, NULL);
-            for (size_t k = 0; k < plan.candidates; k++)
-                ck_assert_uint_le(plan.candidate[k].teams * plan.candidate[k].members, cpus);
+            for (size_t k = 0; k < plan.candidates; k++) {
+                const sluice_candidate candidate = candidate_of(&runner, rows, 50, NULL, k);
+                ck_assert_uint_le(candidate.thread_groups * candidate.threads_per_group, cpus);
+            }
         }
     }
     test_runner_free(&runner);
@@ -113,9 +141,12 @@ END_TEST
 START_TEST(memory)
 {
     static const sluice_shape shapes[] = {
-        {.layers = 1, .directions = 1, .inputs = 64, .hidden = 64}, {.layers = 4, .directions = 1, .inputs = 8, .hidden = 256},
-        {.layers = 1, .directions = 2, .inputs = 1, .hidden = 1},   {.layers = 1, .directions = 1, .inputs = 2048, .hidden = 512},
-        {.layers = 2, .directions = 2, .inputs = 8, .hidden = 32},  {.layers = 3, .directions = 2, .inputs = 8, .hidden = 32},
+        {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 64, .hidden = 64},
+        {TEST_SHAPE, .layers = 4, .directions = 1, .inputs = 8, .hidden = 256},
+        {TEST_SHAPE, .layers = 1, .directions = 2, .inputs = 1, .hidden = 1},
+        {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 2048, .hidden = 512},
+        {TEST_SHAPE, .layers = 2, .directions = 2, .inputs = 8, .hidden = 32},
+        {TEST_SHAPE, .layers = 3, .directions = 2, .inputs = 8, .hidden = 32},
     };
     static const size_t sizes[][3] = {{1, 1, 2}, {1, 1000000, 2}, {1000000, 1, 2}, {1000000, 1000000, 2}, {37, 200, 2},
                                       {0, 0, 2}, {1, 1000, 1024}, {2, 1000, 64},   {64, 1000, 1024}};
@@ -218,15 +249,15 @@ START_TEST(every_candidate)
             test_batch batch = test_batch_random(shape, rows, 13, TEST_STATES, &random);
             test_batch *reference = test_reference(shape, network.model, &batch);
             const sl_batch_load load = sl_batch_load_get(runner.engine, rows, 13, NULL);
-            sl_exec_plan plans[SLUICE_CANDIDATES_MAX];
+            sl_exec_plan plans[SL_CANDIDATES_MAX];
             const size_t count = sl_candidates_list(runner.engine, &load, plans);
             for (size_t k = 0; k < count; k++) {
                 const sl_tuned_plan entry = {.rows = rows, .steps = 13, .plan = plans[k], .seconds = 1};
                 ck_assert_int_eq(sl_tuned_plan_store(runner.engine, &entry, NULL), SLUICE_STATUS_OK);
-                const sluice_plan plan = plan_of(&runner, rows, 13, NULL);
-                ck_assert_uint_eq(plan.candidate[plan.chosen].teams, plans[k].thread_groups);
-                ck_assert_uint_eq(plan.candidate[plan.chosen].members, plans[k].threads_per_group);
-                ck_assert(plan.candidate[plan.chosen].seconds == 1);
+                const sluice_candidate chosen = chosen_of(&runner, rows, 13, NULL);
+                ck_assert_uint_eq(chosen.thread_groups, plans[k].thread_groups);
+                ck_assert_uint_eq(chosen.threads_per_group, plans[k].threads_per_group);
+                ck_assert(chosen.seconds == 1);
                 test_against(&runner, shape, &batch, reference, 0, rows);
                 plans_seen++;
                 wavefronts += plans[k].wavefront;
@@ -320,17 +351,14 @@ START_TEST(measuring)
     test_runner runner = runner_with_cpus(network.model, 2);
     test_batch batch = test_batch_random(shape, 5, 7, TEST_STATES, &random);
     test_batch *reference = test_reference(shape, network.model, &batch);
-    sluice_plan plan = plan_of(&runner, 5, 7, NULL);
-    ck_assert(plan.candidate[plan.chosen].seconds == 0);
+    ck_assert(chosen_of(&runner, 5, 7, NULL).seconds == 0);
     for (int again = 0; again < 2; again++) {
         ck_assert_int_eq(sluice_plan_measure(runner.engine, 5, 7, NULL), SLUICE_STATUS_OK);
-        plan = plan_of(&runner, 5, 7, NULL);
-        ck_assert(plan.candidate[plan.chosen].seconds > 0);
+        ck_assert(chosen_of(&runner, 5, 7, NULL).seconds > 0);
         ck_assert_uint_eq(runner.engine->tuned_plan_count, 1);
         test_against(&runner, shape, &batch, reference, 0, 5);
     }
-    plan = plan_of(&runner, 5, 8, NULL);
-    ck_assert(plan.candidate[plan.chosen].seconds == 0);
+    ck_assert(chosen_of(&runner, 5, 8, NULL).seconds == 0);
     test_reference_free(reference, 5);
     test_batch_free(&batch);
     test_runner_free(&runner);
@@ -350,9 +378,8 @@ START_TEST(tuned_elsewhere)
         ck_assert_int_eq(sl_tuned_plan_store(runner.engine, &entry, NULL), SLUICE_STATUS_OK);
         for (unsigned cpus = 1; cpus <= 4; cpus++) {
             runner.engine->limits.cpus = cpus;
-            const sluice_plan plan = plan_of(&runner, 2, 5, NULL);
             const bool fits = k < 2 && plans[k].thread_groups * plans[k].threads_per_group <= cpus;
-            ck_assert_int_eq(plan.candidate[plan.chosen].seconds == 1, fits);
+            ck_assert_int_eq(chosen_of(&runner, 2, 5, NULL).seconds == 1, fits);
         }
     }
     sluice_error error = {0};
@@ -375,7 +402,7 @@ END_TEST
 /* A stack of many narrow layers: as a wavefront, and with more threads in a group than a layer has cache lines of units. */
 START_TEST(deep)
 {
-    static const sluice_shape shape = {.layers = 70, .directions = 1, .inputs = 3, .hidden = 20, .has_bias = 1};
+    static const sluice_shape shape = {TEST_SHAPE, .layers = 70, .directions = 1, .inputs = 3, .hidden = 20, .has_bias = 1};
     uint64_t random = test_seed();
     test_network network = test_network_random(&shape, 1.0f, &random);
     test_batch batch = test_batch_random(&shape, 2, 30, TEST_RAGGED | TEST_STATES, &random);
@@ -488,8 +515,8 @@ START_TEST(one_cpu)
         test_against(&after[k], &stack, &batch, reference, 0, 3);
         test_runner_free(&before[k]);
     }
-    const sluice_plan plan = plan_of(&after[0], 3, 20, batch.lengths);
-    ck_assert_uint_eq(plan.candidate[plan.chosen].teams * plan.candidate[plan.chosen].members, 1);
+    const sluice_candidate chosen = chosen_of(&after[0], 3, 20, batch.lengths);
+    ck_assert_uint_eq(chosen.thread_groups * chosen.threads_per_group, 1);
     for (size_t k = 0; k < 3; k++)
         test_runner_free(&after[k]);
     test_reference_free(reference, 3);
@@ -504,11 +531,11 @@ static const struct extreme {
     sluice_shape shape;
     size_t rows, steps;
 } extremes[] = {
-    {{.layers = 1, .directions = 1, .inputs = 1, .hidden = 1, .has_bias = 1}, 1, 1000000},
-    {{.layers = 2, .directions = 1, .inputs = 2, .hidden = 17}, 1, 30000},
-    {{.layers = 1, .directions = 1, .inputs = 3, .hidden = 2, .has_bias = 1}, 1000000, 1},
-    {{.layers = 1, .directions = 1, .inputs = 8192, .hidden = 32}, 2, 3},
-    {{.layers = 1, .directions = 1, .inputs = 64, .hidden = 4096}, 2, 2},
+    {{TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 1, .hidden = 1, .has_bias = 1}, 1, 1000000},
+    {{TEST_SHAPE, .layers = 2, .directions = 1, .inputs = 2, .hidden = 17}, 1, 30000},
+    {{TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 3, .hidden = 2, .has_bias = 1}, 1000000, 1},
+    {{TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 8192, .hidden = 32}, 2, 3},
+    {{TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 64, .hidden = 4096}, 2, 2},
 };
 
 START_TEST(extreme)
@@ -516,7 +543,8 @@ START_TEST(extreme)
     const struct extreme *e = &extremes[_i];
     uint64_t random = test_seed();
     sluice_model *model;
-    ck_assert_int_eq(sluice_model_create_random(&e->shape, random, &model, NULL), SLUICE_STATUS_OK);
+    ck_assert_int_eq(sluice_model_create_initial(&e->shape, SLUICE_INITIALIZER_UNIFORM, random, NULL, &model, NULL),
+                     SLUICE_STATUS_OK);
     float *x = test_floats(e->steps + e->shape.inputs), *want = test_floats(e->rows * e->shape.layers * e->shape.hidden),
           *got = test_floats(e->rows * e->shape.layers * e->shape.hidden);
     for (size_t k = 0; k < e->steps + e->shape.inputs; k++)

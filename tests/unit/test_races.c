@@ -1,9 +1,10 @@
 /* What threads share, exercised for a race detector: the threads of a call by every schedule, callers on one engine, and streams.
  * The answers are compared bit for bit besides, so that the program is a test without a detector too. `./dev races` runs it under
- * the thread sanitizer, where it must stay silent; tests/races/planted breaks the library and has it speak. The sanitizer sees no
+ * the thread sanitizer, where it must stay silent; tests/races/seeded_races.py breaks the library and has it speak. The sanitizer sees no
  * access of more than 16 bytes, so it is the scalar kernels that it has to be shown. */
 #include "support/network.h"
 #include "support/suite.h"
+#include "sluice_tools.h"
 
 #include <dlfcn.h>
 #include <omp.h>
@@ -29,20 +30,35 @@ typedef struct variety {
 
 /* Units enough that threads have some of their own, which come by cache lines of 16, and that sharing them pays. */
 static const variety varieties[] = {
-    {"one layer", {.layers = 1, .directions = 1, .inputs = 9, .hidden = 67, .has_bias = 1}, 0, 6, 7, false},
-    {"three layers", {.layers = 3, .directions = 1, .inputs = 5, .hidden = 35, .has_bias = 1}, TEST_STATES, 5, 9, false},
-    {"both directions", {.layers = 2, .directions = 2, .inputs = 6, .hidden = 19, .has_bias = 1}, 0, 7, 6, false},
-    {"ragged", {.layers = 2, .directions = 1, .inputs = 8, .hidden = 33, .classes = 3}, TEST_RAGGED | TEST_STATES, 9, 11, false},
-    {"ragged both ways", {.layers = 2, .directions = 2, .inputs = 4, .hidden = 17, .classes = 5}, TEST_RAGGED, 8, 9, false},
-    {"a long tail", {.layers = 1, .directions = 1, .inputs = 3, .hidden = 64, .classes = 2}, TEST_RAGGED, 12, 40, true},
+    {"one layer", {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 9, .hidden = 67, .has_bias = 1}, 0, 6, 7, false},
+    {"three layers",
+     {TEST_SHAPE, .layers = 3, .directions = 1, .inputs = 5, .hidden = 35, .has_bias = 1},
+     TEST_STATES,
+     5,
+     9,
+     false},
+    {"both directions", {TEST_SHAPE, .layers = 2, .directions = 2, .inputs = 6, .hidden = 19, .has_bias = 1}, 0, 7, 6, false},
+    {"ragged",
+     {TEST_SHAPE, .layers = 2, .directions = 1, .inputs = 8, .hidden = 33, .classes = 3},
+     TEST_RAGGED | TEST_STATES,
+     9,
+     11,
+     false},
+    {"ragged both ways",
+     {TEST_SHAPE, .layers = 2, .directions = 2, .inputs = 4, .hidden = 17, .classes = 5},
+     TEST_RAGGED,
+     8,
+     9,
+     false},
+    {"a long tail", {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 3, .hidden = 64, .classes = 2}, TEST_RAGGED, 12, 40, true},
     {"tokens",
-     {.layers = 1, .directions = 1, .inputs = 12, .hidden = 36, .vocabulary = 23, .classes = 4, .has_bias = 1},
+     {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 12, .hidden = 36, .vocabulary = 23, .classes = 4, .has_bias = 1},
      0,
      6,
      9,
      false},
     {"tokens both ways",
-     {.layers = 2, .directions = 2, .inputs = 7, .hidden = 18, .vocabulary = 23, .classes = 4},
+     {TEST_SHAPE, .layers = 2, .directions = 2, .inputs = 7, .hidden = 18, .vocabulary = 23, .classes = 4},
      TEST_RAGGED,
      6,
      8,
@@ -105,7 +121,8 @@ END_TEST
 
 enum { CALLERS = 4, CALLS = 6 };
 
-static const sluice_shape shape = {.layers = 2, .directions = 1, .inputs = 7, .hidden = 36, .classes = 3, .has_bias = 1};
+static const sluice_shape shape = {TEST_SHAPE,   .layers = 2,  .directions = 1, .inputs = 7,
+                                   .hidden = 36, .classes = 3, .has_bias = 1};
 
 typedef struct caller {
     const sluice_model *model;
@@ -125,7 +142,7 @@ typedef struct scene {
     caller callers[CALLERS];
 } scene;
 
-/* The first callers' batches are of one row, which a team has to take together. */
+/* The first callers' batches are of one row, which the threads of a group have to take together. */
 static scene *make_scene(sluice_schedule schedule, bool own_workspaces)
 {
     uint64_t random = test_seed();
@@ -257,7 +274,7 @@ enum { CAN_HAVE_OTHER = 0 };
 enum { CAN_HAVE_OTHER = 1 };
 #endif
 
-/* The runtime's own fork and join are nothing that a race detector sees, so they are told by `next` and `ended`. */
+/* The runtime's own fork and join are nothing that a race detector sees, so they are reported by `next` and `ended`. */
 typedef struct region {
     caller *callers;
     atomic_uint next, ended;
@@ -306,7 +323,7 @@ typedef struct river {
     atomic_uint begun; /* feeders */
 } river;
 
-/* One of two who feed the river at once. Its workspace is its own, so that a slot is all they meet at. */
+/* One of two threads that feed the streams at once. Each has its own workspace: only slots are shared. */
 typedef struct feeder {
     river *from;
     sluice_workspace *workspace;
@@ -320,7 +337,7 @@ typedef struct feeder {
 static river make_river(const test_network *network, size_t slots, size_t steps, unsigned threads)
 {
     uint64_t random = test_seed();
-    river made = {.network = *network, .whole = test_batch_random(&network->weights.shape, slots, steps, 0, &random)};
+    river made = {.network = *network, .whole = test_batch_random(network->weights.shape, slots, steps, 0, &random)};
     made.runner = test_runner_create(made.network.model, SLUICE_ISA_SCALAR, threads, SLUICE_SCHEDULE_AUTO);
     ck_assert_int_eq(sluice_streams_create(made.runner.engine, slots, &made.streams, NULL), SLUICE_STATUS_OK);
     return made;
@@ -356,7 +373,7 @@ static void begin_together(river *from)
 /* The slots stand where their rows end; and free all. */
 static void end_river(river *made)
 {
-    const size_t layers = made->network.weights.shape.layers, slots = made->whole.batch.rows;
+    const size_t layers = made->network.weights.shape->layers, slots = made->whole.batch.rows;
     float *h = test_floats(layers * HIDDEN), *c = test_floats(layers * HIDDEN);
     for (size_t slot = 0; slot < slots; slot++) {
         ck_assert_int_eq(sluice_streams_get(made->streams, slot, h, c, NULL), SLUICE_STATUS_OK);
@@ -423,7 +440,7 @@ static void *feed_own_slots(void *context)
 START_TEST(streams_of_two_feeders)
 {
     uint64_t random = test_seed();
-    const sluice_shape fed = {.layers = 2, .directions = 1, .inputs = INPUTS, .hidden = HIDDEN, .has_bias = 1};
+    const sluice_shape fed = {TEST_SHAPE, .layers = 2, .directions = 1, .inputs = INPUTS, .hidden = HIDDEN, .has_bias = 1};
     const test_network network = test_network_random(&fed, 1.5f, &random);
     river made = make_river(&network, SLOTS, STEPS, 2);
     feed(&made, feed_own_slots);
@@ -434,7 +451,7 @@ END_TEST
 /* A network whose c counts the steps, whatever they bring: gates i and f are 1, and g is what one step adds. */
 static test_network counting_network(void)
 {
-    const sluice_shape fed = {.layers = 1, .directions = 1, .inputs = INPUTS, .hidden = HIDDEN, .has_bias = 1};
+    const sluice_shape fed = {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = INPUTS, .hidden = HIDDEN, .has_bias = 1};
     test_network network = test_network_create(&fed);
     float *bias = network.floats + (network.weights.bias_ih[0] - network.floats);
     for (size_t unit = 0; unit < HIDDEN; unit++) {
@@ -464,8 +481,8 @@ static void *feed_slot_zero(void *context)
     return NULL;
 }
 
-/* A slot that two want has one at a time, and where one leaves it the other goes on: no step is lost. Calls have one thread: at
- * workers that OpenMP lends to one after the other they would meet too. */
+/* A slot that two want has one at a time, and where one leaves it the other goes on: no step is lost. Calls have one thread: workers
+ * that OpenMP lends to one after the other would order them, too. */
 START_TEST(one_stream_of_two_feeders)
 {
     const test_network network = counting_network();

@@ -4,13 +4,14 @@
 #include "support/network.h"
 #include "support/stream_calls.h"
 #include "support/suite.h"
+#include "sluice_tools.h"
 
 #include <pthread.h>
 #include <string.h>
 
 enum { ROWS = 21, STEPS = 13, SPARE = 3, CALLS_MAX = 200 };
 
-static const sluice_shape deep = {.layers = 3, .directions = 1, .inputs = 5, .hidden = 19, .classes = 4, .has_bias = 1};
+static const sluice_shape deep = {TEST_SHAPE, .layers = 3, .directions = 1, .inputs = 5, .hidden = 19, .classes = 4, .has_bias = 1};
 
 /* A network, sequences, and what the numeric contract says of each fed whole. */
 typedef struct scene {
@@ -190,7 +191,7 @@ static void use_streams(feed *f, sluice_streams *streams)
 }
 
 /* ROWS of the slots, no two alike, which are set to begin anew; the others hold what is in no state. */
-static void deal_slots(const scene *made, sluice_streams *streams, size_t slot[ROWS], uint64_t *random)
+static void assign_slots(const scene *made, sluice_streams *streams, size_t slot[ROWS], uint64_t *random)
 {
     size_t all[ROWS + SPARE];
     float *nobody = test_floats(made->shape.layers * made->shape.hidden);
@@ -220,11 +221,12 @@ static void check_slots(const scene *made, sluice_streams *streams, const size_t
 }
 
 static const sluice_shape shapes[] = {
-    {.layers = 1, .directions = 1, .inputs = 5, .hidden = 19, .classes = 4, .has_bias = 1},
-    {.layers = 2, .directions = 1, .inputs = 9, .hidden = 8, .has_bias = 0},
-    {.layers = 3, .directions = 1, .inputs = 3, .hidden = 33, .classes = 2, .has_bias = 1},
-    {.layers = 2, .directions = 1, .inputs = 6, .hidden = 12, .vocabulary = 11, .classes = 3, .has_bias = 1},
-    {.layers = 1, .directions = 1, .inputs = 2, .hidden = 41, .vocabulary = 500000, .classes = 3, .has_bias = 1}, /* no table */
+    {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 5, .hidden = 19, .classes = 4, .has_bias = 1},
+    {TEST_SHAPE, .layers = 2, .directions = 1, .inputs = 9, .hidden = 8, .has_bias = 0},
+    {TEST_SHAPE, .layers = 3, .directions = 1, .inputs = 3, .hidden = 33, .classes = 2, .has_bias = 1},
+    {TEST_SHAPE, .layers = 2, .directions = 1, .inputs = 6, .hidden = 12, .vocabulary = 11, .classes = 3, .has_bias = 1},
+    {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 2, .hidden = 41, .vocabulary = 500000, .classes = 3,
+     .has_bias = 1}, /* no table */
 };
 enum { SHAPES = sizeof shapes / sizeof shapes[0] };
 
@@ -233,7 +235,7 @@ static void feed_all(const scene *made, const test_runner *runner, uint64_t *ran
     size_t slot[ROWS];
     sluice_streams *streams = test_streams_create(runner->engine, ROWS + SPARE);
     for (int again = 0; again < 2; again++) { /* the second time from slots that are reset */
-        deal_slots(made, streams, slot, random);
+        assign_slots(made, streams, slot, random);
         feed f = make_feed(made, runner->engine, slot, 0, ROWS, random);
         use_streams(&f, streams);
         run_feed(&f);
@@ -316,7 +318,7 @@ START_TEST(two_callers)
     sluice_streams *streams = test_streams_create(runner.engine, ROWS + SPARE);
     for (int again = 0; again < 20; again++) {
         size_t slot[ROWS];
-        deal_slots(&made, streams, slot, &random);
+        assign_slots(&made, streams, slot, &random);
         feed feeds[2] = {make_feed(&made, runner.engine, slot, 0, ROWS / 2, &random),
                          make_feed(&made, runner.engine, slot, ROWS / 2, ROWS - ROWS / 2, &random)};
         for (int k = 0; k < 2; k++) {
@@ -335,13 +337,13 @@ START_TEST(two_callers)
 }
 END_TEST
 
-enum { RIVALS = 3, TURNS = 1500, TURN_STEPS = 8 };
+enum { RIVALS = 3, ROUNDS = 1500, ROUND_STEPS = 8 };
 
-/* One who wants the same slot as others, and asks until he has had it TURNS times. */
+/* One who wants the same slot as others, and asks until he has had it ROUNDS times. */
 typedef struct rival {
     const sluice_engine *engine;
     sluice_workspace *workspace;
-    sluice_batch batch; /* of TURN_STEPS steps, the same for all */
+    sluice_batch batch; /* of ROUND_STEPS steps, the same for all */
     pthread_barrier_t *start;
     int odd; /* answers that are neither OK nor BAD_DATA */
     pthread_t thread;
@@ -351,7 +353,7 @@ static void *want_slot(void *context)
 {
     rival *r = context;
     pthread_barrier_wait(r->start);
-    for (int had = 0; had < TURNS && !r->odd;) {
+    for (int had = 0; had < ROUNDS && !r->odd;) {
         const sluice_status status = sluice_forward(r->engine, r->workspace, &r->batch, NULL);
         had += status == SLUICE_STATUS_OK;
         r->odd += status != SLUICE_STATUS_OK && status != SLUICE_STATUS_BAD_DATA;
@@ -375,11 +377,11 @@ static test_network make_counter(const sluice_shape *shape)
 /* A slot is one caller's at a time: as many steps as were granted have been taken, one after the other. */
 START_TEST(rivals_for_a_slot)
 {
-    static const sluice_shape counter = {.layers = 1, .directions = 1, .inputs = 1, .hidden = 64, .has_bias = 1};
+    static const sluice_shape counter = {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 1, .hidden = 64, .has_bias = 1};
     uint64_t random = test_seed();
     test_network network = make_counter(&counter);
     test_runner runner = test_runner_create(network.model, SLUICE_ISA_AUTO, 1, SLUICE_SCHEDULE_AUTO);
-    test_batch whole = test_batch_random(&counter, 1, RIVALS * TURNS * TURN_STEPS, 0, &random);
+    test_batch whole = test_batch_random(&counter, 1, RIVALS * ROUNDS * ROUND_STEPS, 0, &random);
     test_forward(&runner, &whole.batch);
     sluice_streams *streams = test_streams_create(runner.engine, 2);
     const size_t slot = 1;
@@ -390,12 +392,12 @@ START_TEST(rivals_for_a_slot)
         rivals[k] = (rival){.engine = runner.engine,
                             .batch = {.struct_size = sizeof(sluice_batch),
                                       .rows = 1,
-                                      .steps = TURN_STEPS,
+                                      .steps = ROUND_STEPS,
                                       .x = whole.x,
                                       .streams = streams,
                                       .slots = &slot},
                             .start = &start};
-        ck_assert_int_eq(sluice_workspace_create(runner.engine, 1, TURN_STEPS, &rivals[k].workspace, NULL), SLUICE_STATUS_OK);
+        ck_assert_int_eq(sluice_workspace_create(runner.engine, 1, ROUND_STEPS, &rivals[k].workspace, NULL), SLUICE_STATUS_OK);
     }
     for (int k = 0; k < RIVALS; k++)
         ck_assert_int_eq(pthread_create(&rivals[k].thread, NULL, want_slot, &rivals[k]), 0);

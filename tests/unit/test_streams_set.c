@@ -4,6 +4,7 @@
 #include "support/network.h"
 #include "support/stream_calls.h"
 #include "support/suite.h"
+#include "sluice_train.h"
 
 #include <signal.h>
 #include <stdbool.h>
@@ -26,15 +27,15 @@ void *aligned_alloc(size_t alignment, size_t bytes)
     return memory;
 }
 
-static const sluice_shape deep = {.layers = 3, .directions = 1, .inputs = 5, .hidden = 19, .classes = 4, .has_bias = 1};
-static const sluice_shape tiny = {.layers = 2, .directions = 1, .inputs = 1, .hidden = 3};
+static const sluice_shape deep = {TEST_SHAPE, .layers = 3, .directions = 1, .inputs = 5, .hidden = 19, .classes = 4, .has_bias = 1};
+static const sluice_shape tiny = {TEST_SHAPE, .layers = 2, .directions = 1, .inputs = 1, .hidden = 3};
 
 static sluice_engine *make_engine(const sluice_shape *shape, sluice_isa isa)
 {
     sluice_model *model = NULL;
     sluice_engine *engine = NULL;
     const sluice_engine_options options = test_options(isa, 1, SLUICE_SCHEDULE_AUTO);
-    ck_assert_int_eq(sluice_model_create_random(shape, 1, &model, NULL), SLUICE_STATUS_OK);
+    ck_assert_int_eq(sluice_model_create_initial(shape, SLUICE_INITIALIZER_UNIFORM, 1, NULL, &model, NULL), SLUICE_STATUS_OK);
     ck_assert_int_eq(sluice_engine_create(model, &options, &engine, NULL), SLUICE_STATUS_OK);
     sluice_model_destroy(model);
     return engine;
@@ -90,7 +91,7 @@ END_TEST
 
 START_TEST(creating_refused)
 {
-    const sluice_shape both = {.layers = 1, .directions = 2, .inputs = 2, .hidden = 3};
+    const sluice_shape both = {TEST_SHAPE, .layers = 1, .directions = 2, .inputs = 2, .hidden = 3};
     sluice_engine *engine = make_engine(&deep, SLUICE_ISA_AUTO), *two_ways = make_engine(&both, SLUICE_ISA_AUTO);
     const struct {
         const char *what;
@@ -294,7 +295,7 @@ END_TEST
 
 START_TEST(files_refused)
 {
-    const sluice_shape both = {.layers = 1, .directions = 2, .inputs = 2, .hidden = 3};
+    const sluice_shape both = {TEST_SHAPE, .layers = 1, .directions = 2, .inputs = 2, .hidden = 3};
     sluice_engine *engine = make_engine(&tiny, SLUICE_ISA_AUTO), *two_ways = make_engine(&both, SLUICE_ISA_AUTO);
     sluice_streams *streams = test_streams_create(engine, 2);
     save(streams, test_path("good"));

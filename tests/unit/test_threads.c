@@ -2,6 +2,7 @@
  * variables, and the floating-point state. */
 #include "support/network.h"
 #include "support/suite.h"
+#include "sluice_tools.h"
 
 #include <dlfcn.h>
 #include <omp.h>
@@ -12,7 +13,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static const sluice_shape shape = {.layers = 2, .directions = 2, .inputs = 7, .hidden = 21, .classes = 3, .has_bias = 1};
+static const sluice_shape shape = {TEST_SHAPE,   .layers = 2,  .directions = 2, .inputs = 7,
+                                   .hidden = 21, .classes = 3, .has_bias = 1};
 enum { ROWS = 19, STEPS = 11, CALLERS = 6, CALLS = 20 };
 
 /* A network, a batch, and what the numeric contract says it gives. */
@@ -170,7 +172,7 @@ END_TEST
 
 /* ---- Fork ---- */
 
-/* Fork; the child makes one call and tells by its exit code: 0 right, 1 wrong; an alarm ends it if it hangs. */
+/* Fork; the child makes one call and says by its exit code: 0 right, 1 wrong; an alarm ends it if it hangs. */
 static pid_t fork_and_call(const scene *made, const sluice_engine *engine, sluice_workspace *workspace, test_batch *batch)
 {
     fflush(stdout);
@@ -313,7 +315,7 @@ static void run_with_state(const test_runner *runner, const scene *made, test_ba
 START_TEST(flushing_callers)
 {
     scene made = {.random = test_seed()};
-    const sluice_shape tiny = {.layers = 1, .directions = 1, .inputs = 3, .hidden = 17};
+    const sluice_shape tiny = {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 3, .hidden = 17};
     made.network = test_network_create(&tiny);
     test_network_build(&made.network);
     made.batch = tiny_batch(&tiny);
@@ -361,7 +363,7 @@ END_TEST
  * gets. */
 START_TEST(flushing_engines)
 {
-    const sluice_shape tiny = {.layers = 1, .directions = 1, .inputs = 3, .hidden = 17};
+    const sluice_shape tiny = {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 3, .hidden = 17};
     test_network network = test_network_create(&tiny);
     test_network_build(&network);
     test_batch batch = tiny_batch(&tiny);

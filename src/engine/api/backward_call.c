@@ -1,5 +1,6 @@
 /* sluice_backward: all checks of its arguments, after which nothing fails. */
 #include "base/error.h"
+#include "base/struct_size.h"
 #include "engine/check.h"
 #include "engine/backward/backward.h"
 
@@ -57,19 +58,19 @@ static sluice_status check_strides(const sluice_tape *tape, sluice_gradient *gra
 
 sluice_status sluice_backward(sluice_tape *tape, const sluice_gradient *gradient, sluice_error *error)
 {
-    if (!tape || !gradient)
-        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, CALL "%s is NULL", tape ? "gradient" : "tape");
-    if (gradient->struct_size != sizeof *gradient)
-        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, CALL "the gradient's struct_size is %zu; expected %zu",
-                       gradient->struct_size, sizeof *gradient);
+    if (!tape)
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, CALL "tape is NULL");
+    sluice_gradient checked;
+    sluice_status status = sl_struct_take(&checked, gradient, SL_STRUCT(sluice_gradient), "sluice_backward", error);
+    if (status)
+        return status;
     if (!tape->holds)
         return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT,
                        CALL "the tape holds no batch, or one that is used up; run sluice_forward with it first");
     if (tape->models != tape->engine->models)
         return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT,
                        CALL "the engine was given another model since the tape was written; run sluice_forward with it again");
-    sluice_gradient checked = *gradient;
-    sluice_status status = check_counterparts(&tape->engine->shape, &checked, error);
+    status = check_counterparts(&tape->engine->shape, &checked, error);
     if (!status)
         status = check_strides(tape, &checked, error);
     if (status)

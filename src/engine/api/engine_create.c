@@ -4,12 +4,14 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/size.h"
+#include "base/struct_size.h"
 #include "system/threads.h"
 #include "engine/environment.h"
 #include "model/model.h"
 #include "engine/pack.h"
 #include "engine/forward/workspace_pool.h"
 #include "engine/schedule/limits.h"
+#include "sluice_train.h"
 
 #include <string.h>
 
@@ -305,15 +307,15 @@ sluice_status sluice_engine_set_model(sluice_engine *engine, const sluice_model 
 
 sluice_status sluice_engine_get_info(const sluice_engine *engine, sluice_engine_info *info)
 {
-    if (!engine || !info || info->struct_size != sizeof *info)
+    if (!engine || sl_struct_check(info, SL_STRUCT(sluice_engine_info), "sluice_engine_get_info", NULL))
         return SLUICE_STATUS_BAD_ARGUMENT;
-    *info = (sluice_engine_info){.struct_size = sizeof *info,
-                                 .isa = engine->kernel->isa,
-                                 .gemm = engine->gemm,
-                                 .schedule = engine->schedule,
-                                 .threads = engine->threads,
-                                 .packed_bytes = engine->packed_bytes,
-                                 .table_bytes = engine->table_bytes};
+    const sluice_engine_info found = {.isa = engine->kernel->isa,
+                                      .gemm = engine->gemm,
+                                      .schedule = engine->schedule,
+                                      .threads = engine->threads,
+                                      .packed_bytes = engine->packed_bytes,
+                                      .table_bytes = engine->table_bytes};
+    sl_struct_give(info, &found, SL_STRUCT(sluice_engine_info));
     return SLUICE_STATUS_OK;
 }
 

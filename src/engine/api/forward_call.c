@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "base/size.h"
+#include "base/struct_size.h"
 #include "engine/forward/forward.h"
 #include "engine/forward/tape_record.h"
 #include "engine/forward/workspace_pool.h"
@@ -66,8 +67,8 @@ static sluice_status check_tokens(const sluice_engine *engine, const sluice_batc
         const size_t steps = batch->lengths ? (size_t)batch->lengths[row] : batch->steps;
         for (size_t t = 0; t < steps; t++)
             if ((uint32_t)tokens[t * batch->x_step_stride] >= vocabulary)
-                return sl_fail(error, SLUICE_STATUS_BAD_DATA, "row %zu, step %zu: token %d; expected 0..%u, the model's vocabulary",
-                               row, t, (int)tokens[t * batch->x_step_stride], (unsigned)vocabulary - 1);
+                return sl_fail_row(error, SLUICE_STATUS_BAD_DATA, row, t, "token %d; expected 0..%u, the model's vocabulary",
+                                   (int)tokens[t * batch->x_step_stride], (unsigned)vocabulary - 1);
     }
     return SLUICE_STATUS_OK;
 }
@@ -86,17 +87,13 @@ static sluice_status check_streams(const sluice_engine *engine, const sluice_bat
     return SLUICE_STATUS_OK;
 }
 
-static sluice_status check_objects(const sluice_engine *engine, const sluice_workspace *workspace, const sluice_batch *batch,
-                                   sluice_error *error)
+static sluice_status check_objects(const sluice_engine *engine, const sluice_workspace *workspace, sluice_error *error)
 {
-    if (!engine || !batch)
-        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_forward: %s is NULL", engine ? "batch" : "engine");
+    if (!engine)
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_forward: engine is NULL");
     if (workspace && workspace->engine != engine)
         return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT,
                        "sluice_forward: the workspace was made for another engine; make one for this");
-    if (batch->struct_size != sizeof *batch)
-        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_forward: the batch's struct_size is %zu; expected %zu",
-                       batch->struct_size, sizeof *batch);
     return SLUICE_STATUS_OK;
 }
 
@@ -134,11 +131,12 @@ static sluice_status acquire(const sluice_engine *engine, const sluice_batch *ba
 sluice_status sluice_forward(const sluice_engine *engine, sluice_workspace *workspace, const sluice_batch *batch,
                              sluice_error *error)
 {
-    sluice_status status = check_objects(engine, workspace, batch, error);
-    if (status)
-        return status;
-    sluice_batch checked = *batch;
-    status = check_batch(engine, &checked, error);
+    sluice_batch checked;
+    sluice_status status = check_objects(engine, workspace, error);
+    if (!status)
+        status = sl_struct_take(&checked, batch, SL_STRUCT(sluice_batch), "sluice_forward", error);
+    if (!status)
+        status = check_batch(engine, &checked, error);
     if (!status)
         status = sl_tape_record_begin(engine, &checked, error);
     if (status)

@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/size.h"
+#include "base/struct_size.h"
 #include "engine/check.h"
 #include "engine/forward/forward.h"
 #include "engine/schedule/candidates.h"
@@ -20,48 +21,61 @@ static sluice_schedule schedule_of(const sluice_engine *engine, const sl_batch_l
     return sl_exec_plan_hoists(engine, load, plan) ? SLUICE_SCHEDULE_HOIST : SLUICE_SCHEDULE_ROWS;
 }
 
-static sluice_candidate describe(const sluice_engine *engine, const sl_batch_load *load, const sl_exec_plan *plan)
+/* A batch, the candidates for it, and the execution plan that a call takes, which is one of them. */
+typedef struct comparison {
+    sl_batch_load load;
+    sl_exec_plan candidates[SL_CANDIDATES_MAX];
+    size_t count, chosen;
+} comparison;
+
+static comparison compare(const sluice_engine *engine, size_t rows, size_t steps, const int64_t *lengths)
+{
+    comparison found = {.load = sl_batch_load_get(engine, rows, steps, lengths)};
+    const sl_exec_plan chosen = sl_exec_plan_choose(engine, &found.load);
+    found.count = sl_candidates_list(engine, &found.load, found.candidates);
+    while (found.chosen < found.count && !sl_exec_plan_equals(&found.candidates[found.chosen], &chosen))
+        found.chosen++;
+    if (found.chosen == found.count) /* a tuned plan out of a file need not be in the list */
+        found.candidates[found.count++] = chosen;
+    return found;
+}
+
+static double measured_seconds(const sluice_engine *engine, const sl_batch_load *load, const sl_exec_plan *plan)
 {
     const sl_tuned_plan *tuned = sl_tuned_plan_find(engine, load);
-    return (sluice_candidate){.schedule = schedule_of(engine, load, plan),
-                              .teams = plan->thread_groups,
-                              .members = plan->threads_per_group,
-                              .hoists = sl_exec_plan_hoists(engine, load, plan),
-                              .wavefront = plan->wavefront,
-                              .cycles = sl_exec_plan_cycles(engine, load, plan),
-                              .seconds = tuned && sl_exec_plan_equals(&tuned->plan, plan) ? tuned->seconds : 0};
+    return tuned && sl_exec_plan_equals(&tuned->plan, plan) ? tuned->seconds : 0;
 }
 
-/* By how much the estimate of the chosen plan is below the next lowest, as a share. */
-static double lead_of(const sluice_plan *plan)
+/* By how much the estimate of the chosen candidate is below the next one's, as a share of the latter. */
+static double lead_of(const sluice_engine *engine, const comparison *c)
 {
     double next = INFINITY;
-    for (size_t k = 0; k < plan->candidates; k++)
-        if (k != plan->chosen)
-            next = fmin(next, plan->candidate[k].cycles);
-    return 1 - plan->candidate[plan->chosen].cycles / next;
+    for (size_t k = 0; k < c->count; k++)
+        if (k != c->chosen)
+            next = fmin(next, sl_exec_plan_cycles(engine, &c->load, &c->candidates[k]));
+    return 1 - sl_exec_plan_cycles(engine, &c->load, &c->candidates[c->chosen]) / next;
 }
 
-static void explain(const sluice_engine *engine, size_t shared_rows, sluice_plan *plan)
+static void explain(const sluice_engine *engine, const comparison *c, size_t shared_rows, char *reason, size_t bytes)
 {
-    const sluice_candidate *chosen = &plan->candidate[plan->chosen];
-    const size_t threads = (size_t)chosen->teams * chosen->members;
-    char why[80], who[80], rest[64] = "";
-    if (chosen->seconds > 0)
+    const sl_exec_plan *chosen = &c->candidates[c->chosen];
+    const size_t threads = (size_t)chosen->thread_groups * chosen->threads_per_group;
+    char why[80], who[80], rest[80] = "";
+    if (measured_seconds(engine, &c->load, chosen) > 0)
         snprintf(why, sizeof why, "the fastest as measured");
-    else if (plan->candidates == 1)
+    else if (c->count == 1)
         snprintf(why, sizeof why, "the only candidate");
     else
-        snprintf(why, sizeof why, "the least of %zu estimates, by %.0f %%", plan->candidates, 100 * lead_of(plan));
-    if (chosen->members > 1)
-        snprintf(who, sizeof who, ", in groups of %u, which share the units of each step", chosen->members);
+        snprintf(why, sizeof why, "the least of %zu estimates, by %.0f %%", c->count, 100 * lead_of(engine, c));
+    if (chosen->threads_per_group > 1)
+        snprintf(who, sizeof who, ", in groups of %u, which share the units of each step", chosen->threads_per_group);
     else
         snprintf(who, sizeof who, "%s", threads > 1 ? ", each with rows of its own" : "");
     if (shared_rows)
         snprintf(rest, sizeof rest, "; before that, all threads share the %zu longest row%s", shared_rows,
                  shared_rows > 1 ? "s" : "");
-    snprintf(plan->reason, sizeof plan->reason, "%s: %zu of %u thread%s%s%s%s", why, threads, engine->threads,
-             engine->threads > 1 ? "s" : "", engine->limits.cpus < engine->threads ? " (there are no more CPUs)" : "", who, rest);
+    snprintf(reason, bytes, "%s: %zu of %u thread%s%s%s%s", why, threads, engine->threads, engine->threads > 1 ? "s" : "",
+             engine->limits.cpus < engine->threads ? " (there are no more CPUs)" : "", who, rest);
 }
 
 /* Count the rows that are too long for one thread group, by the partition that a call would make. */
@@ -82,36 +96,56 @@ static sluice_status count_shared_rows(const sluice_engine *engine, const sl_bat
     return SLUICE_STATUS_OK;
 }
 
+/* What a batch and the place for what is found about it have to be. */
+static sluice_status check_load(const sluice_engine *engine, const void *to, const sl_struct_type *type, size_t rows, size_t steps,
+                                const int64_t *lengths, const char *call, sluice_error *error)
+{
+    if (!engine)
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "%s: engine is NULL", call);
+    const sluice_status status = sl_struct_check(to, type, call, error);
+    return status ? status : sl_batch_check_lengths(rows, steps, lengths, error);
+}
+
 sluice_status sluice_plan_get(const sluice_engine *engine, size_t rows, size_t steps, const int64_t *lengths, sluice_plan *plan,
                               sluice_error *error)
 {
-    if (!engine || !plan || plan->struct_size != sizeof *plan)
-        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_plan_get: %s",
-                       !engine ? "engine is NULL"
-                       : !plan ? "plan is NULL"
-                               : "the plan's struct_size is not its size");
-    sluice_status status = sl_batch_check_lengths(rows, steps, lengths, error);
+    sluice_status status = check_load(engine, plan, SL_STRUCT(sluice_plan), rows, steps, lengths, "sluice_plan_get", error);
     if (status)
         return status;
-    *plan = (sluice_plan){.struct_size = sizeof *plan};
-    const sl_batch_load load = sl_batch_load_get(engine, rows, steps, lengths);
-    if (!sl_workspace_measure(engine, rows, load.steps, &plan->workspace_bytes))
+    const comparison found = compare(engine, rows, steps, lengths);
+    sluice_plan made = {.candidates = found.count, .chosen = found.chosen};
+    if (!sl_workspace_measure(engine, rows, found.load.steps, &made.workspace_bytes))
         return sl_fail_size(error, "the workspace");
-    const sl_exec_plan chosen = sl_exec_plan_choose(engine, &load);
-    sl_exec_plan plans[SLUICE_CANDIDATES_MAX];
-    const size_t count = sl_candidates_list(engine, &load, plans);
-    plan->chosen = count; /* a tuned plan from a file may be none of the candidates */
-    for (size_t k = 0; k < count; k++) {
-        plan->candidate[plan->candidates++] = describe(engine, &load, &plans[k]);
-        plan->chosen = sl_exec_plan_equals(&plans[k], &chosen) ? k : plan->chosen;
-    }
-    if (plan->chosen == count)
-        plan->candidate[plan->candidates++] = describe(engine, &load, &chosen);
     size_t shared_rows;
-    status = count_shared_rows(engine, &load, lengths, &chosen, &shared_rows, error);
-    if (!status)
-        explain(engine, shared_rows, plan);
-    return status;
+    status = count_shared_rows(engine, &found.load, lengths, &found.candidates[found.chosen], &shared_rows, error);
+    if (status)
+        return status;
+    explain(engine, &found, shared_rows, made.reason, sizeof made.reason);
+    sl_struct_give(plan, &made, SL_STRUCT(sluice_plan));
+    return SLUICE_STATUS_OK;
+}
+
+sluice_status sluice_plan_get_candidate(const sluice_engine *engine, size_t rows, size_t steps, const int64_t *lengths,
+                                        size_t index, sluice_candidate *candidate, sluice_error *error)
+{
+    const sluice_status status =
+        check_load(engine, candidate, SL_STRUCT(sluice_candidate), rows, steps, lengths, "sluice_plan_get_candidate", error);
+    if (status)
+        return status;
+    const comparison found = compare(engine, rows, steps, lengths);
+    if (index >= found.count)
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_plan_get_candidate: index %zu; expected less than %zu", index,
+                       found.count);
+    const sl_exec_plan *plan = &found.candidates[index];
+    const sluice_candidate made = {.schedule = schedule_of(engine, &found.load, plan),
+                                   .thread_groups = plan->thread_groups,
+                                   .threads_per_group = plan->threads_per_group,
+                                   .hoists = sl_exec_plan_hoists(engine, &found.load, plan),
+                                   .wavefront = plan->wavefront,
+                                   .cycles = sl_exec_plan_cycles(engine, &found.load, plan),
+                                   .seconds = measured_seconds(engine, &found.load, plan)};
+    sl_struct_give(candidate, &made, SL_STRUCT(sluice_candidate));
+    return SLUICE_STATUS_OK;
 }
 
 /* Seconds of a call: the mean of as many calls as the clock can resolve. */
@@ -135,8 +169,8 @@ static void measure(sluice_engine *engine, sluice_workspace *workspace, const sl
     enum { ROUNDS = 5 };
     const sl_batch_load load = sl_batch_load_get(engine, batch->rows, batch->steps, NULL);
     sl_tuned_plan tuned = {.rows = batch->rows, .steps = batch->steps};
-    sl_exec_plan plans[SLUICE_CANDIDATES_MAX];
-    double seconds[SLUICE_CANDIDATES_MAX] = {0};
+    sl_exec_plan plans[SL_CANDIDATES_MAX];
+    double seconds[SL_CANDIDATES_MAX] = {0};
     const size_t count = sl_candidates_list(engine, &load, plans);
     size_t best = 0;
     for (size_t k = 0; k < count; k++)

@@ -4,6 +4,7 @@
 
 #include "engine/backward/task_queue.h"
 #include "engine/forward/tape_read.h"
+#include "sluice_train.h"
 
 /** A thread of a call of sluice_backward. */
 typedef struct sl_grad_thread {

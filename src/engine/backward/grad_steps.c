@@ -73,11 +73,6 @@ void sl_grad_begin_layer_dir(sl_grad_thread *thread, const sl_grad_layer_dir *la
     sl_task_end_phase(&thread->tasks);
 }
 
-static size_t block_units(const sluice_engine *engine)
-{
-    return SL_BLOCK_VECTORS * engine->kernel->lanes;
-}
-
 /* dh before the segment's first iteration, U' da, for the block's first `count` rows, in scratch->product. Returns the distance of its
  * rows in floats. */
 static size_t multiply_back(const sl_grad_thread *thread, const sl_grad_layer_dir *layer_dir, row_block rows, size_t count)
@@ -85,13 +80,13 @@ static size_t multiply_back(const sl_grad_thread *thread, const sl_grad_layer_di
     const sluice_tape *tape = thread->tape;
     const sluice_engine *engine = tape->engine;
     const sl_tape_scratch *scratch = thread->scratch;
-    const size_t stride = sl_tape_packed_units(engine);
+    const sl_packed_matrix *weights = &engine->layers[layer_dir->k].weights_back;
+    const size_t stride = weights->blocks * sl_block_floats(engine->kernel);
     for (size_t r = 0; r < count; r++) {
         scratch->start[r] = tape->minus_zeros;
         scratch->x[r] = sl_grad_gates(tape, layer_dir, layer_dir->from, rows.from + r);
     }
-    engine->kernel->product(&engine->layers[layer_dir->k].weights_back, count, scratch->start, scratch->x, scratch->product,
-                            stride);
+    engine->kernel->product(weights, count, scratch->start, scratch->x, scratch->product, stride);
     return stride;
 }
 
@@ -198,7 +193,7 @@ typedef struct unit_range {
 
 static unit_range get_unit_range(const sluice_engine *engine, unsigned index, unsigned threads)
 {
-    const size_t blocks = sl_size_div_up(engine->shape.hidden, block_units(engine));
+    const size_t blocks = sl_size_div_up(engine->shape.hidden, sl_block_floats(engine->kernel));
     return (unit_range){blocks * index / threads, blocks * (index + 1) / threads, index, threads};
 }
 
@@ -216,7 +211,7 @@ static void run_iteration(const sl_grad_thread *thread, const sl_grad_layer_dir 
     const sluice_tape *tape = thread->tape;
     const sluice_engine *engine = tape->engine;
     const sl_tape_scratch *scratch = thread->scratch;
-    const size_t unit = units->block * block_units(engine);
+    const size_t unit = units->block * sl_block_floats(engine->kernel);
     for (size_t r = 0; r < to - from; r++) {
         const size_t sorted = rows.from + from + r;
         scratch->da_after[r] = continues ? sl_grad_gates(tape, layer_dir, iteration + 1, sorted) : NULL;
@@ -228,7 +223,7 @@ static void run_iteration(const sl_grad_thread *thread, const sl_grad_layer_dir 
     sl_packed_matrix weights = sl_packed_range(&engine->layers[layer_dir->k].weights_back, units->block, units->end - units->block);
     weights.terms = continues ? weights.terms : 0;
     const sl_step_grad step = {.rows = to - from,
-                               .units = sl_size_min(engine->shape.hidden, units->end * block_units(engine)) - unit,
+                               .units = sl_size_min(engine->shape.hidden, units->end * sl_block_floats(engine->kernel)) - unit,
                                .weights = weights,
                                .da_after = scratch->da_after,
                                .dy = scratch->dy,
@@ -274,7 +269,7 @@ static unsigned choose_threads_per_group(const sl_grad_thread *thread, size_t ro
     const double least = 1e5; /* operations of a thread in an iteration */
     const sluice_engine *engine = thread->tape->engine;
     const double hidden = (double)engine->shape.hidden, operations = 8 * hidden * hidden * (double)thread->tape->row_block_rows;
-    const size_t blocks = sl_size_div_up(engine->shape.hidden, block_units(engine));
+    const size_t blocks = sl_size_div_up(engine->shape.hidden, sl_block_floats(engine->kernel));
     const size_t available = sl_size_min(blocks, thread->tasks.threads / row_blocks), worth = (size_t)(operations / least);
     return (unsigned)sl_size_max(1, sl_size_min(available, worth));
 }

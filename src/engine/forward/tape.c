@@ -1,9 +1,11 @@
 #include "engine/forward/tape.h"
 
 #include "base/error.h"
+#include "base/struct_size.h"
 #include "engine/check.h"
 #include "engine/forward/tape_index.h"
 #include "engine/forward/tape_layout.h"
+#include "sluice_train.h"
 
 /* Index a batch and count the bytes that it needs besides the index. */
 static sluice_status measure(sluice_tape *tape, size_t rows, size_t steps, const int64_t *lengths, size_t *bytes,
@@ -60,12 +62,14 @@ static sluice_status check_engine(const sluice_engine *engine, const char *call,
     return SLUICE_STATUS_OK;
 }
 
-static sluice_status check_options(const sluice_tape_options *options, const char *call, sluice_error *error)
+/* What a new tape has from the options, which may be NULL. */
+static sluice_status take_options(sluice_tape *tape, const sluice_tape_options *options, const char *call, sluice_error *error)
 {
-    if (options && options->struct_size != sizeof *options)
-        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "%s: the options' struct_size is %zu; expected %zu", call,
-                       options->struct_size, sizeof *options);
-    return SLUICE_STATUS_OK;
+    sluice_tape_options known = {0};
+    const sluice_status status =
+        options ? sl_struct_take(&known, options, SL_STRUCT(sluice_tape_options), call, error) : SLUICE_STATUS_OK;
+    tape->recompute = known.recompute;
+    return status;
 }
 
 sluice_status sluice_tape_create(const sluice_engine *engine, const sluice_tape_options *options, sluice_tape **tape,
@@ -74,16 +78,16 @@ sluice_status sluice_tape_create(const sluice_engine *engine, const sluice_tape_
     if (!tape)
         return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_tape_create: tape is NULL");
     *tape = NULL;
+    sluice_tape new = {.engine = engine};
     sluice_status status = check_engine(engine, "sluice_tape_create", error);
     if (!status)
-        status = check_options(options, "sluice_tape_create", error);
+        status = take_options(&new, options, "sluice_tape_create", error);
     if (status)
         return status;
     sluice_tape *made = sl_alloc(sizeof *made);
     if (!made)
         return sl_fail_memory(error, "a tape", sizeof *made);
-    made->engine = engine;
-    made->recompute = options ? options->recompute : 0;
+    *made = new;
     *tape = made;
     return SLUICE_STATUS_OK;
 }
@@ -96,16 +100,16 @@ size_t sluice_tape_get_bytes(const sluice_tape *tape)
 sluice_status sluice_tape_required_bytes(const sluice_engine *engine, const sluice_tape_options *options, size_t rows, size_t steps,
                                          const int64_t *lengths, size_t *bytes, sluice_error *error)
 {
+    sluice_tape sized = {.engine = engine};
     sluice_status status = check_engine(engine, "sluice_tape_required_bytes", error);
     if (!status)
-        status = check_options(options, "sluice_tape_required_bytes", error);
+        status = take_options(&sized, options, "sluice_tape_required_bytes", error);
     if (!status && !bytes)
         status = sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_tape_required_bytes: bytes is NULL");
     if (!status)
         status = sl_batch_check_lengths(rows, steps, lengths, error);
     if (status)
         return status;
-    sluice_tape sized = {.engine = engine, .recompute = options ? options->recompute : 0};
     size_t used;
     status = measure(&sized, rows, steps, lengths, &used, error);
     if (!status)

@@ -38,9 +38,9 @@ static void add_groups(candidate_list *list, size_t threads_per_group)
         add(list, threads, threads_per_group, true, true);
 }
 
-size_t sl_candidates_list(const sluice_engine *engine, const sl_batch_load *load, sl_exec_plan plans[SLUICE_CANDIDATES_MAX])
+size_t sl_candidates_list(const sluice_engine *engine, const sl_batch_load *load, sl_exec_plan plans[SL_CANDIDATES_MAX])
 {
-    /* Two plans each, four of whole and half the threads, and four of one thread per group: fewer than SLUICE_CANDIDATES_MAX. */
+    /* Two plans each, four of whole and half the threads, and four of one thread per group: fewer than SL_CANDIDATES_MAX. */
     static const unsigned sizes[] = {2, 3, 4, 6, 8, 12, 16, 24, 32, 64};
     candidate_list list = {engine, load, plans, 0};
     const sluice_shape *shape = &engine->shape;
@@ -70,7 +70,7 @@ sl_exec_plan sl_exec_plan_choose(const sluice_engine *engine, const sl_batch_loa
     const sl_tuned_plan *tuned = sl_tuned_plan_find(engine, load);
     if (tuned)
         return tuned->plan;
-    sl_exec_plan plans[SLUICE_CANDIDATES_MAX];
+    sl_exec_plan plans[SL_CANDIDATES_MAX];
     const size_t count = sl_candidates_list(engine, load, plans);
     size_t best = 0;
     double least = INFINITY;

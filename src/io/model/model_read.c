@@ -2,6 +2,7 @@
  * loading takes no more memory than the model. */
 #include "io/model/model_read.h"
 
+#include "base/struct_size.h"
 #include "base/error.h"
 #include "base/size.h"
 #include "io/label.h"
@@ -148,8 +149,9 @@ sluice_status sl_model_read(sl_tensor_source *source, const sluice_names *names,
 
 /* ---- The calls ------------------------------------------------------------------------------------------------------------- */
 
-static sluice_status check_arguments(const char *input_name, const void *input, const sluice_names *names, sluice_model **model,
-                                     sluice_error *error)
+/* Check a call's arguments; the names, which may be NULL, are copied. */
+static sluice_status check_arguments(const char *input_name, const void *input, const sluice_names *names, sluice_names *known,
+                                     sluice_model **model, sluice_error *error)
 {
     if (!model)
         return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "model: expected a place for the result, found NULL");
@@ -157,10 +159,8 @@ static sluice_status check_arguments(const char *input_name, const void *input, 
     if (!input)
         return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "%s: expected %s, found NULL", input_name,
                        strcmp(input_name, "path") == 0 ? "the name of a file" : "the content of a file");
-    if (names && names->struct_size != sizeof *names)
-        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "names.struct_size: expected %zu, found %zu", sizeof *names,
-                       names->struct_size);
-    return SLUICE_STATUS_OK;
+    *known = (sluice_names){0};
+    return names ? sl_struct_take(known, names, SL_STRUCT(sluice_names), "names", error) : SLUICE_STATUS_OK;
 }
 
 /* Read from a source that was opened with this status. */
@@ -175,15 +175,17 @@ static sluice_status load(sluice_status status, sl_tensor_source *source, const 
 
 sluice_status sluice_model_load(const char *path, const sluice_names *names, sluice_model **model, sluice_error *error)
 {
-    const sluice_status status = check_arguments("path", path, names, model, error);
+    sluice_names known;
+    const sluice_status status = check_arguments("path", path, names, &known, model, error);
     sl_tensor_source source;
-    return status ? status : load(sl_safetensors_open(path, &source, error), &source, names, model, error);
+    return status ? status : load(sl_safetensors_open(path, &source, error), &source, &known, model, error);
 }
 
 sluice_status sluice_model_load_memory(const void *bytes, size_t size, const sluice_names *names, sluice_model **model,
                                        sluice_error *error)
 {
-    const sluice_status status = check_arguments("bytes", bytes, names, model, error);
+    sluice_names known;
+    const sluice_status status = check_arguments("bytes", bytes, names, &known, model, error);
     sl_tensor_source source;
-    return status ? status : load(sl_safetensors_open_memory(bytes, size, &source, error), &source, names, model, error);
+    return status ? status : load(sl_safetensors_open_memory(bytes, size, &source, error), &source, &known, model, error);
 }

@@ -2,11 +2,13 @@
 #ifndef SLUICE_TESTS_TRAINING_SUPPORT_H
 #define SLUICE_TESTS_TRAINING_SUPPORT_H
 
-#include "support/cases/lessons.h"
+#include "support/cases/minibatches.h"
+#include "program/model_shape.h"
 
 #include <string.h>
 
-static const sluice_shape test_small = {.layers = 2, .directions = 1, .inputs = 5, .hidden = 9, .classes = 4, .has_bias = 1};
+static const sluice_shape test_small = {TEST_SHAPE,  .layers = 2,  .directions = 1, .inputs = 5,
+                                        .hidden = 9, .classes = 4, .has_bias = 1};
 
 static inline sluice_trainer_options test_trainer_defaults(void)
 {
@@ -42,7 +44,7 @@ typedef struct test_snapshot {
 
 static inline test_snapshot test_snapshot_take(const sluice_model *model)
 {
-    const sluice_shape shape = sluice_model_get_shape(model);
+    const sluice_shape shape = sl_model_shape(model);
     test_snapshot taken = {0};
     for (int pass = 0; pass < 2; pass++) {
         taken.count = 0;

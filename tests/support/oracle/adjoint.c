@@ -169,7 +169,7 @@ static void take_incoming(test_adjoint *a, const sluice_gradient *gradient)
 test_adjoint test_adjoint_create(const sluice_weights *weights, const sluice_batch *batch, const sluice_gradient *gradient,
                                  const unsigned char *kept)
 {
-    const sluice_shape *shape = &weights->shape;
+    const sluice_shape *shape = weights->shape;
     const size_t cells = shape->layers * shape->directions, places = batch->rows * batch->steps;
     test_adjoint a = {.shape = *shape, .rows = batch->rows, .steps = batch->steps, .kept = kept, .dropout = batch->dropout};
     test_input_counts(shape, a.rows, a.steps, a.input_count);

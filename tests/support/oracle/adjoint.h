@@ -3,7 +3,7 @@
 #ifndef SLUICE_TESTS_ADJOINT_H
 #define SLUICE_TESTS_ADJOINT_H
 
-#include "sluice.h"
+#include "sluice_train.h"
 
 #include "support/oracle/number.h"
 

@@ -22,8 +22,8 @@ static double sigmoid(double a)
 /* W_j x + U_j h' + b_j; k is the layer and direction, j one of the 4H rows of its matrices. */
 static double gate(const sluice_weights *weights, size_t k, size_t j, const double *x, size_t inputs, const double *h)
 {
-    const size_t hidden = weights->shape.hidden;
-    double sum = weights->shape.has_bias ? (double)weights->bias_ih[k][j] + (double)weights->bias_hh[k][j] : 0.0;
+    const size_t hidden = weights->shape->hidden;
+    double sum = weights->shape->has_bias ? (double)weights->bias_ih[k][j] + (double)weights->bias_hh[k][j] : 0.0;
     for (size_t m = 0; m < inputs; m++)
         sum += weights->weight_ih[k][j * inputs + m] * x[m];
     for (size_t m = 0; m < hidden; m++)
@@ -34,7 +34,7 @@ static double gate(const sluice_weights *weights, size_t k, size_t j, const doub
 /* One step of one row: x [inputs] in, h and c [H] from the previous step's to this one's. */
 static void cell(const sluice_weights *weights, size_t k, const double *x, size_t inputs, double *h, double *c)
 {
-    const size_t hidden = weights->shape.hidden;
+    const size_t hidden = weights->shape->hidden;
     double *before = zeros(hidden);
     memcpy(before, h, hidden * sizeof *h);
     for (size_t u = 0; u < hidden; u++) {
@@ -51,13 +51,13 @@ static void cell(const sluice_weights *weights, size_t k, const double *x, size_
 /* What the first layer reads at row n, step t. */
 static void read_input(const sluice_weights *weights, const sluice_batch *batch, size_t n, size_t t, double *x)
 {
-    const size_t inputs = weights->shape.inputs;
-    const size_t width = weights->shape.vocabulary ? 1 : inputs; /* of one step in the caller's array */
+    const size_t inputs = weights->shape->inputs;
+    const size_t width = weights->shape->vocabulary ? 1 : inputs; /* of one step in the caller's array */
     const int contiguous = !batch->x_row_stride && !batch->x_step_stride;
     const size_t row_stride = contiguous ? batch->steps * width : batch->x_row_stride;
     const size_t step_stride = contiguous ? width : batch->x_step_stride;
     const size_t start = (batch->x_offsets ? batch->x_offsets[n] : n * row_stride) + t * step_stride;
-    const float *from = weights->shape.vocabulary ? weights->embedding + (size_t)batch->tokens[start] * inputs : batch->x + start;
+    const float *from = weights->shape->vocabulary ? weights->embedding + (size_t)batch->tokens[start] * inputs : batch->x + start;
     for (size_t m = 0; m < inputs; m++)
         x[m] = from[m];
 }
@@ -66,7 +66,7 @@ static void read_input(const sluice_weights *weights, const sluice_batch *batch,
 static void run_direction(const sluice_weights *weights, const sluice_batch *batch, size_t k, size_t n, const double *in,
                           size_t inputs, double *out, test_oracle *oracle)
 {
-    const size_t hidden = weights->shape.hidden, directions = weights->shape.directions;
+    const size_t hidden = weights->shape->hidden, directions = weights->shape->directions;
     const size_t length = batch->lengths ? (size_t)batch->lengths[n] : batch->steps;
     const size_t reverse = k % directions;
     const size_t state = (k * batch->rows + n) * hidden;
@@ -85,13 +85,13 @@ static void run_direction(const sluice_weights *weights, const sluice_batch *bat
 /* All layers over one row: each reads what the one below wrote. */
 static void run_row(const sluice_weights *weights, const sluice_batch *batch, size_t n, test_oracle *oracle)
 {
-    const size_t directions = weights->shape.directions, width = directions * weights->shape.hidden;
+    const size_t directions = weights->shape->directions, width = directions * weights->shape->hidden;
     const size_t length = batch->lengths ? (size_t)batch->lengths[n] : batch->steps;
-    size_t inputs = weights->shape.inputs;
+    size_t inputs = weights->shape->inputs;
     double *in = zeros(batch->steps * inputs);
     for (size_t t = 0; t < length; t++)
         read_input(weights, batch, n, t, in + t * inputs);
-    for (size_t layer = 0; layer < weights->shape.layers; layer++) {
+    for (size_t layer = 0; layer < weights->shape->layers; layer++) {
         double *out = zeros(batch->steps * width);
         for (size_t d = 0; d < directions; d++)
             run_direction(weights, batch, layer * directions + d, n, in, inputs, out, oracle);
@@ -106,11 +106,11 @@ static void run_row(const sluice_weights *weights, const sluice_batch *batch, si
 /* The head: of the last layer's final h, forward beside reverse. */
 static void run_head(const sluice_weights *weights, const sluice_batch *batch, size_t n, test_oracle *oracle)
 {
-    const size_t hidden = weights->shape.hidden, directions = weights->shape.directions, classes = weights->shape.classes;
+    const size_t hidden = weights->shape->hidden, directions = weights->shape->directions, classes = weights->shape->classes;
     for (size_t j = 0; j < classes; j++) {
         double sum = weights->head_bias ? weights->head_bias[j] : 0.0;
         for (size_t d = 0; d < directions; d++) {
-            const size_t k = (weights->shape.layers - 1) * directions + d;
+            const size_t k = (weights->shape->layers - 1) * directions + d;
             for (size_t u = 0; u < hidden; u++)
                 sum += weights->head_weight[(j * directions + d) * hidden + u] * oracle->hn[(k * batch->rows + n) * hidden + u];
         }
@@ -120,7 +120,7 @@ static void run_head(const sluice_weights *weights, const sluice_batch *batch, s
 
 test_oracle test_oracle_run(const sluice_weights *weights, const sluice_batch *batch)
 {
-    const sluice_shape *shape = &weights->shape;
+    const sluice_shape *shape = weights->shape;
     const size_t states = shape->layers * shape->directions * batch->rows * shape->hidden;
     test_oracle oracle = {
         .y = zeros(batch->rows * batch->steps * shape->directions * shape->hidden),

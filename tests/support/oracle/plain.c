@@ -62,7 +62,7 @@ static void run_direction(const row *r, size_t k, const float *in, size_t inputs
 {
     const sluice_weights *weights = r->weights;
     const sluice_batch *batch = r->batch;
-    const size_t hidden = weights->shape.hidden, directions = weights->shape.directions, reverse = k % directions;
+    const size_t hidden = weights->shape->hidden, directions = weights->shape->directions, reverse = k % directions;
     const size_t state = (k * batch->rows + r->n) * hidden, bytes = hidden * sizeof(float);
     float *h = zeros(hidden), *c = zeros(hidden), *gates = zeros(4 * hidden);
     if (batch->h0)
@@ -72,7 +72,7 @@ static void run_direction(const row *r, size_t k, const float *in, size_t inputs
     for (size_t s = 0; s < r->length; s++) {
         const size_t t = reverse ? r->length - 1 - s : s;
         for (size_t j = 0; j < 4 * hidden; j++) {
-            const float b = weights->shape.has_bias ? weights->bias_ih[k][j] + weights->bias_hh[k][j] : 0.0f;
+            const float b = weights->shape->has_bias ? weights->bias_ih[k][j] + weights->bias_hh[k][j] : 0.0f;
             const float of_x = test_plain_chain(inputs, in + t * inputs, weights->weight_ih[k] + j * inputs, 1);
             const float of_h = test_plain_chain(hidden, h, weights->weight_hh[k] + j * hidden, 1);
             gates[j] = (b + of_x) + of_h;
@@ -95,14 +95,14 @@ static float *read_input(const row *r)
 {
     const sluice_weights *weights = r->weights;
     const sluice_batch *batch = r->batch;
-    const size_t inputs = weights->shape.inputs, width = weights->shape.vocabulary ? 1 : inputs; /* of a step in the array */
+    const size_t inputs = weights->shape->inputs, width = weights->shape->vocabulary ? 1 : inputs; /* of a step in the array */
     const int contiguous = !batch->x_row_stride && !batch->x_step_stride;
     const size_t row_stride = contiguous ? batch->steps * width : batch->x_row_stride;
     const size_t step_stride = contiguous ? width : batch->x_step_stride;
     float *in = zeros(r->length * inputs);
     for (size_t t = 0; t < r->length; t++) {
         const size_t at = (batch->x_offsets ? batch->x_offsets[r->n] : r->n * row_stride) + t * step_stride;
-        const float *from = weights->shape.vocabulary ? weights->embedding + (size_t)batch->tokens[at] * inputs : batch->x + at;
+        const float *from = weights->shape->vocabulary ? weights->embedding + (size_t)batch->tokens[at] * inputs : batch->x + at;
         memcpy(in + t * inputs, from, inputs * sizeof *in);
     }
     return in;
@@ -112,7 +112,7 @@ static float *read_input(const row *r)
 static void write_y(const row *r, const float *out)
 {
     const sluice_batch *batch = r->batch;
-    const size_t width = r->weights->shape.directions * r->weights->shape.hidden;
+    const size_t width = r->weights->shape->directions * r->weights->shape->hidden;
     const int contiguous = !batch->y_row_stride && !batch->y_step_stride;
     const size_t row_stride = contiguous ? batch->steps * width : batch->y_row_stride;
     const size_t step_stride = contiguous ? width : batch->y_step_stride;
@@ -123,7 +123,7 @@ static void write_y(const row *r, const float *out)
 
 static void write_logits(const row *r)
 {
-    const sluice_shape *shape = &r->weights->shape;
+    const sluice_shape *shape = r->weights->shape;
     const size_t width = shape->directions * shape->hidden;
     for (size_t j = 0; j < shape->classes; j++) {
         const float b = r->weights->head_bias ? r->weights->head_bias[j] : 0.0f;
@@ -135,7 +135,7 @@ static void write_logits(const row *r)
 /* All layers: each reads what the one below wrote. */
 static void run_row(const row *r)
 {
-    const sluice_shape *shape = &r->weights->shape;
+    const sluice_shape *shape = r->weights->shape;
     const size_t width = shape->directions * shape->hidden;
     size_t inputs = shape->inputs;
     float *in = read_input(r);
@@ -156,7 +156,7 @@ static void run_row(const row *r)
 
 void test_plain_forward(const sluice_weights *weights, const sluice_batch *batch)
 {
-    float *final = zeros(weights->shape.directions * weights->shape.hidden);
+    float *final = zeros(weights->shape->directions * weights->shape->hidden);
     for (size_t n = 0; n < batch->rows; n++) {
         const size_t length = batch->lengths ? (size_t)batch->lengths[n] : batch->steps;
         const row r = {.weights = weights, .batch = batch, .n = n, .length = length, .final = final};
