@@ -27,19 +27,22 @@ OLD = {
     r"stumps?": "remainder",
     r"slopes": "gradients, derivatives",
     r"beds?": "fixture",
-    r"teams?": "thread group",
+    r"(?<!\")teams?(?![\"=])": "thread group",  # in quotes or before = it is a field of files and records that users have
     r"crews?|schools?": "thread group; training fixture",
     r"meet(?:s|ing|ings)?|met": "wait at the barrier; satisfy",
     r"borders?": "checkpoint boundary",
     r"mistakes?": "getopt_error, error",
     r"advice": "blis_arch, hint",
     r"befell|befalls?|befallen": "happened to",
-    r"(?:each|every|the|a|this|one|first|last|next|many|of|after|per) turns?|turns?(?= ?[\]).+;<=])": "iteration, step in processing order",
+    r"(?:each|every|the|a|this|one|first|last|next|many|of|after|per) turns?|(?<!in[ _])turns?(?= ?[\]).+;<=])": "iteration, step in processing order",
     r"ways?(?=->|\.\w|\[|\])|sl_ways?|every_ways?|best_ways?": "execution plan, candidate",
 }
-# (File, text): innocent uses.
+# (File, text of the line): innocent uses.
 ALLOWED = [
     ("tests/house/test_words.py", ""),
+    ("tests/cli/test_cli_plan.py", "schedule teams members"),  # the head of a table
+    ("tests/cli/test_cli_plan.py", 'split(" teams")'),
+    ("src/io/saved/plan_file.c", '" teams="'),
 ]
 
 
