@@ -52,8 +52,8 @@ def check_usage(cli):
         (["--expect", "--peer", "plain"], ["--expect", "--peer"]),
         (["--expect", "--scaling", "weak"], ["--expect", "--scaling weak"]),
         (["--expect", "4,4,8", "--ragged", "uniform"], ["--expect", "uniform"]),
-        (["--expect", "4,4,8", "--train"], ["--expect", "trains", "both"]),
-        (["--expect", "--set", "train"], ["--expect", "trains", "both"]),
+        (["--expect", "4,4,8", "--train"], ["--expect", "training", "both"]),
+        (["--expect", "--set", "train"], ["--expect", "training", "both"]),
         (["--train=back"], ["--train", "none, forward, both"]),
     ]
     for words, parts in cases:
