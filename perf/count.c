@@ -1,6 +1,6 @@
 /* What perf/count.sh counts the instructions of: one call of sluice_forward for a named case, and of sluice_backward where the
- * case trains, on one thread with the AVX2 kernels. Nothing that a machine decides has a say in it: the schedule is asked for, and
- * the engine's limits, which follow from the CPU's caches, are set here. */
+ * case trains, on one thread with the AVX2 kernels. It does not depend on the machine: the schedule is set, and so are the
+ * engine's limits, which otherwise follow from the CPU's caches. */
 #include "perf/measure/context.h"
 
 #include "base/error.h"
@@ -22,8 +22,8 @@ typedef struct counted {
     bool trains;
 } counted;
 
-/* One for each way through the engine on one thread, and as small as leaves the start of a call few percent of it: every lane
- * of an emulated multiply-add is a function call. */
+/* One for each code path of the engine on one thread; as small as possible with the start of a call only a few per cent of it, because
+ * every lane of an emulated multiply-add is a function call. */
 static const counted cases[] = {
     {"lone", {.layers = 1, .directions = 1, .inputs = 64, .hidden = 64}, 20, 1, false, SLUICE_SCHEDULE_ROWS},
     {"lone-hoisted", {.layers = 1, .directions = 1, .inputs = 64, .hidden = 64}, 20, 1, false, SLUICE_SCHEDULE_HOIST},
@@ -50,7 +50,7 @@ static const counted cases[] = {
 };
 enum { CASES = sizeof cases / sizeof cases[0] };
 
-/* A row's length: spread over 1..T, in no order. */
+/* A row's length: distributed over 1..T, unordered. */
 static size_t length_of(const counted *c, size_t row)
 {
     return c->ragged ? 1 + (7 * row + c->steps / 2) % c->steps : c->steps;
@@ -85,19 +85,19 @@ static sluice_status list_cases(sluice_error *error)
     return fflush(stdout) == 0 ? SLUICE_STATUS_OK : sl_fail(error, SLUICE_STATUS_IO, "standard output: cannot write");
 }
 
-/* A case's batch and what it runs on. */
-typedef struct scene {
+/* A case's model, engine and arrays. */
+typedef struct fixture {
     sluice_model *model;
     sluice_engine *engine;
     sluice_workspace *workspace;
     int64_t *lengths;
     int32_t *tokens;
     float *x, *y, *hn, *cn, *logits;
-    sluice_tape *tape; /* NULL: the case does not train; nor are there these: */
+    sluice_tape *tape; /* NULL: the case does not train, and the following are NULL, too */
     float *dy, *dx, *weight_ih, *weight_hh, *bias;
-} scene;
+} fixture;
 
-static void clear_scene(scene *s)
+static void clear_scene(fixture *s)
 {
     float *gradients[] = {s->dy, s->dx, s->weight_ih, s->weight_hh, s->bias};
     for (size_t k = 0; k < sizeof gradients / sizeof gradients[0]; k++)
@@ -115,7 +115,7 @@ static void clear_scene(scene *s)
     sl_free(s->logits);
 }
 
-static sluice_status make_arrays(const counted *c, scene *s, sluice_error *error)
+static sluice_status make_arrays(const counted *c, fixture *s, sluice_error *error)
 {
     const sluice_shape *shape = &c->shape;
     const size_t steps = c->rows * c->steps, outputs = shape->directions * shape->hidden;
@@ -136,7 +136,7 @@ static sluice_status make_arrays(const counted *c, scene *s, sluice_error *error
 }
 
 /* Of one layer in one direction. */
-static sluice_status make_gradients(const counted *c, scene *s, sluice_error *error)
+static sluice_status make_gradients(const counted *c, fixture *s, sluice_error *error)
 {
     const sluice_shape *shape = &c->shape;
     const size_t steps = c->rows * c->steps, gates = SL_GATES * shape->hidden;
@@ -154,7 +154,7 @@ static sluice_status make_gradients(const counted *c, scene *s, sluice_error *er
 
 /* An engine as on one CPU with 32 KB, 512 KB and 8 MB of cache. The sizes that follow from them are smaller than the engine's
  * own, so that batches that an emulator can stand go through every loop more than once. */
-static sluice_status make_engine(const counted *c, scene *s, sluice_error *error)
+static sluice_status make_engine(const counted *c, fixture *s, sluice_error *error)
 {
     const sluice_engine_options options = {.struct_size = sizeof options,
                                            .isa = SLUICE_ISA_AVX2,
@@ -182,7 +182,7 @@ static sluice_status make_engine(const counted *c, scene *s, sluice_error *error
 
 static sluice_status run_case(const counted *c, sluice_error *error)
 {
-    scene s = {0};
+    fixture s = {0};
     sluice_status status = make_arrays(c, &s, error);
     if (!status)
         status = make_engine(c, &s, error);

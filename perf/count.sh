@@ -1,20 +1,23 @@
 #!/usr/bin/env bash
-# Instructions that sluice_forward takes, and sluice_backward where a case trains, as callgrind counts them: the same to the
-# instruction in every run, however busy the machine, and whatever its caches and number of CPUs, for perf/count.c leaves it nothing
-# to choose. The compiler has its say; which it was stands in the committed figures, perf/counts.txt. Left out are BLIS's products,
-# which go by its release and the CPU, and the tape's growth in a first call.
+# Instructions that sluice_forward executes, and sluice_backward where a case trains, as callgrind counts them. The count is the same
+# in every run, however busy the machine and whatever its caches and number of CPUs, because perf/count.c fixes everything that the
+# library would choose by them. It depends on the compiler, which perf/counts.txt names. Not counted are BLIS's products, which
+# depend on its release and on the CPU, and the growth of the tape in the first call.
 set -euo pipefail
 root=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/.." && pwd)
 figures=$root/perf/counts.txt
-most=2 # per cent of growth that pass
+most=1 # per cent by which a count may grow
+# Counting is turned on and off at the start of these functions, and back at their end. Calls of the last two are nested in the
+# others, and so are not counted.
+toggles=(sluice_forward sluice_backward sl_blis_gemm sl_tape_fit)
 
 usage()
 {
     cat <<'TEXT'
 usage: perf/count.sh [--check | --renew] [--build DIRECTORY]
 Count the instructions of small batches, with the AVX2 kernels on one thread: of each step of a row, and of the call. Training
-counts both passes without BLIS's products.
-  --check   compare with perf/counts.txt; status 1 if one has grown by more than 2 %
+counts both passes, without BLIS's products.
+  --check   compare with perf/counts.txt; status 1 if one has grown by more than 1 %
   --renew   write perf/counts.txt
   --build   a release build, brought up to date first (build)
 Status 77: there is no valgrind or no AVX2 here, or, with --check, another compiler than perf/counts.txt names.
@@ -54,6 +57,16 @@ read_options()
     done
 }
 
+# check_toggles: fail if the program lacks a function of `toggles`, of which callgrind would say nothing.
+check_toggles()
+{
+    local name names
+    names=$(nm "$program") || leave 1 "the functions of $program cannot be listed"
+    for name in "${toggles[@]}"; do
+        grep -q " [tT] $name\$" <<<"$names" || leave 1 "the program has no function $name; correct \`toggles\` in perf/count.sh"
+    done
+}
+
 # prepare: set `program`, `compiler`, and `cases`, a line each: its name, the steps of its rows, what it is.
 prepare()
 {
@@ -62,12 +75,13 @@ prepare()
     [ -f "$build/build.ninja" ] || leave 2 "no build in $build; make one: ./dev build"
     output=$(ninja -C "$build" perf/count 2>&1) || leave 1 "perf/count was not built: $output"
     program=$build/perf/count
+    check_toggles
     listing=$("$program")
     compiler=$(sed -n 's/^compiler //p' <<<"$listing")
     cases=$(sed '/^compiler /d' <<<"$listing")
     case "$verb $compiler" in
     print* | *' (release)'*) ;;
-    *) leave 2 "the build in $build is none for release: $compiler" ;;
+    *) leave 2 "the build in $build is not a release build: $compiler" ;;
     esac
     [ "$verb" != check ] || [ -f "$figures" ] || leave 1 'there is no perf/counts.txt; to write it: perf/count.sh --renew'
     if [ "$verb" = check ] && ! grep -qxF "compiler $compiler" "$figures"; then
@@ -80,14 +94,12 @@ count()
 {
     local status=0
     rm -f "$scratch/counted"
-    # Counting is turned on and off where these begin, and back where they end; the last two are called within the others.
-    env -i "PATH=$PATH" LD_BIND_NOW=1 valgrind --tool=callgrind --toggle-collect=sluice_forward --toggle-collect=sluice_backward \
-        --toggle-collect=sl_blis_gemm --toggle-collect=sl_tape_fit --callgrind-out-file="$scratch/counted" \
-        "$program" "$1" >"$scratch/told" 2>&1 </dev/null || status=$?
-    [ "$status" -ne 77 ] || leave 77 "nothing was counted: $(tail -n 1 "$scratch/told")"
+    env -i "PATH=$PATH" LD_BIND_NOW=1 valgrind --tool=callgrind "${toggles[@]/#/--toggle-collect=}" \
+        --callgrind-out-file="$scratch/counted" "$program" "$1" >"$scratch/output" 2>&1 </dev/null || status=$?
+    [ "$status" -ne 77 ] || leave 77 "nothing was counted: $(tail -n 1 "$scratch/output")"
     count=$(sed -n 's/^summary: \([1-9][0-9]*\)$/\1/p' "$scratch/counted") || true
     if [ "$status" -ne 0 ] || [ -z "$count" ]; then
-        cat "$scratch/told" >&2
+        cat "$scratch/output" >&2
         leave 1 "$1 was not counted; callgrind ended with status $status"
     fi
 }
@@ -101,7 +113,7 @@ change()
 fail()
 {
     failed=$((failed + 1))
-    echo "FAILED: $1; if that is to be: perf/count.sh --renew"
+    echo "FAILED: $1; if that is intended: perf/count.sh --renew"
 }
 
 # compare NAME COUNT: one check.
@@ -117,11 +129,11 @@ compare()
         passed=$((passed + 1))
         [ $(($2 * 100)) -ge $((old * (100 - most))) ] ||
             echo "note: $1 takes $2 instructions, and $old by perf/counts.txt: $(change "$old" "$2");" \
-                'to hold on to that: perf/count.sh --renew'
+                'to keep the lower count: perf/count.sh --renew'
     fi
 }
 
-# compare_names: what perf/counts.txt has and the program has not.
+# compare_names: fail for each case that only perf/counts.txt has.
 compare_names()
 {
     local name

@@ -1,5 +1,5 @@
-/* sluice-bench: runs what the command line spans, one row a case, and says when the machine was too busy for the figures to
- * mean much. */
+/* sluice-bench: runs the cases of the command line, writes a row for each, and warns if the machine was too busy for the figures to
+ * be reliable. */
 #include "perf/bench/bench_page.h"
 #include "perf/cases/case.h"
 #include "perf/measure/context.h"
@@ -8,6 +8,7 @@
 #include "perf/measure/kernel_bench.h"
 #include "perf/bench/bench_options.h"
 #include "perf/bench/outcome.h"
+#include "perf/report/field_list.h"
 #include "perf/report/record.h"
 #include "perf/report/row_fields.h"
 #include "perf/bench/sweep.h"
@@ -23,17 +24,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Report why a run failed; of the library, for no file is read there: a wrong result, and a shape that is too large, are failures. */
+/* Report why a run failed. */
 static sl_exit fail(const sluice_error *error)
 {
     const sl_exit known = sl_interrupt_explain(error->status);
     if (known)
         return known;
-    const bool is_failure = error->status == SLUICE_STATUS_BAD_DATA || error->status == SLUICE_STATUS_TOO_LARGE;
-    return sl_report(is_failure ? SL_EXIT_FAILURE : sl_exit_of(error->status), "%s", error->message);
+    return sl_report(sl_exit_of_own_data(error->status), "%s", error->message);
 }
 
-/* Write the cases out, but those that are not for files; no row is made. */
+/* Export the cases; those that cannot be exported are skipped with a note. */
 static sl_exit run_export(const sl_bench_options *options, sluice_error *error)
 {
     size_t shapes, settings;
@@ -75,6 +75,14 @@ static sluice_status run_expect(const sl_bench_options *options, sl_bench_report
     return status;
 }
 
+static sluice_status run_fields(const sl_bench_options *options, sl_bench_report *report, sl_bench_tally *tally,
+                                sluice_error *error)
+{
+    (void)options;
+    tally->rows++;
+    return sl_field_list_add(report, error);
+}
+
 /* What an action does, and the fields of its rows. */
 typedef struct job {
     sluice_status (*run)(const sl_bench_options *options, sl_bench_report *report, sl_bench_tally *tally, sluice_error *error);
@@ -86,6 +94,8 @@ static job job_of(sl_action action)
     switch (action) {
     case SL_ACTION_KERNELS:
         return (job){run_kernels, &sl_kernel_fields};
+    case SL_ACTION_FIELDS:
+        return (job){run_fields, &sl_field_list_fields};
     case SL_ACTION_EXPECT:
         return (job){run_expect, &sl_expect_fields};
     default:
@@ -113,14 +123,14 @@ static void warn_above_peak(json_t *rows)
         above += sl_record_exceeds_peak(row);
     }
     if (above)
-        fprintf(
-            stderr,
-            "sluice-bench: warning: in %zu of %zu rows the share of the peak is above 1 ('!'), which cannot be: the machine was "
-            "busy while the peak was measured; run these again when it is idle\n",
-            above, json_array_size(rows));
+        fprintf(stderr,
+                "sluice-bench: warning: in %zu of %zu rows the share of the peak is above 1 ('!'), which is impossible: the "
+                "machine was "
+                "busy while the peak was measured; run these again when it is idle\n",
+                above, json_array_size(rows));
 }
 
-/* A run, or what takes its place, and what it is held against. */
+/* A run, or a record that replaces it, and a record to compare with. */
 typedef struct session {
     const sl_bench_options *options;
     json_t *context;
@@ -152,7 +162,8 @@ static sl_exit write_rows(const session *all, json_t **rows, sluice_error *error
     sl_bench_tally tally = {0};
     sl_bench_report *report;
     *rows = NULL;
-    sluice_status status = sl_bench_report_create(output, options->format, todo.fields, with_peers, all->context, &report, error);
+    json_t *context = todo.fields == &sl_field_list_fields ? NULL : all->context; /* which does not depend on the machine */
+    sluice_status status = sl_bench_report_create(output, options->format, todo.fields, with_peers, context, &report, error);
     if (status)
         return fail(error);
     status = all->from ? add_rows(all->from, report, &tally, error) : todo.run(options, report, &tally, error);
@@ -192,7 +203,7 @@ static sl_exit run(session *all, sluice_error *error)
     return code;
 }
 
-static void tell_threads(const sl_bench_options *options)
+static void report_threads(const sl_bench_options *options)
 {
     if (options->threads_most)
         fprintf(stderr, "sluice-bench: skipped: more than %u threads, %s\n", options->threads_most,
@@ -209,7 +220,7 @@ static sl_exit run_action(sl_bench_options *options, char **argv, sluice_error *
     json_t *context = sl_context_create(&environment, argv);
     if (!context)
         return sl_report_memory("the context");
-    tell_threads(options);
+    report_threads(options);
     options->plan.stopped = sl_interrupt_seen;
     session all = {.options = options, .context = context};
     sl_exit code = SL_EXIT_OK;

@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What runs when no shape is asked for: from a batch that any kernel can fill to one that hardly any can, T,N,H. */
+/* The shapes that run if none is given, T,N,H: from large batches to small ones. */
 static const size_t default_cases[][3] = {
     {50, 64, 256}, {50, 64, 512}, {50, 128, 1024}, {100, 32, 128}, {100, 8, 256}, {100, 31, 64}, {30, 16, 32},
 };
@@ -59,19 +59,6 @@ static sluice_status parse_train(const sl_option *option, const sl_argument *arg
 {
     const char *text = argument->text ? argument->text : sl_train_pass_get_name(SL_TRAIN_BOTH);
     return parse_names(option, &(sl_argument){argument->option, text}, field, error);
-}
-
-static sluice_status parse_number(const sl_option *option, const sl_argument *argument, void *field, sluice_error *error)
-{
-    return sl_grammar_number(argument, option->least, option->most, field, error);
-}
-
-static sluice_status parse_unsigned(const sl_option *option, const sl_argument *argument, void *field, sluice_error *error)
-{
-    size_t number = 0;
-    const sluice_status status = parse_number(option, argument, &number, error);
-    *(unsigned *)field = (unsigned)number;
-    return status;
 }
 
 static sluice_status parse_seconds(const sl_option *option, const sl_argument *argument, void *field, sluice_error *error)
@@ -123,17 +110,15 @@ static sluice_status parse_picture(const sl_option *option, const sl_argument *a
     return sl_kind_file.parse(option, argument, field, error);
 }
 
-static const sl_option_kind kind_list = {parse_list, SL_COMPLETE_NOTHING};
-static const sl_option_kind kind_names = {parse_names, SL_COMPLETE_CHOICES};
-static const sl_option_kind kind_train = {parse_train, SL_COMPLETE_CHOICES};
-static const sl_option_kind kind_number = {parse_number, SL_COMPLETE_NOTHING};
-static const sl_option_kind kind_unsigned = {parse_unsigned, SL_COMPLETE_NOTHING};
-static const sl_option_kind kind_seconds = {parse_seconds, SL_COMPLETE_NOTHING};
-static const sl_option_kind kind_share = {parse_share, SL_COMPLETE_NOTHING};
-static const sl_option_kind kind_case = {parse_case, SL_COMPLETE_NOTHING};
-static const sl_option_kind kind_bidirectional = {parse_bidirectional, SL_COMPLETE_NOTHING};
-static const sl_option_kind kind_export = {parse_export, SL_COMPLETE_DIRECTORIES};
-static const sl_option_kind kind_picture = {parse_picture, SL_COMPLETE_FILES};
+static const sl_option_kind kind_list = {parse_list, SL_COMPLETE_NOTHING, SL_TYPE_OTHER};
+static const sl_option_kind kind_names = {parse_names, SL_COMPLETE_CHOICES, SL_TYPE_OTHER};
+static const sl_option_kind kind_train = {parse_train, SL_COMPLETE_CHOICES, SL_TYPE_OTHER};
+static const sl_option_kind kind_seconds = {parse_seconds, SL_COMPLETE_NOTHING, SL_TYPE_OTHER};
+static const sl_option_kind kind_share = {parse_share, SL_COMPLETE_NOTHING, SL_TYPE_OTHER};
+static const sl_option_kind kind_case = {parse_case, SL_COMPLETE_NOTHING, SL_TYPE_OTHER};
+static const sl_option_kind kind_bidirectional = {parse_bidirectional, SL_COMPLETE_NOTHING, SL_TYPE_OTHER};
+static const sl_option_kind kind_export = {parse_export, SL_COMPLETE_DIRECTORIES, SL_TYPE_OTHER};
+static const sl_option_kind kind_picture = {parse_picture, SL_COMPLETE_FILES, SL_TYPE_OTHER};
 
 /* ---- The command line ------------------------------------------------------------------------------------------------------ */
 
@@ -147,29 +132,30 @@ static const char *const groups[] = {
 #define FIELD(name) offsetof(sl_bench_options, name)
 #define TEXT(number) SL_OPTION_TEXT(number)
 static const sl_option table[] = {
-    {"steps", 0, 1, SHAPES, "LIST", &kind_list, FIELD(steps), "time steps of each row", .standard = TEXT(DEFAULT_STEPS),
+    {"steps", 0, 1, SHAPES, "LIST", &kind_list, FIELD(steps), "time steps of each row", .default_text = TEXT(DEFAULT_STEPS),
      .most = VALUE_MAX},
-    {"batch", 0, 1, SHAPES, "LIST", &kind_list, FIELD(batch), "rows of a batch", .standard = TEXT(DEFAULT_BATCH),
+    {"batch", 0, 1, SHAPES, "LIST", &kind_list, FIELD(batch), "rows of a batch", .default_text = TEXT(DEFAULT_BATCH),
      .most = VALUE_MAX},
     {"input", 0, 1, SHAPES, "LIST", &kind_list, FIELD(input), "inputs of a step; by default as many as hidden units",
      .most = VALUE_MAX},
-    {"hidden", 0, 1, SHAPES, "LIST", &kind_list, FIELD(hidden), "hidden units", .standard = TEXT(DEFAULT_HIDDEN),
+    {"hidden", 0, 1, SHAPES, "LIST", &kind_list, FIELD(hidden), "hidden units", .default_text = TEXT(DEFAULT_HIDDEN),
      .most = VALUE_MAX},
-    {"layers", 0, 1, SHAPES, "LIST", &kind_list, FIELD(layers), "LSTM layers", .standard = TEXT(DEFAULT_LAYERS), .most = VALUE_MAX},
-    {"directions", 0, 1, SHAPES, "LIST", &kind_list, FIELD(directions), "directions, 1 or 2", .standard = TEXT(DEFAULT_DIRECTIONS),
-     .most = DIRECTIONS_MAX},
+    {"layers", 0, 1, SHAPES, "LIST", &kind_list, FIELD(layers), "LSTM layers", .default_text = TEXT(DEFAULT_LAYERS),
+     .most = VALUE_MAX},
+    {"directions", 0, 1, SHAPES, "LIST", &kind_list, FIELD(directions), "directions, 1 or 2",
+     .default_text = TEXT(DEFAULT_DIRECTIONS), .most = DIRECTIONS_MAX},
     {"bidirectional", 0, 1, SHAPES, NULL, &kind_bidirectional, FIELD(directions), "the same as --directions 2"},
     {"ragged", 0, 1, SHAPES, "LIST", &kind_names, FIELD(ragged),
      "lengths of the rows: all T, uniform in 1..T, or T for one row and T / 250 for the others", sl_ragged_get_name},
     {"case", 0, 1, SHAPES, "T,N,H", &kind_case, 0,
      "a shape besides: steps, batch, and hidden units, with as many inputs; may be repeated, as may T,N,H alone"},
     {"set", 0, 1, SHAPES, "LIST", &kind_names, FIELD(sets), "shapes of these named sets besides", sl_set_get_name,
-     .standard = "none"},
+     .default_text = "none"},
     {"train", 0, 1, SHAPES, "[=LIST]", &kind_train, FIELD(train),
      "what of a training step is computed: nothing, the forward pass with a tape for the gradient, or both passes; --train alone "
      "means both",
-     sl_train_pass_get_name, .standard = "none, of --set train both"},
-    {"seed", 0, 1, SHAPES, "N", &kind_number, FIELD(seed), "seed of all random numbers", .standard = TEXT(DEFAULT_SEED),
+     sl_train_pass_get_name, .default_text = "none, of --set train both"},
+    {"seed", 0, 1, SHAPES, "N", &sl_kind_number, FIELD(seed), "seed of all random numbers", .default_text = TEXT(DEFAULT_SEED),
      .most = LLONG_MAX},
 
     {"threads", 0, 1, SETTINGS, "LIST", &kind_list, FIELD(threads), "numbers of threads; by default chosen for the machine",
@@ -190,24 +176,26 @@ static const sl_option table[] = {
     {"expect", 0, 1, ACTIONS, NULL, &sl_kind_constant, FIELD(action),
      "time nothing; show what the cost model expects at each of --threads", .value = SL_ACTION_EXPECT},
     {"export", 0, 1, ACTIONS, "DIR", &kind_export, 0, "write the cases for the scripts of perf/peers"},
+    {"fields", 0, 1, ACTIONS, NULL, &sl_kind_constant, FIELD(action), "explain the fields of the rows", .value = SL_ACTION_FIELDS},
     {"from", 0, 1, ACTIONS, "FILE", &sl_kind_file, FIELD(from), "take the rows of a JSON record"},
 
     {"min-time", 0, 1, MEASURING, "S", &kind_seconds, FIELD(plan.min_seconds), "seconds that each repetition lasts at least",
-     .standard = TEXT(DEFAULT_MIN_SECONDS)},
-    {"repetitions", 0, 1, MEASURING, "N", &kind_unsigned, FIELD(plan.repetitions), "repetitions, of which the fastest is quoted",
-     .standard = TEXT(DEFAULT_REPETITIONS), .least = 1, .most = SL_REPETITIONS_MAX},
-    {"warmup", 0, 1, MEASURING, "N", &kind_unsigned, FIELD(plan.warmup), "calls before the first repetition",
-     .standard = TEXT(DEFAULT_WARMUP), .most = WARMUP_MAX},
+     .default_text = TEXT(DEFAULT_MIN_SECONDS)},
+    {"repetitions", 0, 1, MEASURING, "N", &sl_kind_unsigned, FIELD(plan.repetitions), "repetitions, of which the fastest is quoted",
+     .default_text = TEXT(DEFAULT_REPETITIONS), .least = 1, .most = SL_REPETITIONS_MAX},
+    {"warmup", 0, 1, MEASURING, "N", &sl_kind_unsigned, FIELD(plan.warmup), "calls before the first repetition",
+     .default_text = TEXT(DEFAULT_WARMUP), .most = WARMUP_MAX},
 
     {"format", 0, 1, OUTPUT, "NAME", &sl_kind_choice, FIELD(format), "format of the rows", sl_bench_format_get_name},
-    {"output", 'o', 1, OUTPUT, "FILE", &sl_kind_file, FIELD(output), "where the rows go; '-' is standard output", .standard = "-"},
+    {"output", 'o', 1, OUTPUT, "FILE", &sl_kind_file, FIELD(output), "where the rows go; '-' is standard output",
+     .default_text = "-"},
     {"plot", 0, 1, OUTPUT, "FILE.svg", &kind_picture, FIELD(plot), "draw throughput and efficiency against threads"},
     {"roofline", 0, 1, OUTPUT, "FILE.svg", &kind_picture, FIELD(roofline),
      "draw throughput against operations per byte, below what the machine allows"},
     {"compare", 0, 1, OUTPUT, "OLD.json", &sl_kind_file, FIELD(compare),
      "compare with the rows of a record; exit status 1 if one has become slower"},
     {"threshold", 0, 1, OUTPUT, "S", &kind_share, FIELD(threshold), "by how much of its time --compare lets a row be slower",
-     .standard = TEXT(DEFAULT_THRESHOLD)},
+     .default_text = TEXT(DEFAULT_THRESHOLD)},
 
     {"help", 'h', 1, GENERAL, NULL, &sl_kind_constant, FIELD(action), "show this help", .value = SL_ACTION_HELP, .ends = true},
     {"version", 0, 1, GENERAL, NULL, &sl_kind_constant, FIELD(action),
@@ -230,7 +218,7 @@ static int by_size(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* A sweep over threads has one thread in front, which the others are held against, and each number once, rising. */
+/* A sweep over threads starts with one thread, with which the others are compared, and has each number once, in ascending order. */
 static void order_threads(sl_list *threads)
 {
     size_t kept = 0;
@@ -259,8 +247,8 @@ static void fill_threads(sl_bench_options *options)
     fill_list(&options->threads, 0); /* the library's choice */
 }
 
-/* More threads than there can be would give the row of as many as there are again: it comes once. Of memory no more than the CPUs
- * read; a sweep runs more threads than CPUs, if the runtime makes them. */
+/* Replace numbers of threads beyond the maximum by the maximum, once. A sweep may run more threads than CPUs, if the runtime makes
+ * them; memory is read by at most as many as there are CPUs. */
 static void limit_threads(sl_bench_options *options)
 {
     const bool kernels = options->action == SL_ACTION_KERNELS;
@@ -283,19 +271,20 @@ static void limit_threads(sl_bench_options *options)
     threads->count = kept;
 }
 
-/* What the model of cost does not know is refused, not passed over. Before the defaults are filled in. */
+/* Refuse options that the cost model does not consider. Called before the defaults are filled in. */
 static sluice_status check_expect(const sl_bench_options *options, sluice_error *error)
 {
-    const char *unheeded = options->isa.count                    ? "--isa"
-                           : options->gemm.count                 ? "--gemm"
-                           : options->schedule.count             ? "--schedule"
-                           : options->peers.count                ? "--peer"
-                           : options->scaling == SL_SCALING_WEAK ? "--scaling weak"
-                                                                 : NULL;
-    if (options->action != SL_ACTION_EXPECT || !unheeded)
+    const char *ignored = options->isa.count                    ? "--isa"
+                          : options->gemm.count                 ? "--gemm"
+                          : options->schedule.count             ? "--schedule"
+                          : options->peers.count                ? "--peer"
+                          : options->scaling == SL_SCALING_WEAK ? "--scaling weak"
+                                                                : NULL;
+    if (options->action != SL_ACTION_EXPECT || !ignored)
         return SLUICE_STATUS_OK;
     return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT,
-                   "--expect is of the library's own choice of kernels and way, found %s; leave one of them out", unheeded);
+                   "--expect uses the library's own choice of kernels and execution plan, found %s; leave one of them out",
+                   ignored);
 }
 
 static void fill_defaults(sl_bench_options *options)

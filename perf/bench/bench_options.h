@@ -12,6 +12,7 @@ typedef enum sl_action {
     SL_ACTION_KERNELS,
     SL_ACTION_EXPECT,
     SL_ACTION_EXPORT,
+    SL_ACTION_FIELDS,
     SL_ACTION_HELP,
     SL_ACTION_VERSION
 } sl_action;
@@ -26,8 +27,8 @@ typedef struct sl_bench_options {
     sl_list layers, directions;           /* of all of these */
     sl_list train;                        /* of all of these; empty: as each set has it, else inference */
     sl_list threads, isa, gemm, schedule; /* swept for each shape */
-    unsigned threads_most;                /* as many as there can be, if more were asked for; they are left out. 0: no */
-    sl_scaling scaling;                   /* weak: each batch is of one thread, and is multiplied by the threads */
+    unsigned threads_most;                /* the maximum, if more were asked for, which are skipped; 0: they were not */
+    sl_scaling scaling;                   /* weak: the batch is that of one thread, and is multiplied by the threads */
     sl_list peers;                        /* run with each of these, by peer.h's numbers */
     size_t seed;
     sl_timing_plan plan;
@@ -40,12 +41,12 @@ typedef struct sl_bench_options {
     const char *directory;       /* of SL_ACTION_EXPORT */
 } sl_bench_options;
 
-/** Read the command line, and give what it does not say its default. Points into argv. BAD_ARGUMENT.
- * What --threads, --isa and --gemm say goes before the environment: the variable of each is unset, as is that of
- * threads where a scaling makes up their numbers. */
+/** Read the command line, and fill in defaults. Points into argv. BAD_ARGUMENT.
+ * --threads, --isa and --gemm override the environment: the variable of each is unset, as is that of threads where a scaling chooses
+ * their numbers. */
 SLUICE_WARN_UNUSED sluice_status sl_bench_options_parse(int argc, char **argv, sl_bench_options *options, sluice_error *error);
 
-/** How many shapes, and settings for each, the options span. BAD_ARGUMENT when there are more than a size_t tells. */
+/** How many shapes, and settings for each, the options span. BAD_ARGUMENT when their number does not fit into a size_t. */
 SLUICE_WARN_UNUSED sluice_status sl_bench_options_count(const sl_bench_options *options, size_t *shapes, size_t *settings,
                                                         sluice_error *error);
 

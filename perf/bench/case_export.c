@@ -83,7 +83,7 @@ static sluice_status write_arrays(const sl_case *shape, const sluice_batch *batc
     return status ? status : write_array(directory, "cn.npy", state, batch->cn, error);
 }
 
-/* What comes in, and the right answers but for the weights'. */
+/* The incoming gradients, and the expected ones but for the weights. */
 static sluice_status write_gradients(const sl_case *shape, const sluice_gradient *of, const char *directory, sluice_error *error)
 {
     const sl_npy_header x = x_header(shape), y = y_header(shape), state = state_header(shape);
@@ -246,7 +246,7 @@ static sluice_status write_case(const sl_result *result, const char *directory, 
     if (!text)
         return sl_fail_memory(error, "case.json", BUFSIZ);
     const size_t bytes = strlen(text);
-    text[bytes] = '\n'; /* a text file's last; nobody reads the terminator that stood there */
+    text[bytes] = '\n'; /* it replaces the terminator, which is not needed */
     sluice_status status = join(path, directory, "case.json", error);
     if (!status)
         status = sl_output_save(path, text, bytes + 1, error);
@@ -254,7 +254,7 @@ static sluice_status write_case(const sl_result *result, const char *directory, 
     return status;
 }
 
-/* The lengths, which a batch of equal rows is not told; to be freed with sl_free. NULL when there is no memory. */
+/* The lengths of all rows, which a batch of equal rows does not have; to be freed with sl_free. NULL when there is no memory. */
 static int64_t *copy_lengths(const sluice_batch *batch)
 {
     int64_t *made = sl_alloc_array(batch->rows, sizeof *made);
@@ -280,7 +280,7 @@ static sluice_status write_fixture(const sl_fixture *fixture, const sl_result *r
     if (!status && gradients)
         status = write_weight_gradients(model, sl_gradients_get_expected(gradients), directory, error);
     if (!status)
-        status = write_case(result, directory, error); /* last: whoever finds it finds the rest */
+        status = write_case(result, directory, error); /* last: where it exists, the other files do */
     sl_free(lengths);
     return status;
 }
@@ -293,7 +293,8 @@ sluice_status sl_export_write(const sl_case *shape, const char *directory, sluic
     sl_fixture *fixture;
     sl_result result;
     if (shape->ragged == SL_RAGGED_TAIL)
-        return sl_fail(error, SLUICE_STATUS_UNSUPPORTED, "--export: --ragged tail would be files of padding mostly");
+        return sl_fail(error, SLUICE_STATUS_UNSUPPORTED,
+                       "--export: with --ragged tail the files would be mostly padding; use another --ragged");
     snprintf(name, sizeof name, "%zu,%zu,%zu,%zu,%zu,%zu,%s%s%s", shape->steps, shape->batch, shape->input, shape->hidden,
              shape->layers, shape->directions, sl_ragged_get_name(shape->ragged), shape->train ? "," : "",
              shape->train ? sl_train_pass_get_name(shape->train) : "");

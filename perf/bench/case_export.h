@@ -1,16 +1,17 @@
-/* Cases as files, for peers that are no C: the scripts in perf/peers read them. */
+/* Cases as files, which the Python scripts of the peers (perf/peers) read. */
 #ifndef SLUICE_PERF_BENCH_CASE_EXPORT_H
 #define SLUICE_PERF_BENCH_CASE_EXPORT_H
 
 #include "perf/cases/case.h"
 
 /**
- * Write a case into the directory DIR/T,N,I,H,L,D,RAGGED (made, as is DIR, where it is not there), `,forward` or `,both` behind it
- * for one that trains: case.json, with the fields of sl_case besides `total_steps`, `flop` of a run, `bound`, how far a result may
- * be off, and `gradient_bound` and `weight_gradient_bound`, sl_gradient_bound's where the largest number is 1; weights.safetensors,
- * with torch's names; x.npy [N][T][I]; lengths.npy [N]; and the right answer, y.npy [N][T][D*H] with zeros past a row's end, hn.npy
- * and cn.npy [L*D][N][H]. It is the library's, checked as a run's. With a gradient what comes in, dy.npy, dhn.npy and dcn.npy, and
- * the right answer, dx.npy, dh0.npy, dc0.npy and, under the weights' names, both biases alike, gradients.safetensors.
+ * Write a case into the directory DIR/T,N,I,H,L,D,RAGGED, followed by `,forward` or `,both` if it trains; it and DIR are made if
+ * they do not exist. The files are: case.json, with the fields of sl_case, `total_steps`, the `flop` of a run, `bound`, the permitted
+ * error of an output, and `gradient_bound` and `weight_gradient_bound`, those of sl_gradient_bound for a largest number of 1;
+ * weights.safetensors, with torch's names; x.npy [N][T][I]; lengths.npy [N]; and the expected outputs, which are the library's and
+ * checked: y.npy [N][T][D*H] with zeros behind a row's end, hn.npy and cn.npy [L*D][N][H]. With a gradient also the incoming
+ * gradients dy.npy, dhn.npy and dcn.npy, and the expected ones, dx.npy, dh0.npy, dc0.npy and, under the weights' names,
+ * gradients.safetensors, where both biases have the same.
  * @retval UNSUPPORTED the rows have a tail: padded they would fill the memory.
  * @retval IO, NO_MEMORY, and sl_fixture_run's
  */

@@ -77,12 +77,13 @@ sluice_status sl_expect_run(const sl_case *shape, const sl_list *threads, sl_ben
     sluice_engine *engine = NULL;
     if (shape->ragged != SL_RAGGED_NONE)
         return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT,
-                       "--expect is of rows of one length, found a case whose rows are ragged (%s); leave it out",
+                       "--expect needs rows of one length, found a case with --ragged %s; leave it out",
                        sl_ragged_get_name(shape->ragged));
     if (shape->train)
-        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT,
-                       "--expect is of inference, which alone the model of cost knows; found a case that trains (%s); leave it out",
-                       sl_train_pass_get_name(shape->train));
+        return sl_fail(
+            error, SLUICE_STATUS_BAD_ARGUMENT,
+            "--expect needs inference, as the cost model does not cover training; found a case with --train %s; leave it out",
+            sl_train_pass_get_name(shape->train));
     sl_case no_rows = *shape;
     no_rows.batch = 0; /* of the arrays only the weights are made */
     sluice_status status = sl_case_check(&no_rows, error);

@@ -1,4 +1,4 @@
-/* What the library's model of cost expects of a case at numbers of threads that this machine need not have. Nothing is timed. */
+/* What the library's cost model expects of a case for numbers of threads, which may exceed this machine's. Nothing is timed. */
 #ifndef SLUICE_PERF_BENCH_EXPECT_H
 #define SLUICE_PERF_BENCH_EXPECT_H
 
@@ -7,8 +7,7 @@
 #include "perf/report/result_rows.h"
 
 /** One row for each number of threads, as if each had a core of its own like this machine's; 0: as many as an engine
- * takes by itself. BAD_ARGUMENT when the rows are ragged, which is not asked of the model here, or
- * the case trains, which it does not know. */
+ * uses by default. BAD_ARGUMENT if the rows are ragged, or if the case trains, which the model does not cover. */
 SLUICE_WARN_UNUSED sluice_status sl_expect_run(const sl_case *shape, const sl_list *threads, sl_bench_report *report,
                                                sluice_error *error);
 

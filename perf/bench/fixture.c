@@ -15,7 +15,7 @@ enum { CHECKED_ROWS = 3 };
 
 enum { PLACE_BYTES = 128 };
 
-/* Whose right answers are. */
+/* Who computed the expected numbers, for messages. */
 #define SCALAR "the scalar kernels"
 #define ALONE "the library on one thread"
 
@@ -23,7 +23,7 @@ struct sl_fixture {
     sl_case shape;
     sluice_model *model;
     int64_t *lengths;         /* [N] */
-    int64_t *checked_lengths; /* [N] likewise, but the rows checked end where the right answer does */
+    int64_t *checked_lengths; /* [N] likewise, but the checked rows end where the expected outputs do */
     uint64_t total_steps;
     size_t width;     /* D*H, of y */
     float *x;         /* [N][T][I]; with a tail the rows without their padding */
@@ -100,7 +100,7 @@ static sluice_status make_arrays(sl_fixture *fixture, uint64_t *state, sluice_er
     return status;
 }
 
-/* The batch as it is timed; with equal lengths the library is not told them. */
+/* The batch as it is timed; with equal lengths it has none. */
 static sluice_batch whole_batch(const sl_fixture *fixture)
 {
     return (sluice_batch){.struct_size = sizeof(sluice_batch),
@@ -114,10 +114,10 @@ static sluice_batch whole_batch(const sl_fixture *fixture)
                           .cn = fixture->cn};
 }
 
-/* ---- The right answer ------------------------------------------------------------------------------------------------------ */
+/* ---- Expected outputs ------------------------------------------------------------------------------------------------------ */
 
-/* Choose what is checked. A forward direction's first steps do not depend on the later ones, so they can be had alone; with a
- * reverse direction a row is checked whole. With a tail the rows are made to end there. */
+/* Choose what is checked. The first steps of a forward direction do not depend on the later ones, so they can be computed alone;
+ * with a reverse direction whole rows are checked. With a tail the checked rows end there. */
 static void choose_slice(sl_fixture *fixture, double checked_flop)
 {
     const sl_case *shape = &fixture->shape;
@@ -148,7 +148,7 @@ static sluice_status run_once(const sluice_model *model, const sluice_engine_opt
     return status;
 }
 
-/* Room for the right answer: y, or with a tail the final h. */
+/* Allocate the expected outputs: y, or with a tail the final h. */
 static sluice_status allocate_expected(sl_fixture *fixture, sluice_error *error)
 {
     const sl_case *shape = &fixture->shape;
@@ -195,7 +195,7 @@ static bool agrees(float found, float expected, float bound)
     return bound > 0 ? fabsf(found - expected) <= bound : memcmp(&found, &expected, sizeof found) == 0;
 }
 
-/* `place` says what is wrong: "y of row 1, step 2, unit 3", and `of` whose the right answer is. */
+/* `place` says which number is wrong: "y of row 1, step 2, unit 3"; `of` who computed the expected one. */
 static sluice_status fail_check(const sl_fixture *fixture, const sl_setting *setting, const char *place, float found,
                                 float expected, const char *of, sluice_error *error)
 {
@@ -219,7 +219,7 @@ static sluice_status fail_y(const sl_fixture *fixture, const sl_setting *setting
                       error);
 }
 
-/* Compare y with the right answer, and past a row's end with zeros. */
+/* Compare y with the expected one, and behind a row's end with zeros. */
 static sluice_status check_y(const sl_fixture *fixture, const sl_setting *setting, float bound, sluice_error *error)
 {
     const size_t row_floats = fixture->shape.steps * fixture->width;
@@ -236,7 +236,7 @@ static sluice_status check_y(const sl_fixture *fixture, const sl_setting *settin
     return SLUICE_STATUS_OK;
 }
 
-/* Compare the final h of the rows that went through `lengths` with the right answer, as far as it goes. */
+/* Compare the final h of the rows, which had `lengths`, with the expected one where the lengths agree. */
 static sluice_status check_hn(const sl_fixture *fixture, const sl_setting *setting, const int64_t *lengths, float bound,
                               sluice_error *error)
 {
@@ -260,7 +260,7 @@ static sluice_status check(const sl_fixture *fixture, const sl_setting *setting,
     return has_tail(fixture) ? check_hn(fixture, setting, lengths, bound, error) : check_y(fixture, setting, bound, error);
 }
 
-/* The library has one gradient, whatever the setting. */
+/* The library's gradient is the same for every setting. */
 static sluice_status check_gradients(const sl_fixture *fixture, const sl_setting *setting, sluice_error *error)
 {
     sl_difference wrong;
@@ -343,7 +343,7 @@ typedef struct timed_run {
     const sl_peer *peer;
     void *made;
     sluice_batch batch;
-    sluice_isa isa; /* whose peak it is held against */
+    sluice_isa isa; /* whose peak it is compared with */
 } timed_run;
 
 static sluice_status call_peer(void *context, sluice_error *error)
@@ -357,7 +357,7 @@ static double get_peak(void *context)
     return sluice_peak_measure(((const timed_run *)context)->isa);
 }
 
-/* Fill all outputs with NaN: what is not written is found. */
+/* Fill all outputs with NaN, so that a number that is not written is found. */
 static void prefill(sl_fixture *fixture)
 {
     const sl_case *shape = &fixture->shape;
@@ -403,7 +403,7 @@ sluice_status sl_fixture_run(sl_fixture *fixture, const sl_setting *setting, con
     const double start = sl_clock_get();
     sluice_status status = run.peer->make(fixture->model, &run.batch, gradient, result, &run.made, error);
     result->setup_seconds = sl_clock_get() - start;
-    /* What chooses its kernels by itself, whatever our ISA, is held against the best. */
+    /* A peer that chooses its kernels by itself is compared with the best instruction set. */
     run.isa = result->setting.gemm == SLUICE_GEMM_FUSED ? result->setting.isa : SLUICE_ISA_AUTO;
     if (!status && has_tail(fixture))
         status = run_checked(fixture, &run, &result->setting, fixture->checked_lengths, error);

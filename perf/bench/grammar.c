@@ -2,9 +2,8 @@
 
 #include "base/error.h"
 #include "base/size.h"
+#include "program/options/number.h"
 
-#include <errno.h>
-#include <math.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -16,25 +15,19 @@
 #define LIST_FORM "a list 16,32, a range 1-8 or a range 32-1024*2"
 #define SECONDS_MAX 3600.0
 
-static bool is_digit(char c)
-{
-    return c >= '0' && c <= '9';
-}
-
-/* Read a number at *at and move behind it. `form` says what would have been right. */
+/* Parse the number at *at and move behind it. `form` describes the expected syntax. */
 static sluice_status take_number(const sl_argument *argument, const char *form, const char **at, size_t *value, sluice_error *error)
 {
-    const char *p = *at;
-    *value = 0;
-    if (!is_digit(*p))
+    uint64_t number;
+    const char *start = *at;
+    const sl_number_result result = sl_number_scan(at, &number);
+    *value = (size_t)number;
+    if (result == SL_NUMBER_MISSING)
         return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, SHOWN ": expected a number at character %td, found %s%.8s; write %s",
-                       argument->option, argument->text, p - argument->text + 1, *p ? "" : "the end", p, form);
-    for (; is_digit(*p); p++)
-        if (!sl_size_mul(*value, 10, value) || !sl_size_add(*value, (size_t)(*p - '0'), value))
-            return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT,
-                           SHOWN ": the number at character %td does not fit; the largest is %zu", argument->option, argument->text,
-                           *at - argument->text + 1, SIZE_MAX);
-    *at = p;
+                       argument->option, argument->text, start - argument->text + 1, *start ? "" : "the end", start, form);
+    if (result == SL_NUMBER_TOO_LARGE || *value != number)
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, SHOWN ": the number at character %td does not fit; the largest is %zu",
+                       argument->option, argument->text, start - argument->text + 1, SIZE_MAX);
     return SLUICE_STATUS_OK;
 }
 
@@ -52,27 +45,9 @@ static sluice_status check_range(const sl_argument *argument, size_t value, size
                    argument->option, argument->text, value, least, most);
 }
 
-sluice_status sl_grammar_number(const sl_argument *argument, size_t least, size_t most, size_t *value, sluice_error *error)
-{
-    const char *at = argument->text;
-    const sluice_status status = take_number(argument, "a whole number", &at, value, error);
-    if (status)
-        return status;
-    return *at ? fail_rest(argument, "a whole number", at, error) : check_range(argument, *value, least, most, error);
-}
-
-/* A number of which strtod takes all. */
-static bool read_real(const char *text, double *value)
-{
-    char *end;
-    errno = 0;
-    *value = strtod(text, &end);
-    return end != text && !*end && !errno;
-}
-
 sluice_status sl_grammar_seconds(const sl_argument *argument, double *value, sluice_error *error)
 {
-    if (!read_real(argument->text, value) || !(*value > 0 && *value <= SECONDS_MAX))
+    if (!sl_number_parse_real(argument->text, value) || !(*value > 0 && *value <= SECONDS_MAX))
         return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, SHOWN ": expected seconds above 0, at most %g; write 0.1 for example",
                        argument->option, argument->text, SECONDS_MAX);
     return SLUICE_STATUS_OK;
@@ -80,7 +55,7 @@ sluice_status sl_grammar_seconds(const sl_argument *argument, double *value, slu
 
 sluice_status sl_grammar_share(const sl_argument *argument, double *value, sluice_error *error)
 {
-    if (!read_real(argument->text, value) || !(*value > 0 && *value < 1))
+    if (!sl_number_parse_real(argument->text, value) || !(*value > 0 && *value < 1))
         return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, SHOWN ": expected a share above 0 and below 1; write 0.05 for example",
                        argument->option, argument->text);
     return SLUICE_STATUS_OK;

@@ -14,10 +14,6 @@ typedef struct sl_list {
     size_t values[SL_LIST_MAX];
 } sl_list;
 
-/** One whole number in least..most. BAD_ARGUMENT. */
-SLUICE_WARN_UNUSED sluice_status sl_grammar_number(const sl_argument *argument, size_t least, size_t most, size_t *value,
-                                                   sluice_error *error);
-
 /** A positive number of seconds, at most an hour. BAD_ARGUMENT. */
 SLUICE_WARN_UNUSED sluice_status sl_grammar_seconds(const sl_argument *argument, double *value, sluice_error *error);
 
@@ -32,7 +28,7 @@ SLUICE_WARN_UNUSED sluice_status sl_grammar_list(const sl_argument *argument, si
 SLUICE_WARN_UNUSED sluice_status sl_grammar_tuple(const sl_argument *argument, const char *form, size_t count, size_t most,
                                                   size_t *values, sluice_error *error);
 
-/** Append a list of names to the list as their values: name(v) for v = 0, 1, ... tells them, NULL ends them. BAD_ARGUMENT; the
+/** Append a list of names to the list as their values: name(v) for v = 0, 1, ... returns them, and NULL ends them. BAD_ARGUMENT; the
  * list is then as it was. */
 SLUICE_WARN_UNUSED sluice_status sl_grammar_names(const sl_argument *argument, const char *(*name)(size_t value), sl_list *list,
                                                   sluice_error *error);

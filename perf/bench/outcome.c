@@ -16,15 +16,15 @@
 
 /* ---- Before ---------------------------------------------------------------------------------------------------------------- */
 
-/* Refuse (and report) outputs of which one would be lost in another. */
+/* Refuse (and report) outputs that would overwrite each other. */
 static sl_exit check_outputs(const sl_bench_options *options)
 {
-    const sl_place places[] = {
+    const sl_path_argument places[] = {
         {"--output", options->output, true}, {"--plot", options->plot, true}, {"--roofline", options->roofline, true}};
     return sl_paths_check(places, sizeof places / sizeof places[0]);
 }
 
-/* Whether a file can be written there; nothing stays. A device or a FIFO is not opened before there is something for it. */
+/* Check that a file can be written there, and leave none. A device or a FIFO is not opened before there is data for it. */
 static sluice_status check_path(const char *path, sluice_error *error)
 {
     sl_output output;
@@ -36,7 +36,7 @@ static sluice_status check_path(const char *path, sluice_error *error)
     return status;
 }
 
-/* Lines that the peers make of a shape: only the library tells settings apart. */
+/* Lines of a picture that the peers make of a shape: only the library distinguishes settings. */
 static size_t count_lines(const sl_bench_options *options, size_t settings)
 {
     size_t lines = 0;
@@ -47,7 +47,7 @@ static size_t count_lines(const sl_bench_options *options, size_t settings)
     return lines;
 }
 
-/* Said before hours are spent on rows that no picture takes. */
+/* Refuse pictures before time is spent on rows that would not fit into one. */
 static sluice_status check_pictures(const sl_bench_options *options, sluice_error *error)
 {
     size_t shapes, settings;
@@ -104,7 +104,7 @@ sl_exit sl_outcome_prepare(const sl_bench_options *options, json_t *context, jso
     return code;
 }
 
-/* Rows of both kinds have no columns, and no keys, in common. */
+/* Rows of cases and of kernels have different columns. */
 static sluice_status check_kinds(const char *path, const json_t *rows, sluice_error *error)
 {
     const bool is_micro = json_object_get(json_array_get(rows, 0), "kernel") != NULL;
@@ -116,7 +116,7 @@ static sluice_status check_kinds(const char *path, const json_t *rows, sluice_er
     return SLUICE_STATUS_OK;
 }
 
-/* Make the context that of the rows: what all of them have alike. */
+/* Keep in the context only what is the same in all rows. */
 static sluice_status take_context(json_t *context, const json_t *rows, sluice_error *error)
 {
     const json_t *first = json_array_get(rows, 0), *row;
@@ -150,7 +150,7 @@ sl_exit sl_outcome_read(const char *path, json_t *context, json_t **rows, sluice
 
 /* ---- After ----------------------------------------------------------------------------------------------------------------- */
 
-static void tell_differences(const json_t *old_row, const json_t *new_row)
+static void report_differences(const json_t *old_row, const json_t *new_row)
 {
     const char *key;
     for (size_t k = 0; (key = sl_compare_context(old_row, new_row, k)); k++)
@@ -158,11 +158,12 @@ static void tell_differences(const json_t *old_row, const json_t *new_row)
                 sl_record_text(new_row, key));
 }
 
-static void tell_comparison(const sl_comparison *comparison, double threshold)
+static void report_comparison(const sl_comparison *comparison, double threshold)
 {
     if (comparison->old_only || comparison->new_only)
-        fprintf(stderr, "sluice-bench: note: without a partner: %zu rows of the old record, %zu new ones\n", comparison->old_only,
-                comparison->new_only);
+        fprintf(stderr,
+                "sluice-bench: note: not compared: %zu rows of the old record and %zu new ones, which the other side lacks\n",
+                comparison->old_only, comparison->new_only);
     fprintf(stderr, "sluice-bench: %zu rows compared: %zu slower by more than %.3g %%, %zu unsure\n", comparison->rows,
             comparison->slower, 100 * threshold, comparison->unsure);
 }
@@ -180,8 +181,8 @@ static sluice_status compare(const sl_bench_options *options, const json_t *rows
         sl_bench_report_abort(report);
         return status;
     }
-    tell_differences(json_array_get(old_rows, 0), json_array_get(rows, 0));
-    tell_comparison(&comparison, options->threshold);
+    report_differences(json_array_get(old_rows, 0), json_array_get(rows, 0));
+    report_comparison(&comparison, options->threshold);
     *code = comparison.slower ? SL_EXIT_FAILURE : SL_EXIT_OK;
     return sl_bench_report_commit(report, error);
 }

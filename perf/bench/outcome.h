@@ -1,5 +1,4 @@
-/* What becomes of a run's rows besides being written: pictures, and a comparison with an earlier record. And rows that come from a
- * record instead of a run. */
+/* Pictures of a run's rows, and their comparison with an earlier record; and rows that are read from a record instead of measured. */
 #ifndef SLUICE_PERF_BENCH_OUTCOME_H
 #define SLUICE_PERF_BENCH_OUTCOME_H
 
@@ -22,7 +21,7 @@ SLUICE_WARN_UNUSED sl_exit sl_outcome_read(const char *path, json_t *context, js
 
 /**
  * Draw the pictures and compare, once the rows are there. The comparison is a table on standard output, with notes on standard
- * error about rows without a partner and contexts that differ. SL_EXIT_FAILURE also if a row is slower.
+ * error about rows that only one side has and contexts that differ. SL_EXIT_FAILURE also if a row is slower.
  */
 SLUICE_WARN_UNUSED sl_exit sl_outcome_finish(const sl_bench_options *options, const json_t *rows, const json_t *old_rows,
                                              sluice_error *error);

@@ -19,7 +19,7 @@ static void fill_setting(const sl_result *result, sl_case_row *row)
     row->isa = word_of(setting, sluice_isa_get_name(setting->isa));
     row->gemm = word_of(setting, sluice_gemm_get_name(setting->gemm));
     row->schedule = word_of(setting, sl_words_schedule(setting->measure ? SL_WORDS_MEASURE : setting->schedule));
-    row->way = word_of(setting, sl_words_way(&result->plan, row->way_text));
+    row->way = word_of(setting, sl_words_candidate(&result->plan, row->way_text));
     row->teams = result->plan.thread_groups;
     row->members = result->plan.threads_per_group;
     row->hoists = result->plan.hoists;

@@ -28,7 +28,7 @@ const char *sl_set_get_name(size_t value);
 /** The set of such a value. "all" has the cases of the other sets and those that run when no shape is asked for. */
 sl_set sl_set_get(size_t value);
 
-/** How the work grows with the threads of a sweep: not told, the batch is fixed, its rows for each thread are. */
+/** How the batch depends on the threads of a sweep: no sweep; the batch is fixed; the rows of each thread are fixed. */
 typedef enum sl_scaling { SL_SCALING_NONE, SL_SCALING_STRONG, SL_SCALING_WEAK } sl_scaling;
 
 /** "none", "strong", "weak"; NULL for a value that is none. */

@@ -18,7 +18,7 @@ typedef struct sl_sweep {
     double *alone; /* [settings but for the threads][peers] GFLOP/s of one thread; 0: not measured yet */
     json_t *rows;  /* of the shape that are not written yet */
     unsigned skipped;
-    json_t *told; /* an object whose keys are the notes on peers, each of which is said once */
+    json_t *reported; /* an object whose keys are the notes on peers that were printed; each is printed once */
 } sl_sweep;
 
 sluice_status sl_sweep_skip(sluice_status status, const sluice_error *error, sluice_isa isa, unsigned *skipped)
@@ -36,13 +36,13 @@ double sl_sweep_efficiency(double gflops, unsigned threads, double alone)
     return alone > 0 ? gflops / (threads * alone) : 0;
 }
 
-/* The steps of the longest row of a team that has not the batch's longest: of a tail known, else taken to be as many. */
+/* The steps of the longest row of a thread group without the batch's longest row: with a tail known, otherwise assumed equal. */
 static double steps_of_others(const sl_case *shape)
 {
     return shape->ragged == SL_RAGGED_TAIL ? fmax((double)(shape->steps / SL_TAIL), 1) : (double)shape->steps;
 }
 
-/* Numbers of weights that one pass brings near: those of h for each step, as are those of x unless their products are made for many
+/* Numbers of weights that one pass reads: those of h for each step, as those of x unless the products of x are computed for many
  * steps at once. */
 static double count_weights(const sl_result *result, bool hoists)
 {
@@ -84,14 +84,14 @@ static json_t *to_row(const sl_sweep *sweep, const sl_result *result, double alo
     return sl_fields_to_row(&sl_case_fields, &row);
 }
 
-/* Say what is not run, and that this is no failure. */
+/* Print a note on a setting that is not run; this is not a failure. */
 static sluice_status skip(sl_sweep *sweep, const sl_setting *setting, sluice_status status, const sluice_error *error)
 {
     if (status != SLUICE_STATUS_UNSUPPORTED || setting->peer == &sl_peer_sluice)
         return sl_sweep_skip(status, error, setting->isa, &sweep->skipped);
-    if (!json_object_get(sweep->told, error->message))
+    if (!json_object_get(sweep->reported, error->message))
         fprintf(stderr, "sluice-bench: skipped: %s\n", error->message);
-    (void)json_object_set_new(sweep->told, error->message, json_true()); /* without memory it is said again */
+    (void)json_object_set_new(sweep->reported, error->message, json_true()); /* without memory it is printed again */
     return SLUICE_STATUS_OK;
 }
 
@@ -120,8 +120,8 @@ static bool stopped(const sl_sweep *sweep)
     return sweep->options->plan.stopped && sweep->options->plan.stopped();
 }
 
-/* Run setting s with each peer. All but the library make one thing of settings that differ in more than their threads, the first
- * of which there are. */
+/* Run setting s with each peer. Peers other than the library distinguish settings only by their threads, so that they run only the
+ * first of each number of threads. */
 static sluice_status run_peers(sl_sweep *sweep, sl_fixture *fixture, size_t s, sluice_error *error)
 {
     const sl_bench_options *options = sweep->options;
@@ -136,7 +136,7 @@ static sluice_status run_peers(sl_sweep *sweep, sl_fixture *fixture, size_t s, s
     return status;
 }
 
-/* Write the rows that were kept. */
+/* Write the rows that were collected. */
 static sluice_status report_rows(sl_sweep *sweep, sluice_error *error)
 {
     sluice_status status = SLUICE_STATUS_OK;
@@ -165,7 +165,7 @@ static sluice_status run_shape(sl_sweep *sweep, const sl_case *shape, size_t fir
     return status;
 }
 
-/* A batch that grows with the threads is another batch at each of them. */
+/* A batch that grows with the threads is a different batch for each number of them. */
 static sluice_status run_weak(sl_sweep *sweep, const sl_case *shape, size_t settings, sluice_error *error)
 {
     const sl_list *threads = &sweep->options->threads;
@@ -178,7 +178,7 @@ static sluice_status run_weak(sl_sweep *sweep, const sl_case *shape, size_t sett
     return status;
 }
 
-/* The shape that a sweep runs as the largest of `shape`. */
+/* The largest batch that a sweep makes of `shape`. */
 static sl_case grow_shape(const sl_bench_options *options, sl_case shape)
 {
     if (options->scaling == SL_SCALING_WEAK)
@@ -186,7 +186,7 @@ static sl_case grow_shape(const sl_bench_options *options, sl_case shape)
     return shape;
 }
 
-/* Refuse a shape that does not fit into memory before hours are spent on those in front of it. */
+/* Refuse a shape that does not fit into memory before time is spent on the shapes before it. */
 static sluice_status check_shapes(const sl_bench_options *options, size_t shapes, sluice_error *error)
 {
     sluice_status status = SLUICE_STATUS_OK;
@@ -197,7 +197,7 @@ static sluice_status check_shapes(const sl_bench_options *options, size_t shapes
     return status;
 }
 
-static void tell_missing_peers(const sl_list *peers)
+static void report_missing_peers(const sl_list *peers)
 {
     for (size_t p = 0; p < peers->count; p++)
         if (!sl_peer_get(peers->values[p]))
@@ -216,11 +216,11 @@ sluice_status sl_sweep_run(const sl_bench_options *options, sl_bench_report *rep
     const size_t series = settings / options->threads.count * options->peers.count;
     sweep.alone = sl_alloc_array(series, sizeof *sweep.alone);
     sweep.rows = json_array();
-    sweep.told = json_object();
-    if (!sweep.alone || !sweep.rows || !sweep.told)
+    sweep.reported = json_object();
+    if (!sweep.alone || !sweep.rows || !sweep.reported)
         status = sl_fail_memory(error, "a sweep", series * sizeof *sweep.alone);
     else
-        tell_missing_peers(&options->peers);
+        report_missing_peers(&options->peers);
     for (size_t k = 0; !status && k < shapes && !stopped(&sweep); k++) {
         const sl_case shape = sl_bench_options_get_case(options, k);
         for (size_t s = 0; s < series; s++)
@@ -229,7 +229,7 @@ sluice_status sl_sweep_run(const sl_bench_options *options, sl_bench_report *rep
                                                      : run_shape(&sweep, &shape, 0, 1, settings, error);
     }
     json_decref(sweep.rows);
-    json_decref(sweep.told);
+    json_decref(sweep.reported);
     sl_free(sweep.alone);
     return status;
 }

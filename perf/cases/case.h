@@ -1,4 +1,4 @@
-/* Cases: an LSTM of some shape run over a batch with some setting, checked, then timed. */
+/* Cases: the shape of an LSTM and of its batch, the setting it is computed with, and the result of timing it. */
 #ifndef SLUICE_PERF_CASES_CASE_H
 #define SLUICE_PERF_CASES_CASE_H
 
@@ -18,7 +18,7 @@ enum { SL_TAIL = 250 };
 typedef enum sl_train_pass {
     SL_TRAIN_NONE,    /* inference */
     SL_TRAIN_FORWARD, /* the outputs, and the tape that a gradient needs */
-    SL_TRAIN_BOTH     /* these, and the gradient: of x, h0, c0 and all weights, for gradients that come in of y, hn and cn */
+    SL_TRAIN_BOTH     /* these, and the gradients of x, h0, c0 and all weights from incoming gradients of y, hn and cn */
 } sl_train_pass;
 
 /** "none", "uniform", "tail" for 0, 1, 2; NULL for a value that is none. */
@@ -32,11 +32,11 @@ typedef struct sl_case {
     size_t steps, batch, input, hidden, layers;
     size_t directions; /* 1 or 2 */
     sl_ragged ragged;
-    uint64_t seed; /* of weights, inputs, lengths and the gradients that come in */
+    uint64_t seed; /* of weights, inputs, lengths and incoming gradients */
     sl_train_pass train;
 } sl_case;
 
-/** Whatever computes it; peer.h has them. */
+/** What computes a case: perf/peers/peer.h. */
 typedef struct sl_peer sl_peer;
 
 /** How it is computed; zeros are the library's choice. */
@@ -51,19 +51,20 @@ typedef struct sl_setting {
 
 typedef struct sl_result {
     sl_case shape;
-    sl_setting setting;    /* as it was run: what the library chose, and what the environment made of it */
+    sl_setting setting;    /* as it was used, after the library's choices and the environment were applied */
     sluice_candidate plan; /* the execution plan that the engine chose for the batch; zeros for a peer */
     uint64_t total_steps;  /* the sum of the lengths */
     sl_timing timing;      /* reference: one thread's FMA peak in GFLOP/s at that ISA; for BLIS and peers, at the best one */
     double setup_seconds;  /* making the peer (the engine and its workspace), and measuring */
     size_t workspace_bytes;
-    size_t tape_bytes; /* what the forward pass leaves for the gradient, the room of the latter with it; 0: nothing, or not known */
+    size_t tape_bytes; /* the tape with the scratch memory of the backward pass; 0: none, or not known */
 } sl_result;
 
-/** Whether the machine's memory, and the address space that a limit leaves this process, have room for the case, before any of it is taken. NO_MEMORY, with what it needs. */
+/** Check, before anything is allocated, that the case fits into the machine's memory and into the address space that a limit leaves
+ *  this process. NO_MEMORY, with the bytes that it needs. */
 SLUICE_WARN_UNUSED sluice_status sl_case_check(const sl_case *shape, sluice_error *error);
 
-/** How far results may be off whose sums were made in another order than the library's: (I + H) / 16 + 8 float epsilons, where I is
+/** Permitted error of results whose sums were added in another order than the library's: (I + H) / 16 + 8 float epsilons, where I is
  * the widest layer's input. */
 float sl_case_bound(const sl_case *shape);
 

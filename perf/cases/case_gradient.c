@@ -13,10 +13,10 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Arrays that go out: dx, dh0, dc0, and for each direction of each layer dW, dU, db. */
+/* Computed arrays: dx, dh0, dc0, and for each direction of each layer dW, dU, db. */
 enum { OF_X, OF_H0, OF_C0, OF_ROWS, OF_W = 0, OF_U, OF_B, OF_LAYER };
 
-/* Rows that the loops go through, at most. */
+/* Rows that the reference computes, at most. */
 enum { CHECKED_ROWS = 3 };
 
 typedef struct array {
@@ -36,7 +36,7 @@ struct sl_gradients {
     const sluice_model *model;
     const sluice_batch *batch;
     float *dy, *dhn, *dcn; /* dy: NULL where the batch has no y */
-    uint64_t summed_steps; /* of the rows that anything comes in for */
+    uint64_t summed_steps; /* of the rows whose incoming gradients are not zero */
     size_t count;
     array *arrays; /* [OF_ROWS + OF_LAYER * L*D] */
     target found, expected;
@@ -47,7 +47,7 @@ static size_t length_of(const sl_gradients *it, size_t row)
     return it->batch->lengths ? (size_t)it->batch->lengths[row] : it->batch->steps;
 }
 
-static size_t cells_of(const sl_gradients *it)
+static size_t layer_dirs_of(const sl_gradients *it)
 {
     return it->shape.layers * it->shape.directions;
 }
@@ -107,14 +107,14 @@ void sl_gradients_prefill(sl_gradients *it)
         memset(it->arrays[k].found, 0xff, it->arrays[k].count * sizeof(float));
 }
 
-/* ---- What comes in ----------------------------------------------------------------------------------------------------------- */
+/* ---- Incoming gradients ------------------------------------------------------------------------------------------------------ */
 
-/* Have gradients come in for a row, which do not depend on what comes in for others. */
+/* Fill the incoming gradients of a row; they do not depend on those of other rows. */
 static void fill_row(sl_gradients *it, size_t row)
 {
     const size_t hidden = it->shape.hidden, width = it->shape.directions * hidden;
     uint64_t state = it->shape.seed + UINT64_C(0x632be59bd9b4e019) * (row + 1);
-    for (size_t k = 0; k < cells_of(it) * hidden; k++) {
+    for (size_t k = 0; k < layer_dirs_of(it) * hidden; k++) {
         const size_t at = (k / hidden * it->shape.batch + row) * hidden + k % hidden;
         it->dhn[at] = sl_random_uniform(&state);
         it->dcn[at] = sl_random_uniform(&state);
@@ -124,7 +124,7 @@ static void fill_row(sl_gradients *it, size_t row)
     it->summed_steps += length_of(it, row);
 }
 
-/* Choose the rows that the loops go through; returns how many. */
+/* Choose the rows that the reference computes; returns how many. */
 static size_t choose_rows(const sl_gradients *it, double steps, size_t rows[CHECKED_ROWS])
 {
     const size_t wanted[CHECKED_ROWS] = {0, it->shape.batch - 1, it->shape.batch / 2};
@@ -139,7 +139,7 @@ static size_t choose_rows(const sl_gradients *it, double steps, size_t rows[CHEC
     return count;
 }
 
-/* ---- The right answer -------------------------------------------------------------------------------------------------------- */
+/* ---- Expected gradients ------------------------------------------------------------------------------------------------------ */
 
 static void narrow(size_t count, const double *from, float *to)
 {
@@ -147,39 +147,39 @@ static void narrow(size_t count, const double *from, float *to)
         to[k] = (float)from[k];
 }
 
-/* Have the loops go through a row, and put its own gradients where they are expected. */
-static void expect_row(sl_gradients *it, sl_reference_f64 *loops, size_t row)
+/* Add a row to the reference, and store the gradients of its own arrays as expected. */
+static void expect_row(sl_gradients *it, sl_reference_f64 *reference, size_t row)
 {
     const size_t hidden = it->shape.hidden;
-    sl_reference_f64_add(loops, it->batch, &it->expected.gradient, row);
-    const sl_reference_f64_result of = sl_reference_f64_get(loops);
+    sl_reference_f64_add(reference, it->batch, &it->expected.gradient, row);
+    const sl_reference_f64_result of = sl_reference_f64_get(reference);
     narrow(length_of(it, row) * it->shape.input, of.dx, it->arrays[OF_X].expected + x_offset(it, row));
-    for (size_t k = 0; k < cells_of(it); k++) {
+    for (size_t k = 0; k < layer_dirs_of(it); k++) {
         const size_t at = (k * it->shape.batch + row) * hidden;
         narrow(hidden, of.dh0 + k * hidden, it->arrays[OF_H0].expected + at);
         narrow(hidden, of.dc0 + k * hidden, it->arrays[OF_C0].expected + at);
     }
 }
 
-/* Expect the gradient of some rows, for which alone gradients come in. */
-static sluice_status expect_by_loops(sl_gradients *it, size_t count, const size_t *rows, sluice_error *error)
+/* Expect the gradient of some rows; the incoming gradients of the others are zero. */
+static sluice_status expect_by_reference(sl_gradients *it, size_t count, const size_t *rows, sluice_error *error)
 {
-    sl_reference_f64 *loops;
-    const sluice_status status = sl_reference_f64_create(it->model, it->shape.steps, &loops, error);
+    sl_reference_f64 *reference;
+    const sluice_status status = sl_reference_f64_create(it->model, it->shape.steps, &reference, error);
     for (size_t k = 0; !status && k < count; k++)
-        expect_row(it, loops, rows[k]);
-    for (size_t k = 0; !status && k < cells_of(it); k++) {
-        const sl_reference_f64_result of = sl_reference_f64_get(loops);
+        expect_row(it, reference, rows[k]);
+    for (size_t k = 0; !status && k < layer_dirs_of(it); k++) {
+        const sl_reference_f64_result of = sl_reference_f64_get(reference);
         const array *arrays = it->arrays + OF_ROWS + OF_LAYER * k;
         narrow(arrays[OF_W].count, of.weight_ih[k], arrays[OF_W].expected);
         narrow(arrays[OF_U].count, of.weight_hh[k], arrays[OF_U].expected);
         narrow(arrays[OF_B].count, of.bias[k], arrays[OF_B].expected);
     }
-    sl_reference_f64_destroy(loops);
+    sl_reference_f64_destroy(reference);
     return status;
 }
 
-static sluice_status compare_with_loops(const sl_gradients *it, sluice_error *error)
+static sluice_status compare_with_reference(const sl_gradients *it, sluice_error *error)
 {
     const sl_case *shape = &it->shape;
     sl_difference wrong;
@@ -187,7 +187,7 @@ static sluice_status compare_with_loops(const sl_gradients *it, sluice_error *er
         return SLUICE_STATUS_OK;
     return sl_fail(
         error, SLUICE_STATUS_BAD_DATA,
-        "wrong gradient: T=%zu N=%zu I=%zu H=%zu L=%zu D=%zu, ragged %s, seed %llu: %s is %.9g, expected %.9g of loops in "
+        "wrong gradient: T=%zu N=%zu I=%zu H=%zu L=%zu D=%zu, ragged %s, seed %llu: %s is %.9g, expected %.9g of the reference in "
         "double precision; please report this line",
         shape->steps, shape->batch, shape->input, shape->hidden, shape->layers, shape->directions,
         sl_ragged_get_name(shape->ragged), (unsigned long long)shape->seed, wrong.place, (double)wrong.found,
@@ -216,7 +216,7 @@ static sluice_status run_library(const library *by, const sluice_batch *batch, c
     return status ? status : sluice_backward(by->tape, gradient, error);
 }
 
-/* First some rows, by the loops, then all, by the library. */
+/* First some rows, by the reference, then all, by the library. */
 static sluice_status expect(sl_gradients *it, double checked_flop, sluice_error *error)
 {
     const sl_result step = {.shape = it->shape, .total_steps = 1};
@@ -225,7 +225,7 @@ static sluice_status expect(sl_gradients *it, double checked_flop, sluice_error 
     const size_t count = choose_rows(it, checked_flop / sl_result_flop(&step), rows);
     for (size_t k = 0; k < count; k++)
         fill_row(it, rows[k]);
-    sluice_status status = expect_by_loops(it, count, rows, error);
+    sluice_status status = expect_by_reference(it, count, rows, error);
     if (status)
         return status;
     sl_gradients_prefill(it);
@@ -233,7 +233,7 @@ static sluice_status expect(sl_gradients *it, double checked_flop, sluice_error 
     if (!status)
         status = run_library(&by, it->batch, &it->found.gradient, error);
     if (!status)
-        status = compare_with_loops(it, error);
+        status = compare_with_reference(it, error);
     it->summed_steps = 0;
     for (size_t row = 0; row < it->shape.batch; row++)
         fill_row(it, row);
@@ -246,7 +246,7 @@ static sluice_status expect(sl_gradients *it, double checked_flop, sluice_error 
 
 /* ---- Making it --------------------------------------------------------------------------------------------------------------- */
 
-/* Room for a gradient, and its name. Its numbers are as many as some in memory. */
+/* Allocate an array of a gradient. An array of as many numbers exists already, so the size fits. */
 static bool make_array(array *made, size_t count)
 {
     made->count = count;
@@ -258,9 +258,9 @@ static bool make_array(array *made, size_t count)
 static bool make_arrays(sl_gradients *it)
 {
     static const char *const names[] = {"dx", "dh0", "dc0", "dW", "dU", "db"};
-    const size_t hidden = it->shape.hidden, states = cells_of(it) * it->shape.batch * hidden;
+    const size_t hidden = it->shape.hidden, states = layer_dirs_of(it) * it->shape.batch * hidden;
     const size_t last = it->shape.batch - 1;
-    it->count = OF_ROWS + OF_LAYER * cells_of(it);
+    it->count = OF_ROWS + OF_LAYER * layer_dirs_of(it);
     it->arrays = sl_alloc_array(it->count, sizeof *it->arrays);
     bool made = it->arrays != NULL;
     for (size_t k = 0; made && k < it->count; k++) {
@@ -284,12 +284,12 @@ static bool make_arrays(sl_gradients *it)
     return made && it->dhn && it->dcn && (it->dy || !it->batch->y);
 }
 
-/* Make the gradient that has the arrays found, or those expected, go out. */
+/* Make the sluice_gradient that points to the computed arrays, or to the expected ones. */
 static bool make_target(const sl_gradients *it, bool expected, target *made)
 {
     for (size_t which = 0; which < OF_LAYER; which++) {
-        made->lists[which] = sl_alloc_array(cells_of(it), sizeof(float *));
-        for (size_t k = 0; made->lists[which] && k < cells_of(it); k++) {
+        made->lists[which] = sl_alloc_array(layer_dirs_of(it), sizeof(float *));
+        for (size_t k = 0; made->lists[which] && k < layer_dirs_of(it); k++) {
             const array *of = &it->arrays[OF_ROWS + OF_LAYER * k + which];
             made->lists[which][k] = expected ? of->expected : of->found;
         }

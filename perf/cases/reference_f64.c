@@ -216,15 +216,15 @@ static bool make_sums(sl_reference_f64 *it)
     return true;
 }
 
-sluice_status sl_reference_f64_create(const sluice_model *model, size_t steps, sl_reference_f64 **loops, sluice_error *error)
+sluice_status sl_reference_f64_create(const sluice_model *model, size_t steps, sl_reference_f64 **reference, sluice_error *error)
 {
     const sluice_shape *shape = &model->shape;
     const size_t cells = shape->layers * shape->directions;
     size_t kept, flow;
-    *loops = NULL;
+    *reference = NULL;
     sl_reference_f64 *it = sl_alloc(sizeof *it);
     if (!it)
-        return sl_fail_memory(error, "a gradient's loops", sizeof *it);
+        return sl_fail_memory(error, "the reference gradient", sizeof *it);
     it->model = model;
     it->steps = steps;
     it->widest = sl_size_max(shape->inputs, shape->directions * shape->hidden);
@@ -238,9 +238,9 @@ sluice_status sl_reference_f64_create(const sluice_model *model, size_t steps, s
     }
     if (!it->cells || !it->flow || !it->back || !it->da || !it->states || !make_sums(it)) {
         sl_reference_f64_destroy(it);
-        return sl_fail_memory(error, "a gradient's loops", steps * it->widest * sizeof(double));
+        return sl_fail_memory(error, "the reference gradient", steps * it->widest * sizeof(double));
     }
-    *loops = it;
+    *reference = it;
     return SLUICE_STATUS_OK;
 }
 

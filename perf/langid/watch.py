@@ -1,4 +1,4 @@
-"""What the demos tell while they work: a line before each step that may take long and, on a terminal, sluice's own progress bar."""
+"""What the demos print while they work: a line before each step that may take long and, on a terminal, sluice's own progress bar."""
 import json
 import os
 import pathlib
@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 
-def tell(text):
+def report(text):
     """Say on standard error what is done next."""
     print(f"{pathlib.Path(sys.argv[0]).name}: {text}", file=sys.stderr, flush=True)
 
@@ -25,13 +25,13 @@ def split_bar(pending):
     return (lines, bar + pending, "") if "\r" in pending else (lines, bar, pending)
 
 
-def run_sluice(command, tell_line=lambda line: False):
+def run_sluice(command, handle_line=lambda line: False):
     """
-    Run sluice with --stats --json besides, its bar shown on standard error if that is a terminal. `tell_line` is called with each
-    line of its standard error, and returns whether it has dealt with it. Returns the statistics; ends the script if sluice failed,
+    Run sluice with --stats --json besides, its bar shown on standard error if that is a terminal. `handle_line` is called with each
+    line of its standard error, and returns whether it was handled. Returns the statistics; ends the script if sluice failed,
     with what it said.
     """
-    shown, told, pending = sys.stderr.isatty(), [], ""
+    shown, printed, pending = sys.stderr.isatty(), [], ""
     command = [*command, "--stats", "--json", "--progress", "always" if shown else "auto"]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
         while chunk := os.read(process.stderr.fileno(), 65536):
@@ -39,8 +39,8 @@ def run_sluice(command, tell_line=lambda line: False):
             if shown:
                 sys.stderr.write(bar)
                 sys.stderr.flush()
-            told += [line for line in lines if not tell_line(line)]
-    text = "\n".join([*told, pending])
+            printed += [line for line in lines if not handle_line(line)]
+    text = "\n".join([*printed, pending])
     if process.returncode:
         sys.exit(f"{pathlib.Path(sys.argv[0]).name}: sluice ended with status {process.returncode}:\n{text}")
     return json.loads(text[text.index("{"):])

@@ -14,15 +14,15 @@
 /* Bytes that a thread reads in one call, at least: far longer than starting the threads takes. */
 enum { CALL_BYTES = 1 << 26 };
 
-/* Of what is read at a time: as many loads as keep every load port busy, and registers to gather them in. */
+/* Loads of one round: enough to keep every load port busy, and few enough for the registers that accumulate them. */
 enum { LOADS = 8, WIDEST = 64, STRIDE = LOADS * WIDEST };
 
 enum { CHAIN = 64, CHAIN_ROUNDS = 20000 };
 
 typedef uint32_t gather_function(const void *array, size_t bytes, size_t passes);
 
-/* OR of all words of an array, a multiple of STRIDE bytes, read `passes` times: an operation of one cycle that never is what the
- * loads wait for. */
+/* OR of all words of an array, a multiple of STRIDE bytes, read `passes` times: an operation of one cycle, which never
+ * limits the loads. */
 #define DEFINE_GATHER(name, attribute, width)                                                                                      \
     attribute static uint32_t name(const void *array, size_t bytes, size_t passes)                                                 \
     {                                                                                                                              \
@@ -34,7 +34,7 @@ typedef uint32_t gather_function(const void *array, size_t bytes, size_t passes)
             for (size_t left = bytes / sizeof(vector); left; left -= LOADS, at += LOADS)                                           \
                 for (size_t k = 0; k < LOADS; k++)                                                                                 \
                     seen[k] |= at[k];                                                                                              \
-            __asm__ volatile("" ::: "memory"); /* the next pass reads anew */                                                      \
+            __asm__ volatile("" ::: "memory"); /* so that the next pass reads again */                                             \
         }                                                                                                                          \
         for (size_t k = 0; k < LOADS; k++)                                                                                         \
             for (size_t lane = 0; lane < sizeof(vector) / sizeof all; lane++)                                                      \
@@ -48,13 +48,12 @@ DEFINE_GATHER(gather_avx2, __attribute__((target("avx2"))), 32)
 DEFINE_GATHER(gather_avx512, __attribute__((target("avx512f"))), 64)
 #endif
 
-static gather_function *choose_gather(sluice_isa best)
+static gather_function *choose_gather(void)
 {
 #if defined(__x86_64__)
-    if (best >= SLUICE_ISA_AVX2)
-        return best >= SLUICE_ISA_AVX512 ? gather_avx512 : gather_avx2;
+    if (sl_cpu_runs(SLUICE_ISA_AVX2))
+        return sl_cpu_runs(SLUICE_ISA_AVX512) ? gather_avx512 : gather_avx2;
 #endif
-    (void)best;
     return gather_narrow;
 }
 
@@ -78,7 +77,7 @@ static size_t count_cpus(char *list)
     return count;
 }
 
-/* How many of `threads` share a last cache, if they fill one after the other. */
+/* How many of `threads` share a last-level cache, if one is filled after the other. */
 static size_t count_sharers(unsigned threads)
 {
     char list[1024];
@@ -96,7 +95,7 @@ static unsigned count_readers(unsigned threads)
 
 size_t sl_stream_thread_bytes(sl_level level, unsigned threads)
 {
-    enum { NO_CACHE = 1 << 25 }; /* a last cache that is not known is taken to be no larger */
+    enum { NO_CACHE = 1 << 25 }; /* assumed maximum of an unknown last-level cache */
     sl_cpu cpu;
     sl_cpu_get(&cpu);
     const size_t share = cpu.l3_bytes / count_sharers(count_readers(threads));
@@ -114,13 +113,13 @@ double sl_clock_rate(void *context)
 #pragma GCC unroll 64
         for (size_t k = 0; k < CHAIN; k++) {
             sum += round;
-            __asm__ volatile("" : "+r"(sum)); /* so that the compiler does not join them */
+            __asm__ volatile("" : "+r"(sum)); /* so that the compiler does not combine the additions */
         }
     }
     return (double)CHAIN * CHAIN_ROUNDS / (sl_clock_get() - start);
 }
 
-/* One thread's part, alone on its cache lines. */
+/* One thread's array, on cache lines of its own. */
 typedef struct part {
     _Alignas(64) uint32_t *array;
     uint32_t seen;
@@ -133,8 +132,8 @@ typedef struct reading {
     part *parts;              /* [wanted] */
 } reading;
 
-/* Fill the array, each 32nd of it with a bit of its own: what is not read is missed. (An array never written to may be one page of
- * zeros over and over.) */
+/* Fill the array, each 32nd of it with a bit of its own, so that a part that is not read is noticed. (An array that was never written may
+ * be one page of zeros, mapped repeatedly.) */
 static void fill_part(void *context, unsigned thread, unsigned threads)
 {
     reading *r = context;
@@ -176,12 +175,10 @@ static sluice_status fill(reading *r, sluice_error *error)
 
 sluice_status sl_stream_run(sl_level level, unsigned threads, const sl_timing_plan *plan, sl_stream *stream, sluice_error *error)
 {
-    sl_cpu cpu;
-    sl_cpu_get(&cpu);
     threads = count_readers(threads);
-    reading r = {.gather = choose_gather(cpu.best), .bytes = sl_stream_thread_bytes(level, threads), .wanted = threads};
+    reading r = {.gather = choose_gather(), .bytes = sl_stream_thread_bytes(level, threads), .wanted = threads};
     if (!r.bytes)
-        return sl_fail(error, SLUICE_STATUS_UNSUPPORTED, "%s: the system does not tell of such a cache", sl_level_get_name(level));
+        return sl_fail(error, SLUICE_STATUS_UNSUPPORTED, "%s: the system reports no such cache", sl_level_get_name(level));
     r.passes = sl_size_div_up(CALL_BYTES, r.bytes);
     r.parts = sl_alloc_array(threads, sizeof *r.parts);
     if (!r.parts)

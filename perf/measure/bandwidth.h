@@ -19,14 +19,14 @@ typedef struct sl_stream {
 } sl_stream;
 
 /**
- * Each thread's array: half of the cache (of a shared one, half of its share), and of DRAM four times the last cache's share, which
- * is then read past. Shares are those of the threads that there are CPUs for. 0: this machine has no such cache that it tells of.
+ * Each thread's array: half of the cache (of a shared one, half of its share), and for DRAM four times the share of the last cache, so that
+ * it does not hold the array. Shares are those of the threads that there are CPUs for. 0: the system reports no such cache.
  */
 size_t sl_stream_thread_bytes(sl_level level, unsigned threads);
 
 /**
- * Read arrays that fit a level with the widest loads of the CPU, `threads` at a time, and check what was read. The arrays are
- * each thread's own; threads beyond the CPUs are left out. When plan->stopped(), repetitions are fewer.
+ * Read arrays that fit a level with the widest loads of the CPU, `threads` at a time, and check what was read. The arrays belong
+ * to the threads; at most as many threads as CPUs run. When plan->stopped(), repetitions are fewer.
  * @retval UNSUPPORTED there is no such level.
  * @retval BAD_DATA    what was read is wrong.
  * @retval NO_MEMORY

@@ -1,4 +1,4 @@
-/* What a figure means nothing without: the versions, the machine and the settings it was measured with. */
+/* The context of a figure: the versions, the machine and the settings that it was measured with. */
 #ifndef SLUICE_PERF_MEASURE_CONTEXT_H
 #define SLUICE_PERF_MEASURE_CONTEXT_H
 

@@ -82,8 +82,8 @@ sluice_status sl_measure(const sl_timing_plan *plan, const sl_workload *workload
     while (!status && done < plan->repetitions && !stopped(plan)) {
         if (workload->reference)
             reference[done] = workload->reference(workload->context);
-        /* Meanwhile the workload's threads may have gone to sleep and its data have left the cache; one long call outweighs
-         * that. */
+        /* While the reference was measured, the workload's threads may have gone to sleep and its data may have left the cache;
+         * in one long call that does not matter. */
         if (timing->calls > 1)
             status = repeat(workload, 1, &untimed, error);
         if (!status)

@@ -1,5 +1,5 @@
-/* Timing honestly: warm-up, repetitions long enough for the clock, and a reference measured in between, so that a busy machine
- * shows. Knows nothing of what is timed. */
+/* Timing: warm-up, repetitions that are long enough for the clock, and a reference that is measured between them, so that a busy
+ * machine is noticed. Knows nothing of what is timed. */
 #ifndef SLUICE_PERF_MEASURE_HARNESS_H
 #define SLUICE_PERF_MEASURE_HARNESS_H
 
@@ -24,7 +24,7 @@ typedef struct sl_summary {
     double min, median, max;
 } sl_summary;
 
-/** What is timed, and what it is held against. */
+/** What is timed, and what it is compared with. */
 typedef struct sl_workload {
     sluice_status (*call)(void *context, sluice_error *error);
     double (*reference)(void *context); /* a speed, larger is better: measured before, between and after the repetitions; or NULL */
@@ -38,10 +38,10 @@ typedef struct sl_timing {
     unsigned repetitions; /* done; fewer than planned when stopped */
 } sl_timing;
 
-/** What a whole run looks back on. */
+/** Counts over a whole run. */
 typedef struct sl_bench_tally {
     size_t rows;
-    size_t busy; /* of them, those measured while the machine did something else too */
+    size_t busy; /* of them, those measured while the machine was busy */
 } sl_bench_tally;
 
 /** Least, median (mean of the middle two of an even count) and largest of count >= 1 values, which are sorted. */

@@ -15,11 +15,11 @@
 #include <math.h>
 #include <stdio.h>
 
-/* An array of activations: 4 KiB, an eighth of the smallest L1 there is, so that in, out and constants stay there. */
+/* An array of activations: 4 KiB, an eighth of the smallest L1 there is, so that input, output and constants stay there. */
 enum { ELEMENTS = 1024 };
 
-/* Terms of a product of one block: its weights are TERMS * 4 * lanes floats, 24 KiB at 16 lanes. Of more blocks each has fewer, so
- * that all of them take up as much. */
+/* Terms of a product of one block: its weights are TERMS * 4 * lanes floats, 24 KiB at 16 lanes. With more blocks each has fewer terms,
+ * so that all blocks together have the same size. */
 enum { TERMS = 96 };
 
 /* One call of the peak kernel: 2 * SL_PEAK_CHAINS * lanes * ROUNDS operations, some microseconds. */
@@ -31,7 +31,7 @@ enum { GEMM_ROWS = 64, GEMM_COLUMNS = 1024, GEMM_TERMS = 256 };
 typedef struct sl_bench {
     const sl_kernel *kernel; /* NULL: another's */
     sl_map *map;
-    float *in;      /* [ELEMENTS] in [-8, 8): where the functions bend, and some of their flat ends */
+    float *in;      /* [ELEMENTS] in [-8, 8): where the functions are curved, and some of where they saturate */
     float *x;       /* [GEMM_ROWS][GEMM_TERMS] */
     float *weights; /* [GEMM_TERMS][GEMM_COLUMNS], or panels of it */
     float *zeros;   /* [GEMM_COLUMNS] */
@@ -56,16 +56,9 @@ static sluice_status call_product(void *context, sluice_error *error)
     const sl_bench *bench = context;
     const size_t block = SL_BLOCK_VECTORS * bench->kernel->lanes;
     (void)error;
-    const sl_product product = {.rows = bench->rows,
-                                .blocks = bench->columns / block,
-                                .terms = bench->terms,
-                                .weights = bench->weights,
-                                .panel_stride = bench->terms * block,
-                                .start = bench->start_row,
-                                .x = bench->x_row,
-                                .out = bench->out,
-                                .out_stride = bench->columns};
-    bench->kernel->product(&product);
+    const sl_packed_matrix weights = {
+        .panels = bench->weights, .panel_stride = bench->terms * block, .blocks = bench->columns / block, .terms = bench->terms};
+    bench->kernel->product(&weights, bench->rows, bench->start_row, bench->x_row, bench->out, bench->columns);
     return SLUICE_STATUS_OK;
 }
 
@@ -86,7 +79,7 @@ static sluice_status call_map(void *context, sluice_error *error)
     return SLUICE_STATUS_OK;
 }
 
-/* ---- The right answers ----------------------------------------------------------------------------------------------------- */
+/* ---- Checks ---------------------------------------------------------------------------------------------------------------- */
 
 static sluice_status fail_check(const sl_micro *micro, size_t k, double found, double expected, sluice_error *error)
 {
@@ -141,7 +134,7 @@ static sl_micro make_micro(const sl_bench *bench, const char *kernel, const char
         .kernel = kernel, .by = by, .isa = bench->kernel ? sluice_isa_get_name(bench->kernel->isa) : NULL, .threads = 1};
 }
 
-/* sigmoid and tanh, whosever they are. */
+/* sigmoid and tanh of any library. */
 static sluice_status run_maps(sl_bench *bench, const char *by, sluice_isa isa, sl_map *sigmoid, sl_map *tangent,
                               const sl_micro_run *run, sluice_error *error)
 {
@@ -239,7 +232,8 @@ static sluice_status prepare(sl_bench *bench, sluice_error *error)
         release(bench);
         return sl_fail_memory(error, "a micro-benchmark", sizeof(float) * WEIGHTS);
     }
-    for (size_t k = 0; k < ELEMENTS; k++) /* 389 is prime to 1024: every value once, in no order that a branch could learn */
+    for (size_t k = 0; k < ELEMENTS;
+         k++) /* 389 is prime to 1024: every value once, in an order that branch prediction cannot learn */
         bench->in[k] = (float)(k * 389 % ELEMENTS) * (16.0f / ELEMENTS) - 8;
     for (size_t k = 0; k < X; k++)
         bench->x[k] = bench->in[k * 7 % ELEMENTS];
@@ -261,13 +255,13 @@ static sluice_status find_kernel(sluice_isa isa, const sl_kernel **kernel, sluic
     if (status)
         return status;
     *kernel = sl_kernel_get(isa ? isa : environment.best_isa);
-    if (isa > environment.best_isa || !*kernel)
+    if (!*kernel || !sl_isa_runs_here((*kernel)->isa))
         return sl_fail(error, SLUICE_STATUS_UNSUPPORTED, "%s: this machine or this build lacks it; its best is %s",
                        sluice_isa_get_name(isa), sluice_isa_get_name(environment.best_isa));
     return SLUICE_STATUS_OK;
 }
 
-/* Others' functions of an instruction set. */
+/* The functions of other libraries for an instruction set. */
 static sluice_status run_others(sl_bench *bench, sluice_isa isa, const sl_micro_run *run, sluice_error *error)
 {
     const sl_other *other;

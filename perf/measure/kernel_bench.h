@@ -1,4 +1,4 @@
-/* Micro-benchmarks: what the parts of a time step cost by themselves, beside others' functions of the same kind. */
+/* Micro-benchmarks of the parts of a time step, beside the same functions of other libraries. */
 #ifndef SLUICE_PERF_MEASURE_KERNEL_BENCH_H
 #define SLUICE_PERF_MEASURE_KERNEL_BENCH_H
 

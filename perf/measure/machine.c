@@ -49,7 +49,7 @@ static void put_variable(const char *name, const char *value)
         unsetenv(name);
 }
 
-/* The library tells why it takes as many threads as it does only where nobody has told it how many. */
+/* The library gives a reason for its number of threads only where no variable sets the number. */
 static void get_cpus(char *reason, size_t bytes)
 {
     static const char *const names[] = {"SLUICE_NUM_THREADS", "OMP_NUM_THREADS"};

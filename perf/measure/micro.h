@@ -1,4 +1,4 @@
-/* Micro-benchmarks: timing one small piece of work, and its row. Knows nothing of what the piece is. */
+/* Micro-benchmarks: timing one small computation, and its row. Knows nothing of what is computed. */
 #ifndef SLUICE_PERF_MEASURE_MICRO_H
 #define SLUICE_PERF_MEASURE_MICRO_H
 

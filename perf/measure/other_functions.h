@@ -1,4 +1,4 @@
-/* The same functions by others: the C library's, and SLEEF's where it was found when this was configured. */
+/* sigmoid and tanh of other libraries: the C library's, and SLEEF's where the build has it. */
 #ifndef SLUICE_PERF_MEASURE_OTHER_FUNCTIONS_H
 #define SLUICE_PERF_MEASURE_OTHER_FUNCTIONS_H
 
@@ -14,7 +14,7 @@ typedef struct sl_other {
     sl_map *tanh;
 } sl_other;
 
-/** Other k = 0, 1, ...; NULL past the last. Whether the machine has its instruction set is the caller's to see to. */
+/** Other k = 0, 1, ...; NULL past the last. The caller checks that the machine has its instruction set. */
 const sl_other *sl_other_get(size_t k);
 
 #endif

@@ -1,5 +1,5 @@
-/* Peers: whatever can compute a case's batch, timed beside each other in one run. Each gets the same weights, inputs and number of
- * threads, and is checked like the library before it is timed. */
+/* A peer: a library, or code, that computes a case's batch and is timed beside others in the same run. Each gets the same weights,
+ * inputs and number of threads, and is checked like the library before it is timed. */
 #ifndef SLUICE_PERF_PEERS_PEER_H
 #define SLUICE_PERF_PEERS_PEER_H
 
@@ -7,36 +7,36 @@
 #include "sluice_train.h"
 
 /**
- * One of them. `make` takes a network and a batch and makes whatever computes it fast: packed or reordered weights, the inputs in
- * the layout it likes best. That is set-up, and not timed.
+ * `make` prepares a network and a batch for fast computation: packed or reordered weights, the inputs in the peer's own layout. This is
+ * set-up, and is not timed.
  *
  * @param batch  contiguous, or the rows of x by x_offsets; y (NULL: not wanted), hn and cn are where the results go. It, its arrays
- *               and the model outlive what is made. Its lengths may change between calls, to shorter ones than at first.
- * @param gradient where result's shape asks for the gradient: what comes in, and where all that go out are to be (x's, h0's, c0's,
- *               each weight's), as batch; dy NULL where y is. NULL: none is computed.
- * @param result has the shape; setting is how to compute it as asked for, and becomes what was really used; also set: way.
- *               Where gemm stays AUTO the peer's kernels are none of the library's, and isa and schedule mean nothing.
- * @param made   to be given to the other functions, and destroyed whatever is returned; NULL when there is nothing to destroy.
+ *               and the model outlive `made`. Its lengths may change between calls, to shorter ones than at first.
+ * @param gradient if the case has gradients: the incoming ones, and the arrays for those of x, h0, c0 and each weight, with the lifetime
+ *               of the batch; dy is NULL if y is. NULL: no gradients.
+ * @param result has the shape and the setting asked for; the setting is replaced by the one that is used, and `plan` is set. If gemm
+ *               stays AUTO, the peer has its own kernels, and isa and schedule have no meaning.
+ * @param made   argument of the other functions, to be destroyed whatever is returned; NULL: nothing to destroy.
  * @retval UNSUPPORTED the peer does not compute such a case, or the machine lacks what was asked for; the message says which.
  */
 typedef struct sl_peer {
     const char *name;
     void (*describe)(char *text, size_t bytes); /* its version */
     bool pads;                                  /* computes all T steps of every row, whatever the lengths are */
-    bool trains;                                /* leaves a tape, and computes gradients */
+    bool trains;                                /* computes training steps */
     sluice_status (*make)(const sluice_model *model, const sluice_batch *batch, const sluice_gradient *gradient, sl_result *result,
                           void **made, sluice_error *error);
     sluice_status (*call)(void *made, sluice_error *error); /* what is timed */
-    /* Bring what the call computed into the batch's and the gradient's arrays; NULL: it is there. Not timed */
+    /* Copy the results into the batch's and the gradient's arrays; NULL: they are there. Not timed */
     sluice_status (*collect)(void *made, sluice_error *error);
     size_t (*get_bytes)(void *made);      /* of scratch memory; NULL: not known */
-    size_t (*get_tape_bytes)(void *made); /* likewise, of what a forward pass leaves for the gradient */
+    size_t (*get_tape_bytes)(void *made); /* likewise, of the tape */
     void (*destroy)(void *made);          /* NULL is allowed */
 } sl_peer;
 
 extern const sl_peer sl_peer_sluice; /* the library, as the setting says */
 extern const sl_peer sl_peer_blis;   /* the library with BLIS for its products */
-extern const sl_peer sl_peer_plain;  /* loops as one writes them */
+extern const sl_peer sl_peer_plain;  /* straightforward loops */
 #ifdef SL_HAVE_ONEDNN
 extern const sl_peer sl_peer_onednn;
 #endif

@@ -1,4 +1,4 @@
-/* oneDNN as a peer, through its C API (2.6 and later, and 3), the way its documentation has it run fastest: inference
+/* oneDNN as a peer, through its C API (2.6 and later, and 3), used as its documentation recommends for speed: inference
  * primitives, or where training is asked for those of its forward and its backward pass, weights in the format each of them
  * chooses itself and reordered once, x and y step-first.
  *
@@ -18,9 +18,9 @@
 #include <stdio.h>
 #include <string.h>
 
-/* ---- What release 3 has another way ------------------------------------------------------------------------------------------ */
+/* ---- Differences of release 3 ---------------------------------------------------------------------------------------------- */
 
-/* A description is a value up to 2, a handle to be destroyed in 3; either is passed as a `description`. */
+/* A description is a value in release 2, and a handle that has to be destroyed in 3; both are passed as a `description`. */
 #if DNNL_VERSION_MAJOR >= 3
 typedef const_dnnl_memory_desc_t description;
 #else
@@ -36,11 +36,11 @@ static description describe_array(dnnl_memory_desc_t *made, int dims, const dnnl
 #endif
 }
 
-/* What arrays look like; the gradient of an array looks as it does. */
+/* Kinds of arrays by shape; the gradient of an array has the array's shape. */
 enum { LIKE_SOURCE, LIKE_WEIGHTS_LAYER, LIKE_WEIGHTS_ITER, LIKE_BIAS, LIKE_RESULT, LIKE_STATE, LIKES };
 
-/* The arrays of a stage: those of an inference primitive, what training adds to its forward pass, and its backward pass's. The
- * states that inference begins with are zeros, and not given. */
+/* The arrays of a layer group: those of an inference primitive, those that training adds to its forward pass, and those of its backward
+ * pass. The initial states of inference are zeros, and are not passed. */
 enum {
     SOURCE,
     WEIGHTS_LAYER,
@@ -54,7 +54,7 @@ enum {
     START_C,
     WORKSPACE,
     FORWARD_ARRAYS,
-    BACK_WEIGHTS_LAYER = FORWARD_ARRAYS, /* the weights as the backward pass would have them */
+    BACK_WEIGHTS_LAYER = FORWARD_ARRAYS, /* the weights in the format of the backward pass */
     BACK_WEIGHTS_ITER,
     DIFF_SOURCE,
     DIFF_WEIGHTS_LAYER,
@@ -140,16 +140,16 @@ static void forget_descriptions(dnnl_memory_desc_t *made, size_t count)
 
 /* ---- Objects ------------------------------------------------------------------------------------------------------------------ */
 
-/* Layers that one primitive computes: those above each other that read as wide as the lowest. */
-typedef struct stage {
+/* Consecutive layers that one primitive computes: those whose inputs are as wide as the lowest layer's. */
+typedef struct layer_group {
     size_t first, layers, inputs; /* of its layers */
     dnnl_primitive_t forward, back;
-    dnnl_memory_t array[ARRAYS]; /* the source of all but the first stage is the result of the one below, and not here */
+    dnnl_memory_t array[ARRAYS]; /* the source of all but the first group is the result of the group below, and not stored here */
     size_t bytes[ARRAYS];
-    dnnl_exec_arg_t arguments[ARRAYS]; /* of the forward pass, a first stretch of them */
+    dnnl_exec_arg_t arguments[ARRAYS]; /* of the forward pass, the first of them */
     dnnl_exec_arg_t back_arguments[ARRAYS];
     int back_count;
-} stage;
+} layer_group;
 
 typedef struct onednn {
     const sluice_batch *batch;
@@ -159,7 +159,7 @@ typedef struct onednn {
     int threads_before; /* of the OpenMP runtime; 0: not changed */
     dnnl_engine_t engine;
     dnnl_stream_t stream;
-    stage *stages; /* [L] at most */
+    layer_group *groups; /* [L] at most */
     size_t count;
 } onednn;
 
@@ -180,8 +180,8 @@ static void describe_onednn(char *text, size_t bytes)
 
 /* ---- Threads ------------------------------------------------------------------------------------------------------------------ */
 
-/* A function of the OpenMP runtime that oneDNN finds in this process, which need not be the one this file is compiled for; and
- * the library's rule that one file alone knows OpenMP stands. */
+/* A function of the OpenMP runtime that oneDNN finds in this process, which may differ from the one that this file is compiled for.
+ * Found by name, because only src/system/threads.c may include omp.h. */
 static void *find_openmp(const char *name)
 {
     return dnnl_version()->cpu_runtime == DNNL_RUNTIME_OMP ? dlsym(RTLD_DEFAULT, name) : NULL;
@@ -195,7 +195,7 @@ static int exchange_threads(int threads)
     void *symbols[2] = {find_openmp("omp_get_max_threads"), find_openmp("omp_set_num_threads")};
     if (!symbols[0] || !symbols[1])
         return 0;
-    memcpy(&get, &symbols[0], sizeof get); /* as POSIX has functions in void pointers, and ISO C has not */
+    memcpy(&get, &symbols[0], sizeof get); /* POSIX, but not ISO C, converts void pointers to functions */
     memcpy(&set, &symbols[1], sizeof set);
     const int before = get();
     set(threads);
@@ -210,7 +210,7 @@ static float *floats_of(dnnl_memory_t memory)
     return memory && dnnl_memory_get_data_handle(memory, &floats) == dnnl_success ? floats : NULL;
 }
 
-/* Copy `from` into `to`, which has a format of its own. */
+/* Copy `from` into `to`, whose format may differ. */
 static dnnl_status_t reorder(const onednn *it, dnnl_memory_t from, dnnl_memory_t to)
 {
     dnnl_primitive_desc_t as = NULL;
@@ -233,8 +233,9 @@ static dnnl_status_t reorder(const onednn *it, dnnl_memory_t from, dnnl_memory_t
     return status;
 }
 
-/* Reorder [layers*D] arrays of [4H][inputs], a stage's, into an array of its or, if `back`, out of one. */
-static dnnl_status_t move_weights(const onednn *it, const stage *of, size_t inputs, float *const arrays[], int which, bool back)
+/* Reorder the [layers*D] arrays [4H][inputs] of a layer group into one of its arrays or, if `back`, out of it. */
+static dnnl_status_t copy_weights(const onednn *it, const layer_group *of, size_t inputs, float *const arrays[], int which,
+                                  bool back)
 {
     const size_t floats = SL_GATES * it->hidden * inputs, count = of->layers * it->directions;
     const dnnl_dims_t sizes = {(dnnl_dim_t)of->layers, (dnnl_dim_t)it->directions, (dnnl_dim_t)inputs, SL_GATES,
@@ -255,8 +256,8 @@ static dnnl_status_t move_weights(const onednn *it, const stage *of, size_t inpu
     return status;
 }
 
-/* Give a stage the model's weights, each pass as it would have them. */
-static dnnl_status_t set_weights(const onednn *it, const stage *to, const sluice_model *model)
+/* Copy the model's weights into a layer group, for each pass in its own format. */
+static dnnl_status_t set_weights(const onednn *it, const layer_group *to, const sluice_model *model)
 {
     const size_t count = to->layers * it->directions;
     dnnl_status_t status = dnnl_success;
@@ -270,16 +271,16 @@ static dnnl_status_t set_weights(const onednn *it, const stage *to, const sluice
     static const int layer_arrays[] = {WEIGHTS_LAYER, BACK_WEIGHTS_LAYER}, iter_arrays[] = {WEIGHTS_ITER, BACK_WEIGHTS_ITER};
     for (size_t pass = 0; pass < 2 && (pass == 0 || it->gradient); pass++) {
         if (status == dnnl_success)
-            status = move_weights(it, to, to->inputs, lists[0], layer_arrays[pass], false);
+            status = copy_weights(it, to, to->inputs, lists[0], layer_arrays[pass], false);
         if (status == dnnl_success)
-            status = move_weights(it, to, it->hidden, lists[1], iter_arrays[pass], false);
+            status = copy_weights(it, to, it->hidden, lists[1], iter_arrays[pass], false);
     }
     sl_free(lists[0]);
     sl_free(lists[1]);
     return status;
 }
 
-static void set_bias(const onednn *it, const stage *to, const sluice_model *model)
+static void set_bias(const onednn *it, const layer_group *to, const sluice_model *model)
 {
     const size_t floats = SL_GATES * it->hidden;
     for (size_t k = 0; k < to->layers * it->directions; k++)
@@ -287,7 +288,7 @@ static void set_bias(const onednn *it, const stage *to, const sluice_model *mode
 }
 
 /* Copy [N][T][width], up to each row's end, to [T][N][width] with zeros past it. */
-static void turn_steps_first(const sluice_batch *batch, size_t width, const float *from, float *to)
+static void transpose_to_steps_first(const sluice_batch *batch, size_t width, const float *from, float *to)
 {
     for (size_t t = 0; t < batch->steps; t++)
         for (size_t n = 0; n < batch->rows; n++) {
@@ -300,8 +301,8 @@ static void turn_steps_first(const sluice_batch *batch, size_t width, const floa
         }
 }
 
-/* And the other way. */
-static void turn_rows_first(const sluice_batch *batch, size_t width, const float *from, float *to)
+/* The reverse: [T][N][width] to [N][T][width]. */
+static void transpose_to_rows_first(const sluice_batch *batch, size_t width, const float *from, float *to)
 {
     for (size_t n = 0; n < batch->rows; n++) {
         const size_t length = batch->lengths ? (size_t)batch->lengths[n] : batch->steps;
@@ -314,8 +315,8 @@ static void turn_rows_first(const sluice_batch *batch, size_t width, const float
 
 /* ---- Making it ---------------------------------------------------------------------------------------------------------------- */
 
-/* The caller's array that one of a stage's is, a state or the gradient of one; else one is to be made. */
-static void *place_of(const onednn *it, const stage *of, int which)
+/* The caller's array for a state or the gradient of a state; NULL: an own array has to be allocated. */
+static void *place_of(const onednn *it, const layer_group *of, int which)
 {
     const size_t states = of->first * it->directions * it->batch->rows * it->hidden;
     switch (which) {
@@ -336,8 +337,9 @@ static void *place_of(const onednn *it, const stage *of, int which)
     }
 }
 
-/* Make the stage's arrays from..to as a pass wants them; what it reads, and the gradient of that, are the stage's below. */
-static dnnl_status_t make_arrays(const onednn *it, stage *made, dnnl_primitive_desc_t as, int from, int to, const stage *below)
+/* Make the group's arrays from..to in the formats of a pass; its source, and the gradient of the source, belong to the group below. */
+static dnnl_status_t make_arrays(const onednn *it, layer_group *made, dnnl_primitive_desc_t as, int from, int to,
+                                 const layer_group *below)
 {
     dnnl_status_t status = dnnl_success;
     for (int k = from; status == dnnl_success && k < to; k++) {
@@ -351,20 +353,21 @@ static dnnl_status_t make_arrays(const onednn *it, stage *made, dnnl_primitive_d
     return status;
 }
 
-/* The arguments of the backward pass: all arrays, but the weights as the forward pass would have them. */
-static void list_back_arguments(stage *of)
+/* The arguments of the backward pass: all arrays but the weights in the formats of the forward pass. */
+static void list_back_arguments(layer_group *of)
 {
     for (int k = 0; k < ARRAYS; k++)
         if (k != WEIGHTS_LAYER && k != WEIGHTS_ITER)
             of->back_arguments[of->back_count++] = of->arguments[k];
 }
 
-/* Describe both passes of a stage; *back stays NULL where no gradient is wanted. */
-static dnnl_status_t describe_stage(const onednn *it, const stage *of, dnnl_primitive_desc_t *forward, dnnl_primitive_desc_t *back)
+/* Describe both passes of a layer group; *back stays NULL if there is no gradient. */
+static dnnl_status_t describe_stage(const onednn *it, const layer_group *of, dnnl_primitive_desc_t *forward,
+                                    dnnl_primitive_desc_t *back)
 {
     const dnnl_dim_t steps = (dnnl_dim_t)it->batch->steps, rows = (dnnl_dim_t)it->batch->rows, hidden = (dnnl_dim_t)it->hidden;
     const dnnl_dim_t layers = (dnnl_dim_t)of->layers, directions = (dnnl_dim_t)it->directions, inputs = (dnnl_dim_t)of->inputs;
-    const dnnl_rnn_direction_t both_ways = directions == 2 ? dnnl_bidirectional_concat : dnnl_unidirectional_left2right;
+    const dnnl_rnn_direction_t both = directions == 2 ? dnnl_bidirectional_concat : dnnl_unidirectional_left2right;
     const struct {
         int dims;
         dnnl_dims_t sizes;
@@ -387,27 +390,26 @@ static dnnl_status_t describe_stage(const onednn *it, const stage *of, dnnl_prim
     if (count < LIKES)
         status = dnnl_out_of_memory;
     if (status == dnnl_success)
-        status =
-            describe_forward(it->engine, it->trains ? dnnl_forward_training : dnnl_forward_inference, both_ways, like, forward);
+        status = describe_forward(it->engine, it->trains ? dnnl_forward_training : dnnl_forward_inference, both, like, forward);
     if (status == dnnl_success && it->gradient)
-        status = describe_back(it->engine, *forward, both_ways, like, back);
+        status = describe_back(it->engine, *forward, both, like, back);
     forget_descriptions(made, count);
     return status;
 }
 
-/* Fill what a stage reads; the states that training begins with are zeros, too. */
-static void set_arrays(const onednn *it, const stage *made, const sluice_model *model, const stage *below)
+/* Fill the inputs of a layer group; the initial states of training are zeros, too. */
+static void set_arrays(const onednn *it, const layer_group *made, const sluice_model *model, const layer_group *below)
 {
     set_bias(it, made, model);
     if (!below)
-        turn_steps_first(it->batch, made->inputs, it->batch->x, floats_of(made->array[SOURCE]));
+        transpose_to_steps_first(it->batch, made->inputs, it->batch->x, floats_of(made->array[SOURCE]));
     for (int k = START_H; it->trains && k <= START_C; k++)
         memset(floats_of(made->array[k]), 0, made->bytes[k]);
     if (it->gradient && made->first + made->layers == it->layers)
-        turn_steps_first(it->batch, it->directions * it->hidden, it->gradient->dy, floats_of(made->array[DIFF_RESULT]));
+        transpose_to_steps_first(it->batch, it->directions * it->hidden, it->gradient->dy, floats_of(made->array[DIFF_RESULT]));
 }
 
-static dnnl_status_t make_stage(const onednn *it, stage *made, const sluice_model *model, const stage *below)
+static dnnl_status_t make_stage(const onednn *it, layer_group *made, const sluice_model *model, const layer_group *below)
 {
     dnnl_primitive_desc_t forward = NULL, back = NULL;
     dnnl_status_t status = describe_stage(it, made, &forward, &back);
@@ -430,12 +432,12 @@ static dnnl_status_t make_stage(const onednn *it, stage *made, const sluice_mode
     return status;
 }
 
-/* oneDNN stacks layers in one primitive where all read equally wide arrays. */
+/* oneDNN computes several layers in one primitive if their inputs are equally wide. */
 static dnnl_status_t make_stages(onednn *it, const sluice_model *model)
 {
     dnnl_status_t status = dnnl_success;
     for (size_t l = 0; status == dnnl_success && l < it->layers; it->count++) {
-        stage *made = &it->stages[it->count];
+        layer_group *made = &it->groups[it->count];
         made->first = l;
         made->inputs = model->layers[l * it->directions].inputs;
         do
@@ -453,16 +455,16 @@ static void destroy_onednn(void *made)
     if (!it)
         return;
     for (size_t s = 0; s < it->count; s++) {
-        (void)dnnl_primitive_destroy(it->stages[s].forward);
-        (void)dnnl_primitive_destroy(it->stages[s].back);
+        (void)dnnl_primitive_destroy(it->groups[s].forward);
+        (void)dnnl_primitive_destroy(it->groups[s].back);
         for (int k = 0; k < ARRAYS; k++)
-            (void)dnnl_memory_destroy(it->stages[s].array[k]);
+            (void)dnnl_memory_destroy(it->groups[s].array[k]);
     }
     (void)dnnl_stream_destroy(it->stream);
     (void)dnnl_engine_destroy(it->engine);
     if (it->threads_before)
         (void)exchange_threads(it->threads_before);
-    sl_free(it->stages);
+    sl_free(it->groups);
     sl_free(it);
 }
 
@@ -492,7 +494,7 @@ static sluice_status make_onednn(const sluice_model *model, const sluice_batch *
         return sl_fail(error, SLUICE_STATUS_UNSUPPORTED,
                        "oneDNN knows no lengths, and padding does not let the gradients of final states in where a row ends");
     onednn *it = *made = sl_alloc(sizeof *it);
-    if (!it || !(it->stages = sl_alloc_array(shape->layers, sizeof *it->stages)))
+    if (!it || !(it->groups = sl_alloc_array(shape->layers, sizeof *it->groups)))
         return sl_fail_memory(error, "a peer", sizeof *it);
     it->batch = batch;
     it->gradient = gradient;
@@ -513,8 +515,8 @@ static sluice_status make_onednn(const sluice_model *model, const sluice_batch *
 
 /* ---- Running it --------------------------------------------------------------------------------------------------------------- */
 
-/* The backward pass adds to the gradients of weights what it finds. */
-static void clear_sums(const stage *of)
+/* The backward pass adds to the gradients of the weights, so they have to be cleared. */
+static void clear_sums(const layer_group *of)
 {
     for (int k = DIFF_WEIGHTS_LAYER; k <= DIFF_BIAS; k++)
         memset(floats_of(of->array[k]), 0, of->bytes[k]);
@@ -526,9 +528,9 @@ static sluice_status call_onednn(void *made, sluice_error *error)
     const int arguments = it->trains ? FORWARD_ARRAYS : INFERENCE_ARRAYS;
     dnnl_status_t status = dnnl_success;
     for (size_t s = 0; status == dnnl_success && s < it->count; s++)
-        status = dnnl_primitive_execute(it->stages[s].forward, it->stream, arguments, it->stages[s].arguments);
+        status = dnnl_primitive_execute(it->groups[s].forward, it->stream, arguments, it->groups[s].arguments);
     for (size_t s = it->count; status == dnnl_success && it->gradient && s-- > 0;) {
-        const stage *of = &it->stages[s];
+        const layer_group *of = &it->groups[s];
         clear_sums(of);
         status = dnnl_primitive_execute(of->back, it->stream, of->back_count, of->back_arguments);
     }
@@ -537,17 +539,17 @@ static sluice_status call_onednn(void *made, sluice_error *error)
     return status == dnnl_success ? SLUICE_STATUS_OK : fail_dnnl(status, "running an LSTM", error);
 }
 
-/* The weights' gradients, out of the formats that the backward pass would have. */
+/* Copy the weights' gradients out of the formats of the backward pass. */
 static sluice_status collect_weights(const onednn *it, sluice_error *error)
 {
     const sluice_gradient *to = it->gradient;
     const size_t floats = SL_GATES * it->hidden;
     dnnl_status_t status = dnnl_success;
-    for (const stage *of = it->stages; status == dnnl_success && of < it->stages + it->count; of++) {
+    for (const layer_group *of = it->groups; status == dnnl_success && of < it->groups + it->count; of++) {
         const size_t first = of->first * it->directions;
-        status = move_weights(it, of, of->inputs, to->weight_ih + first, DIFF_WEIGHTS_LAYER, true);
+        status = copy_weights(it, of, of->inputs, to->weight_ih + first, DIFF_WEIGHTS_LAYER, true);
         if (status == dnnl_success)
-            status = move_weights(it, of, it->hidden, to->weight_hh + first, DIFF_WEIGHTS_ITER, true);
+            status = copy_weights(it, of, it->hidden, to->weight_hh + first, DIFF_WEIGHTS_ITER, true);
         for (size_t k = 0; k < of->layers * it->directions; k++)
             memcpy(to->bias[first + k], floats_of(of->array[DIFF_BIAS]) + k * floats, floats * sizeof(float));
     }
@@ -557,11 +559,11 @@ static sluice_status collect_weights(const onednn *it, sluice_error *error)
 static sluice_status collect_onednn(void *made, sluice_error *error)
 {
     const onednn *it = made;
-    const stage *first = it->stages, *last = first + it->count - 1;
-    turn_rows_first(it->batch, it->directions * it->hidden, floats_of(last->array[RESULT]), it->batch->y);
+    const layer_group *first = it->groups, *last = first + it->count - 1;
+    transpose_to_rows_first(it->batch, it->directions * it->hidden, floats_of(last->array[RESULT]), it->batch->y);
     if (!it->gradient)
         return SLUICE_STATUS_OK;
-    turn_rows_first(it->batch, first->inputs, floats_of(first->array[DIFF_SOURCE]), it->gradient->dx);
+    transpose_to_rows_first(it->batch, first->inputs, floats_of(first->array[DIFF_SOURCE]), it->gradient->dx);
     return collect_weights(it, error);
 }
 
@@ -570,7 +572,7 @@ static size_t get_tape_bytes_onednn(void *made)
     const onednn *it = made;
     size_t bytes = 0;
     for (size_t s = 0; s < it->count; s++)
-        bytes += it->stages[s].bytes[WORKSPACE];
+        bytes += it->groups[s].bytes[WORKSPACE];
     return bytes;
 }
 

@@ -1,5 +1,5 @@
-/* The plain peer: an LSTM in the loops that one writes first, over weights laid out so that a compiler can use vectors, with libm's
- * functions. Threads divide the rows. It is what a program has that does without a library. */
+/* The plain peer: an LSTM as straightforward loops over weights laid out so that a compiler can vectorise, with libm's functions.
+ * Threads divide the rows. It stands for a program that uses no library. */
 #include "perf/peers/peer.h"
 
 #include "base/error.h"
@@ -26,7 +26,7 @@ typedef struct plain {
     unsigned threads;
     plain_layer *layer; /* [L*D] */
     size_t *first;      /* [N] number of a row's first step among those of all rows */
-    float *between[2];  /* [all steps][D*H] what a layer hands to the next; each second one's */
+    float *between[2];  /* [all steps][D*H] outputs of a layer that the next one reads, alternately */
     float *gates;       /* [N][4H] */
 } plain;
 
@@ -69,7 +69,7 @@ static void step_cell(const float *gates, size_t hidden, float *h, float *c)
     }
 }
 
-/* ---- The walk over rows, layers and steps ----------------------------------------------------------------------------------- */
+/* ---- Rows, layers and steps -------------------------------------------------------------------------------------------------- */
 
 /* What layer l reads at a step of a row. */
 static const float *input_at(const plain *it, size_t l, size_t row, size_t step)
@@ -80,7 +80,7 @@ static const float *input_at(const plain *it, size_t l, size_t row, size_t step)
     return batch->x + (batch->x_offsets ? batch->x_offsets[row] : row * batch->steps * it->inputs) + step * it->inputs;
 }
 
-/* Where layer l writes its h of both directions; NULL: nobody wants it. */
+/* Where layer l writes its h of both directions; NULL: it is not needed. */
 static float *output_at(const plain *it, size_t l, size_t row, size_t step)
 {
     const size_t width = it->directions * it->hidden;
@@ -178,8 +178,8 @@ static bool make_layers(plain *it, const sluice_model *model)
     return it->layer != NULL;
 }
 
-/* Room for what passes between the layers and for a step of every row. */
-static bool make_room(plain *it)
+/* Allocate the arrays between the layers and the gates of a step of every row. */
+static bool allocate_arrays(plain *it)
 {
     const size_t width = it->directions * it->hidden;
     size_t steps = 0, floats;
@@ -215,8 +215,8 @@ static sluice_status make_plain(const sluice_model *model, const sluice_batch *b
     result->setting.threads = it->threads;
     if (status)
         return status;
-    return make_layers(it, model) && make_room(it) ? SLUICE_STATUS_OK
-                                                   : sl_fail_memory(error, "the plain peer", batch->rows * sizeof(float));
+    return make_layers(it, model) && allocate_arrays(it) ? SLUICE_STATUS_OK
+                                                         : sl_fail_memory(error, "the plain peer", batch->rows * sizeof(float));
 }
 
 const sl_peer sl_peer_plain = {

@@ -28,13 +28,13 @@ static void describe_blis(char *text, size_t bytes)
         snprintf(text, bytes, "%s %s", environment.blis_version, environment.blis_config);
 }
 
-/* Whether the candidates are to be timed. BLIS knows one way only, and measuring only equal rows. */
+/* Whether the candidates are timed. BLIS has only one execution plan, and only batches of equal rows can be measured. */
 static bool measures(const sl_result *result)
 {
     return result->setting.measure && result->setting.gemm != SLUICE_GEMM_BLIS && !result->shape.ragged;
 }
 
-/* What the engine made of the setting. */
+/* Store the setting that the engine uses. */
 static sluice_status as_run(const sluice_engine *engine, sl_result *result)
 {
     sl_setting *setting = &result->setting;
@@ -48,8 +48,8 @@ static sluice_status as_run(const sluice_engine *engine, sl_result *result)
     return status;
 }
 
-/* Measure if asked to, and find which execution plan the engine takes. */
-static sluice_status choose_way(sluice_engine *engine, const sluice_batch *batch, sl_result *result, sluice_error *error)
+/* Measure the candidates if asked for, and store the execution plan that the engine chooses. */
+static sluice_status choose_plan(sluice_engine *engine, const sluice_batch *batch, sl_result *result, sluice_error *error)
 {
     sluice_plan plan = {.struct_size = sizeof plan};
     sluice_status status = SLUICE_STATUS_OK;
@@ -82,7 +82,7 @@ static sluice_status make_sluice(const sluice_model *model, const sluice_batch *
     if (!status)
         status = as_run(it->engine, result);
     if (!status)
-        status = choose_way(it->engine, batch, result, error);
+        status = choose_plan(it->engine, batch, result, error);
     if (!status)
         status = sluice_workspace_create(it->engine, batch->rows, batch->steps, &it->workspace, error);
     if (!status && result->shape.train)

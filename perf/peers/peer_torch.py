@@ -38,7 +38,7 @@ def data_of(sequence):
 
 
 def infer(network, label, rows):
-    """One way to run the network, without anything that a gradient needs."""
+    """Inference, with padded or packed rows."""
     x, result = rows.bring("x"), []
 
     def call():

@@ -48,8 +48,8 @@ def find_expected(case):
 
 
 def find_difference(case, found):
-    """In words where one of the arrays found is farther from the expected one than may be, or no number; None: nowhere. Past a
-    row's end nothing is asked for: a peer that pads has something there."""
+    """A message on the first array that differs from the expected one by more than is permitted, or has a NaN; None: there is none.
+    Elements behind a row's end are not compared: a peer that pads computes something there."""
     import numpy
     for name, (wanted, bound) in find_expected(case).items():
         if name not in found:

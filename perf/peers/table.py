@@ -7,7 +7,7 @@ OWN = "sluice"
 
 
 def group(rows):
-    """{shape and threads: {peer: its best row's gflops}}, both in the order in which they are met."""
+    """{shape and threads: {peer: its best row's gflops}}, both in the order of their first rows."""
     lines = {}
     for row in rows:
         line = lines.setdefault(tuple(row[key] for key, _ in SHAPE), {})
@@ -16,7 +16,7 @@ def group(rows):
 
 
 def ratio(line, peer=OWN):
-    """A peer's gflops over the best of the others; None where there is no such figure, or none to hold it against."""
+    """A peer's gflops over the best of the others; None where there is no such figure, or none to compare it with."""
     others = [gflops for name, gflops in line.items() if name != peer]
     return line[peer] / max(others) if peer in line and others else None
 
@@ -28,7 +28,7 @@ def best_other(line, peer=OWN):
 
 
 def peers_of(rows):
-    """The peers' names, in the order in which they are met, the library first."""
+    """The peers' names, in the order of their first rows, the library first."""
     names = list(dict.fromkeys(row["peer"] for row in rows))
     return sorted(names, key=lambda name: name != OWN)
 

@@ -72,7 +72,7 @@ double sl_compare_figure(const json_t *row, const char **name)
     return bytes > 0 ? bytes : seconds > 0 ? 1 / seconds : 0;
 }
 
-/* Whether one row's figure can be held against the other's. */
+/* Whether the figures of two rows can be compared. */
 static bool is_partner(const json_t *a, const json_t *b)
 {
     const char *of_a, *of_b;

@@ -1,4 +1,4 @@
-/* Comparing two records: what became faster or slower by more than the noise of both explains. */
+/* Comparing two records: what became faster or slower by more than the noise of both. */
 #ifndef SLUICE_PERF_REPORT_COMPARE_H
 #define SLUICE_PERF_REPORT_COMPARE_H
 
@@ -10,13 +10,13 @@ typedef enum sl_verdict { SL_VERDICT_SAME, SL_VERDICT_FASTER, SL_VERDICT_SLOWER,
 const char *sl_verdict_get_name(sl_verdict verdict);
 
 /**
- * What to make of a speed that is `ratio` times the old one, when either may be off so that the ratio may by `noise`. A change
- * counts beyond `threshold`, and is believed beyond the noise; "same" is said only where a change that counts would have shown.
+ * The verdict on a speed that is `ratio` times the old one, where the ratio has an error of at most `noise`. A change is relevant
+ * beyond `threshold`, and certain beyond the noise; "same" means that a relevant change would have been noticed.
  */
 sl_verdict sl_verdict_reach(double ratio, double noise, double threshold);
 
-/** How far the ratio of two rows' figures may be off by what their runs saw: the root of the sum of the squares of both runs'
- *  spreads, of the repetitions and of the peak or clock that the figure is held against. Of 198 pairs of runs of one program on a
+/** Estimated error of the ratio of two rows' figures: the root of the sum of the squares of both runs'
+ *  spreads, of the repetitions and of the peak or clock that the figure is compared with. Of 198 pairs of runs of one program on a
  *  machine with other work it covered the ratio in 169; the others were off by 5 % at most. */
 double sl_compare_noise(const json_t *old_row, const json_t *new_row);
 
@@ -27,8 +27,8 @@ double sl_compare_figure(const json_t *row, const char **name);
 typedef struct sl_comparison {
     size_t rows;           /* compared */
     size_t slower, unsure; /* of them */
-    size_t old_only;       /* rows of the old record without a new one to hold against */
-    size_t new_only;       /* and the other way round */
+    size_t old_only;       /* rows of the old record without a new one */
+    size_t new_only;       /* rows of the new record without an old one */
 } sl_comparison;
 
 /** The fields of a comparison's row. */

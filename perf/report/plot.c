@@ -176,7 +176,7 @@ void sl_plot_caption(const sl_svg *svg, const sl_series_list *list, const char *
     at.y += LINE;
     if (has_warnings(list)) {
         sl_svg_text(svg, at, SL_ANCHOR_START, "small",
-                    "!: faster than the peak measured beside it, as the machine was busy then; not to be trusted.");
+                    "!: faster than the peak measured beside it, as the machine was busy then; not reliable.");
         at.y += LINE;
     }
     draw_context(svg, list->series[0].rows[0], at);
@@ -227,7 +227,7 @@ static sluice_status draw_series(const sl_svg *svg, const sl_panel *panel, const
     return SLUICE_STATUS_OK;
 }
 
-/* Threads times one thread's, as far as there are CPUs for them; then no more. */
+/* Threads times one thread's throughput up to the number of CPUs; constant beyond. */
 static void draw_ideal(const sl_svg *svg, const sl_panel *panel, const sl_series *series, const reach *most)
 {
     const double alone = sl_series_alone(series), last = most->cpus > 0 ? fmin(most->cpus, most->threads) : most->threads;
@@ -237,7 +237,7 @@ static void draw_ideal(const sl_svg *svg, const sl_panel *panel, const sl_series
                                  sl_panel_place(panel, most->threads, last * alone)});
 }
 
-/* What even the best could show: one per thread as far as there are CPUs, then ever less. */
+/* The best possible efficiency: 1 up to the number of CPUs, CPUs / threads beyond. */
 static void draw_ideal_efficiency(const sl_svg *svg, const sl_panel *panel, const reach *most)
 {
     enum { POINTS = 40 };

@@ -21,8 +21,8 @@ typedef struct sl_series_list {
 } sl_series_list;
 
 /**
- * Put the cases among the rows into series; where their environments differ, OMP_PROC_BIND and OMP_PLACES tell series apart too
- * and are part of the labels. The rows must live as long as the list.
+ * Put the cases among the rows into series; where their environments differ, OMP_PROC_BIND and OMP_PLACES distinguish series
+ * too and are part of the labels. The rows must live as long as the list.
  * @retval BAD_ARGUMENT there is no case, or there are more series than styles.
  * @retval NO_MEMORY
  */
@@ -30,19 +30,19 @@ SLUICE_WARN_UNUSED sluice_status sl_series_create(const json_t *rows, sl_series_
 
 void sl_series_destroy(sl_series_list *list);
 
-/** Throughput of one thread that a row was held against; 0: not known. */
+/** Throughput of the one thread that the rows are compared with; 0: not known. */
 double sl_series_alone(const sl_series *series);
 
 /** Legend of the series from `top` down in two columns between left and right; returns the y below it. */
 double sl_plot_legend(const sl_svg *svg, const sl_series_list *list, double left, double right, double top);
 
-/** A row's mark, with '!' above it where its share of the peak is not to be trusted. */
+/** A row's mark, with '!' above it where its share of the peak is not reliable. */
 void sl_plot_mark(const sl_svg *svg, unsigned style, const json_t *row, sl_point at);
 
 /** Lines of a caption, at most. */
 enum { SL_CAPTION_LINES = 5 };
 
-/** Caption: `names`, which says how to read the picture; what '!' says, if it stands anywhere; machine and threads; version,
+/** Caption: `names`, which says how to read the picture; the meaning of '!', if there is one; machine and threads; version,
  *  compiler and date; the command. `at` is the first line's place. */
 void sl_plot_caption(const sl_svg *svg, const sl_series_list *list, const char *names, sl_point at);
 

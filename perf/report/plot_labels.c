@@ -49,12 +49,12 @@ static bool is_free(const sl_labels *labels, const sl_label_box *box)
  * right of the mark. */
 static unsigned find_place(const sl_labels *labels, sl_point at, sl_label_box *box)
 {
-    const double iteration = 2 * acos(-1.0) / DIRECTIONS;
+    const double angle_step = 2 * acos(-1.0) / DIRECTIONS;
     for (unsigned ring = 0; ring < RINGS; ring++)
         for (unsigned k = 0; k < DIRECTIONS; k++) {
             const double away = MARK_HALF + 2 + ring * RING_APART;
-            box->middle = (sl_point){at.x + cos(iteration * k) * (away + box->half_width),
-                                     at.y - sin(iteration * k) * (away + box->half_height)};
+            box->middle = (sl_point){at.x + cos(angle_step * k) * (away + box->half_width),
+                                     at.y - sin(angle_step * k) * (away + box->half_height)};
             if (is_free(labels, box))
                 return ring;
         }

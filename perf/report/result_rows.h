@@ -15,7 +15,7 @@ const char *sl_bench_format_get_name(size_t format);
 typedef struct sl_bench_report sl_bench_report;
 
 /**
- * Begin a report in the file `path` ("-": standard output), which appears at sl_bench_report_commit (io/output.h has the details).
+ * Begin a report in the file `path` ("-": standard output), which appears at sl_bench_report_commit (io/output.h).
  * @param fields     those of the rows; they outlive the report. Fields with a heading are the columns that people see.
  * @param with_extra whether the columns of SL_FIELD_EXTRA are shown.
  * @param context    what is the same for all rows, a flat object: part of each row in the formats for programs, printed once before

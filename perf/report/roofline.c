@@ -157,7 +157,7 @@ static sluice_status draw(const sl_svg *svg, const sl_series_list *list, const r
     const sl_panel panel = {{found->least_x, found->most_x, LEFT, RIGHT, true, false},
                             {found->least_y, found->most_y, TOP + HEIGHT, TOP, true, false},
                             "Roofline",
-                            "FLOP per byte of weights, inputs and outputs brought near",
+                            "FLOP per byte of weights, inputs and outputs moved",
                             "useful GFLOP/s"};
     sl_svg_panel(svg, &panel);
     if (found->threads > 1)

@@ -1,5 +1,5 @@
-/* The roofline: what was attained against the work for each byte brought near, below the roofs of the multiply-adds' peak and of
- * the bandwidth of each level of memory. */
+/* The roofline: attained speed against the work for each byte that is moved, below the roofs of the peak of multiply-adds and of the
+ * bandwidth of each level of memory. */
 #ifndef SLUICE_PERF_REPORT_ROOFLINE_H
 #define SLUICE_PERF_REPORT_ROOFLINE_H
 

@@ -21,7 +21,7 @@ static const sl_field case_fields[] = {
      "for each other", {"ragged", -7}},
     {CASE(train), SL_FIELD_FLAG, SL_FIELD_IDENTITY, "", "whether a training step is computed"},
     {CASE(pass), SL_FIELD_TEXT, SL_FIELD_IDENTITY, "",
-     "what of a training step is computed: `forward` or `both`, null for inference (*Training*, below)", {"train", -7}},
+     "what of a training step is computed: `forward` or `both`, null for inference (perf/README.md, *Training*)", {"train", -7}},
     {CASE(threads), SL_FIELD_UNSIGNED, SL_FIELD_REQUIRED, "",
      "threads that were used; an engine uses at most as many as there are CPUs (`teams` x `members`)", {"thr", 3}},
     {CASE(isa), SL_FIELD_TEXT, SL_FIELD_IDENTITY, "",
@@ -67,7 +67,7 @@ static const sl_field case_fields[] = {
     {CASE(calls), SL_FIELD_SIZE, 0, "", "calls in each repetition"},
     {CASE(seed), SL_FIELD_SIZE, SL_FIELD_IDENTITY, "", "seed of weights, inputs, lengths and incoming gradients"},
     {CASE(peer), SL_FIELD_TEXT, SL_FIELD_IDENTITY | SL_FIELD_EXTRA, "",
-     "who computed it (*Beside others*, below); with `-padded`, all T steps of every row", {"peer", -13}},
+     "who computed it (perf/README.md, *Beside others*); with `-padded`, all T steps of every row", {"peer", -13}},
     {CASE(peer_version), SL_FIELD_TEXT, 0, "", "version of the peer"},
     {CASE(vs_best), SL_FIELD_REAL, SL_FIELD_ZERO_IS_NULL | SL_FIELD_EXTRA, "",
      "`gflops` over those of the best other peer with as many threads", {"vs best", 7, 2}},
@@ -88,11 +88,11 @@ const sl_field_table sl_case_fields = TABLE(case_fields);
 #define KERNEL(name) #name, offsetof(sl_kernel_row, name)
 /* clang-format off */
 static const sl_field kernel_fields[] = {
-    {KERNEL(kernel), SL_FIELD_TEXT, SL_FIELD_IDENTITY | SL_FIELD_REQUIRED, "", "which kernel: the next table", {"kernel", -7}},
+    {KERNEL(kernel), SL_FIELD_TEXT, SL_FIELD_IDENTITY | SL_FIELD_REQUIRED, "", "which kernel (perf/README.md, *Kernels*)", {"kernel", -7}},
     {KERNEL(by), SL_FIELD_TEXT, SL_FIELD_IDENTITY, "",
      "who computed it: `sluice`, `blis`, `sleef`, `libm` or `memory`", {"by", -6}},
     {KERNEL(isa), SL_FIELD_TEXT, SL_FIELD_IDENTITY, "", "instruction set; null for code that chooses by itself", {"isa", -6}},
-    {KERNEL(shape), SL_FIELD_TEXT, SL_FIELD_IDENTITY, "", "size of the problem: the next table", {"shape", -11}},
+    {KERNEL(shape), SL_FIELD_TEXT, SL_FIELD_IDENTITY, "", "size of the problem, as it says", {"shape", -11}},
     {KERNEL(threads), SL_FIELD_UNSIGNED, SL_FIELD_REQUIRED, "", "threads that were used", {"thr", 3}},
     {KERNEL(array_bytes), SL_FIELD_SIZE, SL_FIELD_ZERO_IS_NULL, "bytes", "size of the array that each thread reads", {"bytes", 10}},
     {KERNEL(seconds_min), SL_FIELD_REAL, SL_FIELD_REQUIRED, "s", "duration of one call in the fastest repetition"},

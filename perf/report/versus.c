@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-/* The most GFLOP/s of those that the row competes with; 0: none. */
+/* The highest GFLOP/s of the other peers with as many threads; 0: none. */
 static double find_best(const json_t *rows, const json_t *row)
 {
     double best = 0;
@@ -26,7 +26,7 @@ int sl_versus_fill(json_t *rows)
     const double cpus = sl_threads_cpus();
     for (size_t k = 0; k < json_array_size(rows); k++) {
         json_t *row = json_array_get(rows, k);
-        /* Beyond the CPUs an engine keeps to them, others do not. */
+        /* With more threads than CPUs an engine uses only as many as there are CPUs, and other peers use all. */
         const double best = sl_record_number(row, "threads") > cpus ? 0 : find_best(rows, row);
         if (json_object_set_new(row, "vs_best", best > 0 ? json_real(sl_record_number(row, "gflops") / best) : json_null()) != 0)
             return -1;

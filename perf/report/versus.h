@@ -1,4 +1,4 @@
-/* Rows of the same case against each other. */
+/* Comparing the rows of a case among peers. */
 #ifndef SLUICE_PERF_REPORT_VERSUS_H
 #define SLUICE_PERF_REPORT_VERSUS_H
 

@@ -1,6 +1,6 @@
-/* A few functions of double made of correctly rounded operations alone, so that they have the same bits on every machine; those of
- * a C library differ in their last bits from one to the next, and from one CPU to the next. And sums in an order that vectors
- * keep. */
+/* A few functions of double, made of correctly rounded operations alone, so that they give the same bits on every machine; results of
+ * C libraries differ in their last bits from one library to the next, and from one CPU to the next. And sums in an order that vector
+ * code keeps. */
 #ifndef SLUICE_BASE_EXACT_MATH_H
 #define SLUICE_BASE_EXACT_MATH_H
 
@@ -8,10 +8,10 @@
 #include <stdint.h>
 #include <string.h>
 
-/** Long sums are taken of every fourth term, and then of these four; in blocks of so many terms. */
+/** A long sum is the sum of SL_LANES lanes, each with every fourth term. Terms are computed in blocks of SL_BLOCK. */
 enum { SL_LANES = 4, SL_BLOCK = 64 };
 
-/** Add a block's terms to the lanes; a multiple of SL_LANES, the last of them zeros if need be. */
+/** Add `count` terms to the lanes. The count is a multiple of SL_LANES: callers append zeros. */
 static inline void sl_lanes_add(double lanes[SL_LANES], const double *terms, size_t count)
 {
     for (size_t k = 0; k < count; k += SL_LANES)
@@ -38,7 +38,7 @@ static inline double sl_exp(double x)
     memcpy(&bits, &n, sizeof bits);
     n -= shifter;
     const double r = (least - n * 0x1.62e42feep-1) - n * 0x1.a39ef35793c76p-33;
-    /* Even and odd powers apart: two chains half as long. */
+    /* Even and odd powers separately: two chains of operations, half as long. */
     const double square = r * r;
     double even = 1.0 / 479001600, odd = 1.0 / 39916800;
     even = even * square + 1.0 / 3628800;
@@ -89,15 +89,15 @@ static inline double sl_log(double x)
 static inline double sl_cos_pi(double x)
 {
     static const double pi = 0x1.921fb54442d18p1;
-    const double near = x > 1 ? 2 - x : x;                       /* cos is even, its period 2: 0..1 */
-    const double least = near > 0.5 ? 1 - near : near;           /* cos(pi - a) = -cos(a): 0..1/2 */
+    const double folded = x > 1 ? 2 - x : x;                     /* cos is even, its period 2: 0..1 */
+    const double least = folded > 0.5 ? 1 - folded : folded;     /* cos(pi - a) = -cos(a): 0..1/2 */
     const int by_sine = least > 0.25, terms = by_sine ? 15 : 16; /* cos(pi/2 - a) = sin(a): 0..1/4 */
     const double a = pi * (by_sine ? 0.5 - least : least);
     double sum = 1;
     for (int k = terms; k > 1; k -= 2)
         sum = 1 - sum * (a * a) / (k * (k - 1));
     sum = by_sine ? sum * a : sum;
-    return near > 0.5 ? -sum : sum;
+    return folded > 0.5 ? -sum : sum;
 }
 
 /** base^n by squaring, n in any size. */

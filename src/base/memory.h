@@ -7,6 +7,9 @@
 /** Alignment of all of it: a cache line, and the widest vector. */
 enum { SL_ALIGNMENT = 64 };
 
+/** Floats of a cache line. */
+enum { SL_LINE_FLOATS = SL_ALIGNMENT / sizeof(float) };
+
 /** `bytes` zeroed bytes (1 if 0), aligned; NULL when there are none. Freed by sl_free. */
 void *sl_alloc(size_t bytes);
 

@@ -1,19 +1,18 @@
-/* The command line of every command: what options there are, and what the user asked for. */
+/* What the user asked for on the command line of a command. */
 #ifndef SLUICE_CLI_CLI_OPTIONS_H
 #define SLUICE_CLI_CLI_OPTIONS_H
 
-#include "program/progress.h"
 #include "program/options/option_table.h"
-#include "program/report.h"
+#include "program/progress.h"
 #include "sluice_train.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
-/** Commands, as bits; the last is the program without one. */
+/** Commands, as bits; the last is the program without a command. */
 typedef enum sl_command { SL_COMMAND_INFO = 1, SL_COMMAND_RUN = 2, SL_COMMAND_TRAIN = 4, SL_COMMAND_NONE = 8 } sl_command;
 
-/** What train takes where an option is not given; macros, for the table has them as text. */
+/** Defaults of train; macros, because the table of options has them as text. */
 #define SL_TRAIN_EPOCHS 10
 #define SL_TRAIN_BATCH 64
 #define SL_TRAIN_RATE 0.001
@@ -21,22 +20,19 @@ typedef enum sl_command { SL_COMMAND_INFO = 1, SL_COMMAND_RUN = 2, SL_COMMAND_TR
 #define SL_TRAIN_LAYERS 1
 #define SL_TRAIN_EMBEDDING 32
 
-/** What train alone is asked for. Paths are NULL, numbers 0 when not given. */
+/** Options that only train has. Paths are NULL, numbers 0 when not given. */
 typedef struct sl_train_options {
-    const char *text, *labels, *values;                                          /* what is read, beside input and lengths */
-    const char *validate, *validate_lengths, *validate_labels, *validate_values; /* likewise, for validation */
+    const char *text, *labels, *values;                                          /* training data, besides input and lengths */
+    const char *validate, *validate_lengths, *validate_labels, *validate_values; /* validation data */
     double validate_share;
-    const char *from; /* a model to go on from */
+    const char *from; /* the model to start from */
     size_t hidden, layers, embedding, vocabulary, classes;
     bool bidirectional, no_bias, no_head;
-    size_t initializer; /* 1 + the sluice_initializer */
+    sluice_initializer initializer;
     size_t epochs, patience;
-    sluice_optimizer optimizer;
-    sluice_rate schedule;
-    double rate, momentum, weight_decay, clip, dropout, label_smoothing;
-    size_t warmup, truncate, recompute;
+    sluice_trainer_options trainer; /* optimiser, rate, dropout and so on; train_setup.c sets what depends on the data */
+    size_t truncate;
     bool every_step;
-    uint64_t seed;
     const char *checkpoint, *resume;
     size_t checkpoint_steps;   /* --checkpoint-every N */
     size_t checkpoint_minutes; /* --checkpoint-every Nm */
@@ -44,20 +40,20 @@ typedef struct sl_train_options {
     const char *class_weights; /* "balanced", or a file */
 } sl_train_options;
 
-/** Paths are NULL when not given. */
+/** Options of all commands. Paths are NULL when not given. */
 typedef struct sl_options {
     const char *model;
-    const char *input, *lengths, *h0, *c0; /* run: what is read; input is "-" unless given. train: input, lengths */
-    const char *output, *hn, *cn, *head;   /* run: what is written. train: output */
-    const char *state;                     /* run: read if it is there, and written */
+    const char *input, *lengths, *h0, *c0; /* inputs of run, where input is "-" unless given; train has input and lengths */
+    const char *output, *hn, *cn, *head;   /* outputs of run; train has output */
+    const char *state;                     /* run: read if it exists, and written */
     bool step_first;                       /* run: --layout tnc */
     bool text;                             /* run */
     bool keep_cr;                          /* run, train: with text */
-    size_t top;                            /* run: classes that a line is answered with; 0: not given */
+    size_t top;                            /* run: classes that are printed for a line; 0: not given */
     bool stats;                            /* run, train */
     bool env;                              /* info */
     bool json, help, version;
-    size_t rows;         /* run: at once; 0: choose */
+    size_t rows;         /* run: rows in memory at once; 0: choose */
     bool explain;        /* info */
     size_t batch, steps; /* info: N and T to explain; train: N. 0: not given */
     bool measure;        /* --schedule measure; engine.schedule is AUTO then */
@@ -66,26 +62,7 @@ typedef struct sl_options {
     sluice_names names;
     sluice_engine_options engine;
     sl_train_options train;
-    sl_given given; /* sl_options_is_given reads it */
+    sl_given given; /* for sl_command_line_is_given */
 } sl_options;
-
-/** Read the arguments after the command's name, argv[0]. Errors are reported. */
-sl_exit sl_options_parse(sl_command command, int argc, char **argv, sl_options *options);
-
-/** sl_options_parse, and what --version and --help ask for: that is printed, and *over set. */
-sl_exit sl_options_begin(sl_command command, int argc, char **argv, sl_options *options, bool *over);
-
-/** Whether the command line had an option: sl_options_is_given(options, "--epochs"). */
-bool sl_options_is_given(const sl_options *options, const char *name);
-
-/** Set an option of train as `--name text` would (a flag ignores the text), unless the command line had it. Texts and paths are kept
- *  as pointers. Errors are reported. */
-sl_exit sl_options_take(sl_options *options, const char *name, const char *text);
-
-/** Print what --version shows. */
-sl_exit sl_options_version(void);
-
-/** Print the --help of a command, or of the program for NULL. */
-sl_exit sl_options_help(const char *command);
 
 #endif

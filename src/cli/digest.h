@@ -1,4 +1,4 @@
-/* A number that tells bytes from others with all but certainty, where nobody forges them. */
+/* A 64-bit digest of bytes, to recognise changes. It is not cryptographic. */
 #ifndef SLUICE_CLI_DIGEST_H
 #define SLUICE_CLI_DIGEST_H
 
@@ -8,8 +8,8 @@
 
 #define SL_DIGEST_BEGIN UINT64_C(0xcbf29ce484222325)
 
-/** The digest of what `digest` stands for, and `bytes` bytes behind it: FNV-1a (Fowler, Noll & Vo) over words of 64 bits, whose
- *  high halves are folded in, since a product carries upwards only. */
+/** Continue `digest` with `bytes` bytes: FNV-1a (Fowler, Noll & Vo) over words of 64 bits. The high half is folded into the low half
+ *  after each product, because a product only carries upwards. */
 static inline uint64_t sl_digest_add(uint64_t digest, const void *data, size_t bytes)
 {
     const unsigned char *from = data;

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* The next line of notes, and its length; NULL behind the last. */
+/* The next line of notes, and its length; NULL after the last. */
 static const char *next_line(const char **notes, size_t *length)
 {
     const char *line = *notes;
@@ -30,16 +30,16 @@ void sl_notes_report(const char *path, const sluice_model *model)
             sl_report_note("%s: %.*s", path, (int)length, line);
 }
 
-sl_notes_lack sl_notes_get_lack(const sluice_model *model, const char *what, const char *otherwise)
+sl_notes_missing sl_notes_get_missing(const sluice_model *model, const char *what, const char *otherwise)
 {
-    sl_notes_lack lack;
-    snprintf(lack.text, sizeof lack.text, "%s", otherwise);
+    sl_notes_missing missing;
+    snprintf(missing.text, sizeof missing.text, "%s", otherwise);
     const char *notes = sluice_model_get_notes(model);
     size_t length;
     for (const char *line; (line = next_line(&notes, &length));)
         if (begins(line, what)) {
             const size_t key = strlen(what) + strlen(": ");
-            snprintf(lack.text, sizeof lack.text, "%.*s", (int)(length - key), line + key);
+            snprintf(missing.text, sizeof missing.text, "%.*s", (int)(length - key), line + key);
         }
-    return lack;
+    return missing;
 }

@@ -10,16 +10,16 @@
 sl_exit sl_plans_check(const sl_options *options)
 {
     if (options->measure && options->lengths)
-        return sl_report(SL_EXIT_USAGE, "--schedule measure times equal rows, and what it learns serves such batches only; leave "
-                                        "out --lengths, or --schedule measure");
+        return sl_report(SL_EXIT_USAGE, "--schedule measure times rows of equal length, and its plans apply to such batches only; "
+                                        "leave out --lengths, or --schedule measure");
     if (!options->plans)
         return SL_EXIT_OK;
     if (strcmp(options->plans, "-") == 0)
         return sl_report(SL_EXIT_USAGE, "--plans cannot be standard input or output; name a file");
     if (options->engine.schedule)
-        return sl_report(SL_EXIT_USAGE, "--plans tells what --schedule auto and measure choose, not %s; leave one out",
+        return sl_report(SL_EXIT_USAGE, "--plans goes with --schedule auto and measure, not with %s; leave out one of them",
                          sluice_schedule_get_name(options->engine.schedule));
-    return options->measure ? sl_paths_check_file(&(sl_place){"--plans", options->plans, true}, "is both read and written")
+    return options->measure ? sl_paths_check_file(&(sl_path_argument){"--plans", options->plans, true}, "is both read and written")
                             : SL_EXIT_OK;
 }
 

@@ -50,7 +50,7 @@ static bool takes_numbers(void)
 }
 
 /* The numbers of arch_t that an x86-64 build of 0.9 has: 0 skx, 1 knl, 3 haswell to 12 bulldozer, the last is generic. */
-static sluice_status check_number(const char *text, const sl_cpu *cpu, sluice_error *error)
+static sluice_status check_number(const char *text, sluice_error *error)
 {
     enum { KNL = 1, KNC = 2, HASWELL = 3, BULLDOZER = 12, GENERIC = BLIS_ARCH_GENERIC };
     char *end;
@@ -61,7 +61,7 @@ static sluice_status check_number(const char *text, const sl_cpu *cpu, sluice_er
             error, SLUICE_STATUS_BAD_ARGUMENT,
             "BLIS_ARCH_TYPE is \"%s\"; BLIS %s takes a number: 0 (skx), %d (haswell), 6 (zen3) or %d (generic) for example", text,
             bli_info_get_version_str(), HASWELL, GENERIC);
-    if (number <= KNL && cpu->best < SLUICE_ISA_AVX512)
+    if (number <= KNL && !sl_cpu_runs(SLUICE_ISA_AVX512))
         return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT,
                        "BLIS_ARCH_TYPE is %ld, a configuration for AVX-512, which this CPU lacks; unset it, or take %d (haswell)",
                        number, HASWELL);
@@ -80,13 +80,14 @@ sluice_status sluice_blis_arch_recommend(const char **value, sluice_error *error
     sl_cpu_get(&cpu);
     const char *set = getenv("BLIS_ARCH_TYPE");
     if (set)
-        return takes_numbers() ? check_number(set, &cpu, error) : SLUICE_STATUS_OK;
+        return takes_numbers() ? check_number(set, error) : SLUICE_STATUS_OK;
     const bool knows_newer = !takes_numbers() && strncmp(bli_info_get_version_str(), "1.", 2) != 0;
-    if (cpu.amd_family <= LAST_KNOWN_AMD_FAMILY || cpu.best < SLUICE_ISA_AVX2 || knows_newer)
+    if (cpu.amd_family <= LAST_KNOWN_AMD_FAMILY || !sl_cpu_runs(SLUICE_ISA_AVX2) || knows_newer)
         return SLUICE_STATUS_OK;
+    const bool is_wide = sl_cpu_runs(SLUICE_ISA_AVX512);
     if (takes_numbers())
-        *value = cpu.best == SLUICE_ISA_AVX512 ? "0" : "6";
+        *value = is_wide ? "0" : "6";
     else
-        *value = cpu.best == SLUICE_ISA_AVX512 ? "skx" : "zen3";
+        *value = is_wide ? "skx" : "zen3";
     return SLUICE_STATUS_OK;
 }

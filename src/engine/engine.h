@@ -9,18 +9,17 @@
 
 /** One direction of one layer, packed. */
 typedef struct sl_packed {
-    size_t inputs; /* width of what it reads */
-    float *panels; /* fused: [blocks] panels, each [inputs] then [H] terms; of a layer behind a table only the [H] */
-    size_t panel_stride;
-    const float *panels_ih; /* in panels; NULL behind a table */
-    const float *panels_hh; /* in panels */
-    float *transpose_ih;    /* BLIS: [inputs][width]; NULL otherwise and behind a table */
-    float *transpose_hh;    /* BLIS: [H][width] */
-    float *bias;            /* packed row */
-    float *table_panels;    /* of W, where a table is */
-    float *weight_ih;       /* for training: canonical [4H][inputs] */
-    float *panels_back;     /* for training: U transposed, as sl_step_grad has it */
-    float *table;           /* layer 0 with an embedding: [V] packed rows, embedding x W + b; else NULL */
+    size_t inputs;                  /* width of what it reads */
+    float *panels;                  /* fused: memory of weights_ih and weights_hh, whose panels of one block follow each other */
+    sl_packed_matrix weights_ih;    /* fused: W; no terms where there is a table */
+    sl_packed_matrix weights_hh;    /* fused: U */
+    sl_packed_matrix weights_table; /* W, where there is a table */
+    sl_packed_matrix weights_back;  /* for training: U transposed, as sl_step_grad reads it */
+    float *transpose_ih;            /* BLIS: [inputs][width]; NULL otherwise and where there is a table */
+    float *transpose_hh;            /* BLIS: [H][width] */
+    float *bias;                    /* packed row */
+    float *weight_ih;               /* for training: canonical [4H][inputs] */
+    float *table;                   /* layer 0 with an embedding: [V] packed rows, embedding x W + b; else NULL */
 } sl_packed;
 
 /** What schedules follow from: the CPU, and sizes that the engine's weights have against its caches. */
@@ -49,6 +48,7 @@ typedef struct sl_tuned_plan {
 struct sluice_engine {
     sluice_shape shape;
     sl_dims dims; /* of the shape */
+    sl_cell_kind cell;
     const sl_kernel *kernel;
     sluice_gemm gemm;
     sluice_schedule schedule;
@@ -59,13 +59,12 @@ struct sluice_engine {
     size_t width;         /* floats of a packed row of gates */
     size_t state_stride;  /* floats between rows of h or c */
     size_t packed_bytes, table_bytes;
-    sl_packed *layers;  /* [L*D] */
-    float *embedding;   /* [V][I] where no table is, and for training; else NULL */
-    float *head;        /* panels of the head; NULL without one */
-    float *head_bias;   /* packed row */
-    float *head_weight; /* for training: canonical [C][D*H] */
-    size_t head_blocks, head_panel_stride, head_width;
-    size_t back_panel_stride; /* of panels_back */
+    sl_packed *layers;     /* [L*D] */
+    float *embedding;      /* [V][I] where no table is, and for training; else NULL */
+    sl_packed_matrix head; /* no panels without a head */
+    float *head_bias;      /* packed row */
+    float *head_weight;    /* for training: canonical [C][D*H] */
+    size_t head_width;     /* floats of a packed row of the head */
     sl_limits limits;
     sl_tuned_plan *tuned_plans; /* [tuned_plan_count], sorted by rows, then steps; owned */
     size_t tuned_plan_count;
@@ -75,5 +74,17 @@ struct sluice_engine {
 /** A row's length in floats rounded up to an odd number of cache lines, so that the rows of a tile do not fall into the same cache
  * set. */
 size_t sl_odd_lines(size_t floats);
+
+/** A step of `blocks` blocks of units of a layer-direction, from `block` on. Its rows, their pointers and states are the caller's to
+ * fill in. */
+static inline sl_step sl_engine_step(const sluice_engine *engine, const sl_packed *packed, size_t block, size_t blocks)
+{
+    const size_t units = blocks * engine->kernel->lanes, rest = engine->shape.hidden - block * engine->kernel->lanes;
+    return (sl_step){.units = units < rest ? units : rest,
+                     .weights_ih = sl_packed_range(&packed->weights_ih, block, blocks),
+                     .weights_hh = sl_packed_range(&packed->weights_hh, block, blocks),
+                     .state_stride = engine->state_stride,
+                     .gate_stride = engine->shape.hidden};
+}
 
 #endif

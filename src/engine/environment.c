@@ -14,8 +14,7 @@
 
 const char *sluice_isa_get_name(sluice_isa isa)
 {
-    static const char *const names[] = {"auto", "scalar", "avx2", "avx512"};
-    return (unsigned)isa < sizeof names / sizeof names[0] ? names[isa] : NULL;
+    return isa == SLUICE_ISA_AUTO ? "auto" : sl_isa_get_name(isa);
 }
 
 const char *sluice_gemm_get_name(sluice_gemm gemm)
@@ -30,35 +29,46 @@ const char *sluice_schedule_get_name(sluice_schedule schedule)
     return (unsigned)schedule < sizeof names / sizeof names[0] ? names[schedule] : NULL;
 }
 
-/* The best ISA that both the CPU and this build have. */
-static sluice_isa best_isa(void)
+/* The instruction set of this name, AUTO for "auto"; false if there is none. */
+static bool find_isa(const char *name, sluice_isa *isa)
 {
-    sl_cpu cpu;
-    sl_cpu_get(&cpu);
-    sluice_isa isa = cpu.best;
-    while (!sl_kernel_get(isa))
-        isa--;
-    return isa;
+    size_t k = 0;
+    do
+        *isa = sl_isa_at(k++);
+    while (*isa && strcmp(name, sl_isa_get_name(*isa)) != 0);
+    return *isa || strcmp(name, "auto") == 0;
+}
+
+/* "auto, scalar, avx2 or avx512" */
+static void list_isas(char *text, size_t bytes)
+{
+    size_t count = 0, used = (size_t)snprintf(text, bytes, "auto");
+    while (sl_isa_at(count))
+        count++;
+    while (count-- > 0 && used < bytes)
+        used += (size_t)snprintf(text + used, bytes - used, "%s%s", count ? ", " : " or ", sl_isa_get_name(sl_isa_at(count)));
 }
 
 static sluice_status choose_isa(sluice_isa asked, sl_choice *choice, sluice_error *error)
 {
-    choice->best_isa = best_isa();
+    choice->best_isa = sl_isa_best(SLUICE_ISA_AUTO);
     choice->isa = asked ? asked : choice->best_isa;
     snprintf(choice->isa_reason, sizeof choice->isa_reason, "%s",
              asked ? "asked for" : "the best of this CPU and operating system");
-    if (asked > choice->best_isa)
+    if (!sl_isa_runs_here(choice->isa))
         return sl_fail(error, SLUICE_STATUS_UNSUPPORTED, "instruction set %s is not available here; leave it open, or take %s",
                        sluice_isa_get_name(asked), sluice_isa_get_name(choice->best_isa));
     char text[SL_SETTING_BYTES];
     if (asked || !sl_setting_get("SLUICE_ISA", text))
         return SLUICE_STATUS_OK;
-    sluice_isa most = SLUICE_ISA_SCALAR;
-    while (sluice_isa_get_name(most) && strcmp(text, sluice_isa_get_name(most)) != 0)
-        most++;
-    if (!sluice_isa_get_name(most))
-        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "SLUICE_ISA is \"%s\"; expected auto, scalar, avx2 or avx512", text);
-    if (most < choice->isa) {
+    sluice_isa most;
+    if (!find_isa(text, &most)) {
+        char names[160];
+        list_isas(names, sizeof names);
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "SLUICE_ISA is \"%s\"; expected %s", text, names);
+    }
+    most = sl_isa_best(most);
+    if (sl_isa_is_preferred(choice->isa, most)) {
         choice->isa = most;
         snprintf(choice->isa_reason, sizeof choice->isa_reason, "lowered by SLUICE_ISA");
     }
@@ -138,10 +148,9 @@ sluice_status sluice_environment_get(const sluice_engine_options *options, sluic
 double sluice_peak_measure(sluice_isa isa)
 {
     enum { RUNS = 12 };
-    const sluice_isa best = best_isa();
     if (isa == SLUICE_ISA_AUTO)
-        isa = best;
-    if (isa > best || !sl_kernel_get(isa))
+        isa = sl_isa_best(SLUICE_ISA_AUTO);
+    if (!sl_isa_runs_here(isa))
         return 0.0;
     const sl_kernel *kernel = sl_kernel_get(isa);
     /* A run of about 2.5 ms: shorter than a scheduler's slice, so that the best one is undisturbed; a scalar multiply-add may

@@ -1,7 +1,6 @@
 #include "engine/pack.h"
 
 #include "base/size.h"
-#include "kernel/kernel.h"
 
 #include <stdbool.h>
 
@@ -33,14 +32,23 @@ static bool row_of_column(const sl_columns *columns, size_t block, size_t at, si
     return unit < columns->units;
 }
 
-/* Each half of a block's columns is written as it lies: the reads, of some rows side by side, are what caches are good at. */
-void sl_pack_panels(const sl_columns *columns, size_t terms, sl_matrix matrix, float *panels, size_t panel_stride)
+sl_packed_matrix sl_packed_layout(const sl_columns *columns, size_t terms)
 {
-    enum { MOST_LANES = 16 };
+    return (sl_packed_matrix){.panel_stride = terms * block_floats(columns), .blocks = sl_columns_blocks(columns), .terms = terms};
+}
+
+size_t sl_packed_floats(const sl_packed_matrix *matrix)
+{
+    return matrix->blocks * matrix->panel_stride;
+}
+
+/* Each half of a block's columns is written sequentially, while the reads go along several rows, which caches handle well. */
+void sl_pack_panels(const sl_columns *columns, sl_matrix matrix, const sl_packed_matrix *packed)
+{
     const size_t half = 2 * columns->lanes;
-    for (size_t b = 0; b < 2 * sl_columns_blocks(columns); b++) {
-        const float *from[2 * MOST_LANES];
-        size_t to_lane[2 * MOST_LANES], count = 0;
+    for (size_t b = 0; b < 2 * packed->blocks; b++) {
+        const float *from[2 * SL_MAX_LANES];
+        size_t to_lane[2 * SL_MAX_LANES], count = 0;
         for (size_t lane = 0; lane < half; lane++) {
             size_t row;
             if (!row_of_column(columns, b / 2, b % 2 * half + lane, &row))
@@ -48,8 +56,8 @@ void sl_pack_panels(const sl_columns *columns, size_t terms, sl_matrix matrix, f
             from[count] = matrix.at + row * matrix.row_stride;
             to_lane[count++] = lane;
         }
-        float *to = panels + b / 2 * panel_stride + sl_panel_column(terms, columns->lanes, b % 2 * half);
-        for (size_t k = 0; k < terms; k++, to += half)
+        float *to = packed->panels + b / 2 * packed->panel_stride + sl_panel_column(packed->terms, columns->lanes, b % 2 * half);
+        for (size_t k = 0; k < packed->terms; k++, to += half)
             for (size_t q = 0; q < count; q++)
                 to[to_lane[q]] = from[q][k * matrix.term_stride];
     }
@@ -57,7 +65,9 @@ void sl_pack_panels(const sl_columns *columns, size_t terms, sl_matrix matrix, f
 
 void sl_pack_row(const sl_columns *columns, const float *vector, float *row)
 {
-    sl_pack_panels(columns, 1, (sl_matrix){vector, 1, 1}, row, block_floats(columns));
+    sl_packed_matrix packed = sl_packed_layout(columns, 1);
+    packed.panels = row;
+    sl_pack_panels(columns, (sl_matrix){vector, 1, 1}, &packed);
 }
 
 void sl_pack_transpose(const sl_columns *columns, size_t terms, const float *matrix, float *transpose)

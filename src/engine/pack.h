@@ -1,8 +1,8 @@
-/* Canonical weights to the layouts that kernels and BLIS read. kernel/kernel.h says what panels and packed rows are. */
+/* Canonical weights to the layouts that kernels and BLIS read. kernel/packed_matrix.h says what panels and packed rows are. */
 #ifndef SLUICE_ENGINE_PACK_H
 #define SLUICE_ENGINE_PACK_H
 
-#include <stddef.h>
+#include "kernel/packed_matrix.h"
 
 /** Which packed columns the rows of a canonical matrix [gates*units][terms] become. With 4 gates, a block holds `lanes` units:
  * [gate][lane]. With 1 (a head, its units being classes) a block holds 4 * lanes of them in order. */
@@ -24,8 +24,14 @@ typedef struct sl_matrix {
     size_t row_stride, term_stride;
 } sl_matrix;
 
-/** Put a matrix into panels: block b at panels[b*panel_stride]. Columns of no unit are left alone (zeros, from sl_alloc). */
-void sl_pack_panels(const sl_columns *columns, size_t terms, sl_matrix matrix, float *panels, size_t panel_stride);
+/** The layout of a packed matrix of `terms` terms by itself: its panels are NULL, one behind the other. */
+sl_packed_matrix sl_packed_layout(const sl_columns *columns, size_t terms);
+
+/** Floats from the first panel to the end of the last. */
+size_t sl_packed_floats(const sl_packed_matrix *matrix);
+
+/** Put a matrix into panels. Columns of no unit are left alone (zeros, from sl_alloc). */
+void sl_pack_panels(const sl_columns *columns, sl_matrix matrix, const sl_packed_matrix *packed);
 
 /** Put vector [gates*units] into a packed row. */
 void sl_pack_row(const sl_columns *columns, const float *vector, float *row);

@@ -7,28 +7,37 @@
 #include <string.h>
 #include <strings.h>
 
-/* Formats that begin with fixed bytes. */
-static const struct {
+/* Fixed bytes at the beginning of a file; the first match counts. */
+typedef struct signature {
     const char *bytes;
     size_t size;
     sl_content content;
-} beginnings[] = {
-    {"\x1f\x8b", 2, SL_CONTENT_GZIP},
-    {"\xfd"
-     "7zXZ\0",
-     6, SL_CONTENT_COMPRESSED},
-    {"BZh", 3, SL_CONTENT_COMPRESSED},
-    {"\x28\xb5\x2f\xfd", 4, SL_CONTENT_COMPRESSED},
-    {"version https://git-lfs", 23, SL_CONTENT_LFS_POINTER},
-    {"\x89HDF\r\n\x1a\n", 8, SL_CONTENT_HDF5},
-    {"MATLAB", 6, SL_CONTENT_MATLAB},
-    {"PK\5\6", 4, SL_CONTENT_ZIP}, /* an empty one */
-    {"\x93NUMPY", 6, SL_CONTENT_NPY},
-    {"\x80\x02", 2, SL_CONTENT_PICKLE},
-    {"\x80\x03", 2, SL_CONTENT_PICKLE},
-    {"\x80\x04", 2, SL_CONTENT_PICKLE},
-    {"\x80\x05", 2, SL_CONTENT_PICKLE},
+    enum { IN_ANY, IN_TEXT, NOT_IN_TEXT } where; /* which of the two searches the signature is for */
+} signature;
+
+static const signature signatures[] = {
+    {"\x1f\x8b", 2, SL_CONTENT_GZIP, IN_ANY},
+    {"\xfd\x37zXZ\0", 6, SL_CONTENT_XZ, IN_ANY},
+    {"\x28\xb5\x2f\xfd", 4, SL_CONTENT_ZSTD, IN_ANY},
+    {"BZh91AY&SY", 10, SL_CONTENT_BZIP2, IN_ANY},
+    {"BZh", 3, SL_CONTENT_BZIP2, NOT_IN_TEXT}, /* a text may begin so */
+    {"PK\3\4", 4, SL_CONTENT_ZIP, IN_ANY},
+    {"PK\5\6", 4, SL_CONTENT_ZIP, NOT_IN_TEXT}, /* an empty one */
+    {"\x93NUMPY", 6, SL_CONTENT_NPY, IN_ANY},
+    {"\xef\xbb\xbf", 3, SL_CONTENT_UTF8_MARK, IN_TEXT},
+    {"\xff\xfe\0\0", 4, SL_CONTENT_UTF32, IN_TEXT},
+    {"\0\0\xfe\xff", 4, SL_CONTENT_UTF32, IN_TEXT},
+    {"\xff\xfe", 2, SL_CONTENT_UTF16, IN_TEXT},
+    {"\xfe\xff", 2, SL_CONTENT_UTF16, IN_TEXT},
+    {"version https://git-lfs", 23, SL_CONTENT_LFS_POINTER, NOT_IN_TEXT},
+    {"\x89HDF\r\n\x1a\n", 8, SL_CONTENT_HDF5, NOT_IN_TEXT},
+    {"MATLAB", 6, SL_CONTENT_MATLAB, NOT_IN_TEXT},
+    {"\x80\x02", 2, SL_CONTENT_PICKLE, NOT_IN_TEXT},
+    {"\x80\x03", 2, SL_CONTENT_PICKLE, NOT_IN_TEXT},
+    {"\x80\x04", 2, SL_CONTENT_PICKLE, NOT_IN_TEXT},
+    {"\x80\x05", 2, SL_CONTENT_PICKLE, NOT_IN_TEXT},
 };
+enum { SIGNATURES = sizeof signatures / sizeof signatures[0] };
 
 /* Names of the first file in a zip archive, or parts of them. */
 static const struct {
@@ -92,12 +101,30 @@ sl_content sl_content_find(const void *bytes, size_t size)
 {
     if (is_safetensors(bytes, size)) /* the length before its header may look like anything */
         return SL_CONTENT_SAFETENSORS;
-    for (size_t k = 0; k < sizeof beginnings / sizeof beginnings[0]; k++)
-        if (size >= beginnings[k].size && memcmp(bytes, beginnings[k].bytes, beginnings[k].size) == 0)
-            return beginnings[k].content;
-    if (size >= 4 && memcmp(bytes, "PK\3\4", 4) == 0)
-        return find_in_zip(bytes, size);
+    for (size_t k = 0; k < SIGNATURES; k++) {
+        const signature *s = &signatures[k];
+        if (s->where != IN_TEXT && size >= s->size && memcmp(bytes, s->bytes, s->size) == 0)
+            return s->content == SL_CONTENT_ZIP ? find_in_zip(bytes, size) : s->content;
+    }
     return is_onnx(bytes, size) ? SL_CONTENT_ONNX : find_text(bytes, size);
+}
+
+sl_content sl_content_find_in_text(const void *bytes, size_t count, size_t *signature_bytes, bool *undecided)
+{
+    sl_content found = SL_CONTENT_UNKNOWN;
+    *signature_bytes = 0;
+    *undecided = false;
+    for (size_t k = 0; k < SIGNATURES; k++) {
+        const signature *s = &signatures[k];
+        if (s->where == NOT_IN_TEXT || memcmp(bytes, s->bytes, sl_size_min(s->size, count)) != 0)
+            continue;
+        *undecided |= s->size > count;
+        if (s->size <= count && !found) {
+            found = s->content;
+            *signature_bytes = s->size;
+        }
+    }
+    return found;
 }
 
 #define BY_TORCH "load it in Python and write model.state_dict() with safetensors.torch.save_file"
@@ -107,7 +134,9 @@ const char *sl_content_describe(sl_content content)
 {
     static const char *const words[] = {
         [SL_CONTENT_GZIP] = "a gzip file; decompress it with gunzip first",
-        [SL_CONTENT_COMPRESSED] = "a compressed file (xz, bzip2 or zstd); decompress it first",
+        [SL_CONTENT_XZ] = "an xz file; decompress it with xz -d first",
+        [SL_CONTENT_BZIP2] = "a bzip2 file; decompress it with bzip2 -d first",
+        [SL_CONTENT_ZSTD] = "a Zstandard file; decompress it with zstd -d first",
         [SL_CONTENT_LFS_POINTER] = "a Git LFS pointer in place of the file; fetch the file with git lfs pull",
         [SL_CONTENT_TORCH_ZIP] = "a file of torch.save; " BY_TORCH,
         [SL_CONTENT_KERAS_ZIP] = "a Keras file; " BY_NUMPY,
@@ -120,6 +149,7 @@ const char *sl_content_describe(sl_content content)
         [SL_CONTENT_NPY] = "a .npy array; name the safetensors file",
         [SL_CONTENT_JSON] = "JSON text; name the safetensors file that it belongs to",
         [SL_CONTENT_HTML] = "an HTML page, as a failed download leaves; download the file again",
+        [SL_CONTENT_UTF32] = NULL, /* the last */
     };
     return words[content];
 }

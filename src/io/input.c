@@ -24,7 +24,7 @@ static sluice_status examine(sl_input *input, sluice_error *error)
         return SLUICE_STATUS_OK;
     const off_t start = lseek(input->fd, 0, SEEK_CUR);
     if (start < 0)
-        return sl_fail(error, SLUICE_STATUS_IO, "%s: its position cannot be told: %s", input->name, strerror(errno));
+        return sl_fail(error, SLUICE_STATUS_IO, "%s: its position cannot be determined: %s", input->name, strerror(errno));
     input->start = (size_t)start;
     input->size = about.st_size > start ? (size_t)(about.st_size - start) : 0;
     return SLUICE_STATUS_OK;

@@ -16,7 +16,7 @@ typedef struct sl_input {
 } sl_input;
 
 /** Open a file for reading. "-" is standard input, and a path to a descriptor of this process (io/resolve.h), as /dev/stdin, is
- *  that descriptor: both are read from where they stand, not from the beginning of the file behind them. A FIFO is waited for
+ *  that descriptor: both are read from their current position, not from the beginning of the file. Opening a FIFO waits
  *  until it has a writer. On failure *input is closed. NO_INPUT: it cannot be opened, or is a directory. IO, NO_MEMORY. */
 sluice_status sl_input_open(const char *path, sl_input *input, sluice_error *error);
 
@@ -25,8 +25,8 @@ sluice_status sl_input_open(const char *path, sl_input *input, sluice_error *err
 sluice_status sl_input_open_memory(const void *bytes, size_t size, sl_input *input, sluice_error *error);
 
 /** Read `bytes` bytes into `data`, or fewer if the input ends; *got says how many. A regular file is read at `offset`, anything
- *  else where its last read ended, and `offset` then only serves the message. IO; also where a signal ends the wait for a pipe,
- *  errno being EINTR: handlers that are not to do so are installed with SA_RESTART. */
+ *  else where its last read ended, and `offset` is then used for the message only. IO; also where a signal ends the wait for a
+ *  pipe, errno being EINTR: handlers that are not to do so are installed with SA_RESTART. */
 sluice_status sl_input_read(const sl_input *input, size_t offset, void *data, size_t bytes, size_t *got, sluice_error *error);
 
 /** Close it and free its name. One closed already is allowed. */

@@ -1,14 +1,15 @@
-/* The steps of a cursor over a file's header that JSON has beyond those of io/scan.h. */
+/* Steps of a cursor over a file's header for JSON, in addition to those of io/scan.h. */
 #ifndef SLUICE_IO_JSON_H
 #define SLUICE_IO_JSON_H
 
 #include "io/scan.h"
 
-/** Read a JSON string: valid UTF-8, escapes decoded. *string points into text and is terminated; `what` names it. The character NUL,
- *  "\\u0000", becomes the two bytes c0 80, which UTF-8 never has, so that the string keeps its length and equals no other. */
+/** Read a JSON string: valid UTF-8, escapes decoded. *string points into text and is terminated; `what` names it. The character
+ *  NUL, "\\u0000", becomes the two bytes c0 80, which never occur in UTF-8, so that the string is not cut short and equals no
+ *  other. */
 bool sl_scan_json_string(sl_scan *scan, const char *what, char **string);
 
-/** Step over "null" if it follows, and say so. */
+/** If "null" follows, step over it and return true. */
 bool sl_scan_json_null(sl_scan *scan);
 
 /** Step over a JSON value of any kind and depth (up to 128), whose strings are valid; `what` names it. */

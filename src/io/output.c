@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Names are 64 random bits, so that a second try is already a curiosity. */
+/* A name has 64 random bits, so that even a second attempt is very unlikely. */
 enum { ATTEMPTS = 16, TEMPORARY_BYTES = sizeof ".sluice-0123456789abcdef.tmp", LINK_BYTES = 40 };
 
 static char *copy(const char *text, sluice_error *error)
@@ -35,13 +35,13 @@ static sluice_status fail(const sl_output *output, const char *what, sluice_erro
 
 /* ---- Opening --------------------------------------------------------------------------------------------------------------- */
 
-/* The folder's part of output->temporary, its '/' included. */
+/* Bytes of the folder in output->temporary, including its '/'. */
 static size_t get_folder(const sl_output *output)
 {
     return (size_t)(strrchr(output->target, '/') - output->target) + 1;
 }
 
-/* Try names until `claim` has made a file of one; errno tells why if it cannot. */
+/* Try random names until `claim` has created a file of that name; false, with errno set, if it cannot. */
 static bool claim_name(sl_output *output, int (*claim)(const sl_output *output, mode_t mode), mode_t mode)
 {
     char *name = output->temporary + get_folder(output);
@@ -78,7 +78,8 @@ static int link_named(const sl_output *output, mode_t mode)
     return linkat(AT_FDCWD, link, AT_FDCWD, output->temporary, AT_SYMLINK_FOLLOW);
 }
 
-/* A file without a name, if the file system has such files, and /proc is there to name it by in the end. */
+/* Open a file without a name (O_TMPFILE), if the file system has such files and /proc, by which it gets its name in the end,
+ * exists. */
 static bool open_nameless(sl_output *output, mode_t mode)
 {
     char *name = output->temporary + get_folder(output), link[LINK_BYTES];
@@ -94,8 +95,8 @@ static bool open_nameless(sl_output *output, mode_t mode)
     return false;
 }
 
-/* A new file has the mode that the umask leaves, as any that a user makes. One that replaces another is this user's alone until it
- * takes over the other's mode: it must not be more readable for a moment. */
+/* A new file has the mode that the umask gives, as any file of a user. One that replaces another file is accessible to this user
+ * only, until it takes over the other's mode: it must not be more readable even for a moment. */
 static sluice_status open_temporary(sl_output *output, bool exists, sluice_error *error)
 {
     const mode_t mode = exists ? 0600 : 0666;
@@ -163,7 +164,8 @@ sluice_status sl_output_write(sl_output *output, size_t offset, const void *data
     for (size_t done = 0; done < bytes;) {
         const ssize_t n = output->target ? pwrite(output->fd, from + done, bytes - done, (off_t)(offset + done))
                                          : write(output->fd, from + done, bytes - done);
-        if (n < 0 && errno == EINTR && output->target) /* nobody is waited for; a checkpoint is to be finished */
+        if (n < 0 && errno == EINTR &&
+            output->target) /* a regular file never waits for a reader, and a checkpoint has to be completed */
             continue;
         if (n < 0) {
             output->failed = true;
@@ -182,7 +184,7 @@ sluice_status sl_output_synchronize(sl_output *output, sluice_error *error)
     int status;
     do
         status = fsync(output->fd);
-    while (status && errno == EINTR); /* Ctrl-C, upon which a checkpoint is what is wanted */
+    while (status && errno == EINTR); /* a signal, upon which a checkpoint is wanted */
     if (!status || errno == EINVAL)   /* a file system that cannot */
         return SLUICE_STATUS_OK;
     output->failed = true;
@@ -223,7 +225,7 @@ static sluice_status replace_target(sl_output *output, sluice_error *error)
     const int closing = output->fd;
     output->fd = -1;
     if (close(closing) != 0)
-        return fail(output, "cannot be closed", error); /* file systems over a network tell of a full disk only here */
+        return fail(output, "cannot be closed", error); /* network file systems may report a full disk only here */
     output->named = rename(output->temporary, output->target) != 0;
     return output->named ? fail(output, "cannot take the place of the temporary file", error) : SLUICE_STATUS_OK;
 }

@@ -100,7 +100,7 @@ static int look(sl_resolved *resolved, const char *path)
     resolved->exists = stat(resolved->path, &resolved->about) == 0;
     if (!resolved->exists && errno != ENOENT)
         return errno;
-    /* A link of /proc to what another process has open leads there by itself, not by the name that it shows. */
+    /* A link in /proc to an open file of another process refers to that file itself, not to the name that it shows. */
     if (stat(path, &direct) == 0 && !(resolved->exists && sl_resolve_is_same_file(&direct, &resolved->about))) {
         resolved->exists = true;
         resolved->about = direct;
@@ -128,7 +128,7 @@ int sl_resolve(const char *path, int standard, sl_resolved *resolved)
     return 0;
 }
 
-/* In a folder with the sticky bit, as /tmp, others' files can be written, but not replaced. */
+/* In a folder with the sticky bit, such as /tmp, files of other users may be writable, but cannot be replaced. */
 static bool is_stuck(const char *folder, const struct stat *file)
 {
     struct stat about;

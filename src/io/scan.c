@@ -1,4 +1,4 @@
-/* The steps of a cursor over hostile text. No recursion and no allocation: depth and size of the text cost nothing. */
+/* The steps of a cursor over hostile text, without recursion and allocation, so that its depth and size cost no memory. */
 #include "io/scan.h"
 
 #include "base/error.h"

@@ -1,5 +1,4 @@
-/* A cursor over the text of a file's header, and the few steps that JSON and Python literals share. Every failure names the
- * byte. */
+/* A cursor over the text of a file's header, and the steps that JSON and Python literals share. Every failure names the byte. */
 #ifndef SLUICE_IO_SCAN_H
 #define SLUICE_IO_SCAN_H
 
@@ -13,11 +12,11 @@ typedef struct sl_scan {
     size_t size;
     size_t at;            /* next byte of text */
     size_t origin;        /* where text begins in the file */
-    sluice_status status; /* OK until a step fails; a failed scan is not gone on with */
+    sluice_status status; /* OK until a step fails; the scan is not continued then */
     sluice_error *error;  /* or NULL */
 } sl_scan;
 
-/** What stands at the cursor, in words: "'x'", "byte 0x80", "the end of the header". */
+/** A description of what is at the cursor: "'x'", "byte 0x80", "the end of the header". */
 typedef struct sl_scan_found {
     char text[32];
 } sl_scan_found;
@@ -29,10 +28,10 @@ bool sl_scan_fail(sl_scan *scan, size_t at, const char *format, ...) __attribute
 /** Skip white space. */
 void sl_scan_skip(sl_scan *scan);
 
-/** Skip white space; if `c` follows, step over it and say so. */
+/** Skip white space; if `c` follows, step over it and return true. */
 bool sl_scan_accept(sl_scan *scan, char c);
 
-/** sl_scan_accept, failing if it is not there. */
+/** sl_scan_accept, but anything else is a failure. */
 bool sl_scan_expect(sl_scan *scan, char c);
 
 /** Read a whole decimal number >= 0 that fits size_t: no sign, no leading zero, no fraction. `what` names it in the message. */

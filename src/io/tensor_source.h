@@ -1,7 +1,7 @@
 /* An open file of named tensors, whatever its format: which tensors it has, and their values as float32. What binds names to a
  * network's weights, and what reads a model, know only this. A format is one file that fills a source in, as
- * io/safetensors/safetensors.c does; its tensors have to lie contiguously in the file, little-endian and row-major. Knows nothing of
- * networks. */
+ * io/safetensors/safetensors.c does; its tensors have to lie contiguously in the file, little-endian and row-major. Knows
+ * nothing of networks. */
 #ifndef SLUICE_IO_TENSOR_SOURCE_H
 #define SLUICE_IO_TENSOR_SOURCE_H
 

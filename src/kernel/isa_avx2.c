@@ -5,5 +5,4 @@
 #define SL_ISA SLUICE_ISA_AVX2
 #define SL_KERNEL sl_kernel_avx2
 #include "kernel/simd_avx2.h"
-#include "kernel/cell_lstm_grad.h"
 #include "kernel/table.h"

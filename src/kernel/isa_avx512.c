@@ -5,5 +5,4 @@
 #define SL_ISA SLUICE_ISA_AVX512
 #define SL_KERNEL sl_kernel_avx512
 #include "kernel/simd_avx512.h"
-#include "kernel/cell_lstm_grad.h"
 #include "kernel/table.h"

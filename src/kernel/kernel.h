@@ -1,95 +1,69 @@
-/*
- * The kernels: one table of functions per instruction set, all of them compiled from cell.h and activation.h and equal bit for
- * bit.
- *
- * Layout of packed columns. The columns of a matrix (4H gate rows of W and U, or the classes of a head) are cut into blocks of
- * 4 vectors; a block of the gates holds [gate i, f, g, o][lanes] of `lanes` neighbouring units, units past H being zeros. A
- * *panel* is one block's weights in two halves, of vectors 0 and 1 (gates i, f) and of 2 and 3 (g, o), each [term][2][lanes], so
- * that one half can be read without the other; panels follow each other `panel_stride` floats apart. A *packed row* is
- * [block][4][lanes], one value a column.
- */
+/* The kernels: one table of functions per instruction set, all compiled from the same headers and equal bit for bit. */
 #ifndef SLUICE_KERNEL_KERNEL_H
 #define SLUICE_KERNEL_KERNEL_H
 
+#include "kernel/cell_kind.h"
+#include "kernel/packed_matrix.h"
 #include "sluice.h"
 
-/** Vectors in a block of columns, and independent chains of multiply-adds of the peak: more than latency (4 or 5) times pipes
- * (2). */
-enum { SL_BLOCK_VECTORS = 4, SL_PEAK_CHAINS = 12 };
+#include <stdbool.h>
 
-/** Where column `at` of a block, 0..4*lanes-1, has its first term in a panel; the next ones follow 2 * lanes floats apart. */
-static inline size_t sl_panel_column(size_t terms, size_t lanes, size_t at)
-{
-    return at / (2 * lanes) * terms * 2 * lanes + at % (2 * lanes);
-}
+/** Independent chains of multiply-adds that measure the peak: more than latency (4 or 5) times pipes (2). */
+enum { SL_PEAK_CHAINS = 12 };
 
 /** The bits of every NaN that is computed: what x86 itself makes of 0 * infinity. */
 #define SL_NAN_BITS UINT32_C(0xffc00000)
 
-/** A product of rows with packed columns: out[r] = start[r] + x[r] W, each product one chain of fused multiply-adds from zero. */
-typedef struct sl_product {
-    size_t rows;
-    size_t blocks;        /* of columns */
-    size_t terms;         /* length of each x row */
-    const float *weights; /* panels [blocks][2][terms][2][lanes] */
-    size_t panel_stride;
-    const float *const *start; /* [rows] packed rows */
-    const float *const *x;     /* [rows] pointers to [terms] */
-    float *out;                /* [rows] packed rows, out_stride apart */
-    size_t out_stride;
-} sl_product;
-
-/** One time step of one direction of one layer for some rows. Rows are independent. */
+/** One time step of one layer-direction, for some rows and some units. Rows are independent. */
 typedef struct sl_step {
     size_t rows;
-    size_t hidden;             /* H: units written to y; the packed arrays have them rounded up to lanes */
-    size_t inputs;             /* terms of x still to be multiplied: I, or 0 when start holds them */
-    size_t recurrent;          /* terms of h: H, or 0 when the state is known to be zero */
-    const float *weights_ih;   /* panels [blocks][2][inputs][2][lanes] */
-    const float *weights_hh;   /* panels [blocks][2][H][2][lanes] */
-    size_t panel_stride;       /* of both */
-    const float *const *start; /* [rows] packed rows: the bias, or b + W x where that is done */
-    const float *const *x;     /* [rows] pointers to [inputs] */
-    const float *h;            /* [rows], state_stride apart: h of the step before */
-    float *h_next;             /* likewise; not h */
-    float *c;                  /* likewise; updated in place */
-    size_t state_stride;       /* >= H rounded up to lanes */
-    float *const *y;           /* [rows] pointers to [H] that receive h too; NULL: not wanted */
-    float *const *gates;       /* [rows] pointers to the gates i, f, g, o of these units, gate_stride apart; NULL: not kept */
+    size_t units;                /* of this call, in the columns of the weights; packed arrays have them rounded up to lanes */
+    sl_packed_matrix weights_ih; /* W of these units; no terms: start holds the products of x */
+    sl_packed_matrix weights_hh; /* U of these units; no terms: h is known to be zero */
+    const float *const *start;   /* [rows] packed rows: the bias, or b + W x where that is done */
+    const float *const *x;       /* [rows] pointers to [weights_ih.terms] */
+    const float *h;              /* [rows][weights_hh.terms], state_stride apart: h of the step before */
+    float *h_next;               /* [rows][units], state_stride apart; not h */
+    float *c;                    /* likewise; updated in place */
+    size_t state_stride;         /* >= units rounded up to lanes */
+    float *const *y;             /* [rows] pointers to [units] that receive h too; NULL: not wanted */
+    float *const *gates;         /* [rows] pointers to the gates i, f, g, o of these units, gate_stride apart; NULL: not kept */
     size_t gate_stride;
-    float *const *c_kept; /* [rows] pointers to [H] that receive c too; NULL: not kept, nor are gates then */
+    float *const *c_kept; /* [rows] pointers to [units] that receive c too; NULL: not kept, nor are gates then */
 } sl_step;
 
 /**
- * The adjoint of a step, backwards in time. With dc the gradient of the loss with respect to c through the later steps:
+ * The adjoint of a step, backwards in time. With dc the gradient of the loss with respect to c through the later steps, an LSTM
+ * cell has
  *     dh = dy + U' da_after                dc += dh o (1 - tanh(c)^2)
  *     da_i = dc g i(1 - i)    da_f = dc c' f(1 - f)    da_g = dc i (1 - g^2)    da_o = dh tanh(c) o(1 - o)    dc = dc f
  * where the product is one chain of fused multiply-adds from zero in index order.
  */
 typedef struct sl_step_grad {
     size_t rows;
-    size_t hidden;        /* units */
-    size_t terms;         /* of da_after: 4H, or 0 when no later step is there: dh is dy then */
-    const float *weights; /* U': panels [blocks][2][4H][2][lanes], a block being 4 * lanes of the units */
-    size_t panel_stride;
-    const float *const *da_after; /* [rows] pointers to [4H] */
-    const float *const *dy;       /* [rows] pointers to [hidden] */
-    const float *const *c;        /* [rows] pointers to [hidden]: after the step */
-    const float *const *c_before; /* [rows] pointers to [hidden] */
+    size_t units;                 /* of this call, the columns of the weights */
+    sl_packed_matrix weights;     /* U', a block being 4 * lanes of the units; no terms: there is no later step, dh is dy */
+    const float *const *da_after; /* [rows] pointers to [weights.terms] */
+    const float *const *dy;       /* [rows] pointers to [units] */
+    const float *const *c;        /* [rows] pointers to [units]: after the step */
+    const float *const *c_before; /* [rows] pointers to [units] */
     float *const *gates;          /* [rows] pointers to the gates i, f, g, o of these units, gate_stride apart; replaced by da */
     size_t gate_stride;
     float *dc;        /* [rows], dc_stride apart; updated in place */
-    size_t dc_stride; /* >= hidden rounded up to lanes */
+    size_t dc_stride; /* >= units rounded up to lanes */
 } sl_step_grad;
 
 typedef struct sl_kernel {
     sluice_isa isa;
-    size_t lanes;     /* floats of a vector: a power of two, at most 16 */
+    size_t lanes;     /* floats of a vector: a power of two, at most SL_MAX_LANES */
     size_t tile_rows; /* rows of a full register tile */
     size_t tall_rows; /* rows of a step's tile for few rows, up to twice as many; 0: no such tile */
-    void (*product)(const sl_product *product);
-    void (*step)(const sl_step *step);
-    void (*step_grad)(const sl_step_grad *step);
+    /** out[r] = start[r] + x[r] W for r < rows, each product one chain of fused multiply-adds from zero in index order. start[r] and
+     * row r of out, out_stride apart, are packed rows; x[r] has weights->terms floats. */
+    void (*product)(const sl_packed_matrix *weights, size_t rows, const float *const *start, const float *const *x, float *out,
+                    size_t out_stride);
+    void (*step[SL_CELL_KINDS])(const sl_step *step);
+    void (*step_grad[SL_CELL_KINDS])(const sl_step_grad *step);
     /** sum[k] += x[0][k] + x[1][k] + ..., one after the other, for k < n; the rows of x are x_stride apart. */
     void (*add_rows)(size_t rows, size_t n, const float *x, size_t x_stride, float *sum);
     /** out[k] = f(x[k]) for k < n; out may be x. */
@@ -105,7 +79,24 @@ static inline size_t sl_block_floats(const sl_kernel *kernel)
     return SL_BLOCK_VECTORS * kernel->lanes;
 }
 
-/** The kernels of an instruction set; NULL if the library was built without it. Whether the CPU has it is base/cpu.h's to say. */
+/* ---- Instruction sets -------------------------------------------------------------------------------------------------------- */
+
+/** The k-th instruction set in order of preference, the best first; AUTO behind the last. */
+sluice_isa sl_isa_at(size_t k);
+
+/** Its name; NULL if isa is no instruction set. */
+const char *sl_isa_get_name(sluice_isa isa);
+
+/** Whether the build, the CPU and the operating system all have it. */
+bool sl_isa_runs_here(sluice_isa isa);
+
+/** The best instruction set that runs here and that is not preferred to `most`; with AUTO, the best that runs here. */
+sluice_isa sl_isa_best(sluice_isa most);
+
+/** Whether a comes before b in order of preference. */
+bool sl_isa_is_preferred(sluice_isa a, sluice_isa b);
+
+/** The kernels of an instruction set; NULL if the library was built without it. */
 const sl_kernel *sl_kernel_get(sluice_isa isa);
 
 #endif

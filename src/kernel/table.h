@@ -2,14 +2,24 @@
 #ifndef SLUICE_KERNEL_TABLE_H
 #define SLUICE_KERNEL_TABLE_H
 
+#include "kernel/arrays.h"
+#include "kernel/cell_lstm.h"
+#include "kernel/product.h"
+#include "kernel/step.h"
+#include "kernel/step_grad.h"
+
+/* One line for each kind of cell, and one in each row of the table. */
+STEP_OF(lstm)
+STEP_GRAD_OF(lstm)
+
 const sl_kernel SL_KERNEL = {
     .isa = SL_ISA,
     .lanes = V_LANES,
     .tile_rows = V_TILE_ROWS,
     .tall_rows = V_TALL_ROWS,
     .product = run_product,
-    .step = run_step,
-    .step_grad = run_step_grad,
+    .step = {[SL_CELL_LSTM] = step_lstm},
+    .step_grad = {[SL_CELL_LSTM] = step_grad_lstm},
     .add_rows = add_rows,
     .sigmoid = map_sigmoid,
     .tanh = map_tanh,

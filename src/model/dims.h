@@ -2,10 +2,8 @@
 #ifndef SLUICE_MODEL_DIMS_H
 #define SLUICE_MODEL_DIMS_H
 
+#include "kernel/cell_kind.h"
 #include "sluice.h"
-
-/** Gates in canonical order, torch.nn.LSTM's. */
-enum { SL_GATE_I, SL_GATE_F, SL_GATE_G, SL_GATE_O, SL_GATES };
 
 typedef struct sl_dims {
     size_t layer_dirs;   /* L*D layer-directions; layer l, direction d has index l*D + d */

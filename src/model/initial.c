@@ -59,8 +59,9 @@ static double dot(const double *a, const double *b, size_t count)
 }
 
 /* Columns orthonormal, [4H][H], as the Q of a random normal matrix's QR whose R has a positive diagonal: uniform among all such
- * (Mezzadri 2007). Gram-Schmidt, modified; such a matrix, four times as high as wide, has a condition near 3, and loses nothing by
- * it. Each column stands in `columns` as a row of `stride` doubles, [H][stride], zero behind its 4H. */
+ * (Mezzadri 2007). Modified Gram-Schmidt is accurate enough: such a matrix, with four
+ * times as many rows as columns, has a condition number near 3. `columns` has each column as a row of `stride` doubles, [H][stride],
+ * zeros after the first 4H. */
 static void fill_orthogonal(float *values, size_t hidden, double *columns, size_t stride, uint64_t *state)
 {
     const size_t rows = 4 * hidden;

@@ -25,8 +25,8 @@ static sluice_status check_shape(const sluice_shape *shape, sluice_error *error)
     if (shape->vocabulary > INT32_MAX)
         return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "shape: vocabulary %zu; tokens are 32-bit, so at most %d",
                        shape->vocabulary, INT32_MAX);
-    /* Every array of the model and of the packed forms, whose columns are rounded up to 64, must have a size that fits with
-     * room. */
+    /* The size of every array of the model, and of its packed copies, whose columns are rounded up to 64, must fit size_t with some
+     * margin. */
     size_t columns, widest, cells, layers;
     const size_t out = 2 * shape->hidden;
     if (shape->hidden > SIZE_MAX / 16 || !sl_size_mul(4, shape->hidden + 64, &columns) ||
@@ -40,7 +40,7 @@ static sluice_status check_shape(const sluice_shape *shape, sluice_error *error)
     return SLUICE_STATUS_OK;
 }
 
-/* Zeroed floats, counted in *bytes whether they can be had or not. */
+/* Allocate zeroed floats; *bytes grows by their size, even if there is no memory. */
 static float *take_floats(size_t count, size_t *bytes)
 {
     *bytes += count * sizeof(float);

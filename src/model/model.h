@@ -32,8 +32,8 @@ sluice_status sl_model_copy(const sluice_model *model, sluice_model **copy, slui
 /** sluice_model_get_tensor for those who make or train the model; `count` is not NULL. */
 float *sl_model_get_tensor(sluice_model *model, sluice_tensor tensor, size_t k, size_t *count);
 
-/** Give a model without class names its names, C of them, copied. BAD_ARGUMENT (a name is NULL), NO_MEMORY: the model is then of
- *  use to sluice_model_destroy only. */
+/** Give a model without class names its names, C of them, copied. BAD_ARGUMENT (a name is NULL), NO_MEMORY: the model can then only
+ *  be destroyed. */
 sluice_status sl_model_set_classes(sluice_model *model, const char *const *names, sluice_error *error);
 
 /** Give the model its notes: the text is copied. NO_MEMORY leaves the old ones. */

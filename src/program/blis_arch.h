@@ -1,4 +1,4 @@
-/* Giving BLIS its configuration where it would not find one by itself. Both programs use it. */
+/* Choosing the kernels of BLIS by BLIS_ARCH_TYPE, where BLIS does not know the CPU. */
 #ifndef SLUICE_PROGRAM_BLIS_ARCH_H
 #define SLUICE_PROGRAM_BLIS_ARCH_H
 
@@ -6,8 +6,8 @@
 
 #include <stdbool.h>
 
-/** Set BLIS_ARCH_TYPE as the library advises; call it before anything else uses BLIS. BAD_ARGUMENT if the user gave it a value
- * that BLIS or this CPU cannot take. */
+/** Set BLIS_ARCH_TYPE as the library recommends, unless the user has set it. Call it before anything else uses BLIS. BAD_ARGUMENT if
+ * the value of the user is one that BLIS or this CPU does not support. */
 sluice_status sl_blis_arch_set(sluice_error *error);
 
 /** Whether sl_blis_arch_set has set the variable. */

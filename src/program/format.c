@@ -38,38 +38,16 @@ const char *sl_format_shape(const sl_npy_header *header, char text[SL_FORMAT_SHA
     return text;
 }
 
-char *sl_format_share(double share, char *text)
+char *sl_format_fraction(double value, char *text)
 {
-    if (!(share >= 0 && share <= 1)) {
+    if (!(value >= 0 && value <= 1)) {
         memcpy(text, "nan", 3);
         return text + 3;
     }
-    uint32_t millionths = (uint32_t)(share * 1e6 + 0.5);
+    uint32_t millionths = (uint32_t)(value * 1e6 + 0.5);
     text[0] = (char)('0' + millionths / 1000000);
     text[1] = '.';
     for (size_t k = 7; k > 1; k--, millionths /= 10)
         text[k] = (char)('0' + millionths % 10);
     return text + 8;
-}
-
-json_t *sl_format_json(const char *text)
-{
-    json_t *string = json_string(text);
-    if (string)
-        return string;
-    char ascii[1024];
-    size_t length = 0;
-    for (; text[length] && length + 1 < sizeof ascii; length++)
-        ascii[length] = (unsigned char)text[length] < 0x80 ? text[length] : '?';
-    return json_stringn(ascii, length);
-}
-
-sl_exit sl_format_print_json(json_t *object, FILE *stream)
-{
-    if (!object)
-        return sl_report_memory("JSON");
-    json_dumpf(object, stream, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
-    fputc('\n', stream);
-    json_decref(object);
-    return SL_EXIT_OK;
 }

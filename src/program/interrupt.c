@@ -5,24 +5,24 @@
 #include <stddef.h>
 #include <unistd.h>
 
-static volatile sig_atomic_t seen;   /* the first signal that came; 0: none */
-static volatile sig_atomic_t waited; /* a second has passed since then */
+static volatile sig_atomic_t seen;    /* the first signal; 0: none */
+static volatile sig_atomic_t overdue; /* a second has passed since then */
 
-/* Ends of a run that its user, terminal or batch system asks for, which have an exit code; and signals that only happen to end a
- * program, of which the parent is told. */
+/* `requests`: the user, the terminal or a batch system asks the program to end; it ends with an exit code. `others`: signals that end
+ * a program by default; it ends by the signal itself, so that the parent process sees it. */
 static const int requests[] = {SIGHUP, SIGINT, SIGTERM, SIGXCPU};
 static const int others[] = {SIGQUIT, SIGUSR1, SIGUSR2, SIGALRM, SIGVTALRM, SIGPROF, SIGPOLL, SIGPWR};
 
-/* A second later, and every second from then on, the alarm interrupts a call that began to wait just before `seen` was set but after
- * it was looked at. Another signal then is of a user who does not want to wait for the end in order; before, it may be the same
- * request once more, as timeout(1) sends it to the process and to its group. */
+/* The alarm repeats every second. It interrupts a call that began to block after the program tested `seen` and before the signal set
+ * it. A second signal within one second may be the same request again: timeout(1) sends it to the process and to its group. After
+ * that second it comes from a user who does not want to wait for the cleanup, and ends the program. */
 static void on_signal(int number)
 {
     if (!seen) {
         seen = number;
     } else if (number == SIGALRM) {
-        waited = 1;
-    } else if (waited) {
+        overdue = 1;
+    } else if (overdue) {
         signal(number, SIG_DFL);
         raise(number);
     }
@@ -31,7 +31,7 @@ static void on_signal(int number)
 
 static void handle(int number)
 {
-    struct sigaction action = {.sa_handler = on_signal}, old; /* no SA_RESTART: a call that waits must come back */
+    struct sigaction action = {.sa_handler = on_signal}, old; /* no SA_RESTART: a blocking call must return */
     sigfillset(&action.sa_mask);
     if (number == SIGQUIT)
         action.sa_flags = (int)SA_RESETHAND;

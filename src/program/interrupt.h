@@ -1,31 +1,32 @@
-/* Signals and closed pipes: a request to stop is noted, not obeyed at once, so that a run ends between batches with nothing half
+/* Signals and closed pipes. A signal only sets a flag, which the commands test between batches, so that no output is left half
  * written. */
 #ifndef SLUICE_PROGRAM_INTERRUPT_H
 #define SLUICE_PROGRAM_INTERRUPT_H
 
-#include "program/report.h"
+#include "program/exit.h"
 
 #include <stdbool.h>
 
 /**
- * From now on take signals that would end the program as requests to stop, and make writing to a closed pipe, or beyond the limit
- * of a file's size, an error instead of a signal. SIGHUP, SIGINT, SIGTERM and SIGXCPU end the program with SL_EXIT_INTERRUPTED.
- * SIGQUIT, SIGUSR1, SIGUSR2, SIGALRM and the like end it in the same order, but by the signal itself, so that the parent sees it
- * (and SIGQUIT leaves a core). A second SIGQUIT acts at once, and so does any of them more than a second after the first. What is ignored when the program starts, as SIGHUP under nohup, stays
- * ignored.
+ * Install handlers, so that a signal that would end the program becomes a request to stop. Writing to a closed pipe, or beyond the
+ * file size limit, becomes an error instead of a signal.
+ * After SIGHUP, SIGINT, SIGTERM and SIGXCPU the program exits with SL_EXIT_INTERRUPTED. After SIGQUIT, SIGUSR1, SIGUSR2, SIGALRM and
+ * similar signals it cleans up likewise, but then ends by the signal itself, so that the parent process sees the signal (and SIGQUIT
+ * writes a core file). A second SIGQUIT ends the program at once, and so does any of these signals more than a second after the
+ * first. A signal that is ignored when the program starts, such as SIGHUP under nohup, stays ignored.
  */
 void sl_interrupt_install(void);
 
-/** Whether a request to stop has come. From then on a call that waits for a pipe or a FIFO fails with EINTR, also one that
- *  has only just begun to. */
+/** Whether a request to stop has arrived. From then on a blocking call on a pipe or a FIFO fails with EINTR, even if it began to
+ *  block just before. */
 bool sl_interrupt_seen(void);
 
-/** What to exit with, without a message, if a failure needs none because the user knows: SL_EXIT_INTERRUPTED where a request to stop
- *  ended a wait, SL_EXIT_IO where the reader of a pipe has left. SL_EXIT_OK: it is to be reported. To be called before anything else
- *  sets errno. */
+/** The exit code of a failure that needs no message, because the user caused it: SL_EXIT_INTERRUPTED where a request to stop ended a
+ *  blocking call, SL_EXIT_IO where the reader has closed the pipe. SL_EXIT_OK: any other failure; report it. Call it before anything
+ *  else sets errno. */
 sl_exit sl_interrupt_explain(sluice_status status);
 
-/** Leave main with `code`: by the signal that was the request to stop, if it is one of those. Returns code otherwise. */
+/** Call it last in main: ends the program by SIGQUIT or a similar signal if that was the request to stop. Otherwise returns code. */
 sl_exit sl_interrupt_finish(sl_exit code);
 
 #endif

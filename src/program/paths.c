@@ -13,14 +13,14 @@ enum { KIND_BYTES = 40 };
 void sl_paths_hold_standard(void)
 {
     for (int number = STDIN_FILENO; number <= STDERR_FILENO; number++)
-        if (fcntl(number, F_GETFD) < 0) /* open takes the least number that is free: this one */
+        if (fcntl(number, F_GETFD) < 0) /* open returns the lowest free descriptor: this one */
             (void)!open("/dev/null", number == STDIN_FILENO ? O_WRONLY : O_RDONLY);
 }
 
-/* False where the path cannot be followed, which opening it will report. */
-static bool resolve(const sl_place *at, sl_resolved *found)
+/* False if the path cannot be resolved; opening it will report why. */
+static bool resolve(const sl_path_argument *path, sl_resolved *found)
 {
-    return sl_resolve(at->path, at->is_output ? STDOUT_FILENO : STDIN_FILENO, found) == 0;
+    return sl_resolve(path->path, path->is_output ? STDOUT_FILENO : STDIN_FILENO, found) == 0;
 }
 
 static const char *describe(const sl_resolved *found, char text[KIND_BYTES])
@@ -39,7 +39,7 @@ static const char *describe(const sl_resolved *found, char text[KIND_BYTES])
     return text;
 }
 
-static bool is_same_place(const sl_place *a, const sl_place *b)
+static bool is_same_file(const sl_path_argument *a, const sl_path_argument *b)
 {
     sl_resolved first, second;
     if (!resolve(a, &first) || !resolve(b, &second))
@@ -51,27 +51,27 @@ static bool is_same_place(const sl_place *a, const sl_place *b)
     return !first.exists && !second.exists && *first.path && strcmp(first.path, second.path) == 0;
 }
 
-static sl_exit check_descriptor(const sl_place *place)
+static sl_exit check_descriptor(const sl_path_argument *path)
 {
     sl_resolved found;
-    if (!resolve(place, &found) || found.descriptor < 0)
+    if (!resolve(path, &found) || found.descriptor < 0)
         return SL_EXIT_OK;
     sluice_error error;
     const int copy =
-        place->is_output
-            ? sl_resolve_duplicate(found.descriptor, true, sl_report_output(place->path), SLUICE_STATUS_IO, &error)
-            : sl_resolve_duplicate(found.descriptor, false, sl_report_input(place->path), SLUICE_STATUS_NO_INPUT, &error);
+        path->is_output
+            ? sl_resolve_duplicate(found.descriptor, true, sl_report_output(path->path), SLUICE_STATUS_IO, &error)
+            : sl_resolve_duplicate(found.descriptor, false, sl_report_input(path->path), SLUICE_STATUS_NO_INPUT, &error);
     if (copy < 0)
         return sl_report_error(&error);
     close(copy);
     return SL_EXIT_OK;
 }
 
-static sl_exit check_pair(const sl_place *a, const sl_place *b)
+static sl_exit check_pair(const sl_path_argument *a, const sl_path_argument *b)
 {
     char kind[KIND_BYTES];
     sl_resolved found;
-    if (!a->path || !is_same_place(a, b))
+    if (!a->path || !is_same_file(a, b))
         return SL_EXIT_OK;
     if (b->is_output)
         return sl_report(SL_EXIT_USAGE, "%s %s is the same file as %s %s; write to another", b->option, b->path, a->option,
@@ -82,14 +82,14 @@ static sl_exit check_pair(const sl_place *a, const sl_place *b)
     return SL_EXIT_OK;
 }
 
-sl_exit sl_paths_check(const sl_place *places, size_t count)
+sl_exit sl_paths_check(const sl_path_argument *paths, size_t count)
 {
     sl_exit code = SL_EXIT_OK;
     for (size_t k = 0; k < count; k++) {
-        for (size_t j = 0; !code && j < k && places[k].path; j++)
-            code = check_pair(&places[j], &places[k]);
-        if (!code && places[k].path)
-            code = check_descriptor(&places[k]);
+        for (size_t j = 0; !code && j < k && paths[k].path; j++)
+            code = check_pair(&paths[j], &paths[k]);
+        if (!code && paths[k].path)
+            code = check_descriptor(&paths[k]);
     }
     return code;
 }
@@ -100,20 +100,19 @@ static bool is_null(const struct stat *about)
     return S_ISCHR(about->st_mode) && stat("/dev/null", &null) == 0 && about->st_rdev == null.st_rdev;
 }
 
-sl_exit sl_paths_check_file(const sl_place *place, const char *why)
+sl_exit sl_paths_check_file(const sl_path_argument *path, const char *why)
 {
     char kind[KIND_BYTES];
     sl_resolved found;
-    if (!place->path)
+    if (!path->path)
         return SL_EXIT_OK;
-    int problem = sl_resolve(place->path, STDOUT_FILENO, &found);
+    int problem = sl_resolve(path->path, STDOUT_FILENO, &found);
     if (!problem && found.exists && S_ISDIR(found.about.st_mode))
         problem = EISDIR;
     if (!problem && (found.descriptor >= 0 || (found.exists && !S_ISREG(found.about.st_mode) && !is_null(&found.about))))
-        return sl_report(SL_EXIT_USAGE, "%s %s is %s, but %s; name a file", place->option, place->path, describe(&found, kind),
-                         why);
+        return sl_report(SL_EXIT_USAGE, "%s %s is %s, but %s; name a file", path->option, path->path, describe(&found, kind), why);
     problem = problem ? problem : sl_resolve_check_output(&found);
-    return problem ? sl_report(SL_EXIT_IO, "%s: %s cannot be written: %s", place->path, place->option, strerror(problem))
+    return problem ? sl_report(SL_EXIT_IO, "%s: %s cannot be written: %s", path->path, path->option, strerror(problem))
                    : SL_EXIT_OK;
 }
 

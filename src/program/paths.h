@@ -1,4 +1,4 @@
-/* Whether the files that a command line names can be what it wants them for. */
+/* Checks of the files that a command line names, before anything is computed. */
 #ifndef SLUICE_PROGRAM_PATHS_H
 #define SLUICE_PROGRAM_PATHS_H
 
@@ -7,36 +7,36 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-typedef struct sl_place {
-    const char *option; /* as messages name it */
+typedef struct sl_path_argument {
+    const char *option; /* for messages: "--input" */
     const char *path;   /* NULL: not given */
     bool is_output;
-} sl_place;
+} sl_path_argument;
 
-/** Keep the numbers of standard input, output and error for them where they are closed: else the next file that is opened would
- *  get one, and messages or answers. Reading and writing them fails. To be called before any file is opened. */
+/** Open /dev/null for each of standard input, output and error that is closed. Otherwise the next file that is opened would get that
+ *  descriptor, and receive messages or results. Reading and writing these still fails. Call it before any file is opened. */
 void sl_paths_hold_standard(void);
 
-/** Refuse (and report) two outputs to the same place, an output that is an input named before it, one descriptor wanted for two
- *  inputs, and a descriptor that is not open for what it is wanted for. A descriptor is the same however it is named
- *  (io/resolve.h); devices and FIFOs may be named as often as the user likes. */
-sl_exit sl_paths_check(const sl_place *places, size_t count);
+/** Refuse (and report) two outputs to one file, an output to a file that is an input earlier in the list, one descriptor as two
+ *  inputs, and a descriptor that is not open for reading or for writing as needed. All names of a descriptor are the same file
+ *  (io/resolve.h). Devices and FIFOs may be named more than once. */
+sl_exit sl_paths_check(const sl_path_argument *paths, size_t count);
 
-/** Refuse (and report) before the run what would fail after it: a file, or where it is not there its folder, that is not to be
- *  written; and, as the output needs a file for the reason `why` ("is written more than once"), descriptors, FIFOs, sockets and
- *  devices. /dev/null is let pass, for trying. Opens nothing: a FIFO is not waited for. */
-sl_exit sl_paths_check_file(const sl_place *place, const char *why);
+/** Refuse (and report), before the run, an output that must be a regular file and cannot be written at the end of the run: a file
+ *  without write permission, a new file in a folder without it, and descriptors, FIFOs, sockets and devices, for the reason `why`
+ *  ("is written more than once"). /dev/null is accepted, for trials. Opens nothing, so that it never blocks on a FIFO. */
+sl_exit sl_paths_check_file(const sl_path_argument *path, const char *why);
 
-/** Whether the input ("-": standard input) can be read forward only. False if it is not there. */
+/** Whether the input ("-": standard input) can only be read sequentially. False if it does not exist. */
 bool sl_paths_is_input_stream(const char *path);
 
-/** Whether the output ("-": standard output) can be written forward only. */
+/** Whether the output ("-": standard output) can only be written sequentially. */
 bool sl_paths_is_output_stream(const char *path);
 
-/** Whether the input is standard input, however it is named. */
+/** Whether the input is standard input, under any name. */
 bool sl_paths_is_standard_input(const char *path);
 
-/** Whether the output is standard output, however it is named. */
+/** Whether the output is standard output, under any name. */
 bool sl_paths_is_standard_output(const char *path);
 
 #endif

@@ -13,10 +13,10 @@ static const double REDRAW_SECONDS = 0.1;
 
 static struct {
     bool shown;
-    double started, drawn; /* drawn: the last time; 0: not yet */
+    double started, drawn; /* clock at the start and at the last redraw; drawn 0: never drawn */
     uint64_t total;
-    int width;         /* of what stands on the line */
-    const char *words; /* in place of the number of rows; NULL: none */
+    int width;        /* columns of the text on the line */
+    const char *text; /* shown in place of the number of rows; NULL: none */
 } bar;
 
 const char *sl_progress_get_name(sl_progress_mode mode)
@@ -32,15 +32,15 @@ void sl_progress_start(sl_progress_mode mode, uint64_t total)
     bar.drawn = 0;
     bar.total = total;
     bar.width = 0;
-    bar.words = NULL;
+    bar.text = NULL;
 }
 
 void sl_progress_describe(const char *text)
 {
-    bar.words = text;
+    bar.text = text;
 }
 
-/* Put text in place of what stands on the line; blanks do it on any terminal. */
+/* Replace the text on the line. Overwriting with blanks works on any terminal. */
 static void draw(const char *text)
 {
     const int length = (int)strlen(text);
@@ -54,7 +54,7 @@ static void draw(const char *text)
 static int write_gauge(char *text, size_t room, double share, double elapsed)
 {
     char gauge[BAR_WIDTH + 1];
-    const int width = bar.words ? SHORT_WIDTH : BAR_WIDTH;
+    const int width = bar.text ? SHORT_WIDTH : BAR_WIDTH;
     memset(gauge, ' ', (size_t)width);
     memset(gauge, '#', (size_t)(share * width));
     gauge[width] = '\0';
@@ -76,8 +76,8 @@ void sl_progress_update(uint64_t done, uint64_t rows)
         used = write_gauge(text, sizeof text, done < bar.total ? (double)done / (double)bar.total : 1, elapsed);
     sl_format_count(rows, count);
     sl_format_count(elapsed > 0 ? (uint64_t)((double)rows / elapsed) : 0, rate);
-    if (bar.words)
-        snprintf(text + used, sizeof text - (size_t)used, "%s  %s rows/s", bar.words, rate);
+    if (bar.text)
+        snprintf(text + used, sizeof text - (size_t)used, "%s  %s rows/s", bar.text, rate);
     else
         snprintf(text + used, sizeof text - (size_t)used, "%s rows  %s rows/s", count, rate);
     draw(text);

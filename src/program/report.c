@@ -47,8 +47,9 @@ sl_exit sl_report_error(const sluice_error *error)
     return sl_report(code ? code : SL_EXIT_FAILURE, "%s", error->message);
 }
 
-/* Why standard output failed. What an earlier write met is forgotten, but for a pipe without a reader. */
-static int find_problem(void)
+/* The errno of the failure of standard output. If an earlier write failed, its errno is lost; only a closed pipe can still be
+ * recognised. */
+static int find_errno(void)
 {
     struct pollfd output = {.fd = STDOUT_FILENO, .events = POLLOUT};
     if (errno)
@@ -61,7 +62,7 @@ sl_exit sl_report_flush(sl_exit code)
     errno = 0;
     if ((fflush(stdout) == 0 && !ferror(stdout)) || code)
         return code;
-    errno = find_problem();
+    errno = find_errno();
     const sl_exit known = sl_interrupt_explain(SLUICE_STATUS_IO);
     return known ? known : sl_report(SL_EXIT_IO, "standard output: cannot be written: %s", strerror(errno));
 }

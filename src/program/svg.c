@@ -6,13 +6,13 @@
 #include <math.h>
 #include <stdlib.h>
 
-/* Okabe and Ito's palette but for the yellow, which no white paper shows, and with the reader's own ink for black. Blue is lighter
- * on dark paper. */
+/* The palette of Okabe and Ito without yellow, which is invisible on white, and with the text colour for black. Blue is lighter on a
+ * dark background. */
 static const char head[] =
     "<style>\n"
     "text { font: 12px sans-serif; fill: #222 }\n"
     ".small { font-size: 10.5px } .title { font-size: 14px; font-weight: bold }\n"
-    ".paper { fill: #fff } .shade { fill: #888; fill-opacity: 0.12 }\n"
+    ".background { fill: #fff } .shade { fill: #888; fill-opacity: 0.12 }\n"
     "path { stroke-linejoin: round } .grid, .axis, .ideal, .curve { fill: none }\n"
     ".grid { stroke: #888; stroke-opacity: 0.3 } .axis { stroke: #444 } .ideal { stroke: #777; stroke-dasharray: 1.5 3.5 }\n"
     ".s0 { stroke: #0072b2 } .s1 { stroke: #d55e00 } .s2 { stroke: #009e73 } .s3 { stroke: #cc79a7 }\n"
@@ -21,15 +21,15 @@ static const char head[] =
     ".f4 { fill: #e69f00 } .f5 { fill: #56b4e9 } .f6 { fill: #222 }\n"
     ".curve { stroke-width: 2 }\n"
     "@media (prefers-color-scheme: dark) {\n"
-    "text { fill: #e6e6e6 } .paper { fill: #121417 } .axis { stroke: #bbb }\n"
+    "text { fill: #e6e6e6 } .background { fill: #121417 } .axis { stroke: #bbb }\n"
     ".s0 { stroke: #3b9ddd } .f0 { fill: #3b9ddd } .s6 { stroke: #e6e6e6 } .f6 { fill: #e6e6e6 }\n"
     "}\n"
     "</style>\n";
 
-/* Dashes of series are 4 long at least somewhere, so that none looks like the dots of an ideal. */
+/* Each pattern has a dash of length 4 or more, so that none looks like the dots of "ideal". */
 static const char *const dashes[SL_SVG_STYLES] = {"none", "8 4", "4 2.5", "10 3 2 3", "5 2", "12 5", "6 2 2 2 2 2"};
 
-/* Marks around (0, 0). */
+/* Markers around (0, 0). */
 static const char *const marks[SL_SVG_STYLES] = {
     "M-4.5 0a4.5 4.5 0 1 0 9 0a4.5 4.5 0 1 0 -9 0z",
     "M-4-4h8v8h-8z",
@@ -72,7 +72,7 @@ bool sl_svg_begin(sl_svg *svg, double width, double height, const char *title)
             "<title>",
             width, height, width, height);
     write_escaped(svg->out, title);
-    fprintf(svg->out, "</title>\n%s<rect class=\"paper\" width=\"%.0f\" height=\"%.0f\"/>\n", head, width, height);
+    fprintf(svg->out, "</title>\n%s<rect class=\"background\" width=\"%.0f\" height=\"%.0f\"/>\n", head, width, height);
     return true;
 }
 
@@ -105,7 +105,7 @@ void sl_svg_text(const sl_svg *svg, sl_point at, sl_anchor anchor, const char *k
     fputs("</text>\n", svg->out);
 }
 
-/* The data of a path through points. */
+/* Write the attribute "d" of a path through points, and end the element. */
 static void write_points(FILE *out, size_t count, const sl_point *points)
 {
     fputs(" d=\"", out);
@@ -144,14 +144,14 @@ sl_point sl_panel_place(const sl_panel *panel, double x, double y)
     return (sl_point){sl_axis_place(&panel->x, x), sl_axis_place(&panel->y, y)};
 }
 
-/* The least of 1, 2, 5, 10 times a power of ten that is above `value`, or at it when so asked. */
-static double round_up(double value, bool stays)
+/* The least of 1, 2, 5, 10 times a power of ten that is above `value`, or equal to it if `or_equal`. */
+static double round_up(double value, bool or_equal)
 {
     static const double steps[] = {1, 2, 5, 10, 20};
     const double power = pow(10, floor(log10(value)));
     for (size_t k = 0; k < sizeof steps / sizeof steps[0]; k++) {
         const double step = steps[k] * power;
-        if (step > value * (1 + 1e-9) || (stays && step > value * (1 - 1e-9)))
+        if (step > value * (1 + 1e-9) || (or_equal && step > value * (1 - 1e-9)))
             return step;
     }
     return 20 * power;
@@ -173,7 +173,7 @@ static void draw_ticks(const sl_svg *svg, const sl_panel *panel, bool across)
     const sl_axis *axis = across ? &panel->x : &panel->y;
     const double below = axis->logarithmic ? axis->least * (1 - 1e-6) : axis->least - 1e-6 * (axis->most - axis->least);
     double last = below, tick = sl_axis_next_tick(axis, WANTED, below);
-    /* Next to the ends of what a double holds a tick may be no larger than the one before. */
+    /* Near the limits of double a tick may not be larger than the one before. */
     for (; tick > last && tick <= axis->most * (1 + 1e-9); last = tick, tick = sl_axis_next_tick(axis, WANTED, tick)) {
         const double at = sl_axis_place(axis, tick);
         const sl_point up[] = {{at, panel->y.from}, {at, panel->y.to}}, along[] = {{panel->x.from, at}, {panel->x.to, at}};

@@ -1,12 +1,11 @@
-/* What --version tells. Both programs use it. */
+/* The text of --version. */
 #ifndef SLUICE_PROGRAM_VERSION_H
 #define SLUICE_PROGRAM_VERSION_H
 
-#include "program/report.h"
 #include "sluice_tools.h"
 
-/** Print `program` (its name), the library's version and, in brackets, `build` unless NULL; BLIS and its configuration; OpenMP;
- *  the instruction set and why. */
+/** Print the name `program`, the version of the library and, in parentheses, `build` unless it is NULL; then BLIS and its
+ *  configuration, OpenMP, and the instruction set with the reason for it. */
 void sl_version_print(const char *program, const char *build, const sluice_environment *environment);
 
 #endif

@@ -20,19 +20,29 @@ static unsigned read_xcr0(void)
     return low;
 }
 
-static sluice_isa find_best(void)
+/* The feature bits of CPUID leaf 7, ebx; 0 unless the CPU has FMA and AVX and the OS saves the registers of mask xcr0. */
+static unsigned read_features(unsigned xcr0)
 {
     unsigned a, b, c, d;
-    if (!__get_cpuid(1, &a, &b, &c, &d))
-        return SLUICE_ISA_SCALAR;
     const unsigned osxsave_fma_avx = bit_OSXSAVE | bit_FMA | bit_AVX;
-    if ((c & osxsave_fma_avx) != osxsave_fma_avx)
-        return SLUICE_ISA_SCALAR;
-    const unsigned xcr0 = read_xcr0();
-    if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || !(b & bit_AVX2) || (xcr0 & XCR0_YMM) != XCR0_YMM)
-        return SLUICE_ISA_SCALAR;
-    const unsigned avx512 = bit_AVX512F | bit_AVX512VL | bit_AVX512DQ | bit_AVX512BW;
-    return (b & avx512) == avx512 && (xcr0 & XCR0_ZMM) == XCR0_ZMM ? SLUICE_ISA_AVX512 : SLUICE_ISA_AVX2;
+    if (!__get_cpuid(1, &a, &b, &c, &d) || (c & osxsave_fma_avx) != osxsave_fma_avx || (read_xcr0() & xcr0) != xcr0)
+        return 0;
+    return __get_cpuid_count(7, 0, &a, &b, &c, &d) ? b : 0;
+}
+
+bool sl_cpu_runs(sluice_isa isa)
+{
+    const unsigned avx512 = bit_AVX2 | bit_AVX512F | bit_AVX512VL | bit_AVX512DQ | bit_AVX512BW;
+    switch (isa) {
+    case SLUICE_ISA_SCALAR:
+        return true;
+    case SLUICE_ISA_AVX2:
+        return read_features(XCR0_YMM) & bit_AVX2;
+    case SLUICE_ISA_AVX512:
+        return (read_features(XCR0_ZMM) & avx512) == avx512;
+    default:
+        return false;
+    }
 }
 
 static unsigned find_amd_family(void)
@@ -73,9 +83,9 @@ void sl_float_mode_restore(sl_float_mode mode)
 
 #else
 
-static sluice_isa find_best(void)
+bool sl_cpu_runs(sluice_isa isa)
 {
-    return SLUICE_ISA_SCALAR;
+    return isa == SLUICE_ISA_SCALAR;
 }
 
 static unsigned find_amd_family(void)
@@ -131,7 +141,6 @@ static void read_caches(sl_cpu *cpu)
 void sl_cpu_get(sl_cpu *cpu)
 {
     memset(cpu, 0, sizeof *cpu);
-    cpu->best = find_best();
     cpu->amd_family = find_amd_family();
     read_name(cpu->name);
     read_caches(cpu);

@@ -7,13 +7,15 @@
 #include <stdbool.h>
 
 typedef struct sl_cpu {
-    sluice_isa best;                      /* by CPUID, and by XCR0: registers that the OS does not save cannot be used */
     unsigned amd_family;                  /* AMD's family number, 0x19 for Zen 3 and 4; 0 on others */
     size_t l1d_bytes, l2_bytes, l3_bytes; /* 0: not known */
     char name[64];
 } sl_cpu;
 
 void sl_cpu_get(sl_cpu *cpu);
+
+/** Whether the CPU has the instruction set, by CPUID, and the operating system saves its registers, by XCR0. */
+bool sl_cpu_runs(sluice_isa isa);
 
 /** The calling thread's floating-point mode, to be given back to sl_float_mode_restore. */
 typedef unsigned sl_float_mode;

@@ -1,4 +1,4 @@
-/* Finding the element of a batch's data that spoilt its loss; looked for only once it has. */
+/* Finding the element of a batch's data that made its loss NaN or infinite. Called only once a loss is. */
 #include "base/error.h"
 #include "train/trainer.h"
 
@@ -20,8 +20,8 @@ static sluice_status check_x(const sluice_shape *shape, const sluice_batch *batc
     for (size_t step = 0; step < steps; step++)
         for (size_t k = 0; k < shape->inputs; k++)
             if (!isfinite(x[step * step_stride + k]))
-                return sl_fail_row(error, SLUICE_STATUS_BAD_DATA, row, step, "x [%zu] is %s; mend the data or leave the row out", k,
-                                   name_kind(x[step * step_stride + k]));
+                return sl_fail_row(error, SLUICE_STATUS_BAD_DATA, row, step, "x [%zu] is %s; correct the data or leave the row out",
+                                   k, name_kind(x[step * step_stride + k]));
     return SLUICE_STATUS_OK;
 }
 
@@ -33,7 +33,7 @@ static sluice_status check_states(const sluice_shape *shape, const float *states
             const float value = states[(k * rows + row) * shape->hidden + unit];
             if (!isfinite(value))
                 return sl_fail_row(error, SLUICE_STATUS_BAD_DATA, row, SIZE_MAX,
-                                   "%s [%zu][%zu][%zu] is %s; a row's state has to be finite, as its data", name, k, row, unit,
+                                   "%s [%zu][%zu][%zu] is %s; a row's initial state must be finite", name, k, row, unit,
                                    name_kind(value));
         }
     return SLUICE_STATUS_OK;

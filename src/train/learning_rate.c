@@ -2,19 +2,19 @@
 
 #include "base/exact_math.h"
 
-/* From one rate to another along half a cosine; part in 0..1. */
-static double swing(double from, double to, double part)
+/* Cosine annealing from one rate to another; part in 0..1. */
+static double half_cosine(double from, double to, double part)
 {
     return to + (from - to) / 2 * (1 + sl_cos_pi(part));
 }
 
-/* The rate of torch's OneCycleLR(max_lr=rate, total_steps), whose momentum does not cycle here: the steps of the first part are
- * 0..0.3 total - 1, which need not be whole, those of the second go from there to total - 1. */
+/* The rate of torch's OneCycleLR(max_lr=rate, total_steps) with cycle_momentum=False. The rate rises from step 0 to step
+ * 0.3 total - 1, which need not be an integer, and falls from there to step total - 1. */
 static double one_cycle(double rate, uint64_t total_steps, uint64_t step)
 {
     const double first = rate / 25, last = first / 1e4, top = 0.3 * (double)total_steps - 1, end = (double)total_steps - 1;
     const double at = step < total_steps ? (double)step : end;
-    return at <= top ? swing(first, rate, at / top) : swing(rate, last, (at - top) / (end - top));
+    return at <= top ? half_cosine(first, rate, at / top) : half_cosine(rate, last, (at - top) / (end - top));
 }
 
 double sl_rate_get(const sluice_trainer_options *options, uint64_t step)
@@ -26,5 +26,5 @@ double sl_rate_get(const sluice_trainer_options *options, uint64_t step)
         return options->rate * ((double)(step + 1) / (double)warm);
     if (options->schedule == SLUICE_RATE_CONSTANT)
         return options->rate;
-    return step < total ? swing(options->rate, 0, (double)(step - warm) / (double)(total - warm)) : 0;
+    return step < total ? half_cosine(options->rate, 0, (double)(step - warm) / (double)(total - warm)) : 0;
 }

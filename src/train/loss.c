@@ -1,5 +1,5 @@
-/* Losses: cross-entropy of a softmax, and squared error. The targets are cut into a fixed number of chunks, which threads take; the
- * chunks' sums are added in order, so that no bit depends on the threads. */
+/* Losses: cross-entropy of a softmax, and squared error. The targets are divided into a fixed number of chunks, which threads take;
+ * the sums of the chunks are added in order, so that no bit depends on the number of threads. */
 #include "train/loss.h"
 
 #include "system/cpu.h"
@@ -17,37 +17,37 @@
 
 enum {
     CHUNKS = 64,
-    WAYS = 32,          /* the largest of a target is sought among every 32nd element, and then among these */
-    ALONE_BELOW = 16384 /* elements that one thread computes before a second has woken */
+    LANES = 32,              /* the maximum of a target's outputs is that of 32 maxima, each of every 32nd output */
+    ONE_THREAD_BELOW = 16384 /* with fewer elements, one thread is done before a second one has started */
 };
 
-/* What a chunk of the targets found. */
-typedef struct tally {
+/* The sums of a chunk of the targets. */
+typedef struct chunk_result {
     double loss;
     size_t right;
     sl_fault_place place;
-} tally;
+} chunk_result;
 
 typedef struct job {
     const sluice_loss *loss;
     int32_t ignore;
     double share;  /* of a target of weight 1 in the mean: 1 / the loss's weight */
     double smooth; /* what label smoothing puts on all classes together: the smoothing, times the mean class weight */
-    tally tallies[CHUNKS];
+    chunk_result results[CHUNKS];
 } job;
 
 /* The largest of the outputs; NaN if one of them is NaN or infinite. */
 static float find_largest(const float *outputs, size_t width)
 {
-    const size_t ways = sl_size_min(WAYS, width);
-    float largest[WAYS] = {0}, bad[WAYS] = {0};
+    const size_t lanes = sl_size_min(LANES, width);
+    float largest[LANES] = {0}, bad[LANES] = {0};
     size_t k = 0;
-    for (; k < ways; k++) {
+    for (; k < lanes; k++) {
         largest[k] = outputs[k];
         bad[k] = outputs[k] * 0.0f;
     }
-    for (; k + WAYS <= width; k += WAYS)
-        for (size_t j = 0; j < WAYS; j++) {
+    for (; k + LANES <= width; k += LANES)
+        for (size_t j = 0; j < LANES; j++) {
             largest[j] = outputs[k + j] > largest[j] ? outputs[k + j] : largest[j];
             bad[j] += outputs[k + j] * 0.0f;
         }
@@ -55,7 +55,7 @@ static float find_largest(const float *outputs, size_t width)
         largest[j] = outputs[k] > largest[j] ? outputs[k] : largest[j];
         bad[j] += outputs[k] * 0.0f;
     }
-    for (size_t j = 1; j < ways; j++) {
+    for (size_t j = 1; j < lanes; j++) {
         largest[0] = largest[j] > largest[0] ? largest[j] : largest[0];
         bad[0] += bad[j];
     }
@@ -96,10 +96,10 @@ static bool is_first_largest(const float *outputs, size_t label, float largest)
     return first;
 }
 
-/* Subnormals would slow the products that read it. */
-static float flush_slope(double slope)
+/* With subnormals in it, the products of the backward pass would be slow on some CPUs. */
+static float flush_subnormal(double gradient)
 {
-    return (float)(fabs(slope) < FLT_MIN ? 0 : slope);
+    return (float)(fabs(gradient) < FLT_MIN ? 0 : gradient);
 }
 
 /* Terms e_k into a gradient, e_k * scale - even * w_k; without weights w is 1. */
@@ -107,16 +107,16 @@ static void finish_gradient(float *gradient, size_t width, double scale, double 
 {
     if (weights)
         for (size_t k = 0; k < width; k++)
-            gradient[k] = flush_slope(gradient[k] * scale - even * (double)weights[k]);
+            gradient[k] = flush_subnormal(gradient[k] * scale - even * (double)weights[k]);
     else
         for (size_t k = 0; k < width; k++)
-            gradient[k] = flush_slope(gradient[k] * scale - even);
+            gradient[k] = flush_subnormal(gradient[k] * scale - even);
 }
 
 /* Softmax's probabilities p_k = e_k / sum, and the target's q, whose sum is `mass`: loss -sum q log p, gradient mass p - q, times the
- * share. q is even * w on every class, and on the label the weight, less its part that is smoothed, besides. The label's own
- * mass (p - 1) is taken from what the others have, or nothing would be left of it near 1. */
-static sl_fault add_entropy(const job *work, size_t target, tally *found)
+ * share. q is even * w on every class, and on the label the weight, less its part that is smoothed, besides. The label's
+ * p - 1 is computed as minus the sum of the other classes' p, since p - 1 would lose all its digits where p is close to 1. */
+static sl_fault add_entropy(const job *work, size_t target, chunk_result *found)
 {
     const sluice_loss *loss = work->loss;
     const size_t width = loss->width, label = (size_t)loss->labels[target];
@@ -144,7 +144,7 @@ static sl_fault add_entropy(const job *work, size_t target, tally *found)
 }
 
 /* Loss: the mean of (output - value)^2 over the width. */
-static sl_fault add_square(const job *work, size_t target, tally *found)
+static sl_fault add_square(const job *work, size_t target, chunk_result *found)
 {
     const sluice_loss *loss = work->loss;
     const size_t width = loss->width;
@@ -161,7 +161,7 @@ static sl_fault add_square(const job *work, size_t target, tally *found)
         sl_lanes_add(sums, squares, filled);
     }
     const double sum = sl_lanes_sum(sums);
-    if (!isfinite(sum)) { /* of finite floats it is finite */
+    if (!isfinite(sum)) { /* the sum of finite floats' squares is finite in double */
         size_t k = 0;
         while (isfinite(values[k]) && isfinite(outputs[k]))
             k++;
@@ -183,13 +183,13 @@ static bool counts(const sluice_loss *loss, int32_t ignore, size_t row, size_t s
            (loss->kind == SLUICE_LOSS_SQUARED_ERROR || loss->labels[row * loss->steps + step] != ignore);
 }
 
-static void do_chunk(job *work, size_t index)
+static void run_chunk(job *work, size_t index)
 {
     const sluice_loss *loss = work->loss;
     const size_t targets = loss->rows * loss->steps, part = targets / CHUNKS, rest = targets % CHUNKS;
     const size_t first = part * index + sl_size_min(index, rest), end = first + part + (index < rest);
     const bool by_label = loss->kind == SLUICE_LOSS_CROSS_ENTROPY;
-    tally *found = &work->tallies[index];
+    chunk_result *found = &work->results[index];
     for (size_t target = first; target < end && !found->place.fault; target++) {
         const size_t row = target / loss->steps, step = target % loss->steps;
         found->place.row = row;
@@ -201,11 +201,11 @@ static void do_chunk(job *work, size_t index)
     }
 }
 
-static void take_chunks(void *context, unsigned thread, unsigned threads)
+static void run_chunks(void *context, unsigned thread, unsigned threads)
 {
     const sl_float_mode mode = sl_float_mode_set(false);
     for (size_t index = thread; index < CHUNKS; index += threads)
-        do_chunk(context, index);
+        run_chunk(context, index);
     sl_float_mode_restore(mode);
 }
 
@@ -293,7 +293,7 @@ static double get_smooth(const sluice_loss *loss)
     return loss->class_weights ? (double)loss->label_smoothing / (double)loss->width * sum : (double)loss->label_smoothing;
 }
 
-sluice_status sl_loss_get(sluice_loss *loss, unsigned threads, sl_fault_place *place, sluice_error *error)
+sluice_status sl_loss_compute(sluice_loss *loss, unsigned threads, sl_fault_place *place, sluice_error *error)
 {
     *place = (sl_fault_place){0};
     sluice_status status = check(loss, error);
@@ -308,13 +308,13 @@ sluice_status sl_loss_get(sluice_loss *loss, unsigned threads, sl_fault_place *p
     }
     work.share = loss->weight > 0 ? 1.0 / loss->weight : 0;
     work.smooth = get_smooth(loss);
-    sl_threads_run(loss->rows * loss->steps * loss->width < ALONE_BELOW ? 1 : threads, take_chunks, &work);
+    sl_threads_run(loss->rows * loss->steps * loss->width < ONE_THREAD_BELOW ? 1 : threads, run_chunks, &work);
     double sum = 0;
     loss->right = 0;
     for (size_t index = 0; index < CHUNKS && !place->fault; index++) {
-        sum += work.tallies[index].loss;
-        loss->right += work.tallies[index].right;
-        *place = work.tallies[index].place;
+        sum += work.results[index].loss;
+        loss->right += work.results[index].right;
+        *place = work.results[index].place;
     }
     loss->loss = sum * work.share;
     sl_float_mode_restore(mode);
@@ -334,7 +334,7 @@ sluice_status sluice_loss_compute(sluice_loss *loss, sluice_error *error)
     sl_fault_place place;
     sluice_status status = sl_struct_take(&known, loss, SL_STRUCT(sluice_loss), "sluice_loss_compute", error);
     if (!status)
-        status = sl_loss_get(&known, 1, &place, error);
+        status = sl_loss_compute(&known, 1, &place, error);
     if (!status)
         sl_struct_give(loss, &known, SL_STRUCT(sluice_loss));
     return status;

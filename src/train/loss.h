@@ -1,4 +1,4 @@
-/* Losses and their gradients, on threads; and where a loss that is refused found fault. */
+/* Losses and their gradients, on threads. */
 #ifndef SLUICE_TRAIN_LOSS_H
 #define SLUICE_TRAIN_LOSS_H
 
@@ -6,7 +6,7 @@
 
 #include <stdbool.h>
 
-/** What a loss was refused for. */
+/** Why a loss cannot be computed. */
 typedef enum sl_fault {
     SL_FAULT_NONE = 0,
     SL_FAULT_LABEL,  /* out of range */
@@ -24,8 +24,8 @@ typedef struct sl_fault_place {
  *  loss is cross-entropy. */
 sluice_status sl_class_weights_check(const float *weights, size_t classes, bool by_label, const char *owner, sluice_error *error);
 
-/** sluice_loss_compute on up to `threads` threads; the same bits on any number. `place` tells, where BAD_DATA is for a label, an output
- *  or a value, which; else its fault is NONE. */
-sluice_status sl_loss_get(sluice_loss *loss, unsigned threads, sl_fault_place *place, sluice_error *error);
+/** sluice_loss_compute on up to `threads` threads; the same bits on any number. `place` names the label,
+ *  output or value that BAD_DATA is for; else its fault is NONE. */
+sluice_status sl_loss_compute(sluice_loss *loss, unsigned threads, sl_fault_place *place, sluice_error *error);
 
 #endif

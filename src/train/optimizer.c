@@ -11,10 +11,10 @@
 #include <string.h>
 
 enum {
-    ALONE_BELOW = 3 /* pieces that one thread does before a second has woken */
+    ONE_THREAD_BELOW = 3 /* with fewer slices, one thread is done before a second one has started */
 };
 
-/* What an update multiplies by, in the precision that it does. */
+/* The factors of an update, in single precision as it uses them. */
 typedef struct factors {
     float scale;                 /* of the gradient */
     float decay;                 /* of the weights, added to the gradient */
@@ -28,7 +28,7 @@ typedef struct factors {
 } factors;
 
 typedef struct job {
-    sl_slice *pieces;
+    sl_slice *slices;
     size_t count;
     factors factors;
 } job;
@@ -47,30 +47,30 @@ static double add_squares(const float *values, size_t count)
     return sl_lanes_sum(lanes);
 }
 
-static void square_pieces(void *context, unsigned thread, unsigned threads)
+static void square_slices(void *context, unsigned thread, unsigned threads)
 {
     const job *work = context;
     const sl_float_mode mode = sl_float_mode_set(false);
     for (size_t k = thread; k < work->count; k += threads)
-        work->pieces[k].squares = add_squares(work->pieces[k].gradient, work->pieces[k].count);
+        work->slices[k].squares = add_squares(work->slices[k].gradient, work->slices[k].count);
     sl_float_mode_restore(mode);
 }
 
-double sl_optimizer_get_norm(sl_slice *pieces, size_t count, unsigned threads)
+double sl_optimizer_get_norm(sl_slice *slices, size_t count, unsigned threads)
 {
-    job work = {.pieces = pieces, .count = count};
-    sl_threads_run(count < ALONE_BELOW ? 1 : threads, square_pieces, &work);
+    job work = {.slices = slices, .count = count};
+    sl_threads_run(count < ONE_THREAD_BELOW ? 1 : threads, square_slices, &work);
     const sl_float_mode mode = sl_float_mode_set(false);
     double sum = 0;
     for (size_t k = 0; k < count; k++)
-        sum += pieces[k].squares;
+        sum += slices[k].squares;
     sum = sqrt(sum);
     sl_float_mode_restore(mode);
     return sum;
 }
 
-/* Moments below the least normal number become zero: those of a weight without gradient would otherwise fade into subnormals, with
- * which some CPUs compute a hundred times slower, for good. */
+/* Subnormal moments become zero. Those of a weight without a gradient would otherwise become subnormal and stay so, and some CPUs
+ * compute a hundred times slower with subnormals. */
 static inline float drop_subnormal(float value)
 {
     return fabsf(value) < FLT_MIN ? 0 : value;
@@ -81,9 +81,9 @@ static void update_adam(const factors *given, float *restrict weights, const flo
 {
     const factors f = *given;
     for (size_t k = 0; k < count; k++) {
-        const float slope = gradient[k] * f.scale + weights[k] * f.decay;
-        const float mean = drop_subnormal(first[k] * f.keep_first + slope * f.add_first);
-        const float square = drop_subnormal(second[k] * f.keep_second + slope * slope * f.add_second);
+        const float g = gradient[k] * f.scale + weights[k] * f.decay;
+        const float mean = drop_subnormal(first[k] * f.keep_first + g * f.add_first);
+        const float square = drop_subnormal(second[k] * f.keep_second + g * g * f.add_second);
         first[k] = mean;
         second[k] = square;
         weights[k] = weights[k] * f.shrink - f.step * mean / (sqrtf(square) * f.unbias + f.epsilon);
@@ -107,10 +107,10 @@ static void update_plain(const factors *given, float *restrict weights, const fl
         weights[k] -= (gradient[k] * f.scale + weights[k] * f.decay) * f.step;
 }
 
-/* Whether a value is NaN or infinite: the exponent's bits are all ones then, and one more carries into the sign's place. A loop of
- * its own, which the compiler makes vectors of; a comparison in those above keeps it from that, and Adam takes four times as
- * long. */
-static bool has_wild(const float *values, size_t count)
+/* Whether a value is NaN or infinite: its exponent's bits are all ones, so that adding 1 to the exponent carries into the sign bit.
+ * This is a separate loop, which compilers vectorise; with a comparison in the loops above they do not vectorise these, and Adam takes
+ * four times as long. */
+static bool has_nonfinite(const float *values, size_t count)
 {
     uint32_t carries = 0;
     for (size_t k = 0; k < count; k++) {
@@ -121,20 +121,21 @@ static bool has_wild(const float *values, size_t count)
     return carries >> 31;
 }
 
-static void update_pieces(void *context, unsigned thread, unsigned threads)
+static void update_slices(void *context, unsigned thread, unsigned threads)
 {
     const job *work = context;
     const sl_float_mode mode = sl_float_mode_set(false);
     for (size_t k = thread; k < work->count; k += threads) {
-        sl_slice *piece = &work->pieces[k];
-        if (piece->second)
-            update_adam(&work->factors, piece->weights, piece->gradient, piece->first, piece->second, piece->count);
-        else if (piece->first)
-            update_momentum(&work->factors, piece->weights, piece->gradient, piece->first, piece->count);
+        sl_slice *slice = &work->slices[k];
+        if (slice->second)
+            update_adam(&work->factors, slice->weights, slice->gradient, slice->first, slice->second, slice->count);
+        else if (slice->first)
+            update_momentum(&work->factors, slice->weights, slice->gradient, slice->first, slice->count);
         else
-            update_plain(&work->factors, piece->weights, piece->gradient, piece->count);
-        /* A wild first moment makes a wild weight; a wild second one leaves its weight where it is, for good. */
-        piece->wild = has_wild(piece->weights, piece->count) || (piece->second && has_wild(piece->second, piece->count));
+            update_plain(&work->factors, slice->weights, slice->gradient, slice->count);
+        /* A non-finite m always yields a non-finite weight. A non-finite v does not: its weight no longer changes. */
+        slice->is_nonfinite =
+            has_nonfinite(slice->weights, slice->count) || (slice->second && has_nonfinite(slice->second, slice->count));
     }
     sl_float_mode_restore(mode);
 }
@@ -158,15 +159,15 @@ static factors choose_factors(const sluice_trainer_options *options, uint64_t st
     };
 }
 
-bool sl_optimizer_update(const sluice_trainer_options *options, uint64_t step, double rate, double scale, sl_slice *pieces,
+bool sl_optimizer_update(const sluice_trainer_options *options, uint64_t step, double rate, double scale, sl_slice *slices,
                          size_t count, unsigned threads)
 {
     const sl_float_mode mode = sl_float_mode_set(false);
-    job work = {.pieces = pieces, .count = count, .factors = choose_factors(options, step, rate, scale)};
-    sl_threads_run(count < ALONE_BELOW ? 1 : threads, update_pieces, &work);
+    job work = {.slices = slices, .count = count, .factors = choose_factors(options, step, rate, scale)};
+    sl_threads_run(count < ONE_THREAD_BELOW ? 1 : threads, update_slices, &work);
     sl_float_mode_restore(mode);
-    bool wild = false;
+    bool nonfinite = false;
     for (size_t k = 0; k < count; k++)
-        wild |= pieces[k].wild;
-    return !wild;
+        nonfinite |= slices[k].is_nonfinite;
+    return !nonfinite;
 }

@@ -52,30 +52,30 @@ static sluice_status check(const sluice_trainer *trainer, const request *call, c
     return SLUICE_STATUS_OK;
 }
 
-/* Room for that many floats; what it held is lost if it grows. */
-static sluice_status fit(sl_room *room, size_t rows, size_t steps, size_t width, sluice_error *error)
+/* Make the buffer large enough for the outputs; what it held is lost if it grows. */
+static sluice_status fit(sl_buffer *buffer, size_t rows, size_t steps, size_t width, sluice_error *error)
 {
     size_t count;
     if (!sl_size_mul(rows, steps, &count) || !sl_size_mul(count, width, &count) || count > SIZE_MAX / 2 / sizeof(float))
         return sl_fail_size(error, "the outputs of a batch");
-    if (count <= room->count)
+    if (count <= buffer->count)
         return SLUICE_STATUS_OK;
     float *floats = sl_alloc_array(count, sizeof *floats);
     if (!floats)
         return sl_fail_memory(error, "the outputs of a batch", count * sizeof *floats);
-    sl_free(room->floats);
-    *room = (sl_room){floats, count};
+    sl_free(buffer->floats);
+    *buffer = (sl_buffer){floats, count};
     return SLUICE_STATUS_OK;
 }
 
-/* Whether a batch's y lies as a loss reads it. */
+/* Whether y has the layout that a loss reads. */
 static bool is_contiguous(const sluice_batch *batch, size_t width)
 {
     return (!batch->y_row_stride && !batch->y_step_stride) ||
            (batch->y_row_stride == batch->steps * width && batch->y_step_stride == width);
 }
 
-/* Have the batch compute what the loss reads, into room of the trainer's unless the caller has asked for it too. */
+/* Have the forward pass compute what the loss reads: in a buffer of the trainer, unless the caller asks for it too. */
 static sluice_status prepare(sluice_trainer *trainer, request *call, const int32_t *labels, const float *values,
                              sluice_error *error)
 {
@@ -88,7 +88,7 @@ static sluice_status prepare(sluice_trainer *trainer, request *call, const int32
 
     sluice_status status = fit(&trainer->outputs, batch->rows, steps, width, error);
     if (!status && call->trains)
-        status = fit(&trainer->slopes, batch->rows, steps, width, error);
+        status = fit(&trainer->output_gradients, batch->rows, steps, width, error);
     if (!status && !call->trains && outputs == &batch->step_logits && !batch->y) { /* without a tape they are made from y */
         status = fit(&trainer->y, batch->rows, steps, y_width, error);
         batch->y = trainer->y.floats;
@@ -118,11 +118,11 @@ static sluice_status prepare(sluice_trainer *trainer, request *call, const int32
                                .ignore = options->ignore,
                                .label_smoothing = options->label_smoothing,
                                .class_weights = options->class_weights,
-                               .gradient = call->trains ? trainer->slopes.floats : NULL};
+                               .gradient = call->trains ? trainer->output_gradients.floats : NULL};
     return SLUICE_STATUS_OK;
 }
 
-/* Give the caller the y that was computed elsewhere. */
+/* Copy y, which was computed in the trainer's buffer, to the caller's array. */
 static void copy_y(const request *call)
 {
     const sluice_batch *given = &call->given;
@@ -133,8 +133,8 @@ static void copy_y(const request *call)
                    call->loss.outputs + (row * given->steps + step) * width, width * sizeof(float));
 }
 
-/* Why row's outputs are not finite: its data, or the weights. */
-static sluice_status blame(const sluice_trainer *trainer, const request *call, size_t row, sluice_error *error)
+/* Find out why the outputs of a row are not finite: its data, or the weights. */
+static sluice_status find_nonfinite(const sluice_trainer *trainer, const request *call, size_t row, sluice_error *error)
 {
     const sluice_status status = sl_batch_check_finite(&trainer->model->shape, &call->given, row, row + 1, error);
     if (status)
@@ -161,7 +161,7 @@ static sluice_status run(sluice_trainer *trainer, request *call, const sluice_ba
     if (!status && call->trains) {
         call->batch.tape = trainer->tape;
         call->batch.dropout = trainer->options.dropout;
-        /* Mixed before the step is added, or neighbouring seeds would share their keys, a step apart. */
+        /* Mixed before the step is added; otherwise seed s at step t + 1 would have the key of seed s + 1 at step t. */
         call->batch.dropout_key = sl_random_mix(sl_random_mix(trainer->options.seed + SL_RANDOM_STEP) + trainer->step);
     }
     if (!status)
@@ -171,12 +171,12 @@ static sluice_status run(sluice_trainer *trainer, request *call, const sluice_ba
     if (call->copies_y)
         copy_y(call);
     sl_fault_place place;
-    status = sl_loss_get(&call->loss, sl_workers(trainer->engine), &place, error);
-    return place.fault == SL_FAULT_OUTPUT ? blame(trainer, call, place.row, error) : status;
+    status = sl_loss_compute(&call->loss, sl_workers(trainer->engine), &place, error);
+    return place.fault == SL_FAULT_OUTPUT ? find_nonfinite(trainer, call, place.row, error) : status;
 }
 
-/* The gradient of the weights; zero where no target counts, or only such of classes whose weight is 0. */
-static sluice_status go_back(sluice_trainer *trainer, const request *call, sluice_error *error)
+/* Compute the gradient of the weights. It is zero if no target counts, or only targets of classes whose weight is 0. */
+static sluice_status compute_gradient(sluice_trainer *trainer, const request *call, sluice_error *error)
 {
     if (call->loss.weight == 0) {
         memset(trainer->gradients, 0, trainer->floats * sizeof(float));
@@ -192,8 +192,7 @@ static sluice_status go_back(sluice_trainer *trainer, const request *call, sluic
     return sluice_backward(trainer->tape, &gradient, error);
 }
 
-/* What a call found, for the caller. */
-static sluice_report get_found(const sluice_trainer *trainer, const request *call)
+static sluice_report make_report(const sluice_trainer *trainer, const request *call)
 {
     return (sluice_report){.loss = call->loss.loss,
                            .counted = call->loss.counted,
@@ -210,12 +209,12 @@ sluice_status sluice_trainer_step(sluice_trainer *trainer, const sluice_batch *b
     if (!status)
         status = run(trainer, &call, batch, labels, values, error);
     if (!status)
-        status = go_back(trainer, &call, error);
+        status = compute_gradient(trainer, &call, error);
     if (status)
         return status;
-    sluice_report found = get_found(trainer, &call);
+    sluice_report found = make_report(trainer, &call);
     status = sl_trainer_apply(trainer, &found, error);
-    if (status == SLUICE_STATUS_BAD_DATA) { /* the outputs were finite, as saturated gates are; the data may not be */
+    if (status == SLUICE_STATUS_BAD_DATA) { /* the outputs were finite, but an infinite input may have saturated the gates */
         const sluice_status data = sl_batch_check_finite(&trainer->model->shape, &call.given, 0, call.given.rows, error);
         return data ? data : status;
     }
@@ -232,7 +231,7 @@ sluice_status sluice_trainer_evaluate(sluice_trainer *trainer, const sluice_batc
     if (!status)
         status = run(trainer, &call, batch, labels, values, error);
     if (!status && report) {
-        const sluice_report found = get_found(trainer, &call);
+        const sluice_report found = make_report(trainer, &call);
         sl_struct_give(report, &found, SL_STRUCT(sluice_report));
     }
     return status;

@@ -1,21 +1,18 @@
-/* The trainer as an object: what it owns, and one update of its weights. */
+/* The trainer as an object: what it owns. */
 #include "train/trainer.h"
 
-#include "system/cpu.h"
 #include "base/error.h"
 #include "base/struct_size.h"
 #include "base/memory.h"
 #include "base/size.h"
 #include "model/model.h"
 #include "engine/schedule/limits.h"
-#include "train/learning_rate.h"
 
-#include <math.h>
 #include <stdbool.h>
 #include <string.h>
 
-/* Floats from one tensor to the next in a block of all: whole cache lines. */
-static size_t get_room(size_t count)
+/* Floats from one tensor to the next in an array of all tensors: whole cache lines. */
+static size_t padded_count(size_t count)
 {
     return sl_size_round_up(count, SL_ALIGNMENT / sizeof(float));
 }
@@ -29,8 +26,8 @@ static void add_trained(sluice_trainer *trainer, sluice_tensor tensor, size_t k)
     if (!next->weights || (tensor == SLUICE_TENSOR_BIAS && !trainer->model->shape.has_bias))
         return;
     trainer->count++;
-    trainer->floats += get_room(next->count);
-    trainer->piece_count += sl_size_div_up(next->count, SL_PIECE_MOST);
+    trainer->floats += padded_count(next->count);
+    trainer->slice_count += sl_size_div_up(next->count, SL_SLICE_MOST);
 }
 
 static sluice_status list_trained(sluice_trainer *trainer, sluice_error *error)
@@ -53,19 +50,19 @@ static sluice_status allocate(sluice_trainer *trainer, sluice_error *error)
     const bool has_first = !is_sgd || trainer->options.momentum > 0, has_second = !is_sgd;
     const size_t layers = trainer->model->shape.layers * trainer->model->shape.directions;
     trainer->gradients = sl_alloc_array(trainer->floats, sizeof(float));
-    trainer->firsts = has_first ? sl_alloc_array(trainer->floats, sizeof(float)) : NULL;
-    trainer->seconds = has_second ? sl_alloc_array(trainer->floats, sizeof(float)) : NULL;
-    trainer->pieces = sl_alloc_array(trainer->piece_count, sizeof *trainer->pieces);
+    trainer->first_moments = has_first ? sl_alloc_array(trainer->floats, sizeof(float)) : NULL;
+    trainer->second_moments = has_second ? sl_alloc_array(trainer->floats, sizeof(float)) : NULL;
+    trainer->slices = sl_alloc_array(trainer->slice_count, sizeof *trainer->slices);
     trainer->arrays = sl_alloc_array(3 * layers, sizeof *trainer->arrays);
-    if (!trainer->gradients || (has_first && !trainer->firsts) || (has_second && !trainer->seconds) || !trainer->pieces ||
-        !trainer->arrays)
+    if (!trainer->gradients || (has_first && !trainer->first_moments) || (has_second && !trainer->second_moments) ||
+        !trainer->slices || !trainer->arrays)
         return sl_fail_memory(error, "a trainer's gradient and moments",
                               (size_t)(1 + has_first + has_second) * trainer->floats * sizeof(float));
     return SLUICE_STATUS_OK;
 }
 
-/* Where in the gradient that sluice_backward is given a tensor's array stands. */
-static float **get_array(sluice_trainer *trainer, const sl_trained *trained)
+/* The field of the gradient, as sluice_backward takes it, for a tensor. */
+static float **gradient_array(sluice_trainer *trainer, const sl_trained *trained)
 {
     const size_t layers = trainer->model->shape.layers * trainer->model->shape.directions;
     switch (trained->tensor) {
@@ -85,24 +82,24 @@ static float **get_array(sluice_trainer *trainer, const sl_trained *trained)
     return NULL;
 }
 
-/* Give every tensor its part of the blocks, and cut it into pieces. */
-static void lay_out(sluice_trainer *trainer)
+/* Give every tensor its part of the arrays of all tensors, and divide it into slices. */
+static void place_tensors(sluice_trainer *trainer)
 {
     const size_t layers = trainer->model->shape.layers * trainer->model->shape.directions;
     size_t at = 0;
-    sl_slice *piece = trainer->pieces;
-    for (size_t k = 0; k < trainer->count; at += get_room(trainer->trained[k].count), k++) {
+    sl_slice *slice = trainer->slices;
+    for (size_t k = 0; k < trainer->count; at += padded_count(trainer->trained[k].count), k++) {
         sl_trained *trained = &trainer->trained[k];
         trained->gradient = trainer->gradients + at;
-        trained->first = trainer->firsts ? trainer->firsts + at : NULL;
-        trained->second = trainer->seconds ? trainer->seconds + at : NULL;
-        *get_array(trainer, trained) = trained->gradient;
-        for (size_t from = 0; from < trained->count; from += SL_PIECE_MOST)
-            *piece++ = (sl_slice){.weights = trained->weights + from,
+        trained->first = trainer->first_moments ? trainer->first_moments + at : NULL;
+        trained->second = trainer->second_moments ? trainer->second_moments + at : NULL;
+        *gradient_array(trainer, trained) = trained->gradient;
+        for (size_t from = 0; from < trained->count; from += SL_SLICE_MOST)
+            *slice++ = (sl_slice){.weights = trained->weights + from,
                                   .gradient = trained->gradient + from,
                                   .first = trained->first ? trained->first + from : NULL,
                                   .second = trained->second ? trained->second + from : NULL,
-                                  .count = sl_size_min(SL_PIECE_MOST, trained->count - from)};
+                                  .count = sl_size_min(SL_SLICE_MOST, trained->count - from)};
     }
     trainer->gradient.struct_size = sizeof trainer->gradient;
     trainer->gradient.weight_ih = trainer->arrays;
@@ -110,7 +107,7 @@ static void lay_out(sluice_trainer *trainer)
     trainer->gradient.bias = trainer->model->shape.has_bias ? trainer->arrays + 2 * layers : NULL;
 }
 
-/* The caller's class weights are its own. */
+/* The caller may free its class weights, so they are copied. */
 static sluice_status copy_class_weights(sluice_trainer *trainer, sluice_error *error)
 {
     const size_t classes = trainer->model->shape.classes;
@@ -148,7 +145,7 @@ static sluice_status make(sluice_trainer *trainer, const sluice_model *model, co
     if (!status)
         status = allocate(trainer, error);
     if (!status)
-        lay_out(trainer);
+        place_tensors(trainer);
     return status;
 }
 
@@ -202,51 +199,6 @@ sluice_status sluice_trainer_get_gradient(sluice_trainer *trainer, sluice_gradie
     return SLUICE_STATUS_OK;
 }
 
-sluice_status sl_trainer_apply(sluice_trainer *trainer, sluice_report *report, sluice_error *error)
-{
-    const sluice_trainer_options *options = &trainer->options;
-    const unsigned threads = sl_workers(trainer->engine);
-    const sl_float_mode mode = sl_float_mode_set(false); /* rate and scale are part of the result */
-    const double norm = sl_optimizer_get_norm(trainer->pieces, trainer->piece_count, threads);
-    const double rate = sl_rate_get(options, trainer->step);
-    const double scale = options->clip > 0 && norm > options->clip ? options->clip / (norm + 1e-6) : 1; /* as torch has it */
-    const bool finite =
-        isfinite(norm) && sl_optimizer_update(options, trainer->step, rate, scale, trainer->pieces, trainer->piece_count, threads);
-    sl_float_mode_restore(mode);
-    if (!isfinite(norm))
-        return sl_fail(error, SLUICE_STATUS_BAD_DATA,
-                       "the gradient's norm is %s after %llu updates: training has diverged; lower the rate or clip the gradient",
-                       isnan(norm) ? "NaN" : "infinite", (unsigned long long)trainer->step);
-    if (!finite)
-        return sl_fail(error, SLUICE_STATUS_BAD_DATA,
-                       "a weight or a moment of the optimiser became infinite after %llu updates: training has diverged; lower the "
-                       "rate or clip the gradient, and begin anew or from a checkpoint",
-                       (unsigned long long)trainer->step);
-    trainer->step++;
-    report->norm = norm;
-    report->rate = rate;
-    report->step = trainer->step;
-    return sluice_engine_set_model(trainer->engine, trainer->model, error);
-}
-
-sluice_status sluice_trainer_update(sluice_trainer *trainer, sluice_report *report, sluice_error *error)
-{
-    if (!trainer)
-        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_trainer_update: trainer is NULL");
-    sluice_status status = sl_report_check(report, "sluice_trainer_update", error);
-    sluice_report found = {0};
-    if (!status)
-        status = sl_trainer_apply(trainer, &found, error);
-    if (!status && report)
-        sl_struct_give(report, &found, SL_STRUCT(sluice_report));
-    return status;
-}
-
-sluice_status sl_report_check(const sluice_report *report, const char *function, sluice_error *error)
-{
-    return report ? sl_struct_check(report, SL_STRUCT(sluice_report), function, error) : SLUICE_STATUS_OK;
-}
-
 void sluice_trainer_destroy(sluice_trainer *trainer)
 {
     if (!trainer)
@@ -257,12 +209,12 @@ void sluice_trainer_destroy(sluice_trainer *trainer)
     sl_free(trainer->class_weights);
     sl_free(trainer->trained);
     sl_free(trainer->gradients);
-    sl_free(trainer->firsts);
-    sl_free(trainer->seconds);
-    sl_free(trainer->pieces);
+    sl_free(trainer->first_moments);
+    sl_free(trainer->second_moments);
+    sl_free(trainer->slices);
     sl_free(trainer->arrays);
     sl_free(trainer->outputs.floats);
-    sl_free(trainer->slopes.floats);
+    sl_free(trainer->output_gradients.floats);
     sl_free(trainer->y.floats);
     sl_free(trainer);
 }

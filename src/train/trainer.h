@@ -7,7 +7,7 @@
 /** One tensor being trained. */
 typedef struct sl_trained {
     sluice_tensor tensor;
-    size_t k;        /* l*D + d, of the LSTM's tensors; else 0 */
+    size_t k;        /* layer-direction, of an LSTM tensor; else 0 */
     size_t count;    /* of elements */
     float *weights;  /* the model's own */
     float *gradient; /* [count] */
@@ -15,11 +15,11 @@ typedef struct sl_trained {
     float *second;   /* [count] Adam's mean of squared gradients; NULL likewise */
 } sl_trained;
 
-/** Room that grows and is used again. */
-typedef struct sl_room {
+/** A buffer that grows if a batch needs more, and is kept from call to call. */
+typedef struct sl_buffer {
     float *floats;
     size_t count;
-} sl_room;
+} sl_buffer;
 
 struct sluice_trainer {
     sluice_trainer_options options; /* with the defaults put in; its class weights are class_weights */
@@ -29,19 +29,19 @@ struct sluice_trainer {
     sluice_tape *tape;
     sl_trained *trained; /* [count]: for each k weight_ih, weight_hh and, if there are biases, bias; embedding; head */
     size_t count;
-    uint64_t step;           /* updates made */
-    float *gradients;        /* all tensors' gradients, one after the other; likewise: */
-    float *firsts, *seconds; /* NULL: the optimiser has none */
-    size_t floats;           /* of each of the three */
-    sl_slice *pieces;        /* [piece_count] of all tensors */
-    size_t piece_count;
+    uint64_t step;                         /* updates made */
+    float *gradients;                      /* of all tensors, contiguous; likewise: */
+    float *first_moments, *second_moments; /* NULL: the optimiser has none */
+    size_t floats;                         /* of each of the three */
+    sl_slice *slices;                      /* [slice_count] of all tensors */
+    size_t slice_count;
     float **arrays;           /* [3][L*D], the gradient's weight_ih, weight_hh, bias */
     sluice_gradient gradient; /* the weights' arrays alone */
-    sl_room outputs, slopes, y;
+    sl_buffer outputs, output_gradients, y;
 };
 
-/** Clip the gradient, update the weights, and have the engine take them; sets the report's norm, rate and step. BAD_DATA: the norm
- *  is not finite, and no weight has changed; or the update made a weight or a moment infinite. */
+/** Clip the gradient, update the weights, and give them to the engine; sets the report's norm, rate and step. BAD_DATA: the norm is
+ *  not finite, and no weight has changed; or the update made a weight or a moment infinite. */
 sluice_status sl_trainer_apply(sluice_trainer *trainer, sluice_report *report, sluice_error *error);
 
 /** BAD_ARGUMENT, naming the function, unless report is NULL or its struct_size is known. */
@@ -52,7 +52,7 @@ sluice_status sl_report_check(const sluice_report *report, const char *function,
 sluice_status sl_trainer_options_check(const sluice_trainer_options *given, const sluice_model *model,
                                        sluice_trainer_options *options, sluice_error *error);
 
-/** BAD_DATA, with the first element of the data of rows first..end-1 (x, h0, c0) that is NaN or infinite; OK: there is none. */
+/** Find the first element of x, h0 or c0 of rows first..end-1 that is NaN or infinite. BAD_DATA names it; OK: there is none. */
 sluice_status sl_batch_check_finite(const sluice_shape *shape, const sluice_batch *batch, size_t first, size_t end,
                                     sluice_error *error);
 

@@ -1,4 +1,4 @@
-/* A trainer's options: their limits and defaults. */
+/* A trainer's options: names, limits and defaults. */
 #include "base/error.h"
 #include "base/struct_size.h"
 #include "model/model.h"
@@ -8,6 +8,24 @@
 #include <float.h>
 #include <math.h>
 #include <stdbool.h>
+
+const char *sluice_optimizer_get_name(sluice_optimizer optimizer)
+{
+    static const char *const names[] = {"adam", "adamw", "sgd"};
+    return (unsigned)optimizer < sizeof names / sizeof names[0] ? names[optimizer] : NULL;
+}
+
+const char *sluice_rate_get_name(sluice_rate rate)
+{
+    static const char *const names[] = {"constant", "cosine", "one-cycle"};
+    return (unsigned)rate < sizeof names / sizeof names[0] ? names[rate] : NULL;
+}
+
+const char *sluice_loss_get_name(sluice_loss_kind kind)
+{
+    static const char *const names[] = {"cross-entropy", "squared-error"};
+    return (unsigned)kind < sizeof names / sizeof names[0] ? names[kind] : NULL;
+}
 
 /* BAD_ARGUMENT for an option that is a number. */
 static sluice_status refuse(const char *name, double value, const char *expected, sluice_error *error)
@@ -51,11 +69,11 @@ static sluice_status check_numbers(const sluice_trainer_options *options, sluice
 static sluice_status check_kinds(const sluice_trainer_options *options, const sluice_shape *shape, sluice_error *error)
 {
     const bool has_end = options->schedule == SLUICE_RATE_COSINE || options->schedule == SLUICE_RATE_ONE_CYCLE;
-    if ((unsigned)options->optimizer > SLUICE_OPTIMIZER_SGD)
+    if (!sluice_optimizer_get_name(options->optimizer))
         return refuse("optimizer", (double)options->optimizer, "a sluice_optimizer", error);
-    if (!has_end && options->schedule != SLUICE_RATE_CONSTANT)
+    if (!sluice_rate_get_name(options->schedule))
         return refuse("schedule", (double)options->schedule, "a sluice_rate", error);
-    if ((unsigned)options->loss > SLUICE_LOSS_SQUARED_ERROR)
+    if (!sluice_loss_get_name(options->loss))
         return refuse("loss", (double)options->loss, "a sluice_loss_kind", error);
     if (options->every_step != 0 && options->every_step != 1)
         return refuse("every_step", (double)options->every_step, "0 or 1", error);

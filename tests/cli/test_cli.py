@@ -113,7 +113,7 @@ def check_info(cli):
     cli.check(facts["class_names"] == "english dutch french german italian portuguese spanish swedish".split(), "the class names")
     table = cli.answers("info", LANGID).decode()
     for word in ("176,136", "704,544", "327,680", "[256][32]", "[8][256]", "lstm.", "english, dutch"):
-        cli.check(word in table, f"info tells {word}: {table}")
+        cli.check(word in table, f"info reports {word}: {table}")
     stacked = Network(1, 3, 5, layers=2, directions=2)
     stacked.add("other.tensor", 7)
     path = stacked.write(cli.path("stacked.safetensors"))
@@ -122,7 +122,7 @@ def check_info(cli):
               facts["flop_per_step"] == 2 * 2 * 20 * (3 + 5) + 2 * 2 * 20 * (10 + 5) and facts["classes"] == 0,
               f"two layers: {facts}")
     cli.check(any("other.tensor" in note for note in facts["notes"]) and b"other.tensor" in cli.answers("info", path),
-              "a tensor that is ignored is told")
+              "a tensor that is ignored is reported")
     full = sluice("info", LANGID, stdout=open("/dev/full", "wb"))
     cli.check(full.returncode == IO and b"standard output" in full.stderr, "a full disk under info is exit 74")
 
@@ -329,7 +329,7 @@ def check_stats(cli):
     cli.check(abs(stats["rows_per_second"] * stats["seconds"] - 3) <= 1e-5, "rows per second")
     table = sluice("run", LANGID, "--text", "--stats", stdin=text)
     for word in ("rows", "steps", "seconds", "rows/s", "steps/s", "GFLOP/s", "share of peak"):
-        cli.check(word in table.stderr.decode(), f"--stats tells {word}")
+        cli.check(word in table.stderr.decode(), f"--stats reports {word}")
     cli.check(table.stdout == result.stdout and table.stdout.count(b"\n") == 3, "--stats leaves the answers as they are")
 
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What `sluice info --env` tells, and how both programs take the environment: their own variables, and those of OpenMP's runtime."""
+"""What `sluice info --env` says, and how both programs take the environment: their own variables, and those of OpenMP's runtime."""
 import json
 import os
 import pathlib
@@ -14,7 +14,7 @@ QUICK = ["--repetitions", "1", "--min-time", "0.0001"]
 RUNTIME = re.compile(r"(OMP|GOMP|KMP|BLIS)_")
 
 
-def told(cli, *arguments, **settings):
+def reported(cli, *arguments, **settings):
     """The object that info --env prints. What the runtime says of its variables is not the program's."""
     result = sluice("info", "--env", "--json", *arguments, settings=settings)
     cli.check(result.returncode == OK and b"sluice: " not in result.stderr, f"info --env with {settings}: {result}")
@@ -29,7 +29,7 @@ def bench(*words, **settings):
 
 def check_choices(cli):
     def env(*arguments, **settings):
-        return told(cli, *arguments, **settings)
+        return reported(cli, *arguments, **settings)
 
     plain = env()
     for name in ("version", "cpu", "isa", "isa_reason", "gemm", "gemm_reason", "threads", "threads_reason", "blis_version",
@@ -51,18 +51,18 @@ def check_choices(cli):
                   "BLIS_ARCH_TYPE is the user's where he sets it")
     table = cli.answers("info", "--env").decode()
     cli.check(all(plain[name] in table for name in ("cpu", "isa_reason", "threads_reason", "blis_config")),
-              "the table tells the same")
+              "the table reports the same")
 
 
 def check_own_variables(cli):
     """Unset, blank and auto ask for nothing, blanks around a value are no part of it, and a message lists what is right."""
-    plain = told(cli)
+    plain = reported(cli)
     for name, field, value, wrong in (("SLUICE_NUM_THREADS", "threads", "3", "many"), ("SLUICE_ISA", "isa", "scalar", "AVX2"),
                                       ("SLUICE_GEMM", "gemm", "blis", "mkl")):
         for text in ("", " ", "auto", " auto "):
-            cli.check(told(cli, **{name: text}) == plain, f"{name}={text!r} asks for nothing")
+            cli.check(reported(cli, **{name: text}) == plain, f"{name}={text!r} asks for nothing")
             cli.check(bench("4,4,8", **{name: text}).returncode == OK, f"sluice-bench with {name}={text!r}")
-        cli.check(str(told(cli, **{name: f" {value} "})[field]) == value, f"{name} with blanks around {value}")
+        cli.check(str(reported(cli, **{name: f" {value} "})[field]) == value, f"{name} with blanks around {value}")
         for result in (sluice("info", "--env", settings={name: wrong}), bench("4,4,8", **{name: wrong})):
             cli.check(result.returncode == USAGE and result.stderr.count(b"\n") == 1
                       and all(word in result.stderr.decode() for word in (name, wrong, "expected auto")),
@@ -71,22 +71,22 @@ def check_own_variables(cli):
 
 def check_thread_counts(cli):
     """OMP_NUM_THREADS is credited where the runtime has taken it, and else is said to be ignored."""
-    plain = told(cli)
+    plain = reported(cli)
     if "libgomp" not in plain["openmp"]:
         print("skipped: values of OMP_NUM_THREADS that are none, at which LLVM's runtime breaks off")
         return
     for text in ("4", " 4 ", "4,2", "4 , 2", "+4"):
-        found = told(cli, OMP_NUM_THREADS=text)
+        found = reported(cli, OMP_NUM_THREADS=text)
         cli.check((found["threads"], found["threads_reason"]) == (4, "OMP_NUM_THREADS"), f"OMP_NUM_THREADS={text!r}: {found}")
     for text in ("0", "-3", "abc", "4abc", "0x4", "4,", ",4", "4,0", "4,two", " ", "99999999999999999999", "\x1b[1m\n"):
-        found = told(cli, OMP_NUM_THREADS=text)
+        found = reported(cli, OMP_NUM_THREADS=text)
         shown = "".join(c if c.isprintable() else "?" for c in text[:20])
         cli.check(found["threads"] == plain["threads"] and found["threads_reason"].startswith(plain["threads_reason"] + "; ")
                   and f'OMP_NUM_THREADS="{shown}"' in found["threads_reason"] and "ignored" in found["threads_reason"],
                   f"OMP_NUM_THREADS={text!r} is ignored: {found}")
-        cli.check("ignored" not in told(cli, "--threads", "2", OMP_NUM_THREADS=text)["threads_reason"], "where it counts at all")
-    cli.check(told(cli, OMP_NUM_THREADS="") == plain, "an empty OMP_NUM_THREADS is none")
-    found = told(cli, OMP_NUM_THREADS="abc", OMP_THREAD_LIMIT="1")["threads_reason"]
+        cli.check("ignored" not in reported(cli, "--threads", "2", OMP_NUM_THREADS=text)["threads_reason"], "where it counts at all")
+    cli.check(reported(cli, OMP_NUM_THREADS="") == plain, "an empty OMP_NUM_THREADS is none")
+    found = reported(cli, OMP_NUM_THREADS="abc", OMP_THREAD_LIMIT="1")["threads_reason"]
     cli.check(plain["threads"] == 1 or found.startswith("OMP_THREAD_LIMIT; "), f"a limit is the reason: {found!r}")
 
 
@@ -99,7 +99,7 @@ def check_places(cli):
                  f"{first} {last} {missing}", f"{first} {last}"):
         for bind in (None, "close", "spread", "master", "false"):
             settings = {"GOMP_CPU_AFFINITY": cpus, **({"OMP_PROC_BIND": bind} if bind else {})}
-            found = told(cli, **settings)
+            found = reported(cli, **settings)
             cli.check(1 <= found["threads"] <= os.cpu_count(), f"{settings}: no more threads than CPUs: {found}")
             result = bench("8,64,32", "--schedule", "rows,units", "--threads", "2,3,5", **settings)
             cli.check(result.returncode == OK and b"libgomp" not in result.stderr, f"{settings}: {result}")
@@ -109,19 +109,19 @@ def check_places(cli):
 
 def check_runtime(cli):
     """Binding, places, waiting, dynamic, limit: as the runtime has them; and what has no effect says so."""
-    plain, cpu = told(cli), sorted(os.sched_getaffinity(0))[0]
+    plain, cpu = reported(cli), sorted(os.sched_getaffinity(0))[0]
     cli.check(plain["openmp_binding"] == "false" and plain["openmp_dynamic"] is False and plain["openmp_thread_limit"] is None
               and "omp_wait_policy" not in plain and "blis_num_threads_note" not in plain, f"nothing is set: {plain}")
     cli.check(b"OMP_WAIT_POLICY is not set" in sluice("info", "--env").stdout, "the table says who chooses how threads wait")
     settings = {"OMP_PROC_BIND": "spread", "OMP_PLACES": f"{{{cpu}}}", "OMP_WAIT_POLICY": "passive", "OMP_DYNAMIC": "true",
                 "OMP_THREAD_LIMIT": "5", "GOMP_SPINCOUNT": "7", "BLIS_NUM_THREADS": "4"}
-    found = told(cli, **settings)
+    found = reported(cli, **settings)
     wanted = {"openmp_binding": "spread", "openmp_places": f"1: {{{cpu}}}", "openmp_dynamic": True, "openmp_thread_limit": 5,
               "omp_wait_policy": "passive", "gomp_spincount": "7", "blis_num_threads": "4"}
-    cli.check(wanted.items() <= found.items() and "no effect" in found["blis_num_threads_note"], f"all are told: {found}")
+    cli.check(wanted.items() <= found.items() and "no effect" in found["blis_num_threads_note"], f"all are reported: {found}")
     table = sluice("info", "--env", settings=settings).stdout.decode()
     cli.check(all(text in table for text in ("spread", f"1: {{{cpu}}}", "true", "OMP_WAIT_POLICY=passive", "GOMP_SPINCOUNT=7",
-                                             "BLIS_NUM_THREADS=4: no effect")), f"the table tells the same: {table}")
+                                             "BLIS_NUM_THREADS=4: no effect")), f"the table reports the same: {table}")
     steered = sluice("info", "--env", settings={"OMP_WAIT_POLICY": "\x1b[1m"}).stdout
     cli.check(b"OMP_WAIT_POLICY=?[1m" in steered, "a variable does not steer the terminal")
 

@@ -231,8 +231,8 @@ def stop(cli, name, words, number, ready, **options):
 
 
 def is_waiting():
-    """Whether a process has slept in one and the same system call for half a second, by what the kernel tells of it; where that
-    tells nothing, whether it has been given three."""
+    """Whether a process has slept in one and the same system call for half a second, as the kernel reports it; where that
+    it does not, whether it has been given three."""
     began, last, since = time.monotonic(), "", 0
 
     def holds(process):

@@ -124,7 +124,7 @@ def check_heads(cli):
         cli.check(facts["classes"] == 0 and all(any(note.startswith("head: none") and word in note for note in facts["notes"])
                                                 for word in said), f"info says why there is no head: {facts['notes']}")
         head = cli.path("none.npy")
-        cli.refused(DATA, [str(model), "--head asks for", *said], "run", model, "-i", cli.path("x.npy"), "--head", head)
+        cli.refused(DATA, [str(model), "--head writes", *said], "run", model, "-i", cli.path("x.npy"), "--head", head)
         cli.check(not head.exists(), "no head, no file")
         result = sluice("run", model, "-i", cli.path("x.npy"), "--hn", cli.path("hn.npy"))
         note = result.stderr.decode()

@@ -101,7 +101,7 @@ def check_types(cli):
 
 
 def check_layouts_and_pipes(cli):
-    """Steps first, and through a pipe: in C order a few rows at a time, in Fortran order as a whole, which a note tells."""
+    """Steps first, and through a pipe: in C order a few rows at a time, in Fortran order as a whole, as a note says."""
     for case in make_cases(cli):
         shape, values = case.arrays["-i"]
         width = math.prod(shape[2:])
@@ -235,10 +235,10 @@ def check_refused_values(cli):
         lengths[4] = words[4 * STEPS + 3] = classes[4] = value
         refused(["row 4", f"found {found}"], (ROWS,), lengths, descr, *run)
         refused(["row 4, step 3", f"found {found}"], (ROWS, STEPS), words, descr, *read)
-        refused(["row 4, step 3", f"found {found}; if these are no tokens but one number a step, save a[:, :, None]"], (ROWS, STEPS),
+        refused(["row 4, step 3", f"found {found}; if these are not tokens but one number per step, save a[:, :, None]"], (ROWS, STEPS),
                 words, descr, "train", "-i", path, "--labels", labels, "-o", output)
         if value != -1:
-            refused(["row 4", f"found {found}; for numbers to be met as they are give --values"], (ROWS,), classes, descr, *learn)
+            refused(["row 4", f"found {found}; for numbers to predict give --values"], (ROWS,), classes, descr, *learn)
         counted = cli.path("counted.npy")
         counted.write_bytes(encode((ROWS,), [1, 1, 1, 1, 3, 1, 1], "<i4"))
         path.write_bytes(encode((ROWS, STEPS), words, descr))
@@ -263,7 +263,7 @@ def check_losses(cli):
     path.write_bytes(encode((ROWS, STEPS, INPUTS), values[:place] + [1e300] + values[place + 1:], "<f8"))
     result = sluice("train", "-i", path, "--values", path, "-o", output)
     cli.check(result.returncode == DATA and b"row 3, step 2, input 1: expected a finite number, found inf" in result.stderr,
-              f"what became infinite is not learnt: {result.stderr}")
+              f"what became infinite is not learned: {result.stderr}")
     data = encode((ROWS, STEPS, INPUTS), [1.5] * len(values))
     path.write_bytes(data + data)
     result = sluice("run", case.model, "-i", path, "--hn", output)

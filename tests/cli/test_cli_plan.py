@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What the program sluice tells of schedules, and what it learns by measuring: info --explain, --schedule measure, --plans."""
+"""What the program sluice reports of schedules, and what it learns by measuring: info --explain, --schedule measure, --plans."""
 import json
 
 from support.cli import DATA, IO, NO_INPUT, OK, USAGE, Network, best_isa, run_parts, sluice, write_npy
@@ -19,7 +19,7 @@ def make_input(cli, rows=ROWS, steps=STEPS):
 
 
 def explain(cli, model, *words, rows=ROWS, steps=STEPS):
-    """What --explain --json tells; it must do well."""
+    """What --explain --json says; it must succeed."""
     return json.loads(cli.answers("info", model, "--explain", "--batch", rows, "--steps", steps, "--json", *words))
 
 
@@ -44,7 +44,7 @@ def check_facts(cli):
                       and one["measured_seconds"] is None, f"a candidate's fields: {one}")
             known = isa != "scalar"
             cli.check((one["seconds"] is not None) == known and (one["fraction_of_peak"] is not None) == known,
-                      f"seconds and share are told where the peak's cycles are known: {one}")
+                      f"seconds and share are reported where the peak's cycles are known: {one}")
             if known:
                 cli.check(abs(one["seconds"] * facts["cycles_per_second"] / one["cycles"] - 1) < 1e-6, f"seconds of cycles: {one}")
     scalar = explain(cli, make_model(cli), "--isa", "scalar")
@@ -58,7 +58,7 @@ def check_table(cli):
     lines = table.splitlines()
     for word in ("N = 1,234, T = 50: 61,700 steps in all", "2 threads", "bytes", "schedule teams members hoists wave",
                  "measured is in ms", "* chosen: "):
-        cli.check(word in table, f"--explain tells {word!r}: {table}")
+        cli.check(word in table, f"--explain reports {word!r}: {table}")
     head = next(k for k, line in enumerate(lines) if line.startswith("  schedule "))
     end = lines.index("", head)
     facts = explain(cli, model, "--threads", "2", rows=1234, steps=50)
@@ -119,16 +119,16 @@ def check_usage(cli):
         (["run", model, "-i", x, "--hn", cli.path("hn.npy"), "--plans", plans, "--schedule", "units"], ["--plans", "units"]),
         (["run", model, "-i", x, "--hn", plans, "--plans", plans, "--schedule", "measure"], ["same file", "--hn", "--plans"]),
         (["run", model, "-i", x, "--hn", cli.path("hn.npy"), "--plans", model, "--schedule", "measure"], ["same file", "MODEL"]),
-        (["run", model, "--text", "--schedule", "measure"], ["--schedule measure", "equal rows", ".npy"]),
-        ([*whole, "--lengths", x, "--schedule", "measure"], ["--schedule measure", "equal rows", "--lengths"]),
+        (["run", model, "--text", "--schedule", "measure"], ["--schedule measure", "equal length", ".npy"]),
+        ([*whole, "--lengths", x, "--schedule", "measure"], ["--schedule measure", "equal length", "--lengths"]),
     ]
     for arguments, words in cases:
         cli.refused(USAGE, words, *arguments)
-    cli.check(not plans.exists() and not cli.path("hn.npy").exists(), "a mistake writes nothing")
+    cli.check(not plans.exists() and not cli.path("hn.npy").exists(), "an error writes nothing")
 
 
 def check_measured(cli):
-    """What info measures it tells, saves, and finds again."""
+    """What info measures it reports, saves, and finds again."""
     model, plans = make_model(cli), cli.path("info.plans")
     facts = explain(cli, model, "--threads", "2", "--schedule", "measure")
     best = facts["candidates"][facts["chosen"]]
@@ -210,7 +210,7 @@ def check_text(cli):
     expected = cli.answers("run", words, "--text", stdin=b"some\nwords\n")
     explain(cli, words, "--schedule", "measure", "--plans", plans, rows=2, steps=5)
     cli.check(cli.answers("run", words, "--text", "--plans", plans, stdin=b"some\nwords\n") == expected,
-              "lines are answered the same with what was learnt")
+              "lines are answered the same with what was learned")
 
 
 if __name__ == "__main__":

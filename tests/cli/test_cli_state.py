@@ -143,7 +143,7 @@ def check_usage(cli):
     inputs, state, out = case.inputs(0, STEPS, False), cli.path("never.safetensors"), cli.path("never.npy")
     h0 = write_npy(cli.path("h0.npy"), (1, ROWS, 5), [0.0] * ROWS * 5)
     words = ["run", case.model, *inputs, "--state", state, "-o", out]
-    cli.refused(USAGE, ["--state", "--text", "whole sequence"], "run", case.model, "--text", "--state", state)
+    cli.refused(USAGE, ["--state", "--text", "complete sequence"], "run", case.model, "--text", "--state", state)
     for option in ("--h0", "--c0"):
         cli.refused(USAGE, ["--state", "--h0", "--c0"], *words, option, h0)
     cli.refused(USAGE, ["--state", "standard"], "run", case.model, *inputs, "--state", "-")

@@ -72,7 +72,7 @@ def check_line_ends(cli):
     share = max(shares_of(cli, [b"wo\rt"])[0])
     cli.check(abs(float(middle.split(b"\n")[0].split(b"\t")[1]) - share) < 2e-6, "a CR within a line is a token")
     for text in (b"wort\rlucciola\r", b"wort\rlucciola"):
-        notes = [["1 line "]] * text.endswith(b"\r") + [["one line", "tr '\\r' '\\n' < FILE > NEW"]]
+        notes = [["1 line "]] * text.endswith(b"\r") + [["a single line", "tr '\\r' '\\n' < FILE > NEW"]]
         noted(cli, notes, "run", LANGID, "--text", stdin=text)
     cli.answers("run", LANGID, "--text", stdin=b"wo\rt\nwort\n")
     array = write_npy(cli.path("x.npy"), (1, 2), b"ab", "|u1")
@@ -106,7 +106,7 @@ def check_odd_pieces(cli):
 
 def remedy_of(message):
     """The command that a message gives, which makes NEW of FILE."""
-    found = re.search(r"[;,] ((?:iconv|gzip|xz|bzip2|unzip|sed|tr) (?:'[^']*'|[^';])*? FILE > NEW)", message)
+    found = re.search(r"(?:[;,]|with) ((?:iconv|gzip|xz|bzip2|unzip|sed|tr) (?:'[^']*'|[^';])*? FILE > NEW)", message)
     return found and found.group(1)
 
 
@@ -163,15 +163,15 @@ def check_nul(cli):
     for code, text in (("LE", LINES), ("BE", LINES), ("LE", b"\xc5\x9d\n" + LINES)):
         wide = text.decode().encode(f"utf-16-{code.lower()}")
         line = 1 if text == LINES else 2
-        noted(cli, [["standard input", f"line {line}: a NUL byte", f"-f UTF-16{code} -t UTF-8"]], "run", LANGID, "--text", stdin=wide)
+        noted(cli, [["standard input", f"line {line}: found a NUL byte", f"-f UTF-16{code} -t UTF-8"]], "run", LANGID, "--text", stdin=wide)
     many = b"wort\n" * 3000
     for rows in ("1", "100", "100000"):
-        said = noted(cli, [["line 3001: a NUL byte"]], "run", LANGID, "--text", "--rows", rows, stdin=many + b"a\0b\n" * 2000)
+        said = noted(cli, [["line 3001: found a NUL byte"]], "run", LANGID, "--text", "--rows", rows, stdin=many + b"a\0b\n" * 2000)
         cli.check(len(said.splitlines()) == 5000, "it is a token all the same")
     file = cli.path("wide.tsv")
     file.write_bytes("eins\tabc\nzwei\tbcd\n".encode("utf-16-le"))
     cli.refused(DATA, ["wide.tsv", "line 1", "cannot name"], "train", "--text", file, "-o", cli.path("m"),
-                noted="line 1: a NUL byte; if this is UTF-16, iconv -f UTF-16LE -t UTF-8")
+                noted="line 1: found a NUL byte; if this is UTF-16, convert with iconv -f UTF-16LE -t UTF-8")
 
 
 def check_arrays(cli):
@@ -181,7 +181,7 @@ def check_arrays(cli):
     lines.write_bytes(b"eins\tabc\nzwei\tbcd\n")
     for arguments in (["run", LANGID, "--text", "-i", array], ["train", "--text", array, "-o", cli.path("m")],
                       ["train", "--text", lines, "--validate", array, "-o", cli.path("m")]):
-        cli.refused(DATA, ["array.npy", "a NumPy array; arrays are read if --input is given without --text"], *arguments)
+        cli.refused(DATA, ["array.npy", "a NumPy array; to read an array, give --input without --text"], *arguments)
 
 
 def check_compressed(cli):
@@ -203,10 +203,10 @@ def check_compressed(cli):
     whole = forms["two members"]
     target = cli.path("target")
     target.write_bytes(b"old")
-    damaged = [(whole[:end], "cut short") for end in range(2, len(whole), 7) if end != len(gzip.compress(first))]
+    damaged = [(whole[:end], "truncated") for end in range(2, len(whole), 7) if end != len(gzip.compress(first))]
     damaged += [(whole[:-6] + bytes([whole[-6] ^ 1]) + whole[-5:], "incorrect data check"),
-                (whole[:-1] + bytes([whole[-1] ^ 1]), "incorrect length check"), (whole + b"more", "neither the end nor another"),
-                (whole + bytes(9) + whole, "neither the end nor another"), (b"\x1f\x8b\x07" + whole[3:], "compression method")]
+                (whole[:-1] + bytes([whole[-1] ^ 1]), "incorrect length check"), (whole + b"more", "neither the end of the file nor another"),
+                (whole + bytes(9) + whole, "neither the end of the file nor another"), (b"\x1f\x8b\x07" + whole[3:], "compression method")]
     for form, words in damaged:
         result = sluice("run", LANGID, "--text", "-o", target, stdin=form)
         message = result.stderr.decode().splitlines()[-1]
@@ -271,7 +271,7 @@ def check_resume(cli):
                   f"the same text in another form is the same data to --resume: {result.stderr!r}")
     checkpoint.write_bytes(saved)
     result = train(crlf, "--epochs", "4", "--resume", checkpoint, "--keep-cr")
-    cli.check(result.returncode == DATA and b"--keep-cr as then" in result.stderr,
+    cli.check(result.returncode == DATA and b"--keep-cr as before" in result.stderr,
               f"with --keep-cr they are others, and the message names it: {result.stderr!r}")
     train(crlf, "--epochs", "4", "--keep-cr")
     expected = model.read_bytes()
@@ -306,8 +306,8 @@ def check_labels(cli):
               f"a first line that may be a header is noted: {lines}")
     for text in (b"bird\ttweet\n" * 2 + animals, b"bird\ttweet\n" + animals + b"cow\tmoo\n", b"cat\tmiau\ndog\twuff\n"):
         cli.check(train(text) == (OK, []), f"and no other: {text[:20]}")
-    refused = [(animals + b"\n" + animals, ["line 7", "empty line", "leave it out"]),
-               (animals + b"\tmiau\n", ["line 7", "''", "at least a byte"]), (animals + b"cat\t\n", ["line 7", "leave the line out"]),
+    refused = [(animals + b"\n" + animals, ["line 7", "empty line", "remove it"]),
+               (animals + b"\tmiau\n", ["line 7", "''", "at least one byte"]), (animals + b"cat\t\n", ["line 7", "remove the line"]),
                (animals + b"cat\n", ["line 7", "no tab", "put the label and a tab"]), (b"a\xfft\tmiau\n" + animals, ["line 1", "UTF-8"]),
                (animals + b"cat, big\tmiau\n", ["line 7", "commas", "rename"])]
     for text, words in refused:

@@ -18,7 +18,7 @@ SMALL = ["--hidden", "12", "--embedding", "8", "--batch", "16", "--rate", "0.02"
 
 
 def make_lines(seed, count):
-    """Labelled lines that a small network learns to tell apart. The first shows the classes in an order that is not sorted."""
+    """Labelled lines that a small network learns to distinguish. The first shows the classes in an order that is not sorted."""
     source = random.Random(seed)
     lines = []
     for n in range(count):
@@ -92,7 +92,7 @@ def check_usage(cli):
         (base + ["--dropout", "1"], ["--dropout", "less than 1"]),
         (base + ["--dropout", "0.5"], ["--dropout", "--layers 2"]),
         (base + ["--label-smoothing", "1.5"], ["--label-smoothing"]),
-        (base + ["--seed", "-1"], ["--seed", "2^64"]),
+        (base + ["--seed", "-1"], ["--seed", "18446744073709551615"]),
         (base + ["--batch", "0"], ["--batch", "'0'"]),
         (base + ["--epochs", "x"], ["--epochs", "'x'"]),
         (base + ["--truncate", "4"], ["--truncate", "every step"]),
@@ -132,7 +132,7 @@ def check_text_refused(cli):
     cases = [
         (good + b"no tab here\n", ["line 7", "LABEL<TAB>TEXT", "no tab"]),
         (good + b"\n" + good, ["line 7", "empty line"]),
-        (good + b"eins\t\n", ["line 7", "text behind the tab"]),
+        (good + b"eins\t\n", ["line 7", "text after the tab"]),
         (b"\tabc\n" + good, ["line 1", "cannot name a class"]),
         (good + b"a,b\tabc\n", ["line 7", "'a,b'", "commas"]),
         (good + b"a\xff\tabc\n", ["line 7", "UTF-8"]),
@@ -205,8 +205,8 @@ def check_npy_refused(cli):
     refuse(["bad.npy", "--labels"], (5,), [0.0] * 5, "<f4", labels=bad)
     refuse(["bad.npy", "row 2", "0 to 1", "found 5"], (4,), [0, 1, 5, 1], "<i4", labels=bad, classes=2)
     refuse(["bad.npy", "row 3", "9999999999"], (4,), [0, 1, 0, 9999999999], "<i8", labels=bad)
-    refuse(["bad.npy", "no target", "4 rows to learn"], (4,), [-1] * 4, "<i4", labels=bad, classes=2)
-    refuse(["bad.npy", "no target", "4 rows to validate"], (4,), [-1] * 4, "<i4",
+    refuse(["bad.npy", "4 rows for training", "target"], (4,), [-1] * 4, "<i4", labels=bad, classes=2)
+    refuse(["bad.npy", "4 rows for validation", "target"], (4,), [-1] * 4, "<i4",
            **{"validate": path["x"], "validate-labels": bad})
     refuse(["bad.npy", "two classes", "found 1"], (4,), [0, 0, -1, 0], "<i4", labels=bad)
     refuse(["bad.npy", "--values", "[width]"], (5,), [0.0] * 5, "<f4", values=bad, labels=None)
@@ -237,11 +237,11 @@ def check_npy_refused(cli):
     cli.check(not output.exists() and not cli.leftovers(), "nothing was written")
 
 
-def check_text_learnt(cli):
+def check_text_learned(cli):
     text, held, output = write_lines(cli, "learn.tsv", 4, 300), write_lines(cli, "held.tsv", 5, 60), cli.path("learn.safetensors")
     summary = train(cli, "--text", text, "--validate", held, "-o", output, "--epochs", 15, *SMALL)
     cli.check(summary["training"]["accuracy"] > 0.99 and summary["validation"]["accuracy"] > 0.95,
-              f"a small task is learnt: {summary}")
+              f"a small task is learned: {summary}")
     cli.check([entry["class"] for entry in summary["classes"]] == NAMES and
               sum(entry["counted"] for entry in summary["classes"]) == 60 and
               sum(entry["right"] for entry in summary["classes"]) == summary["validation"]["right"],
@@ -250,10 +250,10 @@ def check_text_learnt(cli):
     found = cli.answers("run", output, "--text", stdin="".join(f"{words}\n" for _, words in answers).encode()).decode().splitlines()
     right = sum(line.split("\t")[0] == label for line, (label, _) in zip(found, answers))
     cli.check(len(found) == 60 and right == summary["validation"]["right"],
-              f"sluice run with the model is right as often as was told: {right}, {summary['validation']['right']}")
+              f"sluice run with the model is right as often as was reported: {right}, {summary['validation']['right']}")
     facts = json.loads(cli.answers("info", output, "--json"))
     cli.check(facts["class_names"] == NAMES and facts["vocabulary"] == 256 and facts["inputs"] == 8 and facts["hidden"] == 12,
-              f"info of what was learnt: {facts}")
+              f"info of what was learned: {facts}")
     piped = cli.path("piped.safetensors")
     result = sluice("train", "--text", "-", "--validate", held, "-o", piped, "--epochs", 15, *SMALL, *QUIET,
                     stdin=text.read_bytes())
@@ -283,7 +283,7 @@ def make_arrays(cli, seed, rows, steps):
     return x, lengths, labels, values
 
 
-def check_npy_learnt(cli):
+def check_npy_learned(cli):
     rows, steps = 200, 9
     x, lengths, labels, values = make_arrays(cli, 6, rows, steps)
     output = cli.path("npy.safetensors")
@@ -449,17 +449,17 @@ def check_from(cli):
 
 
 def check_divergence(cli):
-    text, output = write_lines(cli, "wild.tsv", 14, 60), cli.path("wild.safetensors")
-    cli.refused(FAILURE, ["wild.tsv: line ", "epoch 1, step", "diverged", "--rate"], "train", "--text", text, "-o", output,
+    text, output = write_lines(cli, "diverging.tsv", 14, 60), cli.path("diverging.safetensors")
+    cli.refused(FAILURE, ["diverging.tsv: line ", "epoch 1, step", "diverged", "--rate"], "train", "--text", text, "-o", output,
                 "--optimizer", "sgd", "--rate", "1e38", "--batch", 4, *QUIET, noted="--rate 1e+38 is high")
     cli.check(not output.exists(), "and no model is written")
     # The only update of the epoch overflows, and nobody looks at the model before it is saved.
-    inputs = write_npy(cli.path("wild-x.npy"), (2, 1, 1), [1, 2]), write_npy(cli.path("wild-v.npy"), (2, 1), [1, 1e25])
+    inputs = write_npy(cli.path("diverging-x.npy"), (2, 1, 1), [1, 2]), write_npy(cli.path("diverging-v.npy"), (2, 1), [1, 1e25])
     for words in (["--optimizer", "sgd", "--rate", "1e20"], []):
-        cli.refused(FAILURE, ["wild-x.npy: ", "epoch 1, step 1", "diverged"], "train", "-i", inputs[0], "--values", inputs[1],
-                    "--hidden", 4, "-o", output, "--checkpoint", cli.path("wild.st"), *words, *QUIET,
+        cli.refused(FAILURE, ["diverging-x.npy: ", "epoch 1, step 1", "diverged"], "train", "-i", inputs[0], "--values", inputs[1],
+                    "--hidden", 4, "-o", output, "--checkpoint", cli.path("diverging.st"), *words, *QUIET,
                     noted="--rate 1e+20 is high" if words else "")
-        cli.check(not output.exists() and not cli.path("wild.st").exists(), "and neither model nor checkpoint is written")
+        cli.check(not output.exists() and not cli.path("diverging.st").exists(), "and neither model nor checkpoint is written")
 
 
 def check_patience(cli):
@@ -522,18 +522,18 @@ def check_stats(cli):
               facts["evaluate_seconds"] == 0 and 0 < facts["fraction_of_peak"] < 1, f"--stats --json: {facts}")
     operations = facts["steps"] * 3 * 2 * 4 * 24 * 24  # the embedding's product is a table
     cli.check(math.isclose(facts["gflops"], 1e-9 * operations / facts["run_seconds"], rel_tol=1e-3), f"GFLOP/s: {facts}")
-    told = sluice("train", *words).stderr.decode()
-    cli.check(all(word in told for word in ("rows", "learning", "GFLOP/s", "share of peak")), f"--stats: {told}")
+    said = sluice("train", *words).stderr.decode()
+    cli.check(all(word in said for word in ("rows", "learning", "GFLOP/s", "share of peak")), f"--stats: {said}")
 
 
 def check_progress(cli):
     text, output = write_lines(cli, "bar.tsv", 19, 90), cli.path("bar.safetensors")
     words = ["--text", text, "-o", output, "--epochs", 2, "--validate-share", 0.1, *SMALL]
-    told = sluice("train", *words).stderr.decode().splitlines()
-    cli.check(len(told) == 2 and told[0].startswith("epoch 1 of 2: loss ") and "rows/s" in told[1] and "\r" not in told[0] and
-              all("accuracy" in line and "; validation loss" in line for line in told), f"a line an epoch: {told}")
-    told = sluice("train", *words, "--progress", "always").stderr.decode()
-    drawn = [part for line in told.split("\n") for part in line.split("\r")]
+    said = sluice("train", *words).stderr.decode().splitlines()
+    cli.check(len(said) == 2 and said[0].startswith("epoch 1 of 2: loss ") and "rows/s" in said[1] and "\r" not in said[0] and
+              all("accuracy" in line and "; validation loss" in line for line in said), f"a line an epoch: {said}")
+    said = sluice("train", *words, "--progress", "always").stderr.decode()
+    drawn = [part for line in said.split("\n") for part in line.split("\r")]
     cli.check(any("ETA" in part and "loss" in part and "rate" in part and "epoch 1/2" in part for part in drawn) and
               max(map(len, drawn)) < 160, f"a bar with loss, rate and ETA: {drawn}")
     cli.check(all(len(part) <= 79 for part in drawn if "ETA" in part), "on one line")
@@ -541,6 +541,6 @@ def check_progress(cli):
 
 
 if __name__ == "__main__":
-    run_parts(check_version, check_usage, check_text_refused, check_npy_refused, check_text_learnt, check_npy_learnt, check_tokens,
+    run_parts(check_version, check_usage, check_text_refused, check_npy_refused, check_text_learned, check_npy_learned, check_tokens,
               check_options, check_same_bytes, check_from, check_divergence, check_patience, check_curves, check_stats,
               check_progress)

@@ -102,8 +102,8 @@ def check_given(cli):
     cli.answers("train", "--text", text, "-o", cli.path("given.b"), "--hidden", 5, "--epochs", 2, "--checkpoint", checkpoint, *QUIET)
     kept = checkpoint.read_bytes()
     said = sluice("train", "--resume", checkpoint).stderr.decode()
-    cli.check(said == f"goes on after step 2, --text {text}, --output {cli.path('given.b')}, --checkpoint {checkpoint}\n",
-              f"it is told where the run stands, and its files: {said!r}")
+    cli.check(said == f"continues after step 2, --text {text}, --output {cli.path('given.b')}, --checkpoint {checkpoint}\n",
+              f"it reports where the run stands, and its files: {said!r}")
     moved = cli.path("moved.tsv")
     shutil.move(text, moved)
     other, curve = cli.path("other.checkpoint"), cli.path("given.svg")
@@ -184,13 +184,13 @@ def check_other(cli):
     cli.answers(*words, "--text", text, "--checkpoint", second, "--validate", held)
     cli.answers(*words, "-i", x, "--labels", labels, "--checkpoint", third)
     for checkpoint, given, code, expected in (
-            (first, ["--validate", held], USAGE, ["--validate-share was 0.25", "is not given now", "leave --validate out"]),
+            (first, ["--validate", held], USAGE, ["--validate-share was 0.25", "is not given now", "leave out --validate"]),
             (second, ["--validate-share", 0.25], USAGE, ["--validate-share was not given", "is 0.25 now"]),
             (second, ["--validate-share", 0.25, "--validate", held], USAGE, ["--validate-share was not given"]),
-            (first, ["--text", held], DATA, ["data are not those"]), (second, ["--validate", text], DATA, ["data are not those"]),
+            (first, ["--text", held], DATA, ["the data differ"]), (second, ["--validate", text], DATA, ["the data differ"]),
             (third, ["--text", text], DATA, ["a.tsv", "the model has no embedding"]), (first, ["-i", x], USAGE, ["--labels", "--values"]),
-            (first, ["-i", x, "--labels", labels], DATA, ["x71.npy"]), (first, ["--labels", labels], USAGE, ["--text tells"]),
-            (first, ["--hidden", 5], USAGE, ["--hidden was 4", "is 5 now", "leave --hidden out"]),
+            (first, ["-i", x, "--labels", labels], DATA, ["x71.npy"]), (first, ["--labels", labels], USAGE, ["--text already"]),
+            (first, ["--hidden", 5], USAGE, ["--hidden was 4", "is 5 now", "leave out --hidden"]),
             (first, ["--from", "m"], USAGE, ["--from was not given"]),
             (first, ["--class-weights", "balanced"], USAGE, ["--class-weights was not given"])):
         cli.refused(code, expected, "train", "--resume", checkpoint, *given)
@@ -275,7 +275,7 @@ def check_warnings(cli):
                             (["--rate", 1e-9], "--rate 1e-09 is so low"), (["--weight-decay", 1.5], "--weight-decay 1.5"),
                             (["--weight-decay", 0.5, "--optimizer", "sgd", "--rate", 5], "--weight-decay 0.5"),
                             (["--clip", 1e-4], "--clip 0.0001"), (["--dropout", 0.95, "--layers", 2], "--dropout 0.95"),
-                            (["--label-smoothing", 0.6], "--label-smoothing 0.6"), (["--batch", 49], "49 is more than the 48 rows"),
+                            (["--label-smoothing", 0.6], "--label-smoothing 0.6"), (["--batch", 49], "49 is more than the 48 training rows"),
                             (["--optimizer", "sgd", "--momentum", 0.9995], "--momentum 0.9995"),
                             (["--warmup", 3, "--batch", 16], "--warmup 3 is no less than the 3 updates"),
                             (["--warmup", 8, "--every-step", "--truncate", 3, "--batch", 48], "--warmup 8"),

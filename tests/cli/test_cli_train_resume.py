@@ -115,7 +115,7 @@ def check_signals(cli):
                     break
                 stops += 1
                 cli.check(process.returncode == INTERRUPTED and "--resume" in said and "step" in said and said.count("\n") <= 3,
-                          f"{run.name}: a signal ends the run and tells how to go on: {process.returncode} {said!r}")
+                          f"{run.name}: a signal ends the run and says how to go on: {process.returncode} {said!r}")
                 process = run.go_on("--threads", 1 + stops % 2)
             cli.check(stops > 0, f"{run.name}: was interrupted")
             run.finish()
@@ -245,7 +245,7 @@ def check_zeros(cli, words):
     for option in ("--dropout", "--label-smoothing", "--weight-decay", "--validate-share", "--momentum"):
         cli.refused(USAGE, [f"{option} was {begun[option]} when", "and is 0", f"leave {option} out"], "train", "--resume", checkpoint,
                     option, 0)
-    cli.refused(USAGE, ["--validate-share was 0.3", "is not given now", "leave --validate out"], "train", "--resume", checkpoint,
+    cli.refused(USAGE, ["--validate-share was 0.3", "is not given now", "leave out --validate"], "train", "--resume", checkpoint,
                 "--validate", words[2])
 
 
@@ -275,11 +275,11 @@ def check_refused(cli):
     text = data.read_bytes()
     for content in (text + b"uno\tabc\n", text[:-2] + b"x\n", text.replace(b"uno\t", b"due\t", 1)):
         data.write_bytes(content)
-        cli.refused(DATA, ["other.checkpoint", "data are not those"], *words())
+        cli.refused(DATA, ["other.checkpoint", "the data differ"], *words())
     data.write_bytes(text)
     original = held.read_bytes()
     held.write_bytes(original[:-2] + b"x\n")
-    cli.refused(DATA, ["other.checkpoint", "data are not those"], *words())
+    cli.refused(DATA, ["other.checkpoint", "the data differ"], *words())
     held.write_bytes(original)
     # What changes no bit may change, and more epochs go on.
     cli.check(sluice(*words(threads=1, patience=9), *QUIET).returncode == OK, "threads and patience may change")
@@ -298,7 +298,7 @@ def check_refused(cli):
         checkpoint.write_bytes(cut.replace(broken, broken.replace(b"4", b"5").replace(b"n 1", b"n 9").replace(b"step", b"stop"), 1))
         cli.refused(DATA, ["other.checkpoint", "sluice train"], *words(epochs=4))
     checkpoint.write_bytes(cut.replace(b'"batch":0', b'"batch":9', 1))  # of five
-    cli.refused(DATA, ["other.checkpoint", "not those"], *words(epochs=4))
+    cli.refused(DATA, ["other.checkpoint", "the data differ"], *words(epochs=4))
     checkpoint.write_bytes(cut)
 
 
@@ -338,7 +338,7 @@ def check_best(cli):
 
 
 def check_full_disk(cli):
-    """A limit of a file's size stands for a full disk; /dev/full, as a device, is refused before anything is learnt."""
+    """A limit of a file's size stands for a full disk; /dev/full, as a device, is refused before anything is learned."""
     def limit():
         resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
 

@@ -44,7 +44,7 @@ def is_close(got, wanted):
 
 
 def check_balanced(cli):
-    """N / (C n), of the targets that are learnt."""
+    """N / (C n), of the targets that are learned."""
     print(f"seed {SEED}")
     text, output, checkpoint = write_lines(cli, "lines.tsv"), cli.path("o.safetensors"), cli.path("o.checkpoint")
     base = ["--text", text, "-o", output, "--hidden", 6, "--epochs", 1, "--checkpoint", checkpoint]
@@ -83,7 +83,7 @@ def check_arrays(cli):
     cli.check(is_close(found, [len(real) / (3 * real.count(k)) for k in range(3)]), f"steps: {found}")
     result = sluice("train", *base, "balanced", "--labels", files["l"], "--classes", 5, "--json", *QUIET)
     cli.check(result.returncode == OK and is_close(json.loads(result.stdout)["class_weights"], [10 / 18, 10 / 9, 10 / 3, 0, 0])
-              and b"2 of 5 classes, class 3 first" in result.stderr and result.stderr.count(b"\n") == 1, f"absent: {result.stderr}")
+              and b"2 of 5 classes, the first of them class 3," in result.stderr and result.stderr.count(b"\n") == 1, f"absent: {result.stderr}")
     given = cli.path("numbers.tsv")
     given.write_text("2\t0.5\n0\t.25\n1\t3e0\n")
     found = learn(cli, *base, given, "--labels", files["l"])["class_weights"]
@@ -116,7 +116,7 @@ def check_file(cli):
     learn(cli, *base)
     cli.check(output.read_bytes() == even, "weights of 1 are none, to the bit")
     for content, words in (("uno\t1\ndue\n", ["line 2", "no tab"]), ("uno\t1\nsei\t1\n", ["line 2", "'sei'", "3 classes", "name"]),
-                           ("uno\t1\ndue\t1\nuno\t2\n", ["line 3", "'uno'", "line 1 already"]), ("uno\t-1\n", ["line 1", "'-1'"]),
+                           ("uno\t1\ndue\t1\nuno\t2\n", ["line 3", "'uno'", "already has a weight in line 1"]), ("uno\t-1\n", ["line 1", "'-1'"]),
                            ("uno\tnan\n", ["line 1", "'nan'"]), ("uno\tinf\n", ["'inf'"]), ("uno\t1e39\n", ["'1e39'"]),
                            ("uno\t1 \n", ["'1 '"]), ("uno\t\n", ["''"]), ("uno\t1\ndue\t2\n", ["3 classes", "'tre'"]), ("", ["'uno'"]),
                            ("uno\t0\ndue\t0\ntre\t0\n", ["above 0"]), ("\n", ["line 1", "no tab"]), ("\tuno\n", ["line 1"])):
@@ -130,7 +130,7 @@ def check_file(cli):
     network = Network(SEED, 4, 5, vocabulary=256, classes=4, names=["sei", "uno", "due", "tre"]).write(cli.path("from.safetensors"))
     base = ["--text", text, "-o", output, "--from", network, "--epochs", 1]
     given.write_text("sei\t1\nuno\t0\ndue\t0\ntre\t0\n")
-    cli.refused(DATA, ["weights.tsv", "targets to learn", "0 for all"], "train", *base, "--class-weights", given)
+    cli.refused(DATA, ["weights.tsv", "training targets", "0 for all"], "train", *base, "--class-weights", given)
     given.write_text("sei\t5\nuno\t1\ndue\t0\ntre\t2\n")
     cli.check(learn(cli, *base, "--class-weights", given)["class_weights"] == [5, 1, 0, 2], "in the order of the model")
 
@@ -183,7 +183,7 @@ def check_effect(cli):
 
 
 def check_resume(cli):
-    """A run that goes on has the weights that it began with, at any number of threads, and is told if it is given others."""
+    """A run that goes on has the weights that it began with, at any number of threads, and reports it if it is given others."""
     text, given = write_lines(cli, "go.tsv"), cli.path("go-weights.tsv")
     given.write_text("uno\t0.3\ndue\t1.1\ntre\t2.7\n")
     for name, words in (("file", ["--class-weights", given]), ("balanced", ["--class-weights", "balanced", "--validate-share", 0.2]),
@@ -204,7 +204,7 @@ def check_resume(cli):
         learn(cli, "--resume", checkpoint, *words[:2])
         cli.check(checkpoint.read_bytes() == kept, f"{name}: the same may be given")
     given.write_text("uno\t0.3\ndue\t1.2\ntre\t2.7\n")
-    cli.refused(USAGE, ["file.checkpoint", "class 'due' was 1.1", "is 1.2", "leave --class-weights out"], "train", "--resume",
+    cli.refused(USAGE, ["file.checkpoint", "class 'due' was 1.1", "is 1.2", "leave out --class-weights"], "train", "--resume",
                 cli.path("file.checkpoint"), "--class-weights", given)
     given.unlink()
     learn(cli, "--resume", cli.path("file.checkpoint"))

@@ -12,10 +12,10 @@ BENCH = BUILD / "perf" / "sluice-bench"
 PAGES = BUILD / "src" / "program" / "pages"
 # Page: the words of its command line, and the file with its table.
 COMMANDS = {
-    "sluice": ([PROGRAM], "src/cli/cli_options.c"),
-    "sluice-run": ([PROGRAM, "run"], "src/cli/cli_options.c"),
-    "sluice-train": ([PROGRAM, "train"], "src/cli/cli_options.c"),
-    "sluice-info": ([PROGRAM, "info"], "src/cli/cli_options.c"),
+    "sluice": ([PROGRAM], "src/cli/command_line.c"),
+    "sluice-run": ([PROGRAM, "run"], "src/cli/command_line.c"),
+    "sluice-train": ([PROGRAM, "train"], "src/cli/command_line.c"),
+    "sluice-info": ([PROGRAM, "info"], "src/cli/command_line.c"),
     "sluice-bench": ([BENCH], "perf/bench/bench_options.c"),
 }
 BITS = {"SL_COMMAND_NONE": {"sluice"}, "RUN": {"sluice-run"}, "TRAIN": {"sluice-train"}, "INFO": {"sluice-info"},

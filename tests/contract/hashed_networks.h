@@ -19,7 +19,7 @@ static const uint32_t prefill = UINT32_C(0x7fe15a5a);
 
 /* ---- Failing, in a test and in --write ---- */
 
-static bool writes; /* no test is running: Check cannot be told */
+static bool writes; /* no test is running: Check cannot count a failure */
 
 static inline void die(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
 

@@ -493,7 +493,7 @@ int main(void)
     tcase_add_loop_test(tcase, poisoned_rows, 0, 3);
     tcase_add_loop_test(large, layers_and_directions, 4, 6);
     tcase_add_loop_test(large, poisoned_rows, 3, POISONS);
-    tcase_add_loop_test(large, random_shapes, 0, (int)test_by_depth(15, 30, 60));
+    tcase_add_loop_test(large, random_shapes, 0, (int)test_by_depth(15, 20, 60));
     tcase_add_loop_test(large, long_rows, 0, 2);
     tcase_add_loop_test(large, many_rows, 0, 2);
     tcase_add_test(large, wide_rows);

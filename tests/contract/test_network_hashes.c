@@ -4,7 +4,7 @@
  *
  * Only the public headers are used, and the numbers come from a generator of its own, so that a change of the library's insides, or of
  * the tests' helpers, leaves the networks as they are. `test_network_hashes --write FILE` brings FILE up to date for the
- * configuration of BLIS in use; the golden file's head tells how to renew all of them. */
+ * configuration of BLIS in use; the golden file's head says how to renew all of them. */
 #include "contract/hashed_networks.h"
 #include "sluice_train.h"
 #include "sluice_tools.h"

@@ -1,5 +1,5 @@
 /* Random cases of the forward pass (support/cases/scene.h), every output compared by memcmp with the plain loops of support/oracle/plain.c. A
- * case that fails is made smaller as long as it does, and told as a line; with that line in SLUICE_TEST_CASE it is run alone, in
+ * case that fails is made smaller as long as it does, and printed as a line; with that line in SLUICE_TEST_CASE it is run alone, in
  * this process. SLUICE_TEST_CASES is how many there are. */
 #include "base/size.h"
 #include "engine/schedule/tuned_plan_list.h"
@@ -80,13 +80,14 @@ static test_verdict compare_outputs(const test_scene *s)
 static sluice_status store_plan(const test_scene *s, sluice_engine *engine, sluice_error *error)
 {
     const uint64_t *v = s->value;
-    if (v[SCHEDULE] != AUTO || v[TEAMS] == 0)
+    if (v[SCHEDULE] != AUTO || v[GROUPS] == 0)
         return SLUICE_STATUS_OK;
-    const size_t teams = sl_size_min(v[TEAMS], v[THREADS]), members = sl_size_min(v[MEMBERS], v[THREADS] / teams);
-    const sl_exec_plan plan = {.thread_groups = (unsigned)teams,
-                               .threads_per_group = (unsigned)members,
+    const size_t groups = sl_size_min(v[GROUPS], v[THREADS]);
+    const size_t threads_per_group = sl_size_min(v[THREADS_PER_GROUP], v[THREADS] / groups);
+    const sl_exec_plan plan = {.thread_groups = (unsigned)groups,
+                               .threads_per_group = (unsigned)threads_per_group,
                                .hoists = v[HOISTS],
-                               .wavefront = v[WAVEFRONT] && v[LAYERS] > 1 && v[DIRECTIONS] == 1 && members > 1};
+                               .wavefront = v[WAVEFRONT] && v[LAYERS] > 1 && v[DIRECTIONS] == 1 && threads_per_group > 1};
     const sl_tuned_plan entry = {.rows = v[ROWS], .steps = v[STEPS], .plan = plan, .seconds = 1.0};
     return sl_tuned_plan_store(engine, &entry, error);
 }
@@ -208,7 +209,7 @@ START_TEST(random_cases)
 }
 END_TEST
 
-START_TEST(told_case)
+START_TEST(given_case)
 {
     test_case given;
     test_verdict verdict = test_case_parse(&test_scene_fields, getenv("SLUICE_TEST_CASE"), &given);
@@ -221,7 +222,7 @@ END_TEST
 
 /* ---- Whether they would be found ---- */
 
-/* Every output, and what lies between the rows and steps of y, is looked at: one flipped bit of any is told by its place. */
+/* Every output, and what lies between the rows and steps of y, is looked at: one flipped bit of any is reported by its place. */
 START_TEST(flipped_bits)
 {
     test_case given;
@@ -234,7 +235,7 @@ START_TEST(flipped_bits)
     ck_assert_str_eq(compare_outputs(&s).text, "");
     const struct {
         float *at;
-        const char *told;
+        const char *message;
     } flips[] = {
         {s.got.y + s.y.row + 3 * s.y.step + 9, "y: row 1, step 3, unit 9 is "},
         {s.got.y + s.y.width, "y: something between its rows and steps"},
@@ -246,7 +247,8 @@ START_TEST(flipped_bits)
         unsigned char *byte = (unsigned char *)flips[j].at;
         *byte ^= 1;
         const test_verdict verdict = compare_outputs(&s);
-        ck_assert_msg(strncmp(verdict.text, flips[j].told, strlen(flips[j].told)) == 0, "%s, not: %s", verdict.text, flips[j].told);
+        ck_assert_msg(strncmp(verdict.text, flips[j].message, strlen(flips[j].message)) == 0, "%s, not: %s", verdict.text,
+                      flips[j].message);
         *byte ^= 1;
     }
     test_scene_free(&s);
@@ -285,7 +287,7 @@ static test_verdict fail_by_words(const test_case *given)
     return verdict_of(v[SCHEDULE] == AUTO && v[LENGTHS] > UNIFORM && v[THREADS] > 2 && v[ROWS] > v[DIRECTIONS]);
 }
 
-/* The scheme of a crash: told by nobody but the process's end. */
+/* The scheme of a crash: only the end of the process reports it. */
 static test_verdict die_by_sizes(const test_case *given)
 {
     if (fail_by_sizes(given).text[0])
@@ -319,14 +321,14 @@ static void check_shrinking(test_judge *judge, unsigned count, const char *small
     }
 }
 
-START_TEST(planted_failures)
+START_TEST(seeded_failures)
 {
     check_shrinking(fail_by_sizes, 100, "rows=5 hidden=17");
     check_shrinking(fail_by_words, 20, "rows=2 lengths=tail schedule=auto threads=3");
 }
 END_TEST
 
-START_TEST(planted_deaths)
+START_TEST(seeded_crashes)
 {
     check_shrinking(die_apart, 3, "rows=5 hidden=17");
 }
@@ -339,7 +341,7 @@ static test_verdict hang_at_three_rows(const test_case *given)
     return verdict_of(given->value[ROWS] > 5);
 }
 
-/* Which of several cases it was, and what befell it. */
+/* Which of several cases failed, and how. */
 START_TEST(apart)
 {
     test_case cases[4];
@@ -368,13 +370,13 @@ int main(void)
     Suite *suite = suite_create("random");
     TCase *tcase = tcase_create("random");
     if (getenv("SLUICE_TEST_CASE")) {
-        tcase_add_test(tcase, told_case);
+        tcase_add_test(tcase, given_case);
     } else {
         tcase_add_test(tcase, flipped_bits);
         tcase_add_test(tcase, lines);
-        tcase_add_test(tcase, planted_failures);
+        tcase_add_test(tcase, seeded_failures);
         if (test_cases_are_apart()) {
-            tcase_add_test(tcase, planted_deaths);
+            tcase_add_test(tcase, seeded_crashes);
             tcase_add_test(tcase, apart);
         }
         tcase_add_test(tcase, random_cases);

@@ -92,26 +92,26 @@ def written(value):
 
 
 class Report:
-    """The header's constants, told one by one as they are recomputed."""
+    """The header's constants, printed one by one as they are recomputed."""
 
     def __init__(self, held):
         self.held = held
         self.good = self.bad = 0
 
-    def tell(self, good, word, name, rest):
+    def print_line(self, good, word, name, rest):
         self.good += good
         self.bad += not good
         print(f"{word if good else 'DIFFERS':8} {name:36} {rest}")
 
     def same(self, name, computed, words="", held=None):
-        """Compare a list of constants, to the bit (repr tells -0 from 0, and an integer from a float)."""
+        """Compare a list of constants, to the bit (repr distinguishes -0 from 0, and an integer from a float)."""
         held = self.held[name] if held is None else held
         good = list(map(repr, held)) == list(map(repr, computed))
         found = "" if good else f", computed {' '.join(map(written, computed))}"
-        self.tell(good, "same", name, " ".join(map(written, held)) + found + words)
+        self.print_line(good, "same", name, " ".join(map(written, held)) + found + words)
 
     def holds(self, name, good, law):
-        self.tell(good, "holds", name, f"{self.held[name][0]:.7g}: {law}")
+        self.print_line(good, "holds", name, f"{self.held[name][0]:.7g}: {law}")
 
 
 def fit(function, powers, interval, given, kind, held):
@@ -193,7 +193,7 @@ def breaks(offset, slope):
     """
     Where the eight intervals of a = |x| begin, and where the last ends. offset + slope a, with an offset in [1, 2), has an encoding
     that grows with a, and its exponent with the first bit of the fraction counts half binades: a table index in one shift, by 22.
-    So borders are where it passes 1, 1.5, 2, 3, 4, 6 and so on: intervals double in length every two, as tanh flattens.
+    So edges are where it passes 1, 1.5, 2, 3, 4, 6 and so on: intervals double in length every two, as tanh flattens.
     """
     first = (bits(offset) >> 22) + 1
     return [0.0] + [(from_bits((first + i) << 22) - offset) / slope for i in range(8)]
@@ -204,14 +204,14 @@ def mapping(report):
     # tanh(a) rounds to 1 from 1 - 2^-25 on, a = 9.011; the clamp is the least multiple of 1/8 above.
     clamp = float(mp.ceil(8 * mp.atanh(1 - mpf(2) ** -25)) / 8)
     report.same("tanh: clamp", [clamp])
-    # Offset and slope are a choice, good if the errors below are small and alike: the offset of which borders there are, the slope
+    # Offset and slope are a choice, good if the errors below are small and alike: the offset of which edges there are, the slope
     # of the scale. The clamp has to be in the eighth interval, and not so near its end that a rounding carries it into a ninth.
     slope, offset = report.held["tanh: slope"][0], report.held["tanh: offset"][0]
     report.holds("tanh: offset", 1 <= offset < 2, "in [1, 2)")
-    borders = breaks(offset, slope)
-    lawful = borders[7] < clamp < borders[8] * (1 - 2 ** -20)
-    report.holds("tanh: slope", lawful, f"the eighth interval begins at {borders[7]:.4f}, a ninth would at {borders[8]:.4f}")
-    return offset, borders[:8] + [clamp]
+    edges = breaks(offset, slope)
+    lawful = edges[7] < clamp < edges[8] * (1 - 2 ** -20)
+    report.holds("tanh: slope", lawful, f"the eighth interval begins at {edges[7]:.4f}, a ninth would at {edges[8]:.4f}")
+    return offset, edges[:8] + [clamp]
 
 
 def centre_of(low, high):
@@ -236,11 +236,11 @@ def tanh(report):
     """
     tanh(centre + t) = c0 + c1 t + ... + c7 t^7 in each interval, centre and c0 found first. The interval at 0 has t = a and
     tanh(t) = t + c3 t^3 + c5 t^5 + c7 t^7, fitted for relative error, from 2^-12 on because that is 0/0 at 0 (it falls as t^2).
-    The fits' intervals are a millionth wider than the borders, because offset + slope a is rounded. The low three bits of the
+    The fits' intervals are a millionth wider than the edges, because offset + slope a is rounded. The low three bits of the
     index choose a table's entry; the interval at 0, where the index is that of the offset, need not be the first.
     """
-    offset, borders = mapping(report)
-    for i, (low, high) in enumerate(zip(borders, borders[1:])):
+    offset, edges = mapping(report)
+    for i, (low, high) in enumerate(zip(edges, edges[1:])):
         entry = (i + (bits(offset) >> 22)) % 8
         name = f"tanh: entry {entry}, a in [{low:.3f}, {high:.3f}]"
         centre, c0, words = 0.0, 0.0, ""

@@ -2,7 +2,7 @@
  * serial port, which is a file of the host. tests/emulate/run is the other end.
  *
  * /job is NUL-terminated strings: "eNAME=VALUE" is a line of the environment, "pPATH" a program, run without arguments in /. After
- * a program's output comes the byte 0x1e and its status as a shell tells it, then a line end. When all is done it waits to be
+ * a program's output comes the byte 0x1e and its status as a shell would report it, then a line end. When all is done it waits to be
  * switched off. If anything fails it returns, which is a kernel panic that the host sees. */
 #include <fcntl.h>
 #include <signal.h>

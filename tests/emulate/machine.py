@@ -30,8 +30,8 @@ BIOS = "/usr/share/bochs/BIOS-bochs-latest"
 VGA_BIOS = "/usr/share/bochs/VGABIOS-lgpl-latest"
 LOADER = ["/usr/lib/ISOLINUX/isolinux.bin", "/usr/lib/syslinux/modules/bios/ldlinux.c32"]
 
-# clearcpuid: XSAVEC and XSAVES. Bochs tells a wrong size for their compacted format, and Linux would switch AVX off; the standard
-# format is right. tsc_early_khz: CPUID tells the frequency of the real CPU of that name. The rest shortens the boot.
+# clearcpuid: XSAVEC and XSAVES. Bochs reports a wrong size for their compacted format, and Linux would switch AVX off; the standard
+# format is right. tsc_early_khz: CPUID reports the frequency of the real CPU of that name. The rest shortens the boot.
 KERNEL_LINE = ("console=ttyS0,115200 quiet clearcpuid=321,323 tsc_early_khz={khz} mitigations=off nokaslr no_timer_check "
                "cryptomgr.notests audit=0 lsm= random.trust_cpu=on panic=0 "
                "initcall_blacklist=load_system_certificate_list,trace_eval_init,cubictcp_register,init_kprobe_trace")
@@ -135,9 +135,9 @@ class Machine:
                 pass
         except OSError:
             pass
-        return self.process.poll() is not None or "Kernel panic" in self.told("console")
+        return self.process.poll() is not None or "Kernel panic" in self.text_of("console")
 
-    def told(self, name):
+    def text_of(self, name):
         """Text of one of its files so far."""
         path = self.folder / name
         return path.read_text(errors="replace") if path.exists() else ""
@@ -160,7 +160,7 @@ def follow(machine, count, end):
                     text = []
             if stop:
                 print(f"{rest}\nrun: the machine stopped or ran out of time, {len(done)} of {count} programs done\n"
-                      + machine.told("log")[-1000:] + machine.told("console")[-2000:])
+                      + machine.text_of("log")[-1000:] + machine.text_of("console")[-2000:])
                 break
             time.sleep(0.1)
     return done

@@ -4,7 +4,7 @@
 #include "train/trainer.h"
 
 #include "support/files.h"
-#include "support/cases/lessons.h"
+#include "support/cases/minibatches.h"
 #include "support/message.h"
 #include "support/network.h"
 #include "support/suite.h"
@@ -56,7 +56,7 @@ static const struct {
     const char *what;
     const sluice_shape *shape;
     sluice_trainer_options options;
-} schools[] = {
+} trainings[] = {
     {"defaults", &tagger, {OPTIONS}},
     {"Adam, one cycle, clipped",
      &tagger,
@@ -76,14 +76,14 @@ static const struct {
     {"squared error of y, each step", &headless, {OPTIONS, .loss = SLUICE_LOSS_SQUARED_ERROR, .every_step = 1, .dropout = 0.25f}},
     {"squared error of logits", &reader, {OPTIONS, .loss = SLUICE_LOSS_SQUARED_ERROR, .rate = 0.02}},
 };
-enum { SCHOOLS = sizeof schools / sizeof schools[0], LESSONS = 6 };
+enum { TRAININGS = sizeof trainings / sizeof trainings[0], MINIBATCHES = 6 };
 
 /* Batches of other sizes in each step. */
-static void make_lessons(int school, test_lesson lessons[LESSONS], uint64_t *random)
+static void make_minibatches(int training, test_minibatch minibatches[MINIBATCHES], uint64_t *random)
 {
-    for (size_t k = 0; k < LESSONS; k++)
-        lessons[k] = test_lesson_random(schools[school].shape, &schools[school].options, 1 + k * 3 % 7, 1 + k * 5 % 6,
-                                        k % 3 ? TEST_RAGGED : 0, random);
+    for (size_t k = 0; k < MINIBATCHES; k++)
+        minibatches[k] = test_minibatch_random(trainings[training].shape, &trainings[training].options, 1 + k * 3 % 7,
+                                               1 + k * 5 % 6, k % 3 ? TEST_RAGGED : 0, random);
 }
 
 static sluice_model *make_model(const sluice_shape *shape, const char *const *classes)
@@ -101,13 +101,13 @@ START_TEST(goes_on)
     sluice_isa isas[3];
     const size_t isa_count = test_isas(isas);
     const sluice_engine_options first = test_options(SLUICE_ISA_AUTO, 2, SLUICE_SCHEDULE_AUTO);
-    test_lesson lessons[LESSONS];
-    make_lessons(_i, lessons, &random);
-    sluice_model *model = make_model(schools[_i].shape, NULL);
-    sluice_trainer *unbroken = test_trainer_create(model, &first, &schools[_i].options);
-    sluice_trainer *watched = test_trainer_create(model, &first, &schools[_i].options); /* saving changes nothing */
-    sluice_trainer *broken = test_trainer_create(model, &first, &schools[_i].options);
-    for (size_t k = 0; k < LESSONS; k++) {
+    test_minibatch minibatches[MINIBATCHES];
+    make_minibatches(_i, minibatches, &random);
+    sluice_model *model = make_model(trainings[_i].shape, NULL);
+    sluice_trainer *unbroken = test_trainer_create(model, &first, &trainings[_i].options);
+    sluice_trainer *watched = test_trainer_create(model, &first, &trainings[_i].options); /* saving changes nothing */
+    sluice_trainer *broken = test_trainer_create(model, &first, &trainings[_i].options);
+    for (size_t k = 0; k < MINIBATCHES; k++) {
         const sluice_engine_options other = test_options(isas[k % isa_count], 1 + (unsigned)k % 3, SLUICE_SCHEDULE_AUTO);
         save(broken, test_path("checkpoint"), "a note");
         sluice_trainer_destroy(broken);
@@ -117,8 +117,8 @@ START_TEST(goes_on)
         check_file(test_path("again"), &want);
         test_bytes_free(&want);
         save(watched, test_path("watched"), "a note");
-        const sluice_report expected = test_learn(unbroken, &lessons[k]), report = test_learn(broken, &lessons[k]);
-        (void)test_learn(watched, &lessons[k]);
+        const sluice_report expected = test_learn(unbroken, &minibatches[k]), report = test_learn(broken, &minibatches[k]);
+        (void)test_learn(watched, &minibatches[k]);
         test_same_report(&report, &expected);
         ck_assert_uint_eq(report.step, k + 1);
         test_same_weights(sluice_trainer_get_model(broken), sluice_trainer_get_model(unbroken));
@@ -129,8 +129,8 @@ START_TEST(goes_on)
     test_bytes want = test_file_read(test_path("unbroken"));
     check_file(test_path("broken"), &want);
     test_bytes_free(&want);
-    for (size_t k = 0; k < LESSONS; k++)
-        test_lesson_free(&lessons[k]);
+    for (size_t k = 0; k < MINIBATCHES; k++)
+        test_minibatch_free(&minibatches[k]);
     sluice_trainer_destroy(unbroken);
     sluice_trainer_destroy(watched);
     sluice_trainer_destroy(broken);
@@ -143,33 +143,33 @@ START_TEST(weights_are_a_model)
 {
     static const char *const names[] = {"a", "b \"quoted\"", "c", "d"};
     uint64_t random = test_seed() + (uint64_t)_i;
-    test_lesson lessons[LESSONS];
-    make_lessons(_i, lessons, &random);
-    sluice_model *model = make_model(schools[_i].shape, schools[_i].shape->classes ? names : NULL), *loaded = NULL;
-    sluice_trainer *trainer = test_trainer_create(model, NULL, &schools[_i].options);
+    test_minibatch minibatches[MINIBATCHES];
+    make_minibatches(_i, minibatches, &random);
+    sluice_model *model = make_model(trainings[_i].shape, trainings[_i].shape->classes ? names : NULL), *loaded = NULL;
+    sluice_trainer *trainer = test_trainer_create(model, NULL, &trainings[_i].options);
     for (size_t k = 0; k < 2; k++)
-        (void)test_learn(trainer, &lessons[k]);
+        (void)test_learn(trainer, &minibatches[k]);
     save(trainer, test_path("checkpoint"), "note");
     sluice_error error = {0};
     ck_assert_msg(!sluice_model_load(test_path("checkpoint"), NULL, &loaded, &error), "%s", error.message);
     test_same_weights(loaded, sluice_trainer_get_model(trainer));
     const char *notes = sluice_model_get_notes(loaded);
     ck_assert_msg(strstr(notes, "prefix \"lstm.\"") && strstr(notes, "\nignored: \"note\" U8 [4]"), "%s", notes);
-    for (size_t k = 0; k < schools[_i].shape->classes; k++)
+    for (size_t k = 0; k < trainings[_i].shape->classes; k++)
         ck_assert_str_eq(sluice_model_get_class(loaded, k), names[k]);
     sluice_model_destroy(loaded);
     sluice_trainer *again = load(test_path("checkpoint"), NULL, NULL);
     ck_assert_int_eq(sluice_model_save(sluice_trainer_get_model(again), test_path("model"), NULL, NULL), SLUICE_STATUS_OK);
     ck_assert_int_eq(sluice_model_load(test_path("model"), NULL, &loaded, NULL), SLUICE_STATUS_OK);
     test_same_weights(loaded, sluice_trainer_get_model(trainer));
-    for (size_t k = 0; k < schools[_i].shape->classes; k++)
+    for (size_t k = 0; k < trainings[_i].shape->classes; k++)
         ck_assert_str_eq(sluice_model_get_class(loaded, k), names[k]);
     sluice_model_destroy(loaded);
     sluice_trainer_destroy(again);
     sluice_trainer_destroy(trainer);
     sluice_model_destroy(model);
-    for (size_t k = 0; k < LESSONS; k++)
-        test_lesson_free(&lessons[k]);
+    for (size_t k = 0; k < MINIBATCHES; k++)
+        test_minibatch_free(&minibatches[k]);
 }
 END_TEST
 
@@ -185,9 +185,9 @@ static test_bytes make_checkpoint(void)
     sluice_trainer *trainer = test_trainer_create(model, NULL, &options);
     uint64_t random = test_seed();
     for (size_t k = 0; k < 3; k++) {
-        test_lesson lesson = test_lesson_random(&shape, &options, 3, 4, 0, &random);
-        (void)test_learn(trainer, &lesson);
-        test_lesson_free(&lesson);
+        test_minibatch minibatch = test_minibatch_random(&shape, &options, 3, 4, 0, &random);
+        (void)test_learn(trainer, &minibatch);
+        test_minibatch_free(&minibatch);
     }
     save(trainer, test_path("good"), "line\n\"quote\" \\ \xff \xc3\xa9\n");
     sluice_trainer_destroy(trainer);
@@ -484,13 +484,13 @@ END_TEST
 START_TEST(saved_whole_or_not)
 {
     uint64_t random = test_seed();
-    test_lesson lessons[LESSONS];
-    make_lessons(1, lessons, &random);
-    sluice_model *model = make_model(schools[1].shape, NULL);
-    sluice_trainer *trainer = test_trainer_create(model, NULL, &schools[1].options);
+    test_minibatch minibatches[MINIBATCHES];
+    make_minibatches(1, minibatches, &random);
+    sluice_model *model = make_model(trainings[1].shape, NULL);
+    sluice_trainer *trainer = test_trainer_create(model, NULL, &trainings[1].options);
     save(trainer, test_path("checkpoint"), "old");
     test_bytes before = test_file_read(test_path("checkpoint"));
-    (void)test_learn(trainer, &lessons[0]);
+    (void)test_learn(trainer, &minibatches[0]);
     signal(SIGXFSZ, SIG_IGN);
     const rlim_t limits[] = {0, 100, before.size / 2, before.size - 1};
     struct rlimit limit;
@@ -510,8 +510,8 @@ START_TEST(saved_whole_or_not)
     ck_assert_uint_eq(test_folder_count(0), 1);
     sluice_trainer *again = load(test_path("checkpoint"), NULL, NULL);
     test_same_weights(sluice_trainer_get_model(again), sluice_trainer_get_model(trainer));
-    for (size_t k = 0; k < LESSONS; k++)
-        test_lesson_free(&lessons[k]);
+    for (size_t k = 0; k < MINIBATCHES; k++)
+        test_minibatch_free(&minibatches[k]);
     test_bytes_free(&before);
     sluice_trainer_destroy(again);
     sluice_trainer_destroy(trainer);
@@ -519,7 +519,7 @@ START_TEST(saved_whole_or_not)
 }
 END_TEST
 
-/* An update after which a weight is infinite, or only a second moment: it is told, every later step is refused, and neither a
+/* An update after which a weight is infinite, or only a second moment: it is reported, every later step is refused, and neither a
  * checkpoint nor a model is saved over a good one. */
 START_TEST(overflow_refused)
 {
@@ -562,8 +562,8 @@ int main(void)
     Suite *suite = suite_create("checkpoint");
     TCase *tcase = tcase_create("checkpoint");
     tcase_add_checked_fixture(tcase, test_folder_setup, test_folder_teardown);
-    tcase_add_loop_test(tcase, goes_on, 0, SCHOOLS);
-    tcase_add_loop_test(tcase, weights_are_a_model, 0, SCHOOLS);
+    tcase_add_loop_test(tcase, goes_on, 0, TRAININGS);
+    tcase_add_loop_test(tcase, weights_are_a_model, 0, TRAININGS);
     tcase_add_test(tcase, headers_malformed);
     tcase_add_test(tcase, parts_missing);
     tcase_add_test(tcase, values_malformed);

@@ -1,6 +1,6 @@
 /* What a program may store with a trainer in a checkpoint: a note, and the states of streams. */
 #include "support/files.h"
-#include "support/cases/lessons.h"
+#include "support/cases/minibatches.h"
 #include "support/message.h"
 #include "support/stream_calls.h"
 #include "support/network.h"

@@ -23,9 +23,9 @@ static const struct {
     {BYTES("\x08\x07\x12\0\0\0\0\0 {\"a\""), SL_CONTENT_SAFETENSORS, NULL, 9},
     {BYTES("\x1f\x8b\x08\0\0\0\0\0\0\x03\xed\x57"), SL_CONTENT_GZIP, "gunzip", 2},
     {BYTES("\x1f\x8b\x08\x08\x14\x6f\x28\x69\x02\x03m.safetensors"), SL_CONTENT_GZIP, "gzip", 2},
-    {BYTES("\xfd\x37zXZ\0\0\x04\xe6\xd6"), SL_CONTENT_COMPRESSED, "decompress", 6},
-    {BYTES("BZh91AY&SY"), SL_CONTENT_COMPRESSED, "decompress", 3},
-    {BYTES("\x28\xb5\x2f\xfd\x24\x0c\x61\0"), SL_CONTENT_COMPRESSED, "zstd", 4},
+    {BYTES("\xfd\x37zXZ\0\0\x04\xe6\xd6"), SL_CONTENT_XZ, "decompress", 6},
+    {BYTES("BZh91AY&SY"), SL_CONTENT_BZIP2, "decompress", 3},
+    {BYTES("\x28\xb5\x2f\xfd\x24\x0c\x61\0"), SL_CONTENT_ZSTD, "zstd", 4},
     {BYTES("version https://git-lfs.github.com/spec/v1\noid sha256:4d7a"), SL_CONTENT_LFS_POINTER, "git lfs pull", 23},
     {BYTES(ZIP("\x10") "archive/data.pkl"), SL_CONTENT_TORCH_ZIP, "safetensors.torch.save_file", 46},
     {BYTES(ZIP("\x0f") "model/byteorder"), SL_CONTENT_TORCH_ZIP, "torch.save", 45},
@@ -93,6 +93,41 @@ START_TEST(every_safetensors_file)
 }
 END_TEST
 
+/* The first bytes of a text as they come one by one: the kind at each count, and whether more may change it. */
+START_TEST(texts)
+{
+    static const struct {
+        const char *bytes;
+        sl_content content[5]; /* of 0, 1, ... bytes */
+        const char *undecided; /* 'y' or 'n' likewise */
+        size_t signature_bytes;
+    } prefixes[] = {
+        {"\x1f\x8b\x08", {0, 0, SL_CONTENT_GZIP, SL_CONTENT_GZIP}, "yynn", 2},
+        {"\xff\xfe\0\0", {0, 0, SL_CONTENT_UTF16, SL_CONTENT_UTF16, SL_CONTENT_UTF32}, "yyyyn", 4},
+        {"\xff\xfe"
+         "a",
+         {0, 0, SL_CONTENT_UTF16, SL_CONTENT_UTF16},
+         "yyyn",
+         2},
+        {"\xef\xbb\xbf", {0, 0, 0, SL_CONTENT_UTF8_MARK}, "yyyn", 3},
+        {"BZh1", {0}, "yyyyn", 0},
+        {"MATL", {0}, "ynnnn", 0},
+        {"PK\5\6", {0}, "yyynn", 0},
+        {"\n", {0}, "yn", 0},
+    };
+    for (size_t k = 0; k < sizeof prefixes / sizeof prefixes[0]; k++) {
+        size_t count = 0, signature_bytes;
+        bool undecided;
+        for (const char *c = prefixes[k].undecided; *c; c++, count++) {
+            ck_assert_int_eq(sl_content_find_in_text(prefixes[k].bytes, count, &signature_bytes, &undecided),
+                             prefixes[k].content[count]);
+            ck_assert_msg(undecided == (*c == 'y'), "prefix %zu, %zu bytes", k, count);
+        }
+        ck_assert_uint_eq(signature_bytes, prefixes[k].signature_bytes);
+    }
+}
+END_TEST
+
 /* Any bytes have a kind, and every kind but two a description. */
 START_TEST(any_bytes)
 {
@@ -116,6 +151,7 @@ int main(void)
     TCase *tcase = tcase_create("content");
     tcase_add_loop_test(tcase, kinds, 0, sizeof cases / sizeof cases[0]);
     tcase_add_test(tcase, every_safetensors_file);
+    tcase_add_test(tcase, texts);
     tcase_add_test(tcase, any_bytes);
     suite_add_tcase(suite, tcase);
     return test_run(suite);

@@ -1,6 +1,6 @@
 /* Models saved to files: the same bits when loaded, the names given, what is refused, and files that appear whole or not at all. */
 #include "support/files.h"
-#include "support/cases/lessons.h"
+#include "support/cases/minibatches.h"
 #include "support/message.h"
 #include "support/network.h"
 #include "support/suite.h"

@@ -1,4 +1,4 @@
-/* Files of what was learnt: what is saved is what is loaded, every damage is refused with its line, and nothing is learnt then. */
+/* Files of tuned plans: loading gives what was saved; every damaged file is refused with the line, and the engine's plans stay. */
 #include "system/cpu.h"
 #include "engine/schedule/tuned_plan_list.h"
 
@@ -60,25 +60,25 @@ static void check_knows(const sluice_engine *engine, const sl_tuned_plan *entrie
     }
 }
 
-static const sl_tuned_plan lessons[] = {
+static const sl_tuned_plan entries[] = {
     {64, 50, {2, 1, false, false}, 0.001234567},
     {1, 100, {1, 6, true, true}, 0.25},
     {SIZE_MAX, SIZE_MAX, {2, 3, false, true}, 123456.789},
     {1, 1, {1, 1, true, false}, 1e-9},
 };
-enum { LESSONS = sizeof lessons / sizeof lessons[0] };
+enum { ENTRIES = sizeof entries / sizeof entries[0] };
 
 /* ---- What is right --------------------------------------------------------------------------------------------------------- */
 
 START_TEST(what_is_saved_is_loaded)
 {
     sluice_error error = {0};
-    for (size_t count = 0; count <= LESSONS; count++) {
+    for (size_t count = 0; count <= ENTRIES; count++) {
         sluice_engine *from = make_auto(&stack), *to = make_auto(&stack);
-        learn(from, lessons, count);
+        learn(from, entries, count);
         ck_assert_msg(!sluice_plan_save(from, test_path("plans"), &error), "%s", error.message);
         ck_assert_msg(!sluice_plan_load(to, test_path("plans"), &error), "%s", error.message);
-        check_knows(to, lessons, count);
+        check_knows(to, entries, count);
         ck_assert_msg(!sluice_plan_save(to, test_path("again"), &error), "%s", error.message);
         test_bytes first = test_file_read(test_path("plans")), second = test_file_read(test_path("again"));
         ck_assert_uint_eq(first.size, second.size);
@@ -97,7 +97,7 @@ START_TEST(the_file_is_the_one_described)
     char expected[ROOM];
     sluice_engine *engine = make_auto(&stack);
     sl_cpu_get(&cpu);
-    learn(engine, lessons, 2);
+    learn(engine, entries, 2);
     ck_assert_int_eq(sluice_plan_save(engine, test_path("plans"), NULL), SLUICE_STATUS_OK);
     snprintf(expected, sizeof expected,
              "sluice-plans 1\n"
@@ -109,7 +109,7 @@ START_TEST(the_file_is_the_one_described)
     test_bytes file = test_file_read(test_path("plans"));
     test_bytes_add(&file, "", 1);
     ck_assert_uint_eq(file.size, strlen(expected) + 1);
-    for (const char *line = strtok(expected, "\n"); line; line = strtok(NULL, "\n")) /* in whatever order it was learnt */
+    for (const char *line = strtok(expected, "\n"); line; line = strtok(NULL, "\n")) /* in the order of measuring, or of the file */
         ck_assert_msg(strstr((const char *)file.data, line) != NULL, "\"%s\" is not in\n%s", line, (const char *)file.data);
     test_bytes_free(&file);
     sluice_engine_destroy(engine);
@@ -120,12 +120,12 @@ START_TEST(loading_adds_and_replaces)
 {
     const sl_tuned_plan own[] = {{64, 50, {6, 1, true, false}, 9}, {7, 7, {3, 2, false, false}, 8}};
     sluice_engine *from = make_auto(&stack), *to = make_auto(&stack);
-    learn(from, lessons, LESSONS);
+    learn(from, entries, ENTRIES);
     learn(to, own, 2);
     ck_assert_int_eq(sluice_plan_save(from, test_path("plans"), NULL), SLUICE_STATUS_OK);
     ck_assert_int_eq(sluice_plan_load(to, test_path("plans"), NULL), SLUICE_STATUS_OK);
     const sl_tuned_plan *replaced = find(to, 64, 50), *kept = find(to, 7, 7);
-    ck_assert_uint_eq(to->tuned_plan_count, LESSONS + 1);
+    ck_assert_uint_eq(to->tuned_plan_count, ENTRIES + 1);
     ck_assert(replaced && replaced->plan.thread_groups == 2 && !replaced->plan.hoists);
     ck_assert(kept && kept->plan.threads_per_group == 2 && kept->seconds == 8);
     sluice_engine_destroy(from);
@@ -231,7 +231,7 @@ static void check_refused(const char *name, const sluice_shape *shape, const voi
 static void make_good(const sluice_shape *shape, char text[ROOM])
 {
     sluice_engine *engine = make_auto(shape);
-    learn(engine, lessons, 1);
+    learn(engine, entries, 1);
     ck_assert_int_eq(sluice_plan_save(engine, test_path("good"), NULL), SLUICE_STATUS_OK);
     test_bytes file = test_file_read(test_path("good"));
     ck_assert_uint_lt(file.size, ROOM / 2);
@@ -389,7 +389,8 @@ START_TEST(mutations)
         }
         for (size_t j = 0; j < engine->tuned_plan_count; j++) {
             const sl_tuned_plan *entry = &engine->tuned_plans[j];
-            ck_assert(entry->rows && entry->steps && entry->plan.thread_groups && entry->plan.threads_per_group && entry->seconds > 0);
+            ck_assert(entry->rows && entry->steps && entry->plan.thread_groups && entry->plan.threads_per_group &&
+                      entry->seconds > 0);
             ck_assert_uint_le(entry->plan.thread_groups * entry->plan.threads_per_group, THREADS);
         }
     }

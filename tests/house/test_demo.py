@@ -71,14 +71,14 @@ def standard_error(command, terminal):
     reader, writer = pty.openpty() if terminal else os.pipe()
     with subprocess.Popen(list(map(str, command)), stdout=subprocess.PIPE, stderr=writer, text=True) as process:
         os.close(writer)
-        output, told = process.stdout.read(), b""
+        output, said = process.stdout.read(), b""
         try:
             while chunk := os.read(reader, 65536):
-                told += chunk
+                said += chunk
         except OSError:  # how a terminal ends
             pass
     os.close(reader)
-    return process.returncode, output, told.decode()
+    return process.returncode, output, said.decode()
 
 
 def check_progress(checks, golden):
@@ -88,11 +88,11 @@ def check_progress(checks, golden):
         for terminal in (False, True):
             words = "on a terminal" if terminal else "in a pipe"
             command = [LANGID / "demo", "--build", BUILD, "--lists", directory, "--output", directory]
-            status, output, told = standard_error(command, terminal)
-            steps = re.findall(r"(?:^|[\r\n])demo: (reading|classifying all words|comparing|classifying \d)", told)
+            status, output, said = standard_error(command, terminal)
+            steps = re.findall(r"(?:^|[\r\n])demo: (reading|classifying all words|comparing|classifying \d)", said)
             checks.check(status == 0 and steps[:4] == ["reading", "classifying all words", "comparing", "classifying 6"],
-                         f"the demo tells of each long step {words}: {steps}\n{told}")
-            checks.check(("ETA" in told) == terminal, f"the demo shows a bar on a terminal only; {words}: {told!r}")
+                         f"the demo reports each long step {words}: {steps}\n{said}")
+            checks.check(("ETA" in said) == terminal, f"the demo shows a bar on a terminal only; {words}: {said!r}")
             checks.check("demo: " not in output and "ETA" not in output and output.startswith("48 words"),
                          f"standard output holds the results alone, {words}:\n{output}")
 

@@ -22,7 +22,7 @@ with open(home / "log", "a") as log:
     print(name, *words, file=log)
 if name == "id":
     print(state["user"])
-elif name == "dpkg-query" and "db:Status-Status" in words[1] and "Version" not in words[1]:
+elif name == "dpkg-query" and "db:Status-Status" in words[1]:
     print("installed" if words[-1] in state["installed"] else "not-installed")
 elif name == "apt-get" and "install" in words:
     state["installed"] += [word for word in words[words.index("install") + 1:] if not word.startswith("-")]
@@ -48,6 +48,8 @@ class Machine:
         self.tools = self.home / "tools"
         self.tools.mkdir()
         shutil.copy(SOURCE / "dev", self.home / "dev")
+        (self.home / "package").mkdir()
+        shutil.copy(SOURCE / "package" / "setup", self.home / "package" / "setup")
         fake = self.home / "fake"
         fake.write_text(FAKE.format(python=sys.executable, home=str(self.home)))
         fake.chmod(fake.stat().st_mode | stat.S_IXUSR)
@@ -75,18 +77,20 @@ def check_fresh(checks, verb, packages, target, work, *words):
     """On a bare machine a verb installs what it needs and no more, compiles without the tests what it runs, and says each step."""
     with tempfile.TemporaryDirectory() as directory:
         machine = Machine(directory)
-        status, told, called = machine.dev(verb, *words)
-        checks.check(status == 0, f"./dev {verb} ends well; status {status}:\n{told}")
+        status, said, called = machine.dev(verb, *words)
+        checks.check(status == 0, f"./dev {verb} ends well; status {status}:\n{said}")
         installed = set(machine.state["installed"])
         checks.check("check" not in installed and {"meson", "libblis-dev", *packages} <= installed,
                      f"./dev {verb} installs {packages} and what the programs need, not Check: {sorted(installed)}")
         expected = {"b_sanitize": "none", "buildtype": "release", "programs": "true", "tests": "false"}
+        expected |= {"onednn": "auto" if "libdnnl-dev" in installed else "disabled",
+                     "sleef": "auto" if "libsleef-dev" in installed else "disabled"}
         checks.check(machine.state["options"] == expected, f"./dev {verb} leaves the tests out: {machine.state['options']}")
         compiled = [line for line in called if line.startswith("ninja")]
         checks.check(compiled == [f"ninja -C build{target}"], f"./dev {verb} compiles just what it runs, '{target}': {compiled}")
         checks.check(any(line.startswith(work) for line in called), f"./dev {verb} does its work, '{work}': {called}")
-        steps = [line.split()[1] for line in told.splitlines() if line.startswith("dev: ")]
-        checks.check({"installing", "configuring", "compiling"} <= set(steps), f"./dev {verb} says what it is about:\n{told}")
+        steps = [line.split()[1] for line in said.splitlines() if line.startswith("dev: ")]
+        checks.check({"installing", "configuring", "compiling"} <= set(steps), f"./dev {verb} says what it is about:\n{said}")
 
 
 def check_order(checks):
@@ -94,15 +98,19 @@ def check_order(checks):
     with tempfile.TemporaryDirectory() as directory:
         machine = Machine(directory)
         machine.dev("demo")
-        status, told, called = machine.dev("test")
+        status, said, called = machine.dev("test")
         checks.check(status == 0 and machine.state["options"]["tests"] == "true" and "check" in machine.state["installed"],
-                     f"./dev test after demo has the tests: {machine.state}; status {status}:\n{told}")
+                     f"./dev test after demo has the tests: {machine.state}; status {status}:\n{said}")
         checks.check("ninja -C build" in called and any(line.startswith("meson test") for line in called), f"and runs them: {called}")
         machine.dev("demo")
         checks.check(machine.state["options"]["tests"] == "true", "./dev demo leaves a build with tests as it is")
         called = machine.dev("test")[2]
         again = [line for line in called if line.startswith(("apt-get", "meson setup", "meson configure"))]
         checks.check_none(again, "a second ./dev test installs and configures nothing")
+        checks.check(machine.state["options"]["onednn"] == "disabled", f"no oneDNN, not looked for: {machine.state['options']}")
+        machine.dev("bench")
+        checks.check(machine.state["options"]["onednn"] == machine.state["options"]["sleef"] == "auto",
+                     f"./dev bench has the optional libraries that it installed: {machine.state['options']}")
         machine.state["options"].update(buildtype="debug", b_sanitize="address")
         (machine.home / "state.json").write_text(json.dumps(machine.state))
         machine.dev("build")
@@ -115,16 +123,16 @@ def check_no_rights(checks):
     with tempfile.TemporaryDirectory() as directory:
         machine = Machine(directory, user="1000")
         for verb in ("demo", "train-demo", "test", "bench", "build"):
-            status, told, called = machine.dev(verb)
-            checks.check(status == 1 and "run as root: apt-get install" in told and not any(line.startswith("ninja") for line in called),
-                         f"./dev {verb} without sudo says what root has to install; status {status}:\n{told}")
-            checks.check("installing" not in told, f"./dev {verb} does not say that it installs what it cannot:\n{told}")
+            status, said, called = machine.dev(verb)
+            checks.check(status == 1 and "run as root: apt-get install" in said and not any(line.startswith("ninja") for line in called),
+                         f"./dev {verb} without sudo says what root has to install; status {status}:\n{said}")
+            checks.check("installing" not in said, f"./dev {verb} does not say that it installs what it cannot:\n{said}")
     with tempfile.TemporaryDirectory() as directory:
         complete = Machine(directory)
         complete.dev("setup", "demo")
     with tempfile.TemporaryDirectory() as directory:
-        status, told, called = Machine(directory, complete.state["installed"], user="1000").dev("demo")
-        checks.check(status == 0 and not any("apt-get" in line for line in called), f"with all there, the demo needs no rights:\n{told}")
+        status, said, called = Machine(directory, complete.state["installed"], user="1000").dev("demo")
+        checks.check(status == 0 and not any("apt-get" in line for line in called), f"with all there, the demo needs no rights:\n{said}")
 
 
 def main():

@@ -23,7 +23,7 @@ def in_quota(cpus, *command):
 def check_quota(cli):
     probe = in_quota(1, "true")
     if probe.returncode == NOT_HERE:
-        cli.check(probe.stderr.startswith("in_quota: "), f"why there is no quota is told: {probe.stderr!r}")
+        cli.check(probe.stderr.startswith("in_quota: "), f"why there is no quota is reported: {probe.stderr!r}")
         print(f"skipped: quotas by the kernel: {probe.stderr.strip()}")
         return
     allowed = len(os.sched_getaffinity(0))

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The training demo over made-up words, each language spelt with letters of its own: what is learnt, held out and told."""
+"""The training demo over made-up words, each language spelt with letters of its own: what is learned, held out and said."""
 import os
 import pathlib
 import random
@@ -44,24 +44,24 @@ def check_lines(checks, output, lists):
     checks.check(labels == [language.name for language in score.LANGUAGES for _ in range(WORDS)],
                  f"{WORDS} lines of each language, one behind the other")
     for number, (language, words) in enumerate(zip(score.LANGUAGES, lists)):
-        learnt = {word for word in words if not score.is_held_out(word)}
+        learned = {word for word in words if not score.is_held_out(word)}
         taken = [word for _, word in lines[number * WORDS:(number + 1) * WORDS]]
-        counts = [taken.count(word) for word in learnt]
-        checks.check(set(taken) <= learnt, f"{language.name}: words of its list that are not held out are learnt, no other")
+        counts = [taken.count(word) for word in learned]
+        checks.check(set(taken) <= learned, f"{language.name}: words of its list that are not held out are learned, no other")
         checks.check(max(counts) - min(counts) <= 1, f"{language.name}: each word {min(counts)} to {max(counts)} times")
 
 
-def check_told(checks, told, lists):
-    """The tables have every held-out word, and the made-up languages are told apart."""
+def check_said(checks, said, lists):
+    """The tables have every held-out word, and the made-up languages are distinguished."""
     held_out = [sum(map(score.is_held_out, words)) for words in lists]
-    rows = {words[0]: (int(words[1]), int(words[2])) for words in map(str.split, told.splitlines())
+    rows = {words[0]: (int(words[1]), int(words[2])) for words in map(str.split, said.splitlines())
             if len(words) > 4 and words[1].isdigit() and words[2].isdigit()}
     expected = {language.name: (count, count) for language, count in zip(score.LANGUAGES, held_out)}
     expected["all"] = (sum(held_out), sum(held_out))
-    checks.check(rows == expected, f"all held-out words are right: {expected}; the demo says {rows}:\n{told}")
-    checks.check(len(re.findall(rf"^epoch \d of {EPOCHS}: loss ", told, flags=re.MULTILINE)) == EPOCHS, f"a line an epoch:\n{told}")
-    checks.check(re.search(r"^ +\d+ +[\d.]+ +[\d,]+ +[\d.]+ +[\d.]+$", told, flags=re.MULTILINE), f"a line of speed:\n{told}")
-    checks.check("not those of the reference" in told, "it says that the lists are not the reference's")
+    checks.check(rows == expected, f"all held-out words are right: {expected}; the demo says {rows}:\n{said}")
+    checks.check(len(re.findall(rf"^epoch \d of {EPOCHS}: loss ", said, flags=re.MULTILINE)) == EPOCHS, f"a line an epoch:\n{said}")
+    checks.check(re.search(r"^ +\d+ +[\d.]+ +[\d,]+ +[\d.]+ +[\d.]+$", said, flags=re.MULTILINE), f"a line of speed:\n{said}")
+    checks.check("not those of the reference" in said, "it says that the lists are not the reference's")
 
 
 def main():
@@ -73,14 +73,14 @@ def main():
         result = train(folder, first)
         if checks.check(result.returncode == 0, f"the demo ends well:\n{result.stdout}"):
             check_lines(checks, first, lists)
-            check_told(checks, result.stdout, lists)
+            check_said(checks, result.stdout, lists)
             again = train(folder, second, "--threads", 1)
             checks.check(again.returncode == 0, f"it ends well on one thread:\n{again.stdout}")
             checks.check((second / "langid.safetensors").read_bytes() == (first / "langid.safetensors").read_bytes(),
                          "the model is the same at any number of threads")
         (folder / "dutch").unlink()
         result = train(folder, first)
-        checks.check(result.returncode == 1 and "./dev setup demo" in result.stdout, f"a missing list is told:\n{result.stdout}")
+        checks.check(result.returncode == 1 and "./dev setup demo" in result.stdout, f"a missing list is reported:\n{result.stdout}")
     checks.finish()
 
 

@@ -1,8 +1,8 @@
-"""The program sluice-bench as a user drives it: mistakes in one line, the command line before the environment, the baseline's row."""
+"""The program sluice-bench as a user drives it: errors in one line, the command line before the environment, the baseline's row."""
 import json
 import subprocess
 
-from support.checks import BUILD
+from support.checks import BUILD, SOURCE
 from support.cli import FAILURE, OK, USAGE, environment, run_parts
 
 PROGRAM = BUILD / "perf" / "sluice-bench"
@@ -18,7 +18,21 @@ def bench(*words, **settings):
 def check_version(cli):
     version = bench("--version").stdout
     cli.check(all(word in version for word in ("sluice-bench 0.", "BLIS", "configuration", "OpenMP", "ISA")),
-              f"--version tells what is used: {version!r}")
+              f"--version says what is used: {version!r}")
+
+
+def check_fields(cli):
+    """--fields explains every field of a row, and the README has its table."""
+    listed = json.loads(bench("--fields", "--format", "json").stdout)
+    of_cases = {entry["field"].strip("`") for entry in listed if entry["rows"] in ("cases", "all")}
+    row = json.loads(bench("1,1,8", *QUICK).stdout)[0]
+    unlisted = set(row) ^ {name for name in of_cases if not name.endswith(("_per_second_all", "read_threads"))
+                           and name.partition("_")[0] not in ("l2", "l3", "dram")}
+    cli.check(not unlisted, f"the fields of a row are those that --fields explains; the difference: {unlisted}")
+    cli.check(all(entry["meaning"] for entry in listed), "each with its meaning")
+    table = bench("--fields", "--format", "md").stdout
+    cli.check(table.count("\n") == len(listed) + 2 and table in (SOURCE / "perf" / "README.md").read_text(encoding="utf-8"),
+              "perf/README.md has what `sluice-bench --fields --format md` writes")
 
 
 def check_usage(cli):
@@ -99,7 +113,7 @@ def check_schedule(cli):
     rows = rows_of(cli, "--gemm", "fused,blis", "--schedule", "rows,hoist")
     found = [(row["gemm"], row["schedule"]) for row in rows]
     ways = [(row["teams"], row["members"], row["hoists"], row["way"]) for row in rows[:2]]
-    cli.check(ways[0][1:] == (1, False, "rows") and ways[1][1:] == (1, True, "hoist"), f"the way is told: {ways}")
+    cli.check(ways[0][1:] == (1, False, "rows") and ways[1][1:] == (1, True, "hoist"), f"the way is reported: {ways}")
     cli.check(found == [("fused", "rows"), ("fused", "hoist"), ("blis", "hoist"), ("blis", "hoist")],
               f"BLIS has the products of x first whatever is asked for: {found}")
 
@@ -156,9 +170,9 @@ def check_train_outcome(cli):
     result = bench("--compare", record, "--from", record)
     lines = [line.split()[1:3] for line in result.stdout.splitlines()[1:]]
     cli.check(result.returncode == OK and len(lines) == 4 and sum(line[0] == "train" for line in lines) == 2,
-              f"each row meets its own: {result.stdout!r}")
+              f"each row has its own: {result.stdout!r}")
 
 
 if __name__ == "__main__":
-    run_parts(check_version, check_usage, check_large, check_precedence, check_expect, check_scaling, check_schedule, check_measure, check_tail,
+    run_parts(check_version, check_fields, check_usage, check_large, check_precedence, check_expect, check_scaling, check_schedule, check_measure, check_tail,
               check_train, check_train_outcome)

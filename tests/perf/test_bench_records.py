@@ -1,4 +1,4 @@
-"""sluice-bench's records as a user meets them: the fields and types of a row, sets and sweeps, comparisons and their exit codes, and
+"""sluice-bench's records as a user sees them: the fields and types of a row, sets and sweeps, comparisons and their exit codes, and
 pictures that are well-formed XML."""
 import csv
 import gzip
@@ -67,9 +67,9 @@ def check_schema(cli):
     cli.check(command.startswith("sluice-bench ") and "4,4,8" in command, f"the command: {command}")
     cli.check(re.match(r"\d+ by ", rows[0]["cpus"]), f"cpus are how many and why: {rows[0]['cpus']}")
     cli.check("-ffp-contract=off" in rows[0]["flags"], f"flags: {rows[0]['flags']}")
-    told = bench("4,4,8", *QUICK, "--format", "json", SLUICE_NUM_THREADS="1", OMP_NUM_THREADS="1", OMP_PROC_BIND="false")
-    [row] = json.loads(told.stdout)
-    cli.check(row["cpus"] == rows[0]["cpus"] and row["threads"] == 1, f"cpus are told whatever is set: {row['cpus']}")
+    said = bench("4,4,8", *QUICK, "--format", "json", SLUICE_NUM_THREADS="1", OMP_NUM_THREADS="1", OMP_PROC_BIND="false")
+    [row] = json.loads(said.stdout)
+    cli.check(row["cpus"] == rows[0]["cpus"] and row["threads"] == 1, f"cpus are reported whatever is set: {row['cpus']}")
     cli.check(all(word in row["environment"] for word in ("SLUICE_NUM_THREADS=1", "OMP_NUM_THREADS=1", "OMP_PROC_BIND=false")),
               f"what is set is recorded: {row['environment']}")
 
@@ -95,7 +95,7 @@ def check_thread_limit(cli):
         result = bench("4,4,8", *QUICK, "--threads", asked, "--format", "json", **limit)
         found = [row["threads"] for row in json.loads(result.stdout)]
         cli.check(found == wanted, f"--threads {asked} under a limit of 2: {found}")
-        cli.check(("skipped: more than 2 threads" in result.stderr) == (asked != "2,1"), f"what is left out is told: {result.stderr!r}")
+        cli.check(("skipped: more than 2 threads" in result.stderr) == (asked != "2,1"), f"what is left out is reported: {result.stderr!r}")
     for words, settings in ((["--threads", "1,2,4"], {"OMP_THREAD_LIMIT": "1"}), (["--threads", "3"], {"OMP_THREAD_LIMIT": "1"}),
                             ([], {"OMP_THREAD_LIMIT": "1"}), ([], {"OMP_NUM_THREADS": "9"}), (["--threads", "98,99"], {})):
         result = bench("--kernels", "--isa", "scalar", *QUICK, *words, "--format", "json", **settings)
@@ -157,7 +157,7 @@ def check_compare(cli):
     other = cli.path("other.json")
     other.write_text(json.dumps([{**row, "compiler": "another"} for row in rows]))
     result = bench("--compare", other, "--from", cli.path("same.json"))
-    cli.check("note: compiler was 'another'" in result.stderr, f"another compiler is told: {result.stderr!r}")
+    cli.check("note: compiler was 'another'" in result.stderr, f"another compiler is reported: {result.stderr!r}")
 
 
 def check_marked(cli):
@@ -235,7 +235,7 @@ def check_pictures(cli):
         texts = [text.text or "" for text in root.iter(f"{space}text")]
         cli.check(root.tag == f"{space}svg" and all(any(word in text for text in texts) for word in words), f"{picture}: {texts}")
         cli.check(any(rows[0]["cpu"] in text for text in texts) and any(rows[0]["date"][:10] in text for text in texts),
-                  f"the caption tells machine and date: {texts}")
+                  f"the caption reports machine and date: {texts}")
         marks = [mark for mark in root.iter(f"{space}path") if (mark.get("class") or "").startswith("f")]
         cli.check(len(marks) >= 4 and "prefers-color-scheme: dark" in picture.read_text(), f"{picture} has marks: {len(marks)}")
     # Peers, whose bytes are not known, are no part of a roofline.
@@ -333,8 +333,8 @@ def check_bind(cli):
     cli.check(not list(cli.directory.glob("bound.??????")), "no temporary name is left")
     result = subprocess.run([SOURCE / "perf" / "bind", prefix, "4,4,8", "5,4,8"], check=False, capture_output=True, text=True,
                             timeout=240, env=environment(SLUICE_BENCH=str(PROGRAM)))
-    cli.check(result.returncode == USAGE and "2 with 4 bindings" in result.stderr, f"too many lines are told first: {result}")
-    cli.check("bind spread, places cores" in text and "bind unset, places unset" in text, "settings are told apart in the picture")
+    cli.check(result.returncode == USAGE and "2 with 4 bindings" in result.stderr, f"too many lines are reported first: {result}")
+    cli.check("bind spread, places cores" in text and "bind unset, places unset" in text, "settings are distinguished in the picture")
 
 
 if __name__ == "__main__":

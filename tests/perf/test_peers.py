@@ -85,7 +85,7 @@ def check_export(cli):
         cases.read_case(plain.path)
         cli.check(False, "a case without its fields is refused")
     except ValueError as error:
-        cli.check("hidden" in str(error) and "case.json" in str(error), f"the message tells what lacks: {error}")
+        cli.check("hidden" in str(error) and "case.json" in str(error), f"the message says what lacks: {error}")
 
 
 def check_comparison(cli):
@@ -114,7 +114,7 @@ def check_comparison(cli):
         serve.check(case, "torch", lambda: {"y": -y})
         cli.check(False, "a wrong result ends a script")
     except SystemExit as end:
-        cli.check("torch: wrong result" in str(end), f"the end of a script tells why: {end}")
+        cli.check("torch: wrong result" in str(end), f"the end of a script says why: {end}")
 
 
 def check_train_export(cli):
@@ -134,7 +134,7 @@ def check_train_export(cli):
     cli.check(weights == gradients, f"a gradient for each weight: {list(gradients)}")
     row = cases.row_of(both, "torch", "2.0", 1, {"seconds_min": 0.002})
     cli.check((row["train"], row["pass"]) == (True, "both") and cases.row_of(none, "torch", "2.0", 1, {"seconds_min": 1})["pass"]
-              is None, f"rows tell what trains: {row}")
+              is None, f"rows say what trains: {row}")
     run = subprocess.run([sys.executable, "-B", "-c", "import serve; serve.serve('x', '1', lambda case, threads: [])", folder],
                          check=False, capture_output=True, text=True, timeout=60, cwd=SOURCE / "perf" / "peers")
     cli.check((run.returncode, run.stdout, run.stderr) == (OK, "", "skipped: x does not train\n"), f"said once: {run.stderr!r}")

@@ -35,7 +35,7 @@ static const sl_case cases[] = {
 };
 enum { CASES = sizeof cases / sizeof cases[0] };
 
-static sl_fixture *make_bed(const sl_case *shape)
+static sl_fixture *make_fixture(const sl_case *shape)
 {
     sl_fixture *fixture;
     sluice_error error = {0};
@@ -70,7 +70,7 @@ static void check_row(const sl_case *shape, const sl_peer *peer, const sl_result
 START_TEST(each_peer_agrees_with_the_reference)
 {
     const sl_case *shape = &cases[_i];
-    sl_fixture *fixture = make_bed(shape);
+    sl_fixture *fixture = make_fixture(shape);
     unsetenv("SLUICE_NUM_THREADS");
     for (size_t p = 0; sl_peer_get_name(p); p++) {
         const sl_peer *peer = sl_peer_get(p);
@@ -140,7 +140,7 @@ static sluice_status run_spoilt(sluice_status (*call)(void *made, sluice_error *
     const sl_peer peer = {
         .name = "spoilt", .describe = sl_peer_plain.describe, .make = make_spoilt, .call = call, .destroy = sl_peer_plain.destroy};
     const sl_setting setting = {.threads = 1, .peer = &peer};
-    sl_fixture *fixture = make_bed(&cases[1]);
+    sl_fixture *fixture = make_fixture(&cases[1]);
     sl_result result;
     right_calls = right;
     *error = (sluice_error){0};
@@ -179,7 +179,7 @@ START_TEST(the_runtimes_threads_are_left_as_they_were)
     setenv("OMP_NUM_THREADS", "2", 1); /* has sl_threads_choose ask the runtime */
     unsetenv("SLUICE_NUM_THREADS");
     ck_assert_int_eq(sl_threads_choose(0, &before, reason, sizeof reason, NULL), 0);
-    sl_fixture *fixture = make_bed(&cases[1]);
+    sl_fixture *fixture = make_fixture(&cases[1]);
     for (size_t p = 0; sl_peer_get_name(p); p++) {
         const sl_setting setting = {.threads = before + 1, .peer = sl_peer_get(p)};
         sl_result result;
@@ -318,7 +318,7 @@ static void check_gradient_tensors(const sl_case *shape, const char *directory, 
 static void check_gradient_files(const sl_case *shape, const char *directory)
 {
     const size_t cells = shape->batch * shape->steps, states = shape->layers * shape->directions * shape->batch * shape->hidden;
-    sl_fixture *fixture = make_bed(shape);
+    sl_fixture *fixture = make_fixture(shape);
     const sluice_gradient *gradient = sl_gradients_get_expected(sl_fixture_get_gradients(fixture));
     check_array(directory, "dy", cells * shape->directions * shape->hidden, gradient->dy);
     check_array(directory, "dhn", states, gradient->dhn);

@@ -157,8 +157,8 @@ START_TEST(a_way_has_a_short_name)
         {{0, SLUICE_SCHEDULE_HOIST, 1, 1, 1, 1, 0, 0}, "hoistw"},
     };
     for (size_t k = 0; k < sizeof ways / sizeof ways[0]; k++) {
-        char text[SL_WORDS_WAY];
-        ck_assert_str_eq(sl_words_way(&ways[k].way, text), ways[k].name);
+        char text[SL_WORDS_CANDIDATE];
+        ck_assert_str_eq(sl_words_candidate(&ways[k].way, text), ways[k].name);
     }
 }
 END_TEST

@@ -124,7 +124,7 @@ START_TEST(the_bound_grows_with_the_terms)
 }
 END_TEST
 
-START_TEST(rows_tell_the_passes_apart)
+START_TEST(rows_distinguish_the_passes)
 {
     json_t *a = json_pack("{si si si sb sn}", "steps", 50, "batch", 8, "hidden", 64, "train", 0, "pass");
     json_t *b = json_pack("{si si si sb ss}", "steps", 50, "batch", 8, "hidden", 64, "train", 1, "pass", "forward");
@@ -158,7 +158,7 @@ static const sl_case cases[] = {
 };
 enum { CASES = sizeof cases / sizeof cases[0] };
 
-static sl_fixture *make_bed(const sl_case *shape, sl_train_pass train)
+static sl_fixture *make_fixture(const sl_case *shape, sl_train_pass train)
 {
     sl_fixture *fixture;
     sl_case trained = *shape;
@@ -220,7 +220,7 @@ START_TEST(the_loops_are_the_equations)
     const sluice_model *model;
     sluice_batch batch;
     sl_reference_f64 *loops;
-    sl_fixture *fixture = make_bed(shape, SL_TRAIN_BOTH);
+    sl_fixture *fixture = make_fixture(shape, SL_TRAIN_BOTH);
     sl_fixture_look(fixture, &model, &batch);
     const sluice_gradient *gradient = sl_gradients_get(sl_fixture_get_gradients(fixture));
     sluice_shape network;
@@ -288,7 +288,7 @@ START_TEST(each_peer_trains_or_says_so)
     for (sl_train_pass train = SL_TRAIN_FORWARD; train <= SL_TRAIN_BOTH; train++) {
         sl_case shape = cases[_i];
         shape.train = train;
-        sl_fixture *fixture = make_bed(&shape, train);
+        sl_fixture *fixture = make_fixture(&shape, train);
         for (size_t p = 0; sl_peer_get_name(p); p++)
             for (unsigned threads = 1; sl_peer_get(p) && threads <= 3; threads += 2)
                 run_peer(sl_peer_get(p), fixture, &shape, threads);
@@ -330,7 +330,7 @@ static sluice_status call_lacking(void *made, sluice_error *error)
 static sluice_status run_spoilt(sluice_status (*call)(void *made, sluice_error *error), unsigned right, sluice_error *error)
 {
     sl_peer peer = sl_peer_sluice;
-    sl_fixture *fixture = make_bed(&cases[1], SL_TRAIN_BOTH);
+    sl_fixture *fixture = make_fixture(&cases[1], SL_TRAIN_BOTH);
     sl_result result;
     peer.name = "spoilt";
     peer.make = make_spoilt;
@@ -383,7 +383,7 @@ START_TEST(each_array_is_compared)
 {
     const sl_case *shape = &cases[4];
     const size_t last = shape->layers * shape->directions - 1;
-    sl_fixture *fixture = make_bed(shape, SL_TRAIN_BOTH);
+    sl_fixture *fixture = make_fixture(shape, SL_TRAIN_BOTH);
     const sl_setting setting = {.threads = 1, .gemm = SLUICE_GEMM_FUSED};
     const sl_gradients *gradients = sl_fixture_get_gradients(fixture);
     const sluice_gradient *found = sl_gradients_get(gradients), *expected = sl_gradients_get_expected(gradients);
@@ -418,7 +418,7 @@ END_TEST
 START_TEST(a_zero_has_its_sign)
 {
     const sl_case *shape = &cases[5];
-    sl_fixture *fixture = make_bed(shape, SL_TRAIN_BOTH);
+    sl_fixture *fixture = make_fixture(shape, SL_TRAIN_BOTH);
     const sl_setting setting = {.threads = 1, .gemm = SLUICE_GEMM_FUSED};
     const sl_gradients *gradients = sl_fixture_get_gradients(fixture);
     const sluice_model *model;
@@ -447,7 +447,7 @@ int main(void)
     tcase_add_test(tests, wrong_words_are_refused);
     tcase_add_test(tests, work_and_bytes_are_those_of_training);
     tcase_add_test(tests, the_bound_grows_with_the_terms);
-    tcase_add_test(tests, rows_tell_the_passes_apart);
+    tcase_add_test(tests, rows_distinguish_the_passes);
     tcase_add_loop_test(tests, the_loops_are_the_equations, 0, CASES);
     tcase_add_loop_test(tests, each_peer_trains_or_says_so, 0, CASES);
     tcase_add_test(tests, a_wrong_gradient_stops_a_run);

@@ -21,7 +21,7 @@ class Checks:
         self.failed = 0
 
     def check(self, holds, words):
-        """Count one check; tell `words`, which say what should hold and what was found, if it does not. Return whether it holds."""
+        """Count one check; print `words`, which say what should hold and what was found, if it does not. Return whether it holds."""
         if holds:
             self.passed += 1
         else:
@@ -30,7 +30,7 @@ class Checks:
         return bool(holds)
 
     def check_none(self, findings, words):
-        """Count one check that `findings` is empty; tell each of them otherwise."""
+        """Count one check that `findings` is empty; print each of them otherwise."""
         findings = list(findings)
         return self.check(not findings, words + "".join(f"\n    {finding}" for finding in findings))
 

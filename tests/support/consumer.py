@@ -105,7 +105,7 @@ def asked_versions(version):
 def cmake_answers(checks, words, directory, prefix, version, sanitizer="none"):
     """
     Configure and build a CMake project against the library under `prefix`, which was built with `sanitizer`, and run its programs:
-    {target's name: what it prints}. None where there is no CMake, which is told.
+    {target's name: what it prints}. None where there is no CMake, which is reported.
     """
     if not shutil.which("cmake"):
         print(f"skipped: find_package, {words}: no cmake here")

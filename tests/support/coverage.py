@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Which share of the library's lines the tests execute: coverage.py BUILD builds there, runs the tests, and prints it for each room.
 
+The tests are those in C: scripts test the programs, what is installed, and what they print, for which this build is another.
 The library is src without its programs' part (program, cli). A line counts once, however often it is compiled (static and shared,
 each instruction set); it is covered if any of these was executed. A vocabulary of an instruction set that this CPU lacks counts
 nothing. The status is 1 if a test failed, or the share is below LEAST.
@@ -19,7 +20,7 @@ from support.tree import ROOMS, room_of
 
 LEAST = 95.0
 PROGRAMS = ("program", "cli")
-SETUP = ["--buildtype=debugoptimized", "-Db_coverage=true", "-Dprograms=true", "-Dtests=true"]
+SETUP = ["--buildtype=debugoptimized", "-Db_coverage=true", "-Ddefault_library=static", "-Dprograms=true", "-Dtests=true"]
 
 
 def run_tests(build):
@@ -29,7 +30,7 @@ def run_tests(build):
     subprocess.run(["ninja", "-C", build], check=True)
     for counts in build.rglob("*.gcda"):
         counts.unlink()
-    test = ["meson", "test", "-C", build, "--no-rebuild", "--no-suite", "exhaustive", "--no-suite", "tree"]
+    test = ["meson", "test", "-C", build, "--no-rebuild", "--print-errorlogs", "--no-suite", "exhaustive", "--no-suite", "script"]
     return subprocess.run(test, check=False, env={"SLUICE_TEST_DEPTH": "light", **os.environ}).returncode == 0
 
 

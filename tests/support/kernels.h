@@ -2,16 +2,13 @@
 #ifndef SLUICE_TESTS_KERNELS_H
 #define SLUICE_TESTS_KERNELS_H
 
-#include "system/cpu.h"
 #include "kernel/kernel.h"
 #include "support/suite.h"
 
 /** The kernels of an instruction set; NULL if this machine lacks it. */
 static inline const sl_kernel *test_kernel_get(sluice_isa isa)
 {
-    sl_cpu cpu;
-    sl_cpu_get(&cpu);
-    return isa <= cpu.best ? sl_kernel_get(isa) : NULL;
+    return sl_isa_runs_here(isa) ? sl_kernel_get(isa) : NULL;
 }
 
 /** Numbers uniform in +-1. */

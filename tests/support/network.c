@@ -227,7 +227,7 @@ void test_batch_free(test_batch *batch)
 
 /* ---- Running ---- */
 
-/* The best instruction set here; AUTO if the library cannot tell. */
+/* The best instruction set here; AUTO if the library does not report it. */
 static sluice_isa best_isa(void)
 {
     sluice_environment environment = {.struct_size = sizeof environment};

@@ -11,7 +11,7 @@ typedef struct option {
     sluice_shape shape;
     unsigned what; /* for test_batch_random */
     float dropout;
-    int only; /* of TEST_RESULTS, the one that the loss is told of; -1: all */
+    int only; /* of TEST_RESULTS, the only one that the loss reads; -1: all */
 } option;
 
 static const option options[] = {
@@ -121,14 +121,14 @@ static double loss_at(test_adjoint *adjoint, test_number *input, double value)
     return test_adjoint_loss(adjoint);
 }
 
-/* The slope of the loss at an input, from four points: off by h^4/30 = 3e-14 of its fifth derivative, and by the roundings of the
+/* The derivative of the loss at an input, from four points: off by h^4/30 = 3e-14 of its fifth derivative, and by the roundings of the
  * loss, some 1e-14, over h. */
 static double difference(test_adjoint *adjoint, test_number *input)
 {
     const double h = 0x1p-10, x = input->value;
-    const double near = loss_at(adjoint, input, x + h) - loss_at(adjoint, input, x - h);
-    const double far = loss_at(adjoint, input, x + 2 * h) - loss_at(adjoint, input, x - 2 * h);
-    return (8 * near - far) / (12 * h);
+    const double inner = loss_at(adjoint, input, x + h) - loss_at(adjoint, input, x - h);
+    const double outer = loss_at(adjoint, input, x + 2 * h) - loss_at(adjoint, input, x - 2 * h);
+    return (8 * inner - outer) / (12 * h);
 }
 
 /* 1e-11 of roundings, and fifth derivatives up to 3e4. */

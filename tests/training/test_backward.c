@@ -1,6 +1,6 @@
 /* Gradients against the adjoint in double precision (support/oracle/adjoint.h), each element within a bound on the error of single
  * precision that the running error analysis of support/oracle/number.h gives: of shapes, of each incoming gradient alone, of random
- * shapes, and of sequences in pieces. The outputs of the forward pass are looked at in the same way. */
+ * shapes, and of sequences in chunks. The outputs of the forward pass are compared too. */
 #include "support/gradients.h"
 #include "support/stream_calls.h"
 #include "support/suite.h"
@@ -22,7 +22,7 @@ static double results_within(const test_batch *got, const test_adjoint *want, co
     return worst;
 }
 
-/* A bound that lets mistakes pass is none: the largest of a tensor's bounds, as a share of its largest element. */
+/* A bound that lets errors pass is none: the largest of a tensor's bounds, as a share of its largest element. */
 static double looseness(const test_adjoint *adjoint)
 {
     double worst = 0.0;
@@ -176,7 +176,7 @@ END_TEST
 
 /* ---- Random shapes ---- */
 
-/* Whatever the generator thinks of, computed in whatever way. */
+/* Random shapes, batches and options. */
 static void try_random_shape(int index)
 {
     uint64_t random = test_seed() + (uint64_t)index;
@@ -224,17 +224,17 @@ END_TEST
 
 /* ---- Truncated backpropagation ---- */
 
-enum { SLOTS = 6, PIECES = 3, PIECE_STEPS = 4 };
+enum { SLOTS = 6, CHUNKS = 3, CHUNK_STEPS = 4 };
 
-/* A batch of one piece: rows n at slots (2 n + 1) % SLOTS, going on where the slots stand. */
-typedef struct piece {
+/* A batch of one time chunk of longer sequences: row n continues the stream of slot (2 n + 1) % SLOTS. */
+typedef struct chunk {
     test_batch batch; /* its h0 and c0 are what the slots held */
     test_gradient gradient;
-} piece;
+} chunk;
 
-static piece make_piece(const sluice_shape *shape, sluice_streams *streams, const size_t *slots, uint64_t *random)
+static chunk make_chunk(const sluice_shape *shape, sluice_streams *streams, const size_t *slots, uint64_t *random)
 {
-    piece made = {.batch = test_batch_random(shape, SLOTS, PIECE_STEPS, TEST_RAGGED | TEST_STATES, random)};
+    chunk made = {.batch = test_batch_random(shape, SLOTS, CHUNK_STEPS, TEST_RAGGED | TEST_STATES, random)};
     float *h = test_floats(shape->layers * shape->hidden), *c = test_floats(shape->layers * shape->hidden);
     for (size_t n = 0; n < SLOTS; n++) {
         ck_assert_int_eq(sluice_streams_get(streams, slots[n], h, c, NULL), SLUICE_STATUS_OK);
@@ -246,12 +246,12 @@ static piece make_piece(const sluice_shape *shape, sluice_streams *streams, cons
     free(h);
     free(c);
     made.gradient = test_gradient_random(shape, &made.batch.batch, random);
-    made.gradient.gradient.dhn = made.gradient.gradient.dcn = NULL; /* the border, where nothing comes back */
+    made.gradient.gradient.dhn = made.gradient.gradient.dcn = NULL; /* truncated: no gradient comes from the next chunk */
     return made;
 }
 
-/* The piece's own arrays take dx, dh0 and dc0, those of `all` the weights' gradients, and all begin with zeros and are added to. */
-static sluice_gradient gradient_of(const piece *now, const test_gradient *all)
+/* dx, dh0 and dc0 go to the chunk's own arrays, the weights' gradients to those of `all`; all are added to zeros. */
+static sluice_gradient gradient_of(const chunk *now, const test_gradient *all)
 {
     sluice_gradient gradient = all->gradient;
     const sluice_gradient *own = &now->gradient.gradient;
@@ -268,13 +268,13 @@ static sluice_gradient gradient_of(const piece *now, const test_gradient *all)
     return gradient;
 }
 
-/* Forward and backward through a piece; sum is what the weights' gradients should be after the pieces so far. */
-static void run_piece(const test_runner *runner, sluice_tape *tape, const sluice_batch *streamed, const piece *now,
+/* Forward and backward through a chunk; sum has the expected gradients of the weights after the chunks so far. */
+static void run_chunk(const test_runner *runner, sluice_tape *tape, const sluice_batch *streamed, const chunk *now,
                       const test_adjoint *want, const test_gradient *all, test_number *const *sum)
 {
     const sluice_gradient gradient = gradient_of(now, all);
     test_forward_taped(runner, tape, streamed);
-    results_within(&now->batch, want, "a piece");
+    results_within(&now->batch, want, "a chunk");
     test_backward(runner, tape, &gradient);
     for (size_t j = 0; j < TEST_INPUTS; j++)
         for (size_t m = 0; m < want->input_count[j]; m++)
@@ -283,7 +283,7 @@ static void run_piece(const test_runner *runner, sluice_tape *tape, const sluice
         test_within(j <= TEST_C0 ? now->gradient.out[j] : all->out[j], sum[j], want->input_count[j], test_input_names[j]);
 }
 
-/* Each piece of a sequence is told of its own loss; the weights' gradients are added up over the pieces. */
+/* Each chunk of a sequence has a loss of its own; the weights' gradients are added up over the chunks. */
 START_TEST(pieces_of_streams)
 {
     const sluice_shape shape = {TEST_SHAPE, .layers = 2, .directions = 1, .inputs = 5, .hidden = 13, .classes = 3, .has_bias = 1};
@@ -293,7 +293,7 @@ START_TEST(pieces_of_streams)
     test_runner runner = test_trainable(network.model, SLUICE_ISA_AUTO, 2, SLUICE_SCHEDULE_AUTO);
     sluice_streams *streams = test_streams_create(runner.engine, SLOTS);
     sluice_tape *tape = test_tape_create(&runner, (size_t)_i * 3);
-    const sluice_batch like = {.rows = SLOTS, .steps = PIECE_STEPS};
+    const sluice_batch like = {.rows = SLOTS, .steps = CHUNK_STEPS};
     test_gradient all = test_gradient_random(&shape, &like, &random);
     test_number *sum[TEST_INPUTS];
     for (size_t j = 0; j < TEST_INPUTS; j++) {
@@ -301,14 +301,14 @@ START_TEST(pieces_of_streams)
         if (all.out[j])
             memset(all.out[j], 0, all.out_count[j] * sizeof(float));
     }
-    for (size_t p = 0; p < PIECES; p++) {
-        piece now = make_piece(&shape, streams, slots, &random);
+    for (size_t p = 0; p < CHUNKS; p++) {
+        chunk now = make_chunk(&shape, streams, slots, &random);
         test_adjoint want = test_adjoint_run(&network.weights, &now.batch.batch, &now.gradient.gradient, NULL);
         sluice_batch streamed = now.batch.batch;
         streamed.h0 = streamed.c0 = NULL;
         streamed.streams = streams;
         streamed.slots = slots;
-        run_piece(&runner, tape, &streamed, &now, &want, &all, sum);
+        run_chunk(&runner, tape, &streamed, &now, &want, &all, sum);
         test_adjoint_free(&want);
         test_batch_free(&now.batch);
         test_gradient_free(&now.gradient);

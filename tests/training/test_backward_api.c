@@ -119,7 +119,7 @@ START_TEST(tape_of_blis)
 }
 END_TEST
 
-/* What a new tape takes is what was told; later batches no larger, with recompute of the same lengths, take nothing more. */
+/* A new tape takes the bytes that were reported; later batches that are no larger, with recompute of the same lengths, take no more. */
 START_TEST(tape_bytes)
 {
     static const size_t sizes[][2] = {{0, 0}, {1, 1}, {6, 5}, {40, 31}, {3, 200}, {300, 4}, {0, 7}, {7, 0}};

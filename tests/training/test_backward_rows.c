@@ -92,16 +92,16 @@ END_TEST
 
 /* ---- What nothing contributes to ---- */
 
-/* Tokens below 10 are met within the rows, 10 and above only past their ends. Class 1 of the logits has no gradient. */
+/* Tokens below 10 occur within the rows, 10 and above only past their ends. Class 1 of the logits has no gradient. */
 static void run_unmet(scene *made, const test_runner *runner)
 {
     const size_t inputs = made->shape.inputs, classes = made->shape.classes, width = made->shape.directions * made->shape.hidden;
-    bool met[40] = {false};
+    bool occurs[40] = {false};
     for (size_t n = 0; n < made->batch.batch.rows; n++) {
         const size_t steps = made->batch.batch.steps, length = (size_t)made->batch.lengths[n];
         for (size_t t = 0; t < steps; t++) {
             made->batch.tokens[n * steps + t] = t < length ? (int32_t)((n + 3 * t) % 10) : 10 + (int32_t)t;
-            met[made->batch.tokens[n * steps + t]] |= t < length;
+            occurs[made->batch.tokens[n * steps + t]] |= t < length;
         }
         for (size_t t = 0; t < length; t++)
             made->gradient.in[TEST_STEP_LOGITS][(n * steps + t) * classes + 1] = 0.0f;
@@ -111,9 +111,9 @@ static void run_unmet(scene *made, const test_runner *runner)
     test_there_and_back(runner, 0, &made->batch.batch, &made->gradient.gradient);
     for (size_t v = 0; v < made->shape.vocabulary; v++) {
         const float *row = made->gradient.out[TEST_EMBEDDING] + v * inputs;
-        if (!met[v])
-            check_zero(row, inputs, "embedding of a token that is not met");
-        for (size_t m = 0; met[v] && m < inputs; m++)
+        if (!occurs[v])
+            check_zero(row, inputs, "embedding of a token that does not occur");
+        for (size_t m = 0; occurs[v] && m < inputs; m++)
             ck_assert_msg(row[m] != 0.0f && !isnan(row[m]), "embedding of token %zu has the gradient %g", v, (double)row[m]);
     }
     check_zero(made->gradient.out[TEST_HEAD_WEIGHT] + width, width, "head weight of a class without gradient");
@@ -121,7 +121,7 @@ static void run_unmet(scene *made, const test_runner *runner)
     ck_assert(made->gradient.out[TEST_HEAD_BIAS][0] != 0.0f);
 }
 
-START_TEST(tokens_and_classes_not_met)
+START_TEST(tokens_and_classes_that_do_not_occur)
 {
     const sluice_shape shape = {TEST_SHAPE,   .layers = 1,  .directions = 1 + (size_t)_i,
                                 .inputs = 6,  .hidden = 17, .vocabulary = 40,
@@ -426,7 +426,7 @@ int main(void)
     Suite *suite = suite_create("backward_rows");
     TCase *tcase = tcase_create("rows");
     tcase_add_loop_test(tcase, nothing_comes_in, 0, 4);
-    tcase_add_loop_test(tcase, tokens_and_classes_not_met, 0, 2);
+    tcase_add_loop_test(tcase, tokens_and_classes_that_do_not_occur, 0, 2);
     tcase_add_loop_test(tcase, rows_without_loss, 0, 2);
     tcase_add_loop_test(tcase, no_steps, 0, 8);
     tcase_add_test(tcase, no_rows);

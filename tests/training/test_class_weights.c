@@ -161,7 +161,7 @@ START_TEST(as_oracle)
 }
 END_TEST
 
-/* Equal weights that round nothing are none, to the bit, but that `weight` tells their sum. */
+/* Equal weights that round nothing are none, to the bit, but that `weight` reports their sum. */
 START_TEST(equal_weights)
 {
     uint64_t random = test_seed();
@@ -218,7 +218,7 @@ START_TEST(threads)
         sl_fault_place place;
         made.loss.gradient = test_floats(made.elements);
         made.loss.loss = made.loss.weight = NAN;
-        ck_assert_int_eq(sl_loss_get(&made.loss, count, &place, NULL), SLUICE_STATUS_OK);
+        ck_assert_int_eq(sl_loss_compute(&made.loss, count, &place, NULL), SLUICE_STATUS_OK);
         ck_assert(memcmp(&made.loss.loss, &one.loss, sizeof one.loss) == 0 && made.loss.weight == one.weight);
         test_same_bits(made.loss.gradient, made.gradient, made.elements, "threads");
         free(made.loss.gradient);
@@ -255,7 +255,7 @@ END_TEST
 
 /* ---- The trainer ------------------------------------------------------------------------------------------------------------ */
 
-enum { CLASSES = 4, LESSONS = 4 };
+enum { CLASSES = 4, MINIBATCHES = 4 };
 static const float class_weights[CLASSES] = {0.5f, 3, 0, 1.25f};
 
 static sluice_trainer_options get_options(void)
@@ -282,24 +282,24 @@ START_TEST(trains)
     ck_assert(found.rate == 1e-3 && found.ignore == -100 && found.label_smoothing == 0.1f);
     found.struct_size--;
     ck_assert_int_eq(sluice_trainer_get_options(trainer, &found), SLUICE_STATUS_BAD_ARGUMENT);
-    test_lesson lesson = test_lesson_random(&test_small, &options, 6, 5, TEST_RAGGED, &random);
+    test_minibatch minibatch = test_minibatch_random(&test_small, &options, 6, 5, TEST_RAGGED, &random);
     float logits[6 * 5 * CLASSES];
     test_prefill(logits, 6 * 5 * CLASSES);
-    sluice_batch batch = lesson.batch.batch;
+    sluice_batch batch = minibatch.batch.batch;
     batch.step_logits = logits;
-    const sluice_report report = test_evaluate(trainer, &batch, lesson.labels, NULL);
+    const sluice_report report = test_evaluate(trainer, &batch, minibatch.labels, NULL);
     sluice_loss loss = {.struct_size = sizeof loss,
                         .rows = 6,
                         .steps = 5,
                         .width = CLASSES,
                         .lengths = batch.lengths,
                         .outputs = logits,
-                        .labels = lesson.labels,
+                        .labels = minibatch.labels,
                         .label_smoothing = 0.1f,
                         .class_weights = class_weights};
     ck_assert(report.loss == get(&loss) && report.weight == loss.weight && report.counted == loss.counted);
     ck_assert(report.weight != (double)report.counted);
-    test_lesson_free(&lesson);
+    test_minibatch_free(&minibatch);
     sluice_trainer_destroy(trainer);
 }
 END_TEST
@@ -313,13 +313,13 @@ START_TEST(nothing_weighs)
     options.rate = 0.5;
     sluice_trainer *trainer = test_trainer_initial(&test_small, 3, &options),
                    *other = test_trainer_initial(&test_small, 3, &options);
-    test_lesson lesson = test_lesson_random(&test_small, &options, 3, 4, 0, &random);
+    test_minibatch minibatch = test_minibatch_random(&test_small, &options, 3, 4, 0, &random);
     for (size_t k = 0; k < 12; k++)
-        lesson.labels[k] = 2;
-    const sluice_report report = test_learn(trainer, &lesson);
+        minibatch.labels[k] = 2;
+    const sluice_report report = test_learn(trainer, &minibatch);
     ck_assert(report.loss == 0 && report.norm == 0 && report.weight == 0 && report.counted == 12);
     test_same_weights(sluice_trainer_get_model(trainer), sluice_trainer_get_model(other));
-    test_lesson_free(&lesson);
+    test_minibatch_free(&minibatch);
     sluice_trainer_destroy(trainer);
     sluice_trainer_destroy(other);
 }
@@ -365,14 +365,14 @@ START_TEST(goes_on)
     const sluice_trainer_options options = get_options();
     sluice_trainer *whole = test_trainer_initial(&test_small, 5, &options),
                    *broken = test_trainer_initial(&test_small, 5, &options);
-    for (size_t k = 0; k < LESSONS; k++) {
-        test_lesson lesson = test_lesson_random(&test_small, &options, 5, 3 + k, TEST_RAGGED, &random);
+    for (size_t k = 0; k < MINIBATCHES; k++) {
+        test_minibatch minibatch = test_minibatch_random(&test_small, &options, 5, 3 + k, TEST_RAGGED, &random);
         broken = save_and_load(broken);
-        const sluice_report want = test_learn(whole, &lesson), got = test_learn(broken, &lesson);
+        const sluice_report want = test_learn(whole, &minibatch), got = test_learn(broken, &minibatch);
         test_same_report(&got, &want);
         ck_assert(got.weight == want.weight);
         test_same_weights(sluice_trainer_get_model(broken), sluice_trainer_get_model(whole));
-        test_lesson_free(&lesson);
+        test_minibatch_free(&minibatch);
     }
     sluice_trainer_destroy(whole);
     sluice_trainer_destroy(broken);

@@ -89,9 +89,9 @@ START_TEST(as_torch)
     const double want = training_losses[_i].loss, got = get(&loss);
     ck_assert_msg(fabs(got - want) <= 1e-13 * (want + 1), "loss %.17g, torch %.17g", got, want);
     for (size_t k = 0; k < targets * width; k++) {
-        const double slope = training_losses[_i].gradient[k], even = smoothing / (double)(width * loss.counted);
-        const double bound = 0x1p-24 * (fabs(slope) + fabs(slope + even)) + 1e-14;
-        ck_assert_msg(fabs(gradient[k] - slope) <= bound, "gradient [%zu] %.9g, torch %.17g", k, (double)gradient[k], slope);
+        const double want = training_losses[_i].gradient[k], even = smoothing / (double)(width * loss.counted);
+        const double bound = 0x1p-24 * (fabs(want) + fabs(want + even)) + 1e-14;
+        ck_assert_msg(fabs(gradient[k] - want) <= bound, "gradient [%zu] %.9g, torch %.17g", k, (double)gradient[k], want);
     }
     ck_assert(test_prefilled(gradient + targets * width, 28 - targets * width));
 }
@@ -130,12 +130,12 @@ START_TEST(finite_differences)
             scene.outputs[k] = roundf(scene.outputs[k] * 0x1p10f) * 0x1p-10f;
         get(&scene.loss);
         const double share = 1.0 / (double)scene.loss.counted, h = 0x1p-10;
-        const double slopes = kind == SLUICE_LOSS_SQUARED_ERROR ? 16.0 / (double)widths[w] : 2;
-        const double bound = share * (h * h / 6 * 0.0963 + 0x1p-23 * slopes) + 1e-14 * 64 / h;
+        const double curvature = kind == SLUICE_LOSS_SQUARED_ERROR ? 16.0 / (double)widths[w] : 2;
+        const double bound = share * (h * h / 6 * 0.0963 + 0x1p-23 * curvature) + 1e-14 * 64 / h;
         for (size_t k = 0; k < scene.elements; k++) {
-            const double slope = (get_moved(&scene, k, (float)h) - get_moved(&scene, k, (float)-h)) / (2 * h);
-            ck_assert_msg(fabs(slope - scene.gradient[k]) <= bound, "width %zu, [%zu]: %.9g by differences, %.9g", widths[w], k,
-                          slope, (double)scene.gradient[k]);
+            const double want = (get_moved(&scene, k, (float)h) - get_moved(&scene, k, (float)-h)) / (2 * h);
+            ck_assert_msg(fabs(want - scene.gradient[k]) <= bound, "width %zu, [%zu]: %.9g by differences, %.9g", widths[w], k,
+                          want, (double)scene.gradient[k]);
         }
         free_scene(&scene);
     }
@@ -185,9 +185,9 @@ START_TEST(what_counts)
     for (size_t target = 0; target < 20; target++)
         for (size_t k = 0; k < 6; k++) {
             const bool counts = (int64_t)(target % 4) < lengths[target / 4] && !(by_label && target % 3 == 0);
-            const float slope = scene.gradient[target * 6 + k];
-            ck_assert_msg(counts ? isfinite(slope) && slope != 0 : slope == 0 && !signbit(slope), "target %zu: %g", target,
-                          (double)slope);
+            const float want = scene.gradient[target * 6 + k];
+            ck_assert_msg(counts ? isfinite(want) && want != 0 : want == 0 && !signbit(want), "target %zu: %g", target,
+                          (double)want);
         }
     free_scene(&scene);
 }
@@ -271,7 +271,7 @@ START_TEST(threads)
         sl_fault_place place;
         scene.loss.gradient = test_floats(scene.elements);
         scene.loss.loss = NAN;
-        ck_assert_int_eq(sl_loss_get(&scene.loss, count, &place, NULL), SLUICE_STATUS_OK);
+        ck_assert_int_eq(sl_loss_compute(&scene.loss, count, &place, NULL), SLUICE_STATUS_OK);
         ck_assert_int_eq(place.fault, SL_FAULT_NONE);
         ck_assert(memcmp(&scene.loss.loss, &one.loss, sizeof one.loss) == 0);
         ck_assert(scene.loss.counted == one.counted && scene.loss.right == one.right);
@@ -282,7 +282,7 @@ START_TEST(threads)
 }
 END_TEST
 
-/* The first fault in the order of rows, steps and elements is the one that is told, wherever it is, on any number of threads. */
+/* The first fault in the order of rows, steps and elements is the one that is reported, on any number of threads. */
 START_TEST(first_fault)
 {
     enum { WIDTH = 75 };
@@ -298,7 +298,7 @@ START_TEST(first_fault)
         sluice_error error = {0};
         char words[64];
         snprintf(words, sizeof words, "row 7, step 3: output [%zu] is %s", element, element % 2 ? "NaN" : "infinite");
-        ck_assert_int_eq(sl_loss_get(&scene.loss, 1 + (unsigned)element % 8, &place, &error), SLUICE_STATUS_BAD_DATA);
+        ck_assert_int_eq(sl_loss_compute(&scene.loss, 1 + (unsigned)element % 8, &place, &error), SLUICE_STATUS_BAD_DATA);
         test_check_message("outputs", &error, SLUICE_STATUS_BAD_DATA, words);
         ck_assert(place.fault == SL_FAULT_OUTPUT && place.row == 7 && place.step == 3 && place.element == element);
         outputs[element] = kept;

@@ -1,4 +1,4 @@
-/* Optimisers, norm and schedules against torch's values; threads, pieces, and moments that fade away. */
+/* Optimisers, norm and schedules against torch's values; threads, slices, and moments that become subnormal. */
 #include "golden/golden_training.h"
 #include "support/network.h"
 #include "support/suite.h"
@@ -40,7 +40,7 @@ START_TEST(as_torch)
     float weights[TRAINING_WEIGHTS], gradient[TRAINING_WEIGHTS], first[TRAINING_WEIGHTS] = {0}, second[TRAINING_WEIGHTS] = {0};
     memcpy(weights, training_optimizers[_i].weights, sizeof weights);
     const bool is_sgd = options.optimizer == SLUICE_OPTIMIZER_SGD;
-    sl_slice piece = {.weights = weights,
+    sl_slice slice = {.weights = weights,
                       .gradient = gradient,
                       .first = is_sgd && options.momentum == 0 ? NULL : first,
                       .second = is_sgd ? NULL : second,
@@ -51,7 +51,7 @@ START_TEST(as_torch)
         double sum = 0;
         for (size_t k = 0; k < TRAINING_WEIGHTS; k++)
             sum += (double)gradient[k] * (double)gradient[k];
-        const double norm = sl_optimizer_get_norm(&piece, 1, 1);
+        const double norm = sl_optimizer_get_norm(&slice, 1, 1);
         ck_assert_msg(fabs(norm - sqrt(sum)) <= 1e-15 * norm, "norm %.17g, not %.17g", norm, sqrt(sum));
         const double scale = clip > 0 && norm > clip ? clip / (norm + 1e-6) : 1;
         for (size_t k = 0; k < TRAINING_WEIGHTS; k++) {
@@ -59,7 +59,7 @@ START_TEST(as_torch)
             bound[k] *= 1 + 0.0625;
             bound[k] += 2 * u * fabs(weights[k]) + options.rate * u * (is_sgd ? (t + 5) * velocity[k] : 2 * (1.5 * t + 12));
         }
-        ck_assert(sl_optimizer_update(&options, (uint64_t)t, options.rate, scale, &piece, 1, 1));
+        ck_assert(sl_optimizer_update(&options, (uint64_t)t, options.rate, scale, &slice, 1, 1));
         for (size_t k = 0; k < TRAINING_WEIGHTS; k++) {
             const double want = training_optimizers[_i].results[t][k];
             ck_assert_msg(fabs(weights[k] - want) <= bound[k], "%s, step %d, weight %zu: %.9g, torch %.17g, bound %.3g",
@@ -69,10 +69,10 @@ START_TEST(as_torch)
 }
 END_TEST
 
-/* Tensors of a few sizes cut into pieces, with random numbers: owned, free_net. */
+/* Tensors of a few sizes divided into slices, with random numbers: owned, free_net. */
 typedef struct tensors {
     float *weights, *gradient, *first, *second;
-    sl_slice *pieces;
+    sl_slice *slices;
     size_t floats, count;
 } tensors;
 
@@ -88,12 +88,12 @@ static tensors make_net(const sluice_trainer_options *options, size_t most, uint
         for (size_t k = 0; k < made.floats; k++)
             (*arrays[j])[k] = j == 3 ? test_uniform(&seed) : 2 * test_uniform(&seed) - 1;
     }
-    made.pieces = calloc(made.floats / most + 16, sizeof *made.pieces);
-    ck_assert_ptr_nonnull(made.pieces);
+    made.slices = calloc(made.floats / most + 16, sizeof *made.slices);
+    ck_assert_ptr_nonnull(made.slices);
     const bool is_sgd = options->optimizer == SLUICE_OPTIMIZER_SGD;
     for (size_t k = 0, at = 0; k < sizeof sizes / sizeof sizes[0]; at += sizes[k], k++)
         for (size_t from = 0; from < sizes[k]; from += most)
-            made.pieces[made.count++] = (sl_slice){made.weights + at + from,
+            made.slices[made.count++] = (sl_slice){made.weights + at + from,
                                                    made.gradient + at + from,
                                                    is_sgd && options->momentum == 0 ? NULL : made.first + at + from,
                                                    is_sgd ? NULL : made.second + at + from,
@@ -108,25 +108,25 @@ static void free_net(tensors *net)
     free(net->gradient);
     free(net->first);
     free(net->second);
-    free(net->pieces);
+    free(net->slices);
 }
 
 /* Norm, weights and moments have the same bits on any number of threads; weights and moments however they are cut, too. */
 START_TEST(threads)
 {
     const sluice_trainer_options options = get_options(_i);
-    tensors one = make_net(&options, SL_PIECE_MOST, test_seed());
-    const double norm = sl_optimizer_get_norm(one.pieces, one.count, 1);
-    ck_assert(sl_optimizer_update(&options, 4, 0.01, 0.3, one.pieces, one.count, 1));
+    tensors one = make_net(&options, SL_SLICE_MOST, test_seed());
+    const double norm = sl_optimizer_get_norm(one.slices, one.count, 1);
+    ck_assert(sl_optimizer_update(&options, 4, 0.01, 0.3, one.slices, one.count, 1));
     double sum = 0;
     for (size_t k = 0; k < one.floats; k++)
         sum += (double)one.gradient[k] * (double)one.gradient[k];
     ck_assert_msg(fabs(norm - sqrt(sum)) <= 1e-12 * norm, "norm %.17g, not %.17g", norm, sqrt(sum));
     for (unsigned count = 1; count <= 8; count++) {
-        tensors other = make_net(&options, count == 1 ? 1000 : SL_PIECE_MOST, test_seed());
-        const double other_norm = sl_optimizer_get_norm(other.pieces, other.count, count);
+        tensors other = make_net(&options, count == 1 ? 1000 : SL_SLICE_MOST, test_seed());
+        const double other_norm = sl_optimizer_get_norm(other.slices, other.count, count);
         ck_assert(count == 1 || memcmp(&norm, &other_norm, sizeof norm) == 0);
-        ck_assert(sl_optimizer_update(&options, 4, 0.01, 0.3, other.pieces, other.count, count));
+        ck_assert(sl_optimizer_update(&options, 4, 0.01, 0.3, other.slices, other.count, count));
         test_same_bits(other.weights, one.weights, one.floats, "weights");
         test_same_bits(other.first, one.first, one.floats, "first");
         test_same_bits(other.second, one.second, one.floats, "second");
@@ -136,20 +136,20 @@ START_TEST(threads)
 }
 END_TEST
 
-/* A gradient that stops leaves moments of exactly zero in the end, no subnormals on the way, and finite weights; one of zero from
+/* After a gradient has become zero, moments decay to exactly zero without subnormals, and weights stay finite; one of zero from
  * the start moves nothing. */
 START_TEST(fading)
 {
     const sluice_trainer_options options = get_options(_i);
     const bool is_sgd = options.optimizer == SLUICE_OPTIMIZER_SGD;
     float weights[3] = {1, 2, -3}, gradient[3] = {1e-3f, 0, -5}, first[3] = {0}, second[3] = {0};
-    sl_slice piece = {weights, gradient, is_sgd && options.momentum == 0 ? NULL : first, is_sgd ? NULL : second, 3, 0};
-    ck_assert(sl_optimizer_update(&options, 0, 0.01, 1, &piece, 1, 1));
+    sl_slice slice = {weights, gradient, is_sgd && options.momentum == 0 ? NULL : first, is_sgd ? NULL : second, 3, 0};
+    ck_assert(sl_optimizer_update(&options, 0, 0.01, 1, &slice, 1, 1));
     ck_assert(options.weight_decay > 0 || weights[1] == 2);
     memset(gradient, 0, sizeof gradient);
     bool sound = true;
     for (uint64_t step = 1; step < 100000; step++) {
-        ck_assert(sl_optimizer_update(&options, step, 0.01, 1, &piece, 1, 1));
+        ck_assert(sl_optimizer_update(&options, step, 0.01, 1, &slice, 1, 1));
         for (size_t k = 0; k < 3; k++)
             sound = sound && fpclassify(first[k]) != FP_SUBNORMAL && fpclassify(second[k]) != FP_SUBNORMAL && isfinite(weights[k]);
     }
@@ -163,15 +163,15 @@ END_TEST
 START_TEST(norm_not_finite)
 {
     float gradient[20] = {0};
-    sl_slice pieces[2] = {{.gradient = gradient, .count = 13}, {.gradient = gradient + 13, .count = 7}};
-    ck_assert(sl_optimizer_get_norm(pieces, 2, 1) == 0);
+    sl_slice slices[2] = {{.gradient = gradient, .count = 13}, {.gradient = gradient + 13, .count = 7}};
+    ck_assert(sl_optimizer_get_norm(slices, 2, 1) == 0);
     gradient[3] = gradient[19] = FLT_MAX;
-    const double norm = sl_optimizer_get_norm(pieces, 2, 1);
+    const double norm = sl_optimizer_get_norm(slices, 2, 1);
     ck_assert(fabs(norm - sqrt(2) * (double)FLT_MAX) <= 1e-15 * norm);
     gradient[4] = -INFINITY;
-    ck_assert(isinf(sl_optimizer_get_norm(pieces, 2, 1)));
+    ck_assert(isinf(sl_optimizer_get_norm(slices, 2, 1)));
     gradient[17] = NAN;
-    ck_assert(isnan(sl_optimizer_get_norm(pieces, 2, 1)));
+    ck_assert(isnan(sl_optimizer_get_norm(slices, 2, 1)));
 }
 END_TEST
 

@@ -37,16 +37,16 @@ static uint64_t check_whole(const sl_order *order)
     size_t small = 0;
     uint64_t padded = 0;
     for (size_t k = 0; k < order->batches; k++) {
-        const sl_span *span = &order->spans[k];
-        small += span->end - span->begin != BATCH;
+        const sl_batch_range *range = &order->ranges[k];
+        small += range->end - range->begin != BATCH;
         int64_t longest = 0;
-        for (size_t n = span->begin; n < span->end; n++) {
+        for (size_t n = range->begin; n < range->end; n++) {
             const size_t row = order->rows[n];
             ck_assert(row < 2 * ROWS && row % 7 && !seen[row]);
             seen[row] = true;
             longest = lengths[row] > longest ? lengths[row] : longest;
         }
-        padded += (uint64_t)longest * (span->end - span->begin);
+        padded += (uint64_t)longest * (range->end - range->begin);
     }
     ck_assert_uint_eq(small, 1);
     size_t count = 0;
@@ -90,10 +90,10 @@ START_TEST(epochs_and_seeds_differ_and_repeat)
             sl_order_shuffle(&first, lengths, seed, epoch);
             sl_order_shuffle(&second, lengths, seed, epoch);
             ck_assert_mem_eq(first.rows, second.rows, ROWS * sizeof *first.rows);
-            ck_assert_mem_eq(first.spans, second.spans, first.batches * sizeof *first.spans);
+            ck_assert_mem_eq(first.ranges, second.ranges, first.batches * sizeof *first.ranges);
             sl_order_shuffle(&second, lengths, seed, epoch + 1);
             ck_assert_mem_ne(first.rows, second.rows, ROWS * sizeof *first.rows);
-            ck_assert_mem_ne(first.spans, second.spans, first.batches * sizeof *first.spans);
+            ck_assert_mem_ne(first.ranges, second.ranges, first.batches * sizeof *first.ranges);
             sl_order_shuffle(&second, lengths, seed + 1, epoch);
             ck_assert_mem_ne(first.rows, second.rows, ROWS * sizeof *first.rows);
         }
@@ -111,25 +111,25 @@ START_TEST(rows_change_company)
         distinct[n] = (int64_t)(COUNT - n);
     sl_order order;
     ck_assert_int_eq(sl_order_create(&order, sl_order_count(COUNT), COUNT, SMALL), SL_EXIT_OK);
-    unsigned met[COUNT] = {0}, leftover = 0;
+    unsigned shared[COUNT] = {0}, leftover = 0;
     for (uint64_t epoch = 0; epoch < EPOCHS; epoch++) {
         sl_order_shuffle(&order, distinct, 1, epoch);
         for (size_t k = 0; k < order.batches; k++) {
-            const sl_span *span = &order.spans[k];
+            const sl_batch_range *range = &order.ranges[k];
             bool here = false;
-            for (size_t n = span->begin; n < span->end; n++)
+            for (size_t n = range->begin; n < range->end; n++)
                 here = here || order.rows[n] == 100;
-            for (size_t n = span->begin; here && n < span->end; n++)
-                met[order.rows[n]]++;
-            leftover += span->end - span->begin < SMALL && span->end == COUNT;
+            for (size_t n = range->begin; here && n < range->end; n++)
+                shared[order.rows[n]]++;
+            leftover += range->end - range->begin < SMALL && range->end == COUNT;
         }
     }
     size_t others = 0, always = 0;
     for (size_t n = 0; n < COUNT; n++) {
-        others += n != 100 && met[n] > 0;
-        always += n != 100 && met[n] == EPOCHS;
+        others += n != 100 && shared[n] > 0;
+        always += n != 100 && shared[n] == EPOCHS;
     }
-    ck_assert_msg(others > 2 * SMALL && !always, "row 100 met %zu others, %zu of them always", others, always);
+    ck_assert_msg(others > 2 * SMALL && !always, "row 100 was with %zu others, %zu of them always", others, always);
     ck_assert_msg(leftover < EPOCHS / 2, "the longest rows made the small batch in %u of %d epochs", leftover, EPOCHS);
     sl_order_release(&order);
 }

@@ -1,4 +1,4 @@
-/* The trainer: torch's losses and weights, small tasks that are learnt, bits, and what a step is made of. */
+/* The trainer: torch's losses and weights, small tasks that are learned, bits, and the parts of a step. */
 #include "golden/golden_training.h"
 #include "support/network.h"
 #include "support/stream_calls.h"
@@ -101,7 +101,7 @@ static void pose(int32_t tokens[TASK_ROWS][TASK_STEPS], int64_t lengths[TASK_ROW
     }
 }
 
-/* To remember the first symbol, or the one before: learnt until no row of a batch never seen is wrong, and the loss near zero. */
+/* Remembering the first symbol, or the one before: trained until all rows of a new batch are right, and the loss is near zero. */
 START_TEST(learns)
 {
     static const struct {
@@ -284,7 +284,7 @@ START_TEST(by_hand)
     const sluice_engine *engine = sluice_trainer_get_engine(parts);
     sluice_tape *tape = NULL;
     ck_assert_int_eq(sluice_tape_create(engine, NULL, &tape, NULL), SLUICE_STATUS_OK);
-    float *outputs = test_floats(7 * 6 * 4), *slopes = test_floats(7 * 6 * 4);
+    float *outputs = test_floats(7 * 6 * 4), *dlogits = test_floats(7 * 6 * 4);
     for (int k = 0; k < 3; k++) {
         sluice_batch batch = data.batch;
         batch.tape = tape;
@@ -296,8 +296,8 @@ START_TEST(by_hand)
                             .lengths = batch.lengths,
                             .outputs = outputs,
                             .labels = data.labels,
-                            .gradient = slopes};
-        sluice_gradient gradient = {.struct_size = sizeof gradient, .dstep_logits = slopes};
+                            .gradient = dlogits};
+        sluice_gradient gradient = {.struct_size = sizeof gradient, .dstep_logits = dlogits};
         sluice_report by_parts = {.struct_size = sizeof by_parts};
         ck_assert_int_eq(sluice_forward(engine, NULL, &batch, NULL), SLUICE_STATUS_OK);
         ck_assert_int_eq(sluice_loss_compute(&loss, NULL), SLUICE_STATUS_OK);
@@ -313,7 +313,7 @@ START_TEST(by_hand)
         test_same_weights(sluice_trainer_get_model(parts), sluice_trainer_get_model(whole));
     }
     free(outputs);
-    free(slopes);
+    free(dlogits);
     test_data_free(&data);
     sluice_tape_destroy(tape);
     sluice_trainer_destroy(whole);
@@ -385,8 +385,8 @@ START_TEST(clips)
     test_data data = test_data_create(&test_small, 6, 5, 0, &random);
     data.labels[0] = 1;
     double norm = 0;
-    for (int way = 0; way < 3; way++) { /* not at all, in vain, to a tenth */
-        options.clip = way * norm * (way == 1 ? 1.5 : 0.05);
+    for (int variant = 0; variant < 3; variant++) { /* without clip, with one above the norm, with one below it */
+        options.clip = variant * norm * (variant == 1 ? 1.5 : 0.05);
         sluice_trainer *trainer = test_trainer_initial(&test_small, 1, &options);
         test_snapshot before = test_snapshot_take(sluice_trainer_get_model(trainer));
         norm = test_step(trainer, &data.batch, data.labels, NULL).norm;
@@ -394,7 +394,7 @@ START_TEST(clips)
         double sum = 0;
         for (size_t k = 0; k < before.count; k++)
             sum += ((double)after.floats[k] - (double)before.floats[k]) * ((double)after.floats[k] - (double)before.floats[k]);
-        const double want = options.rate * (way == 2 ? options.clip * norm / (norm + 1e-6) : norm);
+        const double want = options.rate * (variant == 2 ? options.clip * norm / (norm + 1e-6) : norm);
         ck_assert_msg(fabs(sqrt(sum) - want) <= 1e-5 * want, "clip %g: moved by %.9g, not %.9g", options.clip, sqrt(sum), want);
         free(before.floats);
         free(after.floats);
@@ -414,13 +414,13 @@ START_TEST(drops_anew)
     options.every_step = 1;
     test_data data = test_data_create(&test_small, 6, 5, 0, &random);
     double losses[4];
-    for (int way = 0; way < 2; way++) {
-        options.dropout = way ? 0.5f : 0;
+    for (int variant = 0; variant < 2; variant++) {
+        options.dropout = variant ? 0.5f : 0;
         sluice_trainer *trainer = test_trainer_initial(&test_small, 1, &options);
         for (size_t k = 0; k < 4; k++)
             losses[k] = test_step(trainer, &data.batch, data.labels, NULL).loss;
         for (size_t k = 0; k < 3; k++)
-            ck_assert_msg((losses[k] != losses[k + 1]) == way, "step %zu: loss %.17g, then %.17g", k, losses[k], losses[k + 1]);
+            ck_assert_msg((losses[k] != losses[k + 1]) == variant, "step %zu: loss %.17g, then %.17g", k, losses[k], losses[k + 1]);
         sluice_trainer_destroy(trainer);
     }
     test_data_free(&data);
@@ -462,7 +462,7 @@ START_TEST(nothing_changes)
 }
 END_TEST
 
-/* Streams carry a sequence from step to step: the bits of states that the caller carries. */
+/* Streams keep the states from step to step: the same bits as with states that the caller passes on. */
 START_TEST(streams)
 {
     uint64_t random = test_seed();

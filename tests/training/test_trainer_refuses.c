@@ -171,9 +171,9 @@ START_TEST(options_refused)
         ck_assert_ptr_null(trainer);
     }
     sluice_trainer_options options = good;
-    for (int way = 0; way < 3; way++) { /* without a head there is squared error on y alone */
-        options.every_step = way == 1;
-        options.loss = way == 2 ? SLUICE_LOSS_SQUARED_ERROR : SLUICE_LOSS_CROSS_ENTROPY;
+    for (int variant = 0; variant < 3; variant++) { /* without a head there is squared error on y alone */
+        options.every_step = variant == 1;
+        options.loss = variant == 2 ? SLUICE_LOSS_SQUARED_ERROR : SLUICE_LOSS_CROSS_ENTROPY;
         test_refused(sluice_trainer_create(bare, NULL, &options, &trainer, &error), SLUICE_STATUS_BAD_ARGUMENT, &error, "no head");
         test_names(&error, "no head");
     }

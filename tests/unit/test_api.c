@@ -261,8 +261,8 @@ START_TEST(names_and_versions)
     ck_assert_ptr_null(sluice_isa_get_name((sluice_isa)4));
     ck_assert_ptr_null(sluice_gemm_get_name((sluice_gemm)3));
     ck_assert_ptr_null(sluice_schedule_get_name((sluice_schedule)4));
-    const char *advice = "";
-    ck_assert(sluice_blis_arch_recommend(&advice, NULL) == SLUICE_STATUS_OK && (advice == NULL || *advice));
+    const char *arch = "";
+    ck_assert(sluice_blis_arch_recommend(&arch, NULL) == SLUICE_STATUS_OK && (arch == NULL || *arch));
 }
 END_TEST
 

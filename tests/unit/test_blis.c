@@ -3,7 +3,7 @@
  *
  * Let u = 2^-24, and take rounding errors as independent, of mean 0 and variance at most u^2/3 of the square of what is
  * rounded. (Worst cases added up would be K u and more for each step of memory: true, and hundreds of times too large to find a
- * mistake.) Every quantity is computed in double with the variance of its error, in units of u^2:
+ * error.) Every quantity is computed in double with the variance of its error, in units of u^2:
  *
  * z = sum of K terms, in whatever order: K roundings of partial sums whose mean square is at most that of independent terms,
  * Q = sum (W x)^2 + sum (U h')^2 + b^2:

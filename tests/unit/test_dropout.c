@@ -1,4 +1,4 @@
-/* Dropout, seen from outside: a network whose last layer tells which of the outputs below it are dropped. The mask depends on the
+/* Dropout, seen from outside: a network whose last layer says which of the outputs below it are dropped. The mask depends on the
  * key, the layer, the row, the step and the unit alone; the share is the one asked for; what is kept is scaled; and the gradient
  * is the adjoint's with that mask. */
 #include "support/gradients.h"
@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-/* Weights of L layers with which y of the last tells what it reads: the layers below give the same h, and not 0, whatever they read
+/* Weights of L layers with which y of the last says what it reads: the layers below give the same h, and not 0, whatever they read
  * (their weights are 0, their g's bias is 1); the last one has i = o = 1, f = 0 and g = tanh of one unit of what it reads, its
  * forward direction of the forward half, so that y = tanh(tanh(x)). */
 static test_network make_probe(size_t layers, size_t directions, size_t hidden)
@@ -30,7 +30,7 @@ static test_network make_probe(size_t layers, size_t directions, size_t hidden)
     return network;
 }
 
-/* What the probe gives for a batch of zeros: y [N][T][D*H] over `layers` layers, the last of which tells. Owned. */
+/* What the probe gives for a batch of zeros: y [N][T][D*H] over `layers` layers, the last of which says. Owned. */
 typedef struct question {
     size_t layers, directions, hidden, rows, steps;
     const int64_t *lengths;

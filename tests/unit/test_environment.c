@@ -1,4 +1,4 @@
-/* What sluice_environment_get tells, and the library's own environment variables; OpenMP's, which are read once in a process, are in
+/* What sluice_environment_get says, and the library's own environment variables; OpenMP's, which are read once in a process, are in
  * test_threads.c and test_cli_env.py. */
 #include "support/network.h"
 #include "support/suite.h"

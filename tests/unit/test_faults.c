@@ -234,13 +234,13 @@ START_TEST(growing)
     static const struct {
         sluice_gemm gemm;
         sluice_schedule schedule;
-    } ways[] = {{SLUICE_GEMM_FUSED, SLUICE_SCHEDULE_ROWS},
-                {SLUICE_GEMM_FUSED, SLUICE_SCHEDULE_HOIST},
-                {SLUICE_GEMM_FUSED, SLUICE_SCHEDULE_UNITS},
-                {SLUICE_GEMM_BLIS, SLUICE_SCHEDULE_AUTO}};
+    } plans[] = {{SLUICE_GEMM_FUSED, SLUICE_SCHEDULE_ROWS},
+                 {SLUICE_GEMM_FUSED, SLUICE_SCHEDULE_HOIST},
+                 {SLUICE_GEMM_FUSED, SLUICE_SCHEDULE_UNITS},
+                 {SLUICE_GEMM_BLIS, SLUICE_SCHEDULE_AUTO}};
     uint64_t random = test_seed();
     test_network network = test_network_random(&shape, 1.0f, &random);
-    const sluice_engine_options options = option(ways[_i].gemm, ways[_i].schedule);
+    const sluice_engine_options options = option(plans[_i].gemm, plans[_i].schedule);
     growth g = {.small = test_batch_random(&shape, 3, 2, TEST_RAGGED, &random),
                 .large = test_batch_random(&shape, 3000, 9, TEST_RAGGED | TEST_STATES, &random)};
     g.small_want = test_batch_pick(&shape, &g.small, 0, 3);
@@ -251,7 +251,7 @@ START_TEST(growing)
     long n = 1;
     while (grow(&g, n))
         n++;
-    printf("growing, %s, %s: %ld allocations\n", sluice_gemm_get_name(ways[_i].gemm), sluice_schedule_get_name(ways[_i].schedule),
+    printf("growing, %s, %s: %ld allocations\n", sluice_gemm_get_name(plans[_i].gemm), sluice_schedule_get_name(plans[_i].schedule),
            n - 1);
     ck_assert_int_gt(n, 1);
     sluice_engine_destroy(g.engine);
@@ -265,7 +265,7 @@ END_TEST
 
 /* ---- Learning ---- */
 
-/* All of a file is learnt, or nothing. */
+/* All of a file is learned, or nothing. */
 START_TEST(learning)
 {
     char path[] = "/tmp/sluice-faults-XXXXXX";
@@ -295,8 +295,9 @@ START_TEST(learning)
         if (!test_fired)
             break;
         ck_assert_int_eq(status, SLUICE_STATUS_NO_MEMORY);
-        ck_assert_msg(engine->tuned_plan_count == 1 && engine->tuned_plans[0].plan.thread_groups == 2 && engine->tuned_plans[0].seconds == 3,
-                      "allocation %ld failing: something was learnt", n);
+        ck_assert_msg(engine->tuned_plan_count == 1 && engine->tuned_plans[0].plan.thread_groups == 2 &&
+                          engine->tuned_plans[0].seconds == 3,
+                      "allocation %ld failing: a plan was stored", n);
     }
     printf("learning: %ld allocations\n", n - 1);
     ck_assert(n > 5 && engine->tuned_plan_count == 4);

@@ -3,7 +3,7 @@
 #include "support/memory/allocator.h"
 #include "support/files.h"
 #include "support/gradients.h"
-#include "support/cases/lessons.h"
+#include "support/cases/minibatches.h"
 #include "support/network.h"
 #include "support/suite.h"
 
@@ -19,7 +19,7 @@ static const struct {
     const char *what;
     const sluice_shape *shape;
     sluice_trainer_options options;
-} schools[] = {
+} trainings[] = {
     {"Adam", &shape, {.struct_size = sizeof(sluice_trainer_options), .clip = 1, .dropout = 0.3f}},
     {"every step, recompute, class weights",
      &shape,
@@ -32,18 +32,18 @@ static const struct {
       .loss = SLUICE_LOSS_SQUARED_ERROR,
       .every_step = 1}},
 };
-enum { SCHOOLS = sizeof schools / sizeof schools[0] };
+enum { TRAININGS = sizeof trainings / sizeof trainings[0] };
 
 /* ---- A call whose n-th allocation fails ------------------------------------------------------------------------------------ */
 
 /* What the calls work on, and what they make. */
 typedef struct fixture {
-    int school;
+    int training;
     const sluice_model *model;
     const sluice_engine *engine;
     const sluice_trainer_options *options;
     sluice_trainer *trainer;
-    const test_lesson *lesson;
+    const test_minibatch *minibatch;
     sluice_batch *batch;
     sluice_workspace *workspace;
     sluice_tape *tape;
@@ -207,7 +207,7 @@ START_TEST(making)
 {
     char path[128];
     snprintf(path, sizeof path, "%s", test_path("checkpoint"));
-    fixture f = {.model = make_model(&shape), .options = &schools[0].options, .path = path};
+    fixture f = {.model = make_model(&shape), .options = &trainings[0].options, .path = path};
     const sluice_engine_options options = engine_options();
     sluice_engine *engine = NULL;
     ck_assert_int_eq(sluice_engine_create(f.model, &options, &engine, NULL), SLUICE_STATUS_OK);
@@ -355,13 +355,15 @@ END_TEST
 static sluice_status step(fixture *f, sluice_error *error)
 {
     f->report = (sluice_report){.struct_size = sizeof f->report};
-    return sluice_trainer_step(f->trainer, &f->lesson->batch.batch, f->lesson->labels, f->lesson->values, &f->report, error);
+    return sluice_trainer_step(f->trainer, &f->minibatch->batch.batch, f->minibatch->labels, f->minibatch->values, &f->report,
+                               error);
 }
 
 static sluice_status get_loss(fixture *f, sluice_error *error)
 {
     f->report = (sluice_report){.struct_size = sizeof f->report};
-    return sluice_trainer_evaluate(f->trainer, &f->lesson->batch.batch, f->lesson->labels, f->lesson->values, &f->report, error);
+    return sluice_trainer_evaluate(f->trainer, &f->minibatch->batch.batch, f->minibatch->labels, f->minibatch->values, &f->report,
+                                   error);
 }
 
 static sluice_status update(fixture *f, sluice_error *error)
@@ -370,12 +372,12 @@ static sluice_status update(fixture *f, sluice_error *error)
     return sluice_trainer_update(f->trainer, &f->report, error);
 }
 
-/* The lessons of a course, and the reports and the file that an undisturbed trainer has of it. */
-enum { LESSONS = 3 };
+/* The minibatches of a course, and the reports and the file that an undisturbed trainer has of it. */
+enum { MINIBATCHES = 3 };
 typedef struct course {
-    test_lesson lessons[LESSONS];
-    sluice_report reports[LESSONS];
-    test_bytes files[LESSONS + 1]; /* checkpoints before each step, and after the last */
+    test_minibatch minibatches[MINIBATCHES];
+    sluice_report reports[MINIBATCHES];
+    test_bytes files[MINIBATCHES + 1]; /* checkpoints before each step, and after the last */
 } course;
 
 static test_bytes get_file(const sluice_trainer *trainer)
@@ -395,17 +397,18 @@ static void check_state(const sluice_trainer *trainer, const test_bytes *want, c
 
 static course make_course(fixture *f)
 {
-    static const size_t rows[LESSONS] = {2, 90, 5}, steps[LESSONS] = {3, 11, 2};
+    static const size_t rows[MINIBATCHES] = {2, 90, 5}, steps[MINIBATCHES] = {3, 11, 2};
     course made;
     uint64_t random = test_seed();
     ck_assert(!attempt("a trainer", create_trainer, f, 0));
     f->trainer = f->made;
-    for (size_t k = 0; k < LESSONS; k++) {
-        made.lessons[k] = test_lesson_random(schools[f->school].shape, f->options, rows[k], steps[k], TEST_RAGGED, &random);
+    for (size_t k = 0; k < MINIBATCHES; k++) {
+        made.minibatches[k] =
+            test_minibatch_random(trainings[f->training].shape, f->options, rows[k], steps[k], TEST_RAGGED, &random);
         made.files[k] = get_file(f->trainer);
-        made.reports[k] = test_learn(f->trainer, &made.lessons[k]);
+        made.reports[k] = test_learn(f->trainer, &made.minibatches[k]);
     }
-    made.files[LESSONS] = get_file(f->trainer);
+    made.files[MINIBATCHES] = get_file(f->trainer);
     sluice_trainer_destroy(f->trainer);
     return made;
 }
@@ -418,8 +421,8 @@ static bool take_course(fixture *f, const course *of, bool evaluates, long n)
     const size_t before = test_alive;
     ck_assert(!attempt("a trainer", create_trainer, f, 0));
     f->trainer = f->made;
-    for (size_t k = 0; k < LESSONS; k++) {
-        f->lesson = &of->lessons[k];
+    for (size_t k = 0; k < MINIBATCHES; k++) {
+        f->minibatch = &of->minibatches[k];
         if (attempt(evaluates ? "get_loss" : "step", evaluates ? get_loss : step, f, n)) {
             failed = true;
             check_state(f->trainer, &of->files[k], "a step", n);
@@ -430,7 +433,7 @@ static bool take_course(fixture *f, const course *of, bool evaluates, long n)
         test_same_report(&f->report, &of->reports[k]);
         check_state(f->trainer, &of->files[k + 1], "a course", n);
     }
-    f->lesson = &of->lessons[1]; /* the largest */
+    f->minibatch = &of->minibatches[1]; /* the largest */
     without_memory("a step for which there is room", step, f);
     without_memory("an evaluation for which there is room", get_loss, f);
     without_memory("an update", update, f);
@@ -444,18 +447,18 @@ static bool take_course(fixture *f, const course *of, bool evaluates, long n)
 START_TEST(stepping)
 {
     const bool evaluates = _i % 2;
-    fixture f = {.school = _i / 2, .model = make_model(schools[_i / 2].shape), .options = &schools[_i / 2].options};
+    fixture f = {.training = _i / 2, .model = make_model(trainings[_i / 2].shape), .options = &trainings[_i / 2].options};
     course of = make_course(&f);
     ck_assert(!take_course(&f, &of, evaluates, 0));
     long n = 1;
     while (take_course(&f, &of, evaluates, n))
         n++;
-    printf("%s, %s: up to %ld allocations\n", schools[f.school].what, evaluates ? "evaluations" : "steps", n - 1);
+    printf("%s, %s: up to %ld allocations\n", trainings[f.training].what, evaluates ? "evaluations" : "steps", n - 1);
     ck_assert_int_gt(n, 1);
-    for (size_t k = 0; k <= LESSONS; k++) {
+    for (size_t k = 0; k <= MINIBATCHES; k++) {
         test_bytes_free(&of.files[k]);
-        if (k < LESSONS)
-            test_lesson_free(&of.lessons[k]);
+        if (k < MINIBATCHES)
+            test_minibatch_free(&of.minibatches[k]);
     }
     sluice_model_destroy((sluice_model *)f.model);
 }
@@ -471,7 +474,7 @@ int main(void)
     tcase_add_checked_fixture(tcase, test_folder_setup, test_folder_teardown);
     tcase_add_loop_test(tcase, making, 0, MAKERS);
     tcase_add_loop_test(tcase, taping, 0, 2);
-    tcase_add_loop_test(tcase, stepping, 0, 2 * SCHOOLS);
+    tcase_add_loop_test(tcase, stepping, 0, 2 * TRAININGS);
     suite_add_tcase(suite, tcase);
     return test_run(suite);
 }

@@ -48,6 +48,11 @@ static size_t panel_stride(const problem *p)
     return (p->inputs + p->units) * 4 * p->lanes;
 }
 
+static sl_packed_matrix matrix_of(problem *p, float *panels, size_t terms)
+{
+    return (sl_packed_matrix){.panels = panels, .panel_stride = panel_stride(p), .blocks = blocks_of(p), .terms = terms};
+}
+
 /* One chain of multiply-adds: of column `at` of a panel. */
 static float chain(const problem *p, const float *panel, size_t terms, const float *x, size_t at)
 {
@@ -64,16 +69,8 @@ static void try_product(int index)
     static float out[MOST_ROWS][MOST_WIDTH];
     make(&p, kernel->lanes, &state);
     memset(out, 0xff, sizeof out);
-    const sl_product call = {.rows = p.rows,
-                             .blocks = blocks_of(&p),
-                             .terms = p.inputs,
-                             .weights = p.weights,
-                             .panel_stride = panel_stride(&p),
-                             .start = p.start_rows,
-                             .x = p.x_rows,
-                             .out = out[0],
-                             .out_stride = MOST_WIDTH};
-    kernel->product(&call);
+    const sl_packed_matrix weights = matrix_of(&p, p.weights, p.inputs);
+    kernel->product(&weights, p.rows, p.start_rows, p.x_rows, out[0], MOST_WIDTH);
     const size_t block_floats = 4 * p.lanes, width = blocks_of(&p) * block_floats;
     for (size_t r = 0; r < MOST_ROWS; r++)
         for (size_t column = 0; column < MOST_WIDTH; column++) {
@@ -95,15 +92,12 @@ START_TEST(product)
 }
 END_TEST
 
-static sl_step step_of(const problem *p, float *h_next, float *c, float *const *y)
+static sl_step step_of(problem *p, float *h_next, float *c, float *const *y)
 {
     return (sl_step){.rows = p->rows,
-                     .hidden = p->units,
-                     .inputs = p->inputs,
-                     .recurrent = p->recurrent,
-                     .weights_ih = p->weights,
-                     .weights_hh = p->weights + p->inputs * 4 * p->lanes,
-                     .panel_stride = panel_stride(p),
+                     .units = p->units,
+                     .weights_ih = matrix_of(p, p->weights, p->inputs),
+                     .weights_hh = matrix_of(p, p->weights + p->inputs * 4 * p->lanes, p->recurrent),
                      .start = p->start_rows,
                      .x = p->x_rows,
                      .h = p->h[0],
@@ -145,7 +139,7 @@ static void try_step(int index)
         y_rows[r] = y[r];
     const bool wants_y = index % 2;
     const sl_step call = step_of(&p, h_next[0], c[0], wants_y ? y_rows : NULL);
-    kernel->step(&call);
+    kernel->step[SL_CELL_LSTM](&call);
     for (size_t r = 0; r < p.rows; r++)
         for (size_t unit = 0; unit < p.units; unit++) {
             float want_c, want_h;
@@ -184,7 +178,7 @@ START_TEST(one_nan)
     memcpy(&p.x[1][0], &payload, sizeof payload);
     p.h[1][0] = NAN;
     const sl_step call = step_of(&p, h_next[0], p.c[0], NULL);
-    kernel->step(&call);
+    kernel->step[SL_CELL_LSTM](&call);
     for (size_t unit = 0; unit < p.units; unit++) {
         ck_assert(memcmp(&h_next[1][unit], &canonical, sizeof canonical) == 0 &&
                   memcmp(&p.c[1][unit], &canonical, sizeof canonical) == 0);

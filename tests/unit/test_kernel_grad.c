@@ -68,10 +68,11 @@ static void run(const sl_kernel *kernel, problem *p)
         gates[r] = p->gates[r];
     }
     const sl_step_grad step = {.rows = p->rows,
-                               .hidden = p->units,
-                               .terms = p->terms,
-                               .weights = p->weights,
-                               .panel_stride = panel_stride(p),
+                               .units = p->units,
+                               .weights = {.panels = p->weights,
+                                           .panel_stride = panel_stride(p),
+                                           .blocks = (p->units - 1) / (4 * p->lanes) + 1,
+                                           .terms = p->terms},
                                .da_after = da_after,
                                .dy = dy,
                                .c = c,
@@ -80,7 +81,7 @@ static void run(const sl_kernel *kernel, problem *p)
                                .gate_stride = GATE_STRIDE,
                                .dc = p->dc[0],
                                .dc_stride = STRIDE};
-    kernel->step_grad(&step);
+    kernel->step_grad[SL_CELL_LSTM](&step);
 }
 
 /* What kernel.h's equations say of one unit, in its order of operations. */
@@ -212,10 +213,11 @@ static void try_kept_step(int index)
         kept_rows[r] = kept[r];
     }
     sl_step step = {.rows = rows,
-                    .hidden = units,
-                    .recurrent = units,
-                    .weights_hh = weights,
-                    .panel_stride = units * 4 * kernel->lanes,
+                    .units = units,
+                    .weights_hh = {.panels = weights,
+                                   .panel_stride = units * 4 * kernel->lanes,
+                                   .blocks = (units - 1) / kernel->lanes + 1,
+                                   .terms = units},
                     .start = start_rows,
                     .h = h[0],
                     .h_next = next[0][0],
@@ -223,13 +225,13 @@ static void try_kept_step(int index)
                     .state_stride = STRIDE};
     float c_before[MOST_ROWS][STRIDE];
     memcpy(c_before, c[0], sizeof c_before);
-    kernel->step(&step);
+    kernel->step[SL_CELL_LSTM](&step);
     step.h_next = next[1][0];
     step.c = c[1][0];
     step.gates = gate_rows;
     step.gate_stride = GATE_STRIDE;
     step.c_kept = kept_rows;
-    kernel->step(&step);
+    kernel->step[SL_CELL_LSTM](&step);
     for (size_t r = 0; r < MOST_ROWS; r++)
         for (size_t unit = 0; unit < STRIDE; unit++) {
             if (r >= rows || unit >= units) {

@@ -6,6 +6,7 @@
 #include "program/options/option_kinds.h"
 
 #include <getopt.h>
+#include <stdint.h>
 #include <string.h>
 
 enum { ONE = 1, TWO = 2, LATE = 0, EARLY = 1 };
@@ -15,6 +16,8 @@ typedef enum colour { RED, GREEN, BLUE } colour;
 typedef struct fields {
     const char *file, *text;
     bool flag, help;
+    size_t number, count;
+    float fraction;
     colour colour, constant;
 } fields;
 
@@ -30,10 +33,13 @@ static const sl_option table[] = {
     {"file", 'f', ONE, EARLY, "FILE", &sl_kind_file, FIELD(file), "a file"},
     {"flag", 0, ONE | TWO, LATE, NULL, &sl_kind_flag, FIELD(flag), "a flag"},
     {"same", 0, ONE, EARLY, NULL, &sl_kind_flag, FIELD(flag), "a flag of one command"},
-    {"same", 'f', TWO, EARLY, "TEXT", &sl_kind_text, FIELD(text), "a text of another command", .standard = "none"},
+    {"same", 'f', TWO, EARLY, "TEXT", &sl_kind_text, FIELD(text), "a text of another command", .default_text = "none"},
     {"colour", 0, ONE | TWO, LATE, "NAME", &sl_kind_choice, FIELD(colour), "a colour", colour_name, .variable = "TEST_COLOUR"},
     {"blue", 0, TWO, LATE, NULL, &sl_kind_constant, FIELD(constant), "a constant", .value = BLUE},
     {"maybe", 0, TWO, LATE, "[=TEXT]", &sl_kind_text, FIELD(text), "a text that may be left out"},
+    {"number", 0, TWO, LATE, "N", &sl_kind_number, FIELD(number), "a number", .most = 9},
+    {"count", 'c', TWO, LATE, "[=N]", &sl_kind_count, FIELD(count), "a count"},
+    {"fraction", 0, TWO, LATE, "F", &sl_kind_fraction_f32, FIELD(fraction), "a fraction"},
     {"help", 'h', ONE | TWO, EARLY, NULL, &sl_kind_flag, FIELD(help), "help", .ends = true},
 };
 static const sl_page pages[] = {
@@ -71,6 +77,18 @@ START_TEST(values_reach_their_fields)
 }
 END_TEST
 
+START_TEST(numbers_are_parsed)
+{
+    fields things;
+    sl_given given;
+    ck_assert_int_eq(parse(1, "--number 9 -c18446744073709551615 --fraction .5", &things, &given, NULL), SLUICE_STATUS_OK);
+    ck_assert_uint_eq(things.number, 9);
+    ck_assert_uint_eq(things.count, SIZE_MAX); /* a letter with an optional value: -cN */
+    ck_assert(things.fraction == 0.5F);
+    ck_assert_int_eq(parse(1, "--number 0", &things, &given, NULL), SLUICE_STATUS_OK);
+}
+END_TEST
+
 START_TEST(given_options_are_known)
 {
     fields things;
@@ -91,15 +109,15 @@ START_TEST(an_option_that_was_not_given_can_be_taken)
     sl_given given;
     sluice_error error = {0};
     ck_assert_int_eq(parse(1, "--same given", &things, &given, NULL), SLUICE_STATUS_OK);
-    ck_assert_int_eq(sl_option_table_take(&program, &pages[1], "--same", "taken", &things, &given, NULL), SLUICE_STATUS_OK);
+    ck_assert_int_eq(sl_option_table_set(&program, &pages[1], "--same", "taken", &things, &given, NULL), SLUICE_STATUS_OK);
     ck_assert_str_eq(things.text, "given");
-    ck_assert_int_eq(sl_option_table_take(&program, &pages[1], "colour", "blue", &things, &given, NULL), SLUICE_STATUS_OK);
-    ck_assert_int_eq(sl_option_table_take(&program, &pages[1], "flag", NULL, &things, &given, NULL), SLUICE_STATUS_OK);
+    ck_assert_int_eq(sl_option_table_set(&program, &pages[1], "colour", "blue", &things, &given, NULL), SLUICE_STATUS_OK);
+    ck_assert_int_eq(sl_option_table_set(&program, &pages[1], "flag", NULL, &things, &given, NULL), SLUICE_STATUS_OK);
     ck_assert(things.colour == BLUE && things.flag);
-    ck_assert_int_eq(sl_option_table_take(&program, &pages[1], "file", "x", &things, &given, &error),
+    ck_assert_int_eq(sl_option_table_set(&program, &pages[1], "file", "x", &things, &given, &error),
                      SLUICE_STATUS_BAD_ARGUMENT); /* of another command */
     ck_assert_str_eq(error.message, "--file is not an option of program two");
-    ck_assert_int_eq(sl_option_table_take(&program, &pages[1], "colour", "pink", &things, &given, &error),
+    ck_assert_int_eq(sl_option_table_set(&program, &pages[1], "colour", "pink", &things, &given, &error),
                      SLUICE_STATUS_BAD_ARGUMENT);
     ck_assert(things.colour == BLUE && !things.file);
 }
@@ -139,6 +157,13 @@ static const struct {
     {0, "--f x", "option '--f' is not unique; write it out; see program --help"},
     {0, "--colour pink", "--colour: 'pink' is not known; expected one of red, green, blue"},
     {0, "--file=", "--file: expected the name of a file, found ''"},
+    {1, "--number 10", "--number: expected a number from 0 to 9, found '10'"},
+    {1, "--number 9,", "--number: expected a number from 0 to 9, found '9,'"},
+    {1, "--number=-1", "--number: expected a number from 0 to 9, found '-1'"},
+    {1, "--count=0", "--count: expected a number from 1 to 18446744073709551615, found '0'"},
+    {1, "--count=18446744073709551616", "--count: expected a number from 1 to 18446744073709551615, found '18446744073709551616'"},
+    {1, "--fraction 1", "--fraction: expected a number from 0 to less than 1, found '1'"},
+    {1, "--fraction nan", "--fraction: expected a number from 0 to less than 1, found 'nan'"},
 };
 
 START_TEST(wrong_words_are_refused)
@@ -153,7 +178,7 @@ END_TEST
 
 START_TEST(documentation_goes_by_group)
 {
-    static const size_t expected[2][5] = {{1, 4, 0, 2, 7}, {1, 4, 5, 6, 3}};
+    static const size_t expected[2][5] = {{1, 4, 0, 2, 10}, {1, 4, 5, 6, 7}};
     for (size_t page = 0; page < 2; page++) {
         const sl_option *option = NULL;
         for (size_t k = 0; k < 5; k++) {
@@ -162,9 +187,9 @@ START_TEST(documentation_goes_by_group)
         }
         ck_assert(!sl_option_next(&program, &pages[page], option) == (page == 0));
     }
-    ck_assert_str_eq(sl_option_get_standard(&table[3]), "none");
-    ck_assert_str_eq(sl_option_get_standard(&table[4]), "red");
-    ck_assert_ptr_null(sl_option_get_standard(&table[0]));
+    ck_assert_str_eq(sl_option_get_default(&table[3]), "none");
+    ck_assert_str_eq(sl_option_get_default(&table[4]), "red");
+    ck_assert_ptr_null(sl_option_get_default(&table[0]));
     ck_assert_ptr_eq(sl_program_find_page(&program, "two"), &pages[1]);
     ck_assert_ptr_null(sl_program_find_page(&program, "three"));
 }
@@ -209,6 +234,7 @@ int main(void)
 {
     TCase *cases = tcase_create("option table");
     tcase_add_test(cases, values_reach_their_fields);
+    tcase_add_test(cases, numbers_are_parsed);
     tcase_add_test(cases, given_options_are_known);
     tcase_add_test(cases, an_option_that_was_not_given_can_be_taken);
     tcase_add_test(cases, the_environment_is_overridden);

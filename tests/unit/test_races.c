@@ -1,6 +1,6 @@
 /* What threads share, exercised for a race detector: the threads of a call by every schedule, callers on one engine, and streams.
  * The answers are compared bit for bit besides, so that the program is a test without a detector too. `./dev races` runs it under
- * the thread sanitizer, where it must stay silent; tests/races/planted breaks the library and has it speak. The sanitizer sees no
+ * the thread sanitizer, where it must stay silent; tests/races/seeded_races.py breaks the library and has it speak. The sanitizer sees no
  * access of more than 16 bytes, so it is the scalar kernels that it has to be shown. */
 #include "support/network.h"
 #include "support/suite.h"
@@ -142,7 +142,7 @@ typedef struct scene {
     caller callers[CALLERS];
 } scene;
 
-/* The first callers' batches are of one row, which a team has to take together. */
+/* The first callers' batches are of one row, which the threads of a group have to take together. */
 static scene *make_scene(sluice_schedule schedule, bool own_workspaces)
 {
     uint64_t random = test_seed();
@@ -274,7 +274,7 @@ enum { CAN_HAVE_OTHER = 0 };
 enum { CAN_HAVE_OTHER = 1 };
 #endif
 
-/* The runtime's own fork and join are nothing that a race detector sees, so they are told by `next` and `ended`. */
+/* The runtime's own fork and join are nothing that a race detector sees, so they are reported by `next` and `ended`. */
 typedef struct region {
     caller *callers;
     atomic_uint next, ended;
@@ -323,7 +323,7 @@ typedef struct river {
     atomic_uint begun; /* feeders */
 } river;
 
-/* One of two who feed the river at once. Its workspace is its own, so that a slot is all they meet at. */
+/* One of two threads that feed the streams at once. Each has its own workspace: only slots are shared. */
 typedef struct feeder {
     river *from;
     sluice_workspace *workspace;
@@ -481,8 +481,8 @@ static void *feed_slot_zero(void *context)
     return NULL;
 }
 
-/* A slot that two want has one at a time, and where one leaves it the other goes on: no step is lost. Calls have one thread: at
- * workers that OpenMP lends to one after the other they would meet too. */
+/* A slot that two want has one at a time, and where one leaves it the other goes on: no step is lost. Calls have one thread: workers
+ * that OpenMP lends to one after the other would order them, too. */
 START_TEST(one_stream_of_two_feeders)
 {
     const test_network network = counting_network();

@@ -2,7 +2,7 @@
  * they divide a batch; callers with tapes of their own on one engine; and a trainer's steps. The answers are compared bit for bit
  * with one thread's, so that the program is a test without a detector too. tests/unit/test_races.c says what the detector can see. */
 #include "support/gradients.h"
-#include "support/cases/lessons.h"
+#include "support/cases/minibatches.h"
 #include "support/suite.h"
 #include "sluice_tools.h"
 
@@ -75,13 +75,13 @@ static void go_with(const variety *kind, const sluice_model *model, sluice_isa i
 /* ---- One call's threads ---- */
 
 /* Work enough for eight threads, a million operations each. Of a scalar kernel's rows four go together where there are threads for
- * all groups, and of two threads or more a group has as many as there are 100,000 operations in a turn, 8 H^2 of them a row.
+ * all groups, and of two threads or more a group has as many as there are 100,000 operations in an iteration, 8 H^2 of them a row.
  * Segments have 512 cells or more. */
 static const variety varieties[] = {
     {"groups", {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 9, .hidden = 19, .has_bias = 1}, TEST_STATES, 40, 26, 0, 0},
     {"one row", {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 7, .hidden = 165, .has_bias = 1}, TEST_STATES, 1, 18, 0, 0},
     {"three rows", {TEST_SHAPE, .layers = 1, .directions = 2, .inputs = 7, .hidden = 97, .classes = 3}, TEST_RAGGED, 3, 24, 0, 0},
-    {"teams",
+    {"thread groups",
      {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 7, .hidden = 81, .has_bias = 1},
      TEST_RAGGED | TEST_STATES,
      8,
@@ -96,7 +96,7 @@ static const variety varieties[] = {
      0,
      0.3f},
     {"segments", {TEST_SHAPE, .layers = 2, .directions = 2, .inputs = 5, .hidden = 9, .has_bias = 1}, TEST_STATES, 60, 26, 1, 0.3f},
-    {"segments of teams", {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 4, .hidden = 80, .has_bias = 1}, 0, 12, 46, 1, 0},
+    {"segments of groups", {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 4, .hidden = 80, .has_bias = 1}, 0, 12, 46, 1, 0},
     {"each step",
      {TEST_SHAPE, .layers = 1, .directions = 2, .inputs = 3, .hidden = 16, .classes = 5},
      TEST_EACH_STEP,
@@ -124,11 +124,11 @@ enum { VARIETIES = sizeof varieties / sizeof varieties[0] };
 static const struct {
     unsigned threads;
     sluice_schedule schedule; /* of the way there; any but AUTO has all threads used, be there CPUs for them or not */
-} crews[] = {{2, SLUICE_SCHEDULE_AUTO}, {2, SLUICE_SCHEDULE_ROWS},  {3, SLUICE_SCHEDULE_UNITS}, {4, SLUICE_SCHEDULE_HOIST},
-             {5, SLUICE_SCHEDULE_ROWS}, {6, SLUICE_SCHEDULE_UNITS}, {7, SLUICE_SCHEDULE_HOIST}, {8, SLUICE_SCHEDULE_UNITS}};
-enum { CREWS = sizeof crews / sizeof crews[0] };
+} settings[] = {{2, SLUICE_SCHEDULE_AUTO}, {2, SLUICE_SCHEDULE_ROWS},  {3, SLUICE_SCHEDULE_UNITS}, {4, SLUICE_SCHEDULE_HOIST},
+                {5, SLUICE_SCHEDULE_ROWS}, {6, SLUICE_SCHEDULE_UNITS}, {7, SLUICE_SCHEDULE_HOIST}, {8, SLUICE_SCHEDULE_UNITS}};
+enum { SETTINGS = sizeof settings / sizeof settings[0] };
 
-START_TEST(every_crew)
+START_TEST(every_setting)
 {
     const variety *kind = &varieties[_i];
     uint64_t random = test_seed();
@@ -138,11 +138,11 @@ START_TEST(every_crew)
     const size_t isa_count = test_isas(isas);
     go_with(kind, network.model, isas[0], 1, SLUICE_SCHEDULE_ROWS, &want);
     for (size_t k = 0; k < isa_count; k++)
-        for (size_t j = 0; j < CREWS; j++) {
+        for (size_t j = 0; j < SETTINGS; j++) {
             char what[128];
-            snprintf(what, sizeof what, "%s, %s, %u threads", kind->name, sluice_isa_get_name(isas[k]), crews[j].threads);
+            snprintf(what, sizeof what, "%s, %s, %u threads", kind->name, sluice_isa_get_name(isas[k]), settings[j].threads);
             test_gradient_prefill(&got.gradient);
-            go_with(kind, network.model, isas[k], crews[j].threads, crews[j].schedule, &got);
+            go_with(kind, network.model, isas[k], settings[j].threads, settings[j].schedule, &got);
             test_same_outputs(&got.batch, &want.batch, what);
             test_same_gradients(&got.gradient, &want.gradient, what);
         }
@@ -156,7 +156,7 @@ END_TEST
 
 enum { CALLERS = 2, CALLS = 3 };
 
-/* A network of one shape: the one caller's rows are many and go in groups, or through segments; the other's few, and a team's. */
+/* A network of one shape: the one caller's rows are many and go in groups, or through segments; the other's few, and of one thread group. */
 #define WIDE                                                                                                                       \
     {                                                                                                                              \
         .layers = 1, .directions = 2, .inputs = 7, .hidden = 81, .classes = 3, .has_bias = 1                                       \
@@ -166,7 +166,7 @@ enum { CALLERS = 2, CALLS = 3 };
         .layers = 2, .directions = 1, .inputs = 7, .hidden = 17, .classes = 3, .has_bias = 1                                       \
     }
 static const variety shared_varieties[][CALLERS] = {
-    {{"groups", WIDE, TEST_RAGGED, 24, 7, 0, 0}, {"a team", WIDE, TEST_STATES, 3, 11, 0, 0}},
+    {{"groups", WIDE, TEST_RAGGED, 24, 7, 0, 0}, {"a thread group", WIDE, TEST_STATES, 3, 11, 0, 0}},
     {{"segments", NARROW, TEST_STATES, 90, 9, 1, 0}, {"dropout", NARROW, TEST_RAGGED | TEST_EACH_STEP, 40, 12, 0, 0.4f}},
 };
 enum { SCENES = sizeof shared_varieties / sizeof shared_varieties[0] };
@@ -281,7 +281,7 @@ typedef struct course {
     sluice_trainer_options options;
 } course;
 
-/* Outputs and weights enough that loss and optimiser are dealt to threads too. */
+/* Outputs and weights enough that loss and optimiser are divided among threads too. */
 static const course courses[] = {
     {{TEST_SHAPE, .layers = 2, .directions = 1, .inputs = 6, .hidden = 20, .classes = 55, .has_bias = 1},
      {.struct_size = sizeof(sluice_trainer_options), .clip = 0.01, .every_step = 1, .label_smoothing = 0.1f, .dropout = 0.2f}},
@@ -297,36 +297,36 @@ enum { COURSES = sizeof courses / sizeof courses[0] };
 
 typedef struct pupil {
     sluice_trainer *trainer;
-    test_lesson lesson;
+    test_minibatch minibatch;
     sluice_report reports[UPDATES];
     bool failed;
     pthread_t thread;
 } pupil;
 
-/* The same lesson each time. */
+/* The same minibatch each time. */
 static pupil make_pupil(const course *of, const sluice_model *model, sluice_isa isa, unsigned threads)
 {
     enum { ROWS = 40, STEPS = 18 };
     uint64_t random = test_seed() + 2;
     const sluice_engine_options options = test_options(isa, threads, SLUICE_SCHEDULE_ROWS);
     return (pupil){.trainer = test_trainer_create(model, &options, &of->options),
-                   .lesson = test_lesson_random(&of->shape, &of->options, ROWS, STEPS, TEST_STATES, &random)};
+                   .minibatch = test_minibatch_random(&of->shape, &of->options, ROWS, STEPS, TEST_STATES, &random)};
 }
 
 static void free_pupil(pupil *made)
 {
     sluice_trainer_destroy(made->trainer);
-    test_lesson_free(&made->lesson);
+    test_minibatch_free(&made->minibatch);
 }
 
 static void *learn(void *context)
 {
     pupil *p = context;
-    const test_lesson *lesson = &p->lesson;
+    const test_minibatch *minibatch = &p->minibatch;
     for (int k = 0; k < UPDATES && !p->failed; k++) {
         p->reports[k].struct_size = sizeof p->reports[k];
-        p->failed =
-            sluice_trainer_step(p->trainer, &lesson->batch.batch, lesson->labels, lesson->values, &p->reports[k], NULL) != 0;
+        p->failed = sluice_trainer_step(p->trainer, &minibatch->batch.batch, minibatch->labels, minibatch->values, &p->reports[k],
+                                        NULL) != 0;
     }
     return NULL;
 }
@@ -336,7 +336,7 @@ static void check_pupil(const pupil *got, const pupil *want)
     ck_assert_msg(!got->failed, "a step failed");
     for (int k = 0; k < UPDATES; k++)
         test_same_report(&got->reports[k], &want->reports[k]);
-    test_same_outputs(&got->lesson.batch, &want->lesson.batch, "a lesson's outputs");
+    test_same_outputs(&got->minibatch.batch, &want->minibatch.batch, "a minibatch's outputs");
     test_same_weights(sluice_trainer_get_model(got->trainer), sluice_trainer_get_model(want->trainer));
 }
 
@@ -390,7 +390,7 @@ int main(void)
     TCase *tcase;
     for (int k = 0; k < VARIETIES; k++) { /* each a case, so that it can be run by itself */
         tcase = tcase_create(varieties[k].name);
-        tcase_add_loop_test(tcase, every_crew, k, k + 1);
+        tcase_add_loop_test(tcase, every_setting, k, k + 1);
         suite_add_tcase(suite, tcase);
     }
     tcase = tcase_create("callers");

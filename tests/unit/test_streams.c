@@ -191,7 +191,7 @@ static void use_streams(feed *f, sluice_streams *streams)
 }
 
 /* ROWS of the slots, no two alike, which are set to begin anew; the others hold what is in no state. */
-static void deal_slots(const scene *made, sluice_streams *streams, size_t slot[ROWS], uint64_t *random)
+static void assign_slots(const scene *made, sluice_streams *streams, size_t slot[ROWS], uint64_t *random)
 {
     size_t all[ROWS + SPARE];
     float *nobody = test_floats(made->shape.layers * made->shape.hidden);
@@ -235,7 +235,7 @@ static void feed_all(const scene *made, const test_runner *runner, uint64_t *ran
     size_t slot[ROWS];
     sluice_streams *streams = test_streams_create(runner->engine, ROWS + SPARE);
     for (int again = 0; again < 2; again++) { /* the second time from slots that are reset */
-        deal_slots(made, streams, slot, random);
+        assign_slots(made, streams, slot, random);
         feed f = make_feed(made, runner->engine, slot, 0, ROWS, random);
         use_streams(&f, streams);
         run_feed(&f);
@@ -318,7 +318,7 @@ START_TEST(two_callers)
     sluice_streams *streams = test_streams_create(runner.engine, ROWS + SPARE);
     for (int again = 0; again < 20; again++) {
         size_t slot[ROWS];
-        deal_slots(&made, streams, slot, &random);
+        assign_slots(&made, streams, slot, &random);
         feed feeds[2] = {make_feed(&made, runner.engine, slot, 0, ROWS / 2, &random),
                          make_feed(&made, runner.engine, slot, ROWS / 2, ROWS - ROWS / 2, &random)};
         for (int k = 0; k < 2; k++) {
@@ -337,13 +337,13 @@ START_TEST(two_callers)
 }
 END_TEST
 
-enum { RIVALS = 3, TURNS = 1500, TURN_STEPS = 8 };
+enum { RIVALS = 3, ROUNDS = 1500, ROUND_STEPS = 8 };
 
-/* One who wants the same slot as others, and asks until he has had it TURNS times. */
+/* One who wants the same slot as others, and asks until he has had it ROUNDS times. */
 typedef struct rival {
     const sluice_engine *engine;
     sluice_workspace *workspace;
-    sluice_batch batch; /* of TURN_STEPS steps, the same for all */
+    sluice_batch batch; /* of ROUND_STEPS steps, the same for all */
     pthread_barrier_t *start;
     int odd; /* answers that are neither OK nor BAD_DATA */
     pthread_t thread;
@@ -353,7 +353,7 @@ static void *want_slot(void *context)
 {
     rival *r = context;
     pthread_barrier_wait(r->start);
-    for (int had = 0; had < TURNS && !r->odd;) {
+    for (int had = 0; had < ROUNDS && !r->odd;) {
         const sluice_status status = sluice_forward(r->engine, r->workspace, &r->batch, NULL);
         had += status == SLUICE_STATUS_OK;
         r->odd += status != SLUICE_STATUS_OK && status != SLUICE_STATUS_BAD_DATA;
@@ -381,7 +381,7 @@ START_TEST(rivals_for_a_slot)
     uint64_t random = test_seed();
     test_network network = make_counter(&counter);
     test_runner runner = test_runner_create(network.model, SLUICE_ISA_AUTO, 1, SLUICE_SCHEDULE_AUTO);
-    test_batch whole = test_batch_random(&counter, 1, RIVALS * TURNS * TURN_STEPS, 0, &random);
+    test_batch whole = test_batch_random(&counter, 1, RIVALS * ROUNDS * ROUND_STEPS, 0, &random);
     test_forward(&runner, &whole.batch);
     sluice_streams *streams = test_streams_create(runner.engine, 2);
     const size_t slot = 1;
@@ -392,12 +392,12 @@ START_TEST(rivals_for_a_slot)
         rivals[k] = (rival){.engine = runner.engine,
                             .batch = {.struct_size = sizeof(sluice_batch),
                                       .rows = 1,
-                                      .steps = TURN_STEPS,
+                                      .steps = ROUND_STEPS,
                                       .x = whole.x,
                                       .streams = streams,
                                       .slots = &slot},
                             .start = &start};
-        ck_assert_int_eq(sluice_workspace_create(runner.engine, 1, TURN_STEPS, &rivals[k].workspace, NULL), SLUICE_STATUS_OK);
+        ck_assert_int_eq(sluice_workspace_create(runner.engine, 1, ROUND_STEPS, &rivals[k].workspace, NULL), SLUICE_STATUS_OK);
     }
     for (int k = 0; k < RIVALS; k++)
         ck_assert_int_eq(pthread_create(&rivals[k].thread, NULL, want_slot, &rivals[k]), 0);

@@ -172,7 +172,7 @@ END_TEST
 
 /* ---- Fork ---- */
 
-/* Fork; the child makes one call and tells by its exit code: 0 right, 1 wrong; an alarm ends it if it hangs. */
+/* Fork; the child makes one call and says by its exit code: 0 right, 1 wrong; an alarm ends it if it hangs. */
 static pid_t fork_and_call(const scene *made, const sluice_engine *engine, sluice_workspace *workspace, test_batch *batch)
 {
     fflush(stdout);

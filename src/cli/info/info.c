@@ -1,9 +1,10 @@
-/* sluice info: what a model file holds. */
-#include "cli/info/info.h"
-
+/* The command `sluice info`, and the contents of a model file. */
+#include "cli/command_line.h"
 #include "cli/commands.h"
+#include "cli/info/info_env.h"
+#include "cli/info/info_plan.h"
 #include "program/format.h"
-#include "cli/cli_options.h"
+#include "program/print_json.h"
 #include "cli/tuned_plans.h"
 #include "cli/stats.h"
 #include "program/model_shape.h"
@@ -35,7 +36,7 @@ static json_t *get_classes(const sluice_model *model, size_t classes)
 {
     json_t *names = json_array();
     for (size_t k = 0; names && k < classes && sluice_model_get_class(model, k); k++)
-        json_array_append_new(names, sl_format_json(sluice_model_get_class(model, k)));
+        json_array_append_new(names, sl_json_string(sluice_model_get_class(model, k)));
     return names;
 }
 
@@ -54,7 +55,7 @@ static json_t *model_to_json(const char *path, const sluice_model *model)
 {
     const model_facts facts = get_facts(model);
     const sluice_shape *shape = &facts.shape;
-    return json_pack("{so sI sI sI sI sI sI sb sI sI sf so so}", "model", sl_format_json(path), "layers", (json_int_t)shape->layers,
+    return json_pack("{so sI sI sI sI sI sI sb sI sI sf so so}", "model", sl_json_string(path), "layers", (json_int_t)shape->layers,
                      "directions", (json_int_t)shape->directions, "inputs", (json_int_t)shape->inputs, "hidden",
                      (json_int_t)shape->hidden, "vocabulary", (json_int_t)shape->vocabulary, "classes", (json_int_t)shape->classes,
                      "has_bias", shape->has_bias, "parameters", (json_int_t)facts.parameters, "bytes",
@@ -119,7 +120,7 @@ static sl_exit show_model(const sl_options *options)
         return sl_report_error(&error);
     sl_exit code = SL_EXIT_OK;
     if (options->json)
-        code = sl_format_print_json(model_to_json(options->model, model), stdout);
+        code = sl_json_print(model_to_json(options->model, model), stdout);
     else
         print_model(options->model, model);
     sluice_model_destroy(model);
@@ -130,7 +131,8 @@ static sl_exit check_explain(const sl_options *options)
 {
     const bool batch = options->batch || options->steps || options->lengths;
     if (!options->explain && (batch || options->plans || options->engine.schedule || options->measure))
-        return sl_report(SL_EXIT_USAGE, "--batch, --steps, --lengths, --schedule and --plans are not known without --explain");
+        return sl_report(SL_EXIT_USAGE,
+                         "--batch, --steps, --lengths, --schedule and --plans go with --explain; add it, or leave them out");
     if (options->explain && options->env)
         return sl_report(SL_EXIT_USAGE, "--explain goes with MODEL, not with --env");
     if (options->explain && (!options->batch || !options->steps))
@@ -154,9 +156,9 @@ static sl_exit check_options(const sl_options *options)
 sl_exit sl_command_info(int argc, char **argv)
 {
     sl_options options;
-    bool over;
-    sl_exit code = sl_options_begin(SL_COMMAND_INFO, argc, argv, &options, &over);
-    if (code || over)
+    bool done;
+    sl_exit code = sl_command_line_parse(SL_COMMAND_INFO, argc, argv, &options, &done);
+    if (code || done)
         return code;
     code = check_options(&options);
     if (!code)

@@ -1,30 +1,31 @@
-/* sluice info --env: the machine, what would be chosen on it, and why. */
+#include "cli/info/info_env.h"
+
 #include "program/blis_arch.h"
 #include "program/format.h"
-#include "cli/info/info.h"
+#include "program/print_json.h"
 #include "sluice_tools.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Why BLIS is slow here and what helps; NULL if it is not. */
+/* Why BLIS is slow on this machine, and a remedy; NULL if it is not slow. */
 static const char *get_warning(const sluice_environment *environment)
 {
     if (!environment->blis_is_generic)
         return NULL;
     return getenv("BLIS_ARCH_TYPE")
-               ? "BLIS runs its portable kernels, as BLIS_ARCH_TYPE asks, several times slower than the CPU allows; unset it"
-               : "BLIS has portable kernels only for this CPU, several times slower than others; --gemm fused needs no BLIS";
+               ? "BLIS runs its portable kernels, because of BLIS_ARCH_TYPE, several times slower than the CPU allows; unset it"
+               : "BLIS only has portable kernels for this CPU, which are several times slower; --gemm fused does not use BLIS";
 }
 
-/* Variables of the libraries below that are shown as they are set: how the runtime waits cannot be asked of it. */
+/* Environment variables of OpenMP and BLIS, which are shown if they are set: OpenMP has no function that returns how threads wait. */
 static const struct {
     const char *name, *key, *note; /* note: NULL for none */
 } settings[] = {
     {"OMP_WAIT_POLICY", "omp_wait_policy", NULL},
     {"GOMP_SPINCOUNT", "gomp_spincount", NULL},
     {"KMP_BLOCKTIME", "kmp_blocktime", NULL},
-    {"BLIS_NUM_THREADS", "blis_num_threads", "no effect: each of the engine's threads calls BLIS for itself"},
+    {"BLIS_NUM_THREADS", "blis_num_threads", "no effect: each thread of the engine calls BLIS on its own"},
 };
 enum { SETTINGS = sizeof settings / sizeof settings[0] };
 
@@ -36,7 +37,7 @@ static json_t *openmp_to_json(const sluice_environment *e)
     for (size_t k = 0; object && k < SETTINGS; k++) {
         const char *value = getenv(settings[k].name);
         if (value)
-            json_object_set_new(object, settings[k].key, sl_format_json(value));
+            json_object_set_new(object, settings[k].key, sl_json_string(value));
         if (value && settings[k].note)
             json_object_set_new(object, "blis_num_threads_note", json_string(settings[k].note));
     }
@@ -47,12 +48,12 @@ static json_t *machine_to_json(const sluice_environment *environment)
 {
     const sluice_environment *e = environment;
     const char *arch = getenv("BLIS_ARCH_TYPE");
-    json_t *const arch_text = arch ? sl_format_json(arch) : NULL;
+    json_t *const arch_text = arch ? sl_json_string(arch) : NULL;
     return json_pack("{ss so ss so ss ss so sI so sI sI sI ss ss so* sb ss* ss}", "version", sluice_version_get(), "cpu",
-                     sl_format_json(e->cpu), "isa", sluice_isa_get_name(e->isa), "isa_reason", sl_format_json(e->isa_reason),
+                     sl_json_string(e->cpu), "isa", sluice_isa_get_name(e->isa), "isa_reason", sl_json_string(e->isa_reason),
                      "best_isa", sluice_isa_get_name(e->best_isa), "gemm", sluice_gemm_get_name(e->gemm), "gemm_reason",
-                     sl_format_json(e->gemm_reason), "threads", (json_int_t)e->threads, "threads_reason",
-                     sl_format_json(e->threads_reason), "l1d_bytes", (json_int_t)e->l1d_bytes, "l2_bytes", (json_int_t)e->l2_bytes,
+                     sl_json_string(e->gemm_reason), "threads", (json_int_t)e->threads, "threads_reason",
+                     sl_json_string(e->threads_reason), "l1d_bytes", (json_int_t)e->l1d_bytes, "l2_bytes", (json_int_t)e->l2_bytes,
                      "l3_bytes", (json_int_t)e->l3_bytes, "blis_version", e->blis_version, "blis_config", e->blis_config,
                      "blis_arch_type", arch_text, "blis_arch_type_set_by_sluice", sl_blis_arch_was_set(), "warning", get_warning(e),
                      "openmp", e->openmp);
@@ -97,7 +98,7 @@ static void print_openmp(const sluice_environment *e)
     printf("  dynamic     %s\n", e->openmp_dynamic ? "true: the runtime may give fewer threads" : "false");
     printf("  limit       %s\n", limit);
     if (!getenv("OMP_WAIT_POLICY"))
-        puts("  waiting     as the runtime likes: OMP_WAIT_POLICY is not set");
+        puts("  waiting     chosen by the runtime: OMP_WAIT_POLICY is not set");
     for (size_t k = 0; k < SETTINGS; k++)
         print_setting(k);
 }
@@ -118,7 +119,7 @@ static void print(const sluice_environment *environment)
     printf("threads       %u: %s\n", e->threads, e->threads_reason);
     print_openmp(e);
     printf("BLIS          %s, configuration %s%s%s%s\n", e->blis_version, e->blis_config, arch ? ", BLIS_ARCH_TYPE=" : "",
-           arch ? arch : "", sl_blis_arch_was_set() ? " set by sluice, for this BLIS does not know this CPU" : "");
+           arch ? arch : "", sl_blis_arch_was_set() ? " set by sluice, because this BLIS does not know this CPU" : "");
     if (get_warning(e))
         printf("warning       %s\n", get_warning(e));
 }
@@ -130,7 +131,7 @@ sl_exit sl_info_environment(const sl_options *options)
     if (sluice_environment_get(&options->engine, &environment, &error))
         return sl_report_error(&error);
     if (options->json)
-        return sl_format_print_json(to_json(&environment), stdout);
+        return sl_json_print(to_json(&environment), stdout);
     print(&environment);
     return SL_EXIT_OK;
 }

@@ -1,18 +1,20 @@
-/* sluice info MODEL --explain: how an engine would compute a batch, what else it weighed, and why. */
-#include "program/format.h"
-#include "cli/info/info.h"
+#include "cli/info/info_plan.h"
+
 #include "cli/input/lengths.h"
-#include "cli/notes.h"
-#include "cli/tuned_plans.h"
 #include "cli/input/npy_array.h"
+#include "cli/notes.h"
 #include "cli/stats.h"
+#include "cli/tuned_plans.h"
+#include "program/format.h"
 #include "program/model_shape.h"
+#include "program/print_json.h"
 #include "sluice_tools.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Of a core: two pipes of multiply-adds, two operations each a lane. What the estimates' cycles and the peak have in common. */
+/* Operations per cycle, core and vector lane: two pipes of fused multiply-adds. It converts between the cycles of the estimates and
+ * the peak. */
 enum { LANE_FLOP = 4 };
 
 typedef struct explained {
@@ -22,12 +24,12 @@ typedef struct explained {
     sluice_candidate *candidates; /* plan.candidates of them; owned */
     int64_t *lengths;             /* NULL: all rows have T steps; owned */
     uint64_t total_steps;
-    double flop;              /* useful, of the batch */
-    double flop_per_cycle;    /* one core's most; 0: not known of this instruction set */
-    double cycles_per_second; /* as the FMA peak shows it; 0: likewise */
+    double flop;              /* useful operations of the batch */
+    double flop_per_cycle;    /* peak of one core; 0: unknown for this instruction set */
+    double cycles_per_second; /* from the FMA peak; 0: likewise */
 } explained;
 
-/* A candidate's estimate in seconds, and as a share of the peak of all threads; 0 where cycles are all that can be told. */
+/* The estimate for a candidate in seconds, and as a share of the peak of all threads; 0: unknown. */
 static double get_seconds(const explained *this, const sluice_candidate *candidate)
 {
     return this->cycles_per_second > 0 ? candidate->cycles / this->cycles_per_second : 0;
@@ -39,10 +41,10 @@ static double get_share(const explained *this, const sluice_candidate *candidate
     return most > 0 ? this->flop / most : 0;
 }
 
-/* ---- Telling --------------------------------------------------------------------------------------------------------------- */
+/* ---- Printing -------------------------------------------------------------------------------------------------------------- */
 
-/* A figure, or null where there is none. */
-static json_t *figure(double value)
+/* A number, or null for 0, which means unknown. */
+static json_t *number(double value)
 {
     return value > 0 ? json_real(value) : json_null();
 }
@@ -52,8 +54,8 @@ static json_t *candidate_to_json(const explained *this, const sluice_candidate *
     return json_pack("{ss sI sI sb sb sf so so so sb}", "schedule", sluice_schedule_get_name(candidate->schedule), "teams",
                      (json_int_t)candidate->thread_groups, "members", (json_int_t)candidate->threads_per_group, "hoists",
                      candidate->hoists, "wavefront", candidate->wavefront, "cycles", candidate->cycles, "seconds",
-                     figure(get_seconds(this, candidate)), "fraction_of_peak", figure(get_share(this, candidate)),
-                     "measured_seconds", figure(candidate->seconds), "chosen", chosen);
+                     number(get_seconds(this, candidate)), "fraction_of_peak", number(get_share(this, candidate)),
+                     "measured_seconds", number(candidate->seconds), "chosen", chosen);
 }
 
 static json_t *to_json(const explained *this)
@@ -63,17 +65,17 @@ static json_t *to_json(const explained *this)
     json_t *candidates = json_array();
     for (size_t k = 0; candidates && k < plan->candidates; k++)
         json_array_append_new(candidates, candidate_to_json(this, &this->candidates[k], k == plan->chosen));
-    return json_pack("{so sI sI sI ss ss ss sI so sI sI ss so}", "model", sl_format_json(options->model), "rows",
+    return json_pack("{so sI sI sI ss ss ss sI so sI sI ss so}", "model", sl_json_string(options->model), "rows",
                      (json_int_t)options->batch, "steps", (json_int_t)options->steps, "total_steps", (json_int_t)this->total_steps,
                      "isa", sluice_isa_get_name(this->info.isa), "gemm", sluice_gemm_get_name(this->info.gemm), "schedule",
                      options->measure ? "measure" : sluice_schedule_get_name(this->info.schedule), "threads",
-                     (json_int_t)this->info.threads, "cycles_per_second", figure(this->cycles_per_second), "workspace_bytes",
+                     (json_int_t)this->info.threads, "cycles_per_second", number(this->cycles_per_second), "workspace_bytes",
                      (json_int_t)plan->workspace_bytes, "chosen", (json_int_t)plan->chosen, "reason", plan->reason, "candidates",
                      candidates);
 }
 
-/* A figure in a column, or "-" where there is none. */
-static void print_figure(double value, int width, int decimals)
+/* A number in a column, or "-" for 0, which means unknown. */
+static void print_number(double value, int width, int decimals)
 {
     if (value > 0)
         printf(" %*.*f", width, decimals, value);
@@ -87,9 +89,9 @@ static void print_candidate(const explained *this, const sluice_candidate *candi
     printf("%s %-8s %5u %7u %6s %4s %16s", chosen ? "*" : " ", sluice_schedule_get_name(candidate->schedule),
            candidate->thread_groups, candidate->threads_per_group, candidate->hoists ? "yes" : "no",
            candidate->wavefront ? "yes" : "no", sl_format_count((uint64_t)candidate->cycles, count));
-    print_figure(1e3 * get_seconds(this, candidate), 9, 3);
-    print_figure(get_share(this, candidate), 5, 3);
-    print_figure(1e3 * candidate->seconds, 9, 3);
+    print_number(1e3 * get_seconds(this, candidate), 9, 3);
+    print_number(get_share(this, candidate), 5, 3);
+    print_number(1e3 * candidate->seconds, 9, 3);
     printf("\n");
 }
 
@@ -114,7 +116,7 @@ static void print(const explained *this)
         printf("Cycles are estimates; measured is in ms.\n");
 }
 
-/* ---- Asking ---------------------------------------------------------------------------------------------------------------- */
+/* ---- Planning -------------------------------------------------------------------------------------------------------------- */
 
 static sl_exit read_lengths(explained *this)
 {
@@ -155,7 +157,7 @@ static sl_exit get_candidates(explained *this, const sluice_engine *engine)
     return SL_EXIT_OK;
 }
 
-static sl_exit ask(explained *this, sluice_engine *engine)
+static sl_exit get_plan(explained *this, sluice_engine *engine)
 {
     const sl_options *options = this->options;
     sluice_error error;
@@ -190,11 +192,11 @@ static sl_exit explain(const sl_options *options, const sluice_model *model)
     sluice_error error;
     if (sluice_engine_create(model, &options->engine, &engine, &error))
         return sl_report_error(&error);
-    sl_exit code = ask(&this, engine);
+    sl_exit code = get_plan(&this, engine);
     if (!code) {
         convert(&this, &shape);
         if (options->json)
-            code = sl_format_print_json(to_json(&this), stdout);
+            code = sl_json_print(to_json(&this), stdout);
         else
             print(&this);
     }

@@ -3,12 +3,12 @@
 #include <stdlib.h>
 #include <zlib.h>
 
-enum { GZIP_WINDOW = 15 + 16 }; /* zlib's way to ask for the largest window and gzip's header */
+enum { GZIP_WINDOW = 15 + 16 }; /* for zlib: the largest window, and the header of gzip */
 
 struct sl_gunzip {
     z_stream stream;
-    bool complete; /* behind a member */
-    bool padded;   /* zeros have been seen there */
+    bool complete; /* after a member */
+    bool padded;   /* zeros were found there */
     bool pending;
 };
 
@@ -39,7 +39,7 @@ bool sl_gunzip_is_complete(const sl_gunzip *gunzip)
     return gunzip->complete;
 }
 
-/* Behind a member: skip zeros, with which tapes and archives pad, or begin the next member if there is one. */
+/* After a member: skip zeros, with which some archives are padded, or begin the next member. */
 static sl_exit begin_member(sl_gunzip *gunzip, const unsigned char *from, size_t bytes, size_t *used, const char **problem)
 {
     while (*used < bytes && !from[*used]) {
@@ -49,7 +49,7 @@ static sl_exit begin_member(sl_gunzip *gunzip, const unsigned char *from, size_t
     if (*used == bytes)
         return SL_EXIT_OK;
     if (gunzip->padded || from[*used] != 0x1f) {
-        *problem = "neither the end nor another gzip member";
+        *problem = "neither the end of the file nor another gzip member";
         return SL_EXIT_DATA;
     }
     inflateReset(&gunzip->stream);
@@ -77,7 +77,7 @@ sl_exit sl_gunzip_step(sl_gunzip *gunzip, const unsigned char *from, size_t byte
     *made = room - stream->avail_out;
     gunzip->complete = status == Z_STREAM_END;
     gunzip->pending = status == Z_OK && !stream->avail_out;
-    if (status == Z_OK || status == Z_STREAM_END || status == Z_BUF_ERROR) /* the last: nothing to do without more input */
+    if (status == Z_OK || status == Z_STREAM_END || status == Z_BUF_ERROR) /* Z_BUF_ERROR: more input is needed */
         return SL_EXIT_OK;
     *problem = stream->msg ? stream->msg : zError(status);
     return status == Z_MEM_ERROR ? SL_EXIT_FAILURE : SL_EXIT_DATA;

@@ -12,15 +12,15 @@ enum { BUFFER_BYTES = 1 << 20 };
 struct sl_lines {
     sl_text_source source;
     sl_lines_use use;
-    unsigned char *bytes; /* [capacity]; bytes[start..end) are read and not yet given out */
-    int32_t *tokens;      /* [capacity]; tokens[k] is bytes[start + k] as long as it is in the batch */
+    unsigned char *bytes; /* [capacity]; bytes[start..end) are read and not yet returned */
+    int32_t *tokens;      /* [capacity]; tokens[k] is bytes[start + k] for the bytes of the batch */
     size_t capacity, start, end;
     size_t max_rows;
     size_t *offsets;       /* [max_rows], from start */
     int64_t *lengths;      /* [max_rows] */
-    uint64_t line;         /* lines given out */
-    uint64_t dropped;      /* of them without the '\r' that they had */
-    bool has_lone_cr_only; /* it is all one line, with '\r' within */
+    uint64_t line;         /* number of lines returned */
+    uint64_t dropped;      /* number of these whose '\r' was dropped */
+    bool has_lone_cr_only; /* the text is one line that contains '\r' */
     bool noted;
     bool nul_noted;
 };
@@ -45,11 +45,10 @@ sl_exit sl_lines_open(const char *path, size_t rows, sl_lines_use use, sl_lines 
         return sl_report_memory("the input");
     lines->use = use;
     lines->capacity = BUFFER_BYTES;
-    lines->max_rows = rows < BUFFER_BYTES ? rows : BUFFER_BYTES; /* a line takes a byte at least */
-    sl_exit code = sl_text_source_open(path,
-                                       use == SL_LINES_WEIGHTS ? "write lines CLASS<TAB>WEIGHT instead"
-                                                               : "arrays are read if --input is given without --text",
-                                       &lines->source);
+    lines->max_rows = rows < BUFFER_BYTES ? rows : BUFFER_BYTES; /* a line has at least one byte */
+    sl_exit code = sl_text_source_open(
+        path, use == SL_LINES_WEIGHTS ? "write lines CLASS<TAB>WEIGHT instead" : "to read an array, give --input without --text",
+        &lines->source);
     if (!code) {
         *total = lines->source.input.size;
         lines->bytes = malloc(lines->capacity);
@@ -72,7 +71,7 @@ size_t sl_lines_get_rows(const sl_lines *lines)
     return lines->max_rows;
 }
 
-/* Twice the room, for a line longer than all of it. */
+/* Double the buffer, for a line that is longer than the buffer. */
 static sl_exit grow(sl_lines *lines)
 {
     const size_t capacity = 2 * lines->capacity;
@@ -88,7 +87,7 @@ static sl_exit grow(sl_lines *lines)
     return SL_EXIT_OK;
 }
 
-/* Read once, behind what is there, which moves to the buffer's front; there is room. */
+/* Move the unread bytes to the front of the buffer, and read once behind them; there is room. */
 static sl_exit refill(sl_lines *lines)
 {
     if (lines->start) {
@@ -102,7 +101,7 @@ static sl_exit refill(sl_lines *lines)
     return code;
 }
 
-/* The line of `length` bytes at `offset` from start, its '\n' not counted. */
+/* Add the line of `length` bytes, without its '\n', at `offset` from start to the batch. */
 static void add(sl_lines *lines, sl_lines_batch *batch, size_t offset, size_t length)
 {
     const unsigned char *line = lines->bytes + lines->start + offset;
@@ -116,7 +115,7 @@ static void add(sl_lines *lines, sl_lines_batch *batch, size_t offset, size_t le
     batch->bytes += length;
 }
 
-/* The line behind the last '\n', if there is one. */
+/* Add the line after the last '\n', if there is one. */
 static void add_last(sl_lines *lines, sl_lines_batch *batch, size_t offset, size_t length)
 {
     if (!length)
@@ -126,9 +125,9 @@ static void add_last(sl_lines *lines, sl_lines_batch *batch, size_t offset, size
     add(lines, batch, offset, length);
 }
 
-/* Whether more input is there for a batch that has `rows` lines. A few lines do not wait for it: their writer may be waiting for the
- * answers. Many lines, which take longer to compute, wait up to a small part of that time, so that a writer that is only a
- * little late does not make the batches smaller. */
+/* Whether more input is available for a batch that has `rows` lines. With few lines do not wait for it: the writer may be waiting for
+ * the results. With many lines, which take longer to compute, wait for a small part of that time, so that a short delay of the
+ * writer does not make the batches smaller. */
 static bool has_more_soon(const sl_lines *lines, size_t rows)
 {
     enum { ROWS_PER_MILLISECOND = 64, MOST_MILLISECONDS = 10 };
@@ -136,10 +135,10 @@ static bool has_more_soon(const sl_lines *lines, size_t rows)
     return sl_text_source_is_ready(&lines->source, wait < MOST_MILLISECONDS ? (int)wait : MOST_MILLISECONDS);
 }
 
-/* Find the batch's lines. *used: bytes from start that they take, their ends with them. */
+/* Find the lines of the batch. *used: their bytes from start, including line ends. */
 static sl_exit collect(sl_lines *lines, sl_lines_batch *batch, size_t *used)
 {
-    size_t scanned = 0; /* from start: no '\n' between *used and here */
+    size_t scanned = 0; /* from start: there is no '\n' between *used and here */
     while (batch->rows < lines->max_rows) {
         const size_t held = lines->end - lines->start;
         const unsigned char *begin = lines->bytes + lines->start;
@@ -166,7 +165,7 @@ static sl_exit collect(sl_lines *lines, sl_lines_batch *batch, size_t *used)
     return SL_EXIT_OK;
 }
 
-/* What the user should know of the text when it has been read. */
+/* Print notes on line ends at the end of the text. */
 static void note_ends(sl_lines *lines)
 {
     char count[SL_FORMAT_COUNT];
@@ -176,16 +175,16 @@ static void note_ends(sl_lines *lines)
     lines->noted = true;
     if (lines->dropped && lines->use != SL_LINES_WEIGHTS)
         sl_report_note(
-            "%s: the carriage return at the end of %s line%s (CR LF) is dropped, in training as in running; a model that "
+            "%s: the carriage return at the end of %s line%s (CR LF) is dropped, by sluice train and sluice run; a model that "
             "was trained with it needs --keep-cr",
             name, sl_format_count(lines->dropped, count), lines->dropped == 1 ? "" : "s");
     if (lines->has_lone_cr_only)
-        sl_report_note("%s: one line with carriage returns in it; if they end lines, tr '\\r' '\\n' < FILE > NEW makes them such",
-                       name);
+        sl_report_note(
+            "%s: a single line that contains carriage returns; if they end lines, convert with tr '\\r' '\\n' < FILE > NEW", name);
 }
 
-/* Note the first NUL byte of a text, if it is among the `used` bytes of the batch's lines. UTF-16 without a byte order mark has one in
- * every ASCII character: the second of its two bytes, or the first. */
+/* Print a note on the first NUL byte of the text, if it is among the `used` bytes of the batch. In UTF-16 without a byte order mark,
+ * one of the two bytes of every ASCII character is NUL. */
 static void note_nul(sl_lines *lines, const sl_lines_batch *batch, size_t used)
 {
     const unsigned char *begin = lines->bytes + lines->start, *nul = lines->nul_noted ? NULL : memchr(begin, '\0', used);
@@ -197,7 +196,7 @@ static void note_nul(sl_lines *lines, const sl_lines_batch *batch, size_t used)
         row--;
     const unsigned long long line = batch->first_line + row;
     lines->nul_noted = true;
-    sl_report_note("%s: line %llu: a NUL byte; if this is UTF-16, iconv -f UTF-16%s -t UTF-8 FILE > NEW makes UTF-8 of it",
+    sl_report_note("%s: line %llu: found a NUL byte; if this is UTF-16, convert with iconv -f UTF-16%s -t UTF-8 FILE > NEW",
                    lines->source.input.name, line, line == 1 && at % 2 == 0 ? "BE" : "LE");
 }
 

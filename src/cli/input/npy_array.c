@@ -1,8 +1,8 @@
 #include "cli/input/npy_array.h"
 
+#include "base/size.h"
 #include "program/format.h"
 #include "program/paths.h"
-#include "cli/run/run.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,8 +40,8 @@ sl_exit sl_npy_array_reject(const sl_npy_array *array, const char *expected, con
                      sl_format_shape(&array->header, found), remedy);
 }
 
-/* Tell of what the user may not expect of an array that is accepted. */
-static void note_oddities(const sl_npy_array *array, sl_npy_array_kind kind)
+/* Print notes on properties of the file that the user may not expect. */
+static void note_properties(const sl_npy_array *array, sl_npy_array_kind kind)
 {
     const char *path = sl_report_input(array->path), *name = sl_npy_type_get_name(array->header.type);
     if (kind == SL_NPY_ARRAY_REALS && array->header.type != SL_NPY_F4)
@@ -52,7 +52,7 @@ static void note_oddities(const sl_npy_array *array, sl_npy_array_kind kind)
         sl_report_note("%s: another array follows in the file; only the first is read", path);
     if (array->header.column_major && sl_paths_is_input_stream(array->path))
         sl_report_note("%s: %s is in Fortran order and comes through a pipe, so all of it is held in memory; a file is read in "
-                       "pieces",
+                       "chunks",
                        path, array->option);
 }
 
@@ -64,13 +64,13 @@ sl_exit sl_npy_array_accept(sl_npy_array *array, sl_npy_array_kind kind)
     sluice_error error;
     if (kind == SL_NPY_ARRAY_REALS && sl_npy_convert(array->reader, &error))
         return sl_report_error(&error);
-    note_oddities(array, kind);
+    note_properties(array, kind);
     return SL_EXIT_OK;
 }
 
 sl_exit sl_npy_array_shape(sl_npy_array *array, size_t dims, const size_t *shape, size_t planes, size_t rows, size_t width)
 {
-    if (!array->path) /* not asked for */
+    if (!array->path)
         return SL_EXIT_OK;
     array->type = SL_NPY_F4;
     array->header = (sl_npy_header){.type = SL_NPY_F4, .dims = dims, .elements = 1};
@@ -78,9 +78,9 @@ sl_exit sl_npy_array_shape(sl_npy_array *array, size_t dims, const size_t *shape
     size_t bytes;
     for (size_t k = 0; k < dims; k++) {
         array->header.shape[k] = shape[k];
-        fits = fits && !__builtin_mul_overflow(array->header.elements, shape[k], &array->header.elements);
+        fits = fits && sl_size_mul(array->header.elements, shape[k], &array->header.elements);
     }
-    if (!fits || __builtin_mul_overflow(array->header.elements, sl_npy_type_bytes(SL_NPY_F4), &bytes))
+    if (!fits || !sl_size_mul(array->header.elements, sl_npy_type_bytes(SL_NPY_F4), &bytes))
         return sl_report(SL_EXIT_DATA, "%s: the array for %s does not fit this machine's address space; split the input",
                          sl_report_output(array->path), array->option);
     array->planes = planes;
@@ -89,10 +89,10 @@ sl_exit sl_npy_array_shape(sl_npy_array *array, size_t dims, const size_t *shape
     return SL_EXIT_OK;
 }
 
-/* The chunk's elements; false if they do not fit. */
+/* Number of elements of a chunk; false on overflow. */
 static bool get_room(const sl_npy_array *array, size_t *room)
 {
-    return !__builtin_mul_overflow(array->planes, array->width, room) && !__builtin_mul_overflow(*room, array->chunk, room);
+    return sl_size_mul(array->planes, array->width, room) && sl_size_mul(*room, array->chunk, room);
 }
 
 sl_exit sl_npy_array_allocate(sl_npy_array *array, size_t chunk, bool is_output)
@@ -102,11 +102,11 @@ sl_exit sl_npy_array_allocate(sl_npy_array *array, size_t chunk, bool is_output)
     array->chunk = chunk;
     const bool stream = is_output ? sl_paths_is_output_stream(array->path) : sl_paths_is_input_stream(array->path);
     if (stream && array->planes > 1 && chunk < array->rows && !array->header.column_major)
-        return sl_report(SL_EXIT_USAGE,
-                         "%s: the rows of %s lie apart in it, so it cannot go through a pipe %zu rows at a time; use a "
-                         "file, or --rows %zu, or ntc if it is --layout tnc",
-                         is_output ? sl_report_output(array->path) : sl_report_input(array->path), array->option, chunk,
-                         array->rows);
+        return sl_report(
+            SL_EXIT_USAGE,
+            "%s: each row of %s is in several places of the array, so a pipe cannot transfer it %zu rows at a time; use "
+            "a file, or --rows %zu, or --layout ntc instead of tnc",
+            is_output ? sl_report_output(array->path) : sl_report_input(array->path), array->option, chunk, array->rows);
     size_t room;
     if (get_room(array, &room))
         array->data = calloc(room ? room : 1, sl_npy_type_bytes(array->type));
@@ -121,8 +121,8 @@ sl_exit sl_npy_array_create(sl_npy_array *array)
     return SL_EXIT_OK;
 }
 
-/* Move one plane's part, or all of the array at once where the planes of the chunk stand together in the file. */
-static sl_exit move(sl_npy_array *array, size_t first, size_t rows)
+/* Read or write the chunk, plane by plane, or all at once if the chunk is the whole array. */
+static sl_exit transfer(sl_npy_array *array, size_t first, size_t rows)
 {
     const size_t bytes = sl_npy_type_bytes(array->type);
     const size_t together = rows == array->rows ? array->planes : 1;
@@ -138,20 +138,20 @@ static sl_exit move(sl_npy_array *array, size_t first, size_t rows)
     return SL_EXIT_OK;
 }
 
-/* Tell once where float32 was not enough: rounding a fraction is what everyone expects, this is not. */
+/* Print a note, once, on a number whose conversion to float32 loses more than rounding a fraction. */
 static void note_loss(sl_npy_array *array)
 {
     const sl_npy_loss *loss = sl_npy_get_loss(array->reader);
-    if (array->lost || !loss->found)
+    if (array->loss_noted || !loss->found)
         return;
     char place[SL_FORMAT_SHAPE] = "";
     int used = 0;
     for (size_t k = 0; k < array->header.dims; k++)
         used += snprintf(place + used, sizeof place - (size_t)used, k ? ", %zu" : "%zu", loss->index[k]);
     sl_report_note(
-        "%s: %s: a[%s] is %s, which float32 rounds to %s, and others may be alike; shift or scale the data if that matters",
+        "%s: %s: a[%s] is %s, which float32 rounds to %s, and there may be more; shift or scale the data if that matters",
         sl_report_input(array->path), array->option, place, loss->value, loss->became);
-    array->lost = true;
+    array->loss_noted = true;
 }
 
 sl_exit sl_npy_array_read(sl_npy_array *array, size_t first, size_t rows)
@@ -161,7 +161,7 @@ sl_exit sl_npy_array_read(sl_npy_array *array, size_t first, size_t rows)
     sluice_error error;
     sl_exit code = SL_EXIT_OK;
     if (!array->header.column_major)
-        code = move(array, first, rows);
+        code = transfer(array, first, rows);
     else if (sl_npy_read_columns(array->reader, array->planes, array->rows, first, rows, array->data, &error))
         code = sl_report_error(&error);
     note_loss(array);
@@ -170,7 +170,7 @@ sl_exit sl_npy_array_read(sl_npy_array *array, size_t first, size_t rows)
 
 sl_exit sl_npy_array_write(sl_npy_array *array, size_t first, size_t rows)
 {
-    return array->path ? move(array, first, rows) : SL_EXIT_OK;
+    return array->path ? transfer(array, first, rows) : SL_EXIT_OK;
 }
 
 bool sl_npy_array_get_integer(const sl_npy_array *array, size_t k, int64_t least, int64_t most, int64_t *value)

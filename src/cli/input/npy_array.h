@@ -1,6 +1,6 @@
 /* One .npy array of a run, [planes][N][width], of which a chunk of rows at a time is in memory, [planes][rows][width]. Rows-first
- * arrays have one plane, steps-first arrays T, states L*D. A slab without a path stands for an option that was not
- * given: every function below then does nothing and succeeds. */
+ * arrays have one plane, steps-first arrays T, states L*D. An array without a path stands for an option that was not
+ * given: every function below is then a no-op returning SL_EXIT_OK. */
 #ifndef SLUICE_CLI_INPUT_NPY_ARRAY_H
 #define SLUICE_CLI_INPUT_NPY_ARRAY_H
 
@@ -11,68 +11,67 @@
 #include <stdint.h>
 
 typedef struct sl_npy_array {
-    const char *option; /* as messages name it */
-    const char *path;   /* NULL: not wanted */
+    const char *option; /* for messages: "--input" */
+    const char *path;   /* NULL: not given */
     sl_npy_header header;
     sl_npy_type type;           /* of the elements in memory */
     size_t planes, rows, width; /* of the file; rows is N */
-    size_t chunk;               /* the most rows in memory */
+    size_t chunk;               /* largest number of rows in memory */
     sl_npy_reader *reader;
     sl_npy_writer *writer;
     void *data;
-    bool lost; /* it was said that float32 was not enough for an element */
+    bool loss_noted; /* a note on an element that does not fit into float32 has been printed */
 } sl_npy_array;
 
-/** What an input's elements are wanted as. */
+/** Type of an input's elements in memory. */
 typedef enum sl_npy_array_kind {
-    SL_NPY_ARRAY_REALS,   /* float32, whatever type the file has */
-    SL_NPY_ARRAY_INTEGERS /* the file's type, which sl_npy_array_get_integer reads */
+    SL_NPY_ARRAY_REALS,   /* float32, converted from the type in the file */
+    SL_NPY_ARRAY_INTEGERS /* the type in the file; read them with sl_npy_array_get_integer */
 } sl_npy_array_kind;
 
-/** Open an input and read its header. The caller checks it, sets planes, rows and width, and accepts it. */
+/** Open an input and read its header. The caller checks the header, sets planes, rows and width, and calls sl_npy_array_accept. */
 sl_exit sl_npy_array_open(sl_npy_array *array);
 
-/** Drop dimension `axis`, which has one element, from an opened input's header. */
+/** Remove dimension `axis`, which is 1, from the header of an opened input. */
 void sl_npy_array_drop(sl_npy_array *array, size_t axis);
 
-/** Whether an opened input is a vector of `count` elements, [count], or as other writers have it [count][1] or [1][count]; if so, it
- *  has one dimension from now on. */
+/** Whether an opened input is a vector: [count], [count][1] or [1][count]. If so, its header has one dimension from now on. */
 bool sl_npy_array_make_vector(sl_npy_array *array, size_t count);
 
-/** Report that the array is not the one expected; `expected` tells what, and by whom, `remedy` what to do. */
+/** Report that the shape or type of the array is not `expected`, with a remedy. */
 sl_exit sl_npy_array_reject(const sl_npy_array *array, const char *expected, const char *remedy);
 
-/** Say what an input's elements are wanted as, before there is room for them. Notes on standard error, once a file, tell of a type
- *  that is converted, and of what else the user may not expect. */
+/** Choose the type of an input's elements in memory; call it before sl_npy_array_allocate. Prints notes on a conversion, and on other
+ *  properties of the file that the user may not expect. */
 sl_exit sl_npy_array_accept(sl_npy_array *array, sl_npy_array_kind kind);
 
-/** Give an output its type f4, its shape and its planes, rows and width. */
+/** Set type f4, shape, planes, rows and width of an output. */
 sl_exit sl_npy_array_shape(sl_npy_array *array, size_t dims, const size_t *shape, size_t planes, size_t rows, size_t width);
 
-/** Make room for `chunk` rows at a time. Refuses an array of several planes in several chunks that can only be read, or
- *  written, forward. */
+/** Allocate memory for `chunk` rows at a time. Refuses a pipe if the array has several planes and more rows than one chunk: it cannot
+ *  be read or written sequentially. */
 sl_exit sl_npy_array_allocate(sl_npy_array *array, size_t chunk, bool is_output);
 
-/** Begin writing an output that has its shape. */
+/** Create the file of an output, after sl_npy_array_shape. */
 sl_exit sl_npy_array_create(sl_npy_array *array);
 
 /** Read, or write, `rows` rows from row `first` on. */
 sl_exit sl_npy_array_read(sl_npy_array *array, size_t first, size_t rows);
 sl_exit sl_npy_array_write(sl_npy_array *array, size_t first, size_t rows);
 
-/** Whether element k of those in memory is a whole number from `least` to `most`; if so, *value is it. */
+/** Whether element k in memory is a whole number from `least` to `most`. If so, *value is that number. */
 bool sl_npy_array_get_integer(const sl_npy_array *array, size_t k, int64_t least, int64_t most, int64_t *value);
 
-/** Element k of those in memory, for a message. */
+/** Element k in memory as text, for a message. */
 typedef struct sl_npy_array_found {
     char text[SL_NPY_VALUE_BYTES];
 } sl_npy_array_found;
 sl_npy_array_found sl_npy_array_get_found(const sl_npy_array *array, size_t k);
 
-/** Put an output in place. */
+/** Complete an output; its file appears under its name. */
 sl_exit sl_npy_array_commit(sl_npy_array *array);
 
-/** Close or give up what is open, and free. */
+/** Close an input, discard an output that is not committed, and free all memory. */
 void sl_npy_array_close(sl_npy_array *array);
 
 #endif

@@ -10,46 +10,30 @@
 
 enum { PACKED_BYTES = 1 << 16 };
 
-/* ---- What the first bytes say ----------------------------------------------------------------------------------------------- */
+/* ---- Formats by their first bytes ------------------------------------------------------------------------------------------- */
 
-typedef enum content { GZIP, MARK, OTHER } content;
-
-/* None holds a '\n', so that no line, however short, is kept waiting until it is known not to begin with one of them. The first
- * that fits counts. */
-typedef struct signature {
-    unsigned char count; /* of bytes */
-    unsigned char bytes[SL_TEXT_SOURCE_HEAD];
-    content content;
-    const char *name, *remedy; /* of OTHER; remedy NULL: it depends on what the text is for */
-} signature;
-
-static const signature signatures[] = {
-    {2, {0x1f, 0x8b}, GZIP, "gzip data in gzip data", "gzip -dc FILE > NEW takes one of them off"},
-    {3, {0xef, 0xbb, 0xbf}, MARK, NULL, NULL},
-    {4, {0xff, 0xfe, 0, 0}, OTHER, "UTF-32", "iconv -f UTF-32 -t UTF-8 FILE > NEW makes UTF-8 of it"},
-    {4, {0, 0, 0xfe, 0xff}, OTHER, "UTF-32", "iconv -f UTF-32 -t UTF-8 FILE > NEW makes UTF-8 of it"},
-    {2, {0xff, 0xfe}, OTHER, "UTF-16", "iconv -f UTF-16 -t UTF-8 FILE > NEW makes UTF-8 of it"},
-    {2, {0xfe, 0xff}, OTHER, "UTF-16", "iconv -f UTF-16 -t UTF-8 FILE > NEW makes UTF-8 of it"},
-    {6, {0xfd, '7', 'z', 'X', 'Z', 0}, OTHER, "xz data", "xz -dc FILE > NEW decompresses it"},
-    {4, {0x28, 0xb5, 0x2f, 0xfd}, OTHER, "Zstandard data", "zstd -dc FILE > NEW decompresses it"},
-    {10, {'B', 'Z', 'h', '9', '1', 'A', 'Y', '&', 'S', 'Y'}, OTHER, "bzip2 data", "bzip2 -dc FILE > NEW decompresses it"},
-    {4, {'P', 'K', 3, 4}, OTHER, "a zip archive", "unzip -p FILE > NEW unpacks it"},
-    {6, {0x93, 'N', 'U', 'M', 'P', 'Y'}, OTHER, "a NumPy array", NULL},
+/* Kinds of files that are refused; remedy NULL: sl_text_source.array_remedy. */
+static const struct {
+    sl_content content;
+    const char *name, *remedy;
+} refused[] = {
+    {SL_CONTENT_GZIP, "gzip data in gzip data", "gzip -dc FILE > NEW removes one of the two compressions"},
+    {SL_CONTENT_UTF32, "UTF-32", "convert with iconv -f UTF-32 -t UTF-8 FILE > NEW"},
+    {SL_CONTENT_UTF16, "UTF-16", "convert with iconv -f UTF-16 -t UTF-8 FILE > NEW"},
+    {SL_CONTENT_XZ, "xz data", "decompress with xz -dc FILE > NEW"},
+    {SL_CONTENT_ZSTD, "Zstandard data", "decompress with zstd -dc FILE > NEW"},
+    {SL_CONTENT_BZIP2, "bzip2 data", "decompress with bzip2 -dc FILE > NEW"},
+    {SL_CONTENT_ZIP, "a zip archive", "unpack with unzip -p FILE > NEW"},
+    {SL_CONTENT_NPY, "a NumPy array", NULL},
 };
 
-/* The signature that a text begins with, of which `count` bytes are known; NULL: none. *undecided: more bytes may decide otherwise. */
-static const signature *find_signature(const unsigned char *head, size_t count, bool *undecided)
+static sl_exit refuse(const sl_text_source *source, sl_content content)
 {
-    const signature *found = NULL;
-    *undecided = false;
-    for (size_t k = sizeof signatures / sizeof signatures[0]; k-- > 0;) {
-        const size_t wanted = signatures[k].count;
-        if (memcmp(head, signatures[k].bytes, wanted < count ? wanted : count) != 0)
-            continue;
-        *undecided = *undecided || wanted > count;
-        found = wanted > count ? found : &signatures[k];
-    }
-    return found;
+    size_t k = 0;
+    while (refused[k].content != content)
+        k++;
+    return sl_report(SL_EXIT_DATA, "%s: expected text in UTF-8, or gzip data of it, found %s; %s", source->input.name,
+                     refused[k].name, refused[k].remedy ? refused[k].remedy : source->array_remedy);
 }
 
 /* ---- Bytes ------------------------------------------------------------------------------------------------------------------ */
@@ -111,16 +95,16 @@ static sl_exit read_text(sl_text_source *source, void *data, size_t room, size_t
 /* ---- The head --------------------------------------------------------------------------------------------------------------- */
 
 /* Read until the first bytes decide what it is. */
-static sl_exit read_head(sl_text_source *source, const signature **found)
+static sl_exit read_head(sl_text_source *source, sl_content *found, size_t *signature_bytes)
 {
     bool undecided = true;
     while (undecided && !source->ended) {
         size_t got;
-        const sl_exit code = read_text(source, source->head + source->head_end, SL_TEXT_SOURCE_HEAD - source->head_end, &got);
+        const sl_exit code = read_text(source, source->head + source->head_end, SL_CONTENT_TEXT_BYTES - source->head_end, &got);
         if (code)
             return code;
         source->head_end += got;
-        *found = find_signature(source->head, source->head_end, &undecided);
+        *found = sl_content_find_in_text(source->head, source->head_end, signature_bytes, &undecided);
     }
     return SL_EXIT_OK;
 }
@@ -142,19 +126,19 @@ static sl_exit begin_gunzip(sl_text_source *source)
 
 static sl_exit look_at_head(sl_text_source *source)
 {
-    const signature *found = NULL;
-    sl_exit code = read_head(source, &found);
-    if (!code && found && found->content == GZIP) {
+    sl_content found = SL_CONTENT_UNKNOWN;
+    size_t signature_bytes = 0;
+    sl_exit code = read_head(source, &found, &signature_bytes);
+    if (!code && found == SL_CONTENT_GZIP) {
         code = begin_gunzip(source);
         if (!code)
-            code = read_head(source, &found);
+            code = read_head(source, &found, &signature_bytes);
     }
-    if (code || !found)
+    if (code || found == SL_CONTENT_UNKNOWN)
         return code;
-    if (found->content != MARK)
-        return sl_report(SL_EXIT_DATA, "%s: expected text in UTF-8, or gzip data of it, found %s; %s", source->input.name,
-                         found->name, found->remedy ? found->remedy : source->array_remedy);
-    source->head_start = found->count;
+    if (found != SL_CONTENT_UTF8_MARK)
+        return refuse(source, found);
+    source->head_start = signature_bytes;
     sl_report_note("%s: the UTF-8 byte order mark it begins with is skipped", source->input.name);
     return SL_EXIT_OK;
 }

@@ -4,19 +4,18 @@
 #define SLUICE_CLI_INPUT_TEXT_SOURCE_H
 
 #include "cli/input/gunzip.h"
+#include "io/content.h"
 #include "io/input.h"
 #include "program/report.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { SL_TEXT_SOURCE_HEAD = 16 };
-
 typedef struct sl_text_source {
     sl_input input;
-    const char *array_remedy;                /* of the message for a NumPy array */
-    bool begun;                              /* the first bytes have been looked at */
-    unsigned char head[SL_TEXT_SOURCE_HEAD]; /* head[head_start..head_end) are looked at and not given out */
+    const char *array_remedy;                  /* of the message for a NumPy array */
+    bool begun;                                /* the first bytes have been looked at */
+    unsigned char head[SL_CONTENT_TEXT_BYTES]; /* head[head_start..head_end) are looked at and not given out */
     size_t head_start, head_end;
     sl_gunzip *gunzip;     /* NULL: not compressed */
     unsigned char *packed; /* packed[packed_start..packed_end) are read and not decompressed */

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SHARE_BYTES = 8 };
+enum { FRACTION_BYTES = 8 };
 
 typedef struct label {
     const char *text;
@@ -18,8 +18,8 @@ typedef struct label {
 struct sl_predictions {
     size_t classes, top;
     label *labels; /* [classes] "NAME\t" */
-    char *names;   /* the labels' bytes */
-    size_t *best;  /* [top] a row's classes */
+    char *names;   /* storage of the labels */
+    size_t *best;  /* [top] the best classes of a row */
     char *text;    /* room for the lines of a batch */
 };
 
@@ -70,9 +70,9 @@ static sl_exit make_room(sl_predictions *predictions, size_t rows, size_t longes
 {
     size_t line;
     predictions->best = calloc(predictions->top, sizeof *predictions->best);
-    if (sl_size_mul(predictions->top, longest + SHARE_BYTES + 1, &line)) /* a tab or the line's end behind each */
+    if (sl_size_mul(predictions->top, longest + FRACTION_BYTES + 1, &line)) /* plus a tab or newline after each */
         predictions->text = calloc(rows, line);
-    return predictions->best && predictions->text ? SL_EXIT_OK : sl_report_memory_of_rows("the answers");
+    return predictions->best && predictions->text ? SL_EXIT_OK : sl_report_memory_of_rows("the predictions");
 }
 
 sl_exit sl_predictions_create(const sluice_model *model, size_t rows, size_t top, sl_predictions **result)
@@ -80,7 +80,7 @@ sl_exit sl_predictions_create(const sluice_model *model, size_t rows, size_t top
     *result = NULL;
     sl_predictions *predictions = calloc(1, sizeof *predictions);
     if (!predictions)
-        return sl_report_memory("the answers");
+        return sl_report_memory("the predictions");
     predictions->classes = sl_model_shape(model).classes;
     predictions->top = top;
     size_t longest = 0;
@@ -95,7 +95,7 @@ sl_exit sl_predictions_create(const sluice_model *model, size_t rows, size_t top
     return SL_EXIT_OK;
 }
 
-/* answers->best of a row: the classes that were seen before stand sorted, and the next one goes in behind its equals. */
+/* Find predictions->best of a row by insertion: a class goes after those with an equal logit. */
 static void find_best(const sl_predictions *predictions, const float *logits)
 {
     size_t *best = predictions->best, count = 0;
@@ -111,7 +111,7 @@ static void find_best(const sl_predictions *predictions, const float *logits)
     }
 }
 
-/* The line of a row whose classes are in answers->best, and its end. */
+/* Write the line of a row whose classes are in predictions->best. Returns the end of the line. */
 static char *write_line(const sl_predictions *predictions, const float *logits, char *end)
 {
     const double largest = logits[predictions->best[0]];
@@ -122,7 +122,7 @@ static char *write_line(const sl_predictions *predictions, const float *logits, 
         const label *class = &predictions->labels[predictions->best[k]];
         const double share = exp(logits[predictions->best[k]] - largest) / sum;
         memcpy(end, class->text, class->bytes);
-        end = sl_format_share(isfinite(largest) ? share : NAN, end + class->bytes);
+        end = sl_format_fraction(isfinite(largest) ? share : NAN, end + class->bytes);
         *end++ = k + 1 < predictions->top ? '\t' : '\n';
     }
     return end;

@@ -1,4 +1,4 @@
-/* Logits as lines of text: LABEL<TAB>PROBABILITY, once or for several classes. */
+/* Predicted classes as lines of text: LABEL<TAB>PROBABILITY, for one or more classes. */
 #ifndef SLUICE_CLI_RUN_PREDICTIONS_H
 #define SLUICE_CLI_RUN_PREDICTIONS_H
 
@@ -7,11 +7,12 @@
 
 typedef struct sl_predictions sl_predictions;
 
-/** Prepare for batches of up to `rows` rows of a model with a head, each answered with `top` classes, 1 to all of them. */
+/** Prepare for batches of up to `rows` rows of a model with a head, with `top` classes per line, 1 to all of them. */
 sl_exit sl_predictions_create(const sluice_model *model, size_t rows, size_t top, sl_predictions **predictions);
 
-/** The lines for the rows of logits [rows][C]: the `top` classes with the largest, from there on down (the first of equals first, NaN
- *  last), each with its softmax, made in double: "nan" if that is none. *text has *bytes bytes and is valid until the next call. */
+/** The lines for the rows of logits [rows][C]: the `top` classes with the largest logits, in descending order (equal ones in order of
+ *  the classes, NaN last), each with its softmax in double precision; "nan" if that is not a number. *text has *bytes bytes and is
+ *  valid until the next call. */
 void sl_predictions_get(sl_predictions *predictions, const float *logits, size_t rows, const char **text, size_t *bytes);
 
 /** NULL is allowed. */

@@ -1,53 +1,21 @@
-#include "cli/run/run.h"
-
-#include "cli/run/stream_state.h"
+/* The command `sluice run`. */
 #include "base/clock.h"
+#include "cli/command_line.h"
 #include "cli/commands.h"
-#include "program/interrupt.h"
 #include "cli/notes.h"
-#include "program/paths.h"
+#include "cli/run/run_npy.h"
+#include "cli/run/run_text.h"
+#include "cli/run/stream_state.h"
 #include "cli/tuned_plans.h"
 #include "program/model_shape.h"
+#include "program/paths.h"
+#include "program/progress.h"
 
 #include <string.h>
 
-/* Memory for the rows of a batch unless --rows says otherwise, and the most rows: beyond them speed grows no more. */
-enum { BATCH_BYTES = 64 << 20, MAX_ROWS = 8192, MIN_ROWS_PER_THREAD = 16 };
-
-size_t sl_run_get_rows(const sl_run *run, double bytes)
-{
-    if (run->options->rows)
-        return run->options->rows;
-    const size_t least = (size_t)MIN_ROWS_PER_THREAD * run->info.threads;
-    const size_t rows = bytes * MAX_ROWS < BATCH_BYTES ? MAX_ROWS : (size_t)(BATCH_BYTES / bytes);
-    return rows > least ? rows : least;
-}
-
-sl_exit sl_run_measure(sl_run *run, size_t rows, size_t steps)
-{
-    const double begun = sl_clock_get();
-    const sl_exit code = rows && steps ? sl_plans_measure(run->options, run->engine, rows, steps) : SL_EXIT_OK;
-    const double seconds = sl_clock_get() - begun;
-    run->stats.setup_seconds += seconds;
-    run->started += seconds;
-    return code;
-}
-
-sl_exit sl_run_forward(sl_run *run, const sluice_batch *batch, uint64_t steps)
-{
-    const double started = sl_clock_get();
-    sluice_error error;
-    if (sluice_forward(run->engine, run->workspace, batch, &error))
-        return sl_report_error(&error);
-    run->stats.run_seconds += sl_clock_get() - started;
-    run->stats.rows += batch->rows;
-    run->stats.steps += steps;
-    return SL_EXIT_OK;
-}
-
 static sl_exit check_paths(const sl_options *options)
 {
-    const sl_place places[] = {
+    const sl_path_argument paths[] = {
         {"MODEL", options->model, false},    {"--plans", options->plans, options->measure},
         {"--input", options->input, false},  {"--lengths", options->lengths, false},
         {"--h0", options->h0, false},        {"--c0", options->c0, false},
@@ -57,7 +25,7 @@ static sl_exit check_paths(const sl_options *options)
     };
     if (strcmp(options->model, "-") == 0)
         return sl_report(SL_EXIT_USAGE, "MODEL cannot be standard input; name a safetensors file");
-    return sl_paths_check(places, sizeof places / sizeof places[0]);
+    return sl_paths_check(paths, sizeof paths / sizeof paths[0]);
 }
 
 static sl_exit check_options(const sl_options *options)
@@ -65,19 +33,18 @@ static sl_exit check_options(const sl_options *options)
     if (!options->model)
         return sl_report(SL_EXIT_USAGE, "MODEL is missing; see sluice run --help");
     if (options->json && !options->stats)
-        return sl_report(SL_EXIT_USAGE, "--json tells how --stats is written; add --stats");
+        return sl_report(SL_EXIT_USAGE, "--json is the format of --stats; add --stats");
     if (!options->text && options->keep_cr)
-        return sl_report(SL_EXIT_USAGE, "--keep-cr says how lines of text are read; give --text, or leave it out");
+        return sl_report(SL_EXIT_USAGE, "--keep-cr goes with --text; give --text, or leave it out");
     if (!options->text && options->top)
-        return sl_report(SL_EXIT_USAGE, "--top says with how many classes a line of text is answered; give --text, or --head FILE "
-                                        "for the outputs of all classes");
+        return sl_report(SL_EXIT_USAGE, "--top goes with --text; give --text, or --head FILE for the outputs of all classes");
     if (options->text &&
         (options->lengths || options->h0 || options->c0 || options->hn || options->cn || options->head || options->step_first))
         return sl_report(SL_EXIT_USAGE, "--text goes with --input and --output only, not with --lengths, --h0, --c0, --hn, --cn, "
                                         "--head or --layout tnc");
     if (options->text && options->measure)
         return sl_report(SL_EXIT_USAGE,
-                         "--schedule measure times batches of equal rows, and lines are of all lengths; measure with "
+                         "--schedule measure times batches of rows of equal length, and lines differ in length; measure with "
                          ".npy input");
     sl_exit code = sl_stream_state_check(options);
     if (!code)
@@ -86,30 +53,30 @@ static sl_exit check_options(const sl_options *options)
         return code;
     if (!options->text && !options->output && !options->hn && !options->cn && !options->head && !options->state)
         return sl_report(SL_EXIT_USAGE,
-                         "no output is asked for: give --output, --hn, --cn, --head or --state, or --text to read lines");
+                         "no output is requested: give --output, --hn, --cn, --head or --state, or --text to read lines");
     return check_paths(options);
 }
 
-/* What the options ask of the network. */
-static sl_exit check_network(const sl_run *run)
+/* Refuse options that the network does not support. */
+static sl_exit check_network(const sl_run_session *run)
 {
     const sl_options *options = run->options;
     if (options->text && !run->shape.vocabulary)
         return sl_report(
             SL_EXIT_DATA, "%s: --text feeds bytes as tokens to an embedding [V][I], and the model has %s", options->model,
-            sl_notes_get_lack(run->model, "embedding", "none; use .npy input, or name the tensor with --embedding-name").text);
+            sl_notes_get_missing(run->model, "embedding", "none; use .npy input, or name the tensor with --embedding-name").text);
     if ((options->text || options->head) && !run->shape.classes)
         return sl_report(
             SL_EXIT_DATA, "%s: %s the outputs of a head [C][D*H], and the model has %s", options->model,
-            options->text ? "--text answers with" : "--head asks for",
-            sl_notes_get_lack(run->model, "head", "none; use .npy input and --hn, or name the tensor with --head-name").text);
+            options->text ? "--text prints classes from" : "--head writes",
+            sl_notes_get_missing(run->model, "head", "none; use .npy input and --hn, or name the tensor with --head-name").text);
     if (options->top > run->shape.classes)
         return sl_report(SL_EXIT_USAGE, "--top %zu: expected %zu at most, the number of classes of %s", options->top,
                          run->shape.classes, options->model);
     return SL_EXIT_OK;
 }
 
-static sl_exit set_up(sl_run *run)
+static sl_exit set_up(sl_run_session *run)
 {
     const double started = sl_clock_get();
     sluice_error error;
@@ -131,7 +98,7 @@ static sl_exit set_up(sl_run *run)
     return code;
 }
 
-static sl_exit run_all(sl_run *run)
+static sl_exit run_all(sl_run_session *run)
 {
     sl_exit code = set_up(run);
     run->started = sl_clock_get();
@@ -149,9 +116,9 @@ static sl_exit run_all(sl_run *run)
 sl_exit sl_command_run(int argc, char **argv)
 {
     sl_options options;
-    bool over;
-    sl_exit code = sl_options_begin(SL_COMMAND_RUN, argc, argv, &options, &over);
-    if (code || over)
+    bool done;
+    sl_exit code = sl_command_line_parse(SL_COMMAND_RUN, argc, argv, &options, &done);
+    if (code || done)
         return code;
     options.input = options.input ? options.input : "-";
     if (options.text && !options.output)
@@ -159,7 +126,7 @@ sl_exit sl_command_run(int argc, char **argv)
     code = check_options(&options);
     if (code)
         return code;
-    sl_run run = {.options = &options};
+    sl_run_session run = {.options = &options};
     code = run_all(&run);
     sluice_workspace_destroy(run.workspace);
     sluice_engine_destroy(run.engine);

@@ -1,31 +1,33 @@
-/* sluice run with NumPy files: arrays in, arrays out, a chunk of rows at a time. */
-#include "cli/run/stream_state.h"
+/* sluice run with NumPy files: arrays are read and written, a chunk of rows at a time. */
+#include "cli/run/run_npy.h"
+
 #include "base/clock.h"
-#include "program/interrupt.h"
+#include "base/size.h"
 #include "cli/input/lengths.h"
-#include "program/progress.h"
-#include "cli/run/run.h"
 #include "cli/input/npy_array.h"
+#include "cli/run/stream_state.h"
+#include "program/interrupt.h"
+#include "program/progress.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { EXPECTED_BYTES = 256 }; /* room for the words of what a file should hold */
+enum { EXPECTED_BYTES = 256 }; /* room for the description of an expected array */
 
-enum { INPUT, LENGTHS, H0, C0, FIRST_OUTPUT, OUTPUT = FIRST_OUTPUT, HN, CN, HEAD, SLABS };
+enum { INPUT, LENGTHS, H0, C0, FIRST_OUTPUT, OUTPUT = FIRST_OUTPUT, HN, CN, HEAD, ARRAYS };
 
 typedef struct npy_run {
-    sl_run *run;
-    sl_npy_array arrays[SLABS];
+    sl_run_session *run;
+    sl_npy_array arrays[ARRAYS];
     size_t rows, steps;   /* N and T of the input */
-    size_t width;         /* of a step of the input: I, or 1 for tokens */
+    size_t width;         /* elements of a step of the input: I, or 1 for tokens */
     size_t chunk;         /* rows at a time */
-    int32_t *tokens;      /* the chunk's, as the engine takes them; NULL: the model reads x */
-    int64_t *row_lengths; /* the chunk's; NULL: every row has T */
-    sl_stream_state carry;
+    int32_t *tokens;      /* of the chunk, for the engine; NULL: the model has no embedding */
+    int64_t *row_lengths; /* of the chunk; NULL: every row has T steps */
+    sl_stream_state state;
 } npy_run;
 
-/* How the array `a` becomes an input of this model, where its shape tells what was meant. */
+/* Suggest how to turn the array `a` into an input of this model, if its shape allows a guess. */
 static const char *get_remedy(const sl_npy_header *header, const sluice_shape *shape)
 {
     const size_t last = header->dims ? header->shape[header->dims - 1] : 0;
@@ -34,9 +36,9 @@ static const char *get_remedy(const sl_npy_header *header, const sluice_shape *s
     if (!shape->vocabulary && header->dims == 2 && (last == shape->inputs || shape->inputs == 1))
         return last == shape->inputs ? "save a[None] or, for --layout tnc, a[:, None], if this is one row" : "save a[:, :, None]";
     if (!shape->vocabulary && header->dims == 2 && sl_npy_type_is_integer(header->type))
-        return "if these are tokens, name the tensor [V][I] that they choose from with --embedding-name";
+        return "if these are tokens, name the embedding tensor [V][I] with --embedding-name";
     if (!shape->vocabulary && header->dims == 3 && header->shape[1] == shape->inputs)
-        return "save a.transpose(0, 2, 1), if steps are last";
+        return "save a.transpose(0, 2, 1), if the last axis is the steps";
     return "give arrays of the model's shape, or another model";
 }
 
@@ -59,8 +61,8 @@ static sl_exit check_input(npy_run *npy)
     npy->width = shape->vocabulary ? 1 : shape->inputs;
     input->rows = npy->rows;
     input->planes = step_first ? npy->steps : 1;
-    input->width =
-        step_first ? npy->width : npy->steps * npy->width; /* the whole fits, so N > 0 or not this does: see sl_npy_open */
+    input->width = step_first ? npy->width
+                              : npy->steps * npy->width; /* overflows only if N is 0: sl_npy_open has checked the product with N */
     return sl_npy_array_accept(input, shape->vocabulary ? SL_NPY_ARRAY_INTEGERS : SL_NPY_ARRAY_REALS);
 }
 
@@ -75,7 +77,7 @@ static sl_exit check_state(npy_run *npy, sl_npy_array *state)
     if (state->path &&
         (header->dims != 3 || header->shape[0] != planes || header->shape[1] != npy->rows || header->shape[2] != shape->hidden))
         return sl_npy_array_reject(state, expected,
-                                   "give states that --hn and --cn wrote for as many rows, or leave the option out");
+                                   "give states that --hn and --cn wrote for the same number of rows, or leave out the option");
     state->planes = planes;
     state->rows = npy->rows;
     state->width = shape->hidden;
@@ -113,11 +115,11 @@ static sl_exit shape_outputs(npy_run *npy)
     return code ? code : sl_npy_array_shape(&arrays[HEAD], 2, logits, 1, npy->rows, shape->classes);
 }
 
-/* Memory that one row of a chunk takes here. */
+/* Memory for one row of a chunk. */
 static double get_row_bytes(const npy_run *npy)
 {
     double bytes = npy->run->shape.vocabulary ? (double)npy->steps * sizeof *npy->tokens : 0;
-    for (size_t k = 0; k < SLABS; k++) {
+    for (size_t k = 0; k < ARRAYS; k++) {
         const sl_npy_array *array = &npy->arrays[k];
         if (array->path)
             bytes += (double)array->planes * (double)array->width * (double)sl_npy_type_bytes(array->type);
@@ -129,14 +131,14 @@ static sl_exit allocate(npy_run *npy)
 {
     const size_t rows = sl_run_get_rows(npy->run, get_row_bytes(npy)), least = npy->rows ? npy->rows : 1;
     npy->chunk = rows < least ? rows : least;
-    for (size_t k = 0; k < SLABS; k++) {
+    for (size_t k = 0; k < ARRAYS; k++) {
         const sl_exit code = sl_npy_array_allocate(&npy->arrays[k], npy->chunk, k >= FIRST_OUTPUT);
         if (code)
             return code;
     }
     size_t elements;
     if (npy->run->shape.vocabulary) {
-        if (!__builtin_mul_overflow(npy->chunk, npy->steps, &elements))
+        if (sl_size_mul(npy->chunk, npy->steps, &elements))
             npy->tokens = calloc(elements ? elements : 1, sizeof *npy->tokens);
         if (!npy->tokens)
             return sl_report_memory_of_rows("the tokens");
@@ -146,10 +148,10 @@ static sl_exit allocate(npy_run *npy)
         if (!npy->row_lengths)
             return sl_report_memory_of_rows("the lengths");
     }
-    return sl_stream_state_open(&npy->carry, npy->run, npy->rows, npy->chunk);
+    return sl_stream_state_open(&npy->state, npy->run, npy->rows, npy->chunk);
 }
 
-/* The chunk's lengths, checked; *steps is their sum. */
+/* Check the lengths of the chunk; *steps is their sum. */
 static sl_exit take_lengths(npy_run *npy, size_t first, size_t rows, uint64_t *steps)
 {
     *steps = (uint64_t)rows * npy->steps;
@@ -158,7 +160,7 @@ static sl_exit take_lengths(npy_run *npy, size_t first, size_t rows, uint64_t *s
     return sl_lengths_take(&npy->arrays[LENGTHS], first, rows, npy->steps, "--input", npy->row_lengths, steps);
 }
 
-/* The chunk's tokens, checked; what stands past a row's end is not looked at. */
+/* Check and copy the tokens of the chunk, up to the length of each row. */
 static sl_exit take_tokens(npy_run *npy, size_t first, size_t rows)
 {
     const bool step_first = npy->run->options->step_first;
@@ -198,7 +200,7 @@ static sl_exit write_chunk(npy_run *npy, size_t first, size_t rows)
 {
     const double started = sl_clock_get();
     sl_exit code = SL_EXIT_OK;
-    for (size_t k = FIRST_OUTPUT; !code && k < SLABS; k++)
+    for (size_t k = FIRST_OUTPUT; !code && k < ARRAYS; k++)
         code = sl_npy_array_write(&npy->arrays[k], first, rows);
     npy->run->stats.write_seconds += sl_clock_get() - started;
     return code;
@@ -228,8 +230,8 @@ static sl_exit run_chunk(npy_run *npy, size_t first, size_t rows, uint64_t steps
         .hn = arrays[HN].data,
         .cn = arrays[CN].data,
         .logits = arrays[HEAD].data,
-        .streams = npy->carry.streams,
-        .slots = sl_stream_state_get_slots(&npy->carry, first, rows),
+        .streams = npy->state.streams,
+        .slots = sl_stream_state_get_slots(&npy->state, first, rows),
     };
     return sl_run_forward(npy->run, &batch, steps);
 }
@@ -262,18 +264,18 @@ static sl_exit run_all(npy_run *npy)
         code = allocate(npy);
     if (!code)
         code = sl_run_measure(npy->run, npy->rows ? npy->chunk : 0, npy->steps);
-    for (size_t k = FIRST_OUTPUT; !code && k < SLABS; k++)
+    for (size_t k = FIRST_OUTPUT; !code && k < ARRAYS; k++)
         code = sl_npy_array_create(&npy->arrays[k]);
     if (code)
         return code;
     sl_progress_start(npy->run->options->progress, npy->rows);
     code = run_chunks(npy);
-    for (size_t k = FIRST_OUTPUT; !code && k < SLABS; k++)
+    for (size_t k = FIRST_OUTPUT; !code && k < ARRAYS; k++)
         code = sl_npy_array_commit(&npy->arrays[k]);
-    return code ? code : sl_stream_state_save(&npy->carry, npy->run);
+    return code ? code : sl_stream_state_save(&npy->state, npy->run);
 }
 
-sl_exit sl_run_npy(sl_run *run)
+sl_exit sl_run_npy(sl_run_session *run)
 {
     const sl_options *options = run->options;
     npy_run npy = {.run = run,
@@ -286,10 +288,10 @@ sl_exit sl_run_npy(sl_run *run)
                               [CN] = {.option = "--cn", .path = options->cn},
                               [HEAD] = {.option = "--head", .path = options->head}}};
     const sl_exit code = run_all(&npy);
-    for (size_t k = 0; k < SLABS; k++)
+    for (size_t k = 0; k < ARRAYS; k++)
         sl_npy_array_close(&npy.arrays[k]);
     free(npy.tokens);
     free(npy.row_lengths);
-    sl_stream_state_close(&npy.carry);
+    sl_stream_state_close(&npy.state);
     return code;
 }

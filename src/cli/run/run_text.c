@@ -1,27 +1,28 @@
-/* sluice run --text: lines in, an answer for each out. */
-#include "cli/run/predictions.h"
+/* sluice run --text: reads lines, and writes a line with the predicted class for each. */
+#include "cli/run/run_text.h"
+
 #include "base/clock.h"
-#include "program/interrupt.h"
-#include "io/output.h"
 #include "cli/input/lines.h"
+#include "cli/run/predictions.h"
+#include "io/output.h"
+#include "program/interrupt.h"
 #include "program/progress.h"
-#include "cli/run/run.h"
 
 #include <stdlib.h>
 
-enum { ANSWER_BYTES = 32 }; /* about, of one of several classes */
+enum { CLASS_BYTES = 32 }; /* about the output for one class */
 
 typedef struct text_run {
-    sl_run *run;
+    sl_run_session *run;
     sl_lines *lines;
     sl_predictions *predictions;
     sl_output output;
     size_t written; /* bytes of output */
     float *logits;  /* [rows of a batch][C] */
-    uint64_t total; /* bytes of input; 0: not known */
+    uint64_t total; /* bytes of input; 0: unknown */
 } text_run;
 
-/* Bytes are tokens, so only a vocabulary under 256 can miss one. */
+/* Tokens are bytes, so they are only out of range if the vocabulary is less than 256. */
 static sl_exit check_tokens(const text_run *text, const sl_lines_batch *batch)
 {
     const size_t vocabulary = text->run->shape.vocabulary;
@@ -31,14 +32,14 @@ static sl_exit check_tokens(const text_run *text, const sl_lines_batch *batch)
             if ((size_t)token >= vocabulary)
                 return sl_report(SL_EXIT_DATA,
                                  "%s: line %llu, byte %zu: expected a byte from 0 to %zu (the model's vocabulary), "
-                                 "found %d; recode the text or take another model",
+                                 "found %d; convert the text, or use another model",
                                  sl_report_input(text->run->options->input), (unsigned long long)(batch->first_line + n), t + 1,
                                  vocabulary - 1, token);
         }
     return SL_EXIT_OK;
 }
 
-static sl_exit write_answers(text_run *text, size_t rows)
+static sl_exit write_predictions(text_run *text, size_t rows)
 {
     const double started = sl_clock_get();
     const char *lines;
@@ -52,7 +53,7 @@ static sl_exit write_answers(text_run *text, size_t rows)
     return SL_EXIT_OK;
 }
 
-static sl_exit answer(text_run *text, const sl_lines_batch *lines)
+static sl_exit run_batch(text_run *text, const sl_lines_batch *lines)
 {
     sl_exit code = check_tokens(text, lines);
     const sluice_batch batch = {
@@ -67,10 +68,10 @@ static sl_exit answer(text_run *text, const sl_lines_batch *lines)
     };
     if (!code)
         code = sl_run_forward(text->run, &batch, lines->bytes);
-    return code ? code : write_answers(text, lines->rows);
+    return code ? code : write_predictions(text, lines->rows);
 }
 
-static sl_exit answer_all(text_run *text)
+static sl_exit run_batches(text_run *text)
 {
     sl_stats *stats = &text->run->stats;
     for (;;) {
@@ -82,7 +83,7 @@ static sl_exit answer_all(text_run *text)
             code = SL_EXIT_INTERRUPTED;
         if (code || !lines.rows)
             return code;
-        code = answer(text, &lines);
+        code = run_batch(text, &lines);
         if (code)
             return code;
         sl_progress_update(lines.end, stats->rows);
@@ -93,7 +94,7 @@ static sl_exit open_all(text_run *text)
 {
     const sl_options *options = text->run->options;
     const size_t row_bytes = text->run->shape.classes * sizeof *text->logits;
-    const size_t rows = sl_run_get_rows(text->run, (double)row_bytes + (double)options->top * ANSWER_BYTES);
+    const size_t rows = sl_run_get_rows(text->run, (double)row_bytes + (double)options->top * CLASS_BYTES);
     sl_exit code =
         sl_lines_open(options->input, rows, options->keep_cr ? SL_LINES_KEEP_CR : SL_LINES_DROP_CR, &text->lines, &text->total);
     if (code)
@@ -109,14 +110,14 @@ static sl_exit open_all(text_run *text)
     return sl_output_create(options->output, &text->output, &error) ? sl_report_error(&error) : SL_EXIT_OK;
 }
 
-sl_exit sl_run_text(sl_run *run)
+sl_exit sl_run_text(sl_run_session *run)
 {
     text_run text = {.run = run, .output.fd = -1};
     sluice_error error;
     sl_exit code = open_all(&text);
     if (!code) {
         sl_progress_start(run->options->progress, text.total);
-        code = answer_all(&text);
+        code = run_batches(&text);
     }
     if (code)
         sl_output_abort(&text.output);

@@ -1,7 +1,12 @@
-/* sluice train: a model from data. */
-#include "cli/train/train.h"
+/* sluice train: trains a model on data. */
+#include "cli/train/train_checkpoint.h"
+#include "cli/train/train_loop.h"
+#include "cli/train/train_report.h"
+#include "cli/train/train_setup.h"
+#include "cli/train/train_weights.h"
 
 #include "base/clock.h"
+#include "cli/command_line.h"
 #include "cli/commands.h"
 #include "program/paths.h"
 
@@ -19,21 +24,21 @@ static sl_exit check_data_options(const sl_options *options)
     if (o->text && (options->lengths || o->labels || o->values || o->validate_lengths || o->validate_labels || o->validate_values ||
                     o->classes || o->vocabulary || o->no_head))
         return sl_report(SL_EXIT_USAGE,
-                         "--text tells lengths and labels by itself; leave out --lengths, --labels, --values, --classes, "
-                         "--vocabulary, --no-head and the likes of --validate-labels");
+                         "--text already has lengths and labels; leave out --lengths, --labels, --values, --classes, "
+                         "--vocabulary, --no-head, --validate-lengths, --validate-labels and --validate-values");
     if (options->keep_cr && !o->text)
-        return sl_report(SL_EXIT_USAGE, "--keep-cr says how lines of text are read; give --text, or leave it out");
+        return sl_report(SL_EXIT_USAGE, "--keep-cr goes with --text; give --text, or leave it out");
     if (options->input && !o->labels == !o->values)
         return sl_report(SL_EXIT_USAGE, "--input needs either --labels FILE or --values FILE");
     if (o->validate && o->validate_share > 0)
-        return sl_report(SL_EXIT_USAGE, "--validate and --validate-share do not go together; give one of them");
+        return sl_report(SL_EXIT_USAGE, "--validate and --validate-share exclude each other; give one of them");
     if (!o->validate && (o->validate_lengths || o->validate_labels || o->validate_values))
         return sl_report(SL_EXIT_USAGE, "--validate-lengths, --validate-labels and --validate-values go with --validate");
     if (o->validate && options->input && (!o->labels != !o->validate_labels || !o->values != !o->validate_values))
         return sl_report(SL_EXIT_USAGE, "--validate needs --validate-labels where there are --labels, and --validate-values where "
                                         "there are --values");
     if (o->patience && !o->validate && !(o->validate_share > 0))
-        return sl_report(SL_EXIT_USAGE, "--patience needs rows to try the model on; give --validate or --validate-share");
+        return sl_report(SL_EXIT_USAGE, "--patience needs validation rows; give --validate or --validate-share");
     return SL_EXIT_OK;
 }
 
@@ -41,24 +46,24 @@ static sl_exit check_network_options(const sl_options *options)
 {
     const sl_train_options *o = &options->train;
     if (o->from && (o->hidden || o->layers || o->bidirectional || o->embedding || o->vocabulary || o->classes || o->no_bias ||
-                    o->no_head || o->initializer))
+                    o->no_head || sl_command_line_is_given(options, "--init")))
         return sl_report(SL_EXIT_USAGE,
-                         "--from says what network it is; leave out --hidden, --layers, --bidirectional, --embedding, "
+                         "--from determines the network; leave out --hidden, --layers, --bidirectional, --embedding, "
                          "--vocabulary, --classes, --no-bias, --no-head and --init");
     if (o->labels && o->no_head)
-        return sl_report(SL_EXIT_USAGE, "--labels need a head; leave out --no-head");
+        return sl_report(SL_EXIT_USAGE, "--labels needs a head; leave out --no-head");
     return SL_EXIT_OK;
 }
 
 static sl_exit check_training_options(const sl_options *options)
 {
-    enum { MOST_EPOCHS = 1000000 }; /* so that updates can be counted */
+    enum { MOST_EPOCHS = 1000000 }; /* the number of updates fits then */
     const sl_train_options *o = &options->train;
-    if (o->momentum > 0 && o->optimizer != SLUICE_OPTIMIZER_SGD)
+    if (o->trainer.momentum > 0 && o->trainer.optimizer != SLUICE_OPTIMIZER_SGD)
         return sl_report(SL_EXIT_USAGE, "--momentum goes with --optimizer sgd");
-    if (o->warmup && o->schedule == SLUICE_RATE_ONE_CYCLE)
-        return sl_report(SL_EXIT_USAGE, "--warmup does not go with --rate-schedule one-cycle, which warms up by itself");
-    if (o->label_smoothing > 0 && o->values)
+    if (o->trainer.warmup_steps && o->trainer.schedule == SLUICE_RATE_ONE_CYCLE)
+        return sl_report(SL_EXIT_USAGE, "--warmup does not go with --rate-schedule one-cycle, which has its own warm-up");
+    if (o->trainer.label_smoothing > 0 && o->values)
         return sl_report(SL_EXIT_USAGE, "--label-smoothing goes with labels, not with --values");
     if (o->class_weights && o->values)
         return sl_report(SL_EXIT_USAGE, "--class-weights goes with labels, not with --values");
@@ -73,7 +78,7 @@ static sl_exit check_paths(const sl_options *options)
 {
     const sl_train_options *o = &options->train;
     const bool same = o->resume && o->checkpoint && strcmp(o->resume, o->checkpoint) == 0;
-    const sl_place places[] = {
+    const sl_path_argument paths[] = {
         {"--text", o->text, false},
         {"--input", options->input, false},
         {"--lengths", options->lengths, false},
@@ -91,28 +96,28 @@ static sl_exit check_paths(const sl_options *options)
         {"--curve", o->curve_csv, true},
         {"--curve", o->curve_svg, true},
     };
-    const size_t count = sizeof places / sizeof places[0];
+    const size_t count = sizeof paths / sizeof paths[0];
     if (o->from && strcmp(o->from, "-") == 0)
         return sl_report(SL_EXIT_USAGE, "--from cannot be standard input; name a safetensors file");
-    sl_exit code = sl_paths_check(places, count);
+    sl_exit code = sl_paths_check(paths, count);
     for (size_t k = 0; !code && k < count; k++)
-        if (places[k].is_output)
-            code = sl_paths_check_file(&places[k], "is written more than once");
+        if (paths[k].is_output)
+            code = sl_paths_check_file(&paths[k], "is written more than once");
     return code;
 }
 
-/* So that a checkpoint has them, and --resume knows them however they are said. --from brings its own network. */
+/* Before the options are recorded in a checkpoint, so that --resume compares values, whether or not they were given. The network of
+ * --from has its own. */
 static void put_defaults(sl_options *options)
 {
     sl_train_options *o = &options->train;
     options->batch = options->batch ? options->batch : SL_TRAIN_BATCH;
     o->epochs = o->epochs ? o->epochs : SL_TRAIN_EPOCHS;
-    o->rate = o->rate > 0 ? o->rate : SL_TRAIN_RATE;
+    o->trainer.rate = o->trainer.rate > 0 ? o->trainer.rate : SL_TRAIN_RATE;
     if (o->from)
         return;
     o->hidden = o->hidden ? o->hidden : SL_TRAIN_HIDDEN;
     o->layers = o->layers ? o->layers : SL_TRAIN_LAYERS;
-    o->initializer = o->initializer ? o->initializer : 1 + SLUICE_INITIALIZER_TORCH;
 }
 
 static sl_exit check_options(const sl_options *options)
@@ -127,11 +132,11 @@ static sl_exit check_options(const sl_options *options)
     return code ? code : check_paths(options);
 }
 
-/* All options as the run has them: given, of the run that it goes on with, or defaults. */
-static sl_exit complete_options(sl_train *train, sl_options *options)
+/* Complete the options that are not given: from the checkpoint of --resume, or else with the defaults. */
+static sl_exit complete_options(sl_training *train, sl_options *options)
 {
     sl_train_options *o = &options->train;
-    options->engine.gemm = SLUICE_GEMM_FUSED; /* SLUICE_GEMM=blis is for running: training has this path alone */
+    options->engine.gemm = SLUICE_GEMM_FUSED; /* training has only this path; SLUICE_GEMM=blis applies to sluice run */
     if (o->resume && sl_paths_is_standard_input(o->resume))
         return sl_report(SL_EXIT_USAGE, "--resume cannot be standard input; name the file of --checkpoint");
     sl_exit code = o->resume ? sl_checkpoint_load(train, options) : SL_EXIT_OK;
@@ -145,37 +150,33 @@ static sl_exit complete_options(sl_train *train, sl_options *options)
 
 /* ---- The command ------------------------------------------------------------------------------------------------------------ */
 
-static void release(sl_train *train)
+static void release(sl_training *train)
 {
     sluice_streams_destroy(train->streams);
-    free(train->states);
+    free(train->position.states);
     sluice_trainer_destroy(train->trainer);
-    sl_minibatch_release(&train->feed);
-    sl_order_release(&train->order);
-    sl_order_release(&train->trial);
-    sl_data_release(&train->data);
-    sl_data_release(&train->validation);
-    sl_labels_release(&train->labels);
+    sl_minibatch_release(&train->minibatch);
+    sl_dataset_release(&train->dataset);
     sl_curve_release(&train->curve);
-    free(train->own_weights);
-    free(train->outputs);
-    free(train->tally);
-    free(train->best.tally);
-    json_decref(train->note);
+    free(train->class_weights.owned);
+    free(train->evaluation.outputs);
+    free(train->evaluation.scores);
+    free(train->best.scores);
+    json_decref(train->checkpoint.note);
 }
 
-static sl_exit run_all(sl_train *train)
+static sl_exit run_all(sl_training *train)
 {
     sl_exit code = sl_train_set_up(train);
     if (code == SL_EXIT_INTERRUPTED)
-        return sl_report(code, "interrupted while the data were read; nothing was written");
+        return sl_report(code, "interrupted while reading the data; nothing was written");
     if (code)
         return code;
     const double started = sl_clock_get();
     train->stats.training = true;
-    sl_train_tell_resumed(train);
-    sl_train_tell_weights(train);
-    code = sl_train_learn(train);
+    sl_train_report_resumed(train);
+    sl_train_report_weights(train);
+    code = sl_train_run_epochs(train);
     train->stats.seconds = sl_clock_get() - started;
     if (!code)
         code = sl_train_summarize(train);
@@ -187,11 +188,11 @@ static sl_exit run_all(sl_train *train)
 sl_exit sl_command_train(int argc, char **argv)
 {
     sl_options options;
-    bool over;
-    sl_exit code = sl_options_begin(SL_COMMAND_TRAIN, argc, argv, &options, &over);
-    if (code || over)
+    bool done;
+    sl_exit code = sl_command_line_parse(SL_COMMAND_TRAIN, argc, argv, &options, &done);
+    if (code || done)
         return code;
-    sl_train train = {.options = &options};
+    sl_training train = {.options = &options};
     code = complete_options(&train, &options);
     if (!code)
         code = run_all(&train);

@@ -1,6 +1,7 @@
-/* --checkpoint and --resume: the run's options, its data and its position in them are stored as JSON in the note of the trainer's
- * checkpoint. */
-#include "cli/train/train.h"
+/* The note of a checkpoint has, as JSON, what the trainer's own part does not: options, a digest of the data, and the position. */
+#include "cli/train/train_checkpoint.h"
+
+#include "cli/train/train_best.h"
 #include "cli/train/train_record.h"
 #include "cli/train/train_states.h"
 
@@ -12,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char format[] = "sluice train 1"; /* a note of another format is refused */
+static const char format[] = "sluice train 1"; /* notes of other formats are refused */
 
 enum { DIGEST_BYTES = 17 };
 
@@ -36,34 +37,35 @@ static json_t *get_curve(const sl_curve *curve)
     return list;
 }
 
-static json_t *get_best(const sl_train *train)
+static json_t *get_best(const sl_training *train)
 {
     const sl_best *best = &train->best;
     char digest[DIGEST_BYTES];
     json_t *tallies = json_array();
-    for (size_t k = 0; tallies && best->epoch && k < train->tallies; k++)
-        json_array_append_new(tallies, json_pack("[I I f]", (json_int_t)best->tally[k].counted, (json_int_t)best->tally[k].right,
-                                                 best->tally[k].squares));
+    for (size_t k = 0; tallies && best->epoch && k < train->evaluation.count; k++)
+        json_array_append_new(tallies, json_pack("[I I f]", (json_int_t)best->scores[k].counted, (json_int_t)best->scores[k].right,
+                                                 best->scores[k].squares));
     return json_pack("{sI ss sf sI sI so}", "epoch", (json_int_t)best->epoch, "digest", write_digest(best->digest, digest), "loss",
                      best->score.loss, "counted", (json_int_t)best->score.counted, "right", (json_int_t)best->score.right, "tally",
                      tallies);
 }
 
-static char *get_note(const sl_train *train)
+static char *get_note(const sl_training *train)
 {
     char digest[DIGEST_BYTES];
-    json_t *note = json_pack(
-        "{ss ss sI sI sI sI sf sf sf sI sI so so so so}", "format", format, "data", write_digest(train->data_digest, digest),
-        "epoch", (json_int_t)train->epoch, "batch", (json_int_t)train->batch, "piece", (json_int_t)train->piece, "step",
-        (json_int_t)train->step, "rate", train->rate, "loss", train->sum.loss, "weight", train->sum.weight, "counted",
-        (json_int_t)train->sum.counted, "right", (json_int_t)train->sum.right, "options", sl_record_get_options(train->options),
-        "arguments", sl_record_get_arguments(train->options), "best", get_best(train), "curve", get_curve(&train->curve));
+    json_t *note = json_pack("{ss ss sI sI sI sI sf sf sf sI sI so so so so}", "format", format, "data",
+                             write_digest(train->dataset.digest, digest), "epoch", (json_int_t)train->position.epoch, "batch",
+                             (json_int_t)train->position.batch, "piece", (json_int_t)train->position.begin, "step",
+                             (json_int_t)train->position.step, "rate", train->position.rate, "loss", train->position.sum.loss,
+                             "weight", train->position.sum.weight, "counted", (json_int_t)train->position.sum.counted, "right",
+                             (json_int_t)train->position.sum.right, "options", sl_record_get_options(train->options), "arguments",
+                             sl_record_get_arguments(train->options), "best", get_best(train), "curve", get_curve(&train->curve));
     char *text = note ? json_dumps(note, JSON_COMPACT) : NULL; /* reals with all their 17 digits */
     json_decref(note);
     return text;
 }
 
-sl_exit sl_checkpoint_save(sl_train *train)
+sl_exit sl_checkpoint_save(sl_training *train)
 {
     const char *path = train->options->train.checkpoint;
     if (!path)
@@ -72,22 +74,24 @@ sl_exit sl_checkpoint_save(sl_train *train)
     if (!note)
         return sl_report_memory("a checkpoint's note");
     sluice_error error;
-    const sluice_status status = sluice_trainer_save(train->trainer, train->piece ? train->streams : NULL, path, note, &error);
+    const sluice_status status =
+        sluice_trainer_save(train->trainer, train->position.begin ? train->streams : NULL, path, note, &error);
     free(note);
-    train->saved_step = train->step;
-    train->saved_at = sl_clock_get();
+    train->checkpoint.saved_step = train->position.step;
+    train->checkpoint.saved_at = sl_clock_get();
     return status ? sl_report_error(&error) : SL_EXIT_OK;
 }
 
-bool sl_checkpoint_is_due(const sl_train *train)
+bool sl_checkpoint_is_due(const sl_training *train)
 {
     const sl_train_options *options = &train->options->train;
     return options->checkpoint &&
-           ((options->checkpoint_steps && train->step - train->saved_step >= options->checkpoint_steps) ||
-            (options->checkpoint_minutes && sl_clock_get() - train->saved_at >= 60 * (double)options->checkpoint_minutes));
+           ((options->checkpoint_steps && train->position.step - train->checkpoint.saved_step >= options->checkpoint_steps) ||
+            (options->checkpoint_minutes &&
+             sl_clock_get() - train->checkpoint.saved_at >= 60 * (double)options->checkpoint_minutes));
 }
 
-/* ---- Going on --------------------------------------------------------------------------------------------------------------- */
+/* ---- Resuming --------------------------------------------------------------------------------------------------------------- */
 
 static bool take_curve(sl_curve *curve, json_t *list)
 {
@@ -111,7 +115,7 @@ static bool take_curve(sl_curve *curve, json_t *list)
     return true;
 }
 
-static bool take_best(sl_train *train, json_t *object)
+static bool take_best(sl_training *train, json_t *object)
 {
     sl_best *best = &train->best;
     json_int_t epoch, counted, right;
@@ -124,74 +128,75 @@ static bool take_best(sl_train *train, json_t *object)
     best->digest = strtoull(digest, NULL, 16);
     best->score.counted = (uint64_t)counted;
     best->score.right = (uint64_t)right;
-    train->tallies = json_array_size(tallies);
-    best->tally = calloc(train->tallies ? train->tallies : 1, sizeof *best->tally);
+    train->evaluation.count = json_array_size(tallies);
+    best->scores = calloc(train->evaluation.count ? train->evaluation.count : 1, sizeof *best->scores);
     size_t k;
     json_array_foreach(tallies, k, entry)
     {
         json_int_t of, rights;
-        if (!best->tally || json_unpack(entry, "[I I F!]", &of, &rights, &best->tally[k].squares))
+        if (!best->scores || json_unpack(entry, "[I I F!]", &of, &rights, &best->scores[k].squares))
             return false;
-        best->tally[k].counted = (uint64_t)of;
-        best->tally[k].right = (uint64_t)rights;
+        best->scores[k].counted = (uint64_t)of;
+        best->scores[k].right = (uint64_t)rights;
     }
-    return best->tally != NULL;
+    return best->scores != NULL;
 }
 
-/* Where the run stood. Release 0.3 wrote neither "arguments" nor "weight", which without class weights is "counted"; and "states", in
- * hexadecimal digits, where there is a stream set now. */
-static sl_exit take_note(sl_train *train, json_t *note)
+/* Restore the position. Release 0.3 wrote neither "arguments" nor "weight", which is "counted" if there are no class weights; and it
+ * wrote "states", in hexadecimal digits, instead of a set of streams. */
+static sl_exit take_note(sl_training *train, json_t *note)
 {
     const char *path = train->options->train.resume, *found, *data, *states = "";
     json_int_t epoch, batch, piece, step, counted, right;
     json_t *options, *arguments = NULL, *best, *curve;
-    train->sum.weight = -1;
+    train->position.sum.weight = -1;
     if (!note ||
         json_unpack(note, "{ss ss sI sI sI s?s sI sF sF s?F sI sI so s?o so so!}", "format", &found, "data", &data, "epoch", &epoch,
-                    "batch", &batch, "piece", &piece, "states", &states, "step", &step, "rate", &train->rate, "loss",
-                    &train->sum.loss, "weight", &train->sum.weight, "counted", &counted, "right", &right, "options", &options,
-                    "arguments", &arguments, "best", &best, "curve", &curve) ||
+                    "batch", &batch, "piece", &piece, "states", &states, "step", &step, "rate", &train->position.rate, "loss",
+                    &train->position.sum.loss, "weight", &train->position.sum.weight, "counted", &counted, "right", &right,
+                    "options", &options, "arguments", &arguments, "best", &best, "curve", &curve) ||
         strcmp(found, format) != 0 || epoch < 0 || batch < 0 || piece < 0 || step < 0 || counted < right || right < 0 ||
         !take_best(train, best) || !take_curve(&train->curve, curve) || train->curve.count != (size_t)epoch ||
         train->best.epoch > (uint64_t)epoch || !train->best.epoch != !epoch ||
         (train->streams != NULL) + (*states != '\0') != (piece > 0))
         return sl_report(SL_EXIT_DATA, "%s: expected a checkpoint that sluice train wrote, found one of another program or release",
                          path);
-    train->epoch = (uint64_t)epoch;
-    train->batch = (uint64_t)batch;
-    train->piece = (size_t)piece;
-    train->states = *states ? strdup(states) : NULL;
-    if (*states && !train->states)
+    train->position.epoch = (uint64_t)epoch;
+    train->position.batch = (uint64_t)batch;
+    train->position.begin = (size_t)piece;
+    train->position.states = *states ? strdup(states) : NULL;
+    if (*states && !train->position.states)
         return sl_report_memory("a checkpoint's note");
-    train->step = (uint64_t)step;
-    train->sum.counted = (uint64_t)counted;
-    train->sum.weight = train->sum.weight >= 0 ? train->sum.weight : (double)counted;
-    train->sum.right = (uint64_t)right;
-    train->data_digest = strtoull(data, NULL, 16);
+    train->position.step = (uint64_t)step;
+    train->position.sum.counted = (uint64_t)counted;
+    train->position.sum.weight = train->position.sum.weight >= 0 ? train->position.sum.weight : (double)counted;
+    train->position.sum.right = (uint64_t)right;
+    train->checkpoint.data_digest = strtoull(data, NULL, 16);
     return SL_EXIT_OK;
 }
 
-sl_exit sl_checkpoint_load(sl_train *train, sl_options *options)
+sl_exit sl_checkpoint_load(sl_training *train, sl_options *options)
 {
     const char *path = options->train.resume;
     char *text = NULL;
     sluice_error error;
     if (sluice_trainer_load(path, &options->engine, &train->trainer, &train->streams, &text, &error))
         return sl_report_error(&error);
-    train->note = text ? json_loads(text, JSON_REJECT_DUPLICATES, NULL) : NULL;
+    train->checkpoint.note = text ? json_loads(text, JSON_REJECT_DUPLICATES, NULL) : NULL;
     sluice_free(text);
-    const sl_exit code = take_note(train, train->note);
+    const sl_exit code = take_note(train, train->checkpoint.note);
     return code ? code
-                : sl_record_take(options, path, json_object_get(train->note, "options"), json_object_get(train->note, "arguments"));
+                : sl_record_apply(options, path, json_object_get(train->checkpoint.note, "options"),
+                                  json_object_get(train->checkpoint.note, "arguments"));
 }
 
-sl_exit sl_checkpoint_compare(const sl_train *train)
+sl_exit sl_checkpoint_compare(const sl_training *train)
 {
-    return sl_record_compare(train->options, train->options->train.resume, json_object_get(train->note, "options"));
+    return sl_record_compare(train->options, train->options->train.resume, json_object_get(train->checkpoint.note, "options"));
 }
 
 /* Whether --output holds the best model so far. */
-static bool holds_best(const sl_train *train)
+static bool holds_best(const sl_training *train)
 {
     sluice_model *model;
     if (sluice_model_load(train->options->output, &train->options->names, &model, NULL))
@@ -201,15 +206,15 @@ static bool holds_best(const sl_train *train)
     return holds;
 }
 
-sl_exit sl_checkpoint_check(const sl_train *train, uint64_t data_digest)
+sl_exit sl_checkpoint_check(const sl_training *train)
 {
     const char *path = train->options->train.resume;
     const sl_best *best = &train->best;
-    if (data_digest != train->data_digest || train->batch > train->order.batches)
+    if (train->dataset.digest != train->checkpoint.data_digest || train->position.batch > train->dataset.order.batches)
         return sl_report(SL_EXIT_DATA,
-                         "%s: the data are not those that the run began with; give the same%s, or begin again without "
+                         "%s: the data differ from those of the run; give the same data%s, or start again without "
                          "--resume",
-                         path, train->options->train.text ? ", and --keep-cr as then" : "");
+                         path, train->options->train.text ? ", and --keep-cr as before" : "");
     const sl_exit code = sl_states_restore(train);
     if (code)
         return code;
@@ -217,10 +222,12 @@ sl_exit sl_checkpoint_check(const sl_train *train, uint64_t data_digest)
         return SL_EXIT_OK;
     if (sl_train_get_digest(sluice_trainer_get_model(train->trainer)) == best->digest)
         return sl_train_save_model(train);
-    if ((!train->tried && !sl_train_is_over(train)) || holds_best(train)) /* the next epoch's is written anyway, or it is there */
+    if ((!train->dataset.validation && !sl_train_is_over(train)) ||
+        holds_best(train)) /* the next epoch writes it, or it is there */
         return SL_EXIT_OK;
     return sl_report(SL_EXIT_DATA,
-                     "%s: expected the best model so far, of epoch %" PRIu64 ", which %s goes on from, found another or none; name "
-                     "the file that the run began with, or begin again without --resume",
+                     "%s: expected the best model so far, of epoch %" PRIu64
+                     ", which %s continues from, found another or none; name "
+                     "the output file of the run, or start again without --resume",
                      train->options->output, best->epoch, path);
 }

@@ -1,6 +1,6 @@
 #include "cli/train/train_record.h"
 
-#include "cli/train/train.h"
+#include "cli/command_line.h"
 #include "program/options/option_words.h"
 
 #include "io/resolve.h"
@@ -15,7 +15,7 @@
 
 /* ---- Writing ---------------------------------------------------------------------------------------------------------------- */
 
-/* A name of a file as JSON, which has no bytes that are not UTF-8: a list of their numbers then. */
+/* The name of a file as JSON: a string, or if it is not valid UTF-8, a list of its bytes as numbers. */
 static json_t *path_to_json(const char *path)
 {
     json_t *text = path ? json_string(path) : json_null();
@@ -27,28 +27,71 @@ static json_t *path_to_json(const char *path)
     return bytes;
 }
 
-/* The schedule apart, more epochs only go on. --class-weights are not here: the trainer has them. */
+/* The number with the fewest digits that is this float: 0.1, not 0.100000001, as the user wrote it. */
+static double shorten(float value)
+{
+    char text[32];
+    for (int digits = 6; digits <= 9; digits++) {
+        snprintf(text, sizeof text, "%.*g", digits, (double)value);
+        if (strtof(text, NULL) == value)
+            break;
+    }
+    return strtod(text, NULL);
+}
+
+static json_t *value_to_json(const sl_option *option, const void *field)
+{
+    char seed[24];
+    switch (option->kind->type) {
+    case SL_TYPE_BOOL:
+        return json_boolean(*(const bool *)field);
+    case SL_TYPE_SIZE:
+        return json_integer((json_int_t) * (const size_t *)field);
+    case SL_TYPE_UINT64:
+        return json_integer((json_int_t) * (const uint64_t *)field);
+    case SL_TYPE_SEED: /* may be more than a JSON integer holds */
+        snprintf(seed, sizeof seed, "%" PRIu64, *(const uint64_t *)field);
+        return json_string(seed);
+    case SL_TYPE_DOUBLE:
+        return json_real(*(const double *)field);
+    case SL_TYPE_FLOAT:
+        return json_real(shorten(*(const float *)field));
+    case SL_TYPE_CHOICE:
+        return json_string(option->choice(*(const unsigned *)field));
+    case SL_TYPE_TEXT:
+        return path_to_json(*(const char *const *)field);
+    default:
+        return NULL;
+    }
+}
+
 json_t *sl_record_get_options(const sl_options *options)
 {
-    const sl_train_options *o = &options->train;
-    const size_t embedding = o->embedding || o->from ? o->embedding : SL_TRAIN_EMBEDDING; /* no matter where there are no tokens */
-    char seed[24];
-    snprintf(seed, sizeof seed, "%" PRIu64, o->seed);
-    return json_pack(
-        "{so sI sI sI sI sI sb sb sb ss? sI ss sI ss sf sf sf sf sI sf sf sb sI sI ss sf}", "--from", path_to_json(o->from),
-        "--hidden", (json_int_t)o->hidden, "--layers", (json_int_t)o->layers, "--embedding", (json_int_t)embedding, "--vocabulary",
-        (json_int_t)o->vocabulary, "--classes", (json_int_t)o->classes, "--bidirectional", o->bidirectional, "--no-bias",
-        o->no_bias, "--no-head", o->no_head, "--init", o->initializer ? sl_words_initializer(o->initializer - 1) : NULL, "--batch",
-        (json_int_t)options->batch, "--rate-schedule", sl_words_rate(o->schedule), "--epochs",
-        (json_int_t)(o->schedule ? o->epochs : 0), "--optimizer", sl_words_optimizer(o->optimizer), "--rate", o->rate, "--momentum",
-        o->momentum, "--weight-decay", o->weight_decay, "--clip", o->clip, "--warmup", (json_int_t)o->warmup, "--dropout",
-        o->dropout, "--label-smoothing", o->label_smoothing, "--every-step", o->every_step, "--truncate", (json_int_t)o->truncate,
-        "--recompute", (json_int_t)o->recompute, "--seed", seed, "--validate-share", o->validate_share);
+    sl_options o = *options;
+    json_t *record = json_object();
+    if (!o.train.trainer.schedule)
+        o.train.epochs = 0; /* without a schedule, more epochs only continue the run */
+    if (!o.train.embedding && !o.train.from)
+        o.train.embedding = SL_TRAIN_EMBEDDING; /* the default, which is not used without tokens */
+    bool ok = record != NULL;
+    for (const sl_option *option = sl_program_this.options; ok && option < sl_program_this.options + sl_program_this.option_count;
+         option++) {
+        char name[64];
+        snprintf(name, sizeof name, "--%s", option->name);
+        const bool is_unknown = o.train.from && strcmp(option->name, "init") == 0; /* how --from was initialised */
+        if (option->recorded)
+            ok = !json_object_set_new(record, name,
+                                      is_unknown ? json_null() : value_to_json(option, (const char *)&o + option->offset));
+    }
+    if (ok)
+        return record;
+    json_decref(record);
+    return NULL;
 }
 
 static const struct {
     const char *name;
-    size_t at; /* of the text in sl_options */
+    size_t offset; /* of the text in sl_options */
     bool is_input;
 } texts[] = {
     {"--text", offsetof(sl_options, train.text), true},
@@ -72,7 +115,7 @@ enum { TEXTS = sizeof texts / sizeof texts[0] };
 static const char *get_text(const sl_options *options, size_t k)
 {
     const char *text;
-    memcpy(&text, (const char *)options + texts[k].at, sizeof text);
+    memcpy(&text, (const char *)options + texts[k].offset, sizeof text);
     return text;
 }
 
@@ -106,9 +149,9 @@ json_t *sl_record_get_arguments(const sl_options *options)
 
 /* ---- Reading ---------------------------------------------------------------------------------------------------------------- */
 
-/* Options that a record's are of no use beside: another kind of data, or of validation, is given. If it is not right, the comparison
- * of options or of data says so. */
-static bool is_superseded(const sl_options *options, const char *name)
+/* Whether a recorded option is replaced by another one on the command line: another kind of data, or of validation. If that one is
+ * wrong, the comparison of options or of data reports it. */
+static bool is_replaced(const sl_options *options, const char *name)
 {
     static const struct {
         const char *name, *by;
@@ -133,18 +176,18 @@ static bool is_superseded(const sl_options *options, const char *name)
         {"--validate-share", "validate"},
     };
     for (size_t k = 0; k < sizeof pairs / sizeof pairs[0]; k++)
-        if (strcmp(pairs[k].name, name) == 0 && sl_options_is_given(options, pairs[k].by))
+        if (strcmp(pairs[k].name, name) == 0 && sl_command_line_is_given(options, pairs[k].by))
             return true;
     return false;
 }
 
 static sl_exit fail_damaged(const char *path)
 {
-    return sl_report(SL_EXIT_DATA, "%s: the options in it are damaged; take another checkpoint, or begin again without --resume",
+    return sl_report(SL_EXIT_DATA, "%s: the recorded options are damaged; use another checkpoint, or start again without --resume",
                      path);
 }
 
-/* path_to_json's list of numbers as a string, which the caller owns; NULL if it is none. */
+/* The string of path_to_json's list of numbers, which the caller owns; NULL if it is not such a list. */
 static json_t *join_bytes(const json_t *bytes)
 {
     const size_t count = json_array_size(bytes);
@@ -160,7 +203,7 @@ static json_t *join_bytes(const json_t *bytes)
     return joined;
 }
 
-/* A value as a command line has it, NULL for that of an option which was not given; numbers in `number`. */
+/* A value as an argument on the command line; NULL if the option was not given. Numbers are written to `number`. */
 static const char *get_argument(const json_t *value, char number[32])
 {
     if (json_is_integer(value) && json_integer_value(value)) {
@@ -174,8 +217,8 @@ static const char *get_argument(const json_t *value, char number[32])
     return json_is_true(value) ? "" : json_string_value(value);
 }
 
-/* What a name stands for that has other content, or none, in another process; NULL: a file, which is read again. */
-static const char *describe_passing(const char *file)
+/* Describe an input that another process cannot read again: a pipe, a device or a descriptor. NULL: a regular file. */
+static const char *describe_transient(const char *file)
 {
     sl_resolved found;
     if (sl_resolve(file, STDIN_FILENO, &found))
@@ -187,28 +230,28 @@ static const char *describe_passing(const char *file)
     return S_ISFIFO(found.about.st_mode) ? "a FIFO" : "a device";
 }
 
-/* Data that the record names, and the command line does not. */
+/* Check a recorded input that the command line does not replace. */
 static sl_exit check_input(const char *path, const char *name, const char *file)
 {
-    const char *passing = describe_passing(file);
-    if (passing)
-        return sl_report(SL_EXIT_USAGE, "%s: %s was %s when the run began; give %s again, such or a file of the same content", path,
-                         name, passing, name);
+    const char *transient = describe_transient(file);
+    if (transient)
+        return sl_report(SL_EXIT_USAGE, "%s: %s was %s when the run started; give %s again, with the same content", path, name,
+                         transient, name);
     if (access(file, F_OK) && (errno == ENOENT || errno == ENOTDIR))
         return sl_report(SL_EXIT_NO_INPUT,
-                         "%s: %s, which the run began with, is not there; give %s FILE, or go on in the folder where it began",
-                         file, name, name);
+                         "%s: %s of this run does not exist; give %s FILE, or continue in the folder where the run started", file,
+                         name, name);
     return SL_EXIT_OK;
 }
 
-/* Set an option as its record has it; `value` has to outlive the options. */
+/* Set an option to its recorded value, unless it is given; `value` must outlive the options. */
 static sl_exit take(sl_options *options, const char *path, const char *name, const json_t *value)
 {
     char number[32];
     const char *text = get_argument(value, number);
-    if (!text || is_superseded(options, name) || sl_options_is_given(options, name + 2))
+    if (!text || is_replaced(options, name) || sl_command_line_is_given(options, name))
         return SL_EXIT_OK;
-    if (sl_options_take(options, name + 2, text))
+    if (sl_command_line_set(options, name, text))
         return fail_damaged(path);
     for (size_t k = 0; k < TEXTS; k++)
         if (texts[k].is_input && strcmp(texts[k].name, name) == 0)
@@ -237,7 +280,7 @@ static sl_exit take_options(sl_options *options, const char *path, json_t *recor
     return code;
 }
 
-/* Whether sl_record_get_arguments may have written the option, so that a file from elsewhere sets no others. */
+/* Whether sl_record_get_arguments writes this option. A file from another source must not set others. */
 static bool is_argument(const char *name)
 {
     static const char *const others[] = {"--keep-cr", "--epochs", "--patience", "--checkpoint-every"};
@@ -269,28 +312,37 @@ static sl_exit take_arguments(sl_options *options, const char *path, json_t *arg
     return code;
 }
 
-sl_exit sl_record_take(sl_options *options, const char *path, json_t *record, json_t *arguments)
+sl_exit sl_record_apply(sl_options *options, const char *path, json_t *record, json_t *arguments)
 {
     if (!json_is_object(record) || (arguments && !json_is_array(arguments)))
         return fail_damaged(path);
     if (!arguments)
-        sl_report_note("%s: an earlier release wrote it, without the names of files and without --epochs (unless the rate has a "
-                       "schedule), --patience, --checkpoint-every and --prefix, --head-name, --embedding-name; give those again "
-                       "that the run began with",
-                       path);
+        sl_report_note(
+            "%s: an earlier release wrote this checkpoint, without the names of files and without --epochs (unless the rate "
+            "has a schedule), --patience, --checkpoint-every, --prefix, --head-name and --embedding-name; give those of "
+            "the run again",
+            path);
     const sl_exit code = take_options(options, path, record);
     return code || !arguments ? code : take_arguments(options, path, arguments);
 }
 
 /* ---- Comparing -------------------------------------------------------------------------------------------------------------- */
 
-/* Whether a value is that of an option which was not given. */
+/* Whether it is the value of an option that was not given. */
 static bool is_absent(const json_t *value)
 {
     return !value || json_is_null(value) || json_is_false(value) || (json_is_number(value) && json_number_value(value) == 0);
 }
 
-/* A value as a message has it, to be freed. */
+/* Reals are compared as floats, for the options that are floats. A release up to 0.3 recorded these with all digits. */
+static bool is_equal(const json_t *then, const json_t *now)
+{
+    if (json_is_real(then) && json_is_real(now))
+        return (float)json_real_value(then) == (float)json_real_value(now);
+    return json_equal(then, now) || (is_absent(then) && is_absent(now));
+}
+
+/* A value for messages, to be freed. */
 static char *format_value(const json_t *value, bool given)
 {
     return is_absent(value) && !given ? strdup("not given") : json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(9));
@@ -298,13 +350,13 @@ static char *format_value(const json_t *value, bool given)
 
 static sl_exit fail_other(const sl_options *options, const char *path, const char *name, const json_t *then, const json_t *now)
 {
-    const bool given = sl_options_is_given(options, name);
-    const bool superseded = strcmp(name, "--validate-share") == 0 && sl_options_is_given(options, "validate");
-    const char *cause = superseded ? "--validate" : name;
+    const bool given = sl_command_line_is_given(options, name);
+    const bool replaced = strcmp(name, "--validate-share") == 0 && sl_command_line_is_given(options, "validate");
+    const char *cause = replaced ? "--validate" : name;
     char *was = format_value(then, false), *is = format_value(now, given);
     const sl_exit code = sl_report(SL_EXIT_USAGE,
-                                   "%s: %s was %s when the run began, and is %s now; leave %s out to go on as it began, or "
-                                   "begin again without --resume",
+                                   "%s: %s was %s when the run started, and is %s now; leave out %s to continue the run, or "
+                                   "start again without --resume",
                                    path, name, was ? was : "?", is ? is : "?", cause);
     free(was);
     free(is);
@@ -316,12 +368,13 @@ sl_exit sl_record_compare(const sl_options *options, const char *path, const jso
     const char *name;
     json_t *value, *now = sl_record_get_options(options);
     sl_exit code = now ? SL_EXIT_OK : sl_report_memory("JSON");
-    const char *from = options->train.from; /* as sl_record_take leaves it in the record, where it need not be UTF-8 */
+    const char *from =
+        options->train.from; /* may be no UTF-8: compare it with the string that sl_record_apply has put into the record */
     json_object_set_new(now, "--from", from ? json_string_nocheck(from) : json_null());
     json_object_foreach(now, name, value)
     {
         const json_t *then = json_object_get(record, name);
-        if (!code && !json_equal(then, value) && !(is_absent(then) && is_absent(value)))
+        if (!code && !is_equal(then, value))
             code = fail_other(options, path, name, then, value);
     }
     json_decref(now);

@@ -1,14 +1,17 @@
-/* What `sluice train` tells: a line an epoch, and at the end what came of it. */
-#include "cli/train/train.h"
+#include "cli/train/train_report.h"
 
 #include "program/format.h"
+#include "program/print_json.h"
 
+#include <ctype.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 enum { SCORE_BYTES = 96, NAME_COLUMNS = 24 };
 
-static const char *describe(const sl_train *train, const sl_score *score, char text[SCORE_BYTES])
+static const char *describe(const sl_training *train, const sl_score *score, char text[SCORE_BYTES])
 {
     if (train->curve.has_classes)
         snprintf(text, SCORE_BYTES, score->loss < 1e6 ? "loss %.4f, accuracy %.2f %%" : "loss %.4g, accuracy %.2f %%", score->loss,
@@ -18,25 +21,25 @@ static const char *describe(const sl_train *train, const sl_score *score, char t
     return text;
 }
 
-static void tell_file(const char *option, const char *path)
+static void print_file(const char *option, const char *path)
 {
     fprintf(stderr, ", %s ", option);
     sl_format_print_clean(path, SIZE_MAX, stderr);
 }
 
-void sl_train_tell_resumed(const sl_train *train)
+void sl_train_report_resumed(const sl_training *train)
 {
     const sl_options *o = train->options;
     if (!o->train.resume || o->progress == SL_PROGRESS_NEVER)
         return;
-    fprintf(stderr, "goes on after step %" PRIu64, train->step);
-    tell_file(o->train.text ? "--text" : "--input", o->train.text ? o->train.text : o->input);
-    tell_file("--output", o->output);
-    tell_file("--checkpoint", o->train.checkpoint);
+    fprintf(stderr, "continues after step %" PRIu64, train->position.step);
+    print_file(o->train.text ? "--text" : "--input", o->train.text ? o->train.text : o->input);
+    print_file("--output", o->output);
+    print_file("--checkpoint", o->train.checkpoint);
     fprintf(stderr, "\n");
 }
 
-void sl_train_tell_epoch(const sl_train *train, bool is_best)
+void sl_train_report_epoch(const sl_training *train, bool is_best)
 {
     if (train->options->progress == SL_PROGRESS_NEVER)
         return;
@@ -46,13 +49,30 @@ void sl_train_tell_epoch(const sl_train *train, bool is_best)
     sl_progress_clear();
     fprintf(stderr, "epoch %zu of %zu: %s", train->curve.count, train->options->train.epochs,
             describe(train, &epoch->training, text));
-    if (train->tried)
+    if (train->dataset.validation)
         fprintf(stderr, "; validation %s%s", describe(train, &epoch->validation, text), is_best ? ", the best" : "");
     fprintf(stderr, "; rate %.3g, %s rows/s\n", epoch->rate, sl_format_count((uint64_t)rate, count));
 }
 
-/* Name of class k, or of an output, as messages have it: the number where there is none. */
-static const char *get_name(const sl_train *train, size_t k, char index[SL_FORMAT_COUNT])
+sl_exit sl_train_report_failure(const sl_training *train, const sluice_error *error)
+{
+    const sl_minibatch *minibatch = &train->minibatch;
+    if (error->status != SLUICE_STATUS_BAD_DATA)
+        return sl_report_error(error);
+    /* The data have been checked, so the non-finite value comes from the weights. */
+    const size_t row = error->row;
+    char where[64] = "";
+    if (row < minibatch->batch.rows)
+        snprintf(where, sizeof where, "%s %zu: ", minibatch->data->row_name, sl_minibatch_get_number(minibatch, row));
+    return sl_report(SL_EXIT_FAILURE,
+                     "%s: %sepoch %llu, step %llu: training has diverged to non-finite numbers; lower --rate, or set "
+                     "--clip 1",
+                     sl_report_input(minibatch->data->path), where, (unsigned long long)train->position.epoch + 1,
+                     (unsigned long long)train->position.step + 1);
+}
+
+/* Name of class k, or of an output, for messages: its number if it has no name. */
+static const char *get_name(const sl_training *train, size_t k, char index[SL_FORMAT_COUNT])
 {
     const char *name = train->curve.has_classes ? sluice_model_get_class(sluice_trainer_get_model(train->trainer), k) : NULL;
     if (name)
@@ -61,19 +81,19 @@ static const char *get_name(const sl_train *train, size_t k, char index[SL_FORMA
     return index;
 }
 
-static double get_share(const sl_tally *tally)
+static double get_accuracy(const sl_output_score *score)
 {
-    return tally->counted ? (double)tally->right / (double)tally->counted : 0;
+    return score->counted ? (double)score->right / (double)score->counted : 0;
 }
 
-static double get_error(const sl_tally *tally)
+static double get_error(const sl_output_score *score)
 {
-    return tally->counted ? tally->squares / (double)tally->counted : 0;
+    return score->counted ? score->squares / (double)score->counted : 0;
 }
 
 /* ---- As JSON ---------------------------------------------------------------------------------------------------------------- */
 
-static json_t *score_to_json(const sl_train *train, const sl_score *score)
+static json_t *score_to_json(const sl_training *train, const sl_score *score)
 {
     json_t *object = json_pack("{sf sI}", "loss", score->loss, "counted", (json_int_t)score->counted);
     if (object && train->curve.has_classes) {
@@ -83,43 +103,43 @@ static json_t *score_to_json(const sl_train *train, const sl_score *score)
     return object;
 }
 
-static json_t *tallies_to_json(const sl_train *train)
+static json_t *scores_to_json(const sl_training *train)
 {
     json_t *list = json_array();
     char index[SL_FORMAT_COUNT];
-    for (size_t k = 0; list && k < train->tallies; k++) {
-        const sl_tally *tally = &train->best.tally[k];
+    for (size_t k = 0; list && k < train->evaluation.count; k++) {
+        const sl_output_score *score = &train->best.scores[k];
         json_array_append_new(list, train->curve.has_classes
-                                        ? json_pack("{so sf sI sI}", "class", sl_format_json(get_name(train, k, index)), "accuracy",
-                                                    get_share(tally), "right", (json_int_t)tally->right, "counted",
-                                                    (json_int_t)tally->counted)
-                                        : json_pack("{sI sf}", "output", (json_int_t)k, "mean_squared_error", get_error(tally)));
+                                        ? json_pack("{so sf sI sI}", "class", sl_json_string(get_name(train, k, index)), "accuracy",
+                                                    get_accuracy(score), "right", (json_int_t)score->right, "counted",
+                                                    (json_int_t)score->counted)
+                                        : json_pack("{sI sf}", "output", (json_int_t)k, "mean_squared_error", get_error(score)));
     }
     return list;
 }
 
-static json_t *summary_to_json(const sl_train *train)
+static json_t *summary_to_json(const sl_training *train)
 {
     const sl_epoch *epoch = &train->curve.epochs[train->best.epoch - 1];
-    json_t *object = json_pack("{so sI sI sI so}", "model", sl_format_json(train->options->output), "epochs",
-                               (json_int_t)train->epoch, "best_epoch", (json_int_t)train->best.epoch, "steps",
-                               (json_int_t)train->step, "training", score_to_json(train, &epoch->training));
-    if (object && train->class_weights) {
+    json_t *object = json_pack("{so sI sI sI so}", "model", sl_json_string(train->options->output), "epochs",
+                               (json_int_t)train->position.epoch, "best_epoch", (json_int_t)train->best.epoch, "steps",
+                               (json_int_t)train->position.step, "training", score_to_json(train, &epoch->training));
+    if (object && train->class_weights.values) {
         json_t *weights = json_array();
         for (size_t k = 0; weights && k < train->shape.classes; k++)
-            json_array_append_new(weights, json_real((double)train->class_weights[k]));
+            json_array_append_new(weights, json_real((double)train->class_weights.values[k]));
         json_object_set_new(object, "class_weights", weights);
     }
-    if (object && train->tried) {
+    if (object && train->dataset.validation) {
         json_object_set_new(object, "validation", score_to_json(train, &epoch->validation));
-        json_object_set_new(object, train->curve.has_classes ? "classes" : "outputs", tallies_to_json(train));
+        json_object_set_new(object, train->curve.has_classes ? "classes" : "outputs", scores_to_json(train));
     }
     return object;
 }
 
 /* ---- As a table ------------------------------------------------------------------------------------------------------------- */
 
-/* A name in a column, the bytes of its UTF-8 that go on not counted as columns. */
+/* Print a name padded to the width of a column. Continuation bytes of UTF-8 have no width. */
 static void print_name(const char *name)
 {
     int columns = 0;
@@ -129,25 +149,25 @@ static void print_name(const char *name)
     printf("%*s", columns < NAME_COLUMNS ? NAME_COLUMNS - columns : 1, "");
 }
 
-static void print_tallies(const sl_train *train)
+static void print_scores(const sl_training *train)
 {
     char index[SL_FORMAT_COUNT], right[SL_FORMAT_COUNT], of[SL_FORMAT_COUNT];
     print_name(train->curve.has_classes ? "class" : "output");
     printf(train->curve.has_classes ? "accuracy       right          of\n" : "mean squared error\n");
-    for (size_t k = 0; k < train->tallies; k++) {
-        const sl_tally *tally = &train->best.tally[k];
+    for (size_t k = 0; k < train->evaluation.count; k++) {
+        const sl_output_score *score = &train->best.scores[k];
         print_name(get_name(train, k, index));
         if (!train->curve.has_classes)
-            printf("%.6g\n", get_error(tally));
-        else if (tally->counted)
-            printf("%6.2f %% %11s %11s\n", 100 * get_share(tally), sl_format_count(tally->right, right),
-                   sl_format_count(tally->counted, of));
+            printf("%.6g\n", get_error(score));
+        else if (score->counted)
+            printf("%6.2f %% %11s %11s\n", 100 * get_accuracy(score), sl_format_count(score->right, right),
+                   sl_format_count(score->counted, of));
         else
             printf("%8s %11s %11s\n", "-", "0", "0");
     }
 }
 
-static void print_score(const sl_train *train, const char *name, const sl_score *score)
+static void print_score(const sl_training *train, const char *name, const sl_score *score)
 {
     char text[SCORE_BYTES], right[SL_FORMAT_COUNT], of[SL_FORMAT_COUNT];
     printf("%-14s%s", name, describe(train, score, text));
@@ -156,20 +176,20 @@ static void print_score(const sl_train *train, const char *name, const sl_score 
     printf("\n");
 }
 
-sl_exit sl_train_summarize(const sl_train *train)
+sl_exit sl_train_summarize(const sl_training *train)
 {
     if (train->options->json)
-        return sl_format_print_json(summary_to_json(train), stdout);
+        return sl_json_print(summary_to_json(train), stdout);
     const sl_epoch *epoch = &train->curve.epochs[train->best.epoch - 1];
     char count[SL_FORMAT_COUNT];
     printf("model         ");
     sl_format_print_clean(train->options->output, SIZE_MAX, stdout);
-    printf("\nepoch         %" PRIu64 " of %" PRIu64 " (%s steps in all)\n", train->best.epoch, train->epoch,
-           sl_format_count(train->step, count));
+    printf("\nepoch         %" PRIu64 " of %" PRIu64 " (%s steps in all)\n", train->best.epoch, train->position.epoch,
+           sl_format_count(train->position.step, count));
     print_score(train, "training", &epoch->training);
-    if (train->tried) {
+    if (train->dataset.validation) {
         print_score(train, "validation", &epoch->validation);
-        print_tallies(train);
+        print_scores(train);
     }
     return SL_EXIT_OK;
 }

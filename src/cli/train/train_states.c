@@ -15,18 +15,19 @@ static void read_floats(const char *text, size_t count, float *values)
     }
 }
 
-static sl_exit fail_damaged(const sl_train *train)
+static sl_exit fail_damaged(const sl_training *train)
 {
     return sl_report(SL_EXIT_DATA, "%s: expected the states of at most %zu rows in the checkpoint, found others; it is damaged",
-                     train->options->train.resume, sl_order_get_most(&train->order));
+                     train->options->train.resume, sl_order_get_most(&train->dataset.order));
 }
 
 /* Set the slots from the digits that earlier releases wrote: h and then c of one row after the other, each [L][H]. */
-static sl_exit read_digits(const sl_train *train)
+static sl_exit read_digits(const sl_training *train)
 {
-    const size_t count = train->shape.layers * train->shape.hidden, row = 2 * count * DIGITS, length = strlen(train->states);
+    const size_t count = train->shape.layers * train->shape.hidden, row = 2 * count * DIGITS,
+                 length = strlen(train->position.states);
     if (length % row || length / row > sluice_streams_get_slots(train->streams) ||
-        strspn(train->states, "0123456789abcdef") != length)
+        strspn(train->position.states, "0123456789abcdef") != length)
         return fail_damaged(train);
     float *state = malloc(2 * count * sizeof *state);
     if (!state)
@@ -34,7 +35,7 @@ static sl_exit read_digits(const sl_train *train)
     sluice_error error;
     sl_exit code = SL_EXIT_OK;
     for (size_t n = 0; !code && n < length / row; n++) {
-        read_floats(train->states + n * row, 2 * count, state);
+        read_floats(train->position.states + n * row, 2 * count, state);
         if (sluice_streams_set(train->streams, n, state, state + count, &error))
             code = sl_report_error(&error);
     }
@@ -42,9 +43,10 @@ static sl_exit read_digits(const sl_train *train)
     return code;
 }
 
-sl_exit sl_states_restore(const sl_train *train)
+sl_exit sl_states_restore(const sl_training *train)
 {
-    if (train->piece && (!train->streams || sluice_streams_get_slots(train->streams) != sl_order_get_most(&train->order)))
+    if (train->position.begin &&
+        (!train->streams || sluice_streams_get_slots(train->streams) != sl_order_get_most(&train->dataset.order)))
         return fail_damaged(train);
-    return train->states ? read_digits(train) : SL_EXIT_OK;
+    return train->position.states ? read_digits(train) : SL_EXIT_OK;
 }

@@ -1,7 +1,6 @@
-/* --class-weights: how much the targets of each class count in the loss, by their rarity or as a file has it. */
-#include "cli/train/train.h"
+#include "cli/train/train_weights.h"
 
-#include "program/format.h"
+#include "program/options/number.h"
 #include "cli/input/lines.h"
 
 #include "base/clean.h"
@@ -12,26 +11,26 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CLASS_BYTES = 128 }; /* room for a class in a message */
+enum { CLASS_BYTES = 128 }; /* room for the name of a class in a message */
 
 bool sl_train_is_balanced(const sl_train_options *options)
 {
     return options->class_weights && strcmp(options->class_weights, "balanced") == 0;
 }
 
-/* Class k as a message has it: by its name where labels are words, else by its number. */
-static const char *describe(const sl_train *train, size_t k, char text[CLASS_BYTES])
+/* Class k for messages: its name if the labels are words, else its number. */
+static const char *describe(const sl_training *train, size_t k, char text[CLASS_BYTES])
 {
-    if (k < train->labels.count)
-        snprintf(text, CLASS_BYTES, "'%.80s'", train->labels.names[k]);
+    if (k < train->dataset.labels.count)
+        snprintf(text, CLASS_BYTES, "'%.80s'", train->dataset.labels.names[k]);
     else
         snprintf(text, CLASS_BYTES, "%zu", k);
     return text;
 }
 
-/* ---- By rarity -------------------------------------------------------------------------------------------------------------- */
+/* ---- "balanced" ------------------------------------------------------------------------------------------------------------- */
 
-static void note_absent(const sl_train *train, const uint64_t *counts)
+static void note_absent(const sl_training *train, const uint64_t *counts)
 {
     const size_t classes = train->shape.classes;
     size_t absent = 0, first = 0;
@@ -43,12 +42,12 @@ static void note_absent(const sl_train *train, const uint64_t *counts)
         }
     if (absent)
         sl_report_note(
-            "--class-weights balanced: %zu of %zu classes, class %s first, have nothing to learn from; their weight is 0", absent,
-            classes, describe(train, first, text));
+            "--class-weights balanced: %zu of %zu classes, the first of them class %s, have no training targets; their weight is 0",
+            absent, classes, describe(train, first, text));
 }
 
-/* N / (C n) for a class of n of the N targets to learn; C classes have any. */
-static void balance(const sl_train *train, const uint64_t *counts, float *weights)
+/* N / (C n) for a class with n of the N training targets; C classes have any. */
+static void balance(const sl_training *train, const uint64_t *counts, float *weights)
 {
     double targets = 0, present = 0;
     for (size_t k = 0; k < train->shape.classes; k++) {
@@ -63,18 +62,18 @@ static void balance(const sl_train *train, const uint64_t *counts, float *weight
 /* ---- From a file ------------------------------------------------------------------------------------------------------------ */
 
 typedef struct weight_reader {
-    sl_train *train;
+    sl_training *train;
     const char *path;
     float *weights;  /* [classes] */
-    uint64_t *lines; /* [classes] where a class was found; 0: not yet */
+    uint64_t *lines; /* [classes] the line of each class; 0: not yet found */
 } weight_reader;
 
-/* The class of this name, or number; SIZE_MAX if there is none. */
-static size_t find_class(sl_train *train, const char *name, size_t bytes)
+/* The class with this name, or number; SIZE_MAX if there is none. */
+static size_t find_class(sl_training *train, const char *name, size_t bytes)
 {
     char *end;
     const bool by_name = train->options->train.text != NULL;
-    const unsigned long long number = by_name ? sl_labels_find(&train->labels, name, bytes) : strtoull(name, &end, 10);
+    const unsigned long long number = by_name ? sl_labels_find(&train->dataset.labels, name, bytes) : strtoull(name, &end, 10);
     const bool is_number = by_name || (isdigit((unsigned char)*name) && end == name + bytes);
     return is_number && number < train->shape.classes ? (size_t)number : SIZE_MAX;
 }
@@ -91,15 +90,13 @@ static sl_exit take_weight(weight_reader *reader, uint64_t line, const char *tex
                          reader->path, number, tab - text < 80 ? (int)(tab - text) : 80, text, reader->train->shape.classes,
                          reader->train->options->train.text ? "name" : "number");
     if (reader->lines[k])
-        return sl_report(SL_EXIT_DATA, "%s: line %llu: class '%.*s' has a weight in line %llu already; leave one of them out",
+        return sl_report(SL_EXIT_DATA, "%s: line %llu: class '%.*s' already has a weight in line %llu; remove one of the lines",
                          reader->path, number, tab - text < 80 ? (int)(tab - text) : 80, text,
                          (unsigned long long)reader->lines[k]);
-    char *end;
-    const char *digits = tab + 1;
-    const double weight = strtod(digits, &end);
-    if (!(isdigit((unsigned char)*digits) || *digits == '.') || *end || !(weight <= (double)FLT_MAX))
-        return sl_report(SL_EXIT_DATA, "%s: line %llu: expected a weight from 0 to 3e38 behind the tab, found '%.80s'",
-                         reader->path, number, digits);
+    double weight;
+    if (!sl_number_parse_real(tab + 1, &weight) || weight > (double)FLT_MAX)
+        return sl_report(SL_EXIT_DATA, "%s: line %llu: expected a weight from 0 to 3e38 after the tab, found '%.80s'", reader->path,
+                         number, tab + 1);
     reader->weights[k] = (float)weight;
     reader->lines[k] = line;
     return SL_EXIT_OK;
@@ -130,7 +127,7 @@ static sl_exit take_lines(weight_reader *reader, sl_lines *lines)
     }
 }
 
-/* Each class has to be in it once. */
+/* Refuse a file that lacks a class, or in which all weights are 0. */
 static sl_exit check_all(const weight_reader *reader)
 {
     char text[CLASS_BYTES];
@@ -144,7 +141,7 @@ static sl_exit check_all(const weight_reader *reader)
     return is_any ? SL_EXIT_OK : sl_report(SL_EXIT_DATA, "%s: expected a weight above 0, found 0 for every class", reader->path);
 }
 
-static sl_exit read_file(sl_train *train, float *weights)
+static sl_exit read_file(sl_training *train, float *weights)
 {
     enum { LINES_AT_ONCE = 1024 };
     const char *path = train->options->train.class_weights;
@@ -164,82 +161,84 @@ static sl_exit read_file(sl_train *train, float *weights)
     return code;
 }
 
-/* ---- Of a run --------------------------------------------------------------------------------------------------------------- */
+/* ---- For a run -------------------------------------------------------------------------------------------------------------- */
 
-/* Refuse weights under which nothing is learnt. */
-static sl_exit check_any_weighs(const sl_train *train, const uint64_t *counts, const float *weights)
+/* Refuse weights that are 0 for all training targets. */
+static sl_exit check_any_counts(const sl_training *train, const uint64_t *counts, const float *weights)
 {
     for (size_t k = 0; k < train->shape.classes; k++)
         if (counts[k] && weights[k] > 0)
             return SL_EXIT_OK;
-    return sl_report(SL_EXIT_DATA, "%s: expected a weight above 0 for a class of the targets to learn, found 0 for all of them",
+    return sl_report(SL_EXIT_DATA, "%s: expected a weight above 0 for a class of the training targets, found 0 for all of them",
                      sl_report_input(train->options->train.class_weights));
 }
 
-static sl_exit make_weights(sl_train *train)
+static sl_exit make_weights(sl_training *train)
 {
     const sl_train_options *options = &train->options->train;
     uint64_t *counts = calloc(train->shape.classes, sizeof *counts);
-    train->own_weights = calloc(train->shape.classes, sizeof *train->own_weights);
-    sl_exit code = counts && train->own_weights ? SL_EXIT_OK : sl_report_memory("the class weights");
-    for (size_t k = 0; !code && k < train->order.count; k++)
-        sl_data_count_classes(&train->data, train->order.all[k], options->every_step, counts);
+    train->class_weights.owned = calloc(train->shape.classes, sizeof *train->class_weights.owned);
+    sl_exit code = counts && train->class_weights.owned ? SL_EXIT_OK : sl_report_memory("the class weights");
+    for (size_t k = 0; !code && k < train->dataset.order.count; k++)
+        sl_data_count_classes(&train->dataset.data, train->dataset.order.all[k], options->every_step, counts);
     if (!code && sl_train_is_balanced(options))
-        balance(train, counts, train->own_weights);
+        balance(train, counts, train->class_weights.owned);
     else if (!code)
-        code = read_file(train, train->own_weights);
+        code = read_file(train, train->class_weights.owned);
     if (!code)
-        code = check_any_weighs(train, counts, train->own_weights);
+        code = check_any_counts(train, counts, train->class_weights.owned);
     free(counts);
     return code;
 }
 
-/* Weights that are given to a run which goes on have to be those that it began with. */
-static sl_exit compare(const sl_train *train, const float *then)
+/* Refuse weights that differ from those of the checkpoint. */
+static sl_exit compare(const sl_training *train, const float *then)
 {
-    const char *path = train->options->train.resume, *remedy = "leave --class-weights out to go on as it began, or begin again "
-                                                               "without --resume";
+    const char *path = train->options->train.resume, *remedy =
+                                                         "leave out --class-weights to continue with those of the checkpoint, or "
+                                                         "start again without --resume";
     char text[CLASS_BYTES];
     if (!then)
-        return sl_report(SL_EXIT_USAGE, "%s: --class-weights was not given when the run began, and is now; %s", path, remedy);
+        return sl_report(SL_EXIT_USAGE, "%s: --class-weights was not given when the run started, and is given now; %s", path,
+                         remedy);
     for (size_t k = 0; k < train->shape.classes; k++)
-        if (train->own_weights[k] != then[k])
+        if (train->class_weights.owned[k] != then[k])
             return sl_report(SL_EXIT_USAGE,
-                             "%s: --class-weights: the weight of class %s was %.9g when the run began, and is %.9g now; %s", path,
-                             describe(train, k, text), (double)then[k], (double)train->own_weights[k], remedy);
+                             "%s: --class-weights: the weight of class %s was %.9g when the run started, and is %.9g now; %s", path,
+                             describe(train, k, text), (double)then[k], (double)train->class_weights.owned[k], remedy);
     return SL_EXIT_OK;
 }
 
-sl_exit sl_train_weigh(sl_train *train)
+sl_exit sl_train_set_class_weights(sl_training *train)
 {
     sluice_trainer_options found = {.struct_size = sizeof found};
     if (train->trainer && sluice_trainer_get_options(train->trainer, &found))
         return sl_report_mismatch();
-    train->class_weights = found.class_weights;
+    train->class_weights.values = found.class_weights;
     if (!train->options->train.class_weights)
         return SL_EXIT_OK;
     const sl_exit code = make_weights(train);
     if (code || train->trainer)
         return code ? code : compare(train, found.class_weights);
-    train->class_weights = train->own_weights;
+    train->class_weights.values = train->class_weights.owned;
     return SL_EXIT_OK;
 }
 
 /* ---- On standard error ------------------------------------------------------------------------------------------------------ */
 
-static void print_class(const sl_train *train, size_t k)
+static void print_class(const sl_training *train, size_t k)
 {
     char text[CLASS_BYTES];
     describe(train, k, text);
     sl_clean(text);
-    fprintf(stderr, "%s %.4g", text, (double)train->class_weights[k]);
+    fprintf(stderr, "%s %.4g", text, (double)train->class_weights.values[k]);
 }
 
-void sl_train_tell_weights(const sl_train *train)
+void sl_train_report_weights(const sl_training *train)
 {
     enum { MOST_LISTED = 16 };
     const size_t classes = train->shape.classes;
-    const float *weights = train->class_weights;
+    const float *weights = train->class_weights.values;
     if (!weights || train->options->progress == SL_PROGRESS_NEVER)
         return;
     size_t least = 0, most = 0;

@@ -17,7 +17,7 @@
 
 /* A larger table than this is not made: the embedding's rows are multiplied as any x is. 256 MiB holds a vocabulary of 16,000
  * for H = 1024. For training it is made anew after each update, and pays while it has fewer rows than a batch has steps. */
-enum { TABLE_MAX_BYTES = 1 << 28, TRAINED_TABLE_MAX_ROWS = 1024, MOST_LANES = 16 };
+enum { TABLE_MAX_BYTES = 1 << 28, TRAINED_TABLE_MAX_ROWS = 1024 };
 
 /* Zeroed floats, counted in the engine; sizes were checked when the model was made. */
 static float *take_floats(sluice_engine *engine, size_t count)
@@ -28,15 +28,40 @@ static float *take_floats(sluice_engine *engine, size_t count)
     return floats;
 }
 
+/* The columns of the gates. */
+static sl_columns gate_columns(const sluice_engine *engine)
+{
+    return (sl_columns){SL_GATES, engine->shape.hidden, engine->kernel->lanes};
+}
+
+/* The columns of U transposed: the units. */
+static sl_columns unit_columns(const sluice_engine *engine)
+{
+    return (sl_columns){1, engine->shape.hidden, engine->kernel->lanes};
+}
+
+static sl_columns head_columns(const sluice_engine *engine)
+{
+    return (sl_columns){1, engine->shape.classes, engine->kernel->lanes};
+}
+
 /* With the padding of the widest vectors, whichever are used: a table changes the order of training's sums, which no instruction
  * set may. */
 static bool fits_table(const sluice_engine *engine)
 {
-    const sl_columns widest = {SL_GATES, engine->shape.hidden, MOST_LANES};
+    const sl_columns widest = {SL_GATES, engine->shape.hidden, SL_MAX_LANES};
     size_t bytes;
     return engine->shape.vocabulary &&
            sl_size_mul(engine->shape.vocabulary * engine->shape.directions, sl_columns_width(&widest) * sizeof(float), &bytes) &&
            bytes <= TABLE_MAX_BYTES && (!engine->training || engine->shape.vocabulary <= TRAINED_TABLE_MAX_ROWS);
+}
+
+/* A packed matrix of its own. */
+static bool allocate_matrix(sluice_engine *engine, const sl_columns *columns, size_t terms, sl_packed_matrix *matrix)
+{
+    *matrix = sl_packed_layout(columns, terms);
+    matrix->panels = take_floats(engine, sl_packed_floats(matrix));
+    return matrix->panels != NULL;
 }
 
 /* ---- Room ------------------------------------------------------------------------------------------------------------------ */
@@ -45,21 +70,34 @@ static bool allocate_table(sluice_engine *engine, sl_packed *packed)
 {
     const size_t floats = engine->shape.vocabulary * engine->width;
     packed->table = take_floats(engine, floats);
-    packed->table_panels = take_floats(engine, engine->width * packed->inputs);
+    const sl_columns columns = gate_columns(engine);
     engine->table_bytes += packed->table ? floats * sizeof(float) : 0;
-    return packed->table && packed->table_panels;
+    return packed->table && allocate_matrix(engine, &columns, packed->inputs, &packed->weights_table);
+}
+
+/* W of so many inputs, and U, the panels of one block following each other. */
+static bool allocate_pair(sluice_engine *engine, const sl_columns *columns, size_t inputs, sl_packed *packed)
+{
+    const sl_packed_matrix both = sl_packed_layout(columns, inputs + engine->shape.hidden);
+    packed->panels = take_floats(engine, sl_packed_floats(&both));
+    packed->weights_ih = packed->weights_hh = both;
+    packed->weights_ih.terms = inputs;
+    packed->weights_ih.panels = packed->panels;
+    packed->weights_hh.terms = engine->shape.hidden;
+    packed->weights_hh.panels = packed->panels ? packed->panels + inputs * sl_block_floats(engine->kernel) : NULL;
+    return packed->panels != NULL;
 }
 
 static bool allocate_layer(sluice_engine *engine, sl_packed *packed, bool with_table)
 {
-    const size_t hidden = engine->shape.hidden, block_floats = SL_BLOCK_VECTORS * engine->kernel->lanes;
+    const size_t hidden = engine->shape.hidden;
     packed->bias = take_floats(engine, engine->width);
     if (!packed->bias || (with_table && !allocate_table(engine, packed)))
         return false;
     if (engine->training) {
         packed->weight_ih = take_floats(engine, SL_GATES * hidden * packed->inputs);
-        packed->panels_back = take_floats(engine, sl_size_div_up(hidden, block_floats) * engine->back_panel_stride);
-        if (!packed->weight_ih || !packed->panels_back)
+        const sl_columns units = unit_columns(engine);
+        if (!packed->weight_ih || !allocate_matrix(engine, &units, SL_GATES * hidden, &packed->weights_back))
             return false;
     }
     const size_t inputs = packed->table ? 0 : packed->inputs;
@@ -68,24 +106,19 @@ static bool allocate_layer(sluice_engine *engine, sl_packed *packed, bool with_t
         packed->transpose_ih = inputs ? take_floats(engine, inputs * engine->width) : NULL;
         return packed->transpose_hh && (!inputs || packed->transpose_ih);
     }
-    packed->panel_stride = (inputs + hidden) * block_floats;
-    packed->panels = take_floats(engine, engine->width / block_floats * packed->panel_stride);
-    packed->panels_ih = inputs ? packed->panels : NULL;
-    packed->panels_hh = packed->panels ? packed->panels + inputs * block_floats : NULL;
-    return packed->panels != NULL;
+    const sl_columns columns = gate_columns(engine);
+    return allocate_pair(engine, &columns, inputs, packed);
 }
 
 static bool allocate_head(sluice_engine *engine)
 {
     const size_t terms = engine->shape.directions * engine->shape.hidden;
-    const sl_columns columns = {1, engine->shape.classes, engine->kernel->lanes};
-    engine->head_blocks = sl_columns_blocks(&columns);
+    const sl_columns columns = head_columns(engine);
+    const bool has_head = allocate_matrix(engine, &columns, terms, &engine->head);
     engine->head_width = sl_columns_width(&columns);
-    engine->head_panel_stride = terms * SL_BLOCK_VECTORS * engine->kernel->lanes;
-    engine->head = take_floats(engine, engine->head_blocks * engine->head_panel_stride);
     engine->head_bias = take_floats(engine, engine->head_width);
     engine->head_weight = engine->training ? take_floats(engine, engine->shape.classes * terms) : NULL;
-    return engine->head && engine->head_bias && (engine->head_weight || !engine->training);
+    return has_head && engine->head_bias && (engine->head_weight || !engine->training);
 }
 
 static bool allocate_all(sluice_engine *engine, const sluice_model *model)
@@ -120,10 +153,9 @@ static sl_matrix by_rows(const float *at, size_t terms)
 static void fill_table(const sluice_engine *engine, const sluice_model *model, const sl_layer *layer, sl_packed *packed)
 {
     enum { AT_ONCE = 96 };
-    const size_t vocabulary = engine->shape.vocabulary, inputs = layer->inputs,
-                 panel_stride = inputs * SL_BLOCK_VECTORS * engine->kernel->lanes;
-    const sl_columns columns = {SL_GATES, engine->shape.hidden, engine->kernel->lanes};
-    sl_pack_panels(&columns, inputs, by_rows(layer->weight_ih, inputs), packed->table_panels, panel_stride);
+    const size_t vocabulary = engine->shape.vocabulary, inputs = layer->inputs;
+    const sl_columns columns = gate_columns(engine);
+    sl_pack_panels(&columns, by_rows(layer->weight_ih, inputs), &packed->weights_table);
     const float *start[AT_ONCE], *x[AT_ONCE];
     for (size_t row = 0; row < vocabulary; row += AT_ONCE) {
         const size_t rows = sl_size_min(AT_ONCE, vocabulary - row);
@@ -131,16 +163,7 @@ static void fill_table(const sluice_engine *engine, const sluice_model *model, c
             start[r] = packed->bias;
             x[r] = model->embedding + (row + r) * inputs;
         }
-        const sl_product product = {.rows = rows,
-                                    .blocks = sl_columns_blocks(&columns),
-                                    .terms = inputs,
-                                    .weights = packed->table_panels,
-                                    .panel_stride = panel_stride,
-                                    .start = start,
-                                    .x = x,
-                                    .out = packed->table + row * engine->width,
-                                    .out_stride = engine->width};
-        engine->kernel->product(&product);
+        engine->kernel->product(&packed->weights_table, rows, start, x, packed->table + row * engine->width, engine->width);
     }
 }
 
@@ -149,7 +172,7 @@ static void fill_inputs(const sluice_engine *engine, const sluice_model *model, 
     const sl_layer *layer = &model->layers[k];
     sl_packed *packed = &engine->layers[k];
     const size_t inputs = packed->inputs;
-    const sl_columns columns = {SL_GATES, engine->shape.hidden, engine->kernel->lanes};
+    const sl_columns columns = gate_columns(engine);
     sl_pack_row(&columns, layer->bias, packed->bias);
     if (packed->weight_ih)
         memcpy(packed->weight_ih, layer->weight_ih, SL_GATES * engine->shape.hidden * inputs * sizeof(float));
@@ -158,29 +181,26 @@ static void fill_inputs(const sluice_engine *engine, const sluice_model *model, 
     else if (packed->transpose_ih)
         sl_pack_transpose(&columns, inputs, layer->weight_ih, packed->transpose_ih);
     else
-        sl_pack_panels(&columns, inputs, by_rows(layer->weight_ih, inputs), packed->panels, packed->panel_stride);
+        sl_pack_panels(&columns, by_rows(layer->weight_ih, inputs), &packed->weights_ih);
 }
 
 static void fill_recurrent(const sluice_engine *engine, const sluice_model *model, size_t k)
 {
     const float *weight_hh = model->layers[k].weight_hh;
     sl_packed *packed = &engine->layers[k];
-    const size_t hidden = engine->shape.hidden, inputs = packed->table ? 0 : packed->inputs;
-    const sl_columns columns = {SL_GATES, hidden, engine->kernel->lanes};
+    const size_t hidden = engine->shape.hidden;
+    const sl_columns columns = gate_columns(engine);
     if (packed->transpose_hh)
         sl_pack_transpose(&columns, hidden, weight_hh, packed->transpose_hh);
     else
-        sl_pack_panels(&columns, hidden, by_rows(weight_hh, hidden),
-                       packed->panels + inputs * SL_BLOCK_VECTORS * engine->kernel->lanes, packed->panel_stride);
+        sl_pack_panels(&columns, by_rows(weight_hh, hidden), &packed->weights_hh);
 }
 
 /* U transposed. */
 static void fill_back(const sluice_engine *engine, const sluice_model *model, size_t k)
 {
-    const sl_columns units = {1, engine->shape.hidden, engine->kernel->lanes};
-    if (engine->layers[k].panels_back)
-        sl_pack_panels(&units, SL_GATES * engine->shape.hidden, (sl_matrix){model->layers[k].weight_hh, 1, engine->shape.hidden},
-                       engine->layers[k].panels_back, engine->back_panel_stride);
+    const sl_columns units = unit_columns(engine);
+    sl_pack_panels(&units, (sl_matrix){model->layers[k].weight_hh, 1, engine->shape.hidden}, &engine->layers[k].weights_back);
 }
 
 static void fill_ends(const sluice_engine *engine, const sluice_model *model)
@@ -189,9 +209,9 @@ static void fill_ends(const sluice_engine *engine, const sluice_model *model)
     const size_t outputs = shape->directions * shape->hidden;
     if (engine->embedding)
         memcpy(engine->embedding, model->embedding, shape->vocabulary * shape->inputs * sizeof(float));
-    if (engine->head) {
-        const sl_columns columns = {1, shape->classes, engine->kernel->lanes};
-        sl_pack_panels(&columns, outputs, by_rows(model->head_weight, outputs), engine->head, engine->head_panel_stride);
+    if (engine->head.panels) {
+        const sl_columns columns = head_columns(engine);
+        sl_pack_panels(&columns, by_rows(model->head_weight, outputs), &engine->head);
         sl_pack_row(&columns, model->head_bias, engine->head_bias);
     }
     if (engine->head_weight)
@@ -226,9 +246,8 @@ static void fill_all(const sluice_engine *engine, const sluice_model *model)
 
 size_t sl_odd_lines(size_t floats)
 {
-    enum { LINE_FLOATS = 16 };
-    const size_t lines = sl_size_div_up(floats, LINE_FLOATS);
-    return (lines + (lines % 2 == 0)) * LINE_FLOATS;
+    const size_t lines = sl_size_div_up(floats, SL_LINE_FLOATS);
+    return (lines + (lines % 2 == 0)) * SL_LINE_FLOATS;
 }
 
 sluice_status sluice_engine_create(const sluice_model *model, const sluice_engine_options *options, sluice_engine **engine,
@@ -249,16 +268,16 @@ sluice_status sluice_engine_create(const sluice_model *model, const sluice_engin
         return sl_fail_memory(error, "an engine", sizeof *made);
     made->shape = model->shape;
     made->dims = model->dims;
+    made->cell = SL_CELL_LSTM;
     made->kernel = sl_kernel_get(choice.isa);
     made->gemm = choice.gemm;
     made->schedule = choice.schedule;
     made->threads = choice.threads;
     made->flush_to_zero = choice.flush_to_zero;
     made->training = options && options->training;
-    const sl_columns columns = {SL_GATES, model->shape.hidden, made->kernel->lanes};
+    const sl_columns columns = gate_columns(made);
     made->width = sl_columns_width(&columns);
     made->state_stride = sl_odd_lines(made->shape.hidden);
-    made->back_panel_stride = SL_GATES * model->shape.hidden * SL_BLOCK_VECTORS * made->kernel->lanes;
     made->pool = sl_pool_create();
     if (!made->pool || !allocate_all(made, model)) {
         const size_t bytes = made->packed_bytes;
@@ -311,15 +330,15 @@ void sluice_engine_destroy(sluice_engine *engine)
         sl_free(packed->transpose_hh);
         sl_free(packed->bias);
         sl_free(packed->table);
-        sl_free(packed->table_panels);
+        sl_free(packed->weights_table.panels);
         sl_free(packed->weight_ih);
-        sl_free(packed->panels_back);
+        sl_free(packed->weights_back.panels);
     }
     sl_free(engine->layers);
     sl_free(engine->tuned_plans);
     sl_pool_destroy(engine->pool);
     sl_free(engine->embedding);
-    sl_free(engine->head);
+    sl_free(engine->head.panels);
     sl_free(engine->head_bias);
     sl_free(engine->head_weight);
     sl_free(engine);

@@ -73,11 +73,6 @@ void sl_grad_begin_layer_dir(sl_grad_thread *thread, const sl_grad_layer_dir *la
     sl_task_end_phase(&thread->tasks);
 }
 
-static size_t block_units(const sluice_engine *engine)
-{
-    return SL_BLOCK_VECTORS * engine->kernel->lanes;
-}
-
 /* dh before the segment's first iteration, U' da, for the block's first `count` rows, in scratch->product. Returns the distance of its
  * rows in floats. */
 static size_t multiply_back(const sl_grad_thread *thread, const sl_grad_layer_dir *layer_dir, row_block rows, size_t count)
@@ -85,21 +80,13 @@ static size_t multiply_back(const sl_grad_thread *thread, const sl_grad_layer_di
     const sluice_tape *tape = thread->tape;
     const sluice_engine *engine = tape->engine;
     const sl_tape_scratch *scratch = thread->scratch;
-    const size_t stride = sl_tape_packed_units(engine);
+    const sl_packed_matrix *weights = &engine->layers[layer_dir->k].weights_back;
+    const size_t stride = weights->blocks * sl_block_floats(engine->kernel);
     for (size_t r = 0; r < count; r++) {
         scratch->start[r] = tape->minus_zeros;
         scratch->x[r] = sl_grad_gates(tape, layer_dir, layer_dir->from, rows.from + r);
     }
-    const sl_product product = {.rows = count,
-                                .blocks = stride / block_units(engine),
-                                .terms = engine->dims.gate_rows,
-                                .weights = engine->layers[layer_dir->k].panels_back,
-                                .panel_stride = engine->back_panel_stride,
-                                .start = scratch->start,
-                                .x = scratch->x,
-                                .out = scratch->product,
-                                .out_stride = stride};
-    engine->kernel->product(&product);
+    engine->kernel->product(weights, count, scratch->start, scratch->x, scratch->product, stride);
     return stride;
 }
 
@@ -185,23 +172,16 @@ static void recompute(const sl_grad_thread *thread, const sl_grad_layer_dir *lay
             scratch->c_kept[r] = c_after(tape, layer_dir, iteration, sorted);
         }
         const size_t parity = (iteration - layer_dir->from) % 2;
-        const sl_step step = {.rows = running,
-                              .hidden = engine->shape.hidden,
-                              .inputs = packed->table ? 0 : packed->inputs,
-                              .recurrent = engine->shape.hidden,
-                              .weights_ih = packed->panels_ih,
-                              .weights_hh = packed->panels_hh,
-                              .panel_stride = packed->panel_stride,
-                              .start = scratch->start,
-                              .x = scratch->x,
-                              .h = scratch->h[parity],
-                              .h_next = scratch->h[1 - parity],
-                              .c = scratch->c,
-                              .state_stride = engine->state_stride,
-                              .gates = scratch->gates,
-                              .gate_stride = engine->shape.hidden,
-                              .c_kept = scratch->c_kept};
-        engine->kernel->step(&step);
+        sl_step step = sl_engine_step(engine, packed, 0, packed->weights_hh.blocks);
+        step.rows = running;
+        step.start = scratch->start;
+        step.x = scratch->x;
+        step.h = scratch->h[parity];
+        step.h_next = scratch->h[1 - parity];
+        step.c = scratch->c;
+        step.gates = scratch->gates;
+        step.c_kept = scratch->c_kept;
+        engine->kernel->step[engine->cell](&step);
     }
 }
 
@@ -213,7 +193,7 @@ typedef struct unit_range {
 
 static unit_range get_unit_range(const sluice_engine *engine, unsigned index, unsigned threads)
 {
-    const size_t blocks = sl_size_div_up(engine->shape.hidden, block_units(engine));
+    const size_t blocks = sl_size_div_up(engine->shape.hidden, sl_block_floats(engine->kernel));
     return (unit_range){blocks * index / threads, blocks * (index + 1) / threads, index, threads};
 }
 
@@ -231,7 +211,7 @@ static void run_iteration(const sl_grad_thread *thread, const sl_grad_layer_dir 
     const sluice_tape *tape = thread->tape;
     const sluice_engine *engine = tape->engine;
     const sl_tape_scratch *scratch = thread->scratch;
-    const size_t unit = units->block * block_units(engine);
+    const size_t unit = units->block * sl_block_floats(engine->kernel);
     for (size_t r = 0; r < to - from; r++) {
         const size_t sorted = rows.from + from + r;
         scratch->da_after[r] = continues ? sl_grad_gates(tape, layer_dir, iteration + 1, sorted) : NULL;
@@ -240,11 +220,11 @@ static void run_iteration(const sl_grad_thread *thread, const sl_grad_layer_dir 
         scratch->c_before[r] = c_before(tape, layer_dir, iteration, sorted) + unit;
         scratch->gates[r] = sl_grad_gates(tape, layer_dir, iteration, sorted) + unit;
     }
+    sl_packed_matrix weights = sl_packed_range(&engine->layers[layer_dir->k].weights_back, units->block, units->end - units->block);
+    weights.terms = continues ? weights.terms : 0;
     const sl_step_grad step = {.rows = to - from,
-                               .hidden = sl_size_min(engine->shape.hidden, units->end * block_units(engine)) - unit,
-                               .terms = continues ? engine->dims.gate_rows : 0,
-                               .weights = engine->layers[layer_dir->k].panels_back + units->block * engine->back_panel_stride,
-                               .panel_stride = engine->back_panel_stride,
+                               .units = sl_size_min(engine->shape.hidden, units->end * sl_block_floats(engine->kernel)) - unit,
+                               .weights = weights,
                                .da_after = scratch->da_after,
                                .dy = scratch->dy,
                                .c = scratch->c_now,
@@ -253,7 +233,7 @@ static void run_iteration(const sl_grad_thread *thread, const sl_grad_layer_dir 
                                .gate_stride = engine->shape.hidden,
                                .dc = tape->dc + (rows.from + from) * engine->state_stride + unit,
                                .dc_stride = engine->state_stride};
-    engine->kernel->step_grad(&step);
+    engine->kernel->step_grad[engine->cell](&step);
 }
 
 static void run_row_block(sl_grad_thread *thread, const sl_grad_layer_dir *layer_dir, row_block rows, const unit_range *units)
@@ -289,7 +269,7 @@ static unsigned choose_threads_per_group(const sl_grad_thread *thread, size_t ro
     const double least = 1e5; /* operations of a thread in an iteration */
     const sluice_engine *engine = thread->tape->engine;
     const double hidden = (double)engine->shape.hidden, operations = 8 * hidden * hidden * (double)thread->tape->row_block_rows;
-    const size_t blocks = sl_size_div_up(engine->shape.hidden, block_units(engine));
+    const size_t blocks = sl_size_div_up(engine->shape.hidden, sl_block_floats(engine->kernel));
     const size_t available = sl_size_min(blocks, thread->tasks.threads / row_blocks), worth = (size_t)(operations / least);
     return (unsigned)sl_size_max(1, sl_size_min(available, worth));
 }

@@ -53,6 +53,7 @@ struct sl_recurrence {
     float *hoist_buffer;        /* packed rows of these blocks: hoisted input products */
     size_t hoist_capacity;      /* of the buffer, in rows; 0: there is nothing to multiply */
 
+    sl_step step;      /* the kernel's, for the running rows */
     size_t iteration;  /* the next one */
     size_t running;    /* rows that have it: the first so many */
     float *hoisted;    /* its input products, one row for each running row */

@@ -58,12 +58,6 @@ static inline float *y_of(const sl_recurrence *p, size_t r, size_t step)
 
 /* ---- Input products -------------------------------------------------------------------------------------------------------- */
 
-/* The panels of these units. */
-static const float *panels_of(const sl_recurrence *p, const float *panels)
-{
-    return panels ? panels + p->block * packed_of(p)->panel_stride : NULL;
-}
-
 /* b + W x of the rows that scratch->x and scratch->start point at. */
 static void multiply_inputs(const sl_recurrence *p, size_t rows)
 {
@@ -71,16 +65,8 @@ static void multiply_inputs(const sl_recurrence *p, size_t rows)
     const sl_packed *packed = packed_of(p);
     const size_t inputs = packed->inputs, width = p->blocks * sl_block_floats(engine_of(p)->kernel);
     if (engine_of(p)->gemm != SLUICE_GEMM_BLIS) {
-        const sl_product product = {.rows = rows,
-                                    .blocks = p->blocks,
-                                    .terms = inputs,
-                                    .weights = panels_of(p, packed->panels_ih),
-                                    .panel_stride = packed->panel_stride,
-                                    .start = scratch->start,
-                                    .x = scratch->x,
-                                    .out = p->hoist_buffer,
-                                    .out_stride = width};
-        engine_of(p)->kernel->product(&product);
+        const sl_packed_matrix weights = sl_packed_range(&packed->weights_ih, p->block, p->blocks);
+        engine_of(p)->kernel->product(&weights, rows, scratch->start, scratch->x, p->hoist_buffer, width);
         return;
     }
     for (size_t k = 0; k < rows; k++)
@@ -115,17 +101,16 @@ static void hoist(sl_recurrence *p)
 
 /* ---- Iterations ------------------------------------------------------------------------------------------------------------ */
 
-/* The kernel's step for the running rows. Their pointers are in the thread's scratch. */
-static sl_step make_step(const sl_recurrence *p, bool hoisted)
+/* Set what changes from one iteration to the next in the kernel's step, and the pointers of the running rows. */
+static void set_step(sl_recurrence *p, bool hoisted)
 {
     const sluice_engine *engine = engine_of(p);
     const sluice_batch *batch = p->thread->call->batch;
     const sl_thread_scratch *scratch = p->thread->scratch;
     const sl_state *state = &p->thread->group->states[p->layer_dir];
-    const sl_packed *packed = packed_of(p);
     const size_t iteration = p->iteration, unit = p->block * engine->kernel->lanes;
     const size_t width = p->blocks * sl_block_floats(engine->kernel);
-    const bool wants_y = p->above.at || batch->y, multiplies_x = !hoisted && !packed->table;
+    const bool wants_y = p->above.at || batch->y, multiplies_x = !hoisted && !packed_of(p)->table;
     /* With h = 0 its products are +0, which is what the kernel's sums begin with: they are left out. */
     const bool multiplies_h = iteration > 0 || batch->h0 || batch->streams;
     for (size_t r = 0; r < p->running; r++) {
@@ -136,36 +121,33 @@ static sl_step make_step(const sl_recurrence *p, bool hoisted)
         if (wants_y)
             scratch->y[r] = y_of(p, r, step);
     }
-    return (sl_step){.rows = p->running,
-                     .hidden = sl_size_min(p->blocks * engine->kernel->lanes, engine->shape.hidden - unit),
-                     .inputs = multiplies_x ? packed->inputs : 0,
-                     .recurrent = multiplies_h ? engine->shape.hidden : 0,
-                     .weights_ih = panels_of(p, packed->panels_ih),
-                     .weights_hh = panels_of(p, packed->panels_hh),
-                     .panel_stride = packed->panel_stride,
-                     .start = scratch->start,
-                     .x = scratch->x,
-                     .h = state->h[iteration % 2],
-                     .h_next = state->h[(iteration + 1) % 2] + unit,
-                     .c = state->c + unit,
-                     .state_stride = engine->state_stride,
-                     .y = wants_y ? scratch->y : NULL};
+    p->step.rows = p->running;
+    p->step.weights_ih.terms = multiplies_x ? packed_of(p)->inputs : 0;
+    p->step.weights_hh.terms = multiplies_h ? engine->shape.hidden : 0;
+    p->step.h = state->h[iteration % 2];
+    p->step.h_next = state->h[(iteration + 1) % 2] + unit;
+    p->step.y = wants_y ? scratch->y : NULL;
 }
 
 /* Let BLIS add the products of h to the hoisted ones of x. */
-static void multiply_by_blis(const sl_recurrence *p, sl_step *step)
+static void multiply_by_blis(sl_recurrence *p)
 {
+    sl_step *step = &p->step;
     const size_t width = p->blocks * sl_block_floats(engine_of(p)->kernel);
     assert(p->iteration < p->hoisted_to); /* the buffer has room for all rows of a row block */
-    if (step->recurrent)
-        sl_blis_gemm(step->rows, width, step->recurrent, (sl_operand){step->h, step->state_stride, false},
+    if (step->weights_hh.terms)
+        sl_blis_gemm(step->rows, width, step->weights_hh.terms, (sl_operand){step->h, step->state_stride, false},
                      (sl_operand){packed_of(p)->transpose_hh, width, false}, true, p->hoisted, width);
-    step->recurrent = 0;
+    step->weights_hh.terms = 0;
 }
 
 void sl_recurrence_begin(sl_recurrence *p, float *buffer, size_t capacity)
 {
     const bool multiplies = engine_of(p)->gemm == SLUICE_GEMM_BLIS || !packed_of(p)->table;
+    p->step = sl_engine_step(engine_of(p), packed_of(p), p->block, p->blocks);
+    p->step.start = p->thread->scratch->start;
+    p->step.x = p->thread->scratch->x;
+    p->step.c = p->thread->group->states[p->layer_dir].c + p->block * engine_of(p)->kernel->lanes;
     p->hoist_buffer = buffer;
     p->hoist_capacity = multiplies ? capacity : 0;
     p->iteration = p->hoisted_to = p->from;
@@ -180,13 +162,13 @@ void sl_recurrence_step(sl_recurrence *p)
     if (p->iteration == p->hoisted_to && p->running <= sl_size_min(call->hoisted_rows, p->hoist_capacity))
         hoist(p);
     const bool hoisted = p->iteration < p->hoisted_to;
-    sl_step step = make_step(p, hoisted);
+    set_step(p, hoisted);
     if (call->engine->gemm == SLUICE_GEMM_BLIS)
-        multiply_by_blis(p, &step);
+        multiply_by_blis(p);
     if (call->batch->tape)
-        sl_tape_record_step(p, &step);
+        sl_tape_record_step(p);
     else
-        call->engine->kernel->step(&step);
+        call->engine->kernel->step[call->engine->cell](&p->step);
     if (hoisted)
         p->hoisted += p->running * p->blocks * sl_block_floats(call->engine->kernel);
     p->iteration++;

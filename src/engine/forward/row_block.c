@@ -98,16 +98,7 @@ static void apply_head(const sluice_engine *engine, const sl_thread_scratch *scr
 {
     for (size_t r = 0; r < count; r++)
         scratch->start[r] = engine->head_bias;
-    const sl_product product = {.rows = count,
-                                .blocks = engine->head_blocks,
-                                .terms = engine->dims.outputs,
-                                .weights = engine->head,
-                                .panel_stride = engine->head_panel_stride,
-                                .start = scratch->start,
-                                .x = scratch->x,
-                                .out = scratch->logits,
-                                .out_stride = engine->head_width};
-    engine->kernel->product(&product);
+    engine->kernel->product(&engine->head, count, scratch->start, scratch->x, scratch->logits, engine->head_width);
 }
 
 /* Copy a row of what apply_head made. */

@@ -92,7 +92,7 @@ struct sluice_tape {
 /** The floats of a packed row of H units in the backward pass. */
 static inline size_t sl_tape_packed_units(const sluice_engine *engine)
 {
-    return sl_size_round_up(engine->shape.hidden, SL_BLOCK_VECTORS * engine->kernel->lanes);
+    return sl_size_round_up(engine->shape.hidden, sl_block_floats(engine->kernel));
 }
 
 /** Index a checked batch and make the memory large enough for it. The tape holds no batch until sl_tape_record_end. NO_MEMORY,

@@ -67,6 +67,7 @@ static void keep_gates(const sl_recurrence *p, sl_step *step)
     const sl_tape_layer_dir *kept = &tape->layer_dirs[p->layer_dir];
     const size_t width = p->thread->call->engine->dims.c_width, unit = unit_of(p), iteration = p->iteration;
     const bool keeps_gates = sl_tape_keeps_gates(tape);
+    step->c_kept = NULL;
     if (!keeps_gates && tape->checkpoint[iteration + 1] == SIZE_MAX)
         return;
     for (size_t r = 0; r < step->rows; r++) {
@@ -78,7 +79,6 @@ static void keep_gates(const sl_recurrence *p, sl_step *step)
             unit;
     }
     step->gates = keeps_gates ? scratch->gates : NULL;
-    step->gate_stride = p->thread->call->engine->dims.h_width;
     step->c_kept = scratch->c_kept;
 }
 
@@ -98,7 +98,7 @@ static void drop_outputs(const sl_recurrence *p, const sl_step *step)
                                  .layer = layer,
                                  .row = t->rows[r],
                                  .step = sl_recurrence_step_of(p, r, p->iteration)};
-        sl_dropout_apply(&drop, first, step->hidden, step->y[r], sl_layer_row(t, &inputs, r, drop.step) + first);
+        sl_dropout_apply(&drop, first, step->units, step->y[r], sl_layer_row(t, &inputs, r, drop.step) + first);
     }
 }
 
@@ -110,13 +110,14 @@ static void copy_to_y(const sl_recurrence *p, const sl_step *step)
     if (!p->thread->call->batch->y || p->layer_dir + engine->shape.directions < engine->dims.layer_dirs)
         return;
     for (size_t r = 0; r < step->rows; r++)
-        memcpy(sl_y_row(p->thread, r, sl_recurrence_step_of(p, r, p->iteration)) + first, step->y[r], step->hidden * sizeof(float));
+        memcpy(sl_y_row(p->thread, r, sl_recurrence_step_of(p, r, p->iteration)) + first, step->y[r], step->units * sizeof(float));
 }
 
-void sl_tape_record_step(const sl_recurrence *p, sl_step *step)
+void sl_tape_record_step(sl_recurrence *p)
 {
+    sl_step *step = &p->step;
     keep_gates(p, step);
-    p->thread->call->engine->kernel->step(step);
+    p->thread->call->engine->kernel->step[p->thread->call->engine->cell](step);
     drop_outputs(p, step);
     copy_to_y(p, step);
 }

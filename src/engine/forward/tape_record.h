@@ -17,6 +17,6 @@ void sl_tape_record_states(const sl_forward_thread *t, size_t from, size_t to);
 sl_layer_rows sl_tape_layer_rows(const sluice_tape *tape, size_t layer, bool outputs);
 
 /** Run the kernel's step and record it: gates, c, outputs with and without dropout. The last layer's are copied to y. */
-void sl_tape_record_step(const sl_recurrence *p, sl_step *step);
+void sl_tape_record_step(sl_recurrence *p);
 
 #endif

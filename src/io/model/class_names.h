@@ -8,7 +8,8 @@
 /** Bind the class names of a network whose head is bound. NO_MEMORY. */
 sluice_status sl_class_names_bind(sl_tensor_source *source, sl_binding *binding, sluice_error *error);
 
-/** Put the names of a model that has them. BAD_ARGUMENT for a name that the file could not hold; NO_MEMORY; errors of the writer. */
+/** Put the names of a model that has them. BAD_ARGUMENT for a name that the file could not hold; NO_MEMORY; errors of the
+ *  writer. */
 void sl_class_names_put(sl_writer *writer, const sluice_model *model);
 
 #endif

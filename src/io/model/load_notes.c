@@ -8,11 +8,11 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Text that is measured first (text NULL) and written then. */
+/* A text that is first measured (text NULL) and then written. */
 typedef struct writer {
     char *text;
     size_t size;
-    size_t length; /* of the whole, as far as it was put */
+    size_t length; /* of the text so far */
 } writer;
 
 static void put(writer *to, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -54,9 +54,9 @@ static void put_types(writer *to, const sl_binding *binding)
             found[0] && found[1] ? " and " : "", found[1] ? narrow[1] : "");
 }
 
-/* Whether a tensor that was not taken may be a layer between those that were, by its sizes: one that makes the LSTM's inputs or the
- * head's, or takes the head's outputs; or an embedding beside the one that was taken. What has the very shape of a head, or of an
- * embedding where none was taken, was weighed before. */
+/* Whether an unused tensor may be a layer of the network, judged by sizes: one that computes the inputs of the LSTM or of the
+ * head, or takes the head's outputs; or a second embedding. Tensors of exactly a head's shape, or an embedding's where none was
+ * taken, were candidates before, and names_linear.c has given the reason. */
 static bool may_belong(const sl_tensor *tensor, const sl_binding *binding)
 {
     const sluice_shape *shape = &binding->shape;
@@ -85,7 +85,7 @@ static void put_layers(writer *to, const sl_tensor_source *source, const sl_bind
         put(to, "\nlayers: %zu that may belong to the network, by their sizes, are not run: %s", list.count, list.text);
 }
 
-/* "LSTM", "GRU" or "RNN", by how many rows it has for each unit. */
+/* "LSTM", "GRU" or "RNN", by the number of rows for each unit. */
 static const char *get_recurrent_kind(const sl_tensor_source *source, const sl_tensor *weight_ih, size_t prefix_bytes)
 {
     static const char *const kinds[] = {"recurrent", "RNN", "recurrent", "GRU", "LSTM"};
@@ -98,7 +98,7 @@ static const char *get_recurrent_kind(const sl_tensor_source *source, const sl_t
     return kinds[gates < sizeof kinds / sizeof *kinds ? gates : 0];
 }
 
-/* Recurrent layers beside the one that is run. Tensors of one prefix stand together, as names are sorted. */
+/* Report recurrent layers other than the bound one. Names are sorted, so tensors of one prefix follow each other. */
 static void put_recurrent(writer *to, const sl_tensor_source *source, const sl_binding *binding)
 {
     sl_label_list list = {0};

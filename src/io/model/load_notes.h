@@ -1,11 +1,11 @@
-/* What is to be said about a model that was loaded: sluice_model_get_notes. */
+/* Notes on a loaded model: sluice_model_get_notes. */
 #ifndef SLUICE_IO_MODEL_LOAD_NOTES_H
 #define SLUICE_IO_MODEL_LOAD_NOTES_H
 
 #include "model/model.h"
 #include "io/model/names.h"
 
-/** Give the model the notes on what of the file was taken, and what not. NO_MEMORY. */
+/** Set the notes of the model: which tensors of the file were used, and which not. NO_MEMORY. */
 sluice_status sl_load_notes_set(sluice_model *model, const sl_tensor_source *source, const sl_binding *binding,
                                 sluice_error *error);
 

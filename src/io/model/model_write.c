@@ -19,7 +19,7 @@ sluice_names sl_model_file_get_names(void)
     return (sluice_names){.struct_size = sizeof(sluice_names), .prefix = "lstm.", .head = "fc", .embedding = "embedding"};
 }
 
-/* One that is too long stays so, for the writer to refuse. */
+/* A name that is too long stays too long, and the writer refuses it. */
 static sl_tensor_name join(const char *stem, const char *end)
 {
     sl_tensor_name made;
@@ -40,7 +40,7 @@ sl_tensor_name sl_model_file_get_name(const sluice_shape *shape, const sluice_na
 
 /* ---- Tensors --------------------------------------------------------------------------------------------------------------- */
 
-/* One tensor of the file. */
+/* A tensor of the file. */
 typedef struct stored {
     sl_tensor_name name;
     size_t shape[2], dims;
@@ -68,7 +68,7 @@ static void put_tensor(sl_writer *writer, const stored *tensor)
         sl_writer_put_tensor(writer, tensor->name.text, tensor->shape, tensor->dims);
 }
 
-/* Negative zeros are what can be added to b without a change, even to the sign of a zero. */
+/* Adding -0 to b changes nothing, not even the sign of a zero. */
 static void write_tensor(sl_writer *writer, const stored *tensor)
 {
     enum { ROOM = 1024 };
@@ -94,8 +94,8 @@ static stored make(const sluice_model *model, const sluice_names *names, sluice_
                     .values = sluice_model_get_tensor(model, tensor, k, NULL)};
 }
 
-/* Do the same with every tensor of a direction of a layer. */
-static void visit_cell(sl_writer *writer, const sluice_model *model, const sluice_names *names, size_t k, action *act)
+/* Call `act` with every tensor of a layer-direction. */
+static void visit_layer_dir(sl_writer *writer, const sluice_model *model, const sluice_names *names, size_t k, action *act)
 {
     const sluice_shape *shape = &model->shape;
     const size_t rows = 4 * shape->hidden;
@@ -112,7 +112,7 @@ static void visit_cell(sl_writer *writer, const sluice_model *model, const sluic
     act(writer, &tensor);
 }
 
-/* Do the same with every tensor, in the file's order. */
+/* Call `act` with every tensor, in the file's order. */
 static void visit(sl_writer *writer, const sluice_model *model, const sluice_names *names, action *act)
 {
     const sluice_shape *shape = &model->shape;
@@ -122,7 +122,7 @@ static void visit(sl_writer *writer, const sluice_model *model, const sluice_nam
         act(writer, &tensor);
     }
     for (size_t k = 0; k < shape->layers * shape->directions; k++)
-        visit_cell(writer, model, names, k, act);
+        visit_layer_dir(writer, model, names, k, act);
     if (shape->classes) {
         tensor = make(model, names, SLUICE_TENSOR_HEAD_WEIGHT, 0, shape->classes, shape->directions * shape->hidden);
         act(writer, &tensor);
@@ -133,7 +133,7 @@ static void visit(sl_writer *writer, const sluice_model *model, const sluice_nam
 
 /* ---- The file -------------------------------------------------------------------------------------------------------------- */
 
-/* A name that is given has to be one that can be asked for when the file is loaded. */
+/* A name has to be one by which the tensor can be requested when the file is loaded. */
 static sluice_status check_names(const sluice_shape *shape, const sluice_names *names, sluice_error *error)
 {
     const bool no_head = shape->classes && !*names->head, no_embedding = shape->vocabulary && !*names->embedding;
@@ -178,7 +178,7 @@ sluice_status sluice_model_save(const sluice_model *model, const char *path, con
     if (known.embedding)
         given.embedding = known.embedding;
     sl_writer writer = {.error = error};
-    sl_writer_put_metadata(&writer, "format", "pt"); /* the word that loaders of torch's ask for */
+    sl_writer_put_metadata(&writer, "format", "pt"); /* which loaders for torch require */
     sl_model_file_put(&writer, model, &given);
     sl_writer_open(&writer, path);
     sl_model_file_write(&writer, model);

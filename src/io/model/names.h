@@ -1,5 +1,5 @@
-/* Binding a network's weights to the tensors of a file, by the names that torch.nn.LSTM and LSTMCell give them: which tensor is which
- * weight, and whether their shapes fit each other. Reads no values. */
+/* Binding a network's weights to the tensors of a file, by the names that torch.nn.LSTM and LSTMCell give them: which tensor is
+ * which weight, and whether their shapes fit each other. Reads no values. */
 #ifndef SLUICE_IO_MODEL_NAMES_H
 #define SLUICE_IO_MODEL_NAMES_H
 

@@ -1,5 +1,5 @@
-/* Finding the two matrices round the LSTM: the embedding in front and the linear head behind. Either is taken by itself only where
- * nothing else could be meant; where it is not, the binding says why. */
+/* Finding the two matrices around the LSTM: the embedding before it and the linear head after it. Without a given name, each is
+ * taken only if there is exactly one likely candidate; otherwise the binding holds the reason. */
 #include "base/error.h"
 #include "io/label.h"
 #include "io/model/names_find.h"
@@ -8,16 +8,16 @@
 #include <stdio.h>
 #include <string.h>
 
-/* What is looked for: a matrix [rows][columns] named [stem].weight. */
+/* What to search for: a matrix [rows][columns] named [stem].weight. */
 typedef struct matrix_query {
     const char *what;
-    const char *wanted; /* stem asked for; NULL: any */
-    const char *option; /* how the user chooses */
-    bool embedding;     /* only names like an embedding's, or only others */
+    const char *wanted; /* the stem that the caller gave; NULL: any */
+    const char *option; /* by which the user chooses */
+    bool embedding;     /* search among names like an embedding's, else among all others */
     size_t columns;
     size_t inputs;           /* I */
-    const char *letters;     /* of the shape */
-    sl_names_reason *reason; /* why none was taken */
+    const char *letters;     /* the shape as the documentation writes it */
+    sl_names_reason *reason; /* set where none is taken */
 } matrix_query;
 
 static bool has_word(const char *name, const char *const *words)
@@ -33,7 +33,7 @@ bool sl_names_is_like_embedding(const char *name)
     return has_word(name, words);
 }
 
-/* A matrix of weights that nothing has taken yet. */
+/* Whether a tensor is a matrix of weights that is not used yet. */
 static bool is_free_matrix(const sl_tensor *tensor)
 {
     return !tensor->used && sl_names_get_stem(tensor->name) && tensor->dims == 2 && tensor->shape[0];
@@ -45,7 +45,7 @@ static bool fits(const matrix_query *query, const sl_tensor *tensor)
            tensor->shape[1] == query->columns;
 }
 
-/* ---- A single candidate that is none --------------------------------------------------------------------------------------- */
+/* ---- Unlikely candidates --------------------------------------------------------------------------------------------------- */
 
 static bool is_digit(char c)
 {
@@ -82,8 +82,8 @@ static bool is_numbered_later(const char *a, const char *b)
     return a_digits != b_digits ? a_digits < b_digits : memcmp(a + a_at, b + b_at, a_digits) < 0;
 }
 
-/* Whether an unused tensor is a layer's weights by which outputs are multiplied: of a linear layer, a convolution over steps, a
- * bilinear or recurrent layer. Not weight_norm's lengths, nor what a recurrent layer multiplies its own states by. */
+/* Whether an unused tensor is the weight of a layer by which the outputs of another layer may be multiplied: of a linear layer, a
+ * convolution over steps, a bilinear or recurrent layer. Not the norms that weight_norm keeps, nor recurrent weights. */
 static bool is_free_layer(const sl_tensor *tensor)
 {
     static const char *const others[] = {"weight_hh", "weight_hr", "weight_g", "original0", "weight_ih_l", NULL};
@@ -91,8 +91,9 @@ static bool is_free_layer(const sl_tensor *tensor)
            (strstr(tensor->name, "weight_ih_l0") || !has_word(tensor->name, others));
 }
 
-/* Whether a layer takes the outputs of a matrix, by its sizes. One output alone tells little: a filter of one channel has that size
- * too. Nor does what is named as no weights, if it is a square (a CRF's transitions, a table of costs) or no numbers that are read. */
+/* Whether a layer takes the outputs of a matrix, judged by sizes. A single output is weak evidence: a filter of one channel has
+ * that size too. So is a tensor not named as a weight, if it is square (a CRF's transitions, a table of costs) or of a type that
+ * cannot be read. */
 static bool takes_outputs(const matrix_query *query, const sl_tensor *layer, size_t outputs)
 {
     if (layer->shape[1] != outputs || (outputs == 1 && !is_free_matrix(layer)))
@@ -102,7 +103,7 @@ static bool takes_outputs(const matrix_query *query, const sl_tensor *layer, siz
     return strstr(layer->name, "weight") || (layer->readable && layer->shape[0] != outputs);
 }
 
-/* A layer that takes what the matrix gives, or follows it in its list of layers; NULL if there is none. */
+/* A layer that takes the outputs of the matrix, or follows it in a numbered list of layers; NULL if there is none. */
 static const sl_tensor *find_follower(const sl_tensor_source *source, const matrix_query *query, const sl_tensor *matrix)
 {
     for (size_t k = 0; k < source->count; k++) {
@@ -126,7 +127,8 @@ static void set_reason(const matrix_query *query, const char *format, ...)
              query->what, query->option);
 }
 
-/* Whether what is there as a head's bias can be none of it, which would fail whoever needs no head. */
+/* Whether a tensor is named as the head's bias but cannot be it. The matrix is not taken then, because a failure would also stop
+ * users who need no head. */
 static bool has_unfit_bias(const sl_names_context *context, const matrix_query *query, const sl_tensor *matrix)
 {
     const sl_tensor *bias = sl_source_find_joined(context->source, matrix->name, sl_names_get_stem(matrix->name), ".bias");
@@ -178,7 +180,7 @@ static bool is_named_as_head(const char *name)
     return has_word(lower, usual) && !has_word(lower, front);
 }
 
-/* What is taken only because of its sizes may as well stand in front of the LSTM, or beside it. */
+/* Report a head that was taken for its sizes alone: it may as well be a layer before the LSTM, or beside it. */
 static void note_unusual_head(const matrix_query *query, const sl_tensor *matrix)
 {
     if (!is_named_as_head(matrix->name))
@@ -210,11 +212,11 @@ static sluice_status find_named(const sl_names_context *context, const matrix_qu
                    context->source->input.name, sl_label_get(query->wanted).text, query->what, query->option);
 }
 
-/* The only tensor that can be meant; NULL if there is none, or doubt. */
+/* The only likely candidate; NULL if there is none, or the choice is not clear. */
 static sl_tensor *find_fitting(const sl_names_context *context, const matrix_query *query)
 {
     sl_label_list list = {0};
-    sl_tensor *only = NULL, *integers = NULL; /* which are weights only where nothing else is */
+    sl_tensor *only = NULL, *integers = NULL; /* taken as weights only if there is no other candidate */
     for (size_t k = 0; k < context->source->count; k++) {
         sl_tensor *candidate = &context->source->tensors[k];
         if (!fits(query, candidate))
@@ -241,7 +243,7 @@ static sl_tensor *find_fitting(const sl_names_context *context, const matrix_que
     return unlikely ? NULL : only;
 }
 
-/* *tensor is NULL if there is none, or none is wanted. */
+/* Find and check the matrix; *tensor is NULL if there is none, or none is wanted. */
 static sluice_status bind_matrix(const sl_names_context *context, const matrix_query *query, sl_tensor **tensor)
 {
     *tensor = NULL;

@@ -10,10 +10,10 @@
 
 /* ---- Names ----------------------------------------------------------------------------------------------------------------- */
 
-enum { WEIGHT_HR = SL_LAYER_DIR_TENSORS, KINDS }; /* a projection comes after the kinds that are bound */
+enum { WEIGHT_HR = SL_LAYER_DIR_TENSORS, KINDS }; /* a projection's follows the kinds that are bound */
 static const char *const kinds[KINDS] = {"weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr"};
 
-/* What a name says behind the prefix: kind_l{layer}[_reverse], or the kind alone in an LSTMCell. */
+/* The end of a name, after the prefix: kind_l{layer}[_reverse], or the kind alone in an LSTMCell. */
 typedef struct suffix {
     int kind;
     size_t layer;
@@ -78,8 +78,7 @@ static bool begins_layer(const char *name, size_t *prefix_bytes, bool *is_cell)
     return false;
 }
 
-/* Whether the layer that `binding` names has an LSTM's four gates, and not a GRU's three or a plain RNN's one, as far as it is
- * there at all. */
+/* Whether the layer of the binding's prefix has an LSTM's four gates, and not a GRU's three or a plain RNN's one. */
 static bool has_four_gates(const sl_names_context *context)
 {
     const sl_tensor *weight_ih = find_tensor(context, (suffix){.kind = SL_WEIGHT_IH});
@@ -106,12 +105,11 @@ static sluice_status fail_no_lstm(const sl_names_context *context, const char *w
 /* Several layers that could be the one to run. */
 static sluice_status fail_ambiguous(const sl_names_context *context, const char *wanted, const sl_label_list *list)
 {
-    if (wanted) /* a layer's name and a cell's name, which no prefix distinguishes */
-        return sl_fail(
-            context->error, SLUICE_STATUS_BAD_DATA,
-            "%s: expected one LSTM of prefix \"%s\", found both \"weight_ih_l0\" and \"weight_ih\" behind it; rename the "
-            "tensors of one",
-            context->source->input.name, sl_label_get(wanted).text);
+    if (wanted) /* torch.nn.LSTM and LSTMCell under one prefix */
+        return sl_fail(context->error, SLUICE_STATUS_BAD_DATA,
+                       "%s: expected one LSTM of prefix \"%s\", found both \"weight_ih_l0\" and \"weight_ih\" after it; rename the "
+                       "tensors of one",
+                       context->source->input.name, sl_label_get(wanted).text);
     return sl_fail(
         context->error, SLUICE_STATUS_BAD_DATA,
         "%s: expected one LSTM, found %zu, with the prefixes %s; choose with --prefix (names.prefix), and the others are not run: "
@@ -120,7 +118,7 @@ static sluice_status fail_ambiguous(const sl_names_context *context, const char 
         context->source->input.name, list->count, list->text);
 }
 
-/* The prefix that was asked for, or the only one. A GRU or a plain RNN counts only where there is nothing else. */
+/* Find the given prefix, or the only one. A GRU or a plain RNN counts only if there is no LSTM. */
 static sluice_status find_prefix(const sl_names_context *context, const char *wanted)
 {
     sl_binding *binding = context->binding, chosen = {0};
@@ -148,7 +146,7 @@ static sluice_status find_prefix(const sl_names_context *context, const char *wa
 
 /* ---- Shapes ---------------------------------------------------------------------------------------------------------------- */
 
-/* Layers, directions and biases, as far as any name has them; a projection is refused. */
+/* Find L, D and whether there are biases, as names state them; a projection is refused. */
 static sluice_status find_dimensions(const sl_names_context *context)
 {
     sl_binding *binding = context->binding;
@@ -170,12 +168,13 @@ static sluice_status find_dimensions(const sl_names_context *context)
         binding->shape.directions = found.reverse ? 2 : binding->shape.directions;
         binding->shape.has_bias |= found.kind == SL_BIAS_IH || found.kind == SL_BIAS_HH;
     }
-    /* A name may claim any layer; with as many layers as tensors one is missing for certain, and will be named. */
+    /* A name may contain any layer number. A number not below the count of tensors means that a layer is missing, which is
+     * reported later. */
     binding->shape.layers = sl_size_min(binding->shape.layers, context->source->count) + 1;
     return SLUICE_STATUS_OK;
 }
 
-/* A tensor from which torch computes the one that is missing, as weight_norm and others have it; NULL if there is none. */
+/* A tensor from which torch computes the missing one, as weight_norm and other parametrizations do; NULL if there is none. */
 static const sl_tensor *find_parametrization(const sl_names_context *context, const char *missing)
 {
     const sl_binding *binding = context->binding;
@@ -206,7 +205,7 @@ static sluice_status fail_missing(const sl_names_context *context, suffix wanted
                    source ? sl_label_get(source->name).text : "", source ? "\"" : "");
 }
 
-/* The tensor of a place, which must be there. */
+/* Find a tensor that must exist. */
 static sluice_status find_required(const sl_names_context *context, suffix wanted, sl_tensor **tensor)
 {
     *tensor = find_tensor(context, wanted);
@@ -223,7 +222,7 @@ static sluice_status find_matrix(const sl_names_context *context, int kind, sl_t
                                  sl_shape_get_text((*tensor)->shape, (*tensor)->dims).text);
 }
 
-/* I and H, off the first layer's matrices; bind_layer_dir looks at them again with all the others. */
+/* Read I and H from the shapes of the first layer's matrices, which bind_layer_dir checks again with all the others. */
 static sluice_status read_sizes(const sl_names_context *context)
 {
     sluice_shape *shape = &context->binding->shape;
@@ -247,7 +246,7 @@ static sluice_status read_sizes(const sl_names_context *context)
 
 /* ---- Binding --------------------------------------------------------------------------------------------------------------- */
 
-/* The tensors of one direction of one layer. */
+/* Bind the tensors of a layer-direction. */
 static sluice_status bind_layer_dir(const sl_names_context *context, size_t layer_dir)
 {
     sl_binding *binding = context->binding;

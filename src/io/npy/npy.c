@@ -1,4 +1,4 @@
-/* Reading and writing .npy files in pieces. */
+/* Reading and writing .npy files in parts. */
 #include "io/npy/npy.h"
 
 #include "base/error.h"
@@ -11,23 +11,23 @@
 #include <assert.h>
 #include <string.h>
 
-static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "elements pass between file and memory as they are");
+static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "elements are copied between file and memory without conversion");
 
-/* numpy's own headers of plain arrays have 118 bytes of text; a large one is an attack or a type that is refused anyway. */
+/* numpy writes 118 bytes of text for plain arrays; a large header is an attack or has a type that is refused anyway. */
 enum { MAX_TEXT_BYTES = 64 << 10 };
 
-enum { BLOCK = 8192 }; /* elements converted at a time: few calls, and the cache holds them */
+enum { BLOCK = 8192 }; /* elements converted at a time: few calls, and they fit the L1 cache */
 
 struct sl_npy_reader {
     sl_input input;
     sl_npy_header header;
     size_t data_at; /* byte of element 0 */
     size_t element_bytes;
-    size_t next;         /* where the last read ended: all that a pipe can give next */
+    size_t next;         /* the element after the last one read: a pipe can only continue there */
     bool converts;       /* to float32 */
     void *block;         /* [BLOCK] elements as the file has them; NULL: not needed yet */
     float *converted;    /* [BLOCK] likewise, of a column_major array */
-    unsigned char *held; /* all the data of a pipe that has to be read out of order */
+    unsigned char *held; /* all data of a pipe, where they are read out of order */
     sl_npy_loss loss;
 };
 
@@ -49,7 +49,7 @@ static sluice_status fail_header(const sl_input *input, size_t at, size_t missin
                    missing);
 }
 
-/* `bytes` bytes of the header at `offset`, all of them. */
+/* Read `bytes` bytes of the header at `offset`; fewer are a failure. */
 static sluice_status read_part(const sl_input *input, size_t offset, void *data, size_t bytes, sluice_error *error)
 {
     size_t got;
@@ -57,8 +57,8 @@ static sluice_status read_part(const sl_input *input, size_t offset, void *data,
     return status != SLUICE_STATUS_OK || got == bytes ? status : fail_header(input, offset + got, bytes - got, error);
 }
 
-/* Refuse what does not begin with the magic; `fixed` are its first `got` bytes. Of text the first line is read, too, as far as it can
- * be. */
+/* Refuse a file that does not begin with the magic; `fixed` are its first `got` bytes. Of a text the first line is read too, if
+ * possible. */
 static sluice_status fail_magic(const sl_input *input, const unsigned char *fixed, size_t got, sluice_error *error)
 {
     char text[SL_NPY_GUESS_BYTES];
@@ -71,7 +71,7 @@ static sluice_status fail_magic(const sl_input *input, const unsigned char *fixe
                    sl_npy_guess(begin, got + more, text));
 }
 
-/* The magic and the version. */
+/* Read and check the magic and the version. */
 static sluice_status read_magic(const sl_input *input, unsigned char fixed[SL_NPY_FIXED_BYTES], sluice_error *error)
 {
     size_t got;
@@ -83,7 +83,7 @@ static sluice_status read_magic(const sl_input *input, unsigned char fixed[SL_NP
     return got == SL_NPY_FIXED_BYTES ? SLUICE_STATUS_OK : fail_header(input, got, SL_NPY_FIXED_BYTES - got, error);
 }
 
-/* Magic, version and length; *text_at and *text_bytes say where the dict literal is. */
+/* Read magic, version and length; *text_at and *text_bytes are set to the place of the dict literal. */
 static sluice_status read_fixed(const sl_input *input, size_t *text_at, size_t *text_bytes, sluice_error *error)
 {
     unsigned char fixed[SL_NPY_FIXED_BYTES], length[4] = {0};
@@ -125,7 +125,7 @@ static sluice_status read_header(sl_npy_reader *reader, sluice_error *error)
     return status;
 }
 
-/* What stands in the file behind the data: nothing, or another array. */
+/* Check what follows the data in the file: nothing, or another array. */
 static sluice_status check_rest(sl_npy_reader *reader, size_t end, sluice_error *error)
 {
     const size_t more = reader->input.size - end;
@@ -174,7 +174,7 @@ sluice_status sl_npy_open(const char *path, sl_npy_reader **reader, sl_npy_heade
     return SLUICE_STATUS_OK;
 }
 
-/* Whether `count` elements from `first` on are the array's, and can be had in this order. */
+/* Check that `count` elements from `first` on exist, and can be accessed in this order. */
 static sluice_status check_place(const char *name, bool positional, size_t next, size_t elements, size_t first, size_t count,
                                  sluice_error *error)
 {
@@ -183,11 +183,11 @@ static sluice_status check_place(const char *name, bool positional, size_t next,
                        count, first, elements);
     if (!positional && first != next)
         return sl_fail(error, SLUICE_STATUS_UNSUPPORTED,
-                       "%s: expected element %zu next, asked for %zu; a pipe only goes forward, use a file", name, next, first);
+                       "%s: expected element %zu next, asked for %zu; a pipe cannot go back, use a file", name, next, first);
     return SLUICE_STATUS_OK;
 }
 
-/* The data end after `there` bytes. */
+/* Fail because the data end after `there` bytes. */
 static sluice_status fail_short(const sl_npy_reader *reader, size_t there, sluice_error *error)
 {
     return sl_fail(error, SLUICE_STATUS_BAD_DATA,
@@ -195,7 +195,7 @@ static sluice_status fail_short(const sl_npy_reader *reader, size_t there, sluic
                    reader->data_at + there, reader->data_at + reader->header.elements * reader->element_bytes);
 }
 
-/* `count` elements as they stand in the file, from its element `first` on, but in native byte order. */
+/* Read `count` elements in the type and order of the file, from its element `first` on, but in native byte order. */
 static sluice_status read_raw(sl_npy_reader *reader, size_t first, size_t count, void *data, sluice_error *error)
 {
     const sl_npy_header *header = &reader->header;
@@ -215,7 +215,7 @@ static sluice_status read_raw(sl_npy_reader *reader, size_t first, size_t count,
     return SLUICE_STATUS_OK;
 }
 
-/* Remember the block's element `k`, the array's element `element` in the file's order, and what became of it. */
+/* Record the first loss: the block's element `k`, which is the file's element `element`, and the float that it became. */
 static void note_loss(sl_npy_reader *reader, size_t k, size_t element, const float *to)
 {
     sl_npy_loss *loss = &reader->loss;
@@ -232,7 +232,7 @@ static void note_loss(sl_npy_reader *reader, size_t k, size_t element, const flo
     sl_npy_format_value(SL_NPY_F4, to, k, loss->became);
 }
 
-/* As read_raw, converted. At most BLOCK. */
+/* read_raw with conversion to float32, of at most BLOCK elements. */
 static sluice_status read_converted(sl_npy_reader *reader, size_t first, size_t count, float *to, sluice_error *error)
 {
     const sluice_status status = read_raw(reader, first, count, reader->block, error);
@@ -244,7 +244,7 @@ static sluice_status read_converted(sl_npy_reader *reader, size_t first, size_t 
     return SLUICE_STATUS_OK;
 }
 
-/* Room for a block, once. */
+/* Allocate the block, if it is not yet allocated. */
 static sluice_status make_block(sl_npy_reader *reader, sluice_error *error)
 {
     if (!reader->block)
@@ -281,7 +281,7 @@ const sl_npy_loss *sl_npy_get_loss(const sl_npy_reader *reader)
 
 /* ---- Fortran order --------------------------------------------------------------------------------------------------------- */
 
-/* Take all of a pipe. */
+/* Read all data of a pipe into memory. */
 static sluice_status hold(sl_npy_reader *reader, sluice_error *error)
 {
     const size_t bytes = reader->header.elements * reader->element_bytes;
@@ -302,7 +302,7 @@ static sluice_status hold(sl_npy_reader *reader, sluice_error *error)
     return status;
 }
 
-/* A place that goes through an array in Fortran order, and where each element is in C order. */
+/* A position that moves through an array in Fortran order, and the index of that element in C order. */
 typedef struct walk {
     size_t dims, shape[SL_NPY_MAX_DIMS], stride[SL_NPY_MAX_DIMS], index[SL_NPY_MAX_DIMS];
     size_t at;
@@ -319,7 +319,8 @@ static walk begin_walk(const sl_npy_header *header, size_t axis, size_t count)
     return begun;
 }
 
-/* Go on by `count` elements along the first dimension, not beyond its end; at its end to the next of the others. */
+/* Advance by `count` elements along the first dimension, at most to its end; from there to the next index of the other
+ * dimensions. */
 static void step(walk *place, size_t count)
 {
     place->index[0] += count;
@@ -334,11 +335,11 @@ static void step(walk *place, size_t count)
     }
 }
 
-/* `count` elements of `bytes` bytes, `apart` elements apart in `to`. */
+/* Copy `count` elements of `bytes` bytes to `to`, where they are `apart` elements apart. */
 static void spread(const unsigned char *from, size_t count, size_t bytes, size_t apart, unsigned char *to)
 {
     for (size_t k = 0; k < count; k++)
-        switch (bytes) { /* sizes that the compiler knows: plain moves */
+        switch (bytes) { /* with a constant size memcpy becomes a single move */
         case 1:
             to[k * apart] = from[k];
             break;
@@ -353,7 +354,7 @@ static void spread(const unsigned char *from, size_t count, size_t bytes, size_t
         }
 }
 
-/* `count` elements from the file's element `first` on to where the walk says. */
+/* Read `count` elements from the file's element `first` on, and copy each to its place in C order. */
 static sluice_status read_run(sl_npy_reader *reader, size_t first, size_t count, walk *place, unsigned char *to,
                               sluice_error *error)
 {
@@ -400,7 +401,8 @@ sluice_status sl_npy_read_columns(sl_npy_reader *reader, size_t planes, size_t r
         status = prepare_columns(reader, error);
     if (status != SLUICE_STATUS_OK || !count)
         return status;
-    /* What has one place in the dimensions behind `axis` stands together in the file; if all rows are wanted, everything does. */
+    /* Elements with equal indices in the dimensions after `axis` are contiguous in the file; if all rows are wanted, everything
+     * is. */
     walk place = begin_walk(header, axis, count);
     const size_t run = count == rows ? header->elements : before * count;
     for (size_t at = before * first; at < header->elements && status == SLUICE_STATUS_OK; at += before * rows) {

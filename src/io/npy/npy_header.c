@@ -130,7 +130,7 @@ static bool read_shape(sl_scan *scan, sl_npy_header *header)
 enum { DESCR, ORDER, SHAPE, KEYS };
 static const char *const keys[KEYS] = {"descr", "fortran_order", "shape"};
 
-/* One `'key': value`; *seen has a bit for each key met. */
+/* One `'key': value`; *seen has a bit for each key that was read. */
 static bool read_entry(sl_scan *scan, sl_npy_header *header, unsigned *seen)
 {
     sl_scan_skip(scan);
@@ -237,9 +237,11 @@ const char *sl_npy_guess(const void *begin, size_t bytes, char text[SL_NPY_GUESS
     switch (sl_content_find(begin, bytes)) {
     case SL_CONTENT_GZIP:
         return "gzip; unpack it first: gunzip -c < FILE > x.npy";
-    case SL_CONTENT_COMPRESSED:
+    case SL_CONTENT_XZ:
+    case SL_CONTENT_BZIP2:
+    case SL_CONTENT_ZSTD:
         return "compressed (xz, bzip2 or zstd); unpack it first with that program's -dc < FILE > x.npy";
-    case SL_CONTENT_ZIP: /* so few bytes do not tell which */
+    case SL_CONTENT_ZIP: /* these few bytes do not show which kind */
         return "a zip archive, as .npz is; take an array out of it: python3 -c \"import numpy; a = numpy.load('FILE'); "
                "print(a.files); numpy.save('x.npy', a[a.files[0]])\"";
     case SL_CONTENT_HDF5:

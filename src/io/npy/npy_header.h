@@ -12,8 +12,9 @@ enum { SL_NPY_MAGIC_BYTES = 6, SL_NPY_FIXED_BYTES = 8 };
 /** Room for all that sl_npy_format writes, magic included. */
 enum { SL_NPY_HEADER_BYTES = 256 };
 
-/** What a file that does not begin with the magic is, and how an array is made of it: "gzip; ...", in `text`, which is returned.
- *  `begin` are its first bytes: SL_NPY_FIXED_BYTES, or all that there are. Where sl_npy_is_text of these, SL_NPY_LINE_BYTES tell more. */
+/** What a file is that does not begin with the magic, and how to make an array of it: "gzip; ..."; `text` is room for the result.
+ *  `begin` are its first bytes: SL_NPY_FIXED_BYTES, or all that there are. If sl_npy_is_text of these, the
+ *  first SL_NPY_LINE_BYTES bytes give the delimiter too. */
 enum { SL_NPY_GUESS_BYTES = 512, SL_NPY_LINE_BYTES = 256 };
 const char *sl_npy_guess(const void *begin, size_t bytes, char text[SL_NPY_GUESS_BYTES]);
 

@@ -5,8 +5,8 @@
 #include "base/size.h"
 
 /** *elements = the product of the dimensions, *total = elements * each, where `each` > 0 is the bytes or bits of one. False when
- *  these, or the same product over the non-zero dimensions alone, do not fit: afterwards any dimensions may be multiplied without
- *  a thought, also beside a zero. */
+ *  these, or the same product over the non-zero dimensions alone, do not fit: the product of any of the dimensions then fits
+ *  as well, also where another dimension is 0. */
 static inline bool sl_shape_count(const size_t *shape, size_t dims, size_t each, size_t *elements, size_t *total)
 {
     size_t product = each;

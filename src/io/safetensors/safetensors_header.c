@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* All types of the format, so that any file can be listed; sizes in bits, as some are narrower than a byte. */
+/* All types of the format, so that any file can be listed. Sizes are in bits, because some types are narrower than a byte. */
 static const struct {
     const char *name;
     unsigned bits;
@@ -38,8 +38,8 @@ static const char *const keys[KEYS] = {"dtype", "shape", "data_offsets"};
 typedef struct entry {
     size_t offsets[2];
     bool is_too_large;     /* the product of the dimensions does not fit, and none of them is 0 */
-    unsigned seen;         /* a bit for each key met */
-    size_t value_at[KEYS]; /* where each value stands */
+    unsigned seen;         /* a bit for each key that was read */
+    size_t value_at[KEYS]; /* the byte of each value */
 } entry;
 
 /* sl_scan_fail about a tensor: its label goes before the message. Always false. */
@@ -93,7 +93,7 @@ static bool read_offsets(sl_scan *scan, size_t offsets[2])
            sl_scan_size(scan, "an offset", &offsets[1]) && sl_scan_expect(scan, ']');
 }
 
-/* One key and its value. The format may get more keys, so others than the three are stepped over. */
+/* Read one key and its value. Later versions of the format may have more keys, so any other key is skipped. */
 static bool read_value(sl_scan *scan, sl_tensor *tensor, entry *stated)
 {
     sl_scan_skip(scan);
@@ -118,8 +118,8 @@ static bool read_value(sl_scan *scan, sl_tensor *tensor, entry *stated)
                           : read_offsets(scan, stated->offsets);
 }
 
-/* Dtype and shape against the bytes that offsets give. A type that is not known, as the format gets new ones, may have any number:
- * nobody reads it. */
+/* Check dtype and shape against the number of bytes between the offsets. A tensor of an unknown type, as later versions of the
+ * format may have, is never read, and may have any number of bytes. */
 static bool check_bytes(sl_scan *scan, sl_tensor *tensor, const entry *stated)
 {
     const size_t begin = stated->offsets[0], end = stated->offsets[1], shape_at = stated->value_at[SHAPE];
@@ -141,7 +141,7 @@ static bool check_bytes(sl_scan *scan, sl_tensor *tensor, const entry *stated)
     return true;
 }
 
-/* Dtype, shape and offsets against each other and against the size of the data section. */
+/* Check dtype, shape and offsets against each other and against the size of the data section. */
 static bool check_entry(sl_scan *scan, sl_tensor *tensor, const entry *stated, size_t data_bytes)
 {
     const size_t begin = stated->offsets[0], end = stated->offsets[1], offsets_at = stated->value_at[OFFSETS];
@@ -158,7 +158,7 @@ static bool check_entry(sl_scan *scan, sl_tensor *tensor, const entry *stated, s
     return true;
 }
 
-/* The object behind a tensor's name. */
+/* Read the object that follows a tensor's name. */
 static bool read_tensor(sl_scan *scan, sl_tensor *tensor, size_t data_bytes)
 {
     entry stated = {0};
@@ -205,7 +205,7 @@ static void *append(growing *array, size_t item_bytes, sl_scan *scan)
     return (char *)array->items + array->count++ * item_bytes;
 }
 
-/* The object behind "__metadata__": names and strings; or null. */
+/* Read the object that follows "__metadata__": keys and strings; or null. */
 static bool read_metadata(sl_scan *scan, growing *metadata)
 {
     if (sl_scan_json_null(scan))
@@ -284,7 +284,8 @@ static int compare_places(const void *a, const void *b)
     return (first->end > second->end) - (first->end < second->end);
 }
 
-/* Of metadata with one key the last holds, as the reference implementation reads them. Sorted: by key, then by place. */
+/* Of metadata entries with the same key keep the last one, as the reference implementation does. They are sorted by key, then by
+ * place. */
 static void keep_last_metadata(sl_tensor_source *source)
 {
     size_t kept = 0;
@@ -295,7 +296,7 @@ static void keep_last_metadata(sl_tensor_source *source)
     source->metadata_count = kept;
 }
 
-/* Sorting both lists brings equal names together. */
+/* Sort both lists, which brings equal names together. */
 static bool check_names(sl_scan *scan, sl_tensor_source *source)
 {
     if (source->count)
@@ -311,7 +312,7 @@ static bool check_names(sl_scan *scan, sl_tensor_source *source)
     return true;
 }
 
-/* The tensors in the order of their data, each beginning where the one before it ends. */
+/* Check that the tensors, in the order of their data, cover the data section without gap or overlap. */
 static bool check_cover(sl_scan *scan, const sl_tensor_source *source, const sl_tensor **order, size_t data_bytes)
 {
     for (size_t k = 0; k < source->count; k++)
@@ -335,7 +336,7 @@ static bool check_cover(sl_scan *scan, const sl_tensor_source *source, const sl_
                         data_bytes - covered);
 }
 
-/* Nothing but white space, as the format has it; some writers fill up with NUL. */
+/* Only white space may follow, as the format requires; some writers pad with NUL. */
 static bool check_padding(sl_scan *scan)
 {
     sl_scan_skip(scan);

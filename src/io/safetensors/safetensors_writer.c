@@ -13,7 +13,10 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { LENGTH_BYTES = sizeof(uint64_t), DATA_STEP = 8 }; /* data begin at a multiple of 8, as the format's writers have it */
+enum {
+    LENGTH_BYTES = sizeof(uint64_t),
+    DATA_STEP = 8
+}; /* data begin at a multiple of 8, as in files of the reference implementation */
 
 /* ---- Text of the header ---------------------------------------------------------------------------------------------------- */
 
@@ -24,7 +27,7 @@ static bool reserve(sl_writer *writer, size_t bytes)
         return false;
     if (bytes > SL_SAFETENSORS_MAX_HEADER - writer->length) {
         writer->status = sl_fail(writer->error, SLUICE_STATUS_TOO_LARGE,
-                                 "a safetensors header of more than %d bytes, which no reader takes; use fewer layers or classes",
+                                 "a safetensors header of more than %d bytes, which no reader accepts; use fewer layers or classes",
                                  SL_SAFETENSORS_MAX_HEADER);
         return false;
     }
@@ -86,7 +89,7 @@ static void put_string(sl_writer *writer, const char *string)
         const size_t bytes = sl_utf8_get_bytes(string, left);
         if (!bytes) {
             writer->status = sl_fail(writer->error, SLUICE_STATUS_BAD_ARGUMENT,
-                                     "expected text in UTF-8, as a safetensors header has to be, found \"%.80s\"", string);
+                                     "expected text in UTF-8, as safetensors headers require, found \"%.80s\"", string);
             return;
         }
         put_character(writer, string, bytes);
@@ -124,7 +127,7 @@ static bool is_plain(const char *name)
     return *name && strlen(name) <= SL_WRITER_MAX_NAME;
 }
 
-/* What is put stands in memory, or as much again at the most: products and sums of its sizes fit. */
+/* Sizes need no overflow check: the values are in memory, or are zeros of no more bytes than those. */
 static void put_entry(sl_writer *writer, const char *name, const char *dtype, size_t element_bytes, const size_t *shape,
                       size_t dims)
 {

@@ -1,7 +1,7 @@
 /* sluice_trainer_save and sluice_trainer_load: a trainer as a safetensors file. Its weights are named and laid out as a model's;
- * after them, [name].first and [name].second hold the optimiser's moments, if it has any. Options and the number of steps are metadata,
- * class weights and the states of streams are tensors if there are any, and the note is a tensor of bytes, because text need not be
- * UTF-8. Read as hostile input. */
+ * after them, [name].first and [name].second hold the optimiser's moments, if it has any. Options and the number of steps are
+ * metadata, class weights and the states of streams are tensors if there are any, and the note is a tensor of bytes, because
+ * text need not be UTF-8. Read as hostile input. */
 #include "base/error.h"
 #include "base/memory.h"
 #include "engine/streams.h"
@@ -19,7 +19,8 @@
 #include <string.h>
 
 static const char note_name[] = "note", weights_name[] = "class_weights";
-/* Named after the tensor "note", so that sluice_model_load does not take them for a layer behind the head (sl_names_is_of_tensor). */
+/* Named after the tensor "note", so that sluice_model_load does not take them for a layer behind the head
+ * (sl_names_is_of_tensor). */
 static const char *const states_names[2] = {"note.streams.h", "note.streams.c"};
 
 /* ---- Moments --------------------------------------------------------------------------------------------------------------- */
@@ -204,7 +205,8 @@ static sluice_status check_all_used(const sl_tensor_source *source, sluice_error
 {
     for (size_t k = 0; k < source->count; k++)
         if (!source->tensors[k].used)
-            return sl_source_fail_tensor(source, &source->tensors[k], error, "it is no part of a checkpoint; take another checkpoint");
+            return sl_source_fail_tensor(source, &source->tensors[k], error,
+                                         "it is no part of a checkpoint; take another checkpoint");
     return SLUICE_STATUS_OK;
 }
 

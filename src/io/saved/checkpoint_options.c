@@ -15,17 +15,28 @@ static const char format_key[] = "format", format_value[] = "sluice-trainer 1";
 
 typedef enum kind { WORD, REAL, SINGLE, SIZE, COUNT, INTEGER } kind; /* an enum, double, float, size_t, uint64_t, int */
 
-static const char *const optimizers[] = {"adam", "adamw", "sgd", NULL};
-static const char *const schedules[] = {"constant", "cosine", "one-cycle", NULL};
-static const char *const losses[] = {"cross-entropy", "squared-error", NULL};
+static const char *name_optimizer(unsigned value)
+{
+    return sluice_optimizer_get_name((sluice_optimizer)value);
+}
+
+static const char *name_rate(unsigned value)
+{
+    return sluice_rate_get_name((sluice_rate)value);
+}
+
+static const char *name_loss(unsigned value)
+{
+    return sluice_loss_get_name((sluice_loss_kind)value);
+}
 
 static const struct field {
     const char *key;
     kind kind;
-    size_t at;                /* offset in sl_checkpoint_options */
-    const char *const *words; /* of WORD, in the order of the enum */
+    size_t at;                     /* offset in sl_checkpoint_options */
+    const char *(*name)(unsigned); /* of WORD: of a value of the enum, NULL past the last */
 } fields[] = {
-    {"optimizer", WORD, offsetof(sl_checkpoint_options, options.optimizer), optimizers},
+    {"optimizer", WORD, offsetof(sl_checkpoint_options, options.optimizer), name_optimizer},
     {"rate", REAL, offsetof(sl_checkpoint_options, options.rate)},
     {"momentum", REAL, offsetof(sl_checkpoint_options, options.momentum)},
     {"beta1", REAL, offsetof(sl_checkpoint_options, options.beta1)},
@@ -33,10 +44,10 @@ static const struct field {
     {"epsilon", REAL, offsetof(sl_checkpoint_options, options.epsilon)},
     {"weight_decay", REAL, offsetof(sl_checkpoint_options, options.weight_decay)},
     {"clip", REAL, offsetof(sl_checkpoint_options, options.clip)},
-    {"schedule", WORD, offsetof(sl_checkpoint_options, options.schedule), schedules},
+    {"schedule", WORD, offsetof(sl_checkpoint_options, options.schedule), name_rate},
     {"total_steps", COUNT, offsetof(sl_checkpoint_options, options.total_steps)},
     {"warmup_steps", COUNT, offsetof(sl_checkpoint_options, options.warmup_steps)},
-    {"loss", WORD, offsetof(sl_checkpoint_options, options.loss), losses},
+    {"loss", WORD, offsetof(sl_checkpoint_options, options.loss), name_loss},
     {"every_step", INTEGER, offsetof(sl_checkpoint_options, options.every_step)},
     {"ignore", INTEGER, offsetof(sl_checkpoint_options, options.ignore)},
     {"label_smoothing", SINGLE, offsetof(sl_checkpoint_options, options.label_smoothing)},
@@ -75,7 +86,7 @@ static spelling format_field(const struct field *field, const sl_checkpoint_opti
     spelling made;
     switch (field->kind) {
     case WORD:
-        snprintf(made.text, sizeof made.text, "%s", field->words[*(const unsigned *)at]);
+        snprintf(made.text, sizeof made.text, "%s", field->name(*(const unsigned *)at));
         break;
     case REAL:
         return format_real(*(const double *)at);
@@ -99,8 +110,8 @@ static void read_field(const struct field *field, const char *value, sl_checkpoi
     void *at = (char *)to + field->at;
     switch (field->kind) {
     case WORD:
-        for (unsigned k = 0; field->words[k]; k++)
-            if (strcmp(value, field->words[k]) == 0)
+        for (unsigned k = 0; field->name(k); k++)
+            if (strcmp(value, field->name(k)) == 0)
                 *(unsigned *)at = k;
         break;
     case REAL:
@@ -127,13 +138,13 @@ static spelling get_expected(const struct field *field)
     if (field->kind == REAL || field->kind == SINGLE)
         return (spelling){"a number as 0x3p-1, which is 1.5"};
     size_t at = 0;
-    for (size_t k = 0; field->kind == WORD && field->words[k]; k++)
-        at += (size_t)snprintf(made.text + at, sizeof made.text - at, "%s%s", k ? ", " : "one of ", field->words[k]);
+    for (unsigned k = 0; field->kind == WORD && field->name(k); k++)
+        at += (size_t)snprintf(made.text + at, sizeof made.text - at, "%s%s", k ? ", " : "one of ", field->name(k));
     return made;
 }
 
-/* Read a field. What is read has to be written the same again, so no other spelling, no value out of its type's range, and neither NaN
- * nor infinity is accepted. */
+/* Read a field. What is read has to be written the same again, so no other spelling, no value out of its type's range, and
+ * neither NaN nor infinity is accepted. */
 static sluice_status read_entry(const sl_tensor_source *source, const struct field *field, sl_checkpoint_options *to,
                                 sluice_error *error)
 {

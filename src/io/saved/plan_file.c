@@ -1,5 +1,6 @@
-/* What an engine has learnt by measuring, as a file: sluice_plan_save and sluice_plan_load. A text: a line of its kind, one of the
- * network, one of the machine, then one a batch size. Read as hostile input. */
+/* Tuned plans, which an engine has from measuring, as a file: sluice_plan_save and sluice_plan_load. A text of one line for the
+ * format, one for the network, one for the machine, and one for each batch size. Its words "teams" and "members" are thread
+ * groups and threads of a group. Read as hostile input. */
 #include "system/cpu.h"
 #include "base/error.h"
 #include "base/memory.h"
@@ -20,16 +21,16 @@ enum {
     SHOWN = 200 /* characters of a file that a message shows */
 };
 
-/* Seconds are whole nanoseconds in the file: no locale has a word on digits. */
+/* Seconds are whole nanoseconds in the file: digits alone do not depend on the locale. */
 #define SECONDS_MAX 1e9
 
 /* ---- Lines ----------------------------------------------------------------------------------------------------------------- */
 
 typedef struct line {
-    char text[LINE_BYTES]; /* without its end */
+    char text[LINE_BYTES]; /* without the newline */
 } line;
 
-/* The line of the file's kind, the network's or the machine's: what this engine writes, and has to find. */
+/* Line 0, 1 or 2: the format, the network or the machine. This engine writes it, and expects it when loading. */
 static line make_head(const sluice_engine *engine, unsigned number)
 {
     const sluice_shape *shape = &engine->shape;
@@ -45,7 +46,7 @@ static line make_head(const sluice_engine *engine, unsigned number)
     }
     for (char *p = made.text; *p; p++)
         if ((unsigned char)*p < 0x20)
-            *p = '?'; /* a virtual machine may give its CPU any name, and a line ends where it should */
+            *p = '?'; /* a virtual machine may give its CPU any name, also with a newline */
     return made;
 }
 
@@ -55,8 +56,8 @@ static line make_entry(const sl_tuned_plan *entry)
     const size_t rounded = (size_t)(seconds * 1e9 + 0.5), nanoseconds = rounded ? rounded : 1;
     line made;
     snprintf(made.text, sizeof made.text, "rows=%zu steps=%zu teams=%u members=%u hoists=%d wavefront=%d seconds=%zu.%09zu",
-             entry->rows, entry->steps, entry->plan.thread_groups, entry->plan.threads_per_group, entry->plan.hoists, entry->plan.wavefront,
-             nanoseconds / 1000000000, nanoseconds % 1000000000);
+             entry->rows, entry->steps, entry->plan.thread_groups, entry->plan.threads_per_group, entry->plan.hoists,
+             entry->plan.wavefront, nanoseconds / 1000000000, nanoseconds % 1000000000);
     return made;
 }
 
@@ -94,13 +95,13 @@ typedef struct reader {
     const char *name; /* of the file */
     char *text;       /* [size] */
     size_t size;
-    char *next;     /* the line behind this one */
-    const char *at; /* in this line, which is terminated */
-    size_t number;  /* this line's, from 1 */
+    char *next;     /* the next line */
+    const char *at; /* cursor in the current line, which is terminated */
+    size_t number;  /* of the current line, from 1 */
     sluice_error *error;
 } reader;
 
-/* BAD_DATA, with what stands at the cursor. */
+/* Fail with BAD_DATA; the message shows the text at the cursor. */
 static sluice_status refuse(const reader *file, const char *expected)
 {
     return sl_fail(file->error, SLUICE_STATUS_BAD_DATA, "%s: line %zu: expected %s, found %s%.*s%s; measure again", file->name,
@@ -108,7 +109,7 @@ static sluice_status refuse(const reader *file, const char *expected)
                    *file->at ? "\"" : "");
 }
 
-/* Go to the next line. It has to end with a newline: a file cut off anywhere in a line is found out. */
+/* Go to the next line. It has to end with a newline, so that a truncated file is noticed. */
 static sluice_status take_line(reader *file)
 {
     char *const end = file->text + file->size, *const newline = memchr(file->next, '\n', (size_t)(end - file->next));
@@ -136,7 +137,7 @@ static sluice_status take_head(reader *file, unsigned number)
     return refuse(file, expected);
 }
 
-/* Step over a word; whether it is there. */
+/* If the text at the cursor begins with `word`, step over it and return true. */
 static bool accept(reader *file, const char *word)
 {
     const size_t length = strlen(word);
@@ -145,7 +146,7 @@ static bool accept(reader *file, const char *word)
     return there;
 }
 
-/* Step over a number without sign or leading zeros; false if there is none or it does not fit. */
+/* Step over a number without sign or leading zeros; false if there is none or it does not fit size_t. */
 static bool accept_number(reader *file, size_t *number)
 {
     const char *const start = file->at;
@@ -155,7 +156,7 @@ static bool accept_number(reader *file, size_t *number)
     return file->at > start && (*start != '0' || file->at == start + 1);
 }
 
-/* What `before` says, then a number from `least` to `most`. */
+/* Read the text `before` and a number from `least` to `most`. */
 static sluice_status take_number(reader *file, const char *before, size_t least, size_t most, size_t *number)
 {
     const char *const start = file->at;
@@ -175,7 +176,7 @@ static sluice_status take_flag(reader *file, const char *before, bool *flag)
     return status;
 }
 
-/* The rest of the line: seconds above 0, as a decimal fraction of up to nine places. */
+/* Read the rest of the line: seconds above 0, as a decimal fraction of up to nine digits. */
 static sluice_status take_seconds(reader *file, double *seconds)
 {
     const char *const start = file->at;
@@ -190,24 +191,24 @@ static sluice_status take_seconds(reader *file, double *seconds)
             return SLUICE_STATUS_OK;
     }
     file->at = start;
-    return refuse(file, "\" seconds=\" and a number above 0 with a point and at most nine digits behind it");
+    return refuse(file, "\" seconds=\" and a number above 0 with a point and at most nine digits after it");
 }
 
-static sluice_status take_way(reader *file, sl_exec_plan *way)
+static sluice_status take_plan(reader *file, sl_exec_plan *plan)
 {
     const char *const start = file->at;
     const size_t threads = file->engine->threads;
-    size_t teams = 0, members = 0;
-    sluice_status status = take_number(file, " teams=", 1, threads, &teams);
+    size_t groups = 0, per_group = 0;
+    sluice_status status = take_number(file, " teams=", 1, threads, &groups);
     if (!status)
-        status = take_number(file, " members=", 1, threads / teams, &members);
+        status = take_number(file, " members=", 1, threads / groups, &per_group);
     if (!status)
-        status = take_flag(file, " hoists=", &way->hoists);
+        status = take_flag(file, " hoists=", &plan->hoists);
     if (!status)
-        status = take_flag(file, " wavefront=", &way->wavefront);
-    way->thread_groups = (unsigned)teams;
-    way->threads_per_group = (unsigned)members;
-    if (status || !way->wavefront || (file->engine->shape.layers > 1 && file->engine->shape.directions == 1))
+        status = take_flag(file, " wavefront=", &plan->wavefront);
+    plan->thread_groups = (unsigned)groups;
+    plan->threads_per_group = (unsigned)per_group;
+    if (status || !plan->wavefront || (file->engine->shape.layers > 1 && file->engine->shape.directions == 1))
         return status;
     file->at = start;
     return refuse(file, "no wavefront, for this network is not a stack of layers in one direction");
@@ -226,26 +227,26 @@ static sluice_status take_entry(reader *file, const sl_tuned_plan *entries, size
                              "%s: line %zu: expected another batch size, found %zu rows of %zu steps as in line %zu; measure again",
                              file->name, file->number, entry->rows, entry->steps, HEAD_LINES + 1 + k);
     if (!status)
-        status = take_way(file, &entry->plan);
+        status = take_plan(file, &entry->plan);
     return status ? status : take_seconds(file, &entry->seconds);
 }
 
 /* ---- Loading --------------------------------------------------------------------------------------------------------------- */
 
-/* Learn all of it, or nothing. */
-static sluice_status learn(sluice_engine *engine, const sl_tuned_plan *entries, size_t count, sluice_error *error)
+/* Store all entries in the engine, or none. */
+static sluice_status store_all(sluice_engine *engine, const sl_tuned_plan *entries, size_t count, sluice_error *error)
 {
     const size_t before = engine->tuned_plan_count;
     sl_tuned_plan *kept = sl_alloc_array(before, sizeof *kept);
     if (!kept)
-        return sl_fail_memory(error, "what was learnt", before * sizeof *kept);
+        return sl_fail_memory(error, "tuned plans", before * sizeof *kept);
     if (before)
         memcpy(kept, engine->tuned_plans, before * sizeof *kept);
     sluice_status status = SLUICE_STATUS_OK;
     for (size_t k = 0; !status && k < count; k++)
         status = sl_tuned_plan_store(engine, &entries[k], error);
     if (status && before)
-        memcpy(engine->tuned_plans, kept, before * sizeof *kept); /* it has only grown */
+        memcpy(engine->tuned_plans, kept, before * sizeof *kept); /* the array may have grown, but never shrinks */
     if (status)
         engine->tuned_plan_count = before;
     sl_free(kept);
@@ -267,7 +268,7 @@ static sluice_status take_all(reader *file, sluice_engine *engine)
     sl_tuned_plan *entries = sl_alloc_array(room, sizeof *entries);
     size_t count = 0;
     if (!entries)
-        return sl_fail_memory(file->error, "what was learnt", room * sizeof *entries);
+        return sl_fail_memory(file->error, "tuned plans", room * sizeof *entries);
     for (unsigned k = 0; !status && k < HEAD_LINES; k++)
         status = take_head(file, k);
     while (!status && file->next < file->text + file->size) {
@@ -277,7 +278,7 @@ static sluice_status take_all(reader *file, sluice_engine *engine)
             entries[count++] = entry;
     }
     if (!status)
-        status = learn(engine, entries, count, file->error);
+        status = store_all(engine, entries, count, file->error);
     sl_free(entries);
     return status;
 }
@@ -291,8 +292,8 @@ static sluice_status read_all(const sl_input *input, sluice_engine *engine, slui
     file.next = file.text;
     sluice_status status = sl_input_read(input, 0, file.text, room, &file.size, error);
     if (!status && file.size > FILE_BYTES_MAX)
-        status = sl_fail(error, SLUICE_STATUS_BAD_DATA,
-                         "%s: byte %d: expected the end of what was learnt, found more; measure again", file.name, FILE_BYTES_MAX);
+        status = sl_fail(error, SLUICE_STATUS_BAD_DATA, "%s: byte %d: expected the end of the file, found more; measure again",
+                         file.name, FILE_BYTES_MAX);
     if (!status)
         status = take_all(&file, engine);
     sl_free(file.text);
@@ -305,11 +306,11 @@ sluice_status sluice_plan_load(sluice_engine *engine, const char *path, sluice_e
         return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_plan_load: %s is NULL", engine ? "path" : "engine");
     if (engine->schedule != SLUICE_SCHEDULE_AUTO)
         return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT,
-                       "sluice_plan_load: the engine's schedule is %s; expected auto, which alone asks what was learnt",
+                       "sluice_plan_load: the engine's schedule is %s; expected auto, the only one that uses tuned plans",
                        sluice_schedule_get_name(engine->schedule));
     if (engine->gemm != SLUICE_GEMM_FUSED)
         return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT,
-                       "sluice_plan_load: the engine's path is blis, which leaves nothing to choose; expected fused");
+                       "sluice_plan_load: the engine's gemm is blis, for which there is only one plan; expected fused");
     sl_input input;
     sluice_status status = sl_input_open(path, &input, error);
     if (status)

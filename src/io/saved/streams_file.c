@@ -1,5 +1,5 @@
-/* sluice_streams_save and sluice_streams_load: all states of a stream set in a safetensors file. States are copied in chunks, so that no
- * second copy of them all is held. */
+/* sluice_streams_save and sluice_streams_load: all states of a stream set in a safetensors file. States are copied in chunks, so
+ * that no second copy of them all is held. */
 #include "io/saved/streams_file.h"
 
 #include "base/error.h"

@@ -12,8 +12,8 @@ void sl_streams_put(sl_writer *writer, const sluice_streams *streams, const char
 /** Write the values of what sl_streams_put has put. Errors of the writer, NO_MEMORY. */
 void sl_streams_write(sl_writer *writer, const sluice_streams *streams);
 
-/** Make a set of the states that two tensors hold; both are then used. *streams is set on success only. BAD_DATA: a tensor is missing or
- *  does not fit the engine's network. UNSUPPORTED as sluice_streams_create; IO, NO_MEMORY. */
+/** Make a set of the states that two tensors hold; both are then used. *streams is set on success only. BAD_DATA: a tensor is
+ *  missing or does not fit the engine's network. UNSUPPORTED as sluice_streams_create; IO, NO_MEMORY. */
 sluice_status sl_streams_read(const sl_tensor_source *source, const char *const names[2], const sluice_engine *engine,
                               sluice_streams **streams, sluice_error *error);
 

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* How many of the options the word, less its dashes and its value, abbreviates. */
+/* Number of options of which the argument, without its dashes and its value, is an abbreviation. */
 static unsigned count_matches(const char *word, const struct option *options)
 {
     unsigned count = 0;
@@ -16,7 +16,7 @@ static unsigned count_matches(const char *word, const struct option *options)
 
 const char *sl_getopt_error_describe(int found, char **argv, const struct option *options, char text[SL_GETOPT_ERROR_BYTES])
 {
-    /* getopt points past the word that it rejected, unless it stands inside a cluster of letters. */
+    /* optind is the index after the rejected argument, unless that is in the middle of a group of letters such as -abc. */
     const char *word = argv[optind - 1];
     if (found == ':')
         snprintf(text, SL_GETOPT_ERROR_BYTES, "'%.200s' needs a value", word);

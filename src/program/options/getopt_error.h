@@ -1,4 +1,4 @@
-/* Human-readable description of what getopt_long rejects. */
+/* Human-readable description of the errors of getopt_long. */
 #ifndef SLUICE_PROGRAM_OPTIONS_GETOPT_ERROR_H
 #define SLUICE_PROGRAM_OPTIONS_GETOPT_ERROR_H
 
@@ -7,8 +7,8 @@
 /** Room for sl_getopt_error_describe. */
 enum { SL_GETOPT_ERROR_BYTES = 256 };
 
-/** Say what is wrong with the word that getopt_long, called with opterr 0 and letters that begin with ':', has just returned
- *  `found`, ':' or '?', for: "'--rows' needs a value". Returns text. */
+/** Describe the argument for which getopt_long has just returned `found`, ':' or '?': "'--rows' needs a value". The call had
+ *  opterr 0 and a string of letters that begins with ':'. Returns text. */
 const char *sl_getopt_error_describe(int found, char **argv, const struct option *options, char text[SL_GETOPT_ERROR_BYTES]);
 
 #endif

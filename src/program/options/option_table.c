@@ -9,9 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- Reading --------------------------------------------------------------------------------------------------------------- */
+/* ---- Parsing --------------------------------------------------------------------------------------------------------------- */
 
-/* getopt_long's tables of a page's options: `letters` as it wants them, an option's value its index + LONG. */
+/* The arguments of getopt_long for the options of a page. It returns index + LONG for a long option. */
 enum { LONG = 256 };
 
 static int get_argument(const sl_option *option)
@@ -29,7 +29,7 @@ static void fill_tables(const sl_program *program, const sl_page *page, struct o
         *table++ = (struct option){option->name, get_argument(option), NULL, (int)k + LONG};
         if (option->letter) {
             *letters++ = option->letter;
-            if (option->metavar)
+            for (int colons = get_argument(option); colons; colons--) /* ":" for a value, "::" for an optional one */
                 *letters++ = ':';
         }
     }
@@ -45,8 +45,8 @@ static size_t find_letter(const sl_program *program, const sl_page *page, int le
     return k;
 }
 
-static sluice_status fail_word(const sl_program *program, const sl_page *page, int found, char **argv, const struct option *table,
-                               sluice_error *error)
+static sluice_status fail_argument(const sl_program *program, const sl_page *page, int found, char **argv,
+                                   const struct option *table, sluice_error *error)
 {
     char text[SL_GETOPT_ERROR_BYTES];
     return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "%s; see %s%s%s --help", sl_getopt_error_describe(found, argv, table, text),
@@ -64,7 +64,7 @@ sluice_status sl_option_table_parse(const sl_program *program, const sl_page *pa
                                     sl_given *given, sluice_error *error)
 {
     struct option table[SL_OPTIONS_MAX + 1];
-    char letters[2 * SL_OPTIONS_MAX + 2];
+    char letters[3 * SL_OPTIONS_MAX + 2];
     int found;
     assert(program->option_count <= SL_OPTIONS_MAX);
     fill_tables(program, page, table, letters);
@@ -72,7 +72,7 @@ sluice_status sl_option_table_parse(const sl_program *program, const sl_page *pa
     opterr = 0;
     while ((found = getopt_long(argc, argv, letters, table, NULL)) != -1) {
         if (found == ':' || found == '?')
-            return fail_word(program, page, found, argv, table, error);
+            return fail_argument(program, page, found, argv, table, error);
         const size_t k = found >= LONG ? (size_t)found - LONG : find_letter(program, page, found);
         const sluice_status status = parse_value(&program->options[k], optarg, options, error);
         given->rows[k] = true;
@@ -91,8 +91,8 @@ bool sl_option_table_is_given(const sl_program *program, const sl_given *given, 
     return false;
 }
 
-sluice_status sl_option_table_take(const sl_program *program, const sl_page *page, const char *name, const char *text,
-                                   void *options, const sl_given *given, sluice_error *error)
+sluice_status sl_option_table_set(const sl_program *program, const sl_page *page, const char *name, const char *text, void *options,
+                                  const sl_given *given, sluice_error *error)
 {
     name += strspn(name, "-");
     for (size_t k = 0; k < program->option_count; k++) {
@@ -104,7 +104,7 @@ sluice_status sl_option_table_take(const sl_program *program, const sl_page *pag
                    page->name ? page->name : "");
 }
 
-/* ---- For what is written from the table ------------------------------------------------------------------------------------ */
+/* ---- Documentation ---------------------------------------------------------------------------------------------------------- */
 
 const sl_page *sl_program_find_page(const sl_program *program, const char *command)
 {
@@ -126,18 +126,18 @@ const sl_option *sl_option_next(const sl_program *program, const sl_page *page, 
     return NULL;
 }
 
-const char *sl_option_list_choices(const sl_option *option, const char *last_joint, char text[SL_CHOICES_BYTES])
+const char *sl_option_list_choices(const sl_option *option, const char *last_separator, char text[SL_CHOICES_BYTES])
 {
     size_t used = 0;
     text[0] = '\0';
     for (size_t value = 0; option->choice(value) && used < SL_CHOICES_BYTES; value++) {
-        const char *joint = value == 0 ? "" : option->choice(value + 1) ? ", " : last_joint;
-        used += (size_t)snprintf(text + used, SL_CHOICES_BYTES - used, "%s%s", joint, option->choice(value));
+        const char *separator = value == 0 ? "" : option->choice(value + 1) ? ", " : last_separator;
+        used += (size_t)snprintf(text + used, SL_CHOICES_BYTES - used, "%s%s", separator, option->choice(value));
     }
     return text;
 }
 
-const char *sl_option_get_standard(const sl_option *option)
+const char *sl_option_get_default(const sl_option *option)
 {
-    return option->standard || !option->choice ? option->standard : option->choice(0);
+    return option->default_text || !option->choice ? option->default_text : option->choice(0);
 }

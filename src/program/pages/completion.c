@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-/* A name that a shell's function may have. */
+/* Write the name of the program as the name of a shell function. */
 static void put_function(const sl_program *program, FILE *stream)
 {
     for (const char *c = program->name; *c; c++)
@@ -20,13 +20,13 @@ static void put_commands(const sl_program *program, FILE *stream)
         fprintf(stream, "%s%s", k > 1 ? " " : "", program->pages[k].name);
 }
 
-static void put_choices(const sl_option *option, const char *joint, FILE *stream)
+static void put_choices(const sl_option *option, const char *separator, FILE *stream)
 {
     for (size_t value = 0; option->choice && option->choice(value); value++)
-        fprintf(stream, "%s%s", value ? joint : "", option->choice(value));
+        fprintf(stream, "%s%s", value ? separator : "", option->choice(value));
 }
 
-/* The word of a metavar as "word|FILE". */
+/* Write the word of a metavar "word|FILE". */
 static void put_word(const sl_option *option, FILE *stream)
 {
     fprintf(stream, "%.*s", (int)strcspn(option->metavar, "|"), option->metavar);
@@ -34,7 +34,8 @@ static void put_word(const sl_option *option, FILE *stream)
 
 /* ---- bash ------------------------------------------------------------------------------------------------------------------ */
 
-/* What a value may follow: "run --input", "run --input=" and "run -i"; of a value that may be left out only the second. */
+/* Write the patterns after which a value is completed: "run --input", "run --input=" and "run -i"; for an optional value only the
+ * second and third. */
 static void put_patterns(const sl_page *page, const sl_option *option, FILE *stream)
 {
     if (option->metavar[0] != '[')
@@ -71,7 +72,7 @@ static void write_bash_value(const sl_page *page, const sl_option *option, FILE 
     }
 }
 
-/* What stands where no value is expected: an option, or an operand. */
+/* Write what is completed where no value is expected: an option, or an operand. */
 static void write_bash_page(const sl_program *program, const sl_page *page, FILE *stream)
 {
     const sl_option *option = NULL;
@@ -83,23 +84,8 @@ static void write_bash_page(const sl_program *program, const sl_page *page, FILE
         fprintf(stream, "    '%s '*) kind=files ;;\n", name_of(page));
 }
 
-void sl_completion_write_bash(const sl_program *program, FILE *stream)
+static void write_bash_cases(const sl_program *program, FILE *stream)
 {
-    fprintf(stream, "# bash completion for %s, written from its table of options\n_", program->name);
-    put_function(program, stream);
-    fputs("()\n{\n"
-          "    local current=${COMP_WORDS[COMP_CWORD]} option=${COMP_WORDS[COMP_CWORD - 1]}\n"
-          "    local command= kind=words words= front=\n"
-          "    COMPREPLY=()\n"
-          "    # --option=value comes as three words.\n"
-          "    if [[ $current == '=' ]]; then\n"
-          "        option+='=' current=\n"
-          "    elif [[ $option == '=' ]] && ((COMP_CWORD > 1)); then\n"
-          "        option=${COMP_WORDS[COMP_CWORD - 2]}=\n"
-          "    fi\n",
-          stream);
-    if (program->page_count > 1)
-        fputs("    ((COMP_CWORD > 1)) && command=${COMP_WORDS[1]}\n", stream);
     fputs("    case \"$command $option\" in\n", stream);
     for (size_t k = 0; k < program->page_count; k++)
         for (const sl_option *option = NULL; (option = sl_option_next(program, &program->pages[k], option));)
@@ -113,8 +99,27 @@ void sl_completion_write_bash(const sl_program *program, FILE *stream)
         put_commands(program, stream);
         fputs("'; [[ $command ]] || words+=' help' ;;\n", stream);
     }
-    fputs("    esac\n"
-          "    case $kind in\n"
+    fputs("    esac\n", stream);
+}
+
+void sl_completion_write_bash(const sl_program *program, FILE *stream)
+{
+    fprintf(stream, "# bash completion for %s, written from its table of options\n_", program->name);
+    put_function(program, stream);
+    fprintf(stream,
+            "()\n{\n"
+            "    local current=${COMP_WORDS[COMP_CWORD]} option=${COMP_WORDS[COMP_CWORD - 1]}\n"
+            "    local command= kind=words words= front=\n"
+            "    COMPREPLY=()\n"
+            "    # --option=value comes as three words.\n"
+            "    if [[ $current == '=' ]]; then\n"
+            "        option+='=' current=\n"
+            "    elif [[ $option == '=' ]] && ((COMP_CWORD > 1)); then\n"
+            "        option=${COMP_WORDS[COMP_CWORD - 2]}=\n"
+            "    fi\n%s",
+            program->page_count > 1 ? "    ((COMP_CWORD > 1)) && command=${COMP_WORDS[1]}\n" : "");
+    write_bash_cases(program, stream);
+    fputs("    case $kind in\n"
           "    files) mapfile -t COMPREPLY < <(compgen -f -W \"$words\" -- \"$current\") ;;\n"
           "    directories) mapfile -t COMPREPLY < <(compgen -d -- \"$current\") ;;\n"
           "    *)\n"
@@ -133,7 +138,7 @@ void sl_completion_write_bash(const sl_program *program, FILE *stream)
 
 /* ---- zsh ------------------------------------------------------------------------------------------------------------------- */
 
-/* Text within the single quotes of one of _arguments' specifications, whose brackets and colons are escaped. */
+/* Write text within the single quotes of a specification of _arguments, with brackets and colons escaped. */
 static void put_quoted(const char *text, FILE *stream)
 {
     for (; *text; text++) {
@@ -172,19 +177,19 @@ static void write_zsh_value(const sl_option *option, FILE *stream)
         put_choices(option, " ", stream);
         break;
     default:
-        fputc(' ', stream); /* nothing completes it */
+        fputc(' ', stream); /* no completion */
     }
 }
 
 static void write_zsh_option(const sl_option *option, const char *indent, FILE *stream)
 {
-    const char *joint = !option->metavar ? "" : option->metavar[0] == '[' ? "=-" : "=";
+    const char *separator = !option->metavar ? "" : option->metavar[0] == '[' ? "=-" : "=";
     fprintf(stream, " \\\n%s    ", indent);
     if (option->letter)
         fprintf(stream, "'(-%c --%s)'{-%c%s,--%s%s}'[", option->letter, option->name, option->letter, option->metavar ? "+" : "",
-                option->name, joint);
+                option->name, separator);
     else
-        fprintf(stream, "'*--%s%s[", option->name, joint);
+        fprintf(stream, "'*--%s%s[", option->name, separator);
     put_quoted(option->help, stream);
     fputc(']', stream);
     if (option->metavar)

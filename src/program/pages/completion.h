@@ -6,10 +6,10 @@
 
 #include <stdio.h>
 
-/** For bash, to be found by bash-completion under the program's name, or sourced. */
+/** Write the script for bash; installed under the name of the program, or sourced. */
 void sl_completion_write_bash(const sl_program *program, FILE *stream);
 
-/** For zsh, to be found in fpath under the program's name with a '_' in front. */
+/** Write the script for zsh; installed in fpath under the name of the program with a leading '_'. */
 void sl_completion_write_zsh(const sl_program *program, FILE *stream);
 
 #endif

@@ -9,19 +9,19 @@ enum { WIDTH = 80, HELP_COLUMN = 27, TEXT_BYTES = 1024 };
 const sl_variable *sl_help_get_variable(size_t k)
 {
     static const sl_variable variables[] = {
-        {"SLUICE_NUM_THREADS", "number of threads where --threads is not given; it takes precedence over OMP_NUM_THREADS"},
-        {"SLUICE_ISA", "use at most this instruction set (auto, scalar, avx2 or avx512) where --isa is not given"},
-        {"SLUICE_GEMM", "how matrices are multiplied (auto, fused or blis) where --gemm is not given; training is always fused"},
+        {"SLUICE_NUM_THREADS", "number of threads, unless --threads is given; it takes precedence over OMP_NUM_THREADS"},
+        {"SLUICE_ISA", "use at most this instruction set (auto, scalar, avx2 or avx512), unless --isa is given"},
+        {"SLUICE_GEMM", "how matrices are multiplied (auto, fused or blis), unless --gemm is given; training always uses fused"},
         {"OMP_NUM_THREADS",
-         "threads to use where nothing else says how many; by default the least of CPU affinity, the cgroup's CPU "
-         "quota and the number of physical cores"},
-        {"OMP_PROC_BIND, OMP_PLACES, OMP_WAIT_POLICY", "where threads run and how they wait: read by the OpenMP runtime"},
-        {"BLIS_ARCH_TYPE", "the kernels that BLIS uses; where BLIS does not know the CPU, the programs set it"},
+         "number of threads where neither --threads nor SLUICE_NUM_THREADS is given; by default the least of CPU affinity, "
+         "the CPU quota of the cgroup and the number of physical cores"},
+        {"OMP_PROC_BIND, OMP_PLACES, OMP_WAIT_POLICY", "on which CPUs threads run and how they wait: read by the OpenMP runtime"},
+        {"BLIS_ARCH_TYPE", "the kernels that BLIS uses; if BLIS does not know the CPU, the programs set it"},
     };
     return k < sizeof variables / sizeof variables[0] ? &variables[k] : NULL;
 }
 
-/* Write the words of `text` up to `end`, from `column` on, each further line indented by `indent`. Ends the line. */
+/* Write the words of `text` up to `end`, beginning at `column`; the following lines are indented by `indent`. Ends the last line. */
 static void write_words(FILE *stream, const char *text, const char *end, int column, int indent)
 {
     bool first = true;
@@ -47,7 +47,7 @@ static void write_paragraph(FILE *stream, const char *text)
     write_words(stream, text, text + strlen(text), 0, 0);
 }
 
-/* Each line of `text` behind `first`, or below it. */
+/* Write each line of `text` after `first` and `name`; after "Usage: " the following lines are aligned with the first one. */
 static void write_lines(FILE *stream, const char *first, const char *name, const char *text)
 {
     while (*text) {
@@ -73,7 +73,7 @@ static void write_about(FILE *stream, const char *text)
 static void write_option(FILE *stream, const sl_option *option)
 {
     char text[TEXT_BYTES], choices[SL_CHOICES_BYTES] = "";
-    const char *standard = sl_option_get_standard(option), *joint = "";
+    const char *default_text = sl_option_get_default(option), *separator = "";
     int column =
         option->letter ? fprintf(stream, "  -%c, --%s", option->letter, option->name) : fprintf(stream, "  --%s", option->name);
     if (option->metavar)
@@ -83,10 +83,10 @@ static void write_option(FILE *stream, const sl_option *option)
     fprintf(stream, "%*s", HELP_COLUMN - column, "");
     if (option->choice) {
         sl_option_list_choices(option, ", ", choices);
-        joint = standard ? "; " : "";
+        separator = default_text ? "; " : "";
     }
-    snprintf(text, sizeof text, "%s%s%s%s%s%s%s", option->help, option->choice || standard ? " (" : "", choices, joint,
-             standard ? "default: " : "", standard ? standard : "", option->choice || standard ? ")" : "");
+    snprintf(text, sizeof text, "%s%s%s%s%s%s%s", option->help, option->choice || default_text ? " (" : "", choices, separator,
+             default_text ? "default: " : "", default_text ? default_text : "", option->choice || default_text ? ")" : "");
     write_words(stream, text, text + strlen(text), HELP_COLUMN, HELP_COLUMN);
 }
 
@@ -108,20 +108,20 @@ static void write_commands(const sl_program *program, FILE *stream)
     fprintf(stream, "  %-14s %s\n\n", "help [COMMAND]", "show the options of a command, with examples");
 }
 
-/* Environment variables and exit codes in short; the manual has their meaning. */
+/* The names of environment variables and exit codes; the manual explains them. */
 static void write_environment(const sl_program *program, FILE *stream)
 {
     char text[TEXT_BYTES];
-    const char *joint = "";
+    const char *separator = "";
     int used = snprintf(text, sizeof text, "Environment: ");
-    for (size_t k = 0; sl_help_get_variable(k); k++, joint = ", ")
-        used += snprintf(text + used, sizeof text - (size_t)used, "%s%s", joint, sl_help_get_variable(k)->names);
+    for (size_t k = 0; sl_help_get_variable(k); k++, separator = ", ")
+        used += snprintf(text + used, sizeof text - (size_t)used, "%s%s", separator, sl_help_get_variable(k)->names);
     fputc('\n', stream);
     write_paragraph(stream, text);
     used = snprintf(text, sizeof text, "Exit status: ");
-    joint = "";
-    for (size_t k = 0; sl_exit_get_meaning(k); k++, joint = ", ")
-        used += snprintf(text + used, sizeof text - (size_t)used, "%s%d %s", joint, sl_exit_get_meaning(k)->code,
+    separator = "";
+    for (size_t k = 0; sl_exit_get_meaning(k); k++, separator = ", ")
+        used += snprintf(text + used, sizeof text - (size_t)used, "%s%d %s", separator, sl_exit_get_meaning(k)->code,
                          sl_exit_get_meaning(k)->name);
     snprintf(text + used, sizeof text - (size_t)used, "; more in man %s", program->name);
     write_paragraph(stream, text);

@@ -10,7 +10,7 @@
 
 /* ---- Text ------------------------------------------------------------------------------------------------------------------ */
 
-/* Characters that roff would take for its own, or for typographic ones that a shell does not know. */
+/* Escape the characters that have a meaning in roff, or that roff would replace by typographic ones which a shell does not know. */
 static void put_char(FILE *stream, char c)
 {
     static const char *const escapes[][2] = {{"\\", "\\e"},  {"-", "\\-"},   {"'", "\\(aq"}, {"\"", "\\(dq"},
@@ -42,7 +42,8 @@ static void put_font(FILE *stream, char font, const char *text, size_t count)
     fputs("\\fR", stream);
 }
 
-/* A word, an option in it in bold. A line that begins with a full stop would be a request. */
+/* Write a word; if it is an option, in bold. "\\&" stands before a full stop because roff reads a line that begins with one as a
+ * request. */
 static void put_word(FILE *stream, const char *word, size_t length)
 {
     const size_t front = strspn(word, "[(");
@@ -61,7 +62,7 @@ static void put_word(FILE *stream, const char *word, size_t length)
     put_chars(stream, word + front + name, length - front - name);
 }
 
-/* Words up to `end`, in lines that stay below 80 columns, each sentence in a line of its own, as roff's authors do. */
+/* Write the words up to `end` in lines of less than 80 columns. Each sentence begins a new line, as is usual in roff sources. */
 static void put_words(FILE *stream, const char *text, const char *end)
 {
     enum { WIDTH = 50 }; /* counted without the escapes */
@@ -78,7 +79,7 @@ static void put_words(FILE *stream, const char *text, const char *end)
     }
 }
 
-/* A sentence of the table, which begins with a small letter and has no full stop, as one of a text. */
+/* Write a sentence of the table, which begins with a small letter and has no full stop, with a capital letter and a full stop. */
 static void put_sentence(FILE *stream, const char *text)
 {
     char sentence[1024];
@@ -164,7 +165,7 @@ static void write_choices(const sl_option *option, FILE *stream)
 
 static void write_option(const sl_option *option, FILE *stream)
 {
-    const char *standard = sl_option_get_standard(option);
+    const char *default_text = sl_option_get_default(option);
     char text[128];
     fputs(".TP\n", stream);
     if (option->letter)
@@ -180,8 +181,8 @@ static void write_option(const sl_option *option, FILE *stream)
     put_sentence(stream, option->help);
     if (option->choice)
         write_choices(option, stream);
-    if (standard) {
-        snprintf(text, sizeof text, "the default is %s", standard);
+    if (default_text) {
+        snprintf(text, sizeof text, "the default is %s", default_text);
         put_sentence(stream, text);
     }
     if (option->variable) {
@@ -211,7 +212,7 @@ static void write_examples(const sl_page *page, FILE *stream)
     fputs("\n.EE\n", stream);
 }
 
-/* The same in every page. */
+/* The sections that are the same on all pages. */
 static void write_surroundings(FILE *stream)
 {
     fputs(".SH ENVIRONMENT\n", stream);
@@ -220,9 +221,10 @@ static void write_surroundings(FILE *stream)
         put_sentence(stream, sl_help_get_variable(k)->help);
     }
     fputs(".SH FILES\n.TP\n\\fI.sluice\\-XXXXXXXXXXXXXXXX.tmp\\fR\n", stream);
-    put_sentence(stream,
-                 "where the file system has no files without a name, as NFS and FAT have none, an output grows under such a name "
-                 "beside its own until it is complete; a run that was killed may leave it behind, and it may be deleted");
+    put_sentence(
+        stream,
+        "on a file system without unnamed temporary files, such as NFS or FAT, an output is written under such a name in its "
+        "folder until it is complete; a run that was killed may leave it there, and it may be deleted");
     fputs(".SH EXIT STATUS\n", stream);
     for (size_t k = 0; sl_exit_get_meaning(k); k++) {
         fprintf(stream, ".TP\n\\fB%d\\fR\n", sl_exit_get_meaning(k)->code);

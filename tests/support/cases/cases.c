@@ -72,11 +72,11 @@ test_verdict test_case_parse(const test_fields *fields, const char *line, test_c
 
 /* ---- Apart ---- */
 
-/* What the child tells: the case at hand is told before it is tried, or a crash would not say which it was. */
-typedef struct told {
+/* What the child process reports: the index of a case before it is tried, so that after a crash it is known, and the verdict. */
+typedef struct progress {
     volatile size_t at;
     test_verdict verdict;
-} told;
+} progress;
 
 static volatile sig_atomic_t seconds_left;
 
@@ -97,7 +97,7 @@ static void count_seconds(void)
     setitimer(ITIMER_REAL, &each_second, NULL);
 }
 
-static void try_all(const test_case *cases, size_t count, test_judge *judge, unsigned seconds, told *to)
+static void try_all(const test_case *cases, size_t count, test_judge *judge, unsigned seconds, progress *to)
 {
     for (size_t at = 0; at < count && !to->verdict.text[0]; at++) {
         to->at = at;
@@ -118,7 +118,7 @@ static void say_how_it_ended(int status, unsigned seconds, test_verdict *verdict
         snprintf(verdict->text, sizeof verdict->text, "its process ended with status %d", WEXITSTATUS(status));
 }
 
-static void try_in_child(const test_case *cases, size_t count, test_judge *judge, unsigned seconds, told *to)
+static void try_in_child(const test_case *cases, size_t count, test_judge *judge, unsigned seconds, progress *to)
 {
     fflush(NULL); /* or the child would print it again */
     const pid_t child = fork();
@@ -143,7 +143,7 @@ bool test_cases_are_apart(void)
 
 size_t test_cases_apart(const test_case *cases, size_t count, test_judge *judge, unsigned seconds, test_verdict *why)
 {
-    told *to = mmap(NULL, sizeof *to, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    progress *to = mmap(NULL, sizeof *to, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     ck_assert(to != MAP_FAILED);
     (test_cases_are_apart() ? try_in_child : try_all)(cases, count, judge, seconds, to);
     *why = to->verdict;

@@ -1,4 +1,4 @@
-/* Cases of a random test: a few named numbers each, told and read as one line, run apart from the test, and made smaller as long
+/* Cases of a random test: a few named numbers each, printed and read as one line, run apart from the test, and made smaller as long
  * as they fail. What the numbers mean is the test's. */
 #ifndef SLUICE_TESTS_CASES_H
 #define SLUICE_TESTS_CASES_H
@@ -41,7 +41,7 @@ void test_case_print(const test_fields *fields, const test_case *given, char *li
 /** The case of such a line. The verdict is about the line. */
 test_verdict test_case_parse(const test_fields *fields, const char *line, test_case *parsed);
 
-/** Whether cases are tried in processes of their own: always, but where Check is told to make none either (CK_FORK=no), for a
+/** Whether cases are tried in processes of their own: always, but where Check makes none either (CK_FORK=no), for a
  * debugger or the thread sanitizer. */
 bool test_cases_are_apart(void);
 

@@ -240,7 +240,7 @@ static const struct {
     {"a cell and an LSTM of one prefix", LSTM CELL_OF("lstm.", "3"), NULL, NULL, NULL, NULL, SLUICE_STATUS_BAD_DATA,
      "expected one LSTM, found 2, with the prefixes \"lstm.\", \"lstm.\""},
     {"a cell and an LSTM of the prefix asked for", LSTM CELL_OF("lstm.", "3"), NULL, "lstm.", NULL, NULL, SLUICE_STATUS_BAD_DATA,
-     "found both \"weight_ih_l0\" and \"weight_ih\" behind it; rename"},
+     "found both \"weight_ih_l0\" and \"weight_ih\" after it; rename"},
     {"half a cell", "cell.weight_ih F32 8,3;", NULL, NULL, NULL, NULL, SLUICE_STATUS_BAD_DATA,
      "tensor \"cell.weight_hh\" is missing"},
     {"a cell of one bias", CELL_OF("cell.", "3") "cell.bias_hh F32 8;", NULL, NULL, NULL, NULL, SLUICE_STATUS_BAD_DATA,

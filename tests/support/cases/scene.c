@@ -41,8 +41,8 @@ static const test_field field_table[FIELDS] = {
     [NO_LOGITS] = {"no_logits", 0, 1},
     [ISA] = {"isa", SLUICE_ISA_SCALAR, SLUICE_ISA_AVX512, isa_words},
     [SCHEDULE] = {"schedule", 0, AUTO, schedule_words},
-    [TEAMS] = {"teams", 0, 8},
-    [MEMBERS] = {"members", 1, 8},
+    [GROUPS] = {"groups", 0, 8},
+    [THREADS_PER_GROUP] = {"threads_per_group", 1, 8},
     [HOISTS] = {"hoists", 0, 1},
     [WAVEFRONT] = {"wavefront", 0, 1},
     [THREADS] = {"threads", 1, 8},
@@ -138,9 +138,9 @@ static void draw_arrays(test_case *c, uint64_t *random)
         v[f] = below(random, 8) == 0;
 }
 
-/* How it is to be computed. Half of the cases that leave it to the engine have it told a way, which holds for rows of one
+/* How it is to be computed. Half of the cases that leave it to the engine are given a tuned plan, which is for rows of one
  * length. */
-static void draw_way(test_case *c, uint64_t *random)
+static void draw_plan(test_case *c, uint64_t *random)
 {
     uint64_t *v = c->value;
     sluice_isa isas[3];
@@ -150,12 +150,12 @@ static void draw_way(test_case *c, uint64_t *random)
         v[SCHEDULE] = below(random, 5) < 2 ? AUTO : draw_any(SCHEDULE, random);
     while (!test_scene_schedule(c, &schedule));
     v[THREADS] = draw_any(THREADS, random);
-    v[TEAMS] = 0;
-    v[MEMBERS] = 1;
+    v[GROUPS] = 0;
+    v[THREADS_PER_GROUP] = 1;
     if (v[SCHEDULE] == AUTO && below(random, 2)) {
         v[LENGTHS] = ALL_STEPS;
-        v[TEAMS] = 1 + below(random, v[THREADS]);
-        v[MEMBERS] = 1 + below(random, v[THREADS] / v[TEAMS]);
+        v[GROUPS] = 1 + below(random, v[THREADS]);
+        v[THREADS_PER_GROUP] = 1 + below(random, v[THREADS] / v[GROUPS]);
         v[HOISTS] = draw_any(HOISTS, random);
         v[WAVEFRONT] = draw_any(WAVEFRONT, random);
     }
@@ -172,7 +172,7 @@ test_case test_scene_draw(uint64_t seed)
     drawn.value[SEED] = test_random(&seed) >> 32;
     draw_sizes(&drawn, &seed);
     draw_arrays(&drawn, &seed);
-    draw_way(&drawn, &seed);
+    draw_plan(&drawn, &seed);
     return drawn;
 }
 
@@ -325,21 +325,21 @@ void test_scene_free(test_scene *s)
 sluice_batch test_scene_batch(const test_scene *s, const test_outputs *o)
 {
     const uint64_t *v = s->value;
-    const bool x_told = v[X_LAYOUT] != CONTIGUOUS, y_told = v[Y_LAYOUT] != CONTIGUOUS;
+    const bool x_is_strided = v[X_LAYOUT] != CONTIGUOUS, y_is_strided = v[Y_LAYOUT] != CONTIGUOUS;
     return (sluice_batch){.struct_size = sizeof(sluice_batch),
                           .steps = v[STEPS],
                           .rows = v[ROWS],
                           .lengths = s->lengths,
                           .x = v[VOCABULARY] ? NULL : s->x_floats,
                           .tokens = v[VOCABULARY] ? (const int32_t *)s->x_floats : NULL,
-                          .x_row_stride = x_told ? s->x.row : 0,
-                          .x_step_stride = x_told ? s->x.step : 0,
+                          .x_row_stride = x_is_strided ? s->x.row : 0,
+                          .x_step_stride = x_is_strided ? s->x.step : 0,
                           .x_offsets = s->offsets,
                           .h0 = v[IN_PLACE] && s->h0 && o->hn ? o->hn : s->h0,
                           .c0 = v[IN_PLACE] && s->c0 && o->cn ? o->cn : s->c0,
                           .y = o->y,
-                          .y_row_stride = y_told ? s->y.row : 0,
-                          .y_step_stride = y_told ? s->y.step : 0,
+                          .y_row_stride = y_is_strided ? s->y.row : 0,
+                          .y_step_stride = y_is_strided ? s->y.step : 0,
                           .hn = o->hn,
                           .cn = o->cn,
                           .logits = o->logits};

@@ -34,13 +34,13 @@ enum {
     NO_LOGITS,
     ISA, /* sluice_isa */
     SCHEDULE,
-    TEAMS, /* of the way that the engine is told to have learnt; 0: none */
-    MEMBERS,
+    GROUPS, /* thread groups of the tuned plan that the engine is given; 0: none */
+    THREADS_PER_GROUP,
     HOISTS,
     WAVEFRONT,
     THREADS,
     ALL_CPUS,   /* as if there were as many as threads */
-    GROUP_ROWS, /* this and the next three: the engine's limits, small enough for small batches to meet them; 0: as they are */
+    GROUP_ROWS, /* this and the next three: the engine's limits, small enough for small batches to reach them; 0: as they are */
     HOIST_ROWS,
     STACK_FLOATS,
     FEW_ROWS,

@@ -2,7 +2,7 @@
 #ifndef SLUICE_TESTS_TRAINING_SUPPORT_H
 #define SLUICE_TESTS_TRAINING_SUPPORT_H
 
-#include "support/cases/lessons.h"
+#include "support/cases/minibatches.h"
 #include "program/model_shape.h"
 
 #include <string.h>

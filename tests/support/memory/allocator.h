@@ -1,4 +1,4 @@
-/* An allocator that fails when it is told to, and counts what is not freed: allocator.c, linked into a program, takes the place of
+/* An allocator that fails when it is reported to, and counts what is not freed: allocator.c, linked into a program, takes the place of
  * the C library's. Only what the thread that watches asks for counts, and not what OpenMP's runtime and BLIS ask for, which end the
  * process when they get no memory and keep what they have. */
 #ifndef SLUICE_TESTS_ALLOCATOR_H

@@ -2,8 +2,8 @@
  *
  * With u = 2^-24, an operation whose exact result is r rounds it to r (1 + d), |d| <= u. An error is kept in units of u, and is
  * the sum of what the operands' errors amount to, and of what the operation adds. A sum of K terms, each perhaps a product, errs
- * by at most K S u in whatever order it is taken, fused or not, where S is the sum of the terms' absolute values: each term meets
- * at most K roundings. Beyond K = 49, where that gets too large to find a mistake, by 7 sqrt(K) S u: with rounding errors that
+ * by at most K S u in whatever order it is taken, fused or not, where S is the sum of the terms' absolute values: each term is
+ * rounded at most K times. Beyond K = 49, where that gets too large to find an error, by 7 sqrt(K) S u: with rounding errors that
  * are independent and of mean zero, more has a probability of 2 exp(-7^2 / 2) = 5e-11 (Higham & Mary 2019, theorem 2.4). */
 #ifndef SLUICE_TESTS_NUMBER_H
 #define SLUICE_TESTS_NUMBER_H

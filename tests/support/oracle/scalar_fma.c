@@ -3,5 +3,4 @@
 #define SL_ISA SLUICE_ISA_SCALAR
 #define SL_KERNEL sl_kernel_scalar_fma
 #include "kernel/simd_scalar.h"
-#include "kernel/cell_lstm_grad.h"
 #include "kernel/table.h"

@@ -1,31 +1,34 @@
 #include "cli/train/data/minibatch.h"
 
+#include "base/size.h"
+
 #include <stdlib.h>
 #include <string.h>
 
-void sl_minibatch_release(sl_minibatch *feed)
+void sl_minibatch_release(sl_minibatch *minibatch)
 {
-    free(feed->numbers);
-    free(feed->offsets);
-    free(feed->lengths);
-    free(feed->labels);
-    free(feed->values);
-    *feed = (sl_minibatch){0};
+    free(minibatch->numbers);
+    free(minibatch->offsets);
+    free(minibatch->lengths);
+    free(minibatch->labels);
+    free(minibatch->values);
+    *minibatch = (sl_minibatch){0};
 }
 
-void sl_minibatch_take(sl_minibatch *feed, const sl_data *data, const size_t *rows, size_t count, bool every_step)
+void sl_minibatch_select(sl_minibatch *minibatch, const sl_data *data, const size_t *rows, size_t count, bool every_step)
 {
-    feed->data = data;
-    feed->rows = rows;
-    feed->count = count;
-    feed->every_step = every_step || data->every_step;
-    feed->longest = 0;
+    minibatch->data = data;
+    minibatch->rows = rows;
+    minibatch->count = count;
+    minibatch->every_step = every_step || data->every_step;
+    minibatch->longest = 0;
     for (size_t n = 0; n < count; n++)
-        feed->longest = (size_t)data->lengths[rows[n]] > feed->longest ? (size_t)data->lengths[rows[n]] : feed->longest;
+        minibatch->longest =
+            (size_t)data->lengths[rows[n]] > minibatch->longest ? (size_t)data->lengths[rows[n]] : minibatch->longest;
 }
 
-/* An array of at least `count` elements of `bytes` bytes in place of `held`, of `*room`, whose elements are lost. NULL: no
- * memory. */
+/* Return an array of at least `count` elements of `bytes` bytes: `held`, which has *room elements, or a new one in its place, without
+ * its contents. NULL: out of memory. */
 static void *reserve(void *held, size_t *room, size_t count, size_t bytes)
 {
     if (held && count <= *room)
@@ -35,76 +38,77 @@ static void *reserve(void *held, size_t *room, size_t count, size_t bytes)
     return calloc(*room, bytes);
 }
 
-static bool reserve_rows(sl_minibatch *feed)
+static bool reserve_rows(sl_minibatch *minibatch)
 {
-    size_t numbers = feed->rows_room, offsets = feed->rows_room;
-    feed->numbers = reserve(feed->numbers, &numbers, feed->count, sizeof *feed->numbers);
-    feed->offsets = reserve(feed->offsets, &offsets, feed->count, sizeof *feed->offsets);
-    feed->lengths = reserve(feed->lengths, &feed->rows_room, feed->count, sizeof *feed->lengths);
-    return feed->numbers && feed->offsets && feed->lengths;
+    size_t numbers = minibatch->rows_room, offsets = minibatch->rows_room;
+    minibatch->numbers = reserve(minibatch->numbers, &numbers, minibatch->count, sizeof *minibatch->numbers);
+    minibatch->offsets = reserve(minibatch->offsets, &offsets, minibatch->count, sizeof *minibatch->offsets);
+    minibatch->lengths = reserve(minibatch->lengths, &minibatch->rows_room, minibatch->count, sizeof *minibatch->lengths);
+    return minibatch->numbers && minibatch->offsets && minibatch->lengths;
 }
 
-static bool reserve_targets(sl_minibatch *feed, size_t steps)
+static bool reserve_targets(sl_minibatch *minibatch, size_t steps)
 {
     size_t count;
-    if (__builtin_mul_overflow(feed->count, feed->every_step ? steps : 1, &count) ||
-        __builtin_mul_overflow(count, feed->data->target_width, &count))
+    if (!sl_size_mul(minibatch->count, minibatch->every_step ? steps : 1, &count) ||
+        !sl_size_mul(count, minibatch->data->target_width, &count))
         return false;
-    if (feed->data->labels)
-        feed->labels = reserve(feed->labels, &feed->targets_room, count, sizeof *feed->labels);
+    if (minibatch->data->labels)
+        minibatch->labels = reserve(minibatch->labels, &minibatch->targets_room, count, sizeof *minibatch->labels);
     else
-        feed->values = reserve(feed->values, &feed->targets_room, count, sizeof *feed->values);
-    return feed->labels || feed->values;
+        minibatch->values = reserve(minibatch->values, &minibatch->targets_room, count, sizeof *minibatch->values);
+    return minibatch->labels || minibatch->values;
 }
 
-/* The targets of row n of the batch, whose first step is the row's step `begin`. */
-static void take_targets(sl_minibatch *feed, size_t n, size_t begin)
+/* Copy the targets of row n of the batch, whose first step is step `begin` of the row. */
+static void take_targets(sl_minibatch *minibatch, size_t n, size_t begin)
 {
-    const sl_data *data = feed->data;
-    const size_t width = data->target_width, row = feed->rows[feed->numbers[n]];
-    const size_t targets = feed->every_step ? (size_t)feed->lengths[n] : 1, apart = feed->every_step ? feed->batch.steps : 1;
+    const sl_data *data = minibatch->data;
+    const size_t width = data->target_width, row = minibatch->rows[minibatch->numbers[n]];
+    const size_t targets = minibatch->every_step ? (size_t)minibatch->lengths[n] : 1,
+                 stride = minibatch->every_step ? minibatch->batch.steps : 1;
     for (size_t t = 0; t < targets; t++) {
-        const size_t from = data->every_step ? row * data->steps + begin + t : row, to = n * apart + t;
+        const size_t from = data->every_step ? row * data->steps + begin + t : row, to = n * stride + t;
         if (data->labels)
-            feed->labels[to] = data->labels[from];
+            minibatch->labels[to] = data->labels[from];
         else
-            memcpy(feed->values + to * width, data->values + from * width, width * sizeof *feed->values);
+            memcpy(minibatch->values + to * width, data->values + from * width, width * sizeof *minibatch->values);
     }
 }
 
-sl_exit sl_minibatch_make(sl_minibatch *feed, size_t begin, size_t most)
+sl_exit sl_minibatch_make(sl_minibatch *minibatch, size_t begin, size_t most)
 {
-    const sl_data *data = feed->data;
-    const size_t left = feed->longest - begin, steps = left < most ? left : most;
-    if (!reserve_rows(feed) || !reserve_targets(feed, steps))
+    const sl_data *data = minibatch->data;
+    const size_t left = minibatch->longest - begin, steps = left < most ? left : most;
+    if (!reserve_rows(minibatch) || !reserve_targets(minibatch, steps))
         return sl_report(SL_EXIT_FAILURE, "out of memory for a batch; use a smaller --batch, or raise the limit");
     size_t count = 0;
-    feed->steps = 0;
-    for (size_t n = 0; n < feed->count; n++) {
-        const size_t row = feed->rows[n], length = (size_t)data->lengths[row];
+    minibatch->steps = 0;
+    for (size_t n = 0; n < minibatch->count; n++) {
+        const size_t row = minibatch->rows[n], length = (size_t)data->lengths[row];
         if (begin && length <= begin)
             continue;
-        feed->numbers[count] = n;
-        feed->offsets[count] = data->offsets[row] + begin * data->width;
-        feed->lengths[count] = (int64_t)(length - begin < steps ? length - begin : steps);
-        feed->steps += (uint64_t)feed->lengths[count++];
+        minibatch->numbers[count] = n;
+        minibatch->offsets[count] = data->offsets[row] + begin * data->width;
+        minibatch->lengths[count] = (int64_t)(length - begin < steps ? length - begin : steps);
+        minibatch->steps += (uint64_t)minibatch->lengths[count++];
     }
-    feed->batch = (sluice_batch){
-        .struct_size = sizeof feed->batch,
+    minibatch->batch = (sluice_batch){
+        .struct_size = sizeof minibatch->batch,
         .steps = steps,
         .rows = count,
-        .lengths = feed->lengths,
+        .lengths = minibatch->lengths,
         .x = data->x,
         .tokens = data->tokens,
         .x_step_stride = data->width,
-        .x_offsets = feed->offsets,
+        .x_offsets = minibatch->offsets,
     };
     for (size_t n = 0; n < count; n++)
-        take_targets(feed, n, begin);
+        take_targets(minibatch, n, begin);
     return SL_EXIT_OK;
 }
 
-size_t sl_minibatch_get_number(const sl_minibatch *feed, size_t n)
+size_t sl_minibatch_get_number(const sl_minibatch *minibatch, size_t n)
 {
-    return feed->rows[feed->numbers[n]] + feed->data->first;
+    return minibatch->rows[minibatch->numbers[n]] + minibatch->data->first;
 }

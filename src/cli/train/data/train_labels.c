@@ -1,4 +1,4 @@
-/* The names of classes, and those that are easily taken for another. */
+/* Names of classes, and the search for names that look alike. */
 #include "cli/train/data/train_data.h"
 
 #include "cli/digest.h"
@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Where in the table a name stands, or would. */
+/* The slot of a name in the hash table, or the free slot for it. */
 static size_t *find_slot(const sl_labels *labels, const char *name, size_t bytes)
 {
     const size_t slots = 2 * labels->room;
@@ -63,7 +63,7 @@ void sl_labels_release(sl_labels *labels)
 
 /* ---- Look-alikes ------------------------------------------------------------------------------------------------------------ */
 
-/* Length of what stands at the beginning, or end, of a label and is hardly seen there; 0: nothing such. */
+/* Length of a space, quote or invisible character at the beginning or end of a label; 0: none. */
 static size_t get_edge(const char *text, size_t bytes, bool at_end)
 {
     static const char *const edges[] = {" ", "\"", "\xc2\xa0" /* no-break space */, "\xe2\x80\x8b" /* zero-width space */,
@@ -76,7 +76,7 @@ static size_t get_edge(const char *text, size_t bytes, bool at_end)
     return 0;
 }
 
-/* The label without that. *bytes: its length, and then what is left of it. */
+/* The label without these. *bytes: its length, and then the length that is left. */
 static const char *trim(const char *text, size_t *bytes)
 {
     size_t edge;
@@ -104,7 +104,7 @@ const char *sl_labels_find_alike(const sl_labels *labels, const char *name)
 
 sl_exit sl_labels_note_alike(const sl_labels *labels, const char *path)
 {
-    sl_labels trimmed = {0}; /* the same labels, or fewer: those that are alike once */
+    sl_labels trimmed = {0}; /* the trimmed labels, each once */
     size_t alike = 0, example = 0;
     for (size_t k = 0; k < labels->count; k++) {
         size_t bytes = strlen(labels->names[k]);

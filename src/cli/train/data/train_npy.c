@@ -1,4 +1,4 @@
-/* NumPy arrays as data to learn from; and what both kinds of data are asked. */
+/* Training data from NumPy arrays; and queries on training data of both kinds. */
 #include "cli/train/data/train_data.h"
 
 #include "cli/digest.h"
@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { EXPECTED_BYTES = 256 }; /* room for the words of what a file should hold */
+enum { EXPECTED_BYTES = 256 }; /* room for the description of an expected array */
 
 void sl_data_release(sl_data *data)
 {
@@ -24,7 +24,7 @@ void sl_data_release(sl_data *data)
 
 /* ---- Reading --------------------------------------------------------------------------------------------------------------- */
 
-/* All of an opened and checked array into memory. */
+/* Read all of an opened and checked array into memory. */
 static sl_exit load(sl_npy_array *array)
 {
     const size_t elements = array->header.elements;
@@ -36,7 +36,7 @@ static sl_exit load(sl_npy_array *array)
     return sl_npy_array_read(array, 0, array->rows);
 }
 
-/* Three dimensions are inputs and two are tokens, whatever their types: MATLAB writes all numbers as f8. */
+/* Three dimensions are inputs and two are tokens, whatever the type: MATLAB writes all numbers as f8. */
 static sl_exit check_input(sl_npy_array *array, sl_data *data)
 {
     const sl_npy_header *header = &array->header;
@@ -47,11 +47,10 @@ static sl_exit check_input(sl_npy_array *array, sl_data *data)
     data->steps = header->shape[1];
     data->width = is_x ? header->shape[2] : 1;
     if (!data->width)
-        return sl_npy_array_reject(array, "at least one input a step (I of [N][T][I])",
-                                   "save the array with what is to be learnt from");
+        return sl_npy_array_reject(array, "at least one input per step (I of [N][T][I])", "save an array with inputs");
     const sl_exit code = sl_npy_array_accept(array, is_x ? SL_NPY_ARRAY_REALS : SL_NPY_ARRAY_INTEGERS);
     if (!code && !is_x && !sl_npy_type_is_integer(header->type))
-        sl_report_note("%s: %s is [N][T], so these are tokens; if they are one number a step, save a[:, :, None]",
+        sl_report_note("%s: %s is [N][T], so these are tokens; if they are one number per step, save a[:, :, None]",
                        sl_report_input(array->path), array->option);
     return code;
 }
@@ -67,7 +66,7 @@ static sl_exit take_tokens(const sl_npy_array *array, sl_data *data)
             if (!sl_npy_array_get_integer(array, data->offsets[n] + t, 0, INT32_MAX - 1, &token))
                 return sl_report(SL_EXIT_DATA,
                                  "%s: row %zu, step %zu: expected a token from 0 to 2^31 - 2, as %s is [N][T], found %s; if these "
-                                 "are no tokens but one number a step, save a[:, :, None]",
+                                 "are not tokens but one number per step, save a[:, :, None]",
                                  sl_report_input(array->path), n, t, array->option,
                                  sl_npy_array_get_found(array, data->offsets[n] + t).text);
             data->tokens[data->offsets[n] + t] = (int32_t)token;
@@ -75,14 +74,14 @@ static sl_exit take_tokens(const sl_npy_array *array, sl_data *data)
     return SL_EXIT_OK;
 }
 
-/* Refuse what is not finite among `count` numbers at a step. */
+/* Refuse non-finite numbers among the `count` numbers at a step. */
 static sl_exit check_finite(const char *path, const char *what, size_t row, size_t step, const float *numbers, size_t count)
 {
     for (size_t k = 0; k < count; k++)
         if (!isfinite(numbers[k]))
             return sl_report(SL_EXIT_DATA,
-                             "%s: row %zu, step %zu, %s %zu: expected a finite number, found %s; mend the data, or leave "
-                             "the row out",
+                             "%s: row %zu, step %zu, %s %zu: expected a finite number, found %s; correct the data, or leave out "
+                             "the row",
                              sl_report_input(path), row, step, what, k,
                              isnan(numbers[k]) ? "nan"
                              : numbers[k] > 0  ? "inf"
@@ -147,7 +146,7 @@ static sl_exit read_input(const sl_data_files *files, sl_data *data)
 
 /* ---- Targets --------------------------------------------------------------------------------------------------------------- */
 
-/* Steps of a row that have a target. */
+/* Number of targets of a row. */
 static size_t get_targets(const sl_data *data, size_t row)
 {
     return data->every_step ? (size_t)data->lengths[row] : 1;
@@ -155,19 +154,19 @@ static size_t get_targets(const sl_data *data, size_t row)
 
 static sl_exit take_labels(const sl_npy_array *array, sl_data *data)
 {
-    const size_t elements = array->header.elements, apart = data->every_step ? data->steps : 1;
+    const size_t elements = array->header.elements, stride = data->every_step ? data->steps : 1;
     data->labels = calloc(elements ? elements : 1, sizeof *data->labels);
     if (!data->labels)
         return sl_report_memory("the labels");
     for (size_t n = 0; n < data->rows; n++)
         for (size_t t = 0; t < get_targets(data, n); t++) {
             int64_t label;
-            if (!sl_npy_array_get_integer(array, n * apart + t, INT64_MIN, INT32_MAX - 1, &label))
+            if (!sl_npy_array_get_integer(array, n * stride + t, INT64_MIN, INT32_MAX - 1, &label))
                 return sl_report(SL_EXIT_DATA,
-                                 "%s: row %zu, step %zu: expected a label, a whole number up to 2^31 - 2, found %s; for numbers to "
-                                 "be met as they are give --values",
-                                 sl_report_input(array->path), n, t, sl_npy_array_get_found(array, n * apart + t).text);
-            data->labels[n * apart + t] = label < 0 ? SL_DATA_IGNORED : (int32_t)label;
+                                 "%s: row %zu, step %zu: expected a label, a whole number up to 2^31 - 2, found %s; for numbers "
+                                 "to predict give --values",
+                                 sl_report_input(array->path), n, t, sl_npy_array_get_found(array, n * stride + t).text);
+            data->labels[n * stride + t] = label < 0 ? SL_DATA_IGNORED : (int32_t)label;
         }
     return SL_EXIT_OK;
 }
@@ -185,7 +184,7 @@ static sl_exit take_values(sl_npy_array *array, sl_data *data)
     return code;
 }
 
-/* Labels as their writers shape them become [N] or [N][T]. */
+/* Drop dimensions of size 1, with which some programs write labels, so that the shape is [N] or [N][T]. */
 static void shape_labels(sl_npy_array *array, const sl_data *data)
 {
     const sl_npy_header *header = &array->header;
@@ -195,7 +194,7 @@ static void shape_labels(sl_npy_array *array, const sl_data *data)
         sl_npy_array_make_vector(array, data->rows);
 }
 
-/* Check the opened targets' shape, and take what it tells. */
+/* Check the shape of the opened targets, and set every_step and target_width from it. */
 static sl_exit check_targets(sl_npy_array *array, const sl_data_files *files, sl_data *data)
 {
     const bool is_values = files->values != NULL;
@@ -204,7 +203,7 @@ static sl_exit check_targets(sl_npy_array *array, const sl_data_files *files, sl
     if (!is_values)
         shape_labels(array, data);
     else if (header->dims != 2 || header->shape[0] != data->rows)
-        is_vector = sl_npy_array_make_vector(array, data->rows); /* one value a row */
+        is_vector = sl_npy_array_make_vector(array, data->rows); /* one value per row */
     const size_t least = is_values && !is_vector ? 2 : 1;
     data->every_step = header->dims > least;
     data->target_width = least == 2 && header->dims ? header->shape[header->dims - 1] : 1;
@@ -247,9 +246,9 @@ sl_exit sl_data_read_npy(const sl_data_files *files, sl_data *data)
     return code ? code : read_targets(files, data);
 }
 
-/* ---- What data are asked --------------------------------------------------------------------------------------------------- */
+/* ---- Queries --------------------------------------------------------------------------------------------------------------- */
 
-/* The largest of the targets' labels, or tokens, of a row, -1 if there is none; *step is where. */
+/* The largest of a row's labels or tokens, -1 if there is none; *step is its step. */
 static int32_t find_largest(const int32_t *numbers, size_t count, size_t *step)
 {
     int32_t largest = -1;
@@ -314,10 +313,10 @@ sl_exit sl_data_check(const sl_data *data, const sluice_shape *shape)
                    ? sl_report(SL_EXIT_DATA, "%s: expected tokens [N][T], as the model has an embedding, found [N][T][%zu]; %s",
                                path, data->width,
                                data->width == 1 ? "save a[:, :, 0]" : "save a.argmax(-1), if these are one-hot vectors of tokens")
-                   : sl_report(SL_EXIT_DATA, "%s: expected %zu inputs a step (the model's I), found %zu", path, shape->inputs,
+                   : sl_report(SL_EXIT_DATA, "%s: expected %zu inputs per step (the model's I), found %zu", path, shape->inputs,
                                data->width);
     if (data->values && data->target_width != outputs)
-        return sl_report(SL_EXIT_DATA, "%s: expected %zu values a target (%s), found %zu", sl_report_input(data->target_path),
+        return sl_report(SL_EXIT_DATA, "%s: expected %zu values per target (%s), found %zu", sl_report_input(data->target_path),
                          outputs, shape->classes ? "the head's outputs" : "D*H, as there is no head", data->target_width);
     sl_exit code = SL_EXIT_OK;
     for (size_t n = 0; !code && n < data->rows; n++)
@@ -336,7 +335,8 @@ bool sl_data_is_counted(const sl_data *data, size_t row, bool every_step)
 void sl_data_count_classes(const sl_data *data, size_t row, bool every_step, uint64_t *counts)
 {
     const int32_t *labels = get_labels(data, row);
-    const uint64_t times = every_step && !data->every_step ? (uint64_t)data->lengths[row] : 1; /* the row's label for each step */
+    const uint64_t times =
+        every_step && !data->every_step ? (uint64_t)data->lengths[row] : 1; /* the label of the row applies to each step */
     for (size_t t = 0; t < get_targets(data, row); t++)
         if (labels[t] >= 0)
             counts[labels[t]] += times;

@@ -7,7 +7,7 @@
 
 /* ---- Random numbers -------------------------------------------------------------------------------------------------------- */
 
-/* Streams of the seed, told apart. */
+/* Purposes that have separate random streams of one seed. */
 enum { SHUFFLE = 1, SPLIT };
 
 static uint64_t begin_stream(uint64_t seed, uint64_t purpose, uint64_t number)
@@ -18,7 +18,7 @@ static uint64_t begin_stream(uint64_t seed, uint64_t purpose, uint64_t number)
     return sl_random_next(&state);
 }
 
-/* A number from 0 to count - 1; that some are likelier by count / 2^64 is not noticed. */
+/* A random number from 0 to count - 1. The bias of the remainder, count / 2^64, is negligible. */
 static uint64_t draw_below(uint64_t *state, uint64_t count)
 {
     return sl_random_next(state) % count;
@@ -43,11 +43,11 @@ sl_exit sl_order_create(sl_order *order, size_t *all, size_t count, size_t batch
     *order = (sl_order){.count = count, .all = all, .batches = count / batch + (count % batch > 0)};
     order->rows = calloc(count ? count : 1, sizeof *order->rows);
     order->keyed = calloc(count ? count : 1, 2 * sizeof *order->keyed);
-    order->spans = calloc(order->batches ? order->batches : 1, sizeof *order->spans);
-    if (!order->rows || !order->keyed || !order->spans)
+    order->ranges = calloc(order->batches ? order->batches : 1, sizeof *order->ranges);
+    if (!order->rows || !order->keyed || !order->ranges)
         return sl_report_memory("the order of the rows");
     for (size_t k = 0; k < order->batches; k++)
-        order->spans[k] = (sl_span){k * batch, k + 1 < order->batches ? (k + 1) * batch : count};
+        order->ranges[k] = (sl_batch_range){k * batch, k + 1 < order->batches ? (k + 1) * batch : count};
     return SL_EXIT_OK;
 }
 
@@ -56,7 +56,7 @@ void sl_order_release(sl_order *order)
     free(order->all);
     free(order->rows);
     free(order->keyed);
-    free(order->spans);
+    free(order->ranges);
     *order = (sl_order){0};
 }
 
@@ -64,27 +64,27 @@ size_t sl_order_get_most(const sl_order *order)
 {
     size_t most = 0;
     for (size_t k = 0; k < order->batches; k++)
-        most = order->spans[k].end - order->spans[k].begin > most ? order->spans[k].end - order->spans[k].begin : most;
+        most = order->ranges[k].end - order->ranges[k].begin > most ? order->ranges[k].end - order->ranges[k].begin : most;
     return most;
 }
 
-/* One pass of a radix sort: move pairs by the bits of their keys from `shift` on, those alike as they stood. */
+/* One pass of a stable radix sort: by RADIX_BITS bits of the keys, from bit `shift` on. */
 static void sort_by_bits(const sl_keyed *from, sl_keyed *to, size_t count, unsigned shift)
 {
-    size_t places[1 << RADIX_BITS] = {0}, place = 0;
+    size_t starts[1 << RADIX_BITS] = {0}, start = 0;
     const uint64_t mask = (1 << RADIX_BITS) - 1;
     for (size_t n = 0; n < count; n++)
-        places[(from[n].key >> shift) & mask]++;
+        starts[(from[n].key >> shift) & mask]++;
     for (size_t k = 0; k <= mask; k++) {
-        const size_t held = places[k];
-        places[k] = place;
-        place += held;
+        const size_t held = starts[k];
+        starts[k] = start;
+        start += held;
     }
     for (size_t n = 0; n < count; n++)
-        to[places[(from[n].key >> shift) & mask]++] = from[n];
+        to[starts[(from[n].key >> shift) & mask]++] = from[n];
 }
 
-/* Sort the rows by their keys; those alike stay as they stood. */
+/* Sort the rows by their keys; the sort is stable. */
 static void sort(sl_order *order)
 {
     uint64_t most = 0;
@@ -111,24 +111,24 @@ void sl_order_sort(sl_order *order, const int64_t *lengths)
 void sl_order_shuffle(sl_order *order, const int64_t *lengths, uint64_t seed, uint64_t epoch)
 {
     uint64_t state = begin_stream(seed, SHUFFLE, epoch);
-    const uint64_t fine = 256; /* places between a length and the next */
+    const uint64_t fine = 256; /* keys per unit of length */
     for (size_t n = 0; n < order->count; n++) {
         const uint64_t place = (uint64_t)lengths[order->all[n]] * fine;
         order->keyed[n] = (sl_keyed){place + draw_below(&state, fine + place / 8), order->all[n]};
     }
     sort(order);
-    /* The smaller batch, if there is one, is the last so far, and would always have the longest rows. */
+    /* The smaller batch, if there is one, must not always have the longest rows, which are last. */
     const size_t batches = order->batches, batch = sl_order_get_most(order);
     const size_t rest = order->count - batch * (batches - (batches > 0)), smaller = batches ? draw_below(&state, batches) : 0;
     for (size_t k = 0, begin = 0; k < batches; k++) {
-        order->spans[k] = (sl_span){begin, begin + (k == smaller ? rest : batch)};
-        begin = order->spans[k].end;
+        order->ranges[k] = (sl_batch_range){begin, begin + (k == smaller ? rest : batch)};
+        begin = order->ranges[k].end;
     }
     for (size_t k = batches; k > 1; k--) {
         const size_t other = draw_below(&state, k);
-        const sl_span span = order->spans[other];
-        order->spans[other] = order->spans[k - 1];
-        order->spans[k - 1] = span;
+        const sl_batch_range range = order->ranges[other];
+        order->ranges[other] = order->ranges[k - 1];
+        order->ranges[k - 1] = range;
     }
 }
 
@@ -143,7 +143,7 @@ sl_exit sl_order_split(size_t count, double share, uint64_t seed, size_t **first
     *second = *first ? sl_order_count(wanted) : NULL;
     if (!*second)
         return SL_EXIT_FAILURE;
-    /* Of the rows left each is taken with the chance that is due (Knuth, The Art of Computer Programming 3.4.2, algorithm S). */
+    /* Selection sampling (Knuth, The Art of Computer Programming 3.4.2, algorithm S). */
     for (size_t n = 0, others = 0, taken = 0; n < count; n++)
         if (draw_below(&state, count - n) < wanted - taken)
             (*second)[taken++] = n;

@@ -1,4 +1,4 @@
-/* In which order rows are learnt: batches of rows of like length, other ones each epoch, the same ones for the same seed. */
+/* The order of the rows in an epoch: batches of rows of similar length, different in each epoch, the same for the same seed. */
 #ifndef SLUICE_CLI_TRAIN_DATA_TRAIN_ORDER_H
 #define SLUICE_CLI_TRAIN_DATA_TRAIN_ORDER_H
 
@@ -7,45 +7,45 @@
 #include <stddef.h>
 #include <stdint.h>
 
-typedef struct sl_span {
-    size_t begin, end; /* of sl_order.rows */
-} sl_span;
+typedef struct sl_batch_range {
+    size_t begin, end; /* indices into sl_order.rows */
+} sl_batch_range;
 
-/** A row on its way to its place. */
+/** A row and its sort key. */
 typedef struct sl_keyed {
     uint64_t key;
     size_t row;
 } sl_keyed;
 
 typedef struct sl_order {
-    size_t count;    /* of rows */
-    size_t *all;     /* [count] the rows that take part, as the data number them, ascending */
-    size_t *rows;    /* [count] those of a batch side by side, shortest first */
-    size_t batches;  /* all have the same number of rows, but one, which has what is left */
-    sl_span *spans;  /* [batches] */
-    sl_keyed *keyed; /* [2 * count] room for sorting */
+    size_t count;           /* of rows */
+    size_t *all;            /* [count] the numbers of the rows in the data, ascending */
+    size_t *rows;           /* [count] the same rows, batch after batch, shortest first within each */
+    size_t batches;         /* all have the same number of rows, except for one with the rest */
+    sl_batch_range *ranges; /* [batches] */
+    sl_keyed *keyed;        /* [2 * count] buffer for sorting */
 } sl_order;
 
-/** Make the order of `count` rows, `all` being taken over and freed by sl_order_release in any case, in batches of `batch` rows. */
+/** Make an order of `count` rows in batches of `batch` rows. Takes ownership of `all`, also on failure; sl_order_release frees it. */
 sl_exit sl_order_create(sl_order *order, size_t *all, size_t count, size_t batch);
 
-/** Deal the rows to batches and put these in an order, both by seed and epoch. Rows meet others of their length, and of lengths up
- *  to an eighth longer or shorter. */
+/** Distribute the rows over batches at random, and shuffle the batches, by seed and epoch. A batch has rows of similar length, up to
+ *  about an eighth longer or shorter. */
 void sl_order_shuffle(sl_order *order, const int64_t *lengths, uint64_t seed, uint64_t epoch);
 
-/** Batches by length, shortest rows first. */
+/** Sort all rows by length, shortest first. */
 void sl_order_sort(sl_order *order, const int64_t *lengths);
 
-/** Rows of the largest batch. */
+/** Number of rows of the largest batch. */
 size_t sl_order_get_most(const sl_order *order);
 
 void sl_order_release(sl_order *order);
 
-/** Choose round(share * count) of `count` rows by seed, at least one and at most all but one of two or more. Each of `first` (the
- *  others) and `second` (the chosen) receives an array, ascending, to be freed; *chosen is the length of the second. */
+/** Choose round(share * count) of `count` rows at random by seed; if there are two or more, at least one and not all. *second receives
+ *  the chosen rows and *first the others, ascending, to be freed; *chosen is the number of chosen rows. */
 sl_exit sl_order_split(size_t count, double share, uint64_t seed, size_t **first, size_t **second, size_t *chosen);
 
-/** The numbers 0 to count - 1, to be freed; NULL, reported, when there is no memory. */
+/** The numbers 0 to count - 1, to be freed. NULL: out of memory, which is reported. */
 size_t *sl_order_count(size_t count);
 
 #endif

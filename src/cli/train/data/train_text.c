@@ -1,4 +1,4 @@
-/* Labelled lines of text as data to learn from. */
+/* Training data from labelled lines of text. */
 #include "cli/input/lines.h"
 #include "cli/train/data/train_data.h"
 
@@ -15,12 +15,12 @@ enum { LINES_AT_ONCE = 8192 };
 typedef struct text_reader {
     sl_data *data;
     sl_labels *labels;
-    size_t room, tokens, token_room; /* rows there is room for; tokens so far, and that there is room for */
-    char *label;                     /* a line's, as bytes */
+    size_t room, tokens, token_room; /* capacity in rows; number of tokens so far, and capacity in tokens */
+    char *label;                     /* label of a line, as bytes */
     size_t label_room;
 } text_reader;
 
-/* Room for `rows` rows more, of `tokens` tokens in all. */
+/* Make room for `rows` more rows with `tokens` tokens in all. */
 static bool reserve(text_reader *reader, size_t rows, size_t tokens)
 {
     sl_data *data = reader->data;
@@ -50,7 +50,7 @@ static bool reserve(text_reader *reader, size_t rows, size_t tokens)
 /* Whether a label can name a class in a model file. */
 static bool is_name(const char *label, size_t bytes)
 {
-    json_t *text = bytes && !memchr(label, ',', bytes) ? json_stringn(label, bytes) : NULL; /* NULL: no UTF-8 */
+    json_t *text = bytes && !memchr(label, ',', bytes) ? json_stringn(label, bytes) : NULL; /* NULL: not UTF-8 */
     bool plain = text && strlen(label) == bytes;                                            /* no NUL within */
     for (size_t k = 0; plain && k < bytes; k++)
         plain = !sl_clean_get_control(label + k);
@@ -58,7 +58,7 @@ static bool is_name(const char *label, size_t bytes)
     return plain;
 }
 
-/* The number of a line's label, its first `length` tokens. */
+/* Find the number of the label of a line, which is its first `length` tokens. */
 static sl_exit take_label(text_reader *reader, const int32_t *tokens, size_t length, int32_t *label)
 {
     const sl_data *data = reader->data;
@@ -75,23 +75,23 @@ static sl_exit take_label(text_reader *reader, const int32_t *tokens, size_t len
     const char *path = sl_report_input(data->path);
     if (!is_name(reader->label, length))
         return sl_report(SL_EXIT_DATA,
-                         "%s: line %zu: '%.80s' cannot name a class in a model file; expected UTF-8 without commas and control "
-                         "characters, and at least a byte of it; rename the class",
+                         "%s: line %zu: '%.80s' cannot name a class in a model file; expected at least one byte of UTF-8 without "
+                         "commas and control characters; rename the class",
                          path, data->rows + 1, reader->label);
     const size_t known = reader->labels->count, index = sl_labels_find(reader->labels, reader->label, length);
     if (index == SIZE_MAX && reader->labels->closed) {
         const char *alike = sl_labels_find_alike(reader->labels, reader->label);
         return sl_report(SL_EXIT_DATA,
-                         "%s: line %zu: label '%.80s' is not known; expected one of the %zu of the training data, "
-                         "or of the model that training goes on from%s%.80s%s",
+                         "%s: line %zu: label '%.80s' is not known; expected one of the %zu labels of the training "
+                         "data, or of the model of --from%s%.80s%s",
                          path, data->rows + 1, reader->label, known, alike ? "; '" : "", alike ? alike : "",
-                         alike ? "' is, without the spaces, quotes or invisible characters by which it differs" : "");
+                         alike ? "' is known; it differs only by spaces, quotes or invisible characters" : "");
     }
     *label = (int32_t)index;
     return index == SIZE_MAX ? SL_EXIT_FAILURE : SL_EXIT_OK;
 }
 
-/* A line without a tab. Where another character may have been meant for one, a command puts it there. */
+/* Report a line without a tab. If another separator may be in its place, suggest a command that replaces it. */
 static sl_exit fail_tab(const sl_data *data, const int32_t *tokens, size_t length)
 {
     const char *path = sl_report_input(data->path);
@@ -99,17 +99,16 @@ static sl_exit fail_tab(const sl_data *data, const int32_t *tokens, size_t lengt
     while (at < length && tokens[at] != ',' && tokens[at] != ';' && tokens[at] != ' ')
         at++;
     if (!length)
-        return sl_report(SL_EXIT_DATA, "%s: line %zu: expected LABEL<TAB>TEXT, found an empty line; leave it out", path,
+        return sl_report(SL_EXIT_DATA, "%s: line %zu: expected LABEL<TAB>TEXT, found an empty line; remove it", path,
                          data->rows + 1);
     if (at == length)
         return sl_report(SL_EXIT_DATA,
                          "%s: line %zu: expected LABEL<TAB>TEXT, found no tab; put the label and a tab before the text", path,
                          data->rows + 1);
-    return sl_report(
-        SL_EXIT_DATA,
-        "%s: line %zu: expected LABEL<TAB>TEXT, found no tab; if '%c' stands behind the label, sed 's/%c/\\t/' FILE > NEW "
-        "makes it one",
-        path, data->rows + 1, (char)tokens[at], (char)tokens[at]);
+    return sl_report(SL_EXIT_DATA,
+                     "%s: line %zu: expected LABEL<TAB>TEXT, found no tab; if '%c' is the separator, sed 's/%c/\\t/' FILE > NEW "
+                     "replaces it by a tab",
+                     path, data->rows + 1, (char)tokens[at], (char)tokens[at]);
 }
 
 static sl_exit take_line(text_reader *reader, const int32_t *tokens, size_t length)
@@ -123,7 +122,7 @@ static sl_exit take_line(text_reader *reader, const int32_t *tokens, size_t leng
         return fail_tab(data, tokens, length);
     const size_t bytes = length - tab - 1;
     if (!bytes)
-        return sl_report(SL_EXIT_DATA, "%s: line %zu: expected a text behind the tab, found none; leave the line out", path,
+        return sl_report(SL_EXIT_DATA, "%s: line %zu: expected a text after the tab, found none; remove the line", path,
                          data->rows + 1);
     const sl_exit code = take_label(reader, tokens, tab, &data->labels[data->rows]);
     if (code)
@@ -154,7 +153,7 @@ static sl_exit read_all(text_reader *reader, sl_lines *lines)
     }
 }
 
-/* A note if the first line's label is on no other line, where every other label is on several. */
+/* Print a note if the label of the first line is on no other line, while every other label is on several lines. */
 static sl_exit note_header(const sl_data *data, const sl_labels *labels)
 {
     size_t *lines = calloc(labels->count + 1, sizeof *lines);
@@ -167,7 +166,7 @@ static sl_exit note_header(const sl_data *data, const sl_labels *labels)
         is_alone = is_alone && lines[k] > 1;
     free(lines);
     if (is_alone)
-        sl_report_note("%s: line 1: no other line has its label, '%.80s'; leave the line out if it is a header",
+        sl_report_note("%s: line 1: no other line has its label, '%.80s'; remove the line if it is a header",
                        sl_report_input(data->path), labels->names[0]);
     return SL_EXIT_OK;
 }

@@ -1,7 +1,7 @@
 /* Random batches with targets for trainers, and the few calls on trainers that several tests make. Each ends the test on
  * failure. */
-#ifndef SLUICE_TESTS_LESSONS_H
-#define SLUICE_TESTS_LESSONS_H
+#ifndef SLUICE_TESTS_MINIBATCHES_H
+#define SLUICE_TESTS_MINIBATCHES_H
 
 #include "support/network.h"
 #include "support/suite.h"
@@ -10,41 +10,41 @@
 
 #include <string.h>
 
-/** What a trainer is given in a step. Owned: test_lesson_free. */
-typedef struct test_lesson {
+/** What a trainer is given in a step. Owned: test_minibatch_free. */
+typedef struct test_minibatch {
     test_batch batch; /* without logits, which are the trainer's */
     int32_t *labels;  /* [N] or [N][T], some of them to be ignored with every_step; NULL: squared error */
     float *values;    /* of squared error, else NULL */
-} test_lesson;
+} test_minibatch;
 
-static inline test_lesson test_lesson_random(const sluice_shape *shape, const sluice_trainer_options *options, size_t rows,
-                                             size_t steps, unsigned what, uint64_t *random)
+static inline test_minibatch test_minibatch_random(const sluice_shape *shape, const sluice_trainer_options *options, size_t rows,
+                                                   size_t steps, unsigned what, uint64_t *random)
 {
-    test_lesson lesson = {.batch = test_batch_random(shape, rows, steps, what, random)};
-    free(lesson.batch.logits);
-    lesson.batch.logits = lesson.batch.batch.logits = NULL;
-    lesson.batch.logits_count = 0;
+    test_minibatch minibatch = {.batch = test_batch_random(shape, rows, steps, what, random)};
+    free(minibatch.batch.logits);
+    minibatch.batch.logits = minibatch.batch.batch.logits = NULL;
+    minibatch.batch.logits_count = 0;
     const size_t targets = rows * (options->every_step ? steps : 1);
     const size_t width = shape->classes ? shape->classes : shape->directions * shape->hidden;
     if (options->loss == SLUICE_LOSS_SQUARED_ERROR) {
-        lesson.values = test_floats(targets * width);
+        minibatch.values = test_floats(targets * width);
         for (size_t k = 0; k < targets * width; k++)
-            lesson.values[k] = 2 * test_uniform(random) - 1;
-        return lesson;
+            minibatch.values[k] = 2 * test_uniform(random) - 1;
+        return minibatch;
     }
-    lesson.labels = calloc(targets ? targets : 1, sizeof *lesson.labels);
-    ck_assert_ptr_nonnull(lesson.labels);
+    minibatch.labels = calloc(targets ? targets : 1, sizeof *minibatch.labels);
+    ck_assert_ptr_nonnull(minibatch.labels);
     for (size_t k = 0; k < targets; k++)
-        lesson.labels[k] = options->every_step && test_random(random) % 8 == 0 ? (options->ignore ? options->ignore : -100)
-                                                                               : (int32_t)(test_random(random) % shape->classes);
-    return lesson;
+        minibatch.labels[k] = options->every_step && test_random(random) % 8 == 0 ? (options->ignore ? options->ignore : -100)
+                                                                                  : (int32_t)(test_random(random) % shape->classes);
+    return minibatch;
 }
 
-static inline void test_lesson_free(test_lesson *lesson)
+static inline void test_minibatch_free(test_minibatch *minibatch)
 {
-    test_batch_free(&lesson->batch);
-    free(lesson->labels);
-    free(lesson->values);
+    test_batch_free(&minibatch->batch);
+    free(minibatch->labels);
+    free(minibatch->values);
 }
 
 /** One step, which has to succeed. */
@@ -58,9 +58,9 @@ static inline sluice_report test_step(sluice_trainer *trainer, const sluice_batc
     return report;
 }
 
-static inline sluice_report test_learn(sluice_trainer *trainer, const test_lesson *lesson)
+static inline sluice_report test_learn(sluice_trainer *trainer, const test_minibatch *minibatch)
 {
-    return test_step(trainer, &lesson->batch.batch, lesson->labels, lesson->values);
+    return test_step(trainer, &minibatch->batch.batch, minibatch->labels, minibatch->values);
 }
 
 static inline sluice_trainer *test_trainer_create(const sluice_model *model, const sluice_engine_options *engine,

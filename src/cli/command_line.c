@@ -1,0 +1,259 @@
+#include "cli/command_line.h"
+
+#include "cli/cli_pages.h"
+#include "cli/cli_values.h"
+#include "program/options/option_kinds.h"
+#include "program/options/option_words.h"
+#include "program/pages/help.h"
+#include "program/version.h"
+#include "system/threads.h"
+
+#include <getopt.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+/* ---- The table -------------------------------------------------------------------------------------------------------------- */
+
+static const char *layout_name(size_t value)
+{
+    static const char *const names[] = {"ntc", "tnc"};
+    return value < 2 ? names[value] : NULL;
+}
+
+static const char *progress_name(size_t value)
+{
+    return sl_progress_get_name((sl_progress_mode)value);
+}
+
+enum { INFO = SL_COMMAND_INFO, RUN = SL_COMMAND_RUN, TRAIN = SL_COMMAND_TRAIN, ALL = INFO | RUN | TRAIN };
+enum { MODE, DATA, RESULTS, NETWORK, TRAINING, NAMES, COMPUTING, REPORTING, GENERAL };
+static const char *const groups[] = {
+    [MODE] = "What to show", [DATA] = "Input",          [RESULTS] = "Output",      [NETWORK] = "Network", [TRAINING] = "Training",
+    [NAMES] = "Tensors",     [COMPUTING] = "Computing", [REPORTING] = "Reporting", [GENERAL] = "General", [GENERAL + 1] = NULL,
+};
+
+#define FIELD(name) offsetof(sl_options, name)
+#define TEXT(number) SL_OPTION_TEXT(number)
+static const sl_option table[] = {
+    {"env", 0, INFO, MODE, NULL, &sl_kind_flag, FIELD(env),
+     "show the instruction set, threads and libraries that would be used on this machine, and why"},
+    {"explain", 0, INFO, MODE, NULL, &sl_kind_flag, FIELD(explain), "show the execution plan for a batch, and why"},
+    {"batch", 0, INFO, MODE, "N", &sl_kind_count, FIELD(batch), "rows of the batch to explain"},
+    {"steps", 0, INFO, MODE, "T", &sl_kind_count, FIELD(steps), "steps of each row of the batch to explain"},
+
+    {"text", 0, RUN, DATA, NULL, &sl_kind_flag, FIELD(text),
+     "read lines of text, not .npy files, and write the class of each line"},
+    {"text", 0, TRAIN, DATA, "FILE", &sl_kind_file, FIELD(train.text),
+     "lines LABEL<TAB>TEXT, may be gzipped; the bytes of TEXT are the tokens of the row"},
+    {"keep-cr", 0, RUN | TRAIN, DATA, NULL, &sl_kind_flag, FIELD(keep_cr),
+     "keep the CR of lines that end in CR LF; by default it is dropped, with a note"},
+    {"input", 'i', RUN, DATA, "FILE", &sl_kind_file, FIELD(input),
+     "the rows: inputs [N][T][I], or tokens [N][T]; with --text, lines of text, may be gzipped", .default_text = "-"},
+    {"input", 'i', TRAIN, DATA, "FILE", &sl_kind_file, FIELD(input), "the rows: inputs [N][T][I], or tokens [N][T]"},
+    {"lengths", 0, ALL, DATA, "FILE", &sl_kind_file, FIELD(lengths), "number of steps of each row, [N]; by default T for all"},
+    {"layout", 0, RUN, DATA, "LAYOUT", &sl_value_layout, 0, "order of the axes of --input and --output: rows first or steps first",
+     layout_name},
+    {"h0", 0, RUN, DATA, "FILE", &sl_kind_file, FIELD(h0), "initial hidden states, [L*D][N][H]; by default zeros"},
+    {"c0", 0, RUN, DATA, "FILE", &sl_kind_file, FIELD(c0), "initial cell states, [L*D][N][H]; by default zeros"},
+    {"state", 0, RUN, DATA, "FILE", &sl_kind_file, FIELD(state),
+     "safetensors file of states: rows continue from the states in it, if it exists; their final states are written to it"},
+    {"labels", 0, TRAIN, DATA, "FILE", &sl_kind_file, FIELD(train.labels),
+     "class of each row [N], or of each step [N][T]; negative labels are ignored"},
+    {"values", 0, TRAIN, DATA, "FILE", &sl_kind_file, FIELD(train.values),
+     "values to predict instead of classes, for each row [N][C], or [N] if C is 1, or for each step [N][T][C]"},
+    {"validate", 0, TRAIN, DATA, "FILE", &sl_kind_file, FIELD(train.validate),
+     "rows on which to evaluate the model after each epoch; a file like that of --text or --input"},
+    {"validate-lengths", 0, TRAIN, DATA, "FILE", &sl_kind_file, FIELD(train.validate_lengths),
+     "steps of the rows of --validate, as --lengths"},
+    {"validate-labels", 0, TRAIN, DATA, "FILE", &sl_kind_file, FIELD(train.validate_labels),
+     "classes of the rows of --validate, as --labels"},
+    {"validate-values", 0, TRAIN, DATA, "FILE", &sl_kind_file, FIELD(train.validate_values),
+     "values of the rows of --validate, as --values"},
+    {"validate-share", 0, TRAIN, DATA, "S", &sl_kind_fraction, FIELD(train.validate_share),
+     "instead of --validate, the fraction of the rows to hold out for validation, chosen at random by --seed", .recorded = true},
+
+    {"output", 'o', RUN, RESULTS, "FILE", &sl_kind_file, FIELD(output),
+     "hidden states of the last layer, [N][T][D*H], zero after the end of a row; with --text the classes, by default '-'"},
+    {"top", 0, RUN, RESULTS, "K", &sl_kind_count, FIELD(top), "with --text, write the K most probable classes of each line",
+     .default_text = "1"},
+    {"hn", 0, RUN, RESULTS, "FILE", &sl_kind_file, FIELD(hn), "final hidden states, [L*D][N][H]"},
+    {"cn", 0, RUN, RESULTS, "FILE", &sl_kind_file, FIELD(cn), "final cell states, [L*D][N][H]"},
+    {"head", 0, RUN, RESULTS, "FILE", &sl_kind_file, FIELD(head), "outputs of the head after each row's last step, [N][C]"},
+    {"output", 'o', TRAIN, RESULTS, "FILE", &sl_kind_file, FIELD(output),
+     "the model of the best epoch: with the highest validation accuracy, or with the least loss"},
+    {"checkpoint", 0, TRAIN, RESULTS, "FILE", &sl_kind_file, FIELD(train.checkpoint),
+     "write a checkpoint after each epoch, when training is interrupted, and at the intervals of --checkpoint-every"},
+    {"checkpoint-every", 0, TRAIN, RESULTS, "N[m]", &sl_value_every, 0,
+     "write a checkpoint every N updates, or every N minutes (Nm)", .most = UINT32_MAX},
+    {"resume", 0, TRAIN, RESULTS, "FILE", &sl_kind_file, FIELD(train.resume),
+     "continue from a checkpoint, with its options and files where none are given; the file is also written unless --checkpoint "
+     "names another; the result is bitwise identical to that of an uninterrupted run"},
+    {"curve", 0, TRAIN, RESULTS, "FILE", &sl_value_curve, 0,
+     "write the learning curve as .svg or .csv; may be given once for each"},
+
+    {"hidden", 0, TRAIN, NETWORK, "N", &sl_kind_count, FIELD(train.hidden), "hidden units of each layer and direction",
+     .default_text = TEXT(SL_TRAIN_HIDDEN), .recorded = true},
+    {"layers", 0, TRAIN, NETWORK, "N", &sl_kind_count, FIELD(train.layers), "number of LSTM layers",
+     .default_text = TEXT(SL_TRAIN_LAYERS), .recorded = true},
+    {"bidirectional", 0, TRAIN, NETWORK, NULL, &sl_kind_flag, FIELD(train.bidirectional), "run each layer in both directions",
+     .recorded = true},
+    {"embedding", 0, TRAIN, NETWORK, "N", &sl_kind_count, FIELD(train.embedding), "width of the embedding of tokens",
+     .default_text = TEXT(SL_TRAIN_EMBEDDING), .recorded = true},
+    {"vocabulary", 0, TRAIN, NETWORK, "N", &sl_kind_count, FIELD(train.vocabulary),
+     "number of different tokens of --input; by default 1 + the largest token", .recorded = true},
+    {"classes", 0, TRAIN, NETWORK, "N", &sl_kind_count, FIELD(train.classes),
+     "number of classes of --labels; by default 1 + the largest label", .recorded = true},
+    {"no-bias", 0, TRAIN, NETWORK, NULL, &sl_kind_flag, FIELD(train.no_bias), "LSTM layers without biases", .recorded = true},
+    {"no-head", 0, TRAIN, NETWORK, NULL, &sl_kind_flag, FIELD(train.no_head),
+     "no linear head: --values are targets of the hidden state of the last layer", .recorded = true},
+    {"from", 0, TRAIN, NETWORK, "MODEL", &sl_kind_file, FIELD(train.from), "start with a trained model instead of a new network",
+     .recorded = true},
+    {"init", 0, TRAIN, NETWORK, "NAME", &sl_kind_choice, FIELD(train.initializer),
+     "distribution of the initial weights: that of PyTorch or of Keras", sl_words_initializer, .recorded = true},
+
+    {"epochs", 0, TRAIN, TRAINING, "N", &sl_kind_count, FIELD(train.epochs), "number of passes over the training rows",
+     .default_text = TEXT(SL_TRAIN_EPOCHS), .recorded = true},
+    {"batch", 0, TRAIN, TRAINING, "N", &sl_kind_count, FIELD(batch), "rows of each batch", .default_text = TEXT(SL_TRAIN_BATCH),
+     .recorded = true},
+    {"patience", 0, TRAIN, TRAINING, "EPOCHS", &sl_kind_count, FIELD(train.patience),
+     "stop when validation has not improved for EPOCHS epochs"},
+    {"optimizer", 0, TRAIN, TRAINING, "NAME", &sl_kind_choice, FIELD(train.trainer.optimizer), "update rule of the weights",
+     sl_words_optimizer, .recorded = true},
+    {"rate", 0, TRAIN, TRAINING, "R", &sl_kind_positive, FIELD(train.trainer.rate),
+     "learning rate; with a schedule, the highest one", .default_text = TEXT(SL_TRAIN_RATE), .recorded = true},
+    {"rate-schedule", 0, TRAIN, TRAINING, "NAME", &sl_kind_choice, FIELD(train.trainer.schedule),
+     "how the learning rate changes over the updates", sl_words_rate, .recorded = true},
+    {"warmup", 0, TRAIN, TRAINING, "N", &sl_kind_count64, FIELD(train.trainer.warmup_steps),
+     "raise the learning rate linearly over the first N updates", .recorded = true},
+    {"momentum", 0, TRAIN, TRAINING, "M", &sl_kind_fraction, FIELD(train.trainer.momentum), "momentum of --optimizer sgd",
+     .default_text = "0", .recorded = true},
+    {"weight-decay", 0, TRAIN, TRAINING, "W", &sl_kind_real, FIELD(train.trainer.weight_decay),
+     "L2 penalty on weights; with adamw decoupled from the gradient", .default_text = "0", .recorded = true},
+    {"clip", 0, TRAIN, TRAINING, "NORM", &sl_kind_positive, FIELD(train.trainer.clip),
+     "clip the gradient: scale it down to NORM if its norm is larger", .recorded = true},
+    {"dropout", 0, TRAIN, TRAINING, "P", &sl_kind_fraction_f32, FIELD(train.trainer.dropout),
+     "dropout between layers: set outputs to zero with probability P", .default_text = "0", .recorded = true},
+    {"label-smoothing", 0, TRAIN, TRAINING, "S", &sl_kind_fraction_f32, FIELD(train.trainer.label_smoothing),
+     "fraction of each target that is spread evenly over all classes", .default_text = "0", .recorded = true},
+    {"class-weights", 0, TRAIN, TRAINING, "balanced|FILE", &sl_kind_word_or_file, FIELD(train.class_weights),
+     "weight of each class in the loss of training and validation: by inverse frequency, or from lines CLASS<TAB>WEIGHT"},
+    {"every-step", 0, TRAIN, TRAINING, NULL, &sl_kind_flag, FIELD(train.every_step),
+     "use the label or value of a row as the target of each step, not only of the last", .recorded = true},
+    {"truncate", 0, TRAIN, TRAINING, "T", &sl_kind_count, FIELD(train.truncate),
+     "truncated backpropagation through time: divide rows into parts of T steps, update after each part, and begin the next part "
+     "with the states at its end",
+     .recorded = true},
+    {"recompute", 0, TRAIN, TRAINING, "T", &sl_kind_count, FIELD(train.trainer.recompute),
+     "save memory on long rows: store the states of every T-th step only, and recompute the steps in between for the gradient",
+     .recorded = true},
+    {"seed", 0, TRAIN, TRAINING, "N", &sl_kind_seed, FIELD(train.trainer.seed),
+     "random seed of initial weights, order of rows, --validate-share and dropout", .default_text = "0", .recorded = true},
+
+    {"prefix", 0, ALL, NAMES, "NAME", &sl_kind_text, FIELD(names.prefix),
+     "prefix of the names of the LSTM tensors: 'lstm.' for lstm.weight_ih_l0"},
+    {"head-name", 0, ALL, NAMES, "NAME", &sl_kind_text, FIELD(names.head), "the head is NAME.weight and NAME.bias; '' for no head"},
+    {"embedding-name", 0, ALL, NAMES, "NAME", &sl_kind_text, FIELD(names.embedding),
+     "the embedding is NAME.weight; '' for no embedding"},
+
+    {"rows", 0, RUN, COMPUTING, "N", &sl_kind_count, FIELD(rows),
+     "number of rows in memory at once; by default chosen by their size"},
+    {"threads", 0, ALL, COMPUTING, "N", &sl_kind_unsigned, FIELD(engine.threads),
+     "number of threads; by default chosen for the machine", .least = 1, .most = SL_THREADS_MAX, .variable = "SLUICE_NUM_THREADS"},
+    {"isa", 0, ALL, COMPUTING, "NAME", &sl_kind_choice, FIELD(engine.isa), "instruction set of the kernels", sl_words_isa,
+     .variable = "SLUICE_ISA"},
+    {"gemm", 0, INFO | RUN, COMPUTING, "NAME", &sl_kind_choice, FIELD(engine.gemm), "how matrices are multiplied", sl_words_gemm,
+     .variable = "SLUICE_GEMM"},
+    {"schedule", 0, INFO | RUN, COMPUTING, "NAME", &sl_value_schedule, 0,
+     "how work is divided over threads; measure: time the candidates first", sl_words_schedule},
+    {"plans", 0, INFO | RUN, COMPUTING, "FILE", &sl_kind_file, FIELD(plans),
+     "file of tuned plans, which --schedule measure also writes"},
+
+    {"progress", 0, RUN | TRAIN, REPORTING, "WHEN", &sl_kind_choice, FIELD(progress),
+     "show a progress bar on standard error; auto: if it is a terminal", progress_name},
+    {"stats", 0, RUN | TRAIN, REPORTING, NULL, &sl_kind_flag, FIELD(stats),
+     "print speed and share of the peak on standard error at the end"},
+    {"json", 0, INFO, REPORTING, NULL, &sl_kind_flag, FIELD(json), "print one JSON object instead of a table"},
+    {"json", 0, RUN, REPORTING, NULL, &sl_kind_flag, FIELD(json), "print --stats as JSON"},
+    {"json", 0, TRAIN, REPORTING, NULL, &sl_kind_flag, FIELD(json), "print the summary, and --stats, as JSON"},
+
+    {"help", 'h', ALL | SL_COMMAND_NONE, GENERAL, NULL, &sl_kind_flag, FIELD(help), "show this help", .ends = true},
+    {"version", 0, ALL | SL_COMMAND_NONE, GENERAL, NULL, &sl_kind_flag, FIELD(version),
+     "show the versions of the library, BLIS and OpenMP, and the instruction set in use", .ends = true},
+};
+
+const sl_program sl_program_this = {"sluice", groups, table, sizeof table / sizeof table[0], sl_pages, SL_PAGES, "sluice-bench"};
+
+static const sl_page *get_page(sl_command command)
+{
+    const sl_page *page = sl_pages;
+    while (page->command != (unsigned)command)
+        page++;
+    return page;
+}
+
+/* ---- Parsing ---------------------------------------------------------------------------------------------------------------- */
+
+static sl_exit take_operands(sl_command command, int argc, char **argv, sl_options *options)
+{
+    if (command == SL_COMMAND_TRAIN && argc > optind)
+        return sl_report(SL_EXIT_USAGE, "'%s' is not an option; name the data with --text or --input; see sluice train --help",
+                         argv[optind]);
+    if (argc - optind > 1)
+        return sl_report(SL_EXIT_USAGE, "expected one MODEL, found '%s' besides '%s'; see sluice %s --help", argv[optind + 1],
+                         argv[optind], get_page(command)->name);
+    options->model = argv[optind];
+    if (options->model && !*options->model)
+        return sl_report(SL_EXIT_USAGE, "MODEL: expected the name of a file, found ''");
+    return SL_EXIT_OK;
+}
+
+static sl_exit print_version(void)
+{
+    sluice_environment environment = {.struct_size = sizeof environment};
+    sluice_error error;
+    if (sluice_environment_get(NULL, &environment, &error))
+        return sl_report_error(&error);
+    sl_version_print("sluice", NULL, &environment);
+    return SL_EXIT_OK;
+}
+
+sl_exit sl_command_line_parse(sl_command command, int argc, char **argv, sl_options *options, bool *done)
+{
+    sluice_error error;
+    *done = false;
+    *options = (sl_options){.names.struct_size = sizeof options->names,
+                            .engine.struct_size = sizeof options->engine,
+                            .train.trainer.struct_size = sizeof options->train.trainer};
+    if (sl_option_table_parse(&sl_program_this, get_page(command), argc, argv, options, &options->given, &error))
+        return sl_report_error(&error);
+    *done = options->version || options->help;
+    if (options->version)
+        return print_version();
+    return options->help ? sl_command_line_print_help(get_page(command)->name) : take_operands(command, argc, argv, options);
+}
+
+bool sl_command_line_is_given(const sl_options *options, const char *name)
+{
+    return sl_option_table_is_given(&sl_program_this, &options->given, name);
+}
+
+sl_exit sl_command_line_set(sl_options *options, const char *name, const char *text)
+{
+    sluice_error error;
+    return sl_option_table_set(&sl_program_this, get_page(SL_COMMAND_TRAIN), name, text, options, &options->given, &error)
+               ? sl_report_error(&error)
+               : SL_EXIT_OK;
+}
+
+sl_exit sl_command_line_print_help(const char *command)
+{
+    static const char *const general[] = {"help", "--help", "-h"};
+    const sl_page *page = command ? sl_program_find_page(&sl_program_this, command) : sl_pages;
+    for (size_t k = 0; command && k < sizeof general / sizeof general[0]; k++)
+        page = strcmp(command, general[k]) == 0 ? sl_pages : page;
+    if (!page)
+        return sl_report(SL_EXIT_USAGE, "command '%s' is not known; expected run, train or info; see sluice help", command);
+    sl_help_write(&sl_program_this, page, stdout);
+    return SL_EXIT_OK;
+}

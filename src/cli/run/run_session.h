@@ -1,0 +1,31 @@
+/* The state of `sluice run`: the model, its engine, and statistics. */
+#ifndef SLUICE_CLI_RUN_RUN_SESSION_H
+#define SLUICE_CLI_RUN_RUN_SESSION_H
+
+#include "cli/cli_options.h"
+#include "cli/stats.h"
+#include "program/report.h"
+#include "sluice.h"
+
+typedef struct sl_run_session {
+    const sl_options *options;
+    sluice_model *model;
+    sluice_shape shape;
+    sluice_engine *engine;
+    sluice_engine_info info;
+    sluice_workspace *workspace;
+    sl_stats stats;
+    double started; /* clock when reading began, plus the time of sl_run_measure */
+} sl_run_session;
+
+/** With --schedule measure, time the candidates for batches of `rows` rows of `steps` steps. The time counts as setup. */
+sl_exit sl_run_measure(sl_run_session *run, size_t rows, size_t steps);
+
+/** Run one batch, of `steps` steps without padding, and update the statistics. */
+sl_exit sl_run_forward(sl_run_session *run, const sluice_batch *batch, uint64_t steps);
+
+/** Number of rows to hold in memory at once, where a row takes `bytes` bytes: --rows, or else as many as fit into a fixed amount of
+ *  memory, but at least enough for all threads. */
+size_t sl_run_get_rows(const sl_run_session *run, double bytes);
+
+#endif

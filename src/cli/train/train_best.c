@@ -1,0 +1,55 @@
+#include "program/model_shape.h"
+#include "cli/train/train_best.h"
+
+#include "cli/digest.h"
+
+#include <string.h>
+
+uint64_t sl_train_get_digest(const sluice_model *model)
+{
+    const sluice_shape shape = sl_model_shape(model);
+    uint64_t digest = SL_DIGEST_BEGIN;
+    for (int tensor = SLUICE_TENSOR_WEIGHT_IH; tensor <= SLUICE_TENSOR_HEAD_BIAS; tensor++) {
+        const size_t parts = tensor <= SLUICE_TENSOR_BIAS ? shape.layers * shape.directions : 1;
+        for (size_t k = 0; k < parts; k++) {
+            size_t count = 0;
+            const float *values = sluice_model_get_tensor(model, (sluice_tensor)tensor, k, &count);
+            digest = sl_digest_add(digest, values, count * sizeof *values);
+        }
+    }
+    return digest;
+}
+
+sl_exit sl_train_save_model(const sl_training *train)
+{
+    sluice_error error;
+    const sluice_model *model = sluice_trainer_get_model(train->trainer);
+    return sluice_model_save(model, train->options->output, &train->options->names, &error) ? sl_report_error(&error) : SL_EXIT_OK;
+}
+
+/* More right; with as many right, or of --values, less loss. */
+static bool is_better(const sl_training *train, const sl_score *score, const sl_score *than)
+{
+    if (train->curve.has_classes && score->right != than->right)
+        return score->right > than->right;
+    return score->loss < than->loss;
+}
+
+void sl_train_update_best(sl_training *train, const sl_score *score, bool *is_best)
+{
+    sl_best *best = &train->best;
+    *is_best = !train->dataset.validation || !best->epoch || is_better(train, score, &best->score);
+    if (!*is_best)
+        return;
+    best->epoch = train->position.epoch;
+    best->digest = sl_train_get_digest(sluice_trainer_get_model(train->trainer));
+    best->score = *score;
+    memcpy(best->scores, train->evaluation.scores, train->evaluation.count * sizeof *best->scores);
+}
+
+bool sl_train_is_over(const sl_training *train)
+{
+    const sl_train_options *options = &train->options->train;
+    const uint64_t epoch = train->position.epoch;
+    return epoch >= options->epochs || (options->patience && epoch - train->best.epoch >= options->patience);
+}

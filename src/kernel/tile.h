@@ -1,0 +1,236 @@
+/*
+ * Register tiles, written once over the verbs of a simd_*.h, which the including file has chosen.
+ *
+ * A tile is up to V_TILE_ROWS rows x one block of columns (4 vectors), or fewer rows x several blocks. Its sums stay in registers
+ * until they are complete. Every product is a chain of fused multiply-adds from zero in index order. Vectors run across columns,
+ * the tile across rows, never across terms, and so neither changes a bit.
+ */
+#ifndef SLUICE_KERNEL_TILE_H
+#define SLUICE_KERNEL_TILE_H
+
+#include "kernel/kernel.h"
+
+#include <assert.h>
+#include <float.h>
+
+#ifdef __FAST_MATH__
+#error "-ffast-math would break the numeric contract of sluice.h"
+#endif
+_Static_assert(FLT_EVAL_METHOD == 0, "float operations must round to float, or instruction sets differ");
+_Static_assert((int)V_LANES <= (int)SL_MAX_LANES, "SL_MAX_LANES has to be the widest vector");
+
+#define TILE static inline __attribute__((always_inline)) void
+
+/* Loops over a tile's accumulators must be unrolled completely, or the compiler keeps the accumulators in memory: half the
+ * speed. */
+#if defined(__clang__)
+#define UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define UNROLL _Pragma("GCC unroll 12")
+#endif
+
+enum { BLOCK_FLOATS = SL_BLOCK_VECTORS * V_LANES, HALF_FLOATS = BLOCK_FLOATS / 2 };
+
+/* ---- Products ---------------------------------------------------------------------------------------------------------------- */
+
+/* What to prefetch along the loop over terms: `step` bytes a term from `at` on. Prefetching never faults, so any address will do. */
+typedef struct prefetch {
+    const char *at;
+    size_t step;
+} prefetch;
+
+/* The share of the next panel that a tile of `rows` of all rows prefetches: after the block's last tile, the whole panel has come
+ * from L3 or DRAM. With few rows, L3 bandwidth is saturated by the present panel, and the hardware's own prefetching does better. */
+static inline prefetch prefetch_next(const sl_packed_matrix *w, size_t block, size_t row, size_t rows, size_t all_rows)
+{
+    enum { LEAST_ROWS = 7, TERM_BYTES = BLOCK_FLOATS * sizeof(float) };
+    if (all_rows < LEAST_ROWS)
+        return (prefetch){(const char *)w->panels, 0};
+    const size_t next = block + 1 < w->blocks ? block + 1 : 0; /* after the last panel comes the next step's first */
+    return (prefetch){(const char *)(w->panels + next * w->panel_stride) + row * w->terms * TERM_BYTES / all_rows,
+                      rows * TERM_BYTES / all_rows};
+}
+
+/* acc[b*rows + r] += x[r] w over all terms, w being the panel of block + b. rows and blocks are constants in every caller; the tile
+ * begins at row `row` of all rows. */
+TILE multiply(vf acc[][SL_BLOCK_VECTORS], const sl_packed_matrix *weights, size_t block, size_t row, size_t blocks, size_t rows,
+              size_t all_rows, const float *const *x)
+{
+    const size_t terms = weights->terms, panel_stride = weights->panel_stride, half = terms * HALF_FLOATS;
+    const float *w = weights->panels + block * panel_stride;
+    prefetch next = prefetch_next(weights, block, row, rows, all_rows);
+    for (size_t k = 0; k < terms; k++, w += HALF_FLOATS, next.at += next.step) {
+        vf xk[V_TILE_ROWS];
+        __builtin_prefetch(next.at);
+        UNROLL
+        for (size_t r = 0; r < rows; r++)
+            xk[r] = v_broadcast(x[r] + k);
+        UNROLL
+        for (size_t b = 0; b < blocks; b++) {
+            UNROLL
+            for (size_t g = 0; g < SL_BLOCK_VECTORS; g++) {
+                const vf wk = v_in_register(v_load(w + b * panel_stride + g / 2 * half + g % 2 * V_LANES));
+                UNROLL
+                for (size_t r = 0; r < rows; r++)
+                    acc[b * rows + r][g] = v_fma(xk[r], wk, acc[b * rows + r][g]);
+            }
+        }
+    }
+}
+
+TILE clear_tile(vf acc[][SL_BLOCK_VECTORS], size_t cells)
+{
+    UNROLL
+    for (size_t q = 0; q < cells; q++)
+        UNROLL
+    for (size_t g = 0; g < SL_BLOCK_VECTORS; g++)
+        acc[q][g] = v_set(0.0f);
+}
+
+/* acc[b*rows + r] += block `block` + b of packed row start[r] */
+TILE add_start(vf acc[][SL_BLOCK_VECTORS], size_t rows, size_t blocks, const float *const *start, size_t block)
+{
+    UNROLL
+    for (size_t q = 0; q < rows * blocks; q++)
+        UNROLL
+    for (size_t g = 0; g < SL_BLOCK_VECTORS; g++)
+        acc[q][g] = v_add(v_load(start[q % rows] + (block + q / rows) * BLOCK_FLOATS + g * V_LANES), acc[q][g]);
+}
+
+#if V_TALL_ROWS
+/* acc[r][0..1] += x[r] w over `terms` terms, w half a panel. Each x is broadcast just before its two multiply-adds, so
+ * that one register is enough for it. */
+TILE multiply_half(vf acc[][2], size_t rows, size_t terms, const float *w, const float *const *x, prefetch next)
+{
+    for (size_t k = 0; k < terms; k++, w += HALF_FLOATS, next.at += next.step) {
+        const vf first = v_in_register(v_load(w)), second = v_in_register(v_load(w + V_LANES));
+        __builtin_prefetch(next.at);
+        UNROLL
+        for (size_t r = 0; r < rows; r++) {
+            const vf xr = v_in_register(v_broadcast(x[r] + k));
+            acc[r][0] = v_fma(xr, first, acc[r][0]);
+            acc[r][1] = v_fma(xr, second, acc[r][1]);
+        }
+    }
+}
+
+/* sums[r] = x[r] w over all terms, w being the panel of `block`, one half after the other. */
+TILE multiply_tall(vf sums[][SL_BLOCK_VECTORS], const sl_packed_matrix *weights, size_t block, size_t row, size_t rows,
+                   size_t all_rows, const float *const *x)
+{
+    const size_t terms = weights->terms;
+    const float *w = weights->panels + block * weights->panel_stride;
+    prefetch next = prefetch_next(weights, block, row, rows, all_rows);
+    next.step /= 2;
+    for (size_t half = 0; half < 2; half++, w += terms * HALF_FLOATS, next.at += terms * next.step) {
+        vf acc[V_TALL_ROWS][2];
+        UNROLL
+        for (size_t r = 0; r < rows; r++)
+            acc[r][0] = acc[r][1] = v_set(0.0f);
+        multiply_half(acc, rows, terms, w, x, next);
+        UNROLL
+        for (size_t r = 0; r < rows; r++) {
+            sums[r][2 * half] = acc[r][0];
+            sums[r][2 * half + 1] = acc[r][1];
+        }
+    }
+}
+#endif
+
+/* ---- Vectors of units -------------------------------------------------------------------------------------------------------- */
+
+static inline __attribute__((always_inline)) vf load_units(const float *from, size_t units)
+{
+    return units >= V_LANES ? v_load(from) : v_load_first(from, units);
+}
+
+TILE store_units(float *to, vf value, size_t units)
+{
+    if (units >= V_LANES)
+        v_store(to, value);
+    else
+        v_store_first(to, value, units);
+}
+
+/* ---- All tiles of a call ------------------------------------------------------------------------------------------------------ */
+
+/* A tile's function, for constant numbers of blocks and rows. `call` describes what is computed; the tile begins at `block`, `row`. */
+typedef void tile_function(const void *call, size_t block, size_t row);
+
+/* The sizes of tiles; each has at most V_TILE_ROWS rows x blocks. A tall tile has more rows than registers hold all sums of. */
+#if V_TILE_ROWS == 2
+#define FOR_EACH_SIZE(X, name) X(name, 1, 1) X(name, 2, 1) X(name, 1, 2)
+#elif V_TILE_ROWS == 3
+#define FOR_EACH_SIZE(X, name) X(name, 1, 1) X(name, 2, 1) X(name, 3, 1) X(name, 1, 2) X(name, 1, 3)
+#elif V_TILE_ROWS == 6
+#define FOR_EACH_SIZE(X, name)                                                                                                     \
+    X(name, 1, 1)                                                                                                                  \
+    X(name, 2, 1)                                                                                                                  \
+    X(name, 3, 1)                                                                                                                  \
+    X(name, 4, 1)                                                                                                                  \
+    X(name, 5, 1) X(name, 6, 1) X(name, 1, 2) X(name, 2, 2) X(name, 3, 2) X(name, 1, 3) X(name, 2, 3) X(name, 1, 4) X(name, 1, 5)  \
+        X(name, 1, 6)
+#else
+#error "list the sizes of tiles"
+#endif
+#if V_TALL_ROWS == 0
+#define FOR_EACH_TALL_SIZE(X, name)
+#elif V_TALL_ROWS == 6 && V_TILE_ROWS == 3
+#define FOR_EACH_TALL_SIZE(X, name) X(name, 4) X(name, 5) X(name, 6)
+#else
+#error "list the heights of tall tiles: V_TILE_ROWS + 1 to V_TALL_ROWS"
+#endif
+
+/* What is computed, by the size of a tile: FOR_EACH_SIZE's, and FOR_EACH_TALL_SIZE's where the call has tall tiles. */
+enum { MOST_TILE_ROWS = V_TALL_ROWS ? V_TALL_ROWS : V_TILE_ROWS };
+typedef struct tile_table {
+    tile_function *of[V_TILE_ROWS + 1][MOST_TILE_ROWS + 1]; /* [blocks][rows] */
+} tile_table;
+
+/* name(call, block, row, blocks, rows) is an always_inline function: one function for each size, and the entry of each in a table. */
+#define TILE_FUNCTION(name, blocks, rows)                                                                                          \
+    static void name##_##blocks##_##rows(const void *call, size_t block, size_t row)                                               \
+    {                                                                                                                              \
+        name(call, block, row, blocks, rows);                                                                                      \
+    }
+#define TILE_ENTRY(name, blocks, rows) [blocks][rows] = name##_##blocks##_##rows,
+#define TALL_FUNCTION(name, rows)                                                                                                  \
+    static void name##_##rows(const void *call, size_t block, size_t row)                                                          \
+    {                                                                                                                              \
+        name(call, block, row, rows);                                                                                              \
+    }
+#define TALL_ENTRY(name, rows) [1][rows] = name##_##rows,
+
+/* An even division of a number of things over tiles of `most` at most: `least` in each, and one more in the first `larger`. */
+typedef struct division {
+    size_t tiles, least, larger;
+} division;
+
+static inline division divide(size_t total, size_t most)
+{
+    const size_t tiles = (total + most - 1) / most;
+    return (division){tiles, total / tiles, total % tiles};
+}
+
+/* Blocks outside, rows inside: a panel comes from L3 or DRAM once a call. Rows are divided evenly over the least number of tiles,
+ * since a lone row at the end would leave the FMA units waiting for its four chains; and where all rows fill no more than half a
+ * tile, several blocks make up the rest of it. Tall tiles are for few rows: tall_tile in step.h has the reason. */
+TILE for_each_tile(const tile_table *tiles, const void *call, size_t all_blocks, size_t all_rows)
+{
+    if (!all_rows || !all_blocks)
+        return;
+    const bool tall = V_TALL_ROWS && tiles->of[1][MOST_TILE_ROWS] && all_rows > V_TILE_ROWS && all_rows <= 2 * V_TALL_ROWS;
+    const division rows = divide(all_rows, tall ? MOST_TILE_ROWS : V_TILE_ROWS);
+    const division blocks = all_rows > V_TILE_ROWS ? (division){all_blocks, 1, 0} : divide(all_blocks, V_TILE_ROWS / all_rows);
+    for (size_t b = 0, block = 0; b < blocks.tiles; b++) {
+        const size_t tile_blocks = blocks.least + (b < blocks.larger);
+        for (size_t t = 0, row = 0; t < rows.tiles; t++) {
+            const size_t tile_rows = rows.least + (t < rows.larger);
+            tiles->of[tile_blocks][tile_rows](call, block, row);
+            row += tile_rows;
+        }
+        block += tile_blocks;
+    }
+}
+
+#endif
