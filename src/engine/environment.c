@@ -42,11 +42,9 @@ static bool find_isa(const char *name, sluice_isa *isa)
 /* "auto, scalar, avx2 or avx512" */
 static void list_isas(char *text, size_t bytes)
 {
-    size_t count = 0, used = (size_t)snprintf(text, bytes, "auto");
-    while (sl_isa_at(count))
-        count++;
-    while (count-- > 0 && used < bytes)
-        used += (size_t)snprintf(text + used, bytes - used, "%s%s", count ? ", " : " or ", sl_isa_get_name(sl_isa_at(count)));
+    size_t used = (size_t)snprintf(text, bytes, "auto");
+    for (size_t k = sl_isa_count(); k-- > 0 && used < bytes;)
+        used += (size_t)snprintf(text + used, bytes - used, "%s%s", k ? ", " : " or ", sl_isa_get_name(sl_isa_at(k)));
 }
 
 static sluice_status choose_isa(sluice_isa asked, sl_choice *choice, sluice_error *error)

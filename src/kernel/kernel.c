@@ -25,6 +25,11 @@ static size_t find_row(sluice_isa isa)
     return k;
 }
 
+size_t sl_isa_count(void)
+{
+    return ISAS;
+}
+
 sluice_isa sl_isa_at(size_t k)
 {
     return k < ISAS ? isas[k].isa : SLUICE_ISA_AUTO;

@@ -81,6 +81,9 @@ static inline size_t sl_block_floats(const sl_kernel *kernel)
 
 /* ---- Instruction sets -------------------------------------------------------------------------------------------------------- */
 
+/** How many instruction sets the library knows, in this build or not. */
+size_t sl_isa_count(void);
+
 /** The k-th instruction set in order of preference, the best first; AUTO behind the last. */
 sluice_isa sl_isa_at(size_t k);
 

@@ -45,7 +45,7 @@ def check_usage(cli):
     cli.check(nothing.returncode == USAGE and b"Usage:" in nothing.stderr and not nothing.stdout,
               "no command: usage on standard error")
     cases = [
-        (["frobnicate"], ["frobnicate", "run, info"]),
+        (["frobnicate"], ["frobnicate", "run, train, info"]),
         (["run"], ["MODEL"]),
         (["run", LANGID], ["--output", "--text"]),
         (["run", LANGID, "--text", "--frob"], ["--frob", "not known", "--help"]),
@@ -83,7 +83,7 @@ def check_usage(cli):
         cli.refused(USAGE, words, *arguments)
     for name, value in (("SLUICE_NUM_THREADS", "many"), ("SLUICE_ISA", "mmx"), ("SLUICE_GEMM", "mkl")):
         cli.refused(USAGE, [name, value], "run", LANGID, "--text", settings={name: value})
-    cli.refused(USAGE, ["--schedule", "not known"], "info", "--env", "--schedule", "rows")
+    cli.refused(USAGE, ["--schedule", "go with --explain"], "info", "--env", "--schedule", "rows")
     blis = json.loads(cli.answers("info", "--env", "--json"))
     if blis["blis_version"].startswith("0."):  # these take numbers, read any name as 0 (AVX-512), and abort on others
         for value in ("zen3", "99", "-1", ""):

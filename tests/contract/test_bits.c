@@ -38,7 +38,7 @@ static void free_scene(scene *made)
  * slow, see only the two ends. */
 static void with_runners(const scene *made, unsigned least, unsigned most, void (*visit)(const scene *, const test_runner *))
 {
-    sluice_isa isas[3];
+    sluice_isa isas[TEST_MOST_ISAS];
     const size_t count = test_isas(isas);
     for (size_t i = 0; i < count; i++)
         for (unsigned threads = least; threads <= most; threads++)
@@ -395,7 +395,7 @@ START_TEST(embedding_is_its_rows)
     memcpy(fed.lengths, batch.lengths, 12 * sizeof *fed.lengths);
     for (size_t j = 0; j < batch.x_count; j++)
         memcpy(fed.x + j * 3, with.weights.embedding + 3 * (size_t)batch.tokens[j], 3 * sizeof(float));
-    sluice_isa isas[3];
+    sluice_isa isas[TEST_MOST_ISAS];
     const size_t count = test_isas(isas);
     for (size_t j = 0; j < count; j++)
         for (size_t s = 0; s < SCHEDULES; s++) {

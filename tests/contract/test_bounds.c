@@ -69,7 +69,7 @@ static void run_shape(const sluice_shape *shape, size_t rows, size_t steps, unsi
 {
     test_network network = test_network_random(shape, 1.0f, random);
     test_batch open = test_batch_random(shape, rows, steps, what, random);
-    sluice_isa isas[3];
+    sluice_isa isas[TEST_MOST_ISAS];
     const size_t count = test_isas(isas);
     for (size_t i = 0; i < count; i++)
         for (sluice_schedule schedule = SLUICE_SCHEDULE_ROWS; schedule <= SLUICE_SCHEDULE_UNITS; schedule++) {
@@ -145,7 +145,7 @@ START_TEST(rows_end_at_pages)
     guarded_rows.y = got.y;
     guarded_rows.hn = got.hn;
     guarded_rows.cn = got.cn;
-    sluice_isa isas[3];
+    sluice_isa isas[TEST_MOST_ISAS];
     const size_t count = test_isas(isas);
     for (size_t i = 0; i < count; i++)
         for (sluice_schedule schedule = SLUICE_SCHEDULE_ROWS; schedule <= SLUICE_SCHEDULE_UNITS; schedule++) {
@@ -172,7 +172,7 @@ START_TEST(any_alignment)
     uint64_t random = test_seed();
     test_network network = test_network_random(&shape, 1.0f, &random);
     test_batch open = test_batch_random(&shape, 6, 4, TEST_STATES, &random);
-    sluice_isa isas[3];
+    sluice_isa isas[TEST_MOST_ISAS];
     const size_t count = test_isas(isas);
     for (size_t i = 0; i < count; i++) {
         test_runner runner = test_runner_create(network.model, isas[i], 2, SLUICE_SCHEDULE_AUTO);

@@ -58,7 +58,7 @@ static void run_all(sluice_isa isa)
 
 START_TEST(no_worse_than_torch)
 {
-    sluice_isa isas[3];
+    sluice_isa isas[TEST_MOST_ISAS];
     const size_t count = test_isas(isas);
     for (size_t j = 0; j < count; j++)
         run_all(isas[j]);

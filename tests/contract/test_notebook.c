@@ -93,7 +93,7 @@ static double check_cell(cell *made, sluice_isa isa, double *worst_ulp)
 
 START_TEST(a_hundred_cells)
 {
-    sluice_isa isas[3];
+    sluice_isa isas[TEST_MOST_ISAS];
     const size_t count = test_isas(isas);
     for (size_t i = 0; i < count; i++) {
         uint64_t random = test_seed();

@@ -38,7 +38,7 @@ static int64_t length_of(pattern as, size_t n)
 /* A runner of every instruction set, schedule and a few thread counts. */
 static void with_runners(const sluice_model *model, void (*visit)(const test_runner *, void *), void *context)
 {
-    sluice_isa isas[3];
+    sluice_isa isas[TEST_MOST_ISAS];
     const size_t count = test_isas(isas);
     for (size_t i = 0; i < count; i++)
         for (sluice_schedule schedule = SLUICE_SCHEDULE_AUTO; schedule <= SLUICE_SCHEDULE_HOIST; schedule++)
@@ -120,7 +120,7 @@ START_TEST(length_zero_of_nan)
     for (size_t k = 0; k < 4; k++) /* row 1, every layer and direction */
         for (size_t j = 0; j < 2; j++)
             memcpy(batch.h0 + (k * 3 + 1) * both.hidden + 3 + j, payloads + j, sizeof(float));
-    sluice_isa isas[3];
+    sluice_isa isas[TEST_MOST_ISAS];
     const size_t count = test_isas(isas);
     for (size_t i = 0; i < count; i++) {
         test_runner runner = test_runner_create(network.model, isas[i], 2, SLUICE_SCHEDULE_AUTO);

@@ -98,7 +98,7 @@ static sluice_model *make_model(const sluice_shape *shape, const char *const *cl
 START_TEST(goes_on)
 {
     uint64_t random = test_seed() + (uint64_t)_i;
-    sluice_isa isas[3];
+    sluice_isa isas[TEST_MOST_ISAS];
     const size_t isa_count = test_isas(isas);
     const sluice_engine_options first = test_options(SLUICE_ISA_AUTO, 2, SLUICE_SCHEDULE_AUTO);
     test_minibatch minibatches[MINIBATCHES];

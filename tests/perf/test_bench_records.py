@@ -170,7 +170,7 @@ def check_marked(cli):
     cli.check(result.returncode == OK and result.stdout.splitlines()[1:], f"--compare reads it: {result}")
     path.write_bytes(b"\xef\xbb\xbf")
     result = bench("--from", path)
-    cli.check(result.returncode == DATA and "without a row" in result.stderr, f"a mark alone is no record: {result}")
+    cli.check(result.returncode == DATA and "the record has no row" in result.stderr, f"a mark alone is no record: {result}")
 
 
 def check_refusals(cli):
@@ -272,7 +272,7 @@ def check_above_peak(cli):
         cli.check((f"| {share:.3f}! |" in bench(*words, "--format", "md").stdout) == is_above, "so does md")
         for picture, marks in ((plot, 2), (roofline, 1)):
             texts = svg_texts(picture)
-            cli.check((texts.count("!"), any("not to be trusted" in text for text in texts)) == (marks * is_above, is_above),
+            cli.check((texts.count("!"), any("not reliable" in text for text in texts)) == (marks * is_above, is_above),
                       f"{picture} marks it once in each panel: {texts}")
         verdicts = [line.split()[-1] for line in bench("--compare", path, "--from", path).stdout.splitlines()[1:]]
         cli.check(not is_above or verdicts[1] == "unsure", f"and its comparison is unsure: {verdicts}")

@@ -1,6 +1,7 @@
-/* Random models and batches. Nothing here knows how the library works. */
+/* Random models and batches. Of the library, only the list of instruction sets is known here. */
 #include "support/network.h"
 
+#include "kernel/kernel.h"
 #include "support/suite.h"
 #include "sluice_tools.h"
 
@@ -227,22 +228,14 @@ void test_batch_free(test_batch *batch)
 
 /* ---- Running ---- */
 
-/* The best instruction set here; AUTO if the library does not report it. */
-static sluice_isa best_isa(void)
-{
-    sluice_environment environment = {.struct_size = sizeof environment};
-    return sluice_environment_get(NULL, &environment, NULL) == SLUICE_STATUS_OK ? environment.best_isa : SLUICE_ISA_AUTO;
-}
-
-size_t test_isas(sluice_isa isas[3])
+size_t test_isas(sluice_isa isas[TEST_MOST_ISAS])
 {
     size_t count = 0;
-    const sluice_isa best = best_isa();
     const char *const only = getenv("SLUICE_TEST_ISA");
-    ck_assert_int_ne(best, SLUICE_ISA_AUTO);
-    for (sluice_isa isa = SLUICE_ISA_SCALAR; isa <= best; isa++)
-        if (!only || strcmp(only, sluice_isa_get_name(isa)) == 0)
-            isas[count++] = isa;
+    ck_assert_uint_le(sl_isa_count(), TEST_MOST_ISAS);
+    for (size_t k = sl_isa_count(); k-- > 0;)
+        if (sl_isa_runs_here(sl_isa_at(k)) && (!only || strcmp(only, sl_isa_get_name(sl_isa_at(k))) == 0))
+            isas[count++] = sl_isa_at(k);
     ck_assert_msg(count > 0, "SLUICE_TEST_ISA is %s, which this machine does not run", only);
     return count;
 }
@@ -252,8 +245,9 @@ void test_begin(void)
     static const char *const names[] = {"SLUICE_NUM_THREADS", "SLUICE_ISA", "SLUICE_GEMM", "OMP_NUM_THREADS", "OMP_THREAD_LIMIT"};
     for (size_t j = 0; j < sizeof names / sizeof names[0]; j++)
         unsetenv(names[j]);
-    for (sluice_isa isa = best_isa() + 1; isa <= SLUICE_ISA_AVX512; isa++)
-        printf("skipped: this machine lacks %s\n", sluice_isa_get_name(isa));
+    for (size_t k = 0; k < sl_isa_count(); k++)
+        if (!sl_isa_runs_here(sl_isa_at(k)))
+            printf("skipped: this machine lacks %s\n", sl_isa_get_name(sl_isa_at(k)));
 }
 
 sluice_engine_options test_options(sluice_isa isa, unsigned threads, sluice_schedule schedule)

@@ -81,7 +81,8 @@ float *test_floats(size_t count);
 void test_begin(void);
 
 /** The instruction sets this machine runs, least first; how many. SLUICE_TEST_ISA, if set, is the only one. */
-size_t test_isas(sluice_isa isas[3]);
+enum { TEST_MOST_ISAS = 8 };
+size_t test_isas(sluice_isa isas[TEST_MOST_ISAS]);
 
 /** A small shape, of any kind. */
 sluice_shape test_shape_random(uint64_t *random);

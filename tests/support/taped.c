@@ -79,7 +79,7 @@ void test_copy_check(const test_taped *taped, const test_copy *copy, const char 
 void test_taped_visit(const test_taped *taped, unsigned least, unsigned most,
                       void (*visit)(const test_taped *, const test_runner *))
 {
-    sluice_isa isas[3];
+    sluice_isa isas[TEST_MOST_ISAS];
     const size_t count = test_isas(isas);
     for (size_t i = 0; i < count; i++) {
         const bool scalar = isas[i] == SLUICE_ISA_SCALAR;

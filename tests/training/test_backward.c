@@ -1,5 +1,5 @@
 /* Gradients against the adjoint in double precision (support/oracle/adjoint.h), each element within a bound on the error of single
- * precision that the running error analysis of support/oracle/number.h gives: of shapes, of each incoming gradient alone, of random
+ * precision that the running error analysis of support/oracle/error_bound.h gives: of shapes, of each incoming gradient alone, of random
  * shapes, and of sequences in chunks. The outputs of the forward pass are compared too. */
 #include "support/gradients.h"
 #include "support/stream_calls.h"
@@ -120,7 +120,7 @@ START_TEST(shapes)
     test_gradient gradient = test_gradient_random(&kind->shape, &batch.batch, &random);
     test_adjoint want = test_adjoint_run(&network.weights, &batch.batch, &gradient.gradient, NULL);
     ck_assert_double_le(looseness(&want), 2e-3);
-    sluice_isa isas[3];
+    sluice_isa isas[TEST_MOST_ISAS];
     const size_t count = test_isas(isas);
     for (size_t j = 0; j < count; j++)
         for (size_t recompute = 0; recompute < 4; recompute += 3) {
@@ -158,7 +158,7 @@ START_TEST(incoming)
     some.dlogits = _i & 1 << TEST_LOGITS ? some.dlogits : NULL;
     some.dstep_logits = _i & 1 << TEST_STEP_LOGITS ? some.dstep_logits : NULL;
     test_adjoint want = test_adjoint_run(&network.weights, &batch.batch, &some, NULL);
-    sluice_isa isas[3];
+    sluice_isa isas[TEST_MOST_ISAS];
     const size_t count = test_isas(isas);
     for (size_t j = 0; j < count; j++) {
         test_runner runner = test_trainable(network.model, isas[j], 2, SLUICE_SCHEDULE_AUTO);
@@ -201,7 +201,7 @@ static void try_random_shape(int index)
     test_batch batch = test_batch_random(&shape, rows, steps, what, &random);
     test_gradient gradient = test_gradient_random(&shape, &batch.batch, &random);
     test_adjoint want = test_adjoint_run(&network.weights, &batch.batch, &gradient.gradient, NULL);
-    sluice_isa isas[3];
+    sluice_isa isas[TEST_MOST_ISAS];
     const size_t count = test_isas(isas);
     test_runner runner = test_trainable(network.model, isas[test_random(&random) % count], threads, schedule);
     test_there_and_back(&runner, recompute, &batch.batch, &gradient.gradient);

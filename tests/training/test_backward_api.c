@@ -428,7 +428,7 @@ START_TEST(set_model)
                                 .has_bias = _i % 3 > 0};
     scene made = make_scene(&shape, TEST_RAGGED | TEST_STATES);
     test_network other = test_network_random(&shape, 1.0f, &made.random);
-    sluice_isa isas[3];
+    sluice_isa isas[TEST_MOST_ISAS];
     const size_t count = test_isas(isas);
     for (size_t j = 0; j < 2 * count; j++) {
         sluice_engine_options options = test_options(isas[j / 2], 2, SLUICE_SCHEDULE_AUTO);

@@ -35,7 +35,7 @@ static void free_scene(scene *made)
 /* Call visit for a runner of every instruction set. */
 static void with_runners(scene *made, void (*visit)(scene *, const test_runner *))
 {
-    sluice_isa isas[3];
+    sluice_isa isas[TEST_MOST_ISAS];
     const size_t count = test_isas(isas);
     for (size_t j = 0; j < count; j++) {
         test_runner runner = test_trainable(made->network.model, isas[j], 2, SLUICE_SCHEDULE_AUTO);

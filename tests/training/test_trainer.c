@@ -3,7 +3,7 @@
 #include "support/network.h"
 #include "support/stream_calls.h"
 #include "support/suite.h"
-#include "support/cases/training.h"
+#include "support/cases/trainer_calls.h"
 #include "train/trainer.h"
 #include "sluice_tools.h"
 
@@ -247,7 +247,7 @@ START_TEST(same_bits)
     sluice_report reports[FEW];
     take_steps(one, shape, FEW, 5, reports);
     ck_assert(reports[0].loss > 0 && reports[0].norm > options.clip && reports[0].counted > 0);
-    sluice_isa isas[3];
+    sluice_isa isas[TEST_MOST_ISAS];
     for (size_t k = 0; k < test_isas(isas); k++)
         for (unsigned threads = 1; threads <= 8; threads += k ? 1 : 3) {
             char what[64];

@@ -223,13 +223,13 @@ static void scan(const sl_kernel *kernel, const subject *s)
         ck_assert_msg(worst > s->most_ulp - 0.02, "%s: error %.4f ULP: state a smaller bound", s->name, worst);
 }
 
-/* The loop index says which: function * 3 + ISA - 1. */
+/* The loop index says which: function * instruction sets + instruction set. */
 START_TEST(error_and_laws)
 {
-    const sl_kernel *kernel = test_kernel_get((sluice_isa)(_i % 3 + 1));
+    const sl_kernel *kernel = test_kernel_at((size_t)_i);
     /* The scalar kernel has the SIMD kernels' bits (below), hence their errors; where it is alone, it is scanned. */
     if (kernel && (kernel->isa != SLUICE_ISA_SCALAR || !test_kernel_get(SLUICE_ISA_AVX2)))
-        scan(kernel, &subjects[_i / 3]);
+        scan(kernel, &subjects[(size_t)_i / sl_isa_count()]);
 }
 END_TEST
 
@@ -255,15 +255,15 @@ static long first_difference(const subject *s, const sl_kernel *a, const sl_kern
 START_TEST(same_bits)
 {
     const subject *s = &subjects[_i];
-    const sl_kernel *shipped = sl_kernel_get(SLUICE_ISA_SCALAR), *scalar = shipped, *others[2];
+    const sl_kernel *shipped = sl_kernel_get(SLUICE_ISA_SCALAR), *scalar = shipped, *others[8];
     size_t count = 0;
 #ifdef SL_HAVE_SCALAR_FMA
     if (test_kernel_get(SLUICE_ISA_AVX2))
         scalar = &sl_kernel_scalar_fma;
 #endif
-    for (int isa = SLUICE_ISA_AVX2; isa <= SLUICE_ISA_AVX512; isa++)
-        if (test_kernel_get((sluice_isa)isa))
-            others[count++] = sl_kernel_get((sluice_isa)isa);
+    for (size_t k = 0; k < sl_isa_count(); k++)
+        if (test_kernel_at(k) && sl_isa_at(k) != SLUICE_ISA_SCALAR)
+            others[count++] = test_kernel_at(k);
     const unsigned step = sample();
     long different = -1;
 #pragma omp parallel for schedule(dynamic, 16) reduction(max : different)
@@ -285,8 +285,8 @@ END_TEST
 
 START_TEST(special_values)
 {
-    for (int isa = SLUICE_ISA_SCALAR; isa <= SLUICE_ISA_AVX512; isa++) {
-        const sl_kernel *kernel = test_kernel_get((sluice_isa)isa);
+    for (size_t k = 0; k < sl_isa_count(); k++) {
+        const sl_kernel *kernel = test_kernel_at(k);
         if (!kernel)
             continue;
         const float x[] = {0.0f, -0.0f, INFINITY, -INFINITY, NAN, 0x1p-149f, -0x1p-149f, -103.9f};
@@ -305,8 +305,8 @@ END_TEST
 /* Any n, in place and not, and nothing written past the end. */
 START_TEST(lengths)
 {
-    for (int isa = SLUICE_ISA_SCALAR; isa <= SLUICE_ISA_AVX512; isa++) {
-        const sl_kernel *kernel = test_kernel_get((sluice_isa)isa);
+    for (size_t j = 0; j < sl_isa_count(); j++) {
+        const sl_kernel *kernel = test_kernel_at(j);
         for (size_t n = 0; kernel && n <= 100; n++) {
             float x[101], out[101], one;
             uint64_t state = test_seed() + n;
@@ -334,7 +334,7 @@ int main(void)
     tcase_set_timeout(exhaustive, 0);
     tcase_add_test(quick, special_values);
     tcase_add_test(quick, lengths);
-    tcase_add_loop_test(exhaustive, error_and_laws, 0, 6);
+    tcase_add_loop_test(exhaustive, error_and_laws, 0, 2 * (int)sl_isa_count());
     tcase_add_loop_test(exhaustive, same_bits, 0, 2);
     suite_add_tcase(suite, quick);
     suite_add_tcase(suite, exhaustive);

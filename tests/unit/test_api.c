@@ -276,13 +276,12 @@ END_TEST
 
 START_TEST(peaks)
 {
-    sluice_isa isas[3];
+    sluice_isa isas[TEST_MOST_ISAS];
     const size_t count = test_isas(isas);
     for (size_t j = 0; j < count; j++)
         ck_assert_double_gt(sluice_peak_measure(isas[j]), 0.0);
     ck_assert_double_gt(sluice_peak_measure(SLUICE_ISA_AUTO), 0.0);
-    for (int isa = isas[count - 1] + 1; isa <= 5; isa++)
-        ck_assert_double_eq(sluice_peak_measure((sluice_isa)isa), 0.0);
+    ck_assert_double_eq(sluice_peak_measure((sluice_isa)99), 0.0);
 }
 END_TEST
 
@@ -319,7 +318,7 @@ START_TEST(engine_arguments)
         error = (sluice_error){0};
         test_refused(sluice_environment_get(&cases[j].options, &environment, &error), bad_argument, &error, cases[j].what);
     }
-    sluice_isa isas[3];
+    sluice_isa isas[TEST_MOST_ISAS];
     const size_t count = test_isas(isas);
     if (count < 3) {
         const sluice_engine_options lacking = test_options(SLUICE_ISA_AVX512, 1, SLUICE_SCHEDULE_AUTO);

@@ -95,7 +95,7 @@ START_TEST(same_mask_everywhere)
     q.hidden = 21;
     const size_t width = q.directions * q.hidden, count = q.rows * q.steps * width;
     unsigned char *want = ask_kept(&q);
-    sluice_isa isas[3];
+    sluice_isa isas[TEST_MOST_ISAS];
     const size_t isa_count = test_isas(isas);
     for (size_t j = 0; j < isa_count; j++)
         for (unsigned threads = 1; threads <= 4; threads++)
@@ -294,7 +294,7 @@ START_TEST(as_the_adjoint)
         batch.batch.dropout = probabilities[j];
         unsigned char *kept = all_masks(&shape, &batch.batch);
         test_adjoint want = test_adjoint_run(&network.weights, &batch.batch, &gradient.gradient, kept);
-        sluice_isa isas[3];
+        sluice_isa isas[TEST_MOST_ISAS];
         const size_t count = test_isas(isas);
         for (size_t k = 0; k < count; k++) {
             test_runner runner = test_trainable(network.model, isas[k], 2, SLUICE_SCHEDULE_AUTO);

@@ -99,7 +99,7 @@ START_TEST(every_schedule)
     test_network network = test_network_random(&kind->shape, 1.5f, &random);
     test_batch all = make_batch(kind, &random);
     const size_t first = kind->has_tail ? kind->rows / 2 : 0, counts[] = {1, kind->rows};
-    sluice_isa isas[3];
+    sluice_isa isas[TEST_MOST_ISAS];
     const size_t isa_count = test_isas(isas);
     for (size_t j = 0; j < 2; j++) {
         test_batch want = test_batch_pick(&kind->shape, &all, first, counts[j]);

@@ -134,7 +134,7 @@ START_TEST(every_setting)
     uint64_t random = test_seed();
     test_network network = test_network_random(&kind->shape, 1.5f, &random);
     work want = make_work(kind), got = make_work(kind);
-    sluice_isa isas[3];
+    sluice_isa isas[TEST_MOST_ISAS];
     const size_t isa_count = test_isas(isas);
     go_with(kind, network.model, isas[0], 1, SLUICE_SCHEDULE_ROWS, &want);
     for (size_t k = 0; k < isa_count; k++)
@@ -346,7 +346,7 @@ START_TEST(trainers_of_threads)
     uint64_t random = test_seed();
     test_network network = test_network_random(&of->shape, 1.5f, &random);
     pupil want = make_pupil(of, network.model, SLUICE_ISA_SCALAR, 1);
-    sluice_isa isas[3];
+    sluice_isa isas[TEST_MOST_ISAS];
     const size_t isa_count = test_isas(isas);
     learn(&want);
     for (size_t k = 0; k < isa_count; k++)

@@ -249,7 +249,7 @@ START_TEST(pieces_are_the_whole)
 {
     scene made = make_scene(&shapes[_i], test_seed() + (uint64_t)_i);
     uint64_t random = made.random;
-    sluice_isa isas[3];
+    sluice_isa isas[TEST_MOST_ISAS];
     const size_t count = test_isas(isas);
     for (size_t i = 0; i < count; i++)
         for (sluice_schedule schedule = 0; sluice_schedule_get_name(schedule); schedule++)

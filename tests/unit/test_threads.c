@@ -320,7 +320,7 @@ START_TEST(flushing_callers)
     test_network_build(&made.network);
     made.batch = tiny_batch(&tiny);
     test_batch batch = test_batch_pick(&tiny, &made.batch, 0, ROWS);
-    sluice_isa isas[3];
+    sluice_isa isas[TEST_MOST_ISAS];
     const size_t count = test_isas(isas);
     for (size_t j = 0; j < made.batch.state_count; j++) { /* half of c0; h = tanh(c) / 2 = c / 2 */
         made.batch.cn[j] = made.batch.c0[j] / 2;
@@ -345,7 +345,7 @@ START_TEST(rounding_callers)
 {
     scene made = make_scene(ROWS);
     test_batch batch = test_batch_pick(&shape, &made.batch, 0, ROWS);
-    sluice_isa isas[3];
+    sluice_isa isas[TEST_MOST_ISAS];
     const size_t count = test_isas(isas);
     for (size_t i = 0; i < count; i++)
         for (unsigned threads = 1; threads <= 2; threads++) {

@@ -2,10 +2,11 @@
 #ifndef SLUICE_ENGINE_SCHEDULE_UNIT_SPLIT_H
 #define SLUICE_ENGINE_SCHEDULE_UNIT_SPLIT_H
 
+#include "base/memory.h"
 #include "engine/engine.h"
 
 /** Units are split by whole cache lines of floats, so that no two threads write to one line. */
-enum { SL_LINE_UNITS = 16 };
+enum { SL_LINE_UNITS = SL_LINE_FLOATS };
 
 /** Cache lines of the units of one layer-direction. */
 static inline size_t sl_unit_lines(const sluice_engine *engine)

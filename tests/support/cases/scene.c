@@ -68,7 +68,7 @@ bool test_scene_schedule(const test_case *given, sluice_schedule *schedule)
 
 bool test_scene_possible(const test_case *given)
 {
-    sluice_isa isas[3];
+    sluice_isa isas[TEST_MOST_ISAS];
     sluice_schedule schedule;
     const size_t count = test_isas(isas);
     for (size_t j = 0; j < count; j++)
@@ -143,7 +143,7 @@ static void draw_arrays(test_case *c, uint64_t *random)
 static void draw_plan(test_case *c, uint64_t *random)
 {
     uint64_t *v = c->value;
-    sluice_isa isas[3];
+    sluice_isa isas[TEST_MOST_ISAS];
     v[ISA] = isas[below(random, test_isas(isas))];
     sluice_schedule schedule;
     do
