@@ -53,7 +53,7 @@ def texts():
     paths = [SOURCE / name for name in FILES]
     for folder in FOLDERS:
         paths += sorted(path for path in (SOURCE / folder).rglob("*") if path.is_file() and path.suffix in ENDINGS
-                        and not {"golden", "__pycache__"} & set(path.parts))
+                        and not {"golden", "abi_0_4", "__pycache__"} & set(path.parts))
     found = []
     for path in paths:
         try:
