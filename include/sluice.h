@@ -23,7 +23,7 @@
  * outside this contract: its bits for a row depend on the batch.
  *
  * Threads. A function may be called from any thread; what each object allows at once is said with its type. The library prints
- * nothing, never exits and keeps no mutable global state but a once-flag. What it calls may: an OpenMP runtime that cannot make
+ * nothing, never exits and keeps no mutable global state but once-flags and the allocator, which is set once. What it calls may: an OpenMP runtime that cannot make
  * a thread, and BLIS that cannot have memory, print and end the process; with one thread and the fused path neither is called, but
  * by sluice_backward, which always uses BLIS.
  * Before a fork the OpenMP workers of the forking thread are given back to the system, so that the child may use engines too.
@@ -43,8 +43,11 @@
 #endif
 
 #define SLUICE_VERSION_MAJOR 0
-#define SLUICE_VERSION_MINOR 3
+#define SLUICE_VERSION_MINOR 4
 #define SLUICE_VERSION_PATCH 0
+
+/** The version that a program is compiled with, to be compared with sluice_version_get_number: 400 of 0.4.0. */
+#define SLUICE_VERSION_NUMBER (10000 * SLUICE_VERSION_MAJOR + 100 * SLUICE_VERSION_MINOR + SLUICE_VERSION_PATCH)
 
 /** Largest error of sigmoid and tanh (which alone has 0.76) over all 2^32 inputs, in units in the last place;
  * tests/unit/test_activation.c measures it, and that tanh is odd to the bit and monotone, and sigmoid monotone but for steps back of
@@ -73,7 +76,8 @@ typedef enum sluice_status {
     SLUICE_STATUS_IO,           /**< reading or writing failed */
     SLUICE_STATUS_NO_MEMORY,    /**< an allocation failed; every object is as it was before the call (but a tape is empty) */
     SLUICE_STATUS_TOO_LARGE,    /**< a size does not fit size_t */
-    SLUICE_STATUS_UNSUPPORTED   /**< well-formed, but not something this library or this machine does */
+    SLUICE_STATUS_UNSUPPORTED,  /**< well-formed, but not something this library or this machine does */
+    SLUICE_STATUS_CANCELLED     /**< a function of the caller's asked for the end of the call */
 } sluice_status;
 
 /** Description of a failure. The caller holds it; every function that takes one accepts NULL. Left alone on success. It needs no
@@ -91,8 +95,30 @@ typedef struct sluice_error {
 /** The status's name, "bad data" for example; never NULL. */
 SLUICE_API const char *sluice_status_get_name(sluice_status status);
 
-/** The version of the library in use, "0.3.0" for example. */
+/** The version of the library in use, "0.4.0" for example. */
 SLUICE_API const char *sluice_version_get(void);
+/** The same as a number, 10000 * major + 100 * minor + patch. */
+SLUICE_API unsigned sluice_version_get_number(void);
+
+/* ---- Memory ---------------------------------------------------------------------------------------------------------------- */
+
+/** Functions by which the library takes memory and gives it back, from any thread. */
+typedef struct sluice_allocator {
+    size_t struct_size; /**< sizeof(sluice_allocator) */
+    void *context;      /**< first argument of both; may be NULL */
+    void *(*allocate)(void *context, size_t bytes, size_t alignment); /**< at least 1 byte; a power of two; NULL: there is none */
+    void (*release)(void *context, void *memory);                    /**< what allocate returned; never NULL */
+} sluice_allocator;
+
+/**
+ * Have all memory of the library come from these functions. For the whole process, and once: before any other call but those of
+ * versions, names and sluice_environment_get. BLIS and the OpenMP runtime have allocators of their own.
+ * @retval BAD_ARGUMENT NULL, or the library has memory already, or an allocator was set before.
+ */
+SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_allocator_set(const sluice_allocator *allocator, sluice_error *error);
+
+/** Free memory that a function of the library has handed to the caller for freeing; NULL is allowed. */
+SLUICE_API void sluice_free(void *memory);
 
 /* ---- Model: canonical weights and shape. Immutable; any number of threads may use it at once. ------------------------------ */
 
@@ -385,11 +411,12 @@ typedef struct sluice_batch {
     float dropout;           /**< with a tape: each output of a layer below another is set to 0 for the next layer with this
                                   probability, else divided by 1 - dropout; 0 <= dropout < 1 */
     uint64_t dropout_key;    /**< which ones: a function of the key, the layer, the row's index, the step and the unit alone */
+    unsigned max_threads;    /**< threads of this call at most, and of sluice_backward on its tape; 0: the engine's. No bit changes */
 } sluice_batch;
 
 /**
- * Run the network over a batch. One OpenMP parallel region of up to the engine's threads, but no more than this process has
- * CPUs unless a schedule is asked for; inside a caller's parallel region it runs on the caller's thread alone. Work is
+ * Run the network over a batch. One OpenMP parallel region of up to the engine's threads, or max_threads, but no more than this
+ * process has CPUs unless a schedule is asked for; inside a caller's parallel region it runs on the caller's thread alone. Work is
  * proportional to the sum of the lengths.
  *
  * @param workspace NULL: one that the engine keeps for such calls, made or grown when it has none to spare; as fast, once the

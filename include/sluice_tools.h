@@ -104,16 +104,26 @@ SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_plan_get_candidate(const slui
                                                                       const int64_t *lengths, size_t index,
                                                                       sluice_candidate *candidate, sluice_error *error);
 
+/** Start from zeros ({0}) and set struct_size. */
+typedef struct sluice_measure_options {
+    size_t struct_size;               /**< sizeof(sluice_measure_options) */
+    int (*is_cancelled)(void *context); /**< asked between timings, by the calling thread: nonzero ends the measurement; NULL: none */
+    void *context;                    /**< its argument */
+} sluice_measure_options;
+
 /**
  * Time the candidates for batches of `rows` equal rows of `steps` steps, on zeros, and have the engine take the fastest for such
  * batches from now on. No call may be using the engine meanwhile. Takes some tens of calls' time.
+ * @param options NULL: defaults.
+ * @retval CANCELLED    is_cancelled returned nonzero. For these batches the engine takes the fastest so far if every candidate has
+ *                      been timed once, else what it took before the call; plans of other batches stay.
  * @retval BAD_ARGUMENT engine is NULL, rows or steps 0, the engine's schedule is not AUTO or its path is BLIS, or the call stands
  *                      in a parallel region.
  * @retval TOO_LARGE    also when thousands of batch sizes have been measured already.
  * @retval NO_MEMORY
  */
 SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_plan_measure(sluice_engine *engine, size_t rows, size_t steps,
-                                                                sluice_error *error);
+                                                                const sluice_measure_options *options, sluice_error *error);
 
 /** Write the plans that sluice_plan_measure found to a file, a text of one line a batch size, replaced as a whole.
  *  BAD_ARGUMENT, IO, NO_MEMORY. */

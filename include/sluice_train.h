@@ -294,7 +294,7 @@ SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_trainer_save(const sluice_tra
  * Make a trainer from a checkpoint; it goes on to the same bits as if it had never stopped.
  * @param streams set to the states that were saved with it, or to NULL if there were none; may be NULL: not wanted. They belong to
  *                the caller, and are used with the trainer's engine.
- * @param note set to a copy of the note, which the caller frees with free(); may be NULL.
+ * @param note set to a copy of the note, which the caller frees with sluice_free; may be NULL.
  * @retval BAD_ARGUMENT, NO_INPUT, IO, UNSUPPORTED, NO_MEMORY, TOO_LARGE
  * @retval BAD_DATA not a checkpoint, or a damaged one.
  */

@@ -54,7 +54,7 @@ static sluice_status choose_plan(sluice_engine *engine, const sluice_batch *batc
     sluice_plan plan = {.struct_size = sizeof plan};
     sluice_status status = SLUICE_STATUS_OK;
     if (result->setting.measure)
-        status = sluice_plan_measure(engine, batch->rows, batch->steps, error);
+        status = sluice_plan_measure(engine, batch->rows, batch->steps, NULL, error);
     if (!status)
         status = sluice_plan_get(engine, batch->rows, batch->steps, batch->lengths, &plan, error);
     result->plan.struct_size = sizeof result->plan;

@@ -74,8 +74,13 @@ sluice_status sl_fail_size(sluice_error *error, const char *what)
 const char *sluice_status_get_name(sluice_status status)
 {
     static const char *const names[] = {"ok",        "bad argument",  "bad data",  "no input",
-                                        "i/o error", "out of memory", "too large", "unsupported"};
+                                        "i/o error", "out of memory", "too large", "unsupported", "cancelled"};
     return (unsigned)status < sizeof names / sizeof names[0] ? names[status] : "unknown status";
+}
+
+unsigned sluice_version_get_number(void)
+{
+    return SLUICE_VERSION_NUMBER;
 }
 
 #define TEXT_(x) #x

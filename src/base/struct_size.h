@@ -14,13 +14,15 @@
 /** The smallest size of each struct that is accepted: that of its first release with this layout, named by its last field then.
  *  Fields that are appended later do not change these. */
 enum {
-    SL_LEAST_sluice_batch = SL_SIZE_THROUGH(sluice_batch, dropout_key),
+    SL_LEAST_sluice_allocator = SL_SIZE_THROUGH(sluice_allocator, release),
+    SL_LEAST_sluice_batch = SL_SIZE_THROUGH(sluice_batch, max_threads),
     SL_LEAST_sluice_candidate = SL_SIZE_THROUGH(sluice_candidate, seconds),
     SL_LEAST_sluice_engine_info = SL_SIZE_THROUGH(sluice_engine_info, table_bytes),
     SL_LEAST_sluice_engine_options = SL_SIZE_THROUGH(sluice_engine_options, training),
     SL_LEAST_sluice_environment = SL_SIZE_THROUGH(sluice_environment, openmp), /* 0.3's */
     SL_LEAST_sluice_gradient = SL_SIZE_THROUGH(sluice_gradient, accumulate),
     SL_LEAST_sluice_loss = SL_SIZE_THROUGH(sluice_loss, weight),
+    SL_LEAST_sluice_measure_options = SL_SIZE_THROUGH(sluice_measure_options, context),
     SL_LEAST_sluice_names = SL_SIZE_THROUGH(sluice_names, embedding),
     SL_LEAST_sluice_plan = SL_SIZE_THROUGH(sluice_plan, reason),
     SL_LEAST_sluice_report = SL_SIZE_THROUGH(sluice_report, weight),

@@ -31,12 +31,22 @@ sl_exit sl_plans_load(const sl_options *options, sluice_engine *engine)
     return sluice_plan_load(engine, options->plans, &error) ? sl_report_error(&error) : SL_EXIT_OK;
 }
 
+static int is_interrupted(void *unused)
+{
+    (void)unused;
+    return sl_interrupt_seen();
+}
+
 sl_exit sl_plans_measure(const sl_options *options, sluice_engine *engine, size_t rows, size_t steps)
 {
+    const sluice_measure_options until = {.struct_size = sizeof until, .is_cancelled = is_interrupted};
     sluice_error error;
-    if (options->measure &&
-        (sluice_plan_measure(engine, rows, steps, &error) || (options->plans && sluice_plan_save(engine, options->plans, &error))))
+    if (!options->measure)
+        return SL_EXIT_OK;
+    const sluice_status status = sluice_plan_measure(engine, rows, steps, &until, &error);
+    if (status && status != SLUICE_STATUS_CANCELLED)
         return sl_report_error(&error);
-    return options->measure && sl_interrupt_seen() ? SL_EXIT_INTERRUPTED
-                                                   : SL_EXIT_OK; /* the library does not check for signals while it measures */
+    if (options->plans && sluice_plan_save(engine, options->plans, &error))
+        return sl_report_error(&error);
+    return status ? SL_EXIT_INTERRUPTED : SL_EXIT_OK;
 }

@@ -28,6 +28,7 @@ static const sl_exit codes[][2] = {
     [SLUICE_STATUS_NO_MEMORY] = {SL_EXIT_FAILURE, SL_EXIT_FAILURE},
     [SLUICE_STATUS_TOO_LARGE] = {SL_EXIT_DATA, SL_EXIT_FAILURE},
     [SLUICE_STATUS_UNSUPPORTED] = {SL_EXIT_FAILURE, SL_EXIT_FAILURE},
+    [SLUICE_STATUS_CANCELLED] = {SL_EXIT_INTERRUPTED, SL_EXIT_INTERRUPTED},
 };
 
 static sl_exit look_up(sluice_status status, bool is_own)

@@ -412,7 +412,7 @@ START_TEST(bytes_mutated)
             save(trainer, test_path("again"), note);
         }
         sluice_trainer_destroy(trainer);
-        free(note);
+        sluice_free(note);
         good.data[at] = kept;
     }
     printf("%zu of %zu changed files are checkpoints still\n", loaded, changes);

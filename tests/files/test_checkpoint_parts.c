@@ -48,7 +48,7 @@ START_TEST(notes)
         sluice_trainer_destroy(load(NULL, NULL));
         sluice_trainer_destroy(load(NULL, &note));
         ck_assert_str_eq(note, texts[k] ? texts[k] : "");
-        free(note);
+        sluice_free(note);
     }
     sluice_trainer_destroy(trainer);
 }

@@ -140,7 +140,7 @@ START_TEST(what_was_measured_is_saved_and_planned)
     sluice_error error = {0};
     const sluice_engine_options options = test_options(SLUICE_ISA_SCALAR, 2, SLUICE_SCHEDULE_AUTO);
     sluice_engine *from = make_engine(&stack, &options), *to = make_engine(&stack, &options);
-    ck_assert_msg(!sluice_plan_measure(from, 3, 4, &error), "%s", error.message);
+    ck_assert_msg(!sluice_plan_measure(from, 3, 4, NULL, &error), "%s", error.message);
     ck_assert_msg(!sluice_plan_save(from, test_path("plans"), &error), "%s", error.message);
     ck_assert_msg(!sluice_plan_load(to, test_path("plans"), &error), "%s", error.message);
     ck_assert_msg(!sluice_plan_get(from, 3, 4, NULL, &first, &error), "%s", error.message);

@@ -23,8 +23,9 @@ def header_version(text):
 def check_files(checks, directory, prefix, version):
     """Headers, both libraries with their links, what finds them, the programs, their pages and completions; nothing else."""
     found = {path.name for path in prefix.rglob("*") if not path.is_dir()}
-    major = version.split(".")[0]
-    expected = {*HEADERS, *FILES, *PROGRAMS, "libsluice.a", "libsluice.so", f"libsluice.so.{major}", f"libsluice.so.{version}",
+    major, minor, _ = version.split(".")
+    soversion = f"{major}.{minor}" if major == "0" else major
+    expected = {*HEADERS, *FILES, *PROGRAMS, "libsluice.a", "libsluice.so", f"libsluice.so.{soversion}", f"libsluice.so.{version}",
                 *(f"_{program}" for program in PROGRAMS), *(f"{page}.1" for page in PAGES)}
     checks.check(found == expected, f"the installed files are {sorted(expected)}; found {sorted(found)}")
     for name in HEADERS:

@@ -1,9 +1,9 @@
-/* Random models and batches. Nothing here knows how the library works. */
+/* Random models and batches. Of the library, only the list of instruction sets is known here. */
 #include "support/network.h"
 
 #include "kernel/kernel.h"
-
 #include "support/suite.h"
+#include "sluice_tools.h"
 
 #include <math.h>
 #include <string.h>

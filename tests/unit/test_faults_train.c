@@ -193,7 +193,7 @@ static bool make(int k, fixture *f, long n)
         check_target(what, n);
     if (makers[k].act == load_trainer) {
         ck_assert_msg(!failed == (f->note != NULL), "%s, allocation %ld failing: a note", what, n);
-        free(f->note);
+        sluice_free(f->note);
     }
     test_watching = true;
     if (!failed && makers[k].undo)

@@ -183,7 +183,7 @@ sl_exit sl_checkpoint_load(sl_training *train, sl_options *options)
     if (sluice_trainer_load(path, &options->engine, &train->trainer, &train->streams, &text, &error))
         return sl_report_error(&error);
     train->checkpoint.note = text ? json_loads(text, JSON_REJECT_DUPLICATES, NULL) : NULL;
-    free(text);
+    sluice_free(text);
     const sl_exit code = take_note(train, train->checkpoint.note);
     return code ? code
                 : sl_record_apply(options, path, json_object_get(train->checkpoint.note, "options"),

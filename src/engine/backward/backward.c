@@ -66,7 +66,9 @@ static unsigned choose_threads(const sluice_tape *tape, unsigned calls)
     for (size_t k = 0; k < engine->dims.layer_dirs; k++)
         operations += 16.0 * (double)engine->shape.hidden * (double)(engine->layers[k].inputs + engine->shape.hidden);
     operations *= (double)tape->row_steps;
-    const size_t workers = sl_size_max(1, tape->threads / calls);
+    size_t workers = sl_size_max(1, tape->threads / calls);
+    if (tape->batch.max_threads)
+        workers = sl_size_min(workers, tape->batch.max_threads);
     return operations < least * (double)workers ? (unsigned)(operations / least) + 1 : (unsigned)workers;
 }
 

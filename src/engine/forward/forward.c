@@ -179,6 +179,8 @@ void sl_forward(sluice_workspace *workspace, const sluice_batch *batch)
     const unsigned calls = sl_pool_begin(engine->pool);
     if (engine->schedule == SLUICE_SCHEDULE_AUTO) /* calls that run at the same time share the CPUs */
         load.workers = sl_size_max(1, load.workers / calls);
+    if (batch->max_threads)
+        load.workers = sl_size_min(load.workers, batch->max_threads);
     partition->plan = sl_exec_plan_choose(engine, &load);
     call.hoisted_rows = sl_exec_plan_hoisted_rows(engine, &partition->plan);
     sl_partition_rows(partition, engine, &load, batch->lengths);

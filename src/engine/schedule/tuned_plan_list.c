@@ -61,3 +61,12 @@ sluice_status sl_tuned_plan_store(sluice_engine *engine, const sl_tuned_plan *tu
     engine->tuned_plan_count++;
     return SLUICE_STATUS_OK;
 }
+
+void sl_tuned_plan_remove(sluice_engine *engine, size_t rows, size_t steps)
+{
+    const size_t at = position_of(engine, rows, steps);
+    if (!is_at(engine, at, rows, steps))
+        return;
+    engine->tuned_plan_count--;
+    memmove(engine->tuned_plans + at, engine->tuned_plans + at + 1, (engine->tuned_plan_count - at) * sizeof *engine->tuned_plans);
+}

@@ -13,4 +13,7 @@ const sl_tuned_plan *sl_tuned_plan_find(const sluice_engine *engine, const sl_ba
 /** Store a tuned plan, in place of one for the same rows and steps. NO_MEMORY; TOO_LARGE: there are SL_TUNED_PLANS_MAX others. */
 sluice_status sl_tuned_plan_store(sluice_engine *engine, const sl_tuned_plan *tuned, sluice_error *error);
 
+/** Remove the tuned plan of such batches, if there is one. */
+void sl_tuned_plan_remove(sluice_engine *engine, size_t rows, size_t steps);
+
 #endif

@@ -1,0 +1,146 @@
+/*
+ * Sluice: tools. What looks at the machine and at an engine's decisions: the environment, execution plans, and their measurement.
+ * A program that only computes does not need it. It includes sluice.h. SPDX-License-Identifier: MIT
+ */
+#ifndef SLUICE_TOOLS_H
+#define SLUICE_TOOLS_H
+
+#include "sluice.h"
+
+#if defined(__cplusplus) && !defined(SLUICE_DECLARATIONS_ONLY)
+extern "C" {
+#endif
+
+/* ---- Names ----------------------------------------------------------------------------------------------------------------- */
+
+/** "scalar", "avx2", "avx512"; "auto" for 0; NULL for a value that is none. The names are those of SLUICE_ISA. */
+SLUICE_API const char *sluice_isa_get_name(sluice_isa isa);
+/** "fused", "blis"; "auto" for 0; NULL for a value that is none. */
+SLUICE_API const char *sluice_gemm_get_name(sluice_gemm gemm);
+/** "rows", "hoist", "units"; "auto" for 0; NULL for a value that is none. */
+SLUICE_API const char *sluice_schedule_get_name(sluice_schedule schedule);
+
+/* ---- Environment: the machine, and what would be chosen on it --------------------------------------------------------------- */
+
+typedef struct sluice_environment {
+    size_t struct_size;                   /**< sizeof(sluice_environment), of this version's or of 0.3's; set by the caller */
+    sluice_isa isa;                       /**< chosen */
+    sluice_isa best_isa;                  /**< the best this CPU and OS allow */
+    sluice_gemm gemm;                     /**< chosen */
+    unsigned threads;                     /**< chosen */
+    int blis_is_generic;                  /**< BLIS runs its slow portable kernels here */
+    size_t l1d_bytes, l2_bytes, l3_bytes; /**< of one core's view; 0: not known */
+    char cpu[64];
+    char isa_reason[160];
+    char gemm_reason[160];
+    char threads_reason[160];
+    char blis_version[64];
+    char blis_config[32];
+    char openmp[64]; /**< the OpenMP runtime and version */
+    /* Since 0.4, of the OpenMP runtime as well: */
+    char openmp_binding[32]; /**< how threads are bound to places: "false" (they are not), "true", "primary", "close" or "spread" */
+    char openmp_places[160]; /**< the places and their CPUs, "2: {0-1},{2-3}", cut with "..." where they are many; "none" */
+    int openmp_dynamic;      /**< 1: the runtime may give fewer threads than asked for */
+    unsigned openmp_thread_limit; /**< the most threads that it gives; 0: no limit is set */
+} sluice_environment;
+
+/**
+ * Describe the machine and what sluice_engine_create would choose for `options` (NULL: defaults) and why. May make BLIS read its
+ * environment.
+ * @retval BAD_ARGUMENT an option or an environment variable has a value that is not known; UNSUPPORTED as sluice_engine_create.
+ */
+SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_environment_get(const sluice_engine_options *options,
+                                                                   sluice_environment *environment, sluice_error *error);
+
+/**
+ * Look at the environment variable BLIS_ARCH_TYPE before anything uses BLIS, as a program should. BLIS releases older than the
+ * CPU fall to portable kernels, five times slower; the variable names a configuration instead. The library never sets it by
+ * itself.
+ * @param value set to the value a program should give the variable; to NULL if it is set, or BLIS knows this CPU.
+ * @retval BAD_ARGUMENT the variable is set to what would make this release of BLIS abort, or use instructions this CPU lacks.
+ */
+SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_blis_arch_recommend(const char **value, sluice_error *error);
+
+/** Measure one thread's peak of fused multiply-adds at an ISA, in GFLOP/s: about 30 ms of registers-only work, best of several
+ * runs. 0 if this machine lacks the ISA. SLUICE_ISA_AUTO is the best one. */
+SLUICE_API double sluice_peak_measure(sluice_isa isa);
+
+/* ---- Plan: how a batch would be computed ----------------------------------------------------------------------------------- */
+
+/** An execution plan for a batch. Its rows are divided between `thread_groups`, and the threads of a group go through the steps of
+ *  its rows together, each computing some of the units. No bit of the result depends on it. */
+typedef struct sluice_candidate {
+    size_t struct_size;       /**< sizeof(sluice_candidate), set by the caller */
+    sluice_schedule schedule; /**< the nearest value of the option: ROWS and HOIST have one thread a group, UNITS several */
+    unsigned thread_groups;
+    unsigned threads_per_group;
+    int hoists;     /**< products of x are made ahead of the recurrence, for a chunk of steps */
+    int wavefront;  /**< a group's threads divide the units of all layers, each layer a chunk of steps behind the one below it */
+    double cycles;  /**< estimate, in cycles of one core */
+    double seconds; /**< as sluice_plan_measure found; 0: not measured */
+} sluice_candidate;
+
+typedef struct sluice_plan {
+    size_t struct_size;     /**< sizeof(sluice_plan), set by the caller */
+    size_t workspace_bytes; /**< that a new workspace for the batch takes */
+    size_t candidates;      /**< how many execution plans were compared */
+    size_t chosen;          /**< index of the one that sluice_forward would take */
+    char reason[240];       /**< why this one, in words */
+} sluice_plan;
+
+/**
+ * Find how a batch of `rows` rows and up to `steps` steps would be computed, why, and how much memory the call needs.
+ * @param lengths [rows]; NULL: all `steps` long.
+ * @retval BAD_ARGUMENT engine or plan is NULL, or plan's struct_size is not known.
+ * @retval BAD_DATA     a length is outside 0..steps.
+ * @retval TOO_LARGE, NO_MEMORY
+ */
+SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_plan_get(const sluice_engine *engine, size_t rows, size_t steps,
+                                                            const int64_t *lengths, sluice_plan *plan, sluice_error *error);
+
+/** Candidate `index` of those that sluice_plan_get compares for this batch, 0 <= index < plan.candidates, and its estimated cost.
+ *  Errors as sluice_plan_get; BAD_ARGUMENT as well where there is no such candidate. */
+SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_plan_get_candidate(const sluice_engine *engine, size_t rows, size_t steps,
+                                                                      const int64_t *lengths, size_t index,
+                                                                      sluice_candidate *candidate, sluice_error *error);
+
+/** Start from zeros ({0}) and set struct_size. */
+typedef struct sluice_measure_options {
+    size_t struct_size;               /**< sizeof(sluice_measure_options) */
+    int (*is_cancelled)(void *context); /**< asked between timings, by the calling thread: nonzero ends the measurement; NULL: none */
+    void *context;                    /**< its argument */
+} sluice_measure_options;
+
+/**
+ * Time the candidates for batches of `rows` equal rows of `steps` steps, on zeros, and have the engine take the fastest for such
+ * batches from now on. No call may be using the engine meanwhile. Takes some tens of calls' time.
+ * @param options NULL: defaults.
+ * @retval CANCELLED    is_cancelled returned nonzero. For these batches the engine takes the fastest so far if every candidate has
+ *                      been timed once, else what it took before the call; plans of other batches stay.
+ * @retval BAD_ARGUMENT engine is NULL, rows or steps 0, the engine's schedule is not AUTO or its path is BLIS, or the call stands
+ *                      in a parallel region.
+ * @retval TOO_LARGE    also when thousands of batch sizes have been measured already.
+ * @retval NO_MEMORY
+ */
+SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_plan_measure(sluice_engine *engine, size_t rows, size_t steps,
+                                                                const sluice_measure_options *options, sluice_error *error);
+
+/** Write the plans that sluice_plan_measure found to a file, a text of one line a batch size, replaced as a whole.
+ *  BAD_ARGUMENT, IO, NO_MEMORY. */
+SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_plan_save(const sluice_engine *engine, const char *path, sluice_error *error);
+
+/**
+ * Read plans that sluice_plan_save wrote. Those that the engine already has stay for the batch sizes that the file does not name.
+ * No call may be using the engine meanwhile.
+ * @retval BAD_ARGUMENT engine or path is NULL, or the engine's schedule is not AUTO or its path is BLIS.
+ * @retval NO_INPUT, IO
+ * @retval BAD_DATA     not such a file, or of another network shape, instruction set, thread count or CPU. The engine is unchanged.
+ * @retval NO_MEMORY
+ */
+SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_plan_load(sluice_engine *engine, const char *path, sluice_error *error);
+
+#if defined(__cplusplus) && !defined(SLUICE_DECLARATIONS_ONLY)
+}
+#endif
+
+#endif

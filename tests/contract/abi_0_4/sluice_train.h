@@ -1,0 +1,303 @@
+/*
+ * Sluice: training. Initial models, the tape that a forward call writes, gradients through time, losses, and the trainer, which
+ * updates a model's weights. It includes sluice.h, whose words and contracts hold here. SPDX-License-Identifier: MIT
+ */
+#ifndef SLUICE_TRAIN_H
+#define SLUICE_TRAIN_H
+
+#include "sluice.h"
+
+#if defined(__cplusplus) && !defined(SLUICE_DECLARATIONS_ONLY)
+extern "C" {
+#endif
+
+/* ---- Models to be trained -------------------------------------------------------------------------------------------------- */
+
+typedef enum sluice_initializer {
+    SLUICE_INITIALIZER_TORCH = 0, /**< as SLUICE_INITIALIZER_UNIFORM, but the embedding standard normal, as torch.nn.Embedding's */
+    SLUICE_INITIALIZER_KERAS,     /**< W, head: Glorot uniform; U: orthogonal (each [4H][H] as a whole); b zero but the forget gate's
+                                       1; embedding uniform in +-0.05, as Keras has them */
+    SLUICE_INITIALIZER_UNIFORM    /**< all uniform in +-1/sqrt(H), as torch.nn.LSTM begins, also b and the head; the embedding uniform
+                                       in +-1 */
+} sluice_initializer;
+
+/** Build a model with initial weights; the same seed gives the same weights on every machine.
+ *  @param class_names C strings, copied; NULL: none. Errors as sluice_model_create. */
+SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_model_create_initial(const sluice_shape *shape, sluice_initializer initializer,
+                                                                        uint64_t seed, const char *const *class_names,
+                                                                        sluice_model **model, sluice_error *error);
+
+/**
+ * Give the engine another model of the same shape: its weights are packed anew, in place, without allocating. No call may be using
+ * the engine meanwhile, and a tape written before is lost to sluice_backward.
+ * @retval BAD_ARGUMENT engine or model is NULL, or the shape is another.
+ */
+SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_engine_set_model(sluice_engine *engine, const sluice_model *model,
+                                                                    sluice_error *error);
+
+/* ---- Tape: what a forward call leaves for its gradient --------------------------------------------------------------------- */
+
+typedef struct sluice_tape_options {
+    size_t struct_size; /**< sizeof(sluice_tape_options) */
+    size_t recompute; /**< 0: keep the gates of all steps. S: keep the outputs and, of every S-th step, the states; sluice_backward
+                             computes the gates of S steps at a time again, from the last; S is rounded up to
+                             where 512 steps of rows are together. The same bits, of long
+ batches a fifth to a half of the bytes, and a third more time */
+} sluice_tape_options;
+
+/**
+ * Make a tape for calls on `engine`, made with its option `training`; it must outlive the tape. A tape belongs to one batch at a
+ * time: sluice_forward fills it (and lets it grow, so that later batches no larger, or with recompute of the same lengths, allocate
+ * nothing), sluice_backward uses it up.
+ * Per step of each row it holds, for each layer and direction, the four gates, c and h.
+ * @param options NULL: defaults.
+ * @retval BAD_ARGUMENT the engine was not made for training. UNSUPPORTED: its path is BLIS. NO_MEMORY
+ */
+SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_tape_create(const sluice_engine *engine, const sluice_tape_options *options,
+                                                               sluice_tape **tape, sluice_error *error);
+
+/** Bytes the tape holds now, the room in which sluice_backward works among them. */
+SLUICE_API size_t sluice_tape_get_bytes(const sluice_tape *tape);
+
+/** Bytes that a new tape takes for such a batch (lengths NULL: all `steps` long), without dropout; with it, D*H floats more per step
+ *  of each row and layer but the first. BAD_ARGUMENT, UNSUPPORTED, BAD_DATA (a length), TOO_LARGE, NO_MEMORY. */
+SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_tape_required_bytes(const sluice_engine *engine,
+                                                                       const sluice_tape_options *options, size_t rows,
+                                                                       size_t steps, const int64_t *lengths, size_t *bytes,
+                                                                       sluice_error *error);
+
+/** Free the tape; NULL is allowed. */
+SLUICE_API void sluice_tape_destroy(sluice_tape *tape);
+
+/* ---- Backward -------------------------------------------------------------------------------------------------------------- */
+
+/**
+ * Gradients of a loss: those that come in, of the results of sluice_forward, and those that are wanted. Start from zeros ({0}) and
+ * set struct_size. Each array has the shape of what it belongs to; the strides of dy and dx are as those of y and x in
+ * sluice_batch, both 0 meaning contiguous, batch first. What lies past a row's end in dy or dstep_logits is not read.
+ */
+typedef struct sluice_gradient {
+    size_t struct_size; /**< sizeof(sluice_gradient) */
+    const float *dy;    /**< [N][T][D*H]; NULL: zero, as for all that come in */
+    size_t dy_row_stride;
+    size_t dy_step_stride;
+    const float *dhn;          /**< [L*D][N][H] */
+    const float *dcn;          /**< [L*D][N][H] */
+    const float *dlogits;      /**< [N][C] */
+    const float *dstep_logits; /**< [N][T][C] */
+
+    float *dx; /**< [N][T][I], of a model without embedding; without accumulate, it becomes zero past a row's end, but with
+                    dx_offsets nothing is written there; NULL: not wanted, as for all that go out */
+    size_t dx_row_stride;
+    size_t dx_step_stride;
+    const size_t *dx_offsets; /**< [N] where each row starts in dx, instead of n*dx_row_stride; NULL: by stride */
+    float *dh0;               /**< [L*D][N][H] */
+    float *dc0;               /**< [L*D][N][H] */
+    float *const *weight_ih;  /**< L*D arrays [4H][in]; each may be NULL */
+    float *const *weight_hh;  /**< L*D arrays [4H][H]; each may be NULL */
+    float *const *bias;       /**< L*D arrays [4H], with respect to b_ih, and to b_hh, alike; each may be NULL */
+    float *embedding;         /**< [V][I] */
+    float *head_weight;       /**< [C][D*H] */
+    float *head_bias;         /**< [C] */
+    int accumulate;           /**< 1: add to what the arrays hold; 0: overwrite it */
+} sluice_gradient;
+
+/**
+ * The gradient of the batch that the tape holds, through all its steps (Werbos 1990). With d. the gradient with respect to . and
+ * h', c', c'' the states before and after:
+ *
+ *     dh  = dy + U' da (of the step after)          dc = dc'' f'' + dh o (1 - tanh(c)^2)
+ *     da_i = dc g i(1 - i)    da_f = dc c' f(1 - f)    da_g = dc i (1 - g^2)    da_o = dh tanh(c) o(1 - o)
+ *     dW = sum da x^T    dU = sum da h'^T    db = sum da    dx = W' da
+ *
+ * The batch's x or tokens are read again and must be as they were. Uses up the tape. Runs on as many threads as sluice_forward;
+ * products over all steps are BLIS's, cut on a grid that the batch's lengths alone decide, so that the gradient is the same bits
+ * at any thread count and instruction set, with `recompute` or without. (Another release or configuration of BLIS may add in
+ * another order.) A gradient that nothing contributes to is +0.
+ *
+ * @retval BAD_ARGUMENT tape or gradient is NULL, the tape holds no batch, or one of another model than the engine has now, an array
+ *                      is asked for or given that the model has no counterpart of, dx strides overlap. Nothing is written, and the
+ *                      tape holds what it held.
+ * @retval TOO_LARGE
+ */
+SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_backward(sluice_tape *tape, const sluice_gradient *gradient,
+                                                            sluice_error *error);
+
+/* ---- Loss ------------------------------------------------------------------------------------------------------------------ */
+
+typedef enum sluice_loss_kind {
+    SLUICE_LOSS_CROSS_ENTROPY = 0, /**< of softmax(outputs) with labels */
+    SLUICE_LOSS_SQUARED_ERROR      /**< mean over the outputs' elements of (output - value)^2 */
+} sluice_loss_kind;
+
+/** A loss, the mean over the counted targets, and its gradient. Start from zeros ({0}) and set struct_size.
+ *
+ *  With class_weights w it is torch.nn.CrossEntropyLoss(weight=w, label_smoothing=s): for a target of label y, with p the softmax of
+ *  its C outputs, (1 - s) w[y] (-log p[y]) + s/C sum over k of w[k] (-log p[k]); their sum over the counted targets is divided by the
+ *  sum of their w[y]. If that is 0, loss and gradient are 0. */
+typedef struct sluice_loss {
+    size_t struct_size; /**< sizeof(sluice_loss) */
+    sluice_loss_kind kind;
+    size_t rows;            /**< N */
+    size_t steps;           /**< T; 1 for outputs [N][width], such as logits */
+    size_t width;           /**< of an output: C for logits */
+    const int64_t *lengths; /**< [N], each 0..T; NULL: all T. Only steps before a row's end count */
+    const float *outputs;   /**< [N][T][width] */
+    const int32_t *labels;  /**< cross-entropy: [N][T], each 0..width-1, or `ignore` */
+    const float *values;    /**< squared error: [N][T][width] */
+    int32_t ignore;         /**< a label that does not count; must be negative, 0 meaning -100 as in torch */
+    float label_smoothing;  /**< 0 <= s < 1: the target is (1 - s) on the label and s / width on every class */
+    float *gradient;        /**< like outputs, zero where nothing counts; NULL: not wanted */
+
+    double loss;    /**< set: the mean; 0 if nothing counts */
+    size_t counted; /**< set: targets that counted (a step of a row each) */
+    size_t right;   /**< set, cross-entropy: outputs largest at the label (the first of equals) */
+
+    const float *class_weights; /**< cross-entropy: [width], each finite and >= 0, one at least above 0; NULL: all 1 */
+    double weight;              /**< set: what the sum was divided by: the sum of the targets' weights, or `counted` */
+} sluice_loss;
+
+/**
+ * Compute a loss and its gradient. Sums are taken in the order of rows and steps, in double precision.
+ * @retval BAD_ARGUMENT a NULL array that the kind needs, or an option out of range.
+ * @retval TOO_LARGE
+ * @retval BAD_DATA     a label or a length out of range, an output or a value that is NaN or infinite; the message has row and
+ *                      step. What is set is then not defined.
+ */
+SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_loss_compute(sluice_loss *loss, sluice_error *error);
+
+/* ---- Trainer: a model being trained. One call at a time. ------------------------------------------------------------------- */
+
+typedef struct sluice_trainer sluice_trainer;
+
+typedef enum sluice_optimizer {
+    SLUICE_OPTIMIZER_ADAM = 0, /**< Kingma & Ba 2015; weight_decay is added to the gradient */
+    SLUICE_OPTIMIZER_ADAMW,    /**< Loshchilov & Hutter 2019: weights shrink by rate * weight_decay besides */
+    SLUICE_OPTIMIZER_SGD       /**< v = momentum v + g, w -= rate v; weight_decay is added to the gradient */
+} sluice_optimizer;
+
+typedef enum sluice_rate {
+    SLUICE_RATE_CONSTANT = 0,
+    SLUICE_RATE_COSINE,   /**< from rate to 0 along half a cosine over total_steps */
+    SLUICE_RATE_ONE_CYCLE /**< Smith & Topin 2018 as torch's OneCycleLR: rate/25 up to rate over three tenths of total_steps, down to
+                               rate/250000 over the rest, along half cosines. Its warm-up is its own: warmup_steps is ignored */
+} sluice_rate;
+
+/** How to train. Zeros mean the defaults named; NULL is all of them. */
+typedef struct sluice_trainer_options {
+    size_t struct_size; /**< sizeof(sluice_trainer_options) */
+    sluice_optimizer optimizer;
+    double rate;     /**< learning rate, the highest; 0: 1e-3 */
+    double momentum; /**< SGD: 0 <= momentum < 1 */
+    double beta1;    /**< Adam, AdamW; 0: 0.9 */
+    double beta2;    /**< Adam, AdamW; 0: 0.999 */
+    double epsilon;  /**< Adam, AdamW: 1e-16..1; 0: 1e-8 */
+    double weight_decay;
+    double clip; /**< a gradient whose norm over all tensors is larger is scaled down to it; 0: none */
+    sluice_rate schedule;
+    uint64_t total_steps;  /**< of cosine and one-cycle, which need it; beyond it the rate stays at its last */
+    uint64_t warmup_steps; /**< constant and cosine: the rate rises in a line over so many steps first, of cosine's total_steps */
+    sluice_loss_kind loss;
+    int every_step; /**< 1: a target for each step (step_logits, or y where there is no head); 0: one a row (logits) */
+    int32_t ignore; /**< as sluice_loss */
+    float label_smoothing;
+    float dropout;              /**< as sluice_batch; its keys come from seed and the step's number */
+    uint64_t seed;              /**< of dropout */
+    size_t recompute;           /**< as sluice_tape_options */
+    const float *class_weights; /**< as sluice_loss, [C]; the trainer keeps a copy, and a checkpoint has them. NULL: none */
+} sluice_trainer_options;
+
+/** What a step, or an evaluation, found. */
+typedef struct sluice_report {
+    size_t struct_size; /**< sizeof(sluice_report), set by the caller */
+    double loss;        /**< before the update */
+    size_t counted;     /**< as sluice_loss */
+    size_t right;
+    double norm;   /**< of the gradient, before clipping; 0 of an evaluation */
+    double rate;   /**< learning rate used; 0 of an evaluation */
+    uint64_t step; /**< updates made so far */
+    double weight; /**< as sluice_loss; the loss over several batches is sum(loss * weight) / sum(weight) */
+} sluice_report;
+
+/**
+ * Make a trainer with a copy of the model and an engine of its own.
+ * @param engine_options as sluice_engine_create; `training` is set. NULL: defaults.
+ * @retval BAD_ARGUMENT an option out of range; a loss that the model has no outputs for. UNSUPPORTED, NO_MEMORY, TOO_LARGE
+ */
+SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_trainer_create(const sluice_model *model,
+                                                                  const sluice_engine_options *engine_options,
+                                                                  const sluice_trainer_options *options, sluice_trainer **trainer,
+                                                                  sluice_error *error);
+
+/**
+ * One update: forward, loss, backward, clipping, optimiser. The same bits at any thread count and instruction set.
+ * @param batch  inputs, lengths and, if need be, states or streams; its outputs may be asked for too. tape, logits and step_logits
+ *               are the trainer's own and must be NULL here, dropout 0.
+ * @param labels cross-entropy: [N], or [N][T] with every_step. Else NULL.
+ * @param values squared error: [N][C], or with every_step [N][T][C], or [N][T][D*H] without a head. Else NULL.
+ * @param report NULL: not wanted.
+ * @retval BAD_DATA NaN or infinity in the row that the message names, in its data or, if those are finite, because training has
+ *                  diverged; also as sluice_forward and sluice_loss_compute. No weight has changed, but streams have gone on.
+ *                  Or the update itself made a weight or a moment infinite: then the trainer is of no more use, and
+ *                  sluice_trainer_save refuses it.
+ * @retval BAD_ARGUMENT, NO_MEMORY (while buffers grow; no weight has changed), TOO_LARGE
+ */
+SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_trainer_step(sluice_trainer *trainer, const sluice_batch *batch,
+                                                                const int32_t *labels, const float *values, sluice_report *report,
+                                                                sluice_error *error);
+
+/** The loss of a batch as it stands, without dropout; nothing changes, but streams go on. Arguments and errors as
+ *  sluice_trainer_step, but that the batch may ask for logits and step_logits. */
+SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_trainer_evaluate(sluice_trainer *trainer, const sluice_batch *batch,
+                                                                    const int32_t *labels, const float *values,
+                                                                    sluice_report *report, sluice_error *error);
+
+/** For a loss of the caller's own: the trainer's engine, to make a tape with; and its gradient, all of whose weights' arrays are
+ *  set, to be passed to sluice_backward and then to sluice_trainer_update. Both valid as long as the trainer. */
+SLUICE_API const sluice_engine *sluice_trainer_get_engine(const sluice_trainer *trainer);
+SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_trainer_get_gradient(sluice_trainer *trainer, sluice_gradient *gradient);
+
+/** Clip the gradient, update the weights, and have the engine take them. The report's loss is 0.
+ *  BAD_DATA: the gradient's norm is not finite, and no weight has changed; or, as sluice_trainer_step, the update overflowed. */
+SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_trainer_update(sluice_trainer *trainer, sluice_report *report,
+                                                                  sluice_error *error);
+
+/** The model as trained so far; the trainer's, changed by the next update. */
+SLUICE_API const sluice_model *sluice_trainer_get_model(const sluice_trainer *trainer);
+
+/** The options as they are used, the defaults put in; class_weights are the trainer's own. Set options->struct_size first.
+ *  BAD_ARGUMENT. */
+SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_trainer_get_options(const sluice_trainer *trainer,
+                                                                       sluice_trainer_options *options);
+
+/**
+ * Write a checkpoint, replaced as a whole: weights, the optimiser's moments, the options and the number of steps. A safetensors file
+ * whose weights sluice_model_load reads. One with class weights or streams is refused by Sluice 0.3, which would go on without them.
+ * @param streams states to be saved with it, as truncated back-propagation carries them from one update to the next; NULL: none.
+ * @param note    any text of the caller's; NULL: "".
+ * @retval BAD_ARGUMENT trainer or path is NULL, or the streams are those of a network of another shape. IO, NO_MEMORY, TOO_LARGE
+ * @retval BAD_DATA     a weight or a moment is NaN or infinite; the file stays as it was.
+ */
+SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_trainer_save(const sluice_trainer *trainer, const sluice_streams *streams,
+                                                                const char *path, const char *note, sluice_error *error);
+
+/**
+ * Make a trainer from a checkpoint; it goes on to the same bits as if it had never stopped.
+ * @param streams set to the states that were saved with it, or to NULL if there were none; may be NULL: not wanted. They belong to
+ *                the caller, and are used with the trainer's engine.
+ * @param note set to a copy of the note, which the caller frees with sluice_free; may be NULL.
+ * @retval BAD_ARGUMENT, NO_INPUT, IO, UNSUPPORTED, NO_MEMORY, TOO_LARGE
+ * @retval BAD_DATA not a checkpoint, or a damaged one.
+ */
+SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_trainer_load(const char *path, const sluice_engine_options *engine_options,
+                                                                sluice_trainer **trainer, sluice_streams **streams, char **note,
+                                                                sluice_error *error);
+
+/** Free the trainer; NULL is allowed. */
+SLUICE_API void sluice_trainer_destroy(sluice_trainer *trainer);
+
+#if defined(__cplusplus) && !defined(SLUICE_DECLARATIONS_ONLY)
+}
+#endif
+
+#endif

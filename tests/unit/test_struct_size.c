@@ -1,0 +1,82 @@
+/* Structs of callers that are older or newer than the library. What the library has is played by sl_struct_type. */
+#include "base/struct_size.h"
+#include "support/network.h"
+#include "support/suite.h"
+
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Three releases of a struct: the first ends after b, the library's after c. */
+typedef struct release {
+    size_t struct_size;
+    size_t a, b, c, d;
+} release;
+enum { FIRST = offsetof(release, c), OURS = offsetof(release, d), LATER = sizeof(release) };
+static const sl_struct_type type = {"release", OURS, FIRST};
+
+START_TEST(taken)
+{
+    const release from = {FIRST, 1, 2, 3, 0};
+    for (size_t size = 0; size <= LATER; size += sizeof(size_t)) {
+        release given = from, to;
+        sluice_error error = {0};
+        given.struct_size = size;
+        memset(&to, 0x5a, sizeof to);
+        const release before = to;
+        const sluice_status status = sl_struct_take(&to, &given, &type, "call", &error);
+        ck_assert_int_eq(status, size < FIRST ? SLUICE_STATUS_BAD_ARGUMENT : SLUICE_STATUS_OK);
+        ck_assert_uint_eq(to.d, before.d);
+        if (status) {
+            ck_assert_mem_eq(&to, &before, sizeof to);
+            ck_assert_ptr_nonnull(strstr(error.message, "sizeof(release)"));
+            continue;
+        }
+        ck_assert_uint_eq(to.struct_size, OURS);
+        ck_assert(to.a == 1 && to.b == 2 && to.c == (size >= OURS ? 3 : 0));
+    }
+    ck_assert_int_eq(sl_struct_take(&(release){0}, NULL, &type, "call", NULL), SLUICE_STATUS_BAD_ARGUMENT);
+}
+END_TEST
+
+/* Each byte of what the library does not know has to be 0. */
+START_TEST(unknown_fields)
+{
+    for (size_t k = OURS; k < LATER; k++) {
+        release given = {LATER, 1, 2, 3, 0}, to;
+        sluice_error error = {0};
+        ((char *)&given)[k] = 1;
+        ck_assert_int_eq(sl_struct_take(&to, &given, &type, "call", &error), SLUICE_STATUS_BAD_ARGUMENT);
+        ck_assert_ptr_nonnull(strstr(error.message, "newer library"));
+    }
+}
+END_TEST
+
+START_TEST(given)
+{
+    const release found = {OURS, 4, 5, 6, 0};
+    for (size_t size = FIRST; size <= LATER; size += sizeof(size_t)) {
+        release to;
+        memset(&to, 0x5a, sizeof to);
+        const release before = to;
+        to.struct_size = size;
+        ck_assert_int_eq(sl_struct_check(&to, &type, "call", NULL), SLUICE_STATUS_OK);
+        sl_struct_give(&to, &found, &type);
+        ck_assert(to.struct_size == size && to.a == 4 && to.b == 5);
+        ck_assert_uint_eq(to.c, size >= OURS ? 6 : before.c);
+        ck_assert_uint_eq(to.d, size >= LATER ? 0 : before.d);
+    }
+}
+END_TEST
+
+int main(void)
+{
+    test_begin();
+    Suite *suite = suite_create("struct size");
+    TCase *tcase = tcase_create("struct size");
+    suite_add_tcase(suite, tcase);
+    tcase_add_test(tcase, taken);
+    tcase_add_test(tcase, unknown_fields);
+    tcase_add_test(tcase, given);
+    return test_run(suite);
+}
