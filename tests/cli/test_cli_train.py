@@ -523,7 +523,7 @@ def check_stats(cli):
     operations = facts["steps"] * 3 * 2 * 4 * 24 * 24  # the embedding's product is a table
     cli.check(math.isclose(facts["gflops"], 1e-9 * operations / facts["run_seconds"], rel_tol=1e-3), f"GFLOP/s: {facts}")
     said = sluice("train", *words).stderr.decode()
-    cli.check(all(word in said for word in ("rows", "learning", "GFLOP/s", "share of peak")), f"--stats: {said}")
+    cli.check(all(word in said for word in ("rows", "training", "GFLOP/s", "share of peak")), f"--stats: {said}")
 
 
 def check_progress(cli):

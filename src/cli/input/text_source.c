@@ -57,7 +57,8 @@ static sl_exit fail_gzip(const sl_text_source *source, sl_exit code, const char 
     const unsigned long long byte = source->taken - (source->packed_end - source->packed_start);
     if (code == SL_EXIT_FAILURE)
         return sl_report(code, "%s: out of memory to decompress it; raise the limit", source->input.name);
-    return sl_report(code, "%s: byte %llu: expected gzip data, found %s; gzip -t FILE checks it; fetch or compress it again",
+    return sl_report(code,
+                     "%s: byte %llu: expected gzip data, found %s; check with gzip -t FILE; download or compress the file again",
                      source->input.name, byte, problem);
 }
 
@@ -80,7 +81,7 @@ static sl_exit decompress(sl_text_source *source, unsigned char *data, size_t ro
         return SL_EXIT_OK;
     source->ended = true;
     return sl_gunzip_is_complete(source->gunzip) ? SL_EXIT_OK
-                                                 : fail_gzip(source, SL_EXIT_DATA, "the end of the file: it is cut short");
+                                                 : fail_gzip(source, SL_EXIT_DATA, "the end of the file: it is truncated");
 }
 
 static sl_exit read_text(sl_text_source *source, void *data, size_t room, size_t *got)
@@ -94,7 +95,7 @@ static sl_exit read_text(sl_text_source *source, void *data, size_t room, size_t
 
 /* ---- The head --------------------------------------------------------------------------------------------------------------- */
 
-/* Read until the first bytes decide what it is. */
+/* Read until the first bytes determine the format. */
 static sl_exit read_head(sl_text_source *source, sl_content *found, size_t *signature_bytes)
 {
     bool undecided = true;
@@ -109,10 +110,10 @@ static sl_exit read_head(sl_text_source *source, sl_content *found, size_t *sign
     return SL_EXIT_OK;
 }
 
-/* What has been read as the head is the beginning of gzip data, and the text's own head is to come. */
+/* The head is the beginning of gzip data: it becomes input of the decompression, and the head of the text is still to be read. */
 static sl_exit begin_gunzip(sl_text_source *source)
 {
-    sl_report_note("%s: gzip data, decompressed while they are read", source->input.name);
+    sl_report_note("%s: gzip data, decompressed while reading", source->input.name);
     source->gunzip = sl_gunzip_create();
     source->packed = malloc(PACKED_BYTES);
     if (!source->gunzip || !source->packed)
@@ -124,7 +125,7 @@ static sl_exit begin_gunzip(sl_text_source *source)
     return SL_EXIT_OK;
 }
 
-static sl_exit look_at_head(sl_text_source *source)
+static sl_exit check_head(sl_text_source *source)
 {
     sl_content found = SL_CONTENT_UNKNOWN;
     size_t signature_bytes = 0;
@@ -139,7 +140,7 @@ static sl_exit look_at_head(sl_text_source *source)
     if (found != SL_CONTENT_UTF8_MARK)
         return refuse(source, found);
     source->head_start = signature_bytes;
-    sl_report_note("%s: the UTF-8 byte order mark it begins with is skipped", source->input.name);
+    sl_report_note("%s: the UTF-8 byte order mark at the beginning is skipped", source->input.name);
     return SL_EXIT_OK;
 }
 
@@ -158,7 +159,7 @@ sl_exit sl_text_source_read(sl_text_source *source, void *data, size_t room, siz
 {
     *got = 0;
     if (!source->begun) {
-        const sl_exit code = look_at_head(source);
+        const sl_exit code = check_head(source);
         if (code)
             return code;
         source->begun = true;
