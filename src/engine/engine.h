@@ -2,6 +2,8 @@
 #ifndef SLUICE_ENGINE_ENGINE_H
 #define SLUICE_ENGINE_ENGINE_H
 
+#include "base/memory.h"
+#include "base/size.h"
 #include "kernel/kernel.h"
 #include "model/dims.h"
 
@@ -73,7 +75,11 @@ struct sluice_engine {
 
 /** A row's length in floats rounded up to an odd number of cache lines, so that the rows of a tile do not fall into the same cache
  * set. */
-size_t sl_odd_lines(size_t floats);
+static inline size_t sl_odd_lines(size_t floats)
+{
+    const size_t lines = sl_size_div_up(floats, SL_LINE_FLOATS);
+    return (lines + (lines % 2 == 0)) * SL_LINE_FLOATS;
+}
 
 /** A step of `blocks` blocks of units of a layer-direction, from `block` on. Its rows, their pointers and states are the caller's to
  * fill in. */

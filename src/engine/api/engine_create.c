@@ -244,12 +244,6 @@ static void fill_all(const sluice_engine *engine, const sluice_model *model)
     sl_threads_run(engine->training ? sl_workers(engine) : 1, fill_share, &f);
 }
 
-size_t sl_odd_lines(size_t floats)
-{
-    const size_t lines = sl_size_div_up(floats, SL_LINE_FLOATS);
-    return (lines + (lines % 2 == 0)) * SL_LINE_FLOATS;
-}
-
 sluice_status sluice_engine_create(const sluice_model *model, const sluice_engine_options *options, sluice_engine **engine,
                                    sluice_error *error)
 {

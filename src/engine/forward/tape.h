@@ -95,8 +95,4 @@ static inline size_t sl_tape_packed_units(const sluice_engine *engine)
     return sl_size_round_up(engine->shape.hidden, sl_block_floats(engine->kernel));
 }
 
-/** Index a checked batch and make the memory large enough for it. The tape holds no batch until sl_tape_record_end. NO_MEMORY,
- *  TOO_LARGE. */
-sluice_status sl_tape_fit(sluice_tape *tape, const sluice_batch *batch, sluice_error *error);
-
 #endif

@@ -1,5 +1,7 @@
 #include "engine/forward/tape_layout.h"
 
+#include "base/arena.h"
+#include "base/error.h"
 #include "engine/forward/partial_sums.h"
 #include "engine/forward/tape_read.h"
 #include "engine/schedule/limits.h"
@@ -122,7 +124,8 @@ static void take_threads(sluice_tape *tape, sl_arena *from)
     }
 }
 
-void sl_tape_layout(sluice_tape *tape, sl_arena *from)
+/* Take the tape's arrays from the arena, for the batch that the index was made for. */
+static void lay_out(sluice_tape *tape, sl_arena *from)
 {
     const sluice_engine *engine = tape->engine;
     tape->gate_stride = sl_odd_lines(engine->dims.gate_rows);
@@ -133,4 +136,45 @@ void sl_tape_layout(sluice_tape *tape, sl_arena *from)
     take_layers(tape, from);
     take_gradients(tape, from);
     take_threads(tape, from);
+}
+
+sluice_status sl_tape_measure(sluice_tape *tape, size_t rows, size_t steps, const int64_t *lengths, size_t *bytes,
+                              sluice_error *error)
+{
+    const sluice_status status = sl_tape_index_make(tape, rows, steps, lengths, error);
+    if (status)
+        return status;
+    sl_arena sizes = {.fits = true};
+    lay_out(tape, &sizes);
+    *bytes = sizes.used;
+    return sizes.fits ? SLUICE_STATUS_OK : sl_fail_size(error, "the tape");
+}
+
+static void find_inputs(sluice_tape *tape, const sluice_batch *batch)
+{
+    for (size_t k = 0; k < tape->rows; k++) {
+        const size_t row = tape->sorted_rows[k], offset = batch->x_offsets ? batch->x_offsets[row] : row * batch->x_row_stride;
+        tape->x_row[k] = batch->x ? batch->x + offset : NULL;
+        tape->token_row[k] = batch->tokens ? batch->tokens + offset : NULL;
+    }
+}
+
+sluice_status sl_tape_fit(sluice_tape *tape, const sluice_batch *batch, sluice_error *error)
+{
+    size_t bytes;
+    tape->holds = false;
+    tape->drops = batch->dropout > 0;
+    const sluice_status status = sl_tape_measure(tape, batch->rows, batch->steps, batch->lengths, &bytes, error);
+    if (status)
+        return status;
+    if (!sl_tape_grow(&tape->memory, &tape->memory_bytes, bytes))
+        return sl_fail_memory(error, "a tape", bytes);
+    sl_arena from = {.base = tape->memory, .fits = true};
+    lay_out(tape, &from);
+    for (size_t k = 0; k < sl_tape_packed_units(tape->engine); k++)
+        tape->minus_zeros[k] = -0.0f;
+    tape->batch = *batch;
+    tape->models = tape->engine->models;
+    find_inputs(tape, batch);
+    return SLUICE_STATUS_OK;
 }

@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "engine/forward/dropout.h"
 #include "engine/forward/tape_index.h"
+#include "engine/forward/tape_layout.h"
 
 #include <string.h>
 

@@ -2,7 +2,6 @@
 
 #include "base/arena.h"
 #include "base/error.h"
-#include "engine/forward/forward_thread.h"
 #include "engine/schedule/scratch_sizes.h"
 
 static sl_thread_group lay_out_group(sl_arena *arena, const sluice_engine *engine, const sl_scratch_sizes *sizes)

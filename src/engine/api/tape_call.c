@@ -1,53 +1,10 @@
-#include "engine/forward/tape.h"
-
+/* The calls that make, measure and free a tape. */
 #include "base/error.h"
+#include "base/memory.h"
 #include "base/struct_size.h"
 #include "engine/check.h"
-#include "engine/forward/tape_index.h"
 #include "engine/forward/tape_layout.h"
 #include "sluice_train.h"
-
-/* Index a batch and count the bytes that it needs besides the index. */
-static sluice_status measure(sluice_tape *tape, size_t rows, size_t steps, const int64_t *lengths, size_t *bytes,
-                             sluice_error *error)
-{
-    const sluice_status status = sl_tape_index_make(tape, rows, steps, lengths, error);
-    if (status)
-        return status;
-    sl_arena sizes = {.fits = true};
-    sl_tape_layout(tape, &sizes);
-    *bytes = sizes.used;
-    return sizes.fits ? SLUICE_STATUS_OK : sl_fail_size(error, "the tape");
-}
-
-static void find_inputs(sluice_tape *tape, const sluice_batch *batch)
-{
-    for (size_t k = 0; k < tape->rows; k++) {
-        const size_t row = tape->sorted_rows[k], offset = batch->x_offsets ? batch->x_offsets[row] : row * batch->x_row_stride;
-        tape->x_row[k] = batch->x ? batch->x + offset : NULL;
-        tape->token_row[k] = batch->tokens ? batch->tokens + offset : NULL;
-    }
-}
-
-sluice_status sl_tape_fit(sluice_tape *tape, const sluice_batch *batch, sluice_error *error)
-{
-    size_t bytes;
-    tape->holds = false;
-    tape->drops = batch->dropout > 0;
-    const sluice_status status = measure(tape, batch->rows, batch->steps, batch->lengths, &bytes, error);
-    if (status)
-        return status;
-    if (!sl_tape_grow(&tape->memory, &tape->memory_bytes, bytes))
-        return sl_fail_memory(error, "a tape", bytes);
-    sl_arena from = {.base = tape->memory, .fits = true};
-    sl_tape_layout(tape, &from);
-    for (size_t k = 0; k < sl_tape_packed_units(tape->engine); k++)
-        tape->minus_zeros[k] = -0.0f;
-    tape->batch = *batch;
-    tape->models = tape->engine->models;
-    find_inputs(tape, batch);
-    return SLUICE_STATUS_OK;
-}
 
 static sluice_status check_engine(const sluice_engine *engine, const char *call, sluice_error *error)
 {
@@ -111,7 +68,7 @@ sluice_status sluice_tape_required_bytes(const sluice_engine *engine, const slui
     if (status)
         return status;
     size_t used;
-    status = measure(&sized, rows, steps, lengths, &used, error);
+    status = sl_tape_measure(&sized, rows, steps, lengths, &used, error);
     if (!status)
         *bytes = sized.index_bytes + used;
     sl_free(sized.index);
