@@ -2,7 +2,7 @@
 #ifndef SLUICE_IO_MODEL_CLASS_NAMES_H
 #define SLUICE_IO_MODEL_CLASS_NAMES_H
 
-#include "io/model/names.h"
+#include "io/model/names_find.h"
 #include "io/safetensors/safetensors_writer.h"
 
 /** Bind the class names of a network whose head is bound. NO_MEMORY. */
