@@ -4,20 +4,8 @@
 #ifndef SLUICE_IO_NPY_NPY_H
 #define SLUICE_IO_NPY_NPY_H
 
-#include "io/npy/npy_type.h"
+#include "io/npy/npy_header.h"
 #include "sluice.h"
-
-enum { SL_NPY_MAX_DIMS = 4 };
-
-typedef struct sl_npy_header {
-    sl_npy_type type;
-    size_t dims; /* 0..SL_NPY_MAX_DIMS */
-    size_t shape[SL_NPY_MAX_DIMS];
-    size_t elements;   /* product of shape; its bytes fit size_t, even with zero dimensions left out */
-    bool big_endian;   /* in the file */
-    bool column_major; /* Fortran order, and it is another: two dimensions at least are longer than 1 */
-    bool has_more;     /* another array follows in the file, as a second numpy.save leaves it; it is not read */
-} sl_npy_header;
 
 /** The first element for which float32 was not enough. */
 typedef struct sl_npy_loss {

@@ -1,9 +1,21 @@
-/* The text inside a .npy file's header: a Python dict literal of descr, fortran_order and shape. */
+/* The header of a .npy file, and its text: a Python dict literal of descr, fortran_order and shape. */
 #ifndef SLUICE_IO_NPY_NPY_HEADER_H
 #define SLUICE_IO_NPY_NPY_HEADER_H
 
-#include "io/npy/npy.h"
+#include "io/npy/npy_type.h"
 #include "io/scan.h"
+
+enum { SL_NPY_MAX_DIMS = 4 };
+
+typedef struct sl_npy_header {
+    sl_npy_type type;
+    size_t dims; /* 0..SL_NPY_MAX_DIMS */
+    size_t shape[SL_NPY_MAX_DIMS];
+    size_t elements;   /* product of shape; its bytes fit size_t, even with zero dimensions left out */
+    bool big_endian;   /* in the file */
+    bool column_major; /* Fortran order, and it is another: two dimensions at least are longer than 1 */
+    bool has_more;     /* another array follows in the file, as a second numpy.save leaves it; it is not read */
+} sl_npy_header;
 
 /** What precedes the text: magic, version, and the length of the text in 2 bytes (version 1) or 4. */
 #define SL_NPY_MAGIC "\x93NUMPY"
