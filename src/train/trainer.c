@@ -7,6 +7,7 @@
 #include "base/size.h"
 #include "model/model.h"
 #include "engine/schedule/limits.h"
+#include "train/trainer_options.h"
 
 #include <stdbool.h>
 #include <string.h>

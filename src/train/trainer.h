@@ -47,11 +47,6 @@ sluice_status sl_trainer_apply(sluice_trainer *trainer, sluice_report *report, s
 /** BAD_ARGUMENT, naming the function, unless report is NULL or its struct_size is known. */
 sluice_status sl_report_check(const sluice_report *report, const char *function, sluice_error *error);
 
-/** Check options against the model and the limits that sluice_train.h names, and put in the defaults; NULL is all of them.
- *  BAD_ARGUMENT. */
-sluice_status sl_trainer_options_check(const sluice_trainer_options *given, const sluice_model *model,
-                                       sluice_trainer_options *options, sluice_error *error);
-
 /** Find the first element of x, h0 or c0 of rows first..end-1 that is NaN or infinite. BAD_DATA names it; OK: there is none. */
 sluice_status sl_batch_check_finite(const sluice_shape *shape, const sluice_batch *batch, size_t first, size_t end,
                                     sluice_error *error);

@@ -1,9 +1,10 @@
 /* A trainer's options: names, limits and defaults. */
+#include "train/trainer_options.h"
+
 #include "base/error.h"
 #include "base/struct_size.h"
 #include "model/model.h"
 #include "train/loss.h"
-#include "train/trainer.h"
 
 #include <float.h>
 #include <math.h>

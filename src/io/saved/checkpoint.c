@@ -13,6 +13,7 @@
 #include "io/saved/streams_file.h"
 #include "model/model.h"
 #include "train/trainer.h"
+#include "train/trainer_options.h"
 
 #include <math.h>
 #include <stdio.h>
