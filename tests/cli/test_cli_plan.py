@@ -56,7 +56,7 @@ def check_table(cli):
     model = make_model(cli)
     table = cli.answers("info", model, "--explain", "--batch", 1234, "--steps", 50, "--threads", "2").decode()
     lines = table.splitlines()
-    for word in ("N = 1,234, T = 50: 61,700 steps in all", "2 threads", "bytes", "schedule teams members hoists wave",
+    for word in ("N = 1,234, T = 50: 61,700 steps in all", "2 threads", "bytes", "schedule groups threads hoists wave",
                  "measured is in ms", "* chosen: "):
         cli.check(word in table, f"--explain reports {word!r}: {table}")
     head = next(k for k, line in enumerate(lines) if line.startswith("  schedule "))

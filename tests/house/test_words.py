@@ -41,7 +41,7 @@ OLD = {
 # (File, text of the line): innocent uses.
 ALLOWED = [
     ("tests/house/test_words.py", ""),
-    ("tests/cli/test_cli_plan.py", "schedule teams members"),  # the head of a table
+    ("perf/README.md", "| `teams` | cases |"),  # a field of the records
     ("tests/cli/test_cli_plan.py", 'split(" teams")'),
     ("src/io/saved/plan_file.c", '" teams="'),
 ]
