@@ -85,11 +85,11 @@ typedef enum sluice_status {
  *  sets to 0. */
 typedef struct sluice_error {
     sluice_status status;
-    size_t row;           /**< row of the batch, the first is 0; SIZE_MAX: the failure is not about one */
-    size_t step;          /**< step of that row; SIZE_MAX: none */
-    size_t byte;          /**< offset in the file, or in the memory, that was read; SIZE_MAX: none */
+    size_t row;  /**< row of the batch, the first is 0; SIZE_MAX: the failure is not about one */
+    size_t step; /**< step of that row; SIZE_MAX: none */
+    size_t byte; /**< offset in the file, or in the memory, that was read; SIZE_MAX: none */
     size_t reserved[4];
-    char message[960];    /**< the place, what was expected and found, and the remedy; one line without a newline */
+    char message[960]; /**< the place, what was expected and found, and the remedy; one line without a newline */
 } sluice_error;
 
 /** The status's name, "bad data" for example; never NULL. */
@@ -104,10 +104,10 @@ SLUICE_API unsigned sluice_version_get_number(void);
 
 /** Functions by which the library takes memory and gives it back, from any thread. */
 typedef struct sluice_allocator {
-    size_t struct_size; /**< sizeof(sluice_allocator) */
-    void *context;      /**< first argument of both; may be NULL */
+    size_t struct_size;                                               /**< sizeof(sluice_allocator) */
+    void *context;                                                    /**< first argument of both; may be NULL */
     void *(*allocate)(void *context, size_t bytes, size_t alignment); /**< at least 1 byte; a power of two; NULL: there is none */
-    void (*release)(void *context, void *memory);                    /**< what allocate returned; never NULL */
+    void (*release)(void *context, void *memory);                     /**< what allocate returned; never NULL */
 } sluice_allocator;
 
 /**
@@ -260,7 +260,7 @@ typedef enum sluice_schedule {
     SLUICE_SCHEDULE_AUTO = 0, /**< the engine decides */
     SLUICE_SCHEDULE_ROWS,     /**< each thread takes rows through all steps, x and h in one product */
     SLUICE_SCHEDULE_HOIST,    /**< as rows, with the products of x done first for a chunk of steps */
-    SLUICE_SCHEDULE_UNITS     /**< the threads divide the units of each step between them, and meet after it; as hoist besides */
+    SLUICE_SCHEDULE_UNITS     /**< the threads divide the units of each step, with a barrier after it; x is treated as by hoist */
 } sluice_schedule;
 
 /**
@@ -316,7 +316,7 @@ typedef struct sluice_workspace sluice_workspace;
  * needs more grows it, once; calls that fit allocate nothing and cannot fail for lack of memory. What counts is the longest of a
  * batch's lengths, not its `steps`. One workspace serves one call at a time. It belongs to its engine, which must outlive it. It
  * holds states and products of some rows for each thread that can be busy, and 20 bytes for each row of the batch; steps do not
- * count, but that a stack of bidirectional layers has to hold all those of a few rows at a time. sluice_plan_get tells the bytes.
+ * count, but that a stack of bidirectional layers has to hold all those of a few rows at a time. sluice_plan_get reports the bytes.
  * @retval BAD_ARGUMENT, NO_MEMORY, TOO_LARGE
  */
 SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_workspace_create(const sluice_engine *engine, size_t rows, size_t steps,
@@ -411,7 +411,7 @@ typedef struct sluice_batch {
     float dropout;           /**< with a tape: each output of a layer below another is set to 0 for the next layer with this
                                   probability, else divided by 1 - dropout; 0 <= dropout < 1 */
     uint64_t dropout_key;    /**< which ones: a function of the key, the layer, the row's index, the step and the unit alone */
-    unsigned max_threads;    /**< threads of this call at most, and of sluice_backward on its tape; 0: the engine's. No bit changes */
+    unsigned max_threads; /**< threads of this call at most, and of sluice_backward on its tape; 0: the engine's. No bit changes */
 } sluice_batch;
 
 /**

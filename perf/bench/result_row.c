@@ -20,8 +20,8 @@ static void fill_setting(const sl_result *result, sl_case_row *row)
     row->gemm = word_of(setting, sluice_gemm_get_name(setting->gemm));
     row->schedule = word_of(setting, sl_words_schedule(setting->measure ? SL_WORDS_MEASURE : setting->schedule));
     row->way = word_of(setting, sl_words_candidate(&result->plan, row->way_text));
-    row->teams = result->plan.thread_groups;
-    row->members = result->plan.threads_per_group;
+    row->thread_groups = result->plan.thread_groups;
+    row->threads_per_group = result->plan.threads_per_group;
     row->hoists = result->plan.hoists;
     row->wavefront = result->plan.wavefront;
 }

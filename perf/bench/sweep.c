@@ -42,17 +42,17 @@ static double steps_of_others(const sl_case *shape)
     return shape->ragged == SL_RAGGED_TAIL ? fmax((double)(shape->steps / SL_TAIL), 1) : (double)shape->steps;
 }
 
-/* Numbers of weights that one pass reads: those of h for each step, as those of x unless the products of x are computed for many
- * steps at once. */
+/* How many weights one forward pass reads. Those of h are read at each step; those of x too, unless the products of x are computed
+ * for many steps at once. */
 static double count_weights(const sl_result *result, bool hoists)
 {
     const sl_case *shape = &result->shape;
-    const double hidden = (double)shape->hidden, teams = result->plan.thread_groups;
-    const double steps = (double)shape->steps + (teams - 1) * steps_of_others(shape);
+    const double hidden = (double)shape->hidden, groups = result->plan.thread_groups;
+    const double steps = (double)shape->steps + (groups - 1) * steps_of_others(shape);
     double weights = 0;
     for (size_t l = 0; l < shape->layers; l++) {
         const double in = (double)(l ? shape->directions * shape->hidden : shape->input);
-        const double of_x = in * (hoists ? teams : steps);
+        const double of_x = in * (hoists ? groups : steps);
         weights += 4 * hidden * (of_x + hidden * steps) * (double)shape->directions;
     }
     return weights;

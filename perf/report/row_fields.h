@@ -14,7 +14,7 @@ typedef struct sl_case_row {
     const char *pass;
     unsigned threads;
     const char *isa, *gemm, *schedule, *way;
-    unsigned teams, members;
+    unsigned thread_groups, threads_per_group;
     bool hoists, wavefront;
     double seconds_min, seconds_median, spread, sequences_per_second, steps_per_second;
     double gflops, peak_gflops, peak_spread, fraction_of_peak, setup_seconds;

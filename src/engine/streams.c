@@ -90,8 +90,8 @@ static void give_back_one(sluice_streams *streams, size_t slot)
     atomic_store_explicit(&streams->in_use[slot], 0, memory_order_release);
 }
 
-/* Why `row`, the first that did not get its slot, did not. */
-static sluice_status tell(const sluice_streams *streams, const size_t *slots, size_t row, sluice_error *error)
+/* Report why `row`, the first row that could not take its slot, could not. */
+static sluice_status fail_slot(const sluice_streams *streams, const size_t *slots, size_t row, sluice_error *error)
 {
     const size_t slot = sl_streams_slot(slots, row);
     if (slot >= streams->slots)
@@ -111,7 +111,7 @@ sluice_status sl_streams_take(sluice_streams *streams, const size_t *slots, size
         const size_t slot = sl_streams_slot(slots, row);
         if (slot < streams->slots && take_one(streams, slot))
             continue;
-        const sluice_status status = tell(streams, slots, row, error);
+        const sluice_status status = fail_slot(streams, slots, row, error);
         sl_streams_give_back(streams, slots, row);
         return status;
     }

@@ -89,8 +89,7 @@ sluice_status sl_input_read(const sl_input *input, size_t offset, void *data, si
         if (n == 0)
             break;
         if (n < 0)
-            return sl_fail(error, SLUICE_STATUS_IO, "%s: byte %zu: cannot be read: %s", input->name, offset + *got,
-                           strerror(errno));
+            return sl_fail_byte(error, SLUICE_STATUS_IO, input->name, offset + *got, "cannot be read: %s", strerror(errno));
         *got += (size_t)n;
     }
     return SLUICE_STATUS_OK;

@@ -169,8 +169,7 @@ sluice_status sl_output_write(sl_output *output, size_t offset, const void *data
             continue;
         if (n < 0) {
             output->failed = true;
-            return sl_fail(error, SLUICE_STATUS_IO, "%s: byte %zu: cannot be written: %s", output->name, offset + done,
-                           strerror(errno));
+            return sl_fail_byte(error, SLUICE_STATUS_IO, output->name, offset + done, "cannot be written: %s", strerror(errno));
         }
         done += (size_t)n;
     }

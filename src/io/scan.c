@@ -28,7 +28,7 @@ bool sl_scan_fail(sl_scan *scan, size_t at, const char *format, ...)
     va_start(arguments, format);
     vsnprintf(message, sizeof message, format, arguments);
     va_end(arguments);
-    scan->status = sl_fail(scan->error, SLUICE_STATUS_BAD_DATA, "%s: byte %zu: %s", scan->name, scan->origin + at, message);
+    scan->status = sl_fail_byte(scan->error, SLUICE_STATUS_BAD_DATA, scan->name, scan->origin + at, "%s", message);
     return false;
 }
 

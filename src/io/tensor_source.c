@@ -60,8 +60,8 @@ sluice_status sl_source_read_at(const sl_tensor_source *source, size_t offset, v
     const sluice_status status = sl_input_read(&source->input, offset, data, bytes, &got, error);
     if (status || got == bytes)
         return status;
-    return sl_fail(error, SLUICE_STATUS_IO, "%s: byte %zu: the file ends here, but was longer when it was opened",
-                   source->input.name, offset + got);
+    return sl_fail_byte(error, SLUICE_STATUS_IO, source->input.name, offset + got,
+                        "the file ends here, but was longer when it was opened");
 }
 
 sluice_status sl_source_read_bytes(const sl_tensor_source *source, const sl_tensor *tensor, void *bytes, sluice_error *error)
@@ -97,8 +97,8 @@ static sluice_status fail_at(const sl_tensor_source *source, const sl_tensor *te
 {
     char message[512];
     vsnprintf(message, sizeof message, format, arguments);
-    return sl_fail(error, SLUICE_STATUS_BAD_DATA, "%s: byte %zu: tensor \"%s\": %s%s", source->input.name, at,
-                   sl_label_get(tensor->name).text, element, message);
+    return sl_fail_byte(error, SLUICE_STATUS_BAD_DATA, source->input.name, at, "tensor \"%s\": %s%s",
+                        sl_label_get(tensor->name).text, element, message);
 }
 
 sluice_status sl_source_fail_tensor(const sl_tensor_source *source, const sl_tensor *tensor, sluice_error *error,

@@ -9,7 +9,8 @@ static void relax(void)
 #endif
 }
 
-/* A member that is not there after some ten microseconds has probably no CPU, which ours may be the one to give it. */
+/* A thread that has not arrived after about ten microseconds is probably not running; it may be waiting for this thread's CPU, so
+ * yield. */
 static void wait_for(const atomic_uint *arrived, unsigned arrivals)
 {
     enum { SPINS = 400 };
@@ -21,14 +22,14 @@ static void wait_for(const atomic_uint *arrived, unsigned arrivals)
     }
 }
 
-/* Each member writes its own mark only and reads the others': with two of them, one transfer of a cache line each way. */
-void sl_barrier_wait(sl_barrier_flag *marks, unsigned members, unsigned member, unsigned *arrivals)
+/* Each thread writes only its own flag and reads the others': with two threads, one transfer of a cache line in each direction. */
+void sl_barrier_wait(sl_barrier_flag *flags, unsigned threads, unsigned index, unsigned *arrivals)
 {
-    if (members == 1)
+    if (threads == 1)
         return;
     ++*arrivals;
-    atomic_store_explicit(&marks[member].arrived, *arrivals, memory_order_release);
-    for (unsigned other = 0; other < members; other++)
-        if (other != member)
-            wait_for(&marks[other].arrived, *arrivals);
+    atomic_store_explicit(&flags[index].arrived, *arrivals, memory_order_release);
+    for (unsigned other = 0; other < threads; other++)
+        if (other != index)
+            wait_for(&flags[other].arrived, *arrivals);
 }

@@ -1,19 +1,21 @@
-/* A barrier for the few microseconds between two steps: the threads of a team wait for each other without the system's help. */
+/* A barrier for the few microseconds between two steps: the threads of a thread group spin until all have arrived, without
+ * a blocking system call. */
 #ifndef SLUICE_SYSTEM_BARRIER_H
 #define SLUICE_SYSTEM_BARRIER_H
 
 #include <stdatomic.h>
 
-/** How often one member has arrived; alone on its cache line, since all others look at it while it is written. */
+/** How often one thread has arrived. Each flag has a cache line of its own, since all other threads poll it. */
 typedef struct sl_barrier_flag {
     _Alignas(64) atomic_uint arrived;
 } sl_barrier_flag;
 
 /**
- * Wait until all members have called this as often as this one. What any of them wrote before is seen by all after.
- * @param marks    [members], alike when the first of them arrives for the first time.
- * @param arrivals how often this member has arrived, the value of its mark; counted up.
+ * Wait until all threads have called this as often as this one. What any of them wrote before is seen by all after.
+ * @param flags    [threads], all equal when the first thread arrives for the first time.
+ * @param index    of this thread, < threads.
+ * @param arrivals how often this thread has arrived, the value of its flag; incremented.
  */
-void sl_barrier_wait(sl_barrier_flag *marks, unsigned members, unsigned member, unsigned *arrivals);
+void sl_barrier_wait(sl_barrier_flag *flags, unsigned threads, unsigned index, unsigned *arrivals);
 
 #endif

@@ -124,7 +124,7 @@ static bool read_word(const char *directory, const char *name, char word[32])
     return true;
 }
 
-/* By sysfs, which tells what one core sees; sysconf's figure for a shared cache may be all of the machine's. */
+/* Read from sysfs the sizes of the caches that one core uses. For a shared cache, sysconf may return the sum over the machine. */
 static void read_caches(sl_cpu *cpu)
 {
     for (int index = 0; index < 8; index++) {

@@ -58,7 +58,7 @@ static unsigned count_makeable(bool all, bool first, unsigned run)
 }
 
 /* The CPUs of OpenMP's places, where OMP_PROC_BIND or OMP_PLACES has made them; false if there are none. The runtime then binds
- * the first thread to one of them as the program starts, so that its affinity no longer tells what the process may use. A runtime
+ * the first thread to one of them as the program starts, so its affinity is no longer the set that the process may use. A runtime
  * leaves out CPUs that OMP_PLACES names and the process may not use, but GNU's believes GOMP_CPU_AFFINITY. */
 static bool find_places(allowance *found)
 {

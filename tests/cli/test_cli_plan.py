@@ -56,7 +56,7 @@ def check_table(cli):
     model = make_model(cli)
     table = cli.answers("info", model, "--explain", "--batch", 1234, "--steps", 50, "--threads", "2").decode()
     lines = table.splitlines()
-    for word in ("N = 1,234, T = 50: 61,700 steps in all", "2 threads", "bytes", "schedule teams members hoists wave",
+    for word in ("N = 1,234, T = 50: 61,700 steps in all", "2 threads", "bytes", "schedule groups threads hoists wave",
                  "measured is in ms", "* chosen: "):
         cli.check(word in table, f"--explain reports {word!r}: {table}")
     head = next(k for k, line in enumerate(lines) if line.startswith("  schedule "))
@@ -137,13 +137,13 @@ def check_measured(cli):
     cli.check(not plans.exists(), "a file that is not there is not made unless something is measured")
     first = explain(cli, model, "--threads", "2", "--schedule", "measure", "--plans", plans)
     again = explain(cli, model, "--threads", "2", "--plans", plans)
-    ways = [[one[name] for name in ("teams", "members", "hoists", "wavefront")]
+    plans_found = [[one[name] for name in ("teams", "members", "hoists", "wavefront")]
             for one in (facts["candidates"][facts["chosen"]] for facts in (first, again))]
-    cli.check(ways[0] == ways[1] and again["schedule"] == "auto", f"what was measured is chosen again: {ways}")
+    cli.check(plans_found[0] == plans_found[1] and again["schedule"] == "auto", f"what was measured is chosen again: {plans_found}")
     seconds = again["candidates"][again["chosen"]]["measured_seconds"]
     cli.check(seconds is not None and seconds > 0, f"with its time: {again}")
     [line] = lines_of(plans)
-    cli.check(line.startswith(f"rows={ROWS} steps={STEPS} teams={ways[0][0]} members={ways[0][1]} "), f"in the file: {line}")
+    cli.check(line.startswith(f"rows={ROWS} steps={STEPS} teams={plans_found[0][0]} members={plans_found[0][1]} "), f"in the file: {line}")
     table = cli.answers("info", model, "--explain", "--batch", ROWS, "--steps", STEPS, "--threads", "2", "--plans", plans).decode()
     cli.check("* chosen: " in table, f"the table with it: {table}")
     explain(cli, model, "--threads", "2", "--schedule", "measure", "--plans", plans)

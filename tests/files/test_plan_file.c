@@ -165,10 +165,10 @@ START_TEST(any_way_has_the_same_bits)
     sluice_isa isas[TEST_MOST_ISAS];
     const size_t count = test_isas(isas);
     test_runner runner = test_runner_create(network.model, isas[count - 1], THREADS, SLUICE_SCHEDULE_AUTO);
-    for (unsigned teams = 1; teams <= THREADS; teams++)
-        for (unsigned members = 1; teams * members <= THREADS; members++)
+    for (unsigned groups = 1; groups <= THREADS; groups++)
+        for (unsigned threads = 1; groups * threads <= THREADS; threads++)
             for (unsigned flags = 0; flags < (shape.directions == 1 ? 4 : 2); flags++) {
-                sl_tuned_plan entry = {BATCH, STEPS, {teams, members, flags & 1, flags & 2}, 1};
+                sl_tuned_plan entry = {BATCH, STEPS, {groups, threads, flags & 1, flags & 2}, 1};
                 learn(runner.engine, &entry, 1);
                 ck_assert_int_eq(sluice_plan_save(runner.engine, test_path("plans"), NULL), SLUICE_STATUS_OK);
                 runner.engine->tuned_plan_count = 0;

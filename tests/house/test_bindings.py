@@ -58,7 +58,8 @@ def check_declarations(checks, text):
 
 class Error(ctypes.Structure):
     """sluice_error"""
-    _fields_ = [("status", ctypes.c_int), ("message", ctypes.c_char * 1020)]
+    _fields_ = [("status", ctypes.c_int), ("row", ctypes.c_size_t), ("step", ctypes.c_size_t), ("byte", ctypes.c_size_t),
+                ("reserved", ctypes.c_size_t * 4), ("message", ctypes.c_char * 960)]
 
 
 class Batch(ctypes.Structure):
@@ -70,7 +71,7 @@ class Batch(ctypes.Structure):
                 ("y_step_stride", ctypes.c_size_t), ("hn", ctypes.c_void_p), ("cn", ctypes.c_void_p),
                 ("logits", ctypes.POINTER(ctypes.c_float)), ("step_logits", ctypes.c_void_p), ("streams", ctypes.c_void_p),
                 ("slots", ctypes.c_void_p), ("tape", ctypes.c_void_p), ("dropout", ctypes.c_float),
-                ("dropout_key", ctypes.c_uint64)]
+                ("dropout_key", ctypes.c_uint64), ("max_threads", ctypes.c_uint)]
 
 
 def ctypes_logits(path):

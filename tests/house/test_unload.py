@@ -97,7 +97,7 @@ class Options(ctypes.Structure):
                 ("threads", ctypes.c_uint), ("flush_to_zero", ctypes.c_int), ("training", ctypes.c_int)]
 
 class Shape(ctypes.Structure):
-    _fields_ = [(name, ctypes.c_size_t) for name in ("layers", "directions", "inputs", "hidden", "vocabulary", "classes")] + [
+    _fields_ = [(name, ctypes.c_size_t) for name in ("struct_size", "layers", "directions", "inputs", "hidden", "vocabulary", "classes")] + [
         ("has_bias", ctypes.c_int)]
 
 for turn in range(3):

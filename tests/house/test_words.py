@@ -3,6 +3,7 @@
 
 A word is looked for as a part of identifiers, too: `told` in `told_case`. NEWS.md, which tells of earlier versions, may keep them.
 """
+import functools
 import pathlib
 import re
 
@@ -27,33 +28,39 @@ OLD = {
     r"stumps?": "remainder",
     r"slopes": "gradients, derivatives",
     r"beds?": "fixture",
-    r"teams?": "thread group",
+    r"(?<!\")teams?(?![\"=])": "thread group",  # in quotes or before = it is a field of files and records that users have
     r"crews?|schools?": "thread group; training fixture",
     r"meet(?:s|ing|ings)?|met": "wait at the barrier; satisfy",
     r"borders?": "checkpoint boundary",
     r"mistakes?": "getopt_error, error",
     r"advice": "blis_arch, hint",
     r"befell|befalls?|befallen": "happened to",
-    r"(?:each|every|the|a|this|one|first|last|next|many|of|after|per) turns?|turns?(?= ?[\]).+;<=])": "iteration, step in processing order",
+    r"(?:each|every|the|a|this|one|first|last|next|many|of|after|per) turns?|(?<!in[ _])turns?(?= ?[\]).+;<=])": "iteration, step in processing order",
     r"ways?(?=->|\.\w|\[|\])|sl_ways?|every_ways?|best_ways?": "execution plan, candidate",
 }
-# (File, text): innocent uses.
+# (File, text of the line): innocent uses.
 ALLOWED = [
     ("tests/house/test_words.py", ""),
+    ("perf/README.md", "| `teams` | cases |"),  # a field of the records
+    ("tests/cli/test_cli_plan.py", 'split(" teams")'),
+    ("src/io/saved/plan_file.c", '" teams="'),
 ]
 
 
+@functools.lru_cache(maxsize=None)
 def texts():
     """(path from the top, text) of all that is looked at."""
     paths = [SOURCE / name for name in FILES]
     for folder in FOLDERS:
         paths += sorted(path for path in (SOURCE / folder).rglob("*") if path.is_file() and path.suffix in ENDINGS
-                        and not {"golden", "__pycache__"} & set(path.parts))
+                        and not {"golden", "abi_0_4", "__pycache__"} & set(path.parts))
+    found = []
     for path in paths:
         try:
-            yield path.relative_to(SOURCE).as_posix(), path.read_text(encoding="utf-8")
+            found.append((path.relative_to(SOURCE).as_posix(), path.read_text(encoding="utf-8")))
         except UnicodeDecodeError:
             pass  # a compiled data file without an ending
+    return found
 
 
 def pattern_of(word):
@@ -74,7 +81,7 @@ def main():
     for word, instead in OLD.items():
         checks.check_none(findings(pattern_of(word)), f"nothing says {word}; say: {instead}")
     checks.check(pattern_of("told").search("TOLD_CASE") and not pattern_of("bed").search("embed"), "a word would be found in a name")
-    checks.check(sum(1 for _ in texts()) > 300, f"the search sees the project's files in {pathlib.Path(SOURCE).name}")
+    checks.check(len(texts()) > 300, f"the search sees the project's files in {pathlib.Path(SOURCE).name}")
     checks.finish()
 
 

@@ -112,8 +112,8 @@ def check_scaling(cli):
 def check_schedule(cli):
     rows = rows_of(cli, "--gemm", "fused,blis", "--schedule", "rows,hoist")
     found = [(row["gemm"], row["schedule"]) for row in rows]
-    ways = [(row["teams"], row["members"], row["hoists"], row["way"]) for row in rows[:2]]
-    cli.check(ways[0][1:] == (1, False, "rows") and ways[1][1:] == (1, True, "hoist"), f"the way is reported: {ways}")
+    plans = [(row["teams"], row["members"], row["hoists"], row["way"]) for row in rows[:2]]
+    cli.check(plans[0][1:] == (1, False, "rows") and plans[1][1:] == (1, True, "hoist"), f"the plan is reported: {plans}")
     cli.check(found == [("fused", "rows"), ("fused", "hoist"), ("blis", "hoist"), ("blis", "hoist")],
               f"BLIS has the products of x first whatever is asked for: {found}")
 

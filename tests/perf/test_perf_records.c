@@ -154,8 +154,8 @@ START_TEST(efficiency_is_per_thread)
 }
 END_TEST
 
-/* By hand: 10 steps, 8 rows, I = 3, H = 5; a step's weights are 4*5*(3 + 5) floats, those of x 4*5*3. A team reads them until its
- * longest row ends: of a tail one team's has T steps, the others' T / 250. */
+/* By hand: 10 steps, 8 rows, I = 3, H = 5; a step's weights are 4*5*(3 + 5) floats, those of x 4*5*3. A thread group reads them until its
+ * longest row ends: of a tail one group's has T steps, the others' T / 250. */
 START_TEST(bytes_are_weights_and_ends)
 {
     sl_result result = {

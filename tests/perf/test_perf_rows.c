@@ -147,7 +147,7 @@ START_TEST(a_way_has_a_short_name)
     static const struct {
         sluice_candidate way;
         const char *name;
-    } ways[] = {
+    } candidates[] = {
         {{0, SLUICE_SCHEDULE_ROWS, 2, 1, 0, 0, 0, 0}, "rows"},
         {{0, SLUICE_SCHEDULE_HOIST, 1, 1, 1, 0, 0, 0}, "hoist"},
         {{0, SLUICE_SCHEDULE_UNITS, 1, 2, 1, 0, 0, 0}, "units2"},
@@ -156,9 +156,9 @@ START_TEST(a_way_has_a_short_name)
         {{0, SLUICE_SCHEDULE_UNITS, UINT_MAX, UINT_MAX, 1, 1, 0, 0}, "4294967295x4294967295w"},
         {{0, SLUICE_SCHEDULE_HOIST, 1, 1, 1, 1, 0, 0}, "hoistw"},
     };
-    for (size_t k = 0; k < sizeof ways / sizeof ways[0]; k++) {
+    for (size_t k = 0; k < sizeof candidates / sizeof candidates[0]; k++) {
         char text[SL_WORDS_CANDIDATE];
-        ck_assert_str_eq(sl_words_candidate(&ways[k].way, text), ways[k].name);
+        ck_assert_str_eq(sl_words_candidate(&candidates[k].way, text), candidates[k].name);
     }
 }
 END_TEST

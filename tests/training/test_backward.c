@@ -1,5 +1,5 @@
 /* Gradients against the adjoint in double precision (support/oracle/adjoint.h), each element within a bound on the error of single
- * precision that the running error analysis of support/oracle/number.h gives: of shapes, of each incoming gradient alone, of random
+ * precision that the running error analysis of support/oracle/error_bound.h gives: of shapes, of each incoming gradient alone, of random
  * shapes, and of sequences in chunks. The outputs of the forward pass are compared too. */
 #include "support/gradients.h"
 #include "support/stream_calls.h"

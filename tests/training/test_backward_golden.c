@@ -1,5 +1,5 @@
 /* Our gradients against torch.nn.LSTM's float64 ones, for every instruction set: each element within the bound of the running error
- * analysis (support/oracle/number.h), and the root of the mean square error over all cases together no larger than torch's own in
+ * analysis (support/oracle/error_bound.h), and the root of the mean square error over all cases together no larger than torch's own in
  * float32. Of one case it may be: of the few hundred roundings in so small a network, luck decides which are larger. */
 #include "golden/golden_gradients.h"
 #include "sluice_tools.h"

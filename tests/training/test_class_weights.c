@@ -4,7 +4,7 @@
 #include "io/safetensors/safetensors.h"
 #include "support/files.h"
 #include "support/message.h"
-#include "support/cases/training.h"
+#include "support/cases/trainer_calls.h"
 #include "train/loss.h"
 
 #include <math.h>

@@ -191,6 +191,17 @@ START_TEST(rates)
 }
 END_TEST
 
+START_TEST(names)
+{
+    ck_assert_str_eq(sluice_optimizer_get_name(SLUICE_OPTIMIZER_ADAMW), "adamw");
+    ck_assert_str_eq(sluice_rate_get_name(SLUICE_RATE_ONE_CYCLE), "one-cycle");
+    ck_assert_str_eq(sluice_loss_get_name(SLUICE_LOSS_SQUARED_ERROR), "squared-error");
+    ck_assert_ptr_null(sluice_optimizer_get_name((sluice_optimizer)3));
+    ck_assert_ptr_null(sluice_rate_get_name((sluice_rate)3));
+    ck_assert_ptr_null(sluice_loss_get_name((sluice_loss_kind)2));
+}
+END_TEST
+
 START_TEST(warm_up)
 {
     sluice_trainer_options options = {.rate = 0.5, .warmup_steps = 4};
@@ -222,6 +233,7 @@ int main(void)
     tcase_add_loop_test(tcase, fading, 0, COUNT_OPTIMIZERS);
     tcase_add_test(tcase, norm_not_finite);
     tcase_add_loop_test(tcase, rates, 0, sizeof training_rates / sizeof training_rates[0]);
+    tcase_add_test(tcase, names);
     tcase_add_test(tcase, warm_up);
     suite_add_tcase(suite, tcase);
     return test_run(suite);

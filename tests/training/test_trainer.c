@@ -3,7 +3,7 @@
 #include "support/network.h"
 #include "support/stream_calls.h"
 #include "support/suite.h"
-#include "support/cases/training.h"
+#include "support/cases/trainer_calls.h"
 #include "train/trainer.h"
 #include "sluice_tools.h"
 

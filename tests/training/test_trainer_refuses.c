@@ -1,6 +1,6 @@
 /* What a trainer refuses: options, batches, data that is not finite; and training that has diverged. */
 #include "support/message.h"
-#include "support/cases/training.h"
+#include "support/cases/trainer_calls.h"
 
 #include <float.h>
 #include <math.h>

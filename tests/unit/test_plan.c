@@ -366,65 +366,6 @@ START_TEST(measuring)
 }
 END_TEST
 
-static int cancel_after(void *countdown)
-{
-    return --*(int *)countdown < 0;
-}
-
-/* Cancelled in the first round, measuring leaves no trace; later, what was found stays. */
-START_TEST(cancelled)
-{
-    uint64_t random = test_seed();
-    test_network network = test_network_random(&one, 1.0f, &random);
-    test_runner runner = runner_with_cpus(network.model, 2);
-    int countdown;
-    const sluice_measure_options until = {.struct_size = sizeof until, .is_cancelled = cancel_after, .context = &countdown};
-    const int candidates = (int)plan_of(&runner, 3, 4, NULL).candidates;
-    for (countdown = 0; countdown >= 0;) {
-        const int given = countdown = _i == 0 ? 0 : _i == 1 ? candidates - 2 : candidates;
-        sluice_error error = {0};
-        const sluice_status status = sluice_plan_measure(runner.engine, 3, 4, &until, &error);
-        test_refused(status, SLUICE_STATUS_CANCELLED, &error, "cancelled");
-        ck_assert_int_eq(chosen_of(&runner, 3, 4, NULL).seconds > 0, given >= candidates);
-        ck_assert_uint_eq(runner.engine->tuned_plan_count, given >= candidates);
-    }
-    countdown = 1000;
-    ck_assert_int_eq(sluice_plan_measure(runner.engine, 3, 4, &until, NULL), SLUICE_STATUS_OK);
-    const double seconds = chosen_of(&runner, 3, 4, NULL).seconds;
-    countdown = 0;
-    ck_assert_int_eq(sluice_plan_measure(runner.engine, 3, 4, &until, NULL), SLUICE_STATUS_CANCELLED);
-    ck_assert(chosen_of(&runner, 3, 4, NULL).seconds == seconds);
-    test_runner_free(&runner);
-    test_network_free(&network);
-}
-END_TEST
-
-/* A call with a limit has the bits of one without, and its plan no more threads. */
-START_TEST(thread_limit)
-{
-    static const sluice_shape *const shapes[] = {&one, &stack, &both_ways};
-    const sluice_shape *shape = shapes[_i];
-    uint64_t random = test_seed();
-    test_network network = test_network_random(shape, 1.0f, &random);
-    test_batch batch = test_batch_random(shape, 5, 7, TEST_STATES | TEST_RAGGED, &random);
-    test_batch *reference = test_reference(shape, network.model, &batch);
-    test_runner runner = runner_with_cpus(network.model, 4);
-    sluice_workspace *workspace;
-    ck_assert_int_eq(sluice_workspace_create(runner.engine, 5, 7, &workspace, NULL), SLUICE_STATUS_OK);
-    for (unsigned limit = 1; limit <= 5; limit++) {
-        batch.batch.max_threads = limit;
-        test_against(&runner, shape, &batch, reference, 0, 5);
-        ck_assert_int_eq(sluice_forward(runner.engine, workspace, &batch.batch, NULL), SLUICE_STATUS_OK);
-        ck_assert_uint_le(workspace->partition.plan.thread_groups * workspace->partition.plan.threads_per_group, limit);
-    }
-    sluice_workspace_destroy(workspace);
-    test_runner_free(&runner);
-    test_reference_free(reference, 5);
-    test_batch_free(&batch);
-    test_network_free(&network);
-}
-END_TEST
-
 /* A tuned plan for more CPUs than there are, or not feasible for the network, is ignored; each is found among many. */
 START_TEST(tuned_elsewhere)
 {
@@ -639,8 +580,6 @@ int main(void)
     tcase_add_test(tcase, shared_row);
     tcase_add_test(tcase, partitions);
     tcase_add_loop_test(tcase, measuring, 0, 3);
-    tcase_add_loop_test(tcase, cancelled, 0, 3);
-    tcase_add_loop_test(tcase, thread_limit, 0, 3);
     tcase_add_test(tcase, tuned_elsewhere);
     tcase_add_test(tcase, deep);
     tcase_add_test(tcase, calls_share);

@@ -86,7 +86,7 @@ static void print_number(double value, int width, int decimals)
 static void print_candidate(const explained *this, const sluice_candidate *candidate, bool chosen)
 {
     char count[SL_FORMAT_COUNT];
-    printf("%s %-8s %5u %7u %6s %4s %16s", chosen ? "*" : " ", sluice_schedule_get_name(candidate->schedule),
+    printf("%s %-8s %6u %7u %6s %4s %16s", chosen ? "*" : " ", sluice_schedule_get_name(candidate->schedule),
            candidate->thread_groups, candidate->threads_per_group, candidate->hoists ? "yes" : "no",
            candidate->wavefront ? "yes" : "no", sl_format_count((uint64_t)candidate->cycles, count));
     print_number(1e3 * get_seconds(this, candidate), 9, 3);
@@ -105,7 +105,7 @@ static void print(const explained *this)
     printf("engine        %s, %s, %u thread%s\n", sluice_isa_get_name(this->info.isa), sluice_gemm_get_name(this->info.gemm),
            this->info.threads, this->info.threads == 1 ? "" : "s");
     printf("workspace     %s bytes\n\n", sl_format_count(plan->workspace_bytes, count));
-    printf("  schedule teams members hoists wave           cycles        ms share  measured\n");
+    printf("  schedule groups threads hoists wave           cycles        ms share  measured\n");
     for (size_t k = 0; k < plan->candidates; k++)
         print_candidate(this, &this->candidates[k], k == plan->chosen);
     printf("\n* chosen: %s\n", plan->reason);

@@ -49,8 +49,8 @@ static sl_exit choose_shape(const sl_training *train, sluice_shape *shape)
     return SL_EXIT_OK;
 }
 
-/* Report that a model or its trainer cannot be created. If most of its memory is due to one large token or label in the data, which
- * may be a mistake, name it. */
+/* Report that a model or its trainer cannot be created. If one large token or label in the data needs most of the memory, name it:
+ * the data may be wrong there. */
 static sl_exit fail_model(const sl_training *train, const sluice_shape *shape, const sluice_error *error)
 {
     const sl_train_options *o = &train->options->train;

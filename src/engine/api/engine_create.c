@@ -148,8 +148,8 @@ static sl_matrix by_rows(const float *at, size_t terms)
     return (sl_matrix){at, terms, 1};
 }
 
-/* The products of every embedding row, by the same kernel and in the same order of terms as if each were multiplied when it is
- * met. */
+/* Compute the products of every embedding row with the kernel and the order of terms that a forward pass without the table uses,
+ * so that the bits are the same. */
 static void fill_table(const sluice_engine *engine, const sluice_model *model, const sl_layer *layer, sl_packed *packed)
 {
     enum { AT_ONCE = 96 };

@@ -44,9 +44,8 @@ struct sl_npy_writer {
 
 static sluice_status fail_header(const sl_input *input, size_t at, size_t missing, sluice_error *error)
 {
-    return sl_fail(error, SLUICE_STATUS_BAD_DATA,
-                   "%s: byte %zu: the file ends inside its header, expected %zu more bytes; was it cut short?", input->name, at,
-                   missing);
+    return sl_fail_byte(error, SLUICE_STATUS_BAD_DATA, input->name, at,
+                        "the file ends inside its header, expected %zu more bytes; was it cut short?", missing);
 }
 
 /* Read `bytes` bytes of the header at `offset`; fewer are a failure. */
@@ -99,8 +98,8 @@ static sluice_status read_fixed(const sl_input *input, size_t *text_at, size_t *
     *text_at = sizeof fixed + length_bytes;
     *text_bytes = (size_t)length[0] | (size_t)length[1] << 8 | (size_t)length[2] << 16 | (size_t)length[3] << 24;
     if (status == SLUICE_STATUS_OK && *text_bytes > MAX_TEXT_BYTES)
-        return sl_fail(error, SLUICE_STATUS_BAD_DATA, "%s: byte %zu: expected a header of at most %d bytes, found %zu", input->name,
-                       sizeof fixed, MAX_TEXT_BYTES, *text_bytes);
+        return sl_fail_byte(error, SLUICE_STATUS_BAD_DATA, input->name, sizeof fixed,
+                            "expected a header of at most %d bytes, found %zu", MAX_TEXT_BYTES, *text_bytes);
     return status;
 }
 
@@ -135,10 +134,10 @@ static sluice_status check_rest(sl_npy_reader *reader, size_t end, sluice_error 
     reader->header.has_more = got == sizeof magic && memcmp(magic, SL_NPY_MAGIC, sizeof magic) == 0;
     if (status != SLUICE_STATUS_OK || !more || reader->header.has_more)
         return status;
-    return sl_fail(error, SLUICE_STATUS_BAD_DATA,
-                   "%s: byte %zu: expected the end of the file after %zu bytes of data, found %zu more; if they mean nothing, save "
-                   "the array again: numpy.save('x.npy', numpy.load(FILE))",
-                   reader->input.name, end, end - reader->data_at, more);
+    return sl_fail_byte(error, SLUICE_STATUS_BAD_DATA, reader->input.name, end,
+                        "expected the end of the file after %zu bytes of data, found %zu more; if they mean nothing, save "
+                        "the array again: numpy.save('x.npy', numpy.load(FILE))",
+                        end - reader->data_at, more);
 }
 
 static sluice_status check_size(sl_npy_reader *reader, sluice_error *error)
@@ -149,9 +148,9 @@ static sluice_status check_size(sl_npy_reader *reader, sluice_error *error)
         return SLUICE_STATUS_OK;
     if (input->size >= reader->data_at && input->size - reader->data_at >= bytes)
         return check_rest(reader, reader->data_at + bytes, error);
-    return sl_fail(error, SLUICE_STATUS_BAD_DATA,
-                   "%s: byte %zu: the file ends here, expected %zu bytes of data from byte %zu on; was it cut short?", input->name,
-                   input->size, bytes, reader->data_at);
+    return sl_fail_byte(error, SLUICE_STATUS_BAD_DATA, input->name, input->size,
+                        "the file ends here, expected %zu bytes of data from byte %zu on; was it cut short?", bytes,
+                        reader->data_at);
 }
 
 sluice_status sl_npy_open(const char *path, sl_npy_reader **reader, sl_npy_header *header, sluice_error *error)
@@ -190,9 +189,9 @@ static sluice_status check_place(const char *name, bool positional, size_t next,
 /* Fail because the data end after `there` bytes. */
 static sluice_status fail_short(const sl_npy_reader *reader, size_t there, sluice_error *error)
 {
-    return sl_fail(error, SLUICE_STATUS_BAD_DATA,
-                   "%s: byte %zu: the data end here, expected them up to byte %zu; were they cut short?", reader->input.name,
-                   reader->data_at + there, reader->data_at + reader->header.elements * reader->element_bytes);
+    return sl_fail_byte(error, SLUICE_STATUS_BAD_DATA, reader->input.name, reader->data_at + there,
+                        "the data end here, expected them up to byte %zu; were they cut short?",
+                        reader->data_at + reader->header.elements * reader->element_bytes);
 }
 
 /* Read `count` elements in the type and order of the file, from its element `first` on, but in native byte order. */

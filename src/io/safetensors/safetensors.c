@@ -41,8 +41,8 @@ static sluice_status read_length(const sl_tensor_source *source, size_t *header_
     if (status)
         return status;
     if (input->size < LENGTH_BYTES)
-        return sl_fail(error, SLUICE_STATUS_BAD_DATA, "%s: byte %zu: the file ends here, expected %d bytes of header length",
-                       input->name, input->size, LENGTH_BYTES);
+        return sl_fail_byte(error, SLUICE_STATUS_BAD_DATA, input->name, input->size,
+                            "the file ends here, expected %d bytes of header length", LENGTH_BYTES);
     uint64_t length;
     status = sl_source_read_at(source, 0, &length, sizeof length, error);
     if (status)

@@ -166,9 +166,9 @@ static sluice_status check_all_used(const sl_tensor_source *source, sluice_error
 {
     for (size_t k = 0; k < source->count; k++)
         if (!source->tensors[k].used)
-            return sl_fail(error, SLUICE_STATUS_BAD_DATA,
-                           "%s: byte %zu: expected a stream set, tensors \"h\" and \"c\" alone, found tensor \"%s\" too",
-                           source->input.name, source->tensors[k].stated_at, sl_label_get(source->tensors[k].name).text);
+            return sl_fail_byte(error, SLUICE_STATUS_BAD_DATA, source->input.name, source->tensors[k].stated_at,
+                                "expected a stream set, tensors \"h\" and \"c\" alone, found tensor \"%s\" too",
+                                sl_label_get(source->tensors[k].name).text);
     return SLUICE_STATUS_OK;
 }
 

@@ -99,6 +99,8 @@ static sluice_model *make_model(const char *folder)
                                     .head_bias = sluice_model_get_tensor(loaded, SLUICE_TENSOR_HEAD_BIAS, 0, NULL)};
     must("sluice_model_create", sluice_model_create(&weights, &copy, &error));
     sluice_model_destroy(model);
+    expect("a byte", sluice_model_load_memory("\3\0\0\0\0\0\0\0{,}", 11, NULL, &model, &error) == SLUICE_STATUS_BAD_DATA &&
+                         error.byte == 9 && error.row == SIZE_MAX && !model);
     sluice_model_destroy(loaded);
     return copy;
 }

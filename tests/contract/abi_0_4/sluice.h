@@ -260,7 +260,7 @@ typedef enum sluice_schedule {
     SLUICE_SCHEDULE_AUTO = 0, /**< the engine decides */
     SLUICE_SCHEDULE_ROWS,     /**< each thread takes rows through all steps, x and h in one product */
     SLUICE_SCHEDULE_HOIST,    /**< as rows, with the products of x done first for a chunk of steps */
-    SLUICE_SCHEDULE_UNITS     /**< the threads divide the units of each step between them, and meet after it; as hoist besides */
+    SLUICE_SCHEDULE_UNITS     /**< the threads divide the units of each step, with a barrier after it; x is treated as by hoist */
 } sluice_schedule;
 
 /**

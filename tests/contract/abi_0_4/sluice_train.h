@@ -130,6 +130,9 @@ typedef enum sluice_loss_kind {
     SLUICE_LOSS_SQUARED_ERROR      /**< mean over the outputs' elements of (output - value)^2 */
 } sluice_loss_kind;
 
+/** "cross-entropy" or "squared-error"; NULL for another value. As the two below: the words of the programs and of checkpoints. */
+SLUICE_API const char *sluice_loss_get_name(sluice_loss_kind kind);
+
 /** A loss, the mean over the counted targets, and its gradient. Start from zeros ({0}) and set struct_size.
  *
  *  With class_weights w it is torch.nn.CrossEntropyLoss(weight=w, label_smoothing=s): for a target of label y, with p the softmax of
@@ -176,12 +179,18 @@ typedef enum sluice_optimizer {
     SLUICE_OPTIMIZER_SGD       /**< v = momentum v + g, w -= rate v; weight_decay is added to the gradient */
 } sluice_optimizer;
 
+/** "adam", "adamw" or "sgd"; NULL for another value. */
+SLUICE_API const char *sluice_optimizer_get_name(sluice_optimizer optimizer);
+
 typedef enum sluice_rate {
     SLUICE_RATE_CONSTANT = 0,
     SLUICE_RATE_COSINE,   /**< from rate to 0 along half a cosine over total_steps */
     SLUICE_RATE_ONE_CYCLE /**< Smith & Topin 2018 as torch's OneCycleLR: rate/25 up to rate over three tenths of total_steps, down to
                                rate/250000 over the rest, along half cosines. Its warm-up is its own: warmup_steps is ignored */
 } sluice_rate;
+
+/** "constant", "cosine" or "one-cycle"; NULL for another value. */
+SLUICE_API const char *sluice_rate_get_name(sluice_rate rate);
 
 /** How to train. Zeros mean the defaults named; NULL is all of them. */
 typedef struct sluice_trainer_options {

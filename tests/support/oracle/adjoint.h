@@ -5,7 +5,7 @@
 
 #include "sluice_train.h"
 
-#include "support/oracle/number.h"
+#include "support/oracle/error_bound.h"
 
 /** What a loss depends on through the network, each in one array; the LSTM's weights those of k = 0, of k = 1 and so on. */
 enum {

@@ -1,4 +1,4 @@
-/* Ways of asking for one gradient: how the arrays lie, what else is asked for, and what they held before change no bit of it. */
+/* Requests for the same gradient: strides, which other gradients are requested, and what the arrays held before change no bit of it. */
 #include "support/suite.h"
 #include "support/taped.h"
 
@@ -260,8 +260,8 @@ END_TEST
 int main(void)
 {
     test_begin();
-    Suite *suite = suite_create("backward_ways");
-    TCase *tcase = tcase_create("ways");
+    Suite *suite = suite_create("backward_layouts");
+    TCase *tcase = tcase_create("layouts");
     tcase_add_loop_test(tcase, layouts, 0, 2);
     tcase_add_test(tcase, rows_packed_end_to_end);
     tcase_add_loop_test(tcase, gradients_not_wanted, 0, 2);
