@@ -113,7 +113,7 @@ static const sl_option table[] = {
      "distribution of the initial weights: that of PyTorch or of Keras", sl_words_initializer, .recorded = true},
 
     {"epochs", 0, TRAIN, TRAINING, "N", &sl_kind_count, FIELD(train.epochs), "number of passes over the training rows",
-     .default_text = TEXT(SL_TRAIN_EPOCHS), .recorded = true},
+     .default_text = TEXT(SL_TRAIN_EPOCHS)},
     {"batch", 0, TRAIN, TRAINING, "N", &sl_kind_count, FIELD(batch), "rows of each batch", .default_text = TEXT(SL_TRAIN_BATCH),
      .recorded = true},
     {"patience", 0, TRAIN, TRAINING, "EPOCHS", &sl_kind_count, FIELD(train.patience),

@@ -243,7 +243,7 @@ def check_zeros(cli, words):
              "--optimizer": "sgd", "--momentum": 0.5}
     cli.answers(*words, *(word for pair in begun.items() for word in pair), "--checkpoint", checkpoint)
     for option in ("--dropout", "--label-smoothing", "--weight-decay", "--validate-share", "--momentum"):
-        cli.refused(USAGE, [f"{option} was {begun[option]} when", "and is 0", f"leave {option} out"], "train", "--resume", checkpoint,
+        cli.refused(USAGE, [f"{option} was {begun[option]} when", "and is 0", f"leave out {option}"], "train", "--resume", checkpoint,
                     option, 0)
     cli.refused(USAGE, ["--validate-share was 0.3", "is not given now", "leave out --validate"], "train", "--resume", checkpoint,
                 "--validate", words[2])
@@ -270,7 +270,7 @@ def check_refused(cli):
             ({"label_smoothing": 0.1}, ["--label-smoothing"]), ({"weight_decay": 0.1}, ["--weight-decay"]),
             ({"warmup": 4}, ["--warmup was not given", "is 4 now"]),
             ({"recompute": 2}, ["--recompute"]), ({"no_bias": True}, ["--no-bias"]), ({"embedding": 3}, ["--embedding"])):
-        cli.refused(USAGE, ["other.checkpoint", *expected, "leave --"], *words(**changes))
+        cli.refused(USAGE, ["other.checkpoint", *expected, "leave out --"], *words(**changes))
     check_zeros(cli, ["train", "--text", data, "-o", output, "--hidden", 8, "--epochs", 2, *QUIET])
     text = data.read_bytes()
     for content in (text + b"uno\tabc\n", text[:-2] + b"x\n", text.replace(b"uno\t", b"due\t", 1)):

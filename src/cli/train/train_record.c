@@ -69,8 +69,6 @@ json_t *sl_record_get_options(const sl_options *options)
 {
     sl_options o = *options;
     json_t *record = json_object();
-    if (!o.train.trainer.schedule)
-        o.train.epochs = 0; /* without a schedule, more epochs only continue the run */
     if (!o.train.embedding && !o.train.from)
         o.train.embedding = SL_TRAIN_EMBEDDING; /* the default, which is not used without tokens */
     bool ok = record != NULL;
@@ -83,6 +81,8 @@ json_t *sl_record_get_options(const sl_options *options)
             ok = !json_object_set_new(record, name,
                                       is_unknown ? json_null() : value_to_json(option, (const char *)&o + option->offset));
     }
+    /* Last, because a schedule that differs makes it differ. Without a schedule, more epochs only continue the run. */
+    ok = ok && !json_object_set_new(record, "--epochs", json_integer((json_int_t)(o.train.trainer.schedule ? o.train.epochs : 0)));
     if (ok)
         return record;
     json_decref(record);
