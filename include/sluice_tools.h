@@ -106,9 +106,10 @@ SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_plan_get_candidate(const slui
 
 /** Start from zeros ({0}) and set struct_size. */
 typedef struct sluice_measure_options {
-    size_t struct_size;               /**< sizeof(sluice_measure_options) */
-    int (*is_cancelled)(void *context); /**< asked between timings, by the calling thread: nonzero ends the measurement; NULL: none */
-    void *context;                    /**< its argument */
+    size_t struct_size; /**< sizeof(sluice_measure_options) */
+    int (*is_cancelled)(
+        void *context); /**< asked between timings, by the calling thread: nonzero ends the measurement; NULL: none */
+    void *context;      /**< its argument */
 } sluice_measure_options;
 
 /**

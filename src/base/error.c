@@ -11,7 +11,8 @@
 _Static_assert(sizeof(size_t) != 8 || sizeof(sluice_error) == 1024, "sluice_error keeps its size");
 
 /* Set everything but the message, in which a prefix of `used` bytes stands already; then append to it. */
-static void fill(sluice_error *error, sluice_status status, int used, const char *format, va_list arguments)
+__attribute__((format(printf, 4, 0))) static void fill(sluice_error *error, sluice_status status, int used, const char *format,
+                                                       va_list arguments)
 {
     error->status = status;
     error->row = error->step = error->byte = SIZE_MAX;
@@ -73,8 +74,8 @@ sluice_status sl_fail_size(sluice_error *error, const char *what)
 
 const char *sluice_status_get_name(sluice_status status)
 {
-    static const char *const names[] = {"ok",        "bad argument",  "bad data",  "no input",
-                                        "i/o error", "out of memory", "too large", "unsupported", "cancelled"};
+    static const char *const names[] = {"ok",        "bad argument", "bad data", "no input", "i/o error", "out of memory",
+                                        "too large", "unsupported",  "cancelled"};
     return (unsigned)status < sizeof names / sizeof names[0] ? names[status] : "unknown status";
 }
 

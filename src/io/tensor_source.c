@@ -92,8 +92,9 @@ sluice_status sl_source_read(const sl_tensor_source *source, const sl_tensor *te
 
 /* ---- Failures -------------------------------------------------------------------------------------------------------------- */
 
-static sluice_status fail_at(const sl_tensor_source *source, const sl_tensor *tensor, size_t at, const char *element,
-                             sluice_error *error, const char *format, va_list arguments)
+__attribute__((format(printf, 6, 0))) static sluice_status fail_at(const sl_tensor_source *source, const sl_tensor *tensor,
+                                                                   size_t at, const char *element, sluice_error *error,
+                                                                   const char *format, va_list arguments)
 {
     char message[512];
     vsnprintf(message, sizeof message, format, arguments);

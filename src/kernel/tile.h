@@ -168,8 +168,8 @@ typedef void tile_function(const void *call, size_t block, size_t row);
     X(name, 2, 1)                                                                                                                  \
     X(name, 3, 1)                                                                                                                  \
     X(name, 4, 1)                                                                                                                  \
-    X(name, 5, 1) X(name, 6, 1) X(name, 1, 2) X(name, 2, 2) X(name, 3, 2) X(name, 1, 3) X(name, 2, 3) X(name, 1, 4) X(name, 1, 5)  \
-        X(name, 1, 6)
+    X(name, 5, 1)                                                                                                                  \
+    X(name, 6, 1) X(name, 1, 2) X(name, 2, 2) X(name, 3, 2) X(name, 1, 3) X(name, 2, 3) X(name, 1, 4) X(name, 1, 5) X(name, 1, 6)
 #else
 #error "list the sizes of tiles"
 #endif

@@ -15,9 +15,9 @@ extern "C" {
 
 typedef enum sluice_initializer {
     SLUICE_INITIALIZER_TORCH = 0, /**< as SLUICE_INITIALIZER_UNIFORM, but the embedding standard normal, as torch.nn.Embedding's */
-    SLUICE_INITIALIZER_KERAS,     /**< W, head: Glorot uniform; U: orthogonal (each [4H][H] as a whole); b zero but the forget gate's
+    SLUICE_INITIALIZER_KERAS,  /**< W, head: Glorot uniform; U: orthogonal (each [4H][H] as a whole); b zero but the forget gate's
                                        1; embedding uniform in +-0.05, as Keras has them */
-    SLUICE_INITIALIZER_UNIFORM    /**< all uniform in +-1/sqrt(H), as torch.nn.LSTM begins, also b and the head; the embedding uniform
+    SLUICE_INITIALIZER_UNIFORM /**< all uniform in +-1/sqrt(H), as torch.nn.LSTM begins, also b and the head; the embedding uniform
                                        in +-1 */
 } sluice_initializer;
 
