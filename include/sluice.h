@@ -23,9 +23,9 @@
  * outside this contract: its bits for a row depend on the batch.
  *
  * Threads. A function may be called from any thread; what each object allows at once is said with its type. The library prints
- * nothing, never exits and keeps no mutable global state but once-flags and the allocator, which is set once. What it calls may: an OpenMP runtime that cannot make
- * a thread, and BLIS that cannot have memory, print and end the process; with one thread and the fused path neither is called, but
- * by sluice_backward, which always uses BLIS.
+ * nothing, never exits and keeps no mutable global state but once-flags and the allocator, which is set once. What it calls may
+ * print and end the process: an OpenMP runtime that cannot make a thread, and BLIS that cannot have memory. With one thread and the
+ * fused path neither is called, but by sluice_backward, which always uses BLIS.
  * Before a fork the OpenMP workers of the forking thread are given back to the system, so that the child may use engines too.
  * The shared library stays loaded after dlclose, for those workers sleep in the runtime's code. A plugin that holds the static
  * library must be linked with -Wl,-z,nodelete, which `pkg-config --static --libs sluice` gives, or be opened with RTLD_NODELETE.
