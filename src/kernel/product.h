@@ -26,15 +26,21 @@ TILE product_tile(const product_call *p, size_t block, size_t row, size_t blocks
         v_store(p->out + (row + q % rows) * p->out_stride + (block + q / rows) * BLOCK_FLOATS + g * V_LANES, acc[q][g]);
 }
 
-FOR_EACH_SIZE(TILE_FUNCTION, product_tile)
+#define PRODUCT_TILE(name, blocks, rows)                                                                                           \
+    static void name##_##blocks##_##rows(const void *p, size_t block, size_t row)                                                  \
+    {                                                                                                                              \
+        product_tile(p, block, row, blocks, rows);                                                                                 \
+    }
+FOR_EACH_SIZE(PRODUCT_TILE, product)
 
 static void run_product(const sl_packed_matrix *weights, size_t rows, const float *const *start, const float *const *x, float *out,
                         size_t out_stride)
 {
-    static const tile_table tiles = {.of = {FOR_EACH_SIZE(TILE_ENTRY, product_tile)}};
+    static const tile_table tiles = {.of = {FOR_EACH_SIZE(TILE_ENTRY, product)}};
     const product_call call = {weights, rows, start, x, out, out_stride};
     assert(weights->format == SL_WEIGHT_F32);
-    for_each_tile(&tiles, &call, weights->blocks, rows);
+    for (tile t = first_tile(&tiles, weights->blocks, rows); t.rows; next_tile(&t))
+        tiles.of[t.blocks][t.rows](&call, t.block, t.row);
 }
 
 #endif

@@ -130,35 +130,26 @@ TILE tall_tile(const sl_step *s, const cell_equations *cell, size_t block, size_
 }
 #endif
 
-static void run_step(const tile_table *tiles, const sl_step *s)
-{
-    assert(s->weights_ih.format == SL_WEIGHT_F32 && s->weights_hh.format == SL_WEIGHT_F32);
-    for_each_tile(tiles, s, (s->units + V_LANES - 1) / V_LANES, s->rows);
-}
-
-/* step_NAME, the kernel of the cell whose equations are cell_NAME */
-#define STEP_OF(name)                                                                                                              \
-    TILE step_tile_##name(const sl_step *s, size_t block, size_t row, size_t blocks, size_t rows)                                  \
+/* step_NAME, the kernel of the cell whose equations are cell_NAME, and its tiles of each size */
+#define STEP_TILE(name, blocks, rows)                                                                                              \
+    static void step_##name##_##blocks##_##rows(const void *s, size_t block, size_t row)                                           \
     {                                                                                                                              \
         step_tile(s, &cell_##name, block, row, blocks, rows);                                                                      \
-    }                                                                                                                              \
-    TALL_TILE_OF(name)                                                                                                             \
-    FOR_EACH_SIZE(TILE_FUNCTION, step_tile_##name)                                                                                 \
-    FOR_EACH_TALL_SIZE(TALL_FUNCTION, tall_tile_##name)                                                                            \
-    static void step_##name(const sl_step *s)                                                                                      \
-    {                                                                                                                              \
-        static const tile_table tiles = {                                                                                          \
-            {FOR_EACH_SIZE(TILE_ENTRY, step_tile_##name) FOR_EACH_TALL_SIZE(TALL_ENTRY, tall_tile_##name)}};                       \
-        run_step(&tiles, s);                                                                                                       \
     }
-#if V_TALL_ROWS
-#define TALL_TILE_OF(name)                                                                                                         \
-    TILE tall_tile_##name(const sl_step *s, size_t block, size_t row, size_t rows)                                                 \
+#define TALL_STEP_TILE(name, rows)                                                                                                 \
+    static void step_##name##_1_##rows(const void *s, size_t block, size_t row)                                                    \
     {                                                                                                                              \
         tall_tile(s, &cell_##name, block, row, rows);                                                                              \
     }
-#else
-#define TALL_TILE_OF(name)
-#endif
+#define STEP_OF(name)                                                                                                              \
+    FOR_EACH_SIZE(STEP_TILE, name)                                                                                                 \
+    FOR_EACH_TALL_SIZE(TALL_STEP_TILE, name)                                                                                       \
+    static void step_##name(const sl_step *s)                                                                                      \
+    {                                                                                                                              \
+        static const tile_table tiles = {{FOR_EACH_SIZE(TILE_ENTRY, step_##name) FOR_EACH_TALL_SIZE(TALL_ENTRY, step_##name)}};    \
+        assert(s->weights_ih.format == SL_WEIGHT_F32 && s->weights_hh.format == SL_WEIGHT_F32);                                    \
+        for (tile t = first_tile(&tiles, (s->units + V_LANES - 1) / V_LANES, s->rows); t.rows; next_tile(&t))                      \
+            tiles.of[t.blocks][t.rows](s, t.block, t.row);                                                                         \
+    }
 
 #endif

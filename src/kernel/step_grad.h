@@ -89,28 +89,25 @@ TILE grad_tile(const sl_step_grad *s, finish_function *finish, size_t block, siz
     finish(s, block, row, blocks, rows, products);
 }
 
-static void run_step_grad(const tile_table *tiles, const sl_step_grad *s)
-{
-    assert(s->weights.format == SL_WEIGHT_F32);
-    for_each_tile(tiles, s, (s->units + BLOCK_FLOATS - 1) / BLOCK_FLOATS, s->rows);
-}
-
-/* step_grad_NAME, the kernel of the cell whose equations are cell_NAME. */
+/* step_grad_NAME, the kernel of the cell whose equations are cell_NAME, and its tiles of each size. */
+#define GRAD_TILE(name, blocks, rows)                                                                                              \
+    static void step_grad_##name##_##blocks##_##rows(const void *s, size_t block, size_t row)                                      \
+    {                                                                                                                              \
+        grad_tile(s, finish_grad_##name, block, row, blocks, rows);                                                                \
+    }
 #define STEP_GRAD_OF(name)                                                                                                         \
     static __attribute__((noinline)) void finish_grad_##name(const sl_step_grad *s, size_t block, size_t row, size_t blocks,       \
                                                              size_t rows, const float *products)                                   \
     {                                                                                                                              \
         finish_grad(s, &cell_##name, block, row, blocks, rows, products);                                                          \
     }                                                                                                                              \
-    TILE grad_tile_##name(const sl_step_grad *s, size_t block, size_t row, size_t blocks, size_t rows)                             \
-    {                                                                                                                              \
-        grad_tile(s, finish_grad_##name, block, row, blocks, rows);                                                                \
-    }                                                                                                                              \
-    FOR_EACH_SIZE(TILE_FUNCTION, grad_tile_##name)                                                                                 \
+    FOR_EACH_SIZE(GRAD_TILE, name)                                                                                                 \
     static void step_grad_##name(const sl_step_grad *s)                                                                            \
     {                                                                                                                              \
-        static const tile_table tiles = {.of = {FOR_EACH_SIZE(TILE_ENTRY, grad_tile_##name)}};                                     \
-        run_step_grad(&tiles, s);                                                                                                  \
+        static const tile_table tiles = {.of = {FOR_EACH_SIZE(TILE_ENTRY, step_grad_##name)}};                                     \
+        assert(s->weights.format == SL_WEIGHT_F32);                                                                                \
+        for (tile t = first_tile(&tiles, (s->units + BLOCK_FLOATS - 1) / BLOCK_FLOATS, s->rows); t.rows; next_tile(&t))            \
+            tiles.of[t.blocks][t.rows](s, t.block, t.row);                                                                         \
     }
 
 #endif

@@ -187,19 +187,9 @@ typedef struct tile_table {
     tile_function *of[V_TILE_ROWS + 1][MOST_TILE_ROWS + 1]; /* [blocks][rows] */
 } tile_table;
 
-/* name(call, block, row, blocks, rows) is an always_inline function: one function for each size, and the entry of each in a table. */
-#define TILE_FUNCTION(name, blocks, rows)                                                                                          \
-    static void name##_##blocks##_##rows(const void *call, size_t block, size_t row)                                               \
-    {                                                                                                                              \
-        name(call, block, row, blocks, rows);                                                                                      \
-    }
+/* The entries of a table: functions name_BLOCKS_ROWS. */
 #define TILE_ENTRY(name, blocks, rows) [blocks][rows] = name##_##blocks##_##rows,
-#define TALL_FUNCTION(name, rows)                                                                                                  \
-    static void name##_##rows(const void *call, size_t block, size_t row)                                                          \
-    {                                                                                                                              \
-        name(call, block, row, rows);                                                                                              \
-    }
-#define TALL_ENTRY(name, rows) [1][rows] = name##_##rows,
+#define TALL_ENTRY(name, rows) TILE_ENTRY(name, 1, rows)
 
 /* An even division of a number of things over tiles of `most` at most: `least` in each, and one more in the first `larger`. */
 typedef struct division {
@@ -212,25 +202,39 @@ static inline division divide(size_t total, size_t most)
     return (division){tiles, total / tiles, total % tiles};
 }
 
+/* The tiles of a call, one after the other: for (tile t = first_tile(...); t.rows; next_tile(&t)). */
+typedef struct tile {
+    size_t block, row;   /* where it begins */
+    size_t blocks, rows; /* its size; no rows: it comes after the last */
+    division of_blocks, of_rows;
+    size_t block_tile, row_tile; /* its number in both */
+} tile;
+
 /* Blocks outside, rows inside: a panel comes from L3 or DRAM once a call. Rows are divided evenly over the least number of tiles,
  * since a lone row at the end would leave the FMA units waiting for its four chains; and where all rows fill no more than half a
  * tile, several blocks make up the rest of it. Tall tiles are for few rows: tall_tile in step.h has the reason. */
-TILE for_each_tile(const tile_table *tiles, const void *call, size_t all_blocks, size_t all_rows)
+static inline __attribute__((always_inline)) tile first_tile(const tile_table *tiles, size_t all_blocks, size_t all_rows)
 {
+    tile t = {0};
     if (!all_rows || !all_blocks)
-        return;
+        return t;
     const bool tall = V_TALL_ROWS && tiles->of[1][MOST_TILE_ROWS] && all_rows > V_TILE_ROWS && all_rows <= 2 * V_TALL_ROWS;
-    const division rows = divide(all_rows, tall ? MOST_TILE_ROWS : V_TILE_ROWS);
-    const division blocks = all_rows > V_TILE_ROWS ? (division){all_blocks, 1, 0} : divide(all_blocks, V_TILE_ROWS / all_rows);
-    for (size_t b = 0, block = 0; b < blocks.tiles; b++) {
-        const size_t tile_blocks = blocks.least + (b < blocks.larger);
-        for (size_t t = 0, row = 0; t < rows.tiles; t++) {
-            const size_t tile_rows = rows.least + (t < rows.larger);
-            tiles->of[tile_blocks][tile_rows](call, block, row);
-            row += tile_rows;
-        }
-        block += tile_blocks;
+    t.of_rows = divide(all_rows, tall ? MOST_TILE_ROWS : V_TILE_ROWS);
+    t.of_blocks = all_rows > V_TILE_ROWS ? (division){all_blocks, 1, 0} : divide(all_blocks, V_TILE_ROWS / all_rows);
+    t.rows = t.of_rows.least + (t.of_rows.larger > 0);
+    t.blocks = t.of_blocks.least + (t.of_blocks.larger > 0);
+    return t;
+}
+
+TILE next_tile(tile *t)
+{
+    t->row += t->rows;
+    if (++t->row_tile == t->of_rows.tiles) {
+        t->row_tile = t->row = 0;
+        t->block += t->blocks;
+        t->blocks = t->of_blocks.least + (++t->block_tile < t->of_blocks.larger);
     }
+    t->rows = t->block_tile < t->of_blocks.tiles ? t->of_rows.least + (t->row_tile < t->of_rows.larger) : 0;
 }
 
 #endif

@@ -9,6 +9,7 @@
 #include "engine/forward/workspace_pool.h"
 #include "engine/schedule/batch_load.h"
 #include "engine/streams.h"
+#include "system/threads.h"
 
 static sluice_status check_input(const sluice_engine *engine, const sluice_batch *batch, sluice_error *error)
 {
@@ -146,7 +147,9 @@ sluice_status sluice_forward(const sluice_engine *engine, sluice_workspace *work
         status = acquire(engine, &checked, &used, error);
         if (status)
             return status;
-        sl_forward(used, &checked);
+        sl_forward_call call;
+        sl_threads_run(sl_forward_begin(used, &checked, &call), sl_forward_run_thread, &call);
+        sl_forward_end(&call);
         if (checked.streams)
             sl_streams_give_back(checked.streams, checked.slots, checked.rows);
         if (!workspace)

@@ -5,12 +5,13 @@
 #include "base/size.h"
 #include "base/struct_size.h"
 #include "engine/check.h"
-#include "engine/forward/forward.h"
+#include "engine/forward/workspace.h"
 #include "engine/schedule/candidates.h"
 #include "engine/schedule/cost_model.h"
 #include "engine/schedule/tuned_plan_list.h"
 #include "system/threads.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdio.h>
 
@@ -154,8 +155,11 @@ static double time_calls(sluice_workspace *workspace, const sluice_batch *batch)
     const double least = 100e-6;
     for (size_t calls = 1;; calls *= 2) {
         const double start = sl_clock_get();
-        for (size_t k = 0; k < calls; k++)
-            sl_forward(workspace, batch);
+        for (size_t k = 0; k < calls; k++) {
+            const sluice_status status = sluice_forward(workspace->engine, workspace, batch, NULL);
+            assert(!status); /* the batch is valid, and fits the workspace */
+            (void)status;
+        }
         const double seconds = sl_clock_get() - start;
         if (seconds >= least)
             return seconds / (double)calls;

@@ -12,7 +12,6 @@
 #include "engine/schedule/candidates.h"
 #include "engine/schedule/exec_plan.h"
 #include "system/cpu.h"
-#include "system/threads.h"
 
 static void wait_for_group(sl_forward_thread *t)
 {
@@ -138,7 +137,7 @@ static bool next_row_block(sl_forward_thread *t)
 
 /* With fewer threads than planned for, groups have fewer threads, or a thread takes the rows of several groups one after the
  * other. */
-static void run_thread(void *context, unsigned thread, unsigned threads)
+void sl_forward_run_thread(void *context, unsigned thread, unsigned threads)
 {
     const sl_forward_call *call = context;
     const sluice_workspace *workspace = call->workspace;
@@ -169,24 +168,28 @@ static void run_thread(void *context, unsigned thread, unsigned threads)
     sl_float_mode_restore(mode);
 }
 
-void sl_forward(sluice_workspace *workspace, const sluice_batch *batch)
+unsigned sl_forward_begin(sluice_workspace *workspace, const sluice_batch *batch, sl_forward_call *call)
 {
     const sluice_engine *engine = workspace->engine;
-    sl_forward_call call = {.engine = engine, .batch = batch, .workspace = workspace};
     sl_partition *partition = &workspace->partition;
+    *call = (sl_forward_call){.engine = engine, .batch = batch, .workspace = workspace};
     sl_batch_load load = sl_batch_load_get(engine, batch->rows, batch->steps, batch->lengths);
-    (void)sl_scratch_sizes_get(engine, load.rows, load.steps, &call.sizes); /* it succeeded when the workspace was fitted */
+    (void)sl_scratch_sizes_get(engine, load.rows, load.steps, &call->sizes); /* it succeeded when the workspace was fitted */
     const unsigned calls = sl_pool_begin(engine->pool);
     if (engine->schedule == SLUICE_SCHEDULE_AUTO) /* calls that run at the same time share the CPUs */
         load.workers = sl_size_max(1, load.workers / calls);
     if (batch->max_threads)
         load.workers = sl_size_min(load.workers, batch->max_threads);
     partition->plan = sl_exec_plan_choose(engine, &load);
-    call.hoisted_rows = sl_exec_plan_hoisted_rows(engine, &partition->plan);
+    call->hoisted_rows = sl_exec_plan_hoisted_rows(engine, &partition->plan);
     sl_partition_rows(partition, engine, &load, batch->lengths);
     const unsigned threads = partition->plan.thread_groups * partition->plan.threads_per_group;
     for (unsigned k = 0; k < threads; k++)
         atomic_store_explicit(&workspace->flags[k].arrived, 0, memory_order_relaxed);
-    sl_threads_run(threads, run_thread, &call);
-    sl_pool_end(engine->pool);
+    return threads;
+}
+
+void sl_forward_end(const sl_forward_call *call)
+{
+    sl_pool_end(call->engine->pool);
 }
