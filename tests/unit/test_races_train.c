@@ -159,11 +159,11 @@ enum { CALLERS = 2, CALLS = 3 };
 /* A network of one shape: the one caller's rows are many and go in groups, or through segments; the other's few, and of one thread group. */
 #define WIDE                                                                                                                       \
     {                                                                                                                              \
-        .layers = 1, .directions = 2, .inputs = 7, .hidden = 81, .classes = 3, .has_bias = 1                                       \
+        TEST_SHAPE, .layers = 1, .directions = 2, .inputs = 7, .hidden = 81, .classes = 3, .has_bias = 1                           \
     }
 #define NARROW                                                                                                                     \
     {                                                                                                                              \
-        .layers = 2, .directions = 1, .inputs = 7, .hidden = 17, .classes = 3, .has_bias = 1                                       \
+        TEST_SHAPE, .layers = 2, .directions = 1, .inputs = 7, .hidden = 17, .classes = 3, .has_bias = 1                           \
     }
 static const variety shared_varieties[][CALLERS] = {
     {{"groups", WIDE, TEST_RAGGED, 24, 7, 0, 0}, {"a thread group", WIDE, TEST_STATES, 3, 11, 0, 0}},
