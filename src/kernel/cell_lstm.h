@@ -33,13 +33,6 @@ EQUATION vf cell_lstm_activate(vf c)
     return v_tanh(c);
 }
 
-/* (1 - a)(1 + a): three roundings near 1, where 1 - a*a would lose all digits. */
-EQUATION vf one_minus_square(vf a)
-{
-    const vf one = v_set(1.0f);
-    return v_mul(v_sub(one, a), v_add(one, a));
-}
-
 /* kernel.h has the equations, in sl_step_grad. */
 EQUATION void cell_lstm_grad(vf gates[SL_GATES], vf c_before, vf tanh_c, vf dh, vf *dc)
 {

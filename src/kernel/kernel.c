@@ -4,7 +4,7 @@
 
 extern const sl_kernel sl_kernel_scalar, sl_kernel_avx2, sl_kernel_avx512;
 
-/* In order of preference. The scalar kernels are the last, and always there. */
+/* In order of preference, the best first. The scalar kernels come last: every build and every CPU has them. */
 static const struct {
     sluice_isa isa;
     const char *name;

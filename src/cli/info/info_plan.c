@@ -178,10 +178,10 @@ static sl_exit get_plan(explained *this, sluice_engine *engine)
 
 static void convert(explained *this, const sluice_shape *shape)
 {
-    const unsigned lanes = this->info.isa == SLUICE_ISA_AVX512 ? 16 : this->info.isa == SLUICE_ISA_AVX2 ? 8 : 0;
+    const double lanes = this->info.lanes > 1 ? (double)this->info.lanes : 0; /* plain C may multiply and add in software */
     this->flop = (double)this->total_steps * sl_stats_get_flop(shape, this->info.table_bytes > 0);
     this->flop_per_cycle = LANE_FLOP * lanes;
-    this->cycles_per_second = lanes ? 1e9 * sluice_peak_measure(this->info.isa) / this->flop_per_cycle : 0;
+    this->cycles_per_second = lanes > 0 ? 1e9 * sluice_peak_measure(this->info.isa) / this->flop_per_cycle : 0;
 }
 
 static sl_exit explain(const sl_options *options, const sluice_model *model)

@@ -308,7 +308,8 @@ sluice_status sluice_engine_get_info(const sluice_engine *engine, sluice_engine_
                                       .schedule = engine->schedule,
                                       .threads = engine->threads,
                                       .packed_bytes = engine->packed_bytes,
-                                      .table_bytes = engine->table_bytes};
+                                      .table_bytes = engine->table_bytes,
+                                      .lanes = engine->kernel->lanes};
     sl_struct_give(info, &found, SL_STRUCT(sluice_engine_info));
     return SLUICE_STATUS_OK;
 }

@@ -289,6 +289,7 @@ typedef struct sluice_engine_info {
     unsigned threads;
     size_t packed_bytes; /**< weights and tables as the kernels read them */
     size_t table_bytes;  /**< of these, the table of the embedding's products */
+    size_t lanes;        /**< floats of a vector in the kernels of this instruction set */
 } sluice_engine_info;
 
 /**
