@@ -1,25 +1,25 @@
 /* sluice-bench: runs the cases of the command line, writes a row for each, and warns if the machine was too busy for the figures to
  * be reliable. */
+#include "perf/bench/bench_options.h"
 #include "perf/bench/bench_page.h"
+#include "perf/bench/case_export.h"
+#include "perf/bench/expect.h"
+#include "perf/bench/outcome.h"
+#include "perf/bench/sweep.h"
 #include "perf/cases/case.h"
 #include "perf/measure/context.h"
-#include "perf/bench/expect.h"
-#include "perf/bench/case_export.h"
 #include "perf/measure/kernel_bench.h"
-#include "perf/bench/bench_options.h"
-#include "perf/bench/outcome.h"
 #include "perf/report/field_list.h"
 #include "perf/report/record.h"
 #include "perf/report/row_fields.h"
-#include "perf/bench/sweep.h"
 
 #include "base/error.h"
 #include "program/blis_arch.h"
 #include "program/interrupt.h"
+#include "program/pages/help.h"
 #include "program/paths.h"
 #include "program/report.h"
 #include "program/version.h"
-#include "program/pages/help.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -5,10 +5,10 @@
 
 #include "base/error.h"
 #include "base/size.h"
-#include "system/threads.h"
-#include "program/paths.h"
-#include "program/options/option_words.h"
+#include "base/system/threads.h"
 #include "program/options/option_kinds.h"
+#include "program/options/option_words.h"
+#include "program/paths.h"
 
 #include <getopt.h>
 #include <limits.h>

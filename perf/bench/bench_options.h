@@ -2,9 +2,9 @@
 #ifndef SLUICE_PERF_BENCH_BENCH_OPTIONS_H
 #define SLUICE_PERF_BENCH_BENCH_OPTIONS_H
 
-#include "perf/cases/case.h"
 #include "perf/bench/grammar.h"
 #include "perf/bench/sets.h"
+#include "perf/cases/case.h"
 #include "perf/report/result_rows.h"
 
 typedef enum sl_action {

@@ -4,9 +4,9 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "model/model.h"
 #include "io/npy/npy.h"
 #include "io/output.h"
+#include "model/model.h"
 
 #include <errno.h>
 #include <jansson.h>

@@ -1,10 +1,10 @@
 #include "perf/bench/fixture.h"
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/memory.h"
-#include "base/size.h"
-#include "base/clock.h"
 #include "base/random.h"
+#include "base/size.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -1,16 +1,16 @@
 #include "perf/bench/outcome.h"
 
 #include "perf/measure/bandwidth.h"
-#include "perf/report/compare.h"
 #include "perf/peers/peer_list.h"
+#include "perf/report/compare.h"
 #include "perf/report/plot.h"
 #include "perf/report/roofline.h"
 
 #include "base/error.h"
 #include "base/size.h"
-#include "system/threads.h"
-#include "program/paths.h"
+#include "base/system/threads.h"
 #include "io/output.h"
+#include "program/paths.h"
 
 #include <stdio.h>
 

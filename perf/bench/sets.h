@@ -2,8 +2,8 @@
 #ifndef SLUICE_PERF_BENCH_SETS_H
 #define SLUICE_PERF_BENCH_SETS_H
 
-#include "perf/cases/case.h"
 #include "perf/bench/grammar.h"
+#include "perf/cases/case.h"
 
 #include <stdbool.h>
 

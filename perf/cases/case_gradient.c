@@ -4,9 +4,9 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "base/random.h"
 #include "base/size.h"
 #include "model/model.h"
-#include "base/random.h"
 
 #include <float.h>
 #include <math.h>

@@ -1,12 +1,12 @@
 #include "perf/measure/bandwidth.h"
 
 #include "base/clock.h"
-#include "system/cpu.h"
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/size.h"
-#include "system/system_file.h"
-#include "system/threads.h"
+#include "base/system/cpu.h"
+#include "base/system/system_file.h"
+#include "base/system/threads.h"
 
 #include <stdint.h>
 #include <stdlib.h>

@@ -6,7 +6,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/size.h"
-#include "system/threads.h"
+#include "base/system/threads.h"
 #include "engine/blis_gemm.h"
 #include "kernel/kernel.h"
 

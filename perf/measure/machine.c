@@ -1,7 +1,7 @@
 #include "perf/measure/machine.h"
 
-#include "system/system_file.h"
-#include "system/threads.h"
+#include "base/system/system_file.h"
+#include "base/system/threads.h"
 
 #include <sched.h>
 #include <stdbool.h>

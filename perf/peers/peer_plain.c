@@ -5,7 +5,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/size.h"
-#include "system/threads.h"
+#include "base/system/threads.h"
 #include "model/model.h"
 
 #include <math.h>

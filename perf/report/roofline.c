@@ -1,7 +1,7 @@
 #include "perf/report/roofline.h"
 
-#include "perf/report/plot_labels.h"
 #include "perf/report/plot.h"
+#include "perf/report/plot_labels.h"
 
 #include "base/error.h"
 

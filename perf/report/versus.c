@@ -2,7 +2,7 @@
 
 #include "perf/report/record.h"
 
-#include "system/threads.h"
+#include "base/system/threads.h"
 
 #include <string.h>
 

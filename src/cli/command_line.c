@@ -1,12 +1,12 @@
 #include "cli/command_line.h"
 
+#include "base/system/threads.h"
 #include "cli/cli_pages.h"
 #include "cli/cli_values.h"
 #include "program/options/option_kinds.h"
 #include "program/options/option_words.h"
 #include "program/pages/help.h"
 #include "program/version.h"
-#include "system/threads.h"
 
 #include <getopt.h>
 #include <stddef.h>

@@ -1,8 +1,8 @@
 #include "engine/blis_gemm.h"
 
-#include "system/cpu.h"
 #include "base/error.h"
 #include "base/size.h"
+#include "base/system/cpu.h"
 #include "sluice_tools.h"
 
 #include <blis.h>

@@ -1,11 +1,11 @@
 #include "engine/environment.h"
 
 #include "base/clock.h"
-#include "system/cpu.h"
 #include "base/error.h"
 #include "base/struct_size.h"
-#include "system/setting.h"
-#include "system/threads.h"
+#include "base/system/cpu.h"
+#include "base/system/setting.h"
+#include "base/system/threads.h"
 #include "engine/blis_gemm.h"
 #include "kernel/kernel.h"
 
@@ -106,6 +106,7 @@ sluice_status sl_choose(const sluice_engine_options *given, sl_choice *choice, s
 #endif
     choice->schedule = options->schedule;
     choice->flush_to_zero = options->flush_to_zero != 0;
+    choice->training = options->training != 0;
     status = choose_isa(options->isa, choice, error);
     if (!status)
         status = choose_gemm(options->gemm, choice, error);

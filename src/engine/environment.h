@@ -9,12 +9,12 @@ typedef struct sl_choice {
     sluice_gemm gemm;
     sluice_schedule schedule;
     unsigned threads;
-    int flush_to_zero;
+    int flush_to_zero, training;
     char isa_reason[160], gemm_reason[160], threads_reason[160];
 } sl_choice;
 
-/** options may be NULL, and of any known size. BAD_ARGUMENT for a value or a variable that is not known, UNSUPPORTED for an ISA asked for that is not
- * there. */
+/** options may be NULL, and of any known size. BAD_ARGUMENT for a value or a variable that is not known, UNSUPPORTED for an
+ * instruction set that is asked for and not there. */
 sluice_status sl_choose(const sluice_engine_options *options, sl_choice *choice, sluice_error *error);
 
 #endif

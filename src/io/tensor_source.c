@@ -40,6 +40,14 @@ sl_tensor *sl_source_find(const sl_tensor_source *source, const char *name)
     return sl_source_find_joined(source, name, strlen(name), "");
 }
 
+const sl_tensor *sl_source_find_unused(const sl_tensor_source *source)
+{
+    for (size_t k = 0; k < source->count; k++)
+        if (!source->tensors[k].used)
+            return &source->tensors[k];
+    return NULL;
+}
+
 static int compare_keys(const void *wanted, const void *item)
 {
     return strcmp(wanted, ((const sl_metadata *)item)->key);

@@ -43,6 +43,9 @@ sl_tensor *sl_source_find(const sl_tensor_source *source, const char *name);
 /** The tensor whose name is the first `head_bytes` bytes of head followed by `tail`, or NULL. No NUL is among those bytes. */
 sl_tensor *sl_source_find_joined(const sl_tensor_source *source, const char *head, size_t head_bytes, const char *tail);
 
+/** The first tensor that is not marked as used, or NULL. */
+const sl_tensor *sl_source_find_unused(const sl_tensor_source *source);
+
 /** The value of a metadata key, or NULL. */
 char *sl_source_find_metadata(const sl_tensor_source *source, const char *key);
 

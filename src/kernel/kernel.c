@@ -1,6 +1,6 @@
 #include "kernel/kernel.h"
 
-#include "system/cpu.h"
+#include "base/system/cpu.h"
 
 extern const sl_kernel sl_kernel_scalar, sl_kernel_avx2, sl_kernel_avx512;
 

@@ -1,12 +1,12 @@
 /* Models to begin training with: torch's initial weights, and Keras's. */
-#include "system/cpu.h"
 #include "base/error.h"
+#include "base/exact_math.h"
 #include "base/memory.h"
 #include "base/random.h"
 #include "base/size.h"
 #include "base/struct_size.h"
+#include "base/system/cpu.h"
 #include "model/model.h"
-#include "base/exact_math.h"
 #include "sluice_train.h"
 
 #include <assert.h>
@@ -91,7 +91,7 @@ static sluice_status fill_keras(sluice_model *model, uint64_t seed, sluice_error
     double *columns = sl_size_mul(hidden, stride, &count) ? sl_alloc_array(count, sizeof *columns) : NULL;
     if (!columns)
         return sl_fail_memory(error, "orthogonal weights", hidden * stride * sizeof *columns);
-    for (size_t k = 0; k < shape->layers * shape->directions; k++) {
+    for (size_t k = 0; k < model->dims.layer_dirs; k++) {
         sl_layer *layer = &model->layers[k];
         fill_glorot(layer->weight_ih, 4 * hidden, layer->inputs, &seed);
         fill_orthogonal(layer->weight_hh, hidden, columns, stride, &seed);
@@ -100,17 +100,17 @@ static sluice_status fill_keras(sluice_model *model, uint64_t seed, sluice_error
     }
     sl_free(columns);
     fill_uniform(model->embedding, shape->vocabulary * shape->inputs, 0.05f, &seed);
-    fill_glorot(model->head_weight, shape->classes, shape->directions * hidden, &seed);
+    fill_glorot(model->head_weight, shape->classes, model->dims.outputs, &seed);
     return SLUICE_STATUS_OK;
 }
 
 static void fill_torch(sluice_model *model, bool normal_embedding, uint64_t seed)
 {
     const sluice_shape *shape = &model->shape;
-    const size_t rows = 4 * shape->hidden, outputs = shape->directions * shape->hidden;
+    const size_t rows = model->dims.gate_rows, outputs = model->dims.outputs;
     const float scale = 1.0f / sqrtf((float)shape->hidden);
     uint64_t of_embedding = sl_random_mix(seed + SL_RANDOM_STEP); /* a stream of its own */
-    for (size_t k = 0; k < shape->layers * shape->directions; k++) {
+    for (size_t k = 0; k < model->dims.layer_dirs; k++) {
         sl_layer *layer = &model->layers[k];
         fill_uniform(layer->weight_ih, rows * layer->inputs, scale, &seed);
         fill_uniform(layer->weight_hh, rows * shape->hidden, scale, &seed);

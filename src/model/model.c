@@ -1,10 +1,10 @@
 #include "model/model.h"
 
-#include "system/cpu.h"
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/size.h"
 #include "base/struct_size.h"
+#include "base/system/cpu.h"
 
 #include <math.h>
 #include <stdbool.h>
@@ -52,19 +52,19 @@ sluice_status sl_model_allocate(const sluice_shape *shape, sluice_model **out, s
     const sluice_status status = check_shape(shape, error);
     if (status)
         return status;
-    const size_t layers = shape->layers * shape->directions, rows = 4 * shape->hidden, outputs = shape->directions * shape->hidden;
     sluice_model *model = sl_alloc(sizeof *model);
     if (!model)
         return sl_fail_memory(error, "a model", sizeof *model);
     model->shape = *shape;
     model->shape.struct_size = sizeof model->shape;
     model->dims = sl_dims_get(shape);
+    const size_t layers = model->dims.layer_dirs, rows = model->dims.gate_rows;
     model->layers = sl_alloc_array(layers, sizeof *model->layers);
     bool ok = model->layers != NULL;
     size_t bytes = layers * sizeof *model->layers;
     for (size_t k = 0; ok && k < layers; k++) {
         sl_layer *layer = &model->layers[k];
-        layer->inputs = k < shape->directions ? shape->inputs : outputs;
+        layer->inputs = k < shape->directions ? shape->inputs : model->dims.outputs;
         layer->weight_ih = take_floats(rows * layer->inputs, &bytes);
         layer->weight_hh = take_floats(rows * shape->hidden, &bytes);
         layer->bias = take_floats(rows, &bytes);
@@ -73,7 +73,7 @@ sluice_status sl_model_allocate(const sluice_shape *shape, sluice_model **out, s
     if (ok && shape->vocabulary)
         ok = (model->embedding = take_floats(shape->vocabulary * shape->inputs, &bytes)) != NULL;
     if (ok && shape->classes)
-        ok = (model->head_weight = take_floats(shape->classes * outputs, &bytes)) != NULL &&
+        ok = (model->head_weight = take_floats(shape->classes * model->dims.outputs, &bytes)) != NULL &&
              (model->head_bias = take_floats(shape->classes, &bytes)) != NULL;
     if (ok)
         ok = (model->notes = sl_alloc(1)) != NULL;
@@ -113,7 +113,7 @@ static sluice_status take_layer(sluice_model *model, const sluice_weights *weigh
 {
     const sluice_shape *shape = &model->shape;
     sl_layer *layer = &model->layers[k];
-    const size_t rows = 4 * shape->hidden;
+    const size_t rows = model->dims.gate_rows;
     char suffix[48], name[80];
     snprintf(suffix, sizeof suffix, "_l%zu%s", k / shape->directions, k % shape->directions ? "_reverse" : "");
 
@@ -169,9 +169,9 @@ sluice_status sl_model_set_classes(sluice_model *model, const char *const *names
 static sluice_status take_all(sluice_model *model, const sluice_weights *weights, sluice_error *error)
 {
     const sluice_shape *shape = &model->shape;
-    const size_t outputs = shape->directions * shape->hidden;
+    const size_t outputs = model->dims.outputs;
     sluice_status status = SLUICE_STATUS_OK;
-    for (size_t k = 0; !status && k < shape->layers * shape->directions; k++)
+    for (size_t k = 0; !status && k < model->dims.layer_dirs; k++)
         status = take_layer(model, weights, k, error);
     if (!status && shape->vocabulary)
         status = take(model->embedding, weights->embedding, shape->vocabulary * shape->inputs, shape->inputs, "embedding", error);
@@ -218,7 +218,7 @@ sluice_status sl_model_copy(const sluice_model *model, sluice_model **copy, slui
     sluice_status status = sl_model_allocate(&model->shape, copy, error);
     if (status)
         return status;
-    for (size_t k = 0; k < model->shape.layers * model->shape.directions; k++)
+    for (size_t k = 0; k < model->dims.layer_dirs; k++)
         for (size_t j = 0; j < sizeof tensors / sizeof tensors[0]; j++) {
             size_t count;
             const float *from = sluice_model_get_tensor(model, tensors[j], k, &count);
@@ -239,10 +239,10 @@ sluice_status sl_model_copy(const sluice_model *model, sluice_model **copy, slui
 float *sl_model_get_tensor(sluice_model *model, sluice_tensor tensor, size_t k, size_t *count)
 {
     const sluice_shape *shape = &model->shape;
-    const size_t rows = 4 * shape->hidden;
+    const size_t rows = model->dims.gate_rows;
     const bool of_layer = tensor == SLUICE_TENSOR_WEIGHT_IH || tensor == SLUICE_TENSOR_WEIGHT_HH || tensor == SLUICE_TENSOR_BIAS;
     *count = 0;
-    if (k >= (of_layer ? shape->layers * shape->directions : 1))
+    if (k >= (of_layer ? model->dims.layer_dirs : 1))
         return NULL;
     switch (tensor) {
     case SLUICE_TENSOR_WEIGHT_IH:
@@ -258,7 +258,7 @@ float *sl_model_get_tensor(sluice_model *model, sluice_tensor tensor, size_t k, 
         *count = shape->vocabulary * shape->inputs;
         return model->embedding;
     case SLUICE_TENSOR_HEAD_WEIGHT:
-        *count = shape->classes * shape->directions * shape->hidden;
+        *count = shape->classes * model->dims.outputs;
         return model->head_weight;
     case SLUICE_TENSOR_HEAD_BIAS:
         *count = shape->classes;
@@ -306,7 +306,7 @@ void sluice_model_destroy(sluice_model *model)
 {
     if (!model)
         return;
-    for (size_t k = 0; model->layers && k < model->shape.layers * model->shape.directions; k++) {
+    for (size_t k = 0; model->layers && k < model->dims.layer_dirs; k++) {
         sl_free(model->layers[k].weight_ih);
         sl_free(model->layers[k].weight_hh);
         sl_free(model->layers[k].bias);

@@ -1,4 +1,5 @@
 #include "program/blis_arch.h"
+
 #include "sluice_tools.h"
 
 #include <stdlib.h>

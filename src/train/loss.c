@@ -2,13 +2,13 @@
  * the sums of the chunks are added in order, so that no bit depends on the number of threads. */
 #include "train/loss.h"
 
-#include "system/cpu.h"
 #include "base/error.h"
-#include "base/struct_size.h"
-#include "base/size.h"
-#include "system/threads.h"
-#include "engine/check.h"
 #include "base/exact_math.h"
+#include "base/size.h"
+#include "base/struct_size.h"
+#include "base/system/cpu.h"
+#include "base/system/threads.h"
+#include "engine/check.h"
 
 #include <float.h>
 #include <math.h>

@@ -1,9 +1,9 @@
 #include "train/optimizer.h"
 
-#include "system/cpu.h"
-#include "base/size.h"
-#include "system/threads.h"
 #include "base/exact_math.h"
+#include "base/size.h"
+#include "base/system/cpu.h"
+#include "base/system/threads.h"
 
 #include <float.h>
 #include <math.h>

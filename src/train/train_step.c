@@ -1,12 +1,12 @@
 /* A trainer's step and its evaluation: forward, loss and, of a step, backward and update. */
 #include "base/error.h"
-#include "base/struct_size.h"
 #include "base/memory.h"
 #include "base/random.h"
 #include "base/size.h"
+#include "base/struct_size.h"
 #include "engine/check.h"
-#include "model/model.h"
 #include "engine/schedule/limits.h"
+#include "model/model.h"
 #include "train/loss.h"
 #include "train/trainer.h"
 
@@ -81,7 +81,7 @@ static sluice_status prepare(sluice_trainer *trainer, request *call, const int32
 {
     const sluice_trainer_options *options = &trainer->options;
     const sluice_shape *shape = &trainer->model->shape;
-    const size_t y_width = shape->directions * shape->hidden, width = shape->classes ? shape->classes : y_width;
+    const size_t y_width = trainer->model->dims.outputs, width = shape->classes ? shape->classes : y_width;
     sluice_batch *batch = &call->batch;
     const size_t steps = options->every_step ? batch->steps : 1;
     float **outputs = !options->every_step ? &batch->logits : shape->classes ? &batch->step_logits : &batch->y;

@@ -1,7 +1,7 @@
 /* A trainer's update of its weights by the gradient. */
-#include "system/cpu.h"
 #include "base/error.h"
 #include "base/struct_size.h"
+#include "base/system/cpu.h"
 #include "engine/engine.h"
 #include "engine/schedule/limits.h"
 #include "train/learning_rate.h"

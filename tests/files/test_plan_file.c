@@ -1,5 +1,5 @@
 /* Files of tuned plans: loading gives what was saved; every damaged file is refused with the line, and the engine's plans stay. */
-#include "system/cpu.h"
+#include "base/system/cpu.h"
 #include "engine/schedule/tuned_plan_list.h"
 
 #include "support/files.h"

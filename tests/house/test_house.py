@@ -7,7 +7,7 @@ import re
 from support.checks import BUILD, SOURCE, Checks
 from support.tree import INCLUDE, definitions, sources, without_comments
 
-LIBRARY_ROOMS = ["base", "system", "kernel", "model", "engine", "train", "io"]
+LIBRARY_ROOMS = ["base", "kernel", "model", "engine", "train", "io"]
 MAX_FILE_LINES = 600
 MAX_FUNCTION_LINES = 80
 MAX_ISA_LINES = 15
@@ -15,7 +15,7 @@ FAST_MATH = re.compile(r"-ffast-math|-Ofast|-funsafe-math-optimizations|-ffp-con
 # Header: the files, relative to the top, that may include it.
 ONLY = {
     r"(imm|x86|xmm|emm|avx\w*|fma)intrin\.h": r"src/kernel/[^/]+",
-    r"omp\.h": r"src/system/threads\.c",
+    r"omp\.h": r"src/base/system/threads\.c",
     r"(blis/)?blis\.h": r"src/engine/blis_gemm\.c",
     r"jansson\.h": r"src/(?:cli|program)/.+|perf/.+",
     r"zlib\.h": r"src/cli/input/gunzip\.c",
@@ -33,8 +33,8 @@ def check_reserved_headers(checks):
                     found.append(f"{path} includes {name}")
         checks.check_none(found, f"{header} is included only by {allowed}")
     pragmas = [path for path, text in sources("src", "perf") if re.search(r"#\s*pragma\s+omp|_Pragma\(\s*\"omp", text)
-               and path != "src/system/threads.c"]
-    checks.check_none(pragmas, "OpenMP directives stand only in src/system/threads.c")
+               and path != "src/base/system/threads.c"]
+    checks.check_none(pragmas, "OpenMP directives stand only in src/base/system/threads.c")
 
 
 def functions(text):

@@ -1,7 +1,7 @@
 /* The CPU quota of control groups, read from made-up trees of the files that Linux shows: both versions, and what containers do to
  * their paths. */
-#include "system/cgroup.h"
-#include "system/system_file.h"
+#include "base/system/cgroup.h"
+#include "base/system/system_file.h"
 #include "support/files.h"
 
 #include <ftw.h>

@@ -3,11 +3,11 @@
 #include "cli/commands.h"
 #include "cli/info/info_env.h"
 #include "cli/info/info_plan.h"
-#include "program/format.h"
-#include "program/print_json.h"
-#include "cli/tuned_plans.h"
 #include "cli/stats.h"
+#include "cli/tuned_plans.h"
+#include "program/format.h"
 #include "program/model_shape.h"
+#include "program/print_json.h"
 
 #include <stdio.h>
 #include <string.h>

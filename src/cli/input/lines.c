@@ -1,7 +1,7 @@
 #include "cli/input/lines.h"
 
-#include "program/format.h"
 #include "cli/input/text_source.h"
+#include "program/format.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,7 +1,7 @@
-#include "program/model_shape.h"
 #include "cli/train/train_best.h"
 
 #include "cli/digest.h"
+#include "program/model_shape.h"
 
 #include <string.h>
 

@@ -1,7 +1,7 @@
 #include "cli/train/train_weights.h"
 
-#include "program/options/number.h"
 #include "cli/input/lines.h"
+#include "program/options/number.h"
 
 #include "base/clean.h"
 

@@ -1,8 +1,8 @@
 /* sluice_backward: all checks of its arguments, after which nothing fails. */
 #include "base/error.h"
 #include "base/struct_size.h"
-#include "engine/check.h"
 #include "engine/backward/backward.h"
+#include "engine/check.h"
 
 #define CALL "sluice_backward: "
 
@@ -15,8 +15,9 @@ static bool has_any(float *const *arrays, size_t count)
 }
 
 /* Arrays that the model has no counterpart of. */
-static sluice_status check_counterparts(const sluice_shape *shape, const sluice_gradient *gradient, sluice_error *error)
+static sluice_status check_counterparts(const sluice_engine *engine, const sluice_gradient *gradient, sluice_error *error)
 {
+    const sluice_shape *shape = &engine->shape;
     const char *what = NULL;
     if (!shape->classes && (gradient->dlogits || gradient->dstep_logits || gradient->head_weight || gradient->head_bias))
         what = "dlogits, dstep_logits, head_weight or head_bias is given, but the model has no head";
@@ -24,7 +25,7 @@ static sluice_status check_counterparts(const sluice_shape *shape, const sluice_
         what = "dx is asked for, but the model has an embedding and reads tokens; ask for embedding";
     else if (!shape->vocabulary && gradient->embedding)
         what = "embedding is asked for, but the model has none and reads x; ask for dx";
-    else if (!shape->has_bias && has_any(gradient->bias, shape->layers * shape->directions))
+    else if (!shape->has_bias && has_any(gradient->bias, engine->dims.layer_dirs))
         what = "bias is asked for, but the model has none";
     return what ? sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, CALL "%s", what) : SLUICE_STATUS_OK;
 }
@@ -32,7 +33,7 @@ static sluice_status check_counterparts(const sluice_shape *shape, const sluice_
 static sluice_status check_strides(const sluice_tape *tape, sluice_gradient *gradient, sluice_error *error)
 {
     const sluice_shape *shape = &tape->engine->shape;
-    const size_t steps = tape->batch.steps, rows = tape->rows, outputs = shape->directions * shape->hidden;
+    const size_t steps = tape->batch.steps, rows = tape->rows, outputs = tape->engine->dims.outputs;
     if (!gradient->dy_row_stride && !gradient->dy_step_stride) {
         gradient->dy_step_stride = outputs;
         gradient->dy_row_stride = steps * outputs;
@@ -70,7 +71,7 @@ sluice_status sluice_backward(sluice_tape *tape, const sluice_gradient *gradient
     if (tape->models != tape->engine->models)
         return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT,
                        CALL "the engine was given another model since the tape was written; run sluice_forward with it again");
-    status = check_counterparts(&tape->engine->shape, &checked, error);
+    status = check_counterparts(tape->engine, &checked, error);
     if (!status)
         status = check_strides(tape, &checked, error);
     if (status)

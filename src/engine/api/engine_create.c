@@ -1,16 +1,16 @@
 #include "engine/engine.h"
 
-#include "system/cpu.h"
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/size.h"
 #include "base/struct_size.h"
-#include "system/threads.h"
+#include "base/system/cpu.h"
+#include "base/system/threads.h"
 #include "engine/environment.h"
-#include "model/model.h"
-#include "engine/pack.h"
 #include "engine/forward/workspace_pool.h"
+#include "engine/pack.h"
 #include "engine/schedule/limits.h"
+#include "model/model.h"
 #include "sluice_train.h"
 
 #include <string.h>
@@ -95,9 +95,9 @@ static bool allocate_layer(sluice_engine *engine, sl_packed *packed, bool with_t
     if (!packed->bias || (with_table && !allocate_table(engine, packed)))
         return false;
     if (engine->training) {
-        packed->weight_ih = take_floats(engine, SL_GATES * hidden * packed->inputs);
+        packed->weight_ih = take_floats(engine, engine->dims.gate_rows * packed->inputs);
         const sl_columns units = unit_columns(engine);
-        if (!packed->weight_ih || !allocate_matrix(engine, &units, SL_GATES * hidden, &packed->weights_back))
+        if (!packed->weight_ih || !allocate_matrix(engine, &units, engine->dims.gate_rows, &packed->weights_back))
             return false;
     }
     const size_t inputs = packed->table ? 0 : packed->inputs;
@@ -112,7 +112,7 @@ static bool allocate_layer(sluice_engine *engine, sl_packed *packed, bool with_t
 
 static bool allocate_head(sluice_engine *engine)
 {
-    const size_t terms = engine->shape.directions * engine->shape.hidden;
+    const size_t terms = engine->dims.outputs;
     const sl_columns columns = head_columns(engine);
     const bool has_head = allocate_matrix(engine, &columns, terms, &engine->head);
     engine->head_width = sl_columns_width(&columns);
@@ -124,11 +124,11 @@ static bool allocate_head(sluice_engine *engine)
 static bool allocate_all(sluice_engine *engine, const sluice_model *model)
 {
     const sluice_shape *shape = &engine->shape;
-    engine->layers = sl_alloc_array(shape->layers * shape->directions, sizeof *engine->layers);
+    engine->layers = sl_alloc_array(engine->dims.layer_dirs, sizeof *engine->layers);
     if (!engine->layers)
         return false;
     const bool with_table = fits_table(engine);
-    for (size_t k = 0; k < shape->layers * shape->directions; k++) {
+    for (size_t k = 0; k < engine->dims.layer_dirs; k++) {
         engine->layers[k].inputs = model->layers[k].inputs;
         if (!allocate_layer(engine, &engine->layers[k], with_table && k < shape->directions))
             return false;
@@ -175,7 +175,7 @@ static void fill_inputs(const sluice_engine *engine, const sluice_model *model, 
     const sl_columns columns = gate_columns(engine);
     sl_pack_row(&columns, layer->bias, packed->bias);
     if (packed->weight_ih)
-        memcpy(packed->weight_ih, layer->weight_ih, SL_GATES * engine->shape.hidden * inputs * sizeof(float));
+        memcpy(packed->weight_ih, layer->weight_ih, engine->dims.gate_rows * inputs * sizeof(float));
     if (packed->table)
         fill_table(engine, model, layer, packed);
     else if (packed->transpose_ih)
@@ -206,7 +206,7 @@ static void fill_back(const sluice_engine *engine, const sluice_model *model, si
 static void fill_ends(const sluice_engine *engine, const sluice_model *model)
 {
     const sluice_shape *shape = &engine->shape;
-    const size_t outputs = shape->directions * shape->hidden;
+    const size_t outputs = engine->dims.outputs;
     if (engine->embedding)
         memcpy(engine->embedding, model->embedding, shape->vocabulary * shape->inputs * sizeof(float));
     if (engine->head.panels) {
@@ -230,7 +230,7 @@ static void fill_share(void *context, unsigned thread, unsigned threads)
     void (*const parts[])(const sluice_engine *, const sluice_model *, size_t) = {fill_inputs, fill_recurrent, fill_back};
     enum { PARTS = sizeof parts / sizeof parts[0] };
     const sl_float_mode mode = sl_float_mode_set(f->engine->flush_to_zero); /* the table's products are part of the result */
-    for (size_t task = thread; task < PARTS * f->engine->shape.layers * f->engine->shape.directions; task += threads)
+    for (size_t task = thread; task < PARTS * f->engine->dims.layer_dirs; task += threads)
         parts[task % PARTS](f->engine, f->model, task / PARTS);
     if (thread == 0)
         fill_ends(f->engine, f->model);
@@ -268,7 +268,7 @@ sluice_status sluice_engine_create(const sluice_model *model, const sluice_engin
     made->schedule = choice.schedule;
     made->threads = choice.threads;
     made->flush_to_zero = choice.flush_to_zero;
-    made->training = options && options->training;
+    made->training = choice.training;
     const sl_columns columns = gate_columns(made);
     made->width = sl_columns_width(&columns);
     made->state_stride = sl_odd_lines(made->shape.hidden);
@@ -318,7 +318,7 @@ void sluice_engine_destroy(sluice_engine *engine)
 {
     if (!engine)
         return;
-    for (size_t k = 0; engine->layers && k < engine->shape.layers * engine->shape.directions; k++) {
+    for (size_t k = 0; engine->layers && k < engine->dims.layer_dirs; k++) {
         sl_packed *packed = &engine->layers[k];
         sl_free(packed->panels);
         sl_free(packed->transpose_ih);

@@ -4,12 +4,12 @@
 #include "base/error.h"
 #include "base/size.h"
 #include "base/struct_size.h"
+#include "base/system/threads.h"
 #include "engine/forward/forward.h"
 #include "engine/forward/tape_record.h"
 #include "engine/forward/workspace_pool.h"
 #include "engine/schedule/batch_load.h"
 #include "engine/streams.h"
-#include "system/threads.h"
 
 static sluice_status check_input(const sluice_engine *engine, const sluice_batch *batch, sluice_error *error)
 {

@@ -4,12 +4,12 @@
 #include "base/memory.h"
 #include "base/size.h"
 #include "base/struct_size.h"
+#include "base/system/threads.h"
 #include "engine/check.h"
 #include "engine/forward/workspace.h"
 #include "engine/schedule/candidates.h"
 #include "engine/schedule/cost_model.h"
 #include "engine/schedule/tuned_plan_list.h"
-#include "system/threads.h"
 
 #include <assert.h>
 #include <math.h>

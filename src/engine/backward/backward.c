@@ -5,8 +5,8 @@
  */
 #include "engine/backward/backward.h"
 
-#include "system/cpu.h"
-#include "system/threads.h"
+#include "base/system/cpu.h"
+#include "base/system/threads.h"
 #include "engine/backward/grad.h"
 #include "engine/forward/workspace_pool.h"
 

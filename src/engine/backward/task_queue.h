@@ -3,7 +3,7 @@
 #ifndef SLUICE_ENGINE_BACKWARD_TASK_QUEUE_H
 #define SLUICE_ENGINE_BACKWARD_TASK_QUEUE_H
 
-#include "system/barrier.h"
+#include "base/system/barrier.h"
 
 #include <stddef.h>
 

@@ -5,13 +5,13 @@
 #include "engine/forward/forward.h"
 
 #include "base/size.h"
+#include "base/system/cpu.h"
 #include "engine/forward/recurrence.h"
 #include "engine/forward/row_block.h"
 #include "engine/forward/tape_record.h"
 #include "engine/forward/workspace_pool.h"
 #include "engine/schedule/candidates.h"
 #include "engine/schedule/exec_plan.h"
-#include "system/cpu.h"
 
 static void wait_for_group(sl_forward_thread *t)
 {

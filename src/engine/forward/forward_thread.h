@@ -2,9 +2,9 @@
 #ifndef SLUICE_ENGINE_FORWARD_FORWARD_THREAD_H
 #define SLUICE_ENGINE_FORWARD_FORWARD_THREAD_H
 
+#include "base/system/barrier.h"
 #include "engine/schedule/scratch_sizes.h"
 #include "engine/schedule/unit_split.h"
-#include "system/barrier.h"
 
 typedef struct sl_recurrence sl_recurrence;
 

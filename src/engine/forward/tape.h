@@ -2,8 +2,8 @@
 #ifndef SLUICE_ENGINE_FORWARD_TAPE_H
 #define SLUICE_ENGINE_FORWARD_TAPE_H
 
-#include "system/barrier.h"
 #include "base/size.h"
+#include "base/system/barrier.h"
 #include "engine/engine.h"
 
 /*

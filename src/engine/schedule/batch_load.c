@@ -1,8 +1,8 @@
 #include "engine/schedule/batch_load.h"
 
 #include "base/size.h"
+#include "base/system/threads.h"
 #include "engine/schedule/limits.h"
-#include "system/threads.h"
 
 size_t sl_longest_row(size_t rows, size_t steps, const int64_t *lengths)
 {

@@ -95,7 +95,7 @@ static double layer_cycles(const sluice_engine *engine, const sl_exec_plan *plan
     const sl_packed *packed = &engine->layers[layer * engine->shape.directions];
     const double lanes = (double)engine->kernel->lanes, inputs = packed->table ? 0 : (double)packed->inputs;
     const bool hoists = inputs > 0 && rows <= (double)sl_exec_plan_hoisted_rows(engine, plan);
-    thread_share share = {.rows = rows, .blocks = lines * SL_LINE_UNITS / lanes, .terms = (double)engine->shape.hidden};
+    thread_share share = {.rows = rows, .blocks = lines * SL_LINE_FLOATS / lanes, .terms = (double)engine->shape.hidden};
     const double row_bytes = share.blocks * SL_BLOCK_VECTORS * lanes * sizeof(float); /* of a packed row, and of a term's weights */
     double cycles = ITERATION_CYCLES + ROW_CYCLES * rows;
     if (hoists) {

@@ -1,8 +1,8 @@
 #include "engine/schedule/limits.h"
 
 #include "base/size.h"
-#include "system/cpu.h"
-#include "system/threads.h"
+#include "base/system/cpu.h"
+#include "base/system/threads.h"
 
 /* The rows of a row block share one reading of the weights per step. With few rows their states stay in L1 or L2; many rows spread
  * the cost of reading weights from L3 or DRAM. Where the weights stay in L2, the states get a quarter of it; where they do not,

@@ -24,7 +24,7 @@ size_t sl_unit_split(const sluice_engine *engine, size_t layer_dirs, unsigned th
                      bool *divided)
 {
     const size_t blocks = sl_size_div_up(engine->shape.hidden, engine->kernel->lanes);
-    const size_t line_blocks = SL_LINE_UNITS / engine->kernel->lanes;
+    const size_t line_blocks = SL_LINE_FLOATS / engine->kernel->lanes;
     double whole = 0;
     for (size_t k = 0; k < layer_dirs; k++)
         whole += terms_of(&engine->layers[k], engine->shape.hidden) * (double)sl_unit_lines(engine);

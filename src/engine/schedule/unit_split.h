@@ -3,15 +3,13 @@
 #define SLUICE_ENGINE_SCHEDULE_UNIT_SPLIT_H
 
 #include "base/memory.h"
+#include "base/size.h"
 #include "engine/engine.h"
 
-/** Units are split by whole cache lines of floats, so that no two threads write to one line. */
-enum { SL_LINE_UNITS = SL_LINE_FLOATS };
-
-/** Cache lines of the units of one layer-direction. */
+/** Cache lines of the units of one layer-direction. Units are split by whole lines, so that no two threads write to one. */
 static inline size_t sl_unit_lines(const sluice_engine *engine)
 {
-    return (engine->shape.hidden + SL_LINE_UNITS - 1) / SL_LINE_UNITS;
+    return sl_size_div_up(engine->shape.hidden, SL_LINE_FLOATS);
 }
 
 /** A range of the units of a layer-direction, as blocks of packed columns. */

@@ -2,8 +2,8 @@
 #ifndef SLUICE_IO_MODEL_LOAD_NOTES_H
 #define SLUICE_IO_MODEL_LOAD_NOTES_H
 
-#include "model/model.h"
 #include "io/model/names.h"
+#include "model/model.h"
 
 /** Set the notes of the model: which tensors of the file were used, and which not. NO_MEMORY. */
 sluice_status sl_load_notes_set(sluice_model *model, const sl_tensor_source *source, const sl_binding *binding,

@@ -2,17 +2,16 @@
  * loading takes no more memory than the model. */
 #include "io/model/model_read.h"
 
-#include "base/struct_size.h"
 #include "base/error.h"
 #include "base/size.h"
+#include "base/struct_size.h"
+#include "base/system/cpu.h"
 #include "io/label.h"
 #include "io/model/load_notes.h"
 #include "io/safetensors/safetensors.h"
 #include "model/model.h"
-#include "system/cpu.h"
 
 #include <math.h>
-#include <string.h>
 
 typedef struct model_reader {
     const sl_tensor_source *source;
@@ -149,16 +148,15 @@ sluice_status sl_model_read(sl_tensor_source *source, const sluice_names *names,
 
 /* ---- The calls ------------------------------------------------------------------------------------------------------------- */
 
-/* Check a call's arguments; the names, which may be NULL, are copied. */
-static sluice_status check_arguments(const char *input_name, const void *input, const sluice_names *names, sluice_names *known,
+/* Check a call's arguments; the names, which may be NULL, are copied. `expected` says what the input is to be. */
+static sluice_status check_arguments(const char *expected, const void *input, const sluice_names *names, sluice_names *known,
                                      sluice_model **model, sluice_error *error)
 {
     if (!model)
         return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "model: expected a place for the result, found NULL");
     *model = NULL;
     if (!input)
-        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "%s: expected %s, found NULL", input_name,
-                       strcmp(input_name, "path") == 0 ? "the name of a file" : "the content of a file");
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "%s, found NULL", expected);
     *known = (sluice_names){0};
     return names ? sl_struct_take(known, names, SL_STRUCT(sluice_names), "names", error) : SLUICE_STATUS_OK;
 }
@@ -176,7 +174,7 @@ static sluice_status load(sluice_status status, sl_tensor_source *source, const 
 sluice_status sluice_model_load(const char *path, const sluice_names *names, sluice_model **model, sluice_error *error)
 {
     sluice_names known;
-    const sluice_status status = check_arguments("path", path, names, &known, model, error);
+    const sluice_status status = check_arguments("path: expected the name of a file", path, names, &known, model, error);
     sl_tensor_source source;
     return status ? status : load(sl_safetensors_open(path, &source, error), &source, &known, model, error);
 }
@@ -185,7 +183,7 @@ sluice_status sluice_model_load_memory(const void *bytes, size_t size, const slu
                                        sluice_error *error)
 {
     sluice_names known;
-    const sluice_status status = check_arguments("bytes", bytes, names, &known, model, error);
+    const sluice_status status = check_arguments("bytes: expected the content of a file", bytes, names, &known, model, error);
     sl_tensor_source source;
     return status ? status : load(sl_safetensors_open_memory(bytes, size, &source, error), &source, &known, model, error);
 }

@@ -1,9 +1,9 @@
 /* sluice_model_save: a model becomes a file's tensors, under torch's names. */
 #include "io/model/model_write.h"
 
-#include "base/struct_size.h"
 #include "base/error.h"
 #include "base/size.h"
+#include "base/struct_size.h"
 #include "io/model/class_names.h"
 #include "model/model.h"
 
@@ -121,10 +121,10 @@ static void visit(sl_writer *writer, const sluice_model *model, const sluice_nam
         tensor = make(model, names, SLUICE_TENSOR_EMBEDDING, 0, shape->vocabulary, shape->inputs);
         act(writer, &tensor);
     }
-    for (size_t k = 0; k < shape->layers * shape->directions; k++)
+    for (size_t k = 0; k < model->dims.layer_dirs; k++)
         visit_layer_dir(writer, model, names, k, act);
     if (shape->classes) {
-        tensor = make(model, names, SLUICE_TENSOR_HEAD_WEIGHT, 0, shape->classes, shape->directions * shape->hidden);
+        tensor = make(model, names, SLUICE_TENSOR_HEAD_WEIGHT, 0, shape->classes, model->dims.outputs);
         act(writer, &tensor);
         tensor = make(model, names, SLUICE_TENSOR_HEAD_BIAS, 0, shape->classes, 0);
         act(writer, &tensor);

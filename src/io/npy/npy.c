@@ -5,8 +5,8 @@
 #include "base/memory.h"
 #include "io/input.h"
 #include "io/npy/npy_header.h"
-#include "io/output.h"
 #include "io/npy/shape.h"
+#include "io/output.h"
 
 #include <assert.h>
 #include <string.h>

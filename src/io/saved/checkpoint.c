@@ -204,11 +204,9 @@ static sluice_status read_note(const sl_tensor_source *source, char **note, slui
 /* What would be lost when the checkpoint is saved again. */
 static sluice_status check_all_used(const sl_tensor_source *source, sluice_error *error)
 {
-    for (size_t k = 0; k < source->count; k++)
-        if (!source->tensors[k].used)
-            return sl_source_fail_tensor(source, &source->tensors[k], error,
-                                         "it is no part of a checkpoint; take another checkpoint");
-    return SLUICE_STATUS_OK;
+    const sl_tensor *unused = sl_source_find_unused(source);
+    return unused ? sl_source_fail_tensor(source, unused, error, "it is no part of a checkpoint; take another checkpoint")
+                  : SLUICE_STATUS_OK;
 }
 
 /* The class weights, NULL if the file has none or the model has no classes for them; the caller frees them. */

@@ -1,10 +1,10 @@
 /* Tuned plans, which an engine has from measuring, as a file: sluice_plan_save and sluice_plan_load. A text of one line for the
  * format, one for the network, one for the machine, and one for each batch size. Its words "teams" and "members" are thread
  * groups and threads of a group. Read as hostile input. */
-#include "system/cpu.h"
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/size.h"
+#include "base/system/cpu.h"
 #include "engine/schedule/tuned_plan_list.h"
 #include "io/input.h"
 #include "io/output.h"

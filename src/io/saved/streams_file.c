@@ -164,12 +164,11 @@ sluice_status sl_streams_read(const sl_tensor_source *source, const char *const 
 /* Nothing but h and c: another tensor would be lost when the set is saved to the same file again. */
 static sluice_status check_all_used(const sl_tensor_source *source, sluice_error *error)
 {
-    for (size_t k = 0; k < source->count; k++)
-        if (!source->tensors[k].used)
-            return sl_fail_byte(error, SLUICE_STATUS_BAD_DATA, source->input.name, source->tensors[k].stated_at,
-                                "expected a stream set, tensors \"h\" and \"c\" alone, found tensor \"%s\" too",
-                                sl_label_get(source->tensors[k].name).text);
-    return SLUICE_STATUS_OK;
+    const sl_tensor *unused = sl_source_find_unused(source);
+    return unused ? sl_fail_byte(error, SLUICE_STATUS_BAD_DATA, source->input.name, unused->stated_at,
+                                 "expected a stream set, tensors \"h\" and \"c\" alone, found tensor \"%s\" too",
+                                 sl_label_get(unused->name).text)
+                  : SLUICE_STATUS_OK;
 }
 
 sluice_status sluice_streams_load(const sluice_engine *engine, const char *path, sluice_streams **streams, sluice_error *error)

@@ -1,8 +1,8 @@
-#include "program/model_shape.h"
 #include "cli/train/data/dataset.h"
 
 #include "cli/digest.h"
 #include "cli/notes.h"
+#include "program/model_shape.h"
 
 #include <stdio.h>
 #include <stdlib.h>

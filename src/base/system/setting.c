@@ -1,4 +1,4 @@
-#include "system/setting.h"
+#include "base/system/setting.h"
 
 #include <stdio.h>
 #include <stdlib.h>

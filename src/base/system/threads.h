@@ -1,6 +1,6 @@
 /* Threads: how many, and running a piece of work on them. The only file that knows OpenMP. */
-#ifndef SLUICE_SYSTEM_THREADS_H
-#define SLUICE_SYSTEM_THREADS_H
+#ifndef SLUICE_BASE_SYSTEM_THREADS_H
+#define SLUICE_BASE_SYSTEM_THREADS_H
 
 #include "sluice_tools.h"
 

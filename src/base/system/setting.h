@@ -1,6 +1,6 @@
 /* The library's own environment variables. */
-#ifndef SLUICE_SYSTEM_SETTING_H
-#define SLUICE_SYSTEM_SETTING_H
+#ifndef SLUICE_BASE_SYSTEM_SETTING_H
+#define SLUICE_BASE_SYSTEM_SETTING_H
 
 #include <stdbool.h>
 

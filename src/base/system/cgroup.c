@@ -1,6 +1,6 @@
-#include "system/cgroup.h"
+#include "base/system/cgroup.h"
 
-#include "system/system_file.h"
+#include "base/system/system_file.h"
 
 #include <limits.h>
 #include <stdbool.h>

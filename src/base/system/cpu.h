@@ -1,6 +1,6 @@
 /* What this processor and operating system can do. Nothing is kept: each call asks anew. */
-#ifndef SLUICE_SYSTEM_CPU_H
-#define SLUICE_SYSTEM_CPU_H
+#ifndef SLUICE_BASE_SYSTEM_CPU_H
+#define SLUICE_BASE_SYSTEM_CPU_H
 
 #include "sluice.h"
 

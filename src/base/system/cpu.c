@@ -1,6 +1,6 @@
-#include "system/cpu.h"
+#include "base/system/cpu.h"
 
-#include "system/system_file.h"
+#include "base/system/system_file.h"
 
 #include <fenv.h>
 #include <stdio.h>

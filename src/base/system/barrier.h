@@ -1,7 +1,7 @@
 /* A barrier for the few microseconds between two steps: the threads of a thread group spin until all have arrived, without
  * a blocking system call. */
-#ifndef SLUICE_SYSTEM_BARRIER_H
-#define SLUICE_SYSTEM_BARRIER_H
+#ifndef SLUICE_BASE_SYSTEM_BARRIER_H
+#define SLUICE_BASE_SYSTEM_BARRIER_H
 
 #include <stdatomic.h>
 

@@ -1,4 +1,4 @@
-#include "system/barrier.h"
+#include "base/system/barrier.h"
 
 #include <sched.h>
 

@@ -1,10 +1,10 @@
-#include "system/threads.h"
+#include "base/system/threads.h"
 
-#include "system/cgroup.h"
 #include "base/clean.h"
 #include "base/error.h"
-#include "system/setting.h"
-#include "system/system_file.h"
+#include "base/system/cgroup.h"
+#include "base/system/setting.h"
+#include "base/system/system_file.h"
 
 #include <limits.h>
 #include <omp.h>

@@ -1,6 +1,6 @@
 /* Small files that the system writes about itself, read without allocating. */
-#ifndef SLUICE_SYSTEM_SYSTEM_FILE_H
-#define SLUICE_SYSTEM_SYSTEM_FILE_H
+#ifndef SLUICE_BASE_SYSTEM_SYSTEM_FILE_H
+#define SLUICE_BASE_SYSTEM_SYSTEM_FILE_H
 
 #include <stdbool.h>
 #include <stddef.h>

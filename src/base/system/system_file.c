@@ -1,4 +1,4 @@
-#include "system/system_file.h"
+#include "base/system/system_file.h"
 
 #include <fcntl.h>
 #include <string.h>
