@@ -81,16 +81,20 @@ static inline size_t sl_odd_lines(size_t floats)
     return (lines + (lines % 2 == 0)) * SL_LINE_FLOATS;
 }
 
-/** A step of `blocks` blocks of units of a layer-direction, from `block` on. Its rows, their pointers and states are the caller's to
- * fill in. */
-static inline sl_step sl_engine_step(const sluice_engine *engine, const sl_packed *packed, size_t block, size_t blocks)
+/** Describe a step of `blocks` blocks of units of a layer-direction, from `block` on. Its rows, their pointers and states are the
+ * caller's to fill in. Fields are set one by one: a struct that is made elsewhere and copied has to wait for the stores. */
+static inline void sl_engine_set_step(const sluice_engine *engine, const sl_packed *packed, size_t block, size_t blocks,
+                                      sl_step *step)
 {
     const size_t units = blocks * engine->kernel->lanes, rest = engine->shape.hidden - block * engine->kernel->lanes;
-    return (sl_step){.units = units < rest ? units : rest,
-                     .weights_ih = sl_packed_range(&packed->weights_ih, block, blocks),
-                     .weights_hh = sl_packed_range(&packed->weights_hh, block, blocks),
-                     .state_stride = engine->state_stride,
-                     .gate_stride = engine->shape.hidden};
+    step->units = units < rest ? units : rest;
+    sl_packed_set_range(&packed->weights_ih, block, blocks, &step->weights_ih);
+    sl_packed_set_range(&packed->weights_hh, block, blocks, &step->weights_hh);
+    step->state_stride = engine->state_stride;
+    step->gate_stride = engine->shape.hidden;
+    step->y = NULL;
+    step->gates = NULL;
+    step->c_kept = NULL;
 }
 
 #endif

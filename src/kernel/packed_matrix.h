@@ -25,13 +25,14 @@ typedef struct sl_packed_matrix {
     sl_weight_format format;
 } sl_packed_matrix;
 
-/** Some blocks of columns of a packed matrix. */
-static inline sl_packed_matrix sl_packed_range(const sl_packed_matrix *matrix, size_t block, size_t blocks)
+/** Make *range some blocks of columns of a packed matrix. */
+static inline void sl_packed_set_range(const sl_packed_matrix *matrix, size_t block, size_t blocks, sl_packed_matrix *range)
 {
-    sl_packed_matrix range = *matrix;
-    range.panels = matrix->terms ? matrix->panels + block * matrix->panel_stride : matrix->panels;
-    range.blocks = blocks;
-    return range;
+    range->panels = matrix->terms ? matrix->panels + block * matrix->panel_stride : matrix->panels;
+    range->panel_stride = matrix->panel_stride;
+    range->blocks = blocks;
+    range->terms = matrix->terms;
+    range->format = matrix->format;
 }
 
 /** Index, in a panel, of the first term of a block's column `column`, 0..4*lanes-1; the next terms follow 2 * lanes floats apart. */

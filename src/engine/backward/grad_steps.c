@@ -172,7 +172,8 @@ static void recompute(const sl_grad_thread *thread, const sl_grad_layer_dir *lay
             scratch->c_kept[r] = c_after(tape, layer_dir, iteration, sorted);
         }
         const size_t parity = (iteration - layer_dir->from) % 2;
-        sl_step step = sl_engine_step(engine, packed, 0, packed->weights_hh.blocks);
+        sl_step step;
+        sl_engine_set_step(engine, packed, 0, packed->weights_hh.blocks, &step);
         step.rows = running;
         step.start = scratch->start;
         step.x = scratch->x;
@@ -220,7 +221,8 @@ static void run_iteration(const sl_grad_thread *thread, const sl_grad_layer_dir 
         scratch->c_before[r] = c_before(tape, layer_dir, iteration, sorted) + unit;
         scratch->gates[r] = sl_grad_gates(tape, layer_dir, iteration, sorted) + unit;
     }
-    sl_packed_matrix weights = sl_packed_range(&engine->layers[layer_dir->k].weights_back, units->block, units->end - units->block);
+    sl_packed_matrix weights;
+    sl_packed_set_range(&engine->layers[layer_dir->k].weights_back, units->block, units->end - units->block, &weights);
     weights.terms = continues ? weights.terms : 0;
     const sl_step_grad step = {.rows = to - from,
                                .units = sl_size_min(engine->shape.hidden, units->end * sl_block_floats(engine->kernel)) - unit,

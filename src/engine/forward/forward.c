@@ -46,16 +46,16 @@ static size_t begin_recurrences(const sl_forward_thread *t, size_t layer, size_t
         const size_t layers_up = range->layer_dir / directions, own_layer = layer + layers_up, own_chunk = chunk - layers_up;
         if (chunk < layers_up || own_chunk * t->chunk_steps >= steps)
             continue;
-        const size_t from = own_chunk * t->chunk_steps;
-        t->scratch->recurrences[count++] = (sl_recurrence){.thread = t,
-                                                           .layer_dir = layer * directions + range->layer_dir,
-                                                           .direction = range->layer_dir % directions,
-                                                           .block = range->block,
-                                                           .blocks = range->blocks,
-                                                           .from = from,
-                                                           .to = from + sl_size_min(steps - from, t->chunk_steps),
-                                                           .below = get_layer_rows(t, own_layer, own_chunk, false),
-                                                           .above = get_layer_rows(t, own_layer, own_chunk, true)};
+        sl_recurrence *p = &t->scratch->recurrences[count++];
+        p->thread = t;
+        p->layer_dir = layer * directions + range->layer_dir;
+        p->direction = range->layer_dir % directions;
+        p->block = range->block;
+        p->blocks = range->blocks;
+        p->from = own_chunk * t->chunk_steps;
+        p->to = p->from + sl_size_min(steps - p->from, t->chunk_steps);
+        p->below = get_layer_rows(t, own_layer, own_chunk, false);
+        p->above = get_layer_rows(t, own_layer, own_chunk, true);
         blocks += range->blocks;
     }
     /* The buffer of hoisted products is shared where recurrences run alternately; else each has all of it. */

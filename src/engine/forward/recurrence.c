@@ -65,7 +65,8 @@ static void multiply_inputs(const sl_recurrence *p, size_t rows)
     const sl_packed *packed = packed_of(p);
     const size_t inputs = packed->inputs, width = p->blocks * sl_block_floats(engine_of(p)->kernel);
     if (engine_of(p)->gemm != SLUICE_GEMM_BLIS) {
-        const sl_packed_matrix weights = sl_packed_range(&packed->weights_ih, p->block, p->blocks);
+        sl_packed_matrix weights;
+        sl_packed_set_range(&packed->weights_ih, p->block, p->blocks, &weights);
         engine_of(p)->kernel->product(&weights, rows, scratch->start, scratch->x, p->hoist_buffer, width);
         return;
     }
@@ -144,7 +145,7 @@ static void multiply_by_blis(sl_recurrence *p)
 void sl_recurrence_begin(sl_recurrence *p, float *buffer, size_t capacity)
 {
     const bool multiplies = engine_of(p)->gemm == SLUICE_GEMM_BLIS || !packed_of(p)->table;
-    p->step = sl_engine_step(engine_of(p), packed_of(p), p->block, p->blocks);
+    sl_engine_set_step(engine_of(p), packed_of(p), p->block, p->blocks, &p->step);
     p->step.start = p->thread->scratch->start;
     p->step.x = p->thread->scratch->x;
     p->step.c = p->thread->group->states[p->layer_dir].c + p->block * engine_of(p)->kernel->lanes;

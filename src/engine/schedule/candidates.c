@@ -17,14 +17,17 @@ typedef struct candidate_list {
 
 static void add(candidate_list *list, size_t threads, size_t threads_per_group, bool hoists, bool wavefront)
 {
-    const size_t thread_groups = sl_size_max(1, sl_size_min(list->load->rows, threads / threads_per_group));
-    sl_exec_plan plan = {(unsigned)thread_groups, (unsigned)threads_per_group, hoists, wavefront};
+    sl_exec_plan *plan = &list->plans[list->count];
+    plan->thread_groups = (unsigned)sl_size_max(1, sl_size_min(list->load->rows, threads / threads_per_group));
+    plan->threads_per_group = (unsigned)threads_per_group;
+    plan->hoists = hoists;
+    plan->wavefront = wavefront;
     if (list->engine->schedule == SLUICE_SCHEDULE_AUTO)
-        plan.hoists = sl_exec_plan_hoists(list->engine, list->load, &plan);
+        plan->hoists = sl_exec_plan_hoists(list->engine, list->load, plan);
     for (size_t k = 0; k < list->count; k++)
-        if (sl_exec_plan_equals(&list->plans[k], &plan))
+        if (sl_exec_plan_equals(&list->plans[k], plan))
             return;
-    list->plans[list->count++] = plan;
+    list->count++;
 }
 
 /* Groups of so many threads, which take layers one after the other or as a wavefront. */
@@ -52,6 +55,9 @@ size_t sl_candidates_list(const sluice_engine *engine, const sl_batch_load *load
         add_groups(&list, sl_size_min(threads, shape->directions * sl_unit_lines(engine)));
         if (shape->directions == 1) /* a wavefront can occupy more threads */
             add_groups(&list, sl_size_min(threads, shape->layers * sl_unit_lines(engine)));
+    } else if (threads == 1) { /* the commonest case, and short calls notice the time of a longer list */
+        for (int with = 0; with < 2; with++)
+            add(&list, 1, 1, with, false);
     } else {
         for (int with = 0; with < 2; with++)
             add(&list, threads, 1, with, false);

@@ -3,12 +3,6 @@
 #include "base/size.h"
 #include "engine/schedule/unit_split.h"
 
-bool sl_exec_plan_equals(const sl_exec_plan *a, const sl_exec_plan *b)
-{
-    return a->thread_groups == b->thread_groups && a->threads_per_group == b->threads_per_group && a->hoists == b->hoists &&
-           a->wavefront == b->wavefront;
-}
-
 bool sl_exec_plan_fits(const sluice_engine *engine, const sl_batch_load *load, const sl_exec_plan *plan)
 {
     const sluice_shape *shape = &engine->shape;

@@ -4,7 +4,11 @@
 
 #include "engine/schedule/batch_load.h"
 
-bool sl_exec_plan_equals(const sl_exec_plan *a, const sl_exec_plan *b);
+static inline bool sl_exec_plan_equals(const sl_exec_plan *a, const sl_exec_plan *b)
+{
+    return a->thread_groups == b->thread_groups && a->threads_per_group == b->threads_per_group && a->hoists == b->hoists &&
+           a->wavefront == b->wavefront;
+}
 
 /** Whether the plan is feasible for a load: a tuned plan may come from a file of another machine. */
 bool sl_exec_plan_fits(const sluice_engine *engine, const sl_batch_load *load, const sl_exec_plan *plan);
