@@ -8,7 +8,7 @@
 #ifndef SLUICE_KERNEL_ACTIVATION_H
 #define SLUICE_KERNEL_ACTIVATION_H
 
-#include "kernel/simd_three.h"
+#include "kernel/isa/simd_three.h"
 
 #include <stdint.h>
 
