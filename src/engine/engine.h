@@ -36,24 +36,25 @@ typedef struct sl_step_layer {
     size_t width;           /* floats of a row of its results in scratch memory: whole packed rows */
     sluice_merge merge;
     sluice_activation activation;
-    sl_packed_matrix weights;       /* dense: W */
-    float *bias;                    /* dense: packed row, zeros without a bias */
-    float *scale, *shift;           /* affine */
-    float *weight;                  /* dense, for training: canonical [outputs][inputs] */
+    sl_packed_matrix weights; /* dense: W */
+    float *bias;              /* dense: packed row, zeros without a bias */
+    float *scale, *shift;     /* affine */
+    float *weight;            /* dense, for training: canonical [outputs][inputs] */
 } sl_step_layer;
 
 /** The layers besides the LSTM layers and the embedding, and where they stand. */
 typedef struct sl_step_layers {
     sl_step_layer *all; /* [count] in the network's order */
     size_t count;
-    size_t *before;       /* [lstm_layers + 1]: the first behind LSTM layer l - 1: all[before[l]] .. all[before[l+1] - 1] stand before
+    size_t *before; /* [lstm_layers + 1]: the first behind LSTM layer l - 1: all[before[l]] .. all[before[l+1] - 1] stand before
                            * layer l, those from before[lstm_layers] on behind the last */
-    size_t reduced;       /* where the steps are reduced to one vector: before all[reduced] */
+    size_t reduced; /* where the steps are reduced to one vector: before all[reduced] */
     sluice_steps reduces; /* and how; ALL: they are not */
-    size_t *input_buffer; /* [lstm_layers + 1] the buffer that LSTM layer l reads, SIZE_MAX: the batch's input; the last: its outputs'
+    size_t
+        *input_buffer; /* [lstm_layers + 1] the buffer that LSTM layer l reads, SIZE_MAX: the batch's input; the last: its outputs'
                            * if `keeps` */
-    bool keeps;           /* outputs of the last LSTM layer go to a buffer for the layers behind it; y is copied from there */
-    size_t widest;        /* floats of a vector: the largest width and inputs; 0: there are no such layers */
+    bool keeps;        /* outputs of the last LSTM layer go to a buffer for the layers behind it; y is copied from there */
+    size_t widest;     /* floats of a vector: the largest width and inputs; 0: there are no such layers */
 } sl_step_layers;
 
 /** What schedules follow from: the CPU, and sizes that the engine's weights have against its caches. */
@@ -97,8 +98,8 @@ struct sluice_engine {
     bool training;
     unsigned long models; /* that it has been given */
     size_t packed_bytes, table_bytes;
-    sl_packed *layers;     /* [layer-directions] */
-    float *embedding;      /* [V][I] where no table is, and for training; else NULL */
+    sl_packed *layers; /* [layer-directions] */
+    float *embedding;  /* [V][I] where no table is, and for training; else NULL */
     sl_step_layers steps;
     sl_limits limits;
     sl_tuned_plan *tuned_plans; /* [tuned_plan_count], sorted by rows, then steps; owned */

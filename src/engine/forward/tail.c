@@ -99,7 +99,8 @@ void sl_steps_run_before(const sl_forward_thread *t, size_t lstm_layer, const sl
 static size_t reduced_width_of(const sl_forward_thread *t)
 {
     const sl_step_layers *steps = &t->call->engine->steps;
-    if (t->call->reduces == SLUICE_STEPS_FINAL || steps->reduced == 0 || steps->reduced == steps->before[t->call->engine->network->lstm_layers])
+    if (t->call->reduces == SLUICE_STEPS_FINAL || steps->reduced == 0 ||
+        steps->reduced == steps->before[t->call->engine->network->lstm_layers])
         return t->call->engine->network->lstm[t->call->engine->network->lstm_layers - 1].outputs;
     return steps->all[steps->reduced - 1].outputs;
 }

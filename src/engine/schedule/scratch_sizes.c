@@ -9,18 +9,17 @@
 static bool get_layer_buffer_floats(const sluice_engine *engine, const sl_scratch_sizes *sizes, size_t steps, size_t *floats)
 {
     enum { LEAST_STEPS = 8 };
-    const size_t outputs = engine->network->widest_output, aim = engine->limits.layer_buffer_floats;
+    const size_t width = engine->limits.widest_buffer, aim = engine->limits.layer_buffer_floats, rows = sizes->block_rows;
     size_t row_floats, whole, least;
     *floats = 0;
     if (!sizes->buffers)
         return true;
-    if (!sl_size_mul(steps, outputs * sizes->buffers, &row_floats) || !sl_size_mul(row_floats, rows, &whole))
+    if (!sl_size_mul(steps, width * sizes->buffers, &row_floats) || !sl_size_mul(row_floats, rows, &whole))
         return false;
-    if (engine->network
-            ->has_reverse) { /* whole rows, since the reverse direction begins at the last step; a tile of them at least */
+    if (sizes->whole_rows) { /* since the reverse direction begins at the last step; a tile of rows at least */
         least = sl_size_min(rows, engine->kernel->tile_rows) * row_floats;
     } else { /* some steps for layers one after the other, and one for a wavefront */
-        const size_t step_floats = rows * outputs, buffers = sl_size_max(sizes->buffers, sizes->wavefront_buffers);
+        const size_t step_floats = rows * width, buffers = sl_size_max(sizes->buffers, sizes->wavefront_buffers);
         if (!sl_size_mul(step_floats * buffers, steps, &whole) ||
             !sl_size_mul(step_floats, sl_size_max(2 * sl_size_min(steps, LEAST_STEPS), buffers), &least))
             return false;
@@ -54,8 +53,8 @@ bool sl_scratch_sizes_get(const sluice_engine *engine, size_t rows, size_t steps
     sizes->whole_rows = engine->network->has_reverse;
     sizes->vector_rows = engine->steps.widest ? sl_size_max(sizes->block_rows, LEAST_VECTOR_ROWS) : 0;
     size_t most;
-    bool fits = get_layer_buffer_floats(engine, sizes, steps, &sizes->layer_buffer_floats) &&
-                sl_size_mul(sizes->block_rows, steps, &most);
+    bool fits =
+        get_layer_buffer_floats(engine, sizes, steps, &sizes->layer_buffer_floats) && sl_size_mul(sizes->block_rows, steps, &most);
     if (engine->schedule != SLUICE_SCHEDULE_ROWS || blis)
         sizes->hoist_rows = fits ? sl_size_min(most, engine->limits.hoist_product_rows) : 0;
     fits = fits && sl_size_mul(sizes->hoist_rows, engine->limits.widest_row, &sizes->hoist_floats);
