@@ -263,8 +263,9 @@ float *sl_model_get_tensor(sluice_model *model, sluice_tensor tensor, size_t k, 
     case SLUICE_TENSOR_HEAD_BIAS:
         *count = shape->classes;
         return model->head_bias;
+    default: /* a network's, which a model of a shape does not have */
+        return NULL;
     }
-    return NULL;
 }
 
 const float *sluice_model_get_tensor(const sluice_model *model, sluice_tensor tensor, size_t k, size_t *count)

@@ -79,8 +79,9 @@ static float **gradient_array(sluice_trainer *trainer, const sl_trained *trained
         return &trainer->gradient.head_weight;
     case SLUICE_TENSOR_HEAD_BIAS:
         return &trainer->gradient.head_bias;
+    default: /* a network's, which a model of a shape does not have */
+        return NULL;
     }
-    return NULL;
 }
 
 /* Give every tensor its part of the arrays of all tensors, and divide it into slices. */
