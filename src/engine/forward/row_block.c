@@ -1,6 +1,7 @@
 #include "engine/forward/row_block.h"
 
 #include "base/size.h"
+#include "engine/batch_row.h"
 #include "engine/forward/tape_record.h"
 #include "engine/streams.h"
 
@@ -50,9 +51,9 @@ void sl_row_block_load(const sl_forward_thread *t)
     const sl_dims *dims = &engine->dims;
     const row_range range = range_of(t);
     for (size_t r = range.from; r < range.to; r++) {
-        const size_t row = t->rows[r], offset = batch->x_offsets ? batch->x_offsets[row] : row * batch->x_row_stride;
+        const size_t row = t->rows[r], offset = sl_row_offset(batch->x_offsets, batch->x_row_stride, row);
         const size_t stride = engine->state_stride;
-        t->group->lengths[r] = batch->lengths ? (size_t)batch->lengths[row] : batch->steps;
+        t->group->lengths[r] = sl_row_length(batch->lengths, batch->steps, row);
         t->group->x_row[r] = batch->x ? batch->x + offset : NULL;
         t->group->token_row[r] = batch->tokens ? batch->tokens + offset : NULL;
         for (size_t k = 0; k < dims->layer_dirs; k++) {

@@ -2,6 +2,7 @@
 
 #include "base/arena.h"
 #include "base/error.h"
+#include "engine/batch_row.h"
 #include "engine/schedule/partition.h"
 
 static void take_arrays(sluice_tape *tape, sl_arena *from, size_t rows, size_t steps)
@@ -56,7 +57,7 @@ static void sort_rows(sluice_tape *tape, size_t rows, size_t steps, const int64_
         sl_sort_by_length(tape->sorted_rows, tape->sorted_index, rows, steps, lengths);
     for (size_t k = 0; k < rows; k++) {
         tape->sorted_index[tape->sorted_rows[k]] = k;
-        tape->lengths[k] = lengths ? (size_t)lengths[tape->sorted_rows[k]] : steps;
+        tape->lengths[k] = sl_row_length(lengths, steps, tape->sorted_rows[k]);
     }
     tape->steps = rows ? tape->lengths[0] : 0;
 }
