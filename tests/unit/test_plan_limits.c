@@ -79,7 +79,8 @@ START_TEST(row_beyond_memory)
     char bytes[32];
     sluice_error error = {0};
     snprintf(bytes, sizeof bytes, "%zu bytes", steps * one.inputs * sizeof(float));
-    test_refused(sluice_plan_measure(runner.engine, 1, steps, NULL, &error), SLUICE_STATUS_NO_MEMORY, &error, bytes);
+    test_refused(sluice_plan_measure(runner.engine, 1, steps, NULL, &error), SLUICE_STATUS_NO_MEMORY, &error, "a long row");
+    test_names(&error, bytes);
     ck_assert_uint_eq(runner.engine->tuned_plan_count, 0);
     test_runner_free(&runner);
     test_network_free(&network);
