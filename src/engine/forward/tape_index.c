@@ -3,6 +3,7 @@
 #include "base/arena.h"
 #include "base/error.h"
 #include "engine/batch_row.h"
+#include "engine/schedule/batch_load.h"
 #include "engine/schedule/partition.h"
 
 static void take_arrays(sluice_tape *tape, sl_arena *from, size_t rows, size_t steps)
@@ -109,9 +110,7 @@ static void divide_into_segments(sluice_tape *tape)
 
 sluice_status sl_tape_index_make(sluice_tape *tape, size_t rows, size_t steps, const int64_t *lengths, sluice_error *error)
 {
-    size_t longest = lengths || !rows ? 0 : steps;
-    for (size_t row = 0; lengths && row < rows; row++)
-        longest = sl_size_max(longest, (size_t)lengths[row]);
+    const size_t longest = rows ? sl_longest_row(rows, steps, lengths) : 0;
     const sluice_status status = fit(tape, rows, longest, error);
     if (status)
         return status;
