@@ -1,4 +1,5 @@
-/* The engine: a model made ready for this CPU. Immutable once created, but for what it learns and the workspaces it lends. */
+/* The engine: a model made ready for this CPU. Immutable once created, but for its tuned plans, its idle
+ * workspaces, and sluice_engine_set_model. */
 #ifndef SLUICE_ENGINE_ENGINE_H
 #define SLUICE_ENGINE_ENGINE_H
 

@@ -6,6 +6,7 @@
 
 #include "base/size.h"
 #include "base/system/cpu.h"
+#include "engine/batch_row.h"
 #include "engine/forward/recurrence.h"
 #include "engine/forward/row_block.h"
 #include "engine/forward/tail.h"
@@ -193,7 +194,7 @@ static bool next_row_block(sl_forward_thread *t)
     t->row_count = 0;
     if (t->rows_left == 0)
         return false;
-    const size_t steps = call->batch->lengths ? (size_t)call->batch->lengths[t->rows[0]] : call->batch->steps;
+    const size_t steps = sl_row_length(call->batch->lengths, call->batch->steps, t->rows[0]);
     const size_t row_blocks = sl_size_div_up(t->rows_left, sl_rows_at_once(call->engine, &call->sizes, steps));
     t->row_count = sl_size_div_up(t->rows_left, row_blocks);
     return true;

@@ -2,7 +2,7 @@
 
 #include "base/size.h"
 #include "base/system/cpu.h"
-#include "base/system/threads.h"
+#include "base/system/thread_count.h"
 #include "engine/schedule/unit_split.h"
 
 /* The rows of a row block share one reading of the weights per step. With few rows their states stay in L1 or L2; many rows spread
