@@ -6,7 +6,7 @@
 #include "base/memory.h"
 #include "base/size.h"
 #include "kernel/kernel.h"
-#include "model/network.h"
+#include "model/layer_chain.h"
 
 #include <stdbool.h>
 

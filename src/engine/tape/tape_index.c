@@ -1,4 +1,4 @@
-#include "engine/forward/tape_index.h"
+#include "engine/tape/tape_index.h"
 
 #include "base/arena.h"
 #include "base/error.h"

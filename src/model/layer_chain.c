@@ -1,4 +1,4 @@
-#include "model/network.h"
+#include "model/layer_chain.h"
 
 #include "base/error.h"
 #include "base/memory.h"

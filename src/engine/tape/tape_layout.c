@@ -1,10 +1,10 @@
-#include "engine/forward/tape_layout.h"
+#include "engine/tape/tape_layout.h"
 
 #include "base/arena.h"
 #include "base/error.h"
 #include "engine/batch_row.h"
-#include "engine/forward/partial_sums.h"
-#include "engine/forward/tape_read.h"
+#include "engine/tape/partial_sums.h"
+#include "engine/tape/tape_read.h"
 #include "engine/schedule/limits.h"
 
 /* Most rows of a layer-direction that go through the iterations together. */

@@ -1,6 +1,6 @@
 /* A network: a chain of layers, checked, with the sizes that follow from it. A model and its engines each own one. */
-#ifndef SLUICE_MODEL_NETWORK_H
-#define SLUICE_MODEL_NETWORK_H
+#ifndef SLUICE_MODEL_LAYER_CHAIN_H
+#define SLUICE_MODEL_LAYER_CHAIN_H
 
 #include "kernel/cell_kind.h"
 #include "sluice_network.h"
