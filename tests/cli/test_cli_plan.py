@@ -214,4 +214,4 @@ def check_text(cli):
 
 
 if __name__ == "__main__":
-    run_parts(check_facts, check_table, check_lengths, check_usage, check_measured, check_refused_plans, check_run, check_text)
+    run_parts()

@@ -8,29 +8,23 @@ import random
 import resource
 import xml.etree.ElementTree
 
-from support.cli import (DATA, FAILURE, IO, NO_INPUT, OK, USAGE, Network, best_isa, keeps_memory_small, parse_npy,
-                         read_safetensors, run_parts, sluice, write_npy)
+from support.cli import (DATA, FAILURE, IO, NO_INPUT, OK, QUIET, USAGE, Network, best_isa, flat, keeps_memory_small, limit,
+                         parse_npy, read_safetensors, run_parts, sluice, spell_lines, write_npy)
 
 NAMES = ["zwei", "eins", "drei"]
-LETTERS = {"zwei": "abcde", "eins": "defgh", "drei": "ghijk"}
-QUIET = ["--progress", "never"]
+DISTINCT = {"zwei": "abcde", "eins": "defgh", "drei": "ghijk"}
 SMALL = ["--hidden", "12", "--embedding", "8", "--batch", "16", "--rate", "0.02"]
 
 
 def make_lines(seed, count):
     """Labelled lines that a small network learns to distinguish. The first shows the classes in an order that is not sorted."""
     source = random.Random(seed)
-    lines = []
-    for n in range(count):
-        label = NAMES[n] if n < len(NAMES) else source.choice(NAMES)
-        lines.append(f"{label}\t{''.join(source.choices(LETTERS[label], k=source.randrange(4, 12)))}\n")
-    return "".join(lines).encode()
+    labels = NAMES[:count] + source.choices(NAMES, k=max(count - len(NAMES), 0))
+    return spell_lines(source, labels, range(4, 12), DISTINCT).encode()
 
 
 def write_lines(cli, name, seed, count):
-    path = cli.path(name)
-    path.write_bytes(make_lines(seed, count))
-    return path
+    return cli.write(name, make_lines(seed, count))
 
 
 def read_real(text):
@@ -143,12 +137,9 @@ def check_text_refused(cli):
         (b"", ["refused.tsv"]),
     ]
     for content, words in cases:
-        path = cli.path("refused.tsv")
-        path.write_bytes(content)
-        cli.refused(DATA, ["refused.tsv"] + words, "train", "--text", path, "-o", output)
+        cli.refused(DATA, ["refused.tsv", *words], "train", "--text", cli.write("refused.tsv", content), "-o", output)
     path = write_lines(cli, "refused.tsv", 2, 20)
-    held = cli.path("held.tsv")
-    held.write_bytes(make_lines(3, 4) + b"vier\tabc\n")
+    held = cli.write("held.tsv", make_lines(3, 4) + b"vier\tabc\n")
     cli.refused(DATA, ["held.tsv", "line 5", "'vier'", "not known"], "train", "--text", path, "--validate", held, "-o", output)
     held.write_bytes(b"")
     cli.refused(DATA, ["held.tsv", "at least one line"], "train", "--text", path, "--validate", held, "-o", output)
@@ -160,38 +151,31 @@ def check_text_refused(cli):
 
 def check_slips(cli, path, output):
     """A number far too large, as a slip makes it, is named where no memory is left for what it asks for."""
-    def limit():
-        resource.setrlimit(resource.RLIMIT_AS, (2 ** 32, 2 ** 32))
-
     if not keeps_memory_small():  # a sanitizer needs all addresses there are
         return
-    many = cli.path("many.npy")
-    write_npy(many, (4,), [0, 1, 0, 2 ** 31 - 2], "<i4")
+    few = limit(resource.RLIMIT_AS, 2 ** 32)
+    many = write_npy(cli.path("many.npy"), (4,), [0, 1, 0, 2 ** 31 - 2], "<i4")
     cli.refused(DATA, ["many.npy", "row 3", "largest label, 2147483646", "too large"], "train", "-i", path["x"],
-                "--labels", many, "-o", output, preexec_fn=limit)
+                "--labels", many, "-o", output, preexec_fn=few)
     cli.refused(FAILURE, ["out of memory"], "train", "-i", path["x"], "--labels", path["labels"], "--hidden", 10 ** 6,
-                "-o", output, preexec_fn=limit)
+                "-o", output, preexec_fn=few)
     write_npy(many, (4, 3), [0, 1, 0, 2 ** 31 - 2] * 3, "<i4")
     cli.refused(DATA, ["many.npy", "row 1", "largest token, 2147483646", "too large"], "train", "-i", many, "--labels", path["labels"],
-                "-o", output, preexec_fn=limit)
+                "-o", output, preexec_fn=few)
 
 
 def check_npy_refused(cli):
     output = cli.path("refused.safetensors")
     x = [0.25] * (4 * 3 * 2)
-    path = {name: cli.path(f"{name}.npy") for name in ("x", "tokens", "lengths", "labels", "values", "bad")}
-    write_npy(path["x"], (4, 3, 2), x)
-    write_npy(path["tokens"], (4, 3), [1] * 12, "<i4")
-    write_npy(path["lengths"], (4,), [3, 2, 3, 1], "<i8")
-    write_npy(path["labels"], (4,), [0, 1, 0, 1], "<i4")
-    write_npy(path["values"], (4, 3, 2), x)
-    bad = path["bad"]
+    path = {name: write_npy(cli.path(f"{name}.npy"), *content) for name, content in (
+        ("x", ((4, 3, 2), x)), ("tokens", ((4, 3), [1] * 12, "<i4")), ("lengths", ((4,), [3, 2, 3, 1], "<i8")),
+        ("labels", ((4,), [0, 1, 0, 1], "<i4")), ("values", ((4, 3, 2), x)))}
+    bad = cli.path("bad.npy")
 
     def refuse(words, shape, content, dtype, **arrays):
         write_npy(bad, shape, content, dtype)
         arrays = {"input": path["x"], "labels": path["labels"], **arrays}
-        cli.refused(DATA, words, "train", *(word for name, file in arrays.items() if file for word in (f"--{name}", file)),
-                    "-o", output, *SMALL[:2])
+        cli.refused(DATA, words, "train", *flat((f"--{name}", file) for name, file in arrays.items() if file), "-o", output, *SMALL[:2])
 
     refuse(["bad.npy", "--input", "[N][T][I]", "f4 [12]"], (12,), [0.0] * 12, "<f4", input=bad)
     refuse(["bad.npy", "--input", "i4 [4]"], (4,), [0] * 4, "<i4", input=bad)
@@ -222,18 +206,14 @@ def check_npy_refused(cli):
     cli.answers("train", "-i", bad, "--lengths", path["lengths"], "--labels", path["labels"], "-o", output, "--epochs", 1, *QUIET)
     output.unlink()
     model = Network(5, 3, 4, classes=2).write(cli.path("three.safetensors"))
-    cli.refused(DATA, ["x.npy", "3 inputs", "found 2"], "train", "-i", path["x"], "--labels", path["labels"], "--from", model, "-o",
-                output)
-    cli.refused(DATA, ["tokens.npy", "no embedding"], "train", "-i", path["tokens"], "--labels", path["labels"], "--from", model,
-                "-o", output)
-    cli.refused(USAGE, ["--embedding", "x.npy"], "train", "-i", path["x"], "--labels", path["labels"], "--embedding", 4, "-o",
-                output)
-    cli.refused(USAGE, ["--classes", "--values"], "train", "-i", path["x"], "--values", path["values"], "--classes", 4, "-o",
-                output)
-    cli.refused(DATA, ["values.npy", "D*H", "found 2"], "train", "-i", path["x"], "--values", path["values"], "--no-head", "-o",
-                output, *SMALL[:2])
-    cli.refused(USAGE, ["without a head"], "train", "-i", path["x"], "--values", write_npy(bad, (4, 12), [0.5] * 48), "--no-head",
-                "-o", output, *SMALL[:2])
+    x, labels, values, no_head = ["-i", path["x"]], ["--labels", path["labels"]], ["--values", path["values"]], ["--no-head", *SMALL[:2]]
+    for code, words, given in ((DATA, ["x.npy", "3 inputs", "found 2"], [*x, *labels, "--from", model]),
+                               (DATA, ["tokens.npy", "no embedding"], ["-i", path["tokens"], *labels, "--from", model]),
+                               (USAGE, ["--embedding", "x.npy"], [*x, *labels, "--embedding", 4]),
+                               (USAGE, ["--classes", "--values"], [*x, *values, "--classes", 4]),
+                               (DATA, ["values.npy", "D*H", "found 2"], [*x, *values, *no_head]),
+                               (USAGE, ["without a head"], [*x, "--values", write_npy(bad, (4, 12), [0.5] * 48), *no_head])):
+        cli.refused(code, words, "train", *given, "-o", output)
     cli.check(not output.exists() and not cli.leftovers(), "nothing was written")
 
 
@@ -541,6 +521,4 @@ def check_progress(cli):
 
 
 if __name__ == "__main__":
-    run_parts(check_version, check_usage, check_text_refused, check_npy_refused, check_text_learned, check_npy_learned, check_tokens,
-              check_options, check_same_bytes, check_from, check_divergence, check_patience, check_curves, check_stats,
-              check_progress)
+    run_parts()
