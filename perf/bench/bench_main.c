@@ -19,7 +19,6 @@
 #include "program/pages/help.h"
 #include "program/paths.h"
 #include "program/report.h"
-#include "program/version.h"
 
 #include <stdio.h>
 #include <stdlib.h>
