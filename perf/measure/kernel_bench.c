@@ -151,10 +151,8 @@ static sluice_status run_maps(sl_bench *bench, const char *by, sluice_isa isa, s
         snprintf(micro.shape, sizeof micro.shape, "%d", ELEMENTS);
         bench->map = maps[k].map;
         status = call_map(bench, error);
-        if (!status)
-            status = check_map(bench, &micro, maps[k].right, error);
-        if (!status)
-            status = sl_micro_time(run, &micro, call_map, bench, error);
+        status = status ? status : check_map(bench, &micro, maps[k].right, error);
+        status = status ? status : sl_micro_time(run, &micro, call_map, bench, error);
     }
     return status;
 }
@@ -177,8 +175,7 @@ static sluice_status run_product(sl_bench *bench, sl_micro *micro, sluice_status
     for (size_t k = 0; k < bench->rows * bench->columns; k++)
         bench->out[k] = 0; /* BLIS adds to it */
     sluice_status status = call(bench, error);
-    if (!status)
-        status = check_product(bench, micro, error);
+    status = status ? status : check_product(bench, micro, error);
     return status ? status : sl_micro_time(run, micro, call, bench, error);
 }
 
@@ -276,21 +273,16 @@ sluice_status sl_kernels_run(sluice_isa isa, const sl_micro_run *run, sluice_err
 {
     sl_bench bench = {0};
     sluice_status status = find_kernel(isa, &bench.kernel, error);
-    if (!status)
-        status = prepare(&bench, error);
+    status = status ? status : prepare(&bench, error);
     if (status)
         return status;
     const sl_kernel *kernel = bench.kernel;
     assert(kernel->tile_rows <= GEMM_ROWS && kernel->tile_rows * SL_BLOCK_VECTORS * kernel->lanes <= GEMM_COLUMNS);
     status = run_peak(&bench, run, error);
-    if (!status)
-        status = run_tiles(&bench, run, error);
-    if (!status)
-        status = run_gemm(&bench, "sluice", call_product, run, error);
-    if (!status)
-        status = run_maps(&bench, "sluice", kernel->isa, kernel->sigmoid, kernel->tanh, run, error);
-    if (!status)
-        status = run_others(&bench, kernel->isa, run, error);
+    status = status ? status : run_tiles(&bench, run, error);
+    status = status ? status : run_gemm(&bench, "sluice", call_product, run, error);
+    status = status ? status : run_maps(&bench, "sluice", kernel->isa, kernel->sigmoid, kernel->tanh, run, error);
+    status = status ? status : run_others(&bench, kernel->isa, run, error);
     release(&bench);
     return status;
 }
@@ -306,8 +298,7 @@ static sluice_status run_memory(unsigned threads, const sl_micro_run *run, sluic
         sl_micro micro = {.kernel = "read", .by = "memory", .threads = stream.threads, .bytes = stream.call_bytes};
         micro.array_size = stream.thread_bytes;
         snprintf(micro.shape, sizeof micro.shape, "%s", sl_level_get_name(level));
-        if (!status)
-            status = sl_micro_add(run, &micro, &stream.timing, error);
+        status = status ? status : sl_micro_add(run, &micro, &stream.timing, error);
     }
     return status;
 }
@@ -317,13 +308,11 @@ sluice_status sl_kernels_run_rest(size_t count, const size_t *threads, const sl_
     sl_bench bench = {0};
     sluice_environment environment = {.struct_size = sizeof environment};
     sluice_status status = sluice_environment_get(NULL, &environment, error);
-    if (!status)
-        status = prepare(&bench, error);
+    status = status ? status : prepare(&bench, error);
     if (status)
         return status;
     status = run_others(&bench, SLUICE_ISA_AUTO, run, error);
-    if (!status)
-        status = run_gemm(&bench, "blis", call_blis, run, error);
+    status = status ? status : run_gemm(&bench, "blis", call_blis, run, error);
     const unsigned chosen = (unsigned)sl_size_min(environment.threads, sl_threads_cpus());
     for (size_t k = 0; !status && k < count; k++) {
         status = run_memory(threads[k] ? (unsigned)threads[k] : 1, run, error);

@@ -40,9 +40,7 @@ static sluice_status add_table(const sl_field_table *table, const char *rows, sl
 sluice_status sl_field_list_add(sl_bench_report *report, sluice_error *error)
 {
     sluice_status status = add_table(&sl_case_fields, "cases", report, error);
-    if (!status)
-        status = add_table(&sl_kernel_fields, "--kernels", report, error);
-    if (!status)
-        status = add_table(&sl_context_fields, "all", report, error);
+    status = status ? status : add_table(&sl_kernel_fields, "--kernels", report, error);
+    status = status ? status : add_table(&sl_context_fields, "all", report, error);
     return status ? status : add_table(&sl_bandwidth_fields, "all", report, error);
 }
