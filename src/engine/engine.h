@@ -5,13 +5,15 @@
 #include "base/memory.h"
 #include "base/size.h"
 #include "kernel/kernel.h"
-#include "model/dims.h"
+#include "model/network.h"
 
 #include <stdbool.h>
 
 /** One direction of one layer, packed. */
 typedef struct sl_packed {
-    size_t inputs;                  /* width of what it reads */
+    const sl_layer_dir *dir;        /* its sizes */
+    size_t width;                   /* floats of a packed row of its gates */
+    size_t state_stride;            /* floats between rows of its h or c */
     float *panels;                  /* fused: memory of weights_ih and weights_hh, whose panels of one block follow each other */
     sl_packed_matrix weights_ih;    /* fused: W; no terms where there is a table */
     sl_packed_matrix weights_hh;    /* fused: U */
@@ -28,6 +30,10 @@ typedef struct sl_packed {
 typedef struct sl_limits {
     size_t l1d_bytes, l2_bytes, l3_bytes; /* as one core sees them; never 0 */
     unsigned cpus;                        /* that this process may use */
+    size_t layer_lines, all_lines;        /* cache lines of units: of the LSTM layer that has most, and of all */
+    size_t widest_row;                    /* floats of the longest packed row of gates */
+    size_t widest_state;                  /* the largest state_stride */
+    bool wavefronts;                      /* whether all LSTM layers can run at once, each a time chunk behind the one below it */
     size_t auto_hoisted_rows;   /* input products are hoisted for so few running rows, even if a plan does not ask for it */
     size_t row_block_rows;      /* most rows of a row block */
     size_t hoist_product_rows;  /* rows x steps of one hoisted input product; at least a row block's of one step */
@@ -48,8 +54,8 @@ typedef struct sl_tuned_plan {
 } sl_tuned_plan;
 
 struct sluice_engine {
-    sluice_shape shape;
-    sl_dims dims; /* of the shape */
+    sluice_shape shape;  /* of the model */
+    sl_network *network; /* a copy of the model's; owned */
     sl_cell_kind cell;
     const sl_kernel *kernel;
     sluice_gemm gemm;
@@ -58,10 +64,8 @@ struct sluice_engine {
     int flush_to_zero;
     bool training;
     unsigned long models; /* that it has been given */
-    size_t width;         /* floats of a packed row of gates */
-    size_t state_stride;  /* floats between rows of h or c */
     size_t packed_bytes, table_bytes;
-    sl_packed *layers;     /* [L*D] */
+    sl_packed *layers;     /* [layer-directions] */
     float *embedding;      /* [V][I] where no table is, and for training; else NULL */
     sl_packed_matrix head; /* no panels without a head */
     float *head_bias;      /* packed row */
@@ -86,12 +90,12 @@ static inline size_t sl_odd_lines(size_t floats)
 static inline void sl_engine_set_step(const sluice_engine *engine, const sl_packed *packed, size_t block, size_t blocks,
                                       sl_step *step)
 {
-    const size_t units = blocks * engine->kernel->lanes, rest = engine->shape.hidden - block * engine->kernel->lanes;
+    const size_t units = blocks * engine->kernel->lanes, rest = packed->dir->hidden - block * engine->kernel->lanes;
     step->units = units < rest ? units : rest;
     sl_packed_set_range(&packed->weights_ih, block, blocks, &step->weights_ih);
     sl_packed_set_range(&packed->weights_hh, block, blocks, &step->weights_hh);
-    step->state_stride = engine->state_stride;
-    step->gate_stride = engine->shape.hidden;
+    step->state_stride = packed->state_stride;
+    step->gate_stride = packed->dir->hidden;
     step->y = NULL;
     step->gates = NULL;
     step->c_kept = NULL;

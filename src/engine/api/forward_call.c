@@ -32,7 +32,7 @@ static sluice_status check_input(const sluice_engine *engine, const sluice_batch
 /* Fill in the strides of contiguous arrays. Refuse those by which two steps or rows of y would share memory. */
 static sluice_status check_strides(const sluice_engine *engine, sluice_batch *batch, sluice_error *error)
 {
-    const size_t inputs = engine->dims.step_inputs, outputs = engine->dims.outputs;
+    const size_t inputs = engine->network->step_inputs, outputs = engine->network->outputs;
     size_t whole;
     if (!sl_size_mul(batch->steps, outputs, &whole) || !sl_size_mul(batch->steps, inputs, &whole))
         return sl_fail_size(error, "a row of the batch");
@@ -46,7 +46,8 @@ static sluice_status check_strides(const sluice_engine *engine, sluice_batch *ba
     }
     if (!sl_strides_fit(batch->x_offsets ? 0 : batch->rows, batch->x_row_stride, batch->steps, batch->x_step_stride, inputs) ||
         !sl_strides_fit(batch->rows, batch->y_row_stride, batch->steps, batch->y_step_stride, outputs) ||
-        !sl_strides_fit(batch->rows, engine->shape.layers * outputs, batch->rows, engine->shape.classes, 0) ||
+        !sl_strides_fit(batch->rows, sl_size_max(engine->network->h_floats, engine->network->c_floats), batch->rows,
+                        engine->shape.classes, 0) ||
         (batch->step_logits && !sl_floats_fit(batch->rows, batch->steps, engine->shape.classes)))
         return sl_fail_size(error, "the batch");
     if (!batch->y || !batch->rows || !batch->steps)
@@ -81,7 +82,7 @@ static sluice_status check_streams(const sluice_engine *engine, const sluice_bat
     if (batch->streams && (batch->h0 || batch->c0))
         return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT,
                        "sluice_forward: streams bring their own states; leave h0 and c0 NULL, or set the slots' states");
-    if (batch->streams && !sl_streams_fit(batch->streams, &engine->shape))
+    if (batch->streams && !sl_streams_fit(batch->streams, engine->network))
         return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT,
                        "sluice_forward: the streams were made for another network; make a set for one of %zu layers and %zu units",
                        engine->shape.layers, engine->shape.hidden);

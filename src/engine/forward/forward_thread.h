@@ -8,7 +8,7 @@
 
 typedef struct sl_recurrence sl_recurrence;
 
-/** States of a row block in one layer-direction: [rows], engine->state_stride apart. */
+/** States of a row block in one layer-direction: [rows], its state_stride apart. */
 typedef struct sl_state {
     float *h[2]; /* iteration k reads h[k % 2] and writes h[(k+1) % 2] */
     float *c;
@@ -16,8 +16,9 @@ typedef struct sl_state {
 
 /** Arrays that the threads of a group share; [rows] are of its row block. */
 typedef struct sl_thread_group {
-    sl_state *states;          /* [L*D] */
-    float *layer_buffers;      /* outputs of layers for the next: one buffer [rows][time chunk][D*H] after the other */
+    sl_state *states;          /* [layer-directions] */
+    float *layer_buffers;      /* outputs of layers for the next: one buffer [rows][time chunk][outputs] after the other, each
+                                * with room for the widest layer */
     size_t *lengths;           /* [rows] */
     const float **x_row;       /* [rows] where each row's x begins */
     const int32_t **token_row; /* [rows] or its tokens */
@@ -25,8 +26,8 @@ typedef struct sl_thread_group {
 
 /** Arrays that each thread has for itself; [rows] are of a row block. */
 typedef struct sl_thread_scratch {
-    sl_unit_range *ranges;      /* [L*D] of the unit split */
-    sl_recurrence *recurrences; /* [L*D] */
+    sl_unit_range *ranges;      /* [layer-directions] of the unit split */
+    sl_recurrence *recurrences; /* [layer-directions] */
     float *hoisted;             /* [hoist_rows] packed rows of input products */
     float *gathered;            /* [hoist_rows] x rows, for BLIS */
     float *final_h;             /* [rows][D*H], for the head */
@@ -61,13 +62,13 @@ typedef struct sl_forward_thread {
     size_t row_count;
     size_t rows_left;   /* of the group, the row block's included */
     size_t chunk_steps; /* steps of a time chunk */
-    size_t ranges;      /* of scratch->ranges: the units of this thread */
-    bool divided;       /* threads share a layer-direction */
+    bool divided;       /* threads share a layer-direction of the layers that run now */
 } sl_forward_thread;
 
-/** Where a layer's outputs [D*H] of the steps of a row block are; its input, if it is the layer below. */
+/** Where a layer's outputs of the steps of a row block are; its input, if it is the layer below. */
 typedef struct sl_layer_rows {
     float *at;           /* NULL: in the batch's own array, y, or x or tokens */
+    size_t width;        /* floats of a step */
     size_t from, steps;  /* a buffer [rows][steps] from step `from` on */
     const size_t *first; /* or, not NULL, rows by step: [first[step] + index[row of the batch]] */
     const size_t *index;
@@ -77,7 +78,8 @@ typedef struct sl_layer_rows {
  *  processing order: step k for the forward direction, step length-1-k of each row for the reverse one. */
 struct sl_recurrence {
     const sl_forward_thread *thread;
-    size_t layer_dir, direction;
+    size_t layer_dir;
+    const sl_packed *packed;    /* of the layer-direction */
     size_t block, blocks;       /* of packed columns: the units */
     size_t from, to;            /* iterations of the chunk */
     sl_layer_rows below, above; /* what it reads, and where its h goes besides the state */
@@ -94,14 +96,14 @@ struct sl_recurrence {
 /** The step of row r of the row block at an iteration. */
 static inline size_t sl_recurrence_step_of(const sl_recurrence *p, size_t r, size_t iteration)
 {
-    return p->direction ? p->thread->group->lengths[r] - 1 - iteration : iteration;
+    return p->packed->dir->reverse ? p->thread->group->lengths[r] - 1 - iteration : iteration;
 }
 
-/** The outputs [D*H] of a step of row r, where they are not in the batch's own array. */
+/** The outputs of a step of row r, where they are not in the batch's own array. */
 static inline float *sl_layer_row(const sl_forward_thread *t, const sl_layer_rows *rows, size_t r, size_t step)
 {
     const size_t place = rows->first ? rows->first[step] + rows->index[t->rows[r]] : r * rows->steps + step - rows->from;
-    return rows->at + place * t->call->engine->dims.outputs;
+    return rows->at + place * rows->width;
 }
 
 /** Where y has a step of row r. */

@@ -20,18 +20,18 @@ static row_range range_of(const sl_forward_thread *t)
 /* ---- States ---------------------------------------------------------------------------------------------------------------- */
 
 /* Where the batch has h, or c, of a row before the first step; NULL: it is zero. */
-static const float *h0_of(const sluice_batch *batch, size_t layer_dir, size_t row, size_t width)
+static const float *h0_of(const sluice_batch *batch, const sl_layer_dir *dir, size_t layer_dir, size_t row)
 {
     if (batch->streams)
         return sl_streams_h(batch->streams, sl_streams_slot(batch->slots, row), layer_dir);
-    return batch->h0 ? batch->h0 + (layer_dir * batch->rows + row) * width : NULL;
+    return batch->h0 ? batch->h0 + sl_h_offset(dir, batch->rows, row) : NULL;
 }
 
-static const float *c0_of(const sluice_batch *batch, size_t layer_dir, size_t row, size_t width)
+static const float *c0_of(const sluice_batch *batch, const sl_layer_dir *dir, size_t layer_dir, size_t row)
 {
     if (batch->streams)
         return sl_streams_c(batch->streams, sl_streams_slot(batch->slots, row), layer_dir);
-    return batch->c0 ? batch->c0 + (layer_dir * batch->rows + row) * width : NULL;
+    return batch->c0 ? batch->c0 + sl_c_offset(dir, batch->rows, row) : NULL;
 }
 
 /* One row of h or c, zeros if `from` is NULL. Padding behind it is zero. */
@@ -47,18 +47,18 @@ void sl_row_block_load(const sl_forward_thread *t)
 {
     const sluice_engine *engine = t->call->engine;
     const sluice_batch *batch = t->call->batch;
-    const sl_dims *dims = &engine->dims;
     const row_range range = range_of(t);
     for (size_t r = range.from; r < range.to; r++) {
         const size_t row = t->rows[r], offset = batch->x_offsets ? batch->x_offsets[row] : row * batch->x_row_stride;
-        const size_t stride = engine->state_stride;
         t->group->lengths[r] = batch->lengths ? (size_t)batch->lengths[row] : batch->steps;
         t->group->x_row[r] = batch->x ? batch->x + offset : NULL;
         t->group->token_row[r] = batch->tokens ? batch->tokens + offset : NULL;
-        for (size_t k = 0; k < dims->layer_dirs; k++) {
+        for (size_t k = 0; k < engine->network->layer_dirs; k++) {
             const sl_state *state = &t->group->states[k];
-            load_state(h0_of(batch, k, row, dims->h_width), dims->h_width, stride, state->h[0] + r * stride);
-            load_state(c0_of(batch, k, row, dims->c_width), dims->c_width, stride, state->c + r * stride);
+            const sl_layer_dir *dir = engine->layers[k].dir;
+            const size_t stride = engine->layers[k].state_stride;
+            load_state(h0_of(batch, dir, k, row), dir->h_width, stride, state->h[0] + r * stride);
+            load_state(c0_of(batch, dir, k, row), dir->c_width, stride, state->c + r * stride);
         }
     }
     sl_tape_record_states(t, range.from, range.to);
@@ -67,28 +67,30 @@ void sl_row_block_load(const sl_forward_thread *t)
 /* h of a row after its last iteration. */
 static const float *final_h(const sl_forward_thread *t, size_t layer_dir, size_t r)
 {
-    return t->group->states[layer_dir].h[t->group->lengths[r] % 2] + r * t->call->engine->state_stride;
+    return t->group->states[layer_dir].h[t->group->lengths[r] % 2] + r * t->call->engine->layers[layer_dir].state_stride;
 }
 
 static void store_states(const sl_forward_thread *t, row_range range)
 {
     const sluice_engine *engine = t->call->engine;
     const sluice_batch *batch = t->call->batch;
-    const size_t h_width = engine->dims.h_width, c_width = engine->dims.c_width;
-    for (size_t k = 0; k < engine->dims.layer_dirs; k++)
+    for (size_t k = 0; k < engine->network->layer_dirs; k++) {
+        const sl_layer_dir *dir = engine->layers[k].dir;
+        const size_t h_bytes = dir->h_width * sizeof(float), c_bytes = dir->c_width * sizeof(float);
         for (size_t r = range.from; r < range.to; r++) {
             const size_t row = t->rows[r];
-            const float *h = final_h(t, k, r), *c = t->group->states[k].c + r * engine->state_stride;
+            const float *h = final_h(t, k, r), *c = t->group->states[k].c + r * engine->layers[k].state_stride;
             if (batch->hn)
-                memcpy(batch->hn + (k * batch->rows + row) * h_width, h, h_width * sizeof *h);
+                memcpy(batch->hn + sl_h_offset(dir, batch->rows, row), h, h_bytes);
             if (batch->cn)
-                memcpy(batch->cn + (k * batch->rows + row) * c_width, c, c_width * sizeof *c);
+                memcpy(batch->cn + sl_c_offset(dir, batch->rows, row), c, c_bytes);
             if (batch->streams) {
                 const size_t slot = sl_streams_slot(batch->slots, row);
-                memcpy(sl_streams_h(batch->streams, slot, k), h, h_width * sizeof *h);
-                memcpy(sl_streams_c(batch->streams, slot, k), c, c_width * sizeof *c);
+                memcpy(sl_streams_h(batch->streams, slot, k), h, h_bytes);
+                memcpy(sl_streams_c(batch->streams, slot, k), c, c_bytes);
             }
         }
+    }
 }
 
 /* ---- The head -------------------------------------------------------------------------------------------------------------- */
@@ -115,12 +117,13 @@ static void store_logits(const sl_forward_thread *t, row_range range)
 {
     const sluice_engine *engine = t->call->engine;
     const sl_thread_scratch *scratch = t->scratch;
-    const sl_dims *dims = &engine->dims;
-    const size_t directions = engine->shape.directions, last = dims->layer_dirs - directions, count = range.to - range.from;
+    const sl_lstm_layer *last = &engine->network->lstm[engine->network->lstm_layers - 1];
+    const size_t count = range.to - range.from;
     for (size_t r = 0; r < count; r++) {
-        float *h = scratch->final_h + r * dims->outputs;
-        for (size_t d = 0; d < directions; d++)
-            memcpy(h + d * dims->h_width, final_h(t, last + d, range.from + r), dims->h_width * sizeof *h);
+        float *h = scratch->final_h + r * last->outputs;
+        for (size_t k = last->first; k < last->first + last->directions; k++)
+            memcpy(h + engine->layers[k].dir->first_output, final_h(t, k, range.from + r),
+                   engine->layers[k].dir->h_width * sizeof *h);
         scratch->x[r] = h;
     }
     apply_head(engine, scratch, count);
@@ -155,7 +158,7 @@ static void clear_y_behind_ends(const sl_forward_thread *t, row_range range)
 {
     for (size_t r = range.from; r < range.to; r++)
         for (size_t step = t->group->lengths[r]; step < t->call->batch->steps; step++)
-            memset(sl_y_row(t, r, step), 0, t->call->engine->dims.outputs * sizeof(float));
+            memset(sl_y_row(t, r, step), 0, t->call->engine->network->outputs * sizeof(float));
 }
 
 void sl_row_block_store(const sl_forward_thread *t, const sl_layer_rows *outputs)
