@@ -8,7 +8,6 @@
 #include "perf/cases/case.h"
 #include "perf/measure/context.h"
 #include "perf/measure/kernel_bench.h"
-#include "perf/report/field_list.h"
 #include "perf/report/record.h"
 #include "perf/report/row_fields.h"
 
