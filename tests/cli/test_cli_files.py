@@ -11,7 +11,7 @@ import subprocess
 import time
 
 from support.cli import (BENCH, INTERRUPTED, IO, LANGID, NO_INPUT, OK, PROGRAM, USAGE, Network, environment, finish, is_writing,
-                         limit, run_parts, sluice, wait_until, write_npy)
+                         limit, run_parts, sluice, wait_until)
 
 QUICK = ["4,4,8", "--threads", "1", "--repetitions", "1", "--warmup", "0", "--min-time", "1e-6"]
 ANSWER = b"italian\t0.930484\n"
@@ -39,7 +39,7 @@ def training(cli, *words):
 
 def write_arrays(cli):
     model = Network(1, 3, 5, classes=2).write(cli.path("small.safetensors"))
-    return model, write_npy(cli.path("x.npy"), (4, 6, 3), [k / 100 for k in range(72)])
+    return model, cli.npy("x.npy", (4, 6, 3), [k / 100 for k in range(72)])
 
 
 # ---- Descriptors -----------------------------------------------------------------------------------------------------------------

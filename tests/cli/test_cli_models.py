@@ -9,7 +9,7 @@ import random
 import re
 import struct
 
-from support.cli import DATA, OK, QUIET, Network, join_safetensors, lay_out, run_parts, sluice, split_safetensors, write_npy, zipped
+from support.cli import DATA, OK, QUIET, Network, join_safetensors, lay_out, run_parts, sluice, split_safetensors, zipped
 
 SEED = 41
 
@@ -32,11 +32,11 @@ def write(cli, name, *words, **options):
 
 def write_inputs(cli):
     source = random.Random(SEED)
-    return write_npy(cli.path("x.npy"), (3, 5, 3), [source.uniform(-2, 2) for _ in range(45)])
+    return cli.npy("x.npy", (3, 5, 3), [source.uniform(-2, 2) for _ in range(45)])
 
 
 def write_labels(cli):
-    return write_npy(cli.path("labels.npy"), (3,), [0, 1, 0], "<i4")
+    return cli.npy("labels.npy", (3,), [0, 1, 0], "<i4")
 
 
 def outputs(cli, model, *words):
@@ -161,11 +161,11 @@ def check_tokens(cli):
     """Tokens for a model whose embedding has a name that is none of an embedding."""
     network = small(20)
     tensors = {name.replace("embedding.", "encoder."): tensor for name, tensor in network.tensors.items()}
-    model, tokens = write(cli, "encoder.safetensors", tensors), write_npy(cli.path("tokens.npy"), (3, 5), range(15), "<i4")
+    model, tokens = write(cli, "encoder.safetensors", tensors), cli.npy("tokens.npy", (3, 5), range(15), "<i4")
     words = ["run", model, "-i", tokens, "--head", cli.path("h.npy")]
     cli.refused(DATA, ["tokens.npy", "--embedding-name"], *words)
     cli.answers(*words, "--embedding-name", "encoder")
-    numbers = write_npy(cli.path("numbers.npy"), (3, 5), range(15))
+    numbers = cli.npy("numbers.npy", (3, 5), range(15))
     result = sluice("run", model, "-i", numbers, "--head", cli.path("h.npy"))
     cli.check(result.returncode == DATA and b"--embedding-name" not in result.stderr, f"numbers are no tokens: {result.stderr!r}")
 

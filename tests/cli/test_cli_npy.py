@@ -35,10 +35,10 @@ class Case:
         self.state_shape = (planes, ROWS, 5)
         self.h0 = as_f4(source.uniform(-1, 1) for _ in range(math.prod(self.state_shape)))
         self.c0 = as_f4(source.uniform(-1, 1) for _ in range(math.prod(self.state_shape)))
-        self.files = {"-i": write_npy(cli.path(f"{name}-x.npy"), self.x_shape, self.x, self.x_type),
-                      "--lengths": write_npy(cli.path(f"{name}-n.npy"), (ROWS,), self.lengths, "<i8"),
-                      "--h0": write_npy(cli.path(f"{name}-h0.npy"), self.state_shape, self.h0),
-                      "--c0": write_npy(cli.path(f"{name}-c0.npy"), self.state_shape, self.c0)}
+        self.files = {"-i": cli.npy(f"{name}-x.npy", self.x_shape, self.x, self.x_type),
+                      "--lengths": cli.npy(f"{name}-n.npy", (ROWS,), self.lengths, "<i8"),
+                      "--h0": cli.npy(f"{name}-h0.npy", self.state_shape, self.h0),
+                      "--c0": cli.npy(f"{name}-c0.npy", self.state_shape, self.c0)}
 
     def row(self, n, ragged):
         """Row n's input."""
@@ -117,7 +117,7 @@ def check_same_bytes(cli):
             cli.check(alone[option] == data, f"{case.model.name}: {option} alone is the same")
         blis = outputs_of(cli, case, "--gemm", "blis")
         cli.check(all(is_near(parse_npy(blis[option]), parse_npy(data)) for option, data in expected.items()), "BLIS comes near")
-        turned = write_npy(cli.path("steps-first.npy"), *transpose(case.x_shape, case.x), case.x_type)
+        turned = cli.npy("steps-first.npy", *transpose(case.x_shape, case.x), case.x_type)
         for rows in ("1", "5", "13"):
             found = outputs_of(cli, case, "--layout", "tnc", "--rows", rows, files={"-i": turned})
             y = transpose(*parse_npy(found["-o"]))
@@ -130,20 +130,20 @@ def check_token_types(cli):
     case = make_cases(cli)[2]
     expected = outputs_of(cli, case)
     for dtype in ("|u1", "<i4", "<i8"):
-        files = {"-i": write_npy(cli.path("typed.npy"), case.x_shape, case.x, dtype)}
+        files = {"-i": cli.npy("typed.npy", case.x_shape, case.x, dtype)}
         cli.check(outputs_of(cli, case, "--rows", "5", files=files) == expected, f"tokens of type {dtype} give the same bytes")
     padded = list(case.x)
     for n in range(ROWS):
         padded[n * STEPS + case.lengths[n]:(n + 1) * STEPS] = [-1 if n % 2 else 1 << 40] * (STEPS - case.lengths[n])
-    files = {"-i": write_npy(cli.path("padded.npy"), case.x_shape, padded, "<i8"),
-             "--lengths": write_npy(cli.path("lengths4.npy"), (ROWS,), case.lengths, "<i4")}
+    files = {"-i": cli.npy("padded.npy", case.x_shape, padded, "<i8"),
+             "--lengths": cli.npy("lengths4.npy", (ROWS,), case.lengths, "<i4")}
     found = outputs_of(cli, case, "--rows", "5", files=files)
     cli.check(found == expected, "what stands past a row's end is not looked at; lengths may be i4")
     for value in (-1, 40, (1 << 32) + 1, 1 << 40):
         bad = list(case.x)
         bad[7 * STEPS + 2] = value
-        path = write_npy(cli.path("bad.npy"), case.x_shape, bad, "<i8")
-        for layout, file in (("ntc", path), ("tnc", write_npy(cli.path("bad-tnc.npy"), *transpose(case.x_shape, bad), "<i8"))):
+        path = cli.npy("bad.npy", case.x_shape, bad, "<i8")
+        for layout, file in (("ntc", path), ("tnc", cli.npy("bad-tnc.npy", *transpose(case.x_shape, bad), "<i8"))):
             cli.refused(DATA, [str(file), "row 7", "step 2", "0 to 39", str(value)], "run", case.model, "-i", file, "--layout",
                         layout, "--rows", "3", "--hn", cli.path("never.npy"))
     cli.check(not cli.path("never.npy").exists() and not cli.leftovers(), "nothing is written for a token that is none")
@@ -167,7 +167,7 @@ def check_streams(cli):
     cli.refused(USAGE, ["standard input", "--input", "ntc", "--rows 13"], "run", case.model, "--layout", "tnc", "--rows", "2",
                 "--cn", cli.path("never.npy"), stdin=npy_bytes(*transpose(case.x_shape, case.x)))
     cli.refused(USAGE, ["standard output", "--output", "ntc"], "run", case.model, "-i",
-                write_npy(cli.path("t.npy"), *transpose(case.x_shape, case.x)), "--layout", "tnc", "--rows", "2", "-o", "-")
+                cli.npy("t.npy", *transpose(case.x_shape, case.x)), "--layout", "tnc", "--rows", "2", "-o", "-")
     cli.refused(USAGE, ["--input", "--h0", "standard input"], "run", case.model, "--h0", "-", "--head", "x", stdin=data)
     cli.refused(DATA, ["standard input"], "run", case.model, "-o", cli.path("never.npy"), "--rows", "2", stdin=data[:-40])
     cli.check(not cli.path("never.npy").exists() and not cli.leftovers(), "what fails writes nothing")
@@ -197,7 +197,7 @@ def check_wrong_files(cli):
     for value, words in ((-1, ["0 to 6", "-1"]), (7, ["0 to 6", "7"]), (1 << 33, ["8589934592"])):
         lengths = list(plain.lengths)
         lengths[9] = value
-        path = write_npy(cli.path(f"l{value}.npy"), (13,), lengths, "<i8")
+        path = cli.npy(f"l{value}.npy", (13,), lengths, "<i8")
         cases.append((plain, {"--lengths": path}, [str(path), "row 9", *words]))
     for case, files, words in cases:
         cli.refused(DATA, words, "run", case.model, *flat({"-i": case.files["-i"], **files}), "-o", out, "--rows", "4")
@@ -229,7 +229,7 @@ def check_empty(cli):
         for rows, steps, words, states in ((0, 6, [], ((case.state_shape[0], 0, 5), [])),
                                            (13, 0, ["--h0", case.files["--h0"], "--rows", "5"], (case.state_shape, case.h0))):
             for layout, axes in (("ntc", (rows, steps)), ("tnc", (steps, rows))):
-                x = write_npy(cli.path("empty.npy"), (*axes, 3), [])
+                x = cli.npy("empty.npy", (*axes, 3), [])
                 cli.answers("run", case.model, "-i", x, "--layout", layout, "-o", y, "--hn", hn, *words)
                 cli.check(read_npy(y) == ((*axes, width), []) and read_npy(hn) == states, f"{rows} rows of {steps} steps, {layout}")
 
@@ -239,7 +239,7 @@ def check_nan(cli):
     poisoned = list(case.x)
     poisoned[5 * STEPS * 3] = math.nan
     clean = parse_npy(outputs_of(cli, case, inputs=("-i",))["-o"])[1]
-    case.files["-i"] = write_npy(cli.path("nan.npy"), case.x_shape, poisoned)
+    case.files["-i"] = cli.npy("nan.npy", case.x_shape, poisoned)
     found = parse_npy(outputs_of(cli, case, inputs=("-i",))["-o"])[1]
     row = STEPS * 5
     cli.check(all(math.isnan(value) for value in found[5 * row:6 * row]), "NaN in x spreads over its row")
@@ -279,7 +279,7 @@ def check_signal(cli):
 def check_unwanted_output(cli):
     """No output is asked for that would not fit; with rows of no steps the input's header alone makes a file."""
     model = Network(1, 1, 8, layers=8).write(cli.path("deep.safetensors"))
-    x = write_npy(cli.path("endless.npy"), (1 << 57, 0, 1), [])
+    x = cli.npy("endless.npy", (1 << 57, 0, 1), [])
     cli.refused(DATA, ["--hn", "address space"], "run", model, "-i", x, "--hn", cli.path("hn.npy"))
     run = start("run", model, "-i", x, "-o", cli.path("y.npy"), stdin=subprocess.DEVNULL)
     wait_until(lambda: is_writing(run, cli.directory) or run.poll() is not None)

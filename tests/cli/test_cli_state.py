@@ -109,7 +109,7 @@ def check_foreign_file(cli):
     shape = (3, ROWS, 5)
     h, c = ([case.network.random.uniform(-1, 1) for _ in range(math.prod(shape))] for _ in range(2))
     inputs = case.inputs(0, STEPS, True)
-    expected = case.run(*inputs, "--h0", write_npy(cli.path("h0.npy"), shape, h), "--c0", write_npy(cli.path("c0.npy"), shape, c))
+    expected = case.run(*inputs, "--h0", cli.npy("h0.npy", shape, h), "--c0", cli.npy("c0.npy", shape, c))
     state = write_states(cli.path("made.safetensors"), shape, h, c)
     cli.check(case.run(*inputs, "--state", state, "--rows", "4") == expected, "states written by another program are gone on from")
     cli.check(read_states(state)[2:4] == (expected["--hn"][1], expected["--cn"][1]), "and replaced")
@@ -127,7 +127,7 @@ def check_alone(cli):
     cli.check(state.read_bytes() == before, "no steps leave the states as they are")
     empty = cli.path("empty.safetensors")
     for _ in range(2):
-        cli.answers("run", case.model, "-i", write_npy(cli.path("none.npy"), (0, 4, 3), []), "--state", empty)
+        cli.answers("run", case.model, "-i", cli.npy("none.npy", (0, 4, 3), []), "--state", empty)
         cli.check(read_states(empty)[:2] == ((1, 0, 5), (1, 0, 5)), "no rows, no states")
     link = cli.path("link")
     link.symlink_to(state)
@@ -138,7 +138,7 @@ def check_alone(cli):
 def check_usage(cli):
     case = make_cases(cli)[0]
     inputs, state, out = case.inputs(0, STEPS, False), cli.path("never.safetensors"), cli.path("never.npy")
-    h0 = write_npy(cli.path("h0.npy"), (1, ROWS, 5), [0.0] * ROWS * 5)
+    h0 = cli.npy("h0.npy", (1, ROWS, 5), [0.0] * ROWS * 5)
     words = ["run", case.model, *inputs, "--state", state, "-o", out]
     cli.refused(USAGE, ["--state", "--text", "complete sequence"], "run", case.model, "--text", "--state", state)
     for option in ("--h0", "--c0"):

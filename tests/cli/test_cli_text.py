@@ -16,7 +16,7 @@ import zipfile
 import zlib
 
 from support.cli import (DATA, INTERRUPTED, LANGID, OK, USAGE, Network, keeps_memory_small, npy_bytes, parse_npy, peak_memory,
-                         run_parts, send, sluice, start, write_npy, zipped)
+                         run_parts, send, sluice, start, zipped)
 
 BUFFER_BYTES = 1 << 20
 MARK = b"\xef\xbb\xbf"
@@ -62,7 +62,7 @@ def check_line_ends(cli):
     for text in (b"wort\rlucciola\r", b"wort\rlucciola"):
         run_text(cli, text, notes=[["1 line "]] * text.endswith(b"\r") + [["a single line", "tr '\\r' '\\n' < FILE > NEW"]])
     run_text(cli, b"wo\rt\nwort\n")
-    array = write_npy(cli.path("x.npy"), (1, 2), b"ab", "|u1")
+    array = cli.npy("x.npy", (1, 2), b"ab", "|u1")
     cli.refused(USAGE, ["--keep-cr", "--text"], "run", LANGID, "-i", array, "--head", "-", "--keep-cr")
     cli.refused(USAGE, ["--keep-cr", "--text"], "train", "-i", array, "--labels", array, "-o", cli.path("m"), "--keep-cr")
 
@@ -369,7 +369,7 @@ def check_top(cli):
               "all of three thousand classes, each once")
     cli.refused(USAGE, ["--top 9", "8", str(LANGID)], "run", LANGID, "--text", "--top", "9", stdin=text)
     cli.refused(USAGE, ["--top", "'0'"], "run", LANGID, "--text", "--top", "0")
-    array = write_npy(cli.path("x.npy"), (1, 2), b"ab", "|u1")
+    array = cli.npy("x.npy", (1, 2), b"ab", "|u1")
     cli.refused(USAGE, ["--top", "--text", "--head"], "run", LANGID, "-i", array, "--head", "-", "--top", "2")
 
 

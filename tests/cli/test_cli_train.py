@@ -154,7 +154,7 @@ def check_slips(cli, path, output):
     if not keeps_memory_small():  # a sanitizer needs all addresses there are
         return
     few = limit(resource.RLIMIT_AS, 2 ** 32)
-    many = write_npy(cli.path("many.npy"), (4,), [0, 1, 0, 2 ** 31 - 2], "<i4")
+    many = cli.npy("many.npy", (4,), [0, 1, 0, 2 ** 31 - 2], "<i4")
     cli.refused(DATA, ["many.npy", "row 3", "largest label, 2147483646", "too large"], "train", "-i", path["x"],
                 "--labels", many, "-o", output, preexec_fn=few)
     cli.refused(FAILURE, ["out of memory"], "train", "-i", path["x"], "--labels", path["labels"], "--hidden", 10 ** 6,
@@ -167,7 +167,7 @@ def check_slips(cli, path, output):
 def check_npy_refused(cli):
     output = cli.path("refused.safetensors")
     x = [0.25] * (4 * 3 * 2)
-    path = {name: write_npy(cli.path(f"{name}.npy"), *content) for name, content in (
+    path = {name: cli.npy(f"{name}.npy", *content) for name, content in (
         ("x", ((4, 3, 2), x)), ("tokens", ((4, 3), [1] * 12, "<i4")), ("lengths", ((4,), [3, 2, 3, 1], "<i8")),
         ("labels", ((4,), [0, 1, 0, 1], "<i4")), ("values", ((4, 3, 2), x)))}
     bad = cli.path("bad.npy")
@@ -180,8 +180,7 @@ def check_npy_refused(cli):
     refuse(["bad.npy", "--input", "[N][T][I]", "f4 [12]"], (12,), [0.0] * 12, "<f4", input=bad)
     refuse(["bad.npy", "--input", "i4 [4]"], (4,), [0] * 4, "<i4", input=bad)
     refuse(["bad.npy", "at least one input"], (4, 3, 0), [], "<f4", input=bad)
-    refuse(["bad.npy", "at least one row"], (0, 3, 2), [], "<f4", input=bad, labels=write_npy(cli.path("no.npy"), (0,), [], "<i4"),
-           classes=2)
+    refuse(["bad.npy", "at least one row"], (0, 3, 2), [], "<f4", input=bad, labels=cli.npy("no.npy", (0,), [], "<i4"), classes=2)
     refuse(["bad.npy", "row 1, step 2", "-3"], (4, 3), [1, 1, 1, 1, 1, -3] + [1] * 6, "<i8", input=bad)
     refuse(["bad.npy", "--lengths", "[4]"], (3,), [1, 2, 3], "<i8", lengths=bad)
     refuse(["bad.npy", "row 2", "0 to 3", "found 4"], (4,), [1, 2, 4, 3], "<i8", lengths=bad)
@@ -190,8 +189,7 @@ def check_npy_refused(cli):
     refuse(["bad.npy", "row 2", "0 to 1", "found 5"], (4,), [0, 1, 5, 1], "<i4", labels=bad, classes=2)
     refuse(["bad.npy", "row 3", "9999999999"], (4,), [0, 1, 0, 9999999999], "<i8", labels=bad)
     refuse(["bad.npy", "4 rows for training", "target"], (4,), [-1] * 4, "<i4", labels=bad, classes=2)
-    refuse(["bad.npy", "4 rows for validation", "target"], (4,), [-1] * 4, "<i4",
-           **{"validate": path["x"], "validate-labels": bad})
+    refuse(["bad.npy", "4 rows for validation", "target"], (4,), [-1] * 4, "<i4", **{"validate": path["x"], "validate-labels": bad})
     refuse(["bad.npy", "two classes", "found 1"], (4,), [0, 0, -1, 0], "<i4", labels=bad)
     refuse(["bad.npy", "--values", "[width]"], (5,), [0.0] * 5, "<f4", values=bad, labels=None)
     for value, name in ((math.nan, "nan"), (math.inf, "inf"), (-math.inf, "-inf")):
@@ -255,11 +253,11 @@ def make_arrays(cli, seed, rows, steps):
             x += pair
             labels.append(int(total > 0))
             values += [pair[0] * 0.5, -pair[1] * 0.5]
-    write_npy(cli.path("x.npy"), (rows, steps, 2), x)
-    write_npy(cli.path("n.npy"), (rows,), lengths, "<i4")
-    write_npy(cli.path("each.npy"), (rows, steps), labels, "|u1")
-    write_npy(cli.path("last.npy"), (rows,), [labels[n * steps + length - 1] for n, length in enumerate(lengths)], "<i8")
-    write_npy(cli.path("values.npy"), (rows, steps, 2), values)
+    cli.npy("x.npy", (rows, steps, 2), x)
+    cli.npy("n.npy", (rows,), lengths, "<i4")
+    cli.npy("each.npy", (rows, steps), labels, "|u1")
+    cli.npy("last.npy", (rows,), [labels[n * steps + length - 1] for n, length in enumerate(lengths)], "<i8")
+    cli.npy("values.npy", (rows, steps, 2), values)
     return x, lengths, labels, values
 
 
@@ -282,12 +280,12 @@ def check_npy_learned(cli):
     cli.check(pieces["validation"]["accuracy"] > 0.95 and pieces["steps"] > summary["steps"], f"in pieces: {pieces}")
 
     late = [label if n % steps >= 4 else -1 for n, label in enumerate(labels)]
-    write_npy(cli.path("late.npy"), (rows, steps), late, "<i4")
+    cli.npy("late.npy", (rows, steps), late, "<i4")
     summary = train(cli, *inputs, "--labels", cli.path("late.npy"), *held, cli.path("late.npy"), "--epochs", 12, "--truncate", 4)
     cli.check(summary["validation"]["accuracy"] > 0.9, f"later pieces have their own inputs, targets and states: {summary}")
 
     ignored = [label if n % 3 else -5 for n, label in enumerate(labels)]
-    write_npy(cli.path("ignored.npy"), (rows, steps), ignored, "<i4")
+    cli.npy("ignored.npy", (rows, steps), ignored, "<i4")
     summary = train(cli, *inputs, "--labels", cli.path("ignored.npy"), "--epochs", 1)
     counted = sum(ignored[n * steps + t] >= 0 for n in range(rows) for t in range(lengths[n]))
     cli.check(summary["training"]["counted"] == counted and "validation" not in summary, f"negative labels do not count: {summary}")
@@ -312,8 +310,8 @@ def check_npy_learned(cli):
 def check_tokens(cli):
     source = random.Random(7)
     tokens = [source.randrange(5) for _ in range(120 * 6)]
-    write_npy(cli.path("t.npy"), (120, 6), tokens, "|u1")
-    write_npy(cli.path("seen.npy"), (120,), [int(3 in tokens[n * 6:n * 6 + 6]) for n in range(120)], "<i4")
+    cli.npy("t.npy", (120, 6), tokens, "|u1")
+    cli.npy("seen.npy", (120,), [int(3 in tokens[n * 6:n * 6 + 6]) for n in range(120)], "<i4")
     output = cli.path("tokens.safetensors")
     summary = train(cli, "-i", cli.path("t.npy"), "--labels", cli.path("seen.npy"), "-o", output, "--epochs", 15, *SMALL,
                     "--bidirectional", "--vocabulary", 9, "--classes", 4)
@@ -434,7 +432,7 @@ def check_divergence(cli):
                 "--optimizer", "sgd", "--rate", "1e38", "--batch", 4, *QUIET, noted="--rate 1e+38 is high")
     cli.check(not output.exists(), "and no model is written")
     # The only update of the epoch overflows, and nobody looks at the model before it is saved.
-    inputs = write_npy(cli.path("diverging-x.npy"), (2, 1, 1), [1, 2]), write_npy(cli.path("diverging-v.npy"), (2, 1), [1, 1e25])
+    inputs = cli.npy("diverging-x.npy", (2, 1, 1), [1, 2]), cli.npy("diverging-v.npy", (2, 1), [1, 1e25])
     for words in (["--optimizer", "sgd", "--rate", "1e20"], []):
         cli.refused(FAILURE, ["diverging-x.npy: ", "epoch 1, step 1", "diverged"], "train", "-i", inputs[0], "--values", inputs[1],
                     "--hidden", 4, "-o", output, "--checkpoint", cli.path("diverging.st"), *words, *QUIET,

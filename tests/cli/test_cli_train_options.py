@@ -22,11 +22,11 @@ def write_lines(cli, name, seed, count):
 def write_arrays(cli, seed, rows=30):
     """Paths of x, lengths, labels a row, labels a step, values a step of a network without a head."""
     source = random.Random(seed)
-    return (write_npy(cli.path(f"x{seed}.npy"), (rows, 5, 2), [source.uniform(-1, 1) for _ in range(rows * 10)]),
-            write_npy(cli.path(f"n{seed}.npy"), (rows,), [source.randrange(1, 6) for _ in range(rows)], "<i8"),
-            write_npy(cli.path(f"l{seed}.npy"), (rows,), [source.randrange(3) for _ in range(rows)], "<i4"),
-            write_npy(cli.path(f"s{seed}.npy"), (rows, 5), [source.randrange(3) for _ in range(rows * 5)], "<i4"),
-            write_npy(cli.path(f"v{seed}.npy"), (rows, 5, 6), [source.uniform(-1, 1) for _ in range(rows * 30)]))
+    return (cli.npy(f"x{seed}.npy", (rows, 5, 2), [source.uniform(-1, 1) for _ in range(rows * 10)]),
+            cli.npy(f"n{seed}.npy", (rows,), [source.randrange(1, 6) for _ in range(rows)], "<i8"),
+            cli.npy(f"l{seed}.npy", (rows,), [source.randrange(3) for _ in range(rows)], "<i4"),
+            cli.npy(f"s{seed}.npy", (rows, 5), [source.randrange(3) for _ in range(rows * 5)], "<i4"),
+            cli.npy(f"v{seed}.npy", (rows, 5, 6), [source.uniform(-1, 1) for _ in range(rows * 30)]))
 
 
 def make_cases(cli):

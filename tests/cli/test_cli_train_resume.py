@@ -10,7 +10,7 @@ import termios
 import time
 
 from support.cli import (DATA, INTERRUPTED, IO, LETTERS, OK, QUIET, USAGE, flat, join_safetensors, lay_out, limit, read_safetensors,
-                         run_parts, send, sluice, spell_lines, split_safetensors, start, wait_for_line, wait_until, write_npy)
+                         run_parts, send, sluice, spell_lines, split_safetensors, start, wait_for_line, wait_until)
 
 
 
@@ -60,9 +60,9 @@ def make_runs(cli, *more):
     data = write_data(cli, "data.tsv", 31, 400)
     text = ["--text", data, "--hidden", 24, "--embedding", 6, "--batch", 16, "--epochs", 4, *more]
     source = random.Random(32)
-    write_npy(cli.path("x.npy"), (150, 10, 3), [source.uniform(-1, 1) for _ in range(4500)])
-    write_npy(cli.path("v.npy"), (150, 10, 2), [source.uniform(-1, 1) for _ in range(3000)])
-    write_npy(cli.path("n.npy"), (150,), [source.randrange(11) for _ in range(150)], "<i8")
+    cli.npy("x.npy", (150, 10, 3), [source.uniform(-1, 1) for _ in range(4500)])
+    cli.npy("v.npy", (150, 10, 2), [source.uniform(-1, 1) for _ in range(3000)])
+    cli.npy("n.npy", (150,), [source.randrange(11) for _ in range(150)], "<i8")
     return [Run(cli, "plain", *text, "--rate", 0.01, "--validate-share", 0.1),
             Run(cli, "schedule", *text, "--rate-schedule", "one-cycle", "--rate", 0.02, "--dropout", 0.2, "--layers", 2,
                 "--clip", 1, "--class-weights", "balanced"),
@@ -123,8 +123,8 @@ def make_old(path):
 def check_long_batch(cli):
     """With --truncate a single batch is many updates: a run stops, and goes on, between any two of them."""
     source = random.Random(33)
-    write_npy(cli.path("long-x.npy"), (6, 2400, 2), [source.uniform(-1, 1) for _ in range(28800)])
-    write_npy(cli.path("long-l.npy"), (6, 2400), [source.randrange(3) for _ in range(14400)], "<i4")
+    cli.npy("long-x.npy", (6, 2400, 2), [source.uniform(-1, 1) for _ in range(28800)])
+    cli.npy("long-l.npy", (6, 2400), [source.randrange(3) for _ in range(14400)], "<i4")
     run = Run(cli, "long", "-i", cli.path("long-x.npy"), "--labels", cli.path("long-l.npy"), "--every-step", "--truncate", 4,
               "--hidden", 20, "--layers", 2, "--epochs", 1, "--batch", 6, "--dropout", 0.1, "--checkpoint-every", 20)
     process = run.begin(*QUIET)
@@ -203,8 +203,7 @@ def check_nothing_kept(cli):
     said = process.communicate()[1].decode()
     cli.check(process.returncode == INTERRUPTED and "nothing was written" in said, f"while it waits for lines: {said!r}")
     for option in ("-i", "--labels"):
-        arrays = {"-i": write_npy(cli.path("a.npy"), (2, 1, 1), [0.5, 1]),
-                  "--labels": write_npy(cli.path("b.npy"), (2,), [0, 1], "<i4"), option: "-"}
+        arrays = {"-i": cli.npy("a.npy", (2, 1, 1), [0.5, 1]), "--labels": cli.npy("b.npy", (2,), [0, 1], "<i4"), option: "-"}
         process = start("train", "-o", output, *flat(arrays))
         feed(process, cli.path("a.npy" if option == "-i" else "b.npy").read_bytes()[:-1])
         process.terminate()

@@ -6,7 +6,7 @@ import random
 import signal
 
 from support.cli import (DATA, NO_INPUT, OK, QUIET, USAGE, Network, read_safetensors, run_parts, sluice, spell_lines, start,
-                         wait_for_line, write_npy)
+                         wait_for_line)
 
 SEED = 81
 COUNTS = {"uno": 60, "due": 20, "tre": 10}  # in the order in which they first appear
@@ -65,12 +65,12 @@ def check_balanced(cli):
 def check_arrays(cli):
     """Labels of rows and steps; ignored ones and steps past a row's end do not count."""
     source = random.Random(SEED)
-    x = write_npy(cli.path("x.npy"), (12, 4, 2), [source.uniform(-1, 1) for _ in range(96)])
+    x = cli.npy("x.npy", (12, 4, 2), [source.uniform(-1, 1) for _ in range(96)])
     lengths = [source.randrange(1, 5) for _ in range(12)]
     rows = [0, 0, 0, 0, 0, 0, 1, 1, 1, 2, -1, -100]
     steps = [source.choice([0, 0, 0, 1, 2, -100]) for _ in range(48)]
-    files = {"n": write_npy(cli.path("n.npy"), (12,), lengths, "<i8"), "l": write_npy(cli.path("l.npy"), (12,), rows, "<i4"),
-             "s": write_npy(cli.path("s.npy"), (12, 4), steps, "<i4")}
+    files = {"n": cli.npy("n.npy", (12,), lengths, "<i8"), "l": cli.npy("l.npy", (12,), rows, "<i4"),
+             "s": cli.npy("s.npy", (12, 4), steps, "<i4")}
     base = ["-i", x, "--lengths", files["n"], "-o", cli.path("a.safetensors"), "--hidden", 4, "--epochs", 2, "--class-weights"]
     found = learn(cli, *base, "balanced", "--labels", files["l"])["class_weights"]
     cli.check(is_close(found, [10 / 18, 10 / 9, 10 / 3]), f"rows: {found}")
@@ -88,7 +88,7 @@ def check_arrays(cli):
                               ("0\t0\n1\t0\n2\t0\n", "above 0, found 0 for every class")):
         given.write_text(content)
         cli.refused(DATA, ["numbers.tsv", expected], "train", *base, given, "--labels", files["l"])
-    values = write_npy(cli.path("v.npy"), (12, 3), [source.uniform(-1, 1) for _ in range(36)])
+    values = cli.npy("v.npy", (12, 3), [source.uniform(-1, 1) for _ in range(36)])
     cli.refused(USAGE, ["--class-weights", "--values"], "train", *base, "balanced", "--values", values)
 
 
@@ -103,7 +103,7 @@ def check_file(cli):
     cli.check(json.loads(said)["class_weights"] == [0.25, 1, 3] and output.read_bytes() == expected, "from standard input")
     given.write_bytes(b"tre\t3\r\nuno\t0.25\r\ndue\t1\r\n")
     cli.check(learn(cli, *base, "--class-weights", given)["class_weights"] == [0.25, 1, 3], "CR LF, of which no model knows")
-    array = write_npy(cli.path("weights.npy"), (3,), [1, 2, 3])
+    array = cli.npy("weights.npy", (3,), [1, 2, 3])
     cli.refused(DATA, ["weights.npy", "a NumPy array; write lines CLASS<TAB>WEIGHT"], "train", *base, "--class-weights", array)
     given.write_text("uno\t1\ndue\t1\ntre\t1\n")
     learn(cli, *base, "--class-weights", given)

@@ -163,6 +163,10 @@ class Cli(Checks):
         self.path(name).write_bytes(content.encode() if isinstance(content, str) else content)
         return self.path(name)
 
+    def npy(self, name, *content):
+        """Write an array of the test's own, as write_npy; return its path."""
+        return write_npy(self.path(name), *content)
+
     def refused(self, code, words, *arguments, noted="", **options):
         """Count one check: the command ends with `code` and says all of `words` in one line of standard error, and nothing else;
         but for a note with `noted` in it before that, if that is given."""
