@@ -46,7 +46,8 @@ typedef struct micro_bench {
 
 typedef struct sl_bench {
     const sl_kernel *kernel; /* NULL: another's */
-    sl_map *map;
+    sl_map *map;             /* NULL: the kernel's `activation` */
+    sluice_activation activation;
     float *in;      /* [ELEMENTS] in [-8, 8): where the functions are curved, and some of where they saturate */
     float *x;       /* [GEMM_ROWS][GEMM_TERMS] */
     float *weights; /* [GEMM_TERMS][GEMM_COLUMNS], or panels of it */
@@ -138,7 +139,10 @@ static sluice_status call_map(void *context, sluice_error *error)
 {
     const sl_bench *bench = context;
     (void)error;
-    bench->map(ELEMENTS, bench->in, bench->out);
+    if (bench->map)
+        bench->map(ELEMENTS, bench->in, bench->out);
+    else
+        bench->kernel->activate(&bench->activation, ELEMENTS, bench->in, bench->out);
     return SLUICE_STATUS_OK;
 }
 
@@ -197,15 +201,16 @@ static micro_bench make_micro(const sl_bench *bench, const char *kernel, const c
         .kernel = kernel, .by = by, .isa = bench->kernel ? sluice_isa_get_name(bench->kernel->isa) : NULL, .threads = 1};
 }
 
-/* sigmoid and tanh of any library. */
+/* sigmoid and tanh of any library; both NULL: of the kernel. */
 static sluice_status run_maps(sl_bench *bench, const char *by, sluice_isa isa, sl_map *sigmoid, sl_map *tangent,
                               const sl_micro_run *run, sluice_error *error)
 {
     const struct {
         const char *name;
         sl_map *map;
+        sluice_function function;
         double (*right)(double);
-    } maps[] = {{"sigmoid", sigmoid, right_sigmoid}, {"tanh", tangent, tanh}};
+    } maps[] = {{"sigmoid", sigmoid, SLUICE_FUNCTION_SIGMOID, right_sigmoid}, {"tanh", tangent, SLUICE_FUNCTION_TANH, tanh}};
     sluice_status status = SLUICE_STATUS_OK;
     for (size_t k = 0; !status && k < 2; k++) {
         micro_bench micro = make_micro(bench, maps[k].name, by);
@@ -213,6 +218,7 @@ static sluice_status run_maps(sl_bench *bench, const char *by, sluice_isa isa, s
         micro.elements = ELEMENTS;
         snprintf(micro.shape, sizeof micro.shape, "%d", ELEMENTS);
         bench->map = maps[k].map;
+        bench->activation = (sluice_activation){maps[k].function, 0, 0};
         status = call_map(bench, error);
         status = status ? status : check_map(bench, &micro, maps[k].right, error);
         status = status ? status : time_micro(run, &micro, call_map, bench, error);
@@ -344,7 +350,7 @@ sluice_status sl_kernels_run(sluice_isa isa, const sl_micro_run *run, sluice_err
     status = run_peak(&bench, run, error);
     status = status ? status : run_tiles(&bench, run, error);
     status = status ? status : run_gemm(&bench, "sluice", call_product, run, error);
-    status = status ? status : run_maps(&bench, "sluice", kernel->isa, kernel->sigmoid, kernel->tanh, run, error);
+    status = status ? status : run_maps(&bench, "sluice", kernel->isa, NULL, NULL, run, error);
     status = status ? status : run_others(&bench, kernel->isa, run, error);
     release(&bench);
     return status;

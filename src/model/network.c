@@ -70,7 +70,6 @@ static void add_lstm(sl_network *network, size_t index, const sluice_layer *laye
         network->c_floats += layer->units;
     }
     network->lstm_layers++;
-    network->outputs = lstm->outputs;
     network->widest_input = sl_size_max(network->widest_input, inputs);
     network->widest_output = sl_size_max(network->widest_output, lstm->outputs);
     network->most_hidden = sl_size_max(network->most_hidden, layer->units);
@@ -96,6 +95,7 @@ static void set_sizes(sl_network *network)
     const sl_lstm_layer *last = &network->lstm[network->lstm_layers - 1];
     const bool has_end = last->layer + 1 < description->layer_count || description->layers[last->layer].steps != SLUICE_STEPS_ALL;
     network->ends = has_end ? width : 0;
+    network->outputs = network->widths[last->layer];
     network->widest_input = sl_size_max(network->widest_input, network->widest_output);
     network->step_inputs = network->vocabulary ? 1 : network->inputs;
 }

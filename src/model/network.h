@@ -53,7 +53,7 @@ typedef struct sl_network {
     size_t vocabulary;         /* V of the embedding; 0: there is none, the network reads x */
     size_t inputs;             /* I: floats of a step of x, or of a row of the embedding */
     size_t step_inputs;        /* elements of a step of the batch's input: 1 token, or I floats */
-    size_t outputs;            /* y: outputs of a step of the last LSTM layer */
+    size_t outputs;            /* y: outputs of a step of the last LSTM layer, merged */
     size_t ends;               /* C: outputs of the network's end, behind the last LSTM layer; 0: nothing is there */
     size_t widest_input;       /* of all LSTM layers' inputs and outputs */
     size_t widest_output;      /* of all LSTM layers */

@@ -10,6 +10,7 @@
 #include "engine/forward/workspace_pool.h"
 #include "engine/pack.h"
 #include "engine/schedule/limits.h"
+#include "engine/step_layers.h"
 #include "model/model.h"
 #include "sluice_train.h"
 
@@ -18,15 +19,6 @@
 /* A larger table than this is not made: the embedding's rows are multiplied as any x is. 256 MiB holds a vocabulary of 16,000
  * for H = 1024. For training it is made anew after each update, and pays while it has fewer rows than a batch has steps. */
 enum { TABLE_MAX_BYTES = 1 << 28, TRAINED_TABLE_MAX_ROWS = 1024 };
-
-/* Zeroed floats, counted in the engine; sizes were checked when the model was made. */
-static float *take_floats(sluice_engine *engine, size_t count)
-{
-    float *floats = sl_alloc_array(count, sizeof *floats);
-    if (floats)
-        engine->packed_bytes += count * sizeof *floats;
-    return floats;
-}
 
 /* The columns of the gates. */
 static sl_columns gate_columns(const sluice_engine *engine, const sl_packed *packed)
@@ -40,18 +32,13 @@ static sl_columns unit_columns(const sluice_engine *engine, const sl_packed *pac
     return (sl_columns){1, packed->dir->h_width, engine->kernel->lanes};
 }
 
-static sl_columns head_columns(const sluice_engine *engine)
-{
-    return (sl_columns){1, engine->shape.classes, engine->kernel->lanes};
-}
-
 /* With the padding of the widest vectors, whichever are used: a table changes the order of training's sums, which no instruction
  * set may. */
 static bool fits_table(const sluice_engine *engine)
 {
     const sl_columns widest = {SL_GATES, engine->network->dirs[0].hidden, SL_MAX_LANES};
     size_t bytes;
-    return engine->shape.vocabulary &&
+    return engine->shape.vocabulary && engine->steps.input_buffer[0] == SIZE_MAX &&
            sl_size_mul(engine->shape.vocabulary * engine->network->lstm[0].directions, sl_columns_width(&widest) * sizeof(float),
                        &bytes) &&
            bytes <= TABLE_MAX_BYTES && (!engine->training || engine->shape.vocabulary <= TRAINED_TABLE_MAX_ROWS);
@@ -61,7 +48,7 @@ static bool fits_table(const sluice_engine *engine)
 static bool allocate_matrix(sluice_engine *engine, const sl_columns *columns, size_t terms, sl_packed_matrix *matrix)
 {
     *matrix = sl_packed_layout(columns, terms);
-    matrix->panels = take_floats(engine, sl_packed_floats(matrix));
+    matrix->panels = sl_engine_take_floats(engine, sl_packed_floats(matrix));
     return matrix->panels != NULL;
 }
 
@@ -70,7 +57,7 @@ static bool allocate_matrix(sluice_engine *engine, const sl_columns *columns, si
 static bool allocate_table(sluice_engine *engine, sl_packed *packed)
 {
     const size_t floats = engine->shape.vocabulary * packed->width;
-    packed->table = take_floats(engine, floats);
+    packed->table = sl_engine_take_floats(engine, floats);
     const sl_columns columns = gate_columns(engine, packed);
     engine->table_bytes += packed->table ? floats * sizeof(float) : 0;
     return packed->table && allocate_matrix(engine, &columns, packed->dir->inputs, &packed->weights_table);
@@ -80,7 +67,7 @@ static bool allocate_table(sluice_engine *engine, sl_packed *packed)
 static bool allocate_pair(sluice_engine *engine, const sl_columns *columns, size_t inputs, sl_packed *packed)
 {
     const sl_packed_matrix both = sl_packed_layout(columns, inputs + packed->dir->h_width);
-    packed->panels = take_floats(engine, sl_packed_floats(&both));
+    packed->panels = sl_engine_take_floats(engine, sl_packed_floats(&both));
     packed->weights_ih = packed->weights_hh = both;
     packed->weights_ih.terms = inputs;
     packed->weights_ih.panels = packed->panels;
@@ -94,40 +81,29 @@ static bool allocate_layer(sluice_engine *engine, sl_packed *packed, bool with_t
     const sl_columns columns = gate_columns(engine, packed);
     packed->width = sl_columns_width(&columns);
     packed->state_stride = sl_odd_lines(packed->dir->hidden);
-    packed->bias = take_floats(engine, packed->width);
+    packed->bias = sl_engine_take_floats(engine, packed->width);
     if (!packed->bias || (with_table && !allocate_table(engine, packed)))
         return false;
     if (engine->training) {
-        packed->weight_ih = take_floats(engine, packed->dir->gate_rows * packed->dir->inputs);
+        packed->weight_ih = sl_engine_take_floats(engine, packed->dir->gate_rows * packed->dir->inputs);
         const sl_columns units = unit_columns(engine, packed);
         if (!packed->weight_ih || !allocate_matrix(engine, &units, packed->dir->gate_rows, &packed->weights_back))
             return false;
     }
     const size_t inputs = packed->table ? 0 : packed->dir->inputs;
     if (engine->gemm == SLUICE_GEMM_BLIS) {
-        packed->transpose_hh = take_floats(engine, packed->dir->h_width * packed->width);
-        packed->transpose_ih = inputs ? take_floats(engine, inputs * packed->width) : NULL;
+        packed->transpose_hh = sl_engine_take_floats(engine, packed->dir->h_width * packed->width);
+        packed->transpose_ih = inputs ? sl_engine_take_floats(engine, inputs * packed->width) : NULL;
         return packed->transpose_hh && (!inputs || packed->transpose_ih);
     }
     return allocate_pair(engine, &columns, inputs, packed);
-}
-
-static bool allocate_head(sluice_engine *engine)
-{
-    const size_t terms = engine->network->outputs;
-    const sl_columns columns = head_columns(engine);
-    const bool has_head = allocate_matrix(engine, &columns, terms, &engine->head);
-    engine->head_width = sl_columns_width(&columns);
-    engine->head_bias = take_floats(engine, engine->head_width);
-    engine->head_weight = engine->training ? take_floats(engine, engine->shape.classes * terms) : NULL;
-    return has_head && engine->head_bias && (engine->head_weight || !engine->training);
 }
 
 static bool allocate_all(sluice_engine *engine)
 {
     const sluice_shape *shape = &engine->shape;
     engine->layers = sl_alloc_array(engine->network->layer_dirs, sizeof *engine->layers);
-    if (!engine->layers)
+    if (!engine->layers || !sl_step_layers_create(engine))
         return false;
     const bool with_table = fits_table(engine);
     for (size_t k = 0; k < engine->network->layer_dirs; k++) {
@@ -136,11 +112,11 @@ static bool allocate_all(sluice_engine *engine)
             return false;
     }
     if (shape->vocabulary && (!with_table || engine->training)) {
-        engine->embedding = take_floats(engine, shape->vocabulary * shape->inputs);
+        engine->embedding = sl_engine_take_floats(engine, shape->vocabulary * shape->inputs);
         if (!engine->embedding)
             return false;
     }
-    return !shape->classes || allocate_head(engine);
+    return true;
 }
 
 /* ---- Weights into it ------------------------------------------------------------------------------------------------------- */
@@ -211,18 +187,10 @@ static void fill_back(const sluice_engine *engine, const sluice_model *model, si
 static void fill_ends(const sluice_engine *engine, const sluice_model *model)
 {
     const sluice_shape *shape = &engine->shape;
-    const size_t outputs = engine->network->outputs;
-    float *const *head = model->layers[engine->network->description.layer_count - 1].of[0];
     if (engine->embedding)
         memcpy(engine->embedding, model->layers[0].of[0][SLUICE_TENSOR_EMBEDDING],
                shape->vocabulary * shape->inputs * sizeof(float));
-    if (engine->head.panels) {
-        const sl_columns columns = head_columns(engine);
-        sl_pack_panels(&columns, by_rows(head[SLUICE_TENSOR_WEIGHT], outputs), &engine->head);
-        sl_pack_row(&columns, head[SLUICE_TENSOR_BIAS], engine->head_bias);
-    }
-    if (engine->head_weight)
-        memcpy(engine->head_weight, head[SLUICE_TENSOR_WEIGHT], shape->classes * outputs * sizeof(float));
+    sl_step_layers_fill(engine, model);
 }
 
 /* Weights that go into an engine. */
@@ -264,6 +232,10 @@ sluice_status sluice_engine_create(const sluice_model *model, const sluice_engin
     if (status)
         return status;
 
+    const bool is_stack = model->network->is_shape || model->network->lstm_layers == model->network->description.layer_count;
+    if (choice.training && (!is_stack || (model->network->ends && !model->network->is_shape)))
+        return sl_fail(error, SLUICE_STATUS_UNSUPPORTED,
+                       "training: expected a network of LSTM layers and a linear head, found one with other layers");
     sluice_engine *made = sl_alloc(sizeof *made);
     if (!made)
         return sl_fail_memory(error, "an engine", sizeof *made);
@@ -335,9 +307,7 @@ void sluice_engine_destroy(sluice_engine *engine)
     sl_free(engine->tuned_plans);
     sl_pool_destroy(engine->pool);
     sl_free(engine->embedding);
-    sl_free(engine->head.panels);
-    sl_free(engine->head_bias);
-    sl_free(engine->head_weight);
+    sl_step_layers_destroy(&engine->steps);
     sl_network_destroy(engine->network);
     sl_free(engine);
 }

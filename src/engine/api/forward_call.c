@@ -23,9 +23,24 @@ static sluice_status check_input(const sluice_engine *engine, const sluice_batch
     if (batch->rows && batch->steps && !batch->x && !batch->tokens)
         return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_forward: %s is NULL, but there are %zu rows of up to %zu steps",
                        wants_tokens ? "tokens" : "x", batch->rows, batch->steps);
-    if ((batch->logits || batch->step_logits) && !engine->shape.classes)
+    return SLUICE_STATUS_OK;
+}
+
+/* Whether the network's end gives what is asked for. */
+static sluice_status check_ends(const sluice_engine *engine, const sluice_batch *batch, sluice_error *error)
+{
+    const sl_network *network = engine->network;
+    if ((batch->logits || batch->step_logits) && !network->ends)
         return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_forward: %s are asked for, but the model has no head",
                        batch->logits ? "logits" : "step_logits");
+    const bool has_steps = engine->steps.reduces == SLUICE_STEPS_ALL;
+    if (!network->is_shape && (has_steps ? batch->logits : batch->step_logits))
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_forward: the network gives %s; ask for %s instead of %s",
+                       has_steps ? "outputs at every step" : "one vector for each row", has_steps ? "step_logits" : "logits",
+                       has_steps ? "logits" : "step_logits");
+    if (network->is_shape && batch->step_logits && !batch->y && !batch->tape)
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT,
+                       "sluice_forward: step_logits are made of y; give y, or a tape, which holds it");
     return SLUICE_STATUS_OK;
 }
 
@@ -103,6 +118,8 @@ static sluice_status check_objects(const sluice_engine *engine, const sluice_wor
 static sluice_status check_batch(const sluice_engine *engine, sluice_batch *batch, sluice_error *error)
 {
     sluice_status status = check_input(engine, batch, error);
+    if (!status)
+        status = check_ends(engine, batch, error);
     if (!status)
         status = check_strides(engine, batch, error);
     if (!status)

@@ -37,12 +37,7 @@ static inline const float *start_of(const sl_recurrence *p, size_t r, size_t ste
 
 static inline const float *x_of(const sl_recurrence *p, size_t r, size_t step)
 {
-    const sluice_batch *batch = p->thread->call->batch;
-    if (p->below.at)
-        return sl_layer_row(p->thread, &p->below, r, step);
-    if (batch->tokens)
-        return engine_of(p)->embedding + token_of(p, r, step) * p->packed->dir->inputs;
-    return p->thread->group->x_row[r] + step * batch->x_step_stride;
+    return sl_input_row(p->thread, &p->below, r, step);
 }
 
 static inline float *y_of(const sl_recurrence *p, size_t r, size_t step)

@@ -7,10 +7,14 @@
 typedef struct sl_scratch_sizes {
     size_t thread_groups, threads; /* at most */
     size_t block_rows;             /* rows of a row block; a thread group holds their states */
-    size_t layer_buffer_floats;    /* outputs of layers for the next; 0 for one layer */
+    size_t buffers;                /* between layers, each for a time chunk of a row block */
+    size_t wavefront_buffers;      /* the same of a wavefront */
+    bool whole_rows;               /* a buffer has whole rows, not time chunks */
+    size_t layer_buffer_floats;    /* of all buffers; 0: there are none */
     size_t hoist_rows;             /* rows x steps of one hoisted input product; 0: never hoisted */
     size_t hoist_floats;           /* of its result: packed rows */
     size_t gather_floats;          /* of its x rows, gathered for BLIS */
+    size_t vector_rows;            /* vectors that go through step layers together */
 } sl_scratch_sizes;
 
 /** The sizes for batches of up to `rows` rows and `steps` steps; each grows with both. false: one does not fit size_t. */
