@@ -8,8 +8,8 @@
 #include "perf/bench/result_row.h"
 #include "perf/cases/case_gradient.h"
 #include "io/npy/npy.h"
-#include "perf/peers/peer_list.h"
-#include "perf/report/versus.h"
+#include "perf/peers/peer.h"
+#include "perf/report/compare.h"
 
 #include <float.h>
 #include <string.h>

@@ -8,7 +8,7 @@
 #include "perf/bench/bench_options.h"
 #include "perf/measure/other_functions.h"
 #include "perf/report/record.h"
-#include "perf/report/roofline.h"
+#include "perf/report/plot.h"
 #include "program/svg.h"
 #include "perf/bench/sweep.h"
 
