@@ -19,7 +19,7 @@ static void run_plain(const test_taped *made, const test_runner *runner)
 
 /* ---- Threads, schedules, instruction sets ---- */
 
-START_TEST(threads_and_schedules)
+TEST_LOOP(threads_and_schedules, 0, 2)
 {
     static const size_t rows[] = {2, 13, 1, 14}; /* few enough for the threads to divide units, and not */
     const sluice_shape shape = {
@@ -31,9 +31,9 @@ START_TEST(threads_and_schedules)
         test_taped_free(&made);
     }
 }
-END_TEST
+TEST_MORE("large", threads_and_schedules, 2, 6)
 
-START_TEST(tokens)
+TEST_LOOP(tokens, 0, 2)
 {
     const sluice_shape shape = {
         TEST_SHAPE,   .layers = 1 + (size_t)_i, .directions = 1 + (size_t)_i, .inputs = 6, .hidden = 19, .vocabulary = 23,
@@ -42,10 +42,9 @@ START_TEST(tokens)
     test_taped_visit(&made, 1, 4, run_plain);
     test_taped_free(&made);
 }
-END_TEST
 
 /* Too many for a table of products. */
-START_TEST(many_tokens)
+TEST_IN("large", many_tokens, 0, 1)
 {
     const sluice_shape shape = {TEST_SHAPE,   .layers = 1,          .directions = 2, .inputs = 3,
                                 .hidden = 17, .vocabulary = 200000, .has_bias = 1};
@@ -53,38 +52,34 @@ START_TEST(many_tokens)
     test_taped_visit(&made, 1, 3, run_plain);
     test_taped_free(&made);
 }
-END_TEST
 
 /* More rows and steps than any tile or chunk. */
-START_TEST(many_rows)
+TEST_IN("large", many_rows, 0, 1)
 {
     const sluice_shape shape = {TEST_SHAPE, .layers = 2, .directions = 2, .inputs = 6, .hidden = 21, .classes = 3, .has_bias = 1};
     test_taped made = test_taped_make(shape, test_by_depth(100, 401, 401), 17, TEST_RAGGED | TEST_STATES, 0);
     test_taped_visit(&made, 1, 3, run_plain);
     test_taped_free(&made);
 }
-END_TEST
 
-START_TEST(long_rows)
+TEST_IN("large", long_rows, 0, 2)
 {
     const sluice_shape shape = {TEST_SHAPE, .layers = 2, .directions = 1 + (size_t)_i, .inputs = 9, .hidden = 17, .has_bias = 1};
     test_taped made = test_taped_make(shape, 5, test_by_depth(200, 900, 900), TEST_RAGGED, 0);
     test_taped_visit(&made, 1, 3, run_plain);
     test_taped_free(&made);
 }
-END_TEST
 
-START_TEST(wide_rows)
+TEST_IN("large", wide_rows, 0, 1)
 {
     const sluice_shape shape = {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 130, .hidden = 257, .has_bias = 1};
     test_taped made = test_taped_make(shape, 35, 7, TEST_RAGGED | TEST_STATES, 0);
     test_taped_visit(&made, 1, 3, run_plain);
     test_taped_free(&made);
 }
-END_TEST
 
 /* A wide first layer, so that products over units and over inputs are cut in more than one place. */
-START_TEST(wide_inputs)
+TEST_IN("large", wide_inputs, 0, 1)
 {
     const sluice_shape shape = {TEST_SHAPE,   .layers = 1,    .directions = 2, .inputs = 700,
                                 .hidden = 24, .classes = 300, .has_bias = 1};
@@ -92,9 +87,8 @@ START_TEST(wide_inputs)
     test_taped_visit(&made, 1, 3, run_plain);
     test_taped_free(&made);
 }
-END_TEST
 
-START_TEST(random_shapes)
+TEST_IN("large", random_shapes, 0, test_by_depth(10, 13, 40))
 {
     uint64_t random = test_seed() + (uint64_t)_i;
     const sluice_shape shape = test_shape_random(&random);
@@ -107,7 +101,6 @@ START_TEST(random_shapes)
     test_taped_visit(&made, 1, 3, run_plain);
     test_taped_free(&made);
 }
-END_TEST
 
 /* ---- Subnormals ---- */
 
@@ -122,7 +115,7 @@ static size_t count_subnormal(const test_gradient *gradient)
 }
 
 /* Inputs, or incoming gradients, so small that results are subnormal; with flush_to_zero none is, and all still agree. */
-START_TEST(flushed)
+TEST_IN("large", flushed, 0, 2)
 {
     const sluice_shape shape = {TEST_SHAPE, .layers = 2, .directions = 2, .inputs = 5, .hidden = 18, .classes = 3, .has_bias = 1};
     test_taped made = test_taped_make(shape, 9, 6, TEST_RAGGED | TEST_STATES, 0);
@@ -140,7 +133,6 @@ START_TEST(flushed)
     }
     test_taped_free(&made);
 }
-END_TEST
 
 /* ---- Steps computed again, tapes used again ---- */
 
@@ -161,7 +153,7 @@ static void run_recomputed(const test_taped *made, const test_runner *runner)
 }
 
 /* Of one block of steps, and of many, ragged and not. */
-START_TEST(recomputed)
+TEST_LOOP(recomputed, 0, 1)
 {
     const sluice_shape shape = {TEST_SHAPE,
                                 .layers = 1 + (size_t)_i % 3,
@@ -179,10 +171,10 @@ START_TEST(recomputed)
         test_taped_free(&made);
     }
 }
-END_TEST
+TEST_MORE("large", recomputed, 1, 6)
 
 /* Rows too few for the threads, which divide their units instead: of several blocks even on AVX-512. */
-START_TEST(few_wide_rows)
+TEST_IN("large", few_wide_rows, 0, 4)
 {
     static const size_t rows[] = {1, 2, 3, 9};
     const sluice_shape shape = {
@@ -193,7 +185,6 @@ START_TEST(few_wide_rows)
         test_taped_visit(&made, 5, 5, run_recomputed);
     test_taped_free(&made);
 }
-END_TEST
 
 /* One tape for batches of other sizes before, larger and smaller, whose values are all NaN. */
 static void run_after_others(const test_taped *made, const test_runner *runner)
@@ -222,14 +213,13 @@ static void run_after_others(const test_taped *made, const test_runner *runner)
     }
 }
 
-START_TEST(used_tapes)
+TEST_IN("large", used_tapes, 0, 1)
 {
     const sluice_shape shape = {TEST_SHAPE, .layers = 2, .directions = 2, .inputs = 4, .hidden = 17, .classes = 3, .has_bias = 1};
     test_taped made = test_taped_make(shape, 7, 9, TEST_RAGGED | TEST_STATES, 0);
     test_taped_visit(&made, 1, 2, run_after_others);
     test_taped_free(&made);
 }
-END_TEST
 
 /* Two tapes of one engine hold two batches at the same time, and are used up in either order. */
 static void run_two_tapes(const test_taped *made, const test_runner *runner)
@@ -248,14 +238,13 @@ static void run_two_tapes(const test_taped *made, const test_runner *runner)
     test_copy_free(&other);
 }
 
-START_TEST(two_tapes)
+TEST_IN("large", two_tapes, 0, 1)
 {
     const sluice_shape shape = {TEST_SHAPE, .layers = 1, .directions = 2, .inputs = 4, .hidden = 20, .classes = 3, .has_bias = 1};
     test_taped made = test_taped_make(shape, 7, 5, TEST_RAGGED, 0);
     test_taped_visit(&made, 2, 2, run_two_tapes);
     test_taped_free(&made);
 }
-END_TEST
 
 /* Calls at the same time on one engine, each with a tape of its own. */
 enum { CALLERS = 4, CALLS = 6 };
@@ -301,38 +290,16 @@ static void run_callers(const test_taped *made, const test_runner *runner)
         }
 }
 
-START_TEST(calls_at_once)
+TEST_IN("large", calls_at_once, 0, 1)
 {
     const sluice_shape shape = {TEST_SHAPE, .layers = 2, .directions = 1, .inputs = 12, .hidden = 40, .classes = 3, .has_bias = 1};
     test_taped made = test_taped_make(shape, 20, 12, TEST_RAGGED, 0.25f);
     test_taped_visit(&made, 2, 3, run_callers);
     test_taped_free(&made);
 }
-END_TEST
 
 int main(void)
 {
     test_begin();
-    Suite *suite = suite_create("backward_bits");
-    TCase *tcase = tcase_create("bits"), *large = tcase_create("large");
-    tcase_set_tags(large, "large"); /* what an emulator has no time for, or learns nothing from: what is the same for every ISA */
-    tcase_add_loop_test(tcase, threads_and_schedules, 0, 2);
-    tcase_add_loop_test(tcase, tokens, 0, 2);
-    tcase_add_loop_test(tcase, recomputed, 0, 1);
-    tcase_add_loop_test(large, threads_and_schedules, 2, 6);
-    tcase_add_loop_test(large, recomputed, 1, 6);
-    tcase_add_test(large, used_tapes);
-    tcase_add_test(large, two_tapes);
-    tcase_add_test(large, calls_at_once);
-    tcase_add_loop_test(large, flushed, 0, 2);
-    tcase_add_loop_test(large, few_wide_rows, 0, 4);
-    tcase_add_loop_test(large, random_shapes, 0, (int)test_by_depth(10, 13, 40));
-    tcase_add_test(large, many_tokens);
-    tcase_add_test(large, many_rows);
-    tcase_add_loop_test(large, long_rows, 0, 2);
-    tcase_add_test(large, wide_rows);
-    tcase_add_test(large, wide_inputs);
-    suite_add_tcase(suite, tcase);
-    suite_add_tcase(suite, large);
-    return test_run(suite);
+    return test_run(test_suite());
 }

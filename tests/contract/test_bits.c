@@ -72,7 +72,7 @@ static void run_batch_sizes(const scene *made, const test_runner *runner)
     }
 }
 
-START_TEST(batch_sizes)
+TEST_LOOP(batch_sizes, 0, 5)
 {
     static const size_t sizes[][2] = {{1, 1}, {7, 5}, {3, 16}, {21, 33}, {9, 64}}; /* I, H */
     const sluice_shape shape = {TEST_SHAPE,   .layers = 1, .directions = 1, .inputs = sizes[_i][0], .hidden = sizes[_i][1],
@@ -81,7 +81,6 @@ START_TEST(batch_sizes)
     with_runners(&made, 1, MOST_THREADS, run_batch_sizes);
     free_scene(&made);
 }
-END_TEST
 
 static void run_positions(const scene *made, const test_runner *runner)
 {
@@ -92,18 +91,17 @@ static void run_positions(const scene *made, const test_runner *runner)
     }
 }
 
-START_TEST(every_position)
+TEST_LOOP(every_position, 0, 2)
 {
     const sluice_shape shape = {TEST_SHAPE, .layers = 1, .directions = 2, .inputs = 5, .hidden = 19, .has_bias = 1};
     scene made = make_scene(shape, LARGEST_BATCH, 3, _i ? TEST_RAGGED : 0);
     with_runners(&made, 2, 2, run_positions);
     free_scene(&made);
 }
-END_TEST
 
 /* ---- Shapes ---- */
 
-START_TEST(layers_and_directions)
+TEST_LOOP(layers_and_directions, 0, 4)
 {
     const sluice_shape shape = {
         TEST_SHAPE,   .layers = 1 + (size_t)_i / 2, .directions = 1 + (size_t)_i % 2, .inputs = 11, .hidden = 21, .classes = 5,
@@ -114,10 +112,10 @@ START_TEST(layers_and_directions)
         free_scene(&made);
     }
 }
-END_TEST
+TEST_MORE("large", layers_and_directions, 4, 6)
 
 /* Whatever shape the generator thinks of. */
-START_TEST(random_shapes)
+TEST_IN("large", random_shapes, 0, test_by_depth(15, 20, 60))
 {
     uint64_t random = test_seed() + (uint64_t)_i;
     const sluice_shape shape = test_shape_random(&random);
@@ -128,20 +126,18 @@ START_TEST(random_shapes)
     with_runners(&made, 1, 3, run_pool);
     free_scene(&made);
 }
-END_TEST
 
 /* Many steps: more than any chunk of the time axis. */
-START_TEST(long_rows)
+TEST_IN("large", long_rows, 0, 2)
 {
     const sluice_shape shape = {TEST_SHAPE, .layers = 2, .directions = 1 + (size_t)_i, .inputs = 9, .hidden = 17, .has_bias = 1};
     scene made = make_scene(shape, 5, test_by_depth(300, 1500, 1500), TEST_RAGGED);
     with_runners(&made, 1, 3, run_pool);
     free_scene(&made);
 }
-END_TEST
 
 /* More rows than go through the steps together. */
-START_TEST(many_rows)
+TEST_IN("large", many_rows, 0, 2)
 {
     const sluice_shape shape = {TEST_SHAPE,   .layers = 1 + (size_t)_i, .directions = 2, .inputs = 6, .hidden = 21, .classes = 3,
                                 .has_bias = 1};
@@ -149,17 +145,15 @@ START_TEST(many_rows)
     with_runners(&made, 1, 3, run_pool);
     free_scene(&made);
 }
-END_TEST
 
 /* Wide enough that a chunk of hoisted products holds a few steps only. */
-START_TEST(wide_rows)
+TEST_IN("large", wide_rows, 0, 1)
 {
     const sluice_shape shape = {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 130, .hidden = 257, .has_bias = 1};
     scene made = make_scene(shape, 35, 11, TEST_RAGGED | TEST_STATES);
     with_runners(&made, 1, 3, run_pool);
     free_scene(&made);
 }
-END_TEST
 
 /* ---- Ways of saying the same ---- */
 
@@ -191,14 +185,13 @@ static void run_pieces(const scene *made, const test_runner *runner)
     test_batch_free(&batch);
 }
 
-START_TEST(pieces_of_time)
+TEST(pieces_of_time)
 {
     const sluice_shape shape = {TEST_SHAPE, .layers = 2, .directions = 1, .inputs = 7, .hidden = 18, .has_bias = 1};
     scene made = make_scene(shape, 10, 17, TEST_STATES);
     with_runners(&made, 1, 2, run_pieces);
     free_scene(&made);
 }
-END_TEST
 
 /* How x, tokens and y lie: element strides beyond the least, in either order. */
 typedef struct layout {
@@ -266,7 +259,7 @@ static void run_layouts(const scene *made, const test_runner *runner)
     }
 }
 
-START_TEST(layouts)
+TEST_LOOP(layouts, 0, 2)
 {
     const sluice_shape shape = {TEST_SHAPE,   .layers = 1, .directions = 2, .inputs = 5, .hidden = 9, .vocabulary = _i ? 11 : 0,
                                 .has_bias = 1};
@@ -274,7 +267,6 @@ START_TEST(layouts)
     with_runners(&made, 1, 2, run_layouts);
     free_scene(&made);
 }
-END_TEST
 
 /* With both strides 0 the steps of a row follow each other, wherever x_offsets has it start. */
 static void run_packed(const scene *made, const test_runner *runner)
@@ -297,14 +289,13 @@ static void run_packed(const scene *made, const test_runner *runner)
     test_batch_free(&batch);
 }
 
-START_TEST(rows_packed_end_to_end)
+TEST(rows_packed_end_to_end)
 {
     const sluice_shape shape = {TEST_SHAPE, .layers = 1, .directions = 2, .inputs = 3, .hidden = 10, .has_bias = 1};
     scene made = make_scene(shape, 14, 12, TEST_RAGGED);
     with_runners(&made, 1, 2, run_packed);
     free_scene(&made);
 }
-END_TEST
 
 static void run_without_outputs(const scene *made, const test_runner *runner)
 {
@@ -326,14 +317,13 @@ static void run_without_outputs(const scene *made, const test_runner *runner)
     test_batch_free(&want);
 }
 
-START_TEST(outputs_not_wanted)
+TEST(outputs_not_wanted)
 {
     const sluice_shape shape = {TEST_SHAPE, .layers = 2, .directions = 2, .inputs = 3, .hidden = 10, .classes = 4, .has_bias = 1};
     scene made = make_scene(shape, 7, 5, TEST_RAGGED);
     with_runners(&made, 1, 2, run_without_outputs);
     free_scene(&made);
 }
-END_TEST
 
 /* No initial state is a state of zeros; either may be left out alone; and results may take the initial states' place. */
 static void run_states(const scene *made, const test_runner *runner)
@@ -366,18 +356,17 @@ static void run_states(const scene *made, const test_runner *runner)
     }
 }
 
-START_TEST(initial_states)
+TEST_LOOP(initial_states, 0, 2)
 {
     const sluice_shape shape = {TEST_SHAPE, .layers = 2, .directions = 2, .inputs = 3, .hidden = 18, .has_bias = _i};
     scene made = make_scene(shape, 9, 5, TEST_STATES | TEST_RAGGED);
     with_runners(&made, 1, 2, run_states);
     free_scene(&made);
 }
-END_TEST
 
 /* Tokens through the embedding (a table of its products, or none when the vocabulary is large) against the same network fed
  * with the embedding's rows. */
-START_TEST(embedding_is_its_rows)
+TEST_LOOP(embedding_is_its_rows, 0, 2)
 {
     const sluice_shape tokens = {TEST_SHAPE,   .layers = 1,  .directions = 2,
                                  .inputs = 3,  .hidden = 41, .vocabulary = _i ? 200000 : 50,
@@ -420,7 +409,6 @@ START_TEST(embedding_is_its_rows)
     sluice_model_destroy(without.model);
     test_network_free(&with);
 }
-END_TEST
 
 /* ---- NaN and infinity ---- */
 
@@ -450,7 +438,7 @@ static void check_canonical(const float *values, size_t count, const char *what)
     }
 }
 
-START_TEST(poisoned_rows)
+TEST_LOOP(poisoned_rows, 0, 3)
 {
     const sluice_shape shape = {TEST_SHAPE, .layers = 2, .directions = 2, .inputs = 5, .hidden = 19, .classes = 3, .has_bias = 1};
     const size_t n = 4;
@@ -473,31 +461,10 @@ START_TEST(poisoned_rows)
         free_scene(&made);
     }
 }
-END_TEST
+TEST_MORE("large", poisoned_rows, 3, POISONS)
 
 int main(void)
 {
     test_begin();
-    Suite *suite = suite_create("bits");
-    TCase *tcase = tcase_create("bits"), *large = tcase_create("large");
-    tcase_set_tags(large, "large"); /* what an emulator has no time for */
-    tcase_add_loop_test(tcase, batch_sizes, 0, 5);
-    tcase_add_loop_test(tcase, every_position, 0, 2);
-    tcase_add_loop_test(tcase, layers_and_directions, 0, 4);
-    tcase_add_test(tcase, pieces_of_time);
-    tcase_add_loop_test(tcase, layouts, 0, 2);
-    tcase_add_test(tcase, rows_packed_end_to_end);
-    tcase_add_test(tcase, outputs_not_wanted);
-    tcase_add_loop_test(tcase, initial_states, 0, 2);
-    tcase_add_loop_test(tcase, embedding_is_its_rows, 0, 2);
-    tcase_add_loop_test(tcase, poisoned_rows, 0, 3);
-    tcase_add_loop_test(large, layers_and_directions, 4, 6);
-    tcase_add_loop_test(large, poisoned_rows, 3, POISONS);
-    tcase_add_loop_test(large, random_shapes, 0, (int)test_by_depth(15, 20, 60));
-    tcase_add_loop_test(large, long_rows, 0, 2);
-    tcase_add_loop_test(large, many_rows, 0, 2);
-    tcase_add_test(large, wide_rows);
-    suite_add_tcase(suite, tcase);
-    suite_add_tcase(suite, large);
-    return test_run(suite);
+    return test_run(test_suite());
 }

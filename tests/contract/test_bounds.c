@@ -83,7 +83,7 @@ static void run_shape(const sluice_shape *shape, size_t rows, size_t steps, unsi
     test_network_free(&network);
 }
 
-START_TEST(guarded_arrays)
+TEST(guarded_arrays)
 {
     uint64_t random = test_seed();
     for (size_t j = 0; j < WIDTHS; j++)
@@ -94,9 +94,8 @@ START_TEST(guarded_arrays)
             run_shape(&shape, 1 + (j + k) % 8, 3, (unsigned)k % 4, &random);
         }
 }
-END_TEST
 
-START_TEST(guarded_tokens_and_layers)
+TEST(guarded_tokens_and_layers)
 {
     uint64_t random = test_seed();
     for (size_t j = 0; j < WIDTHS; j++) {
@@ -105,10 +104,9 @@ START_TEST(guarded_tokens_and_layers)
         run_shape(&shape, 5, 4, TEST_RAGGED | TEST_STATES, &random);
     }
 }
-END_TEST
 
 /* No rows, no steps, no rows with steps: nothing may be touched at all. */
-START_TEST(empty_batches)
+TEST_LOOP(empty_batches, 0, 3)
 {
     static const size_t sizes[][2] = {{0, 0}, {0, 5}, {3, 0}}; /* N, T */
     uint64_t random = test_seed();
@@ -118,10 +116,9 @@ START_TEST(empty_batches)
         run_shape(&shape, sizes[_i][0], sizes[_i][1], what, &random);
     }
 }
-END_TEST
 
 /* What lies past a row's end in x, and before its start, is not read: each row's steps end at a forbidden page. */
-START_TEST(rows_end_at_pages)
+TEST(rows_end_at_pages)
 {
     const sluice_shape shape = {TEST_SHAPE, .layers = 1, .directions = 2, .inputs = 7, .hidden = 9, .has_bias = 1};
     enum { ROWS = 8, STEPS = 6 };
@@ -163,10 +160,9 @@ START_TEST(rows_end_at_pages)
     test_batch_free(&open);
     test_network_free(&network);
 }
-END_TEST
 
 /* Floats at every place within a cache line: no array needs more than its type's alignment. */
-START_TEST(any_alignment)
+TEST(any_alignment)
 {
     const sluice_shape shape = {TEST_SHAPE, .layers = 1, .directions = 2, .inputs = 16, .hidden = 32, .classes = 16, .has_bias = 1};
     uint64_t random = test_seed();
@@ -206,18 +202,9 @@ START_TEST(any_alignment)
     test_batch_free(&open);
     test_network_free(&network);
 }
-END_TEST
 
 int main(void)
 {
     test_begin();
-    Suite *suite = suite_create("bounds");
-    TCase *tcase = tcase_create("bounds");
-    tcase_add_test(tcase, guarded_arrays);
-    tcase_add_test(tcase, guarded_tokens_and_layers);
-    tcase_add_loop_test(tcase, empty_batches, 0, 3);
-    tcase_add_test(tcase, rows_end_at_pages);
-    tcase_add_test(tcase, any_alignment);
-    suite_add_tcase(suite, tcase);
-    return test_run(suite);
+    return test_run(test_suite());
 }

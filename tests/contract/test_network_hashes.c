@@ -336,7 +336,7 @@ static int renew(const char *path)
 
 /* ---- The test ---- */
 
-START_TEST(hashes_are_as_recorded)
+TEST_LOOP(hashes_are_as_recorded, 0, NETWORKS)
 {
     const sluice_environment machine = look();
     const section *gradients = find_section(&wanted, &machine);
@@ -352,7 +352,6 @@ START_TEST(hashes_are_as_recorded)
                                                     : " (DIFFERS)");
     free_network(n);
 }
-END_TEST
 
 int main(int argc, char **argv)
 {
@@ -371,10 +370,5 @@ int main(int argc, char **argv)
         printf("skipped: gradients, of which %s has no hashes for BLIS %s, configuration %s\n", path, machine.blis_version,
                machine.blis_config);
     writes = false;
-    Suite *suite = suite_create("network_hashes");
-    TCase *tcase = tcase_create("hashes");
-    tcase_set_timeout(tcase, 0); /* the scalar kernels are slow */
-    tcase_add_loop_test(tcase, hashes_are_as_recorded, 0, NETWORKS);
-    suite_add_tcase(suite, tcase);
-    return test_run(suite);
+    return test_run(test_suite());
 }

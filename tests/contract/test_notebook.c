@@ -91,7 +91,7 @@ static double check_cell(cell *made, sluice_isa isa, double *worst_ulp)
     return fmax(e_c / allowed.c, e_h / allowed.h);
 }
 
-START_TEST(a_hundred_cells)
+TEST(a_hundred_cells)
 {
     sluice_isa isas[TEST_MOST_ISAS];
     const size_t count = test_isas(isas);
@@ -110,14 +110,9 @@ START_TEST(a_hundred_cells)
         ck_assert_msg(largest_h > least_h, "every cell answers the same");
     }
 }
-END_TEST
 
 int main(void)
 {
     test_begin();
-    Suite *suite = suite_create("notebook");
-    TCase *tcase = tcase_create("notebook");
-    tcase_add_test(tcase, a_hundred_cells);
-    suite_add_tcase(suite, tcase);
-    return test_run(suite);
+    return test_run(test_suite());
 }

@@ -20,7 +20,7 @@ static double distance(const double *got, const double *want, size_t count)
     return worst;
 }
 
-START_TEST(agrees_with_torch)
+TEST(agrees_with_torch)
 {
     double worst = 0.0;
     for (size_t j = 0; j < GOLDEN_COUNT; j++) {
@@ -37,10 +37,9 @@ START_TEST(agrees_with_torch)
     }
     printf("largest difference between the oracle and torch in float64: %.3g\n", worst);
 }
-END_TEST
 
 /* One unit, one input, one step: the six equations written out with numbers. */
-START_TEST(one_cell_by_hand)
+TEST(one_cell_by_hand)
 {
     const sluice_shape shape = {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 1, .hidden = 1, .has_bias = 1};
     test_network network = test_network_create(&shape);
@@ -62,10 +61,9 @@ START_TEST(one_cell_by_hand)
     test_oracle_free(&oracle);
     test_network_free(&network);
 }
-END_TEST
 
 /* All weights zero: i = f = o = 1/2, g = 0, so that c halves at every step, and the head answers its bias. */
-START_TEST(zero_weights_halve_the_state)
+TEST(zero_weights_halve_the_state)
 {
     const sluice_shape shape = {TEST_SHAPE, .layers = 2, .directions = 2, .inputs = 3, .hidden = 2, .classes = 1};
     uint64_t random = test_seed();
@@ -83,10 +81,9 @@ START_TEST(zero_weights_halve_the_state)
     test_batch_free(&made);
     test_network_free(&network);
 }
-END_TEST
 
 /* The reverse direction of a row is the forward direction of the row turned round. */
-START_TEST(reverse_is_forward_turned_round)
+TEST(reverse_is_forward_turned_round)
 {
     const sluice_shape shape = {TEST_SHAPE, .layers = 1, .directions = 2, .inputs = 2, .hidden = 3, .has_bias = 1};
     uint64_t random = test_seed();
@@ -107,10 +104,9 @@ START_TEST(reverse_is_forward_turned_round)
     test_batch_free(&turned);
     test_network_free(&network);
 }
-END_TEST
 
 /* Strides, offsets and padding are ways of finding the same numbers. */
-START_TEST(strides_and_offsets)
+TEST(strides_and_offsets)
 {
     const sluice_shape shape = {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 3, .hidden = 2, .has_bias = 1};
     uint64_t random = test_seed();
@@ -141,17 +137,8 @@ START_TEST(strides_and_offsets)
     test_batch_free(&made);
     test_network_free(&network);
 }
-END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("oracle");
-    TCase *tcase = tcase_create("oracle");
-    tcase_add_test(tcase, agrees_with_torch);
-    tcase_add_test(tcase, one_cell_by_hand);
-    tcase_add_test(tcase, zero_weights_halve_the_state);
-    tcase_add_test(tcase, reverse_is_forward_turned_round);
-    tcase_add_test(tcase, strides_and_offsets);
-    suite_add_tcase(suite, tcase);
-    return test_run(suite);
+    return test_run(test_suite());
 }

@@ -61,7 +61,7 @@ static void run_scene(const test_runner *runner, void *context)
 }
 
 /* Every row equals itself run alone with exactly its own steps, and y is zero behind it. */
-START_TEST(each_row_as_if_alone)
+TEST_LOOP(each_row_as_if_alone, 0, PATTERNS)
 {
     uint64_t random = test_seed() + (uint64_t)_i;
     test_network network = test_network_random(&both, 1.5f, &random);
@@ -76,10 +76,9 @@ START_TEST(each_row_as_if_alone)
     }
     test_network_free(&network);
 }
-END_TEST
 
 /* A row of length 0 yields its initial state, zeros in y, and the head of that state. */
-START_TEST(length_zero)
+TEST(length_zero)
 {
     uint64_t random = test_seed();
     test_network network = test_network_random(&both, 1.0f, &random);
@@ -107,10 +106,9 @@ START_TEST(length_zero)
     test_batch_free(&batch);
     test_network_free(&network);
 }
-END_TEST
 
 /* Such a row hands on whatever its initial state is, NaN payloads and all; the head, which computes, answers the one NaN. */
-START_TEST(length_zero_of_nan)
+TEST(length_zero_of_nan)
 {
     uint64_t random = test_seed();
     test_network network = test_network_random(&both, 1.0f, &random);
@@ -137,10 +135,9 @@ START_TEST(length_zero_of_nan)
     test_batch_free(&batch);
     test_network_free(&network);
 }
-END_TEST
 
 /* T = 0: as if every length were 0. N = 0: nothing. */
-START_TEST(no_steps_and_no_rows)
+TEST(no_steps_and_no_rows)
 {
     uint64_t random = test_seed();
     test_network network = test_network_random(&both, 1.0f, &random);
@@ -160,11 +157,10 @@ START_TEST(no_steps_and_no_rows)
     test_runner_free(&runner);
     test_network_free(&network);
 }
-END_TEST
 
 /* The reverse direction begins at the row's own last step: its first output there is one cell of that step from the initial
  * state. */
-START_TEST(reverse_begins_at_the_end_of_the_row)
+TEST(reverse_begins_at_the_end_of_the_row)
 {
     const sluice_shape shape = {TEST_SHAPE, .layers = 1, .directions = 2, .inputs = 4, .hidden = 9, .has_bias = 1};
     uint64_t random = test_seed();
@@ -188,7 +184,6 @@ START_TEST(reverse_begins_at_the_end_of_the_row)
     test_batch_free(&batch);
     test_network_free(&network);
 }
-END_TEST
 
 static void run_padded(const test_runner *runner, void *context)
 {
@@ -198,7 +193,7 @@ static void run_padded(const test_runner *runner, void *context)
 }
 
 /* Past a row's end x may hold anything; NaN shows if it is used. (test_bounds.c has it unreadable.) */
-START_TEST(padding_is_not_used)
+TEST(padding_is_not_used)
 {
     uint64_t random = test_seed();
     test_network network = test_network_random(&both, 1.0f, &random);
@@ -212,10 +207,9 @@ START_TEST(padding_is_not_used)
     test_batch_free(&made.batch);
     test_network_free(&network);
 }
-END_TEST
 
 /* Nor are the tokens there looked at, which might lie outside the vocabulary. */
-START_TEST(token_padding_is_not_used)
+TEST(token_padding_is_not_used)
 {
     const sluice_shape shape = {TEST_SHAPE, .layers = 1, .directions = 2, .inputs = 5, .hidden = 9, .vocabulary = 7, .has_bias = 1};
     uint64_t random = test_seed();
@@ -232,10 +226,9 @@ START_TEST(token_padding_is_not_used)
     test_batch_free(&batch);
     test_network_free(&network);
 }
-END_TEST
 
 /* Lengths that are all T are as no lengths. */
-START_TEST(full_lengths_are_no_lengths)
+TEST(full_lengths_are_no_lengths)
 {
     uint64_t random = test_seed();
     test_network network = test_network_random(&both, 1.0f, &random);
@@ -253,21 +246,9 @@ START_TEST(full_lengths_are_no_lengths)
     test_batch_free(&without);
     test_network_free(&network);
 }
-END_TEST
 
 int main(void)
 {
     test_begin();
-    Suite *suite = suite_create("ragged");
-    TCase *tcase = tcase_create("ragged");
-    tcase_add_loop_test(tcase, each_row_as_if_alone, 0, PATTERNS);
-    tcase_add_test(tcase, length_zero);
-    tcase_add_test(tcase, length_zero_of_nan);
-    tcase_add_test(tcase, no_steps_and_no_rows);
-    tcase_add_test(tcase, reverse_begins_at_the_end_of_the_row);
-    tcase_add_test(tcase, padding_is_not_used);
-    tcase_add_test(tcase, token_padding_is_not_used);
-    tcase_add_test(tcase, full_lengths_are_no_lengths);
-    suite_add_tcase(suite, tcase);
-    return test_run(suite);
+    return test_run(test_suite());
 }

@@ -95,7 +95,7 @@ static sluice_model *make_model(const sluice_shape *shape, const char *const *cl
 }
 
 /* A trainer that stops after each step, and one that goes on from each checkpoint, on other threads and instruction sets. */
-START_TEST(goes_on)
+TEST_LOOP(goes_on, 0, TRAININGS)
 {
     uint64_t random = test_seed() + (uint64_t)_i;
     sluice_isa isas[TEST_MOST_ISAS];
@@ -136,10 +136,9 @@ START_TEST(goes_on)
     sluice_trainer_destroy(broken);
     sluice_model_destroy(model);
 }
-END_TEST
 
 /* The weights are a model's, under torch's names, with its classes; so is what sluice_model_save writes of it. */
-START_TEST(weights_are_a_model)
+TEST_LOOP(weights_are_a_model, 0, TRAININGS)
 {
     static const char *const names[] = {"a", "b \"quoted\"", "c", "d"};
     uint64_t random = test_seed() + (uint64_t)_i;
@@ -171,7 +170,6 @@ START_TEST(weights_are_a_model)
     for (size_t k = 0; k < MINIBATCHES; k++)
         test_minibatch_free(&minibatches[k]);
 }
-END_TEST
 
 /* ---- Malformed files ------------------------------------------------------------------------------------------------------- */
 
@@ -231,7 +229,7 @@ static void check_bad(const char *name, const test_bytes *file, const char *part
     ck_assert_msg(!trainer && !note, "%s: something is given", name);
 }
 
-START_TEST(headers_malformed)
+TEST(headers_malformed)
 {
     static const struct {
         const char *from, *to, *part;
@@ -287,7 +285,6 @@ START_TEST(headers_malformed)
     test_file_keep(&good, "-checkpoint.safetensors");
     test_bytes_free(&good);
 }
-END_TEST
 
 /* The file without a tensor, and those behind it moved up. */
 static test_bytes without(const test_bytes *good, const sl_tensor_source *file, size_t missing)
@@ -319,7 +316,7 @@ static test_bytes without(const test_bytes *good, const sl_tensor_source *file, 
 }
 
 /* Each metadata entry under another name; and each tensor, which then is missing, or belongs to nothing, or is not there at all. */
-START_TEST(parts_missing)
+TEST(parts_missing)
 {
     test_bytes good = make_checkpoint();
     sl_tensor_source file;
@@ -351,9 +348,8 @@ START_TEST(parts_missing)
     sl_source_release(&file);
     test_bytes_free(&good);
 }
-END_TEST
 
-START_TEST(values_malformed)
+TEST(values_malformed)
 {
     static const struct {
         const char *tensor;
@@ -383,10 +379,9 @@ START_TEST(values_malformed)
     sl_source_release(&file);
     test_bytes_free(&good);
 }
-END_TEST
 
 /* Cut anywhere it is refused; with any byte changed it is refused or is another checkpoint, which is saved as it was loaded. */
-START_TEST(bytes_mutated)
+TEST(bytes_mutated)
 {
     const size_t changes = test_by_depth(300, 1000, 3000);
     test_bytes good = make_checkpoint();
@@ -418,10 +413,9 @@ START_TEST(bytes_mutated)
     printf("%zu of %zu changed files are checkpoints still\n", loaded, changes);
     test_bytes_free(&good);
 }
-END_TEST
 
 /* A model is no checkpoint, and a set of streams is none. */
-START_TEST(other_files)
+TEST(other_files)
 {
     sluice_model *model = make_model(&reader, NULL);
     ck_assert_int_eq(sluice_model_save(model, test_path("model"), NULL, NULL), SLUICE_STATUS_OK);
@@ -432,11 +426,10 @@ START_TEST(other_files)
     test_bytes_free(&file);
     sluice_model_destroy(model);
 }
-END_TEST
 
 /* ---- Refused --------------------------------------------------------------------------------------------------------------- */
 
-START_TEST(arguments_refused)
+TEST(arguments_refused)
 {
     static const char *const classes[] = {"a,b", "c", "d", "e"};
     sluice_model *model = make_model(&reader, NULL), *named = make_model(&reader, classes);
@@ -478,10 +471,9 @@ START_TEST(arguments_refused)
     sluice_model_destroy(model);
     sluice_model_destroy(named);
 }
-END_TEST
 
 /* A disk that is full in the header, between, and in the last byte: the file stays as it was, and training goes on. */
-START_TEST(saved_whole_or_not)
+TEST(saved_whole_or_not)
 {
     uint64_t random = test_seed();
     test_minibatch minibatches[MINIBATCHES];
@@ -517,11 +509,10 @@ START_TEST(saved_whole_or_not)
     sluice_trainer_destroy(trainer);
     sluice_model_destroy(model);
 }
-END_TEST
 
 /* An update after which a weight is infinite, or only a second moment: it is reported, every later step is refused, and neither a
  * checkpoint nor a model is saved over a good one. */
-START_TEST(overflow_refused)
+TEST_LOOP(overflow_refused, 0, 3)
 {
     const sluice_shape shape = {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 1, .hidden = 3, .classes = 1, .has_bias = 1};
     const sluice_trainer_options options[] = {
@@ -554,24 +545,10 @@ START_TEST(overflow_refused)
     sluice_trainer_destroy(trainer);
     sluice_model_destroy(model);
 }
-END_TEST
 
 int main(void)
 {
     test_begin();
-    Suite *suite = suite_create("checkpoint");
-    TCase *tcase = tcase_create("checkpoint");
-    tcase_add_checked_fixture(tcase, test_folder_setup, test_folder_teardown);
-    tcase_add_loop_test(tcase, goes_on, 0, TRAININGS);
-    tcase_add_loop_test(tcase, weights_are_a_model, 0, TRAININGS);
-    tcase_add_test(tcase, headers_malformed);
-    tcase_add_test(tcase, parts_missing);
-    tcase_add_test(tcase, values_malformed);
-    tcase_add_test(tcase, bytes_mutated);
-    tcase_add_test(tcase, other_files);
-    tcase_add_test(tcase, arguments_refused);
-    tcase_add_test(tcase, saved_whole_or_not);
-    tcase_add_loop_test(tcase, overflow_refused, 0, 3);
-    suite_add_tcase(suite, tcase);
-    return test_run(suite);
+    tcase_add_checked_fixture(test_tcase("tests"), test_folder_setup, test_folder_teardown);
+    return test_run(test_suite());
 }

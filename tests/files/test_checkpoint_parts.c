@@ -33,7 +33,7 @@ static sluice_trainer *load(sluice_streams **streams, char **note)
     return trainer;
 }
 
-START_TEST(notes)
+TEST(notes)
 {
     enum { LONG = 1 << 20 };
     static char long_note[LONG + 1];
@@ -52,7 +52,6 @@ START_TEST(notes)
     }
     sluice_trainer_destroy(trainer);
 }
-END_TEST
 
 /* A set of as many slots as the network has classes, which is the size of what a layer behind the head would take. */
 static sluice_streams *make_streams(const sluice_trainer *trainer, float *states, size_t count)
@@ -68,7 +67,7 @@ static sluice_streams *make_streams(const sluice_trainer *trainer, float *states
     return streams;
 }
 
-START_TEST(streams)
+TEST(streams)
 {
     enum { COUNT = 2 * 6 };
     float states[3 * 2 * COUNT], found[2 * COUNT];
@@ -94,9 +93,8 @@ START_TEST(streams)
     sluice_trainer_destroy(again);
     sluice_trainer_destroy(trainer);
 }
-END_TEST
 
-START_TEST(streams_refused)
+TEST(streams_refused)
 {
     static const sluice_shape other = {TEST_SHAPE,  .layers = 2,  .directions = 1, .inputs = 4,
                                        .hidden = 5, .classes = 3, .has_bias = 1};
@@ -124,17 +122,10 @@ START_TEST(streams_refused)
     sluice_trainer_destroy(trainer);
     sluice_trainer_destroy(stranger);
 }
-END_TEST
 
 int main(void)
 {
     test_begin();
-    Suite *suite = suite_create("checkpoint_parts");
-    TCase *tcase = tcase_create("checkpoint_parts");
-    tcase_add_checked_fixture(tcase, test_folder_setup, test_folder_teardown);
-    tcase_add_test(tcase, notes);
-    tcase_add_test(tcase, streams);
-    tcase_add_test(tcase, streams_refused);
-    suite_add_tcase(suite, tcase);
-    return test_run(suite);
+    tcase_add_checked_fixture(test_tcase("tests"), test_folder_setup, test_folder_teardown);
+    return test_run(test_suite());
 }

@@ -42,7 +42,7 @@ static sluice_status load(bool from_memory, sluice_model **model, sluice_error *
     return status;
 }
 
-START_TEST(peak)
+TEST_LOOP(peak, 0, 2)
 {
     sluice_model *model;
     test_peak_bytes = test_alive_bytes;
@@ -55,9 +55,8 @@ START_TEST(peak)
     sluice_model_destroy(model);
     ck_assert_uint_eq(test_alive_bytes, before);
 }
-END_TEST
 
-START_TEST(failing)
+TEST_LOOP(failing, 0, 2)
 {
     bool fired = true;
     long n = 1;
@@ -77,17 +76,11 @@ START_TEST(failing)
     }
     ck_assert_int_gt(n, 10);
 }
-END_TEST
 
 int main(void)
 {
     if (!test_allocator_begin())
         return 77;
-    Suite *suite = suite_create("faults_load");
-    TCase *tcase = tcase_create("faults_load");
-    tcase_add_checked_fixture(tcase, setup, teardown);
-    tcase_add_loop_test(tcase, peak, 0, 2);
-    tcase_add_loop_test(tcase, failing, 0, 2);
-    suite_add_tcase(suite, tcase);
-    return test_run(suite);
+    tcase_add_checked_fixture(test_tcase("tests"), setup, teardown);
+    return test_run(test_suite());
 }

@@ -81,7 +81,7 @@ static float special(uint64_t *random, float value)
 
 /* ---- Round trips ----------------------------------------------------------------------------------------------------------- */
 
-START_TEST(round_trip)
+TEST_LOOP(round_trip, 0, 48)
 {
     const sluice_shape shape = {TEST_SHAPE,
                                 .layers = 1 + (size_t)_i % 3,
@@ -113,10 +113,9 @@ START_TEST(round_trip)
     sluice_model_destroy(loaded);
     test_network_free(&network);
 }
-END_TEST
 
 /* The model of the demo, made elsewhere, and the answers it gives. */
-START_TEST(langid)
+TEST(langid)
 {
     char path[512];
     const char *source = getenv("SLUICE_SOURCE");
@@ -129,10 +128,9 @@ START_TEST(langid)
     sluice_model_destroy(loaded);
     sluice_model_destroy(model);
 }
-END_TEST
 
 /* Numbers that are known by their place, for tests/house/test_saved.py to read. */
-START_TEST(known_numbers)
+TEST(known_numbers)
 {
     test_network network = test_network_create(&full);
     for (size_t k = 0; k < network.count; k++)
@@ -145,7 +143,6 @@ START_TEST(known_numbers)
     test_bytes_free(&file);
     test_network_free(&network);
 }
-END_TEST
 
 /* ---- Names ----------------------------------------------------------------------------------------------------------------- */
 
@@ -157,7 +154,7 @@ static sluice_model *make_model(const char *const *classes)
     return model;
 }
 
-START_TEST(names_given)
+TEST(names_given)
 {
     static const sluice_names cases[] = {
         {sizeof(sluice_names), "encoder.rnn.", "classify", "embed"},
@@ -181,7 +178,6 @@ START_TEST(names_given)
     }
     sluice_model_destroy(model);
 }
-END_TEST
 
 /* ---- Refused --------------------------------------------------------------------------------------------------------------- */
 
@@ -194,7 +190,7 @@ static void refused(const sluice_model *model, const char *path, const sluice_na
     ck_assert_int_eq(sluice_model_save(model, path, names, NULL), want);
 }
 
-START_TEST(arguments_refused)
+TEST(arguments_refused)
 {
     char long_name[300];
     memset(long_name, 'x', sizeof long_name - 1);
@@ -224,10 +220,9 @@ START_TEST(arguments_refused)
     ck_assert_uint_eq(test_folder_count(0), 0);
     sluice_model_destroy(model);
 }
-END_TEST
 
 /* Class names that a file could not give back. */
-START_TEST(classes_refused)
+TEST(classes_refused)
 {
     static const struct {
         const char *name, *word;
@@ -241,10 +236,9 @@ START_TEST(classes_refused)
     }
     ck_assert_uint_eq(test_folder_count(0), 0);
 }
-END_TEST
 
 /* A disk that is full in the header, between, and in the last byte: the file stays as it was. */
-START_TEST(saved_whole_or_not)
+TEST(saved_whole_or_not)
 {
     sluice_model *model = make_model(class_names), *other = make_model(NULL);
     save(model, test_path("model"), NULL);
@@ -273,10 +267,9 @@ START_TEST(saved_whole_or_not)
     sluice_model_destroy(model);
     sluice_model_destroy(other);
 }
-END_TEST
 
 /* The bytes are on the disk before the file has its name; a disk that fails leaves the old file. */
-START_TEST(disk_first)
+TEST(disk_first)
 {
     sluice_model *model = make_model(class_names), *other = make_model(NULL);
     synchronized = 0;
@@ -301,10 +294,9 @@ START_TEST(disk_first)
     sluice_model_destroy(model);
     sluice_model_destroy(other);
 }
-END_TEST
 
 /* Into a pipe, which can only be written forward. */
-START_TEST(into_a_pipe)
+TEST(into_a_pipe)
 {
     sluice_model *model = make_model(class_names);
     save(model, test_path("model"), NULL);
@@ -326,23 +318,10 @@ START_TEST(into_a_pipe)
     test_bytes_free(&want);
     sluice_model_destroy(model);
 }
-END_TEST
 
 int main(void)
 {
     test_begin();
-    Suite *suite = suite_create("model_file");
-    TCase *tcase = tcase_create("model_file");
-    tcase_add_checked_fixture(tcase, test_folder_setup, test_folder_teardown);
-    tcase_add_loop_test(tcase, round_trip, 0, 48);
-    tcase_add_test(tcase, langid);
-    tcase_add_test(tcase, known_numbers);
-    tcase_add_test(tcase, names_given);
-    tcase_add_test(tcase, arguments_refused);
-    tcase_add_test(tcase, classes_refused);
-    tcase_add_test(tcase, saved_whole_or_not);
-    tcase_add_test(tcase, disk_first);
-    tcase_add_test(tcase, into_a_pipe);
-    suite_add_tcase(suite, tcase);
-    return test_run(suite);
+    tcase_add_checked_fixture(test_tcase("tests"), test_folder_setup, test_folder_teardown);
+    return test_run(test_suite());
 }

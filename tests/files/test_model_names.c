@@ -152,7 +152,7 @@ static const struct {
     {"neither", "embedding.weight F32 5,3;fc.weight F32 2,4;", "", "", 0, 0, NULL, NULL, NULL},
 };
 
-START_TEST(linear_layers)
+TEST_EACH(linear_layers, linear)
 {
     const sluice_names names = {sizeof names, NULL, linear[_i].head, linear[_i].embedding};
     char tensors[1024];
@@ -168,9 +168,8 @@ START_TEST(linear_layers)
     check_line(model, name, "types", NULL);
     sluice_model_destroy(model);
 }
-END_TEST
 
-START_TEST(types_widened)
+TEST(types_widened)
 {
     static const struct {
         const char *tensors, *note;
@@ -186,12 +185,11 @@ START_TEST(types_widened)
         sluice_model_destroy(model);
     }
 }
-END_TEST
 
 /* ---- LSTMCell -------------------------------------------------------------------------------------------------------------- */
 
 /* The same file under both kinds of names is the same model. */
-START_TEST(cell_values)
+TEST(cell_values)
 {
     static const char *const tensors[] = {
         "c.bias_hh F32 16;c.bias_ih F16 16;c.weight_hh F32 16,4;c.weight_ih BF16 16,3;fc.weight F32 2,4;",
@@ -216,10 +214,9 @@ START_TEST(cell_values)
     for (int k = 0; k < 2; k++)
         sluice_model_destroy(models[k]);
 }
-END_TEST
 
 /* Which layer is taken, where there are several. */
-START_TEST(recurrent_layers)
+TEST(recurrent_layers)
 {
     static const struct {
         const char *name, *tensors, *prefix, *note;
@@ -257,12 +254,11 @@ START_TEST(recurrent_layers)
         sluice_model_destroy(model);
     }
 }
-END_TEST
 
 /* ---- Names ----------------------------------------------------------------------------------------------------------------- */
 
 /* Names of 300 bytes, of the network's own tensors and of others; what is said of them is cut, and not inside a character. */
-START_TEST(long_names)
+TEST(long_names)
 {
     char stem[281], tensors[4096], part[256];
     for (size_t k = 0; k + 2 < sizeof stem; k += 2)
@@ -296,10 +292,9 @@ START_TEST(long_names)
     test_check_message("long", &error, SLUICE_STATUS_BAD_DATA, part);
     test_bytes_free(&file);
 }
-END_TEST
 
 /* A name cannot break the notes into other lines, nor steer a terminal, also where it is the network's. */
-START_TEST(control_characters)
+TEST(control_characters)
 {
     sluice_model *model =
         load("l\\n.weight_ih_l0 F32 16,3;l\\n.weight_hh_l0 F32 16,4;a\\nhead:b\\t F32 1;c\\u009bd\\u0000e\\u007f F32 1;"
@@ -309,19 +304,9 @@ START_TEST(control_characters)
                                                     "ignored: \"a?head:b?\" F32 [1]\nignored: \"c??d??e?\" F32 [1]");
     sluice_model_destroy(model);
 }
-END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("model_names");
-    TCase *tcase = tcase_create("model_names");
-    tcase_add_checked_fixture(tcase, test_folder_setup, test_folder_teardown);
-    tcase_add_loop_test(tcase, linear_layers, 0, sizeof linear / sizeof linear[0]);
-    tcase_add_test(tcase, types_widened);
-    tcase_add_test(tcase, cell_values);
-    tcase_add_test(tcase, recurrent_layers);
-    tcase_add_test(tcase, long_names);
-    tcase_add_test(tcase, control_characters);
-    suite_add_tcase(suite, tcase);
-    return test_run(suite);
+    tcase_add_checked_fixture(test_tcase("tests"), test_folder_setup, test_folder_teardown);
+    return test_run(test_suite());
 }

@@ -54,16 +54,15 @@ static void check_bad(const char *name, const test_bytes *file, sluice_status ex
     ck_assert_int_eq(sl_npy_open(path, &reader, &header, NULL), expected);
 }
 
-START_TEST(texts_malformed)
+TEST_EACH(texts_malformed, bad_texts)
 {
     const size_t length = strlen(bad_texts[_i].text);
     test_bytes file = make_file(1, 0, bad_texts[_i].text, length, bad_texts[_i].data);
     check_bad(bad_texts[_i].name, &file, SLUICE_STATUS_BAD_DATA, bad_texts[_i].part);
     test_bytes_free(&file);
 }
-END_TEST
 
-START_TEST(frames_malformed)
+TEST_EACH(frames_malformed, bad_frames)
 {
     const size_t length = bad_frames[_i].length == SIZE_MAX ? strlen(F4("(2, 3)")) : bad_frames[_i].length;
     test_bytes file = make_file(bad_frames[_i].major, bad_frames[_i].minor, F4("(2, 3)"), length, 24);
@@ -72,9 +71,8 @@ START_TEST(frames_malformed)
     check_bad(bad_frames[_i].name, &file, SLUICE_STATUS_BAD_DATA, bad_frames[_i].part);
     test_bytes_free(&file);
 }
-END_TEST
 
-START_TEST(not_npy)
+TEST(not_npy)
 {
     test_bytes zip = {0};
     test_bytes_add_text(&zip, "PK\x03\x04 this is an archive");
@@ -85,7 +83,6 @@ START_TEST(not_npy)
     check_bad("nearly", &nearly, SLUICE_STATUS_BAD_DATA, "byte 0: not a .npy file");
     test_bytes_free(&nearly);
 }
-END_TEST
 
 /* Forms that are unusual and right. */
 static const struct {
@@ -106,7 +103,7 @@ static const struct {
     {1, F4("(3, 0, 7)"), SL_NPY_F4, 3, {3, 0, 7}},
 };
 
-START_TEST(texts_unusual)
+TEST_EACH(texts_unusual, good_texts)
 {
     size_t elements = 1;
     for (size_t k = 0; k < good_texts[_i].dims; k++)
@@ -131,7 +128,6 @@ START_TEST(texts_unusual)
     sl_npy_close(reader);
     test_bytes_free(&file);
 }
-END_TEST
 
 /* Standard input becomes the end of a pipe that holds these bytes. */
 static void feed_stdin(const test_bytes *file)
@@ -144,7 +140,7 @@ static void feed_stdin(const test_bytes *file)
     close(ends[0]);
 }
 
-START_TEST(pipe_goes_forward)
+TEST(pipe_goes_forward)
 {
     test_bytes file =
         make_file(1, 0, DICT("'|u1'", "False", "(5, 2)"), strlen(DICT("'|u1'", "False", "(5, 2)")), 9); /* one short */
@@ -165,9 +161,8 @@ START_TEST(pipe_goes_forward)
     ck_assert_int_ne(fcntl(STDIN_FILENO, F_GETFD), -1);
     test_bytes_free(&file);
 }
-END_TEST
 
-START_TEST(pipe_without_header)
+TEST(pipe_without_header)
 {
     test_bytes file = {0};
     test_bytes_add_text(&file, "\x93NUM");
@@ -180,10 +175,9 @@ START_TEST(pipe_without_header)
     test_check_message("cut", &error, SLUICE_STATUS_BAD_DATA, "standard input: byte 4: the file ends inside its header");
     test_bytes_free(&file);
 }
-END_TEST
 
 /* `sluice ... < file` after someone read a line of it. */
-START_TEST(stdin_from_the_middle_of_a_file)
+TEST(stdin_from_the_middle_of_a_file)
 {
     test_bytes file = {0}, array = make_file(1, 0, F4("(3,)"), strlen(F4("(3,)")), 12);
     test_bytes_add_text(&file, "a line\n");
@@ -206,9 +200,8 @@ START_TEST(stdin_from_the_middle_of_a_file)
     test_bytes_free(&file);
     test_bytes_free(&array);
 }
-END_TEST
 
-START_TEST(reads_outside_the_array)
+TEST(reads_outside_the_array)
 {
     test_bytes file = make_file(1, 0, F4("(3,)"), strlen(F4("(3,)")), 12);
     test_file_write(test_path("x.npy"), file.data, file.size);
@@ -227,9 +220,8 @@ START_TEST(reads_outside_the_array)
     sl_npy_close(reader);
     test_bytes_free(&file);
 }
-END_TEST
 
-START_TEST(inputs_that_cannot_be_opened)
+TEST(inputs_that_cannot_be_opened)
 {
     sl_npy_reader *reader = NULL;
     sl_npy_header header;
@@ -247,7 +239,6 @@ START_TEST(inputs_that_cannot_be_opened)
     ck_assert_ptr_null(reader);
     sl_npy_close(NULL);
 }
-END_TEST
 
 /* Every cut of a good file, and a few thousand good files with one byte changed: an answer in words, never a crash. */
 static void check_survives(const unsigned char *data, size_t size, bool *loaded)
@@ -270,7 +261,7 @@ static void check_survives(const unsigned char *data, size_t size, bool *loaded)
     }
 }
 
-START_TEST(mutations)
+TEST(mutations)
 {
     test_bytes file = {0};
     test_bytes_add(&file, numpy_head, sizeof numpy_head - 1);
@@ -294,14 +285,13 @@ START_TEST(mutations)
     ck_assert_uint_lt(good, 3500);
     test_bytes_free(&file);
 }
-END_TEST
 
 /* ---- Writing --------------------------------------------------------------------------------------------------------------- */
 
 static const sl_npy_header small = {.type = SL_NPY_F4, .dims = 2, .shape = {2, 3}, .elements = 6};
 static const float six[] = {0, 1, 2, 3, 4, 5};
 
-START_TEST(header_as_numpy)
+TEST(header_as_numpy)
 {
     sl_npy_writer *writer;
     sluice_error error = {0};
@@ -315,7 +305,6 @@ START_TEST(header_as_numpy)
     ck_assert_mem_eq(file.data + 128, six, sizeof six);
     test_bytes_free(&file);
 }
-END_TEST
 
 /* Write an array in pieces of random order, read it in pieces of another. */
 static void round_trip(const sl_npy_header *header, uint64_t *state)
@@ -354,7 +343,7 @@ static void round_trip(const sl_npy_header *header, uint64_t *state)
     free(back);
 }
 
-START_TEST(round_trips)
+TEST(round_trips)
 {
     uint64_t state = test_seed();
     for (int k = 0; k < 200; k++) {
@@ -364,9 +353,8 @@ START_TEST(round_trips)
         round_trip(&header, &state);
     }
 }
-END_TEST
 
-START_TEST(shape_of_the_longest_text)
+TEST(shape_of_the_longest_text)
 {
     const sl_npy_header header = {.type = SL_NPY_U1, .dims = 4, .shape = {0, 2147483647, 2147483647, 1}};
     sl_npy_header found;
@@ -383,7 +371,6 @@ START_TEST(shape_of_the_longest_text)
     ck_assert_ptr_null(writer);
     ck_assert_uint_eq(test_folder_count(0), 1);
 }
-END_TEST
 
 static void write_old(const char *path)
 {
@@ -399,7 +386,7 @@ static void check_old(const char *path)
     ck_assert_uint_eq(test_folder_count(0), 1);
 }
 
-START_TEST(target_untouched_until_commit)
+TEST(target_untouched_until_commit)
 {
     const char *path = test_path("x.npy");
     sl_npy_writer *writer;
@@ -417,10 +404,9 @@ START_TEST(target_untouched_until_commit)
     check_old(path);
     sl_npy_abort(NULL);
 }
-END_TEST
 
 /* The disk is full in the middle: played by a limit on the size of files. */
-START_TEST(disk_full)
+TEST(disk_full)
 {
     const char *path = test_path("x.npy");
     sl_npy_writer *writer;
@@ -443,9 +429,8 @@ START_TEST(disk_full)
     test_check_message("commit", &last, SLUICE_STATUS_IO, "an earlier write failed");
     check_old(path);
 }
-END_TEST
 
-START_TEST(devices_are_written_straight)
+TEST(devices_are_written_straight)
 {
     sl_npy_writer *writer;
     sluice_error error = {0};
@@ -461,9 +446,8 @@ START_TEST(devices_are_written_straight)
     ck_assert_int_eq(stat("/dev/null", &about), 0);
     ck_assert(S_ISCHR(about.st_mode));
 }
-END_TEST
 
-START_TEST(standard_output)
+TEST(standard_output)
 {
     int ends[2];
     ck_assert_int_eq(pipe(ends), 0);
@@ -483,9 +467,8 @@ START_TEST(standard_output)
     ck_assert_mem_eq(out, numpy_head, 128);
     ck_assert_mem_eq(out + 128, six, sizeof six);
 }
-END_TEST
 
-START_TEST(mode_and_links)
+TEST(mode_and_links)
 {
     sl_npy_writer *writer;
     sluice_error error = {0};
@@ -503,9 +486,8 @@ START_TEST(mode_and_links)
     ck_assert_uint_eq(about.st_mode & 0777, 0640);
     ck_assert_uint_eq(test_folder_count(0), 2);
 }
-END_TEST
 
-START_TEST(outputs_that_cannot_be_made)
+TEST(outputs_that_cannot_be_made)
 {
     static const struct {
         const char *name, *part;
@@ -528,41 +510,9 @@ START_TEST(outputs_that_cannot_be_made)
     ck_assert_int_eq(sl_npy_commit(writer, &error), SLUICE_STATUS_IO);
     ck_assert_uint_eq(test_folder_count(0), 1);
 }
-END_TEST
-
-static Suite *npy_suite(void)
-{
-    Suite *suite = suite_create("npy");
-    TCase *reading = tcase_create("reading"), *writing = tcase_create("writing");
-    TCase *const cases[] = {reading, writing};
-    for (size_t k = 0; k < 2; k++) {
-        tcase_set_timeout(cases[k], 100);
-        tcase_add_checked_fixture(cases[k], test_folder_setup, test_folder_teardown);
-        suite_add_tcase(suite, cases[k]);
-    }
-    tcase_add_loop_test(reading, texts_malformed, 0, sizeof bad_texts / sizeof bad_texts[0]);
-    tcase_add_loop_test(reading, frames_malformed, 0, sizeof bad_frames / sizeof bad_frames[0]);
-    tcase_add_loop_test(reading, texts_unusual, 0, sizeof good_texts / sizeof good_texts[0]);
-    tcase_add_test(reading, not_npy);
-    tcase_add_test(reading, pipe_goes_forward);
-    tcase_add_test(reading, pipe_without_header);
-    tcase_add_test(reading, stdin_from_the_middle_of_a_file);
-    tcase_add_test(reading, reads_outside_the_array);
-    tcase_add_test(reading, inputs_that_cannot_be_opened);
-    tcase_add_test(reading, mutations);
-    tcase_add_test(writing, header_as_numpy);
-    tcase_add_test(writing, round_trips);
-    tcase_add_test(writing, shape_of_the_longest_text);
-    tcase_add_test(writing, target_untouched_until_commit);
-    tcase_add_test(writing, disk_full);
-    tcase_add_test(writing, devices_are_written_straight);
-    tcase_add_test(writing, standard_output);
-    tcase_add_test(writing, mode_and_links);
-    tcase_add_test(writing, outputs_that_cannot_be_made);
-    return suite;
-}
 
 int main(void)
 {
-    return test_run(npy_suite());
+    tcase_add_checked_fixture(test_tcase("tests"), test_folder_setup, test_folder_teardown);
+    return test_run(test_suite());
 }

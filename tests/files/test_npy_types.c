@@ -50,7 +50,7 @@ static const struct {
     {"'uint64'", SL_NPY_U8, false}, {"'>u8'", SL_NPY_U8, true},
 };
 
-START_TEST(types_as_spelled)
+TEST_EACH(types_as_spelled, spellings)
 {
     test_bytes file = make_header(spellings[_i].descr, "False", "(1,)");
     sl_npy_reader *reader;
@@ -64,7 +64,6 @@ START_TEST(types_as_spelled)
     sl_npy_close(reader);
     test_bytes_free(&file);
 }
-END_TEST
 
 /* Shapes of one long dimension stand the same in both orders; Python 2 wrote L behind dimensions. */
 static const struct {
@@ -79,7 +78,7 @@ static const struct {
     {"False", "(2l , 3L ,)", 6, false},
 };
 
-START_TEST(shapes_and_orders)
+TEST_EACH(shapes_and_orders, shapes)
 {
     test_bytes file = make_header("'|u1'", shapes[_i].order, shapes[_i].shape);
     sl_npy_reader *reader;
@@ -96,9 +95,8 @@ START_TEST(shapes_and_orders)
     sl_npy_close(reader);
     test_bytes_free(&file);
 }
-END_TEST
 
-START_TEST(two_arrays_in_a_file)
+TEST(two_arrays_in_a_file)
 {
     test_bytes file = make_header("'|u1'", "False", "(3,)"), second = make_header("'<i4'", "False", "(0,)");
     sl_npy_reader *reader;
@@ -117,7 +115,6 @@ START_TEST(two_arrays_in_a_file)
     test_bytes_free(&file);
     test_bytes_free(&second);
 }
-END_TEST
 
 /* What is no .npy file, and a word of how it becomes one. */
 static const struct {
@@ -151,7 +148,7 @@ static const struct {
     {"\x80\x3f\x00\x00\x80\x3f\x00\x00", 8, "something else; save the array with numpy.save, or if these are bare numbers"},
 };
 
-START_TEST(strangers_are_known)
+TEST_EACH(strangers_are_known, strangers)
 {
     test_file_write(test_path("x.npy"), strangers[_i].begin, strangers[_i].bytes);
     sl_npy_reader *reader;
@@ -161,7 +158,6 @@ START_TEST(strangers_are_known)
     test_check_message("stranger", &error, SLUICE_STATUS_BAD_DATA, "x.npy: byte 0: not a .npy file but ");
     test_check_message("stranger", &error, SLUICE_STATUS_BAD_DATA, strangers[_i].part);
 }
-END_TEST
 
 /* ---- Values ---------------------------------------------------------------------------------------------------------------- */
 
@@ -276,13 +272,12 @@ static void check_values(sl_npy_type type, bool big_endian, bool converts, bool 
     free(bits);
 }
 
-START_TEST(values_of_types)
+TEST_LOOP(values_of_types, 0, SL_NPY_TYPES)
 {
     uint64_t state = test_seed() + (uint64_t)_i;
     for (int way = 0; way < 8; way++)
         check_values((sl_npy_type)_i, way & 1, way & 2, way & 4, &state);
 }
-END_TEST
 
 /* Single values: as float32, as an integer (or that it is none), and in words. */
 static const struct {
@@ -329,7 +324,7 @@ static const struct {
     {SL_NPY_U8, UINT64_C(0xffffffffffffffff), false, 0, "18446744073709551615", "18446744073709551616"},
 };
 
-START_TEST(single_values)
+TEST_EACH(single_values, values)
 {
     int64_t integer = 77;
     char text[SL_NPY_VALUE_BYTES];
@@ -345,10 +340,9 @@ START_TEST(single_values)
         ck_assert_msg(f4 == parsed, "%s becomes %g, expected %s", text, (double)f4, values[_i].became);
     }
 }
-END_TEST
 
 /* The first element that float32 does not have is named by its place in the array, in either order. */
-START_TEST(losses_have_a_place)
+TEST_LOOP(losses_have_a_place, 0, 2)
 {
     test_bytes file = make_header("'<i4'", _i ? "True" : "False", "(3, 5, 2)");
     for (uint64_t k = 0; k < 30; k++)
@@ -369,7 +363,6 @@ START_TEST(losses_have_a_place)
     sl_npy_close(reader);
     test_bytes_free(&file);
 }
-END_TEST
 
 /* ---- Fortran order --------------------------------------------------------------------------------------------------------- */
 
@@ -434,7 +427,7 @@ static void check_rows(const columns *of, sl_npy_reader *reader, size_t axis, si
     free(data);
 }
 
-START_TEST(fortran_order)
+TEST_LOOP(fortran_order, 0, SL_NPY_TYPES)
 {
     uint64_t state = test_seed() + 100 + (uint64_t)_i;
     for (int k = 0; k < 60; k++) {
@@ -461,9 +454,8 @@ START_TEST(fortran_order)
         free(of.bits);
     }
 }
-END_TEST
 
-START_TEST(fortran_order_refused)
+TEST(fortran_order_refused)
 {
     test_bytes file = make_header("'<f4'", "True", "(2, 3)");
     sl_npy_reader *reader;
@@ -480,10 +472,9 @@ START_TEST(fortran_order_refused)
     sl_npy_close(reader);
     test_bytes_free(&file);
 }
-END_TEST
 
 /* A file that is cut short after it was opened. */
-START_TEST(fortran_order_cut)
+TEST(fortran_order_cut)
 {
     test_bytes file = make_header("'>f8'", "True", "(4, 3)");
     for (uint64_t k = 0; k < 12; k++)
@@ -501,29 +492,9 @@ START_TEST(fortran_order_cut)
     sl_npy_close(reader);
     test_bytes_free(&file);
 }
-END_TEST
-
-static Suite *npy_types_suite(void)
-{
-    Suite *suite = suite_create("npy_types");
-    TCase *test = tcase_create("types");
-    tcase_set_timeout(test, 100);
-    tcase_add_checked_fixture(test, test_folder_setup, test_folder_teardown);
-    suite_add_tcase(suite, test);
-    tcase_add_loop_test(test, types_as_spelled, 0, sizeof spellings / sizeof spellings[0]);
-    tcase_add_loop_test(test, shapes_and_orders, 0, sizeof shapes / sizeof shapes[0]);
-    tcase_add_test(test, two_arrays_in_a_file);
-    tcase_add_loop_test(test, strangers_are_known, 0, sizeof strangers / sizeof strangers[0]);
-    tcase_add_loop_test(test, values_of_types, 0, SL_NPY_TYPES);
-    tcase_add_loop_test(test, single_values, 0, sizeof values / sizeof values[0]);
-    tcase_add_loop_test(test, losses_have_a_place, 0, 2);
-    tcase_add_loop_test(test, fortran_order, 0, SL_NPY_TYPES);
-    tcase_add_test(test, fortran_order_refused);
-    tcase_add_test(test, fortran_order_cut);
-    return suite;
-}
 
 int main(void)
 {
-    return test_run(npy_types_suite());
+    tcase_add_checked_fixture(test_tcase("tests"), test_folder_setup, test_folder_teardown);
+    return test_run(test_suite());
 }

@@ -70,7 +70,7 @@ enum { ENTRIES = sizeof entries / sizeof entries[0] };
 
 /* ---- What is right --------------------------------------------------------------------------------------------------------- */
 
-START_TEST(what_is_saved_is_loaded)
+TEST(what_is_saved_is_loaded)
 {
     sluice_error error = {0};
     for (size_t count = 0; count <= ENTRIES; count++) {
@@ -89,9 +89,8 @@ START_TEST(what_is_saved_is_loaded)
         sluice_engine_destroy(to);
     }
 }
-END_TEST
 
-START_TEST(the_file_is_the_one_described)
+TEST(the_file_is_the_one_described)
 {
     sl_cpu cpu;
     char expected[ROOM];
@@ -114,9 +113,8 @@ START_TEST(the_file_is_the_one_described)
     test_bytes_free(&file);
     sluice_engine_destroy(engine);
 }
-END_TEST
 
-START_TEST(loading_adds_and_replaces)
+TEST(loading_adds_and_replaces)
 {
     const sl_tuned_plan own[] = {{64, 50, {6, 1, true, false}, 9}, {7, 7, {3, 2, false, false}, 8}};
     sluice_engine *from = make_auto(&stack), *to = make_auto(&stack);
@@ -131,9 +129,8 @@ START_TEST(loading_adds_and_replaces)
     sluice_engine_destroy(from);
     sluice_engine_destroy(to);
 }
-END_TEST
 
-START_TEST(what_was_measured_is_saved_and_planned)
+TEST(what_was_measured_is_saved_and_planned)
 {
     sluice_plan first = {.struct_size = sizeof first}, second = first;
     sluice_candidate chosen = {.struct_size = sizeof chosen};
@@ -151,10 +148,9 @@ START_TEST(what_was_measured_is_saved_and_planned)
     sluice_engine_destroy(from);
     sluice_engine_destroy(to);
 }
-END_TEST
 
 /* The ways that a file may teach are more than those that measuring would: all give the right bits. */
-START_TEST(any_way_has_the_same_bits)
+TEST_LOOP(any_way_has_the_same_bits, 0, 2)
 {
     const sluice_shape shape = {TEST_SHAPE, .layers = 2, .directions = _i ? 2 : 1, .inputs = 3, .hidden = 20, .has_bias = 1};
     enum { BATCH = 7, STEPS = 9 };
@@ -180,9 +176,8 @@ START_TEST(any_way_has_the_same_bits)
     test_batch_free(&batch);
     test_network_free(&network);
 }
-END_TEST
 
-START_TEST(seconds_need_no_nine_places)
+TEST(seconds_need_no_nine_places)
 {
     static const struct {
         const char *text;
@@ -203,7 +198,6 @@ START_TEST(seconds_need_no_nine_places)
         sluice_engine_destroy(engine);
     }
 }
-END_TEST
 
 /* ---- What is wrong --------------------------------------------------------------------------------------------------------- */
 
@@ -309,7 +303,7 @@ static const struct {
     {"rows=8 steps=9", "rows=64 steps=50", "line 5: expected another batch size, found 64 rows of 50 steps as in line 4"},
 };
 
-START_TEST(damages_are_refused)
+TEST_EACH(damages_are_refused, damages)
 {
     char good[ROOM], bad[2 * ROOM];
     make_good(&stack, good);
@@ -318,9 +312,8 @@ START_TEST(damages_are_refused)
     snprintf(bad, sizeof bad, "%.*s%s%s", (int)(at - good), good, damages[_i].to, at + strlen(damages[_i].from));
     check_refused(damages[_i].to, &stack, bad, strlen(bad), damages[_i].part);
 }
-END_TEST
 
-START_TEST(a_wavefront_needs_a_stack)
+TEST(a_wavefront_needs_a_stack)
 {
     char text[ROOM];
     make_good(&both_ways, text);
@@ -329,9 +322,8 @@ START_TEST(a_wavefront_needs_a_stack)
     flag[strlen("wavefront=")] = '1';
     check_refused("wavefront", &both_ways, text, strlen(text), "line 4: expected no wavefront");
 }
-END_TEST
 
-START_TEST(cut_files_are_refused)
+TEST(cut_files_are_refused)
 {
     char text[ROOM];
     make_good(&stack, text);
@@ -345,9 +337,8 @@ START_TEST(cut_files_are_refused)
         }
     }
 }
-END_TEST
 
-START_TEST(bytes_that_are_no_text)
+TEST(bytes_that_are_no_text)
 {
     char text[ROOM];
     make_good(&stack, text);
@@ -362,10 +353,9 @@ START_TEST(bytes_that_are_no_text)
     memset(large + size, 'x', sizeof large - 1 - size);
     check_refused("long line", &stack, large, sizeof large - 1, "line 6: expected a line's end");
 }
-END_TEST
 
 /* Bytes changed at random: refused, or a file as good as any; and never both. */
-START_TEST(mutations)
+TEST(mutations)
 {
     uint64_t random = test_seed();
     const size_t rounds = test_by_depth(300, 1000, 3000);
@@ -396,11 +386,10 @@ START_TEST(mutations)
     }
     sluice_engine_destroy(engine);
 }
-END_TEST
 
 /* ---- Other failures -------------------------------------------------------------------------------------------------------- */
 
-START_TEST(engines_that_do_not_choose)
+TEST(engines_that_do_not_choose)
 {
     sluice_error error = {0};
     sluice_engine *from = make_auto(&stack);
@@ -412,9 +401,8 @@ START_TEST(engines_that_do_not_choose)
     sluice_engine_destroy(fixed);
     sluice_engine_destroy(from);
 }
-END_TEST
 
-START_TEST(arguments)
+TEST(arguments)
 {
     sluice_error error = {0};
     sluice_engine *engine = make_auto(&stack);
@@ -429,31 +417,10 @@ START_TEST(arguments)
     ck_assert_uint_eq(test_folder_count(0), 0);
     sluice_engine_destroy(engine);
 }
-END_TEST
 
 int main(void)
 {
     test_begin();
-    Suite *suite = suite_create("plan file");
-    TCase *right = tcase_create("right"), *wrong = tcase_create("wrong"), *other = tcase_create("other");
-    TCase *const cases[] = {right, wrong, other};
-    for (size_t k = 0; k < 3; k++) {
-        tcase_set_timeout(cases[k], 100);
-        tcase_add_checked_fixture(cases[k], test_folder_setup, test_folder_teardown);
-        suite_add_tcase(suite, cases[k]);
-    }
-    tcase_add_test(right, what_is_saved_is_loaded);
-    tcase_add_test(right, the_file_is_the_one_described);
-    tcase_add_test(right, loading_adds_and_replaces);
-    tcase_add_test(right, what_was_measured_is_saved_and_planned);
-    tcase_add_loop_test(right, any_way_has_the_same_bits, 0, 2);
-    tcase_add_test(right, seconds_need_no_nine_places);
-    tcase_add_loop_test(wrong, damages_are_refused, 0, sizeof damages / sizeof damages[0]);
-    tcase_add_test(wrong, a_wavefront_needs_a_stack);
-    tcase_add_test(wrong, cut_files_are_refused);
-    tcase_add_test(wrong, bytes_that_are_no_text);
-    tcase_add_test(wrong, mutations);
-    tcase_add_test(other, engines_that_do_not_choose);
-    tcase_add_test(other, arguments);
-    return test_run(suite);
+    tcase_add_checked_fixture(test_tcase("tests"), test_folder_setup, test_folder_teardown);
+    return test_run(test_suite());
 }

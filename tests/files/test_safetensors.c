@@ -35,7 +35,7 @@ static void check_bad(const char *name, const test_bytes *file, const sluice_nam
     ck_assert_int_eq(sluice_model_load(path, names, &model, NULL), expected);
 }
 
-START_TEST(headers_malformed)
+TEST_EACH(headers_malformed, bad_headers)
 {
     const char *header = bad_headers[_i].header;
     test_bytes file = test_safetensors_file(header, strlen(header), bad_headers[_i].data);
@@ -46,9 +46,8 @@ START_TEST(headers_malformed)
     ck_assert_ptr_null(opened.input.name);
     test_bytes_free(&file);
 }
-END_TEST
 
-START_TEST(frames_malformed)
+TEST_EACH(frames_malformed, bad_frames)
 {
     const char *header = "{" A "}";
     test_bytes file =
@@ -58,10 +57,9 @@ START_TEST(frames_malformed)
     check_bad(bad_frames[_i].name, &file, NULL, SLUICE_STATUS_BAD_DATA, bad_frames[_i].part);
     test_bytes_free(&file);
 }
-END_TEST
 
 /* Values that are stepped over stand in each other, some deeper than is allowed; and a file that ends in any depth. */
-START_TEST(nesting)
+TEST(nesting)
 {
     static const struct {
         int depth;
@@ -84,9 +82,8 @@ START_TEST(nesting)
             test_bytes_free(&file);
         }
 }
-END_TEST
 
-START_TEST(headers_unusual)
+TEST_EACH(headers_unusual, good_headers)
 {
     test_bytes file = test_safetensors_file(good_headers[_i].header, strlen(good_headers[_i].header), good_headers[_i].data);
     test_file_write(test_path("x"), file.data, file.size);
@@ -103,9 +100,8 @@ START_TEST(headers_unusual)
     sl_source_release(&opened);
     test_bytes_free(&file);
 }
-END_TEST
 
-START_TEST(inputs_that_cannot_be_opened)
+TEST(inputs_that_cannot_be_opened)
 {
     sluice_model *model;
     sluice_error error = {0};
@@ -122,9 +118,8 @@ START_TEST(inputs_that_cannot_be_opened)
     ck_assert_int_eq(sluice_model_load("x", &names, &model, &error), SLUICE_STATUS_BAD_ARGUMENT);
     test_check_message("size", &error, SLUICE_STATUS_BAD_ARGUMENT, "struct_size");
 }
-END_TEST
 
-START_TEST(file_cut_while_open)
+TEST(file_cut_while_open)
 {
     uint64_t state = test_seed();
     test_bytes file = test_safetensors_network("a F32 4;b F16 4;", NULL, &state);
@@ -142,7 +137,6 @@ START_TEST(file_cut_while_open)
     sl_source_release(&opened);
     test_bytes_free(&file);
 }
-END_TEST
 
 /* ---- Widening -------------------------------------------------------------------------------------------------------------- */
 
@@ -167,17 +161,16 @@ static void check_widened(unsigned bits, float found, double expected)
                       expected, (double)found);
 }
 
-START_TEST(widening_every_value)
+TEST(widening_every_value)
 {
     for (unsigned bits = 0; bits <= UINT16_MAX; bits++) {
         check_widened(bits, sl_widen_f16((uint16_t)bits), wide_value(bits, 5, 10));
         check_widened(bits, sl_widen_bf16((uint16_t)bits), wide_value(bits, 8, 7));
     }
 }
-END_TEST
 
 /* A tensor of every 16-bit pattern, read through a file: more than one buffer of the reader. */
-START_TEST(widening_through_a_file)
+TEST_LOOP(widening_through_a_file, 0, 2)
 {
     char header[128];
     const char *dtype = _i ? "BF16" : "F16";
@@ -198,11 +191,10 @@ START_TEST(widening_through_a_file)
     sl_source_release(&opened);
     test_bytes_free(&file);
 }
-END_TEST
 
 /* ---- Networks -------------------------------------------------------------------------------------------------------------- */
 
-START_TEST(networks_malformed)
+TEST_EACH(networks_malformed, bad_networks)
 {
     uint64_t state = test_seed();
     const sluice_names names = {sizeof names, bad_networks[_i].prefix, bad_networks[_i].head, bad_networks[_i].embedding};
@@ -210,10 +202,9 @@ START_TEST(networks_malformed)
     check_bad(bad_networks[_i].name, &file, &names, bad_networks[_i].status, bad_networks[_i].part);
     test_bytes_free(&file);
 }
-END_TEST
 
 /* More rows than there are tokens; the file is a hole of 4 GB that takes no room. */
-START_TEST(vocabulary_too_large)
+TEST(vocabulary_too_large)
 {
     static const char header[] = "{" T("weight_ih_l0", "F32", "[4,1]", "[0,16]") "," T(
         "weight_hh_l0", "F32", "[4,1]", "[16,32]") "," T("emb.weight", "BF16", "[2147483648,1]", "[32,4294967328]") "}";
@@ -227,10 +218,9 @@ START_TEST(vocabulary_too_large)
     ck_assert_ptr_null(model);
     test_bytes_free(&file);
 }
-END_TEST
 
 /* A weight that is NaN or infinite, in every tensor that is read. */
-START_TEST(weights_not_finite)
+TEST(weights_not_finite)
 {
     static const struct {
         const char *tensor;
@@ -264,9 +254,8 @@ START_TEST(weights_not_finite)
     sl_source_release(&opened);
     test_bytes_free(&file);
 }
-END_TEST
 
-START_TEST(networks_found)
+TEST_EACH(networks_found, good_networks)
 {
     uint64_t state = test_seed();
     const sluice_names names = {sizeof names, good_networks[_i].prefix, good_networks[_i].head, good_networks[_i].embedding};
@@ -288,7 +277,6 @@ START_TEST(networks_found)
     sluice_model_destroy(model);
     test_bytes_free(&file);
 }
-END_TEST
 
 /* The values of a tensor of the file, widened by the plain formula; the caller frees them. */
 static float *expected_values(const sl_tensor_source *file, const test_bytes *bytes, const char *name, size_t *count)
@@ -320,7 +308,7 @@ static void check_values(const sl_tensor_source *file, const test_bytes *bytes, 
     " 8,2;lstm.bias_ih_" layer " " type " 8;"
 
 /* Every value of a file of two layers, two directions and three types lands in its place. */
-START_TEST(values_in_place)
+TEST(values_in_place)
 {
     uint64_t state = test_seed();
     test_bytes file = test_safetensors_network(
@@ -358,10 +346,9 @@ START_TEST(values_in_place)
     sluice_model_destroy(model);
     test_bytes_free(&file);
 }
-END_TEST
 
 /* A file whose gates are in another order gives the model that torch's order gives. */
-START_TEST(gates_in_another_order)
+TEST(gates_in_another_order)
 {
     static const unsigned char order[SL_GATES] = {[SL_GATE_I] = 0, [SL_GATE_F] = 2, [SL_GATE_G] = 3, [SL_GATE_O] = 1}; /* ONNX's */
     static const char *const names[] = {"lstm.weight_ih_l0", "lstm.weight_hh_l0", "lstm.bias_ih_l0", "lstm.bias_hh_l0"};
@@ -392,10 +379,9 @@ START_TEST(gates_in_another_order)
     sluice_model_destroy(want);
     test_bytes_free(&file);
 }
-END_TEST
 
 /* Two biases that are finite, and their sum is not. */
-START_TEST(sum_of_biases_not_finite)
+TEST(sum_of_biases_not_finite)
 {
     uint64_t state = test_seed();
     test_bytes file = test_safetensors_network(LSTM, NULL, &state);
@@ -412,9 +398,8 @@ START_TEST(sum_of_biases_not_finite)
     sl_source_release(&source);
     test_bytes_free(&file);
 }
-END_TEST
 
-START_TEST(memory_arguments)
+TEST(memory_arguments)
 {
     sluice_error error = {0};
     sluice_model *model = (sluice_model *)&error;
@@ -427,10 +412,9 @@ START_TEST(memory_arguments)
     ck_assert_int_eq(sluice_model_load_memory("", 0, NULL, &model, &error), SLUICE_STATUS_BAD_DATA);
     test_check_message("empty", &error, SLUICE_STATUS_BAD_DATA, "memory: byte 0: the file ends here");
 }
-END_TEST
 
 /* The model of the demonstration. */
-START_TEST(langid)
+TEST(langid)
 {
     const char *source = getenv("SLUICE_SOURCE");
     char path[4096];
@@ -449,7 +433,6 @@ START_TEST(langid)
     ck_assert_str_eq(sluice_model_get_notes(model), "names: torch, prefix \"lstm.\", head \"fc\", embedding \"embedding\"");
     sluice_model_destroy(model);
 }
-END_TEST
 
 /* ---- Mutations ------------------------------------------------------------------------------------------------------------- */
 
@@ -491,7 +474,7 @@ static bool survives(const unsigned char *data, size_t size)
     return false;
 }
 
-START_TEST(mutations)
+TEST_LOOP(mutations, 0, 2)
 {
     static const char *const metadata[] = {
         "{\"classes\":\"a,b,c,d\"}",
@@ -517,40 +500,9 @@ START_TEST(mutations)
     ck_assert_uint_lt(good, 3500);
     test_bytes_free(&file);
 }
-END_TEST
-
-static Suite *safetensors_suite(void)
-{
-    Suite *suite = suite_create("safetensors");
-    TCase *format = tcase_create("format"), *network = tcase_create("network");
-    TCase *const cases[] = {format, network};
-    for (size_t k = 0; k < 2; k++) {
-        tcase_set_timeout(cases[k], 100);
-        tcase_add_checked_fixture(cases[k], test_folder_setup, test_folder_teardown);
-        suite_add_tcase(suite, cases[k]);
-    }
-    tcase_add_loop_test(format, headers_malformed, 0, sizeof bad_headers / sizeof bad_headers[0]);
-    tcase_add_loop_test(format, frames_malformed, 0, sizeof bad_frames / sizeof bad_frames[0]);
-    tcase_add_loop_test(format, headers_unusual, 0, sizeof good_headers / sizeof good_headers[0]);
-    tcase_add_test(format, nesting);
-    tcase_add_test(format, inputs_that_cannot_be_opened);
-    tcase_add_test(format, file_cut_while_open);
-    tcase_add_test(format, widening_every_value);
-    tcase_add_loop_test(format, widening_through_a_file, 0, 2);
-    tcase_add_loop_test(network, networks_malformed, 0, sizeof bad_networks / sizeof bad_networks[0]);
-    tcase_add_loop_test(network, networks_found, 0, sizeof good_networks / sizeof good_networks[0]);
-    tcase_add_test(network, vocabulary_too_large);
-    tcase_add_test(network, weights_not_finite);
-    tcase_add_test(network, values_in_place);
-    tcase_add_test(network, gates_in_another_order);
-    tcase_add_test(network, sum_of_biases_not_finite);
-    tcase_add_test(network, memory_arguments);
-    tcase_add_test(network, langid);
-    tcase_add_loop_test(network, mutations, 0, 2);
-    return suite;
-}
 
 int main(void)
 {
-    return test_run(safetensors_suite());
+    tcase_add_checked_fixture(test_tcase("tests"), test_folder_setup, test_folder_teardown);
+    return test_run(test_suite());
 }

@@ -33,7 +33,7 @@ static const struct {
     {"0012", 1, {12}},
 };
 
-START_TEST(lists_are_read)
+TEST_EACH(lists_are_read, good_lists)
 {
     const size_t expected = good_lists[_i].count;
     sl_list list = {.count = 1, .values = {99}};
@@ -44,7 +44,6 @@ START_TEST(lists_are_read)
     for (size_t k = 0; k < expected; k++)
         ck_assert_uint_eq(list.values[1 + k], good_lists[_i].values[k]);
 }
-END_TEST
 
 /* A list that is wrong, and words of the message that says so. */
 static const struct {
@@ -80,7 +79,7 @@ static const struct {
     {"4.5", "did not expect '.5'"},
 };
 
-START_TEST(wrong_lists_are_refused)
+TEST_EACH(wrong_lists_are_refused, bad_lists)
 {
     sl_list list = {.count = 1, .values = {99}};
     sluice_error error = {0};
@@ -92,9 +91,8 @@ START_TEST(wrong_lists_are_refused)
     ck_assert_msg(strstr(error.message, "--batch") == error.message, "the option is not named: %s", error.message);
     ck_assert_uint_eq(list.count, 1);
 }
-END_TEST
 
-START_TEST(a_range_ends_at_the_largest_number)
+TEST(a_range_ends_at_the_largest_number)
 {
     sl_list list = {0};
     const sl_argument last = {"--x", "18446744073709551614-18446744073709551615"},
@@ -106,9 +104,8 @@ START_TEST(a_range_ends_at_the_largest_number)
     ck_assert_uint_eq(list.count, 4);
     ck_assert_uint_eq(list.values[3], (size_t)1 << 32);
 }
-END_TEST
 
-START_TEST(tuples_are_whole)
+TEST(tuples_are_whole)
 {
     static const char *const wrong[] = {"",     "1",     "1,2",      "1,2,",    "1,2,3,4", "1,2,3,",
                                         "1,,3", "0,2,3", "1,2,9999", "1-2,2,3", "a,b,c"};
@@ -123,9 +120,8 @@ START_TEST(tuples_are_whole)
         ck_assert_msg(strstr(error.message, "--case"), "%s", error.message);
     }
 }
-END_TEST
 
-START_TEST(names_are_those_of_the_library)
+TEST(names_are_those_of_the_library)
 {
     static const char *const wrong[] = {"", "avx", "avx22", "AVX2", "scalar,", ",scalar", "scalar,,avx2", "scalar avx2"};
     sl_list list = {0};
@@ -140,9 +136,8 @@ START_TEST(names_are_those_of_the_library)
         ck_assert_uint_eq(list.count, 3);
     }
 }
-END_TEST
 
-START_TEST(seconds_have_a_range)
+TEST(seconds_have_a_range)
 {
     static const char *const wrong[] = {"", "0", "-1", "nan", "inf", "1s", "3601", "x"};
     double seconds;
@@ -151,7 +146,6 @@ START_TEST(seconds_have_a_range)
     for (size_t k = 0; k < sizeof wrong / sizeof wrong[0]; k++)
         ck_assert_int_eq(sl_grammar_seconds(&(sl_argument){"--min-time", wrong[k]}, &seconds, NULL), SLUICE_STATUS_BAD_ARGUMENT);
 }
-END_TEST
 
 /* ---- The command line ------------------------------------------------------------------------------------------------------ */
 
@@ -164,7 +158,7 @@ static sluice_status parse(const char *line, sl_bench_options *options, sluice_e
     return sl_bench_options_parse(words.argc, words.argv, options, error);
 }
 
-START_TEST(options_span_all_combinations)
+TEST(options_span_all_combinations)
 {
     static sl_bench_options options;
     size_t shapes, settings;
@@ -191,9 +185,8 @@ START_TEST(options_span_all_combinations)
     const sl_setting first = sl_bench_options_get_setting(&options, 0), last = sl_bench_options_get_setting(&options, 3);
     ck_assert(first.threads == 1 && first.isa == SLUICE_ISA_SCALAR && last.threads == 2 && last.isa == SLUICE_ISA_AVX2);
 }
-END_TEST
 
-START_TEST(defaults_make_a_run)
+TEST(defaults_make_a_run)
 {
     static sl_bench_options options;
     size_t shapes, settings;
@@ -212,9 +205,8 @@ START_TEST(defaults_make_a_run)
     ck_assert(both.directions == 2 && both.ragged == SL_RAGGED_UNIFORM);
     ck_assert_str_eq(options.output, "f");
 }
-END_TEST
 
-START_TEST(measuring_is_a_schedule)
+TEST(measuring_is_a_schedule)
 {
     static sl_bench_options options;
     ck_assert_int_eq(parse("--schedule auto,units,measure --ragged tail", &options, NULL), SLUICE_STATUS_OK);
@@ -224,9 +216,8 @@ START_TEST(measuring_is_a_schedule)
     ck_assert(measure.measure && measure.schedule == SLUICE_SCHEDULE_AUTO);
     ck_assert_int_eq(sl_bench_options_get_case(&options, 0).ragged, SL_RAGGED_TAIL);
 }
-END_TEST
 
-START_TEST(wrong_options_are_refused)
+TEST(wrong_options_are_refused)
 {
     static const char *const wrong[] = {"--batch 0",
                                         "--format xml",
@@ -242,9 +233,8 @@ START_TEST(wrong_options_are_refused)
     for (size_t k = 0; k < sizeof wrong / sizeof wrong[0]; k++)
         ck_assert_msg(parse(wrong[k], &options, NULL) == SLUICE_STATUS_BAD_ARGUMENT, "'%s'", wrong[k]);
 }
-END_TEST
 
-START_TEST(too_many_combinations_are_refused)
+TEST(too_many_combinations_are_refused)
 {
     static sl_bench_options options;
     size_t shapes, settings;
@@ -255,11 +245,10 @@ START_TEST(too_many_combinations_are_refused)
     options.isa.count = SL_LIST_MAX; /* 2^70: no command line is that long */
     ck_assert_int_eq(sl_bench_options_count(&options, &shapes, &settings, &error), SLUICE_STATUS_BAD_ARGUMENT);
 }
-END_TEST
 
 /* ---- The harness ----------------------------------------------------------------------------------------------------------- */
 
-START_TEST(a_summary_is_min_median_max)
+TEST(a_summary_is_min_median_max)
 {
     double one[] = {3}, odd[] = {5, 1, 4, 2, 9}, even[] = {8, 1, 2, 4};
     const sl_summary a = sl_summarise(1, one), b = sl_summarise(5, odd), c = sl_summarise(4, even);
@@ -267,9 +256,8 @@ START_TEST(a_summary_is_min_median_max)
     ck_assert(b.min == 1 && b.median == 4 && b.max == 9);
     ck_assert(c.min == 1 && c.median == 3 && c.max == 8);
 }
-END_TEST
 
-START_TEST(a_spread_is_relative)
+TEST(a_spread_is_relative)
 {
     sl_timing timing = {.seconds = {2, 2.125, 7}, .reference = {1, 100, 104}};
     ck_assert_double_eq(sl_timing_spread(&timing), 0.0625);
@@ -286,7 +274,6 @@ START_TEST(a_spread_is_relative)
     sl_bench_tally_add(&tally, &timing);
     ck_assert(tally.rows == 2 && tally.busy == 1);
 }
-END_TEST
 
 typedef struct probe {
     size_t calls, references, fails_at, best_at;
@@ -315,7 +302,7 @@ static bool stop_after_a_while(void)
     return ++asked > 4;
 }
 
-START_TEST(repetitions_and_references_alternate)
+TEST(repetitions_and_references_alternate)
 {
     enum { WARMUP = 5, REPETITIONS = 7, REFERENCES = REPETITIONS + 1 }; /* before, between and after */
     const sl_timing_plan plan = {1e-5, REPETITIONS, WARMUP, NULL};
@@ -338,9 +325,8 @@ START_TEST(repetitions_and_references_alternate)
                             elapsed); /* of one call, and no more than there was */
     }
 }
-END_TEST
 
-START_TEST(a_failing_call_ends_it)
+TEST(a_failing_call_ends_it)
 {
     const sl_timing_plan plan = {1e-5, 7, 2, NULL};
     for (size_t fails_at = 1; fails_at <= 40; fails_at++) { /* in the warm-up, the calibration and perhaps the repetitions */
@@ -352,9 +338,8 @@ START_TEST(a_failing_call_ends_it)
         ck_assert_uint_eq(timing.repetitions, 0);
     }
 }
-END_TEST
 
-START_TEST(a_stop_ends_it)
+TEST(a_stop_ends_it)
 {
     probe p = {0};
     sl_timing timing;
@@ -364,36 +349,8 @@ START_TEST(a_stop_ends_it)
     ck_assert_uint_lt(timing.repetitions, 5);
     ck_assert_double_eq(timing.reference.max, 0);
 }
-END_TEST
-
-static void add_loop(Suite *suite, const char *name, const TTest *test, int count)
-{
-    TCase *tcase = tcase_create(name);
-    tcase_set_timeout(tcase, 60);
-    tcase_add_loop_test(tcase, test, 0, count);
-    suite_add_tcase(suite, tcase);
-}
 
 int main(void)
 {
-    Suite *suite = suite_create("perf");
-    TCase *parts = tcase_create("parts");
-    tcase_add_test(parts, a_range_ends_at_the_largest_number);
-    tcase_add_test(parts, tuples_are_whole);
-    tcase_add_test(parts, names_are_those_of_the_library);
-    tcase_add_test(parts, seconds_have_a_range);
-    tcase_add_test(parts, options_span_all_combinations);
-    tcase_add_test(parts, defaults_make_a_run);
-    tcase_add_test(parts, measuring_is_a_schedule);
-    tcase_add_test(parts, wrong_options_are_refused);
-    tcase_add_test(parts, too_many_combinations_are_refused);
-    tcase_add_test(parts, a_summary_is_min_median_max);
-    tcase_add_test(parts, a_spread_is_relative);
-    tcase_add_test(parts, repetitions_and_references_alternate);
-    tcase_add_test(parts, a_failing_call_ends_it);
-    tcase_add_test(parts, a_stop_ends_it);
-    suite_add_tcase(suite, parts);
-    add_loop(suite, "lists", lists_are_read, sizeof good_lists / sizeof good_lists[0]);
-    add_loop(suite, "wrong lists", wrong_lists_are_refused, sizeof bad_lists / sizeof bad_lists[0]);
-    return test_run(suite);
+    return test_run(test_suite());
 }

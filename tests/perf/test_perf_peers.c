@@ -67,7 +67,7 @@ static void check_row(const sl_case *shape, const sl_peer *peer, const sl_result
     json_decref(row);
 }
 
-START_TEST(each_peer_agrees_with_the_reference)
+TEST_LOOP(each_peer_agrees_with_the_reference, 0, CASES)
 {
     const sl_case *shape = &cases[_i];
     sl_fixture *fixture = make_fixture(shape);
@@ -94,7 +94,6 @@ START_TEST(each_peer_agrees_with_the_reference)
     }
     sl_fixture_destroy(fixture);
 }
-END_TEST
 
 /* ---- Wrong peers ------------------------------------------------------------------------------------------------------------ */
 
@@ -149,7 +148,7 @@ static sluice_status run_spoilt(sluice_status (*call)(void *made, sluice_error *
     return status;
 }
 
-START_TEST(a_wrong_result_stops_a_run)
+TEST(a_wrong_result_stops_a_run)
 {
     sluice_error error;
     ck_assert_int_eq(run_spoilt(call_spoilt, 0, &error), SLUICE_STATUS_BAD_DATA);
@@ -161,18 +160,16 @@ START_TEST(a_wrong_result_stops_a_run)
     ck_assert_msg(strstr(error.message, "is nan") || strstr(error.message, "is -nan"), "%s", error.message);
     ck_assert_int_eq(run_spoilt(call_failing, 0, &error), SLUICE_STATUS_IO);
 }
-END_TEST
 
-START_TEST(a_result_that_becomes_wrong_stops_a_run)
+TEST(a_result_that_becomes_wrong_stops_a_run)
 {
     sluice_error error;
     ck_assert_int_eq(run_spoilt(call_spoilt, 2, &error), SLUICE_STATUS_BAD_DATA); /* right when checked first, wrong when timed */
     ck_assert_uint_gt(calls, 2);
     ck_assert_int_eq(run_spoilt(call_spoilt, 1000000, &error), SLUICE_STATUS_OK);
 }
-END_TEST
 
-START_TEST(the_runtimes_threads_are_left_as_they_were)
+TEST(the_runtimes_threads_are_left_as_they_were)
 {
     char reason[160];
     unsigned before, after;
@@ -190,7 +187,6 @@ START_TEST(the_runtimes_threads_are_left_as_they_were)
     }
     sl_fixture_destroy(fixture);
 }
-END_TEST
 
 /* ---- Rows against each other ------------------------------------------------------------------------------------------------ */
 
@@ -199,7 +195,7 @@ static double vs_best_of(const json_t *rows, size_t k)
     return json_number_value(json_object_get(json_array_get(rows, k), "vs_best"));
 }
 
-START_TEST(rows_are_held_against_the_best_other)
+TEST(rows_are_held_against_the_best_other)
 {
     const int beyond = (int)sl_threads_cpus() + 1;
     json_t *rows = json_pack("[{ss si sf} {ss si sf} {ss si sf} {ss si sf} {ss si sf} {ss si sf} {ss si sf}]", "peer", "a",
@@ -215,9 +211,8 @@ START_TEST(rows_are_held_against_the_best_other)
         ck_assert(json_is_null(json_object_get(json_array_get(rows, k), "vs_best")));
     json_decref(rows);
 }
-END_TEST
 
-START_TEST(the_peers_have_names)
+TEST(the_peers_have_names)
 {
     static const char *const names[] = {"sluice", "blis", "plain", "onednn", NULL};
     for (size_t k = 0; k < sizeof names / sizeof names[0]; k++) {
@@ -227,7 +222,6 @@ START_TEST(the_peers_have_names)
     }
     ck_assert(sl_peer_get(0) == &sl_peer_sluice && sl_peer_get(1) == &sl_peer_blis && sl_peer_get(2) == &sl_peer_plain);
 }
-END_TEST
 
 /* ---- Export ----------------------------------------------------------------------------------------------------------------- */
 
@@ -371,7 +365,7 @@ static void check_export(const sl_case *shape)
     remove_case(shape, directory, outer);
 }
 
-START_TEST(an_exported_case_is_the_one_that_was_run)
+TEST_LOOP(an_exported_case_is_the_one_that_was_run, 0, CASES)
 {
     for (sl_train_pass train = SL_TRAIN_NONE; train <= SL_TRAIN_BOTH; train++) {
         sl_case shape = cases[_i];
@@ -379,32 +373,15 @@ START_TEST(an_exported_case_is_the_one_that_was_run)
         check_export(&shape);
     }
 }
-END_TEST
 
-START_TEST(an_export_to_nowhere_fails)
+TEST(an_export_to_nowhere_fails)
 {
     sluice_error error = {0};
     ck_assert_int_eq(sl_export_write(&cases[0], "/dev/null/cases", &error), SLUICE_STATUS_IO);
     ck_assert_msg(strstr(error.message, "/dev/null/cases"), "%s", error.message);
 }
-END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("perf peers");
-    TCase *peers = tcase_create("peers"), *rows = tcase_create("rows"), *files = tcase_create("export");
-    tcase_set_timeout(peers, 120);
-    tcase_add_loop_test(peers, each_peer_agrees_with_the_reference, 0, CASES);
-    tcase_add_test(peers, a_wrong_result_stops_a_run);
-    tcase_add_test(peers, a_result_that_becomes_wrong_stops_a_run);
-    tcase_add_test(peers, the_runtimes_threads_are_left_as_they_were);
-    suite_add_tcase(suite, peers);
-    tcase_add_test(rows, rows_are_held_against_the_best_other);
-    tcase_add_test(rows, the_peers_have_names);
-    suite_add_tcase(suite, rows);
-    tcase_set_timeout(files, 120);
-    tcase_add_loop_test(files, an_exported_case_is_the_one_that_was_run, 0, CASES);
-    tcase_add_test(files, an_export_to_nowhere_fails);
-    suite_add_tcase(suite, files);
-    return test_run(suite);
+    return test_run(test_suite());
 }

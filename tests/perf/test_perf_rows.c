@@ -111,7 +111,7 @@ static const char *const fields[] = {"steps",
                                      "environment"};
 enum { FIELDS = sizeof fields / sizeof fields[0] };
 
-START_TEST(a_json_row_has_every_field)
+TEST(a_json_row_has_every_field)
 {
     char *text = write_report(SL_BENCH_JSON, 2);
     json_t *rows = json_loads(text, 0, NULL);
@@ -140,9 +140,8 @@ START_TEST(a_json_row_has_every_field)
     json_decref(rows);
     free(text);
 }
-END_TEST
 
-START_TEST(a_way_has_a_short_name)
+TEST(a_way_has_a_short_name)
 {
     static const struct {
         sluice_candidate way;
@@ -161,9 +160,8 @@ START_TEST(a_way_has_a_short_name)
         ck_assert_str_eq(sl_words_candidate(&candidates[k].way, text), candidates[k].name);
     }
 }
-END_TEST
 
-START_TEST(measuring_is_named)
+TEST(measuring_is_named)
 {
     sl_result result = sample_result();
     result.setting.schedule = SLUICE_SCHEDULE_AUTO;
@@ -174,9 +172,8 @@ START_TEST(measuring_is_named)
     ck_assert_str_eq(sl_words_schedule(SLUICE_SCHEDULE_UNITS), "units");
     ck_assert_ptr_null(sl_words_schedule(SL_WORDS_MEASURE + 1));
 }
-END_TEST
 
-START_TEST(no_rows_are_valid_json)
+TEST(no_rows_are_valid_json)
 {
     char *text = write_report(SL_BENCH_JSON, 0);
     json_t *rows = json_loads(text, 0, NULL);
@@ -184,7 +181,6 @@ START_TEST(no_rows_are_valid_json)
     json_decref(rows);
     free(text);
 }
-END_TEST
 
 /* Lines of a text; each must end in a newline. */
 static size_t count_lines(const char *text)
@@ -196,7 +192,7 @@ static size_t count_lines(const char *text)
     return lines;
 }
 
-START_TEST(every_format_writes_its_lines)
+TEST(every_format_writes_its_lines)
 {
     json_t *context = sample_context();
     const size_t said = json_object_size(context);
@@ -216,9 +212,8 @@ START_TEST(every_format_writes_its_lines)
         free(text);
     }
 }
-END_TEST
 
-START_TEST(an_aborted_report_leaves_nothing)
+TEST(an_aborted_report_leaves_nothing)
 {
     char path[] = "/tmp/sluice-test-perf-XXXXXX", inside[64];
     ck_assert_ptr_nonnull(mkdtemp(path));
@@ -232,9 +227,8 @@ START_TEST(an_aborted_report_leaves_nothing)
     json_decref(context);
     ck_assert_int_eq(rmdir(path), 0); /* empty */
 }
-END_TEST
 
-START_TEST(a_row_without_memory_is_an_error)
+TEST(a_row_without_memory_is_an_error)
 {
     json_t *context = sample_context();
     sl_bench_report *report;
@@ -243,7 +237,6 @@ START_TEST(a_row_without_memory_is_an_error)
     sl_bench_report_abort(report);
     json_decref(context);
 }
-END_TEST
 
 /* ---- Cases ----------------------------------------------------------------------------------------------------------------- */
 
@@ -272,7 +265,7 @@ static void check_steps(const sl_case *shape, uint64_t total)
         ck_assert_uint_eq(total, shape->ragged ? shape->steps + (shape->batch - 1) * rest : most);
 }
 
-START_TEST(a_case_is_checked_and_timed)
+TEST_EACH(a_case_is_checked_and_timed, cases)
 {
     const sl_timing_plan plan = {1e-6, 2, 0, NULL};
     sl_fixture *fixture;
@@ -290,9 +283,8 @@ START_TEST(a_case_is_checked_and_timed)
     }
     sl_fixture_destroy(fixture);
 }
-END_TEST
 
-START_TEST(measuring_is_for_equal_rows)
+TEST(measuring_is_for_equal_rows)
 {
     const sl_timing_plan plan = {1e-6, 1, 0, NULL};
     const sl_case shapes[] = {cases[0], cases[1]};
@@ -309,23 +301,8 @@ START_TEST(measuring_is_for_equal_rows)
         }
     }
 }
-END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("perf rows");
-    TCase *rows = tcase_create("rows"), *runs = tcase_create("cases");
-    tcase_add_test(rows, a_json_row_has_every_field);
-    tcase_add_test(rows, a_way_has_a_short_name);
-    tcase_add_test(rows, measuring_is_named);
-    tcase_add_test(rows, no_rows_are_valid_json);
-    tcase_add_test(rows, every_format_writes_its_lines);
-    tcase_add_test(rows, an_aborted_report_leaves_nothing);
-    tcase_add_test(rows, a_row_without_memory_is_an_error);
-    suite_add_tcase(suite, rows);
-    tcase_set_timeout(runs, 120);
-    tcase_add_loop_test(runs, a_case_is_checked_and_timed, 0, sizeof cases / sizeof cases[0]);
-    tcase_add_test(runs, measuring_is_for_equal_rows);
-    suite_add_tcase(suite, runs);
-    return test_run(suite);
+    return test_run(test_suite());
 }

@@ -3,12 +3,18 @@
 #define SLUICE_TESTS_NETWORK_H
 
 #include "sluice.h"
+#include "support/suite.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
 /** What outputs hold before a call: a quiet NaN that no computation yields, so that "not written" and "NaN" differ. */
 #define TEST_PREFILL UINT32_C(0x7fe15a5a)
+
+TEST_HANDLE(sluice_model)
+TEST_HANDLE(sluice_engine)
+TEST_HANDLE(sluice_workspace)
+TEST_HANDLE(sluice_streams)
 
 /** The first field of a shape that a test writes down. */
 #define TEST_SHAPE .struct_size = sizeof(sluice_shape)

@@ -1,8 +1,9 @@
-/* What every test program shares: its main, and the seed that it prints so that a failure can be had again. */
+/* What every test program shares: its tests, its main, and the seed that it prints so that a failure can be had again. */
 #ifndef SLUICE_TESTS_SUITE_H
 #define SLUICE_TESTS_SUITE_H
 
 #include <check.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -50,6 +51,72 @@ static inline uint64_t test_random(uint64_t *state)
 static inline float test_uniform(uint64_t *state)
 {
     return (float)(test_random(state) >> 40) * 0x1p-24f;
+}
+
+/** The program's suite, and the test case of a name in it, made when they are first asked for. A case has its name as its tag too. */
+static inline Suite *test_suite(void)
+{
+    static Suite *suite;
+    return suite ? suite : (suite = suite_create(program_invocation_short_name));
+}
+
+static inline TCase *test_tcase(const char *name)
+{
+    static struct {
+        const char *name;
+        TCase *tcase;
+    } known[8];
+    size_t k = 0;
+    while (known[k].tcase && strcmp(known[k].name, name) != 0)
+        k++;
+    if (!known[k].tcase) {
+        known[k].name = name;
+        known[k].tcase = tcase_create(name);
+        tcase_set_tags(known[k].tcase, name);
+        tcase_set_timeout(known[k].tcase, 0); /* Meson ends what hangs */
+        suite_add_tcase(test_suite(), known[k].tcase);
+    }
+    return known[k].tcase;
+}
+
+/* A test that is declared where it stands: TEST(name) { body }. TEST_LOOP runs the body for each _i from first to end - 1, TEST_EACH
+ * for each index of an array; TEST_IN does so in a test case of another name than "tests", and TEST_MORE adds numbers to a test that
+ * stands above. The case "large" is what an emulator has no time for. A program whose tests depend on its environment adds them itself. */
+#define TEST(name) TEST_LOOP(name, 0, 1)
+#define TEST_LOOP(name, first, end) TEST_IN("tests", name, first, end)
+#define TEST_EACH(name, array) TEST_LOOP(name, 0, sizeof(array) / sizeof(array)[0])
+#define TEST_IN(tcase, name, first, end)                                                                                           \
+    static void name##_body(int _i);                                                                                               \
+    static const TTest name##_test = {#name, name##_body, __FILE__, __LINE__};                                                     \
+    __attribute__((constructor)) static void name##_add(void)                                                                      \
+    {                                                                                                                              \
+        tcase_add_loop_test(test_tcase(tcase), &name##_test, first, (int)(end));                                                   \
+    }                                                                                                                              \
+    static void name##_body(int _i CK_ATTRIBUTE_UNUSED)
+#define TEST_MORE(tcase, name, first, end)                                                                                         \
+    __attribute__((constructor)) static void name##_add_more(void)                                                                 \
+    {                                                                                                                              \
+        tcase_add_loop_test(test_tcase(tcase), &name##_test, first, (int)(end));                                                   \
+    }
+
+/* OWNED(type) declares a variable that type_free frees where its block ends, the last declared first. OWNED_HANDLE(type) declares a
+ * pointer for which type_destroy, and FREED before a declaration of pointers one for which free, does so. */
+#define OWNED(type) __attribute__((cleanup(type##_free))) type
+#define FREED __attribute__((cleanup(test_memory_free)))
+#define OWNED_HANDLE(type) __attribute__((cleanup(test_##type##_destroy))) type *
+
+/* What OWNED_HANDLE needs of a type that has a function type_destroy. */
+#define TEST_HANDLE(type)                                                                                                          \
+    static inline void test_##type##_destroy(type **handle)                                                                        \
+    {                                                                                                                              \
+        type##_destroy(*handle);                                                                                                   \
+    }
+
+static inline void test_memory_free(void *pointer)
+{
+    void *memory;
+    memcpy(&memory, pointer, sizeof memory);
+    free(memory);
 }
 
 /** Run a suite and end the program: 0 if every check passed. Check prints its closing line. */

@@ -134,7 +134,7 @@ static double difference(test_adjoint *adjoint, test_number *input)
 /* 1e-11 of roundings, and fifth derivatives up to 3e4. */
 static const double tolerance = 1e-9;
 
-START_TEST(agrees_with_differences)
+TEST_LOOP(agrees_with_differences, 0, OPTIONS)
 {
     const option *as = &options[_i];
     scene made = make_scene(as);
@@ -153,7 +153,6 @@ START_TEST(agrees_with_differences)
     fflush(stdout);
     free_scene(&made);
 }
-END_TEST
 
 static double distance(const test_number *got, const double *want, size_t count)
 {
@@ -168,7 +167,7 @@ static double distance(const test_number *got, const double *want, size_t count)
 
 /* Both oracles run the same equations in double, sums in the same order but for the bias, which the other adds in two: a few
  * roundings of 2^-53 for each of a sum's terms. */
-START_TEST(agrees_with_the_other_oracle)
+TEST_LOOP(agrees_with_the_other_oracle, 0, OPTIONS)
 {
     const option *as = &options[_i];
     if (as->dropout > 0)
@@ -183,10 +182,9 @@ START_TEST(agrees_with_the_other_oracle)
     test_oracle_free(&oracle);
     free_scene(&made);
 }
-END_TEST
 
 /* The same equations in double, in other orders, over up to 60 steps: some thousand roundings of 2^-53 of sums below 10. */
-START_TEST(agrees_with_torch)
+TEST(agrees_with_torch)
 {
     double worst = 0.0;
     for (size_t j = 0; j < GOLDEN_GRADIENTS; j++) {
@@ -204,10 +202,9 @@ START_TEST(agrees_with_torch)
     }
     printf("largest difference between the adjoint and torch in float64: %.3g\n", worst);
 }
-END_TEST
 
 /* The bounds hold for single precision of another making: the same sums in float, in both orders, and without fused operations. */
-START_TEST(sums_keep_their_bounds)
+TEST(sums_keep_their_bounds)
 {
     uint64_t random = test_seed();
     double worst = 0.0;
@@ -231,16 +228,8 @@ START_TEST(sums_keep_their_bounds)
         }
     printf("largest error of a sum, as a share of its bound: %.2g\n", worst);
 }
-END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("adjoint");
-    TCase *tcase = tcase_create("adjoint");
-    tcase_add_loop_test(tcase, agrees_with_differences, 0, OPTIONS);
-    tcase_add_loop_test(tcase, agrees_with_the_other_oracle, 0, OPTIONS);
-    tcase_add_test(tcase, agrees_with_torch);
-    tcase_add_test(tcase, sums_keep_their_bounds);
-    suite_add_tcase(suite, tcase);
-    return test_run(suite);
+    return test_run(test_suite());
 }

@@ -111,7 +111,7 @@ static const variety varieties[] = {
 };
 enum { VARIETIES = sizeof varieties / sizeof varieties[0] };
 
-START_TEST(shapes)
+TEST_LOOP(shapes, 0, VARIETIES)
 {
     const variety *kind = &varieties[_i];
     uint64_t random = test_seed();
@@ -140,11 +140,10 @@ START_TEST(shapes)
     test_batch_free(&batch);
     test_network_free(&network);
 }
-END_TEST
 
 /* ---- Each incoming gradient alone, and together ---- */
 
-START_TEST(incoming)
+TEST_LOOP(incoming, 0, 1 << TEST_RESULTS)
 {
     const sluice_shape shape = {TEST_SHAPE, .layers = 2, .directions = 2, .inputs = 5, .hidden = 9, .classes = 3, .has_bias = 1};
     uint64_t random = test_seed();
@@ -172,7 +171,6 @@ START_TEST(incoming)
     test_batch_free(&batch);
     test_network_free(&network);
 }
-END_TEST
 
 /* ---- Random shapes ---- */
 
@@ -215,12 +213,11 @@ static void try_random_shape(int index)
 }
 
 /* Ten in one of Check's processes, which are slow to start under a sanitizer. */
-START_TEST(random_shapes)
+TEST_LOOP(random_shapes, 0, test_by_depth(6, 15, 30))
 {
     for (int index = 10 * _i; index < 10 * (_i + 1); index++)
         try_random_shape(index);
 }
-END_TEST
 
 /* ---- Truncated backpropagation ---- */
 
@@ -284,7 +281,7 @@ static void run_chunk(const test_runner *runner, sluice_tape *tape, const sluice
 }
 
 /* Each chunk of a sequence has a loss of its own; the weights' gradients are added up over the chunks. */
-START_TEST(pieces_of_streams)
+TEST_LOOP(pieces_of_streams, 0, 2)
 {
     const sluice_shape shape = {TEST_SHAPE, .layers = 2, .directions = 1, .inputs = 5, .hidden = 13, .classes = 3, .has_bias = 1};
     static const size_t slots[SLOTS] = {1, 3, 5, 0, 2, 4};
@@ -321,17 +318,9 @@ START_TEST(pieces_of_streams)
     test_runner_free(&runner);
     test_network_free(&network);
 }
-END_TEST
 
 int main(void)
 {
     test_begin();
-    Suite *suite = suite_create("backward");
-    TCase *tcase = tcase_create("adjoint");
-    tcase_add_loop_test(tcase, shapes, 0, VARIETIES);
-    tcase_add_loop_test(tcase, incoming, 0, 1 << TEST_RESULTS);
-    tcase_add_loop_test(tcase, random_shapes, 0, (int)test_by_depth(6, 15, 30));
-    tcase_add_loop_test(tcase, pieces_of_streams, 0, 2);
-    suite_add_tcase(suite, tcase);
-    return test_run(suite);
+    return test_run(test_suite());
 }

@@ -54,7 +54,7 @@ static test_runner engine_with(const scene *made, int training, sluice_gemm gemm
     return test_runner_of(made->network.model, &options);
 }
 
-START_TEST(tape_arguments)
+TEST(tape_arguments)
 {
     scene made = make_scene(&small, 0);
     test_runner plain = engine_with(&made, 0, SLUICE_GEMM_FUSED);
@@ -98,10 +98,9 @@ START_TEST(tape_arguments)
     test_runner_free(&plain);
     free_scene(&made);
 }
-END_TEST
 
 /* The path of BLIS has no tape, whether its engine is asked to train or not. */
-START_TEST(tape_of_blis)
+TEST(tape_of_blis)
 {
     scene made = make_scene(&small, 0);
     sluice_engine_options options = test_options(SLUICE_ISA_AUTO, 1, SLUICE_SCHEDULE_AUTO);
@@ -117,10 +116,9 @@ START_TEST(tape_of_blis)
     sluice_engine_destroy(engine);
     free_scene(&made);
 }
-END_TEST
 
 /* A new tape takes the bytes that were reported; later batches that are no larger, with recompute of the same lengths, take no more. */
-START_TEST(tape_bytes)
+TEST_LOOP(tape_bytes, 0, 6)
 {
     static const size_t sizes[][2] = {{0, 0}, {1, 1}, {6, 5}, {40, 31}, {3, 200}, {300, 4}, {0, 7}, {7, 0}};
     const sluice_shape shapes[] = {small, worded};
@@ -156,10 +154,9 @@ START_TEST(tape_bytes)
         }
     free_scene(&made);
 }
-END_TEST
 
 /* Steps computed again are steps not kept: of a long batch a third of the bytes or less. */
-START_TEST(recomputing_saves_bytes)
+TEST(recomputing_saves_bytes)
 {
     const sluice_shape shape = {TEST_SHAPE, .layers = 2, .directions = 1, .inputs = 32, .hidden = 64, .has_bias = 1};
     scene made = make_scene(&shape, 0);
@@ -171,7 +168,6 @@ START_TEST(recomputing_saves_bytes)
     ck_assert_uint_le(some, all / 3);
     free_scene(&made);
 }
-END_TEST
 
 /* ---- Backward ---- */
 
@@ -225,7 +221,7 @@ static const struct {
 };
 enum { SPOILINGS = sizeof spoilings / sizeof spoilings[0] };
 
-START_TEST(backward_refuses)
+TEST_LOOP(backward_refuses, 0, SPOILINGS)
 {
     scene made = make_scene(spoilings[_i].shape, TEST_STATES);
     test_forward_taped(&made.runner, made.tape, &made.batch.batch);
@@ -248,7 +244,6 @@ START_TEST(backward_refuses)
     free(call.other);
     free_scene(&made);
 }
-END_TEST
 
 static void refuse_empty(scene *made, const char *what)
 {
@@ -260,7 +255,7 @@ static void refuse_empty(scene *made, const char *what)
 }
 
 /* A tape is used up by one call, and holds nothing before the first batch or once the engine has another model. */
-START_TEST(tape_holds_no_batch)
+TEST(tape_holds_no_batch)
 {
     scene made = make_scene(&small, TEST_STATES);
     sluice_error error = {0};
@@ -275,10 +270,9 @@ START_TEST(tape_holds_no_batch)
     test_backward(&made.runner, made.tape, &made.gradient.gradient);
     free_scene(&made);
 }
-END_TEST
 
 /* A forward call that is refused writes nothing, on the tape neither. */
-START_TEST(tape_after_a_refusal)
+TEST(tape_after_a_refusal)
 {
     scene made = make_scene(&small, TEST_RAGGED | TEST_STATES);
     test_adjoint want = test_adjoint_run(&made.network.weights, &made.batch.batch, &made.gradient.gradient, NULL);
@@ -295,7 +289,6 @@ START_TEST(tape_after_a_refusal)
     test_adjoint_free(&want);
     free_scene(&made);
 }
-END_TEST
 
 /* ---- Forward ---- */
 
@@ -334,7 +327,7 @@ static const struct {
 };
 enum { BAD_BATCHES = sizeof bad_batches / sizeof bad_batches[0] };
 
-START_TEST(forward_refuses)
+TEST_LOOP(forward_refuses, 0, BAD_BATCHES)
 {
     scene made = make_scene(bad_batches[_i].shape, TEST_STATES);
     test_runner other = engine_with(&made, 1, SLUICE_GEMM_FUSED);
@@ -352,10 +345,9 @@ START_TEST(forward_refuses)
     test_runner_free(&other);
     free_scene(&made);
 }
-END_TEST
 
 /* step_logits at a step are the head of y there, by the numeric contract of the logits; with y, without it, with a tape or not. */
-START_TEST(head_of_every_step)
+TEST_LOOP(head_of_every_step, 0, 4)
 {
     const sluice_shape shape = {
         TEST_SHAPE, .layers = 1 + (size_t)_i / 2, .directions = 1 + (size_t)_i % 2, .inputs = 3, .hidden = 19, .classes = 21};
@@ -380,11 +372,10 @@ START_TEST(head_of_every_step)
     free(want);
     free_scene(&made);
 }
-END_TEST
 
 /* ---- Another model ---- */
 
-START_TEST(set_model_arguments)
+TEST(set_model_arguments)
 {
     scene made = make_scene(&small, 0);
     sluice_error error = {0};
@@ -411,10 +402,9 @@ START_TEST(set_model_arguments)
     test_adjoint_free(&want);
     free_scene(&made);
 }
-END_TEST
 
 /* An engine that is given another model has the bits, there and back, of a new one of that model. */
-START_TEST(set_model)
+TEST_LOOP(set_model, 0, 9)
 {
     const sluice_shape shape = {TEST_SHAPE,
                                 .layers = 1 + (size_t)_i % 2,
@@ -459,10 +449,9 @@ START_TEST(set_model)
     test_network_free(&other);
     free_scene(&made);
 }
-END_TEST
 
 /* What training asks of an engine changes no bit of inference, and is paid in memory alone. */
-START_TEST(training_engine)
+TEST_LOOP(training_engine, 0, 2)
 {
     const sluice_shape shapes[] = {small, worded};
     scene made = make_scene(&shapes[_i], TEST_RAGGED | TEST_STATES);
@@ -479,25 +468,9 @@ START_TEST(training_engine)
     test_runner_free(&plain);
     free_scene(&made);
 }
-END_TEST
 
 int main(void)
 {
     test_begin();
-    Suite *suite = suite_create("backward_api");
-    TCase *tcase = tcase_create("api");
-    tcase_add_test(tcase, tape_arguments);
-    tcase_add_test(tcase, tape_of_blis);
-    tcase_add_loop_test(tcase, tape_bytes, 0, 6);
-    tcase_add_test(tcase, recomputing_saves_bytes);
-    tcase_add_loop_test(tcase, backward_refuses, 0, SPOILINGS);
-    tcase_add_test(tcase, tape_holds_no_batch);
-    tcase_add_test(tcase, tape_after_a_refusal);
-    tcase_add_loop_test(tcase, forward_refuses, 0, BAD_BATCHES);
-    tcase_add_loop_test(tcase, head_of_every_step, 0, 4);
-    tcase_add_test(tcase, set_model_arguments);
-    tcase_add_loop_test(tcase, set_model, 0, 9);
-    tcase_add_loop_test(tcase, training_engine, 0, 2);
-    suite_add_tcase(suite, tcase);
-    return test_run(suite);
+    return test_run(test_suite());
 }

@@ -55,21 +55,16 @@ static void run_all(sluice_isa isa)
     ck_assert_double_le(all.ours, all.torch);
 }
 
-START_TEST(as_torch)
+TEST(as_torch)
 {
     sluice_isa isas[TEST_MOST_ISAS];
     const size_t count = test_isas(isas);
     for (size_t j = 0; j < count; j++)
         run_all(isas[j]);
 }
-END_TEST
 
 int main(void)
 {
     test_begin();
-    Suite *suite = suite_create("backward_golden");
-    TCase *tcase = tcase_create("torch");
-    tcase_add_test(tcase, as_torch);
-    suite_add_tcase(suite, tcase);
-    return test_run(suite);
+    return test_run(test_suite());
 }

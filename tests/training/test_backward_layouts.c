@@ -91,7 +91,7 @@ static void run_layouts(const test_taped *made, const test_runner *runner)
         run_layout(made, runner, which);
 }
 
-START_TEST(layouts)
+TEST_LOOP(layouts, 0, 2)
 {
     const sluice_shape shape = {TEST_SHAPE,   .layers = 1 + (size_t)_i, .directions = 2, .inputs = 5, .hidden = 9, .classes = 2,
                                 .has_bias = 1};
@@ -99,7 +99,6 @@ START_TEST(layouts)
     test_taped_visit(&made, 1, 2, run_layouts);
     test_taped_free(&made);
 }
-END_TEST
 
 /* Rows of x and dx end to end, in another order than the batch's. */
 static void run_packed(const test_taped *made, const test_runner *runner)
@@ -130,14 +129,13 @@ static void run_packed(const test_taped *made, const test_runner *runner)
     test_copy_free(&own);
 }
 
-START_TEST(rows_packed_end_to_end)
+TEST(rows_packed_end_to_end)
 {
     const sluice_shape shape = {TEST_SHAPE, .layers = 1, .directions = 2, .inputs = 3, .hidden = 10, .has_bias = 1};
     test_taped made = test_taped_make(shape, 14, 12, TEST_RAGGED, 0);
     test_taped_visit(&made, 1, 2, run_packed);
     test_taped_free(&made);
 }
-END_TEST
 
 /* What is not wanted leaves what is as it was, there and back. */
 static void run_some(const test_taped *made, const test_runner *runner)
@@ -171,7 +169,7 @@ static void run_some(const test_taped *made, const test_runner *runner)
     }
 }
 
-START_TEST(gradients_not_wanted)
+TEST_LOOP(gradients_not_wanted, 0, 2)
 {
     const sluice_shape shape = {TEST_SHAPE,
                                 .layers = 1 + (size_t)_i,
@@ -185,7 +183,6 @@ START_TEST(gradients_not_wanted)
     test_taped_visit(&made, 1, 2, run_some);
     test_taped_free(&made);
 }
-END_TEST
 
 /* Of the weights, only those of one layer and direction are wanted, as when the others are frozen. */
 static void run_one_cell(const test_taped *made, const test_runner *runner)
@@ -212,14 +209,13 @@ static void run_one_cell(const test_taped *made, const test_runner *runner)
     }
 }
 
-START_TEST(frozen_layers)
+TEST(frozen_layers)
 {
     const sluice_shape shape = {TEST_SHAPE, .layers = 2, .directions = 2, .inputs = 3, .hidden = 10, .has_bias = 1};
     test_taped made = test_taped_make(shape, 7, 5, TEST_RAGGED, 0);
     test_taped_visit(&made, 1, 2, run_one_cell);
     test_taped_free(&made);
 }
-END_TEST
 
 /* Added to what the arrays hold, the gradient is rounded once. */
 static void run_accumulated(const test_taped *made, const test_runner *runner)
@@ -241,7 +237,7 @@ static void run_accumulated(const test_taped *made, const test_runner *runner)
     }
 }
 
-START_TEST(accumulated)
+TEST_LOOP(accumulated, 0, 2)
 {
     const sluice_shape shape = {TEST_SHAPE,
                                 .layers = 1 + (size_t)_i,
@@ -255,18 +251,9 @@ START_TEST(accumulated)
     test_taped_visit(&made, 1, 2, run_accumulated);
     test_taped_free(&made);
 }
-END_TEST
 
 int main(void)
 {
     test_begin();
-    Suite *suite = suite_create("backward_layouts");
-    TCase *tcase = tcase_create("layouts");
-    tcase_add_loop_test(tcase, layouts, 0, 2);
-    tcase_add_test(tcase, rows_packed_end_to_end);
-    tcase_add_loop_test(tcase, gradients_not_wanted, 0, 2);
-    tcase_add_test(tcase, frozen_layers);
-    tcase_add_loop_test(tcase, accumulated, 0, 2);
-    suite_add_tcase(suite, tcase);
-    return test_run(suite);
+    return test_run(test_suite());
 }

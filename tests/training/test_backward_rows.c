@@ -79,7 +79,7 @@ static void run_nothing(scene *made, const test_runner *runner)
     }
 }
 
-START_TEST(nothing_comes_in)
+TEST_LOOP(nothing_comes_in, 0, 4)
 {
     const sluice_shape shape = {TEST_SHAPE,   .layers = 2,  .directions = 1 + (size_t)_i % 2,
                                 .inputs = 5,  .hidden = 18, .vocabulary = _i / 2 ? 7 : 0,
@@ -88,7 +88,6 @@ START_TEST(nothing_comes_in)
     with_runners(&made, run_nothing);
     free_scene(&made);
 }
-END_TEST
 
 /* ---- What nothing contributes to ---- */
 
@@ -121,7 +120,7 @@ static void run_unmet(scene *made, const test_runner *runner)
     ck_assert(made->gradient.out[TEST_HEAD_BIAS][0] != 0.0f);
 }
 
-START_TEST(tokens_and_classes_that_do_not_occur)
+TEST_LOOP(tokens_and_classes_that_do_not_occur, 0, 2)
 {
     const sluice_shape shape = {TEST_SHAPE,   .layers = 1,  .directions = 1 + (size_t)_i,
                                 .inputs = 6,  .hidden = 17, .vocabulary = 40,
@@ -130,7 +129,6 @@ START_TEST(tokens_and_classes_that_do_not_occur)
     with_runners(&made, run_unmet);
     free_scene(&made);
 }
-END_TEST
 
 /* A loss that sees one row alone leaves every other row's dx, dh0 and dc0 at zero; and dx is zero past a row's end. */
 static void run_one_row(scene *made, const test_runner *runner)
@@ -157,14 +155,13 @@ static void run_one_row(scene *made, const test_runner *runner)
     ck_assert(made->gradient.out[TEST_X][only * steps * inputs] != 0.0f);
 }
 
-START_TEST(rows_without_loss)
+TEST_LOOP(rows_without_loss, 0, 2)
 {
     const sluice_shape shape = {TEST_SHAPE, .layers = 2, .directions = 1 + (size_t)_i, .inputs = 5, .hidden = 19, .has_bias = 1};
     scene made = make_scene(shape, 9, 8, TEST_RAGGED | TEST_STATES);
     with_runners(&made, run_one_row);
     free_scene(&made);
 }
-END_TEST
 
 /* ---- Nothing to go through ---- */
 
@@ -184,7 +181,7 @@ static void run_no_steps(scene *made, const test_runner *runner)
     test_adjoint_free(&want);
 }
 
-START_TEST(no_steps)
+TEST_LOOP(no_steps, 0, 8)
 {
     const sluice_shape shape = {TEST_SHAPE,   .layers = 2,  .directions = 1 + (size_t)_i % 2,
                                 .inputs = 3,  .hidden = 10, .vocabulary = _i / 2 % 2 ? 5 : 0,
@@ -196,7 +193,6 @@ START_TEST(no_steps)
     with_runners(&made, run_no_steps);
     free_scene(&made);
 }
-END_TEST
 
 /* No rows: the weights' gradients are zero, overwritten or added to. */
 static void run_no_rows(scene *made, const test_runner *runner)
@@ -215,14 +211,13 @@ static void run_no_rows(scene *made, const test_runner *runner)
             ck_assert(made->gradient.out[j][m] == 3.0f);
 }
 
-START_TEST(no_rows)
+TEST(no_rows)
 {
     const sluice_shape shape = {TEST_SHAPE, .layers = 1, .directions = 2, .inputs = 3, .hidden = 10, .classes = 4, .has_bias = 1};
     scene made = make_scene(shape, 0, 5, TEST_RAGGED | TEST_STATES);
     with_runners(&made, run_no_rows);
     free_scene(&made);
 }
-END_TEST
 
 /* ---- Neighbours ---- */
 
@@ -278,7 +273,7 @@ static void run_neighbours(scene *made, const test_runner *runner)
     }
 }
 
-START_TEST(neighbours)
+TEST_LOOP(neighbours, 0, 4)
 {
     const sluice_shape shape = {
         TEST_SHAPE,   .layers = 1 + (size_t)_i / 2, .directions = 1 + (size_t)_i % 2, .inputs = 5, .hidden = 19, .classes = 3,
@@ -288,7 +283,6 @@ START_TEST(neighbours)
     with_runners(&made, run_neighbours);
     free_scene(&made);
 }
-END_TEST
 
 /* A NaN in one row's x makes NaN of that row's gradients and of the LSTM's weights', and leaves the other rows' as they were. */
 static void run_poisoned(scene *made, const test_runner *runner)
@@ -315,7 +309,7 @@ static void run_poisoned(scene *made, const test_runner *runner)
     test_gradient_free(&clean);
 }
 
-START_TEST(poisoned_row)
+TEST_LOOP(poisoned_row, 0, 2)
 {
     const sluice_shape shape = {TEST_SHAPE, .layers = 2, .directions = 1 + (size_t)_i, .inputs = 5, .hidden = 19, .has_bias = 1};
     scene made = make_scene(shape, 8, 6, TEST_RAGGED | TEST_STATES);
@@ -323,7 +317,6 @@ START_TEST(poisoned_row)
     with_runners(&made, run_poisoned);
     free_scene(&made);
 }
-END_TEST
 
 /* ---- Bounds of the arrays ---- */
 
@@ -401,7 +394,7 @@ static void run_guarded(scene *made, const test_runner *runner)
 static const size_t widths[] = {1, 2, 3, 5, 7, 8, 9, 15, 16, 17, 31, 33};
 enum { WIDTHS = sizeof widths / sizeof widths[0] };
 
-START_TEST(guarded_arrays)
+TEST(guarded_arrays)
 {
     for (size_t j = 0; j < WIDTHS; j++)
         for (size_t k = 0; k < WIDTHS; k += test_by_depth(5, 1, 1)) {
@@ -418,21 +411,9 @@ START_TEST(guarded_arrays)
             free_scene(&made);
         }
 }
-END_TEST
 
 int main(void)
 {
     test_begin();
-    Suite *suite = suite_create("backward_rows");
-    TCase *tcase = tcase_create("rows");
-    tcase_add_loop_test(tcase, nothing_comes_in, 0, 4);
-    tcase_add_loop_test(tcase, tokens_and_classes_that_do_not_occur, 0, 2);
-    tcase_add_loop_test(tcase, rows_without_loss, 0, 2);
-    tcase_add_loop_test(tcase, no_steps, 0, 8);
-    tcase_add_test(tcase, no_rows);
-    tcase_add_loop_test(tcase, neighbours, 0, 4);
-    tcase_add_loop_test(tcase, poisoned_row, 0, 2);
-    tcase_add_test(tcase, guarded_arrays);
-    suite_add_tcase(suite, tcase);
-    return test_run(suite);
+    return test_run(test_suite());
 }

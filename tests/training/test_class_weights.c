@@ -33,7 +33,7 @@ static void check_gradient(const sluice_loss *loss, const double *want)
     }
 }
 
-START_TEST(as_torch)
+TEST_EACH(as_torch, training_weighted_losses)
 {
     float gradient[28];
     test_prefill(gradient, 28);
@@ -52,7 +52,6 @@ START_TEST(as_torch)
     const size_t used = loss.rows * loss.width;
     ck_assert(test_prefilled(gradient + used, 28 - used));
 }
-END_TEST
 
 /* A random weighted loss over rows of steps, with arrays of its own: scene_free. */
 typedef struct scene {
@@ -143,7 +142,7 @@ static double get_oracle(const scene *of, double *weight, double *gradient)
     return loss / *weight;
 }
 
-START_TEST(as_oracle)
+TEST_LOOP(as_oracle, 0, 2)
 {
     static const size_t widths[] = {2, 3, 5, 31, 32, 33, 100};
     uint64_t random = test_seed() + (uint64_t)_i;
@@ -159,10 +158,9 @@ START_TEST(as_oracle)
         scene_free(&made);
     }
 }
-END_TEST
 
 /* Equal weights that round nothing are none, to the bit, but that `weight` reports their sum. */
-START_TEST(equal_weights)
+TEST(equal_weights)
 {
     uint64_t random = test_seed();
     scene made = scene_make(9, 4, 10, 0, &random);
@@ -183,10 +181,9 @@ START_TEST(equal_weights)
     free(gradient);
     scene_free(&made);
 }
-END_TEST
 
 /* A target of a class of weight 0 counts and may be right, and has no part in the loss; where there are no others, the loss is 0. */
-START_TEST(weights_of_zero)
+TEST_LOOP(weights_of_zero, 0, 2)
 {
     uint64_t random = test_seed() + (uint64_t)_i;
     scene made = scene_make(6, 3, 4, _i ? 0.25f : 0, &random);
@@ -206,9 +203,8 @@ START_TEST(weights_of_zero)
     test_same_bits(made.gradient, zeros, 72, "nothing weighs");
     scene_free(&made);
 }
-END_TEST
 
-START_TEST(threads)
+TEST_LOOP(threads, 0, 2)
 {
     uint64_t random = test_seed() + (uint64_t)_i;
     scene made = scene_make(97, _i ? 37 : 1, _i ? 21 : 333, 0.1f, &random);
@@ -225,9 +221,8 @@ START_TEST(threads)
     }
     scene_free(&made);
 }
-END_TEST
 
-START_TEST(refused)
+TEST(refused)
 {
     static const struct {
         float weights[3];
@@ -251,7 +246,6 @@ START_TEST(refused)
     ck_assert_int_eq(sluice_loss_compute(&loss, &error), SLUICE_STATUS_BAD_ARGUMENT);
     test_check_message("squared error", &error, SLUICE_STATUS_BAD_ARGUMENT, "cross-entropy");
 }
-END_TEST
 
 /* ---- The trainer ------------------------------------------------------------------------------------------------------------ */
 
@@ -268,7 +262,7 @@ static sluice_trainer_options get_options(void)
 }
 
 /* The trainer keeps a copy; its loss is the weighted one, which a mean over several batches divides by their weights. */
-START_TEST(trains)
+TEST(trains)
 {
     uint64_t random = test_seed();
     float weights[CLASSES];
@@ -302,10 +296,9 @@ START_TEST(trains)
     test_minibatch_free(&minibatch);
     sluice_trainer_destroy(trainer);
 }
-END_TEST
 
 /* A batch of nothing that weighs has no gradient. */
-START_TEST(nothing_weighs)
+TEST(nothing_weighs)
 {
     uint64_t random = test_seed();
     sluice_trainer_options options = get_options();
@@ -323,9 +316,8 @@ START_TEST(nothing_weighs)
     sluice_trainer_destroy(trainer);
     sluice_trainer_destroy(other);
 }
-END_TEST
 
-START_TEST(trainer_refuses)
+TEST(trainer_refuses)
 {
     const float bad[CLASSES] = {1, 1, 1, -1};
     sluice_model *model = NULL;
@@ -344,7 +336,6 @@ START_TEST(trainer_refuses)
     ck_assert_ptr_null(trainer);
     sluice_model_destroy(model);
 }
-END_TEST
 
 /* ---- Checkpoints ------------------------------------------------------------------------------------------------------------ */
 
@@ -359,7 +350,7 @@ static sluice_trainer *save_and_load(sluice_trainer *trainer)
     return trainer;
 }
 
-START_TEST(goes_on)
+TEST(goes_on)
 {
     uint64_t random = test_seed();
     const sluice_trainer_options options = get_options();
@@ -377,7 +368,6 @@ START_TEST(goes_on)
     sluice_trainer_destroy(whole);
     sluice_trainer_destroy(broken);
 }
-END_TEST
 
 /* Where the checkpoint's class weights stand in the file. */
 static size_t find_weights(void)
@@ -406,7 +396,7 @@ static void check_bad(test_bytes *file, size_t at, const void *with, size_t byte
     memcpy(file->data + at, kept, bytes);
 }
 
-START_TEST(checkpoint_malformed)
+TEST(checkpoint_malformed)
 {
     const sluice_trainer_options options = get_options();
     sluice_trainer_destroy(save_and_load(test_trainer_initial(&test_small, 5, &options)));
@@ -424,25 +414,10 @@ START_TEST(checkpoint_malformed)
     check_bad(&file, at + sizeof entry - 5, "I32", 3, "expected F32 [4], found I32");
     test_bytes_free(&file);
 }
-END_TEST
 
 int main(void)
 {
     test_begin();
-    Suite *suite = suite_create("class_weights");
-    TCase *tcase = tcase_create("class_weights");
-    tcase_add_checked_fixture(tcase, test_folder_setup, test_folder_teardown);
-    tcase_add_loop_test(tcase, as_torch, 0, sizeof training_weighted_losses / sizeof training_weighted_losses[0]);
-    tcase_add_loop_test(tcase, as_oracle, 0, 2);
-    tcase_add_test(tcase, equal_weights);
-    tcase_add_loop_test(tcase, weights_of_zero, 0, 2);
-    tcase_add_loop_test(tcase, threads, 0, 2);
-    tcase_add_test(tcase, refused);
-    tcase_add_test(tcase, trains);
-    tcase_add_test(tcase, nothing_weighs);
-    tcase_add_test(tcase, trainer_refuses);
-    tcase_add_test(tcase, goes_on);
-    tcase_add_test(tcase, checkpoint_malformed);
-    suite_add_tcase(suite, tcase);
-    return test_run(suite);
+    tcase_add_checked_fixture(test_tcase("tests"), test_folder_setup, test_folder_teardown);
+    return test_run(test_suite());
 }

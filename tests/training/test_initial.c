@@ -65,7 +65,7 @@ static uint64_t digest(const sluice_model *model)
 }
 
 /* The same seed gives the same weights on every machine: these are the bits. Another seed, or initialiser, gives others. */
-START_TEST(same_bits)
+TEST_LOOP(same_bits, 0, 6)
 {
     static const struct {
         const sluice_shape *shape;
@@ -83,10 +83,9 @@ START_TEST(same_bits)
     ck_assert_msg(digest(model) == cases[_i].digest, "digest 0x%016" PRIx64, digest(model));
     sluice_model_destroy(model);
 }
-END_TEST
 
 /* Torch's: everything as SLUICE_INITIALIZER_UNIFORM has it, but the embedding. */
-START_TEST(torch)
+TEST(torch)
 {
     sluice_model *model = make(&whole, SLUICE_INITIALIZER_TORCH, 7), *random = NULL;
     ck_assert_int_eq(sluice_model_create_initial(&whole, SLUICE_INITIALIZER_UNIFORM, 7, NULL, &random, NULL), SLUICE_STATUS_OK);
@@ -105,7 +104,6 @@ START_TEST(torch)
     sluice_model_destroy(model);
     sluice_model_destroy(random);
 }
-END_TEST
 
 static int compare(const void *a, const void *b)
 {
@@ -115,7 +113,7 @@ static int compare(const void *a, const void *b)
 
 /* Kolmogorov & Smirnov: n numbers of the law are further than 2.2 / sqrt(n) from it once in 8,000 times. And neighbours, which one
  * call made as a pair, are not correlated, and the variance is one, to five deviations. */
-START_TEST(normal)
+TEST_LOOP(normal, 0, 4)
 {
     sluice_model *model = make(&whole, SLUICE_INITIALIZER_TORCH, test_seed() + (uint64_t)_i);
     const size_t count = 500 * 40;
@@ -140,7 +138,6 @@ START_TEST(normal)
     free(sorted);
     sluice_model_destroy(model);
 }
-END_TEST
 
 /* U'U is one: of columns made orthonormal in double, rounding each element moves a column by at most 2^-24 of its length, so that
  * the product of two is off by at most 2 * 2^-24. And the columns are not those of the unit matrix. */
@@ -162,7 +159,7 @@ static void check_orthogonal(const float *values, size_t hidden, const char *wha
                   "%s: %zu zeros, %zu negative", what, zeros, negative);
 }
 
-START_TEST(keras)
+TEST_LOOP(keras, 0, 4)
 {
     static const sluice_shape shapes[] = {
         {TEST_SHAPE, .layers = 2, .directions = 2, .inputs = 40, .hidden = 24, .vocabulary = 500, .classes = 6, .has_bias = 1},
@@ -193,10 +190,9 @@ START_TEST(keras)
     }
     sluice_model_destroy(model);
 }
-END_TEST
 
 /* Tensors that are not there; a count that is not wanted; the weights as they were given. */
-START_TEST(tensors)
+TEST(tensors)
 {
     sluice_model *bare =
         make(&(sluice_shape){TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 3, .hidden = 5}, SLUICE_INITIALIZER_TORCH, 1);
@@ -229,9 +225,8 @@ START_TEST(tensors)
     test_same_bits(get(network.model, SLUICE_TENSOR_HEAD_BIAS, 0, 6), network.weights.head_bias, 6, "head bias");
     test_network_free(&network);
 }
-END_TEST
 
-START_TEST(classes)
+TEST(classes)
 {
     const char *names[] = {"a", "b,c", "", "d", "e", "f"};
     for (int initializer = 0; initializer < 3; initializer++) {
@@ -246,9 +241,8 @@ START_TEST(classes)
         sluice_model_destroy(model);
     }
 }
-END_TEST
 
-START_TEST(refused)
+TEST(refused)
 {
     sluice_shape bad = whole, large = plain;
     bad.directions = 3;
@@ -285,20 +279,9 @@ START_TEST(refused)
     test_refused(sluice_model_create_initial(&plain, SLUICE_INITIALIZER_TORCH, 1, NULL, NULL, &error), SLUICE_STATUS_BAD_ARGUMENT,
                  &error, "no place");
 }
-END_TEST
 
 int main(void)
 {
     test_begin();
-    Suite *suite = suite_create("initial");
-    TCase *tcase = tcase_create("initial");
-    tcase_add_loop_test(tcase, same_bits, 0, 6);
-    tcase_add_test(tcase, torch);
-    tcase_add_loop_test(tcase, normal, 0, 4);
-    tcase_add_loop_test(tcase, keras, 0, 4);
-    tcase_add_test(tcase, tensors);
-    tcase_add_test(tcase, classes);
-    tcase_add_test(tcase, refused);
-    suite_add_tcase(suite, tcase);
-    return test_run(suite);
+    return test_run(test_suite());
 }

@@ -71,7 +71,7 @@ static double get(sluice_loss *loss)
  * Golden. The loss is computed in double: 1e-13 of it is hundreds of roundings. A gradient is a float e rounded once, times a factor
  * of double precision, less the even share, rounded once: 2^-24 of p / counted and 2^-24 of the result. The label's is rounded once.
  */
-START_TEST(as_torch)
+TEST_EACH(as_torch, training_losses)
 {
     float gradient[28], outputs[28];
     test_prefill(gradient, 28);
@@ -95,7 +95,6 @@ START_TEST(as_torch)
     }
     ck_assert(test_prefilled(gradient + targets * width, 28 - targets * width));
 }
-END_TEST
 
 /* The loss with one output moved. */
 static double get_moved(const loss_scene *scene, size_t element, float by)
@@ -114,7 +113,7 @@ static double get_moved(const loss_scene *scene, size_t element, float by)
  * the mean they are off by h^2/6 s max |p(1 - p)(1 - 2p)| < h^2/6 s 0.0963, and by roundings of double over h; the gradient is off
  * by two roundings to float, of numbers up to 2 s; squared errors, up to 16 s / width, have no third derivative.
  */
-START_TEST(finite_differences)
+TEST_LOOP(finite_differences, 0, 8)
 {
     static const size_t widths[] = {1, 2, 3, 8, 31, 32, 33, 64, 65, 100, 131};
     uint64_t random = test_seed() + (uint64_t)_i;
@@ -140,10 +139,9 @@ START_TEST(finite_differences)
         free_scene(&scene);
     }
 }
-END_TEST
 
 /* What does not count is not read, has a gradient of +0, and does not change what counts. */
-START_TEST(what_counts)
+TEST_LOOP(what_counts, 0, 2)
 {
     uint64_t random = test_seed() + (uint64_t)_i;
     const bool by_label = _i == 0;
@@ -191,10 +189,9 @@ START_TEST(what_counts)
         }
     free_scene(&scene);
 }
-END_TEST
 
 /* Nothing that counts: a loss of 0, a gradient of +0; arrays may be absent where there are no targets at all. */
-START_TEST(nothing_counts)
+TEST(nothing_counts)
 {
     uint64_t random = test_seed();
     loss_scene scene = make_scene(SLUICE_LOSS_CROSS_ENTROPY, 2, 3, 4, &random);
@@ -218,10 +215,9 @@ START_TEST(nothing_counts)
         ck_assert_uint_eq(none.counted, 0);
     }
 }
-END_TEST
 
 /* Outputs as large as there are: nothing overflows, and what is certain has no loss. */
-START_TEST(extremes)
+TEST(extremes)
 {
     const float outputs[] = {FLT_MAX, -FLT_MAX, 0, 1000, -1000, 0, -FLT_MAX, -FLT_MAX, -FLT_MAX};
     const int32_t certain[] = {0, 0, 1}, wrong[] = {1, 1, 2};
@@ -254,10 +250,9 @@ START_TEST(extremes)
     square.values = values;
     ck_assert(isfinite(get(&square)));
 }
-END_TEST
 
 /* The same bits on any number of threads; the sums of chunks are also right. */
-START_TEST(threads)
+TEST_LOOP(threads, 0, 4)
 {
     uint64_t random = test_seed() + (uint64_t)_i;
     const size_t steps = _i / 2 ? 37 : 1;
@@ -280,10 +275,9 @@ START_TEST(threads)
     }
     free_scene(&scene);
 }
-END_TEST
 
 /* The first fault in the order of rows, steps and elements is the one that is reported, on any number of threads. */
-START_TEST(first_fault)
+TEST_LOOP(first_fault, 0, 2)
 {
     enum { WIDTH = 75 };
     uint64_t random = test_seed();
@@ -305,9 +299,8 @@ START_TEST(first_fault)
     }
     free_scene(&scene);
 }
-END_TEST
 
-START_TEST(refused)
+TEST(refused)
 {
     uint64_t random = test_seed();
     loss_scene good[] = {make_scene(SLUICE_LOSS_CROSS_ENTROPY, 3, 2, 4, &random),
@@ -374,21 +367,9 @@ START_TEST(refused)
     free_scene(&good[0]);
     free_scene(&good[1]);
 }
-END_TEST
 
 int main(void)
 {
     test_begin();
-    Suite *suite = suite_create("loss");
-    TCase *tcase = tcase_create("loss");
-    tcase_add_loop_test(tcase, as_torch, 0, sizeof training_losses / sizeof training_losses[0]);
-    tcase_add_loop_test(tcase, finite_differences, 0, 8);
-    tcase_add_loop_test(tcase, what_counts, 0, 2);
-    tcase_add_test(tcase, nothing_counts);
-    tcase_add_test(tcase, extremes);
-    tcase_add_loop_test(tcase, threads, 0, 4);
-    tcase_add_loop_test(tcase, first_fault, 0, 2);
-    tcase_add_test(tcase, refused);
-    suite_add_tcase(suite, tcase);
-    return test_run(suite);
+    return test_run(test_suite());
 }

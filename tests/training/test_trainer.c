@@ -28,7 +28,7 @@ static const sluice_shape headless = {TEST_SHAPE, .layers = 1, .directions = 2, 
 
 /* Loss and norm of each update, and the last weights, are no further from torch's float64 than four times its own float32 is; and
  * 1e-7 more, for a case where that happens to be near. */
-START_TEST(as_torch)
+TEST(as_torch)
 {
     const sluice_shape shape = {TEST_SHAPE,
                                 .layers = TRAINING_LAYERS,
@@ -80,7 +80,6 @@ START_TEST(as_torch)
     test_network_free(&network);
     test_network_free(&final);
 }
-END_TEST
 
 /* ---- Tasks ----------------------------------------------------------------------------------------------------------------- */
 
@@ -102,7 +101,7 @@ static void pose(int32_t tokens[TASK_ROWS][TASK_STEPS], int64_t lengths[TASK_ROW
 }
 
 /* Remembering the first symbol, or the one before: trained until all rows of a new batch are right, and the loss is near zero. */
-START_TEST(learns)
+TEST_LOOP(learns, 0, 5)
 {
     static const struct {
         sluice_optimizer optimizer;
@@ -156,10 +155,9 @@ START_TEST(learns)
         ck_assert(bias[k] == 0);
     sluice_trainer_destroy(trainer);
 }
-END_TEST
 
 /* Numbers at every step from y itself, without a head, and from a head at the end: half the input of the step before; the mean. */
-START_TEST(learns_numbers)
+TEST_LOOP(learns_numbers, 0, 2)
 {
     enum { ROWS = 24, STEPS = 6 };
     uint64_t random = test_seed();
@@ -194,7 +192,6 @@ START_TEST(learns_numbers)
     ck_assert_uint_eq(last.right, 0);
     sluice_trainer_destroy(trainer);
 }
-END_TEST
 
 /* ---- Bits ------------------------------------------------------------------------------------------------------------------ */
 
@@ -237,7 +234,7 @@ static void same_runs(sluice_trainer *got, const sluice_trainer *want, const slu
 }
 
 /* The same run on any number of threads, any instruction set, with gates kept or computed again. */
-START_TEST(same_bits)
+TEST_LOOP(same_bits, 0, KINDS)
 {
     sluice_trainer_options options;
     const sluice_shape *shape = choose(_i, &options);
@@ -267,13 +264,12 @@ START_TEST(same_bits)
     sluice_trainer_destroy(one);
     sluice_model_destroy(model);
 }
-END_TEST
 
 /* ---- What a step is made of -------------------------------------------------------------------------------------------------- */
 
 /* Forward, loss, backward and update by hand give the bits of a step; and an evaluation those of a forward call and a loss, on
  * weights that it does not change. */
-START_TEST(by_hand)
+TEST(by_hand)
 {
     uint64_t random = test_seed();
     sluice_trainer_options options = test_trainer_defaults();
@@ -319,11 +315,10 @@ START_TEST(by_hand)
     sluice_trainer_destroy(whole);
     sluice_trainer_destroy(parts);
 }
-END_TEST
 
 /* A batch may ask for y, hn and cn, and an evaluation for logits too; they are those of a forward call on the weights before the
  * step, whatever lies between the rows of y. */
-START_TEST(outputs)
+TEST_LOOP(outputs, 0, 4)
 {
     uint64_t random = test_seed();
     const sluice_shape *shape = _i / 2 ? &headless : &test_small;
@@ -372,11 +367,10 @@ START_TEST(outputs)
     test_data_free(&data);
     sluice_trainer_destroy(trainer);
 }
-END_TEST
 
 /* A gradient longer than the limit is scaled down to it, short of torch's millionth: SGD's weights move that far, times the rate.
  * The sum of squares of so many floats is off by less than a thousandth of a percent, by their rounding. */
-START_TEST(clips)
+TEST(clips)
 {
     uint64_t random = test_seed();
     sluice_trainer_options options = test_trainer_defaults();
@@ -402,10 +396,9 @@ START_TEST(clips)
     }
     test_data_free(&data);
 }
-END_TEST
 
 /* Each step drops other outputs: with weights that stand still, for want of a rate, the loss of the same batch differs. */
-START_TEST(drops_anew)
+TEST(drops_anew)
 {
     uint64_t random = test_seed();
     sluice_trainer_options options = test_trainer_defaults();
@@ -425,10 +418,9 @@ START_TEST(drops_anew)
     }
     test_data_free(&data);
 }
-END_TEST
 
 /* An evaluation changes nothing, and what a step does not count moves nothing: none of a batch's targets, or no rows at all. */
-START_TEST(nothing_changes)
+TEST_LOOP(nothing_changes, 0, 2)
 {
     uint64_t random = test_seed();
     sluice_trainer_options options = test_trainer_defaults();
@@ -460,10 +452,9 @@ START_TEST(nothing_changes)
     test_data_free(&data);
     sluice_trainer_destroy(trainer);
 }
-END_TEST
 
 /* Streams keep the states from step to step: the same bits as with states that the caller passes on. */
-START_TEST(streams)
+TEST(streams)
 {
     uint64_t random = test_seed();
     sluice_trainer_options options = test_trainer_defaults();
@@ -488,10 +479,9 @@ START_TEST(streams)
     sluice_trainer_destroy(one);
     sluice_trainer_destroy(other);
 }
-END_TEST
 
 /* Steps and evaluations no larger than those before allocate nothing. */
-START_TEST(steady)
+TEST_LOOP(steady, 0, KINDS)
 {
     sluice_trainer_options options;
     const sluice_shape *shape = choose(_i, &options);
@@ -508,24 +498,9 @@ START_TEST(steady)
     }
     sluice_trainer_destroy(trainer);
 }
-END_TEST
 
 int main(void)
 {
     test_begin();
-    Suite *suite = suite_create("trainer");
-    TCase *tcase = tcase_create("trainer");
-    tcase_add_test(tcase, as_torch);
-    tcase_add_loop_test(tcase, learns, 0, 5);
-    tcase_add_loop_test(tcase, learns_numbers, 0, 2);
-    tcase_add_loop_test(tcase, same_bits, 0, KINDS);
-    tcase_add_test(tcase, by_hand);
-    tcase_add_loop_test(tcase, outputs, 0, 4);
-    tcase_add_loop_test(tcase, nothing_changes, 0, 2);
-    tcase_add_test(tcase, clips);
-    tcase_add_test(tcase, drops_anew);
-    tcase_add_test(tcase, streams);
-    tcase_add_loop_test(tcase, steady, 0, KINDS);
-    suite_add_tcase(suite, tcase);
-    return test_run(suite);
+    return test_run(test_suite());
 }

@@ -30,7 +30,7 @@ static void check_bad(sluice_trainer *trainer, sluice_trainer *untroubled, const
     test_data_free(&good);
 }
 
-START_TEST(bad_data)
+TEST_LOOP(bad_data, 0, 8)
 {
     static const struct {
         char what; /* x, h, c: the data that is spoilt; v: values; l: labels */
@@ -81,10 +81,9 @@ START_TEST(bad_data)
     sluice_trainer_destroy(trainer);
     sluice_trainer_destroy(untroubled);
 }
-END_TEST
 
 /* A rate beyond reason: in the end the outputs are not finite, though the data is, and no further step is made. */
-START_TEST(diverges)
+TEST(diverges)
 {
     uint64_t random = test_seed();
     sluice_trainer_options options = test_trainer_defaults();
@@ -112,11 +111,10 @@ START_TEST(diverges)
     test_data_free(&data);
     sluice_trainer_destroy(trainer);
 }
-END_TEST
 
 /* ---- What is wrong with a call ---------------------------------------------------------------------------------------------- */
 
-START_TEST(options_refused)
+TEST(options_refused)
 {
     static const sluice_shape headless = {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 2, .hidden = 3};
     const sluice_trainer_options good = test_trainer_defaults();
@@ -189,10 +187,9 @@ START_TEST(options_refused)
     sluice_model_destroy(model);
     sluice_model_destroy(bare);
 }
-END_TEST
 
 /* A call that is wrong in itself changes nothing and says what to change. */
-START_TEST(batches_refused)
+TEST_LOOP(batches_refused, 0, 2)
 {
     uint64_t random = test_seed();
     sluice_trainer_options options = test_trainer_defaults();
@@ -273,17 +270,9 @@ START_TEST(batches_refused)
     test_data_free(&data);
     sluice_trainer_destroy(trainer);
 }
-END_TEST
 
 int main(void)
 {
     test_begin();
-    Suite *suite = suite_create("trainer_refuses");
-    TCase *tcase = tcase_create("trainer_refuses");
-    tcase_add_loop_test(tcase, bad_data, 0, 8);
-    tcase_add_test(tcase, diverges);
-    tcase_add_test(tcase, options_refused);
-    tcase_add_loop_test(tcase, batches_refused, 0, 2);
-    suite_add_tcase(suite, tcase);
-    return test_run(suite);
+    return test_run(test_suite());
 }

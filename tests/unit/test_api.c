@@ -40,7 +40,7 @@ static void model_refused(const sluice_weights *weights, sluice_status want, con
     ck_assert_int_eq(sluice_model_create(weights, &model, NULL), want);
 }
 
-START_TEST(model_arguments)
+TEST(model_arguments)
 {
     sluice_error error = {0};
     sluice_model *model = NULL;
@@ -88,9 +88,8 @@ START_TEST(model_arguments)
     sluice_model_destroy(model);
     test_network_free(&network);
 }
-END_TEST
 
-START_TEST(model_shapes)
+TEST(model_shapes)
 {
     test_network network = test_network_create(&small);
     sluice_error error = {0};
@@ -136,10 +135,9 @@ START_TEST(model_shapes)
     }
     test_network_free(&network);
 }
-END_TEST
 
 /* A NaN or infinite weight is refused, by name and index. */
-START_TEST(model_data)
+TEST(model_data)
 {
     const sluice_shape shape = {TEST_SHAPE,  .layers = 2,      .directions = 2, .inputs = 3,
                                 .hidden = 5, .vocabulary = 11, .classes = 4,    .has_bias = 1};
@@ -175,9 +173,8 @@ START_TEST(model_data)
     test_network_build(&network);
     test_network_free(&network);
 }
-END_TEST
 
-START_TEST(model_random)
+TEST(model_random)
 {
     uint64_t random = test_seed();
     test_batch outputs[3];
@@ -206,9 +203,8 @@ START_TEST(model_random)
     test_refused(sluice_model_create_initial(&small, SLUICE_INITIALIZER_UNIFORM, 1, NULL, NULL, &error), bad_argument, &error,
                  "NULL model");
 }
-END_TEST
 
-START_TEST(model_getters)
+TEST(model_getters)
 {
     char first[] = "dutch";
     const char *const classes[] = {first, "english", "", "swedish"};
@@ -234,11 +230,10 @@ START_TEST(model_getters)
     ck_assert_ptr_null(sluice_model_get_class(network.model, 0));
     test_network_free(&network);
 }
-END_TEST
 
 /* ---- Names, versions, NULL ---- */
 
-START_TEST(names_and_versions)
+TEST(names_and_versions)
 {
     for (int j = SLUICE_STATUS_OK; j <= SLUICE_STATUS_UNSUPPORTED; j++)
         for (int k = SLUICE_STATUS_OK; k < j; k++)
@@ -264,17 +259,15 @@ START_TEST(names_and_versions)
     const char *arch = "";
     ck_assert(sluice_blis_arch_recommend(&arch, NULL) == SLUICE_STATUS_OK && (arch == NULL || *arch));
 }
-END_TEST
 
-START_TEST(destroy_nothing)
+TEST(destroy_nothing)
 {
     sluice_model_destroy(NULL);
     sluice_engine_destroy(NULL);
     sluice_workspace_destroy(NULL);
 }
-END_TEST
 
-START_TEST(peaks)
+TEST(peaks)
 {
     sluice_isa isas[TEST_MOST_ISAS];
     const size_t count = test_isas(isas);
@@ -283,11 +276,10 @@ START_TEST(peaks)
     ck_assert_double_gt(sluice_peak_measure(SLUICE_ISA_AUTO), 0.0);
     ck_assert_double_eq(sluice_peak_measure((sluice_isa)99), 0.0);
 }
-END_TEST
 
 /* ---- Engines and workspaces ---- */
 
-START_TEST(engine_arguments)
+TEST(engine_arguments)
 {
     uint64_t random = test_seed();
     test_network network = test_network_random(&small, 1.0f, &random);
@@ -327,9 +319,8 @@ START_TEST(engine_arguments)
     }
     test_network_free(&network);
 }
-END_TEST
 
-START_TEST(engine_info)
+TEST(engine_info)
 {
     uint64_t random = test_seed();
     test_network network = test_network_random(&worded, 1.0f, &random);
@@ -359,9 +350,8 @@ START_TEST(engine_info)
     test_runner_free(&runner);
     test_network_free(&network);
 }
-END_TEST
 
-START_TEST(workspaces)
+TEST(workspaces)
 {
     uint64_t random = test_seed();
     test_network network = test_network_random(&small, 1.0f, &random);
@@ -396,7 +386,6 @@ START_TEST(workspaces)
     test_runner_free(&runner);
     test_network_free(&network);
 }
-END_TEST
 
 /* ---- Forward ---- */
 
@@ -470,7 +459,7 @@ static const struct {
     {"too many steps", &small, many_steps, SLUICE_STATUS_TOO_LARGE, "", {-1, -1, -1}},
 };
 
-START_TEST(forward_refuses)
+TEST_EACH(forward_refuses, spoilings)
 {
     uint64_t random = test_seed();
     test_network network = test_network_random(spoilings[_i].shape, 1.0f, &random);
@@ -492,9 +481,8 @@ START_TEST(forward_refuses)
     test_runner_free(&runner);
     test_network_free(&network);
 }
-END_TEST
 
-START_TEST(forward_refuses_a_strange_workspace)
+TEST(forward_refuses_a_strange_workspace)
 {
     uint64_t random = test_seed();
     test_network network = test_network_random(&small, 1.0f, &random);
@@ -510,7 +498,6 @@ START_TEST(forward_refuses_a_strange_workspace)
     test_runner_free(&other);
     test_network_free(&network);
 }
-END_TEST
 
 /* ---- The library and its header, as others see them ---- */
 
@@ -526,7 +513,7 @@ static int shell(const char *format, const char *directory)
 }
 
 /* What libsluice.so exports is what sluice.h marks, no more and no less. */
-START_TEST(exported_symbols)
+TEST(exported_symbols)
 {
     ck_assert_int_eq(
         shell("so=$D/src/libsluice.so; [ -e $so ] || { echo skipped: no shared library; exit 0; }; "
@@ -536,9 +523,8 @@ START_TEST(exported_symbols)
               getenv("SLUICE_BUILD")),
         0);
 }
-END_TEST
 
-START_TEST(header_alone)
+TEST(header_alone)
 {
     ck_assert_int_eq(shell("for c in gcc clang g++ clang++; do command -v $c >/dev/null || { echo skipped: no $c; continue; }; "
                            "case $c in *++) l='-x c++ -std=c++11';; *) l='-x c -std=c11';; esac; "
@@ -546,28 +532,9 @@ START_TEST(header_alone)
                            getenv("SLUICE_SOURCE")),
                      0);
 }
-END_TEST
 
 int main(void)
 {
     test_begin();
-    Suite *suite = suite_create("api");
-    TCase *tcase = tcase_create("api");
-    tcase_add_test(tcase, model_arguments);
-    tcase_add_test(tcase, model_shapes);
-    tcase_add_test(tcase, model_data);
-    tcase_add_test(tcase, model_random);
-    tcase_add_test(tcase, model_getters);
-    tcase_add_test(tcase, names_and_versions);
-    tcase_add_test(tcase, destroy_nothing);
-    tcase_add_test(tcase, peaks);
-    tcase_add_test(tcase, engine_arguments);
-    tcase_add_test(tcase, engine_info);
-    tcase_add_test(tcase, workspaces);
-    tcase_add_loop_test(tcase, forward_refuses, 0, sizeof spoilings / sizeof spoilings[0]);
-    tcase_add_test(tcase, forward_refuses_a_strange_workspace);
-    tcase_add_test(tcase, exported_symbols);
-    tcase_add_test(tcase, header_alone);
-    suite_add_tcase(suite, tcase);
-    return test_run(suite);
+    return test_run(test_suite());
 }

@@ -275,7 +275,7 @@ static double run_case(const blis_case *c, uint64_t seed, bool *differs)
     return worst;
 }
 
-START_TEST(agrees_with_the_equations)
+TEST(agrees_with_the_equations)
 {
     double worst = 0.0;
     bool differs = false;
@@ -285,9 +285,8 @@ START_TEST(agrees_with_the_equations)
     ck_assert_msg(worst > 0.1, "the bound is more than ten times too loose: %.4f", worst);
     ck_assert_msg(differs, "BLIS gives the fused kernels' bits even where it sums in blocks: is it BLIS?");
 }
-END_TEST
 
-START_TEST(is_what_was_asked_for)
+TEST(is_what_was_asked_for)
 {
     uint64_t random = test_seed();
     test_network network = test_network_random(&cases[1].shape, 1.0f, &random);
@@ -301,10 +300,9 @@ START_TEST(is_what_was_asked_for)
     sluice_engine_destroy(engine);
     test_network_free(&network);
 }
-END_TEST
 
 /* Empty batches, empty rows, and a poisoned row: what the fused path promises in words holds here too. */
-START_TEST(edges)
+TEST(edges)
 {
     const sluice_shape shape = {TEST_SHAPE, .layers = 1, .directions = 2, .inputs = 4, .hidden = 9, .has_bias = 1};
     uint64_t random = test_seed();
@@ -331,16 +329,9 @@ START_TEST(edges)
     test_batch_free(&batch);
     test_network_free(&network);
 }
-END_TEST
 
 int main(void)
 {
     test_begin();
-    Suite *suite = suite_create("blis");
-    TCase *tcase = tcase_create("blis");
-    tcase_add_test(tcase, agrees_with_the_equations);
-    tcase_add_test(tcase, is_what_was_asked_for);
-    tcase_add_test(tcase, edges);
-    suite_add_tcase(suite, tcase);
-    return test_run(suite);
+    return test_run(test_suite());
 }

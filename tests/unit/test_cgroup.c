@@ -228,7 +228,7 @@ static void make_file(const char *path, const char *text, size_t size)
     test_file_write(name, text, size);
 }
 
-START_TEST(quota_of_a_tree)
+TEST_EACH(quota_of_a_tree, trees)
 {
     const tree *t = &trees[_i];
     for (const tree_file *file = t->files; file->path; file++)
@@ -236,10 +236,9 @@ START_TEST(quota_of_a_tree)
     const unsigned cpus = sl_cgroup_cpus(test_folder);
     ck_assert_msg(cpus == t->cpus, "%s: expected %u, found %u", t->words, t->cpus, cpus);
 }
-END_TEST
 
 /* A machine with containers has thousands of mounts, and some of their lines are long. */
-START_TEST(mounts_are_many)
+TEST(mounts_are_many)
 {
     test_bytes mounts = {0};
     char line[9000];
@@ -255,10 +254,9 @@ START_TEST(mounts_are_many)
     ck_assert_uint_eq(sl_cgroup_cpus(test_folder), 2);
     test_bytes_free(&mounts);
 }
-END_TEST
 
 /* Lines of every length around the buffer's: those that fit are whole, the others are left out, and nothing else is lost. */
-START_TEST(lines_of_all_lengths)
+TEST(lines_of_all_lengths)
 {
     enum { ROOM = sizeof((sl_text_lines *)0)->buffer - 1, FIRST = ROOM - 70, LAST = ROOM + 70 };
     test_bytes file = {0};
@@ -284,16 +282,9 @@ START_TEST(lines_of_all_lengths)
     test_bytes_free(&file);
     free(text);
 }
-END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("cgroup");
-    TCase *tcase = tcase_create("cgroup");
-    suite_add_tcase(suite, tcase);
-    tcase_add_checked_fixture(tcase, test_folder_setup, remove_tree);
-    tcase_add_loop_test(tcase, quota_of_a_tree, 0, sizeof trees / sizeof trees[0]);
-    tcase_add_test(tcase, mounts_are_many);
-    tcase_add_test(tcase, lines_of_all_lengths);
-    return test_run(suite);
+    tcase_add_checked_fixture(test_tcase("tests"), test_folder_setup, remove_tree);
+    return test_run(test_suite());
 }

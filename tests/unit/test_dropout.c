@@ -88,7 +88,7 @@ static const question usual = {.layers = 2,
 
 /* ---- What the mask depends on ---- */
 
-START_TEST(same_mask_everywhere)
+TEST_LOOP(same_mask_everywhere, 0, 2)
 {
     question q = usual;
     q.directions = 1 + (size_t)_i;
@@ -110,10 +110,9 @@ START_TEST(same_mask_everywhere)
             }
     free(want);
 }
-END_TEST
 
 /* Rows with their places kept, among more of them, or of other lengths; more steps. */
-START_TEST(same_mask_in_other_batches)
+TEST_LOOP(same_mask_in_other_batches, 0, 2)
 {
     question q = usual;
     q.directions = 1 + (size_t)_i;
@@ -134,7 +133,6 @@ START_TEST(same_mask_in_other_batches)
     free(got);
     free(want);
 }
-END_TEST
 
 /* How many of the places the two agree in. */
 static size_t agreeing(const unsigned char *a, const unsigned char *b, size_t count)
@@ -153,7 +151,7 @@ static void check_independent(const unsigned char *a, const unsigned char *b, si
 }
 
 /* Another key, layer, row, step or unit is another mask. */
-START_TEST(other_masks)
+TEST(other_masks)
 {
     question q = usual;
     q.rows = 16;
@@ -179,14 +177,13 @@ START_TEST(other_masks)
     }
     free(mask);
 }
-END_TEST
 
 /* ---- How much is dropped, and what becomes of the rest ---- */
 
 static const float probabilities[] = {0.01f, 0.1f, 0.25f, 0.5f, 0.75f, 0.9f, 0.999f};
 enum { PROBABILITIES = sizeof probabilities / sizeof probabilities[0] };
 
-START_TEST(share_dropped)
+TEST_LOOP(share_dropped, 0, PROBABILITIES)
 {
     question q = usual;
     q.dropout = probabilities[_i];
@@ -202,11 +199,10 @@ START_TEST(share_dropped)
     ck_assert_msg(fabs(share - p) <= 6 * sqrt(p * (1 - p) / (double)count), "%g of %zu are dropped, not %g", share, count, p);
     free(mask);
 }
-END_TEST
 
 /* h of the layer below is known: c halves and takes half of tanh(1) at each step. A product's few roundings, and those of tanh: a
  * millionth is ten times as much. */
-START_TEST(scale_of_the_kept)
+TEST_LOOP(scale_of_the_kept, 0, PROBABILITIES)
 {
     question q = usual;
     q.dropout = probabilities[_i];
@@ -224,9 +220,8 @@ START_TEST(scale_of_the_kept)
     }
     free(y);
 }
-END_TEST
 
-START_TEST(none)
+TEST(none)
 {
     const sluice_shape shape = {TEST_SHAPE, .layers = 3, .directions = 2, .inputs = 4, .hidden = 17, .classes = 2, .has_bias = 1};
     uint64_t random = test_seed();
@@ -249,7 +244,6 @@ START_TEST(none)
     test_batch_free(&without);
     test_network_free(&network);
 }
-END_TEST
 
 /* ---- Gradients ---- */
 
@@ -275,7 +269,7 @@ static unsigned char *all_masks(const sluice_shape *shape, const sluice_batch *b
     return kept;
 }
 
-START_TEST(as_the_adjoint)
+TEST_LOOP(as_the_adjoint, 0, 4)
 {
     const sluice_shape shape = {TEST_SHAPE,
                                 .layers = 2 + (size_t)_i / 2,
@@ -313,10 +307,9 @@ START_TEST(as_the_adjoint)
     test_batch_free(&batch);
     test_network_free(&network);
 }
-END_TEST
 
 /* A loss that sees of the probe only what was dropped below has a gradient of 0 below. */
-START_TEST(nothing_through_the_dropped)
+TEST(nothing_through_the_dropped)
 {
     const question *q = &usual;
     test_network network = make_probe(q->layers, 1, q->hidden);
@@ -345,21 +338,9 @@ START_TEST(nothing_through_the_dropped)
     test_network_free(&network);
     free(kept);
 }
-END_TEST
 
 int main(void)
 {
     test_begin();
-    Suite *suite = suite_create("dropout");
-    TCase *tcase = tcase_create("dropout");
-    tcase_add_loop_test(tcase, same_mask_everywhere, 0, 2);
-    tcase_add_loop_test(tcase, same_mask_in_other_batches, 0, 2);
-    tcase_add_test(tcase, other_masks);
-    tcase_add_loop_test(tcase, share_dropped, 0, PROBABILITIES);
-    tcase_add_loop_test(tcase, scale_of_the_kept, 0, PROBABILITIES);
-    tcase_add_test(tcase, none);
-    tcase_add_loop_test(tcase, as_the_adjoint, 0, 4);
-    tcase_add_test(tcase, nothing_through_the_dropped);
-    suite_add_tcase(suite, tcase);
-    return test_run(suite);
+    return test_run(test_suite());
 }

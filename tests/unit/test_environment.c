@@ -17,7 +17,7 @@ static sluice_status look(const sluice_engine_options *options, sluice_environme
     return sluice_environment_get(options, found, error);
 }
 
-START_TEST(environment_is_reported)
+TEST(environment_is_reported)
 {
     sluice_environment found;
     sluice_error error;
@@ -34,10 +34,9 @@ START_TEST(environment_is_reported)
     found.struct_size = 2;
     test_refused(sluice_environment_get(NULL, &found, &error), SLUICE_STATUS_BAD_ARGUMENT, &error, "struct_size");
 }
-END_TEST
 
 /* Each variable decides where its option is 0, and nothing, be it ever so wrong, where the option is given. */
-START_TEST(environment_variables)
+TEST(environment_variables)
 {
     sluice_environment found;
     sluice_error error;
@@ -72,9 +71,8 @@ START_TEST(environment_variables)
     ck_assert_msg(look(&options, &found, &error) == SLUICE_STATUS_OK, "%s", error.message);
     ck_assert_uint_eq(found.threads, 2);
 }
-END_TEST
 
-START_TEST(environment_variables_wrong)
+TEST(environment_variables_wrong)
 {
     static const char *const wrong[][2] = {
         {"SLUICE_NUM_THREADS", "0"},
@@ -107,10 +105,9 @@ START_TEST(environment_variables_wrong)
     }
     test_network_free(&network);
 }
-END_TEST
 
 /* A program built with the header of version 0.3 gives a smaller struct, and nothing behind it is written. */
-START_TEST(older_struct)
+TEST(older_struct)
 {
     sluice_environment now, then;
     sluice_error error;
@@ -125,10 +122,9 @@ START_TEST(older_struct)
     for (size_t k = 0; k < sizeof then - then.struct_size; k++)
         ck_assert_int_eq(behind[k], 0x5a);
 }
-END_TEST
 
 /* Unset, blank and auto ask for nothing; blanks around a value are no part of it. */
-START_TEST(environment_variables_blank)
+TEST(environment_variables_blank)
 {
     static const char *const names[] = {"SLUICE_NUM_THREADS", "SLUICE_ISA", "SLUICE_GEMM"};
     static const char *const nothing[] = {"", " ", "\t \n", "auto", " auto\n"};
@@ -155,18 +151,9 @@ START_TEST(environment_variables_blank)
     ck_assert_int_eq(found.isa, SLUICE_ISA_SCALAR);
     ck_assert_int_eq(found.gemm, SLUICE_GEMM_BLIS);
 }
-END_TEST
 
 int main(void)
 {
     test_begin();
-    Suite *suite = suite_create("environment");
-    TCase *tcase = tcase_create("environment");
-    suite_add_tcase(suite, tcase);
-    tcase_add_test(tcase, environment_is_reported);
-    tcase_add_test(tcase, older_struct);
-    tcase_add_test(tcase, environment_variables);
-    tcase_add_test(tcase, environment_variables_blank);
-    tcase_add_test(tcase, environment_variables_wrong);
-    return test_run(suite);
+    return test_run(test_suite());
 }

@@ -136,7 +136,7 @@ static sluice_engine_options option(sluice_gemm gemm, sluice_schedule schedule)
     return options;
 }
 
-START_TEST(creating)
+TEST_LOOP(creating, 0, 2 * sizeof cases / sizeof cases[0])
 {
     char path[] = "/tmp/sluice-faults-XXXXXX";
     const int descriptor = mkstemp(path);
@@ -164,7 +164,6 @@ START_TEST(creating)
     test_network_free(&f.network);
     ck_assert_int_eq(unlink(path), 0);
 }
-END_TEST
 
 /* ---- Growth ---- */
 
@@ -229,7 +228,7 @@ static bool grow(growth *g, long n)
     return failed;
 }
 
-START_TEST(growing)
+TEST_LOOP(growing, 0, 4)
 {
     static const struct {
         sluice_gemm gemm;
@@ -261,12 +260,11 @@ START_TEST(growing)
     test_batch_free(&g.large_want);
     test_network_free(&network);
 }
-END_TEST
 
 /* ---- Learning ---- */
 
 /* All of a file is learned, or nothing. */
-START_TEST(learning)
+TEST(learning)
 {
     char path[] = "/tmp/sluice-faults-XXXXXX";
     const int descriptor = mkstemp(path);
@@ -305,18 +303,11 @@ START_TEST(learning)
     test_network_free(&network);
     ck_assert_int_eq(unlink(path), 0);
 }
-END_TEST
 
 int main(void)
 {
     if (!test_allocator_begin())
         return 77; /* Meson's word for a test that was skipped */
     test_begin();
-    Suite *suite = suite_create("faults");
-    TCase *tcase = tcase_create("faults");
-    tcase_add_loop_test(tcase, creating, 0, 2 * sizeof cases / sizeof cases[0]);
-    tcase_add_loop_test(tcase, growing, 0, 4);
-    tcase_add_test(tcase, learning);
-    suite_add_tcase(suite, tcase);
-    return test_run(suite);
+    return test_run(test_suite());
 }

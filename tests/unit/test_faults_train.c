@@ -203,7 +203,7 @@ static bool make(int k, fixture *f, long n)
     return failed;
 }
 
-START_TEST(making)
+TEST_LOOP(making, 0, MAKERS)
 {
     char path[128];
     snprintf(path, sizeof path, "%s", test_path("checkpoint"));
@@ -224,7 +224,6 @@ START_TEST(making)
     sluice_engine_destroy(engine);
     sluice_model_destroy((sluice_model *)f.model);
 }
-END_TEST
 
 /* ---- Forward and backward -------------------------------------------------------------------------------------------------- */
 
@@ -325,7 +324,7 @@ static bool tape_grows(const test_runner *runner, size_t recompute, exercise *sm
     return failed;
 }
 
-START_TEST(taping)
+TEST_LOOP(taping, 0, 2)
 {
     uint64_t random = test_seed();
     const size_t recompute = _i ? 3 : 0;
@@ -348,7 +347,6 @@ START_TEST(taping)
     test_runner_free(&runner);
     sluice_model_destroy(model);
 }
-END_TEST
 
 /* ---- Steps ----------------------------------------------------------------------------------------------------------------- */
 
@@ -444,7 +442,7 @@ static bool take_course(fixture *f, const course *of, bool evaluates, long n)
     return failed;
 }
 
-START_TEST(stepping)
+TEST_LOOP(stepping, 0, 2 * TRAININGS)
 {
     const bool evaluates = _i % 2;
     fixture f = {.training = _i / 2, .model = make_model(trainings[_i / 2].shape), .options = &trainings[_i / 2].options};
@@ -462,19 +460,12 @@ START_TEST(stepping)
     }
     sluice_model_destroy((sluice_model *)f.model);
 }
-END_TEST
 
 int main(void)
 {
     if (!test_allocator_begin())
         return 77; /* Meson's word for a test that was skipped */
     test_begin();
-    Suite *suite = suite_create("faults_train");
-    TCase *tcase = tcase_create("faults_train");
-    tcase_add_checked_fixture(tcase, test_folder_setup, test_folder_teardown);
-    tcase_add_loop_test(tcase, making, 0, MAKERS);
-    tcase_add_loop_test(tcase, taping, 0, 2);
-    tcase_add_loop_test(tcase, stepping, 0, 2 * TRAININGS);
-    suite_add_tcase(suite, tcase);
-    return test_run(suite);
+    tcase_add_checked_fixture(test_tcase("tests"), test_folder_setup, test_folder_teardown);
+    return test_run(test_suite());
 }

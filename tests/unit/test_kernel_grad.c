@@ -133,15 +133,15 @@ static void try_step_grad(int index)
         ck_assert_msg(r < p.rows || memcmp(p.dc[r], after.dc[r], sizeof p.dc[r]) == 0, "row %zu, which is none, was written", r);
 }
 
-START_TEST(step_grad)
+TEST_LOOP(step_grad, 0, 1)
 {
     for (int index = PROBLEMS * _i; index < PROBLEMS * (_i + 1); index++)
         try_step_grad(index);
 }
-END_TEST
+TEST_MORE("large", step_grad, 1, 7)
 
 /* A NaN that comes in is the one NaN afterwards, in its own row alone. */
-START_TEST(one_nan)
+TEST_LOOP(one_nan, 0, sl_isa_count())
 {
     const sl_kernel *kernel = test_kernel_at((size_t)_i);
     if (!kernel)
@@ -161,9 +161,8 @@ START_TEST(one_nan)
         }
     ck_assert(memcmp(&p.dc[1][0], &canonical, sizeof canonical) == 0);
 }
-END_TEST
 
-START_TEST(add_rows)
+TEST_LOOP(add_rows, 0, 12)
 {
     const sl_kernel *kernel = test_kernel_at((size_t)_i);
     if (!kernel)
@@ -185,7 +184,6 @@ START_TEST(add_rows)
     ck_assert_msg(memcmp(sum, want, sizeof sum) == 0, "%s: the sum of %zu rows of %zu is another", sluice_isa_get_name(kernel->isa),
                   rows, count);
 }
-END_TEST
 
 /* A step that keeps its gates and c leaves what it leaves without, and keeps what the equations take c and h from. */
 static void try_kept_step(int index)
@@ -250,25 +248,14 @@ static void try_kept_step(int index)
         }
 }
 
-START_TEST(kept_step)
+TEST_LOOP(kept_step, 0, 1)
 {
     for (int index = PROBLEMS * _i; index < PROBLEMS * (_i + 1); index++)
         try_kept_step(index);
 }
-END_TEST
+TEST_MORE("large", kept_step, 1, 7)
 
 int main(void)
 {
-    Suite *suite = suite_create("kernel_grad");
-    TCase *tiles = tcase_create("tiles"), *large = tcase_create("large");
-    tcase_set_tags(large, "large"); /* what an emulator has no time for */
-    tcase_add_loop_test(tiles, step_grad, 0, 1);
-    tcase_add_loop_test(tiles, kept_step, 0, 1);
-    tcase_add_loop_test(tiles, add_rows, 0, 12);
-    tcase_add_loop_test(tiles, one_nan, 0, (int)sl_isa_count());
-    tcase_add_loop_test(large, step_grad, 1, 7);
-    tcase_add_loop_test(large, kept_step, 1, 7);
-    suite_add_tcase(suite, tiles);
-    suite_add_tcase(suite, large);
-    return test_run(suite);
+    return test_run(test_suite());
 }

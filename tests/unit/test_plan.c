@@ -61,7 +61,7 @@ static sluice_candidate chosen_of(const test_runner *runner, size_t rows, size_t
     return candidate_of(runner, rows, steps, lengths, plan_of(runner, rows, steps, lengths).chosen);
 }
 
-START_TEST(refusals)
+TEST(refusals)
 {
     uint64_t random = test_seed();
     test_network network = test_network_random(&one, 1.0f, &random);
@@ -96,9 +96,8 @@ START_TEST(refusals)
     test_runner_free(&runner);
     test_network_free(&network);
 }
-END_TEST
 
-START_TEST(schedules_asked_for)
+TEST(schedules_asked_for)
 {
     uint64_t random = test_seed();
     test_network network = test_network_random(&one, 1.0f, &random);
@@ -113,10 +112,9 @@ START_TEST(schedules_asked_for)
     }
     test_network_free(&network);
 }
-END_TEST
 
 /* More threads than CPUs bring nothing, and are not used unless asked for. */
-START_TEST(no_more_than_cpus)
+TEST(no_more_than_cpus)
 {
     uint64_t random = test_seed();
     test_network network = test_network_random(&one, 1.0f, &random);
@@ -134,11 +132,10 @@ START_TEST(no_more_than_cpus)
     test_runner_free(&runner);
     test_network_free(&network);
 }
-END_TEST
 
 /* What the query says is what a workspace takes. It follows the rows, for the order they are taken in, and the threads that can be
  * busy; steps count only in a bidirectional stack, which holds all those of a tile of rows for each thread group. */
-START_TEST(memory)
+TEST_LOOP(memory, 0, 6)
 {
     static const sluice_shape shapes[] = {
         {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 64, .hidden = 64},
@@ -174,11 +171,10 @@ START_TEST(memory)
     }
     test_network_free(&network);
 }
-END_TEST
 
 /* A batch's steps are the room of its arrays: rows that are all shorter take what a batch of just their steps takes, by the plan
  * and in calls with and without a workspace of the caller's. */
-START_TEST(memory_follows_the_longest_row)
+TEST(memory_follows_the_longest_row)
 {
     enum { ROWS = 8, STEPS = 50, ROOM = 4000 };
     uint64_t random = test_seed();
@@ -211,10 +207,9 @@ START_TEST(memory_follows_the_longest_row)
     }
     test_network_free(&network);
 }
-END_TEST
 
 /* Long rows and many rows in turn take no more than the larger of both. */
-START_TEST(memory_of_shapes_in_turn)
+TEST(memory_of_shapes_in_turn)
 {
     static const size_t sizes[][2] = {{1, 4000}, {300, 3}, {1, 4000}, {40, 40}, {300, 3}};
     uint64_t random = test_seed();
@@ -233,10 +228,9 @@ START_TEST(memory_of_shapes_in_turn)
     test_runner_free(&runner);
     test_network_free(&network);
 }
-END_TEST
 
 /* Each candidate for each number of CPUs, stored as the tuned plan, gives the bits of the reference. */
-START_TEST(every_candidate)
+TEST_LOOP(every_candidate, 0, 3)
 {
     static const sluice_shape *const shapes[] = {&one, &stack, &both_ways};
     const sluice_shape *shape = shapes[_i];
@@ -272,10 +266,9 @@ START_TEST(every_candidate)
     ck_assert(shape != &stack || wavefronts > 10);
     test_network_free(&network);
 }
-END_TEST
 
 /* One long row among many short ones: with several CPUs all threads share it. */
-START_TEST(shared_row)
+TEST(shared_row)
 {
     enum { ROWS = 60, STEPS = 400 };
     uint64_t random = test_seed();
@@ -302,10 +295,9 @@ START_TEST(shared_row)
     test_batch_free(&batch);
     test_network_free(&network);
 }
-END_TEST
 
 /* The partition has every row once, the longest first, and thread groups differ by one row's steps at most. */
-START_TEST(partitions)
+TEST(partitions)
 {
     enum { ROWS = 2000, STEPS = 300 };
     uint64_t random = test_seed();
@@ -340,9 +332,8 @@ START_TEST(partitions)
     test_batch_free(&batch);
     test_network_free(&network);
 }
-END_TEST
 
-START_TEST(measuring)
+TEST_LOOP(measuring, 0, 3)
 {
     static const sluice_shape *const shapes[] = {&one, &stack, &both_ways};
     const sluice_shape *shape = shapes[_i];
@@ -364,10 +355,9 @@ START_TEST(measuring)
     test_runner_free(&runner);
     test_network_free(&network);
 }
-END_TEST
 
 /* A tuned plan for more CPUs than there are, or not feasible for the network, is ignored; each is found among many. */
-START_TEST(tuned_elsewhere)
+TEST(tuned_elsewhere)
 {
     static const sl_exec_plan plans[] = {{1, 2, true, false}, {2, 2, true, false}, {3, 1, false, false}, {1, 2, true, true}};
     uint64_t random = test_seed();
@@ -397,10 +387,9 @@ START_TEST(tuned_elsewhere)
     test_runner_free(&runner);
     test_network_free(&network);
 }
-END_TEST
 
 /* A stack of many narrow layers: as a wavefront, and with more threads in a group than a layer has cache lines of units. */
-START_TEST(deep)
+TEST(deep)
 {
     static const sluice_shape shape = {TEST_SHAPE, .layers = 70, .directions = 1, .inputs = 3, .hidden = 20, .has_bias = 1};
     uint64_t random = test_seed();
@@ -420,10 +409,9 @@ START_TEST(deep)
     test_batch_free(&batch);
     test_network_free(&network);
 }
-END_TEST
 
 /* Calls at the same time share the CPUs; results are the same. */
-START_TEST(calls_share)
+TEST(calls_share)
 {
     uint64_t random = test_seed();
     test_network network = test_network_random(&one, 1.0f, &random);
@@ -441,7 +429,6 @@ START_TEST(calls_share)
     test_runner_free(&runner);
     test_network_free(&network);
 }
-END_TEST
 
 /* ---- Workspaces that the engine keeps ---- */
 
@@ -464,7 +451,7 @@ static void *call_often(void *context)
     return NULL;
 }
 
-START_TEST(pooled)
+TEST(pooled)
 {
     enum { CALLERS = 6 };
     uint64_t random = test_seed();
@@ -487,12 +474,11 @@ START_TEST(pooled)
     test_runner_free(&runner);
     test_network_free(&network);
 }
-END_TEST
 
 /* ---- Extremes ---- */
 
 /* Fewer CPUs than threads, as taskset or a container leaves them, and known to the engine or not. */
-START_TEST(one_cpu)
+TEST(one_cpu)
 {
     uint64_t random = test_seed();
     test_network network = test_network_random(&stack, 1.0f, &random);
@@ -523,7 +509,6 @@ START_TEST(one_cpu)
     test_batch_free(&batch);
     test_network_free(&network);
 }
-END_TEST
 
 /* The longest, the widest and the most: final states against the scalar kernels' on one thread. x lies where all rows, or all
  * steps, share it. */
@@ -538,7 +523,7 @@ static const struct extreme {
     {{TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 64, .hidden = 4096}, 2, 2},
 };
 
-START_TEST(extreme)
+TEST_LOOP(extreme, 0, test_by_depth(1, 0, 0) ? 2 : sizeof extremes / sizeof extremes[0])
 {
     const struct extreme *e = &extremes[_i];
     uint64_t random = test_seed();
@@ -563,29 +548,9 @@ START_TEST(extreme)
     free(got);
     sluice_model_destroy(model);
 }
-END_TEST
 
 int main(void)
 {
     test_begin();
-    Suite *suite = suite_create("plan");
-    TCase *tcase = tcase_create("plan");
-    tcase_add_test(tcase, refusals);
-    tcase_add_test(tcase, schedules_asked_for);
-    tcase_add_test(tcase, no_more_than_cpus);
-    tcase_add_loop_test(tcase, memory, 0, 6);
-    tcase_add_test(tcase, memory_follows_the_longest_row);
-    tcase_add_test(tcase, memory_of_shapes_in_turn);
-    tcase_add_loop_test(tcase, every_candidate, 0, 3);
-    tcase_add_test(tcase, shared_row);
-    tcase_add_test(tcase, partitions);
-    tcase_add_loop_test(tcase, measuring, 0, 3);
-    tcase_add_test(tcase, tuned_elsewhere);
-    tcase_add_test(tcase, deep);
-    tcase_add_test(tcase, calls_share);
-    tcase_add_test(tcase, pooled);
-    tcase_add_test(tcase, one_cpu);
-    tcase_add_loop_test(tcase, extreme, 0, test_by_depth(1, 0, 0) ? 2 : sizeof extremes / sizeof extremes[0]);
-    suite_add_tcase(suite, tcase);
-    return test_run(suite);
+    return test_run(test_suite());
 }

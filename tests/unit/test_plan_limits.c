@@ -44,7 +44,7 @@ static int cancel_after(void *countdown)
 }
 
 /* Cancelled in the first round, measuring leaves no trace; later, what was found stays. */
-START_TEST(cancelled)
+TEST_LOOP(cancelled, 0, 3)
 {
     uint64_t random = test_seed();
     test_network network = test_network_random(&one, 1.0f, &random);
@@ -67,10 +67,9 @@ START_TEST(cancelled)
     test_runner_free(&runner);
     test_network_free(&network);
 }
-END_TEST
 
 /* A call with a limit has the bits of one without, and its plan no more threads. */
-START_TEST(thread_limit)
+TEST_LOOP(thread_limit, 0, 3)
 {
     static const sluice_shape *const shapes[] = {&one, &stack, &both_ways};
     const sluice_shape *shape = shapes[_i];
@@ -93,15 +92,9 @@ START_TEST(thread_limit)
     test_batch_free(&batch);
     test_network_free(&network);
 }
-END_TEST
 
 int main(void)
 {
     test_begin();
-    Suite *suite = suite_create("plan limits");
-    TCase *tcase = tcase_create("plan limits");
-    suite_add_tcase(suite, tcase);
-    tcase_add_loop_test(tcase, cancelled, 0, 3);
-    tcase_add_loop_test(tcase, thread_limit, 0, 3);
-    return test_run(suite);
+    return test_run(test_suite());
 }

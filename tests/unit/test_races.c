@@ -92,7 +92,7 @@ static void run_by_threads(const variety *kind, const sluice_model *model, sluic
         }
 }
 
-START_TEST(every_schedule)
+TEST_IN("threads", every_schedule, 0, VARIETIES)
 {
     const variety *kind = &varieties[_i];
     uint64_t random = test_seed();
@@ -115,11 +115,10 @@ START_TEST(every_schedule)
     test_batch_free(&all);
     test_network_free(&network);
 }
-END_TEST
 
 /* ---- Callers on one engine ---- */
 
-enum { CALLERS = 4, CALLS = 6 };
+enum { CALLERS = 4, CALLS = 6, SCHEDULES = SLUICE_SCHEDULE_UNITS + 1 /* and AUTO */ };
 
 static const sluice_shape shape = {TEST_SHAPE,   .layers = 2,  .directions = 1, .inputs = 7,
                                    .hidden = 36, .classes = 3, .has_bias = 1};
@@ -204,25 +203,23 @@ static void call_from_threads(scene *made, void *(*body)(void *context))
         ck_assert_int_eq(pthread_join(made->callers[j].thread, NULL), 0);
 }
 
-START_TEST(callers_with_workspaces)
+TEST_IN("callers", callers_with_workspaces, 0, SCHEDULES)
 {
     scene *made = make_scene((sluice_schedule)_i, true);
     call_from_threads(made, call_often);
     end_scene(made);
 }
-END_TEST
 
 /* Twice: the second time the engine has workspaces to spare. */
-START_TEST(callers_without_workspaces)
+TEST_IN("callers", callers_without_workspaces, 0, SCHEDULES)
 {
     scene *made = make_scene((sluice_schedule)_i, false);
     call_from_threads(made, call_often);
     call_from_threads(made, call_often);
     end_scene(made);
 }
-END_TEST
 
-START_TEST(callers_in_a_parallel_region)
+TEST_IN("callers", callers_in_a_parallel_region, 0, 2)
 {
     scene *made = make_scene(SLUICE_SCHEDULE_AUTO, _i == 0);
 #pragma omp parallel for schedule(static, 1) num_threads(CALLERS)
@@ -231,7 +228,6 @@ START_TEST(callers_in_a_parallel_region)
     call_from_threads(made, call_often); /* and outside again */
     end_scene(made);
 }
-END_TEST
 
 /* Each caller makes an engine of the one model, uses it, and frees it. */
 static void *call_own_engine(void *context)
@@ -251,13 +247,12 @@ static void *call_own_engine(void *context)
     return NULL;
 }
 
-START_TEST(engines_of_one_model)
+TEST_IN("callers", engines_of_one_model, 0, 1)
 {
     scene *made = make_scene(SLUICE_SCHEDULE_AUTO, false);
     call_from_threads(made, call_own_engine);
     end_scene(made);
 }
-END_TEST
 
 /* ---- Another OpenMP runtime in the process, whose regions ours cannot know as its caller's ---- */
 
@@ -288,7 +283,7 @@ static void call_in_region(void *context)
     atomic_fetch_add(&r->ended, 1);
 }
 
-START_TEST(callers_in_another_runtime)
+TEST_IN("callers", callers_in_another_runtime, 0, SCHEDULES)
 {
     void *library = CAN_HAVE_OTHER ? dlopen(other_runtime, RTLD_NOW | RTLD_LOCAL) : NULL;
     void *found = library ? dlsym(library, "GOMP_parallel") : NULL;
@@ -308,7 +303,6 @@ START_TEST(callers_in_another_runtime)
     call_from_threads(made, call_often);
     end_scene(made);
 }
-END_TEST
 
 /* ---- Streams ---- */
 
@@ -437,7 +431,7 @@ static void *feed_own_slots(void *context)
     return NULL;
 }
 
-START_TEST(streams_of_two_feeders)
+TEST_IN("streams", streams_of_two_feeders, 0, 1)
 {
     uint64_t random = test_seed();
     const sluice_shape fed = {TEST_SHAPE, .layers = 2, .directions = 1, .inputs = INPUTS, .hidden = HIDDEN, .has_bias = 1};
@@ -446,7 +440,6 @@ START_TEST(streams_of_two_feeders)
     feed(&made, feed_own_slots);
     end_river(&made);
 }
-END_TEST
 
 /* A network whose c counts the steps, whatever they bring: gates i and f are 1, and g is what one step adds. */
 static test_network counting_network(void)
@@ -483,33 +476,16 @@ static void *feed_slot_zero(void *context)
 
 /* A slot that two want has one at a time, and where one leaves it the other goes on: no step is lost. Calls have one thread: workers
  * that OpenMP lends to one after the other would order them, too. */
-START_TEST(one_stream_of_two_feeders)
+TEST_IN("streams", one_stream_of_two_feeders, 0, 1)
 {
     const test_network network = counting_network();
     river made = make_river(&network, 1, (size_t)2 * ROUNDS, 1);
     feed(&made, feed_slot_zero);
     end_river(&made);
 }
-END_TEST
 
 int main(void)
 {
     test_begin();
-    Suite *suite = suite_create("races");
-    const int schedules = SLUICE_SCHEDULE_UNITS + 1; /* and AUTO */
-    TCase *tcase = tcase_create("threads");
-    tcase_add_loop_test(tcase, every_schedule, 0, VARIETIES);
-    suite_add_tcase(suite, tcase);
-    tcase = tcase_create("callers");
-    tcase_add_loop_test(tcase, callers_with_workspaces, 0, schedules);
-    tcase_add_loop_test(tcase, callers_without_workspaces, 0, schedules);
-    tcase_add_loop_test(tcase, callers_in_a_parallel_region, 0, 2);
-    tcase_add_loop_test(tcase, callers_in_another_runtime, 0, schedules);
-    tcase_add_test(tcase, engines_of_one_model);
-    suite_add_tcase(suite, tcase);
-    tcase = tcase_create("streams");
-    tcase_add_test(tcase, streams_of_two_feeders);
-    tcase_add_test(tcase, one_stream_of_two_feeders);
-    suite_add_tcase(suite, tcase);
-    return test_run(suite);
+    return test_run(test_suite());
 }

@@ -245,7 +245,7 @@ static void feed_all(const scene *made, const test_runner *runner, uint64_t *ran
     sluice_streams_destroy(streams);
 }
 
-START_TEST(pieces_are_the_whole)
+TEST_LOOP(pieces_are_the_whole, 0, SHAPES)
 {
     scene made = make_scene(&shapes[_i], test_seed() + (uint64_t)_i);
     uint64_t random = made.random;
@@ -263,10 +263,9 @@ START_TEST(pieces_are_the_whole)
             }
     free_scene(&made);
 }
-END_TEST
 
 /* A call with streams does what one with h0, c0, hn and cn does, where slots NULL means row n has slot n; by BLIS too. */
-START_TEST(streams_are_h0_and_c0)
+TEST_LOOP(streams_are_h0_and_c0, 0, 2)
 {
     uint64_t random = test_seed();
     test_network network = test_network_random(&deep, 1.5f, &random);
@@ -306,11 +305,10 @@ START_TEST(streams_are_h0_and_c0)
     test_batch_free(&got);
     test_network_free(&network);
 }
-END_TEST
 
 /* ---- Callers at once ------------------------------------------------------------------------------------------------------- */
 
-START_TEST(two_callers)
+TEST_LOOP(two_callers, 0, 2)
 {
     scene made = make_scene(&shapes[0], test_seed());
     uint64_t random = made.random;
@@ -335,7 +333,6 @@ START_TEST(two_callers)
     test_runner_free(&runner);
     free_scene(&made);
 }
-END_TEST
 
 enum { RIVALS = 3, ROUNDS = 1500, ROUND_STEPS = 8 };
 
@@ -375,7 +372,7 @@ static test_network make_counter(const sluice_shape *shape)
 }
 
 /* A slot is one caller's at a time: as many steps as were granted have been taken, one after the other. */
-START_TEST(rivals_for_a_slot)
+TEST(rivals_for_a_slot)
 {
     static const sluice_shape counter = {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 1, .hidden = 64, .has_bias = 1};
     uint64_t random = test_seed();
@@ -414,12 +411,11 @@ START_TEST(rivals_for_a_slot)
     test_runner_free(&runner);
     test_network_free(&network);
 }
-END_TEST
 
 /* ---- What is refused ------------------------------------------------------------------------------------------------------- */
 
 /* Slots 2 and 4 are another call's; no slot stays taken by a call that is refused. */
-START_TEST(slots_refused)
+TEST(slots_refused)
 {
     uint64_t random = test_seed();
     test_network network = test_network_random(&deep, 1.0f, &random);
@@ -476,9 +472,8 @@ START_TEST(slots_refused)
     test_runner_free(&runner);
     test_network_free(&network);
 }
-END_TEST
 
-START_TEST(sets_refused)
+TEST(sets_refused)
 {
     sluice_shape others[] = {deep, deep};
     others[0].layers--;
@@ -514,19 +509,9 @@ START_TEST(sets_refused)
     test_runner_free(&runner);
     test_network_free(&network);
 }
-END_TEST
 
 int main(void)
 {
     test_begin();
-    Suite *suite = suite_create("streams");
-    TCase *tcase = tcase_create("streams");
-    tcase_add_loop_test(tcase, pieces_are_the_whole, 0, SHAPES);
-    tcase_add_loop_test(tcase, streams_are_h0_and_c0, 0, 2);
-    tcase_add_loop_test(tcase, two_callers, 0, 2);
-    tcase_add_test(tcase, rivals_for_a_slot);
-    tcase_add_test(tcase, slots_refused);
-    tcase_add_test(tcase, sets_refused);
-    suite_add_tcase(suite, tcase);
-    return test_run(suite);
+    return test_run(test_suite());
 }

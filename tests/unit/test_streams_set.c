@@ -50,7 +50,7 @@ static sluice_streams *somewhere(void)
 
 /* ---- States in and out ----------------------------------------------------------------------------------------------------- */
 
-START_TEST(set_and_get)
+TEST(set_and_get)
 {
     enum { SLOTS = 4, COUNT = 3 * 19 };
     uint64_t random = test_seed();
@@ -87,9 +87,8 @@ START_TEST(set_and_get)
     sluice_streams_destroy(streams);
     sluice_streams_destroy(NULL);
 }
-END_TEST
 
-START_TEST(creating_refused)
+TEST(creating_refused)
 {
     const sluice_shape both = {TEST_SHAPE, .layers = 1, .directions = 2, .inputs = 2, .hidden = 3};
     sluice_engine *engine = make_engine(&deep, SLUICE_ISA_AUTO), *two_ways = make_engine(&both, SLUICE_ISA_AUTO);
@@ -120,7 +119,6 @@ START_TEST(creating_refused)
     sluice_engine_destroy(engine);
     sluice_engine_destroy(two_ways);
 }
-END_TEST
 
 /* ---- Files ----------------------------------------------------------------------------------------------------------------- */
 
@@ -151,7 +149,7 @@ static void check_file(const char *path, test_bytes *want)
 
 /* States of any bits, NaN payloads too, come back, into an engine of another instruction set; saved again they give the same file.
  * Of no slot, of one, and of so many that they pass in several pieces, which end inside layers. */
-START_TEST(save_and_load)
+TEST_LOOP(save_and_load, 0, 3)
 {
     static const size_t slots[] = {0, 1, 9001};
     const size_t count = deep.layers * deep.hidden, all = slots[_i];
@@ -179,7 +177,6 @@ START_TEST(save_and_load)
     sluice_engine_destroy(engine);
     sluice_engine_destroy(other);
 }
-END_TEST
 
 /* A file: length, header, and `floats` floats 0, 1, 2, ... */
 static test_bytes make_file(const char *header, size_t floats)
@@ -200,7 +197,7 @@ static test_bytes make_file(const char *header, size_t floats)
 #define GOOD_H STATES("h", "F32", "[2,2,3]", "[0,48]")
 
 /* Layout: slots inside layers, either tensor first, whatever the metadata; and what is saved is laid out the same, h first. */
-START_TEST(laid_out)
+TEST_LOOP(laid_out, 0, 3)
 {
     static const char *const headers[] = {
         "{\"__metadata__\":{\"format\":\"sluice-streams\"}," GOOD_H "," GOOD_C "}",
@@ -232,7 +229,6 @@ START_TEST(laid_out)
     sluice_streams_destroy(streams);
     sluice_engine_destroy(engine);
 }
-END_TEST
 
 /* Loading fails with this status and message. */
 static void check_bad(const sluice_engine *engine, const char *name, const test_bytes *file, const char *part)
@@ -247,7 +243,7 @@ static void check_bad(const sluice_engine *engine, const char *name, const test_
     ck_assert_ptr_null(streams);
 }
 
-START_TEST(malformed)
+TEST(malformed)
 {
     static const struct {
         const char *name, *header;
@@ -291,9 +287,8 @@ START_TEST(malformed)
     sluice_streams_destroy(streams);
     sluice_engine_destroy(engine);
 }
-END_TEST
 
-START_TEST(files_refused)
+TEST(files_refused)
 {
     const sluice_shape both = {TEST_SHAPE, .layers = 1, .directions = 2, .inputs = 2, .hidden = 3};
     sluice_engine *engine = make_engine(&tiny, SLUICE_ISA_AUTO), *two_ways = make_engine(&both, SLUICE_ISA_AUTO);
@@ -331,10 +326,9 @@ START_TEST(files_refused)
     sluice_engine_destroy(engine);
     sluice_engine_destroy(two_ways);
 }
-END_TEST
 
 /* A disk that is full in the header, between, and in the last byte: the file stays as it was. */
-START_TEST(saved_whole_or_not)
+TEST(saved_whole_or_not)
 {
     sluice_engine *engine = make_engine(&deep, SLUICE_ISA_AUTO);
     sluice_streams *streams = test_streams_create(engine, 3000);
@@ -360,7 +354,6 @@ START_TEST(saved_whole_or_not)
     sluice_streams_destroy(streams);
     sluice_engine_destroy(engine);
 }
-END_TEST
 
 /* ---- No memory ------------------------------------------------------------------------------------------------------------- */
 
@@ -392,7 +385,7 @@ static bool act(int what, const sluice_engine *engine, const sluice_streams *set
     return true;
 }
 
-START_TEST(no_memory)
+TEST_LOOP(no_memory, 0, 3)
 {
     sluice_engine *engine = make_engine(&tiny, SLUICE_ISA_AUTO);
     sluice_streams *streams = test_streams_create(engine, 2);
@@ -406,22 +399,10 @@ START_TEST(no_memory)
     sluice_streams_destroy(streams);
     sluice_engine_destroy(engine);
 }
-END_TEST
 
 int main(void)
 {
     test_begin();
-    Suite *suite = suite_create("streams_set");
-    TCase *tcase = tcase_create("streams_set");
-    tcase_add_checked_fixture(tcase, test_folder_setup, test_folder_teardown);
-    tcase_add_test(tcase, set_and_get);
-    tcase_add_test(tcase, creating_refused);
-    tcase_add_loop_test(tcase, save_and_load, 0, 3);
-    tcase_add_loop_test(tcase, laid_out, 0, 3);
-    tcase_add_test(tcase, malformed);
-    tcase_add_test(tcase, files_refused);
-    tcase_add_test(tcase, saved_whole_or_not);
-    tcase_add_loop_test(tcase, no_memory, 0, 3);
-    suite_add_tcase(suite, tcase);
-    return test_run(suite);
+    tcase_add_checked_fixture(test_tcase("tests"), test_folder_setup, test_folder_teardown);
+    return test_run(test_suite());
 }
