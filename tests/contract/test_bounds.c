@@ -67,20 +67,17 @@ enum { WIDTHS = sizeof widths / sizeof widths[0] };
 
 static void run_shape(const sluice_shape *shape, size_t rows, size_t steps, unsigned what, uint64_t *random)
 {
-    test_network network = test_network_random(shape, 1.0f, random);
-    test_batch open = test_batch_random(shape, rows, steps, what, random);
+    OWNED(test_network) network = test_network_random(shape, 1.0f, random);
+    OWNED(test_batch) open = test_batch_random(shape, rows, steps, what, random);
     sluice_isa isas[TEST_MOST_ISAS];
     const size_t count = test_isas(isas);
     for (size_t i = 0; i < count; i++)
         for (sluice_schedule schedule = SLUICE_SCHEDULE_ROWS; schedule <= SLUICE_SCHEDULE_UNITS; schedule++) {
-            test_runner runner = test_runner_create(network.model, isas[i], 2, schedule);
+            OWNED(test_runner) runner = test_runner_create(network.model, isas[i], 2, schedule);
             test_forward(&runner, &open.batch);
             run_guarded(&runner, &open, TEST_SIDE_END);
             run_guarded(&runner, &open, TEST_SIDE_BEGIN);
-            test_runner_free(&runner);
         }
-    test_batch_free(&open);
-    test_network_free(&network);
 }
 
 TEST(guarded_arrays)
@@ -123,8 +120,8 @@ TEST(rows_end_at_pages)
     const sluice_shape shape = {TEST_SHAPE, .layers = 1, .directions = 2, .inputs = 7, .hidden = 9, .has_bias = 1};
     enum { ROWS = 8, STEPS = 6 };
     uint64_t random = test_seed();
-    test_network network = test_network_random(&shape, 1.0f, &random);
-    test_batch open = test_batch_random(&shape, ROWS, STEPS, TEST_RAGGED, &random);
+    OWNED(test_network) network = test_network_random(&shape, 1.0f, &random);
+    OWNED(test_batch) open = test_batch_random(&shape, ROWS, STEPS, TEST_RAGGED, &random);
     float *rows[ROWS];
     size_t offsets[ROWS];
     uintptr_t base = UINTPTR_MAX;
@@ -138,7 +135,7 @@ TEST(rows_end_at_pages)
     sluice_batch guarded_rows = open.batch;
     guarded_rows.x = (const float *)base;
     guarded_rows.x_offsets = test_guard_copy(offsets, sizeof offsets, TEST_SIDE_END);
-    test_batch got = test_batch_pick(&shape, &open, 0, ROWS);
+    OWNED(test_batch) got = test_batch_pick(&shape, &open, 0, ROWS);
     guarded_rows.y = got.y;
     guarded_rows.hn = got.hn;
     guarded_rows.cn = got.cn;
@@ -146,19 +143,15 @@ TEST(rows_end_at_pages)
     const size_t count = test_isas(isas);
     for (size_t i = 0; i < count; i++)
         for (sluice_schedule schedule = SLUICE_SCHEDULE_ROWS; schedule <= SLUICE_SCHEDULE_UNITS; schedule++) {
-            test_runner runner = test_runner_create(network.model, isas[i], 2, schedule);
+            OWNED(test_runner) runner = test_runner_create(network.model, isas[i], 2, schedule);
             test_batch_prefill(&got);
             test_forward(&runner, &open.batch);
             test_forward(&runner, &guarded_rows);
             test_same_outputs(&got, &open, runner.name);
-            test_runner_free(&runner);
         }
     for (size_t n = 0; n < ROWS; n++)
         test_guard_free(rows[n], (size_t)open.lengths[n] * shape.inputs * sizeof(float));
     test_guard_free((void *)guarded_rows.x_offsets, sizeof offsets);
-    test_batch_free(&got);
-    test_batch_free(&open);
-    test_network_free(&network);
 }
 
 /* Floats at every place within a cache line: no array needs more than its type's alignment. */
@@ -166,12 +159,12 @@ TEST(any_alignment)
 {
     const sluice_shape shape = {TEST_SHAPE, .layers = 1, .directions = 2, .inputs = 16, .hidden = 32, .classes = 16, .has_bias = 1};
     uint64_t random = test_seed();
-    test_network network = test_network_random(&shape, 1.0f, &random);
-    test_batch open = test_batch_random(&shape, 6, 4, TEST_STATES, &random);
+    OWNED(test_network) network = test_network_random(&shape, 1.0f, &random);
+    OWNED(test_batch) open = test_batch_random(&shape, 6, 4, TEST_STATES, &random);
     sluice_isa isas[TEST_MOST_ISAS];
     const size_t count = test_isas(isas);
     for (size_t i = 0; i < count; i++) {
-        test_runner runner = test_runner_create(network.model, isas[i], 2, SLUICE_SCHEDULE_AUTO);
+        OWNED(test_runner) runner = test_runner_create(network.model, isas[i], 2, SLUICE_SCHEDULE_AUTO);
         test_forward(&runner, &open.batch);
         for (size_t shift = 0; shift < 16; shift++) {
             const size_t counts[] = {open.x_count,     open.state_count, open.state_count, open.y_count,
@@ -197,10 +190,7 @@ TEST(any_alignment)
             for (size_t j = 0; j < 7; j++)
                 free(blocks[j]);
         }
-        test_runner_free(&runner);
     }
-    test_batch_free(&open);
-    test_network_free(&network);
 }
 
 int main(void)

@@ -35,10 +35,9 @@ static sluice_trainer *load(const char *path, const sluice_engine_options *engin
 
 static void check_file(const char *path, const test_bytes *want)
 {
-    test_bytes got = test_file_read(path);
+    OWNED(test_bytes) got = test_file_read(path);
     ck_assert_uint_eq(got.size, want->size);
     ck_assert_int_eq(memcmp(got.data, want->data, want->size), 0);
-    test_bytes_free(&got);
 }
 
 /* ---- Going on -------------------------------------------------------------------------------------------------------------- */
@@ -103,9 +102,9 @@ TEST_LOOP(goes_on, 0, TRAININGS)
     const sluice_engine_options first = test_options(SLUICE_ISA_AUTO, 2, SLUICE_SCHEDULE_AUTO);
     test_minibatch minibatches[MINIBATCHES];
     make_minibatches(_i, minibatches, &random);
-    sluice_model *model = make_model(trainings[_i].shape, NULL);
-    sluice_trainer *unbroken = test_trainer_create(model, &first, &trainings[_i].options);
-    sluice_trainer *watched = test_trainer_create(model, &first, &trainings[_i].options); /* saving changes nothing */
+    OWNED_HANDLE(sluice_model) model = make_model(trainings[_i].shape, NULL);
+    OWNED_HANDLE(sluice_trainer) unbroken = test_trainer_create(model, &first, &trainings[_i].options);
+    OWNED_HANDLE(sluice_trainer) watched = test_trainer_create(model, &first, &trainings[_i].options); /* saving changes nothing */
     sluice_trainer *broken = test_trainer_create(model, &first, &trainings[_i].options);
     for (size_t k = 0; k < MINIBATCHES; k++) {
         const sluice_engine_options other = test_options(isas[k % isa_count], 1 + (unsigned)k % 3, SLUICE_SCHEDULE_AUTO);
@@ -131,10 +130,7 @@ TEST_LOOP(goes_on, 0, TRAININGS)
     test_bytes_free(&want);
     for (size_t k = 0; k < MINIBATCHES; k++)
         test_minibatch_free(&minibatches[k]);
-    sluice_trainer_destroy(unbroken);
-    sluice_trainer_destroy(watched);
     sluice_trainer_destroy(broken);
-    sluice_model_destroy(model);
 }
 
 /* The weights are a model's, under torch's names, with its classes; so is what sluice_model_save writes of it. */
@@ -183,9 +179,8 @@ static test_bytes make_checkpoint(void)
     sluice_trainer *trainer = test_trainer_create(model, NULL, &options);
     uint64_t random = test_seed();
     for (size_t k = 0; k < 3; k++) {
-        test_minibatch minibatch = test_minibatch_random(&shape, &options, 3, 4, 0, &random);
+        OWNED(test_minibatch) minibatch = test_minibatch_random(&shape, &options, 3, 4, 0, &random);
         (void)test_learn(trainer, &minibatch);
-        test_minibatch_free(&minibatch);
     }
     save(trainer, test_path("good"), "line\n\"quote\" \\ \xff \xc3\xa9\n");
     sluice_trainer_destroy(trainer);
@@ -276,14 +271,12 @@ TEST(headers_malformed)
          "\"lstm.weight_ih_l0.first\":{\"dtype\":\"F16\",\"shape\":[16]", "expected F32 [8], found F16 [16]"},
         {"\"note\":{\"dtype\":\"U8\"", "\"note\":{\"dtype\":\"I8\"", "tensor \"note\": expected U8 [bytes], found I8"},
     };
-    test_bytes good = make_checkpoint();
+    OWNED(test_bytes) good = make_checkpoint();
     for (size_t k = 0; k < sizeof cases / sizeof cases[0]; k++) {
-        test_bytes bad = edit(&good, cases[k].from, cases[k].to);
+        OWNED(test_bytes) bad = edit(&good, cases[k].from, cases[k].to);
         check_bad(cases[k].to, &bad, cases[k].part);
-        test_bytes_free(&bad);
     }
     test_file_keep(&good, "-checkpoint.safetensors");
-    test_bytes_free(&good);
 }
 
 /* The file without a tensor, and those behind it moved up. */
@@ -318,7 +311,7 @@ static test_bytes without(const test_bytes *good, const sl_tensor_source *file, 
 /* Each metadata entry under another name; and each tensor, which then is missing, or belongs to nothing, or is not there at all. */
 TEST(parts_missing)
 {
-    test_bytes good = make_checkpoint();
+    OWNED(test_bytes) good = make_checkpoint();
     sl_tensor_source file;
     ck_assert_int_eq(sl_safetensors_open(test_path("good"), &file, NULL), SLUICE_STATUS_OK);
     ck_assert_uint_eq(file.metadata_count, 20);
@@ -327,9 +320,8 @@ TEST(parts_missing)
     for (size_t k = 0; k < file.metadata_count; k++) {
         snprintf(name, sizeof name, "\"%s\":\"", file.metadata[k].key);
         snprintf(other, sizeof other, "\"no %s\":\"", file.metadata[k].key);
-        test_bytes bad = edit(&good, name, other);
+        OWNED(test_bytes) bad = edit(&good, name, other);
         check_bad(name, &bad, file.metadata[k].key);
-        test_bytes_free(&bad);
     }
     for (size_t k = 0; k < file.count; k++) {
         snprintf(name, sizeof name, "\"%s\":{", file.tensors[k].name);
@@ -346,7 +338,6 @@ TEST(parts_missing)
     sluice_trainer_destroy(load(test_path("same"), NULL, NULL));
     test_bytes_free(&same);
     sl_source_release(&file);
-    test_bytes_free(&good);
 }
 
 TEST(values_malformed)
@@ -364,7 +355,7 @@ TEST(values_malformed)
         {"lstm.bias_ih_l0_reverse.second", {0, 0, 0x80, 0xbf}, "element 1: expected a finite number >= 0, found one below 0"},
         {"note", {'a', 'b', 0, 'c'}, "found a NUL byte"},
     };
-    test_bytes good = make_checkpoint();
+    OWNED(test_bytes) good = make_checkpoint();
     sl_tensor_source file;
     ck_assert_int_eq(sl_safetensors_open(test_path("good"), &file, NULL), SLUICE_STATUS_OK);
     for (size_t k = 0; k < sizeof cases / sizeof cases[0]; k++) {
@@ -377,14 +368,13 @@ TEST(values_malformed)
         memcpy(good.data + at, kept, 4);
     }
     sl_source_release(&file);
-    test_bytes_free(&good);
 }
 
 /* Cut anywhere it is refused; with any byte changed it is refused or is another checkpoint, which is saved as it was loaded. */
 TEST(bytes_mutated)
 {
     const size_t changes = test_by_depth(300, 1000, 3000);
-    test_bytes good = make_checkpoint();
+    OWNED(test_bytes) good = make_checkpoint();
     test_bytes file = {.data = good.data};
     for (file.size = 0; file.size < good.size; file.size += file.size < 64 || file.size + 64 > good.size ? 1 : 37)
         check_bad("cut", &file, "byte");
@@ -411,20 +401,17 @@ TEST(bytes_mutated)
         good.data[at] = kept;
     }
     printf("%zu of %zu changed files are checkpoints still\n", loaded, changes);
-    test_bytes_free(&good);
 }
 
 /* A model is no checkpoint, and a set of streams is none. */
 TEST(other_files)
 {
-    sluice_model *model = make_model(&reader, NULL);
+    OWNED_HANDLE(sluice_model) model = make_model(&reader, NULL);
     ck_assert_int_eq(sluice_model_save(model, test_path("model"), NULL, NULL), SLUICE_STATUS_OK);
-    test_bytes file = test_file_read(test_path("model"));
+    OWNED(test_bytes) file = test_file_read(test_path("model"));
     check_bad("a model", &file, "expected a checkpoint");
     file.size = 0;
     check_bad("an empty file", &file, "byte 0");
-    test_bytes_free(&file);
-    sluice_model_destroy(model);
 }
 
 /* ---- Refused --------------------------------------------------------------------------------------------------------------- */
@@ -432,8 +419,10 @@ TEST(other_files)
 TEST(arguments_refused)
 {
     static const char *const classes[] = {"a,b", "c", "d", "e"};
-    sluice_model *model = make_model(&reader, NULL), *named = make_model(&reader, classes);
-    sluice_trainer *trainer = test_trainer_create(model, NULL, NULL), *other = test_trainer_create(named, NULL, NULL);
+    OWNED_HANDLE(sluice_model) model = make_model(&reader, NULL);
+    OWNED_HANDLE(sluice_model) named = make_model(&reader, classes);
+    OWNED_HANDLE(sluice_trainer) trainer = test_trainer_create(model, NULL, NULL);
+    OWNED_HANDLE(sluice_trainer) other = test_trainer_create(named, NULL, NULL);
     save(trainer, test_path("good"), NULL);
     const sluice_engine_options unknown = {.struct_size = sizeof unknown, .threads = 1u << 30};
     const struct {
@@ -466,10 +455,6 @@ TEST(arguments_refused)
     test_refused(sluice_trainer_save(trainer, NULL, "/dev/full", NULL, &error), SLUICE_STATUS_IO, &error, "a full device");
     test_refused(sluice_trainer_save(trainer, NULL, test_path("absent/file"), NULL, &error), SLUICE_STATUS_IO, &error, "no folder");
     ck_assert_uint_eq(test_folder_count(0), 1);
-    sluice_trainer_destroy(trainer);
-    sluice_trainer_destroy(other);
-    sluice_model_destroy(model);
-    sluice_model_destroy(named);
 }
 
 /* A disk that is full in the header, between, and in the last byte: the file stays as it was, and training goes on. */
@@ -478,10 +463,10 @@ TEST(saved_whole_or_not)
     uint64_t random = test_seed();
     test_minibatch minibatches[MINIBATCHES];
     make_minibatches(1, minibatches, &random);
-    sluice_model *model = make_model(trainings[1].shape, NULL);
-    sluice_trainer *trainer = test_trainer_create(model, NULL, &trainings[1].options);
+    OWNED_HANDLE(sluice_model) model = make_model(trainings[1].shape, NULL);
+    OWNED_HANDLE(sluice_trainer) trainer = test_trainer_create(model, NULL, &trainings[1].options);
     save(trainer, test_path("checkpoint"), "old");
-    test_bytes before = test_file_read(test_path("checkpoint"));
+    OWNED(test_bytes) before = test_file_read(test_path("checkpoint"));
     (void)test_learn(trainer, &minibatches[0]);
     signal(SIGXFSZ, SIG_IGN);
     const rlim_t limits[] = {0, 100, before.size / 2, before.size - 1};
@@ -500,14 +485,10 @@ TEST(saved_whole_or_not)
     check_file(test_path("checkpoint"), &before);
     save(trainer, test_path("checkpoint"), "new");
     ck_assert_uint_eq(test_folder_count(0), 1);
-    sluice_trainer *again = load(test_path("checkpoint"), NULL, NULL);
+    OWNED_HANDLE(sluice_trainer) again = load(test_path("checkpoint"), NULL, NULL);
     test_same_weights(sluice_trainer_get_model(again), sluice_trainer_get_model(trainer));
     for (size_t k = 0; k < MINIBATCHES; k++)
         test_minibatch_free(&minibatches[k]);
-    test_bytes_free(&before);
-    sluice_trainer_destroy(again);
-    sluice_trainer_destroy(trainer);
-    sluice_model_destroy(model);
 }
 
 /* An update after which a weight is infinite, or only a second moment: it is reported, every later step is refused, and neither a
@@ -519,10 +500,10 @@ TEST_LOOP(overflow_refused, 0, 3)
         {OPTIONS, .loss = SLUICE_LOSS_SQUARED_ERROR, .optimizer = SLUICE_OPTIMIZER_SGD, .rate = 1e20},
         {OPTIONS, .loss = SLUICE_LOSS_SQUARED_ERROR, .optimizer = SLUICE_OPTIMIZER_SGD, .rate = 1e20, .momentum = 0.5},
         {OPTIONS, .loss = SLUICE_LOSS_SQUARED_ERROR}};
-    sluice_model *model = make_model(&shape, NULL);
-    sluice_trainer *trainer = test_trainer_create(model, NULL, &options[_i]);
+    OWNED_HANDLE(sluice_model) model = make_model(&shape, NULL);
+    OWNED_HANDLE(sluice_trainer) trainer = test_trainer_create(model, NULL, &options[_i]);
     save(trainer, test_path("checkpoint"), "good");
-    test_bytes before = test_file_read(test_path("checkpoint"));
+    OWNED(test_bytes) before = test_file_read(test_path("checkpoint"));
     float x = 1, value = 1e25f;
     const sluice_batch batch = {.struct_size = sizeof batch, .rows = 1, .steps = 1, .x = &x};
     for (int k = 0; k < 2; k++) {
@@ -541,9 +522,6 @@ TEST_LOOP(overflow_refused, 0, 3)
         check_file(test_path("checkpoint"), &before);
     }
     ck_assert_uint_eq(test_folder_count(0), 1);
-    test_bytes_free(&before);
-    sluice_trainer_destroy(trainer);
-    sluice_model_destroy(model);
 }
 
 int main(void)

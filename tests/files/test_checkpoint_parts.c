@@ -12,10 +12,9 @@ static const sluice_shape shape = {TEST_SHAPE, .layers = 2, .directions = 1, .in
 
 static sluice_trainer *make_trainer(const sluice_shape *of)
 {
-    sluice_model *model = NULL;
+    OWNED_HANDLE(sluice_model) model = NULL;
     ck_assert_int_eq(sluice_model_create_initial(of, SLUICE_INITIALIZER_TORCH, test_seed(), NULL, &model, NULL), SLUICE_STATUS_OK);
     sluice_trainer *trainer = test_trainer_create(model, NULL, NULL);
-    sluice_model_destroy(model);
     return trainer;
 }
 
@@ -41,7 +40,7 @@ TEST(notes)
     const char *const texts[] = {
         NULL,     "", "epoch 3", "line\nbreak\ttab \"quoted\" \\ back\x7f\x01", "n\xc3\xa9, and \xff\xfe\xc3 that is no UTF-8",
         long_note};
-    sluice_trainer *trainer = make_trainer(&shape);
+    OWNED_HANDLE(sluice_trainer) trainer = make_trainer(&shape);
     for (size_t k = 0; k < sizeof texts / sizeof texts[0]; k++) {
         char *note = long_note;
         save(trainer, NULL, texts[k]);
@@ -50,7 +49,6 @@ TEST(notes)
         ck_assert_str_eq(note, texts[k] ? texts[k] : "");
         sluice_free(note);
     }
-    sluice_trainer_destroy(trainer);
 }
 
 /* A set of as many slots as the network has classes, which is the size of what a layer behind the head would take. */
@@ -71,27 +69,23 @@ TEST(streams)
 {
     enum { COUNT = 2 * 6 };
     float states[3 * 2 * COUNT], found[2 * COUNT];
-    sluice_trainer *trainer = make_trainer(&shape);
-    sluice_streams *saved = make_streams(trainer, states, COUNT), *loaded = saved;
+    OWNED_HANDLE(sluice_trainer) trainer = make_trainer(&shape);
+    OWNED_HANDLE(sluice_streams) saved = make_streams(trainer, states, COUNT);
+    OWNED_HANDLE(sluice_streams) loaded = saved;
     save(trainer, NULL, "none");
     sluice_trainer_destroy(load(&loaded, NULL));
     ck_assert_ptr_null(loaded);
     save(trainer, saved, "three");
     sluice_trainer_destroy(load(NULL, NULL));
-    sluice_trainer *again = load(&loaded, NULL);
+    OWNED_HANDLE(sluice_trainer) again = load(&loaded, NULL);
     ck_assert_uint_eq(sluice_streams_get_slots(loaded), 3);
     for (size_t slot = 0; slot < 3; slot++) {
         ck_assert_int_eq(sluice_streams_get(loaded, slot, found, found + COUNT, NULL), SLUICE_STATUS_OK);
         test_same_bits(found, states + slot * 2 * COUNT, 2 * COUNT, "a slot's states");
     }
-    sluice_model *model;
+    OWNED_HANDLE(sluice_model) model = NULL;
     ck_assert_int_eq(sluice_model_load(test_path("checkpoint"), NULL, &model, NULL), SLUICE_STATUS_OK);
     ck_assert_msg(strstr(sluice_model_get_notes(model), "head \"fc\"") != NULL, "%s", sluice_model_get_notes(model));
-    sluice_model_destroy(model);
-    sluice_streams_destroy(loaded);
-    sluice_streams_destroy(saved);
-    sluice_trainer_destroy(again);
-    sluice_trainer_destroy(trainer);
 }
 
 TEST(streams_refused)
@@ -105,7 +99,7 @@ TEST(streams_refused)
     test_refused(sluice_trainer_save(stranger, set, test_path("x"), NULL, &error), SLUICE_STATUS_BAD_ARGUMENT, &error, "shape");
     ck_assert_uint_eq(test_folder_count(0), 0);
     save(trainer, set, NULL);
-    test_bytes file = test_file_read(test_path("checkpoint"));
+    OWNED(test_bytes) file = test_file_read(test_path("checkpoint"));
     for (int k = 0; k < 2; k++) { /* one of the two tensors under another name */
         char *name = memmem(file.data, file.size, k ? "streams.c" : "streams.h", 9);
         ck_assert_ptr_nonnull(name);
@@ -117,7 +111,6 @@ TEST(streams_refused)
         ck_assert(!made && !loaded);
         *name = 's';
     }
-    test_bytes_free(&file);
     sluice_streams_destroy(set);
     sluice_trainer_destroy(trainer);
     sluice_trainer_destroy(stranger);

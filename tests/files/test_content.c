@@ -56,12 +56,11 @@ static const struct {
 /* In an array of its own size, so that a sanitizer sees a byte too many. */
 static sl_content find(const char *bytes, size_t size)
 {
-    char *copy = malloc(size ? size : 1);
+    FREED char *copy = malloc(size ? size : 1);
     ck_assert_ptr_nonnull(copy);
     if (size)
         memcpy(copy, bytes, size);
     const sl_content content = sl_content_find(size ? copy : NULL, size);
-    free(copy);
     return content;
 }
 

@@ -65,10 +65,9 @@ static void same_model(const sluice_model *got, const sluice_model *want)
 
 static void check_file(const char *path, const test_bytes *want)
 {
-    test_bytes got = test_file_read(path);
+    OWNED(test_bytes) got = test_file_read(path);
     ck_assert_uint_eq(got.size, want->size);
     ck_assert_int_eq(memcmp(got.data, want->data, want->size), 0);
-    test_bytes_free(&got);
 }
 
 /* A value that a careless round trip would lose, now and then. */
@@ -92,26 +91,23 @@ TEST_LOOP(round_trip, 0, 48)
                                 .classes = _i / 12 % 2 ? 3 : 0,
                                 .has_bias = _i / 24 % 2};
     uint64_t random = test_seed() + (uint64_t)_i;
-    test_network network = test_network_create(&shape);
+    OWNED(test_network) network = test_network_create(&shape);
     for (size_t k = 0; k < network.count; k++)
         network.floats[k] = special(&random, 2 * test_uniform(&random) - 1);
     network.weights.class_names = _i % 2 ? class_names : NULL;
     test_network_build(&network);
     save(network.model, test_path("model"), NULL);
-    sluice_model *loaded = load(test_path("model"), NULL);
+    OWNED_HANDLE(sluice_model) loaded = load(test_path("model"), NULL);
     same_model(loaded, network.model);
     char notes[128];
     snprintf(notes, sizeof notes, "names: torch, prefix \"lstm.\", %s, %s", shape.classes ? "head \"fc\"" : "no head",
              shape.vocabulary ? "embedding \"embedding\"" : "no embedding");
     ck_assert_str_eq(sluice_model_get_notes(loaded), notes);
-    test_bytes first = test_file_read(test_path("model"));
+    OWNED(test_bytes) first = test_file_read(test_path("model"));
     ck_assert_uint_eq(first.size % 4, 0);
     save(loaded, test_path("again"), NULL);
     check_file(test_path("again"), &first);
     ck_assert_uint_eq(test_folder_count(0), 2);
-    test_bytes_free(&first);
-    sluice_model_destroy(loaded);
-    test_network_free(&network);
 }
 
 /* The model of the demo, made elsewhere, and the answers it gives. */
@@ -120,28 +116,24 @@ TEST(langid)
     char path[512];
     const char *source = getenv("SLUICE_SOURCE");
     snprintf(path, sizeof path, "%s/perf/langid/langid.safetensors", source ? source : ".");
-    sluice_model *model = load(path, NULL);
+    OWNED_HANDLE(sluice_model) model = load(path, NULL);
     save(model, test_path("model"), NULL);
-    sluice_model *loaded = load(test_path("model"), NULL);
+    OWNED_HANDLE(sluice_model) loaded = load(test_path("model"), NULL);
     same_model(loaded, model);
     ck_assert_str_eq(sluice_model_get_class(loaded, 7), "swedish");
-    sluice_model_destroy(loaded);
-    sluice_model_destroy(model);
 }
 
 /* Numbers that are known by their place, for tests/house/test_saved.py to read. */
 TEST(known_numbers)
 {
-    test_network network = test_network_create(&full);
+    OWNED(test_network) network = test_network_create(&full);
     for (size_t k = 0; k < network.count; k++)
         network.floats[k] = (float)k / 64;
     network.weights.class_names = class_names;
     test_network_build(&network);
     save(network.model, test_path("model"), NULL);
-    test_bytes file = test_file_read(test_path("model"));
+    OWNED(test_bytes) file = test_file_read(test_path("model"));
     test_file_keep(&file, "-model.safetensors");
-    test_bytes_free(&file);
-    test_network_free(&network);
 }
 
 /* ---- Names ----------------------------------------------------------------------------------------------------------------- */
@@ -162,21 +154,19 @@ TEST(names_given)
         {sizeof(sluice_names), NULL, "out", "net.emb"},
         {sizeof(sluice_names), "\"quoted\\\".", "né", "tab: embedding"},
     };
-    sluice_model *model = make_model(class_names);
+    OWNED_HANDLE(sluice_model) model = make_model(class_names);
     for (size_t k = 0; k < sizeof cases / sizeof cases[0]; k++) {
         save(model, test_path("model"), &cases[k]);
         sluice_names names = cases[k]; /* asked for by name, or found */
         for (int found = 0; found < 2; found++) {
-            sluice_model *loaded = load(test_path("model"), found ? NULL : &names);
+            OWNED_HANDLE(sluice_model) loaded = load(test_path("model"), found ? NULL : &names);
             same_model(loaded, model);
             char part[160];
             snprintf(part, sizeof part, "prefix \"%s\", head \"%s\", embedding \"%s\"", names.prefix ? names.prefix : "lstm.",
                      names.head ? names.head : "fc", names.embedding ? names.embedding : "embedding");
             ck_assert_ptr_nonnull(strstr(sluice_model_get_notes(loaded), part));
-            sluice_model_destroy(loaded);
         }
     }
-    sluice_model_destroy(model);
 }
 
 /* ---- Refused --------------------------------------------------------------------------------------------------------------- */
@@ -211,14 +201,13 @@ TEST(arguments_refused)
         {{sizeof(sluice_names), NULL, "n\xe9", NULL}, "UTF-8"},
         {{sizeof(sluice_names), NULL, NULL, "\xed\xa0\x80"}, "UTF-8"},
     };
-    sluice_model *model = make_model(NULL);
+    OWNED_HANDLE(sluice_model) model = make_model(NULL);
     const char *path = test_path("model");
     for (size_t k = 0; k < sizeof cases / sizeof cases[0]; k++)
         refused(model, path, &cases[k].names, SLUICE_STATUS_BAD_ARGUMENT, cases[k].word, cases[k].word);
     refused(NULL, path, NULL, SLUICE_STATUS_BAD_ARGUMENT, "no model", "model is NULL");
     refused(model, NULL, NULL, SLUICE_STATUS_BAD_ARGUMENT, "no path", "path is NULL");
     ck_assert_uint_eq(test_folder_count(0), 0);
-    sluice_model_destroy(model);
 }
 
 /* Class names that a file could not give back. */
@@ -230,9 +219,8 @@ TEST(classes_refused)
         {"a,b", "commas"}, {"", "commas"}, {"line\nbreak", "control characters"}, {"del\x7f", "control"}, {"\xff", "UTF-8"}};
     for (size_t k = 0; k < sizeof cases / sizeof cases[0]; k++) {
         const char *const classes[] = {"yes", cases[k].name, "no"};
-        sluice_model *model = make_model(classes);
+        OWNED_HANDLE(sluice_model) model = make_model(classes);
         refused(model, test_path("model"), NULL, SLUICE_STATUS_BAD_ARGUMENT, cases[k].name, cases[k].word);
-        sluice_model_destroy(model);
     }
     ck_assert_uint_eq(test_folder_count(0), 0);
 }
@@ -240,9 +228,10 @@ TEST(classes_refused)
 /* A disk that is full in the header, between, and in the last byte: the file stays as it was. */
 TEST(saved_whole_or_not)
 {
-    sluice_model *model = make_model(class_names), *other = make_model(NULL);
+    OWNED_HANDLE(sluice_model) model = make_model(class_names);
+    OWNED_HANDLE(sluice_model) other = make_model(NULL);
     save(model, test_path("model"), NULL);
-    test_bytes before = test_file_read(test_path("model"));
+    OWNED(test_bytes) before = test_file_read(test_path("model"));
     refused(other, "/dev/full", NULL, SLUICE_STATUS_IO, "a full device", "/dev/full");
     refused(other, test_path("absent/file"), NULL, SLUICE_STATUS_IO, "no folder", "absent/file");
     refused(other, test_folder, NULL, SLUICE_STATUS_IO, "a folder", test_folder);
@@ -263,19 +252,17 @@ TEST(saved_whole_or_not)
     check_file(test_path("model"), &before);
     save(other, test_path("model"), NULL);
     ck_assert_uint_eq(test_folder_count(0), 1);
-    test_bytes_free(&before);
-    sluice_model_destroy(model);
-    sluice_model_destroy(other);
 }
 
 /* The bytes are on the disk before the file has its name; a disk that fails leaves the old file. */
 TEST(disk_first)
 {
-    sluice_model *model = make_model(class_names), *other = make_model(NULL);
+    OWNED_HANDLE(sluice_model) model = make_model(class_names);
+    OWNED_HANDLE(sluice_model) other = make_model(NULL);
     synchronized = 0;
     save(model, test_path("model"), NULL);
     ck_assert_uint_eq(synchronized, 1);
-    test_bytes before = test_file_read(test_path("model"));
+    OWNED(test_bytes) before = test_file_read(test_path("model"));
     disk_error = EIO;
     refused(other, test_path("model"), NULL, SLUICE_STATUS_IO, "a disk that fails", "cannot be brought to the disk");
     ck_assert_uint_eq(synchronized, 3); /* refused twice */
@@ -290,33 +277,27 @@ TEST(disk_first)
     ck_assert_uint_eq(synchronized, 6);
     save(other, "/dev/null", NULL);
     ck_assert_uint_eq(synchronized, 6);
-    test_bytes_free(&before);
-    sluice_model_destroy(model);
-    sluice_model_destroy(other);
 }
 
 /* Into a pipe, which can only be written forward. */
 TEST(into_a_pipe)
 {
-    sluice_model *model = make_model(class_names);
+    OWNED_HANDLE(sluice_model) model = make_model(class_names);
     save(model, test_path("model"), NULL);
-    test_bytes want = test_file_read(test_path("model"));
+    OWNED(test_bytes) want = test_file_read(test_path("model"));
     int ends[2];
     ck_assert_int_eq(pipe(ends), 0);
     char path[64];
     snprintf(path, sizeof path, "/dev/fd/%d", ends[1]);
     save(model, path, NULL); /* less than a pipe holds */
     close(ends[1]);
-    test_bytes got = {0};
+    OWNED(test_bytes) got = {0};
     unsigned char piece[4096];
     for (ssize_t n; (n = read(ends[0], piece, sizeof piece)) > 0;)
         test_bytes_add(&got, piece, (size_t)n);
     close(ends[0]);
     ck_assert_uint_eq(got.size, want.size);
     ck_assert_int_eq(memcmp(got.data, want.data, want.size), 0);
-    test_bytes_free(&got);
-    test_bytes_free(&want);
-    sluice_model_destroy(model);
 }
 
 int main(void)

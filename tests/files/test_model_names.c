@@ -158,7 +158,7 @@ TEST_EACH(linear_layers, linear)
     char tensors[1024];
     snprintf(tensors, sizeof tensors, "%s%s", LSTM, linear[_i].tensors);
     const char *name = linear[_i].name;
-    sluice_model *model = load(tensors, &names, name);
+    OWNED_HANDLE(sluice_model) model = load(tensors, &names, name);
     const sluice_shape shape = sl_model_shape(model);
     ck_assert_msg(shape.classes == linear[_i].classes, "%s: %zu classes", name, shape.classes);
     ck_assert_msg(shape.vocabulary == linear[_i].vocabulary, "%s: %zu tokens", name, shape.vocabulary);
@@ -166,7 +166,6 @@ TEST_EACH(linear_layers, linear)
     check_line(model, name, "embedding", linear[_i].embedding_note);
     check_line(model, name, "layers", linear[_i].layers_note);
     check_line(model, name, "types", NULL);
-    sluice_model_destroy(model);
 }
 
 TEST(types_widened)
@@ -180,9 +179,8 @@ TEST(types_widened)
         {"a.weight_ih_l0 F32 16,3;a.weight_hh_l0 F32 16,4;b F16 1;", NULL},
     };
     for (size_t k = 0; k < sizeof cases / sizeof cases[0]; k++) {
-        sluice_model *model = load(cases[k].tensors, NULL, "types");
+        OWNED_HANDLE(sluice_model) model = load(cases[k].tensors, NULL, "types");
         check_line(model, "types", "types", cases[k].note);
-        sluice_model_destroy(model);
     }
 }
 
@@ -247,11 +245,10 @@ TEST(recurrent_layers)
     };
     for (size_t k = 0; k < sizeof cases / sizeof cases[0]; k++) {
         const sluice_names names = {.struct_size = sizeof names, .prefix = cases[k].prefix};
-        sluice_model *model = load(cases[k].tensors, &names, cases[k].name);
+        OWNED_HANDLE(sluice_model) model = load(cases[k].tensors, &names, cases[k].name);
         ck_assert_msg(strstr(sluice_model_get_notes(model), cases[k].note), "%s: expected %s in \"%s\"", cases[k].name,
                       cases[k].note, sluice_model_get_notes(model));
         ck_assert_int_eq(sl_model_shape(model).has_bias, 0);
-        sluice_model_destroy(model);
     }
 }
 
@@ -273,36 +270,33 @@ TEST(long_names)
     const sluice_names names = {sizeof names, prefix, head, NULL};
     snprintf(part, sizeof part, "%.120s...", stem);
     for (int k = 0; k < 2; k++) {
-        sluice_model *model = load(tensors, k ? &names : NULL, "long");
+        OWNED_HANDLE(sluice_model) model = load(tensors, k ? &names : NULL, "long");
         const sluice_shape shape = sl_model_shape(model);
         ck_assert_uint_eq(shape.classes, 2);
         ck_assert_uint_eq(shape.vocabulary, 5);
         ck_assert_int_eq(shape.has_bias, 1);
         check_line(model, "long", "ignored", part);
-        sluice_model_destroy(model);
     }
     uint64_t state = test_seed();
     snprintf(tensors, sizeof tensors, "a%s.weight_ih_l0 F64 16,3;", stem);
-    test_bytes file = test_safetensors_network(tensors, NULL, &state);
+    OWNED(test_bytes) file = test_safetensors_network(tensors, NULL, &state);
     test_file_write(test_path("x"), file.data, file.size);
     sluice_model *model;
     sluice_error error = {0};
     ck_assert_int_eq(sluice_model_load(test_path("x"), NULL, &model, &error), SLUICE_STATUS_BAD_DATA);
     snprintf(part, sizeof part, "tensor \"a%.118s...weight_hh_l0\" is missing", stem); /* 119 bytes: the next character has two */
     test_check_message("long", &error, SLUICE_STATUS_BAD_DATA, part);
-    test_bytes_free(&file);
 }
 
 /* A name cannot break the notes into other lines, nor steer a terminal, also where it is the network's. */
 TEST(control_characters)
 {
-    sluice_model *model =
-        load("l\\n.weight_ih_l0 F32 16,3;l\\n.weight_hh_l0 F32 16,4;a\\nhead:b\\t F32 1;c\\u009bd\\u0000e\\u007f F32 1;"
-             "z\\tout.weight F32 2,4;",
-             NULL, "control");
+    OWNED_HANDLE(sluice_model)
+    model = load("l\\n.weight_ih_l0 F32 16,3;l\\n.weight_hh_l0 F32 16,4;a\\nhead:b\\t F32 1;c\\u009bd\\u0000e\\u007f F32 1;"
+                 "z\\tout.weight F32 2,4;",
+                 NULL, "control");
     ck_assert_str_eq(sluice_model_get_notes(model), "names: torch, prefix \"l?.\", head \"z?out\", no embedding\n"
                                                     "ignored: \"a?head:b?\" F32 [1]\nignored: \"c??d??e?\" F32 [1]");
-    sluice_model_destroy(model);
 }
 
 int main(void)

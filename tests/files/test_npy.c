@@ -57,19 +57,17 @@ static void check_bad(const char *name, const test_bytes *file, sluice_status ex
 TEST_EACH(texts_malformed, bad_texts)
 {
     const size_t length = strlen(bad_texts[_i].text);
-    test_bytes file = make_file(1, 0, bad_texts[_i].text, length, bad_texts[_i].data);
+    OWNED(test_bytes) file = make_file(1, 0, bad_texts[_i].text, length, bad_texts[_i].data);
     check_bad(bad_texts[_i].name, &file, SLUICE_STATUS_BAD_DATA, bad_texts[_i].part);
-    test_bytes_free(&file);
 }
 
 TEST_EACH(frames_malformed, bad_frames)
 {
     const size_t length = bad_frames[_i].length == SIZE_MAX ? strlen(F4("(2, 3)")) : bad_frames[_i].length;
-    test_bytes file = make_file(bad_frames[_i].major, bad_frames[_i].minor, F4("(2, 3)"), length, 24);
+    OWNED(test_bytes) file = make_file(bad_frames[_i].major, bad_frames[_i].minor, F4("(2, 3)"), length, 24);
     if (file.size > bad_frames[_i].keep)
         file.size = bad_frames[_i].keep;
     check_bad(bad_frames[_i].name, &file, SLUICE_STATUS_BAD_DATA, bad_frames[_i].part);
-    test_bytes_free(&file);
 }
 
 TEST(not_npy)
@@ -78,10 +76,9 @@ TEST(not_npy)
     test_bytes_add_text(&zip, "PK\x03\x04 this is an archive");
     check_bad("zip", &zip, SLUICE_STATUS_BAD_DATA, "byte 0: not a .npy file but a zip archive");
     test_bytes_free(&zip);
-    test_bytes nearly = make_file(1, 0, F4("(1,)"), strlen(F4("(1,)")), 4);
+    OWNED(test_bytes) nearly = make_file(1, 0, F4("(1,)"), strlen(F4("(1,)")), 4);
     nearly.data[5] = 'y';
     check_bad("nearly", &nearly, SLUICE_STATUS_BAD_DATA, "byte 0: not a .npy file");
-    test_bytes_free(&nearly);
 }
 
 /* Forms that are unusual and right. */
@@ -109,7 +106,7 @@ TEST_EACH(texts_unusual, good_texts)
     for (size_t k = 0; k < good_texts[_i].dims; k++)
         elements *= good_texts[_i].shape[k];
     const size_t bytes = elements * sl_npy_type_bytes(good_texts[_i].type);
-    test_bytes file = make_file(good_texts[_i].major, 0, good_texts[_i].text, strlen(good_texts[_i].text), bytes);
+    OWNED(test_bytes) file = make_file(good_texts[_i].major, 0, good_texts[_i].text, strlen(good_texts[_i].text), bytes);
     test_file_write(test_path("x.npy"), file.data, file.size);
     sl_npy_reader *reader;
     sl_npy_header header;
@@ -126,7 +123,6 @@ TEST_EACH(texts_unusual, good_texts)
         ck_assert_uint_eq(data[k], k);
     ck_assert_uint_eq(data[bytes], 0xff);
     sl_npy_close(reader);
-    test_bytes_free(&file);
 }
 
 /* Standard input becomes the end of a pipe that holds these bytes. */
@@ -142,8 +138,8 @@ static void feed_stdin(const test_bytes *file)
 
 TEST(pipe_goes_forward)
 {
-    test_bytes file =
-        make_file(1, 0, DICT("'|u1'", "False", "(5, 2)"), strlen(DICT("'|u1'", "False", "(5, 2)")), 9); /* one short */
+    OWNED(test_bytes)
+    file = make_file(1, 0, DICT("'|u1'", "False", "(5, 2)"), strlen(DICT("'|u1'", "False", "(5, 2)")), 9); /* one short */
     feed_stdin(&file);
     sl_npy_reader *reader;
     sl_npy_header header;
@@ -159,12 +155,11 @@ TEST(pipe_goes_forward)
     test_check_message("short", &error, SLUICE_STATUS_BAD_DATA, "byte 77: the data end here, expected them up to byte 78");
     sl_npy_close(reader);
     ck_assert_int_ne(fcntl(STDIN_FILENO, F_GETFD), -1);
-    test_bytes_free(&file);
 }
 
 TEST(pipe_without_header)
 {
-    test_bytes file = {0};
+    OWNED(test_bytes) file = {0};
     test_bytes_add_text(&file, "\x93NUM");
     feed_stdin(&file);
     sl_npy_reader *reader;
@@ -173,13 +168,13 @@ TEST(pipe_without_header)
     ck_assert_int_eq(sl_npy_open("-", &reader, &header, &error), SLUICE_STATUS_BAD_DATA);
     ck_assert_ptr_null(reader);
     test_check_message("cut", &error, SLUICE_STATUS_BAD_DATA, "standard input: byte 4: the file ends inside its header");
-    test_bytes_free(&file);
 }
 
 /* `sluice ... < file` after someone read a line of it. */
 TEST(stdin_from_the_middle_of_a_file)
 {
-    test_bytes file = {0}, array = make_file(1, 0, F4("(3,)"), strlen(F4("(3,)")), 12);
+    OWNED(test_bytes) file = {0};
+    OWNED(test_bytes) array = make_file(1, 0, F4("(3,)"), strlen(F4("(3,)")), 12);
     test_bytes_add_text(&file, "a line\n");
     test_bytes_add(&file, array.data, array.size);
     test_file_write(test_path("x"), file.data, file.size);
@@ -197,13 +192,11 @@ TEST(stdin_from_the_middle_of_a_file)
     ck_assert_mem_eq(data, "\0\1\2\3", 4);
     sl_npy_close(reader);
     close(fd);
-    test_bytes_free(&file);
-    test_bytes_free(&array);
 }
 
 TEST(reads_outside_the_array)
 {
-    test_bytes file = make_file(1, 0, F4("(3,)"), strlen(F4("(3,)")), 12);
+    OWNED(test_bytes) file = make_file(1, 0, F4("(3,)"), strlen(F4("(3,)")), 12);
     test_file_write(test_path("x.npy"), file.data, file.size);
     sl_npy_reader *reader;
     sl_npy_header header;
@@ -218,7 +211,6 @@ TEST(reads_outside_the_array)
     ck_assert_int_eq(sl_npy_read(reader, 1, 2, data, &error), SLUICE_STATUS_BAD_DATA);
     test_check_message("cut", &error, SLUICE_STATUS_BAD_DATA, "byte 73: the data end here");
     sl_npy_close(reader);
-    test_bytes_free(&file);
 }
 
 TEST(inputs_that_cannot_be_opened)
@@ -263,7 +255,7 @@ static void check_survives(const unsigned char *data, size_t size, bool *loaded)
 
 TEST(mutations)
 {
-    test_bytes file = {0};
+    OWNED(test_bytes) file = {0};
     test_bytes_add(&file, numpy_head, sizeof numpy_head - 1);
     test_bytes_add(&file, "abcdefghijklmnopqrstuvwx", 24);
     bool loaded;
@@ -283,7 +275,6 @@ TEST(mutations)
     }
     ck_assert_uint_gt(good, 400); /* a sixth of the bytes are data */
     ck_assert_uint_lt(good, 3500);
-    test_bytes_free(&file);
 }
 
 /* ---- Writing --------------------------------------------------------------------------------------------------------------- */
@@ -298,12 +289,11 @@ TEST(header_as_numpy)
     ck_assert_int_eq(sl_npy_create(test_path("x.npy"), &small, &writer, &error), SLUICE_STATUS_OK);
     ck_assert_int_eq(sl_npy_write(writer, 0, 6, six, &error), SLUICE_STATUS_OK);
     ck_assert_int_eq(sl_npy_commit(writer, &error), SLUICE_STATUS_OK);
-    test_bytes file = test_file_read(test_path("x.npy"));
+    OWNED(test_bytes) file = test_file_read(test_path("x.npy"));
     ck_assert_uint_eq(sizeof numpy_head - 1, 128);
     ck_assert_uint_eq(file.size, 128 + sizeof six);
     ck_assert_mem_eq(file.data, numpy_head, 128);
     ck_assert_mem_eq(file.data + 128, six, sizeof six);
-    test_bytes_free(&file);
 }
 
 /* Write an array in pieces of random order, read it in pieces of another. */

@@ -52,7 +52,7 @@ static const struct {
 
 TEST_EACH(types_as_spelled, spellings)
 {
-    test_bytes file = make_header(spellings[_i].descr, "False", "(1,)");
+    OWNED(test_bytes) file = make_header(spellings[_i].descr, "False", "(1,)");
     sl_npy_reader *reader;
     sl_npy_header header;
     test_bytes_add(&file, "12345678", sl_npy_type_bytes(spellings[_i].type));
@@ -62,7 +62,6 @@ TEST_EACH(types_as_spelled, spellings)
     ck_assert_str_eq(sl_npy_type_get_name(header.type), names[header.type]);
     ck_assert_int_eq(sl_npy_type_is_integer(header.type), header.type != SL_NPY_B1 && names[header.type][0] != 'f');
     sl_npy_close(reader);
-    test_bytes_free(&file);
 }
 
 /* Shapes of one long dimension stand the same in both orders; Python 2 wrote L behind dimensions. */
@@ -80,7 +79,7 @@ static const struct {
 
 TEST_EACH(shapes_and_orders, shapes)
 {
-    test_bytes file = make_header("'|u1'", shapes[_i].order, shapes[_i].shape);
+    OWNED(test_bytes) file = make_header("'|u1'", shapes[_i].order, shapes[_i].shape);
     sl_npy_reader *reader;
     sl_npy_header header;
     test_bytes_add(&file, "abcdefgh", shapes[_i].elements);
@@ -93,12 +92,12 @@ TEST_EACH(shapes_and_orders, shapes)
         ck_assert_mem_eq(data, "abcdefgh", header.elements);
     }
     sl_npy_close(reader);
-    test_bytes_free(&file);
 }
 
 TEST(two_arrays_in_a_file)
 {
-    test_bytes file = make_header("'|u1'", "False", "(3,)"), second = make_header("'<i4'", "False", "(0,)");
+    OWNED(test_bytes) file = make_header("'|u1'", "False", "(3,)");
+    OWNED(test_bytes) second = make_header("'<i4'", "False", "(0,)");
     sl_npy_reader *reader;
     sl_npy_header header;
     test_bytes_add_text(&file, "abc");
@@ -112,8 +111,6 @@ TEST(two_arrays_in_a_file)
     ck_assert_int_eq(sl_npy_read(reader, 0, 3, data, NULL), SLUICE_STATUS_OK);
     ck_assert_mem_eq(data, "abc.", 4);
     sl_npy_close(reader);
-    test_bytes_free(&file);
-    test_bytes_free(&second);
 }
 
 /* What is no .npy file, and a word of how it becomes one. */
@@ -239,8 +236,8 @@ static void check_values(sl_npy_type type, bool big_endian, bool converts, bool 
     enum { COUNT = 9000 }; /* more than a block */
     char descr[16];
     snprintf(descr, sizeof descr, "'%c%s'", big_endian ? '>' : '<', names[type]);
-    test_bytes file = make_header(descr, "False", "(9000,)");
-    uint64_t *bits = calloc(COUNT, sizeof *bits);
+    OWNED(test_bytes) file = make_header(descr, "False", "(9000,)");
+    FREED uint64_t *bits = calloc(COUNT, sizeof *bits);
     for (size_t k = 0; k < COUNT; k++)
         add_element(&file, type, big_endian, bits[k] = random_bits(type, state));
     sl_npy_reader *reader;
@@ -267,9 +264,7 @@ static void check_values(sl_npy_type type, bool big_endian, bool converts, bool 
                       descr, k, converts ? "f4" : "the file's type");
     }
     sl_npy_close(reader);
-    test_bytes_free(&file);
     free(data);
-    free(bits);
 }
 
 TEST_LOOP(values_of_types, 0, SL_NPY_TYPES)
@@ -344,7 +339,7 @@ TEST_EACH(single_values, values)
 /* The first element that float32 does not have is named by its place in the array, in either order. */
 TEST_LOOP(losses_have_a_place, 0, 2)
 {
-    test_bytes file = make_header("'<i4'", _i ? "True" : "False", "(3, 5, 2)");
+    OWNED(test_bytes) file = make_header("'<i4'", _i ? "True" : "False", "(3, 5, 2)");
     for (uint64_t k = 0; k < 30; k++)
         test_bytes_add_number(&file, k == 17 ? 16777218 : k == 23 ? 16777219 : k, 4);
     sl_npy_reader *reader;
@@ -361,7 +356,6 @@ TEST_LOOP(losses_have_a_place, 0, 2)
     ck_assert_str_eq(loss->value, "16777219");
     ck_assert_mem_eq(loss->index, _i ? in_fortran : in_c, sizeof in_c);
     sl_npy_close(reader);
-    test_bytes_free(&file);
 }
 
 /* ---- Fortran order --------------------------------------------------------------------------------------------------------- */
@@ -434,7 +428,7 @@ TEST_LOOP(fortran_order, 0, SL_NPY_TYPES)
         const uint64_t ways = test_random(&state);
         columns of = {.type = (sl_npy_type)_i, .big_endian = ways & 1, .converts = ways & 2, .piped = ways & 4};
         of.dims = 2 + (ways >> 3) % 3;
-        test_bytes file = make_columns(&of, &state);
+        OWNED(test_bytes) file = make_columns(&of, &state);
         sl_npy_reader *reader;
         sl_npy_header header;
         sluice_error error = {0};
@@ -450,14 +444,13 @@ TEST_LOOP(fortran_order, 0, SL_NPY_TYPES)
             check_rows(&of, reader, axis, part ? first : 0, part ? test_random(&state) % (rows - first + 1) : rows);
         }
         sl_npy_close(reader);
-        test_bytes_free(&file);
         free(of.bits);
     }
 }
 
 TEST(fortran_order_refused)
 {
-    test_bytes file = make_header("'<f4'", "True", "(2, 3)");
+    OWNED(test_bytes) file = make_header("'<f4'", "True", "(2, 3)");
     sl_npy_reader *reader;
     sl_npy_header header;
     sluice_error error = {0};
@@ -470,13 +463,12 @@ TEST(fortran_order_refused)
     ck_assert_int_eq(sl_npy_read_columns(reader, 1, 2, 0, 2, data, &error), SLUICE_STATUS_BAD_DATA);
     test_check_message("short", &error, SLUICE_STATUS_BAD_DATA, "the data end here, expected them up to byte");
     sl_npy_close(reader);
-    test_bytes_free(&file);
 }
 
 /* A file that is cut short after it was opened. */
 TEST(fortran_order_cut)
 {
-    test_bytes file = make_header("'>f8'", "True", "(4, 3)");
+    OWNED(test_bytes) file = make_header("'>f8'", "True", "(4, 3)");
     for (uint64_t k = 0; k < 12; k++)
         test_bytes_add_number(&file, k, 8);
     sl_npy_reader *reader;
@@ -490,7 +482,6 @@ TEST(fortran_order_cut)
     ck_assert_int_eq(sl_npy_read_columns(reader, 1, 4, 2, 2, data, &error), SLUICE_STATUS_BAD_DATA);
     test_check_message("cut", &error, SLUICE_STATUS_BAD_DATA, "x.npy: byte ");
     sl_npy_close(reader);
-    test_bytes_free(&file);
 }
 
 int main(void)

@@ -62,10 +62,9 @@ static void write_text(const char *path, const char *text)
 
 static void check_text(const char *path, const char *text)
 {
-    test_bytes found = test_file_read(path);
+    OWNED(test_bytes) found = test_file_read(path);
     ck_assert_msg(found.size == strlen(text) && memcmp(found.data, text, found.size) == 0, "%s: expected \"%s\", found \"%.*s\"",
                   path, text, (int)found.size, (const char *)found.data);
-    test_bytes_free(&found);
 }
 
 static void save(const char *path, const char *text)

@@ -16,12 +16,11 @@ static const sluice_shape both_ways = {TEST_SHAPE, .layers = 2, .directions = 2,
 
 static sluice_engine *make_engine(const sluice_shape *shape, const sluice_engine_options *options)
 {
-    sluice_model *model;
+    OWNED_HANDLE(sluice_model) model = NULL;
     sluice_engine *engine;
     sluice_error error = {0};
     ck_assert_msg(!sluice_model_create_initial(shape, SLUICE_INITIALIZER_UNIFORM, 1, NULL, &model, &error), "%s", error.message);
     ck_assert_msg(!sluice_engine_create(model, options, &engine, &error), "%s", error.message);
-    sluice_model_destroy(model);
     return engine;
 }
 
@@ -74,7 +73,8 @@ TEST(what_is_saved_is_loaded)
 {
     sluice_error error = {0};
     for (size_t count = 0; count <= ENTRIES; count++) {
-        sluice_engine *from = make_auto(&stack), *to = make_auto(&stack);
+        OWNED_HANDLE(sluice_engine) from = make_auto(&stack);
+        OWNED_HANDLE(sluice_engine) to = make_auto(&stack);
         learn(from, entries, count);
         ck_assert_msg(!sluice_plan_save(from, test_path("plans"), &error), "%s", error.message);
         ck_assert_msg(!sluice_plan_load(to, test_path("plans"), &error), "%s", error.message);
@@ -85,8 +85,6 @@ TEST(what_is_saved_is_loaded)
         test_bytes_free(&first);
         test_bytes_free(&second);
         ck_assert_uint_eq(test_folder_count(0), 2);
-        sluice_engine_destroy(from);
-        sluice_engine_destroy(to);
     }
 }
 
@@ -94,7 +92,7 @@ TEST(the_file_is_the_one_described)
 {
     sl_cpu cpu;
     char expected[ROOM];
-    sluice_engine *engine = make_auto(&stack);
+    OWNED_HANDLE(sluice_engine) engine = make_auto(&stack);
     sl_cpu_get(&cpu);
     learn(engine, entries, 2);
     ck_assert_int_eq(sluice_plan_save(engine, test_path("plans"), NULL), SLUICE_STATUS_OK);
@@ -105,19 +103,18 @@ TEST(the_file_is_the_one_described)
              "rows=64 steps=50 teams=2 members=1 hoists=0 wavefront=0 seconds=0.001234567\n"
              "rows=1 steps=100 teams=1 members=6 hoists=1 wavefront=1 seconds=0.250000000\n",
              cpu.name);
-    test_bytes file = test_file_read(test_path("plans"));
+    OWNED(test_bytes) file = test_file_read(test_path("plans"));
     test_bytes_add(&file, "", 1);
     ck_assert_uint_eq(file.size, strlen(expected) + 1);
     for (const char *line = strtok(expected, "\n"); line; line = strtok(NULL, "\n")) /* in the order of measuring, or of the file */
         ck_assert_msg(strstr((const char *)file.data, line) != NULL, "\"%s\" is not in\n%s", line, (const char *)file.data);
-    test_bytes_free(&file);
-    sluice_engine_destroy(engine);
 }
 
 TEST(loading_adds_and_replaces)
 {
     const sl_tuned_plan own[] = {{64, 50, {6, 1, true, false}, 9}, {7, 7, {3, 2, false, false}, 8}};
-    sluice_engine *from = make_auto(&stack), *to = make_auto(&stack);
+    OWNED_HANDLE(sluice_engine) from = make_auto(&stack);
+    OWNED_HANDLE(sluice_engine) to = make_auto(&stack);
     learn(from, entries, ENTRIES);
     learn(to, own, 2);
     ck_assert_int_eq(sluice_plan_save(from, test_path("plans"), NULL), SLUICE_STATUS_OK);
@@ -126,8 +123,6 @@ TEST(loading_adds_and_replaces)
     ck_assert_uint_eq(to->tuned_plan_count, ENTRIES + 1);
     ck_assert(replaced && replaced->plan.thread_groups == 2 && !replaced->plan.hoists);
     ck_assert(kept && kept->plan.threads_per_group == 2 && kept->seconds == 8);
-    sluice_engine_destroy(from);
-    sluice_engine_destroy(to);
 }
 
 TEST(what_was_measured_is_saved_and_planned)
@@ -136,7 +131,8 @@ TEST(what_was_measured_is_saved_and_planned)
     sluice_candidate chosen = {.struct_size = sizeof chosen};
     sluice_error error = {0};
     const sluice_engine_options options = test_options(SLUICE_ISA_SCALAR, 2, SLUICE_SCHEDULE_AUTO);
-    sluice_engine *from = make_engine(&stack, &options), *to = make_engine(&stack, &options);
+    OWNED_HANDLE(sluice_engine) from = make_engine(&stack, &options);
+    OWNED_HANDLE(sluice_engine) to = make_engine(&stack, &options);
     ck_assert_msg(!sluice_plan_measure(from, 3, 4, NULL, &error), "%s", error.message);
     ck_assert_msg(!sluice_plan_save(from, test_path("plans"), &error), "%s", error.message);
     ck_assert_msg(!sluice_plan_load(to, test_path("plans"), &error), "%s", error.message);
@@ -145,8 +141,6 @@ TEST(what_was_measured_is_saved_and_planned)
     ck_assert_uint_eq(first.chosen, second.chosen);
     ck_assert_msg(!sluice_plan_get_candidate(to, 3, 4, NULL, second.chosen, &chosen, &error), "%s", error.message);
     ck_assert_double_gt(chosen.seconds, 0);
-    sluice_engine_destroy(from);
-    sluice_engine_destroy(to);
 }
 
 /* The ways that a file may teach are more than those that measuring would: all give the right bits. */
@@ -155,12 +149,12 @@ TEST_LOOP(any_way_has_the_same_bits, 0, 2)
     const sluice_shape shape = {TEST_SHAPE, .layers = 2, .directions = _i ? 2 : 1, .inputs = 3, .hidden = 20, .has_bias = 1};
     enum { BATCH = 7, STEPS = 9 };
     uint64_t random = test_seed();
-    test_network network = test_network_random(&shape, 1, &random);
-    test_batch batch = test_batch_random(&shape, BATCH, STEPS, TEST_STATES, &random);
-    test_batch *rows = test_reference(&shape, network.model, &batch);
+    OWNED(test_network) network = test_network_random(&shape, 1, &random);
+    OWNED(test_batch) batch = test_batch_random(&shape, BATCH, STEPS, TEST_STATES, &random);
+    OWNED(test_rows) rows = test_reference(&shape, network.model, &batch);
     sluice_isa isas[TEST_MOST_ISAS];
     const size_t count = test_isas(isas);
-    test_runner runner = test_runner_create(network.model, isas[count - 1], THREADS, SLUICE_SCHEDULE_AUTO);
+    OWNED(test_runner) runner = test_runner_create(network.model, isas[count - 1], THREADS, SLUICE_SCHEDULE_AUTO);
     for (unsigned groups = 1; groups <= THREADS; groups++)
         for (unsigned threads = 1; groups * threads <= THREADS; threads++)
             for (unsigned flags = 0; flags < (shape.directions == 1 ? 4 : 2); flags++) {
@@ -169,12 +163,8 @@ TEST_LOOP(any_way_has_the_same_bits, 0, 2)
                 ck_assert_int_eq(sluice_plan_save(runner.engine, test_path("plans"), NULL), SLUICE_STATUS_OK);
                 runner.engine->tuned_plan_count = 0;
                 ck_assert_int_eq(sluice_plan_load(runner.engine, test_path("plans"), NULL), SLUICE_STATUS_OK);
-                test_against(&runner, &shape, &batch, rows, 0, BATCH);
+                test_against(&runner, &shape, &batch, &rows, 0);
             }
-    test_runner_free(&runner);
-    test_reference_free(rows, BATCH);
-    test_batch_free(&batch);
-    test_network_free(&network);
 }
 
 TEST(seconds_need_no_nine_places)
@@ -184,18 +174,16 @@ TEST(seconds_need_no_nine_places)
         double seconds;
     } forms[] = {{"0.5", 0.5}, {"1.0", 1}, {"0.001234", 0.001234}, {"0.000000001", 1e-9}, {"1000000000.0", 1e9}};
     for (size_t k = 0; k < sizeof forms / sizeof forms[0]; k++) {
-        sluice_engine *engine = make_auto(&stack);
+        OWNED_HANDLE(sluice_engine) engine = make_auto(&stack);
         char line[128];
         sluice_error error = {0};
         snprintf(line, sizeof line, "rows=1 steps=1 teams=1 members=1 hoists=0 wavefront=0 seconds=%s\n", forms[k].text);
         ck_assert_int_eq(sluice_plan_save(engine, test_path("plans"), NULL), SLUICE_STATUS_OK);
-        test_bytes file = test_file_read(test_path("plans"));
+        OWNED(test_bytes) file = test_file_read(test_path("plans"));
         test_bytes_add_text(&file, line);
         test_file_write(test_path("plans"), file.data, file.size);
         ck_assert_msg(!sluice_plan_load(engine, test_path("plans"), &error), "%s", error.message);
         ck_assert_double_eq_tol(engine->tuned_plans[0].seconds, forms[k].seconds, 1e-15 * forms[k].seconds);
-        test_bytes_free(&file);
-        sluice_engine_destroy(engine);
     }
 }
 
@@ -207,7 +195,7 @@ static void check_refused(const char *name, const sluice_shape *shape, const voi
     const sl_tuned_plan own[] = {{64, 50, {6, 1, true, false}, 9}, {7, 7, {3, 2, false, false}, 8}};
     const char *path = test_path("bad");
     sluice_error error = {0};
-    sluice_engine *engine = make_auto(shape);
+    OWNED_HANDLE(sluice_engine) engine = make_auto(shape);
     learn(engine, own, 2);
     test_file_write(path, data, size);
     const sluice_status status = sluice_plan_load(engine, path, &error);
@@ -218,21 +206,18 @@ static void check_refused(const char *name, const sluice_shape *shape, const voi
     test_check_message(name, &error, status, "found");
     check_knows(engine, own, 2);
     ck_assert_int_eq(sluice_plan_load(engine, path, NULL), SLUICE_STATUS_BAD_DATA);
-    sluice_engine_destroy(engine);
 }
 
 /* The head that such an engine writes, and two good lines. */
 static void make_good(const sluice_shape *shape, char text[ROOM])
 {
-    sluice_engine *engine = make_auto(shape);
+    OWNED_HANDLE(sluice_engine) engine = make_auto(shape);
     learn(engine, entries, 1);
     ck_assert_int_eq(sluice_plan_save(engine, test_path("good"), NULL), SLUICE_STATUS_OK);
-    test_bytes file = test_file_read(test_path("good"));
+    OWNED(test_bytes) file = test_file_read(test_path("good"));
     ck_assert_uint_lt(file.size, ROOM / 2);
     memcpy(text, file.data, file.size);
     strcpy(text + file.size, "rows=8 steps=9 teams=2 members=3 hoists=1 wavefront=0 seconds=0.5\n");
-    test_bytes_free(&file);
-    sluice_engine_destroy(engine);
 }
 
 /* What stands in a good file is written over by something else; the message has `part`. */
@@ -362,7 +347,7 @@ TEST(mutations)
     char good[ROOM], bad[ROOM];
     make_good(&stack, good);
     const size_t size = strlen(good);
-    sluice_engine *engine = make_auto(&stack);
+    OWNED_HANDLE(sluice_engine) engine = make_auto(&stack);
     for (size_t k = 0; k < rounds; k++) {
         memcpy(bad, good, size);
         for (uint64_t changes = 1 + test_random(&random) % 3; changes; changes--)
@@ -384,7 +369,6 @@ TEST(mutations)
             ck_assert_uint_le(entry->plan.thread_groups * entry->plan.threads_per_group, THREADS);
         }
     }
-    sluice_engine_destroy(engine);
 }
 
 /* ---- Other failures -------------------------------------------------------------------------------------------------------- */
@@ -392,20 +376,18 @@ TEST(mutations)
 TEST(engines_that_do_not_choose)
 {
     sluice_error error = {0};
-    sluice_engine *from = make_auto(&stack);
+    OWNED_HANDLE(sluice_engine) from = make_auto(&stack);
     ck_assert_int_eq(sluice_plan_save(from, test_path("plans"), NULL), SLUICE_STATUS_OK);
     const sluice_engine_options options = test_options(SLUICE_ISA_SCALAR, THREADS, SLUICE_SCHEDULE_HOIST);
-    sluice_engine *fixed = make_engine(&stack, &options);
+    OWNED_HANDLE(sluice_engine) fixed = make_engine(&stack, &options);
     test_refused(sluice_plan_load(fixed, test_path("plans"), &error), SLUICE_STATUS_BAD_ARGUMENT, &error, "a fixed schedule");
     test_names(&error, "hoist");
-    sluice_engine_destroy(fixed);
-    sluice_engine_destroy(from);
 }
 
 TEST(arguments)
 {
     sluice_error error = {0};
-    sluice_engine *engine = make_auto(&stack);
+    OWNED_HANDLE(sluice_engine) engine = make_auto(&stack);
     test_refused(sluice_plan_save(NULL, "x", &error), SLUICE_STATUS_BAD_ARGUMENT, &error, "NULL engine");
     test_refused(sluice_plan_save(engine, NULL, &error), SLUICE_STATUS_BAD_ARGUMENT, &error, "NULL path");
     test_refused(sluice_plan_load(NULL, "x", &error), SLUICE_STATUS_BAD_ARGUMENT, &error, "NULL engine");
@@ -415,7 +397,6 @@ TEST(arguments)
     test_refused(sluice_plan_save(engine, test_path("absent/plans"), &error), SLUICE_STATUS_IO, &error, "no folder");
     test_refused(sluice_plan_save(engine, "/dev/full", &error), SLUICE_STATUS_IO, &error, "a full disk");
     ck_assert_uint_eq(test_folder_count(0), 0);
-    sluice_engine_destroy(engine);
 }
 
 int main(void)

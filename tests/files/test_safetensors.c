@@ -38,24 +38,22 @@ static void check_bad(const char *name, const test_bytes *file, const sluice_nam
 TEST_EACH(headers_malformed, bad_headers)
 {
     const char *header = bad_headers[_i].header;
-    test_bytes file = test_safetensors_file(header, strlen(header), bad_headers[_i].data);
+    OWNED(test_bytes) file = test_safetensors_file(header, strlen(header), bad_headers[_i].data);
     check_bad(bad_headers[_i].name, &file, NULL, SLUICE_STATUS_BAD_DATA, bad_headers[_i].part);
     sl_tensor_source opened;
     ck_assert_int_eq(sl_safetensors_open(test_path("bad.safetensors"), &opened, NULL), SLUICE_STATUS_BAD_DATA);
     ck_assert_uint_eq(opened.count, 0);
     ck_assert_ptr_null(opened.input.name);
-    test_bytes_free(&file);
 }
 
 TEST_EACH(frames_malformed, bad_frames)
 {
     const char *header = "{" A "}";
-    test_bytes file =
-        test_safetensors_file(header, bad_frames[_i].length == TRUE_LENGTH ? strlen(header) : bad_frames[_i].length, 8);
+    OWNED(test_bytes)
+    file = test_safetensors_file(header, bad_frames[_i].length == TRUE_LENGTH ? strlen(header) : bad_frames[_i].length, 8);
     if (file.size > bad_frames[_i].keep)
         file.size = bad_frames[_i].keep;
     check_bad(bad_frames[_i].name, &file, NULL, SLUICE_STATUS_BAD_DATA, bad_frames[_i].part);
-    test_bytes_free(&file);
 }
 
 /* Values that are stepped over stand in each other, some deeper than is allowed; and a file that ends in any depth. */
@@ -67,7 +65,7 @@ TEST(nesting)
     } cases[] = {{1, NULL}, {128, NULL}, {129, "byte 146: expected at most 128 objects and lists"}, {100000, "at most 128"}};
     for (size_t k = 0; k < sizeof cases / sizeof cases[0]; k++)
         for (int closed = 0; closed < 2; closed++) {
-            test_bytes header = {0};
+            OWNED(test_bytes) header = {0};
             test_bytes_add_text(&header, "{\"a\":{\"x\":");
             for (int depth = 0; depth < cases[k].depth; depth++)
                 test_bytes_add_text(&header, "[");
@@ -75,17 +73,15 @@ TEST(nesting)
                 test_bytes_add_text(&header, "]");
             test_bytes_add_text(&header, closed ? ",\"dtype\":\"U8\",\"shape\":[],\"data_offsets\":[0,1]}}" : "");
             test_bytes_add(&header, "", 1);
-            test_bytes file = test_safetensors_file((const char *)header.data, header.size - 1, 1);
+            OWNED(test_bytes) file = test_safetensors_file((const char *)header.data, header.size - 1, 1);
             const char *none = closed ? "no LSTM: expected a tensor named \"[prefix]weight_ih_l0\"" : "found the end of the header";
             check_bad("nesting", &file, NULL, SLUICE_STATUS_BAD_DATA, cases[k].part ? cases[k].part : none);
-            test_bytes_free(&header);
-            test_bytes_free(&file);
         }
 }
 
 TEST_EACH(headers_unusual, good_headers)
 {
-    test_bytes file = test_safetensors_file(good_headers[_i].header, strlen(good_headers[_i].header), good_headers[_i].data);
+    OWNED(test_bytes) file = test_safetensors_file(good_headers[_i].header, strlen(good_headers[_i].header), good_headers[_i].data);
     test_file_write(test_path("x"), file.data, file.size);
     sl_tensor_source opened;
     sluice_error error = {0};
@@ -98,7 +94,6 @@ TEST_EACH(headers_unusual, good_headers)
     if (strcmp(good_headers[_i].name, "names escaped") == 0)
         ck_assert_str_eq(opened.tensors[0].name, "\xc3\xa9\\\"/\xf0\x9f\x98\x80\xc3\xa9");
     sl_source_release(&opened);
-    test_bytes_free(&file);
 }
 
 TEST(inputs_that_cannot_be_opened)
@@ -122,7 +117,7 @@ TEST(inputs_that_cannot_be_opened)
 TEST(file_cut_while_open)
 {
     uint64_t state = test_seed();
-    test_bytes file = test_safetensors_network("a F32 4;b F16 4;", NULL, &state);
+    OWNED(test_bytes) file = test_safetensors_network("a F32 4;b F16 4;", NULL, &state);
     test_file_write(test_path("x"), file.data, file.size);
     sl_tensor_source opened;
     sluice_error error = {0};
@@ -135,7 +130,6 @@ TEST(file_cut_while_open)
     snprintf(part, sizeof part, "byte %zu: the file ends here, but was longer", file.size - 1);
     test_check_message("cut", &error, SLUICE_STATUS_IO, part);
     sl_source_release(&opened);
-    test_bytes_free(&file);
 }
 
 /* ---- Widening -------------------------------------------------------------------------------------------------------------- */
@@ -176,7 +170,7 @@ TEST_LOOP(widening_through_a_file, 0, 2)
     const char *dtype = _i ? "BF16" : "F16";
     const int n =
         snprintf(header, sizeof header, "{\"a\":{\"dtype\":\"%s\",\"shape\":[256,256],\"data_offsets\":[0,131072]}}", dtype);
-    test_bytes file = test_safetensors_file(header, (uint64_t)n, 0);
+    OWNED(test_bytes) file = test_safetensors_file(header, (uint64_t)n, 0);
     for (unsigned bits = 0; bits <= UINT16_MAX; bits++)
         test_bytes_add_number(&file, bits, 2);
     test_file_write(test_path("x"), file.data, file.size);
@@ -189,7 +183,6 @@ TEST_LOOP(widening_through_a_file, 0, 2)
     for (unsigned bits = 0; bits <= UINT16_MAX; bits++)
         check_widened(bits, values[bits], _i ? wide_value(bits, 8, 7) : wide_value(bits, 5, 10));
     sl_source_release(&opened);
-    test_bytes_free(&file);
 }
 
 /* ---- Networks -------------------------------------------------------------------------------------------------------------- */
@@ -198,9 +191,8 @@ TEST_EACH(networks_malformed, bad_networks)
 {
     uint64_t state = test_seed();
     const sluice_names names = {sizeof names, bad_networks[_i].prefix, bad_networks[_i].head, bad_networks[_i].embedding};
-    test_bytes file = test_safetensors_network(bad_networks[_i].tensors, bad_networks[_i].metadata, &state);
+    OWNED(test_bytes) file = test_safetensors_network(bad_networks[_i].tensors, bad_networks[_i].metadata, &state);
     check_bad(bad_networks[_i].name, &file, &names, bad_networks[_i].status, bad_networks[_i].part);
-    test_bytes_free(&file);
 }
 
 /* More rows than there are tokens; the file is a hole of 4 GB that takes no room. */
@@ -208,7 +200,7 @@ TEST(vocabulary_too_large)
 {
     static const char header[] = "{" T("weight_ih_l0", "F32", "[4,1]", "[0,16]") "," T(
         "weight_hh_l0", "F32", "[4,1]", "[16,32]") "," T("emb.weight", "BF16", "[2147483648,1]", "[32,4294967328]") "}";
-    test_bytes file = test_safetensors_file(header, sizeof header - 1, 32);
+    OWNED(test_bytes) file = test_safetensors_file(header, sizeof header - 1, 32);
     test_file_write(test_path("x"), file.data, file.size);
     ck_assert_int_eq(truncate(test_path("x"), (off_t)file.size + (INT64_C(1) << 32)), 0);
     sluice_model *model;
@@ -216,7 +208,6 @@ TEST(vocabulary_too_large)
     ck_assert_int_eq(sluice_model_load(test_path("x"), NULL, &model, &error), SLUICE_STATUS_UNSUPPORTED);
     test_check_message("vocabulary", &error, SLUICE_STATUS_UNSUPPORTED, "tensor \"emb.weight\": a vocabulary beyond 2^31 - 1");
     ck_assert_ptr_null(model);
-    test_bytes_free(&file);
 }
 
 /* A weight that is NaN or infinite, in every tensor that is read. */
@@ -236,7 +227,7 @@ TEST(weights_not_finite)
         {"fc.bias", {0, 0, 0xc0, 0xff}, "found NaN"},
     };
     uint64_t state = test_seed();
-    test_bytes file = test_safetensors_network(LSTM HEAD EMBEDDING, NULL, &state);
+    OWNED(test_bytes) file = test_safetensors_network(LSTM HEAD EMBEDDING, NULL, &state);
     test_file_write(test_path("bad.safetensors"), file.data, file.size);
     sl_tensor_source opened;
     ck_assert_int_eq(sl_safetensors_open(test_path("bad.safetensors"), &opened, NULL), SLUICE_STATUS_OK);
@@ -252,16 +243,15 @@ TEST(weights_not_finite)
         memcpy(file.data + at, kept, 4);
     }
     sl_source_release(&opened);
-    test_bytes_free(&file);
 }
 
 TEST_EACH(networks_found, good_networks)
 {
     uint64_t state = test_seed();
     const sluice_names names = {sizeof names, good_networks[_i].prefix, good_networks[_i].head, good_networks[_i].embedding};
-    test_bytes file = test_safetensors_network(good_networks[_i].tensors, good_networks[_i].metadata, &state);
+    OWNED(test_bytes) file = test_safetensors_network(good_networks[_i].tensors, good_networks[_i].metadata, &state);
     test_file_write(test_path("x"), file.data, file.size);
-    sluice_model *model;
+    OWNED_HANDLE(sluice_model) model = NULL;
     sluice_error error = {0};
     ck_assert_msg(sluice_model_load(test_path("x"), &names, &model, &error) == SLUICE_STATUS_OK, "%s: %s", good_networks[_i].name,
                   error.message);
@@ -274,8 +264,6 @@ TEST_EACH(networks_found, good_networks)
     ck_assert_uint_eq(shape.classes, expected.classes);
     ck_assert_int_eq(shape.has_bias, expected.has_bias);
     ck_assert_str_eq(sluice_model_get_notes(model), good_networks[_i].notes);
-    sluice_model_destroy(model);
-    test_bytes_free(&file);
 }
 
 /* The values of a tensor of the file, widened by the plain formula; the caller frees them. */
@@ -298,9 +286,8 @@ static float *expected_values(const sl_tensor_source *file, const test_bytes *by
 static void check_values(const sl_tensor_source *file, const test_bytes *bytes, const char *name, const float *found)
 {
     size_t count;
-    float *expected = expected_values(file, bytes, name, &count);
+    FREED float *expected = expected_values(file, bytes, name, &count);
     ck_assert_msg(memcmp(found, expected, count * sizeof *expected) == 0, "%s", name);
-    free(expected);
 }
 
 #define WIDE_CELL(layer, type, in)                                                                                                 \
@@ -311,12 +298,13 @@ static void check_values(const sl_tensor_source *file, const test_bytes *bytes, 
 TEST(values_in_place)
 {
     uint64_t state = test_seed();
-    test_bytes file = test_safetensors_network(
-        WIDE_CELL("l1_reverse", "BF16", "4") "fc.bias BF16 3;" WIDE_CELL("l0", "F32", "3") WIDE_CELL("l1", "F16", "4")
-            WIDE_CELL("l0_reverse", "F16", "3") "embedding.weight F16 7,3;fc.weight F32 3,4;",
-        "{\"format\":\"pt\",\"classes\":\"one,zwei,trois\"}", &state);
+    OWNED(test_bytes)
+    file = test_safetensors_network(WIDE_CELL("l1_reverse", "BF16", "4") "fc.bias BF16 3;" WIDE_CELL("l0", "F32", "3")
+                                        WIDE_CELL("l1", "F16", "4")
+                                            WIDE_CELL("l0_reverse", "F16", "3") "embedding.weight F16 7,3;fc.weight F32 3,4;",
+                                    "{\"format\":\"pt\",\"classes\":\"one,zwei,trois\"}", &state);
     test_file_write(test_path("x"), file.data, file.size);
-    sluice_model *model;
+    OWNED_HANDLE(sluice_model) model = NULL;
     sl_tensor_source opened;
     sluice_error error = {0};
     ck_assert_msg(sluice_model_load(test_path("x"), NULL, &model, &error) == SLUICE_STATUS_OK, "%s", error.message);
@@ -330,11 +318,10 @@ TEST(values_in_place)
         check_values(&opened, &file, name[0], model->layers[k].weight_ih);
         check_values(&opened, &file, name[1], model->layers[k].weight_hh);
         size_t count;
-        float *bias = expected_values(&opened, &file, name[2], &count), *more = expected_values(&opened, &file, name[3], &count);
+        FREED float *bias = expected_values(&opened, &file, name[2], &count),
+                    *more = expected_values(&opened, &file, name[3], &count);
         for (size_t u = 0; u < count; u++)
             ck_assert(model->layers[k].bias[u] == bias[u] + more[u]);
-        free(bias);
-        free(more);
     }
     check_values(&opened, &file, "embedding.weight", model->embedding);
     check_values(&opened, &file, "fc.weight", model->head_weight);
@@ -343,8 +330,6 @@ TEST(values_in_place)
     ck_assert_str_eq(sluice_model_get_class(model, 1), "zwei");
     ck_assert_str_eq(sluice_model_get_class(model, 2), "trois");
     sl_source_release(&opened);
-    sluice_model_destroy(model);
-    test_bytes_free(&file);
 }
 
 /* A file whose gates are in another order gives the model that torch's order gives. */
@@ -353,9 +338,10 @@ TEST(gates_in_another_order)
     static const unsigned char order[SL_GATES] = {[SL_GATE_I] = 0, [SL_GATE_F] = 2, [SL_GATE_G] = 3, [SL_GATE_O] = 1}; /* ONNX's */
     static const char *const names[] = {"lstm.weight_ih_l0", "lstm.weight_hh_l0", "lstm.bias_ih_l0", "lstm.bias_hh_l0"};
     uint64_t state = test_seed();
-    test_bytes file = test_safetensors_network(WIDE_CELL("l0", "F16", "3"), NULL, &state);
+    OWNED(test_bytes) file = test_safetensors_network(WIDE_CELL("l0", "F16", "3"), NULL, &state);
     sl_tensor_source source;
-    sluice_model *want, *model;
+    OWNED_HANDLE(sluice_model) want = NULL;
+    OWNED_HANDLE(sluice_model) model = NULL;
     ck_assert_int_eq(sluice_model_load_memory(file.data, file.size, NULL, &want, NULL), SLUICE_STATUS_OK);
     ck_assert_int_eq(sl_safetensors_open_memory(file.data, file.size, &source, NULL), SLUICE_STATUS_OK);
     for (size_t k = 0; k < 4; k++) {
@@ -375,16 +361,13 @@ TEST(gates_in_another_order)
     ck_assert_mem_eq(model->layers->bias, want->layers->bias, 8 * sizeof(float));
     sl_names_release(&binding);
     sl_source_release(&source);
-    sluice_model_destroy(model);
-    sluice_model_destroy(want);
-    test_bytes_free(&file);
 }
 
 /* Two biases that are finite, and their sum is not. */
 TEST(sum_of_biases_not_finite)
 {
     uint64_t state = test_seed();
-    test_bytes file = test_safetensors_network(LSTM, NULL, &state);
+    OWNED(test_bytes) file = test_safetensors_network(LSTM, NULL, &state);
     sl_tensor_source source;
     ck_assert_int_eq(sl_safetensors_open_memory(file.data, file.size, &source, NULL), SLUICE_STATUS_OK);
     const float large = 0x1.8p127f;
@@ -396,7 +379,6 @@ TEST(sum_of_biases_not_finite)
              "byte %zu: tensor \"lstm.bias_hh_l0\": element 1: expected a finite sum with the other bias, found infinity", at);
     check_bad("sum", &file, NULL, SLUICE_STATUS_BAD_DATA, part);
     sl_source_release(&source);
-    test_bytes_free(&file);
 }
 
 TEST(memory_arguments)
@@ -419,7 +401,7 @@ TEST(langid)
     const char *source = getenv("SLUICE_SOURCE");
     char path[4096];
     snprintf(path, sizeof path, "%s/perf/langid/langid.safetensors", source ? source : ".");
-    sluice_model *model;
+    OWNED_HANDLE(sluice_model) model = NULL;
     sluice_error error = {0};
     ck_assert_msg(sluice_model_load(path, NULL, &model, &error) == SLUICE_STATUS_OK, "%s", error.message);
     const sluice_shape shape = sl_model_shape(model);
@@ -431,7 +413,6 @@ TEST(langid)
     ck_assert_str_eq(sluice_model_get_class(model, 7), "swedish");
     ck_assert_ptr_null(sluice_model_get_class(model, 8));
     ck_assert_str_eq(sluice_model_get_notes(model), "names: torch, prefix \"lstm.\", head \"fc\", embedding \"embedding\"");
-    sluice_model_destroy(model);
 }
 
 /* ---- Mutations ------------------------------------------------------------------------------------------------------------- */
@@ -441,7 +422,7 @@ static void check_memory(const unsigned char *data, size_t size, sluice_status e
 {
     unsigned char *copy = malloc(size + !size);
     memcpy(copy, data, size);
-    sluice_model *model = (sluice_model *)copy;
+    OWNED_HANDLE(sluice_model) model = (sluice_model *)copy;
     sluice_error error = {0};
     const sluice_status status = sluice_model_load_memory(copy, size, NULL, &model, &error);
     free(copy);
@@ -453,7 +434,6 @@ static void check_memory(const unsigned char *data, size_t size, sluice_status e
         ck_assert_int_eq(strncmp(message, path, strlen(path)), 0);
         ck_assert_str_eq(error.message + strlen("memory"), message + strlen(path));
     }
-    sluice_model_destroy(model);
 }
 
 /* Loads, or reports in words why not; true if it loads. */
@@ -481,7 +461,7 @@ TEST_LOOP(mutations, 0, 2)
         "null,\"x\":{\"dtype\":\"I3\",\"shape\":[1,1,1,1,1,1,1,1,1],\"more\":{\"a\":[1,-2.5e3,[null],{\"\":true}]},"
         "\"y\":\"\\u0000\",\"data_offsets\":[0,0]}"}; /* and a tensor of all that is stepped over */
     uint64_t state = test_seed();
-    test_bytes file = test_safetensors_network(LSTM HEAD EMBEDDING, metadata[_i], &state);
+    OWNED(test_bytes) file = test_safetensors_network(LSTM HEAD EMBEDDING, metadata[_i], &state);
     ck_assert(survives(file.data, file.size));
     for (size_t keep = 0; keep < file.size; keep++)
         ck_assert(!survives(file.data, keep));
@@ -498,7 +478,6 @@ TEST_LOOP(mutations, 0, 2)
     }
     ck_assert_uint_gt(good, 400); /* a third of the bytes are data */
     ck_assert_uint_lt(good, 3500);
-    test_bytes_free(&file);
 }
 
 int main(void)

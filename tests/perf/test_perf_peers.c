@@ -247,8 +247,8 @@ static void check_files(const sl_case *shape, const char *directory)
     const size_t y_floats = shape->batch * shape->steps * shape->directions * shape->hidden;
     const size_t state_floats = shape->layers * shape->directions * shape->batch * shape->hidden;
     char path[512];
-    sluice_model *model;
-    sluice_engine *engine;
+    OWNED_HANDLE(sluice_model) model = NULL;
+    OWNED_HANDLE(sluice_engine) engine = NULL;
     sluice_error error = {0};
     snprintf(path, sizeof path, "%s/weights.safetensors", directory);
     ck_assert_msg(sluice_model_load(path, NULL, &model, &error) == 0, "%s", error.message);
@@ -276,22 +276,19 @@ static void check_files(const sl_case *shape, const char *directory)
     void *all[] = {x, lengths, expected[0], expected[1], expected[2], y, hn, cn};
     for (size_t k = 0; k < sizeof all / sizeof all[0]; k++)
         free(all[k]);
-    sluice_engine_destroy(engine);
-    sluice_model_destroy(model);
 }
 
 static void check_array(const char *directory, const char *name, size_t elements, const float *expected)
 {
-    float *found = read_array(directory, name, elements);
+    FREED float *found = read_array(directory, name, elements);
     ck_assert_msg(memcmp(found, expected, elements * sizeof *found) == 0, "%s", name);
-    free(found);
 }
 
 /* The file of gradients looks like one of weights, and is read as such: b is the sum of both biases. */
 static void check_gradient_tensors(const sl_case *shape, const char *directory, const sluice_gradient *expected)
 {
     char path[512];
-    sluice_model *found;
+    OWNED_HANDLE(sluice_model) found = NULL;
     sluice_error error = {0};
     snprintf(path, sizeof path, "%s/gradients.safetensors", directory);
     ck_assert_msg(sluice_model_load(path, NULL, &found, &error) == 0, "%s", error.message);
@@ -305,7 +302,6 @@ static void check_gradient_tensors(const sl_case *shape, const char *directory, 
         for (size_t i = 0; i < count; i++)
             ck_assert(tensor[i] == 2 * expected->bias[k][i]);
     }
-    sluice_model_destroy(found);
 }
 
 /* Compare with the same case made anew. */

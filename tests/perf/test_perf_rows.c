@@ -113,7 +113,7 @@ enum { FIELDS = sizeof fields / sizeof fields[0] };
 
 TEST(a_json_row_has_every_field)
 {
-    char *text = write_report(SL_BENCH_JSON, 2);
+    FREED char *text = write_report(SL_BENCH_JSON, 2);
     json_t *rows = json_loads(text, 0, NULL);
     ck_assert_msg(json_array_size(rows) == 2, "%s", text);
     const json_t *row = json_array_get(rows, 1);
@@ -138,7 +138,6 @@ TEST(a_json_row_has_every_field)
     ck_assert_str_eq(json_string_value(json_object_get(row, "cpu")), "a \"CPU\", new ?");
     ck_assert(strstr(json_string_value(json_object_get(row, "environment")), "OMP_WAIT_POLICY=passive"));
     json_decref(rows);
-    free(text);
 }
 
 TEST(a_way_has_a_short_name)
@@ -175,11 +174,10 @@ TEST(measuring_is_named)
 
 TEST(no_rows_are_valid_json)
 {
-    char *text = write_report(SL_BENCH_JSON, 0);
+    FREED char *text = write_report(SL_BENCH_JSON, 0);
     json_t *rows = json_loads(text, 0, NULL);
     ck_assert_msg(json_is_array(rows) && json_array_size(rows) == 0, "%s", text);
     json_decref(rows);
-    free(text);
 }
 
 /* Lines of a text; each must end in a newline. */
@@ -199,7 +197,7 @@ TEST(every_format_writes_its_lines)
     const size_t lines[] = {said + 1 + 3, 1 + 3, 5, 3, said + 1 + 2 + 3};
     json_decref(context);
     for (size_t format = 0; sl_bench_format_get_name(format); format++) {
-        char *text = write_report((sl_bench_format)format, 3);
+        FREED char *text = write_report((sl_bench_format)format, 3);
         ck_assert_msg(count_lines(text) == lines[format], "%s: %s", sl_bench_format_get_name(format), text);
         if (format == SL_BENCH_CSV) {
             ck_assert_msg(strstr(text, ",\"a \"\"CPU\"\", new ?\","), "%s", text);
@@ -209,7 +207,6 @@ TEST(every_format_writes_its_lines)
         }
         if (format == SL_BENCH_TABLE || format == SL_BENCH_MD)
             ck_assert_msg(strstr(text, "500.000") && strstr(text, "600.000") && strstr(text, "2x3"), "%s", text); /* ms */
-        free(text);
     }
 }
 

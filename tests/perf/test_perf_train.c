@@ -219,7 +219,7 @@ TEST_LOOP(the_loops_are_the_equations, 0, CASES)
     const sluice_gradient *gradient = sl_gradients_get(sl_fixture_get_gradients(fixture));
     sluice_shape network;
     const sluice_weights weights = weights_of(model, &network, &lists, zeros);
-    test_adjoint expected = test_adjoint_run(&weights, &batch, gradient, NULL);
+    OWNED(test_adjoint) expected = test_adjoint_run(&weights, &batch, gradient, NULL);
     ck_assert_int_eq(sl_reference_f64_create(model, shape->steps, &loops, NULL), 0);
     for (size_t row = 0; row < shape->batch; row++) {
         const size_t length = batch.lengths ? (size_t)batch.lengths[row] : shape->steps;
@@ -234,7 +234,6 @@ TEST_LOOP(the_loops_are_the_equations, 0, CASES)
     }
     check_sums(loops, &expected);
     sl_reference_f64_destroy(loops);
-    test_adjoint_free(&expected);
     free(lists);
     sl_fixture_destroy(fixture);
 }

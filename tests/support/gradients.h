@@ -5,8 +5,6 @@
 #include "support/oracle/adjoint.h"
 #include "support/network.h"
 
-TEST_HANDLE(sluice_tape)
-
 /** Gradients of a batch with their arrays, contiguous and owned: test_gradient_free. All that the model has is there: random
  * coming in, prefilled going out. */
 typedef struct test_gradient {

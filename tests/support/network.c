@@ -309,37 +309,34 @@ void test_forward(const test_runner *runner, const sluice_batch *batch)
 
 void test_run_once(const sluice_model *model, const sluice_engine_options *options, const sluice_batch *batch)
 {
-    test_runner runner = test_runner_of(model, options);
+    OWNED(test_runner) runner = test_runner_of(model, options);
     test_forward(&runner, batch);
-    test_runner_free(&runner);
 }
 
-test_batch *test_reference(const sluice_shape *shape, const sluice_model *model, const test_batch *from)
+test_rows test_reference(const sluice_shape *shape, const sluice_model *model, const test_batch *from)
 {
-    test_runner runner = test_runner_create(model, SLUICE_ISA_SCALAR, 1, SLUICE_SCHEDULE_ROWS);
-    test_batch *rows = blank(from->batch.rows, sizeof *rows);
-    for (size_t n = 0; n < from->batch.rows; n++) {
-        rows[n] = test_batch_row(shape, from, n);
-        test_forward(&runner, &rows[n].batch);
+    OWNED(test_runner) runner = test_runner_create(model, SLUICE_ISA_SCALAR, 1, SLUICE_SCHEDULE_ROWS);
+    const test_rows rows = {.row = blank(from->batch.rows, sizeof *rows.row), .count = from->batch.rows};
+    for (size_t n = 0; n < rows.count; n++) {
+        rows.row[n] = test_batch_row(shape, from, n);
+        test_forward(&runner, &rows.row[n].batch);
     }
-    test_runner_free(&runner);
     return rows;
 }
 
-void test_reference_free(test_batch *rows, size_t count)
+void test_rows_free(test_rows *rows)
 {
-    for (size_t n = 0; n < count; n++)
-        test_batch_free(rows + n);
-    free(rows);
+    for (size_t n = 0; n < rows->count; n++)
+        test_batch_free(rows->row + n);
+    free(rows->row);
 }
 
-void test_against(const test_runner *runner, const sluice_shape *shape, test_batch *batch, const test_batch *rows, size_t first,
-                  size_t count)
+void test_against(const test_runner *runner, const sluice_shape *shape, test_batch *batch, const test_rows *rows, size_t first)
 {
     test_batch_prefill(batch);
     test_forward(runner, &batch->batch);
     for (size_t n = 0; n < batch->batch.rows; n++)
-        test_same_row(shape, batch, n, rows + (first + n) % count, runner->name);
+        test_same_row(shape, batch, n, rows->row + (first + n) % rows->count, runner->name);
 }
 
 /* ---- Comparing ---- */

@@ -11,11 +11,6 @@
 /** What outputs hold before a call: a quiet NaN that no computation yields, so that "not written" and "NaN" differ. */
 #define TEST_PREFILL UINT32_C(0x7fe15a5a)
 
-TEST_HANDLE(sluice_model)
-TEST_HANDLE(sluice_engine)
-TEST_HANDLE(sluice_workspace)
-TEST_HANDLE(sluice_streams)
-
 /** The first field of a shape that a test writes down. */
 #define TEST_SHAPE .struct_size = sizeof(sluice_shape)
 
@@ -113,10 +108,15 @@ void test_forward(const test_runner *runner, const sluice_batch *batch);
 /** Create a runner of these options, run, free. */
 void test_run_once(const sluice_model *model, const sluice_engine_options *options, const sluice_batch *batch);
 
-/** The reference of the numeric contract: each row of `from` alone, on the scalar kernels, one thread. Returns N batches, to be
- * freed by test_reference_free. */
-test_batch *test_reference(const sluice_shape *shape, const sluice_model *model, const test_batch *from);
-void test_reference_free(test_batch *rows, size_t count);
+/** Batches of one row each. Owned: test_rows_free. */
+typedef struct test_rows {
+    test_batch *row;
+    size_t count;
+} test_rows;
+
+/** The reference of the numeric contract: each row of `from` alone, on the scalar kernels, one thread. */
+test_rows test_reference(const sluice_shape *shape, const sluice_model *model, const test_batch *from);
+void test_rows_free(test_rows *rows);
 
 /** The call failed as it should: `got` is the status wanted, and the error has it and one line of words. */
 void test_refused(sluice_status got, sluice_status want, const sluice_error *error, const char *what);
@@ -124,9 +124,8 @@ void test_refused(sluice_status got, sluice_status want, const sluice_error *err
 /** The error's message has the word. */
 void test_names(const sluice_error *error, const char *word);
 
-/** Run the batch and compare every row n with rows[(first + n) % count] of the reference. */
-void test_against(const test_runner *runner, const sluice_shape *shape, test_batch *batch, const test_batch *rows, size_t first,
-                  size_t count);
+/** Run the batch and compare every row n with row (first + n) % count of the reference. */
+void test_against(const test_runner *runner, const sluice_shape *shape, test_batch *batch, const test_rows *rows, size_t first);
 
 /** Fail with `what` and the first place where the bits differ. */
 void test_same_bits(const float *got, const float *want, size_t count, const char *what);

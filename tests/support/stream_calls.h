@@ -28,14 +28,11 @@ static inline void test_streams_set(sluice_streams *streams, size_t slot, const 
 static inline void test_streams_check(sluice_streams *streams, size_t slot, const float *h, const float *c, size_t count,
                                       const char *what)
 {
-    float *found_h = test_floats(count), *found_c = test_floats(count), *zeros = calloc(count, sizeof *zeros);
+    FREED float *found_h = test_floats(count), *found_c = test_floats(count), *zeros = calloc(count, sizeof *zeros);
     sluice_error error = {0};
     ck_assert_msg(sluice_streams_get(streams, slot, found_h, found_c, &error) == SLUICE_STATUS_OK, "%s", error.message);
     test_same_bits(found_h, h ? h : zeros, count, what);
     test_same_bits(found_c, c ? c : zeros, count, what);
-    free(found_h);
-    free(found_c);
-    free(zeros);
 }
 
 #endif

@@ -2,6 +2,8 @@
 #ifndef SLUICE_TESTS_SUITE_H
 #define SLUICE_TESTS_SUITE_H
 
+#include "sluice_train.h"
+
 #include <check.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -111,6 +113,12 @@ static inline TCase *test_tcase(const char *name)
     {                                                                                                                              \
         type##_destroy(*handle);                                                                                                   \
     }
+TEST_HANDLE(sluice_model)
+TEST_HANDLE(sluice_engine)
+TEST_HANDLE(sluice_workspace)
+TEST_HANDLE(sluice_streams)
+TEST_HANDLE(sluice_tape)
+TEST_HANDLE(sluice_trainer)
 
 static inline void test_memory_free(void *pointer)
 {

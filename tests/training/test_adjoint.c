@@ -103,7 +103,7 @@ static scene make_scene(const option *as)
     return made;
 }
 
-static void free_scene(scene *made)
+static void scene_free(scene *made)
 {
     test_adjoint_free(&made->adjoint);
     test_gradient_free(&made->gradient);
@@ -137,7 +137,7 @@ static const double tolerance = 1e-9;
 TEST_LOOP(agrees_with_differences, 0, OPTIONS)
 {
     const option *as = &options[_i];
-    scene made = make_scene(as);
+    OWNED(scene) made = make_scene(as);
     test_adjoint_forward(&made.adjoint);
     test_adjoint_backward(&made.adjoint);
     double worst = 0.0;
@@ -151,7 +151,6 @@ TEST_LOOP(agrees_with_differences, 0, OPTIONS)
         }
     printf("%s: %zu elements, off by %.2g at most\n", as->name, count, worst);
     fflush(stdout);
-    free_scene(&made);
 }
 
 static double distance(const test_number *got, const double *want, size_t count)
@@ -172,15 +171,13 @@ TEST_LOOP(agrees_with_the_other_oracle, 0, OPTIONS)
     const option *as = &options[_i];
     if (as->dropout > 0)
         return;
-    scene made = make_scene(as);
+    OWNED(scene) made = make_scene(as);
     test_adjoint_forward(&made.adjoint);
-    test_oracle oracle = test_oracle_run(&made.network.weights, &made.batch.batch);
+    OWNED(test_oracle) oracle = test_oracle_run(&made.network.weights, &made.batch.batch);
     const double *const want[] = {oracle.y, oracle.hn, oracle.cn, oracle.logits};
     for (size_t j = 0; j < 4; j++)
         if (want[j])
             ck_assert_double_le(distance(made.adjoint.result[j], want[j], made.adjoint.result_count[j]), 1e-14);
-    test_oracle_free(&oracle);
-    free_scene(&made);
 }
 
 /* The same equations in double, in other orders, over up to 60 steps: some thousand roundings of 2^-53 of sums below 10. */
@@ -188,17 +185,15 @@ TEST(agrees_with_torch)
 {
     double worst = 0.0;
     for (size_t j = 0; j < GOLDEN_GRADIENTS; j++) {
-        golden_gradient golden = golden_gradient_load(golden_gradient_names[j]);
-        test_adjoint adjoint =
-            test_adjoint_run(&golden.base.network.weights, &golden.base.batch.batch, &golden.gradient.gradient, NULL);
+        OWNED(golden_gradient) golden = golden_gradient_load(golden_gradient_names[j]);
+        OWNED(test_adjoint)
+        adjoint = test_adjoint_run(&golden.base.network.weights, &golden.base.batch.batch, &golden.gradient.gradient, NULL);
         for (size_t k = 0; k < TEST_INPUTS; k++) {
             const double error = distance(adjoint.gradient[k], golden.want[k], adjoint.input_count[k]);
             ck_assert_msg(error <= 1e-12, "%s: gradient of %s differs by %.3g", golden_gradient_names[j], test_input_names[k],
                           error);
             worst = fmax(worst, error);
         }
-        test_adjoint_free(&adjoint);
-        golden_gradient_free(&golden);
     }
     printf("largest difference between the adjoint and torch in float64: %.3g\n", worst);
 }
@@ -211,7 +206,8 @@ TEST(sums_keep_their_bounds)
     for (size_t terms = 1; terms < 3000; terms = terms * 3 / 2 + 1)
         for (unsigned time = 0; time < 50; time++) {
             test_sum sum = {0};
-            float up = 0.0f, down = 0.0f, *a = test_floats(terms), *b = test_floats(terms);
+            float up = 0.0f, down = 0.0f;
+            FREED float *a = test_floats(terms), *b = test_floats(terms);
             for (size_t j = 0; j < terms; j++) {
                 a[j] = test_uniform(&random) - (time % 2 ? 0.5f : 0.0f);
                 b[j] = test_uniform(&random);
@@ -223,8 +219,6 @@ TEST(sums_keep_their_bounds)
             const test_number want = test_sum_get(&sum);
             worst = fmax(worst, test_within(&up, &want, 1, "up"));
             worst = fmax(worst, test_within(&down, &want, 1, "down"));
-            free(a);
-            free(b);
         }
     printf("largest error of a sum, as a share of its bound: %.2g\n", worst);
 }

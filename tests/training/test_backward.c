@@ -115,16 +115,16 @@ TEST_LOOP(shapes, 0, VARIETIES)
 {
     const variety *kind = &varieties[_i];
     uint64_t random = test_seed();
-    test_network network = test_network_random(&kind->shape, 0.6f, &random);
-    test_batch batch = test_batch_random(&kind->shape, kind->rows, kind->steps, kind->what | TEST_EACH_STEP, &random);
-    test_gradient gradient = test_gradient_random(&kind->shape, &batch.batch, &random);
-    test_adjoint want = test_adjoint_run(&network.weights, &batch.batch, &gradient.gradient, NULL);
+    OWNED(test_network) network = test_network_random(&kind->shape, 0.6f, &random);
+    OWNED(test_batch) batch = test_batch_random(&kind->shape, kind->rows, kind->steps, kind->what | TEST_EACH_STEP, &random);
+    OWNED(test_gradient) gradient = test_gradient_random(&kind->shape, &batch.batch, &random);
+    OWNED(test_adjoint) want = test_adjoint_run(&network.weights, &batch.batch, &gradient.gradient, NULL);
     ck_assert_double_le(looseness(&want), 2e-3);
     sluice_isa isas[TEST_MOST_ISAS];
     const size_t count = test_isas(isas);
     for (size_t j = 0; j < count; j++)
         for (size_t recompute = 0; recompute < 4; recompute += 3) {
-            test_runner runner = test_trainable(network.model, isas[j], 2, SLUICE_SCHEDULE_AUTO);
+            OWNED(test_runner) runner = test_trainable(network.model, isas[j], 2, SLUICE_SCHEDULE_AUTO);
             test_batch_prefill(&batch);
             test_gradient_prefill(&gradient);
             test_there_and_back(&runner, recompute, &batch.batch, &gradient.gradient);
@@ -132,13 +132,8 @@ TEST_LOOP(shapes, 0, VARIETIES)
                          back = test_gradient_within(&gradient, &want, kind->name);
             printf("%s, %s: %.2g and %.2g of their bounds, which are %.2g of the largest element\n", kind->name,
                    sluice_isa_get_name(isas[j]), there, back, looseness(&want));
-            test_runner_free(&runner);
         }
     fflush(stdout);
-    test_adjoint_free(&want);
-    test_gradient_free(&gradient);
-    test_batch_free(&batch);
-    test_network_free(&network);
 }
 
 /* ---- Each incoming gradient alone, and together ---- */
@@ -147,29 +142,24 @@ TEST_LOOP(incoming, 0, 1 << TEST_RESULTS)
 {
     const sluice_shape shape = {TEST_SHAPE, .layers = 2, .directions = 2, .inputs = 5, .hidden = 9, .classes = 3, .has_bias = 1};
     uint64_t random = test_seed();
-    test_network network = test_network_random(&shape, 1.0f, &random);
-    test_batch batch = test_batch_random(&shape, 7, 6, TEST_RAGGED | TEST_STATES, &random);
-    test_gradient gradient = test_gradient_random(&shape, &batch.batch, &random);
+    OWNED(test_network) network = test_network_random(&shape, 1.0f, &random);
+    OWNED(test_batch) batch = test_batch_random(&shape, 7, 6, TEST_RAGGED | TEST_STATES, &random);
+    OWNED(test_gradient) gradient = test_gradient_random(&shape, &batch.batch, &random);
     sluice_gradient some = gradient.gradient;
     some.dy = _i & 1 << TEST_Y ? some.dy : NULL;
     some.dhn = _i & 1 << TEST_HN ? some.dhn : NULL;
     some.dcn = _i & 1 << TEST_CN ? some.dcn : NULL;
     some.dlogits = _i & 1 << TEST_LOGITS ? some.dlogits : NULL;
     some.dstep_logits = _i & 1 << TEST_STEP_LOGITS ? some.dstep_logits : NULL;
-    test_adjoint want = test_adjoint_run(&network.weights, &batch.batch, &some, NULL);
+    OWNED(test_adjoint) want = test_adjoint_run(&network.weights, &batch.batch, &some, NULL);
     sluice_isa isas[TEST_MOST_ISAS];
     const size_t count = test_isas(isas);
     for (size_t j = 0; j < count; j++) {
-        test_runner runner = test_trainable(network.model, isas[j], 2, SLUICE_SCHEDULE_AUTO);
+        OWNED(test_runner) runner = test_trainable(network.model, isas[j], 2, SLUICE_SCHEDULE_AUTO);
         test_gradient_prefill(&gradient);
         test_there_and_back(&runner, (size_t)_i % 3, &batch.batch, &some);
         test_gradient_within(&gradient, &want, runner.name);
-        test_runner_free(&runner);
     }
-    test_adjoint_free(&want);
-    test_gradient_free(&gradient);
-    test_batch_free(&batch);
-    test_network_free(&network);
 }
 
 /* ---- Random shapes ---- */
@@ -195,21 +185,16 @@ static void try_random_shape(int index)
     snprintf(name, sizeof name, "random shape %d: L %zu D %zu I %zu H %zu V %zu C %zu bias %d N %zu T %zu what %u, recompute %zu",
              index, shape.layers, shape.directions, shape.inputs, shape.hidden, shape.vocabulary, shape.classes, shape.has_bias,
              rows, steps, what, recompute);
-    test_network network = test_network_random(&shape, 1.0f, &random);
-    test_batch batch = test_batch_random(&shape, rows, steps, what, &random);
-    test_gradient gradient = test_gradient_random(&shape, &batch.batch, &random);
-    test_adjoint want = test_adjoint_run(&network.weights, &batch.batch, &gradient.gradient, NULL);
+    OWNED(test_network) network = test_network_random(&shape, 1.0f, &random);
+    OWNED(test_batch) batch = test_batch_random(&shape, rows, steps, what, &random);
+    OWNED(test_gradient) gradient = test_gradient_random(&shape, &batch.batch, &random);
+    OWNED(test_adjoint) want = test_adjoint_run(&network.weights, &batch.batch, &gradient.gradient, NULL);
     sluice_isa isas[TEST_MOST_ISAS];
     const size_t count = test_isas(isas);
-    test_runner runner = test_trainable(network.model, isas[test_random(&random) % count], threads, schedule);
+    OWNED(test_runner) runner = test_trainable(network.model, isas[test_random(&random) % count], threads, schedule);
     test_there_and_back(&runner, recompute, &batch.batch, &gradient.gradient);
     results_within(&batch, &want, name);
     test_gradient_within(&gradient, &want, name);
-    test_runner_free(&runner);
-    test_adjoint_free(&want);
-    test_gradient_free(&gradient);
-    test_batch_free(&batch);
-    test_network_free(&network);
 }
 
 /* Ten in one of Check's processes, which are slow to start under a sanitizer. */
@@ -286,12 +271,12 @@ TEST_LOOP(pieces_of_streams, 0, 2)
     const sluice_shape shape = {TEST_SHAPE, .layers = 2, .directions = 1, .inputs = 5, .hidden = 13, .classes = 3, .has_bias = 1};
     static const size_t slots[SLOTS] = {1, 3, 5, 0, 2, 4};
     uint64_t random = test_seed();
-    test_network network = test_network_random(&shape, 1.0f, &random);
-    test_runner runner = test_trainable(network.model, SLUICE_ISA_AUTO, 2, SLUICE_SCHEDULE_AUTO);
-    sluice_streams *streams = test_streams_create(runner.engine, SLOTS);
-    sluice_tape *tape = test_tape_create(&runner, (size_t)_i * 3);
+    OWNED(test_network) network = test_network_random(&shape, 1.0f, &random);
+    OWNED(test_runner) runner = test_trainable(network.model, SLUICE_ISA_AUTO, 2, SLUICE_SCHEDULE_AUTO);
+    OWNED_HANDLE(sluice_streams) streams = test_streams_create(runner.engine, SLOTS);
+    OWNED_HANDLE(sluice_tape) tape = test_tape_create(&runner, (size_t)_i * 3);
     const sluice_batch like = {.rows = SLOTS, .steps = CHUNK_STEPS};
-    test_gradient all = test_gradient_random(&shape, &like, &random);
+    OWNED(test_gradient) all = test_gradient_random(&shape, &like, &random);
     test_number *sum[TEST_INPUTS];
     for (size_t j = 0; j < TEST_INPUTS; j++) {
         sum[j] = calloc(all.out_count[j] + 1, sizeof *sum[j]);
@@ -300,23 +285,17 @@ TEST_LOOP(pieces_of_streams, 0, 2)
     }
     for (size_t p = 0; p < CHUNKS; p++) {
         chunk now = make_chunk(&shape, streams, slots, &random);
-        test_adjoint want = test_adjoint_run(&network.weights, &now.batch.batch, &now.gradient.gradient, NULL);
+        OWNED(test_adjoint) want = test_adjoint_run(&network.weights, &now.batch.batch, &now.gradient.gradient, NULL);
         sluice_batch streamed = now.batch.batch;
         streamed.h0 = streamed.c0 = NULL;
         streamed.streams = streams;
         streamed.slots = slots;
         run_chunk(&runner, tape, &streamed, &now, &want, &all, sum);
-        test_adjoint_free(&want);
         test_batch_free(&now.batch);
         test_gradient_free(&now.gradient);
     }
     for (size_t j = 0; j < TEST_INPUTS; j++)
         free(sum[j]);
-    test_gradient_free(&all);
-    sluice_tape_destroy(tape);
-    sluice_streams_destroy(streams);
-    test_runner_free(&runner);
-    test_network_free(&network);
 }
 
 int main(void)

@@ -34,7 +34,7 @@ static scene make_scene(const sluice_shape *shape, unsigned what)
     return made;
 }
 
-static void free_scene(scene *made)
+static void scene_free(scene *made)
 {
     test_gradient_free(&made->gradient);
     test_batch_free(&made->batch);
@@ -56,8 +56,8 @@ static test_runner engine_with(const scene *made, int training, sluice_gemm gemm
 
 TEST(tape_arguments)
 {
-    scene made = make_scene(&small, 0);
-    test_runner plain = engine_with(&made, 0, SLUICE_GEMM_FUSED);
+    OWNED(scene) made = make_scene(&small, 0);
+    OWNED(test_runner) plain = engine_with(&made, 0, SLUICE_GEMM_FUSED);
     sluice_error error = {0};
     sluice_tape *tape = made.tape;
     size_t bytes = 0;
@@ -95,26 +95,22 @@ TEST(tape_arguments)
                  SLUICE_STATUS_TOO_LARGE, &error, "steps");
     ck_assert_int_eq(sluice_tape_create(NULL, NULL, &tape, NULL), bad_argument);
     sluice_tape_destroy(NULL);
-    test_runner_free(&plain);
-    free_scene(&made);
 }
 
 /* The path of BLIS has no tape, whether its engine is asked to train or not. */
 TEST(tape_of_blis)
 {
-    scene made = make_scene(&small, 0);
+    OWNED(scene) made = make_scene(&small, 0);
     sluice_engine_options options = test_options(SLUICE_ISA_AUTO, 1, SLUICE_SCHEDULE_AUTO);
     options.gemm = SLUICE_GEMM_BLIS;
     options.training = 1;
-    sluice_engine *engine = NULL;
+    OWNED_HANDLE(sluice_engine) engine = NULL;
     sluice_error error = {0};
     ck_assert_int_eq(sluice_engine_create(made.network.model, &options, &engine, &error), SLUICE_STATUS_OK);
     sluice_tape *tape = made.tape;
     test_refused(sluice_tape_create(engine, NULL, &tape, &error), SLUICE_STATUS_UNSUPPORTED, &error, "BLIS");
     test_names(&error, "BLIS");
     ck_assert_ptr_null(tape);
-    sluice_engine_destroy(engine);
-    free_scene(&made);
 }
 
 /* A new tape takes the bytes that were reported; later batches that are no larger, with recompute of the same lengths, take no more. */
@@ -123,14 +119,14 @@ TEST_LOOP(tape_bytes, 0, 6)
     static const size_t sizes[][2] = {{0, 0}, {1, 1}, {6, 5}, {40, 31}, {3, 200}, {300, 4}, {0, 7}, {7, 0}};
     const sluice_shape shapes[] = {small, worded};
     const size_t recompute = (size_t)_i / 2;
-    scene made = make_scene(&shapes[_i % 2], TEST_STATES);
+    OWNED(scene) made = make_scene(&shapes[_i % 2], TEST_STATES);
     const sluice_tape_options options = {.struct_size = sizeof options, .recompute = recompute};
     for (unsigned ragged = 0; ragged < 2; ragged++)
         for (size_t j = 0; j < sizeof sizes / sizeof sizes[0]; j++) {
             const unsigned what = ragged ? TEST_RAGGED | TEST_STATES : TEST_STATES;
-            test_batch batch = test_batch_random(&made.shape, sizes[j][0], sizes[j][1], what, &made.random);
-            test_gradient gradient = test_gradient_random(&made.shape, &batch.batch, &made.random);
-            sluice_tape *tape = test_tape_create(&made.runner, recompute);
+            OWNED(test_batch) batch = test_batch_random(&made.shape, sizes[j][0], sizes[j][1], what, &made.random);
+            OWNED(test_gradient) gradient = test_gradient_random(&made.shape, &batch.batch, &made.random);
+            OWNED_HANDLE(sluice_tape) tape = test_tape_create(&made.runner, recompute);
             size_t need = 0;
             sluice_error error = {0};
             ck_assert_msg(sluice_tape_required_bytes(made.runner.engine, &options, sizes[j][0], sizes[j][1], batch.lengths, &need,
@@ -148,25 +144,20 @@ TEST_LOOP(tape_bytes, 0, 6)
                 ck_assert_uint_eq(sluice_tape_get_bytes(tape), need);
                 test_batch_free(&fewer);
             }
-            sluice_tape_destroy(tape);
-            test_gradient_free(&gradient);
-            test_batch_free(&batch);
         }
-    free_scene(&made);
 }
 
 /* Steps computed again are steps not kept: of a long batch a third of the bytes or less. */
 TEST(recomputing_saves_bytes)
 {
     const sluice_shape shape = {TEST_SHAPE, .layers = 2, .directions = 1, .inputs = 32, .hidden = 64, .has_bias = 1};
-    scene made = make_scene(&shape, 0);
+    OWNED(scene) made = make_scene(&shape, 0);
     const sluice_tape_options options = {.struct_size = sizeof options, .recompute = 32};
     size_t all = 0, some = 0;
     ck_assert_int_eq(sluice_tape_required_bytes(made.runner.engine, NULL, 64, 1000, NULL, &all, NULL), SLUICE_STATUS_OK);
     ck_assert_int_eq(sluice_tape_required_bytes(made.runner.engine, &options, 64, 1000, NULL, &some, NULL), SLUICE_STATUS_OK);
     printf("64 rows of 1000 steps, 2 layers of 64: %zu bytes, %zu with recompute 32\n", all, some);
     ck_assert_uint_le(some, all / 3);
-    free_scene(&made);
 }
 
 /* ---- Backward ---- */
@@ -223,7 +214,7 @@ enum { SPOILINGS = sizeof spoilings / sizeof spoilings[0] };
 
 TEST_LOOP(backward_refuses, 0, SPOILINGS)
 {
-    scene made = make_scene(spoilings[_i].shape, TEST_STATES);
+    OWNED(scene) made = make_scene(spoilings[_i].shape, TEST_STATES);
     test_forward_taped(&made.runner, made.tape, &made.batch.batch);
     spoiled call = {.gradient = made.gradient.gradient, .tape = made.tape, .other = test_floats(1000)};
     for (size_t j = 0; j < sizeof call.others / sizeof call.others[0]; j++)
@@ -238,11 +229,9 @@ TEST_LOOP(backward_refuses, 0, SPOILINGS)
     ck_assert(test_prefilled(call.other, 1000));
     /* and the tape holds what it held */
     test_backward(&made.runner, made.tape, &made.gradient.gradient);
-    test_adjoint want = test_adjoint_run(&made.network.weights, &made.batch.batch, &made.gradient.gradient, NULL);
+    OWNED(test_adjoint) want = test_adjoint_run(&made.network.weights, &made.batch.batch, &made.gradient.gradient, NULL);
     test_gradient_within(&made.gradient, &want, spoilings[_i].what);
-    test_adjoint_free(&want);
     free(call.other);
-    free_scene(&made);
 }
 
 static void refuse_empty(scene *made, const char *what)
@@ -257,7 +246,7 @@ static void refuse_empty(scene *made, const char *what)
 /* A tape is used up by one call, and holds nothing before the first batch or once the engine has another model. */
 TEST(tape_holds_no_batch)
 {
-    scene made = make_scene(&small, TEST_STATES);
+    OWNED(scene) made = make_scene(&small, TEST_STATES);
     sluice_error error = {0};
     refuse_empty(&made, "a new tape");
     test_forward_taped(&made.runner, made.tape, &made.batch.batch);
@@ -268,14 +257,13 @@ TEST(tape_holds_no_batch)
     refuse_empty(&made, "a tape from before another model");
     test_forward_taped(&made.runner, made.tape, &made.batch.batch);
     test_backward(&made.runner, made.tape, &made.gradient.gradient);
-    free_scene(&made);
 }
 
 /* A forward call that is refused writes nothing, on the tape neither. */
 TEST(tape_after_a_refusal)
 {
-    scene made = make_scene(&small, TEST_RAGGED | TEST_STATES);
-    test_adjoint want = test_adjoint_run(&made.network.weights, &made.batch.batch, &made.gradient.gradient, NULL);
+    OWNED(scene) made = make_scene(&small, TEST_RAGGED | TEST_STATES);
+    OWNED(test_adjoint) want = test_adjoint_run(&made.network.weights, &made.batch.batch, &made.gradient.gradient, NULL);
     test_forward_taped(&made.runner, made.tape, &made.batch.batch);
     const int64_t lengths[ROWS] = {1, 2, 3, 4, 5, 6};
     sluice_batch bad = made.batch.batch;
@@ -286,8 +274,6 @@ TEST(tape_after_a_refusal)
                  "a length");
     test_backward(&made.runner, made.tape, &made.gradient.gradient);
     test_gradient_within(&made.gradient, &want, "after a refusal");
-    test_adjoint_free(&want);
-    free_scene(&made);
 }
 
 /* ---- Forward ---- */
@@ -329,8 +315,8 @@ enum { BAD_BATCHES = sizeof bad_batches / sizeof bad_batches[0] };
 
 TEST_LOOP(forward_refuses, 0, BAD_BATCHES)
 {
-    scene made = make_scene(bad_batches[_i].shape, TEST_STATES);
-    test_runner other = engine_with(&made, 1, SLUICE_GEMM_FUSED);
+    OWNED(scene) made = make_scene(bad_batches[_i].shape, TEST_STATES);
+    OWNED(test_runner) other = engine_with(&made, 1, SLUICE_GEMM_FUSED);
     bad_batch call = {.batch = made.batch.batch, .tape = made.tape, .other_tape = test_tape_create(&other, 0)};
     test_prefill(some_logits, sizeof some_logits / sizeof some_logits[0]);
     bad_batches[_i].spoil(&call);
@@ -342,8 +328,6 @@ TEST_LOOP(forward_refuses, 0, BAD_BATCHES)
     ck_assert(test_prefilled(some_logits, sizeof some_logits / sizeof some_logits[0]));
     refuse_empty(&made, bad_batches[_i].what);
     sluice_tape_destroy(call.other_tape);
-    test_runner_free(&other);
-    free_scene(&made);
 }
 
 /* step_logits at a step are the head of y there, by the numeric contract of the logits; with y, without it, with a tape or not. */
@@ -352,8 +336,8 @@ TEST_LOOP(head_of_every_step, 0, 4)
     const sluice_shape shape = {
         TEST_SHAPE, .layers = 1 + (size_t)_i / 2, .directions = 1 + (size_t)_i % 2, .inputs = 3, .hidden = 19, .classes = 21};
     const size_t width = shape.directions * shape.hidden;
-    scene made = make_scene(&shape, TEST_RAGGED | TEST_STATES | TEST_EACH_STEP);
-    float *want = calloc(made.batch.step_logits_count, sizeof *want);
+    OWNED(scene) made = make_scene(&shape, TEST_RAGGED | TEST_STATES | TEST_EACH_STEP);
+    FREED float *want = calloc(made.batch.step_logits_count, sizeof *want);
     test_forward(&made.runner, &made.batch.batch);
     for (size_t n = 0; n < ROWS; n++)
         for (size_t t = 0; t < (size_t)made.batch.lengths[n]; t++)
@@ -369,15 +353,13 @@ TEST_LOOP(head_of_every_step, 0, 4)
         test_forward_taped(&made.runner, made.tape, &some);
         test_same_bits(made.batch.step_logits, want, made.batch.step_logits_count, with_y ? "with y and a tape" : "with a tape");
     }
-    free(want);
-    free_scene(&made);
 }
 
 /* ---- Another model ---- */
 
 TEST(set_model_arguments)
 {
-    scene made = make_scene(&small, 0);
+    OWNED(scene) made = make_scene(&small, 0);
     sluice_error error = {0};
     test_refused(sluice_engine_set_model(NULL, made.network.model, &error), bad_argument, &error, "NULL engine");
     test_names(&error, "engine");
@@ -391,16 +373,13 @@ TEST(set_model_arguments)
             ++*sizes[j];
         else
             shape.has_bias = 0;
-        test_network other = test_network_random(&shape, 1.0f, &made.random);
+        OWNED(test_network) other = test_network_random(&shape, 1.0f, &made.random);
         test_refused(sluice_engine_set_model(made.runner.engine, other.model, &error), bad_argument, &error, names[j]);
-        test_network_free(&other);
     }
     test_batch_prefill(&made.batch);
     test_there_and_back(&made.runner, 0, &made.batch.batch, &made.gradient.gradient); /* and the engine is as it was */
-    test_adjoint want = test_adjoint_run(&made.network.weights, &made.batch.batch, &made.gradient.gradient, NULL);
+    OWNED(test_adjoint) want = test_adjoint_run(&made.network.weights, &made.batch.batch, &made.gradient.gradient, NULL);
     test_gradient_within(&made.gradient, &want, "after refusals");
-    test_adjoint_free(&want);
-    free_scene(&made);
 }
 
 /* An engine that is given another model has the bits, there and back, of a new one of that model. */
@@ -416,16 +395,17 @@ TEST_LOOP(set_model, 0, 9)
                                                             : 0,
                                 .classes = 5,
                                 .has_bias = _i % 3 > 0};
-    scene made = make_scene(&shape, TEST_RAGGED | TEST_STATES);
-    test_network other = test_network_random(&shape, 1.0f, &made.random);
+    OWNED(scene) made = make_scene(&shape, TEST_RAGGED | TEST_STATES);
+    OWNED(test_network) other = test_network_random(&shape, 1.0f, &made.random);
     sluice_isa isas[TEST_MOST_ISAS];
     const size_t count = test_isas(isas);
     for (size_t j = 0; j < 2 * count; j++) {
         sluice_engine_options options = test_options(isas[j / 2], 2, SLUICE_SCHEDULE_AUTO);
         options.training = j % 2;
-        test_runner set = test_runner_of(made.network.model, &options), new = test_runner_of(other.model, &options);
-        test_batch want = test_batch_pick(&shape, &made.batch, 0, ROWS);
-        test_gradient want_back = test_gradient_random(&shape, &want.batch, &made.random);
+        OWNED(test_runner) set = test_runner_of(made.network.model, &options);
+        OWNED(test_runner) new = test_runner_of(other.model, &options);
+        OWNED(test_batch) want = test_batch_pick(&shape, &made.batch, 0, ROWS);
+        OWNED(test_gradient) want_back = test_gradient_random(&shape, &want.batch, &made.random);
         for (size_t r = 0; r < TEST_RESULTS; r++)
             memcpy(want_back.in[r], made.gradient.in[r], want_back.in_count[r] * sizeof(float));
         sluice_error error = {0};
@@ -441,22 +421,16 @@ TEST_LOOP(set_model, 0, 9)
             test_there_and_back(&new, 0, &want.batch, &want_back.gradient);
             test_same_gradients(&made.gradient, &want_back, set.name);
         }
-        test_gradient_free(&want_back);
-        test_batch_free(&want);
-        test_runner_free(&set);
-        test_runner_free(&new);
     }
-    test_network_free(&other);
-    free_scene(&made);
 }
 
 /* What training asks of an engine changes no bit of inference, and is paid in memory alone. */
 TEST_LOOP(training_engine, 0, 2)
 {
     const sluice_shape shapes[] = {small, worded};
-    scene made = make_scene(&shapes[_i], TEST_RAGGED | TEST_STATES);
-    test_runner plain = engine_with(&made, 0, SLUICE_GEMM_FUSED);
-    test_batch other = test_batch_pick(&made.shape, &made.batch, 0, ROWS);
+    OWNED(scene) made = make_scene(&shapes[_i], TEST_RAGGED | TEST_STATES);
+    OWNED(test_runner) plain = engine_with(&made, 0, SLUICE_GEMM_FUSED);
+    OWNED(test_batch) other = test_batch_pick(&made.shape, &made.batch, 0, ROWS);
     test_forward(&plain, &other.batch);
     test_forward(&made.runner, &made.batch.batch);
     test_same_outputs(&made.batch, &other, "training");
@@ -464,9 +438,6 @@ TEST_LOOP(training_engine, 0, 2)
     ck_assert_int_eq(sluice_engine_get_info(made.runner.engine, &with), SLUICE_STATUS_OK);
     ck_assert_int_eq(sluice_engine_get_info(plain.engine, &without), SLUICE_STATUS_OK);
     ck_assert_uint_gt(with.packed_bytes, without.packed_bytes);
-    test_batch_free(&other);
-    test_runner_free(&plain);
-    free_scene(&made);
 }
 
 int main(void)

@@ -25,7 +25,7 @@ static scene make_scene(sluice_shape shape, size_t rows, size_t steps, unsigned 
     return made;
 }
 
-static void free_scene(scene *made)
+static void scene_free(scene *made)
 {
     test_gradient_free(&made->gradient);
     test_batch_free(&made->batch);
@@ -38,9 +38,8 @@ static void with_runners(scene *made, void (*visit)(scene *, const test_runner *
     sluice_isa isas[TEST_MOST_ISAS];
     const size_t count = test_isas(isas);
     for (size_t j = 0; j < count; j++) {
-        test_runner runner = test_trainable(made->network.model, isas[j], 2, SLUICE_SCHEDULE_AUTO);
+        OWNED(test_runner) runner = test_trainable(made->network.model, isas[j], 2, SLUICE_SCHEDULE_AUTO);
         visit(made, &runner);
-        test_runner_free(&runner);
     }
 }
 
@@ -84,9 +83,8 @@ TEST_LOOP(nothing_comes_in, 0, 4)
     const sluice_shape shape = {TEST_SHAPE,   .layers = 2,  .directions = 1 + (size_t)_i % 2,
                                 .inputs = 5,  .hidden = 18, .vocabulary = _i / 2 ? 7 : 0,
                                 .classes = 3, .has_bias = 1};
-    scene made = make_scene(shape, 9, 6, TEST_RAGGED | TEST_STATES);
+    OWNED(scene) made = make_scene(shape, 9, 6, TEST_RAGGED | TEST_STATES);
     with_runners(&made, run_nothing);
-    free_scene(&made);
 }
 
 /* ---- What nothing contributes to ---- */
@@ -125,9 +123,8 @@ TEST_LOOP(tokens_and_classes_that_do_not_occur, 0, 2)
     const sluice_shape shape = {TEST_SHAPE,   .layers = 1,  .directions = 1 + (size_t)_i,
                                 .inputs = 6,  .hidden = 17, .vocabulary = 40,
                                 .classes = 3, .has_bias = 1};
-    scene made = make_scene(shape, 8, 7, TEST_RAGGED);
+    OWNED(scene) made = make_scene(shape, 8, 7, TEST_RAGGED);
     with_runners(&made, run_unmet);
-    free_scene(&made);
 }
 
 /* A loss that sees one row alone leaves every other row's dx, dh0 and dc0 at zero; and dx is zero past a row's end. */
@@ -158,9 +155,8 @@ static void run_one_row(scene *made, const test_runner *runner)
 TEST_LOOP(rows_without_loss, 0, 2)
 {
     const sluice_shape shape = {TEST_SHAPE, .layers = 2, .directions = 1 + (size_t)_i, .inputs = 5, .hidden = 19, .has_bias = 1};
-    scene made = make_scene(shape, 9, 8, TEST_RAGGED | TEST_STATES);
+    OWNED(scene) made = make_scene(shape, 9, 8, TEST_RAGGED | TEST_STATES);
     with_runners(&made, run_one_row);
-    free_scene(&made);
 }
 
 /* ---- Nothing to go through ---- */
@@ -168,7 +164,7 @@ TEST_LOOP(rows_without_loss, 0, 2)
 /* Without steps, dh0 and dc0 are what comes in for hn and cn, the head's share of it included, and the LSTM's weights have none. */
 static void run_no_steps(scene *made, const test_runner *runner)
 {
-    test_adjoint want = test_adjoint_run(&made->network.weights, &made->batch.batch, &made->gradient.gradient, NULL);
+    OWNED(test_adjoint) want = test_adjoint_run(&made->network.weights, &made->batch.batch, &made->gradient.gradient, NULL);
     for (size_t recompute = 0; recompute < 3; recompute += 2) {
         test_gradient_prefill(&made->gradient);
         test_there_and_back(runner, recompute, &made->batch.batch, &made->gradient.gradient);
@@ -178,7 +174,6 @@ static void run_no_steps(scene *made, const test_runner *runner)
                 check_zero(made->gradient.out[j], made->gradient.out_count[j], test_input_names[j]);
         test_same_bits(made->gradient.out[TEST_C0], made->gradient.in[TEST_CN], made->gradient.in_count[TEST_CN], "dc0");
     }
-    test_adjoint_free(&want);
 }
 
 TEST_LOOP(no_steps, 0, 8)
@@ -186,12 +181,11 @@ TEST_LOOP(no_steps, 0, 8)
     const sluice_shape shape = {TEST_SHAPE,   .layers = 2,  .directions = 1 + (size_t)_i % 2,
                                 .inputs = 3,  .hidden = 10, .vocabulary = _i / 2 % 2 ? 5 : 0,
                                 .classes = 4, .has_bias = 1};
-    scene made = make_scene(shape, 6, _i / 4 ? 5 : 0, TEST_RAGGED | TEST_STATES);
+    OWNED(scene) made = make_scene(shape, 6, _i / 4 ? 5 : 0, TEST_RAGGED | TEST_STATES);
     for (size_t n = 0; n < 6; n++)
         made.batch.lengths[n] = 0;
     test_gradient_poison(&made.gradient, &shape, &made.batch.batch);
     with_runners(&made, run_no_steps);
-    free_scene(&made);
 }
 
 /* No rows: the weights' gradients are zero, overwritten or added to. */
@@ -214,9 +208,8 @@ static void run_no_rows(scene *made, const test_runner *runner)
 TEST(no_rows)
 {
     const sluice_shape shape = {TEST_SHAPE, .layers = 1, .directions = 2, .inputs = 3, .hidden = 10, .classes = 4, .has_bias = 1};
-    scene made = make_scene(shape, 0, 5, TEST_RAGGED | TEST_STATES);
+    OWNED(scene) made = make_scene(shape, 0, 5, TEST_RAGGED | TEST_STATES);
     with_runners(&made, run_no_rows);
-    free_scene(&made);
 }
 
 /* ---- Neighbours ---- */
@@ -238,9 +231,9 @@ static void run_neighbours(scene *made, const test_runner *runner)
 {
     const size_t rows = made->batch.batch.rows, keep = 4;
     for (unsigned poisoned = 0; poisoned < 2; poisoned++) {
-        test_batch batch = test_batch_pick(&made->shape, &made->batch, 0, rows);
-        test_batch other = test_batch_random(&made->shape, rows, made->batch.batch.steps, TEST_STATES, &made->random);
-        test_gradient gradient = test_gradient_random(&made->shape, &batch.batch, &made->random);
+        OWNED(test_batch) batch = test_batch_pick(&made->shape, &made->batch, 0, rows);
+        OWNED(test_batch) other = test_batch_random(&made->shape, rows, made->batch.batch.steps, TEST_STATES, &made->random);
+        OWNED(test_gradient) gradient = test_gradient_random(&made->shape, &batch.batch, &made->random);
         test_gradient_prefill(&made->gradient);
         test_there_and_back(runner, 0, &made->batch.batch, &made->gradient.gradient);
         const struct {
@@ -267,9 +260,6 @@ static void run_neighbours(scene *made, const test_runner *runner)
                     arrays[j].to[m] = arrays[j].others ? arrays[j].others[m] : NAN;
         test_there_and_back(runner, 0, &batch.batch, &gradient.gradient);
         check_row(made, &gradient, &made->gradient, keep, runner->name);
-        test_batch_free(&batch);
-        test_batch_free(&other);
-        test_gradient_free(&gradient);
     }
 }
 
@@ -278,17 +268,16 @@ TEST_LOOP(neighbours, 0, 4)
     const sluice_shape shape = {
         TEST_SHAPE,   .layers = 1 + (size_t)_i / 2, .directions = 1 + (size_t)_i % 2, .inputs = 5, .hidden = 19, .classes = 3,
         .has_bias = 1};
-    scene made = make_scene(shape, 11, 6, TEST_RAGGED | TEST_STATES);
+    OWNED(scene) made = make_scene(shape, 11, 6, TEST_RAGGED | TEST_STATES);
     made.batch.lengths[4] = 5;
     with_runners(&made, run_neighbours);
-    free_scene(&made);
 }
 
 /* A NaN in one row's x makes NaN of that row's gradients and of the LSTM's weights', and leaves the other rows' as they were. */
 static void run_poisoned(scene *made, const test_runner *runner)
 {
     const size_t n = 3, rows = made->batch.batch.rows, steps = made->batch.batch.steps, inputs = made->shape.inputs;
-    test_gradient clean = test_gradient_random(&made->shape, &made->batch.batch, &made->random);
+    OWNED(test_gradient) clean = test_gradient_random(&made->shape, &made->batch.batch, &made->random);
     for (size_t j = 0; j < TEST_RESULTS; j++)
         if (clean.in[j])
             memcpy(clean.in[j], made->gradient.in[j], clean.in_count[j] * sizeof(float));
@@ -306,16 +295,14 @@ static void run_poisoned(scene *made, const test_runner *runner)
     for (size_t j = TEST_WEIGHT_IH; j <= TEST_BIAS; j++)
         for (size_t m = 0; m < made->gradient.out_count[j]; m++)
             ck_assert_msg(isnan(made->gradient.out[j][m]), "gradient of %s is not NaN at %zu", test_input_names[j], m);
-    test_gradient_free(&clean);
 }
 
 TEST_LOOP(poisoned_row, 0, 2)
 {
     const sluice_shape shape = {TEST_SHAPE, .layers = 2, .directions = 1 + (size_t)_i, .inputs = 5, .hidden = 19, .has_bias = 1};
-    scene made = make_scene(shape, 8, 6, TEST_RAGGED | TEST_STATES);
+    OWNED(scene) made = make_scene(shape, 8, 6, TEST_RAGGED | TEST_STATES);
     made.batch.lengths[3] = 5;
     with_runners(&made, run_poisoned);
-    free_scene(&made);
 }
 
 /* ---- Bounds of the arrays ---- */
@@ -380,14 +367,13 @@ static void run_guarded(scene *made, const test_runner *runner)
 {
     test_gradient_prefill(&made->gradient);
     uint64_t unused = 0;
-    test_gradient room = test_gradient_random(&made->shape, &made->batch.batch, &unused);
+    OWNED(test_gradient) room = test_gradient_random(&made->shape, &made->batch.batch, &unused);
     for (size_t j = 0; j < TEST_RESULTS; j++)
         if (room.in[j])
             memcpy(room.in[j], made->gradient.in[j], room.in_count[j] * sizeof(float));
     test_there_and_back(runner, 0, &made->batch.batch, &made->gradient.gradient);
     run_guarded_side(made, runner, &room, TEST_SIDE_END);
     run_guarded_side(made, runner, &room, TEST_SIDE_BEGIN);
-    test_gradient_free(&room);
 }
 
 /* Odd and even sizes round every vector and tile width. */
@@ -406,9 +392,8 @@ TEST(guarded_arrays)
                                         .vocabulary = k % 3 == 2 ? widths[j] : 0,
                                         .classes = k % 2 ? widths[(j + k) % WIDTHS] : 0,
                                         .has_bias = k % 4 != 3};
-            scene made = make_scene(shape, 1 + (j + k) % 8, 3, (unsigned)k % 4);
+            OWNED(scene) made = make_scene(shape, 1 + (j + k) % 8, 3, (unsigned)k % 4);
             with_runners(&made, run_guarded);
-            free_scene(&made);
         }
 }
 

@@ -147,7 +147,7 @@ TEST_LOOP(as_oracle, 0, 2)
     static const size_t widths[] = {2, 3, 5, 31, 32, 33, 100};
     uint64_t random = test_seed() + (uint64_t)_i;
     for (size_t w = 0; w < sizeof widths / sizeof widths[0]; w++) {
-        scene made = scene_make(7, 1 + w, widths[w], _i ? 0.3f : 0, &random);
+        OWNED(scene) made = scene_make(7, 1 + w, widths[w], _i ? 0.3f : 0, &random);
         double *gradient = calloc(made.elements, sizeof *gradient), weight;
         ck_assert_ptr_nonnull(gradient);
         const double want = get_oracle(&made, &weight, gradient), got = get(&made.loss);
@@ -155,7 +155,6 @@ TEST_LOOP(as_oracle, 0, 2)
         ck_assert_msg(fabs(made.loss.weight - weight) <= 1e-14 * weight, "weight %.17g, not %.17g", made.loss.weight, weight);
         check_gradient(&made.loss, gradient);
         free(gradient);
-        scene_free(&made);
     }
 }
 
@@ -163,8 +162,8 @@ TEST_LOOP(as_oracle, 0, 2)
 TEST(equal_weights)
 {
     uint64_t random = test_seed();
-    scene made = scene_make(9, 4, 10, 0, &random);
-    float *gradient = test_floats(made.elements);
+    OWNED(scene) made = scene_make(9, 4, 10, 0, &random);
+    FREED float *gradient = test_floats(made.elements);
     sluice_loss plain = made.loss;
     plain.class_weights = NULL;
     plain.gradient = gradient;
@@ -178,15 +177,13 @@ TEST(equal_weights)
         ck_assert(made.loss.weight == (double)weight * plain.weight);
         test_same_bits(made.gradient, gradient, made.elements, "equal weights");
     }
-    free(gradient);
-    scene_free(&made);
 }
 
 /* A target of a class of weight 0 counts and may be right, and has no part in the loss; where there are no others, the loss is 0. */
 TEST_LOOP(weights_of_zero, 0, 2)
 {
     uint64_t random = test_seed() + (uint64_t)_i;
-    scene made = scene_make(6, 3, 4, _i ? 0.25f : 0, &random);
+    OWNED(scene) made = scene_make(6, 3, 4, _i ? 0.25f : 0, &random);
     const float zeros[72] = {0};
     sluice_loss plain = made.loss;
     plain.class_weights = NULL;
@@ -201,13 +198,12 @@ TEST_LOOP(weights_of_zero, 0, 2)
     ck_assert(get(&made.loss) == 0 && made.loss.weight == 0);
     ck_assert(made.loss.counted == plain.counted && made.loss.right == plain.right);
     test_same_bits(made.gradient, zeros, 72, "nothing weighs");
-    scene_free(&made);
 }
 
 TEST_LOOP(threads, 0, 2)
 {
     uint64_t random = test_seed() + (uint64_t)_i;
-    scene made = scene_make(97, _i ? 37 : 1, _i ? 21 : 333, 0.1f, &random);
+    OWNED(scene) made = scene_make(97, _i ? 37 : 1, _i ? 21 : 333, 0.1f, &random);
     get(&made.loss);
     const sluice_loss one = made.loss;
     for (unsigned count = 2; count <= 8; count++) {
@@ -219,7 +215,6 @@ TEST_LOOP(threads, 0, 2)
         test_same_bits(made.loss.gradient, made.gradient, made.elements, "threads");
         free(made.loss.gradient);
     }
-    scene_free(&made);
 }
 
 TEST(refused)
@@ -269,14 +264,14 @@ TEST(trains)
     memcpy(weights, class_weights, sizeof weights);
     sluice_trainer_options options = get_options(), found = {.struct_size = sizeof found};
     options.class_weights = weights;
-    sluice_trainer *trainer = test_trainer_initial(&test_small, 3, &options);
+    OWNED_HANDLE(sluice_trainer) trainer = test_trainer_initial(&test_small, 3, &options);
     memset(weights, 0xff, sizeof weights);
     ck_assert_int_eq(sluice_trainer_get_options(trainer, &found), SLUICE_STATUS_OK);
     test_same_bits(found.class_weights, class_weights, CLASSES, "the copy");
     ck_assert(found.rate == 1e-3 && found.ignore == -100 && found.label_smoothing == 0.1f);
     found.struct_size--;
     ck_assert_int_eq(sluice_trainer_get_options(trainer, &found), SLUICE_STATUS_BAD_ARGUMENT);
-    test_minibatch minibatch = test_minibatch_random(&test_small, &options, 6, 5, TEST_RAGGED, &random);
+    OWNED(test_minibatch) minibatch = test_minibatch_random(&test_small, &options, 6, 5, TEST_RAGGED, &random);
     float logits[6 * 5 * CLASSES];
     test_prefill(logits, 6 * 5 * CLASSES);
     sluice_batch batch = minibatch.batch.batch;
@@ -293,8 +288,6 @@ TEST(trains)
                         .class_weights = class_weights};
     ck_assert(report.loss == get(&loss) && report.weight == loss.weight && report.counted == loss.counted);
     ck_assert(report.weight != (double)report.counted);
-    test_minibatch_free(&minibatch);
-    sluice_trainer_destroy(trainer);
 }
 
 /* A batch of nothing that weighs has no gradient. */
@@ -304,23 +297,20 @@ TEST(nothing_weighs)
     sluice_trainer_options options = get_options();
     options.optimizer = SLUICE_OPTIMIZER_SGD;
     options.rate = 0.5;
-    sluice_trainer *trainer = test_trainer_initial(&test_small, 3, &options),
-                   *other = test_trainer_initial(&test_small, 3, &options);
-    test_minibatch minibatch = test_minibatch_random(&test_small, &options, 3, 4, 0, &random);
+    OWNED_HANDLE(sluice_trainer) trainer = test_trainer_initial(&test_small, 3, &options);
+    OWNED_HANDLE(sluice_trainer) other = test_trainer_initial(&test_small, 3, &options);
+    OWNED(test_minibatch) minibatch = test_minibatch_random(&test_small, &options, 3, 4, 0, &random);
     for (size_t k = 0; k < 12; k++)
         minibatch.labels[k] = 2;
     const sluice_report report = test_learn(trainer, &minibatch);
     ck_assert(report.loss == 0 && report.norm == 0 && report.weight == 0 && report.counted == 12);
     test_same_weights(sluice_trainer_get_model(trainer), sluice_trainer_get_model(other));
-    test_minibatch_free(&minibatch);
-    sluice_trainer_destroy(trainer);
-    sluice_trainer_destroy(other);
 }
 
 TEST(trainer_refuses)
 {
     const float bad[CLASSES] = {1, 1, 1, -1};
-    sluice_model *model = NULL;
+    OWNED_HANDLE(sluice_model) model = NULL;
     sluice_trainer *trainer = NULL;
     sluice_error error = {0};
     ck_assert_int_eq(sluice_model_create_initial(&test_small, SLUICE_INITIALIZER_TORCH, 1, NULL, &model, NULL), SLUICE_STATUS_OK);
@@ -334,7 +324,6 @@ TEST(trainer_refuses)
     ck_assert_int_eq(sluice_trainer_create(model, NULL, &options, &trainer, &error), SLUICE_STATUS_BAD_ARGUMENT);
     test_check_message("squared error", &error, SLUICE_STATUS_BAD_ARGUMENT, "cross-entropy");
     ck_assert_ptr_null(trainer);
-    sluice_model_destroy(model);
 }
 
 /* ---- Checkpoints ------------------------------------------------------------------------------------------------------------ */
@@ -354,19 +343,16 @@ TEST(goes_on)
 {
     uint64_t random = test_seed();
     const sluice_trainer_options options = get_options();
-    sluice_trainer *whole = test_trainer_initial(&test_small, 5, &options),
-                   *broken = test_trainer_initial(&test_small, 5, &options);
+    OWNED_HANDLE(sluice_trainer) whole = test_trainer_initial(&test_small, 5, &options);
+    OWNED_HANDLE(sluice_trainer) broken = test_trainer_initial(&test_small, 5, &options);
     for (size_t k = 0; k < MINIBATCHES; k++) {
-        test_minibatch minibatch = test_minibatch_random(&test_small, &options, 5, 3 + k, TEST_RAGGED, &random);
+        OWNED(test_minibatch) minibatch = test_minibatch_random(&test_small, &options, 5, 3 + k, TEST_RAGGED, &random);
         broken = save_and_load(broken);
         const sluice_report want = test_learn(whole, &minibatch), got = test_learn(broken, &minibatch);
         test_same_report(&got, &want);
         ck_assert(got.weight == want.weight);
         test_same_weights(sluice_trainer_get_model(broken), sluice_trainer_get_model(whole));
-        test_minibatch_free(&minibatch);
     }
-    sluice_trainer_destroy(whole);
-    sluice_trainer_destroy(broken);
 }
 
 /* Where the checkpoint's class weights stand in the file. */
@@ -400,7 +386,7 @@ TEST(checkpoint_malformed)
 {
     const sluice_trainer_options options = get_options();
     sluice_trainer_destroy(save_and_load(test_trainer_initial(&test_small, 5, &options)));
-    test_bytes file = test_file_read(test_path("checkpoint"));
+    OWNED(test_bytes) file = test_file_read(test_path("checkpoint"));
     const size_t values = find_weights();
     const float bad[] = {-1, NAN, INFINITY}, zeros[CLASSES] = {0};
     for (size_t k = 0; k < 3; k++)
@@ -412,7 +398,6 @@ TEST(checkpoint_malformed)
         at++;
     check_bad(&file, at, "\"class_weightz", 14, "class_weightz");
     check_bad(&file, at + sizeof entry - 5, "I32", 3, "expected F32 [4], found I32");
-    test_bytes_free(&file);
 }
 
 int main(void)

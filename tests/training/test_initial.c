@@ -79,15 +79,15 @@ TEST_LOOP(same_bits, 0, 6)
         {&whole, SLUICE_INITIALIZER_TORCH, 2, UINT64_C(0xa197b7924f9535f0)},
         {&whole, SLUICE_INITIALIZER_KERAS, 2, UINT64_C(0xfb31696c73b0dd86)},
     };
-    sluice_model *model = make(cases[_i].shape, cases[_i].initializer, cases[_i].seed);
+    OWNED_HANDLE(sluice_model) model = make(cases[_i].shape, cases[_i].initializer, cases[_i].seed);
     ck_assert_msg(digest(model) == cases[_i].digest, "digest 0x%016" PRIx64, digest(model));
-    sluice_model_destroy(model);
 }
 
 /* Torch's: everything as SLUICE_INITIALIZER_UNIFORM has it, but the embedding. */
 TEST(torch)
 {
-    sluice_model *model = make(&whole, SLUICE_INITIALIZER_TORCH, 7), *random = NULL;
+    OWNED_HANDLE(sluice_model) model = make(&whole, SLUICE_INITIALIZER_TORCH, 7);
+    OWNED_HANDLE(sluice_model) random = NULL;
     ck_assert_int_eq(sluice_model_create_initial(&whole, SLUICE_INITIALIZER_UNIFORM, 7, NULL, &random, NULL), SLUICE_STATUS_OK);
     for (size_t k = 0; k < 4; k++) {
         const size_t in = k < 2 ? 40 : 48;
@@ -101,8 +101,6 @@ TEST(torch)
     test_same_bits(get(model, SLUICE_TENSOR_HEAD_WEIGHT, 0, 6 * 48), get(random, SLUICE_TENSOR_HEAD_WEIGHT, 0, 6 * 48), 6 * 48,
                    "head");
     test_same_bits(get(model, SLUICE_TENSOR_HEAD_BIAS, 0, 6), get(random, SLUICE_TENSOR_HEAD_BIAS, 0, 6), 6, "head bias");
-    sluice_model_destroy(model);
-    sluice_model_destroy(random);
 }
 
 static int compare(const void *a, const void *b)
@@ -115,7 +113,7 @@ static int compare(const void *a, const void *b)
  * call made as a pair, are not correlated, and the variance is one, to five deviations. */
 TEST_LOOP(normal, 0, 4)
 {
-    sluice_model *model = make(&whole, SLUICE_INITIALIZER_TORCH, test_seed() + (uint64_t)_i);
+    OWNED_HANDLE(sluice_model) model = make(&whole, SLUICE_INITIALIZER_TORCH, test_seed() + (uint64_t)_i);
     const size_t count = 500 * 40;
     const float *embedding = get(model, SLUICE_TENSOR_EMBEDDING, 0, count);
     double product = 0, squares = 0;
@@ -125,7 +123,7 @@ TEST_LOOP(normal, 0, 4)
     for (size_t k = 0; k < count; k += 2)
         product += (double)embedding[k] * (double)embedding[k + 1];
     ck_assert_msg(fabs(product) <= 5 * sqrt((double)count / 2), "correlation %g", product / (double)count * 2);
-    float *sorted = test_floats(count);
+    FREED float *sorted = test_floats(count);
     memcpy(sorted, embedding, count * sizeof *sorted);
     qsort(sorted, count, sizeof *sorted, compare);
     double furthest = 0;
@@ -135,8 +133,6 @@ TEST_LOOP(normal, 0, 4)
     }
     ck_assert_msg(furthest <= 2.2 / sqrt((double)count), "distance %g", furthest);
     ck_assert(sorted[0] < -3 && sorted[count - 1] > 3);
-    free(sorted);
-    sluice_model_destroy(model);
 }
 
 /* U'U is one: of columns made orthonormal in double, rounding each element moves a column by at most 2^-24 of its length, so that
@@ -169,7 +165,7 @@ TEST_LOOP(keras, 0, 4)
     };
     const sluice_shape *shape = &shapes[_i];
     const size_t hidden = shape->hidden, outputs = shape->directions * hidden;
-    sluice_model *model = make(shape, SLUICE_INITIALIZER_KERAS, test_seed());
+    OWNED_HANDLE(sluice_model) model = make(shape, SLUICE_INITIALIZER_KERAS, test_seed());
     for (size_t k = 0; k < shape->layers * shape->directions; k++) {
         const size_t in = k < shape->directions ? shape->inputs : outputs;
         check_uniform(get(model, SLUICE_TENSOR_WEIGHT_IH, k, 4 * hidden * in), 4 * hidden * in, sqrt(6 / (double)(in + 4 * hidden)),
@@ -188,7 +184,6 @@ TEST_LOOP(keras, 0, 4)
         for (size_t j = 0; j < shape->classes; j++)
             ck_assert(bias[j] == 0);
     }
-    sluice_model_destroy(model);
 }
 
 /* Tensors that are not there; a count that is not wanted; the weights as they were given. */
@@ -209,7 +204,7 @@ TEST(tensors)
     sluice_model_destroy(bare);
 
     uint64_t random = test_seed();
-    test_network network = test_network_random(&whole, 1, &random);
+    OWNED(test_network) network = test_network_random(&whole, 1, &random);
     for (size_t k = 0; k < 4; k++) {
         const size_t in = k < 2 ? 40 : 48;
         const float *got = get(network.model, SLUICE_TENSOR_BIAS, k, 96);
@@ -223,14 +218,13 @@ TEST(tensors)
     test_same_bits(get(network.model, SLUICE_TENSOR_EMBEDDING, 0, 500 * 40), network.weights.embedding, 500 * 40, "embedding");
     test_same_bits(get(network.model, SLUICE_TENSOR_HEAD_WEIGHT, 0, 6 * 48), network.weights.head_weight, 6 * 48, "head");
     test_same_bits(get(network.model, SLUICE_TENSOR_HEAD_BIAS, 0, 6), network.weights.head_bias, 6, "head bias");
-    test_network_free(&network);
 }
 
 TEST(classes)
 {
     const char *names[] = {"a", "b,c", "", "d", "e", "f"};
     for (int initializer = 0; initializer < 3; initializer++) {
-        sluice_model *model = NULL;
+        OWNED_HANDLE(sluice_model) model = NULL;
         const sluice_status status = sluice_model_create_initial(&whole, (sluice_initializer)initializer, 1, names, &model, NULL);
         ck_assert_int_eq(status, SLUICE_STATUS_OK);
         for (size_t k = 0; k < 6; k++) {
@@ -238,7 +232,6 @@ TEST(classes)
             ck_assert(sluice_model_get_class(model, k) != names[k]);
         }
         ck_assert_str_eq(sluice_model_get_notes(model), "");
-        sluice_model_destroy(model);
     }
 }
 

@@ -9,7 +9,7 @@
 #include <math.h>
 #include <string.h>
 
-/* A loss and its arrays, random, contiguous and owned: free_scene. */
+/* A loss and its arrays, random, contiguous and owned: loss_scene_free. */
 typedef struct loss_scene {
     sluice_loss loss;
     float *outputs, *values, *gradient;
@@ -50,7 +50,7 @@ static loss_scene make_scene(sluice_loss_kind kind, size_t rows, size_t steps, s
     return made;
 }
 
-static void free_scene(loss_scene *scene)
+static void loss_scene_free(loss_scene *scene)
 {
     free(scene->outputs);
     free(scene->values);
@@ -119,7 +119,7 @@ TEST_LOOP(finite_differences, 0, 8)
     uint64_t random = test_seed() + (uint64_t)_i;
     const sluice_loss_kind kind = _i % 2 ? SLUICE_LOSS_SQUARED_ERROR : SLUICE_LOSS_CROSS_ENTROPY;
     for (size_t w = 0; w < sizeof widths / sizeof widths[0]; w++) {
-        loss_scene scene = make_scene(kind, 4, 3, widths[w], &random);
+        OWNED(loss_scene) scene = make_scene(kind, 4, 3, widths[w], &random);
         scene.loss.lengths = _i / 2 % 2 ? scene.lengths : NULL;
         scene.lengths[1] = 2;
         scene.labels[3] = scene.labels[7] = -7;
@@ -136,7 +136,6 @@ TEST_LOOP(finite_differences, 0, 8)
             ck_assert_msg(fabs(want - scene.gradient[k]) <= bound, "width %zu, [%zu]: %.9g by differences, %.9g", widths[w], k,
                           want, (double)scene.gradient[k]);
         }
-        free_scene(&scene);
     }
 }
 
@@ -145,7 +144,7 @@ TEST_LOOP(what_counts, 0, 2)
 {
     uint64_t random = test_seed() + (uint64_t)_i;
     const bool by_label = _i == 0;
-    loss_scene scene = make_scene(by_label ? SLUICE_LOSS_CROSS_ENTROPY : SLUICE_LOSS_SQUARED_ERROR, 5, 4, 6, &random);
+    OWNED(loss_scene) scene = make_scene(by_label ? SLUICE_LOSS_CROSS_ENTROPY : SLUICE_LOSS_SQUARED_ERROR, 5, 4, 6, &random);
     const int64_t lengths[] = {4, 0, 2, 1, 4};
     scene.loss.lengths = lengths;
     double sum = 0;
@@ -187,7 +186,6 @@ TEST_LOOP(what_counts, 0, 2)
             ck_assert_msg(counts ? isfinite(want) && want != 0 : want == 0 && !signbit(want), "target %zu: %g", target,
                           (double)want);
         }
-    free_scene(&scene);
 }
 
 /* Nothing that counts: a loss of 0, a gradient of +0; arrays may be absent where there are no targets at all. */
@@ -206,7 +204,7 @@ TEST(nothing_counts)
         ck_assert_uint_eq(scene.loss.counted + scene.loss.right, 0);
         test_same_bits(scene.gradient, zeros, 24, "nothing counts");
     }
-    free_scene(&scene);
+    loss_scene_free(&scene);
     for (int way = 0; way < 4; way++) {
         sluice_loss none = {.struct_size = sizeof none, .kind = way % 2 ? SLUICE_LOSS_SQUARED_ERROR : SLUICE_LOSS_CROSS_ENTROPY};
         none.rows = way / 2 ? 3 : 0;
@@ -256,8 +254,8 @@ TEST_LOOP(threads, 0, 4)
 {
     uint64_t random = test_seed() + (uint64_t)_i;
     const size_t steps = _i / 2 ? 37 : 1;
-    loss_scene scene =
-        make_scene(_i % 2 ? SLUICE_LOSS_SQUARED_ERROR : SLUICE_LOSS_CROSS_ENTROPY, 97, steps, _i / 2 ? 21 : 333, &random);
+    OWNED(loss_scene)
+    scene = make_scene(_i % 2 ? SLUICE_LOSS_SQUARED_ERROR : SLUICE_LOSS_CROSS_ENTROPY, 97, steps, _i / 2 ? 21 : 333, &random);
     scene.loss.lengths = steps > 1 ? scene.lengths : NULL;
     get(&scene.loss);
     const sluice_loss one = scene.loss;
@@ -273,7 +271,6 @@ TEST_LOOP(threads, 0, 4)
         test_same_bits(scene.loss.gradient, first, scene.elements, "threads");
         free(scene.loss.gradient);
     }
-    free_scene(&scene);
 }
 
 /* The first fault in the order of rows, steps and elements is the one that is reported, on any number of threads. */
@@ -281,7 +278,7 @@ TEST_LOOP(first_fault, 0, 2)
 {
     enum { WIDTH = 75 };
     uint64_t random = test_seed();
-    loss_scene scene = make_scene(_i ? SLUICE_LOSS_SQUARED_ERROR : SLUICE_LOSS_CROSS_ENTROPY, 20, 20, WIDTH, &random);
+    OWNED(loss_scene) scene = make_scene(_i ? SLUICE_LOSS_SQUARED_ERROR : SLUICE_LOSS_CROSS_ENTROPY, 20, 20, WIDTH, &random);
     scene.outputs[(7 * 20 + 4) * WIDTH + 1] = INFINITY;
     scene.outputs[(19 * 20 + 19) * WIDTH] = -INFINITY;
     for (size_t element = 0; element < WIDTH; element++) {
@@ -297,7 +294,6 @@ TEST_LOOP(first_fault, 0, 2)
         ck_assert(place.fault == SL_FAULT_OUTPUT && place.row == 7 && place.step == 3 && place.element == element);
         outputs[element] = kept;
     }
-    free_scene(&scene);
 }
 
 TEST(refused)
@@ -364,8 +360,8 @@ TEST(refused)
     sluice_error error = {0};
     ck_assert_int_eq(sluice_loss_compute(NULL, &error), SLUICE_STATUS_BAD_ARGUMENT);
     test_check_message("NULL", &error, SLUICE_STATUS_BAD_ARGUMENT, "loss is NULL");
-    free_scene(&good[0]);
-    free_scene(&good[1]);
+    loss_scene_free(&good[0]);
+    loss_scene_free(&good[1]);
 }
 
 int main(void)

@@ -68,7 +68,7 @@ TEST_LOOP(as_torch, 0, COUNT_OPTIMIZERS)
     }
 }
 
-/* Tensors of a few sizes divided into slices, with random numbers: owned, free_net. */
+/* Tensors of a few sizes divided into slices, with random numbers: owned, tensors_free. */
 typedef struct tensors {
     float *weights, *gradient, *first, *second;
     sl_slice *slices;
@@ -101,7 +101,7 @@ static tensors make_net(const sluice_trainer_options *options, size_t most, uint
     return made;
 }
 
-static void free_net(tensors *net)
+static void tensors_free(tensors *net)
 {
     free(net->weights);
     free(net->gradient);
@@ -114,7 +114,7 @@ static void free_net(tensors *net)
 TEST_LOOP(threads, 0, COUNT_OPTIMIZERS)
 {
     const sluice_trainer_options options = get_options(_i);
-    tensors one = make_net(&options, SL_SLICE_MOST, test_seed());
+    OWNED(tensors) one = make_net(&options, SL_SLICE_MOST, test_seed());
     const double norm = sl_optimizer_get_norm(one.slices, one.count, 1);
     ck_assert(sl_optimizer_update(&options, 4, 0.01, 0.3, one.slices, one.count, 1));
     double sum = 0;
@@ -122,16 +122,14 @@ TEST_LOOP(threads, 0, COUNT_OPTIMIZERS)
         sum += (double)one.gradient[k] * (double)one.gradient[k];
     ck_assert_msg(fabs(norm - sqrt(sum)) <= 1e-12 * norm, "norm %.17g, not %.17g", norm, sqrt(sum));
     for (unsigned count = 1; count <= 8; count++) {
-        tensors other = make_net(&options, count == 1 ? 1000 : SL_SLICE_MOST, test_seed());
+        OWNED(tensors) other = make_net(&options, count == 1 ? 1000 : SL_SLICE_MOST, test_seed());
         const double other_norm = sl_optimizer_get_norm(other.slices, other.count, count);
         ck_assert(count == 1 || memcmp(&norm, &other_norm, sizeof norm) == 0);
         ck_assert(sl_optimizer_update(&options, 4, 0.01, 0.3, other.slices, other.count, count));
         test_same_bits(other.weights, one.weights, one.floats, "weights");
         test_same_bits(other.first, one.first, one.floats, "first");
         test_same_bits(other.second, one.second, one.floats, "second");
-        free_net(&other);
     }
-    free_net(&one);
 }
 
 /* After a gradient has become zero, moments decay to exactly zero without subnormals, and weights stay finite; one of zero from

@@ -33,7 +33,7 @@ static void make(sl_order *order)
 /* Each row stands in one batch, and all batches but one are full. Returns what the longest rows would have the others padded to. */
 static uint64_t check_whole(const sl_order *order)
 {
-    bool *seen = calloc(2 * ROWS, sizeof *seen);
+    FREED bool *seen = calloc(2 * ROWS, sizeof *seen);
     size_t small = 0;
     uint64_t padded = 0;
     for (size_t k = 0; k < order->batches; k++) {
@@ -53,7 +53,6 @@ static uint64_t check_whole(const sl_order *order)
     for (size_t row = 0; row < 2 * ROWS; row++)
         count += seen[row];
     ck_assert_uint_eq(count, ROWS);
-    free(seen);
     return padded;
 }
 

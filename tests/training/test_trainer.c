@@ -38,7 +38,8 @@ TEST(as_torch)
                                 .vocabulary = TRAINING_VOCABULARY,
                                 .classes = TRAINING_CLASSES,
                                 .has_bias = 1};
-    test_network network = test_network_create(&shape), final = test_network_create(&shape);
+    OWNED(test_network) network = test_network_create(&shape);
+    OWNED(test_network) final = test_network_create(&shape);
     ck_assert_uint_eq(network.count, sizeof training_initial / sizeof training_initial[0]);
     memcpy(network.floats, training_initial, sizeof training_initial);
     test_network_build(&network);
@@ -52,7 +53,7 @@ TEST(as_torch)
     options.clip = 0.5;
     options.schedule = SLUICE_RATE_ONE_CYCLE;
     options.total_steps = TRAINING_UPDATES;
-    sluice_trainer *trainer = test_trainer_create(network.model, NULL, &options);
+    OWNED_HANDLE(sluice_trainer) trainer = test_trainer_create(network.model, NULL, &options);
     const sluice_batch batch = {.struct_size = sizeof batch,
                                 .steps = TRAINING_TIME,
                                 .rows = TRAINING_ROWS,
@@ -76,9 +77,6 @@ TEST(as_torch)
                 ck_assert_msg(fabs((double)got[j] - (double)want[j]) <= 4 * training_worst_final + 2e-7,
                               "tensor %d, %zu [%zu]: %.9g, %.9g", tensor, k, j, (double)got[j], (double)want[j]);
         }
-    sluice_trainer_destroy(trainer);
-    test_network_free(&network);
-    test_network_free(&final);
 }
 
 /* ---- Tasks ----------------------------------------------------------------------------------------------------------------- */
@@ -136,7 +134,7 @@ TEST_LOOP(learns, 0, 5)
     options.every_step = tasks[_i].every_step;
     options.dropout = tasks[_i].dropout;
     options.clip = 1;
-    sluice_trainer *trainer = test_trainer_initial(&shape, test_seed(), &options);
+    OWNED_HANDLE(sluice_trainer) trainer = test_trainer_initial(&shape, test_seed(), &options);
     int32_t tokens[TASK_ROWS][TASK_STEPS], labels[TASK_ROWS * TASK_STEPS];
     int64_t lengths[TASK_ROWS];
     const sluice_batch batch = {
@@ -153,7 +151,6 @@ TEST_LOOP(learns, 0, 5)
     const float *bias = sluice_model_get_tensor(sluice_trainer_get_model(trainer), SLUICE_TENSOR_BIAS, 0, &count);
     for (size_t k = 0; !shape.has_bias && k < count; k++)
         ck_assert(bias[k] == 0);
-    sluice_trainer_destroy(trainer);
 }
 
 /* Numbers at every step from y itself, without a head, and from a head at the end: half the input of the step before; the mean. */
@@ -168,7 +165,7 @@ TEST_LOOP(learns_numbers, 0, 2)
     options.rate = 0.03;
     options.loss = SLUICE_LOSS_SQUARED_ERROR;
     options.every_step = !by_head;
-    sluice_trainer *trainer = test_trainer_initial(&shape, test_seed(), &options);
+    OWNED_HANDLE(sluice_trainer) trainer = test_trainer_initial(&shape, test_seed(), &options);
     float x[ROWS][STEPS], values[ROWS * STEPS];
     const sluice_batch batch = {.struct_size = sizeof batch, .steps = STEPS, .rows = ROWS, .x = &x[0][0]};
     sluice_report first = {0}, last = {0};
@@ -190,7 +187,6 @@ TEST_LOOP(learns_numbers, 0, 2)
     ck_assert_msg(last.loss < 0.002 && last.loss < first.loss / 10, "loss %g, then %g", first.loss, last.loss);
     ck_assert_uint_eq(last.counted, by_head ? ROWS : ROWS * STEPS);
     ck_assert_uint_eq(last.right, 0);
-    sluice_trainer_destroy(trainer);
 }
 
 /* ---- Bits ------------------------------------------------------------------------------------------------------------------ */
@@ -199,10 +195,9 @@ TEST_LOOP(learns_numbers, 0, 2)
 static void take_steps(sluice_trainer *trainer, const sluice_shape *shape, int count, uint64_t seed, sluice_report *reports)
 {
     for (int k = 0; k < count; k++) {
-        test_data data = test_data_create(shape, 5 + 3 * (size_t)k, 4 + (size_t)k, TEST_RAGGED | TEST_STATES, &seed);
+        OWNED(test_data) data = test_data_create(shape, 5 + 3 * (size_t)k, 4 + (size_t)k, TEST_RAGGED | TEST_STATES, &seed);
         const bool by_label = trainer->options.loss == SLUICE_LOSS_CROSS_ENTROPY;
         reports[k] = test_step(trainer, &data.batch, by_label ? data.labels : NULL, by_label ? NULL : data.values);
-        test_data_free(&data);
     }
 }
 
@@ -238,8 +233,8 @@ TEST_LOOP(same_bits, 0, KINDS)
 {
     sluice_trainer_options options;
     const sluice_shape *shape = choose(_i, &options);
-    sluice_trainer *one = test_trainer_initial(shape, 3, &options);
-    sluice_model *model = NULL;
+    OWNED_HANDLE(sluice_trainer) one = test_trainer_initial(shape, 3, &options);
+    OWNED_HANDLE(sluice_model) model = NULL;
     ck_assert_int_eq(sluice_model_create_initial(shape, SLUICE_INITIALIZER_TORCH, 3, NULL, &model, NULL), SLUICE_STATUS_OK);
     sluice_report reports[FEW];
     take_steps(one, shape, FEW, 5, reports);
@@ -251,18 +246,14 @@ TEST_LOOP(same_bits, 0, KINDS)
             const sluice_engine_options engine = test_options(isas[k], threads, SLUICE_SCHEDULE_AUTO);
             snprintf(what, sizeof what, "%s, %u threads", sluice_isa_get_name(isas[k]), threads);
             options.recompute = threads == 2 ? 2 : 0;
-            sluice_trainer *other = test_trainer_create(model, &engine, &options);
+            OWNED_HANDLE(sluice_trainer) other = test_trainer_create(model, &engine, &options);
             same_runs(other, one, reports, shape, what);
-            sluice_trainer_destroy(other);
         }
     options.seed++;
-    sluice_trainer *other = test_trainer_create(model, NULL, &options);
+    OWNED_HANDLE(sluice_trainer) other = test_trainer_create(model, NULL, &options);
     sluice_report others[FEW];
     take_steps(other, shape, FEW, 5, others);
     ck_assert_msg((options.dropout > 0) == (memcmp(others, reports, sizeof reports) != 0), "the seed is that of dropout");
-    sluice_trainer_destroy(other);
-    sluice_trainer_destroy(one);
-    sluice_model_destroy(model);
 }
 
 /* ---- What a step is made of -------------------------------------------------------------------------------------------------- */
@@ -275,12 +266,13 @@ TEST(by_hand)
     sluice_trainer_options options = test_trainer_defaults();
     options.every_step = 1;
     options.clip = 0.05;
-    sluice_trainer *whole = test_trainer_initial(&test_small, 1, &options), *parts = test_trainer_initial(&test_small, 1, &options);
-    test_data data = test_data_create(&test_small, 7, 6, TEST_RAGGED | TEST_STATES | TEST_EACH_STEP, &random);
+    OWNED_HANDLE(sluice_trainer) whole = test_trainer_initial(&test_small, 1, &options);
+    OWNED_HANDLE(sluice_trainer) parts = test_trainer_initial(&test_small, 1, &options);
+    OWNED(test_data) data = test_data_create(&test_small, 7, 6, TEST_RAGGED | TEST_STATES | TEST_EACH_STEP, &random);
     const sluice_engine *engine = sluice_trainer_get_engine(parts);
-    sluice_tape *tape = NULL;
+    OWNED_HANDLE(sluice_tape) tape = NULL;
     ck_assert_int_eq(sluice_tape_create(engine, NULL, &tape, NULL), SLUICE_STATUS_OK);
-    float *outputs = test_floats(7 * 6 * 4), *dlogits = test_floats(7 * 6 * 4);
+    FREED float *outputs = test_floats(7 * 6 * 4), *dlogits = test_floats(7 * 6 * 4);
     for (int k = 0; k < 3; k++) {
         sluice_batch batch = data.batch;
         batch.tape = tape;
@@ -308,12 +300,6 @@ TEST(by_hand)
         ck_assert(by_parts.loss == 0 && by_parts.norm == stepped.norm && by_parts.rate == 1e-3 && by_parts.step == stepped.step);
         test_same_weights(sluice_trainer_get_model(parts), sluice_trainer_get_model(whole));
     }
-    free(outputs);
-    free(dlogits);
-    test_data_free(&data);
-    sluice_tape_destroy(tape);
-    sluice_trainer_destroy(whole);
-    sluice_trainer_destroy(parts);
 }
 
 /* A batch may ask for y, hn and cn, and an evaluation for logits too; they are those of a forward call on the weights before the
@@ -326,17 +312,17 @@ TEST_LOOP(outputs, 0, 4)
     sluice_trainer_options options = test_trainer_defaults();
     options.loss = SLUICE_LOSS_SQUARED_ERROR;
     options.every_step = 1;
-    sluice_trainer *trainer = test_trainer_initial(shape, 1, &options);
-    test_data data = test_data_create(shape, rows, steps, TEST_RAGGED | TEST_EACH_STEP, &random);
+    OWNED_HANDLE(sluice_trainer) trainer = test_trainer_initial(shape, 1, &options);
+    OWNED(test_data) data = test_data_create(shape, rows, steps, TEST_RAGGED | TEST_EACH_STEP, &random);
     const size_t row_stride = steps * (width + padding) + padding, count = rows * row_stride;
-    float *y = test_floats(count), *want = test_floats(count);
+    FREED float *y = test_floats(count), *want = test_floats(count);
     sluice_batch plain = data.made.batch, batch;
     plain.y = want;
     plain.y_row_stride = padding ? row_stride : 0;
     plain.y_step_stride = padding ? width + padding : 0;
     batch = plain;
     for (int trains = 0; trains < 2; trains++) {
-        float *hn = test_floats(data.made.state_count), *cn = test_floats(data.made.state_count);
+        FREED float *hn = test_floats(data.made.state_count), *cn = test_floats(data.made.state_count);
         test_prefill(y, count);
         test_prefill(want, count);
         test_batch_prefill(&data.made);
@@ -359,13 +345,7 @@ TEST_LOOP(outputs, 0, 4)
         }
         free(batch.logits);
         free(batch.step_logits);
-        free(hn);
-        free(cn);
     }
-    free(y);
-    free(want);
-    test_data_free(&data);
-    sluice_trainer_destroy(trainer);
 }
 
 /* A gradient longer than the limit is scaled down to it, short of torch's millionth: SGD's weights move that far, times the rate.
@@ -376,7 +356,7 @@ TEST(clips)
     sluice_trainer_options options = test_trainer_defaults();
     options.optimizer = SLUICE_OPTIMIZER_SGD;
     options.rate = 0.5;
-    test_data data = test_data_create(&test_small, 6, 5, 0, &random);
+    OWNED(test_data) data = test_data_create(&test_small, 6, 5, 0, &random);
     data.labels[0] = 1;
     double norm = 0;
     for (int variant = 0; variant < 3; variant++) { /* without clip, with one above the norm, with one below it */
@@ -394,7 +374,6 @@ TEST(clips)
         free(after.floats);
         sluice_trainer_destroy(trainer);
     }
-    test_data_free(&data);
 }
 
 /* Each step drops other outputs: with weights that stand still, for want of a rate, the loss of the same batch differs. */
@@ -405,18 +384,16 @@ TEST(drops_anew)
     options.optimizer = SLUICE_OPTIMIZER_SGD;
     options.rate = 1e-30;
     options.every_step = 1;
-    test_data data = test_data_create(&test_small, 6, 5, 0, &random);
+    OWNED(test_data) data = test_data_create(&test_small, 6, 5, 0, &random);
     double losses[4];
     for (int variant = 0; variant < 2; variant++) {
         options.dropout = variant ? 0.5f : 0;
-        sluice_trainer *trainer = test_trainer_initial(&test_small, 1, &options);
+        OWNED_HANDLE(sluice_trainer) trainer = test_trainer_initial(&test_small, 1, &options);
         for (size_t k = 0; k < 4; k++)
             losses[k] = test_step(trainer, &data.batch, data.labels, NULL).loss;
         for (size_t k = 0; k < 3; k++)
             ck_assert_msg((losses[k] != losses[k + 1]) == variant, "step %zu: loss %.17g, then %.17g", k, losses[k], losses[k + 1]);
-        sluice_trainer_destroy(trainer);
     }
-    test_data_free(&data);
 }
 
 /* An evaluation changes nothing, and what a step does not count moves nothing: none of a batch's targets, or no rows at all. */
@@ -428,8 +405,8 @@ TEST_LOOP(nothing_changes, 0, 2)
     options.rate = 0.5;
     options.every_step = _i;
     options.dropout = 0.5f;
-    sluice_trainer *trainer = test_trainer_initial(&test_small, 1, &options);
-    test_data data = test_data_create(&test_small, 6, 5, 0, &random);
+    OWNED_HANDLE(sluice_trainer) trainer = test_trainer_initial(&test_small, 1, &options);
+    OWNED(test_data) data = test_data_create(&test_small, 6, 5, 0, &random);
     data.labels[0] = 1;
     test_step(trainer, &data.batch, data.labels, NULL);
     test_snapshot before = test_snapshot_take(sluice_trainer_get_model(trainer));
@@ -449,8 +426,6 @@ TEST_LOOP(nothing_changes, 0, 2)
     test_step(trainer, &data.batch, data.labels, NULL);
     ck_assert(!test_snapshot_same(&before, sluice_trainer_get_model(trainer)));
     free(before.floats);
-    test_data_free(&data);
-    sluice_trainer_destroy(trainer);
 }
 
 /* Streams keep the states from step to step: the same bits as with states that the caller passes on. */
@@ -459,11 +434,12 @@ TEST(streams)
     uint64_t random = test_seed();
     sluice_trainer_options options = test_trainer_defaults();
     options.every_step = 1;
-    sluice_trainer *one = test_trainer_initial(&test_small, 1, &options), *other = test_trainer_initial(&test_small, 1, &options);
-    sluice_streams *set = test_streams_create(sluice_trainer_get_engine(one), 6);
+    OWNED_HANDLE(sluice_trainer) one = test_trainer_initial(&test_small, 1, &options);
+    OWNED_HANDLE(sluice_trainer) other = test_trainer_initial(&test_small, 1, &options);
+    OWNED_HANDLE(sluice_streams) set = test_streams_create(sluice_trainer_get_engine(one), 6);
     float h[2 * 6 * 9] = {0}, c[2 * 6 * 9] = {0};
     for (int k = 0; k < 4; k++) {
-        test_data data = test_data_create(&test_small, 6, 5, TEST_RAGGED, &random);
+        OWNED(test_data) data = test_data_create(&test_small, 6, 5, TEST_RAGGED, &random);
         sluice_batch batch = data.batch;
         batch.streams = set;
         const sluice_report got = test_step(one, &batch, data.labels, NULL);
@@ -472,12 +448,8 @@ TEST(streams)
         batch.c0 = batch.cn = c;
         const sluice_report want = test_step(other, &batch, data.labels, NULL);
         ck_assert(memcmp(&got, &want, sizeof got) == 0);
-        test_data_free(&data);
     }
     test_same_weights(sluice_trainer_get_model(one), sluice_trainer_get_model(other));
-    sluice_streams_destroy(set);
-    sluice_trainer_destroy(one);
-    sluice_trainer_destroy(other);
 }
 
 /* Steps and evaluations no larger than those before allocate nothing. */
@@ -485,18 +457,16 @@ TEST_LOOP(steady, 0, KINDS)
 {
     sluice_trainer_options options;
     const sluice_shape *shape = choose(_i, &options);
-    sluice_trainer *trainer = test_trainer_initial(shape, 1, &options);
+    OWNED_HANDLE(sluice_trainer) trainer = test_trainer_initial(shape, 1, &options);
     uint64_t random = test_seed();
     const bool by_label = options.loss == SLUICE_LOSS_CROSS_ENTROPY;
     for (size_t k = 0; k < 4; k++) {
-        test_data data = test_data_create(shape, k == 1 ? 3 : 9, k == 2 ? 4 : 7, k == 1 ? TEST_RAGGED : 0, &random);
+        OWNED(test_data) data = test_data_create(shape, k == 1 ? 3 : 9, k == 2 ? 4 : 7, k == 1 ? TEST_RAGGED : 0, &random);
         const long before = allocations;
         test_step(trainer, &data.batch, by_label ? data.labels : NULL, by_label ? NULL : data.values);
         test_evaluate(trainer, &data.batch, by_label ? data.labels : NULL, by_label ? NULL : data.values);
         ck_assert_msg(k ? allocations == before : allocations > before, "batch %zu: %ld allocations", k, allocations - before);
-        test_data_free(&data);
     }
-    sluice_trainer_destroy(trainer);
 }
 
 int main(void)

@@ -22,12 +22,11 @@ static void check_bad(sluice_trainer *trainer, sluice_trainer *untroubled, const
     ck_assert(test_snapshot_same(&before, sluice_trainer_get_model(trainer)));
     free(before.floats);
     uint64_t random = 1;
-    test_data good = test_data_create(&test_small, 6, 5, 0, &random);
+    OWNED(test_data) good = test_data_create(&test_small, 6, 5, 0, &random);
     const bool by_label = labels != NULL;
     test_step(trainer, &good.batch, by_label ? good.labels : NULL, by_label ? NULL : good.values);
     test_step(untroubled, &good.batch, by_label ? good.labels : NULL, by_label ? NULL : good.values);
     test_same_weights(sluice_trainer_get_model(trainer), sluice_trainer_get_model(untroubled));
-    test_data_free(&good);
 }
 
 TEST_LOOP(bad_data, 0, 8)
@@ -54,9 +53,9 @@ TEST_LOOP(bad_data, 0, 8)
     options.loss = by_value ? SLUICE_LOSS_SQUARED_ERROR : SLUICE_LOSS_CROSS_ENTROPY;
     options.momentum = 0.5;
     options.optimizer = _i % 2 ? SLUICE_OPTIMIZER_SGD : SLUICE_OPTIMIZER_ADAM;
-    sluice_trainer *trainer = test_trainer_initial(&test_small, 1, &options),
-                   *untroubled = test_trainer_initial(&test_small, 1, &options);
-    test_data data = test_data_create(&test_small, 6, 5, TEST_STATES, &random);
+    OWNED_HANDLE(sluice_trainer) trainer = test_trainer_initial(&test_small, 1, &options);
+    OWNED_HANDLE(sluice_trainer) untroubled = test_trainer_initial(&test_small, 1, &options);
+    OWNED(test_data) data = test_data_create(&test_small, 6, 5, TEST_STATES, &random);
     for (size_t row = 0; row < 6; row++)
         data.labels[row] = cases[_i].ignored && row == cases[_i].row ? -100 : (int32_t)(row % 4);
     const size_t row = cases[_i].row, element = cases[_i].element;
@@ -77,9 +76,6 @@ TEST_LOOP(bad_data, 0, 8)
         data.values[row * 4 + element] = cases[_i].value;
     }
     check_bad(trainer, untroubled, &data, by_value ? NULL : data.labels, by_value ? data.values : NULL, cases[_i].part);
-    test_data_free(&data);
-    sluice_trainer_destroy(trainer);
-    sluice_trainer_destroy(untroubled);
 }
 
 /* A rate beyond reason: in the end the outputs are not finite, though the data is, and no further step is made. */
@@ -90,8 +86,8 @@ TEST(diverges)
     options.optimizer = SLUICE_OPTIMIZER_SGD;
     options.rate = 1e4;
     options.loss = SLUICE_LOSS_SQUARED_ERROR;
-    sluice_trainer *trainer = test_trainer_initial(&test_small, 1, &options);
-    test_data data = test_data_create(&test_small, 6, 5, 0, &random);
+    OWNED_HANDLE(sluice_trainer) trainer = test_trainer_initial(&test_small, 1, &options);
+    OWNED(test_data) data = test_data_create(&test_small, 6, 5, 0, &random);
     sluice_error error = {0};
     sluice_status status = SLUICE_STATUS_OK;
     for (int k = 0; !status && k < 100; k++)
@@ -108,8 +104,6 @@ TEST(diverges)
     gradient.head_bias[0] = NAN;
     ck_assert_int_eq(sluice_trainer_update(trainer, NULL, &error), SLUICE_STATUS_BAD_DATA);
     test_check_message("norm", &error, SLUICE_STATUS_BAD_DATA, "the gradient's norm is NaN");
-    test_data_free(&data);
-    sluice_trainer_destroy(trainer);
 }
 
 /* ---- What is wrong with a call ---------------------------------------------------------------------------------------------- */
@@ -154,7 +148,8 @@ TEST(options_refused)
     cases[k].options.total_steps = 8;
     cases[k++].options.warmup_steps = 8;
     ck_assert_uint_eq(k, sizeof cases / sizeof cases[0]);
-    sluice_model *model = NULL, *bare = NULL;
+    OWNED_HANDLE(sluice_model) model = NULL;
+    OWNED_HANDLE(sluice_model) bare = NULL;
     ck_assert_int_eq(sluice_model_create_initial(&test_small, SLUICE_INITIALIZER_UNIFORM, 1, NULL, &model, NULL), SLUICE_STATUS_OK);
     ck_assert_int_eq(sluice_model_create_initial(&headless, SLUICE_INITIALIZER_UNIFORM, 1, NULL, &bare, NULL), SLUICE_STATUS_OK);
     static int place;
@@ -184,8 +179,6 @@ TEST(options_refused)
     test_refused(sluice_trainer_create(model, &engine, NULL, &trainer, &error), SLUICE_STATUS_BAD_ARGUMENT, &error,
                  "engine options");
     sluice_trainer_destroy(NULL);
-    sluice_model_destroy(model);
-    sluice_model_destroy(bare);
 }
 
 /* A call that is wrong in itself changes nothing and says what to change. */
@@ -194,12 +187,12 @@ TEST_LOOP(batches_refused, 0, 2)
     uint64_t random = test_seed();
     sluice_trainer_options options = test_trainer_defaults();
     options.loss = _i % 2 ? SLUICE_LOSS_SQUARED_ERROR : SLUICE_LOSS_CROSS_ENTROPY;
-    sluice_trainer *trainer = test_trainer_initial(&test_small, 1, &options);
-    test_data data = test_data_create(&test_small, 3, 2, 0, &random);
+    OWNED_HANDLE(sluice_trainer) trainer = test_trainer_initial(&test_small, 1, &options);
+    OWNED(test_data) data = test_data_create(&test_small, 3, 2, 0, &random);
     const sluice_batch good = data.batch;
     const int32_t *labels = _i % 2 ? NULL : data.labels;
     const float *values = _i % 2 ? data.values : NULL;
-    sluice_tape *tape = NULL;
+    OWNED_HANDLE(sluice_tape) tape = NULL;
     ck_assert_int_eq(sluice_tape_create(sluice_trainer_get_engine(trainer), NULL, &tape, NULL), SLUICE_STATUS_OK);
     float logits[24];
     const int64_t lengths[] = {1, 3, 2};
@@ -266,9 +259,6 @@ TEST_LOOP(batches_refused, 0, 2)
     ck_assert(test_snapshot_same(&before, sluice_trainer_get_model(trainer)));
     ck_assert_int_eq(sluice_trainer_step(trainer, &good, labels, values, NULL, NULL), SLUICE_STATUS_OK);
     free(before.floats);
-    sluice_tape_destroy(tape);
-    test_data_free(&data);
-    sluice_trainer_destroy(trainer);
 }
 
 int main(void)

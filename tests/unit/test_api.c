@@ -43,8 +43,8 @@ static void model_refused(const sluice_weights *weights, sluice_status want, con
 TEST(model_arguments)
 {
     sluice_error error = {0};
-    sluice_model *model = NULL;
-    test_network network = test_network_create(&small);
+    OWNED_HANDLE(sluice_model) model = NULL;
+    OWNED(test_network) network = test_network_create(&small);
     model_refused(NULL, bad_argument, "NULL weights", &error);
     error = (sluice_error){0};
     test_refused(sluice_model_create(&network.weights, NULL, &error), bad_argument, &error, "NULL model");
@@ -85,13 +85,11 @@ TEST(model_arguments)
     wrong = network.weights;
     wrong.head_bias = NULL; /* zeros */
     ck_assert_int_eq(sluice_model_create(&wrong, &model, &error), SLUICE_STATUS_OK);
-    sluice_model_destroy(model);
-    test_network_free(&network);
 }
 
 TEST(model_shapes)
 {
-    test_network network = test_network_create(&small);
+    OWNED(test_network) network = test_network_create(&small);
     sluice_error error = {0};
     static const struct {
         const char *what;
@@ -133,7 +131,6 @@ TEST(model_shapes)
         test_names(&error, cases[j].what);
         ck_assert_ptr_null(model);
     }
-    test_network_free(&network);
 }
 
 /* A NaN or infinite weight is refused, by name and index. */
@@ -142,7 +139,7 @@ TEST(model_data)
     const sluice_shape shape = {TEST_SHAPE,  .layers = 2,      .directions = 2, .inputs = 3,
                                 .hidden = 5, .vocabulary = 11, .classes = 4,    .has_bias = 1};
     const float bad[] = {NAN, INFINITY, -INFINITY};
-    test_network network = test_network_create(&shape);
+    OWNED(test_network) network = test_network_create(&shape);
     const struct {
         const char *name;
         const float *array;
@@ -171,7 +168,6 @@ TEST(model_data)
     }
     *(network.floats + (network.weights.bias_ih[0] - network.floats)) = FLT_MAX; /* large is no error */
     test_network_build(&network);
-    test_network_free(&network);
 }
 
 TEST(model_random)
@@ -282,7 +278,7 @@ TEST(peaks)
 TEST(engine_arguments)
 {
     uint64_t random = test_seed();
-    test_network network = test_network_random(&small, 1.0f, &random);
+    OWNED(test_network) network = test_network_random(&small, 1.0f, &random);
     sluice_engine *engine = (sluice_engine *)&engine;
     sluice_error error = {0};
     test_refused(sluice_engine_create(NULL, NULL, &engine, &error), bad_argument, &error, "NULL model");
@@ -317,14 +313,13 @@ TEST(engine_arguments)
         test_refused(sluice_engine_create(network.model, &lacking, &engine, &error), SLUICE_STATUS_UNSUPPORTED, &error, "avx512");
         test_names(&error, "avx512");
     }
-    test_network_free(&network);
 }
 
 TEST(engine_info)
 {
     uint64_t random = test_seed();
-    test_network network = test_network_random(&worded, 1.0f, &random);
-    test_runner runner = test_runner_create(network.model, SLUICE_ISA_SCALAR, 3, SLUICE_SCHEDULE_HOIST);
+    OWNED(test_network) network = test_network_random(&worded, 1.0f, &random);
+    OWNED(test_runner) runner = test_runner_create(network.model, SLUICE_ISA_SCALAR, 3, SLUICE_SCHEDULE_HOIST);
     sluice_engine_info info = {.struct_size = sizeof info};
     ck_assert_int_eq(sluice_engine_get_info(runner.engine, &info), SLUICE_STATUS_OK);
     ck_assert_int_eq(info.isa, SLUICE_ISA_SCALAR);
@@ -339,24 +334,21 @@ TEST(engine_info)
     info.struct_size = sizeof info;
     ck_assert_int_eq(sluice_engine_get_info(NULL, &info), bad_argument);
 
-    test_batch batch = test_batch_random(&worded, 3, 4, 0, &random), again = test_batch_pick(&worded, &batch, 0, 3);
+    OWNED(test_batch) batch = test_batch_random(&worded, 3, 4, 0, &random);
+    OWNED(test_batch) again = test_batch_pick(&worded, &batch, 0, 3);
     test_forward(&runner, &batch.batch);
     sluice_model_destroy(network.model); /* the engine does not need it */
     network.model = NULL;
     test_forward(&runner, &again.batch);
     test_same_outputs(&again, &batch, "after the model's end");
-    test_batch_free(&batch);
-    test_batch_free(&again);
-    test_runner_free(&runner);
-    test_network_free(&network);
 }
 
 TEST(workspaces)
 {
     uint64_t random = test_seed();
-    test_network network = test_network_random(&small, 1.0f, &random);
-    test_runner runner = test_runner_create(network.model, SLUICE_ISA_AUTO, 2, SLUICE_SCHEDULE_AUTO);
-    sluice_workspace *workspace = (sluice_workspace *)&workspace;
+    OWNED(test_network) network = test_network_random(&small, 1.0f, &random);
+    OWNED(test_runner) runner = test_runner_create(network.model, SLUICE_ISA_AUTO, 2, SLUICE_SCHEDULE_AUTO);
+    OWNED_HANDLE(sluice_workspace) workspace = (sluice_workspace *)&workspace;
     sluice_error error = {0};
     test_refused(sluice_workspace_create(NULL, 1, 1, &workspace, &error), bad_argument, &error, "NULL engine");
     ck_assert_ptr_null(workspace);
@@ -382,9 +374,6 @@ TEST(workspaces)
     ck_assert_int_eq(sluice_forward(runner.engine, workspace, &batch.batch, &error), SLUICE_STATUS_OK);
     ck_assert_uint_eq(sluice_workspace_get_bytes(workspace), grown);
     test_batch_free(&batch);
-    sluice_workspace_destroy(workspace);
-    test_runner_free(&runner);
-    test_network_free(&network);
 }
 
 /* ---- Forward ---- */
@@ -462,9 +451,9 @@ static const struct {
 TEST_EACH(forward_refuses, spoilings)
 {
     uint64_t random = test_seed();
-    test_network network = test_network_random(spoilings[_i].shape, 1.0f, &random);
-    test_runner runner = test_runner_create(network.model, SLUICE_ISA_AUTO, 2, SLUICE_SCHEDULE_AUTO);
-    test_batch batch = test_batch_random(spoilings[_i].shape, ROWS, STEPS, TEST_STATES, &random);
+    OWNED(test_network) network = test_network_random(spoilings[_i].shape, 1.0f, &random);
+    OWNED(test_runner) runner = test_runner_create(network.model, SLUICE_ISA_AUTO, 2, SLUICE_SCHEDULE_AUTO);
+    OWNED(test_batch) batch = test_batch_random(spoilings[_i].shape, ROWS, STEPS, TEST_STATES, &random);
     spoiled call = {.batch = batch.batch, .engine = runner.engine, .workspace = runner.workspace};
     call.given = &call.batch;
     spoilings[_i].spoil(&call);
@@ -477,26 +466,19 @@ TEST_EACH(forward_refuses, spoilings)
     ck_assert_int_eq(sluice_forward(call.engine, call.workspace, call.given, NULL), spoilings[_i].status);
     ck_assert_msg(test_batch_untouched(&batch), "%s: an output is written", spoilings[_i].what);
     test_forward(&runner, &batch.batch); /* and the workspace is as good as before */
-    test_batch_free(&batch);
-    test_runner_free(&runner);
-    test_network_free(&network);
 }
 
 TEST(forward_refuses_a_strange_workspace)
 {
     uint64_t random = test_seed();
-    test_network network = test_network_random(&small, 1.0f, &random);
-    test_runner one = test_runner_create(network.model, SLUICE_ISA_AUTO, 2, SLUICE_SCHEDULE_AUTO);
-    test_runner other = test_runner_create(network.model, SLUICE_ISA_AUTO, 2, SLUICE_SCHEDULE_AUTO);
-    test_batch batch = test_batch_random(&small, ROWS, STEPS, 0, &random);
+    OWNED(test_network) network = test_network_random(&small, 1.0f, &random);
+    OWNED(test_runner) one = test_runner_create(network.model, SLUICE_ISA_AUTO, 2, SLUICE_SCHEDULE_AUTO);
+    OWNED(test_runner) other = test_runner_create(network.model, SLUICE_ISA_AUTO, 2, SLUICE_SCHEDULE_AUTO);
+    OWNED(test_batch) batch = test_batch_random(&small, ROWS, STEPS, 0, &random);
     sluice_error error = {0};
     test_refused(sluice_forward(one.engine, other.workspace, &batch.batch, &error), bad_argument, &error, "workspace");
     test_names(&error, "workspace");
     ck_assert(test_batch_untouched(&batch));
-    test_batch_free(&batch);
-    test_runner_free(&one);
-    test_runner_free(&other);
-    test_network_free(&network);
 }
 
 /* ---- The library and its header, as others see them ---- */

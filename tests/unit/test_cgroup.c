@@ -240,7 +240,7 @@ TEST_EACH(quota_of_a_tree, trees)
 /* A machine with containers has thousands of mounts, and some of their lines are long. */
 TEST(mounts_are_many)
 {
-    test_bytes mounts = {0};
+    OWNED(test_bytes) mounts = {0};
     char line[9000];
     for (size_t k = 0; k < 3000; k++) {
         const int length = snprintf(line, sizeof line, "%zu 1 0:1 / /var/lib/%0*zu rw - overlay overlay rw,lowerdir=/x\n", k,
@@ -252,15 +252,14 @@ TEST(mounts_are_many)
     make_file(CGROUP, "0::/job", 7); /* and no newline */
     make_file(V2 "/job/cpu.max", "200000 100000", 13);
     ck_assert_uint_eq(sl_cgroup_cpus(test_folder), 2);
-    test_bytes_free(&mounts);
 }
 
 /* Lines of every length around the buffer's: those that fit are whole, the others are left out, and nothing else is lost. */
 TEST(lines_of_all_lengths)
 {
     enum { ROOM = sizeof((sl_text_lines *)0)->buffer - 1, FIRST = ROOM - 70, LAST = ROOM + 70 };
-    test_bytes file = {0};
-    char *text = malloc(LAST);
+    OWNED(test_bytes) file = {0};
+    FREED char *text = malloc(LAST);
     sl_text_lines lines;
     memset(text, 'x', LAST);
     for (size_t length = FIRST; length <= LAST; length++) {
@@ -279,8 +278,6 @@ TEST(lines_of_all_lengths)
     ck_assert_ptr_null(sl_text_next(&lines));
     sl_text_close(&lines);
     ck_assert(!sl_text_open(test_path("none"), &lines));
-    test_bytes_free(&file);
-    free(text);
 }
 
 int main(void)

@@ -44,9 +44,9 @@ typedef struct question {
 
 static float *ask(const question *q)
 {
-    test_network network = make_probe(q->layers, q->directions, q->hidden);
-    test_runner runner = test_trainable(network.model, q->isa, q->threads, q->schedule);
-    sluice_tape *tape = test_tape_create(&runner, q->recompute);
+    OWNED(test_network) network = make_probe(q->layers, q->directions, q->hidden);
+    OWNED(test_runner) runner = test_trainable(network.model, q->isa, q->threads, q->schedule);
+    OWNED_HANDLE(sluice_tape) tape = test_tape_create(&runner, q->recompute);
     float *x = calloc(q->rows * q->steps + 1, sizeof *x), *y = test_floats(q->rows * q->steps * q->directions * q->hidden);
     const sluice_batch batch = {.struct_size = sizeof batch,
                                 .steps = q->steps,
@@ -57,9 +57,6 @@ static float *ask(const question *q)
                                 .dropout = q->dropout,
                                 .dropout_key = q->key};
     test_forward_taped(&runner, tape, &batch);
-    sluice_tape_destroy(tape);
-    test_runner_free(&runner);
-    test_network_free(&network);
     free(x);
     return y;
 }
@@ -69,10 +66,9 @@ static unsigned char *ask_kept(const question *q)
 {
     const size_t count = q->rows * q->steps * q->directions * q->hidden;
     unsigned char *kept = calloc(count + 1, 1);
-    float *y = ask(q);
+    FREED float *y = ask(q);
     for (size_t j = 0; j < count; j++)
         kept[j] = y[j] != 0.0f;
-    free(y);
     return kept;
 }
 
@@ -206,7 +202,7 @@ TEST_LOOP(scale_of_the_kept, 0, PROBABILITIES)
 {
     question q = usual;
     q.dropout = probabilities[_i];
-    float *y = ask(&q);
+    FREED float *y = ask(&q);
     for (size_t n = 0; n < q.rows; n++) {
         double c = 0.0;
         for (size_t t = 0; t < q.steps; t++) {
@@ -218,18 +214,17 @@ TEST_LOOP(scale_of_the_kept, 0, PROBABILITIES)
             }
         }
     }
-    free(y);
 }
 
 TEST(none)
 {
     const sluice_shape shape = {TEST_SHAPE, .layers = 3, .directions = 2, .inputs = 4, .hidden = 17, .classes = 2, .has_bias = 1};
     uint64_t random = test_seed();
-    test_network network = test_network_random(&shape, 1.0f, &random);
-    test_batch with = test_batch_random(&shape, 7, 5, TEST_RAGGED | TEST_STATES | TEST_EACH_STEP, &random);
-    test_batch without = test_batch_pick(&shape, &with, 0, 7);
-    test_runner runner = test_trainable(network.model, SLUICE_ISA_AUTO, 2, SLUICE_SCHEDULE_AUTO);
-    sluice_tape *tape = test_tape_create(&runner, 0);
+    OWNED(test_network) network = test_network_random(&shape, 1.0f, &random);
+    OWNED(test_batch) with = test_batch_random(&shape, 7, 5, TEST_RAGGED | TEST_STATES | TEST_EACH_STEP, &random);
+    OWNED(test_batch) without = test_batch_pick(&shape, &with, 0, 7);
+    OWNED(test_runner) runner = test_trainable(network.model, SLUICE_ISA_AUTO, 2, SLUICE_SCHEDULE_AUTO);
+    OWNED_HANDLE(sluice_tape) tape = test_tape_create(&runner, 0);
     with.batch.dropout_key = 77; /* of a probability that is zero */
     test_forward_taped(&runner, tape, &with.batch);
     test_forward(&runner, &without.batch);
@@ -238,11 +233,6 @@ TEST(none)
     with.batch.dropout = 0x1p-149f;
     test_forward_taped(&runner, tape, &with.batch);
     test_same_outputs(&with, &without, "dropout 2^-149");
-    sluice_tape_destroy(tape);
-    test_runner_free(&runner);
-    test_batch_free(&with);
-    test_batch_free(&without);
-    test_network_free(&network);
 }
 
 /* ---- Gradients ---- */
@@ -280,50 +270,45 @@ TEST_LOOP(as_the_adjoint, 0, 4)
                                 .classes = 3,
                                 .has_bias = 1};
     uint64_t random = test_seed();
-    test_network network = test_network_random(&shape, 1.0f, &random);
-    test_batch batch = test_batch_random(&shape, 8, 6, TEST_RAGGED | TEST_STATES | TEST_EACH_STEP, &random);
-    test_gradient gradient = test_gradient_random(&shape, &batch.batch, &random);
+    OWNED(test_network) network = test_network_random(&shape, 1.0f, &random);
+    OWNED(test_batch) batch = test_batch_random(&shape, 8, 6, TEST_RAGGED | TEST_STATES | TEST_EACH_STEP, &random);
+    OWNED(test_gradient) gradient = test_gradient_random(&shape, &batch.batch, &random);
     batch.batch.dropout_key = test_random(&random);
     for (size_t j = 0; j < PROBABILITIES - 1; j++) {
         batch.batch.dropout = probabilities[j];
         unsigned char *kept = all_masks(&shape, &batch.batch);
-        test_adjoint want = test_adjoint_run(&network.weights, &batch.batch, &gradient.gradient, kept);
+        OWNED(test_adjoint) want = test_adjoint_run(&network.weights, &batch.batch, &gradient.gradient, kept);
         sluice_isa isas[TEST_MOST_ISAS];
         const size_t count = test_isas(isas);
         for (size_t k = 0; k < count; k++) {
-            test_runner runner = test_trainable(network.model, isas[k], 2, SLUICE_SCHEDULE_AUTO);
+            OWNED(test_runner) runner = test_trainable(network.model, isas[k], 2, SLUICE_SCHEDULE_AUTO);
             test_gradient_prefill(&gradient);
             test_there_and_back(&runner, j % 3, &batch.batch, &gradient.gradient);
             test_within(batch.y, want.result[TEST_Y], batch.y_count, "y");
             test_within(batch.step_logits, want.result[TEST_STEP_LOGITS], batch.step_logits_count, "step_logits");
             test_within(batch.hn, want.result[TEST_HN], batch.state_count, "hn");
             test_gradient_within(&gradient, &want, runner.name);
-            test_runner_free(&runner);
         }
-        test_adjoint_free(&want);
         free(kept);
     }
-    test_gradient_free(&gradient);
-    test_batch_free(&batch);
-    test_network_free(&network);
 }
 
 /* A loss that sees of the probe only what was dropped below has a gradient of 0 below. */
 TEST(nothing_through_the_dropped)
 {
     const question *q = &usual;
-    test_network network = make_probe(q->layers, 1, q->hidden);
+    OWNED(test_network) network = make_probe(q->layers, 1, q->hidden);
     const sluice_shape shape = *network.weights.shape;
     unsigned char *kept = ask_kept(q);
     uint64_t random = test_seed();
-    test_batch batch = test_batch_random(&shape, q->rows, q->steps, 0, &random);
-    test_gradient gradient = test_gradient_random(&shape, &batch.batch, &random);
+    OWNED(test_batch) batch = test_batch_random(&shape, q->rows, q->steps, 0, &random);
+    OWNED(test_gradient) gradient = test_gradient_random(&shape, &batch.batch, &random);
     batch.batch.dropout = q->dropout;
     batch.batch.dropout_key = q->key;
     gradient.gradient.dhn = gradient.gradient.dcn = NULL;
     for (size_t j = 0; j < batch.y_count; j++)
         gradient.in[TEST_Y][j] = kept[j] ? 0.0f : 1.0f;
-    test_runner runner = test_trainable(network.model, SLUICE_ISA_AUTO, 1, SLUICE_SCHEDULE_AUTO);
+    OWNED(test_runner) runner = test_trainable(network.model, SLUICE_ISA_AUTO, 1, SLUICE_SCHEDULE_AUTO);
     test_there_and_back(&runner, 0, &batch.batch, &gradient.gradient);
     const size_t bias = 4 * q->hidden;
     size_t above = 0;
@@ -332,10 +317,6 @@ TEST(nothing_through_the_dropped)
         above += j >= bias && gradient.out[TEST_BIAS][j] != 0.0f;
     }
     ck_assert_uint_eq(above, q->hidden); /* of g alone, the other gates being 0 or 1 to the bit */
-    test_runner_free(&runner);
-    test_gradient_free(&gradient);
-    test_batch_free(&batch);
-    test_network_free(&network);
     free(kept);
 }
 

@@ -89,7 +89,7 @@ TEST(environment_variables_wrong)
         {"SLUICE_GEMM", "blis, fused"},
     };
     uint64_t random = test_seed();
-    test_network network = test_network_random(&shape, 1.0f, &random);
+    OWNED(test_network) network = test_network_random(&shape, 1.0f, &random);
     for (size_t j = 0; j < sizeof wrong / sizeof wrong[0]; j++) {
         sluice_environment found;
         sluice_error error;
@@ -103,7 +103,6 @@ TEST(environment_variables_wrong)
         ck_assert_ptr_null(engine);
         unsetenv(wrong[j][0]);
     }
-    test_network_free(&network);
 }
 
 /* A program built with the header of version 0.3 gives a smaller struct, and nothing behind it is written. */

@@ -238,7 +238,7 @@ TEST_LOOP(growing, 0, 4)
                  {SLUICE_GEMM_FUSED, SLUICE_SCHEDULE_UNITS},
                  {SLUICE_GEMM_BLIS, SLUICE_SCHEDULE_AUTO}};
     uint64_t random = test_seed();
-    test_network network = test_network_random(&shape, 1.0f, &random);
+    OWNED(test_network) network = test_network_random(&shape, 1.0f, &random);
     const sluice_engine_options options = option(plans[_i].gemm, plans[_i].schedule);
     growth g = {.small = test_batch_random(&shape, 3, 2, TEST_RAGGED, &random),
                 .large = test_batch_random(&shape, 3000, 9, TEST_RAGGED | TEST_STATES, &random)};
@@ -258,7 +258,6 @@ TEST_LOOP(growing, 0, 4)
     test_batch_free(&g.large);
     test_batch_free(&g.small_want);
     test_batch_free(&g.large_want);
-    test_network_free(&network);
 }
 
 /* ---- Learning ---- */

@@ -173,10 +173,9 @@ enum { MAKERS = sizeof makers / sizeof makers[0] };
 /* What is saved is not there, whole or in part. */
 static void check_target(const char *what, long n)
 {
-    test_bytes target = test_file_read(test_path("target"));
+    OWNED(test_bytes) target = test_file_read(test_path("target"));
     ck_assert_msg(target.size == 3 && memcmp(target.data, "old", 3) == 0 && test_folder_count(0) == 2,
                   "%s, allocation %ld failing: the target is touched", what, n);
-    test_bytes_free(&target);
 }
 
 /* Make, save or load; whether an allocation failed. */
@@ -209,7 +208,7 @@ TEST_LOOP(making, 0, MAKERS)
     snprintf(path, sizeof path, "%s", test_path("checkpoint"));
     fixture f = {.model = make_model(&shape), .options = &trainings[0].options, .path = path};
     const sluice_engine_options options = engine_options();
-    sluice_engine *engine = NULL;
+    OWNED_HANDLE(sluice_engine) engine = NULL;
     ck_assert_int_eq(sluice_engine_create(f.model, &options, &engine, NULL), SLUICE_STATUS_OK);
     f.engine = engine;
     f.trainer = test_trainer_create(f.model, &options, f.options);
@@ -221,7 +220,6 @@ TEST_LOOP(making, 0, MAKERS)
     printf("%s: %ld allocations\n", makers[_i].what, n - 1);
     ck_assert_int_gt(n, 1);
     sluice_trainer_destroy(f.trainer);
-    sluice_engine_destroy(engine);
     sluice_model_destroy((sluice_model *)f.model);
 }
 
@@ -265,7 +263,7 @@ static exercise make_exercise(const test_runner *runner, size_t rows, size_t ste
     return made;
 }
 
-static void free_exercise(exercise *done)
+static void exercise_free(exercise *done)
 {
     test_batch_free(&done->batch);
     test_batch_free(&done->want);
@@ -328,9 +326,10 @@ TEST_LOOP(taping, 0, 2)
 {
     uint64_t random = test_seed();
     const size_t recompute = _i ? 3 : 0;
-    sluice_model *model = make_model(&shape);
-    test_runner runner = test_trainable(model, SLUICE_ISA_AUTO, 2, SLUICE_SCHEDULE_AUTO);
-    exercise small = make_exercise(&runner, 3, 2, recompute, &random), large = make_exercise(&runner, 300, 9, recompute, &random);
+    OWNED_HANDLE(sluice_model) model = make_model(&shape);
+    OWNED(test_runner) runner = test_trainable(model, SLUICE_ISA_AUTO, 2, SLUICE_SCHEDULE_AUTO);
+    OWNED(exercise) small = make_exercise(&runner, 3, 2, recompute, &random);
+    OWNED(exercise) large = make_exercise(&runner, 300, 9, recompute, &random);
     long n = 1;
     while (tape_grows(&runner, recompute, &small, &large, n))
         n++;
@@ -342,10 +341,6 @@ TEST_LOOP(taping, 0, 2)
         n++;
     check_leaks("sluice_tape_required_bytes", n, before);
     without_memory("sluice_engine_set_model", set_model, &f);
-    free_exercise(&small);
-    free_exercise(&large);
-    test_runner_free(&runner);
-    sluice_model_destroy(model);
 }
 
 /* ---- Steps ----------------------------------------------------------------------------------------------------------------- */
@@ -387,10 +382,9 @@ static test_bytes get_file(const sluice_trainer *trainer)
 
 static void check_state(const sluice_trainer *trainer, const test_bytes *want, const char *what, long n)
 {
-    test_bytes got = get_file(trainer);
+    OWNED(test_bytes) got = get_file(trainer);
     ck_assert_msg(got.size == want->size && memcmp(got.data, want->data, want->size) == 0,
                   "%s, allocation %ld failing: weights, moments or the number of steps differ", what, n);
-    test_bytes_free(&got);
 }
 
 static course make_course(fixture *f)

@@ -210,7 +210,7 @@ TEST(help_is_the_table)
                                    "  -f, --file FILE          a file\n"
                                    "  --same                   a flag of one command\n"
                                    "  -h, --help               help\n";
-    char *text = NULL;
+    FREED char *text = NULL;
     size_t bytes = 0;
     FILE *stream = open_memstream(&text, &bytes);
     ck_assert_ptr_nonnull(stream);
@@ -219,7 +219,6 @@ TEST(help_is_the_table)
     ck_assert_uint_gt(bytes, sizeof expected);
     text[sizeof expected - 1] = '\0'; /* behind it are variables and exit codes */
     ck_assert_str_eq(text, expected);
-    free(text);
 }
 
 int main(void)

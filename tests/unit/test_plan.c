@@ -64,9 +64,9 @@ static sluice_candidate chosen_of(const test_runner *runner, size_t rows, size_t
 TEST(refusals)
 {
     uint64_t random = test_seed();
-    test_network network = test_network_random(&one, 1.0f, &random);
-    test_runner runner = test_runner_create(network.model, SLUICE_ISA_AUTO, 2, SLUICE_SCHEDULE_AUTO);
-    test_runner rows = test_runner_create(network.model, SLUICE_ISA_AUTO, 2, SLUICE_SCHEDULE_ROWS);
+    OWNED(test_network) network = test_network_random(&one, 1.0f, &random);
+    OWNED(test_runner) runner = test_runner_create(network.model, SLUICE_ISA_AUTO, 2, SLUICE_SCHEDULE_AUTO);
+    OWNED(test_runner) rows = test_runner_create(network.model, SLUICE_ISA_AUTO, 2, SLUICE_SCHEDULE_ROWS);
     sluice_plan plan = {.struct_size = sizeof plan}, small = {.struct_size = 8};
     sluice_candidate candidate = {.struct_size = sizeof candidate};
     const int64_t negative[] = {3, -1}, beyond[] = {6, 5};
@@ -92,33 +92,28 @@ TEST(refusals)
     test_refused(sluice_plan_measure(runner.engine, 1, 0, NULL, &error), SLUICE_STATUS_BAD_ARGUMENT, &error, "no steps");
     test_refused(sluice_plan_measure(rows.engine, 1, 1, NULL, &error), SLUICE_STATUS_BAD_ARGUMENT, &error, "a schedule asked for");
     test_names(&error, "auto");
-    test_runner_free(&rows);
-    test_runner_free(&runner);
-    test_network_free(&network);
 }
 
 TEST(schedules_asked_for)
 {
     uint64_t random = test_seed();
-    test_network network = test_network_random(&one, 1.0f, &random);
+    OWNED(test_network) network = test_network_random(&one, 1.0f, &random);
     for (sluice_schedule schedule = SLUICE_SCHEDULE_ROWS; schedule <= SLUICE_SCHEDULE_UNITS; schedule++) {
-        test_runner runner = test_runner_create(network.model, SLUICE_ISA_AUTO, 5, schedule);
+        OWNED(test_runner) runner = test_runner_create(network.model, SLUICE_ISA_AUTO, 5, schedule);
         const sluice_candidate chosen = chosen_of(&runner, 3, 10, NULL);
         ck_assert_int_eq(chosen.schedule, schedule);
         ck_assert_uint_eq(chosen.thread_groups, schedule == SLUICE_SCHEDULE_UNITS ? 1 : 3);
         ck_assert_uint_eq(chosen.threads_per_group, schedule == SLUICE_SCHEDULE_UNITS ? 5 : 1);
         ck_assert_int_eq(chosen.hoists, schedule != SLUICE_SCHEDULE_ROWS);
-        test_runner_free(&runner);
     }
-    test_network_free(&network);
 }
 
 /* More threads than CPUs bring nothing, and are not used unless asked for. */
 TEST(no_more_than_cpus)
 {
     uint64_t random = test_seed();
-    test_network network = test_network_random(&one, 1.0f, &random);
-    test_runner runner = test_runner_create(network.model, SLUICE_ISA_AUTO, 8, SLUICE_SCHEDULE_AUTO);
+    OWNED(test_network) network = test_network_random(&one, 1.0f, &random);
+    OWNED(test_runner) runner = test_runner_create(network.model, SLUICE_ISA_AUTO, 8, SLUICE_SCHEDULE_AUTO);
     for (unsigned cpus = 1; cpus <= 8; cpus++) {
         runner.engine->limits.cpus = cpus;
         for (size_t rows = 1; rows < 100; rows += 7) {
@@ -129,8 +124,6 @@ TEST(no_more_than_cpus)
             }
         }
     }
-    test_runner_free(&runner);
-    test_network_free(&network);
 }
 
 /* What the query says is what a workspace takes. It follows the rows, for the order they are taken in, and the threads that can be
@@ -149,10 +142,10 @@ TEST_LOOP(memory, 0, 6)
                                       {0, 0, 2}, {1, 1000, 1024}, {2, 1000, 64},   {64, 1000, 1024}};
     const sluice_shape *shape = &shapes[_i];
     uint64_t random = test_seed();
-    test_network network = test_network_random(shape, 1.0f, &random);
+    OWNED(test_network) network = test_network_random(shape, 1.0f, &random);
     for (size_t k = 0; k < sizeof sizes / sizeof sizes[0]; k++) {
         const size_t rows = sizes[k][0], steps = sizes[k][1], threads = sizes[k][2];
-        test_runner runner = runner_with_cpus(network.model, (unsigned)threads);
+        OWNED(test_runner) runner = runner_with_cpus(network.model, (unsigned)threads);
         const sluice_plan plan = plan_of(&runner, rows, steps, NULL);
         const size_t groups = sl_size_min(rows, threads), lines = (shape->hidden + 15) / 16;
         const size_t busy = sl_size_min(threads, groups * shape->layers * shape->directions * lines);
@@ -162,14 +155,11 @@ TEST_LOOP(memory, 0, 6)
         ck_assert_msg(plan.workspace_bytes <= 32 * rows + whole_rows + groups * (state + (9 << 20)) + busy * (1 << 20) + 65536,
                       "%zu rows, %zu steps, %zu threads: %zu bytes", rows, steps, threads, plan.workspace_bytes);
         if (plan.workspace_bytes < (size_t)1 << 28) {
-            sluice_workspace *workspace;
+            OWNED_HANDLE(sluice_workspace) workspace = NULL;
             ck_assert_int_eq(sluice_workspace_create(runner.engine, rows, steps, &workspace, NULL), SLUICE_STATUS_OK);
             ck_assert_uint_eq(sluice_workspace_get_bytes(workspace), plan.workspace_bytes);
-            sluice_workspace_destroy(workspace);
         }
-        test_runner_free(&runner);
     }
-    test_network_free(&network);
 }
 
 /* A batch's steps are the room of its arrays: rows that are all shorter take what a batch of just their steps takes, by the plan
@@ -178,12 +168,12 @@ TEST(memory_follows_the_longest_row)
 {
     enum { ROWS = 8, STEPS = 50, ROOM = 4000 };
     uint64_t random = test_seed();
-    test_network network = test_network_random(&both_ways, 1.0f, &random);
+    OWNED(test_network) network = test_network_random(&both_ways, 1.0f, &random);
     for (sluice_gemm gemm = SLUICE_GEMM_FUSED; gemm <= SLUICE_GEMM_BLIS; gemm++) {
         sluice_engine_options options = test_options(SLUICE_ISA_AUTO, 2, SLUICE_SCHEDULE_AUTO);
         options.gemm = gemm;
-        test_runner runner = test_runner_of(network.model, &options);
-        test_batch batch = test_batch_random(&both_ways, ROWS, ROOM, TEST_RAGGED, &random);
+        OWNED(test_runner) runner = test_runner_of(network.model, &options);
+        OWNED(test_batch) batch = test_batch_random(&both_ways, ROWS, ROOM, TEST_RAGGED, &random);
         for (size_t n = 0; n < ROWS; n++)
             batch.lengths[n] = (int64_t)(n == 3 ? STEPS : n);
         const size_t wanted = plan_of(&runner, ROWS, STEPS, NULL).workspace_bytes;
@@ -202,10 +192,7 @@ TEST(memory_follows_the_longest_row)
         ck_assert_int_eq(sl_pool_take(runner.engine->pool, runner.engine, 0, 0, &borrowed, NULL), SLUICE_STATUS_OK);
         ck_assert_uint_eq(sluice_workspace_get_bytes(borrowed), wanted);
         sl_pool_give_back(runner.engine->pool, borrowed);
-        test_batch_free(&batch);
-        test_runner_free(&runner);
     }
-    test_network_free(&network);
 }
 
 /* Long rows and many rows in turn take no more than the larger of both. */
@@ -213,20 +200,16 @@ TEST(memory_of_shapes_in_turn)
 {
     static const size_t sizes[][2] = {{1, 4000}, {300, 3}, {1, 4000}, {40, 40}, {300, 3}};
     uint64_t random = test_seed();
-    test_network network = test_network_random(&both_ways, 1.0f, &random);
-    test_runner runner = runner_with_cpus(network.model, 3);
+    OWNED(test_network) network = test_network_random(&both_ways, 1.0f, &random);
+    OWNED(test_runner) runner = runner_with_cpus(network.model, 3);
     size_t most = 0;
     for (size_t k = 0; k < sizeof sizes / sizeof sizes[0]; k++) {
-        test_batch batch = test_batch_random(&both_ways, sizes[k][0], sizes[k][1], TEST_RAGGED, &random);
-        test_batch *reference = test_reference(&both_ways, network.model, &batch);
+        OWNED(test_batch) batch = test_batch_random(&both_ways, sizes[k][0], sizes[k][1], TEST_RAGGED, &random);
+        OWNED(test_rows) reference = test_reference(&both_ways, network.model, &batch);
         most = sl_size_max(most, plan_of(&runner, sizes[k][0], sizes[k][1], NULL).workspace_bytes);
-        test_against(&runner, &both_ways, &batch, reference, 0, sizes[k][0]);
+        test_against(&runner, &both_ways, &batch, &reference, 0);
         ck_assert_uint_le(sluice_workspace_get_bytes(runner.workspace), most);
-        test_reference_free(reference, sizes[k][0]);
-        test_batch_free(&batch);
     }
-    test_runner_free(&runner);
-    test_network_free(&network);
 }
 
 /* Each candidate for each number of CPUs, stored as the tuned plan, gives the bits of the reference. */
@@ -235,13 +218,13 @@ TEST_LOOP(every_candidate, 0, 3)
     static const sluice_shape *const shapes[] = {&one, &stack, &both_ways};
     const sluice_shape *shape = shapes[_i];
     uint64_t random = test_seed();
-    test_network network = test_network_random(shape, 1.0f, &random);
+    OWNED(test_network) network = test_network_random(shape, 1.0f, &random);
     size_t plans_seen = 0, wavefronts = 0, mixtures = 0;
     for (unsigned cpus = 1; cpus <= 8; cpus++)
         for (size_t rows = 1; rows <= 9; rows += 4) {
-            test_runner runner = runner_with_cpus(network.model, cpus);
-            test_batch batch = test_batch_random(shape, rows, 13, TEST_STATES, &random);
-            test_batch *reference = test_reference(shape, network.model, &batch);
+            OWNED(test_runner) runner = runner_with_cpus(network.model, cpus);
+            OWNED(test_batch) batch = test_batch_random(shape, rows, 13, TEST_STATES, &random);
+            OWNED(test_rows) reference = test_reference(shape, network.model, &batch);
             const sl_batch_load load = sl_batch_load_get(runner.engine, rows, 13, NULL);
             sl_exec_plan plans[SL_CANDIDATES_MAX];
             const size_t count = sl_candidates_list(runner.engine, &load, plans);
@@ -252,19 +235,15 @@ TEST_LOOP(every_candidate, 0, 3)
                 ck_assert_uint_eq(chosen.thread_groups, plans[k].thread_groups);
                 ck_assert_uint_eq(chosen.threads_per_group, plans[k].threads_per_group);
                 ck_assert(chosen.seconds == 1);
-                test_against(&runner, shape, &batch, reference, 0, rows);
+                test_against(&runner, shape, &batch, &reference, 0);
                 plans_seen++;
                 wavefronts += plans[k].wavefront;
                 mixtures += plans[k].thread_groups > 1 && plans[k].threads_per_group > 1;
             }
-            test_reference_free(reference, rows);
-            test_batch_free(&batch);
-            test_runner_free(&runner);
         }
     ck_assert_uint_gt(plans_seen, 40);
     ck_assert_uint_gt(mixtures, 5);
     ck_assert(shape != &stack || wavefronts > 10);
-    test_network_free(&network);
 }
 
 /* One long row among many short ones: with several CPUs all threads share it. */
@@ -272,13 +251,13 @@ TEST(shared_row)
 {
     enum { ROWS = 60, STEPS = 400 };
     uint64_t random = test_seed();
-    test_network network = test_network_random(&one, 1.0f, &random);
-    test_batch batch = test_batch_random(&one, ROWS, STEPS, TEST_RAGGED, &random);
+    OWNED(test_network) network = test_network_random(&one, 1.0f, &random);
+    OWNED(test_batch) batch = test_batch_random(&one, ROWS, STEPS, TEST_RAGGED, &random);
     for (size_t n = 0; n < ROWS; n++)
         batch.lengths[n] = n == 41 ? STEPS : (int64_t)(n % 5);
-    test_batch *reference = test_reference(&one, network.model, &batch);
+    OWNED(test_rows) reference = test_reference(&one, network.model, &batch);
     for (unsigned cpus = 1; cpus <= 8; cpus *= 2) {
-        test_runner runner = runner_with_cpus(network.model, cpus);
+        OWNED(test_runner) runner = runner_with_cpus(network.model, cpus);
         const sl_exec_plan rows_only = {cpus, 1, false, false};
         const sl_batch_load load = sl_batch_load_get(runner.engine, ROWS, STEPS, batch.lengths);
         runner.workspace->partition.plan = rows_only;
@@ -288,12 +267,8 @@ TEST(shared_row)
         ck_assert_uint_eq(runner.workspace->partition.shared_rows, cpus > 1);
         if (cpus > 1)
             ck_assert_uint_eq(runner.workspace->partition.order[0], 41);
-        test_against(&runner, &one, &batch, reference, 0, ROWS);
-        test_runner_free(&runner);
+        test_against(&runner, &one, &batch, &reference, 0);
     }
-    test_reference_free(reference, ROWS);
-    test_batch_free(&batch);
-    test_network_free(&network);
 }
 
 /* The partition has every row once, the longest first, and thread groups differ by one row's steps at most. */
@@ -301,10 +276,10 @@ TEST(partitions)
 {
     enum { ROWS = 2000, STEPS = 300 };
     uint64_t random = test_seed();
-    test_network network = test_network_random(&one, 1.0f, &random);
-    test_batch batch = test_batch_random(&one, ROWS, STEPS, TEST_RAGGED, &random);
+    OWNED(test_network) network = test_network_random(&one, 1.0f, &random);
+    OWNED(test_batch) batch = test_batch_random(&one, ROWS, STEPS, TEST_RAGGED, &random);
     for (unsigned groups = 1; groups <= 64; groups = 2 * groups + 1) {
-        test_runner runner = runner_with_cpus(network.model, groups);
+        OWNED(test_runner) runner = runner_with_cpus(network.model, groups);
         ck_assert_int_eq(sl_workspace_fit(runner.workspace, ROWS, STEPS, NULL), SLUICE_STATUS_OK);
         const sl_batch_load load = sl_batch_load_get(runner.engine, ROWS, STEPS, batch.lengths);
         sl_partition *partition = &runner.workspace->partition;
@@ -327,10 +302,7 @@ TEST(partitions)
             most = steps > most ? steps : most;
         }
         ck_assert_uint_le(most - least, 2 * STEPS);
-        test_runner_free(&runner);
     }
-    test_batch_free(&batch);
-    test_network_free(&network);
 }
 
 TEST_LOOP(measuring, 0, 3)
@@ -338,22 +310,18 @@ TEST_LOOP(measuring, 0, 3)
     static const sluice_shape *const shapes[] = {&one, &stack, &both_ways};
     const sluice_shape *shape = shapes[_i];
     uint64_t random = test_seed();
-    test_network network = test_network_random(shape, 1.0f, &random);
-    test_runner runner = runner_with_cpus(network.model, 2);
-    test_batch batch = test_batch_random(shape, 5, 7, TEST_STATES, &random);
-    test_batch *reference = test_reference(shape, network.model, &batch);
+    OWNED(test_network) network = test_network_random(shape, 1.0f, &random);
+    OWNED(test_runner) runner = runner_with_cpus(network.model, 2);
+    OWNED(test_batch) batch = test_batch_random(shape, 5, 7, TEST_STATES, &random);
+    OWNED(test_rows) reference = test_reference(shape, network.model, &batch);
     ck_assert(chosen_of(&runner, 5, 7, NULL).seconds == 0);
     for (int again = 0; again < 2; again++) {
         ck_assert_int_eq(sluice_plan_measure(runner.engine, 5, 7, NULL, NULL), SLUICE_STATUS_OK);
         ck_assert(chosen_of(&runner, 5, 7, NULL).seconds > 0);
         ck_assert_uint_eq(runner.engine->tuned_plan_count, 1);
-        test_against(&runner, shape, &batch, reference, 0, 5);
+        test_against(&runner, shape, &batch, &reference, 0);
     }
     ck_assert(chosen_of(&runner, 5, 8, NULL).seconds == 0);
-    test_reference_free(reference, 5);
-    test_batch_free(&batch);
-    test_runner_free(&runner);
-    test_network_free(&network);
 }
 
 /* A tuned plan for more CPUs than there are, or not feasible for the network, is ignored; each is found among many. */
@@ -361,8 +329,8 @@ TEST(tuned_elsewhere)
 {
     static const sl_exec_plan plans[] = {{1, 2, true, false}, {2, 2, true, false}, {3, 1, false, false}, {1, 2, true, true}};
     uint64_t random = test_seed();
-    test_network network = test_network_random(&one, 1.0f, &random);
-    test_runner runner = runner_with_cpus(network.model, 4);
+    OWNED(test_network) network = test_network_random(&one, 1.0f, &random);
+    OWNED(test_runner) runner = runner_with_cpus(network.model, 4);
     for (size_t k = 0; k < 4; k++) {
         const sl_tuned_plan entry = {.rows = 2, .steps = 5, .plan = plans[k], .seconds = 1};
         ck_assert_int_eq(sl_tuned_plan_store(runner.engine, &entry, NULL), SLUICE_STATUS_OK);
@@ -384,8 +352,6 @@ TEST(tuned_elsewhere)
         const sl_batch_load load = sl_batch_load_get(runner.engine, 1 + k * 7919 % SL_TUNED_PLANS_MAX, 9, NULL);
         ck_assert(sl_tuned_plan_find(runner.engine, &load)->seconds == (double)k);
     }
-    test_runner_free(&runner);
-    test_network_free(&network);
 }
 
 /* A stack of many narrow layers: as a wavefront, and with more threads in a group than a layer has cache lines of units. */
@@ -393,41 +359,33 @@ TEST(deep)
 {
     static const sluice_shape shape = {TEST_SHAPE, .layers = 70, .directions = 1, .inputs = 3, .hidden = 20, .has_bias = 1};
     uint64_t random = test_seed();
-    test_network network = test_network_random(&shape, 1.0f, &random);
-    test_batch batch = test_batch_random(&shape, 2, 30, TEST_RAGGED | TEST_STATES, &random);
+    OWNED(test_network) network = test_network_random(&shape, 1.0f, &random);
+    OWNED(test_batch) batch = test_batch_random(&shape, 2, 30, TEST_RAGGED | TEST_STATES, &random);
     batch.lengths[0] = batch.lengths[1] = 30;
-    test_batch *reference = test_reference(&shape, network.model, &batch);
+    OWNED(test_rows) reference = test_reference(&shape, network.model, &batch);
     for (unsigned cpus = 2; cpus <= 16; cpus *= 2) {
-        test_runner runner = runner_with_cpus(network.model, cpus);
+        OWNED(test_runner) runner = runner_with_cpus(network.model, cpus);
         const sl_tuned_plan entry = {.rows = 2, .steps = 30, .plan = {1, cpus, true, true}, .seconds = 1};
         ck_assert_int_eq(sl_tuned_plan_store(runner.engine, &entry, NULL), SLUICE_STATUS_OK);
-        test_against(&runner, &shape, &batch, reference, 0, 2);
+        test_against(&runner, &shape, &batch, &reference, 0);
         ck_assert(runner.workspace->partition.plan.wavefront);
-        test_runner_free(&runner);
     }
-    test_reference_free(reference, 2);
-    test_batch_free(&batch);
-    test_network_free(&network);
 }
 
 /* Calls at the same time share the CPUs; results are the same. */
 TEST(calls_share)
 {
     uint64_t random = test_seed();
-    test_network network = test_network_random(&one, 1.0f, &random);
-    test_runner runner = runner_with_cpus(network.model, 4);
-    test_batch batch = test_batch_random(&one, 8, 20, 0, &random);
-    test_batch *reference = test_reference(&one, network.model, &batch);
+    OWNED(test_network) network = test_network_random(&one, 1.0f, &random);
+    OWNED(test_runner) runner = runner_with_cpus(network.model, 4);
+    OWNED(test_batch) batch = test_batch_random(&one, 8, 20, 0, &random);
+    OWNED(test_rows) reference = test_reference(&one, network.model, &batch);
     for (unsigned others = 0; others < 6; others++) {
-        test_against(&runner, &one, &batch, reference, 0, 8);
+        test_against(&runner, &one, &batch, &reference, 0);
         const sl_exec_plan *plan = &runner.workspace->partition.plan;
         ck_assert_uint_le(plan->thread_groups * plan->threads_per_group, others < 4 ? 4 / (others + 1) : 1);
         ck_assert_uint_eq(sl_pool_begin(runner.engine->pool), others + 1);
     }
-    test_reference_free(reference, 8);
-    test_batch_free(&batch);
-    test_runner_free(&runner);
-    test_network_free(&network);
 }
 
 /* ---- Workspaces that the engine keeps ---- */
@@ -455,8 +413,8 @@ TEST(pooled)
 {
     enum { CALLERS = 6 };
     uint64_t random = test_seed();
-    test_network network = test_network_random(&stack, 1.0f, &random);
-    test_runner runner = test_runner_create(network.model, SLUICE_ISA_AUTO, 2, SLUICE_SCHEDULE_AUTO);
+    OWNED(test_network) network = test_network_random(&stack, 1.0f, &random);
+    OWNED(test_runner) runner = test_runner_create(network.model, SLUICE_ISA_AUTO, 2, SLUICE_SCHEDULE_AUTO);
     caller callers[CALLERS];
     for (size_t k = 0; k < CALLERS; k++) {
         callers[k] = (caller){.engine = runner.engine, .shape = &stack, .batch = test_batch_random(&stack, 3 + k, 9, 0, &random)};
@@ -465,14 +423,11 @@ TEST(pooled)
     for (size_t k = 0; k < CALLERS; k++) {
         ck_assert_int_eq(pthread_join(callers[k].thread, NULL), 0);
         ck_assert(!callers[k].failed);
-        test_batch *reference = test_reference(&stack, network.model, &callers[k].batch);
+        OWNED(test_rows) reference = test_reference(&stack, network.model, &callers[k].batch);
         for (size_t n = 0; n < 3 + k; n++)
-            test_same_row(&stack, &callers[k].batch, n, &reference[n], "pooled");
-        test_reference_free(reference, 3 + k);
+            test_same_row(&stack, &callers[k].batch, n, &reference.row[n], "pooled");
         test_batch_free(&callers[k].batch);
     }
-    test_runner_free(&runner);
-    test_network_free(&network);
 }
 
 /* ---- Extremes ---- */
@@ -481,9 +436,9 @@ TEST(pooled)
 TEST(one_cpu)
 {
     uint64_t random = test_seed();
-    test_network network = test_network_random(&stack, 1.0f, &random);
-    test_batch batch = test_batch_random(&stack, 3, 20, TEST_RAGGED | TEST_STATES, &random);
-    test_batch *reference = test_reference(&stack, network.model, &batch);
+    OWNED(test_network) network = test_network_random(&stack, 1.0f, &random);
+    OWNED(test_batch) batch = test_batch_random(&stack, 3, 20, TEST_RAGGED | TEST_STATES, &random);
+    OWNED(test_rows) reference = test_reference(&stack, network.model, &batch);
     cpu_set_t all, first;
     ck_assert_int_eq(sched_getaffinity(0, sizeof all, &all), 0);
     CPU_ZERO(&first);
@@ -497,17 +452,14 @@ TEST(one_cpu)
     ck_assert_int_eq(sched_setaffinity(0, sizeof first, &first), 0);
     for (size_t k = 0; k < 3; k++) {
         after[k] = test_runner_create(network.model, SLUICE_ISA_AUTO, 4, schedules[k]);
-        test_against(&before[k], &stack, &batch, reference, 0, 3);
-        test_against(&after[k], &stack, &batch, reference, 0, 3);
+        test_against(&before[k], &stack, &batch, &reference, 0);
+        test_against(&after[k], &stack, &batch, &reference, 0);
         test_runner_free(&before[k]);
     }
     const sluice_candidate chosen = chosen_of(&after[0], 3, 20, batch.lengths);
     ck_assert_uint_eq(chosen.thread_groups * chosen.threads_per_group, 1);
     for (size_t k = 0; k < 3; k++)
         test_runner_free(&after[k]);
-    test_reference_free(reference, 3);
-    test_batch_free(&batch);
-    test_network_free(&network);
 }
 
 /* The longest, the widest and the most: final states against the scalar kernels' on one thread. x lies where all rows, or all
@@ -527,11 +479,11 @@ TEST_LOOP(extreme, 0, test_by_depth(1, 0, 0) ? 2 : sizeof extremes / sizeof extr
 {
     const struct extreme *e = &extremes[_i];
     uint64_t random = test_seed();
-    sluice_model *model;
+    OWNED_HANDLE(sluice_model) model = NULL;
     ck_assert_int_eq(sluice_model_create_initial(&e->shape, SLUICE_INITIALIZER_UNIFORM, random, NULL, &model, NULL),
                      SLUICE_STATUS_OK);
-    float *x = test_floats(e->steps + e->shape.inputs), *want = test_floats(e->rows * e->shape.layers * e->shape.hidden),
-          *got = test_floats(e->rows * e->shape.layers * e->shape.hidden);
+    FREED float *x = test_floats(e->steps + e->shape.inputs), *want = test_floats(e->rows * e->shape.layers * e->shape.hidden),
+                *got = test_floats(e->rows * e->shape.layers * e->shape.hidden);
     for (size_t k = 0; k < e->steps + e->shape.inputs; k++)
         x[k] = 2 * test_uniform(&random) - 1;
     const sluice_schedule schedules[] = {SLUICE_SCHEDULE_ROWS, SLUICE_SCHEDULE_AUTO, SLUICE_SCHEDULE_UNITS};
@@ -543,10 +495,6 @@ TEST_LOOP(extreme, 0, test_by_depth(1, 0, 0) ? 2 : sizeof extremes / sizeof extr
         if (k)
             test_same_bits(got, want, e->rows * e->shape.layers * e->shape.hidden, "hn");
     }
-    free(x);
-    free(want);
-    free(got);
-    sluice_model_destroy(model);
 }
 
 int main(void)

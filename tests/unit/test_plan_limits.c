@@ -47,8 +47,8 @@ static int cancel_after(void *countdown)
 TEST_LOOP(cancelled, 0, 3)
 {
     uint64_t random = test_seed();
-    test_network network = test_network_random(&one, 1.0f, &random);
-    test_runner runner = runner_with_cpus(network.model, 2);
+    OWNED(test_network) network = test_network_random(&one, 1.0f, &random);
+    OWNED(test_runner) runner = runner_with_cpus(network.model, 2);
     int countdown;
     const sluice_measure_options until = {.struct_size = sizeof until, .is_cancelled = cancel_after, .context = &countdown};
     const int candidates = count_candidates(runner.engine);
@@ -64,8 +64,6 @@ TEST_LOOP(cancelled, 0, 3)
     countdown = 0;
     ck_assert_int_eq(sluice_plan_measure(runner.engine, 3, 4, &until, NULL), SLUICE_STATUS_CANCELLED);
     ck_assert(measured_seconds(runner.engine) == seconds);
-    test_runner_free(&runner);
-    test_network_free(&network);
 }
 
 /* A call with a limit has the bits of one without, and its plan no more threads. */
@@ -74,23 +72,18 @@ TEST_LOOP(thread_limit, 0, 3)
     static const sluice_shape *const shapes[] = {&one, &stack, &both_ways};
     const sluice_shape *shape = shapes[_i];
     uint64_t random = test_seed();
-    test_network network = test_network_random(shape, 1.0f, &random);
-    test_batch batch = test_batch_random(shape, 5, 7, TEST_STATES | TEST_RAGGED, &random);
-    test_batch *reference = test_reference(shape, network.model, &batch);
-    test_runner runner = runner_with_cpus(network.model, 4);
-    sluice_workspace *workspace;
+    OWNED(test_network) network = test_network_random(shape, 1.0f, &random);
+    OWNED(test_batch) batch = test_batch_random(shape, 5, 7, TEST_STATES | TEST_RAGGED, &random);
+    OWNED(test_rows) reference = test_reference(shape, network.model, &batch);
+    OWNED(test_runner) runner = runner_with_cpus(network.model, 4);
+    OWNED_HANDLE(sluice_workspace) workspace = NULL;
     ck_assert_int_eq(sluice_workspace_create(runner.engine, 5, 7, &workspace, NULL), SLUICE_STATUS_OK);
     for (unsigned limit = 1; limit <= 5; limit++) {
         batch.batch.max_threads = limit;
-        test_against(&runner, shape, &batch, reference, 0, 5);
+        test_against(&runner, shape, &batch, &reference, 0);
         ck_assert_int_eq(sluice_forward(runner.engine, workspace, &batch.batch, NULL), SLUICE_STATUS_OK);
         ck_assert_uint_le(workspace->partition.plan.thread_groups * workspace->partition.plan.threads_per_group, limit);
     }
-    sluice_workspace_destroy(workspace);
-    test_runner_free(&runner);
-    test_reference_free(reference, 5);
-    test_batch_free(&batch);
-    test_network_free(&network);
 }
 
 int main(void)

@@ -81,14 +81,13 @@ static void run_by_threads(const variety *kind, const sluice_model *model, sluic
     for (sluice_schedule schedule = SLUICE_SCHEDULE_AUTO; sluice_schedule_get_name(schedule); schedule++)
         for (unsigned threads = 2; threads <= 4; threads++) {
             char what[128];
-            test_runner runner = test_runner_create(model, isa, threads, schedule);
+            OWNED(test_runner) runner = test_runner_create(model, isa, threads, schedule);
             snprintf(what, sizeof what, "%s, %zu rows, %s", kind->name, batch->batch.rows, runner.name);
             for (int k = 0; k < 2; k++) {
                 test_batch_prefill(batch);
                 test_forward(&runner, &batch->batch);
                 test_same_outputs(batch, want, what);
             }
-            test_runner_free(&runner);
         }
 }
 
@@ -96,24 +95,19 @@ TEST_IN("threads", every_schedule, 0, VARIETIES)
 {
     const variety *kind = &varieties[_i];
     uint64_t random = test_seed();
-    test_network network = test_network_random(&kind->shape, 1.5f, &random);
-    test_batch all = make_batch(kind, &random);
+    OWNED(test_network) network = test_network_random(&kind->shape, 1.5f, &random);
+    OWNED(test_batch) all = make_batch(kind, &random);
     const size_t first = kind->has_tail ? kind->rows / 2 : 0, counts[] = {1, kind->rows};
     sluice_isa isas[TEST_MOST_ISAS];
     const size_t isa_count = test_isas(isas);
     for (size_t j = 0; j < 2; j++) {
-        test_batch want = test_batch_pick(&kind->shape, &all, first, counts[j]);
-        test_batch got = test_batch_pick(&kind->shape, &all, first, counts[j]);
-        test_runner alone = test_runner_create(network.model, isas[0], 1, SLUICE_SCHEDULE_ROWS);
+        OWNED(test_batch) want = test_batch_pick(&kind->shape, &all, first, counts[j]);
+        OWNED(test_batch) got = test_batch_pick(&kind->shape, &all, first, counts[j]);
+        OWNED(test_runner) alone = test_runner_create(network.model, isas[0], 1, SLUICE_SCHEDULE_ROWS);
         test_forward(&alone, &want.batch);
         for (size_t k = 0; k < isa_count; k++)
             run_by_threads(kind, network.model, isas[k], &got, &want);
-        test_runner_free(&alone);
-        test_batch_free(&want);
-        test_batch_free(&got);
     }
-    test_batch_free(&all);
-    test_network_free(&network);
 }
 
 /* ---- Callers on one engine ---- */
@@ -148,7 +142,7 @@ static scene *make_scene(sluice_schedule schedule, bool own_workspaces)
     scene *made = calloc(1, sizeof *made);
     ck_assert_ptr_nonnull(made);
     made->network = test_network_random(&shape, 1.5f, &random);
-    test_runner alone = test_runner_create(made->network.model, SLUICE_ISA_SCALAR, 1, SLUICE_SCHEDULE_ROWS);
+    OWNED(test_runner) alone = test_runner_create(made->network.model, SLUICE_ISA_SCALAR, 1, SLUICE_SCHEDULE_ROWS);
     made->runner = test_runner_create(made->network.model, SLUICE_ISA_SCALAR, 2, schedule);
     for (size_t j = 0; j < CALLERS; j++) {
         const size_t rows = j < 2 ? 1 : 3 + j;
@@ -162,7 +156,6 @@ static scene *make_scene(sluice_schedule schedule, bool own_workspaces)
             ck_assert_int_eq(sluice_workspace_create(made->runner.engine, 0, 0, &made->callers[j].workspace, NULL),
                              SLUICE_STATUS_OK);
     }
-    test_runner_free(&alone);
     return made;
 }
 
@@ -235,7 +228,7 @@ static void *call_own_engine(void *context)
     caller *c = context;
     const sluice_engine *shared = c->engine;
     const sluice_engine_options options = test_options(SLUICE_ISA_SCALAR, 2, SLUICE_SCHEDULE_AUTO);
-    sluice_engine *own = NULL;
+    OWNED_HANDLE(sluice_engine) own = NULL;
     if (sluice_engine_create(c->model, &options, &own, NULL) == SLUICE_STATUS_OK) {
         c->engine = own;
         call_often(c);
@@ -243,7 +236,6 @@ static void *call_own_engine(void *context)
     } else {
         c->wrong++;
     }
-    sluice_engine_destroy(own);
     return NULL;
 }
 
@@ -368,7 +360,7 @@ static void begin_together(river *from)
 static void end_river(river *made)
 {
     const size_t layers = made->network.weights.shape->layers, slots = made->whole.batch.rows;
-    float *h = test_floats(layers * HIDDEN), *c = test_floats(layers * HIDDEN);
+    FREED float *h = test_floats(layers * HIDDEN), *c = test_floats(layers * HIDDEN);
     for (size_t slot = 0; slot < slots; slot++) {
         ck_assert_int_eq(sluice_streams_get(made->streams, slot, h, c, NULL), SLUICE_STATUS_OK);
         for (size_t layer = 0; layer < layers; layer++) {
@@ -377,8 +369,6 @@ static void end_river(river *made)
             test_same_bits(c + layer * HIDDEN, made->whole.cn + at, HIDDEN, "c of a slot");
         }
     }
-    free(h);
-    free(c);
     sluice_streams_destroy(made->streams);
     test_runner_free(&made->runner);
     test_batch_free(&made->whole);

@@ -40,7 +40,7 @@ static work make_work(const variety *kind)
     return made;
 }
 
-static void free_work(work *made)
+static void work_free(work *made)
 {
     test_gradient_free(&made->gradient);
     test_batch_free(&made->batch);
@@ -65,11 +65,9 @@ static bool go_twice(const sluice_engine *engine, sluice_workspace *workspace, s
 static void go_with(const variety *kind, const sluice_model *model, sluice_isa isa, unsigned threads, sluice_schedule schedule,
                     work *own)
 {
-    test_runner runner = test_trainable(model, isa, threads, schedule);
-    sluice_tape *tape = test_tape_create(&runner, kind->recompute);
+    OWNED(test_runner) runner = test_trainable(model, isa, threads, schedule);
+    OWNED_HANDLE(sluice_tape) tape = test_tape_create(&runner, kind->recompute);
     ck_assert_msg(go_twice(runner.engine, runner.workspace, tape, own), "%s, %s: a call failed", kind->name, runner.name);
-    sluice_tape_destroy(tape);
-    test_runner_free(&runner);
 }
 
 /* ---- One call's threads ---- */
@@ -132,8 +130,9 @@ START_TEST(every_setting)
 {
     const variety *kind = &varieties[_i];
     uint64_t random = test_seed();
-    test_network network = test_network_random(&kind->shape, 1.5f, &random);
-    work want = make_work(kind), got = make_work(kind);
+    OWNED(test_network) network = test_network_random(&kind->shape, 1.5f, &random);
+    OWNED(work) want = make_work(kind);
+    OWNED(work) got = make_work(kind);
     sluice_isa isas[TEST_MOST_ISAS];
     const size_t isa_count = test_isas(isas);
     go_with(kind, network.model, isas[0], 1, SLUICE_SCHEDULE_ROWS, &want);
@@ -146,9 +145,6 @@ START_TEST(every_setting)
             test_same_outputs(&got.batch, &want.batch, what);
             test_same_gradients(&got.gradient, &want.gradient, what);
         }
-    free_work(&want);
-    free_work(&got);
-    test_network_free(&network);
 }
 END_TEST
 
@@ -229,8 +225,8 @@ static void end_scene(scene *made)
         caller *c = &made->callers[j];
         ck_assert_msg(c->wrong == 0, "caller %zu: %d of its calls failed or gave another answer", j, c->wrong);
         sluice_tape_destroy(c->tape);
-        free_work(&c->want);
-        free_work(&c->got);
+        work_free(&c->want);
+        work_free(&c->got);
     }
     test_runner_free(&made->runner);
     test_network_free(&made->network);
@@ -313,7 +309,7 @@ static pupil make_pupil(const course *of, const sluice_model *model, sluice_isa 
                    .minibatch = test_minibatch_random(&of->shape, &of->options, ROWS, STEPS, TEST_STATES, &random)};
 }
 
-static void free_pupil(pupil *made)
+static void pupil_free(pupil *made)
 {
     sluice_trainer_destroy(made->trainer);
     test_minibatch_free(&made->minibatch);
@@ -344,20 +340,17 @@ START_TEST(trainers_of_threads)
 {
     const course *of = &courses[_i];
     uint64_t random = test_seed();
-    test_network network = test_network_random(&of->shape, 1.5f, &random);
-    pupil want = make_pupil(of, network.model, SLUICE_ISA_SCALAR, 1);
+    OWNED(test_network) network = test_network_random(&of->shape, 1.5f, &random);
+    OWNED(pupil) want = make_pupil(of, network.model, SLUICE_ISA_SCALAR, 1);
     sluice_isa isas[TEST_MOST_ISAS];
     const size_t isa_count = test_isas(isas);
     learn(&want);
     for (size_t k = 0; k < isa_count; k++)
         for (unsigned threads = 2; threads <= 8; threads += 3) {
-            pupil got = make_pupil(of, network.model, isas[k], threads);
+            OWNED(pupil) got = make_pupil(of, network.model, isas[k], threads);
             learn(&got);
             check_pupil(&got, &want);
-            free_pupil(&got);
         }
-    free_pupil(&want);
-    test_network_free(&network);
 }
 END_TEST
 
@@ -366,7 +359,7 @@ START_TEST(trainers_at_once)
     enum { TRAINERS = 2 };
     const course *of = &courses[_i];
     uint64_t random = test_seed();
-    test_network network = test_network_random(&of->shape, 1.5f, &random);
+    OWNED(test_network) network = test_network_random(&of->shape, 1.5f, &random);
     pupil want = make_pupil(of, network.model, SLUICE_ISA_SCALAR, 1), got[TRAINERS];
     learn(&want);
     for (size_t j = 0; j < TRAINERS; j++)
@@ -376,10 +369,9 @@ START_TEST(trainers_at_once)
     for (size_t j = 0; j < TRAINERS; j++) {
         ck_assert_int_eq(pthread_join(got[j].thread, NULL), 0);
         check_pupil(&got[j], &want);
-        free_pupil(&got[j]);
+        pupil_free(&got[j]);
     }
-    free_pupil(&want);
-    test_network_free(&network);
+    pupil_free(&want);
 }
 END_TEST
 

@@ -18,8 +18,8 @@ typedef struct scene {
     sluice_shape shape;
     uint64_t random;
     test_network network;
-    test_batch whole;  /* [ROWS] */
-    test_batch *alone; /* [ROWS] */
+    test_batch whole; /* [ROWS] */
+    test_rows alone;
 } scene;
 
 static scene make_scene(const sluice_shape *shape, uint64_t seed)
@@ -33,9 +33,9 @@ static scene make_scene(const sluice_shape *shape, uint64_t seed)
     return made;
 }
 
-static void free_scene(scene *made)
+static void scene_free(scene *made)
 {
-    test_reference_free(made->alone, ROWS);
+    test_rows_free(&made->alone);
     test_batch_free(&made->whole);
     test_network_free(&made->network);
 }
@@ -147,7 +147,7 @@ static void *run_feed(void *context)
 static void check_row(const scene *made, const call *one, size_t row, const char *what)
 {
     const sluice_shape *shape = &made->shape;
-    const test_batch *want = &made->alone[one->sequence[row]];
+    const test_batch *want = &made->alone.row[one->sequence[row]];
     const size_t hidden = shape->hidden, rows = one->batch.rows, length = (size_t)one->lengths[row], from = one->from[row];
     const float *y = one->y + row * one->batch.steps * hidden;
     test_same_bits(y, want->y + from * hidden, length * hidden, what);
@@ -194,30 +194,28 @@ static void use_streams(feed *f, sluice_streams *streams)
 static void assign_slots(const scene *made, sluice_streams *streams, size_t slot[ROWS], uint64_t *random)
 {
     size_t all[ROWS + SPARE];
-    float *nobody = test_floats(made->shape.layers * made->shape.hidden);
+    FREED float *nobody = test_floats(made->shape.layers * made->shape.hidden);
     for (size_t k = 0; k < ROWS + SPARE; k++)
         all[k] = k;
     shuffle(all, ROWS + SPARE, random);
     memcpy(slot, all, ROWS * sizeof *slot);
     for (size_t k = 0; k < ROWS + SPARE; k++)
         test_streams_set(streams, all[k], k < ROWS ? NULL : nobody, k < ROWS ? NULL : nobody);
-    free(nobody);
 }
 
 /* After all were fed: every slot holds its sequence's final state, and those of no sequence what they held. */
 static void check_slots(const scene *made, sluice_streams *streams, const size_t slot[ROWS], const char *what)
 {
     const size_t count = made->shape.layers * made->shape.hidden;
-    float *nobody = test_floats(count);
+    FREED float *nobody = test_floats(count);
     bool used[ROWS + SPARE] = {false};
     for (size_t n = 0; n < ROWS; n++) {
         used[slot[n]] = true;
-        test_streams_check(streams, slot[n], made->alone[n].hn, made->alone[n].cn, count, what);
+        test_streams_check(streams, slot[n], made->alone.row[n].hn, made->alone.row[n].cn, count, what);
     }
     for (size_t k = 0; k < ROWS + SPARE; k++)
         if (!used[k])
             test_streams_check(streams, k, nobody, nobody, count, what);
-    free(nobody);
 }
 
 static const sluice_shape shapes[] = {
@@ -233,7 +231,7 @@ enum { SHAPES = sizeof shapes / sizeof shapes[0] };
 static void feed_all(const scene *made, const test_runner *runner, uint64_t *random)
 {
     size_t slot[ROWS];
-    sluice_streams *streams = test_streams_create(runner->engine, ROWS + SPARE);
+    OWNED_HANDLE(sluice_streams) streams = test_streams_create(runner->engine, ROWS + SPARE);
     for (int again = 0; again < 2; again++) { /* the second time from slots that are reset */
         assign_slots(made, streams, slot, random);
         feed f = make_feed(made, runner->engine, slot, 0, ROWS, random);
@@ -242,41 +240,38 @@ static void feed_all(const scene *made, const test_runner *runner, uint64_t *ran
         end_feed(&f, runner->name);
         check_slots(made, streams, slot, runner->name);
     }
-    sluice_streams_destroy(streams);
 }
 
 TEST_LOOP(pieces_are_the_whole, 0, SHAPES)
 {
-    scene made = make_scene(&shapes[_i], test_seed() + (uint64_t)_i);
+    OWNED(scene) made = make_scene(&shapes[_i], test_seed() + (uint64_t)_i);
     uint64_t random = made.random;
     sluice_isa isas[TEST_MOST_ISAS];
     const size_t count = test_isas(isas);
     for (size_t i = 0; i < count; i++)
         for (sluice_schedule schedule = 0; sluice_schedule_get_name(schedule); schedule++)
             for (unsigned threads = 1; threads <= 3; threads += 2) {
-                test_runner runner = test_runner_create(made.network.model, isas[i], threads, schedule);
+                OWNED(test_runner) runner = test_runner_create(made.network.model, isas[i], threads, schedule);
                 sluice_engine_info info = {.struct_size = sizeof info};
                 ck_assert_int_eq(sluice_engine_get_info(runner.engine, &info), SLUICE_STATUS_OK);
                 ck_assert_int_eq(info.table_bytes > 0, made.shape.vocabulary == 11);
                 feed_all(&made, &runner, &random);
-                test_runner_free(&runner);
             }
-    free_scene(&made);
 }
 
 /* A call with streams does what one with h0, c0, hn and cn does, where slots NULL means row n has slot n; by BLIS too. */
 TEST_LOOP(streams_are_h0_and_c0, 0, 2)
 {
     uint64_t random = test_seed();
-    test_network network = test_network_random(&deep, 1.5f, &random);
-    test_batch want = test_batch_random(&deep, ROWS, STEPS, TEST_RAGGED | TEST_STATES, &random);
-    test_batch got = test_batch_pick(&deep, &want, 0, ROWS);
-    test_runner runner = {.name = "streams"};
+    OWNED(test_network) network = test_network_random(&deep, 1.5f, &random);
+    OWNED(test_batch) want = test_batch_random(&deep, ROWS, STEPS, TEST_RAGGED | TEST_STATES, &random);
+    OWNED(test_batch) got = test_batch_pick(&deep, &want, 0, ROWS);
+    OWNED(test_runner) runner = {.name = "streams"};
     sluice_engine_options options = test_options(SLUICE_ISA_AUTO, 2, SLUICE_SCHEDULE_AUTO);
     options.gemm = _i ? SLUICE_GEMM_BLIS : SLUICE_GEMM_FUSED;
     ck_assert_int_eq(sluice_engine_create(network.model, &options, &runner.engine, NULL), SLUICE_STATUS_OK);
     ck_assert_int_eq(sluice_workspace_create(runner.engine, 0, 0, &runner.workspace, NULL), SLUICE_STATUS_OK);
-    sluice_streams *streams = test_streams_create(runner.engine, ROWS + 1);
+    OWNED_HANDLE(sluice_streams) streams = test_streams_create(runner.engine, ROWS + 1);
     const size_t hidden = deep.hidden;
     float h[3 * 19], c[3 * 19];
     for (size_t n = 0; n < ROWS; n++) {
@@ -299,21 +294,16 @@ TEST_LOOP(streams_are_h0_and_c0, 0, 2)
         test_streams_check(streams, n, h, c, deep.layers * hidden, "a slot for hn and cn");
     }
     test_streams_check(streams, ROWS, NULL, NULL, deep.layers * hidden, "the slot of no row");
-    sluice_streams_destroy(streams);
-    test_runner_free(&runner);
-    test_batch_free(&want);
-    test_batch_free(&got);
-    test_network_free(&network);
 }
 
 /* ---- Callers at once ------------------------------------------------------------------------------------------------------- */
 
 TEST_LOOP(two_callers, 0, 2)
 {
-    scene made = make_scene(&shapes[0], test_seed());
+    OWNED(scene) made = make_scene(&shapes[0], test_seed());
     uint64_t random = made.random;
-    test_runner runner = test_runner_create(made.network.model, SLUICE_ISA_AUTO, 1 + (unsigned)_i, SLUICE_SCHEDULE_AUTO);
-    sluice_streams *streams = test_streams_create(runner.engine, ROWS + SPARE);
+    OWNED(test_runner) runner = test_runner_create(made.network.model, SLUICE_ISA_AUTO, 1 + (unsigned)_i, SLUICE_SCHEDULE_AUTO);
+    OWNED_HANDLE(sluice_streams) streams = test_streams_create(runner.engine, ROWS + SPARE);
     for (int again = 0; again < 20; again++) {
         size_t slot[ROWS];
         assign_slots(&made, streams, slot, &random);
@@ -329,9 +319,6 @@ TEST_LOOP(two_callers, 0, 2)
             end_feed(&feeds[k], "two callers");
         check_slots(&made, streams, slot, "two callers");
     }
-    sluice_streams_destroy(streams);
-    test_runner_free(&runner);
-    free_scene(&made);
 }
 
 enum { RIVALS = 3, ROUNDS = 1500, ROUND_STEPS = 8 };
@@ -376,11 +363,11 @@ TEST(rivals_for_a_slot)
 {
     static const sluice_shape counter = {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 1, .hidden = 64, .has_bias = 1};
     uint64_t random = test_seed();
-    test_network network = make_counter(&counter);
-    test_runner runner = test_runner_create(network.model, SLUICE_ISA_AUTO, 1, SLUICE_SCHEDULE_AUTO);
-    test_batch whole = test_batch_random(&counter, 1, RIVALS * ROUNDS * ROUND_STEPS, 0, &random);
+    OWNED(test_network) network = make_counter(&counter);
+    OWNED(test_runner) runner = test_runner_create(network.model, SLUICE_ISA_AUTO, 1, SLUICE_SCHEDULE_AUTO);
+    OWNED(test_batch) whole = test_batch_random(&counter, 1, RIVALS * ROUNDS * ROUND_STEPS, 0, &random);
     test_forward(&runner, &whole.batch);
-    sluice_streams *streams = test_streams_create(runner.engine, 2);
+    OWNED_HANDLE(sluice_streams) streams = test_streams_create(runner.engine, 2);
     const size_t slot = 1;
     pthread_barrier_t start;
     ck_assert_int_eq(pthread_barrier_init(&start, NULL, RIVALS), 0);
@@ -406,10 +393,6 @@ TEST(rivals_for_a_slot)
         sluice_workspace_destroy(rivals[k].workspace);
     }
     pthread_barrier_destroy(&start);
-    sluice_streams_destroy(streams);
-    test_batch_free(&whole);
-    test_runner_free(&runner);
-    test_network_free(&network);
 }
 
 /* ---- What is refused ------------------------------------------------------------------------------------------------------- */
@@ -418,9 +401,9 @@ TEST(rivals_for_a_slot)
 TEST(slots_refused)
 {
     uint64_t random = test_seed();
-    test_network network = test_network_random(&deep, 1.0f, &random);
-    test_runner runner = test_runner_create(network.model, SLUICE_ISA_AUTO, 1, SLUICE_SCHEDULE_AUTO);
-    sluice_streams *streams = test_streams_create(runner.engine, 6);
+    OWNED(test_network) network = test_network_random(&deep, 1.0f, &random);
+    OWNED(test_runner) runner = test_runner_create(network.model, SLUICE_ISA_AUTO, 1, SLUICE_SCHEDULE_AUTO);
+    OWNED_HANDLE(sluice_streams) streams = test_streams_create(runner.engine, 6);
     const size_t others[] = {4, 2};
     float h[3 * 19] = {1}, c[3 * 19] = {2};
     for (size_t slot = 0; slot < 6; slot++)
@@ -434,7 +417,7 @@ TEST(slots_refused)
         {{5, 0, 5}, {"row 2: slot 5", "row 0"}},        {{0, 3, 3}, {"row 2: slot 3", "row 1"}},
         {{0, 4, 1}, {"row 1: slot 4", "another call"}}, {{2, 2, 0}, {"row 0: slot 2", "another call"}},
     };
-    test_batch batch = test_batch_random(&deep, 3, 2, 0, &random);
+    OWNED(test_batch) batch = test_batch_random(&deep, 3, 2, 0, &random);
     batch.batch.streams = streams;
     sluice_error error = {0};
     for (size_t k = 0; k < sizeof cases / sizeof cases[0]; k++) {
@@ -467,10 +450,6 @@ TEST(slots_refused)
     for (size_t slot = 0; slot < 6; slot++)
         test_streams_check(streams, slot, h, c, 3 * 19, "a slot after it was given back");
     test_forward(&runner, &batch.batch);
-    sluice_streams_destroy(streams);
-    test_batch_free(&batch);
-    test_runner_free(&runner);
-    test_network_free(&network);
 }
 
 TEST(sets_refused)
@@ -479,20 +458,18 @@ TEST(sets_refused)
     others[0].layers--;
     others[1].hidden++;
     uint64_t random = test_seed();
-    test_network network = test_network_random(&deep, 1.0f, &random);
-    test_runner runner = test_runner_create(network.model, SLUICE_ISA_AUTO, 1, SLUICE_SCHEDULE_AUTO);
-    test_batch batch = test_batch_random(&deep, 3, 2, TEST_STATES, &random);
+    OWNED(test_network) network = test_network_random(&deep, 1.0f, &random);
+    OWNED(test_runner) runner = test_runner_create(network.model, SLUICE_ISA_AUTO, 1, SLUICE_SCHEDULE_AUTO);
+    OWNED(test_batch) batch = test_batch_random(&deep, 3, 2, TEST_STATES, &random);
     sluice_error error = {0};
     for (size_t k = 0; k < 2; k++) {
-        test_network other = test_network_random(&others[k], 1.0f, &random);
-        test_runner another = test_runner_create(other.model, SLUICE_ISA_AUTO, 1, SLUICE_SCHEDULE_AUTO);
+        OWNED(test_network) other = test_network_random(&others[k], 1.0f, &random);
+        OWNED(test_runner) another = test_runner_create(other.model, SLUICE_ISA_AUTO, 1, SLUICE_SCHEDULE_AUTO);
         batch.batch.streams = test_streams_create(another.engine, 3);
         batch.batch.h0 = batch.batch.c0 = NULL;
         test_refused(sluice_forward(runner.engine, runner.workspace, &batch.batch, &error), SLUICE_STATUS_BAD_ARGUMENT, &error,
                      "a set of another network");
         sluice_streams_destroy(batch.batch.streams);
-        test_runner_free(&another);
-        test_network_free(&other);
     }
     batch.batch.streams = test_streams_create(runner.engine, 3);
     for (size_t k = 0; k < 3; k++) {
@@ -505,9 +482,6 @@ TEST(sets_refused)
     for (size_t slot = 0; slot < 3; slot++)
         test_streams_check(batch.batch.streams, slot, NULL, NULL, 3 * 19, "a slot after a refusal");
     sluice_streams_destroy(batch.batch.streams);
-    test_batch_free(&batch);
-    test_runner_free(&runner);
-    test_network_free(&network);
 }
 
 int main(void)

@@ -29,15 +29,13 @@ static scene make_scene(size_t rows)
     scene made = {.random = test_seed()};
     made.network = test_network_random(&shape, 1.5f, &made.random);
     made.batch = test_batch_random(&shape, rows, STEPS, TEST_RAGGED | TEST_STATES, &made.random);
-    test_batch *alone = test_reference(&shape, made.network.model, &made.batch);
-    test_runner runner = test_runner_create(made.network.model, SLUICE_ISA_SCALAR, 1, SLUICE_SCHEDULE_ROWS);
-    test_against(&runner, &shape, &made.batch, alone, 0, rows);
-    test_runner_free(&runner);
-    test_reference_free(alone, rows);
+    OWNED(test_rows) alone = test_reference(&shape, made.network.model, &made.batch);
+    OWNED(test_runner) runner = test_runner_create(made.network.model, SLUICE_ISA_SCALAR, 1, SLUICE_SCHEDULE_ROWS);
+    test_against(&runner, &shape, &made.batch, &alone, 0);
     return made;
 }
 
-static void free_scene(scene *made)
+static void scene_free(scene *made)
 {
     test_batch_free(&made->batch);
     test_network_free(&made->network);
@@ -99,8 +97,8 @@ static void check_callers(caller *callers)
 
 START_TEST(callers_at_once)
 {
-    scene made = make_scene(ROWS);
-    test_runner runner = test_runner_create(made.network.model, SLUICE_ISA_AUTO, 1 + (unsigned)_i, SLUICE_SCHEDULE_AUTO);
+    OWNED(scene) made = make_scene(ROWS);
+    OWNED(test_runner) runner = test_runner_create(made.network.model, SLUICE_ISA_AUTO, 1 + (unsigned)_i, SLUICE_SCHEDULE_AUTO);
     caller callers[CALLERS];
     make_callers(callers, &made, runner.engine);
     for (size_t j = 0; j < CALLERS; j++)
@@ -108,8 +106,6 @@ START_TEST(callers_at_once)
     for (size_t j = 0; j < CALLERS; j++)
         ck_assert_int_eq(pthread_join(callers[j].thread, NULL), 0);
     check_callers(callers);
-    test_runner_free(&runner);
-    free_scene(&made);
 }
 END_TEST
 
@@ -131,8 +127,8 @@ __attribute__((visibility("default"))) int pthread_create(pthread_t *thread, con
 /* Inside a caller's parallel region a call runs on the caller's thread alone. */
 START_TEST(callers_in_a_parallel_region)
 {
-    scene made = make_scene(ROWS);
-    test_runner runner = test_runner_create(made.network.model, SLUICE_ISA_AUTO, 4, SLUICE_SCHEDULE_AUTO);
+    OWNED(scene) made = make_scene(ROWS);
+    OWNED(test_runner) runner = test_runner_create(made.network.model, SLUICE_ISA_AUTO, 4, SLUICE_SCHEDULE_AUTO);
     caller callers[CALLERS];
     make_callers(callers, &made, runner.engine);
     omp_set_max_active_levels(3); /* nested regions would be allowed */
@@ -149,23 +145,18 @@ START_TEST(callers_in_a_parallel_region)
     ck_assert_msg(threads_made == before, "the calls made %u threads", threads_made - before);
     check_callers(callers);
     test_forward(&runner, &made.batch.batch); /* and outside again */
-    test_runner_free(&runner);
-    free_scene(&made);
 }
 END_TEST
 
 START_TEST(more_threads_than_rows)
 {
     for (size_t rows = 1; rows <= 9; rows += 4) {
-        scene made = make_scene(rows);
-        test_batch batch = test_batch_pick(&shape, &made.batch, 0, rows);
+        OWNED(scene) made = make_scene(rows);
+        OWNED(test_batch) batch = test_batch_pick(&shape, &made.batch, 0, rows);
         for (unsigned threads = 1; threads <= 24; threads += 1 + threads / 2) {
-            test_runner runner = test_runner_create(made.network.model, SLUICE_ISA_AUTO, threads, SLUICE_SCHEDULE_AUTO);
+            OWNED(test_runner) runner = test_runner_create(made.network.model, SLUICE_ISA_AUTO, threads, SLUICE_SCHEDULE_AUTO);
             ck_assert_msg(same_answer(&made, runner.engine, runner.workspace, &batch), "%zu rows, %u threads", rows, threads);
-            test_runner_free(&runner);
         }
-        test_batch_free(&batch);
-        free_scene(&made);
     }
 }
 END_TEST
@@ -198,9 +189,9 @@ static void check_child(pid_t child)
 /* A process forked after use goes on in parent and child. */
 START_TEST(fork_after_use)
 {
-    scene made = make_scene(ROWS);
-    test_runner runner = test_runner_create(made.network.model, SLUICE_ISA_AUTO, 4, SLUICE_SCHEDULE_AUTO);
-    test_batch batch = test_batch_pick(&shape, &made.batch, 0, ROWS);
+    OWNED(scene) made = make_scene(ROWS);
+    OWNED(test_runner) runner = test_runner_create(made.network.model, SLUICE_ISA_AUTO, 4, SLUICE_SCHEDULE_AUTO);
+    OWNED(test_batch) batch = test_batch_pick(&shape, &made.batch, 0, ROWS);
     ck_assert(same_answer(&made, runner.engine, runner.workspace, &batch)); /* the threads are there now */
     for (int j = 0; j < 3; j++) {
         const pid_t child = fork_and_call(&made, runner.engine, runner.workspace, &batch);
@@ -210,9 +201,6 @@ START_TEST(fork_after_use)
         alarm(0);
         check_child(child);
     }
-    test_batch_free(&batch);
-    test_runner_free(&runner);
-    free_scene(&made);
 }
 END_TEST
 
@@ -258,16 +246,13 @@ END_TEST
 /* The answer, whatever number of threads OpenMP grants. */
 START_TEST(right_under_any_setting)
 {
-    scene made = make_scene(ROWS);
-    test_batch batch = test_batch_pick(&shape, &made.batch, 0, ROWS);
+    OWNED(scene) made = make_scene(ROWS);
+    OWNED(test_batch) batch = test_batch_pick(&shape, &made.batch, 0, ROWS);
     for (unsigned threads = 1; threads <= 8; threads++)
         for (sluice_schedule schedule = SLUICE_SCHEDULE_ROWS; schedule <= SLUICE_SCHEDULE_UNITS; schedule++) {
-            test_runner runner = test_runner_create(made.network.model, SLUICE_ISA_AUTO, threads, schedule);
+            OWNED(test_runner) runner = test_runner_create(made.network.model, SLUICE_ISA_AUTO, threads, schedule);
             ck_assert_msg(same_answer(&made, runner.engine, runner.workspace, &batch), "%s", runner.name);
-            test_runner_free(&runner);
         }
-    test_batch_free(&batch);
-    free_scene(&made);
 }
 END_TEST
 
@@ -314,12 +299,12 @@ static void run_with_state(const test_runner *runner, const scene *made, test_ba
 /* The caller's flush-to-zero state neither changes the bits nor is changed. */
 START_TEST(flushing_callers)
 {
-    scene made = {.random = test_seed()};
+    OWNED(scene) made = {.random = test_seed()};
     const sluice_shape tiny = {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 3, .hidden = 17};
     made.network = test_network_create(&tiny);
     test_network_build(&made.network);
     made.batch = tiny_batch(&tiny);
-    test_batch batch = test_batch_pick(&tiny, &made.batch, 0, ROWS);
+    OWNED(test_batch) batch = test_batch_pick(&tiny, &made.batch, 0, ROWS);
     sluice_isa isas[TEST_MOST_ISAS];
     const size_t count = test_isas(isas);
     for (size_t j = 0; j < made.batch.state_count; j++) { /* half of c0; h = tanh(c) / 2 = c / 2 */
@@ -328,34 +313,28 @@ START_TEST(flushing_callers)
     }
     for (size_t i = 0; i < count; i++)
         for (unsigned threads = 1; threads <= 3; threads++) {
-            test_runner runner = test_runner_create(made.network.model, isas[i], threads, SLUICE_SCHEDULE_AUTO);
+            OWNED(test_runner) runner = test_runner_create(made.network.model, isas[i], threads, SLUICE_SCHEDULE_AUTO);
             run_with_state(&runner, &made, &batch, 0);
             run_with_state(&runner, &made, &batch, 0x8000);
             run_with_state(&runner, &made, &batch, 0x0040);
             run_with_state(&runner, &made, &batch, FTZ_AND_DAZ);
-            test_runner_free(&runner);
         }
-    test_batch_free(&batch);
-    free_scene(&made);
 }
 END_TEST
 
 /* Nor does the direction in which the caller rounds. */
 START_TEST(rounding_callers)
 {
-    scene made = make_scene(ROWS);
-    test_batch batch = test_batch_pick(&shape, &made.batch, 0, ROWS);
+    OWNED(scene) made = make_scene(ROWS);
+    OWNED(test_batch) batch = test_batch_pick(&shape, &made.batch, 0, ROWS);
     sluice_isa isas[TEST_MOST_ISAS];
     const size_t count = test_isas(isas);
     for (size_t i = 0; i < count; i++)
         for (unsigned threads = 1; threads <= 2; threads++) {
-            test_runner runner = test_runner_create(made.network.model, isas[i], threads, SLUICE_SCHEDULE_AUTO);
+            OWNED(test_runner) runner = test_runner_create(made.network.model, isas[i], threads, SLUICE_SCHEDULE_AUTO);
             for (unsigned rounding = 0; rounding <= ROUNDING; rounding += 0x2000)
                 run_with_state(&runner, &made, &batch, rounding);
-            test_runner_free(&runner);
         }
-    test_batch_free(&batch);
-    free_scene(&made);
 }
 END_TEST
 
@@ -364,9 +343,9 @@ END_TEST
 START_TEST(flushing_engines)
 {
     const sluice_shape tiny = {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 3, .hidden = 17};
-    test_network network = test_network_create(&tiny);
+    OWNED(test_network) network = test_network_create(&tiny);
     test_network_build(&network);
-    test_batch batch = tiny_batch(&tiny);
+    OWNED(test_batch) batch = tiny_batch(&tiny);
     for (unsigned threads = 1; threads <= 3; threads++) {
         sluice_engine_options options = test_options(SLUICE_ISA_AUTO, threads, SLUICE_SCHEDULE_AUTO);
         options.flush_to_zero = 1;
@@ -381,8 +360,6 @@ START_TEST(flushing_engines)
         for (size_t j = 0; j < batch.state_count; j++)
             ck_assert_msg(batch.cn[j] == batch.c0[j] / 2, "cn[%zu] is %g", j, (double)batch.cn[j]);
     }
-    test_batch_free(&batch);
-    test_network_free(&network);
 }
 END_TEST
 

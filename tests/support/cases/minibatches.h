@@ -10,8 +10,6 @@
 
 #include <string.h>
 
-TEST_HANDLE(sluice_trainer)
-
 /** What a trainer is given in a step. Owned: test_minibatch_free. */
 typedef struct test_minibatch {
     test_batch batch; /* without logits, which are the trainer's */
