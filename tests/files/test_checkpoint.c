@@ -88,8 +88,7 @@ static void make_minibatches(int training, test_minibatch minibatches[MINIBATCHE
 static sluice_model *make_model(const sluice_shape *shape, const char *const *classes)
 {
     sluice_model *model = NULL;
-    ck_assert_int_eq(sluice_model_create_initial(shape, SLUICE_INITIALIZER_TORCH, test_seed(), classes, &model, NULL),
-                     SLUICE_STATUS_OK);
+    SUCCEEDS(sluice_model_create_initial, shape, SLUICE_INITIALIZER_TORCH, test_seed(), classes, &model);
     return model;
 }
 
@@ -145,8 +144,7 @@ TEST_LOOP(weights_are_a_model, 0, TRAININGS)
     for (size_t k = 0; k < 2; k++)
         (void)test_learn(trainer, &minibatches[k]);
     save(trainer, test_path("checkpoint"), "note");
-    sluice_error error = {0};
-    ck_assert_msg(!sluice_model_load(test_path("checkpoint"), NULL, &loaded, &error), "%s", error.message);
+    SUCCEEDS(sluice_model_load, test_path("checkpoint"), NULL, &loaded);
     test_same_weights(loaded, sluice_trainer_get_model(trainer));
     const char *notes = sluice_model_get_notes(loaded);
     ck_assert_msg(strstr(notes, "prefix \"lstm.\"") && strstr(notes, "\nignored: \"note\" U8 [4]"), "%s", notes);
@@ -440,20 +438,15 @@ TEST(arguments_refused)
     for (size_t k = 0; k < sizeof loads / sizeof loads[0]; k++) {
         sluice_trainer *loaded = trainer;
         char *note = error.message;
-        test_refused(sluice_trainer_load(loads[k].path, loads[k].engine, &loaded, NULL, &note, &error), loads[k].status, &error,
-                     loads[k].word);
-        test_names(&error, loads[k].word);
+        REFUSED(loads[k].status, loads[k].word, sluice_trainer_load, loads[k].path, loads[k].engine, &loaded, NULL, &note);
         ck_assert(!loaded && !note);
     }
-    test_refused(sluice_trainer_load(test_path("good"), NULL, NULL, NULL, NULL, &error), SLUICE_STATUS_BAD_ARGUMENT, &error,
-                 "no place");
-    test_refused(sluice_trainer_save(NULL, NULL, test_path("x"), NULL, &error), SLUICE_STATUS_BAD_ARGUMENT, &error, "no trainer");
-    test_refused(sluice_trainer_save(trainer, NULL, NULL, NULL, &error), SLUICE_STATUS_BAD_ARGUMENT, &error, "no path");
-    test_refused(sluice_trainer_save(other, NULL, test_path("x"), NULL, &error), SLUICE_STATUS_BAD_ARGUMENT, &error,
-                 "a class name");
-    test_names(&error, "\"a,b\"");
-    test_refused(sluice_trainer_save(trainer, NULL, "/dev/full", NULL, &error), SLUICE_STATUS_IO, &error, "a full device");
-    test_refused(sluice_trainer_save(trainer, NULL, test_path("absent/file"), NULL, &error), SLUICE_STATUS_IO, &error, "no folder");
+    REFUSED(SLUICE_STATUS_BAD_ARGUMENT, "NULL", sluice_trainer_load, test_path("good"), NULL, NULL, NULL, NULL);
+    REFUSED(SLUICE_STATUS_BAD_ARGUMENT, "trainer", sluice_trainer_save, NULL, NULL, test_path("x"), NULL);
+    REFUSED(SLUICE_STATUS_BAD_ARGUMENT, "path", sluice_trainer_save, trainer, NULL, NULL, NULL);
+    REFUSED(SLUICE_STATUS_BAD_ARGUMENT, "\"a,b\"", sluice_trainer_save, other, NULL, test_path("x"), NULL);
+    REFUSED(SLUICE_STATUS_IO, "/dev/full", sluice_trainer_save, trainer, NULL, "/dev/full", NULL);
+    REFUSED(SLUICE_STATUS_IO, "absent/", sluice_trainer_save, trainer, NULL, test_path("absent/file"), NULL);
     ck_assert_uint_eq(test_folder_count(0), 1);
 }
 
@@ -507,18 +500,14 @@ TEST_LOOP(overflow_refused, 0, 3)
     float x = 1, value = 1e25f;
     const sluice_batch batch = {.struct_size = sizeof batch, .rows = 1, .steps = 1, .x = &x};
     for (int k = 0; k < 2; k++) {
-        sluice_error error = {0};
-        test_refused(sluice_trainer_step(trainer, &batch, NULL, &value, NULL, &error), SLUICE_STATUS_BAD_DATA, &error, "overflow");
-        test_names(&error, "training has diverged");
+        REFUSED(SLUICE_STATUS_BAD_DATA, "training has diverged", sluice_trainer_step, trainer, &batch, NULL, &value, NULL);
     }
-    sluice_error error = {0};
-    test_refused(sluice_trainer_save(trainer, NULL, test_path("checkpoint"), "bad", &error), SLUICE_STATUS_BAD_DATA, &error,
-                 "checkpoint");
-    test_names(&error, _i == 2 ? ".second\": element" : "\": element");
+    REFUSED(SLUICE_STATUS_BAD_DATA, _i == 2 ? ".second\": element" : "\": element", sluice_trainer_save, trainer, NULL,
+            test_path("checkpoint"), "bad");
     check_file(test_path("checkpoint"), &before);
     if (_i < 2) { /* Adam's weights are finite still */
-        test_refused(sluice_model_save(sluice_trainer_get_model(trainer), test_path("checkpoint"), NULL, &error),
-                     SLUICE_STATUS_BAD_DATA, &error, "model");
+        REFUSED(SLUICE_STATUS_BAD_DATA, "element", sluice_model_save, sluice_trainer_get_model(trainer), test_path("checkpoint"),
+                NULL);
         check_file(test_path("checkpoint"), &before);
     }
     ck_assert_uint_eq(test_folder_count(0), 1);

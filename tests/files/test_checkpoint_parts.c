@@ -20,15 +20,13 @@ static sluice_trainer *make_trainer(const sluice_shape *of)
 
 static void save(const sluice_trainer *trainer, const sluice_streams *streams, const char *note)
 {
-    sluice_error error = {0};
-    ck_assert_msg(!sluice_trainer_save(trainer, streams, test_path("checkpoint"), note, &error), "%s", error.message);
+    SUCCEEDS(sluice_trainer_save, trainer, streams, test_path("checkpoint"), note);
 }
 
 static sluice_trainer *load(sluice_streams **streams, char **note)
 {
-    sluice_error error = {0};
     sluice_trainer *trainer = NULL;
-    ck_assert_msg(!sluice_trainer_load(test_path("checkpoint"), NULL, &trainer, streams, note, &error), "%s", error.message);
+    SUCCEEDS(sluice_trainer_load, test_path("checkpoint"), NULL, &trainer, streams, note);
     return trainer;
 }
 
@@ -93,10 +91,9 @@ TEST(streams_refused)
     static const sluice_shape other = {TEST_SHAPE,  .layers = 2,  .directions = 1, .inputs = 4,
                                        .hidden = 5, .classes = 3, .has_bias = 1};
     float states[3 * 2 * 12];
-    sluice_error error = {0};
     sluice_trainer *trainer = make_trainer(&shape), *stranger = make_trainer(&other), *made;
     sluice_streams *set = make_streams(trainer, states, 12), *loaded = set;
-    test_refused(sluice_trainer_save(stranger, set, test_path("x"), NULL, &error), SLUICE_STATUS_BAD_ARGUMENT, &error, "shape");
+    REFUSED(SLUICE_STATUS_BAD_ARGUMENT, "shape", sluice_trainer_save, stranger, set, test_path("x"), NULL);
     ck_assert_uint_eq(test_folder_count(0), 0);
     save(trainer, set, NULL);
     OWNED(test_bytes) file = test_file_read(test_path("checkpoint"));
@@ -105,9 +102,8 @@ TEST(streams_refused)
         ck_assert_ptr_nonnull(name);
         *name = 'S';
         test_file_write(test_path("checkpoint"), file.data, file.size);
-        test_refused(sluice_trainer_load(test_path("checkpoint"), NULL, &made, &loaded, NULL, &error), SLUICE_STATUS_BAD_DATA,
-                     &error, "a tensor");
-        test_names(&error, k ? "no tensor \"note.streams.c\"" : "no tensor \"note.streams.h\"");
+        REFUSED(SLUICE_STATUS_BAD_DATA, k ? "no tensor \"note.streams.c\"" : "no tensor \"note.streams.h\"", sluice_trainer_load,
+                test_path("checkpoint"), NULL, &made, &loaded, NULL);
         ck_assert(!made && !loaded);
         *name = 's';
     }

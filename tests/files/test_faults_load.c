@@ -1,6 +1,7 @@
 /* What loading a model allocates: no more than the model, besides a little for the file's header; and when an allocation fails. */
 #include "support/memory/allocator.h"
 #include "support/files.h"
+#include "support/message.h"
 #include "support/suite.h"
 
 #include "sluice_train.h"
@@ -20,8 +21,7 @@ static void setup(void)
 {
     test_folder_setup();
     sluice_model *model;
-    ck_assert_int_eq(sluice_model_create_initial(&shape, SLUICE_INITIALIZER_UNIFORM, test_seed(), NULL, &model, NULL),
-                     SLUICE_STATUS_OK);
+    SUCCEEDS(sluice_model_create_initial, &shape, SLUICE_INITIALIZER_UNIFORM, test_seed(), NULL, &model);
     ck_assert_int_eq(sluice_model_save(model, test_path("model"), NULL, NULL), SLUICE_STATUS_OK);
     sluice_model_destroy(model);
     content = test_file_read(test_path("model"));

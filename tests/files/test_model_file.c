@@ -141,8 +141,7 @@ TEST(known_numbers)
 static sluice_model *make_model(const char *const *classes)
 {
     sluice_model *model = NULL;
-    ck_assert_int_eq(sluice_model_create_initial(&full, SLUICE_INITIALIZER_TORCH, test_seed(), classes, &model, NULL),
-                     SLUICE_STATUS_OK);
+    SUCCEEDS(sluice_model_create_initial, &full, SLUICE_INITIALIZER_TORCH, test_seed(), classes, &model);
     return model;
 }
 
@@ -175,8 +174,7 @@ static void refused(const sluice_model *model, const char *path, const sluice_na
                     const char *word)
 {
     sluice_error error = {0};
-    test_refused(sluice_model_save(model, path, names, &error), want, &error, what);
-    test_names(&error, word);
+    test_check_refused(what, sluice_model_save(model, path, names, &error), want, &error, word);
     ck_assert_int_eq(sluice_model_save(model, path, names, NULL), want);
 }
 

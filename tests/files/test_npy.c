@@ -110,15 +110,14 @@ TEST_EACH(texts_unusual, good_texts)
     test_file_write(test_path("x.npy"), file.data, file.size);
     sl_npy_reader *reader;
     sl_npy_header header;
-    sluice_error error = {0};
-    ck_assert_msg(sl_npy_open(test_path("x.npy"), &reader, &header, &error) == SLUICE_STATUS_OK, "%s", error.message);
+    SUCCEEDS(sl_npy_open, test_path("x.npy"), &reader, &header);
     ck_assert_int_eq(header.type, good_texts[_i].type);
     ck_assert_uint_eq(header.dims, good_texts[_i].dims);
     ck_assert_mem_eq(header.shape, good_texts[_i].shape, header.dims * sizeof header.shape[0]);
     ck_assert_uint_eq(header.elements, elements);
     unsigned char data[256];
     memset(data, 0xff, sizeof data);
-    ck_assert_int_eq(sl_npy_read(reader, 0, elements, data, &error), SLUICE_STATUS_OK);
+    SUCCEEDS(sl_npy_read, reader, 0, elements, data);
     for (size_t k = 0; k < bytes; k++)
         ck_assert_uint_eq(data[k], k);
     ck_assert_uint_eq(data[bytes], 0xff);
@@ -144,13 +143,13 @@ TEST(pipe_goes_forward)
     sl_npy_reader *reader;
     sl_npy_header header;
     sluice_error error = {0};
-    ck_assert_int_eq(sl_npy_open("-", &reader, &header, &error), SLUICE_STATUS_OK);
+    SUCCEEDS(sl_npy_open, "-", &reader, &header);
     unsigned char data[10];
-    ck_assert_int_eq(sl_npy_read(reader, 0, 4, data, &error), SLUICE_STATUS_OK);
+    SUCCEEDS(sl_npy_read, reader, 0, 4, data);
     ck_assert_mem_eq(data, "\0\1\2\3", 4);
     ck_assert_int_eq(sl_npy_read(reader, 0, 1, data, &error), SLUICE_STATUS_UNSUPPORTED);
     test_check_message("back", &error, SLUICE_STATUS_UNSUPPORTED, "standard input: expected element 4 next, asked for 0");
-    ck_assert_int_eq(sl_npy_read(reader, 4, 0, data, &error), SLUICE_STATUS_OK);
+    SUCCEEDS(sl_npy_read, reader, 4, 0, data);
     ck_assert_int_eq(sl_npy_read(reader, 4, 6, data, &error), SLUICE_STATUS_BAD_DATA);
     test_check_message("short", &error, SLUICE_STATUS_BAD_DATA, "byte 77: the data end here, expected them up to byte 78");
     sl_npy_close(reader);
@@ -183,12 +182,11 @@ TEST(stdin_from_the_middle_of_a_file)
     ck_assert_int_eq(dup2(fd, STDIN_FILENO), STDIN_FILENO);
     sl_npy_reader *reader;
     sl_npy_header header;
-    sluice_error error = {0};
-    ck_assert_msg(sl_npy_open("-", &reader, &header, &error) == SLUICE_STATUS_OK, "%s", error.message);
+    SUCCEEDS(sl_npy_open, "-", &reader, &header);
     unsigned char data[4];
-    ck_assert_int_eq(sl_npy_read(reader, 2, 1, data, &error), SLUICE_STATUS_OK);
+    SUCCEEDS(sl_npy_read, reader, 2, 1, data);
     ck_assert_mem_eq(data, "\x08\x09\x0a\x0b", 4);
-    ck_assert_int_eq(sl_npy_read(reader, 0, 1, data, &error), SLUICE_STATUS_OK);
+    SUCCEEDS(sl_npy_read, reader, 0, 1, data);
     ck_assert_mem_eq(data, "\0\1\2\3", 4);
     sl_npy_close(reader);
     close(fd);
@@ -202,11 +200,11 @@ TEST(reads_outside_the_array)
     sl_npy_header header;
     sluice_error error = {0};
     float data[4];
-    ck_assert_int_eq(sl_npy_open(test_path("x.npy"), &reader, &header, &error), SLUICE_STATUS_OK);
+    SUCCEEDS(sl_npy_open, test_path("x.npy"), &reader, &header);
     ck_assert_int_eq(sl_npy_read(reader, 2, 2, data, &error), SLUICE_STATUS_BAD_ARGUMENT);
     ck_assert_int_eq(sl_npy_read(reader, SIZE_MAX, 2, data, &error), SLUICE_STATUS_BAD_ARGUMENT);
     ck_assert_int_eq(sl_npy_read(reader, 1, SIZE_MAX, data, &error), SLUICE_STATUS_BAD_ARGUMENT);
-    ck_assert_int_eq(sl_npy_read(reader, 3, 0, data, &error), SLUICE_STATUS_OK);
+    SUCCEEDS(sl_npy_read, reader, 3, 0, data);
     ck_assert_int_eq(truncate(test_path("x.npy"), (off_t)file.size - 5), 0); /* cut short by someone meanwhile */
     ck_assert_int_eq(sl_npy_read(reader, 1, 2, data, &error), SLUICE_STATUS_BAD_DATA);
     test_check_message("cut", &error, SLUICE_STATUS_BAD_DATA, "byte 73: the data end here");
@@ -244,7 +242,7 @@ static void check_survives(const unsigned char *data, size_t size, bool *loaded)
     *loaded = status == SLUICE_STATUS_OK;
     if (*loaded) {
         ck_assert_uint_le(header.elements * sl_npy_type_bytes(header.type), sizeof values);
-        ck_assert_int_eq(sl_npy_read(reader, 0, header.elements, values, &error), SLUICE_STATUS_OK);
+        SUCCEEDS(sl_npy_read, reader, 0, header.elements, values);
         sl_npy_close(reader);
     } else {
         ck_assert_int_eq(status, SLUICE_STATUS_BAD_DATA);
@@ -285,10 +283,9 @@ static const float six[] = {0, 1, 2, 3, 4, 5};
 TEST(header_as_numpy)
 {
     sl_npy_writer *writer;
-    sluice_error error = {0};
-    ck_assert_int_eq(sl_npy_create(test_path("x.npy"), &small, &writer, &error), SLUICE_STATUS_OK);
-    ck_assert_int_eq(sl_npy_write(writer, 0, 6, six, &error), SLUICE_STATUS_OK);
-    ck_assert_int_eq(sl_npy_commit(writer, &error), SLUICE_STATUS_OK);
+    SUCCEEDS(sl_npy_create, test_path("x.npy"), &small, &writer);
+    SUCCEEDS(sl_npy_write, writer, 0, 6, six);
+    SUCCEEDS(sl_npy_commit, writer);
     OWNED(test_bytes) file = test_file_read(test_path("x.npy"));
     ck_assert_uint_eq(sizeof numpy_head - 1, 128);
     ck_assert_uint_eq(file.size, 128 + sizeof six);
@@ -308,20 +305,19 @@ static void round_trip(const sl_npy_header *header, uint64_t *state)
     sl_npy_writer *writer;
     sl_npy_reader *reader;
     sl_npy_header found;
-    sluice_error error = {0};
-    ck_assert_int_eq(sl_npy_create(test_path("x.npy"), header, &writer, &error), SLUICE_STATUS_OK);
+    SUCCEEDS(sl_npy_create, test_path("x.npy"), header, &writer);
     const size_t cut = header->elements ? test_random(state) % header->elements : 0;
-    ck_assert_int_eq(sl_npy_write(writer, cut, header->elements - cut, data + cut * bytes, &error), SLUICE_STATUS_OK);
-    ck_assert_int_eq(sl_npy_write(writer, 0, cut, data, &error), SLUICE_STATUS_OK);
-    ck_assert_int_eq(sl_npy_commit(writer, &error), SLUICE_STATUS_OK);
-    ck_assert_msg(sl_npy_open(test_path("x.npy"), &reader, &found, &error) == SLUICE_STATUS_OK, "%s", error.message);
+    SUCCEEDS(sl_npy_write, writer, cut, header->elements - cut, data + cut * bytes);
+    SUCCEEDS(sl_npy_write, writer, 0, cut, data);
+    SUCCEEDS(sl_npy_commit, writer);
+    SUCCEEDS(sl_npy_open, test_path("x.npy"), &reader, &found);
     ck_assert_int_eq(found.type, header->type);
     ck_assert_uint_eq(found.dims, header->dims);
     ck_assert_mem_eq(found.shape, header->shape, found.dims * sizeof found.shape[0]);
     ck_assert_uint_eq(found.elements, header->elements);
     const size_t other = header->elements ? test_random(state) % header->elements : 0;
-    ck_assert_int_eq(sl_npy_read(reader, other, found.elements - other, back + other * bytes, &error), SLUICE_STATUS_OK);
-    ck_assert_int_eq(sl_npy_read(reader, 0, other, back, &error), SLUICE_STATUS_OK);
+    SUCCEEDS(sl_npy_read, reader, other, found.elements - other, back + other * bytes);
+    SUCCEEDS(sl_npy_read, reader, 0, other, back);
     ck_assert_mem_eq(data, back, size);
     ck_assert_uint_eq(back[size], (unsigned char)~data[size]);
     sl_npy_close(reader);
@@ -351,9 +347,9 @@ TEST(shape_of_the_longest_text)
     sl_npy_writer *writer;
     sl_npy_reader *reader;
     sluice_error error = {0};
-    ck_assert_int_eq(sl_npy_create(test_path("x.npy"), &header, &writer, &error), SLUICE_STATUS_OK);
-    ck_assert_int_eq(sl_npy_commit(writer, &error), SLUICE_STATUS_OK);
-    ck_assert_int_eq(sl_npy_open(test_path("x.npy"), &reader, &found, &error), SLUICE_STATUS_OK);
+    SUCCEEDS(sl_npy_create, test_path("x.npy"), &header, &writer);
+    SUCCEEDS(sl_npy_commit, writer);
+    SUCCEEDS(sl_npy_open, test_path("x.npy"), &reader, &found);
     ck_assert_mem_eq(found.shape, header.shape, sizeof header.shape);
     sl_npy_close(reader);
     const sl_npy_header large = {.type = SL_NPY_F4, .dims = 4, .shape = {SIZE_MAX, SIZE_MAX, SIZE_MAX, SIZE_MAX}};
@@ -382,12 +378,12 @@ TEST(target_untouched_until_commit)
     sl_npy_writer *writer;
     sluice_error error = {0};
     write_old(path);
-    ck_assert_int_eq(sl_npy_create(path, &small, &writer, &error), SLUICE_STATUS_OK);
-    ck_assert_int_eq(sl_npy_write(writer, 0, 6, six, &error), SLUICE_STATUS_OK);
+    SUCCEEDS(sl_npy_create, path, &small, &writer);
+    SUCCEEDS(sl_npy_write, writer, 0, 6, six);
     sl_npy_abort(writer);
     check_old(path);
-    ck_assert_int_eq(sl_npy_create(path, &small, &writer, &error), SLUICE_STATUS_OK);
-    ck_assert_int_eq(sl_npy_write(writer, 0, 5, six, &error), SLUICE_STATUS_OK);
+    SUCCEEDS(sl_npy_create, path, &small, &writer);
+    SUCCEEDS(sl_npy_write, writer, 0, 5, six);
     ck_assert_int_eq(sl_npy_write(writer, 5, 2, six, &error), SLUICE_STATUS_BAD_ARGUMENT);
     ck_assert_int_eq(sl_npy_commit(writer, &error), SLUICE_STATUS_BAD_ARGUMENT);
     test_check_message("unfinished", &error, SLUICE_STATUS_BAD_ARGUMENT, "not finished: 5 of 6 elements");
@@ -405,7 +401,7 @@ TEST(disk_full)
     signal(SIGXFSZ, SIG_IGN);
     const struct rlimit limit = {140, RLIM_INFINITY};
     ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
-    ck_assert_int_eq(sl_npy_create(path, &small, &writer, &error), SLUICE_STATUS_OK);
+    SUCCEEDS(sl_npy_create, path, &small, &writer);
     const sluice_status status = sl_npy_write(writer, 0, 6, six, &error);
     const sluice_status rest = sl_npy_write(writer, 0, 1, six, NULL);
     sluice_error last = {0};
@@ -427,11 +423,11 @@ TEST(devices_are_written_straight)
     ck_assert_int_eq(sl_npy_create("/dev/full", &small, &writer, &error), SLUICE_STATUS_IO);
     ck_assert_ptr_null(writer);
     test_check_message("full", &error, SLUICE_STATUS_IO, "/dev/full: byte 0: cannot be written: No space left");
-    ck_assert_int_eq(sl_npy_create("/dev/null", &small, &writer, &error), SLUICE_STATUS_OK);
+    SUCCEEDS(sl_npy_create, "/dev/null", &small, &writer);
     ck_assert_int_eq(sl_npy_write(writer, 3, 3, six, &error), SLUICE_STATUS_UNSUPPORTED);
     test_check_message("back", &error, SLUICE_STATUS_UNSUPPORTED, "/dev/null: expected element 0 next, asked for 3");
-    ck_assert_int_eq(sl_npy_write(writer, 0, 6, six, &error), SLUICE_STATUS_OK);
-    ck_assert_int_eq(sl_npy_commit(writer, &error), SLUICE_STATUS_OK);
+    SUCCEEDS(sl_npy_write, writer, 0, 6, six);
+    SUCCEEDS(sl_npy_commit, writer);
     struct stat about;
     ck_assert_int_eq(stat("/dev/null", &about), 0);
     ck_assert(S_ISCHR(about.st_mode));
@@ -461,13 +457,12 @@ TEST(standard_output)
 TEST(mode_and_links)
 {
     sl_npy_writer *writer;
-    sluice_error error = {0};
     umask(027);
     write_old(test_path("x.npy"));
     ck_assert_int_eq(symlink("x.npy", test_path("link.npy")), 0);
-    ck_assert_int_eq(sl_npy_create(test_path("link.npy"), &small, &writer, &error), SLUICE_STATUS_OK);
-    ck_assert_int_eq(sl_npy_write(writer, 0, 6, six, &error), SLUICE_STATUS_OK);
-    ck_assert_int_eq(sl_npy_commit(writer, &error), SLUICE_STATUS_OK);
+    SUCCEEDS(sl_npy_create, test_path("link.npy"), &small, &writer);
+    SUCCEEDS(sl_npy_write, writer, 0, 6, six);
+    SUCCEEDS(sl_npy_commit, writer);
     struct stat about;
     ck_assert_int_eq(lstat(test_path("link.npy"), &about), 0);
     ck_assert(S_ISLNK(about.st_mode));
@@ -494,8 +489,8 @@ TEST(outputs_that_cannot_be_made)
     ck_assert_int_eq(sl_npy_create("", &small, &writer, &error), SLUICE_STATUS_IO);
     ck_assert_uint_eq(test_folder_count(0), 0);
     /* The target turns into a folder while the file is written. */
-    ck_assert_int_eq(sl_npy_create(test_path("x.npy"), &small, &writer, &error), SLUICE_STATUS_OK);
-    ck_assert_int_eq(sl_npy_write(writer, 0, 6, six, &error), SLUICE_STATUS_OK);
+    SUCCEEDS(sl_npy_create, test_path("x.npy"), &small, &writer);
+    SUCCEEDS(sl_npy_write, writer, 0, 6, six);
     ck_assert_int_eq(mkdir(test_path("x.npy"), 0777), 0);
     ck_assert_int_eq(sl_npy_commit(writer, &error), SLUICE_STATUS_IO);
     ck_assert_uint_eq(test_folder_count(0), 1);

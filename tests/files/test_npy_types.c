@@ -25,9 +25,8 @@ static test_bytes make_header(const char *descr, const char *order, const char *
 
 static void check_opens(const test_bytes *file, sl_npy_reader **reader, sl_npy_header *header)
 {
-    sluice_error error = {0};
     test_file_write(test_path("x.npy"), file->data, file->size);
-    ck_assert_msg(sl_npy_open(test_path("x.npy"), reader, header, &error) == SLUICE_STATUS_OK, "%s", error.message);
+    SUCCEEDS(sl_npy_open, test_path("x.npy"), reader, header);
 }
 
 /* ---- Headers --------------------------------------------------------------------------------------------------------------- */
@@ -246,9 +245,9 @@ static void check_values(sl_npy_type type, bool big_endian, bool converts, bool 
     if (piped)
         feed_stdin(&file);
     test_file_write(test_path("x.npy"), file.data, file.size);
-    ck_assert_int_eq(sl_npy_open(piped ? "-" : test_path("x.npy"), &reader, &header, &error), SLUICE_STATUS_OK);
+    SUCCEEDS(sl_npy_open, piped ? "-" : test_path("x.npy"), &reader, &header);
     if (converts)
-        ck_assert_int_eq(sl_npy_convert(reader, &error), SLUICE_STATUS_OK);
+        SUCCEEDS(sl_npy_convert, reader);
     const size_t bytes = converts ? sizeof(float) : sl_npy_type_bytes(type), cut = test_random(state) % COUNT;
     unsigned char *data = malloc(COUNT * bytes);
     memset(data, 0xff, COUNT * bytes); /* NaN */
@@ -431,13 +430,12 @@ TEST_LOOP(fortran_order, 0, SL_NPY_TYPES)
         OWNED(test_bytes) file = make_columns(&of, &state);
         sl_npy_reader *reader;
         sl_npy_header header;
-        sluice_error error = {0};
         if (of.piped)
             feed_stdin(&file);
         test_file_write(test_path("x.npy"), file.data, file.size);
-        ck_assert_int_eq(sl_npy_open(of.piped ? "-" : test_path("x.npy"), &reader, &header, &error), SLUICE_STATUS_OK);
+        SUCCEEDS(sl_npy_open, of.piped ? "-" : test_path("x.npy"), &reader, &header);
         if (of.converts)
-            ck_assert_int_eq(sl_npy_convert(reader, &error), SLUICE_STATUS_OK);
+            SUCCEEDS(sl_npy_convert, reader);
         for (size_t part = 0; part < 6 && header.column_major; part++) {
             /* A dimension of one element beside rows of one element is as good as the rows'. */
             const size_t axis = test_random(&state) % of.dims, rows = of.shape[axis], first = test_random(&state) % rows;
@@ -458,7 +456,7 @@ TEST(fortran_order_refused)
     for (uint64_t k = 0; k < 5; k++)
         test_bytes_add_number(&file, k, 4);
     feed_stdin(&file); /* cut short */
-    ck_assert_int_eq(sl_npy_open("-", &reader, &header, &error), SLUICE_STATUS_OK);
+    SUCCEEDS(sl_npy_open, "-", &reader, &header);
     ck_assert_int_eq(sl_npy_read_columns(reader, 1, 2, 1, 2, data, &error), SLUICE_STATUS_BAD_ARGUMENT);
     ck_assert_int_eq(sl_npy_read_columns(reader, 1, 2, 0, 2, data, &error), SLUICE_STATUS_BAD_DATA);
     test_check_message("short", &error, SLUICE_STATUS_BAD_DATA, "the data end here, expected them up to byte");
@@ -476,9 +474,9 @@ TEST(fortran_order_cut)
     sluice_error error = {0};
     float data[12];
     check_opens(&file, &reader, &header);
-    ck_assert_int_eq(sl_npy_convert(reader, &error), SLUICE_STATUS_OK);
+    SUCCEEDS(sl_npy_convert, reader);
     ck_assert_int_eq(truncate(test_path("x.npy"), (off_t)file.size - 16), 0);
-    ck_assert_int_eq(sl_npy_read_columns(reader, 1, 4, 0, 2, data, &error), SLUICE_STATUS_OK);
+    SUCCEEDS(sl_npy_read_columns, reader, 1, 4, 0, 2, data);
     ck_assert_int_eq(sl_npy_read_columns(reader, 1, 4, 2, 2, data, &error), SLUICE_STATUS_BAD_DATA);
     test_check_message("cut", &error, SLUICE_STATUS_BAD_DATA, "x.npy: byte ");
     sl_npy_close(reader);

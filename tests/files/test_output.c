@@ -169,14 +169,13 @@ TEST_LOOP(descriptor_is_read, 0, SPELLINGS)
     char path[256], text[8] = {0};
     size_t got = 0;
     sl_input input;
-    sluice_error error;
     write_text(test_path("file"), "skip this");
     const int fd = open_file(test_path("file"), O_RDONLY);
     ck_assert_int_eq(lseek(fd, 5, SEEK_SET), 5);
     spell(_i, fd, path);
-    ck_assert_int_eq(sl_input_open(path, &input, &error), SLUICE_STATUS_OK);
+    SUCCEEDS(sl_input_open, path, &input);
     ck_assert_uint_eq(input.size, 4);
-    ck_assert_int_eq(sl_input_read(&input, 0, text, sizeof text, &got, &error), SLUICE_STATUS_OK);
+    SUCCEEDS(sl_input_read, &input, 0, text, sizeof text, &got);
     ck_assert_uint_eq(got, 4);
     ck_assert_str_eq(text, "this");
     sl_input_close(&input);
@@ -263,8 +262,8 @@ static void replace(const char *path, int named)
     sl_output output;
     sluice_error error = {0};
     const unsigned before = test_folder_count(0);
-    ck_assert_int_eq(sl_output_create(path, &output, &error), SLUICE_STATUS_OK);
-    ck_assert_int_eq(sl_output_write(&output, 0, "new", 3, &error), SLUICE_STATUS_OK);
+    SUCCEEDS(sl_output_create, path, &output);
+    SUCCEEDS(sl_output_write, &output, 0, "new", 3);
     struct stat grows;
     ck_assert_int_eq(fstat(output.fd, &grows), 0);
     ck_assert_msg(!(grows.st_mode & 077), "mode %o before it is complete", grows.st_mode & 0777);
@@ -383,8 +382,8 @@ TEST_LOOP(nothing_is_left, 0, 2)
     choose_names(_i);
     sl_output output;
     sluice_error error = {0};
-    ck_assert_int_eq(sl_output_create(test_path("new"), &output, &error), SLUICE_STATUS_OK);
-    ck_assert_int_eq(sl_output_write(&output, 0, "new", 3, &error), SLUICE_STATUS_OK);
+    SUCCEEDS(sl_output_create, test_path("new"), &output);
+    SUCCEEDS(sl_output_write, &output, 0, "new", 3);
     if (_i)
         ck_assert_uint_eq(test_folder_count(0), 1);
     else if (test_folder_count(0))

@@ -18,9 +18,8 @@ static sluice_engine *make_engine(const sluice_shape *shape, const sluice_engine
 {
     OWNED_HANDLE(sluice_model) model = NULL;
     sluice_engine *engine;
-    sluice_error error = {0};
-    ck_assert_msg(!sluice_model_create_initial(shape, SLUICE_INITIALIZER_UNIFORM, 1, NULL, &model, &error), "%s", error.message);
-    ck_assert_msg(!sluice_engine_create(model, options, &engine, &error), "%s", error.message);
+    SUCCEEDS(sluice_model_create_initial, shape, SLUICE_INITIALIZER_UNIFORM, 1, NULL, &model);
+    SUCCEEDS(sluice_engine_create, model, options, &engine);
     return engine;
 }
 
@@ -71,15 +70,14 @@ enum { ENTRIES = sizeof entries / sizeof entries[0] };
 
 TEST(what_is_saved_is_loaded)
 {
-    sluice_error error = {0};
     for (size_t count = 0; count <= ENTRIES; count++) {
         OWNED_HANDLE(sluice_engine) from = make_auto(&stack);
         OWNED_HANDLE(sluice_engine) to = make_auto(&stack);
         learn(from, entries, count);
-        ck_assert_msg(!sluice_plan_save(from, test_path("plans"), &error), "%s", error.message);
-        ck_assert_msg(!sluice_plan_load(to, test_path("plans"), &error), "%s", error.message);
+        SUCCEEDS(sluice_plan_save, from, test_path("plans"));
+        SUCCEEDS(sluice_plan_load, to, test_path("plans"));
         check_knows(to, entries, count);
-        ck_assert_msg(!sluice_plan_save(to, test_path("again"), &error), "%s", error.message);
+        SUCCEEDS(sluice_plan_save, to, test_path("again"));
         test_bytes first = test_file_read(test_path("plans")), second = test_file_read(test_path("again"));
         ck_assert_uint_eq(first.size, second.size);
         test_bytes_free(&first);
@@ -129,17 +127,16 @@ TEST(what_was_measured_is_saved_and_planned)
 {
     sluice_plan first = {.struct_size = sizeof first}, second = first;
     sluice_candidate chosen = {.struct_size = sizeof chosen};
-    sluice_error error = {0};
     const sluice_engine_options options = test_options(SLUICE_ISA_SCALAR, 2, SLUICE_SCHEDULE_AUTO);
     OWNED_HANDLE(sluice_engine) from = make_engine(&stack, &options);
     OWNED_HANDLE(sluice_engine) to = make_engine(&stack, &options);
-    ck_assert_msg(!sluice_plan_measure(from, 3, 4, NULL, &error), "%s", error.message);
-    ck_assert_msg(!sluice_plan_save(from, test_path("plans"), &error), "%s", error.message);
-    ck_assert_msg(!sluice_plan_load(to, test_path("plans"), &error), "%s", error.message);
-    ck_assert_msg(!sluice_plan_get(from, 3, 4, NULL, &first, &error), "%s", error.message);
-    ck_assert_msg(!sluice_plan_get(to, 3, 4, NULL, &second, &error), "%s", error.message);
+    SUCCEEDS(sluice_plan_measure, from, 3, 4, NULL);
+    SUCCEEDS(sluice_plan_save, from, test_path("plans"));
+    SUCCEEDS(sluice_plan_load, to, test_path("plans"));
+    SUCCEEDS(sluice_plan_get, from, 3, 4, NULL, &first);
+    SUCCEEDS(sluice_plan_get, to, 3, 4, NULL, &second);
     ck_assert_uint_eq(first.chosen, second.chosen);
-    ck_assert_msg(!sluice_plan_get_candidate(to, 3, 4, NULL, second.chosen, &chosen, &error), "%s", error.message);
+    SUCCEEDS(sluice_plan_get_candidate, to, 3, 4, NULL, second.chosen, &chosen);
     ck_assert_double_gt(chosen.seconds, 0);
 }
 
@@ -176,13 +173,12 @@ TEST(seconds_need_no_nine_places)
     for (size_t k = 0; k < sizeof forms / sizeof forms[0]; k++) {
         OWNED_HANDLE(sluice_engine) engine = make_auto(&stack);
         char line[128];
-        sluice_error error = {0};
         snprintf(line, sizeof line, "rows=1 steps=1 teams=1 members=1 hoists=0 wavefront=0 seconds=%s\n", forms[k].text);
         ck_assert_int_eq(sluice_plan_save(engine, test_path("plans"), NULL), SLUICE_STATUS_OK);
         OWNED(test_bytes) file = test_file_read(test_path("plans"));
         test_bytes_add_text(&file, line);
         test_file_write(test_path("plans"), file.data, file.size);
-        ck_assert_msg(!sluice_plan_load(engine, test_path("plans"), &error), "%s", error.message);
+        SUCCEEDS(sluice_plan_load, engine, test_path("plans"));
         ck_assert_double_eq_tol(engine->tuned_plans[0].seconds, forms[k].seconds, 1e-15 * forms[k].seconds);
     }
 }
@@ -375,27 +371,24 @@ TEST(mutations)
 
 TEST(engines_that_do_not_choose)
 {
-    sluice_error error = {0};
     OWNED_HANDLE(sluice_engine) from = make_auto(&stack);
     ck_assert_int_eq(sluice_plan_save(from, test_path("plans"), NULL), SLUICE_STATUS_OK);
     const sluice_engine_options options = test_options(SLUICE_ISA_SCALAR, THREADS, SLUICE_SCHEDULE_HOIST);
     OWNED_HANDLE(sluice_engine) fixed = make_engine(&stack, &options);
-    test_refused(sluice_plan_load(fixed, test_path("plans"), &error), SLUICE_STATUS_BAD_ARGUMENT, &error, "a fixed schedule");
-    test_names(&error, "hoist");
+    REFUSED(SLUICE_STATUS_BAD_ARGUMENT, "hoist", sluice_plan_load, fixed, test_path("plans"));
 }
 
 TEST(arguments)
 {
-    sluice_error error = {0};
     OWNED_HANDLE(sluice_engine) engine = make_auto(&stack);
-    test_refused(sluice_plan_save(NULL, "x", &error), SLUICE_STATUS_BAD_ARGUMENT, &error, "NULL engine");
-    test_refused(sluice_plan_save(engine, NULL, &error), SLUICE_STATUS_BAD_ARGUMENT, &error, "NULL path");
-    test_refused(sluice_plan_load(NULL, "x", &error), SLUICE_STATUS_BAD_ARGUMENT, &error, "NULL engine");
-    test_refused(sluice_plan_load(engine, NULL, &error), SLUICE_STATUS_BAD_ARGUMENT, &error, "NULL path");
-    test_refused(sluice_plan_load(engine, test_path("absent"), &error), SLUICE_STATUS_NO_INPUT, &error, "no file");
-    test_refused(sluice_plan_load(engine, test_folder, &error), SLUICE_STATUS_NO_INPUT, &error, "a folder");
-    test_refused(sluice_plan_save(engine, test_path("absent/plans"), &error), SLUICE_STATUS_IO, &error, "no folder");
-    test_refused(sluice_plan_save(engine, "/dev/full", &error), SLUICE_STATUS_IO, &error, "a full disk");
+    REFUSED(SLUICE_STATUS_BAD_ARGUMENT, "engine", sluice_plan_save, NULL, "x");
+    REFUSED(SLUICE_STATUS_BAD_ARGUMENT, "path", sluice_plan_save, engine, NULL);
+    REFUSED(SLUICE_STATUS_BAD_ARGUMENT, "engine", sluice_plan_load, NULL, "x");
+    REFUSED(SLUICE_STATUS_BAD_ARGUMENT, "path", sluice_plan_load, engine, NULL);
+    REFUSED(SLUICE_STATUS_NO_INPUT, "absent", sluice_plan_load, engine, test_path("absent"));
+    REFUSED(SLUICE_STATUS_NO_INPUT, test_folder, sluice_plan_load, engine, test_folder);
+    REFUSED(SLUICE_STATUS_IO, "absent/", sluice_plan_save, engine, test_path("absent/plans"));
+    REFUSED(SLUICE_STATUS_IO, "/dev/full", sluice_plan_save, engine, "/dev/full");
     ck_assert_uint_eq(test_folder_count(0), 0);
 }
 

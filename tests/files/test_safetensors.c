@@ -122,9 +122,9 @@ TEST(file_cut_while_open)
     sl_tensor_source opened;
     sluice_error error = {0};
     float values[4];
-    ck_assert_int_eq(sl_safetensors_open(test_path("x"), &opened, &error), SLUICE_STATUS_OK);
+    SUCCEEDS(sl_safetensors_open, test_path("x"), &opened);
     ck_assert_int_eq(truncate(test_path("x"), (off_t)file.size - 1), 0);
-    ck_assert_int_eq(sl_source_read(&opened, &opened.tensors[0], 0, 4, values, &error), SLUICE_STATUS_OK);
+    SUCCEEDS(sl_source_read, &opened, &opened.tensors[0], 0, 4, values);
     ck_assert_int_eq(sl_source_read(&opened, &opened.tensors[1], 0, 4, values, &error), SLUICE_STATUS_IO);
     char part[64];
     snprintf(part, sizeof part, "byte %zu: the file ends here, but was longer", file.size - 1);
@@ -306,8 +306,7 @@ TEST(values_in_place)
     test_file_write(test_path("x"), file.data, file.size);
     OWNED_HANDLE(sluice_model) model = NULL;
     sl_tensor_source opened;
-    sluice_error error = {0};
-    ck_assert_msg(sluice_model_load(test_path("x"), NULL, &model, &error) == SLUICE_STATUS_OK, "%s", error.message);
+    SUCCEEDS(sluice_model_load, test_path("x"), NULL, &model);
     ck_assert_int_eq(sl_safetensors_open(test_path("x"), &opened, NULL), SLUICE_STATUS_OK);
     static const char *const suffixes[] = {"l0", "l0_reverse", "l1", "l1_reverse"};
     for (size_t k = 0; k < 4; k++) {
@@ -402,8 +401,7 @@ TEST(langid)
     char path[4096];
     snprintf(path, sizeof path, "%s/perf/langid/langid.safetensors", source ? source : ".");
     OWNED_HANDLE(sluice_model) model = NULL;
-    sluice_error error = {0};
-    ck_assert_msg(sluice_model_load(path, NULL, &model, &error) == SLUICE_STATUS_OK, "%s", error.message);
+    SUCCEEDS(sluice_model_load, path, NULL, &model);
     const sluice_shape shape = sl_model_shape(model);
     const size_t found[] = {shape.layers, shape.directions, shape.inputs, shape.hidden, shape.vocabulary, shape.classes};
     const size_t expected[] = {1, 2, 32, 128, 256, 8};

@@ -2,8 +2,7 @@
 #ifndef SLUICE_TESTS_NETWORK_H
 #define SLUICE_TESTS_NETWORK_H
 
-#include "sluice.h"
-#include "support/suite.h"
+#include "support/message.h"
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -58,41 +58,27 @@ TEST(tape_arguments)
 {
     OWNED(scene) made = make_scene(&small, 0);
     OWNED(test_runner) plain = engine_with(&made, 0, SLUICE_GEMM_FUSED);
-    sluice_error error = {0};
     sluice_tape *tape = made.tape;
     size_t bytes = 0;
-    test_refused(sluice_tape_create(NULL, NULL, &tape, &error), bad_argument, &error, "NULL engine");
-    test_names(&error, "engine");
+    REFUSED(bad_argument, "engine", sluice_tape_create, NULL, NULL, &tape);
     ck_assert_ptr_null(tape);
-    test_refused(sluice_tape_create(made.runner.engine, NULL, NULL, &error), bad_argument, &error, "NULL tape");
-    test_names(&error, "tape");
+    REFUSED(bad_argument, "tape", sluice_tape_create, made.runner.engine, NULL, NULL);
     tape = made.tape;
-    test_refused(sluice_tape_create(plain.engine, NULL, &tape, &error), bad_argument, &error, "an engine not for training");
-    test_names(&error, "training");
+    REFUSED(bad_argument, "training", sluice_tape_create, plain.engine, NULL, &tape);
     ck_assert_ptr_null(tape);
     const sluice_tape_options unknown = {.struct_size = 3};
-    test_refused(sluice_tape_create(made.runner.engine, &unknown, &tape, &error), bad_argument, &error, "struct_size");
-    test_names(&error, "struct_size");
-    test_refused(sluice_tape_required_bytes(made.runner.engine, &unknown, 1, 1, NULL, &bytes, &error), bad_argument, &error,
-                 "struct_size");
-    test_refused(sluice_tape_required_bytes(NULL, NULL, 1, 1, NULL, &bytes, &error), bad_argument, &error, "NULL engine");
-    test_names(&error, "engine");
-    test_refused(sluice_tape_required_bytes(made.runner.engine, NULL, 1, 1, NULL, NULL, &error), bad_argument, &error,
-                 "NULL bytes");
-    test_names(&error, "bytes");
-    test_refused(sluice_tape_required_bytes(plain.engine, NULL, 1, 1, NULL, &bytes, &error), bad_argument, &error,
-                 "not for training");
-    test_names(&error, "training");
+    REFUSED(bad_argument, "struct_size", sluice_tape_create, made.runner.engine, &unknown, &tape);
+    REFUSED(bad_argument, "struct_size", sluice_tape_required_bytes, made.runner.engine, &unknown, 1, 1, NULL, &bytes);
+    REFUSED(bad_argument, "engine", sluice_tape_required_bytes, NULL, NULL, 1, 1, NULL, &bytes);
+    REFUSED(bad_argument, "bytes", sluice_tape_required_bytes, made.runner.engine, NULL, 1, 1, NULL, NULL);
+    REFUSED(bad_argument, "training", sluice_tape_required_bytes, plain.engine, NULL, 1, 1, NULL, &bytes);
     const int64_t long_length[2] = {3, 6}, negative[2] = {-1, 2};
-    test_refused(sluice_tape_required_bytes(made.runner.engine, NULL, 2, 5, long_length, &bytes, &error), SLUICE_STATUS_BAD_DATA,
-                 &error, "a length");
-    test_names(&error, "6");
-    test_refused(sluice_tape_required_bytes(made.runner.engine, NULL, 2, 5, negative, &bytes, &error), SLUICE_STATUS_BAD_DATA,
-                 &error, "a length");
-    test_refused(sluice_tape_required_bytes(made.runner.engine, NULL, SIZE_MAX / 2, 5, NULL, &bytes, &error),
-                 SLUICE_STATUS_TOO_LARGE, &error, "rows");
-    test_refused(sluice_tape_required_bytes(made.runner.engine, NULL, 3, SIZE_MAX / 2, NULL, &bytes, &error),
-                 SLUICE_STATUS_TOO_LARGE, &error, "steps");
+    REFUSED(SLUICE_STATUS_BAD_DATA, "6", sluice_tape_required_bytes, made.runner.engine, NULL, 2, 5, long_length, &bytes);
+    REFUSED(SLUICE_STATUS_BAD_DATA, "length", sluice_tape_required_bytes, made.runner.engine, NULL, 2, 5, negative, &bytes);
+    REFUSED(SLUICE_STATUS_TOO_LARGE, "address space", sluice_tape_required_bytes, made.runner.engine, NULL, SIZE_MAX / 2, 5, NULL,
+            &bytes);
+    REFUSED(SLUICE_STATUS_TOO_LARGE, "address space", sluice_tape_required_bytes, made.runner.engine, NULL, 3, SIZE_MAX / 2, NULL,
+            &bytes);
     ck_assert_int_eq(sluice_tape_create(NULL, NULL, &tape, NULL), bad_argument);
     sluice_tape_destroy(NULL);
 }
@@ -105,11 +91,9 @@ TEST(tape_of_blis)
     options.gemm = SLUICE_GEMM_BLIS;
     options.training = 1;
     OWNED_HANDLE(sluice_engine) engine = NULL;
-    sluice_error error = {0};
-    ck_assert_int_eq(sluice_engine_create(made.network.model, &options, &engine, &error), SLUICE_STATUS_OK);
+    SUCCEEDS(sluice_engine_create, made.network.model, &options, &engine);
     sluice_tape *tape = made.tape;
-    test_refused(sluice_tape_create(engine, NULL, &tape, &error), SLUICE_STATUS_UNSUPPORTED, &error, "BLIS");
-    test_names(&error, "BLIS");
+    REFUSED(SLUICE_STATUS_UNSUPPORTED, "BLIS", sluice_tape_create, engine, NULL, &tape);
     ck_assert_ptr_null(tape);
 }
 
@@ -128,10 +112,7 @@ TEST_LOOP(tape_bytes, 0, 6)
             OWNED(test_gradient) gradient = test_gradient_random(&made.shape, &batch.batch, &made.random);
             OWNED_HANDLE(sluice_tape) tape = test_tape_create(&made.runner, recompute);
             size_t need = 0;
-            sluice_error error = {0};
-            ck_assert_msg(sluice_tape_required_bytes(made.runner.engine, &options, sizes[j][0], sizes[j][1], batch.lengths, &need,
-                                                     &error) == SLUICE_STATUS_OK,
-                          "%s", error.message);
+            SUCCEEDS(sluice_tape_required_bytes, made.runner.engine, &options, sizes[j][0], sizes[j][1], batch.lengths, &need);
             for (unsigned time = 0; time < 3; time++) {
                 test_forward_taped(&made.runner, tape, &batch.batch);
                 ck_assert_uint_eq(sluice_tape_get_bytes(tape), need);
@@ -222,8 +203,8 @@ TEST_LOOP(backward_refuses, 0, SPOILINGS)
     call.given = &call.gradient;
     spoilings[_i].spoil(&call);
     sluice_error error = {0};
-    test_refused(sluice_backward(call.tape, call.given, &error), bad_argument, &error, spoilings[_i].what);
-    test_names(&error, spoilings[_i].word);
+    test_check_refused(spoilings[_i].what, sluice_backward(call.tape, call.given, &error), bad_argument, &error,
+                       spoilings[_i].word);
     ck_assert_int_eq(sluice_backward(call.tape, call.given, NULL), bad_argument);
     ck_assert_msg(test_gradient_untouched(&made.gradient), "%s: a gradient is written", spoilings[_i].what);
     ck_assert(test_prefilled(call.other, 1000));
@@ -238,8 +219,7 @@ static void refuse_empty(scene *made, const char *what)
 {
     sluice_error error = {0};
     test_gradient_prefill(&made->gradient);
-    test_refused(sluice_backward(made->tape, &made->gradient.gradient, &error), bad_argument, &error, what);
-    test_names(&error, "tape");
+    test_check_refused(what, sluice_backward(made->tape, &made->gradient.gradient, &error), bad_argument, &error, "tape");
     ck_assert_msg(test_gradient_untouched(&made->gradient), "%s: a gradient is written", what);
 }
 
@@ -247,13 +227,12 @@ static void refuse_empty(scene *made, const char *what)
 TEST(tape_holds_no_batch)
 {
     OWNED(scene) made = make_scene(&small, TEST_STATES);
-    sluice_error error = {0};
     refuse_empty(&made, "a new tape");
     test_forward_taped(&made.runner, made.tape, &made.batch.batch);
     test_backward(&made.runner, made.tape, &made.gradient.gradient);
     refuse_empty(&made, "a tape used up");
     test_forward_taped(&made.runner, made.tape, &made.batch.batch);
-    ck_assert_int_eq(sluice_engine_set_model(made.runner.engine, made.network.model, &error), SLUICE_STATUS_OK);
+    SUCCEEDS(sluice_engine_set_model, made.runner.engine, made.network.model);
     refuse_empty(&made, "a tape from before another model");
     test_forward_taped(&made.runner, made.tape, &made.batch.batch);
     test_backward(&made.runner, made.tape, &made.gradient.gradient);
@@ -269,9 +248,7 @@ TEST(tape_after_a_refusal)
     sluice_batch bad = made.batch.batch;
     bad.tape = made.tape;
     bad.lengths = lengths;
-    sluice_error error = {0};
-    test_refused(sluice_forward(made.runner.engine, made.runner.workspace, &bad, &error), SLUICE_STATUS_BAD_DATA, &error,
-                 "a length");
+    REFUSED(SLUICE_STATUS_BAD_DATA, "length", sluice_forward, made.runner.engine, made.runner.workspace, &bad);
     test_backward(&made.runner, made.tape, &made.gradient.gradient);
     test_gradient_within(&made.gradient, &want, "after a refusal");
 }
@@ -321,9 +298,8 @@ TEST_LOOP(forward_refuses, 0, BAD_BATCHES)
     test_prefill(some_logits, sizeof some_logits / sizeof some_logits[0]);
     bad_batches[_i].spoil(&call);
     sluice_error error = {0};
-    test_refused(sluice_forward(made.runner.engine, made.runner.workspace, &call.batch, &error), bad_argument, &error,
-                 bad_batches[_i].what);
-    test_names(&error, bad_batches[_i].word);
+    test_check_refused(bad_batches[_i].what, sluice_forward(made.runner.engine, made.runner.workspace, &call.batch, &error),
+                       bad_argument, &error, bad_batches[_i].word);
     ck_assert_msg(test_batch_untouched(&made.batch), "%s: an output is written", bad_batches[_i].what);
     ck_assert(test_prefilled(some_logits, sizeof some_logits / sizeof some_logits[0]));
     refuse_empty(&made, bad_batches[_i].what);
@@ -361,10 +337,8 @@ TEST(set_model_arguments)
 {
     OWNED(scene) made = make_scene(&small, 0);
     sluice_error error = {0};
-    test_refused(sluice_engine_set_model(NULL, made.network.model, &error), bad_argument, &error, "NULL engine");
-    test_names(&error, "engine");
-    test_refused(sluice_engine_set_model(made.runner.engine, NULL, &error), bad_argument, &error, "NULL model");
-    test_names(&error, "model");
+    REFUSED(bad_argument, "engine", sluice_engine_set_model, NULL, made.network.model);
+    REFUSED(bad_argument, "model", sluice_engine_set_model, made.runner.engine, NULL);
     static const char *const names[] = {"layers", "directions", "inputs", "hidden", "vocabulary", "classes", "has_bias"};
     for (size_t j = 0; j < 7; j++) {
         sluice_shape shape = small;
@@ -408,9 +382,8 @@ TEST_LOOP(set_model, 0, 9)
         OWNED(test_gradient) want_back = test_gradient_random(&shape, &want.batch, &made.random);
         for (size_t r = 0; r < TEST_RESULTS; r++)
             memcpy(want_back.in[r], made.gradient.in[r], want_back.in_count[r] * sizeof(float));
-        sluice_error error = {0};
         test_forward(&set, &made.batch.batch);
-        ck_assert_msg(sluice_engine_set_model(set.engine, other.model, &error) == SLUICE_STATUS_OK, "%s", error.message);
+        SUCCEEDS(sluice_engine_set_model, set.engine, other.model);
         test_batch_prefill(&made.batch);
         test_gradient_prefill(&made.gradient);
         test_forward(&set, &made.batch.batch);

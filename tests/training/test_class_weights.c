@@ -15,8 +15,7 @@
 /* The loss has to be had. */
 static double get(sluice_loss *loss)
 {
-    sluice_error error = {0};
-    ck_assert_msg(sluice_loss_compute(loss, &error) == SLUICE_STATUS_OK, "%s", error.message);
+    SUCCEEDS(sluice_loss_compute, loss);
     return loss->loss;
 }
 
@@ -330,12 +329,10 @@ TEST(trainer_refuses)
 
 static sluice_trainer *save_and_load(sluice_trainer *trainer)
 {
-    sluice_error error = {0};
-    ck_assert_msg(sluice_trainer_save(trainer, NULL, test_path("checkpoint"), "", &error) == SLUICE_STATUS_OK, "%s", error.message);
+    SUCCEEDS(sluice_trainer_save, trainer, NULL, test_path("checkpoint"), "");
     sluice_trainer_destroy(trainer);
     trainer = NULL;
-    ck_assert_msg(sluice_trainer_load(test_path("checkpoint"), NULL, &trainer, NULL, NULL, &error) == SLUICE_STATUS_OK, "%s",
-                  error.message);
+    SUCCEEDS(sluice_trainer_load, test_path("checkpoint"), NULL, &trainer, NULL, NULL);
     return trainer;
 }
 

@@ -15,9 +15,7 @@ static const sluice_shape whole = {TEST_SHAPE,   .layers = 2,       .directions 
 static sluice_model *make(const sluice_shape *shape, sluice_initializer initializer, uint64_t seed)
 {
     sluice_model *model = NULL;
-    sluice_error error = {0};
-    ck_assert_msg(sluice_model_create_initial(shape, initializer, seed, NULL, &model, &error) == SLUICE_STATUS_OK, "%s",
-                  error.message);
+    SUCCEEDS(sluice_model_create_initial, shape, initializer, seed, NULL, &model);
     return model;
 }
 
@@ -264,13 +262,10 @@ TEST(refused)
         sluice_error error = {0};
         const sluice_status status = sluice_model_create_initial(cases[k].shape, (sluice_initializer)cases[k].initializer, 1,
                                                                  cases[k].names, &model, &error);
-        test_refused(status, cases[k].status, &error, cases[k].what);
-        test_names(&error, cases[k].part);
+        test_check_refused(cases[k].what, status, cases[k].status, &error, cases[k].part);
         ck_assert_ptr_null(model);
     }
-    sluice_error error = {0};
-    test_refused(sluice_model_create_initial(&plain, SLUICE_INITIALIZER_TORCH, 1, NULL, NULL, &error), SLUICE_STATUS_BAD_ARGUMENT,
-                 &error, "no place");
+    REFUSED(SLUICE_STATUS_BAD_ARGUMENT, "NULL", sluice_model_create_initial, &plain, SLUICE_INITIALIZER_TORCH, 1, NULL, NULL);
 }
 
 int main(void)

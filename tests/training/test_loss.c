@@ -62,8 +62,7 @@ static void loss_scene_free(loss_scene *scene)
 /* The loss has to be had. */
 static double get(sluice_loss *loss)
 {
-    sluice_error error = {0};
-    ck_assert_msg(sluice_loss_compute(loss, &error) == SLUICE_STATUS_OK, "%s", error.message);
+    SUCCEEDS(sluice_loss_compute, loss);
     return loss->loss;
 }
 

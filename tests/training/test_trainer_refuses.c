@@ -154,30 +154,24 @@ TEST(options_refused)
     ck_assert_int_eq(sluice_model_create_initial(&headless, SLUICE_INITIALIZER_UNIFORM, 1, NULL, &bare, NULL), SLUICE_STATUS_OK);
     static int place;
     sluice_trainer *trainer;
-    sluice_error error;
     for (k = 0; k < sizeof cases / sizeof cases[0]; k++) {
         trainer = (sluice_trainer *)&place;
-        error = (sluice_error){0};
-        test_refused(sluice_trainer_create(model, NULL, &cases[k].options, &trainer, &error), SLUICE_STATUS_BAD_ARGUMENT, &error,
-                     cases[k].part);
-        test_names(&error, cases[k].part);
+        REFUSED(SLUICE_STATUS_BAD_ARGUMENT, cases[k].part, sluice_trainer_create, model, NULL, &cases[k].options, &trainer);
         ck_assert_ptr_null(trainer);
     }
     sluice_trainer_options options = good;
     for (int variant = 0; variant < 3; variant++) { /* without a head there is squared error on y alone */
         options.every_step = variant == 1;
         options.loss = variant == 2 ? SLUICE_LOSS_SQUARED_ERROR : SLUICE_LOSS_CROSS_ENTROPY;
-        test_refused(sluice_trainer_create(bare, NULL, &options, &trainer, &error), SLUICE_STATUS_BAD_ARGUMENT, &error, "no head");
-        test_names(&error, "no head");
+        REFUSED(SLUICE_STATUS_BAD_ARGUMENT, "no head", sluice_trainer_create, bare, NULL, &options, &trainer);
     }
-    test_refused(sluice_trainer_create(NULL, NULL, NULL, &trainer, &error), SLUICE_STATUS_BAD_ARGUMENT, &error, "no model");
-    test_refused(sluice_trainer_create(model, NULL, NULL, NULL, &error), SLUICE_STATUS_BAD_ARGUMENT, &error, "no place");
+    REFUSED(SLUICE_STATUS_BAD_ARGUMENT, "model", sluice_trainer_create, NULL, NULL, NULL, &trainer);
+    REFUSED(SLUICE_STATUS_BAD_ARGUMENT, "NULL", sluice_trainer_create, model, NULL, NULL, NULL);
     sluice_engine_options engine = test_options(SLUICE_ISA_AUTO, 1, SLUICE_SCHEDULE_AUTO);
     engine.gemm = SLUICE_GEMM_BLIS;
-    test_refused(sluice_trainer_create(model, &engine, NULL, &trainer, &error), SLUICE_STATUS_UNSUPPORTED, &error, "BLIS");
+    REFUSED(SLUICE_STATUS_UNSUPPORTED, "BLIS", sluice_trainer_create, model, &engine, NULL, &trainer);
     engine.struct_size = 1;
-    test_refused(sluice_trainer_create(model, &engine, NULL, &trainer, &error), SLUICE_STATUS_BAD_ARGUMENT, &error,
-                 "engine options");
+    REFUSED(SLUICE_STATUS_BAD_ARGUMENT, "struct_size", sluice_trainer_create, model, &engine, NULL, &trainer);
     sluice_trainer_destroy(NULL);
 }
 
@@ -246,12 +240,10 @@ TEST_LOOP(batches_refused, 0, 2)
         test_names(&error, calls[k].part);
     }
     sluice_report report = {0};
-    test_refused(sluice_trainer_step(trainer, &good, labels, values, &report, &error), SLUICE_STATUS_BAD_ARGUMENT, &error,
-                 "report");
-    test_refused(sluice_trainer_evaluate(trainer, &good, labels, values, &report, &error), SLUICE_STATUS_BAD_ARGUMENT, &error,
-                 "report");
-    test_refused(sluice_trainer_update(trainer, &report, &error), SLUICE_STATUS_BAD_ARGUMENT, &error, "report");
-    test_refused(sluice_trainer_update(NULL, NULL, &error), SLUICE_STATUS_BAD_ARGUMENT, &error, "no trainer");
+    REFUSED(SLUICE_STATUS_BAD_ARGUMENT, "struct_size", sluice_trainer_step, trainer, &good, labels, values, &report);
+    REFUSED(SLUICE_STATUS_BAD_ARGUMENT, "struct_size", sluice_trainer_evaluate, trainer, &good, labels, values, &report);
+    REFUSED(SLUICE_STATUS_BAD_ARGUMENT, "struct_size", sluice_trainer_update, trainer, &report);
+    REFUSED(SLUICE_STATUS_BAD_ARGUMENT, "trainer", sluice_trainer_update, NULL, NULL);
     sluice_gradient gradient = {0};
     ck_assert_int_eq(sluice_trainer_get_gradient(trainer, &gradient), SLUICE_STATUS_BAD_ARGUMENT);
     ck_assert_int_eq(sluice_trainer_get_gradient(trainer, NULL), SLUICE_STATUS_BAD_ARGUMENT);

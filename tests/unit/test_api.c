@@ -46,8 +46,7 @@ TEST(model_arguments)
     OWNED_HANDLE(sluice_model) model = NULL;
     OWNED(test_network) network = test_network_create(&small);
     model_refused(NULL, bad_argument, "NULL weights", &error);
-    error = (sluice_error){0};
-    test_refused(sluice_model_create(&network.weights, NULL, &error), bad_argument, &error, "NULL model");
+    REFUSED(bad_argument, "model", sluice_model_create, &network.weights, NULL);
 
     sluice_weights wrong = network.weights;
     wrong.struct_size = 3;
@@ -84,7 +83,7 @@ TEST(model_arguments)
 
     wrong = network.weights;
     wrong.head_bias = NULL; /* zeros */
-    ck_assert_int_eq(sluice_model_create(&wrong, &model, &error), SLUICE_STATUS_OK);
+    SUCCEEDS(sluice_model_create, &wrong, &model);
 }
 
 TEST(model_shapes)
@@ -125,10 +124,8 @@ TEST(model_shapes)
         model_refused(&wrong, cases[j].status, cases[j].what, &error);
         test_names(&error, cases[j].what);
         sluice_model *model = (sluice_model *)&model;
-        error = (sluice_error){0};
-        test_refused(sluice_model_create_initial(&cases[j].shape, SLUICE_INITIALIZER_UNIFORM, 1, NULL, &model, &error),
-                     cases[j].status, &error, cases[j].what);
-        test_names(&error, cases[j].what);
+        REFUSED(cases[j].status, cases[j].what, sluice_model_create_initial, &cases[j].shape, SLUICE_INITIALIZER_UNIFORM, 1, NULL,
+                &model);
         ck_assert_ptr_null(model);
     }
 }
@@ -177,8 +174,7 @@ TEST(model_random)
     for (size_t j = 0; j < 3; j++) { /* seeds 7, 7, 8; the second by a caller that rounds upwards */
         sluice_model *model = NULL;
         fesetround(j == 1 ? FE_UPWARD : FE_TONEAREST);
-        ck_assert_int_eq(sluice_model_create_initial(&small, SLUICE_INITIALIZER_UNIFORM, j < 2 ? 7 : 8, NULL, &model, NULL),
-                         SLUICE_STATUS_OK);
+        SUCCEEDS(sluice_model_create_initial, &small, SLUICE_INITIALIZER_UNIFORM, j < 2 ? 7 : 8, NULL, &model);
         ck_assert_int_eq(fegetround(), j == 1 ? FE_UPWARD : FE_TONEAREST);
         fesetround(FE_TONEAREST);
         uint64_t same = random;
@@ -192,12 +188,9 @@ TEST(model_random)
     for (size_t j = 0; j < 3; j++)
         test_batch_free(outputs + j);
     sluice_model *model = (sluice_model *)&model;
-    sluice_error error = {0};
-    test_refused(sluice_model_create_initial(NULL, SLUICE_INITIALIZER_UNIFORM, 1, NULL, &model, &error), bad_argument, &error,
-                 "NULL shape");
+    REFUSED(bad_argument, "shape", sluice_model_create_initial, NULL, SLUICE_INITIALIZER_UNIFORM, 1, NULL, &model);
     ck_assert_ptr_null(model);
-    test_refused(sluice_model_create_initial(&small, SLUICE_INITIALIZER_UNIFORM, 1, NULL, NULL, &error), bad_argument, &error,
-                 "NULL model");
+    REFUSED(bad_argument, "model", sluice_model_create_initial, &small, SLUICE_INITIALIZER_UNIFORM, 1, NULL, NULL);
 }
 
 TEST(model_getters)
@@ -281,9 +274,9 @@ TEST(engine_arguments)
     OWNED(test_network) network = test_network_random(&small, 1.0f, &random);
     sluice_engine *engine = (sluice_engine *)&engine;
     sluice_error error = {0};
-    test_refused(sluice_engine_create(NULL, NULL, &engine, &error), bad_argument, &error, "NULL model");
+    REFUSED(bad_argument, "model", sluice_engine_create, NULL, NULL, &engine);
     ck_assert_ptr_null(engine);
-    test_refused(sluice_engine_create(network.model, NULL, NULL, &error), bad_argument, &error, "NULL engine");
+    REFUSED(bad_argument, "engine", sluice_engine_create, network.model, NULL, NULL);
 
     static const struct {
         const char *what;
@@ -297,9 +290,7 @@ TEST(engine_arguments)
     };
     for (size_t j = 0; j < sizeof cases / sizeof cases[0]; j++) {
         engine = (sluice_engine *)&engine;
-        error = (sluice_error){0};
-        test_refused(sluice_engine_create(network.model, &cases[j].options, &engine, &error), bad_argument, &error, cases[j].what);
-        test_names(&error, cases[j].what);
+        REFUSED(bad_argument, cases[j].what, sluice_engine_create, network.model, &cases[j].options, &engine);
         ck_assert_ptr_null(engine);
         ck_assert_int_eq(sluice_engine_create(network.model, &cases[j].options, &engine, NULL), bad_argument);
         sluice_environment environment = {.struct_size = sizeof environment};
@@ -310,8 +301,7 @@ TEST(engine_arguments)
     const size_t count = test_isas(isas);
     if (count < 3) {
         const sluice_engine_options lacking = test_options(SLUICE_ISA_AVX512, 1, SLUICE_SCHEDULE_AUTO);
-        test_refused(sluice_engine_create(network.model, &lacking, &engine, &error), SLUICE_STATUS_UNSUPPORTED, &error, "avx512");
-        test_names(&error, "avx512");
+        REFUSED(SLUICE_STATUS_UNSUPPORTED, "avx512", sluice_engine_create, network.model, &lacking, &engine);
     }
 }
 
@@ -349,29 +339,28 @@ TEST(workspaces)
     OWNED(test_network) network = test_network_random(&small, 1.0f, &random);
     OWNED(test_runner) runner = test_runner_create(network.model, SLUICE_ISA_AUTO, 2, SLUICE_SCHEDULE_AUTO);
     OWNED_HANDLE(sluice_workspace) workspace = (sluice_workspace *)&workspace;
-    sluice_error error = {0};
-    test_refused(sluice_workspace_create(NULL, 1, 1, &workspace, &error), bad_argument, &error, "NULL engine");
+    REFUSED(bad_argument, "engine", sluice_workspace_create, NULL, 1, 1, &workspace);
     ck_assert_ptr_null(workspace);
-    test_refused(sluice_workspace_create(runner.engine, 1, 1, NULL, &error), bad_argument, &error, "NULL workspace");
+    REFUSED(bad_argument, "workspace", sluice_workspace_create, runner.engine, 1, 1, NULL);
     workspace = (sluice_workspace *)&workspace;
-    test_refused(sluice_workspace_create(runner.engine, SIZE_MAX / 2, SIZE_MAX / 2, &workspace, &error), SLUICE_STATUS_TOO_LARGE,
-                 &error, "rows and steps");
+    REFUSED(SLUICE_STATUS_TOO_LARGE, "address space", sluice_workspace_create, runner.engine, SIZE_MAX / 2, SIZE_MAX / 2,
+            &workspace);
     ck_assert_ptr_null(workspace);
 
-    ck_assert_int_eq(sluice_workspace_create(runner.engine, 40, 9, &workspace, &error), SLUICE_STATUS_OK);
+    SUCCEEDS(sluice_workspace_create, runner.engine, 40, 9, &workspace);
     const size_t bytes = sluice_workspace_get_bytes(workspace);
     const sluice_batch no_rows = {.struct_size = sizeof no_rows, .steps = 1000000};
-    ck_assert_int_eq(sluice_forward(runner.engine, workspace, &no_rows, &error), SLUICE_STATUS_OK);
+    SUCCEEDS(sluice_forward, runner.engine, workspace, &no_rows);
     ck_assert_uint_eq(sluice_workspace_get_bytes(workspace), bytes);
     test_batch batch = test_batch_random(&small, 40, 9, 0, &random);
-    ck_assert_int_eq(sluice_forward(runner.engine, workspace, &batch.batch, &error), SLUICE_STATUS_OK);
+    SUCCEEDS(sluice_forward, runner.engine, workspace, &batch.batch);
     ck_assert_uint_eq(sluice_workspace_get_bytes(workspace), bytes); /* made for it: it does not grow */
     test_batch_free(&batch);
     batch = test_batch_random(&small, 4000, 9, 0, &random);
-    ck_assert_int_eq(sluice_forward(runner.engine, workspace, &batch.batch, &error), SLUICE_STATUS_OK);
+    SUCCEEDS(sluice_forward, runner.engine, workspace, &batch.batch);
     const size_t grown = sluice_workspace_get_bytes(workspace);
     ck_assert_uint_gt(grown, bytes);
-    ck_assert_int_eq(sluice_forward(runner.engine, workspace, &batch.batch, &error), SLUICE_STATUS_OK);
+    SUCCEEDS(sluice_forward, runner.engine, workspace, &batch.batch);
     ck_assert_uint_eq(sluice_workspace_get_bytes(workspace), grown);
     test_batch_free(&batch);
 }
@@ -458,8 +447,8 @@ TEST_EACH(forward_refuses, spoilings)
     call.given = &call.batch;
     spoilings[_i].spoil(&call);
     sluice_error error = {0};
-    test_refused(sluice_forward(call.engine, call.workspace, call.given, &error), spoilings[_i].status, &error, spoilings[_i].what);
-    test_names(&error, spoilings[_i].word);
+    test_check_refused(spoilings[_i].what, sluice_forward(call.engine, call.workspace, call.given, &error), spoilings[_i].status,
+                       &error, spoilings[_i].word);
     for (size_t j = 0; j < 3; j++)
         if (spoilings[_i].numbers[j] != -1)
             numbers(&error, spoilings[_i].numbers[j]);
@@ -475,9 +464,7 @@ TEST(forward_refuses_a_strange_workspace)
     OWNED(test_runner) one = test_runner_create(network.model, SLUICE_ISA_AUTO, 2, SLUICE_SCHEDULE_AUTO);
     OWNED(test_runner) other = test_runner_create(network.model, SLUICE_ISA_AUTO, 2, SLUICE_SCHEDULE_AUTO);
     OWNED(test_batch) batch = test_batch_random(&small, ROWS, STEPS, 0, &random);
-    sluice_error error = {0};
-    test_refused(sluice_forward(one.engine, other.workspace, &batch.batch, &error), bad_argument, &error, "workspace");
-    test_names(&error, "workspace");
+    REFUSED(bad_argument, "workspace", sluice_forward, one.engine, other.workspace, &batch.batch);
     ck_assert(test_batch_untouched(&batch));
 }
 

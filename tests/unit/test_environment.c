@@ -30,9 +30,9 @@ TEST(environment_is_reported)
                                  found.openmp_places};
     for (size_t j = 0; j < sizeof texts / sizeof texts[0]; j++)
         ck_assert_msg(*texts[j] != 0, "text %zu is empty", j);
-    test_refused(sluice_environment_get(NULL, NULL, &error), SLUICE_STATUS_BAD_ARGUMENT, &error, "NULL");
+    REFUSED(SLUICE_STATUS_BAD_ARGUMENT, "environment", sluice_environment_get, NULL, NULL);
     found.struct_size = 2;
-    test_refused(sluice_environment_get(NULL, &found, &error), SLUICE_STATUS_BAD_ARGUMENT, &error, "struct_size");
+    REFUSED(SLUICE_STATUS_BAD_ARGUMENT, "struct_size", sluice_environment_get, NULL, &found);
 }
 
 /* Each variable decides where its option is 0, and nothing, be it ever so wrong, where the option is given. */
@@ -68,7 +68,7 @@ TEST(environment_variables)
     setenv("SLUICE_NUM_THREADS", "many", 1);
     setenv("SLUICE_ISA", "mmx", 1);
     setenv("SLUICE_GEMM", "mkl", 1);
-    ck_assert_msg(look(&options, &found, &error) == SLUICE_STATUS_OK, "%s", error.message);
+    SUCCEEDS(look, &options, &found);
     ck_assert_uint_eq(found.threads, 2);
 }
 
@@ -113,7 +113,7 @@ TEST(older_struct)
     memset(&then, 0x5a, sizeof then);
     then.struct_size = offsetof(sluice_environment, openmp_binding);
     ck_assert_int_eq(look(NULL, &now, &error), SLUICE_STATUS_OK);
-    ck_assert_int_eq(sluice_environment_get(NULL, &then, &error), SLUICE_STATUS_OK);
+    SUCCEEDS(sluice_environment_get, NULL, &then);
     ck_assert_uint_eq(then.struct_size, offsetof(sluice_environment, openmp_binding));
     ck_assert_str_eq(then.threads_reason, now.threads_reason);
     ck_assert_str_eq(then.openmp, now.openmp);

@@ -86,9 +86,7 @@ static void check_leaks(const char *what, long n, size_t before)
 static sluice_model *make_model(const sluice_shape *of)
 {
     sluice_model *model = NULL;
-    ck_assert_int_eq(
-        sluice_model_create_initial(of, SLUICE_INITIALIZER_TORCH, test_seed(), of->classes ? class_names : NULL, &model, NULL),
-        SLUICE_STATUS_OK);
+    SUCCEEDS(sluice_model_create_initial, of, SLUICE_INITIALIZER_TORCH, test_seed(), of->classes ? class_names : NULL, &model);
     return model;
 }
 
@@ -375,8 +373,7 @@ typedef struct course {
 
 static test_bytes get_file(const sluice_trainer *trainer)
 {
-    sluice_error error = {0};
-    ck_assert_msg(!sluice_trainer_save(trainer, NULL, test_path("now"), NULL, &error), "%s", error.message);
+    SUCCEEDS(sluice_trainer_save, trainer, NULL, test_path("now"), NULL);
     return test_file_read(test_path("now"));
 }
 

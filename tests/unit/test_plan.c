@@ -31,16 +31,14 @@ static test_runner runner_with_cpus(const sluice_model *model, unsigned cpus)
 static sluice_candidate candidate_of(const test_runner *runner, size_t rows, size_t steps, const int64_t *lengths, size_t k)
 {
     sluice_candidate candidate = {.struct_size = sizeof candidate};
-    sluice_error error = {0};
-    ck_assert_msg(!sluice_plan_get_candidate(runner->engine, rows, steps, lengths, k, &candidate, &error), "%s", error.message);
+    SUCCEEDS(sluice_plan_get_candidate, runner->engine, rows, steps, lengths, k, &candidate);
     return candidate;
 }
 
 static sluice_plan plan_of(const test_runner *runner, size_t rows, size_t steps, const int64_t *lengths)
 {
     sluice_plan plan = {.struct_size = sizeof plan};
-    sluice_error error = {0};
-    ck_assert_msg(sluice_plan_get(runner->engine, rows, steps, lengths, &plan, &error) == SLUICE_STATUS_OK, "%s", error.message);
+    SUCCEEDS(sluice_plan_get, runner->engine, rows, steps, lengths, &plan);
     ck_assert_uint_gt(plan.candidates, 0);
     ck_assert_uint_le(plan.candidates, SL_CANDIDATES_MAX);
     ck_assert_uint_lt(plan.chosen, plan.candidates);
@@ -70,28 +68,21 @@ TEST(refusals)
     sluice_plan plan = {.struct_size = sizeof plan}, small = {.struct_size = 8};
     sluice_candidate candidate = {.struct_size = sizeof candidate};
     const int64_t negative[] = {3, -1}, beyond[] = {6, 5};
-    sluice_error error = {0};
-    test_refused(sluice_plan_get(NULL, 1, 1, NULL, &plan, &error), SLUICE_STATUS_BAD_ARGUMENT, &error, "no engine");
-    test_refused(sluice_plan_get(runner.engine, 1, 1, NULL, NULL, &error), SLUICE_STATUS_BAD_ARGUMENT, &error, "no plan");
-    test_refused(sluice_plan_get(runner.engine, 1, 1, NULL, &small, &error), SLUICE_STATUS_BAD_ARGUMENT, &error, "struct_size");
-    test_refused(sluice_plan_get(runner.engine, 2, 5, negative, &plan, &error), SLUICE_STATUS_BAD_DATA, &error, "negative");
-    test_names(&error, "row 1");
-    test_refused(sluice_plan_get(runner.engine, 2, 5, beyond, &plan, &error), SLUICE_STATUS_BAD_DATA, &error, "beyond T");
-    test_refused(sluice_plan_get(runner.engine, SIZE_MAX / 4, 5, NULL, &plan, &error), SLUICE_STATUS_TOO_LARGE, &error, "rows");
-    test_refused(sluice_plan_get_candidate(NULL, 1, 1, NULL, 0, &candidate, &error), SLUICE_STATUS_BAD_ARGUMENT, &error,
-                 "no engine");
-    test_refused(sluice_plan_get_candidate(runner.engine, 1, 1, NULL, 0, NULL, &error), SLUICE_STATUS_BAD_ARGUMENT, &error,
-                 "no candidate");
-    test_refused(sluice_plan_get_candidate(runner.engine, 2, 5, beyond, 0, &candidate, &error), SLUICE_STATUS_BAD_DATA, &error,
-                 "beyond T");
-    test_refused(sluice_plan_get_candidate(runner.engine, 1, 1, NULL, SL_CANDIDATES_MAX, &candidate, &error),
-                 SLUICE_STATUS_BAD_ARGUMENT, &error, "index");
-    test_names(&error, "index");
-    test_refused(sluice_plan_measure(NULL, 1, 1, NULL, &error), SLUICE_STATUS_BAD_ARGUMENT, &error, "no engine");
-    test_refused(sluice_plan_measure(runner.engine, 0, 1, NULL, &error), SLUICE_STATUS_BAD_ARGUMENT, &error, "no rows");
-    test_refused(sluice_plan_measure(runner.engine, 1, 0, NULL, &error), SLUICE_STATUS_BAD_ARGUMENT, &error, "no steps");
-    test_refused(sluice_plan_measure(rows.engine, 1, 1, NULL, &error), SLUICE_STATUS_BAD_ARGUMENT, &error, "a schedule asked for");
-    test_names(&error, "auto");
+    REFUSED(SLUICE_STATUS_BAD_ARGUMENT, "engine", sluice_plan_get, NULL, 1, 1, NULL, &plan);
+    REFUSED(SLUICE_STATUS_BAD_ARGUMENT, "plan", sluice_plan_get, runner.engine, 1, 1, NULL, NULL);
+    REFUSED(SLUICE_STATUS_BAD_ARGUMENT, "struct_size", sluice_plan_get, runner.engine, 1, 1, NULL, &small);
+    REFUSED(SLUICE_STATUS_BAD_DATA, "row 1", sluice_plan_get, runner.engine, 2, 5, negative, &plan);
+    REFUSED(SLUICE_STATUS_BAD_DATA, "6", sluice_plan_get, runner.engine, 2, 5, beyond, &plan);
+    REFUSED(SLUICE_STATUS_TOO_LARGE, "address space", sluice_plan_get, runner.engine, SIZE_MAX / 4, 5, NULL, &plan);
+    REFUSED(SLUICE_STATUS_BAD_ARGUMENT, "engine", sluice_plan_get_candidate, NULL, 1, 1, NULL, 0, &candidate);
+    REFUSED(SLUICE_STATUS_BAD_ARGUMENT, "candidate", sluice_plan_get_candidate, runner.engine, 1, 1, NULL, 0, NULL);
+    REFUSED(SLUICE_STATUS_BAD_DATA, "6", sluice_plan_get_candidate, runner.engine, 2, 5, beyond, 0, &candidate);
+    REFUSED(SLUICE_STATUS_BAD_ARGUMENT, "index", sluice_plan_get_candidate, runner.engine, 1, 1, NULL, SL_CANDIDATES_MAX,
+            &candidate);
+    REFUSED(SLUICE_STATUS_BAD_ARGUMENT, "engine", sluice_plan_measure, NULL, 1, 1, NULL);
+    REFUSED(SLUICE_STATUS_BAD_ARGUMENT, "rows", sluice_plan_measure, runner.engine, 0, 1, NULL);
+    REFUSED(SLUICE_STATUS_BAD_ARGUMENT, "rows", sluice_plan_measure, runner.engine, 1, 0, NULL);
+    REFUSED(SLUICE_STATUS_BAD_ARGUMENT, "auto", sluice_plan_measure, rows.engine, 1, 1, NULL);
 }
 
 TEST(schedules_asked_for)
@@ -340,14 +331,13 @@ TEST(tuned_elsewhere)
             ck_assert_int_eq(chosen_of(&runner, 2, 5, NULL).seconds == 1, fits);
         }
     }
-    sluice_error error = {0};
     for (size_t k = 1; k < SL_TUNED_PLANS_MAX; k++) {
         const sl_tuned_plan entry = {
             .rows = 1 + k * 7919 % SL_TUNED_PLANS_MAX, .steps = 9, .plan = {1, 1, false, false}, .seconds = (double)k};
         ck_assert_int_eq(sl_tuned_plan_store(runner.engine, &entry, NULL), SLUICE_STATUS_OK);
     }
     const sl_tuned_plan beyond = {.rows = SL_TUNED_PLANS_MAX + 9, .steps = 9, .plan = {1, 1, false, false}, .seconds = 1};
-    test_refused(sl_tuned_plan_store(runner.engine, &beyond, &error), SLUICE_STATUS_TOO_LARGE, &error, "one too many");
+    REFUSED(SLUICE_STATUS_TOO_LARGE, "the most that an engine stores", sl_tuned_plan_store, runner.engine, &beyond);
     for (size_t k = 1; k < SL_TUNED_PLANS_MAX; k++) {
         const sl_batch_load load = sl_batch_load_get(runner.engine, 1 + k * 7919 % SL_TUNED_PLANS_MAX, 9, NULL);
         ck_assert(sl_tuned_plan_find(runner.engine, &load)->seconds == (double)k);
@@ -480,8 +470,7 @@ TEST_LOOP(extreme, 0, test_by_depth(1, 0, 0) ? 2 : sizeof extremes / sizeof extr
     const struct extreme *e = &extremes[_i];
     uint64_t random = test_seed();
     OWNED_HANDLE(sluice_model) model = NULL;
-    ck_assert_int_eq(sluice_model_create_initial(&e->shape, SLUICE_INITIALIZER_UNIFORM, random, NULL, &model, NULL),
-                     SLUICE_STATUS_OK);
+    SUCCEEDS(sluice_model_create_initial, &e->shape, SLUICE_INITIALIZER_UNIFORM, random, NULL, &model);
     FREED float *x = test_floats(e->steps + e->shape.inputs), *want = test_floats(e->rows * e->shape.layers * e->shape.hidden),
                 *got = test_floats(e->rows * e->shape.layers * e->shape.hidden);
     for (size_t k = 0; k < e->steps + e->shape.inputs; k++)

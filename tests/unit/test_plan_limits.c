@@ -53,9 +53,8 @@ TEST_LOOP(cancelled, 0, 3)
     const sluice_measure_options until = {.struct_size = sizeof until, .is_cancelled = cancel_after, .context = &countdown};
     const int candidates = count_candidates(runner.engine);
     const int given = _i == 0 ? 0 : _i == 1 ? candidates - 2 : candidates;
-    sluice_error error = {0};
     countdown = given;
-    test_refused(sluice_plan_measure(runner.engine, 3, 4, &until, &error), SLUICE_STATUS_CANCELLED, &error, "cancelled");
+    REFUSED(SLUICE_STATUS_CANCELLED, "cancel", sluice_plan_measure, runner.engine, 3, 4, &until);
     ck_assert_int_eq(measured_seconds(runner.engine) > 0, given >= candidates);
     ck_assert_uint_eq(runner.engine->tuned_plan_count, given >= candidates);
     countdown = 1000;

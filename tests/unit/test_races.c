@@ -153,8 +153,7 @@ static scene *make_scene(sluice_schedule schedule, bool own_workspaces)
                                     .want = &made->want[j],
                                     .batch = test_batch_pick(&shape, &made->want[j], 0, rows)};
         if (own_workspaces)
-            ck_assert_int_eq(sluice_workspace_create(made->runner.engine, 0, 0, &made->callers[j].workspace, NULL),
-                             SLUICE_STATUS_OK);
+            SUCCEEDS(sluice_workspace_create, made->runner.engine, 0, 0, &made->callers[j].workspace);
     }
     return made;
 }

@@ -436,16 +436,13 @@ TEST(slots_refused)
     }
     ck_assert_msg(test_batch_untouched(&batch), "an output is written");
     batch.batch.slots = NULL; /* rows 0, 1 and 2 */
-    test_refused(sluice_forward(runner.engine, runner.workspace, &batch.batch, &error), SLUICE_STATUS_BAD_DATA, &error, "no slots");
-    test_names(&error, "row 2: slot 2");
-    test_refused(sluice_streams_get(streams, 4, h, c, &error), SLUICE_STATUS_BAD_ARGUMENT, &error, "to get one in use");
-    test_refused(sluice_streams_set(streams, 4, NULL, NULL, &error), SLUICE_STATUS_BAD_ARGUMENT, &error, "to set one in use");
-    test_names(&error, "slot 4");
-    test_refused(sluice_streams_get(streams, 6, h, c, &error), SLUICE_STATUS_BAD_ARGUMENT, &error, "to get one that is not there");
-    test_refused(sluice_streams_set(streams, 6, h, c, &error), SLUICE_STATUS_BAD_ARGUMENT, &error, "to set one that is not there");
-    test_names(&error, "slot 6");
-    test_refused(sluice_streams_get(NULL, 0, h, c, &error), SLUICE_STATUS_BAD_ARGUMENT, &error, "to get without a set");
-    test_refused(sluice_streams_set(NULL, 0, h, c, &error), SLUICE_STATUS_BAD_ARGUMENT, &error, "to set without a set");
+    REFUSED(SLUICE_STATUS_BAD_DATA, "row 2: slot 2", sluice_forward, runner.engine, runner.workspace, &batch.batch);
+    REFUSED(SLUICE_STATUS_BAD_ARGUMENT, "slot 4", sluice_streams_get, streams, 4, h, c);
+    REFUSED(SLUICE_STATUS_BAD_ARGUMENT, "slot 4", sluice_streams_set, streams, 4, NULL, NULL);
+    REFUSED(SLUICE_STATUS_BAD_ARGUMENT, "slot 6", sluice_streams_get, streams, 6, h, c);
+    REFUSED(SLUICE_STATUS_BAD_ARGUMENT, "slot 6", sluice_streams_set, streams, 6, h, c);
+    REFUSED(SLUICE_STATUS_BAD_ARGUMENT, "streams", sluice_streams_get, NULL, 0, h, c);
+    REFUSED(SLUICE_STATUS_BAD_ARGUMENT, "streams", sluice_streams_set, NULL, 0, h, c);
     sl_streams_give_back(streams, others, 2);
     for (size_t slot = 0; slot < 6; slot++)
         test_streams_check(streams, slot, h, c, 3 * 19, "a slot after it was given back");
@@ -461,22 +458,19 @@ TEST(sets_refused)
     OWNED(test_network) network = test_network_random(&deep, 1.0f, &random);
     OWNED(test_runner) runner = test_runner_create(network.model, SLUICE_ISA_AUTO, 1, SLUICE_SCHEDULE_AUTO);
     OWNED(test_batch) batch = test_batch_random(&deep, 3, 2, TEST_STATES, &random);
-    sluice_error error = {0};
     for (size_t k = 0; k < 2; k++) {
         OWNED(test_network) other = test_network_random(&others[k], 1.0f, &random);
         OWNED(test_runner) another = test_runner_create(other.model, SLUICE_ISA_AUTO, 1, SLUICE_SCHEDULE_AUTO);
         batch.batch.streams = test_streams_create(another.engine, 3);
         batch.batch.h0 = batch.batch.c0 = NULL;
-        test_refused(sluice_forward(runner.engine, runner.workspace, &batch.batch, &error), SLUICE_STATUS_BAD_ARGUMENT, &error,
-                     "a set of another network");
+        REFUSED(SLUICE_STATUS_BAD_ARGUMENT, "streams", sluice_forward, runner.engine, runner.workspace, &batch.batch);
         sluice_streams_destroy(batch.batch.streams);
     }
     batch.batch.streams = test_streams_create(runner.engine, 3);
     for (size_t k = 0; k < 3; k++) {
         batch.batch.h0 = k != 1 ? batch.h0 : NULL;
         batch.batch.c0 = k != 0 ? batch.c0 : NULL;
-        test_refused(sluice_forward(runner.engine, runner.workspace, &batch.batch, &error), SLUICE_STATUS_BAD_ARGUMENT, &error,
-                     "a set beside h0 or c0");
+        REFUSED(SLUICE_STATUS_BAD_ARGUMENT, "streams", sluice_forward, runner.engine, runner.workspace, &batch.batch);
     }
     ck_assert_msg(test_batch_untouched(&batch), "an output is written");
     for (size_t slot = 0; slot < 3; slot++)

@@ -107,12 +107,11 @@ TEST(creating_refused)
     for (size_t k = 0; k < sizeof cases / sizeof cases[0]; k++) {
         sluice_streams *streams = somewhere();
         error = (sluice_error){0};
-        test_refused(sluice_streams_create(cases[k].engine, cases[k].slots, &streams, &error), cases[k].status, &error,
-                     cases[k].what);
-        test_names(&error, cases[k].word);
+        test_check_refused(cases[k].what, sluice_streams_create(cases[k].engine, cases[k].slots, &streams, &error), cases[k].status,
+                           &error, cases[k].word);
         ck_assert_ptr_null(streams);
     }
-    test_refused(sluice_streams_create(engine, 1, NULL, &error), SLUICE_STATUS_BAD_ARGUMENT, &error, "no place for the set");
+    REFUSED(SLUICE_STATUS_BAD_ARGUMENT, "NULL", sluice_streams_create, engine, 1, NULL);
     ck_assert_int_eq(sluice_streams_create(engine, 1, NULL, NULL), SLUICE_STATUS_BAD_ARGUMENT);
 }
 
@@ -120,15 +119,13 @@ TEST(creating_refused)
 
 static void save(const sluice_streams *streams, const char *path)
 {
-    sluice_error error = {0};
-    ck_assert_msg(sluice_streams_save(streams, path, &error) == SLUICE_STATUS_OK, "%s", error.message);
+    SUCCEEDS(sluice_streams_save, streams, path);
 }
 
 static sluice_streams *load(const sluice_engine *engine, const char *path)
 {
     sluice_streams *streams = NULL;
-    sluice_error error = {0};
-    ck_assert_msg(sluice_streams_load(engine, path, &streams, &error) == SLUICE_STATUS_OK, "%s", error.message);
+    SUCCEEDS(sluice_streams_load, engine, path, &streams);
     ck_assert_ptr_nonnull(streams);
     return streams;
 }
@@ -296,16 +293,16 @@ TEST(files_refused)
     for (size_t k = 0; k < sizeof loads / sizeof loads[0]; k++) {
         sluice_streams *loaded = somewhere();
         error = (sluice_error){0};
-        test_refused(sluice_streams_load(loads[k].engine, loads[k].path, &loaded, &error), loads[k].status, &error, loads[k].what);
-        test_names(&error, loads[k].word);
+        test_check_refused(loads[k].what, sluice_streams_load(loads[k].engine, loads[k].path, &loaded, &error), loads[k].status,
+                           &error, loads[k].word);
         ck_assert_ptr_null(loaded);
     }
-    test_refused(sluice_streams_load(engine, test_path("good"), NULL, &error), SLUICE_STATUS_BAD_ARGUMENT, &error, "no place");
-    test_refused(sluice_streams_save(NULL, test_path("good"), &error), SLUICE_STATUS_BAD_ARGUMENT, &error, "no set");
-    test_refused(sluice_streams_save(streams, NULL, &error), SLUICE_STATUS_BAD_ARGUMENT, &error, "no path");
-    test_refused(sluice_streams_save(streams, "/dev/full", &error), SLUICE_STATUS_IO, &error, "a full device");
-    test_refused(sluice_streams_save(streams, test_path("absent/file"), &error), SLUICE_STATUS_IO, &error, "no folder");
-    test_refused(sluice_streams_save(streams, test_folder, &error), SLUICE_STATUS_IO, &error, "a folder");
+    REFUSED(SLUICE_STATUS_BAD_ARGUMENT, "NULL", sluice_streams_load, engine, test_path("good"), NULL);
+    REFUSED(SLUICE_STATUS_BAD_ARGUMENT, "streams is NULL", sluice_streams_save, NULL, test_path("good"));
+    REFUSED(SLUICE_STATUS_BAD_ARGUMENT, "path", sluice_streams_save, streams, NULL);
+    REFUSED(SLUICE_STATUS_IO, "/dev/full", sluice_streams_save, streams, "/dev/full");
+    REFUSED(SLUICE_STATUS_IO, "absent/", sluice_streams_save, streams, test_path("absent/file"));
+    REFUSED(SLUICE_STATUS_IO, test_folder, sluice_streams_save, streams, test_folder);
 }
 
 /* A disk that is full in the header, between, and in the last byte: the file stays as it was. */
