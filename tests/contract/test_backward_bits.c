@@ -21,9 +21,7 @@ static void run_plain(const test_taped *made, const test_runner *runner)
 TEST_LOOP(threads_and_schedules, 0, 2)
 {
     static const size_t rows[] = {2, 13, 1, 14}; /* few enough for the threads to divide units, and not */
-    const sluice_shape shape = {
-        TEST_SHAPE,   .layers = 1 + (size_t)_i / 2, .directions = 1 + (size_t)_i % 2, .inputs = 11, .hidden = 35, .classes = 5,
-        .has_bias = 1};
+    const sluice_shape shape = {TEST_LDIH(1 + (size_t)_i / 2, 1 + (size_t)_i % 2, 11, 35), .classes = 5, .has_bias = 1};
     for (unsigned what = 0; what <= (TEST_RAGGED | TEST_STATES); what++) {
         OWNED(test_taped) made = test_taped_make(shape, rows[what], 9, what, 0);
         test_taped_visit(&made, 1, what == 2 ? MOST_THREADS : 4, run_plain);
@@ -33,9 +31,7 @@ TEST_MORE("large", threads_and_schedules, 2, 6)
 
 TEST_LOOP(tokens, 0, 2)
 {
-    const sluice_shape shape = {
-        TEST_SHAPE,   .layers = 1 + (size_t)_i, .directions = 1 + (size_t)_i, .inputs = 6, .hidden = 19, .vocabulary = 23,
-        .classes = 4, .has_bias = !_i};
+    const sluice_shape shape = {TEST_LDIH(1 + (size_t)_i, 1 + (size_t)_i, 6, 19), .vocabulary = 23, .classes = 4, .has_bias = !_i};
     OWNED(test_taped) made = test_taped_make(shape, 12, 8, TEST_RAGGED, 0);
     test_taped_visit(&made, 1, 4, run_plain);
 }
@@ -43,8 +39,7 @@ TEST_LOOP(tokens, 0, 2)
 /* Too many for a table of products. */
 TEST_IN("large", many_tokens, 0, 1)
 {
-    const sluice_shape shape = {TEST_SHAPE,   .layers = 1,          .directions = 2, .inputs = 3,
-                                .hidden = 17, .vocabulary = 200000, .has_bias = 1};
+    const sluice_shape shape = {TEST_LDIH(1, 2, 3, 17), .vocabulary = 200000, .has_bias = 1};
     OWNED(test_taped) made = test_taped_make(shape, 90, 20, TEST_RAGGED, 0);
     test_taped_visit(&made, 1, 3, run_plain);
 }
@@ -52,21 +47,21 @@ TEST_IN("large", many_tokens, 0, 1)
 /* More rows and steps than any tile or chunk. */
 TEST_IN("large", many_rows, 0, 1)
 {
-    const sluice_shape shape = {TEST_SHAPE, .layers = 2, .directions = 2, .inputs = 6, .hidden = 21, .classes = 3, .has_bias = 1};
+    const sluice_shape shape = {TEST_LDIH(2, 2, 6, 21), .classes = 3, .has_bias = 1};
     OWNED(test_taped) made = test_taped_make(shape, test_by_depth(100, 401, 401), 17, TEST_RAGGED | TEST_STATES, 0);
     test_taped_visit(&made, 1, 3, run_plain);
 }
 
 TEST_IN("large", long_rows, 0, 2)
 {
-    const sluice_shape shape = {TEST_SHAPE, .layers = 2, .directions = 1 + (size_t)_i, .inputs = 9, .hidden = 17, .has_bias = 1};
+    const sluice_shape shape = {TEST_LDIH(2, 1 + (size_t)_i, 9, 17), .has_bias = 1};
     OWNED(test_taped) made = test_taped_make(shape, 5, test_by_depth(200, 900, 900), TEST_RAGGED, 0);
     test_taped_visit(&made, 1, 3, run_plain);
 }
 
 TEST_IN("large", wide_rows, 0, 1)
 {
-    const sluice_shape shape = {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 130, .hidden = 257, .has_bias = 1};
+    const sluice_shape shape = {TEST_LDIH(1, 1, 130, 257), .has_bias = 1};
     OWNED(test_taped) made = test_taped_make(shape, 35, 7, TEST_RAGGED | TEST_STATES, 0);
     test_taped_visit(&made, 1, 3, run_plain);
 }
@@ -74,8 +69,7 @@ TEST_IN("large", wide_rows, 0, 1)
 /* A wide first layer, so that products over units and over inputs are cut in more than one place. */
 TEST_IN("large", wide_inputs, 0, 1)
 {
-    const sluice_shape shape = {TEST_SHAPE,   .layers = 1,    .directions = 2, .inputs = 700,
-                                .hidden = 24, .classes = 300, .has_bias = 1};
+    const sluice_shape shape = {TEST_LDIH(1, 2, 700, 24), .classes = 300, .has_bias = 1};
     OWNED(test_taped) made = test_taped_make(shape, 11, 6, TEST_RAGGED, 0);
     test_taped_visit(&made, 1, 3, run_plain);
 }
@@ -108,7 +102,7 @@ static size_t count_subnormal(const test_gradient *gradient)
 /* Inputs, or incoming gradients, so small that results are subnormal; with flush_to_zero none is, and all still agree. */
 TEST_IN("large", flushed, 0, 2)
 {
-    const sluice_shape shape = {TEST_SHAPE, .layers = 2, .directions = 2, .inputs = 5, .hidden = 18, .classes = 3, .has_bias = 1};
+    const sluice_shape shape = {TEST_LDIH(2, 2, 5, 18), .classes = 3, .has_bias = 1};
     OWNED(test_taped) made = test_taped_make(shape, 9, 6, TEST_RAGGED | TEST_STATES, 0);
     for (size_t k = 0; !_i && k < made.batch.x_count; k++)
         made.batch.x[k] *= 1e-37f;
@@ -144,14 +138,8 @@ static void run_recomputed(const test_taped *made, const test_runner *runner)
 /* Of one block of steps, and of many, ragged and not. */
 TEST_LOOP(recomputed, 0, 1)
 {
-    const sluice_shape shape = {TEST_SHAPE,
-                                .layers = 1 + (size_t)_i % 3,
-                                .directions = 1 + (size_t)_i / 3,
-                                .inputs = 5,
-                                .hidden = 18,
-                                .vocabulary = _i % 2 ? 13 : 0,
-                                .classes = 3,
-                                .has_bias = 1};
+    const sluice_shape shape = {TEST_LDIH(1 + (size_t)_i % 3, 1 + (size_t)_i / 3, 5, 18), .vocabulary = _i % 2 ? 13 : 0,
+                                .classes = 3, .has_bias = 1};
     for (unsigned time = 0; time < 4; time++) {
         const unsigned what = time % 2 ? 0 : TEST_RAGGED | TEST_STATES;
         const bool large = time >= 2 && (_i == 1 || (_i > 1 && test_by_depth(0, _i % 2, 1)));
@@ -165,8 +153,7 @@ TEST_MORE("large", recomputed, 1, 6)
 TEST_IN("large", few_wide_rows, 0, 4)
 {
     static const size_t rows[] = {1, 2, 3, 9};
-    const sluice_shape shape = {
-        TEST_SHAPE, .layers = 1 + (size_t)_i % 2, .directions = 1 + (size_t)_i / 2, .inputs = 9, .hidden = 195, .has_bias = 1};
+    const sluice_shape shape = {TEST_LDIH(1 + (size_t)_i % 2, 1 + (size_t)_i / 2, 9, 195), .has_bias = 1};
     OWNED(test_taped) made = test_taped_make(shape, rows[_i], 8, _i % 2 ? TEST_RAGGED : 0, 0);
     test_taped_visit(&made, 1, MOST_THREADS, run_plain);
     if (_i < 2)
@@ -199,7 +186,7 @@ static void run_after_others(const test_taped *made, const test_runner *runner)
 
 TEST_IN("large", used_tapes, 0, 1)
 {
-    const sluice_shape shape = {TEST_SHAPE, .layers = 2, .directions = 2, .inputs = 4, .hidden = 17, .classes = 3, .has_bias = 1};
+    const sluice_shape shape = {TEST_LDIH(2, 2, 4, 17), .classes = 3, .has_bias = 1};
     OWNED(test_taped) made = test_taped_make(shape, 7, 9, TEST_RAGGED | TEST_STATES, 0);
     test_taped_visit(&made, 1, 2, run_after_others);
 }
@@ -221,7 +208,7 @@ static void run_two_tapes(const test_taped *made, const test_runner *runner)
 
 TEST_IN("large", two_tapes, 0, 1)
 {
-    const sluice_shape shape = {TEST_SHAPE, .layers = 1, .directions = 2, .inputs = 4, .hidden = 20, .classes = 3, .has_bias = 1};
+    const sluice_shape shape = {TEST_LDIH(1, 2, 4, 20), .classes = 3, .has_bias = 1};
     OWNED(test_taped) made = test_taped_make(shape, 7, 5, TEST_RAGGED, 0);
     test_taped_visit(&made, 2, 2, run_two_tapes);
 }
@@ -272,7 +259,7 @@ static void run_callers(const test_taped *made, const test_runner *runner)
 
 TEST_IN("large", calls_at_once, 0, 1)
 {
-    const sluice_shape shape = {TEST_SHAPE, .layers = 2, .directions = 1, .inputs = 12, .hidden = 40, .classes = 3, .has_bias = 1};
+    const sluice_shape shape = {TEST_LDIH(2, 1, 12, 40), .classes = 3, .has_bias = 1};
     OWNED(test_taped) made = test_taped_make(shape, 20, 12, TEST_RAGGED, 0.25f);
     test_taped_visit(&made, 2, 3, run_callers);
 }

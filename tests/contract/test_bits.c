@@ -38,14 +38,13 @@ static void scene_free(scene *made)
  * slow, see only the two ends. */
 static void with_runners(const scene *made, unsigned least, unsigned most, void (*visit)(const scene *, const test_runner *))
 {
-    sluice_isa isas[TEST_MOST_ISAS];
-    const size_t count = test_isas(isas);
-    for (size_t i = 0; i < count; i++)
+    const test_isa_list isas = test_isas();
+    for (size_t i = 0; i < isas.count; i++)
         for (unsigned threads = least; threads <= most; threads++)
             for (size_t s = 0; s < SCHEDULES; s++) {
-                if ((isas[i] == SLUICE_ISA_SCALAR || test_by_depth(1, 0, 0)) && threads != least && threads != most)
+                if ((isas.isa[i] == SLUICE_ISA_SCALAR || test_by_depth(1, 0, 0)) && threads != least && threads != most)
                     continue;
-                OWNED(test_runner) runner = test_runner_create(made->network.model, isas[i], threads, schedules[s]);
+                OWNED(test_runner) runner = test_runner_create(made->network.model, isas.isa[i], threads, schedules[s]);
                 visit(made, &runner);
             }
 }
@@ -72,8 +71,7 @@ static void run_batch_sizes(const scene *made, const test_runner *runner)
 TEST_LOOP(batch_sizes, 0, 5)
 {
     static const size_t sizes[][2] = {{1, 1}, {7, 5}, {3, 16}, {21, 33}, {9, 64}}; /* I, H */
-    const sluice_shape shape = {TEST_SHAPE,   .layers = 1, .directions = 1, .inputs = sizes[_i][0], .hidden = sizes[_i][1],
-                                .has_bias = 1};
+    const sluice_shape shape = {TEST_LDIH(1, 1, sizes[_i][0], sizes[_i][1]), .has_bias = 1};
     OWNED(scene) made = make_scene(shape, LARGEST_BATCH, 3, TEST_STATES);
     with_runners(&made, 1, MOST_THREADS, run_batch_sizes);
 }
@@ -88,7 +86,7 @@ static void run_positions(const scene *made, const test_runner *runner)
 
 TEST_LOOP(every_position, 0, 2)
 {
-    const sluice_shape shape = {TEST_SHAPE, .layers = 1, .directions = 2, .inputs = 5, .hidden = 19, .has_bias = 1};
+    const sluice_shape shape = {TEST_LDIH(1, 2, 5, 19), .has_bias = 1};
     OWNED(scene) made = make_scene(shape, LARGEST_BATCH, 3, _i ? TEST_RAGGED : 0);
     with_runners(&made, 2, 2, run_positions);
 }
@@ -97,9 +95,7 @@ TEST_LOOP(every_position, 0, 2)
 
 TEST_LOOP(layers_and_directions, 0, 4)
 {
-    const sluice_shape shape = {
-        TEST_SHAPE,   .layers = 1 + (size_t)_i / 2, .directions = 1 + (size_t)_i % 2, .inputs = 11, .hidden = 21, .classes = 5,
-        .has_bias = 1};
+    const sluice_shape shape = {TEST_LDIH(1 + (size_t)_i / 2, 1 + (size_t)_i % 2, 11, 21), .classes = 5, .has_bias = 1};
     for (unsigned what = 0; what <= (TEST_RAGGED | TEST_STATES); what++) {
         OWNED(scene) made = make_scene(shape, 13, 9, what);
         with_runners(&made, 1, 5, run_pool);
@@ -122,7 +118,7 @@ TEST_IN("large", random_shapes, 0, test_by_depth(15, 20, 60))
 /* Many steps: more than any chunk of the time axis. */
 TEST_IN("large", long_rows, 0, 2)
 {
-    const sluice_shape shape = {TEST_SHAPE, .layers = 2, .directions = 1 + (size_t)_i, .inputs = 9, .hidden = 17, .has_bias = 1};
+    const sluice_shape shape = {TEST_LDIH(2, 1 + (size_t)_i, 9, 17), .has_bias = 1};
     OWNED(scene) made = make_scene(shape, 5, test_by_depth(300, 1500, 1500), TEST_RAGGED);
     with_runners(&made, 1, 3, run_pool);
 }
@@ -130,8 +126,7 @@ TEST_IN("large", long_rows, 0, 2)
 /* More rows than go through the steps together. */
 TEST_IN("large", many_rows, 0, 2)
 {
-    const sluice_shape shape = {TEST_SHAPE,   .layers = 1 + (size_t)_i, .directions = 2, .inputs = 6, .hidden = 21, .classes = 3,
-                                .has_bias = 1};
+    const sluice_shape shape = {TEST_LDIH(1 + (size_t)_i, 2, 6, 21), .classes = 3, .has_bias = 1};
     OWNED(scene) made = make_scene(shape, test_by_depth(250, 701, 701), 7, TEST_RAGGED | TEST_STATES);
     with_runners(&made, 1, 3, run_pool);
 }
@@ -139,7 +134,7 @@ TEST_IN("large", many_rows, 0, 2)
 /* Wide enough that a chunk of hoisted products holds a few steps only. */
 TEST_IN("large", wide_rows, 0, 1)
 {
-    const sluice_shape shape = {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 130, .hidden = 257, .has_bias = 1};
+    const sluice_shape shape = {TEST_LDIH(1, 1, 130, 257), .has_bias = 1};
     OWNED(scene) made = make_scene(shape, 35, 11, TEST_RAGGED | TEST_STATES);
     with_runners(&made, 1, 3, run_pool);
 }
@@ -175,7 +170,7 @@ static void run_pieces(const scene *made, const test_runner *runner)
 
 TEST(pieces_of_time)
 {
-    const sluice_shape shape = {TEST_SHAPE, .layers = 2, .directions = 1, .inputs = 7, .hidden = 18, .has_bias = 1};
+    const sluice_shape shape = {TEST_LDIH(2, 1, 7, 18), .has_bias = 1};
     OWNED(scene) made = make_scene(shape, 10, 17, TEST_STATES);
     with_runners(&made, 1, 2, run_pieces);
 }
@@ -244,8 +239,7 @@ static void run_layouts(const scene *made, const test_runner *runner)
 
 TEST_LOOP(layouts, 0, 2)
 {
-    const sluice_shape shape = {TEST_SHAPE,   .layers = 1, .directions = 2, .inputs = 5, .hidden = 9, .vocabulary = _i ? 11 : 0,
-                                .has_bias = 1};
+    const sluice_shape shape = {TEST_LDIH(1, 2, 5, 9), .vocabulary = _i ? 11 : 0, .has_bias = 1};
     OWNED(scene) made = make_scene(shape, 14, 6, TEST_RAGGED);
     with_runners(&made, 1, 2, run_layouts);
 }
@@ -271,7 +265,7 @@ static void run_packed(const scene *made, const test_runner *runner)
 
 TEST(rows_packed_end_to_end)
 {
-    const sluice_shape shape = {TEST_SHAPE, .layers = 1, .directions = 2, .inputs = 3, .hidden = 10, .has_bias = 1};
+    const sluice_shape shape = {TEST_LDIH(1, 2, 3, 10), .has_bias = 1};
     OWNED(scene) made = make_scene(shape, 14, 12, TEST_RAGGED);
     with_runners(&made, 1, 2, run_packed);
 }
@@ -296,7 +290,7 @@ static void run_without_outputs(const scene *made, const test_runner *runner)
 
 TEST(outputs_not_wanted)
 {
-    const sluice_shape shape = {TEST_SHAPE, .layers = 2, .directions = 2, .inputs = 3, .hidden = 10, .classes = 4, .has_bias = 1};
+    const sluice_shape shape = {TEST_LDIH(2, 2, 3, 10), .classes = 4, .has_bias = 1};
     OWNED(scene) made = make_scene(shape, 7, 5, TEST_RAGGED);
     with_runners(&made, 1, 2, run_without_outputs);
 }
@@ -331,7 +325,7 @@ static void run_states(const scene *made, const test_runner *runner)
 
 TEST_LOOP(initial_states, 0, 2)
 {
-    const sluice_shape shape = {TEST_SHAPE, .layers = 2, .directions = 2, .inputs = 3, .hidden = 18, .has_bias = _i};
+    const sluice_shape shape = {TEST_LDIH(2, 2, 3, 18), .has_bias = _i};
     OWNED(scene) made = make_scene(shape, 9, 5, TEST_STATES | TEST_RAGGED);
     with_runners(&made, 1, 2, run_states);
 }
@@ -340,9 +334,7 @@ TEST_LOOP(initial_states, 0, 2)
  * with the embedding's rows. */
 TEST_LOOP(embedding_is_its_rows, 0, 2)
 {
-    const sluice_shape tokens = {TEST_SHAPE,   .layers = 1,  .directions = 2,
-                                 .inputs = 3,  .hidden = 41, .vocabulary = _i ? 200000 : 50,
-                                 .classes = 3, .has_bias = 1};
+    const sluice_shape tokens = {TEST_LDIH(1, 2, 3, 41), .vocabulary = _i ? 200000 : 50, .classes = 3, .has_bias = 1};
     sluice_shape plain = tokens;
     plain.vocabulary = 0;
     uint64_t random = test_seed();
@@ -356,12 +348,11 @@ TEST_LOOP(embedding_is_its_rows, 0, 2)
     memcpy(fed.lengths, batch.lengths, 12 * sizeof *fed.lengths);
     for (size_t j = 0; j < batch.x_count; j++)
         memcpy(fed.x + j * 3, with.weights.embedding + 3 * (size_t)batch.tokens[j], 3 * sizeof(float));
-    sluice_isa isas[TEST_MOST_ISAS];
-    const size_t count = test_isas(isas);
-    for (size_t j = 0; j < count; j++)
+    const test_isa_list isas = test_isas();
+    for (size_t j = 0; j < isas.count; j++)
         for (size_t s = 0; s < SCHEDULES; s++) {
-            OWNED(test_runner) a = test_runner_create(with.model, isas[j], 2, schedules[s]);
-            OWNED(test_runner) b = test_runner_create(without.model, isas[j], 2, schedules[s]);
+            OWNED(test_runner) a = test_runner_create(with.model, isas.isa[j], 2, schedules[s]);
+            OWNED(test_runner) b = test_runner_create(without.model, isas.isa[j], 2, schedules[s]);
             sluice_engine_info info = {.struct_size = sizeof info};
             ck_assert_int_eq(sluice_engine_get_info(a.engine, &info), SLUICE_STATUS_OK);
             if (_i)
@@ -407,7 +398,7 @@ static void check_canonical(const float *values, size_t count, const char *what)
 
 TEST_LOOP(poisoned_rows, 0, 3)
 {
-    const sluice_shape shape = {TEST_SHAPE, .layers = 2, .directions = 2, .inputs = 5, .hidden = 19, .classes = 3, .has_bias = 1};
+    const sluice_shape shape = {TEST_LDIH(2, 2, 5, 19), .classes = 3, .has_bias = 1};
     const size_t n = 4;
     for (size_t place = 0; place < 3; place++) {
         OWNED(scene) made = make_scene(shape, 9, 6, TEST_STATES);

@@ -69,11 +69,10 @@ static void run_shape(const sluice_shape *shape, size_t rows, size_t steps, unsi
 {
     OWNED(test_network) network = test_network_random(shape, 1.0f, random);
     OWNED(test_batch) open = test_batch_random(shape, rows, steps, what, random);
-    sluice_isa isas[TEST_MOST_ISAS];
-    const size_t count = test_isas(isas);
-    for (size_t i = 0; i < count; i++)
+    const test_isa_list isas = test_isas();
+    for (size_t i = 0; i < isas.count; i++)
         for (sluice_schedule schedule = SLUICE_SCHEDULE_ROWS; schedule <= SLUICE_SCHEDULE_UNITS; schedule++) {
-            OWNED(test_runner) runner = test_runner_create(network.model, isas[i], 2, schedule);
+            OWNED(test_runner) runner = test_runner_create(network.model, isas.isa[i], 2, schedule);
             test_forward(&runner, &open.batch);
             run_guarded(&runner, &open, TEST_SIDE_END);
             run_guarded(&runner, &open, TEST_SIDE_BEGIN);
@@ -85,8 +84,7 @@ TEST(guarded_arrays)
     uint64_t random = test_seed();
     for (size_t j = 0; j < WIDTHS; j++)
         for (size_t k = 0; k < WIDTHS; k += test_by_depth(5, 3, 1)) {
-            const sluice_shape shape = {TEST_SHAPE,          .layers = 1,         .directions = 1 + j % 2,
-                                        .inputs = widths[k], .hidden = widths[j], .classes = widths[(j + k) % WIDTHS],
+            const sluice_shape shape = {TEST_LDIH(1, 1 + j % 2, widths[k], widths[j]), .classes = widths[(j + k) % WIDTHS],
                                         .has_bias = 1};
             run_shape(&shape, 1 + (j + k) % 8, 3, (unsigned)k % 4, &random);
         }
@@ -96,8 +94,7 @@ TEST(guarded_tokens_and_layers)
 {
     uint64_t random = test_seed();
     for (size_t j = 0; j < WIDTHS; j++) {
-        const sluice_shape shape = {TEST_SHAPE,  .layers = 1 + j % 3, .directions = 2 - j % 2,
-                                    .inputs = 3, .hidden = widths[j], .vocabulary = 13};
+        const sluice_shape shape = {TEST_LDIH(1 + j % 3, 2 - j % 2, 3, widths[j]), .vocabulary = 13};
         run_shape(&shape, 5, 4, TEST_RAGGED | TEST_STATES, &random);
     }
 }
@@ -108,8 +105,7 @@ TEST_LOOP(empty_batches, 0, 3)
     static const size_t sizes[][2] = {{0, 0}, {0, 5}, {3, 0}}; /* N, T */
     uint64_t random = test_seed();
     for (unsigned what = 0; what < 4; what++) {
-        const sluice_shape shape = {TEST_SHAPE,  .layers = 2,  .directions = 2, .inputs = 3,
-                                    .hidden = 5, .classes = 2, .has_bias = 1};
+        const sluice_shape shape = {TEST_LDIH(2, 2, 3, 5), .classes = 2, .has_bias = 1};
         run_shape(&shape, sizes[_i][0], sizes[_i][1], what, &random);
     }
 }
@@ -117,7 +113,7 @@ TEST_LOOP(empty_batches, 0, 3)
 /* What lies past a row's end in x, and before its start, is not read: each row's steps end at a forbidden page. */
 TEST(rows_end_at_pages)
 {
-    const sluice_shape shape = {TEST_SHAPE, .layers = 1, .directions = 2, .inputs = 7, .hidden = 9, .has_bias = 1};
+    const sluice_shape shape = {TEST_LDIH(1, 2, 7, 9), .has_bias = 1};
     enum { ROWS = 8, STEPS = 6 };
     uint64_t random = test_seed();
     OWNED(test_network) network = test_network_random(&shape, 1.0f, &random);
@@ -139,11 +135,10 @@ TEST(rows_end_at_pages)
     guarded_rows.y = got.y;
     guarded_rows.hn = got.hn;
     guarded_rows.cn = got.cn;
-    sluice_isa isas[TEST_MOST_ISAS];
-    const size_t count = test_isas(isas);
-    for (size_t i = 0; i < count; i++)
+    const test_isa_list isas = test_isas();
+    for (size_t i = 0; i < isas.count; i++)
         for (sluice_schedule schedule = SLUICE_SCHEDULE_ROWS; schedule <= SLUICE_SCHEDULE_UNITS; schedule++) {
-            OWNED(test_runner) runner = test_runner_create(network.model, isas[i], 2, schedule);
+            OWNED(test_runner) runner = test_runner_create(network.model, isas.isa[i], 2, schedule);
             test_batch_prefill(&got);
             test_forward(&runner, &open.batch);
             test_forward(&runner, &guarded_rows);
@@ -157,14 +152,13 @@ TEST(rows_end_at_pages)
 /* Floats at every place within a cache line: no array needs more than its type's alignment. */
 TEST(any_alignment)
 {
-    const sluice_shape shape = {TEST_SHAPE, .layers = 1, .directions = 2, .inputs = 16, .hidden = 32, .classes = 16, .has_bias = 1};
+    const sluice_shape shape = {TEST_LDIH(1, 2, 16, 32), .classes = 16, .has_bias = 1};
     uint64_t random = test_seed();
     OWNED(test_network) network = test_network_random(&shape, 1.0f, &random);
     OWNED(test_batch) open = test_batch_random(&shape, 6, 4, TEST_STATES, &random);
-    sluice_isa isas[TEST_MOST_ISAS];
-    const size_t count = test_isas(isas);
-    for (size_t i = 0; i < count; i++) {
-        OWNED(test_runner) runner = test_runner_create(network.model, isas[i], 2, SLUICE_SCHEDULE_AUTO);
+    const test_isa_list isas = test_isas();
+    for (size_t i = 0; i < isas.count; i++) {
+        OWNED(test_runner) runner = test_runner_create(network.model, isas.isa[i], 2, SLUICE_SCHEDULE_AUTO);
         test_forward(&runner, &open.batch);
         for (size_t shift = 0; shift < 16; shift++) {
             const size_t counts[] = {open.x_count,     open.state_count, open.state_count, open.y_count,

@@ -58,10 +58,9 @@ static void run_all(sluice_isa isa)
 
 TEST(no_worse_than_torch)
 {
-    sluice_isa isas[TEST_MOST_ISAS];
-    const size_t count = test_isas(isas);
-    for (size_t j = 0; j < count; j++)
-        run_all(isas[j]);
+    const test_isa_list isas = test_isas();
+    for (size_t j = 0; j < isas.count; j++)
+        run_all(isas.isa[j]);
 }
 
 int main(void)

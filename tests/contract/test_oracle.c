@@ -40,7 +40,7 @@ TEST(agrees_with_torch)
 /* One unit, one input, one step: the six equations written out with numbers. */
 TEST(one_cell_by_hand)
 {
-    const sluice_shape shape = {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 1, .hidden = 1, .has_bias = 1};
+    const sluice_shape shape = {TEST_LDIH(1, 1, 1, 1), .has_bias = 1};
     OWNED(test_network) network = test_network_create(&shape);
     /* W, U, b_ih, b_hh of the gates i, f, g, o: exact in binary */
     const float values[16] = {0.5f,  -0.25f, 1.0f,   0.75f, 0.125f, 0.5f,  -0.5f, 0.25f,
@@ -62,7 +62,7 @@ TEST(one_cell_by_hand)
 /* All weights zero: i = f = o = 1/2, g = 0, so that c halves at every step, and the head answers its bias. */
 TEST(zero_weights_halve_the_state)
 {
-    const sluice_shape shape = {TEST_SHAPE, .layers = 2, .directions = 2, .inputs = 3, .hidden = 2, .classes = 1};
+    const sluice_shape shape = {TEST_LDIH(2, 2, 3, 2), .classes = 1};
     uint64_t random = test_seed();
     OWNED(test_network) network = test_network_create(&shape);
     network.floats[network.count - 1] = 7.0f; /* the head's bias */
@@ -79,7 +79,7 @@ TEST(zero_weights_halve_the_state)
 /* The reverse direction of a row is the forward direction of the row turned round. */
 TEST(reverse_is_forward_turned_round)
 {
-    const sluice_shape shape = {TEST_SHAPE, .layers = 1, .directions = 2, .inputs = 2, .hidden = 3, .has_bias = 1};
+    const sluice_shape shape = {TEST_LDIH(1, 2, 2, 3), .has_bias = 1};
     uint64_t random = test_seed();
     OWNED(test_network) network = test_network_create(&shape);
     const size_t half = network.count / 2;
@@ -99,7 +99,7 @@ TEST(reverse_is_forward_turned_round)
 /* Strides, offsets and padding are ways of finding the same numbers. */
 TEST(strides_and_offsets)
 {
-    const sluice_shape shape = {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 3, .hidden = 2, .has_bias = 1};
+    const sluice_shape shape = {TEST_LDIH(1, 1, 3, 2), .has_bias = 1};
     uint64_t random = test_seed();
     OWNED(test_network) network = test_network_create(&shape);
     for (size_t j = 0; j < network.count; j++)

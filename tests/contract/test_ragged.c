@@ -8,7 +8,7 @@
 
 enum { ROWS = 21, STEPS = 13 };
 
-static const sluice_shape both = {TEST_SHAPE, .layers = 2, .directions = 2, .inputs = 5, .hidden = 19, .classes = 4, .has_bias = 1};
+static const sluice_shape both = {TEST_LDIH(2, 2, 5, 19), .classes = 4, .has_bias = 1};
 
 /* How the lengths of a batch are chosen. */
 typedef enum pattern { ALL_ZERO, ALL_FULL, ALL_ONE, RISING, FALLING, ONE_LONG, ONE_SHORT, ALTERNATING, PATTERNS } pattern;
@@ -38,12 +38,11 @@ static int64_t length_of(pattern as, size_t n)
 /* A runner of every instruction set, schedule and a few thread counts. */
 static void with_runners(const sluice_model *model, void (*visit)(const test_runner *, void *), void *context)
 {
-    sluice_isa isas[TEST_MOST_ISAS];
-    const size_t count = test_isas(isas);
-    for (size_t i = 0; i < count; i++)
+    const test_isa_list isas = test_isas();
+    for (size_t i = 0; i < isas.count; i++)
         for (sluice_schedule schedule = SLUICE_SCHEDULE_AUTO; schedule <= SLUICE_SCHEDULE_HOIST; schedule++)
             for (unsigned threads = 1; threads <= 5; threads += 2) {
-                OWNED(test_runner) runner = test_runner_create(model, isas[i], threads, schedule);
+                OWNED(test_runner) runner = test_runner_create(model, isas.isa[i], threads, schedule);
                 visit(&runner, context);
             }
 }
@@ -112,10 +111,9 @@ TEST(length_zero_of_nan)
     for (size_t k = 0; k < 4; k++) /* row 1, every layer and direction */
         for (size_t j = 0; j < 2; j++)
             memcpy(batch.h0 + (k * 3 + 1) * both.hidden + 3 + j, payloads + j, sizeof(float));
-    sluice_isa isas[TEST_MOST_ISAS];
-    const size_t count = test_isas(isas);
-    for (size_t i = 0; i < count; i++) {
-        OWNED(test_runner) runner = test_runner_create(network.model, isas[i], 2, SLUICE_SCHEDULE_AUTO);
+    const test_isa_list isas = test_isas();
+    for (size_t i = 0; i < isas.count; i++) {
+        OWNED(test_runner) runner = test_runner_create(network.model, isas.isa[i], 2, SLUICE_SCHEDULE_AUTO);
         test_batch_prefill(&batch);
         test_forward(&runner, &batch.batch);
         test_same_bits(batch.hn, batch.h0, batch.state_count, "hn");
@@ -151,7 +149,7 @@ TEST(no_steps_and_no_rows)
  * state. */
 TEST(reverse_begins_at_the_end_of_the_row)
 {
-    const sluice_shape shape = {TEST_SHAPE, .layers = 1, .directions = 2, .inputs = 4, .hidden = 9, .has_bias = 1};
+    const sluice_shape shape = {TEST_LDIH(1, 2, 4, 9), .has_bias = 1};
     uint64_t random = test_seed();
     OWNED(test_network) network = test_network_random(&shape, 1.0f, &random);
     OWNED(test_batch) batch = test_batch_random(&shape, ROWS, STEPS, TEST_RAGGED, &random);
@@ -195,7 +193,7 @@ TEST(padding_is_not_used)
 /* Nor are the tokens there looked at, which might lie outside the vocabulary. */
 TEST(token_padding_is_not_used)
 {
-    const sluice_shape shape = {TEST_SHAPE, .layers = 1, .directions = 2, .inputs = 5, .hidden = 9, .vocabulary = 7, .has_bias = 1};
+    const sluice_shape shape = {TEST_LDIH(1, 2, 5, 9), .vocabulary = 7, .has_bias = 1};
     uint64_t random = test_seed();
     OWNED(test_network) network = test_network_random(&shape, 1.0f, &random);
     OWNED(test_batch) batch = test_batch_random(&shape, ROWS, STEPS, TEST_RAGGED, &random);

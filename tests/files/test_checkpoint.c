@@ -44,11 +44,9 @@ static void check_file(const char *path, const test_bytes *want)
 
 #define OPTIONS .struct_size = sizeof(sluice_trainer_options)
 
-static const sluice_shape tagger = {TEST_SHAPE,  .layers = 2,     .directions = 2, .inputs = 3,
-                                    .hidden = 5, .vocabulary = 7, .classes = 3,    .has_bias = 1};
-static const sluice_shape reader = {TEST_SHAPE,  .layers = 1,  .directions = 1, .inputs = 4,
-                                    .hidden = 6, .classes = 4, .has_bias = 0};
-static const sluice_shape headless = {TEST_SHAPE, .layers = 3, .directions = 1, .inputs = 2, .hidden = 3, .has_bias = 1};
+static const sluice_shape tagger = {TEST_LDIH(2, 2, 3, 5), .vocabulary = 7, .classes = 3, .has_bias = 1};
+static const sluice_shape reader = {TEST_LDIH(1, 1, 4, 6), .classes = 4, .has_bias = 0};
+static const sluice_shape headless = {TEST_LDIH(3, 1, 2, 3), .has_bias = 1};
 
 /* Every optimiser, schedule and loss, and whatever else a step depends on. */
 static const struct {
@@ -96,8 +94,7 @@ static sluice_model *make_model(const sluice_shape *shape, const char *const *cl
 TEST_LOOP(goes_on, 0, TRAININGS)
 {
     uint64_t random = test_seed() + (uint64_t)_i;
-    sluice_isa isas[TEST_MOST_ISAS];
-    const size_t isa_count = test_isas(isas);
+    const test_isa_list isas = test_isas();
     const sluice_engine_options first = test_options(SLUICE_ISA_AUTO, 2, SLUICE_SCHEDULE_AUTO);
     test_minibatch minibatches[MINIBATCHES];
     make_minibatches(_i, minibatches, &random);
@@ -106,7 +103,7 @@ TEST_LOOP(goes_on, 0, TRAININGS)
     OWNED_HANDLE(sluice_trainer) watched = test_trainer_create(model, &first, &trainings[_i].options); /* saving changes nothing */
     sluice_trainer *broken = test_trainer_create(model, &first, &trainings[_i].options);
     for (size_t k = 0; k < MINIBATCHES; k++) {
-        const sluice_engine_options other = test_options(isas[k % isa_count], 1 + (unsigned)k % 3, SLUICE_SCHEDULE_AUTO);
+        const sluice_engine_options other = test_options(isas.isa[k % isas.count], 1 + (unsigned)k % 3, SLUICE_SCHEDULE_AUTO);
         save(broken, test_path("checkpoint"), "a note");
         sluice_trainer_destroy(broken);
         broken = load(test_path("checkpoint"), k % 2 ? &other : NULL, NULL);
@@ -170,8 +167,7 @@ TEST_LOOP(weights_are_a_model, 0, TRAININGS)
 /* A checkpoint of a small trainer after three steps of Adam; test_saved.py reads it too. */
 static test_bytes make_checkpoint(void)
 {
-    static const sluice_shape shape = {TEST_SHAPE,  .layers = 1,     .directions = 2, .inputs = 1,
-                                       .hidden = 2, .vocabulary = 3, .classes = 2,    .has_bias = 1};
+    static const sluice_shape shape = {TEST_LDIH(1, 2, 1, 2), .vocabulary = 3, .classes = 2, .has_bias = 1};
     const sluice_trainer_options options = {OPTIONS, .rate = 0.1, .clip = 1.5, .dropout = 0.5f, .seed = 12};
     sluice_model *model = make_model(&shape, NULL);
     sluice_trainer *trainer = test_trainer_create(model, NULL, &options);
@@ -488,7 +484,7 @@ TEST(saved_whole_or_not)
  * checkpoint nor a model is saved over a good one. */
 TEST_LOOP(overflow_refused, 0, 3)
 {
-    const sluice_shape shape = {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 1, .hidden = 3, .classes = 1, .has_bias = 1};
+    const sluice_shape shape = {TEST_LDIH(1, 1, 1, 3), .classes = 1, .has_bias = 1};
     const sluice_trainer_options options[] = {
         {OPTIONS, .loss = SLUICE_LOSS_SQUARED_ERROR, .optimizer = SLUICE_OPTIMIZER_SGD, .rate = 1e20},
         {OPTIONS, .loss = SLUICE_LOSS_SQUARED_ERROR, .optimizer = SLUICE_OPTIMIZER_SGD, .rate = 1e20, .momentum = 0.5},

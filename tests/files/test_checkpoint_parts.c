@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-static const sluice_shape shape = {TEST_SHAPE, .layers = 2, .directions = 1, .inputs = 4, .hidden = 6, .classes = 3, .has_bias = 1};
+static const sluice_shape shape = {TEST_LDIH(2, 1, 4, 6), .classes = 3, .has_bias = 1};
 
 static sluice_trainer *make_trainer(const sluice_shape *of)
 {
@@ -88,8 +88,7 @@ TEST(streams)
 
 TEST(streams_refused)
 {
-    static const sluice_shape other = {TEST_SHAPE,  .layers = 2,  .directions = 1, .inputs = 4,
-                                       .hidden = 5, .classes = 3, .has_bias = 1};
+    static const sluice_shape other = {TEST_LDIH(2, 1, 4, 5), .classes = 3, .has_bias = 1};
     float states[3 * 2 * 12];
     sluice_trainer *trainer = make_trainer(&shape), *stranger = make_trainer(&other), *made;
     sluice_streams *set = make_streams(trainer, states, 12), *loaded = set;

@@ -30,8 +30,7 @@ int fsync(int fd)
     return fails ? -1 : 0;
 }
 
-static const sluice_shape full = {TEST_SHAPE,  .layers = 2,     .directions = 2, .inputs = 3,
-                                  .hidden = 2, .vocabulary = 5, .classes = 3,    .has_bias = 1};
+static const sluice_shape full = {TEST_LDIH(2, 2, 3, 2), .vocabulary = 5, .classes = 3, .has_bias = 1};
 static const char *const class_names[] = {"plain", "\"né\\\"", "two words"};
 
 static void save(const sluice_model *model, const char *path, const sluice_names *names)
@@ -82,14 +81,8 @@ static float special(uint64_t *random, float value)
 
 TEST_LOOP(round_trip, 0, 48)
 {
-    const sluice_shape shape = {TEST_SHAPE,
-                                .layers = 1 + (size_t)_i % 3,
-                                .directions = 1 + (size_t)_i / 3 % 2,
-                                .inputs = 1 + (size_t)_i % 5,
-                                .hidden = 1 + (size_t)_i * 7 % 19,
-                                .vocabulary = _i / 6 % 2 ? 11 : 0,
-                                .classes = _i / 12 % 2 ? 3 : 0,
-                                .has_bias = _i / 24 % 2};
+    const sluice_shape shape = {TEST_LDIH(1 + (size_t)_i % 3, 1 + (size_t)_i / 3 % 2, 1 + (size_t)_i % 5, 1 + (size_t)_i * 7 % 19),
+                                .vocabulary = _i / 6 % 2 ? 11 : 0, .classes = _i / 12 % 2 ? 3 : 0, .has_bias = _i / 24 % 2};
     uint64_t random = test_seed() + (uint64_t)_i;
     OWNED(test_network) network = test_network_create(&shape);
     for (size_t k = 0; k < network.count; k++)

@@ -11,8 +11,8 @@
 
 enum { THREADS = 6, ROOM = 4096 };
 
-static const sluice_shape stack = {TEST_SHAPE, .layers = 2, .directions = 1, .inputs = 3, .hidden = 5, .has_bias = 1};
-static const sluice_shape both_ways = {TEST_SHAPE, .layers = 2, .directions = 2, .inputs = 3, .hidden = 5, .has_bias = 1};
+static const sluice_shape stack = {TEST_LDIH(2, 1, 3, 5), .has_bias = 1};
+static const sluice_shape both_ways = {TEST_LDIH(2, 2, 3, 5), .has_bias = 1};
 
 static sluice_engine *make_engine(const sluice_shape *shape, const sluice_engine_options *options)
 {
@@ -143,15 +143,14 @@ TEST(what_was_measured_is_saved_and_planned)
 /* The ways that a file may teach are more than those that measuring would: all give the right bits. */
 TEST_LOOP(any_way_has_the_same_bits, 0, 2)
 {
-    const sluice_shape shape = {TEST_SHAPE, .layers = 2, .directions = _i ? 2 : 1, .inputs = 3, .hidden = 20, .has_bias = 1};
+    const sluice_shape shape = {TEST_LDIH(2, _i ? 2 : 1, 3, 20), .has_bias = 1};
     enum { BATCH = 7, STEPS = 9 };
     uint64_t random = test_seed();
     OWNED(test_network) network = test_network_random(&shape, 1, &random);
     OWNED(test_batch) batch = test_batch_random(&shape, BATCH, STEPS, TEST_STATES, &random);
     OWNED(test_rows) rows = test_reference(&shape, network.model, &batch);
-    sluice_isa isas[TEST_MOST_ISAS];
-    const size_t count = test_isas(isas);
-    OWNED(test_runner) runner = test_runner_create(network.model, isas[count - 1], THREADS, SLUICE_SCHEDULE_AUTO);
+    const test_isa_list isas = test_isas();
+    OWNED(test_runner) runner = test_runner_create(network.model, isas.isa[isas.count - 1], THREADS, SLUICE_SCHEDULE_AUTO);
     for (unsigned groups = 1; groups <= THREADS; groups++)
         for (unsigned threads = 1; groups * threads <= THREADS; threads++)
             for (unsigned flags = 0; flags < (shape.directions == 1 ? 4 : 2); flags++) {

@@ -100,18 +100,14 @@ TEST(inputs_that_cannot_be_opened)
 {
     sluice_model *model;
     sluice_error error = {0};
-    ck_assert_int_eq(sluice_model_load(test_path("none"), NULL, &model, &error), SLUICE_STATUS_NO_INPUT);
-    test_check_message("none", &error, SLUICE_STATUS_NO_INPUT, "none: cannot be opened: No such file");
-    ck_assert_int_eq(sluice_model_load(test_folder, NULL, &model, &error), SLUICE_STATUS_NO_INPUT);
-    test_check_message("folder", &error, SLUICE_STATUS_NO_INPUT, "directory");
-    ck_assert_int_eq(sluice_model_load("/dev/null", NULL, &model, &error), SLUICE_STATUS_NO_INPUT);
-    test_check_message("device", &error, SLUICE_STATUS_NO_INPUT, "/dev/null: expected a regular file");
+    REFUSED(SLUICE_STATUS_NO_INPUT, "none: cannot be opened: No such file", sluice_model_load, test_path("none"), NULL, &model);
+    REFUSED(SLUICE_STATUS_NO_INPUT, "directory", sluice_model_load, test_folder, NULL, &model);
+    REFUSED(SLUICE_STATUS_NO_INPUT, "/dev/null: expected a regular file", sluice_model_load, "/dev/null", NULL, &model);
     ck_assert_ptr_null(model);
     ck_assert_int_eq(sluice_model_load(NULL, NULL, &model, &error), SLUICE_STATUS_BAD_ARGUMENT);
     ck_assert_int_eq(sluice_model_load("x", NULL, NULL, &error), SLUICE_STATUS_BAD_ARGUMENT);
     const sluice_names names = {.struct_size = 1};
-    ck_assert_int_eq(sluice_model_load("x", &names, &model, &error), SLUICE_STATUS_BAD_ARGUMENT);
-    test_check_message("size", &error, SLUICE_STATUS_BAD_ARGUMENT, "struct_size");
+    REFUSED(SLUICE_STATUS_BAD_ARGUMENT, "struct_size", sluice_model_load, "x", &names, &model);
 }
 
 TEST(file_cut_while_open)
@@ -204,9 +200,8 @@ TEST(vocabulary_too_large)
     test_file_write(test_path("x"), file.data, file.size);
     ck_assert_int_eq(truncate(test_path("x"), (off_t)file.size + (INT64_C(1) << 32)), 0);
     sluice_model *model;
-    sluice_error error = {0};
-    ck_assert_int_eq(sluice_model_load(test_path("x"), NULL, &model, &error), SLUICE_STATUS_UNSUPPORTED);
-    test_check_message("vocabulary", &error, SLUICE_STATUS_UNSUPPORTED, "tensor \"emb.weight\": a vocabulary beyond 2^31 - 1");
+    REFUSED(SLUICE_STATUS_UNSUPPORTED, "tensor \"emb.weight\": a vocabulary beyond 2^31 - 1", sluice_model_load, test_path("x"),
+            NULL, &model);
     ck_assert_ptr_null(model);
 }
 
@@ -384,14 +379,13 @@ TEST(memory_arguments)
 {
     sluice_error error = {0};
     sluice_model *model = (sluice_model *)&error;
-    ck_assert_int_eq(sluice_model_load_memory(NULL, 0, NULL, &model, &error), SLUICE_STATUS_BAD_ARGUMENT);
-    test_check_message("bytes", &error, SLUICE_STATUS_BAD_ARGUMENT, "bytes: expected the content of a file, found NULL");
+    REFUSED(SLUICE_STATUS_BAD_ARGUMENT, "bytes: expected the content of a file, found NULL", sluice_model_load_memory, NULL, 0,
+            NULL, &model);
     ck_assert_ptr_null(model);
     ck_assert_int_eq(sluice_model_load_memory("", 0, NULL, NULL, &error), SLUICE_STATUS_BAD_ARGUMENT);
     const sluice_names names = {.struct_size = 1};
     ck_assert_int_eq(sluice_model_load_memory("", 0, &names, &model, &error), SLUICE_STATUS_BAD_ARGUMENT);
-    ck_assert_int_eq(sluice_model_load_memory("", 0, NULL, &model, &error), SLUICE_STATUS_BAD_DATA);
-    test_check_message("empty", &error, SLUICE_STATUS_BAD_DATA, "memory: byte 0: the file ends here");
+    REFUSED(SLUICE_STATUS_BAD_DATA, "memory: byte 0: the file ends here", sluice_model_load_memory, "", 0, NULL, &model);
 }
 
 /* The model of the demonstration. */

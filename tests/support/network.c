@@ -228,16 +228,16 @@ void test_batch_free(test_batch *batch)
 
 /* ---- Running ---- */
 
-size_t test_isas(sluice_isa isas[TEST_MOST_ISAS])
+test_isa_list test_isas(void)
 {
-    size_t count = 0;
+    test_isa_list isas = {.count = 0};
     const char *const only = getenv("SLUICE_TEST_ISA");
-    ck_assert_uint_le(sl_isa_count(), TEST_MOST_ISAS);
+    ck_assert_uint_le(sl_isa_count(), sizeof isas.isa / sizeof isas.isa[0]);
     for (size_t k = sl_isa_count(); k-- > 0;)
         if (sl_isa_runs_here(sl_isa_at(k)) && (!only || strcmp(only, sl_isa_get_name(sl_isa_at(k))) == 0))
-            isas[count++] = sl_isa_at(k);
-    ck_assert_msg(count > 0, "SLUICE_TEST_ISA is %s, which this machine does not run", only);
-    return count;
+            isas.isa[isas.count++] = sl_isa_at(k);
+    ck_assert_msg(isas.count > 0, "SLUICE_TEST_ISA is %s, which this machine does not run", only);
+    return isas;
 }
 
 void test_begin(void)
@@ -411,11 +411,8 @@ void test_same_row(const sluice_shape *shape, const test_batch *got, size_t n, c
 sluice_shape test_shape_random(uint64_t *random)
 {
     return (sluice_shape){
-        TEST_SHAPE,
-        .layers = 1 + test_random(random) % 3,
-        .directions = 1 + test_random(random) % 2,
-        .inputs = 1 + test_random(random) % 40,
-        .hidden = 1 + test_random(random) % 70,
+        TEST_LDIH(1 + test_random(random) % 3, 1 + test_random(random) % 2, 1 + test_random(random) % 40,
+                  1 + test_random(random) % 70),
         .vocabulary = test_random(random) % 2 * 37,
         .classes = test_random(random) % 2 * (1 + test_random(random) % 33),
         .has_bias = (int)(test_random(random) % 2),

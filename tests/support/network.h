@@ -10,8 +10,9 @@
 /** What outputs hold before a call: a quiet NaN that no computation yields, so that "not written" and "NaN" differ. */
 #define TEST_PREFILL UINT32_C(0x7fe15a5a)
 
-/** The first field of a shape that a test writes down. */
+/** The first fields of a shape that a test writes down; with layers, directions, inputs and hidden units. */
 #define TEST_SHAPE .struct_size = sizeof(sluice_shape)
+#define TEST_LDIH(l, d, i, h) TEST_SHAPE, .layers = (l), .directions = (d), .inputs = (i), .hidden = (h)
 
 /** A model and the arrays it was made from. Owned: test_network_free. */
 typedef struct test_network {
@@ -80,9 +81,12 @@ float *test_floats(size_t count);
  *  this machine lacks and every test therefore skips. */
 void test_begin(void);
 
-/** The instruction sets this machine runs, least first; how many. SLUICE_TEST_ISA, if set, is the only one. */
-enum { TEST_MOST_ISAS = 8 };
-size_t test_isas(sluice_isa isas[TEST_MOST_ISAS]);
+/** The instruction sets this machine runs, least first. SLUICE_TEST_ISA, if set, is the only one. */
+typedef struct test_isa_list {
+    sluice_isa isa[8];
+    size_t count;
+} test_isa_list;
+test_isa_list test_isas(void);
 
 /** A small shape, of any kind. */
 sluice_shape test_shape_random(uint64_t *random);

@@ -77,13 +77,12 @@ void test_copy_check(const test_taped *taped, const test_copy *copy, const char 
 void test_taped_visit(const test_taped *taped, unsigned least, unsigned most,
                       void (*visit)(const test_taped *, const test_runner *))
 {
-    sluice_isa isas[TEST_MOST_ISAS];
-    const size_t count = test_isas(isas);
-    for (size_t i = 0; i < count; i++) {
-        const bool scalar = isas[i] == SLUICE_ISA_SCALAR;
+    const test_isa_list isas = test_isas();
+    for (size_t i = 0; i < isas.count; i++) {
+        const bool scalar = isas.isa[i] == SLUICE_ISA_SCALAR;
         for (unsigned threads = scalar || test_by_depth(1, 0, 0) ? most : least; threads <= most; threads++)
             for (size_t s = 0; s < SCHEDULES; s += scalar ? SCHEDULES - 1 : 1) {
-                OWNED(test_runner) runner = make_runner(taped, isas[i], threads, schedules[s], 1);
+                OWNED(test_runner) runner = make_runner(taped, isas.isa[i], threads, schedules[s], 1);
                 visit(taped, &runner);
             }
     }

@@ -48,70 +48,29 @@ typedef struct variety {
 } variety;
 
 static const variety varieties[] = {
-    {"one", {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 1, .hidden = 1, .has_bias = 1}, 0, 1, 1},
-    {"plain", {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 5, .hidden = 16, .has_bias = 1}, TEST_STATES, 7, 9},
-    {"no bias", {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 9, .hidden = 19}, TEST_STATES, 5, 6},
-    {"both ways", {TEST_SHAPE, .layers = 1, .directions = 2, .inputs = 6, .hidden = 17, .has_bias = 1}, 0, 8, 7},
-    {"ragged",
-     {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 6, .hidden = 21, .has_bias = 1},
-     TEST_RAGGED | TEST_STATES,
-     14,
-     11},
-    {"two layers",
-     {TEST_SHAPE, .layers = 2, .directions = 1, .inputs = 4, .hidden = 18, .classes = 3, .has_bias = 1},
-     TEST_STATES,
-     6,
-     8},
-    {"three layers",
-     {TEST_SHAPE, .layers = 3, .directions = 1, .inputs = 3, .hidden = 16, .classes = 2, .has_bias = 1},
-     TEST_RAGGED | TEST_STATES,
-     9,
-     7},
-    {"three layers both ways",
-     {TEST_SHAPE, .layers = 3, .directions = 2, .inputs = 5, .hidden = 11, .has_bias = 1},
-     TEST_RAGGED | TEST_STATES,
-     9,
-     6},
-    {"head",
-     {TEST_SHAPE, .layers = 1, .directions = 2, .inputs = 5, .hidden = 12, .classes = 19, .has_bias = 1},
-     TEST_RAGGED,
-     11,
-     9},
-    {"tokens",
-     {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 7, .hidden = 20, .vocabulary = 13, .classes = 5, .has_bias = 1},
-     TEST_RAGGED,
-     12,
-     10},
-    {"tokens both ways",
-     {TEST_SHAPE, .layers = 2, .directions = 2, .inputs = 7, .hidden = 9, .vocabulary = 11, .classes = 3},
-     TEST_RAGGED | TEST_STATES,
-     8,
-     9},
-    {"many tokens",
-     {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 3, .hidden = 10, .vocabulary = 200000, .classes = 2},
-     0,
-     6,
-     9},
-    {"wide", {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 70, .hidden = 67, .has_bias = 1}, 0, 4, 4},
-    {"wide inputs", {TEST_SHAPE, .layers = 1, .directions = 2, .inputs = 600, .hidden = 3}, TEST_RAGGED, 3, 4},
-    {"wider", {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 5, .hidden = 150, .has_bias = 1}, 0, 3, 3},
-    {"many classes", {TEST_SHAPE, .layers = 1, .directions = 2, .inputs = 3, .hidden = 6, .classes = 1100}, TEST_RAGGED, 5, 6},
-    {"many rows", {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 3, .hidden = 9, .has_bias = 1}, TEST_RAGGED, 150, 6},
-    {"many rows and steps",
-     {TEST_SHAPE, .layers = 2, .directions = 2, .inputs = 2, .hidden = 5, .classes = 2, .has_bias = 1},
-     TEST_RAGGED | TEST_STATES,
-     300,
-     12},
-    {"many rows of tokens",
-     {TEST_SHAPE, .layers = 1, .directions = 2, .inputs = 3, .hidden = 4, .vocabulary = 6, .classes = 2, .has_bias = 1},
-     TEST_RAGGED,
-     300,
-     9},
-    {"many steps", {TEST_SHAPE, .layers = 1, .directions = 2, .inputs = 3, .hidden = 5, .has_bias = 1}, TEST_RAGGED, 3, 120},
+    {"one", {TEST_LDIH(1, 1, 1, 1), .has_bias = 1}, 0, 1, 1},
+    {"plain", {TEST_LDIH(1, 1, 5, 16), .has_bias = 1}, TEST_STATES, 7, 9},
+    {"no bias", {TEST_LDIH(1, 1, 9, 19)}, TEST_STATES, 5, 6},
+    {"both ways", {TEST_LDIH(1, 2, 6, 17), .has_bias = 1}, 0, 8, 7},
+    {"ragged", {TEST_LDIH(1, 1, 6, 21), .has_bias = 1}, TEST_RAGGED | TEST_STATES, 14, 11},
+    {"two layers", {TEST_LDIH(2, 1, 4, 18), .classes = 3, .has_bias = 1}, TEST_STATES, 6, 8},
+    {"three layers", {TEST_LDIH(3, 1, 3, 16), .classes = 2, .has_bias = 1}, TEST_RAGGED | TEST_STATES, 9, 7},
+    {"three layers both ways", {TEST_LDIH(3, 2, 5, 11), .has_bias = 1}, TEST_RAGGED | TEST_STATES, 9, 6},
+    {"head", {TEST_LDIH(1, 2, 5, 12), .classes = 19, .has_bias = 1}, TEST_RAGGED, 11, 9},
+    {"tokens", {TEST_LDIH(1, 1, 7, 20), .vocabulary = 13, .classes = 5, .has_bias = 1}, TEST_RAGGED, 12, 10},
+    {"tokens both ways", {TEST_LDIH(2, 2, 7, 9), .vocabulary = 11, .classes = 3}, TEST_RAGGED | TEST_STATES, 8, 9},
+    {"many tokens", {TEST_LDIH(1, 1, 3, 10), .vocabulary = 200000, .classes = 2}, 0, 6, 9},
+    {"wide", {TEST_LDIH(1, 1, 70, 67), .has_bias = 1}, 0, 4, 4},
+    {"wide inputs", {TEST_LDIH(1, 2, 600, 3)}, TEST_RAGGED, 3, 4},
+    {"wider", {TEST_LDIH(1, 1, 5, 150), .has_bias = 1}, 0, 3, 3},
+    {"many classes", {TEST_LDIH(1, 2, 3, 6), .classes = 1100}, TEST_RAGGED, 5, 6},
+    {"many rows", {TEST_LDIH(1, 1, 3, 9), .has_bias = 1}, TEST_RAGGED, 150, 6},
+    {"many rows and steps", {TEST_LDIH(2, 2, 2, 5), .classes = 2, .has_bias = 1}, TEST_RAGGED | TEST_STATES, 300, 12},
+    {"many rows of tokens", {TEST_LDIH(1, 2, 3, 4), .vocabulary = 6, .classes = 2, .has_bias = 1}, TEST_RAGGED, 300, 9},
+    {"many steps", {TEST_LDIH(1, 2, 3, 5), .has_bias = 1}, TEST_RAGGED, 3, 120},
 };
-enum { VARIETIES = sizeof varieties / sizeof varieties[0] };
 
-TEST_LOOP(shapes, 0, VARIETIES)
+TEST_EACH(shapes, varieties)
 {
     const variety *kind = &varieties[_i];
     uint64_t random = test_seed();
@@ -120,18 +79,17 @@ TEST_LOOP(shapes, 0, VARIETIES)
     OWNED(test_gradient) gradient = test_gradient_random(&kind->shape, &batch.batch, &random);
     OWNED(test_adjoint) want = test_adjoint_run(&network.weights, &batch.batch, &gradient.gradient, NULL);
     ck_assert_double_le(looseness(&want), 2e-3);
-    sluice_isa isas[TEST_MOST_ISAS];
-    const size_t count = test_isas(isas);
-    for (size_t j = 0; j < count; j++)
+    const test_isa_list isas = test_isas();
+    for (size_t j = 0; j < isas.count; j++)
         for (size_t recompute = 0; recompute < 4; recompute += 3) {
-            OWNED(test_runner) runner = test_trainable(network.model, isas[j], 2, SLUICE_SCHEDULE_AUTO);
+            OWNED(test_runner) runner = test_trainable(network.model, isas.isa[j], 2, SLUICE_SCHEDULE_AUTO);
             test_batch_prefill(&batch);
             test_gradient_prefill(&gradient);
             test_there_and_back(&runner, recompute, &batch.batch, &gradient.gradient);
             const double there = results_within(&batch, &want, runner.name),
                          back = test_gradient_within(&gradient, &want, kind->name);
             printf("%s, %s: %.2g and %.2g of their bounds, which are %.2g of the largest element\n", kind->name,
-                   sluice_isa_get_name(isas[j]), there, back, looseness(&want));
+                   sluice_isa_get_name(isas.isa[j]), there, back, looseness(&want));
         }
     fflush(stdout);
 }
@@ -140,7 +98,7 @@ TEST_LOOP(shapes, 0, VARIETIES)
 
 TEST_LOOP(incoming, 0, 1 << TEST_RESULTS)
 {
-    const sluice_shape shape = {TEST_SHAPE, .layers = 2, .directions = 2, .inputs = 5, .hidden = 9, .classes = 3, .has_bias = 1};
+    const sluice_shape shape = {TEST_LDIH(2, 2, 5, 9), .classes = 3, .has_bias = 1};
     uint64_t random = test_seed();
     OWNED(test_network) network = test_network_random(&shape, 1.0f, &random);
     OWNED(test_batch) batch = test_batch_random(&shape, 7, 6, TEST_RAGGED | TEST_STATES, &random);
@@ -152,10 +110,9 @@ TEST_LOOP(incoming, 0, 1 << TEST_RESULTS)
     some.dlogits = _i & 1 << TEST_LOGITS ? some.dlogits : NULL;
     some.dstep_logits = _i & 1 << TEST_STEP_LOGITS ? some.dstep_logits : NULL;
     OWNED(test_adjoint) want = test_adjoint_run(&network.weights, &batch.batch, &some, NULL);
-    sluice_isa isas[TEST_MOST_ISAS];
-    const size_t count = test_isas(isas);
-    for (size_t j = 0; j < count; j++) {
-        OWNED(test_runner) runner = test_trainable(network.model, isas[j], 2, SLUICE_SCHEDULE_AUTO);
+    const test_isa_list isas = test_isas();
+    for (size_t j = 0; j < isas.count; j++) {
+        OWNED(test_runner) runner = test_trainable(network.model, isas.isa[j], 2, SLUICE_SCHEDULE_AUTO);
         test_gradient_prefill(&gradient);
         test_there_and_back(&runner, (size_t)_i % 3, &batch.batch, &some);
         test_gradient_within(&gradient, &want, runner.name);
@@ -169,11 +126,8 @@ static void try_random_shape(int index)
 {
     uint64_t random = test_seed() + (uint64_t)index;
     const sluice_shape shape = {
-        TEST_SHAPE,
-        .layers = 1 + test_random(&random) % 3,
-        .directions = 1 + test_random(&random) % 2,
-        .inputs = 1 + test_random(&random) % 20,
-        .hidden = 1 + test_random(&random) % 35,
+        TEST_LDIH(1 + test_random(&random) % 3, 1 + test_random(&random) % 2, 1 + test_random(&random) % 20,
+                  1 + test_random(&random) % 35),
         .vocabulary = test_random(&random) % 2 * (1 + test_random(&random) % 30),
         .classes = test_random(&random) % 2 * (1 + test_random(&random) % 20),
         .has_bias = (int)(test_random(&random) % 2),
@@ -189,9 +143,8 @@ static void try_random_shape(int index)
     OWNED(test_batch) batch = test_batch_random(&shape, rows, steps, what, &random);
     OWNED(test_gradient) gradient = test_gradient_random(&shape, &batch.batch, &random);
     OWNED(test_adjoint) want = test_adjoint_run(&network.weights, &batch.batch, &gradient.gradient, NULL);
-    sluice_isa isas[TEST_MOST_ISAS];
-    const size_t count = test_isas(isas);
-    OWNED(test_runner) runner = test_trainable(network.model, isas[test_random(&random) % count], threads, schedule);
+    const test_isa_list isas = test_isas();
+    OWNED(test_runner) runner = test_trainable(network.model, isas.isa[test_random(&random) % isas.count], threads, schedule);
     test_there_and_back(&runner, recompute, &batch.batch, &gradient.gradient);
     results_within(&batch, &want, name);
     test_gradient_within(&gradient, &want, name);
@@ -268,7 +221,7 @@ static void run_chunk(const test_runner *runner, sluice_tape *tape, const sluice
 /* Each chunk of a sequence has a loss of its own; the weights' gradients are added up over the chunks. */
 TEST_LOOP(pieces_of_streams, 0, 2)
 {
-    const sluice_shape shape = {TEST_SHAPE, .layers = 2, .directions = 1, .inputs = 5, .hidden = 13, .classes = 3, .has_bias = 1};
+    const sluice_shape shape = {TEST_LDIH(2, 1, 5, 13), .classes = 3, .has_bias = 1};
     static const size_t slots[SLOTS] = {1, 3, 5, 0, 2, 4};
     uint64_t random = test_seed();
     OWNED(test_network) network = test_network_random(&shape, 1.0f, &random);

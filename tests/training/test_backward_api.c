@@ -7,8 +7,8 @@
 #include <math.h>
 #include <string.h>
 
-static const sluice_shape small = {TEST_SHAPE, .layers = 2, .directions = 1, .inputs = 3, .hidden = 5, .classes = 2, .has_bias = 1};
-static const sluice_shape worded = {TEST_SHAPE, .layers = 1, .directions = 2, .inputs = 3, .hidden = 4, .vocabulary = 7};
+static const sluice_shape small = {TEST_LDIH(2, 1, 3, 5), .classes = 2, .has_bias = 1};
+static const sluice_shape worded = {TEST_LDIH(1, 2, 3, 4), .vocabulary = 7};
 static const sluice_status bad_argument = SLUICE_STATUS_BAD_ARGUMENT;
 enum { ROWS = 6, STEPS = 5 };
 
@@ -131,7 +131,7 @@ TEST_LOOP(tape_bytes, 0, 6)
 /* Steps computed again are steps not kept: of a long batch a third of the bytes or less. */
 TEST(recomputing_saves_bytes)
 {
-    const sluice_shape shape = {TEST_SHAPE, .layers = 2, .directions = 1, .inputs = 32, .hidden = 64, .has_bias = 1};
+    const sluice_shape shape = {TEST_LDIH(2, 1, 32, 64), .has_bias = 1};
     OWNED(scene) made = make_scene(&shape, 0);
     const sluice_tape_options options = {.struct_size = sizeof options, .recompute = 32};
     size_t all = 0, some = 0;
@@ -191,9 +191,8 @@ static const struct {
     {"dx: all rows in one place", &small, same_rows, "dx"},
     {"dx: all steps in one place", &small, same_steps, "dx"},
 };
-enum { SPOILINGS = sizeof spoilings / sizeof spoilings[0] };
 
-TEST_LOOP(backward_refuses, 0, SPOILINGS)
+TEST_EACH(backward_refuses, spoilings)
 {
     OWNED(scene) made = make_scene(spoilings[_i].shape, TEST_STATES);
     test_forward_taped(&made.runner, made.tape, &made.batch.batch);
@@ -288,9 +287,8 @@ static const struct {
     {"infinite dropout", &small, dropout_of_more, "dropout"},
     {"a NaN for dropout", &small, nan_dropout, "dropout"},
 };
-enum { BAD_BATCHES = sizeof bad_batches / sizeof bad_batches[0] };
 
-TEST_LOOP(forward_refuses, 0, BAD_BATCHES)
+TEST_EACH(forward_refuses, bad_batches)
 {
     OWNED(scene) made = make_scene(bad_batches[_i].shape, TEST_STATES);
     OWNED(test_runner) other = engine_with(&made, 1, SLUICE_GEMM_FUSED);
@@ -309,8 +307,7 @@ TEST_LOOP(forward_refuses, 0, BAD_BATCHES)
 /* step_logits at a step are the head of y there, by the numeric contract of the logits; with y, without it, with a tape or not. */
 TEST_LOOP(head_of_every_step, 0, 4)
 {
-    const sluice_shape shape = {
-        TEST_SHAPE, .layers = 1 + (size_t)_i / 2, .directions = 1 + (size_t)_i % 2, .inputs = 3, .hidden = 19, .classes = 21};
+    const sluice_shape shape = {TEST_LDIH(1 + (size_t)_i / 2, 1 + (size_t)_i % 2, 3, 19), .classes = 21};
     const size_t width = shape.directions * shape.hidden;
     OWNED(scene) made = make_scene(&shape, TEST_RAGGED | TEST_STATES | TEST_EACH_STEP);
     FREED float *want = calloc(made.batch.step_logits_count, sizeof *want);
@@ -359,22 +356,16 @@ TEST(set_model_arguments)
 /* An engine that is given another model has the bits, there and back, of a new one of that model. */
 TEST_LOOP(set_model, 0, 9)
 {
-    const sluice_shape shape = {TEST_SHAPE,
-                                .layers = 1 + (size_t)_i % 2,
-                                .directions = 1 + (size_t)_i / 2 % 2,
-                                .inputs = 6,
-                                .hidden = 21,
+    const sluice_shape shape = {TEST_LDIH(1 + (size_t)_i % 2, 1 + (size_t)_i / 2 % 2, 6, 21),
                                 .vocabulary = _i / 4 == 1   ? 17
                                               : _i / 4 == 2 ? 200000
                                                             : 0,
-                                .classes = 5,
-                                .has_bias = _i % 3 > 0};
+                                .classes = 5, .has_bias = _i % 3 > 0};
     OWNED(scene) made = make_scene(&shape, TEST_RAGGED | TEST_STATES);
     OWNED(test_network) other = test_network_random(&shape, 1.0f, &made.random);
-    sluice_isa isas[TEST_MOST_ISAS];
-    const size_t count = test_isas(isas);
-    for (size_t j = 0; j < 2 * count; j++) {
-        sluice_engine_options options = test_options(isas[j / 2], 2, SLUICE_SCHEDULE_AUTO);
+    const test_isa_list isas = test_isas();
+    for (size_t j = 0; j < 2 * isas.count; j++) {
+        sluice_engine_options options = test_options(isas.isa[j / 2], 2, SLUICE_SCHEDULE_AUTO);
         options.training = j % 2;
         OWNED(test_runner) set = test_runner_of(made.network.model, &options);
         OWNED(test_runner) new = test_runner_of(other.model, &options);

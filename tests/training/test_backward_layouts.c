@@ -86,8 +86,7 @@ static void run_layouts(const test_taped *made, const test_runner *runner)
 
 TEST_LOOP(layouts, 0, 2)
 {
-    const sluice_shape shape = {TEST_SHAPE,   .layers = 1 + (size_t)_i, .directions = 2, .inputs = 5, .hidden = 9, .classes = 2,
-                                .has_bias = 1};
+    const sluice_shape shape = {TEST_LDIH(1 + (size_t)_i, 2, 5, 9), .classes = 2, .has_bias = 1};
     OWNED(test_taped) made = test_taped_make(shape, 14, 6, TEST_RAGGED, 0);
     test_taped_visit(&made, 1, 2, run_layouts);
 }
@@ -120,7 +119,7 @@ static void run_packed(const test_taped *made, const test_runner *runner)
 
 TEST(rows_packed_end_to_end)
 {
-    const sluice_shape shape = {TEST_SHAPE, .layers = 1, .directions = 2, .inputs = 3, .hidden = 10, .has_bias = 1};
+    const sluice_shape shape = {TEST_LDIH(1, 2, 3, 10), .has_bias = 1};
     OWNED(test_taped) made = test_taped_make(shape, 14, 12, TEST_RAGGED, 0);
     test_taped_visit(&made, 1, 2, run_packed);
 }
@@ -158,13 +157,7 @@ static void run_some(const test_taped *made, const test_runner *runner)
 
 TEST_LOOP(gradients_not_wanted, 0, 2)
 {
-    const sluice_shape shape = {TEST_SHAPE,
-                                .layers = 1 + (size_t)_i,
-                                .directions = 1 + (size_t)_i,
-                                .inputs = 3,
-                                .hidden = 10,
-                                .vocabulary = _i ? 9 : 0,
-                                .classes = 4,
+    const sluice_shape shape = {TEST_LDIH(1 + (size_t)_i, 1 + (size_t)_i, 3, 10), .vocabulary = _i ? 9 : 0, .classes = 4,
                                 .has_bias = 1};
     OWNED(test_taped) made = test_taped_make(shape, 7, 5, TEST_RAGGED, 0);
     test_taped_visit(&made, 1, 2, run_some);
@@ -196,7 +189,7 @@ static void run_one_cell(const test_taped *made, const test_runner *runner)
 
 TEST(frozen_layers)
 {
-    const sluice_shape shape = {TEST_SHAPE, .layers = 2, .directions = 2, .inputs = 3, .hidden = 10, .has_bias = 1};
+    const sluice_shape shape = {TEST_LDIH(2, 2, 3, 10), .has_bias = 1};
     OWNED(test_taped) made = test_taped_make(shape, 7, 5, TEST_RAGGED, 0);
     test_taped_visit(&made, 1, 2, run_one_cell);
 }
@@ -222,13 +215,7 @@ static void run_accumulated(const test_taped *made, const test_runner *runner)
 
 TEST_LOOP(accumulated, 0, 2)
 {
-    const sluice_shape shape = {TEST_SHAPE,
-                                .layers = 1 + (size_t)_i,
-                                .directions = 1 + (size_t)_i,
-                                .inputs = 6,
-                                .hidden = 13,
-                                .vocabulary = _i ? 9 : 0,
-                                .classes = 4,
+    const sluice_shape shape = {TEST_LDIH(1 + (size_t)_i, 1 + (size_t)_i, 6, 13), .vocabulary = _i ? 9 : 0, .classes = 4,
                                 .has_bias = 1};
     OWNED(test_taped) made = test_taped_make(shape, 11, 7, TEST_RAGGED | TEST_STATES, 0);
     test_taped_visit(&made, 1, 2, run_accumulated);

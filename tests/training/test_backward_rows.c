@@ -35,10 +35,9 @@ static void scene_free(scene *made)
 /* Call visit for a runner of every instruction set. */
 static void with_runners(scene *made, void (*visit)(scene *, const test_runner *))
 {
-    sluice_isa isas[TEST_MOST_ISAS];
-    const size_t count = test_isas(isas);
-    for (size_t j = 0; j < count; j++) {
-        OWNED(test_runner) runner = test_trainable(made->network.model, isas[j], 2, SLUICE_SCHEDULE_AUTO);
+    const test_isa_list isas = test_isas();
+    for (size_t j = 0; j < isas.count; j++) {
+        OWNED(test_runner) runner = test_trainable(made->network.model, isas.isa[j], 2, SLUICE_SCHEDULE_AUTO);
         visit(made, &runner);
     }
 }
@@ -80,9 +79,7 @@ static void run_nothing(scene *made, const test_runner *runner)
 
 TEST_LOOP(nothing_comes_in, 0, 4)
 {
-    const sluice_shape shape = {TEST_SHAPE,   .layers = 2,  .directions = 1 + (size_t)_i % 2,
-                                .inputs = 5,  .hidden = 18, .vocabulary = _i / 2 ? 7 : 0,
-                                .classes = 3, .has_bias = 1};
+    const sluice_shape shape = {TEST_LDIH(2, 1 + (size_t)_i % 2, 5, 18), .vocabulary = _i / 2 ? 7 : 0, .classes = 3, .has_bias = 1};
     OWNED(scene) made = make_scene(shape, 9, 6, TEST_RAGGED | TEST_STATES);
     with_runners(&made, run_nothing);
 }
@@ -120,9 +117,7 @@ static void run_unmet(scene *made, const test_runner *runner)
 
 TEST_LOOP(tokens_and_classes_that_do_not_occur, 0, 2)
 {
-    const sluice_shape shape = {TEST_SHAPE,   .layers = 1,  .directions = 1 + (size_t)_i,
-                                .inputs = 6,  .hidden = 17, .vocabulary = 40,
-                                .classes = 3, .has_bias = 1};
+    const sluice_shape shape = {TEST_LDIH(1, 1 + (size_t)_i, 6, 17), .vocabulary = 40, .classes = 3, .has_bias = 1};
     OWNED(scene) made = make_scene(shape, 8, 7, TEST_RAGGED);
     with_runners(&made, run_unmet);
 }
@@ -154,7 +149,7 @@ static void run_one_row(scene *made, const test_runner *runner)
 
 TEST_LOOP(rows_without_loss, 0, 2)
 {
-    const sluice_shape shape = {TEST_SHAPE, .layers = 2, .directions = 1 + (size_t)_i, .inputs = 5, .hidden = 19, .has_bias = 1};
+    const sluice_shape shape = {TEST_LDIH(2, 1 + (size_t)_i, 5, 19), .has_bias = 1};
     OWNED(scene) made = make_scene(shape, 9, 8, TEST_RAGGED | TEST_STATES);
     with_runners(&made, run_one_row);
 }
@@ -178,9 +173,8 @@ static void run_no_steps(scene *made, const test_runner *runner)
 
 TEST_LOOP(no_steps, 0, 8)
 {
-    const sluice_shape shape = {TEST_SHAPE,   .layers = 2,  .directions = 1 + (size_t)_i % 2,
-                                .inputs = 3,  .hidden = 10, .vocabulary = _i / 2 % 2 ? 5 : 0,
-                                .classes = 4, .has_bias = 1};
+    const sluice_shape shape = {TEST_LDIH(2, 1 + (size_t)_i % 2, 3, 10), .vocabulary = _i / 2 % 2 ? 5 : 0, .classes = 4,
+                                .has_bias = 1};
     OWNED(scene) made = make_scene(shape, 6, _i / 4 ? 5 : 0, TEST_RAGGED | TEST_STATES);
     for (size_t n = 0; n < 6; n++)
         made.batch.lengths[n] = 0;
@@ -207,7 +201,7 @@ static void run_no_rows(scene *made, const test_runner *runner)
 
 TEST(no_rows)
 {
-    const sluice_shape shape = {TEST_SHAPE, .layers = 1, .directions = 2, .inputs = 3, .hidden = 10, .classes = 4, .has_bias = 1};
+    const sluice_shape shape = {TEST_LDIH(1, 2, 3, 10), .classes = 4, .has_bias = 1};
     OWNED(scene) made = make_scene(shape, 0, 5, TEST_RAGGED | TEST_STATES);
     with_runners(&made, run_no_rows);
 }
@@ -265,9 +259,7 @@ static void run_neighbours(scene *made, const test_runner *runner)
 
 TEST_LOOP(neighbours, 0, 4)
 {
-    const sluice_shape shape = {
-        TEST_SHAPE,   .layers = 1 + (size_t)_i / 2, .directions = 1 + (size_t)_i % 2, .inputs = 5, .hidden = 19, .classes = 3,
-        .has_bias = 1};
+    const sluice_shape shape = {TEST_LDIH(1 + (size_t)_i / 2, 1 + (size_t)_i % 2, 5, 19), .classes = 3, .has_bias = 1};
     OWNED(scene) made = make_scene(shape, 11, 6, TEST_RAGGED | TEST_STATES);
     made.batch.lengths[4] = 5;
     with_runners(&made, run_neighbours);
@@ -299,7 +291,7 @@ static void run_poisoned(scene *made, const test_runner *runner)
 
 TEST_LOOP(poisoned_row, 0, 2)
 {
-    const sluice_shape shape = {TEST_SHAPE, .layers = 2, .directions = 1 + (size_t)_i, .inputs = 5, .hidden = 19, .has_bias = 1};
+    const sluice_shape shape = {TEST_LDIH(2, 1 + (size_t)_i, 5, 19), .has_bias = 1};
     OWNED(scene) made = make_scene(shape, 8, 6, TEST_RAGGED | TEST_STATES);
     made.batch.lengths[3] = 5;
     with_runners(&made, run_poisoned);
@@ -384,13 +376,8 @@ TEST(guarded_arrays)
 {
     for (size_t j = 0; j < WIDTHS; j++)
         for (size_t k = 0; k < WIDTHS; k += test_by_depth(5, 1, 1)) {
-            const sluice_shape shape = {TEST_SHAPE,
-                                        .layers = 1 + (j + k) % 2,
-                                        .directions = 1 + j % 2,
-                                        .inputs = widths[k],
-                                        .hidden = widths[j],
-                                        .vocabulary = k % 3 == 2 ? widths[j] : 0,
-                                        .classes = k % 2 ? widths[(j + k) % WIDTHS] : 0,
+            const sluice_shape shape = {TEST_LDIH(1 + (j + k) % 2, 1 + j % 2, widths[k], widths[j]),
+                                        .vocabulary = k % 3 == 2 ? widths[j] : 0, .classes = k % 2 ? widths[(j + k) % WIDTHS] : 0,
                                         .has_bias = k % 4 != 3};
             OWNED(scene) made = make_scene(shape, 1 + (j + k) % 8, 3, (unsigned)k % 4);
             with_runners(&made, run_guarded);

@@ -228,17 +228,14 @@ TEST(refused)
     const float outputs[3] = {0}, good[3] = {1, 1, 1};
     const int32_t label = 1;
     sluice_loss loss = {.struct_size = sizeof loss, .rows = 1, .steps = 1, .width = 3, .outputs = outputs, .labels = &label};
-    sluice_error error = {0};
     for (size_t k = 0; k < sizeof cases / sizeof cases[0]; k++) {
         loss.class_weights = cases[k].weights;
-        ck_assert_int_eq(sluice_loss_compute(&loss, &error), SLUICE_STATUS_BAD_ARGUMENT);
-        test_check_message("a weight", &error, SLUICE_STATUS_BAD_ARGUMENT, cases[k].part);
+        REFUSED(SLUICE_STATUS_BAD_ARGUMENT, cases[k].part, sluice_loss_compute, &loss);
     }
     loss.class_weights = good;
     loss.kind = SLUICE_LOSS_SQUARED_ERROR;
     loss.values = outputs;
-    ck_assert_int_eq(sluice_loss_compute(&loss, &error), SLUICE_STATUS_BAD_ARGUMENT);
-    test_check_message("squared error", &error, SLUICE_STATUS_BAD_ARGUMENT, "cross-entropy");
+    REFUSED(SLUICE_STATUS_BAD_ARGUMENT, "cross-entropy", sluice_loss_compute, &loss);
 }
 
 /* ---- The trainer ------------------------------------------------------------------------------------------------------------ */
@@ -311,17 +308,15 @@ TEST(trainer_refuses)
     const float bad[CLASSES] = {1, 1, 1, -1};
     OWNED_HANDLE(sluice_model) model = NULL;
     sluice_trainer *trainer = NULL;
-    sluice_error error = {0};
     ck_assert_int_eq(sluice_model_create_initial(&test_small, SLUICE_INITIALIZER_TORCH, 1, NULL, &model, NULL), SLUICE_STATUS_OK);
     sluice_trainer_options options = get_options();
     options.class_weights = bad;
-    ck_assert_int_eq(sluice_trainer_create(model, NULL, &options, &trainer, &error), SLUICE_STATUS_BAD_ARGUMENT);
-    test_check_message("a weight", &error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_trainer_options: class_weights [3] is -1");
+    REFUSED(SLUICE_STATUS_BAD_ARGUMENT, "sluice_trainer_options: class_weights [3] is -1", sluice_trainer_create, model, NULL,
+            &options, &trainer);
     options.class_weights = class_weights;
     options.label_smoothing = 0;
     options.loss = SLUICE_LOSS_SQUARED_ERROR;
-    ck_assert_int_eq(sluice_trainer_create(model, NULL, &options, &trainer, &error), SLUICE_STATUS_BAD_ARGUMENT);
-    test_check_message("squared error", &error, SLUICE_STATUS_BAD_ARGUMENT, "cross-entropy");
+    REFUSED(SLUICE_STATUS_BAD_ARGUMENT, "cross-entropy", sluice_trainer_create, model, NULL, &options, &trainer);
     ck_assert_ptr_null(trainer);
 }
 
@@ -369,12 +364,10 @@ static void check_bad(test_bytes *file, size_t at, const void *with, size_t byte
 {
     unsigned char kept[64];
     sluice_trainer *trainer = NULL;
-    sluice_error error = {0};
     memcpy(kept, file->data + at, bytes);
     memcpy(file->data + at, with, bytes);
     test_file_write(test_path("bad"), file->data, file->size);
-    ck_assert_int_eq(sluice_trainer_load(test_path("bad"), NULL, &trainer, NULL, NULL, &error), SLUICE_STATUS_BAD_DATA);
-    test_check_message("a bad checkpoint", &error, SLUICE_STATUS_BAD_DATA, part);
+    REFUSED(SLUICE_STATUS_BAD_DATA, part, sluice_trainer_load, test_path("bad"), NULL, &trainer, NULL, NULL);
     ck_assert_ptr_null(trainer);
     memcpy(file->data + at, kept, bytes);
 }

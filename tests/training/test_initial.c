@@ -8,9 +8,8 @@
 #include <math.h>
 #include <string.h>
 
-static const sluice_shape plain = {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 3, .hidden = 5, .has_bias = 1};
-static const sluice_shape whole = {TEST_SHAPE,   .layers = 2,       .directions = 2, .inputs = 40,
-                                   .hidden = 24, .vocabulary = 500, .classes = 6,    .has_bias = 1};
+static const sluice_shape plain = {TEST_LDIH(1, 1, 3, 5), .has_bias = 1};
+static const sluice_shape whole = {TEST_LDIH(2, 2, 40, 24), .vocabulary = 500, .classes = 6, .has_bias = 1};
 
 static sluice_model *make(const sluice_shape *shape, sluice_initializer initializer, uint64_t seed)
 {
@@ -156,10 +155,10 @@ static void check_orthogonal(const float *values, size_t hidden, const char *wha
 TEST_LOOP(keras, 0, 4)
 {
     static const sluice_shape shapes[] = {
-        {TEST_SHAPE, .layers = 2, .directions = 2, .inputs = 40, .hidden = 24, .vocabulary = 500, .classes = 6, .has_bias = 1},
-        {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 1, .hidden = 1, .has_bias = 1},
-        {TEST_SHAPE, .layers = 3, .directions = 1, .inputs = 2, .hidden = 2, .classes = 1},
-        {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 7, .hidden = 129, .has_bias = 1},
+        {TEST_LDIH(2, 2, 40, 24), .vocabulary = 500, .classes = 6, .has_bias = 1},
+        {TEST_LDIH(1, 1, 1, 1), .has_bias = 1},
+        {TEST_LDIH(3, 1, 2, 2), .classes = 1},
+        {TEST_LDIH(1, 1, 7, 129), .has_bias = 1},
     };
     const sluice_shape *shape = &shapes[_i];
     const size_t hidden = shape->hidden, outputs = shape->directions * hidden;
@@ -187,8 +186,7 @@ TEST_LOOP(keras, 0, 4)
 /* Tensors that are not there; a count that is not wanted; the weights as they were given. */
 TEST(tensors)
 {
-    sluice_model *bare =
-        make(&(sluice_shape){TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 3, .hidden = 5}, SLUICE_INITIALIZER_TORCH, 1);
+    sluice_model *bare = make(&(sluice_shape){TEST_LDIH(1, 1, 3, 5)}, SLUICE_INITIALIZER_TORCH, 1);
     const float *bias = get(bare, SLUICE_TENSOR_BIAS, 0, 20);
     for (size_t j = 0; j < 20; j++)
         ck_assert(bias[j] == 0);

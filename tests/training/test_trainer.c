@@ -20,9 +20,8 @@ void *aligned_alloc(size_t alignment, size_t bytes)
     return posix_memalign(&memory, alignment, bytes) == 0 ? memory : NULL;
 }
 
-static const sluice_shape deep = {TEST_SHAPE,   .layers = 3,      .directions = 2, .inputs = 6,
-                                  .hidden = 11, .vocabulary = 13, .classes = 5,    .has_bias = 1};
-static const sluice_shape headless = {TEST_SHAPE, .layers = 1, .directions = 2, .inputs = 3, .hidden = 7, .has_bias = 1};
+static const sluice_shape deep = {TEST_LDIH(3, 2, 6, 11), .vocabulary = 13, .classes = 5, .has_bias = 1};
+static const sluice_shape headless = {TEST_LDIH(1, 2, 3, 7), .has_bias = 1};
 
 /* ---- Against torch --------------------------------------------------------------------------------------------------------- */
 
@@ -30,14 +29,8 @@ static const sluice_shape headless = {TEST_SHAPE, .layers = 1, .directions = 2, 
  * 1e-7 more, for a case where that happens to be near. */
 TEST(as_torch)
 {
-    const sluice_shape shape = {TEST_SHAPE,
-                                .layers = TRAINING_LAYERS,
-                                .directions = 1,
-                                .inputs = TRAINING_INPUTS,
-                                .hidden = TRAINING_HIDDEN,
-                                .vocabulary = TRAINING_VOCABULARY,
-                                .classes = TRAINING_CLASSES,
-                                .has_bias = 1};
+    const sluice_shape shape = {TEST_LDIH(TRAINING_LAYERS, 1, TRAINING_INPUTS, TRAINING_HIDDEN), .vocabulary = TRAINING_VOCABULARY,
+                                .classes = TRAINING_CLASSES, .has_bias = 1};
     OWNED(test_network) network = test_network_create(&shape);
     OWNED(test_network) final = test_network_create(&shape);
     ck_assert_uint_eq(network.count, sizeof training_initial / sizeof training_initial[0]);
@@ -117,13 +110,7 @@ TEST_LOOP(learns, 0, 5)
         {SLUICE_OPTIMIZER_SGD, 0.5, 0.9, SLUICE_RATE_CONSTANT, 1, 1, 1, 1, 0},
     };
     uint64_t random = test_seed() + (uint64_t)_i;
-    const sluice_shape shape = {TEST_SHAPE,
-                                .layers = tasks[_i].layers,
-                                .directions = tasks[_i].directions,
-                                .inputs = 6,
-                                .hidden = 16,
-                                .vocabulary = SYMBOLS,
-                                .classes = SYMBOLS,
+    const sluice_shape shape = {TEST_LDIH(tasks[_i].layers, tasks[_i].directions, 6, 16), .vocabulary = SYMBOLS, .classes = SYMBOLS,
                                 .has_bias = tasks[_i].has_bias};
     sluice_trainer_options options = test_trainer_defaults();
     options.optimizer = tasks[_i].optimizer;
@@ -159,8 +146,7 @@ TEST_LOOP(learns_numbers, 0, 2)
     enum { ROWS = 24, STEPS = 6 };
     uint64_t random = test_seed();
     const bool by_head = _i == 1;
-    const sluice_shape shape = {TEST_SHAPE,         .layers = 1,  .directions = 1, .inputs = 1, .hidden = by_head ? 12 : 1,
-                                .classes = by_head, .has_bias = 1};
+    const sluice_shape shape = {TEST_LDIH(1, 1, 1, by_head ? 12 : 1), .classes = by_head, .has_bias = 1};
     sluice_trainer_options options = test_trainer_defaults();
     options.rate = 0.03;
     options.loss = SLUICE_LOSS_SQUARED_ERROR;
@@ -239,12 +225,12 @@ TEST_LOOP(same_bits, 0, KINDS)
     sluice_report reports[FEW];
     take_steps(one, shape, FEW, 5, reports);
     ck_assert(reports[0].loss > 0 && reports[0].norm > options.clip && reports[0].counted > 0);
-    sluice_isa isas[TEST_MOST_ISAS];
-    for (size_t k = 0; k < test_isas(isas); k++)
+    const test_isa_list isas = test_isas();
+    for (size_t k = 0; k < isas.count; k++)
         for (unsigned threads = 1; threads <= 8; threads += k ? 1 : 3) {
             char what[64];
-            const sluice_engine_options engine = test_options(isas[k], threads, SLUICE_SCHEDULE_AUTO);
-            snprintf(what, sizeof what, "%s, %u threads", sluice_isa_get_name(isas[k]), threads);
+            const sluice_engine_options engine = test_options(isas.isa[k], threads, SLUICE_SCHEDULE_AUTO);
+            snprintf(what, sizeof what, "%s, %u threads", sluice_isa_get_name(isas.isa[k]), threads);
             options.recompute = threads == 2 ? 2 : 0;
             OWNED_HANDLE(sluice_trainer) other = test_trainer_create(model, &engine, &options);
             same_runs(other, one, reports, shape, what);

@@ -102,15 +102,14 @@ TEST(diverges)
     sluice_gradient gradient = {.struct_size = sizeof gradient};
     ck_assert_int_eq(sluice_trainer_get_gradient(trainer, &gradient), SLUICE_STATUS_OK);
     gradient.head_bias[0] = NAN;
-    ck_assert_int_eq(sluice_trainer_update(trainer, NULL, &error), SLUICE_STATUS_BAD_DATA);
-    test_check_message("norm", &error, SLUICE_STATUS_BAD_DATA, "the gradient's norm is NaN");
+    REFUSED(SLUICE_STATUS_BAD_DATA, "the gradient's norm is NaN", sluice_trainer_update, trainer, NULL);
 }
 
 /* ---- What is wrong with a call ---------------------------------------------------------------------------------------------- */
 
 TEST(options_refused)
 {
-    static const sluice_shape headless = {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 2, .hidden = 3};
+    static const sluice_shape headless = {TEST_LDIH(1, 1, 2, 3)};
     const sluice_trainer_options good = test_trainer_defaults();
     struct {
         const char *part;

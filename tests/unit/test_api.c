@@ -10,8 +10,8 @@
 #include <math.h>
 #include <string.h>
 
-static const sluice_shape small = {TEST_SHAPE, .layers = 2, .directions = 2, .inputs = 3, .hidden = 5, .classes = 4, .has_bias = 1};
-static const sluice_shape worded = {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 3, .hidden = 5, .vocabulary = 7};
+static const sluice_shape small = {TEST_LDIH(2, 2, 3, 5), .classes = 4, .has_bias = 1};
+static const sluice_shape worded = {TEST_LDIH(1, 1, 3, 5), .vocabulary = 7};
 
 /* The message has the number, not as a part of a longer one. */
 static void numbers(const sluice_error *error, long long number)
@@ -95,28 +95,22 @@ TEST(model_shapes)
         sluice_shape shape;
         sluice_status status;
     } cases[] = {
-        {"layers", {TEST_SHAPE, .layers = 0, .directions = 1, .inputs = 1, .hidden = 1}, SLUICE_STATUS_BAD_ARGUMENT},
-        {"directions", {TEST_SHAPE, .layers = 1, .directions = 0, .inputs = 1, .hidden = 1}, SLUICE_STATUS_BAD_ARGUMENT},
-        {"directions", {TEST_SHAPE, .layers = 1, .directions = 3, .inputs = 1, .hidden = 1}, SLUICE_STATUS_BAD_ARGUMENT},
-        {"inputs", {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 0, .hidden = 1}, SLUICE_STATUS_BAD_ARGUMENT},
-        {"hidden", {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 1, .hidden = 0}, SLUICE_STATUS_BAD_ARGUMENT},
-        {"", {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 1, .hidden = SIZE_MAX / 4 + 2}, SLUICE_STATUS_TOO_LARGE},
-        {"", {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 1, .hidden = (size_t)1 << 31}, SLUICE_STATUS_TOO_LARGE},
-        {"", {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = SIZE_MAX / 8, .hidden = 3}, SLUICE_STATUS_TOO_LARGE},
-        {"", {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = SIZE_MAX - 2, .hidden = 1}, SLUICE_STATUS_TOO_LARGE},
+        {"layers", {TEST_LDIH(0, 1, 1, 1)}, SLUICE_STATUS_BAD_ARGUMENT},
+        {"directions", {TEST_LDIH(1, 0, 1, 1)}, SLUICE_STATUS_BAD_ARGUMENT},
+        {"directions", {TEST_LDIH(1, 3, 1, 1)}, SLUICE_STATUS_BAD_ARGUMENT},
+        {"inputs", {TEST_LDIH(1, 1, 0, 1)}, SLUICE_STATUS_BAD_ARGUMENT},
+        {"hidden", {TEST_LDIH(1, 1, 1, 0)}, SLUICE_STATUS_BAD_ARGUMENT},
+        {"", {TEST_LDIH(1, 1, 1, SIZE_MAX / 4 + 2)}, SLUICE_STATUS_TOO_LARGE},
+        {"", {TEST_LDIH(1, 1, 1, (size_t)1 << 31)}, SLUICE_STATUS_TOO_LARGE},
+        {"", {TEST_LDIH(1, 1, SIZE_MAX / 8, 3)}, SLUICE_STATUS_TOO_LARGE},
+        {"", {TEST_LDIH(1, 1, SIZE_MAX - 2, 1)}, SLUICE_STATUS_TOO_LARGE},
         {"", /* 4H I and 4H H are both 0 modulo 2^64 */
-         {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = SIZE_MAX - 3 * ((size_t)1 << 31) + 1, .hidden = (size_t)1 << 31},
+         {TEST_LDIH(1, 1, SIZE_MAX - 3 * ((size_t)1 << 31) + 1, (size_t)1 << 31)},
          SLUICE_STATUS_TOO_LARGE},
-        {"", {TEST_SHAPE, .layers = SIZE_MAX / 2, .directions = 2, .inputs = 1, .hidden = 1}, SLUICE_STATUS_TOO_LARGE},
-        {"vocabulary",
-         {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 3, .hidden = 1, .vocabulary = SIZE_MAX / 4},
-         SLUICE_STATUS_BAD_ARGUMENT},
-        {"",
-         {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = (size_t)1 << 40, .hidden = 1, .vocabulary = 1 << 30},
-         SLUICE_STATUS_TOO_LARGE},
-        {"",
-         {TEST_SHAPE, .layers = 1, .directions = 2, .inputs = 3, .hidden = 1, .classes = SIZE_MAX / 4},
-         SLUICE_STATUS_TOO_LARGE},
+        {"", {TEST_LDIH(SIZE_MAX / 2, 2, 1, 1)}, SLUICE_STATUS_TOO_LARGE},
+        {"vocabulary", {TEST_LDIH(1, 1, 3, 1), .vocabulary = SIZE_MAX / 4}, SLUICE_STATUS_BAD_ARGUMENT},
+        {"", {TEST_LDIH(1, 1, (size_t)1 << 40, 1), .vocabulary = 1 << 30}, SLUICE_STATUS_TOO_LARGE},
+        {"", {TEST_LDIH(1, 2, 3, 1), .classes = SIZE_MAX / 4}, SLUICE_STATUS_TOO_LARGE},
     };
     for (size_t j = 0; j < sizeof cases / sizeof cases[0]; j++) {
         sluice_weights wrong = network.weights;
@@ -133,8 +127,7 @@ TEST(model_shapes)
 /* A NaN or infinite weight is refused, by name and index. */
 TEST(model_data)
 {
-    const sluice_shape shape = {TEST_SHAPE,  .layers = 2,      .directions = 2, .inputs = 3,
-                                .hidden = 5, .vocabulary = 11, .classes = 4,    .has_bias = 1};
+    const sluice_shape shape = {TEST_LDIH(2, 2, 3, 5), .vocabulary = 11, .classes = 4, .has_bias = 1};
     const float bad[] = {NAN, INFINITY, -INFINITY};
     OWNED(test_network) network = test_network_create(&shape);
     const struct {
@@ -258,10 +251,9 @@ TEST(destroy_nothing)
 
 TEST(peaks)
 {
-    sluice_isa isas[TEST_MOST_ISAS];
-    const size_t count = test_isas(isas);
-    for (size_t j = 0; j < count; j++)
-        ck_assert_double_gt(sluice_peak_measure(isas[j]), 0.0);
+    const test_isa_list isas = test_isas();
+    for (size_t j = 0; j < isas.count; j++)
+        ck_assert_double_gt(sluice_peak_measure(isas.isa[j]), 0.0);
     ck_assert_double_gt(sluice_peak_measure(SLUICE_ISA_AUTO), 0.0);
     ck_assert_double_eq(sluice_peak_measure((sluice_isa)99), 0.0);
 }
@@ -297,9 +289,8 @@ TEST(engine_arguments)
         error = (sluice_error){0};
         test_refused(sluice_environment_get(&cases[j].options, &environment, &error), bad_argument, &error, cases[j].what);
     }
-    sluice_isa isas[TEST_MOST_ISAS];
-    const size_t count = test_isas(isas);
-    if (count < 3) {
+    const test_isa_list isas = test_isas();
+    if (isas.count < 3) {
         const sluice_engine_options lacking = test_options(SLUICE_ISA_AVX512, 1, SLUICE_SCHEDULE_AUTO);
         REFUSED(SLUICE_STATUS_UNSUPPORTED, "avx512", sluice_engine_create, network.model, &lacking, &engine);
     }

@@ -185,27 +185,15 @@ typedef struct blis_case {
 } blis_case;
 
 static const blis_case cases[] = {
-    {{TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 1, .hidden = 1, .has_bias = 1}, 1, 1, 0},
-    {{TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 5, .hidden = 7, .has_bias = 1}, 3, 40, TEST_STATES},
-    {{TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 33, .hidden = 64, .has_bias = 1}, 40, 20, TEST_RAGGED},
-    {{TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 200, .hidden = 96}, 70, 12, TEST_RAGGED | TEST_STATES},
-    {{TEST_SHAPE, .layers = 2, .directions = 2, .inputs = 17, .hidden = 31, .classes = 5, .has_bias = 1},
-     13,
-     15,
-     TEST_RAGGED | TEST_STATES},
-    {{TEST_SHAPE, .layers = 1, .directions = 2, .inputs = 3, .hidden = 16, .has_bias = 1},
-     2,
-     1,
-     TEST_STATES}, /* room for one step's rows */
-    {{TEST_SHAPE, .layers = 2, .directions = 2, .inputs = 8, .hidden = 48}, 60, 3, TEST_STATES},
-    {{TEST_SHAPE, .layers = 3, .directions = 1, .inputs = 9, .hidden = 33, .vocabulary = 50, .classes = 3, .has_bias = 1},
-     21,
-     18,
-     TEST_RAGGED},
-    {{TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 1500, .hidden = 24, .has_bias = 1},
-     9,
-     4,
-     0}, /* more terms than BLIS sums at once */
+    {{TEST_LDIH(1, 1, 1, 1), .has_bias = 1}, 1, 1, 0},
+    {{TEST_LDIH(1, 1, 5, 7), .has_bias = 1}, 3, 40, TEST_STATES},
+    {{TEST_LDIH(1, 1, 33, 64), .has_bias = 1}, 40, 20, TEST_RAGGED},
+    {{TEST_LDIH(1, 1, 200, 96)}, 70, 12, TEST_RAGGED | TEST_STATES},
+    {{TEST_LDIH(2, 2, 17, 31), .classes = 5, .has_bias = 1}, 13, 15, TEST_RAGGED | TEST_STATES},
+    {{TEST_LDIH(1, 2, 3, 16), .has_bias = 1}, 2, 1, TEST_STATES}, /* room for one step's rows */
+    {{TEST_LDIH(2, 2, 8, 48)}, 60, 3, TEST_STATES},
+    {{TEST_LDIH(3, 1, 9, 33), .vocabulary = 50, .classes = 3, .has_bias = 1}, 21, 18, TEST_RAGGED},
+    {{TEST_LDIH(1, 1, 1500, 24), .has_bias = 1}, 9, 4, 0}, /* more terms than BLIS sums at once */
 };
 enum { CASES = sizeof cases / sizeof cases[0] };
 
@@ -296,7 +284,7 @@ TEST(is_what_was_asked_for)
 /* Empty batches, empty rows, and a poisoned row: what the fused path promises in words holds here too. */
 TEST(edges)
 {
-    const sluice_shape shape = {TEST_SHAPE, .layers = 1, .directions = 2, .inputs = 4, .hidden = 9, .has_bias = 1};
+    const sluice_shape shape = {TEST_LDIH(1, 2, 4, 9), .has_bias = 1};
     uint64_t random = test_seed();
     OWNED(test_network) network = test_network_random(&shape, 1.0f, &random);
     sluice_engine_options options = test_options(SLUICE_ISA_AUTO, 2, SLUICE_SCHEDULE_AUTO);

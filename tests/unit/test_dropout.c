@@ -11,8 +11,7 @@
  * forward direction of the forward half, so that y = tanh(tanh(x)). */
 static test_network make_probe(size_t layers, size_t directions, size_t hidden)
 {
-    const sluice_shape shape = {TEST_SHAPE,  .layers = layers, .directions = directions,
-                                .inputs = 1, .hidden = hidden, .has_bias = 1};
+    const sluice_shape shape = {TEST_LDIH(layers, directions, 1, hidden), .has_bias = 1};
     test_network network = test_network_create(&shape);
     for (size_t k = 0; k < layers * directions; k++) {
         float *bias = network.floats + (network.weights.bias_ih[k] - network.floats);
@@ -91,12 +90,11 @@ TEST_LOOP(same_mask_everywhere, 0, 2)
     q.hidden = 21;
     const size_t width = q.directions * q.hidden, count = q.rows * q.steps * width;
     unsigned char *want = ask_kept(&q);
-    sluice_isa isas[TEST_MOST_ISAS];
-    const size_t isa_count = test_isas(isas);
-    for (size_t j = 0; j < isa_count; j++)
+    const test_isa_list isas = test_isas();
+    for (size_t j = 0; j < isas.count; j++)
         for (unsigned threads = 1; threads <= 4; threads++)
             for (sluice_schedule schedule = SLUICE_SCHEDULE_AUTO; schedule <= SLUICE_SCHEDULE_UNITS; schedule++) {
-                q.isa = isas[j];
+                q.isa = isas.isa[j];
                 q.threads = threads;
                 q.schedule = schedule;
                 q.recompute = threads % 3;
@@ -218,7 +216,7 @@ TEST_LOOP(scale_of_the_kept, 0, PROBABILITIES)
 
 TEST(none)
 {
-    const sluice_shape shape = {TEST_SHAPE, .layers = 3, .directions = 2, .inputs = 4, .hidden = 17, .classes = 2, .has_bias = 1};
+    const sluice_shape shape = {TEST_LDIH(3, 2, 4, 17), .classes = 2, .has_bias = 1};
     uint64_t random = test_seed();
     OWNED(test_network) network = test_network_random(&shape, 1.0f, &random);
     OWNED(test_batch) with = test_batch_random(&shape, 7, 5, TEST_RAGGED | TEST_STATES | TEST_EACH_STEP, &random);
@@ -261,14 +259,8 @@ static unsigned char *all_masks(const sluice_shape *shape, const sluice_batch *b
 
 TEST_LOOP(as_the_adjoint, 0, 4)
 {
-    const sluice_shape shape = {TEST_SHAPE,
-                                .layers = 2 + (size_t)_i / 2,
-                                .directions = 1 + (size_t)_i % 2,
-                                .inputs = 4,
-                                .hidden = 13,
-                                .vocabulary = _i / 2 ? 9 : 0,
-                                .classes = 3,
-                                .has_bias = 1};
+    const sluice_shape shape = {TEST_LDIH(2 + (size_t)_i / 2, 1 + (size_t)_i % 2, 4, 13), .vocabulary = _i / 2 ? 9 : 0,
+                                .classes = 3, .has_bias = 1};
     uint64_t random = test_seed();
     OWNED(test_network) network = test_network_random(&shape, 1.0f, &random);
     OWNED(test_batch) batch = test_batch_random(&shape, 8, 6, TEST_RAGGED | TEST_STATES | TEST_EACH_STEP, &random);
@@ -278,10 +270,9 @@ TEST_LOOP(as_the_adjoint, 0, 4)
         batch.batch.dropout = probabilities[j];
         unsigned char *kept = all_masks(&shape, &batch.batch);
         OWNED(test_adjoint) want = test_adjoint_run(&network.weights, &batch.batch, &gradient.gradient, kept);
-        sluice_isa isas[TEST_MOST_ISAS];
-        const size_t count = test_isas(isas);
-        for (size_t k = 0; k < count; k++) {
-            OWNED(test_runner) runner = test_trainable(network.model, isas[k], 2, SLUICE_SCHEDULE_AUTO);
+        const test_isa_list isas = test_isas();
+        for (size_t k = 0; k < isas.count; k++) {
+            OWNED(test_runner) runner = test_trainable(network.model, isas.isa[k], 2, SLUICE_SCHEDULE_AUTO);
             test_gradient_prefill(&gradient);
             test_there_and_back(&runner, j % 3, &batch.batch, &gradient.gradient);
             test_within(batch.y, want.result[TEST_Y], batch.y_count, "y");

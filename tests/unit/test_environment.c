@@ -7,8 +7,7 @@
 #include <stddef.h>
 #include <string.h>
 
-static const sluice_shape shape = {TEST_SHAPE,   .layers = 2,  .directions = 2, .inputs = 7,
-                                   .hidden = 21, .classes = 3, .has_bias = 1};
+static const sluice_shape shape = {TEST_LDIH(2, 2, 7, 21), .classes = 3, .has_bias = 1};
 
 static sluice_status look(const sluice_engine_options *options, sluice_environment *found, sluice_error *error)
 {

@@ -126,8 +126,7 @@ static void write_model(FILE *file)
 }
 
 static const char *const class_names[] = {"one", "two", "three"};
-static const sluice_shape shape = {TEST_SHAPE,  .layers = 2,     .directions = 2, .inputs = 3,
-                                   .hidden = 5, .vocabulary = 7, .classes = 3,    .has_bias = 1};
+static const sluice_shape shape = {TEST_LDIH(2, 2, 3, 5), .vocabulary = 7, .classes = 3, .has_bias = 1};
 
 static sluice_engine_options option(sluice_gemm gemm, sluice_schedule schedule)
 {

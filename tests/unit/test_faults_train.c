@@ -9,9 +9,8 @@
 
 #include <string.h>
 
-static const sluice_shape shape = {TEST_SHAPE,  .layers = 2,     .directions = 2, .inputs = 3,
-                                   .hidden = 5, .vocabulary = 7, .classes = 3,    .has_bias = 1};
-static const sluice_shape headless = {TEST_SHAPE, .layers = 2, .directions = 1, .inputs = 3, .hidden = 5};
+static const sluice_shape shape = {TEST_LDIH(2, 2, 3, 5), .vocabulary = 7, .classes = 3, .has_bias = 1};
+static const sluice_shape headless = {TEST_LDIH(2, 1, 3, 5)};
 static const char *const class_names[] = {"one", "two", "three"};
 static const float class_weights[] = {1, 0.5f, 2};
 
@@ -166,7 +165,6 @@ static const struct {
     {"trainer_save", save_trainer, NULL},
     {"model_save", save_model, NULL},
 };
-enum { MAKERS = sizeof makers / sizeof makers[0] };
 
 /* What is saved is not there, whole or in part. */
 static void check_target(const char *what, long n)
@@ -200,7 +198,7 @@ static bool make(int k, fixture *f, long n)
     return failed;
 }
 
-TEST_LOOP(making, 0, MAKERS)
+TEST_EACH(making, makers)
 {
     char path[128];
     snprintf(path, sizeof path, "%s", test_path("checkpoint"));

@@ -14,11 +14,9 @@
 #include <sched.h>
 #include <string.h>
 
-static const sluice_shape one = {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 20, .hidden = 100, .has_bias = 1};
-static const sluice_shape stack = {TEST_SHAPE,   .layers = 4,  .directions = 1, .inputs = 24,
-                                   .hidden = 40, .classes = 3, .has_bias = 1};
-static const sluice_shape both_ways = {TEST_SHAPE,   .layers = 2,      .directions = 2, .inputs = 9,
-                                       .hidden = 33, .vocabulary = 11, .has_bias = 1};
+static const sluice_shape one = {TEST_LDIH(1, 1, 20, 100), .has_bias = 1};
+static const sluice_shape stack = {TEST_LDIH(4, 1, 24, 40), .classes = 3, .has_bias = 1};
+static const sluice_shape both_ways = {TEST_LDIH(2, 2, 9, 33), .vocabulary = 11, .has_bias = 1};
 
 /* An engine that takes the machine to have so many CPUs; its threads are as many. */
 static test_runner runner_with_cpus(const sluice_model *model, unsigned cpus)
@@ -122,12 +120,8 @@ TEST(no_more_than_cpus)
 TEST_LOOP(memory, 0, 6)
 {
     static const sluice_shape shapes[] = {
-        {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 64, .hidden = 64},
-        {TEST_SHAPE, .layers = 4, .directions = 1, .inputs = 8, .hidden = 256},
-        {TEST_SHAPE, .layers = 1, .directions = 2, .inputs = 1, .hidden = 1},
-        {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 2048, .hidden = 512},
-        {TEST_SHAPE, .layers = 2, .directions = 2, .inputs = 8, .hidden = 32},
-        {TEST_SHAPE, .layers = 3, .directions = 2, .inputs = 8, .hidden = 32},
+        {TEST_LDIH(1, 1, 64, 64)},    {TEST_LDIH(4, 1, 8, 256)}, {TEST_LDIH(1, 2, 1, 1)},
+        {TEST_LDIH(1, 1, 2048, 512)}, {TEST_LDIH(2, 2, 8, 32)},  {TEST_LDIH(3, 2, 8, 32)},
     };
     static const size_t sizes[][3] = {{1, 1, 2}, {1, 1000000, 2}, {1000000, 1, 2}, {1000000, 1000000, 2}, {37, 200, 2},
                                       {0, 0, 2}, {1, 1000, 1024}, {2, 1000, 64},   {64, 1000, 1024}};
@@ -347,7 +341,7 @@ TEST(tuned_elsewhere)
 /* A stack of many narrow layers: as a wavefront, and with more threads in a group than a layer has cache lines of units. */
 TEST(deep)
 {
-    static const sluice_shape shape = {TEST_SHAPE, .layers = 70, .directions = 1, .inputs = 3, .hidden = 20, .has_bias = 1};
+    static const sluice_shape shape = {TEST_LDIH(70, 1, 3, 20), .has_bias = 1};
     uint64_t random = test_seed();
     OWNED(test_network) network = test_network_random(&shape, 1.0f, &random);
     OWNED(test_batch) batch = test_batch_random(&shape, 2, 30, TEST_RAGGED | TEST_STATES, &random);
@@ -458,11 +452,11 @@ static const struct extreme {
     sluice_shape shape;
     size_t rows, steps;
 } extremes[] = {
-    {{TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 1, .hidden = 1, .has_bias = 1}, 1, 1000000},
-    {{TEST_SHAPE, .layers = 2, .directions = 1, .inputs = 2, .hidden = 17}, 1, 30000},
-    {{TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 3, .hidden = 2, .has_bias = 1}, 1000000, 1},
-    {{TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 8192, .hidden = 32}, 2, 3},
-    {{TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 64, .hidden = 4096}, 2, 2},
+    {{TEST_LDIH(1, 1, 1, 1), .has_bias = 1}, 1, 1000000},
+    {{TEST_LDIH(2, 1, 2, 17)}, 1, 30000},
+    {{TEST_LDIH(1, 1, 3, 2), .has_bias = 1}, 1000000, 1},
+    {{TEST_LDIH(1, 1, 8192, 32)}, 2, 3},
+    {{TEST_LDIH(1, 1, 64, 4096)}, 2, 2},
 };
 
 TEST_LOOP(extreme, 0, test_by_depth(1, 0, 0) ? 2 : sizeof extremes / sizeof extremes[0])

@@ -7,9 +7,9 @@
 
 #include <check.h>
 
-static const sluice_shape one = {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 20, .hidden = 100, .has_bias = 1};
-static const sluice_shape stack = {TEST_SHAPE, .layers = 4, .directions = 1, .inputs = 24, .hidden = 40, .has_bias = 1};
-static const sluice_shape both_ways = {TEST_SHAPE, .layers = 2, .directions = 2, .inputs = 9, .hidden = 33, .vocabulary = 11};
+static const sluice_shape one = {TEST_LDIH(1, 1, 20, 100), .has_bias = 1};
+static const sluice_shape stack = {TEST_LDIH(4, 1, 24, 40), .has_bias = 1};
+static const sluice_shape both_ways = {TEST_LDIH(2, 2, 9, 33), .vocabulary = 11};
 
 /* An engine that takes the machine to have so many CPUs; its threads are as many. */
 static test_runner runner_with_cpus(const sluice_model *model, unsigned cpus)

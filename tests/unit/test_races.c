@@ -30,39 +30,14 @@ typedef struct variety {
 
 /* Units enough that threads have some of their own, which come by cache lines of 16, and that sharing them pays. */
 static const variety varieties[] = {
-    {"one layer", {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 9, .hidden = 67, .has_bias = 1}, 0, 6, 7, false},
-    {"three layers",
-     {TEST_SHAPE, .layers = 3, .directions = 1, .inputs = 5, .hidden = 35, .has_bias = 1},
-     TEST_STATES,
-     5,
-     9,
-     false},
-    {"both directions", {TEST_SHAPE, .layers = 2, .directions = 2, .inputs = 6, .hidden = 19, .has_bias = 1}, 0, 7, 6, false},
-    {"ragged",
-     {TEST_SHAPE, .layers = 2, .directions = 1, .inputs = 8, .hidden = 33, .classes = 3},
-     TEST_RAGGED | TEST_STATES,
-     9,
-     11,
-     false},
-    {"ragged both ways",
-     {TEST_SHAPE, .layers = 2, .directions = 2, .inputs = 4, .hidden = 17, .classes = 5},
-     TEST_RAGGED,
-     8,
-     9,
-     false},
-    {"a long tail", {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 3, .hidden = 64, .classes = 2}, TEST_RAGGED, 12, 40, true},
-    {"tokens",
-     {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 12, .hidden = 36, .vocabulary = 23, .classes = 4, .has_bias = 1},
-     0,
-     6,
-     9,
-     false},
-    {"tokens both ways",
-     {TEST_SHAPE, .layers = 2, .directions = 2, .inputs = 7, .hidden = 18, .vocabulary = 23, .classes = 4},
-     TEST_RAGGED,
-     6,
-     8,
-     false},
+    {"one layer", {TEST_LDIH(1, 1, 9, 67), .has_bias = 1}, 0, 6, 7, false},
+    {"three layers", {TEST_LDIH(3, 1, 5, 35), .has_bias = 1}, TEST_STATES, 5, 9, false},
+    {"both directions", {TEST_LDIH(2, 2, 6, 19), .has_bias = 1}, 0, 7, 6, false},
+    {"ragged", {TEST_LDIH(2, 1, 8, 33), .classes = 3}, TEST_RAGGED | TEST_STATES, 9, 11, false},
+    {"ragged both ways", {TEST_LDIH(2, 2, 4, 17), .classes = 5}, TEST_RAGGED, 8, 9, false},
+    {"a long tail", {TEST_LDIH(1, 1, 3, 64), .classes = 2}, TEST_RAGGED, 12, 40, true},
+    {"tokens", {TEST_LDIH(1, 1, 12, 36), .vocabulary = 23, .classes = 4, .has_bias = 1}, 0, 6, 9, false},
+    {"tokens both ways", {TEST_LDIH(2, 2, 7, 18), .vocabulary = 23, .classes = 4}, TEST_RAGGED, 6, 8, false},
 };
 enum { VARIETIES = sizeof varieties / sizeof varieties[0] };
 
@@ -98,15 +73,14 @@ TEST_IN("threads", every_schedule, 0, VARIETIES)
     OWNED(test_network) network = test_network_random(&kind->shape, 1.5f, &random);
     OWNED(test_batch) all = make_batch(kind, &random);
     const size_t first = kind->has_tail ? kind->rows / 2 : 0, counts[] = {1, kind->rows};
-    sluice_isa isas[TEST_MOST_ISAS];
-    const size_t isa_count = test_isas(isas);
+    const test_isa_list isas = test_isas();
     for (size_t j = 0; j < 2; j++) {
         OWNED(test_batch) want = test_batch_pick(&kind->shape, &all, first, counts[j]);
         OWNED(test_batch) got = test_batch_pick(&kind->shape, &all, first, counts[j]);
-        OWNED(test_runner) alone = test_runner_create(network.model, isas[0], 1, SLUICE_SCHEDULE_ROWS);
+        OWNED(test_runner) alone = test_runner_create(network.model, isas.isa[0], 1, SLUICE_SCHEDULE_ROWS);
         test_forward(&alone, &want.batch);
-        for (size_t k = 0; k < isa_count; k++)
-            run_by_threads(kind, network.model, isas[k], &got, &want);
+        for (size_t k = 0; k < isas.count; k++)
+            run_by_threads(kind, network.model, isas.isa[k], &got, &want);
     }
 }
 
@@ -114,8 +88,7 @@ TEST_IN("threads", every_schedule, 0, VARIETIES)
 
 enum { CALLERS = 4, CALLS = 6, SCHEDULES = SLUICE_SCHEDULE_UNITS + 1 /* and AUTO */ };
 
-static const sluice_shape shape = {TEST_SHAPE,   .layers = 2,  .directions = 1, .inputs = 7,
-                                   .hidden = 36, .classes = 3, .has_bias = 1};
+static const sluice_shape shape = {TEST_LDIH(2, 1, 7, 36), .classes = 3, .has_bias = 1};
 
 typedef struct caller {
     const sluice_model *model;
@@ -423,7 +396,7 @@ static void *feed_own_slots(void *context)
 TEST_IN("streams", streams_of_two_feeders, 0, 1)
 {
     uint64_t random = test_seed();
-    const sluice_shape fed = {TEST_SHAPE, .layers = 2, .directions = 1, .inputs = INPUTS, .hidden = HIDDEN, .has_bias = 1};
+    const sluice_shape fed = {TEST_LDIH(2, 1, INPUTS, HIDDEN), .has_bias = 1};
     const test_network network = test_network_random(&fed, 1.5f, &random);
     river made = make_river(&network, SLOTS, STEPS, 2);
     feed(&made, feed_own_slots);
@@ -433,7 +406,7 @@ TEST_IN("streams", streams_of_two_feeders, 0, 1)
 /* A network whose c counts the steps, whatever they bring: gates i and f are 1, and g is what one step adds. */
 static test_network counting_network(void)
 {
-    const sluice_shape fed = {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = INPUTS, .hidden = HIDDEN, .has_bias = 1};
+    const sluice_shape fed = {TEST_LDIH(1, 1, INPUTS, HIDDEN), .has_bias = 1};
     test_network network = test_network_create(&fed);
     float *bias = network.floats + (network.weights.bias_ih[0] - network.floats);
     for (size_t unit = 0; unit < HIDDEN; unit++) {

@@ -76,46 +76,22 @@ static void go_with(const variety *kind, const sluice_model *model, sluice_isa i
  * all groups, and of two threads or more a group has as many as there are 100,000 operations in an iteration, 8 H^2 of them a row.
  * Segments have 512 cells or more. */
 static const variety varieties[] = {
-    {"groups", {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 9, .hidden = 19, .has_bias = 1}, TEST_STATES, 40, 26, 0, 0},
-    {"one row", {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 7, .hidden = 165, .has_bias = 1}, TEST_STATES, 1, 18, 0, 0},
-    {"three rows", {TEST_SHAPE, .layers = 1, .directions = 2, .inputs = 7, .hidden = 97, .classes = 3}, TEST_RAGGED, 3, 24, 0, 0},
-    {"thread groups",
-     {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 7, .hidden = 81, .has_bias = 1},
-     TEST_RAGGED | TEST_STATES,
-     8,
-     20,
-     0,
-     0},
-    {"dropout",
-     {TEST_SHAPE, .layers = 2, .directions = 2, .inputs = 6, .hidden = 13, .has_bias = 1},
-     TEST_RAGGED | TEST_STATES,
-     33,
-     24,
-     0,
-     0.3f},
-    {"segments", {TEST_SHAPE, .layers = 2, .directions = 2, .inputs = 5, .hidden = 9, .has_bias = 1}, TEST_STATES, 60, 26, 1, 0.3f},
-    {"segments of groups", {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 4, .hidden = 80, .has_bias = 1}, 0, 12, 46, 1, 0},
-    {"each step",
-     {TEST_SHAPE, .layers = 1, .directions = 2, .inputs = 3, .hidden = 16, .classes = 5},
-     TEST_EACH_STEP,
-     60,
-     20,
-     0,
-     0},
+    {"groups", {TEST_LDIH(1, 1, 9, 19), .has_bias = 1}, TEST_STATES, 40, 26, 0, 0},
+    {"one row", {TEST_LDIH(1, 1, 7, 165), .has_bias = 1}, TEST_STATES, 1, 18, 0, 0},
+    {"three rows", {TEST_LDIH(1, 2, 7, 97), .classes = 3}, TEST_RAGGED, 3, 24, 0, 0},
+    {"thread groups", {TEST_LDIH(1, 1, 7, 81), .has_bias = 1}, TEST_RAGGED | TEST_STATES, 8, 20, 0, 0},
+    {"dropout", {TEST_LDIH(2, 2, 6, 13), .has_bias = 1}, TEST_RAGGED | TEST_STATES, 33, 24, 0, 0.3f},
+    {"segments", {TEST_LDIH(2, 2, 5, 9), .has_bias = 1}, TEST_STATES, 60, 26, 1, 0.3f},
+    {"segments of groups", {TEST_LDIH(1, 1, 4, 80), .has_bias = 1}, 0, 12, 46, 1, 0},
+    {"each step", {TEST_LDIH(1, 2, 3, 16), .classes = 5}, TEST_EACH_STEP, 60, 20, 0, 0},
     {"a table",
-     {TEST_SHAPE, .layers = 1, .directions = 2, .inputs = 7, .hidden = 17, .vocabulary = 23, .classes = 4, .has_bias = 1},
+     {TEST_LDIH(1, 2, 7, 17), .vocabulary = 23, .classes = 4, .has_bias = 1},
      TEST_RAGGED | TEST_EACH_STEP,
      44,
      34,
      1,
      0},
-    {"lists",
-     {TEST_SHAPE, .layers = 1, .directions = 2, .inputs = 6, .hidden = 15, .vocabulary = 1100, .has_bias = 1},
-     TEST_RAGGED,
-     40,
-     30,
-     0,
-     0},
+    {"lists", {TEST_LDIH(1, 2, 6, 15), .vocabulary = 1100, .has_bias = 1}, TEST_RAGGED, 40, 30, 0, 0},
 };
 enum { VARIETIES = sizeof varieties / sizeof varieties[0] };
 
@@ -133,15 +109,14 @@ START_TEST(every_setting)
     OWNED(test_network) network = test_network_random(&kind->shape, 1.5f, &random);
     OWNED(work) want = make_work(kind);
     OWNED(work) got = make_work(kind);
-    sluice_isa isas[TEST_MOST_ISAS];
-    const size_t isa_count = test_isas(isas);
-    go_with(kind, network.model, isas[0], 1, SLUICE_SCHEDULE_ROWS, &want);
-    for (size_t k = 0; k < isa_count; k++)
+    const test_isa_list isas = test_isas();
+    go_with(kind, network.model, isas.isa[0], 1, SLUICE_SCHEDULE_ROWS, &want);
+    for (size_t k = 0; k < isas.count; k++)
         for (size_t j = 0; j < SETTINGS; j++) {
             char what[128];
-            snprintf(what, sizeof what, "%s, %s, %u threads", kind->name, sluice_isa_get_name(isas[k]), settings[j].threads);
+            snprintf(what, sizeof what, "%s, %s, %u threads", kind->name, sluice_isa_get_name(isas.isa[k]), settings[j].threads);
             test_gradient_prefill(&got.gradient);
-            go_with(kind, network.model, isas[k], settings[j].threads, settings[j].schedule, &got);
+            go_with(kind, network.model, isas.isa[k], settings[j].threads, settings[j].schedule, &got);
             test_same_outputs(&got.batch, &want.batch, what);
             test_same_gradients(&got.gradient, &want.gradient, what);
         }
@@ -155,11 +130,11 @@ enum { CALLERS = 2, CALLS = 3 };
 /* A network of one shape: the one caller's rows are many and go in groups, or through segments; the other's few, and of one thread group. */
 #define WIDE                                                                                                                       \
     {                                                                                                                              \
-        TEST_SHAPE, .layers = 1, .directions = 2, .inputs = 7, .hidden = 81, .classes = 3, .has_bias = 1                           \
+        TEST_LDIH(1, 2, 7, 81), .classes = 3, .has_bias = 1                                                                        \
     }
 #define NARROW                                                                                                                     \
     {                                                                                                                              \
-        TEST_SHAPE, .layers = 2, .directions = 1, .inputs = 7, .hidden = 17, .classes = 3, .has_bias = 1                           \
+        TEST_LDIH(2, 1, 7, 17), .classes = 3, .has_bias = 1                                                                        \
     }
 static const variety shared_varieties[][CALLERS] = {
     {{"groups", WIDE, TEST_RAGGED, 24, 7, 0, 0}, {"a thread group", WIDE, TEST_STATES, 3, 11, 0, 0}},
@@ -279,9 +254,9 @@ typedef struct course {
 
 /* Outputs and weights enough that loss and optimiser are divided among threads too. */
 static const course courses[] = {
-    {{TEST_SHAPE, .layers = 2, .directions = 1, .inputs = 6, .hidden = 20, .classes = 55, .has_bias = 1},
+    {{TEST_LDIH(2, 1, 6, 20), .classes = 55, .has_bias = 1},
      {.struct_size = sizeof(sluice_trainer_options), .clip = 0.01, .every_step = 1, .label_smoothing = 0.1f, .dropout = 0.2f}},
-    {{TEST_SHAPE, .layers = 1, .directions = 2, .inputs = 5, .hidden = 21, .has_bias = 1},
+    {{TEST_LDIH(1, 2, 5, 21), .has_bias = 1},
      {.struct_size = sizeof(sluice_trainer_options),
       .optimizer = SLUICE_OPTIMIZER_SGD,
       .momentum = 0.9,
@@ -342,12 +317,11 @@ START_TEST(trainers_of_threads)
     uint64_t random = test_seed();
     OWNED(test_network) network = test_network_random(&of->shape, 1.5f, &random);
     OWNED(pupil) want = make_pupil(of, network.model, SLUICE_ISA_SCALAR, 1);
-    sluice_isa isas[TEST_MOST_ISAS];
-    const size_t isa_count = test_isas(isas);
+    const test_isa_list isas = test_isas();
     learn(&want);
-    for (size_t k = 0; k < isa_count; k++)
+    for (size_t k = 0; k < isas.count; k++)
         for (unsigned threads = 2; threads <= 8; threads += 3) {
-            OWNED(pupil) got = make_pupil(of, network.model, isas[k], threads);
+            OWNED(pupil) got = make_pupil(of, network.model, isas.isa[k], threads);
             learn(&got);
             check_pupil(&got, &want);
         }

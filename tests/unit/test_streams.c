@@ -11,7 +11,7 @@
 
 enum { ROWS = 21, STEPS = 13, SPARE = 3, CALLS_MAX = 200 };
 
-static const sluice_shape deep = {TEST_SHAPE, .layers = 3, .directions = 1, .inputs = 5, .hidden = 19, .classes = 4, .has_bias = 1};
+static const sluice_shape deep = {TEST_LDIH(3, 1, 5, 19), .classes = 4, .has_bias = 1};
 
 /* A network, sequences, and what the numeric contract says of each fed whole. */
 typedef struct scene {
@@ -219,14 +219,12 @@ static void check_slots(const scene *made, sluice_streams *streams, const size_t
 }
 
 static const sluice_shape shapes[] = {
-    {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 5, .hidden = 19, .classes = 4, .has_bias = 1},
-    {TEST_SHAPE, .layers = 2, .directions = 1, .inputs = 9, .hidden = 8, .has_bias = 0},
-    {TEST_SHAPE, .layers = 3, .directions = 1, .inputs = 3, .hidden = 33, .classes = 2, .has_bias = 1},
-    {TEST_SHAPE, .layers = 2, .directions = 1, .inputs = 6, .hidden = 12, .vocabulary = 11, .classes = 3, .has_bias = 1},
-    {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 2, .hidden = 41, .vocabulary = 500000, .classes = 3,
-     .has_bias = 1}, /* no table */
+    {TEST_LDIH(1, 1, 5, 19), .classes = 4, .has_bias = 1},
+    {TEST_LDIH(2, 1, 9, 8), .has_bias = 0},
+    {TEST_LDIH(3, 1, 3, 33), .classes = 2, .has_bias = 1},
+    {TEST_LDIH(2, 1, 6, 12), .vocabulary = 11, .classes = 3, .has_bias = 1},
+    {TEST_LDIH(1, 1, 2, 41), .vocabulary = 500000, .classes = 3, .has_bias = 1}, /* no table */
 };
-enum { SHAPES = sizeof shapes / sizeof shapes[0] };
 
 static void feed_all(const scene *made, const test_runner *runner, uint64_t *random)
 {
@@ -242,16 +240,15 @@ static void feed_all(const scene *made, const test_runner *runner, uint64_t *ran
     }
 }
 
-TEST_LOOP(pieces_are_the_whole, 0, SHAPES)
+TEST_EACH(pieces_are_the_whole, shapes)
 {
     OWNED(scene) made = make_scene(&shapes[_i], test_seed() + (uint64_t)_i);
     uint64_t random = made.random;
-    sluice_isa isas[TEST_MOST_ISAS];
-    const size_t count = test_isas(isas);
-    for (size_t i = 0; i < count; i++)
+    const test_isa_list isas = test_isas();
+    for (size_t i = 0; i < isas.count; i++)
         for (sluice_schedule schedule = 0; sluice_schedule_get_name(schedule); schedule++)
             for (unsigned threads = 1; threads <= 3; threads += 2) {
-                OWNED(test_runner) runner = test_runner_create(made.network.model, isas[i], threads, schedule);
+                OWNED(test_runner) runner = test_runner_create(made.network.model, isas.isa[i], threads, schedule);
                 sluice_engine_info info = {.struct_size = sizeof info};
                 ck_assert_int_eq(sluice_engine_get_info(runner.engine, &info), SLUICE_STATUS_OK);
                 ck_assert_int_eq(info.table_bytes > 0, made.shape.vocabulary == 11);
@@ -361,7 +358,7 @@ static test_network make_counter(const sluice_shape *shape)
 /* A slot is one caller's at a time: as many steps as were granted have been taken, one after the other. */
 TEST(rivals_for_a_slot)
 {
-    static const sluice_shape counter = {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 1, .hidden = 64, .has_bias = 1};
+    static const sluice_shape counter = {TEST_LDIH(1, 1, 1, 64), .has_bias = 1};
     uint64_t random = test_seed();
     OWNED(test_network) network = make_counter(&counter);
     OWNED(test_runner) runner = test_runner_create(network.model, SLUICE_ISA_AUTO, 1, SLUICE_SCHEDULE_AUTO);

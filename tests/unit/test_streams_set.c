@@ -27,8 +27,8 @@ void *aligned_alloc(size_t alignment, size_t bytes)
     return memory;
 }
 
-static const sluice_shape deep = {TEST_SHAPE, .layers = 3, .directions = 1, .inputs = 5, .hidden = 19, .classes = 4, .has_bias = 1};
-static const sluice_shape tiny = {TEST_SHAPE, .layers = 2, .directions = 1, .inputs = 1, .hidden = 3};
+static const sluice_shape deep = {TEST_LDIH(3, 1, 5, 19), .classes = 4, .has_bias = 1};
+static const sluice_shape tiny = {TEST_LDIH(2, 1, 1, 3)};
 
 static sluice_engine *make_engine(const sluice_shape *shape, sluice_isa isa)
 {
@@ -87,7 +87,7 @@ TEST(set_and_get)
 
 TEST(creating_refused)
 {
-    const sluice_shape both = {TEST_SHAPE, .layers = 1, .directions = 2, .inputs = 2, .hidden = 3};
+    const sluice_shape both = {TEST_LDIH(1, 2, 2, 3)};
     OWNED_HANDLE(sluice_engine) engine = make_engine(&deep, SLUICE_ISA_AUTO);
     OWNED_HANDLE(sluice_engine) two_ways = make_engine(&both, SLUICE_ISA_AUTO);
     const struct {
@@ -270,7 +270,7 @@ TEST(malformed)
 
 TEST(files_refused)
 {
-    const sluice_shape both = {TEST_SHAPE, .layers = 1, .directions = 2, .inputs = 2, .hidden = 3};
+    const sluice_shape both = {TEST_LDIH(1, 2, 2, 3)};
     OWNED_HANDLE(sluice_engine) engine = make_engine(&tiny, SLUICE_ISA_AUTO);
     OWNED_HANDLE(sluice_engine) two_ways = make_engine(&both, SLUICE_ISA_AUTO);
     OWNED_HANDLE(sluice_streams) streams = test_streams_create(engine, 2);

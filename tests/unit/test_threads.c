@@ -13,8 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static const sluice_shape shape = {TEST_SHAPE,   .layers = 2,  .directions = 2, .inputs = 7,
-                                   .hidden = 21, .classes = 3, .has_bias = 1};
+static const sluice_shape shape = {TEST_LDIH(2, 2, 7, 21), .classes = 3, .has_bias = 1};
 enum { ROWS = 19, STEPS = 11, CALLERS = 6, CALLS = 20 };
 
 /* A network, a batch, and what the numeric contract says it gives. */
@@ -300,20 +299,19 @@ static void run_with_state(const test_runner *runner, const scene *made, test_ba
 START_TEST(flushing_callers)
 {
     OWNED(scene) made = {.random = test_seed()};
-    const sluice_shape tiny = {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 3, .hidden = 17};
+    const sluice_shape tiny = {TEST_LDIH(1, 1, 3, 17)};
     made.network = test_network_create(&tiny);
     test_network_build(&made.network);
     made.batch = tiny_batch(&tiny);
     OWNED(test_batch) batch = test_batch_pick(&tiny, &made.batch, 0, ROWS);
-    sluice_isa isas[TEST_MOST_ISAS];
-    const size_t count = test_isas(isas);
+    const test_isa_list isas = test_isas();
     for (size_t j = 0; j < made.batch.state_count; j++) { /* half of c0; h = tanh(c) / 2 = c / 2 */
         made.batch.cn[j] = made.batch.c0[j] / 2;
         made.batch.hn[j] = made.batch.y[j] = made.batch.cn[j] / 2;
     }
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < isas.count; i++)
         for (unsigned threads = 1; threads <= 3; threads++) {
-            OWNED(test_runner) runner = test_runner_create(made.network.model, isas[i], threads, SLUICE_SCHEDULE_AUTO);
+            OWNED(test_runner) runner = test_runner_create(made.network.model, isas.isa[i], threads, SLUICE_SCHEDULE_AUTO);
             run_with_state(&runner, &made, &batch, 0);
             run_with_state(&runner, &made, &batch, 0x8000);
             run_with_state(&runner, &made, &batch, 0x0040);
@@ -327,11 +325,10 @@ START_TEST(rounding_callers)
 {
     OWNED(scene) made = make_scene(ROWS);
     OWNED(test_batch) batch = test_batch_pick(&shape, &made.batch, 0, ROWS);
-    sluice_isa isas[TEST_MOST_ISAS];
-    const size_t count = test_isas(isas);
-    for (size_t i = 0; i < count; i++)
+    const test_isa_list isas = test_isas();
+    for (size_t i = 0; i < isas.count; i++)
         for (unsigned threads = 1; threads <= 2; threads++) {
-            OWNED(test_runner) runner = test_runner_create(made.network.model, isas[i], threads, SLUICE_SCHEDULE_AUTO);
+            OWNED(test_runner) runner = test_runner_create(made.network.model, isas.isa[i], threads, SLUICE_SCHEDULE_AUTO);
             for (unsigned rounding = 0; rounding <= ROUNDING; rounding += 0x2000)
                 run_with_state(&runner, &made, &batch, rounding);
         }
@@ -342,7 +339,7 @@ END_TEST
  * gets. */
 START_TEST(flushing_engines)
 {
-    const sluice_shape tiny = {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 3, .hidden = 17};
+    const sluice_shape tiny = {TEST_LDIH(1, 1, 3, 17)};
     OWNED(test_network) network = test_network_create(&tiny);
     test_network_build(&network);
     OWNED(test_batch) batch = tiny_batch(&tiny);

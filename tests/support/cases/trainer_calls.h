@@ -7,8 +7,7 @@
 
 #include <string.h>
 
-static const sluice_shape test_small = {TEST_SHAPE,  .layers = 2,  .directions = 1, .inputs = 5,
-                                        .hidden = 9, .classes = 4, .has_bias = 1};
+static const sluice_shape test_small = {TEST_LDIH(2, 1, 5, 9), .classes = 4, .has_bias = 1};
 
 static inline sluice_trainer_options test_trainer_defaults(void)
 {
