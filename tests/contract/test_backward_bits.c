@@ -263,9 +263,3 @@ TEST_IN("large", calls_at_once, 0, 1)
     OWNED(test_taped) made = test_taped_make(shape, 20, 12, TEST_RAGGED, 0.25f);
     test_taped_visit(&made, 2, 3, run_callers);
 }
-
-int main(void)
-{
-    test_begin();
-    return test_run(test_suite());
-}

@@ -420,9 +420,3 @@ TEST_LOOP(poisoned_rows, 0, 3)
     }
 }
 TEST_MORE("large", poisoned_rows, 3, POISONS)
-
-int main(void)
-{
-    test_begin();
-    return test_run(test_suite());
-}

@@ -186,9 +186,3 @@ TEST(any_alignment)
         }
     }
 }
-
-int main(void)
-{
-    test_begin();
-    return test_run(test_suite());
-}

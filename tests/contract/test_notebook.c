@@ -109,9 +109,3 @@ TEST(a_hundred_cells)
         ck_assert_msg(largest_h > least_h, "every cell answers the same");
     }
 }
-
-int main(void)
-{
-    test_begin();
-    return test_run(test_suite());
-}

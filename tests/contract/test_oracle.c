@@ -125,8 +125,3 @@ TEST(strides_and_offsets)
         test_oracle_free(got + j);
     }
 }
-
-int main(void)
-{
-    return test_run(test_suite());
-}

@@ -220,9 +220,3 @@ TEST(full_lengths_are_no_lengths)
     test_forward(&runner, &without.batch);
     test_same_outputs(&with, &without, "lengths of T");
 }
-
-int main(void)
-{
-    test_begin();
-    return test_run(test_suite());
-}

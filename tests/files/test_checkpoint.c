@@ -509,9 +509,4 @@ TEST_LOOP(overflow_refused, 0, 3)
     ck_assert_uint_eq(test_folder_count(0), 1);
 }
 
-int main(void)
-{
-    test_begin();
-    tcase_add_checked_fixture(test_tcase("tests"), test_folder_setup, test_folder_teardown);
-    return test_run(test_suite());
-}
+TEST_FIXTURE(test_folder_setup, test_folder_teardown)

@@ -111,9 +111,4 @@ TEST(streams_refused)
     sluice_trainer_destroy(stranger);
 }
 
-int main(void)
-{
-    test_begin();
-    tcase_add_checked_fixture(test_tcase("tests"), test_folder_setup, test_folder_teardown);
-    return test_run(test_suite());
-}
+TEST_FIXTURE(test_folder_setup, test_folder_teardown)

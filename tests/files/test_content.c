@@ -139,8 +139,3 @@ TEST(any_bytes)
         ck_assert(!sl_content_describe(content) == (content == SL_CONTENT_UNKNOWN || content == SL_CONTENT_SAFETENSORS));
     }
 }
-
-int main(void)
-{
-    return test_run(test_suite());
-}

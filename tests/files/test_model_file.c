@@ -291,9 +291,4 @@ TEST(into_a_pipe)
     ck_assert_int_eq(memcmp(got.data, want.data, want.size), 0);
 }
 
-int main(void)
-{
-    test_begin();
-    tcase_add_checked_fixture(test_tcase("tests"), test_folder_setup, test_folder_teardown);
-    return test_run(test_suite());
-}
+TEST_FIXTURE(test_folder_setup, test_folder_teardown)

@@ -299,8 +299,4 @@ TEST(control_characters)
                                                     "ignored: \"a?head:b?\" F32 [1]\nignored: \"c??d??e?\" F32 [1]");
 }
 
-int main(void)
-{
-    tcase_add_checked_fixture(test_tcase("tests"), test_folder_setup, test_folder_teardown);
-    return test_run(test_suite());
-}
+TEST_FIXTURE(test_folder_setup, test_folder_teardown)

@@ -488,8 +488,4 @@ TEST(outputs_that_cannot_be_made)
     ck_assert_uint_eq(test_folder_count(0), 1);
 }
 
-int main(void)
-{
-    tcase_add_checked_fixture(test_tcase("tests"), test_folder_setup, test_folder_teardown);
-    return test_run(test_suite());
-}
+TEST_FIXTURE(test_folder_setup, test_folder_teardown)

@@ -479,8 +479,4 @@ TEST(fortran_order_cut)
     sl_npy_close(reader);
 }
 
-int main(void)
-{
-    tcase_add_checked_fixture(test_tcase("tests"), test_folder_setup, test_folder_teardown);
-    return test_run(test_suite());
-}
+TEST_FIXTURE(test_folder_setup, test_folder_teardown)

@@ -439,8 +439,4 @@ static void teardown(void)
     test_folder_teardown();
 }
 
-int main(void)
-{
-    tcase_add_checked_fixture(test_tcase("tests"), test_folder_setup, teardown);
-    return test_run(test_suite());
-}
+TEST_FIXTURE(test_folder_setup, teardown)

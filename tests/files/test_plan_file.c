@@ -391,9 +391,4 @@ TEST(arguments)
     ck_assert_uint_eq(test_folder_count(0), 0);
 }
 
-int main(void)
-{
-    test_begin();
-    tcase_add_checked_fixture(test_tcase("tests"), test_folder_setup, test_folder_teardown);
-    return test_run(test_suite());
-}
+TEST_FIXTURE(test_folder_setup, test_folder_teardown)

@@ -472,8 +472,4 @@ TEST_LOOP(mutations, 0, 2)
     ck_assert_uint_lt(good, 3500);
 }
 
-int main(void)
-{
-    tcase_add_checked_fixture(test_tcase("tests"), test_folder_setup, test_folder_teardown);
-    return test_run(test_suite());
-}
+TEST_FIXTURE(test_folder_setup, test_folder_teardown)

@@ -350,8 +350,3 @@ TEST(a_stop_ends_it)
     ck_assert_uint_lt(timing.repetitions, 5);
     ck_assert_double_eq(timing.reference.max, 0);
 }
-
-int main(void)
-{
-    return test_run(test_suite());
-}

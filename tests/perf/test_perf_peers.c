@@ -376,8 +376,3 @@ TEST(an_export_to_nowhere_fails)
     ck_assert_int_eq(sl_export_write(&cases[0], "/dev/null/cases", &error), SLUICE_STATUS_IO);
     ck_assert_msg(strstr(error.message, "/dev/null/cases"), "%s", error.message);
 }
-
-int main(void)
-{
-    return test_run(test_suite());
-}

@@ -531,8 +531,3 @@ TEST(text_of_a_picture_is_escaped)
     ck_assert_msg(strstr(text, "<title>a&lt;b</title>") && strstr(text, ">&lt;x&gt; &amp; &quot;y&quot; ?z?</text>"), "%s", text);
     ck_assert(strstr(text, "prefers-color-scheme: dark") && strcmp(text + strlen(text) - 7, "</svg>\n") == 0);
 }
-
-int main(void)
-{
-    return test_run(test_suite());
-}

@@ -298,8 +298,3 @@ TEST(measuring_is_for_equal_rows)
         }
     }
 }
-
-int main(void)
-{
-    return test_run(test_suite());
-}

@@ -425,8 +425,3 @@ TEST(a_zero_has_its_sign)
     ck_assert(!sl_gradients_agree(gradients, true, &wrong) && sl_gradients_agree(gradients, false, &wrong));
     sl_fixture_destroy(fixture);
 }
-
-int main(void)
-{
-    return test_run(test_suite());
-}

@@ -240,16 +240,6 @@ test_isa_list test_isas(void)
     return isas;
 }
 
-void test_begin(void)
-{
-    static const char *const names[] = {"SLUICE_NUM_THREADS", "SLUICE_ISA", "SLUICE_GEMM", "OMP_NUM_THREADS", "OMP_THREAD_LIMIT"};
-    for (size_t j = 0; j < sizeof names / sizeof names[0]; j++)
-        unsetenv(names[j]);
-    for (size_t k = 0; k < sl_isa_count(); k++)
-        if (!sl_isa_runs_here(sl_isa_at(k)))
-            printf("skipped: this machine lacks %s\n", sl_isa_get_name(sl_isa_at(k)));
-}
-
 sluice_engine_options test_options(sluice_isa isa, unsigned threads, sluice_schedule schedule)
 {
     return (sluice_engine_options){.struct_size = sizeof(sluice_engine_options),

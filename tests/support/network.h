@@ -77,10 +77,6 @@ bool test_prefilled(const float *values, size_t count);
 /** `count` floats, owned by the caller, all TEST_PREFILL. */
 float *test_floats(size_t count);
 
-/** First in main: forget the environment's SLUICE_ and thread settings, so that tests decide, and print which instruction sets
- *  this machine lacks and every test therefore skips. */
-void test_begin(void);
-
 /** The instruction sets this machine runs, least first. SLUICE_TEST_ISA, if set, is the only one. */
 typedef struct test_isa_list {
     sluice_isa isa[8];

@@ -5,7 +5,6 @@
 #include "sluice_train.h"
 
 #include <check.h>
-#include <errno.h>
 #include <inttypes.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -56,30 +55,15 @@ static inline float test_uniform(uint64_t *state)
 }
 
 /** The program's suite, and the test case of a name in it, made when they are first asked for. A case has its name as its tag too. */
-static inline Suite *test_suite(void)
-{
-    static Suite *suite;
-    return suite ? suite : (suite = suite_create(program_invocation_short_name));
-}
+Suite *test_suite(void);
+TCase *test_tcase(const char *name);
 
-static inline TCase *test_tcase(const char *name)
-{
-    static struct {
-        const char *name;
-        TCase *tcase;
-    } known[8];
-    size_t k = 0;
-    while (known[k].tcase && strcmp(known[k].name, name) != 0)
-        k++;
-    if (!known[k].tcase) {
-        known[k].name = name;
-        known[k].tcase = tcase_create(name);
-        tcase_set_tags(known[k].tcase, name);
-        tcase_set_timeout(known[k].tcase, 0); /* Meson ends what hangs */
-        suite_add_tcase(test_suite(), known[k].tcase);
-    }
-    return known[k].tcase;
-}
+/** First in main: forget the environment's SLUICE_ and thread settings, so that tests decide, and print which instruction sets
+ *  this machine lacks and every test therefore skips. */
+void test_begin(void);
+
+/** Run a suite and end the program: 0 if every check passed. Check prints its closing line. */
+int test_run(Suite *suite);
 
 /* A test that is declared where it stands: TEST(name) { body }. TEST_LOOP runs the body for each _i from first to end - 1, TEST_EACH
  * for each index of an array; TEST_IN does so in a test case of another name than "tests", and TEST_MORE adds numbers to a test that
@@ -99,6 +83,11 @@ static inline TCase *test_tcase(const char *name)
     __attribute__((constructor)) static void name##_add_more(void)                                                                 \
     {                                                                                                                              \
         tcase_add_loop_test(test_tcase(tcase), &name##_test, first, (int)(end));                                                   \
+    }
+#define TEST_FIXTURE(setup, teardown)                                                                                              \
+    __attribute__((constructor)) static void fixture_add(void)                                                                     \
+    {                                                                                                                              \
+        tcase_add_checked_fixture(test_tcase("tests"), setup, teardown);                                                           \
     }
 
 /* OWNED(type) declares a variable that type_free frees where its block ends, the last declared first. OWNED_HANDLE(type) declares a
@@ -125,18 +114,6 @@ static inline void test_memory_free(void *pointer)
     void *memory;
     memcpy(&memory, pointer, sizeof memory);
     free(memory);
-}
-
-/** Run a suite and end the program: 0 if every check passed. Check prints its closing line. */
-static inline int test_run(Suite *suite)
-{
-    printf("seed %" PRIu64 " (set SLUICE_TEST_SEED to change it)\n", test_seed());
-    fflush(stdout);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
 }
 
 #endif

@@ -190,8 +190,3 @@ TEST(sums_keep_their_bounds)
         }
     printf("largest error of a sum, as a share of its bound: %.2g\n", worst);
 }
-
-int main(void)
-{
-    return test_run(test_suite());
-}

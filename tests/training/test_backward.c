@@ -250,9 +250,3 @@ TEST_LOOP(pieces_of_streams, 0, 2)
     for (size_t j = 0; j < TEST_INPUTS; j++)
         free(sum[j]);
 }
-
-int main(void)
-{
-    test_begin();
-    return test_run(test_suite());
-}

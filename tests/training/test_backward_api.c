@@ -403,9 +403,3 @@ TEST_LOOP(training_engine, 0, 2)
     ck_assert_int_eq(sluice_engine_get_info(plain.engine, &without), SLUICE_STATUS_OK);
     ck_assert_uint_gt(with.packed_bytes, without.packed_bytes);
 }
-
-int main(void)
-{
-    test_begin();
-    return test_run(test_suite());
-}

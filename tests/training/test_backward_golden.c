@@ -58,9 +58,3 @@ TEST(as_torch)
     for (size_t j = 0; j < isas.count; j++)
         run_all(isas.isa[j]);
 }
-
-int main(void)
-{
-    test_begin();
-    return test_run(test_suite());
-}

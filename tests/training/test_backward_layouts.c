@@ -220,9 +220,3 @@ TEST_LOOP(accumulated, 0, 2)
     OWNED(test_taped) made = test_taped_make(shape, 11, 7, TEST_RAGGED | TEST_STATES, 0);
     test_taped_visit(&made, 1, 2, run_accumulated);
 }
-
-int main(void)
-{
-    test_begin();
-    return test_run(test_suite());
-}

@@ -383,9 +383,3 @@ TEST(guarded_arrays)
             with_runners(&made, run_guarded);
         }
 }
-
-int main(void)
-{
-    test_begin();
-    return test_run(test_suite());
-}

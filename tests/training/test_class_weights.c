@@ -390,9 +390,4 @@ TEST(checkpoint_malformed)
     check_bad(&file, at + sizeof entry - 5, "I32", 3, "expected F32 [4], found I32");
 }
 
-int main(void)
-{
-    test_begin();
-    tcase_add_checked_fixture(test_tcase("tests"), test_folder_setup, test_folder_teardown);
-    return test_run(test_suite());
-}
+TEST_FIXTURE(test_folder_setup, test_folder_teardown)

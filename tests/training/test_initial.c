@@ -265,9 +265,3 @@ TEST(refused)
     }
     REFUSED(SLUICE_STATUS_BAD_ARGUMENT, "NULL", sluice_model_create_initial, &plain, SLUICE_INITIALIZER_TORCH, 1, NULL, NULL);
 }
-
-int main(void)
-{
-    test_begin();
-    return test_run(test_suite());
-}

@@ -358,9 +358,3 @@ TEST(refused)
     loss_scene_free(&good[0]);
     loss_scene_free(&good[1]);
 }
-
-int main(void)
-{
-    test_begin();
-    return test_run(test_suite());
-}

@@ -213,9 +213,3 @@ TEST(warm_up)
     const sluice_trainer_options constant = {.rate = 0.5};
     ck_assert(sl_rate_get(&constant, 0) == 0.5 && sl_rate_get(&constant, 1000) == 0.5);
 }
-
-int main(void)
-{
-    test_begin();
-    return test_run(test_suite());
-}

@@ -185,8 +185,3 @@ TEST(a_split_takes_its_share)
         free(other);
     }
 }
-
-int main(void)
-{
-    return test_run(test_suite());
-}

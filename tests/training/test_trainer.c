@@ -454,9 +454,3 @@ TEST_LOOP(steady, 0, KINDS)
         ck_assert_msg(k ? allocations == before : allocations > before, "batch %zu: %ld allocations", k, allocations - before);
     }
 }
-
-int main(void)
-{
-    test_begin();
-    return test_run(test_suite());
-}

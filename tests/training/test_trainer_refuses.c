@@ -251,9 +251,3 @@ TEST_LOOP(batches_refused, 0, 2)
     ck_assert_int_eq(sluice_trainer_step(trainer, &good, labels, values, NULL, NULL), SLUICE_STATUS_OK);
     free(before.floats);
 }
-
-int main(void)
-{
-    test_begin();
-    return test_run(test_suite());
-}

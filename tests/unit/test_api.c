@@ -492,9 +492,3 @@ TEST(header_alone)
                            getenv("SLUICE_SOURCE")),
                      0);
 }
-
-int main(void)
-{
-    test_begin();
-    return test_run(test_suite());
-}

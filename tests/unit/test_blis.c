@@ -306,9 +306,3 @@ TEST(edges)
     for (size_t n = 0; n < 7; n++)
         ck_assert_int_eq(isnan(batch.hn[n * 9]) != 0, n == 2);
 }
-
-int main(void)
-{
-    test_begin();
-    return test_run(test_suite());
-}

@@ -280,8 +280,4 @@ TEST(lines_of_all_lengths)
     ck_assert(!sl_text_open(test_path("none"), &lines));
 }
 
-int main(void)
-{
-    tcase_add_checked_fixture(test_tcase("tests"), test_folder_setup, remove_tree);
-    return test_run(test_suite());
-}
+TEST_FIXTURE(test_folder_setup, remove_tree)

@@ -310,9 +310,3 @@ TEST(nothing_through_the_dropped)
     ck_assert_uint_eq(above, q->hidden); /* of g alone, the other gates being 0 or 1 to the bit */
     free(kept);
 }
-
-int main(void)
-{
-    test_begin();
-    return test_run(test_suite());
-}

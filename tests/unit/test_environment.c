@@ -149,9 +149,3 @@ TEST(environment_variables_blank)
     ck_assert_int_eq(found.isa, SLUICE_ISA_SCALAR);
     ck_assert_int_eq(found.gemm, SLUICE_GEMM_BLIS);
 }
-
-int main(void)
-{
-    test_begin();
-    return test_run(test_suite());
-}

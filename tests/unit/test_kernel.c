@@ -185,11 +185,3 @@ TEST_LOOP(one_nan, 0, sl_isa_count())
         ck_assert(!isnan(h_next[0][unit]) && !isnan(h_next[2][unit]));
     }
 }
-
-int main(void)
-{
-    for (size_t k = 0; k < sl_isa_count(); k++)
-        if (!test_kernel_at(k))
-            printf("skipped: this machine lacks %s\n", sl_isa_get_name(sl_isa_at(k)));
-    return test_run(test_suite());
-}

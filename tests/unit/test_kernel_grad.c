@@ -254,8 +254,3 @@ TEST_LOOP(kept_step, 0, 1)
         try_kept_step(index);
 }
 TEST_MORE("large", kept_step, 1, 7)
-
-int main(void)
-{
-    return test_run(test_suite());
-}

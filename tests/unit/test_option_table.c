@@ -220,8 +220,3 @@ TEST(help_is_the_table)
     text[sizeof expected - 1] = '\0'; /* behind it are variables and exit codes */
     ck_assert_str_eq(text, expected);
 }
-
-int main(void)
-{
-    return test_run(test_suite());
-}

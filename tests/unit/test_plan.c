@@ -479,9 +479,3 @@ TEST_LOOP(extreme, 0, test_by_depth(1, 0, 0) ? 2 : sizeof extremes / sizeof extr
             test_same_bits(got, want, e->rows * e->shape.layers * e->shape.hidden, "hn");
     }
 }
-
-int main(void)
-{
-    test_begin();
-    return test_run(test_suite());
-}

@@ -84,9 +84,3 @@ TEST_LOOP(thread_limit, 0, 3)
         ck_assert_uint_le(workspace->partition.plan.thread_groups * workspace->partition.plan.threads_per_group, limit);
     }
 }
-
-int main(void)
-{
-    test_begin();
-    return test_run(test_suite());
-}

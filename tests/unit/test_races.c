@@ -445,9 +445,3 @@ TEST_IN("streams", one_stream_of_two_feeders, 0, 1)
     feed(&made, feed_slot_zero);
     end_river(&made);
 }
-
-int main(void)
-{
-    test_begin();
-    return test_run(test_suite());
-}

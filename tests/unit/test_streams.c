@@ -474,9 +474,3 @@ TEST(sets_refused)
         test_streams_check(batch.batch.streams, slot, NULL, NULL, 3 * 19, "a slot after a refusal");
     sluice_streams_destroy(batch.batch.streams);
 }
-
-int main(void)
-{
-    test_begin();
-    return test_run(test_suite());
-}

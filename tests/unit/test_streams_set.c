@@ -374,9 +374,4 @@ TEST_LOOP(no_memory, 0, 3)
     ck_assert_int_ge(n, 3);
 }
 
-int main(void)
-{
-    test_begin();
-    tcase_add_checked_fixture(test_tcase("tests"), test_folder_setup, test_folder_teardown);
-    return test_run(test_suite());
-}
+TEST_FIXTURE(test_folder_setup, test_folder_teardown)

@@ -65,9 +65,3 @@ TEST(given)
         ck_assert_uint_eq(to.d, size >= LATER ? 0 : before.d);
     }
 }
-
-int main(void)
-{
-    test_begin();
-    return test_run(test_suite());
-}
