@@ -77,9 +77,8 @@ static double check_cell(cell *made, sluice_isa isa, double *worst_ulp)
     sluice_batch batch = {.struct_size = sizeof batch, .steps = 1, .rows = 1, .x = &made->x, .hn = &made->h, .cn = &made->c};
     const sluice_engine_options options = test_options(isa, 1, SLUICE_SCHEDULE_AUTO);
     test_run_once(made->network.model, &options, &batch);
-    test_oracle oracle = test_oracle_run(&made->network.weights, &batch);
+    OWNED(test_oracle) oracle = test_oracle_run(&made->network.weights, &batch);
     const double c = oracle.cn[0], h = oracle.hn[0];
-    test_oracle_free(&oracle);
     ck_assert_msg(made->c != 0.0f && made->h != 0.0f, "a cell answers zero: (c, h) = (%g, %g)", (double)made->c, (double)made->h);
     const double e_c = fabs(made->c - c) / c, e_h = fabs(made->h - h) / h;
     const bounds allowed = bound(made, c);

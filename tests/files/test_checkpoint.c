@@ -108,9 +108,8 @@ TEST_LOOP(goes_on, 0, TRAININGS)
         sluice_trainer_destroy(broken);
         broken = load(test_path("checkpoint"), k % 2 ? &other : NULL, NULL);
         save(broken, test_path("again"), "a note");
-        test_bytes want = test_file_read(test_path("checkpoint"));
+        OWNED(test_bytes) want = test_file_read(test_path("checkpoint"));
         check_file(test_path("again"), &want);
-        test_bytes_free(&want);
         save(watched, test_path("watched"), "a note");
         const sluice_report expected = test_learn(unbroken, &minibatches[k]), report = test_learn(broken, &minibatches[k]);
         (void)test_learn(watched, &minibatches[k]);
@@ -137,7 +136,7 @@ TEST_LOOP(weights_are_a_model, 0, TRAININGS)
     test_minibatch minibatches[MINIBATCHES];
     make_minibatches(_i, minibatches, &random);
     sluice_model *model = make_model(trainings[_i].shape, trainings[_i].shape->classes ? names : NULL), *loaded = NULL;
-    sluice_trainer *trainer = test_trainer_create(model, NULL, &trainings[_i].options);
+    OWNED_HANDLE(sluice_trainer) trainer = test_trainer_create(model, NULL, &trainings[_i].options);
     for (size_t k = 0; k < 2; k++)
         (void)test_learn(trainer, &minibatches[k]);
     save(trainer, test_path("checkpoint"), "note");
@@ -148,15 +147,13 @@ TEST_LOOP(weights_are_a_model, 0, TRAININGS)
     for (size_t k = 0; k < trainings[_i].shape->classes; k++)
         ck_assert_str_eq(sluice_model_get_class(loaded, k), names[k]);
     sluice_model_destroy(loaded);
-    sluice_trainer *again = load(test_path("checkpoint"), NULL, NULL);
+    OWNED_HANDLE(sluice_trainer) again = load(test_path("checkpoint"), NULL, NULL);
     ck_assert_int_eq(sluice_model_save(sluice_trainer_get_model(again), test_path("model"), NULL, NULL), SLUICE_STATUS_OK);
     ck_assert_int_eq(sluice_model_load(test_path("model"), NULL, &loaded, NULL), SLUICE_STATUS_OK);
     test_same_weights(loaded, sluice_trainer_get_model(trainer));
     for (size_t k = 0; k < trainings[_i].shape->classes; k++)
         ck_assert_str_eq(sluice_model_get_class(loaded, k), names[k]);
     sluice_model_destroy(loaded);
-    sluice_trainer_destroy(again);
-    sluice_trainer_destroy(trainer);
     sluice_model_destroy(model);
     for (size_t k = 0; k < MINIBATCHES; k++)
         test_minibatch_free(&minibatches[k]);
@@ -169,16 +166,14 @@ static test_bytes make_checkpoint(void)
 {
     static const sluice_shape shape = {TEST_LDIH(1, 2, 1, 2), .vocabulary = 3, .classes = 2, .has_bias = 1};
     const sluice_trainer_options options = {OPTIONS, .rate = 0.1, .clip = 1.5, .dropout = 0.5f, .seed = 12};
-    sluice_model *model = make_model(&shape, NULL);
-    sluice_trainer *trainer = test_trainer_create(model, NULL, &options);
+    OWNED_HANDLE(sluice_model) model = make_model(&shape, NULL);
+    OWNED_HANDLE(sluice_trainer) trainer = test_trainer_create(model, NULL, &options);
     uint64_t random = test_seed();
     for (size_t k = 0; k < 3; k++) {
         OWNED(test_minibatch) minibatch = test_minibatch_random(&shape, &options, 3, 4, 0, &random);
         (void)test_learn(trainer, &minibatch);
     }
     save(trainer, test_path("good"), "line\n\"quote\" \\ \xff \xc3\xa9\n");
-    sluice_trainer_destroy(trainer);
-    sluice_model_destroy(model);
     return test_file_read(test_path("good"));
 }
 
@@ -327,10 +322,9 @@ TEST(parts_missing)
         check_bad(name, &bad, "");
         test_bytes_free(&bad);
     }
-    test_bytes same = without(&good, &file, file.count);
+    OWNED(test_bytes) same = without(&good, &file, file.count);
     test_file_write(test_path("same"), same.data, same.size);
     sluice_trainer_destroy(load(test_path("same"), NULL, NULL));
-    test_bytes_free(&same);
     sl_source_release(&file);
 }
 
@@ -379,7 +373,7 @@ TEST(bytes_mutated)
         const unsigned char kept = good.data[at];
         good.data[at] = (unsigned char)(k % 2 ? test_random(&random) : kept ^ 1u << test_random(&random) % 8);
         test_file_write(test_path("bad"), good.data, good.size);
-        sluice_trainer *trainer = NULL;
+        OWNED_HANDLE(sluice_trainer) trainer = NULL;
         char *note = NULL;
         sluice_error error = {0};
         const sluice_status status = sluice_trainer_load(test_path("bad"), NULL, &trainer, NULL, &note, &error);
@@ -390,7 +384,6 @@ TEST(bytes_mutated)
             loaded++;
             save(trainer, test_path("again"), note);
         }
-        sluice_trainer_destroy(trainer);
         sluice_free(note);
         good.data[at] = kept;
     }

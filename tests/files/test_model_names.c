@@ -18,9 +18,8 @@
 static sluice_model *load(const char *tensors, const sluice_names *names, const char *what)
 {
     uint64_t state = test_seed();
-    test_bytes file = test_safetensors_network(tensors, NULL, &state);
+    OWNED(test_bytes) file = test_safetensors_network(tensors, NULL, &state);
     test_file_write(test_path("x"), file.data, file.size);
-    test_bytes_free(&file);
     sluice_model *model = NULL;
     sluice_error error = {0};
     const sluice_status status = sluice_model_load(test_path("x"), names, &model, &error);

@@ -72,10 +72,9 @@ TEST_EACH(frames_malformed, bad_frames)
 
 TEST(not_npy)
 {
-    test_bytes zip = {0};
+    OWNED(test_bytes) zip = {0};
     test_bytes_add_text(&zip, "PK\x03\x04 this is an archive");
     check_bad("zip", &zip, SLUICE_STATUS_BAD_DATA, "byte 0: not a .npy file but a zip archive");
-    test_bytes_free(&zip);
     OWNED(test_bytes) nearly = make_file(1, 0, F4("(1,)"), strlen(F4("(1,)")), 4);
     nearly.data[5] = 'y';
     check_bad("nearly", &nearly, SLUICE_STATUS_BAD_DATA, "byte 0: not a .npy file");

@@ -33,9 +33,8 @@ void test_taped_refer(test_taped *taped)
 {
     const bool drops = taped->batch.batch.dropout > 0;
     OWNED(test_copy) other = test_copy_make(taped);
-    test_runner reference = make_runner(taped, SLUICE_ISA_SCALAR, 1, SLUICE_SCHEDULE_ROWS, 1);
+    OWNED(test_runner) reference = make_runner(taped, SLUICE_ISA_SCALAR, 1, SLUICE_SCHEDULE_ROWS, 1);
     test_there_and_back(&reference, 0, drops ? &taped->batch.batch : &other.batch.batch, &taped->want.gradient);
-    test_runner_free(&reference);
     if (!drops) {
         OWNED(test_runner) plain = make_runner(taped, SLUICE_ISA_SCALAR, 1, SLUICE_SCHEDULE_ROWS, 0);
         test_forward(&plain, &taped->batch.batch);

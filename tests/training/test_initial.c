@@ -186,7 +186,7 @@ TEST_LOOP(keras, 0, 4)
 /* Tensors that are not there; a count that is not wanted; the weights as they were given. */
 TEST(tensors)
 {
-    sluice_model *bare = make(&(sluice_shape){TEST_LDIH(1, 1, 3, 5)}, SLUICE_INITIALIZER_TORCH, 1);
+    OWNED_HANDLE(sluice_model) bare = make(&(sluice_shape){TEST_LDIH(1, 1, 3, 5)}, SLUICE_INITIALIZER_TORCH, 1);
     const float *bias = get(bare, SLUICE_TENSOR_BIAS, 0, 20);
     for (size_t j = 0; j < 20; j++)
         ck_assert(bias[j] == 0);
@@ -197,7 +197,6 @@ TEST(tensors)
     get(bare, (sluice_tensor)6, 0, 0);
     get(bare, (sluice_tensor)-1, 0, 0);
     ck_assert_ptr_nonnull(sluice_model_get_tensor(bare, SLUICE_TENSOR_WEIGHT_IH, 0, NULL));
-    sluice_model_destroy(bare);
 
     uint64_t random = test_seed();
     OWNED(test_network) network = test_network_random(&whole, 1, &random);

@@ -191,7 +191,7 @@ TEST_LOOP(what_counts, 0, 2)
 TEST(nothing_counts)
 {
     uint64_t random = test_seed();
-    loss_scene scene = make_scene(SLUICE_LOSS_CROSS_ENTROPY, 2, 3, 4, &random);
+    OWNED(loss_scene) scene = make_scene(SLUICE_LOSS_CROSS_ENTROPY, 2, 3, 4, &random);
     const int64_t lengths[] = {0, 0};
     const float zeros[24] = {0};
     for (int way = 0; way < 2; way++) {
@@ -203,7 +203,6 @@ TEST(nothing_counts)
         ck_assert_uint_eq(scene.loss.counted + scene.loss.right, 0);
         test_same_bits(scene.gradient, zeros, 24, "nothing counts");
     }
-    loss_scene_free(&scene);
     for (int way = 0; way < 4; way++) {
         sluice_loss none = {.struct_size = sizeof none, .kind = way % 2 ? SLUICE_LOSS_SQUARED_ERROR : SLUICE_LOSS_CROSS_ENTROPY};
         none.rows = way / 2 ? 3 : 0;

@@ -166,11 +166,10 @@ TEST(memory_follows_the_longest_row)
         test_forward(&runner, &batch.batch);
         ck_assert_uint_eq(sluice_workspace_get_bytes(runner.workspace), wanted);
 
-        sluice_workspace *own;
+        OWNED_HANDLE(sluice_workspace) own = NULL;
         ck_assert_int_eq(sluice_workspace_create(runner.engine, ROWS, STEPS, &own, NULL), SLUICE_STATUS_OK);
         ck_assert_int_eq(sluice_forward(runner.engine, own, &batch.batch, NULL), SLUICE_STATUS_OK);
         ck_assert_uint_eq(sluice_workspace_get_bytes(own), wanted); /* made for it: it does not grow */
-        sluice_workspace_destroy(own);
 
         sluice_workspace *borrowed;
         ck_assert_int_eq(sluice_forward(runner.engine, NULL, &batch.batch, NULL), SLUICE_STATUS_OK);
