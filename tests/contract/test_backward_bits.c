@@ -168,8 +168,8 @@ static void run_after_others(const test_taped *made, const test_runner *runner)
         OWNED_HANDLE(sluice_tape) tape = test_tape_create(runner, recompute);
         uint64_t random = test_seed();
         for (size_t j = 0; j < sizeof sizes / sizeof sizes[0]; j++) {
-            OWNED(test_batch)
-            before = test_batch_random(&made->shape, sizes[j][0], sizes[j][1], TEST_RAGGED | TEST_STATES, &random);
+            const size_t rows = sizes[j][0], steps = sizes[j][1];
+            OWNED(test_batch) before = test_batch_random(&made->shape, rows, steps, TEST_RAGGED | TEST_STATES, &random);
             OWNED(test_gradient) dirt = test_gradient_random(&made->shape, &before.batch, &random);
             test_prefill(before.x, before.x_count);
             test_prefill(before.h0, before.state_count);

@@ -6,13 +6,6 @@
 
 #include <string.h>
 
-/* A batch whose arrays are guarded copies. */
-typedef struct guarded {
-    sluice_batch batch;
-    test_batch sizes; /* only its counts, and what exists */
-    test_side side;
-} guarded;
-
 static void *outputs(size_t count, test_side side)
 {
     float *values = test_guard_alloc(count * sizeof *values, side);
@@ -20,45 +13,30 @@ static void *outputs(size_t count, test_side side)
     return values;
 }
 
-static guarded guard(const test_batch *from, test_side side)
+/* A batch whose arrays are guarded copies. */
+static sluice_batch guard(const test_batch *from, test_side side)
 {
-    const sluice_batch *batch = &from->batch;
-    const size_t states = from->state_count * sizeof(float), lengths = batch->rows * sizeof(int64_t);
-    guarded made = {.batch = *batch, .sizes = *from, .side = side};
-    made.batch.lengths = test_guard_copy(batch->lengths, lengths, side);
-    made.batch.x = test_guard_copy(batch->x, from->x_count * sizeof(float), side);
-    made.batch.tokens = test_guard_copy(batch->tokens, from->x_count * sizeof(int32_t), side);
-    made.batch.h0 = test_guard_copy(batch->h0, states, side);
-    made.batch.c0 = test_guard_copy(batch->c0, states, side);
-    made.batch.y = outputs(from->y_count, side);
-    made.batch.hn = outputs(from->state_count, side);
-    made.batch.cn = outputs(from->state_count, side);
-    made.batch.logits = batch->logits ? outputs(from->logits_count, side) : NULL;
+    sluice_batch made = from->batch;
+    made.lengths = test_guard_copy(made.lengths, made.rows * sizeof *made.lengths, side);
+    made.x = test_guard_copy(made.x, from->x_count * sizeof *made.x, side);
+    made.tokens = test_guard_copy(made.tokens, from->x_count * sizeof *made.tokens, side);
+    made.h0 = test_guard_copy(made.h0, from->state_count * sizeof *made.h0, side);
+    made.c0 = test_guard_copy(made.c0, from->state_count * sizeof *made.c0, side);
+    made.y = outputs(from->y_count, side);
+    made.hn = outputs(from->state_count, side);
+    made.cn = outputs(from->state_count, side);
+    made.logits = made.logits ? outputs(from->logits_count, side) : NULL;
     return made;
-}
-
-static void unguard(guarded *made)
-{
-    const size_t states = made->sizes.state_count * sizeof(float);
-    test_guard_free((void *)made->batch.lengths, made->batch.rows * sizeof(int64_t));
-    test_guard_free((void *)made->batch.x, made->sizes.x_count * sizeof(float));
-    test_guard_free((void *)made->batch.tokens, made->sizes.x_count * sizeof(int32_t));
-    test_guard_free((void *)made->batch.h0, states);
-    test_guard_free((void *)made->batch.c0, states);
-    test_guard_free(made->batch.y, made->sizes.y_count * sizeof(float));
-    test_guard_free(made->batch.hn, states);
-    test_guard_free(made->batch.cn, states);
-    test_guard_free(made->batch.logits, made->sizes.logits_count * sizeof(float));
 }
 
 /* Run one batch guarded at one side, and see that the answer is the one it had in the open. */
 static void run_guarded(const test_runner *runner, const test_batch *open, test_side side)
 {
-    guarded made = guard(open, side);
-    test_forward(runner, &made.batch);
-    const test_batch got = {.y = made.batch.y, .hn = made.batch.hn, .cn = made.batch.cn, .logits = made.batch.logits};
+    const sluice_batch made = guard(open, side);
+    test_forward(runner, &made);
+    const test_batch got = {.y = made.y, .hn = made.hn, .cn = made.cn, .logits = made.logits};
     test_same_outputs(&got, open, runner->name);
-    unguard(&made);
+    test_guard_free_all();
 }
 
 /* Odd and even sizes round every vector and tile width. */
@@ -144,9 +122,7 @@ TEST(rows_end_at_pages)
             test_forward(&runner, &guarded_rows);
             test_same_outputs(&got, &open, runner.name);
         }
-    for (size_t n = 0; n < ROWS; n++)
-        test_guard_free(rows[n], (size_t)open.lengths[n] * shape.inputs * sizeof(float));
-    test_guard_free((void *)guarded_rows.x_offsets, sizeof offsets);
+    test_guard_free_all();
 }
 
 /* Floats at every place within a cache line: no array needs more than its type's alignment. */

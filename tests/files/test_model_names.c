@@ -290,10 +290,10 @@ TEST(long_names)
 /* A name cannot break the notes into other lines, nor steer a terminal, also where it is the network's. */
 TEST(control_characters)
 {
-    OWNED_HANDLE(sluice_model)
-    model = load("l\\n.weight_ih_l0 F32 16,3;l\\n.weight_hh_l0 F32 16,4;a\\nhead:b\\t F32 1;c\\u009bd\\u0000e\\u007f F32 1;"
-                 "z\\tout.weight F32 2,4;",
-                 NULL, "control");
+    static const char tensors[] =
+        "l\\n.weight_ih_l0 F32 16,3;l\\n.weight_hh_l0 F32 16,4;a\\nhead:b\\t F32 1;c\\u009bd\\u0000e\\u007f F32 1;"
+        "z\\tout.weight F32 2,4;";
+    OWNED_HANDLE(sluice_model) model = load(tensors, NULL, "control");
     ck_assert_str_eq(sluice_model_get_notes(model), "names: torch, prefix \"l?.\", head \"z?out\", no embedding\n"
                                                     "ignored: \"a?head:b?\" F32 [1]\nignored: \"c??d??e?\" F32 [1]");
 }

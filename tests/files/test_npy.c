@@ -11,6 +11,8 @@
 #include <stdbool.h>
 #include <sys/resource.h>
 
+TEST_HANDLE(sl_npy_reader, sl_npy_close)
+
 /* What numpy 2.4 writes before the data of numpy.save(f, numpy.zeros((2, 3), 'f4')). */
 #define NUMPY_TEXT "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }"
 static const char numpy_head[] =
@@ -107,7 +109,7 @@ TEST_EACH(texts_unusual, good_texts)
     const size_t bytes = elements * sl_npy_type_bytes(good_texts[_i].type);
     OWNED(test_bytes) file = make_file(good_texts[_i].major, 0, good_texts[_i].text, strlen(good_texts[_i].text), bytes);
     test_file_write(test_path("x.npy"), file.data, file.size);
-    sl_npy_reader *reader;
+    OWNED_HANDLE(sl_npy_reader) reader = NULL;
     sl_npy_header header;
     SUCCEEDS(sl_npy_open, test_path("x.npy"), &reader, &header);
     ck_assert_int_eq(header.type, good_texts[_i].type);
@@ -120,7 +122,6 @@ TEST_EACH(texts_unusual, good_texts)
     for (size_t k = 0; k < bytes; k++)
         ck_assert_uint_eq(data[k], k);
     ck_assert_uint_eq(data[bytes], 0xff);
-    sl_npy_close(reader);
 }
 
 /* Standard input becomes the end of a pipe that holds these bytes. */
@@ -136,10 +137,10 @@ static void feed_stdin(const test_bytes *file)
 
 TEST(pipe_goes_forward)
 {
-    OWNED(test_bytes)
-    file = make_file(1, 0, DICT("'|u1'", "False", "(5, 2)"), strlen(DICT("'|u1'", "False", "(5, 2)")), 9); /* one short */
+    static const char text[] = DICT("'|u1'", "False", "(5, 2)");
+    OWNED(test_bytes) file = make_file(1, 0, text, strlen(text), 9); /* one short */
     feed_stdin(&file);
-    sl_npy_reader *reader;
+    OWNED_HANDLE(sl_npy_reader) reader = NULL;
     sl_npy_header header;
     SUCCEEDS(sl_npy_open, "-", &reader, &header);
     unsigned char data[10];
@@ -148,7 +149,6 @@ TEST(pipe_goes_forward)
     REFUSED(SLUICE_STATUS_UNSUPPORTED, "standard input: expected element 4 next, asked for 0", sl_npy_read, reader, 0, 1, data);
     SUCCEEDS(sl_npy_read, reader, 4, 0, data);
     REFUSED(SLUICE_STATUS_BAD_DATA, "byte 77: the data end here, expected them up to byte 78", sl_npy_read, reader, 4, 6, data);
-    sl_npy_close(reader);
     ck_assert_int_ne(fcntl(STDIN_FILENO, F_GETFD), -1);
 }
 
@@ -176,7 +176,7 @@ TEST(stdin_from_the_middle_of_a_file)
     const int fd = open(test_path("x"), O_RDONLY);
     ck_assert_int_eq(lseek(fd, 7, SEEK_SET), 7);
     ck_assert_int_eq(dup2(fd, STDIN_FILENO), STDIN_FILENO);
-    sl_npy_reader *reader;
+    OWNED_HANDLE(sl_npy_reader) reader = NULL;
     sl_npy_header header;
     SUCCEEDS(sl_npy_open, "-", &reader, &header);
     unsigned char data[4];
@@ -184,7 +184,6 @@ TEST(stdin_from_the_middle_of_a_file)
     ck_assert_mem_eq(data, "\x08\x09\x0a\x0b", 4);
     SUCCEEDS(sl_npy_read, reader, 0, 1, data);
     ck_assert_mem_eq(data, "\0\1\2\3", 4);
-    sl_npy_close(reader);
     close(fd);
 }
 
@@ -192,7 +191,7 @@ TEST(reads_outside_the_array)
 {
     OWNED(test_bytes) file = make_file(1, 0, F4("(3,)"), strlen(F4("(3,)")), 12);
     test_file_write(test_path("x.npy"), file.data, file.size);
-    sl_npy_reader *reader;
+    OWNED_HANDLE(sl_npy_reader) reader = NULL;
     sl_npy_header header;
     sluice_error error = {0};
     float data[4];
@@ -204,7 +203,6 @@ TEST(reads_outside_the_array)
     ck_assert_int_eq(truncate(test_path("x.npy"), (off_t)file.size - 5), 0); /* cut short by someone meanwhile */
     ck_assert_int_eq(sl_npy_read(reader, 1, 2, data, &error), SLUICE_STATUS_BAD_DATA);
     test_check_message("cut", &error, SLUICE_STATUS_BAD_DATA, "byte 73: the data end here");
-    sl_npy_close(reader);
 }
 
 TEST(inputs_that_cannot_be_opened)
@@ -296,7 +294,7 @@ static void round_trip(const sl_npy_header *header, uint64_t *state)
         back[k] = (unsigned char)~data[k];
     }
     sl_npy_writer *writer;
-    sl_npy_reader *reader;
+    OWNED_HANDLE(sl_npy_reader) reader = NULL;
     sl_npy_header found;
     SUCCEEDS(sl_npy_create, test_path("x.npy"), header, &writer);
     const size_t cut = header->elements ? test_random(state) % header->elements : 0;
@@ -313,7 +311,6 @@ static void round_trip(const sl_npy_header *header, uint64_t *state)
     SUCCEEDS(sl_npy_read, reader, 0, other, back);
     ck_assert_mem_eq(data, back, size);
     ck_assert_uint_eq(back[size], (unsigned char)~data[size]);
-    sl_npy_close(reader);
     struct stat about;
     ck_assert_int_eq(stat(test_path("x.npy"), &about), 0);
     ck_assert_uint_eq(((size_t)about.st_size - size) % 64, 0);
@@ -338,13 +335,12 @@ TEST(shape_of_the_longest_text)
     const sl_npy_header header = {.type = SL_NPY_U1, .dims = 4, .shape = {0, 2147483647, 2147483647, 1}};
     sl_npy_header found;
     sl_npy_writer *writer;
-    sl_npy_reader *reader;
+    OWNED_HANDLE(sl_npy_reader) reader = NULL;
     sluice_error error = {0};
     SUCCEEDS(sl_npy_create, test_path("x.npy"), &header, &writer);
     SUCCEEDS(sl_npy_commit, writer);
     SUCCEEDS(sl_npy_open, test_path("x.npy"), &reader, &found);
     ck_assert_mem_eq(found.shape, header.shape, sizeof header.shape);
-    sl_npy_close(reader);
     const sl_npy_header large = {.type = SL_NPY_F4, .dims = 4, .shape = {SIZE_MAX, SIZE_MAX, SIZE_MAX, SIZE_MAX}};
     ck_assert_int_eq(sl_npy_create(test_path("y.npy"), &large, &writer, &error), SLUICE_STATUS_TOO_LARGE);
     ck_assert_ptr_null(writer);

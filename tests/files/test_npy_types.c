@@ -9,6 +9,8 @@
 #include <math.h>
 #include <stdbool.h>
 
+TEST_HANDLE(sl_npy_reader, sl_npy_close)
+
 static const char *const names[SL_NPY_TYPES] = {"f4", "u1", "i4", "i8", "f2", "f8", "b1", "i1", "i2", "u2", "u4", "u8"};
 
 /* A file of this header; data are added behind it. */
@@ -52,7 +54,7 @@ static const struct {
 TEST_EACH(types_as_spelled, spellings)
 {
     OWNED(test_bytes) file = make_header(spellings[_i].descr, "False", "(1,)");
-    sl_npy_reader *reader;
+    OWNED_HANDLE(sl_npy_reader) reader = NULL;
     sl_npy_header header;
     test_bytes_add(&file, "12345678", sl_npy_type_bytes(spellings[_i].type));
     check_opens(&file, &reader, &header);
@@ -60,7 +62,6 @@ TEST_EACH(types_as_spelled, spellings)
                   spellings[_i].descr, sl_npy_type_get_name(header.type), header.big_endian);
     ck_assert_str_eq(sl_npy_type_get_name(header.type), names[header.type]);
     ck_assert_int_eq(sl_npy_type_is_integer(header.type), header.type != SL_NPY_B1 && names[header.type][0] != 'f');
-    sl_npy_close(reader);
 }
 
 /* Shapes of one long dimension stand the same in both orders; Python 2 wrote L behind dimensions. */
@@ -79,7 +80,7 @@ static const struct {
 TEST_EACH(shapes_and_orders, shapes)
 {
     OWNED(test_bytes) file = make_header("'|u1'", shapes[_i].order, shapes[_i].shape);
-    sl_npy_reader *reader;
+    OWNED_HANDLE(sl_npy_reader) reader = NULL;
     sl_npy_header header;
     test_bytes_add(&file, "abcdefgh", shapes[_i].elements);
     check_opens(&file, &reader, &header);
@@ -90,7 +91,6 @@ TEST_EACH(shapes_and_orders, shapes)
         ck_assert_int_eq(sl_npy_read(reader, 0, header.elements, data, NULL), SLUICE_STATUS_OK);
         ck_assert_mem_eq(data, "abcdefgh", header.elements);
     }
-    sl_npy_close(reader);
 }
 
 TEST(two_arrays_in_a_file)
@@ -239,7 +239,7 @@ static void check_values(sl_npy_type type, bool big_endian, bool converts, bool 
     FREED uint64_t *bits = calloc(COUNT, sizeof *bits);
     for (size_t k = 0; k < COUNT; k++)
         add_element(&file, type, big_endian, bits[k] = random_bits(type, state));
-    sl_npy_reader *reader;
+    OWNED_HANDLE(sl_npy_reader) reader = NULL;
     sl_npy_header header;
     sluice_error error = {0};
     if (piped)
@@ -262,7 +262,6 @@ static void check_values(sl_npy_type type, bool big_endian, bool converts, bool 
         ck_assert_msg(memcmp(data + k * bytes, converts ? (const void *)&expected : &bits[k], bytes) == 0, "%s: element %zu of %s",
                       descr, k, converts ? "f4" : "the file's type");
     }
-    sl_npy_close(reader);
     free(data);
 }
 
@@ -341,7 +340,7 @@ TEST_LOOP(losses_have_a_place, 0, 2)
     OWNED(test_bytes) file = make_header("'<i4'", _i ? "True" : "False", "(3, 5, 2)");
     for (uint64_t k = 0; k < 30; k++)
         test_bytes_add_number(&file, k == 17 ? 16777218 : k == 23 ? 16777219 : k, 4);
-    sl_npy_reader *reader;
+    OWNED_HANDLE(sl_npy_reader) reader = NULL;
     sl_npy_header header;
     float data[30];
     check_opens(&file, &reader, &header);
@@ -354,7 +353,6 @@ TEST_LOOP(losses_have_a_place, 0, 2)
     ck_assert(loss->found);
     ck_assert_str_eq(loss->value, "16777219");
     ck_assert_mem_eq(loss->index, _i ? in_fortran : in_c, sizeof in_c);
-    sl_npy_close(reader);
 }
 
 /* ---- Fortran order --------------------------------------------------------------------------------------------------------- */
@@ -428,7 +426,7 @@ TEST_LOOP(fortran_order, 0, SL_NPY_TYPES)
         columns of = {.type = (sl_npy_type)_i, .big_endian = ways & 1, .converts = ways & 2, .piped = ways & 4};
         of.dims = 2 + (ways >> 3) % 3;
         OWNED(test_bytes) file = make_columns(&of, &state);
-        sl_npy_reader *reader;
+        OWNED_HANDLE(sl_npy_reader) reader = NULL;
         sl_npy_header header;
         if (of.piped)
             feed_stdin(&file);
@@ -441,7 +439,6 @@ TEST_LOOP(fortran_order, 0, SL_NPY_TYPES)
             const size_t axis = test_random(&state) % of.dims, rows = of.shape[axis], first = test_random(&state) % rows;
             check_rows(&of, reader, axis, part ? first : 0, part ? test_random(&state) % (rows - first + 1) : rows);
         }
-        sl_npy_close(reader);
         free(of.bits);
     }
 }
@@ -449,7 +446,7 @@ TEST_LOOP(fortran_order, 0, SL_NPY_TYPES)
 TEST(fortran_order_refused)
 {
     OWNED(test_bytes) file = make_header("'<f4'", "True", "(2, 3)");
-    sl_npy_reader *reader;
+    OWNED_HANDLE(sl_npy_reader) reader = NULL;
     sl_npy_header header;
     sluice_error error = {0};
     float data[6];
@@ -459,7 +456,6 @@ TEST(fortran_order_refused)
     SUCCEEDS(sl_npy_open, "-", &reader, &header);
     ck_assert_int_eq(sl_npy_read_columns(reader, 1, 2, 1, 2, data, &error), SLUICE_STATUS_BAD_ARGUMENT);
     REFUSED(SLUICE_STATUS_BAD_DATA, "the data end here, expected them up to byte", sl_npy_read_columns, reader, 1, 2, 0, 2, data);
-    sl_npy_close(reader);
 }
 
 /* A file that is cut short after it was opened. */
@@ -468,7 +464,7 @@ TEST(fortran_order_cut)
     OWNED(test_bytes) file = make_header("'>f8'", "True", "(4, 3)");
     for (uint64_t k = 0; k < 12; k++)
         test_bytes_add_number(&file, k, 8);
-    sl_npy_reader *reader;
+    OWNED_HANDLE(sl_npy_reader) reader = NULL;
     sl_npy_header header;
     float data[12];
     check_opens(&file, &reader, &header);
@@ -476,7 +472,6 @@ TEST(fortran_order_cut)
     ck_assert_int_eq(truncate(test_path("x.npy"), (off_t)file.size - 16), 0);
     SUCCEEDS(sl_npy_read_columns, reader, 1, 4, 0, 2, data);
     REFUSED(SLUICE_STATUS_BAD_DATA, "x.npy: byte ", sl_npy_read_columns, reader, 1, 4, 2, 2, data);
-    sl_npy_close(reader);
 }
 
 TEST_FIXTURE(test_folder_setup, test_folder_teardown)

@@ -49,8 +49,8 @@ TEST_EACH(headers_malformed, bad_headers)
 TEST_EACH(frames_malformed, bad_frames)
 {
     const char *header = "{" A "}";
-    OWNED(test_bytes)
-    file = test_safetensors_file(header, bad_frames[_i].length == TRUE_LENGTH ? strlen(header) : bad_frames[_i].length, 8);
+    const uint64_t length = bad_frames[_i].length == TRUE_LENGTH ? strlen(header) : bad_frames[_i].length;
+    OWNED(test_bytes) file = test_safetensors_file(header, length, 8);
     if (file.size > bad_frames[_i].keep)
         file.size = bad_frames[_i].keep;
     check_bad(bad_frames[_i].name, &file, NULL, SLUICE_STATUS_BAD_DATA, bad_frames[_i].part);
@@ -293,11 +293,9 @@ static void check_values(const sl_tensor_source *file, const test_bytes *bytes, 
 TEST(values_in_place)
 {
     uint64_t state = test_seed();
-    OWNED(test_bytes)
-    file = test_safetensors_network(WIDE_CELL("l1_reverse", "BF16", "4") "fc.bias BF16 3;" WIDE_CELL("l0", "F32", "3")
-                                        WIDE_CELL("l1", "F16", "4")
-                                            WIDE_CELL("l0_reverse", "F16", "3") "embedding.weight F16 7,3;fc.weight F32 3,4;",
-                                    "{\"format\":\"pt\",\"classes\":\"one,zwei,trois\"}", &state);
+    static const char tensors[] = WIDE_CELL("l1_reverse", "BF16", "4") "fc.bias BF16 3;" WIDE_CELL("l0", "F32", "3")
+        WIDE_CELL("l1", "F16", "4") WIDE_CELL("l0_reverse", "F16", "3") "embedding.weight F16 7,3;fc.weight F32 3,4;";
+    OWNED(test_bytes) file = test_safetensors_network(tensors, "{\"format\":\"pt\",\"classes\":\"one,zwei,trois\"}", &state);
     test_file_write(test_path("x"), file.data, file.size);
     OWNED_HANDLE(sluice_model) model = NULL;
     sl_tensor_source opened;

@@ -15,6 +15,8 @@
 #include <string.h>
 #include <unistd.h>
 
+TEST_HANDLE(sl_fixture, sl_fixture_destroy)
+
 #define CHECKED_FLOP 1e7
 
 static const sl_timing_plan quick = {1e-9, 1, 0, NULL};
@@ -70,7 +72,7 @@ static void check_row(const sl_case *shape, const sl_peer *peer, const sl_result
 TEST_LOOP(each_peer_agrees_with_the_reference, 0, CASES)
 {
     const sl_case *shape = &cases[_i];
-    sl_fixture *fixture = make_fixture(shape);
+    OWNED_HANDLE(sl_fixture) fixture = make_fixture(shape);
     unsetenv("SLUICE_NUM_THREADS");
     for (size_t p = 0; sl_peer_get_name(p); p++) {
         const sl_peer *peer = sl_peer_get(p);
@@ -92,7 +94,6 @@ TEST_LOOP(each_peer_agrees_with_the_reference, 0, CASES)
             check_row(shape, peer, &result);
         }
     }
-    sl_fixture_destroy(fixture);
 }
 
 /* ---- Wrong peers ------------------------------------------------------------------------------------------------------------ */
@@ -139,12 +140,11 @@ static sluice_status run_spoilt(sluice_status (*call)(void *made, sluice_error *
     const sl_peer peer = {
         .name = "spoilt", .describe = sl_peer_plain.describe, .make = make_spoilt, .call = call, .destroy = sl_peer_plain.destroy};
     const sl_setting setting = {.threads = 1, .peer = &peer};
-    sl_fixture *fixture = make_fixture(&cases[1]);
+    OWNED_HANDLE(sl_fixture) fixture = make_fixture(&cases[1]);
     sl_result result;
     right_calls = right;
     *error = (sluice_error){0};
     const sluice_status status = sl_fixture_run(fixture, &setting, &quick, &result, error);
-    sl_fixture_destroy(fixture);
     return status;
 }
 
@@ -176,7 +176,7 @@ TEST(the_runtimes_threads_are_left_as_they_were)
     setenv("OMP_NUM_THREADS", "2", 1); /* has sl_threads_choose ask the runtime */
     unsetenv("SLUICE_NUM_THREADS");
     ck_assert_int_eq(sl_threads_choose(0, &before, reason, sizeof reason, NULL), 0);
-    sl_fixture *fixture = make_fixture(&cases[1]);
+    OWNED_HANDLE(sl_fixture) fixture = make_fixture(&cases[1]);
     for (size_t p = 0; sl_peer_get_name(p); p++) {
         const sl_setting setting = {.threads = before + 1, .peer = sl_peer_get(p)};
         sl_result result;
@@ -185,7 +185,6 @@ TEST(the_runtimes_threads_are_left_as_they_were)
         ck_assert_int_eq(sl_threads_choose(0, &after, reason, sizeof reason, NULL), 0);
         ck_assert_msg(after == before, "%s: %u, then %u", sl_peer_get_name(p), before, after);
     }
-    sl_fixture_destroy(fixture);
 }
 
 /* ---- Rows against each other ------------------------------------------------------------------------------------------------ */
@@ -308,7 +307,7 @@ static void check_gradient_tensors(const sl_case *shape, const char *directory, 
 static void check_gradient_files(const sl_case *shape, const char *directory)
 {
     const size_t cells = shape->batch * shape->steps, states = shape->layers * shape->directions * shape->batch * shape->hidden;
-    sl_fixture *fixture = make_fixture(shape);
+    OWNED_HANDLE(sl_fixture) fixture = make_fixture(shape);
     const sluice_gradient *gradient = sl_gradients_get_expected(sl_fixture_get_gradients(fixture));
     check_array(directory, "dy", cells * shape->directions * shape->hidden, gradient->dy);
     check_array(directory, "dhn", states, gradient->dhn);
@@ -317,7 +316,6 @@ static void check_gradient_files(const sl_case *shape, const char *directory)
     check_array(directory, "dh0", states, gradient->dh0);
     check_array(directory, "dc0", states, gradient->dc0);
     check_gradient_tensors(shape, directory, gradient);
-    sl_fixture_destroy(fixture);
 }
 
 /* Remove the directory of a case and the one it stands in. */

@@ -12,6 +12,8 @@
 #include <string.h>
 #include <unistd.h>
 
+TEST_HANDLE(sl_fixture, sl_fixture_destroy)
+
 /* ---- Rows and formats ------------------------------------------------------------------------------------------------------ */
 
 static sl_result sample_result(void)
@@ -265,7 +267,7 @@ static void check_steps(const sl_case *shape, uint64_t total)
 TEST_EACH(a_case_is_checked_and_timed, cases)
 {
     const sl_timing_plan plan = {1e-6, 2, 0, NULL};
-    sl_fixture *fixture;
+    OWNED_HANDLE(sl_fixture) fixture = NULL;
     sl_result result;
     sluice_error error = {0};
     ck_assert_msg(sl_fixture_create(&cases[_i], CHECKED_FLOP, &fixture, &error) == 0, "%s", error.message);
@@ -278,7 +280,6 @@ TEST_EACH(a_case_is_checked_and_timed, cases)
         ck_assert(result.plan.thread_groups >= 1 && result.plan.threads_per_group >= 1);
         check_steps(&cases[_i], result.total_steps);
     }
-    sl_fixture_destroy(fixture);
 }
 
 TEST(measuring_is_for_equal_rows)
@@ -288,13 +289,12 @@ TEST(measuring_is_for_equal_rows)
     for (size_t k = 0; k < 2; k++) {
         for (unsigned gemm = SLUICE_GEMM_FUSED; gemm <= SLUICE_GEMM_BLIS; gemm++) {
             const sl_setting setting = {.threads = 2, .gemm = (sluice_gemm)gemm, .measure = true};
-            sl_fixture *fixture;
+            OWNED_HANDLE(sl_fixture) fixture = NULL;
             sl_result result;
             sluice_error error = {0};
             ck_assert_msg(sl_fixture_create(&shapes[k], CHECKED_FLOP, &fixture, &error) == 0, "%s", error.message);
             ck_assert_msg(sl_fixture_run(fixture, &setting, &plan, &result, &error) == 0, "%s", error.message);
             ck_assert_int_eq(result.setting.measure, gemm == SLUICE_GEMM_FUSED && !shapes[k].ragged);
-            sl_fixture_destroy(fixture);
         }
     }
 }

@@ -18,6 +18,8 @@
 #include <math.h>
 #include <string.h>
 
+TEST_HANDLE(sl_fixture, sl_fixture_destroy)
+
 #define CHECKED_FLOP 1e7
 
 static const sl_timing_plan quick = {1e-9, 1, 0, NULL};
@@ -214,7 +216,7 @@ TEST_LOOP(the_loops_are_the_equations, 0, CASES)
     const sluice_model *model;
     sluice_batch batch;
     sl_reference_f64 *loops;
-    sl_fixture *fixture = make_fixture(shape, SL_TRAIN_BOTH);
+    OWNED_HANDLE(sl_fixture) fixture = make_fixture(shape, SL_TRAIN_BOTH);
     sl_fixture_look(fixture, &model, &batch);
     const sluice_gradient *gradient = sl_gradients_get(sl_fixture_get_gradients(fixture));
     sluice_shape network;
@@ -235,7 +237,6 @@ TEST_LOOP(the_loops_are_the_equations, 0, CASES)
     check_sums(loops, &expected);
     sl_reference_f64_destroy(loops);
     free(lists);
-    sl_fixture_destroy(fixture);
 }
 
 /* ---- Peers ------------------------------------------------------------------------------------------------------------------- */
@@ -280,11 +281,10 @@ TEST_LOOP(each_peer_trains_or_says_so, 0, CASES)
     for (sl_train_pass train = SL_TRAIN_FORWARD; train <= SL_TRAIN_BOTH; train++) {
         sl_case shape = cases[_i];
         shape.train = train;
-        sl_fixture *fixture = make_fixture(&shape, train);
+        OWNED_HANDLE(sl_fixture) fixture = make_fixture(&shape, train);
         for (size_t p = 0; sl_peer_get_name(p); p++)
             for (unsigned threads = 1; sl_peer_get(p) && threads <= 3; threads += 2)
                 run_peer(sl_peer_get(p), fixture, &shape, threads);
-        sl_fixture_destroy(fixture);
     }
 }
 
@@ -321,7 +321,7 @@ static sluice_status call_lacking(void *made, sluice_error *error)
 static sluice_status run_spoilt(sluice_status (*call)(void *made, sluice_error *error), unsigned right, sluice_error *error)
 {
     sl_peer peer = sl_peer_sluice;
-    sl_fixture *fixture = make_fixture(&cases[1], SL_TRAIN_BOTH);
+    OWNED_HANDLE(sl_fixture) fixture = make_fixture(&cases[1], SL_TRAIN_BOTH);
     sl_result result;
     peer.name = "spoilt";
     peer.make = make_spoilt;
@@ -330,7 +330,6 @@ static sluice_status run_spoilt(sluice_status (*call)(void *made, sluice_error *
     *error = (sluice_error){0};
     const sl_setting setting = {.threads = 1, .gemm = SLUICE_GEMM_FUSED, .peer = &peer};
     const sluice_status status = sl_fixture_run(fixture, &setting, &quick, &result, error);
-    sl_fixture_destroy(fixture);
     return status;
 }
 
@@ -373,7 +372,7 @@ TEST(each_array_is_compared)
 {
     const sl_case *shape = &cases[4];
     const size_t last = shape->layers * shape->directions - 1;
-    sl_fixture *fixture = make_fixture(shape, SL_TRAIN_BOTH);
+    OWNED_HANDLE(sl_fixture) fixture = make_fixture(shape, SL_TRAIN_BOTH);
     const sl_setting setting = {.threads = 1, .gemm = SLUICE_GEMM_FUSED};
     const sl_gradients *gradients = sl_fixture_get_gradients(fixture);
     const sluice_gradient *found = sl_gradients_get(gradients), *expected = sl_gradients_get_expected(gradients);
@@ -401,13 +400,12 @@ TEST(each_array_is_compared)
         const double bound = sl_gradient_bound(&result.shape, arrays[a].sums ? result.total_steps : 0, largest);
         check_change(gradients, &arrays[a].found[arrays[a].count - 1], bound, arrays[a].name);
     }
-    sl_fixture_destroy(fixture);
 }
 
 TEST(a_zero_has_its_sign)
 {
     const sl_case *shape = &cases[5];
-    sl_fixture *fixture = make_fixture(shape, SL_TRAIN_BOTH);
+    OWNED_HANDLE(sl_fixture) fixture = make_fixture(shape, SL_TRAIN_BOTH);
     const sl_setting setting = {.threads = 1, .gemm = SLUICE_GEMM_FUSED};
     const sl_gradients *gradients = sl_fixture_get_gradients(fixture);
     const sluice_model *model;
@@ -423,5 +421,4 @@ TEST(a_zero_has_its_sign)
     ck_assert(*past == 0 && !signbit(*past));
     *past = -0.0f;
     ck_assert(!sl_gradients_agree(gradients, true, &wrong) && sl_gradients_agree(gradients, false, &wrong));
-    sl_fixture_destroy(fixture);
 }

@@ -91,23 +91,23 @@ int test_run(Suite *suite);
     }
 
 /* OWNED(type) declares a variable that type_free frees where its block ends, the last declared first. OWNED_HANDLE(type) declares a
- * pointer for which type_destroy, and FREED before a declaration of pointers one for which free, does so. */
+ * pointer for which the destroyer that TEST_HANDLE names, and FREED before a declaration of pointers one for which free, does so. */
 #define OWNED(type) __attribute__((cleanup(type##_free))) type
 #define FREED __attribute__((cleanup(test_memory_free)))
 #define OWNED_HANDLE(type) __attribute__((cleanup(test_##type##_destroy))) type *
 
-/* What OWNED_HANDLE needs of a type that has a function type_destroy. */
-#define TEST_HANDLE(type)                                                                                                          \
+/* What OWNED_HANDLE needs of a type: the function that destroys one. */
+#define TEST_HANDLE(type, destroy)                                                                                                 \
     static inline void test_##type##_destroy(type **handle)                                                                        \
     {                                                                                                                              \
-        type##_destroy(*handle);                                                                                                   \
+        destroy(*handle);                                                                                                          \
     }
-TEST_HANDLE(sluice_model)
-TEST_HANDLE(sluice_engine)
-TEST_HANDLE(sluice_workspace)
-TEST_HANDLE(sluice_streams)
-TEST_HANDLE(sluice_tape)
-TEST_HANDLE(sluice_trainer)
+TEST_HANDLE(sluice_model, sluice_model_destroy)
+TEST_HANDLE(sluice_engine, sluice_engine_destroy)
+TEST_HANDLE(sluice_workspace, sluice_workspace_destroy)
+TEST_HANDLE(sluice_streams, sluice_streams_destroy)
+TEST_HANDLE(sluice_tape, sluice_tape_destroy)
+TEST_HANDLE(sluice_trainer, sluice_trainer_destroy)
 
 static inline void test_memory_free(void *pointer)
 {

@@ -154,8 +154,8 @@ TEST(agrees_with_torch)
     double worst = 0.0;
     for (size_t j = 0; j < GOLDEN_GRADIENTS; j++) {
         OWNED(golden_gradient) golden = golden_gradient_load(golden_gradient_names[j]);
-        OWNED(test_adjoint)
-        adjoint = test_adjoint_run(&golden.base.network.weights, &golden.base.batch.batch, &golden.gradient.gradient, NULL);
+        const golden_case *base = &golden.base;
+        OWNED(test_adjoint) adjoint = test_adjoint_run(&base->network.weights, &base->batch.batch, &golden.gradient.gradient, NULL);
         for (size_t k = 0; k < TEST_INPUTS; k++) {
             const double error = distance(adjoint.gradient[k], golden.want[k], adjoint.input_count[k]);
             ck_assert_msg(error <= 1e-12, "%s: gradient of %s differs by %.3g", golden_gradient_names[j], test_input_names[k],

@@ -343,15 +343,7 @@ static void run_guarded_side(const scene *made, const test_runner *runner, test_
                            .head_bias = got.out[TEST_HEAD_BIAS]};
     test_there_and_back(runner, side == TEST_SIDE_END ? 0 : 2, &batch, g);
     test_same_gradients(&got, &made->gradient, runner->name);
-    test_guard_free((void *)batch.lengths, batch.rows * sizeof *batch.lengths);
-    test_guard_free((void *)batch.x, open->x_count * sizeof *open->x);
-    test_guard_free((void *)batch.tokens, open->x_count * sizeof *open->tokens);
-    test_guard_free((void *)batch.h0, open->state_count * sizeof *open->h0);
-    test_guard_free((void *)batch.c0, open->state_count * sizeof *open->c0);
-    for (size_t j = 0; j < TEST_RESULTS; j++)
-        test_guard_free(got.in[j], got.in_count[j] * sizeof(float));
-    for (size_t j = 0; j < TEST_INPUTS; j++)
-        test_guard_free(got.out[j], got.out_count[j] * sizeof(float));
+    test_guard_free_all();
     free(tables);
 }
 

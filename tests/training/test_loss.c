@@ -252,8 +252,8 @@ TEST_LOOP(threads, 0, 4)
 {
     uint64_t random = test_seed() + (uint64_t)_i;
     const size_t steps = _i / 2 ? 37 : 1;
-    OWNED(loss_scene)
-    scene = make_scene(_i % 2 ? SLUICE_LOSS_SQUARED_ERROR : SLUICE_LOSS_CROSS_ENTROPY, 97, steps, _i / 2 ? 21 : 333, &random);
+    const sluice_loss_kind kind = _i % 2 ? SLUICE_LOSS_SQUARED_ERROR : SLUICE_LOSS_CROSS_ENTROPY;
+    OWNED(loss_scene) scene = make_scene(kind, 97, steps, _i / 2 ? 21 : 333, &random);
     scene.loss.lengths = steps > 1 ? scene.lengths : NULL;
     get(&scene.loss);
     const sluice_loss one = scene.loss;
