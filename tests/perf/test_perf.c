@@ -2,7 +2,7 @@
 #include "base/clock.h"
 #include "support/message.h"
 #include "support/suite.h"
-#include "support/words.h"
+#include "support/bench_words.h"
 
 #include "perf/bench/grammar.h"
 #include "perf/measure/harness.h"
@@ -150,22 +150,13 @@ TEST(seconds_have_a_range)
 
 /* ---- The command line ------------------------------------------------------------------------------------------------------ */
 
-/* Parse a command line of words separated by blanks. */
-static sluice_status parse(const char *line, sl_bench_options *options, sluice_error *error)
-{
-    static test_words words;
-    static char program[] = "sluice-bench";
-    test_words_split(&words, program, line);
-    return sl_bench_options_parse(words.argc, words.argv, options, error);
-}
-
 TEST(options_span_all_combinations)
 {
     static sl_bench_options options;
     size_t shapes, settings;
     const char *line =
         "--steps 5,6 --batch 1-3 --hidden 8,16 --input 4 --layers 1,2 10,20,30 --threads 1,2 --isa scalar,avx2 --case 1,2,3";
-    ck_assert_int_eq(parse(line, &options, NULL), SLUICE_STATUS_OK);
+    ck_assert_int_eq(test_bench_parse(line, &options, NULL), SLUICE_STATUS_OK);
     ck_assert_int_eq(sl_bench_options_count(&options, &shapes, &settings, NULL), SLUICE_STATUS_OK);
     ck_assert_uint_eq(shapes, (2 * 3 * 2 * 1 + 2) * 2);
     ck_assert_uint_eq(settings, 4);
@@ -191,16 +182,17 @@ TEST(defaults_make_a_run)
 {
     static sl_bench_options options;
     size_t shapes, settings;
-    ck_assert_int_eq(parse("", &options, NULL), SLUICE_STATUS_OK);
+    ck_assert_int_eq(test_bench_parse("", &options, NULL), SLUICE_STATUS_OK);
     ck_assert_int_eq(sl_bench_options_count(&options, &shapes, &settings, NULL), SLUICE_STATUS_OK);
     ck_assert(shapes == 7 && settings == 1 && options.action == SL_ACTION_CASES && options.format == SL_BENCH_TABLE);
     ck_assert_uint_eq(sl_bench_options_get_setting(&options, 0).threads, 0);
-    ck_assert_int_eq(parse("--hidden 48", &options, NULL), SLUICE_STATUS_OK);
+    ck_assert_int_eq(test_bench_parse("--hidden 48", &options, NULL), SLUICE_STATUS_OK);
     ck_assert_int_eq(sl_bench_options_count(&options, &shapes, &settings, NULL), SLUICE_STATUS_OK);
     const sl_case shape = sl_bench_options_get_case(&options, 0);
     ck_assert(shapes == 1 && shape.hidden == 48 && shape.input == 48 && shape.layers == 1 && shape.directions == 1 &&
               !shape.ragged);
-    ck_assert_int_eq(parse("--kernels --bidirectional --ragged uniform --format md -o f", &options, NULL), SLUICE_STATUS_OK);
+    ck_assert_int_eq(test_bench_parse("--kernels --bidirectional --ragged uniform --format md -o f", &options, NULL),
+                     SLUICE_STATUS_OK);
     ck_assert(options.action == SL_ACTION_KERNELS && options.format == SL_BENCH_MD);
     const sl_case both = sl_bench_options_get_case(&options, 0);
     ck_assert(both.directions == 2 && both.ragged == SL_RAGGED_UNIFORM);
@@ -210,7 +202,7 @@ TEST(defaults_make_a_run)
 TEST(measuring_is_a_schedule)
 {
     static sl_bench_options options;
-    ck_assert_int_eq(parse("--schedule auto,units,measure --ragged tail", &options, NULL), SLUICE_STATUS_OK);
+    ck_assert_int_eq(test_bench_parse("--schedule auto,units,measure --ragged tail", &options, NULL), SLUICE_STATUS_OK);
     ck_assert_uint_eq(options.schedule.count, 3);
     const sl_setting units = sl_bench_options_get_setting(&options, 1), measure = sl_bench_options_get_setting(&options, 2);
     ck_assert(!units.measure && units.schedule == SLUICE_SCHEDULE_UNITS);
@@ -232,7 +224,7 @@ TEST(wrong_options_are_refused)
                                         "--batch 1073741825"};
     static sl_bench_options options;
     for (size_t k = 0; k < sizeof wrong / sizeof wrong[0]; k++)
-        ck_assert_msg(parse(wrong[k], &options, NULL) == SLUICE_STATUS_BAD_ARGUMENT, "'%s'", wrong[k]);
+        ck_assert_msg(test_bench_parse(wrong[k], &options, NULL) == SLUICE_STATUS_BAD_ARGUMENT, "'%s'", wrong[k]);
 }
 
 TEST(too_many_combinations_are_refused)
@@ -241,7 +233,7 @@ TEST(too_many_combinations_are_refused)
     size_t shapes, settings;
     const char *line = "--steps 1-1024 --batch 1-1024 --input 1-1024 --hidden 1-1024 --layers 1-1024 --threads 1-1024";
     sluice_error error = {0};
-    ck_assert_int_eq(parse(line, &options, NULL), SLUICE_STATUS_OK);
+    ck_assert_int_eq(test_bench_parse(line, &options, NULL), SLUICE_STATUS_OK);
     SUCCEEDS(sl_bench_options_count, &options, &shapes, &settings);
     options.isa.count = SL_LIST_MAX; /* 2^70: no command line is that long */
     ck_assert_int_eq(sl_bench_options_count(&options, &shapes, &settings, &error), SLUICE_STATUS_BAD_ARGUMENT);

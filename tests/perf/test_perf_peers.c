@@ -35,7 +35,6 @@ static const sl_case cases[] = {
     {.steps = 300, .batch = 2, .input = 3, .hidden = 5, .layers = 2, .directions = 2, .ragged = SL_RAGGED_TAIL, .seed = 11},
     {.steps = 4, .batch = 3, .input = 300, .hidden = 70, .layers = 1, .directions = 1, .seed = 12},
 };
-enum { CASES = sizeof cases / sizeof cases[0] };
 
 static sl_fixture *make_fixture(const sl_case *shape)
 {
@@ -69,7 +68,7 @@ static void check_row(const sl_case *shape, const sl_peer *peer, const sl_result
     json_decref(row);
 }
 
-TEST_LOOP(each_peer_agrees_with_the_reference, 0, CASES)
+TEST_EACH(each_peer_agrees_with_the_reference, cases)
 {
     const sl_case *shape = &cases[_i];
     OWNED_HANDLE(sl_fixture) fixture = make_fixture(shape);
@@ -359,7 +358,7 @@ static void check_export(const sl_case *shape)
     remove_case(shape, directory, outer);
 }
 
-TEST_LOOP(an_exported_case_is_the_one_that_was_run, 0, CASES)
+TEST_EACH(an_exported_case_is_the_one_that_was_run, cases)
 {
     for (sl_train_pass train = SL_TRAIN_NONE; train <= SL_TRAIN_BOTH; train++) {
         sl_case shape = cases[_i];

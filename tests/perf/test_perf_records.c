@@ -1,6 +1,7 @@
 /* sluice-bench's sets and sweeps, the arithmetic of efficiency, records read back, the verdicts of a comparison, and the pictures'
  * writer. */
 #include "support/suite.h"
+#include "support/bench_words.h"
 
 #include "kernel/kernel.h"
 #include "perf/report/compare.h"
@@ -12,7 +13,6 @@
 #include "program/svg.h"
 #include "perf/bench/sweep.h"
 
-#include <getopt.h>
 #include <math.h>
 #include <string.h>
 #include <unistd.h>
@@ -74,26 +74,12 @@ TEST_EACH(a_sweep_runs_to_twice_the_cores, sweeps)
         ck_assert_uint_eq(list.values[k], sweeps[_i].threads[k]);
 }
 
-/* Parse a command line of words separated by blanks. */
-static sluice_status parse(const char *line, sl_bench_options *options, sluice_error *error)
-{
-    static char words[256], program[] = "sluice-bench";
-    char *argv[17] = {program};
-    int argc = 1;
-    ck_assert(strlen(line) < sizeof words);
-    strcpy(words, line);
-    for (char *word = strtok(words, " "); word && argc < 16; word = strtok(NULL, " "))
-        argv[argc++] = word;
-    optind = 0; /* begin anew */
-    return sl_bench_options_parse(argc, argv, options, error);
-}
-
 TEST(sets_come_after_the_shapes)
 {
     static sl_bench_options options;
     size_t shapes, settings;
     const sl_set small = sl_set_get(SMALL), ragged = sl_set_get(RAGGED);
-    ck_assert_int_eq(parse("--set small,ragged 1,2,3 --ragged none,tail --directions 1,2", &options, NULL), 0);
+    ck_assert_int_eq(test_bench_parse("--set small,ragged 1,2,3 --ragged none,tail --directions 1,2", &options, NULL), 0);
     ck_assert_int_eq(sl_bench_options_count(&options, &shapes, &settings, NULL), 0);
     ck_assert_uint_eq(shapes, 2 * (2 + small.count + ragged.count));
     ck_assert_uint_eq(settings, 1);
@@ -110,7 +96,7 @@ TEST(sets_come_after_the_shapes)
         else
             ck_assert(shape.batch == ragged.cases[set - small.count].batch && shape.ragged);
     }
-    ck_assert_int_eq(parse("--set small", &options, NULL), 0);
+    ck_assert_int_eq(test_bench_parse("--set small", &options, NULL), 0);
     ck_assert_int_eq(sl_bench_options_count(&options, &shapes, &settings, NULL), 0);
     ck_assert_uint_eq(shapes, small.count);
 }
@@ -118,13 +104,13 @@ TEST(sets_come_after_the_shapes)
 TEST(a_sweep_begins_with_one_thread)
 {
     static sl_bench_options options;
-    ck_assert_int_eq(parse("--set threads", &options, NULL), 0);
+    ck_assert_int_eq(test_bench_parse("--set threads", &options, NULL), 0);
     ck_assert(options.scaling == SL_SCALING_STRONG && options.threads.count >= 2 && options.threads.values[0] == 1);
-    ck_assert_int_eq(parse("--set threads --scaling weak --threads 8,4,4,2", &options, NULL), 0);
+    ck_assert_int_eq(test_bench_parse("--set threads --scaling weak --threads 8,4,4,2", &options, NULL), 0);
     ck_assert(options.scaling == SL_SCALING_WEAK && options.threads.count == 4);
     for (size_t k = 0; k < 4; k++)
         ck_assert_uint_eq(options.threads.values[k], (size_t)1 << k);
-    ck_assert_int_eq(parse("--threads 4,2", &options, NULL), 0); /* no sweep that is reported: as it is */
+    ck_assert_int_eq(test_bench_parse("--threads 4,2", &options, NULL), 0); /* no sweep that is reported: as it is */
     ck_assert(options.threads.count == 2 && options.threads.values[0] == 4);
 }
 
@@ -136,8 +122,8 @@ TEST(wrong_words_are_refused)
     static sl_bench_options options;
     sluice_error error = {0};
     for (size_t k = 0; k < sizeof wrong / sizeof wrong[0]; k++)
-        ck_assert_msg(parse(wrong[k], &options, &error) == SLUICE_STATUS_BAD_ARGUMENT, "'%s'", wrong[k]);
-    ck_assert_int_eq(parse("--threshold 0.125", &options, NULL), 0);
+        ck_assert_msg(test_bench_parse(wrong[k], &options, &error) == SLUICE_STATUS_BAD_ARGUMENT, "'%s'", wrong[k]);
+    ck_assert_int_eq(test_bench_parse("--threshold 0.125", &options, NULL), 0);
     ck_assert_double_eq(options.threshold, 0.125);
 }
 

@@ -2,7 +2,7 @@
  * and that a wrong gradient stops a run whatever it is wrong in. */
 #include "support/oracle/adjoint.h"
 #include "support/suite.h"
-#include "support/words.h"
+#include "support/bench_words.h"
 
 #include "perf/bench/fixture.h"
 #include "perf/bench/result_row.h"
@@ -26,15 +26,6 @@ static const sl_timing_plan quick = {1e-9, 1, 0, NULL};
 
 /* ---- The command line -------------------------------------------------------------------------------------------------------- */
 
-/* Parse a command line of words separated by blanks. */
-static sluice_status parse(const char *line, sl_bench_options *options, sluice_error *error)
-{
-    static test_words words;
-    static char program[] = "sluice-bench";
-    test_words_split(&words, program, line);
-    return sl_bench_options_parse(words.argc, words.argv, options, error);
-}
-
 static const struct {
     const char *line;
     size_t count; /* of shapes without the set's, and so often */
@@ -53,7 +44,7 @@ TEST_EACH(training_is_asked_for, lines)
     static sl_bench_options options;
     size_t shapes, settings;
     const size_t of_set = 5, count = lines[_i].count;
-    ck_assert_int_eq(parse(lines[_i].line, &options, NULL), 0);
+    ck_assert_int_eq(test_bench_parse(lines[_i].line, &options, NULL), 0);
     ck_assert_int_eq(sl_bench_options_count(&options, &shapes, &settings, NULL), 0);
     ck_assert_uint_eq(shapes, count * (1 + of_set));
     for (size_t k = 0; k < shapes; k++) {
@@ -87,7 +78,7 @@ TEST(wrong_words_are_refused)
     static const char *const wrong[] = {"--train=", "--train=back", "--train=both,", "--train=none,,both", "--train both"};
     static sl_bench_options options;
     for (size_t k = 0; k < sizeof wrong / sizeof wrong[0]; k++)
-        ck_assert_msg(parse(wrong[k], &options, NULL) == SLUICE_STATUS_BAD_ARGUMENT, "'%s'", wrong[k]);
+        ck_assert_msg(test_bench_parse(wrong[k], &options, NULL) == SLUICE_STATUS_BAD_ARGUMENT, "'%s'", wrong[k]);
 }
 
 /* ---- Arithmetic -------------------------------------------------------------------------------------------------------------- */
@@ -152,7 +143,6 @@ static const sl_case cases[] = {
     {.steps = 600, .batch = 5, .input = 3, .hidden = 5, .layers = 2, .directions = 1, .ragged = SL_RAGGED_TAIL, .seed = 8},
     {.steps = 4, .batch = 3, .input = 300, .hidden = 70, .layers = 1, .directions = 1, .seed = 9},
 };
-enum { CASES = sizeof cases / sizeof cases[0] };
 
 static sl_fixture *make_fixture(const sl_case *shape, sl_train_pass train)
 {
@@ -208,7 +198,7 @@ static void check_sums(const sl_reference_f64 *loops, const test_adjoint *expect
     }
 }
 
-TEST_LOOP(the_loops_are_the_equations, 0, CASES)
+TEST_EACH(the_loops_are_the_equations, cases)
 {
     static float zeros[4 * 70];
     const sl_case *shape = &cases[_i];
@@ -275,7 +265,7 @@ static void run_peer(const sl_peer *peer, sl_fixture *fixture, const sl_case *sh
     }
 }
 
-TEST_LOOP(each_peer_trains_or_says_so, 0, CASES)
+TEST_EACH(each_peer_trains_or_says_so, cases)
 {
     unsetenv("SLUICE_NUM_THREADS");
     for (sl_train_pass train = SL_TRAIN_FORWARD; train <= SL_TRAIN_BOTH; train++) {

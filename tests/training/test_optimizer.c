@@ -9,8 +9,6 @@
 #include <math.h>
 #include <string.h>
 
-enum { COUNT_OPTIMIZERS = sizeof training_optimizers / sizeof training_optimizers[0] };
-
 /* The options of a golden run, with the defaults put in. */
 static sluice_trainer_options get_options(int index)
 {
@@ -33,7 +31,7 @@ static sluice_trainer_options get_options(int index)
  * positive) half as often, and five operations more; M over the root is at most 2 in so few steps (the means' weights differ by a
  * factor below 4). What a step is off the next steps keep, and decay feeds back less than 1/16 of it.
  */
-TEST_LOOP(as_torch, 0, COUNT_OPTIMIZERS)
+TEST_EACH(as_torch, training_optimizers)
 {
     const sluice_trainer_options options = get_options(_i);
     const double clip = training_optimizers[_i].clip, u = 0x1p-24;
@@ -111,7 +109,7 @@ static void tensors_free(tensors *net)
 }
 
 /* Norm, weights and moments have the same bits on any number of threads; weights and moments however they are cut, too. */
-TEST_LOOP(threads, 0, COUNT_OPTIMIZERS)
+TEST_EACH(threads, training_optimizers)
 {
     const sluice_trainer_options options = get_options(_i);
     OWNED(tensors) one = make_net(&options, SL_SLICE_MOST, test_seed());
@@ -134,7 +132,7 @@ TEST_LOOP(threads, 0, COUNT_OPTIMIZERS)
 
 /* After a gradient has become zero, moments decay to exactly zero without subnormals, and weights stay finite; one of zero from
  * the start moves nothing. */
-TEST_LOOP(fading, 0, COUNT_OPTIMIZERS)
+TEST_EACH(fading, training_optimizers)
 {
     const sluice_trainer_options options = get_options(_i);
     const bool is_sgd = options.optimizer == SLUICE_OPTIMIZER_SGD;

@@ -222,7 +222,7 @@ static void *call_often(void *context)
     return NULL;
 }
 
-START_TEST(callers_with_tapes)
+TEST_IN("callers", callers_with_tapes, 0, SCENES)
 {
     scene *made = make_scene(shared_varieties[_i]);
     for (size_t j = 0; j < CALLERS; j++)
@@ -231,9 +231,8 @@ START_TEST(callers_with_tapes)
         ck_assert_int_eq(pthread_join(made->callers[j].thread, NULL), 0);
     end_scene(made);
 }
-END_TEST
 
-START_TEST(callers_in_a_parallel_region)
+TEST_IN("callers", callers_in_a_parallel_region, 0, SCENES)
 {
     scene *made = make_scene(shared_varieties[_i]);
 #pragma omp parallel for schedule(static, 1) num_threads(CALLERS)
@@ -241,7 +240,6 @@ START_TEST(callers_in_a_parallel_region)
         call_often(&made->callers[j]);
     end_scene(made);
 }
-END_TEST
 
 /* ---- Trainers ---- */
 
@@ -311,7 +309,7 @@ static void check_pupil(const pupil *got, const pupil *want)
     test_same_weights(sluice_trainer_get_model(got->trainer), sluice_trainer_get_model(want->trainer));
 }
 
-START_TEST(trainers_of_threads)
+TEST_IN("trainers", trainers_of_threads, 0, COURSES)
 {
     const course *of = &courses[_i];
     uint64_t random = test_seed();
@@ -326,9 +324,8 @@ START_TEST(trainers_of_threads)
             check_pupil(&got, &want);
         }
 }
-END_TEST
 
-START_TEST(trainers_at_once)
+TEST_IN("trainers", trainers_at_once, 0, COURSES)
 {
     enum { TRAINERS = 2 };
     const course *of = &courses[_i];
@@ -347,25 +344,11 @@ START_TEST(trainers_at_once)
     }
     pupil_free(&want);
 }
-END_TEST
 
 int main(void)
 {
     test_begin();
-    Suite *suite = suite_create("races_train");
-    TCase *tcase;
-    for (int k = 0; k < VARIETIES; k++) { /* each a case, so that it can be run by itself */
-        tcase = tcase_create(varieties[k].name);
-        tcase_add_loop_test(tcase, every_setting, k, k + 1);
-        suite_add_tcase(suite, tcase);
-    }
-    tcase = tcase_create("callers");
-    tcase_add_loop_test(tcase, callers_with_tapes, 0, SCENES);
-    tcase_add_loop_test(tcase, callers_in_a_parallel_region, 0, SCENES);
-    suite_add_tcase(suite, tcase);
-    tcase = tcase_create("trainers");
-    tcase_add_loop_test(tcase, trainers_of_threads, 0, COURSES);
-    tcase_add_loop_test(tcase, trainers_at_once, 0, COURSES);
-    suite_add_tcase(suite, tcase);
-    return test_run(suite);
+    for (int k = 0; k < VARIETIES; k++) /* each a case, so that it can be run by itself */
+        tcase_add_loop_test(test_tcase(varieties[k].name), every_setting, k, k + 1);
+    return test_run(test_suite());
 }

@@ -94,7 +94,7 @@ static void check_callers(caller *callers)
     }
 }
 
-START_TEST(callers_at_once)
+TEST_LOOP(callers_at_once, 0, 3)
 {
     OWNED(scene) made = make_scene(ROWS);
     OWNED(test_runner) runner = test_runner_create(made.network.model, SLUICE_ISA_AUTO, 1 + (unsigned)_i, SLUICE_SCHEDULE_AUTO);
@@ -106,7 +106,6 @@ START_TEST(callers_at_once)
         ck_assert_int_eq(pthread_join(callers[j].thread, NULL), 0);
     check_callers(callers);
 }
-END_TEST
 
 /* Threads that anybody in this process has made. A sanitizer has a pthread_create of its own, and there it stays 0. */
 static atomic_uint threads_made;
@@ -124,7 +123,7 @@ __attribute__((visibility("default"))) int pthread_create(pthread_t *thread, con
 #endif
 
 /* Inside a caller's parallel region a call runs on the caller's thread alone. */
-START_TEST(callers_in_a_parallel_region)
+TEST(callers_in_a_parallel_region)
 {
     OWNED(scene) made = make_scene(ROWS);
     OWNED(test_runner) runner = test_runner_create(made.network.model, SLUICE_ISA_AUTO, 4, SLUICE_SCHEDULE_AUTO);
@@ -145,9 +144,8 @@ START_TEST(callers_in_a_parallel_region)
     check_callers(callers);
     test_forward(&runner, &made.batch.batch); /* and outside again */
 }
-END_TEST
 
-START_TEST(more_threads_than_rows)
+TEST(more_threads_than_rows)
 {
     for (size_t rows = 1; rows <= 9; rows += 4) {
         OWNED(scene) made = make_scene(rows);
@@ -158,7 +156,6 @@ START_TEST(more_threads_than_rows)
         }
     }
 }
-END_TEST
 
 /* ---- Fork ---- */
 
@@ -186,7 +183,7 @@ static void check_child(pid_t child)
 }
 
 /* A process forked after use goes on in parent and child. */
-START_TEST(fork_after_use)
+TEST(fork_after_use)
 {
     OWNED(scene) made = make_scene(ROWS);
     OWNED(test_runner) runner = test_runner_create(made.network.model, SLUICE_ISA_AUTO, 4, SLUICE_SCHEDULE_AUTO);
@@ -201,7 +198,6 @@ START_TEST(fork_after_use)
         check_child(child);
     }
 }
-END_TEST
 
 /* ---- OpenMP's settings, which are read once: in a process of their own, main below ---- */
 
@@ -228,22 +224,20 @@ static const char *const settings[] = {
     "OMP_SCHEDULE=dynamic",
 };
 
-START_TEST(openmp_settings)
+TEST_EACH(openmp_settings, settings)
 {
     run_with(settings[_i], "any_setting");
 }
-END_TEST
 
-START_TEST(openmp_thread_counts)
+TEST(openmp_thread_counts)
 {
     run_with("OMP_NUM_THREADS=3", "three_threads");
     run_with("OMP_NUM_THREADS=3,2", "three_threads");
     run_with("OMP_NUM_THREADS=7 SLUICE_NUM_THREADS=3", "three_threads");
 }
-END_TEST
 
 /* The answer, whatever number of threads OpenMP grants. */
-START_TEST(right_under_any_setting)
+TEST_IN("any_setting", right_under_any_setting, 0, 1)
 {
     OWNED(scene) made = make_scene(ROWS);
     OWNED(test_batch) batch = test_batch_pick(&shape, &made.batch, 0, ROWS);
@@ -253,17 +247,15 @@ START_TEST(right_under_any_setting)
             ck_assert_msg(same_answer(&made, runner.engine, runner.workspace, &batch), "%s", runner.name);
         }
 }
-END_TEST
 
 /* Only in a process that run_with has made. */
-START_TEST(three_are_chosen)
+TEST_IN("three_threads", three_are_chosen, 0, getenv("CK_RUN_CASE") != NULL)
 {
     sluice_environment found = {.struct_size = sizeof found};
     ck_assert_int_eq(sluice_environment_get(NULL, &found, NULL), SLUICE_STATUS_OK);
     ck_assert_uint_eq(found.threads, 3);
     ck_assert_msg(strstr(found.threads_reason, "NUM_THREADS"), "the reason is \"%s\"", found.threads_reason);
 }
-END_TEST
 
 /* ---- The floating-point state ---- */
 
@@ -296,7 +288,7 @@ static void run_with_state(const test_runner *runner, const scene *made, test_ba
 }
 
 /* The caller's flush-to-zero state neither changes the bits nor is changed. */
-START_TEST(flushing_callers)
+TEST(flushing_callers)
 {
     OWNED(scene) made = {.random = test_seed()};
     const sluice_shape tiny = {TEST_LDIH(1, 1, 3, 17)};
@@ -318,10 +310,9 @@ START_TEST(flushing_callers)
             run_with_state(&runner, &made, &batch, FTZ_AND_DAZ);
         }
 }
-END_TEST
 
 /* Nor does the direction in which the caller rounds. */
-START_TEST(rounding_callers)
+TEST(rounding_callers)
 {
     OWNED(scene) made = make_scene(ROWS);
     OWNED(test_batch) batch = test_batch_pick(&shape, &made.batch, 0, ROWS);
@@ -333,11 +324,10 @@ START_TEST(rounding_callers)
                 run_with_state(&runner, &made, &batch, rounding);
         }
 }
-END_TEST
 
 /* flush_to_zero = 1 flushes in every worker, and leaves nobody flushing: not the caller, not the workers that the next call
  * gets. */
-START_TEST(flushing_engines)
+TEST(flushing_engines)
 {
     const sluice_shape tiny = {TEST_LDIH(1, 1, 3, 17)};
     OWNED(test_network) network = test_network_create(&tiny);
@@ -358,39 +348,15 @@ START_TEST(flushing_engines)
             ck_assert_msg(batch.cn[j] == batch.c0[j] / 2, "cn[%zu] is %g", j, (double)batch.cn[j]);
     }
 }
-END_TEST
 
 #endif
-
-static TCase *add_case(Suite *suite, const char *name)
-{
-    TCase *tcase = tcase_create(name);
-    suite_add_tcase(suite, tcase);
-    return tcase;
-}
 
 int main(void)
 {
-    const char *only = getenv("CK_RUN_CASE"); /* set by run_with: then the environment is the test */
-    if (!only)
+    if (!getenv("CK_RUN_CASE")) /* set by run_with: then the environment is the test */
         test_begin();
-    Suite *suite = suite_create("threads");
-    TCase *tcase = add_case(suite, "threads");
-    tcase_add_loop_test(tcase, callers_at_once, 0, 3);
-    tcase_add_test(tcase, callers_in_a_parallel_region);
-    tcase_add_test(tcase, more_threads_than_rows);
-    tcase_add_test(tcase, fork_after_use);
-    tcase_add_loop_test(tcase, openmp_settings, 0, sizeof settings / sizeof settings[0]);
-    tcase_add_test(tcase, openmp_thread_counts);
-#if defined(__SSE__)
-    tcase_add_test(tcase, flushing_callers);
-    tcase_add_test(tcase, rounding_callers);
-    tcase_add_test(tcase, flushing_engines);
-#else
+#if !defined(__SSE__)
     printf("skipped: the floating-point state, which is x86's MXCSR\n");
 #endif
-    tcase_add_test(add_case(suite, "any_setting"), right_under_any_setting);
-    if (only)
-        tcase_add_test(add_case(suite, "three_threads"), three_are_chosen);
-    return test_run(suite);
+    return test_run(test_suite());
 }
