@@ -2,7 +2,7 @@
 #include "base/clock.h"
 #include "support/message.h"
 #include "support/suite.h"
-#include "support/bench_words.h"
+#include "support/cases/bench_words.h"
 
 #include "perf/bench/grammar.h"
 #include "perf/measure/harness.h"

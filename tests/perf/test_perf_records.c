@@ -1,7 +1,7 @@
 /* sluice-bench's sets and sweeps, the arithmetic of efficiency, records read back, the verdicts of a comparison, and the pictures'
  * writer. */
 #include "support/suite.h"
-#include "support/bench_words.h"
+#include "support/cases/bench_words.h"
 
 #include "kernel/kernel.h"
 #include "perf/report/compare.h"

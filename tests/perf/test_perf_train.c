@@ -2,7 +2,7 @@
  * and that a wrong gradient stops a run whatever it is wrong in. */
 #include "support/oracle/adjoint.h"
 #include "support/suite.h"
-#include "support/bench_words.h"
+#include "support/cases/bench_words.h"
 
 #include "perf/bench/fixture.h"
 #include "perf/bench/result_row.h"

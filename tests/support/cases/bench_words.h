@@ -9,7 +9,7 @@
 static inline sluice_status test_bench_parse(const char *line, sl_bench_options *options, sluice_error *error)
 {
     static char program[] = "sluice-bench";
-    test_words words;
+    static test_words words;
     test_words_split(&words, program, line);
     return sl_bench_options_parse(words.argc, words.argv, options, error);
 }
