@@ -75,7 +75,7 @@ TEST(streams)
     ck_assert_ptr_null(loaded);
     save(trainer, saved, "three");
     sluice_trainer_destroy(load(NULL, NULL));
-    OWNED_HANDLE(sluice_trainer) again = load(&loaded, NULL);
+    sluice_trainer *again = load(&loaded, NULL);
     ck_assert_uint_eq(sluice_streams_get_slots(loaded), 3);
     for (size_t slot = 0; slot < 3; slot++) {
         ck_assert_int_eq(sluice_streams_get(loaded, slot, found, found + COUNT, NULL), SLUICE_STATUS_OK);
@@ -84,6 +84,7 @@ TEST(streams)
     OWNED_HANDLE(sluice_model) model = NULL;
     ck_assert_int_eq(sluice_model_load(test_path("checkpoint"), NULL, &model, NULL), SLUICE_STATUS_OK);
     ck_assert_msg(strstr(sluice_model_get_notes(model), "head \"fc\"") != NULL, "%s", sluice_model_get_notes(model));
+    sluice_trainer_destroy(again);
 }
 
 TEST(streams_refused)

@@ -54,7 +54,7 @@ static inline float test_uniform(uint64_t *state)
     return (float)(test_random(state) >> 40) * 0x1p-24f;
 }
 
-/** The program's suite, and the test case of a name in it, made when they are first asked for. A case has its name as its tag too. */
+/** The program's suite, and the test case of a name in it, made when they are first asked for. A case's name is its tag too. */
 Suite *test_suite(void);
 TCase *test_tcase(const char *name);
 
@@ -65,9 +65,11 @@ void test_begin(void);
 /** Run a suite and end the program: 0 if every check passed. Check prints its closing line. */
 int test_run(Suite *suite);
 
-/* A test that is declared where it stands: TEST(name) { body }. TEST_LOOP runs the body for each _i from first to end - 1, TEST_EACH
- * for each index of an array; TEST_IN does so in a test case of another name than "tests", and TEST_MORE adds numbers to a test that
- * stands above. The case "large" is what an emulator has no time for. A program whose tests depend on its environment adds them itself. */
+/* A test that is declared where it stands: TEST(name) { body }. TEST_LOOP runs the body for each _i from first to end - 1,
+ * TEST_EACH for each index of an array; TEST_IN does so in a test case of another name than "tests", and TEST_MORE adds numbers
+ * to a test above. The case "large" is what an emulator has no time for. TEST_FIXTURE names functions that run before and after
+ * each test of the case "tests". support/suite_main.c is the main of programs that need no more; what depends on the environment
+ * is added in a main of the program's own. */
 #define TEST(name) TEST_LOOP(name, 0, 1)
 #define TEST_LOOP(name, first, end) TEST_IN("tests", name, first, end)
 #define TEST_EACH(name, array) TEST_LOOP(name, 0, sizeof(array) / sizeof(array)[0])
@@ -90,8 +92,8 @@ int test_run(Suite *suite);
         tcase_add_checked_fixture(test_tcase("tests"), setup, teardown);                                                           \
     }
 
-/* OWNED(type) declares a variable that type_free frees where its block ends, the last declared first. OWNED_HANDLE(type) declares a
- * pointer for which the destroyer that TEST_HANDLE names, and FREED before a declaration of pointers one for which free, does so. */
+/* OWNED(type) declares a variable that type_free frees where its block ends, the last declared first. OWNED_HANDLE(type) declares
+ * a pointer for which the function that TEST_HANDLE names does so, and FREED before a declaration of pointers has free do so. */
 #define OWNED(type) __attribute__((cleanup(type##_free))) type
 #define FREED __attribute__((cleanup(test_memory_free)))
 #define OWNED_HANDLE(type) __attribute__((cleanup(test_##type##_destroy))) type *
