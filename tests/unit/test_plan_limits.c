@@ -65,6 +65,19 @@ TEST_LOOP(cancelled, 0, 3)
     ck_assert(measured_seconds(runner.engine) == seconds);
 }
 
+/* Measuring a row beyond all memory fails with the bytes of that row, and leaves no trace. */
+TEST(row_beyond_memory)
+{
+    uint64_t random = test_seed();
+    OWNED(test_network) network = test_network_random(&one, 1.0f, &random);
+    OWNED(test_runner) runner = runner_with_cpus(network.model, 2);
+    const size_t steps = (size_t)1 << 50;
+    char bytes[32];
+    snprintf(bytes, sizeof bytes, "%zu bytes", steps * one.inputs * sizeof(float));
+    REFUSED(SLUICE_STATUS_NO_MEMORY, bytes, sluice_plan_measure, runner.engine, 1, steps, NULL);
+    ck_assert_uint_eq(runner.engine->tuned_plan_count, 0);
+}
+
 /* A call with a limit has the bits of one without, and its plan no more threads. */
 TEST_LOOP(thread_limit, 0, 3)
 {
