@@ -47,7 +47,7 @@ typedef enum sluice_function {
     SLUICE_FUNCTION_GELU_TANH,      /**< x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2 */
     SLUICE_FUNCTION_AFFINE,         /**< a x + b */
     SLUICE_FUNCTION_SCALED_TANH,    /**< a tanh(b x) */
-    SLUICE_FUNCTION_SOFTMAX         /**< exp(x_k - max) / (sum over j, in index order, of exp(x_j - max)); of layers, not of cells */
+    SLUICE_FUNCTION_SOFTMAX /**< exp(x_k - max) / (sum over j, in index order, of exp(x_j - max)); of layers, not of cells */
 } sluice_function;
 
 /** Its size stays. */
@@ -153,10 +153,10 @@ typedef struct sluice_layer {
     sluice_steps steps;           /**< LSTM: ALL, FINAL or LAST; reduction: LAST, MEAN or MAX; else ALL */
     sluice_direction direction;   /**< LSTM, as all that follow */
     sluice_merge merge;
-    size_t projection;         /**< P, outputs of a direction, 1..H; 0: none, P is H */
-    const sluice_cell *cells;  /**< [D], of each direction; NULL: plain cells with biases */
-    int processing_order;      /**< 1: a REVERSE layer gives its first iteration as step 0: Keras's go_backwards */
-    int masked_outputs_zero;   /**< 1: y of a masked step is 0, not the last one's: Keras's zero_output_for_mask, Bidirectional */
+    size_t projection;        /**< P, outputs of a direction, 1..H; 0: none, P is H */
+    const sluice_cell *cells; /**< [D], of each direction; NULL: plain cells with biases */
+    int processing_order;     /**< 1: a REVERSE layer gives its first iteration as step 0: Keras's go_backwards */
+    int masked_outputs_zero;  /**< 1: y of a masked step is 0, not the last one's: Keras's zero_output_for_mask, Bidirectional */
 } sluice_layer;
 
 typedef struct sluice_network {
