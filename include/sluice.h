@@ -219,12 +219,22 @@ SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_model_save(const sluice_model
                                                               const sluice_names *names, sluice_error *error);
 
 typedef enum sluice_tensor {
-    SLUICE_TENSOR_WEIGHT_IH = 0, /**< [4H][in] */
-    SLUICE_TENSOR_WEIGHT_HH,     /**< [4H][H] */
-    SLUICE_TENSOR_BIAS,          /**< [4H], b_ih + b_hh; zeros without biases */
-    SLUICE_TENSOR_EMBEDDING,     /**< [V][I] */
-    SLUICE_TENSOR_HEAD_WEIGHT,   /**< [C][D*H] */
-    SLUICE_TENSOR_HEAD_BIAS      /**< [C] */
+    SLUICE_TENSOR_WEIGHT_IH = 0,   /**< [4H][in] */
+    SLUICE_TENSOR_WEIGHT_HH,       /**< [4H][H]; [4H][P] with a projection */
+    SLUICE_TENSOR_BIAS,            /**< [4H], b_ih + b_hh; zeros without biases. Of a dense layer [units] */
+    SLUICE_TENSOR_EMBEDDING,       /**< [V][I] */
+    SLUICE_TENSOR_HEAD_WEIGHT,     /**< [C][D*H] */
+    SLUICE_TENSOR_HEAD_BIAS,       /**< [C] */
+    SLUICE_TENSOR_PEEPHOLES,       /**< [3][H], of i, f, o. From here on of sluice_network.h */
+    SLUICE_TENSOR_PROJECTION,      /**< [P][H] */
+    SLUICE_TENSOR_PROJECTION_BIAS, /**< [P] */
+    SLUICE_TENSOR_NORM_GAIN,       /**< [5][H], of i, f, g, o, c */
+    SLUICE_TENSOR_NORM_SHIFT,      /**< [5][H], likewise */
+    SLUICE_TENSOR_INITIAL_H,       /**< [P], or [H] */
+    SLUICE_TENSOR_INITIAL_C,       /**< [H] */
+    SLUICE_TENSOR_WEIGHT,          /**< [units][in] of a dense layer */
+    SLUICE_TENSOR_SCALE,           /**< [in] of an affine layer */
+    SLUICE_TENSOR_SHIFT            /**< [in] of an affine layer */
 } sluice_tensor;
 
 /** A tensor's elements, valid as long as the model; k = l*D + d for those of the LSTM, else 0. `count` (may be NULL) receives how

@@ -103,9 +103,9 @@ static sluice_status write_gradients(const sl_case *shape, const sluice_gradient
 
 /* What a file of tensors holds: the weights, or their gradients, of each direction of each layer. */
 typedef struct tensor_set {
-    const sluice_shape *shape;
-    const sl_layer *layers; /* [L*D] */
-    const float *bias_hh;   /* of each: the library's one bias is the first of torch's two; NULL: the second is the same */
+    const sluice_model *model;
+    const sluice_gradient *gradient; /* NULL: the weights */
+    const float *bias_hh;            /* of each: the library's one bias is the first of torch's two; NULL: the second is the same */
 } tensor_set;
 
 /* One tensor of a direction of a layer. */
@@ -119,11 +119,13 @@ enum { TENSORS = 4 };
 
 static void list_tensors(const tensor_set *set, size_t k, tensor made[TENSORS])
 {
-    const sl_layer *layer = &set->layers[k];
-    made[0] = (tensor){"weight_ih", layer->inputs, layer->weight_ih};
-    made[1] = (tensor){"weight_hh", set->shape->hidden, layer->weight_hh};
-    made[2] = (tensor){"bias_ih", 0, layer->bias};
-    made[3] = (tensor){"bias_hh", 0, set->bias_hh ? set->bias_hh : layer->bias};
+    const sl_gate_parameters weights = sl_model_get_gates(set->model, k);
+    const sluice_gradient *of = set->gradient;
+    const float *bias = of ? of->bias[k] : weights.bias;
+    made[0] = (tensor){"weight_ih", weights.inputs, of ? of->weight_ih[k] : weights.weight_ih};
+    made[1] = (tensor){"weight_hh", set->model->shape.hidden, of ? of->weight_hh[k] : weights.weight_hh};
+    made[2] = (tensor){"bias_ih", 0, bias};
+    made[3] = (tensor){"bias_hh", 0, set->bias_hh ? set->bias_hh : bias};
 }
 
 static size_t bytes_of(const tensor *of, size_t hidden)
@@ -134,7 +136,7 @@ static size_t bytes_of(const tensor *of, size_t hidden)
 /* The header's object of all tensors; NULL when there is no memory. */
 static json_t *describe_tensors(const tensor_set *set)
 {
-    const sluice_shape *shape = set->shape;
+    const sluice_shape *shape = &set->model->shape;
     json_t *made = json_object();
     size_t at = 0;
     for (size_t k = 0; made && k < shape->layers * shape->directions; k++) {
@@ -158,7 +160,7 @@ static json_t *describe_tensors(const tensor_set *set)
 
 static sluice_status write_tensors(const tensor_set *set, sl_output *output, sluice_error *error)
 {
-    const sluice_shape *shape = set->shape;
+    const sluice_shape *shape = &set->model->shape;
     json_t *header = describe_tensors(set);
     char *text = header ? json_dumps(header, JSON_COMPACT) : NULL;
     json_decref(header);
@@ -195,7 +197,7 @@ static sluice_status write_set(const tensor_set *set, const char *directory, con
 static sluice_status write_weights(const sluice_model *model, const char *directory, sluice_error *error)
 {
     float *zeros = sl_alloc_array(model->shape.hidden, SL_GATES * sizeof(float));
-    const tensor_set set = {&model->shape, model->layers, zeros};
+    const tensor_set set = {model, NULL, zeros};
     const sluice_status status =
         zeros ? write_set(&set, directory, "weights.safetensors", error) : sl_fail_memory(error, "a bias", model->shape.hidden);
     sl_free(zeros);
@@ -206,15 +208,8 @@ static sluice_status write_weights(const sluice_model *model, const char *direct
 static sluice_status write_weight_gradients(const sluice_model *model, const sluice_gradient *of, const char *directory,
                                             sluice_error *error)
 {
-    const size_t count = model->shape.layers * model->shape.directions;
-    sl_layer *layers = sl_alloc_array(count, sizeof *layers);
-    const tensor_set set = {&model->shape, layers, NULL};
-    for (size_t k = 0; layers && k < count; k++)
-        layers[k] = (sl_layer){model->layers[k].inputs, of->weight_ih[k], of->weight_hh[k], of->bias[k]};
-    const sluice_status status = layers ? write_set(&set, directory, "gradients.safetensors", error)
-                                        : sl_fail_memory(error, "gradients", count * sizeof *layers);
-    sl_free(layers);
-    return status;
+    const tensor_set set = {model, of, NULL};
+    return write_set(&set, directory, "gradients.safetensors", error);
 }
 
 /* ---- The case ---------------------------------------------------------------------------------------------------------------- */

@@ -272,7 +272,7 @@ static bool make_arrays(sl_gradients *it)
             made = make_array(of, k == OF_X ? x : states);
             continue;
         }
-        const size_t inputs = it->model->layers[cell].inputs, columns = which == OF_W ? inputs : which == OF_U ? hidden : 1;
+        const size_t inputs = it->model->network->dirs[cell].inputs, columns = which == OF_W ? inputs : which == OF_U ? hidden : 1;
         snprintf(of->name, sizeof of->name, "%s of layer %zu, direction %zu", names[OF_ROWS + which], cell / it->shape.directions,
                  cell % it->shape.directions);
         made = make_array(of, SL_GATES * hidden * columns);

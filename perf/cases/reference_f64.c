@@ -53,7 +53,7 @@ static double dot(size_t n, const float *weights, const double *x)
     return sum;
 }
 
-static void step_forward(const sl_layer *layer, size_t hidden, const double *x, const cell *before, const cell *after)
+static void step_forward(const sl_gate_parameters *layer, size_t hidden, const double *x, const cell *before, const cell *after)
 {
     for (size_t k = 0; k < SL_GATES * hidden; k++) {
         const double a = (double)layer->bias[k] + dot(layer->inputs, layer->weight_ih + k * layer->inputs, x) +
@@ -104,12 +104,13 @@ static size_t step_of(size_t direction, size_t length, size_t s)
 static void run_forward(sl_reference_f64 *it, size_t l, size_t d, size_t length)
 {
     const size_t hidden = it->model->shape.hidden, k = l * it->model->shape.directions + d;
+    const sl_gate_parameters gates = sl_model_get_gates(it->model, k);
     const cell start = cell_at(it, k, 0);
     memset(start.gates, 0, (SL_GATES + 2) * hidden * sizeof(double));
     for (size_t s = 0; s < length; s++) {
         const size_t t = step_of(d, length, s);
         const cell before = cell_at(it, k, s), after = cell_at(it, k, s + 1);
-        step_forward(&it->model->layers[k], hidden, flow_at(it, it->flow, l, t), &before, &after);
+        step_forward(&gates, hidden, flow_at(it, it->flow, l, t), &before, &after);
         memcpy(flow_at(it, it->flow, l + 1, t) + d * hidden, after.h, hidden * sizeof(double));
     }
 }
@@ -118,7 +119,7 @@ static void run_back(sl_reference_f64 *it, size_t l, size_t d, size_t length)
 {
     const size_t hidden = it->model->shape.hidden, cells = it->model->shape.layers * it->model->shape.directions;
     const size_t k = l * it->model->shape.directions + d;
-    const sl_layer *layer = &it->model->layers[k];
+    const sl_gate_parameters gates = sl_model_get_gates(it->model, k), *layer = &gates;
     double *dh = it->states + k * hidden, *dc = it->states + (cells + k) * hidden;
     for (size_t s = length; s-- > 0;) {
         const size_t t = step_of(d, length, s);
@@ -200,7 +201,7 @@ static bool make_sums(sl_reference_f64 *it)
     const size_t cells = it->model->shape.layers * it->model->shape.directions, hidden = it->model->shape.hidden;
     size_t total = 0, at = 0; /* of as many floats in the model, so their number fits */
     for (size_t k = 0; k < cells; k++)
-        total += SL_GATES * hidden * (it->model->layers[k].inputs + hidden + 1);
+        total += SL_GATES * hidden * (it->model->network->dirs[k].inputs + hidden + 1);
     it->sums = allocate(total, 1);
     it->weight_ih = sl_alloc_array(cells, sizeof *it->weight_ih);
     it->weight_hh = sl_alloc_array(cells, sizeof *it->weight_hh);
@@ -209,9 +210,9 @@ static bool make_sums(sl_reference_f64 *it)
         return false;
     for (size_t k = 0; k < cells; k++) {
         it->weight_ih[k] = it->sums + at;
-        it->weight_hh[k] = it->weight_ih[k] + SL_GATES * hidden * it->model->layers[k].inputs;
+        it->weight_hh[k] = it->weight_ih[k] + SL_GATES * hidden * it->model->network->dirs[k].inputs;
         it->bias[k] = it->weight_hh[k] + SL_GATES * hidden * hidden;
-        at += SL_GATES * hidden * (it->model->layers[k].inputs + hidden + 1);
+        at += SL_GATES * hidden * (it->model->network->dirs[k].inputs + hidden + 1);
     }
     return true;
 }

@@ -263,8 +263,8 @@ static dnnl_status_t set_weights(const onednn *it, const layer_group *to, const 
     dnnl_status_t status = dnnl_success;
     float **lists[2] = {sl_alloc_array(count, sizeof(float *)), sl_alloc_array(count, sizeof(float *))};
     for (size_t k = 0; lists[0] && lists[1] && k < count; k++) {
-        lists[0][k] = model->layers[to->first * it->directions + k].weight_ih;
-        lists[1][k] = model->layers[to->first * it->directions + k].weight_hh;
+        lists[0][k] = sl_model_get_gates(model, to->first * it->directions + k).weight_ih;
+        lists[1][k] = sl_model_get_gates(model, to->first * it->directions + k).weight_hh;
     }
     if (!lists[0] || !lists[1])
         status = dnnl_out_of_memory;
@@ -284,7 +284,8 @@ static void set_bias(const onednn *it, const layer_group *to, const sluice_model
 {
     const size_t floats = SL_GATES * it->hidden;
     for (size_t k = 0; k < to->layers * it->directions; k++)
-        memcpy(floats_of(to->array[BIAS]) + k * floats, model->layers[to->first * it->directions + k].bias, floats * sizeof(float));
+        memcpy(floats_of(to->array[BIAS]) + k * floats, sl_model_get_gates(model, to->first * it->directions + k).bias,
+               floats * sizeof(float));
 }
 
 /* Copy [N][T][width], up to each row's end, to [T][N][width] with zeros past it. */
@@ -439,7 +440,7 @@ static dnnl_status_t make_stages(onednn *it, const sluice_model *model)
     for (size_t l = 0; status == dnnl_success && l < it->layers; it->count++) {
         layer_group *made = &it->groups[it->count];
         made->first = l;
-        made->inputs = model->layers[l * it->directions].inputs;
+        made->inputs = model->network->dirs[l * it->directions].inputs;
         do
             l++;
         while (it->directions == 1 && made->inputs == it->hidden && l < it->layers);

@@ -166,12 +166,12 @@ static bool make_layers(plain *it, const sluice_model *model)
 {
     it->layer = sl_alloc_array(it->layers * it->directions, sizeof *it->layer);
     for (size_t k = 0; it->layer && k < it->layers * it->directions; k++) {
-        const sl_layer *from = &model->layers[k];
+        const sl_gate_parameters from = sl_model_get_gates(model, k);
         plain_layer *layer = &it->layer[k];
-        layer->inputs = from->inputs;
-        layer->weight_ih = transpose(from->weight_ih, SL_GATES * it->hidden, from->inputs);
-        layer->weight_hh = transpose(from->weight_hh, SL_GATES * it->hidden, it->hidden);
-        layer->bias = from->bias;
+        layer->inputs = from.inputs;
+        layer->weight_ih = transpose(from.weight_ih, SL_GATES * it->hidden, from.inputs);
+        layer->weight_hh = transpose(from.weight_hh, SL_GATES * it->hidden, it->hidden);
+        layer->bias = from.bias;
         if (!layer->weight_ih || !layer->weight_hh)
             return false;
     }

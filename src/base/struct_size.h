@@ -2,6 +2,7 @@
 #ifndef SLUICE_BASE_STRUCT_SIZE_H
 #define SLUICE_BASE_STRUCT_SIZE_H
 
+#include "sluice_network.h"
 #include "sluice_tools.h"
 #include "sluice_train.h"
 
@@ -17,13 +18,16 @@ enum {
     SL_LEAST_sluice_allocator = SL_SIZE_THROUGH(sluice_allocator, release),
     SL_LEAST_sluice_batch = SL_SIZE_THROUGH(sluice_batch, max_threads),
     SL_LEAST_sluice_candidate = SL_SIZE_THROUGH(sluice_candidate, seconds),
+    SL_LEAST_sluice_cell = SL_SIZE_THROUGH(sluice_cell, norm_epsilon),
     SL_LEAST_sluice_engine_info = SL_SIZE_THROUGH(sluice_engine_info, table_bytes),
     SL_LEAST_sluice_engine_options = SL_SIZE_THROUGH(sluice_engine_options, training),
     SL_LEAST_sluice_environment = SL_SIZE_THROUGH(sluice_environment, openmp), /* 0.3's */
     SL_LEAST_sluice_gradient = SL_SIZE_THROUGH(sluice_gradient, accumulate),
+    SL_LEAST_sluice_layer = SL_SIZE_THROUGH(sluice_layer, masked_outputs_zero),
     SL_LEAST_sluice_loss = SL_SIZE_THROUGH(sluice_loss, weight),
     SL_LEAST_sluice_measure_options = SL_SIZE_THROUGH(sluice_measure_options, context),
     SL_LEAST_sluice_names = SL_SIZE_THROUGH(sluice_names, embedding),
+    SL_LEAST_sluice_network = SL_SIZE_THROUGH(sluice_network, layers),
     SL_LEAST_sluice_plan = SL_SIZE_THROUGH(sluice_plan, reason),
     SL_LEAST_sluice_report = SL_SIZE_THROUGH(sluice_report, weight),
     SL_LEAST_sluice_shape = SL_SIZE_THROUGH(sluice_shape, has_bias),

@@ -5,13 +5,15 @@
 #include "base/memory.h"
 #include "base/size.h"
 #include "kernel/kernel.h"
-#include "model/dims.h"
+#include "model/network.h"
 
 #include <stdbool.h>
 
 /** One direction of one layer, packed. */
 typedef struct sl_packed {
-    size_t inputs;                  /* width of what it reads */
+    const sl_layer_dir *dir;        /* its sizes */
+    size_t width;                   /* floats of a packed row of its gates */
+    size_t state_stride;            /* floats between rows of its h or c */
     float *panels;                  /* fused: memory of weights_ih and weights_hh, whose panels of one block follow each other */
     sl_packed_matrix weights_ih;    /* fused: W; no terms where there is a table */
     sl_packed_matrix weights_hh;    /* fused: U */
@@ -24,10 +26,47 @@ typedef struct sl_packed {
     float *table;                   /* layer 0 with an embedding: [V] packed rows, embedding x W + b; else NULL */
 } sl_packed;
 
+typedef enum sl_step_kind { SL_STEP_DENSE, SL_STEP_AFFINE, SL_STEP_ACTIVATION, SL_STEP_MERGE } sl_step_kind;
+
+/** A layer that computes each step by itself; also the merge of an LSTM layer's two directions. */
+typedef struct sl_step_layer {
+    sl_step_kind kind;
+    size_t layer;           /* of the network */
+    size_t inputs, outputs; /* floats of a step */
+    size_t width;           /* floats of a row of its results in scratch memory: whole packed rows */
+    sluice_merge merge;
+    sluice_activation activation;
+    sl_packed_matrix weights; /* dense: W */
+    float *bias;              /* dense: packed row, zeros without a bias */
+    float *scale, *shift;     /* affine */
+    float *weight;            /* dense, for training: canonical [outputs][inputs] */
+} sl_step_layer;
+
+/** The layers besides the LSTM layers and the embedding, and where they stand. */
+typedef struct sl_step_layers {
+    sl_step_layer *all; /* [count] in the network's order */
+    size_t count;
+    size_t *before; /* [lstm_layers + 1]: the first behind LSTM layer l - 1: all[before[l]] .. all[before[l+1] - 1] stand before
+                           * layer l, those from before[lstm_layers] on behind the last */
+    size_t reduced; /* where the steps are reduced to one vector: before all[reduced] */
+    sluice_steps reduces; /* and how; ALL: they are not */
+    size_t
+        *input_buffer; /* [lstm_layers + 1] the buffer that LSTM layer l reads, SIZE_MAX: the batch's input; the last: its outputs'
+                           * if `keeps` */
+    bool keeps;        /* outputs of the last LSTM layer go to a buffer for the layers behind it; y is copied from there */
+    size_t widest;     /* floats of a vector: the largest width and inputs; 0: there are no such layers */
+} sl_step_layers;
+
 /** What schedules follow from: the CPU, and sizes that the engine's weights have against its caches. */
 typedef struct sl_limits {
     size_t l1d_bytes, l2_bytes, l3_bytes; /* as one core sees them; never 0 */
     unsigned cpus;                        /* that this process may use */
+    size_t layer_lines, all_lines;        /* cache lines of units: of the LSTM layer that has most, and of all */
+    size_t widest_row;                    /* floats of the longest packed row of gates */
+    size_t widest_state;                  /* the largest state_stride */
+    size_t widest_buffer;                 /* floats of a step in a buffer between layers */
+    size_t buffers, wavefront_buffers;    /* buffers between layers, of layers one after the other and in a wavefront */
+    bool wavefronts;                      /* whether all LSTM layers can run at once, each a time chunk behind the one below it */
     size_t auto_hoisted_rows;   /* input products are hoisted for so few running rows, even if a plan does not ask for it */
     size_t row_block_rows;      /* most rows of a row block */
     size_t hoist_product_rows;  /* rows x steps of one hoisted input product; at least a row block's of one step */
@@ -48,8 +87,8 @@ typedef struct sl_tuned_plan {
 } sl_tuned_plan;
 
 struct sluice_engine {
-    sluice_shape shape;
-    sl_dims dims; /* of the shape */
+    sluice_shape shape;  /* of the model */
+    sl_network *network; /* a copy of the model's; owned */
     sl_cell_kind cell;
     const sl_kernel *kernel;
     sluice_gemm gemm;
@@ -58,20 +97,29 @@ struct sluice_engine {
     int flush_to_zero;
     bool training;
     unsigned long models; /* that it has been given */
-    size_t width;         /* floats of a packed row of gates */
-    size_t state_stride;  /* floats between rows of h or c */
     size_t packed_bytes, table_bytes;
-    sl_packed *layers;     /* [L*D] */
-    float *embedding;      /* [V][I] where no table is, and for training; else NULL */
-    sl_packed_matrix head; /* no panels without a head */
-    float *head_bias;      /* packed row */
-    float *head_weight;    /* for training: canonical [C][D*H] */
-    size_t head_width;     /* floats of a packed row of the head */
+    sl_packed *layers; /* [layer-directions] */
+    float *embedding;  /* [V][I] where no table is, and for training; else NULL */
+    sl_step_layers steps;
     sl_limits limits;
     sl_tuned_plan *tuned_plans; /* [tuned_plan_count], sorted by rows, then steps; owned */
     size_t tuned_plan_count;
     struct sl_pool *pool; /* workspaces of calls that bring none */
 };
+
+/** Zeroed floats, counted in the engine's packed_bytes; NULL: there is no memory. Sizes were checked when the model was made. */
+static inline float *sl_engine_take_floats(sluice_engine *engine, size_t count)
+{
+    float *floats = sl_alloc_array(count, sizeof *floats);
+    engine->packed_bytes += floats ? count * sizeof *floats : 0;
+    return floats;
+}
+
+/** The head of a network made of a shape; NULL: there is none. */
+static inline const sl_step_layer *sl_engine_head(const sluice_engine *engine)
+{
+    return engine->network->is_shape && engine->steps.count ? &engine->steps.all[engine->steps.count - 1] : NULL;
+}
 
 /** A row's length in floats rounded up to an odd number of cache lines, so that the rows of a tile do not fall into the same cache
  * set. */
@@ -86,12 +134,12 @@ static inline size_t sl_odd_lines(size_t floats)
 static inline void sl_engine_set_step(const sluice_engine *engine, const sl_packed *packed, size_t block, size_t blocks,
                                       sl_step *step)
 {
-    const size_t units = blocks * engine->kernel->lanes, rest = engine->shape.hidden - block * engine->kernel->lanes;
+    const size_t units = blocks * engine->kernel->lanes, rest = packed->dir->hidden - block * engine->kernel->lanes;
     step->units = units < rest ? units : rest;
     sl_packed_set_range(&packed->weights_ih, block, blocks, &step->weights_ih);
     sl_packed_set_range(&packed->weights_hh, block, blocks, &step->weights_hh);
-    step->state_stride = engine->state_stride;
-    step->gate_stride = engine->shape.hidden;
+    step->state_stride = packed->state_stride;
+    step->gate_stride = packed->dir->hidden;
     step->y = NULL;
     step->gates = NULL;
     step->c_kept = NULL;

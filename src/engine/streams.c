@@ -9,19 +9,21 @@
 
 /* ---- A set ----------------------------------------------------------------------------------------------------------------- */
 
-sluice_status sl_streams_check_shape(const sluice_shape *shape, sluice_error *error)
+sluice_status sl_streams_check_network(const sl_network *network, sluice_error *error)
 {
-    if (shape->directions == 1)
+    if (!network->has_reverse)
         return SLUICE_STATUS_OK;
     return sl_fail(error, SLUICE_STATUS_UNSUPPORTED,
-                   "streams: expected a network of one direction, found %zu; the reverse direction begins at a sequence's end, so "
-                   "feed sequences whole",
-                   shape->directions);
+                   "streams: expected a network of the forward direction alone, found one with the reverse, which begins at a "
+                   "sequence's end; feed sequences whole");
 }
 
-bool sl_streams_fit(const sluice_streams *streams, const sluice_shape *shape)
+bool sl_streams_fit(const sluice_streams *streams, const sl_network *network)
 {
-    return shape->directions == 1 && streams->layers == shape->layers && streams->hidden == shape->hidden;
+    bool fits = !network->has_reverse && streams->layers == network->layer_dirs;
+    for (size_t k = 0; fits && k < streams->layers; k++)
+        fits = streams->dirs[k].h_width == network->dirs[k].h_width && streams->dirs[k].c_width == network->dirs[k].c_width;
+    return fits;
 }
 
 sluice_status sluice_streams_create(const sluice_engine *engine, size_t slots, sluice_streams **streams, sluice_error *error)
@@ -31,23 +33,28 @@ sluice_status sluice_streams_create(const sluice_engine *engine, size_t slots, s
     *streams = NULL;
     if (!engine)
         return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_streams_create: engine is NULL");
-    const sluice_status status = sl_streams_check_shape(&engine->shape, error);
+    const sl_network *network = engine->network;
+    const sluice_status status = sl_streams_check_network(network, error);
     if (status)
         return status;
-    const size_t layers = engine->shape.layers, hidden = engine->shape.hidden;
     size_t floats, bytes;
-    if (!sl_size_mul(2 * layers, hidden, &floats) || !sl_size_mul(floats, slots, &floats) ||
-        !sl_size_mul(floats, sizeof(float), &bytes))
+    if (!sl_size_mul(network->h_floats + network->c_floats, slots, &floats) || !sl_size_mul(floats, sizeof(float), &bytes))
         return sl_fail_size(error, "the states of the streams");
     sluice_streams *made = sl_alloc(sizeof *made);
     if (!made)
         return sl_fail_memory(error, "a stream set", sizeof *made);
-    *made = (sluice_streams){.layers = layers, .hidden = hidden, .slots = slots};
+    *made = (sluice_streams){
+        .slots = slots, .layers = network->layer_dirs, .h_floats = network->h_floats, .c_floats = network->c_floats};
+    made->dirs = sl_alloc_array(made->layers, sizeof *made->dirs);
     made->states = sl_alloc(bytes);
     made->in_use = sl_alloc_array(slots, sizeof *made->in_use);
-    if (!made->states || !made->in_use) {
+    if (!made->dirs || !made->states || !made->in_use) {
         sluice_streams_destroy(made);
         return sl_fail_memory(error, "the states of the streams", bytes);
+    }
+    for (size_t k = 0; k < made->layers; k++) {
+        made->dirs[k] = network->dirs[k];
+        made->dirs[k].cell = NULL; /* which the engine's network owns */
     }
     *streams = made;
     return SLUICE_STATUS_OK;
@@ -62,6 +69,7 @@ void sluice_streams_destroy(sluice_streams *streams)
 {
     if (!streams)
         return;
+    sl_free(streams->dirs);
     sl_free(streams->states);
     sl_free(streams->in_use);
     sl_free(streams);
@@ -69,12 +77,12 @@ void sluice_streams_destroy(sluice_streams *streams)
 
 float *sl_streams_h(const sluice_streams *streams, size_t slot, size_t layer)
 {
-    return streams->states + (slot * streams->layers + layer) * 2 * streams->hidden;
+    return streams->states + slot * (streams->h_floats + streams->c_floats) + streams->dirs[layer].h_before;
 }
 
 float *sl_streams_c(const sluice_streams *streams, size_t slot, size_t layer)
 {
-    return sl_streams_h(streams, slot, layer) + streams->hidden;
+    return sl_streams_h(streams, slot, 0) + streams->h_floats + streams->dirs[layer].c_before;
 }
 
 /* ---- Who uses what --------------------------------------------------------------------------------------------------------- */
@@ -145,13 +153,10 @@ sluice_status sluice_streams_get(sluice_streams *streams, size_t slot, float *h,
     const sluice_status status = take_for("sluice_streams_get", streams, slot, error);
     if (status)
         return status;
-    const size_t hidden = streams->hidden;
-    for (size_t layer = 0; layer < streams->layers; layer++) {
-        if (h)
-            memcpy(h + layer * hidden, sl_streams_h(streams, slot, layer), hidden * sizeof *h);
-        if (c)
-            memcpy(c + layer * hidden, sl_streams_c(streams, slot, layer), hidden * sizeof *c);
-    }
+    if (h)
+        memcpy(h, sl_streams_h(streams, slot, 0), streams->h_floats * sizeof *h);
+    if (c)
+        memcpy(c, sl_streams_c(streams, slot, 0), streams->c_floats * sizeof *c);
     give_back_one(streams, slot);
     return SLUICE_STATUS_OK;
 }
@@ -169,11 +174,8 @@ sluice_status sluice_streams_set(sluice_streams *streams, size_t slot, const flo
     const sluice_status status = take_for("sluice_streams_set", streams, slot, error);
     if (status)
         return status;
-    const size_t hidden = streams->hidden;
-    for (size_t layer = 0; layer < streams->layers; layer++) {
-        set_floats(sl_streams_h(streams, slot, layer), h ? h + layer * hidden : NULL, hidden);
-        set_floats(sl_streams_c(streams, slot, layer), c ? c + layer * hidden : NULL, hidden);
-    }
+    set_floats(sl_streams_h(streams, slot, 0), h, streams->h_floats);
+    set_floats(sl_streams_c(streams, slot, 0), c, streams->c_floats);
     give_back_one(streams, slot);
     return SLUICE_STATUS_OK;
 }

@@ -2,22 +2,25 @@
 #ifndef SLUICE_ENGINE_STREAMS_H
 #define SLUICE_ENGINE_STREAMS_H
 
-#include "sluice.h"
+#include "model/network.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
 
 struct sluice_streams {
-    size_t layers, hidden, slots;
-    float *states;        /* [slots][L][2][H], h then c: what a row needs stands together */
+    size_t slots;
+    size_t layers;      /* LSTM layers, which are layer-directions, as each has one direction */
+    sl_layer_dir *dirs; /* [layers] their sizes alone */
+    size_t h_floats, c_floats;
+    float *states;        /* [slots], each the h of all layers, then the c: what a row needs stands together */
     atomic_uchar *in_use; /* [slots], 1: a call has the slot, and the slot's state is its alone */
 };
 
 /** Whether sequences can be fed to this network in pieces. UNSUPPORTED. */
-sluice_status sl_streams_check_shape(const sluice_shape *shape, sluice_error *error);
+sluice_status sl_streams_check_network(const sl_network *network, sluice_error *error);
 
 /** Whether the set holds states of such a network. */
-bool sl_streams_fit(const sluice_streams *streams, const sluice_shape *shape);
+bool sl_streams_fit(const sluice_streams *streams, const sl_network *network);
 
 /** Mark each row's slot (slots NULL: row n has slot n) as in use by this call; any thread. BAD_DATA, with row and slot: a slot that
  *  is not there, is given twice or is in use by another call; no slot is taken then. What the last user of a slot wrote is seen. */
@@ -32,7 +35,7 @@ static inline size_t sl_streams_slot(const size_t *slots, size_t row)
     return slots ? slots[row] : row;
 }
 
-/** A slot's state of one layer, [H]. Only for who has taken the slot, or has the set to himself. */
+/** A slot's state of one layer. Only for who has taken the slot, or has the set to himself. */
 float *sl_streams_h(const sluice_streams *streams, size_t slot, size_t layer);
 float *sl_streams_c(const sluice_streams *streams, size_t slot, size_t layer);
 

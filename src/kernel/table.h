@@ -21,6 +21,7 @@ const sl_kernel SL_KERNEL = {
     .step = {[SL_CELL_LSTM] = step_lstm},
     .step_grad = {[SL_CELL_LSTM] = step_grad_lstm},
     .add_rows = add_rows,
+    .affine = map_affine,
     .activate = activate,
     .softmax = softmax,
     .peak = run_peak,

@@ -58,6 +58,16 @@ static double dot(const double *a, const double *b, size_t count)
     return sl_lanes_sum(lanes);
 }
 
+static float *get_embedding(const sluice_model *model)
+{
+    return model->layers[0].of[0][SLUICE_TENSOR_EMBEDDING];
+}
+
+static float *get_head(const sluice_model *model, sluice_tensor tensor)
+{
+    return model->layers[model->network->description.layer_count - 1].of[0][tensor];
+}
+
 /* Columns orthonormal, [4H][H], as the Q of a random normal matrix's QR whose R has a positive diagonal: uniform among all such
  * (Mezzadri 2007). Modified Gram-Schmidt is accurate enough: such a matrix, with four
  * times as many rows as columns, has a condition number near 3. `columns` has each column as a row of `stride` doubles, [H][stride],
@@ -91,37 +101,35 @@ static sluice_status fill_keras(sluice_model *model, uint64_t seed, sluice_error
     double *columns = sl_size_mul(hidden, stride, &count) ? sl_alloc_array(count, sizeof *columns) : NULL;
     if (!columns)
         return sl_fail_memory(error, "orthogonal weights", hidden * stride * sizeof *columns);
-    for (size_t k = 0; k < model->dims.layer_dirs; k++) {
-        sl_layer *layer = &model->layers[k];
-        fill_glorot(layer->weight_ih, 4 * hidden, layer->inputs, &seed);
-        fill_orthogonal(layer->weight_hh, hidden, columns, stride, &seed);
+    for (size_t k = 0; k < model->network->layer_dirs; k++) {
+        fill_glorot(sl_model_get_of_dir(model, k, SLUICE_TENSOR_WEIGHT_IH), 4 * hidden, model->network->dirs[k].inputs, &seed);
+        fill_orthogonal(sl_model_get_of_dir(model, k, SLUICE_TENSOR_WEIGHT_HH), hidden, columns, stride, &seed);
         for (size_t unit = 0; shape->has_bias && unit < hidden; unit++)
-            layer->bias[SL_GATE_F * hidden + unit] = 1;
+            sl_model_get_of_dir(model, k, SLUICE_TENSOR_BIAS)[SL_GATE_F * hidden + unit] = 1;
     }
     sl_free(columns);
-    fill_uniform(model->embedding, shape->vocabulary * shape->inputs, 0.05f, &seed);
-    fill_glorot(model->head_weight, shape->classes, model->dims.outputs, &seed);
+    fill_uniform(get_embedding(model), shape->vocabulary * shape->inputs, 0.05f, &seed);
+    fill_glorot(get_head(model, SLUICE_TENSOR_WEIGHT), shape->classes, model->network->outputs, &seed);
     return SLUICE_STATUS_OK;
 }
 
 static void fill_torch(sluice_model *model, bool normal_embedding, uint64_t seed)
 {
     const sluice_shape *shape = &model->shape;
-    const size_t rows = model->dims.gate_rows, outputs = model->dims.outputs;
     const float scale = 1.0f / sqrtf((float)shape->hidden);
     uint64_t of_embedding = sl_random_mix(seed + SL_RANDOM_STEP); /* a stream of its own */
-    for (size_t k = 0; k < model->dims.layer_dirs; k++) {
-        sl_layer *layer = &model->layers[k];
-        fill_uniform(layer->weight_ih, rows * layer->inputs, scale, &seed);
-        fill_uniform(layer->weight_hh, rows * shape->hidden, scale, &seed);
+    for (size_t k = 0; k < model->network->layer_dirs; k++) {
+        const sl_layer_dir *dir = &model->network->dirs[k];
+        fill_uniform(sl_model_get_of_dir(model, k, SLUICE_TENSOR_WEIGHT_IH), dir->gate_rows * dir->inputs, scale, &seed);
+        fill_uniform(sl_model_get_of_dir(model, k, SLUICE_TENSOR_WEIGHT_HH), dir->gate_rows * dir->h_width, scale, &seed);
         if (shape->has_bias)
-            fill_uniform(layer->bias, rows, scale, &seed);
+            fill_uniform(sl_model_get_of_dir(model, k, SLUICE_TENSOR_BIAS), dir->gate_rows, scale, &seed);
     }
-    fill_uniform(model->embedding, shape->vocabulary * shape->inputs, 1.0f, &seed);
+    fill_uniform(get_embedding(model), shape->vocabulary * shape->inputs, 1.0f, &seed);
     if (normal_embedding)
-        fill_normal(model->embedding, shape->vocabulary * shape->inputs, &of_embedding);
-    fill_uniform(model->head_weight, shape->classes * outputs, scale, &seed);
-    fill_uniform(model->head_bias, shape->classes, scale, &seed);
+        fill_normal(get_embedding(model), shape->vocabulary * shape->inputs, &of_embedding);
+    fill_uniform(get_head(model, SLUICE_TENSOR_WEIGHT), shape->classes * model->network->outputs, scale, &seed);
+    fill_uniform(get_head(model, SLUICE_TENSOR_BIAS), shape->classes, scale, &seed);
 }
 
 static sluice_status fill(sluice_model *model, sluice_initializer initializer, uint64_t seed, sluice_error *error)

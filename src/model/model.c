@@ -15,74 +15,70 @@
 #error "-ffast-math would break the numeric contract of sluice.h"
 #endif
 
-static sluice_status check_shape(const sluice_shape *shape, sluice_error *error)
+/* ---- Making one ------------------------------------------------------------------------------------------------------------ */
+
+/* What there is to say of a network in the words of a shape. */
+static sluice_shape summarize(const sl_network *network)
 {
-    if (shape->layers < 1 || shape->inputs < 1 || shape->hidden < 1 || shape->directions < 1 || shape->directions > 2)
-        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT,
-                       "shape: layers %zu, directions %zu, inputs %zu, hidden %zu; expected layers, inputs and hidden >= 1 and "
-                       "directions 1 or 2",
-                       shape->layers, shape->directions, shape->inputs, shape->hidden);
-    if (shape->vocabulary > INT32_MAX)
-        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "shape: vocabulary %zu; tokens are 32-bit, so at most %d",
-                       shape->vocabulary, INT32_MAX);
-    /* The size of every array of the model, and of its packed copies, whose columns are rounded up to 64, must fit size_t with some
-     * margin. */
-    size_t columns, widest, cells, layers;
-    const size_t out = 2 * shape->hidden;
-    if (shape->hidden > SIZE_MAX / 16 || !sl_size_mul(4, shape->hidden + 64, &columns) ||
-        !sl_size_add(out, shape->inputs, &widest) || !sl_size_add(widest, shape->hidden, &widest) ||
-        !sl_size_mul(columns, widest, &cells) || !sl_size_mul(cells, 2 * sizeof(float), &cells) ||
-        !sl_size_mul(shape->layers, shape->directions, &layers) || !sl_size_mul(layers, cells, &cells) ||
-        !sl_size_add(columns, shape->inputs, &columns) || !sl_size_mul(shape->vocabulary, columns, &cells) ||
-        !sl_size_mul(cells, 2 * sizeof(float), &cells) || !sl_size_mul(shape->classes, out + 64, &cells) ||
-        !sl_size_mul(cells, 2 * sizeof(float), &cells))
-        return sl_fail_size(error, "the model");
-    return SLUICE_STATUS_OK;
+    sluice_shape shape = {.struct_size = sizeof shape,
+                          .layers = network->lstm_layers,
+                          .directions = 1,
+                          .inputs = network->inputs,
+                          .hidden = network->most_hidden,
+                          .vocabulary = network->vocabulary,
+                          .classes = network->ends};
+    for (size_t k = 0; k < network->lstm_layers; k++)
+        shape.directions = sl_size_max(shape.directions, network->lstm[k].directions);
+    for (size_t k = 0; k < network->layer_dirs; k++)
+        shape.has_bias = shape.has_bias || !network->dirs[k].cell || (network->dirs[k].cell->parts & SLUICE_PART_BIAS);
+    return shape;
 }
 
-/* Allocate zeroed floats; *bytes grows by their size, even if there is no memory. */
-static float *take_floats(size_t count, size_t *bytes)
+/* Allocate a layer's parameters, zeroed; *bytes grows by their size, even if there is no memory. */
+static bool take_parameters(sluice_model *model, size_t layer, size_t *bytes)
 {
-    *bytes += count * sizeof(float);
-    return sl_alloc_array(count, sizeof(float));
+    for (size_t d = 0; d < 2; d++)
+        for (int tensor = 0; tensor < SL_TENSORS; tensor++) {
+            const sl_parameter_shape shape = sl_parameter_shape_get(model->network, layer, d, (sluice_tensor)tensor);
+            if (!shape.rows)
+                continue;
+            *bytes += shape.rows * shape.columns * sizeof(float);
+            model->layers[layer].of[d][tensor] = sl_alloc_array(shape.rows * shape.columns, sizeof(float));
+            if (!model->layers[layer].of[d][tensor])
+                return false;
+        }
+    return true;
 }
 
-sluice_status sl_model_allocate(const sluice_shape *shape, sluice_model **out, sluice_error *error)
+sluice_status sl_model_allocate_network(sl_network *network, sluice_model **out, sluice_error *error)
 {
-    const sluice_status status = check_shape(shape, error);
-    if (status)
-        return status;
     sluice_model *model = sl_alloc(sizeof *model);
-    if (!model)
+    if (!model) {
+        sl_network_destroy(network);
         return sl_fail_memory(error, "a model", sizeof *model);
-    model->shape = *shape;
-    model->shape.struct_size = sizeof model->shape;
-    model->dims = sl_dims_get(shape);
-    const size_t layers = model->dims.layer_dirs, rows = model->dims.gate_rows;
-    model->layers = sl_alloc_array(layers, sizeof *model->layers);
-    bool ok = model->layers != NULL;
-    size_t bytes = layers * sizeof *model->layers;
-    for (size_t k = 0; ok && k < layers; k++) {
-        sl_layer *layer = &model->layers[k];
-        layer->inputs = k < shape->directions ? shape->inputs : model->dims.outputs;
-        layer->weight_ih = take_floats(rows * layer->inputs, &bytes);
-        layer->weight_hh = take_floats(rows * shape->hidden, &bytes);
-        layer->bias = take_floats(rows, &bytes);
-        ok = layer->weight_ih && layer->weight_hh && layer->bias;
     }
-    if (ok && shape->vocabulary)
-        ok = (model->embedding = take_floats(shape->vocabulary * shape->inputs, &bytes)) != NULL;
-    if (ok && shape->classes)
-        ok = (model->head_weight = take_floats(shape->classes * model->dims.outputs, &bytes)) != NULL &&
-             (model->head_bias = take_floats(shape->classes, &bytes)) != NULL;
-    if (ok)
-        ok = (model->notes = sl_alloc(1)) != NULL;
+    const size_t layers = network->description.layer_count;
+    model->network = network;
+    model->shape = summarize(network);
+    model->layers = sl_alloc_array(layers, sizeof *model->layers);
+    model->notes = sl_alloc(1);
+    size_t bytes = layers * sizeof *model->layers;
+    bool ok = model->layers && model->notes;
+    for (size_t k = 0; ok && k < layers; k++)
+        ok = take_parameters(model, k, &bytes);
     if (!ok) {
         sluice_model_destroy(model);
         return sl_fail_memory(error, "the weights of a model", bytes);
     }
     *out = model;
     return SLUICE_STATUS_OK;
+}
+
+sluice_status sl_model_allocate(const sluice_shape *shape, sluice_model **out, sluice_error *error)
+{
+    sl_network *network;
+    const sluice_status status = sl_network_create_of_shape(shape, &network, error);
+    return status ? status : sl_model_allocate_network(network, out, error);
 }
 
 /* Copy a caller's array, refusing what would make every answer NaN. Its name is "name", or for layers "name_l<layer>[_reverse]". */
@@ -112,34 +108,36 @@ static const float *at(const float *const *arrays, size_t k)
 static sluice_status take_layer(sluice_model *model, const sluice_weights *weights, size_t k, sluice_error *error)
 {
     const sluice_shape *shape = &model->shape;
-    sl_layer *layer = &model->layers[k];
-    const size_t rows = model->dims.gate_rows;
+    const sl_layer_dir *dir = &model->network->dirs[k];
+    float *weight_ih = sl_model_get_of_dir(model, k, SLUICE_TENSOR_WEIGHT_IH);
+    float *weight_hh = sl_model_get_of_dir(model, k, SLUICE_TENSOR_WEIGHT_HH);
+    float *bias = sl_model_get_of_dir(model, k, SLUICE_TENSOR_BIAS);
+    const size_t rows = dir->gate_rows;
     char suffix[48], name[80];
     snprintf(suffix, sizeof suffix, "_l%zu%s", k / shape->directions, k % shape->directions ? "_reverse" : "");
 
     snprintf(name, sizeof name, "weight_ih%s", suffix);
-    sluice_status status = take(layer->weight_ih, at(weights->weight_ih, k), rows * layer->inputs, layer->inputs, name, error);
+    sluice_status status = take(weight_ih, at(weights->weight_ih, k), rows * dir->inputs, dir->inputs, name, error);
     if (status)
         return status;
     snprintf(name, sizeof name, "weight_hh%s", suffix);
-    status = take(layer->weight_hh, at(weights->weight_hh, k), rows * shape->hidden, shape->hidden, name, error);
+    status = take(weight_hh, at(weights->weight_hh, k), rows * shape->hidden, shape->hidden, name, error);
     if (status || !shape->has_bias)
         return status;
     /* b_ih is read where b is to stand, and b_hh added: one rounding. */
     snprintf(name, sizeof name, "bias_ih%s", suffix);
-    status = take(layer->bias, at(weights->bias_ih, k), rows, 1, name, error);
+    status = take(bias, at(weights->bias_ih, k), rows, 1, name, error);
     if (status)
         return status;
     const float *bias_hh = at(weights->bias_hh, k);
-    float *sum = layer->bias;
     snprintf(name, sizeof name, "bias_hh%s", suffix);
     if (!bias_hh)
         return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "%s is NULL; the shape asks for %zu floats", name, rows);
     for (size_t j = 0; j < rows; j++) {
-        if (!isfinite(sum[j] + bias_hh[j]))
+        if (!isfinite(bias[j] + bias_hh[j]))
             return sl_fail(error, SLUICE_STATUS_BAD_DATA,
                            "%s: element [%zu] is NaN or infinite, or is so with bias_ih added; a weight must be finite", name, j);
-        sum[j] += bias_hh[j];
+        bias[j] += bias_hh[j];
     }
     return SLUICE_STATUS_OK;
 }
@@ -169,16 +167,18 @@ sluice_status sl_model_set_classes(sluice_model *model, const char *const *names
 static sluice_status take_all(sluice_model *model, const sluice_weights *weights, sluice_error *error)
 {
     const sluice_shape *shape = &model->shape;
-    const size_t outputs = model->dims.outputs;
+    const size_t outputs = model->network->outputs;
+    float *const *head = model->layers[model->network->description.layer_count - 1].of[0];
     sluice_status status = SLUICE_STATUS_OK;
-    for (size_t k = 0; !status && k < model->dims.layer_dirs; k++)
+    for (size_t k = 0; !status && k < model->network->layer_dirs; k++)
         status = take_layer(model, weights, k, error);
     if (!status && shape->vocabulary)
-        status = take(model->embedding, weights->embedding, shape->vocabulary * shape->inputs, shape->inputs, "embedding", error);
+        status = take(model->layers[0].of[0][SLUICE_TENSOR_EMBEDDING], weights->embedding, shape->vocabulary * shape->inputs,
+                      shape->inputs, "embedding", error);
     if (!status && shape->classes)
-        status = take(model->head_weight, weights->head_weight, shape->classes * outputs, outputs, "head weight", error);
+        status = take(head[SLUICE_TENSOR_WEIGHT], weights->head_weight, shape->classes * outputs, outputs, "head weight", error);
     if (!status && shape->classes && weights->head_bias)
-        status = take(model->head_bias, weights->head_bias, shape->classes, 1, "head bias", error);
+        status = take(head[SLUICE_TENSOR_BIAS], weights->head_bias, shape->classes, 1, "head bias", error);
     if (!status && shape->classes && weights->class_names)
         status = sl_model_set_classes(model, weights->class_names, error);
     return status;
@@ -212,19 +212,21 @@ sluice_status sluice_model_create(const sluice_weights *weights, sluice_model **
 
 sluice_status sl_model_copy(const sluice_model *model, sluice_model **copy, sluice_error *error)
 {
-    static const sluice_tensor tensors[] = {SLUICE_TENSOR_WEIGHT_IH, SLUICE_TENSOR_WEIGHT_HH,   SLUICE_TENSOR_BIAS,
-                                            SLUICE_TENSOR_EMBEDDING, SLUICE_TENSOR_HEAD_WEIGHT, SLUICE_TENSOR_HEAD_BIAS};
     *copy = NULL;
-    sluice_status status = sl_model_allocate(&model->shape, copy, error);
+    sl_network *network;
+    sluice_status status = sl_network_create(&model->network->description, model->network->is_shape, &network, error);
+    if (!status)
+        status = sl_model_allocate_network(network, copy, error);
     if (status)
         return status;
-    for (size_t k = 0; k < model->dims.layer_dirs; k++)
-        for (size_t j = 0; j < sizeof tensors / sizeof tensors[0]; j++) {
-            size_t count;
-            const float *from = sluice_model_get_tensor(model, tensors[j], k, &count);
-            if (from)
-                memcpy(sl_model_get_tensor(*copy, tensors[j], k, &count), from, count * sizeof *from);
-        }
+    for (size_t layer = 0; layer < network->description.layer_count; layer++)
+        for (size_t d = 0; d < 2; d++)
+            for (int tensor = 0; tensor < SL_TENSORS; tensor++) {
+                size_t count;
+                const float *from = sluice_model_get_parameter(model, layer, d, (sluice_tensor)tensor, &count);
+                if (from)
+                    memcpy((*copy)->layers[layer].of[d][tensor], from, count * sizeof *from);
+            }
     if (model->classes)
         status = sl_model_set_classes(*copy, (const char *const *)model->classes, error);
     if (!status)
@@ -236,35 +238,40 @@ sluice_status sl_model_copy(const sluice_model *model, sluice_model **copy, slui
     return status;
 }
 
+/* ---- Parameters ------------------------------------------------------------------------------------------------------------ */
+
+const float *sluice_model_get_parameter(const sluice_model *model, size_t layer, size_t direction, sluice_tensor tensor,
+                                        size_t *count)
+{
+    const bool is_known = layer < model->network->description.layer_count && direction < 2 && (unsigned)tensor < SL_TENSORS;
+    const sl_parameter_shape shape =
+        is_known ? sl_parameter_shape_get(model->network, layer, direction, tensor) : (sl_parameter_shape){0};
+    if (count)
+        *count = shape.rows * shape.columns;
+    return shape.rows ? model->layers[layer].of[direction][tensor] : NULL;
+}
+
+/* Where a tensor of the words of sluice_shape is among the network's. */
+static float *find_parameter(const sluice_model *model, size_t layer, size_t direction, sluice_tensor tensor, size_t *count)
+{
+    return (float *)sluice_model_get_parameter(model, layer, direction, tensor, count);
+}
+
 float *sl_model_get_tensor(sluice_model *model, sluice_tensor tensor, size_t k, size_t *count)
 {
-    const sluice_shape *shape = &model->shape;
-    const size_t rows = model->dims.gate_rows;
-    const bool of_layer = tensor == SLUICE_TENSOR_WEIGHT_IH || tensor == SLUICE_TENSOR_WEIGHT_HH || tensor == SLUICE_TENSOR_BIAS;
+    const sl_network *network = model->network;
+    const size_t last = network->description.layer_count - 1;
     *count = 0;
-    if (k >= (of_layer ? model->dims.layer_dirs : 1))
+    if (tensor == SLUICE_TENSOR_HEAD_WEIGHT || tensor == SLUICE_TENSOR_HEAD_BIAS)
+        return k ? NULL
+                 : find_parameter(model, last, 0, tensor == SLUICE_TENSOR_HEAD_WEIGHT ? SLUICE_TENSOR_WEIGHT : SLUICE_TENSOR_BIAS,
+                                  count);
+    if (tensor == SLUICE_TENSOR_EMBEDDING)
+        return k ? NULL : find_parameter(model, 0, 0, tensor, count);
+    if (k >= network->layer_dirs)
         return NULL;
-    switch (tensor) {
-    case SLUICE_TENSOR_WEIGHT_IH:
-        *count = rows * model->layers[k].inputs;
-        return model->layers[k].weight_ih;
-    case SLUICE_TENSOR_WEIGHT_HH:
-        *count = rows * shape->hidden;
-        return model->layers[k].weight_hh;
-    case SLUICE_TENSOR_BIAS:
-        *count = rows;
-        return model->layers[k].bias;
-    case SLUICE_TENSOR_EMBEDDING:
-        *count = shape->vocabulary * shape->inputs;
-        return model->embedding;
-    case SLUICE_TENSOR_HEAD_WEIGHT:
-        *count = shape->classes * model->dims.outputs;
-        return model->head_weight;
-    case SLUICE_TENSOR_HEAD_BIAS:
-        *count = shape->classes;
-        return model->head_bias;
-    }
-    return NULL;
+    const sl_lstm_layer *lstm = &network->lstm[network->dirs[k].layer];
+    return find_parameter(model, lstm->layer, k - lstm->first, tensor, count);
 }
 
 const float *sluice_model_get_tensor(const sluice_model *model, sluice_tensor tensor, size_t k, size_t *count)
@@ -306,18 +313,15 @@ void sluice_model_destroy(sluice_model *model)
 {
     if (!model)
         return;
-    for (size_t k = 0; model->layers && k < model->dims.layer_dirs; k++) {
-        sl_free(model->layers[k].weight_ih);
-        sl_free(model->layers[k].weight_hh);
-        sl_free(model->layers[k].bias);
-    }
+    for (size_t k = 0; model->layers && k < model->network->description.layer_count; k++)
+        for (size_t d = 0; d < 2; d++)
+            for (int tensor = 0; tensor < SL_TENSORS; tensor++)
+                sl_free(model->layers[k].of[d][tensor]);
     for (size_t k = 0; model->classes && k < model->shape.classes; k++)
         sl_free(model->classes[k]);
     sl_free(model->layers);
-    sl_free(model->embedding);
-    sl_free(model->head_weight);
-    sl_free(model->head_bias);
     sl_free(model->classes);
     sl_free(model->notes);
+    sl_network_destroy(model->network);
     sl_free(model);
 }

@@ -81,7 +81,7 @@ static sluice_status prepare(sluice_trainer *trainer, request *call, const int32
 {
     const sluice_trainer_options *options = &trainer->options;
     const sluice_shape *shape = &trainer->model->shape;
-    const size_t y_width = trainer->model->dims.outputs, width = shape->classes ? shape->classes : y_width;
+    const size_t y_width = trainer->model->network->outputs, width = shape->classes ? shape->classes : y_width;
     sluice_batch *batch = &call->batch;
     const size_t steps = options->every_step ? batch->steps : 1;
     float **outputs = !options->every_step ? &batch->logits : shape->classes ? &batch->step_logits : &batch->y;

@@ -33,7 +33,7 @@ static void add_trained(sluice_trainer *trainer, sluice_tensor tensor, size_t k)
 
 static sluice_status list_trained(sluice_trainer *trainer, sluice_error *error)
 {
-    const size_t layers = trainer->model->dims.layer_dirs;
+    const size_t layers = trainer->model->network->layer_dirs;
     trainer->trained = sl_alloc_array(3 * layers + 3, sizeof *trainer->trained);
     if (!trainer->trained)
         return sl_fail_memory(error, "a trainer's list of tensors", (3 * layers + 3) * sizeof *trainer->trained);
@@ -49,7 +49,7 @@ static sluice_status allocate(sluice_trainer *trainer, sluice_error *error)
 {
     const bool is_sgd = trainer->options.optimizer == SLUICE_OPTIMIZER_SGD;
     const bool has_first = !is_sgd || trainer->options.momentum > 0, has_second = !is_sgd;
-    const size_t layers = trainer->model->dims.layer_dirs;
+    const size_t layers = trainer->model->network->layer_dirs;
     trainer->gradients = sl_alloc_array(trainer->floats, sizeof(float));
     trainer->first_moments = has_first ? sl_alloc_array(trainer->floats, sizeof(float)) : NULL;
     trainer->second_moments = has_second ? sl_alloc_array(trainer->floats, sizeof(float)) : NULL;
@@ -65,7 +65,7 @@ static sluice_status allocate(sluice_trainer *trainer, sluice_error *error)
 /* The field of the gradient, as sluice_backward takes it, for a tensor. */
 static float **gradient_array(sluice_trainer *trainer, const sl_trained *trained)
 {
-    const size_t layers = trainer->model->dims.layer_dirs;
+    const size_t layers = trainer->model->network->layer_dirs;
     switch (trained->tensor) {
     case SLUICE_TENSOR_WEIGHT_IH:
         return &trainer->arrays[trained->k];
@@ -79,14 +79,15 @@ static float **gradient_array(sluice_trainer *trainer, const sl_trained *trained
         return &trainer->gradient.head_weight;
     case SLUICE_TENSOR_HEAD_BIAS:
         return &trainer->gradient.head_bias;
+    default:
+        return NULL;
     }
-    return NULL;
 }
 
 /* Give every tensor its part of the arrays of all tensors, and divide it into slices. */
 static void place_tensors(sluice_trainer *trainer)
 {
-    const size_t layers = trainer->model->dims.layer_dirs;
+    const size_t layers = trainer->model->network->layer_dirs;
     size_t at = 0;
     sl_slice *slice = trainer->slices;
     for (size_t k = 0; k < trainer->count; at += padded_count(trainer->trained[k].count), k++) {

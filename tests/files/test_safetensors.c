@@ -339,18 +339,19 @@ START_TEST(values_in_place)
         static const char *const kinds[] = {"weight_ih", "weight_hh", "bias_ih", "bias_hh"};
         for (size_t kind = 0; kind < 4; kind++)
             snprintf(name[kind], sizeof name[0], "lstm.%s_%s", kinds[kind], suffixes[k]);
-        check_values(&opened, &file, name[0], model->layers[k].weight_ih);
-        check_values(&opened, &file, name[1], model->layers[k].weight_hh);
+        const sl_gate_parameters gates = sl_model_get_gates(model, k);
+        check_values(&opened, &file, name[0], gates.weight_ih);
+        check_values(&opened, &file, name[1], gates.weight_hh);
         size_t count;
         float *bias = expected_values(&opened, &file, name[2], &count), *more = expected_values(&opened, &file, name[3], &count);
         for (size_t u = 0; u < count; u++)
-            ck_assert(model->layers[k].bias[u] == bias[u] + more[u]);
+            ck_assert(gates.bias[u] == bias[u] + more[u]);
         free(bias);
         free(more);
     }
-    check_values(&opened, &file, "embedding.weight", model->embedding);
-    check_values(&opened, &file, "fc.weight", model->head_weight);
-    check_values(&opened, &file, "fc.bias", model->head_bias);
+    check_values(&opened, &file, "embedding.weight", sluice_model_get_tensor(model, SLUICE_TENSOR_EMBEDDING, 0, NULL));
+    check_values(&opened, &file, "fc.weight", sluice_model_get_tensor(model, SLUICE_TENSOR_HEAD_WEIGHT, 0, NULL));
+    check_values(&opened, &file, "fc.bias", sluice_model_get_tensor(model, SLUICE_TENSOR_HEAD_BIAS, 0, NULL));
     ck_assert_str_eq(sluice_model_get_class(model, 0), "one");
     ck_assert_str_eq(sluice_model_get_class(model, 1), "zwei");
     ck_assert_str_eq(sluice_model_get_class(model, 2), "trois");
@@ -383,9 +384,9 @@ START_TEST(gates_in_another_order)
     ck_assert_int_eq(sl_names_bind(&source, NULL, &binding, NULL), SLUICE_STATUS_OK);
     memcpy(binding.gate_order, order, sizeof order);
     ck_assert_int_eq(sl_model_read_bound(&source, &binding, &model, NULL), SLUICE_STATUS_OK);
-    ck_assert_mem_eq(model->layers->weight_ih, want->layers->weight_ih, 8 * 3 * sizeof(float));
-    ck_assert_mem_eq(model->layers->weight_hh, want->layers->weight_hh, 8 * 2 * sizeof(float));
-    ck_assert_mem_eq(model->layers->bias, want->layers->bias, 8 * sizeof(float));
+    ck_assert_mem_eq(sl_model_get_gates(model, 0).weight_ih, sl_model_get_gates(want, 0).weight_ih, 8 * 3 * sizeof(float));
+    ck_assert_mem_eq(sl_model_get_gates(model, 0).weight_hh, sl_model_get_gates(want, 0).weight_hh, 8 * 2 * sizeof(float));
+    ck_assert_mem_eq(sl_model_get_gates(model, 0).bias, sl_model_get_gates(want, 0).bias, 8 * sizeof(float));
     sl_names_release(&binding);
     sl_source_release(&source);
     sluice_model_destroy(model);

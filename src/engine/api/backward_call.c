@@ -25,7 +25,7 @@ static sluice_status check_counterparts(const sluice_engine *engine, const sluic
         what = "dx is asked for, but the model has an embedding and reads tokens; ask for embedding";
     else if (!shape->vocabulary && gradient->embedding)
         what = "embedding is asked for, but the model has none and reads x; ask for dx";
-    else if (!shape->has_bias && has_any(gradient->bias, engine->dims.layer_dirs))
+    else if (!shape->has_bias && has_any(gradient->bias, engine->network->layer_dirs))
         what = "bias is asked for, but the model has none";
     return what ? sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, CALL "%s", what) : SLUICE_STATUS_OK;
 }
@@ -33,7 +33,7 @@ static sluice_status check_counterparts(const sluice_engine *engine, const sluic
 static sluice_status check_strides(const sluice_tape *tape, sluice_gradient *gradient, sluice_error *error)
 {
     const sluice_shape *shape = &tape->engine->shape;
-    const size_t steps = tape->batch.steps, rows = tape->rows, outputs = tape->engine->dims.outputs;
+    const size_t steps = tape->batch.steps, rows = tape->rows, outputs = tape->engine->network->outputs;
     if (!gradient->dy_row_stride && !gradient->dy_step_stride) {
         gradient->dy_step_stride = outputs;
         gradient->dy_row_stride = steps * outputs;

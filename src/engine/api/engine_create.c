@@ -10,6 +10,7 @@
 #include "engine/forward/workspace_pool.h"
 #include "engine/pack.h"
 #include "engine/schedule/limits.h"
+#include "engine/step_layers.h"
 #include "model/model.h"
 #include "sluice_train.h"
 
@@ -19,40 +20,27 @@
  * for H = 1024. For training it is made anew after each update, and pays while it has fewer rows than a batch has steps. */
 enum { TABLE_MAX_BYTES = 1 << 28, TRAINED_TABLE_MAX_ROWS = 1024 };
 
-/* Zeroed floats, counted in the engine; sizes were checked when the model was made. */
-static float *take_floats(sluice_engine *engine, size_t count)
-{
-    float *floats = sl_alloc_array(count, sizeof *floats);
-    if (floats)
-        engine->packed_bytes += count * sizeof *floats;
-    return floats;
-}
-
 /* The columns of the gates. */
-static sl_columns gate_columns(const sluice_engine *engine)
+static sl_columns gate_columns(const sluice_engine *engine, const sl_packed *packed)
 {
-    return (sl_columns){SL_GATES, engine->shape.hidden, engine->kernel->lanes};
+    return (sl_columns){SL_GATES, packed->dir->hidden, engine->kernel->lanes};
 }
 
-/* The columns of U transposed: the units. */
-static sl_columns unit_columns(const sluice_engine *engine)
+/* The columns of U transposed: h. */
+static sl_columns unit_columns(const sluice_engine *engine, const sl_packed *packed)
 {
-    return (sl_columns){1, engine->shape.hidden, engine->kernel->lanes};
-}
-
-static sl_columns head_columns(const sluice_engine *engine)
-{
-    return (sl_columns){1, engine->shape.classes, engine->kernel->lanes};
+    return (sl_columns){1, packed->dir->h_width, engine->kernel->lanes};
 }
 
 /* With the padding of the widest vectors, whichever are used: a table changes the order of training's sums, which no instruction
  * set may. */
 static bool fits_table(const sluice_engine *engine)
 {
-    const sl_columns widest = {SL_GATES, engine->shape.hidden, SL_MAX_LANES};
+    const sl_columns widest = {SL_GATES, engine->network->dirs[0].hidden, SL_MAX_LANES};
     size_t bytes;
-    return engine->shape.vocabulary &&
-           sl_size_mul(engine->shape.vocabulary * engine->shape.directions, sl_columns_width(&widest) * sizeof(float), &bytes) &&
+    return engine->shape.vocabulary && engine->steps.input_buffer[0] == SIZE_MAX &&
+           sl_size_mul(engine->shape.vocabulary * engine->network->lstm[0].directions, sl_columns_width(&widest) * sizeof(float),
+                       &bytes) &&
            bytes <= TABLE_MAX_BYTES && (!engine->training || engine->shape.vocabulary <= TRAINED_TABLE_MAX_ROWS);
 }
 
@@ -60,7 +48,7 @@ static bool fits_table(const sluice_engine *engine)
 static bool allocate_matrix(sluice_engine *engine, const sl_columns *columns, size_t terms, sl_packed_matrix *matrix)
 {
     *matrix = sl_packed_layout(columns, terms);
-    matrix->panels = take_floats(engine, sl_packed_floats(matrix));
+    matrix->panels = sl_engine_take_floats(engine, sl_packed_floats(matrix));
     return matrix->panels != NULL;
 }
 
@@ -68,77 +56,67 @@ static bool allocate_matrix(sluice_engine *engine, const sl_columns *columns, si
 
 static bool allocate_table(sluice_engine *engine, sl_packed *packed)
 {
-    const size_t floats = engine->shape.vocabulary * engine->width;
-    packed->table = take_floats(engine, floats);
-    const sl_columns columns = gate_columns(engine);
+    const size_t floats = engine->shape.vocabulary * packed->width;
+    packed->table = sl_engine_take_floats(engine, floats);
+    const sl_columns columns = gate_columns(engine, packed);
     engine->table_bytes += packed->table ? floats * sizeof(float) : 0;
-    return packed->table && allocate_matrix(engine, &columns, packed->inputs, &packed->weights_table);
+    return packed->table && allocate_matrix(engine, &columns, packed->dir->inputs, &packed->weights_table);
 }
 
 /* W of so many inputs, and U, the panels of one block following each other. */
 static bool allocate_pair(sluice_engine *engine, const sl_columns *columns, size_t inputs, sl_packed *packed)
 {
-    const sl_packed_matrix both = sl_packed_layout(columns, inputs + engine->shape.hidden);
-    packed->panels = take_floats(engine, sl_packed_floats(&both));
+    const sl_packed_matrix both = sl_packed_layout(columns, inputs + packed->dir->h_width);
+    packed->panels = sl_engine_take_floats(engine, sl_packed_floats(&both));
     packed->weights_ih = packed->weights_hh = both;
     packed->weights_ih.terms = inputs;
     packed->weights_ih.panels = packed->panels;
-    packed->weights_hh.terms = engine->shape.hidden;
+    packed->weights_hh.terms = packed->dir->h_width;
     packed->weights_hh.panels = packed->panels ? packed->panels + inputs * sl_block_floats(engine->kernel) : NULL;
     return packed->panels != NULL;
 }
 
 static bool allocate_layer(sluice_engine *engine, sl_packed *packed, bool with_table)
 {
-    const size_t hidden = engine->shape.hidden;
-    packed->bias = take_floats(engine, engine->width);
+    const sl_columns columns = gate_columns(engine, packed);
+    packed->width = sl_columns_width(&columns);
+    packed->state_stride = sl_odd_lines(packed->dir->hidden);
+    packed->bias = sl_engine_take_floats(engine, packed->width);
     if (!packed->bias || (with_table && !allocate_table(engine, packed)))
         return false;
     if (engine->training) {
-        packed->weight_ih = take_floats(engine, engine->dims.gate_rows * packed->inputs);
-        const sl_columns units = unit_columns(engine);
-        if (!packed->weight_ih || !allocate_matrix(engine, &units, engine->dims.gate_rows, &packed->weights_back))
+        packed->weight_ih = sl_engine_take_floats(engine, packed->dir->gate_rows * packed->dir->inputs);
+        const sl_columns units = unit_columns(engine, packed);
+        if (!packed->weight_ih || !allocate_matrix(engine, &units, packed->dir->gate_rows, &packed->weights_back))
             return false;
     }
-    const size_t inputs = packed->table ? 0 : packed->inputs;
+    const size_t inputs = packed->table ? 0 : packed->dir->inputs;
     if (engine->gemm == SLUICE_GEMM_BLIS) {
-        packed->transpose_hh = take_floats(engine, hidden * engine->width);
-        packed->transpose_ih = inputs ? take_floats(engine, inputs * engine->width) : NULL;
+        packed->transpose_hh = sl_engine_take_floats(engine, packed->dir->h_width * packed->width);
+        packed->transpose_ih = inputs ? sl_engine_take_floats(engine, inputs * packed->width) : NULL;
         return packed->transpose_hh && (!inputs || packed->transpose_ih);
     }
-    const sl_columns columns = gate_columns(engine);
     return allocate_pair(engine, &columns, inputs, packed);
 }
 
-static bool allocate_head(sluice_engine *engine)
-{
-    const size_t terms = engine->dims.outputs;
-    const sl_columns columns = head_columns(engine);
-    const bool has_head = allocate_matrix(engine, &columns, terms, &engine->head);
-    engine->head_width = sl_columns_width(&columns);
-    engine->head_bias = take_floats(engine, engine->head_width);
-    engine->head_weight = engine->training ? take_floats(engine, engine->shape.classes * terms) : NULL;
-    return has_head && engine->head_bias && (engine->head_weight || !engine->training);
-}
-
-static bool allocate_all(sluice_engine *engine, const sluice_model *model)
+static bool allocate_all(sluice_engine *engine)
 {
     const sluice_shape *shape = &engine->shape;
-    engine->layers = sl_alloc_array(engine->dims.layer_dirs, sizeof *engine->layers);
-    if (!engine->layers)
+    engine->layers = sl_alloc_array(engine->network->layer_dirs, sizeof *engine->layers);
+    if (!engine->layers || !sl_step_layers_create(engine))
         return false;
     const bool with_table = fits_table(engine);
-    for (size_t k = 0; k < engine->dims.layer_dirs; k++) {
-        engine->layers[k].inputs = model->layers[k].inputs;
-        if (!allocate_layer(engine, &engine->layers[k], with_table && k < shape->directions))
+    for (size_t k = 0; k < engine->network->layer_dirs; k++) {
+        engine->layers[k].dir = &engine->network->dirs[k];
+        if (!allocate_layer(engine, &engine->layers[k], with_table && k < engine->network->lstm[0].directions))
             return false;
     }
     if (shape->vocabulary && (!with_table || engine->training)) {
-        engine->embedding = take_floats(engine, shape->vocabulary * shape->inputs);
+        engine->embedding = sl_engine_take_floats(engine, shape->vocabulary * shape->inputs);
         if (!engine->embedding)
             return false;
     }
-    return !shape->classes || allocate_head(engine);
+    return true;
 }
 
 /* ---- Weights into it ------------------------------------------------------------------------------------------------------- */
@@ -150,72 +128,69 @@ static sl_matrix by_rows(const float *at, size_t terms)
 
 /* Compute the products of every embedding row with the kernel and the order of terms that a forward pass without the table uses,
  * so that the bits are the same. */
-static void fill_table(const sluice_engine *engine, const sluice_model *model, const sl_layer *layer, sl_packed *packed)
+static void fill_table(const sluice_engine *engine, const sluice_model *model, const float *weight_ih, sl_packed *packed)
 {
     enum { AT_ONCE = 96 };
-    const size_t vocabulary = engine->shape.vocabulary, inputs = layer->inputs;
-    const sl_columns columns = gate_columns(engine);
-    sl_pack_panels(&columns, by_rows(layer->weight_ih, inputs), &packed->weights_table);
+    const size_t vocabulary = engine->shape.vocabulary, inputs = packed->dir->inputs;
+    const float *embedding = model->layers[0].of[0][SLUICE_TENSOR_EMBEDDING];
+    const sl_columns columns = gate_columns(engine, packed);
+    sl_pack_panels(&columns, by_rows(weight_ih, inputs), &packed->weights_table);
     const float *start[AT_ONCE], *x[AT_ONCE];
     for (size_t row = 0; row < vocabulary; row += AT_ONCE) {
         const size_t rows = sl_size_min(AT_ONCE, vocabulary - row);
         for (size_t r = 0; r < rows; r++) {
             start[r] = packed->bias;
-            x[r] = model->embedding + (row + r) * inputs;
+            x[r] = embedding + (row + r) * inputs;
         }
-        engine->kernel->product(&packed->weights_table, rows, start, x, packed->table + row * engine->width, engine->width);
+        engine->kernel->product(&packed->weights_table, rows, start, x, packed->table + row * packed->width, packed->width);
     }
 }
 
 static void fill_inputs(const sluice_engine *engine, const sluice_model *model, size_t k)
 {
-    const sl_layer *layer = &model->layers[k];
+    const float *weight_ih = sl_model_get_of_dir(model, k, SLUICE_TENSOR_WEIGHT_IH);
     sl_packed *packed = &engine->layers[k];
-    const size_t inputs = packed->inputs;
-    const sl_columns columns = gate_columns(engine);
-    sl_pack_row(&columns, layer->bias, packed->bias);
+    const size_t inputs = packed->dir->inputs;
+    const sl_columns columns = gate_columns(engine, packed);
+    sl_pack_row(&columns, sl_model_get_of_dir(model, k, SLUICE_TENSOR_BIAS), packed->bias);
     if (packed->weight_ih)
-        memcpy(packed->weight_ih, layer->weight_ih, engine->dims.gate_rows * inputs * sizeof(float));
+        memcpy(packed->weight_ih, weight_ih, packed->dir->gate_rows * inputs * sizeof(float));
     if (packed->table)
-        fill_table(engine, model, layer, packed);
+        fill_table(engine, model, weight_ih, packed);
     else if (packed->transpose_ih)
-        sl_pack_transpose(&columns, inputs, layer->weight_ih, packed->transpose_ih);
+        sl_pack_transpose(&columns, inputs, weight_ih, packed->transpose_ih);
     else
-        sl_pack_panels(&columns, by_rows(layer->weight_ih, inputs), &packed->weights_ih);
+        sl_pack_panels(&columns, by_rows(weight_ih, inputs), &packed->weights_ih);
 }
 
 static void fill_recurrent(const sluice_engine *engine, const sluice_model *model, size_t k)
 {
-    const float *weight_hh = model->layers[k].weight_hh;
+    const float *weight_hh = sl_model_get_of_dir(model, k, SLUICE_TENSOR_WEIGHT_HH);
     sl_packed *packed = &engine->layers[k];
-    const size_t hidden = engine->shape.hidden;
-    const sl_columns columns = gate_columns(engine);
+    const size_t width = packed->dir->h_width;
+    const sl_columns columns = gate_columns(engine, packed);
     if (packed->transpose_hh)
-        sl_pack_transpose(&columns, hidden, weight_hh, packed->transpose_hh);
+        sl_pack_transpose(&columns, width, weight_hh, packed->transpose_hh);
     else
-        sl_pack_panels(&columns, by_rows(weight_hh, hidden), &packed->weights_hh);
+        sl_pack_panels(&columns, by_rows(weight_hh, width), &packed->weights_hh);
 }
 
 /* U transposed. */
 static void fill_back(const sluice_engine *engine, const sluice_model *model, size_t k)
 {
-    const sl_columns units = unit_columns(engine);
-    sl_pack_panels(&units, (sl_matrix){model->layers[k].weight_hh, 1, engine->shape.hidden}, &engine->layers[k].weights_back);
+    const sl_packed *packed = &engine->layers[k];
+    const sl_columns units = unit_columns(engine, packed);
+    sl_pack_panels(&units, (sl_matrix){sl_model_get_of_dir(model, k, SLUICE_TENSOR_WEIGHT_HH), 1, packed->dir->h_width},
+                   &packed->weights_back);
 }
 
 static void fill_ends(const sluice_engine *engine, const sluice_model *model)
 {
     const sluice_shape *shape = &engine->shape;
-    const size_t outputs = engine->dims.outputs;
     if (engine->embedding)
-        memcpy(engine->embedding, model->embedding, shape->vocabulary * shape->inputs * sizeof(float));
-    if (engine->head.panels) {
-        const sl_columns columns = head_columns(engine);
-        sl_pack_panels(&columns, by_rows(model->head_weight, outputs), &engine->head);
-        sl_pack_row(&columns, model->head_bias, engine->head_bias);
-    }
-    if (engine->head_weight)
-        memcpy(engine->head_weight, model->head_weight, shape->classes * outputs * sizeof(float));
+        memcpy(engine->embedding, model->layers[0].of[0][SLUICE_TENSOR_EMBEDDING],
+               shape->vocabulary * shape->inputs * sizeof(float));
+    sl_step_layers_fill(engine, model);
 }
 
 /* Weights that go into an engine. */
@@ -230,7 +205,7 @@ static void fill_share(void *context, unsigned thread, unsigned threads)
     void (*const parts[])(const sluice_engine *, const sluice_model *, size_t) = {fill_inputs, fill_recurrent, fill_back};
     enum { PARTS = sizeof parts / sizeof parts[0] };
     const sl_float_mode mode = sl_float_mode_set(f->engine->flush_to_zero); /* the table's products are part of the result */
-    for (size_t task = thread; task < PARTS * f->engine->dims.layer_dirs; task += threads)
+    for (size_t task = thread; task < PARTS * f->engine->network->layer_dirs; task += threads)
         parts[task % PARTS](f->engine, f->model, task / PARTS);
     if (thread == 0)
         fill_ends(f->engine, f->model);
@@ -257,11 +232,14 @@ sluice_status sluice_engine_create(const sluice_model *model, const sluice_engin
     if (status)
         return status;
 
+    const bool is_stack = model->network->is_shape || model->network->lstm_layers == model->network->description.layer_count;
+    if (choice.training && (!is_stack || (model->network->ends && !model->network->is_shape)))
+        return sl_fail(error, SLUICE_STATUS_UNSUPPORTED,
+                       "training: expected a network of LSTM layers and a linear head, found one with other layers");
     sluice_engine *made = sl_alloc(sizeof *made);
     if (!made)
         return sl_fail_memory(error, "an engine", sizeof *made);
     made->shape = model->shape;
-    made->dims = model->dims;
     made->cell = SL_CELL_LSTM;
     made->kernel = sl_kernel_get(choice.isa);
     made->gemm = choice.gemm;
@@ -269,11 +247,9 @@ sluice_status sluice_engine_create(const sluice_model *model, const sluice_engin
     made->threads = choice.threads;
     made->flush_to_zero = choice.flush_to_zero;
     made->training = choice.training;
-    const sl_columns columns = gate_columns(made);
-    made->width = sl_columns_width(&columns);
-    made->state_stride = sl_odd_lines(made->shape.hidden);
     made->pool = sl_pool_create();
-    if (!made->pool || !allocate_all(made, model)) {
+    const sluice_status copied = sl_network_create(&model->network->description, model->network->is_shape, &made->network, NULL);
+    if (copied || !made->pool || !allocate_all(made)) {
         const size_t bytes = made->packed_bytes;
         sluice_engine_destroy(made);
         return sl_fail(error, SLUICE_STATUS_NO_MEMORY,
@@ -289,11 +265,9 @@ sluice_status sluice_engine_set_model(sluice_engine *engine, const sluice_model 
 {
     if (!engine || !model)
         return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_engine_set_model: %s is NULL", engine ? "model" : "engine");
-    const sluice_shape *a = &engine->shape, *b = &model->shape;
-    if (a->layers != b->layers || a->directions != b->directions || a->inputs != b->inputs || a->hidden != b->hidden ||
-        a->vocabulary != b->vocabulary || a->classes != b->classes || !a->has_bias != !b->has_bias)
+    if (!sl_network_equals(engine->network, model->network))
         return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT,
-                       "sluice_engine_set_model: the model has another shape than the engine was made for; make an engine for it");
+                       "sluice_engine_set_model: the model is another network than the engine was made for; make an engine for it");
     fill_all(engine, model);
     engine->models++;
     return SLUICE_STATUS_OK;
@@ -318,7 +292,7 @@ void sluice_engine_destroy(sluice_engine *engine)
 {
     if (!engine)
         return;
-    for (size_t k = 0; engine->layers && k < engine->dims.layer_dirs; k++) {
+    for (size_t k = 0; engine->layers && k < engine->network->layer_dirs; k++) {
         sl_packed *packed = &engine->layers[k];
         sl_free(packed->panels);
         sl_free(packed->transpose_ih);
@@ -333,8 +307,7 @@ void sluice_engine_destroy(sluice_engine *engine)
     sl_free(engine->tuned_plans);
     sl_pool_destroy(engine->pool);
     sl_free(engine->embedding);
-    sl_free(engine->head.panels);
-    sl_free(engine->head_bias);
-    sl_free(engine->head_weight);
+    sl_step_layers_destroy(&engine->steps);
+    sl_network_destroy(engine->network);
     sl_free(engine);
 }

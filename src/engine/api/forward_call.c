@@ -23,16 +23,31 @@ static sluice_status check_input(const sluice_engine *engine, const sluice_batch
     if (batch->rows && batch->steps && !batch->x && !batch->tokens)
         return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_forward: %s is NULL, but there are %zu rows of up to %zu steps",
                        wants_tokens ? "tokens" : "x", batch->rows, batch->steps);
-    if ((batch->logits || batch->step_logits) && !engine->shape.classes)
+    return SLUICE_STATUS_OK;
+}
+
+/* Whether the network's end gives what is asked for. */
+static sluice_status check_ends(const sluice_engine *engine, const sluice_batch *batch, sluice_error *error)
+{
+    const sl_network *network = engine->network;
+    if ((batch->logits || batch->step_logits) && !network->ends)
         return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_forward: %s are asked for, but the model has no head",
                        batch->logits ? "logits" : "step_logits");
+    const bool has_steps = engine->steps.reduces == SLUICE_STEPS_ALL;
+    if (!network->is_shape && (has_steps ? batch->logits : batch->step_logits))
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_forward: the network gives %s; ask for %s instead of %s",
+                       has_steps ? "outputs at every step" : "one vector for each row", has_steps ? "step_logits" : "logits",
+                       has_steps ? "logits" : "step_logits");
+    if (network->is_shape && batch->step_logits && !batch->y && !batch->tape)
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT,
+                       "sluice_forward: step_logits are made of y; give y, or a tape, which holds it");
     return SLUICE_STATUS_OK;
 }
 
 /* Fill in the strides of contiguous arrays. Refuse those by which two steps or rows of y would share memory. */
 static sluice_status check_strides(const sluice_engine *engine, sluice_batch *batch, sluice_error *error)
 {
-    const size_t inputs = engine->dims.step_inputs, outputs = engine->dims.outputs;
+    const size_t inputs = engine->network->step_inputs, outputs = engine->network->outputs;
     size_t whole;
     if (!sl_size_mul(batch->steps, outputs, &whole) || !sl_size_mul(batch->steps, inputs, &whole))
         return sl_fail_size(error, "a row of the batch");
@@ -46,7 +61,8 @@ static sluice_status check_strides(const sluice_engine *engine, sluice_batch *ba
     }
     if (!sl_strides_fit(batch->x_offsets ? 0 : batch->rows, batch->x_row_stride, batch->steps, batch->x_step_stride, inputs) ||
         !sl_strides_fit(batch->rows, batch->y_row_stride, batch->steps, batch->y_step_stride, outputs) ||
-        !sl_strides_fit(batch->rows, engine->shape.layers * outputs, batch->rows, engine->shape.classes, 0) ||
+        !sl_strides_fit(batch->rows, sl_size_max(engine->network->h_floats, engine->network->c_floats), batch->rows,
+                        engine->shape.classes, 0) ||
         (batch->step_logits && !sl_floats_fit(batch->rows, batch->steps, engine->shape.classes)))
         return sl_fail_size(error, "the batch");
     if (!batch->y || !batch->rows || !batch->steps)
@@ -81,7 +97,7 @@ static sluice_status check_streams(const sluice_engine *engine, const sluice_bat
     if (batch->streams && (batch->h0 || batch->c0))
         return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT,
                        "sluice_forward: streams bring their own states; leave h0 and c0 NULL, or set the slots' states");
-    if (batch->streams && !sl_streams_fit(batch->streams, &engine->shape))
+    if (batch->streams && !sl_streams_fit(batch->streams, engine->network))
         return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT,
                        "sluice_forward: the streams were made for another network; make a set for one of %zu layers and %zu units",
                        engine->shape.layers, engine->shape.hidden);
@@ -102,6 +118,8 @@ static sluice_status check_objects(const sluice_engine *engine, const sluice_wor
 static sluice_status check_batch(const sluice_engine *engine, sluice_batch *batch, sluice_error *error)
 {
     sluice_status status = check_input(engine, batch, error);
+    if (!status)
+        status = check_ends(engine, batch, error);
     if (!status)
         status = check_strides(engine, batch, error);
     if (!status)

@@ -242,7 +242,7 @@ sluice_status sluice_plan_measure(sluice_engine *engine, size_t rows, size_t ste
     if (status)
         return status;
     size_t count;
-    if (!sl_size_mul(steps, engine->dims.step_inputs, &count))
+    if (!sl_size_mul(steps, engine->network->step_inputs, &count))
         return sl_fail_size(error, "a row of the batch");
     sluice_workspace *workspace = NULL;
     float *zeros = sl_alloc_array(count, sizeof *zeros); /* one row of x, or of tokens, which all rows read */
@@ -254,7 +254,7 @@ sluice_status sluice_plan_measure(sluice_engine *engine, size_t rows, size_t ste
                                     .rows = rows,
                                     .x = reads_tokens ? NULL : zeros,
                                     .tokens = reads_tokens ? (const int32_t *)(const void *)zeros : NULL,
-                                    .x_step_stride = engine->dims.step_inputs};
+                                    .x_step_stride = engine->network->step_inputs};
         status = measure_or_restore(engine, workspace, &batch, &known, error);
     }
     sluice_workspace_destroy(workspace);

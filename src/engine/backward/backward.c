@@ -35,7 +35,7 @@ static void run_thread(void *context, unsigned index, unsigned threads)
 {
     backward_call *call = context;
     const sluice_tape *tape = call->tape;
-    const sluice_shape *shape = &tape->engine->shape;
+    const sl_network *network = tape->engine->network;
     const sl_float_mode mode = sl_float_mode_set(tape->engine->flush_to_zero);
     sl_grad_thread thread = {.tape = tape,
                              .gradient = call->gradient,
@@ -43,10 +43,11 @@ static void run_thread(void *context, unsigned index, unsigned threads)
                              .tasks = {.queue = &call->queue, .index = index, .threads = threads}};
     float *dy = tape->dy[0], *dx = tape->dy[1];
     sl_grad_head(&thread, dy);
-    for (size_t layer = shape->layers; layer-- > 0;) {
-        for (size_t direction = 0; direction < shape->directions; direction++) {
+    for (size_t layer = network->lstm_layers; layer-- > 0;) {
+        const sl_lstm_layer *lstm = &network->lstm[layer];
+        for (size_t k = lstm->first; k < lstm->first + lstm->directions; k++) {
             sl_grad_layer_dir layer_dir = {
-                .k = layer * shape->directions + direction, .layer = layer, .direction = direction, .dy = dy, .dx = dx};
+                .k = k, .dir = &network->dirs[k], .packed = &tape->engine->layers[k], .dy = dy, .dx = dx};
             run_layer_dir(&thread, &layer_dir);
         }
         float *swap = dy;
@@ -63,8 +64,10 @@ static unsigned choose_threads(const sluice_tape *tape, unsigned calls)
     const double least = 1e6; /* operations of a thread */
     const sluice_engine *engine = tape->engine;
     double operations = 0;
-    for (size_t k = 0; k < engine->dims.layer_dirs; k++)
-        operations += 16.0 * (double)engine->shape.hidden * (double)(engine->layers[k].inputs + engine->shape.hidden);
+    for (size_t k = 0; k < engine->network->layer_dirs; k++) {
+        const sl_layer_dir *dir = &engine->network->dirs[k];
+        operations += 16.0 * (double)dir->hidden * (double)(dir->inputs + dir->h_width);
+    }
     operations *= (double)tape->row_steps;
     size_t workers = sl_size_max(1, tape->threads / calls);
     if (tape->batch.max_threads)

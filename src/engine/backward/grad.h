@@ -17,7 +17,9 @@ typedef struct sl_grad_thread {
 
 /** A layer-direction and one of its recompute segments. */
 typedef struct sl_grad_layer_dir {
-    size_t k, layer, direction;
+    size_t k;
+    const sl_layer_dir *dir;
+    const sl_packed *packed;
     float *dy;                /* gradient of the layer's outputs, by steps */
     float *dx;                /* of its inputs, likewise; may be dy where there is one direction */
     size_t segment, from, to; /* the segment has the iterations [from, to) */
@@ -27,7 +29,7 @@ typedef struct sl_grad_layer_dir {
 static inline float *sl_grad_gates(const sluice_tape *tape, const sl_grad_layer_dir *layer_dir, size_t iteration, size_t sorted)
 {
     const size_t row_step = tape->first_row_step[iteration] - tape->first_row_step[layer_dir->from] + sorted;
-    return tape->layer_dirs[layer_dir->k].gates + row_step * tape->gate_stride;
+    return tape->layer_dirs[layer_dir->k].gates + row_step * tape->layer_dirs[layer_dir->k].gate_stride;
 }
 
 /** to[j] = from[j], or with `adds` to[j] += from[j]. */

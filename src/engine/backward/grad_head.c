@@ -8,13 +8,13 @@
 
 static const float *last_outputs(const sluice_tape *tape, size_t row_step)
 {
-    return tape->outputs[tape->engine->shape.layers - 1] + row_step * tape->engine->dims.outputs;
+    return tape->outputs[tape->engine->network->lstm_layers - 1] + row_step * tape->engine->network->outputs;
 }
 
 /* A partial sum: [C][D*H], then [C] of the bias. */
 static float *partial_sum(const sluice_tape *tape, size_t partial)
 {
-    return tape->head_sums + partial * tape->engine->shape.classes * (tape->engine->dims.outputs + 1);
+    return tape->head_sums + partial * tape->engine->shape.classes * (tape->engine->network->outputs + 1);
 }
 
 static bool wants_weights(const sl_grad_thread *thread)
@@ -32,7 +32,7 @@ typedef struct tile {
 /* Add dlogits' h of `count` rows to a tile of its partial sum; rows of dlogits are `stride` floats apart. */
 static void add_product(const sluice_tape *tape, tile part, size_t count, const float *dlogits, size_t stride, const float *h)
 {
-    const size_t outputs = tape->engine->dims.outputs;
+    const size_t outputs = tape->engine->network->outputs;
     float *sum = partial_sum(tape, part.partial);
     sl_blis_gemm(part.classes, outputs, count, (sl_operand){dlogits, stride, true}, (sl_operand){h, outputs, false}, true,
                  sum + part.from * outputs, outputs);
@@ -43,12 +43,13 @@ static void add_product(const sluice_tape *tape, tile part, size_t count, const 
 static const float *gather_final(const sl_grad_thread *thread, size_t row, size_t count)
 {
     const sluice_tape *tape = thread->tape;
-    const sl_dims *dims = &tape->engine->dims;
+    const sl_network *network = tape->engine->network;
+    const sl_lstm_layer *last = &network->lstm[network->lstm_layers - 1];
     float *to = thread->scratch->product;
     for (size_t end = row + count; row < end; row++)
-        for (size_t k = dims->layer_dirs - tape->engine->shape.directions; k < dims->layer_dirs; k++, to += dims->h_width) {
+        for (size_t k = last->first; k < last->first + last->directions; to += network->dirs[k++].h_width) {
             const size_t sorted = tape->sorted_index[row];
-            memcpy(to, sl_tape_h_before(tape, k, tape->lengths[sorted], sorted), dims->h_width * sizeof *to);
+            memcpy(to, sl_tape_h_before(tape, k, tape->lengths[sorted], sorted), network->dirs[k].h_width * sizeof *to);
         }
     return thread->scratch->product;
 }
@@ -83,7 +84,7 @@ static void sum_tile(const sl_grad_thread *thread, tile part, size_t partial_sum
 {
     const sluice_tape *tape = thread->tape;
     const sluice_gradient *gradient = thread->gradient;
-    const size_t classes = tape->engine->shape.classes, outputs = tape->engine->dims.outputs, most = tape->chunk_row_steps;
+    const size_t classes = tape->engine->shape.classes, outputs = tape->engine->network->outputs, most = tape->chunk_row_steps;
     float *sum = partial_sum(tape, part.partial);
     memset(sum + part.from * outputs, 0, part.classes * outputs * sizeof *sum);
     memset(sum + classes * outputs + part.from, 0, part.classes * sizeof *sum);
@@ -105,13 +106,13 @@ static void sum_tile(const sl_grad_thread *thread, tile part, size_t partial_sum
 
 static sl_operand head_of(const sluice_tape *tape)
 {
-    return (sl_operand){tape->engine->head_weight, tape->engine->dims.outputs, false};
+    return (sl_operand){sl_engine_head(tape->engine)->weight, tape->engine->network->outputs, false};
 }
 
 static void make_final(const sl_grad_thread *thread, size_t row, size_t count)
 {
     const sluice_tape *tape = thread->tape;
-    const size_t classes = tape->engine->shape.classes, outputs = tape->engine->dims.outputs;
+    const size_t classes = tape->engine->shape.classes, outputs = tape->engine->network->outputs;
     sl_blis_gemm(count, outputs, classes, (sl_operand){thread->gradient->dlogits + row * classes, classes, false}, head_of(tape),
                  false, tape->dh_final + row * outputs, outputs);
 }
@@ -121,7 +122,7 @@ static void make_outputs(const sl_grad_thread *thread, size_t first, size_t coun
 {
     const sluice_tape *tape = thread->tape;
     const sluice_gradient *gradient = thread->gradient;
-    const size_t outputs = tape->engine->dims.outputs, classes = tape->engine->shape.classes;
+    const size_t outputs = tape->engine->network->outputs, classes = tape->engine->shape.classes;
     const size_t begin = find_step(tape, 0, first), sorted = first - tape->first_row_step[begin];
     size_t t = begin;
     for (size_t row_step = first; row_step < first + count; row_step++) {
@@ -145,7 +146,7 @@ static void finish_class(const sl_grad_thread *thread, size_t class, size_t part
 {
     const sluice_tape *tape = thread->tape;
     const sluice_gradient *gradient = thread->gradient;
-    const size_t outputs = tape->engine->dims.outputs, at = tape->engine->shape.classes * outputs;
+    const size_t outputs = tape->engine->network->outputs, at = tape->engine->shape.classes * outputs;
     float *sum = thread->scratch->product, bias = 0;
     for (size_t partial = 0; partial < partial_sums; partial++) {
         sl_grad_store(sum, partial_sum(tape, partial) + class * outputs, outputs, partial > 0);

@@ -38,26 +38,26 @@ static void add_dh_final(const sl_grad_thread *thread, const sl_grad_layer_dir *
 {
     const sluice_tape *tape = thread->tape;
     const sluice_gradient *gradient = thread->gradient;
-    const sl_dims *dims = &tape->engine->dims;
-    const size_t width = dims->h_width;
+    const sl_network *network = tape->engine->network;
+    const sl_layer_dir *dir = layer_dir->dir;
     if (gradient->dhn)
-        sl_grad_store(to, gradient->dhn + (layer_dir->k * tape->rows + row) * width, width, true);
-    if (gradient->dlogits && layer_dir->layer + 1 == tape->engine->shape.layers)
-        sl_grad_store(to, tape->dh_final + row * dims->outputs + layer_dir->direction * width, width, true);
+        sl_grad_store(to, gradient->dhn + sl_h_offset(dir, tape->rows, row), dir->h_width, true);
+    if (gradient->dlogits && dir->layer + 1 == network->lstm_layers)
+        sl_grad_store(to, tape->dh_final + row * network->outputs + dir->first_output, dir->h_width, true);
 }
 
 static float *dy_of(const sl_grad_thread *thread, const sl_grad_layer_dir *layer_dir, size_t iteration, size_t sorted)
 {
     const sluice_tape *tape = thread->tape;
-    const size_t row_step = sl_tape_row_step(tape, layer_dir->direction, sorted, iteration);
-    return layer_dir->dy + row_step * tape->grad_stride + layer_dir->direction * tape->engine->dims.h_width;
+    const size_t row_step = sl_tape_row_step(tape, layer_dir->dir->reverse, sorted, iteration);
+    return layer_dir->dy + row_step * tape->grad_stride + layer_dir->dir->first_output;
 }
 
 void sl_grad_begin_layer_dir(sl_grad_thread *thread, const sl_grad_layer_dir *layer_dir)
 {
     const sluice_tape *tape = thread->tape;
     const float *dcn = thread->gradient->dcn;
-    const size_t width = tape->engine->dims.c_width, stride = tape->engine->state_stride;
+    const size_t width = layer_dir->dir->c_width, stride = layer_dir->packed->state_stride;
     for (size_t index; (index = sl_task_next(&thread->tasks)) < sl_grad_row_blocks(tape);) {
         const row_block rows = get_row_block(tape, index);
         for (size_t sorted = rows.from; sorted < rows.to; sorted++) {
@@ -65,7 +65,7 @@ void sl_grad_begin_layer_dir(sl_grad_thread *thread, const sl_grad_layer_dir *la
             float *dc = tape->dc + sorted * stride;
             memset(dc, 0, stride * sizeof *dc);
             if (dcn)
-                memcpy(dc, dcn + (layer_dir->k * tape->rows + row) * width, width * sizeof *dc);
+                memcpy(dc, dcn + sl_c_offset(layer_dir->dir, tape->rows, row), width * sizeof *dc);
             if (tape->lengths[sorted])
                 add_dh_final(thread, layer_dir, row, dy_of(thread, layer_dir, tape->lengths[sorted] - 1, sorted));
         }
@@ -80,7 +80,7 @@ static size_t multiply_back(const sl_grad_thread *thread, const sl_grad_layer_di
     const sluice_tape *tape = thread->tape;
     const sluice_engine *engine = tape->engine;
     const sl_tape_scratch *scratch = thread->scratch;
-    const sl_packed_matrix *weights = &engine->layers[layer_dir->k].weights_back;
+    const sl_packed_matrix *weights = &layer_dir->packed->weights_back;
     const size_t stride = weights->blocks * sl_block_floats(engine->kernel);
     for (size_t r = 0; r < count; r++) {
         scratch->start[r] = tape->minus_zeros;
@@ -94,12 +94,12 @@ void sl_grad_first_states(const sl_grad_thread *thread, const sl_grad_layer_dir 
 {
     const sluice_tape *tape = thread->tape;
     const sluice_gradient *gradient = thread->gradient;
-    const size_t h_width = tape->engine->dims.h_width, c_width = tape->engine->dims.c_width;
-    const size_t *row_of = tape->sorted_rows, first = layer_dir->k * tape->rows;
+    const sl_layer_dir *dir = layer_dir->dir;
+    const size_t h_width = dir->h_width, c_width = dir->c_width, *row_of = tape->sorted_rows;
     const row_block rows = get_row_block(tape, index);
     for (size_t sorted = rows.from; gradient->dc0 && sorted < rows.to; sorted++)
-        sl_grad_store(gradient->dc0 + (first + row_of[sorted]) * c_width, tape->dc + sorted * tape->engine->state_stride, c_width,
-                      gradient->accumulate);
+        sl_grad_store(gradient->dc0 + sl_c_offset(dir, tape->rows, row_of[sorted]),
+                      tape->dc + sorted * layer_dir->packed->state_stride, c_width, gradient->accumulate);
     if (!gradient->dh0)
         return;
     const size_t running = count_running(tape, rows, 0), stride = running ? multiply_back(thread, layer_dir, rows, running) : 0;
@@ -110,7 +110,7 @@ void sl_grad_first_states(const sl_grad_thread *thread, const sl_grad_layer_dir 
             memset(dh, 0, h_width * sizeof *dh);
             add_dh_final(thread, layer_dir, row_of[sorted], dh);
         }
-        sl_grad_store(gradient->dh0 + (first + row_of[sorted]) * h_width, dh, h_width, gradient->accumulate);
+        sl_grad_store(gradient->dh0 + sl_h_offset(dir, tape->rows, row_of[sorted]), dh, h_width, gradient->accumulate);
     }
 }
 
@@ -119,7 +119,7 @@ void sl_grad_first_states(const sl_grad_thread *thread, const sl_grad_layer_dir 
 static const float *c_before(const sluice_tape *tape, const sl_grad_layer_dir *layer_dir, size_t iteration, size_t sorted)
 {
     const sl_tape_layer_dir *kept = &tape->layer_dirs[layer_dir->k];
-    const size_t width = tape->engine->dims.c_width;
+    const size_t width = layer_dir->dir->c_width;
     if (iteration == 0)
         return kept->c0 + sorted * width;
     if (iteration == layer_dir->from)
@@ -130,7 +130,7 @@ static const float *c_before(const sluice_tape *tape, const sl_grad_layer_dir *l
 static float *c_after(const sluice_tape *tape, const sl_grad_layer_dir *layer_dir, size_t iteration, size_t sorted)
 {
     const size_t row_step = tape->first_row_step[iteration] - tape->first_row_step[layer_dir->from] + sorted;
-    return tape->layer_dirs[layer_dir->k].c + row_step * tape->engine->dims.c_width;
+    return tape->layer_dirs[layer_dir->k].c + row_step * layer_dir->dir->c_width;
 }
 
 /* Set h and c to those before the segment's first iteration. */
@@ -138,14 +138,14 @@ static void restore_states(const sl_grad_thread *thread, const sl_grad_layer_dir
 {
     const sluice_tape *tape = thread->tape;
     const sl_tape_scratch *scratch = thread->scratch;
-    const size_t stride = tape->engine->state_stride;
+    const size_t stride = layer_dir->packed->state_stride;
     memset(scratch->h[0], 0, count * stride * sizeof(float));
     memset(scratch->c, 0, count * stride * sizeof(float));
     for (size_t r = 0; r < count; r++) {
         memcpy(scratch->h[0] + r * stride, sl_tape_h_before(tape, layer_dir->k, layer_dir->from, rows.from + r),
-               tape->engine->dims.h_width * sizeof(float));
+               layer_dir->dir->h_width * sizeof(float));
         memcpy(scratch->c + r * stride, c_before(tape, layer_dir, layer_dir->from, rows.from + r),
-               tape->engine->dims.c_width * sizeof(float));
+               layer_dir->dir->c_width * sizeof(float));
     }
 }
 
@@ -154,7 +154,7 @@ static void recompute(const sl_grad_thread *thread, const sl_grad_layer_dir *lay
 {
     const sluice_tape *tape = thread->tape;
     const sluice_engine *engine = tape->engine;
-    const sl_packed *packed = &engine->layers[layer_dir->k];
+    const sl_packed *packed = layer_dir->packed;
     const sl_tape_scratch *scratch = thread->scratch;
     size_t running = count_running(tape, rows, layer_dir->from);
     restore_states(thread, layer_dir, rows, running);
@@ -163,7 +163,7 @@ static void recompute(const sl_grad_thread *thread, const sl_grad_layer_dir *lay
         for (size_t r = 0; r < running; r++) {
             const size_t sorted = rows.from + r;
             if (packed->table)
-                scratch->start[r] = packed->table + sl_tape_token(tape, layer_dir->direction, iteration, sorted) * engine->width;
+                scratch->start[r] = packed->table + sl_tape_token(tape, layer_dir->dir->reverse, iteration, sorted) * packed->width;
             else {
                 scratch->start[r] = packed->bias;
                 scratch->x[r] = sl_tape_x(tape, layer_dir->k, iteration, sorted);
@@ -192,9 +192,9 @@ typedef struct unit_range {
     unsigned index, threads; /* the thread's index in the group, and the group's size */
 } unit_range;
 
-static unit_range get_unit_range(const sluice_engine *engine, unsigned index, unsigned threads)
+static unit_range get_unit_range(const sluice_engine *engine, size_t hidden, unsigned index, unsigned threads)
 {
-    const size_t blocks = sl_size_div_up(engine->shape.hidden, sl_block_floats(engine->kernel));
+    const size_t blocks = sl_size_div_up(hidden, sl_block_floats(engine->kernel));
     return (unit_range){blocks * index / threads, blocks * (index + 1) / threads, index, threads};
 }
 
@@ -222,19 +222,19 @@ static void run_iteration(const sl_grad_thread *thread, const sl_grad_layer_dir 
         scratch->gates[r] = sl_grad_gates(tape, layer_dir, iteration, sorted) + unit;
     }
     sl_packed_matrix weights;
-    sl_packed_set_range(&engine->layers[layer_dir->k].weights_back, units->block, units->end - units->block, &weights);
+    sl_packed_set_range(&layer_dir->packed->weights_back, units->block, units->end - units->block, &weights);
     weights.terms = continues ? weights.terms : 0;
     const sl_step_grad step = {.rows = to - from,
-                               .units = sl_size_min(engine->shape.hidden, units->end * sl_block_floats(engine->kernel)) - unit,
+                               .units = sl_size_min(layer_dir->dir->hidden, units->end * sl_block_floats(engine->kernel)) - unit,
                                .weights = weights,
                                .da_after = scratch->da_after,
                                .dy = scratch->dy,
                                .c = scratch->c_now,
                                .c_before = scratch->c_before,
                                .gates = scratch->gates,
-                               .gate_stride = engine->shape.hidden,
-                               .dc = tape->dc + (rows.from + from) * engine->state_stride + unit,
-                               .dc_stride = engine->state_stride};
+                               .gate_stride = layer_dir->dir->hidden,
+                               .dc = tape->dc + (rows.from + from) * layer_dir->packed->state_stride + unit,
+                               .dc_stride = layer_dir->packed->state_stride};
     engine->kernel->step_grad[engine->cell](&step);
 }
 
@@ -259,19 +259,19 @@ static void run_row_block(sl_grad_thread *thread, const sl_grad_layer_dir *layer
     if (layer_dir->from == 0 || later == 0 || !is_first)
         return;
     /* The segment before will overwrite these gates, so dh of its last iteration is added to its dy now. */
-    const size_t width = tape->engine->dims.h_width, stride = multiply_back(thread, layer_dir, rows, later);
+    const size_t width = layer_dir->dir->h_width, stride = multiply_back(thread, layer_dir, rows, later);
     for (size_t r = 0; r < later; r++)
         sl_grad_store(dy_of(thread, layer_dir, layer_dir->from - 1, rows.from + r), thread->scratch->product + r * stride, width,
                       true);
 }
 
 /* The threads that share a row block: as many as have work enough in an iteration to be worth a barrier. */
-static unsigned choose_threads_per_group(const sl_grad_thread *thread, size_t row_blocks)
+static unsigned choose_threads_per_group(const sl_grad_thread *thread, const sl_layer_dir *dir, size_t row_blocks)
 {
     const double least = 1e5; /* operations of a thread in an iteration */
     const sluice_engine *engine = thread->tape->engine;
-    const double hidden = (double)engine->shape.hidden, operations = 8 * hidden * hidden * (double)thread->tape->row_block_rows;
-    const size_t blocks = sl_size_div_up(engine->shape.hidden, sl_block_floats(engine->kernel));
+    const double operations = 8 * (double)dir->hidden * (double)dir->h_width * (double)thread->tape->row_block_rows;
+    const size_t blocks = sl_size_div_up(dir->hidden, sl_block_floats(engine->kernel));
     const size_t available = sl_size_min(blocks, thread->tasks.threads / row_blocks), worth = (size_t)(operations / least);
     return (unsigned)sl_size_max(1, sl_size_min(available, worth));
 }
@@ -280,8 +280,10 @@ void sl_grad_steps(sl_grad_thread *thread, const sl_grad_layer_dir *layer_dir)
 {
     const sluice_tape *tape = thread->tape;
     const size_t row_blocks = sl_grad_row_blocks(tape); /* at least 1, for there is a segment */
-    const unsigned group_threads = choose_threads_per_group(thread, row_blocks), group = thread->tasks.index / group_threads;
-    const unit_range units = get_unit_range(tape->engine, thread->tasks.index % group_threads, group_threads);
+    const unsigned group_threads = choose_threads_per_group(thread, layer_dir->dir, row_blocks),
+                   group = thread->tasks.index / group_threads;
+    const unit_range units =
+        get_unit_range(tape->engine, layer_dir->dir->hidden, thread->tasks.index % group_threads, group_threads);
     if (group_threads == 1)
         for (size_t index; (index = sl_task_next(&thread->tasks)) < row_blocks;)
             run_row_block(thread, layer_dir, get_row_block(tape, index), &units);

@@ -61,15 +61,27 @@ static bool next_block(const sluice_tape *tape, const sl_grad_layer_dir *layer_d
 
 /* ---- dW, dU, db ------------------------------------------------------------------------------------------------------------- */
 
-static bool has_table(const sluice_tape *tape, const sl_grad_layer_dir *layer_dir)
+static bool has_table(const sl_grad_layer_dir *layer_dir)
 {
-    return tape->engine->layers[layer_dir->k].table != NULL;
+    return layer_dir->packed->table != NULL;
 }
 
 /* Columns of dW in the partial sums: none where da is summed by token. */
 static size_t summed_inputs(const sluice_tape *tape, const sl_grad_layer_dir *layer_dir)
 {
-    return has_table(tape, layer_dir) ? 0 : sl_tape_inputs(tape, layer_dir->k);
+    return has_table(layer_dir) ? 0 : sl_tape_inputs(tape, layer_dir->k);
+}
+
+/* Whether it is the first, or the last, direction of its layer. */
+static bool is_first(const sluice_tape *tape, const sl_grad_layer_dir *layer_dir)
+{
+    return layer_dir->k == tape->engine->network->lstm[layer_dir->dir->layer].first;
+}
+
+static bool is_last(const sluice_tape *tape, const sl_grad_layer_dir *layer_dir)
+{
+    const sl_lstm_layer *lstm = &tape->engine->network->lstm[layer_dir->dir->layer];
+    return layer_dir->k + 1 == lstm->first + lstm->directions;
 }
 
 static float *array_of(float *const *arrays, size_t k)
@@ -88,26 +100,26 @@ static bool wants_weights(const sl_grad_thread *thread, const sl_grad_layer_dir 
 static bool wants_inputs(const sl_grad_thread *thread, const sl_grad_layer_dir *layer_dir)
 {
     const sluice_gradient *gradient = thread->gradient;
-    return layer_dir->layer > 0 || gradient->dx || gradient->embedding;
+    return layer_dir->dir->layer > 0 || gradient->dx || gradient->embedding;
 }
 
 static bool wants_token_sums(const sl_grad_thread *thread, const sl_grad_layer_dir *layer_dir)
 {
-    return has_table(thread->tape, layer_dir) && (wants_weights(thread, layer_dir) || wants_inputs(thread, layer_dir));
+    return has_table(layer_dir) && (wants_weights(thread, layer_dir) || wants_inputs(thread, layer_dir));
 }
 
 /* A partial sum: [4H][inputs + H], then [4H] of the bias. */
 static float *partial_sum(const sluice_tape *tape, const sl_grad_layer_dir *layer_dir, size_t partial)
 {
-    const size_t columns = summed_inputs(tape, layer_dir) + tape->engine->shape.hidden;
-    return tape->sums + partial * tape->engine->dims.gate_rows * (columns + 1);
+    const size_t columns = summed_inputs(tape, layer_dir) + layer_dir->dir->h_width;
+    return tape->sums + partial * layer_dir->dir->gate_rows * (columns + 1);
 }
 
 /* Copy x and h of the iteration before, side by side, of a chunk's row-steps. */
 static void gather(const sl_grad_thread *thread, const sl_grad_layer_dir *layer_dir, row_steps chunk)
 {
     const sluice_tape *tape = thread->tape;
-    const size_t inputs = summed_inputs(tape, layer_dir), hidden = tape->engine->shape.hidden;
+    const size_t inputs = summed_inputs(tape, layer_dir), hidden = layer_dir->dir->h_width;
     float *to = thread->scratch->gathered;
     row_steps at = chunk;
     for (size_t k = 0; k < chunk.count; k++, to += inputs + hidden, at = next_row_step(tape, at)) {
@@ -122,9 +134,9 @@ static void sum_tile(const sl_grad_thread *thread, const sl_grad_layer_dir *laye
                      size_t from, size_t rows)
 {
     const sluice_tape *tape = thread->tape;
-    const size_t columns = summed_inputs(tape, layer_dir) + tape->engine->shape.hidden;
+    const size_t columns = summed_inputs(tape, layer_dir) + layer_dir->dir->h_width;
     float *all = partial_sum(tape, layer_dir, partial), *sum = all + from * columns;
-    float *bias = all + tape->engine->dims.gate_rows * columns + from;
+    float *bias = all + layer_dir->dir->gate_rows * columns + from;
     row_steps chunk = {0};
     for (size_t block = tape->segment[layer_dir->segment + 1]; next_block(tape, layer_dir, partial_sums, partial, &block);) {
         const bool first_block = block + 1 + partial == tape->time_blocks;
@@ -132,11 +144,11 @@ static void sum_tile(const sl_grad_thread *thread, const sl_grad_layer_dir *laye
             const float *da = sl_grad_gates(tape, layer_dir, chunk.iteration, chunk.sorted) + from;
             const bool first = first_block && index == 0;
             gather(thread, layer_dir, chunk);
-            sl_blis_gemm(rows, columns, chunk.count, (sl_operand){da, tape->gate_stride, true},
+            sl_blis_gemm(rows, columns, chunk.count, (sl_operand){da, tape->layer_dirs[layer_dir->k].gate_stride, true},
                          (sl_operand){thread->scratch->gathered, columns, false}, !first, sum, columns);
             if (first)
                 memset(bias, 0, rows * sizeof *bias);
-            tape->engine->kernel->add_rows(chunk.count, rows, da, tape->gate_stride, bias);
+            tape->engine->kernel->add_rows(chunk.count, rows, da, tape->layer_dirs[layer_dir->k].gate_stride, bias);
         }
     }
 }
@@ -145,14 +157,14 @@ static void sum_tile(const sl_grad_thread *thread, const sl_grad_layer_dir *laye
 static void sum_tokens(const sl_grad_thread *thread, const sl_grad_layer_dir *layer_dir, size_t from, size_t columns)
 {
     const sluice_tape *tape = thread->tape;
-    const size_t gates = tape->engine->dims.gate_rows;
+    const size_t gates = layer_dir->dir->gate_rows;
     if (layer_dir->segment + 1 == tape->segments)
         for (size_t token = 0; token < tape->engine->shape.vocabulary; token++)
             memset(tape->table + token * gates + from, 0, columns * sizeof *tape->table);
     for (size_t block = tape->segment[layer_dir->segment + 1]; block-- > tape->segment[layer_dir->segment];) {
         row_steps at = {.iteration = tape->time_block[block]};
         for (size_t k = block_row_steps(tape, block); k > 0; k--, at = next_row_step(tape, at)) {
-            const size_t token = sl_tape_token(tape, layer_dir->direction, at.iteration, at.sorted);
+            const size_t token = sl_tape_token(tape, layer_dir->dir->reverse, at.iteration, at.sorted);
             tape->engine->kernel->add_rows(1, columns, sl_grad_gates(tape, layer_dir, at.iteration, at.sorted) + from, 0,
                                            tape->table + token * gates + from);
         }
@@ -166,7 +178,7 @@ static void drop(const sluice_tape *tape, const sl_grad_layer_dir *layer_dir, si
 {
     const sl_dropout drop = {.probability = tape->batch.dropout,
                              .key = tape->batch.dropout_key,
-                             .layer = layer_dir->layer - 1,
+                             .layer = layer_dir->dir->layer - 1,
                              .row = tape->sorted_rows[sorted],
                              .step = step};
     sl_dropout_apply(&drop, 0, sl_tape_inputs(tape, layer_dir->k), dx, dx);
@@ -177,19 +189,18 @@ static void make_inputs(const sl_grad_thread *thread, const sl_grad_layer_dir *l
 {
     const sluice_tape *tape = thread->tape;
     const sl_tape_scratch *scratch = thread->scratch;
-    const size_t gates = tape->engine->dims.gate_rows, inputs = sl_tape_inputs(tape, layer_dir->k);
-    const bool is_last = layer_dir->direction + 1 == tape->engine->shape.directions;
-    const bool drops = is_last && layer_dir->layer > 0 && tape->drops;
+    const size_t gates = layer_dir->dir->gate_rows, inputs = sl_tape_inputs(tape, layer_dir->k);
+    const bool is_second = !is_first(tape, layer_dir), drops = is_last(tape, layer_dir) && layer_dir->dir->layer > 0 && tape->drops;
     row_steps chunk = {0};
     for (size_t index = 0; next_chunk(tape, block, index, &chunk); index++) {
         const float *da = sl_grad_gates(tape, layer_dir, chunk.iteration, chunk.sorted);
-        sl_blis_gemm(chunk.count, inputs, gates, (sl_operand){da, tape->gate_stride, false},
-                     (sl_operand){tape->engine->layers[layer_dir->k].weight_ih, inputs, false}, false, scratch->product, inputs);
+        sl_blis_gemm(chunk.count, inputs, gates, (sl_operand){da, tape->layer_dirs[layer_dir->k].gate_stride, false},
+                     (sl_operand){layer_dir->packed->weight_ih, inputs, false}, false, scratch->product, inputs);
         row_steps at = chunk;
         for (size_t k = 0; k < chunk.count; k++, at = next_row_step(tape, at)) {
-            const size_t step = sl_tape_step(tape, layer_dir->direction, at.sorted, at.iteration);
+            const size_t step = sl_tape_step(tape, layer_dir->dir->reverse, at.sorted, at.iteration);
             float *dx = layer_dir->dx + (tape->first_row_step[step] + at.sorted) * tape->grad_stride;
-            sl_grad_store(dx, scratch->product + k * inputs, inputs, layer_dir->direction > 0);
+            sl_grad_store(dx, scratch->product + k * inputs, inputs, is_second);
             if (drops)
                 drop(tape, layer_dir, step, at.sorted, dx);
         }
@@ -203,12 +214,12 @@ enum { TOKEN_COLUMNS = 128 };
 void sl_grad_sums(sl_grad_thread *thread, const sl_grad_layer_dir *layer_dir)
 {
     const sluice_tape *tape = thread->tape;
-    const size_t gates = tape->engine->dims.gate_rows;
+    const size_t gates = layer_dir->dir->gate_rows;
     const size_t partial_sums = sl_partial_sum_count(gates, tape->time_blocks), tiles = sl_partial_sum_tiles(gates, partial_sums);
     const size_t sums = wants_weights(thread, layer_dir) ? partial_sums * tiles : 0;
     const size_t tokens = wants_token_sums(thread, layer_dir) ? sl_size_div_up(gates, TOKEN_COLUMNS) : 0;
     const size_t first = tape->segment[layer_dir->segment], end = tape->segment[layer_dir->segment + 1];
-    const size_t products = wants_inputs(thread, layer_dir) && !has_table(tape, layer_dir) ? end - first : 0;
+    const size_t products = wants_inputs(thread, layer_dir) && !has_table(layer_dir) ? end - first : 0;
     for (size_t task; (task = sl_task_next(&thread->tasks)) < sums + tokens + products;) {
         if (task < sums) {
             const size_t tile = task % tiles, from = gates * tile / tiles;
@@ -228,7 +239,7 @@ static void add_partial_sums(const sl_grad_thread *thread, const sl_grad_layer_d
                              float *to)
 {
     const sluice_tape *tape = thread->tape;
-    const size_t partial_sums = sl_partial_sum_count(tape->engine->dims.gate_rows, tape->time_blocks);
+    const size_t partial_sums = sl_partial_sum_count(layer_dir->dir->gate_rows, tape->time_blocks);
     float *sum = thread->scratch->product;
     memset(sum, 0, count * sizeof *sum);
     for (size_t partial = 0; partial < partial_sums && tape->time_blocks > 0; partial++)
@@ -241,7 +252,7 @@ static void finish_rows(const sl_grad_thread *thread, const sl_grad_layer_dir *l
 {
     const sluice_tape *tape = thread->tape;
     const sluice_gradient *gradient = thread->gradient;
-    const size_t inputs = summed_inputs(tape, layer_dir), hidden = tape->engine->shape.hidden, columns = inputs + hidden;
+    const size_t inputs = summed_inputs(tape, layer_dir), hidden = layer_dir->dir->h_width, columns = inputs + hidden;
     float *weight_ih = array_of(gradient->weight_ih, layer_dir->k), *weight_hh = array_of(gradient->weight_hh, layer_dir->k);
     float *bias = array_of(gradient->bias, layer_dir->k);
     for (size_t row = from; row < to; row++) {
@@ -250,7 +261,7 @@ static void finish_rows(const sl_grad_thread *thread, const sl_grad_layer_dir *l
         if (weight_hh)
             add_partial_sums(thread, layer_dir, row * columns + inputs, hidden, weight_hh + row * hidden);
         if (bias)
-            add_partial_sums(thread, layer_dir, tape->engine->dims.gate_rows * columns + row, 1, bias + row);
+            add_partial_sums(thread, layer_dir, layer_dir->dir->gate_rows * columns + row, 1, bias + row);
     }
 }
 
@@ -263,8 +274,7 @@ static void finish_table_rows(const sl_grad_thread *thread, const sl_grad_layer_
     if (!weight_ih)
         return;
     if (tape->time_blocks > 0)
-        sl_blis_gemm(to - from, shape->inputs, shape->vocabulary,
-                     (sl_operand){tape->table + from, tape->engine->dims.gate_rows, true},
+        sl_blis_gemm(to - from, shape->inputs, shape->vocabulary, (sl_operand){tape->table + from, layer_dir->dir->gate_rows, true},
                      (sl_operand){tape->engine->embedding, shape->inputs, false}, false, product, shape->inputs);
     else
         memset(product, 0, (to - from) * shape->inputs * sizeof *product);
@@ -277,17 +287,17 @@ static void finish_tokens(const sl_grad_thread *thread, const sl_grad_layer_dir 
     const sluice_tape *tape = thread->tape;
     const sluice_shape *shape = &tape->engine->shape;
     const sluice_gradient *gradient = thread->gradient;
-    const size_t gates = tape->engine->dims.gate_rows, count = (to - from) * shape->inputs;
+    const size_t gates = layer_dir->dir->gate_rows, count = (to - from) * shape->inputs;
     float *sum = tape->embedding + from * shape->inputs;
     if (!gradient->embedding)
         return;
     if (tape->time_blocks > 0)
         sl_blis_gemm(to - from, shape->inputs, gates, (sl_operand){tape->table + from * gates, gates, false},
-                     (sl_operand){tape->engine->layers[layer_dir->k].weight_ih, shape->inputs, false}, layer_dir->direction > 0,
-                     sum, shape->inputs);
+                     (sl_operand){layer_dir->packed->weight_ih, shape->inputs, false}, !is_first(tape, layer_dir), sum,
+                     shape->inputs);
     else
         memset(sum, 0, count * sizeof *sum);
-    if (layer_dir->direction + 1 == shape->directions)
+    if (is_last(tape, layer_dir))
         sl_grad_store(gradient->embedding + from * shape->inputs, sum, count, gradient->accumulate);
 }
 
@@ -296,7 +306,7 @@ void sl_grad_end_layer_dir(sl_grad_thread *thread, const sl_grad_layer_dir *laye
     enum { ROWS = 64 };
     const sluice_tape *tape = thread->tape;
     const sluice_shape *shape = &tape->engine->shape;
-    const size_t gates = tape->engine->dims.gate_rows, vocabulary = wants_token_sums(thread, layer_dir) ? shape->vocabulary : 0;
+    const size_t gates = layer_dir->dir->gate_rows, vocabulary = wants_token_sums(thread, layer_dir) ? shape->vocabulary : 0;
     const size_t table_rows = sl_size_min(tape->chunk_row_steps, ROWS); /* scratch->product has room for as many */
     const size_t row_blocks = sl_grad_row_blocks(tape), rows = wants_weights(thread, layer_dir) ? sl_size_div_up(gates, ROWS) : 0;
     const size_t of_table = vocabulary ? sl_size_div_up(gates, table_rows) : 0, tokens = sl_size_div_up(vocabulary, ROWS);

@@ -8,6 +8,7 @@
 #include "base/system/cpu.h"
 #include "engine/forward/recurrence.h"
 #include "engine/forward/row_block.h"
+#include "engine/forward/tail.h"
 #include "engine/forward/tape_record.h"
 #include "engine/forward/workspace_pool.h"
 #include "engine/schedule/candidates.h"
@@ -18,54 +19,81 @@ static void wait_for_group(sl_forward_thread *t)
     sl_barrier_wait(t->flags, t->threads, t->index, &t->arrivals);
 }
 
-/* What a layer reads of a time chunk, or where its outputs go. */
-static sl_layer_rows get_layer_rows(const sl_forward_thread *t, size_t layer, size_t chunk, bool outputs)
+/* A buffer between layers, for a time chunk. */
+static sl_layer_rows get_buffer(const sl_forward_thread *t, size_t buffer, size_t width, size_t chunk)
 {
-    const sluice_engine *engine = t->call->engine;
-    if (t->call->batch->tape)
-        return sl_tape_layer_rows(t->call->batch->tape, layer, outputs);
-    const size_t layers_below = layer + outputs;
-    if (layers_below == 0 || layers_below == engine->shape.layers)
-        return (sl_layer_rows){.at = NULL};
-    const size_t buffer = t->wavefront ? 2 * (layers_below - 1) + chunk % 2 : (layers_below - 1) % 2;
-    const size_t from = chunk * t->chunk_steps;
-    return (sl_layer_rows){.at = t->group->layer_buffers + buffer * t->row_count * t->chunk_steps * engine->dims.outputs,
+    const size_t from = chunk * t->chunk_steps, floats = t->row_count * t->chunk_steps * t->call->engine->limits.widest_buffer;
+    return (sl_layer_rows){.at = t->group->layer_buffers + buffer * floats,
+                           .width = width,
                            .from = from,
                            .steps = sl_size_min(t->group->lengths[0] - from, t->chunk_steps)};
 }
 
-/* Begin the recurrences of this thread's units in a layer and time chunk; of a wavefront, in all layers from `layer` on, each a chunk
- * behind the one below it. Returns how many. */
-static size_t begin_recurrences(const sl_forward_thread *t, size_t layer, size_t chunk)
+/* What an LSTM layer reads of a time chunk. */
+static sl_layer_rows get_inputs(const sl_forward_thread *t, size_t layer, size_t chunk)
 {
     const sluice_engine *engine = t->call->engine;
-    const size_t directions = engine->shape.directions, steps = t->group->lengths[0];
-    size_t count = 0, blocks = 0;
-    for (size_t k = 0; k < t->ranges; k++) {
+    const size_t buffer = t->wavefront ? 2 * (layer - 1) + chunk % 2 : engine->steps.input_buffer[layer];
+    if (t->call->batch->tape)
+        return sl_tape_layer_rows(t->call->batch->tape, layer, false);
+    if (t->wavefront ? layer == 0 : buffer == SIZE_MAX)
+        return (sl_layer_rows){.at = NULL};
+    return get_buffer(t, buffer, engine->network->lstm[layer].inputs, chunk);
+}
+
+/* Where its outputs go. */
+static sl_layer_rows get_outputs(const sl_forward_thread *t, size_t layer, size_t chunk)
+{
+    const sluice_engine *engine = t->call->engine;
+    const bool is_last = layer + 1 == engine->network->lstm_layers;
+    if (t->call->batch->tape)
+        return sl_tape_layer_rows(t->call->batch->tape, layer, true);
+    if (is_last && !engine->steps.keeps)
+        return (sl_layer_rows){.at = NULL};
+    const size_t outputs = engine->network->lstm[layer].outputs;
+    if (t->wavefront)
+        return get_buffer(t, 2 * layer + (is_last ? 0 : chunk % 2), outputs, chunk);
+    const size_t input = engine->steps.input_buffer[layer];
+    return get_buffer(t, input == SIZE_MAX ? 0 : 1 - input, outputs, chunk);
+}
+
+/* Begin the recurrences of this thread's units in an LSTM layer and time chunk; of a wavefront, in all layers, each a chunk behind the
+ * one below it. Returns how many. */
+static size_t begin_recurrences(sl_forward_thread *t, size_t layer, size_t chunk)
+{
+    const sluice_engine *engine = t->call->engine;
+    const sl_lstm_layer *lstm = &engine->network->lstm[layer];
+    const size_t steps = t->group->lengths[0];
+    const size_t first = t->wavefront ? 0 : lstm->first, layer_dirs = t->wavefront ? engine->network->layer_dirs : lstm->directions;
+    const size_t ranges = sl_unit_split(engine, first, layer_dirs, t->threads, t->index, t->scratch->ranges, &t->divided);
+    size_t count = 0, floats = 0;
+    for (size_t k = 0; k < ranges; k++) {
         const sl_unit_range *range = &t->scratch->ranges[k];
-        const size_t layers_up = range->layer_dir / directions, own_layer = layer + layers_up, own_chunk = chunk - layers_up;
-        if (chunk < layers_up || own_chunk * t->chunk_steps >= steps)
+        const sl_packed *packed = &engine->layers[range->layer_dir];
+        const size_t own_layer = packed->dir->layer, chunks_behind = t->wavefront ? own_layer : 0,
+                     own_chunk = chunk - chunks_behind;
+        if (chunk < chunks_behind || own_chunk * t->chunk_steps >= steps)
             continue;
         sl_recurrence *p = &t->scratch->recurrences[count++];
         p->thread = t;
-        p->layer_dir = layer * directions + range->layer_dir;
-        p->direction = range->layer_dir % directions;
+        p->layer_dir = range->layer_dir;
+        p->packed = packed;
         p->block = range->block;
         p->blocks = range->blocks;
         p->from = own_chunk * t->chunk_steps;
         p->to = p->from + sl_size_min(steps - p->from, t->chunk_steps);
-        p->below = get_layer_rows(t, own_layer, own_chunk, false);
-        p->above = get_layer_rows(t, own_layer, own_chunk, true);
-        blocks += range->blocks;
+        p->below = get_inputs(t, own_layer, own_chunk);
+        p->above = get_outputs(t, own_layer, own_chunk);
+        floats += p->blocks * sl_block_floats(engine->kernel);
     }
     /* The buffer of hoisted products is shared where recurrences run alternately; else each has all of it. */
     float *buffer = t->scratch->hoisted;
     for (size_t k = 0; k < count; k++) {
         sl_recurrence *p = &t->scratch->recurrences[k];
-        const size_t block_floats = sl_block_floats(engine->kernel);
-        const size_t rows = t->call->sizes.hoist_floats / ((t->divided ? blocks : p->blocks) * block_floats);
+        const size_t own_floats = p->blocks * sl_block_floats(engine->kernel);
+        const size_t rows = t->call->sizes.hoist_floats / (t->divided ? floats : own_floats);
         sl_recurrence_begin(p, buffer, sl_size_min(rows, t->call->sizes.hoist_rows));
-        buffer += t->divided ? rows * p->blocks * block_floats : 0;
+        buffer += t->divided ? rows * own_floats : 0;
     }
     return count;
 }
@@ -88,35 +116,58 @@ static void run_layer_chunk(sl_forward_thread *t, size_t layer, size_t chunk)
     wait_for_group(t);
 }
 
-/* Divide time into chunks, and units over the threads of the group. Returns how many chunks. */
-static size_t divide_row_block(sl_forward_thread *t)
+/* Divide time into chunks. Returns how many. */
+static size_t divide_steps(sl_forward_thread *t)
 {
-    const sluice_engine *engine = t->call->engine;
     const size_t steps = t->group->lengths[0];
     if (steps == 0)
         return 0;
-    t->chunk_steps = sl_chunk_steps(engine, &t->call->sizes, t->wavefront, t->row_count, steps);
-    /* Without a wavefront all layers are split as the first one is. */
-    const size_t layer_dirs = t->wavefront ? engine->dims.layer_dirs : engine->shape.directions;
-    t->ranges = sl_unit_split(engine, layer_dirs, t->threads, t->index, t->scratch->ranges, &t->divided);
+    t->chunk_steps = sl_chunk_steps(t->call->engine, &t->call->sizes, t->wavefront, t->row_count, steps);
     return sl_size_div_up(steps, t->chunk_steps);
+}
+
+/* Take a time chunk through the step layers before an LSTM layer. */
+static void run_steps_before(sl_forward_thread *t, size_t layer, size_t chunk)
+{
+    const sl_step_layers *steps = &t->call->engine->steps;
+    if (steps->before[layer] == steps->before[layer + 1])
+        return;
+    const sl_layer_rows from = layer ? get_outputs(t, layer - 1, chunk) : (sl_layer_rows){.at = NULL};
+    const sl_layer_rows to = get_inputs(t, layer, chunk);
+    sl_steps_run_before(t, layer, &from, &to, to.from, to.from + to.steps);
+    wait_for_group(t);
+}
+
+/* Take a time chunk through what is behind the last LSTM layer. */
+static void run_tail(sl_forward_thread *t, size_t chunk)
+{
+    const size_t from = chunk * t->chunk_steps;
+    if (!t->call->runs_tail)
+        return;
+    const sl_layer_rows outputs = get_outputs(t, t->call->engine->network->lstm_layers - 1, chunk);
+    sl_tail_run_steps(t, &outputs, from, from + t->chunk_steps);
+    wait_for_group(t);
 }
 
 static void run_row_block(sl_forward_thread *t)
 {
-    const size_t layers = t->call->engine->shape.layers;
+    const size_t layers = t->call->engine->network->lstm_layers;
     sl_row_block_load(t);
     wait_for_group(t);
-    const size_t chunks = divide_row_block(t);
-    if (t->wavefront)
-        for (size_t round = 0; chunks && round < chunks + layers - 1; round++)
-            run_layer_chunk(t, 0, round);
-    else
-        for (size_t chunk = 0; chunk < chunks; chunk++)
-            for (size_t layer = 0; layer < layers; layer++)
-                run_layer_chunk(t, layer, chunk);
-    const sl_layer_rows outputs = get_layer_rows(t, layers - 1, 0, true);
-    sl_row_block_store(t, &outputs);
+    const size_t chunks = divide_steps(t);
+    for (size_t round = 0; t->wavefront && chunks && round < chunks + layers - 1; round++) {
+        run_layer_chunk(t, 0, round);
+        if (round + 1 >= layers)
+            run_tail(t, round + 1 - layers);
+    }
+    for (size_t chunk = 0; !t->wavefront && chunk < chunks; chunk++) {
+        for (size_t layer = 0; layer < layers; layer++) {
+            run_steps_before(t, layer, chunk);
+            run_layer_chunk(t, layer, chunk);
+        }
+        run_tail(t, chunk);
+    }
+    sl_row_block_store(t);
     wait_for_group(t);
 }
 
@@ -172,7 +223,12 @@ unsigned sl_forward_begin(sluice_workspace *workspace, const sluice_batch *batch
 {
     const sluice_engine *engine = workspace->engine;
     sl_partition *partition = &workspace->partition;
-    *call = (sl_forward_call){.engine = engine, .batch = batch, .workspace = workspace};
+    *call = (sl_forward_call){.engine = engine,
+                              .batch = batch,
+                              .workspace = workspace,
+                              .reduces = engine->network->is_shape ? SLUICE_STEPS_FINAL : engine->steps.reduces,
+                              .copies_y = engine->steps.keeps && batch->y,
+                              .runs_tail = engine->steps.keeps || batch->step_logits};
     sl_batch_load load = sl_batch_load_get(engine, batch->rows, batch->steps, batch->lengths);
     (void)sl_scratch_sizes_get(engine, load.rows, load.steps, &call->sizes); /* it succeeded when the workspace was fitted */
     const unsigned calls = sl_pool_begin(engine->pool);

@@ -8,7 +8,7 @@
 
 typedef struct sl_recurrence sl_recurrence;
 
-/** States of a row block in one layer-direction: [rows], engine->state_stride apart. */
+/** States of a row block in one layer-direction: [rows], its state_stride apart. */
 typedef struct sl_state {
     float *h[2]; /* iteration k reads h[k % 2] and writes h[(k+1) % 2] */
     float *c;
@@ -16,8 +16,10 @@ typedef struct sl_state {
 
 /** Arrays that the threads of a group share; [rows] are of its row block. */
 typedef struct sl_thread_group {
-    sl_state *states;          /* [L*D] */
-    float *layer_buffers;      /* outputs of layers for the next: one buffer [rows][time chunk][D*H] after the other */
+    sl_state *states;          /* [layer-directions] */
+    float *layer_buffers;      /* outputs of layers for the next: one buffer [rows][time chunk][outputs] after the other, each
+                                * with room for the widest layer */
+    float *reduced;            /* [rows][reduced_width] each row's one vector, while its steps go by */
     size_t *lengths;           /* [rows] */
     const float **x_row;       /* [rows] where each row's x begins */
     const int32_t **token_row; /* [rows] or its tokens */
@@ -25,13 +27,12 @@ typedef struct sl_thread_group {
 
 /** Arrays that each thread has for itself; [rows] are of a row block. */
 typedef struct sl_thread_scratch {
-    sl_unit_range *ranges;      /* [L*D] of the unit split */
-    sl_recurrence *recurrences; /* [L*D] */
+    sl_unit_range *ranges;      /* [layer-directions] of the unit split */
+    sl_recurrence *recurrences; /* [layer-directions] */
     float *hoisted;             /* [hoist_rows] packed rows of input products */
     float *gathered;            /* [hoist_rows] x rows, for BLIS */
-    float *final_h;             /* [rows][D*H], for the head */
-    float *logits;              /* [rows] packed rows of the head */
-    const float **x, **start;   /* [rows or hoist_rows, the larger] pointers for kernels */
+    float *vectors[2];          /* [vector_rows][steps.widest] results of step layers, alternately */
+    const float **x, **start;   /* [the largest of rows, hoist_rows and vector_rows] pointers for kernels */
     float **y;                  /* [rows] pointers for kernels */
     float **gates, **c_kept;    /* [rows] pointers for kernels, of an engine for training */
 } sl_thread_scratch;
@@ -42,7 +43,10 @@ typedef struct sl_forward_call {
     const sluice_batch *batch; /* checked, strides filled in */
     sluice_workspace *workspace;
     sl_scratch_sizes sizes;
-    size_t hoisted_rows; /* of the plan: sl_exec_plan_hoisted_rows */
+    size_t hoisted_rows;  /* of the plan: sl_exec_plan_hoisted_rows */
+    sluice_steps reduces; /* what logits are made of; ALL: there are none, but at each step */
+    bool copies_y;        /* the last LSTM layer's outputs are in a buffer, and y is wanted */
+    bool runs_tail;       /* each step goes through the layers behind the last LSTM layer */
 } sl_forward_call;
 
 /** A thread of the call. With the other threads of its group it takes row blocks through the network, one after the other. */
@@ -61,13 +65,13 @@ typedef struct sl_forward_thread {
     size_t row_count;
     size_t rows_left;   /* of the group, the row block's included */
     size_t chunk_steps; /* steps of a time chunk */
-    size_t ranges;      /* of scratch->ranges: the units of this thread */
-    bool divided;       /* threads share a layer-direction */
+    bool divided;       /* threads share a layer-direction of the layers that run now */
 } sl_forward_thread;
 
-/** Where a layer's outputs [D*H] of the steps of a row block are; its input, if it is the layer below. */
+/** Where a layer's outputs of the steps of a row block are; its input, if it is the layer below. */
 typedef struct sl_layer_rows {
     float *at;           /* NULL: in the batch's own array, y, or x or tokens */
+    size_t width;        /* floats of a step */
     size_t from, steps;  /* a buffer [rows][steps] from step `from` on */
     const size_t *first; /* or, not NULL, rows by step: [first[step] + index[row of the batch]] */
     const size_t *index;
@@ -77,7 +81,8 @@ typedef struct sl_layer_rows {
  *  processing order: step k for the forward direction, step length-1-k of each row for the reverse one. */
 struct sl_recurrence {
     const sl_forward_thread *thread;
-    size_t layer_dir, direction;
+    size_t layer_dir;
+    const sl_packed *packed;    /* of the layer-direction */
     size_t block, blocks;       /* of packed columns: the units */
     size_t from, to;            /* iterations of the chunk */
     sl_layer_rows below, above; /* what it reads, and where its h goes besides the state */
@@ -94,14 +99,32 @@ struct sl_recurrence {
 /** The step of row r of the row block at an iteration. */
 static inline size_t sl_recurrence_step_of(const sl_recurrence *p, size_t r, size_t iteration)
 {
-    return p->direction ? p->thread->group->lengths[r] - 1 - iteration : iteration;
+    return p->packed->dir->reverse ? p->thread->group->lengths[r] - 1 - iteration : iteration;
 }
 
-/** The outputs [D*H] of a step of row r, where they are not in the batch's own array. */
+/** The outputs of a step of row r, where they are not in the batch's own array. */
 static inline float *sl_layer_row(const sl_forward_thread *t, const sl_layer_rows *rows, size_t r, size_t step)
 {
     const size_t place = rows->first ? rows->first[step] + rows->index[t->rows[r]] : r * rows->steps + step - rows->from;
-    return rows->at + place * t->call->engine->dims.outputs;
+    return rows->at + place * rows->width;
+}
+
+/** What a layer reads of a step of row r. */
+static inline const float *sl_input_row(const sl_forward_thread *t, const sl_layer_rows *rows, size_t r, size_t step)
+{
+    const sluice_batch *batch = t->call->batch;
+    const sluice_engine *engine = t->call->engine;
+    if (rows->at)
+        return sl_layer_row(t, rows, r, step);
+    if (batch->tokens)
+        return engine->embedding + (size_t)t->group->token_row[r][step * batch->x_step_stride] * engine->network->inputs;
+    return t->group->x_row[r] + step * batch->x_step_stride;
+}
+
+/** h of row r after its last iteration. */
+static inline const float *sl_final_h(const sl_forward_thread *t, size_t layer_dir, size_t r)
+{
+    return t->group->states[layer_dir].h[t->group->lengths[r] % 2] + r * t->call->engine->layers[layer_dir].state_stride;
 }
 
 /** Where y has a step of row r. */

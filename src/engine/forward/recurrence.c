@@ -12,11 +12,6 @@ static const sluice_engine *engine_of(const sl_recurrence *p)
     return p->thread->call->engine;
 }
 
-static const sl_packed *packed_of(const sl_recurrence *p)
-{
-    return &engine_of(p)->layers[p->layer_dir];
-}
-
 /* How many of the first n rows are still running at an iteration. */
 static size_t count_running(const sl_recurrence *p, size_t n, size_t iteration)
 {
@@ -35,25 +30,20 @@ static size_t token_of(const sl_recurrence *p, size_t r, size_t step)
 /* Where the pre-activations begin: b, or b + W x of the token from the table. */
 static inline const float *start_of(const sl_recurrence *p, size_t r, size_t step)
 {
-    const sl_packed *packed = packed_of(p);
-    const float *start = packed->table ? packed->table + token_of(p, r, step) * engine_of(p)->width : packed->bias;
+    const sl_packed *packed = p->packed;
+    const float *start = packed->table ? packed->table + token_of(p, r, step) * packed->width : packed->bias;
     return start + p->block * sl_block_floats(engine_of(p)->kernel);
 }
 
 static inline const float *x_of(const sl_recurrence *p, size_t r, size_t step)
 {
-    const sluice_batch *batch = p->thread->call->batch;
-    if (p->below.at)
-        return sl_layer_row(p->thread, &p->below, r, step);
-    if (batch->tokens)
-        return engine_of(p)->embedding + token_of(p, r, step) * packed_of(p)->inputs;
-    return p->thread->group->x_row[r] + step * batch->x_step_stride;
+    return sl_input_row(p->thread, &p->below, r, step);
 }
 
 static inline float *y_of(const sl_recurrence *p, size_t r, size_t step)
 {
     float *y = p->above.at ? sl_layer_row(p->thread, &p->above, r, step) : sl_y_row(p->thread, r, step);
-    return y + p->direction * engine_of(p)->dims.h_width + p->block * engine_of(p)->kernel->lanes;
+    return y + p->packed->dir->first_output + p->block * engine_of(p)->kernel->lanes;
 }
 
 /* ---- Input products -------------------------------------------------------------------------------------------------------- */
@@ -62,8 +52,8 @@ static inline float *y_of(const sl_recurrence *p, size_t r, size_t step)
 static void multiply_inputs(const sl_recurrence *p, size_t rows)
 {
     const sl_thread_scratch *scratch = p->thread->scratch;
-    const sl_packed *packed = packed_of(p);
-    const size_t inputs = packed->inputs, width = p->blocks * sl_block_floats(engine_of(p)->kernel);
+    const sl_packed *packed = p->packed;
+    const size_t inputs = packed->dir->inputs, width = p->blocks * sl_block_floats(engine_of(p)->kernel);
     if (engine_of(p)->gemm != SLUICE_GEMM_BLIS) {
         sl_packed_matrix weights;
         sl_packed_set_range(&packed->weights_ih, p->block, p->blocks, &weights);
@@ -84,7 +74,7 @@ static void multiply_inputs(const sl_recurrence *p, size_t rows)
 static void hoist(sl_recurrence *p)
 {
     const sl_thread_scratch *scratch = p->thread->scratch;
-    const bool reads_x = !packed_of(p)->table;
+    const bool reads_x = !p->packed->table;
     size_t rows = 0;
     for (size_t n = p->running; p->hoisted_to < p->to && n > 0 && rows + n <= p->hoist_capacity;
          n = count_running(p, n, p->hoisted_to)) {
@@ -111,7 +101,7 @@ static void set_step(sl_recurrence *p, bool hoisted)
     const sl_state *state = &p->thread->group->states[p->layer_dir];
     const size_t iteration = p->iteration, unit = p->block * engine->kernel->lanes;
     const size_t width = p->blocks * sl_block_floats(engine->kernel);
-    const bool wants_y = p->above.at || batch->y, multiplies_x = !hoisted && !packed_of(p)->table;
+    const bool wants_y = p->above.at || batch->y, multiplies_x = !hoisted && !p->packed->table;
     /* With h = 0 its products are +0, which is what the kernel's sums begin with: they are left out. */
     const bool multiplies_h = iteration > 0 || batch->h0 || batch->streams;
     for (size_t r = 0; r < p->running; r++) {
@@ -123,8 +113,8 @@ static void set_step(sl_recurrence *p, bool hoisted)
             scratch->y[r] = y_of(p, r, step);
     }
     p->step.rows = p->running;
-    p->step.weights_ih.terms = multiplies_x ? packed_of(p)->inputs : 0;
-    p->step.weights_hh.terms = multiplies_h ? engine->shape.hidden : 0;
+    p->step.weights_ih.terms = multiplies_x ? p->packed->dir->inputs : 0;
+    p->step.weights_hh.terms = multiplies_h ? p->packed->dir->h_width : 0;
     p->step.h = state->h[iteration % 2];
     p->step.h_next = state->h[(iteration + 1) % 2] + unit;
     p->step.y = wants_y ? scratch->y : NULL;
@@ -138,14 +128,14 @@ static void multiply_by_blis(sl_recurrence *p)
     assert(p->iteration < p->hoisted_to); /* the buffer has room for all rows of a row block */
     if (step->weights_hh.terms)
         sl_blis_gemm(step->rows, width, step->weights_hh.terms, (sl_operand){step->h, step->state_stride, false},
-                     (sl_operand){packed_of(p)->transpose_hh, width, false}, true, p->hoisted, width);
+                     (sl_operand){p->packed->transpose_hh, width, false}, true, p->hoisted, width);
     step->weights_hh.terms = 0;
 }
 
 void sl_recurrence_begin(sl_recurrence *p, float *buffer, size_t capacity)
 {
-    const bool multiplies = engine_of(p)->gemm == SLUICE_GEMM_BLIS || !packed_of(p)->table;
-    sl_engine_set_step(engine_of(p), packed_of(p), p->block, p->blocks, &p->step);
+    const bool multiplies = engine_of(p)->gemm == SLUICE_GEMM_BLIS || !p->packed->table;
+    sl_engine_set_step(engine_of(p), p->packed, p->block, p->blocks, &p->step);
     p->step.start = p->thread->scratch->start;
     p->step.x = p->thread->scratch->x;
     p->step.c = p->thread->group->states[p->layer_dir].c + p->block * engine_of(p)->kernel->lanes;

@@ -20,7 +20,8 @@ enum { SL_TIME_BLOCK_ROW_STEPS = 512 };
 
 /** What is kept of a layer-direction. */
 typedef struct sl_tape_layer_dir {
-    float *gates;         /* [row-steps of the segment], gate_stride apart: i, f, g, o [4][H]; later their gradients */
+    float *gates; /* [row-steps of the segment], gate_stride apart: i, f, g, o [4][H]; later their gradients */
+    size_t gate_stride;
     float *c;             /* [row-steps of the segment][H] after the iteration */
     float *c_checkpoints; /* [checkpoint_rows][H] after the last iteration of each segment but the last, of the rows running then */
     float *h0, *c0;       /* [rows][H], by sorted index */
@@ -30,7 +31,7 @@ typedef struct sl_tape_layer_dir {
 typedef struct sl_tape_scratch {
     float *gathered; /* [chunk_row_steps] x and h of the iteration before, side by side; or gradients of logits */
     float *product;  /* [chunk_row_steps or row_block_rows] rows of a product, before they are added to something */
-    float *h[2], *c; /* [row_block_rows], state_stride apart: states, while gates are computed again */
+    float *h[2], *c; /* [row_block_rows], the layer-direction's state_stride apart: states, while gates are computed again */
     const float **x, **start, **da_after, **dy, **c_now, **c_before; /* [row_block_rows] for kernels */
     float **gates, **c_kept;                                         /* [row_block_rows] for kernels */
 } sl_tape_scratch;
@@ -61,16 +62,15 @@ struct sluice_tape {
     size_t index_bytes;
 
     /* What the forward pass keeps. */
-    size_t gate_stride;
-    sl_tape_layer_dir *layer_dirs; /* [L*D] */
-    float **outputs;               /* [L] arrays [row_steps][D*H], by steps */
-    float **inputs;                /* [L]: what the layer reads, outputs of the one below, after dropout; [0] NULL */
+    sl_tape_layer_dir *layer_dirs; /* [layer-directions] */
+    float **outputs;               /* [LSTM layers] arrays [row_steps][outputs], by steps */
+    float **inputs;                /* [LSTM layers]: what the layer reads, outputs of the one below, after dropout; [0] NULL */
 
     /* What the backward pass works in. */
     size_t grad_stride;
     float *dy[2];     /* [row_steps], grad_stride apart, by steps: gradient of a layer's outputs, and of its inputs; one if D = 1 */
-    float *dc;        /* [rows], state_stride apart, by sorted index */
-    float *dh_final;  /* [rows of the batch][D*H]: the gradient of the final h through the head; with a head */
+    float *dc;        /* [rows], the layer-direction's state_stride apart, by sorted index */
+    float *dh_final;  /* [rows of the batch][y]: the gradient of the final h through the head; with a head */
     float *sums;      /* partial sums of a layer-direction's dU and dW */
     float *head_sums; /* partial sums of the head's */
     float *table;     /* [V][4H] da summed by token, where the engine has a table */
@@ -89,10 +89,10 @@ struct sluice_tape {
     size_t memory_bytes;
 };
 
-/** The floats of a packed row of H units in the backward pass. */
+/** The floats of the longest packed row of units in the backward pass. */
 static inline size_t sl_tape_packed_units(const sluice_engine *engine)
 {
-    return sl_size_round_up(engine->shape.hidden, sl_block_floats(engine->kernel));
+    return sl_size_round_up(engine->network->most_hidden, sl_block_floats(engine->kernel));
 }
 
 #endif

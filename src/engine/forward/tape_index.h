@@ -18,15 +18,15 @@ static inline size_t sl_tape_running(const sluice_tape *tape, size_t iteration)
 }
 
 /** The step that a direction takes a row through at an iteration; also the iteration of a step. */
-static inline size_t sl_tape_step(const sluice_tape *tape, size_t direction, size_t sorted, size_t iteration)
+static inline size_t sl_tape_step(const sluice_tape *tape, bool reverse, size_t sorted, size_t iteration)
 {
-    return direction ? tape->lengths[sorted] - 1 - iteration : iteration;
+    return reverse ? tape->lengths[sorted] - 1 - iteration : iteration;
 }
 
 /** The index of a row's step at an iteration in the arrays that layers exchange. */
-static inline size_t sl_tape_row_step(const sluice_tape *tape, size_t direction, size_t sorted, size_t iteration)
+static inline size_t sl_tape_row_step(const sluice_tape *tape, bool reverse, size_t sorted, size_t iteration)
 {
-    return tape->first_row_step[sl_tape_step(tape, direction, sorted, iteration)] + sorted;
+    return tape->first_row_step[sl_tape_step(tape, reverse, sorted, iteration)] + sorted;
 }
 
 /** Whether all gates are kept, not computed again. */

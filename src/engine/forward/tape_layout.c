@@ -22,16 +22,21 @@ static size_t choose_row_block_rows(const sluice_engine *engine, size_t rows)
 
 static void take_layer_dirs(sluice_tape *tape, sl_arena *from)
 {
-    const sl_dims *dims = &tape->engine->dims;
-    const size_t h_row = dims->h_width * sizeof(float), c_row = dims->c_width * sizeof(float);
+    const sl_network *network = tape->engine->network;
+    const bool keeps_gates = sl_tape_keeps_gates(tape);
     float *gates = NULL, *c = NULL;
-    tape->layer_dirs = sl_arena_take(from, dims->layer_dirs, sizeof *tape->layer_dirs);
-    for (size_t k = 0; k < dims->layer_dirs; k++) {
-        if (k == 0 || sl_tape_keeps_gates(tape)) { /* else one layer-direction's gates are in memory at a time */
-            gates = sl_arena_take(from, tape->segment_row_steps, tape->gate_stride * sizeof *gates);
-            c = sl_arena_take(from, tape->segment_row_steps, c_row);
+    tape->layer_dirs = sl_arena_take(from, network->layer_dirs, sizeof *tape->layer_dirs);
+    for (size_t k = 0; k < network->layer_dirs; k++) {
+        const sl_layer_dir *dir = &network->dirs[k];
+        const size_t h_row = dir->h_width * sizeof(float), c_row = dir->c_width * sizeof(float);
+        const size_t gate_stride = sl_odd_lines(dir->gate_rows);
+        if (k == 0 || keeps_gates) { /* else one layer-direction's gates are in memory at a time */
+            const size_t units = keeps_gates ? dir->hidden : network->most_hidden;
+            gates = sl_arena_take(from, tape->segment_row_steps, sl_odd_lines(SL_GATES * units) * sizeof *gates);
+            c = sl_arena_take(from, tape->segment_row_steps, units * sizeof *c);
         }
         const sl_tape_layer_dir layer_dir = {.gates = gates,
+                                             .gate_stride = gate_stride,
                                              .c = c,
                                              .c_checkpoints = sl_arena_take(from, tape->checkpoint_rows, c_row),
                                              .h0 = sl_arena_take(from, tape->rows, h_row),
@@ -43,13 +48,15 @@ static void take_layer_dirs(sluice_tape *tape, sl_arena *from)
 
 static void take_layers(sluice_tape *tape, sl_arena *from)
 {
-    const size_t layers = tape->engine->shape.layers, row = tape->engine->dims.outputs * sizeof(float);
+    const sl_network *network = tape->engine->network;
+    const size_t layers = network->lstm_layers;
     tape->outputs = sl_arena_take(from, layers, sizeof *tape->outputs);
     tape->inputs = sl_arena_take(from, layers, sizeof *tape->inputs);
     float *below = NULL;
     for (size_t layer = 0; layer < layers; layer++) {
-        float *inputs = layer && tape->drops ? sl_arena_take(from, tape->row_steps, row) : below;
-        below = sl_arena_take(from, tape->row_steps, row);
+        float *inputs =
+            layer && tape->drops ? sl_arena_take(from, tape->row_steps, network->lstm[layer].inputs * sizeof(float)) : below;
+        below = sl_arena_take(from, tape->row_steps, network->lstm[layer].outputs * sizeof(float));
         if (tape->outputs) {
             tape->inputs[layer] = inputs;
             tape->outputs[layer] = below;
@@ -60,22 +67,25 @@ static void take_layers(sluice_tape *tape, sl_arena *from)
 /* Partial sums of dW and dU side by side, and of db, of the layer-direction that needs most. */
 static size_t sum_floats(const sluice_tape *tape)
 {
-    const sl_dims *dims = &tape->engine->dims;
-    size_t inputs = 0;
-    for (size_t k = 0; k < dims->layer_dirs; k++)
-        inputs = sl_size_max(inputs, sl_tape_inputs(tape, k));
-    return sl_partial_sum_count(dims->gate_rows, tape->time_blocks) * dims->gate_rows * (inputs + dims->h_width + 1);
+    const sl_network *network = tape->engine->network;
+    size_t most = 0;
+    for (size_t k = 0; k < network->layer_dirs; k++) {
+        const sl_layer_dir *dir = &network->dirs[k];
+        const size_t partial_sums = sl_partial_sum_count(dir->gate_rows, tape->time_blocks);
+        most = sl_size_max(most, partial_sums * dir->gate_rows * (dir->inputs + dir->h_width + 1));
+    }
+    return most;
 }
 
 static void take_scratch(const sluice_tape *tape, sl_arena *from, sl_tape_scratch *scratch)
 {
     const sluice_engine *engine = tape->engine;
-    const size_t widest = engine->dims.widest_input, row_steps = tape->chunk_row_steps;
+    const size_t widest = engine->network->widest_input, row_steps = tape->chunk_row_steps;
     /* For as many rows as a row block of any batch with no more rows has. */
     const size_t rows = sl_size_min(tape->rows, sl_size_round_up(ROW_BLOCK_ROWS_MOST, engine->kernel->tile_rows));
-    const size_t states = sl_tape_keeps_gates(tape) ? 0 : rows * engine->state_stride;
+    const size_t states = sl_tape_keeps_gates(tape) ? 0 : rows * engine->limits.widest_state;
     const size_t product = sl_size_max(row_steps * widest, rows * sl_tape_packed_units(engine));
-    const size_t gathered = sl_size_max(widest + engine->dims.h_width, engine->shape.classes);
+    const size_t gathered = sl_size_max(widest + engine->network->most_hidden, engine->shape.classes);
     scratch->gathered = sl_arena_take(from, row_steps, gathered * sizeof *scratch->gathered);
     scratch->product = sl_arena_take(from, product, sizeof *scratch->product);
     scratch->h[0] = sl_arena_take(from, states, sizeof *scratch->h[0]);
@@ -95,10 +105,11 @@ static void take_gradients(sluice_tape *tape, sl_arena *from)
 {
     const sluice_engine *engine = tape->engine;
     const sluice_shape *shape = &engine->shape;
-    const size_t outputs = engine->dims.outputs, grad_row = tape->grad_stride * sizeof(float);
+    const size_t outputs = engine->network->outputs, grad_row = tape->grad_stride * sizeof(float);
     tape->dy[0] = sl_arena_take(from, tape->row_steps, grad_row);
-    tape->dy[1] = shape->directions == 2 ? sl_arena_take(from, tape->row_steps, grad_row) : tape->dy[0];
-    tape->dc = sl_arena_take(from, tape->rows, engine->state_stride * sizeof *tape->dc);
+    tape->dy[1] =
+        engine->network->layer_dirs > engine->network->lstm_layers ? sl_arena_take(from, tape->row_steps, grad_row) : tape->dy[0];
+    tape->dc = sl_arena_take(from, tape->rows, engine->limits.widest_state * sizeof *tape->dc);
     tape->sums = sl_arena_take(from, sum_floats(tape), sizeof *tape->sums);
     tape->minus_zeros = sl_arena_take(from, sl_tape_packed_units(engine), sizeof *tape->minus_zeros);
     tape->dh_final = sl_arena_take(from, shape->classes ? tape->rows : 0, outputs * sizeof *tape->dh_final);
@@ -106,7 +117,7 @@ static void take_gradients(sluice_tape *tape, sl_arena *from)
                                     shape->classes * (outputs + 1) * sizeof *tape->head_sums);
     const size_t table_rows = shape->vocabulary && engine->layers[0].table ? shape->vocabulary : 0;
     const size_t listed = shape->vocabulary && !table_rows ? shape->vocabulary : 0;
-    tape->table = sl_arena_take(from, table_rows, engine->dims.gate_rows * sizeof *tape->table);
+    tape->table = sl_arena_take(from, table_rows, engine->network->dirs[0].gate_rows * sizeof *tape->table);
     tape->embedding = sl_arena_take(from, table_rows, shape->inputs * sizeof *tape->embedding);
     tape->token_first = sl_arena_take(from, listed, sizeof *tape->token_first);
     tape->token_next = sl_arena_take(from, listed ? tape->row_steps : 0, sizeof *tape->token_next);
@@ -128,8 +139,7 @@ static void take_threads(sluice_tape *tape, sl_arena *from)
 static void lay_out(sluice_tape *tape, sl_arena *from)
 {
     const sluice_engine *engine = tape->engine;
-    tape->gate_stride = sl_odd_lines(engine->dims.gate_rows);
-    tape->grad_stride = engine->dims.widest_input;
+    tape->grad_stride = engine->network->widest_input;
     tape->row_block_rows = choose_row_block_rows(engine, tape->rows);
     tape->chunk_row_steps = sl_size_max(1, sl_size_min(SL_TIME_BLOCK_ROW_STEPS, sl_size_max(tape->row_steps, tape->rows)));
     take_layer_dirs(tape, from);

@@ -7,7 +7,7 @@
 /** The width of the input of layer-direction k. */
 static inline size_t sl_tape_inputs(const sluice_tape *tape, size_t k)
 {
-    return tape->engine->layers[k].inputs;
+    return tape->engine->layers[k].dir->inputs;
 }
 
 /** The input of layer-direction k at an iteration: x, an embedding or outputs of the layer below. Not for layer 0 of an engine with a
@@ -15,7 +15,7 @@ static inline size_t sl_tape_inputs(const sluice_tape *tape, size_t k)
 const float *sl_tape_x(const sluice_tape *tape, size_t k, size_t iteration, size_t sorted);
 
 /** The token that layer 0 reads at an iteration of this direction. */
-size_t sl_tape_token(const sluice_tape *tape, size_t direction, size_t iteration, size_t sorted);
+size_t sl_tape_token(const sluice_tape *tape, bool reverse, size_t iteration, size_t sorted);
 
 /** h of layer-direction k before an iteration. */
 const float *sl_tape_h_before(const sluice_tape *tape, size_t k, size_t iteration, size_t sorted);

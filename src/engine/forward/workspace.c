@@ -6,16 +6,18 @@
 
 static sl_thread_group lay_out_group(sl_arena *arena, const sluice_engine *engine, const sl_scratch_sizes *sizes)
 {
-    const size_t layer_dirs = engine->dims.layer_dirs, rows = sizes->block_rows;
+    const size_t layer_dirs = engine->network->layer_dirs, rows = sizes->block_rows;
     sl_thread_group group = {.states = sl_arena_take(arena, layer_dirs, sizeof *group.states)};
     for (size_t k = 0; k < layer_dirs; k++) {
-        const sl_state state = {.h = {sl_arena_take(arena, sizes->state_floats, sizeof(float)),
-                                      sl_arena_take(arena, sizes->state_floats, sizeof(float))},
-                                .c = sl_arena_take(arena, sizes->state_floats, sizeof(float))};
+        const size_t bytes = engine->layers[k].state_stride * sizeof(float);
+        const sl_state state = {.h = {sl_arena_take(arena, rows, bytes), sl_arena_take(arena, rows, bytes)},
+                                .c = sl_arena_take(arena, rows, bytes)};
         if (group.states)
             group.states[k] = state;
     }
     group.layer_buffers = sl_arena_take(arena, sizes->layer_buffer_floats, sizeof *group.layer_buffers);
+    group.reduced =
+        sl_arena_take(arena, engine->steps.reduces > SLUICE_STEPS_FINAL ? rows : 0, engine->steps.widest * sizeof *group.reduced);
     group.lengths = sl_arena_take(arena, rows, sizeof *group.lengths);
     group.x_row = sl_arena_take(arena, rows, sizeof *group.x_row);
     group.token_row = sl_arena_take(arena, rows, sizeof *group.token_row);
@@ -24,16 +26,16 @@ static sl_thread_group lay_out_group(sl_arena *arena, const sluice_engine *engin
 
 static sl_thread_scratch lay_out_thread(sl_arena *arena, const sluice_engine *engine, const sl_scratch_sizes *sizes)
 {
-    const size_t layer_dirs = engine->dims.layer_dirs, rows = sizes->block_rows;
-    const size_t pointers = sl_size_max(rows, sizes->hoist_rows);
-    const size_t head_rows = engine->shape.classes ? rows : 0, kept_rows = engine->training ? rows : 0;
+    const size_t layer_dirs = engine->network->layer_dirs, rows = sizes->block_rows;
+    const size_t pointers = sl_size_max(sl_size_max(rows, sizes->hoist_rows), sizes->vector_rows);
+    const size_t kept_rows = engine->training ? rows : 0;
     sl_thread_scratch thread;
     thread.ranges = sl_arena_take(arena, layer_dirs, sizeof *thread.ranges);
     thread.recurrences = sl_arena_take(arena, layer_dirs, sizeof *thread.recurrences);
     thread.hoisted = sl_arena_take(arena, sizes->hoist_floats, sizeof *thread.hoisted);
     thread.gathered = sl_arena_take(arena, sizes->gather_floats, sizeof *thread.gathered);
-    thread.final_h = sl_arena_take(arena, head_rows, engine->dims.outputs * sizeof *thread.final_h);
-    thread.logits = sl_arena_take(arena, head_rows, engine->head_width * sizeof *thread.logits);
+    for (size_t k = 0; k < 2; k++)
+        thread.vectors[k] = sl_arena_take(arena, sizes->vector_rows, engine->steps.widest * sizeof *thread.vectors[k]);
     thread.x = sl_arena_take(arena, pointers, sizeof *thread.x);
     thread.start = sl_arena_take(arena, pointers, sizeof *thread.start);
     thread.y = sl_arena_take(arena, rows, sizeof *thread.y);

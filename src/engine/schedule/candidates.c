@@ -3,7 +3,6 @@
 #include "base/size.h"
 #include "engine/schedule/cost_model.h"
 #include "engine/schedule/tuned_plan_list.h"
-#include "engine/schedule/unit_split.h"
 
 #include <math.h>
 
@@ -33,11 +32,11 @@ static void add(candidate_list *list, size_t threads, size_t threads_per_group, 
 /* Groups of so many threads, which take layers one after the other or as a wavefront. */
 static void add_groups(candidate_list *list, size_t threads_per_group)
 {
-    const sluice_shape *shape = &list->engine->shape;
-    const size_t lines = sl_unit_lines(list->engine), threads = list->load->workers;
-    if (threads_per_group > 0 && threads_per_group <= shape->directions * lines)
+    const sl_limits *limits = &list->engine->limits;
+    const size_t threads = list->load->workers;
+    if (threads_per_group > 0 && threads_per_group <= limits->layer_lines)
         add(list, threads, threads_per_group, true, false);
-    if (threads_per_group > 1 && shape->layers > 1 && shape->directions == 1 && threads_per_group <= shape->layers * lines)
+    if (threads_per_group > 1 && limits->wavefronts && threads_per_group <= limits->all_lines)
         add(list, threads, threads_per_group, true, true);
 }
 
@@ -46,15 +45,14 @@ size_t sl_candidates_list(const sluice_engine *engine, const sl_batch_load *load
     /* Two plans each, four of whole and half the threads, and four of one thread per group: fewer than SL_CANDIDATES_MAX. */
     static const unsigned sizes[] = {2, 3, 4, 6, 8, 12, 16, 24, 32, 64};
     candidate_list list = {engine, load, plans, 0};
-    const sluice_shape *shape = &engine->shape;
     const size_t threads = load->workers;
     const bool hoists = engine->schedule == SLUICE_SCHEDULE_HOIST || engine->gemm == SLUICE_GEMM_BLIS;
     if (hoists || engine->schedule == SLUICE_SCHEDULE_ROWS) {
         add(&list, threads, 1, hoists, false);
     } else if (engine->schedule == SLUICE_SCHEDULE_UNITS) {
-        add_groups(&list, sl_size_min(threads, shape->directions * sl_unit_lines(engine)));
-        if (shape->directions == 1) /* a wavefront can occupy more threads */
-            add_groups(&list, sl_size_min(threads, shape->layers * sl_unit_lines(engine)));
+        add_groups(&list, sl_size_min(threads, engine->limits.layer_lines));
+        if (engine->limits.wavefronts) /* which can occupy more threads */
+            add_groups(&list, sl_size_min(threads, engine->limits.all_lines));
     } else if (threads == 1) { /* the commonest case, and short calls notice the time of a longer list */
         for (int with = 0; with < 2; with++)
             add(&list, 1, 1, with, false);

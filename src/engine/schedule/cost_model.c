@@ -89,13 +89,13 @@ static double activation_cycles(const sluice_engine *engine, const thread_share 
     return share->rows * share->blocks * (ACTIVATION_CYCLES + (single ? SINGLE_ACTIVATION_CYCLES : 0));
 }
 
-/* An iteration of one layer for a thread that has `lines` cache lines of its units, of both directions together. */
+/* An iteration of one LSTM layer for a thread that has `lines` cache lines of its units, of both directions together. */
 static double layer_cycles(const sluice_engine *engine, const sl_exec_plan *plan, size_t layer, double lines, double rows)
 {
-    const sl_packed *packed = &engine->layers[layer * engine->shape.directions];
-    const double lanes = (double)engine->kernel->lanes, inputs = packed->table ? 0 : (double)packed->inputs;
+    const sl_packed *packed = &engine->layers[engine->network->lstm[layer].first];
+    const double lanes = (double)engine->kernel->lanes, inputs = packed->table ? 0 : (double)packed->dir->inputs;
     const bool hoists = inputs > 0 && rows <= (double)sl_exec_plan_hoisted_rows(engine, plan);
-    thread_share share = {.rows = rows, .blocks = lines * SL_LINE_FLOATS / lanes, .terms = (double)engine->shape.hidden};
+    thread_share share = {.rows = rows, .blocks = lines * SL_LINE_FLOATS / lanes, .terms = (double)packed->dir->h_width};
     const double row_bytes = share.blocks * SL_BLOCK_VECTORS * lanes * sizeof(float); /* of a packed row, and of a term's weights */
     double cycles = ITERATION_CYCLES + ROW_CYCLES * rows;
     if (hoists) {
@@ -119,28 +119,30 @@ static double barrier_cycles(const sl_exec_plan *plan)
 /* An iteration of all layers, `rows` rows in each of them; without the barriers of a wavefront. */
 static double iteration_cycles(const sluice_engine *engine, const sl_exec_plan *plan, double rows)
 {
-    const sluice_shape *shape = &engine->shape;
-    const double share = (double)(shape->directions * sl_unit_lines(engine)) / plan->threads_per_group;
-    const double most = plan->wavefront ? fmax(1.0 / (double)shape->layers, share) : ceil(share); /* lines of a thread */
-    const bool whole = shape->directions % plan->threads_per_group == 0; /* no layer-direction is shared by threads */
+    const sl_network *network = engine->network;
     double cycles = 0;
-    for (size_t layer = 0; layer < shape->layers; layer++)
+    for (size_t layer = 0; layer < network->lstm_layers; layer++) {
+        const sl_lstm_layer *lstm = &network->lstm[layer];
+        const double share = (double)sl_unit_lines_sum(engine, lstm->first, lstm->directions) / plan->threads_per_group;
+        const double most = plan->wavefront ? fmax(1.0 / (double)network->lstm_layers, share) : ceil(share); /* lines of a thread */
+        const bool whole = lstm->directions % plan->threads_per_group == 0; /* no layer-direction is shared by threads */
         cycles += layer_cycles(engine, plan, layer, most, rows) + (whole || plan->wavefront ? 0 : barrier_cycles(plan));
+    }
     return cycles;
 }
 
 double sl_exec_plan_cycles(const sluice_engine *engine, const sl_batch_load *load, const sl_exec_plan *plan)
 {
-    const sluice_shape *shape = &engine->shape;
+    const size_t layers = engine->network->lstm_layers;
     double rows = ceil((double)load->rows / plan->thread_groups), iterations = (double)load->steps;
     if (!load->equal) /* the mean of the rows that run while the longest does */
         rows = fmax(1, (double)load->total_steps / ((double)plan->thread_groups * fmax(1, iterations)));
     const double row_blocks = fmax(1, ceil(rows / (double)sl_size_max(1, sl_row_block_rows(engine, load->rows))));
     double iteration = iteration_cycles(engine, plan, rows / row_blocks);
     if (plan->wavefront && load->steps > 0) {
-        const double chunk = (double)sl_wavefront_chunk(shape, load->steps),
-                     rounds = ceil(iterations / chunk) + (double)shape->layers - 1;
-        iteration += barrier_cycles(plan) + RESUME_CYCLES * (double)shape->layers / chunk;
+        const double chunk = (double)sl_wavefront_chunk(layers, load->steps),
+                     rounds = ceil(iterations / chunk) + (double)layers - 1;
+        iteration += barrier_cycles(plan) + RESUME_CYCLES * (double)layers / chunk;
         iterations = rounds * chunk;
     }
     const double threads = (double)plan->thread_groups * plan->threads_per_group;

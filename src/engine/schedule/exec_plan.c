@@ -1,15 +1,13 @@
 #include "engine/schedule/exec_plan.h"
 
 #include "base/size.h"
-#include "engine/schedule/unit_split.h"
 
 bool sl_exec_plan_fits(const sluice_engine *engine, const sl_batch_load *load, const sl_exec_plan *plan)
 {
-    const sluice_shape *shape = &engine->shape;
-    const size_t layer_dirs = plan->wavefront ? shape->layers : shape->directions;
-    return plan->thread_groups <= load->rows && plan->threads_per_group <= layer_dirs * sl_unit_lines(engine) &&
-           (size_t)plan->thread_groups * plan->threads_per_group <= load->workers &&
-           (!plan->wavefront || (shape->directions == 1 && shape->layers > 1));
+    const sl_limits *limits = &engine->limits;
+    const size_t lines = plan->wavefront ? limits->all_lines : limits->layer_lines;
+    return plan->thread_groups <= load->rows && plan->threads_per_group <= lines &&
+           (size_t)plan->thread_groups * plan->threads_per_group <= load->workers && (!plan->wavefront || limits->wavefronts);
 }
 
 size_t sl_exec_plan_hoisted_rows(const sluice_engine *engine, const sl_exec_plan *plan)
@@ -23,6 +21,6 @@ size_t sl_exec_plan_hoisted_rows(const sluice_engine *engine, const sl_exec_plan
 
 bool sl_exec_plan_hoists(const sluice_engine *engine, const sl_batch_load *load, const sl_exec_plan *plan)
 {
-    const bool multiplies_x = engine->gemm == SLUICE_GEMM_BLIS || engine->shape.layers > 1 || !engine->layers[0].table;
+    const bool multiplies_x = engine->gemm == SLUICE_GEMM_BLIS || engine->network->lstm_layers > 1 || !engine->layers[0].table;
     return multiplies_x && sl_size_div_up(load->rows, plan->thread_groups) <= sl_exec_plan_hoisted_rows(engine, plan);
 }

@@ -3,6 +3,7 @@
 #include "base/size.h"
 #include "base/system/cpu.h"
 #include "base/system/threads.h"
+#include "engine/schedule/unit_split.h"
 
 /* The rows of a row block share one reading of the weights per step. With few rows their states stay in L1 or L2; many rows spread
  * the cost of reading weights from L3 or DRAM. Where the weights stay in L2, the states get a quarter of it; where they do not,
@@ -10,9 +11,37 @@
 static size_t choose_row_block_rows(const sluice_engine *engine, bool weights_beyond_l2)
 {
     enum { MOST = 96, MOST_BEYOND_L2 = 192 };
-    const size_t row = (3 * engine->state_stride + engine->shape.inputs) * sizeof(float);
+    const size_t row = (3 * engine->limits.widest_state + engine->network->inputs) * sizeof(float);
     return weights_beyond_l2 ? MOST_BEYOND_L2
                              : sl_size_max(SL_LEAST_BLOCK_ROWS, sl_size_min(MOST, engine->limits.l2_bytes / 4 / row));
+}
+
+static void set_sizes(sluice_engine *engine)
+{
+    const sl_network *network = engine->network;
+    sl_limits *limits = &engine->limits;
+    for (size_t k = 0; k < network->layer_dirs; k++) {
+        limits->widest_row = sl_size_max(limits->widest_row, engine->layers[k].width);
+        limits->widest_state = sl_size_max(limits->widest_state, engine->layers[k].state_stride);
+    }
+    for (size_t l = 0; l < network->lstm_layers; l++) {
+        const size_t lines = sl_unit_lines_sum(engine, network->lstm[l].first, network->lstm[l].directions);
+        limits->layer_lines = sl_size_max(limits->layer_lines, lines);
+        limits->all_lines += lines;
+    }
+    const sl_step_layers *steps = &engine->steps;
+    size_t between = network->lstm_layers - 1; /* arrays that layers write for others */
+    limits->widest_buffer = network->widest_output;
+    limits->wavefronts = network->lstm_layers > 1 && !network->has_reverse;
+    for (size_t l = 0; l < network->lstm_layers; l++)
+        if (steps->before[l] < steps->before[l + 1]) {
+            between++;
+            limits->widest_buffer = sl_size_max(limits->widest_buffer, network->lstm[l].inputs);
+            limits->wavefronts = false;
+        }
+    between += steps->keeps;
+    limits->buffers = sl_size_min(2, between);
+    limits->wavefront_buffers = limits->wavefronts ? 2 * (network->lstm_layers - 1) + steps->keeps : 0;
 }
 
 void sl_limits_set(sluice_engine *engine)
@@ -26,14 +55,17 @@ void sl_limits_set(sluice_engine *engine)
     limits->l2_bytes = cpu.l2_bytes ? cpu.l2_bytes : L2_UNKNOWN;
     limits->l3_bytes = cpu.l3_bytes ? cpu.l3_bytes : L3_UNKNOWN;
     limits->cpus = sl_threads_cpus();
-    size_t terms = 0; /* of the layer with the longest products */
-    for (size_t k = 0; k < engine->dims.layer_dirs; k++)
-        terms = sl_size_max(terms, (engine->layers[k].table ? 0 : engine->layers[k].inputs) + engine->shape.hidden);
-    const bool weights_beyond_l2 = engine->width * terms * sizeof(float) > limits->l2_bytes / 2;
+    set_sizes(engine);
+    size_t weights = 0; /* of the largest layer-direction */
+    for (size_t k = 0; k < engine->network->layer_dirs; k++) {
+        const sl_packed *packed = &engine->layers[k];
+        weights = sl_size_max(weights, packed->width * ((packed->table ? 0 : packed->dir->inputs) + packed->dir->h_width));
+    }
+    const bool weights_beyond_l2 = weights * sizeof(float) > limits->l2_bytes / 2;
     limits->row_block_rows = choose_row_block_rows(engine, weights_beyond_l2);
     const size_t least = engine->gemm == SLUICE_GEMM_BLIS ? limits->row_block_rows : SL_LEAST_BLOCK_ROWS;
-    limits->hoist_product_rows = sl_size_max(least, HOIST_BYTES / sizeof(float) / engine->width);
-    limits->layer_buffer_floats = (engine->shape.directions == 2 ? WHOLE_ROWS_BYTES : limits->l2_bytes / 2) / sizeof(float);
+    limits->hoist_product_rows = sl_size_max(least, HOIST_BYTES / sizeof(float) / limits->widest_row);
+    limits->layer_buffer_floats = (engine->network->has_reverse ? WHOLE_ROWS_BYTES : limits->l2_bytes / 2) / sizeof(float);
 
     /* A single row leaves most multiply-add chains of its tile idle, and a few rows read each weight from L3 for little work. Taken
      * as rows of one product, the steps of a time chunk fill the tiles, and W is read from L3 once a chunk. Zen 3, AVX2, share of

@@ -2,35 +2,26 @@
 
 #include "base/size.h"
 #include "engine/schedule/limits.h"
-#include "engine/schedule/unit_split.h"
 
 #include <string.h>
 
-/* Buffers between layers. Taken one after the other, a layer reads one and writes the other; in a wavefront each layer but the last
- * has two for its outputs. */
-static size_t count_buffers(const sluice_shape *shape, bool wavefront)
-{
-    return wavefront ? 2 * (shape->layers - 1) : sl_size_min(2, shape->layers - 1);
-}
-
 /* Floats of the buffers between layers, for `rows` rows. */
-static bool get_layer_buffer_floats(const sluice_engine *engine, size_t rows, size_t steps, size_t *floats)
+static bool get_layer_buffer_floats(const sluice_engine *engine, const sl_scratch_sizes *sizes, size_t steps, size_t *floats)
 {
     enum { LEAST_STEPS = 8 };
-    const sluice_shape *shape = &engine->shape;
-    const size_t outputs = engine->dims.outputs, aim = engine->limits.layer_buffer_floats;
+    const size_t width = engine->limits.widest_buffer, aim = engine->limits.layer_buffer_floats, rows = sizes->block_rows;
     size_t row_floats, whole, least;
     *floats = 0;
-    if (shape->layers == 1)
+    if (!sizes->buffers)
         return true;
-    if (!sl_size_mul(steps, outputs * count_buffers(shape, false), &row_floats) || !sl_size_mul(row_floats, rows, &whole))
+    if (!sl_size_mul(steps, width * sizes->buffers, &row_floats) || !sl_size_mul(row_floats, rows, &whole))
         return false;
-    if (shape->directions == 2) { /* whole rows, since the reverse direction begins at the last step; a tile of them at least */
+    if (sizes->whole_rows) { /* since the reverse direction begins at the last step; a tile of rows at least */
         least = sl_size_min(rows, engine->kernel->tile_rows) * row_floats;
     } else { /* some steps for layers one after the other, and one for a wavefront */
-        const size_t step_floats = rows * outputs;
-        if (!sl_size_mul(step_floats * count_buffers(shape, true), steps, &whole) ||
-            !sl_size_mul(step_floats, sl_size_max(2 * sl_size_min(steps, LEAST_STEPS), count_buffers(shape, true)), &least))
+        const size_t step_floats = rows * width, buffers = sl_size_max(sizes->buffers, sizes->wavefront_buffers);
+        if (!sl_size_mul(step_floats * buffers, steps, &whole) ||
+            !sl_size_mul(step_floats, sl_size_max(2 * sl_size_min(steps, LEAST_STEPS), buffers), &least))
             return false;
     }
     *floats = sl_size_min(whole, sl_size_max(aim, least));
@@ -48,46 +39,48 @@ size_t sl_row_block_rows(const sluice_engine *engine, size_t rows)
 
 bool sl_scratch_sizes_get(const sluice_engine *engine, size_t rows, size_t steps, sl_scratch_sizes *sizes)
 {
+    enum { LEAST_VECTOR_ROWS = 24 }; /* fill the tiles of a product with few rows of the batch */
     const bool blis = engine->gemm == SLUICE_GEMM_BLIS;
     const size_t workers = sl_workers(engine);
     memset(sizes, 0, sizeof *sizes);
     sizes->thread_groups = sl_size_max(1, sl_size_min(rows, workers));
     /* A row occupies as many threads at most as its layer-directions have lines of units. */
-    if (!sl_size_mul(sizes->thread_groups, engine->dims.layer_dirs * sl_unit_lines(engine), &sizes->threads) ||
-        sizes->threads > workers)
+    if (!sl_size_mul(sizes->thread_groups, engine->limits.all_lines, &sizes->threads) || sizes->threads > workers)
         sizes->threads = workers;
     sizes->block_rows = sl_row_block_rows(engine, rows);
+    sizes->buffers = engine->limits.buffers;
+    sizes->wavefront_buffers = engine->limits.wavefront_buffers;
+    sizes->whole_rows = engine->network->has_reverse;
+    sizes->vector_rows = engine->steps.widest ? sl_size_max(sizes->block_rows, LEAST_VECTOR_ROWS) : 0;
     size_t most;
-    bool fits = sl_size_mul(sizes->block_rows, engine->state_stride, &sizes->state_floats) &&
-                get_layer_buffer_floats(engine, sizes->block_rows, steps, &sizes->layer_buffer_floats) &&
-                sl_size_mul(sizes->block_rows, steps, &most);
+    bool fits =
+        get_layer_buffer_floats(engine, sizes, steps, &sizes->layer_buffer_floats) && sl_size_mul(sizes->block_rows, steps, &most);
     if (engine->schedule != SLUICE_SCHEDULE_ROWS || blis)
         sizes->hoist_rows = fits ? sl_size_min(most, engine->limits.hoist_product_rows) : 0;
-    fits = fits && sl_size_mul(sizes->hoist_rows, engine->width, &sizes->hoist_floats);
+    fits = fits && sl_size_mul(sizes->hoist_rows, engine->limits.widest_row, &sizes->hoist_floats);
     if (blis)
-        fits = fits && sl_size_mul(sizes->hoist_rows, engine->dims.widest_input, &sizes->gather_floats);
+        fits = fits && sl_size_mul(sizes->hoist_rows, engine->network->widest_input, &sizes->gather_floats);
     return fits;
 }
 
 size_t sl_rows_at_once(const sluice_engine *engine, const sl_scratch_sizes *sizes, size_t steps)
 {
-    const sluice_shape *shape = &engine->shape;
-    if (shape->layers == 1 || shape->directions == 1 || steps == 0)
+    if (!sizes->buffers || !sizes->whole_rows || steps == 0)
         return sizes->block_rows;
-    const size_t row_floats = count_buffers(shape, false) * steps * engine->dims.outputs;
+    const size_t row_floats = sizes->buffers * steps * engine->limits.widest_buffer;
     return sl_size_min(sizes->block_rows, sizes->layer_buffer_floats / row_floats);
 }
 
-size_t sl_wavefront_chunk(const sluice_shape *shape, size_t steps)
+size_t sl_wavefront_chunk(size_t layers, size_t steps)
 {
-    return sl_size_max(1, steps / (6 * (shape->layers - 1)));
+    return sl_size_max(1, steps / (6 * (layers - 1)));
 }
 
 size_t sl_chunk_steps(const sluice_engine *engine, const sl_scratch_sizes *sizes, bool wavefront, size_t rows, size_t steps)
 {
-    const sluice_shape *shape = &engine->shape;
-    if (shape->layers == 1 || shape->directions == 2)
+    if (!sizes->buffers || sizes->whole_rows)
         return steps;
-    const size_t room = sizes->layer_buffer_floats / (count_buffers(shape, wavefront) * rows * engine->dims.outputs);
-    return sl_size_min(room, wavefront ? sl_wavefront_chunk(shape, steps) : steps);
+    const size_t buffers = wavefront ? sizes->wavefront_buffers : sizes->buffers;
+    const size_t room = sizes->layer_buffer_floats / (buffers * rows * engine->limits.widest_buffer);
+    return sl_size_min(room, wavefront ? sl_wavefront_chunk(engine->network->lstm_layers, steps) : steps);
 }

@@ -7,11 +7,14 @@
 typedef struct sl_scratch_sizes {
     size_t thread_groups, threads; /* at most */
     size_t block_rows;             /* rows of a row block; a thread group holds their states */
-    size_t state_floats;           /* of h, and of c, of a row block in one layer-direction */
-    size_t layer_buffer_floats;    /* outputs of layers for the next; 0 for one layer */
+    size_t buffers;                /* between layers, each for a time chunk of a row block */
+    size_t wavefront_buffers;      /* the same of a wavefront */
+    bool whole_rows;               /* a buffer has whole rows, not time chunks */
+    size_t layer_buffer_floats;    /* of all buffers; 0: there are none */
     size_t hoist_rows;             /* rows x steps of one hoisted input product; 0: never hoisted */
     size_t hoist_floats;           /* of its result: packed rows */
     size_t gather_floats;          /* of its x rows, gathered for BLIS */
+    size_t vector_rows;            /* vectors that go through step layers together */
 } sl_scratch_sizes;
 
 /** The sizes for batches of up to `rows` rows and `steps` steps; each grows with both. false: one does not fit size_t. */
@@ -23,8 +26,8 @@ size_t sl_row_block_rows(const sluice_engine *engine, size_t rows);
 /** The same for a row block whose longest row has `steps`, by the room between layers. */
 size_t sl_rows_at_once(const sluice_engine *engine, const sl_scratch_sizes *sizes, size_t steps);
 
-/** Steps of a time chunk of a wavefront: in a sixth of the time at most, not all layers run, if that is possible. */
-size_t sl_wavefront_chunk(const sluice_shape *shape, size_t steps);
+/** Steps of a time chunk of a wavefront of so many LSTM layers: in a sixth of the time at most, not all layers run, if that is possible. */
+size_t sl_wavefront_chunk(size_t layers, size_t steps);
 
 /** Steps of a time chunk, that is, of those which a row block of `rows` rows takes through a layer before the next layer begins; its
  *  longest row has `steps` >= 1. */

@@ -15,36 +15,46 @@ static size_t line_at(const extent *layer_dir, double boundary)
     return line <= 0 ? 0 : line >= (double)layer_dir->lines ? layer_dir->lines : (size_t)line;
 }
 
-static double terms_of(const sl_packed *packed, size_t hidden)
+/* The terms of a unit's products at an iteration. */
+static double terms_of(const sl_packed *packed)
 {
-    return (double)(packed->table ? 0 : packed->inputs) + (double)hidden;
+    return (double)(packed->table ? 0 : packed->dir->inputs) + (double)packed->dir->h_width;
 }
 
-size_t sl_unit_split(const sluice_engine *engine, size_t layer_dirs, unsigned threads, unsigned index, sl_unit_range *ranges,
-                     bool *divided)
+size_t sl_unit_lines_sum(const sluice_engine *engine, size_t first, size_t count)
 {
-    const size_t blocks = sl_size_div_up(engine->shape.hidden, engine->kernel->lanes);
+    size_t lines = 0;
+    for (size_t k = first; k < first + count; k++)
+        lines += sl_unit_lines(&engine->layers[k]);
+    return lines;
+}
+
+size_t sl_unit_split(const sluice_engine *engine, size_t first, size_t count, unsigned threads, unsigned index,
+                     sl_unit_range *ranges, bool *divided)
+{
     const size_t line_blocks = SL_LINE_FLOATS / engine->kernel->lanes;
     double whole = 0;
-    for (size_t k = 0; k < layer_dirs; k++)
-        whole += terms_of(&engine->layers[k], engine->shape.hidden) * (double)sl_unit_lines(engine);
+    for (size_t k = first; k < first + count; k++)
+        whole += terms_of(&engine->layers[k]) * (double)sl_unit_lines(&engine->layers[k]);
 
-    extent layer_dir = {.lines = sl_unit_lines(engine)};
-    size_t count = 0;
+    extent layer_dir = {.begin = 0};
+    size_t found = 0;
     unsigned boundary = 1; /* the first that is behind the begin of the layer-direction */
     *divided = false;
-    for (size_t k = 0; k < layer_dirs; k++) {
-        layer_dir.line = terms_of(&engine->layers[k], engine->shape.hidden);
-        const size_t first = line_blocks * line_at(&layer_dir, whole * index / threads);
-        const size_t last = sl_size_min(blocks, line_blocks * line_at(&layer_dir, whole * (index + 1) / threads));
-        if (first < last)
-            ranges[count++] = (sl_unit_range){k, first, last - first};
-        const double end = layer_dir.begin + layer_dir.line * (double)layer_dir.lines;
-        for (; boundary < threads && whole * boundary / threads < end; boundary++) {
+    for (size_t k = first; k < first + count; k++) {
+        const size_t blocks = sl_size_div_up(engine->layers[k].dir->hidden, engine->kernel->lanes);
+        layer_dir.lines = sl_unit_lines(&engine->layers[k]);
+        layer_dir.line = terms_of(&engine->layers[k]);
+        const size_t begin = line_blocks * line_at(&layer_dir, whole * index / threads);
+        const size_t end = sl_size_min(blocks, line_blocks * line_at(&layer_dir, whole * (index + 1) / threads));
+        if (begin < end)
+            ranges[found++] = (sl_unit_range){k, begin, end - begin};
+        const double behind = layer_dir.begin + layer_dir.line * (double)layer_dir.lines;
+        for (; boundary < threads && whole * boundary / threads < behind; boundary++) {
             const size_t line = line_at(&layer_dir, whole * boundary / threads);
             *divided = *divided || (line > 0 && line < layer_dir.lines);
         }
-        layer_dir.begin = end;
+        layer_dir.begin = behind;
     }
-    return count;
+    return found;
 }

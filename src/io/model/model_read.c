@@ -81,31 +81,34 @@ static sluice_status read_layer_dir(const model_reader *reader, size_t k)
     const sl_binding *binding = reader->binding;
     const sl_tensor *const *tensors = binding->tensors + k;
     const size_t stride = binding->layer_dirs;
-    sl_layer *layer = &reader->model->layers[k];
-    sluice_status status = read_gates(reader, tensors[SL_WEIGHT_IH * stride], read_values, layer->weight_ih);
+    float *bias = sl_model_get_of_dir(reader->model, k, SLUICE_TENSOR_BIAS);
+    sluice_status status = read_gates(reader, tensors[SL_WEIGHT_IH * stride], read_values,
+                                      sl_model_get_of_dir(reader->model, k, SLUICE_TENSOR_WEIGHT_IH));
     if (!status)
-        status = read_gates(reader, tensors[SL_WEIGHT_HH * stride], read_values, layer->weight_hh);
+        status = read_gates(reader, tensors[SL_WEIGHT_HH * stride], read_values,
+                            sl_model_get_of_dir(reader->model, k, SLUICE_TENSOR_WEIGHT_HH));
     if (!status && binding->shape.has_bias)
-        status = read_gates(reader, tensors[SL_BIAS_IH * stride], read_values, layer->bias);
+        status = read_gates(reader, tensors[SL_BIAS_IH * stride], read_values, bias);
     if (!status && binding->shape.has_bias)
-        status = read_gates(reader, tensors[SL_BIAS_HH * stride], add_values, layer->bias);
+        status = read_gates(reader, tensors[SL_BIAS_HH * stride], add_values, bias);
     return status;
 }
 
 static sluice_status read_all(const model_reader *reader)
 {
     const sl_binding *binding = reader->binding;
-    sluice_model *model = reader->model;
+    const sluice_model *model = reader->model;
+    float *const *last = model->layers[model->network->description.layer_count - 1].of[0];
     const sl_float_mode mode = sl_float_mode_set(false); /* the sums of biases are part of the result */
     sluice_status status = SLUICE_STATUS_OK;
     for (size_t k = 0; !status && k < binding->layer_dirs; k++)
         status = read_layer_dir(reader, k);
     if (!status)
-        status = read_tensor(reader, binding->extras[SL_EMBEDDING], model->embedding);
+        status = read_tensor(reader, binding->extras[SL_EMBEDDING], model->layers[0].of[0][SLUICE_TENSOR_EMBEDDING]);
     if (!status)
-        status = read_tensor(reader, binding->extras[SL_HEAD_WEIGHT], model->head_weight);
+        status = read_tensor(reader, binding->extras[SL_HEAD_WEIGHT], last[SLUICE_TENSOR_WEIGHT]);
     if (!status)
-        status = read_tensor(reader, binding->extras[SL_HEAD_BIAS], model->head_bias);
+        status = read_tensor(reader, binding->extras[SL_HEAD_BIAS], last[SLUICE_TENSOR_BIAS]);
     sl_float_mode_restore(mode);
     return status;
 }

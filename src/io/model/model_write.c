@@ -99,7 +99,7 @@ static void visit_layer_dir(sl_writer *writer, const sluice_model *model, const 
 {
     const sluice_shape *shape = &model->shape;
     const size_t rows = 4 * shape->hidden;
-    stored tensor = make(model, names, SLUICE_TENSOR_WEIGHT_IH, k, rows, model->layers[k].inputs);
+    stored tensor = make(model, names, SLUICE_TENSOR_WEIGHT_IH, k, rows, model->network->dirs[k].inputs);
     act(writer, &tensor);
     tensor = make(model, names, SLUICE_TENSOR_WEIGHT_HH, k, rows, shape->hidden);
     act(writer, &tensor);
@@ -121,10 +121,10 @@ static void visit(sl_writer *writer, const sluice_model *model, const sluice_nam
         tensor = make(model, names, SLUICE_TENSOR_EMBEDDING, 0, shape->vocabulary, shape->inputs);
         act(writer, &tensor);
     }
-    for (size_t k = 0; k < model->dims.layer_dirs; k++)
+    for (size_t k = 0; k < model->network->layer_dirs; k++)
         visit_layer_dir(writer, model, names, k, act);
     if (shape->classes) {
-        tensor = make(model, names, SLUICE_TENSOR_HEAD_WEIGHT, 0, shape->classes, model->dims.outputs);
+        tensor = make(model, names, SLUICE_TENSOR_HEAD_WEIGHT, 0, shape->classes, model->network->outputs);
         act(writer, &tensor);
         tensor = make(model, names, SLUICE_TENSOR_HEAD_BIAS, 0, shape->classes, 0);
         act(writer, &tensor);

@@ -141,7 +141,7 @@ sluice_status sluice_trainer_save(const sluice_trainer *trainer, const sluice_st
 {
     if (!trainer || !path)
         return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_trainer_save: %s is NULL", trainer ? "path" : "trainer");
-    if (streams && !sl_streams_fit(streams, &trainer->model->shape))
+    if (streams && !sl_streams_fit(streams, trainer->model->network))
         return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_trainer_save: the streams are of a network of another shape");
     const sl_checkpoint_options options = {.options = trainer->options, .step = trainer->step};
     const size_t note_bytes = note ? strlen(note) : 0;

@@ -26,7 +26,7 @@ typedef struct state_chunk {
 
 static sluice_status make_chunk(const sluice_streams *streams, state_chunk *made, sluice_error *error)
 {
-    const size_t row_bytes = streams->hidden * sizeof(float);
+    const size_t row_bytes = streams->dirs[0].h_width * sizeof(float);
     made->rows = sl_size_max(1, CHUNK_BYTES / row_bytes);
     made->floats = sl_alloc_array(made->rows, row_bytes);
     return made->floats ? SLUICE_STATUS_OK : sl_fail_memory(error, "a chunk of states", made->rows * row_bytes);
@@ -43,14 +43,14 @@ static float *find_row(const sluice_streams *streams, bool is_c, size_t index)
 
 void sl_streams_put(sl_writer *writer, const sluice_streams *streams, const char *const names[2])
 {
-    const size_t shape[] = {streams->layers, streams->slots, streams->hidden};
+    const size_t shape[] = {streams->layers, streams->slots, streams->dirs[0].h_width};
     sl_writer_put_tensor(writer, names[0], shape, 3);
     sl_writer_put_tensor(writer, names[1], shape, 3);
 }
 
 static void write_tensor(sl_writer *writer, const sluice_streams *streams, bool is_c, const state_chunk *chunk)
 {
-    const size_t rows = streams->layers * streams->slots, hidden = streams->hidden;
+    const size_t rows = streams->layers * streams->slots, hidden = streams->dirs[0].h_width;
     for (size_t first = 0; first < rows && !writer->status; first += chunk->rows) {
         const size_t count = sl_size_min(chunk->rows, rows - first);
         for (size_t k = 0; k < count; k++)
@@ -121,7 +121,7 @@ static sluice_status find_both(const sl_tensor_source *source, const char *const
 static sluice_status read_tensor(const sl_tensor_source *source, const sl_tensor *tensor, sluice_streams *streams, bool is_c,
                                  const state_chunk *chunk, sluice_error *error)
 {
-    const size_t rows = streams->layers * streams->slots, hidden = streams->hidden;
+    const size_t rows = streams->layers * streams->slots, hidden = streams->dirs[0].h_width;
     for (size_t first = 0; first < rows; first += chunk->rows) {
         const size_t count = sl_size_min(chunk->rows, rows - first);
         const sluice_status status = sl_source_read(source, tensor, first * hidden, count * hidden, chunk->floats, error);
@@ -179,7 +179,7 @@ sluice_status sluice_streams_load(const sluice_engine *engine, const char *path,
     if (!engine || !path)
         return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_streams_load: %s is NULL", engine ? "path" : "engine");
     sl_tensor_source source = {.input.fd = -1};
-    sluice_status status = sl_streams_check_shape(&engine->shape, error);
+    sluice_status status = sl_streams_check_network(engine->network, error);
     if (!status)
         status = sl_safetensors_open(path, &source, error);
     sluice_streams *made = NULL;
