@@ -390,6 +390,17 @@ SLUICE_API void sluice_streams_destroy(sluice_streams *streams);
 
 typedef struct sluice_tape sluice_tape; /* sluice_train.h */
 
+/** Most elements of `outputs` of a sluice_batch. */
+#define SLUICE_MAX_OUTPUTS 16
+
+/** Outputs of a layer that a call is to give besides y. Its size stays. */
+typedef struct sluice_output {
+    size_t layer; /**< index in the network: sluice_model_get_network */
+    float *at;    /**< [N][T][W], step t of row n at at[n*row_stride + t*step_stride], zero past a row's end; [N][W] of a layer
+                       that gives one vector of a row. Of an LSTM layer with other steps than ALL the vectors */
+    size_t row_stride, step_stride; /**< both 0: contiguous */
+} sluice_output;
+
 /**
  * One call's sequences and results. Start from zeros ({0}) and set struct_size. Arrays stay the caller's; outputs must not
  * overlap each other or inputs, but hn may be h0 and cn may be c0.
@@ -424,6 +435,13 @@ typedef struct sluice_batch {
                                   probability, else divided by 1 - dropout; 0 <= dropout < 1 */
     uint64_t dropout_key;    /**< which ones: a function of the key, the layer, the row's index, the step and the unit alone */
     unsigned max_threads; /**< threads of this call at most, and of sluice_backward on its tape; 0: the engine's. No bit changes */
+    const uint8_t *mask;  /**< [N][T] with these strides, 0: the step is masked: it keeps the states, and the LSTM layers' outputs
+                               there repeat those of the iteration before (0 before the first); NULL: no step is. Both strides 0:
+                               contiguous, [N][T]. sluice_network.h: masked_outputs_zero */
+    size_t mask_row_stride;
+    size_t mask_step_stride;
+    const sluice_output *outputs; /**< [output_count] what else is wanted */
+    size_t output_count;
 } sluice_batch;
 
 /**

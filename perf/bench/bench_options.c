@@ -5,7 +5,7 @@
 
 #include "base/error.h"
 #include "base/size.h"
-#include "base/system/threads.h"
+#include "base/system/thread_count.h"
 #include "program/options/option_kinds.h"
 #include "program/options/option_words.h"
 #include "program/paths.h"

@@ -8,7 +8,7 @@
 
 #include "base/error.h"
 #include "base/size.h"
-#include "base/system/threads.h"
+#include "base/system/thread_count.h"
 #include "io/output.h"
 #include "program/paths.h"
 

@@ -6,6 +6,7 @@
 #include "base/size.h"
 #include "base/system/cpu.h"
 #include "base/system/system_file.h"
+#include "base/system/thread_count.h"
 #include "base/system/threads.h"
 
 #include <stdint.h>

@@ -6,9 +6,10 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/size.h"
-#include "base/system/threads.h"
+#include "base/system/thread_count.h"
 #include "engine/blis_gemm.h"
 #include "kernel/kernel.h"
+#include "sluice_tools.h"
 
 #include <assert.h>
 #include <float.h>

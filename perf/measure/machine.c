@@ -1,7 +1,7 @@
 #include "perf/measure/machine.h"
 
 #include "base/system/system_file.h"
-#include "base/system/threads.h"
+#include "base/system/thread_count.h"
 
 #include <sched.h>
 #include <stdbool.h>

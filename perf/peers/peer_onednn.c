@@ -10,7 +10,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/size.h"
-#include "base/system/threads.h"
+#include "base/system/thread_count.h"
 #include "model/model.h"
 
 #include <dlfcn.h>
@@ -181,7 +181,7 @@ static void describe_onednn(char *text, size_t bytes)
 /* ---- Threads ------------------------------------------------------------------------------------------------------------------ */
 
 /* A function of the OpenMP runtime that oneDNN finds in this process, which may differ from the one that this file is compiled for.
- * Found by name, because only src/base/system/threads.c may include omp.h. */
+ * Found by name, because only files of src/base/system may include omp.h. */
 static void *find_openmp(const char *name)
 {
     return dnnl_version()->cpu_runtime == DNNL_RUNTIME_OMP ? dlsym(RTLD_DEFAULT, name) : NULL;

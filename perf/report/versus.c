@@ -2,7 +2,7 @@
 
 #include "perf/report/record.h"
 
-#include "base/system/threads.h"
+#include "base/system/thread_count.h"
 
 #include <string.h>
 

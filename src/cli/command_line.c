@@ -1,6 +1,6 @@
 #include "cli/command_line.h"
 
-#include "base/system/threads.h"
+#include "base/system/thread_count.h"
 #include "cli/cli_pages.h"
 #include "cli/cli_values.h"
 #include "program/options/option_kinds.h"

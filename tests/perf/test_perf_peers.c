@@ -2,7 +2,7 @@
  * rows are held against the others', and an exported case is the one that was run. */
 #include "support/suite.h"
 
-#include "base/system/threads.h"
+#include "base/system/thread_count.h"
 #include "perf/bench/case_export.h"
 #include "perf/bench/fixture.h"
 #include "perf/bench/result_row.h"

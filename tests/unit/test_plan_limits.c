@@ -69,6 +69,24 @@ START_TEST(cancelled)
 }
 END_TEST
 
+/* Measuring a row beyond all memory fails with the bytes of that row, and leaves no trace. */
+START_TEST(row_beyond_memory)
+{
+    uint64_t random = test_seed();
+    test_network network = test_network_random(&one, 1.0f, &random);
+    test_runner runner = runner_with_cpus(network.model, 2);
+    const size_t steps = (size_t)1 << 50;
+    char bytes[32];
+    sluice_error error = {0};
+    snprintf(bytes, sizeof bytes, "%zu bytes", steps * one.inputs * sizeof(float));
+    test_refused(sluice_plan_measure(runner.engine, 1, steps, NULL, &error), SLUICE_STATUS_NO_MEMORY, &error, "a long row");
+    test_names(&error, bytes);
+    ck_assert_uint_eq(runner.engine->tuned_plan_count, 0);
+    test_runner_free(&runner);
+    test_network_free(&network);
+}
+END_TEST
+
 /* A call with a limit has the bits of one without, and its plan no more threads. */
 START_TEST(thread_limit)
 {
@@ -102,6 +120,7 @@ int main(void)
     TCase *tcase = tcase_create("plan limits");
     suite_add_tcase(suite, tcase);
     tcase_add_loop_test(tcase, cancelled, 0, 3);
+    tcase_add_test(tcase, row_beyond_memory);
     tcase_add_loop_test(tcase, thread_limit, 0, 3);
     return test_run(suite);
 }

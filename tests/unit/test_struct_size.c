@@ -52,6 +52,24 @@ START_TEST(unknown_fields)
 }
 END_TEST
 
+/* A size that was left unset is refused before any byte is read or written by it. */
+START_TEST(unset)
+{
+    static const size_t sizes[] = {SL_STRUCT_MOST + 1, (size_t)1 << 32, SIZE_MAX / 2, SIZE_MAX};
+    for (size_t k = 0; k < sizeof sizes / sizeof sizes[0]; k++) {
+        const release from = {sizes[k], 1, 2, 3, 0};
+        release to;
+        sluice_error error = {0};
+        memset(&to, 0x5a, sizeof to);
+        const release before = to;
+        ck_assert_int_eq(sl_struct_take(&to, &from, &type, "call", &error), SLUICE_STATUS_BAD_ARGUMENT);
+        ck_assert_mem_eq(&to, &before, sizeof to);
+        ck_assert_ptr_nonnull(strstr(error.message, "sizeof(release)"));
+        ck_assert_int_eq(sl_struct_check(&from, &type, "call", NULL), SLUICE_STATUS_BAD_ARGUMENT);
+    }
+}
+END_TEST
+
 START_TEST(given)
 {
     const release found = {OURS, 4, 5, 6, 0};
@@ -77,6 +95,7 @@ int main(void)
     suite_add_tcase(suite, tcase);
     tcase_add_test(tcase, taken);
     tcase_add_test(tcase, unknown_fields);
+    tcase_add_test(tcase, unset);
     tcase_add_test(tcase, given);
     return test_run(suite);
 }

@@ -10,7 +10,8 @@
  *  words. */
 void sl_help_write(const sl_program *program, const sl_page *page, FILE *stream);
 
-/** An environment variable (or several with one purpose, separated by commas), and its effect: a sentence without a full stop. */
+/** An environment variable (or several with one purpose, separated by commas), and its effect: a sentence without a full stop.
+ * Its values are those of the option that it is the default of. */
 typedef struct sl_variable {
     const char *names;
     const char *help;
