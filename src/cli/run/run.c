@@ -106,7 +106,7 @@ static sl_exit run_all(sl_run_session *run)
     if (code == SL_EXIT_INTERRUPTED)
         return sl_report(code, "interrupted after %llu rows; no named output was written", (unsigned long long)run->stats.rows);
     if (!code && run->options->stats)
-        code = sl_stats_print(&run->stats, &run->shape, &run->info, run->options->json);
+        code = sl_stats_print(&run->stats, run->model, &run->info, run->options->json);
     return code;
 }
 
