@@ -165,6 +165,7 @@ typedef struct sluice_names {
     const char *prefix;    /**< of the LSTM's tensors: "lstm." for lstm.weight_ih_l0, or for lstm.weight_ih */
     const char *head;      /**< of the linear head: "fc" for fc.weight and fc.bias; "" for no head */
     const char *embedding; /**< of the embedding: "embedding" for embedding.weight; "" for none */
+    const char *network;   /**< which network of a file with a description; the other fields then have to be NULL */
 } sluice_names;
 
 /**
