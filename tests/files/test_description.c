@@ -141,6 +141,8 @@ static void check_bad(const char *text, size_t at, sluice_status status, const c
                       TEST_DESCRIPTION_AT + before.size, error.byte, error.message);
     }
     ck_assert_int_eq(load(&file, &model, NULL), status);
+    if (at != SIZE_MAX && status == SLUICE_STATUS_BAD_DATA)
+        test_file_keep(&file, ".safetensors");
     test_bytes_free(&before);
     test_bytes_free(&file);
 }

@@ -1,4 +1,4 @@
-"""The malformed files of test_npy and test_safetensors, given to the program: exit 65, one line that names the file, nothing written."""
+"""The malformed files of test_npy, test_safetensors and test_description, given to the program: exit 65, one line that names the file, nothing written."""
 import os
 import subprocess
 
@@ -30,10 +30,14 @@ def check_safetensors(cli):
     check_format(cli, "safetensors", lambda path, output: ["run", path, "--text", "-o", output])
 
 
+def check_description(cli):
+    check_format(cli, "description", lambda path, output: ["run", path, "--text", "-o", output])
+
+
 def check_npy(cli):
     model = Network(1, 2, 3).write(cli.path("model.safetensors"))
     check_format(cli, "npy", lambda path, output: ["run", model, "-i", path, "--hn", output])
 
 
 if __name__ == "__main__":
-    run_parts(check_safetensors, check_npy)
+    run_parts(check_safetensors, check_description, check_npy)
