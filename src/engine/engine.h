@@ -1,11 +1,12 @@
-/* The engine: a model made ready for this CPU. Immutable once created, but for what it learns and the workspaces it lends. */
+/* The engine: a model made ready for this CPU. Immutable once created, but for its tuned plans, its idle
+ * workspaces, and sluice_engine_set_model. */
 #ifndef SLUICE_ENGINE_ENGINE_H
 #define SLUICE_ENGINE_ENGINE_H
 
 #include "base/memory.h"
 #include "base/size.h"
 #include "kernel/kernel.h"
-#include "model/network.h"
+#include "model/layer_chain.h"
 
 #include <stdbool.h>
 
@@ -65,7 +66,8 @@ typedef struct sl_limits {
     size_t widest_row;                    /* floats of the longest packed row of gates */
     size_t widest_state;                  /* the largest state_stride */
     size_t widest_buffer;                 /* floats of a step in a buffer between layers */
-    size_t buffers, wavefront_buffers;    /* buffers between layers, of layers one after the other and in a wavefront */
+    size_t between;                       /* arrays that layers write for other layers */
+    size_t wavefront_buffers;             /* buffers for these in a wavefront; in other plans 2 at most */
     bool wavefronts;                      /* whether all LSTM layers can run at once, each a time chunk behind the one below it */
     size_t auto_hoisted_rows;   /* input products are hoisted for so few running rows, even if a plan does not ask for it */
     size_t row_block_rows;      /* most rows of a row block */

@@ -2,7 +2,7 @@
  * ones, huge numbers; and numbers that go into a file and come back. */
 #include "io/json.h"
 #include "io/network/description_write.h"
-#include "model/network.h"
+#include "model/layer_chain.h"
 
 #include "support/cases/described_file.h"
 #include "support/message.h"
@@ -128,7 +128,8 @@ static sluice_status load(const test_bytes *file, sluice_model **model, sluice_e
 static void check_bad(const char *text, size_t at, sluice_status status, const char *part)
 {
     uint64_t state = test_seed();
-    test_bytes file = test_described_file(text, "", tensors, &state), before = {0};
+    OWNED(test_bytes) file = test_described_file(text, "", tensors, &state);
+    OWNED(test_bytes) before = {0};
     sluice_error error = {0};
     sluice_model *model = (sluice_model *)&file;
     const sluice_status found = load(&file, &model, &error);
@@ -143,11 +144,9 @@ static void check_bad(const char *text, size_t at, sluice_status status, const c
     ck_assert_int_eq(load(&file, &model, NULL), status);
     if (at != SIZE_MAX && status == SLUICE_STATUS_BAD_DATA)
         test_file_keep(&file, ".safetensors");
-    test_bytes_free(&before);
-    test_bytes_free(&file);
 }
 
-START_TEST(malformed)
+TEST(malformed)
 {
     for (size_t k = 0; k < sizeof cases / sizeof cases[0]; k++) {
         char text[1024];
@@ -156,7 +155,6 @@ START_TEST(malformed)
         check_bad(text, at < size ? at : SIZE_MAX, cases[k].status ? cases[k].status : SLUICE_STATUS_BAD_DATA, cases[k].part);
     }
 }
-END_TEST
 
 /* ---- One fault in a good description --------------------------------------------------------------------------------------- */
 
@@ -170,7 +168,7 @@ static const char good[] = ALL(
     "{\"kind\":\"dense\",\"name\":\"d\",\"units\":1,\"bias\":true,\"activation\":{\"function\":\"elu\",\"beta\":2}}]}");
 
 /* A value that is none, for every key: refused with the key's path and byte. */
-START_TEST(every_value_wrong)
+TEST(every_value_wrong)
 {
     size_t values = 0;
     for (const char *colon = strchr(good, ':'); colon; colon = strchr(colon + 1, ':'), values++) {
@@ -185,13 +183,12 @@ START_TEST(every_value_wrong)
     }
     ck_assert_uint_eq(values, 38);
 }
-END_TEST
 
 /* Loads, or is refused in words; of memory, not one byte beyond which is there. */
 static bool survives(const char *text)
 {
     uint64_t state = test_seed();
-    test_bytes file = test_described_file(text, "", tensors, &state);
+    OWNED(test_bytes) file = test_described_file(text, "", tensors, &state);
     unsigned char *copy = malloc(file.size);
     memcpy(copy, file.data, file.size);
     sluice_model *model = NULL;
@@ -205,11 +202,10 @@ static bool survives(const char *text)
     if (status)
         test_check_message(text, &error, status, "memory: ");
     sluice_model_destroy(model);
-    test_bytes_free(&file);
     return status == SLUICE_STATUS_OK;
 }
 
-START_TEST(truncated)
+TEST(truncated)
 {
     for (size_t size = 0; size < strlen(good); size++) {
         char text[sizeof good];
@@ -217,9 +213,8 @@ START_TEST(truncated)
         check_bad(text, SIZE_MAX, SLUICE_STATUS_BAD_DATA, "memory: byte ");
     }
 }
-END_TEST
 
-START_TEST(mutated)
+TEST(mutated)
 {
     static const char plain[] = NET(A_(",\"cells\":[{\"forget_bias\":0.5,\"bias\":true}]")), with[] = "{}[]\",:0159.eE+- \ttfnu\\x";
     uint64_t random = test_seed();
@@ -236,7 +231,6 @@ START_TEST(mutated)
     ck_assert_uint_gt(loaded, rounds / 1000);
     ck_assert_uint_lt(loaded, rounds / 4);
 }
-END_TEST
 
 /* ---- Depth and size -------------------------------------------------------------------------------------------------------- */
 
@@ -251,7 +245,7 @@ static char *repeat(const char *before, const char *text, size_t count, const ch
     return (char *)made.data;
 }
 
-START_TEST(deep_and_long)
+TEST(deep_and_long)
 {
     enum { DEEP = 100000 };
     const struct {
@@ -284,7 +278,6 @@ START_TEST(deep_and_long)
         free(text);
     }
 }
-END_TEST
 
 /* ---- Numbers --------------------------------------------------------------------------------------------------------------- */
 
@@ -301,7 +294,7 @@ static void check_number(const char *text)
     ck_assert(!isfinite(expected) || (scan.at == strlen(copy) - 1 && !scan.status));
 }
 
-START_TEST(numbers)
+TEST(numbers)
 {
     static const char *const texts[] = {"0",      "-0",     "0.0",    "1",         "-1",       "0.1",     "16777217",
                                         "1e0",    "1E+5",   "1e-45",  "0.7e-45",   "1e-99999", "12.5e-1", "3.4028235e38",
@@ -320,10 +313,9 @@ START_TEST(numbers)
         check_number(text);
     }
 }
-END_TEST
 
 /* Numbers of a network, as bits, through its description. */
-START_TEST(numbers_written)
+TEST(numbers_written)
 {
     uint64_t random = test_seed();
     for (size_t k = 0; k < 5000; k++) {
@@ -337,7 +329,7 @@ START_TEST(numbers_written)
         const sluice_network network = {sizeof network, 1, 1, &layer};
         char *text;
         ck_assert_int_eq(sl_description_make(&network, NULL, &text, NULL), SLUICE_STATUS_OK);
-        test_bytes file = test_described_file(text, "", tensors, &random);
+        OWNED(test_bytes) file = test_described_file(text, "", tensors, &random);
         sluice_model *model;
         sluice_error error = {0};
         ck_assert_msg(!load(&file, &model, &error), "%s: %s", text, error.message);
@@ -346,23 +338,5 @@ START_TEST(numbers_written)
         ck_assert_msg(memcmp(&loaded.layers->cells->forget_bias, &bits, sizeof bits) == 0, "%s: %08" PRIx32, text, bits);
         sluice_model_destroy(model);
         sluice_free(text);
-        test_bytes_free(&file);
     }
-}
-END_TEST
-
-int main(void)
-{
-    test_begin();
-    Suite *suite = suite_create("description");
-    TCase *tcase = tcase_create("description");
-    tcase_add_test(tcase, malformed);
-    tcase_add_test(tcase, every_value_wrong);
-    tcase_add_test(tcase, truncated);
-    tcase_add_test(tcase, mutated);
-    tcase_add_test(tcase, deep_and_long);
-    tcase_add_test(tcase, numbers);
-    tcase_add_test(tcase, numbers_written);
-    suite_add_tcase(suite, tcase);
-    return test_run(suite);
 }

@@ -1,6 +1,7 @@
 /* What loading a model allocates: no more than the model, besides a little for the file's header; and when an allocation fails. */
 #include "support/memory/allocator.h"
 #include "support/files.h"
+#include "support/message.h"
 #include "support/suite.h"
 
 #include "sluice_network.h"
@@ -32,7 +33,7 @@ static sluice_model *make_network(void)
                                            {0, 0, SLUICE_TENSOR_BIAS, 4 * UNITS, values},
                                            {1, 0, SLUICE_TENSOR_WEIGHT, 2 * UNITS, values}};
     sluice_model *model;
-    ck_assert_int_eq(sluice_model_create_network(&network, parameters, 4, classes, &model, NULL), SLUICE_STATUS_OK);
+    SUCCEEDS(sluice_model_create_network, &network, parameters, 4, classes, &model);
     free(values);
     return model;
 }
@@ -42,8 +43,7 @@ static sluice_model *make_model(bool is_network)
     sluice_model *model;
     if (is_network)
         return make_network();
-    ck_assert_int_eq(sluice_model_create_initial(&shape, SLUICE_INITIALIZER_UNIFORM, test_seed(), NULL, &model, NULL),
-                     SLUICE_STATUS_OK);
+    SUCCEEDS(sluice_model_create_initial, &shape, SLUICE_INITIALIZER_UNIFORM, test_seed(), NULL, &model);
     return model;
 }
 
@@ -51,7 +51,7 @@ static sluice_model *make_model(bool is_network)
 static void prepare(bool is_network)
 {
     sluice_model *model = make_model(is_network);
-    ck_assert_int_eq(sluice_model_save(model, test_path("model"), NULL, NULL), SLUICE_STATUS_OK);
+    SUCCEEDS(sluice_model_save, model, test_path("model"), NULL);
     sluice_model_destroy(model);
     content = test_file_read(test_path("model"));
 }
@@ -71,7 +71,7 @@ static sluice_status load(bool from_memory, sluice_model **model, sluice_error *
     return status;
 }
 
-START_TEST(peak)
+TEST_LOOP(peak, 0, 4)
 {
     sluice_model *model;
     prepare(_i / 2);
@@ -85,9 +85,8 @@ START_TEST(peak)
     sluice_model_destroy(model);
     ck_assert_uint_eq(test_alive_bytes, before);
 }
-END_TEST
 
-START_TEST(failing)
+TEST_LOOP(failing, 0, 4)
 {
     bool fired = true;
     long n = 1;
@@ -108,10 +107,9 @@ START_TEST(failing)
     }
     ck_assert_int_gt(n, 10);
 }
-END_TEST
 
 /* Saving: the file that is there stays as it was. */
-START_TEST(failing_to_save)
+TEST_LOOP(failing_to_save, 0, 2)
 {
     prepare(true);
     sluice_model *model = make_model(_i);
@@ -137,18 +135,11 @@ START_TEST(failing_to_save)
     ck_assert_int_gt(n, 3);
     sluice_model_destroy(model);
 }
-END_TEST
 
 int main(void)
 {
     if (!test_allocator_begin())
         return 77;
-    Suite *suite = suite_create("faults_load");
-    TCase *tcase = tcase_create("faults_load");
-    tcase_add_checked_fixture(tcase, test_folder_setup, teardown);
-    tcase_add_loop_test(tcase, peak, 0, 4);
-    tcase_add_loop_test(tcase, failing, 0, 4);
-    tcase_add_loop_test(tcase, failing_to_save, 0, 2);
-    suite_add_tcase(suite, tcase);
-    return test_run(suite);
+    tcase_add_checked_fixture(test_tcase("tests"), test_folder_setup, teardown);
+    return test_run(test_suite());
 }

@@ -13,27 +13,23 @@
 static sluice_model *load(const test_bytes *file, const char *network)
 {
     sluice_model *model;
-    sluice_error error = {0};
     const sluice_names names = {.struct_size = sizeof names, .network = network};
-    ck_assert_msg(!sluice_model_load_memory(file->data, file->size, network ? &names : NULL, &model, &error), "%s", error.message);
+    SUCCEEDS(sluice_model_load_memory, file->data, file->size, network ? &names : NULL, &model);
     return model;
 }
 
 /* Save to a file that is then read: what is in it; the caller frees it. */
 static test_bytes save(const sluice_model *model, const char *network)
 {
-    sluice_error error = {0};
     const sluice_names names = {.struct_size = sizeof names, .network = network};
-    ck_assert_msg(!sluice_model_save(model, test_path("model"), &names, &error), "%s", error.message);
+    SUCCEEDS(sluice_model_save, model, test_path("model"), &names);
     return test_file_read(test_path("model"));
 }
 
-static sluice_model *make_model(const test_made_network *made, const char *const *classes)
+static sluice_model *make_model(const test_made_network *made)
 {
     sluice_model *model;
-    sluice_error error = {0};
-    ck_assert_msg(!sluice_model_create_network(&made->network, made->parameters, made->parameter_count, classes, &model, &error),
-                  "%s", error.message);
+    SUCCEEDS(sluice_model_create_network, &made->network, made->parameters, made->parameter_count, NULL, &model);
     return model;
 }
 
@@ -57,34 +53,33 @@ static void check_same(const sluice_model *got, const sluice_model *want)
 
 /* ---- Round trips ----------------------------------------------------------------------------------------------------------- */
 
-START_TEST(round_trip)
+/* Save, load by the name and without, and save again. */
+static void check_round_trip(const sluice_model *model, const char *name, uint64_t seed)
 {
-    const size_t cases = test_by_depth(40, 200, 2000);
-    for (size_t k = 0; k < cases; k++) {
+    char notes[64];
+    OWNED(test_bytes) file = save(model, name);
+    OWNED_HANDLE(sluice_model) loaded = load(&file, name);
+    OWNED_HANDLE(sluice_model) only = load(&file, NULL);
+    check_same(loaded, model);
+    check_same(only, model);
+    snprintf(notes, sizeof notes, "names: description%s%s%s", name ? ", network \"" : "", name ? name : "", name ? "\"" : "");
+    ck_assert_str_eq(sluice_model_get_notes(loaded), notes);
+    OWNED(test_bytes) again = save(loaded, name);
+    ck_assert_msg(again.size == file.size && memcmp(again.data, file.data, file.size) == 0, "seed %" PRIu64, seed);
+}
+
+TEST(round_trip)
+{
+    const size_t count = test_by_depth(40, 200, 2000);
+    for (size_t k = 0; k < count; k++) {
         const test_network_case one = test_network_case_random(test_seed() + k);
         static test_made_network made;
         test_made_network_create(&one, &made);
-        sluice_model *model = make_model(&made, NULL);
-        const char *name = k % 3 ? NULL : k % 2 ? "one" : "\"two\\\" \xc3\xa9";
-        test_bytes file = save(model, name);
-        sluice_model *loaded = load(&file, name);
-        check_same(loaded, model);
-        test_bytes again = save(loaded, name);
-        ck_assert_msg(again.size == file.size && memcmp(again.data, file.data, file.size) == 0, "seed %" PRIu64, one.seed);
-        char notes[64];
-        snprintf(notes, sizeof notes, "names: description%s%s%s", name ? ", network \"" : "", name ? name : "", name ? "\"" : "");
-        ck_assert_str_eq(sluice_model_get_notes(loaded), notes);
-        sluice_model_destroy(loaded);
-        loaded = load(&file, NULL); /* the only one needs no name */
-        check_same(loaded, model);
-        sluice_model_destroy(loaded);
-        sluice_model_destroy(model);
-        test_bytes_free(&file);
-        test_bytes_free(&again);
+        OWNED_HANDLE(sluice_model) model = make_model(&made);
+        check_round_trip(model, k % 3 ? NULL : k % 2 ? "one" : "\"two\\\" \xc3\xa9", one.seed);
         test_made_network_free(&made);
     }
 }
-END_TEST
 
 /* ---- A file that is known -------------------------------------------------------------------------------------------------- */
 
@@ -112,11 +107,11 @@ static const char full_tensors[] =
     "net.second.bias_hh_l0_reverse F32 8;net.out.weight F32 3,2;";
 
 /* Its keys and tensors are those of the format; and saved again it has the same text. */
-START_TEST(known)
+TEST(known)
 {
     uint64_t state = test_seed();
-    test_bytes file = test_described_file(full, "", full_tensors, &state);
-    sluice_model *model = load(&file, NULL);
+    OWNED(test_bytes) file = test_described_file(full, "", full_tensors, &state);
+    OWNED_HANDLE(sluice_model) model = load(&file, NULL);
     ck_assert_str_eq(sluice_model_get_notes(model), "names: description, network \"net\"");
     const sluice_layer *first = &model->network->description.layers[2];
     const sluice_cell *cell = first->cells;
@@ -129,24 +124,19 @@ START_TEST(known)
     ck_assert(first->merge == SLUICE_MERGE_SUM && first->projection == 2 && first->masked_outputs_zero == 1);
     ck_assert(first[1].direction == SLUICE_DIRECTION_REVERSE && first[1].processing_order == 1 && !first[1].cells);
     ck_assert_int_eq(first[2].has_bias, 0);
-    test_bytes again = save(model, "net"), text = {0};
+    OWNED(test_bytes) again = save(model, "net");
+    OWNED(test_bytes) text = {0};
     test_bytes_add_escaped(&text, full, strlen(full));
     ck_assert_ptr_nonnull(memmem(again.data, again.size, text.data, text.size));
-    sluice_model *loaded = load(&again, "net");
+    OWNED_HANDLE(sluice_model) loaded = load(&again, "net");
     check_same(loaded, model);
-    sluice_model_destroy(loaded);
-    sluice_model_destroy(model);
-    test_bytes_free(&again);
-    test_bytes_free(&text);
-    test_bytes_free(&file);
 }
-END_TEST
 
 /* Loading fails so; `network` may be NULL. */
 static void check_bad(const test_bytes *file, const char *network, sluice_status status, const char *part)
 {
     sluice_error error = {0};
-    sluice_model *model = (sluice_model *)&error;
+    OWNED_HANDLE(sluice_model) model = (sluice_model *)&error;
     const sluice_names names = {.struct_size = sizeof names, .network = network};
     const sluice_status found = sluice_model_load_memory(file->data, file->size, &names, &model, &error);
     ck_assert_msg(found == status, "%s: expected status %d, found %d: %s", part, status, found, error.message);
@@ -155,10 +145,10 @@ static void check_bad(const test_bytes *file, const char *network, sluice_status
 }
 
 /* Each tensor of the network missing, of another shape, type, and with a NaN, in the file's words and at its place. */
-START_TEST(tensors_at_fault)
+TEST(tensors_at_fault)
 {
     uint64_t state = test_seed();
-    test_bytes file = test_described_file(full, "", full_tensors, &state);
+    OWNED(test_bytes) file = test_described_file(full, "", full_tensors, &state);
     sl_tensor_source source;
     ck_assert_int_eq(sl_safetensors_open_memory(file.data, file.size, &source, NULL), SLUICE_STATUS_OK);
     ck_assert_uint_eq(source.count, 22);
@@ -195,9 +185,7 @@ START_TEST(tensors_at_fault)
         shape[1] = rows;
     }
     sl_source_release(&source);
-    test_bytes_free(&file);
 }
-END_TEST
 
 /* ---- Several networks ------------------------------------------------------------------------------------------------------ */
 
@@ -213,11 +201,12 @@ static const char several[] =
 static const char several_tensors[] =
     TENSORS("fast.lstm", "8", "3", "2") "fast.fc.weight F32 2,2;fast.fc.bias F32 2;" TENSORS("slow.lstm", "4", "1", "1");
 
-START_TEST(several_networks)
+TEST(several_networks)
 {
     uint64_t state = test_seed();
-    test_bytes file = test_described_file(several, ",\"classes\":\"a,b\"", several_tensors, &state);
-    sluice_model *fast = load(&file, "fast"), *slow = load(&file, "slow");
+    OWNED(test_bytes) file = test_described_file(several, ",\"classes\":\"a,b\"", several_tensors, &state);
+    OWNED_HANDLE(sluice_model) fast = load(&file, "fast");
+    OWNED_HANDLE(sluice_model) slow = load(&file, "slow");
     ck_assert_uint_eq(fast->network->inputs, 3);
     ck_assert_uint_eq(slow->network->inputs, 1);
     ck_assert_str_eq(sluice_model_get_class(fast, 0), "no");
@@ -230,37 +219,30 @@ START_TEST(several_networks)
                      "ignored: \"fast.lstm.bias_hh_l0\" F32 [8]\nignored: \"fast.lstm.bias_ih_l0\" F32 [8]\n"
                      "ignored: \"fast.lstm.weight_hh_l0\" BF16 [8][2]\nignored: \"fast.lstm.weight_ih_l0\" F32 [8][3]\n"
                      "ignored: metadata \"classes\", as the file has several networks, or this one no outputs");
-    test_bytes saved = save(fast, "fast"); /* its class names are then in the entry "classes" */
-    sluice_model *loaded = load(&saved, NULL);
+    OWNED(test_bytes) saved = save(fast, "fast"); /* its class names are then in the entry "classes" */
+    OWNED_HANDLE(sluice_model) loaded = load(&saved, NULL);
     check_same(loaded, fast);
     ck_assert_str_eq(sluice_model_get_class(loaded, 1), sluice_model_get_class(fast, 1));
     check_bad(&file, NULL, SLUICE_STATUS_BAD_DATA, "memory: 2 networks: \"fast\", \"slow\"; choose one by its name");
     check_bad(&file, "slo", SLUICE_STATUS_BAD_DATA, "memory: no network \"slo\": expected one of \"fast\", \"slow\"");
     check_bad(&saved, "slow", SLUICE_STATUS_BAD_DATA, "memory: no network \"slow\": expected one of \"fast\"");
-    sluice_model_destroy(loaded);
-    sluice_model_destroy(fast);
-    sluice_model_destroy(slow);
-    test_bytes_free(&saved);
-    test_bytes_free(&file);
 }
-END_TEST
 
 /* ---- Names ----------------------------------------------------------------------------------------------------------------- */
 
 static void refused(const sluice_model *model, const sluice_names *names, const char *part)
 {
-    sluice_error error = {0};
-    ck_assert_int_eq(sluice_model_save(model, test_path("refused"), names, &error), SLUICE_STATUS_BAD_ARGUMENT);
-    test_check_message(part, &error, SLUICE_STATUS_BAD_ARGUMENT, part);
+    REFUSED(SLUICE_STATUS_BAD_ARGUMENT, part, sluice_model_save, model, test_path("refused"), names);
 }
 
-START_TEST(names_refused)
+TEST(names_refused)
 {
     uint64_t state = test_seed();
     static char longest[400];
     memset(longest, 'x', sizeof longest - 1);
-    test_bytes file = test_described_file(several, "", several_tensors, &state);
-    sluice_model *model = load(&file, "slow"), *none;
+    OWNED(test_bytes) file = test_described_file(several, "", several_tensors, &state);
+    OWNED_HANDLE(sluice_model) model = load(&file, "slow");
+    sluice_model *none;
     const sluice_names names[] = {{sizeof *names, "lstm.", NULL, NULL, NULL}, {sizeof *names, NULL, "fc", NULL, NULL},
                                   {sizeof *names, NULL, NULL, "", NULL},      {sizeof *names, NULL, NULL, NULL, ""},
                                   {sizeof *names, NULL, NULL, NULL, "a\n"},   {sizeof *names, NULL, NULL, NULL, longest},
@@ -274,25 +256,23 @@ START_TEST(names_refused)
                                         "UTF-8"};
     for (size_t k = 0; k < sizeof names / sizeof *names; k++)
         refused(model, &names[k], parts[k]);
-    sluice_error error = {0};
-    for (size_t k = 0; k < 3; k++) { /* of loading */
-        ck_assert_int_eq(sluice_model_load_memory(file.data, file.size, &names[k], &none, &error), SLUICE_STATUS_BAD_ARGUMENT);
-        test_check_message(parts[k], &error, SLUICE_STATUS_BAD_ARGUMENT, "but the file has a description");
-    }
-    sluice_model_destroy(model);
-    test_bytes_free(&file);
-    file = test_safetensors_network(TENSORS("lstm", "4", "1", "1"), NULL, &state);
+    for (size_t k = 0; k < 3; k++)
+        REFUSED(SLUICE_STATUS_BAD_ARGUMENT, "but the file has a description", sluice_model_load_memory, file.data, file.size,
+                &names[k], &none);
+}
+
+TEST(no_description)
+{
+    uint64_t state = test_seed();
+    OWNED(test_bytes) file = test_safetensors_network(TENSORS("lstm", "4", "1", "1"), NULL, &state);
     check_bad(&file, "x", SLUICE_STATUS_BAD_DATA, "memory: no network \"x\": the file has no description");
-    model = load(&file, NULL);
+    OWNED_HANDLE(sluice_model) model = load(&file, NULL);
     refused(model, &(sluice_names){.struct_size = sizeof(sluice_names), .network = "x"}, "names.network is given");
     ck_assert_uint_eq(test_folder_count(0), 0);
-    sluice_model_destroy(model);
-    test_bytes_free(&file);
 }
-END_TEST
 
 /* A layer's name that makes a tensor's too long, and one of a layer without tensors that no description may have. */
-START_TEST(layers_refused)
+TEST(layers_refused)
 {
     static char name[260];
     memset(name, 'x', sizeof name - 1);
@@ -302,24 +282,20 @@ START_TEST(layers_refused)
     const sluice_network network = {sizeof network, 1, 2, layers};
     const sluice_parameter parameters[] = {
         {0, 0, SLUICE_TENSOR_WEIGHT_IH, 4, zeros}, {0, 0, SLUICE_TENSOR_WEIGHT_HH, 4, zeros}, {0, 0, SLUICE_TENSOR_BIAS, 4, zeros}};
-    sluice_model *model;
-    ck_assert_int_eq(sluice_model_create_network(&network, parameters, 3, NULL, &model, NULL), SLUICE_STATUS_OK);
+    OWNED_HANDLE(sluice_model) model = NULL;
+    OWNED_HANDLE(sluice_model) shorter = NULL;
+    SUCCEEDS(sluice_model_create_network, &network, parameters, 3, NULL, &model);
     refused(model, NULL, "a layer: expected a name of 1 to 255 bytes");
-    sluice_model_destroy(model);
     name[255] = '\0';
-    ck_assert_int_eq(sluice_model_create_network(&network, parameters, 3, NULL, &model, NULL), SLUICE_STATUS_OK);
-    test_bytes file = save(model, NULL);
-    sluice_model *loaded = load(&file, NULL);
-    check_same(loaded, model);
-    refused(model, &(sluice_names){.struct_size = sizeof(sluice_names), .network = name}, "tensor name of 1 to 255 bytes");
-    sluice_model_destroy(loaded);
-    sluice_model_destroy(model);
-    test_bytes_free(&file);
+    SUCCEEDS(sluice_model_create_network, &network, parameters, 3, NULL, &shorter);
+    OWNED(test_bytes) file = save(shorter, NULL);
+    OWNED_HANDLE(sluice_model) loaded = load(&file, NULL);
+    check_same(loaded, shorter);
+    refused(shorter, &(sluice_names){.struct_size = sizeof(sluice_names), .network = name}, "tensor name of 1 to 255 bytes");
 }
-END_TEST
 
 /* Class names in the metadata entry "classes", as in files without a description. */
-START_TEST(class_names)
+TEST(class_names)
 {
     static const char description[] = "{\"version\":1,\"networks\":[{\"inputs\":1,\"layers\":["
                                       "{\"kind\":\"lstm\",\"name\":\"lstm\",\"units\":1,\"steps\":\"last\"},"
@@ -336,32 +312,14 @@ START_TEST(class_names)
     uint64_t state = test_seed();
     for (size_t k = 0; k < sizeof cases / sizeof cases[0]; k++) {
         char notes[256];
-        test_bytes file = test_described_file(description, cases[k].entry, tensors, &state);
-        sluice_model *model = load(&file, NULL);
+        OWNED(test_bytes) file = test_described_file(description, cases[k].entry, tensors, &state);
+        OWNED_HANDLE(sluice_model) model = load(&file, NULL);
         snprintf(notes, sizeof notes, "names: description\ntypes: weights of type BF16 were widened to F32%s", cases[k].notes);
         if (k)
             snprintf(notes, sizeof notes, "names: description%s\ntypes: weights of type BF16 were widened to F32", cases[k].notes);
         ck_assert_str_eq(sluice_model_get_notes(model), notes);
         ck_assert_pstr_eq(sluice_model_get_class(model, 1), cases[k].second);
-        sluice_model_destroy(model);
-        test_bytes_free(&file);
     }
 }
-END_TEST
 
-int main(void)
-{
-    test_begin();
-    Suite *suite = suite_create("network_file");
-    TCase *tcase = tcase_create("network_file");
-    tcase_add_checked_fixture(tcase, test_folder_setup, test_folder_teardown);
-    tcase_add_test(tcase, round_trip);
-    tcase_add_test(tcase, known);
-    tcase_add_test(tcase, tensors_at_fault);
-    tcase_add_test(tcase, several_networks);
-    tcase_add_test(tcase, names_refused);
-    tcase_add_test(tcase, layers_refused);
-    tcase_add_test(tcase, class_names);
-    suite_add_tcase(suite, tcase);
-    return test_run(suite);
-}
+TEST_FIXTURE(test_folder_setup, test_folder_teardown)

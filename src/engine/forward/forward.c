@@ -6,6 +6,7 @@
 
 #include "base/size.h"
 #include "base/system/cpu.h"
+#include "engine/batch_row.h"
 #include "engine/forward/recurrence.h"
 #include "engine/forward/row_block.h"
 #include "engine/forward/tail.h"
@@ -48,7 +49,7 @@ static sl_layer_rows get_outputs(const sl_forward_thread *t, size_t layer, size_
     const bool is_last = layer + 1 == engine->network->lstm_layers;
     if (t->call->batch->tape)
         return sl_tape_layer_rows(t->call->batch->tape, layer, true);
-    if (is_last && !engine->steps.keeps)
+    if (is_last && !t->call->keeps)
         return (sl_layer_rows){.at = NULL};
     const size_t outputs = engine->network->lstm[layer].outputs;
     if (t->wavefront)
@@ -120,6 +121,7 @@ static void run_layer_chunk(sl_forward_thread *t, size_t layer, size_t chunk)
 static size_t divide_steps(sl_forward_thread *t)
 {
     const size_t steps = t->group->lengths[0];
+    t->chunk_steps = 0;
     if (steps == 0)
         return 0;
     t->chunk_steps = sl_chunk_steps(t->call->engine, &t->call->sizes, t->wavefront, t->row_count, steps);
@@ -134,8 +136,18 @@ static void run_steps_before(sl_forward_thread *t, size_t layer, size_t chunk)
         return;
     const sl_layer_rows from = layer ? get_outputs(t, layer - 1, chunk) : (sl_layer_rows){.at = NULL};
     const sl_layer_rows to = get_inputs(t, layer, chunk);
-    sl_steps_run_before(t, layer, &from, &to, to.from, to.from + to.steps);
+    sl_steps_run_before(t, layer, &from, &to);
     wait_for_group(t);
+}
+
+/* Give the caller outputs of an LSTM layer before the last. */
+static void give_layer_outputs(sl_forward_thread *t, size_t layer, size_t chunk)
+{
+    const size_t from = chunk * t->chunk_steps;
+    if (!t->call->gives_layers || layer + 1 == t->call->engine->network->lstm_layers)
+        return;
+    const sl_layer_rows outputs = get_outputs(t, layer, chunk);
+    sl_steps_give_outputs(t, layer, &outputs, from, t->call->batch->mask ? SIZE_MAX : from + t->chunk_steps);
 }
 
 /* Take a time chunk through what is behind the last LSTM layer. */
@@ -145,7 +157,7 @@ static void run_tail(sl_forward_thread *t, size_t chunk)
     if (!t->call->runs_tail)
         return;
     const sl_layer_rows outputs = get_outputs(t, t->call->engine->network->lstm_layers - 1, chunk);
-    sl_tail_run_steps(t, &outputs, from, from + t->chunk_steps);
+    sl_tail_run_steps(t, &outputs, from, t->call->batch->mask ? SIZE_MAX : from + t->chunk_steps);
     wait_for_group(t);
 }
 
@@ -160,10 +172,12 @@ static void run_row_block(sl_forward_thread *t)
         if (round + 1 >= layers)
             run_tail(t, round + 1 - layers);
     }
-    for (size_t chunk = 0; !t->wavefront && chunk < chunks; chunk++) {
+    /* Masked steps have outputs even where no row has any other. */
+    for (size_t chunk = 0; !t->wavefront && (chunk < chunks || (t->call->batch->mask && chunk == 0)); chunk++) {
         for (size_t layer = 0; layer < layers; layer++) {
             run_steps_before(t, layer, chunk);
             run_layer_chunk(t, layer, chunk);
+            give_layer_outputs(t, layer, chunk);
         }
         run_tail(t, chunk);
     }
@@ -180,7 +194,7 @@ static bool next_row_block(sl_forward_thread *t)
     t->row_count = 0;
     if (t->rows_left == 0)
         return false;
-    const size_t steps = call->batch->lengths ? (size_t)call->batch->lengths[t->rows[0]] : call->batch->steps;
+    const size_t steps = sl_row_length(call->batch->lengths, call->batch->steps, t->rows[0]);
     const size_t row_blocks = sl_size_div_up(t->rows_left, sl_rows_at_once(call->engine, &call->sizes, steps));
     t->row_count = sl_size_div_up(t->rows_left, row_blocks);
     return true;
@@ -207,7 +221,7 @@ void sl_forward_run_thread(void *context, unsigned thread, unsigned threads)
         run_row_block(&t);
     t.threads = per_group;
     t.index = thread % per_group;
-    t.wavefront = per_group > 1 && partition->plan.wavefront;
+    t.wavefront = per_group > 1 && partition->plan.wavefront && !call->gives_layers && !call->batch->mask;
     for (unsigned group = thread / per_group; group < groups; group += threads / per_group) {
         t.group = &workspace->groups[group];
         t.flags = workspace->flags + group * per_group;
@@ -219,18 +233,60 @@ void sl_forward_run_thread(void *context, unsigned thread, unsigned threads)
     sl_float_mode_restore(mode);
 }
 
+/* Count the steps of each row that are not masked, and take these for the lengths. */
+static void apply_mask(sl_forward_call *call)
+{
+    const sluice_batch *batch = call->batch;
+    int64_t *lengths = call->workspace->lengths;
+    for (size_t row = 0; row < batch->rows; row++) {
+        const size_t steps = batch->lengths ? (size_t)batch->lengths[row] : batch->steps;
+        lengths[row] = 0;
+        for (size_t step = 0; step < steps; step++)
+            lengths[row] += batch->mask[row * batch->mask_row_stride + step * batch->mask_step_stride] != 0;
+    }
+    call->mask_steps = sl_longest_row(batch->rows, batch->steps, batch->lengths);
+    call->masked = *batch;
+    call->masked.lengths = lengths;
+    call->batch = &call->masked;
+}
+
+/* Decide what happens behind the LSTM layers. */
+static void choose_outputs(sl_forward_call *call)
+{
+    const sluice_engine *engine = call->engine;
+    const sluice_batch *batch = call->batch;
+    const sl_network *network = engine->network;
+    const size_t last = network->lstm[network->lstm_layers - 1].layer;
+    call->reduces = network->is_shape ? SLUICE_STEPS_FINAL : engine->steps.reduces;
+    call->keeps = engine->steps.keeps || batch->mask;
+    call->copies_y = call->keeps && batch->y;
+    call->runs_tail = call->keeps || batch->step_logits;
+    call->runs_vectors = batch->logits != NULL;
+    for (size_t k = 0; k < batch->output_count; k++) {
+        const size_t layer = batch->outputs[k].layer;
+        call->runs_tail = call->runs_tail || layer == last;
+        call->runs_vectors = call->runs_vectors || layer >= network->reducing_layer;
+        call->gives_layers = call->gives_layers || layer < last;
+    }
+}
+
 unsigned sl_forward_begin(sluice_workspace *workspace, const sluice_batch *batch, sl_forward_call *call)
 {
     const sluice_engine *engine = workspace->engine;
     sl_partition *partition = &workspace->partition;
-    *call = (sl_forward_call){.engine = engine,
-                              .batch = batch,
-                              .workspace = workspace,
-                              .reduces = engine->network->is_shape ? SLUICE_STEPS_FINAL : engine->steps.reduces,
-                              .copies_y = engine->steps.keeps && batch->y,
-                              .runs_tail = engine->steps.keeps || batch->step_logits};
+    call->engine = engine;
+    call->batch = batch;
+    call->lengths = batch->lengths;
+    call->workspace = workspace;
+    call->mask_steps = 0;
+    call->gives_layers = false;
+    if (batch->mask)
+        apply_mask(call);
+    batch = call->batch;
+    choose_outputs(call);
     sl_batch_load load = sl_batch_load_get(engine, batch->rows, batch->steps, batch->lengths);
-    (void)sl_scratch_sizes_get(engine, load.rows, load.steps, &call->sizes); /* it succeeded when the workspace was fitted */
+    const sl_batch_size size = {load.rows, batch->mask ? call->mask_steps : load.steps, batch->mask != NULL};
+    (void)sl_scratch_sizes_get(engine, &size, &call->sizes); /* it succeeded when the workspace was fitted */
     const unsigned calls = sl_pool_begin(engine->pool);
     if (engine->schedule == SLUICE_SCHEDULE_AUTO) /* calls that run at the same time share the CPUs */
         load.workers = sl_size_max(1, load.workers / calls);

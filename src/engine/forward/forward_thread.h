@@ -21,6 +21,7 @@ typedef struct sl_thread_group {
                                 * with room for the widest layer */
     float *reduced;            /* [rows][reduced_width] each row's one vector, while its steps go by */
     size_t *lengths;           /* [rows] */
+    uint32_t *unmasked;        /* [rows][mask_steps] the steps of each row that are not masked, where there is a mask */
     const float **x_row;       /* [rows] where each row's x begins */
     const int32_t **token_row; /* [rows] or its tokens */
 } sl_thread_group;
@@ -40,13 +41,19 @@ typedef struct sl_thread_scratch {
 /** A call of sluice_forward. */
 typedef struct sl_forward_call {
     const sluice_engine *engine;
-    const sluice_batch *batch; /* checked, strides filled in */
+    const sluice_batch *batch; /* checked, strides filled in; with a mask, lengths are of the unmasked steps */
+    const int64_t *lengths;    /* the caller's; NULL: all rows have batch->steps */
+    sluice_batch masked;       /* the batch, where there is a mask */
+    size_t mask_steps;         /* steps of the longest row, masked ones among them */
     sluice_workspace *workspace;
     sl_scratch_sizes sizes;
     size_t hoisted_rows;  /* of the plan: sl_exec_plan_hoisted_rows */
     sluice_steps reduces; /* what logits are made of; ALL: there are none, but at each step */
+    bool keeps;           /* the last LSTM layer's outputs go to a buffer */
     bool copies_y;        /* the last LSTM layer's outputs are in a buffer, and y is wanted */
     bool runs_tail;       /* each step goes through the layers behind the last LSTM layer */
+    bool runs_vectors;    /* and each row's one vector */
+    bool gives_layers;    /* outputs of LSTM layers before the last are wanted */
 } sl_forward_call;
 
 /** A thread of the call. With the other threads of its group it takes row blocks through the network, one after the other. */
@@ -109,6 +116,24 @@ static inline float *sl_layer_row(const sl_forward_thread *t, const sl_layer_row
     return rows->at + place * rows->width;
 }
 
+/** The step in the batch's arrays of a step of row r, which counts those that are not masked. */
+static inline size_t sl_batch_step(const sl_forward_thread *t, size_t r, size_t step)
+{
+    return t->call->batch->mask ? t->group->unmasked[r * t->call->mask_steps + step] : step;
+}
+
+/** The steps of row r, masked ones among them. */
+static inline size_t sl_row_steps(const sl_forward_thread *t, size_t r)
+{
+    return t->call->lengths ? (size_t)t->call->lengths[t->rows[r]] : t->call->batch->steps;
+}
+
+/** The token of a step of row r. */
+static inline size_t sl_token(const sl_forward_thread *t, size_t r, size_t step)
+{
+    return (size_t)t->group->token_row[r][sl_batch_step(t, r, step) * t->call->batch->x_step_stride];
+}
+
 /** What a layer reads of a step of row r. */
 static inline const float *sl_input_row(const sl_forward_thread *t, const sl_layer_rows *rows, size_t r, size_t step)
 {
@@ -117,8 +142,8 @@ static inline const float *sl_input_row(const sl_forward_thread *t, const sl_lay
     if (rows->at)
         return sl_layer_row(t, rows, r, step);
     if (batch->tokens)
-        return engine->embedding + (size_t)t->group->token_row[r][step * batch->x_step_stride] * engine->network->inputs;
-    return t->group->x_row[r] + step * batch->x_step_stride;
+        return engine->embedding + sl_token(t, r, step) * engine->network->inputs;
+    return t->group->x_row[r] + sl_batch_step(t, r, step) * batch->x_step_stride;
 }
 
 /** h of row r after its last iteration. */

@@ -22,16 +22,11 @@ static size_t count_running(const sl_recurrence *p, size_t n, size_t iteration)
 
 /* ---- Where a row has its data; called for each row and iteration ----------------------------------------------------------- */
 
-static size_t token_of(const sl_recurrence *p, size_t r, size_t step)
-{
-    return (size_t)p->thread->group->token_row[r][step * p->thread->call->batch->x_step_stride];
-}
-
 /* Where the pre-activations begin: b, or b + W x of the token from the table. */
 static inline const float *start_of(const sl_recurrence *p, size_t r, size_t step)
 {
     const sl_packed *packed = p->packed;
-    const float *start = packed->table ? packed->table + token_of(p, r, step) * packed->width : packed->bias;
+    const float *start = packed->table ? packed->table + sl_token(p->thread, r, step) * packed->width : packed->bias;
     return start + p->block * sl_block_floats(engine_of(p)->kernel);
 }
 
@@ -110,7 +105,7 @@ static void set_step(sl_recurrence *p, bool hoisted)
         if (multiplies_x)
             scratch->x[r] = x_of(p, r, step);
         if (wants_y)
-            scratch->y[r] = y_of(p, r, step);
+            scratch->y[r] = y_of(p, r, p->packed->dir->in_order ? iteration : step);
     }
     p->step.rows = p->running;
     p->step.weights_ih.terms = multiplies_x ? p->packed->dir->inputs : 0;

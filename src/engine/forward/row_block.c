@@ -1,5 +1,6 @@
 #include "engine/forward/row_block.h"
 
+#include "engine/batch_row.h"
 #include "engine/forward/tail.h"
 #include "engine/forward/tape_record.h"
 #include "engine/streams.h"
@@ -32,14 +33,26 @@ static void load_state(const float *from, size_t width, size_t stride, float *to
     memset(to + count, 0, (stride - count) * sizeof *to);
 }
 
+static void list_unmasked(const sl_forward_thread *t, size_t r)
+{
+    const sluice_batch *batch = t->call->batch;
+    const uint8_t *mask = batch->mask + t->rows[r] * batch->mask_row_stride;
+    uint32_t *list = t->group->unmasked + r * t->call->mask_steps;
+    for (size_t step = 0; step < sl_row_steps(t, r); step++)
+        if (mask[step * batch->mask_step_stride])
+            *list++ = (uint32_t)step;
+}
+
 void sl_row_block_load(const sl_forward_thread *t)
 {
     const sluice_engine *engine = t->call->engine;
     const sluice_batch *batch = t->call->batch;
     const sl_row_range range = sl_row_range_of(t);
     for (size_t r = range.from; r < range.to; r++) {
-        const size_t row = t->rows[r], offset = batch->x_offsets ? batch->x_offsets[row] : row * batch->x_row_stride;
-        t->group->lengths[r] = batch->lengths ? (size_t)batch->lengths[row] : batch->steps;
+        const size_t row = t->rows[r], offset = sl_row_offset(batch->x_offsets, batch->x_row_stride, row);
+        t->group->lengths[r] = sl_row_length(batch->lengths, batch->steps, row);
+        if (batch->mask)
+            list_unmasked(t, r);
         t->group->x_row[r] = batch->x ? batch->x + offset : NULL;
         t->group->token_row[r] = batch->tokens ? batch->tokens + offset : NULL;
         for (size_t k = 0; k < engine->network->layer_dirs; k++) {
@@ -81,7 +94,7 @@ static void store_states(const sl_forward_thread *t, sl_row_range range)
 static void clear_y_behind_ends(const sl_forward_thread *t, sl_row_range range)
 {
     for (size_t r = range.from; r < range.to; r++)
-        for (size_t step = t->group->lengths[r]; step < t->call->batch->steps; step++)
+        for (size_t step = sl_row_steps(t, r); step < t->call->batch->steps; step++)
             memset(sl_y_row(t, r, step), 0, t->call->engine->network->outputs * sizeof(float));
 }
 
@@ -90,9 +103,22 @@ static void clear_step_logits_behind_ends(const sl_forward_thread *t, sl_row_ran
     const sluice_batch *batch = t->call->batch;
     const size_t classes = t->call->engine->network->ends;
     for (size_t r = range.from; r < range.to; r++) {
-        const size_t steps = t->group->lengths[r];
+        const size_t steps = sl_row_steps(t, r);
         memset(batch->step_logits + (t->rows[r] * batch->steps + steps) * classes, 0,
                (batch->steps - steps) * classes * sizeof *batch->step_logits);
+    }
+}
+
+static void clear_outputs_behind_ends(const sl_forward_thread *t, sl_row_range range)
+{
+    const sluice_batch *batch = t->call->batch;
+    const sl_network *network = t->call->engine->network;
+    for (size_t k = 0; k < batch->output_count; k++) {
+        const sluice_output *output = &batch->outputs[k];
+        const size_t bytes = network->widths[output->layer] * sizeof(float);
+        for (size_t r = range.from; output->layer < network->reducing_layer && r < range.to; r++)
+            for (size_t step = sl_row_steps(t, r); step < batch->steps; step++)
+                memset(output->at + t->rows[r] * output->row_stride + step * output->step_stride, 0, bytes);
     }
 }
 
@@ -102,8 +128,10 @@ void sl_row_block_store(const sl_forward_thread *t)
     const sl_row_range range = sl_row_range_of(t);
     if (batch->hn || batch->cn || batch->streams)
         store_states(t, range);
-    if (batch->logits && range.from < range.to)
+    if (t->call->runs_vectors && range.from < range.to)
         sl_tail_run_vectors(t);
+    if (batch->output_count)
+        clear_outputs_behind_ends(t, range);
     if (batch->step_logits)
         clear_step_logits_behind_ends(t, range);
     if (batch->y)

@@ -15,9 +15,12 @@ static inline sl_row_range sl_row_range_of(const sl_forward_thread *t)
     return (sl_row_range){t->row_count * t->index / t->threads, t->row_count * (t->index + 1) / t->threads};
 }
 
-/** Compute what an LSTM layer reads of steps [from, to), through the step layers before it, into `to_rows`. */
+/** Compute what an LSTM layer reads, through the step layers before it, of the time chunk that `to_rows` is for. */
 void sl_steps_run_before(const sl_forward_thread *t, size_t lstm_layer, const sl_layer_rows *from_rows,
-                         const sl_layer_rows *to_rows, size_t from, size_t to);
+                         const sl_layer_rows *to_rows);
+
+/** Store the outputs of steps [from, to) of an LSTM layer before the last where the batch wants them. */
+void sl_steps_give_outputs(const sl_forward_thread *t, size_t lstm_layer, const sl_layer_rows *outputs, size_t from, size_t to);
 
 /** Take outputs of the last LSTM layer, of steps [from, to), through the step layers behind it, and store or reduce the results. */
 void sl_tail_run_steps(const sl_forward_thread *t, const sl_layer_rows *outputs, size_t from, size_t to);

@@ -37,21 +37,24 @@ size_t sl_row_block_rows(const sluice_engine *engine, size_t rows)
     return sl_size_min(rows, sl_size_min(share, engine->limits.row_block_rows));
 }
 
-bool sl_scratch_sizes_get(const sluice_engine *engine, size_t rows, size_t steps, sl_scratch_sizes *sizes)
+bool sl_scratch_sizes_get(const sluice_engine *engine, const sl_batch_size *batch, sl_scratch_sizes *sizes)
 {
     enum { LEAST_VECTOR_ROWS = 24 }; /* fill the tiles of a product with few rows of the batch */
     const bool blis = engine->gemm == SLUICE_GEMM_BLIS;
-    const size_t workers = sl_workers(engine);
+    const size_t workers = sl_workers(engine), rows = batch->rows, steps = batch->steps;
     memset(sizes, 0, sizeof *sizes);
     sizes->thread_groups = sl_size_max(1, sl_size_min(rows, workers));
     /* A row occupies as many threads at most as its layer-directions have lines of units. */
     if (!sl_size_mul(sizes->thread_groups, engine->limits.all_lines, &sizes->threads) || sizes->threads > workers)
         sizes->threads = workers;
     sizes->block_rows = sl_row_block_rows(engine, rows);
-    sizes->buffers = engine->limits.buffers;
+    /* With a mask, outputs of the last LSTM layer have to be repeated. */
+    sizes->buffers = sl_size_min(2, engine->limits.between + (batch->masked && !engine->steps.keeps));
     sizes->wavefront_buffers = engine->limits.wavefront_buffers;
-    sizes->whole_rows = engine->network->has_reverse;
-    sizes->vector_rows = engine->steps.widest ? sl_size_max(sizes->block_rows, LEAST_VECTOR_ROWS) : 0;
+    sizes->whole_rows = engine->network->has_reverse || batch->masked;
+    sizes->mask_steps = batch->masked ? steps : 0;
+    sizes->vector_width = batch->masked ? sl_size_max(engine->steps.widest, engine->network->widest_output) : engine->steps.widest;
+    sizes->vector_rows = sizes->vector_width ? sl_size_max(sizes->block_rows, LEAST_VECTOR_ROWS) : 1;
     size_t most;
     bool fits =
         get_layer_buffer_floats(engine, sizes, steps, &sizes->layer_buffer_floats) && sl_size_mul(sizes->block_rows, steps, &most);

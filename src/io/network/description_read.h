@@ -3,7 +3,7 @@
 #define SLUICE_IO_NETWORK_DESCRIPTION_READ_H
 
 #include "io/tensor_source.h"
-#include "model/network.h"
+#include "model/layer_chain.h"
 
 typedef struct sl_described {
     sl_network *network;

@@ -1,6 +1,6 @@
 /* Dropout by counter-based random numbers: whether an output is dropped depends on the key and its position alone. */
-#ifndef SLUICE_ENGINE_FORWARD_DROPOUT_H
-#define SLUICE_ENGINE_FORWARD_DROPOUT_H
+#ifndef SLUICE_ENGINE_TAPE_DROPOUT_H
+#define SLUICE_ENGINE_TAPE_DROPOUT_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -1,7 +1,7 @@
 /* Into how many parts the sums of a gradient over all row-steps are divided, so that all threads have work. It follows from the
  * sizes alone, never from the number of threads: partial sums are added in a fixed order. */
-#ifndef SLUICE_ENGINE_FORWARD_PARTIAL_SUMS_H
-#define SLUICE_ENGINE_FORWARD_PARTIAL_SUMS_H
+#ifndef SLUICE_ENGINE_TAPE_PARTIAL_SUMS_H
+#define SLUICE_ENGINE_TAPE_PARTIAL_SUMS_H
 
 #include "base/size.h"
 

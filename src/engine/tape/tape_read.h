@@ -1,8 +1,8 @@
 /* What a layer-direction read of a batch, found again on the tape. */
-#ifndef SLUICE_ENGINE_FORWARD_TAPE_READ_H
-#define SLUICE_ENGINE_FORWARD_TAPE_READ_H
+#ifndef SLUICE_ENGINE_TAPE_TAPE_READ_H
+#define SLUICE_ENGINE_TAPE_TAPE_READ_H
 
-#include "engine/forward/tape_index.h"
+#include "engine/tape/tape_index.h"
 
 /** The width of the input of layer-direction k. */
 static inline size_t sl_tape_inputs(const sluice_tape *tape, size_t k)

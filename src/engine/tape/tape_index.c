@@ -1,7 +1,9 @@
-#include "engine/forward/tape_index.h"
+#include "engine/tape/tape_index.h"
 
 #include "base/arena.h"
 #include "base/error.h"
+#include "engine/batch_row.h"
+#include "engine/schedule/batch_load.h"
 #include "engine/schedule/partition.h"
 
 static void take_arrays(sluice_tape *tape, sl_arena *from, size_t rows, size_t steps)
@@ -56,7 +58,7 @@ static void sort_rows(sluice_tape *tape, size_t rows, size_t steps, const int64_
         sl_sort_by_length(tape->sorted_rows, tape->sorted_index, rows, steps, lengths);
     for (size_t k = 0; k < rows; k++) {
         tape->sorted_index[tape->sorted_rows[k]] = k;
-        tape->lengths[k] = lengths ? (size_t)lengths[tape->sorted_rows[k]] : steps;
+        tape->lengths[k] = sl_row_length(lengths, steps, tape->sorted_rows[k]);
     }
     tape->steps = rows ? tape->lengths[0] : 0;
 }
@@ -108,9 +110,7 @@ static void divide_into_segments(sluice_tape *tape)
 
 sluice_status sl_tape_index_make(sluice_tape *tape, size_t rows, size_t steps, const int64_t *lengths, sluice_error *error)
 {
-    size_t longest = lengths || !rows ? 0 : steps;
-    for (size_t row = 0; lengths && row < rows; row++)
-        longest = sl_size_max(longest, (size_t)lengths[row]);
+    const size_t longest = rows ? sl_longest_row(rows, steps, lengths) : 0;
     const sluice_status status = fit(tape, rows, longest, error);
     if (status)
         return status;

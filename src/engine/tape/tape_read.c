@@ -1,4 +1,4 @@
-#include "engine/forward/tape_read.h"
+#include "engine/tape/tape_read.h"
 
 size_t sl_tape_token(const sluice_tape *tape, bool reverse, size_t iteration, size_t sorted)
 {

@@ -1,4 +1,4 @@
-#include "model/network.h"
+#include "model/layer_chain.h"
 
 #include "base/error.h"
 #include "base/memory.h"
@@ -57,6 +57,7 @@ static void add_lstm(sl_network *network, size_t index, const sluice_layer *laye
     for (size_t d = 0; d < lstm->directions; d++) {
         network->dirs[network->layer_dirs++] = (sl_layer_dir){.layer = network->lstm_layers,
                                                               .cell = layer->cells ? &layer->cells[d] : NULL,
+                                                              .in_order = layer->processing_order,
                                                               .reverse = layer->direction == SLUICE_DIRECTION_REVERSE || d == 1,
                                                               .inputs = inputs,
                                                               .hidden = layer->units,
@@ -73,6 +74,7 @@ static void add_lstm(sl_network *network, size_t index, const sluice_layer *laye
     network->widest_input = sl_size_max(network->widest_input, inputs);
     network->widest_output = sl_size_max(network->widest_output, lstm->outputs);
     network->most_hidden = sl_size_max(network->most_hidden, layer->units);
+    network->has_order = network->has_order || layer->processing_order;
     network->has_reverse = network->has_reverse || layer->direction != SLUICE_DIRECTION_FORWARD;
 }
 
@@ -92,6 +94,10 @@ static void set_sizes(sl_network *network)
         }
         width = network->widths[k] = sl_layer_get_width(layer, width);
     }
+    network->reducing_layer = 0;
+    while (network->reducing_layer < description->layer_count &&
+           description->layers[network->reducing_layer].steps == SLUICE_STEPS_ALL)
+        network->reducing_layer++;
     const sl_lstm_layer *last = &network->lstm[network->lstm_layers - 1];
     const bool has_end = last->layer + 1 < description->layer_count || description->layers[last->layer].steps != SLUICE_STEPS_ALL;
     network->ends = has_end ? width : 0;

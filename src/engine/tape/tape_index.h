@@ -1,8 +1,8 @@
 /* The index of a tape: all that follows from the lengths of a batch's rows. */
-#ifndef SLUICE_ENGINE_FORWARD_TAPE_INDEX_H
-#define SLUICE_ENGINE_FORWARD_TAPE_INDEX_H
+#ifndef SLUICE_ENGINE_TAPE_TAPE_INDEX_H
+#define SLUICE_ENGINE_TAPE_TAPE_INDEX_H
 
-#include "engine/forward/tape.h"
+#include "engine/tape/tape.h"
 
 /** Sort the rows, count their row-steps, and divide the iterations into time blocks and recompute segments. The lengths are checked;
  *  NULL: all rows have `steps`. NO_MEMORY, TOO_LARGE. */

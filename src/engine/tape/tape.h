@@ -1,6 +1,6 @@
 /* The tape: what a forward call keeps of each step for the backward pass, and the memory that the backward pass works in. */
-#ifndef SLUICE_ENGINE_FORWARD_TAPE_H
-#define SLUICE_ENGINE_FORWARD_TAPE_H
+#ifndef SLUICE_ENGINE_TAPE_TAPE_H
+#define SLUICE_ENGINE_TAPE_TAPE_H
 
 #include "base/size.h"
 #include "base/system/barrier.h"

@@ -1,9 +1,10 @@
-#include "engine/forward/tape_layout.h"
+#include "engine/tape/tape_layout.h"
 
 #include "base/arena.h"
 #include "base/error.h"
-#include "engine/forward/partial_sums.h"
-#include "engine/forward/tape_read.h"
+#include "engine/batch_row.h"
+#include "engine/tape/partial_sums.h"
+#include "engine/tape/tape_read.h"
 #include "engine/schedule/limits.h"
 
 /* Most rows of a layer-direction that go through the iterations together. */
@@ -163,7 +164,7 @@ sluice_status sl_tape_measure(sluice_tape *tape, size_t rows, size_t steps, cons
 static void find_inputs(sluice_tape *tape, const sluice_batch *batch)
 {
     for (size_t k = 0; k < tape->rows; k++) {
-        const size_t row = tape->sorted_rows[k], offset = batch->x_offsets ? batch->x_offsets[row] : row * batch->x_row_stride;
+        const size_t row = tape->sorted_rows[k], offset = sl_row_offset(batch->x_offsets, batch->x_row_stride, row);
         tape->x_row[k] = batch->x ? batch->x + offset : NULL;
         tape->token_row[k] = batch->tokens ? batch->tokens + offset : NULL;
     }

@@ -1,8 +1,8 @@
 /* The layout of a tape's memory: what the forward pass keeps, and what the backward pass works in. */
-#ifndef SLUICE_ENGINE_FORWARD_TAPE_LAYOUT_H
-#define SLUICE_ENGINE_FORWARD_TAPE_LAYOUT_H
+#ifndef SLUICE_ENGINE_TAPE_TAPE_LAYOUT_H
+#define SLUICE_ENGINE_TAPE_TAPE_LAYOUT_H
 
-#include "engine/forward/tape.h"
+#include "engine/tape/tape.h"
 
 /** Index a batch and count the bytes that it needs besides the index. The lengths are checked. NO_MEMORY, TOO_LARGE. */
 sluice_status sl_tape_measure(sluice_tape *tape, size_t rows, size_t steps, const int64_t *lengths, size_t *bytes,

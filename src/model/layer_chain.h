@@ -1,6 +1,6 @@
 /* A network: a chain of layers, checked, with the sizes that follow from it. A model and its engines each own one. */
-#ifndef SLUICE_MODEL_NETWORK_H
-#define SLUICE_MODEL_NETWORK_H
+#ifndef SLUICE_MODEL_LAYER_CHAIN_H
+#define SLUICE_MODEL_LAYER_CHAIN_H
 
 #include "kernel/cell_kind.h"
 #include "sluice_network.h"
@@ -11,6 +11,7 @@
 typedef struct sl_layer_dir {
     size_t layer;              /* among the LSTM layers */
     const sluice_cell *cell;   /* its description; NULL: a plain cell */
+    bool in_order;             /* its iteration k gives step k of the outputs, whichever step it is of the inputs */
     bool reverse;              /* from each row's last step to its first */
     size_t inputs;             /* width of what it reads */
     size_t hidden;             /* H */
@@ -59,6 +60,8 @@ typedef struct sl_network {
     size_t widest_output;      /* of all LSTM layers */
     size_t most_hidden;        /* of all layer-directions */
     size_t h_floats, c_floats; /* of a row in all layer-directions */
+    size_t reducing_layer;     /* the layer behind which a row is one vector; layer_count: there is none */
+    bool has_order;            /* some layer gives its outputs in processing order */
     bool has_reverse;          /* some layer goes from the end, so that sequences are needed whole */
 } sl_network;
 
