@@ -220,7 +220,7 @@ TEST(mutated)
     uint64_t random = test_seed();
     size_t loaded = survives(plain);
     ck_assert_uint_eq(loaded, 1);
-    const size_t rounds = test_by_depth(3000, 10000, 100000);
+    const size_t rounds = test_by_depth(1000, 4000, 100000);
     for (size_t k = 0; k < rounds; k++) {
         char text[sizeof plain];
         strcpy(text, plain);
