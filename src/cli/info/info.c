@@ -153,12 +153,12 @@ static sl_exit check_explain(const sl_options *options)
 
 static sl_exit check_options(const sl_options *options)
 {
-    const bool names = options->names.prefix || options->names.head || options->names.embedding;
+    const bool names = options->names.network || options->names.prefix || options->names.head || options->names.embedding;
     const bool engine = options->engine.threads || options->engine.isa || options->engine.gemm;
     if (!options->model == !options->env)
         return sl_report(SL_EXIT_USAGE, "expected either MODEL or --env; see sluice info --help");
     if (options->env && names)
-        return sl_report(SL_EXIT_USAGE, "--prefix, --head-name and --embedding-name go with MODEL, not with --env");
+        return sl_report(SL_EXIT_USAGE, "--network, --prefix, --head-name and --embedding-name go with MODEL, not with --env");
     if (!options->env && !options->explain && engine)
         return sl_report(SL_EXIT_USAGE, "--threads, --isa and --gemm go with --env or --explain, not with MODEL alone");
     return check_explain(options);

@@ -1,5 +1,7 @@
 #include "cli/info/layer_words.h"
 
+#include "io/npy/npy_type.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -15,23 +17,35 @@ static void add(json_t *list, const char *format, ...)
     va_end(arguments);
 }
 
+/* A number with the fewest digits that are this float: 0.2. */
+typedef struct number {
+    char text[SL_NPY_VALUE_BYTES];
+} number;
+
+static number shorten(float value)
+{
+    number made;
+    sl_npy_format_value(SL_NPY_F4, &value, 0, made.text);
+    return made;
+}
+
 /* ---- Activations ------------------------------------------------------------------------------------------------------------ */
 
 /* "relu", "leaky_relu(0.1)", "hard_sigmoid(0.2, 0.5)". */
 static const char *format_activation(const sluice_activation *activation, char text[ACTIVATION_BYTES])
 {
     const char *name = sluice_function_get_name(activation->function);
-    const double alpha = (double)activation->alpha, beta = (double)activation->beta;
+    const number alpha = shorten(activation->alpha), beta = shorten(activation->beta);
     switch (activation->function) {
     case SLUICE_FUNCTION_HARD_SIGMOID:
     case SLUICE_FUNCTION_AFFINE:
     case SLUICE_FUNCTION_SCALED_TANH:
-        snprintf(text, ACTIVATION_BYTES, "%s(%.9g, %.9g)", name, alpha, beta);
+        snprintf(text, ACTIVATION_BYTES, "%s(%s, %s)", name, alpha.text, beta.text);
         break;
     case SLUICE_FUNCTION_LEAKY_RELU:
     case SLUICE_FUNCTION_THRESHOLD_RELU:
     case SLUICE_FUNCTION_ELU:
-        snprintf(text, ACTIVATION_BYTES, "%s(%.9g)", name, alpha);
+        snprintf(text, ACTIVATION_BYTES, "%s(%s)", name, alpha.text);
         break;
     default:
         snprintf(text, ACTIVATION_BYTES, "%s", name);
@@ -52,7 +66,7 @@ static void add_activation(json_t *list, const char *what, const sluice_activati
 static void add_clip(json_t *list, const char *what, float clip)
 {
     if (clip > 0)
-        add(list, "%s clipped at %.9g", what, (double)clip);
+        add(list, "%s clipped at %s", what, shorten(clip).text);
 }
 
 static json_t *get_cell(const sluice_cell *cell)
@@ -63,13 +77,13 @@ static json_t *get_cell(const sluice_cell *cell)
     if (cell->parts & SLUICE_PART_PEEPHOLES)
         add(list, "peepholes");
     if (cell->parts & SLUICE_PART_NORM)
-        add(list, "layer normalisation, epsilon %.9g", (double)cell->norm_epsilon);
+        add(list, "layer normalisation, epsilon %s", shorten(cell->norm_epsilon).text);
     if (cell->parts & SLUICE_PART_INITIAL_STATE)
         add(list, "learned initial states");
     if (cell->coupled)
         add(list, "f = 1 - i");
     if (cell->forget_bias != 0)
-        add(list, "forget bias %.9g", (double)cell->forget_bias);
+        add(list, "forget bias %s", shorten(cell->forget_bias).text);
     add_activation(list, "gates ", &cell->gate, SLUICE_FUNCTION_SIGMOID);
     add_activation(list, "candidate ", &cell->candidate, SLUICE_FUNCTION_TANH);
     add_activation(list, "output ", &cell->output, SLUICE_FUNCTION_TANH);
