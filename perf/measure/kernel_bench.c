@@ -30,7 +30,8 @@ enum { GEMM_ROWS = 64, GEMM_COLUMNS = 1024, GEMM_TERMS = 256 };
 
 typedef struct sl_bench {
     const sl_kernel *kernel; /* NULL: another's */
-    sl_map *map;
+    sl_map *map;             /* NULL: the kernel's `activation` */
+    sluice_activation activation;
     float *in;      /* [ELEMENTS] in [-8, 8): where the functions are curved, and some of where they saturate */
     float *x;       /* [GEMM_ROWS][GEMM_TERMS] */
     float *weights; /* [GEMM_TERMS][GEMM_COLUMNS], or panels of it */
@@ -75,7 +76,10 @@ static sluice_status call_map(void *context, sluice_error *error)
 {
     const sl_bench *bench = context;
     (void)error;
-    bench->map(ELEMENTS, bench->in, bench->out);
+    if (bench->map)
+        bench->map(ELEMENTS, bench->in, bench->out);
+    else
+        bench->kernel->activate(&bench->activation, ELEMENTS, bench->in, bench->out);
     return SLUICE_STATUS_OK;
 }
 
@@ -134,15 +138,16 @@ static sl_micro make_micro(const sl_bench *bench, const char *kernel, const char
         .kernel = kernel, .by = by, .isa = bench->kernel ? sluice_isa_get_name(bench->kernel->isa) : NULL, .threads = 1};
 }
 
-/* sigmoid and tanh of any library. */
+/* sigmoid and tanh of any library; both NULL: of the kernel. */
 static sluice_status run_maps(sl_bench *bench, const char *by, sluice_isa isa, sl_map *sigmoid, sl_map *tangent,
                               const sl_micro_run *run, sluice_error *error)
 {
     const struct {
         const char *name;
         sl_map *map;
+        sluice_function function;
         double (*right)(double);
-    } maps[] = {{"sigmoid", sigmoid, right_sigmoid}, {"tanh", tangent, tanh}};
+    } maps[] = {{"sigmoid", sigmoid, SLUICE_FUNCTION_SIGMOID, right_sigmoid}, {"tanh", tangent, SLUICE_FUNCTION_TANH, tanh}};
     sluice_status status = SLUICE_STATUS_OK;
     for (size_t k = 0; !status && k < 2; k++) {
         sl_micro micro = make_micro(bench, maps[k].name, by);
@@ -150,6 +155,7 @@ static sluice_status run_maps(sl_bench *bench, const char *by, sluice_isa isa, s
         micro.elements = ELEMENTS;
         snprintf(micro.shape, sizeof micro.shape, "%d", ELEMENTS);
         bench->map = maps[k].map;
+        bench->activation = (sluice_activation){maps[k].function, 0, 0};
         status = call_map(bench, error);
         if (!status)
             status = check_map(bench, &micro, maps[k].right, error);
@@ -288,7 +294,7 @@ sluice_status sl_kernels_run(sluice_isa isa, const sl_micro_run *run, sluice_err
     if (!status)
         status = run_gemm(&bench, "sluice", call_product, run, error);
     if (!status)
-        status = run_maps(&bench, "sluice", kernel->isa, kernel->sigmoid, kernel->tanh, run, error);
+        status = run_maps(&bench, "sluice", kernel->isa, NULL, NULL, run, error);
     if (!status)
         status = run_others(&bench, kernel->isa, run, error);
     release(&bench);

@@ -1,5 +1,5 @@
 /*
- * Sigmoid and tanh, written once over the verbs of a simd_*.h, which the including file has chosen. Only correctly rounded
+ * Sigmoid and tanh, written once over the verbs of an isa/simd_*.h, which the including file has chosen. Only correctly rounded
  * operations in one order: the same bits on every instruction set. tests/unit/test_activation.c tries all 2^32 inputs.
  *
  * tests/derive/activation.py explains and recomputes every constant; three are free choices (sigmoid's clamp, tanh's offset and
@@ -8,7 +8,7 @@
 #ifndef SLUICE_KERNEL_ACTIVATION_H
 #define SLUICE_KERNEL_ACTIVATION_H
 
-#include "kernel/simd_three.h"
+#include "kernel/isa/simd_three.h"
 
 #include <stdint.h>
 

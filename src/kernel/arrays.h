@@ -1,44 +1,79 @@
-/* Functions of whole arrays: sigmoid, tanh, sums of rows, and the loop that measures the peak. */
+/* Functions of whole arrays: activations, softmax, sums of rows, and the loop that measures the peak. */
 #ifndef SLUICE_KERNEL_ARRAYS_H
 #define SLUICE_KERNEL_ARRAYS_H
 
-#include "kernel/activation.h"
+#include "kernel/functions.h"
 #include "kernel/tile.h"
 
+#include <assert.h>
+#include <math.h>
 #include <string.h>
 
-TILE apply_three(vf3 (*function)(vf3), const float *x, float *out)
+TILE apply_three(sluice_function function, const float *x, float *out, float alpha, float beta)
 {
     vf3 values = {{v_load(x), v_load(x + V_LANES), v_load(x + 2 * V_LANES)}};
-    values = function(values);
-    v_store(out, values.v[0]);
-    v_store(out + V_LANES, values.v[1]);
-    v_store(out + 2 * V_LANES, values.v[2]);
+    values = v_activate3(function, values, alpha, beta);
+    v_store(out, v_canonical(values.v[0]));
+    v_store(out + V_LANES, v_canonical(values.v[1]));
+    v_store(out + 2 * V_LANES, v_canonical(values.v[2]));
 }
 
 /* The last vectors go through a buffer, so that nothing past x[n-1] is touched. */
-TILE apply(vf3 (*function)(vf3), size_t n, const float *x, float *out)
+TILE apply(sluice_function function, size_t n, const float *x, float *out, float alpha, float beta)
 {
     enum { THREE = 3 * V_LANES };
     size_t k = 0;
     for (; k + THREE <= n; k += THREE)
-        apply_three(function, x + k, out + k);
+        apply_three(function, x + k, out + k, alpha, beta);
     if (k < n) {
         float last[THREE] = {0};
         memcpy(last, x + k, (n - k) * sizeof *last);
-        apply_three(function, last, last);
+        apply_three(function, last, last, alpha, beta);
         memcpy(out + k, last, (n - k) * sizeof *last);
     }
 }
 
-static void map_sigmoid(size_t n, const float *x, float *out)
+#define MAP_OF(name)                                                                                                               \
+    static void map_##name(size_t n, const float *x, float *out, float alpha, float beta)                                          \
+    {                                                                                                                              \
+        apply(SLUICE_FUNCTION_##name, n, x, out, alpha, beta);                                                                     \
+    }
+EACH_FUNCTION(MAP_OF)
+#undef MAP_OF
+
+static void activate(const sluice_activation *activation, size_t n, const float *x, float *out)
 {
-    apply(v_sigmoid3, n, x, out);
+    assert(activation->function != SLUICE_FUNCTION_SOFTMAX);
+    switch (activation->function) {
+#define CASE(name)                                                                                                                 \
+    case SLUICE_FUNCTION_##name:                                                                                                   \
+        map_##name(n, x, out, activation->alpha, activation->beta);                                                                \
+        return;
+        EACH_FUNCTION(CASE)
+#undef CASE
+    case SLUICE_FUNCTION_DEFAULT:
+    case SLUICE_FUNCTION_SOFTMAX:
+        break;
+    }
+    map_LINEAR(n, x, out, 0.0f, 0.0f);
 }
 
-static void map_tanh(size_t n, const float *x, float *out)
+/* A NaN among x, or infinities only on one side, make the sum NaN and with it every element. */
+static void softmax(size_t n, const float *x, float *out)
 {
-    apply(v_tanh3, n, x, out);
+    float most = -INFINITY, sum = 0.0f;
+    for (size_t k = 0; k < n; k++)
+        most = x[k] > most ? x[k] : most;
+    for (size_t k = 0; k < n; k += V_LANES) {
+        const size_t lanes = n - k < V_LANES ? n - k : V_LANES;
+        v_store_first(out + k, v_exp_below(v_load_first(x + k, lanes), most), lanes);
+    }
+    for (size_t k = 0; k < n; k++)
+        sum += out[k];
+    for (size_t k = 0; k < n; k += V_LANES) {
+        const size_t lanes = n - k < V_LANES ? n - k : V_LANES;
+        v_store_first(out + k, v_canonical(v_div(v_load_first(out + k, lanes), v_set(sum))), lanes);
+    }
 }
 
 static float run_peak(size_t rounds)

@@ -4,7 +4,7 @@
 
 #include "kernel/cell_kind.h"
 #include "kernel/packed_matrix.h"
-#include "sluice.h"
+#include "sluice_network.h"
 
 #include <stdbool.h>
 
@@ -66,9 +66,10 @@ typedef struct sl_kernel {
     void (*step_grad[SL_CELL_KINDS])(const sl_step_grad *step);
     /** sum[k] += x[0][k] + x[1][k] + ..., one after the other, for k < n; the rows of x are x_stride apart. */
     void (*add_rows)(size_t rows, size_t n, const float *x, size_t x_stride, float *sum);
-    /** out[k] = f(x[k]) for k < n; out may be x. */
-    void (*sigmoid)(size_t n, const float *x, float *out);
-    void (*tanh)(size_t n, const float *x, float *out);
+    /** out[k] = f(x[k]) for k < n; out may be x. Any function but softmax; DEFAULT is x. */
+    void (*activate)(const sluice_activation *activation, size_t n, const float *x, float *out);
+    /** out = softmax of x, for n numbers; out may be x. The sum is one of floats, from 0 in index order; a NaN makes all NaN. */
+    void (*softmax)(size_t n, const float *x, float *out);
     /** Run SL_PEAK_CHAINS chains of fused multiply-adds, `rounds` long, in registers only; the result is one lane of their sum. */
     float (*peak)(size_t rounds);
 } sl_kernel;

@@ -21,8 +21,8 @@ const sl_kernel SL_KERNEL = {
     .step = {[SL_CELL_LSTM] = step_lstm},
     .step_grad = {[SL_CELL_LSTM] = step_grad_lstm},
     .add_rows = add_rows,
-    .sigmoid = map_sigmoid,
-    .tanh = map_tanh,
+    .activate = activate,
+    .softmax = softmax,
     .peak = run_peak,
 };
 

@@ -1,5 +1,5 @@
 /*
- * Register tiles, written once over the verbs of a simd_*.h, which the including file has chosen.
+ * Register tiles, written once over the verbs of an isa/simd_*.h, which the including file has chosen.
  *
  * A tile is up to V_TILE_ROWS rows x one block of columns (4 vectors), or fewer rows x several blocks. Its sums stay in registers
  * until they are complete. Every product is a chain of fused multiply-adds from zero in index order. Vectors run across columns,

@@ -14,7 +14,7 @@ MAX_ISA_LINES = 15
 FAST_MATH = re.compile(r"-ffast-math|-Ofast|-funsafe-math-optimizations|-ffp-contract=(?:fast|on)|fast-math")
 # Header: the files, relative to the top, that may include it.
 ONLY = {
-    r"(imm|x86|xmm|emm|avx\w*|fma)intrin\.h": r"src/kernel/[^/]+",
+    r"(imm|x86|xmm|emm|avx\w*|fma)intrin\.h": r"src/kernel/isa/[^/]+",
     r"omp\.h": r"src/base/system/threads\.c",
     r"(blis/)?blis\.h": r"src/engine/blis_gemm\.c",
     r"jansson\.h": r"src/(?:cli|program)/.+|perf/.+",
@@ -110,7 +110,7 @@ def check_flags(checks):
                       "no file is compiled with unsafe arithmetic")
     machine = {path: {word for words in lists for word in words if re.match(r"-m(?!64$|32$)", word)}
                for path, lists in library.items()}
-    expected = {"src/kernel/isa_avx2.c": {"-mavx2", "-mfma"}, "src/kernel/isa_avx512.c": {"-mavx512f"}}
+    expected = {"src/kernel/isa/isa_avx2.c": {"-mavx2", "-mfma"}, "src/kernel/isa/isa_avx512.c": {"-mavx512f"}}
     checks.check_none([f"{path}: {' '.join(sorted(flags))}" for path, flags in machine.items() if flags and path not in expected],
                       "only an instruction set's own file is compiled with its flags")
     for path, flags in expected.items():

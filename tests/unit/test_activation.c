@@ -1,6 +1,7 @@
 /* Sigmoid and tanh over the float encodings: the error bound that sluice.h publishes, the laws they keep, and the same bits on every
  * instruction set. SLUICE_TEST_DEPTH=all tries all 2^32 inputs; else one block of inputs in 61 is tried, and both ends of every
  * binade; SLUICE_TEST_SAMPLE=n, or 509 under a sanitizer, tries one block in n and nothing else. */
+#include "support/float_blocks.h"
 #include "support/kernels.h"
 #include "support/suite.h"
 #include "sluice_tools.h"
@@ -14,14 +15,12 @@
 extern const sl_kernel sl_kernel_scalar_fma; /* support/oracle/scalar_fma.c */
 #endif
 
-enum { BLOCK = 1 << 14, BLOCKS = 1 << 18, BLOCKS_PER_BINADE = (1 << 23) / BLOCK };
-
-typedef void activation(size_t n, const float *x, float *out);
+enum { USUAL = 61 }; /* one block in how many at the usual depth */
 
 typedef struct subject {
     const char *name;
     void (*reference)(const float *x, double *y); /* a block, which lies in one binade */
-    activation *(*of)(const sl_kernel *kernel);
+    sluice_activation activation;
     double most_ulp; /* the error that the comment in activation.h states, rounded up */
 } subject;
 
@@ -57,64 +56,12 @@ static void tanh_reference(const float *x, double *y)
     }
 }
 
-static activation *sigmoid_of(const sl_kernel *kernel)
-{
-    return kernel->sigmoid;
-}
+static const subject subjects[] = {{"sigmoid", sigmoid_reference, {SLUICE_FUNCTION_SIGMOID, 0, 0}, SLUICE_ACTIVATION_MAX_ULP},
+                                   {"tanh", tanh_reference, {SLUICE_FUNCTION_TANH, 0, 0}, 0.76}};
 
-static activation *tanh_of(const sl_kernel *kernel)
+static bool is_tanh_subject(const subject *s)
 {
-    return kernel->tanh;
-}
-
-static const subject subjects[] = {{"sigmoid", sigmoid_reference, sigmoid_of, SLUICE_ACTIVATION_MAX_ULP},
-                                   {"tanh", tanh_reference, tanh_of, 0.76}};
-
-static uint32_t bits_of(float value)
-{
-    uint32_t bits;
-    memcpy(&bits, &value, sizeof bits);
-    return bits;
-}
-
-static float float_of(uint32_t bits)
-{
-    float value;
-    memcpy(&value, &bits, sizeof value);
-    return value;
-}
-
-/* One block in how many is tried. */
-static unsigned sample(void)
-{
-    const char *text = getenv("SLUICE_TEST_SAMPLE");
-    const unsigned n = text ? (unsigned)strtoul(text, NULL, 10) : (unsigned)test_by_depth(509, 61, 1);
-    return n ? n : 1;
-}
-
-/* Whether a block is tried, with one in `step`. */
-static bool is_tried(uint32_t block, unsigned step)
-{
-    const uint32_t place = block % BLOCKS_PER_BINADE;
-    return block % step == 0 || (step == 61 && (place == 0 || place == BLOCKS_PER_BINADE - 1));
-}
-
-static void fill(uint32_t block, float *x)
-{
-    for (uint32_t k = 0; k < BLOCK; k++)
-        x[k] = float_of(block * BLOCK + k);
-}
-
-/* One over the ULP of a float near a value below 2, whose ULP is at least the least subnormal. */
-static double inverse_ulp(double value)
-{
-    uint64_t bits;
-    memcpy(&bits, &value, sizeof bits);
-    const uint64_t exponent = bits >> 52 & 0x7ff, least = 1023 - 126, used = exponent > least ? exponent : least;
-    const uint64_t inverse = (2046 + 23 - used) << 52;
-    double result;
-    memcpy(&result, &inverse, sizeof result);
-    return result;
+    return s->activation.function == SLUICE_FUNCTION_TANH;
 }
 
 /* Largest error in a block whose inputs are not NaN, in ULP; infinite if an output is NaN. */
@@ -137,7 +84,7 @@ static double block_error(const subject *s, const float *x, const float *out)
  * the order of their encodings. */
 static bool keeps_laws(const subject *s, const float *x, const float *out)
 {
-    const bool is_tanh = s->of == tanh_of;
+    const bool is_tanh = is_tanh_subject(s);
     const uint32_t sign = is_tanh ? bits_of(x[0]) & 0x80000000u : 0, one = bits_of(1.0f);
     const int32_t towards = is_tanh || !signbit(x[0]) ? 1 : -1, back = is_tanh ? 0 : 1;
     int broken = 0;
@@ -151,19 +98,13 @@ static bool keeps_laws(const subject *s, const float *x, const float *out)
     return !broken;
 }
 
-/* Whether just those outputs are NaN whose inputs are. */
+/* Whether just those outputs are NaN, and the canonical one, whose inputs are. */
 static bool keeps_nans(const float *x, const float *out)
 {
     int broken = 0;
     for (uint32_t k = 0; k < BLOCK; k++)
-        broken |= (x[k] != x[k]) != (out[k] != out[k]);
+        broken |= x[k] != x[k] ? bits_of(out[k]) != SL_NAN_BITS : out[k] != out[k];
     return !broken;
-}
-
-/* Whether a block's inputs contain a NaN: those at the ends of the two halves of the encodings. */
-static bool has_nan(uint32_t block)
-{
-    return (block & (BLOCKS / 2 - 1)) >= (uint32_t)((0x7f800000u) / BLOCK);
 }
 
 /* Whether the function of -x is, to the bit, minus that of x. */
@@ -173,7 +114,7 @@ static bool is_odd(const subject *s, const sl_kernel *kernel, const float *x, co
     uint32_t differences = 0;
     for (uint32_t k = 0; k < BLOCK; k++)
         negated[k] = -x[k];
-    s->of(kernel)(BLOCK, negated, mirrored);
+    kernel->activate(&s->activation, BLOCK, negated, mirrored);
     for (uint32_t k = 0; k < BLOCK; k++)
         differences |= bits_of(mirrored[k]) ^ bits_of(out[k]) ^ 0x80000000u;
     return !differences;
@@ -184,14 +125,14 @@ static bool is_odd(const subject *s, const sl_kernel *kernel, const float *x, co
 static bool scan_block(const sl_kernel *kernel, const subject *s, uint32_t block, double *error)
 {
     static _Thread_local float x[BLOCK], out[BLOCK];
-    const bool is_tanh = s->of == tanh_of;
+    const bool is_tanh = is_tanh_subject(s);
     *error = 0.0;
-    if (is_tanh && block >= BLOCKS / 2 && !has_nan(block))
+    if (is_tanh && block >= BLOCKS / 2 && !block_has_nan(block))
         return true;
-    fill(block, x);
+    block_fill(block, x);
     memset(out, 0xff, sizeof out);
-    s->of(kernel)(BLOCK, x, out);
-    if (has_nan(block))
+    kernel->activate(&s->activation, BLOCK, x, out);
+    if (block_has_nan(block))
         return keeps_nans(x, out);
     *error = block_error(s, x, out);
     return keeps_laws(s, x, out) && (!is_tanh || is_odd(s, kernel, x, out));
@@ -201,11 +142,11 @@ static void scan(const sl_kernel *kernel, const subject *s)
 {
     double worst = 0.0;
     long bad_law = -1;
-    const unsigned step = sample();
+    const unsigned step = block_step(509, USUAL);
 #pragma omp parallel for schedule(dynamic, 16) reduction(max : worst, bad_law)
     for (uint32_t block = 0; block < BLOCKS; block++) {
         double error;
-        if (!is_tried(block, step))
+        if (!block_is_tried(block, step, USUAL))
             continue;
         if (!scan_block(kernel, s, block, &error))
             bad_law = block;
@@ -233,19 +174,19 @@ START_TEST(error_and_laws)
 }
 END_TEST
 
-/* The first input for which two kernels differ in a block, any two NaNs being alike (a cell makes them one afterwards); or -1. */
+/* The first input for which two kernels differ in a block; or -1. */
 static long first_difference(const subject *s, const sl_kernel *a, const sl_kernel *b, uint32_t block)
 {
     static _Thread_local float x[BLOCK], of_a[BLOCK], of_b[BLOCK];
-    fill(block, x);
+    block_fill(block, x);
     memset(of_a, 0xff, sizeof of_a);
     memset(of_b, 0xfe, sizeof of_b);
-    s->of(a)(BLOCK, x, of_a);
-    s->of(b)(BLOCK, x, of_b);
+    a->activate(&s->activation, BLOCK, x, of_a);
+    b->activate(&s->activation, BLOCK, x, of_b);
     if (memcmp(of_a, of_b, sizeof of_a) == 0)
         return -1;
     for (uint32_t k = 0; k < BLOCK; k++)
-        if (bits_of(of_a[k]) != bits_of(of_b[k]) && !(isnan(of_a[k]) && isnan(of_b[k])))
+        if (bits_of(of_a[k]) != bits_of(of_b[k]))
             return (long)block * BLOCK + k;
     return -1;
 }
@@ -264,11 +205,11 @@ START_TEST(same_bits)
     for (size_t k = 0; k < sl_isa_count(); k++)
         if (test_kernel_at(k) && sl_isa_at(k) != SLUICE_ISA_SCALAR)
             others[count++] = test_kernel_at(k);
-    const unsigned step = sample();
+    const unsigned step = block_step(509, USUAL);
     long different = -1;
 #pragma omp parallel for schedule(dynamic, 16) reduction(max : different)
     for (uint32_t block = 0; block < BLOCKS; block++) {
-        if (!is_tried(block, step))
+        if (!block_is_tried(block, step, USUAL))
             continue;
         for (size_t j = 0; j < count; j++) {
             const long at = first_difference(s, scalar, others[j], block);
@@ -291,8 +232,8 @@ START_TEST(special_values)
             continue;
         const float x[] = {0.0f, -0.0f, INFINITY, -INFINITY, NAN, 0x1p-149f, -0x1p-149f, -103.9f};
         float sigmoid[8], tanh_of_x[8];
-        kernel->sigmoid(8, x, sigmoid);
-        kernel->tanh(8, x, tanh_of_x);
+        kernel->activate(&subjects[0].activation, 8, x, sigmoid);
+        kernel->activate(&subjects[1].activation, 8, x, tanh_of_x);
         ck_assert(sigmoid[0] == 0.5f && sigmoid[1] == 0.5f && sigmoid[2] == 1.0f && bits_of(sigmoid[3]) == 0 && isnan(sigmoid[4]));
         ck_assert(sigmoid[5] == 0.5f && sigmoid[6] == 0.5f && sigmoid[7] == 0x1p-149f);
         ck_assert(bits_of(tanh_of_x[0]) == 0 && bits_of(tanh_of_x[1]) == 0x80000000u && tanh_of_x[2] == 1.0f &&
@@ -314,13 +255,13 @@ START_TEST(lengths)
                 x[k] = 8.0f * test_uniform(&state) - 4.0f;
                 out[k] = NAN;
             }
-            kernel->tanh(n, x, out);
+            kernel->activate(&subjects[1].activation, n, x, out);
             for (size_t k = 0; k < n; k++) {
-                kernel->tanh(1, &x[k], &one);
+                kernel->activate(&subjects[1].activation, 1, &x[k], &one);
                 ck_assert(bits_of(one) == bits_of(out[k]));
             }
             ck_assert(isnan(out[n]));
-            kernel->tanh(n, x, x);
+            kernel->activate(&subjects[1].activation, n, x, x);
             ck_assert(memcmp(x, out, n * sizeof *x) == 0);
         }
     }

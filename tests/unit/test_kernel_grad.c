@@ -84,6 +84,8 @@ static void run(const sl_kernel *kernel, problem *p)
     kernel->step_grad[SL_CELL_LSTM](&step);
 }
 
+static const sluice_activation tangent = {SLUICE_FUNCTION_TANH, 0, 0};
+
 /* What kernel.h's equations say of one unit, in its order of operations. */
 static void expect_unit(const problem *p, size_t r, size_t unit, float da[4], float *dc_next)
 {
@@ -93,7 +95,7 @@ static void expect_unit(const problem *p, size_t r, size_t unit, float da[4], fl
     const float *gate = p->gates[r] + unit;
     const float i = gate[0], f = gate[GATE_STRIDE], g = gate[2 * GATE_STRIDE], o = gate[3 * GATE_STRIDE];
     float tanh_c;
-    sl_kernel_get(SLUICE_ISA_SCALAR)->tanh(1, &p->c[r][unit], &tanh_c);
+    sl_kernel_get(SLUICE_ISA_SCALAR)->activate(&tangent, 1, &p->c[r][unit], &tanh_c);
     const float dh = p->dy[r][unit] + product;
     const float dc = fmaf(dh * o, (1 - tanh_c) * (1 + tanh_c), p->dc[r][unit]);
     da[0] = dc * g * (i * (1 - i));
@@ -242,7 +244,7 @@ static void try_kept_step(int index)
             const float i = gates[r][unit], f = gates[r][GATE_STRIDE + unit], g = gates[r][2 * GATE_STRIDE + unit];
             const float o = gates[r][3 * GATE_STRIDE + unit], c_now = fmaf(f, c_before[r][unit], i * g);
             float tanh_c;
-            sl_kernel_get(SLUICE_ISA_SCALAR)->tanh(1, &c_now, &tanh_c);
+            sl_kernel_get(SLUICE_ISA_SCALAR)->activate(&tangent, 1, &c_now, &tanh_c);
             ck_assert_msg(c[0][r][unit] == c_now && c[1][r][unit] == c_now && kept[r][unit] == c_now, "%s: c of row %zu, unit %zu",
                           sluice_isa_get_name(kernel->isa), r, unit);
             ck_assert_msg(next[0][r][unit] == o * tanh_c && next[1][r][unit] == o * tanh_c, "%s: h of row %zu, unit %zu",

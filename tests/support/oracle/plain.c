@@ -37,14 +37,15 @@ float test_plain_chain(size_t terms, const float *x, const float *w, size_t stri
 void test_plain_cell(size_t units, float *gates, float *c, float *h)
 {
     const sl_kernel *scalar = sl_kernel_get(SLUICE_ISA_SCALAR);
+    const sluice_activation sigmoid = {SLUICE_FUNCTION_SIGMOID, 0, 0}, tangent = {SLUICE_FUNCTION_TANH, 0, 0};
     float *i = gates, *f = gates + units, *g = gates + 2 * units, *o = gates + 3 * units;
-    scalar->sigmoid(units, i, i);
-    scalar->sigmoid(units, f, f);
-    scalar->tanh(units, g, g);
-    scalar->sigmoid(units, o, o);
+    scalar->activate(&sigmoid, units, i, i);
+    scalar->activate(&sigmoid, units, f, f);
+    scalar->activate(&tangent, units, g, g);
+    scalar->activate(&sigmoid, units, o, o);
     for (size_t u = 0; u < units; u++)
         c[u] = canonical(fmaf(f[u], c[u], i[u] * g[u]));
-    scalar->tanh(units, c, h);
+    scalar->activate(&tangent, units, c, h);
     for (size_t u = 0; u < units; u++)
         h[u] = canonical(o[u] * h[u]);
 }

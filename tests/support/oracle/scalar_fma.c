@@ -2,5 +2,5 @@
  * fast. By the definition of fmaf it has the scalar kernel's bits, and that is tested too; it can be tried on all 2^32 inputs. */
 #define SL_ISA SLUICE_ISA_SCALAR
 #define SL_KERNEL sl_kernel_scalar_fma
-#include "kernel/simd_scalar.h"
+#include "kernel/isa/simd_scalar.h"
 #include "kernel/table.h"

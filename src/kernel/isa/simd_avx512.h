@@ -4,11 +4,15 @@
 
 #include <immintrin.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "kernel/kernel.h"
 
 typedef __m512 vf;
 typedef __m512i vi;
+typedef struct vd {
+    __m512d low, high;
+} vd;
 
 /* 24 accumulators, 6 broadcasts and a weight vector: 31 of 32 registers. */
 enum { V_LANES = 16 };
@@ -50,6 +54,23 @@ VERB(vf) v_in_register(vf a)
 VERB(vf) v_lookup(const float table[8], vi index) { return _mm512_permutexvar_ps(index, _mm512_broadcast_f32x8(_mm256_load_ps(table))); }
 VERB(vf) v_select_negative(vf x, vf a, vf b) { return _mm512_mask_mov_ps(b, _mm512_movepi32_mask(v_bits(x)), a); }
 VERB(vf) v_canonical(vf a) { return _mm512_mask_mov_ps(a, _mm512_cmp_ps_mask(a, a, _CMP_UNORD_Q), v_float(vi_set((int)SL_NAN_BITS))); }
+VERB(vf) v_select_at_most(vf x, vf y, vf a, vf b) { return _mm512_mask_mov_ps(b, _mm512_cmp_ps_mask(x, y, _CMP_LE_OQ), a); }
+
+VERB(vd) vd_widen(vf a) { return (vd){_mm512_cvtps_pd(_mm512_castps512_ps256(a)), _mm512_cvtps_pd(_mm512_extractf32x8_ps(a, 1))}; }
+VERB(vf) vd_narrow(vd a) { return _mm512_insertf32x8(_mm512_castps256_ps512(_mm512_cvtpd_ps(a.low)), _mm512_cvtpd_ps(a.high), 1); }
+VERB(vd) vd_set(double a) { return (vd){_mm512_set1_pd(a), _mm512_set1_pd(a)}; }
+VERB(vd) vd_fma(vd a, vd b, vd c) { return (vd){_mm512_fmadd_pd(a.low, b.low, c.low), _mm512_fmadd_pd(a.high, b.high, c.high)}; }
+VERB(vd) vd_add(vd a, vd b) { return (vd){_mm512_add_pd(a.low, b.low), _mm512_add_pd(a.high, b.high)}; }
+VERB(vd) vd_sub(vd a, vd b) { return (vd){_mm512_sub_pd(a.low, b.low), _mm512_sub_pd(a.high, b.high)}; }
+VERB(vd) vd_mul(vd a, vd b) { return (vd){_mm512_mul_pd(a.low, b.low), _mm512_mul_pd(a.high, b.high)}; }
+VERB(vd) vd_div(vd a, vd b) { return (vd){_mm512_div_pd(a.low, b.low), _mm512_div_pd(a.high, b.high)}; }
+VERB(vd) vd_max(vd a, vd b) { return (vd){_mm512_max_pd(a.low, b.low), _mm512_max_pd(a.high, b.high)}; }
+VERB(vd) vd_min(vd a, vd b) { return (vd){_mm512_min_pd(a.low, b.low), _mm512_min_pd(a.high, b.high)}; }
+VERB(__m512d) power_of_2(__m512d a)
+{
+    return _mm512_castsi512_pd(_mm512_add_epi64(_mm512_slli_epi64(_mm512_castpd_si512(a), 52), _mm512_set1_epi64(INT64_C(1023) << 52)));
+}
+VERB(vd) vd_power_of_2(vd a) { return (vd){power_of_2(a.low), power_of_2(a.high)}; }
 #undef VERB
 /* clang-format on */
 

@@ -4,11 +4,15 @@
 
 #include <immintrin.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "kernel/kernel.h"
 
 typedef __m256 vf;
 typedef __m256i vi;
+typedef struct vd {
+    __m256d low, high;
+} vd;
 
 /* 12 accumulators, 3 broadcasts and one weight vector: the 16 registers. */
 enum { V_LANES = 8 };
@@ -56,7 +60,23 @@ VERB(vf) v_canonical(vf a)
     const vf nan = v_float(vi_set((int)SL_NAN_BITS));
     return _mm256_blendv_ps(a, nan, _mm256_cmp_ps(a, a, _CMP_UNORD_Q));
 }
+VERB(vf) v_select_at_most(vf x, vf y, vf a, vf b) { return _mm256_blendv_ps(b, a, _mm256_cmp_ps(x, y, _CMP_LE_OQ)); }
 
+VERB(vd) vd_widen(vf a) { return (vd){_mm256_cvtps_pd(_mm256_castps256_ps128(a)), _mm256_cvtps_pd(_mm256_extractf128_ps(a, 1))}; }
+VERB(vf) vd_narrow(vd a) { return _mm256_set_m128(_mm256_cvtpd_ps(a.high), _mm256_cvtpd_ps(a.low)); }
+VERB(vd) vd_set(double a) { return (vd){_mm256_set1_pd(a), _mm256_set1_pd(a)}; }
+VERB(vd) vd_fma(vd a, vd b, vd c) { return (vd){_mm256_fmadd_pd(a.low, b.low, c.low), _mm256_fmadd_pd(a.high, b.high, c.high)}; }
+VERB(vd) vd_add(vd a, vd b) { return (vd){_mm256_add_pd(a.low, b.low), _mm256_add_pd(a.high, b.high)}; }
+VERB(vd) vd_sub(vd a, vd b) { return (vd){_mm256_sub_pd(a.low, b.low), _mm256_sub_pd(a.high, b.high)}; }
+VERB(vd) vd_mul(vd a, vd b) { return (vd){_mm256_mul_pd(a.low, b.low), _mm256_mul_pd(a.high, b.high)}; }
+VERB(vd) vd_div(vd a, vd b) { return (vd){_mm256_div_pd(a.low, b.low), _mm256_div_pd(a.high, b.high)}; }
+VERB(vd) vd_max(vd a, vd b) { return (vd){_mm256_max_pd(a.low, b.low), _mm256_max_pd(a.high, b.high)}; }
+VERB(vd) vd_min(vd a, vd b) { return (vd){_mm256_min_pd(a.low, b.low), _mm256_min_pd(a.high, b.high)}; }
+VERB(__m256d) power_of_2(__m256d a)
+{
+    return _mm256_castsi256_pd(_mm256_add_epi64(_mm256_slli_epi64(_mm256_castpd_si256(a), 52), _mm256_set1_epi64x(INT64_C(1023) << 52)));
+}
+VERB(vd) vd_power_of_2(vd a) { return (vd){power_of_2(a.low), power_of_2(a.high)}; }
 #undef VERB
 /* clang-format on */
 

@@ -12,6 +12,7 @@
 
 typedef float vf;   /* V_LANES floats */
 typedef int32_t vi; /* as many 32-bit integers; sums wrap */
+typedef double vd;  /* as many doubles */
 
 /* Floats of a vector, and rows of a full register tile. */
 enum { V_LANES = 1 };
@@ -67,6 +68,26 @@ VERB(vf) v_in_register(vf a) { return a; } /* a, loaded once for all its uses: c
 VERB(vf) v_lookup(const float table[8], vi index) { return table[index & 7]; } /* by the low 3 bits */
 VERB(vf) v_select_negative(vf x, vf a, vf b) { return v_bits(x) < 0 ? a : b; } /* a where x's sign bit is set */
 VERB(vf) v_canonical(vf a) { return a == a ? a : v_float((vi)SL_NAN_BITS); } /* any NaN to the one NaN */
+VERB(vf) v_select_at_most(vf x, vf y, vf a, vf b) { return x <= y ? a : b; } /* a where x <= y; b if either is NaN */
+
+VERB(vd) vd_widen(vf a) { return (double)a; }
+VERB(vf) vd_narrow(vd a) { return (float)a; } /* rounded once, to subnormals and infinities as well */
+VERB(vd) vd_set(double a) { return a; }
+VERB(vd) vd_fma(vd a, vd b, vd c) { return fma(a, b, c); }
+VERB(vd) vd_add(vd a, vd b) { return a + b; }
+VERB(vd) vd_sub(vd a, vd b) { return a - b; }
+VERB(vd) vd_mul(vd a, vd b) { return a * b; }
+VERB(vd) vd_div(vd a, vd b) { return a / b; }
+VERB(vd) vd_max(vd a, vd b) { return a > b ? a : b; } /* b if either is NaN, as maxpd */
+VERB(vd) vd_min(vd a, vd b) { return a < b ? a : b; }
+VERB(vd) vd_power_of_2(vd a) /* 2^n of a = n + 3 * 2^51, |n| <= 1022, whose encoding ends in n; of a NaN any double */
+{
+    uint64_t bits;
+    memcpy(&bits, &a, sizeof bits);
+    bits = (bits << 52) + (UINT64_C(1023) << 52);
+    memcpy(&a, &bits, sizeof a);
+    return a;
+}
 #undef VERB
 /* clang-format on */
 

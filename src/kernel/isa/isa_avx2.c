@@ -4,5 +4,5 @@
 #endif
 #define SL_ISA SLUICE_ISA_AVX2
 #define SL_KERNEL sl_kernel_avx2
-#include "kernel/simd_avx2.h"
+#include "kernel/isa/simd_avx2.h"
 #include "kernel/table.h"

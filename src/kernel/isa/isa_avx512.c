@@ -4,5 +4,5 @@
 #endif
 #define SL_ISA SLUICE_ISA_AVX512
 #define SL_KERNEL sl_kernel_avx512
-#include "kernel/simd_avx512.h"
+#include "kernel/isa/simd_avx512.h"
 #include "kernel/table.h"

@@ -1,5 +1,5 @@
 /* The kernels for any CPU, in plain C. */
 #define SL_ISA SLUICE_ISA_SCALAR
 #define SL_KERNEL sl_kernel_scalar
-#include "kernel/simd_scalar.h"
+#include "kernel/isa/simd_scalar.h"
 #include "kernel/table.h"
