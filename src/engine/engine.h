@@ -11,18 +11,28 @@
 
 /** One direction of one layer, packed. */
 typedef struct sl_packed {
-    const sl_layer_dir *dir;        /* its sizes */
-    size_t width;                   /* floats of a packed row of its gates */
-    size_t state_stride;            /* floats between rows of its h or c */
-    float *panels;                  /* fused: memory of weights_ih and weights_hh, whose panels of one block follow each other */
-    sl_packed_matrix weights_ih;    /* fused: W; no terms where there is a table */
-    sl_packed_matrix weights_hh;    /* fused: U */
+    const sl_layer_dir *dir;     /* its sizes */
+    size_t width;                /* floats of a packed row of its gates */
+    size_t h_stride, c_stride;   /* floats between rows of its h, and of its c and m */
+    sluice_cell cell;            /* its description, with the activations that DEFAULT stands for */
+    bool is_plain;               /* the fused step computes its cell: it has no options but biases, projection and initial state */
+    unsigned phases;             /* of an iteration: threads that share the layer-direction wait for each other after each */
+    float *panels;               /* fused: memory of weights_ih and weights_hh, whose panels of one block follow each other */
+    sl_packed_matrix weights_ih; /* fused: W; no terms where there is a table */
+    sl_packed_matrix weights_hh; /* fused: U */
     sl_packed_matrix weights_table; /* W, where there is a table */
     sl_packed_matrix weights_back;  /* for training: U transposed, as sl_step_grad reads it */
     float *transpose_ih;            /* BLIS: [inputs][width]; NULL otherwise and where there is a table */
     float *transpose_hh;            /* BLIS: [H][width] */
     float *bias;                    /* packed row */
     float *weight_ih;               /* for training: canonical [4H][inputs] */
+    sl_packed_matrix projection;    /* W_p, a block being 4 * lanes of the P outputs; no panels without one, and for BLIS */
+    float *transpose_projection;    /* BLIS: [H][projection_width]; NULL otherwise */
+    float *projection_bias;         /* packed row; zeros without a bias */
+    size_t projection_width;        /* floats of such a row; 0: no projection */
+    float *peepholes;               /* [3][c_stride], or NULL */
+    float *gain, *shift;            /* of layer normalisation: [5][c_stride] each, or NULL */
+    float *initial_h, *initial_c;   /* the states before the first step that were learned; NULL: zeros */
     float *table;                   /* layer 0 with an embedding: [V] packed rows, embedding x W + b; else NULL */
 } sl_packed;
 
@@ -32,7 +42,7 @@ typedef struct sl_limits {
     unsigned cpus;                        /* that this process may use */
     size_t layer_lines, all_lines;        /* cache lines of units: of the LSTM layer that has most, and of all */
     size_t widest_row;                    /* floats of the longest packed row of gates */
-    size_t widest_state;                  /* the largest state_stride */
+    size_t widest_state;                  /* the longest row of h or c */
     bool wavefronts;                      /* whether all LSTM layers can run at once, each a time chunk behind the one below it */
     size_t auto_hoisted_rows;   /* input products are hoisted for so few running rows, even if a plan does not ask for it */
     size_t row_block_rows;      /* most rows of a row block */
@@ -85,6 +95,15 @@ static inline size_t sl_odd_lines(size_t floats)
     return (lines + (lines % 2 == 0)) * SL_LINE_FLOATS;
 }
 
+/** Zeroed floats of the engine's own, counted; NULL: out of memory. Sizes were checked when the model was made. */
+static inline float *sl_engine_take_floats(sluice_engine *engine, size_t count)
+{
+    float *floats = sl_alloc_array(count, sizeof *floats);
+    if (floats)
+        engine->packed_bytes += count * sizeof *floats;
+    return floats;
+}
+
 /** Describe a step of `blocks` blocks of units of a layer-direction, from `block` on. Its rows, their pointers and states are the
  * caller's to fill in. Fields are set one by one: a struct that is made elsewhere and copied has to wait for the stores. */
 static inline void sl_engine_set_step(const sluice_engine *engine, const sl_packed *packed, size_t block, size_t blocks,
@@ -94,7 +113,8 @@ static inline void sl_engine_set_step(const sluice_engine *engine, const sl_pack
     step->units = units < rest ? units : rest;
     sl_packed_set_range(&packed->weights_ih, block, blocks, &step->weights_ih);
     sl_packed_set_range(&packed->weights_hh, block, blocks, &step->weights_hh);
-    step->state_stride = packed->state_stride;
+    step->h_stride = packed->h_stride;
+    step->state_stride = packed->c_stride;
     step->gate_stride = packed->dir->hidden;
     step->y = NULL;
     step->gates = NULL;

@@ -6,9 +6,11 @@
 #include "base/struct_size.h"
 #include "base/system/cpu.h"
 #include "base/system/threads.h"
+#include "engine/cell_options.h"
 #include "engine/environment.h"
 #include "engine/forward/workspace_pool.h"
 #include "engine/pack.h"
+#include "engine/pack_cell.h"
 #include "engine/schedule/limits.h"
 #include "model/model.h"
 #include "sluice_train.h"
@@ -18,15 +20,6 @@
 /* A larger table than this is not made: the embedding's rows are multiplied as any x is. 256 MiB holds a vocabulary of 16,000
  * for H = 1024. For training it is made anew after each update, and pays while it has fewer rows than a batch has steps. */
 enum { TABLE_MAX_BYTES = 1 << 28, TRAINED_TABLE_MAX_ROWS = 1024 };
-
-/* Zeroed floats, counted in the engine; sizes were checked when the model was made. */
-static float *take_floats(sluice_engine *engine, size_t count)
-{
-    float *floats = sl_alloc_array(count, sizeof *floats);
-    if (floats)
-        engine->packed_bytes += count * sizeof *floats;
-    return floats;
-}
 
 /* The columns of the gates. */
 static sl_columns gate_columns(const sluice_engine *engine, const sl_packed *packed)
@@ -61,7 +54,7 @@ static bool fits_table(const sluice_engine *engine)
 static bool allocate_matrix(sluice_engine *engine, const sl_columns *columns, size_t terms, sl_packed_matrix *matrix)
 {
     *matrix = sl_packed_layout(columns, terms);
-    matrix->panels = take_floats(engine, sl_packed_floats(matrix));
+    matrix->panels = sl_engine_take_floats(engine, sl_packed_floats(matrix));
     return matrix->panels != NULL;
 }
 
@@ -70,7 +63,7 @@ static bool allocate_matrix(sluice_engine *engine, const sl_columns *columns, si
 static bool allocate_table(sluice_engine *engine, sl_packed *packed)
 {
     const size_t floats = engine->shape.vocabulary * packed->width;
-    packed->table = take_floats(engine, floats);
+    packed->table = sl_engine_take_floats(engine, floats);
     const sl_columns columns = gate_columns(engine, packed);
     engine->table_bytes += packed->table ? floats * sizeof(float) : 0;
     return packed->table && allocate_matrix(engine, &columns, packed->dir->inputs, &packed->weights_table);
@@ -80,7 +73,7 @@ static bool allocate_table(sluice_engine *engine, sl_packed *packed)
 static bool allocate_pair(sluice_engine *engine, const sl_columns *columns, size_t inputs, sl_packed *packed)
 {
     const sl_packed_matrix both = sl_packed_layout(columns, inputs + packed->dir->h_width);
-    packed->panels = take_floats(engine, sl_packed_floats(&both));
+    packed->panels = sl_engine_take_floats(engine, sl_packed_floats(&both));
     packed->weights_ih = packed->weights_hh = both;
     packed->weights_ih.terms = inputs;
     packed->weights_ih.panels = packed->panels;
@@ -93,20 +86,19 @@ static bool allocate_layer(sluice_engine *engine, sl_packed *packed, bool with_t
 {
     const sl_columns columns = gate_columns(engine, packed);
     packed->width = sl_columns_width(&columns);
-    packed->state_stride = sl_odd_lines(packed->dir->hidden);
-    packed->bias = take_floats(engine, packed->width);
-    if (!packed->bias || (with_table && !allocate_table(engine, packed)))
+    packed->bias = sl_engine_take_floats(engine, packed->width);
+    if (!packed->bias || !sl_pack_cell_allocate(engine, packed) || (with_table && !allocate_table(engine, packed)))
         return false;
     if (engine->training) {
-        packed->weight_ih = take_floats(engine, packed->dir->gate_rows * packed->dir->inputs);
+        packed->weight_ih = sl_engine_take_floats(engine, packed->dir->gate_rows * packed->dir->inputs);
         const sl_columns units = unit_columns(engine, packed);
         if (!packed->weight_ih || !allocate_matrix(engine, &units, packed->dir->gate_rows, &packed->weights_back))
             return false;
     }
     const size_t inputs = packed->table ? 0 : packed->dir->inputs;
     if (engine->gemm == SLUICE_GEMM_BLIS) {
-        packed->transpose_hh = take_floats(engine, packed->dir->h_width * packed->width);
-        packed->transpose_ih = inputs ? take_floats(engine, inputs * packed->width) : NULL;
+        packed->transpose_hh = sl_engine_take_floats(engine, packed->dir->h_width * packed->width);
+        packed->transpose_ih = inputs ? sl_engine_take_floats(engine, inputs * packed->width) : NULL;
         return packed->transpose_hh && (!inputs || packed->transpose_ih);
     }
     return allocate_pair(engine, &columns, inputs, packed);
@@ -118,8 +110,8 @@ static bool allocate_head(sluice_engine *engine)
     const sl_columns columns = head_columns(engine);
     const bool has_head = allocate_matrix(engine, &columns, terms, &engine->head);
     engine->head_width = sl_columns_width(&columns);
-    engine->head_bias = take_floats(engine, engine->head_width);
-    engine->head_weight = engine->training ? take_floats(engine, engine->shape.classes * terms) : NULL;
+    engine->head_bias = sl_engine_take_floats(engine, engine->head_width);
+    engine->head_weight = engine->training ? sl_engine_take_floats(engine, engine->shape.classes * terms) : NULL;
     return has_head && engine->head_bias && (engine->head_weight || !engine->training);
 }
 
@@ -136,7 +128,7 @@ static bool allocate_all(sluice_engine *engine)
             return false;
     }
     if (shape->vocabulary && (!with_table || engine->training)) {
-        engine->embedding = take_floats(engine, shape->vocabulary * shape->inputs);
+        engine->embedding = sl_engine_take_floats(engine, shape->vocabulary * shape->inputs);
         if (!engine->embedding)
             return false;
     }
@@ -234,7 +226,8 @@ typedef struct filling {
 static void fill_share(void *context, unsigned thread, unsigned threads)
 {
     const filling *f = context;
-    void (*const parts[])(const sluice_engine *, const sluice_model *, size_t) = {fill_inputs, fill_recurrent, fill_back};
+    void (*const parts[])(const sluice_engine *, const sluice_model *, size_t) = {fill_inputs, fill_recurrent, fill_back,
+                                                                                  sl_pack_cell_fill};
     enum { PARTS = sizeof parts / sizeof parts[0] };
     const sl_float_mode mode = sl_float_mode_set(f->engine->flush_to_zero); /* the table's products are part of the result */
     for (size_t task = thread; task < PARTS * f->engine->network->layer_dirs; task += threads)
@@ -260,7 +253,9 @@ sluice_status sluice_engine_create(const sluice_model *model, const sluice_engin
     if (!model)
         return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_engine_create: model is NULL");
     sl_choice choice;
-    const sluice_status status = sl_choose(options, &choice, error);
+    sluice_status status = sl_choose(options, &choice, error);
+    if (!status && choice.training)
+        status = sl_cells_check_training(model->network, error);
     if (status)
         return status;
 
@@ -330,6 +325,7 @@ void sluice_engine_destroy(sluice_engine *engine)
         sl_free(packed->weights_table.panels);
         sl_free(packed->weight_ih);
         sl_free(packed->weights_back.panels);
+        sl_pack_cell_free(packed);
     }
     sl_free(engine->layers);
     sl_free(engine->tuned_plans);

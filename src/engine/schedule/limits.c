@@ -22,7 +22,8 @@ static void set_sizes(sluice_engine *engine)
     sl_limits *limits = &engine->limits;
     for (size_t k = 0; k < network->layer_dirs; k++) {
         limits->widest_row = sl_size_max(limits->widest_row, engine->layers[k].width);
-        limits->widest_state = sl_size_max(limits->widest_state, engine->layers[k].state_stride);
+        limits->widest_state =
+            sl_size_max(limits->widest_state, sl_size_max(engine->layers[k].h_stride, engine->layers[k].c_stride));
     }
     for (size_t l = 0; l < network->lstm_layers; l++) {
         const size_t lines = sl_unit_lines_sum(engine, network->lstm[l].first, network->lstm[l].directions);
