@@ -48,13 +48,17 @@ static inline float limit_of(float clip)
 
 /* ---- Pre-activations ------------------------------------------------------------------------------------------------------- */
 
-/* A gate's pre-activations out of the packed row. */
+/* A gate's pre-activations out of the packed row. At least one vector: gcc warns of arrays that might stay unset. */
 TILE gather_gate(const cell_chunk *chunk, size_t gate, float *out)
 {
     const sl_cell_update *u = chunk->update;
     const float *from = u->gates + chunk->row * u->gates_stride + chunk->unit * SL_GATES + gate * V_LANES;
-    for (size_t k = 0; k < chunk->count; k += V_LANES, from += BLOCK_FLOATS)
+    size_t k = 0;
+    do {
         v_store(out + k, v_load(from));
+        from += BLOCK_FLOATS;
+        k += V_LANES;
+    } while (k < chunk->count);
 }
 
 TILE normalise(const cell_chunk *chunk, size_t which, const norm_sums *sums, float *values)
