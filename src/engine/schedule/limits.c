@@ -48,7 +48,8 @@ void sl_limits_set(sluice_engine *engine)
     size_t weights = 0; /* of the largest layer-direction */
     for (size_t k = 0; k < engine->network->layer_dirs; k++) {
         const sl_packed *packed = &engine->layers[k];
-        weights = sl_size_max(weights, packed->width * ((packed->table ? 0 : packed->dir->inputs) + packed->dir->h_width));
+        weights = sl_size_max(weights, packed->width * ((packed->table ? 0 : packed->dir->inputs) + packed->dir->h_width) +
+                                           packed->projection_width * packed->dir->hidden);
     }
     const bool weights_beyond_l2 = weights * sizeof(float) > limits->l2_bytes / 2;
     limits->row_block_rows = choose_row_block_rows(engine, weights_beyond_l2);
