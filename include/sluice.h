@@ -1,8 +1,9 @@
 /*
  * Sluice: LSTM networks over batches of sequences on CPUs. Throughput first, the same answer always.
  *
- * This is the core of the public interface: models, engines, streams and the forward call. sluice_train.h has training, and
- * sluice_tools.h what looks at the machine and at execution plans; both include this one. SPDX-License-Identifier: MIT
+ * This is the core of the public interface: models, engines, streams and the forward call. sluice_network.h has
+ * networks as chains of layers, sluice_train.h training, and sluice_tools.h what looks at the machine and at execution plans; all
+ * include this one. SPDX-License-Identifier: MIT
  *
  * The network. For layer l, direction d, step t (taken in reverse order when d = 1) and batch row n, * elementwise:
  *
@@ -32,7 +33,7 @@
  *
  * Other languages. `cc -E -P -DSLUICE_DECLARATIONS_ONLY sluice.h` prints the declarations alone, without includes, attributes or
  * comments, for tools that parse C: Python's cffi takes them as they are (ffi.cdef); others have to know size_t, int32_t, int64_t
- * and uint64_t. Of sluice_train.h and sluice_tools.h it prints those of this header as well.
+ * and uint64_t. Of the other headers it prints those of this one as well.
  */
 #ifndef SLUICE_H
 #define SLUICE_H
@@ -389,6 +390,17 @@ SLUICE_API void sluice_streams_destroy(sluice_streams *streams);
 
 typedef struct sluice_tape sluice_tape; /* sluice_train.h */
 
+/** Most elements of `outputs` of a sluice_batch. */
+#define SLUICE_MAX_OUTPUTS 16
+
+/** Outputs of a layer that a call is to give besides y. Its size stays. */
+typedef struct sluice_output {
+    size_t layer; /**< index in the network: sluice_model_get_network */
+    float *at;    /**< [N][T][W], step t of row n at at[n*row_stride + t*step_stride], zero past a row's end; [N][W] of a layer
+                       that gives one vector of a row. Of an LSTM layer with other steps than ALL the vectors */
+    size_t row_stride, step_stride; /**< both 0: contiguous */
+} sluice_output;
+
 /**
  * One call's sequences and results. Start from zeros ({0}) and set struct_size. Arrays stay the caller's; outputs must not
  * overlap each other or inputs, but hn may be h0 and cn may be c0.
@@ -423,6 +435,13 @@ typedef struct sluice_batch {
                                   probability, else divided by 1 - dropout; 0 <= dropout < 1 */
     uint64_t dropout_key;    /**< which ones: a function of the key, the layer, the row's index, the step and the unit alone */
     unsigned max_threads; /**< threads of this call at most, and of sluice_backward on its tape; 0: the engine's. No bit changes */
+    const uint8_t *mask;  /**< [N][T] with these strides, 0: the step is masked: it keeps the states, and the LSTM layers' outputs
+                               there repeat those of the iteration before (0 before the first); NULL: no step is. Both strides 0:
+                               contiguous, [N][T]. sluice_network.h: masked_outputs_zero */
+    size_t mask_row_stride;
+    size_t mask_step_stride;
+    const sluice_output *outputs; /**< [output_count] what else is wanted */
+    size_t output_count;
 } sluice_batch;
 
 /**

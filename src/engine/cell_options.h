@@ -2,7 +2,7 @@
 #ifndef SLUICE_ENGINE_CELL_OPTIONS_H
 #define SLUICE_ENGINE_CELL_OPTIONS_H
 
-#include "model/network.h"
+#include "model/layer_chain.h"
 
 /** The description of a layer-direction's cell, the plain one's where it has none, with the activations that DEFAULT stands for. */
 sluice_cell sl_cell_resolve(const sl_layer_dir *dir);

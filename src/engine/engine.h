@@ -1,11 +1,12 @@
-/* The engine: a model made ready for this CPU. Immutable once created, but for what it learns and the workspaces it lends. */
+/* The engine: a model made ready for this CPU. Immutable once created, but for its tuned plans, its idle
+ * workspaces, and sluice_engine_set_model. */
 #ifndef SLUICE_ENGINE_ENGINE_H
 #define SLUICE_ENGINE_ENGINE_H
 
 #include "base/memory.h"
 #include "base/size.h"
 #include "kernel/kernel.h"
-#include "model/network.h"
+#include "model/layer_chain.h"
 
 #include <stdbool.h>
 
@@ -36,6 +37,37 @@ typedef struct sl_packed {
     float *table;                   /* layer 0 with an embedding: [V] packed rows, embedding x W + b; else NULL */
 } sl_packed;
 
+typedef enum sl_step_kind { SL_STEP_DENSE, SL_STEP_AFFINE, SL_STEP_ACTIVATION, SL_STEP_MERGE } sl_step_kind;
+
+/** A layer that computes each step by itself; also the merge of an LSTM layer's two directions. */
+typedef struct sl_step_layer {
+    sl_step_kind kind;
+    size_t layer;           /* of the network */
+    size_t inputs, outputs; /* floats of a step */
+    size_t width;           /* floats of a row of its results in scratch memory: whole packed rows */
+    sluice_merge merge;
+    sluice_activation activation;
+    sl_packed_matrix weights; /* dense: W */
+    float *bias;              /* dense: packed row, zeros without a bias */
+    float *scale, *shift;     /* affine */
+    float *weight;            /* dense, for training: canonical [outputs][inputs] */
+} sl_step_layer;
+
+/** The layers besides the LSTM layers and the embedding, and where they stand. */
+typedef struct sl_step_layers {
+    sl_step_layer *all; /* [count] in the network's order */
+    size_t count;
+    size_t *before; /* [lstm_layers + 1]: the first behind LSTM layer l - 1: all[before[l]] .. all[before[l+1] - 1] stand before
+                           * layer l, those from before[lstm_layers] on behind the last */
+    size_t reduced; /* where the steps are reduced to one vector: before all[reduced] */
+    sluice_steps reduces; /* and how; ALL: they are not */
+    size_t
+        *input_buffer; /* [lstm_layers + 1] the buffer that LSTM layer l reads, SIZE_MAX: the batch's input; the last: its outputs'
+                           * if `keeps` */
+    bool keeps;        /* outputs of the last LSTM layer go to a buffer for the layers behind it; y is copied from there */
+    size_t widest;     /* floats of a vector: the largest width and inputs; 0: there are no such layers */
+} sl_step_layers;
+
 /** What schedules follow from: the CPU, and sizes that the engine's weights have against its caches. */
 typedef struct sl_limits {
     size_t l1d_bytes, l2_bytes, l3_bytes; /* as one core sees them; never 0 */
@@ -43,6 +75,9 @@ typedef struct sl_limits {
     size_t layer_lines, all_lines;        /* cache lines of units: of the LSTM layer that has most, and of all */
     size_t widest_row;                    /* floats of the longest packed row of gates */
     size_t widest_state;                  /* the longest row of h or c */
+    size_t widest_buffer;                 /* floats of a step in a buffer between layers */
+    size_t between;                       /* arrays that layers write for other layers */
+    size_t wavefront_buffers;             /* buffers for these in a wavefront; in other plans 2 at most */
     bool wavefronts;                      /* whether all LSTM layers can run at once, each a time chunk behind the one below it */
     size_t auto_hoisted_rows;   /* input products are hoisted for so few running rows, even if a plan does not ask for it */
     size_t row_block_rows;      /* most rows of a row block */
@@ -75,17 +110,28 @@ struct sluice_engine {
     bool training;
     unsigned long models; /* that it has been given */
     size_t packed_bytes, table_bytes;
-    sl_packed *layers;     /* [layer-directions] */
-    float *embedding;      /* [V][I] where no table is, and for training; else NULL */
-    sl_packed_matrix head; /* no panels without a head */
-    float *head_bias;      /* packed row */
-    float *head_weight;    /* for training: canonical [C][D*H] */
-    size_t head_width;     /* floats of a packed row of the head */
+    sl_packed *layers; /* [layer-directions] */
+    float *embedding;  /* [V][I] where no table is, and for training; else NULL */
+    sl_step_layers steps;
     sl_limits limits;
     sl_tuned_plan *tuned_plans; /* [tuned_plan_count], sorted by rows, then steps; owned */
     size_t tuned_plan_count;
     struct sl_pool *pool; /* workspaces of calls that bring none */
 };
+
+/** Zeroed floats, counted in the engine's packed_bytes; NULL: there is no memory. Sizes were checked when the model was made. */
+static inline float *sl_engine_take_floats(sluice_engine *engine, size_t count)
+{
+    float *floats = sl_alloc_array(count, sizeof *floats);
+    engine->packed_bytes += floats ? count * sizeof *floats : 0;
+    return floats;
+}
+
+/** The head of a network made of a shape; NULL: there is none. */
+static inline const sl_step_layer *sl_engine_head(const sluice_engine *engine)
+{
+    return engine->network->is_shape && engine->steps.count ? &engine->steps.all[engine->steps.count - 1] : NULL;
+}
 
 /** A row's length in floats rounded up to an odd number of cache lines, so that the rows of a tile do not fall into the same cache
  * set. */
@@ -93,15 +139,6 @@ static inline size_t sl_odd_lines(size_t floats)
 {
     const size_t lines = sl_size_div_up(floats, SL_LINE_FLOATS);
     return (lines + (lines % 2 == 0)) * SL_LINE_FLOATS;
-}
-
-/** Zeroed floats of the engine's own, counted; NULL: out of memory. Sizes were checked when the model was made. */
-static inline float *sl_engine_take_floats(sluice_engine *engine, size_t count)
-{
-    float *floats = sl_alloc_array(count, sizeof *floats);
-    if (floats)
-        engine->packed_bytes += count * sizeof *floats;
-    return floats;
 }
 
 /** Describe a step of `blocks` blocks of units of a layer-direction, from `block` on. Its rows, their pointers and states are the

@@ -76,6 +76,15 @@ static void softmax(size_t n, const float *x, float *out)
     }
 }
 
+static void map_affine(size_t n, const float *x, const float *scale, const float *shift, float *out)
+{
+    for (size_t k = 0; k < n; k += V_LANES) {
+        const size_t lanes = n - k < V_LANES ? n - k : V_LANES;
+        const vf result = v_fma(v_load_first(x + k, lanes), v_load_first(scale + k, lanes), v_load_first(shift + k, lanes));
+        v_store_first(out + k, v_canonical(result), lanes);
+    }
+}
+
 static float run_peak(size_t rounds)
 {
     vf acc[SL_PEAK_CHAINS];

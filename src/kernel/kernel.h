@@ -106,6 +106,8 @@ typedef struct sl_kernel {
     void (*add_rows)(size_t rows, size_t n, const float *x, size_t x_stride, float *sum);
     /** out[k] = f(x[k]) for k < n; out may be x. Any function but softmax; DEFAULT is x. */
     void (*activate)(const sluice_activation *activation, size_t n, const float *x, float *out);
+    /** out[k] = x[k] * scale[k] + shift[k], rounded once, for k < n. */
+    void (*affine)(size_t n, const float *x, const float *scale, const float *shift, float *out);
     /** out = softmax of x, for n numbers; out may be x. The sum is one of floats, from 0 in index order; a NaN makes all NaN. */
     void (*softmax)(size_t n, const float *x, float *out);
     /** Run SL_PEAK_CHAINS chains of fused multiply-adds, `rounds` long, in registers only; the result is one lane of their sum. */

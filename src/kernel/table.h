@@ -25,6 +25,7 @@ const sl_kernel SL_KERNEL = {
     .cell_output = cell_output,
     .finish_projection = finish_projection,
     .add_rows = add_rows,
+    .affine = map_affine,
     .activate = activate,
     .softmax = softmax,
     .peak = run_peak,

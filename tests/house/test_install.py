@@ -10,7 +10,7 @@ from support.checks import SOURCE, Checks, build_options, run, stage, staged_env
 from support.consumer import cmake_answers, compiled_answer
 
 FILES = ["sluice.pc", "sluice-config.cmake", "sluice-config-version.cmake"]
-HEADERS = ["sluice.h", "sluice_tools.h", "sluice_train.h"]
+HEADERS = ["sluice.h", "sluice_network.h", "sluice_tools.h", "sluice_train.h"]
 PROGRAMS = ["sluice", "sluice-bench"]
 PAGES = [*PROGRAMS, "sluice-run", "sluice-train", "sluice-info"]
 

@@ -12,6 +12,7 @@
 #include "engine/pack.h"
 #include "engine/pack_cell.h"
 #include "engine/schedule/limits.h"
+#include "engine/step_layers.h"
 #include "model/model.h"
 #include "sluice_train.h"
 
@@ -33,18 +34,13 @@ static sl_columns unit_columns(const sluice_engine *engine, const sl_packed *pac
     return (sl_columns){1, packed->dir->h_width, engine->kernel->lanes};
 }
 
-static sl_columns head_columns(const sluice_engine *engine)
-{
-    return (sl_columns){1, engine->shape.classes, engine->kernel->lanes};
-}
-
 /* With the padding of the widest vectors, whichever are used: a table changes the order of training's sums, which no instruction
  * set may. */
 static bool fits_table(const sluice_engine *engine)
 {
     const sl_columns widest = {SL_GATES, engine->network->dirs[0].hidden, SL_MAX_LANES};
     size_t bytes;
-    return engine->shape.vocabulary &&
+    return engine->shape.vocabulary && engine->steps.input_buffer[0] == SIZE_MAX &&
            sl_size_mul(engine->shape.vocabulary * engine->network->lstm[0].directions, sl_columns_width(&widest) * sizeof(float),
                        &bytes) &&
            bytes <= TABLE_MAX_BYTES && (!engine->training || engine->shape.vocabulary <= TRAINED_TABLE_MAX_ROWS);
@@ -104,22 +100,11 @@ static bool allocate_layer(sluice_engine *engine, sl_packed *packed, bool with_t
     return allocate_pair(engine, &columns, inputs, packed);
 }
 
-static bool allocate_head(sluice_engine *engine)
-{
-    const size_t terms = engine->network->outputs;
-    const sl_columns columns = head_columns(engine);
-    const bool has_head = allocate_matrix(engine, &columns, terms, &engine->head);
-    engine->head_width = sl_columns_width(&columns);
-    engine->head_bias = sl_engine_take_floats(engine, engine->head_width);
-    engine->head_weight = engine->training ? sl_engine_take_floats(engine, engine->shape.classes * terms) : NULL;
-    return has_head && engine->head_bias && (engine->head_weight || !engine->training);
-}
-
 static bool allocate_all(sluice_engine *engine)
 {
     const sluice_shape *shape = &engine->shape;
     engine->layers = sl_alloc_array(engine->network->layer_dirs, sizeof *engine->layers);
-    if (!engine->layers)
+    if (!engine->layers || !sl_step_layers_create(engine))
         return false;
     const bool with_table = fits_table(engine);
     for (size_t k = 0; k < engine->network->layer_dirs; k++) {
@@ -132,7 +117,7 @@ static bool allocate_all(sluice_engine *engine)
         if (!engine->embedding)
             return false;
     }
-    return !shape->classes || allocate_head(engine);
+    return true;
 }
 
 /* ---- Weights into it ------------------------------------------------------------------------------------------------------- */
@@ -203,18 +188,10 @@ static void fill_back(const sluice_engine *engine, const sluice_model *model, si
 static void fill_ends(const sluice_engine *engine, const sluice_model *model)
 {
     const sluice_shape *shape = &engine->shape;
-    const size_t outputs = engine->network->outputs;
-    float *const *head = model->layers[engine->network->description.layer_count - 1].of[0];
     if (engine->embedding)
         memcpy(engine->embedding, model->layers[0].of[0][SLUICE_TENSOR_EMBEDDING],
                shape->vocabulary * shape->inputs * sizeof(float));
-    if (engine->head.panels) {
-        const sl_columns columns = head_columns(engine);
-        sl_pack_panels(&columns, by_rows(head[SLUICE_TENSOR_WEIGHT], outputs), &engine->head);
-        sl_pack_row(&columns, head[SLUICE_TENSOR_BIAS], engine->head_bias);
-    }
-    if (engine->head_weight)
-        memcpy(engine->head_weight, head[SLUICE_TENSOR_WEIGHT], shape->classes * outputs * sizeof(float));
+    sl_step_layers_fill(engine, model);
 }
 
 /* Weights that go into an engine. */
@@ -259,6 +236,10 @@ sluice_status sluice_engine_create(const sluice_model *model, const sluice_engin
     if (status)
         return status;
 
+    const bool is_stack = model->network->is_shape || model->network->lstm_layers == model->network->description.layer_count;
+    if (choice.training && (!is_stack || (model->network->ends && !model->network->is_shape)))
+        return sl_fail(error, SLUICE_STATUS_UNSUPPORTED,
+                       "training: expected a network of LSTM layers and a linear head, found one with other layers");
     sluice_engine *made = sl_alloc(sizeof *made);
     if (!made)
         return sl_fail_memory(error, "an engine", sizeof *made);
@@ -331,9 +312,7 @@ void sluice_engine_destroy(sluice_engine *engine)
     sl_free(engine->tuned_plans);
     sl_pool_destroy(engine->pool);
     sl_free(engine->embedding);
-    sl_free(engine->head.panels);
-    sl_free(engine->head_bias);
-    sl_free(engine->head_weight);
+    sl_step_layers_destroy(&engine->steps);
     sl_network_destroy(engine->network);
     sl_free(engine);
 }

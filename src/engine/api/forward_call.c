@@ -5,6 +5,7 @@
 #include "base/size.h"
 #include "base/struct_size.h"
 #include "base/system/threads.h"
+#include "engine/batch_row.h"
 #include "engine/forward/forward.h"
 #include "engine/forward/tape_record.h"
 #include "engine/forward/workspace_pool.h"
@@ -23,9 +24,96 @@ static sluice_status check_input(const sluice_engine *engine, const sluice_batch
     if (batch->rows && batch->steps && !batch->x && !batch->tokens)
         return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_forward: %s is NULL, but there are %zu rows of up to %zu steps",
                        wants_tokens ? "tokens" : "x", batch->rows, batch->steps);
-    if ((batch->logits || batch->step_logits) && !engine->shape.classes)
+    return SLUICE_STATUS_OK;
+}
+
+/* The mask's strides are filled in. */
+static sluice_status check_mask(const sluice_engine *engine, sluice_batch *batch, sluice_error *error)
+{
+    if (!batch->mask)
+        return SLUICE_STATUS_OK;
+    if (batch->tape)
+        return sl_fail(error, SLUICE_STATUS_UNSUPPORTED, "sluice_forward: a mask with a tape; train without masked steps");
+    if (engine->network->has_order)
+        return sl_fail(error, SLUICE_STATUS_UNSUPPORTED,
+                       "sluice_forward: a mask, but a layer gives its outputs in processing order, whose steps are others");
+    if (!batch->mask_row_stride && !batch->mask_step_stride) {
+        batch->mask_step_stride = 1;
+        batch->mask_row_stride = batch->steps;
+    }
+    return sl_strides_fit(batch->rows, batch->mask_row_stride, batch->steps, batch->mask_step_stride, 1)
+               ? SLUICE_STATUS_OK
+               : sl_fail_size(error, "the mask");
+}
+
+/* A wanted output of a layer. */
+static sluice_status check_output(const sluice_engine *engine, const sluice_batch *batch, const sluice_output *output,
+                                  sluice_error *error)
+{
+    const sl_network *network = engine->network;
+    const size_t layers = network->description.layer_count;
+    if (output->layer >= layers || !output->at)
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_forward: outputs of layer %zu%s; the network has %zu layers",
+                       output->layer, output->at ? "" : ", whose array is NULL", layers);
+    const sluice_layer *layer = &network->description.layers[output->layer];
+    const size_t width = network->widths[output->layer], steps = output->layer < network->reducing_layer ? batch->steps : 1;
+    if (layer->kind == SLUICE_LAYER_EMBEDDING)
+        return sl_fail(error, SLUICE_STATUS_UNSUPPORTED,
+                       "sluice_forward: outputs of layer %zu \"%s\", an embedding, are rows of its table: "
+                       "sluice_model_get_parameter",
+                       output->layer, layer->name);
+    if (network->is_shape && output->layer + 1 == layers && network->ends)
+        return sl_fail(error, SLUICE_STATUS_UNSUPPORTED,
+                       "sluice_forward: outputs of layer %zu \"%s\", the head: ask for logits or step_logits", output->layer,
+                       layer->name);
+    if (batch->tape)
+        return sl_fail(error, SLUICE_STATUS_UNSUPPORTED, "sluice_forward: outputs of layers with a tape; ask for y");
+    if (!sl_strides_fit(batch->rows, output->row_stride, steps, output->step_stride, width))
+        return sl_fail_size(error, "outputs of a layer");
+    if (batch->rows && steps && sl_strides_overlap(batch->rows, output->row_stride, steps, output->step_stride, width))
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT,
+                       "sluice_forward: strides (row %zu, step %zu) make outputs of layer %zu \"%s\" overlap", output->row_stride,
+                       output->step_stride, output->layer, layer->name);
+    return SLUICE_STATUS_OK;
+}
+
+/* Copy the wanted outputs of layers into `known`, and fill in their strides; the batch has the copies then. */
+static sluice_status check_outputs(const sluice_engine *engine, sluice_batch *batch, sluice_output known[SLUICE_MAX_OUTPUTS],
+                                   sluice_error *error)
+{
+    const sl_network *network = engine->network;
+    if (batch->output_count > SLUICE_MAX_OUTPUTS || (batch->output_count && !batch->outputs))
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_forward: %zu outputs of layers%s; expected at most %d",
+                       batch->output_count, batch->outputs ? "" : ", but outputs is NULL", SLUICE_MAX_OUTPUTS);
+    for (size_t k = 0; k < batch->output_count; k++) {
+        known[k] = batch->outputs[k];
+        if (!known[k].row_stride && !known[k].step_stride && known[k].layer < network->description.layer_count) {
+            known[k].step_stride = network->widths[known[k].layer];
+            known[k].row_stride = known[k].step_stride * (known[k].layer < network->reducing_layer ? batch->steps : 1);
+        }
+        const sluice_status status = check_output(engine, batch, &known[k], error);
+        if (status)
+            return status;
+    }
+    batch->outputs = known;
+    return SLUICE_STATUS_OK;
+}
+
+/* Whether the network's end gives what is asked for. */
+static sluice_status check_ends(const sluice_engine *engine, const sluice_batch *batch, sluice_error *error)
+{
+    const sl_network *network = engine->network;
+    if ((batch->logits || batch->step_logits) && !network->ends)
         return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_forward: %s are asked for, but the model has no head",
                        batch->logits ? "logits" : "step_logits");
+    const bool has_steps = engine->steps.reduces == SLUICE_STEPS_ALL;
+    if (!network->is_shape && (has_steps ? batch->logits : batch->step_logits))
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_forward: the network gives %s; ask for %s instead of %s",
+                       has_steps ? "outputs at every step" : "one vector for each row", has_steps ? "step_logits" : "logits",
+                       has_steps ? "logits" : "step_logits");
+    if (network->is_shape && batch->step_logits && !batch->y && !batch->tape)
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT,
+                       "sluice_forward: step_logits are made of y; give y, or a tape, which holds it");
     return SLUICE_STATUS_OK;
 }
 
@@ -65,8 +153,8 @@ static sluice_status check_tokens(const sluice_engine *engine, const sluice_batc
 {
     const uint32_t vocabulary = (uint32_t)engine->shape.vocabulary;
     for (size_t row = 0; batch->tokens && row < batch->rows; row++) {
-        const int32_t *tokens = batch->tokens + (batch->x_offsets ? batch->x_offsets[row] : row * batch->x_row_stride);
-        const size_t steps = batch->lengths ? (size_t)batch->lengths[row] : batch->steps;
+        const int32_t *tokens = batch->tokens + sl_row_offset(batch->x_offsets, batch->x_row_stride, row);
+        const size_t steps = sl_row_length(batch->lengths, batch->steps, row);
         for (size_t t = 0; t < steps; t++)
             if ((uint32_t)tokens[t * batch->x_step_stride] >= vocabulary)
                 return sl_fail_row(error, SLUICE_STATUS_BAD_DATA, row, t, "token %d; expected 0..%u, the model's vocabulary",
@@ -100,9 +188,12 @@ static sluice_status check_objects(const sluice_engine *engine, const sluice_wor
 }
 
 /* Check a batch, the caller's copied, and fill in its strides. */
-static sluice_status check_batch(const sluice_engine *engine, sluice_batch *batch, sluice_error *error)
+static sluice_status check_batch(const sluice_engine *engine, sluice_batch *batch, sluice_output known[SLUICE_MAX_OUTPUTS],
+                                 sluice_error *error)
 {
     sluice_status status = check_input(engine, batch, error);
+    if (!status)
+        status = check_ends(engine, batch, error);
     if (!status)
         status = check_strides(engine, batch, error);
     if (!status)
@@ -111,6 +202,10 @@ static sluice_status check_batch(const sluice_engine *engine, sluice_batch *batc
         status = check_tokens(engine, batch, error);
     if (!status)
         status = check_streams(engine, batch, error);
+    if (!status)
+        status = check_mask(engine, batch, error);
+    if (!status)
+        status = check_outputs(engine, batch, known, error);
     return status;
 }
 
@@ -118,10 +213,10 @@ static sluice_status check_batch(const sluice_engine *engine, sluice_batch *batc
 static sluice_status acquire(const sluice_engine *engine, const sluice_batch *batch, sluice_workspace **workspace,
                              sluice_error *error)
 {
-    const size_t steps = sl_longest_row(batch->rows, batch->steps, batch->lengths);
+    const sl_batch_size size = {batch->rows, sl_longest_row(batch->rows, batch->steps, batch->lengths), batch->mask != NULL};
     const bool borrows = !*workspace;
-    sluice_status status = borrows ? sl_pool_take(engine->pool, engine, batch->rows, steps, workspace, error)
-                                   : sl_workspace_fit(*workspace, batch->rows, steps, error);
+    sluice_status status =
+        borrows ? sl_pool_take(engine->pool, engine, size, workspace, error) : sl_workspace_fit(*workspace, size, error);
     if (status || !batch->streams)
         return status;
     status = sl_streams_take(batch->streams, batch->slots, batch->rows, error);
@@ -134,11 +229,12 @@ sluice_status sluice_forward(const sluice_engine *engine, sluice_workspace *work
                              sluice_error *error)
 {
     sluice_batch checked;
+    sluice_output outputs[SLUICE_MAX_OUTPUTS];
     sluice_status status = check_objects(engine, workspace, error);
     if (!status)
         status = sl_struct_take(&checked, batch, SL_STRUCT(sluice_batch), "sluice_forward", error);
     if (!status)
-        status = check_batch(engine, &checked, error);
+        status = check_batch(engine, &checked, outputs, error);
     if (!status)
         status = sl_tape_record_begin(engine, &checked, error);
     if (status)

@@ -2,7 +2,7 @@
 #include "engine/backward/grad.h"
 
 #include "engine/blis_gemm.h"
-#include "engine/forward/partial_sums.h"
+#include "engine/tape/partial_sums.h"
 
 #include <string.h>
 
@@ -106,7 +106,7 @@ static void sum_tile(const sl_grad_thread *thread, tile part, size_t partial_sum
 
 static sl_operand head_of(const sluice_tape *tape)
 {
-    return (sl_operand){tape->engine->head_weight, tape->engine->network->outputs, false};
+    return (sl_operand){sl_engine_head(tape->engine)->weight, tape->engine->network->outputs, false};
 }
 
 static void make_final(const sl_grad_thread *thread, size_t row, size_t count)

@@ -6,8 +6,10 @@
 
 #include "base/size.h"
 #include "base/system/cpu.h"
+#include "engine/batch_row.h"
 #include "engine/forward/recurrence.h"
 #include "engine/forward/row_block.h"
+#include "engine/forward/tail.h"
 #include "engine/forward/tape_record.h"
 #include "engine/forward/workspace_pool.h"
 #include "engine/schedule/candidates.h"
@@ -18,21 +20,42 @@ static void wait_for_group(sl_forward_thread *t)
     sl_barrier_wait(t->flags, t->threads, t->index, &t->arrivals);
 }
 
-/* What an LSTM layer reads of a time chunk, or where its outputs go. */
-static sl_layer_rows get_layer_rows(const sl_forward_thread *t, size_t layer, size_t chunk, bool outputs)
+/* A buffer between layers, for a time chunk. */
+static sl_layer_rows get_buffer(const sl_forward_thread *t, size_t buffer, size_t width, size_t chunk)
 {
-    const sl_network *network = t->call->engine->network;
-    if (t->call->batch->tape)
-        return sl_tape_layer_rows(t->call->batch->tape, layer, outputs);
-    const size_t layers_below = layer + outputs;
-    if (layers_below == 0 || layers_below == network->lstm_layers)
-        return (sl_layer_rows){.at = NULL};
-    const size_t buffer = t->wavefront ? 2 * (layers_below - 1) + chunk % 2 : (layers_below - 1) % 2;
-    const size_t from = chunk * t->chunk_steps;
-    return (sl_layer_rows){.at = t->group->layer_buffers + buffer * t->row_count * t->chunk_steps * network->widest_output,
-                           .width = network->lstm[layers_below - 1].outputs,
+    const size_t from = chunk * t->chunk_steps, floats = t->row_count * t->chunk_steps * t->call->engine->limits.widest_buffer;
+    return (sl_layer_rows){.at = t->group->layer_buffers + buffer * floats,
+                           .width = width,
                            .from = from,
                            .steps = sl_size_min(t->group->lengths[0] - from, t->chunk_steps)};
+}
+
+/* What an LSTM layer reads of a time chunk. */
+static sl_layer_rows get_inputs(const sl_forward_thread *t, size_t layer, size_t chunk)
+{
+    const sluice_engine *engine = t->call->engine;
+    const size_t buffer = t->wavefront ? 2 * (layer - 1) + chunk % 2 : engine->steps.input_buffer[layer];
+    if (t->call->batch->tape)
+        return sl_tape_layer_rows(t->call->batch->tape, layer, false);
+    if (t->wavefront ? layer == 0 : buffer == SIZE_MAX)
+        return (sl_layer_rows){.at = NULL};
+    return get_buffer(t, buffer, engine->network->lstm[layer].inputs, chunk);
+}
+
+/* Where its outputs go. */
+static sl_layer_rows get_outputs(const sl_forward_thread *t, size_t layer, size_t chunk)
+{
+    const sluice_engine *engine = t->call->engine;
+    const bool is_last = layer + 1 == engine->network->lstm_layers;
+    if (t->call->batch->tape)
+        return sl_tape_layer_rows(t->call->batch->tape, layer, true);
+    if (is_last && !t->call->keeps)
+        return (sl_layer_rows){.at = NULL};
+    const size_t outputs = engine->network->lstm[layer].outputs;
+    if (t->wavefront)
+        return get_buffer(t, 2 * layer + (is_last ? 0 : chunk % 2), outputs, chunk);
+    const size_t input = engine->steps.input_buffer[layer];
+    return get_buffer(t, input == SIZE_MAX ? 0 : 1 - input, outputs, chunk);
 }
 
 /* Begin the recurrences of this thread's units in an LSTM layer and time chunk; of a wavefront, in all layers, each a chunk behind the
@@ -60,8 +83,8 @@ static size_t begin_recurrences(sl_forward_thread *t, size_t layer, size_t chunk
         p->blocks = range->blocks;
         p->from = own_chunk * t->chunk_steps;
         p->to = p->from + sl_size_min(steps - p->from, t->chunk_steps);
-        p->below = get_layer_rows(t, own_layer, own_chunk, false);
-        p->above = get_layer_rows(t, own_layer, own_chunk, true);
+        p->below = get_inputs(t, own_layer, own_chunk);
+        p->above = get_outputs(t, own_layer, own_chunk);
         floats += p->blocks * sl_block_floats(engine->kernel);
     }
     /* The buffer of hoisted products is shared where recurrences run alternately; else each has all of it. */
@@ -113,10 +136,44 @@ static void run_layer_chunk(sl_forward_thread *t, size_t layer, size_t chunk)
 static size_t divide_steps(sl_forward_thread *t)
 {
     const size_t steps = t->group->lengths[0];
+    t->chunk_steps = 0;
     if (steps == 0)
         return 0;
     t->chunk_steps = sl_chunk_steps(t->call->engine, &t->call->sizes, t->wavefront, t->row_count, steps);
     return sl_size_div_up(steps, t->chunk_steps);
+}
+
+/* Take a time chunk through the step layers before an LSTM layer. */
+static void run_steps_before(sl_forward_thread *t, size_t layer, size_t chunk)
+{
+    const sl_step_layers *steps = &t->call->engine->steps;
+    if (steps->before[layer] == steps->before[layer + 1])
+        return;
+    const sl_layer_rows from = layer ? get_outputs(t, layer - 1, chunk) : (sl_layer_rows){.at = NULL};
+    const sl_layer_rows to = get_inputs(t, layer, chunk);
+    sl_steps_run_before(t, layer, &from, &to);
+    wait_for_group(t);
+}
+
+/* Give the caller outputs of an LSTM layer before the last. */
+static void give_layer_outputs(sl_forward_thread *t, size_t layer, size_t chunk)
+{
+    const size_t from = chunk * t->chunk_steps;
+    if (!t->call->gives_layers || layer + 1 == t->call->engine->network->lstm_layers)
+        return;
+    const sl_layer_rows outputs = get_outputs(t, layer, chunk);
+    sl_steps_give_outputs(t, layer, &outputs, from, t->call->batch->mask ? SIZE_MAX : from + t->chunk_steps);
+}
+
+/* Take a time chunk through what is behind the last LSTM layer. */
+static void run_tail(sl_forward_thread *t, size_t chunk)
+{
+    const size_t from = chunk * t->chunk_steps;
+    if (!t->call->runs_tail)
+        return;
+    const sl_layer_rows outputs = get_outputs(t, t->call->engine->network->lstm_layers - 1, chunk);
+    sl_tail_run_steps(t, &outputs, from, t->call->batch->mask ? SIZE_MAX : from + t->chunk_steps);
+    wait_for_group(t);
 }
 
 static void run_row_block(sl_forward_thread *t)
@@ -125,15 +182,21 @@ static void run_row_block(sl_forward_thread *t)
     sl_row_block_load(t);
     wait_for_group(t);
     const size_t chunks = divide_steps(t);
-    if (t->wavefront)
-        for (size_t round = 0; chunks && round < chunks + layers - 1; round++)
-            run_layer_chunk(t, 0, round);
-    else
-        for (size_t chunk = 0; chunk < chunks; chunk++)
-            for (size_t layer = 0; layer < layers; layer++)
-                run_layer_chunk(t, layer, chunk);
-    const sl_layer_rows outputs = get_layer_rows(t, layers - 1, 0, true);
-    sl_row_block_store(t, &outputs);
+    for (size_t round = 0; t->wavefront && chunks && round < chunks + layers - 1; round++) {
+        run_layer_chunk(t, 0, round);
+        if (round + 1 >= layers)
+            run_tail(t, round + 1 - layers);
+    }
+    /* Masked steps have outputs even where no row has any other. */
+    for (size_t chunk = 0; !t->wavefront && (chunk < chunks || (t->call->batch->mask && chunk == 0)); chunk++) {
+        for (size_t layer = 0; layer < layers; layer++) {
+            run_steps_before(t, layer, chunk);
+            run_layer_chunk(t, layer, chunk);
+            give_layer_outputs(t, layer, chunk);
+        }
+        run_tail(t, chunk);
+    }
+    sl_row_block_store(t);
     wait_for_group(t);
 }
 
@@ -146,7 +209,7 @@ static bool next_row_block(sl_forward_thread *t)
     t->row_count = 0;
     if (t->rows_left == 0)
         return false;
-    const size_t steps = call->batch->lengths ? (size_t)call->batch->lengths[t->rows[0]] : call->batch->steps;
+    const size_t steps = sl_row_length(call->batch->lengths, call->batch->steps, t->rows[0]);
     const size_t row_blocks = sl_size_div_up(t->rows_left, sl_rows_at_once(call->engine, &call->sizes, steps));
     t->row_count = sl_size_div_up(t->rows_left, row_blocks);
     return true;
@@ -173,7 +236,7 @@ void sl_forward_run_thread(void *context, unsigned thread, unsigned threads)
         run_row_block(&t);
     t.threads = per_group;
     t.index = thread % per_group;
-    t.wavefront = per_group > 1 && partition->plan.wavefront;
+    t.wavefront = per_group > 1 && partition->plan.wavefront && !call->gives_layers && !call->batch->mask;
     for (unsigned group = thread / per_group; group < groups; group += threads / per_group) {
         t.group = &workspace->groups[group];
         t.flags = workspace->flags + group * per_group;
@@ -185,13 +248,60 @@ void sl_forward_run_thread(void *context, unsigned thread, unsigned threads)
     sl_float_mode_restore(mode);
 }
 
+/* Count the steps of each row that are not masked, and take these for the lengths. */
+static void apply_mask(sl_forward_call *call)
+{
+    const sluice_batch *batch = call->batch;
+    int64_t *lengths = call->workspace->lengths;
+    for (size_t row = 0; row < batch->rows; row++) {
+        const size_t steps = batch->lengths ? (size_t)batch->lengths[row] : batch->steps;
+        lengths[row] = 0;
+        for (size_t step = 0; step < steps; step++)
+            lengths[row] += batch->mask[row * batch->mask_row_stride + step * batch->mask_step_stride] != 0;
+    }
+    call->mask_steps = sl_longest_row(batch->rows, batch->steps, batch->lengths);
+    call->masked = *batch;
+    call->masked.lengths = lengths;
+    call->batch = &call->masked;
+}
+
+/* Decide what happens behind the LSTM layers. */
+static void choose_outputs(sl_forward_call *call)
+{
+    const sluice_engine *engine = call->engine;
+    const sluice_batch *batch = call->batch;
+    const sl_network *network = engine->network;
+    const size_t last = network->lstm[network->lstm_layers - 1].layer;
+    call->reduces = network->is_shape ? SLUICE_STEPS_FINAL : engine->steps.reduces;
+    call->keeps = engine->steps.keeps || batch->mask;
+    call->copies_y = call->keeps && batch->y;
+    call->runs_tail = call->keeps || batch->step_logits;
+    call->runs_vectors = batch->logits != NULL;
+    for (size_t k = 0; k < batch->output_count; k++) {
+        const size_t layer = batch->outputs[k].layer;
+        call->runs_tail = call->runs_tail || layer == last;
+        call->runs_vectors = call->runs_vectors || layer >= network->reducing_layer;
+        call->gives_layers = call->gives_layers || layer < last;
+    }
+}
+
 unsigned sl_forward_begin(sluice_workspace *workspace, const sluice_batch *batch, sl_forward_call *call)
 {
     const sluice_engine *engine = workspace->engine;
     sl_partition *partition = &workspace->partition;
-    *call = (sl_forward_call){.engine = engine, .batch = batch, .workspace = workspace};
+    call->engine = engine;
+    call->batch = batch;
+    call->lengths = batch->lengths;
+    call->workspace = workspace;
+    call->mask_steps = 0;
+    call->gives_layers = false;
+    if (batch->mask)
+        apply_mask(call);
+    batch = call->batch;
+    choose_outputs(call);
     sl_batch_load load = sl_batch_load_get(engine, batch->rows, batch->steps, batch->lengths);
-    (void)sl_scratch_sizes_get(engine, load.rows, load.steps, &call->sizes); /* it succeeded when the workspace was fitted */
+    const sl_batch_size size = {load.rows, batch->mask ? call->mask_steps : load.steps, batch->mask != NULL};
+    (void)sl_scratch_sizes_get(engine, &size, &call->sizes); /* it succeeded when the workspace was fitted */
     const unsigned calls = sl_pool_begin(engine->pool);
     if (engine->schedule == SLUICE_SCHEDULE_AUTO) /* calls that run at the same time share the CPUs */
         load.workers = sl_size_max(1, load.workers / calls);

@@ -29,7 +29,9 @@ typedef struct sl_thread_group {
     sl_state *states;          /* [layer-directions] */
     float *layer_buffers;      /* outputs of layers for the next: one buffer [rows][time chunk][outputs] after the other, each
                                 * with room for the widest layer */
+    float *reduced;            /* [rows][reduced_width] each row's one vector, while its steps go by */
     size_t *lengths;           /* [rows] */
+    uint32_t *unmasked;        /* [rows][mask_steps] the steps of each row that are not masked, where there is a mask */
     const float **x_row;       /* [rows] where each row's x begins */
     const int32_t **token_row; /* [rows] or its tokens */
 } sl_thread_group;
@@ -40,9 +42,8 @@ typedef struct sl_thread_scratch {
     sl_recurrence *recurrences; /* [layer-directions] */
     float *hoisted;             /* [hoist_rows] packed rows of input products */
     float *gathered;            /* [hoist_rows] x rows, for BLIS */
-    float *final_h;             /* [rows][D*H], for the head */
-    float *logits;              /* [rows] packed rows of the head */
-    const float **x, **start;   /* [rows or hoist_rows, the larger] pointers for kernels */
+    float *vectors[2];          /* [vector_rows][steps.widest] results of step layers, alternately */
+    const float **x, **start;   /* [the largest of rows, hoist_rows and vector_rows] pointers for kernels */
     float **y;                  /* [rows] pointers for kernels */
     float **gates, **c_kept;    /* [rows] pointers for kernels, of an engine for training */
 } sl_thread_scratch;
@@ -50,10 +51,19 @@ typedef struct sl_thread_scratch {
 /** A call of sluice_forward. */
 typedef struct sl_forward_call {
     const sluice_engine *engine;
-    const sluice_batch *batch; /* checked, strides filled in */
+    const sluice_batch *batch; /* checked, strides filled in; with a mask, lengths are of the unmasked steps */
+    const int64_t *lengths;    /* the caller's; NULL: all rows have batch->steps */
+    sluice_batch masked;       /* the batch, where there is a mask */
+    size_t mask_steps;         /* steps of the longest row, masked ones among them */
     sluice_workspace *workspace;
     sl_scratch_sizes sizes;
-    size_t hoisted_rows; /* of the plan: sl_exec_plan_hoisted_rows */
+    size_t hoisted_rows;  /* of the plan: sl_exec_plan_hoisted_rows */
+    sluice_steps reduces; /* what logits are made of; ALL: there are none, but at each step */
+    bool keeps;           /* the last LSTM layer's outputs go to a buffer */
+    bool copies_y;        /* the last LSTM layer's outputs are in a buffer, and y is wanted */
+    bool runs_tail;       /* each step goes through the layers behind the last LSTM layer */
+    bool runs_vectors;    /* and each row's one vector */
+    bool gives_layers;    /* outputs of LSTM layers before the last are wanted */
 } sl_forward_call;
 
 /** A thread of the call. With the other threads of its group it takes row blocks through the network, one after the other. */
@@ -114,6 +124,42 @@ static inline float *sl_layer_row(const sl_forward_thread *t, const sl_layer_row
 {
     const size_t place = rows->first ? rows->first[step] + rows->index[t->rows[r]] : r * rows->steps + step - rows->from;
     return rows->at + place * rows->width;
+}
+
+/** The step in the batch's arrays of a step of row r, which counts those that are not masked. */
+static inline size_t sl_batch_step(const sl_forward_thread *t, size_t r, size_t step)
+{
+    return t->call->batch->mask ? t->group->unmasked[r * t->call->mask_steps + step] : step;
+}
+
+/** The steps of row r, masked ones among them. */
+static inline size_t sl_row_steps(const sl_forward_thread *t, size_t r)
+{
+    return t->call->lengths ? (size_t)t->call->lengths[t->rows[r]] : t->call->batch->steps;
+}
+
+/** The token of a step of row r. */
+static inline size_t sl_token(const sl_forward_thread *t, size_t r, size_t step)
+{
+    return (size_t)t->group->token_row[r][sl_batch_step(t, r, step) * t->call->batch->x_step_stride];
+}
+
+/** What a layer reads of a step of row r. */
+static inline const float *sl_input_row(const sl_forward_thread *t, const sl_layer_rows *rows, size_t r, size_t step)
+{
+    const sluice_batch *batch = t->call->batch;
+    const sluice_engine *engine = t->call->engine;
+    if (rows->at)
+        return sl_layer_row(t, rows, r, step);
+    if (batch->tokens)
+        return engine->embedding + sl_token(t, r, step) * engine->network->inputs;
+    return t->group->x_row[r] + sl_batch_step(t, r, step) * batch->x_step_stride;
+}
+
+/** h of row r after its last iteration. */
+static inline const float *sl_final_h(const sl_forward_thread *t, size_t layer_dir, size_t r)
+{
+    return t->group->states[layer_dir].h[t->group->lengths[r] % 2] + r * t->call->engine->layers[layer_dir].h_stride;
 }
 
 /** Where y has a step of row r. */

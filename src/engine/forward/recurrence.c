@@ -22,27 +22,17 @@ static size_t count_running(const sl_recurrence *p, size_t n, size_t iteration)
 
 /* ---- Where a row has its data; called for each row and iteration ----------------------------------------------------------- */
 
-static size_t token_of(const sl_recurrence *p, size_t r, size_t step)
-{
-    return (size_t)p->thread->group->token_row[r][step * p->thread->call->batch->x_step_stride];
-}
-
 /* Where the pre-activations begin: b, or b + W x of the token from the table. */
 static inline const float *start_of(const sl_recurrence *p, size_t r, size_t step)
 {
     const sl_packed *packed = p->packed;
-    const float *start = packed->table ? packed->table + token_of(p, r, step) * packed->width : packed->bias;
+    const float *start = packed->table ? packed->table + sl_token(p->thread, r, step) * packed->width : packed->bias;
     return start + p->block * sl_block_floats(engine_of(p)->kernel);
 }
 
 static inline const float *x_of(const sl_recurrence *p, size_t r, size_t step)
 {
-    const sluice_batch *batch = p->thread->call->batch;
-    if (p->below.at)
-        return sl_layer_row(p->thread, &p->below, r, step);
-    if (batch->tokens)
-        return engine_of(p)->embedding + token_of(p, r, step) * p->packed->dir->inputs;
-    return p->thread->group->x_row[r] + step * batch->x_step_stride;
+    return sl_input_row(p->thread, &p->below, r, step);
 }
 
 /* `from`: the first float of h that is wanted. */
@@ -116,7 +106,7 @@ static void set_step(sl_recurrence *p, bool hoisted)
         if (multiplies_x)
             scratch->x[r] = x_of(p, r, step);
         if (wants_y)
-            scratch->y[r] = y_of(p, r, step, unit);
+            scratch->y[r] = y_of(p, r, p->packed->dir->in_order ? iteration : step, unit);
     }
     p->step.rows = p->running;
     p->step.weights_ih.terms = multiplies_x ? p->packed->dir->inputs : 0;
@@ -133,8 +123,10 @@ static void set_y(sl_recurrence *p)
     const sl_h_range range = sl_phase_h_range(p);
     if (!p->above.at && !p->thread->call->batch->y)
         return;
-    for (size_t r = 0; r < p->running; r++)
-        scratch->y[r] = y_of(p, r, sl_recurrence_step_of(p, r, p->iteration), range.from);
+    for (size_t r = 0; r < p->running; r++) {
+        const size_t step = p->packed->dir->in_order ? p->iteration : sl_recurrence_step_of(p, r, p->iteration);
+        scratch->y[r] = y_of(p, r, step, range.from);
+    }
     p->step.y = scratch->y;
 }
 

@@ -7,7 +7,7 @@
 /** Load this thread's share of the rows: lengths, where inputs begin, states. */
 void sl_row_block_load(const sl_forward_thread *t);
 
-/** Store what the batch asks for of them: states, logits, zeros in y behind the rows' ends. `outputs`: of the last layer. */
-void sl_row_block_store(const sl_forward_thread *t, const sl_layer_rows *outputs);
+/** Store what the batch asks for of them: states, logits, zeros behind the rows' ends. */
+void sl_row_block_store(const sl_forward_thread *t);
 
 #endif

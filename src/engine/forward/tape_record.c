@@ -1,9 +1,9 @@
 #include "engine/forward/tape_record.h"
 
 #include "base/error.h"
-#include "engine/forward/dropout.h"
-#include "engine/forward/tape_index.h"
-#include "engine/forward/tape_layout.h"
+#include "engine/tape/dropout.h"
+#include "engine/tape/tape_index.h"
+#include "engine/tape/tape_layout.h"
 
 #include <string.h>
 
@@ -17,9 +17,6 @@ sluice_status sl_tape_record_begin(const sluice_engine *engine, const sluice_bat
                        batch->dropout);
     if (batch->dropout > 0 && !batch->tape)
         return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_forward: dropout without a tape; outside training leave it 0");
-    if (batch->step_logits && !batch->y && !batch->tape)
-        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT,
-                       "sluice_forward: step_logits are made of y; give y, or a tape, which holds it");
     return batch->tape ? sl_tape_fit(batch->tape, batch, error) : SLUICE_STATUS_OK;
 }
 

@@ -26,6 +26,9 @@ static sl_thread_group lay_out_group(sl_arena *arena, const sluice_engine *engin
             group.states[k] = state;
     }
     group.layer_buffers = sl_arena_take(arena, sizes->layer_buffer_floats, sizeof *group.layer_buffers);
+    group.reduced =
+        sl_arena_take(arena, engine->steps.reduces > SLUICE_STEPS_FINAL ? rows : 0, sizes->vector_width * sizeof *group.reduced);
+    group.unmasked = sl_arena_take(arena, rows, sizes->mask_steps * sizeof *group.unmasked);
     group.lengths = sl_arena_take(arena, rows, sizeof *group.lengths);
     group.x_row = sl_arena_take(arena, rows, sizeof *group.x_row);
     group.token_row = sl_arena_take(arena, rows, sizeof *group.token_row);
@@ -35,15 +38,15 @@ static sl_thread_group lay_out_group(sl_arena *arena, const sluice_engine *engin
 static sl_thread_scratch lay_out_thread(sl_arena *arena, const sluice_engine *engine, const sl_scratch_sizes *sizes)
 {
     const size_t layer_dirs = engine->network->layer_dirs, rows = sizes->block_rows;
-    const size_t pointers = sl_size_max(rows, sizes->hoist_rows);
-    const size_t head_rows = engine->shape.classes ? rows : 0, kept_rows = engine->training ? rows : 0;
+    const size_t pointers = sl_size_max(sl_size_max(rows, sizes->hoist_rows), sizes->vector_rows);
+    const size_t kept_rows = engine->training ? rows : 0;
     sl_thread_scratch thread;
     thread.ranges = sl_arena_take(arena, layer_dirs, sizeof *thread.ranges);
     thread.recurrences = sl_arena_take(arena, layer_dirs, sizeof *thread.recurrences);
     thread.hoisted = sl_arena_take(arena, sizes->hoist_floats, sizeof *thread.hoisted);
     thread.gathered = sl_arena_take(arena, sizes->gather_floats, sizeof *thread.gathered);
-    thread.final_h = sl_arena_take(arena, head_rows, engine->network->outputs * sizeof *thread.final_h);
-    thread.logits = sl_arena_take(arena, head_rows, engine->head_width * sizeof *thread.logits);
+    for (size_t k = 0; k < 2; k++)
+        thread.vectors[k] = sl_arena_take(arena, sizes->vector_rows, sizes->vector_width * sizeof *thread.vectors[k]);
     thread.x = sl_arena_take(arena, pointers, sizeof *thread.x);
     thread.start = sl_arena_take(arena, pointers, sizeof *thread.start);
     thread.y = sl_arena_take(arena, rows, sizeof *thread.y);
@@ -57,10 +60,11 @@ static sl_thread_scratch lay_out_thread(sl_arena *arena, const sluice_engine *en
 static bool lay_out(sluice_workspace *out, char *base, size_t *bytes)
 {
     const sluice_engine *engine = out->engine;
-    const size_t rows = out->rows;
+    const size_t rows = out->size.rows;
     sl_scratch_sizes sizes;
-    sl_arena arena = {.base = base, .fits = sl_scratch_sizes_get(engine, rows, out->steps, &sizes)};
+    sl_arena arena = {.base = base, .fits = sl_scratch_sizes_get(engine, &out->size, &sizes)};
     sl_partition *partition = &out->partition;
+    out->lengths = sl_arena_take(&arena, out->size.masked ? rows : 0, sizeof *out->lengths);
     out->groups = sl_arena_take(&arena, sizes.thread_groups, sizeof *out->groups);
     out->threads = sl_arena_take(&arena, sizes.threads, sizeof *out->threads);
     out->flags = sl_arena_take(&arena, sizes.threads, sizeof *out->flags);
@@ -86,16 +90,17 @@ static bool lay_out(sluice_workspace *out, char *base, size_t *bytes)
 
 bool sl_workspace_measure(const sluice_engine *engine, size_t rows, size_t steps, size_t *bytes)
 {
-    sluice_workspace sizing = {.engine = engine, .rows = rows, .steps = steps};
+    sluice_workspace sizing = {.engine = engine, .size = {rows, steps, false}};
     return lay_out(&sizing, NULL, bytes);
 }
 
 /* A layout for a batch fits all smaller ones, so a workspace has memory enough for every batch that it has ever fitted. */
-sluice_status sl_workspace_fit(sluice_workspace *workspace, size_t rows, size_t steps, sluice_error *error)
+sluice_status sl_workspace_fit(sluice_workspace *workspace, sl_batch_size size, sluice_error *error)
 {
-    if (workspace->memory && rows <= workspace->rows && steps <= workspace->steps)
+    const sl_batch_size *has = &workspace->size;
+    if (workspace->memory && size.rows <= has->rows && size.steps <= has->steps && size.masked == has->masked)
         return SLUICE_STATUS_OK;
-    sluice_workspace other = {.engine = workspace->engine, .rows = rows, .steps = steps};
+    sluice_workspace other = {.engine = workspace->engine, .size = size};
     if (!lay_out(&other, NULL, &other.bytes))
         return sl_fail_size(error, "the workspace");
     const bool grows = !workspace->memory || other.bytes > workspace->bytes;
@@ -124,7 +129,7 @@ sluice_status sluice_workspace_create(const sluice_engine *engine, size_t rows, 
     if (!made)
         return sl_fail_memory(error, "a workspace", sizeof *made);
     made->engine = engine;
-    const sluice_status status = sl_workspace_fit(made, rows, steps, error);
+    const sluice_status status = sl_workspace_fit(made, (sl_batch_size){rows, steps, false}, error);
     if (status) {
         sluice_workspace_destroy(made);
         return status;

@@ -20,17 +20,19 @@ sl_pool *sl_pool_create(void)
 
 /* Without a lock: the thread that exchanges a place's workspace for NULL owns it. The child of a fork lacks at most the workspaces
  * that other threads had taken. */
-sluice_status sl_pool_take(sl_pool *pool, const sluice_engine *engine, size_t rows, size_t steps, sluice_workspace **workspace,
+sluice_status sl_pool_take(sl_pool *pool, const sluice_engine *engine, sl_batch_size size, sluice_workspace **workspace,
                            sluice_error *error)
 {
     *workspace = NULL;
     for (size_t k = 0; k < PLACES && !*workspace; k++)
         if (atomic_load_explicit(&pool->idle[k], memory_order_relaxed))
             *workspace = atomic_exchange_explicit(&pool->idle[k], NULL, memory_order_acquire);
+    sluice_status status = SLUICE_STATUS_OK;
     if (!*workspace)
-        return sluice_workspace_create(engine, rows, steps, workspace, error);
-    const sluice_status status = sl_workspace_fit(*workspace, rows, steps, error);
-    if (status) {
+        status = sluice_workspace_create(engine, 0, 0, workspace, error);
+    if (!status)
+        status = sl_workspace_fit(*workspace, size, error);
+    if (status && *workspace) {
         sl_pool_give_back(pool, *workspace);
         *workspace = NULL;
     }

@@ -2,7 +2,7 @@
 
 #include "base/size.h"
 #include "base/system/cpu.h"
-#include "base/system/threads.h"
+#include "base/system/thread_count.h"
 #include "engine/schedule/unit_split.h"
 
 /* The rows of a row block share one reading of the weights per step. With few rows their states stay in L1 or L2; many rows spread
@@ -30,7 +30,17 @@ static void set_sizes(sluice_engine *engine)
         limits->layer_lines = sl_size_max(limits->layer_lines, lines);
         limits->all_lines += lines;
     }
+    const sl_step_layers *steps = &engine->steps;
+    limits->between = network->lstm_layers - 1 + steps->keeps;
+    limits->widest_buffer = network->widest_output;
     limits->wavefronts = network->lstm_layers > 1 && !network->has_reverse;
+    for (size_t l = 0; l < network->lstm_layers; l++)
+        if (steps->before[l] < steps->before[l + 1]) {
+            limits->between++;
+            limits->widest_buffer = sl_size_max(limits->widest_buffer, network->lstm[l].inputs);
+            limits->wavefronts = false;
+        }
+    limits->wavefront_buffers = limits->wavefronts ? 2 * (network->lstm_layers - 1) + steps->keeps : 0;
 }
 
 void sl_limits_set(sluice_engine *engine)

@@ -5,32 +5,23 @@
 
 #include <string.h>
 
-/* Buffers between layers. Taken one after the other, a layer reads one and writes the other; in a wavefront each layer but the last
- * has two for its outputs. */
-static size_t count_buffers(const sluice_engine *engine, bool wavefront)
-{
-    const size_t between = engine->network->lstm_layers - 1;
-    return wavefront ? 2 * between : sl_size_min(2, between);
-}
-
 /* Floats of the buffers between layers, for `rows` rows. */
-static bool get_layer_buffer_floats(const sluice_engine *engine, size_t rows, size_t steps, size_t *floats)
+static bool get_layer_buffer_floats(const sluice_engine *engine, const sl_scratch_sizes *sizes, size_t steps, size_t *floats)
 {
     enum { LEAST_STEPS = 8 };
-    const size_t outputs = engine->network->widest_output, aim = engine->limits.layer_buffer_floats;
+    const size_t width = engine->limits.widest_buffer, aim = engine->limits.layer_buffer_floats, rows = sizes->block_rows;
     size_t row_floats, whole, least;
     *floats = 0;
-    if (engine->network->lstm_layers == 1)
+    if (!sizes->buffers)
         return true;
-    if (!sl_size_mul(steps, outputs * count_buffers(engine, false), &row_floats) || !sl_size_mul(row_floats, rows, &whole))
+    if (!sl_size_mul(steps, width * sizes->buffers, &row_floats) || !sl_size_mul(row_floats, rows, &whole))
         return false;
-    if (engine->network
-            ->has_reverse) { /* whole rows, since the reverse direction begins at the last step; a tile of them at least */
+    if (sizes->whole_rows) { /* since the reverse direction begins at the last step; a tile of rows at least */
         least = sl_size_min(rows, engine->kernel->tile_rows) * row_floats;
     } else { /* some steps for layers one after the other, and one for a wavefront */
-        const size_t step_floats = rows * outputs;
-        if (!sl_size_mul(step_floats * count_buffers(engine, true), steps, &whole) ||
-            !sl_size_mul(step_floats, sl_size_max(2 * sl_size_min(steps, LEAST_STEPS), count_buffers(engine, true)), &least))
+        const size_t step_floats = rows * width, buffers = sl_size_max(sizes->buffers, sizes->wavefront_buffers);
+        if (!sl_size_mul(step_floats * buffers, steps, &whole) ||
+            !sl_size_mul(step_floats, sl_size_max(2 * sl_size_min(steps, LEAST_STEPS), buffers), &least))
             return false;
     }
     *floats = sl_size_min(whole, sl_size_max(aim, least));
@@ -46,19 +37,27 @@ size_t sl_row_block_rows(const sluice_engine *engine, size_t rows)
     return sl_size_min(rows, sl_size_min(share, engine->limits.row_block_rows));
 }
 
-bool sl_scratch_sizes_get(const sluice_engine *engine, size_t rows, size_t steps, sl_scratch_sizes *sizes)
+bool sl_scratch_sizes_get(const sluice_engine *engine, const sl_batch_size *batch, sl_scratch_sizes *sizes)
 {
+    enum { LEAST_VECTOR_ROWS = 24 }; /* fill the tiles of a product with few rows of the batch */
     const bool blis = engine->gemm == SLUICE_GEMM_BLIS;
-    const size_t workers = sl_workers(engine);
+    const size_t workers = sl_workers(engine), rows = batch->rows, steps = batch->steps;
     memset(sizes, 0, sizeof *sizes);
     sizes->thread_groups = sl_size_max(1, sl_size_min(rows, workers));
     /* A row occupies as many threads at most as its layer-directions have lines of units. */
     if (!sl_size_mul(sizes->thread_groups, engine->limits.all_lines, &sizes->threads) || sizes->threads > workers)
         sizes->threads = workers;
     sizes->block_rows = sl_row_block_rows(engine, rows);
+    /* With a mask, outputs of the last LSTM layer have to be repeated. */
+    sizes->buffers = sl_size_min(2, engine->limits.between + (batch->masked && !engine->steps.keeps));
+    sizes->wavefront_buffers = engine->limits.wavefront_buffers;
+    sizes->whole_rows = engine->network->has_reverse || batch->masked;
+    sizes->mask_steps = batch->masked ? steps : 0;
+    sizes->vector_width = batch->masked ? sl_size_max(engine->steps.widest, engine->network->widest_output) : engine->steps.widest;
+    sizes->vector_rows = sizes->vector_width ? sl_size_max(sizes->block_rows, LEAST_VECTOR_ROWS) : 1;
     size_t most;
-    bool fits = get_layer_buffer_floats(engine, sizes->block_rows, steps, &sizes->layer_buffer_floats) &&
-                sl_size_mul(sizes->block_rows, steps, &most);
+    bool fits =
+        get_layer_buffer_floats(engine, sizes, steps, &sizes->layer_buffer_floats) && sl_size_mul(sizes->block_rows, steps, &most);
     if (engine->schedule != SLUICE_SCHEDULE_ROWS || blis)
         sizes->hoist_rows = fits ? sl_size_min(most, engine->limits.hoist_product_rows) : 0;
     fits = fits && sl_size_mul(sizes->hoist_rows, engine->limits.widest_row, &sizes->hoist_floats);
@@ -69,9 +68,9 @@ bool sl_scratch_sizes_get(const sluice_engine *engine, size_t rows, size_t steps
 
 size_t sl_rows_at_once(const sluice_engine *engine, const sl_scratch_sizes *sizes, size_t steps)
 {
-    if (engine->network->lstm_layers == 1 || !engine->network->has_reverse || steps == 0)
+    if (!sizes->buffers || !sizes->whole_rows || steps == 0)
         return sizes->block_rows;
-    const size_t row_floats = count_buffers(engine, false) * steps * engine->network->widest_output;
+    const size_t row_floats = sizes->buffers * steps * engine->limits.widest_buffer;
     return sl_size_min(sizes->block_rows, sizes->layer_buffer_floats / row_floats);
 }
 
@@ -82,9 +81,9 @@ size_t sl_wavefront_chunk(size_t layers, size_t steps)
 
 size_t sl_chunk_steps(const sluice_engine *engine, const sl_scratch_sizes *sizes, bool wavefront, size_t rows, size_t steps)
 {
-    const size_t layers = engine->network->lstm_layers;
-    if (layers == 1 || engine->network->has_reverse)
+    if (!sizes->buffers || sizes->whole_rows)
         return steps;
-    const size_t room = sizes->layer_buffer_floats / (count_buffers(engine, wavefront) * rows * engine->network->widest_output);
-    return sl_size_min(room, wavefront ? sl_wavefront_chunk(layers, steps) : steps);
+    const size_t buffers = wavefront ? sizes->wavefront_buffers : sizes->buffers;
+    const size_t room = sizes->layer_buffer_floats / (buffers * rows * engine->limits.widest_buffer);
+    return sl_size_min(room, wavefront ? sl_wavefront_chunk(engine->network->lstm_layers, steps) : steps);
 }

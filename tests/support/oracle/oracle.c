@@ -1,137 +1,110 @@
-/* The network in double precision. Naive on purpose: every loop is an index of the equations, and nothing is shared with the
- * library. Slow, and easy to believe. */
+/* A model of a shape as a network, for the oracle of networks. */
 #include "support/oracle/oracle.h"
+
+#include "support/oracle/family.h"
 
 #include <check.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-static double *zeros(size_t count)
+/* A network and its parameters. The biases are given as the two they are, and summed in double. */
+typedef struct chain {
+    sluice_layer layers[SLUICE_MAX_LAYERS];
+    sluice_parameter *parameters;
+    size_t layer_count, parameter_count;
+} chain;
+
+static void add(chain *to, size_t direction, sluice_tensor tensor, size_t count, const float *values)
 {
-    double *values = calloc(count ? count : 1, sizeof *values);
-    ck_assert_ptr_nonnull(values);
-    return values;
+    to->parameters[to->parameter_count++] = (sluice_parameter){
+        .layer = to->layer_count - 1, .direction = direction, .tensor = tensor, .count = count, .values = values};
 }
 
-static double sigmoid(double a)
+static void begin_layer(chain *to, sluice_layer layer)
 {
-    return 1.0 / (1.0 + exp(-a));
+    ck_assert_uint_lt(to->layer_count, SLUICE_MAX_LAYERS);
+    layer.struct_size = sizeof layer;
+    to->layers[to->layer_count++] = layer;
 }
 
-/* W_j x + U_j h' + b_j; k is the layer and direction, j one of the 4H rows of its matrices. */
-static double gate(const sluice_weights *weights, size_t k, size_t j, const double *x, size_t inputs, const double *h)
+static void add_lstm(chain *to, const sluice_weights *weights, size_t layer)
 {
-    const size_t hidden = weights->shape->hidden;
-    double sum = weights->shape->has_bias ? (double)weights->bias_ih[k][j] + (double)weights->bias_hh[k][j] : 0.0;
-    for (size_t m = 0; m < inputs; m++)
-        sum += weights->weight_ih[k][j * inputs + m] * x[m];
-    for (size_t m = 0; m < hidden; m++)
-        sum += weights->weight_hh[k][j * hidden + m] * h[m];
-    return sum;
-}
-
-/* One step of one row: x [inputs] in, h and c [H] from the previous step's to this one's. */
-static void cell(const sluice_weights *weights, size_t k, const double *x, size_t inputs, double *h, double *c)
-{
-    const size_t hidden = weights->shape->hidden;
-    double *before = zeros(hidden);
-    memcpy(before, h, hidden * sizeof *h);
-    for (size_t u = 0; u < hidden; u++) {
-        const double i = sigmoid(gate(weights, k, 0 * hidden + u, x, inputs, before));
-        const double f = sigmoid(gate(weights, k, 1 * hidden + u, x, inputs, before));
-        const double g = tanh(gate(weights, k, 2 * hidden + u, x, inputs, before));
-        const double o = sigmoid(gate(weights, k, 3 * hidden + u, x, inputs, before));
-        c[u] = f * c[u] + i * g;
-        h[u] = o * tanh(c[u]);
+    static const sluice_cell bare[2] = {{.struct_size = sizeof(sluice_cell)}, {.struct_size = sizeof(sluice_cell)}};
+    const sluice_shape *shape = weights->shape;
+    const size_t hidden = shape->hidden, inputs = layer ? shape->directions * hidden : shape->inputs;
+    begin_layer(to, (sluice_layer){.kind = SLUICE_LAYER_LSTM,
+                                   .units = hidden,
+                                   .steps = layer + 1 == shape->layers ? SLUICE_STEPS_FINAL : SLUICE_STEPS_ALL,
+                                   .direction = shape->directions == 2 ? SLUICE_DIRECTION_BOTH : SLUICE_DIRECTION_FORWARD,
+                                   .cells = shape->has_bias ? NULL : bare});
+    for (size_t d = 0; d < shape->directions; d++) {
+        const size_t k = layer * shape->directions + d;
+        add(to, d, SLUICE_TENSOR_WEIGHT_IH, 4 * hidden * inputs, weights->weight_ih[k]);
+        add(to, d, SLUICE_TENSOR_WEIGHT_HH, 4 * hidden * hidden, weights->weight_hh[k]);
+        if (!shape->has_bias)
+            continue;
+        add(to, d, SLUICE_TENSOR_BIAS, 4 * hidden, weights->bias_ih[k]);
+        add(to, d, SLUICE_TENSOR_BIAS, 4 * hidden, weights->bias_hh[k]);
     }
-    free(before);
 }
 
-/* What the first layer reads at row n, step t. */
-static void read_input(const sluice_weights *weights, const sluice_batch *batch, size_t n, size_t t, double *x)
+static chain chain_make(const sluice_weights *weights)
 {
-    const size_t inputs = weights->shape->inputs;
-    const size_t width = weights->shape->vocabulary ? 1 : inputs; /* of one step in the caller's array */
+    const sluice_shape *shape = weights->shape;
+    chain made = {.parameters = calloc(4 * shape->layers * shape->directions + 3, sizeof *made.parameters)};
+    ck_assert_ptr_nonnull(made.parameters);
+    if (shape->vocabulary) {
+        begin_layer(&made, (sluice_layer){.kind = SLUICE_LAYER_EMBEDDING, .units = shape->inputs, .vocabulary = shape->vocabulary});
+        add(&made, 0, SLUICE_TENSOR_EMBEDDING, shape->vocabulary * shape->inputs, weights->embedding);
+    }
+    for (size_t layer = 0; layer < shape->layers; layer++)
+        add_lstm(&made, weights, layer);
+    if (shape->classes) {
+        begin_layer(&made, (sluice_layer){.kind = SLUICE_LAYER_DENSE, .units = shape->classes, .has_bias = !!weights->head_bias});
+        add(&made, 0, SLUICE_TENSOR_WEIGHT, shape->classes * shape->directions * shape->hidden, weights->head_weight);
+        if (weights->head_bias)
+            add(&made, 0, SLUICE_TENSOR_BIAS, shape->classes, weights->head_bias);
+    }
+    return made;
+}
+
+/* The batch's x or tokens, contiguous: [N][T] elements of `bytes`. */
+static void *read_steps(const sluice_batch *batch, const void *from, size_t width, size_t bytes)
+{
     const int contiguous = !batch->x_row_stride && !batch->x_step_stride;
     const size_t row_stride = contiguous ? batch->steps * width : batch->x_row_stride;
     const size_t step_stride = contiguous ? width : batch->x_step_stride;
-    const size_t start = (batch->x_offsets ? batch->x_offsets[n] : n * row_stride) + t * step_stride;
-    const float *from = weights->shape->vocabulary ? weights->embedding + (size_t)batch->tokens[start] * inputs : batch->x + start;
-    for (size_t m = 0; m < inputs; m++)
-        x[m] = from[m];
-}
-
-/* One direction of one layer over one row: in [T][inputs] to its half of out [T][D*H]. */
-static void run_direction(const sluice_weights *weights, const sluice_batch *batch, size_t k, size_t n, const double *in,
-                          size_t inputs, double *out, test_oracle *oracle)
-{
-    const size_t hidden = weights->shape->hidden, directions = weights->shape->directions;
-    const size_t length = batch->lengths ? (size_t)batch->lengths[n] : batch->steps;
-    const size_t reverse = k % directions;
-    const size_t state = (k * batch->rows + n) * hidden;
-    double *h = oracle->hn + state, *c = oracle->cn + state;
-    for (size_t u = 0; u < hidden; u++) {
-        h[u] = batch->h0 ? batch->h0[state + u] : 0.0;
-        c[u] = batch->c0 ? batch->c0[state + u] : 0.0;
-    }
-    for (size_t s = 0; s < length; s++) {
-        const size_t t = reverse ? length - 1 - s : s;
-        cell(weights, k, in + t * inputs, inputs, h, c);
-        memcpy(out + t * directions * hidden + reverse * hidden, h, hidden * sizeof *h);
-    }
-}
-
-/* All layers over one row: each reads what the one below wrote. */
-static void run_row(const sluice_weights *weights, const sluice_batch *batch, size_t n, test_oracle *oracle)
-{
-    const size_t directions = weights->shape->directions, width = directions * weights->shape->hidden;
-    const size_t length = batch->lengths ? (size_t)batch->lengths[n] : batch->steps;
-    size_t inputs = weights->shape->inputs;
-    double *in = zeros(batch->steps * inputs);
-    for (size_t t = 0; t < length; t++)
-        read_input(weights, batch, n, t, in + t * inputs);
-    for (size_t layer = 0; layer < weights->shape->layers; layer++) {
-        double *out = zeros(batch->steps * width);
-        for (size_t d = 0; d < directions; d++)
-            run_direction(weights, batch, layer * directions + d, n, in, inputs, out, oracle);
-        free(in);
-        in = out;
-        inputs = width;
-    }
-    memcpy(oracle->y + n * batch->steps * width, in, batch->steps * width * sizeof *in);
-    free(in);
-}
-
-/* The head: of the last layer's final h, forward beside reverse. */
-static void run_head(const sluice_weights *weights, const sluice_batch *batch, size_t n, test_oracle *oracle)
-{
-    const size_t hidden = weights->shape->hidden, directions = weights->shape->directions, classes = weights->shape->classes;
-    for (size_t j = 0; j < classes; j++) {
-        double sum = weights->head_bias ? weights->head_bias[j] : 0.0;
-        for (size_t d = 0; d < directions; d++) {
-            const size_t k = (weights->shape->layers - 1) * directions + d;
-            for (size_t u = 0; u < hidden; u++)
-                sum += weights->head_weight[(j * directions + d) * hidden + u] * oracle->hn[(k * batch->rows + n) * hidden + u];
+    unsigned char *steps = calloc(batch->rows * batch->steps * width + 1, bytes);
+    ck_assert_ptr_nonnull(steps);
+    for (size_t n = 0; n < batch->rows; n++) {
+        const size_t length = batch->lengths ? (size_t)batch->lengths[n] : batch->steps;
+        for (size_t t = 0; t < length; t++) {
+            const size_t start = (batch->x_offsets ? batch->x_offsets[n] : n * row_stride) + t * step_stride;
+            memcpy(steps + (n * batch->steps + t) * width * bytes, (const unsigned char *)from + start * bytes, width * bytes);
         }
-        oracle->logits[n * classes + j] = sum;
     }
+    return steps;
 }
 
 test_oracle test_oracle_run(const sluice_weights *weights, const sluice_batch *batch)
 {
     const sluice_shape *shape = weights->shape;
-    const size_t states = shape->layers * shape->directions * batch->rows * shape->hidden;
-    test_oracle oracle = {
-        .y = zeros(batch->rows * batch->steps * shape->directions * shape->hidden),
-        .hn = zeros(states),
-        .cn = zeros(states),
-        .logits = shape->classes ? zeros(batch->rows * shape->classes) : NULL,
-    };
-    for (size_t n = 0; n < batch->rows; n++) {
-        run_row(weights, batch, n, &oracle);
-        run_head(weights, batch, n, &oracle);
-    }
+    chain made = chain_make(weights);
+    const size_t last_lstm = made.layer_count - 1 - (shape->classes > 0);
+    const sluice_network network = {sizeof network, shape->vocabulary ? 0 : shape->inputs, made.layer_count, made.layers};
+    float *x = shape->vocabulary ? NULL : read_steps(batch, batch->x, shape->inputs, sizeof *x);
+    int32_t *tokens = shape->vocabulary ? read_steps(batch, batch->tokens, 1, sizeof *tokens) : NULL;
+    const test_family_batch given = {batch->steps, batch->rows, batch->lengths, x, tokens, NULL, batch->h0, batch->c0};
+    test_family family = test_family_run(&network, made.parameters, made.parameter_count, &given);
+    test_oracle oracle = {family.steps[last_lstm], family.hn, family.cn, shape->classes ? family.row[last_lstm + 1] : NULL};
+    family.steps[last_lstm] = family.hn = family.cn = NULL; /* the caller's now */
+    if (shape->classes)
+        family.row[last_lstm + 1] = NULL;
+    test_family_free(&family);
+    free(made.parameters);
+    free(x);
+    free(tokens);
     return oracle;
 }
 

@@ -1,4 +1,4 @@
-/* The reference: the network of sluice.h in double precision, straight from its six equations, for tests to compare with. */
+/* The reference: a model of a shape in double precision, by the oracle of networks (family.h), for tests to compare with. */
 #ifndef SLUICE_TESTS_ORACLE_H
 #define SLUICE_TESTS_ORACLE_H
 

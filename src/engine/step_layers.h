@@ -1,0 +1,16 @@
+/* The layers of an engine that compute each step by itself: which there are, and their weights. */
+#ifndef SLUICE_ENGINE_STEP_LAYERS_H
+#define SLUICE_ENGINE_STEP_LAYERS_H
+
+#include "engine/engine.h"
+#include "model/model.h"
+
+/** Make them for the engine's network, with room for their weights. false: there is no memory. */
+bool sl_step_layers_create(sluice_engine *engine);
+
+/** Give them the model's weights. */
+void sl_step_layers_fill(const sluice_engine *engine, const sluice_model *model);
+
+void sl_step_layers_destroy(sl_step_layers *steps);
+
+#endif
