@@ -1,8 +1,8 @@
 /*
  * Sluice: LSTM networks over batches of sequences on CPUs. Throughput first, the same answer always.
  *
- * This is the core of the public interface: models, engines, streams and the forward call. sluice_network.h has
- * networks as chains of layers, sluice_train.h training, and sluice_tools.h what looks at the machine and at execution plans; all
+ * This is the core of the public interface: models, engines, streams and the forward call. sluice_train.h has training,
+ * sluice_network.h networks of other layers and cells, and sluice_tools.h what looks at the machine and at execution plans; all three
  * include this one. SPDX-License-Identifier: MIT
  *
  * The network. For layer l, direction d, step t (taken in reverse order when d = 1) and batch row n, * elementwise:
