@@ -358,8 +358,8 @@ SLUICE_API void sluice_workspace_destroy(sluice_workspace *workspace);
 typedef struct sluice_streams sluice_streams;
 
 /**
- * Make a set of slots, all at the zero state, for this engine's network. Engines of the same layers and hidden units may use it;
- * it outlives them.
+ * Make a set of slots, all at the zero state, or at that which the network has learned (SLUICE_PART_INITIAL_STATE), for this engine's
+ * network. Engines of the same layers and hidden units may use it; it outlives them.
  * @retval BAD_ARGUMENT
  * @retval UNSUPPORTED  the network has two directions: the reverse one begins at a sequence's end.
  * @retval NO_MEMORY, TOO_LARGE
@@ -374,7 +374,7 @@ SLUICE_API size_t sluice_streams_get_slots(const sluice_streams *streams);
 SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_streams_get(sluice_streams *streams, size_t slot, float *h, float *c,
                                                                sluice_error *error);
 
-/** Set a slot's state, each of h and c [L][H], NULL: zeros; both NULL begin a new sequence. Errors as sluice_streams_get. */
+/** Set a slot's state, each of h and c [L][H], NULL: as in a new set; both NULL begin a new sequence. Errors as sluice_streams_get. */
 SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_streams_set(sluice_streams *streams, size_t slot, const float *h, const float *c,
                                                                sluice_error *error);
 
@@ -427,7 +427,7 @@ typedef struct sluice_batch {
     size_t x_row_stride;    /**< of x, or of tokens */
     size_t x_step_stride;
     const size_t *x_offsets; /**< [N] where each row starts in x or tokens, instead of n*x_row_stride; NULL: by stride */
-    const float *h0;         /**< [L*D][N][H], index l*D + d; NULL: zeros */
+    const float *h0;         /**< [L*D][N][H], index l*D + d; NULL: zeros, or as learned */
     const float *c0;         /**< likewise */
     float *y;                /**< h of the last layer at every step, forward half first, zero past a row's end; NULL: not wanted */
     size_t y_row_stride;
