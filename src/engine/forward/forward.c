@@ -23,7 +23,7 @@ static void wait_for_group(sl_forward_thread *t)
 /* A buffer between layers, for a time chunk. */
 static sl_layer_rows get_buffer(const sl_forward_thread *t, size_t buffer, size_t width, size_t chunk)
 {
-    const size_t from = chunk * t->chunk_steps, floats = t->row_count * t->chunk_steps * t->call->engine->limits.widest_buffer;
+    const size_t from = chunk * t->chunk_steps, floats = t->row_count * t->chunk_steps * t->call->engine->sizes.widest_buffer;
     return (sl_layer_rows){.at = t->group->layer_buffers + buffer * floats,
                            .width = width,
                            .from = from,
