@@ -8,7 +8,7 @@ import random
 import struct
 import zipfile
 
-from support.chain import Chain, write_chains
+from support.cases.chain import Chain, write_chains
 from support.cli import DATA, USAGE, Network, npy_bytes, parse_npy, read_npy, run_parts, sluice
 
 SEED = 83
@@ -179,6 +179,24 @@ def check_states(cli):
     empty = cli.npy("none.npy", (0, STEPS, INPUTS), [])
     cli.answers("run", path, "-i", empty, "--hn", names[1])
     cli.check([shape for shape, _ in read_npz(names[1]).values()] == [(2, 0, 5), (1, 0, 4)], "no rows")
+
+
+def check_pieces(cli):
+    """--state carries states of any sizes from run to run."""
+    x = (ROWS, STEPS, INPUTS), inputs(cli)[2]
+    path = model(cli, "pieces.safetensors", [{**SECOND, "name": "a"}, {**SECOND, "name": "b", "units": 6, "projection": 3}])
+    whole = run(cli, path, output=1)["output"]
+    state = cli.path("state.safetensors")
+    for begin, end in ((0, 2), (2, 3), (3, STEPS)):
+        piece = cli.npy("piece.npy", (ROWS, end - begin, INPUTS), [value for n in range(ROWS) for t in range(begin, end)
+                                                                   for value in at(x, n, t)])
+        y = cli.path("piece_y.npy")
+        cli.answers("run", path, "-i", piece, "--state", state, "-o", y, "--rows", 3)
+        cli.check(all(at(read_npy(y), n, t - begin) == at(whole, n, t) for n in range(ROWS) for t in range(begin, end)),
+                  f"steps {begin} to {end} as of the whole sequences")
+    cli.refused(DATA, ["state.safetensors", "h_l1", "[slots][7]"], "run", model(cli, "other.safetensors", [SECOND, {**END, "units": 9},
+                                                                                             {**SECOND, "name": "c", "units": 7}]),
+                "-i", cli.path("x.npy"), "--state", state)
 
 
 def check_mask(cli):
