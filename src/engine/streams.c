@@ -13,9 +13,14 @@ sluice_status sl_streams_check_network(const sl_network *network, sluice_error *
 {
     if (!network->has_reverse)
         return SLUICE_STATUS_OK;
-    return sl_fail(error, SLUICE_STATUS_UNSUPPORTED,
-                   "streams: expected a network of the forward direction alone, found one with the reverse, which begins at a "
-                   "sequence's end; feed sequences whole");
+    size_t directions = 1;
+    for (size_t l = 0; l < network->lstm_layers; l++)
+        directions = sl_size_max(directions, network->lstm[l].directions);
+    return sl_fail(
+        error, SLUICE_STATUS_UNSUPPORTED,
+        "streams: expected a network of one direction, found %zu%s; the reverse direction begins at a sequence's end, so "
+        "feed sequences whole",
+        directions, directions == 1 ? ", the reverse one" : "");
 }
 
 bool sl_streams_fit(const sluice_streams *streams, const sl_network *network)

@@ -1,8 +1,6 @@
-/* What a test asks of a failure: its status and its words. */
+/* What a test asks of a call: that it succeeds, or how it fails, with its status and its words. */
 #ifndef SLUICE_TESTS_MESSAGE_H
 #define SLUICE_TESTS_MESSAGE_H
-
-#include "sluice.h"
 
 #include "support/suite.h"
 
@@ -39,5 +37,30 @@ static inline void test_check_message(const char *name, const sluice_error *erro
                   error->message);
     ck_assert_msg(error->byte == test_byte_of(error->message), "%s: error.byte is %zu, but: %s", name, error->byte, error->message);
 }
+
+/** test_check_message, of a call that returned `got`, in at least a few words. */
+static inline void test_check_refused(const char *call, sluice_status got, sluice_status want, const sluice_error *error,
+                                      const char *part)
+{
+    ck_assert_msg(got == want, "%s: %s (%s), expected %s", call, sluice_status_get_name(got), error->message,
+                  sluice_status_get_name(want));
+    ck_assert_msg(strlen(error->message) > 10, "%s: the message is \"%s\"", call, error->message);
+    test_check_message(call, error, want, part);
+}
+
+/* The function, called with these arguments and an error, fails with this status, in one line that has the word. */
+#define REFUSED(status, word, function, ...)                                                                                       \
+    do {                                                                                                                           \
+        sluice_error refused_error = {0};                                                                                          \
+        const sluice_status refused_status = function(__VA_ARGS__, &refused_error);                                                \
+        test_check_refused(#function "(" #__VA_ARGS__ ")", refused_status, status, &refused_error, word);                          \
+    } while (0)
+
+/* The function, called with these arguments and an error, succeeds. */
+#define SUCCEEDS(function, ...)                                                                                                    \
+    do {                                                                                                                           \
+        sluice_error succeeds_error = {0};                                                                                         \
+        ck_assert_msg(function(__VA_ARGS__, &succeeds_error) == SLUICE_STATUS_OK, #function ": %s", succeeds_error.message);       \
+    } while (0)
 
 #endif

@@ -85,12 +85,12 @@ static void try_product(int index)
         }
 }
 
-START_TEST(product)
+TEST_LOOP(product, 0, 1)
 {
     for (int index = PROBLEMS * _i; index < PROBLEMS * (_i + 1); index++)
         try_product(index);
 }
-END_TEST
+TEST_MORE("large", product, 1, 25)
 
 static sl_step step_of(problem *p, float *h_next, float *c, float *const *y)
 {
@@ -158,13 +158,13 @@ static void try_step(const sl_kernel *kernel, int kind, int index)
     }
 }
 
-START_TEST(step)
+TEST_LOOP(step, 0, 1)
 {
     for (int index = PROBLEMS * _i; index < PROBLEMS * (_i + 1); index++)
         for (int kind = 0; test_kernel_at((size_t)index) && kind < SL_CELL_KINDS; kind++)
             try_step(test_kernel_at((size_t)index), kind, index);
 }
-END_TEST
+TEST_MORE("large", step, 1, 25)
 
 static void try_nan(const sl_kernel *kernel, int kind)
 {
@@ -187,27 +187,8 @@ static void try_nan(const sl_kernel *kernel, int kind)
 }
 
 /* Whatever NaN went in, one NaN comes out, in its own row alone. */
-START_TEST(one_nan)
+TEST_LOOP(one_nan, 0, sl_isa_count())
 {
     for (int kind = 0; test_kernel_at((size_t)_i) && kind < SL_CELL_KINDS; kind++)
         try_nan(test_kernel_at((size_t)_i), kind);
-}
-END_TEST
-
-int main(void)
-{
-    Suite *suite = suite_create("kernel");
-    TCase *tiles = tcase_create("tiles"), *large = tcase_create("large");
-    tcase_set_tags(large, "large"); /* what an emulator has no time for */
-    for (size_t k = 0; k < sl_isa_count(); k++)
-        if (!test_kernel_at(k))
-            printf("skipped: this machine lacks %s\n", sl_isa_get_name(sl_isa_at(k)));
-    tcase_add_loop_test(tiles, product, 0, 1);
-    tcase_add_loop_test(tiles, step, 0, 1);
-    tcase_add_loop_test(tiles, one_nan, 0, (int)sl_isa_count());
-    tcase_add_loop_test(large, product, 1, 25);
-    tcase_add_loop_test(large, step, 1, 25);
-    suite_add_tcase(suite, tiles);
-    suite_add_tcase(suite, large);
-    return test_run(suite);
 }

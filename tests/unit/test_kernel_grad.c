@@ -166,13 +166,13 @@ static void try_step_grad(const sl_kernel *kernel, int kind, int index)
         ck_assert_msg(r < p.rows || memcmp(p.dc[r], after.dc[r], sizeof p.dc[r]) == 0, "row %zu, which is none, was written", r);
 }
 
-START_TEST(step_grad)
+TEST_LOOP(step_grad, 0, 1)
 {
     for (int index = PROBLEMS * _i; index < PROBLEMS * (_i + 1); index++)
         for (int kind = 0; test_kernel_at((size_t)index) && kind < SL_CELL_KINDS; kind++)
             try_step_grad(test_kernel_at((size_t)index), kind, index);
 }
-END_TEST
+TEST_MORE("large", step_grad, 1, 7)
 
 static void try_nan(const sl_kernel *kernel, int kind)
 {
@@ -193,14 +193,13 @@ static void try_nan(const sl_kernel *kernel, int kind)
 }
 
 /* A NaN that comes in is the one NaN afterwards, in its own row alone. */
-START_TEST(one_nan)
+TEST_LOOP(one_nan, 0, sl_isa_count())
 {
     for (int kind = 0; test_kernel_at((size_t)_i) && kind < SL_CELL_KINDS; kind++)
         try_nan(test_kernel_at((size_t)_i), kind);
 }
-END_TEST
 
-START_TEST(add_rows)
+TEST_LOOP(add_rows, 0, 12)
 {
     const sl_kernel *kernel = test_kernel_at((size_t)_i);
     if (!kernel)
@@ -222,7 +221,6 @@ START_TEST(add_rows)
     ck_assert_msg(memcmp(sum, want, sizeof sum) == 0, "%s: the sum of %zu rows of %zu is another", sluice_isa_get_name(kernel->isa),
                   rows, count);
 }
-END_TEST
 
 /* A step that keeps its gates and c leaves what it leaves without, and keeps what the equations take c and h from. */
 static void try_kept_step(const sl_kernel *kernel, int kind, int index)
@@ -283,26 +281,10 @@ static void try_kept_step(const sl_kernel *kernel, int kind, int index)
         }
 }
 
-START_TEST(kept_step)
+TEST_LOOP(kept_step, 0, 1)
 {
     for (int index = PROBLEMS * _i; index < PROBLEMS * (_i + 1); index++)
         for (int kind = 0; test_kernel_at((size_t)index) && kind < SL_CELL_KINDS; kind++)
             try_kept_step(test_kernel_at((size_t)index), kind, index);
 }
-END_TEST
-
-int main(void)
-{
-    Suite *suite = suite_create("kernel_grad");
-    TCase *tiles = tcase_create("tiles"), *large = tcase_create("large");
-    tcase_set_tags(large, "large"); /* what an emulator has no time for */
-    tcase_add_loop_test(tiles, step_grad, 0, 1);
-    tcase_add_loop_test(tiles, kept_step, 0, 1);
-    tcase_add_loop_test(tiles, add_rows, 0, 12);
-    tcase_add_loop_test(tiles, one_nan, 0, (int)sl_isa_count());
-    tcase_add_loop_test(large, step_grad, 1, 7);
-    tcase_add_loop_test(large, kept_step, 1, 7);
-    suite_add_tcase(suite, tiles);
-    suite_add_tcase(suite, large);
-    return test_run(suite);
-}
+TEST_MORE("large", kept_step, 1, 7)

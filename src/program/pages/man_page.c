@@ -1,5 +1,3 @@
-#include "program/pages/man_page.h"
-
 #include "program/exit.h"
 #include "program/pages/help.h"
 
