@@ -9,6 +9,7 @@
  * A case that fails is made smaller as long as it does, and printed.
  */
 #include "support/cases/network_runs.h"
+#include "support/cases/sample_networks.h"
 #include "support/network.h"
 #include "support/oracle/layer_bounds.h"
 #include "support/suite.h"
@@ -17,33 +18,6 @@
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-/* Which cells the engine does not run yet. */
-static bool is_plain(const sluice_cell *cell)
-{
-    return !(cell->parts & ~(unsigned)SLUICE_PART_BIAS) && !cell->gate.function && !cell->candidate.function &&
-           !cell->output.function && !cell->coupled && cell->forget_bias == 0.0f && cell->gate_clip == 0.0f &&
-           cell->cell_clip == 0.0f;
-}
-
-static bool is_supported(const test_network_case *given)
-{
-    bool supported = true;
-    for (size_t k = 0; k < given->layer_count; k++) {
-        supported &= !given->layers[k].projection;
-        for (size_t d = 0; given->has_cells[k] && d < test_family_directions(&given->layers[k]); d++)
-            supported &= is_plain(&given->cells[k][d]);
-    }
-    return supported;
-}
-
-static bool has_order(const test_network_case *given)
-{
-    for (size_t k = 0; k < given->layer_count; k++)
-        if (given->layers[k].processing_order)
-            return true;
-    return false;
-}
 
 static bool has_reverse(const sluice_network *network)
 {
@@ -305,15 +279,20 @@ static void take_states(const work *w, sluice_streams *streams, piece *of)
     of->batch.c0 = of->arrays[5] = states[1];
 }
 
+/* Whether an array has something of each step; else of each row. */
+static bool is_of_steps(const work *w, const test_answer *answer, size_t place)
+{
+    if (place == TEST_END)
+        return strcmp(answer->arrays[place].name, "step_logits") == 0;
+    return place == TEST_Y || (place >= TEST_OF_LAYERS && place - TEST_OF_LAYERS < reducing_layer(&w->made->network));
+}
+
 /* Outputs of steps are those of the whole. */
 static void check_piece_steps(work *w, const test_answer *got, const test_answer *whole, size_t from, size_t steps)
 {
     for (size_t j = 0; j < TEST_ARRAYS; j++) {
         const test_array *a = &got->arrays[j], *b = &whole->arrays[j];
-        const bool has_steps =
-            j == TEST_Y || (j == TEST_END ? strcmp(a->name, "step_logits") == 0
-                                          : j >= TEST_OF_LAYERS && j - TEST_OF_LAYERS < reducing_layer(&w->made->network));
-        for (size_t n = 0; a->at && has_steps && n < got->rows && !w->why.text[0]; n++)
+        for (size_t n = 0; a->at && is_of_steps(w, got, j) && n < got->rows && !w->why.text[0]; n++)
             if (memcmp(a->at + n * steps * a->width, b->at + (n * b->steps + from) * a->width, steps * a->width * sizeof(float)) !=
                 0)
                 snprintf(w->why.text, sizeof w->why.text, "%s of row %zu, as a stream, in steps %zu to %zu", a->name, n, from,
@@ -328,9 +307,7 @@ static void check_piece_rows(work *w, const test_answer *got, piece *of)
     test_words words = test_network_run(w->made, w->model, &of->batch, &plain_way, &alone);
     for (size_t j = 0; j < TEST_ARRAYS && !words.text[0]; j++) {
         const test_array *a = &got->arrays[j], *b = &alone.arrays[j];
-        const bool has_steps =
-            a->steps > 1 || j == TEST_Y || (j >= TEST_OF_LAYERS && j - TEST_OF_LAYERS < reducing_layer(&w->made->network));
-        if (a->at && !has_steps && memcmp(a->at, b->at, a->count * sizeof(float)) != 0)
+        if (a->at && !is_of_steps(w, got, j) && memcmp(a->at, b->at, a->count * sizeof(float)) != 0)
             snprintf(words.text, sizeof words.text, "%s of a stream's piece, which is not that of the piece alone", a->name);
     }
     if (words.text[0] && !w->why.text[0])
@@ -383,8 +360,6 @@ static test_words run_case(const test_network_case *given, double *worst)
     enum { WAYS = 6 };
     test_made_network made;
     test_made_network_create(given, &made);
-    if (has_order(given))
-        made.batch.mask = NULL; /* which is refused */
     sluice_model *model = test_made_network_model(&made);
     work w = {.made = &made, .model = model, .inputs = given->inputs, .random = given->seed};
     w.want = test_answer_create(&made, &made.batch);
@@ -409,7 +384,7 @@ static test_words run_case(const test_network_case *given, double *worst)
 
 static bool fails(const test_network_case *given, void *why)
 {
-    const test_words words = is_supported(given) ? run_case(given, NULL) : (test_words){""};
+    const test_words words = test_network_case_runs(given) ? run_case(given, NULL) : (test_words){""};
     if (words.text[0])
         *(test_words *)why = words;
     return words.text[0];
@@ -418,12 +393,12 @@ static bool fails(const test_network_case *given, void *why)
 enum { BLOCK = 50 };
 
 /* BLOCK cases: where one crashes, the test's number says which they were. */
-START_TEST(random_networks)
+TEST_LOOP(random_networks, 0, test_by_depth(10, 40, 400))
 {
     double worst = 0.0;
     for (uint64_t seed = test_seed() + (uint64_t)_i * BLOCK; seed < test_seed() + ((uint64_t)_i + 1) * BLOCK; seed++) {
         test_network_case drawn = test_network_case_random(seed);
-        if (!is_supported(&drawn))
+        if (!test_network_case_runs(&drawn))
             continue;
         test_words why = run_case(&drawn, &worst);
         if (!why.text[0])
@@ -438,34 +413,17 @@ START_TEST(random_networks)
     }
     printf("cases %d to %d: the largest error is %.2f of its bound\n", _i * BLOCK, (_i + 1) * BLOCK - 1, worst);
 }
-END_TEST
 
 /* ---- Fork ------------------------------------------------------------------------------------------------------------------ */
 
-/* Masks, layers before, between and behind, a merge and a mean: what a process has begun goes on in a child and in itself. */
-START_TEST(fork_after_use)
+/* What a process has begun goes on in a child and in itself. */
+TEST_LOOP(fork_after_use, 0, TEST_SAMPLES)
 {
-    test_network_case given = {
-        .seed = test_seed(), .inputs = 5, .layer_count = 5, .rows = 9, .steps = 7, .is_ragged = true, .is_masked = true};
-    const sluice_layer layers[] = {
-        {.struct_size = sizeof layers[0], .kind = SLUICE_LAYER_DENSE, .units = 40, .has_bias = 1},
-        {.struct_size = sizeof layers[0],
-         .kind = SLUICE_LAYER_LSTM,
-         .units = 33,
-         .direction = SLUICE_DIRECTION_BOTH,
-         .merge = SLUICE_MERGE_SUM},
-        {.struct_size = sizeof layers[0], .kind = SLUICE_LAYER_LSTM, .units = 18},
-        {.struct_size = sizeof layers[0], .kind = SLUICE_LAYER_REDUCE, .steps = SLUICE_STEPS_MEAN},
-        {.struct_size = sizeof layers[0],
-         .kind = SLUICE_LAYER_DENSE,
-         .units = 3,
-         .activation = {.function = SLUICE_FUNCTION_SOFTMAX}},
-    };
-    memcpy(given.layers, layers, sizeof layers);
+    const test_network_case given = test_network_sample((size_t)_i);
     test_made_network made;
     test_made_network_create(&given, &made);
     sluice_model *model = test_made_network_model(&made);
-    test_runner runner = test_runner_create(model, SLUICE_ISA_AUTO, 4, (sluice_schedule)_i);
+    test_runner runner = test_runner_create(model, SLUICE_ISA_AUTO, 4, SLUICE_SCHEDULE_AUTO);
     test_answer want = test_answer_create(&made, &made.batch), got = test_answer_create(&made, &made.batch);
     sluice_output outputs[TEST_CASE_LAYERS], other_outputs[TEST_CASE_LAYERS];
     const sluice_batch batch = test_network_batch(&made.batch, &want, outputs);
@@ -489,16 +447,4 @@ START_TEST(fork_after_use)
     test_answer_free(&got);
     sluice_model_destroy(model);
     test_made_network_free(&made);
-}
-END_TEST
-
-int main(void)
-{
-    test_begin();
-    Suite *suite = suite_create("networks");
-    TCase *tcase = tcase_create("networks");
-    tcase_add_loop_test(tcase, random_networks, 0, (int)test_by_depth(10, 40, 400));
-    tcase_add_loop_test(tcase, fork_after_use, 0, SLUICE_SCHEDULE_UNITS + 1);
-    suite_add_tcase(suite, tcase);
-    return test_run(suite);
 }

@@ -26,6 +26,10 @@ NO_BARRIER = ("    if (thread->tasks.index == 0)\n"
 SEEDED = [
     ("threads of a group do not wait for each other after an iteration", "races", "threads", "src/engine/forward/forward.c",
      "                sl_recurrence_step(&recurrences[k]);\n            wait_for_group(t);\n", "                sl_recurrence_step(&recurrences[k]);\n"),
+    ("threads of a group do not wait for the layers before an LSTM layer", "races", "layers", "src/engine/forward/forward.c",
+     "    sl_steps_run_before(t, layer, &from, &to);\n    wait_for_group(t);\n", "    sl_steps_run_before(t, layer, &from, &to);\n"),
+    ("threads of a group do not wait for the layers behind the last LSTM layer", "races", "layers", "src/engine/forward/forward.c",
+     "from + t->chunk_steps);\n    wait_for_group(t);\n", "from + t->chunk_steps);\n"),
     ("a thread that waits at a barrier need not see what others wrote", "races", "threads", "src/base/system/barrier.c",
      "atomic_load_explicit(arrived, memory_order_acquire)", "atomic_load_explicit(arrived, memory_order_relaxed)"),
     ("a thread that takes a workspace need not see how it was left", "races", "callers", "src/engine/forward/workspace_pool.c",

@@ -2,6 +2,8 @@
  * The answers are compared bit for bit besides, so that the program is a test without a detector too. `./dev races` runs it under
  * the thread sanitizer, where it must stay silent; tests/races/seeded_races.py breaks the library and has it speak. The sanitizer sees no
  * access of more than 16 bytes, so it is the scalar kernels that it has to be shown. */
+#include "support/cases/network_runs.h"
+#include "support/cases/sample_networks.h"
 #include "support/network.h"
 #include "support/suite.h"
 #include "sluice_tools.h"
@@ -82,6 +84,40 @@ TEST_IN("threads", every_schedule, 0, VARIETIES)
         for (size_t k = 0; k < isas.count; k++)
             run_by_threads(kind, network.model, isas.isa[k], &got, &want);
     }
+}
+
+/* ---- Layers of networks ---- */
+
+/* Step layers, masks and merges under units that are divided: the threads of a group share rows in the ones and units in the others. Small
+ * buffers make several time chunks, which take the same buffers one after the other; a plan asks for a wavefront where there may be one. */
+TEST_IN("layers", layers_of_networks, 0, TEST_SAMPLES)
+{
+    const test_network_case given = test_network_sample((size_t)_i);
+    const test_way alone = {.isa = SLUICE_ISA_SCALAR, .threads = 1, .schedule = SLUICE_SCHEDULE_ROWS};
+    const test_isa_list isas = test_isas();
+    test_made_network made;
+    test_made_network_create(&given, &made);
+    sluice_model *model = test_made_network_model(&made);
+    test_answer want = test_answer_create(&made, &made.batch);
+    ck_assert_str_eq(test_network_run(&made, model, &made.batch, &alone, &want).text, "");
+    for (unsigned j = 0; j < 6 * 3 * isas.count; j++) {
+        test_way way = {.isa = isas.isa[j / 18], .threads = 2 + j % 3, .used = true, .all_cpus = true, .buffer_floats = 1};
+        way.schedule = j / 3 % 6 < 3 ? SLUICE_SCHEDULE_UNITS : SLUICE_SCHEDULE_AUTO;
+        way.groups = 1;
+        way.per_group = way.threads;
+        way.wavefront = j / 3 % 2;
+        way.unwanted = j / 3 % 3 == 2 ? ~0U << TEST_OF_LAYERS : 0; /* wavefronts give no outputs of layers */
+        test_answer got = test_answer_create(&made, &made.batch);
+        const test_words words = test_network_run(&made, model, &made.batch, &way, &got);
+        ck_assert_msg(!words.text[0], "%s: %s", test_way_print(&way).text, words.text);
+        for (size_t place = 0; place < TEST_OF_LAYERS; place++)
+            if (got.arrays[place].at)
+                test_same_bits(got.arrays[place].at, want.arrays[place].at, want.arrays[place].count, want.arrays[place].name);
+        test_answer_free(&got);
+    }
+    test_answer_free(&want);
+    sluice_model_destroy(model);
+    test_made_network_free(&made);
 }
 
 /* ---- Callers on one engine ---- */

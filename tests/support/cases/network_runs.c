@@ -118,9 +118,8 @@ static size_t draw(size_t most, uint64_t *random)
 
 test_way test_way_random(uint64_t *random)
 {
-    sluice_isa isas[TEST_MOST_ISAS];
-    const size_t count = test_isas(isas);
-    test_way way = {.isa = isas[draw(count - 1, random)],
+    const test_isa_list isas = test_isas();
+    test_way way = {.isa = isas.isa[draw(isas.count - 1, random)],
                     .threads = 1 + (unsigned)draw(3, random),
                     .max_threads = draw(3, random) ? 0 : 1 + (unsigned)draw(2, random),
                     .schedule = (sluice_schedule)draw(SLUICE_SCHEDULE_UNITS, random),
@@ -212,6 +211,26 @@ static bool gather(const place *from, float *values, float *to)
 }
 
 /* ---- Running --------------------------------------------------------------------------------------------------------------- */
+
+/* Which cells the engine does not run yet. */
+static bool is_plain(const sluice_cell *cell)
+{
+    return !(cell->parts & ~(unsigned)SLUICE_PART_BIAS) && !cell->gate.function && !cell->candidate.function &&
+           !cell->output.function && !cell->coupled && cell->forget_bias == 0.0f && cell->gate_clip == 0.0f &&
+           cell->cell_clip == 0.0f;
+}
+
+bool test_network_case_runs(const test_network_case *given)
+{
+    bool runs = true;
+    for (size_t k = 0; k < given->layer_count; k++) {
+        runs &= !(given->layers[k].processing_order && given->is_masked);
+        runs &= !given->layers[k].projection;
+        for (size_t d = 0; given->has_cells[k] && d < test_family_directions(&given->layers[k]); d++)
+            runs &= is_plain(&given->cells[k][d]);
+    }
+    return runs;
+}
 
 sluice_model *test_made_network_model(const test_made_network *made)
 {

@@ -54,6 +54,9 @@ test_way test_way_random(uint64_t *random);
 /** In words. */
 test_words test_way_print(const test_way *way);
 
+/** Whether the engine runs it: with a layer in processing order there are no masks. */
+bool test_network_case_runs(const test_network_case *given);
+
 /** The model of a network; ends the test on failure. */
 sluice_model *test_made_network_model(const test_made_network *made);
 
