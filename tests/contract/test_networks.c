@@ -352,6 +352,42 @@ static void run_streams(work *w)
     made->batch = given;
 }
 
+/* ---- Training and BLIS ----------------------------------------------------------------------------------------------------- */
+
+/* Which networks may fill a tape yet: equal to a stack, but for sizes. */
+static bool is_stack(const sluice_network *network)
+{
+    bool is = true;
+    for (size_t k = 0; k < network->layer_count; k++)
+        is &= network->layers[k].kind == SLUICE_LAYER_LSTM && !network->layers[k].merge && !network->layers[k].processing_order &&
+              network->layers[k].steps == SLUICE_STEPS_ALL;
+    return is;
+}
+
+/* A call that fills a tape gives the same; it has neither masks nor outputs of layers. */
+static void run_tape(work *w)
+{
+    test_way way = test_way_random(&w->random);
+    way.on_tape = true;
+    way.used = false;
+    way.unwanted = ~0U << TEST_OF_LAYERS;
+    if (is_stack(&w->made->network) && !w->made->batch.mask)
+        run_way(w, &w->made->batch, &way, 0);
+}
+
+/* BLIS adds in another order, within the same bound. */
+static void run_blis(work *w)
+{
+    test_way way = test_way_random(&w->random);
+    way.gemm = SLUICE_GEMM_BLIS;
+    way.unwanted = 0;
+    test_answer_free(&w->want);
+    w->want = test_answer_create(w->made, &w->made->batch);
+    w->why = test_network_run(w->made, w->model, &w->made->batch, &way, &w->want);
+    if (!w->why.text[0])
+        check_against_oracle(w);
+}
+
 /* ---- The cases ------------------------------------------------------------------------------------------------------------- */
 
 /* Run a case in all ways; what is wrong, if anything. `worst`, which may be NULL, grows. */
@@ -374,6 +410,10 @@ static test_words run_case(const test_network_case *given, double *worst)
         run_row(&w, n);
     if (!w.why.text[0] && !has_reverse(&made.network))
         run_streams(&w);
+    if (!w.why.text[0])
+        run_tape(&w);
+    if (!w.why.text[0] && given->seed % 4 == 0)
+        run_blis(&w);
     if (worst)
         *worst = fmax(*worst, w.worst);
     test_answer_free(&w.want);
@@ -398,6 +438,8 @@ TEST_LOOP(random_networks, 0, test_by_depth(10, 40, 400))
     double worst = 0.0;
     for (uint64_t seed = test_seed() + (uint64_t)_i * BLOCK; seed < test_seed() + ((uint64_t)_i + 1) * BLOCK; seed++) {
         test_network_case drawn = test_network_case_random(seed);
+        if (seed % 8 == 0) /* more steps than go through a step layer at once */
+            drawn.steps = 20 + 6 * drawn.steps;
         if (!test_network_case_runs(&drawn))
             continue;
         test_words why = run_case(&drawn, &worst);
@@ -412,6 +454,39 @@ TEST_LOOP(random_networks, 0, test_by_depth(10, 40, 400))
         ck_abort_msg("SLUICE_TEST_SEED=%" PRIu64 ": %s", seed, why.text);
     }
     printf("cases %d to %d: the largest error is %.2f of its bound\n", _i * BLOCK, (_i + 1) * BLOCK - 1, worst);
+}
+
+/* An output may be asked for more than once, whether or not y is, which the first of the last LSTM layer then stands for. */
+TEST_LOOP(outputs_twice, 0, TEST_SAMPLES)
+{
+    const test_network_case given = test_network_sample((size_t)_i);
+    test_made_network made;
+    test_made_network_create(&given, &made);
+    OWNED_HANDLE(sluice_model) model = test_made_network_model(&made);
+    OWNED(test_runner) runner = test_runner_create(model, SLUICE_ISA_AUTO, 2, SLUICE_SCHEDULE_AUTO);
+    test_answer want = test_answer_create(&made, &made.batch);
+    ck_assert_str_eq(test_network_run(&made, model, &made.batch, &plain_way, &want).text, "");
+    test_answer got[2] = {test_answer_create(&made, &made.batch), test_answer_create(&made, &made.batch)};
+    sluice_output outputs[2 * TEST_CASE_LAYERS];
+    sluice_batch batch = test_network_batch(&made.batch, &got[0], outputs);
+    batch.y = NULL;
+    for (size_t k = 0; k < batch.output_count; k++) {
+        outputs[batch.output_count + k] = outputs[k];
+        outputs[batch.output_count + k].at = got[1].arrays[TEST_OF_LAYERS + outputs[k].layer].at;
+    }
+    batch.output_count *= 2;
+    test_forward(&runner, &batch);
+    memcpy(got[0].arrays[TEST_Y].at, want.arrays[TEST_Y].at, want.arrays[TEST_Y].count * sizeof(float));
+    ck_assert_str_eq(test_answer_compare(&got[0], &want).text, "");
+    for (size_t k = 0; k < TEST_CASE_LAYERS; k++) {
+        const test_array *a = &got[1].arrays[TEST_OF_LAYERS + k], *b = &want.arrays[TEST_OF_LAYERS + k];
+        if (a->at)
+            test_same_bits(a->at, b->at, a->count, a->name);
+    }
+    test_answer_free(&got[0]);
+    test_answer_free(&got[1]);
+    test_answer_free(&want);
+    test_made_network_free(&made);
 }
 
 /* ---- Fork ------------------------------------------------------------------------------------------------------------------ */

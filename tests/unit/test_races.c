@@ -100,6 +100,7 @@ TEST_IN("layers", layers_of_networks, 0, TEST_SAMPLES)
     sluice_model *model = test_made_network_model(&made);
     test_answer want = test_answer_create(&made, &made.batch);
     ck_assert_str_eq(test_network_run(&made, model, &made.batch, &alone, &want).text, "");
+    test_words wrong = {""}; /* reported at the end: a detector may need more than one call to see a race */
     for (unsigned j = 0; j < 6 * 3 * isas.count; j++) {
         test_way way = {.isa = isas.isa[j / 18], .threads = 2 + j % 3, .used = true, .all_cpus = true, .buffer_floats = 1};
         way.schedule = j / 3 % 6 < 3 ? SLUICE_SCHEDULE_UNITS : SLUICE_SCHEDULE_AUTO;
@@ -108,13 +109,18 @@ TEST_IN("layers", layers_of_networks, 0, TEST_SAMPLES)
         way.wavefront = j / 3 % 2;
         way.unwanted = j / 3 % 3 == 2 ? ~0U << TEST_OF_LAYERS : 0; /* wavefronts give no outputs of layers */
         test_answer got = test_answer_create(&made, &made.batch);
-        const test_words words = test_network_run(&made, model, &made.batch, &way, &got);
-        ck_assert_msg(!words.text[0], "%s: %s", test_way_print(&way).text, words.text);
-        for (size_t place = 0; place < TEST_OF_LAYERS; place++)
-            if (got.arrays[place].at)
-                test_same_bits(got.arrays[place].at, want.arrays[place].at, want.arrays[place].count, want.arrays[place].name);
+        test_words words = test_network_run(&made, model, &made.batch, &way, &got);
+        for (size_t place = TEST_OF_LAYERS; place < TEST_ARRAYS && way.unwanted; place++) {
+            free(got.arrays[place].at);
+            got.arrays[place].at = NULL;
+        }
+        if (!words.text[0])
+            words = test_answer_compare(&got, &want);
+        if (words.text[0] && !wrong.text[0])
+            snprintf(wrong.text, sizeof wrong.text, "%.250s: %.250s", test_way_print(&way).text, words.text);
         test_answer_free(&got);
     }
+    ck_assert_msg(!wrong.text[0], "%s", wrong.text);
     test_answer_free(&want);
     sluice_model_destroy(model);
     test_made_network_free(&made);

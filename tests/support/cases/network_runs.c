@@ -6,6 +6,7 @@
 #include "support/network.h"
 #include "support/suite.h"
 #include "sluice_tools.h"
+#include "sluice_train.h"
 
 #include <math.h>
 
@@ -129,6 +130,7 @@ test_way test_way_random(uint64_t *random)
                     .mask_layout = (test_layout)draw(TEST_LAYOUTS - 1, random),
                     .layout = (test_layout)draw(TEST_LAYOUTS - 1, random),
                     .has_offsets = !draw(3, random),
+                    .in_place = !draw(3, random),
                     .all_cpus = draw(1, random)};
     if (draw(1, random))
         way.unwanted = (unsigned)test_random(random) & (unsigned)test_random(random);
@@ -149,12 +151,13 @@ test_words test_way_print(const test_way *way)
     static const char *const layouts[] = {"contiguous", "by step", "padded"};
     test_words words;
     snprintf(words.text, sizeof words.text,
-             "%s, %u threads (at most %u), %s, workspace %d used %d, x %s%s, mask %s, outputs %s, unwanted 0x%x, block_rows %zu, "
-             "buffer_floats %zu, all_cpus %d, plan %u x %u%s",
+             "%s, %u threads (at most %u), %s, workspace %d used %d, x %s%s, mask %s, outputs %s, in place %d, tape %d, unwanted "
+             "0x%x, block_rows "
+             "%zu, buffer_floats %zu, all_cpus %d, plan %u x %u%s",
              sluice_isa_get_name(way->isa), way->threads, way->max_threads, sluice_schedule_get_name(way->schedule),
              way->has_workspace, way->used, layouts[way->x_layout], way->has_offsets ? " by offsets" : "",
-             layouts[way->mask_layout], layouts[way->layout], way->unwanted, way->block_rows, way->buffer_floats, way->all_cpus,
-             way->groups, way->per_group, way->wavefront ? " wavefront" : "");
+             layouts[way->mask_layout], layouts[way->layout], way->in_place, way->on_tape, way->unwanted, way->block_rows,
+             way->buffer_floats, way->all_cpus, way->groups, way->per_group, way->wavefront ? " wavefront" : "");
     return words;
 }
 
@@ -335,11 +338,14 @@ static void lay_out(sluice_batch *batch, const test_way *way, size_t inputs, siz
 }
 
 static sluice_status run_engine(const sluice_model *model, const test_family_batch *family, size_t inputs, const test_way *way,
-                                const sluice_batch *batch, sluice_error *error)
+                                sluice_batch *batch, sluice_error *error)
 {
-    const sluice_engine_options options = test_options(way->isa, way->threads, way->schedule);
-    sluice_engine *engine = NULL;
-    sluice_workspace *workspace = NULL;
+    sluice_engine_options options = test_options(way->isa, way->threads, way->schedule);
+    options.gemm = way->gemm;
+    options.training = way->on_tape;
+    OWNED_HANDLE(sluice_engine) engine = NULL;
+    OWNED_HANDLE(sluice_workspace) workspace = NULL;
+    OWNED_HANDLE(sluice_tape) tape = NULL;
     sluice_status status = sluice_engine_create(model, &options, &engine, error);
     if (!status)
         status = prepare(engine, family, way, error);
@@ -347,11 +353,10 @@ static sluice_status run_engine(const sluice_model *model, const test_family_bat
         status = sluice_workspace_create(engine, way->used ? 1 : family->rows, family->steps, &workspace, error);
     if (!status && way->used)
         status = run_other(engine, workspace, family, inputs, error);
-    if (!status)
-        status = sluice_forward(engine, workspace, batch, error);
-    sluice_workspace_destroy(workspace);
-    sluice_engine_destroy(engine);
-    return status;
+    if (!status && way->on_tape)
+        status = sluice_tape_create(engine, NULL, &tape, error);
+    batch->tape = tape;
+    return status ? status : sluice_forward(engine, workspace, batch, error);
 }
 
 test_words test_network_run(const test_made_network *made, const sluice_model *model, const test_family_batch *batch,
@@ -379,6 +384,10 @@ test_words test_network_run(const test_made_network *made, const sluice_model *m
         outputs[k].row_stride = arrays[TEST_OF_LAYERS + outputs[k].layer].where.row;
         outputs[k].step_stride = arrays[TEST_OF_LAYERS + outputs[k].layer].where.step;
     }
+    if (way->in_place && laid.h0 && laid.hn)
+        laid.h0 = memcpy(laid.hn, laid.h0, answer->arrays[TEST_HN].count * sizeof *laid.h0);
+    if (way->in_place && laid.c0 && laid.cn)
+        laid.c0 = memcpy(laid.cn, laid.c0, answer->arrays[TEST_CN].count * sizeof *laid.c0);
     sluice_error error = {.message = ""};
     if (run_engine(model, batch, test_family_inputs(&made->network, 0), way, &laid, &error))
         snprintf(words.text, sizeof words.text, "it is refused: %.400s", error.message);

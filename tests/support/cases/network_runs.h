@@ -40,6 +40,9 @@ typedef struct test_way {
     bool used;                                 /* the workspace, or the engine's own, has served another batch */
     test_layout x_layout, mask_layout, layout; /* `layout` of y and of outputs of layers */
     bool has_offsets;
+    bool in_place; /* hn is h0, and cn is c0 */
+    bool on_tape;  /* the call fills a tape; the engine is made for training */
+    sluice_gemm gemm;
     unsigned unwanted;          /* bits 1 << place */
     size_t block_rows;          /* most rows of a row block; 0: as the engine has it, as all that follow */
     size_t buffer_floats;       /* aim of the buffers between layers */

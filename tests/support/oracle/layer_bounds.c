@@ -52,18 +52,46 @@ static double slope_of(sluice_activation activation, sluice_function function)
     }
 }
 
+/* The largest difference of two values of a function, where it has one. */
+static double range_of(sluice_activation activation, sluice_function function)
+{
+    switch (function) {
+    case SLUICE_FUNCTION_SIGMOID:
+    case SLUICE_FUNCTION_HARD_SIGMOID:
+        return 1.0;
+    case SLUICE_FUNCTION_TANH:
+    case SLUICE_FUNCTION_SOFTSIGN:
+        return 2.0;
+    case SLUICE_FUNCTION_SCALED_TANH:
+        return 2.0 * fabs((double)activation.alpha);
+    default:
+        return INFINITY;
+    }
+}
+
+/* What f makes of z's error. The second derivatives of sigmoid and tanh are below 1. */
+static double pass_error(sluice_activation activation, sluice_function function, test_number z, double value)
+{
+    const double largest = slope_of(activation, function) * z.error, second = test_unit * z.error * z.error / 2.0;
+    if (function == SLUICE_FUNCTION_SIGMOID)
+        return fmin(largest, value * (1.0 - value) * z.error + second);
+    if (function == SLUICE_FUNCTION_TANH)
+        return fmin(largest, (1.0 - value * value) * z.error + second);
+    return largest;
+}
+
 /* f(z), which is computed within a unit in the last place, 2 u of the value; a x + b, of which the hard sigmoid is made, with a rounding
  * of its own. */
 static test_number apply(sluice_activation activation, sluice_function otherwise, test_number z)
 {
     const sluice_function function = activation.function ? activation.function : otherwise;
     const double value = test_family_function(activation, otherwise, z.value);
-    double error = slope_of(activation, function) * z.error;
+    double error = pass_error(activation, function, z, value);
     if (function == SLUICE_FUNCTION_AFFINE || function == SLUICE_FUNCTION_HARD_SIGMOID)
         error += fabs((double)activation.alpha * z.value + (double)activation.beta);
     else if (function == SLUICE_FUNCTION_THRESHOLD_RELU && fabs(z.value - (double)activation.alpha) <= test_bound(z))
         error += fabs((double)activation.alpha) / test_unit; /* on the other side of the step, perhaps */
-    return (test_number){value, error + 2.0 * fabs(value)};
+    return (test_number){value, fmin(error, range_of(activation, function) / test_unit) + 2.0 * fabs(value)};
 }
 
 /* Of values that err by at most d, exp(x - max) errs by 2 d of itself, and by 2 u; the sum and the quotient add their roundings. */
