@@ -217,6 +217,15 @@ static void run_row(work *w, size_t n)
     free(c0);
 }
 
+/* A masked step before all others has zeros in a row, but a stream's piece, which may not be the first, repeats what it begins with. */
+static bool has_learned_states(const test_made_network *made)
+{
+    for (size_t p = 0; p < made->parameter_count; p++)
+        if (made->parameters[p].tensor == SLUICE_TENSOR_INITIAL_H)
+            return true;
+    return false;
+}
+
 /* ---- Streams --------------------------------------------------------------------------------------------------------------- */
 
 /* Some steps of all rows, contiguous; owned. */
@@ -371,7 +380,11 @@ static void run_tape(work *w)
     way.on_tape = true;
     way.used = false;
     way.unwanted = ~0U << TEST_OF_LAYERS;
-    if (is_stack(&w->made->network) && !w->made->batch.mask)
+    sluice_engine_options options = test_options(SLUICE_ISA_AUTO, 1, SLUICE_SCHEDULE_AUTO);
+    options.training = 1;
+    OWNED_HANDLE(sluice_engine) engine = NULL;
+    const bool trains = !sluice_engine_create(w->model, &options, &engine, NULL); /* not all cells do */
+    if (trains && is_stack(&w->made->network) && !w->made->batch.mask)
         run_way(w, &w->made->batch, &way, 0);
 }
 
@@ -408,7 +421,7 @@ static test_words run_case(const test_network_case *given, double *worst)
     }
     for (size_t n = 0; n < given->rows && !w.why.text[0]; n += 1 + n / 3)
         run_row(&w, n);
-    if (!w.why.text[0] && !has_reverse(&made.network))
+    if (!w.why.text[0] && !has_reverse(&made.network) && !(made.batch.mask && has_learned_states(&made)))
         run_streams(&w);
     if (!w.why.text[0])
         run_tape(&w);
@@ -430,6 +443,17 @@ static bool fails(const test_network_case *given, void *why)
     return words.text[0];
 }
 
+/* Whether all cells have the plain functions, by which nothing grows with the steps. */
+static bool is_bounded(const test_network_case *given)
+{
+    bool is = true;
+    for (size_t k = 0; k < given->layer_count; k++)
+        for (size_t d = 0; d < 2; d++)
+            is &=
+                !given->cells[k][d].gate.function && !given->cells[k][d].candidate.function && !given->cells[k][d].output.function;
+    return is;
+}
+
 enum { BLOCK = 50 };
 
 /* BLOCK cases: where one crashes, the test's number says which they were. */
@@ -438,7 +462,7 @@ TEST_LOOP(random_networks, 0, test_by_depth(10, 40, 400))
     double worst = 0.0;
     for (uint64_t seed = test_seed() + (uint64_t)_i * BLOCK; seed < test_seed() + ((uint64_t)_i + 1) * BLOCK; seed++) {
         test_network_case drawn = test_network_case_random(seed);
-        if (seed % 8 == 0) /* more steps than go through a step layer at once */
+        if (seed % 8 == 0 && is_bounded(&drawn)) /* more steps than go through a step layer at once */
             drawn.steps = 20 + 6 * drawn.steps;
         if (!test_network_case_runs(&drawn))
             continue;

@@ -1,6 +1,7 @@
 /* Every allocation failing in turn: the call says NO_MEMORY in words, its out pointer is NULL, everything else is as it was,
  * and nothing leaks. */
 #include "engine/schedule/tuned_plan_list.h"
+#include "support/cases/cell_scene.h"
 #include "support/cases/network_runs.h"
 #include "support/cases/sample_networks.h"
 #include "support/memory/allocator.h"
@@ -20,6 +21,8 @@ typedef struct fixture {
     const sluice_engine_options *options;
     const char *path; /* of a model file */
     sluice_engine *engine;
+    sluice_model *cells; /* with layer normalisation, a projection and initial states */
+    sluice_engine *engine_of_cells;
     const test_made_network *chain; /* a network of several kinds of layers, and its model */
     const sluice_model *chain_model;
     void *made; /* what the case made, to be destroyed by its undo */
@@ -50,6 +53,21 @@ static sluice_status load_model(fixture *f, sluice_error *error)
 static sluice_status create_engine(fixture *f, sluice_error *error)
 {
     return sluice_engine_create(f->network.model, f->options, (sluice_engine **)&f->made, error);
+}
+
+static sluice_status create_engine_of_cells(fixture *f, sluice_error *error)
+{
+    return sluice_engine_create(f->cells, f->options, (sluice_engine **)&f->made, error);
+}
+
+static sluice_status create_streams_of_cells(fixture *f, sluice_error *error)
+{
+    return sluice_streams_create(f->engine_of_cells, 3, (sluice_streams **)&f->made, error);
+}
+
+static sluice_status create_workspace_of_cells(fixture *f, sluice_error *error)
+{
+    return sluice_workspace_create(f->engine_of_cells, 40, 9, (sluice_workspace **)&f->made, error);
 }
 
 static sluice_status create_workspace(fixture *f, sluice_error *error)
@@ -85,6 +103,11 @@ static void undo_workspace(void *made)
     sluice_workspace_destroy(made);
 }
 
+static void undo_streams(void *made)
+{
+    sluice_streams_destroy(made);
+}
+
 static const fault_case cases[] = {
     {"sluice_model_create", create_model, undo_model},
     {"sluice_model_create_initial", create_initial, undo_model},
@@ -93,6 +116,9 @@ static const fault_case cases[] = {
     {"sluice_engine_create", create_engine, undo_engine},
     {"sluice_engine_create of a network", create_chain_engine, undo_engine},
     {"sluice_workspace_create", create_workspace, undo_workspace},
+    {"sluice_engine_create, cells", create_engine_of_cells, undo_engine},
+    {"sluice_workspace_create, cells", create_workspace_of_cells, undo_workspace},
+    {"sluice_streams_create, cells", create_streams_of_cells, undo_streams},
 };
 
 /* Run the case with the n-th of its allocations failing; 0: none. Whether it had one to fail. */
@@ -174,6 +200,10 @@ TEST_LOOP(creating, 0, 2 * sizeof cases / sizeof cases[0])
     f.chain = &chain;
     f.chain_model = chain_model;
     ck_assert_int_eq(sluice_engine_create(f.network.model, &options, &f.engine, NULL), SLUICE_STATUS_OK);
+    static const test_cell_case cells = {
+        .first = TEST_CELL_NORM, .second = TEST_CELL_INITIAL_STATE, .layers = 2, .inputs = 3, .hidden = 9, .projection = 4};
+    f.cells = test_cell_model(&cells, &random);
+    ck_assert_int_eq(sluice_engine_create(f.cells, &options, &f.engine_of_cells, NULL), SLUICE_STATUS_OK);
 
     const fault_case *c = &cases[_i / 2];
     ck_assert(!run_case(c, &f, 0)); /* what libraries allocate once and keep is behind us then */
@@ -183,6 +213,8 @@ TEST_LOOP(creating, 0, 2 * sizeof cases / sizeof cases[0])
     printf("%s, %s: %ld allocations\n", c->what, sluice_gemm_get_name(gemm), n - 1);
     ck_assert_int_gt(n, 1);
 
+    sluice_engine_destroy(f.engine_of_cells);
+    sluice_model_destroy(f.cells);
     sluice_model_destroy(chain_model);
     test_made_network_free(&chain);
     sluice_engine_destroy(f.engine);

@@ -215,23 +215,11 @@ static bool gather(const place *from, float *values, float *to)
 
 /* ---- Running --------------------------------------------------------------------------------------------------------------- */
 
-/* Which cells the engine does not run yet. */
-static bool is_plain(const sluice_cell *cell)
-{
-    return !(cell->parts & ~(unsigned)SLUICE_PART_BIAS) && !cell->gate.function && !cell->candidate.function &&
-           !cell->output.function && !cell->coupled && cell->forget_bias == 0.0f && cell->gate_clip == 0.0f &&
-           cell->cell_clip == 0.0f;
-}
-
 bool test_network_case_runs(const test_network_case *given)
 {
     bool runs = true;
-    for (size_t k = 0; k < given->layer_count; k++) {
+    for (size_t k = 0; k < given->layer_count; k++)
         runs &= !(given->layers[k].processing_order && given->is_masked);
-        runs &= !given->layers[k].projection;
-        for (size_t d = 0; given->has_cells[k] && d < test_family_directions(&given->layers[k]); d++)
-            runs &= is_plain(&given->cells[k][d]);
-    }
     return runs;
 }
 
@@ -283,7 +271,7 @@ static sluice_status prepare(sluice_engine *engine, const test_family_batch *bat
     const sl_exec_plan plan = {.thread_groups = groups,
                                .threads_per_group = per_group,
                                .hoists = true,
-                               .wavefront = way->wavefront && limits->wavefronts && per_group > 1};
+                               .wavefront = way->wavefront && engine->sizes.wavefronts && per_group > 1};
     const sl_tuned_plan tuned = {.rows = batch->rows, .steps = batch->steps, .plan = plan, .seconds = 1.0};
     return sl_tuned_plan_store(engine, &tuned, error);
 }

@@ -171,10 +171,10 @@ static test_number root(test_number s)
     return (test_number){value, s.error / value + value};
 }
 
-/* The quotient of a number and one that is not 0, with errors far below it. */
-static test_number quotient(test_number a, test_number b)
+/* The quotient of a number and one of `least` or more. */
+static test_number quotient(test_number a, test_number b, double least)
 {
-    const double value = a.value / b.value, size = fabs(b.value) - test_unit * b.error;
+    const double value = a.value / b.value, size = fmax(least, fabs(b.value) - test_unit * b.error);
     return (test_number){value, a.error / size + fabs(value) * b.error / size + fabs(value)};
 }
 
@@ -186,7 +186,7 @@ static test_number mean_of(const test_number *v, size_t count, bool squares)
             test_sum_add_product(&sum, v[j], v[j]);
         else
             test_sum_add(&sum, v[j]);
-    return quotient(test_sum_get(&sum), exact((double)count));
+    return quotient(test_sum_get(&sum), exact((double)count), (double)count);
 }
 
 /* LN_k over v [H], with k of i, f, g, o, c; the identity in a cell without. */
@@ -198,10 +198,14 @@ static void normalise(const unit *of, size_t k, test_number *v)
     const test_number mean = mean_of(v, hidden, false);
     for (size_t j = 0; j < hidden; j++)
         v[j] = test_plus(v[j], (test_number){-mean.value, mean.error});
-    const test_number deviation = root(test_plus(mean_of(v, hidden, true), exact((double)of->cell.norm_epsilon)));
-    for (size_t j = 0; j < hidden; j++)
-        v[j] = test_plus(test_times(element(of, SLUICE_TENSOR_NORM_GAIN, k * hidden + j), quotient(v[j], deviation)),
+    const double epsilon = (double)of->cell.norm_epsilon;
+    const test_number deviation = root(test_plus(mean_of(v, hidden, true), exact(epsilon)));
+    for (size_t j = 0; j < hidden; j++) {
+        test_number normal = quotient(v[j], deviation, 0.99 * sqrt(epsilon));
+        normal.error = fmin(normal.error, 2.02 * sqrt((double)hidden) / test_unit); /* it is within +-sqrt(H) */
+        v[j] = test_plus(test_times(element(of, SLUICE_TENSOR_NORM_GAIN, k * hidden + j), normal),
                          element(of, SLUICE_TENSOR_NORM_SHIFT, k * hidden + j));
+    }
 }
 
 /* a + p * c */
@@ -387,7 +391,7 @@ static void reduce(const unit *of, const row *at, test_number *y)
         steps += 1.0;
     }
     for (size_t j = 0; how == SLUICE_STEPS_MEAN && steps > 0.0 && j < width; j++)
-        y[j] = quotient(test_sum_get(&sums[j]), exact(steps));
+        y[j] = quotient(test_sum_get(&sums[j]), exact(steps), steps);
     free(sums);
     free(x);
 }
