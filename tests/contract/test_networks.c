@@ -457,7 +457,7 @@ static bool is_bounded(const test_network_case *given)
 enum { BLOCK = 50 };
 
 /* BLOCK cases: where one crashes, the test's number says which they were. */
-TEST_LOOP(random_networks, 0, test_by_depth(10, 40, 400))
+TEST_LOOP(random_networks, 0, test_by_depth(4, 15, 160))
 {
     double worst = 0.0;
     for (uint64_t seed = test_seed() + (uint64_t)_i * BLOCK; seed < test_seed() + ((uint64_t)_i + 1) * BLOCK; seed++) {
