@@ -168,7 +168,7 @@ TEST(any_alignment)
 /* ---- Networks -------------------------------------------------------------------------------------------------------------- */
 
 /* A network whose every array is guarded gives what it gives in the open. */
-static void run_network_guarded(const test_made_network *made, const test_way *way, test_side side, const test_answer *want)
+static void run_network_guarded(const test_made_network *made, const test_setup *setup, test_side side, const test_answer *want)
 {
     const test_family_batch *batch = &made->batch;
     const size_t steps = batch->rows * batch->steps;
@@ -191,7 +191,7 @@ static void run_network_guarded(const test_made_network *made, const test_way *w
     sluice_output outputs[TEST_CASE_LAYERS];
     sluice_batch call = test_network_batch(&guarded, &got, outputs);
     call.outputs = test_guard_copy(outputs, call.output_count * sizeof *outputs, side);
-    OWNED(test_runner) runner = test_runner_create(model, way->isa, way->threads, way->schedule);
+    OWNED(test_runner) runner = test_runner_create(model, setup->isa, setup->threads, setup->schedule);
     test_forward(&runner, &call);
     const test_words words = test_answer_compare(&got, want);
     ck_assert_msg(!words.text[0], "%s: %s", runner.name, words.text);
@@ -202,15 +202,15 @@ static void run_network_guarded(const test_made_network *made, const test_way *w
 
 static void run_case_guarded(const test_network_case *given, uint64_t *random)
 {
-    const test_way plain = {.isa = SLUICE_ISA_SCALAR, .threads = 1, .schedule = SLUICE_SCHEDULE_ROWS};
+    const test_setup plain = {.isa = SLUICE_ISA_SCALAR, .threads = 1, .schedule = SLUICE_SCHEDULE_ROWS};
     test_made_network made;
     test_made_network_create(given, &made);
     sluice_model *model = test_made_network_model(&made);
     test_answer want = test_answer_create(&made, &made.batch);
     ck_assert_str_eq(test_network_run(&made, model, &made.batch, &plain, &want).text, "");
     for (unsigned j = 0; j < 4; j++) {
-        const test_way way = test_way_random(random);
-        run_network_guarded(&made, &way, j % 2 ? TEST_SIDE_BEGIN : TEST_SIDE_END, &want);
+        const test_setup setup = test_setup_random(random);
+        run_network_guarded(&made, &setup, j % 2 ? TEST_SIDE_BEGIN : TEST_SIDE_END, &want);
     }
     test_answer_free(&want);
     sluice_model_destroy(model);

@@ -36,14 +36,14 @@ static size_t reducing_layer(const sluice_network *network)
     return k;
 }
 
-static const test_way plain_way = {.isa = SLUICE_ISA_SCALAR, .threads = 1, .schedule = SLUICE_SCHEDULE_ROWS};
+static const test_setup plain_setup = {.isa = SLUICE_ISA_SCALAR, .threads = 1, .schedule = SLUICE_SCHEDULE_ROWS};
 
 /* A case in work. */
 typedef struct work {
     const test_made_network *made;
     const sluice_model *model;
     size_t inputs;    /* of a step of the batch */
-    test_answer want; /* by plain_way */
+    test_answer want; /* by plain_setup */
     uint64_t random;
     double worst;   /* the largest error as a share of its bound */
     test_words why; /* what is wrong */
@@ -167,12 +167,12 @@ static void check_against_oracle(work *w)
 /* ---- In other ways --------------------------------------------------------------------------------------------------------- */
 
 /* Run a batch, and compare row `first` + n of the case with its row n. */
-static void run_way(work *w, const test_family_batch *batch, const test_way *way, size_t first)
+static void run_setup(work *w, const test_family_batch *batch, const test_setup *setup, size_t first)
 {
     test_answer got = test_answer_create(w->made, batch);
-    test_words words = test_network_run(w->made, w->model, batch, way, &got);
+    test_words words = test_network_run(w->made, w->model, batch, setup, &got);
     for (size_t j = 0; j < TEST_ARRAYS; j++)
-        if (way->unwanted >> j & 1) {
+        if (setup->unwanted >> j & 1) {
             free(got.arrays[j].at);
             got.arrays[j].at = NULL;
         }
@@ -180,7 +180,7 @@ static void run_way(work *w, const test_family_batch *batch, const test_way *way
         words = test_answer_compare_row(&got, n, &w->want, first + n);
     if (words.text[0] && !w->why.text[0])
         snprintf(w->why.text, sizeof w->why.text, "%.250s\n  %zu rows from %zu on, %.250s", words.text, batch->rows, first,
-                 test_way_print(way).text);
+                 test_setup_print(setup).text);
     test_answer_free(&got);
 }
 
@@ -211,8 +211,8 @@ static void run_row(work *w, size_t n)
     float *c0 = pick_states(all->c0, &w->want.arrays[TEST_CN], all->rows, n, 1);
     one.h0 = h0;
     one.c0 = c0;
-    const test_way way = test_way_random(&w->random);
-    run_way(w, &one, &way, n);
+    const test_setup setup = test_setup_random(&w->random);
+    run_setup(w, &one, &setup, n);
     free(h0);
     free(c0);
 }
@@ -313,7 +313,7 @@ static void check_piece_steps(work *w, const test_answer *got, const test_answer
 static void check_piece_rows(work *w, const test_answer *got, piece *of)
 {
     test_answer alone = test_answer_create(w->made, &of->batch);
-    test_words words = test_network_run(w->made, w->model, &of->batch, &plain_way, &alone);
+    test_words words = test_network_run(w->made, w->model, &of->batch, &plain_setup, &alone);
     for (size_t j = 0; j < TEST_ARRAYS && !words.text[0]; j++) {
         const test_array *a = &got->arrays[j], *b = &alone.arrays[j];
         if (a->at && !is_of_steps(w, got, j) && memcmp(a->at, b->at, a->count * sizeof(float)) != 0)
@@ -329,13 +329,13 @@ static void run_streams(work *w)
 {
     test_made_network *made = (test_made_network *)w->made;
     const test_family_batch given = made->batch;
-    test_way way = test_way_random(&w->random);
-    const sluice_engine_options options = test_options(way.isa, way.threads, way.schedule);
+    test_setup setup = test_setup_random(&w->random);
+    const sluice_engine_options options = test_options(setup.isa, setup.threads, setup.schedule);
     sluice_engine *engine;
     sluice_streams *streams;
     made->batch.h0 = made->batch.c0 = NULL; /* streams begin with zeros */
     test_answer whole = test_answer_create(made, &made->batch);
-    w->why = test_network_run(made, w->model, &made->batch, &plain_way, &whole);
+    w->why = test_network_run(made, w->model, &made->batch, &plain_setup, &whole);
     ck_assert_int_eq(sluice_engine_create(w->model, &options, &engine, NULL), SLUICE_STATUS_OK);
     ck_assert_int_eq(sluice_streams_create(engine, given.rows, &streams, NULL), SLUICE_STATUS_OK);
     for (size_t from = 0; from < given.steps && !w->why.text[0];) {
@@ -376,27 +376,27 @@ static bool is_stack(const sluice_network *network)
 /* A call that fills a tape gives the same; it has neither masks nor outputs of layers. */
 static void run_tape(work *w)
 {
-    test_way way = test_way_random(&w->random);
-    way.on_tape = true;
-    way.used = false;
-    way.unwanted = ~0U << TEST_OF_LAYERS;
+    test_setup setup = test_setup_random(&w->random);
+    setup.on_tape = true;
+    setup.used = false;
+    setup.unwanted = ~0U << TEST_OF_LAYERS;
     sluice_engine_options options = test_options(SLUICE_ISA_AUTO, 1, SLUICE_SCHEDULE_AUTO);
     options.training = 1;
     OWNED_HANDLE(sluice_engine) engine = NULL;
     const bool trains = !sluice_engine_create(w->model, &options, &engine, NULL); /* not all cells do */
     if (trains && is_stack(&w->made->network) && !w->made->batch.mask)
-        run_way(w, &w->made->batch, &way, 0);
+        run_setup(w, &w->made->batch, &setup, 0);
 }
 
 /* BLIS adds in another order, within the same bound. */
 static void run_blis(work *w)
 {
-    test_way way = test_way_random(&w->random);
-    way.gemm = SLUICE_GEMM_BLIS;
-    way.unwanted = 0;
+    test_setup setup = test_setup_random(&w->random);
+    setup.gemm = SLUICE_GEMM_BLIS;
+    setup.unwanted = 0;
     test_answer_free(&w->want);
     w->want = test_answer_create(w->made, &w->made->batch);
-    w->why = test_network_run(w->made, w->model, &w->made->batch, &way, &w->want);
+    w->why = test_network_run(w->made, w->model, &w->made->batch, &setup, &w->want);
     if (!w->why.text[0])
         check_against_oracle(w);
 }
@@ -406,18 +406,18 @@ static void run_blis(work *w)
 /* Run a case in all ways; what is wrong, if anything. `worst`, which may be NULL, grows. */
 static test_words run_case(const test_network_case *given, double *worst)
 {
-    enum { WAYS = 6 };
+    enum { SETUPS = 6 };
     test_made_network made;
     test_made_network_create(given, &made);
     sluice_model *model = test_made_network_model(&made);
     work w = {.made = &made, .model = model, .inputs = given->inputs, .random = given->seed};
     w.want = test_answer_create(&made, &made.batch);
-    w.why = test_network_run(&made, model, &made.batch, &plain_way, &w.want);
+    w.why = test_network_run(&made, model, &made.batch, &plain_setup, &w.want);
     if (!w.why.text[0])
         check_against_oracle(&w);
-    for (size_t k = 0; k < WAYS && !w.why.text[0]; k++) {
-        const test_way way = test_way_random(&w.random);
-        run_way(&w, &made.batch, &way, 0);
+    for (size_t k = 0; k < SETUPS && !w.why.text[0]; k++) {
+        const test_setup setup = test_setup_random(&w.random);
+        run_setup(&w, &made.batch, &setup, 0);
     }
     for (size_t n = 0; n < given->rows && !w.why.text[0]; n += 1 + n / 3)
         run_row(&w, n);
@@ -489,7 +489,7 @@ TEST_LOOP(outputs_twice, 0, TEST_SAMPLES)
     OWNED_HANDLE(sluice_model) model = test_made_network_model(&made);
     OWNED(test_runner) runner = test_runner_create(model, SLUICE_ISA_AUTO, 2, SLUICE_SCHEDULE_AUTO);
     test_answer want = test_answer_create(&made, &made.batch);
-    ck_assert_str_eq(test_network_run(&made, model, &made.batch, &plain_way, &want).text, "");
+    ck_assert_str_eq(test_network_run(&made, model, &made.batch, &plain_setup, &want).text, "");
     test_answer got[2] = {test_answer_create(&made, &made.batch), test_answer_create(&made, &made.batch)};
     sluice_output outputs[2 * TEST_CASE_LAYERS];
     sluice_batch batch = test_network_batch(&made.batch, &got[0], outputs);

@@ -358,7 +358,7 @@ TEST_LOOP(masks_and_outputs, 0, 2 * TEST_SAMPLES)
 {
     const test_network_case sample = test_network_sample((size_t)_i / 2);
     const sluice_engine_options options = option(SLUICE_GEMM_FUSED, SLUICE_SCHEDULE_UNITS);
-    const test_way same = {.threads = 2, .schedule = SLUICE_SCHEDULE_UNITS}; /* what libraries keep is behind us then */
+    const test_setup same = {.threads = 2, .schedule = SLUICE_SCHEDULE_UNITS}; /* what libraries keep is behind us then */
     test_made_network made;
     test_made_network_create(&sample, &made);
     OWNED_HANDLE(sluice_model) model = test_made_network_model(&made);

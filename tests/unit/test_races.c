@@ -94,7 +94,7 @@ TEST_IN("threads", every_schedule, 0, VARIETIES)
 TEST_IN("layers", layers_of_networks, 0, TEST_SAMPLES)
 {
     const test_network_case given = test_network_sample((size_t)_i);
-    const test_way alone = {.isa = SLUICE_ISA_SCALAR, .threads = 1, .schedule = SLUICE_SCHEDULE_ROWS};
+    const test_setup alone = {.isa = SLUICE_ISA_SCALAR, .threads = 1, .schedule = SLUICE_SCHEDULE_ROWS};
     const test_isa_list isas = test_isas();
     test_made_network made;
     test_made_network_create(&given, &made);
@@ -103,22 +103,22 @@ TEST_IN("layers", layers_of_networks, 0, TEST_SAMPLES)
     ck_assert_str_eq(test_network_run(&made, model, &made.batch, &alone, &want).text, "");
     test_words wrong = {""}; /* reported at the end: a detector may need more than one call to see a race */
     for (unsigned j = 0; j < 6 * 3 * isas.count; j++) {
-        test_way way = {.isa = isas.isa[j / 18], .threads = 2 + j % 3, .used = true, .all_cpus = true, .buffer_floats = 1};
-        way.schedule = j / 3 % 6 < 3 ? SLUICE_SCHEDULE_UNITS : SLUICE_SCHEDULE_AUTO;
-        way.groups = 1;
-        way.per_group = way.threads;
-        way.wavefront = j / 3 % 2;
-        way.unwanted = j / 3 % 3 == 2 ? ~0U << TEST_OF_LAYERS : 0; /* wavefronts give no outputs of layers */
+        test_setup setup = {.isa = isas.isa[j / 18], .threads = 2 + j % 3, .used = true, .all_cpus = true, .buffer_floats = 1};
+        setup.schedule = j / 3 % 6 < 3 ? SLUICE_SCHEDULE_UNITS : SLUICE_SCHEDULE_AUTO;
+        setup.groups = 1;
+        setup.per_group = setup.threads;
+        setup.wavefront = j / 3 % 2;
+        setup.unwanted = j / 3 % 3 == 2 ? ~0U << TEST_OF_LAYERS : 0; /* wavefronts give no outputs of layers */
         test_answer got = test_answer_create(&made, &made.batch);
-        test_words words = test_network_run(&made, model, &made.batch, &way, &got);
-        for (size_t place = TEST_OF_LAYERS; place < TEST_ARRAYS && way.unwanted; place++) {
+        test_words words = test_network_run(&made, model, &made.batch, &setup, &got);
+        for (size_t place = TEST_OF_LAYERS; place < TEST_ARRAYS && setup.unwanted; place++) {
             free(got.arrays[place].at);
             got.arrays[place].at = NULL;
         }
         if (!words.text[0])
             words = test_answer_compare(&got, &want);
         if (words.text[0] && !wrong.text[0])
-            snprintf(wrong.text, sizeof wrong.text, "%.250s: %.250s", test_way_print(&way).text, words.text);
+            snprintf(wrong.text, sizeof wrong.text, "%.250s: %.250s", test_setup_print(&setup).text, words.text);
         test_answer_free(&got);
     }
     ck_assert_msg(!wrong.text[0], "%s", wrong.text);

@@ -1,4 +1,4 @@
-/* Networks run in every way. */
+/* Networks run in every setup. */
 #include "support/cases/network_runs.h"
 
 #include "base/size.h"
@@ -110,43 +110,43 @@ test_words test_answer_compare(const test_answer *got, const test_answer *want)
     return words;
 }
 
-/* ---- Ways ------------------------------------------------------------------------------------------------------------------ */
+/* ---- Setups ------------------------------------------------------------------------------------------------------------------ */
 
 static size_t draw(size_t most, uint64_t *random)
 {
     return (size_t)(test_random(random) % (most + 1));
 }
 
-test_way test_way_random(uint64_t *random)
+test_setup test_setup_random(uint64_t *random)
 {
     const test_isa_list isas = test_isas();
-    test_way way = {.isa = isas.isa[draw(isas.count - 1, random)],
-                    .threads = 1 + (unsigned)draw(3, random),
-                    .max_threads = draw(3, random) ? 0 : 1 + (unsigned)draw(2, random),
-                    .schedule = (sluice_schedule)draw(SLUICE_SCHEDULE_UNITS, random),
-                    .has_workspace = draw(1, random),
-                    .used = draw(1, random),
-                    .x_layout = (test_layout)draw(TEST_LAYOUTS - 1, random),
-                    .mask_layout = (test_layout)draw(TEST_LAYOUTS - 1, random),
-                    .layout = (test_layout)draw(TEST_LAYOUTS - 1, random),
-                    .has_offsets = !draw(3, random),
-                    .in_place = !draw(3, random),
-                    .all_cpus = draw(1, random)};
+    test_setup setup = {.isa = isas.isa[draw(isas.count - 1, random)],
+                        .threads = 1 + (unsigned)draw(3, random),
+                        .max_threads = draw(3, random) ? 0 : 1 + (unsigned)draw(2, random),
+                        .schedule = (sluice_schedule)draw(SLUICE_SCHEDULE_UNITS, random),
+                        .has_workspace = draw(1, random),
+                        .used = draw(1, random),
+                        .x_layout = (test_layout)draw(TEST_LAYOUTS - 1, random),
+                        .mask_layout = (test_layout)draw(TEST_LAYOUTS - 1, random),
+                        .layout = (test_layout)draw(TEST_LAYOUTS - 1, random),
+                        .has_offsets = !draw(3, random),
+                        .in_place = !draw(3, random),
+                        .all_cpus = draw(1, random)};
     if (draw(1, random))
-        way.unwanted = (unsigned)test_random(random) & (unsigned)test_random(random);
+        setup.unwanted = (unsigned)test_random(random) & (unsigned)test_random(random);
     if (draw(1, random))
-        way.block_rows = 1 + draw(7, random);
+        setup.block_rows = 1 + draw(7, random);
     if (draw(1, random))
-        way.buffer_floats = 1 + draw(400, random);
+        setup.buffer_floats = 1 + draw(400, random);
     if (draw(1, random)) {
-        way.groups = 1 + (unsigned)draw(1, random);
-        way.per_group = 1 + (unsigned)draw(3, random);
-        way.wavefront = draw(1, random);
+        setup.groups = 1 + (unsigned)draw(1, random);
+        setup.per_group = 1 + (unsigned)draw(3, random);
+        setup.wavefront = draw(1, random);
     }
-    return way;
+    return setup;
 }
 
-test_words test_way_print(const test_way *way)
+test_words test_setup_print(const test_setup *setup)
 {
     static const char *const layouts[] = {"contiguous", "by step", "padded"};
     test_words words;
@@ -154,10 +154,11 @@ test_words test_way_print(const test_way *way)
              "%s, %u threads (at most %u), %s, workspace %d used %d, x %s%s, mask %s, outputs %s, in place %d, tape %d, unwanted "
              "0x%x, block_rows "
              "%zu, buffer_floats %zu, all_cpus %d, plan %u x %u%s",
-             sluice_isa_get_name(way->isa), way->threads, way->max_threads, sluice_schedule_get_name(way->schedule),
-             way->has_workspace, way->used, layouts[way->x_layout], way->has_offsets ? " by offsets" : "",
-             layouts[way->mask_layout], layouts[way->layout], way->in_place, way->on_tape, way->unwanted, way->block_rows,
-             way->buffer_floats, way->all_cpus, way->groups, way->per_group, way->wavefront ? " wavefront" : "");
+             sluice_isa_get_name(setup->isa), setup->threads, setup->max_threads, sluice_schedule_get_name(setup->schedule),
+             setup->has_workspace, setup->used, layouts[setup->x_layout], setup->has_offsets ? " by offsets" : "",
+             layouts[setup->mask_layout], layouts[setup->layout], setup->in_place, setup->on_tape, setup->unwanted,
+             setup->block_rows, setup->buffer_floats, setup->all_cpus, setup->groups, setup->per_group,
+             setup->wavefront ? " wavefront" : "");
     return words;
 }
 
@@ -257,21 +258,21 @@ sluice_batch test_network_batch(const test_family_batch *batch, const test_answe
 }
 
 /* Set what the engine plans with. */
-static sluice_status prepare(sluice_engine *engine, const test_family_batch *batch, const test_way *way, sluice_error *error)
+static sluice_status prepare(sluice_engine *engine, const test_family_batch *batch, const test_setup *setup, sluice_error *error)
 {
     sl_limits *limits = &engine->limits;
-    limits->cpus = way->all_cpus ? way->threads : limits->cpus;
-    limits->row_block_rows = way->block_rows ? way->block_rows : limits->row_block_rows;
+    limits->cpus = setup->all_cpus ? setup->threads : limits->cpus;
+    limits->row_block_rows = setup->block_rows ? setup->block_rows : limits->row_block_rows;
     limits->hoist_product_rows = sl_size_max(limits->hoist_product_rows, limits->row_block_rows);
-    limits->layer_buffer_floats = way->buffer_floats ? way->buffer_floats : limits->layer_buffer_floats;
-    if (way->schedule != SLUICE_SCHEDULE_AUTO || !way->groups || !way->all_cpus || !batch->rows || !batch->steps)
+    limits->layer_buffer_floats = setup->buffer_floats ? setup->buffer_floats : limits->layer_buffer_floats;
+    if (setup->schedule != SLUICE_SCHEDULE_AUTO || !setup->groups || !setup->all_cpus || !batch->rows || !batch->steps)
         return SLUICE_STATUS_OK;
-    const unsigned groups = (unsigned)sl_size_min(way->groups, way->threads);
-    const unsigned per_group = (unsigned)sl_size_min(way->per_group, way->threads / groups);
+    const unsigned groups = (unsigned)sl_size_min(setup->groups, setup->threads);
+    const unsigned per_group = (unsigned)sl_size_min(setup->per_group, setup->threads / groups);
     const sl_exec_plan plan = {.thread_groups = groups,
                                .threads_per_group = per_group,
                                .hoists = true,
-                               .wavefront = way->wavefront && engine->sizes.wavefronts && per_group > 1};
+                               .wavefront = setup->wavefront && engine->sizes.wavefronts && per_group > 1};
     const sl_tuned_plan tuned = {.rows = batch->rows, .steps = batch->steps, .plan = plan, .seconds = 1.0};
     return sl_tuned_plan_store(engine, &tuned, error);
 }
@@ -306,49 +307,49 @@ static moved move(const test_array *array, test_layout layout, size_t rows)
     return made;
 }
 
-/* Put the inputs and outputs of a batch where the way has them. */
-static void lay_out(sluice_batch *batch, const test_way *way, size_t inputs, size_t **offsets)
+/* Put the inputs and outputs of a batch where the setup has them. */
+static void lay_out(sluice_batch *batch, const test_setup *setup, size_t inputs, size_t **offsets)
 {
-    place x = place_of(way->x_layout, batch->rows, batch->steps, inputs);
-    x.backwards = way->has_offsets;
+    place x = place_of(setup->x_layout, batch->rows, batch->steps, inputs);
+    x.backwards = setup->has_offsets;
     batch->x = scatter(&x, batch->x, sizeof *batch->x);
     batch->tokens = scatter(&x, batch->tokens, sizeof *batch->tokens);
-    batch->x_row_stride = way->has_offsets ? 0 : x.row;
+    batch->x_row_stride = setup->has_offsets ? 0 : x.row;
     batch->x_step_stride = x.step;
     *offsets = calloc(batch->rows + 1, sizeof **offsets);
     for (size_t n = 0; n < batch->rows; n++)
         (*offsets)[n] = at(&x, n, 0);
-    batch->x_offsets = way->has_offsets ? *offsets : NULL;
-    const place mask = place_of(way->mask_layout, batch->rows, batch->steps, 1);
+    batch->x_offsets = setup->has_offsets ? *offsets : NULL;
+    const place mask = place_of(setup->mask_layout, batch->rows, batch->steps, 1);
     batch->mask = scatter(&mask, batch->mask, 1);
     batch->mask_row_stride = mask.row;
     batch->mask_step_stride = mask.step;
 }
 
-static sluice_status run_engine(const sluice_model *model, const test_family_batch *family, size_t inputs, const test_way *way,
+static sluice_status run_engine(const sluice_model *model, const test_family_batch *family, size_t inputs, const test_setup *setup,
                                 sluice_batch *batch, sluice_error *error)
 {
-    sluice_engine_options options = test_options(way->isa, way->threads, way->schedule);
-    options.gemm = way->gemm;
-    options.training = way->on_tape;
+    sluice_engine_options options = test_options(setup->isa, setup->threads, setup->schedule);
+    options.gemm = setup->gemm;
+    options.training = setup->on_tape;
     OWNED_HANDLE(sluice_engine) engine = NULL;
     OWNED_HANDLE(sluice_workspace) workspace = NULL;
     OWNED_HANDLE(sluice_tape) tape = NULL;
     sluice_status status = sluice_engine_create(model, &options, &engine, error);
     if (!status)
-        status = prepare(engine, family, way, error);
-    if (!status && way->has_workspace)
-        status = sluice_workspace_create(engine, way->used ? 1 : family->rows, family->steps, &workspace, error);
-    if (!status && way->used)
+        status = prepare(engine, family, setup, error);
+    if (!status && setup->has_workspace)
+        status = sluice_workspace_create(engine, setup->used ? 1 : family->rows, family->steps, &workspace, error);
+    if (!status && setup->used)
         status = run_other(engine, workspace, family, inputs, error);
-    if (!status && way->on_tape)
+    if (!status && setup->on_tape)
         status = sluice_tape_create(engine, NULL, &tape, error);
     batch->tape = tape;
     return status ? status : sluice_forward(engine, workspace, batch, error);
 }
 
 test_words test_network_run(const test_made_network *made, const sluice_model *model, const test_family_batch *batch,
-                            const test_way *way, test_answer *answer)
+                            const test_setup *setup, test_answer *answer)
 {
     test_words words = right();
     test_answer wanted = *answer;
@@ -357,27 +358,27 @@ test_words test_network_run(const test_made_network *made, const sluice_model *m
     size_t *offsets;
     for (size_t j = 0; j < TEST_ARRAYS; j++) {
         const bool is_fixed = j == TEST_HN || j == TEST_CN || j == TEST_END;
-        if (way->unwanted >> j & 1)
+        if (setup->unwanted >> j & 1)
             wanted.arrays[j].at = NULL;
-        arrays[j] = move(&wanted.arrays[j], is_fixed ? TEST_CONTIGUOUS : way->layout, batch->rows);
+        arrays[j] = move(&wanted.arrays[j], is_fixed ? TEST_CONTIGUOUS : setup->layout, batch->rows);
         if (!is_fixed)
             wanted.arrays[j].at = arrays[j].values;
     }
     sluice_batch laid = test_network_batch(batch, &wanted, outputs);
-    lay_out(&laid, way, test_family_inputs(&made->network, 0), &offsets);
-    laid.max_threads = way->max_threads;
+    lay_out(&laid, setup, test_family_inputs(&made->network, 0), &offsets);
+    laid.max_threads = setup->max_threads;
     laid.y_row_stride = arrays[TEST_Y].where.row;
     laid.y_step_stride = arrays[TEST_Y].where.step;
     for (size_t k = 0; k < laid.output_count; k++) {
         outputs[k].row_stride = arrays[TEST_OF_LAYERS + outputs[k].layer].where.row;
         outputs[k].step_stride = arrays[TEST_OF_LAYERS + outputs[k].layer].where.step;
     }
-    if (way->in_place && laid.h0 && laid.hn)
+    if (setup->in_place && laid.h0 && laid.hn)
         laid.h0 = memcpy(laid.hn, laid.h0, answer->arrays[TEST_HN].count * sizeof *laid.h0);
-    if (way->in_place && laid.c0 && laid.cn)
+    if (setup->in_place && laid.c0 && laid.cn)
         laid.c0 = memcpy(laid.cn, laid.c0, answer->arrays[TEST_CN].count * sizeof *laid.c0);
     sluice_error error = {.message = ""};
-    if (run_engine(model, batch, test_family_inputs(&made->network, 0), way, &laid, &error))
+    if (run_engine(model, batch, test_family_inputs(&made->network, 0), setup, &laid, &error))
         snprintf(words.text, sizeof words.text, "it is refused: %.400s", error.message);
     for (size_t j = 0; j < TEST_ARRAYS; j++) {
         if (wanted.arrays[j].at && wanted.arrays[j].at == arrays[j].values &&

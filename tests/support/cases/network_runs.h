@@ -32,7 +32,7 @@ typedef struct test_answer {
 typedef enum test_layout { TEST_CONTIGUOUS, TEST_BY_STEP, TEST_PADDED, TEST_LAYOUTS } test_layout;
 
 /** How a network is run. Zeros: by the library's own choice, contiguous, all outputs. */
-typedef struct test_way {
+typedef struct test_setup {
     sluice_isa isa;
     unsigned threads, max_threads;
     sluice_schedule schedule;
@@ -49,13 +49,13 @@ typedef struct test_way {
     bool all_cpus;              /* plans may use more threads than there are CPUs */
     unsigned groups, per_group; /* of a tuned plan with AUTO; 0: none */
     bool wavefront;
-} test_way;
+} test_setup;
 
 /** Random, for these instruction sets. */
-test_way test_way_random(uint64_t *random);
+test_setup test_setup_random(uint64_t *random);
 
 /** In words. */
-test_words test_way_print(const test_way *way);
+test_words test_setup_print(const test_setup *setup);
 
 /** Whether the engine runs it: with a layer in processing order there are no masks. */
 bool test_network_case_runs(const test_network_case *given);
@@ -69,7 +69,7 @@ void test_answer_free(test_answer *answer);
 
 /** Run; answer->arrays that are unwanted stay as they are. "": it succeeded and wrote where it should. */
 test_words test_network_run(const test_made_network *made, const sluice_model *model, const test_family_batch *batch,
-                            const test_way *way, test_answer *answer);
+                            const test_setup *setup, test_answer *answer);
 
 /** sluice_forward's batch of a family batch and a contiguous answer; `outputs` has room for TEST_CASE_LAYERS. */
 sluice_batch test_network_batch(const test_family_batch *batch, const test_answer *answer, sluice_output *outputs);
