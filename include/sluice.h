@@ -354,6 +354,10 @@ SLUICE_API void sluice_workspace_destroy(sluice_workspace *workspace);
  * The states (h, c) of a number of slots, each a sequence of its own. A batch that names streams goes on where each of its
  * slots stands, and leaves it where the row ends; fed in pieces, a sequence has the bits it has fed whole. For networks of one
  * direction. Any number of calls may use a set at once as long as they name different slots.
+ *
+ * What a network makes of a row's steps together is of the piece alone where it is the mean, the maximum or the last of these steps;
+ * final states are those at the piece's end, and so of the sequence up to there. Where a piece begins with masked steps, the outputs
+ * that they repeat are those with which the piece before it ended, in a slot's first piece the states that it begins with.
  */
 typedef struct sluice_streams sluice_streams;
 
