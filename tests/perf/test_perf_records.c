@@ -371,7 +371,7 @@ static sl_bench_report *create_report(void)
 {
     sl_bench_report *report;
     json_t *context = json_object();
-    ck_assert_int_eq(sl_bench_report_create("/dev/null", SL_BENCH_JSON, &sl_compare_fields, false, context, &report, NULL), 0);
+    ck_assert_int_eq(sl_bench_report_create("/dev/null", SL_BENCH_JSON, &sl_compare_fields, 0, context, &report, NULL), 0);
     json_decref(context);
     return report;
 }
