@@ -12,18 +12,28 @@
 
 /** One direction of one layer, packed. */
 typedef struct sl_packed {
-    const sl_layer_dir *dir;        /* its sizes */
-    size_t width;                   /* floats of a packed row of its gates */
-    size_t state_stride;            /* floats between rows of its h or c */
-    float *panels;                  /* fused: memory of weights_ih and weights_hh, whose panels of one block follow each other */
-    sl_packed_matrix weights_ih;    /* fused: W; no terms where there is a table */
-    sl_packed_matrix weights_hh;    /* fused: U */
+    const sl_layer_dir *dir;     /* its sizes */
+    size_t width;                /* floats of a packed row of its gates */
+    size_t h_stride, c_stride;   /* floats between rows of its h, and of its c and m */
+    sluice_cell cell;            /* its description, with the activations that DEFAULT stands for */
+    bool is_plain;               /* the fused step computes its cell: it has no options but biases, projection and initial state */
+    unsigned phases;             /* of an iteration: threads that share the layer-direction wait for each other after each */
+    float *panels;               /* fused: memory of weights_ih and weights_hh, whose panels of one block follow each other */
+    sl_packed_matrix weights_ih; /* fused: W; no terms where there is a table */
+    sl_packed_matrix weights_hh; /* fused: U */
     sl_packed_matrix weights_table; /* W, where there is a table */
     sl_packed_matrix weights_back;  /* for training: U transposed, as sl_step_grad reads it */
     float *transpose_ih;            /* BLIS: [inputs][width]; NULL otherwise and where there is a table */
     float *transpose_hh;            /* BLIS: [H][width] */
     float *bias;                    /* packed row */
     float *weight_ih;               /* for training: canonical [4H][inputs] */
+    sl_packed_matrix projection;    /* W_p, a block being 4 * lanes of the P outputs; no panels without one, and for BLIS */
+    float *transpose_projection;    /* BLIS: [H][projection_width]; NULL otherwise */
+    float *projection_bias;         /* packed row; zeros without a bias */
+    size_t projection_width;        /* floats of such a row; 0: no projection */
+    float *peepholes;               /* [3][c_stride], or NULL */
+    float *gain, *shift;            /* of layer normalisation: [5][c_stride] each, or NULL */
+    float *initial_h, *initial_c;   /* the states before the first step that were learned; NULL: zeros */
     float *table;                   /* layer 0 with an embedding: [V] packed rows, embedding x W + b; else NULL */
 } sl_packed;
 
@@ -62,18 +72,22 @@ typedef struct sl_step_layers {
 typedef struct sl_limits {
     size_t l1d_bytes, l2_bytes, l3_bytes; /* as one core sees them; never 0 */
     unsigned cpus;                        /* that this process may use */
-    size_t layer_lines, all_lines;        /* cache lines of units: of the LSTM layer that has most, and of all */
-    size_t widest_row;                    /* floats of the longest packed row of gates */
-    size_t widest_state;                  /* the largest state_stride */
-    size_t widest_buffer;                 /* floats of a step in a buffer between layers */
-    size_t between;                       /* arrays that layers write for other layers */
-    size_t wavefront_buffers;             /* buffers for these in a wavefront; in other plans 2 at most */
-    bool wavefronts;                      /* whether all LSTM layers can run at once, each a time chunk behind the one below it */
     size_t auto_hoisted_rows;   /* input products are hoisted for so few running rows, even if a plan does not ask for it */
     size_t row_block_rows;      /* most rows of a row block */
     size_t hoist_product_rows;  /* rows x steps of one hoisted input product; at least a row block's of one step */
     size_t layer_buffer_floats; /* aim for the buffers between layers */
 } sl_limits;
+
+/** Sizes that follow from the network and the kernels. */
+typedef struct sl_engine_sizes {
+    size_t layer_lines, all_lines; /* cache lines of units: of the LSTM layer that has most, and of all */
+    size_t widest_row;             /* floats of the longest packed row of gates */
+    size_t widest_state;           /* the largest state_stride */
+    size_t widest_buffer;          /* floats of a step in a buffer between layers */
+    size_t between;                /* arrays that layers write for other layers */
+    size_t wavefront_buffers;      /* buffers for these in a wavefront; in other plans 2 at most */
+    bool wavefronts;               /* whether all LSTM layers can run at once, each a time chunk behind the one below it */
+} sl_engine_sizes;
 
 /** An execution plan, how a batch is computed; see sluice_candidate. It takes thread_groups * threads_per_group threads at most. */
 typedef struct sl_exec_plan {
@@ -103,6 +117,7 @@ struct sluice_engine {
     sl_packed *layers; /* [layer-directions] */
     float *embedding;  /* [V][I] where no table is, and for training; else NULL */
     sl_step_layers steps;
+    sl_engine_sizes sizes;
     sl_limits limits;
     sl_tuned_plan *tuned_plans; /* [tuned_plan_count], sorted by rows, then steps; owned */
     size_t tuned_plan_count;
@@ -140,7 +155,8 @@ static inline void sl_engine_set_step(const sluice_engine *engine, const sl_pack
     step->units = units < rest ? units : rest;
     sl_packed_set_range(&packed->weights_ih, block, blocks, &step->weights_ih);
     sl_packed_set_range(&packed->weights_hh, block, blocks, &step->weights_hh);
-    step->state_stride = packed->state_stride;
+    step->h_stride = packed->h_stride;
+    step->state_stride = packed->c_stride;
     step->gate_stride = packed->dir->hidden;
     step->y = NULL;
     step->gates = NULL;

@@ -84,7 +84,7 @@ static void take_scratch(const sluice_tape *tape, sl_arena *from, sl_tape_scratc
     const size_t widest = engine->network->widest_input, row_steps = tape->chunk_row_steps;
     /* For as many rows as a row block of any batch with no more rows has. */
     const size_t rows = sl_size_min(tape->rows, sl_size_round_up(ROW_BLOCK_ROWS_MOST, engine->kernel->tile_rows));
-    const size_t states = sl_tape_keeps_gates(tape) ? 0 : rows * engine->limits.widest_state;
+    const size_t states = sl_tape_keeps_gates(tape) ? 0 : rows * engine->sizes.widest_state;
     const size_t product = sl_size_max(row_steps * widest, rows * sl_tape_packed_units(engine));
     const size_t gathered = sl_size_max(widest + engine->network->most_hidden, engine->shape.classes);
     scratch->gathered = sl_arena_take(from, row_steps, gathered * sizeof *scratch->gathered);
@@ -110,7 +110,7 @@ static void take_gradients(sluice_tape *tape, sl_arena *from)
     tape->dy[0] = sl_arena_take(from, tape->row_steps, grad_row);
     tape->dy[1] =
         engine->network->layer_dirs > engine->network->lstm_layers ? sl_arena_take(from, tape->row_steps, grad_row) : tape->dy[0];
-    tape->dc = sl_arena_take(from, tape->rows, engine->limits.widest_state * sizeof *tape->dc);
+    tape->dc = sl_arena_take(from, tape->rows, engine->sizes.widest_state * sizeof *tape->dc);
     tape->sums = sl_arena_take(from, sum_floats(tape), sizeof *tape->sums);
     tape->minus_zeros = sl_arena_take(from, sl_tape_packed_units(engine), sizeof *tape->minus_zeros);
     tape->dh_final = sl_arena_take(from, shape->classes ? tape->rows : 0, outputs * sizeof *tape->dh_final);
