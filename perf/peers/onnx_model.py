@@ -91,12 +91,12 @@ def read_activation(layer, key, usual):
 def add_lstm_layer(graph, index, layer):
     known = {"kind", "name", "units", "steps", "direction", "cells"}
     if set(layer) - known:
-        raise cases.Unsupported(f"an LSTM node has no {', '.join(sorted(set(layer) - known))}")
+        raise cases.Unsupported(f"an LSTM node does not take: {', '.join(sorted(set(layer) - known))}")
     directions = 2 if layer.get("direction", "forward") == "both" else 1
     functions, alphas, betas = [], [], []
     for cell in layer.get("cells", [{}] * directions):
         if set(cell) - {"gate", "candidate", "output"}:
-            raise cases.Unsupported(f"cells with {', '.join(sorted(cell))}")
+            raise cases.Unsupported(f"cells do not take: {', '.join(sorted(cell))}")
         for key, usual in (("gate", "Sigmoid"), ("candidate", "Tanh"), ("output", "Tanh")):
             function, parameters = read_activation(cell, key, usual)
             functions.append(function)

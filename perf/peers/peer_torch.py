@@ -43,7 +43,7 @@ def make_lstm(layer, inputs):
     """The module of a layer, and the outputs that it gives."""
     unknown = set(layer) - {"kind", "name", "units", "steps", "direction", "projection"}
     if unknown:
-        raise cases.Unsupported(f"torch.nn.LSTM has no {', '.join(sorted(unknown))}")
+        raise cases.Unsupported(f"torch.nn.LSTM does not take: {', '.join(sorted(unknown))}")
     directions, size = (2 if layer.get("direction") == "both" else 1), layer.get("projection", 0)
     made = torch.nn.LSTM(inputs, layer["units"], bidirectional=directions == 2, proj_size=size)
     return made, directions * (size or layer["units"])
