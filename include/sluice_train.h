@@ -1,11 +1,11 @@
 /*
  * Sluice: training. Initial models, the tape that a forward call writes, gradients through time, losses, and the trainer, which
- * updates a model's weights. It includes sluice.h, whose words and contracts hold here. SPDX-License-Identifier: MIT
+ * updates a model's weights. It includes sluice_network.h and sluice.h, whose words and contracts hold here. SPDX-License-Identifier: MIT
  */
 #ifndef SLUICE_TRAIN_H
 #define SLUICE_TRAIN_H
 
-#include "sluice.h"
+#include "sluice_network.h"
 
 #if defined(__cplusplus) && !defined(SLUICE_DECLARATIONS_ONLY)
 extern "C" {
@@ -71,6 +71,15 @@ SLUICE_API void sluice_tape_destroy(sluice_tape *tape);
 
 /* ---- Backward -------------------------------------------------------------------------------------------------------------- */
 
+/** Where the gradient of a layer's parameter goes, in the caller's memory. Its size stays. */
+typedef struct sluice_parameter_gradient {
+    size_t layer;     /**< as sluice_parameter, which it is the gradient of */
+    size_t direction;
+    sluice_tensor tensor;
+    size_t count; /**< of values */
+    float *values;
+} sluice_parameter_gradient;
+
 /**
  * Gradients of a loss: those that come in, of the results of sluice_forward, and those that are wanted. Start from zeros ({0}) and
  * set struct_size. Each array has the shape of what it belongs to; the strides of dy and dx are as those of y and x in
@@ -100,6 +109,9 @@ typedef struct sluice_gradient {
     float *head_weight;       /**< [C][D*H] */
     float *head_bias;         /**< [C] */
     int accumulate;           /**< 1: add to what the arrays hold; 0: overwrite it */
+    const sluice_parameter_gradient *parameters; /**< [parameter_count]: of any network's layers. None twice, nor one that an array
+                                                      above is for */
+    size_t parameter_count;
 } sluice_gradient;
 
 /**

@@ -4,6 +4,7 @@
 
 #include "kernel/arrays.h"
 #include "kernel/cell_lstm.h"
+#include "kernel/functions_grad.h"
 #include "kernel/product.h"
 #include "kernel/step.h"
 #include "kernel/step_grad.h"
@@ -23,7 +24,9 @@ const sl_kernel SL_KERNEL = {
     .add_rows = add_rows,
     .affine = map_affine,
     .activate = activate,
+    .activate_grad = activate_grad,
     .softmax = softmax,
+    .softmax_grad = softmax_grad,
     .peak = run_peak,
 };
 

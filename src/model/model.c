@@ -263,7 +263,8 @@ float *sl_model_get_tensor(sluice_model *model, sluice_tensor tensor, size_t k, 
     const size_t last = network->description.layer_count - 1;
     *count = 0;
     if (tensor == SLUICE_TENSOR_HEAD_WEIGHT || tensor == SLUICE_TENSOR_HEAD_BIAS)
-        return k ? NULL
+        return k || network->description.layers[last].kind != SLUICE_LAYER_DENSE
+                   ? NULL
                  : find_parameter(model, last, 0, tensor == SLUICE_TENSOR_HEAD_WEIGHT ? SLUICE_TENSOR_WEIGHT : SLUICE_TENSOR_BIAS,
                                   count);
     if (tensor == SLUICE_TENSOR_EMBEDDING)

@@ -38,18 +38,17 @@ static void add_dh_final(const sl_grad_thread *thread, const sl_grad_layer_dir *
 {
     const sluice_tape *tape = thread->tape;
     const sluice_gradient *gradient = thread->gradient;
-    const sl_network *network = tape->engine->network;
     const sl_layer_dir *dir = layer_dir->dir;
     if (gradient->dhn)
         sl_grad_store(to, gradient->dhn + sl_h_offset(dir, tape->rows, row), dir->h_width, true);
-    if (gradient->dlogits && dir->layer + 1 == network->lstm_layers)
-        sl_grad_store(to, tape->dh_final + row * network->outputs + dir->first_output, dir->h_width, true);
+    if (thread->dh_final && dir->layer + 1 == tape->engine->network->lstm_layers)
+        sl_grad_store(to, thread->dh_final + row * thread->dh_final_stride + dir->first_output, dir->h_width, true);
 }
 
 static float *dy_of(const sl_grad_thread *thread, const sl_grad_layer_dir *layer_dir, size_t iteration, size_t sorted)
 {
     const sluice_tape *tape = thread->tape;
-    const size_t row_step = sl_tape_row_step(tape, layer_dir->dir->reverse, sorted, iteration);
+    const size_t row_step = sl_tape_output(tape, layer_dir->dir, iteration, sorted);
     return layer_dir->dy + row_step * tape->grad_stride + layer_dir->dir->first_output;
 }
 

@@ -84,23 +84,28 @@ static bool is_last(const sluice_tape *tape, const sl_grad_layer_dir *layer_dir)
     return layer_dir->k + 1 == lstm->first + lstm->directions;
 }
 
-static float *array_of(float *const *arrays, size_t k)
+static float *wanted(const sl_grad_thread *thread, const sl_grad_layer_dir *layer_dir, sluice_tensor tensor)
 {
-    return arrays ? arrays[k] : NULL;
+    return sl_grad_wanted_of_dir(thread->tape, layer_dir->k, tensor);
 }
 
 static bool wants_weights(const sl_grad_thread *thread, const sl_grad_layer_dir *layer_dir)
 {
-    const sluice_gradient *gradient = thread->gradient;
-    return array_of(gradient->weight_ih, layer_dir->k) || array_of(gradient->weight_hh, layer_dir->k) ||
-           array_of(gradient->bias, layer_dir->k);
+    return wanted(thread, layer_dir, SLUICE_TENSOR_WEIGHT_IH) || wanted(thread, layer_dir, SLUICE_TENSOR_WEIGHT_HH) ||
+           wanted(thread, layer_dir, SLUICE_TENSOR_BIAS);
+}
+
+/* The step layers between the layer and the LSTM layer before it. */
+static bool has_steps_before(const sluice_tape *tape, const sl_grad_layer_dir *layer_dir)
+{
+    const size_t *before = tape->engine->steps.before + layer_dir->dir->layer;
+    return before[0] < before[1];
 }
 
 /* Whether the gradient of the layer's inputs is needed. */
 static bool wants_inputs(const sl_grad_thread *thread, const sl_grad_layer_dir *layer_dir)
 {
-    const sluice_gradient *gradient = thread->gradient;
-    return layer_dir->dir->layer > 0 || gradient->dx || gradient->embedding;
+    return layer_dir->dir->layer > 0 || has_steps_before(thread->tape, layer_dir) || sl_grad_wants_inputs(thread);
 }
 
 static bool wants_token_sums(const sl_grad_thread *thread, const sl_grad_layer_dir *layer_dir)
@@ -190,7 +195,9 @@ static void make_inputs(const sl_grad_thread *thread, const sl_grad_layer_dir *l
     const sluice_tape *tape = thread->tape;
     const sl_tape_scratch *scratch = thread->scratch;
     const size_t gates = layer_dir->dir->gate_rows, inputs = sl_tape_inputs(tape, layer_dir->k);
-    const bool is_second = !is_first(tape, layer_dir), drops = is_last(tape, layer_dir) && layer_dir->dir->layer > 0 && tape->drops;
+    const bool is_second = !is_first(tape, layer_dir);
+    const bool drops =
+        is_last(tape, layer_dir) && layer_dir->dir->layer > 0 && tape->drops && !has_steps_before(tape, layer_dir);
     row_steps chunk = {0};
     for (size_t index = 0; next_chunk(tape, block, index, &chunk); index++) {
         const float *da = sl_grad_gates(tape, layer_dir, chunk.iteration, chunk.sorted);
@@ -251,10 +258,9 @@ static void add_partial_sums(const sl_grad_thread *thread, const sl_grad_layer_d
 static void finish_rows(const sl_grad_thread *thread, const sl_grad_layer_dir *layer_dir, size_t from, size_t to)
 {
     const sluice_tape *tape = thread->tape;
-    const sluice_gradient *gradient = thread->gradient;
     const size_t inputs = summed_inputs(tape, layer_dir), hidden = layer_dir->dir->h_width, columns = inputs + hidden;
-    float *weight_ih = array_of(gradient->weight_ih, layer_dir->k), *weight_hh = array_of(gradient->weight_hh, layer_dir->k);
-    float *bias = array_of(gradient->bias, layer_dir->k);
+    float *weight_ih = wanted(thread, layer_dir, SLUICE_TENSOR_WEIGHT_IH);
+    float *weight_hh = wanted(thread, layer_dir, SLUICE_TENSOR_WEIGHT_HH), *bias = wanted(thread, layer_dir, SLUICE_TENSOR_BIAS);
     for (size_t row = from; row < to; row++) {
         if (weight_ih && inputs)
             add_partial_sums(thread, layer_dir, row * columns, inputs, weight_ih + row * inputs);
@@ -270,7 +276,7 @@ static void finish_table_rows(const sl_grad_thread *thread, const sl_grad_layer_
 {
     const sluice_tape *tape = thread->tape;
     const sluice_shape *shape = &tape->engine->shape;
-    float *weight_ih = array_of(thread->gradient->weight_ih, layer_dir->k), *product = thread->scratch->product;
+    float *weight_ih = wanted(thread, layer_dir, SLUICE_TENSOR_WEIGHT_IH), *product = thread->scratch->product;
     if (!weight_ih)
         return;
     if (tape->time_blocks > 0)
@@ -286,10 +292,9 @@ static void finish_tokens(const sl_grad_thread *thread, const sl_grad_layer_dir 
 {
     const sluice_tape *tape = thread->tape;
     const sluice_shape *shape = &tape->engine->shape;
-    const sluice_gradient *gradient = thread->gradient;
     const size_t gates = layer_dir->dir->gate_rows, count = (to - from) * shape->inputs;
-    float *sum = tape->embedding + from * shape->inputs;
-    if (!gradient->embedding)
+    float *sum = tape->embedding + from * shape->inputs, *embedding = sl_grad_wanted(tape, 0, 0, SLUICE_TENSOR_EMBEDDING);
+    if (!embedding)
         return;
     if (tape->time_blocks > 0)
         sl_blis_gemm(to - from, shape->inputs, gates, (sl_operand){tape->table + from * gates, gates, false},
@@ -298,7 +303,7 @@ static void finish_tokens(const sl_grad_thread *thread, const sl_grad_layer_dir 
     else
         memset(sum, 0, count * sizeof *sum);
     if (is_last(tape, layer_dir))
-        sl_grad_store(gradient->embedding + from * shape->inputs, sum, count, gradient->accumulate);
+        sl_grad_store(embedding + from * shape->inputs, sum, count, thread->gradient->accumulate);
 }
 
 void sl_grad_end_layer_dir(sl_grad_thread *thread, const sl_grad_layer_dir *layer_dir)
