@@ -76,22 +76,29 @@ static void set_inputs(sluice_tape *tape)
                                       : NULL;
 }
 
+/* What is kept of step layer k. */
+static sl_tape_step_layer take_step_layer(const sluice_tape *tape, sl_arena *from, size_t k)
+{
+    const sl_step_layers *steps = &tape->engine->steps;
+    const sl_step_layer *layer = &steps->all[k];
+    const size_t count = k < steps->reduced ? tape->row_steps : tape->rows, row = layer->outputs * sizeof(float);
+    const bool of_input = sl_grad_is_of_input(layer->activation.function);
+    /* The inputs of an activation layer are kept as outputs of the layer before it. */
+    const bool keeps_pre = of_input && layer->kind != SL_STEP_ACTIVATION;
+    const bool is_read = k + 1 < steps->count || k < steps->before[tape->engine->network->lstm_layers];
+    const bool is_linear = layer->activation.function <= SLUICE_FUNCTION_LINEAR;
+    const bool keeps_outputs = is_read || !(of_input || is_linear) || steps->reduces == SLUICE_STEPS_MAX;
+    return (sl_tape_step_layer){.pre_activations = keeps_pre ? sl_arena_take(from, count, row) : NULL,
+                                .outputs = keeps_outputs ? sl_arena_take(from, count, row) : NULL};
+}
+
 static void take_step_layers(sluice_tape *tape, sl_arena *from)
 {
     const sl_step_layers *steps = &tape->engine->steps;
     const bool is_shape = tape->engine->network->is_shape;
     tape->step_layers = sl_arena_take(from, steps->count, sizeof *tape->step_layers);
-    for (size_t k = 0; !is_shape && k < steps->count; k++) {
-        const sl_step_layer *layer = &steps->all[k];
-        const size_t count = k < steps->reduced ? tape->row_steps : tape->rows, row = layer->outputs * sizeof(float);
-        const sluice_function function = layer->activation.function;
-        const bool of_input = sl_grad_is_of_input(function), is_linear = function <= SLUICE_FUNCTION_LINEAR;
-        /* The inputs of an activation layer are kept as outputs of the layer before it. */
-        const bool keeps_pre = of_input && layer->kind != SL_STEP_ACTIVATION;
-        const bool is_read = k + 1 < steps->count || k < steps->before[tape->engine->network->lstm_layers];
-        const bool keeps_outputs = is_read || !(of_input || is_linear) || steps->reduces == SLUICE_STEPS_MAX;
-        const sl_tape_step_layer kept = {.pre_activations = keeps_pre ? sl_arena_take(from, count, row) : NULL,
-                                         .outputs = keeps_outputs ? sl_arena_take(from, count, row) : NULL};
+    for (size_t k = 0; k < steps->count; k++) {
+        const sl_tape_step_layer kept = is_shape ? (sl_tape_step_layer){NULL} : take_step_layer(tape, from, k);
         if (tape->step_layers)
             tape->step_layers[k] = kept;
     }
