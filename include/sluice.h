@@ -1,8 +1,9 @@
 /*
  * Sluice: LSTM networks over batches of sequences on CPUs. Throughput first, the same answer always.
  *
- * This is the core of the public interface: models, engines, streams and the forward call. sluice_train.h has training, and
- * sluice_tools.h what looks at the machine and at execution plans; both include this one. SPDX-License-Identifier: MIT
+ * This is the core of the public interface: models, engines, streams and the forward call. sluice_train.h has training,
+ * sluice_network.h networks of other layers and cells, and sluice_tools.h what looks at the machine and at execution plans; all three
+ * include this one. SPDX-License-Identifier: MIT
  *
  * The network. For layer l, direction d, step t (taken in reverse order when d = 1) and batch row n, * elementwise:
  *
@@ -32,7 +33,7 @@
  *
  * Other languages. `cc -E -P -DSLUICE_DECLARATIONS_ONLY sluice.h` prints the declarations alone, without includes, attributes or
  * comments, for tools that parse C: Python's cffi takes them as they are (ffi.cdef); others have to know size_t, int32_t, int64_t
- * and uint64_t. Of sluice_train.h and sluice_tools.h it prints those of this header as well.
+ * and uint64_t. Of the other headers it prints those of this one as well.
  */
 #ifndef SLUICE_H
 #define SLUICE_H

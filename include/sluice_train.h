@@ -253,7 +253,8 @@ SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_trainer_create(const sluice_m
 /**
  * One update: forward, loss, backward, clipping, optimiser. The same bits at any thread count and instruction set.
  * @param batch  inputs, lengths and, if need be, states or streams; its outputs may be asked for too. tape, logits and step_logits
- *               are the trainer's own and must be NULL here, dropout 0.
+ *               are the trainer's own and must be NULL here, dropout 0. max_threads is for the forward and the backward pass;
+ *               loss and update use as many threads as the engine.
  * @param labels cross-entropy: [N], or [N][T] with every_step. Else NULL.
  * @param values squared error: [N][C], or with every_step [N][T][C], or [N][T][D*H] without a head. Else NULL.
  * @param report NULL: not wanted.

@@ -24,29 +24,20 @@ typedef struct counted {
 
 /* One for each code path of the engine on one thread; as small as possible with the start of a call only a few per cent of it, because
  * every lane of an emulated multiply-add is a function call. */
+#define ROWS SLUICE_SCHEDULE_ROWS
+#define HOIST SLUICE_SCHEDULE_HOIST
 static const counted cases[] = {
-    {"lone", {.layers = 1, .directions = 1, .inputs = 64, .hidden = 64}, 20, 1, false, SLUICE_SCHEDULE_ROWS},
-    {"lone-hoisted", {.layers = 1, .directions = 1, .inputs = 64, .hidden = 64}, 20, 1, false, SLUICE_SCHEDULE_HOIST},
-    {"few", {.layers = 1, .directions = 1, .inputs = 64, .hidden = 64}, 20, 8, false, SLUICE_SCHEDULE_ROWS},
-    {"many", {.layers = 1, .directions = 1, .inputs = 128, .hidden = 128}, 10, 32, false, SLUICE_SCHEDULE_ROWS},
-    {"many-hoisted", {.layers = 1, .directions = 1, .inputs = 128, .hidden = 128}, 10, 32, false, SLUICE_SCHEDULE_HOIST},
-    {"narrow", {.layers = 1, .directions = 1, .inputs = 3, .hidden = 13}, 100, 5, false, SLUICE_SCHEDULE_ROWS},
-    {"ragged", {.layers = 1, .directions = 1, .inputs = 64, .hidden = 64}, 20, 16, true, SLUICE_SCHEDULE_ROWS},
-    {"layers", {.layers = 2, .directions = 1, .inputs = 64, .hidden = 64}, 20, 8, false, SLUICE_SCHEDULE_ROWS},
-    {"directions", {.layers = 2, .directions = 2, .inputs = 64, .hidden = 64}, 10, 8, true, SLUICE_SCHEDULE_ROWS},
-    {"tokens",
-     {.layers = 1, .directions = 1, .inputs = 16, .hidden = 64, .vocabulary = 50, .classes = 8},
-     20,
-     8,
-     true,
-     SLUICE_SCHEDULE_ROWS},
-    {"train",
-     {.layers = 1, .directions = 1, .inputs = 64, .hidden = 64, .has_bias = 1},
-     20,
-     8,
-     true,
-     SLUICE_SCHEDULE_ROWS,
-     .trains = true},
+    {"lone", {.layers = 1, .directions = 1, .inputs = 64, .hidden = 64}, 20, 1, false, ROWS},
+    {"lone-hoisted", {.layers = 1, .directions = 1, .inputs = 64, .hidden = 64}, 20, 1, false, HOIST},
+    {"few", {.layers = 1, .directions = 1, .inputs = 64, .hidden = 64}, 20, 8, false, ROWS},
+    {"many", {.layers = 1, .directions = 1, .inputs = 128, .hidden = 128}, 10, 32, false, ROWS},
+    {"many-hoisted", {.layers = 1, .directions = 1, .inputs = 128, .hidden = 128}, 10, 32, false, HOIST},
+    {"narrow", {.layers = 1, .directions = 1, .inputs = 3, .hidden = 13}, 100, 5, false, ROWS},
+    {"ragged", {.layers = 1, .directions = 1, .inputs = 64, .hidden = 64}, 20, 16, true, ROWS},
+    {"layers", {.layers = 2, .directions = 1, .inputs = 64, .hidden = 64}, 20, 8, false, ROWS},
+    {"directions", {.layers = 2, .directions = 2, .inputs = 64, .hidden = 64}, 10, 8, true, ROWS},
+    {"tokens", {.layers = 1, .directions = 1, .inputs = 16, .hidden = 64, .vocabulary = 50, .classes = 8}, 20, 8, true, ROWS},
+    {"train", {.layers = 1, .directions = 1, .inputs = 64, .hidden = 64, .has_bias = 1}, 20, 8, true, ROWS, .trains = true},
 };
 enum { CASES = sizeof cases / sizeof cases[0] };
 
@@ -99,20 +90,14 @@ typedef struct fixture {
 
 static void clear_scene(fixture *s)
 {
-    float *gradients[] = {s->dy, s->dx, s->weight_ih, s->weight_hh, s->bias};
-    for (size_t k = 0; k < sizeof gradients / sizeof gradients[0]; k++)
-        sl_free(gradients[k]);
+    void *arrays[] = {s->lengths, s->tokens, s->x,  s->y,         s->hn,        s->cn,
+                      s->logits,  s->dy,     s->dx, s->weight_ih, s->weight_hh, s->bias};
+    for (size_t k = 0; k < sizeof arrays / sizeof arrays[0]; k++)
+        sl_free(arrays[k]);
     sluice_tape_destroy(s->tape);
     sluice_workspace_destroy(s->workspace);
     sluice_engine_destroy(s->engine);
     sluice_model_destroy(s->model);
-    sl_free(s->lengths);
-    sl_free(s->tokens);
-    sl_free(s->x);
-    sl_free(s->y);
-    sl_free(s->hn);
-    sl_free(s->cn);
-    sl_free(s->logits);
 }
 
 static sluice_status make_arrays(const counted *c, fixture *s, sluice_error *error)
@@ -165,8 +150,7 @@ static sluice_status make_engine(const counted *c, fixture *s, sluice_error *err
     sluice_shape shape = c->shape;
     shape.struct_size = sizeof shape;
     sluice_status status = sluice_model_create_initial(&shape, SLUICE_INITIALIZER_UNIFORM, 1, NULL, &s->model, error);
-    if (!status)
-        status = sluice_engine_create(s->model, &options, &s->engine, error);
+    status = status ? status : sluice_engine_create(s->model, &options, &s->engine, error);
     if (status)
         return status;
     s->engine->limits = (sl_limits){.l1d_bytes = 32 << 10,
@@ -184,8 +168,7 @@ static sluice_status run_case(const counted *c, sluice_error *error)
 {
     fixture s = {0};
     sluice_status status = make_arrays(c, &s, error);
-    if (!status)
-        status = make_engine(c, &s, error);
+    status = status ? status : make_engine(c, &s, error);
     if (!status && c->trains)
         status = make_gradients(c, &s, error);
     if (!status) {

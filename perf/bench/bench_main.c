@@ -1,7 +1,6 @@
 /* sluice-bench: runs the cases of the command line, writes a row for each, and warns if the machine was too busy for the figures to
  * be reliable. */
 #include "perf/bench/bench_options.h"
-#include "perf/bench/bench_page.h"
 #include "perf/bench/case_export.h"
 #include "perf/bench/expect.h"
 #include "perf/bench/outcome.h"
@@ -9,7 +8,6 @@
 #include "perf/cases/case.h"
 #include "perf/measure/context.h"
 #include "perf/measure/kernel_bench.h"
-#include "perf/report/field_list.h"
 #include "perf/report/record.h"
 #include "perf/report/row_fields.h"
 
@@ -19,7 +17,6 @@
 #include "program/pages/help.h"
 #include "program/paths.h"
 #include "program/report.h"
-#include "program/version.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -108,8 +105,7 @@ static void warn_busy(const sl_bench_tally *tally)
     if (tally->busy)
         fprintf(stderr,
                 "sluice-bench: warning: in %zu of %zu rows the typical repetition or peak was %.0f %% or more slower than the "
-                "quoted one: the "
-                "machine was busy; run again when it is idle, or raise --repetitions\n",
+                "quoted one: the machine was busy; run again when it is idle, or raise --repetitions\n",
                 tally->busy, tally->rows, 100 * SL_SPREAD_BUSY);
 }
 
@@ -125,8 +121,7 @@ static void warn_above_peak(json_t *rows)
     if (above)
         fprintf(stderr,
                 "sluice-bench: warning: in %zu of %zu rows the share of the peak is above 1 ('!'), which is impossible: the "
-                "machine was "
-                "busy while the peak was measured; run these again when it is idle\n",
+                "machine was busy while the peak was measured; run these again when it is idle\n",
                 above, json_array_size(rows));
 }
 
@@ -144,8 +139,7 @@ static sluice_status add_rows(json_t *rows, sl_bench_report *report, sl_bench_ta
     sluice_status status = SLUICE_STATUS_OK;
     json_array_foreach(rows, tally->rows, row)
     {
-        if (!status)
-            status = sl_bench_report_add(report, json_incref(row), error);
+        status = status ? status : sl_bench_report_add(report, json_incref(row), error);
     }
     return status;
 }
@@ -193,8 +187,7 @@ static sl_exit run(session *all, sluice_error *error)
     sl_exit code = sl_outcome_prepare(options, all->context, &all->old_rows, error);
     if (!code && options->from)
         code = sl_outcome_read(options->from, all->context, &all->from, error);
-    if (!code)
-        code = write_rows(all, &rows, error);
+    code = code ? code : write_rows(all, &rows, error);
     if (!code && rows)
         code = sl_outcome_finish(options, rows, all->old_rows, error);
     json_decref(rows);

@@ -1,11 +1,10 @@
 #include "perf/bench/bench_options.h"
 
-#include "perf/bench/bench_page.h"
-#include "perf/peers/peer_list.h"
+#include "perf/peers/peer.h"
 
 #include "base/error.h"
 #include "base/size.h"
-#include "base/system/threads.h"
+#include "base/system/thread_count.h"
 #include "program/options/option_kinds.h"
 #include "program/options/option_words.h"
 #include "program/paths.h"
@@ -202,6 +201,21 @@ static const sl_option table[] = {
      "show the versions of the library, BLIS and OpenMP, and the instruction set in use", .value = SL_ACTION_VERSION, .ends = true},
 };
 
+const sl_page sl_bench_page = {
+    .command = 1,
+    .summary = "time LSTMs over batches of sequences",
+    .usage = "[OPTION]... [T,N,H]...",
+    .about =
+        "Times LSTMs over batches of sequences: useful GFLOP/s, and the share of the peak of fused multiply-adds, which is "
+        "measured in between. Results are checked before they are timed.\n\n"
+        "T,N,H is a shape: steps, rows, and hidden units with as many inputs. Options that take a LIST sweep: all combinations "
+        "run. A LIST of numbers is 16,32 or a range: 1-8, or 32-1024*2, where each is twice the one before. Without any shape "
+        "seven run, large and small.",
+    .examples = "sluice-bench\n"
+                "sluice-bench 50,64,256 --train=none,forward,both --threads 1,2\n"
+                "sluice-bench --set threads --plot threads.svg --format json -o threads.json",
+};
+
 const sl_program sl_program_this = {"sluice-bench", groups, table, sizeof table / sizeof table[0], &sl_bench_page, 1, "sluice"};
 
 /* ---- Defaults -------------------------------------------------------------------------------------------------------------- */
@@ -323,8 +337,7 @@ sluice_status sl_bench_options_parse(int argc, char **argv, sl_bench_options *op
         return status;
     for (; !status && optind < argc; optind++)
         status = add_case(&(sl_argument){"case", argv[optind]}, options, error);
-    if (!status)
-        status = check_expect(options, error);
+    status = status ? status : check_expect(options, error);
     fill_defaults(options);
     return status;
 }

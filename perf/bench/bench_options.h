@@ -41,6 +41,9 @@ typedef struct sl_bench_options {
     const char *directory;       /* of SL_ACTION_EXPORT */
 } sl_bench_options;
 
+/** The page of the documentation: what --help and the manual say besides the options. */
+extern const sl_page sl_bench_page;
+
 /** Read the command line, and fill in defaults. Points into argv. BAD_ARGUMENT.
  * --threads, --isa and --gemm override the environment: the variable of each is unset, as is that of threads where a scaling chooses
  * their numbers. */

@@ -42,8 +42,7 @@ static sluice_status write_array(const char *directory, const char *name, sl_npy
     for (size_t k = 0; k < header.dims; k++)
         elements *= header.shape[k];
     sluice_status status = join(path, directory, name, error);
-    if (!status)
-        status = sl_npy_create(path, &header, &writer, error);
+    status = status ? status : sl_npy_create(path, &header, &writer, error);
     if (status)
         return status;
     status = sl_npy_write(writer, 0, elements, data, error);
@@ -74,12 +73,9 @@ static sluice_status write_arrays(const sl_case *shape, const sluice_batch *batc
     const sl_npy_header x = x_header(shape), y = y_header(shape), state = state_header(shape);
     const sl_npy_header length = {SL_NPY_I8, 1, {shape->batch}, 0};
     sluice_status status = write_array(directory, "x.npy", x, batch->x, error);
-    if (!status)
-        status = write_array(directory, "lengths.npy", length, lengths, error);
-    if (!status)
-        status = write_array(directory, "y.npy", y, batch->y, error);
-    if (!status)
-        status = write_array(directory, "hn.npy", state, batch->hn, error);
+    status = status ? status : write_array(directory, "lengths.npy", length, lengths, error);
+    status = status ? status : write_array(directory, "y.npy", y, batch->y, error);
+    status = status ? status : write_array(directory, "hn.npy", state, batch->hn, error);
     return status ? status : write_array(directory, "cn.npy", state, batch->cn, error);
 }
 
@@ -88,14 +84,10 @@ static sluice_status write_gradients(const sl_case *shape, const sluice_gradient
 {
     const sl_npy_header x = x_header(shape), y = y_header(shape), state = state_header(shape);
     sluice_status status = write_array(directory, "dy.npy", y, of->dy, error);
-    if (!status)
-        status = write_array(directory, "dhn.npy", state, of->dhn, error);
-    if (!status)
-        status = write_array(directory, "dcn.npy", state, of->dcn, error);
-    if (!status)
-        status = write_array(directory, "dx.npy", x, of->dx, error);
-    if (!status)
-        status = write_array(directory, "dh0.npy", state, of->dh0, error);
+    status = status ? status : write_array(directory, "dhn.npy", state, of->dhn, error);
+    status = status ? status : write_array(directory, "dcn.npy", state, of->dcn, error);
+    status = status ? status : write_array(directory, "dx.npy", x, of->dx, error);
+    status = status ? status : write_array(directory, "dh0.npy", state, of->dh0, error);
     return status ? status : write_array(directory, "dc0.npy", state, of->dc0, error);
 }
 
@@ -168,8 +160,7 @@ static sluice_status write_tensors(const tensor_set *set, sl_output *output, slu
         return sl_fail_memory(error, "a header", BUFSIZ);
     const uint64_t length = strlen(text); /* little-endian, as io/safetensors.c asserts */
     sluice_status status = sl_output_write(output, 0, &length, sizeof length, error);
-    if (!status)
-        status = sl_output_write(output, sizeof length, text, length, error);
+    status = status ? status : sl_output_write(output, sizeof length, text, length, error);
     size_t at = sizeof length + length;
     free(text);
     for (size_t k = 0; k < shape->layers * shape->directions; k++) {
@@ -189,8 +180,7 @@ static sluice_status write_set(const tensor_set *set, const char *directory, con
     char path[PATH_BYTES];
     sl_output output;
     sluice_status status = join(path, directory, name, error);
-    if (!status)
-        status = sl_output_create(path, &output, error);
+    status = status ? status : sl_output_create(path, &output, error);
     return status ? status : sl_output_end(&output, write_tensors(set, &output, error), error);
 }
 
@@ -243,8 +233,7 @@ static sluice_status write_case(const sl_result *result, const char *directory, 
     const size_t bytes = strlen(text);
     text[bytes] = '\n'; /* it replaces the terminator, which is not needed */
     sluice_status status = join(path, directory, "case.json", error);
-    if (!status)
-        status = sl_output_save(path, text, bytes + 1, error);
+    status = status ? status : sl_output_save(path, text, bytes + 1, error);
     free(text);
     return status;
 }
@@ -266,10 +255,8 @@ static sluice_status write_fixture(const sl_fixture *fixture, const sl_result *r
     sl_fixture_look(fixture, &model, &batch);
     int64_t *lengths = copy_lengths(&batch);
     sluice_status status = lengths ? SLUICE_STATUS_OK : sl_fail_memory(error, "the lengths", batch.rows);
-    if (!status)
-        status = write_arrays(&result->shape, &batch, lengths, directory, error);
-    if (!status)
-        status = write_weights(model, directory, error);
+    status = status ? status : write_arrays(&result->shape, &batch, lengths, directory, error);
+    status = status ? status : write_weights(model, directory, error);
     if (!status && gradients)
         status = write_gradients(&result->shape, sl_gradients_get_expected(gradients), directory, error);
     if (!status && gradients)
@@ -294,17 +281,13 @@ sluice_status sl_export_write(const sl_case *shape, const char *directory, sluic
              shape->layers, shape->directions, sl_ragged_get_name(shape->ragged), shape->train ? "," : "",
              shape->train ? sl_train_pass_get_name(shape->train) : "");
     sluice_status status = join(path, directory, name, error);
-    if (!status)
-        status = make_directory(directory, error);
-    if (!status)
-        status = make_directory(path, error);
+    status = status ? status : make_directory(directory, error);
+    status = status ? status : make_directory(path, error);
     if (status)
         return status;
     status = sl_fixture_create(shape, SL_CHECKED_FLOP, &fixture, error);
-    if (!status)
-        status = sl_fixture_run(fixture, &setting, &once, &result, error);
-    if (!status)
-        status = write_fixture(fixture, &result, path, error);
+    status = status ? status : sl_fixture_run(fixture, &setting, &once, &result, error);
+    status = status ? status : write_fixture(fixture, &result, path, error);
     sl_fixture_destroy(fixture);
     return status;
 }

@@ -87,10 +87,8 @@ sluice_status sl_expect_run(const sl_case *shape, const sl_list *threads, sl_ben
     sl_case no_rows = *shape;
     no_rows.batch = 0; /* of the arrays only the weights are made */
     sluice_status status = sl_case_check(&no_rows, error);
-    if (!status)
-        status = sluice_model_create_initial(&network, SLUICE_INITIALIZER_UNIFORM, shape->seed, NULL, &model, error);
-    if (!status)
-        status = sluice_engine_create(model, NULL, &engine, error);
+    status = status ? status : sluice_model_create_initial(&network, SLUICE_INITIALIZER_UNIFORM, shape->seed, NULL, &model, error);
+    status = status ? status : sluice_engine_create(model, NULL, &engine, error);
     const unsigned chosen = status ? 0 : engine->threads;
     for (size_t k = 0; !status && k < threads->count; k++)
         status = add_row(engine, shape, threads->values[k] ? (unsigned)threads->values[k] : chosen, report, error);

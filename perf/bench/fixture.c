@@ -91,10 +91,8 @@ static sluice_status make_arrays(sl_fixture *fixture, uint64_t *state, sluice_er
     sluice_status status = allocate_floats(rows, steps, shape->input, "the inputs", &fixture->x, error);
     if (!status && !has_tail(fixture))
         status = allocate_floats(shape->batch, shape->steps, fixture->width, "the outputs", &fixture->y, error);
-    if (!status)
-        status = allocate_floats(states, shape->batch, shape->hidden, "the final h", &fixture->hn, error);
-    if (!status)
-        status = allocate_floats(states, shape->batch, shape->hidden, "the final c", &fixture->cn, error);
+    status = status ? status : allocate_floats(states, shape->batch, shape->hidden, "the final h", &fixture->hn, error);
+    status = status ? status : allocate_floats(states, shape->batch, shape->hidden, "the final c", &fixture->cn, error);
     for (size_t k = 0; !status && k < rows * steps * shape->input; k++)
         fixture->x[k] = sl_random_uniform(state);
     return status;
@@ -139,10 +137,8 @@ static sluice_status run_once(const sluice_model *model, const sluice_engine_opt
     sluice_engine *engine;
     sluice_workspace *workspace = NULL;
     sluice_status status = sluice_engine_create(model, options, &engine, error);
-    if (!status)
-        status = sluice_workspace_create(engine, batch->rows, batch->steps, &workspace, error);
-    if (!status)
-        status = sluice_forward(engine, workspace, batch, error);
+    status = status ? status : sluice_workspace_create(engine, batch->rows, batch->steps, &workspace, error);
+    status = status ? status : sluice_forward(engine, workspace, batch, error);
     sluice_workspace_destroy(workspace);
     sluice_engine_destroy(engine);
     return status;
@@ -291,10 +287,8 @@ sluice_status sl_fixture_create(const sl_case *shape, double checked_flop, sl_fi
         fixture->width = shape->directions * shape->hidden;
         status = make_lengths(fixture, &state, error);
     }
-    if (!status)
-        status = make_arrays(fixture, &state, error);
-    if (!status)
-        status = expect(fixture, checked_flop, error);
+    status = status ? status : make_arrays(fixture, &state, error);
+    status = status ? status : expect(fixture, checked_flop, error);
     if (!status) {
         fixture->batch = whole_batch(fixture);
         if (shape->train == SL_TRAIN_BOTH)
@@ -325,16 +319,10 @@ void sl_fixture_destroy(sl_fixture *fixture)
         return;
     sl_gradients_destroy(fixture->gradients);
     sluice_model_destroy(fixture->model);
-    sl_free(fixture->lengths);
-    sl_free(fixture->checked_lengths);
-    sl_free(fixture->x_offset);
-    sl_free(fixture->x);
-    sl_free(fixture->y);
-    sl_free(fixture->hn);
-    sl_free(fixture->cn);
-    sl_free(fixture->expected);
-    sl_free(fixture->expected_hn);
-    sl_free(fixture);
+    void *owned[] = {fixture->lengths, fixture->checked_lengths, fixture->x_offset,    fixture->x, fixture->y, fixture->hn,
+                     fixture->cn,      fixture->expected,        fixture->expected_hn, fixture};
+    for (size_t k = 0; k < sizeof owned / sizeof owned[0]; k++)
+        sl_free(owned[k]);
 }
 
 /* ---- Timing ---------------------------------------------------------------------------------------------------------------- */
@@ -374,8 +362,7 @@ static sluice_status check_run(sl_fixture *fixture, const timed_run *run, const 
                                sluice_error *error)
 {
     sluice_status status = run->peer->collect ? run->peer->collect(run->made, error) : SLUICE_STATUS_OK;
-    if (!status)
-        status = check(fixture, setting, lengths, error);
+    status = status ? status : check(fixture, setting, lengths, error);
     return status || lengths != fixture->lengths ? status : check_gradients(fixture, setting, error);
 }
 
@@ -407,12 +394,9 @@ sluice_status sl_fixture_run(sl_fixture *fixture, const sl_setting *setting, con
     run.isa = result->setting.gemm == SLUICE_GEMM_FUSED ? result->setting.isa : SLUICE_ISA_AUTO;
     if (!status && has_tail(fixture))
         status = run_checked(fixture, &run, &result->setting, fixture->checked_lengths, error);
-    if (!status)
-        status = run_checked(fixture, &run, &result->setting, fixture->lengths, error);
-    if (!status)
-        status = sl_measure(plan, &workload, &result->timing, error);
-    if (!status)
-        status = check_run(fixture, &run, &result->setting, fixture->lengths, error);
+    status = status ? status : run_checked(fixture, &run, &result->setting, fixture->lengths, error);
+    status = status ? status : sl_measure(plan, &workload, &result->timing, error);
+    status = status ? status : check_run(fixture, &run, &result->setting, fixture->lengths, error);
     if (!status && run.peer->get_bytes)
         result->workspace_bytes = run.peer->get_bytes(run.made);
     if (!status && fixture->shape.train && run.peer->get_tape_bytes)

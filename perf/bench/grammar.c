@@ -90,14 +90,12 @@ static sluice_status take_item(const sl_argument *argument, size_t most, const c
 {
     size_t first, last, factor = 1;
     sluice_status status = take_number(argument, LIST_FORM, at, &first, error);
-    if (!status)
-        status = check_range(argument, first, 1, most, error);
+    status = status ? status : check_range(argument, first, 1, most, error);
     if (status || **at != '-')
         return status ? status : append(argument, first, list, error);
     ++*at;
     status = take_number(argument, LIST_FORM, at, &last, error);
-    if (!status)
-        status = check_range(argument, last, 1, most, error);
+    status = status ? status : check_range(argument, last, 1, most, error);
     if (status)
         return status;
     if (last < first)
@@ -137,8 +135,7 @@ sluice_status sl_grammar_tuple(const sl_argument *argument, const char *form, si
                            argument->text, count, form, k);
         at += k > 0;
         sluice_status status = take_number(argument, form, &at, &values[k], error);
-        if (!status)
-            status = check_range(argument, values[k], 1, most, error);
+        status = status ? status : check_range(argument, values[k], 1, most, error);
         if (status)
             return status;
     }

@@ -1,14 +1,13 @@
 #include "perf/bench/outcome.h"
 
 #include "perf/measure/bandwidth.h"
-#include "perf/peers/peer_list.h"
+#include "perf/peers/peer.h"
 #include "perf/report/compare.h"
 #include "perf/report/plot.h"
-#include "perf/report/roofline.h"
 
 #include "base/error.h"
 #include "base/size.h"
-#include "base/system/threads.h"
+#include "base/system/thread_count.h"
 #include "io/output.h"
 #include "program/paths.h"
 
@@ -141,10 +140,8 @@ static sluice_status take_context(json_t *context, const json_t *rows, sluice_er
 sl_exit sl_outcome_read(const char *path, json_t *context, json_t **rows, sluice_error *error)
 {
     sluice_status status = sl_record_read(path, rows, error);
-    if (!status)
-        status = check_kinds(path, *rows, error);
-    if (!status)
-        status = take_context(context, *rows, error);
+    status = status ? status : check_kinds(path, *rows, error);
+    status = status ? status : take_context(context, *rows, error);
     return status ? sl_report_error(error) : SL_EXIT_OK;
 }
 

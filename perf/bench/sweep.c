@@ -2,8 +2,8 @@
 
 #include "perf/bench/fixture.h"
 #include "perf/bench/result_row.h"
-#include "perf/peers/peer_list.h"
-#include "perf/report/versus.h"
+#include "perf/peers/peer.h"
+#include "perf/report/compare.h"
 
 #include "base/error.h"
 #include "base/memory.h"
@@ -159,8 +159,7 @@ static sluice_status run_shape(sl_sweep *sweep, const sl_case *shape, size_t fir
         if (!status && sweep->options->peers.count == 1)
             status = report_rows(sweep, error);
     }
-    if (!status)
-        status = report_rows(sweep, error);
+    status = status ? status : report_rows(sweep, error);
     sl_fixture_destroy(fixture);
     return status;
 }
@@ -209,8 +208,7 @@ sluice_status sl_sweep_run(const sl_bench_options *options, sl_bench_report *rep
     sl_sweep sweep = {.options = options, .report = report, .tally = tally};
     size_t shapes, settings;
     sluice_status status = sl_bench_options_count(options, &shapes, &settings, error);
-    if (!status)
-        status = check_shapes(options, shapes, error);
+    status = status ? status : check_shapes(options, shapes, error);
     if (status)
         return status;
     const size_t series = settings / options->threads.count * options->peers.count;

@@ -230,15 +230,12 @@ static sluice_status expect(sl_gradients *it, double checked_flop, sluice_error 
         return status;
     sl_gradients_prefill(it);
     status = make_library(it->model, &by, error);
-    if (!status)
-        status = run_library(&by, it->batch, &it->found.gradient, error);
-    if (!status)
-        status = compare_with_reference(it, error);
+    status = status ? status : run_library(&by, it->batch, &it->found.gradient, error);
+    status = status ? status : compare_with_reference(it, error);
     it->summed_steps = 0;
     for (size_t row = 0; row < it->shape.batch; row++)
         fill_row(it, row);
-    if (!status)
-        status = run_library(&by, it->batch, &it->expected.gradient, error);
+    status = status ? status : run_library(&by, it->batch, &it->expected.gradient, error);
     sluice_tape_destroy(by.tape);
     sluice_engine_destroy(by.engine);
     return status;

@@ -249,14 +249,7 @@ void sl_reference_f64_destroy(sl_reference_f64 *it)
 {
     if (!it)
         return;
-    sl_free(it->cells);
-    sl_free(it->flow);
-    sl_free(it->back);
-    sl_free(it->da);
-    sl_free(it->states);
-    sl_free(it->sums);
-    sl_free(it->weight_ih);
-    sl_free(it->weight_hh);
-    sl_free(it->bias);
-    sl_free(it);
+    void *owned[] = {it->cells, it->flow, it->back, it->da, it->states, it->sums, it->weight_ih, it->weight_hh, it->bias, it};
+    for (size_t k = 0; k < sizeof owned / sizeof owned[0]; k++)
+        sl_free(owned[k]);
 }

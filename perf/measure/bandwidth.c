@@ -6,6 +6,7 @@
 #include "base/size.h"
 #include "base/system/cpu.h"
 #include "base/system/system_file.h"
+#include "base/system/thread_count.h"
 #include "base/system/threads.h"
 
 #include <stdint.h>
@@ -186,8 +187,7 @@ sluice_status sl_stream_run(sl_level level, unsigned threads, const sl_timing_pl
     const sl_workload workload = {call_read, sl_clock_rate, &r};
     *stream = (sl_stream){.level = level, .thread_bytes = r.bytes};
     sluice_status status = fill(&r, error);
-    if (!status)
-        status = sl_measure(plan, &workload, &stream->timing, error);
+    status = status ? status : sl_measure(plan, &workload, &stream->timing, error);
     stream->threads = r.threads;
     stream->call_bytes = (double)r.bytes * (double)r.passes * r.threads;
     for (unsigned k = 0; k < threads; k++)
@@ -219,8 +219,7 @@ sluice_status sl_bandwidth_measure(unsigned threads, const sl_timing_plan *plan,
     sluice_status status = SLUICE_STATUS_OK;
     for (size_t k = 0; !status && k < sizeof one / sizeof one[0]; k++) {
         status = measure_level(SL_LEVEL_L2 + (sl_level)k, 1, plan, one[k], error);
-        if (!status)
-            status = measure_level(SL_LEVEL_L2 + (sl_level)k, threads, plan, all[k], error);
+        status = status ? status : measure_level(SL_LEVEL_L2 + (sl_level)k, threads, plan, all[k], error);
     }
     return status;
 }

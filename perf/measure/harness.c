@@ -86,8 +86,7 @@ sluice_status sl_measure(const sl_timing_plan *plan, const sl_workload *workload
          * in one long call that does not matter. */
         if (timing->calls > 1)
             status = repeat(workload, 1, &untimed, error);
-        if (!status)
-            status = repeat(workload, timing->calls, &seconds[done], error);
+        status = status ? status : repeat(workload, timing->calls, &seconds[done], error);
         if (!status)
             seconds[done++] /= (double)timing->calls;
     }

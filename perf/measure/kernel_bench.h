@@ -2,13 +2,22 @@
 #ifndef SLUICE_PERF_MEASURE_KERNEL_BENCH_H
 #define SLUICE_PERF_MEASURE_KERNEL_BENCH_H
 
-#include "perf/measure/micro.h"
+#include "perf/measure/harness.h"
+#include "perf/report/result_rows.h"
+
+/** Where rows go, and how they are timed. */
+typedef struct sl_micro_run {
+    const sl_timing_plan *plan;
+    sl_bench_report *report;
+    sl_bench_tally *tally;
+} sl_micro_run;
 
 /**
  * For an instruction set, add a row each for: `peak`, independent multiply-adds in registers only; `product`, a register tile of
  * every size (its shape: rows x blocks of columns) with packed weights that fit L1; `gemm`, rows x columns x terms, as one step
  * of a batch; `sigmoid` and `tanh` over an array that fits L1, and SLEEF's of that instruction set. What is computed is checked
- * first. Rows as sl_micro_add has them; an element is a result's float. When plan->stopped(), returns OK early.
+ * first. A row is a sl_kernel_row, and there is none of fewer repetitions
+ * than planned; its reference is the clock, so that what it counts is cycles; an element is a result's float. When plan->stopped(), returns OK early.
  * @return UNSUPPORTED when the machine or the build lacks the ISA (AUTO is the best one); BAD_DATA when a result is wrong; IO,
  *         NO_MEMORY
  */

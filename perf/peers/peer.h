@@ -41,4 +41,10 @@ extern const sl_peer sl_peer_plain;  /* straightforward loops */
 extern const sl_peer sl_peer_onednn;
 #endif
 
+/** "sluice", "blis", "plain", "onednn" for 0, 1, 2, 3, built or not; NULL for a value that is none. */
+const char *sl_peer_get_name(size_t peer);
+
+/** The peer of this number; NULL if it is not part of this build. */
+const sl_peer *sl_peer_get(size_t peer);
+
 #endif

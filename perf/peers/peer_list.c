@@ -1,4 +1,4 @@
-#include "perf/peers/peer_list.h"
+#include "perf/peers/peer.h"
 
 static const struct {
     const char *name;

@@ -10,7 +10,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/size.h"
-#include "base/system/threads.h"
+#include "base/system/thread_count.h"
 #include "model/model.h"
 
 #include <dlfcn.h>
@@ -181,7 +181,7 @@ static void describe_onednn(char *text, size_t bytes)
 /* ---- Threads ------------------------------------------------------------------------------------------------------------------ */
 
 /* A function of the OpenMP runtime that oneDNN finds in this process, which may differ from the one that this file is compiled for.
- * Found by name, because only src/base/system/threads.c may include omp.h. */
+ * Found by name, because only files of src/base/system may include omp.h. */
 static void *find_openmp(const char *name)
 {
     return dnnl_version()->cpu_runtime == DNNL_RUNTIME_OMP ? dlsym(RTLD_DEFAULT, name) : NULL;
@@ -218,16 +218,11 @@ static dnnl_status_t reorder(const onednn *it, dnnl_memory_t from, dnnl_memory_t
     description from_as = NULL, to_as = NULL;
     const dnnl_exec_arg_t arguments[] = {{DNNL_ARG_FROM, from}, {DNNL_ARG_TO, to}};
     dnnl_status_t status = dnnl_memory_get_memory_desc(from, &from_as);
-    if (status == dnnl_success)
-        status = dnnl_memory_get_memory_desc(to, &to_as);
-    if (status == dnnl_success)
-        status = dnnl_reorder_primitive_desc_create(&as, from_as, it->engine, to_as, it->engine, NULL);
-    if (status == dnnl_success)
-        status = dnnl_primitive_create(&copy, as);
-    if (status == dnnl_success)
-        status = dnnl_primitive_execute(copy, it->stream, 2, arguments);
-    if (status == dnnl_success)
-        status = dnnl_stream_wait(it->stream);
+    status = status ? status : dnnl_memory_get_memory_desc(to, &to_as);
+    status = status ? status : dnnl_reorder_primitive_desc_create(&as, from_as, it->engine, to_as, it->engine, NULL);
+    status = status ? status : dnnl_primitive_create(&copy, as);
+    status = status ? status : dnnl_primitive_execute(copy, it->stream, 2, arguments);
+    status = status ? status : dnnl_stream_wait(it->stream);
     (void)dnnl_primitive_destroy(copy);
     (void)dnnl_primitive_desc_destroy(as);
     return status;
@@ -270,10 +265,8 @@ static dnnl_status_t set_weights(const onednn *it, const layer_group *to, const 
         status = dnnl_out_of_memory;
     static const int layer_arrays[] = {WEIGHTS_LAYER, BACK_WEIGHTS_LAYER}, iter_arrays[] = {WEIGHTS_ITER, BACK_WEIGHTS_ITER};
     for (size_t pass = 0; pass < 2 && (pass == 0 || it->gradient); pass++) {
-        if (status == dnnl_success)
-            status = copy_weights(it, to, to->inputs, lists[0], layer_arrays[pass], false);
-        if (status == dnnl_success)
-            status = copy_weights(it, to, it->hidden, lists[1], iter_arrays[pass], false);
+        status = status ? status : copy_weights(it, to, to->inputs, lists[0], layer_arrays[pass], false);
+        status = status ? status : copy_weights(it, to, it->hidden, lists[1], iter_arrays[pass], false);
     }
     sl_free(lists[0]);
     sl_free(lists[1]);
@@ -414,16 +407,14 @@ static dnnl_status_t make_stage(const onednn *it, layer_group *made, const sluic
 {
     dnnl_primitive_desc_t forward = NULL, back = NULL;
     dnnl_status_t status = describe_stage(it, made, &forward, &back);
-    if (status == dnnl_success)
-        status = dnnl_primitive_create(&made->forward, forward);
+    status = status ? status : dnnl_primitive_create(&made->forward, forward);
     if (status == dnnl_success)
         status = make_arrays(it, made, forward, 0, it->trains ? FORWARD_ARRAYS : INFERENCE_ARRAYS, below);
     if (status == dnnl_success && back)
         status = dnnl_primitive_create(&made->back, back);
     if (status == dnnl_success && back)
         status = make_arrays(it, made, back, FORWARD_ARRAYS, ARRAYS, below);
-    if (status == dnnl_success)
-        status = set_weights(it, made, model);
+    status = status ? status : set_weights(it, made, model);
     if (status == dnnl_success)
         set_arrays(it, made, model, below);
     if (status == dnnl_success && back)
@@ -507,10 +498,8 @@ static sluice_status make_onednn(const sluice_model *model, const sluice_batch *
     if (taken)
         return taken;
     dnnl_status_t status = dnnl_engine_create(&it->engine, dnnl_cpu, 0);
-    if (status == dnnl_success)
-        status = dnnl_stream_create(&it->stream, it->engine, dnnl_stream_default_flags);
-    if (status == dnnl_success)
-        status = make_stages(it, model);
+    status = status ? status : dnnl_stream_create(&it->stream, it->engine, dnnl_stream_default_flags);
+    status = status ? status : make_stages(it, model);
     return status == dnnl_success ? SLUICE_STATUS_OK : fail_dnnl(status, "making an LSTM primitive", error);
 }
 
@@ -535,8 +524,7 @@ static sluice_status call_onednn(void *made, sluice_error *error)
         clear_sums(of);
         status = dnnl_primitive_execute(of->back, it->stream, of->back_count, of->back_arguments);
     }
-    if (status == dnnl_success)
-        status = dnnl_stream_wait(it->stream);
+    status = status ? status : dnnl_stream_wait(it->stream);
     return status == dnnl_success ? SLUICE_STATUS_OK : fail_dnnl(status, "running an LSTM", error);
 }
 
@@ -549,8 +537,7 @@ static sluice_status collect_weights(const onednn *it, sluice_error *error)
     for (const layer_group *of = it->groups; status == dnnl_success && of < it->groups + it->count; of++) {
         const size_t first = of->first * it->directions;
         status = copy_weights(it, of, of->inputs, to->weight_ih + first, DIFF_WEIGHTS_LAYER, true);
-        if (status == dnnl_success)
-            status = copy_weights(it, of, it->hidden, to->weight_hh + first, DIFF_WEIGHTS_ITER, true);
+        status = status ? status : copy_weights(it, of, it->hidden, to->weight_hh + first, DIFF_WEIGHTS_ITER, true);
         for (size_t k = 0; k < of->layers * it->directions; k++)
             memcpy(to->bias[first + k], floats_of(of->array[DIFF_BIAS]) + k * floats, floats * sizeof(float));
     }

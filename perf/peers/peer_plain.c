@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/size.h"
+#include "base/system/thread_count.h"
 #include "base/system/threads.h"
 #include "model/model.h"
 

@@ -55,8 +55,7 @@ static sluice_status choose_plan(sluice_engine *engine, const sluice_batch *batc
     sluice_status status = SLUICE_STATUS_OK;
     if (result->setting.measure)
         status = sluice_plan_measure(engine, batch->rows, batch->steps, NULL, error);
-    if (!status)
-        status = sluice_plan_get(engine, batch->rows, batch->steps, batch->lengths, &plan, error);
+    status = status ? status : sluice_plan_get(engine, batch->rows, batch->steps, batch->lengths, &plan, error);
     result->plan.struct_size = sizeof result->plan;
     if (!status)
         status = sluice_plan_get_candidate(engine, batch->rows, batch->steps, batch->lengths, plan.chosen, &result->plan, error);
@@ -79,12 +78,9 @@ static sluice_status make_sluice(const sluice_model *model, const sluice_batch *
     it->batch = batch;
     it->gradient = gradient;
     sluice_status status = sluice_engine_create(model, &options, &it->engine, error);
-    if (!status)
-        status = as_run(it->engine, result);
-    if (!status)
-        status = choose_plan(it->engine, batch, result, error);
-    if (!status)
-        status = sluice_workspace_create(it->engine, batch->rows, batch->steps, &it->workspace, error);
+    status = status ? status : as_run(it->engine, result);
+    status = status ? status : choose_plan(it->engine, batch, result, error);
+    status = status ? status : sluice_workspace_create(it->engine, batch->rows, batch->steps, &it->workspace, error);
     if (!status && result->shape.train)
         status = sluice_tape_create(it->engine, NULL, &it->tape, error);
     return status;

@@ -4,6 +4,7 @@
 #include "perf/report/row_fields.h"
 
 #include "base/error.h"
+#include "base/system/thread_count.h"
 
 #include <math.h>
 #include <string.h>
@@ -157,4 +158,34 @@ const char *sl_compare_context(const json_t *old_row, const json_t *new_row, siz
             return field->key;
     }
     return NULL;
+}
+
+/* ---- Among peers ----------------------------------------------------------------------------------------------------------- */
+
+/* The highest GFLOP/s of the other peers with as many threads; 0: none. */
+static double find_best_peer(const json_t *rows, const json_t *row)
+{
+    double best = 0;
+    for (size_t k = 0; k < json_array_size(rows); k++) {
+        const json_t *other = json_array_get(rows, k);
+        if (strcmp(sl_record_text(other, "peer"), sl_record_text(row, "peer")) == 0 ||
+            sl_record_number(other, "threads") != sl_record_number(row, "threads"))
+            continue;
+        if (sl_record_number(other, "gflops") > best)
+            best = sl_record_number(other, "gflops");
+    }
+    return best;
+}
+
+int sl_versus_fill(json_t *rows)
+{
+    const double cpus = sl_threads_cpus();
+    for (size_t k = 0; k < json_array_size(rows); k++) {
+        json_t *row = json_array_get(rows, k);
+        /* With more threads than CPUs an engine uses only as many as there are CPUs, and other peers use all. */
+        const double best = sl_record_number(row, "threads") > cpus ? 0 : find_best_peer(rows, row);
+        if (json_object_set_new(row, "vs_best", best > 0 ? json_real(sl_record_number(row, "gflops") / best) : json_null()) != 0)
+            return -1;
+    }
+    return 0;
 }

@@ -1,4 +1,4 @@
-/* Comparing two records: what became faster or slower by more than the noise of both. */
+/* Comparing two records, what became faster or slower by more than the noise of both; and the rows of a case among peers. */
 #ifndef SLUICE_PERF_REPORT_COMPARE_H
 #define SLUICE_PERF_REPORT_COMPARE_H
 
@@ -43,5 +43,9 @@ SLUICE_WARN_UNUSED sluice_status sl_compare_run(const json_t *old_rows, const js
 /** The k-th difference (0, 1, ...) in what the rows' figures depend on besides, the CPU or the compiler for example: its key, or
  *  NULL when there are no more. */
 const char *sl_compare_context(const json_t *old_row, const json_t *new_row, size_t k);
+
+/** In each of an array's rows, all of one shape, make `vs_best` its `gflops` over those of the best row of another `peer` with as
+ * many `threads`; null where there is none. -1 when there is no memory. */
+int sl_versus_fill(json_t *rows);
 
 #endif

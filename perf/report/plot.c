@@ -286,8 +286,7 @@ static sluice_status draw(const sl_svg *svg, const sl_series_list *list, sluice_
         draw_ideal(svg, &throughput, &list->series[s], &most);
     for (unsigned s = 0; !status && s < list->count; s++) {
         status = draw_series(svg, &throughput, &list->series[s], s, "gflops", error);
-        if (!status)
-            status = draw_series(svg, &efficiency, &list->series[s], s, "efficiency", error);
+        status = status ? status : draw_series(svg, &efficiency, &list->series[s], s, "efficiency", error);
     }
     return status;
 }

@@ -50,4 +50,12 @@ void sl_plot_caption(const sl_svg *svg, const sl_series_list *list, const char *
  *  and IO. */
 SLUICE_WARN_UNUSED sluice_status sl_plot_threads(const json_t *rows, const char *path, sluice_error *error);
 
+/**
+ * Draw the rows into an SVG file; those without work for each byte, peers' for example, are left out.
+ * @retval BAD_ARGUMENT no row of a case is left, too many series, or they were run without --roofline, so that bandwidths are not
+ *                      known.
+ * @retval IO, NO_MEMORY
+ */
+SLUICE_WARN_UNUSED sluice_status sl_roofline_plot(const json_t *rows, const char *path, sluice_error *error);
+
 #endif

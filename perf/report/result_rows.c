@@ -238,8 +238,7 @@ static sluice_status add(sl_bench_report *report, json_t *row, sluice_error *err
     const bool failed = ferror(report->text) != 0;
     if (fclose(report->text) != 0 || failed)
         status = sl_fail_memory(error, "a row of results", bytes);
-    if (!status)
-        status = sl_output_write(&report->output, report->bytes, text, bytes, error);
+    status = status ? status : sl_output_write(&report->output, report->bytes, text, bytes, error);
     report->bytes += bytes;
     report->rows++;
     free(text);
@@ -269,8 +268,7 @@ sluice_status sl_bench_report_commit(sl_bench_report *report, sluice_error *erro
         const char *end = report->rows ? "\n]\n" : "[]\n";
         status = sl_output_write(&report->output, report->bytes, end, strlen(end), error);
     }
-    if (!status)
-        status = sl_output_commit(&report->output, error);
+    status = status ? status : sl_output_commit(&report->output, error);
     sl_bench_report_abort(report);
     return status;
 }

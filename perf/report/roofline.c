@@ -1,5 +1,3 @@
-#include "perf/report/roofline.h"
-
 #include "perf/report/plot.h"
 #include "perf/report/plot_labels.h"
 

@@ -2,7 +2,7 @@
 #ifndef SLUICE_PERF_REPORT_ROW_FIELDS_H
 #define SLUICE_PERF_REPORT_ROW_FIELDS_H
 
-#include "perf/report/field.h"
+#include "perf/report/result_rows.h"
 
 enum { SL_ROW_TEXT_BYTES = 64 };
 
@@ -53,5 +53,11 @@ typedef struct sl_bandwidth_row {
 } sl_bandwidth_row;
 
 extern const sl_field_table sl_case_fields, sl_kernel_fields, sl_context_fields, sl_bandwidth_fields;
+
+/** The fields of a row that documents a field (--fields). */
+extern const sl_field_table sl_field_list_fields;
+
+/** Add such a row for each field of all rows. IO, NO_MEMORY. */
+SLUICE_WARN_UNUSED sluice_status sl_field_list_add(sl_bench_report *report, sluice_error *error);
 
 #endif

@@ -16,7 +16,7 @@ sluice_status sl_struct_check(const void *to, const sl_struct_type *type, const 
 {
     if (!to)
         return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "%s: %s is NULL", call, type->name);
-    if (size_of(to) < type->least)
+    if (size_of(to) < type->least || size_of(to) > SL_STRUCT_MOST)
         return sl_fail(
             error, SLUICE_STATUS_BAD_ARGUMENT,
             "%s: struct_size of %s is %zu; set it to sizeof(%s), at least %zu, and compile with a header of Sluice 0.4 or "

@@ -36,6 +36,9 @@ enum {
     SL_LEAST_sluice_weights = SL_SIZE_THROUGH(sluice_weights, class_names),
 };
 
+/** No release's struct is larger: a size beyond it was left unset, and reading or writing so many bytes would end the process. */
+enum { SL_STRUCT_MOST = 1 << 16 };
+
 typedef struct sl_struct_type {
     const char *name;
     size_t size, least;
@@ -47,10 +50,10 @@ typedef struct sl_struct_type {
 /** Copy a caller's struct into `to`, which gets this library's struct_size; fields that the caller's version does not have are 0. A
  *  larger struct, of a newer version, is accepted while all that this library does not know of it is 0. `call` is the function named
  *  in a message.
- *  BAD_ARGUMENT: from is NULL, too small, or has a newer field set. */
+ *  BAD_ARGUMENT: from is NULL, too small or beyond SL_STRUCT_MOST, or has a newer field set. */
 sluice_status sl_struct_take(void *to, const void *from, const sl_struct_type *type, const char *call, sluice_error *error);
 
-/** Check a struct that is to be filled in: its size is known, or larger. BAD_ARGUMENT. */
+/** Check a struct that is to be filled in: its size is known, or larger up to SL_STRUCT_MOST. BAD_ARGUMENT. */
 sluice_status sl_struct_check(const void *to, const sl_struct_type *type, const char *call, sluice_error *error);
 
 /** Fill in a struct that sl_struct_check accepts: as many bytes as the caller has, but for its struct_size; fields that this

@@ -1,4 +1,4 @@
-/* What the user asked for on the command line of a command. */
+/* What the user asked for on the command line of a command; and what sluice's table of options has of its own. */
 #ifndef SLUICE_CLI_CLI_OPTIONS_H
 #define SLUICE_CLI_CLI_OPTIONS_H
 
@@ -64,5 +64,12 @@ typedef struct sl_options {
     sl_train_options train;
     sl_given given; /* for sl_command_line_is_given */
 } sl_options;
+
+/** The pages of sluice's documentation: what --help and the manual say besides the options. */
+enum { SL_PAGES = 4 };
+extern const sl_page sl_pages[SL_PAGES];
+
+/** Kinds of option values that only sluice has. Their field is the whole sl_options. */
+extern const sl_option_kind sl_value_layout, sl_value_schedule, sl_value_every, sl_value_curve;
 
 #endif

@@ -1,5 +1,3 @@
-#include "cli/cli_pages.h"
-
 #include "cli/cli_options.h"
 
 const sl_page sl_pages[SL_PAGES] = {
@@ -23,14 +21,12 @@ const sl_page sl_pages[SL_PAGES] = {
         .about =
             "Runs MODEL over rows, in order and in constant memory. FILE '-' is standard input or output.\n\n"
             "With --text each line is a row, whose bytes are the tokens, and for each line a line LABEL<TAB>PROBABILITY is "
-            "written, "
-            "at the latest when the input pauses. An empty line is a row of length 0, and also has an output line. Text may be "
-            "gzipped. A UTF-8 byte order mark at the beginning, and the CR of lines that end in CR LF, are dropped with a note; "
-            "--keep-cr keeps the CR.\n\n"
+            "written, at the latest when the input pauses. An empty line is a row of length 0, and also has an output line. Text "
+            "may be gzipped. A UTF-8 byte order mark at the beginning, and the CR of lines that end in CR LF, are dropped with a "
+            "note; --keep-cr keeps the CR.\n\n"
             "Without --text the files are NumPy's .npy, of any numeric type. Other types than f4, or than integers for tokens and "
             "lengths, are converted with a note. Outputs are f4. In the shapes N is the number of rows, T of steps, I of inputs, L "
-            "of "
-            "layers, D of directions, H of hidden units, and C of classes.",
+            "of layers, D of directions, H of hidden units, and C of classes.",
         .examples = "sluice run langid.safetensors --text < /usr/share/dict/words > answers.tsv\n"
                     "sluice run lstm.safetensors -i x.npy --lengths n.npy -o y.npy --hn hn.npy\n"
                     "sluice run lstm.safetensors --head - < x.npy > logits.npy",
@@ -48,13 +44,11 @@ const sl_page sl_pages[SL_PAGES] = {
             "Trains an LSTM network in batches of rows of similar length, which are shuffled by seed, and writes the model of the "
             "best epoch. The result is bitwise identical for any number of threads.\n\n"
             "Lines of --text and --validate are read as by sluice run: they may be gzipped; a byte order mark and, unless "
-            "--keep-cr "
-            "is given, the CR of CR LF are dropped. Classes are numbered in the order in which their labels first appear.\n\n"
+            "--keep-cr is given, the CR of CR LF are dropped. Classes are numbered in the order in which their labels first "
+            "appear.\n\n"
             "Arrays are NumPy's .npy, of any numeric type. Other types than f4, or than integers for tokens, lengths and labels, "
-            "are "
-            "converted with a note. In the shapes N is the number of rows, T of steps, I of inputs, L of layers, D of directions, "
-            "H "
-            "of hidden units, and C of classes or values.\n\n"
+            "are converted with a note. In the shapes N is the number of rows, T of steps, I of inputs, L of layers, D of "
+            "directions, H of hidden units, and C of classes or values.\n\n"
             "An interrupted run with --checkpoint continues with --resume, which takes the options and the names of files from the "
             "checkpoint. Options that change the result cannot be changed; others, such as --epochs, may be given again.",
         .examples = "sluice train --text words.tsv --validate-share 0.1 -o model.safetensors\n"

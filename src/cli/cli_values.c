@@ -1,5 +1,3 @@
-#include "cli/cli_values.h"
-
 #include "cli/cli_options.h"
 #include "program/options/option_words.h"
 

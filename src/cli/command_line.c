@@ -1,12 +1,10 @@
 #include "cli/command_line.h"
 
-#include "base/system/threads.h"
-#include "cli/cli_pages.h"
-#include "cli/cli_values.h"
+#include "base/system/thread_count.h"
+#include "cli/cli_options.h"
 #include "program/options/option_kinds.h"
 #include "program/options/option_words.h"
 #include "program/pages/help.h"
-#include "program/version.h"
 
 #include <getopt.h>
 #include <stddef.h>
@@ -19,11 +17,6 @@ static const char *layout_name(size_t value)
 {
     static const char *const names[] = {"ntc", "tnc"};
     return value < 2 ? names[value] : NULL;
-}
-
-static const char *progress_name(size_t value)
-{
-    return sl_progress_get_name((sl_progress_mode)value);
 }
 
 enum { INFO = SL_COMMAND_INFO, RUN = SL_COMMAND_RUN, TRAIN = SL_COMMAND_TRAIN, ALL = INFO | RUN | TRAIN };
@@ -170,7 +163,7 @@ static const sl_option table[] = {
      "file of tuned plans, which --schedule measure also writes"},
 
     {"progress", 0, RUN | TRAIN, REPORTING, "WHEN", &sl_kind_choice, FIELD(progress),
-     "show a progress bar on standard error; auto: if it is a terminal", progress_name},
+     "show a progress bar on standard error; auto: if it is a terminal", sl_progress_get_name},
     {"stats", 0, RUN | TRAIN, REPORTING, NULL, &sl_kind_flag, FIELD(stats),
      "print speed and share of the peak on standard error at the end"},
     {"json", 0, INFO, REPORTING, NULL, &sl_kind_flag, FIELD(json), "print one JSON object instead of a table"},
@@ -241,9 +234,8 @@ bool sl_command_line_is_given(const sl_options *options, const char *name)
 sl_exit sl_command_line_set(sl_options *options, const char *name, const char *text)
 {
     sluice_error error;
-    return sl_option_table_set(&sl_program_this, get_page(SL_COMMAND_TRAIN), name, text, options, &options->given, &error)
-               ? sl_report_error(&error)
-               : SL_EXIT_OK;
+    return sl_report_status(
+        sl_option_table_set(&sl_program_this, get_page(SL_COMMAND_TRAIN), name, text, options, &options->given, &error), &error);
 }
 
 sl_exit sl_command_line_print_help(const char *command)

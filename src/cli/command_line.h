@@ -1,4 +1,4 @@
-/* The command line of every command, and the text of --help and --version. */
+/* The commands of the program sluice, their command lines, and the text of --help and --version. */
 #ifndef SLUICE_CLI_COMMAND_LINE_H
 #define SLUICE_CLI_COMMAND_LINE_H
 
@@ -18,5 +18,10 @@ sl_exit sl_command_line_set(sl_options *options, const char *name, const char *t
 
 /** Print the --help of a command; for NULL, of the program. */
 sl_exit sl_command_line_print_help(const char *command);
+
+/** The commands. Each gets the arguments from its name on, and returns the exit code. */
+sl_exit sl_command_info(int argc, char **argv);
+sl_exit sl_command_run(int argc, char **argv);
+sl_exit sl_command_train(int argc, char **argv);
 
 #endif

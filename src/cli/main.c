@@ -1,6 +1,5 @@
 /* The program sluice: finds the command, and sets up what concerns the whole process. */
 #include "cli/command_line.h"
-#include "cli/commands.h"
 #include "program/blis_arch.h"
 #include "program/interrupt.h"
 #include "program/pages/help.h"

@@ -28,7 +28,7 @@ sl_exit sl_plans_load(const sl_options *options, sluice_engine *engine)
     sluice_error error;
     if (!options->plans || (options->measure && access(options->plans, F_OK) != 0))
         return SL_EXIT_OK;
-    return sluice_plan_load(engine, options->plans, &error) ? sl_report_error(&error) : SL_EXIT_OK;
+    return sl_report_status(sluice_plan_load(engine, options->plans, &error), &error);
 }
 
 static int is_interrupted(void *unused)

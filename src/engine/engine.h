@@ -1,11 +1,12 @@
-/* The engine: a model made ready for this CPU. Immutable once created, but for what it learns and the workspaces it lends. */
+/* The engine: a model made ready for this CPU. Immutable once created, but for its tuned plans, its idle
+ * workspaces, and sluice_engine_set_model. */
 #ifndef SLUICE_ENGINE_ENGINE_H
 #define SLUICE_ENGINE_ENGINE_H
 
 #include "base/memory.h"
 #include "base/size.h"
 #include "kernel/kernel.h"
-#include "model/network.h"
+#include "model/layer_chain.h"
 
 #include <stdbool.h>
 
@@ -61,18 +62,22 @@ typedef struct sl_step_layers {
 typedef struct sl_limits {
     size_t l1d_bytes, l2_bytes, l3_bytes; /* as one core sees them; never 0 */
     unsigned cpus;                        /* that this process may use */
-    size_t layer_lines, all_lines;        /* cache lines of units: of the LSTM layer that has most, and of all */
-    size_t widest_row;                    /* floats of the longest packed row of gates */
-    size_t widest_state;                  /* the largest state_stride */
-    size_t widest_buffer;                 /* floats of a step in a buffer between layers */
-    size_t between;                       /* arrays that layers write for other layers */
-    size_t wavefront_buffers;             /* buffers for these in a wavefront; in other plans 2 at most */
-    bool wavefronts;                      /* whether all LSTM layers can run at once, each a time chunk behind the one below it */
     size_t auto_hoisted_rows;   /* input products are hoisted for so few running rows, even if a plan does not ask for it */
     size_t row_block_rows;      /* most rows of a row block */
     size_t hoist_product_rows;  /* rows x steps of one hoisted input product; at least a row block's of one step */
     size_t layer_buffer_floats; /* aim for the buffers between layers */
 } sl_limits;
+
+/** Sizes that follow from the network and the kernels. */
+typedef struct sl_engine_sizes {
+    size_t layer_lines, all_lines; /* cache lines of units: of the LSTM layer that has most, and of all */
+    size_t widest_row;             /* floats of the longest packed row of gates */
+    size_t widest_state;           /* the largest state_stride */
+    size_t widest_buffer;          /* floats of a step in a buffer between layers */
+    size_t between;                /* arrays that layers write for other layers */
+    size_t wavefront_buffers;      /* buffers for these in a wavefront; in other plans 2 at most */
+    bool wavefronts;               /* whether all LSTM layers can run at once, each a time chunk behind the one below it */
+} sl_engine_sizes;
 
 /** An execution plan, how a batch is computed; see sluice_candidate. It takes thread_groups * threads_per_group threads at most. */
 typedef struct sl_exec_plan {
@@ -102,6 +107,7 @@ struct sluice_engine {
     sl_packed *layers; /* [layer-directions] */
     float *embedding;  /* [V][I] where no table is, and for training; else NULL */
     sl_step_layers steps;
+    sl_engine_sizes sizes;
     sl_limits limits;
     sl_tuned_plan *tuned_plans; /* [tuned_plan_count], sorted by rows, then steps; owned */
     size_t tuned_plan_count;

@@ -4,8 +4,9 @@
 #include "base/error.h"
 #include "base/struct_size.h"
 #include "base/system/cpu.h"
+#include "base/system/openmp.h"
 #include "base/system/setting.h"
-#include "base/system/threads.h"
+#include "base/system/thread_count.h"
 #include "engine/blis_gemm.h"
 #include "kernel/kernel.h"
 
@@ -139,7 +140,7 @@ sluice_status sluice_environment_get(const sluice_engine_options *options, sluic
     memcpy(found.threads_reason, choice.threads_reason, sizeof choice.threads_reason);
     sl_blis_describe(found.blis_version, sizeof found.blis_version, found.blis_config, sizeof found.blis_config,
                      &found.blis_is_generic);
-    sl_threads_describe(&found);
+    sl_openmp_describe(&found);
     sl_struct_give(environment, &found, SL_STRUCT(sluice_environment));
     return SLUICE_STATUS_OK;
 }

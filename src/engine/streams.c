@@ -13,9 +13,14 @@ sluice_status sl_streams_check_network(const sl_network *network, sluice_error *
 {
     if (!network->has_reverse)
         return SLUICE_STATUS_OK;
-    return sl_fail(error, SLUICE_STATUS_UNSUPPORTED,
-                   "streams: expected a network of the forward direction alone, found one with the reverse, which begins at a "
-                   "sequence's end; feed sequences whole");
+    size_t directions = 1;
+    for (size_t l = 0; l < network->lstm_layers; l++)
+        directions = sl_size_max(directions, network->lstm[l].directions);
+    return sl_fail(
+        error, SLUICE_STATUS_UNSUPPORTED,
+        "streams: expected a network of one direction, found %zu%s; the reverse direction begins at a sequence's end, so "
+        "feed sequences whole",
+        directions, directions == 1 ? ", the reverse one" : "");
 }
 
 bool sl_streams_fit(const sluice_streams *streams, const sl_network *network)
@@ -103,8 +108,8 @@ static sluice_status fail_slot(const sluice_streams *streams, const size_t *slot
 {
     const size_t slot = sl_streams_slot(slots, row);
     if (slot >= streams->slots)
-        return sl_fail_row(error, SLUICE_STATUS_BAD_DATA, row, SIZE_MAX, "slot %zu; the stream set has %zu; make a larger set",
-                           slot, streams->slots);
+        return sl_fail_row(error, SLUICE_STATUS_BAD_DATA, row, SIZE_MAX,
+                           "slot %zu; the stream set has %zu slots; make a larger set", slot, streams->slots);
     for (size_t k = 0; k < row; k++)
         if (sl_streams_slot(slots, k) == slot)
             return sl_fail_row(error, SLUICE_STATUS_BAD_DATA, row, SIZE_MAX,
@@ -140,8 +145,8 @@ static sluice_status take_for(const char *function, sluice_streams *streams, siz
     if (!streams)
         return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "%s: streams is NULL", function);
     if (slot >= streams->slots)
-        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "%s: slot %zu; the stream set has %zu; make a larger set", function, slot,
-                       streams->slots);
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "%s: slot %zu; the stream set has %zu slots; make a larger set", function,
+                       slot, streams->slots);
     if (!take_one(streams, slot))
         return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "%s: slot %zu; another call is using it; wait for that call to end",
                        function, slot);

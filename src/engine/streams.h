@@ -2,7 +2,7 @@
 #ifndef SLUICE_ENGINE_STREAMS_H
 #define SLUICE_ENGINE_STREAMS_H
 
-#include "model/network.h"
+#include "model/layer_chain.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>

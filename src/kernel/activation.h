@@ -15,11 +15,14 @@
 /*
  * sigmoid(x) = e / (1 + e) for x <= 0 with e = exp(x), and 1 minus that of -x for x > 0; at most 0.953 ULP.
  *
- * exp(z), z = -|x|: z = (n8 + r') ln2/8 is split by adding a large M, whose low bits then hold n8 and index T_j = 2^(j/8). The
- * upper bits of M are free; they shift r by the constant rho = M * lo(ln2/8), so that e = T_j * exp(rho) * ..., and M was
- * searched for a rho that brings all eight T_j close to floats (within 0.19 ULP instead of 0.35). e is kept as e + elo; s0 = e /
- * (1 + e) is corrected by one residual step. S is scaled by 2^64 so that results below the normal range are rounded once, at
- * the end.
+ * exp(z) for z = -|x|. With n8 the integer nearest to 8 z / ln2, and j its low three bits, exp(z) = 2^((n8 - j)/8) T_j exp(r), where
+ * T_j = 2^(j/8) and r = z - n8 ln2/8. Adding a large M rounds to an integer: kf = n8 + M, whose low bits are those of n8. The upper
+ * bits of M are free. Since the low part of ln2/8 is multiplied with kf, not n8, the computed r is smaller than that above by
+ * rho = M * lo(ln2/8), and the table has T_j exp(rho). M was searched for a rho that brings all eight of these close to floats
+ * (within 0.19 ULP instead of 0.35).
+ *
+ * exp(z) is kept as e plus a small elo, and s0 = e / (1 + e) is corrected by one residual step. s64, e64 and elo are scaled by 2^64,
+ * so that a result below the normal range is rounded once, at the end.
  *
  * No operand is negated inside a multiply-add: it might flip the sign of a NaN in one instruction set and not in another.
  */

@@ -33,21 +33,14 @@ TILE apply(sluice_function function, size_t n, const float *x, float *out, float
     }
 }
 
-#define MAP_OF(name)                                                                                                               \
-    static void map_##name(size_t n, const float *x, float *out, float alpha, float beta)                                          \
-    {                                                                                                                              \
-        apply(SLUICE_FUNCTION_##name, n, x, out, alpha, beta);                                                                     \
-    }
-EACH_FUNCTION(MAP_OF)
-#undef MAP_OF
-
 static void activate(const sluice_activation *activation, size_t n, const float *x, float *out)
 {
+    const float alpha = activation->alpha, beta = activation->beta;
     assert(activation->function != SLUICE_FUNCTION_SOFTMAX);
     switch (activation->function) {
 #define CASE(name)                                                                                                                 \
     case SLUICE_FUNCTION_##name:                                                                                                   \
-        map_##name(n, x, out, activation->alpha, activation->beta);                                                                \
+        apply(SLUICE_FUNCTION_##name, n, x, out, alpha, beta);                                                                     \
         return;
         EACH_FUNCTION(CASE)
 #undef CASE
@@ -55,10 +48,10 @@ static void activate(const sluice_activation *activation, size_t n, const float 
     case SLUICE_FUNCTION_SOFTMAX:
         break;
     }
-    map_LINEAR(n, x, out, 0.0f, 0.0f);
+    apply(SLUICE_FUNCTION_LINEAR, n, x, out, alpha, beta);
 }
 
-/* A NaN among x, or infinities only on one side, make the sum NaN and with it every element. */
+/* NaN, +infinity or nothing but -infinity makes an exponential NaN, hence the sum, hence all elements. */
 static void softmax(size_t n, const float *x, float *out)
 {
     float most = -INFINITY, sum = 0.0f;

@@ -18,7 +18,6 @@
 DOUBLES vd_polynomial(const double *c, size_t count, vd x)
 {
     vd sum = vd_set(c[0]);
-#pragma GCC unroll 16
     for (size_t k = 1; k < count; k++)
         sum = vd_fma(sum, x, vd_set(c[k]));
     return sum;

@@ -265,8 +265,8 @@ float *sl_model_get_tensor(sluice_model *model, sluice_tensor tensor, size_t k, 
     if (tensor == SLUICE_TENSOR_HEAD_WEIGHT || tensor == SLUICE_TENSOR_HEAD_BIAS)
         return k || network->description.layers[last].kind != SLUICE_LAYER_DENSE
                    ? NULL
-                 : find_parameter(model, last, 0, tensor == SLUICE_TENSOR_HEAD_WEIGHT ? SLUICE_TENSOR_WEIGHT : SLUICE_TENSOR_BIAS,
-                                  count);
+                   : find_parameter(model, last, 0, tensor == SLUICE_TENSOR_HEAD_WEIGHT ? SLUICE_TENSOR_WEIGHT : SLUICE_TENSOR_BIAS,
+                                    count);
     if (tensor == SLUICE_TENSOR_EMBEDDING)
         return k ? NULL : find_parameter(model, 0, 0, tensor, count);
     if (k >= network->layer_dirs)

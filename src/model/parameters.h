@@ -2,7 +2,7 @@
 #ifndef SLUICE_MODEL_PARAMETERS_H
 #define SLUICE_MODEL_PARAMETERS_H
 
-#include "model/network.h"
+#include "model/layer_chain.h"
 
 enum { SL_TENSORS = SLUICE_TENSOR_SHIFT + 1 };
 

@@ -19,10 +19,10 @@ static struct {
     const char *text; /* shown in place of the number of rows; NULL: none */
 } bar;
 
-const char *sl_progress_get_name(sl_progress_mode mode)
+const char *sl_progress_get_name(size_t mode)
 {
     static const char *const names[] = {"auto", "always", "never"};
-    return (unsigned)mode < sizeof names / sizeof names[0] ? names[mode] : NULL;
+    return mode < sizeof names / sizeof names[0] ? names[mode] : NULL;
 }
 
 void sl_progress_start(sl_progress_mode mode, uint64_t total)

@@ -2,12 +2,13 @@
 #ifndef SLUICE_PROGRAM_PROGRESS_H
 #define SLUICE_PROGRAM_PROGRESS_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 typedef enum sl_progress_mode { SL_PROGRESS_AUTO, SL_PROGRESS_ALWAYS, SL_PROGRESS_NEVER } sl_progress_mode;
 
 /** "auto", "always", "never"; NULL past the last. */
-const char *sl_progress_get_name(sl_progress_mode mode);
+const char *sl_progress_get_name(size_t mode);
 
 /** Show a bar from now on; with SL_PROGRESS_AUTO only if standard error is a terminal. `total` has the unit of `done` in
  * sl_progress_update; 0: unknown. */

@@ -47,6 +47,11 @@ sl_exit sl_report_error(const sluice_error *error)
     return sl_report(code ? code : SL_EXIT_FAILURE, "%s", error->message);
 }
 
+sl_exit sl_report_status(sluice_status status, const sluice_error *error)
+{
+    return status ? sl_report_error(error) : SL_EXIT_OK;
+}
+
 /* The errno of the failure of standard output. If an earlier write failed, its errno is lost; only a closed pipe can still be
  * recognised. */
 static int find_errno(void)

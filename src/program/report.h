@@ -17,6 +17,9 @@ void sl_report_note(const char *format, ...) __attribute__((format(printf, 1, 2)
  *  command reports an interruption itself. Call it before anything else sets errno. */
 sl_exit sl_report_error(const sluice_error *error);
 
+/** Likewise for the status of a call that has filled in the error; SL_EXIT_OK if it went well. */
+sl_exit sl_report_status(sluice_status status, const sluice_error *error);
+
 /** Flush standard output at the end of the program and return the final exit code: `code`, or if that is SL_EXIT_OK and this or an
  *  earlier write failed, SL_EXIT_IO or SL_EXIT_INTERRUPTED, reported as by sl_report_error. */
 sl_exit sl_report_flush(sl_exit code);

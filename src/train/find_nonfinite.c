@@ -1,5 +1,6 @@
 /* Finding the element of a batch's data that made its loss NaN or infinite. Called only once a loss is. */
 #include "base/error.h"
+#include "engine/batch_row.h"
 #include "train/trainer.h"
 
 #include <math.h>
@@ -15,8 +16,8 @@ static sluice_status check_x(const sluice_shape *shape, const sluice_batch *batc
     const int is_plain = !batch->x_row_stride && !batch->x_step_stride;
     const size_t step_stride = is_plain ? shape->inputs : batch->x_step_stride;
     const size_t row_stride = is_plain ? batch->steps * shape->inputs : batch->x_row_stride;
-    const size_t steps = batch->lengths ? (size_t)batch->lengths[row] : batch->steps;
-    const float *x = batch->x + (batch->x_offsets ? batch->x_offsets[row] : row * row_stride);
+    const size_t steps = sl_row_length(batch->lengths, batch->steps, row);
+    const float *x = batch->x + sl_row_offset(batch->x_offsets, row_stride, row);
     for (size_t step = 0; step < steps; step++)
         for (size_t k = 0; k < shape->inputs; k++)
             if (!isfinite(x[step * step_stride + k]))

@@ -8,6 +8,7 @@
 #include "base/struct_size.h"
 #include "base/system/cpu.h"
 #include "base/system/threads.h"
+#include "engine/batch_row.h"
 #include "engine/check.h"
 
 #include <float.h>
@@ -261,7 +262,7 @@ static sluice_status count_targets(sluice_loss *loss, int32_t ignore, sl_fault_p
     double weight = 0;
     loss->counted = 0;
     for (size_t row = 0; row < loss->rows; row++) {
-        const size_t steps = loss->lengths ? (size_t)loss->lengths[row] : loss->steps;
+        const size_t steps = sl_row_length(loss->lengths, loss->steps, row);
         if (loss->kind == SLUICE_LOSS_SQUARED_ERROR) {
             loss->counted += steps;
             continue;

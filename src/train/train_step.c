@@ -100,8 +100,8 @@ static sluice_status prepare(sluice_trainer *trainer, request *call, const int32
     if (call->copies_y && (!sl_strides_fit(batch->rows, batch->y_row_stride, batch->steps, batch->y_step_stride, y_width) ||
                            sl_strides_overlap(batch->rows, batch->y_row_stride, batch->steps, batch->y_step_stride, y_width)))
         return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT,
-                       "the batch's y strides (row %zu, step %zu) make outputs overlap, or do not fit", batch->y_row_stride,
-                       batch->y_step_stride);
+                       "%s: the batch's y strides (row %zu, step %zu) make outputs overlap, or do not fit", call->name,
+                       batch->y_row_stride, batch->y_step_stride);
     if (!*outputs || call->copies_y)
         *outputs = trainer->outputs.floats;
     if (call->copies_y || !call->given.y)

@@ -12,10 +12,9 @@ import signal
 import time
 
 from support.checks import SOURCE
-from support.cli import (DATA, FAILURE, INTERRUPTED, IO, NO_INPUT, OK, USAGE, Network, best_isa, is_writing, keeps_memory_small,
-                         peak_memory, run_parts, sluice, start, wait_until)
+from support.cli import (DATA, FAILURE, INTERRUPTED, IO, LANGID, NO_INPUT, OK, USAGE, Network, best_isa, is_writing,
+                         keeps_memory_small, peak_memory, run_parts, send, sluice, start, wait_until)
 
-LANGID = SOURCE / "perf" / "langid" / "langid.safetensors"
 GOLDEN = SOURCE / "perf" / "langid" / "golden.tsv"
 BUFFER_BYTES = 1 << 20
 
@@ -42,8 +41,7 @@ def check_version(cli):
 
 def check_usage(cli):
     nothing = sluice()
-    cli.check(nothing.returncode == USAGE and b"Usage:" in nothing.stderr and not nothing.stdout,
-              "no command: usage on standard error")
+    cli.check(nothing.returncode == USAGE and b"Usage:" in nothing.stderr and not nothing.stdout, "no command: usage on standard error")
     cases = [
         (["frobnicate"], ["frobnicate", "run, train, info"]),
         (["run"], ["MODEL"]),
@@ -100,8 +98,7 @@ def check_usage(cli):
     cli.refused(DATA, ["golden.tsv"], "info", GOLDEN)
     if "avx512" not in best_isa():
         cli.refused(FAILURE, ["avx512"], "run", LANGID, "--text", "--isa", "avx512")
-    words = cli.path("odd\nname")
-    words.write_bytes(b"")
+    words = cli.write("odd\nname", b"")
     cli.refused(DATA, ["odd?name"], "info", words)
 
 
@@ -137,8 +134,8 @@ def check_golden(cli):
         words.append(word)
         expected.append((names[logits.index(max(logits))], 1 / sum(math.exp(logit - max(logits)) for logit in logits)))
     for arguments in ([], ["--gemm", "blis"], ["--isa", "scalar"], ["--schedule", "hoist"]):
-        lines = cli.answers("run", LANGID, "--text", *arguments,
-                            stdin="".join(word + "\n" for word in words).encode()).decode().splitlines()
+        text = "".join(word + "\n" for word in words).encode()
+        lines = cli.answers("run", LANGID, "--text", *arguments, stdin=text).decode().splitlines()
         found = [(label, float(share)) for label, share in (line.split("\t") for line in lines)]
         cli.check(len(found) == len(expected) and all(a == b and abs(p - q) <= 1e-5 for (a, p), (b, q) in zip(found, expected)),
                   f"the golden words with {arguments}: {found}")
@@ -147,8 +144,7 @@ def check_golden(cli):
 
 def check_same_bytes(cli):
     text = make_words(5, 1200)
-    path = cli.path("words")
-    path.write_bytes(text)
+    path = cli.write("words", text)
     expected = cli.answers("run", LANGID, "--text", stdin=text)
     cli.check(expected.count(b"\n") == 1200, "an answer for each line")
     settings = [["--rows", rows] for rows in ("1", "7", "8192", "99999999999")] + [["--threads", n] for n in ("1", "2", "3")]
@@ -156,8 +152,8 @@ def check_same_bytes(cli):
     for arguments in settings:
         cli.check(cli.answers("run", LANGID, "--text", *arguments, stdin=text) == expected, f"the same bytes with {arguments}")
     cli.check(cli.answers("run", LANGID, "--text", "-i", path) == expected, "the same bytes from a named file")
-    cli.check(cli.answers("run", "--text", LANGID, "-i", "-", "-o", "-", stdin=open(path, "rb")) == expected,
-              "the same from a redirected one")
+    redirected = cli.answers("run", "--text", LANGID, "-i", "-", "-o", "-", stdin=open(path, "rb"))
+    cli.check(redirected == expected, "the same from a redirected one")
     cli.answers("run", LANGID, "--text", "-i", path, "-o", cli.path("out"))
     cli.check(cli.path("out").read_bytes() == expected, "the same bytes into a named file")
     mask = os.umask(0)
@@ -165,12 +161,7 @@ def check_same_bytes(cli):
     cli.check(cli.path("out").stat().st_mode & 0o777 == 0o666 & ~mask, "a new file has the mode that the umask leaves")
     run = start("run", LANGID, "--text")
     source = random.Random(6)
-    at = 0
-    while at < len(text):
-        step = source.randrange(1, 4000)
-        run.stdin.write(text[at:at + step])
-        run.stdin.flush()
-        at += step
+    send(run, text, lambda at: source.randrange(1, 4000))
     output, errors = run.communicate()
     cli.check(run.returncode == OK and output == expected and not errors, "the same bytes from a pipe fed in odd pieces")
 
@@ -206,17 +197,14 @@ def check_text_models(cli):
                   b"\x1b" not in result.stderr, f"a name of control characters is noted, and indices are printed: {result}")
     tiny = Network(2, 3, 4, vocabulary=100, classes=2, names=["sí", "no"]).write(cli.path("tiny.safetensors"))
     lines = cli.answers("run", tiny, "--text", stdin=b"AB\n\nCD\n").decode().splitlines()
-    cli.check(len(lines) == 3 and all(line.split("\t")[0] in ("sí", "no") for line in lines),
-              f"the classes' names are the labels: {lines}")
-    target = cli.path("kept")
-    target.write_bytes(b"old")
-    cli.refused(DATA, ["standard input", "line 3", "byte 2", "100", "0 to 99"], "run", tiny, "--text", "-o", target,
-                stdin=b"AB\nC\nAd\n")
+    cli.check([line.split("\t")[0] in ("sí", "no") for line in lines] == [True] * 3, f"the classes' names are the labels: {lines}")
+    target = cli.write("kept", b"old")
+    cli.refused(DATA, ["standard input", "line 3", "byte 2", "100", "0 to 99"], "run", tiny, "--text", "-o", target, stdin=b"AB\nC\nAd\n")
     cli.refused(DATA, ["line 6", "byte 1", "200"], "run", tiny, "--text", "--rows", "2", "-o", target, stdin=b"A\n" * 5 + b"\xc8")
     cli.check(target.read_bytes() == b"old" and not cli.leftovers(), "bad input leaves the named output as it was")
     nameless = Network(2, 3, 4, vocabulary=256, classes=12).write(cli.path("nameless.safetensors"))
-    labels = {line.split("\t")[0]
-              for line in cli.answers("run", nameless, "--text", stdin=make_words(3, 400)).decode().splitlines()}
+    lines = cli.answers("run", nameless, "--text", stdin=make_words(3, 400)).decode().splitlines()
+    labels = {line.split("\t")[0] for line in lines}
     cli.check(labels <= {str(k) for k in range(12)} and len(labels) > 1, f"classes without names are numbered: {labels}")
     headless = Network(2, 3, 4, vocabulary=256).write(cli.path("headless.safetensors"))
     cli.refused(DATA, [str(headless), "head", "--head-name"], "run", headless, "--text", stdin=b"a\n")
@@ -226,8 +214,7 @@ def check_text_models(cli):
 
 
 def check_files(cli):
-    words = cli.path("words")
-    words.write_bytes(make_words(7, 200))
+    words = cli.write("words", make_words(7, 200))
     expected = cli.answers("run", LANGID, "--text", stdin=words.read_bytes())
     cli.refused(NO_INPUT, ["absent"], "run", LANGID, "--text", "-i", cli.path("absent"))
     cli.refused(NO_INPUT, [str(cli.directory), "directory"], "run", LANGID, "--text", "-i", cli.directory)
@@ -267,11 +254,9 @@ def feed(run, text):
 
 def check_signals(cli):
     for number in (signal.SIGINT, signal.SIGTERM):
-        target = cli.path("answers")
-        target.write_bytes(b"old")
+        target = cli.write("answers", b"old")
         run = start("run", LANGID, "--text", "--rows", "10", "-o", target)
-        run.stdin.write(make_words(9, 5000))
-        run.stdin.flush()
+        send(run, make_words(9, 5000))
         cli.check(wait_until(lambda: is_writing(run, cli.directory)), "the output grows beside its name")
         time.sleep(0.3)
         run.send_signal(number)
@@ -281,8 +266,7 @@ def check_signals(cli):
         cli.check(run.returncode == INTERRUPTED and b"interrupted" in errors and errors.count(b"\n") == 1,
                   f"signal {number} ends a run that waits for input: exit {run.returncode}, {errors!r}")
         cli.check(target.read_bytes() == b"old" and not cli.leftovers(), "and leaves nothing behind")
-    words = cli.path("words")
-    words.write_bytes(make_words(10, 40000))
+    words = cli.write("words", make_words(10, 40000))
     run = start("run", write_small(cli), "--text", stdin=open(words, "rb"))
     time.sleep(1)
     run.send_signal(signal.SIGINT)
@@ -294,13 +278,11 @@ def check_signals(cli):
 def check_progress(cli):
     small = write_small(cli)
     text = make_words(11, 5000)
-    path = cli.path("words")
-    path.write_bytes(text)
+    path = cli.write("words", text)
     result = sluice("run", small, "--text", "--rows", "100", "--progress", "always", "-i", path, "-o", "/dev/null")
-    cli.check(result.returncode == OK and b"rows/s" in result.stderr and b"ETA" in result.stderr and b"%" in result.stderr,
-              f"a bar with rate and ETA: {result.stderr[-200:]!r}")
-    cli.check(result.stderr.endswith(b"\r") and b"\x1b" not in result.stderr and b"\n" not in result.stderr,
-              "the bar is erased at the end")
+    said = result.stderr
+    cli.check(result.returncode == OK and all(part in said for part in (b"rows/s", b"ETA", b"%")), f"a bar with rate and ETA: {said[-200:]!r}")
+    cli.check(said.endswith(b"\r") and b"\x1b" not in said and b"\n" not in said, "the bar is erased at the end")
     piped = sluice("run", small, "--text", "--rows", "100", "--progress", "always", "-o", "/dev/null", stdin=text)
     cli.check(b"rows/s" in piped.stderr and b"ETA" not in piped.stderr, "from a pipe the rate alone is known")
     for mode, shown in (("auto", True), ("never", False)):
@@ -352,19 +334,14 @@ def check_memory(cli):
         return
     small = write_small(cli)
     text = make_words(13, 120000)
-    paths = {copies: cli.path(f"words{copies}") for copies in (1, 4, 48)}
-    for copies, path in paths.items():
-        path.write_bytes(text * copies)
+    paths = {copies: cli.write(f"words{copies}", text * copies) for copies in (1, 4, 48)}
     # Where the buffer bounds the batches they differ in rows, and the workspace grows a few times before it has seen the largest.
     for rows, few, many in (([], 1, 48), (["--rows", "1000000"], 4, 48)):
         sizes = [peak_memory("run", small, "--text", *rows, path=paths[copies]) for copies in (few, many)]
-        cli.check(0 < sizes[0] and 0 < sizes[1] <= sizes[0] + 4096,
-                  f"{many // few} times the input takes the same memory, {rows}: {sizes} KiB")
+        cli.same_memory(sizes, f"{many // few} times the input, {rows},")
     for path in paths.values():
         path.unlink()
 
 
 if __name__ == "__main__":
-    run_parts(check_version, check_usage, check_info, check_golden, check_same_bytes, check_lines,
-              check_text_models,
-              check_files, check_signals, check_progress, check_stats, check_terminal, check_memory)
+    run_parts()

@@ -1,15 +1,14 @@
 #!/usr/bin/env python3
 """What `sluice info --env` says, and how both programs take the environment: their own variables, and those of OpenMP's runtime."""
+import functools
 import json
 import os
 import pathlib
 import re
 import subprocess
 
-from support.checks import BUILD
-from support.cli import OK, USAGE, environment, run_parts, sluice
+from support.cli import BENCH, OK, USAGE, environment, finish, run_parts, sluice
 
-BENCH = BUILD / "perf" / "sluice-bench"
 QUICK = ["--repetitions", "1", "--min-time", "0.0001"]
 RUNTIME = re.compile(r"(OMP|GOMP|KMP|BLIS)_")
 
@@ -23,26 +22,21 @@ def reported(cli, *arguments, **settings):
 
 def bench(*words, **settings):
     """The finished process of sluice-bench with these arguments."""
-    return subprocess.run([BENCH, *words, *QUICK], check=False, capture_output=True, timeout=120, stdin=subprocess.DEVNULL,
-                          env=environment(**settings))
+    return finish(BENCH, *words, *QUICK, stdin=subprocess.DEVNULL, env=environment(**settings))
 
 
 def check_choices(cli):
-    def env(*arguments, **settings):
-        return reported(cli, *arguments, **settings)
-
+    env = functools.partial(reported, cli)
     plain = env()
     for name in ("version", "cpu", "isa", "isa_reason", "gemm", "gemm_reason", "threads", "threads_reason", "blis_version",
-                 "blis_config",
-                 "openmp"):
+                 "blis_config", "openmp"):
         cli.check(plain[name], f"info --env has {name}")
     cli.check(plain["isa"] == plain["best_isa"] and plain["gemm"] == "fused", "the best ISA and fused kernels are chosen")
-    cli.check(env(SLUICE_NUM_THREADS="3")["threads"] == 3, "SLUICE_NUM_THREADS is heard")
-    cli.check(env("--threads", "2", SLUICE_NUM_THREADS="3")["threads"] == 2, "--threads goes before SLUICE_NUM_THREADS")
-    cli.check(env(SLUICE_ISA="scalar")["isa"] == "scalar", "SLUICE_ISA is heard")
-    cli.check(env("--isa", plain["best_isa"], SLUICE_ISA="scalar")["isa"] == plain["best_isa"], "--isa goes before SLUICE_ISA")
-    cli.check(env(SLUICE_GEMM="blis")["gemm"] == "blis", "SLUICE_GEMM is heard")
-    cli.check(env("--gemm", "fused", SLUICE_GEMM="blis")["gemm"] == "fused", "--gemm goes before SLUICE_GEMM")
+    for name, field, value, option, other in (("SLUICE_NUM_THREADS", "threads", "3", "--threads", 2),
+                                              ("SLUICE_ISA", "isa", "scalar", "--isa", plain["best_isa"]),
+                                              ("SLUICE_GEMM", "gemm", "blis", "--gemm", "fused")):
+        cli.check(str(env(**{name: value})[field]) == value, f"{name} is heard")
+        cli.check(env(option, other, **{name: value})[field] == other, f"{option} goes before {name}")
     cli.check(env("--gemm", "auto", SLUICE_GEMM="blis")["gemm"] == "blis", "--gemm auto leaves the choice to SLUICE_GEMM")
     cli.check("generic" not in plain["blis_config"] and "warning" not in plain, f"BLIS has kernels for this CPU: {plain}")
     if plain["blis_version"].startswith("0.9") and plain["best_isa"] != "scalar":
@@ -50,8 +44,7 @@ def check_choices(cli):
         cli.check((chosen.get("blis_arch_type"), chosen.get("blis_config")) == ("3", "haswell"),
                   "BLIS_ARCH_TYPE is the user's where he sets it")
     table = cli.answers("info", "--env").decode()
-    cli.check(all(plain[name] in table for name in ("cpu", "isa_reason", "threads_reason", "blis_config")),
-              "the table reports the same")
+    cli.check(all(plain[name] in table for name in ("cpu", "isa_reason", "threads_reason", "blis_config")), "the table reports the same")
 
 
 def check_own_variables(cli):
@@ -129,4 +122,4 @@ def check_runtime(cli):
 if __name__ == "__main__":
     for variable in [name for name in os.environ if RUNTIME.match(name)]:
         del os.environ[variable] # the tests' own are the ones to look at
-    run_parts(check_choices, check_own_variables, check_thread_counts, check_places, check_runtime)
+    run_parts()

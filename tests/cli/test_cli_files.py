@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Files as the two programs open, wait for, write and replace them: descriptors by all their names, FIFOs, modes, links, signals and
 closed pipes."""
+import functools
 import os
 import pathlib
 import resource
@@ -9,12 +10,9 @@ import stat
 import subprocess
 import time
 
-from support.checks import BUILD, SOURCE
-from support.cli import (INTERRUPTED, IO, NO_INPUT, OK, PROGRAM, USAGE, Network, environment, is_writing, run_parts, sluice,
-                         wait_until, write_npy)
+from support.cli import (BENCH, INTERRUPTED, IO, LANGID, NO_INPUT, OK, PROGRAM, USAGE, Network, environment, finish, is_writing,
+                         limit, run_parts, sluice, wait_until)
 
-LANGID = SOURCE / "perf" / "langid" / "langid.safetensors"
-BENCH = BUILD / "perf" / "sluice-bench"
 QUICK = ["4,4,8", "--threads", "1", "--repetitions", "1", "--warmup", "0", "--min-time", "1e-6"]
 ANSWER = b"italian\t0.930484\n"
 NOT_ASKED = [signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2, signal.SIGALRM, signal.SIGVTALRM, signal.SIGPROF]
@@ -24,20 +22,15 @@ ASKED = [signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGXCPU]
 def begin(*words, **options):
     """A program of either kind, running, with pipes; it leaves no core."""
     options = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "env": environment(),
-               "preexec_fn": lambda: resource.setrlimit(resource.RLIMIT_CORE, (0, 0)), **options}
+               "preexec_fn": limit(resource.RLIMIT_CORE, 0), **options}
     return subprocess.Popen([str(word) for word in words], **options)
 
 
-def bench(*words, **options):
-    """The finished process of sluice-bench."""
-    options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
-    return subprocess.run([str(BENCH), *map(str, words)], check=False, env=environment(), timeout=300, **options)
+bench = functools.partial(finish, BENCH)
 
 
-def write_lines(cli, name="lines.tsv"):
-    path = cli.path(name)
-    path.write_bytes(b"short\tab\nlong\tabababab\nshort\tba\nlong\tbabababa\n")
-    return path
+def write_lines(cli):
+    return cli.write("lines.tsv", b"short\tab\nlong\tabababab\nshort\tba\nlong\tbabababa\n")
 
 
 def training(cli, *words):
@@ -46,7 +39,7 @@ def training(cli, *words):
 
 def write_arrays(cli):
     model = Network(1, 3, 5, classes=2).write(cli.path("small.safetensors"))
-    return model, write_npy(cli.path("x.npy"), (4, 6, 3), [k / 100 for k in range(72)])
+    return model, cli.npy("x.npy", (4, 6, 3), [k / 100 for k in range(72)])
 
 
 # ---- Descriptors -----------------------------------------------------------------------------------------------------------------
@@ -63,8 +56,7 @@ def check_appended(cli, name, words, option, expected):
                 cli.path("link").unlink(missing_ok=True)
                 cli.path("link").symlink_to(f"/dev/fd/{number}")
                 path = str(cli.path("link"))
-            result = subprocess.run([str(word) for word in (*words, option, path.format(number))], check=False, env=environment(),
-                                    input=b"lucciola\n", stdout=subprocess.PIPE, stderr=subprocess.PIPE, pass_fds=[number])
+            result = finish(*words, option, path.format(number), input=b"lucciola\n", pass_fds=[number])
             file.write(b"after\n")
         data = log.read_bytes()
         cli.check(result.returncode == OK and data.startswith(b"kept\n") and data.endswith(b"after\n") and expected in data,
@@ -89,14 +81,12 @@ def check_descriptors(cli):
 
 def check_input_descriptors(cli):
     """Read from where they stand."""
-    words = cli.path("words")
-    words.write_bytes(b"skipped\nlucciola\n")
+    words = cli.write("words", b"skipped\nlucciola\n")
     for name in ("-", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"):
         with open(words, "rb", buffering=0) as file:
             file.seek(8)
             cli.check(sluice("run", LANGID, "--text", "-i", name, stdin=file).stdout == ANSWER, f"-i {name} at its position")
-    record = cli.path("record.json")
-    record.write_bytes(b"skipped\n" + bench(*QUICK, "--format", "json").stdout)
+    record = cli.write("record.json", b"skipped\n" + bench(*QUICK, "--format", "json").stdout)
     with open(record, "rb", buffering=0) as file:
         file.seek(8)
         result = bench("--from", "/dev/stdin", "--format", "csv", stdin=file)
@@ -126,8 +116,7 @@ def check_closed_descriptors(cli):
     model, x = write_arrays(cli)
     for script, code in (('exec "$@" -o y.npy --stats 2>&-', OK), ('exec "$@" -o y.npy --stats >&- 2>&- <&-', OK),
                          ('exec "$@" -o - >&-', IO)):
-        result = subprocess.run(["sh", "-c", script, "sh", str(PROGRAM), "run", str(model), "-i", str(x)], check=False,
-                                cwd=cli.directory, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        result = finish("sh", "-c", script, "sh", PROGRAM, "run", model, "-i", x, cwd=cli.directory)
         cli.check(result.returncode == code, f"{script}: {result}")
         if code == OK:
             data = cli.path("y.npy").read_bytes()
@@ -182,8 +171,7 @@ def check_replaced(cli):
         for mode in (None, 0o600, 0o664):
             if mode:
                 target.chmod(mode)
-            done = subprocess.run([str(word) for word in (*words, option, link)], check=False, env=environment(), stdout=subprocess.PIPE,
-                                  stderr=subprocess.PIPE)
+            done = finish(*words, option, link)
             what = f"{words[0].name} {words[1]} {option}"
             found = stat.S_IMODE(target.stat().st_mode) if target.exists() else None
             cli.check(done.returncode == OK and link.is_symlink() and found is not None and mode in (None, found),
@@ -198,14 +186,10 @@ def check_size_limit(cli):
     """A limit of a file's size is an error, not a signal."""
     model, x = write_arrays(cli)
 
-    def limit():
-        resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
-
-    target = cli.path("y.npy")
-    target.write_bytes(b"old")
-    cli.refused(IO, ["y.npy", "File too large"], "run", model, "-i", x, "-o", target, preexec_fn=limit)
-    cli.refused(IO, ["limited", "File too large"], *training(cli, "-o", cli.path("limited")), preexec_fn=limit)
-    result = bench(*QUICK, "-o", target, preexec_fn=limit)
+    target, small = cli.write("y.npy", b"old"), limit(resource.RLIMIT_FSIZE, 100)
+    cli.refused(IO, ["y.npy", "File too large"], "run", model, "-i", x, "-o", target, preexec_fn=small)
+    cli.refused(IO, ["limited", "File too large"], *training(cli, "-o", cli.path("limited")), preexec_fn=small)
+    result = bench(*QUICK, "-o", target, preexec_fn=small)
     cli.check(result.returncode == IO and b"File too large" in result.stderr, f"sluice-bench: {result}")
     cli.check(target.read_bytes() == b"old" and not cli.path("limited").exists() and not cli.leftovers(), "and leaves nothing")
 
@@ -327,10 +311,8 @@ def check_ignored(cli):
 def check_closed_pipes(cli):
     """A reader that has left ends every command without a word, with the same status."""
     model, x = write_arrays(cli)
-    words = cli.path("words")
-    words.write_bytes(b"lucciola\n")
-    record = cli.path("rows.json")
-    record.write_bytes(bench(*QUICK, "--format", "json").stdout)
+    words = cli.write("words", b"lucciola\n")
+    record = cli.write("rows.json", bench(*QUICK, "--format", "json").stdout)
     wide = Network(2, 3, 5)
     for k in range(2000):
         wide.add(f"another.tensor.{k}", 1)
@@ -348,8 +330,7 @@ def check_closed_pipes(cli):
     for command in commands:
         reader, writer = os.pipe()
         os.close(reader)
-        result = subprocess.run([str(word) for word in command], check=False, env=environment(), stdin=subprocess.DEVNULL, stdout=writer,
-                                stderr=subprocess.PIPE, timeout=300)
+        result = finish(*command, stdin=subprocess.DEVNULL, stdout=writer)
         os.close(writer)
         said = b"".join(line for line in result.stderr.splitlines(True) if b"machine was busy" not in line and b"compared" not in line
                         and not line.startswith(b"epoch "))
@@ -358,5 +339,4 @@ def check_closed_pipes(cli):
 
 
 if __name__ == "__main__":
-    run_parts(check_descriptors, check_input_descriptors, check_same_descriptor, check_closed_descriptors, check_repeated, check_replaced,
-              check_size_limit, check_waiting, check_measuring, check_every_signal, check_ignored, check_closed_pipes)
+    run_parts()

@@ -2,18 +2,15 @@
 """Model files as others write them: what a program ignores does not make them fail, what could be meant is reported and not guessed, and
 files of other kinds are called by their names. In every command that loads a model, states or a checkpoint."""
 import gzip
-import io
 import json
 import pathlib
 import pickle
 import random
 import re
 import struct
-import zipfile
 
-from support.cli import DATA, OK, Network, run_parts, sluice, write_npy
+from support.cli import DATA, OK, QUIET, Network, join_safetensors, lay_out, run_parts, sluice, split_safetensors, zipped
 
-QUIET = ["--progress", "never"]
 SEED = 41
 
 
@@ -24,24 +21,22 @@ def small(vocabulary=0):
 
 def build(tensors, change=lambda header: header, beside=(), encode=json.dumps):
     """A safetensors file's bytes: `tensors` as of a Network, and `beside` them (name, dtype, shape, bytes)."""
-    header, data = {}, b""
     entries = [(name, "F32", shape, values.tobytes()) for name, (shape, values) in tensors.items()]
-    for name, dtype, shape, values in entries + list(beside):
-        header[name] = {"dtype": dtype, "shape": list(shape), "data_offsets": [len(data), len(data) + len(values)]}
-        data += values
-    text = encode(change(header)).encode()
-    return struct.pack("<Q", len(text)) + text + data
+    header, data = lay_out([*entries, *beside])
+    return join_safetensors(encode(change(header)), data)
 
 
 def write(cli, name, *words, **options):
-    path = cli.path(name)
-    path.write_bytes(build(*words, **options))
-    return path
+    return cli.write(name, build(*words, **options))
 
 
 def write_inputs(cli):
     source = random.Random(SEED)
-    return write_npy(cli.path("x.npy"), (3, 5, 3), [source.uniform(-2, 2) for _ in range(45)])
+    return cli.npy("x.npy", (3, 5, 3), [source.uniform(-2, 2) for _ in range(45)])
+
+
+def write_labels(cli):
+    return cli.npy("labels.npy", (3,), [0, 1, 0], "<i4")
 
 
 def outputs(cli, model, *words):
@@ -86,9 +81,8 @@ def check_odd(cli):
     network = small()
     expected = outputs(cli, network.write(cli.path("plain.safetensors")))
     cli.check(expected[0] == OK and not expected[1] and expected[2], f"the plain file runs: {expected}")
-    path = cli.path("odd.safetensors")
     for name, data in odd_files(network.tensors).items():
-        path.write_bytes(data)
+        path = cli.write("odd.safetensors", data)
         cli.check(outputs(cli, path) == expected, f"{name}: the plain file's answers, and nothing said: {outputs(cli, path)[:2]}")
         notes = json.loads(cli.answers("info", path, "--json"))["notes"]
         cli.check(notes[0] == 'names: torch, prefix "lstm.", head "fc", no embedding' and
@@ -140,8 +134,7 @@ def check_heads(cli):
 
 def check_text(cli):
     """run --text, and train --from, need both matrices, and say which could be meant."""
-    lines = cli.path("lines.tsv")
-    lines.write_bytes(b"0\tab\n1\tcd\n")
+    lines = cli.write("lines.tsv", b"0\tab\n1\tcd\n")
     heads = write(cli, "heads.safetensors", with_head(small(256), out=(2, 4), aux=(3, 4)))
     two = small(256)
     two.add("type_embed.weight", 256, 3)
@@ -158,7 +151,7 @@ def check_text(cli):
         cli.check(result.returncode == OK and result.stdout.count(b"\t") == 1, f"{option} chooses: {result}")
         cli.check(result.stderr.count(b"\n") == (model == embeddings) and (b'"type_embed" [256][3]' in result.stderr) == (model == embeddings),
                   f"of two embeddings the other is said not to be run: {result.stderr!r}")
-    x, labels = write_inputs(cli), write_npy(cli.path("labels.npy"), (3,), [0, 1, 0], "<i4")
+    x, labels = write_inputs(cli), write_labels(cli)
     plain = write(cli, "plain.safetensors", with_head(small(), out=(2, 4), aux=(3, 4)))
     cli.refused(DATA, ["--labels", '"aux"', '"out"', "--head-name"], "train", "-i", x, "--labels", labels, "--from", plain, "-o",
                 cli.path("m"), *QUIET)
@@ -168,11 +161,11 @@ def check_tokens(cli):
     """Tokens for a model whose embedding has a name that is none of an embedding."""
     network = small(20)
     tensors = {name.replace("embedding.", "encoder."): tensor for name, tensor in network.tensors.items()}
-    model, tokens = write(cli, "encoder.safetensors", tensors), write_npy(cli.path("tokens.npy"), (3, 5), range(15), "<i4")
+    model, tokens = write(cli, "encoder.safetensors", tensors), cli.npy("tokens.npy", (3, 5), range(15), "<i4")
     words = ["run", model, "-i", tokens, "--head", cli.path("h.npy")]
     cli.refused(DATA, ["tokens.npy", "--embedding-name"], *words)
     cli.answers(*words, "--embedding-name", "encoder")
-    numbers = write_npy(cli.path("numbers.npy"), (3, 5), range(15))
+    numbers = cli.npy("numbers.npy", (3, 5), range(15))
     result = sluice("run", model, "-i", numbers, "--head", cli.path("h.npy"))
     cli.check(result.returncode == DATA and b"--embedding-name" not in result.stderr, f"numbers are no tokens: {result.stderr!r}")
 
@@ -194,9 +187,8 @@ def check_notes(cli):
         status, said, head = outputs(cli, model)
         cli.check(status == OK and head and said.count("\n") == 1 and said.startswith(f"sluice: note: {model}: ") and
                   all(word in said for word in words), f"run says {words}: {said!r}")
-    labels = write_npy(cli.path("labels.npy"), (3,), [0, 1, 0], "<i4")
-    trained = sluice("train", "-i", cli.path("x.npy"), "--labels", labels, "--from", cases[1][0], "-o", cli.path("m"), "--epochs", "1",
-                     *QUIET)
+    trained = sluice("train", "-i", cli.path("x.npy"), "--labels", write_labels(cli), "--from", cases[1][0], "-o", cli.path("m"),
+                     "--epochs", "1", *QUIET)
     cli.check(trained.returncode == OK and trained.stderr.decode().count("sluice: note: ") == 1 and b'"ln" [4]' in trained.stderr,
               f"train --from says it too: {trained.stderr!r}")
 
@@ -218,9 +210,8 @@ def check_cell(cli):
     status, said, head = outputs(cli, two, "--prefix", "second.")
     cli.check((status, head) == (expected[0], expected[2]), "--prefix chooses among cells")
     cli.check(said.count("\n") == 1 and 'not run: "lstm_cell." (LSTM)' in said, f"what is not run is named: {said!r}")
-    labels = write_npy(cli.path("labels.npy"), (3,), [0, 1, 0], "<i4")
-    cli.answers("train", "-i", cli.path("x.npy"), "--labels", labels, "--from", model, "-o", cli.path("m.safetensors"), "--epochs", "1",
-                *QUIET)
+    cli.answers("train", "-i", cli.path("x.npy"), "--labels", write_labels(cli), "--from", model, "-o", cli.path("m.safetensors"),
+                "--epochs", "1", *QUIET)
     notes = json.loads(cli.answers("info", cli.path("m.safetensors"), "--json"))["notes"]
     cli.check(notes == ['names: torch, prefix "lstm.", head "fc", no embedding'], f"what was trained has an LSTM's names: {notes}")
 
@@ -229,9 +220,8 @@ def check_cell(cli):
 
 def odd_header(data, change):
     """The file with another header."""
-    length = struct.unpack("<Q", data[:8])[0]
-    text = json.dumps(change(json.loads(data[8:8 + length]))).encode()
-    return struct.pack("<Q", len(text)) + text + data[8 + length:]
+    text, body = split_safetensors(data)
+    return join_safetensors(change(json.loads(text)), body)
 
 
 def more_keys(header):
@@ -258,7 +248,7 @@ def check_states(cli):
 
 
 def check_checkpoints(cli):
-    x, labels = write_inputs(cli), write_npy(cli.path("labels.npy"), (3,), [0, 1, 0], "<i4")
+    x, labels = write_inputs(cli), write_labels(cli)
     model, checkpoint = cli.path("m.safetensors"), cli.path("c.safetensors")
     words = ["train", "-i", x, "--labels", labels, "--hidden", "4", "-o", model, "--checkpoint", checkpoint, *QUIET]
     cli.answers(*words, "--epochs", "2")
@@ -276,22 +266,15 @@ def check_checkpoints(cli):
 
 # ---- Files of other kinds -------------------------------------------------------------------------------------------------------
 
-def zipped(name):
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w") as archive:
-        archive.writestr(name, b"data")
-    return file.getvalue()
-
-
 def other_kinds(model):
     """Words of the message: bytes."""
     return {
         "gzip file": gzip.compress(model),
         "Git LFS pointer": b"version https://git-lfs.github.com/spec/v1\noid sha256:0f1e\nsize 1040\n",
-        "torch.save": zipped("archive/data.pkl"),
-        "Keras": zipped("metadata.json"),
-        ".npz": zipped("weights.npy"),
-        "zip archive": zipped("model.safetensors"),
+        "torch.save": zipped(b"data", "archive/data.pkl"),
+        "Keras": zipped(b"data", "metadata.json"),
+        ".npz": zipped(b"data", "weights.npy"),
+        "zip archive": zipped(b"data", "model.safetensors"),
         "pickle": pickle.dumps({"a": 1}, protocol=2),
         "HDF5": b"\x89HDF\r\n\x1a\n" + bytes(64),
         "ONNX": b"\x08\x07\x12\x07pytorch\x1a\x052.1.0:\x80\x01" + bytes(64),
@@ -302,7 +285,7 @@ def other_kinds(model):
 
 
 def check_kinds(cli):
-    x, labels = write_inputs(cli), write_npy(cli.path("labels.npy"), (3,), [0, 1, 0], "<i4")
+    x, labels = write_inputs(cli), write_labels(cli)
     model = small().write(cli.path("plain.safetensors"))
     other, out = cli.path("other.safetensors"), cli.path("out")
     commands = [["info", other], ["info", other, "--explain", "--batch", "2", "--steps", "3"], ["run", other, "--text"],
@@ -317,4 +300,4 @@ def check_kinds(cli):
 
 
 if __name__ == "__main__":
-    run_parts(check_odd, check_heads, check_text, check_tokens, check_notes, check_cell, check_states, check_checkpoints, check_kinds)
+    run_parts()

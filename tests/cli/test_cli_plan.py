@@ -2,7 +2,7 @@
 """What the program sluice reports of schedules, and what it learns by measuring: info --explain, --schedule measure, --plans."""
 import json
 
-from support.cli import DATA, IO, NO_INPUT, OK, USAGE, Network, best_isa, run_parts, sluice, write_npy
+from support.cli import DATA, IO, NO_INPUT, OK, USAGE, Network, best_isa, run_parts, sluice
 
 WAYS = ("rows", "hoist", "units")
 ROWS, STEPS, INPUTS = 6, 5, 3
@@ -15,7 +15,7 @@ def make_model(cli, name="model", **shape):
 
 def make_input(cli, rows=ROWS, steps=STEPS):
     """The path of a .npy file for it."""
-    return write_npy(cli.path(f"x-{rows}-{steps}.npy"), (rows, steps, INPUTS), [k % 7 / 8 for k in range(rows * steps * INPUTS)])
+    return cli.npy(f"x-{rows}-{steps}.npy", (rows, steps, INPUTS), [k % 7 / 8 for k in range(rows * steps * INPUTS)])
 
 
 def explain(cli, model, *words, rows=ROWS, steps=STEPS):
@@ -73,11 +73,11 @@ def check_table(cli):
 def check_lengths(cli):
     model, lengths = make_model(cli), [5, 0, 1, 2, 3, 4]
     for dtype in ("<i4", "<i8"):
-        path = write_npy(cli.path("lengths.npy"), (ROWS,), lengths, dtype)
+        path = cli.npy("lengths.npy", (ROWS,), lengths, dtype)
         facts = explain(cli, model, "--lengths", path)
         cli.check(facts["total_steps"] == sum(lengths), f"the steps of rows of {lengths}: {facts}")
     whole, short = (explain(cli, model, *words, steps=50) for words in
-                    ([], ["--lengths", write_npy(cli.path("short.npy"), (ROWS,), [1] * ROWS, "<i4")]))
+                    ([], ["--lengths", cli.npy("short.npy", (ROWS,), [1] * ROWS, "<i4")]))
     cycles = [facts["candidates"][facts["chosen"]]["cycles"] for facts in (whole, short)]
     cli.check(cycles[1] < cycles[0], f"rows of 1 step are estimated at less than rows of 50: {cycles}")
     words = ["info", model, "--explain", "--batch", ROWS, "--steps", STEPS, "--lengths"]
@@ -89,7 +89,7 @@ def check_lengths(cli):
                                         ((6,), [6] + lengths[1:], "<i8", ["row 0", "0 to 5", "--steps", "found 6"]),
                                         ((6,), lengths[:5] + [-1], "<i8", ["row 5", "found -1"])):
         cli.refused(DATA, ["--lengths" if "row" not in parts[0] else "bad.npy", *parts], *words,
-                    write_npy(cli.path("bad.npy"), shape, values, dtype))
+                    cli.npy("bad.npy", shape, values, dtype))
 
 
 def check_usage(cli):
@@ -214,4 +214,4 @@ def check_text(cli):
 
 
 if __name__ == "__main__":
-    run_parts(check_facts, check_table, check_lengths, check_usage, check_measured, check_refused_plans, check_run, check_text)
+    run_parts()

@@ -5,9 +5,9 @@ import json
 import math
 import os
 import pathlib
-import struct
 
-from support.cli import (DATA, FAILURE, IO, NO_INPUT, USAGE, Network, parse_npy, run_parts, transpose, write_npy)
+from support.cli import (DATA, FAILURE, IO, NO_INPUT, USAGE, Network, flat, join_safetensors, lay_out, parse_npy, run_parts,
+                         split_safetensors, transpose, write_npy)
 
 ROWS, STEPS = 11, 7
 OUTPUTS = ("-o", "--hn", "--cn", "--head")
@@ -44,7 +44,7 @@ class Case:
         paths = {option: self.cli.path(f"out{option}.npy") for option in OUTPUTS}
         for path in paths.values():
             path.unlink(missing_ok=True)
-        self.cli.answers("run", self.model, *words, *(word for pair in paths.items() for word in pair))
+        self.cli.answers("run", self.model, *words, *flat(paths))
         arrays = {option: parse_npy(path.read_bytes()) for option, path in paths.items()}
         return {option: (shape, array.array("f", values).tobytes()) for option, (shape, values) in arrays.items()}
 
@@ -64,24 +64,21 @@ def rows_of(output, tnc):
 
 def read_states(path):
     """(h's shape, c's shape, h's bytes, c's bytes, metadata) of a state file, read by hand."""
-    data = path.read_bytes()
-    length = struct.unpack("<Q", data[:8])[0]
-    header = json.loads(data[8:8 + length])
+    text, body = split_safetensors(path.read_bytes())
+    header = json.loads(text)
     parts = [header["h"], header["c"]]
-    if any(part["dtype"] != "F32" for part in parts) or set(header) != {"h", "c", "__metadata__"} or length % 8:
-        raise ValueError(f"header {header} of {length} bytes")
-    slices = [data[8 + length:][slice(*part["data_offsets"])] for part in parts]
-    if sum(map(len, slices)) != len(data) - 8 - length:
+    if any(part["dtype"] != "F32" for part in parts) or set(header) != {"h", "c", "__metadata__"} or len(text) % 8:
+        raise ValueError(f"header {header} of {len(text)} bytes")
+    slices = [body[slice(*part["data_offsets"])] for part in parts]
+    if sum(map(len, slices)) != len(body):
         raise ValueError("bytes of no tensor")
     return (*(tuple(part["shape"]) for part in parts), *slices, header["__metadata__"])
 
 
 def write_states(path, shape, h, c):
     """Write a state file as another program would, c first and without metadata; return its path."""
-    size = 4 * math.prod(shape)
-    header = json.dumps({"c": {"dtype": "F32", "shape": shape, "data_offsets": [0, size]},
-                         "h": {"dtype": "F32", "shape": shape, "data_offsets": [size, 2 * size]}}).encode()
-    path.write_bytes(struct.pack("<Q", len(header)) + header + array.array("f", c).tobytes() + array.array("f", h).tobytes())
+    path.write_bytes(join_safetensors(*lay_out((name, "F32", shape, array.array("f", values).tobytes())
+                                               for name, values in (("c", c), ("h", h)))))
     return path
 
 
@@ -112,7 +109,7 @@ def check_foreign_file(cli):
     shape = (3, ROWS, 5)
     h, c = ([case.network.random.uniform(-1, 1) for _ in range(math.prod(shape))] for _ in range(2))
     inputs = case.inputs(0, STEPS, True)
-    expected = case.run(*inputs, "--h0", write_npy(cli.path("h0.npy"), shape, h), "--c0", write_npy(cli.path("c0.npy"), shape, c))
+    expected = case.run(*inputs, "--h0", cli.npy("h0.npy", shape, h), "--c0", cli.npy("c0.npy", shape, c))
     state = write_states(cli.path("made.safetensors"), shape, h, c)
     cli.check(case.run(*inputs, "--state", state, "--rows", "4") == expected, "states written by another program are gone on from")
     cli.check(read_states(state)[2:4] == (expected["--hn"][1], expected["--cn"][1]), "and replaced")
@@ -130,7 +127,7 @@ def check_alone(cli):
     cli.check(state.read_bytes() == before, "no steps leave the states as they are")
     empty = cli.path("empty.safetensors")
     for _ in range(2):
-        cli.answers("run", case.model, "-i", write_npy(cli.path("none.npy"), (0, 4, 3), []), "--state", empty)
+        cli.answers("run", case.model, "-i", cli.npy("none.npy", (0, 4, 3), []), "--state", empty)
         cli.check(read_states(empty)[:2] == ((1, 0, 5), (1, 0, 5)), "no rows, no states")
     link = cli.path("link")
     link.symlink_to(state)
@@ -141,7 +138,7 @@ def check_alone(cli):
 def check_usage(cli):
     case = make_cases(cli)[0]
     inputs, state, out = case.inputs(0, STEPS, False), cli.path("never.safetensors"), cli.path("never.npy")
-    h0 = write_npy(cli.path("h0.npy"), (1, ROWS, 5), [0.0] * ROWS * 5)
+    h0 = cli.npy("h0.npy", (1, ROWS, 5), [0.0] * ROWS * 5)
     words = ["run", case.model, *inputs, "--state", state, "-o", out]
     cli.refused(USAGE, ["--state", "--text", "complete sequence"], "run", case.model, "--text", "--state", state)
     for option in ("--h0", "--c0"):
@@ -164,19 +161,14 @@ def check_wrong_files(cli):
         return write_states(cli.path(name), shape, [0.0] * math.prod(shape), [0.0] * math.prod(shape))
 
     good = states("good", (1, ROWS, 5))
-    short = cli.path("short")
-    short.write_bytes(good.read_bytes()[:-1])
-    garbage = cli.path("garbage")
-    garbage.write_bytes(b"words\n" * 20)
-    cli.path("nothing").write_bytes(b"")
     cases = [
         (DATA, states("fewer", (1, ROWS - 1, 5)), ["--state", "11 rows", "--input", "found 10"]),
         (DATA, states("layers", (2, ROWS, 5)), ["[1][slots][5]", "[2][11][5]"]),
         (DATA, states("hidden", (1, ROWS, 6)), ["[1][slots][5]", "[1][11][6]"]),
         (DATA, deep.model, ["no tensor", "\"h\""]),
-        (DATA, short, ["byte", "cut short"]),
-        (DATA, garbage, ["byte"]),
-        (DATA, cli.path("nothing"), ["byte 0"]),
+        (DATA, cli.write("short", good.read_bytes()[:-1]), ["byte", "cut short"]),
+        (DATA, cli.write("garbage", b"words\n" * 20), ["byte"]),
+        (DATA, cli.write("nothing", b""), ["byte 0"]),
         (IO, cli.directory, ["directory"]),
         (NO_INPUT, pathlib.Path("/dev/null"), ["/dev/null", "regular file"]),
         (IO, cli.path("absent/state"), ["absent/state", "--state", "No such"]),
@@ -209,4 +201,4 @@ def check_failing_runs(cli):
 
 
 if __name__ == "__main__":
-    run_parts(check_pieces, check_foreign_file, check_alone, check_usage, check_wrong_files, check_failing_runs)
+    run_parts()

@@ -3,7 +3,6 @@
 pauses; the K most probable classes."""
 import bz2
 import gzip
-import io
 import lzma
 import math
 import os
@@ -16,32 +15,23 @@ import subprocess
 import zipfile
 import zlib
 
-from support.checks import SOURCE
-from support.cli import (DATA, INTERRUPTED, OK, USAGE, Network, keeps_memory_small, npy_bytes, parse_npy, peak_memory, run_parts,
-                         sluice, start, write_npy)
+from support.cli import (DATA, INTERRUPTED, LANGID, OK, USAGE, Network, keeps_memory_small, npy_bytes, parse_npy, peak_memory,
+                         run_parts, send, sluice, start, zipped)
 
-LANGID = SOURCE / "perf" / "langid" / "langid.safetensors"
 BUFFER_BYTES = 1 << 20
 MARK = b"\xef\xbb\xbf"
 LINES = b"lucciola\nthoughtfulness\n\nheureusement\nwort\n"
 TRAINING = b"".join(b"%s\t%s\n" % (label, text * k) for k in range(1, 7) for label, text in ((b"short", b"ab"), (b"long", b"ba")))
 
 
-def noted(cli, notes, *arguments, **options):
-    """Output of a command that must do well and print these notes, a list of words each, and nothing else."""
-    result = sluice(*arguments, **options)
-    found = result.stderr.decode(errors="replace").splitlines()
-    holds = (result.returncode == OK and len(found) == len(notes) and
-             all(line.startswith("sluice: note: ") and all(word in line for word in words) for line, words in zip(found, notes)))
-    cli.check(holds, f"sluice {' '.join(map(str, arguments))}: expected exit 0 and notes {notes}, "
-                     f"found exit {result.returncode} and {found}")
-    return result.stdout
+def run_text(cli, text, *words, notes=()):
+    """The demo's model's answers to lines, printed with these notes alone."""
+    return cli.answers("run", LANGID, "--text", *words, notes=notes, stdin=text)
 
 
 def shares_of(cli, token_rows):
     """The softmax of LANGID's logits for rows of bytes of one length, by way of --head."""
-    steps = len(token_rows[0])
-    array = npy_bytes((len(token_rows), steps), b"".join(token_rows), "|u1")
+    array = npy_bytes((len(token_rows), len(token_rows[0])), b"".join(token_rows), "|u1")
     (rows, classes), logits = parse_npy(cli.answers("run", LANGID, "--head", "-", stdin=array))
     result = []
     for n in range(rows):
@@ -52,30 +42,27 @@ def shares_of(cli, token_rows):
 
 
 def check_line_ends(cli):
-    expected = cli.answers("run", LANGID, "--text", stdin=LINES)
+    expected = run_text(cli, LINES)
     crlf = LINES.replace(b"\n", b"\r\n")
-    file = cli.path("words.txt")
-    file.write_bytes(crlf)
+    file = cli.write("words.txt", crlf)
     note = ["the carriage return at the end of 5 lines", "--keep-cr"]
     for rows in ([], ["--rows", "1"], ["--rows", "2"], ["--rows", "5"]):
-        cli.check(noted(cli, [["standard input"] + note], "run", LANGID, "--text", *rows, stdin=crlf) == expected,
-                  f"CR LF ends a line as LF does, {rows}")
-    cli.check(noted(cli, [[str(file)] + note], "run", LANGID, "--text", "-i", file) == expected, "in a named file too")
+        cli.check(run_text(cli, crlf, *rows, notes=[["standard input", *note]]) == expected, f"CR LF ends a line as LF does, {rows}")
+    cli.check(run_text(cli, b"", "-i", file, notes=[[str(file), *note]]) == expected, "in a named file too")
     for text, count in ((crlf[:-1], "5 lines"), (crlf[:-2], "4 lines"), (LINES[:-1] + b"\r", "1 line "),
                         (LINES.replace(b"\n\n", b"\n\r\r\r\n"), "1 line ")):
-        cli.check(noted(cli, [[count]], "run", LANGID, "--text", stdin=text) == expected, f"the same answers to {text!r}")
-    cli.check(cli.answers("run", LANGID, "--text", stdin=LINES[:-1]) == expected, "a last line without its end is a line")
-    kept = cli.answers("run", LANGID, "--text", "--keep-cr", stdin=b"wort\r\nwo\rt\r\n")
+        cli.check(run_text(cli, text, notes=[[count]]) == expected, f"the same answers to {text!r}")
+    cli.check(run_text(cli, LINES[:-1]) == expected, "a last line without its end is a line")
+    kept = run_text(cli, b"wort\r\nwo\rt\r\n", "--keep-cr")
     share = max(shares_of(cli, [b"wort\r", b"wo\rt\r"])[0])
     cli.check(abs(float(kept.split(b"\n")[0].split(b"\t")[1]) - share) < 2e-6, f"--keep-cr makes the CR a token: {kept}, {share}")
-    middle = noted(cli, [["2 lines"]], "run", LANGID, "--text", stdin=b"wo\rt\r\nwort\r\n")
+    middle = run_text(cli, b"wo\rt\r\nwort\r\n", notes=[["2 lines"]])
     share = max(shares_of(cli, [b"wo\rt"])[0])
     cli.check(abs(float(middle.split(b"\n")[0].split(b"\t")[1]) - share) < 2e-6, "a CR within a line is a token")
     for text in (b"wort\rlucciola\r", b"wort\rlucciola"):
-        notes = [["1 line "]] * text.endswith(b"\r") + [["a single line", "tr '\\r' '\\n' < FILE > NEW"]]
-        noted(cli, notes, "run", LANGID, "--text", stdin=text)
-    cli.answers("run", LANGID, "--text", stdin=b"wo\rt\nwort\n")
-    array = write_npy(cli.path("x.npy"), (1, 2), b"ab", "|u1")
+        run_text(cli, text, notes=[["1 line "]] * text.endswith(b"\r") + [["a single line", "tr '\\r' '\\n' < FILE > NEW"]])
+    run_text(cli, b"wo\rt\nwort\n")
+    array = cli.npy("x.npy", (1, 2), b"ab", "|u1")
     cli.refused(USAGE, ["--keep-cr", "--text"], "run", LANGID, "-i", array, "--head", "-", "--keep-cr")
     cli.refused(USAGE, ["--keep-cr", "--text"], "train", "-i", array, "--labels", array, "-o", cli.path("m"), "--keep-cr")
 
@@ -93,12 +80,7 @@ def check_odd_pieces(cli):
     text = MARK + b"\r\n".join(lines) + b"\r\n"
     for form, notes in ((text, 2), (gzip.compress(text, 1), 3)):
         run = start("run", small, "--text")
-        at = 0
-        while at < len(form):
-            step = 1 if at < 40 else source.choice((1, 2, 50000, 200000))
-            run.stdin.write(form[at:at + step])
-            run.stdin.flush()
-            at += step
+        send(run, form, lambda at: 1 if at < 40 else source.choice((1, 2, 50000, 200000)))
         output, errors = run.communicate()
         cli.check(run.returncode == OK and output == expected and errors.count(b"note:") == errors.count(b"\n") == notes,
                   f"the same answers in odd pieces: exit {run.returncode}, {errors!r}")
@@ -123,28 +105,19 @@ def check_remedy(cli, message, content, expected, words):
     cli.check(new.exists() and new.read_bytes() == expected, f"{words}: the message's remedy works: {message!r}")
 
 
-def zipped(text):
-    """A zip archive of one file."""
-    archive = io.BytesIO()
-    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file:
-        file.writestr("words", text)
-    return archive.getvalue()
-
-
 def check_marks(cli):
-    expected = cli.answers("run", LANGID, "--text", stdin=LINES)
+    expected = run_text(cli, LINES)
     note = ["UTF-8 byte order mark", "skipped"]
-    file = cli.path("marked.txt")
-    file.write_bytes(MARK + LINES)
-    cli.check(noted(cli, [[str(file)] + note], "run", LANGID, "--text", "-i", file) == expected, "a byte order mark is skipped")
-    cli.check(noted(cli, [note], "run", LANGID, "--text", "--keep-cr", stdin=MARK + LINES) == expected, "from a pipe too")
-    cli.check(noted(cli, [note], "run", LANGID, "--text", stdin=MARK) == b"", "a mark alone is an empty text")
+    file = cli.write("marked.txt", MARK + LINES)
+    cli.check(run_text(cli, b"", "-i", file, notes=[[str(file), *note]]) == expected, "a byte order mark is skipped")
+    cli.check(run_text(cli, MARK + LINES, "--keep-cr", notes=[note]) == expected, "from a pipe too")
+    cli.check(run_text(cli, MARK, notes=[note]) == b"", "a mark alone is an empty text")
     for part in (b"\xef", b"\xef\xbb", b"\xef\xbb\n", b"B", b"BZh\n", b"PK\n"):
-        cli.check(len(cli.answers("run", LANGID, "--text", stdin=part).splitlines()) == 1, f"{part!r} is a line as any other")
-    cli.check(cli.answers("run", LANGID, "--text", stdin=b"wort\n" + MARK + b"wort\n").count(b"\n") == 2, "within a text it stays")
+        cli.check(len(run_text(cli, part).splitlines()) == 1, f"{part!r} is a line as any other")
+    cli.check(run_text(cli, b"wort\n" + MARK + b"wort\n").count(b"\n") == 2, "within a text it stays")
     codes = [("utf-16-le", "UTF-16"), ("utf-16-be", "UTF-16"), ("utf-32-le", "UTF-32"), ("utf-32-be", "UTF-32")]
     forms = [(("\ufeff" + LINES.decode()).encode(code), name, LINES) for code, name in codes]
-    forms += [(lzma.compress(LINES), "xz", LINES), (bz2.compress(LINES), "bzip2", LINES), (zipped(LINES), "zip", LINES),
+    forms += [(lzma.compress(LINES), "xz", LINES), (bz2.compress(LINES), "bzip2", LINES), (zipped(LINES, compression=zipfile.ZIP_DEFLATED), "zip", LINES),
               (gzip.compress(gzip.compress(LINES, mtime=0)), "gzip data in gzip data", gzip.compress(LINES, mtime=0)),
               (b"\x28\xb5\x2f\xfd" + LINES, "Zstandard", None), (npy_bytes((1, 2), b"ab", "|u1"), "NumPy", None)]
     for content, name, contained in forms:
@@ -163,13 +136,12 @@ def check_nul(cli):
     for code, text in (("LE", LINES), ("BE", LINES), ("LE", b"\xc5\x9d\n" + LINES)):
         wide = text.decode().encode(f"utf-16-{code.lower()}")
         line = 1 if text == LINES else 2
-        noted(cli, [["standard input", f"line {line}: found a NUL byte", f"-f UTF-16{code} -t UTF-8"]], "run", LANGID, "--text", stdin=wide)
+        run_text(cli, wide, notes=[["standard input", f"line {line}: found a NUL byte", f"-f UTF-16{code} -t UTF-8"]])
     many = b"wort\n" * 3000
     for rows in ("1", "100", "100000"):
-        said = noted(cli, [["line 3001: found a NUL byte"]], "run", LANGID, "--text", "--rows", rows, stdin=many + b"a\0b\n" * 2000)
+        said = run_text(cli, many + b"a\0b\n" * 2000, "--rows", rows, notes=[["line 3001: found a NUL byte"]])
         cli.check(len(said.splitlines()) == 5000, "it is a token all the same")
-    file = cli.path("wide.tsv")
-    file.write_bytes("eins\tabc\nzwei\tbcd\n".encode("utf-16-le"))
+    file = cli.write("wide.tsv", "eins\tabc\nzwei\tbcd\n".encode("utf-16-le"))
     cli.refused(DATA, ["wide.tsv", "line 1", "cannot name"], "train", "--text", file, "-o", cli.path("m"),
                 noted="line 1: found a NUL byte; if this is UTF-16, convert with iconv -f UTF-16LE -t UTF-8")
 
@@ -185,24 +157,22 @@ def check_arrays(cli):
 
 
 def check_compressed(cli):
-    expected = cli.answers("run", LANGID, "--text", stdin=LINES)
+    expected = run_text(cli, LINES)
     first, second = LINES[:12], LINES[12:]
     note = ["gzip data", "decompressed"]
     forms = {"one member": gzip.compress(LINES), "two members": gzip.compress(first) + gzip.compress(second),
              "empty members": gzip.compress(b"") + gzip.compress(LINES) + gzip.compress(b""),
              "zeros behind": gzip.compress(LINES) + bytes(512), "stored blocks": gzip.compress(LINES, 0)}
-    file = cli.path("words.gz")
     for name, form in forms.items():
-        file.write_bytes(form)
-        cli.check(noted(cli, [[str(file)] + note], "run", LANGID, "--text", "-i", file) == expected, f"a gzip file: {name}")
-        cli.check(noted(cli, [note], "run", LANGID, "--text", "--rows", "1", stdin=form) == expected, f"a pipe of it: {name}")
-    cli.check(noted(cli, [note], "run", LANGID, "--text", stdin=gzip.compress(b"")) == b"", "an empty text in gzip")
+        file = cli.write("words.gz", form)
+        cli.check(run_text(cli, b"", "-i", file, notes=[[str(file), *note]]) == expected, f"a gzip file: {name}")
+        cli.check(run_text(cli, form, "--rows", "1", notes=[note]) == expected, f"a pipe of it: {name}")
+    cli.check(run_text(cli, gzip.compress(b""), notes=[note]) == b"", "an empty text in gzip")
     text = gzip.compress(MARK + LINES.replace(b"\n", b"\r\n"))
-    cli.check(noted(cli, [note, ["byte order mark"], ["5 lines"]], "run", LANGID, "--text", stdin=text) == expected,
-              "marks and line ends within gzip data are seen")
+    found = run_text(cli, text, notes=[note, ["byte order mark"], ["5 lines"]])
+    cli.check(found == expected, "marks and line ends within gzip data are seen")
     whole = forms["two members"]
-    target = cli.path("target")
-    target.write_bytes(b"old")
+    target = cli.write("target", b"old")
     damaged = [(whole[:end], "truncated") for end in range(2, len(whole), 7) if end != len(gzip.compress(first))]
     damaged += [(whole[:-6] + bytes([whole[-6] ^ 1]) + whole[-5:], "incorrect data check"),
                 (whole[:-1] + bytes([whole[-1] ^ 1]), "incorrect length check"), (whole + b"more", "neither the end of the file nor another"),
@@ -216,18 +186,15 @@ def check_compressed(cli):
     cli.check(target.read_bytes() == b"old" and not cli.leftovers(), "and leave the named output as it was")
     if keeps_memory_small():
         small = Network(4, 3, 4, vocabulary=256, classes=3).write(cli.path("small.safetensors"))
-        sizes, member = [], gzip.compress(LINES * 12000, 1)
-        for copies in (4, 96):
-            file.write_bytes(member * copies)
-            sizes.append(peak_memory("run", small, "--text", path=file))
-        cli.check(0 < sizes[0] and 0 < sizes[1] <= sizes[0] + 4096, f"24 times the text takes the same memory: {sizes} KiB")
+        member = gzip.compress(LINES * 12000, 1)
+        sizes = [peak_memory("run", small, "--text", path=cli.write("words.gz", member * copies)) for copies in (4, 96)]
+        cli.same_memory(sizes, "24 times the text")
 
 
 def check_training(cli):
     def train(form, *arguments, notes=0):
-        path, model = cli.path("lines.tsv"), cli.path("model.safetensors")
+        path, model = cli.write("lines.tsv", form), cli.path("model.safetensors")
         model.unlink(missing_ok=True)
-        path.write_bytes(form)
         result = sluice("train", "--text", path, "-o", model, "--hidden", "4", "--epochs", "2", *arguments)
         found = [line for line in result.stderr.decode().splitlines() if "note:" in line]
         cli.check(result.returncode == OK and len(found) == notes and all(str(path) in line for line in found),
@@ -241,11 +208,9 @@ def check_training(cli):
     for form, notes in forms:
         cli.check(train(form, notes=notes) == expected, f"the same model from {form[:20]!r}...")
     cli.check(train(crlf, "--keep-cr") not in (None, expected), "--keep-cr learns the CR")
-    tried = cli.path("tried.tsv")
     labelled = TRAINING[:TRAINING.index(b"long\tbabababa")]
-    tried.write_bytes(labelled)
-    expected = train(TRAINING, "--validate", tried)
-    tried.write_bytes(gzip.compress(MARK + labelled.replace(b"\n", b"\r\n")))
+    expected = train(TRAINING, "--validate", cli.write("tried.tsv", labelled))
+    tried = cli.write("tried.tsv", gzip.compress(MARK + labelled.replace(b"\n", b"\r\n")))
     path, model = cli.path("lines.tsv"), cli.path("model.safetensors")
     result = sluice("train", "--text", path, "-o", model, "--hidden", "4", "--epochs", "2", "--validate", tried)
     cli.check(result.returncode == OK and result.stderr.count(b"note: " + str(tried).encode()) == 3 and
@@ -253,12 +218,11 @@ def check_training(cli):
 
 
 def check_resume(cli):
-    lines, model, checkpoint = (cli.path(name) for name in ("lines.tsv", "model.st", "checkpoint.st"))
+    model, checkpoint = cli.path("model.st"), cli.path("checkpoint.st")
     crlf = TRAINING.replace(b"\n", b"\r\n")
 
     def train(form, *arguments):
-        lines.write_bytes(form)
-        return sluice("train", "--text", lines, "-o", model, "--hidden", "4", *arguments)
+        return sluice("train", "--text", cli.write("lines.tsv", form), "-o", model, "--hidden", "4", *arguments)
 
     train(TRAINING, "--epochs", "4")
     expected = model.read_bytes()
@@ -282,8 +246,7 @@ def check_resume(cli):
 
 def check_labels(cli):
     def train(text, *arguments):
-        path = cli.path("labels.tsv")
-        path.write_bytes(text)
+        path = cli.write("labels.tsv", text)
         result = sluice("train", "--text", path, "-o", cli.path("model.st"), "--hidden", "4", "--epochs", "1", *arguments)
         return result.returncode, [line for line in result.stderr.decode(errors="replace").splitlines() if not line.startswith("epoch")]
 
@@ -293,9 +256,7 @@ def check_labels(cli):
         twin = "dog" if b"dog" in other else "cat"
         cli.check(code == OK and len(lines) == 1 and all(word in lines[0] for word in ("note:", f"'{twin}'", f"'{other.decode()}'")),
                   f"labels that look alike are noted: {other} {code} {lines}")
-        tried = cli.path("tried.tsv")
-        tried.write_bytes(b"dog\twuff\n" + other + b"\tmiau\n")
-        code, lines = train(animals, "--validate", tried)
+        code, lines = train(animals, "--validate", cli.write("tried.tsv", b"dog\twuff\n" + other + b"\tmiau\n"))
         cli.check(code == DATA and f"; '{twin}' is" in lines[0], f"and named where they are not known: {code} {lines}")
     code, lines = train(animals + b"cat \tmiau\ndog \twuff\n")
     cli.check(code == OK and len(lines) == 1 and "more pairs" in lines[0], f"with one note for all: {lines}")
@@ -316,13 +277,14 @@ def check_labels(cli):
     code, lines = train(animals + b"\r\n")
     cli.check(code == DATA and "empty line" in lines[-1], f"CR LF alone is an empty line: {lines}")
     for mark in (b" ", b",", b";"):
-        code, lines = train(animals.replace(b"\t", mark))
+        marked = animals.replace(b"\t", mark)
+        code, lines = train(marked)
         cli.check(code == DATA and "line 1" in lines[0] and "no tab" in lines[0], f"no tab but {mark}: {lines}")
-        check_remedy(cli, lines[0], animals.replace(b"\t", mark), animals, f"{mark} for a tab")
+        check_remedy(cli, lines[0], marked, animals, f"{mark} for a tab")
 
 
 def check_pauses(cli):
-    expected = cli.answers("run", LANGID, "--text", stdin=LINES).splitlines(keepends=True)
+    expected = run_text(cli, LINES).splitlines(keepends=True)
     lines = LINES.splitlines(keepends=True)
     packer = zlib.compressobj(9, zlib.DEFLATED, 31)
     packed = [packer.compress(line) + packer.flush(zlib.Z_SYNC_FLUSH) for line in lines]
@@ -334,8 +296,7 @@ def check_pauses(cli):
             run = start("run", LANGID, "--text", *rows)
             found = []
             for part in parts:
-                run.stdin.write(part)
-                run.stdin.flush()
+                send(run, part)
                 if not select.select([run.stdout], [], [], 60)[0]:
                     break
                 found.append(run.stdout.readline())
@@ -344,11 +305,9 @@ def check_pauses(cli):
             cli.check(found == expected and run.wait(60) == OK, f"each line is answered before the next, {name} {rows}: {found}")
             run.communicate()
     run = start("run", LANGID, "--text")
-    run.stdin.write(lines[0] + lines[1] + lines[2] + b"heureu")
-    run.stdin.flush()
+    send(run, lines[0] + lines[1] + lines[2] + b"heureu")
     found = [run.stdout.readline() for _ in range(3)] if select.select([run.stdout], [], [], 60)[0] else []
-    run.stdin.write(b"sement\nwort")
-    run.stdin.flush()
+    send(run, b"sement\nwort")
     found.append(run.stdout.readline() if select.select([run.stdout], [], [], 60)[0] else b"")
     cli.check(found == expected[:4], f"whole lines are answered, and part of one waits: {found}")
     cli.check(not select.select([run.stdout], [], [], 0.2)[0], "the rest of the last line may come yet")
@@ -366,8 +325,7 @@ def check_pause_in_gzip(cli):
     begin, rest = packed[:-5], packed[-5:]
     count = zlib.decompressobj(31).decompress(begin).count(b"\n")
     run = start("run", small, "--text")
-    run.stdin.write(begin)
-    run.stdin.flush()
+    send(run, begin)
     found = 0
     while found < count and select.select([run.stdout], [], [], 60)[0]:
         answers = os.read(run.stdout.fileno(), 1 << 16)
@@ -384,10 +342,9 @@ def check_top(cli):
     labels = ["english", "dutch", "french", "german", "italian", "portuguese", "spanish", "swedish"]
     shares = shares_of(cli, words)
     text = b"\n".join(words)
-    plain = cli.answers("run", LANGID, "--text", stdin=text)
-    cli.check(cli.answers("run", LANGID, "--text", "--top", "1", stdin=text) == plain, "--top 1 is what is answered without it")
+    cli.check(run_text(cli, text, "--top", "1") == run_text(cli, text), "--top 1 is what is answered without it")
     for top in (2, 3, 8):
-        lines = cli.answers("run", LANGID, "--text", "--top", top, stdin=text).decode().splitlines()
+        lines = run_text(cli, text, "--top", top).decode().splitlines()
         cli.check(len(lines) == len(words), f"a line for each, --top {top}")
         for line, row in zip(lines, shares):
             fields = line.split("\t")
@@ -412,7 +369,7 @@ def check_top(cli):
               "all of three thousand classes, each once")
     cli.refused(USAGE, ["--top 9", "8", str(LANGID)], "run", LANGID, "--text", "--top", "9", stdin=text)
     cli.refused(USAGE, ["--top", "'0'"], "run", LANGID, "--text", "--top", "0")
-    array = write_npy(cli.path("x.npy"), (1, 2), b"ab", "|u1")
+    array = cli.npy("x.npy", (1, 2), b"ab", "|u1")
     cli.refused(USAGE, ["--top", "--text", "--head"], "run", LANGID, "-i", array, "--head", "-", "--top", "2")
 
 
@@ -426,5 +383,4 @@ def check_help(cli):
 
 
 if __name__ == "__main__":
-    run_parts(check_line_ends, check_odd_pieces, check_marks, check_nul, check_arrays, check_compressed, check_training, check_resume, check_labels,
-              check_pauses, check_pause_in_gzip, check_top, check_help)
+    run_parts()

@@ -8,29 +8,23 @@ import random
 import resource
 import xml.etree.ElementTree
 
-from support.cli import (DATA, FAILURE, IO, NO_INPUT, OK, USAGE, Network, best_isa, keeps_memory_small, parse_npy,
-                         read_safetensors, run_parts, sluice, write_npy)
+from support.cli import (DATA, FAILURE, IO, NO_INPUT, OK, QUIET, USAGE, Network, best_isa, flat, keeps_memory_small, limit,
+                         parse_npy, read_safetensors, run_parts, sluice, spell_lines, write_npy)
 
 NAMES = ["zwei", "eins", "drei"]
-LETTERS = {"zwei": "abcde", "eins": "defgh", "drei": "ghijk"}
-QUIET = ["--progress", "never"]
+DISTINCT = {"zwei": "abcde", "eins": "defgh", "drei": "ghijk"}
 SMALL = ["--hidden", "12", "--embedding", "8", "--batch", "16", "--rate", "0.02"]
 
 
 def make_lines(seed, count):
     """Labelled lines that a small network learns to distinguish. The first shows the classes in an order that is not sorted."""
     source = random.Random(seed)
-    lines = []
-    for n in range(count):
-        label = NAMES[n] if n < len(NAMES) else source.choice(NAMES)
-        lines.append(f"{label}\t{''.join(source.choices(LETTERS[label], k=source.randrange(4, 12)))}\n")
-    return "".join(lines).encode()
+    labels = NAMES[:count] + source.choices(NAMES, k=max(count - len(NAMES), 0))
+    return spell_lines(source, labels, range(4, 12), DISTINCT).encode()
 
 
 def write_lines(cli, name, seed, count):
-    path = cli.path(name)
-    path.write_bytes(make_lines(seed, count))
-    return path
+    return cli.write(name, make_lines(seed, count))
 
 
 def read_real(text):
@@ -143,12 +137,9 @@ def check_text_refused(cli):
         (b"", ["refused.tsv"]),
     ]
     for content, words in cases:
-        path = cli.path("refused.tsv")
-        path.write_bytes(content)
-        cli.refused(DATA, ["refused.tsv"] + words, "train", "--text", path, "-o", output)
+        cli.refused(DATA, ["refused.tsv", *words], "train", "--text", cli.write("refused.tsv", content), "-o", output)
     path = write_lines(cli, "refused.tsv", 2, 20)
-    held = cli.path("held.tsv")
-    held.write_bytes(make_lines(3, 4) + b"vier\tabc\n")
+    held = cli.write("held.tsv", make_lines(3, 4) + b"vier\tabc\n")
     cli.refused(DATA, ["held.tsv", "line 5", "'vier'", "not known"], "train", "--text", path, "--validate", held, "-o", output)
     held.write_bytes(b"")
     cli.refused(DATA, ["held.tsv", "at least one line"], "train", "--text", path, "--validate", held, "-o", output)
@@ -160,44 +151,36 @@ def check_text_refused(cli):
 
 def check_slips(cli, path, output):
     """A number far too large, as a slip makes it, is named where no memory is left for what it asks for."""
-    def limit():
-        resource.setrlimit(resource.RLIMIT_AS, (2 ** 32, 2 ** 32))
-
     if not keeps_memory_small():  # a sanitizer needs all addresses there are
         return
-    many = cli.path("many.npy")
-    write_npy(many, (4,), [0, 1, 0, 2 ** 31 - 2], "<i4")
+    few = limit(resource.RLIMIT_AS, 2 ** 32)
+    many = cli.npy("many.npy", (4,), [0, 1, 0, 2 ** 31 - 2], "<i4")
     cli.refused(DATA, ["many.npy", "row 3", "largest label, 2147483646", "too large"], "train", "-i", path["x"],
-                "--labels", many, "-o", output, preexec_fn=limit)
+                "--labels", many, "-o", output, preexec_fn=few)
     cli.refused(FAILURE, ["out of memory"], "train", "-i", path["x"], "--labels", path["labels"], "--hidden", 10 ** 6,
-                "-o", output, preexec_fn=limit)
+                "-o", output, preexec_fn=few)
     write_npy(many, (4, 3), [0, 1, 0, 2 ** 31 - 2] * 3, "<i4")
     cli.refused(DATA, ["many.npy", "row 1", "largest token, 2147483646", "too large"], "train", "-i", many, "--labels", path["labels"],
-                "-o", output, preexec_fn=limit)
+                "-o", output, preexec_fn=few)
 
 
 def check_npy_refused(cli):
     output = cli.path("refused.safetensors")
     x = [0.25] * (4 * 3 * 2)
-    path = {name: cli.path(f"{name}.npy") for name in ("x", "tokens", "lengths", "labels", "values", "bad")}
-    write_npy(path["x"], (4, 3, 2), x)
-    write_npy(path["tokens"], (4, 3), [1] * 12, "<i4")
-    write_npy(path["lengths"], (4,), [3, 2, 3, 1], "<i8")
-    write_npy(path["labels"], (4,), [0, 1, 0, 1], "<i4")
-    write_npy(path["values"], (4, 3, 2), x)
-    bad = path["bad"]
+    path = {name: cli.npy(f"{name}.npy", *content) for name, content in (
+        ("x", ((4, 3, 2), x)), ("tokens", ((4, 3), [1] * 12, "<i4")), ("lengths", ((4,), [3, 2, 3, 1], "<i8")),
+        ("labels", ((4,), [0, 1, 0, 1], "<i4")), ("values", ((4, 3, 2), x)))}
+    bad = cli.path("bad.npy")
 
     def refuse(words, shape, content, dtype, **arrays):
         write_npy(bad, shape, content, dtype)
         arrays = {"input": path["x"], "labels": path["labels"], **arrays}
-        cli.refused(DATA, words, "train", *(word for name, file in arrays.items() if file for word in (f"--{name}", file)),
-                    "-o", output, *SMALL[:2])
+        cli.refused(DATA, words, "train", *flat((f"--{name}", file) for name, file in arrays.items() if file), "-o", output, *SMALL[:2])
 
     refuse(["bad.npy", "--input", "[N][T][I]", "f4 [12]"], (12,), [0.0] * 12, "<f4", input=bad)
     refuse(["bad.npy", "--input", "i4 [4]"], (4,), [0] * 4, "<i4", input=bad)
     refuse(["bad.npy", "at least one input"], (4, 3, 0), [], "<f4", input=bad)
-    refuse(["bad.npy", "at least one row"], (0, 3, 2), [], "<f4", input=bad, labels=write_npy(cli.path("no.npy"), (0,), [], "<i4"),
-           classes=2)
+    refuse(["bad.npy", "at least one row"], (0, 3, 2), [], "<f4", input=bad, labels=cli.npy("no.npy", (0,), [], "<i4"), classes=2)
     refuse(["bad.npy", "row 1, step 2", "-3"], (4, 3), [1, 1, 1, 1, 1, -3] + [1] * 6, "<i8", input=bad)
     refuse(["bad.npy", "--lengths", "[4]"], (3,), [1, 2, 3], "<i8", lengths=bad)
     refuse(["bad.npy", "row 2", "0 to 3", "found 4"], (4,), [1, 2, 4, 3], "<i8", lengths=bad)
@@ -206,8 +189,7 @@ def check_npy_refused(cli):
     refuse(["bad.npy", "row 2", "0 to 1", "found 5"], (4,), [0, 1, 5, 1], "<i4", labels=bad, classes=2)
     refuse(["bad.npy", "row 3", "9999999999"], (4,), [0, 1, 0, 9999999999], "<i8", labels=bad)
     refuse(["bad.npy", "4 rows for training", "target"], (4,), [-1] * 4, "<i4", labels=bad, classes=2)
-    refuse(["bad.npy", "4 rows for validation", "target"], (4,), [-1] * 4, "<i4",
-           **{"validate": path["x"], "validate-labels": bad})
+    refuse(["bad.npy", "4 rows for validation", "target"], (4,), [-1] * 4, "<i4", **{"validate": path["x"], "validate-labels": bad})
     refuse(["bad.npy", "two classes", "found 1"], (4,), [0, 0, -1, 0], "<i4", labels=bad)
     refuse(["bad.npy", "--values", "[width]"], (5,), [0.0] * 5, "<f4", values=bad, labels=None)
     for value, name in ((math.nan, "nan"), (math.inf, "inf"), (-math.inf, "-inf")):
@@ -222,18 +204,14 @@ def check_npy_refused(cli):
     cli.answers("train", "-i", bad, "--lengths", path["lengths"], "--labels", path["labels"], "-o", output, "--epochs", 1, *QUIET)
     output.unlink()
     model = Network(5, 3, 4, classes=2).write(cli.path("three.safetensors"))
-    cli.refused(DATA, ["x.npy", "3 inputs", "found 2"], "train", "-i", path["x"], "--labels", path["labels"], "--from", model, "-o",
-                output)
-    cli.refused(DATA, ["tokens.npy", "no embedding"], "train", "-i", path["tokens"], "--labels", path["labels"], "--from", model,
-                "-o", output)
-    cli.refused(USAGE, ["--embedding", "x.npy"], "train", "-i", path["x"], "--labels", path["labels"], "--embedding", 4, "-o",
-                output)
-    cli.refused(USAGE, ["--classes", "--values"], "train", "-i", path["x"], "--values", path["values"], "--classes", 4, "-o",
-                output)
-    cli.refused(DATA, ["values.npy", "D*H", "found 2"], "train", "-i", path["x"], "--values", path["values"], "--no-head", "-o",
-                output, *SMALL[:2])
-    cli.refused(USAGE, ["without a head"], "train", "-i", path["x"], "--values", write_npy(bad, (4, 12), [0.5] * 48), "--no-head",
-                "-o", output, *SMALL[:2])
+    x, labels, values, no_head = ["-i", path["x"]], ["--labels", path["labels"]], ["--values", path["values"]], ["--no-head", *SMALL[:2]]
+    for code, words, given in ((DATA, ["x.npy", "3 inputs", "found 2"], [*x, *labels, "--from", model]),
+                               (DATA, ["tokens.npy", "no embedding"], ["-i", path["tokens"], *labels, "--from", model]),
+                               (USAGE, ["--embedding", "x.npy"], [*x, *labels, "--embedding", 4]),
+                               (USAGE, ["--classes", "--values"], [*x, *values, "--classes", 4]),
+                               (DATA, ["values.npy", "D*H", "found 2"], [*x, *values, *no_head]),
+                               (USAGE, ["without a head"], [*x, "--values", write_npy(bad, (4, 12), [0.5] * 48), *no_head])):
+        cli.refused(code, words, "train", *given, "-o", output)
     cli.check(not output.exists() and not cli.leftovers(), "nothing was written")
 
 
@@ -275,11 +253,11 @@ def make_arrays(cli, seed, rows, steps):
             x += pair
             labels.append(int(total > 0))
             values += [pair[0] * 0.5, -pair[1] * 0.5]
-    write_npy(cli.path("x.npy"), (rows, steps, 2), x)
-    write_npy(cli.path("n.npy"), (rows,), lengths, "<i4")
-    write_npy(cli.path("each.npy"), (rows, steps), labels, "|u1")
-    write_npy(cli.path("last.npy"), (rows,), [labels[n * steps + length - 1] for n, length in enumerate(lengths)], "<i8")
-    write_npy(cli.path("values.npy"), (rows, steps, 2), values)
+    cli.npy("x.npy", (rows, steps, 2), x)
+    cli.npy("n.npy", (rows,), lengths, "<i4")
+    cli.npy("each.npy", (rows, steps), labels, "|u1")
+    cli.npy("last.npy", (rows,), [labels[n * steps + length - 1] for n, length in enumerate(lengths)], "<i8")
+    cli.npy("values.npy", (rows, steps, 2), values)
     return x, lengths, labels, values
 
 
@@ -302,12 +280,12 @@ def check_npy_learned(cli):
     cli.check(pieces["validation"]["accuracy"] > 0.95 and pieces["steps"] > summary["steps"], f"in pieces: {pieces}")
 
     late = [label if n % steps >= 4 else -1 for n, label in enumerate(labels)]
-    write_npy(cli.path("late.npy"), (rows, steps), late, "<i4")
+    cli.npy("late.npy", (rows, steps), late, "<i4")
     summary = train(cli, *inputs, "--labels", cli.path("late.npy"), *held, cli.path("late.npy"), "--epochs", 12, "--truncate", 4)
     cli.check(summary["validation"]["accuracy"] > 0.9, f"later pieces have their own inputs, targets and states: {summary}")
 
     ignored = [label if n % 3 else -5 for n, label in enumerate(labels)]
-    write_npy(cli.path("ignored.npy"), (rows, steps), ignored, "<i4")
+    cli.npy("ignored.npy", (rows, steps), ignored, "<i4")
     summary = train(cli, *inputs, "--labels", cli.path("ignored.npy"), "--epochs", 1)
     counted = sum(ignored[n * steps + t] >= 0 for n in range(rows) for t in range(lengths[n]))
     cli.check(summary["training"]["counted"] == counted and "validation" not in summary, f"negative labels do not count: {summary}")
@@ -332,8 +310,8 @@ def check_npy_learned(cli):
 def check_tokens(cli):
     source = random.Random(7)
     tokens = [source.randrange(5) for _ in range(120 * 6)]
-    write_npy(cli.path("t.npy"), (120, 6), tokens, "|u1")
-    write_npy(cli.path("seen.npy"), (120,), [int(3 in tokens[n * 6:n * 6 + 6]) for n in range(120)], "<i4")
+    cli.npy("t.npy", (120, 6), tokens, "|u1")
+    cli.npy("seen.npy", (120,), [int(3 in tokens[n * 6:n * 6 + 6]) for n in range(120)], "<i4")
     output = cli.path("tokens.safetensors")
     summary = train(cli, "-i", cli.path("t.npy"), "--labels", cli.path("seen.npy"), "-o", output, "--epochs", 15, *SMALL,
                     "--bidirectional", "--vocabulary", 9, "--classes", 4)
@@ -454,7 +432,7 @@ def check_divergence(cli):
                 "--optimizer", "sgd", "--rate", "1e38", "--batch", 4, *QUIET, noted="--rate 1e+38 is high")
     cli.check(not output.exists(), "and no model is written")
     # The only update of the epoch overflows, and nobody looks at the model before it is saved.
-    inputs = write_npy(cli.path("diverging-x.npy"), (2, 1, 1), [1, 2]), write_npy(cli.path("diverging-v.npy"), (2, 1), [1, 1e25])
+    inputs = cli.npy("diverging-x.npy", (2, 1, 1), [1, 2]), cli.npy("diverging-v.npy", (2, 1), [1, 1e25])
     for words in (["--optimizer", "sgd", "--rate", "1e20"], []):
         cli.refused(FAILURE, ["diverging-x.npy: ", "epoch 1, step 1", "diverged"], "train", "-i", inputs[0], "--values", inputs[1],
                     "--hidden", 4, "-o", output, "--checkpoint", cli.path("diverging.st"), *words, *QUIET,
@@ -541,6 +519,4 @@ def check_progress(cli):
 
 
 if __name__ == "__main__":
-    run_parts(check_version, check_usage, check_text_refused, check_npy_refused, check_text_learned, check_npy_learned, check_tokens,
-              check_options, check_same_bytes, check_from, check_divergence, check_patience, check_curves, check_stats,
-              check_progress)
+    run_parts()

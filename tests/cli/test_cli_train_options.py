@@ -5,33 +5,28 @@ import pathlib
 import random
 import re
 import shutil
-import struct
 
 from support.checks import SOURCE
-from support.cli import DATA, NO_INPUT, OK, USAGE, read_safetensors, run_parts, sluice, write_npy
+from support.cli import (DATA, LETTERS, NO_INPUT, OK, QUIET, USAGE, join_safetensors, read_safetensors, run_parts, sluice,
+                         spell_lines, split_safetensors, start, write_npy)
 
-QUIET = ["--progress", "never"]
 SEED = 71
 
 
 def write_lines(cli, name, seed, count):
     """Labelled lines of three classes; return the path."""
     source = random.Random(seed)
-    letters = {"uno": "abcdef", "due": "defghi", "tre": "ghijab"}
-    path = cli.path(name)
-    path.write_text("".join(f"{label}\t{''.join(source.choices(letters[label], k=source.randrange(1, 9)))}\n"
-                            for label in source.choices(sorted(letters), k=count)))
-    return path
+    return cli.write(name, spell_lines(source, source.choices(sorted(LETTERS), k=count), range(1, 9)))
 
 
 def write_arrays(cli, seed, rows=30):
     """Paths of x, lengths, labels a row, labels a step, values a step of a network without a head."""
     source = random.Random(seed)
-    return (write_npy(cli.path(f"x{seed}.npy"), (rows, 5, 2), [source.uniform(-1, 1) for _ in range(rows * 10)]),
-            write_npy(cli.path(f"n{seed}.npy"), (rows,), [source.randrange(1, 6) for _ in range(rows)], "<i8"),
-            write_npy(cli.path(f"l{seed}.npy"), (rows,), [source.randrange(3) for _ in range(rows)], "<i4"),
-            write_npy(cli.path(f"s{seed}.npy"), (rows, 5), [source.randrange(3) for _ in range(rows * 5)], "<i4"),
-            write_npy(cli.path(f"v{seed}.npy"), (rows, 5, 6), [source.uniform(-1, 1) for _ in range(rows * 30)]))
+    return (cli.npy(f"x{seed}.npy", (rows, 5, 2), [source.uniform(-1, 1) for _ in range(rows * 10)]),
+            cli.npy(f"n{seed}.npy", (rows,), [source.randrange(1, 6) for _ in range(rows)], "<i8"),
+            cli.npy(f"l{seed}.npy", (rows,), [source.randrange(3) for _ in range(rows)], "<i4"),
+            cli.npy(f"s{seed}.npy", (rows, 5), [source.randrange(3) for _ in range(rows * 5)], "<i4"),
+            cli.npy(f"v{seed}.npy", (rows, 5, 6), [source.uniform(-1, 1) for _ in range(rows * 30)]))
 
 
 def make_cases(cli):
@@ -198,14 +193,13 @@ def check_other(cli):
 
 def rewrite_note(data, change):
     """A checkpoint's bytes, its note changed; the note is the last tensor."""
-    length = struct.unpack("<Q", data[:8])[0]
-    header = data[8:8 + length].decode()
+    header, body = split_safetensors(data)
     begin, end = map(int, re.search(r'"note":\{"dtype":"U8","shape":\[\d+\],"data_offsets":\[(\d+),(\d+)\]', header).groups())
-    note = change(data[8 + length + begin:8 + length + end].decode())
+    note = change(body[begin:end].decode())
     header = re.sub(r'("note":\{"dtype":"U8","shape":)\[\d+\](,"data_offsets":\[\d+),\d+\]',
                     rf"\1[{len(note)}]\2,{begin + len(note)}]", header)
     header = header.rstrip().ljust(-(-len(header.rstrip()) // 8) * 8)
-    return struct.pack("<Q", len(header)) + header.encode() + data[8 + length:8 + length + begin] + note.encode()
+    return join_safetensors(header, body[:begin] + note.encode())
 
 
 def check_old(cli):
@@ -296,5 +290,4 @@ def check_warnings(cli):
 
 
 if __name__ == "__main__":
-    run_parts(check_taken, check_every, check_given, check_folders, check_input, check_passing_input, check_other, check_old,
-              check_release, check_damaged, check_warnings)
+    run_parts()

@@ -9,22 +9,15 @@ import signal
 import termios
 import time
 
-from support.cli import DATA, INTERRUPTED, IO, OK, USAGE, read_safetensors, run_parts, sluice, start, write_npy
+from support.cli import (DATA, INTERRUPTED, IO, LETTERS, OK, QUIET, USAGE, flat, join_safetensors, lay_out, limit, read_safetensors,
+                         run_parts, send, sluice, spell_lines, split_safetensors, start, wait_for_line, wait_until)
 
-QUIET = ["--progress", "never"]
 
 
 def write_data(cli, name, seed, count):
     """Labelled lines of three classes that overlap, so that every epoch finds something else; return the path."""
     source = random.Random(seed)
-    letters = {"uno": "abcdef", "due": "defghi", "tre": "ghijab"}
-    lines = []
-    for _ in range(count):
-        label = source.choice(sorted(letters))
-        lines.append(f"{label}\t{''.join(source.choices(letters[label], k=source.randrange(1, 12)))}\n")
-    path = cli.path(name)
-    path.write_text("".join(lines))
-    return path
+    return cli.write(name, spell_lines(source, source.choices(sorted(LETTERS), k=count), range(1, 12)))
 
 
 class Run:
@@ -67,9 +60,9 @@ def make_runs(cli, *more):
     data = write_data(cli, "data.tsv", 31, 400)
     text = ["--text", data, "--hidden", 24, "--embedding", 6, "--batch", 16, "--epochs", 4, *more]
     source = random.Random(32)
-    write_npy(cli.path("x.npy"), (150, 10, 3), [source.uniform(-1, 1) for _ in range(4500)])
-    write_npy(cli.path("v.npy"), (150, 10, 2), [source.uniform(-1, 1) for _ in range(3000)])
-    write_npy(cli.path("n.npy"), (150,), [source.randrange(11) for _ in range(150)], "<i8")
+    cli.npy("x.npy", (150, 10, 3), [source.uniform(-1, 1) for _ in range(4500)])
+    cli.npy("v.npy", (150, 10, 2), [source.uniform(-1, 1) for _ in range(3000)])
+    cli.npy("n.npy", (150,), [source.randrange(11) for _ in range(150)], "<i8")
     return [Run(cli, "plain", *text, "--rate", 0.01, "--validate-share", 0.1),
             Run(cli, "schedule", *text, "--rate-schedule", "one-cycle", "--rate", 0.02, "--dropout", 0.2, "--layers", 2,
                 "--clip", 1, "--class-weights", "balanced"),
@@ -78,25 +71,15 @@ def make_runs(cli, *more):
                 "--truncate", 4, "--hidden", 16, "--epochs", 4, "--batch", 8, "--rate-schedule", "cosine", *more)]
 
 
-def read_line(process, word):
-    """Wait for a line of standard error with `word` in it."""
-    for line in process.stderr:
-        if word in line:
-            return line
-    return b""
-
-
 def feed(process, data):
     """Write to standard input, and wait until all of it has been read."""
-    process.stdin.write(data)
-    process.stdin.flush()
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
+    def is_read():
         left = array.array("i", [0])
         fcntl.ioctl(process.stdin, termios.FIONREAD, left)
-        if not left[0]:
-            return
-        time.sleep(0.005)
+        return not left[0]
+
+    send(process, data)
+    wait_until(is_read)
 
 
 def check_signals(cli):
@@ -107,7 +90,7 @@ def check_signals(cli):
             stops = 0
             process = run.begin("--threads", 1)
             for _ in range(8):
-                read_line(process, b"epoch ")
+                wait_for_line(process, b"epoch ")
                 time.sleep(0.002 * stops)
                 process.send_signal(number)
                 said = process.communicate(timeout=120)[1].decode()
@@ -123,36 +106,29 @@ def check_signals(cli):
 
 def make_old(path):
     """Move the states of streams into the note, as hexadecimal digits of their bits, where releases up to 0.3 kept them."""
-    data = path.read_bytes()
-    begin = 8 + int.from_bytes(data[:8], "little")
-    header = json.loads(data[8:begin])
-    take = lambda name: data[begin + header[name]["data_offsets"][0] : begin + header[name]["data_offsets"][1]]
+    text, body = split_safetensors(path.read_bytes())
+    header = json.loads(text)
+    take = lambda name: body[slice(*header[name]["data_offsets"])]
     layers, rows, hidden = header["note.streams.h"]["shape"]
     states = [array.array("I", take(name)) for name in ("note.streams.h", "note.streams.c")]
     places = [(state, (layer * rows + row) * hidden) for row in range(rows) for state in states for layer in range(layers)]
     note = json.loads(take("note"))
     note["states"] = "".join(f"{bits:08x}" for state, first in places for bits in state[first : first + hidden])
-    parts = {name: take(name) for name in header if not name.startswith(("note.", "__"))} | {"note": json.dumps(note).encode()}
-    made, size = {"__metadata__": header["__metadata__"]}, 0
-    for name, part in parts.items():
-        made[name] = header[name] | {"data_offsets": [size, size + len(part)]}
-        size += len(part)
-    made["note"]["shape"] = [len(parts["note"])]
-    text = json.dumps(made).encode()
-    path.write_bytes(len(text).to_bytes(8, "little") + text + b"".join(parts.values()))
+    kept = [(name, entry["dtype"], entry["shape"], take(name)) for name, entry in header.items() if not name.startswith(("note", "__"))]
+    text = json.dumps(note).encode()
+    made, body = lay_out([*kept, ("note", "U8", (len(text),), text)])
+    path.write_bytes(join_safetensors({"__metadata__": header["__metadata__"], **made}, body))
 
 
 def check_long_batch(cli):
     """With --truncate a single batch is many updates: a run stops, and goes on, between any two of them."""
     source = random.Random(33)
-    write_npy(cli.path("long-x.npy"), (6, 2400, 2), [source.uniform(-1, 1) for _ in range(28800)])
-    write_npy(cli.path("long-l.npy"), (6, 2400), [source.randrange(3) for _ in range(14400)], "<i4")
+    cli.npy("long-x.npy", (6, 2400, 2), [source.uniform(-1, 1) for _ in range(28800)])
+    cli.npy("long-l.npy", (6, 2400), [source.randrange(3) for _ in range(14400)], "<i4")
     run = Run(cli, "long", "-i", cli.path("long-x.npy"), "--labels", cli.path("long-l.npy"), "--every-step", "--truncate", 4,
               "--hidden", 20, "--layers", 2, "--epochs", 1, "--batch", 6, "--dropout", 0.1, "--checkpoint-every", 20)
     process = run.begin(*QUIET)
-    deadline = time.monotonic() + 60
-    while not run.broken["--checkpoint"].exists() and time.monotonic() < deadline:
-        time.sleep(0.005)
+    wait_until(run.broken["--checkpoint"].exists)
     process.send_signal(signal.SIGTERM)
     said = process.communicate(timeout=120)[1].decode()
     cli.check(process.returncode == INTERRUPTED and "in epoch 1," in said, f"within the only batch: {process.returncode} {said!r}")
@@ -170,6 +146,12 @@ def check_long_batch(cli):
     run.finish("--threads", 2)
 
 
+def remove_leftovers(cli):
+    """Of runs that were killed."""
+    for name in cli.leftovers():
+        cli.path(name).unlink()
+
+
 def check_killed(cli):
     """A run that is killed outright goes on from its last checkpoint."""
     for run in make_runs(cli, "--checkpoint-every", 7):
@@ -177,18 +159,16 @@ def check_killed(cli):
             path.unlink(missing_ok=True)
         process = run.begin()
         for kills in range(4):
-            read_line(process, b"epoch ")
+            wait_for_line(process, b"epoch ")
             time.sleep(0.004 * kills)
             process.kill()
             process.communicate()
             cli.check(run.broken["--checkpoint"].exists(), f"{run.name}: a checkpoint is there")
-            for name in cli.leftovers():
-                cli.path(name).unlink()
+            remove_leftovers(cli)
             process = run.go_on()
         process.kill()
         process.communicate()
-        for name in cli.leftovers():
-            cli.path(name).unlink()
+        remove_leftovers(cli)
         run.finish()
 
 
@@ -197,23 +177,20 @@ def check_every(cli):
     data, checkpoint = write_data(cli, "every.tsv", 33, 4000), cli.path("every.checkpoint")
     words = ["--text", data, "-o", cli.path("every.safetensors"), "--epochs", 1, "--batch", 4, "--checkpoint", checkpoint]
     process = start("train", *words, "--checkpoint-every", 10)
-    deadline = time.monotonic() + 60
-    while not checkpoint.exists() and time.monotonic() < deadline:
-        time.sleep(0.001)
+    wait_until(checkpoint.exists)
     process.kill()
     said = process.communicate()[1]
     cli.check(checkpoint.exists() and b"epoch 1" not in said, f"a checkpoint is written before the first epoch's end: {said}")
     metadata = read_safetensors(checkpoint)[0]
     cli.check(int(metadata["step"]) % 10 == 0, f"after every ten steps: {metadata}")
-    for name in cli.leftovers():
-        cli.path(name).unlink()
+    remove_leftovers(cli)
 
 
 def check_nothing_kept(cli):
     data, output = write_data(cli, "kept.tsv", 34, 3000), cli.path("kept.safetensors")
     words = ["--text", data, "-o", output, "--epochs", 100, "--batch", 8]
     process = start("train", *words)
-    read_line(process, b"epoch 1 ")
+    wait_for_line(process, b"epoch 1 ")
     process.terminate()
     said = process.communicate(timeout=60)[1].decode()
     cli.check(process.returncode == INTERRUPTED and "kept.safetensors holds the model of epoch" in said and "--checkpoint" in said,
@@ -226,9 +203,8 @@ def check_nothing_kept(cli):
     said = process.communicate()[1].decode()
     cli.check(process.returncode == INTERRUPTED and "nothing was written" in said, f"while it waits for lines: {said!r}")
     for option in ("-i", "--labels"):
-        arrays = {"-i": write_npy(cli.path("a.npy"), (2, 1, 1), [0.5, 1]),
-                  "--labels": write_npy(cli.path("b.npy"), (2,), [0, 1], "<i4"), option: "-"}
-        process = start("train", "-o", output, *(word for pair in arrays.items() for word in pair))
+        arrays = {"-i": cli.npy("a.npy", (2, 1, 1), [0.5, 1]), "--labels": cli.npy("b.npy", (2,), [0, 1], "<i4"), option: "-"}
+        process = start("train", "-o", output, *flat(arrays))
         feed(process, cli.path("a.npy" if option == "-i" else "b.npy").read_bytes()[:-1])
         process.terminate()
         process.wait(60)
@@ -241,7 +217,7 @@ def check_zeros(cli, words):
     checkpoint = cli.path("zeros.checkpoint")
     begun = {"--layers": 2, "--dropout": 0.2, "--label-smoothing": 0.1, "--weight-decay": 0.1, "--validate-share": 0.3,
              "--optimizer": "sgd", "--momentum": 0.5}
-    cli.answers(*words, *(word for pair in begun.items() for word in pair), "--checkpoint", checkpoint)
+    cli.answers(*words, *flat(begun), "--checkpoint", checkpoint)
     for option in ("--dropout", "--label-smoothing", "--weight-decay", "--validate-share", "--momentum"):
         cli.refused(USAGE, [f"{option} was {begun[option]} when", "and is 0", f"leave out {option}"], "train", "--resume", checkpoint,
                     option, 0)
@@ -259,7 +235,7 @@ def check_refused(cli):
         return ["train", *(word for option, value in options.items() for word in ([option] if value is True else [option, value])),
                 "--resume", checkpoint]
 
-    cli.answers("train", *(word for pair in base.items() for word in pair), "--checkpoint", checkpoint, *QUIET)
+    cli.answers("train", *flat(base), "--checkpoint", checkpoint, *QUIET)
     for changes, expected in (
             ({"batch": 9}, ["--batch was 16", "is 9 now"]), ({"seed": 3}, ["--seed", '"0"', '"3"']),
             ({"rate": 0.1}, ["--rate", "0.1"]),
@@ -339,17 +315,14 @@ def check_best(cli):
 
 def check_full_disk(cli):
     """A limit of a file's size stands for a full disk; /dev/full, as a device, is refused before anything is learned."""
-    def limit():
-        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
-
     data = write_data(cli, "full.tsv", 39, 30)
     words = ["train", "--text", data, "--hidden", 4, "--epochs", 1, *QUIET]
-    full = cli.path("full.safetensors")
-    cli.refused(IO, [str(full), "cannot be written"], *words, "-o", full, preexec_fn=limit)
-    cli.refused(IO, ["full.st", "cannot be written"], *words, "-o", "/dev/null", "--checkpoint", cli.path("full.st"), preexec_fn=limit)
+    full, full_disk = cli.path("full.safetensors"), limit(resource.RLIMIT_FSIZE, 1000)
+    cli.refused(IO, [str(full), "cannot be written"], *words, "-o", full, preexec_fn=full_disk)
+    cli.refused(IO, ["full.st", "cannot be written"], *words, "-o", "/dev/null", "--checkpoint", cli.path("full.st"), preexec_fn=full_disk)
     cli.refused(USAGE, ["/dev/full"], *words, "-o", full, "--checkpoint", "/dev/full")
     cli.check(not full.exists() and not cli.leftovers(), "nothing is left")
 
 
 if __name__ == "__main__":
-    run_parts(check_signals, check_long_batch, check_killed, check_every, check_nothing_kept, check_refused, check_best, check_full_disk)
+    run_parts()

@@ -5,9 +5,9 @@ import math
 import random
 import signal
 
-from support.cli import DATA, NO_INPUT, OK, USAGE, Network, read_safetensors, run_parts, sluice, start, write_npy
+from support.cli import (DATA, NO_INPUT, OK, QUIET, USAGE, Network, read_safetensors, run_parts, sluice, spell_lines, start,
+                         wait_for_line)
 
-QUIET = ["--progress", "never"]
 SEED = 81
 COUNTS = {"uno": 60, "due": 20, "tre": 10}  # in the order in which they first appear
 
@@ -15,16 +15,12 @@ COUNTS = {"uno": 60, "due": 20, "tre": 10}  # in the order in which they first a
 def write_lines(cli, name, counts=None, seed=SEED):
     """Lines of rare and frequent classes, one of each first."""
     source = random.Random(seed)
-    letters = {"uno": "abcdef", "due": "defghi", "tre": "ghijab"}
     names = [name for name, count in (counts or COUNTS).items() for _ in range(count)]
     first = list(dict.fromkeys(names))
     for label in first:
         names.remove(label)
     source.shuffle(names)
-    path = cli.path(name)
-    path.write_text("".join(f"{label}\t{''.join(source.choices(letters[label], k=source.randrange(1, 9)))}\n"
-                            for label in first + names))
-    return path
+    return cli.write(name, spell_lines(source, first + names, range(1, 9)))
 
 
 def learn(cli, *words):
@@ -69,12 +65,12 @@ def check_balanced(cli):
 def check_arrays(cli):
     """Labels of rows and steps; ignored ones and steps past a row's end do not count."""
     source = random.Random(SEED)
-    x = write_npy(cli.path("x.npy"), (12, 4, 2), [source.uniform(-1, 1) for _ in range(96)])
+    x = cli.npy("x.npy", (12, 4, 2), [source.uniform(-1, 1) for _ in range(96)])
     lengths = [source.randrange(1, 5) for _ in range(12)]
     rows = [0, 0, 0, 0, 0, 0, 1, 1, 1, 2, -1, -100]
     steps = [source.choice([0, 0, 0, 1, 2, -100]) for _ in range(48)]
-    files = {"n": write_npy(cli.path("n.npy"), (12,), lengths, "<i8"), "l": write_npy(cli.path("l.npy"), (12,), rows, "<i4"),
-             "s": write_npy(cli.path("s.npy"), (12, 4), steps, "<i4")}
+    files = {"n": cli.npy("n.npy", (12,), lengths, "<i8"), "l": cli.npy("l.npy", (12,), rows, "<i4"),
+             "s": cli.npy("s.npy", (12, 4), steps, "<i4")}
     base = ["-i", x, "--lengths", files["n"], "-o", cli.path("a.safetensors"), "--hidden", 4, "--epochs", 2, "--class-weights"]
     found = learn(cli, *base, "balanced", "--labels", files["l"])["class_weights"]
     cli.check(is_close(found, [10 / 18, 10 / 9, 10 / 3]), f"rows: {found}")
@@ -84,8 +80,7 @@ def check_arrays(cli):
     result = sluice("train", *base, "balanced", "--labels", files["l"], "--classes", 5, "--json", *QUIET)
     cli.check(result.returncode == OK and is_close(json.loads(result.stdout)["class_weights"], [10 / 18, 10 / 9, 10 / 3, 0, 0])
               and b"2 of 5 classes, the first of them class 3," in result.stderr and result.stderr.count(b"\n") == 1, f"absent: {result.stderr}")
-    given = cli.path("numbers.tsv")
-    given.write_text("2\t0.5\n0\t.25\n1\t3e0\n")
+    given = cli.write("numbers.tsv", "2\t0.5\n0\t.25\n1\t3e0\n")
     found = learn(cli, *base, given, "--labels", files["l"])["class_weights"]
     cli.check(found == [0.25, 3, 0.5], f"by numbers: {found}")
     for content, expected in (("0\t1\n1\t1\n3\t1\n", "line 3: class '3'"), ("0\t1\n1\t1\n-1\t1\n", "line 3: class '-1'"),
@@ -93,7 +88,7 @@ def check_arrays(cli):
                               ("0\t0\n1\t0\n2\t0\n", "above 0, found 0 for every class")):
         given.write_text(content)
         cli.refused(DATA, ["numbers.tsv", expected], "train", *base, given, "--labels", files["l"])
-    values = write_npy(cli.path("v.npy"), (12, 3), [source.uniform(-1, 1) for _ in range(36)])
+    values = cli.npy("v.npy", (12, 3), [source.uniform(-1, 1) for _ in range(36)])
     cli.refused(USAGE, ["--class-weights", "--values"], "train", *base, "balanced", "--values", values)
 
 
@@ -108,7 +103,7 @@ def check_file(cli):
     cli.check(json.loads(said)["class_weights"] == [0.25, 1, 3] and output.read_bytes() == expected, "from standard input")
     given.write_bytes(b"tre\t3\r\nuno\t0.25\r\ndue\t1\r\n")
     cli.check(learn(cli, *base, "--class-weights", given)["class_weights"] == [0.25, 1, 3], "CR LF, of which no model knows")
-    array = write_npy(cli.path("weights.npy"), (3,), [1, 2, 3])
+    array = cli.npy("weights.npy", (3,), [1, 2, 3])
     cli.refused(DATA, ["weights.npy", "a NumPy array; write lines CLASS<TAB>WEIGHT"], "train", *base, "--class-weights", array)
     given.write_text("uno\t1\ndue\t1\ntre\t1\n")
     learn(cli, *base, "--class-weights", given)
@@ -144,8 +139,7 @@ def check_report(cli):
     given.write_text("uno\t0.001\ndue\t0\ntre\t1.5\n")
     said = sluice(*base, "--class-weights", given).stderr.decode()
     cli.check(said.startswith("sluice: note: --class-weights: the largest is 1500 times the smallest"), f"{said!r}")
-    many = cli.path("many.tsv")
-    many.write_text("".join(f"c{k}\tabc\n" * (1 + k) for k in reversed(range(20))))
+    many = cli.write("many.tsv", "".join(f"c{k}\tabc\n" * (1 + k) for k in reversed(range(20))))
     said = sluice("train", "--text", many, *base[3:], "--class-weights", "balanced").stderr.decode()
     cli.check(said.startswith("class weights: of 20 classes, from 'c19' 0.525 to 'c0' 10.5\n"), f"{said!r}")
 
@@ -172,11 +166,9 @@ def check_effect(cli):
     cli.check(weighted["validation"]["counted"] == 120
               and weighted["validation"]["right"] == sum(entry["right"] for entry in weighted["classes"]), "accuracy is of targets")
     # The loss of validation by hand: one class of weight 0 leaves that of the other.
-    given = cli.path("zero.tsv")
-    given.write_text("often\t2\nrare\t0\n")
+    given = cli.write("zero.tsv", "often\t2\nrare\t0\n")
     still = [*base[:2], "-o", output, "--hidden", 8, "--epochs", 1, "--rate", 1e-8, "--class-weights", given]
-    often = cli.path("often.tsv")
-    often.write_text("".join(line for line in held.read_text().splitlines(True) if line.startswith("often")))
+    often = cli.write("often.tsv", "".join(line for line in held.read_text().splitlines(True) if line.startswith("often")))
     both, one = learn(cli, *still, "--validate", held), learn(cli, *still, "--validate", often)
     cli.check(math.isclose(both["validation"]["loss"], one["validation"]["loss"], rel_tol=1e-6)
               and both["validation"]["counted"] == 120, f"a class of weight 0 is not in the loss: {both} {one}")
@@ -192,9 +184,7 @@ def check_resume(cli):
         base = ["--text", text, "--hidden", 8, "--batch", 8, "--epochs", 3, "--label-smoothing", 0.1, *words]
         expected = learn(cli, *base, "-o", whole, "--threads", 2)
         process = start("train", *base, "-o", broken, "--checkpoint", checkpoint, "--checkpoint-every", 4, "--threads", 1)
-        for line in process.stderr:
-            if b"epoch " in line:
-                break
+        wait_for_line(process, b"epoch ")
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=120)
         found = learn(cli, "--resume", checkpoint)
@@ -213,4 +203,4 @@ def check_resume(cli):
 
 
 if __name__ == "__main__":
-    run_parts(check_balanced, check_arrays, check_file, check_report, check_effect, check_resume)
+    run_parts()

@@ -11,90 +11,70 @@ enum { MOST_THREADS = 8 };
 
 static void run_plain(const test_taped *made, const test_runner *runner)
 {
-    test_copy own = test_copy_make(made);
+    OWNED(test_copy) own = test_copy_make(made);
     test_there_and_back(runner, 0, &own.batch.batch, &own.gradient.gradient);
     test_copy_check(made, &own, runner->name);
-    test_copy_free(&own);
 }
 
 /* ---- Threads, schedules, instruction sets ---- */
 
-START_TEST(threads_and_schedules)
+TEST_LOOP(threads_and_schedules, 0, 2)
 {
     static const size_t rows[] = {2, 13, 1, 14}; /* few enough for the threads to divide units, and not */
-    const sluice_shape shape = {
-        TEST_SHAPE,   .layers = 1 + (size_t)_i / 2, .directions = 1 + (size_t)_i % 2, .inputs = 11, .hidden = 35, .classes = 5,
-        .has_bias = 1};
+    const sluice_shape shape = {TEST_LDIH(1 + (size_t)_i / 2, 1 + (size_t)_i % 2, 11, 35), .classes = 5, .has_bias = 1};
     for (unsigned what = 0; what <= (TEST_RAGGED | TEST_STATES); what++) {
-        test_taped made = test_taped_make(shape, rows[what], 9, what, 0);
+        OWNED(test_taped) made = test_taped_make(shape, rows[what], 9, what, 0);
         test_taped_visit(&made, 1, what == 2 ? MOST_THREADS : 4, run_plain);
-        test_taped_free(&made);
     }
 }
-END_TEST
+TEST_MORE("large", threads_and_schedules, 2, 6)
 
-START_TEST(tokens)
+TEST_LOOP(tokens, 0, 2)
 {
-    const sluice_shape shape = {
-        TEST_SHAPE,   .layers = 1 + (size_t)_i, .directions = 1 + (size_t)_i, .inputs = 6, .hidden = 19, .vocabulary = 23,
-        .classes = 4, .has_bias = !_i};
-    test_taped made = test_taped_make(shape, 12, 8, TEST_RAGGED, 0);
+    const sluice_shape shape = {TEST_LDIH(1 + (size_t)_i, 1 + (size_t)_i, 6, 19), .vocabulary = 23, .classes = 4, .has_bias = !_i};
+    OWNED(test_taped) made = test_taped_make(shape, 12, 8, TEST_RAGGED, 0);
     test_taped_visit(&made, 1, 4, run_plain);
-    test_taped_free(&made);
 }
-END_TEST
 
 /* Too many for a table of products. */
-START_TEST(many_tokens)
+TEST_IN("large", many_tokens, 0, 1)
 {
-    const sluice_shape shape = {TEST_SHAPE,   .layers = 1,          .directions = 2, .inputs = 3,
-                                .hidden = 17, .vocabulary = 200000, .has_bias = 1};
-    test_taped made = test_taped_make(shape, 90, 20, TEST_RAGGED, 0);
+    const sluice_shape shape = {TEST_LDIH(1, 2, 3, 17), .vocabulary = 200000, .has_bias = 1};
+    OWNED(test_taped) made = test_taped_make(shape, 90, 20, TEST_RAGGED, 0);
     test_taped_visit(&made, 1, 3, run_plain);
-    test_taped_free(&made);
 }
-END_TEST
 
 /* More rows and steps than any tile or chunk. */
-START_TEST(many_rows)
+TEST_IN("large", many_rows, 0, 1)
 {
-    const sluice_shape shape = {TEST_SHAPE, .layers = 2, .directions = 2, .inputs = 6, .hidden = 21, .classes = 3, .has_bias = 1};
-    test_taped made = test_taped_make(shape, test_by_depth(100, 401, 401), 17, TEST_RAGGED | TEST_STATES, 0);
+    const sluice_shape shape = {TEST_LDIH(2, 2, 6, 21), .classes = 3, .has_bias = 1};
+    OWNED(test_taped) made = test_taped_make(shape, test_by_depth(100, 401, 401), 17, TEST_RAGGED | TEST_STATES, 0);
     test_taped_visit(&made, 1, 3, run_plain);
-    test_taped_free(&made);
 }
-END_TEST
 
-START_TEST(long_rows)
+TEST_IN("large", long_rows, 0, 2)
 {
-    const sluice_shape shape = {TEST_SHAPE, .layers = 2, .directions = 1 + (size_t)_i, .inputs = 9, .hidden = 17, .has_bias = 1};
-    test_taped made = test_taped_make(shape, 5, test_by_depth(200, 900, 900), TEST_RAGGED, 0);
+    const sluice_shape shape = {TEST_LDIH(2, 1 + (size_t)_i, 9, 17), .has_bias = 1};
+    OWNED(test_taped) made = test_taped_make(shape, 5, test_by_depth(200, 900, 900), TEST_RAGGED, 0);
     test_taped_visit(&made, 1, 3, run_plain);
-    test_taped_free(&made);
 }
-END_TEST
 
-START_TEST(wide_rows)
+TEST_IN("large", wide_rows, 0, 1)
 {
-    const sluice_shape shape = {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 130, .hidden = 257, .has_bias = 1};
-    test_taped made = test_taped_make(shape, 35, 7, TEST_RAGGED | TEST_STATES, 0);
+    const sluice_shape shape = {TEST_LDIH(1, 1, 130, 257), .has_bias = 1};
+    OWNED(test_taped) made = test_taped_make(shape, 35, 7, TEST_RAGGED | TEST_STATES, 0);
     test_taped_visit(&made, 1, 3, run_plain);
-    test_taped_free(&made);
 }
-END_TEST
 
 /* A wide first layer, so that products over units and over inputs are cut in more than one place. */
-START_TEST(wide_inputs)
+TEST_IN("large", wide_inputs, 0, 1)
 {
-    const sluice_shape shape = {TEST_SHAPE,   .layers = 1,    .directions = 2, .inputs = 700,
-                                .hidden = 24, .classes = 300, .has_bias = 1};
-    test_taped made = test_taped_make(shape, 11, 6, TEST_RAGGED, 0);
+    const sluice_shape shape = {TEST_LDIH(1, 2, 700, 24), .classes = 300, .has_bias = 1};
+    OWNED(test_taped) made = test_taped_make(shape, 11, 6, TEST_RAGGED, 0);
     test_taped_visit(&made, 1, 3, run_plain);
-    test_taped_free(&made);
 }
-END_TEST
 
-START_TEST(random_shapes)
+TEST_IN("large", random_shapes, 0, test_by_depth(10, 13, 40))
 {
     uint64_t random = test_seed() + (uint64_t)_i;
     const sluice_shape shape = test_shape_random(&random);
@@ -103,11 +83,9 @@ START_TEST(random_shapes)
     const float dropout = test_random(&random) % 2 ? test_uniform(&random) : 0.0f;
     printf("random shape %d: L %zu D %zu I %zu H %zu V %zu C %zu N %zu T %zu, dropout %g\n", _i, shape.layers, shape.directions,
            shape.inputs, shape.hidden, shape.vocabulary, shape.classes, rows, steps, (double)dropout);
-    test_taped made = test_taped_make(shape, rows, steps, what, dropout);
+    OWNED(test_taped) made = test_taped_make(shape, rows, steps, what, dropout);
     test_taped_visit(&made, 1, 3, run_plain);
-    test_taped_free(&made);
 }
-END_TEST
 
 /* ---- Subnormals ---- */
 
@@ -122,10 +100,10 @@ static size_t count_subnormal(const test_gradient *gradient)
 }
 
 /* Inputs, or incoming gradients, so small that results are subnormal; with flush_to_zero none is, and all still agree. */
-START_TEST(flushed)
+TEST_IN("large", flushed, 0, 2)
 {
-    const sluice_shape shape = {TEST_SHAPE, .layers = 2, .directions = 2, .inputs = 5, .hidden = 18, .classes = 3, .has_bias = 1};
-    test_taped made = test_taped_make(shape, 9, 6, TEST_RAGGED | TEST_STATES, 0);
+    const sluice_shape shape = {TEST_LDIH(2, 2, 5, 18), .classes = 3, .has_bias = 1};
+    OWNED(test_taped) made = test_taped_make(shape, 9, 6, TEST_RAGGED | TEST_STATES, 0);
     for (size_t k = 0; !_i && k < made.batch.x_count; k++)
         made.batch.x[k] *= 1e-37f;
     for (size_t j = 0; _i && j < TEST_RESULTS; j++)
@@ -138,9 +116,7 @@ START_TEST(flushed)
         ck_assert_msg(flushes ? !subnormal : subnormal > 0, "flush_to_zero %d: %zu gradients are subnormal", flushes, subnormal);
         test_taped_visit(&made, 2, 3, run_plain);
     }
-    test_taped_free(&made);
 }
-END_TEST
 
 /* ---- Steps computed again, tapes used again ---- */
 
@@ -148,7 +124,7 @@ static void run_recomputed(const test_taped *made, const test_runner *runner)
 {
     const size_t steps = made->batch.batch.steps, stride = steps > 20 ? 3 : 1; /* of long rows a third */
     const size_t segments[] = {1, 0, 2, 7, 3, steps - 1, steps + 1, steps, SIZE_MAX};
-    test_copy own = test_copy_make(made);
+    OWNED(test_copy) own = test_copy_make(made);
     for (size_t j = 0; j < sizeof segments / sizeof segments[0]; j += stride) {
         char what[128];
         snprintf(what, sizeof what, "%s, %zu steps again", runner->name, segments[j]);
@@ -157,105 +133,85 @@ static void run_recomputed(const test_taped *made, const test_runner *runner)
         test_there_and_back(runner, segments[j], &own.batch.batch, &own.gradient.gradient);
         test_copy_check(made, &own, what);
     }
-    test_copy_free(&own);
 }
 
 /* Of one block of steps, and of many, ragged and not. */
-START_TEST(recomputed)
+TEST_LOOP(recomputed, 0, 1)
 {
-    const sluice_shape shape = {TEST_SHAPE,
-                                .layers = 1 + (size_t)_i % 3,
-                                .directions = 1 + (size_t)_i / 3,
-                                .inputs = 5,
-                                .hidden = 18,
-                                .vocabulary = _i % 2 ? 13 : 0,
-                                .classes = 3,
-                                .has_bias = 1};
+    const sluice_shape shape = {TEST_LDIH(1 + (size_t)_i % 3, 1 + (size_t)_i / 3, 5, 18), .vocabulary = _i % 2 ? 13 : 0,
+                                .classes = 3, .has_bias = 1};
     for (unsigned time = 0; time < 4; time++) {
         const unsigned what = time % 2 ? 0 : TEST_RAGGED | TEST_STATES;
         const bool large = time >= 2 && (_i == 1 || (_i > 1 && test_by_depth(0, _i % 2, 1)));
-        test_taped made = test_taped_make(shape, large ? 60 : 9, large ? 31 : 10, what, time == 2 ? 0.25f : 0.0f);
+        OWNED(test_taped) made = test_taped_make(shape, large ? 60 : 9, large ? 31 : 10, what, time == 2 ? 0.25f : 0.0f);
         test_taped_visit(&made, large ? 2 : 1, 2, run_recomputed);
-        test_taped_free(&made);
     }
 }
-END_TEST
+TEST_MORE("large", recomputed, 1, 6)
 
 /* Rows too few for the threads, which divide their units instead: of several blocks even on AVX-512. */
-START_TEST(few_wide_rows)
+TEST_IN("large", few_wide_rows, 0, 4)
 {
     static const size_t rows[] = {1, 2, 3, 9};
-    const sluice_shape shape = {
-        TEST_SHAPE, .layers = 1 + (size_t)_i % 2, .directions = 1 + (size_t)_i / 2, .inputs = 9, .hidden = 195, .has_bias = 1};
-    test_taped made = test_taped_make(shape, rows[_i], 8, _i % 2 ? TEST_RAGGED : 0, 0);
+    const sluice_shape shape = {TEST_LDIH(1 + (size_t)_i % 2, 1 + (size_t)_i / 2, 9, 195), .has_bias = 1};
+    OWNED(test_taped) made = test_taped_make(shape, rows[_i], 8, _i % 2 ? TEST_RAGGED : 0, 0);
     test_taped_visit(&made, 1, MOST_THREADS, run_plain);
     if (_i < 2)
         test_taped_visit(&made, 5, 5, run_recomputed);
-    test_taped_free(&made);
 }
-END_TEST
 
 /* One tape for batches of other sizes before, larger and smaller, whose values are all NaN. */
 static void run_after_others(const test_taped *made, const test_runner *runner)
 {
     static const size_t sizes[][2] = {{1, 1}, {20, 3}, {2, 25}, {0, 4}, {3, 0}, {30, 20}};
     for (size_t recompute = 0; recompute < 4; recompute += 3) {
-        sluice_tape *tape = test_tape_create(runner, recompute);
+        OWNED_HANDLE(sluice_tape) tape = test_tape_create(runner, recompute);
         uint64_t random = test_seed();
         for (size_t j = 0; j < sizeof sizes / sizeof sizes[0]; j++) {
-            test_batch before = test_batch_random(&made->shape, sizes[j][0], sizes[j][1], TEST_RAGGED | TEST_STATES, &random);
-            test_gradient dirt = test_gradient_random(&made->shape, &before.batch, &random);
+            const size_t rows = sizes[j][0], steps = sizes[j][1];
+            OWNED(test_batch) before = test_batch_random(&made->shape, rows, steps, TEST_RAGGED | TEST_STATES, &random);
+            OWNED(test_gradient) dirt = test_gradient_random(&made->shape, &before.batch, &random);
             test_prefill(before.x, before.x_count);
             test_prefill(before.h0, before.state_count);
             test_forward_taped(runner, tape, &before.batch);
             if (j % 3 != 1) /* some are forgotten */
                 test_backward(runner, tape, &dirt.gradient);
-            test_batch_free(&before);
-            test_gradient_free(&dirt);
         }
-        test_copy own = test_copy_make(made);
+        OWNED(test_copy) own = test_copy_make(made);
         test_forward_taped(runner, tape, &own.batch.batch);
         test_backward(runner, tape, &own.gradient.gradient);
         test_copy_check(made, &own, runner->name);
-        test_copy_free(&own);
-        sluice_tape_destroy(tape);
     }
 }
 
-START_TEST(used_tapes)
+TEST_IN("large", used_tapes, 0, 1)
 {
-    const sluice_shape shape = {TEST_SHAPE, .layers = 2, .directions = 2, .inputs = 4, .hidden = 17, .classes = 3, .has_bias = 1};
-    test_taped made = test_taped_make(shape, 7, 9, TEST_RAGGED | TEST_STATES, 0);
+    const sluice_shape shape = {TEST_LDIH(2, 2, 4, 17), .classes = 3, .has_bias = 1};
+    OWNED(test_taped) made = test_taped_make(shape, 7, 9, TEST_RAGGED | TEST_STATES, 0);
     test_taped_visit(&made, 1, 2, run_after_others);
-    test_taped_free(&made);
 }
-END_TEST
 
 /* Two tapes of one engine hold two batches at the same time, and are used up in either order. */
 static void run_two_tapes(const test_taped *made, const test_runner *runner)
 {
-    test_copy one = test_copy_make(made), other = test_copy_make(made);
-    sluice_tape *first = test_tape_create(runner, 0), *second = test_tape_create(runner, 2);
+    OWNED(test_copy) one = test_copy_make(made);
+    OWNED(test_copy) other = test_copy_make(made);
+    OWNED_HANDLE(sluice_tape) first = test_tape_create(runner, 0);
+    OWNED_HANDLE(sluice_tape) second = test_tape_create(runner, 2);
     test_forward_taped(runner, first, &one.batch.batch);
     test_forward_taped(runner, second, &other.batch.batch);
     test_backward(runner, first, &one.gradient.gradient);
     test_backward(runner, second, &other.gradient.gradient);
     test_copy_check(made, &one, runner->name);
     test_copy_check(made, &other, runner->name);
-    sluice_tape_destroy(first);
-    sluice_tape_destroy(second);
-    test_copy_free(&one);
-    test_copy_free(&other);
 }
 
-START_TEST(two_tapes)
+TEST_IN("large", two_tapes, 0, 1)
 {
-    const sluice_shape shape = {TEST_SHAPE, .layers = 1, .directions = 2, .inputs = 4, .hidden = 20, .classes = 3, .has_bias = 1};
-    test_taped made = test_taped_make(shape, 7, 5, TEST_RAGGED, 0);
+    const sluice_shape shape = {TEST_LDIH(1, 2, 4, 20), .classes = 3, .has_bias = 1};
+    OWNED(test_taped) made = test_taped_make(shape, 7, 5, TEST_RAGGED, 0);
     test_taped_visit(&made, 2, 2, run_two_tapes);
-    test_taped_free(&made);
 }
-END_TEST
 
 /* Calls at the same time on one engine, each with a tape of its own. */
 enum { CALLERS = 4, CALLS = 6 };
@@ -301,38 +257,9 @@ static void run_callers(const test_taped *made, const test_runner *runner)
         }
 }
 
-START_TEST(calls_at_once)
+TEST_IN("large", calls_at_once, 0, 1)
 {
-    const sluice_shape shape = {TEST_SHAPE, .layers = 2, .directions = 1, .inputs = 12, .hidden = 40, .classes = 3, .has_bias = 1};
-    test_taped made = test_taped_make(shape, 20, 12, TEST_RAGGED, 0.25f);
+    const sluice_shape shape = {TEST_LDIH(2, 1, 12, 40), .classes = 3, .has_bias = 1};
+    OWNED(test_taped) made = test_taped_make(shape, 20, 12, TEST_RAGGED, 0.25f);
     test_taped_visit(&made, 2, 3, run_callers);
-    test_taped_free(&made);
-}
-END_TEST
-
-int main(void)
-{
-    test_begin();
-    Suite *suite = suite_create("backward_bits");
-    TCase *tcase = tcase_create("bits"), *large = tcase_create("large");
-    tcase_set_tags(large, "large"); /* what an emulator has no time for, or learns nothing from: what is the same for every ISA */
-    tcase_add_loop_test(tcase, threads_and_schedules, 0, 2);
-    tcase_add_loop_test(tcase, tokens, 0, 2);
-    tcase_add_loop_test(tcase, recomputed, 0, 1);
-    tcase_add_loop_test(large, threads_and_schedules, 2, 6);
-    tcase_add_loop_test(large, recomputed, 1, 6);
-    tcase_add_test(large, used_tapes);
-    tcase_add_test(large, two_tapes);
-    tcase_add_test(large, calls_at_once);
-    tcase_add_loop_test(large, flushed, 0, 2);
-    tcase_add_loop_test(large, few_wide_rows, 0, 4);
-    tcase_add_loop_test(large, random_shapes, 0, (int)test_by_depth(10, 13, 40));
-    tcase_add_test(large, many_tokens);
-    tcase_add_test(large, many_rows);
-    tcase_add_loop_test(large, long_rows, 0, 2);
-    tcase_add_test(large, wide_rows);
-    tcase_add_test(large, wide_inputs);
-    suite_add_tcase(suite, tcase);
-    suite_add_tcase(suite, large);
-    return test_run(suite);
 }

@@ -15,7 +15,7 @@ typedef struct scene {
     uint64_t random;
     test_network network;
     test_batch pool;
-    test_batch *rows;
+    test_rows rows;
 } scene;
 
 static scene make_scene(sluice_shape shape, size_t rows, size_t steps, unsigned what)
@@ -27,9 +27,9 @@ static scene make_scene(sluice_shape shape, size_t rows, size_t steps, unsigned 
     return made;
 }
 
-static void free_scene(scene *made)
+static void scene_free(scene *made)
 {
-    test_reference_free(made->rows, made->pool.batch.rows);
+    test_rows_free(&made->rows);
     test_batch_free(&made->pool);
     test_network_free(&made->network);
 }
@@ -38,25 +38,22 @@ static void free_scene(scene *made)
  * slow, see only the two ends. */
 static void with_runners(const scene *made, unsigned least, unsigned most, void (*visit)(const scene *, const test_runner *))
 {
-    sluice_isa isas[TEST_MOST_ISAS];
-    const size_t count = test_isas(isas);
-    for (size_t i = 0; i < count; i++)
+    const test_isa_list isas = test_isas();
+    for (size_t i = 0; i < isas.count; i++)
         for (unsigned threads = least; threads <= most; threads++)
             for (size_t s = 0; s < SCHEDULES; s++) {
-                if ((isas[i] == SLUICE_ISA_SCALAR || test_by_depth(1, 0, 0)) && threads != least && threads != most)
+                if ((isas.isa[i] == SLUICE_ISA_SCALAR || test_by_depth(1, 0, 0)) && threads != least && threads != most)
                     continue;
-                test_runner runner = test_runner_create(made->network.model, isas[i], threads, schedules[s]);
+                OWNED(test_runner) runner = test_runner_create(made->network.model, isas.isa[i], threads, schedules[s]);
                 visit(made, &runner);
-                test_runner_free(&runner);
             }
 }
 
 /* The whole pool at once. */
 static void run_pool(const scene *made, const test_runner *runner)
 {
-    test_batch batch = test_batch_pick(&made->shape, &made->pool, 0, made->pool.batch.rows);
-    test_against(runner, &made->shape, &batch, made->rows, 0, made->pool.batch.rows);
-    test_batch_free(&batch);
+    OWNED(test_batch) batch = test_batch_pick(&made->shape, &made->pool, 0, made->pool.batch.rows);
+    test_against(runner, &made->shape, &batch, &made->rows, 0);
 }
 
 /* ---- Batch sizes and places ---- */
@@ -66,100 +63,81 @@ static void run_batch_sizes(const scene *made, const test_runner *runner)
     const size_t step = test_by_depth(11, 3, 1);
     for (size_t rows = 1; rows <= LARGEST_BATCH; rows += step) {
         const size_t first = rows * 7; /* another place in the batch each time */
-        test_batch batch = test_batch_pick(&made->shape, &made->pool, first, rows);
-        test_against(runner, &made->shape, &batch, made->rows, first, LARGEST_BATCH);
-        test_batch_free(&batch);
+        OWNED(test_batch) batch = test_batch_pick(&made->shape, &made->pool, first, rows);
+        test_against(runner, &made->shape, &batch, &made->rows, first);
     }
 }
 
-START_TEST(batch_sizes)
+TEST_LOOP(batch_sizes, 0, 5)
 {
     static const size_t sizes[][2] = {{1, 1}, {7, 5}, {3, 16}, {21, 33}, {9, 64}}; /* I, H */
-    const sluice_shape shape = {TEST_SHAPE,   .layers = 1, .directions = 1, .inputs = sizes[_i][0], .hidden = sizes[_i][1],
-                                .has_bias = 1};
-    scene made = make_scene(shape, LARGEST_BATCH, 3, TEST_STATES);
+    const sluice_shape shape = {TEST_LDIH(1, 1, sizes[_i][0], sizes[_i][1]), .has_bias = 1};
+    OWNED(scene) made = make_scene(shape, LARGEST_BATCH, 3, TEST_STATES);
     with_runners(&made, 1, MOST_THREADS, run_batch_sizes);
-    free_scene(&made);
 }
-END_TEST
 
 static void run_positions(const scene *made, const test_runner *runner)
 {
     for (size_t first = 0; first < LARGEST_BATCH; first += test_by_depth(13, 3, 1)) {
-        test_batch batch = test_batch_pick(&made->shape, &made->pool, first, LARGEST_BATCH);
-        test_against(runner, &made->shape, &batch, made->rows, first, LARGEST_BATCH);
-        test_batch_free(&batch);
+        OWNED(test_batch) batch = test_batch_pick(&made->shape, &made->pool, first, LARGEST_BATCH);
+        test_against(runner, &made->shape, &batch, &made->rows, first);
     }
 }
 
-START_TEST(every_position)
+TEST_LOOP(every_position, 0, 2)
 {
-    const sluice_shape shape = {TEST_SHAPE, .layers = 1, .directions = 2, .inputs = 5, .hidden = 19, .has_bias = 1};
-    scene made = make_scene(shape, LARGEST_BATCH, 3, _i ? TEST_RAGGED : 0);
+    const sluice_shape shape = {TEST_LDIH(1, 2, 5, 19), .has_bias = 1};
+    OWNED(scene) made = make_scene(shape, LARGEST_BATCH, 3, _i ? TEST_RAGGED : 0);
     with_runners(&made, 2, 2, run_positions);
-    free_scene(&made);
 }
-END_TEST
 
 /* ---- Shapes ---- */
 
-START_TEST(layers_and_directions)
+TEST_LOOP(layers_and_directions, 0, 4)
 {
-    const sluice_shape shape = {
-        TEST_SHAPE,   .layers = 1 + (size_t)_i / 2, .directions = 1 + (size_t)_i % 2, .inputs = 11, .hidden = 21, .classes = 5,
-        .has_bias = 1};
+    const sluice_shape shape = {TEST_LDIH(1 + (size_t)_i / 2, 1 + (size_t)_i % 2, 11, 21), .classes = 5, .has_bias = 1};
     for (unsigned what = 0; what <= (TEST_RAGGED | TEST_STATES); what++) {
-        scene made = make_scene(shape, 13, 9, what);
+        OWNED(scene) made = make_scene(shape, 13, 9, what);
         with_runners(&made, 1, 5, run_pool);
-        free_scene(&made);
     }
 }
-END_TEST
+TEST_MORE("large", layers_and_directions, 4, 6)
 
 /* Whatever shape the generator thinks of. */
-START_TEST(random_shapes)
+TEST_IN("large", random_shapes, 0, test_by_depth(15, 20, 60))
 {
     uint64_t random = test_seed() + (uint64_t)_i;
     const sluice_shape shape = test_shape_random(&random);
     const size_t rows = 1 + test_random(&random) % 40, steps = 1 + test_random(&random) % 20;
     printf("random shape %d: L %zu D %zu I %zu H %zu V %zu C %zu N %zu T %zu\n", _i, shape.layers, shape.directions, shape.inputs,
            shape.hidden, shape.vocabulary, shape.classes, rows, steps);
-    scene made = make_scene(shape, rows, steps, (unsigned)(test_random(&random) % 4));
+    OWNED(scene) made = make_scene(shape, rows, steps, (unsigned)(test_random(&random) % 4));
     with_runners(&made, 1, 3, run_pool);
-    free_scene(&made);
 }
-END_TEST
 
 /* Many steps: more than any chunk of the time axis. */
-START_TEST(long_rows)
+TEST_IN("large", long_rows, 0, 2)
 {
-    const sluice_shape shape = {TEST_SHAPE, .layers = 2, .directions = 1 + (size_t)_i, .inputs = 9, .hidden = 17, .has_bias = 1};
-    scene made = make_scene(shape, 5, test_by_depth(300, 1500, 1500), TEST_RAGGED);
+    const sluice_shape shape = {TEST_LDIH(2, 1 + (size_t)_i, 9, 17), .has_bias = 1};
+    OWNED(scene) made = make_scene(shape, 5, test_by_depth(300, 1500, 1500), TEST_RAGGED);
     with_runners(&made, 1, 3, run_pool);
-    free_scene(&made);
 }
-END_TEST
 
 /* More rows than go through the steps together. */
-START_TEST(many_rows)
+TEST_IN("large", many_rows, 0, 2)
 {
-    const sluice_shape shape = {TEST_SHAPE,   .layers = 1 + (size_t)_i, .directions = 2, .inputs = 6, .hidden = 21, .classes = 3,
-                                .has_bias = 1};
-    scene made = make_scene(shape, test_by_depth(250, 701, 701), 7, TEST_RAGGED | TEST_STATES);
+    const sluice_shape shape = {TEST_LDIH(1 + (size_t)_i, 2, 6, 21), .classes = 3, .has_bias = 1};
+    OWNED(scene) made = make_scene(shape, test_by_depth(250, 701, 701), 7, TEST_RAGGED | TEST_STATES);
     with_runners(&made, 1, 3, run_pool);
-    free_scene(&made);
 }
-END_TEST
 
 /* Wide enough that a chunk of hoisted products holds a few steps only. */
-START_TEST(wide_rows)
+TEST_IN("large", wide_rows, 0, 1)
 {
-    const sluice_shape shape = {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 130, .hidden = 257, .has_bias = 1};
-    scene made = make_scene(shape, 35, 11, TEST_RAGGED | TEST_STATES);
+    const sluice_shape shape = {TEST_LDIH(1, 1, 130, 257), .has_bias = 1};
+    OWNED(scene) made = make_scene(shape, 35, 11, TEST_RAGGED | TEST_STATES);
     with_runners(&made, 1, 3, run_pool);
-    free_scene(&made);
 }
-END_TEST
 
 /* ---- Ways of saying the same ---- */
 
@@ -168,7 +146,7 @@ static void run_pieces(const scene *made, const test_runner *runner)
 {
     const size_t rows = made->pool.batch.rows, steps = made->pool.batch.steps, inputs = made->shape.inputs;
     const size_t hidden = made->shape.hidden;
-    test_batch batch = test_batch_pick(&made->shape, &made->pool, 0, rows);
+    OWNED(test_batch) batch = test_batch_pick(&made->shape, &made->pool, 0, rows);
     memcpy(batch.hn, batch.h0, batch.state_count * sizeof *batch.hn);
     memcpy(batch.cn, batch.c0, batch.state_count * sizeof *batch.cn);
     for (size_t from = 0, piece = 1; from < steps; from += piece, piece++) {
@@ -187,18 +165,15 @@ static void run_pieces(const scene *made, const test_runner *runner)
         test_forward(runner, &part);
     }
     for (size_t n = 0; n < rows; n++)
-        test_same_row(&made->shape, &batch, n, made->rows + n, runner->name);
-    test_batch_free(&batch);
+        test_same_row(&made->shape, &batch, n, made->rows.row + n, runner->name);
 }
 
-START_TEST(pieces_of_time)
+TEST(pieces_of_time)
 {
-    const sluice_shape shape = {TEST_SHAPE, .layers = 2, .directions = 1, .inputs = 7, .hidden = 18, .has_bias = 1};
-    scene made = make_scene(shape, 10, 17, TEST_STATES);
+    const sluice_shape shape = {TEST_LDIH(2, 1, 7, 18), .has_bias = 1};
+    OWNED(scene) made = make_scene(shape, 10, 17, TEST_STATES);
     with_runners(&made, 1, 2, run_pieces);
-    free_scene(&made);
 }
-END_TEST
 
 /* How x, tokens and y lie: element strides beyond the least, in either order. */
 typedef struct layout {
@@ -220,13 +195,13 @@ static void run_layout(const scene *made, const test_runner *runner, const layou
 {
     const size_t rows = made->pool.batch.rows, steps = made->pool.batch.steps, width = made->shape.directions * made->shape.hidden;
     const size_t inputs = made->shape.vocabulary ? 1 : made->shape.inputs;
-    test_batch batch = test_batch_pick(&made->shape, &made->pool, 0, rows);
+    OWNED(test_batch) batch = test_batch_pick(&made->shape, &made->pool, 0, rows);
     sluice_batch strided = batch.batch;
     const size_t x_room = strides(as, rows, steps, inputs, &strided.x_row_stride, &strided.x_step_stride);
     const size_t y_room = strides(as, rows, steps, width, &strided.y_row_stride, &strided.y_step_stride);
-    float *x = test_floats(x_room), *y = test_floats(y_room);
+    FREED float *x = test_floats(x_room), *y = test_floats(y_room);
     int32_t *tokens = (int32_t *)x;
-    size_t *offsets = calloc(rows, sizeof *offsets);
+    FREED size_t *offsets = calloc(rows, sizeof *offsets);
     for (size_t n = 0; n < rows; n++) {
         const size_t place = as->offsets ? (n * 5 + 3) % rows : n; /* rows is prime to 5 */
         offsets[n] = place * strided.x_row_stride;
@@ -249,13 +224,9 @@ static void run_layout(const scene *made, const test_runner *runner, const layou
             memcpy(batch.y + (n * steps + t) * width, from, width * sizeof *from);
             test_prefill(from, width);
         }
-        test_same_row(&made->shape, &batch, n, made->rows + n, runner->name);
+        test_same_row(&made->shape, &batch, n, made->rows.row + n, runner->name);
     }
     ck_assert_msg(test_prefilled(y, y_room), "%s: y is written between its rows and steps", runner->name);
-    free(x);
-    free(y);
-    free(offsets);
-    test_batch_free(&batch);
 }
 
 static void run_layouts(const scene *made, const test_runner *runner)
@@ -266,22 +237,19 @@ static void run_layouts(const scene *made, const test_runner *runner)
     }
 }
 
-START_TEST(layouts)
+TEST_LOOP(layouts, 0, 2)
 {
-    const sluice_shape shape = {TEST_SHAPE,   .layers = 1, .directions = 2, .inputs = 5, .hidden = 9, .vocabulary = _i ? 11 : 0,
-                                .has_bias = 1};
-    scene made = make_scene(shape, 14, 6, TEST_RAGGED);
+    const sluice_shape shape = {TEST_LDIH(1, 2, 5, 9), .vocabulary = _i ? 11 : 0, .has_bias = 1};
+    OWNED(scene) made = make_scene(shape, 14, 6, TEST_RAGGED);
     with_runners(&made, 1, 2, run_layouts);
-    free_scene(&made);
 }
-END_TEST
 
 /* With both strides 0 the steps of a row follow each other, wherever x_offsets has it start. */
 static void run_packed(const scene *made, const test_runner *runner)
 {
     const size_t rows = made->pool.batch.rows, steps = made->pool.batch.steps, inputs = made->shape.inputs;
-    test_batch batch = test_batch_pick(&made->shape, &made->pool, 0, rows);
-    float *x = test_floats(batch.x_count);
+    OWNED(test_batch) batch = test_batch_pick(&made->shape, &made->pool, 0, rows);
+    FREED float *x = test_floats(batch.x_count);
     size_t *offsets = calloc(rows, sizeof *offsets), at = 0;
     for (size_t j = 0; j < rows; j++) {
         const size_t n = (j * 5 + 3) % rows, count = (size_t)batch.lengths[n] * inputs;
@@ -291,28 +259,24 @@ static void run_packed(const scene *made, const test_runner *runner)
     }
     batch.batch.x = x;
     batch.batch.x_offsets = offsets;
-    test_against(runner, &made->shape, &batch, made->rows, 0, rows);
-    free(x);
+    test_against(runner, &made->shape, &batch, &made->rows, 0);
     free(offsets);
-    test_batch_free(&batch);
 }
 
-START_TEST(rows_packed_end_to_end)
+TEST(rows_packed_end_to_end)
 {
-    const sluice_shape shape = {TEST_SHAPE, .layers = 1, .directions = 2, .inputs = 3, .hidden = 10, .has_bias = 1};
-    scene made = make_scene(shape, 14, 12, TEST_RAGGED);
+    const sluice_shape shape = {TEST_LDIH(1, 2, 3, 10), .has_bias = 1};
+    OWNED(scene) made = make_scene(shape, 14, 12, TEST_RAGGED);
     with_runners(&made, 1, 2, run_packed);
-    free_scene(&made);
 }
-END_TEST
 
 static void run_without_outputs(const scene *made, const test_runner *runner)
 {
     const size_t rows = made->pool.batch.rows;
-    test_batch want = test_batch_pick(&made->shape, &made->pool, 0, rows);
+    OWNED(test_batch) want = test_batch_pick(&made->shape, &made->pool, 0, rows);
     test_forward(runner, &want.batch);
     for (unsigned wanted = 0; wanted < 16; wanted++) {
-        test_batch batch = test_batch_pick(&made->shape, &made->pool, 0, rows);
+        OWNED(test_batch) batch = test_batch_pick(&made->shape, &made->pool, 0, rows);
         sluice_batch some = batch.batch;
         some.y = wanted & 1 ? some.y : NULL;
         some.hn = wanted & 2 ? some.hn : NULL;
@@ -321,27 +285,23 @@ static void run_without_outputs(const scene *made, const test_runner *runner)
         test_forward(runner, &some);
         const test_batch got = {.y = some.y, .hn = some.hn, .cn = some.cn, .logits = some.logits};
         test_same_outputs(&got, &want, runner->name);
-        test_batch_free(&batch);
     }
-    test_batch_free(&want);
 }
 
-START_TEST(outputs_not_wanted)
+TEST(outputs_not_wanted)
 {
-    const sluice_shape shape = {TEST_SHAPE, .layers = 2, .directions = 2, .inputs = 3, .hidden = 10, .classes = 4, .has_bias = 1};
-    scene made = make_scene(shape, 7, 5, TEST_RAGGED);
+    const sluice_shape shape = {TEST_LDIH(2, 2, 3, 10), .classes = 4, .has_bias = 1};
+    OWNED(scene) made = make_scene(shape, 7, 5, TEST_RAGGED);
     with_runners(&made, 1, 2, run_without_outputs);
-    free_scene(&made);
 }
-END_TEST
 
 /* No initial state is a state of zeros; either may be left out alone; and results may take the initial states' place. */
 static void run_states(const scene *made, const test_runner *runner)
 {
     const size_t rows = made->pool.batch.rows;
     for (unsigned which = 0; which < 4; which++) {
-        test_batch zero = test_batch_pick(&made->shape, &made->pool, 0, rows),
-                   none = test_batch_pick(&made->shape, &made->pool, 0, rows);
+        OWNED(test_batch) zero = test_batch_pick(&made->shape, &made->pool, 0, rows);
+        OWNED(test_batch) none = test_batch_pick(&made->shape, &made->pool, 0, rows);
         if (which & 1) {
             memset(zero.h0, 0, zero.state_count * sizeof(float));
             none.batch.h0 = NULL;
@@ -350,7 +310,7 @@ static void run_states(const scene *made, const test_runner *runner)
             memset(zero.c0, 0, zero.state_count * sizeof(float));
             none.batch.c0 = NULL;
         }
-        test_batch in_place = test_batch_pick(&made->shape, &zero, 0, rows);
+        OWNED(test_batch) in_place = test_batch_pick(&made->shape, &zero, 0, rows);
         in_place.batch.hn = in_place.h0;
         in_place.batch.cn = in_place.c0;
         test_forward(runner, &zero.batch);
@@ -360,47 +320,39 @@ static void run_states(const scene *made, const test_runner *runner)
         test_same_bits(in_place.y, zero.y, zero.y_count, runner->name);
         test_same_bits(in_place.h0, zero.hn, zero.state_count, runner->name);
         test_same_bits(in_place.c0, zero.cn, zero.state_count, runner->name);
-        test_batch_free(&zero);
-        test_batch_free(&none);
-        test_batch_free(&in_place);
     }
 }
 
-START_TEST(initial_states)
+TEST_LOOP(initial_states, 0, 2)
 {
-    const sluice_shape shape = {TEST_SHAPE, .layers = 2, .directions = 2, .inputs = 3, .hidden = 18, .has_bias = _i};
-    scene made = make_scene(shape, 9, 5, TEST_STATES | TEST_RAGGED);
+    const sluice_shape shape = {TEST_LDIH(2, 2, 3, 18), .has_bias = _i};
+    OWNED(scene) made = make_scene(shape, 9, 5, TEST_STATES | TEST_RAGGED);
     with_runners(&made, 1, 2, run_states);
-    free_scene(&made);
 }
-END_TEST
 
 /* Tokens through the embedding (a table of its products, or none when the vocabulary is large) against the same network fed
  * with the embedding's rows. */
-START_TEST(embedding_is_its_rows)
+TEST_LOOP(embedding_is_its_rows, 0, 2)
 {
-    const sluice_shape tokens = {TEST_SHAPE,   .layers = 1,  .directions = 2,
-                                 .inputs = 3,  .hidden = 41, .vocabulary = _i ? 200000 : 50,
-                                 .classes = 3, .has_bias = 1};
+    const sluice_shape tokens = {TEST_LDIH(1, 2, 3, 41), .vocabulary = _i ? 200000 : 50, .classes = 3, .has_bias = 1};
     sluice_shape plain = tokens;
     plain.vocabulary = 0;
     uint64_t random = test_seed();
-    test_network with = test_network_random(&tokens, 1.0f, &random);
+    OWNED(test_network) with = test_network_random(&tokens, 1.0f, &random);
     test_network without = {.weights = with.weights};
     without.weights.shape = &plain;
     without.weights.embedding = NULL;
     test_network_build(&without);
-    test_batch batch = test_batch_random(&tokens, 12, 7, TEST_RAGGED, &random);
-    test_batch fed = test_batch_random(&plain, 12, 7, TEST_RAGGED, &random);
+    OWNED(test_batch) batch = test_batch_random(&tokens, 12, 7, TEST_RAGGED, &random);
+    OWNED(test_batch) fed = test_batch_random(&plain, 12, 7, TEST_RAGGED, &random);
     memcpy(fed.lengths, batch.lengths, 12 * sizeof *fed.lengths);
     for (size_t j = 0; j < batch.x_count; j++)
         memcpy(fed.x + j * 3, with.weights.embedding + 3 * (size_t)batch.tokens[j], 3 * sizeof(float));
-    sluice_isa isas[TEST_MOST_ISAS];
-    const size_t count = test_isas(isas);
-    for (size_t j = 0; j < count; j++)
+    const test_isa_list isas = test_isas();
+    for (size_t j = 0; j < isas.count; j++)
         for (size_t s = 0; s < SCHEDULES; s++) {
-            test_runner a = test_runner_create(with.model, isas[j], 2, schedules[s]);
-            test_runner b = test_runner_create(without.model, isas[j], 2, schedules[s]);
+            OWNED(test_runner) a = test_runner_create(with.model, isas.isa[j], 2, schedules[s]);
+            OWNED(test_runner) b = test_runner_create(without.model, isas.isa[j], 2, schedules[s]);
             sluice_engine_info info = {.struct_size = sizeof info};
             ck_assert_int_eq(sluice_engine_get_info(a.engine, &info), SLUICE_STATUS_OK);
             if (_i)
@@ -412,15 +364,9 @@ START_TEST(embedding_is_its_rows)
             test_forward(&a, &batch.batch);
             test_forward(&b, &fed.batch);
             test_same_outputs(&batch, &fed, a.name);
-            test_runner_free(&a);
-            test_runner_free(&b);
         }
-    test_batch_free(&batch);
-    test_batch_free(&fed);
     sluice_model_destroy(without.model);
-    test_network_free(&with);
 }
-END_TEST
 
 /* ---- NaN and infinity ---- */
 
@@ -450,54 +396,27 @@ static void check_canonical(const float *values, size_t count, const char *what)
     }
 }
 
-START_TEST(poisoned_rows)
+TEST_LOOP(poisoned_rows, 0, 3)
 {
-    const sluice_shape shape = {TEST_SHAPE, .layers = 2, .directions = 2, .inputs = 5, .hidden = 19, .classes = 3, .has_bias = 1};
+    const sluice_shape shape = {TEST_LDIH(2, 2, 5, 19), .classes = 3, .has_bias = 1};
     const size_t n = 4;
     for (size_t place = 0; place < 3; place++) {
-        scene made = make_scene(shape, 9, 6, TEST_STATES);
+        OWNED(scene) made = make_scene(shape, 9, 6, TEST_STATES);
         poison(&shape, &made.pool, n, place, poisons[_i]);
-        test_batch *poisoned = test_reference(&shape, made.network.model, &made.pool);
+        test_rows poisoned = test_reference(&shape, made.network.model, &made.pool);
         for (size_t other = 0; other < 9; other++) /* its neighbours must not know */
             if (other != n)
-                test_same_outputs(poisoned + other, made.rows + other, "neighbour");
-        check_canonical(poisoned[n].y, poisoned[n].y_count, "y");
-        check_canonical(poisoned[n].hn, poisoned[n].state_count, "hn");
-        check_canonical(poisoned[n].cn, poisoned[n].state_count, "cn");
-        check_canonical(poisoned[n].logits, poisoned[n].logits_count, "logits");
+                test_same_outputs(poisoned.row + other, made.rows.row + other, "neighbour");
+        const test_batch *row = &poisoned.row[n];
+        check_canonical(row->y, row->y_count, "y");
+        check_canonical(row->hn, row->state_count, "hn");
+        check_canonical(row->cn, row->state_count, "cn");
+        check_canonical(row->logits, row->logits_count, "logits");
         if (isnan(made.pool.x[(n * 6 + 2) * 5 + 1]))
-            ck_assert_msg(isnan(poisoned[n].logits[0]), "a NaN in x was lost");
-        test_reference_free(made.rows, 9);
+            ck_assert_msg(isnan(row->logits[0]), "a NaN in x was lost");
+        test_rows_free(&made.rows);
         made.rows = poisoned;
         with_runners(&made, 1, 2, run_pool);
-        free_scene(&made);
     }
 }
-END_TEST
-
-int main(void)
-{
-    test_begin();
-    Suite *suite = suite_create("bits");
-    TCase *tcase = tcase_create("bits"), *large = tcase_create("large");
-    tcase_set_tags(large, "large"); /* what an emulator has no time for */
-    tcase_add_loop_test(tcase, batch_sizes, 0, 5);
-    tcase_add_loop_test(tcase, every_position, 0, 2);
-    tcase_add_loop_test(tcase, layers_and_directions, 0, 4);
-    tcase_add_test(tcase, pieces_of_time);
-    tcase_add_loop_test(tcase, layouts, 0, 2);
-    tcase_add_test(tcase, rows_packed_end_to_end);
-    tcase_add_test(tcase, outputs_not_wanted);
-    tcase_add_loop_test(tcase, initial_states, 0, 2);
-    tcase_add_loop_test(tcase, embedding_is_its_rows, 0, 2);
-    tcase_add_loop_test(tcase, poisoned_rows, 0, 3);
-    tcase_add_loop_test(large, layers_and_directions, 4, 6);
-    tcase_add_loop_test(large, poisoned_rows, 3, POISONS);
-    tcase_add_loop_test(large, random_shapes, 0, (int)test_by_depth(15, 20, 60));
-    tcase_add_loop_test(large, long_rows, 0, 2);
-    tcase_add_loop_test(large, many_rows, 0, 2);
-    tcase_add_test(large, wide_rows);
-    suite_add_tcase(suite, tcase);
-    suite_add_tcase(suite, large);
-    return test_run(suite);
-}
+TEST_MORE("large", poisoned_rows, 3, POISONS)

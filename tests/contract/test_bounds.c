@@ -6,13 +6,6 @@
 
 #include <string.h>
 
-/* A batch whose arrays are guarded copies. */
-typedef struct guarded {
-    sluice_batch batch;
-    test_batch sizes; /* only its counts, and what exists */
-    test_side side;
-} guarded;
-
 static void *outputs(size_t count, test_side side)
 {
     float *values = test_guard_alloc(count * sizeof *values, side);
@@ -20,45 +13,30 @@ static void *outputs(size_t count, test_side side)
     return values;
 }
 
-static guarded guard(const test_batch *from, test_side side)
+/* A batch whose arrays are guarded copies. */
+static sluice_batch guard(const test_batch *from, test_side side)
 {
-    const sluice_batch *batch = &from->batch;
-    const size_t states = from->state_count * sizeof(float), lengths = batch->rows * sizeof(int64_t);
-    guarded made = {.batch = *batch, .sizes = *from, .side = side};
-    made.batch.lengths = test_guard_copy(batch->lengths, lengths, side);
-    made.batch.x = test_guard_copy(batch->x, from->x_count * sizeof(float), side);
-    made.batch.tokens = test_guard_copy(batch->tokens, from->x_count * sizeof(int32_t), side);
-    made.batch.h0 = test_guard_copy(batch->h0, states, side);
-    made.batch.c0 = test_guard_copy(batch->c0, states, side);
-    made.batch.y = outputs(from->y_count, side);
-    made.batch.hn = outputs(from->state_count, side);
-    made.batch.cn = outputs(from->state_count, side);
-    made.batch.logits = batch->logits ? outputs(from->logits_count, side) : NULL;
+    sluice_batch made = from->batch;
+    made.lengths = test_guard_copy(made.lengths, made.rows * sizeof *made.lengths, side);
+    made.x = test_guard_copy(made.x, from->x_count * sizeof *made.x, side);
+    made.tokens = test_guard_copy(made.tokens, from->x_count * sizeof *made.tokens, side);
+    made.h0 = test_guard_copy(made.h0, from->state_count * sizeof *made.h0, side);
+    made.c0 = test_guard_copy(made.c0, from->state_count * sizeof *made.c0, side);
+    made.y = outputs(from->y_count, side);
+    made.hn = outputs(from->state_count, side);
+    made.cn = outputs(from->state_count, side);
+    made.logits = made.logits ? outputs(from->logits_count, side) : NULL;
     return made;
-}
-
-static void unguard(guarded *made)
-{
-    const size_t states = made->sizes.state_count * sizeof(float);
-    test_guard_free((void *)made->batch.lengths, made->batch.rows * sizeof(int64_t));
-    test_guard_free((void *)made->batch.x, made->sizes.x_count * sizeof(float));
-    test_guard_free((void *)made->batch.tokens, made->sizes.x_count * sizeof(int32_t));
-    test_guard_free((void *)made->batch.h0, states);
-    test_guard_free((void *)made->batch.c0, states);
-    test_guard_free(made->batch.y, made->sizes.y_count * sizeof(float));
-    test_guard_free(made->batch.hn, states);
-    test_guard_free(made->batch.cn, states);
-    test_guard_free(made->batch.logits, made->sizes.logits_count * sizeof(float));
 }
 
 /* Run one batch guarded at one side, and see that the answer is the one it had in the open. */
 static void run_guarded(const test_runner *runner, const test_batch *open, test_side side)
 {
-    guarded made = guard(open, side);
-    test_forward(runner, &made.batch);
-    const test_batch got = {.y = made.batch.y, .hn = made.batch.hn, .cn = made.batch.cn, .logits = made.batch.logits};
+    const sluice_batch made = guard(open, side);
+    test_forward(runner, &made);
+    const test_batch got = {.y = made.y, .hn = made.hn, .cn = made.cn, .logits = made.logits};
     test_same_outputs(&got, open, runner->name);
-    unguard(&made);
+    test_guard_free_all();
 }
 
 /* Odd and even sizes round every vector and tile width. */
@@ -67,67 +45,57 @@ enum { WIDTHS = sizeof widths / sizeof widths[0] };
 
 static void run_shape(const sluice_shape *shape, size_t rows, size_t steps, unsigned what, uint64_t *random)
 {
-    test_network network = test_network_random(shape, 1.0f, random);
-    test_batch open = test_batch_random(shape, rows, steps, what, random);
-    sluice_isa isas[TEST_MOST_ISAS];
-    const size_t count = test_isas(isas);
-    for (size_t i = 0; i < count; i++)
+    OWNED(test_network) network = test_network_random(shape, 1.0f, random);
+    OWNED(test_batch) open = test_batch_random(shape, rows, steps, what, random);
+    const test_isa_list isas = test_isas();
+    for (size_t i = 0; i < isas.count; i++)
         for (sluice_schedule schedule = SLUICE_SCHEDULE_ROWS; schedule <= SLUICE_SCHEDULE_UNITS; schedule++) {
-            test_runner runner = test_runner_create(network.model, isas[i], 2, schedule);
+            OWNED(test_runner) runner = test_runner_create(network.model, isas.isa[i], 2, schedule);
             test_forward(&runner, &open.batch);
             run_guarded(&runner, &open, TEST_SIDE_END);
             run_guarded(&runner, &open, TEST_SIDE_BEGIN);
-            test_runner_free(&runner);
         }
-    test_batch_free(&open);
-    test_network_free(&network);
 }
 
-START_TEST(guarded_arrays)
+TEST(guarded_arrays)
 {
     uint64_t random = test_seed();
     for (size_t j = 0; j < WIDTHS; j++)
         for (size_t k = 0; k < WIDTHS; k += test_by_depth(5, 3, 1)) {
-            const sluice_shape shape = {TEST_SHAPE,          .layers = 1,         .directions = 1 + j % 2,
-                                        .inputs = widths[k], .hidden = widths[j], .classes = widths[(j + k) % WIDTHS],
+            const sluice_shape shape = {TEST_LDIH(1, 1 + j % 2, widths[k], widths[j]), .classes = widths[(j + k) % WIDTHS],
                                         .has_bias = 1};
             run_shape(&shape, 1 + (j + k) % 8, 3, (unsigned)k % 4, &random);
         }
 }
-END_TEST
 
-START_TEST(guarded_tokens_and_layers)
+TEST(guarded_tokens_and_layers)
 {
     uint64_t random = test_seed();
     for (size_t j = 0; j < WIDTHS; j++) {
-        const sluice_shape shape = {TEST_SHAPE,  .layers = 1 + j % 3, .directions = 2 - j % 2,
-                                    .inputs = 3, .hidden = widths[j], .vocabulary = 13};
+        const sluice_shape shape = {TEST_LDIH(1 + j % 3, 2 - j % 2, 3, widths[j]), .vocabulary = 13};
         run_shape(&shape, 5, 4, TEST_RAGGED | TEST_STATES, &random);
     }
 }
-END_TEST
 
 /* No rows, no steps, no rows with steps: nothing may be touched at all. */
-START_TEST(empty_batches)
+TEST_LOOP(empty_batches, 0, 3)
 {
     static const size_t sizes[][2] = {{0, 0}, {0, 5}, {3, 0}}; /* N, T */
     uint64_t random = test_seed();
     for (unsigned what = 0; what < 4; what++) {
-        const sluice_shape shape = {TEST_SHAPE,  .layers = 2,  .directions = 2, .inputs = 3,
-                                    .hidden = 5, .classes = 2, .has_bias = 1};
+        const sluice_shape shape = {TEST_LDIH(2, 2, 3, 5), .classes = 2, .has_bias = 1};
         run_shape(&shape, sizes[_i][0], sizes[_i][1], what, &random);
     }
 }
-END_TEST
 
 /* What lies past a row's end in x, and before its start, is not read: each row's steps end at a forbidden page. */
-START_TEST(rows_end_at_pages)
+TEST(rows_end_at_pages)
 {
-    const sluice_shape shape = {TEST_SHAPE, .layers = 1, .directions = 2, .inputs = 7, .hidden = 9, .has_bias = 1};
+    const sluice_shape shape = {TEST_LDIH(1, 2, 7, 9), .has_bias = 1};
     enum { ROWS = 8, STEPS = 6 };
     uint64_t random = test_seed();
-    test_network network = test_network_random(&shape, 1.0f, &random);
-    test_batch open = test_batch_random(&shape, ROWS, STEPS, TEST_RAGGED, &random);
+    OWNED(test_network) network = test_network_random(&shape, 1.0f, &random);
+    OWNED(test_batch) open = test_batch_random(&shape, ROWS, STEPS, TEST_RAGGED, &random);
     float *rows[ROWS];
     size_t offsets[ROWS];
     uintptr_t base = UINTPTR_MAX;
@@ -141,41 +109,32 @@ START_TEST(rows_end_at_pages)
     sluice_batch guarded_rows = open.batch;
     guarded_rows.x = (const float *)base;
     guarded_rows.x_offsets = test_guard_copy(offsets, sizeof offsets, TEST_SIDE_END);
-    test_batch got = test_batch_pick(&shape, &open, 0, ROWS);
+    OWNED(test_batch) got = test_batch_pick(&shape, &open, 0, ROWS);
     guarded_rows.y = got.y;
     guarded_rows.hn = got.hn;
     guarded_rows.cn = got.cn;
-    sluice_isa isas[TEST_MOST_ISAS];
-    const size_t count = test_isas(isas);
-    for (size_t i = 0; i < count; i++)
+    const test_isa_list isas = test_isas();
+    for (size_t i = 0; i < isas.count; i++)
         for (sluice_schedule schedule = SLUICE_SCHEDULE_ROWS; schedule <= SLUICE_SCHEDULE_UNITS; schedule++) {
-            test_runner runner = test_runner_create(network.model, isas[i], 2, schedule);
+            OWNED(test_runner) runner = test_runner_create(network.model, isas.isa[i], 2, schedule);
             test_batch_prefill(&got);
             test_forward(&runner, &open.batch);
             test_forward(&runner, &guarded_rows);
             test_same_outputs(&got, &open, runner.name);
-            test_runner_free(&runner);
         }
-    for (size_t n = 0; n < ROWS; n++)
-        test_guard_free(rows[n], (size_t)open.lengths[n] * shape.inputs * sizeof(float));
-    test_guard_free((void *)guarded_rows.x_offsets, sizeof offsets);
-    test_batch_free(&got);
-    test_batch_free(&open);
-    test_network_free(&network);
+    test_guard_free_all();
 }
-END_TEST
 
 /* Floats at every place within a cache line: no array needs more than its type's alignment. */
-START_TEST(any_alignment)
+TEST(any_alignment)
 {
-    const sluice_shape shape = {TEST_SHAPE, .layers = 1, .directions = 2, .inputs = 16, .hidden = 32, .classes = 16, .has_bias = 1};
+    const sluice_shape shape = {TEST_LDIH(1, 2, 16, 32), .classes = 16, .has_bias = 1};
     uint64_t random = test_seed();
-    test_network network = test_network_random(&shape, 1.0f, &random);
-    test_batch open = test_batch_random(&shape, 6, 4, TEST_STATES, &random);
-    sluice_isa isas[TEST_MOST_ISAS];
-    const size_t count = test_isas(isas);
-    for (size_t i = 0; i < count; i++) {
-        test_runner runner = test_runner_create(network.model, isas[i], 2, SLUICE_SCHEDULE_AUTO);
+    OWNED(test_network) network = test_network_random(&shape, 1.0f, &random);
+    OWNED(test_batch) open = test_batch_random(&shape, 6, 4, TEST_STATES, &random);
+    const test_isa_list isas = test_isas();
+    for (size_t i = 0; i < isas.count; i++) {
+        OWNED(test_runner) runner = test_runner_create(network.model, isas.isa[i], 2, SLUICE_SCHEDULE_AUTO);
         test_forward(&runner, &open.batch);
         for (size_t shift = 0; shift < 16; shift++) {
             const size_t counts[] = {open.x_count,     open.state_count, open.state_count, open.y_count,
@@ -201,23 +160,5 @@ START_TEST(any_alignment)
             for (size_t j = 0; j < 7; j++)
                 free(blocks[j]);
         }
-        test_runner_free(&runner);
     }
-    test_batch_free(&open);
-    test_network_free(&network);
-}
-END_TEST
-
-int main(void)
-{
-    test_begin();
-    Suite *suite = suite_create("bounds");
-    TCase *tcase = tcase_create("bounds");
-    tcase_add_test(tcase, guarded_arrays);
-    tcase_add_test(tcase, guarded_tokens_and_layers);
-    tcase_add_loop_test(tcase, empty_batches, 0, 3);
-    tcase_add_test(tcase, rows_end_at_pages);
-    tcase_add_test(tcase, any_alignment);
-    suite_add_tcase(suite, tcase);
-    return test_run(suite);
 }

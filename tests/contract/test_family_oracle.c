@@ -144,13 +144,12 @@ static double limited(double x, double limit)
 START_TEST(cell_by_hand)
 {
     const float w[] = {0.5f, -0.25f, 1.0f, 0.75f, -2.0f, 0.5f, 0.25f, 0.5f}, u[] = {0.125f, 0.5f, -0.5f, 0.25f};
-    const float b[] = {0.25f, -0.5f, 0.125f, 1.0f}, p[] = {0.5f, -0.75f, 1.25f}, w_p = 3.0f, b_p = -0.5f, h1 = 0.5f, c1 = -1.0f,
+    const float b[] = {0.25f, -0.75f, 0.125f, 1.0f}, p[] = {0.5f, -0.75f, 1.25f}, w_p = 3.0f, b_p = -0.5f, h1 = 0.5f, c1 = -1.0f,
                 other = 9.0f;
     sluice_cell cell = {.struct_size = sizeof cell,
                         .parts = SLUICE_PART_BIAS | SLUICE_PART_PEEPHOLES | SLUICE_PART_PROJECTION_BIAS | SLUICE_PART_INITIAL_STATE,
                         .forget_bias = 0.5f,
                         .gate_clip = 0.75f,
-                        .cell_clip = 0.875f,
                         .projection_clip = 0.0625f};
     const sluice_layer layer = {
         .struct_size = sizeof layer, .kind = SLUICE_LAYER_LSTM, .units = 1, .projection = 1, .cells = &cell};
@@ -165,7 +164,7 @@ START_TEST(cell_by_hand)
     add(&parameters, 0, SLUICE_TENSOR_INITIAL_H, 1, &h1);
     add(&parameters, 0, SLUICE_TENSOR_INITIAL_C, 1, &c1);
     test_family_batch batch = {.steps = 1, .rows = 1, .x = by_hand_x};
-    for (int j = 0; j < 8; j++) {
+    for (int j = 0; j < 16; j++) {
         batch.h0 = j & 1 ? &h1 : NULL; /* instead of what was learned */
         batch.c0 = j & 2 ? &c1 : NULL;
         parameters.list[6].values = j & 1 ? &other : &h1;
@@ -173,14 +172,16 @@ START_TEST(cell_by_hand)
         const bool is_clipped = j & 1, is_coupled = j & 2, is_unclipped = j & 4;
         cell.coupled = is_coupled;
         cell.output_unclipped = is_unclipped;
+        cell.cell_clip = j & 8 ? 0.78125f : 0.0f;
         cell.projection_clip = is_clipped ? 0.0625f : 0.0f;
-        const double a_i = 0.25 + 0.25 + 0.0625 + 0.25 - 0.5, a_f = 0.5 - 0.75 - 0.5 + 0.25 + 0.75 + 0.5;
+        const double a_i = 0.25 + 0.25 + 0.0625 + 0.25 - 0.5, a_f = 0.5 - 0.75 - 0.75 + 0.25 + 0.75 + 0.5;
         const double i = 1 / (1 + exp(-limited(a_i, 0.75))), f = is_coupled ? 1 - i : 1 / (1 + exp(-limited(a_f, 0.75)));
         const double g = tanh(limited(-1.0 - 0.5 + 0.125 - 0.25, 0.75));
-        const double c = limited(-f + i * g, 0.875), o = 1 / (1 + exp(-limited(0.125 - 0.5 + 1.0 + 0.125 + 1.25 * c, 0.75)));
+        const double c = limited(-f + i * g, j & 8 ? 0.78125 : 2),
+                     o = 1 / (1 + exp(-limited(0.125 - 0.5 + 1.0 + 0.125 + 1.25 * c, 0.75)));
         const double m = o * tanh(is_unclipped ? c : limited(c, 0.75)), h = 3.0 * m - 0.5;
         test_family family = test_family_run(&network, parameters.list, parameters.count, &batch);
-        ck_assert(fabs(-f + i * g) > 0.75);
+        ck_assert(-f + i * g < -0.78125);
         ck_assert_double_eq_tol(family.cn[0], c, 1e-15);
         ck_assert_double_eq_tol(family.hn[0], is_clipped ? limited(h, 0.0625) : h, 1e-15);
         ck_assert_double_eq(family.steps[0][0], family.hn[0]);

@@ -56,21 +56,9 @@ static void run_all(sluice_isa isa)
     ck_assert_msg(worst <= torch_worst, "%s: largest error %.3g, torch float32's %.3g", isa_name, worst, torch_worst);
 }
 
-START_TEST(no_worse_than_torch)
+TEST(no_worse_than_torch)
 {
-    sluice_isa isas[TEST_MOST_ISAS];
-    const size_t count = test_isas(isas);
-    for (size_t j = 0; j < count; j++)
-        run_all(isas[j]);
-}
-END_TEST
-
-int main(void)
-{
-    test_begin();
-    Suite *suite = suite_create("golden");
-    TCase *tcase = tcase_create("torch");
-    tcase_add_test(tcase, no_worse_than_torch);
-    suite_add_tcase(suite, tcase);
-    return test_run(suite);
+    const test_isa_list isas = test_isas();
+    for (size_t j = 0; j < isas.count; j++)
+        run_all(isas.isa[j]);
 }

@@ -91,11 +91,10 @@ static sluice_engine *make_engine(const network *n, int training)
                                     .head_bias = n->parts[HEAD_BIAS_IN].at};
     const sluice_engine_options options = {.struct_size = sizeof options, .gemm = SLUICE_GEMM_FUSED, .training = training};
     sluice_error error = {0};
-    sluice_model *model = NULL;
+    OWNED_HANDLE(sluice_model) model = NULL;
     sluice_engine *engine = NULL;
     succeed(n, sluice_model_create(&weights, &model, &error), &error);
     succeed(n, sluice_engine_create(model, &options, &engine, &error), &error);
-    sluice_model_destroy(model);
     return engine;
 }
 
@@ -162,12 +161,11 @@ static hashes run(const network *n)
 
     const sluice_tape_options options = {.struct_size = sizeof options, .recompute = n->recompute};
     sluice_error error = {0};
-    sluice_tape *tape = NULL;
+    OWNED_HANDLE(sluice_tape) tape = NULL;
     engine = make_engine(n, 1);
     succeed(n, sluice_tape_create(engine, &options, &tape, &error), &error);
     forward(n, engine, tape, &found.forward);
     backward(n, tape, &found.gradient);
-    sluice_tape_destroy(tape);
     sluice_engine_destroy(engine);
     return found;
 }
@@ -336,7 +334,7 @@ static int renew(const char *path)
 
 /* ---- The test ---- */
 
-START_TEST(hashes_are_as_recorded)
+TEST_LOOP(hashes_are_as_recorded, 0, NETWORKS)
 {
     const sluice_environment machine = look();
     const section *gradients = find_section(&wanted, &machine);
@@ -352,7 +350,6 @@ START_TEST(hashes_are_as_recorded)
                                                     : " (DIFFERS)");
     free_network(n);
 }
-END_TEST
 
 int main(int argc, char **argv)
 {
@@ -371,10 +368,5 @@ int main(int argc, char **argv)
         printf("skipped: gradients, of which %s has no hashes for BLIS %s, configuration %s\n", path, machine.blis_version,
                machine.blis_config);
     writes = false;
-    Suite *suite = suite_create("network_hashes");
-    TCase *tcase = tcase_create("hashes");
-    tcase_set_timeout(tcase, 0); /* the scalar kernels are slow */
-    tcase_add_loop_test(tcase, hashes_are_as_recorded, 0, NETWORKS);
-    suite_add_tcase(suite, tcase);
-    return test_run(suite);
+    return test_run(test_suite());
 }

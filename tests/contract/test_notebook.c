@@ -20,7 +20,7 @@ typedef struct cell {
 
 static cell make_cell(uint64_t *random)
 {
-    const sluice_shape shape = {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 1, .hidden = 1, .has_bias = 1};
+    const sluice_shape shape = {TEST_LDIH(1, 1, 1, 1), .has_bias = 1};
     cell made = {.network = test_network_create(&shape), .x = test_uniform(random)};
     for (size_t j = 0; j < 12; j++) /* b_hh stays 0: the equations have one b */
         made.network.floats[j] = test_uniform(random);
@@ -77,9 +77,8 @@ static double check_cell(cell *made, sluice_isa isa, double *worst_ulp)
     sluice_batch batch = {.struct_size = sizeof batch, .steps = 1, .rows = 1, .x = &made->x, .hn = &made->h, .cn = &made->c};
     const sluice_engine_options options = test_options(isa, 1, SLUICE_SCHEDULE_AUTO);
     test_run_once(made->network.model, &options, &batch);
-    test_oracle oracle = test_oracle_run(&made->network.weights, &batch);
+    OWNED(test_oracle) oracle = test_oracle_run(&made->network.weights, &batch);
     const double c = oracle.cn[0], h = oracle.hn[0];
-    test_oracle_free(&oracle);
     ck_assert_msg(made->c != 0.0f && made->h != 0.0f, "a cell answers zero: (c, h) = (%g, %g)", (double)made->c, (double)made->h);
     const double e_c = fabs(made->c - c) / c, e_h = fabs(made->h - h) / h;
     const bounds allowed = bound(made, c);
@@ -91,33 +90,21 @@ static double check_cell(cell *made, sluice_isa isa, double *worst_ulp)
     return fmax(e_c / allowed.c, e_h / allowed.h);
 }
 
-START_TEST(a_hundred_cells)
+TEST(a_hundred_cells)
 {
-    sluice_isa isas[TEST_MOST_ISAS];
-    const size_t count = test_isas(isas);
-    for (size_t i = 0; i < count; i++) {
+    const test_isa_list isas = test_isas();
+    for (size_t i = 0; i < isas.count; i++) {
         uint64_t random = test_seed();
         double worst = 0.0, worst_ulp = 0.0, least_h = INFINITY, largest_h = 0.0;
         for (size_t j = 0; j < CELLS; j++) {
             cell made = make_cell(&random);
-            worst = fmax(worst, check_cell(&made, isas[i], &worst_ulp));
+            worst = fmax(worst, check_cell(&made, isas.isa[i], &worst_ulp));
             least_h = fmin(least_h, made.h);
             largest_h = fmax(largest_h, made.h);
             test_network_free(&made.network);
         }
         printf("%s: a hundred cells, h from %.3f to %.3f; largest error %.2f ULP, %.2f of its bound\n",
-               sluice_isa_get_name(isas[i]), least_h, largest_h, worst_ulp, worst);
+               sluice_isa_get_name(isas.isa[i]), least_h, largest_h, worst_ulp, worst);
         ck_assert_msg(largest_h > least_h, "every cell answers the same");
     }
-}
-END_TEST
-
-int main(void)
-{
-    test_begin();
-    Suite *suite = suite_create("notebook");
-    TCase *tcase = tcase_create("notebook");
-    tcase_add_test(tcase, a_hundred_cells);
-    suite_add_tcase(suite, tcase);
-    return test_run(suite);
 }

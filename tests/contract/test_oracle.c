@@ -20,30 +20,28 @@ static double distance(const double *got, const double *want, size_t count)
     return worst;
 }
 
-START_TEST(agrees_with_torch)
+TEST(agrees_with_torch)
 {
     double worst = 0.0;
     for (size_t j = 0; j < GOLDEN_COUNT; j++) {
         golden_case golden = golden_load(golden_names[j]);
-        test_oracle oracle = test_oracle_run(&golden.network.weights, &golden.batch.batch);
+        OWNED(test_oracle) oracle = test_oracle_run(&golden.network.weights, &golden.batch.batch);
         const double *const got[GOLDEN_OUTPUTS] = {oracle.y, oracle.hn, oracle.cn, oracle.logits};
         for (size_t k = 0; k < GOLDEN_OUTPUTS; k++) {
             const double error = distance(got[k], golden.want[k], golden.counts[k]);
             ck_assert_msg(error <= agreement, "%s: %s differs by %.3g", golden_names[j], golden_outputs[k], error);
             worst = fmax(worst, error);
         }
-        test_oracle_free(&oracle);
         golden_free(&golden);
     }
     printf("largest difference between the oracle and torch in float64: %.3g\n", worst);
 }
-END_TEST
 
 /* One unit, one input, one step: the six equations written out with numbers. */
-START_TEST(one_cell_by_hand)
+TEST(one_cell_by_hand)
 {
-    const sluice_shape shape = {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 1, .hidden = 1, .has_bias = 1};
-    test_network network = test_network_create(&shape);
+    const sluice_shape shape = {TEST_LDIH(1, 1, 1, 1), .has_bias = 1};
+    OWNED(test_network) network = test_network_create(&shape);
     /* W, U, b_ih, b_hh of the gates i, f, g, o: exact in binary */
     const float values[16] = {0.5f,  -0.25f, 1.0f,   0.75f, 0.125f, 0.5f,  -0.5f, 0.25f,
                               0.25f, 0.5f,   0.125f, -1.0f, 0.0f,   0.25f, 0.5f,  0.125f};
@@ -55,69 +53,58 @@ START_TEST(one_cell_by_hand)
     const double g = tanh(2.0 - 0.25 + 0.125 + 0.5);
     const double o = 1 / (1 + exp(-(1.5 + 0.125 - 1.0 + 0.125)));
     const double c = f * -1.0 + i * g;
-    test_oracle oracle = test_oracle_run(&network.weights, &batch);
+    OWNED(test_oracle) oracle = test_oracle_run(&network.weights, &batch);
     ck_assert_double_eq_tol(oracle.cn[0], c, 1e-15);
     ck_assert_double_eq_tol(oracle.hn[0], o * tanh(c), 1e-15);
     ck_assert_double_eq(oracle.y[0], oracle.hn[0]);
-    test_oracle_free(&oracle);
-    test_network_free(&network);
 }
-END_TEST
 
 /* All weights zero: i = f = o = 1/2, g = 0, so that c halves at every step, and the head answers its bias. */
-START_TEST(zero_weights_halve_the_state)
+TEST(zero_weights_halve_the_state)
 {
-    const sluice_shape shape = {TEST_SHAPE, .layers = 2, .directions = 2, .inputs = 3, .hidden = 2, .classes = 1};
+    const sluice_shape shape = {TEST_LDIH(2, 2, 3, 2), .classes = 1};
     uint64_t random = test_seed();
-    test_network network = test_network_create(&shape);
+    OWNED(test_network) network = test_network_create(&shape);
     network.floats[network.count - 1] = 7.0f; /* the head's bias */
-    test_batch made = test_batch_random(&shape, 3, 4, TEST_STATES | TEST_RAGGED, &random);
-    test_oracle oracle = test_oracle_run(&network.weights, &made.batch);
+    OWNED(test_batch) made = test_batch_random(&shape, 3, 4, TEST_STATES | TEST_RAGGED, &random);
+    OWNED(test_oracle) oracle = test_oracle_run(&network.weights, &made.batch);
     for (size_t j = 0; j < made.state_count; j++) {
         const size_t n = j / shape.hidden % made.batch.rows;
         ck_assert_double_eq(oracle.cn[j], ldexp(made.c0[j], -(int)made.lengths[n]));
     }
     for (size_t n = 0; n < 3; n++)
         ck_assert_double_eq(oracle.logits[n], 7.0);
-    test_oracle_free(&oracle);
-    test_batch_free(&made);
-    test_network_free(&network);
 }
-END_TEST
 
 /* The reverse direction of a row is the forward direction of the row turned round. */
-START_TEST(reverse_is_forward_turned_round)
+TEST(reverse_is_forward_turned_round)
 {
-    const sluice_shape shape = {TEST_SHAPE, .layers = 1, .directions = 2, .inputs = 2, .hidden = 3, .has_bias = 1};
+    const sluice_shape shape = {TEST_LDIH(1, 2, 2, 3), .has_bias = 1};
     uint64_t random = test_seed();
-    test_network network = test_network_create(&shape);
+    OWNED(test_network) network = test_network_create(&shape);
     const size_t half = network.count / 2;
     for (size_t j = 0; j < half; j++)
         network.floats[j] = network.floats[half + j] = test_uniform(&random) - 0.5f;
-    test_batch made = test_batch_random(&shape, 1, 5, 0, &random), turned = test_batch_random(&shape, 1, 5, 0, &random);
+    OWNED(test_batch) made = test_batch_random(&shape, 1, 5, 0, &random);
+    OWNED(test_batch) turned = test_batch_random(&shape, 1, 5, 0, &random);
     for (size_t t = 0; t < 5; t++)
         memcpy(turned.x + t * 2, made.x + (4 - t) * 2, 2 * sizeof(float));
-    test_oracle one = test_oracle_run(&network.weights, &made.batch), other = test_oracle_run(&network.weights, &turned.batch);
+    OWNED(test_oracle) one = test_oracle_run(&network.weights, &made.batch);
+    OWNED(test_oracle) other = test_oracle_run(&network.weights, &turned.batch);
     for (size_t t = 0; t < 5; t++)
         for (size_t u = 0; u < 3; u++)
             ck_assert_double_eq(one.y[t * 6 + 3 + u], other.y[(4 - t) * 6 + u]);
-    test_oracle_free(&one);
-    test_oracle_free(&other);
-    test_batch_free(&made);
-    test_batch_free(&turned);
-    test_network_free(&network);
 }
-END_TEST
 
 /* Strides, offsets and padding are ways of finding the same numbers. */
-START_TEST(strides_and_offsets)
+TEST(strides_and_offsets)
 {
-    const sluice_shape shape = {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 3, .hidden = 2, .has_bias = 1};
+    const sluice_shape shape = {TEST_LDIH(1, 1, 3, 2), .has_bias = 1};
     uint64_t random = test_seed();
-    test_network network = test_network_create(&shape);
+    OWNED(test_network) network = test_network_create(&shape);
     for (size_t j = 0; j < network.count; j++)
         network.floats[j] = test_uniform(&random) - 0.5f;
-    test_batch made = test_batch_random(&shape, 2, 4, 0, &random);
+    OWNED(test_batch) made = test_batch_random(&shape, 2, 4, 0, &random);
     float step_first[4 * 2 * 3], shuffled[2 * 4 * 3];
     for (size_t n = 0; n < 2; n++)
         for (size_t t = 0; t < 4; t++) {
@@ -131,27 +118,10 @@ START_TEST(strides_and_offsets)
     strided.x_step_stride = 6;
     offset.x = shuffled;
     offset.x_offsets = offsets;
-    test_oracle want = test_oracle_run(&network.weights, &made.batch);
+    OWNED(test_oracle) want = test_oracle_run(&network.weights, &made.batch);
     test_oracle got[2] = {test_oracle_run(&network.weights, &strided), test_oracle_run(&network.weights, &offset)};
     for (size_t j = 0; j < 2; j++) {
         ck_assert_mem_eq(got[j].y, want.y, made.y_count * sizeof(double));
         test_oracle_free(got + j);
     }
-    test_oracle_free(&want);
-    test_batch_free(&made);
-    test_network_free(&network);
-}
-END_TEST
-
-int main(void)
-{
-    Suite *suite = suite_create("oracle");
-    TCase *tcase = tcase_create("oracle");
-    tcase_add_test(tcase, agrees_with_torch);
-    tcase_add_test(tcase, one_cell_by_hand);
-    tcase_add_test(tcase, zero_weights_halve_the_state);
-    tcase_add_test(tcase, reverse_is_forward_turned_round);
-    tcase_add_test(tcase, strides_and_offsets);
-    suite_add_tcase(suite, tcase);
-    return test_run(suite);
 }

@@ -8,7 +8,7 @@
 
 enum { ROWS = 21, STEPS = 13 };
 
-static const sluice_shape both = {TEST_SHAPE, .layers = 2, .directions = 2, .inputs = 5, .hidden = 19, .classes = 4, .has_bias = 1};
+static const sluice_shape both = {TEST_LDIH(2, 2, 5, 19), .classes = 4, .has_bias = 1};
 
 /* How the lengths of a batch are chosen. */
 typedef enum pattern { ALL_ZERO, ALL_FULL, ALL_ONE, RISING, FALLING, ONE_LONG, ONE_SHORT, ALTERNATING, PATTERNS } pattern;
@@ -38,60 +38,56 @@ static int64_t length_of(pattern as, size_t n)
 /* A runner of every instruction set, schedule and a few thread counts. */
 static void with_runners(const sluice_model *model, void (*visit)(const test_runner *, void *), void *context)
 {
-    sluice_isa isas[TEST_MOST_ISAS];
-    const size_t count = test_isas(isas);
-    for (size_t i = 0; i < count; i++)
+    const test_isa_list isas = test_isas();
+    for (size_t i = 0; i < isas.count; i++)
         for (sluice_schedule schedule = SLUICE_SCHEDULE_AUTO; schedule <= SLUICE_SCHEDULE_HOIST; schedule++)
             for (unsigned threads = 1; threads <= 5; threads += 2) {
-                test_runner runner = test_runner_create(model, isas[i], threads, schedule);
+                OWNED(test_runner) runner = test_runner_create(model, isas.isa[i], threads, schedule);
                 visit(&runner, context);
-                test_runner_free(&runner);
             }
 }
 
 typedef struct scene {
     test_batch batch;
-    test_batch *rows; /* the reference of each */
+    test_rows rows; /* the reference of each */
 } scene;
 
 static void run_scene(const test_runner *runner, void *context)
 {
     scene *made = context;
-    test_against(runner, &both, &made->batch, made->rows, 0, ROWS);
+    test_against(runner, &both, &made->batch, &made->rows, 0);
 }
 
 /* Every row equals itself run alone with exactly its own steps, and y is zero behind it. */
-START_TEST(each_row_as_if_alone)
+TEST_LOOP(each_row_as_if_alone, 0, PATTERNS)
 {
     uint64_t random = test_seed() + (uint64_t)_i;
-    test_network network = test_network_random(&both, 1.5f, &random);
+    OWNED(test_network) network = test_network_random(&both, 1.5f, &random);
     for (unsigned states = 0; states <= TEST_STATES; states += TEST_STATES) {
         scene made = {.batch = test_batch_random(&both, ROWS, STEPS, TEST_RAGGED | states, &random)};
         for (size_t n = 0; n < ROWS; n++)
             made.batch.lengths[n] = length_of((pattern)_i, n);
         made.rows = test_reference(&both, network.model, &made.batch);
         with_runners(network.model, run_scene, &made);
-        test_reference_free(made.rows, ROWS);
+        test_rows_free(&made.rows);
         test_batch_free(&made.batch);
     }
-    test_network_free(&network);
 }
-END_TEST
 
 /* A row of length 0 yields its initial state, zeros in y, and the head of that state. */
-START_TEST(length_zero)
+TEST(length_zero)
 {
     uint64_t random = test_seed();
-    test_network network = test_network_random(&both, 1.0f, &random);
-    test_batch batch = test_batch_random(&both, ROWS, STEPS, TEST_RAGGED | TEST_STATES, &random);
+    OWNED(test_network) network = test_network_random(&both, 1.0f, &random);
+    OWNED(test_batch) batch = test_batch_random(&both, ROWS, STEPS, TEST_RAGGED | TEST_STATES, &random);
     memset(batch.lengths, 0, ROWS * sizeof *batch.lengths);
-    test_runner runner = test_runner_create(network.model, SLUICE_ISA_AUTO, 2, SLUICE_SCHEDULE_AUTO);
+    OWNED(test_runner) runner = test_runner_create(network.model, SLUICE_ISA_AUTO, 2, SLUICE_SCHEDULE_AUTO);
     test_forward(&runner, &batch.batch);
     test_same_bits(batch.hn, batch.h0, batch.state_count, "hn");
     test_same_bits(batch.cn, batch.c0, batch.state_count, "cn");
     for (size_t j = 0; j < batch.y_count; j++)
         ck_assert_msg(batch.y[j] == 0.0f, "y[%zu] is %g", j, (double)batch.y[j]);
-    test_oracle oracle = test_oracle_run(&network.weights, &batch.batch);
+    OWNED(test_oracle) oracle = test_oracle_run(&network.weights, &batch.batch);
     /* a chain of 38 products below 1/4: 38 * 38/4 * 2^-24 */
     ck_assert_double_le(test_max_error(batch.logits, oracle.logits, batch.logits_count), 38 * 38 / 4.0 * 0x1p-24);
 
@@ -102,28 +98,22 @@ START_TEST(length_zero)
         ck_assert(batch.hn[j] == 0.0f && batch.cn[j] == 0.0f);
     for (size_t n = 0; n < ROWS; n++)
         test_same_bits(batch.logits + n * both.classes, network.weights.head_bias, both.classes, "logits of a zero state");
-    test_oracle_free(&oracle);
-    test_runner_free(&runner);
-    test_batch_free(&batch);
-    test_network_free(&network);
 }
-END_TEST
 
 /* Such a row hands on whatever its initial state is, NaN payloads and all; the head, which computes, answers the one NaN. */
-START_TEST(length_zero_of_nan)
+TEST(length_zero_of_nan)
 {
     uint64_t random = test_seed();
-    test_network network = test_network_random(&both, 1.0f, &random);
-    test_batch batch = test_batch_random(&both, 3, 2, TEST_RAGGED | TEST_STATES, &random);
+    OWNED(test_network) network = test_network_random(&both, 1.0f, &random);
+    OWNED(test_batch) batch = test_batch_random(&both, 3, 2, TEST_RAGGED | TEST_STATES, &random);
     memset(batch.lengths, 0, 3 * sizeof *batch.lengths);
     const uint32_t payloads[] = {UINT32_C(0x7fc12345), UINT32_C(0xffe54321)}, one_nan = UINT32_C(0xffc00000);
     for (size_t k = 0; k < 4; k++) /* row 1, every layer and direction */
         for (size_t j = 0; j < 2; j++)
             memcpy(batch.h0 + (k * 3 + 1) * both.hidden + 3 + j, payloads + j, sizeof(float));
-    sluice_isa isas[TEST_MOST_ISAS];
-    const size_t count = test_isas(isas);
-    for (size_t i = 0; i < count; i++) {
-        test_runner runner = test_runner_create(network.model, isas[i], 2, SLUICE_SCHEDULE_AUTO);
+    const test_isa_list isas = test_isas();
+    for (size_t i = 0; i < isas.count; i++) {
+        OWNED(test_runner) runner = test_runner_create(network.model, isas.isa[i], 2, SLUICE_SCHEDULE_AUTO);
         test_batch_prefill(&batch);
         test_forward(&runner, &batch.batch);
         test_same_bits(batch.hn, batch.h0, batch.state_count, "hn");
@@ -132,19 +122,15 @@ START_TEST(length_zero_of_nan)
             ck_assert_msg(j / both.classes == 1 ? memcmp(batch.logits + j, &one_nan, sizeof one_nan) == 0
                                                 : isfinite(batch.logits[j]),
                           "%s: logits[%zu]", runner.name, j);
-        test_runner_free(&runner);
     }
-    test_batch_free(&batch);
-    test_network_free(&network);
 }
-END_TEST
 
 /* T = 0: as if every length were 0. N = 0: nothing. */
-START_TEST(no_steps_and_no_rows)
+TEST(no_steps_and_no_rows)
 {
     uint64_t random = test_seed();
-    test_network network = test_network_random(&both, 1.0f, &random);
-    test_runner runner = test_runner_create(network.model, SLUICE_ISA_AUTO, 2, SLUICE_SCHEDULE_AUTO);
+    OWNED(test_network) network = test_network_random(&both, 1.0f, &random);
+    OWNED(test_runner) runner = test_runner_create(network.model, SLUICE_ISA_AUTO, 2, SLUICE_SCHEDULE_AUTO);
     test_batch none = test_batch_random(&both, ROWS, 0, TEST_STATES, &random);
     test_forward(&runner, &none.batch);
     test_same_bits(none.hn, none.h0, none.state_count, "hn");
@@ -157,117 +143,80 @@ START_TEST(no_steps_and_no_rows)
     const sluice_batch empty = {.struct_size = sizeof empty};
     test_forward(&runner, &empty); /* no arrays either */
     test_batch_free(&none);
-    test_runner_free(&runner);
-    test_network_free(&network);
 }
-END_TEST
 
 /* The reverse direction begins at the row's own last step: its first output there is one cell of that step from the initial
  * state. */
-START_TEST(reverse_begins_at_the_end_of_the_row)
+TEST(reverse_begins_at_the_end_of_the_row)
 {
-    const sluice_shape shape = {TEST_SHAPE, .layers = 1, .directions = 2, .inputs = 4, .hidden = 9, .has_bias = 1};
+    const sluice_shape shape = {TEST_LDIH(1, 2, 4, 9), .has_bias = 1};
     uint64_t random = test_seed();
-    test_network network = test_network_random(&shape, 1.0f, &random);
-    test_batch batch = test_batch_random(&shape, ROWS, STEPS, TEST_RAGGED, &random);
-    test_runner runner = test_runner_create(network.model, SLUICE_ISA_AUTO, 2, SLUICE_SCHEDULE_AUTO);
+    OWNED(test_network) network = test_network_random(&shape, 1.0f, &random);
+    OWNED(test_batch) batch = test_batch_random(&shape, ROWS, STEPS, TEST_RAGGED, &random);
+    OWNED(test_runner) runner = test_runner_create(network.model, SLUICE_ISA_AUTO, 2, SLUICE_SCHEDULE_AUTO);
     test_forward(&runner, &batch.batch);
     for (size_t n = 0; n < ROWS; n++) {
         if (batch.lengths[n] == 0)
             continue;
         const size_t last = n * STEPS + (size_t)batch.lengths[n] - 1;
-        test_batch one = test_batch_random(&shape, 1, 1, 0, &random);
+        OWNED(test_batch) one = test_batch_random(&shape, 1, 1, 0, &random);
         memcpy(one.x, batch.x + last * shape.inputs, shape.inputs * sizeof(float));
         test_forward(&runner, &one.batch);
         test_same_bits(batch.y + last * 18 + 9, one.y + 9, 9, "the reverse direction's first output");
         test_same_bits(batch.hn + (ROWS + n) * 9, batch.y + n * STEPS * 18 + 9, 9, "the reverse direction's hn: its step 0");
         test_same_bits(batch.hn + n * 9, batch.y + last * 18, 9, "the forward direction's hn: its last step");
-        test_batch_free(&one);
     }
-    test_runner_free(&runner);
-    test_batch_free(&batch);
-    test_network_free(&network);
 }
-END_TEST
 
 static void run_padded(const test_runner *runner, void *context)
 {
     scene *made = context;
-    test_against(runner, &both, &made->batch, made->rows, 0, ROWS);
+    test_against(runner, &both, &made->batch, &made->rows, 0);
     ck_assert_msg(!isnan(made->batch.y[0]) && !isnan(made->batch.logits[0]), "padding reached the result");
 }
 
 /* Past a row's end x may hold anything; NaN shows if it is used. (test_bounds.c has it unreadable.) */
-START_TEST(padding_is_not_used)
+TEST(padding_is_not_used)
 {
     uint64_t random = test_seed();
-    test_network network = test_network_random(&both, 1.0f, &random);
+    OWNED(test_network) network = test_network_random(&both, 1.0f, &random);
     scene made = {.batch = test_batch_random(&both, ROWS, STEPS, TEST_RAGGED, &random)};
     made.rows = test_reference(&both, network.model, &made.batch);
     for (size_t n = 0; n < ROWS; n++)
         for (size_t j = (size_t)made.batch.lengths[n] * both.inputs; j < STEPS * both.inputs; j++)
             made.batch.x[n * STEPS * both.inputs + j] = NAN;
     with_runners(network.model, run_padded, &made);
-    test_reference_free(made.rows, ROWS);
+    test_rows_free(&made.rows);
     test_batch_free(&made.batch);
-    test_network_free(&network);
 }
-END_TEST
 
 /* Nor are the tokens there looked at, which might lie outside the vocabulary. */
-START_TEST(token_padding_is_not_used)
+TEST(token_padding_is_not_used)
 {
-    const sluice_shape shape = {TEST_SHAPE, .layers = 1, .directions = 2, .inputs = 5, .hidden = 9, .vocabulary = 7, .has_bias = 1};
+    const sluice_shape shape = {TEST_LDIH(1, 2, 5, 9), .vocabulary = 7, .has_bias = 1};
     uint64_t random = test_seed();
-    test_network network = test_network_random(&shape, 1.0f, &random);
-    test_batch batch = test_batch_random(&shape, ROWS, STEPS, TEST_RAGGED, &random);
-    test_batch *rows = test_reference(&shape, network.model, &batch);
+    OWNED(test_network) network = test_network_random(&shape, 1.0f, &random);
+    OWNED(test_batch) batch = test_batch_random(&shape, ROWS, STEPS, TEST_RAGGED, &random);
+    OWNED(test_rows) rows = test_reference(&shape, network.model, &batch);
     for (size_t n = 0; n < ROWS; n++)
         for (size_t t = (size_t)batch.lengths[n]; t < STEPS; t++)
             batch.tokens[n * STEPS + t] = n % 2 ? -1 : INT32_MAX;
-    test_runner runner = test_runner_create(network.model, SLUICE_ISA_AUTO, 2, SLUICE_SCHEDULE_AUTO);
-    test_against(&runner, &shape, &batch, rows, 0, ROWS);
-    test_runner_free(&runner);
-    test_reference_free(rows, ROWS);
-    test_batch_free(&batch);
-    test_network_free(&network);
+    OWNED(test_runner) runner = test_runner_create(network.model, SLUICE_ISA_AUTO, 2, SLUICE_SCHEDULE_AUTO);
+    test_against(&runner, &shape, &batch, &rows, 0);
 }
-END_TEST
 
 /* Lengths that are all T are as no lengths. */
-START_TEST(full_lengths_are_no_lengths)
+TEST(full_lengths_are_no_lengths)
 {
     uint64_t random = test_seed();
-    test_network network = test_network_random(&both, 1.0f, &random);
-    test_batch with = test_batch_random(&both, ROWS, STEPS, TEST_RAGGED | TEST_STATES, &random);
+    OWNED(test_network) network = test_network_random(&both, 1.0f, &random);
+    OWNED(test_batch) with = test_batch_random(&both, ROWS, STEPS, TEST_RAGGED | TEST_STATES, &random);
     for (size_t n = 0; n < ROWS; n++)
         with.lengths[n] = STEPS;
-    test_batch without = test_batch_pick(&both, &with, 0, ROWS);
+    OWNED(test_batch) without = test_batch_pick(&both, &with, 0, ROWS);
     without.batch.lengths = NULL;
-    test_runner runner = test_runner_create(network.model, SLUICE_ISA_AUTO, 2, SLUICE_SCHEDULE_AUTO);
+    OWNED(test_runner) runner = test_runner_create(network.model, SLUICE_ISA_AUTO, 2, SLUICE_SCHEDULE_AUTO);
     test_forward(&runner, &with.batch);
     test_forward(&runner, &without.batch);
     test_same_outputs(&with, &without, "lengths of T");
-    test_runner_free(&runner);
-    test_batch_free(&with);
-    test_batch_free(&without);
-    test_network_free(&network);
-}
-END_TEST
-
-int main(void)
-{
-    test_begin();
-    Suite *suite = suite_create("ragged");
-    TCase *tcase = tcase_create("ragged");
-    tcase_add_loop_test(tcase, each_row_as_if_alone, 0, PATTERNS);
-    tcase_add_test(tcase, length_zero);
-    tcase_add_test(tcase, length_zero_of_nan);
-    tcase_add_test(tcase, no_steps_and_no_rows);
-    tcase_add_test(tcase, reverse_begins_at_the_end_of_the_row);
-    tcase_add_test(tcase, padding_is_not_used);
-    tcase_add_test(tcase, token_padding_is_not_used);
-    tcase_add_test(tcase, full_lengths_are_no_lengths);
-    suite_add_tcase(suite, tcase);
-    return test_run(suite);
 }

@@ -110,12 +110,11 @@ static sluice_status run_before(const test_scene *s, const sluice_engine *engine
     sluice_status status = SLUICE_STATUS_OK;
     for (uint64_t j = 0; j < s->value[BEFORE] && !status; j++) {
         const size_t rows = test_scene_draw_small(ROWS, &random), steps = test_scene_draw_small(STEPS, &random);
-        test_batch batch = test_batch_random(&s->shape, rows, steps, TEST_RAGGED | TEST_STATES, &random);
+        OWNED(test_batch) batch = test_batch_random(&s->shape, rows, steps, TEST_RAGGED | TEST_STATES, &random);
         test_prefill(batch.x, batch.x_count);
         test_prefill(batch.h0, batch.state_count);
         test_prefill(batch.c0, batch.state_count);
         status = sluice_forward(engine, workspace, &batch.batch, error);
-        test_batch_free(&batch);
     }
     return status;
 }
@@ -124,8 +123,8 @@ static sluice_status run_engine(const test_scene *s, sluice_error *error)
 {
     const uint64_t *v = s->value;
     sluice_schedule schedule;
-    sluice_engine *engine = NULL;
-    sluice_workspace *workspace = NULL;
+    OWNED_HANDLE(sluice_engine) engine = NULL;
+    OWNED_HANDLE(sluice_workspace) workspace = NULL;
     (void)test_scene_schedule(&(const test_case){.value = {[SCHEDULE] = v[SCHEDULE]}}, &schedule);
     const sluice_engine_options options = test_options((sluice_isa)v[ISA], (unsigned)v[THREADS], schedule);
     sluice_status status = sluice_engine_create(s->network.model, &options, &engine, error);
@@ -142,8 +141,6 @@ static sluice_status run_engine(const test_scene *s, sluice_error *error)
     const sluice_batch batch = test_scene_batch(s, &s->got);
     if (!status)
         status = sluice_forward(engine, workspace, &batch, error);
-    sluice_workspace_destroy(workspace);
-    sluice_engine_destroy(engine);
     return status;
 }
 
@@ -152,7 +149,7 @@ static test_verdict run_case(const test_case *given)
     test_verdict verdict = {""};
     if (!test_scene_possible(given))
         return verdict;
-    test_scene s = test_scene_make(given);
+    OWNED(test_scene) s = test_scene_make(given);
     const sluice_batch want = test_scene_batch(&s, &s.want);
     test_plain_forward(&s.network.weights, &want);
     sluice_error error = {0};
@@ -160,7 +157,6 @@ static test_verdict run_case(const test_case *given)
         snprintf(verdict.text, sizeof verdict.text, "it is refused: %.400s", error.message);
     else
         verdict = compare_outputs(&s);
-    test_scene_free(&s);
     return verdict;
 }
 
@@ -188,7 +184,7 @@ START_TEST(random_cases)
 {
     enum { SECONDS = 120 };
     const size_t count = count_cases();
-    test_case *cases = calloc(count, sizeof *cases);
+    FREED test_case *cases = calloc(count, sizeof *cases);
     for (size_t j = 0; j < count; j++)
         cases[j] = test_scene_draw(test_seed() + j);
     test_verdict why;
@@ -205,7 +201,6 @@ START_TEST(random_cases)
         test_case_print(&test_scene_fields, &smallest, line);
         ck_abort_msg("%s\nSLUICE_TEST_CASE=\"%s\"", why.text, line);
     }
-    free(cases);
 }
 END_TEST
 
@@ -228,7 +223,7 @@ START_TEST(flipped_bits)
     test_case given;
     const char *line = "seed=7 layers=2 rows=3 steps=4 hidden=5 classes=6 directions=2 y_layout=steps y_padding=2";
     ck_assert_str_eq(test_case_parse(&test_scene_fields, line, &given).text, "");
-    test_scene s = test_scene_make(&given);
+    OWNED(test_scene) s = test_scene_make(&given);
     const sluice_batch got = test_scene_batch(&s, &s.got), want = test_scene_batch(&s, &s.want);
     test_plain_forward(&s.network.weights, &got);
     test_plain_forward(&s.network.weights, &want);
@@ -251,7 +246,6 @@ START_TEST(flipped_bits)
                       flips[j].message);
         *byte ^= 1;
     }
-    test_scene_free(&s);
 }
 END_TEST
 

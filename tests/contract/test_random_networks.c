@@ -135,6 +135,25 @@ START_TEST(every_option_is_drawn)
 }
 END_TEST
 
+/* The library's own checks have nothing against them, and it counts widths and parameters alike. */
+START_TEST(models_are_made_of_them)
+{
+    for (uint64_t seed = 0; seed < 1000; seed++) {
+        const test_network_case drawn = test_network_case_random(test_seed() + seed);
+        test_made_network made;
+        sluice_model *model;
+        sluice_error error = {.message = ""};
+        test_made_network_create(&drawn, &made);
+        ck_assert_msg(sluice_model_create_network(&made.network, made.parameters, made.parameter_count, NULL, &model, &error) == 0,
+                      "seed %" PRIu64 ": %s", test_seed() + seed, error.message);
+        for (size_t k = 0; k < drawn.layer_count; k++)
+            ck_assert_uint_eq(sluice_model_get_width(model, k), test_family_width(&made.network, k));
+        sluice_model_destroy(model);
+        test_made_network_free(&made);
+    }
+}
+END_TEST
+
 /* ---- What the oracle gives ---- */
 
 enum { ORACLE_CASES = 3000 };
@@ -296,6 +315,7 @@ int main(void)
     Suite *suite = suite_create("random_networks");
     TCase *networks = tcase_create("networks");
     tcase_add_test(networks, every_option_is_drawn);
+    tcase_add_test(networks, models_are_made_of_them);
     tcase_add_test(networks, outputs_are_finite);
     tcase_add_test(networks, masked_steps_count_for_nothing);
     tcase_add_test(networks, finds_the_smallest);

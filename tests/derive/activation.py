@@ -27,6 +27,7 @@ except ImportError:
     mp = None
 
 FLOAT = r"-?(?:0x[\da-f.]+p[-+]?\d+|\d+\.\d+)f"
+DOUBLE = FLOAT[:-1]
 # Name: where the header, white space aside, holds it; each group is one constant or a list of them.
 PLACES = {
     "sigmoid: M": rf"big = v_set3\(({FLOAT})\)",
@@ -66,21 +67,23 @@ def nearest(x):
 
 
 def number(word):
-    """A constant of the header: an integer, or the float that the compiler makes of it."""
+    """A constant of a header: an integer, or the float or double that the compiler makes of it."""
+    if re.fullmatch(DOUBLE, word):
+        return float.fromhex(word) if "0x" in word else float(word)
     if not re.fullmatch(FLOAT, word):
         return int(word, 0)
     return from_bits(bits(float.fromhex(word[:-1]) if "0x" in word else float(word[:-1])))
 
 
-def read_header(path):
-    """Name: list of the constants that the header holds under it."""
+def read_header(path, places, literal):
+    """Name: list of the constants that the header holds under it; all that are not integers are floats, or all are doubles."""
     text, held = re.sub(r"\s+", " ", path.read_text(encoding="utf-8")), {}
-    for name, place in PLACES.items():
+    for name, place in places.items():
         match = re.search(place, text)
         if not match:
             print(f"{path}: {name}: not found; expected /{place}/, rewrite PLACES if the code was rewritten", file=sys.stderr)
             sys.exit(2)
-        held[name] = [number(word) for group in match.groups() for word in re.findall(rf"{FLOAT}|0x[\da-f]+|\d+", group)]
+        held[name] = [number(word) for group in match.groups() for word in re.findall(rf"{literal}|0x[\da-f]+|\d+", group)]
     return held
 
 
@@ -267,7 +270,7 @@ def main():
         sys.exit(77)
     mp.prec = 120
     header = pathlib.Path(__file__).resolve().parents[2] / "src" / "kernel" / "activation.h"
-    report = Report(read_header(pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else header))
+    report = Report(read_header(pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else header, PLACES, FLOAT))
     sigmoid(report)
     tanh(report)
     print(f"{report.good} passed, {report.bad} failed")

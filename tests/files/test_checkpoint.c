@@ -35,21 +35,18 @@ static sluice_trainer *load(const char *path, const sluice_engine_options *engin
 
 static void check_file(const char *path, const test_bytes *want)
 {
-    test_bytes got = test_file_read(path);
+    OWNED(test_bytes) got = test_file_read(path);
     ck_assert_uint_eq(got.size, want->size);
     ck_assert_int_eq(memcmp(got.data, want->data, want->size), 0);
-    test_bytes_free(&got);
 }
 
 /* ---- Going on -------------------------------------------------------------------------------------------------------------- */
 
 #define OPTIONS .struct_size = sizeof(sluice_trainer_options)
 
-static const sluice_shape tagger = {TEST_SHAPE,  .layers = 2,     .directions = 2, .inputs = 3,
-                                    .hidden = 5, .vocabulary = 7, .classes = 3,    .has_bias = 1};
-static const sluice_shape reader = {TEST_SHAPE,  .layers = 1,  .directions = 1, .inputs = 4,
-                                    .hidden = 6, .classes = 4, .has_bias = 0};
-static const sluice_shape headless = {TEST_SHAPE, .layers = 3, .directions = 1, .inputs = 2, .hidden = 3, .has_bias = 1};
+static const sluice_shape tagger = {TEST_LDIH(2, 2, 3, 5), .vocabulary = 7, .classes = 3, .has_bias = 1};
+static const sluice_shape reader = {TEST_LDIH(1, 1, 4, 6), .classes = 4, .has_bias = 0};
+static const sluice_shape headless = {TEST_LDIH(3, 1, 2, 3), .has_bias = 1};
 
 /* Every optimiser, schedule and loss, and whatever else a step depends on. */
 static const struct {
@@ -89,33 +86,30 @@ static void make_minibatches(int training, test_minibatch minibatches[MINIBATCHE
 static sluice_model *make_model(const sluice_shape *shape, const char *const *classes)
 {
     sluice_model *model = NULL;
-    ck_assert_int_eq(sluice_model_create_initial(shape, SLUICE_INITIALIZER_TORCH, test_seed(), classes, &model, NULL),
-                     SLUICE_STATUS_OK);
+    SUCCEEDS(sluice_model_create_initial, shape, SLUICE_INITIALIZER_TORCH, test_seed(), classes, &model);
     return model;
 }
 
 /* A trainer that stops after each step, and one that goes on from each checkpoint, on other threads and instruction sets. */
-START_TEST(goes_on)
+TEST_LOOP(goes_on, 0, TRAININGS)
 {
     uint64_t random = test_seed() + (uint64_t)_i;
-    sluice_isa isas[TEST_MOST_ISAS];
-    const size_t isa_count = test_isas(isas);
+    const test_isa_list isas = test_isas();
     const sluice_engine_options first = test_options(SLUICE_ISA_AUTO, 2, SLUICE_SCHEDULE_AUTO);
     test_minibatch minibatches[MINIBATCHES];
     make_minibatches(_i, minibatches, &random);
-    sluice_model *model = make_model(trainings[_i].shape, NULL);
-    sluice_trainer *unbroken = test_trainer_create(model, &first, &trainings[_i].options);
-    sluice_trainer *watched = test_trainer_create(model, &first, &trainings[_i].options); /* saving changes nothing */
+    OWNED_HANDLE(sluice_model) model = make_model(trainings[_i].shape, NULL);
+    OWNED_HANDLE(sluice_trainer) unbroken = test_trainer_create(model, &first, &trainings[_i].options);
+    OWNED_HANDLE(sluice_trainer) watched = test_trainer_create(model, &first, &trainings[_i].options); /* saving changes nothing */
     sluice_trainer *broken = test_trainer_create(model, &first, &trainings[_i].options);
     for (size_t k = 0; k < MINIBATCHES; k++) {
-        const sluice_engine_options other = test_options(isas[k % isa_count], 1 + (unsigned)k % 3, SLUICE_SCHEDULE_AUTO);
+        const sluice_engine_options other = test_options(isas.isa[k % isas.count], 1 + (unsigned)k % 3, SLUICE_SCHEDULE_AUTO);
         save(broken, test_path("checkpoint"), "a note");
         sluice_trainer_destroy(broken);
         broken = load(test_path("checkpoint"), k % 2 ? &other : NULL, NULL);
         save(broken, test_path("again"), "a note");
-        test_bytes want = test_file_read(test_path("checkpoint"));
+        OWNED(test_bytes) want = test_file_read(test_path("checkpoint"));
         check_file(test_path("again"), &want);
-        test_bytes_free(&want);
         save(watched, test_path("watched"), "a note");
         const sluice_report expected = test_learn(unbroken, &minibatches[k]), report = test_learn(broken, &minibatches[k]);
         (void)test_learn(watched, &minibatches[k]);
@@ -131,67 +125,55 @@ START_TEST(goes_on)
     test_bytes_free(&want);
     for (size_t k = 0; k < MINIBATCHES; k++)
         test_minibatch_free(&minibatches[k]);
-    sluice_trainer_destroy(unbroken);
-    sluice_trainer_destroy(watched);
     sluice_trainer_destroy(broken);
-    sluice_model_destroy(model);
 }
-END_TEST
 
 /* The weights are a model's, under torch's names, with its classes; so is what sluice_model_save writes of it. */
-START_TEST(weights_are_a_model)
+TEST_LOOP(weights_are_a_model, 0, TRAININGS)
 {
     static const char *const names[] = {"a", "b \"quoted\"", "c", "d"};
     uint64_t random = test_seed() + (uint64_t)_i;
     test_minibatch minibatches[MINIBATCHES];
     make_minibatches(_i, minibatches, &random);
     sluice_model *model = make_model(trainings[_i].shape, trainings[_i].shape->classes ? names : NULL), *loaded = NULL;
-    sluice_trainer *trainer = test_trainer_create(model, NULL, &trainings[_i].options);
+    OWNED_HANDLE(sluice_trainer) trainer = test_trainer_create(model, NULL, &trainings[_i].options);
     for (size_t k = 0; k < 2; k++)
         (void)test_learn(trainer, &minibatches[k]);
     save(trainer, test_path("checkpoint"), "note");
-    sluice_error error = {0};
-    ck_assert_msg(!sluice_model_load(test_path("checkpoint"), NULL, &loaded, &error), "%s", error.message);
+    SUCCEEDS(sluice_model_load, test_path("checkpoint"), NULL, &loaded);
     test_same_weights(loaded, sluice_trainer_get_model(trainer));
     const char *notes = sluice_model_get_notes(loaded);
     ck_assert_msg(strstr(notes, "prefix \"lstm.\"") && strstr(notes, "\nignored: \"note\" U8 [4]"), "%s", notes);
     for (size_t k = 0; k < trainings[_i].shape->classes; k++)
         ck_assert_str_eq(sluice_model_get_class(loaded, k), names[k]);
     sluice_model_destroy(loaded);
-    sluice_trainer *again = load(test_path("checkpoint"), NULL, NULL);
+    OWNED_HANDLE(sluice_trainer) again = load(test_path("checkpoint"), NULL, NULL);
     ck_assert_int_eq(sluice_model_save(sluice_trainer_get_model(again), test_path("model"), NULL, NULL), SLUICE_STATUS_OK);
     ck_assert_int_eq(sluice_model_load(test_path("model"), NULL, &loaded, NULL), SLUICE_STATUS_OK);
     test_same_weights(loaded, sluice_trainer_get_model(trainer));
     for (size_t k = 0; k < trainings[_i].shape->classes; k++)
         ck_assert_str_eq(sluice_model_get_class(loaded, k), names[k]);
     sluice_model_destroy(loaded);
-    sluice_trainer_destroy(again);
-    sluice_trainer_destroy(trainer);
     sluice_model_destroy(model);
     for (size_t k = 0; k < MINIBATCHES; k++)
         test_minibatch_free(&minibatches[k]);
 }
-END_TEST
 
 /* ---- Malformed files ------------------------------------------------------------------------------------------------------- */
 
 /* A checkpoint of a small trainer after three steps of Adam; test_saved.py reads it too. */
 static test_bytes make_checkpoint(void)
 {
-    static const sluice_shape shape = {TEST_SHAPE,  .layers = 1,     .directions = 2, .inputs = 1,
-                                       .hidden = 2, .vocabulary = 3, .classes = 2,    .has_bias = 1};
+    static const sluice_shape shape = {TEST_LDIH(1, 2, 1, 2), .vocabulary = 3, .classes = 2, .has_bias = 1};
     const sluice_trainer_options options = {OPTIONS, .rate = 0.1, .clip = 1.5, .dropout = 0.5f, .seed = 12};
-    sluice_model *model = make_model(&shape, NULL);
-    sluice_trainer *trainer = test_trainer_create(model, NULL, &options);
+    OWNED_HANDLE(sluice_model) model = make_model(&shape, NULL);
+    OWNED_HANDLE(sluice_trainer) trainer = test_trainer_create(model, NULL, &options);
     uint64_t random = test_seed();
     for (size_t k = 0; k < 3; k++) {
-        test_minibatch minibatch = test_minibatch_random(&shape, &options, 3, 4, 0, &random);
+        OWNED(test_minibatch) minibatch = test_minibatch_random(&shape, &options, 3, 4, 0, &random);
         (void)test_learn(trainer, &minibatch);
-        test_minibatch_free(&minibatch);
     }
     save(trainer, test_path("good"), "line\n\"quote\" \\ \xff \xc3\xa9\n");
-    sluice_trainer_destroy(trainer);
-    sluice_model_destroy(model);
     return test_file_read(test_path("good"));
 }
 
@@ -231,7 +213,7 @@ static void check_bad(const char *name, const test_bytes *file, const char *part
     ck_assert_msg(!trainer && !note, "%s: something is given", name);
 }
 
-START_TEST(headers_malformed)
+TEST(headers_malformed)
 {
     static const struct {
         const char *from, *to, *part;
@@ -278,16 +260,13 @@ START_TEST(headers_malformed)
          "\"lstm.weight_ih_l0.first\":{\"dtype\":\"F16\",\"shape\":[16]", "expected F32 [8], found F16 [16]"},
         {"\"note\":{\"dtype\":\"U8\"", "\"note\":{\"dtype\":\"I8\"", "tensor \"note\": expected U8 [bytes], found I8"},
     };
-    test_bytes good = make_checkpoint();
+    OWNED(test_bytes) good = make_checkpoint();
     for (size_t k = 0; k < sizeof cases / sizeof cases[0]; k++) {
-        test_bytes bad = edit(&good, cases[k].from, cases[k].to);
+        OWNED(test_bytes) bad = edit(&good, cases[k].from, cases[k].to);
         check_bad(cases[k].to, &bad, cases[k].part);
-        test_bytes_free(&bad);
     }
     test_file_keep(&good, "-checkpoint.safetensors");
-    test_bytes_free(&good);
 }
-END_TEST
 
 /* The file without a tensor, and those behind it moved up. */
 static test_bytes without(const test_bytes *good, const sl_tensor_source *file, size_t missing)
@@ -319,9 +298,9 @@ static test_bytes without(const test_bytes *good, const sl_tensor_source *file, 
 }
 
 /* Each metadata entry under another name; and each tensor, which then is missing, or belongs to nothing, or is not there at all. */
-START_TEST(parts_missing)
+TEST(parts_missing)
 {
-    test_bytes good = make_checkpoint();
+    OWNED(test_bytes) good = make_checkpoint();
     sl_tensor_source file;
     ck_assert_int_eq(sl_safetensors_open(test_path("good"), &file, NULL), SLUICE_STATUS_OK);
     ck_assert_uint_eq(file.metadata_count, 20);
@@ -330,9 +309,8 @@ START_TEST(parts_missing)
     for (size_t k = 0; k < file.metadata_count; k++) {
         snprintf(name, sizeof name, "\"%s\":\"", file.metadata[k].key);
         snprintf(other, sizeof other, "\"no %s\":\"", file.metadata[k].key);
-        test_bytes bad = edit(&good, name, other);
+        OWNED(test_bytes) bad = edit(&good, name, other);
         check_bad(name, &bad, file.metadata[k].key);
-        test_bytes_free(&bad);
     }
     for (size_t k = 0; k < file.count; k++) {
         snprintf(name, sizeof name, "\"%s\":{", file.tensors[k].name);
@@ -344,16 +322,13 @@ START_TEST(parts_missing)
         check_bad(name, &bad, "");
         test_bytes_free(&bad);
     }
-    test_bytes same = without(&good, &file, file.count);
+    OWNED(test_bytes) same = without(&good, &file, file.count);
     test_file_write(test_path("same"), same.data, same.size);
     sluice_trainer_destroy(load(test_path("same"), NULL, NULL));
-    test_bytes_free(&same);
     sl_source_release(&file);
-    test_bytes_free(&good);
 }
-END_TEST
 
-START_TEST(values_malformed)
+TEST(values_malformed)
 {
     static const struct {
         const char *tensor;
@@ -368,7 +343,7 @@ START_TEST(values_malformed)
         {"lstm.bias_ih_l0_reverse.second", {0, 0, 0x80, 0xbf}, "element 1: expected a finite number >= 0, found one below 0"},
         {"note", {'a', 'b', 0, 'c'}, "found a NUL byte"},
     };
-    test_bytes good = make_checkpoint();
+    OWNED(test_bytes) good = make_checkpoint();
     sl_tensor_source file;
     ck_assert_int_eq(sl_safetensors_open(test_path("good"), &file, NULL), SLUICE_STATUS_OK);
     for (size_t k = 0; k < sizeof cases / sizeof cases[0]; k++) {
@@ -381,15 +356,13 @@ START_TEST(values_malformed)
         memcpy(good.data + at, kept, 4);
     }
     sl_source_release(&file);
-    test_bytes_free(&good);
 }
-END_TEST
 
 /* Cut anywhere it is refused; with any byte changed it is refused or is another checkpoint, which is saved as it was loaded. */
-START_TEST(bytes_mutated)
+TEST(bytes_mutated)
 {
     const size_t changes = test_by_depth(300, 1000, 3000);
-    test_bytes good = make_checkpoint();
+    OWNED(test_bytes) good = make_checkpoint();
     test_bytes file = {.data = good.data};
     for (file.size = 0; file.size < good.size; file.size += file.size < 64 || file.size + 64 > good.size ? 1 : 37)
         check_bad("cut", &file, "byte");
@@ -400,7 +373,7 @@ START_TEST(bytes_mutated)
         const unsigned char kept = good.data[at];
         good.data[at] = (unsigned char)(k % 2 ? test_random(&random) : kept ^ 1u << test_random(&random) % 8);
         test_file_write(test_path("bad"), good.data, good.size);
-        sluice_trainer *trainer = NULL;
+        OWNED_HANDLE(sluice_trainer) trainer = NULL;
         char *note = NULL;
         sluice_error error = {0};
         const sluice_status status = sluice_trainer_load(test_path("bad"), NULL, &trainer, NULL, &note, &error);
@@ -411,36 +384,32 @@ START_TEST(bytes_mutated)
             loaded++;
             save(trainer, test_path("again"), note);
         }
-        sluice_trainer_destroy(trainer);
         sluice_free(note);
         good.data[at] = kept;
     }
     printf("%zu of %zu changed files are checkpoints still\n", loaded, changes);
-    test_bytes_free(&good);
 }
-END_TEST
 
 /* A model is no checkpoint, and a set of streams is none. */
-START_TEST(other_files)
+TEST(other_files)
 {
-    sluice_model *model = make_model(&reader, NULL);
+    OWNED_HANDLE(sluice_model) model = make_model(&reader, NULL);
     ck_assert_int_eq(sluice_model_save(model, test_path("model"), NULL, NULL), SLUICE_STATUS_OK);
-    test_bytes file = test_file_read(test_path("model"));
+    OWNED(test_bytes) file = test_file_read(test_path("model"));
     check_bad("a model", &file, "expected a checkpoint");
     file.size = 0;
     check_bad("an empty file", &file, "byte 0");
-    test_bytes_free(&file);
-    sluice_model_destroy(model);
 }
-END_TEST
 
 /* ---- Refused --------------------------------------------------------------------------------------------------------------- */
 
-START_TEST(arguments_refused)
+TEST(arguments_refused)
 {
     static const char *const classes[] = {"a,b", "c", "d", "e"};
-    sluice_model *model = make_model(&reader, NULL), *named = make_model(&reader, classes);
-    sluice_trainer *trainer = test_trainer_create(model, NULL, NULL), *other = test_trainer_create(named, NULL, NULL);
+    OWNED_HANDLE(sluice_model) model = make_model(&reader, NULL);
+    OWNED_HANDLE(sluice_model) named = make_model(&reader, classes);
+    OWNED_HANDLE(sluice_trainer) trainer = test_trainer_create(model, NULL, NULL);
+    OWNED_HANDLE(sluice_trainer) other = test_trainer_create(named, NULL, NULL);
     save(trainer, test_path("good"), NULL);
     const sluice_engine_options unknown = {.struct_size = sizeof unknown, .threads = 1u << 30};
     const struct {
@@ -458,38 +427,28 @@ START_TEST(arguments_refused)
     for (size_t k = 0; k < sizeof loads / sizeof loads[0]; k++) {
         sluice_trainer *loaded = trainer;
         char *note = error.message;
-        test_refused(sluice_trainer_load(loads[k].path, loads[k].engine, &loaded, NULL, &note, &error), loads[k].status, &error,
-                     loads[k].word);
-        test_names(&error, loads[k].word);
+        REFUSED(loads[k].status, loads[k].word, sluice_trainer_load, loads[k].path, loads[k].engine, &loaded, NULL, &note);
         ck_assert(!loaded && !note);
     }
-    test_refused(sluice_trainer_load(test_path("good"), NULL, NULL, NULL, NULL, &error), SLUICE_STATUS_BAD_ARGUMENT, &error,
-                 "no place");
-    test_refused(sluice_trainer_save(NULL, NULL, test_path("x"), NULL, &error), SLUICE_STATUS_BAD_ARGUMENT, &error, "no trainer");
-    test_refused(sluice_trainer_save(trainer, NULL, NULL, NULL, &error), SLUICE_STATUS_BAD_ARGUMENT, &error, "no path");
-    test_refused(sluice_trainer_save(other, NULL, test_path("x"), NULL, &error), SLUICE_STATUS_BAD_ARGUMENT, &error,
-                 "a class name");
-    test_names(&error, "\"a,b\"");
-    test_refused(sluice_trainer_save(trainer, NULL, "/dev/full", NULL, &error), SLUICE_STATUS_IO, &error, "a full device");
-    test_refused(sluice_trainer_save(trainer, NULL, test_path("absent/file"), NULL, &error), SLUICE_STATUS_IO, &error, "no folder");
+    REFUSED(SLUICE_STATUS_BAD_ARGUMENT, "NULL", sluice_trainer_load, test_path("good"), NULL, NULL, NULL, NULL);
+    REFUSED(SLUICE_STATUS_BAD_ARGUMENT, "trainer", sluice_trainer_save, NULL, NULL, test_path("x"), NULL);
+    REFUSED(SLUICE_STATUS_BAD_ARGUMENT, "path", sluice_trainer_save, trainer, NULL, NULL, NULL);
+    REFUSED(SLUICE_STATUS_BAD_ARGUMENT, "\"a,b\"", sluice_trainer_save, other, NULL, test_path("x"), NULL);
+    REFUSED(SLUICE_STATUS_IO, "/dev/full", sluice_trainer_save, trainer, NULL, "/dev/full", NULL);
+    REFUSED(SLUICE_STATUS_IO, "absent/", sluice_trainer_save, trainer, NULL, test_path("absent/file"), NULL);
     ck_assert_uint_eq(test_folder_count(0), 1);
-    sluice_trainer_destroy(trainer);
-    sluice_trainer_destroy(other);
-    sluice_model_destroy(model);
-    sluice_model_destroy(named);
 }
-END_TEST
 
 /* A disk that is full in the header, between, and in the last byte: the file stays as it was, and training goes on. */
-START_TEST(saved_whole_or_not)
+TEST(saved_whole_or_not)
 {
     uint64_t random = test_seed();
     test_minibatch minibatches[MINIBATCHES];
     make_minibatches(1, minibatches, &random);
-    sluice_model *model = make_model(trainings[1].shape, NULL);
-    sluice_trainer *trainer = test_trainer_create(model, NULL, &trainings[1].options);
+    OWNED_HANDLE(sluice_model) model = make_model(trainings[1].shape, NULL);
+    OWNED_HANDLE(sluice_trainer) trainer = test_trainer_create(model, NULL, &trainings[1].options);
     save(trainer, test_path("checkpoint"), "old");
-    test_bytes before = test_file_read(test_path("checkpoint"));
+    OWNED(test_bytes) before = test_file_read(test_path("checkpoint"));
     (void)test_learn(trainer, &minibatches[0]);
     signal(SIGXFSZ, SIG_IGN);
     const rlim_t limits[] = {0, 100, before.size / 2, before.size - 1};
@@ -508,70 +467,39 @@ START_TEST(saved_whole_or_not)
     check_file(test_path("checkpoint"), &before);
     save(trainer, test_path("checkpoint"), "new");
     ck_assert_uint_eq(test_folder_count(0), 1);
-    sluice_trainer *again = load(test_path("checkpoint"), NULL, NULL);
+    OWNED_HANDLE(sluice_trainer) again = load(test_path("checkpoint"), NULL, NULL);
     test_same_weights(sluice_trainer_get_model(again), sluice_trainer_get_model(trainer));
     for (size_t k = 0; k < MINIBATCHES; k++)
         test_minibatch_free(&minibatches[k]);
-    test_bytes_free(&before);
-    sluice_trainer_destroy(again);
-    sluice_trainer_destroy(trainer);
-    sluice_model_destroy(model);
 }
-END_TEST
 
 /* An update after which a weight is infinite, or only a second moment: it is reported, every later step is refused, and neither a
  * checkpoint nor a model is saved over a good one. */
-START_TEST(overflow_refused)
+TEST_LOOP(overflow_refused, 0, 3)
 {
-    const sluice_shape shape = {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 1, .hidden = 3, .classes = 1, .has_bias = 1};
+    const sluice_shape shape = {TEST_LDIH(1, 1, 1, 3), .classes = 1, .has_bias = 1};
     const sluice_trainer_options options[] = {
         {OPTIONS, .loss = SLUICE_LOSS_SQUARED_ERROR, .optimizer = SLUICE_OPTIMIZER_SGD, .rate = 1e20},
         {OPTIONS, .loss = SLUICE_LOSS_SQUARED_ERROR, .optimizer = SLUICE_OPTIMIZER_SGD, .rate = 1e20, .momentum = 0.5},
         {OPTIONS, .loss = SLUICE_LOSS_SQUARED_ERROR}};
-    sluice_model *model = make_model(&shape, NULL);
-    sluice_trainer *trainer = test_trainer_create(model, NULL, &options[_i]);
+    OWNED_HANDLE(sluice_model) model = make_model(&shape, NULL);
+    OWNED_HANDLE(sluice_trainer) trainer = test_trainer_create(model, NULL, &options[_i]);
     save(trainer, test_path("checkpoint"), "good");
-    test_bytes before = test_file_read(test_path("checkpoint"));
+    OWNED(test_bytes) before = test_file_read(test_path("checkpoint"));
     float x = 1, value = 1e25f;
     const sluice_batch batch = {.struct_size = sizeof batch, .rows = 1, .steps = 1, .x = &x};
     for (int k = 0; k < 2; k++) {
-        sluice_error error = {0};
-        test_refused(sluice_trainer_step(trainer, &batch, NULL, &value, NULL, &error), SLUICE_STATUS_BAD_DATA, &error, "overflow");
-        test_names(&error, "training has diverged");
+        REFUSED(SLUICE_STATUS_BAD_DATA, "training has diverged", sluice_trainer_step, trainer, &batch, NULL, &value, NULL);
     }
-    sluice_error error = {0};
-    test_refused(sluice_trainer_save(trainer, NULL, test_path("checkpoint"), "bad", &error), SLUICE_STATUS_BAD_DATA, &error,
-                 "checkpoint");
-    test_names(&error, _i == 2 ? ".second\": element" : "\": element");
+    REFUSED(SLUICE_STATUS_BAD_DATA, _i == 2 ? ".second\": element" : "\": element", sluice_trainer_save, trainer, NULL,
+            test_path("checkpoint"), "bad");
     check_file(test_path("checkpoint"), &before);
     if (_i < 2) { /* Adam's weights are finite still */
-        test_refused(sluice_model_save(sluice_trainer_get_model(trainer), test_path("checkpoint"), NULL, &error),
-                     SLUICE_STATUS_BAD_DATA, &error, "model");
+        REFUSED(SLUICE_STATUS_BAD_DATA, "element", sluice_model_save, sluice_trainer_get_model(trainer), test_path("checkpoint"),
+                NULL);
         check_file(test_path("checkpoint"), &before);
     }
     ck_assert_uint_eq(test_folder_count(0), 1);
-    test_bytes_free(&before);
-    sluice_trainer_destroy(trainer);
-    sluice_model_destroy(model);
 }
-END_TEST
 
-int main(void)
-{
-    test_begin();
-    Suite *suite = suite_create("checkpoint");
-    TCase *tcase = tcase_create("checkpoint");
-    tcase_add_checked_fixture(tcase, test_folder_setup, test_folder_teardown);
-    tcase_add_loop_test(tcase, goes_on, 0, TRAININGS);
-    tcase_add_loop_test(tcase, weights_are_a_model, 0, TRAININGS);
-    tcase_add_test(tcase, headers_malformed);
-    tcase_add_test(tcase, parts_missing);
-    tcase_add_test(tcase, values_malformed);
-    tcase_add_test(tcase, bytes_mutated);
-    tcase_add_test(tcase, other_files);
-    tcase_add_test(tcase, arguments_refused);
-    tcase_add_test(tcase, saved_whole_or_not);
-    tcase_add_loop_test(tcase, overflow_refused, 0, 3);
-    suite_add_tcase(suite, tcase);
-    return test_run(suite);
-}
+TEST_FIXTURE(test_folder_setup, test_folder_teardown)

@@ -8,32 +8,29 @@
 
 #include <string.h>
 
-static const sluice_shape shape = {TEST_SHAPE, .layers = 2, .directions = 1, .inputs = 4, .hidden = 6, .classes = 3, .has_bias = 1};
+static const sluice_shape shape = {TEST_LDIH(2, 1, 4, 6), .classes = 3, .has_bias = 1};
 
 static sluice_trainer *make_trainer(const sluice_shape *of)
 {
-    sluice_model *model = NULL;
+    OWNED_HANDLE(sluice_model) model = NULL;
     ck_assert_int_eq(sluice_model_create_initial(of, SLUICE_INITIALIZER_TORCH, test_seed(), NULL, &model, NULL), SLUICE_STATUS_OK);
     sluice_trainer *trainer = test_trainer_create(model, NULL, NULL);
-    sluice_model_destroy(model);
     return trainer;
 }
 
 static void save(const sluice_trainer *trainer, const sluice_streams *streams, const char *note)
 {
-    sluice_error error = {0};
-    ck_assert_msg(!sluice_trainer_save(trainer, streams, test_path("checkpoint"), note, &error), "%s", error.message);
+    SUCCEEDS(sluice_trainer_save, trainer, streams, test_path("checkpoint"), note);
 }
 
 static sluice_trainer *load(sluice_streams **streams, char **note)
 {
-    sluice_error error = {0};
     sluice_trainer *trainer = NULL;
-    ck_assert_msg(!sluice_trainer_load(test_path("checkpoint"), NULL, &trainer, streams, note, &error), "%s", error.message);
+    SUCCEEDS(sluice_trainer_load, test_path("checkpoint"), NULL, &trainer, streams, note);
     return trainer;
 }
 
-START_TEST(notes)
+TEST(notes)
 {
     enum { LONG = 1 << 20 };
     static char long_note[LONG + 1];
@@ -41,7 +38,7 @@ START_TEST(notes)
     const char *const texts[] = {
         NULL,     "", "epoch 3", "line\nbreak\ttab \"quoted\" \\ back\x7f\x01", "n\xc3\xa9, and \xff\xfe\xc3 that is no UTF-8",
         long_note};
-    sluice_trainer *trainer = make_trainer(&shape);
+    OWNED_HANDLE(sluice_trainer) trainer = make_trainer(&shape);
     for (size_t k = 0; k < sizeof texts / sizeof texts[0]; k++) {
         char *note = long_note;
         save(trainer, NULL, texts[k]);
@@ -50,9 +47,7 @@ START_TEST(notes)
         ck_assert_str_eq(note, texts[k] ? texts[k] : "");
         sluice_free(note);
     }
-    sluice_trainer_destroy(trainer);
 }
-END_TEST
 
 /* A set of as many slots as the network has classes, which is the size of what a layer behind the head would take. */
 static sluice_streams *make_streams(const sluice_trainer *trainer, float *states, size_t count)
@@ -68,12 +63,13 @@ static sluice_streams *make_streams(const sluice_trainer *trainer, float *states
     return streams;
 }
 
-START_TEST(streams)
+TEST(streams)
 {
     enum { COUNT = 2 * 6 };
     float states[3 * 2 * COUNT], found[2 * COUNT];
-    sluice_trainer *trainer = make_trainer(&shape);
-    sluice_streams *saved = make_streams(trainer, states, COUNT), *loaded = saved;
+    OWNED_HANDLE(sluice_trainer) trainer = make_trainer(&shape);
+    OWNED_HANDLE(sluice_streams) saved = make_streams(trainer, states, COUNT);
+    OWNED_HANDLE(sluice_streams) loaded = saved;
     save(trainer, NULL, "none");
     sluice_trainer_destroy(load(&loaded, NULL));
     ck_assert_ptr_null(loaded);
@@ -85,56 +81,35 @@ START_TEST(streams)
         ck_assert_int_eq(sluice_streams_get(loaded, slot, found, found + COUNT, NULL), SLUICE_STATUS_OK);
         test_same_bits(found, states + slot * 2 * COUNT, 2 * COUNT, "a slot's states");
     }
-    sluice_model *model;
+    OWNED_HANDLE(sluice_model) model = NULL;
     ck_assert_int_eq(sluice_model_load(test_path("checkpoint"), NULL, &model, NULL), SLUICE_STATUS_OK);
     ck_assert_msg(strstr(sluice_model_get_notes(model), "head \"fc\"") != NULL, "%s", sluice_model_get_notes(model));
-    sluice_model_destroy(model);
-    sluice_streams_destroy(loaded);
-    sluice_streams_destroy(saved);
     sluice_trainer_destroy(again);
-    sluice_trainer_destroy(trainer);
 }
-END_TEST
 
-START_TEST(streams_refused)
+TEST(streams_refused)
 {
-    static const sluice_shape other = {TEST_SHAPE,  .layers = 2,  .directions = 1, .inputs = 4,
-                                       .hidden = 5, .classes = 3, .has_bias = 1};
+    static const sluice_shape other = {TEST_LDIH(2, 1, 4, 5), .classes = 3, .has_bias = 1};
     float states[3 * 2 * 12];
-    sluice_error error = {0};
     sluice_trainer *trainer = make_trainer(&shape), *stranger = make_trainer(&other), *made;
     sluice_streams *set = make_streams(trainer, states, 12), *loaded = set;
-    test_refused(sluice_trainer_save(stranger, set, test_path("x"), NULL, &error), SLUICE_STATUS_BAD_ARGUMENT, &error, "shape");
+    REFUSED(SLUICE_STATUS_BAD_ARGUMENT, "shape", sluice_trainer_save, stranger, set, test_path("x"), NULL);
     ck_assert_uint_eq(test_folder_count(0), 0);
     save(trainer, set, NULL);
-    test_bytes file = test_file_read(test_path("checkpoint"));
+    OWNED(test_bytes) file = test_file_read(test_path("checkpoint"));
     for (int k = 0; k < 2; k++) { /* one of the two tensors under another name */
         char *name = memmem(file.data, file.size, k ? "streams.c" : "streams.h", 9);
         ck_assert_ptr_nonnull(name);
         *name = 'S';
         test_file_write(test_path("checkpoint"), file.data, file.size);
-        test_refused(sluice_trainer_load(test_path("checkpoint"), NULL, &made, &loaded, NULL, &error), SLUICE_STATUS_BAD_DATA,
-                     &error, "a tensor");
-        test_names(&error, k ? "no tensor \"note.streams.c\"" : "no tensor \"note.streams.h\"");
+        REFUSED(SLUICE_STATUS_BAD_DATA, k ? "no tensor \"note.streams.c\"" : "no tensor \"note.streams.h\"", sluice_trainer_load,
+                test_path("checkpoint"), NULL, &made, &loaded, NULL);
         ck_assert(!made && !loaded);
         *name = 's';
     }
-    test_bytes_free(&file);
     sluice_streams_destroy(set);
     sluice_trainer_destroy(trainer);
     sluice_trainer_destroy(stranger);
 }
-END_TEST
 
-int main(void)
-{
-    test_begin();
-    Suite *suite = suite_create("checkpoint_parts");
-    TCase *tcase = tcase_create("checkpoint_parts");
-    tcase_add_checked_fixture(tcase, test_folder_setup, test_folder_teardown);
-    tcase_add_test(tcase, notes);
-    tcase_add_test(tcase, streams);
-    tcase_add_test(tcase, streams_refused);
-    suite_add_tcase(suite, tcase);
-    return test_run(suite);
-}
+TEST_FIXTURE(test_folder_setup, test_folder_teardown)

@@ -56,16 +56,15 @@ static const struct {
 /* In an array of its own size, so that a sanitizer sees a byte too many. */
 static sl_content find(const char *bytes, size_t size)
 {
-    char *copy = malloc(size ? size : 1);
+    FREED char *copy = malloc(size ? size : 1);
     ck_assert_ptr_nonnull(copy);
     if (size)
         memcpy(copy, bytes, size);
     const sl_content content = sl_content_find(size ? copy : NULL, size);
-    free(copy);
     return content;
 }
 
-START_TEST(kinds)
+TEST_EACH(kinds, cases)
 {
     for (size_t size = cases[_i].least; size <= cases[_i].size; size++) {
         const sl_content content = find(cases[_i].bytes, size);
@@ -78,10 +77,9 @@ START_TEST(kinds)
     ck_assert_msg(cases[_i].words ? words && strstr(words, cases[_i].words) : !words, "case %d: \"%s\"", _i,
                   words ? words : "none");
 }
-END_TEST
 
 /* Whatever length a header has, a file of it is one. */
-START_TEST(every_safetensors_file)
+TEST(every_safetensors_file)
 {
     uint64_t state = test_seed();
     for (uint64_t length = 0; length <= 100000000; length += length < 70000 ? 1 : test_random(&state) % 5000) {
@@ -91,10 +89,9 @@ START_TEST(every_safetensors_file)
         ck_assert_int_eq(sl_content_find(bytes, sizeof bytes), SL_CONTENT_SAFETENSORS);
     }
 }
-END_TEST
 
 /* The first bytes of a text as they come one by one: the kind at each count, and whether more may change it. */
-START_TEST(texts)
+TEST(texts)
 {
     static const struct {
         const char *bytes;
@@ -126,10 +123,9 @@ START_TEST(texts)
         ck_assert_uint_eq(signature_bytes, prefixes[k].signature_bytes);
     }
 }
-END_TEST
 
 /* Any bytes have a kind, and every kind but two a description. */
-START_TEST(any_bytes)
+TEST(any_bytes)
 {
     uint64_t state = test_seed();
     for (int k = 0; k < 200000; k++) {
@@ -142,17 +138,4 @@ START_TEST(any_bytes)
         const sl_content content = find(bytes, size);
         ck_assert(!sl_content_describe(content) == (content == SL_CONTENT_UNKNOWN || content == SL_CONTENT_SAFETENSORS));
     }
-}
-END_TEST
-
-int main(void)
-{
-    Suite *suite = suite_create("content");
-    TCase *tcase = tcase_create("content");
-    tcase_add_loop_test(tcase, kinds, 0, sizeof cases / sizeof cases[0]);
-    tcase_add_test(tcase, every_safetensors_file);
-    tcase_add_test(tcase, texts);
-    tcase_add_test(tcase, any_bytes);
-    suite_add_tcase(suite, tcase);
-    return test_run(suite);
 }

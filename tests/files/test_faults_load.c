@@ -1,6 +1,7 @@
 /* What loading a model allocates: no more than the model, besides a little for the file's header; and when an allocation fails. */
 #include "support/memory/allocator.h"
 #include "support/files.h"
+#include "support/message.h"
 #include "support/suite.h"
 
 #include "sluice_train.h"
@@ -20,8 +21,7 @@ static void setup(void)
 {
     test_folder_setup();
     sluice_model *model;
-    ck_assert_int_eq(sluice_model_create_initial(&shape, SLUICE_INITIALIZER_UNIFORM, test_seed(), NULL, &model, NULL),
-                     SLUICE_STATUS_OK);
+    SUCCEEDS(sluice_model_create_initial, &shape, SLUICE_INITIALIZER_UNIFORM, test_seed(), NULL, &model);
     ck_assert_int_eq(sluice_model_save(model, test_path("model"), NULL, NULL), SLUICE_STATUS_OK);
     sluice_model_destroy(model);
     content = test_file_read(test_path("model"));
@@ -42,7 +42,7 @@ static sluice_status load(bool from_memory, sluice_model **model, sluice_error *
     return status;
 }
 
-START_TEST(peak)
+TEST_LOOP(peak, 0, 2)
 {
     sluice_model *model;
     test_peak_bytes = test_alive_bytes;
@@ -55,9 +55,8 @@ START_TEST(peak)
     sluice_model_destroy(model);
     ck_assert_uint_eq(test_alive_bytes, before);
 }
-END_TEST
 
-START_TEST(failing)
+TEST_LOOP(failing, 0, 2)
 {
     bool fired = true;
     long n = 1;
@@ -77,17 +76,11 @@ START_TEST(failing)
     }
     ck_assert_int_gt(n, 10);
 }
-END_TEST
 
 int main(void)
 {
     if (!test_allocator_begin())
         return 77;
-    Suite *suite = suite_create("faults_load");
-    TCase *tcase = tcase_create("faults_load");
-    tcase_add_checked_fixture(tcase, setup, teardown);
-    tcase_add_loop_test(tcase, peak, 0, 2);
-    tcase_add_loop_test(tcase, failing, 0, 2);
-    suite_add_tcase(suite, tcase);
-    return test_run(suite);
+    tcase_add_checked_fixture(test_tcase("tests"), setup, teardown);
+    return test_run(test_suite());
 }

@@ -36,4 +36,4 @@ def check_npy(cli):
 
 
 if __name__ == "__main__":
-    run_parts(check_safetensors, check_npy)
+    run_parts()

@@ -30,8 +30,7 @@ int fsync(int fd)
     return fails ? -1 : 0;
 }
 
-static const sluice_shape full = {TEST_SHAPE,  .layers = 2,     .directions = 2, .inputs = 3,
-                                  .hidden = 2, .vocabulary = 5, .classes = 3,    .has_bias = 1};
+static const sluice_shape full = {TEST_LDIH(2, 2, 3, 2), .vocabulary = 5, .classes = 3, .has_bias = 1};
 static const char *const class_names[] = {"plain", "\"né\\\"", "two words"};
 
 static void save(const sluice_model *model, const char *path, const sluice_names *names)
@@ -65,10 +64,9 @@ static void same_model(const sluice_model *got, const sluice_model *want)
 
 static void check_file(const char *path, const test_bytes *want)
 {
-    test_bytes got = test_file_read(path);
+    OWNED(test_bytes) got = test_file_read(path);
     ck_assert_uint_eq(got.size, want->size);
     ck_assert_int_eq(memcmp(got.data, want->data, want->size), 0);
-    test_bytes_free(&got);
 }
 
 /* A value that a careless round trip would lose, now and then. */
@@ -81,83 +79,66 @@ static float special(uint64_t *random, float value)
 
 /* ---- Round trips ----------------------------------------------------------------------------------------------------------- */
 
-START_TEST(round_trip)
+TEST_LOOP(round_trip, 0, 48)
 {
-    const sluice_shape shape = {TEST_SHAPE,
-                                .layers = 1 + (size_t)_i % 3,
-                                .directions = 1 + (size_t)_i / 3 % 2,
-                                .inputs = 1 + (size_t)_i % 5,
-                                .hidden = 1 + (size_t)_i * 7 % 19,
-                                .vocabulary = _i / 6 % 2 ? 11 : 0,
-                                .classes = _i / 12 % 2 ? 3 : 0,
-                                .has_bias = _i / 24 % 2};
+    const sluice_shape shape = {TEST_LDIH(1 + (size_t)_i % 3, 1 + (size_t)_i / 3 % 2, 1 + (size_t)_i % 5, 1 + (size_t)_i * 7 % 19),
+                                .vocabulary = _i / 6 % 2 ? 11 : 0, .classes = _i / 12 % 2 ? 3 : 0, .has_bias = _i / 24 % 2};
     uint64_t random = test_seed() + (uint64_t)_i;
-    test_network network = test_network_create(&shape);
+    OWNED(test_network) network = test_network_create(&shape);
     for (size_t k = 0; k < network.count; k++)
         network.floats[k] = special(&random, 2 * test_uniform(&random) - 1);
     network.weights.class_names = _i % 2 ? class_names : NULL;
     test_network_build(&network);
     save(network.model, test_path("model"), NULL);
-    sluice_model *loaded = load(test_path("model"), NULL);
+    OWNED_HANDLE(sluice_model) loaded = load(test_path("model"), NULL);
     same_model(loaded, network.model);
     char notes[128];
     snprintf(notes, sizeof notes, "names: torch, prefix \"lstm.\", %s, %s", shape.classes ? "head \"fc\"" : "no head",
              shape.vocabulary ? "embedding \"embedding\"" : "no embedding");
     ck_assert_str_eq(sluice_model_get_notes(loaded), notes);
-    test_bytes first = test_file_read(test_path("model"));
+    OWNED(test_bytes) first = test_file_read(test_path("model"));
     ck_assert_uint_eq(first.size % 4, 0);
     save(loaded, test_path("again"), NULL);
     check_file(test_path("again"), &first);
     ck_assert_uint_eq(test_folder_count(0), 2);
-    test_bytes_free(&first);
-    sluice_model_destroy(loaded);
-    test_network_free(&network);
 }
-END_TEST
 
 /* The model of the demo, made elsewhere, and the answers it gives. */
-START_TEST(langid)
+TEST(langid)
 {
     char path[512];
     const char *source = getenv("SLUICE_SOURCE");
     snprintf(path, sizeof path, "%s/perf/langid/langid.safetensors", source ? source : ".");
-    sluice_model *model = load(path, NULL);
+    OWNED_HANDLE(sluice_model) model = load(path, NULL);
     save(model, test_path("model"), NULL);
-    sluice_model *loaded = load(test_path("model"), NULL);
+    OWNED_HANDLE(sluice_model) loaded = load(test_path("model"), NULL);
     same_model(loaded, model);
     ck_assert_str_eq(sluice_model_get_class(loaded, 7), "swedish");
-    sluice_model_destroy(loaded);
-    sluice_model_destroy(model);
 }
-END_TEST
 
 /* Numbers that are known by their place, for tests/house/test_saved.py to read. */
-START_TEST(known_numbers)
+TEST(known_numbers)
 {
-    test_network network = test_network_create(&full);
+    OWNED(test_network) network = test_network_create(&full);
     for (size_t k = 0; k < network.count; k++)
         network.floats[k] = (float)k / 64;
     network.weights.class_names = class_names;
     test_network_build(&network);
     save(network.model, test_path("model"), NULL);
-    test_bytes file = test_file_read(test_path("model"));
+    OWNED(test_bytes) file = test_file_read(test_path("model"));
     test_file_keep(&file, "-model.safetensors");
-    test_bytes_free(&file);
-    test_network_free(&network);
 }
-END_TEST
 
 /* ---- Names ----------------------------------------------------------------------------------------------------------------- */
 
 static sluice_model *make_model(const char *const *classes)
 {
     sluice_model *model = NULL;
-    ck_assert_int_eq(sluice_model_create_initial(&full, SLUICE_INITIALIZER_TORCH, test_seed(), classes, &model, NULL),
-                     SLUICE_STATUS_OK);
+    SUCCEEDS(sluice_model_create_initial, &full, SLUICE_INITIALIZER_TORCH, test_seed(), classes, &model);
     return model;
 }
 
-START_TEST(names_given)
+TEST(names_given)
 {
     static const sluice_names cases[] = {
         {sizeof(sluice_names), "encoder.rnn.", "classify", "embed"},
@@ -165,23 +146,20 @@ START_TEST(names_given)
         {sizeof(sluice_names), NULL, "out", "net.emb"},
         {sizeof(sluice_names), "\"quoted\\\".", "né", "tab: embedding"},
     };
-    sluice_model *model = make_model(class_names);
+    OWNED_HANDLE(sluice_model) model = make_model(class_names);
     for (size_t k = 0; k < sizeof cases / sizeof cases[0]; k++) {
         save(model, test_path("model"), &cases[k]);
         sluice_names names = cases[k]; /* asked for by name, or found */
         for (int found = 0; found < 2; found++) {
-            sluice_model *loaded = load(test_path("model"), found ? NULL : &names);
+            OWNED_HANDLE(sluice_model) loaded = load(test_path("model"), found ? NULL : &names);
             same_model(loaded, model);
             char part[160];
             snprintf(part, sizeof part, "prefix \"%s\", head \"%s\", embedding \"%s\"", names.prefix ? names.prefix : "lstm.",
                      names.head ? names.head : "fc", names.embedding ? names.embedding : "embedding");
             ck_assert_ptr_nonnull(strstr(sluice_model_get_notes(loaded), part));
-            sluice_model_destroy(loaded);
         }
     }
-    sluice_model_destroy(model);
 }
-END_TEST
 
 /* ---- Refused --------------------------------------------------------------------------------------------------------------- */
 
@@ -189,12 +167,11 @@ static void refused(const sluice_model *model, const char *path, const sluice_na
                     const char *word)
 {
     sluice_error error = {0};
-    test_refused(sluice_model_save(model, path, names, &error), want, &error, what);
-    test_names(&error, word);
+    test_check_refused(what, sluice_model_save(model, path, names, &error), want, &error, word);
     ck_assert_int_eq(sluice_model_save(model, path, names, NULL), want);
 }
 
-START_TEST(arguments_refused)
+TEST(arguments_refused)
 {
     char long_name[300];
     memset(long_name, 'x', sizeof long_name - 1);
@@ -215,19 +192,17 @@ START_TEST(arguments_refused)
         {{sizeof(sluice_names), NULL, "n\xe9", NULL}, "UTF-8"},
         {{sizeof(sluice_names), NULL, NULL, "\xed\xa0\x80"}, "UTF-8"},
     };
-    sluice_model *model = make_model(NULL);
+    OWNED_HANDLE(sluice_model) model = make_model(NULL);
     const char *path = test_path("model");
     for (size_t k = 0; k < sizeof cases / sizeof cases[0]; k++)
         refused(model, path, &cases[k].names, SLUICE_STATUS_BAD_ARGUMENT, cases[k].word, cases[k].word);
     refused(NULL, path, NULL, SLUICE_STATUS_BAD_ARGUMENT, "no model", "model is NULL");
     refused(model, NULL, NULL, SLUICE_STATUS_BAD_ARGUMENT, "no path", "path is NULL");
     ck_assert_uint_eq(test_folder_count(0), 0);
-    sluice_model_destroy(model);
 }
-END_TEST
 
 /* Class names that a file could not give back. */
-START_TEST(classes_refused)
+TEST(classes_refused)
 {
     static const struct {
         const char *name, *word;
@@ -235,20 +210,19 @@ START_TEST(classes_refused)
         {"a,b", "commas"}, {"", "commas"}, {"line\nbreak", "control characters"}, {"del\x7f", "control"}, {"\xff", "UTF-8"}};
     for (size_t k = 0; k < sizeof cases / sizeof cases[0]; k++) {
         const char *const classes[] = {"yes", cases[k].name, "no"};
-        sluice_model *model = make_model(classes);
+        OWNED_HANDLE(sluice_model) model = make_model(classes);
         refused(model, test_path("model"), NULL, SLUICE_STATUS_BAD_ARGUMENT, cases[k].name, cases[k].word);
-        sluice_model_destroy(model);
     }
     ck_assert_uint_eq(test_folder_count(0), 0);
 }
-END_TEST
 
 /* A disk that is full in the header, between, and in the last byte: the file stays as it was. */
-START_TEST(saved_whole_or_not)
+TEST(saved_whole_or_not)
 {
-    sluice_model *model = make_model(class_names), *other = make_model(NULL);
+    OWNED_HANDLE(sluice_model) model = make_model(class_names);
+    OWNED_HANDLE(sluice_model) other = make_model(NULL);
     save(model, test_path("model"), NULL);
-    test_bytes before = test_file_read(test_path("model"));
+    OWNED(test_bytes) before = test_file_read(test_path("model"));
     refused(other, "/dev/full", NULL, SLUICE_STATUS_IO, "a full device", "/dev/full");
     refused(other, test_path("absent/file"), NULL, SLUICE_STATUS_IO, "no folder", "absent/file");
     refused(other, test_folder, NULL, SLUICE_STATUS_IO, "a folder", test_folder);
@@ -269,20 +243,17 @@ START_TEST(saved_whole_or_not)
     check_file(test_path("model"), &before);
     save(other, test_path("model"), NULL);
     ck_assert_uint_eq(test_folder_count(0), 1);
-    test_bytes_free(&before);
-    sluice_model_destroy(model);
-    sluice_model_destroy(other);
 }
-END_TEST
 
 /* The bytes are on the disk before the file has its name; a disk that fails leaves the old file. */
-START_TEST(disk_first)
+TEST(disk_first)
 {
-    sluice_model *model = make_model(class_names), *other = make_model(NULL);
+    OWNED_HANDLE(sluice_model) model = make_model(class_names);
+    OWNED_HANDLE(sluice_model) other = make_model(NULL);
     synchronized = 0;
     save(model, test_path("model"), NULL);
     ck_assert_uint_eq(synchronized, 1);
-    test_bytes before = test_file_read(test_path("model"));
+    OWNED(test_bytes) before = test_file_read(test_path("model"));
     disk_error = EIO;
     refused(other, test_path("model"), NULL, SLUICE_STATUS_IO, "a disk that fails", "cannot be brought to the disk");
     ck_assert_uint_eq(synchronized, 3); /* refused twice */
@@ -297,52 +268,27 @@ START_TEST(disk_first)
     ck_assert_uint_eq(synchronized, 6);
     save(other, "/dev/null", NULL);
     ck_assert_uint_eq(synchronized, 6);
-    test_bytes_free(&before);
-    sluice_model_destroy(model);
-    sluice_model_destroy(other);
 }
-END_TEST
 
 /* Into a pipe, which can only be written forward. */
-START_TEST(into_a_pipe)
+TEST(into_a_pipe)
 {
-    sluice_model *model = make_model(class_names);
+    OWNED_HANDLE(sluice_model) model = make_model(class_names);
     save(model, test_path("model"), NULL);
-    test_bytes want = test_file_read(test_path("model"));
+    OWNED(test_bytes) want = test_file_read(test_path("model"));
     int ends[2];
     ck_assert_int_eq(pipe(ends), 0);
     char path[64];
     snprintf(path, sizeof path, "/dev/fd/%d", ends[1]);
     save(model, path, NULL); /* less than a pipe holds */
     close(ends[1]);
-    test_bytes got = {0};
+    OWNED(test_bytes) got = {0};
     unsigned char piece[4096];
     for (ssize_t n; (n = read(ends[0], piece, sizeof piece)) > 0;)
         test_bytes_add(&got, piece, (size_t)n);
     close(ends[0]);
     ck_assert_uint_eq(got.size, want.size);
     ck_assert_int_eq(memcmp(got.data, want.data, want.size), 0);
-    test_bytes_free(&got);
-    test_bytes_free(&want);
-    sluice_model_destroy(model);
 }
-END_TEST
 
-int main(void)
-{
-    test_begin();
-    Suite *suite = suite_create("model_file");
-    TCase *tcase = tcase_create("model_file");
-    tcase_add_checked_fixture(tcase, test_folder_setup, test_folder_teardown);
-    tcase_add_loop_test(tcase, round_trip, 0, 48);
-    tcase_add_test(tcase, langid);
-    tcase_add_test(tcase, known_numbers);
-    tcase_add_test(tcase, names_given);
-    tcase_add_test(tcase, arguments_refused);
-    tcase_add_test(tcase, classes_refused);
-    tcase_add_test(tcase, saved_whole_or_not);
-    tcase_add_test(tcase, disk_first);
-    tcase_add_test(tcase, into_a_pipe);
-    suite_add_tcase(suite, tcase);
-    return test_run(suite);
-}
+TEST_FIXTURE(test_folder_setup, test_folder_teardown)

@@ -18,9 +18,8 @@
 static sluice_model *load(const char *tensors, const sluice_names *names, const char *what)
 {
     uint64_t state = test_seed();
-    test_bytes file = test_safetensors_network(tensors, NULL, &state);
+    OWNED(test_bytes) file = test_safetensors_network(tensors, NULL, &state);
     test_file_write(test_path("x"), file.data, file.size);
-    test_bytes_free(&file);
     sluice_model *model = NULL;
     sluice_error error = {0};
     const sluice_status status = sluice_model_load(test_path("x"), names, &model, &error);
@@ -152,13 +151,13 @@ static const struct {
     {"neither", "embedding.weight F32 5,3;fc.weight F32 2,4;", "", "", 0, 0, NULL, NULL, NULL},
 };
 
-START_TEST(linear_layers)
+TEST_EACH(linear_layers, linear)
 {
     const sluice_names names = {sizeof names, NULL, linear[_i].head, linear[_i].embedding};
     char tensors[1024];
     snprintf(tensors, sizeof tensors, "%s%s", LSTM, linear[_i].tensors);
     const char *name = linear[_i].name;
-    sluice_model *model = load(tensors, &names, name);
+    OWNED_HANDLE(sluice_model) model = load(tensors, &names, name);
     const sluice_shape shape = sl_model_shape(model);
     ck_assert_msg(shape.classes == linear[_i].classes, "%s: %zu classes", name, shape.classes);
     ck_assert_msg(shape.vocabulary == linear[_i].vocabulary, "%s: %zu tokens", name, shape.vocabulary);
@@ -166,11 +165,9 @@ START_TEST(linear_layers)
     check_line(model, name, "embedding", linear[_i].embedding_note);
     check_line(model, name, "layers", linear[_i].layers_note);
     check_line(model, name, "types", NULL);
-    sluice_model_destroy(model);
 }
-END_TEST
 
-START_TEST(types_widened)
+TEST(types_widened)
 {
     static const struct {
         const char *tensors, *note;
@@ -181,17 +178,15 @@ START_TEST(types_widened)
         {"a.weight_ih_l0 F32 16,3;a.weight_hh_l0 F32 16,4;b F16 1;", NULL},
     };
     for (size_t k = 0; k < sizeof cases / sizeof cases[0]; k++) {
-        sluice_model *model = load(cases[k].tensors, NULL, "types");
+        OWNED_HANDLE(sluice_model) model = load(cases[k].tensors, NULL, "types");
         check_line(model, "types", "types", cases[k].note);
-        sluice_model_destroy(model);
     }
 }
-END_TEST
 
 /* ---- LSTMCell -------------------------------------------------------------------------------------------------------------- */
 
 /* The same file under both kinds of names is the same model. */
-START_TEST(cell_values)
+TEST(cell_values)
 {
     static const char *const tensors[] = {
         "c.bias_hh F32 16;c.bias_ih F16 16;c.weight_hh F32 16,4;c.weight_ih BF16 16,3;fc.weight F32 2,4;",
@@ -216,10 +211,9 @@ START_TEST(cell_values)
     for (int k = 0; k < 2; k++)
         sluice_model_destroy(models[k]);
 }
-END_TEST
 
 /* Which layer is taken, where there are several. */
-START_TEST(recurrent_layers)
+TEST(recurrent_layers)
 {
     static const struct {
         const char *name, *tensors, *prefix, *note;
@@ -250,19 +244,17 @@ START_TEST(recurrent_layers)
     };
     for (size_t k = 0; k < sizeof cases / sizeof cases[0]; k++) {
         const sluice_names names = {.struct_size = sizeof names, .prefix = cases[k].prefix};
-        sluice_model *model = load(cases[k].tensors, &names, cases[k].name);
+        OWNED_HANDLE(sluice_model) model = load(cases[k].tensors, &names, cases[k].name);
         ck_assert_msg(strstr(sluice_model_get_notes(model), cases[k].note), "%s: expected %s in \"%s\"", cases[k].name,
                       cases[k].note, sluice_model_get_notes(model));
         ck_assert_int_eq(sl_model_shape(model).has_bias, 0);
-        sluice_model_destroy(model);
     }
 }
-END_TEST
 
 /* ---- Names ----------------------------------------------------------------------------------------------------------------- */
 
 /* Names of 300 bytes, of the network's own tensors and of others; what is said of them is cut, and not inside a character. */
-START_TEST(long_names)
+TEST(long_names)
 {
     char stem[281], tensors[4096], part[256];
     for (size_t k = 0; k + 2 < sizeof stem; k += 2)
@@ -277,51 +269,33 @@ START_TEST(long_names)
     const sluice_names names = {sizeof names, prefix, head, NULL};
     snprintf(part, sizeof part, "%.120s...", stem);
     for (int k = 0; k < 2; k++) {
-        sluice_model *model = load(tensors, k ? &names : NULL, "long");
+        OWNED_HANDLE(sluice_model) model = load(tensors, k ? &names : NULL, "long");
         const sluice_shape shape = sl_model_shape(model);
         ck_assert_uint_eq(shape.classes, 2);
         ck_assert_uint_eq(shape.vocabulary, 5);
         ck_assert_int_eq(shape.has_bias, 1);
         check_line(model, "long", "ignored", part);
-        sluice_model_destroy(model);
     }
     uint64_t state = test_seed();
     snprintf(tensors, sizeof tensors, "a%s.weight_ih_l0 F64 16,3;", stem);
-    test_bytes file = test_safetensors_network(tensors, NULL, &state);
+    OWNED(test_bytes) file = test_safetensors_network(tensors, NULL, &state);
     test_file_write(test_path("x"), file.data, file.size);
     sluice_model *model;
     sluice_error error = {0};
     ck_assert_int_eq(sluice_model_load(test_path("x"), NULL, &model, &error), SLUICE_STATUS_BAD_DATA);
     snprintf(part, sizeof part, "tensor \"a%.118s...weight_hh_l0\" is missing", stem); /* 119 bytes: the next character has two */
     test_check_message("long", &error, SLUICE_STATUS_BAD_DATA, part);
-    test_bytes_free(&file);
 }
-END_TEST
 
 /* A name cannot break the notes into other lines, nor steer a terminal, also where it is the network's. */
-START_TEST(control_characters)
+TEST(control_characters)
 {
-    sluice_model *model =
-        load("l\\n.weight_ih_l0 F32 16,3;l\\n.weight_hh_l0 F32 16,4;a\\nhead:b\\t F32 1;c\\u009bd\\u0000e\\u007f F32 1;"
-             "z\\tout.weight F32 2,4;",
-             NULL, "control");
+    static const char tensors[] =
+        "l\\n.weight_ih_l0 F32 16,3;l\\n.weight_hh_l0 F32 16,4;a\\nhead:b\\t F32 1;c\\u009bd\\u0000e\\u007f F32 1;"
+        "z\\tout.weight F32 2,4;";
+    OWNED_HANDLE(sluice_model) model = load(tensors, NULL, "control");
     ck_assert_str_eq(sluice_model_get_notes(model), "names: torch, prefix \"l?.\", head \"z?out\", no embedding\n"
                                                     "ignored: \"a?head:b?\" F32 [1]\nignored: \"c??d??e?\" F32 [1]");
-    sluice_model_destroy(model);
 }
-END_TEST
 
-int main(void)
-{
-    Suite *suite = suite_create("model_names");
-    TCase *tcase = tcase_create("model_names");
-    tcase_add_checked_fixture(tcase, test_folder_setup, test_folder_teardown);
-    tcase_add_loop_test(tcase, linear_layers, 0, sizeof linear / sizeof linear[0]);
-    tcase_add_test(tcase, types_widened);
-    tcase_add_test(tcase, cell_values);
-    tcase_add_test(tcase, recurrent_layers);
-    tcase_add_test(tcase, long_names);
-    tcase_add_test(tcase, control_characters);
-    suite_add_tcase(suite, tcase);
-    return test_run(suite);
-}
+TEST_FIXTURE(test_folder_setup, test_folder_teardown)

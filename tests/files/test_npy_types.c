@@ -9,6 +9,8 @@
 #include <math.h>
 #include <stdbool.h>
 
+TEST_HANDLE(sl_npy_reader, sl_npy_close)
+
 static const char *const names[SL_NPY_TYPES] = {"f4", "u1", "i4", "i8", "f2", "f8", "b1", "i1", "i2", "u2", "u4", "u8"};
 
 /* A file of this header; data are added behind it. */
@@ -25,9 +27,8 @@ static test_bytes make_header(const char *descr, const char *order, const char *
 
 static void check_opens(const test_bytes *file, sl_npy_reader **reader, sl_npy_header *header)
 {
-    sluice_error error = {0};
     test_file_write(test_path("x.npy"), file->data, file->size);
-    ck_assert_msg(sl_npy_open(test_path("x.npy"), reader, header, &error) == SLUICE_STATUS_OK, "%s", error.message);
+    SUCCEEDS(sl_npy_open, test_path("x.npy"), reader, header);
 }
 
 /* ---- Headers --------------------------------------------------------------------------------------------------------------- */
@@ -50,10 +51,10 @@ static const struct {
     {"'uint64'", SL_NPY_U8, false}, {"'>u8'", SL_NPY_U8, true},
 };
 
-START_TEST(types_as_spelled)
+TEST_EACH(types_as_spelled, spellings)
 {
-    test_bytes file = make_header(spellings[_i].descr, "False", "(1,)");
-    sl_npy_reader *reader;
+    OWNED(test_bytes) file = make_header(spellings[_i].descr, "False", "(1,)");
+    OWNED_HANDLE(sl_npy_reader) reader = NULL;
     sl_npy_header header;
     test_bytes_add(&file, "12345678", sl_npy_type_bytes(spellings[_i].type));
     check_opens(&file, &reader, &header);
@@ -61,10 +62,7 @@ START_TEST(types_as_spelled)
                   spellings[_i].descr, sl_npy_type_get_name(header.type), header.big_endian);
     ck_assert_str_eq(sl_npy_type_get_name(header.type), names[header.type]);
     ck_assert_int_eq(sl_npy_type_is_integer(header.type), header.type != SL_NPY_B1 && names[header.type][0] != 'f');
-    sl_npy_close(reader);
-    test_bytes_free(&file);
 }
-END_TEST
 
 /* Shapes of one long dimension stand the same in both orders; Python 2 wrote L behind dimensions. */
 static const struct {
@@ -79,10 +77,10 @@ static const struct {
     {"False", "(2l , 3L ,)", 6, false},
 };
 
-START_TEST(shapes_and_orders)
+TEST_EACH(shapes_and_orders, shapes)
 {
-    test_bytes file = make_header("'|u1'", shapes[_i].order, shapes[_i].shape);
-    sl_npy_reader *reader;
+    OWNED(test_bytes) file = make_header("'|u1'", shapes[_i].order, shapes[_i].shape);
+    OWNED_HANDLE(sl_npy_reader) reader = NULL;
     sl_npy_header header;
     test_bytes_add(&file, "abcdefgh", shapes[_i].elements);
     check_opens(&file, &reader, &header);
@@ -93,14 +91,12 @@ START_TEST(shapes_and_orders)
         ck_assert_int_eq(sl_npy_read(reader, 0, header.elements, data, NULL), SLUICE_STATUS_OK);
         ck_assert_mem_eq(data, "abcdefgh", header.elements);
     }
-    sl_npy_close(reader);
-    test_bytes_free(&file);
 }
-END_TEST
 
-START_TEST(two_arrays_in_a_file)
+TEST(two_arrays_in_a_file)
 {
-    test_bytes file = make_header("'|u1'", "False", "(3,)"), second = make_header("'<i4'", "False", "(0,)");
+    OWNED(test_bytes) file = make_header("'|u1'", "False", "(3,)");
+    OWNED(test_bytes) second = make_header("'<i4'", "False", "(0,)");
     sl_npy_reader *reader;
     sl_npy_header header;
     test_bytes_add_text(&file, "abc");
@@ -114,10 +110,7 @@ START_TEST(two_arrays_in_a_file)
     ck_assert_int_eq(sl_npy_read(reader, 0, 3, data, NULL), SLUICE_STATUS_OK);
     ck_assert_mem_eq(data, "abc.", 4);
     sl_npy_close(reader);
-    test_bytes_free(&file);
-    test_bytes_free(&second);
 }
-END_TEST
 
 /* What is no .npy file, and a word of how it becomes one. */
 static const struct {
@@ -151,7 +144,7 @@ static const struct {
     {"\x80\x3f\x00\x00\x80\x3f\x00\x00", 8, "something else; save the array with numpy.save, or if these are bare numbers"},
 };
 
-START_TEST(strangers_are_known)
+TEST_EACH(strangers_are_known, strangers)
 {
     test_file_write(test_path("x.npy"), strangers[_i].begin, strangers[_i].bytes);
     sl_npy_reader *reader;
@@ -161,7 +154,6 @@ START_TEST(strangers_are_known)
     test_check_message("stranger", &error, SLUICE_STATUS_BAD_DATA, "x.npy: byte 0: not a .npy file but ");
     test_check_message("stranger", &error, SLUICE_STATUS_BAD_DATA, strangers[_i].part);
 }
-END_TEST
 
 /* ---- Values ---------------------------------------------------------------------------------------------------------------- */
 
@@ -243,19 +235,19 @@ static void check_values(sl_npy_type type, bool big_endian, bool converts, bool 
     enum { COUNT = 9000 }; /* more than a block */
     char descr[16];
     snprintf(descr, sizeof descr, "'%c%s'", big_endian ? '>' : '<', names[type]);
-    test_bytes file = make_header(descr, "False", "(9000,)");
-    uint64_t *bits = calloc(COUNT, sizeof *bits);
+    OWNED(test_bytes) file = make_header(descr, "False", "(9000,)");
+    FREED uint64_t *bits = calloc(COUNT, sizeof *bits);
     for (size_t k = 0; k < COUNT; k++)
         add_element(&file, type, big_endian, bits[k] = random_bits(type, state));
-    sl_npy_reader *reader;
+    OWNED_HANDLE(sl_npy_reader) reader = NULL;
     sl_npy_header header;
     sluice_error error = {0};
     if (piped)
         feed_stdin(&file);
     test_file_write(test_path("x.npy"), file.data, file.size);
-    ck_assert_int_eq(sl_npy_open(piped ? "-" : test_path("x.npy"), &reader, &header, &error), SLUICE_STATUS_OK);
+    SUCCEEDS(sl_npy_open, piped ? "-" : test_path("x.npy"), &reader, &header);
     if (converts)
-        ck_assert_int_eq(sl_npy_convert(reader, &error), SLUICE_STATUS_OK);
+        SUCCEEDS(sl_npy_convert, reader);
     const size_t bytes = converts ? sizeof(float) : sl_npy_type_bytes(type), cut = test_random(state) % COUNT;
     unsigned char *data = malloc(COUNT * bytes);
     memset(data, 0xff, COUNT * bytes); /* NaN */
@@ -270,19 +262,15 @@ static void check_values(sl_npy_type type, bool big_endian, bool converts, bool 
         ck_assert_msg(memcmp(data + k * bytes, converts ? (const void *)&expected : &bits[k], bytes) == 0, "%s: element %zu of %s",
                       descr, k, converts ? "f4" : "the file's type");
     }
-    sl_npy_close(reader);
-    test_bytes_free(&file);
     free(data);
-    free(bits);
 }
 
-START_TEST(values_of_types)
+TEST_LOOP(values_of_types, 0, SL_NPY_TYPES)
 {
     uint64_t state = test_seed() + (uint64_t)_i;
     for (int way = 0; way < 8; way++)
         check_values((sl_npy_type)_i, way & 1, way & 2, way & 4, &state);
 }
-END_TEST
 
 /* Single values: as float32, as an integer (or that it is none), and in words. */
 static const struct {
@@ -329,7 +317,7 @@ static const struct {
     {SL_NPY_U8, UINT64_C(0xffffffffffffffff), false, 0, "18446744073709551615", "18446744073709551616"},
 };
 
-START_TEST(single_values)
+TEST_EACH(single_values, values)
 {
     int64_t integer = 77;
     char text[SL_NPY_VALUE_BYTES];
@@ -345,15 +333,14 @@ START_TEST(single_values)
         ck_assert_msg(f4 == parsed, "%s becomes %g, expected %s", text, (double)f4, values[_i].became);
     }
 }
-END_TEST
 
 /* The first element that float32 does not have is named by its place in the array, in either order. */
-START_TEST(losses_have_a_place)
+TEST_LOOP(losses_have_a_place, 0, 2)
 {
-    test_bytes file = make_header("'<i4'", _i ? "True" : "False", "(3, 5, 2)");
+    OWNED(test_bytes) file = make_header("'<i4'", _i ? "True" : "False", "(3, 5, 2)");
     for (uint64_t k = 0; k < 30; k++)
         test_bytes_add_number(&file, k == 17 ? 16777218 : k == 23 ? 16777219 : k, 4);
-    sl_npy_reader *reader;
+    OWNED_HANDLE(sl_npy_reader) reader = NULL;
     sl_npy_header header;
     float data[30];
     check_opens(&file, &reader, &header);
@@ -366,10 +353,7 @@ START_TEST(losses_have_a_place)
     ck_assert(loss->found);
     ck_assert_str_eq(loss->value, "16777219");
     ck_assert_mem_eq(loss->index, _i ? in_fortran : in_c, sizeof in_c);
-    sl_npy_close(reader);
-    test_bytes_free(&file);
 }
-END_TEST
 
 /* ---- Fortran order --------------------------------------------------------------------------------------------------------- */
 
@@ -434,96 +418,60 @@ static void check_rows(const columns *of, sl_npy_reader *reader, size_t axis, si
     free(data);
 }
 
-START_TEST(fortran_order)
+TEST_LOOP(fortran_order, 0, SL_NPY_TYPES)
 {
     uint64_t state = test_seed() + 100 + (uint64_t)_i;
     for (int k = 0; k < 60; k++) {
         const uint64_t ways = test_random(&state);
         columns of = {.type = (sl_npy_type)_i, .big_endian = ways & 1, .converts = ways & 2, .piped = ways & 4};
         of.dims = 2 + (ways >> 3) % 3;
-        test_bytes file = make_columns(&of, &state);
-        sl_npy_reader *reader;
+        OWNED(test_bytes) file = make_columns(&of, &state);
+        OWNED_HANDLE(sl_npy_reader) reader = NULL;
         sl_npy_header header;
-        sluice_error error = {0};
         if (of.piped)
             feed_stdin(&file);
         test_file_write(test_path("x.npy"), file.data, file.size);
-        ck_assert_int_eq(sl_npy_open(of.piped ? "-" : test_path("x.npy"), &reader, &header, &error), SLUICE_STATUS_OK);
+        SUCCEEDS(sl_npy_open, of.piped ? "-" : test_path("x.npy"), &reader, &header);
         if (of.converts)
-            ck_assert_int_eq(sl_npy_convert(reader, &error), SLUICE_STATUS_OK);
+            SUCCEEDS(sl_npy_convert, reader);
         for (size_t part = 0; part < 6 && header.column_major; part++) {
             /* A dimension of one element beside rows of one element is as good as the rows'. */
             const size_t axis = test_random(&state) % of.dims, rows = of.shape[axis], first = test_random(&state) % rows;
             check_rows(&of, reader, axis, part ? first : 0, part ? test_random(&state) % (rows - first + 1) : rows);
         }
-        sl_npy_close(reader);
-        test_bytes_free(&file);
         free(of.bits);
     }
 }
-END_TEST
 
-START_TEST(fortran_order_refused)
+TEST(fortran_order_refused)
 {
-    test_bytes file = make_header("'<f4'", "True", "(2, 3)");
-    sl_npy_reader *reader;
+    OWNED(test_bytes) file = make_header("'<f4'", "True", "(2, 3)");
+    OWNED_HANDLE(sl_npy_reader) reader = NULL;
     sl_npy_header header;
     sluice_error error = {0};
     float data[6];
     for (uint64_t k = 0; k < 5; k++)
         test_bytes_add_number(&file, k, 4);
     feed_stdin(&file); /* cut short */
-    ck_assert_int_eq(sl_npy_open("-", &reader, &header, &error), SLUICE_STATUS_OK);
+    SUCCEEDS(sl_npy_open, "-", &reader, &header);
     ck_assert_int_eq(sl_npy_read_columns(reader, 1, 2, 1, 2, data, &error), SLUICE_STATUS_BAD_ARGUMENT);
-    ck_assert_int_eq(sl_npy_read_columns(reader, 1, 2, 0, 2, data, &error), SLUICE_STATUS_BAD_DATA);
-    test_check_message("short", &error, SLUICE_STATUS_BAD_DATA, "the data end here, expected them up to byte");
-    sl_npy_close(reader);
-    test_bytes_free(&file);
+    REFUSED(SLUICE_STATUS_BAD_DATA, "the data end here, expected them up to byte", sl_npy_read_columns, reader, 1, 2, 0, 2, data);
 }
-END_TEST
 
 /* A file that is cut short after it was opened. */
-START_TEST(fortran_order_cut)
+TEST(fortran_order_cut)
 {
-    test_bytes file = make_header("'>f8'", "True", "(4, 3)");
+    OWNED(test_bytes) file = make_header("'>f8'", "True", "(4, 3)");
     for (uint64_t k = 0; k < 12; k++)
         test_bytes_add_number(&file, k, 8);
-    sl_npy_reader *reader;
+    OWNED_HANDLE(sl_npy_reader) reader = NULL;
     sl_npy_header header;
-    sluice_error error = {0};
     float data[12];
     check_opens(&file, &reader, &header);
-    ck_assert_int_eq(sl_npy_convert(reader, &error), SLUICE_STATUS_OK);
+    SUCCEEDS(sl_npy_convert, reader);
     ck_assert_int_eq(truncate(test_path("x.npy"), (off_t)file.size - 16), 0);
-    ck_assert_int_eq(sl_npy_read_columns(reader, 1, 4, 0, 2, data, &error), SLUICE_STATUS_OK);
-    ck_assert_int_eq(sl_npy_read_columns(reader, 1, 4, 2, 2, data, &error), SLUICE_STATUS_BAD_DATA);
-    test_check_message("cut", &error, SLUICE_STATUS_BAD_DATA, "x.npy: byte ");
-    sl_npy_close(reader);
-    test_bytes_free(&file);
-}
-END_TEST
-
-static Suite *npy_types_suite(void)
-{
-    Suite *suite = suite_create("npy_types");
-    TCase *test = tcase_create("types");
-    tcase_set_timeout(test, 100);
-    tcase_add_checked_fixture(test, test_folder_setup, test_folder_teardown);
-    suite_add_tcase(suite, test);
-    tcase_add_loop_test(test, types_as_spelled, 0, sizeof spellings / sizeof spellings[0]);
-    tcase_add_loop_test(test, shapes_and_orders, 0, sizeof shapes / sizeof shapes[0]);
-    tcase_add_test(test, two_arrays_in_a_file);
-    tcase_add_loop_test(test, strangers_are_known, 0, sizeof strangers / sizeof strangers[0]);
-    tcase_add_loop_test(test, values_of_types, 0, SL_NPY_TYPES);
-    tcase_add_loop_test(test, single_values, 0, sizeof values / sizeof values[0]);
-    tcase_add_loop_test(test, losses_have_a_place, 0, 2);
-    tcase_add_loop_test(test, fortran_order, 0, SL_NPY_TYPES);
-    tcase_add_test(test, fortran_order_refused);
-    tcase_add_test(test, fortran_order_cut);
-    return suite;
+    SUCCEEDS(sl_npy_read_columns, reader, 1, 4, 0, 2, data);
+    REFUSED(SLUICE_STATUS_BAD_DATA, "x.npy: byte ", sl_npy_read_columns, reader, 1, 4, 2, 2, data);
 }
 
-int main(void)
-{
-    return test_run(npy_types_suite());
-}
+TEST_FIXTURE(test_folder_setup, test_folder_teardown)

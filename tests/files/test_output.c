@@ -62,10 +62,9 @@ static void write_text(const char *path, const char *text)
 
 static void check_text(const char *path, const char *text)
 {
-    test_bytes found = test_file_read(path);
+    OWNED(test_bytes) found = test_file_read(path);
     ck_assert_msg(found.size == strlen(text) && memcmp(found.data, text, found.size) == 0, "%s: expected \"%s\", found \"%.*s\"",
                   path, text, (int)found.size, (const char *)found.data);
-    test_bytes_free(&found);
 }
 
 static void save(const char *path, const char *text)
@@ -142,7 +141,7 @@ static void spell(int which, int fd, char path[256])
 }
 
 /* Written through: where it stands, nothing cut off, the same file; what others write later is kept too. */
-START_TEST(descriptor_is_itself)
+TEST_LOOP(descriptor_is_itself, 0, SPELLINGS)
 {
     char path[256], file[256];
     snprintf(file, sizeof file, "%s", test_path("file"));
@@ -163,31 +162,28 @@ START_TEST(descriptor_is_itself)
     ck_assert_uint_eq(inode_of(file), inode);
     close(fd);
 }
-END_TEST
 
 /* Read where it stands, as standard input is. */
-START_TEST(descriptor_is_read)
+TEST_LOOP(descriptor_is_read, 0, SPELLINGS)
 {
     char path[256], text[8] = {0};
     size_t got = 0;
     sl_input input;
-    sluice_error error;
     write_text(test_path("file"), "skip this");
     const int fd = open_file(test_path("file"), O_RDONLY);
     ck_assert_int_eq(lseek(fd, 5, SEEK_SET), 5);
     spell(_i, fd, path);
-    ck_assert_int_eq(sl_input_open(path, &input, &error), SLUICE_STATUS_OK);
+    SUCCEEDS(sl_input_open, path, &input);
     ck_assert_uint_eq(input.size, 4);
-    ck_assert_int_eq(sl_input_read(&input, 0, text, sizeof text, &got, &error), SLUICE_STATUS_OK);
+    SUCCEEDS(sl_input_read, &input, 0, text, sizeof text, &got);
     ck_assert_uint_eq(got, 4);
     ck_assert_str_eq(text, "this");
     sl_input_close(&input);
     ck_assert_int_eq(fcntl(fd, F_GETFD), 0); /* only the duplicate was closed */
     close(fd);
 }
-END_TEST
 
-START_TEST(standard_output_by_all_names)
+TEST(standard_output_by_all_names)
 {
     static const char *const names[] = {"-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"};
     write_text(test_path("file"), "old\n");
@@ -201,9 +197,8 @@ START_TEST(standard_output_by_all_names)
     close(kept);
     close(fd);
 }
-END_TEST
 
-START_TEST(descriptor_that_does_not_serve)
+TEST_LOOP(descriptor_that_does_not_serve, 0, SPELLINGS)
 {
     char path[256];
     sl_input input;
@@ -223,11 +218,10 @@ START_TEST(descriptor_that_does_not_serve)
     refuse("/dev/fd/99999999999999999999", "is not open for writing");
     refuse("/dev/fd/x", "");
 }
-END_TEST
 
 /* ---- Links ------------------------------------------------------------------------------------------------------------------ */
 
-START_TEST(links_are_followed)
+TEST_LOOP(links_are_followed, 0, 2)
 {
     choose_names(_i);
     const char *folder = test_path("folder");
@@ -249,9 +243,8 @@ START_TEST(links_are_followed)
     ck_assert_int_eq(unlink(link), 0);
     ck_assert_uint_eq(test_folder_count(0), 3);
 }
-END_TEST
 
-START_TEST(links_that_lead_nowhere)
+TEST(links_that_lead_nowhere)
 {
     ck_assert_int_eq(symlink("b", test_path("a")), 0);
     ck_assert_int_eq(symlink("a", test_path("b")), 0);
@@ -260,7 +253,6 @@ START_TEST(links_that_lead_nowhere)
     refuse(test_path("c"), "No such file or directory");
     ck_assert_uint_eq(test_folder_count(0), 3);
 }
-END_TEST
 
 /* ---- Files that are replaced -------------------------------------------------------------------------------------------------- */
 
@@ -270,8 +262,8 @@ static void replace(const char *path, int named)
     sl_output output;
     sluice_error error = {0};
     const unsigned before = test_folder_count(0);
-    ck_assert_int_eq(sl_output_create(path, &output, &error), SLUICE_STATUS_OK);
-    ck_assert_int_eq(sl_output_write(&output, 0, "new", 3, &error), SLUICE_STATUS_OK);
+    SUCCEEDS(sl_output_create, path, &output);
+    SUCCEEDS(sl_output_write, &output, 0, "new", 3);
     struct stat grows;
     ck_assert_int_eq(fstat(output.fd, &grows), 0);
     ck_assert_msg(!(grows.st_mode & 077), "mode %o before it is complete", grows.st_mode & 0777);
@@ -283,7 +275,7 @@ static void replace(const char *path, int named)
     ck_assert_uint_eq(test_folder_count(0), before);
 }
 
-START_TEST(mode_is_kept)
+TEST_LOOP(mode_is_kept, 0, 2)
 {
     static const mode_t modes[] = {0600, 0640, 0644, 0660, 0666, 0700, 0755, 0604, 0777};
     choose_names(_i);
@@ -298,9 +290,8 @@ START_TEST(mode_is_kept)
     replace(path, _i);
     ck_assert_uint_eq(mode_of(path), 0755);
 }
-END_TEST
 
-START_TEST(new_file_follows_the_umask)
+TEST_LOOP(new_file_follows_the_umask, 0, 2)
 {
     choose_names(_i);
     const mode_t before = umask(027);
@@ -311,10 +302,9 @@ START_TEST(new_file_follows_the_umask)
     ck_assert_uint_eq(mode_of(test_path("b")), 0600);
     umask(before);
 }
-END_TEST
 
 /* Only root can have files of others, so as anyone else it is taken for granted that the own group is kept. */
-START_TEST(owner_and_group_are_kept)
+TEST_LOOP(owner_and_group_are_kept, 0, 2)
 {
     choose_names(_i);
     const char *path = test_path("file");
@@ -329,10 +319,9 @@ START_TEST(owner_and_group_are_kept)
     ck_assert_uint_eq(about.st_gid, geteuid() ? getegid() : 54321);
     ck_assert_uint_eq(mode_of(path), 0640);
 }
-END_TEST
 
 /* What is left to group and others is what both had. */
-START_TEST(group_that_cannot_be_kept)
+TEST_LOOP(group_that_cannot_be_kept, 0, 2)
 {
     static const mode_t modes[][2] = {{0660, 0600}, {0674, 0644}, {0604, 0600}, {0644, 0644}, {0657, 0655}};
     if (geteuid() != 0)
@@ -350,10 +339,9 @@ START_TEST(group_that_cannot_be_kept)
         ck_assert_msg(mode_of(path) == modes[k][1], "%o became %o", modes[k][0], mode_of(path));
     }
 }
-END_TEST
 
 /* The group keeps what it may. */
-START_TEST(owner_that_cannot_be_kept)
+TEST_LOOP(owner_that_cannot_be_kept, 0, 2)
 {
     if (geteuid() != 0)
         return;
@@ -370,10 +358,9 @@ START_TEST(owner_that_cannot_be_kept)
     ck_assert_uint_eq(about.st_gid, 54321);
     ck_assert_uint_eq(mode_of(path), 0660);
 }
-END_TEST
 
 /* A file system without modes to set: never wider open than the file was. */
-START_TEST(mode_that_cannot_be_set)
+TEST_LOOP(mode_that_cannot_be_set, 0, 2)
 {
     if (geteuid() != 0) /* others cannot write the second file */
         return;
@@ -389,15 +376,14 @@ START_TEST(mode_that_cannot_be_set)
     check_text(path, "new");
     ck_assert_uint_eq(test_folder_count(0), 1);
 }
-END_TEST
 
-START_TEST(nothing_is_left)
+TEST_LOOP(nothing_is_left, 0, 2)
 {
     choose_names(_i);
     sl_output output;
     sluice_error error = {0};
-    ck_assert_int_eq(sl_output_create(test_path("new"), &output, &error), SLUICE_STATUS_OK);
-    ck_assert_int_eq(sl_output_write(&output, 0, "new", 3, &error), SLUICE_STATUS_OK);
+    SUCCEEDS(sl_output_create, test_path("new"), &output);
+    SUCCEEDS(sl_output_write, &output, 0, "new", 3);
     if (_i)
         ck_assert_uint_eq(test_folder_count(0), 1);
     else if (test_folder_count(0))
@@ -414,9 +400,8 @@ START_TEST(nothing_is_left)
         ck_assert_uint_eq(test_folder_count(0), 0);
     }
 }
-END_TEST
 
-START_TEST(folder_that_cannot_be_written)
+TEST(folder_that_cannot_be_written)
 {
     refused_open = O_WRONLY; /* with a name or without */
     write_text(test_path("file"), "old");
@@ -424,10 +409,9 @@ START_TEST(folder_that_cannot_be_written)
     refused_open = 0;
     check_text(test_path("file"), "old");
 }
-END_TEST
 
 /* In a folder as /tmp others' files may be written, not replaced: said before there is anything to write. */
-START_TEST(file_in_a_sticky_folder)
+TEST(file_in_a_sticky_folder)
 {
     enum { NOBODY = 65534 };
     if (geteuid() != 0)
@@ -448,7 +432,6 @@ START_TEST(file_in_a_sticky_folder)
     ck_assert_int_eq(other, SLUICE_STATUS_OK);
     check_text(path, "old");
 }
-END_TEST
 
 static void teardown(void)
 {
@@ -456,26 +439,4 @@ static void teardown(void)
     test_folder_teardown();
 }
 
-int main(void)
-{
-    Suite *suite = suite_create("output");
-    TCase *tcase = tcase_create("output");
-    tcase_add_checked_fixture(tcase, test_folder_setup, teardown);
-    tcase_add_loop_test(tcase, descriptor_is_itself, 0, SPELLINGS);
-    tcase_add_loop_test(tcase, descriptor_is_read, 0, SPELLINGS);
-    tcase_add_test(tcase, standard_output_by_all_names);
-    tcase_add_loop_test(tcase, descriptor_that_does_not_serve, 0, SPELLINGS);
-    tcase_add_loop_test(tcase, links_are_followed, 0, 2);
-    tcase_add_test(tcase, links_that_lead_nowhere);
-    tcase_add_loop_test(tcase, mode_is_kept, 0, 2);
-    tcase_add_loop_test(tcase, new_file_follows_the_umask, 0, 2);
-    tcase_add_loop_test(tcase, owner_and_group_are_kept, 0, 2);
-    tcase_add_loop_test(tcase, group_that_cannot_be_kept, 0, 2);
-    tcase_add_loop_test(tcase, owner_that_cannot_be_kept, 0, 2);
-    tcase_add_loop_test(tcase, mode_that_cannot_be_set, 0, 2);
-    tcase_add_loop_test(tcase, nothing_is_left, 0, 2);
-    tcase_add_test(tcase, folder_that_cannot_be_written);
-    tcase_add_test(tcase, file_in_a_sticky_folder);
-    suite_add_tcase(suite, tcase);
-    return test_run(suite);
-}
+TEST_FIXTURE(test_folder_setup, teardown)

@@ -11,17 +11,15 @@
 
 enum { THREADS = 6, ROOM = 4096 };
 
-static const sluice_shape stack = {TEST_SHAPE, .layers = 2, .directions = 1, .inputs = 3, .hidden = 5, .has_bias = 1};
-static const sluice_shape both_ways = {TEST_SHAPE, .layers = 2, .directions = 2, .inputs = 3, .hidden = 5, .has_bias = 1};
+static const sluice_shape stack = {TEST_LDIH(2, 1, 3, 5), .has_bias = 1};
+static const sluice_shape both_ways = {TEST_LDIH(2, 2, 3, 5), .has_bias = 1};
 
 static sluice_engine *make_engine(const sluice_shape *shape, const sluice_engine_options *options)
 {
-    sluice_model *model;
+    OWNED_HANDLE(sluice_model) model = NULL;
     sluice_engine *engine;
-    sluice_error error = {0};
-    ck_assert_msg(!sluice_model_create_initial(shape, SLUICE_INITIALIZER_UNIFORM, 1, NULL, &model, &error), "%s", error.message);
-    ck_assert_msg(!sluice_engine_create(model, options, &engine, &error), "%s", error.message);
-    sluice_model_destroy(model);
+    SUCCEEDS(sluice_model_create_initial, shape, SLUICE_INITIALIZER_UNIFORM, 1, NULL, &model);
+    SUCCEEDS(sluice_engine_create, model, options, &engine);
     return engine;
 }
 
@@ -70,32 +68,29 @@ enum { ENTRIES = sizeof entries / sizeof entries[0] };
 
 /* ---- What is right --------------------------------------------------------------------------------------------------------- */
 
-START_TEST(what_is_saved_is_loaded)
+TEST(what_is_saved_is_loaded)
 {
-    sluice_error error = {0};
     for (size_t count = 0; count <= ENTRIES; count++) {
-        sluice_engine *from = make_auto(&stack), *to = make_auto(&stack);
+        OWNED_HANDLE(sluice_engine) from = make_auto(&stack);
+        OWNED_HANDLE(sluice_engine) to = make_auto(&stack);
         learn(from, entries, count);
-        ck_assert_msg(!sluice_plan_save(from, test_path("plans"), &error), "%s", error.message);
-        ck_assert_msg(!sluice_plan_load(to, test_path("plans"), &error), "%s", error.message);
+        SUCCEEDS(sluice_plan_save, from, test_path("plans"));
+        SUCCEEDS(sluice_plan_load, to, test_path("plans"));
         check_knows(to, entries, count);
-        ck_assert_msg(!sluice_plan_save(to, test_path("again"), &error), "%s", error.message);
+        SUCCEEDS(sluice_plan_save, to, test_path("again"));
         test_bytes first = test_file_read(test_path("plans")), second = test_file_read(test_path("again"));
         ck_assert_uint_eq(first.size, second.size);
         test_bytes_free(&first);
         test_bytes_free(&second);
         ck_assert_uint_eq(test_folder_count(0), 2);
-        sluice_engine_destroy(from);
-        sluice_engine_destroy(to);
     }
 }
-END_TEST
 
-START_TEST(the_file_is_the_one_described)
+TEST(the_file_is_the_one_described)
 {
     sl_cpu cpu;
     char expected[ROOM];
-    sluice_engine *engine = make_auto(&stack);
+    OWNED_HANDLE(sluice_engine) engine = make_auto(&stack);
     sl_cpu_get(&cpu);
     learn(engine, entries, 2);
     ck_assert_int_eq(sluice_plan_save(engine, test_path("plans"), NULL), SLUICE_STATUS_OK);
@@ -106,20 +101,18 @@ START_TEST(the_file_is_the_one_described)
              "rows=64 steps=50 teams=2 members=1 hoists=0 wavefront=0 seconds=0.001234567\n"
              "rows=1 steps=100 teams=1 members=6 hoists=1 wavefront=1 seconds=0.250000000\n",
              cpu.name);
-    test_bytes file = test_file_read(test_path("plans"));
+    OWNED(test_bytes) file = test_file_read(test_path("plans"));
     test_bytes_add(&file, "", 1);
     ck_assert_uint_eq(file.size, strlen(expected) + 1);
     for (const char *line = strtok(expected, "\n"); line; line = strtok(NULL, "\n")) /* in the order of measuring, or of the file */
         ck_assert_msg(strstr((const char *)file.data, line) != NULL, "\"%s\" is not in\n%s", line, (const char *)file.data);
-    test_bytes_free(&file);
-    sluice_engine_destroy(engine);
 }
-END_TEST
 
-START_TEST(loading_adds_and_replaces)
+TEST(loading_adds_and_replaces)
 {
     const sl_tuned_plan own[] = {{64, 50, {6, 1, true, false}, 9}, {7, 7, {3, 2, false, false}, 8}};
-    sluice_engine *from = make_auto(&stack), *to = make_auto(&stack);
+    OWNED_HANDLE(sluice_engine) from = make_auto(&stack);
+    OWNED_HANDLE(sluice_engine) to = make_auto(&stack);
     learn(from, entries, ENTRIES);
     learn(to, own, 2);
     ck_assert_int_eq(sluice_plan_save(from, test_path("plans"), NULL), SLUICE_STATUS_OK);
@@ -128,43 +121,36 @@ START_TEST(loading_adds_and_replaces)
     ck_assert_uint_eq(to->tuned_plan_count, ENTRIES + 1);
     ck_assert(replaced && replaced->plan.thread_groups == 2 && !replaced->plan.hoists);
     ck_assert(kept && kept->plan.threads_per_group == 2 && kept->seconds == 8);
-    sluice_engine_destroy(from);
-    sluice_engine_destroy(to);
 }
-END_TEST
 
-START_TEST(what_was_measured_is_saved_and_planned)
+TEST(what_was_measured_is_saved_and_planned)
 {
     sluice_plan first = {.struct_size = sizeof first}, second = first;
     sluice_candidate chosen = {.struct_size = sizeof chosen};
-    sluice_error error = {0};
     const sluice_engine_options options = test_options(SLUICE_ISA_SCALAR, 2, SLUICE_SCHEDULE_AUTO);
-    sluice_engine *from = make_engine(&stack, &options), *to = make_engine(&stack, &options);
-    ck_assert_msg(!sluice_plan_measure(from, 3, 4, NULL, &error), "%s", error.message);
-    ck_assert_msg(!sluice_plan_save(from, test_path("plans"), &error), "%s", error.message);
-    ck_assert_msg(!sluice_plan_load(to, test_path("plans"), &error), "%s", error.message);
-    ck_assert_msg(!sluice_plan_get(from, 3, 4, NULL, &first, &error), "%s", error.message);
-    ck_assert_msg(!sluice_plan_get(to, 3, 4, NULL, &second, &error), "%s", error.message);
+    OWNED_HANDLE(sluice_engine) from = make_engine(&stack, &options);
+    OWNED_HANDLE(sluice_engine) to = make_engine(&stack, &options);
+    SUCCEEDS(sluice_plan_measure, from, 3, 4, NULL);
+    SUCCEEDS(sluice_plan_save, from, test_path("plans"));
+    SUCCEEDS(sluice_plan_load, to, test_path("plans"));
+    SUCCEEDS(sluice_plan_get, from, 3, 4, NULL, &first);
+    SUCCEEDS(sluice_plan_get, to, 3, 4, NULL, &second);
     ck_assert_uint_eq(first.chosen, second.chosen);
-    ck_assert_msg(!sluice_plan_get_candidate(to, 3, 4, NULL, second.chosen, &chosen, &error), "%s", error.message);
+    SUCCEEDS(sluice_plan_get_candidate, to, 3, 4, NULL, second.chosen, &chosen);
     ck_assert_double_gt(chosen.seconds, 0);
-    sluice_engine_destroy(from);
-    sluice_engine_destroy(to);
 }
-END_TEST
 
 /* The ways that a file may teach are more than those that measuring would: all give the right bits. */
-START_TEST(any_way_has_the_same_bits)
+TEST_LOOP(any_way_has_the_same_bits, 0, 2)
 {
-    const sluice_shape shape = {TEST_SHAPE, .layers = 2, .directions = _i ? 2 : 1, .inputs = 3, .hidden = 20, .has_bias = 1};
+    const sluice_shape shape = {TEST_LDIH(2, _i ? 2 : 1, 3, 20), .has_bias = 1};
     enum { BATCH = 7, STEPS = 9 };
     uint64_t random = test_seed();
-    test_network network = test_network_random(&shape, 1, &random);
-    test_batch batch = test_batch_random(&shape, BATCH, STEPS, TEST_STATES, &random);
-    test_batch *rows = test_reference(&shape, network.model, &batch);
-    sluice_isa isas[TEST_MOST_ISAS];
-    const size_t count = test_isas(isas);
-    test_runner runner = test_runner_create(network.model, isas[count - 1], THREADS, SLUICE_SCHEDULE_AUTO);
+    OWNED(test_network) network = test_network_random(&shape, 1, &random);
+    OWNED(test_batch) batch = test_batch_random(&shape, BATCH, STEPS, TEST_STATES, &random);
+    OWNED(test_rows) rows = test_reference(&shape, network.model, &batch);
+    const test_isa_list isas = test_isas();
+    OWNED(test_runner) runner = test_runner_create(network.model, isas.isa[isas.count - 1], THREADS, SLUICE_SCHEDULE_AUTO);
     for (unsigned groups = 1; groups <= THREADS; groups++)
         for (unsigned threads = 1; groups * threads <= THREADS; threads++)
             for (unsigned flags = 0; flags < (shape.directions == 1 ? 4 : 2); flags++) {
@@ -173,37 +159,28 @@ START_TEST(any_way_has_the_same_bits)
                 ck_assert_int_eq(sluice_plan_save(runner.engine, test_path("plans"), NULL), SLUICE_STATUS_OK);
                 runner.engine->tuned_plan_count = 0;
                 ck_assert_int_eq(sluice_plan_load(runner.engine, test_path("plans"), NULL), SLUICE_STATUS_OK);
-                test_against(&runner, &shape, &batch, rows, 0, BATCH);
+                test_against(&runner, &shape, &batch, &rows, 0);
             }
-    test_runner_free(&runner);
-    test_reference_free(rows, BATCH);
-    test_batch_free(&batch);
-    test_network_free(&network);
 }
-END_TEST
 
-START_TEST(seconds_need_no_nine_places)
+TEST(seconds_need_no_nine_places)
 {
     static const struct {
         const char *text;
         double seconds;
     } forms[] = {{"0.5", 0.5}, {"1.0", 1}, {"0.001234", 0.001234}, {"0.000000001", 1e-9}, {"1000000000.0", 1e9}};
     for (size_t k = 0; k < sizeof forms / sizeof forms[0]; k++) {
-        sluice_engine *engine = make_auto(&stack);
+        OWNED_HANDLE(sluice_engine) engine = make_auto(&stack);
         char line[128];
-        sluice_error error = {0};
         snprintf(line, sizeof line, "rows=1 steps=1 teams=1 members=1 hoists=0 wavefront=0 seconds=%s\n", forms[k].text);
         ck_assert_int_eq(sluice_plan_save(engine, test_path("plans"), NULL), SLUICE_STATUS_OK);
-        test_bytes file = test_file_read(test_path("plans"));
+        OWNED(test_bytes) file = test_file_read(test_path("plans"));
         test_bytes_add_text(&file, line);
         test_file_write(test_path("plans"), file.data, file.size);
-        ck_assert_msg(!sluice_plan_load(engine, test_path("plans"), &error), "%s", error.message);
+        SUCCEEDS(sluice_plan_load, engine, test_path("plans"));
         ck_assert_double_eq_tol(engine->tuned_plans[0].seconds, forms[k].seconds, 1e-15 * forms[k].seconds);
-        test_bytes_free(&file);
-        sluice_engine_destroy(engine);
     }
 }
-END_TEST
 
 /* ---- What is wrong --------------------------------------------------------------------------------------------------------- */
 
@@ -213,7 +190,7 @@ static void check_refused(const char *name, const sluice_shape *shape, const voi
     const sl_tuned_plan own[] = {{64, 50, {6, 1, true, false}, 9}, {7, 7, {3, 2, false, false}, 8}};
     const char *path = test_path("bad");
     sluice_error error = {0};
-    sluice_engine *engine = make_auto(shape);
+    OWNED_HANDLE(sluice_engine) engine = make_auto(shape);
     learn(engine, own, 2);
     test_file_write(path, data, size);
     const sluice_status status = sluice_plan_load(engine, path, &error);
@@ -224,21 +201,18 @@ static void check_refused(const char *name, const sluice_shape *shape, const voi
     test_check_message(name, &error, status, "found");
     check_knows(engine, own, 2);
     ck_assert_int_eq(sluice_plan_load(engine, path, NULL), SLUICE_STATUS_BAD_DATA);
-    sluice_engine_destroy(engine);
 }
 
 /* The head that such an engine writes, and two good lines. */
 static void make_good(const sluice_shape *shape, char text[ROOM])
 {
-    sluice_engine *engine = make_auto(shape);
+    OWNED_HANDLE(sluice_engine) engine = make_auto(shape);
     learn(engine, entries, 1);
     ck_assert_int_eq(sluice_plan_save(engine, test_path("good"), NULL), SLUICE_STATUS_OK);
-    test_bytes file = test_file_read(test_path("good"));
+    OWNED(test_bytes) file = test_file_read(test_path("good"));
     ck_assert_uint_lt(file.size, ROOM / 2);
     memcpy(text, file.data, file.size);
     strcpy(text + file.size, "rows=8 steps=9 teams=2 members=3 hoists=1 wavefront=0 seconds=0.5\n");
-    test_bytes_free(&file);
-    sluice_engine_destroy(engine);
 }
 
 /* What stands in a good file is written over by something else; the message has `part`. */
@@ -309,7 +283,7 @@ static const struct {
     {"rows=8 steps=9", "rows=64 steps=50", "line 5: expected another batch size, found 64 rows of 50 steps as in line 4"},
 };
 
-START_TEST(damages_are_refused)
+TEST_EACH(damages_are_refused, damages)
 {
     char good[ROOM], bad[2 * ROOM];
     make_good(&stack, good);
@@ -318,9 +292,8 @@ START_TEST(damages_are_refused)
     snprintf(bad, sizeof bad, "%.*s%s%s", (int)(at - good), good, damages[_i].to, at + strlen(damages[_i].from));
     check_refused(damages[_i].to, &stack, bad, strlen(bad), damages[_i].part);
 }
-END_TEST
 
-START_TEST(a_wavefront_needs_a_stack)
+TEST(a_wavefront_needs_a_stack)
 {
     char text[ROOM];
     make_good(&both_ways, text);
@@ -329,9 +302,8 @@ START_TEST(a_wavefront_needs_a_stack)
     flag[strlen("wavefront=")] = '1';
     check_refused("wavefront", &both_ways, text, strlen(text), "line 4: expected no wavefront");
 }
-END_TEST
 
-START_TEST(cut_files_are_refused)
+TEST(cut_files_are_refused)
 {
     char text[ROOM];
     make_good(&stack, text);
@@ -345,9 +317,8 @@ START_TEST(cut_files_are_refused)
         }
     }
 }
-END_TEST
 
-START_TEST(bytes_that_are_no_text)
+TEST(bytes_that_are_no_text)
 {
     char text[ROOM];
     make_good(&stack, text);
@@ -362,17 +333,16 @@ START_TEST(bytes_that_are_no_text)
     memset(large + size, 'x', sizeof large - 1 - size);
     check_refused("long line", &stack, large, sizeof large - 1, "line 6: expected a line's end");
 }
-END_TEST
 
 /* Bytes changed at random: refused, or a file as good as any; and never both. */
-START_TEST(mutations)
+TEST(mutations)
 {
     uint64_t random = test_seed();
     const size_t rounds = test_by_depth(300, 1000, 3000);
     char good[ROOM], bad[ROOM];
     make_good(&stack, good);
     const size_t size = strlen(good);
-    sluice_engine *engine = make_auto(&stack);
+    OWNED_HANDLE(sluice_engine) engine = make_auto(&stack);
     for (size_t k = 0; k < rounds; k++) {
         memcpy(bad, good, size);
         for (uint64_t changes = 1 + test_random(&random) % 3; changes; changes--)
@@ -394,66 +364,31 @@ START_TEST(mutations)
             ck_assert_uint_le(entry->plan.thread_groups * entry->plan.threads_per_group, THREADS);
         }
     }
-    sluice_engine_destroy(engine);
 }
-END_TEST
 
 /* ---- Other failures -------------------------------------------------------------------------------------------------------- */
 
-START_TEST(engines_that_do_not_choose)
+TEST(engines_that_do_not_choose)
 {
-    sluice_error error = {0};
-    sluice_engine *from = make_auto(&stack);
+    OWNED_HANDLE(sluice_engine) from = make_auto(&stack);
     ck_assert_int_eq(sluice_plan_save(from, test_path("plans"), NULL), SLUICE_STATUS_OK);
     const sluice_engine_options options = test_options(SLUICE_ISA_SCALAR, THREADS, SLUICE_SCHEDULE_HOIST);
-    sluice_engine *fixed = make_engine(&stack, &options);
-    test_refused(sluice_plan_load(fixed, test_path("plans"), &error), SLUICE_STATUS_BAD_ARGUMENT, &error, "a fixed schedule");
-    test_names(&error, "hoist");
-    sluice_engine_destroy(fixed);
-    sluice_engine_destroy(from);
+    OWNED_HANDLE(sluice_engine) fixed = make_engine(&stack, &options);
+    REFUSED(SLUICE_STATUS_BAD_ARGUMENT, "hoist", sluice_plan_load, fixed, test_path("plans"));
 }
-END_TEST
 
-START_TEST(arguments)
+TEST(arguments)
 {
-    sluice_error error = {0};
-    sluice_engine *engine = make_auto(&stack);
-    test_refused(sluice_plan_save(NULL, "x", &error), SLUICE_STATUS_BAD_ARGUMENT, &error, "NULL engine");
-    test_refused(sluice_plan_save(engine, NULL, &error), SLUICE_STATUS_BAD_ARGUMENT, &error, "NULL path");
-    test_refused(sluice_plan_load(NULL, "x", &error), SLUICE_STATUS_BAD_ARGUMENT, &error, "NULL engine");
-    test_refused(sluice_plan_load(engine, NULL, &error), SLUICE_STATUS_BAD_ARGUMENT, &error, "NULL path");
-    test_refused(sluice_plan_load(engine, test_path("absent"), &error), SLUICE_STATUS_NO_INPUT, &error, "no file");
-    test_refused(sluice_plan_load(engine, test_folder, &error), SLUICE_STATUS_NO_INPUT, &error, "a folder");
-    test_refused(sluice_plan_save(engine, test_path("absent/plans"), &error), SLUICE_STATUS_IO, &error, "no folder");
-    test_refused(sluice_plan_save(engine, "/dev/full", &error), SLUICE_STATUS_IO, &error, "a full disk");
+    OWNED_HANDLE(sluice_engine) engine = make_auto(&stack);
+    REFUSED(SLUICE_STATUS_BAD_ARGUMENT, "engine", sluice_plan_save, NULL, "x");
+    REFUSED(SLUICE_STATUS_BAD_ARGUMENT, "path", sluice_plan_save, engine, NULL);
+    REFUSED(SLUICE_STATUS_BAD_ARGUMENT, "engine", sluice_plan_load, NULL, "x");
+    REFUSED(SLUICE_STATUS_BAD_ARGUMENT, "path", sluice_plan_load, engine, NULL);
+    REFUSED(SLUICE_STATUS_NO_INPUT, "absent", sluice_plan_load, engine, test_path("absent"));
+    REFUSED(SLUICE_STATUS_NO_INPUT, test_folder, sluice_plan_load, engine, test_folder);
+    REFUSED(SLUICE_STATUS_IO, "absent/", sluice_plan_save, engine, test_path("absent/plans"));
+    REFUSED(SLUICE_STATUS_IO, "/dev/full", sluice_plan_save, engine, "/dev/full");
     ck_assert_uint_eq(test_folder_count(0), 0);
-    sluice_engine_destroy(engine);
 }
-END_TEST
 
-int main(void)
-{
-    test_begin();
-    Suite *suite = suite_create("plan file");
-    TCase *right = tcase_create("right"), *wrong = tcase_create("wrong"), *other = tcase_create("other");
-    TCase *const cases[] = {right, wrong, other};
-    for (size_t k = 0; k < 3; k++) {
-        tcase_set_timeout(cases[k], 100);
-        tcase_add_checked_fixture(cases[k], test_folder_setup, test_folder_teardown);
-        suite_add_tcase(suite, cases[k]);
-    }
-    tcase_add_test(right, what_is_saved_is_loaded);
-    tcase_add_test(right, the_file_is_the_one_described);
-    tcase_add_test(right, loading_adds_and_replaces);
-    tcase_add_test(right, what_was_measured_is_saved_and_planned);
-    tcase_add_loop_test(right, any_way_has_the_same_bits, 0, 2);
-    tcase_add_test(right, seconds_need_no_nine_places);
-    tcase_add_loop_test(wrong, damages_are_refused, 0, sizeof damages / sizeof damages[0]);
-    tcase_add_test(wrong, a_wavefront_needs_a_stack);
-    tcase_add_test(wrong, cut_files_are_refused);
-    tcase_add_test(wrong, bytes_that_are_no_text);
-    tcase_add_test(wrong, mutations);
-    tcase_add_test(other, engines_that_do_not_choose);
-    tcase_add_test(other, arguments);
-    return test_run(suite);
-}
+TEST_FIXTURE(test_folder_setup, test_folder_teardown)

@@ -35,33 +35,29 @@ static void check_bad(const char *name, const test_bytes *file, const sluice_nam
     ck_assert_int_eq(sluice_model_load(path, names, &model, NULL), expected);
 }
 
-START_TEST(headers_malformed)
+TEST_EACH(headers_malformed, bad_headers)
 {
     const char *header = bad_headers[_i].header;
-    test_bytes file = test_safetensors_file(header, strlen(header), bad_headers[_i].data);
+    OWNED(test_bytes) file = test_safetensors_file(header, strlen(header), bad_headers[_i].data);
     check_bad(bad_headers[_i].name, &file, NULL, SLUICE_STATUS_BAD_DATA, bad_headers[_i].part);
     sl_tensor_source opened;
     ck_assert_int_eq(sl_safetensors_open(test_path("bad.safetensors"), &opened, NULL), SLUICE_STATUS_BAD_DATA);
     ck_assert_uint_eq(opened.count, 0);
     ck_assert_ptr_null(opened.input.name);
-    test_bytes_free(&file);
 }
-END_TEST
 
-START_TEST(frames_malformed)
+TEST_EACH(frames_malformed, bad_frames)
 {
     const char *header = "{" A "}";
-    test_bytes file =
-        test_safetensors_file(header, bad_frames[_i].length == TRUE_LENGTH ? strlen(header) : bad_frames[_i].length, 8);
+    const uint64_t length = bad_frames[_i].length == TRUE_LENGTH ? strlen(header) : bad_frames[_i].length;
+    OWNED(test_bytes) file = test_safetensors_file(header, length, 8);
     if (file.size > bad_frames[_i].keep)
         file.size = bad_frames[_i].keep;
     check_bad(bad_frames[_i].name, &file, NULL, SLUICE_STATUS_BAD_DATA, bad_frames[_i].part);
-    test_bytes_free(&file);
 }
-END_TEST
 
 /* Values that are stepped over stand in each other, some deeper than is allowed; and a file that ends in any depth. */
-START_TEST(nesting)
+TEST(nesting)
 {
     static const struct {
         int depth;
@@ -69,7 +65,7 @@ START_TEST(nesting)
     } cases[] = {{1, NULL}, {128, NULL}, {129, "byte 146: expected at most 128 objects and lists"}, {100000, "at most 128"}};
     for (size_t k = 0; k < sizeof cases / sizeof cases[0]; k++)
         for (int closed = 0; closed < 2; closed++) {
-            test_bytes header = {0};
+            OWNED(test_bytes) header = {0};
             test_bytes_add_text(&header, "{\"a\":{\"x\":");
             for (int depth = 0; depth < cases[k].depth; depth++)
                 test_bytes_add_text(&header, "[");
@@ -77,18 +73,15 @@ START_TEST(nesting)
                 test_bytes_add_text(&header, "]");
             test_bytes_add_text(&header, closed ? ",\"dtype\":\"U8\",\"shape\":[],\"data_offsets\":[0,1]}}" : "");
             test_bytes_add(&header, "", 1);
-            test_bytes file = test_safetensors_file((const char *)header.data, header.size - 1, 1);
+            OWNED(test_bytes) file = test_safetensors_file((const char *)header.data, header.size - 1, 1);
             const char *none = closed ? "no LSTM: expected a tensor named \"[prefix]weight_ih_l0\"" : "found the end of the header";
             check_bad("nesting", &file, NULL, SLUICE_STATUS_BAD_DATA, cases[k].part ? cases[k].part : none);
-            test_bytes_free(&header);
-            test_bytes_free(&file);
         }
 }
-END_TEST
 
-START_TEST(headers_unusual)
+TEST_EACH(headers_unusual, good_headers)
 {
-    test_bytes file = test_safetensors_file(good_headers[_i].header, strlen(good_headers[_i].header), good_headers[_i].data);
+    OWNED(test_bytes) file = test_safetensors_file(good_headers[_i].header, strlen(good_headers[_i].header), good_headers[_i].data);
     test_file_write(test_path("x"), file.data, file.size);
     sl_tensor_source opened;
     sluice_error error = {0};
@@ -101,48 +94,39 @@ START_TEST(headers_unusual)
     if (strcmp(good_headers[_i].name, "names escaped") == 0)
         ck_assert_str_eq(opened.tensors[0].name, "\xc3\xa9\\\"/\xf0\x9f\x98\x80\xc3\xa9");
     sl_source_release(&opened);
-    test_bytes_free(&file);
 }
-END_TEST
 
-START_TEST(inputs_that_cannot_be_opened)
+TEST(inputs_that_cannot_be_opened)
 {
     sluice_model *model;
     sluice_error error = {0};
-    ck_assert_int_eq(sluice_model_load(test_path("none"), NULL, &model, &error), SLUICE_STATUS_NO_INPUT);
-    test_check_message("none", &error, SLUICE_STATUS_NO_INPUT, "none: cannot be opened: No such file");
-    ck_assert_int_eq(sluice_model_load(test_folder, NULL, &model, &error), SLUICE_STATUS_NO_INPUT);
-    test_check_message("folder", &error, SLUICE_STATUS_NO_INPUT, "directory");
-    ck_assert_int_eq(sluice_model_load("/dev/null", NULL, &model, &error), SLUICE_STATUS_NO_INPUT);
-    test_check_message("device", &error, SLUICE_STATUS_NO_INPUT, "/dev/null: expected a regular file");
+    REFUSED(SLUICE_STATUS_NO_INPUT, "none: cannot be opened: No such file", sluice_model_load, test_path("none"), NULL, &model);
+    REFUSED(SLUICE_STATUS_NO_INPUT, "directory", sluice_model_load, test_folder, NULL, &model);
+    REFUSED(SLUICE_STATUS_NO_INPUT, "/dev/null: expected a regular file", sluice_model_load, "/dev/null", NULL, &model);
     ck_assert_ptr_null(model);
     ck_assert_int_eq(sluice_model_load(NULL, NULL, &model, &error), SLUICE_STATUS_BAD_ARGUMENT);
     ck_assert_int_eq(sluice_model_load("x", NULL, NULL, &error), SLUICE_STATUS_BAD_ARGUMENT);
     const sluice_names names = {.struct_size = 1};
-    ck_assert_int_eq(sluice_model_load("x", &names, &model, &error), SLUICE_STATUS_BAD_ARGUMENT);
-    test_check_message("size", &error, SLUICE_STATUS_BAD_ARGUMENT, "struct_size");
+    REFUSED(SLUICE_STATUS_BAD_ARGUMENT, "struct_size", sluice_model_load, "x", &names, &model);
 }
-END_TEST
 
-START_TEST(file_cut_while_open)
+TEST(file_cut_while_open)
 {
     uint64_t state = test_seed();
-    test_bytes file = test_safetensors_network("a F32 4;b F16 4;", NULL, &state);
+    OWNED(test_bytes) file = test_safetensors_network("a F32 4;b F16 4;", NULL, &state);
     test_file_write(test_path("x"), file.data, file.size);
     sl_tensor_source opened;
     sluice_error error = {0};
     float values[4];
-    ck_assert_int_eq(sl_safetensors_open(test_path("x"), &opened, &error), SLUICE_STATUS_OK);
+    SUCCEEDS(sl_safetensors_open, test_path("x"), &opened);
     ck_assert_int_eq(truncate(test_path("x"), (off_t)file.size - 1), 0);
-    ck_assert_int_eq(sl_source_read(&opened, &opened.tensors[0], 0, 4, values, &error), SLUICE_STATUS_OK);
+    SUCCEEDS(sl_source_read, &opened, &opened.tensors[0], 0, 4, values);
     ck_assert_int_eq(sl_source_read(&opened, &opened.tensors[1], 0, 4, values, &error), SLUICE_STATUS_IO);
     char part[64];
     snprintf(part, sizeof part, "byte %zu: the file ends here, but was longer", file.size - 1);
     test_check_message("cut", &error, SLUICE_STATUS_IO, part);
     sl_source_release(&opened);
-    test_bytes_free(&file);
 }
-END_TEST
 
 /* ---- Widening -------------------------------------------------------------------------------------------------------------- */
 
@@ -167,23 +151,22 @@ static void check_widened(unsigned bits, float found, double expected)
                       expected, (double)found);
 }
 
-START_TEST(widening_every_value)
+TEST(widening_every_value)
 {
     for (unsigned bits = 0; bits <= UINT16_MAX; bits++) {
         check_widened(bits, sl_widen_f16((uint16_t)bits), wide_value(bits, 5, 10));
         check_widened(bits, sl_widen_bf16((uint16_t)bits), wide_value(bits, 8, 7));
     }
 }
-END_TEST
 
 /* A tensor of every 16-bit pattern, read through a file: more than one buffer of the reader. */
-START_TEST(widening_through_a_file)
+TEST_LOOP(widening_through_a_file, 0, 2)
 {
     char header[128];
     const char *dtype = _i ? "BF16" : "F16";
     const int n =
         snprintf(header, sizeof header, "{\"a\":{\"dtype\":\"%s\",\"shape\":[256,256],\"data_offsets\":[0,131072]}}", dtype);
-    test_bytes file = test_safetensors_file(header, (uint64_t)n, 0);
+    OWNED(test_bytes) file = test_safetensors_file(header, (uint64_t)n, 0);
     for (unsigned bits = 0; bits <= UINT16_MAX; bits++)
         test_bytes_add_number(&file, bits, 2);
     test_file_write(test_path("x"), file.data, file.size);
@@ -196,41 +179,34 @@ START_TEST(widening_through_a_file)
     for (unsigned bits = 0; bits <= UINT16_MAX; bits++)
         check_widened(bits, values[bits], _i ? wide_value(bits, 8, 7) : wide_value(bits, 5, 10));
     sl_source_release(&opened);
-    test_bytes_free(&file);
 }
-END_TEST
 
 /* ---- Networks -------------------------------------------------------------------------------------------------------------- */
 
-START_TEST(networks_malformed)
+TEST_EACH(networks_malformed, bad_networks)
 {
     uint64_t state = test_seed();
     const sluice_names names = {sizeof names, bad_networks[_i].prefix, bad_networks[_i].head, bad_networks[_i].embedding};
-    test_bytes file = test_safetensors_network(bad_networks[_i].tensors, bad_networks[_i].metadata, &state);
+    OWNED(test_bytes) file = test_safetensors_network(bad_networks[_i].tensors, bad_networks[_i].metadata, &state);
     check_bad(bad_networks[_i].name, &file, &names, bad_networks[_i].status, bad_networks[_i].part);
-    test_bytes_free(&file);
 }
-END_TEST
 
 /* More rows than there are tokens; the file is a hole of 4 GB that takes no room. */
-START_TEST(vocabulary_too_large)
+TEST(vocabulary_too_large)
 {
     static const char header[] = "{" T("weight_ih_l0", "F32", "[4,1]", "[0,16]") "," T(
         "weight_hh_l0", "F32", "[4,1]", "[16,32]") "," T("emb.weight", "BF16", "[2147483648,1]", "[32,4294967328]") "}";
-    test_bytes file = test_safetensors_file(header, sizeof header - 1, 32);
+    OWNED(test_bytes) file = test_safetensors_file(header, sizeof header - 1, 32);
     test_file_write(test_path("x"), file.data, file.size);
     ck_assert_int_eq(truncate(test_path("x"), (off_t)file.size + (INT64_C(1) << 32)), 0);
     sluice_model *model;
-    sluice_error error = {0};
-    ck_assert_int_eq(sluice_model_load(test_path("x"), NULL, &model, &error), SLUICE_STATUS_UNSUPPORTED);
-    test_check_message("vocabulary", &error, SLUICE_STATUS_UNSUPPORTED, "tensor \"emb.weight\": a vocabulary beyond 2^31 - 1");
+    REFUSED(SLUICE_STATUS_UNSUPPORTED, "tensor \"emb.weight\": a vocabulary beyond 2^31 - 1", sluice_model_load, test_path("x"),
+            NULL, &model);
     ck_assert_ptr_null(model);
-    test_bytes_free(&file);
 }
-END_TEST
 
 /* A weight that is NaN or infinite, in every tensor that is read. */
-START_TEST(weights_not_finite)
+TEST(weights_not_finite)
 {
     static const struct {
         const char *tensor;
@@ -246,7 +222,7 @@ START_TEST(weights_not_finite)
         {"fc.bias", {0, 0, 0xc0, 0xff}, "found NaN"},
     };
     uint64_t state = test_seed();
-    test_bytes file = test_safetensors_network(LSTM HEAD EMBEDDING, NULL, &state);
+    OWNED(test_bytes) file = test_safetensors_network(LSTM HEAD EMBEDDING, NULL, &state);
     test_file_write(test_path("bad.safetensors"), file.data, file.size);
     sl_tensor_source opened;
     ck_assert_int_eq(sl_safetensors_open(test_path("bad.safetensors"), &opened, NULL), SLUICE_STATUS_OK);
@@ -262,17 +238,15 @@ START_TEST(weights_not_finite)
         memcpy(file.data + at, kept, 4);
     }
     sl_source_release(&opened);
-    test_bytes_free(&file);
 }
-END_TEST
 
-START_TEST(networks_found)
+TEST_EACH(networks_found, good_networks)
 {
     uint64_t state = test_seed();
     const sluice_names names = {sizeof names, good_networks[_i].prefix, good_networks[_i].head, good_networks[_i].embedding};
-    test_bytes file = test_safetensors_network(good_networks[_i].tensors, good_networks[_i].metadata, &state);
+    OWNED(test_bytes) file = test_safetensors_network(good_networks[_i].tensors, good_networks[_i].metadata, &state);
     test_file_write(test_path("x"), file.data, file.size);
-    sluice_model *model;
+    OWNED_HANDLE(sluice_model) model = NULL;
     sluice_error error = {0};
     ck_assert_msg(sluice_model_load(test_path("x"), &names, &model, &error) == SLUICE_STATUS_OK, "%s: %s", good_networks[_i].name,
                   error.message);
@@ -285,10 +259,7 @@ START_TEST(networks_found)
     ck_assert_uint_eq(shape.classes, expected.classes);
     ck_assert_int_eq(shape.has_bias, expected.has_bias);
     ck_assert_str_eq(sluice_model_get_notes(model), good_networks[_i].notes);
-    sluice_model_destroy(model);
-    test_bytes_free(&file);
 }
-END_TEST
 
 /* The values of a tensor of the file, widened by the plain formula; the caller frees them. */
 static float *expected_values(const sl_tensor_source *file, const test_bytes *bytes, const char *name, size_t *count)
@@ -310,9 +281,8 @@ static float *expected_values(const sl_tensor_source *file, const test_bytes *by
 static void check_values(const sl_tensor_source *file, const test_bytes *bytes, const char *name, const float *found)
 {
     size_t count;
-    float *expected = expected_values(file, bytes, name, &count);
+    FREED float *expected = expected_values(file, bytes, name, &count);
     ck_assert_msg(memcmp(found, expected, count * sizeof *expected) == 0, "%s", name);
-    free(expected);
 }
 
 #define WIDE_CELL(layer, type, in)                                                                                                 \
@@ -320,18 +290,16 @@ static void check_values(const sl_tensor_source *file, const test_bytes *bytes, 
     " 8,2;lstm.bias_ih_" layer " " type " 8;"
 
 /* Every value of a file of two layers, two directions and three types lands in its place. */
-START_TEST(values_in_place)
+TEST(values_in_place)
 {
     uint64_t state = test_seed();
-    test_bytes file = test_safetensors_network(
-        WIDE_CELL("l1_reverse", "BF16", "4") "fc.bias BF16 3;" WIDE_CELL("l0", "F32", "3") WIDE_CELL("l1", "F16", "4")
-            WIDE_CELL("l0_reverse", "F16", "3") "embedding.weight F16 7,3;fc.weight F32 3,4;",
-        "{\"format\":\"pt\",\"classes\":\"one,zwei,trois\"}", &state);
+    static const char tensors[] = WIDE_CELL("l1_reverse", "BF16", "4") "fc.bias BF16 3;" WIDE_CELL("l0", "F32", "3")
+        WIDE_CELL("l1", "F16", "4") WIDE_CELL("l0_reverse", "F16", "3") "embedding.weight F16 7,3;fc.weight F32 3,4;";
+    OWNED(test_bytes) file = test_safetensors_network(tensors, "{\"format\":\"pt\",\"classes\":\"one,zwei,trois\"}", &state);
     test_file_write(test_path("x"), file.data, file.size);
-    sluice_model *model;
+    OWNED_HANDLE(sluice_model) model = NULL;
     sl_tensor_source opened;
-    sluice_error error = {0};
-    ck_assert_msg(sluice_model_load(test_path("x"), NULL, &model, &error) == SLUICE_STATUS_OK, "%s", error.message);
+    SUCCEEDS(sluice_model_load, test_path("x"), NULL, &model);
     ck_assert_int_eq(sl_safetensors_open(test_path("x"), &opened, NULL), SLUICE_STATUS_OK);
     static const char *const suffixes[] = {"l0", "l0_reverse", "l1", "l1_reverse"};
     for (size_t k = 0; k < 4; k++) {
@@ -343,11 +311,10 @@ START_TEST(values_in_place)
         check_values(&opened, &file, name[0], gates.weight_ih);
         check_values(&opened, &file, name[1], gates.weight_hh);
         size_t count;
-        float *bias = expected_values(&opened, &file, name[2], &count), *more = expected_values(&opened, &file, name[3], &count);
+        FREED float *bias = expected_values(&opened, &file, name[2], &count),
+                    *more = expected_values(&opened, &file, name[3], &count);
         for (size_t u = 0; u < count; u++)
             ck_assert(gates.bias[u] == bias[u] + more[u]);
-        free(bias);
-        free(more);
     }
     check_values(&opened, &file, "embedding.weight", sluice_model_get_tensor(model, SLUICE_TENSOR_EMBEDDING, 0, NULL));
     check_values(&opened, &file, "fc.weight", sluice_model_get_tensor(model, SLUICE_TENSOR_HEAD_WEIGHT, 0, NULL));
@@ -356,20 +323,18 @@ START_TEST(values_in_place)
     ck_assert_str_eq(sluice_model_get_class(model, 1), "zwei");
     ck_assert_str_eq(sluice_model_get_class(model, 2), "trois");
     sl_source_release(&opened);
-    sluice_model_destroy(model);
-    test_bytes_free(&file);
 }
-END_TEST
 
 /* A file whose gates are in another order gives the model that torch's order gives. */
-START_TEST(gates_in_another_order)
+TEST(gates_in_another_order)
 {
     static const unsigned char order[SL_GATES] = {[SL_GATE_I] = 0, [SL_GATE_F] = 2, [SL_GATE_G] = 3, [SL_GATE_O] = 1}; /* ONNX's */
     static const char *const names[] = {"lstm.weight_ih_l0", "lstm.weight_hh_l0", "lstm.bias_ih_l0", "lstm.bias_hh_l0"};
     uint64_t state = test_seed();
-    test_bytes file = test_safetensors_network(WIDE_CELL("l0", "F16", "3"), NULL, &state);
+    OWNED(test_bytes) file = test_safetensors_network(WIDE_CELL("l0", "F16", "3"), NULL, &state);
     sl_tensor_source source;
-    sluice_model *want, *model;
+    OWNED_HANDLE(sluice_model) want = NULL;
+    OWNED_HANDLE(sluice_model) model = NULL;
     ck_assert_int_eq(sluice_model_load_memory(file.data, file.size, NULL, &want, NULL), SLUICE_STATUS_OK);
     ck_assert_int_eq(sl_safetensors_open_memory(file.data, file.size, &source, NULL), SLUICE_STATUS_OK);
     for (size_t k = 0; k < 4; k++) {
@@ -389,17 +354,13 @@ START_TEST(gates_in_another_order)
     ck_assert_mem_eq(sl_model_get_gates(model, 0).bias, sl_model_get_gates(want, 0).bias, 8 * sizeof(float));
     sl_names_release(&binding);
     sl_source_release(&source);
-    sluice_model_destroy(model);
-    sluice_model_destroy(want);
-    test_bytes_free(&file);
 }
-END_TEST
 
 /* Two biases that are finite, and their sum is not. */
-START_TEST(sum_of_biases_not_finite)
+TEST(sum_of_biases_not_finite)
 {
     uint64_t state = test_seed();
-    test_bytes file = test_safetensors_network(LSTM, NULL, &state);
+    OWNED(test_bytes) file = test_safetensors_network(LSTM, NULL, &state);
     sl_tensor_source source;
     ck_assert_int_eq(sl_safetensors_open_memory(file.data, file.size, &source, NULL), SLUICE_STATUS_OK);
     const float large = 0x1.8p127f;
@@ -411,34 +372,29 @@ START_TEST(sum_of_biases_not_finite)
              "byte %zu: tensor \"lstm.bias_hh_l0\": element 1: expected a finite sum with the other bias, found infinity", at);
     check_bad("sum", &file, NULL, SLUICE_STATUS_BAD_DATA, part);
     sl_source_release(&source);
-    test_bytes_free(&file);
 }
-END_TEST
 
-START_TEST(memory_arguments)
+TEST(memory_arguments)
 {
     sluice_error error = {0};
     sluice_model *model = (sluice_model *)&error;
-    ck_assert_int_eq(sluice_model_load_memory(NULL, 0, NULL, &model, &error), SLUICE_STATUS_BAD_ARGUMENT);
-    test_check_message("bytes", &error, SLUICE_STATUS_BAD_ARGUMENT, "bytes: expected the content of a file, found NULL");
+    REFUSED(SLUICE_STATUS_BAD_ARGUMENT, "bytes: expected the content of a file, found NULL", sluice_model_load_memory, NULL, 0,
+            NULL, &model);
     ck_assert_ptr_null(model);
     ck_assert_int_eq(sluice_model_load_memory("", 0, NULL, NULL, &error), SLUICE_STATUS_BAD_ARGUMENT);
     const sluice_names names = {.struct_size = 1};
     ck_assert_int_eq(sluice_model_load_memory("", 0, &names, &model, &error), SLUICE_STATUS_BAD_ARGUMENT);
-    ck_assert_int_eq(sluice_model_load_memory("", 0, NULL, &model, &error), SLUICE_STATUS_BAD_DATA);
-    test_check_message("empty", &error, SLUICE_STATUS_BAD_DATA, "memory: byte 0: the file ends here");
+    REFUSED(SLUICE_STATUS_BAD_DATA, "memory: byte 0: the file ends here", sluice_model_load_memory, "", 0, NULL, &model);
 }
-END_TEST
 
 /* The model of the demonstration. */
-START_TEST(langid)
+TEST(langid)
 {
     const char *source = getenv("SLUICE_SOURCE");
     char path[4096];
     snprintf(path, sizeof path, "%s/perf/langid/langid.safetensors", source ? source : ".");
-    sluice_model *model;
-    sluice_error error = {0};
-    ck_assert_msg(sluice_model_load(path, NULL, &model, &error) == SLUICE_STATUS_OK, "%s", error.message);
+    OWNED_HANDLE(sluice_model) model = NULL;
+    SUCCEEDS(sluice_model_load, path, NULL, &model);
     const sluice_shape shape = sl_model_shape(model);
     const size_t found[] = {shape.layers, shape.directions, shape.inputs, shape.hidden, shape.vocabulary, shape.classes};
     const size_t expected[] = {1, 2, 32, 128, 256, 8};
@@ -448,9 +404,7 @@ START_TEST(langid)
     ck_assert_str_eq(sluice_model_get_class(model, 7), "swedish");
     ck_assert_ptr_null(sluice_model_get_class(model, 8));
     ck_assert_str_eq(sluice_model_get_notes(model), "names: torch, prefix \"lstm.\", head \"fc\", embedding \"embedding\"");
-    sluice_model_destroy(model);
 }
-END_TEST
 
 /* ---- Mutations ------------------------------------------------------------------------------------------------------------- */
 
@@ -459,7 +413,7 @@ static void check_memory(const unsigned char *data, size_t size, sluice_status e
 {
     unsigned char *copy = malloc(size + !size);
     memcpy(copy, data, size);
-    sluice_model *model = (sluice_model *)copy;
+    OWNED_HANDLE(sluice_model) model = (sluice_model *)copy;
     sluice_error error = {0};
     const sluice_status status = sluice_model_load_memory(copy, size, NULL, &model, &error);
     free(copy);
@@ -471,7 +425,6 @@ static void check_memory(const unsigned char *data, size_t size, sluice_status e
         ck_assert_int_eq(strncmp(message, path, strlen(path)), 0);
         ck_assert_str_eq(error.message + strlen("memory"), message + strlen(path));
     }
-    sluice_model_destroy(model);
 }
 
 /* Loads, or reports in words why not; true if it loads. */
@@ -492,14 +445,14 @@ static bool survives(const unsigned char *data, size_t size)
     return false;
 }
 
-START_TEST(mutations)
+TEST_LOOP(mutations, 0, 2)
 {
     static const char *const metadata[] = {
         "{\"classes\":\"a,b,c,d\"}",
         "null,\"x\":{\"dtype\":\"I3\",\"shape\":[1,1,1,1,1,1,1,1,1],\"more\":{\"a\":[1,-2.5e3,[null],{\"\":true}]},"
         "\"y\":\"\\u0000\",\"data_offsets\":[0,0]}"}; /* and a tensor of all that is stepped over */
     uint64_t state = test_seed();
-    test_bytes file = test_safetensors_network(LSTM HEAD EMBEDDING, metadata[_i], &state);
+    OWNED(test_bytes) file = test_safetensors_network(LSTM HEAD EMBEDDING, metadata[_i], &state);
     ck_assert(survives(file.data, file.size));
     for (size_t keep = 0; keep < file.size; keep++)
         ck_assert(!survives(file.data, keep));
@@ -516,42 +469,6 @@ START_TEST(mutations)
     }
     ck_assert_uint_gt(good, 400); /* a third of the bytes are data */
     ck_assert_uint_lt(good, 3500);
-    test_bytes_free(&file);
-}
-END_TEST
-
-static Suite *safetensors_suite(void)
-{
-    Suite *suite = suite_create("safetensors");
-    TCase *format = tcase_create("format"), *network = tcase_create("network");
-    TCase *const cases[] = {format, network};
-    for (size_t k = 0; k < 2; k++) {
-        tcase_set_timeout(cases[k], 100);
-        tcase_add_checked_fixture(cases[k], test_folder_setup, test_folder_teardown);
-        suite_add_tcase(suite, cases[k]);
-    }
-    tcase_add_loop_test(format, headers_malformed, 0, sizeof bad_headers / sizeof bad_headers[0]);
-    tcase_add_loop_test(format, frames_malformed, 0, sizeof bad_frames / sizeof bad_frames[0]);
-    tcase_add_loop_test(format, headers_unusual, 0, sizeof good_headers / sizeof good_headers[0]);
-    tcase_add_test(format, nesting);
-    tcase_add_test(format, inputs_that_cannot_be_opened);
-    tcase_add_test(format, file_cut_while_open);
-    tcase_add_test(format, widening_every_value);
-    tcase_add_loop_test(format, widening_through_a_file, 0, 2);
-    tcase_add_loop_test(network, networks_malformed, 0, sizeof bad_networks / sizeof bad_networks[0]);
-    tcase_add_loop_test(network, networks_found, 0, sizeof good_networks / sizeof good_networks[0]);
-    tcase_add_test(network, vocabulary_too_large);
-    tcase_add_test(network, weights_not_finite);
-    tcase_add_test(network, values_in_place);
-    tcase_add_test(network, gates_in_another_order);
-    tcase_add_test(network, sum_of_biases_not_finite);
-    tcase_add_test(network, memory_arguments);
-    tcase_add_test(network, langid);
-    tcase_add_loop_test(network, mutations, 0, 2);
-    return suite;
 }
 
-int main(void)
-{
-    return test_run(safetensors_suite());
-}
+TEST_FIXTURE(test_folder_setup, test_folder_teardown)

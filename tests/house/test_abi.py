@@ -53,8 +53,8 @@ def check_declarations(checks, directory):
 
 
 def grow(directory):
-    """Copies of the frozen headers as a later release may have them: every struct that can grow has a field more."""
-    for path in FROZEN.glob("*.h"):
+    """Copies of the tree's headers as a later release may have them: every struct that can grow has a field more."""
+    for path in (SOURCE / "include").glob("*.h"):
         text = re.sub(r"(typedef struct (\w+) \{\n    size_t struct_size;[^}]*)\} \2;", r"\1    size_t later[2];\n} \2;", path.read_text())
         pathlib.Path(directory, path.name).write_text(text)
 

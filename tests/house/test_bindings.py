@@ -11,7 +11,7 @@ from support.checks import BUILD, SOURCE, Checks, build_options, run
 from support.cli import read_npy, sluice, write_npy
 
 MODEL = SOURCE / "perf" / "langid" / "langid.safetensors"
-HEADERS = [SOURCE / "include" / name for name in ("sluice.h", "sluice_train.h", "sluice_tools.h")]
+HEADERS = [SOURCE / "include" / name for name in ("sluice.h", "sluice_train.h", "sluice_tools.h", "sluice_network.h")]
 WORDS = [b"lucciola", b"heureusement", b"thoughtfulness", b"bo"]
 STEPS, CLASSES = max(map(len, WORDS)), 8
 # What may be left of the headers, once bodies in braces are gone: types, functions, constants.
@@ -117,7 +117,8 @@ def compiled_sizes(directory, names):
     """{struct: its size} as the C compiler has it."""
     source, binary = pathlib.Path(directory, "sizes.c"), pathlib.Path(directory, "sizes")
     lines = "".join(f'    printf("{name} %zu\\n", sizeof({name}));\n' for name in names)
-    source.write_text(f"#include <sluice_train.h>\n#include <sluice_tools.h>\n#include <stdio.h>\nint main(void)\n{{\n{lines}    return 0;\n}}\n")
+    includes = "".join(f"#include <{header.name}>\n" for header in HEADERS)
+    source.write_text(f"{includes}#include <stdio.h>\nint main(void)\n{{\n{lines}    return 0;\n}}\n")
     built = run(["cc", "-I", SOURCE / "include", source, "-o", binary])
     return {name: int(size) for name, size in map(str.split, run([binary]).stdout.splitlines())} if built.returncode == 0 else {}
 

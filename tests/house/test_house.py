@@ -15,7 +15,7 @@ FAST_MATH = re.compile(r"-ffast-math|-Ofast|-funsafe-math-optimizations|-ffp-con
 # Header: the files, relative to the top, that may include it.
 ONLY = {
     r"(imm|x86|xmm|emm|avx\w*|fma)intrin\.h": r"src/kernel/isa/[^/]+",
-    r"omp\.h": r"src/base/system/threads\.c",
+    r"omp\.h": r"src/base/system/(?:openmp|thread_count|threads)\.c",
     r"(blis/)?blis\.h": r"src/engine/blis_gemm\.c",
     r"jansson\.h": r"src/(?:cli|program)/.+|perf/.+",
     r"zlib\.h": r"src/cli/input/gunzip\.c",

@@ -4,11 +4,10 @@ import json
 import os
 import subprocess
 
-from support.checks import BUILD, SOURCE
-from support.cli import OK, PROGRAM, environment, run_parts
+from support.checks import SOURCE
+from support.cli import BENCH, OK, PROGRAM, environment, finish, run_parts
 
 IN_QUOTA = SOURCE / "tests" / "support" / "in_quota"
-BENCH = BUILD / "perf" / "sluice-bench"
 NOT_HERE = 77
 
 
@@ -16,8 +15,7 @@ def in_quota(cpus, *command):
     """The finished process of a command in a group that has so many CPUs."""
     settings = environment()
     settings.pop("OMP_NUM_THREADS", None)
-    return subprocess.run([IN_QUOTA, str(cpus), *command], check=False, capture_output=True, text=True, timeout=60, env=settings,
-                          stdin=subprocess.DEVNULL)
+    return finish(IN_QUOTA, cpus, *command, text=True, timeout=60, env=settings, stdin=subprocess.DEVNULL)
 
 
 def check_quota(cli):
@@ -39,4 +37,4 @@ def check_quota(cli):
 
 
 if __name__ == "__main__":
-    run_parts(check_quota)
+    run_parts()

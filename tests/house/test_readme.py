@@ -35,6 +35,10 @@ def check_names(checks, text):
     code = "".join(path.read_text() for folder in ("src", "include") for path in sorted((SOURCE / folder).rglob("*.[ch]")))
     variables = re.findall(r"`((?:SLUICE|BLIS)_[A-Z_]+)`", text)
     checks.check(len(variables) >= 4, f"README has the table of the environment's settings; it names {variables}")
+    isas = run([BUILD / "src" / "cli" / "sluice", "run", "--help"]).stdout
+    names = re.search(r"--isa NAME.*?\((.*?); default", isas, re.DOTALL).group(1).replace("\n", " ").split(",")
+    named = re.search(r"`SLUICE_ISA` \| (.*?):", text).group(1)
+    checks.check(re.findall(r"`(\w+)`", named) == [name.strip() for name in names], f"README names the instruction sets: {named}")
     unknown = [name for name in variables if f'"{name}"' not in code]
     checks.check_none(unknown, "every variable that README names is read by the code")
 

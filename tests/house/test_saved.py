@@ -5,11 +5,11 @@ import json
 import math
 import os
 import pathlib
-import struct
 import subprocess
 import tempfile
 
 from support.checks import BUILD, Checks
+from support.cli import environment, split_safetensors
 
 CLASSES = 'plain,"né\\",two words'
 # layers, directions, inputs, hidden, vocabulary and classes of the model that test_model_file.c saves.
@@ -18,16 +18,14 @@ LAYERS, DIRECTIONS, INPUTS, HIDDEN, VOCABULARY, COUNT_CLASSES = 2, 2, 3, 2, 5, 3
 
 def read(path):
     """(header, {name: values}) of a safetensors file; its tensors fill it without a gap."""
-    data = path.read_bytes()
-    length = struct.unpack("<Q", data[:8])[0]
-    header = json.loads(data[8:8 + length])
-    body = data[8 + length:]
+    text, body = split_safetensors(path.read_bytes())
+    header = json.loads(text)
     values, covered = {}, 0
     for name, about in sorted((item for item in header.items() if item[0] != "__metadata__"),
                               key=lambda item: item[1]["data_offsets"]):
         begin, end = about["data_offsets"]
         size = {"F32": 4, "U8": 1}[about["dtype"]]
-        if begin != covered or end - begin != size * math.prod(about["shape"]) or length % 8:
+        if begin != covered or end - begin != size * math.prod(about["shape"]) or len(text.encode()) % 8:
             raise ValueError(f"{path.name}: {name} stands at {begin} to {end} behind {covered}")
         covered = end
         part = array.array("f" if size == 4 else "B")

@@ -32,7 +32,7 @@ OLD = {
     r"crews?|schools?": "thread group; training fixture",
     r"meet(?:s|ing|ings)?|met": "wait at the barrier; satisfy",
     r"borders?": "checkpoint boundary",
-    r"mistakes?": "getopt_error, error",
+    r"mistakes?": "error",
     r"advice": "blis_arch, hint",
     r"befell|befalls?|befallen": "happened to",
     r"(?:each|every|the|a|this|one|first|last|next|many|of|after|per) turns?|(?<!in[ _])turns?(?= ?[\]).+;<=])": "iteration, step in processing order",

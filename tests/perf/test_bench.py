@@ -1,18 +1,10 @@
 """The program sluice-bench as a user drives it: errors in one line, the command line before the environment, the baseline's row."""
 import json
-import subprocess
 
-from support.checks import BUILD, SOURCE
-from support.cli import FAILURE, OK, USAGE, environment, run_parts
+from support.checks import SOURCE
+from support.cli import FAILURE, OK, USAGE, bench, run_parts
 
-PROGRAM = BUILD / "perf" / "sluice-bench"
 QUICK = ["--repetitions", "2", "--min-time", "0.0001", "--format", "json"]
-
-
-def bench(*words, **settings):
-    """The finished process of sluice-bench with these arguments."""
-    return subprocess.run([PROGRAM, *words], check=False, capture_output=True, text=True, timeout=120, stdin=subprocess.DEVNULL,
-                          env=environment(**settings))
 
 
 def check_version(cli):
@@ -62,7 +54,7 @@ def check_usage(cli):
                   and result.stderr.count("\n") == 1 and all(part in result.stderr for part in parts),
                   f"{words}: expected exit {USAGE} and {parts} in one line, found {result.returncode} and {result.stderr!r}")
     for name, value in (("SLUICE_NUM_THREADS", "many"), ("SLUICE_ISA", "mmx"), ("SLUICE_GEMM", "mkl")):
-        result = bench("1,1,1", *QUICK, **{name: value})
+        result = bench("1,1,1", *QUICK, settings={name: value})
         cli.check(result.returncode == USAGE and name in result.stderr and result.stderr.count("\n") == 1,
                   f"{name}={value} is refused: {result.returncode} {result.stderr!r}")
 
@@ -80,7 +72,7 @@ def check_large(cli):
 
 def rows_of(cli, *words, **settings):
     """The rows of a run that does well."""
-    result = bench("4,4,8", *QUICK, *words, **settings)
+    result = bench("4,4,8", *QUICK, *words, settings=settings)
     cli.check(result.returncode == OK, f"{words} with {settings}: exit {result.returncode}, {result.stderr!r}")
     return json.loads(result.stdout)
 
@@ -174,5 +166,4 @@ def check_train_outcome(cli):
 
 
 if __name__ == "__main__":
-    run_parts(check_version, check_fields, check_usage, check_large, check_precedence, check_expect, check_scaling, check_schedule, check_measure, check_tail,
-              check_train, check_train_outcome)
+    run_parts()

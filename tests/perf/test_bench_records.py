@@ -6,13 +6,11 @@ import json
 import os
 import pathlib
 import re
-import subprocess
 import xml.etree.ElementTree
 
-from support.checks import BUILD, SOURCE
-from support.cli import DATA, FAILURE, IO, NO_INPUT, OK, USAGE, environment, run_parts
+from support.checks import SOURCE
+from support.cli import BENCH, DATA, FAILURE, IO, NO_INPUT, OK, USAGE, bench, environment, finish, limit, run_parts
 
-PROGRAM = BUILD / "perf" / "sluice-bench"
 QUICK = ["--repetitions", "2", "--min-time", "0.0001"]
 NUMBER = (int, float)
 CONTEXT = dict.fromkeys(("version", "git", "cpu", "cpu_id", "caches", "cpus", "affinity", "governor", "system", "compiler", "flags",
@@ -31,12 +29,6 @@ MICRO = {**dict.fromkeys(("kernel", "by", "shape"), str), "isa": (str, type(None
          **dict.fromkeys(("seconds_min", "seconds_median", "spread", "clock_ghz", "clock_spread"), NUMBER),
          **dict.fromkeys(("array_bytes", "ns_per_element", "cycles_per_element", "gflops", "gbytes_per_second", "bytes_per_cycle"),
                          OR_NULL), **CONTEXT}
-
-
-def bench(*words, **settings):
-    """The finished process of sluice-bench with these arguments."""
-    return subprocess.run([PROGRAM, *map(str, words)], check=False, capture_output=True, text=True, timeout=240,
-                          stdin=subprocess.DEVNULL, env=environment(**settings))
 
 
 def record(cli, name, *words):
@@ -67,11 +59,11 @@ def check_schema(cli):
     cli.check(command.startswith("sluice-bench ") and "4,4,8" in command, f"the command: {command}")
     cli.check(re.match(r"\d+ by ", rows[0]["cpus"]), f"cpus are how many and why: {rows[0]['cpus']}")
     cli.check("-ffp-contract=off" in rows[0]["flags"], f"flags: {rows[0]['flags']}")
-    said = bench("4,4,8", *QUICK, "--format", "json", SLUICE_NUM_THREADS="1", OMP_NUM_THREADS="1", OMP_PROC_BIND="false")
+    settings = {"SLUICE_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "OMP_PROC_BIND": "false"}
+    said = bench("4,4,8", *QUICK, "--format", "json", settings=settings)
     [row] = json.loads(said.stdout)
     cli.check(row["cpus"] == rows[0]["cpus"] and row["threads"] == 1, f"cpus are reported whatever is set: {row['cpus']}")
-    cli.check(all(word in row["environment"] for word in ("SLUICE_NUM_THREADS=1", "OMP_NUM_THREADS=1", "OMP_PROC_BIND=false")),
-              f"what is set is recorded: {row['environment']}")
+    cli.check(all(f"{name}={value}" in row["environment"] for name, value in settings.items()), f"what is set is recorded: {row}")
 
 
 def check_micro(cli):
@@ -92,13 +84,13 @@ def check_thread_limit(cli):
     """Threads that cannot be had do not give the same row again."""
     limit = {"OMP_THREAD_LIMIT": "2"}
     for asked, wanted in (("1,2,3,8", [1, 2]), ("8,3", [2]), ("3,1", [2, 1]), ("2,1", [2, 1])):
-        result = bench("4,4,8", *QUICK, "--threads", asked, "--format", "json", **limit)
+        result = bench("4,4,8", *QUICK, "--threads", asked, "--format", "json", settings=limit)
         found = [row["threads"] for row in json.loads(result.stdout)]
         cli.check(found == wanted, f"--threads {asked} under a limit of 2: {found}")
         cli.check(("skipped: more than 2 threads" in result.stderr) == (asked != "2,1"), f"what is left out is reported: {result.stderr!r}")
     for words, settings in ((["--threads", "1,2,4"], {"OMP_THREAD_LIMIT": "1"}), (["--threads", "3"], {"OMP_THREAD_LIMIT": "1"}),
                             ([], {"OMP_THREAD_LIMIT": "1"}), ([], {"OMP_NUM_THREADS": "9"}), (["--threads", "98,99"], {})):
-        result = bench("--kernels", "--isa", "scalar", *QUICK, *words, "--format", "json", **settings)
+        result = bench("--kernels", "--isa", "scalar", *QUICK, *words, "--format", "json", settings=settings)
         reads = [(row["shape"], row["threads"]) for row in json.loads(result.stdout) if row["kernel"] == "read"]
         cli.check(reads and len(set(reads)) == len(reads), f"{words} with {settings}: each level once at each number: {reads}")
 
@@ -136,26 +128,22 @@ def quieten(rows, factor=1.0):
 def check_compare(cli):
     path, rows = record(cli, "new.json", "4,4,8", "8,4,8", "--threads", "1")
     for name, factor, code, verdict in (("same", 1, OK, "same"), ("faster", 2, FAILURE, "slower"), ("slower", 0.5, OK, "faster")):
-        old = cli.path(f"{name}.json")
-        old.write_text(json.dumps(quieten(rows, factor)))
+        old = cli.write(f"{name}.json", json.dumps(quieten(rows, factor)))
         path.write_text(json.dumps(quieten(rows)))
         result = bench("--compare", old, "--from", path)
         found = [line.split()[-1] for line in result.stdout.splitlines()[1:]]
         cli.check((result.returncode, found) == (code, [verdict] * 2), f"old is {name}: {result}")
     result = bench("--compare", cli.path("faster.json"), "--from", path, "--threshold", "0.9")
     cli.check(result.returncode == OK and result.stdout.count("same") == 2, f"a threshold that lets half the speed pass: {result}")
-    noisy = cli.path("noisy.json")
-    noisy.write_text(json.dumps([{**row, "spread": 0.8} for row in quieten(rows, 2)]))
+    noisy = cli.write("noisy.json", json.dumps([{**row, "spread": 0.8} for row in quieten(rows, 2)]))
     result = bench("--compare", noisy, "--from", path)
     cli.check(result.returncode == OK and result.stdout.count("unsure") == 2, f"noise explains it: {result}")
     # With a run: its rows go to the file that is named, the comparison to standard output.
-    fast = cli.path("fast.json")
-    fast.write_text(json.dumps([{**row, "fraction_of_peak": 1.0} for row in quieten(rows, 1)]))
+    fast = cli.write("fast.json", json.dumps([{**row, "fraction_of_peak": 1.0} for row in quieten(rows, 1)]))
     result = bench("4,4,8", "--threads", "1", *QUICK, "--repetitions", "1", "--compare", fast, "--format", "json", "-o", path)
     cli.check(result.returncode == FAILURE and result.stdout.count("slower") == 1 and len(json.loads(path.read_text())) == 1
               and "1 rows of the old record" in result.stderr, f"a run is compared: {result}")
-    other = cli.path("other.json")
-    other.write_text(json.dumps([{**row, "compiler": "another"} for row in rows]))
+    other = cli.write("other.json", json.dumps([{**row, "compiler": "another"} for row in rows]))
     result = bench("--compare", other, "--from", cli.path("same.json"))
     cli.check("note: compiler was 'another'" in result.stderr, f"another compiler is reported: {result.stderr!r}")
 
@@ -175,14 +163,11 @@ def check_marked(cli):
 
 def check_refusals(cli):
     path, rows = record(cli, "good.json", "4,4,8", "--threads", "1")
-    bad = cli.path("bad.json")
-    bad.write_text('[{"steps": 4}]')
+    bad = cli.write("bad.json", '[{"steps": 4}]')
     strange = cli.path("strange.json")
     record(cli, "strange.json", "5,4,8", "--threads", "1")
-    both = cli.path("both.json")
-    both.write_text(json.dumps([rows[0], {**rows[0], "kernel": "tanh"}]))
-    table = cli.path("rows.csv")
-    table.write_text("steps,batch\n4,4\n")
+    both = cli.write("both.json", json.dumps([rows[0], {**rows[0], "kernel": "tanh"}]))
+    table = cli.write("rows.csv", "steps,batch\n4,4\n")
     packed, half = cli.path("packed.json"), cli.path("half.json")
     packed.write_bytes(gzip.compress(path.read_bytes()))
     half.write_bytes(b"\xef\xbb" + path.read_bytes())
@@ -322,8 +307,8 @@ def check_looks(cli):
 
 def check_bind(cli):
     prefix = cli.path("bound")
-    result = subprocess.run([SOURCE / "perf" / "bind", prefix, "4,4,8", "--threads", "2", *QUICK], check=False, capture_output=True,
-                            text=True, timeout=240, env=environment(SLUICE_BENCH=str(PROGRAM), OMP_PROC_BIND="false"))
+    result = finish(SOURCE / "perf" / "bind", prefix, "4,4,8", "--threads", "2", *QUICK, text=True,
+                    env=environment(SLUICE_BENCH=str(BENCH), OMP_PROC_BIND="false"))
     cli.check(result.returncode == OK, f"{result}")
     rows = [json.loads(line) for line in pathlib.Path(f"{prefix}.jsonl").read_text().splitlines()]
     found = sorted({row["environment"] for row in rows})
@@ -331,12 +316,10 @@ def check_bind(cli):
               f"a run for each setting: {found}")
     text = pathlib.Path(f"{prefix}.svg").read_text()
     cli.check(not list(cli.directory.glob("bound.??????")), "no temporary name is left")
-    result = subprocess.run([SOURCE / "perf" / "bind", prefix, "4,4,8", "5,4,8"], check=False, capture_output=True, text=True,
-                            timeout=240, env=environment(SLUICE_BENCH=str(PROGRAM)))
+    result = finish(SOURCE / "perf" / "bind", prefix, "4,4,8", "5,4,8", text=True, env=environment(SLUICE_BENCH=str(BENCH)))
     cli.check(result.returncode == USAGE and "2 with 4 bindings" in result.stderr, f"too many lines are reported first: {result}")
     cli.check("bind spread, places cores" in text and "bind unset, places unset" in text, "settings are distinguished in the picture")
 
 
 if __name__ == "__main__":
-    run_parts(check_schema, check_micro, check_thread_limit, check_sets, check_scaling, check_compare, check_marked, check_refusals, check_columns,
-              check_pictures, check_above_peak, check_labels, check_looks, check_bind)
+    run_parts()

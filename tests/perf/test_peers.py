@@ -2,11 +2,10 @@
 peer: they read cases, time, and put rows together in one table."""
 import json
 import pathlib
-import subprocess
 import sys
 
-from support.checks import BUILD, SOURCE
-from support.cli import OK, USAGE, environment, run_parts
+from support.checks import SOURCE
+from support.cli import BENCH, OK, USAGE, bench, finish, run_parts, start
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(SOURCE / "perf" / "peers"))
@@ -14,14 +13,12 @@ import cases  # noqa: E402
 import serve  # noqa: E402
 import table  # noqa: E402
 
-PROGRAM = BUILD / "perf" / "sluice-bench"
 QUICK = ["--repetitions", "2", "--min-time", "0.0001"]
 
 
-def bench(*words):
-    """The finished process of sluice-bench with these arguments."""
-    return subprocess.run([PROGRAM, *words], check=False, capture_output=True, text=True, timeout=240, stdin=subprocess.DEVNULL,
-                          env=environment())
+def python(*words, **options):
+    """The finished process of Python in the folder of the scripts."""
+    return finish(sys.executable, "-B", *words, text=True, cwd=SOURCE / "perf" / "peers", **options)
 
 
 def check_peers(cli):
@@ -135,8 +132,7 @@ def check_train_export(cli):
     row = cases.row_of(both, "torch", "2.0", 1, {"seconds_min": 0.002})
     cli.check((row["train"], row["pass"]) == (True, "both") and cases.row_of(none, "torch", "2.0", 1, {"seconds_min": 1})["pass"]
               is None, f"rows say what trains: {row}")
-    run = subprocess.run([sys.executable, "-B", "-c", "import serve; serve.serve('x', '1', lambda case, threads: [])", folder],
-                         check=False, capture_output=True, text=True, timeout=60, cwd=SOURCE / "perf" / "peers")
+    run = python("-c", "import serve; serve.serve('x', '1', lambda case, threads: [])", folder)
     cli.check((run.returncode, run.stdout, run.stderr) == (OK, "", "skipped: x does not train\n"), f"said once: {run.stderr!r}")
 
 
@@ -172,8 +168,7 @@ def check_timing(cli):
               f"warm-up, a search for the number of calls, then repetitions: {len(calls)} calls, {timing}")
     cli.check(0 < timing["seconds_min"] <= timing["seconds_median"] and timing["spread"] >= 0, f"least and median: {timing}")
     for words in (["--repetitions", "0"], ["--repetitions", "-1"]):
-        result = subprocess.run([sys.executable, "-B", "-c", "import serve; serve.serve('x', '1', None)", "nowhere", *words],
-                                check=False, capture_output=True, text=True, timeout=60, cwd=SOURCE / "perf" / "peers")
+        result = python("-c", "import serve; serve.serve('x', '1', None)", "nowhere", *words)
         cli.check(result.returncode == USAGE and "from 1 on" in result.stderr, f"{words}: {result.stderr!r}")
     case = cases.Case(pathlib.Path("x"), 5, 4, 8, 8, 1, 1, "none", "none", 1, 20, 4e6, 1e-6, 1e-6, 1e-6, "0.1.0")
     row = cases.row_of(case, "torch", "2.0", 2, {"seconds_min": 0.002, "seconds_median": 0.003, "spread": 0.5})
@@ -203,25 +198,22 @@ def check_table(cli):
 
 def check_run(cli):
     """The whole run with the peers that every build has; a peer that cannot be imported is passed over."""
-    command = [sys.executable, SOURCE / "perf" / "peers" / "run", "4,4,8", "--threads", "1,2", *QUICK, "--bench", PROGRAM, "--venv",
-               "/nowhere"]
-    result = subprocess.run([*command, "--peers", "sluice,plain"], check=False, capture_output=True, text=True, timeout=240)
+    command = ["run", "4,4,8", "--threads", "1,2", *QUICK, "--bench", BENCH, "--venv", "/nowhere"]
+    result = python(*command, "--peers", "sluice,plain")
     lines = result.stdout.splitlines()
     cli.check(result.returncode == OK and len(lines) == 5 and "plain" in lines[2] and "sluice 0." in lines[0],
               f"one table: {result.stdout!r} {result.stderr!r}")
-    result = subprocess.run([*command, "--peers", "numpypy"], check=False, capture_output=True, text=True, timeout=240)
+    result = python(*command, "--peers", "numpypy")
     cli.check(result.returncode == USAGE and "numpypy" in result.stderr, f"a peer that nobody knows: {result.stderr!r}")
     (cli.directory / "kept").mkdir()
     (cli.directory / "kept" / "old").touch()
     for words in (["-o", "x"], ["--output=x"], ["--out", "x"], ["--kernels"], ["--expect"], ["--from", "x"], ["--compare", "x"],
                   ["--scaling", "weak"], ["--keep", cli.directory / "kept"]):
-        result = subprocess.run([*command, *words, "--peers", "sluice"], check=False, capture_output=True, text=True, timeout=240)
+        result = python(*command, *words, "--peers", "sluice")
         cli.check(result.returncode == USAGE and not result.stdout and words[0] in result.stderr, f"{words}: {result.stderr!r}")
-    inside = subprocess.run([SOURCE / "perf" / "peers" / "setup", SOURCE / "venv"], check=False, capture_output=True, text=True,
-                            timeout=60)
+    inside = finish(SOURCE / "perf" / "peers" / "setup", SOURCE / "venv", text=True)
     cli.check(inside.returncode == USAGE and not (SOURCE / "venv").exists(), f"no environment in the tree: {inside.stderr!r}")
 
 
 if __name__ == "__main__":
-    run_parts(check_peers, check_onednn, check_export, check_comparison, check_train_export, check_gradients, check_timing,
-              check_table, check_run)
+    run_parts()

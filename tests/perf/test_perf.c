@@ -1,7 +1,8 @@
 /* sluice-bench: the grammar of its lists, what its options span, the harness's arithmetic. */
 #include "base/clock.h"
+#include "support/message.h"
 #include "support/suite.h"
-#include "support/words.h"
+#include "support/cases/bench_words.h"
 
 #include "perf/bench/grammar.h"
 #include "perf/measure/harness.h"
@@ -33,7 +34,7 @@ static const struct {
     {"0012", 1, {12}},
 };
 
-START_TEST(lists_are_read)
+TEST_EACH(lists_are_read, good_lists)
 {
     const size_t expected = good_lists[_i].count;
     sl_list list = {.count = 1, .values = {99}};
@@ -44,7 +45,6 @@ START_TEST(lists_are_read)
     for (size_t k = 0; k < expected; k++)
         ck_assert_uint_eq(list.values[1 + k], good_lists[_i].values[k]);
 }
-END_TEST
 
 /* A list that is wrong, and words of the message that says so. */
 static const struct {
@@ -80,7 +80,7 @@ static const struct {
     {"4.5", "did not expect '.5'"},
 };
 
-START_TEST(wrong_lists_are_refused)
+TEST_EACH(wrong_lists_are_refused, bad_lists)
 {
     sl_list list = {.count = 1, .values = {99}};
     sluice_error error = {0};
@@ -92,9 +92,8 @@ START_TEST(wrong_lists_are_refused)
     ck_assert_msg(strstr(error.message, "--batch") == error.message, "the option is not named: %s", error.message);
     ck_assert_uint_eq(list.count, 1);
 }
-END_TEST
 
-START_TEST(a_range_ends_at_the_largest_number)
+TEST(a_range_ends_at_the_largest_number)
 {
     sl_list list = {0};
     const sl_argument last = {"--x", "18446744073709551614-18446744073709551615"},
@@ -106,9 +105,8 @@ START_TEST(a_range_ends_at_the_largest_number)
     ck_assert_uint_eq(list.count, 4);
     ck_assert_uint_eq(list.values[3], (size_t)1 << 32);
 }
-END_TEST
 
-START_TEST(tuples_are_whole)
+TEST(tuples_are_whole)
 {
     static const char *const wrong[] = {"",     "1",     "1,2",      "1,2,",    "1,2,3,4", "1,2,3,",
                                         "1,,3", "0,2,3", "1,2,9999", "1-2,2,3", "a,b,c"};
@@ -123,9 +121,8 @@ START_TEST(tuples_are_whole)
         ck_assert_msg(strstr(error.message, "--case"), "%s", error.message);
     }
 }
-END_TEST
 
-START_TEST(names_are_those_of_the_library)
+TEST(names_are_those_of_the_library)
 {
     static const char *const wrong[] = {"", "avx", "avx22", "AVX2", "scalar,", ",scalar", "scalar,,avx2", "scalar avx2"};
     sl_list list = {0};
@@ -140,9 +137,8 @@ START_TEST(names_are_those_of_the_library)
         ck_assert_uint_eq(list.count, 3);
     }
 }
-END_TEST
 
-START_TEST(seconds_have_a_range)
+TEST(seconds_have_a_range)
 {
     static const char *const wrong[] = {"", "0", "-1", "nan", "inf", "1s", "3601", "x"};
     double seconds;
@@ -151,26 +147,16 @@ START_TEST(seconds_have_a_range)
     for (size_t k = 0; k < sizeof wrong / sizeof wrong[0]; k++)
         ck_assert_int_eq(sl_grammar_seconds(&(sl_argument){"--min-time", wrong[k]}, &seconds, NULL), SLUICE_STATUS_BAD_ARGUMENT);
 }
-END_TEST
 
 /* ---- The command line ------------------------------------------------------------------------------------------------------ */
 
-/* Parse a command line of words separated by blanks. */
-static sluice_status parse(const char *line, sl_bench_options *options, sluice_error *error)
-{
-    static test_words words;
-    static char program[] = "sluice-bench";
-    test_words_split(&words, program, line);
-    return sl_bench_options_parse(words.argc, words.argv, options, error);
-}
-
-START_TEST(options_span_all_combinations)
+TEST(options_span_all_combinations)
 {
     static sl_bench_options options;
     size_t shapes, settings;
     const char *line =
         "--steps 5,6 --batch 1-3 --hidden 8,16 --input 4 --layers 1,2 10,20,30 --threads 1,2 --isa scalar,avx2 --case 1,2,3";
-    ck_assert_int_eq(parse(line, &options, NULL), SLUICE_STATUS_OK);
+    ck_assert_int_eq(test_bench_parse(line, &options, NULL), SLUICE_STATUS_OK);
     ck_assert_int_eq(sl_bench_options_count(&options, &shapes, &settings, NULL), SLUICE_STATUS_OK);
     ck_assert_uint_eq(shapes, (2 * 3 * 2 * 1 + 2) * 2);
     ck_assert_uint_eq(settings, 4);
@@ -191,42 +177,40 @@ START_TEST(options_span_all_combinations)
     const sl_setting first = sl_bench_options_get_setting(&options, 0), last = sl_bench_options_get_setting(&options, 3);
     ck_assert(first.threads == 1 && first.isa == SLUICE_ISA_SCALAR && last.threads == 2 && last.isa == SLUICE_ISA_AVX2);
 }
-END_TEST
 
-START_TEST(defaults_make_a_run)
+TEST(defaults_make_a_run)
 {
     static sl_bench_options options;
     size_t shapes, settings;
-    ck_assert_int_eq(parse("", &options, NULL), SLUICE_STATUS_OK);
+    ck_assert_int_eq(test_bench_parse("", &options, NULL), SLUICE_STATUS_OK);
     ck_assert_int_eq(sl_bench_options_count(&options, &shapes, &settings, NULL), SLUICE_STATUS_OK);
     ck_assert(shapes == 7 && settings == 1 && options.action == SL_ACTION_CASES && options.format == SL_BENCH_TABLE);
     ck_assert_uint_eq(sl_bench_options_get_setting(&options, 0).threads, 0);
-    ck_assert_int_eq(parse("--hidden 48", &options, NULL), SLUICE_STATUS_OK);
+    ck_assert_int_eq(test_bench_parse("--hidden 48", &options, NULL), SLUICE_STATUS_OK);
     ck_assert_int_eq(sl_bench_options_count(&options, &shapes, &settings, NULL), SLUICE_STATUS_OK);
     const sl_case shape = sl_bench_options_get_case(&options, 0);
     ck_assert(shapes == 1 && shape.hidden == 48 && shape.input == 48 && shape.layers == 1 && shape.directions == 1 &&
               !shape.ragged);
-    ck_assert_int_eq(parse("--kernels --bidirectional --ragged uniform --format md -o f", &options, NULL), SLUICE_STATUS_OK);
+    ck_assert_int_eq(test_bench_parse("--kernels --bidirectional --ragged uniform --format md -o f", &options, NULL),
+                     SLUICE_STATUS_OK);
     ck_assert(options.action == SL_ACTION_KERNELS && options.format == SL_BENCH_MD);
     const sl_case both = sl_bench_options_get_case(&options, 0);
     ck_assert(both.directions == 2 && both.ragged == SL_RAGGED_UNIFORM);
     ck_assert_str_eq(options.output, "f");
 }
-END_TEST
 
-START_TEST(measuring_is_a_schedule)
+TEST(measuring_is_a_schedule)
 {
     static sl_bench_options options;
-    ck_assert_int_eq(parse("--schedule auto,units,measure --ragged tail", &options, NULL), SLUICE_STATUS_OK);
+    ck_assert_int_eq(test_bench_parse("--schedule auto,units,measure --ragged tail", &options, NULL), SLUICE_STATUS_OK);
     ck_assert_uint_eq(options.schedule.count, 3);
     const sl_setting units = sl_bench_options_get_setting(&options, 1), measure = sl_bench_options_get_setting(&options, 2);
     ck_assert(!units.measure && units.schedule == SLUICE_SCHEDULE_UNITS);
     ck_assert(measure.measure && measure.schedule == SLUICE_SCHEDULE_AUTO);
     ck_assert_int_eq(sl_bench_options_get_case(&options, 0).ragged, SL_RAGGED_TAIL);
 }
-END_TEST
 
-START_TEST(wrong_options_are_refused)
+TEST(wrong_options_are_refused)
 {
     static const char *const wrong[] = {"--batch 0",
                                         "--format xml",
@@ -240,26 +224,24 @@ START_TEST(wrong_options_are_refused)
                                         "--batch 1073741825"};
     static sl_bench_options options;
     for (size_t k = 0; k < sizeof wrong / sizeof wrong[0]; k++)
-        ck_assert_msg(parse(wrong[k], &options, NULL) == SLUICE_STATUS_BAD_ARGUMENT, "'%s'", wrong[k]);
+        ck_assert_msg(test_bench_parse(wrong[k], &options, NULL) == SLUICE_STATUS_BAD_ARGUMENT, "'%s'", wrong[k]);
 }
-END_TEST
 
-START_TEST(too_many_combinations_are_refused)
+TEST(too_many_combinations_are_refused)
 {
     static sl_bench_options options;
     size_t shapes, settings;
     const char *line = "--steps 1-1024 --batch 1-1024 --input 1-1024 --hidden 1-1024 --layers 1-1024 --threads 1-1024";
     sluice_error error = {0};
-    ck_assert_int_eq(parse(line, &options, NULL), SLUICE_STATUS_OK);
-    ck_assert_int_eq(sl_bench_options_count(&options, &shapes, &settings, &error), SLUICE_STATUS_OK);
+    ck_assert_int_eq(test_bench_parse(line, &options, NULL), SLUICE_STATUS_OK);
+    SUCCEEDS(sl_bench_options_count, &options, &shapes, &settings);
     options.isa.count = SL_LIST_MAX; /* 2^70: no command line is that long */
     ck_assert_int_eq(sl_bench_options_count(&options, &shapes, &settings, &error), SLUICE_STATUS_BAD_ARGUMENT);
 }
-END_TEST
 
 /* ---- The harness ----------------------------------------------------------------------------------------------------------- */
 
-START_TEST(a_summary_is_min_median_max)
+TEST(a_summary_is_min_median_max)
 {
     double one[] = {3}, odd[] = {5, 1, 4, 2, 9}, even[] = {8, 1, 2, 4};
     const sl_summary a = sl_summarise(1, one), b = sl_summarise(5, odd), c = sl_summarise(4, even);
@@ -267,9 +249,8 @@ START_TEST(a_summary_is_min_median_max)
     ck_assert(b.min == 1 && b.median == 4 && b.max == 9);
     ck_assert(c.min == 1 && c.median == 3 && c.max == 8);
 }
-END_TEST
 
-START_TEST(a_spread_is_relative)
+TEST(a_spread_is_relative)
 {
     sl_timing timing = {.seconds = {2, 2.125, 7}, .reference = {1, 100, 104}};
     ck_assert_double_eq(sl_timing_spread(&timing), 0.0625);
@@ -286,7 +267,6 @@ START_TEST(a_spread_is_relative)
     sl_bench_tally_add(&tally, &timing);
     ck_assert(tally.rows == 2 && tally.busy == 1);
 }
-END_TEST
 
 typedef struct probe {
     size_t calls, references, fails_at, best_at;
@@ -315,7 +295,7 @@ static bool stop_after_a_while(void)
     return ++asked > 4;
 }
 
-START_TEST(repetitions_and_references_alternate)
+TEST(repetitions_and_references_alternate)
 {
     enum { WARMUP = 5, REPETITIONS = 7, REFERENCES = REPETITIONS + 1 }; /* before, between and after */
     const sl_timing_plan plan = {1e-5, REPETITIONS, WARMUP, NULL};
@@ -338,9 +318,8 @@ START_TEST(repetitions_and_references_alternate)
                             elapsed); /* of one call, and no more than there was */
     }
 }
-END_TEST
 
-START_TEST(a_failing_call_ends_it)
+TEST(a_failing_call_ends_it)
 {
     const sl_timing_plan plan = {1e-5, 7, 2, NULL};
     for (size_t fails_at = 1; fails_at <= 40; fails_at++) { /* in the warm-up, the calibration and perhaps the repetitions */
@@ -352,9 +331,8 @@ START_TEST(a_failing_call_ends_it)
         ck_assert_uint_eq(timing.repetitions, 0);
     }
 }
-END_TEST
 
-START_TEST(a_stop_ends_it)
+TEST(a_stop_ends_it)
 {
     probe p = {0};
     sl_timing timing;
@@ -363,37 +341,4 @@ START_TEST(a_stop_ends_it)
     ck_assert_int_eq(sl_measure(&plan, &(sl_workload){count_call, NULL, &p}, &timing, NULL), SLUICE_STATUS_OK);
     ck_assert_uint_lt(timing.repetitions, 5);
     ck_assert_double_eq(timing.reference.max, 0);
-}
-END_TEST
-
-static void add_loop(Suite *suite, const char *name, const TTest *test, int count)
-{
-    TCase *tcase = tcase_create(name);
-    tcase_set_timeout(tcase, 60);
-    tcase_add_loop_test(tcase, test, 0, count);
-    suite_add_tcase(suite, tcase);
-}
-
-int main(void)
-{
-    Suite *suite = suite_create("perf");
-    TCase *parts = tcase_create("parts");
-    tcase_add_test(parts, a_range_ends_at_the_largest_number);
-    tcase_add_test(parts, tuples_are_whole);
-    tcase_add_test(parts, names_are_those_of_the_library);
-    tcase_add_test(parts, seconds_have_a_range);
-    tcase_add_test(parts, options_span_all_combinations);
-    tcase_add_test(parts, defaults_make_a_run);
-    tcase_add_test(parts, measuring_is_a_schedule);
-    tcase_add_test(parts, wrong_options_are_refused);
-    tcase_add_test(parts, too_many_combinations_are_refused);
-    tcase_add_test(parts, a_summary_is_min_median_max);
-    tcase_add_test(parts, a_spread_is_relative);
-    tcase_add_test(parts, repetitions_and_references_alternate);
-    tcase_add_test(parts, a_failing_call_ends_it);
-    tcase_add_test(parts, a_stop_ends_it);
-    suite_add_tcase(suite, parts);
-    add_loop(suite, "lists", lists_are_read, sizeof good_lists / sizeof good_lists[0]);
-    add_loop(suite, "wrong lists", wrong_lists_are_refused, sizeof bad_lists / sizeof bad_lists[0]);
-    return test_run(suite);
 }

@@ -2,18 +2,20 @@
  * rows are held against the others', and an exported case is the one that was run. */
 #include "support/suite.h"
 
-#include "base/system/threads.h"
+#include "base/system/thread_count.h"
 #include "perf/bench/case_export.h"
 #include "perf/bench/fixture.h"
 #include "perf/bench/result_row.h"
 #include "perf/cases/case_gradient.h"
 #include "io/npy/npy.h"
-#include "perf/peers/peer_list.h"
-#include "perf/report/versus.h"
+#include "perf/peers/peer.h"
+#include "perf/report/compare.h"
 
 #include <float.h>
 #include <string.h>
 #include <unistd.h>
+
+TEST_HANDLE(sl_fixture, sl_fixture_destroy)
 
 #define CHECKED_FLOP 1e7
 
@@ -33,7 +35,6 @@ static const sl_case cases[] = {
     {.steps = 300, .batch = 2, .input = 3, .hidden = 5, .layers = 2, .directions = 2, .ragged = SL_RAGGED_TAIL, .seed = 11},
     {.steps = 4, .batch = 3, .input = 300, .hidden = 70, .layers = 1, .directions = 1, .seed = 12},
 };
-enum { CASES = sizeof cases / sizeof cases[0] };
 
 static sl_fixture *make_fixture(const sl_case *shape)
 {
@@ -67,10 +68,10 @@ static void check_row(const sl_case *shape, const sl_peer *peer, const sl_result
     json_decref(row);
 }
 
-START_TEST(each_peer_agrees_with_the_reference)
+TEST_EACH(each_peer_agrees_with_the_reference, cases)
 {
     const sl_case *shape = &cases[_i];
-    sl_fixture *fixture = make_fixture(shape);
+    OWNED_HANDLE(sl_fixture) fixture = make_fixture(shape);
     unsetenv("SLUICE_NUM_THREADS");
     for (size_t p = 0; sl_peer_get_name(p); p++) {
         const sl_peer *peer = sl_peer_get(p);
@@ -92,9 +93,7 @@ START_TEST(each_peer_agrees_with_the_reference)
             check_row(shape, peer, &result);
         }
     }
-    sl_fixture_destroy(fixture);
 }
-END_TEST
 
 /* ---- Wrong peers ------------------------------------------------------------------------------------------------------------ */
 
@@ -140,16 +139,15 @@ static sluice_status run_spoilt(sluice_status (*call)(void *made, sluice_error *
     const sl_peer peer = {
         .name = "spoilt", .describe = sl_peer_plain.describe, .make = make_spoilt, .call = call, .destroy = sl_peer_plain.destroy};
     const sl_setting setting = {.threads = 1, .peer = &peer};
-    sl_fixture *fixture = make_fixture(&cases[1]);
+    OWNED_HANDLE(sl_fixture) fixture = make_fixture(&cases[1]);
     sl_result result;
     right_calls = right;
     *error = (sluice_error){0};
     const sluice_status status = sl_fixture_run(fixture, &setting, &quick, &result, error);
-    sl_fixture_destroy(fixture);
     return status;
 }
 
-START_TEST(a_wrong_result_stops_a_run)
+TEST(a_wrong_result_stops_a_run)
 {
     sluice_error error;
     ck_assert_int_eq(run_spoilt(call_spoilt, 0, &error), SLUICE_STATUS_BAD_DATA);
@@ -161,25 +159,23 @@ START_TEST(a_wrong_result_stops_a_run)
     ck_assert_msg(strstr(error.message, "is nan") || strstr(error.message, "is -nan"), "%s", error.message);
     ck_assert_int_eq(run_spoilt(call_failing, 0, &error), SLUICE_STATUS_IO);
 }
-END_TEST
 
-START_TEST(a_result_that_becomes_wrong_stops_a_run)
+TEST(a_result_that_becomes_wrong_stops_a_run)
 {
     sluice_error error;
     ck_assert_int_eq(run_spoilt(call_spoilt, 2, &error), SLUICE_STATUS_BAD_DATA); /* right when checked first, wrong when timed */
     ck_assert_uint_gt(calls, 2);
     ck_assert_int_eq(run_spoilt(call_spoilt, 1000000, &error), SLUICE_STATUS_OK);
 }
-END_TEST
 
-START_TEST(the_runtimes_threads_are_left_as_they_were)
+TEST(the_runtimes_threads_are_left_as_they_were)
 {
     char reason[160];
     unsigned before, after;
     setenv("OMP_NUM_THREADS", "2", 1); /* has sl_threads_choose ask the runtime */
     unsetenv("SLUICE_NUM_THREADS");
     ck_assert_int_eq(sl_threads_choose(0, &before, reason, sizeof reason, NULL), 0);
-    sl_fixture *fixture = make_fixture(&cases[1]);
+    OWNED_HANDLE(sl_fixture) fixture = make_fixture(&cases[1]);
     for (size_t p = 0; sl_peer_get_name(p); p++) {
         const sl_setting setting = {.threads = before + 1, .peer = sl_peer_get(p)};
         sl_result result;
@@ -188,9 +184,7 @@ START_TEST(the_runtimes_threads_are_left_as_they_were)
         ck_assert_int_eq(sl_threads_choose(0, &after, reason, sizeof reason, NULL), 0);
         ck_assert_msg(after == before, "%s: %u, then %u", sl_peer_get_name(p), before, after);
     }
-    sl_fixture_destroy(fixture);
 }
-END_TEST
 
 /* ---- Rows against each other ------------------------------------------------------------------------------------------------ */
 
@@ -199,7 +193,7 @@ static double vs_best_of(const json_t *rows, size_t k)
     return json_number_value(json_object_get(json_array_get(rows, k), "vs_best"));
 }
 
-START_TEST(rows_are_held_against_the_best_other)
+TEST(rows_are_held_against_the_best_other)
 {
     const int beyond = (int)sl_threads_cpus() + 1;
     json_t *rows = json_pack("[{ss si sf} {ss si sf} {ss si sf} {ss si sf} {ss si sf} {ss si sf} {ss si sf}]", "peer", "a",
@@ -215,9 +209,8 @@ START_TEST(rows_are_held_against_the_best_other)
         ck_assert(json_is_null(json_object_get(json_array_get(rows, k), "vs_best")));
     json_decref(rows);
 }
-END_TEST
 
-START_TEST(the_peers_have_names)
+TEST(the_peers_have_names)
 {
     static const char *const names[] = {"sluice", "blis", "plain", "onednn", NULL};
     for (size_t k = 0; k < sizeof names / sizeof names[0]; k++) {
@@ -227,7 +220,6 @@ START_TEST(the_peers_have_names)
     }
     ck_assert(sl_peer_get(0) == &sl_peer_sluice && sl_peer_get(1) == &sl_peer_blis && sl_peer_get(2) == &sl_peer_plain);
 }
-END_TEST
 
 /* ---- Export ----------------------------------------------------------------------------------------------------------------- */
 
@@ -253,8 +245,8 @@ static void check_files(const sl_case *shape, const char *directory)
     const size_t y_floats = shape->batch * shape->steps * shape->directions * shape->hidden;
     const size_t state_floats = shape->layers * shape->directions * shape->batch * shape->hidden;
     char path[512];
-    sluice_model *model;
-    sluice_engine *engine;
+    OWNED_HANDLE(sluice_model) model = NULL;
+    OWNED_HANDLE(sluice_engine) engine = NULL;
     sluice_error error = {0};
     snprintf(path, sizeof path, "%s/weights.safetensors", directory);
     ck_assert_msg(sluice_model_load(path, NULL, &model, &error) == 0, "%s", error.message);
@@ -282,22 +274,19 @@ static void check_files(const sl_case *shape, const char *directory)
     void *all[] = {x, lengths, expected[0], expected[1], expected[2], y, hn, cn};
     for (size_t k = 0; k < sizeof all / sizeof all[0]; k++)
         free(all[k]);
-    sluice_engine_destroy(engine);
-    sluice_model_destroy(model);
 }
 
 static void check_array(const char *directory, const char *name, size_t elements, const float *expected)
 {
-    float *found = read_array(directory, name, elements);
+    FREED float *found = read_array(directory, name, elements);
     ck_assert_msg(memcmp(found, expected, elements * sizeof *found) == 0, "%s", name);
-    free(found);
 }
 
 /* The file of gradients looks like one of weights, and is read as such: b is the sum of both biases. */
 static void check_gradient_tensors(const sl_case *shape, const char *directory, const sluice_gradient *expected)
 {
     char path[512];
-    sluice_model *found;
+    OWNED_HANDLE(sluice_model) found = NULL;
     sluice_error error = {0};
     snprintf(path, sizeof path, "%s/gradients.safetensors", directory);
     ck_assert_msg(sluice_model_load(path, NULL, &found, &error) == 0, "%s", error.message);
@@ -311,14 +300,13 @@ static void check_gradient_tensors(const sl_case *shape, const char *directory, 
         for (size_t i = 0; i < count; i++)
             ck_assert(tensor[i] == 2 * expected->bias[k][i]);
     }
-    sluice_model_destroy(found);
 }
 
 /* Compare with the same case made anew. */
 static void check_gradient_files(const sl_case *shape, const char *directory)
 {
     const size_t cells = shape->batch * shape->steps, states = shape->layers * shape->directions * shape->batch * shape->hidden;
-    sl_fixture *fixture = make_fixture(shape);
+    OWNED_HANDLE(sl_fixture) fixture = make_fixture(shape);
     const sluice_gradient *gradient = sl_gradients_get_expected(sl_fixture_get_gradients(fixture));
     check_array(directory, "dy", cells * shape->directions * shape->hidden, gradient->dy);
     check_array(directory, "dhn", states, gradient->dhn);
@@ -327,7 +315,6 @@ static void check_gradient_files(const sl_case *shape, const char *directory)
     check_array(directory, "dh0", states, gradient->dh0);
     check_array(directory, "dc0", states, gradient->dc0);
     check_gradient_tensors(shape, directory, gradient);
-    sl_fixture_destroy(fixture);
 }
 
 /* Remove the directory of a case and the one it stands in. */
@@ -371,7 +358,7 @@ static void check_export(const sl_case *shape)
     remove_case(shape, directory, outer);
 }
 
-START_TEST(an_exported_case_is_the_one_that_was_run)
+TEST_EACH(an_exported_case_is_the_one_that_was_run, cases)
 {
     for (sl_train_pass train = SL_TRAIN_NONE; train <= SL_TRAIN_BOTH; train++) {
         sl_case shape = cases[_i];
@@ -379,32 +366,10 @@ START_TEST(an_exported_case_is_the_one_that_was_run)
         check_export(&shape);
     }
 }
-END_TEST
 
-START_TEST(an_export_to_nowhere_fails)
+TEST(an_export_to_nowhere_fails)
 {
     sluice_error error = {0};
     ck_assert_int_eq(sl_export_write(&cases[0], "/dev/null/cases", &error), SLUICE_STATUS_IO);
     ck_assert_msg(strstr(error.message, "/dev/null/cases"), "%s", error.message);
-}
-END_TEST
-
-int main(void)
-{
-    Suite *suite = suite_create("perf peers");
-    TCase *peers = tcase_create("peers"), *rows = tcase_create("rows"), *files = tcase_create("export");
-    tcase_set_timeout(peers, 120);
-    tcase_add_loop_test(peers, each_peer_agrees_with_the_reference, 0, CASES);
-    tcase_add_test(peers, a_wrong_result_stops_a_run);
-    tcase_add_test(peers, a_result_that_becomes_wrong_stops_a_run);
-    tcase_add_test(peers, the_runtimes_threads_are_left_as_they_were);
-    suite_add_tcase(suite, peers);
-    tcase_add_test(rows, rows_are_held_against_the_best_other);
-    tcase_add_test(rows, the_peers_have_names);
-    suite_add_tcase(suite, rows);
-    tcase_set_timeout(files, 120);
-    tcase_add_loop_test(files, an_exported_case_is_the_one_that_was_run, 0, CASES);
-    tcase_add_test(files, an_export_to_nowhere_fails);
-    suite_add_tcase(suite, files);
-    return test_run(suite);
 }

@@ -1,6 +1,7 @@
 /* sluice-bench's sets and sweeps, the arithmetic of efficiency, records read back, the verdicts of a comparison, and the pictures'
  * writer. */
 #include "support/suite.h"
+#include "support/cases/bench_words.h"
 
 #include "kernel/kernel.h"
 #include "perf/report/compare.h"
@@ -8,11 +9,10 @@
 #include "perf/bench/bench_options.h"
 #include "perf/measure/other_functions.h"
 #include "perf/report/record.h"
-#include "perf/report/roofline.h"
+#include "perf/report/plot.h"
 #include "program/svg.h"
 #include "perf/bench/sweep.h"
 
-#include <getopt.h>
 #include <math.h>
 #include <string.h>
 #include <unistd.h>
@@ -30,7 +30,7 @@ static bool has_case(sl_set set, const sl_set_case *wanted)
     return false;
 }
 
-START_TEST(sets_are_what_their_names_say)
+TEST(sets_are_what_their_names_say)
 {
     static const char *const names[] = {"small", "ragged", "threads", "train", "all"};
     static const sl_set_case defaults[] = {{50, 64, 256, 0}, {50, 64, 512, 0}, {50, 128, 1024, 0}, {100, 32, 128, 0},
@@ -52,7 +52,6 @@ START_TEST(sets_are_what_their_names_say)
     for (size_t k = 0; k < 7; k++)
         ck_assert(has_case(sl_set_get(ALL), &defaults[k]));
 }
-END_TEST
 
 static const struct {
     size_t cores, count, threads[16];
@@ -66,7 +65,7 @@ static const struct {
     {96, 15, {1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 144, 192}},
 };
 
-START_TEST(a_sweep_runs_to_twice_the_cores)
+TEST_EACH(a_sweep_runs_to_twice_the_cores, sweeps)
 {
     sl_list list = {.count = 1, .values = {99}};
     sl_scaling_fill_threads(sweeps[_i].cores, &list);
@@ -74,28 +73,13 @@ START_TEST(a_sweep_runs_to_twice_the_cores)
     for (size_t k = 0; k < list.count; k++)
         ck_assert_uint_eq(list.values[k], sweeps[_i].threads[k]);
 }
-END_TEST
 
-/* Parse a command line of words separated by blanks. */
-static sluice_status parse(const char *line, sl_bench_options *options, sluice_error *error)
-{
-    static char words[256], program[] = "sluice-bench";
-    char *argv[17] = {program};
-    int argc = 1;
-    ck_assert(strlen(line) < sizeof words);
-    strcpy(words, line);
-    for (char *word = strtok(words, " "); word && argc < 16; word = strtok(NULL, " "))
-        argv[argc++] = word;
-    optind = 0; /* begin anew */
-    return sl_bench_options_parse(argc, argv, options, error);
-}
-
-START_TEST(sets_come_after_the_shapes)
+TEST(sets_come_after_the_shapes)
 {
     static sl_bench_options options;
     size_t shapes, settings;
     const sl_set small = sl_set_get(SMALL), ragged = sl_set_get(RAGGED);
-    ck_assert_int_eq(parse("--set small,ragged 1,2,3 --ragged none,tail --directions 1,2", &options, NULL), 0);
+    ck_assert_int_eq(test_bench_parse("--set small,ragged 1,2,3 --ragged none,tail --directions 1,2", &options, NULL), 0);
     ck_assert_int_eq(sl_bench_options_count(&options, &shapes, &settings, NULL), 0);
     ck_assert_uint_eq(shapes, 2 * (2 + small.count + ragged.count));
     ck_assert_uint_eq(settings, 1);
@@ -112,27 +96,25 @@ START_TEST(sets_come_after_the_shapes)
         else
             ck_assert(shape.batch == ragged.cases[set - small.count].batch && shape.ragged);
     }
-    ck_assert_int_eq(parse("--set small", &options, NULL), 0);
+    ck_assert_int_eq(test_bench_parse("--set small", &options, NULL), 0);
     ck_assert_int_eq(sl_bench_options_count(&options, &shapes, &settings, NULL), 0);
     ck_assert_uint_eq(shapes, small.count);
 }
-END_TEST
 
-START_TEST(a_sweep_begins_with_one_thread)
+TEST(a_sweep_begins_with_one_thread)
 {
     static sl_bench_options options;
-    ck_assert_int_eq(parse("--set threads", &options, NULL), 0);
+    ck_assert_int_eq(test_bench_parse("--set threads", &options, NULL), 0);
     ck_assert(options.scaling == SL_SCALING_STRONG && options.threads.count >= 2 && options.threads.values[0] == 1);
-    ck_assert_int_eq(parse("--set threads --scaling weak --threads 8,4,4,2", &options, NULL), 0);
+    ck_assert_int_eq(test_bench_parse("--set threads --scaling weak --threads 8,4,4,2", &options, NULL), 0);
     ck_assert(options.scaling == SL_SCALING_WEAK && options.threads.count == 4);
     for (size_t k = 0; k < 4; k++)
         ck_assert_uint_eq(options.threads.values[k], (size_t)1 << k);
-    ck_assert_int_eq(parse("--threads 4,2", &options, NULL), 0); /* no sweep that is reported: as it is */
+    ck_assert_int_eq(test_bench_parse("--threads 4,2", &options, NULL), 0); /* no sweep that is reported: as it is */
     ck_assert(options.threads.count == 2 && options.threads.values[0] == 4);
 }
-END_TEST
 
-START_TEST(wrong_words_are_refused)
+TEST(wrong_words_are_refused)
 {
     static const char *const wrong[] = {"--set large",     "--train=backward", "--scaling up",   "--scaling strong,weak",
                                         "--directions 3",  "--directions 0",   "--threshold 0",  "--threshold 1",
@@ -140,23 +122,21 @@ START_TEST(wrong_words_are_refused)
     static sl_bench_options options;
     sluice_error error = {0};
     for (size_t k = 0; k < sizeof wrong / sizeof wrong[0]; k++)
-        ck_assert_msg(parse(wrong[k], &options, &error) == SLUICE_STATUS_BAD_ARGUMENT, "'%s'", wrong[k]);
-    ck_assert_int_eq(parse("--threshold 0.125", &options, NULL), 0);
+        ck_assert_msg(test_bench_parse(wrong[k], &options, &error) == SLUICE_STATUS_BAD_ARGUMENT, "'%s'", wrong[k]);
+    ck_assert_int_eq(test_bench_parse("--threshold 0.125", &options, NULL), 0);
     ck_assert_double_eq(options.threshold, 0.125);
 }
-END_TEST
 
-START_TEST(efficiency_is_per_thread)
+TEST(efficiency_is_per_thread)
 {
     ck_assert_double_eq(sl_sweep_efficiency(30, 4, 10), 0.75);
     ck_assert_double_eq(sl_sweep_efficiency(10, 1, 10), 1);
     ck_assert_double_eq(sl_sweep_efficiency(10, 1, 0), 0);
 }
-END_TEST
 
 /* By hand: 10 steps, 8 rows, I = 3, H = 5; a step's weights are 4*5*(3 + 5) floats, those of x 4*5*3. A thread group reads them until its
  * longest row ends: of a tail one group's has T steps, the others' T / 250. */
-START_TEST(bytes_are_weights_and_ends)
+TEST(bytes_are_weights_and_ends)
 {
     sl_result result = {
         .shape = {10, 8, 3, 5, 1, 1, SL_RAGGED_NONE, 1}, .plan = {.thread_groups = 2, .threads_per_group = 1}, .total_steps = 80};
@@ -179,11 +159,10 @@ START_TEST(bytes_are_weights_and_ends)
     result.plan.hoists = 0;
     ck_assert_double_eq(sl_sweep_bytes(&result), 4 * (2 * 10 * 2 * 20 * ((3 + 5) + (10 + 5)) + 80 * (3 + 10)));
 }
-END_TEST
 
 /* ---- Parts ------------------------------------------------------------------------------------------------------------------ */
 
-START_TEST(memory_is_read_whole)
+TEST(memory_is_read_whole)
 {
     const sl_timing_plan plan = {1e-6, 2, 0, NULL};
     for (unsigned threads = 1; threads <= 2; threads++) {
@@ -202,9 +181,8 @@ START_TEST(memory_is_read_whole)
         ck_assert_uint_ge(sl_stream_thread_bytes(SL_LEVEL_DRAM, threads), sl_stream_thread_bytes(SL_LEVEL_L3, threads));
     }
 }
-END_TEST
 
-START_TEST(others_compute_the_functions)
+TEST(others_compute_the_functions)
 {
     enum { COUNT = 256 };
     float in[COUNT], out[COUNT];
@@ -225,7 +203,6 @@ START_TEST(others_compute_the_functions)
     }
     ck_assert_str_eq(sl_other_get(0)->name, "libm");
 }
-END_TEST
 
 /* ---- Records ---------------------------------------------------------------------------------------------------------------- */
 
@@ -245,7 +222,7 @@ static sluice_status read_text(const char *text, json_t **rows, sluice_error *er
     return status;
 }
 
-START_TEST(records_are_read_in_any_shape)
+TEST(records_are_read_in_any_shape)
 {
     static const struct {
         const char *text;
@@ -263,9 +240,8 @@ START_TEST(records_are_read_in_any_shape)
         json_decref(rows);
     }
 }
-END_TEST
 
-START_TEST(what_is_no_record_is_refused)
+TEST(what_is_no_record_is_refused)
 {
     static const char *const wrong[] = {"",
                                         "[]",
@@ -292,9 +268,8 @@ START_TEST(what_is_no_record_is_refused)
     }
     ck_assert_int_eq(sl_record_read("/nonexistent/record", &rows, &error), SLUICE_STATUS_NO_INPUT);
 }
-END_TEST
 
-START_TEST(texts_of_a_record_are_clean)
+TEST(texts_of_a_record_are_clean)
 {
     json_t *rows;
     ck_assert_int_eq(read_text(ROW("\"steps\":4,\"isa\":\"a\\u001b[2J\\nb\\u007f\\u009b\",\"k\\u001b\":null"), &rows, NULL), 0);
@@ -303,7 +278,6 @@ START_TEST(texts_of_a_record_are_clean)
     ck_assert_uint_eq(json_object_size(json_array_get(rows, 0)), 6);
     json_decref(rows);
 }
-END_TEST
 
 static json_t *make_row(const char *ragged, int batch, int threads, const char *scaling)
 {
@@ -312,7 +286,7 @@ static json_t *make_row(const char *ragged, int batch, int threads, const char *
                      "scaling", scaling, "peer", "sluice");
 }
 
-START_TEST(rows_are_alike_by_work_and_setting)
+TEST(rows_are_alike_by_work_and_setting)
 {
     json_t *a = make_row("none", 8, 1, "strong"), *b = make_row("none", 8, 2, "strong"), *c = make_row("tail", 8, 1, "strong");
     ck_assert(sl_record_is_alike(a, a, true) && !sl_record_is_alike(a, b, true) && sl_record_is_alike(a, b, false));
@@ -331,7 +305,6 @@ START_TEST(rows_are_alike_by_work_and_setting)
     for (size_t k = 0; k < sizeof rows / sizeof rows[0]; k++)
         json_decref(rows[k]);
 }
-END_TEST
 
 /* ---- Comparing -------------------------------------------------------------------------------------------------------------- */
 
@@ -346,13 +319,12 @@ static const struct {
     {0.94, 0.01, 0.10, SL_VERDICT_SAME},   {0.94, 0.00, 0.01, SL_VERDICT_SLOWER},
 };
 
-START_TEST(a_verdict_asks_threshold_and_noise)
+TEST_EACH(a_verdict_asks_threshold_and_noise, verdicts)
 {
     ck_assert_int_eq(sl_verdict_reach(verdicts[_i].ratio, verdicts[_i].noise, verdicts[_i].threshold), verdicts[_i].verdict);
 }
-END_TEST
 
-START_TEST(noise_is_of_both_runs)
+TEST(noise_is_of_both_runs)
 {
     json_t *a = json_pack("{sf sf}", "spread", 0.03, "peak_spread", 0.0),
            *b = json_pack("{sf sf}", "spread", 0.0, "peak_spread", 0.04);
@@ -363,9 +335,8 @@ START_TEST(noise_is_of_both_runs)
     json_decref(b);
     json_decref(c);
 }
-END_TEST
 
-START_TEST(a_figure_outlives_the_clock)
+TEST(a_figure_outlives_the_clock)
 {
     static const struct {
         const char *row, *name;
@@ -383,7 +354,6 @@ START_TEST(a_figure_outlives_the_clock)
         json_decref(row);
     }
 }
-END_TEST
 
 /* Rows of that many threads, with shares and no spread. */
 static json_t *make_rows(size_t count, const int *threads, const double *shares)
@@ -406,7 +376,7 @@ static sl_bench_report *create_report(void)
     return report;
 }
 
-START_TEST(a_comparison_counts_its_rows)
+TEST(a_comparison_counts_its_rows)
 {
     json_t *old_rows =
         make_rows(5, (int[]){1, 1, 2, 3, 9}, (double[]){0.6, 0.8, 0.5, 0.5, 0.5}); /* of both first the better counts */
@@ -427,9 +397,8 @@ START_TEST(a_comparison_counts_its_rows)
     json_decref(old_rows);
     json_decref(new_rows);
 }
-END_TEST
 
-START_TEST(figures_of_two_kinds_are_no_partners)
+TEST(figures_of_two_kinds_are_no_partners)
 {
     static const double old_shares[] = {0.5, 0, 0.5, 0.5}, new_shares[] = {0, 0.5, 1e-320, 0.5};
     json_t *old_rows = make_rows(4, (int[]){1, 2, 3, 4}, old_shares), *new_rows = make_rows(4, (int[]){1, 2, 3, 4}, new_shares);
@@ -446,9 +415,8 @@ START_TEST(figures_of_two_kinds_are_no_partners)
     json_decref(old_rows);
     json_decref(new_rows);
 }
-END_TEST
 
-START_TEST(contexts_that_differ_are_named)
+TEST(contexts_that_differ_are_named)
 {
     json_t *a = json_pack("{ss ss ss}", "cpu", "x", "compiler", "gcc 12", "date", "1");
     json_t *b = json_pack("{ss ss ss}", "cpu", "x", "compiler", "gcc 13", "date", "2");
@@ -458,7 +426,6 @@ START_TEST(contexts_that_differ_are_named)
     json_decref(a);
     json_decref(b);
 }
-END_TEST
 
 /* ---- Pictures --------------------------------------------------------------------------------------------------------------- */
 
@@ -475,7 +442,7 @@ static const struct {
     {{0.05, 3000, 0, 1, true, false}, 5, {0.1, 1, 10, 100, 1000}},
 };
 
-START_TEST(ticks_are_round)
+TEST_EACH(ticks_are_round, axes)
 {
     const sl_axis *axis = &axes[_i].axis;
     double tick = sl_axis_next_tick(axis, 8, axis->logarithmic ? axis->least * (1 - 1e-6) : axis->least - 1e-6 * axis->most);
@@ -483,9 +450,8 @@ START_TEST(ticks_are_round)
         ck_assert_double_eq_tol(tick, axes[_i].ticks[k], 1e-6 * axis->most);
     ck_assert_double_gt(tick, axis->most);
 }
-END_TEST
 
-START_TEST(places_lie_between_the_ends)
+TEST(places_lie_between_the_ends)
 {
     const sl_axis linear = {10, 20, 100, 200, false, false}, upward = {1, 100, 300, 100, true, false};
     ck_assert_double_eq_tol(sl_axis_place(&linear, 15), 150, 1e-9);
@@ -494,7 +460,6 @@ START_TEST(places_lie_between_the_ends)
     ck_assert_double_eq_tol(sl_axis_place(&upward, 10), 200, 1e-9);
     ck_assert_double_eq_tol(sl_axis_place(&upward, 0), 300, 1e-9);
 }
-END_TEST
 
 /* A field of a row, over that of one that a roofline shows; the first few leave it so. */
 enum { SHOWN = 3 };
@@ -510,7 +475,7 @@ static const struct {
     /* clang-format on */
 };
 
-START_TEST(roofs_are_drawn_of_what_has_a_place)
+TEST_EACH(roofs_are_drawn_of_what_has_a_place, fields)
 {
     json_t *row = make_row("none", 8, 1, "none"), *peer = make_row("none", 8, 1, "none");
     json_t *base = json_pack("{sf sf sf si sf sf}", "flop_per_byte", 4.0, "gflops", 20.0, "peak_gflops", 100.0, "read_threads", 2,
@@ -523,21 +488,19 @@ START_TEST(roofs_are_drawn_of_what_has_a_place)
     json_decref(base);
     json_decref(rows);
 }
-END_TEST
 
 static const sl_axis endless[] = {
     {0, 1, 0, 1, true, false}, {5e-324, 1, 0, 1, true, false}, {1, INFINITY, 0, 1, true, false}, {0, INFINITY, 0, 1, false, false}};
 
-START_TEST(ticks_come_to_an_end)
+TEST_EACH(ticks_come_to_an_end, endless)
 {
     sl_svg svg;
     ck_assert(sl_svg_begin(&svg, 100, 50, ""));
     sl_svg_panel(&svg, &(sl_panel){endless[_i], endless[_i], "", "", ""});
     ck_assert_int_eq(sl_svg_end(&svg, "/dev/null", NULL), 0);
 }
-END_TEST
 
-START_TEST(text_of_a_picture_is_escaped)
+TEST(text_of_a_picture_is_escaped)
 {
     char path[] = "/tmp/sluice-test-svg-XXXXXX", text[8192] = "";
     const int fd = mkstemp(path);
@@ -553,47 +516,4 @@ START_TEST(text_of_a_picture_is_escaped)
     unlink(path);
     ck_assert_msg(strstr(text, "<title>a&lt;b</title>") && strstr(text, ">&lt;x&gt; &amp; &quot;y&quot; ?z?</text>"), "%s", text);
     ck_assert(strstr(text, "prefers-color-scheme: dark") && strcmp(text + strlen(text) - 7, "</svg>\n") == 0);
-}
-END_TEST
-
-static void add_loop(TCase *tests, const TTest *test, size_t count)
-{
-    tcase_add_loop_test(tests, test, 0, (int)count);
-}
-
-int main(void)
-{
-    Suite *suite = suite_create("perf records");
-    TCase *sweep = tcase_create("sweeps"), *parts = tcase_create("parts"), *records = tcase_create("records");
-    TCase *pictures = tcase_create("pictures");
-    tcase_add_test(sweep, sets_are_what_their_names_say);
-    add_loop(sweep, a_sweep_runs_to_twice_the_cores, sizeof sweeps / sizeof sweeps[0]);
-    tcase_add_test(sweep, sets_come_after_the_shapes);
-    tcase_add_test(sweep, a_sweep_begins_with_one_thread);
-    tcase_add_test(sweep, wrong_words_are_refused);
-    tcase_add_test(sweep, efficiency_is_per_thread);
-    tcase_add_test(sweep, bytes_are_weights_and_ends);
-    tcase_set_timeout(parts, 120);
-    tcase_add_test(parts, memory_is_read_whole);
-    tcase_add_test(parts, others_compute_the_functions);
-    tcase_add_test(records, records_are_read_in_any_shape);
-    tcase_add_test(records, what_is_no_record_is_refused);
-    tcase_add_test(records, texts_of_a_record_are_clean);
-    tcase_add_test(records, rows_are_alike_by_work_and_setting);
-    add_loop(records, a_verdict_asks_threshold_and_noise, sizeof verdicts / sizeof verdicts[0]);
-    tcase_add_test(records, noise_is_of_both_runs);
-    tcase_add_test(records, a_figure_outlives_the_clock);
-    tcase_add_test(records, a_comparison_counts_its_rows);
-    tcase_add_test(records, figures_of_two_kinds_are_no_partners);
-    tcase_add_test(records, contexts_that_differ_are_named);
-    add_loop(pictures, ticks_are_round, sizeof axes / sizeof axes[0]);
-    tcase_add_test(pictures, places_lie_between_the_ends);
-    add_loop(pictures, roofs_are_drawn_of_what_has_a_place, sizeof fields / sizeof fields[0]);
-    add_loop(pictures, ticks_come_to_an_end, sizeof endless / sizeof endless[0]);
-    tcase_add_test(pictures, text_of_a_picture_is_escaped);
-    suite_add_tcase(suite, sweep);
-    suite_add_tcase(suite, parts);
-    suite_add_tcase(suite, records);
-    suite_add_tcase(suite, pictures);
-    return test_run(suite);
 }

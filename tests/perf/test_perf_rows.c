@@ -12,6 +12,8 @@
 #include <string.h>
 #include <unistd.h>
 
+TEST_HANDLE(sl_fixture, sl_fixture_destroy)
+
 /* ---- Rows and formats ------------------------------------------------------------------------------------------------------ */
 
 static sl_result sample_result(void)
@@ -111,9 +113,9 @@ static const char *const fields[] = {"steps",
                                      "environment"};
 enum { FIELDS = sizeof fields / sizeof fields[0] };
 
-START_TEST(a_json_row_has_every_field)
+TEST(a_json_row_has_every_field)
 {
-    char *text = write_report(SL_BENCH_JSON, 2);
+    FREED char *text = write_report(SL_BENCH_JSON, 2);
     json_t *rows = json_loads(text, 0, NULL);
     ck_assert_msg(json_array_size(rows) == 2, "%s", text);
     const json_t *row = json_array_get(rows, 1);
@@ -138,11 +140,9 @@ START_TEST(a_json_row_has_every_field)
     ck_assert_str_eq(json_string_value(json_object_get(row, "cpu")), "a \"CPU\", new ?");
     ck_assert(strstr(json_string_value(json_object_get(row, "environment")), "OMP_WAIT_POLICY=passive"));
     json_decref(rows);
-    free(text);
 }
-END_TEST
 
-START_TEST(a_way_has_a_short_name)
+TEST(a_way_has_a_short_name)
 {
     static const struct {
         sluice_candidate way;
@@ -161,9 +161,8 @@ START_TEST(a_way_has_a_short_name)
         ck_assert_str_eq(sl_words_candidate(&candidates[k].way, text), candidates[k].name);
     }
 }
-END_TEST
 
-START_TEST(measuring_is_named)
+TEST(measuring_is_named)
 {
     sl_result result = sample_result();
     result.setting.schedule = SLUICE_SCHEDULE_AUTO;
@@ -174,17 +173,14 @@ START_TEST(measuring_is_named)
     ck_assert_str_eq(sl_words_schedule(SLUICE_SCHEDULE_UNITS), "units");
     ck_assert_ptr_null(sl_words_schedule(SL_WORDS_MEASURE + 1));
 }
-END_TEST
 
-START_TEST(no_rows_are_valid_json)
+TEST(no_rows_are_valid_json)
 {
-    char *text = write_report(SL_BENCH_JSON, 0);
+    FREED char *text = write_report(SL_BENCH_JSON, 0);
     json_t *rows = json_loads(text, 0, NULL);
     ck_assert_msg(json_is_array(rows) && json_array_size(rows) == 0, "%s", text);
     json_decref(rows);
-    free(text);
 }
-END_TEST
 
 /* Lines of a text; each must end in a newline. */
 static size_t count_lines(const char *text)
@@ -196,14 +192,14 @@ static size_t count_lines(const char *text)
     return lines;
 }
 
-START_TEST(every_format_writes_its_lines)
+TEST(every_format_writes_its_lines)
 {
     json_t *context = sample_context();
     const size_t said = json_object_size(context);
     const size_t lines[] = {said + 1 + 3, 1 + 3, 5, 3, said + 1 + 2 + 3};
     json_decref(context);
     for (size_t format = 0; sl_bench_format_get_name(format); format++) {
-        char *text = write_report((sl_bench_format)format, 3);
+        FREED char *text = write_report((sl_bench_format)format, 3);
         ck_assert_msg(count_lines(text) == lines[format], "%s: %s", sl_bench_format_get_name(format), text);
         if (format == SL_BENCH_CSV) {
             ck_assert_msg(strstr(text, ",\"a \"\"CPU\"\", new ?\","), "%s", text);
@@ -213,12 +209,10 @@ START_TEST(every_format_writes_its_lines)
         }
         if (format == SL_BENCH_TABLE || format == SL_BENCH_MD)
             ck_assert_msg(strstr(text, "500.000") && strstr(text, "600.000") && strstr(text, "2x3"), "%s", text); /* ms */
-        free(text);
     }
 }
-END_TEST
 
-START_TEST(an_aborted_report_leaves_nothing)
+TEST(an_aborted_report_leaves_nothing)
 {
     char path[] = "/tmp/sluice-test-perf-XXXXXX", inside[64];
     ck_assert_ptr_nonnull(mkdtemp(path));
@@ -232,9 +226,8 @@ START_TEST(an_aborted_report_leaves_nothing)
     json_decref(context);
     ck_assert_int_eq(rmdir(path), 0); /* empty */
 }
-END_TEST
 
-START_TEST(a_row_without_memory_is_an_error)
+TEST(a_row_without_memory_is_an_error)
 {
     json_t *context = sample_context();
     sl_bench_report *report;
@@ -243,7 +236,6 @@ START_TEST(a_row_without_memory_is_an_error)
     sl_bench_report_abort(report);
     json_decref(context);
 }
-END_TEST
 
 /* ---- Cases ----------------------------------------------------------------------------------------------------------------- */
 
@@ -272,10 +264,10 @@ static void check_steps(const sl_case *shape, uint64_t total)
         ck_assert_uint_eq(total, shape->ragged ? shape->steps + (shape->batch - 1) * rest : most);
 }
 
-START_TEST(a_case_is_checked_and_timed)
+TEST_EACH(a_case_is_checked_and_timed, cases)
 {
     const sl_timing_plan plan = {1e-6, 2, 0, NULL};
-    sl_fixture *fixture;
+    OWNED_HANDLE(sl_fixture) fixture = NULL;
     sl_result result;
     sluice_error error = {0};
     ck_assert_msg(sl_fixture_create(&cases[_i], CHECKED_FLOP, &fixture, &error) == 0, "%s", error.message);
@@ -288,44 +280,21 @@ START_TEST(a_case_is_checked_and_timed)
         ck_assert(result.plan.thread_groups >= 1 && result.plan.threads_per_group >= 1);
         check_steps(&cases[_i], result.total_steps);
     }
-    sl_fixture_destroy(fixture);
 }
-END_TEST
 
-START_TEST(measuring_is_for_equal_rows)
+TEST(measuring_is_for_equal_rows)
 {
     const sl_timing_plan plan = {1e-6, 1, 0, NULL};
     const sl_case shapes[] = {cases[0], cases[1]};
     for (size_t k = 0; k < 2; k++) {
         for (unsigned gemm = SLUICE_GEMM_FUSED; gemm <= SLUICE_GEMM_BLIS; gemm++) {
             const sl_setting setting = {.threads = 2, .gemm = (sluice_gemm)gemm, .measure = true};
-            sl_fixture *fixture;
+            OWNED_HANDLE(sl_fixture) fixture = NULL;
             sl_result result;
             sluice_error error = {0};
             ck_assert_msg(sl_fixture_create(&shapes[k], CHECKED_FLOP, &fixture, &error) == 0, "%s", error.message);
             ck_assert_msg(sl_fixture_run(fixture, &setting, &plan, &result, &error) == 0, "%s", error.message);
             ck_assert_int_eq(result.setting.measure, gemm == SLUICE_GEMM_FUSED && !shapes[k].ragged);
-            sl_fixture_destroy(fixture);
         }
     }
-}
-END_TEST
-
-int main(void)
-{
-    Suite *suite = suite_create("perf rows");
-    TCase *rows = tcase_create("rows"), *runs = tcase_create("cases");
-    tcase_add_test(rows, a_json_row_has_every_field);
-    tcase_add_test(rows, a_way_has_a_short_name);
-    tcase_add_test(rows, measuring_is_named);
-    tcase_add_test(rows, no_rows_are_valid_json);
-    tcase_add_test(rows, every_format_writes_its_lines);
-    tcase_add_test(rows, an_aborted_report_leaves_nothing);
-    tcase_add_test(rows, a_row_without_memory_is_an_error);
-    suite_add_tcase(suite, rows);
-    tcase_set_timeout(runs, 120);
-    tcase_add_loop_test(runs, a_case_is_checked_and_timed, 0, sizeof cases / sizeof cases[0]);
-    tcase_add_test(runs, measuring_is_for_equal_rows);
-    suite_add_tcase(suite, runs);
-    return test_run(suite);
 }

@@ -2,13 +2,13 @@
  * and that a wrong gradient stops a run whatever it is wrong in. */
 #include "support/oracle/adjoint.h"
 #include "support/suite.h"
-#include "support/words.h"
+#include "support/cases/bench_words.h"
 
 #include "perf/bench/fixture.h"
 #include "perf/bench/result_row.h"
 #include "perf/cases/reference_f64.h"
 #include "perf/bench/bench_options.h"
-#include "perf/peers/peer_list.h"
+#include "perf/peers/peer.h"
 #include "perf/report/record.h"
 #include "perf/bench/sweep.h"
 #include "program/model_shape.h"
@@ -18,20 +18,13 @@
 #include <math.h>
 #include <string.h>
 
+TEST_HANDLE(sl_fixture, sl_fixture_destroy)
+
 #define CHECKED_FLOP 1e7
 
 static const sl_timing_plan quick = {1e-9, 1, 0, NULL};
 
 /* ---- The command line -------------------------------------------------------------------------------------------------------- */
-
-/* Parse a command line of words separated by blanks. */
-static sluice_status parse(const char *line, sl_bench_options *options, sluice_error *error)
-{
-    static test_words words;
-    static char program[] = "sluice-bench";
-    test_words_split(&words, program, line);
-    return sl_bench_options_parse(words.argc, words.argv, options, error);
-}
 
 static const struct {
     const char *line;
@@ -46,12 +39,12 @@ static const struct {
     {"--train=forward --set train --case 1,2,3 --train", 2, {SL_TRAIN_FORWARD, SL_TRAIN_BOTH}, true},
 };
 
-START_TEST(training_is_asked_for)
+TEST_EACH(training_is_asked_for, lines)
 {
     static sl_bench_options options;
     size_t shapes, settings;
     const size_t of_set = 5, count = lines[_i].count;
-    ck_assert_int_eq(parse(lines[_i].line, &options, NULL), 0);
+    ck_assert_int_eq(test_bench_parse(lines[_i].line, &options, NULL), 0);
     ck_assert_int_eq(sl_bench_options_count(&options, &shapes, &settings, NULL), 0);
     ck_assert_uint_eq(shapes, count * (1 + of_set));
     for (size_t k = 0; k < shapes; k++) {
@@ -61,9 +54,8 @@ START_TEST(training_is_asked_for)
         ck_assert_int_eq(shape.train, is_named && !lines[_i].set ? SL_TRAIN_BOTH : lines[_i].train[k % count]);
     }
 }
-END_TEST
 
-START_TEST(the_set_has_the_goals_shapes)
+TEST(the_set_has_the_goals_shapes)
 {
     static const sl_set_case goals[] = {{50, 64, 256, SL_RAGGED_NONE, SL_TRAIN_BOTH},
                                         {50, 64, 512, SL_RAGGED_NONE, SL_TRAIN_BOTH},
@@ -80,20 +72,18 @@ START_TEST(the_set_has_the_goals_shapes)
                   set.cases[k].hidden == goals[k].hidden && set.cases[k].ragged == goals[k].ragged &&
                   set.cases[k].train == goals[k].train);
 }
-END_TEST
 
-START_TEST(wrong_words_are_refused)
+TEST(wrong_words_are_refused)
 {
     static const char *const wrong[] = {"--train=", "--train=back", "--train=both,", "--train=none,,both", "--train both"};
     static sl_bench_options options;
     for (size_t k = 0; k < sizeof wrong / sizeof wrong[0]; k++)
-        ck_assert_msg(parse(wrong[k], &options, NULL) == SLUICE_STATUS_BAD_ARGUMENT, "'%s'", wrong[k]);
+        ck_assert_msg(test_bench_parse(wrong[k], &options, NULL) == SLUICE_STATUS_BAD_ARGUMENT, "'%s'", wrong[k]);
 }
-END_TEST
 
 /* ---- Arithmetic -------------------------------------------------------------------------------------------------------------- */
 
-START_TEST(work_and_bytes_are_those_of_training)
+TEST(work_and_bytes_are_those_of_training)
 {
     sl_result result = {.shape = {10, 8, 3, 5, 2, 1, SL_RAGGED_NONE, 1, SL_TRAIN_NONE},
                         .plan = {.thread_groups = 1, .threads_per_group = 1},
@@ -111,9 +101,8 @@ START_TEST(work_and_bytes_are_those_of_training)
     result.shape.ragged = SL_RAGGED_TAIL; /* neither y nor dy */
     ck_assert_double_eq(sl_sweep_bytes(&result), 4 * (inference - 80 * 5 + 2 * tape + weights_x + 10 * weights_h + 80 * (3 + 3)));
 }
-END_TEST
 
-START_TEST(the_bound_grows_with_the_terms)
+TEST(the_bound_grows_with_the_terms)
 {
     const sl_case one = {.steps = 10, .batch = 8, .input = 30, .hidden = 5, .layers = 1, .directions = 2};
     const sl_case two = {.steps = 10, .batch = 8, .input = 3, .hidden = 40, .layers = 2, .directions = 2};
@@ -122,9 +111,8 @@ START_TEST(the_bound_grows_with_the_terms)
     ck_assert_double_eq_tol(sl_gradient_bound(&one, 80, 3), ((30 + 20 + 10 + 80) / 16.0 + 8) * epsilon * 3, 1e-15);
     ck_assert_double_eq_tol(sl_gradient_bound(&two, 0, 1), ((80 + 160 + 10) / 16.0 + 16) * epsilon, 1e-15);
 }
-END_TEST
 
-START_TEST(rows_distinguish_the_passes)
+TEST(rows_distinguish_the_passes)
 {
     json_t *a = json_pack("{si si si sb sn}", "steps", 50, "batch", 8, "hidden", 64, "train", 0, "pass");
     json_t *b = json_pack("{si si si sb ss}", "steps", 50, "batch", 8, "hidden", 64, "train", 1, "pass", "forward");
@@ -141,7 +129,6 @@ START_TEST(rows_distinguish_the_passes)
     for (size_t k = 0; k < sizeof all / sizeof all[0]; k++)
         json_decref(all[k]);
 }
-END_TEST
 
 /* ---- Cases ------------------------------------------------------------------------------------------------------------------- */
 
@@ -156,7 +143,6 @@ static const sl_case cases[] = {
     {.steps = 600, .batch = 5, .input = 3, .hidden = 5, .layers = 2, .directions = 1, .ragged = SL_RAGGED_TAIL, .seed = 8},
     {.steps = 4, .batch = 3, .input = 300, .hidden = 70, .layers = 1, .directions = 1, .seed = 9},
 };
-enum { CASES = sizeof cases / sizeof cases[0] };
 
 static sl_fixture *make_fixture(const sl_case *shape, sl_train_pass train)
 {
@@ -212,7 +198,7 @@ static void check_sums(const sl_reference_f64 *loops, const test_adjoint *expect
     }
 }
 
-START_TEST(the_loops_are_the_equations)
+TEST_EACH(the_loops_are_the_equations, cases)
 {
     static float zeros[4 * 70];
     const sl_case *shape = &cases[_i];
@@ -220,12 +206,12 @@ START_TEST(the_loops_are_the_equations)
     const sluice_model *model;
     sluice_batch batch;
     sl_reference_f64 *loops;
-    sl_fixture *fixture = make_fixture(shape, SL_TRAIN_BOTH);
+    OWNED_HANDLE(sl_fixture) fixture = make_fixture(shape, SL_TRAIN_BOTH);
     sl_fixture_look(fixture, &model, &batch);
     const sluice_gradient *gradient = sl_gradients_get(sl_fixture_get_gradients(fixture));
     sluice_shape network;
     const sluice_weights weights = weights_of(model, &network, &lists, zeros);
-    test_adjoint expected = test_adjoint_run(&weights, &batch, gradient, NULL);
+    OWNED(test_adjoint) expected = test_adjoint_run(&weights, &batch, gradient, NULL);
     ck_assert_int_eq(sl_reference_f64_create(model, shape->steps, &loops, NULL), 0);
     for (size_t row = 0; row < shape->batch; row++) {
         const size_t length = batch.lengths ? (size_t)batch.lengths[row] : shape->steps;
@@ -240,11 +226,8 @@ START_TEST(the_loops_are_the_equations)
     }
     check_sums(loops, &expected);
     sl_reference_f64_destroy(loops);
-    test_adjoint_free(&expected);
     free(lists);
-    sl_fixture_destroy(fixture);
 }
-END_TEST
 
 /* ---- Peers ------------------------------------------------------------------------------------------------------------------- */
 
@@ -282,20 +265,18 @@ static void run_peer(const sl_peer *peer, sl_fixture *fixture, const sl_case *sh
     }
 }
 
-START_TEST(each_peer_trains_or_says_so)
+TEST_EACH(each_peer_trains_or_says_so, cases)
 {
     unsetenv("SLUICE_NUM_THREADS");
     for (sl_train_pass train = SL_TRAIN_FORWARD; train <= SL_TRAIN_BOTH; train++) {
         sl_case shape = cases[_i];
         shape.train = train;
-        sl_fixture *fixture = make_fixture(&shape, train);
+        OWNED_HANDLE(sl_fixture) fixture = make_fixture(&shape, train);
         for (size_t p = 0; sl_peer_get_name(p); p++)
             for (unsigned threads = 1; sl_peer_get(p) && threads <= 3; threads += 2)
                 run_peer(sl_peer_get(p), fixture, &shape, threads);
-        sl_fixture_destroy(fixture);
     }
 }
-END_TEST
 
 /* ---- Wrong gradients --------------------------------------------------------------------------------------------------------- */
 
@@ -330,7 +311,7 @@ static sluice_status call_lacking(void *made, sluice_error *error)
 static sluice_status run_spoilt(sluice_status (*call)(void *made, sluice_error *error), unsigned right, sluice_error *error)
 {
     sl_peer peer = sl_peer_sluice;
-    sl_fixture *fixture = make_fixture(&cases[1], SL_TRAIN_BOTH);
+    OWNED_HANDLE(sl_fixture) fixture = make_fixture(&cases[1], SL_TRAIN_BOTH);
     sl_result result;
     peer.name = "spoilt";
     peer.make = make_spoilt;
@@ -339,11 +320,10 @@ static sluice_status run_spoilt(sluice_status (*call)(void *made, sluice_error *
     *error = (sluice_error){0};
     const sl_setting setting = {.threads = 1, .gemm = SLUICE_GEMM_FUSED, .peer = &peer};
     const sluice_status status = sl_fixture_run(fixture, &setting, &quick, &result, error);
-    sl_fixture_destroy(fixture);
     return status;
 }
 
-START_TEST(a_wrong_gradient_stops_a_run)
+TEST(a_wrong_gradient_stops_a_run)
 {
     sluice_error error;
     ck_assert_int_eq(run_spoilt(call_spoilt, 0, &error), SLUICE_STATUS_BAD_DATA);
@@ -358,7 +338,6 @@ START_TEST(a_wrong_gradient_stops_a_run)
     ck_assert_int_eq(run_spoilt(call_lacking, 0, &error), SLUICE_STATUS_BAD_DATA);
     ck_assert_msg(strstr(error.message, "dx, element 2, is"), "%s", error.message);
 }
-END_TEST
 
 /* Change the number by some bounds and see whether that is found, and in which array. */
 static void check_change(const sl_gradients *gradients, float *number, double bound, const char *name)
@@ -379,11 +358,11 @@ static void check_change(const sl_gradients *gradients, float *number, double bo
     ck_assert(sl_gradients_agree(gradients, true, &wrong));
 }
 
-START_TEST(each_array_is_compared)
+TEST(each_array_is_compared)
 {
     const sl_case *shape = &cases[4];
     const size_t last = shape->layers * shape->directions - 1;
-    sl_fixture *fixture = make_fixture(shape, SL_TRAIN_BOTH);
+    OWNED_HANDLE(sl_fixture) fixture = make_fixture(shape, SL_TRAIN_BOTH);
     const sl_setting setting = {.threads = 1, .gemm = SLUICE_GEMM_FUSED};
     const sl_gradients *gradients = sl_fixture_get_gradients(fixture);
     const sluice_gradient *found = sl_gradients_get(gradients), *expected = sl_gradients_get_expected(gradients);
@@ -411,14 +390,12 @@ START_TEST(each_array_is_compared)
         const double bound = sl_gradient_bound(&result.shape, arrays[a].sums ? result.total_steps : 0, largest);
         check_change(gradients, &arrays[a].found[arrays[a].count - 1], bound, arrays[a].name);
     }
-    sl_fixture_destroy(fixture);
 }
-END_TEST
 
-START_TEST(a_zero_has_its_sign)
+TEST(a_zero_has_its_sign)
 {
     const sl_case *shape = &cases[5];
-    sl_fixture *fixture = make_fixture(shape, SL_TRAIN_BOTH);
+    OWNED_HANDLE(sl_fixture) fixture = make_fixture(shape, SL_TRAIN_BOTH);
     const sl_setting setting = {.threads = 1, .gemm = SLUICE_GEMM_FUSED};
     const sl_gradients *gradients = sl_fixture_get_gradients(fixture);
     const sluice_model *model;
@@ -434,25 +411,4 @@ START_TEST(a_zero_has_its_sign)
     ck_assert(*past == 0 && !signbit(*past));
     *past = -0.0f;
     ck_assert(!sl_gradients_agree(gradients, true, &wrong) && sl_gradients_agree(gradients, false, &wrong));
-    sl_fixture_destroy(fixture);
-}
-END_TEST
-
-int main(void)
-{
-    Suite *suite = suite_create("perf train");
-    TCase *tests = tcase_create("train");
-    tcase_add_loop_test(tests, training_is_asked_for, 0, sizeof lines / sizeof lines[0]);
-    tcase_add_test(tests, the_set_has_the_goals_shapes);
-    tcase_add_test(tests, wrong_words_are_refused);
-    tcase_add_test(tests, work_and_bytes_are_those_of_training);
-    tcase_add_test(tests, the_bound_grows_with_the_terms);
-    tcase_add_test(tests, rows_distinguish_the_passes);
-    tcase_add_loop_test(tests, the_loops_are_the_equations, 0, CASES);
-    tcase_add_loop_test(tests, each_peer_trains_or_says_so, 0, CASES);
-    tcase_add_test(tests, a_wrong_gradient_stops_a_run);
-    tcase_add_test(tests, each_array_is_compared);
-    tcase_add_test(tests, a_zero_has_its_sign);
-    suite_add_tcase(suite, tests);
-    return test_run(suite);
 }

@@ -4,21 +4,29 @@ No NumPy: the tests ask for nothing that the build does not. Arrays are (shape, 
 """
 import array
 import ast
+import inspect
+import io
 import json
 import math
 import os
 import pathlib
 import random
+import resource
 import signal
 import struct
 import subprocess
+import sys
 import tempfile
 import time
+import zipfile
 
-from support.checks import BUILD, Checks, build_options
+from support.checks import BUILD, SOURCE, Checks, build_options
 
 STARTED = []
 PROGRAM = BUILD / "src" / "cli" / "sluice"
+BENCH = BUILD / "perf" / "sluice-bench"
+LANGID = SOURCE / "perf" / "langid" / "langid.safetensors"
+QUIET = ["--progress", "never"]
 CODES = {"<f4": "f", "|u1": "B", "<i4": "i", "<i8": "q"}
 OK, FAILURE, USAGE, DATA, NO_INPUT, IO, INTERRUPTED = 0, 1, 2, 65, 66, 74, 130
 SETTINGS = ("SLUICE_NUM_THREADS", "SLUICE_ISA", "SLUICE_GEMM", "BLIS_ARCH_TYPE", "NO_COLOR")
@@ -36,11 +44,19 @@ def environment(**settings):
 
 def sluice(*words, stdin=b"", settings=None, **options):
     """The finished process of sluice with these arguments; its output and standard error are bytes."""
-    options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "timeout": 300, "env": environment(**(settings or {})),
-               **options}
-    if "stdin" not in options and hasattr(stdin, "fileno"):
-        return subprocess.run([str(PROGRAM), *map(str, words)], check=False, stdin=stdin, **options)
-    return subprocess.run([str(PROGRAM), *map(str, words)], check=False, input=stdin, **options)
+    given = {"stdin" if hasattr(stdin, "fileno") else "input": stdin}
+    return finish(PROGRAM, *words, **{**given, **options, "env": environment(**(settings or {}))})
+
+
+def bench(*words, settings=None, **options):
+    """The finished process of sluice-bench with these arguments; its output and standard error are text, unless asked otherwise."""
+    return finish(BENCH, *words, **{"stdin": subprocess.DEVNULL, "text": True, "env": environment(**(settings or {})), **options})
+
+
+def finish(*words, **options):
+    """The finished process of a command line, its output and standard error apart."""
+    options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "timeout": 300, "env": environment(), **options}
+    return subprocess.run(list(map(str, words)), check=False, **options)
 
 
 def start(*words, **options):
@@ -73,6 +89,26 @@ def peak_memory(*words, path):
     return usage.ru_maxrss if run.returncode == OK else -1
 
 
+def limit(kind, most):
+    """For preexec_fn: a limit of a process, of those of the module resource."""
+    return lambda: resource.setrlimit(kind, (most, most))
+
+
+def flat(pairs):
+    """Options and their values as words, of a dictionary or of pairs."""
+    return [word for pair in (pairs.items() if isinstance(pairs, dict) else pairs) for word in pair]
+
+
+def send(process, text, steps=lambda at: 1 << 16):
+    """Write to a process in pieces, of which the one at `at` has steps(at) bytes."""
+    at = 0
+    while at < len(text):
+        end = at + steps(at)
+        process.stdin.write(text[at:end])
+        process.stdin.flush()
+        at = end
+
+
 def is_writing(process, directory):
     """Whether a process has a new file open in a directory, one without a name or with a temporary one, beside which its output
     is to appear."""
@@ -96,6 +132,21 @@ def wait_until(holds, seconds=60):
     return True
 
 
+def wait_for_line(process, word):
+    """Wait for a line of standard error with `word` in it."""
+    next((line for line in process.stderr if word in line), None)
+
+
+# Letters of the words of three classes that overlap.
+LETTERS = {"uno": "abcdef", "due": "defghi", "tre": "ghijab"}
+
+
+def spell_lines(source, labels, lengths, letters=None):
+    """Labelled lines of random words, as long as `lengths` has it, of their labels' letters."""
+    letters = letters or LETTERS
+    return "".join(f"{label}\t{''.join(source.choices(letters[label], k=source.choice(lengths)))}\n" for label in labels)
+
+
 class Cli(Checks):
     """Checks on finished processes, and a directory for their files."""
 
@@ -106,6 +157,15 @@ class Cli(Checks):
     def path(self, name):
         """A file of the test's own."""
         return self.directory / name
+
+    def write(self, name, content):
+        """Write a file of the test's own, of bytes or text; return its path."""
+        self.path(name).write_bytes(content.encode() if isinstance(content, str) else content)
+        return self.path(name)
+
+    def npy(self, name, *content):
+        """Write an array of the test's own, as write_npy; return its path."""
+        return write_npy(self.path(name), *content)
 
     def refused(self, code, words, *arguments, noted="", **options):
         """Count one check: the command ends with `code` and says all of `words` in one line of standard error, and nothing else;
@@ -119,21 +179,30 @@ class Cli(Checks):
         return self.check(holds, f"sluice {' '.join(map(str, arguments))}: expected exit {code} and {words}, "
                                  f"found exit {result.returncode} and {message!r}")
 
-    def answers(self, *arguments, **options):
-        """Output of a command that must do well and say nothing."""
+    def answers(self, *arguments, notes=(), **options):
+        """Output of a command that must do well and say nothing but `notes`: for each the words in it, or how many there are."""
         result = sluice(*arguments, **options)
-        self.check(result.returncode == OK and not result.stderr,
-                   f"sluice {' '.join(map(str, arguments))}: expected exit 0 and silence, "
+        found = result.stderr.decode(errors="replace").splitlines()
+        expected = [()] * notes if isinstance(notes, int) else notes
+        self.check(result.returncode == OK and len(found) == len(expected) and
+                   all(line.startswith("sluice: note: ") and all(word in line for word in words) for line, words in zip(found, expected)),
+                   f"sluice {' '.join(map(str, arguments))}: expected exit 0 and notes {notes}, "
                    f"found exit {result.returncode} and {result.stderr!r}")
         return result.stdout
+
+    def same_memory(self, sizes, words):
+        """Count one check: of two peaks in KiB the second is hardly larger."""
+        return self.check(0 < sizes[0] and 0 < sizes[1] <= sizes[0] + 4096, f"{words} take the same memory: {sizes} KiB")
 
     def leftovers(self):
         """Temporary files in the test's directory."""
         return [name for name in os.listdir(self.directory) if "tmp" in name]
 
 
-def run_parts(*parts):
-    """Call each part with one Cli, and end the script. A part that breaks off is a failed check."""
+def run_parts():
+    """Call every check_...(cli) of the script, in their order, with one Cli, and end it. A part that breaks off is a failed check."""
+    script = vars(sys.modules["__main__"]).items()
+    parts = [part for name, part in script if name.startswith("check_") and list(inspect.signature(part).parameters) == ["cli"]]
     with tempfile.TemporaryDirectory(prefix="sluice-cli-") as directory:
         cli = Cli(directory)
         for part in parts:
@@ -177,13 +246,41 @@ def read_npy(path):
     return parse_npy(pathlib.Path(path).read_bytes())
 
 
+def split_safetensors(data):
+    """(header as text, the tensors' bytes) of a safetensors file's bytes."""
+    end = 8 + struct.unpack("<Q", data[:8])[0]
+    return data[8:end].decode(), data[end:]
+
+
+def join_safetensors(header, body):
+    """A safetensors file's bytes, of a header as an object, or as text."""
+    text = (header if isinstance(header, str) else json.dumps(header)).encode()
+    return struct.pack("<Q", len(text)) + text + body
+
+
 def read_safetensors(path):
     """(metadata, {name: (shape, bytes)}) of a safetensors file."""
-    data = pathlib.Path(path).read_bytes()
-    length = struct.unpack("<Q", data[:8])[0]
-    header = json.loads(data[8:8 + length])
+    text, body = split_safetensors(pathlib.Path(path).read_bytes())
+    header = json.loads(text)
     metadata = header.pop("__metadata__", {})
-    return metadata, {name: (entry["shape"], data[8 + length:][slice(*entry["data_offsets"])]) for name, entry in header.items()}
+    return metadata, {name: (entry["shape"], body[slice(*entry["data_offsets"])]) for name, entry in header.items()}
+
+
+def lay_out(tensors, data=b""):
+    """(header without metadata, bytes) of tensors, (name, type, shape, bytes) each, one behind the other."""
+    header = {}
+    for name, dtype, shape, values in tensors:
+        header[name] = {"dtype": dtype, "shape": list(shape), "data_offsets": [len(data), len(data) + len(values)]}
+        data += values
+    return header, data
+
+
+def zipped(content, name="words", compression=zipfile.ZIP_STORED):
+    """The bytes of a zip archive of one file."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", compression) as archive:
+        archive.writestr(name, content)
+    return file.getvalue()
 
 
 def transpose(shape, values):
@@ -222,14 +319,9 @@ class Network:
 
     def write(self, path):
         """Write the file; return its path."""
-        header, data = {"__metadata__": {"classes": ",".join(self.names)}} if self.names else {}, b""
-        for name, (shape, values) in self.tensors.items():
-            begin = len(data)
-            data += values.tobytes()
-            header[name] = {"dtype": "F32", "shape": list(shape), "data_offsets": [begin, len(data)]}
-        text = json.dumps(header).encode()
-        text += b" " * (-len(text) % 8)
-        pathlib.Path(path).write_bytes(struct.pack("<Q", len(text)) + text + data)
+        header, data = lay_out((name, "F32", shape, values.tobytes()) for name, (shape, values) in self.tensors.items())
+        text = json.dumps({"__metadata__": {"classes": ",".join(self.names)}, **header} if self.names else header)
+        pathlib.Path(path).write_bytes(join_safetensors(text + " " * (-len(text) % 8), data))
         return path
 
     def row(self, name, index):

@@ -145,10 +145,9 @@ void test_backward(const test_runner *runner, sluice_tape *tape, const sluice_gr
 
 void test_there_and_back(const test_runner *runner, size_t recompute, const sluice_batch *batch, const sluice_gradient *gradient)
 {
-    sluice_tape *tape = test_tape_create(runner, recompute);
+    OWNED_HANDLE(sluice_tape) tape = test_tape_create(runner, recompute);
     test_forward_taped(runner, tape, batch);
     test_backward(runner, tape, gradient);
-    sluice_tape_destroy(tape);
 }
 
 double test_within(const float *got, const test_number *want, size_t count, const char *what)

@@ -228,26 +228,16 @@ void test_batch_free(test_batch *batch)
 
 /* ---- Running ---- */
 
-size_t test_isas(sluice_isa isas[TEST_MOST_ISAS])
+test_isa_list test_isas(void)
 {
-    size_t count = 0;
+    test_isa_list isas = {.count = 0};
     const char *const only = getenv("SLUICE_TEST_ISA");
-    ck_assert_uint_le(sl_isa_count(), TEST_MOST_ISAS);
+    ck_assert_uint_le(sl_isa_count(), sizeof isas.isa / sizeof isas.isa[0]);
     for (size_t k = sl_isa_count(); k-- > 0;)
         if (sl_isa_runs_here(sl_isa_at(k)) && (!only || strcmp(only, sl_isa_get_name(sl_isa_at(k))) == 0))
-            isas[count++] = sl_isa_at(k);
-    ck_assert_msg(count > 0, "SLUICE_TEST_ISA is %s, which this machine does not run", only);
-    return count;
-}
-
-void test_begin(void)
-{
-    static const char *const names[] = {"SLUICE_NUM_THREADS", "SLUICE_ISA", "SLUICE_GEMM", "OMP_NUM_THREADS", "OMP_THREAD_LIMIT"};
-    for (size_t j = 0; j < sizeof names / sizeof names[0]; j++)
-        unsetenv(names[j]);
-    for (size_t k = 0; k < sl_isa_count(); k++)
-        if (!sl_isa_runs_here(sl_isa_at(k)))
-            printf("skipped: this machine lacks %s\n", sl_isa_get_name(sl_isa_at(k)));
+            isas.isa[isas.count++] = sl_isa_at(k);
+    ck_assert_msg(isas.count > 0, "SLUICE_TEST_ISA is %s, which this machine does not run", only);
+    return isas;
 }
 
 sluice_engine_options test_options(sluice_isa isa, unsigned threads, sluice_schedule schedule)
@@ -309,37 +299,34 @@ void test_forward(const test_runner *runner, const sluice_batch *batch)
 
 void test_run_once(const sluice_model *model, const sluice_engine_options *options, const sluice_batch *batch)
 {
-    test_runner runner = test_runner_of(model, options);
+    OWNED(test_runner) runner = test_runner_of(model, options);
     test_forward(&runner, batch);
-    test_runner_free(&runner);
 }
 
-test_batch *test_reference(const sluice_shape *shape, const sluice_model *model, const test_batch *from)
+test_rows test_reference(const sluice_shape *shape, const sluice_model *model, const test_batch *from)
 {
-    test_runner runner = test_runner_create(model, SLUICE_ISA_SCALAR, 1, SLUICE_SCHEDULE_ROWS);
-    test_batch *rows = blank(from->batch.rows, sizeof *rows);
-    for (size_t n = 0; n < from->batch.rows; n++) {
-        rows[n] = test_batch_row(shape, from, n);
-        test_forward(&runner, &rows[n].batch);
+    OWNED(test_runner) runner = test_runner_create(model, SLUICE_ISA_SCALAR, 1, SLUICE_SCHEDULE_ROWS);
+    const test_rows rows = {.row = blank(from->batch.rows, sizeof *rows.row), .count = from->batch.rows};
+    for (size_t n = 0; n < rows.count; n++) {
+        rows.row[n] = test_batch_row(shape, from, n);
+        test_forward(&runner, &rows.row[n].batch);
     }
-    test_runner_free(&runner);
     return rows;
 }
 
-void test_reference_free(test_batch *rows, size_t count)
+void test_rows_free(test_rows *rows)
 {
-    for (size_t n = 0; n < count; n++)
-        test_batch_free(rows + n);
-    free(rows);
+    for (size_t n = 0; n < rows->count; n++)
+        test_batch_free(rows->row + n);
+    free(rows->row);
 }
 
-void test_against(const test_runner *runner, const sluice_shape *shape, test_batch *batch, const test_batch *rows, size_t first,
-                  size_t count)
+void test_against(const test_runner *runner, const sluice_shape *shape, test_batch *batch, const test_rows *rows, size_t first)
 {
     test_batch_prefill(batch);
     test_forward(runner, &batch->batch);
     for (size_t n = 0; n < batch->batch.rows; n++)
-        test_same_row(shape, batch, n, rows + (first + n) % count, runner->name);
+        test_same_row(shape, batch, n, rows->row + (first + n) % rows->count, runner->name);
 }
 
 /* ---- Comparing ---- */
@@ -414,11 +401,8 @@ void test_same_row(const sluice_shape *shape, const test_batch *got, size_t n, c
 sluice_shape test_shape_random(uint64_t *random)
 {
     return (sluice_shape){
-        TEST_SHAPE,
-        .layers = 1 + test_random(random) % 3,
-        .directions = 1 + test_random(random) % 2,
-        .inputs = 1 + test_random(random) % 40,
-        .hidden = 1 + test_random(random) % 70,
+        TEST_LDIH(1 + test_random(random) % 3, 1 + test_random(random) % 2, 1 + test_random(random) % 40,
+                  1 + test_random(random) % 70),
         .vocabulary = test_random(random) % 2 * 37,
         .classes = test_random(random) % 2 * (1 + test_random(random) % 33),
         .has_bias = (int)(test_random(random) % 2),

@@ -2,7 +2,7 @@
 #ifndef SLUICE_TESTS_NETWORK_H
 #define SLUICE_TESTS_NETWORK_H
 
-#include "sluice.h"
+#include "support/message.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -10,8 +10,9 @@
 /** What outputs hold before a call: a quiet NaN that no computation yields, so that "not written" and "NaN" differ. */
 #define TEST_PREFILL UINT32_C(0x7fe15a5a)
 
-/** The first field of a shape that a test writes down. */
+/** The first fields of a shape that a test writes down; with layers, directions, inputs and hidden units. */
 #define TEST_SHAPE .struct_size = sizeof(sluice_shape)
+#define TEST_LDIH(l, d, i, h) TEST_SHAPE, .layers = (l), .directions = (d), .inputs = (i), .hidden = (h)
 
 /** A model and the arrays it was made from. Owned: test_network_free. */
 typedef struct test_network {
@@ -76,13 +77,12 @@ bool test_prefilled(const float *values, size_t count);
 /** `count` floats, owned by the caller, all TEST_PREFILL. */
 float *test_floats(size_t count);
 
-/** First in main: forget the environment's SLUICE_ and thread settings, so that tests decide, and print which instruction sets
- *  this machine lacks and every test therefore skips. */
-void test_begin(void);
-
-/** The instruction sets this machine runs, least first; how many. SLUICE_TEST_ISA, if set, is the only one. */
-enum { TEST_MOST_ISAS = 8 };
-size_t test_isas(sluice_isa isas[TEST_MOST_ISAS]);
+/** The instruction sets this machine runs, least first. SLUICE_TEST_ISA, if set, is the only one. */
+typedef struct test_isa_list {
+    sluice_isa isa[8];
+    size_t count;
+} test_isa_list;
+test_isa_list test_isas(void);
 
 /** A small shape, of any kind. */
 sluice_shape test_shape_random(uint64_t *random);
@@ -107,10 +107,15 @@ void test_forward(const test_runner *runner, const sluice_batch *batch);
 /** Create a runner of these options, run, free. */
 void test_run_once(const sluice_model *model, const sluice_engine_options *options, const sluice_batch *batch);
 
-/** The reference of the numeric contract: each row of `from` alone, on the scalar kernels, one thread. Returns N batches, to be
- * freed by test_reference_free. */
-test_batch *test_reference(const sluice_shape *shape, const sluice_model *model, const test_batch *from);
-void test_reference_free(test_batch *rows, size_t count);
+/** Batches of one row each. Owned: test_rows_free. */
+typedef struct test_rows {
+    test_batch *row;
+    size_t count;
+} test_rows;
+
+/** The reference of the numeric contract: each row of `from` alone, on the scalar kernels, one thread. */
+test_rows test_reference(const sluice_shape *shape, const sluice_model *model, const test_batch *from);
+void test_rows_free(test_rows *rows);
 
 /** The call failed as it should: `got` is the status wanted, and the error has it and one line of words. */
 void test_refused(sluice_status got, sluice_status want, const sluice_error *error, const char *what);
@@ -118,9 +123,8 @@ void test_refused(sluice_status got, sluice_status want, const sluice_error *err
 /** The error's message has the word. */
 void test_names(const sluice_error *error, const char *word);
 
-/** Run the batch and compare every row n with rows[(first + n) % count] of the reference. */
-void test_against(const test_runner *runner, const sluice_shape *shape, test_batch *batch, const test_batch *rows, size_t first,
-                  size_t count);
+/** Run the batch and compare every row n with row (first + n) % count of the reference. */
+void test_against(const test_runner *runner, const sluice_shape *shape, test_batch *batch, const test_rows *rows, size_t first);
 
 /** Fail with `what` and the first place where the bits differ. */
 void test_same_bits(const float *got, const float *want, size_t count, const char *what);

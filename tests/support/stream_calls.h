@@ -20,22 +20,17 @@ static inline sluice_streams *test_streams_create(const sluice_engine *engine, s
 /** Set a slot's state; it has to succeed. */
 static inline void test_streams_set(sluice_streams *streams, size_t slot, const float *h, const float *c)
 {
-    sluice_error error = {0};
-    ck_assert_msg(sluice_streams_set(streams, slot, h, c, &error) == SLUICE_STATUS_OK, "%s", error.message);
+    SUCCEEDS(sluice_streams_set, streams, slot, h, c);
 }
 
 /** A slot's state is h and c, each of `count` floats; NULL: zeros. */
 static inline void test_streams_check(sluice_streams *streams, size_t slot, const float *h, const float *c, size_t count,
                                       const char *what)
 {
-    float *found_h = test_floats(count), *found_c = test_floats(count), *zeros = calloc(count, sizeof *zeros);
-    sluice_error error = {0};
-    ck_assert_msg(sluice_streams_get(streams, slot, found_h, found_c, &error) == SLUICE_STATUS_OK, "%s", error.message);
+    FREED float *found_h = test_floats(count), *found_c = test_floats(count), *zeros = calloc(count, sizeof *zeros);
+    SUCCEEDS(sluice_streams_get, streams, slot, found_h, found_c);
     test_same_bits(found_h, h ? h : zeros, count, what);
     test_same_bits(found_c, c ? c : zeros, count, what);
-    free(found_h);
-    free(found_c);
-    free(zeros);
 }
 
 #endif

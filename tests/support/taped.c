@@ -32,16 +32,13 @@ static test_runner make_runner(const test_taped *taped, sluice_isa isa, unsigned
 void test_taped_refer(test_taped *taped)
 {
     const bool drops = taped->batch.batch.dropout > 0;
-    test_copy other = test_copy_make(taped);
-    test_runner reference = make_runner(taped, SLUICE_ISA_SCALAR, 1, SLUICE_SCHEDULE_ROWS, 1);
+    OWNED(test_copy) other = test_copy_make(taped);
+    OWNED(test_runner) reference = make_runner(taped, SLUICE_ISA_SCALAR, 1, SLUICE_SCHEDULE_ROWS, 1);
     test_there_and_back(&reference, 0, drops ? &taped->batch.batch : &other.batch.batch, &taped->want.gradient);
-    test_runner_free(&reference);
     if (!drops) {
-        test_runner plain = make_runner(taped, SLUICE_ISA_SCALAR, 1, SLUICE_SCHEDULE_ROWS, 0);
+        OWNED(test_runner) plain = make_runner(taped, SLUICE_ISA_SCALAR, 1, SLUICE_SCHEDULE_ROWS, 0);
         test_forward(&plain, &taped->batch.batch);
-        test_runner_free(&plain);
     }
-    test_copy_free(&other);
 }
 
 void test_taped_free(test_taped *taped)
@@ -79,15 +76,13 @@ void test_copy_check(const test_taped *taped, const test_copy *copy, const char 
 void test_taped_visit(const test_taped *taped, unsigned least, unsigned most,
                       void (*visit)(const test_taped *, const test_runner *))
 {
-    sluice_isa isas[TEST_MOST_ISAS];
-    const size_t count = test_isas(isas);
-    for (size_t i = 0; i < count; i++) {
-        const bool scalar = isas[i] == SLUICE_ISA_SCALAR;
+    const test_isa_list isas = test_isas();
+    for (size_t i = 0; i < isas.count; i++) {
+        const bool scalar = isas.isa[i] == SLUICE_ISA_SCALAR;
         for (unsigned threads = scalar || test_by_depth(1, 0, 0) ? most : least; threads <= most; threads++)
             for (size_t s = 0; s < SCHEDULES; s += scalar ? SCHEDULES - 1 : 1) {
-                test_runner runner = make_runner(taped, isas[i], threads, schedules[s], 1);
+                OWNED(test_runner) runner = make_runner(taped, isas.isa[i], threads, schedules[s], 1);
                 visit(taped, &runner);
-                test_runner_free(&runner);
             }
     }
 }

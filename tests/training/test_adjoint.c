@@ -15,54 +15,22 @@ typedef struct option {
 } option;
 
 static const option options[] = {
-    {"plain", {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 3, .hidden = 4, .has_bias = 1}, TEST_STATES, 0, -1},
-    {"no bias", {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 2, .hidden = 3}, TEST_STATES, 0, -1},
-    {"no states", {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 2, .hidden = 3, .has_bias = 1}, 0, 0, -1},
-    {"both ways", {TEST_SHAPE, .layers = 1, .directions = 2, .inputs = 3, .hidden = 3, .has_bias = 1}, TEST_STATES, 0, -1},
-    {"ragged",
-     {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 3, .hidden = 4, .has_bias = 1},
-     TEST_STATES | TEST_RAGGED,
-     0,
-     -1},
-    {"two layers",
-     {TEST_SHAPE, .layers = 2, .directions = 1, .inputs = 3, .hidden = 4, .classes = 2, .has_bias = 1},
-     TEST_STATES,
-     0,
-     -1},
-    {"three layers both ways, ragged",
-     {TEST_SHAPE, .layers = 3, .directions = 2, .inputs = 2, .hidden = 3, .classes = 3, .has_bias = 1},
-     TEST_STATES | TEST_RAGGED,
-     0,
-     -1},
-    {"tokens",
-     {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 3, .hidden = 4, .vocabulary = 5, .classes = 3, .has_bias = 1},
-     0,
-     0,
-     -1},
-    {"tokens both ways, ragged",
-     {TEST_SHAPE, .layers = 2, .directions = 2, .inputs = 3, .hidden = 2, .vocabulary = 4, .classes = 2},
-     TEST_STATES | TEST_RAGGED,
-     0,
-     -1},
-    {"dropout", {TEST_SHAPE, .layers = 2, .directions = 1, .inputs = 2, .hidden = 5, .has_bias = 1}, TEST_RAGGED, 0.3f, -1},
-    {"dropout, three layers both ways",
-     {TEST_SHAPE, .layers = 3, .directions = 2, .inputs = 2, .hidden = 3, .classes = 2, .has_bias = 1},
-     TEST_STATES | TEST_RAGGED,
-     0.5f,
-     -1},
-    {"y alone", {TEST_SHAPE, .layers = 2, .directions = 2, .inputs = 2, .hidden = 2, .classes = 2}, TEST_STATES, 0, TEST_Y},
-    {"hn alone", {TEST_SHAPE, .layers = 2, .directions = 2, .inputs = 2, .hidden = 2, .classes = 2}, TEST_STATES, 0, TEST_HN},
-    {"cn alone", {TEST_SHAPE, .layers = 2, .directions = 2, .inputs = 2, .hidden = 2, .classes = 2}, TEST_STATES, 0, TEST_CN},
-    {"logits alone",
-     {TEST_SHAPE, .layers = 2, .directions = 2, .inputs = 2, .hidden = 2, .classes = 2},
-     TEST_RAGGED,
-     0,
-     TEST_LOGITS},
-    {"step_logits alone",
-     {TEST_SHAPE, .layers = 2, .directions = 2, .inputs = 2, .hidden = 2, .classes = 2},
-     TEST_RAGGED,
-     0,
-     TEST_STEP_LOGITS},
+    {"plain", {TEST_LDIH(1, 1, 3, 4), .has_bias = 1}, TEST_STATES, 0, -1},
+    {"no bias", {TEST_LDIH(1, 1, 2, 3)}, TEST_STATES, 0, -1},
+    {"no states", {TEST_LDIH(1, 1, 2, 3), .has_bias = 1}, 0, 0, -1},
+    {"both ways", {TEST_LDIH(1, 2, 3, 3), .has_bias = 1}, TEST_STATES, 0, -1},
+    {"ragged", {TEST_LDIH(1, 1, 3, 4), .has_bias = 1}, TEST_STATES | TEST_RAGGED, 0, -1},
+    {"two layers", {TEST_LDIH(2, 1, 3, 4), .classes = 2, .has_bias = 1}, TEST_STATES, 0, -1},
+    {"three layers both ways, ragged", {TEST_LDIH(3, 2, 2, 3), .classes = 3, .has_bias = 1}, TEST_STATES | TEST_RAGGED, 0, -1},
+    {"tokens", {TEST_LDIH(1, 1, 3, 4), .vocabulary = 5, .classes = 3, .has_bias = 1}, 0, 0, -1},
+    {"tokens both ways, ragged", {TEST_LDIH(2, 2, 3, 2), .vocabulary = 4, .classes = 2}, TEST_STATES | TEST_RAGGED, 0, -1},
+    {"dropout", {TEST_LDIH(2, 1, 2, 5), .has_bias = 1}, TEST_RAGGED, 0.3f, -1},
+    {"dropout, three layers both ways", {TEST_LDIH(3, 2, 2, 3), .classes = 2, .has_bias = 1}, TEST_STATES | TEST_RAGGED, 0.5f, -1},
+    {"y alone", {TEST_LDIH(2, 2, 2, 2), .classes = 2}, TEST_STATES, 0, TEST_Y},
+    {"hn alone", {TEST_LDIH(2, 2, 2, 2), .classes = 2}, TEST_STATES, 0, TEST_HN},
+    {"cn alone", {TEST_LDIH(2, 2, 2, 2), .classes = 2}, TEST_STATES, 0, TEST_CN},
+    {"logits alone", {TEST_LDIH(2, 2, 2, 2), .classes = 2}, TEST_RAGGED, 0, TEST_LOGITS},
+    {"step_logits alone", {TEST_LDIH(2, 2, 2, 2), .classes = 2}, TEST_RAGGED, 0, TEST_STEP_LOGITS},
 };
 enum { OPTIONS = sizeof options / sizeof options[0], ROWS = 4, STEPS = 5 };
 
@@ -103,7 +71,7 @@ static scene make_scene(const option *as)
     return made;
 }
 
-static void free_scene(scene *made)
+static void scene_free(scene *made)
 {
     test_adjoint_free(&made->adjoint);
     test_gradient_free(&made->gradient);
@@ -134,10 +102,10 @@ static double difference(test_adjoint *adjoint, test_number *input)
 /* 1e-11 of roundings, and fifth derivatives up to 3e4. */
 static const double tolerance = 1e-9;
 
-START_TEST(agrees_with_differences)
+TEST_LOOP(agrees_with_differences, 0, OPTIONS)
 {
     const option *as = &options[_i];
-    scene made = make_scene(as);
+    OWNED(scene) made = make_scene(as);
     test_adjoint_forward(&made.adjoint);
     test_adjoint_backward(&made.adjoint);
     double worst = 0.0;
@@ -151,9 +119,7 @@ START_TEST(agrees_with_differences)
         }
     printf("%s: %zu elements, off by %.2g at most\n", as->name, count, worst);
     fflush(stdout);
-    free_scene(&made);
 }
-END_TEST
 
 static double distance(const test_number *got, const double *want, size_t count)
 {
@@ -168,53 +134,48 @@ static double distance(const test_number *got, const double *want, size_t count)
 
 /* Both oracles run the same equations in double, sums in the same order but for the bias, which the other adds in two: a few
  * roundings of 2^-53 for each of a sum's terms. */
-START_TEST(agrees_with_the_other_oracle)
+TEST_LOOP(agrees_with_the_other_oracle, 0, OPTIONS)
 {
     const option *as = &options[_i];
     if (as->dropout > 0)
         return;
-    scene made = make_scene(as);
+    OWNED(scene) made = make_scene(as);
     test_adjoint_forward(&made.adjoint);
-    test_oracle oracle = test_oracle_run(&made.network.weights, &made.batch.batch);
+    OWNED(test_oracle) oracle = test_oracle_run(&made.network.weights, &made.batch.batch);
     const double *const want[] = {oracle.y, oracle.hn, oracle.cn, oracle.logits};
     for (size_t j = 0; j < 4; j++)
         if (want[j])
             ck_assert_double_le(distance(made.adjoint.result[j], want[j], made.adjoint.result_count[j]), 1e-14);
-    test_oracle_free(&oracle);
-    free_scene(&made);
 }
-END_TEST
 
 /* The same equations in double, in other orders, over up to 60 steps: some thousand roundings of 2^-53 of sums below 10. */
-START_TEST(agrees_with_torch)
+TEST(agrees_with_torch)
 {
     double worst = 0.0;
     for (size_t j = 0; j < GOLDEN_GRADIENTS; j++) {
-        golden_gradient golden = golden_gradient_load(golden_gradient_names[j]);
-        test_adjoint adjoint =
-            test_adjoint_run(&golden.base.network.weights, &golden.base.batch.batch, &golden.gradient.gradient, NULL);
+        OWNED(golden_gradient) golden = golden_gradient_load(golden_gradient_names[j]);
+        const golden_case *base = &golden.base;
+        OWNED(test_adjoint) adjoint = test_adjoint_run(&base->network.weights, &base->batch.batch, &golden.gradient.gradient, NULL);
         for (size_t k = 0; k < TEST_INPUTS; k++) {
             const double error = distance(adjoint.gradient[k], golden.want[k], adjoint.input_count[k]);
             ck_assert_msg(error <= 1e-12, "%s: gradient of %s differs by %.3g", golden_gradient_names[j], test_input_names[k],
                           error);
             worst = fmax(worst, error);
         }
-        test_adjoint_free(&adjoint);
-        golden_gradient_free(&golden);
     }
     printf("largest difference between the adjoint and torch in float64: %.3g\n", worst);
 }
-END_TEST
 
 /* The bounds hold for single precision of another making: the same sums in float, in both orders, and without fused operations. */
-START_TEST(sums_keep_their_bounds)
+TEST(sums_keep_their_bounds)
 {
     uint64_t random = test_seed();
     double worst = 0.0;
     for (size_t terms = 1; terms < 3000; terms = terms * 3 / 2 + 1)
         for (unsigned time = 0; time < 50; time++) {
             test_sum sum = {0};
-            float up = 0.0f, down = 0.0f, *a = test_floats(terms), *b = test_floats(terms);
+            float up = 0.0f, down = 0.0f;
+            FREED float *a = test_floats(terms), *b = test_floats(terms);
             for (size_t j = 0; j < terms; j++) {
                 a[j] = test_uniform(&random) - (time % 2 ? 0.5f : 0.0f);
                 b[j] = test_uniform(&random);
@@ -226,21 +187,6 @@ START_TEST(sums_keep_their_bounds)
             const test_number want = test_sum_get(&sum);
             worst = fmax(worst, test_within(&up, &want, 1, "up"));
             worst = fmax(worst, test_within(&down, &want, 1, "down"));
-            free(a);
-            free(b);
         }
     printf("largest error of a sum, as a share of its bound: %.2g\n", worst);
-}
-END_TEST
-
-int main(void)
-{
-    Suite *suite = suite_create("adjoint");
-    TCase *tcase = tcase_create("adjoint");
-    tcase_add_loop_test(tcase, agrees_with_differences, 0, OPTIONS);
-    tcase_add_loop_test(tcase, agrees_with_the_other_oracle, 0, OPTIONS);
-    tcase_add_test(tcase, agrees_with_torch);
-    tcase_add_test(tcase, sums_keep_their_bounds);
-    suite_add_tcase(suite, tcase);
-    return test_run(suite);
 }

@@ -48,131 +48,76 @@ typedef struct variety {
 } variety;
 
 static const variety varieties[] = {
-    {"one", {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 1, .hidden = 1, .has_bias = 1}, 0, 1, 1},
-    {"plain", {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 5, .hidden = 16, .has_bias = 1}, TEST_STATES, 7, 9},
-    {"no bias", {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 9, .hidden = 19}, TEST_STATES, 5, 6},
-    {"both ways", {TEST_SHAPE, .layers = 1, .directions = 2, .inputs = 6, .hidden = 17, .has_bias = 1}, 0, 8, 7},
-    {"ragged",
-     {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 6, .hidden = 21, .has_bias = 1},
-     TEST_RAGGED | TEST_STATES,
-     14,
-     11},
-    {"two layers",
-     {TEST_SHAPE, .layers = 2, .directions = 1, .inputs = 4, .hidden = 18, .classes = 3, .has_bias = 1},
-     TEST_STATES,
-     6,
-     8},
-    {"three layers",
-     {TEST_SHAPE, .layers = 3, .directions = 1, .inputs = 3, .hidden = 16, .classes = 2, .has_bias = 1},
-     TEST_RAGGED | TEST_STATES,
-     9,
-     7},
-    {"three layers both ways",
-     {TEST_SHAPE, .layers = 3, .directions = 2, .inputs = 5, .hidden = 11, .has_bias = 1},
-     TEST_RAGGED | TEST_STATES,
-     9,
-     6},
-    {"head",
-     {TEST_SHAPE, .layers = 1, .directions = 2, .inputs = 5, .hidden = 12, .classes = 19, .has_bias = 1},
-     TEST_RAGGED,
-     11,
-     9},
-    {"tokens",
-     {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 7, .hidden = 20, .vocabulary = 13, .classes = 5, .has_bias = 1},
-     TEST_RAGGED,
-     12,
-     10},
-    {"tokens both ways",
-     {TEST_SHAPE, .layers = 2, .directions = 2, .inputs = 7, .hidden = 9, .vocabulary = 11, .classes = 3},
-     TEST_RAGGED | TEST_STATES,
-     8,
-     9},
-    {"many tokens",
-     {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 3, .hidden = 10, .vocabulary = 200000, .classes = 2},
-     0,
-     6,
-     9},
-    {"wide", {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 70, .hidden = 67, .has_bias = 1}, 0, 4, 4},
-    {"wide inputs", {TEST_SHAPE, .layers = 1, .directions = 2, .inputs = 600, .hidden = 3}, TEST_RAGGED, 3, 4},
-    {"wider", {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 5, .hidden = 150, .has_bias = 1}, 0, 3, 3},
-    {"many classes", {TEST_SHAPE, .layers = 1, .directions = 2, .inputs = 3, .hidden = 6, .classes = 1100}, TEST_RAGGED, 5, 6},
-    {"many rows", {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 3, .hidden = 9, .has_bias = 1}, TEST_RAGGED, 150, 6},
-    {"many rows and steps",
-     {TEST_SHAPE, .layers = 2, .directions = 2, .inputs = 2, .hidden = 5, .classes = 2, .has_bias = 1},
-     TEST_RAGGED | TEST_STATES,
-     300,
-     12},
-    {"many rows of tokens",
-     {TEST_SHAPE, .layers = 1, .directions = 2, .inputs = 3, .hidden = 4, .vocabulary = 6, .classes = 2, .has_bias = 1},
-     TEST_RAGGED,
-     300,
-     9},
-    {"many steps", {TEST_SHAPE, .layers = 1, .directions = 2, .inputs = 3, .hidden = 5, .has_bias = 1}, TEST_RAGGED, 3, 120},
+    {"one", {TEST_LDIH(1, 1, 1, 1), .has_bias = 1}, 0, 1, 1},
+    {"plain", {TEST_LDIH(1, 1, 5, 16), .has_bias = 1}, TEST_STATES, 7, 9},
+    {"no bias", {TEST_LDIH(1, 1, 9, 19)}, TEST_STATES, 5, 6},
+    {"both ways", {TEST_LDIH(1, 2, 6, 17), .has_bias = 1}, 0, 8, 7},
+    {"ragged", {TEST_LDIH(1, 1, 6, 21), .has_bias = 1}, TEST_RAGGED | TEST_STATES, 14, 11},
+    {"two layers", {TEST_LDIH(2, 1, 4, 18), .classes = 3, .has_bias = 1}, TEST_STATES, 6, 8},
+    {"three layers", {TEST_LDIH(3, 1, 3, 16), .classes = 2, .has_bias = 1}, TEST_RAGGED | TEST_STATES, 9, 7},
+    {"three layers both ways", {TEST_LDIH(3, 2, 5, 11), .has_bias = 1}, TEST_RAGGED | TEST_STATES, 9, 6},
+    {"head", {TEST_LDIH(1, 2, 5, 12), .classes = 19, .has_bias = 1}, TEST_RAGGED, 11, 9},
+    {"tokens", {TEST_LDIH(1, 1, 7, 20), .vocabulary = 13, .classes = 5, .has_bias = 1}, TEST_RAGGED, 12, 10},
+    {"tokens both ways", {TEST_LDIH(2, 2, 7, 9), .vocabulary = 11, .classes = 3}, TEST_RAGGED | TEST_STATES, 8, 9},
+    {"many tokens", {TEST_LDIH(1, 1, 3, 10), .vocabulary = 200000, .classes = 2}, 0, 6, 9},
+    {"wide", {TEST_LDIH(1, 1, 70, 67), .has_bias = 1}, 0, 4, 4},
+    {"wide inputs", {TEST_LDIH(1, 2, 600, 3)}, TEST_RAGGED, 3, 4},
+    {"wider", {TEST_LDIH(1, 1, 5, 150), .has_bias = 1}, 0, 3, 3},
+    {"many classes", {TEST_LDIH(1, 2, 3, 6), .classes = 1100}, TEST_RAGGED, 5, 6},
+    {"many rows", {TEST_LDIH(1, 1, 3, 9), .has_bias = 1}, TEST_RAGGED, 150, 6},
+    {"many rows and steps", {TEST_LDIH(2, 2, 2, 5), .classes = 2, .has_bias = 1}, TEST_RAGGED | TEST_STATES, 300, 12},
+    {"many rows of tokens", {TEST_LDIH(1, 2, 3, 4), .vocabulary = 6, .classes = 2, .has_bias = 1}, TEST_RAGGED, 300, 9},
+    {"many steps", {TEST_LDIH(1, 2, 3, 5), .has_bias = 1}, TEST_RAGGED, 3, 120},
 };
-enum { VARIETIES = sizeof varieties / sizeof varieties[0] };
 
-START_TEST(shapes)
+TEST_EACH(shapes, varieties)
 {
     const variety *kind = &varieties[_i];
     uint64_t random = test_seed();
-    test_network network = test_network_random(&kind->shape, 0.6f, &random);
-    test_batch batch = test_batch_random(&kind->shape, kind->rows, kind->steps, kind->what | TEST_EACH_STEP, &random);
-    test_gradient gradient = test_gradient_random(&kind->shape, &batch.batch, &random);
-    test_adjoint want = test_adjoint_run(&network.weights, &batch.batch, &gradient.gradient, NULL);
+    OWNED(test_network) network = test_network_random(&kind->shape, 0.6f, &random);
+    OWNED(test_batch) batch = test_batch_random(&kind->shape, kind->rows, kind->steps, kind->what | TEST_EACH_STEP, &random);
+    OWNED(test_gradient) gradient = test_gradient_random(&kind->shape, &batch.batch, &random);
+    OWNED(test_adjoint) want = test_adjoint_run(&network.weights, &batch.batch, &gradient.gradient, NULL);
     ck_assert_double_le(looseness(&want), 2e-3);
-    sluice_isa isas[TEST_MOST_ISAS];
-    const size_t count = test_isas(isas);
-    for (size_t j = 0; j < count; j++)
+    const test_isa_list isas = test_isas();
+    for (size_t j = 0; j < isas.count; j++)
         for (size_t recompute = 0; recompute < 4; recompute += 3) {
-            test_runner runner = test_trainable(network.model, isas[j], 2, SLUICE_SCHEDULE_AUTO);
+            OWNED(test_runner) runner = test_trainable(network.model, isas.isa[j], 2, SLUICE_SCHEDULE_AUTO);
             test_batch_prefill(&batch);
             test_gradient_prefill(&gradient);
             test_there_and_back(&runner, recompute, &batch.batch, &gradient.gradient);
             const double there = results_within(&batch, &want, runner.name),
                          back = test_gradient_within(&gradient, &want, kind->name);
             printf("%s, %s: %.2g and %.2g of their bounds, which are %.2g of the largest element\n", kind->name,
-                   sluice_isa_get_name(isas[j]), there, back, looseness(&want));
-            test_runner_free(&runner);
+                   sluice_isa_get_name(isas.isa[j]), there, back, looseness(&want));
         }
     fflush(stdout);
-    test_adjoint_free(&want);
-    test_gradient_free(&gradient);
-    test_batch_free(&batch);
-    test_network_free(&network);
 }
-END_TEST
 
 /* ---- Each incoming gradient alone, and together ---- */
 
-START_TEST(incoming)
+TEST_LOOP(incoming, 0, 1 << TEST_RESULTS)
 {
-    const sluice_shape shape = {TEST_SHAPE, .layers = 2, .directions = 2, .inputs = 5, .hidden = 9, .classes = 3, .has_bias = 1};
+    const sluice_shape shape = {TEST_LDIH(2, 2, 5, 9), .classes = 3, .has_bias = 1};
     uint64_t random = test_seed();
-    test_network network = test_network_random(&shape, 1.0f, &random);
-    test_batch batch = test_batch_random(&shape, 7, 6, TEST_RAGGED | TEST_STATES, &random);
-    test_gradient gradient = test_gradient_random(&shape, &batch.batch, &random);
+    OWNED(test_network) network = test_network_random(&shape, 1.0f, &random);
+    OWNED(test_batch) batch = test_batch_random(&shape, 7, 6, TEST_RAGGED | TEST_STATES, &random);
+    OWNED(test_gradient) gradient = test_gradient_random(&shape, &batch.batch, &random);
     sluice_gradient some = gradient.gradient;
     some.dy = _i & 1 << TEST_Y ? some.dy : NULL;
     some.dhn = _i & 1 << TEST_HN ? some.dhn : NULL;
     some.dcn = _i & 1 << TEST_CN ? some.dcn : NULL;
     some.dlogits = _i & 1 << TEST_LOGITS ? some.dlogits : NULL;
     some.dstep_logits = _i & 1 << TEST_STEP_LOGITS ? some.dstep_logits : NULL;
-    test_adjoint want = test_adjoint_run(&network.weights, &batch.batch, &some, NULL);
-    sluice_isa isas[TEST_MOST_ISAS];
-    const size_t count = test_isas(isas);
-    for (size_t j = 0; j < count; j++) {
-        test_runner runner = test_trainable(network.model, isas[j], 2, SLUICE_SCHEDULE_AUTO);
+    OWNED(test_adjoint) want = test_adjoint_run(&network.weights, &batch.batch, &some, NULL);
+    const test_isa_list isas = test_isas();
+    for (size_t j = 0; j < isas.count; j++) {
+        OWNED(test_runner) runner = test_trainable(network.model, isas.isa[j], 2, SLUICE_SCHEDULE_AUTO);
         test_gradient_prefill(&gradient);
         test_there_and_back(&runner, (size_t)_i % 3, &batch.batch, &some);
         test_gradient_within(&gradient, &want, runner.name);
-        test_runner_free(&runner);
     }
-    test_adjoint_free(&want);
-    test_gradient_free(&gradient);
-    test_batch_free(&batch);
-    test_network_free(&network);
 }
-END_TEST
 
 /* ---- Random shapes ---- */
 
@@ -181,11 +126,8 @@ static void try_random_shape(int index)
 {
     uint64_t random = test_seed() + (uint64_t)index;
     const sluice_shape shape = {
-        TEST_SHAPE,
-        .layers = 1 + test_random(&random) % 3,
-        .directions = 1 + test_random(&random) % 2,
-        .inputs = 1 + test_random(&random) % 20,
-        .hidden = 1 + test_random(&random) % 35,
+        TEST_LDIH(1 + test_random(&random) % 3, 1 + test_random(&random) % 2, 1 + test_random(&random) % 20,
+                  1 + test_random(&random) % 35),
         .vocabulary = test_random(&random) % 2 * (1 + test_random(&random) % 30),
         .classes = test_random(&random) % 2 * (1 + test_random(&random) % 20),
         .has_bias = (int)(test_random(&random) % 2),
@@ -197,30 +139,23 @@ static void try_random_shape(int index)
     snprintf(name, sizeof name, "random shape %d: L %zu D %zu I %zu H %zu V %zu C %zu bias %d N %zu T %zu what %u, recompute %zu",
              index, shape.layers, shape.directions, shape.inputs, shape.hidden, shape.vocabulary, shape.classes, shape.has_bias,
              rows, steps, what, recompute);
-    test_network network = test_network_random(&shape, 1.0f, &random);
-    test_batch batch = test_batch_random(&shape, rows, steps, what, &random);
-    test_gradient gradient = test_gradient_random(&shape, &batch.batch, &random);
-    test_adjoint want = test_adjoint_run(&network.weights, &batch.batch, &gradient.gradient, NULL);
-    sluice_isa isas[TEST_MOST_ISAS];
-    const size_t count = test_isas(isas);
-    test_runner runner = test_trainable(network.model, isas[test_random(&random) % count], threads, schedule);
+    OWNED(test_network) network = test_network_random(&shape, 1.0f, &random);
+    OWNED(test_batch) batch = test_batch_random(&shape, rows, steps, what, &random);
+    OWNED(test_gradient) gradient = test_gradient_random(&shape, &batch.batch, &random);
+    OWNED(test_adjoint) want = test_adjoint_run(&network.weights, &batch.batch, &gradient.gradient, NULL);
+    const test_isa_list isas = test_isas();
+    OWNED(test_runner) runner = test_trainable(network.model, isas.isa[test_random(&random) % isas.count], threads, schedule);
     test_there_and_back(&runner, recompute, &batch.batch, &gradient.gradient);
     results_within(&batch, &want, name);
     test_gradient_within(&gradient, &want, name);
-    test_runner_free(&runner);
-    test_adjoint_free(&want);
-    test_gradient_free(&gradient);
-    test_batch_free(&batch);
-    test_network_free(&network);
 }
 
 /* Ten in one of Check's processes, which are slow to start under a sanitizer. */
-START_TEST(random_shapes)
+TEST_LOOP(random_shapes, 0, test_by_depth(6, 15, 30))
 {
     for (int index = 10 * _i; index < 10 * (_i + 1); index++)
         try_random_shape(index);
 }
-END_TEST
 
 /* ---- Truncated backpropagation ---- */
 
@@ -284,17 +219,17 @@ static void run_chunk(const test_runner *runner, sluice_tape *tape, const sluice
 }
 
 /* Each chunk of a sequence has a loss of its own; the weights' gradients are added up over the chunks. */
-START_TEST(pieces_of_streams)
+TEST_LOOP(pieces_of_streams, 0, 2)
 {
-    const sluice_shape shape = {TEST_SHAPE, .layers = 2, .directions = 1, .inputs = 5, .hidden = 13, .classes = 3, .has_bias = 1};
+    const sluice_shape shape = {TEST_LDIH(2, 1, 5, 13), .classes = 3, .has_bias = 1};
     static const size_t slots[SLOTS] = {1, 3, 5, 0, 2, 4};
     uint64_t random = test_seed();
-    test_network network = test_network_random(&shape, 1.0f, &random);
-    test_runner runner = test_trainable(network.model, SLUICE_ISA_AUTO, 2, SLUICE_SCHEDULE_AUTO);
-    sluice_streams *streams = test_streams_create(runner.engine, SLOTS);
-    sluice_tape *tape = test_tape_create(&runner, (size_t)_i * 3);
+    OWNED(test_network) network = test_network_random(&shape, 1.0f, &random);
+    OWNED(test_runner) runner = test_trainable(network.model, SLUICE_ISA_AUTO, 2, SLUICE_SCHEDULE_AUTO);
+    OWNED_HANDLE(sluice_streams) streams = test_streams_create(runner.engine, SLOTS);
+    OWNED_HANDLE(sluice_tape) tape = test_tape_create(&runner, (size_t)_i * 3);
     const sluice_batch like = {.rows = SLOTS, .steps = CHUNK_STEPS};
-    test_gradient all = test_gradient_random(&shape, &like, &random);
+    OWNED(test_gradient) all = test_gradient_random(&shape, &like, &random);
     test_number *sum[TEST_INPUTS];
     for (size_t j = 0; j < TEST_INPUTS; j++) {
         sum[j] = calloc(all.out_count[j] + 1, sizeof *sum[j]);
@@ -303,35 +238,15 @@ START_TEST(pieces_of_streams)
     }
     for (size_t p = 0; p < CHUNKS; p++) {
         chunk now = make_chunk(&shape, streams, slots, &random);
-        test_adjoint want = test_adjoint_run(&network.weights, &now.batch.batch, &now.gradient.gradient, NULL);
+        OWNED(test_adjoint) want = test_adjoint_run(&network.weights, &now.batch.batch, &now.gradient.gradient, NULL);
         sluice_batch streamed = now.batch.batch;
         streamed.h0 = streamed.c0 = NULL;
         streamed.streams = streams;
         streamed.slots = slots;
         run_chunk(&runner, tape, &streamed, &now, &want, &all, sum);
-        test_adjoint_free(&want);
         test_batch_free(&now.batch);
         test_gradient_free(&now.gradient);
     }
     for (size_t j = 0; j < TEST_INPUTS; j++)
         free(sum[j]);
-    test_gradient_free(&all);
-    sluice_tape_destroy(tape);
-    sluice_streams_destroy(streams);
-    test_runner_free(&runner);
-    test_network_free(&network);
-}
-END_TEST
-
-int main(void)
-{
-    test_begin();
-    Suite *suite = suite_create("backward");
-    TCase *tcase = tcase_create("adjoint");
-    tcase_add_loop_test(tcase, shapes, 0, VARIETIES);
-    tcase_add_loop_test(tcase, incoming, 0, 1 << TEST_RESULTS);
-    tcase_add_loop_test(tcase, random_shapes, 0, (int)test_by_depth(6, 15, 30));
-    tcase_add_loop_test(tcase, pieces_of_streams, 0, 2);
-    suite_add_tcase(suite, tcase);
-    return test_run(suite);
 }

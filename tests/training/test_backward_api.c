@@ -7,8 +7,8 @@
 #include <math.h>
 #include <string.h>
 
-static const sluice_shape small = {TEST_SHAPE, .layers = 2, .directions = 1, .inputs = 3, .hidden = 5, .classes = 2, .has_bias = 1};
-static const sluice_shape worded = {TEST_SHAPE, .layers = 1, .directions = 2, .inputs = 3, .hidden = 4, .vocabulary = 7};
+static const sluice_shape small = {TEST_LDIH(2, 1, 3, 5), .classes = 2, .has_bias = 1};
+static const sluice_shape worded = {TEST_LDIH(1, 2, 3, 4), .vocabulary = 7};
 static const sluice_status bad_argument = SLUICE_STATUS_BAD_ARGUMENT;
 enum { ROWS = 6, STEPS = 5 };
 
@@ -34,7 +34,7 @@ static scene make_scene(const sluice_shape *shape, unsigned what)
     return made;
 }
 
-static void free_scene(scene *made)
+static void scene_free(scene *made)
 {
     test_gradient_free(&made->gradient);
     test_batch_free(&made->batch);
@@ -54,90 +54,65 @@ static test_runner engine_with(const scene *made, int training, sluice_gemm gemm
     return test_runner_of(made->network.model, &options);
 }
 
-START_TEST(tape_arguments)
+TEST(tape_arguments)
 {
-    scene made = make_scene(&small, 0);
-    test_runner plain = engine_with(&made, 0, SLUICE_GEMM_FUSED);
-    sluice_error error = {0};
+    OWNED(scene) made = make_scene(&small, 0);
+    OWNED(test_runner) plain = engine_with(&made, 0, SLUICE_GEMM_FUSED);
     sluice_tape *tape = made.tape;
     size_t bytes = 0;
-    test_refused(sluice_tape_create(NULL, NULL, &tape, &error), bad_argument, &error, "NULL engine");
-    test_names(&error, "engine");
+    REFUSED(bad_argument, "engine", sluice_tape_create, NULL, NULL, &tape);
     ck_assert_ptr_null(tape);
-    test_refused(sluice_tape_create(made.runner.engine, NULL, NULL, &error), bad_argument, &error, "NULL tape");
-    test_names(&error, "tape");
+    REFUSED(bad_argument, "tape", sluice_tape_create, made.runner.engine, NULL, NULL);
     tape = made.tape;
-    test_refused(sluice_tape_create(plain.engine, NULL, &tape, &error), bad_argument, &error, "an engine not for training");
-    test_names(&error, "training");
+    REFUSED(bad_argument, "training", sluice_tape_create, plain.engine, NULL, &tape);
     ck_assert_ptr_null(tape);
     const sluice_tape_options unknown = {.struct_size = 3};
-    test_refused(sluice_tape_create(made.runner.engine, &unknown, &tape, &error), bad_argument, &error, "struct_size");
-    test_names(&error, "struct_size");
-    test_refused(sluice_tape_required_bytes(made.runner.engine, &unknown, 1, 1, NULL, &bytes, &error), bad_argument, &error,
-                 "struct_size");
-    test_refused(sluice_tape_required_bytes(NULL, NULL, 1, 1, NULL, &bytes, &error), bad_argument, &error, "NULL engine");
-    test_names(&error, "engine");
-    test_refused(sluice_tape_required_bytes(made.runner.engine, NULL, 1, 1, NULL, NULL, &error), bad_argument, &error,
-                 "NULL bytes");
-    test_names(&error, "bytes");
-    test_refused(sluice_tape_required_bytes(plain.engine, NULL, 1, 1, NULL, &bytes, &error), bad_argument, &error,
-                 "not for training");
-    test_names(&error, "training");
+    REFUSED(bad_argument, "struct_size", sluice_tape_create, made.runner.engine, &unknown, &tape);
+    REFUSED(bad_argument, "struct_size", sluice_tape_required_bytes, made.runner.engine, &unknown, 1, 1, NULL, &bytes);
+    REFUSED(bad_argument, "engine", sluice_tape_required_bytes, NULL, NULL, 1, 1, NULL, &bytes);
+    REFUSED(bad_argument, "bytes", sluice_tape_required_bytes, made.runner.engine, NULL, 1, 1, NULL, NULL);
+    REFUSED(bad_argument, "training", sluice_tape_required_bytes, plain.engine, NULL, 1, 1, NULL, &bytes);
     const int64_t long_length[2] = {3, 6}, negative[2] = {-1, 2};
-    test_refused(sluice_tape_required_bytes(made.runner.engine, NULL, 2, 5, long_length, &bytes, &error), SLUICE_STATUS_BAD_DATA,
-                 &error, "a length");
-    test_names(&error, "6");
-    test_refused(sluice_tape_required_bytes(made.runner.engine, NULL, 2, 5, negative, &bytes, &error), SLUICE_STATUS_BAD_DATA,
-                 &error, "a length");
-    test_refused(sluice_tape_required_bytes(made.runner.engine, NULL, SIZE_MAX / 2, 5, NULL, &bytes, &error),
-                 SLUICE_STATUS_TOO_LARGE, &error, "rows");
-    test_refused(sluice_tape_required_bytes(made.runner.engine, NULL, 3, SIZE_MAX / 2, NULL, &bytes, &error),
-                 SLUICE_STATUS_TOO_LARGE, &error, "steps");
+    REFUSED(SLUICE_STATUS_BAD_DATA, "6", sluice_tape_required_bytes, made.runner.engine, NULL, 2, 5, long_length, &bytes);
+    REFUSED(SLUICE_STATUS_BAD_DATA, "length", sluice_tape_required_bytes, made.runner.engine, NULL, 2, 5, negative, &bytes);
+    REFUSED(SLUICE_STATUS_TOO_LARGE, "address space", sluice_tape_required_bytes, made.runner.engine, NULL, SIZE_MAX / 2, 5, NULL,
+            &bytes);
+    REFUSED(SLUICE_STATUS_TOO_LARGE, "address space", sluice_tape_required_bytes, made.runner.engine, NULL, 3, SIZE_MAX / 2, NULL,
+            &bytes);
     ck_assert_int_eq(sluice_tape_create(NULL, NULL, &tape, NULL), bad_argument);
     sluice_tape_destroy(NULL);
-    test_runner_free(&plain);
-    free_scene(&made);
 }
-END_TEST
 
 /* The path of BLIS has no tape, whether its engine is asked to train or not. */
-START_TEST(tape_of_blis)
+TEST(tape_of_blis)
 {
-    scene made = make_scene(&small, 0);
+    OWNED(scene) made = make_scene(&small, 0);
     sluice_engine_options options = test_options(SLUICE_ISA_AUTO, 1, SLUICE_SCHEDULE_AUTO);
     options.gemm = SLUICE_GEMM_BLIS;
     options.training = 1;
-    sluice_engine *engine = NULL;
-    sluice_error error = {0};
-    ck_assert_int_eq(sluice_engine_create(made.network.model, &options, &engine, &error), SLUICE_STATUS_OK);
+    OWNED_HANDLE(sluice_engine) engine = NULL;
+    SUCCEEDS(sluice_engine_create, made.network.model, &options, &engine);
     sluice_tape *tape = made.tape;
-    test_refused(sluice_tape_create(engine, NULL, &tape, &error), SLUICE_STATUS_UNSUPPORTED, &error, "BLIS");
-    test_names(&error, "BLIS");
+    REFUSED(SLUICE_STATUS_UNSUPPORTED, "BLIS", sluice_tape_create, engine, NULL, &tape);
     ck_assert_ptr_null(tape);
-    sluice_engine_destroy(engine);
-    free_scene(&made);
 }
-END_TEST
 
 /* A new tape takes the bytes that were reported; later batches that are no larger, with recompute of the same lengths, take no more. */
-START_TEST(tape_bytes)
+TEST_LOOP(tape_bytes, 0, 6)
 {
     static const size_t sizes[][2] = {{0, 0}, {1, 1}, {6, 5}, {40, 31}, {3, 200}, {300, 4}, {0, 7}, {7, 0}};
     const sluice_shape shapes[] = {small, worded};
     const size_t recompute = (size_t)_i / 2;
-    scene made = make_scene(&shapes[_i % 2], TEST_STATES);
+    OWNED(scene) made = make_scene(&shapes[_i % 2], TEST_STATES);
     const sluice_tape_options options = {.struct_size = sizeof options, .recompute = recompute};
     for (unsigned ragged = 0; ragged < 2; ragged++)
         for (size_t j = 0; j < sizeof sizes / sizeof sizes[0]; j++) {
             const unsigned what = ragged ? TEST_RAGGED | TEST_STATES : TEST_STATES;
-            test_batch batch = test_batch_random(&made.shape, sizes[j][0], sizes[j][1], what, &made.random);
-            test_gradient gradient = test_gradient_random(&made.shape, &batch.batch, &made.random);
-            sluice_tape *tape = test_tape_create(&made.runner, recompute);
+            OWNED(test_batch) batch = test_batch_random(&made.shape, sizes[j][0], sizes[j][1], what, &made.random);
+            OWNED(test_gradient) gradient = test_gradient_random(&made.shape, &batch.batch, &made.random);
+            OWNED_HANDLE(sluice_tape) tape = test_tape_create(&made.runner, recompute);
             size_t need = 0;
-            sluice_error error = {0};
-            ck_assert_msg(sluice_tape_required_bytes(made.runner.engine, &options, sizes[j][0], sizes[j][1], batch.lengths, &need,
-                                                     &error) == SLUICE_STATUS_OK,
-                          "%s", error.message);
+            SUCCEEDS(sluice_tape_required_bytes, made.runner.engine, &options, sizes[j][0], sizes[j][1], batch.lengths, &need);
             for (unsigned time = 0; time < 3; time++) {
                 test_forward_taped(&made.runner, tape, &batch.batch);
                 ck_assert_uint_eq(sluice_tape_get_bytes(tape), need);
@@ -150,28 +125,21 @@ START_TEST(tape_bytes)
                 ck_assert_uint_eq(sluice_tape_get_bytes(tape), need);
                 test_batch_free(&fewer);
             }
-            sluice_tape_destroy(tape);
-            test_gradient_free(&gradient);
-            test_batch_free(&batch);
         }
-    free_scene(&made);
 }
-END_TEST
 
 /* Steps computed again are steps not kept: of a long batch a third of the bytes or less. */
-START_TEST(recomputing_saves_bytes)
+TEST(recomputing_saves_bytes)
 {
-    const sluice_shape shape = {TEST_SHAPE, .layers = 2, .directions = 1, .inputs = 32, .hidden = 64, .has_bias = 1};
-    scene made = make_scene(&shape, 0);
+    const sluice_shape shape = {TEST_LDIH(2, 1, 32, 64), .has_bias = 1};
+    OWNED(scene) made = make_scene(&shape, 0);
     const sluice_tape_options options = {.struct_size = sizeof options, .recompute = 32};
     size_t all = 0, some = 0;
     ck_assert_int_eq(sluice_tape_required_bytes(made.runner.engine, NULL, 64, 1000, NULL, &all, NULL), SLUICE_STATUS_OK);
     ck_assert_int_eq(sluice_tape_required_bytes(made.runner.engine, &options, 64, 1000, NULL, &some, NULL), SLUICE_STATUS_OK);
     printf("64 rows of 1000 steps, 2 layers of 64: %zu bytes, %zu with recompute 32\n", all, some);
     ck_assert_uint_le(some, all / 3);
-    free_scene(&made);
 }
-END_TEST
 
 /* ---- Backward ---- */
 
@@ -223,11 +191,10 @@ static const struct {
     {"dx: all rows in one place", &small, same_rows, "dx"},
     {"dx: all steps in one place", &small, same_steps, "dx"},
 };
-enum { SPOILINGS = sizeof spoilings / sizeof spoilings[0] };
 
-START_TEST(backward_refuses)
+TEST_EACH(backward_refuses, spoilings)
 {
-    scene made = make_scene(spoilings[_i].shape, TEST_STATES);
+    OWNED(scene) made = make_scene(spoilings[_i].shape, TEST_STATES);
     test_forward_taped(&made.runner, made.tape, &made.batch.batch);
     spoiled call = {.gradient = made.gradient.gradient, .tape = made.tape, .other = test_floats(1000)};
     for (size_t j = 0; j < sizeof call.others / sizeof call.others[0]; j++)
@@ -235,67 +202,55 @@ START_TEST(backward_refuses)
     call.given = &call.gradient;
     spoilings[_i].spoil(&call);
     sluice_error error = {0};
-    test_refused(sluice_backward(call.tape, call.given, &error), bad_argument, &error, spoilings[_i].what);
-    test_names(&error, spoilings[_i].word);
+    test_check_refused(spoilings[_i].what, sluice_backward(call.tape, call.given, &error), bad_argument, &error,
+                       spoilings[_i].word);
     ck_assert_int_eq(sluice_backward(call.tape, call.given, NULL), bad_argument);
     ck_assert_msg(test_gradient_untouched(&made.gradient), "%s: a gradient is written", spoilings[_i].what);
     ck_assert(test_prefilled(call.other, 1000));
     /* and the tape holds what it held */
     test_backward(&made.runner, made.tape, &made.gradient.gradient);
-    test_adjoint want = test_adjoint_run(&made.network.weights, &made.batch.batch, &made.gradient.gradient, NULL);
+    OWNED(test_adjoint) want = test_adjoint_run(&made.network.weights, &made.batch.batch, &made.gradient.gradient, NULL);
     test_gradient_within(&made.gradient, &want, spoilings[_i].what);
-    test_adjoint_free(&want);
     free(call.other);
-    free_scene(&made);
 }
-END_TEST
 
 static void refuse_empty(scene *made, const char *what)
 {
     sluice_error error = {0};
     test_gradient_prefill(&made->gradient);
-    test_refused(sluice_backward(made->tape, &made->gradient.gradient, &error), bad_argument, &error, what);
-    test_names(&error, "tape");
+    test_check_refused(what, sluice_backward(made->tape, &made->gradient.gradient, &error), bad_argument, &error, "tape");
     ck_assert_msg(test_gradient_untouched(&made->gradient), "%s: a gradient is written", what);
 }
 
 /* A tape is used up by one call, and holds nothing before the first batch or once the engine has another model. */
-START_TEST(tape_holds_no_batch)
+TEST(tape_holds_no_batch)
 {
-    scene made = make_scene(&small, TEST_STATES);
-    sluice_error error = {0};
+    OWNED(scene) made = make_scene(&small, TEST_STATES);
     refuse_empty(&made, "a new tape");
     test_forward_taped(&made.runner, made.tape, &made.batch.batch);
     test_backward(&made.runner, made.tape, &made.gradient.gradient);
     refuse_empty(&made, "a tape used up");
     test_forward_taped(&made.runner, made.tape, &made.batch.batch);
-    ck_assert_int_eq(sluice_engine_set_model(made.runner.engine, made.network.model, &error), SLUICE_STATUS_OK);
+    SUCCEEDS(sluice_engine_set_model, made.runner.engine, made.network.model);
     refuse_empty(&made, "a tape from before another model");
     test_forward_taped(&made.runner, made.tape, &made.batch.batch);
     test_backward(&made.runner, made.tape, &made.gradient.gradient);
-    free_scene(&made);
 }
-END_TEST
 
 /* A forward call that is refused writes nothing, on the tape neither. */
-START_TEST(tape_after_a_refusal)
+TEST(tape_after_a_refusal)
 {
-    scene made = make_scene(&small, TEST_RAGGED | TEST_STATES);
-    test_adjoint want = test_adjoint_run(&made.network.weights, &made.batch.batch, &made.gradient.gradient, NULL);
+    OWNED(scene) made = make_scene(&small, TEST_RAGGED | TEST_STATES);
+    OWNED(test_adjoint) want = test_adjoint_run(&made.network.weights, &made.batch.batch, &made.gradient.gradient, NULL);
     test_forward_taped(&made.runner, made.tape, &made.batch.batch);
     const int64_t lengths[ROWS] = {1, 2, 3, 4, 5, 6};
     sluice_batch bad = made.batch.batch;
     bad.tape = made.tape;
     bad.lengths = lengths;
-    sluice_error error = {0};
-    test_refused(sluice_forward(made.runner.engine, made.runner.workspace, &bad, &error), SLUICE_STATUS_BAD_DATA, &error,
-                 "a length");
+    REFUSED(SLUICE_STATUS_BAD_DATA, "length", sluice_forward, made.runner.engine, made.runner.workspace, &bad);
     test_backward(&made.runner, made.tape, &made.gradient.gradient);
     test_gradient_within(&made.gradient, &want, "after a refusal");
-    test_adjoint_free(&want);
-    free_scene(&made);
 }
-END_TEST
 
 /* ---- Forward ---- */
 
@@ -332,36 +287,30 @@ static const struct {
     {"infinite dropout", &small, dropout_of_more, "dropout"},
     {"a NaN for dropout", &small, nan_dropout, "dropout"},
 };
-enum { BAD_BATCHES = sizeof bad_batches / sizeof bad_batches[0] };
 
-START_TEST(forward_refuses)
+TEST_EACH(forward_refuses, bad_batches)
 {
-    scene made = make_scene(bad_batches[_i].shape, TEST_STATES);
-    test_runner other = engine_with(&made, 1, SLUICE_GEMM_FUSED);
+    OWNED(scene) made = make_scene(bad_batches[_i].shape, TEST_STATES);
+    OWNED(test_runner) other = engine_with(&made, 1, SLUICE_GEMM_FUSED);
     bad_batch call = {.batch = made.batch.batch, .tape = made.tape, .other_tape = test_tape_create(&other, 0)};
     test_prefill(some_logits, sizeof some_logits / sizeof some_logits[0]);
     bad_batches[_i].spoil(&call);
     sluice_error error = {0};
-    test_refused(sluice_forward(made.runner.engine, made.runner.workspace, &call.batch, &error), bad_argument, &error,
-                 bad_batches[_i].what);
-    test_names(&error, bad_batches[_i].word);
+    test_check_refused(bad_batches[_i].what, sluice_forward(made.runner.engine, made.runner.workspace, &call.batch, &error),
+                       bad_argument, &error, bad_batches[_i].word);
     ck_assert_msg(test_batch_untouched(&made.batch), "%s: an output is written", bad_batches[_i].what);
     ck_assert(test_prefilled(some_logits, sizeof some_logits / sizeof some_logits[0]));
     refuse_empty(&made, bad_batches[_i].what);
     sluice_tape_destroy(call.other_tape);
-    test_runner_free(&other);
-    free_scene(&made);
 }
-END_TEST
 
 /* step_logits at a step are the head of y there, by the numeric contract of the logits; with y, without it, with a tape or not. */
-START_TEST(head_of_every_step)
+TEST_LOOP(head_of_every_step, 0, 4)
 {
-    const sluice_shape shape = {
-        TEST_SHAPE, .layers = 1 + (size_t)_i / 2, .directions = 1 + (size_t)_i % 2, .inputs = 3, .hidden = 19, .classes = 21};
+    const sluice_shape shape = {TEST_LDIH(1 + (size_t)_i / 2, 1 + (size_t)_i % 2, 3, 19), .classes = 21};
     const size_t width = shape.directions * shape.hidden;
-    scene made = make_scene(&shape, TEST_RAGGED | TEST_STATES | TEST_EACH_STEP);
-    float *want = calloc(made.batch.step_logits_count, sizeof *want);
+    OWNED(scene) made = make_scene(&shape, TEST_RAGGED | TEST_STATES | TEST_EACH_STEP);
+    FREED float *want = calloc(made.batch.step_logits_count, sizeof *want);
     test_forward(&made.runner, &made.batch.batch);
     for (size_t n = 0; n < ROWS; n++)
         for (size_t t = 0; t < (size_t)made.batch.lengths[n]; t++)
@@ -377,21 +326,16 @@ START_TEST(head_of_every_step)
         test_forward_taped(&made.runner, made.tape, &some);
         test_same_bits(made.batch.step_logits, want, made.batch.step_logits_count, with_y ? "with y and a tape" : "with a tape");
     }
-    free(want);
-    free_scene(&made);
 }
-END_TEST
 
 /* ---- Another model ---- */
 
-START_TEST(set_model_arguments)
+TEST(set_model_arguments)
 {
-    scene made = make_scene(&small, 0);
+    OWNED(scene) made = make_scene(&small, 0);
     sluice_error error = {0};
-    test_refused(sluice_engine_set_model(NULL, made.network.model, &error), bad_argument, &error, "NULL engine");
-    test_names(&error, "engine");
-    test_refused(sluice_engine_set_model(made.runner.engine, NULL, &error), bad_argument, &error, "NULL model");
-    test_names(&error, "model");
+    REFUSED(bad_argument, "engine", sluice_engine_set_model, NULL, made.network.model);
+    REFUSED(bad_argument, "model", sluice_engine_set_model, made.runner.engine, NULL);
     static const char *const names[] = {"layers", "directions", "inputs", "hidden", "vocabulary", "classes", "has_bias"};
     for (size_t j = 0; j < 7; j++) {
         sluice_shape shape = small;
@@ -400,47 +344,37 @@ START_TEST(set_model_arguments)
             ++*sizes[j];
         else
             shape.has_bias = 0;
-        test_network other = test_network_random(&shape, 1.0f, &made.random);
+        OWNED(test_network) other = test_network_random(&shape, 1.0f, &made.random);
         test_refused(sluice_engine_set_model(made.runner.engine, other.model, &error), bad_argument, &error, names[j]);
-        test_network_free(&other);
     }
     test_batch_prefill(&made.batch);
     test_there_and_back(&made.runner, 0, &made.batch.batch, &made.gradient.gradient); /* and the engine is as it was */
-    test_adjoint want = test_adjoint_run(&made.network.weights, &made.batch.batch, &made.gradient.gradient, NULL);
+    OWNED(test_adjoint) want = test_adjoint_run(&made.network.weights, &made.batch.batch, &made.gradient.gradient, NULL);
     test_gradient_within(&made.gradient, &want, "after refusals");
-    test_adjoint_free(&want);
-    free_scene(&made);
 }
-END_TEST
 
 /* An engine that is given another model has the bits, there and back, of a new one of that model. */
-START_TEST(set_model)
+TEST_LOOP(set_model, 0, 9)
 {
-    const sluice_shape shape = {TEST_SHAPE,
-                                .layers = 1 + (size_t)_i % 2,
-                                .directions = 1 + (size_t)_i / 2 % 2,
-                                .inputs = 6,
-                                .hidden = 21,
+    const sluice_shape shape = {TEST_LDIH(1 + (size_t)_i % 2, 1 + (size_t)_i / 2 % 2, 6, 21),
                                 .vocabulary = _i / 4 == 1   ? 17
                                               : _i / 4 == 2 ? 200000
                                                             : 0,
-                                .classes = 5,
-                                .has_bias = _i % 3 > 0};
-    scene made = make_scene(&shape, TEST_RAGGED | TEST_STATES);
-    test_network other = test_network_random(&shape, 1.0f, &made.random);
-    sluice_isa isas[TEST_MOST_ISAS];
-    const size_t count = test_isas(isas);
-    for (size_t j = 0; j < 2 * count; j++) {
-        sluice_engine_options options = test_options(isas[j / 2], 2, SLUICE_SCHEDULE_AUTO);
+                                .classes = 5, .has_bias = _i % 3 > 0};
+    OWNED(scene) made = make_scene(&shape, TEST_RAGGED | TEST_STATES);
+    OWNED(test_network) other = test_network_random(&shape, 1.0f, &made.random);
+    const test_isa_list isas = test_isas();
+    for (size_t j = 0; j < 2 * isas.count; j++) {
+        sluice_engine_options options = test_options(isas.isa[j / 2], 2, SLUICE_SCHEDULE_AUTO);
         options.training = j % 2;
-        test_runner set = test_runner_of(made.network.model, &options), new = test_runner_of(other.model, &options);
-        test_batch want = test_batch_pick(&shape, &made.batch, 0, ROWS);
-        test_gradient want_back = test_gradient_random(&shape, &want.batch, &made.random);
+        OWNED(test_runner) set = test_runner_of(made.network.model, &options);
+        OWNED(test_runner) new = test_runner_of(other.model, &options);
+        OWNED(test_batch) want = test_batch_pick(&shape, &made.batch, 0, ROWS);
+        OWNED(test_gradient) want_back = test_gradient_random(&shape, &want.batch, &made.random);
         for (size_t r = 0; r < TEST_RESULTS; r++)
             memcpy(want_back.in[r], made.gradient.in[r], want_back.in_count[r] * sizeof(float));
-        sluice_error error = {0};
         test_forward(&set, &made.batch.batch);
-        ck_assert_msg(sluice_engine_set_model(set.engine, other.model, &error) == SLUICE_STATUS_OK, "%s", error.message);
+        SUCCEEDS(sluice_engine_set_model, set.engine, other.model);
         test_batch_prefill(&made.batch);
         test_gradient_prefill(&made.gradient);
         test_forward(&set, &made.batch.batch);
@@ -451,23 +385,16 @@ START_TEST(set_model)
             test_there_and_back(&new, 0, &want.batch, &want_back.gradient);
             test_same_gradients(&made.gradient, &want_back, set.name);
         }
-        test_gradient_free(&want_back);
-        test_batch_free(&want);
-        test_runner_free(&set);
-        test_runner_free(&new);
     }
-    test_network_free(&other);
-    free_scene(&made);
 }
-END_TEST
 
 /* What training asks of an engine changes no bit of inference, and is paid in memory alone. */
-START_TEST(training_engine)
+TEST_LOOP(training_engine, 0, 2)
 {
     const sluice_shape shapes[] = {small, worded};
-    scene made = make_scene(&shapes[_i], TEST_RAGGED | TEST_STATES);
-    test_runner plain = engine_with(&made, 0, SLUICE_GEMM_FUSED);
-    test_batch other = test_batch_pick(&made.shape, &made.batch, 0, ROWS);
+    OWNED(scene) made = make_scene(&shapes[_i], TEST_RAGGED | TEST_STATES);
+    OWNED(test_runner) plain = engine_with(&made, 0, SLUICE_GEMM_FUSED);
+    OWNED(test_batch) other = test_batch_pick(&made.shape, &made.batch, 0, ROWS);
     test_forward(&plain, &other.batch);
     test_forward(&made.runner, &made.batch.batch);
     test_same_outputs(&made.batch, &other, "training");
@@ -475,29 +402,4 @@ START_TEST(training_engine)
     ck_assert_int_eq(sluice_engine_get_info(made.runner.engine, &with), SLUICE_STATUS_OK);
     ck_assert_int_eq(sluice_engine_get_info(plain.engine, &without), SLUICE_STATUS_OK);
     ck_assert_uint_gt(with.packed_bytes, without.packed_bytes);
-    test_batch_free(&other);
-    test_runner_free(&plain);
-    free_scene(&made);
-}
-END_TEST
-
-int main(void)
-{
-    test_begin();
-    Suite *suite = suite_create("backward_api");
-    TCase *tcase = tcase_create("api");
-    tcase_add_test(tcase, tape_arguments);
-    tcase_add_test(tcase, tape_of_blis);
-    tcase_add_loop_test(tcase, tape_bytes, 0, 6);
-    tcase_add_test(tcase, recomputing_saves_bytes);
-    tcase_add_loop_test(tcase, backward_refuses, 0, SPOILINGS);
-    tcase_add_test(tcase, tape_holds_no_batch);
-    tcase_add_test(tcase, tape_after_a_refusal);
-    tcase_add_loop_test(tcase, forward_refuses, 0, BAD_BATCHES);
-    tcase_add_loop_test(tcase, head_of_every_step, 0, 4);
-    tcase_add_test(tcase, set_model_arguments);
-    tcase_add_loop_test(tcase, set_model, 0, 9);
-    tcase_add_loop_test(tcase, training_engine, 0, 2);
-    suite_add_tcase(suite, tcase);
-    return test_run(suite);
 }

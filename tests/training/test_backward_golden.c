@@ -14,7 +14,7 @@ typedef struct squares {
 static void measure(const golden_gradient *golden, const char *name, const char *isa, squares *all)
 {
     const test_gradient *got = &golden->gradient;
-    test_adjoint bounds = test_adjoint_run(&golden->base.network.weights, &golden->base.batch.batch, &got->gradient, NULL);
+    OWNED(test_adjoint) bounds = test_adjoint_run(&golden->base.network.weights, &golden->base.batch.batch, &got->gradient, NULL);
     double square = 0.0, share = 0.0;
     size_t count = 0;
     char place[128];
@@ -32,7 +32,6 @@ static void measure(const golden_gradient *golden, const char *name, const char 
            share);
     all->ours += square;
     all->torch += torch_rms * torch_rms * (double)count;
-    test_adjoint_free(&bounds);
 }
 
 /* All cases on one instruction set. */
@@ -40,14 +39,12 @@ static void run_all(sluice_isa isa)
 {
     squares all = {0.0, 0.0};
     for (size_t j = 0; j < GOLDEN_GRADIENTS; j++) {
-        golden_gradient golden = golden_gradient_load(golden_gradient_names[j]);
+        OWNED(golden_gradient) golden = golden_gradient_load(golden_gradient_names[j]);
         test_gradient_poison(&golden.gradient, golden.base.network.weights.shape, &golden.base.batch.batch);
         test_network_build(&golden.base.network);
-        test_runner runner = test_trainable(golden.base.network.model, isa, 2, SLUICE_SCHEDULE_AUTO);
+        OWNED(test_runner) runner = test_trainable(golden.base.network.model, isa, 2, SLUICE_SCHEDULE_AUTO);
         test_there_and_back(&runner, 0, &golden.base.batch.batch, &golden.gradient.gradient);
         measure(&golden, golden_gradient_names[j], sluice_isa_get_name(isa), &all);
-        test_runner_free(&runner);
-        golden_gradient_free(&golden);
     }
     printf("%-6s all together: %.2f of torch float32's root of the mean square\n", sluice_isa_get_name(isa),
            sqrt(all.ours / all.torch));
@@ -55,21 +52,9 @@ static void run_all(sluice_isa isa)
     ck_assert_double_le(all.ours, all.torch);
 }
 
-START_TEST(as_torch)
+TEST(as_torch)
 {
-    sluice_isa isas[TEST_MOST_ISAS];
-    const size_t count = test_isas(isas);
-    for (size_t j = 0; j < count; j++)
-        run_all(isas[j]);
-}
-END_TEST
-
-int main(void)
-{
-    test_begin();
-    Suite *suite = suite_create("backward_golden");
-    TCase *tcase = tcase_create("torch");
-    tcase_add_test(tcase, as_torch);
-    suite_add_tcase(suite, tcase);
-    return test_run(suite);
+    const test_isa_list isas = test_isas();
+    for (size_t j = 0; j < isas.count; j++)
+        run_all(isas.isa[j]);
 }

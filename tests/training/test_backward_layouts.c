@@ -46,15 +46,15 @@ static void run_layout(const test_taped *made, const test_runner *runner, unsign
 {
     const size_t rows = made->batch.batch.rows, steps = made->batch.batch.steps, inputs = made->shape.inputs;
     const size_t width = made->shape.directions * made->shape.hidden;
-    test_copy own = test_copy_make(made);
+    OWNED(test_copy) own = test_copy_make(made);
     sluice_batch batch = own.batch.batch;
     sluice_gradient gradient = own.gradient.gradient;
     const size_t x_room = strides(which & 3, rows, steps, inputs, &batch.x_row_stride, &batch.x_step_stride);
     const size_t y_room = strides(~which & 3, rows, steps, width, &batch.y_row_stride, &batch.y_step_stride);
     const size_t dy_room = strides((which + 1) & 3, rows, steps, width, &gradient.dy_row_stride, &gradient.dy_step_stride);
     const size_t dx_room = strides((which + 2) & 3, rows, steps, inputs, &gradient.dx_row_stride, &gradient.dx_step_stride);
-    float *x = test_floats(x_room), *y = test_floats(y_room), *dy = test_floats(dy_room), *dx = test_floats(dx_room);
-    size_t *x_offsets = calloc(rows, sizeof *x_offsets), *dx_offsets = calloc(rows, sizeof *dx_offsets);
+    FREED float *x = test_floats(x_room), *y = test_floats(y_room), *dy = test_floats(dy_room), *dx = test_floats(dx_room);
+    FREED size_t *x_offsets = calloc(rows, sizeof *x_offsets), *dx_offsets = calloc(rows, sizeof *dx_offsets);
     for (size_t n = 0; n < rows; n++) { /* rows is prime to 5 and 3 */
         x_offsets[n] = (n * 5 + 3) % rows * batch.x_row_stride;
         dx_offsets[n] = (n * 3 + 2) % rows * gradient.dx_row_stride;
@@ -76,13 +76,6 @@ static void run_layout(const test_taped *made, const test_runner *runner, unsign
     test_copy_check(made, &own, runner->name);
     ck_assert_msg(test_prefilled(y, y_room), "%s: y is written between its rows and steps", runner->name);
     ck_assert_msg(test_prefilled(dx, dx_room), "%s: dx is written between its rows and steps", runner->name);
-    free(x);
-    free(y);
-    free(dy);
-    free(dx);
-    free(x_offsets);
-    free(dx_offsets);
-    test_copy_free(&own);
 }
 
 static void run_layouts(const test_taped *made, const test_runner *runner)
@@ -91,22 +84,19 @@ static void run_layouts(const test_taped *made, const test_runner *runner)
         run_layout(made, runner, which);
 }
 
-START_TEST(layouts)
+TEST_LOOP(layouts, 0, 2)
 {
-    const sluice_shape shape = {TEST_SHAPE,   .layers = 1 + (size_t)_i, .directions = 2, .inputs = 5, .hidden = 9, .classes = 2,
-                                .has_bias = 1};
-    test_taped made = test_taped_make(shape, 14, 6, TEST_RAGGED, 0);
+    const sluice_shape shape = {TEST_LDIH(1 + (size_t)_i, 2, 5, 9), .classes = 2, .has_bias = 1};
+    OWNED(test_taped) made = test_taped_make(shape, 14, 6, TEST_RAGGED, 0);
     test_taped_visit(&made, 1, 2, run_layouts);
-    test_taped_free(&made);
 }
-END_TEST
 
 /* Rows of x and dx end to end, in another order than the batch's. */
 static void run_packed(const test_taped *made, const test_runner *runner)
 {
     const size_t rows = made->batch.batch.rows, steps = made->batch.batch.steps, inputs = made->shape.inputs;
-    test_copy own = test_copy_make(made);
-    float *x = test_floats(own.batch.x_count), *dx = test_floats(own.batch.x_count);
+    OWNED(test_copy) own = test_copy_make(made);
+    FREED float *x = test_floats(own.batch.x_count), *dx = test_floats(own.batch.x_count);
     size_t *offsets = calloc(rows, sizeof *offsets), at = 0;
     for (size_t j = 0; j < rows; j++) {
         const size_t n = (j * 5 + 3) % rows, count = (size_t)made->batch.lengths[n] * inputs;
@@ -124,26 +114,21 @@ static void run_packed(const test_taped *made, const test_runner *runner)
     zero_ends(made, own.gradient.out[TEST_X]);
     test_copy_check(made, &own, runner->name);
     ck_assert(test_prefilled(dx + at, own.batch.x_count - at));
-    free(x);
-    free(dx);
     free(offsets);
-    test_copy_free(&own);
 }
 
-START_TEST(rows_packed_end_to_end)
+TEST(rows_packed_end_to_end)
 {
-    const sluice_shape shape = {TEST_SHAPE, .layers = 1, .directions = 2, .inputs = 3, .hidden = 10, .has_bias = 1};
-    test_taped made = test_taped_make(shape, 14, 12, TEST_RAGGED, 0);
+    const sluice_shape shape = {TEST_LDIH(1, 2, 3, 10), .has_bias = 1};
+    OWNED(test_taped) made = test_taped_make(shape, 14, 12, TEST_RAGGED, 0);
     test_taped_visit(&made, 1, 2, run_packed);
-    test_taped_free(&made);
 }
-END_TEST
 
 /* What is not wanted leaves what is as it was, there and back. */
 static void run_some(const test_taped *made, const test_runner *runner)
 {
     for (unsigned left = 0; left < TEST_INPUTS + TEST_RESULTS; left++) {
-        test_copy own = test_copy_make(made);
+        OWNED(test_copy) own = test_copy_make(made);
         sluice_batch batch = own.batch.batch;
         sluice_gradient *gradient = &own.gradient.gradient;
         /* One output alone, and all but one; in turn with the gradients. */
@@ -167,32 +152,23 @@ static void run_some(const test_taped *made, const test_runner *runner)
             else
                 ck_assert_msg(test_prefilled(own.gradient.out[j], own.gradient.out_count[j]), "%s is written", test_input_names[j]);
         }
-        test_copy_free(&own);
     }
 }
 
-START_TEST(gradients_not_wanted)
+TEST_LOOP(gradients_not_wanted, 0, 2)
 {
-    const sluice_shape shape = {TEST_SHAPE,
-                                .layers = 1 + (size_t)_i,
-                                .directions = 1 + (size_t)_i,
-                                .inputs = 3,
-                                .hidden = 10,
-                                .vocabulary = _i ? 9 : 0,
-                                .classes = 4,
+    const sluice_shape shape = {TEST_LDIH(1 + (size_t)_i, 1 + (size_t)_i, 3, 10), .vocabulary = _i ? 9 : 0, .classes = 4,
                                 .has_bias = 1};
-    test_taped made = test_taped_make(shape, 7, 5, TEST_RAGGED, 0);
+    OWNED(test_taped) made = test_taped_make(shape, 7, 5, TEST_RAGGED, 0);
     test_taped_visit(&made, 1, 2, run_some);
-    test_taped_free(&made);
 }
-END_TEST
 
 /* Of the weights, only those of one layer and direction are wanted, as when the others are frozen. */
 static void run_one_cell(const test_taped *made, const test_runner *runner)
 {
     const size_t cells = made->shape.layers * made->shape.directions;
     for (size_t k = 0; k < cells; k++) {
-        test_copy own = test_copy_make(made);
+        OWNED(test_copy) own = test_copy_make(made);
         for (size_t j = 0; j < 3 * cells; j++)
             if (j % cells != k)
                 own.gradient.tables[j] = NULL;
@@ -208,25 +184,23 @@ static void run_one_cell(const test_taped *made, const test_runner *runner)
             ck_assert(test_prefilled(own.gradient.out[input], own.gradient.out_count[input]));
         }
         test_same_bits(own.gradient.out[TEST_X], made->want.out[TEST_X], made->want.out_count[TEST_X], runner->name);
-        test_copy_free(&own);
     }
 }
 
-START_TEST(frozen_layers)
+TEST(frozen_layers)
 {
-    const sluice_shape shape = {TEST_SHAPE, .layers = 2, .directions = 2, .inputs = 3, .hidden = 10, .has_bias = 1};
-    test_taped made = test_taped_make(shape, 7, 5, TEST_RAGGED, 0);
+    const sluice_shape shape = {TEST_LDIH(2, 2, 3, 10), .has_bias = 1};
+    OWNED(test_taped) made = test_taped_make(shape, 7, 5, TEST_RAGGED, 0);
     test_taped_visit(&made, 1, 2, run_one_cell);
-    test_taped_free(&made);
 }
-END_TEST
 
 /* Added to what the arrays hold, the gradient is rounded once. */
 static void run_accumulated(const test_taped *made, const test_runner *runner)
 {
     for (unsigned zeros = 0; zeros < 2; zeros++) {
         uint64_t random = test_seed();
-        test_copy own = test_copy_make(made), sum = test_copy_make(made);
+        OWNED(test_copy) own = test_copy_make(made);
+        OWNED(test_copy) sum = test_copy_make(made);
         for (size_t j = 0; j < TEST_INPUTS; j++)
             for (size_t m = 0; own.gradient.out[j] && m < own.gradient.out_count[j]; m++) {
                 const float held = zeros ? 0.0f : 20.0f * (test_uniform(&random) - 0.5f), add = made->want.out[j][m];
@@ -236,37 +210,13 @@ static void run_accumulated(const test_taped *made, const test_runner *runner)
         own.gradient.gradient.accumulate = 1;
         test_there_and_back(runner, zeros * 2, &own.batch.batch, &own.gradient.gradient);
         test_same_gradients(&own.gradient, &sum.gradient, runner->name);
-        test_copy_free(&own);
-        test_copy_free(&sum);
     }
 }
 
-START_TEST(accumulated)
+TEST_LOOP(accumulated, 0, 2)
 {
-    const sluice_shape shape = {TEST_SHAPE,
-                                .layers = 1 + (size_t)_i,
-                                .directions = 1 + (size_t)_i,
-                                .inputs = 6,
-                                .hidden = 13,
-                                .vocabulary = _i ? 9 : 0,
-                                .classes = 4,
+    const sluice_shape shape = {TEST_LDIH(1 + (size_t)_i, 1 + (size_t)_i, 6, 13), .vocabulary = _i ? 9 : 0, .classes = 4,
                                 .has_bias = 1};
-    test_taped made = test_taped_make(shape, 11, 7, TEST_RAGGED | TEST_STATES, 0);
+    OWNED(test_taped) made = test_taped_make(shape, 11, 7, TEST_RAGGED | TEST_STATES, 0);
     test_taped_visit(&made, 1, 2, run_accumulated);
-    test_taped_free(&made);
-}
-END_TEST
-
-int main(void)
-{
-    test_begin();
-    Suite *suite = suite_create("backward_layouts");
-    TCase *tcase = tcase_create("layouts");
-    tcase_add_loop_test(tcase, layouts, 0, 2);
-    tcase_add_test(tcase, rows_packed_end_to_end);
-    tcase_add_loop_test(tcase, gradients_not_wanted, 0, 2);
-    tcase_add_test(tcase, frozen_layers);
-    tcase_add_loop_test(tcase, accumulated, 0, 2);
-    suite_add_tcase(suite, tcase);
-    return test_run(suite);
 }

@@ -25,7 +25,7 @@ static scene make_scene(sluice_shape shape, size_t rows, size_t steps, unsigned 
     return made;
 }
 
-static void free_scene(scene *made)
+static void scene_free(scene *made)
 {
     test_gradient_free(&made->gradient);
     test_batch_free(&made->batch);
@@ -35,12 +35,10 @@ static void free_scene(scene *made)
 /* Call visit for a runner of every instruction set. */
 static void with_runners(scene *made, void (*visit)(scene *, const test_runner *))
 {
-    sluice_isa isas[TEST_MOST_ISAS];
-    const size_t count = test_isas(isas);
-    for (size_t j = 0; j < count; j++) {
-        test_runner runner = test_trainable(made->network.model, isas[j], 2, SLUICE_SCHEDULE_AUTO);
+    const test_isa_list isas = test_isas();
+    for (size_t j = 0; j < isas.count; j++) {
+        OWNED(test_runner) runner = test_trainable(made->network.model, isas.isa[j], 2, SLUICE_SCHEDULE_AUTO);
         visit(made, &runner);
-        test_runner_free(&runner);
     }
 }
 
@@ -79,16 +77,12 @@ static void run_nothing(scene *made, const test_runner *runner)
     }
 }
 
-START_TEST(nothing_comes_in)
+TEST_LOOP(nothing_comes_in, 0, 4)
 {
-    const sluice_shape shape = {TEST_SHAPE,   .layers = 2,  .directions = 1 + (size_t)_i % 2,
-                                .inputs = 5,  .hidden = 18, .vocabulary = _i / 2 ? 7 : 0,
-                                .classes = 3, .has_bias = 1};
-    scene made = make_scene(shape, 9, 6, TEST_RAGGED | TEST_STATES);
+    const sluice_shape shape = {TEST_LDIH(2, 1 + (size_t)_i % 2, 5, 18), .vocabulary = _i / 2 ? 7 : 0, .classes = 3, .has_bias = 1};
+    OWNED(scene) made = make_scene(shape, 9, 6, TEST_RAGGED | TEST_STATES);
     with_runners(&made, run_nothing);
-    free_scene(&made);
 }
-END_TEST
 
 /* ---- What nothing contributes to ---- */
 
@@ -121,16 +115,12 @@ static void run_unmet(scene *made, const test_runner *runner)
     ck_assert(made->gradient.out[TEST_HEAD_BIAS][0] != 0.0f);
 }
 
-START_TEST(tokens_and_classes_that_do_not_occur)
+TEST_LOOP(tokens_and_classes_that_do_not_occur, 0, 2)
 {
-    const sluice_shape shape = {TEST_SHAPE,   .layers = 1,  .directions = 1 + (size_t)_i,
-                                .inputs = 6,  .hidden = 17, .vocabulary = 40,
-                                .classes = 3, .has_bias = 1};
-    scene made = make_scene(shape, 8, 7, TEST_RAGGED);
+    const sluice_shape shape = {TEST_LDIH(1, 1 + (size_t)_i, 6, 17), .vocabulary = 40, .classes = 3, .has_bias = 1};
+    OWNED(scene) made = make_scene(shape, 8, 7, TEST_RAGGED);
     with_runners(&made, run_unmet);
-    free_scene(&made);
 }
-END_TEST
 
 /* A loss that sees one row alone leaves every other row's dx, dh0 and dc0 at zero; and dx is zero past a row's end. */
 static void run_one_row(scene *made, const test_runner *runner)
@@ -157,21 +147,19 @@ static void run_one_row(scene *made, const test_runner *runner)
     ck_assert(made->gradient.out[TEST_X][only * steps * inputs] != 0.0f);
 }
 
-START_TEST(rows_without_loss)
+TEST_LOOP(rows_without_loss, 0, 2)
 {
-    const sluice_shape shape = {TEST_SHAPE, .layers = 2, .directions = 1 + (size_t)_i, .inputs = 5, .hidden = 19, .has_bias = 1};
-    scene made = make_scene(shape, 9, 8, TEST_RAGGED | TEST_STATES);
+    const sluice_shape shape = {TEST_LDIH(2, 1 + (size_t)_i, 5, 19), .has_bias = 1};
+    OWNED(scene) made = make_scene(shape, 9, 8, TEST_RAGGED | TEST_STATES);
     with_runners(&made, run_one_row);
-    free_scene(&made);
 }
-END_TEST
 
 /* ---- Nothing to go through ---- */
 
 /* Without steps, dh0 and dc0 are what comes in for hn and cn, the head's share of it included, and the LSTM's weights have none. */
 static void run_no_steps(scene *made, const test_runner *runner)
 {
-    test_adjoint want = test_adjoint_run(&made->network.weights, &made->batch.batch, &made->gradient.gradient, NULL);
+    OWNED(test_adjoint) want = test_adjoint_run(&made->network.weights, &made->batch.batch, &made->gradient.gradient, NULL);
     for (size_t recompute = 0; recompute < 3; recompute += 2) {
         test_gradient_prefill(&made->gradient);
         test_there_and_back(runner, recompute, &made->batch.batch, &made->gradient.gradient);
@@ -181,22 +169,18 @@ static void run_no_steps(scene *made, const test_runner *runner)
                 check_zero(made->gradient.out[j], made->gradient.out_count[j], test_input_names[j]);
         test_same_bits(made->gradient.out[TEST_C0], made->gradient.in[TEST_CN], made->gradient.in_count[TEST_CN], "dc0");
     }
-    test_adjoint_free(&want);
 }
 
-START_TEST(no_steps)
+TEST_LOOP(no_steps, 0, 8)
 {
-    const sluice_shape shape = {TEST_SHAPE,   .layers = 2,  .directions = 1 + (size_t)_i % 2,
-                                .inputs = 3,  .hidden = 10, .vocabulary = _i / 2 % 2 ? 5 : 0,
-                                .classes = 4, .has_bias = 1};
-    scene made = make_scene(shape, 6, _i / 4 ? 5 : 0, TEST_RAGGED | TEST_STATES);
+    const sluice_shape shape = {TEST_LDIH(2, 1 + (size_t)_i % 2, 3, 10), .vocabulary = _i / 2 % 2 ? 5 : 0, .classes = 4,
+                                .has_bias = 1};
+    OWNED(scene) made = make_scene(shape, 6, _i / 4 ? 5 : 0, TEST_RAGGED | TEST_STATES);
     for (size_t n = 0; n < 6; n++)
         made.batch.lengths[n] = 0;
     test_gradient_poison(&made.gradient, &shape, &made.batch.batch);
     with_runners(&made, run_no_steps);
-    free_scene(&made);
 }
-END_TEST
 
 /* No rows: the weights' gradients are zero, overwritten or added to. */
 static void run_no_rows(scene *made, const test_runner *runner)
@@ -215,14 +199,12 @@ static void run_no_rows(scene *made, const test_runner *runner)
             ck_assert(made->gradient.out[j][m] == 3.0f);
 }
 
-START_TEST(no_rows)
+TEST(no_rows)
 {
-    const sluice_shape shape = {TEST_SHAPE, .layers = 1, .directions = 2, .inputs = 3, .hidden = 10, .classes = 4, .has_bias = 1};
-    scene made = make_scene(shape, 0, 5, TEST_RAGGED | TEST_STATES);
+    const sluice_shape shape = {TEST_LDIH(1, 2, 3, 10), .classes = 4, .has_bias = 1};
+    OWNED(scene) made = make_scene(shape, 0, 5, TEST_RAGGED | TEST_STATES);
     with_runners(&made, run_no_rows);
-    free_scene(&made);
 }
-END_TEST
 
 /* ---- Neighbours ---- */
 
@@ -243,9 +225,9 @@ static void run_neighbours(scene *made, const test_runner *runner)
 {
     const size_t rows = made->batch.batch.rows, keep = 4;
     for (unsigned poisoned = 0; poisoned < 2; poisoned++) {
-        test_batch batch = test_batch_pick(&made->shape, &made->batch, 0, rows);
-        test_batch other = test_batch_random(&made->shape, rows, made->batch.batch.steps, TEST_STATES, &made->random);
-        test_gradient gradient = test_gradient_random(&made->shape, &batch.batch, &made->random);
+        OWNED(test_batch) batch = test_batch_pick(&made->shape, &made->batch, 0, rows);
+        OWNED(test_batch) other = test_batch_random(&made->shape, rows, made->batch.batch.steps, TEST_STATES, &made->random);
+        OWNED(test_gradient) gradient = test_gradient_random(&made->shape, &batch.batch, &made->random);
         test_gradient_prefill(&made->gradient);
         test_there_and_back(runner, 0, &made->batch.batch, &made->gradient.gradient);
         const struct {
@@ -272,29 +254,22 @@ static void run_neighbours(scene *made, const test_runner *runner)
                     arrays[j].to[m] = arrays[j].others ? arrays[j].others[m] : NAN;
         test_there_and_back(runner, 0, &batch.batch, &gradient.gradient);
         check_row(made, &gradient, &made->gradient, keep, runner->name);
-        test_batch_free(&batch);
-        test_batch_free(&other);
-        test_gradient_free(&gradient);
     }
 }
 
-START_TEST(neighbours)
+TEST_LOOP(neighbours, 0, 4)
 {
-    const sluice_shape shape = {
-        TEST_SHAPE,   .layers = 1 + (size_t)_i / 2, .directions = 1 + (size_t)_i % 2, .inputs = 5, .hidden = 19, .classes = 3,
-        .has_bias = 1};
-    scene made = make_scene(shape, 11, 6, TEST_RAGGED | TEST_STATES);
+    const sluice_shape shape = {TEST_LDIH(1 + (size_t)_i / 2, 1 + (size_t)_i % 2, 5, 19), .classes = 3, .has_bias = 1};
+    OWNED(scene) made = make_scene(shape, 11, 6, TEST_RAGGED | TEST_STATES);
     made.batch.lengths[4] = 5;
     with_runners(&made, run_neighbours);
-    free_scene(&made);
 }
-END_TEST
 
 /* A NaN in one row's x makes NaN of that row's gradients and of the LSTM's weights', and leaves the other rows' as they were. */
 static void run_poisoned(scene *made, const test_runner *runner)
 {
     const size_t n = 3, rows = made->batch.batch.rows, steps = made->batch.batch.steps, inputs = made->shape.inputs;
-    test_gradient clean = test_gradient_random(&made->shape, &made->batch.batch, &made->random);
+    OWNED(test_gradient) clean = test_gradient_random(&made->shape, &made->batch.batch, &made->random);
     for (size_t j = 0; j < TEST_RESULTS; j++)
         if (clean.in[j])
             memcpy(clean.in[j], made->gradient.in[j], clean.in_count[j] * sizeof(float));
@@ -312,18 +287,15 @@ static void run_poisoned(scene *made, const test_runner *runner)
     for (size_t j = TEST_WEIGHT_IH; j <= TEST_BIAS; j++)
         for (size_t m = 0; m < made->gradient.out_count[j]; m++)
             ck_assert_msg(isnan(made->gradient.out[j][m]), "gradient of %s is not NaN at %zu", test_input_names[j], m);
-    test_gradient_free(&clean);
 }
 
-START_TEST(poisoned_row)
+TEST_LOOP(poisoned_row, 0, 2)
 {
-    const sluice_shape shape = {TEST_SHAPE, .layers = 2, .directions = 1 + (size_t)_i, .inputs = 5, .hidden = 19, .has_bias = 1};
-    scene made = make_scene(shape, 8, 6, TEST_RAGGED | TEST_STATES);
+    const sluice_shape shape = {TEST_LDIH(2, 1 + (size_t)_i, 5, 19), .has_bias = 1};
+    OWNED(scene) made = make_scene(shape, 8, 6, TEST_RAGGED | TEST_STATES);
     made.batch.lengths[3] = 5;
     with_runners(&made, run_poisoned);
-    free_scene(&made);
 }
-END_TEST
 
 /* ---- Bounds of the arrays ---- */
 
@@ -371,15 +343,7 @@ static void run_guarded_side(const scene *made, const test_runner *runner, test_
                            .head_bias = got.out[TEST_HEAD_BIAS]};
     test_there_and_back(runner, side == TEST_SIDE_END ? 0 : 2, &batch, g);
     test_same_gradients(&got, &made->gradient, runner->name);
-    test_guard_free((void *)batch.lengths, batch.rows * sizeof *batch.lengths);
-    test_guard_free((void *)batch.x, open->x_count * sizeof *open->x);
-    test_guard_free((void *)batch.tokens, open->x_count * sizeof *open->tokens);
-    test_guard_free((void *)batch.h0, open->state_count * sizeof *open->h0);
-    test_guard_free((void *)batch.c0, open->state_count * sizeof *open->c0);
-    for (size_t j = 0; j < TEST_RESULTS; j++)
-        test_guard_free(got.in[j], got.in_count[j] * sizeof(float));
-    for (size_t j = 0; j < TEST_INPUTS; j++)
-        test_guard_free(got.out[j], got.out_count[j] * sizeof(float));
+    test_guard_free_all();
     free(tables);
 }
 
@@ -387,52 +351,27 @@ static void run_guarded(scene *made, const test_runner *runner)
 {
     test_gradient_prefill(&made->gradient);
     uint64_t unused = 0;
-    test_gradient room = test_gradient_random(&made->shape, &made->batch.batch, &unused);
+    OWNED(test_gradient) room = test_gradient_random(&made->shape, &made->batch.batch, &unused);
     for (size_t j = 0; j < TEST_RESULTS; j++)
         if (room.in[j])
             memcpy(room.in[j], made->gradient.in[j], room.in_count[j] * sizeof(float));
     test_there_and_back(runner, 0, &made->batch.batch, &made->gradient.gradient);
     run_guarded_side(made, runner, &room, TEST_SIDE_END);
     run_guarded_side(made, runner, &room, TEST_SIDE_BEGIN);
-    test_gradient_free(&room);
 }
 
 /* Odd and even sizes round every vector and tile width. */
 static const size_t widths[] = {1, 2, 3, 5, 7, 8, 9, 15, 16, 17, 31, 33};
 enum { WIDTHS = sizeof widths / sizeof widths[0] };
 
-START_TEST(guarded_arrays)
+TEST(guarded_arrays)
 {
     for (size_t j = 0; j < WIDTHS; j++)
         for (size_t k = 0; k < WIDTHS; k += test_by_depth(5, 1, 1)) {
-            const sluice_shape shape = {TEST_SHAPE,
-                                        .layers = 1 + (j + k) % 2,
-                                        .directions = 1 + j % 2,
-                                        .inputs = widths[k],
-                                        .hidden = widths[j],
-                                        .vocabulary = k % 3 == 2 ? widths[j] : 0,
-                                        .classes = k % 2 ? widths[(j + k) % WIDTHS] : 0,
+            const sluice_shape shape = {TEST_LDIH(1 + (j + k) % 2, 1 + j % 2, widths[k], widths[j]),
+                                        .vocabulary = k % 3 == 2 ? widths[j] : 0, .classes = k % 2 ? widths[(j + k) % WIDTHS] : 0,
                                         .has_bias = k % 4 != 3};
-            scene made = make_scene(shape, 1 + (j + k) % 8, 3, (unsigned)k % 4);
+            OWNED(scene) made = make_scene(shape, 1 + (j + k) % 8, 3, (unsigned)k % 4);
             with_runners(&made, run_guarded);
-            free_scene(&made);
         }
-}
-END_TEST
-
-int main(void)
-{
-    test_begin();
-    Suite *suite = suite_create("backward_rows");
-    TCase *tcase = tcase_create("rows");
-    tcase_add_loop_test(tcase, nothing_comes_in, 0, 4);
-    tcase_add_loop_test(tcase, tokens_and_classes_that_do_not_occur, 0, 2);
-    tcase_add_loop_test(tcase, rows_without_loss, 0, 2);
-    tcase_add_loop_test(tcase, no_steps, 0, 8);
-    tcase_add_test(tcase, no_rows);
-    tcase_add_loop_test(tcase, neighbours, 0, 4);
-    tcase_add_loop_test(tcase, poisoned_row, 0, 2);
-    tcase_add_test(tcase, guarded_arrays);
-    suite_add_tcase(suite, tcase);
-    return test_run(suite);
 }

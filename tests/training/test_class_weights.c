@@ -15,8 +15,7 @@
 /* The loss has to be had. */
 static double get(sluice_loss *loss)
 {
-    sluice_error error = {0};
-    ck_assert_msg(sluice_loss_compute(loss, &error) == SLUICE_STATUS_OK, "%s", error.message);
+    SUCCEEDS(sluice_loss_compute, loss);
     return loss->loss;
 }
 
@@ -33,7 +32,7 @@ static void check_gradient(const sluice_loss *loss, const double *want)
     }
 }
 
-START_TEST(as_torch)
+TEST_EACH(as_torch, training_weighted_losses)
 {
     float gradient[28];
     test_prefill(gradient, 28);
@@ -52,7 +51,6 @@ START_TEST(as_torch)
     const size_t used = loss.rows * loss.width;
     ck_assert(test_prefilled(gradient + used, 28 - used));
 }
-END_TEST
 
 /* A random weighted loss over rows of steps, with arrays of its own: scene_free. */
 typedef struct scene {
@@ -143,12 +141,12 @@ static double get_oracle(const scene *of, double *weight, double *gradient)
     return loss / *weight;
 }
 
-START_TEST(as_oracle)
+TEST_LOOP(as_oracle, 0, 2)
 {
     static const size_t widths[] = {2, 3, 5, 31, 32, 33, 100};
     uint64_t random = test_seed() + (uint64_t)_i;
     for (size_t w = 0; w < sizeof widths / sizeof widths[0]; w++) {
-        scene made = scene_make(7, 1 + w, widths[w], _i ? 0.3f : 0, &random);
+        OWNED(scene) made = scene_make(7, 1 + w, widths[w], _i ? 0.3f : 0, &random);
         double *gradient = calloc(made.elements, sizeof *gradient), weight;
         ck_assert_ptr_nonnull(gradient);
         const double want = get_oracle(&made, &weight, gradient), got = get(&made.loss);
@@ -156,17 +154,15 @@ START_TEST(as_oracle)
         ck_assert_msg(fabs(made.loss.weight - weight) <= 1e-14 * weight, "weight %.17g, not %.17g", made.loss.weight, weight);
         check_gradient(&made.loss, gradient);
         free(gradient);
-        scene_free(&made);
     }
 }
-END_TEST
 
 /* Equal weights that round nothing are none, to the bit, but that `weight` reports their sum. */
-START_TEST(equal_weights)
+TEST(equal_weights)
 {
     uint64_t random = test_seed();
-    scene made = scene_make(9, 4, 10, 0, &random);
-    float *gradient = test_floats(made.elements);
+    OWNED(scene) made = scene_make(9, 4, 10, 0, &random);
+    FREED float *gradient = test_floats(made.elements);
     sluice_loss plain = made.loss;
     plain.class_weights = NULL;
     plain.gradient = gradient;
@@ -180,16 +176,13 @@ START_TEST(equal_weights)
         ck_assert(made.loss.weight == (double)weight * plain.weight);
         test_same_bits(made.gradient, gradient, made.elements, "equal weights");
     }
-    free(gradient);
-    scene_free(&made);
 }
-END_TEST
 
 /* A target of a class of weight 0 counts and may be right, and has no part in the loss; where there are no others, the loss is 0. */
-START_TEST(weights_of_zero)
+TEST_LOOP(weights_of_zero, 0, 2)
 {
     uint64_t random = test_seed() + (uint64_t)_i;
-    scene made = scene_make(6, 3, 4, _i ? 0.25f : 0, &random);
+    OWNED(scene) made = scene_make(6, 3, 4, _i ? 0.25f : 0, &random);
     const float zeros[72] = {0};
     sluice_loss plain = made.loss;
     plain.class_weights = NULL;
@@ -204,14 +197,12 @@ START_TEST(weights_of_zero)
     ck_assert(get(&made.loss) == 0 && made.loss.weight == 0);
     ck_assert(made.loss.counted == plain.counted && made.loss.right == plain.right);
     test_same_bits(made.gradient, zeros, 72, "nothing weighs");
-    scene_free(&made);
 }
-END_TEST
 
-START_TEST(threads)
+TEST_LOOP(threads, 0, 2)
 {
     uint64_t random = test_seed() + (uint64_t)_i;
-    scene made = scene_make(97, _i ? 37 : 1, _i ? 21 : 333, 0.1f, &random);
+    OWNED(scene) made = scene_make(97, _i ? 37 : 1, _i ? 21 : 333, 0.1f, &random);
     get(&made.loss);
     const sluice_loss one = made.loss;
     for (unsigned count = 2; count <= 8; count++) {
@@ -223,11 +214,9 @@ START_TEST(threads)
         test_same_bits(made.loss.gradient, made.gradient, made.elements, "threads");
         free(made.loss.gradient);
     }
-    scene_free(&made);
 }
-END_TEST
 
-START_TEST(refused)
+TEST(refused)
 {
     static const struct {
         float weights[3];
@@ -239,19 +228,15 @@ START_TEST(refused)
     const float outputs[3] = {0}, good[3] = {1, 1, 1};
     const int32_t label = 1;
     sluice_loss loss = {.struct_size = sizeof loss, .rows = 1, .steps = 1, .width = 3, .outputs = outputs, .labels = &label};
-    sluice_error error = {0};
     for (size_t k = 0; k < sizeof cases / sizeof cases[0]; k++) {
         loss.class_weights = cases[k].weights;
-        ck_assert_int_eq(sluice_loss_compute(&loss, &error), SLUICE_STATUS_BAD_ARGUMENT);
-        test_check_message("a weight", &error, SLUICE_STATUS_BAD_ARGUMENT, cases[k].part);
+        REFUSED(SLUICE_STATUS_BAD_ARGUMENT, cases[k].part, sluice_loss_compute, &loss);
     }
     loss.class_weights = good;
     loss.kind = SLUICE_LOSS_SQUARED_ERROR;
     loss.values = outputs;
-    ck_assert_int_eq(sluice_loss_compute(&loss, &error), SLUICE_STATUS_BAD_ARGUMENT);
-    test_check_message("squared error", &error, SLUICE_STATUS_BAD_ARGUMENT, "cross-entropy");
+    REFUSED(SLUICE_STATUS_BAD_ARGUMENT, "cross-entropy", sluice_loss_compute, &loss);
 }
-END_TEST
 
 /* ---- The trainer ------------------------------------------------------------------------------------------------------------ */
 
@@ -268,21 +253,21 @@ static sluice_trainer_options get_options(void)
 }
 
 /* The trainer keeps a copy; its loss is the weighted one, which a mean over several batches divides by their weights. */
-START_TEST(trains)
+TEST(trains)
 {
     uint64_t random = test_seed();
     float weights[CLASSES];
     memcpy(weights, class_weights, sizeof weights);
     sluice_trainer_options options = get_options(), found = {.struct_size = sizeof found};
     options.class_weights = weights;
-    sluice_trainer *trainer = test_trainer_initial(&test_small, 3, &options);
+    OWNED_HANDLE(sluice_trainer) trainer = test_trainer_initial(&test_small, 3, &options);
     memset(weights, 0xff, sizeof weights);
     ck_assert_int_eq(sluice_trainer_get_options(trainer, &found), SLUICE_STATUS_OK);
     test_same_bits(found.class_weights, class_weights, CLASSES, "the copy");
     ck_assert(found.rate == 1e-3 && found.ignore == -100 && found.label_smoothing == 0.1f);
     found.struct_size--;
     ck_assert_int_eq(sluice_trainer_get_options(trainer, &found), SLUICE_STATUS_BAD_ARGUMENT);
-    test_minibatch minibatch = test_minibatch_random(&test_small, &options, 6, 5, TEST_RAGGED, &random);
+    OWNED(test_minibatch) minibatch = test_minibatch_random(&test_small, &options, 6, 5, TEST_RAGGED, &random);
     float logits[6 * 5 * CLASSES];
     test_prefill(logits, 6 * 5 * CLASSES);
     sluice_batch batch = minibatch.batch.batch;
@@ -299,85 +284,68 @@ START_TEST(trains)
                         .class_weights = class_weights};
     ck_assert(report.loss == get(&loss) && report.weight == loss.weight && report.counted == loss.counted);
     ck_assert(report.weight != (double)report.counted);
-    test_minibatch_free(&minibatch);
-    sluice_trainer_destroy(trainer);
 }
-END_TEST
 
 /* A batch of nothing that weighs has no gradient. */
-START_TEST(nothing_weighs)
+TEST(nothing_weighs)
 {
     uint64_t random = test_seed();
     sluice_trainer_options options = get_options();
     options.optimizer = SLUICE_OPTIMIZER_SGD;
     options.rate = 0.5;
-    sluice_trainer *trainer = test_trainer_initial(&test_small, 3, &options),
-                   *other = test_trainer_initial(&test_small, 3, &options);
-    test_minibatch minibatch = test_minibatch_random(&test_small, &options, 3, 4, 0, &random);
+    OWNED_HANDLE(sluice_trainer) trainer = test_trainer_initial(&test_small, 3, &options);
+    OWNED_HANDLE(sluice_trainer) other = test_trainer_initial(&test_small, 3, &options);
+    OWNED(test_minibatch) minibatch = test_minibatch_random(&test_small, &options, 3, 4, 0, &random);
     for (size_t k = 0; k < 12; k++)
         minibatch.labels[k] = 2;
     const sluice_report report = test_learn(trainer, &minibatch);
     ck_assert(report.loss == 0 && report.norm == 0 && report.weight == 0 && report.counted == 12);
     test_same_weights(sluice_trainer_get_model(trainer), sluice_trainer_get_model(other));
-    test_minibatch_free(&minibatch);
-    sluice_trainer_destroy(trainer);
-    sluice_trainer_destroy(other);
 }
-END_TEST
 
-START_TEST(trainer_refuses)
+TEST(trainer_refuses)
 {
     const float bad[CLASSES] = {1, 1, 1, -1};
-    sluice_model *model = NULL;
+    OWNED_HANDLE(sluice_model) model = NULL;
     sluice_trainer *trainer = NULL;
-    sluice_error error = {0};
     ck_assert_int_eq(sluice_model_create_initial(&test_small, SLUICE_INITIALIZER_TORCH, 1, NULL, &model, NULL), SLUICE_STATUS_OK);
     sluice_trainer_options options = get_options();
     options.class_weights = bad;
-    ck_assert_int_eq(sluice_trainer_create(model, NULL, &options, &trainer, &error), SLUICE_STATUS_BAD_ARGUMENT);
-    test_check_message("a weight", &error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_trainer_options: class_weights [3] is -1");
+    REFUSED(SLUICE_STATUS_BAD_ARGUMENT, "sluice_trainer_options: class_weights [3] is -1", sluice_trainer_create, model, NULL,
+            &options, &trainer);
     options.class_weights = class_weights;
     options.label_smoothing = 0;
     options.loss = SLUICE_LOSS_SQUARED_ERROR;
-    ck_assert_int_eq(sluice_trainer_create(model, NULL, &options, &trainer, &error), SLUICE_STATUS_BAD_ARGUMENT);
-    test_check_message("squared error", &error, SLUICE_STATUS_BAD_ARGUMENT, "cross-entropy");
+    REFUSED(SLUICE_STATUS_BAD_ARGUMENT, "cross-entropy", sluice_trainer_create, model, NULL, &options, &trainer);
     ck_assert_ptr_null(trainer);
-    sluice_model_destroy(model);
 }
-END_TEST
 
 /* ---- Checkpoints ------------------------------------------------------------------------------------------------------------ */
 
 static sluice_trainer *save_and_load(sluice_trainer *trainer)
 {
-    sluice_error error = {0};
-    ck_assert_msg(sluice_trainer_save(trainer, NULL, test_path("checkpoint"), "", &error) == SLUICE_STATUS_OK, "%s", error.message);
+    SUCCEEDS(sluice_trainer_save, trainer, NULL, test_path("checkpoint"), "");
     sluice_trainer_destroy(trainer);
     trainer = NULL;
-    ck_assert_msg(sluice_trainer_load(test_path("checkpoint"), NULL, &trainer, NULL, NULL, &error) == SLUICE_STATUS_OK, "%s",
-                  error.message);
+    SUCCEEDS(sluice_trainer_load, test_path("checkpoint"), NULL, &trainer, NULL, NULL);
     return trainer;
 }
 
-START_TEST(goes_on)
+TEST(goes_on)
 {
     uint64_t random = test_seed();
     const sluice_trainer_options options = get_options();
-    sluice_trainer *whole = test_trainer_initial(&test_small, 5, &options),
-                   *broken = test_trainer_initial(&test_small, 5, &options);
+    OWNED_HANDLE(sluice_trainer) whole = test_trainer_initial(&test_small, 5, &options);
+    OWNED_HANDLE(sluice_trainer) broken = test_trainer_initial(&test_small, 5, &options);
     for (size_t k = 0; k < MINIBATCHES; k++) {
-        test_minibatch minibatch = test_minibatch_random(&test_small, &options, 5, 3 + k, TEST_RAGGED, &random);
+        OWNED(test_minibatch) minibatch = test_minibatch_random(&test_small, &options, 5, 3 + k, TEST_RAGGED, &random);
         broken = save_and_load(broken);
         const sluice_report want = test_learn(whole, &minibatch), got = test_learn(broken, &minibatch);
         test_same_report(&got, &want);
         ck_assert(got.weight == want.weight);
         test_same_weights(sluice_trainer_get_model(broken), sluice_trainer_get_model(whole));
-        test_minibatch_free(&minibatch);
     }
-    sluice_trainer_destroy(whole);
-    sluice_trainer_destroy(broken);
 }
-END_TEST
 
 /* Where the checkpoint's class weights stand in the file. */
 static size_t find_weights(void)
@@ -396,21 +364,19 @@ static void check_bad(test_bytes *file, size_t at, const void *with, size_t byte
 {
     unsigned char kept[64];
     sluice_trainer *trainer = NULL;
-    sluice_error error = {0};
     memcpy(kept, file->data + at, bytes);
     memcpy(file->data + at, with, bytes);
     test_file_write(test_path("bad"), file->data, file->size);
-    ck_assert_int_eq(sluice_trainer_load(test_path("bad"), NULL, &trainer, NULL, NULL, &error), SLUICE_STATUS_BAD_DATA);
-    test_check_message("a bad checkpoint", &error, SLUICE_STATUS_BAD_DATA, part);
+    REFUSED(SLUICE_STATUS_BAD_DATA, part, sluice_trainer_load, test_path("bad"), NULL, &trainer, NULL, NULL);
     ck_assert_ptr_null(trainer);
     memcpy(file->data + at, kept, bytes);
 }
 
-START_TEST(checkpoint_malformed)
+TEST(checkpoint_malformed)
 {
     const sluice_trainer_options options = get_options();
     sluice_trainer_destroy(save_and_load(test_trainer_initial(&test_small, 5, &options)));
-    test_bytes file = test_file_read(test_path("checkpoint"));
+    OWNED(test_bytes) file = test_file_read(test_path("checkpoint"));
     const size_t values = find_weights();
     const float bad[] = {-1, NAN, INFINITY}, zeros[CLASSES] = {0};
     for (size_t k = 0; k < 3; k++)
@@ -422,27 +388,6 @@ START_TEST(checkpoint_malformed)
         at++;
     check_bad(&file, at, "\"class_weightz", 14, "class_weightz");
     check_bad(&file, at + sizeof entry - 5, "I32", 3, "expected F32 [4], found I32");
-    test_bytes_free(&file);
 }
-END_TEST
 
-int main(void)
-{
-    test_begin();
-    Suite *suite = suite_create("class_weights");
-    TCase *tcase = tcase_create("class_weights");
-    tcase_add_checked_fixture(tcase, test_folder_setup, test_folder_teardown);
-    tcase_add_loop_test(tcase, as_torch, 0, sizeof training_weighted_losses / sizeof training_weighted_losses[0]);
-    tcase_add_loop_test(tcase, as_oracle, 0, 2);
-    tcase_add_test(tcase, equal_weights);
-    tcase_add_loop_test(tcase, weights_of_zero, 0, 2);
-    tcase_add_loop_test(tcase, threads, 0, 2);
-    tcase_add_test(tcase, refused);
-    tcase_add_test(tcase, trains);
-    tcase_add_test(tcase, nothing_weighs);
-    tcase_add_test(tcase, trainer_refuses);
-    tcase_add_test(tcase, goes_on);
-    tcase_add_test(tcase, checkpoint_malformed);
-    suite_add_tcase(suite, tcase);
-    return test_run(suite);
-}
+TEST_FIXTURE(test_folder_setup, test_folder_teardown)

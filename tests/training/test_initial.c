@@ -8,16 +8,13 @@
 #include <math.h>
 #include <string.h>
 
-static const sluice_shape plain = {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 3, .hidden = 5, .has_bias = 1};
-static const sluice_shape whole = {TEST_SHAPE,   .layers = 2,       .directions = 2, .inputs = 40,
-                                   .hidden = 24, .vocabulary = 500, .classes = 6,    .has_bias = 1};
+static const sluice_shape plain = {TEST_LDIH(1, 1, 3, 5), .has_bias = 1};
+static const sluice_shape whole = {TEST_LDIH(2, 2, 40, 24), .vocabulary = 500, .classes = 6, .has_bias = 1};
 
 static sluice_model *make(const sluice_shape *shape, sluice_initializer initializer, uint64_t seed)
 {
     sluice_model *model = NULL;
-    sluice_error error = {0};
-    ck_assert_msg(sluice_model_create_initial(shape, initializer, seed, NULL, &model, &error) == SLUICE_STATUS_OK, "%s",
-                  error.message);
+    SUCCEEDS(sluice_model_create_initial, shape, initializer, seed, NULL, &model);
     return model;
 }
 
@@ -65,7 +62,7 @@ static uint64_t digest(const sluice_model *model)
 }
 
 /* The same seed gives the same weights on every machine: these are the bits. Another seed, or initialiser, gives others. */
-START_TEST(same_bits)
+TEST_LOOP(same_bits, 0, 6)
 {
     static const struct {
         const sluice_shape *shape;
@@ -79,16 +76,15 @@ START_TEST(same_bits)
         {&whole, SLUICE_INITIALIZER_TORCH, 2, UINT64_C(0xa197b7924f9535f0)},
         {&whole, SLUICE_INITIALIZER_KERAS, 2, UINT64_C(0xfb31696c73b0dd86)},
     };
-    sluice_model *model = make(cases[_i].shape, cases[_i].initializer, cases[_i].seed);
+    OWNED_HANDLE(sluice_model) model = make(cases[_i].shape, cases[_i].initializer, cases[_i].seed);
     ck_assert_msg(digest(model) == cases[_i].digest, "digest 0x%016" PRIx64, digest(model));
-    sluice_model_destroy(model);
 }
-END_TEST
 
 /* Torch's: everything as SLUICE_INITIALIZER_UNIFORM has it, but the embedding. */
-START_TEST(torch)
+TEST(torch)
 {
-    sluice_model *model = make(&whole, SLUICE_INITIALIZER_TORCH, 7), *random = NULL;
+    OWNED_HANDLE(sluice_model) model = make(&whole, SLUICE_INITIALIZER_TORCH, 7);
+    OWNED_HANDLE(sluice_model) random = NULL;
     ck_assert_int_eq(sluice_model_create_initial(&whole, SLUICE_INITIALIZER_UNIFORM, 7, NULL, &random, NULL), SLUICE_STATUS_OK);
     for (size_t k = 0; k < 4; k++) {
         const size_t in = k < 2 ? 40 : 48;
@@ -102,10 +98,7 @@ START_TEST(torch)
     test_same_bits(get(model, SLUICE_TENSOR_HEAD_WEIGHT, 0, 6 * 48), get(random, SLUICE_TENSOR_HEAD_WEIGHT, 0, 6 * 48), 6 * 48,
                    "head");
     test_same_bits(get(model, SLUICE_TENSOR_HEAD_BIAS, 0, 6), get(random, SLUICE_TENSOR_HEAD_BIAS, 0, 6), 6, "head bias");
-    sluice_model_destroy(model);
-    sluice_model_destroy(random);
 }
-END_TEST
 
 static int compare(const void *a, const void *b)
 {
@@ -115,9 +108,9 @@ static int compare(const void *a, const void *b)
 
 /* Kolmogorov & Smirnov: n numbers of the law are further than 2.2 / sqrt(n) from it once in 8,000 times. And neighbours, which one
  * call made as a pair, are not correlated, and the variance is one, to five deviations. */
-START_TEST(normal)
+TEST_LOOP(normal, 0, 4)
 {
-    sluice_model *model = make(&whole, SLUICE_INITIALIZER_TORCH, test_seed() + (uint64_t)_i);
+    OWNED_HANDLE(sluice_model) model = make(&whole, SLUICE_INITIALIZER_TORCH, test_seed() + (uint64_t)_i);
     const size_t count = 500 * 40;
     const float *embedding = get(model, SLUICE_TENSOR_EMBEDDING, 0, count);
     double product = 0, squares = 0;
@@ -127,7 +120,7 @@ START_TEST(normal)
     for (size_t k = 0; k < count; k += 2)
         product += (double)embedding[k] * (double)embedding[k + 1];
     ck_assert_msg(fabs(product) <= 5 * sqrt((double)count / 2), "correlation %g", product / (double)count * 2);
-    float *sorted = test_floats(count);
+    FREED float *sorted = test_floats(count);
     memcpy(sorted, embedding, count * sizeof *sorted);
     qsort(sorted, count, sizeof *sorted, compare);
     double furthest = 0;
@@ -137,10 +130,7 @@ START_TEST(normal)
     }
     ck_assert_msg(furthest <= 2.2 / sqrt((double)count), "distance %g", furthest);
     ck_assert(sorted[0] < -3 && sorted[count - 1] > 3);
-    free(sorted);
-    sluice_model_destroy(model);
 }
-END_TEST
 
 /* U'U is one: of columns made orthonormal in double, rounding each element moves a column by at most 2^-24 of its length, so that
  * the product of two is off by at most 2 * 2^-24. And the columns are not those of the unit matrix. */
@@ -162,17 +152,17 @@ static void check_orthogonal(const float *values, size_t hidden, const char *wha
                   "%s: %zu zeros, %zu negative", what, zeros, negative);
 }
 
-START_TEST(keras)
+TEST_LOOP(keras, 0, 4)
 {
     static const sluice_shape shapes[] = {
-        {TEST_SHAPE, .layers = 2, .directions = 2, .inputs = 40, .hidden = 24, .vocabulary = 500, .classes = 6, .has_bias = 1},
-        {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 1, .hidden = 1, .has_bias = 1},
-        {TEST_SHAPE, .layers = 3, .directions = 1, .inputs = 2, .hidden = 2, .classes = 1},
-        {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 7, .hidden = 129, .has_bias = 1},
+        {TEST_LDIH(2, 2, 40, 24), .vocabulary = 500, .classes = 6, .has_bias = 1},
+        {TEST_LDIH(1, 1, 1, 1), .has_bias = 1},
+        {TEST_LDIH(3, 1, 2, 2), .classes = 1},
+        {TEST_LDIH(1, 1, 7, 129), .has_bias = 1},
     };
     const sluice_shape *shape = &shapes[_i];
     const size_t hidden = shape->hidden, outputs = shape->directions * hidden;
-    sluice_model *model = make(shape, SLUICE_INITIALIZER_KERAS, test_seed());
+    OWNED_HANDLE(sluice_model) model = make(shape, SLUICE_INITIALIZER_KERAS, test_seed());
     for (size_t k = 0; k < shape->layers * shape->directions; k++) {
         const size_t in = k < shape->directions ? shape->inputs : outputs;
         check_uniform(get(model, SLUICE_TENSOR_WEIGHT_IH, k, 4 * hidden * in), 4 * hidden * in, sqrt(6 / (double)(in + 4 * hidden)),
@@ -191,15 +181,12 @@ START_TEST(keras)
         for (size_t j = 0; j < shape->classes; j++)
             ck_assert(bias[j] == 0);
     }
-    sluice_model_destroy(model);
 }
-END_TEST
 
 /* Tensors that are not there; a count that is not wanted; the weights as they were given. */
-START_TEST(tensors)
+TEST(tensors)
 {
-    sluice_model *bare =
-        make(&(sluice_shape){TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 3, .hidden = 5}, SLUICE_INITIALIZER_TORCH, 1);
+    OWNED_HANDLE(sluice_model) bare = make(&(sluice_shape){TEST_LDIH(1, 1, 3, 5)}, SLUICE_INITIALIZER_TORCH, 1);
     const float *bias = get(bare, SLUICE_TENSOR_BIAS, 0, 20);
     for (size_t j = 0; j < 20; j++)
         ck_assert(bias[j] == 0);
@@ -210,10 +197,9 @@ START_TEST(tensors)
     get(bare, (sluice_tensor)6, 0, 0);
     get(bare, (sluice_tensor)-1, 0, 0);
     ck_assert_ptr_nonnull(sluice_model_get_tensor(bare, SLUICE_TENSOR_WEIGHT_IH, 0, NULL));
-    sluice_model_destroy(bare);
 
     uint64_t random = test_seed();
-    test_network network = test_network_random(&whole, 1, &random);
+    OWNED(test_network) network = test_network_random(&whole, 1, &random);
     for (size_t k = 0; k < 4; k++) {
         const size_t in = k < 2 ? 40 : 48;
         const float *got = get(network.model, SLUICE_TENSOR_BIAS, k, 96);
@@ -227,15 +213,13 @@ START_TEST(tensors)
     test_same_bits(get(network.model, SLUICE_TENSOR_EMBEDDING, 0, 500 * 40), network.weights.embedding, 500 * 40, "embedding");
     test_same_bits(get(network.model, SLUICE_TENSOR_HEAD_WEIGHT, 0, 6 * 48), network.weights.head_weight, 6 * 48, "head");
     test_same_bits(get(network.model, SLUICE_TENSOR_HEAD_BIAS, 0, 6), network.weights.head_bias, 6, "head bias");
-    test_network_free(&network);
 }
-END_TEST
 
-START_TEST(classes)
+TEST(classes)
 {
     const char *names[] = {"a", "b,c", "", "d", "e", "f"};
     for (int initializer = 0; initializer < 3; initializer++) {
-        sluice_model *model = NULL;
+        OWNED_HANDLE(sluice_model) model = NULL;
         const sluice_status status = sluice_model_create_initial(&whole, (sluice_initializer)initializer, 1, names, &model, NULL);
         ck_assert_int_eq(status, SLUICE_STATUS_OK);
         for (size_t k = 0; k < 6; k++) {
@@ -243,12 +227,10 @@ START_TEST(classes)
             ck_assert(sluice_model_get_class(model, k) != names[k]);
         }
         ck_assert_str_eq(sluice_model_get_notes(model), "");
-        sluice_model_destroy(model);
     }
 }
-END_TEST
 
-START_TEST(refused)
+TEST(refused)
 {
     sluice_shape bad = whole, large = plain;
     bad.directions = 3;
@@ -277,28 +259,8 @@ START_TEST(refused)
         sluice_error error = {0};
         const sluice_status status = sluice_model_create_initial(cases[k].shape, (sluice_initializer)cases[k].initializer, 1,
                                                                  cases[k].names, &model, &error);
-        test_refused(status, cases[k].status, &error, cases[k].what);
-        test_names(&error, cases[k].part);
+        test_check_refused(cases[k].what, status, cases[k].status, &error, cases[k].part);
         ck_assert_ptr_null(model);
     }
-    sluice_error error = {0};
-    test_refused(sluice_model_create_initial(&plain, SLUICE_INITIALIZER_TORCH, 1, NULL, NULL, &error), SLUICE_STATUS_BAD_ARGUMENT,
-                 &error, "no place");
-}
-END_TEST
-
-int main(void)
-{
-    test_begin();
-    Suite *suite = suite_create("initial");
-    TCase *tcase = tcase_create("initial");
-    tcase_add_loop_test(tcase, same_bits, 0, 6);
-    tcase_add_test(tcase, torch);
-    tcase_add_loop_test(tcase, normal, 0, 4);
-    tcase_add_loop_test(tcase, keras, 0, 4);
-    tcase_add_test(tcase, tensors);
-    tcase_add_test(tcase, classes);
-    tcase_add_test(tcase, refused);
-    suite_add_tcase(suite, tcase);
-    return test_run(suite);
+    REFUSED(SLUICE_STATUS_BAD_ARGUMENT, "NULL", sluice_model_create_initial, &plain, SLUICE_INITIALIZER_TORCH, 1, NULL, NULL);
 }

@@ -9,7 +9,7 @@
 #include <math.h>
 #include <string.h>
 
-/* A loss and its arrays, random, contiguous and owned: free_scene. */
+/* A loss and its arrays, random, contiguous and owned: loss_scene_free. */
 typedef struct loss_scene {
     sluice_loss loss;
     float *outputs, *values, *gradient;
@@ -50,7 +50,7 @@ static loss_scene make_scene(sluice_loss_kind kind, size_t rows, size_t steps, s
     return made;
 }
 
-static void free_scene(loss_scene *scene)
+static void loss_scene_free(loss_scene *scene)
 {
     free(scene->outputs);
     free(scene->values);
@@ -62,8 +62,7 @@ static void free_scene(loss_scene *scene)
 /* The loss has to be had. */
 static double get(sluice_loss *loss)
 {
-    sluice_error error = {0};
-    ck_assert_msg(sluice_loss_compute(loss, &error) == SLUICE_STATUS_OK, "%s", error.message);
+    SUCCEEDS(sluice_loss_compute, loss);
     return loss->loss;
 }
 
@@ -71,7 +70,7 @@ static double get(sluice_loss *loss)
  * Golden. The loss is computed in double: 1e-13 of it is hundreds of roundings. A gradient is a float e rounded once, times a factor
  * of double precision, less the even share, rounded once: 2^-24 of p / counted and 2^-24 of the result. The label's is rounded once.
  */
-START_TEST(as_torch)
+TEST_EACH(as_torch, training_losses)
 {
     float gradient[28], outputs[28];
     test_prefill(gradient, 28);
@@ -95,7 +94,6 @@ START_TEST(as_torch)
     }
     ck_assert(test_prefilled(gradient + targets * width, 28 - targets * width));
 }
-END_TEST
 
 /* The loss with one output moved. */
 static double get_moved(const loss_scene *scene, size_t element, float by)
@@ -114,13 +112,13 @@ static double get_moved(const loss_scene *scene, size_t element, float by)
  * the mean they are off by h^2/6 s max |p(1 - p)(1 - 2p)| < h^2/6 s 0.0963, and by roundings of double over h; the gradient is off
  * by two roundings to float, of numbers up to 2 s; squared errors, up to 16 s / width, have no third derivative.
  */
-START_TEST(finite_differences)
+TEST_LOOP(finite_differences, 0, 8)
 {
     static const size_t widths[] = {1, 2, 3, 8, 31, 32, 33, 64, 65, 100, 131};
     uint64_t random = test_seed() + (uint64_t)_i;
     const sluice_loss_kind kind = _i % 2 ? SLUICE_LOSS_SQUARED_ERROR : SLUICE_LOSS_CROSS_ENTROPY;
     for (size_t w = 0; w < sizeof widths / sizeof widths[0]; w++) {
-        loss_scene scene = make_scene(kind, 4, 3, widths[w], &random);
+        OWNED(loss_scene) scene = make_scene(kind, 4, 3, widths[w], &random);
         scene.loss.lengths = _i / 2 % 2 ? scene.lengths : NULL;
         scene.lengths[1] = 2;
         scene.labels[3] = scene.labels[7] = -7;
@@ -137,17 +135,15 @@ START_TEST(finite_differences)
             ck_assert_msg(fabs(want - scene.gradient[k]) <= bound, "width %zu, [%zu]: %.9g by differences, %.9g", widths[w], k,
                           want, (double)scene.gradient[k]);
         }
-        free_scene(&scene);
     }
 }
-END_TEST
 
 /* What does not count is not read, has a gradient of +0, and does not change what counts. */
-START_TEST(what_counts)
+TEST_LOOP(what_counts, 0, 2)
 {
     uint64_t random = test_seed() + (uint64_t)_i;
     const bool by_label = _i == 0;
-    loss_scene scene = make_scene(by_label ? SLUICE_LOSS_CROSS_ENTROPY : SLUICE_LOSS_SQUARED_ERROR, 5, 4, 6, &random);
+    OWNED(loss_scene) scene = make_scene(by_label ? SLUICE_LOSS_CROSS_ENTROPY : SLUICE_LOSS_SQUARED_ERROR, 5, 4, 6, &random);
     const int64_t lengths[] = {4, 0, 2, 1, 4};
     scene.loss.lengths = lengths;
     double sum = 0;
@@ -189,15 +185,13 @@ START_TEST(what_counts)
             ck_assert_msg(counts ? isfinite(want) && want != 0 : want == 0 && !signbit(want), "target %zu: %g", target,
                           (double)want);
         }
-    free_scene(&scene);
 }
-END_TEST
 
 /* Nothing that counts: a loss of 0, a gradient of +0; arrays may be absent where there are no targets at all. */
-START_TEST(nothing_counts)
+TEST(nothing_counts)
 {
     uint64_t random = test_seed();
-    loss_scene scene = make_scene(SLUICE_LOSS_CROSS_ENTROPY, 2, 3, 4, &random);
+    OWNED(loss_scene) scene = make_scene(SLUICE_LOSS_CROSS_ENTROPY, 2, 3, 4, &random);
     const int64_t lengths[] = {0, 0};
     const float zeros[24] = {0};
     for (int way = 0; way < 2; way++) {
@@ -209,7 +203,6 @@ START_TEST(nothing_counts)
         ck_assert_uint_eq(scene.loss.counted + scene.loss.right, 0);
         test_same_bits(scene.gradient, zeros, 24, "nothing counts");
     }
-    free_scene(&scene);
     for (int way = 0; way < 4; way++) {
         sluice_loss none = {.struct_size = sizeof none, .kind = way % 2 ? SLUICE_LOSS_SQUARED_ERROR : SLUICE_LOSS_CROSS_ENTROPY};
         none.rows = way / 2 ? 3 : 0;
@@ -218,10 +211,9 @@ START_TEST(nothing_counts)
         ck_assert_uint_eq(none.counted, 0);
     }
 }
-END_TEST
 
 /* Outputs as large as there are: nothing overflows, and what is certain has no loss. */
-START_TEST(extremes)
+TEST(extremes)
 {
     const float outputs[] = {FLT_MAX, -FLT_MAX, 0, 1000, -1000, 0, -FLT_MAX, -FLT_MAX, -FLT_MAX};
     const int32_t certain[] = {0, 0, 1}, wrong[] = {1, 1, 2};
@@ -254,15 +246,14 @@ START_TEST(extremes)
     square.values = values;
     ck_assert(isfinite(get(&square)));
 }
-END_TEST
 
 /* The same bits on any number of threads; the sums of chunks are also right. */
-START_TEST(threads)
+TEST_LOOP(threads, 0, 4)
 {
     uint64_t random = test_seed() + (uint64_t)_i;
     const size_t steps = _i / 2 ? 37 : 1;
-    loss_scene scene =
-        make_scene(_i % 2 ? SLUICE_LOSS_SQUARED_ERROR : SLUICE_LOSS_CROSS_ENTROPY, 97, steps, _i / 2 ? 21 : 333, &random);
+    const sluice_loss_kind kind = _i % 2 ? SLUICE_LOSS_SQUARED_ERROR : SLUICE_LOSS_CROSS_ENTROPY;
+    OWNED(loss_scene) scene = make_scene(kind, 97, steps, _i / 2 ? 21 : 333, &random);
     scene.loss.lengths = steps > 1 ? scene.lengths : NULL;
     get(&scene.loss);
     const sluice_loss one = scene.loss;
@@ -278,16 +269,14 @@ START_TEST(threads)
         test_same_bits(scene.loss.gradient, first, scene.elements, "threads");
         free(scene.loss.gradient);
     }
-    free_scene(&scene);
 }
-END_TEST
 
 /* The first fault in the order of rows, steps and elements is the one that is reported, on any number of threads. */
-START_TEST(first_fault)
+TEST_LOOP(first_fault, 0, 2)
 {
     enum { WIDTH = 75 };
     uint64_t random = test_seed();
-    loss_scene scene = make_scene(_i ? SLUICE_LOSS_SQUARED_ERROR : SLUICE_LOSS_CROSS_ENTROPY, 20, 20, WIDTH, &random);
+    OWNED(loss_scene) scene = make_scene(_i ? SLUICE_LOSS_SQUARED_ERROR : SLUICE_LOSS_CROSS_ENTROPY, 20, 20, WIDTH, &random);
     scene.outputs[(7 * 20 + 4) * WIDTH + 1] = INFINITY;
     scene.outputs[(19 * 20 + 19) * WIDTH] = -INFINITY;
     for (size_t element = 0; element < WIDTH; element++) {
@@ -295,19 +284,15 @@ START_TEST(first_fault)
         const float kept = outputs[element];
         outputs[element] = element % 2 ? NAN : -INFINITY;
         sl_fault_place place;
-        sluice_error error = {0};
         char words[64];
         snprintf(words, sizeof words, "row 7, step 3: output [%zu] is %s", element, element % 2 ? "NaN" : "infinite");
-        ck_assert_int_eq(sl_loss_compute(&scene.loss, 1 + (unsigned)element % 8, &place, &error), SLUICE_STATUS_BAD_DATA);
-        test_check_message("outputs", &error, SLUICE_STATUS_BAD_DATA, words);
+        REFUSED(SLUICE_STATUS_BAD_DATA, words, sl_loss_compute, &scene.loss, 1 + (unsigned)element % 8, &place);
         ck_assert(place.fault == SL_FAULT_OUTPUT && place.row == 7 && place.step == 3 && place.element == element);
         outputs[element] = kept;
     }
-    free_scene(&scene);
 }
-END_TEST
 
-START_TEST(refused)
+TEST(refused)
 {
     uint64_t random = test_seed();
     loss_scene good[] = {make_scene(SLUICE_LOSS_CROSS_ENTROPY, 3, 2, 4, &random),
@@ -368,27 +353,7 @@ START_TEST(refused)
         test_check_message(cases[k].name, &error, cases[k].status, cases[k].part);
         ck_assert_int_eq(sluice_loss_compute(&cases[k].loss, NULL), status);
     }
-    sluice_error error = {0};
-    ck_assert_int_eq(sluice_loss_compute(NULL, &error), SLUICE_STATUS_BAD_ARGUMENT);
-    test_check_message("NULL", &error, SLUICE_STATUS_BAD_ARGUMENT, "loss is NULL");
-    free_scene(&good[0]);
-    free_scene(&good[1]);
-}
-END_TEST
-
-int main(void)
-{
-    test_begin();
-    Suite *suite = suite_create("loss");
-    TCase *tcase = tcase_create("loss");
-    tcase_add_loop_test(tcase, as_torch, 0, sizeof training_losses / sizeof training_losses[0]);
-    tcase_add_loop_test(tcase, finite_differences, 0, 8);
-    tcase_add_loop_test(tcase, what_counts, 0, 2);
-    tcase_add_test(tcase, nothing_counts);
-    tcase_add_test(tcase, extremes);
-    tcase_add_loop_test(tcase, threads, 0, 4);
-    tcase_add_loop_test(tcase, first_fault, 0, 2);
-    tcase_add_test(tcase, refused);
-    suite_add_tcase(suite, tcase);
-    return test_run(suite);
+    REFUSED(SLUICE_STATUS_BAD_ARGUMENT, "loss is NULL", sluice_loss_compute, NULL);
+    loss_scene_free(&good[0]);
+    loss_scene_free(&good[1]);
 }

@@ -9,8 +9,6 @@
 #include <math.h>
 #include <string.h>
 
-enum { COUNT_OPTIMIZERS = sizeof training_optimizers / sizeof training_optimizers[0] };
-
 /* The options of a golden run, with the defaults put in. */
 static sluice_trainer_options get_options(int index)
 {
@@ -33,7 +31,7 @@ static sluice_trainer_options get_options(int index)
  * positive) half as often, and five operations more; M over the root is at most 2 in so few steps (the means' weights differ by a
  * factor below 4). What a step is off the next steps keep, and decay feeds back less than 1/16 of it.
  */
-START_TEST(as_torch)
+TEST_EACH(as_torch, training_optimizers)
 {
     const sluice_trainer_options options = get_options(_i);
     const double clip = training_optimizers[_i].clip, u = 0x1p-24;
@@ -67,9 +65,8 @@ START_TEST(as_torch)
         }
     }
 }
-END_TEST
 
-/* Tensors of a few sizes divided into slices, with random numbers: owned, free_net. */
+/* Tensors of a few sizes divided into slices, with random numbers: owned, tensors_free. */
 typedef struct tensors {
     float *weights, *gradient, *first, *second;
     sl_slice *slices;
@@ -102,7 +99,7 @@ static tensors make_net(const sluice_trainer_options *options, size_t most, uint
     return made;
 }
 
-static void free_net(tensors *net)
+static void tensors_free(tensors *net)
 {
     free(net->weights);
     free(net->gradient);
@@ -112,10 +109,10 @@ static void free_net(tensors *net)
 }
 
 /* Norm, weights and moments have the same bits on any number of threads; weights and moments however they are cut, too. */
-START_TEST(threads)
+TEST_EACH(threads, training_optimizers)
 {
     const sluice_trainer_options options = get_options(_i);
-    tensors one = make_net(&options, SL_SLICE_MOST, test_seed());
+    OWNED(tensors) one = make_net(&options, SL_SLICE_MOST, test_seed());
     const double norm = sl_optimizer_get_norm(one.slices, one.count, 1);
     ck_assert(sl_optimizer_update(&options, 4, 0.01, 0.3, one.slices, one.count, 1));
     double sum = 0;
@@ -123,22 +120,19 @@ START_TEST(threads)
         sum += (double)one.gradient[k] * (double)one.gradient[k];
     ck_assert_msg(fabs(norm - sqrt(sum)) <= 1e-12 * norm, "norm %.17g, not %.17g", norm, sqrt(sum));
     for (unsigned count = 1; count <= 8; count++) {
-        tensors other = make_net(&options, count == 1 ? 1000 : SL_SLICE_MOST, test_seed());
+        OWNED(tensors) other = make_net(&options, count == 1 ? 1000 : SL_SLICE_MOST, test_seed());
         const double other_norm = sl_optimizer_get_norm(other.slices, other.count, count);
         ck_assert(count == 1 || memcmp(&norm, &other_norm, sizeof norm) == 0);
         ck_assert(sl_optimizer_update(&options, 4, 0.01, 0.3, other.slices, other.count, count));
         test_same_bits(other.weights, one.weights, one.floats, "weights");
         test_same_bits(other.first, one.first, one.floats, "first");
         test_same_bits(other.second, one.second, one.floats, "second");
-        free_net(&other);
     }
-    free_net(&one);
 }
-END_TEST
 
 /* After a gradient has become zero, moments decay to exactly zero without subnormals, and weights stay finite; one of zero from
  * the start moves nothing. */
-START_TEST(fading)
+TEST_EACH(fading, training_optimizers)
 {
     const sluice_trainer_options options = get_options(_i);
     const bool is_sgd = options.optimizer == SLUICE_OPTIMIZER_SGD;
@@ -158,9 +152,8 @@ START_TEST(fading)
         ck_assert_msg(options.weight_decay > 0 || (first[k] == 0 && second[k] == 0), "moments %g, %g", (double)first[k],
                       (double)second[k]);
 }
-END_TEST
 
-START_TEST(norm_not_finite)
+TEST(norm_not_finite)
 {
     float gradient[20] = {0};
     sl_slice slices[2] = {{.gradient = gradient, .count = 13}, {.gradient = gradient + 13, .count = 7}};
@@ -173,10 +166,9 @@ START_TEST(norm_not_finite)
     gradient[17] = NAN;
     ck_assert(isnan(sl_optimizer_get_norm(slices, 2, 1)));
 }
-END_TEST
 
 /* Against torch's rates: its own arithmetic is as ours, but for the cosine's last bits. */
-START_TEST(rates)
+TEST_EACH(rates, training_rates)
 {
     const sluice_trainer_options options = {.rate = 0.5,
                                             .schedule = training_rates[_i].is_cosine ? SLUICE_RATE_COSINE : SLUICE_RATE_ONE_CYCLE,
@@ -189,9 +181,8 @@ START_TEST(rates)
     const double last = training_rates[_i].is_cosine ? 0 : sl_rate_get(&options, total - 1);
     ck_assert(sl_rate_get(&options, total) == last && sl_rate_get(&options, UINT64_MAX) == last);
 }
-END_TEST
 
-START_TEST(names)
+TEST(names)
 {
     ck_assert_str_eq(sluice_optimizer_get_name(SLUICE_OPTIMIZER_ADAMW), "adamw");
     ck_assert_str_eq(sluice_rate_get_name(SLUICE_RATE_ONE_CYCLE), "one-cycle");
@@ -200,9 +191,8 @@ START_TEST(names)
     ck_assert_ptr_null(sluice_rate_get_name((sluice_rate)3));
     ck_assert_ptr_null(sluice_loss_get_name((sluice_loss_kind)2));
 }
-END_TEST
 
-START_TEST(warm_up)
+TEST(warm_up)
 {
     sluice_trainer_options options = {.rate = 0.5, .warmup_steps = 4};
     for (uint64_t step = 0; step < 4; step++)
@@ -220,21 +210,4 @@ START_TEST(warm_up)
     ck_assert(sl_rate_get(&options, 0) < 0.021);
     const sluice_trainer_options constant = {.rate = 0.5};
     ck_assert(sl_rate_get(&constant, 0) == 0.5 && sl_rate_get(&constant, 1000) == 0.5);
-}
-END_TEST
-
-int main(void)
-{
-    test_begin();
-    Suite *suite = suite_create("optimizer");
-    TCase *tcase = tcase_create("optimizer");
-    tcase_add_loop_test(tcase, as_torch, 0, COUNT_OPTIMIZERS);
-    tcase_add_loop_test(tcase, threads, 0, COUNT_OPTIMIZERS);
-    tcase_add_loop_test(tcase, fading, 0, COUNT_OPTIMIZERS);
-    tcase_add_test(tcase, norm_not_finite);
-    tcase_add_loop_test(tcase, rates, 0, sizeof training_rates / sizeof training_rates[0]);
-    tcase_add_test(tcase, names);
-    tcase_add_test(tcase, warm_up);
-    suite_add_tcase(suite, tcase);
-    return test_run(suite);
 }

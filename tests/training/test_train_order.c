@@ -33,7 +33,7 @@ static void make(sl_order *order)
 /* Each row stands in one batch, and all batches but one are full. Returns what the longest rows would have the others padded to. */
 static uint64_t check_whole(const sl_order *order)
 {
-    bool *seen = calloc(2 * ROWS, sizeof *seen);
+    FREED bool *seen = calloc(2 * ROWS, sizeof *seen);
     size_t small = 0;
     uint64_t padded = 0;
     for (size_t k = 0; k < order->batches; k++) {
@@ -53,7 +53,6 @@ static uint64_t check_whole(const sl_order *order)
     for (size_t row = 0; row < 2 * ROWS; row++)
         count += seen[row];
     ck_assert_uint_eq(count, ROWS);
-    free(seen);
     return padded;
 }
 
@@ -65,7 +64,7 @@ static uint64_t sum_lengths(const sl_order *order)
     return sum;
 }
 
-START_TEST(a_batch_has_rows_of_like_length)
+TEST(a_batch_has_rows_of_like_length)
 {
     sl_order order;
     make(&order);
@@ -78,9 +77,8 @@ START_TEST(a_batch_has_rows_of_like_length)
     }
     sl_order_release(&order);
 }
-END_TEST
 
-START_TEST(epochs_and_seeds_differ_and_repeat)
+TEST(epochs_and_seeds_differ_and_repeat)
 {
     sl_order first, second;
     make(&first);
@@ -100,10 +98,9 @@ START_TEST(epochs_and_seeds_differ_and_repeat)
     sl_order_release(&first);
     sl_order_release(&second);
 }
-END_TEST
 
 /* Lengths that are all different must not tie rows to their batches, nor the longest to the small one. */
-START_TEST(rows_change_company)
+TEST(rows_change_company)
 {
     enum { COUNT = 200, SMALL = 16, EPOCHS = 50 };
     static int64_t distinct[COUNT];
@@ -133,9 +130,8 @@ START_TEST(rows_change_company)
     ck_assert_msg(leftover < EPOCHS / 2, "the longest rows made the small batch in %u of %d epochs", leftover, EPOCHS);
     sl_order_release(&order);
 }
-END_TEST
 
-START_TEST(sorting_is_by_length)
+TEST(sorting_is_by_length)
 {
     sl_order order;
     make(&order);
@@ -147,9 +143,8 @@ START_TEST(sorting_is_by_length)
     }
     sl_order_release(&order);
 }
-END_TEST
 
-START_TEST(long_rows_are_sorted_too)
+TEST(long_rows_are_sorted_too)
 {
     static const int64_t far[] = {INT64_C(1) << 40, 3, (INT64_C(1) << 40) + 1, 1 << 20, 0, 1 << 11};
     static const size_t expected[] = {4, 1, 5, 3, 0, 2};
@@ -159,9 +154,8 @@ START_TEST(long_rows_are_sorted_too)
     ck_assert_mem_eq(order.rows, expected, sizeof expected);
     sl_order_release(&order);
 }
-END_TEST
 
-START_TEST(a_split_takes_its_share)
+TEST(a_split_takes_its_share)
 {
     static const struct {
         size_t count, chosen;
@@ -190,20 +184,4 @@ START_TEST(a_split_takes_its_share)
         free(again);
         free(other);
     }
-}
-END_TEST
-
-int main(void)
-{
-    Suite *suite = suite_create("train_order");
-    TCase *order = tcase_create("order");
-    tcase_set_timeout(order, 30);
-    suite_add_tcase(suite, order);
-    tcase_add_test(order, a_batch_has_rows_of_like_length);
-    tcase_add_test(order, epochs_and_seeds_differ_and_repeat);
-    tcase_add_test(order, rows_change_company);
-    tcase_add_test(order, sorting_is_by_length);
-    tcase_add_test(order, long_rows_are_sorted_too);
-    tcase_add_test(order, a_split_takes_its_share);
-    return test_run(suite);
 }

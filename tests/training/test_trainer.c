@@ -20,25 +20,19 @@ void *aligned_alloc(size_t alignment, size_t bytes)
     return posix_memalign(&memory, alignment, bytes) == 0 ? memory : NULL;
 }
 
-static const sluice_shape deep = {TEST_SHAPE,   .layers = 3,      .directions = 2, .inputs = 6,
-                                  .hidden = 11, .vocabulary = 13, .classes = 5,    .has_bias = 1};
-static const sluice_shape headless = {TEST_SHAPE, .layers = 1, .directions = 2, .inputs = 3, .hidden = 7, .has_bias = 1};
+static const sluice_shape deep = {TEST_LDIH(3, 2, 6, 11), .vocabulary = 13, .classes = 5, .has_bias = 1};
+static const sluice_shape headless = {TEST_LDIH(1, 2, 3, 7), .has_bias = 1};
 
 /* ---- Against torch --------------------------------------------------------------------------------------------------------- */
 
 /* Loss and norm of each update, and the last weights, are no further from torch's float64 than four times its own float32 is; and
  * 1e-7 more, for a case where that happens to be near. */
-START_TEST(as_torch)
+TEST(as_torch)
 {
-    const sluice_shape shape = {TEST_SHAPE,
-                                .layers = TRAINING_LAYERS,
-                                .directions = 1,
-                                .inputs = TRAINING_INPUTS,
-                                .hidden = TRAINING_HIDDEN,
-                                .vocabulary = TRAINING_VOCABULARY,
-                                .classes = TRAINING_CLASSES,
-                                .has_bias = 1};
-    test_network network = test_network_create(&shape), final = test_network_create(&shape);
+    const sluice_shape shape = {TEST_LDIH(TRAINING_LAYERS, 1, TRAINING_INPUTS, TRAINING_HIDDEN), .vocabulary = TRAINING_VOCABULARY,
+                                .classes = TRAINING_CLASSES, .has_bias = 1};
+    OWNED(test_network) network = test_network_create(&shape);
+    OWNED(test_network) final = test_network_create(&shape);
     ck_assert_uint_eq(network.count, sizeof training_initial / sizeof training_initial[0]);
     memcpy(network.floats, training_initial, sizeof training_initial);
     test_network_build(&network);
@@ -52,7 +46,7 @@ START_TEST(as_torch)
     options.clip = 0.5;
     options.schedule = SLUICE_RATE_ONE_CYCLE;
     options.total_steps = TRAINING_UPDATES;
-    sluice_trainer *trainer = test_trainer_create(network.model, NULL, &options);
+    OWNED_HANDLE(sluice_trainer) trainer = test_trainer_create(network.model, NULL, &options);
     const sluice_batch batch = {.struct_size = sizeof batch,
                                 .steps = TRAINING_TIME,
                                 .rows = TRAINING_ROWS,
@@ -76,11 +70,7 @@ START_TEST(as_torch)
                 ck_assert_msg(fabs((double)got[j] - (double)want[j]) <= 4 * training_worst_final + 2e-7,
                               "tensor %d, %zu [%zu]: %.9g, %.9g", tensor, k, j, (double)got[j], (double)want[j]);
         }
-    sluice_trainer_destroy(trainer);
-    test_network_free(&network);
-    test_network_free(&final);
 }
-END_TEST
 
 /* ---- Tasks ----------------------------------------------------------------------------------------------------------------- */
 
@@ -102,7 +92,7 @@ static void pose(int32_t tokens[TASK_ROWS][TASK_STEPS], int64_t lengths[TASK_ROW
 }
 
 /* Remembering the first symbol, or the one before: trained until all rows of a new batch are right, and the loss is near zero. */
-START_TEST(learns)
+TEST_LOOP(learns, 0, 5)
 {
     static const struct {
         sluice_optimizer optimizer;
@@ -120,13 +110,7 @@ START_TEST(learns)
         {SLUICE_OPTIMIZER_SGD, 0.5, 0.9, SLUICE_RATE_CONSTANT, 1, 1, 1, 1, 0},
     };
     uint64_t random = test_seed() + (uint64_t)_i;
-    const sluice_shape shape = {TEST_SHAPE,
-                                .layers = tasks[_i].layers,
-                                .directions = tasks[_i].directions,
-                                .inputs = 6,
-                                .hidden = 16,
-                                .vocabulary = SYMBOLS,
-                                .classes = SYMBOLS,
+    const sluice_shape shape = {TEST_LDIH(tasks[_i].layers, tasks[_i].directions, 6, 16), .vocabulary = SYMBOLS, .classes = SYMBOLS,
                                 .has_bias = tasks[_i].has_bias};
     sluice_trainer_options options = test_trainer_defaults();
     options.optimizer = tasks[_i].optimizer;
@@ -137,7 +121,7 @@ START_TEST(learns)
     options.every_step = tasks[_i].every_step;
     options.dropout = tasks[_i].dropout;
     options.clip = 1;
-    sluice_trainer *trainer = test_trainer_initial(&shape, test_seed(), &options);
+    OWNED_HANDLE(sluice_trainer) trainer = test_trainer_initial(&shape, test_seed(), &options);
     int32_t tokens[TASK_ROWS][TASK_STEPS], labels[TASK_ROWS * TASK_STEPS];
     int64_t lengths[TASK_ROWS];
     const sluice_batch batch = {
@@ -154,23 +138,20 @@ START_TEST(learns)
     const float *bias = sluice_model_get_tensor(sluice_trainer_get_model(trainer), SLUICE_TENSOR_BIAS, 0, &count);
     for (size_t k = 0; !shape.has_bias && k < count; k++)
         ck_assert(bias[k] == 0);
-    sluice_trainer_destroy(trainer);
 }
-END_TEST
 
 /* Numbers at every step from y itself, without a head, and from a head at the end: half the input of the step before; the mean. */
-START_TEST(learns_numbers)
+TEST_LOOP(learns_numbers, 0, 2)
 {
     enum { ROWS = 24, STEPS = 6 };
     uint64_t random = test_seed();
     const bool by_head = _i == 1;
-    const sluice_shape shape = {TEST_SHAPE,         .layers = 1,  .directions = 1, .inputs = 1, .hidden = by_head ? 12 : 1,
-                                .classes = by_head, .has_bias = 1};
+    const sluice_shape shape = {TEST_LDIH(1, 1, 1, by_head ? 12 : 1), .classes = by_head, .has_bias = 1};
     sluice_trainer_options options = test_trainer_defaults();
     options.rate = 0.03;
     options.loss = SLUICE_LOSS_SQUARED_ERROR;
     options.every_step = !by_head;
-    sluice_trainer *trainer = test_trainer_initial(&shape, test_seed(), &options);
+    OWNED_HANDLE(sluice_trainer) trainer = test_trainer_initial(&shape, test_seed(), &options);
     float x[ROWS][STEPS], values[ROWS * STEPS];
     const sluice_batch batch = {.struct_size = sizeof batch, .steps = STEPS, .rows = ROWS, .x = &x[0][0]};
     sluice_report first = {0}, last = {0};
@@ -192,9 +173,7 @@ START_TEST(learns_numbers)
     ck_assert_msg(last.loss < 0.002 && last.loss < first.loss / 10, "loss %g, then %g", first.loss, last.loss);
     ck_assert_uint_eq(last.counted, by_head ? ROWS : ROWS * STEPS);
     ck_assert_uint_eq(last.right, 0);
-    sluice_trainer_destroy(trainer);
 }
-END_TEST
 
 /* ---- Bits ------------------------------------------------------------------------------------------------------------------ */
 
@@ -202,10 +181,9 @@ END_TEST
 static void take_steps(sluice_trainer *trainer, const sluice_shape *shape, int count, uint64_t seed, sluice_report *reports)
 {
     for (int k = 0; k < count; k++) {
-        test_data data = test_data_create(shape, 5 + 3 * (size_t)k, 4 + (size_t)k, TEST_RAGGED | TEST_STATES, &seed);
+        OWNED(test_data) data = test_data_create(shape, 5 + 3 * (size_t)k, 4 + (size_t)k, TEST_RAGGED | TEST_STATES, &seed);
         const bool by_label = trainer->options.loss == SLUICE_LOSS_CROSS_ENTROPY;
         reports[k] = test_step(trainer, &data.batch, by_label ? data.labels : NULL, by_label ? NULL : data.values);
-        test_data_free(&data);
     }
 }
 
@@ -237,54 +215,50 @@ static void same_runs(sluice_trainer *got, const sluice_trainer *want, const slu
 }
 
 /* The same run on any number of threads, any instruction set, with gates kept or computed again. */
-START_TEST(same_bits)
+TEST_LOOP(same_bits, 0, KINDS)
 {
     sluice_trainer_options options;
     const sluice_shape *shape = choose(_i, &options);
-    sluice_trainer *one = test_trainer_initial(shape, 3, &options);
-    sluice_model *model = NULL;
+    OWNED_HANDLE(sluice_trainer) one = test_trainer_initial(shape, 3, &options);
+    OWNED_HANDLE(sluice_model) model = NULL;
     ck_assert_int_eq(sluice_model_create_initial(shape, SLUICE_INITIALIZER_TORCH, 3, NULL, &model, NULL), SLUICE_STATUS_OK);
     sluice_report reports[FEW];
     take_steps(one, shape, FEW, 5, reports);
     ck_assert(reports[0].loss > 0 && reports[0].norm > options.clip && reports[0].counted > 0);
-    sluice_isa isas[TEST_MOST_ISAS];
-    for (size_t k = 0; k < test_isas(isas); k++)
+    const test_isa_list isas = test_isas();
+    for (size_t k = 0; k < isas.count; k++)
         for (unsigned threads = 1; threads <= 8; threads += k ? 1 : 3) {
             char what[64];
-            const sluice_engine_options engine = test_options(isas[k], threads, SLUICE_SCHEDULE_AUTO);
-            snprintf(what, sizeof what, "%s, %u threads", sluice_isa_get_name(isas[k]), threads);
+            const sluice_engine_options engine = test_options(isas.isa[k], threads, SLUICE_SCHEDULE_AUTO);
+            snprintf(what, sizeof what, "%s, %u threads", sluice_isa_get_name(isas.isa[k]), threads);
             options.recompute = threads == 2 ? 2 : 0;
-            sluice_trainer *other = test_trainer_create(model, &engine, &options);
+            OWNED_HANDLE(sluice_trainer) other = test_trainer_create(model, &engine, &options);
             same_runs(other, one, reports, shape, what);
-            sluice_trainer_destroy(other);
         }
     options.seed++;
-    sluice_trainer *other = test_trainer_create(model, NULL, &options);
+    OWNED_HANDLE(sluice_trainer) other = test_trainer_create(model, NULL, &options);
     sluice_report others[FEW];
     take_steps(other, shape, FEW, 5, others);
     ck_assert_msg((options.dropout > 0) == (memcmp(others, reports, sizeof reports) != 0), "the seed is that of dropout");
-    sluice_trainer_destroy(other);
-    sluice_trainer_destroy(one);
-    sluice_model_destroy(model);
 }
-END_TEST
 
 /* ---- What a step is made of -------------------------------------------------------------------------------------------------- */
 
 /* Forward, loss, backward and update by hand give the bits of a step; and an evaluation those of a forward call and a loss, on
  * weights that it does not change. */
-START_TEST(by_hand)
+TEST(by_hand)
 {
     uint64_t random = test_seed();
     sluice_trainer_options options = test_trainer_defaults();
     options.every_step = 1;
     options.clip = 0.05;
-    sluice_trainer *whole = test_trainer_initial(&test_small, 1, &options), *parts = test_trainer_initial(&test_small, 1, &options);
-    test_data data = test_data_create(&test_small, 7, 6, TEST_RAGGED | TEST_STATES | TEST_EACH_STEP, &random);
+    OWNED_HANDLE(sluice_trainer) whole = test_trainer_initial(&test_small, 1, &options);
+    OWNED_HANDLE(sluice_trainer) parts = test_trainer_initial(&test_small, 1, &options);
+    OWNED(test_data) data = test_data_create(&test_small, 7, 6, TEST_RAGGED | TEST_STATES | TEST_EACH_STEP, &random);
     const sluice_engine *engine = sluice_trainer_get_engine(parts);
-    sluice_tape *tape = NULL;
+    OWNED_HANDLE(sluice_tape) tape = NULL;
     ck_assert_int_eq(sluice_tape_create(engine, NULL, &tape, NULL), SLUICE_STATUS_OK);
-    float *outputs = test_floats(7 * 6 * 4), *dlogits = test_floats(7 * 6 * 4);
+    FREED float *outputs = test_floats(7 * 6 * 4), *dlogits = test_floats(7 * 6 * 4);
     for (int k = 0; k < 3; k++) {
         sluice_batch batch = data.batch;
         batch.tape = tape;
@@ -312,18 +286,11 @@ START_TEST(by_hand)
         ck_assert(by_parts.loss == 0 && by_parts.norm == stepped.norm && by_parts.rate == 1e-3 && by_parts.step == stepped.step);
         test_same_weights(sluice_trainer_get_model(parts), sluice_trainer_get_model(whole));
     }
-    free(outputs);
-    free(dlogits);
-    test_data_free(&data);
-    sluice_tape_destroy(tape);
-    sluice_trainer_destroy(whole);
-    sluice_trainer_destroy(parts);
 }
-END_TEST
 
 /* A batch may ask for y, hn and cn, and an evaluation for logits too; they are those of a forward call on the weights before the
  * step, whatever lies between the rows of y. */
-START_TEST(outputs)
+TEST_LOOP(outputs, 0, 4)
 {
     uint64_t random = test_seed();
     const sluice_shape *shape = _i / 2 ? &headless : &test_small;
@@ -331,17 +298,17 @@ START_TEST(outputs)
     sluice_trainer_options options = test_trainer_defaults();
     options.loss = SLUICE_LOSS_SQUARED_ERROR;
     options.every_step = 1;
-    sluice_trainer *trainer = test_trainer_initial(shape, 1, &options);
-    test_data data = test_data_create(shape, rows, steps, TEST_RAGGED | TEST_EACH_STEP, &random);
+    OWNED_HANDLE(sluice_trainer) trainer = test_trainer_initial(shape, 1, &options);
+    OWNED(test_data) data = test_data_create(shape, rows, steps, TEST_RAGGED | TEST_EACH_STEP, &random);
     const size_t row_stride = steps * (width + padding) + padding, count = rows * row_stride;
-    float *y = test_floats(count), *want = test_floats(count);
+    FREED float *y = test_floats(count), *want = test_floats(count);
     sluice_batch plain = data.made.batch, batch;
     plain.y = want;
     plain.y_row_stride = padding ? row_stride : 0;
     plain.y_step_stride = padding ? width + padding : 0;
     batch = plain;
     for (int trains = 0; trains < 2; trains++) {
-        float *hn = test_floats(data.made.state_count), *cn = test_floats(data.made.state_count);
+        FREED float *hn = test_floats(data.made.state_count), *cn = test_floats(data.made.state_count);
         test_prefill(y, count);
         test_prefill(want, count);
         test_batch_prefill(&data.made);
@@ -364,25 +331,18 @@ START_TEST(outputs)
         }
         free(batch.logits);
         free(batch.step_logits);
-        free(hn);
-        free(cn);
     }
-    free(y);
-    free(want);
-    test_data_free(&data);
-    sluice_trainer_destroy(trainer);
 }
-END_TEST
 
 /* A gradient longer than the limit is scaled down to it, short of torch's millionth: SGD's weights move that far, times the rate.
  * The sum of squares of so many floats is off by less than a thousandth of a percent, by their rounding. */
-START_TEST(clips)
+TEST(clips)
 {
     uint64_t random = test_seed();
     sluice_trainer_options options = test_trainer_defaults();
     options.optimizer = SLUICE_OPTIMIZER_SGD;
     options.rate = 0.5;
-    test_data data = test_data_create(&test_small, 6, 5, 0, &random);
+    OWNED(test_data) data = test_data_create(&test_small, 6, 5, 0, &random);
     data.labels[0] = 1;
     double norm = 0;
     for (int variant = 0; variant < 3; variant++) { /* without clip, with one above the norm, with one below it */
@@ -400,35 +360,30 @@ START_TEST(clips)
         free(after.floats);
         sluice_trainer_destroy(trainer);
     }
-    test_data_free(&data);
 }
-END_TEST
 
 /* Each step drops other outputs: with weights that stand still, for want of a rate, the loss of the same batch differs. */
-START_TEST(drops_anew)
+TEST(drops_anew)
 {
     uint64_t random = test_seed();
     sluice_trainer_options options = test_trainer_defaults();
     options.optimizer = SLUICE_OPTIMIZER_SGD;
     options.rate = 1e-30;
     options.every_step = 1;
-    test_data data = test_data_create(&test_small, 6, 5, 0, &random);
+    OWNED(test_data) data = test_data_create(&test_small, 6, 5, 0, &random);
     double losses[4];
     for (int variant = 0; variant < 2; variant++) {
         options.dropout = variant ? 0.5f : 0;
-        sluice_trainer *trainer = test_trainer_initial(&test_small, 1, &options);
+        OWNED_HANDLE(sluice_trainer) trainer = test_trainer_initial(&test_small, 1, &options);
         for (size_t k = 0; k < 4; k++)
             losses[k] = test_step(trainer, &data.batch, data.labels, NULL).loss;
         for (size_t k = 0; k < 3; k++)
             ck_assert_msg((losses[k] != losses[k + 1]) == variant, "step %zu: loss %.17g, then %.17g", k, losses[k], losses[k + 1]);
-        sluice_trainer_destroy(trainer);
     }
-    test_data_free(&data);
 }
-END_TEST
 
 /* An evaluation changes nothing, and what a step does not count moves nothing: none of a batch's targets, or no rows at all. */
-START_TEST(nothing_changes)
+TEST_LOOP(nothing_changes, 0, 2)
 {
     uint64_t random = test_seed();
     sluice_trainer_options options = test_trainer_defaults();
@@ -436,8 +391,8 @@ START_TEST(nothing_changes)
     options.rate = 0.5;
     options.every_step = _i;
     options.dropout = 0.5f;
-    sluice_trainer *trainer = test_trainer_initial(&test_small, 1, &options);
-    test_data data = test_data_create(&test_small, 6, 5, 0, &random);
+    OWNED_HANDLE(sluice_trainer) trainer = test_trainer_initial(&test_small, 1, &options);
+    OWNED(test_data) data = test_data_create(&test_small, 6, 5, 0, &random);
     data.labels[0] = 1;
     test_step(trainer, &data.batch, data.labels, NULL);
     test_snapshot before = test_snapshot_take(sluice_trainer_get_model(trainer));
@@ -457,22 +412,20 @@ START_TEST(nothing_changes)
     test_step(trainer, &data.batch, data.labels, NULL);
     ck_assert(!test_snapshot_same(&before, sluice_trainer_get_model(trainer)));
     free(before.floats);
-    test_data_free(&data);
-    sluice_trainer_destroy(trainer);
 }
-END_TEST
 
 /* Streams keep the states from step to step: the same bits as with states that the caller passes on. */
-START_TEST(streams)
+TEST(streams)
 {
     uint64_t random = test_seed();
     sluice_trainer_options options = test_trainer_defaults();
     options.every_step = 1;
-    sluice_trainer *one = test_trainer_initial(&test_small, 1, &options), *other = test_trainer_initial(&test_small, 1, &options);
-    sluice_streams *set = test_streams_create(sluice_trainer_get_engine(one), 6);
+    OWNED_HANDLE(sluice_trainer) one = test_trainer_initial(&test_small, 1, &options);
+    OWNED_HANDLE(sluice_trainer) other = test_trainer_initial(&test_small, 1, &options);
+    OWNED_HANDLE(sluice_streams) set = test_streams_create(sluice_trainer_get_engine(one), 6);
     float h[2 * 6 * 9] = {0}, c[2 * 6 * 9] = {0};
     for (int k = 0; k < 4; k++) {
-        test_data data = test_data_create(&test_small, 6, 5, TEST_RAGGED, &random);
+        OWNED(test_data) data = test_data_create(&test_small, 6, 5, TEST_RAGGED, &random);
         sluice_batch batch = data.batch;
         batch.streams = set;
         const sluice_report got = test_step(one, &batch, data.labels, NULL);
@@ -481,51 +434,23 @@ START_TEST(streams)
         batch.c0 = batch.cn = c;
         const sluice_report want = test_step(other, &batch, data.labels, NULL);
         ck_assert(memcmp(&got, &want, sizeof got) == 0);
-        test_data_free(&data);
     }
     test_same_weights(sluice_trainer_get_model(one), sluice_trainer_get_model(other));
-    sluice_streams_destroy(set);
-    sluice_trainer_destroy(one);
-    sluice_trainer_destroy(other);
 }
-END_TEST
 
 /* Steps and evaluations no larger than those before allocate nothing. */
-START_TEST(steady)
+TEST_LOOP(steady, 0, KINDS)
 {
     sluice_trainer_options options;
     const sluice_shape *shape = choose(_i, &options);
-    sluice_trainer *trainer = test_trainer_initial(shape, 1, &options);
+    OWNED_HANDLE(sluice_trainer) trainer = test_trainer_initial(shape, 1, &options);
     uint64_t random = test_seed();
     const bool by_label = options.loss == SLUICE_LOSS_CROSS_ENTROPY;
     for (size_t k = 0; k < 4; k++) {
-        test_data data = test_data_create(shape, k == 1 ? 3 : 9, k == 2 ? 4 : 7, k == 1 ? TEST_RAGGED : 0, &random);
+        OWNED(test_data) data = test_data_create(shape, k == 1 ? 3 : 9, k == 2 ? 4 : 7, k == 1 ? TEST_RAGGED : 0, &random);
         const long before = allocations;
         test_step(trainer, &data.batch, by_label ? data.labels : NULL, by_label ? NULL : data.values);
         test_evaluate(trainer, &data.batch, by_label ? data.labels : NULL, by_label ? NULL : data.values);
         ck_assert_msg(k ? allocations == before : allocations > before, "batch %zu: %ld allocations", k, allocations - before);
-        test_data_free(&data);
     }
-    sluice_trainer_destroy(trainer);
-}
-END_TEST
-
-int main(void)
-{
-    test_begin();
-    Suite *suite = suite_create("trainer");
-    TCase *tcase = tcase_create("trainer");
-    tcase_add_test(tcase, as_torch);
-    tcase_add_loop_test(tcase, learns, 0, 5);
-    tcase_add_loop_test(tcase, learns_numbers, 0, 2);
-    tcase_add_loop_test(tcase, same_bits, 0, KINDS);
-    tcase_add_test(tcase, by_hand);
-    tcase_add_loop_test(tcase, outputs, 0, 4);
-    tcase_add_loop_test(tcase, nothing_changes, 0, 2);
-    tcase_add_test(tcase, clips);
-    tcase_add_test(tcase, drops_anew);
-    tcase_add_test(tcase, streams);
-    tcase_add_loop_test(tcase, steady, 0, KINDS);
-    suite_add_tcase(suite, tcase);
-    return test_run(suite);
 }

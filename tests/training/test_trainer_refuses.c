@@ -22,15 +22,14 @@ static void check_bad(sluice_trainer *trainer, sluice_trainer *untroubled, const
     ck_assert(test_snapshot_same(&before, sluice_trainer_get_model(trainer)));
     free(before.floats);
     uint64_t random = 1;
-    test_data good = test_data_create(&test_small, 6, 5, 0, &random);
+    OWNED(test_data) good = test_data_create(&test_small, 6, 5, 0, &random);
     const bool by_label = labels != NULL;
     test_step(trainer, &good.batch, by_label ? good.labels : NULL, by_label ? NULL : good.values);
     test_step(untroubled, &good.batch, by_label ? good.labels : NULL, by_label ? NULL : good.values);
     test_same_weights(sluice_trainer_get_model(trainer), sluice_trainer_get_model(untroubled));
-    test_data_free(&good);
 }
 
-START_TEST(bad_data)
+TEST_LOOP(bad_data, 0, 8)
 {
     static const struct {
         char what; /* x, h, c: the data that is spoilt; v: values; l: labels */
@@ -54,9 +53,9 @@ START_TEST(bad_data)
     options.loss = by_value ? SLUICE_LOSS_SQUARED_ERROR : SLUICE_LOSS_CROSS_ENTROPY;
     options.momentum = 0.5;
     options.optimizer = _i % 2 ? SLUICE_OPTIMIZER_SGD : SLUICE_OPTIMIZER_ADAM;
-    sluice_trainer *trainer = test_trainer_initial(&test_small, 1, &options),
-                   *untroubled = test_trainer_initial(&test_small, 1, &options);
-    test_data data = test_data_create(&test_small, 6, 5, TEST_STATES, &random);
+    OWNED_HANDLE(sluice_trainer) trainer = test_trainer_initial(&test_small, 1, &options);
+    OWNED_HANDLE(sluice_trainer) untroubled = test_trainer_initial(&test_small, 1, &options);
+    OWNED(test_data) data = test_data_create(&test_small, 6, 5, TEST_STATES, &random);
     for (size_t row = 0; row < 6; row++)
         data.labels[row] = cases[_i].ignored && row == cases[_i].row ? -100 : (int32_t)(row % 4);
     const size_t row = cases[_i].row, element = cases[_i].element;
@@ -77,22 +76,18 @@ START_TEST(bad_data)
         data.values[row * 4 + element] = cases[_i].value;
     }
     check_bad(trainer, untroubled, &data, by_value ? NULL : data.labels, by_value ? data.values : NULL, cases[_i].part);
-    test_data_free(&data);
-    sluice_trainer_destroy(trainer);
-    sluice_trainer_destroy(untroubled);
 }
-END_TEST
 
 /* A rate beyond reason: in the end the outputs are not finite, though the data is, and no further step is made. */
-START_TEST(diverges)
+TEST(diverges)
 {
     uint64_t random = test_seed();
     sluice_trainer_options options = test_trainer_defaults();
     options.optimizer = SLUICE_OPTIMIZER_SGD;
     options.rate = 1e4;
     options.loss = SLUICE_LOSS_SQUARED_ERROR;
-    sluice_trainer *trainer = test_trainer_initial(&test_small, 1, &options);
-    test_data data = test_data_create(&test_small, 6, 5, 0, &random);
+    OWNED_HANDLE(sluice_trainer) trainer = test_trainer_initial(&test_small, 1, &options);
+    OWNED(test_data) data = test_data_create(&test_small, 6, 5, 0, &random);
     sluice_error error = {0};
     sluice_status status = SLUICE_STATUS_OK;
     for (int k = 0; !status && k < 100; k++)
@@ -107,18 +102,14 @@ START_TEST(diverges)
     sluice_gradient gradient = {.struct_size = sizeof gradient};
     ck_assert_int_eq(sluice_trainer_get_gradient(trainer, &gradient), SLUICE_STATUS_OK);
     gradient.head_bias[0] = NAN;
-    ck_assert_int_eq(sluice_trainer_update(trainer, NULL, &error), SLUICE_STATUS_BAD_DATA);
-    test_check_message("norm", &error, SLUICE_STATUS_BAD_DATA, "the gradient's norm is NaN");
-    test_data_free(&data);
-    sluice_trainer_destroy(trainer);
+    REFUSED(SLUICE_STATUS_BAD_DATA, "the gradient's norm is NaN", sluice_trainer_update, trainer, NULL);
 }
-END_TEST
 
 /* ---- What is wrong with a call ---------------------------------------------------------------------------------------------- */
 
-START_TEST(options_refused)
+TEST(options_refused)
 {
-    static const sluice_shape headless = {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 2, .hidden = 3};
+    static const sluice_shape headless = {TEST_LDIH(1, 1, 2, 3)};
     const sluice_trainer_options good = test_trainer_defaults();
     struct {
         const char *part;
@@ -156,53 +147,45 @@ START_TEST(options_refused)
     cases[k].options.total_steps = 8;
     cases[k++].options.warmup_steps = 8;
     ck_assert_uint_eq(k, sizeof cases / sizeof cases[0]);
-    sluice_model *model = NULL, *bare = NULL;
+    OWNED_HANDLE(sluice_model) model = NULL;
+    OWNED_HANDLE(sluice_model) bare = NULL;
     ck_assert_int_eq(sluice_model_create_initial(&test_small, SLUICE_INITIALIZER_UNIFORM, 1, NULL, &model, NULL), SLUICE_STATUS_OK);
     ck_assert_int_eq(sluice_model_create_initial(&headless, SLUICE_INITIALIZER_UNIFORM, 1, NULL, &bare, NULL), SLUICE_STATUS_OK);
     static int place;
     sluice_trainer *trainer;
-    sluice_error error;
     for (k = 0; k < sizeof cases / sizeof cases[0]; k++) {
         trainer = (sluice_trainer *)&place;
-        error = (sluice_error){0};
-        test_refused(sluice_trainer_create(model, NULL, &cases[k].options, &trainer, &error), SLUICE_STATUS_BAD_ARGUMENT, &error,
-                     cases[k].part);
-        test_names(&error, cases[k].part);
+        REFUSED(SLUICE_STATUS_BAD_ARGUMENT, cases[k].part, sluice_trainer_create, model, NULL, &cases[k].options, &trainer);
         ck_assert_ptr_null(trainer);
     }
     sluice_trainer_options options = good;
     for (int variant = 0; variant < 3; variant++) { /* without a head there is squared error on y alone */
         options.every_step = variant == 1;
         options.loss = variant == 2 ? SLUICE_LOSS_SQUARED_ERROR : SLUICE_LOSS_CROSS_ENTROPY;
-        test_refused(sluice_trainer_create(bare, NULL, &options, &trainer, &error), SLUICE_STATUS_BAD_ARGUMENT, &error, "no head");
-        test_names(&error, "no head");
+        REFUSED(SLUICE_STATUS_BAD_ARGUMENT, "no head", sluice_trainer_create, bare, NULL, &options, &trainer);
     }
-    test_refused(sluice_trainer_create(NULL, NULL, NULL, &trainer, &error), SLUICE_STATUS_BAD_ARGUMENT, &error, "no model");
-    test_refused(sluice_trainer_create(model, NULL, NULL, NULL, &error), SLUICE_STATUS_BAD_ARGUMENT, &error, "no place");
+    REFUSED(SLUICE_STATUS_BAD_ARGUMENT, "model", sluice_trainer_create, NULL, NULL, NULL, &trainer);
+    REFUSED(SLUICE_STATUS_BAD_ARGUMENT, "NULL", sluice_trainer_create, model, NULL, NULL, NULL);
     sluice_engine_options engine = test_options(SLUICE_ISA_AUTO, 1, SLUICE_SCHEDULE_AUTO);
     engine.gemm = SLUICE_GEMM_BLIS;
-    test_refused(sluice_trainer_create(model, &engine, NULL, &trainer, &error), SLUICE_STATUS_UNSUPPORTED, &error, "BLIS");
+    REFUSED(SLUICE_STATUS_UNSUPPORTED, "BLIS", sluice_trainer_create, model, &engine, NULL, &trainer);
     engine.struct_size = 1;
-    test_refused(sluice_trainer_create(model, &engine, NULL, &trainer, &error), SLUICE_STATUS_BAD_ARGUMENT, &error,
-                 "engine options");
+    REFUSED(SLUICE_STATUS_BAD_ARGUMENT, "struct_size", sluice_trainer_create, model, &engine, NULL, &trainer);
     sluice_trainer_destroy(NULL);
-    sluice_model_destroy(model);
-    sluice_model_destroy(bare);
 }
-END_TEST
 
 /* A call that is wrong in itself changes nothing and says what to change. */
-START_TEST(batches_refused)
+TEST_LOOP(batches_refused, 0, 2)
 {
     uint64_t random = test_seed();
     sluice_trainer_options options = test_trainer_defaults();
     options.loss = _i % 2 ? SLUICE_LOSS_SQUARED_ERROR : SLUICE_LOSS_CROSS_ENTROPY;
-    sluice_trainer *trainer = test_trainer_initial(&test_small, 1, &options);
-    test_data data = test_data_create(&test_small, 3, 2, 0, &random);
+    OWNED_HANDLE(sluice_trainer) trainer = test_trainer_initial(&test_small, 1, &options);
+    OWNED(test_data) data = test_data_create(&test_small, 3, 2, 0, &random);
     const sluice_batch good = data.batch;
     const int32_t *labels = _i % 2 ? NULL : data.labels;
     const float *values = _i % 2 ? data.values : NULL;
-    sluice_tape *tape = NULL;
+    OWNED_HANDLE(sluice_tape) tape = NULL;
     ck_assert_int_eq(sluice_tape_create(sluice_trainer_get_engine(trainer), NULL, &tape, NULL), SLUICE_STATUS_OK);
     float logits[24];
     const int64_t lengths[] = {1, 3, 2};
@@ -256,12 +239,10 @@ START_TEST(batches_refused)
         test_names(&error, calls[k].part);
     }
     sluice_report report = {0};
-    test_refused(sluice_trainer_step(trainer, &good, labels, values, &report, &error), SLUICE_STATUS_BAD_ARGUMENT, &error,
-                 "report");
-    test_refused(sluice_trainer_evaluate(trainer, &good, labels, values, &report, &error), SLUICE_STATUS_BAD_ARGUMENT, &error,
-                 "report");
-    test_refused(sluice_trainer_update(trainer, &report, &error), SLUICE_STATUS_BAD_ARGUMENT, &error, "report");
-    test_refused(sluice_trainer_update(NULL, NULL, &error), SLUICE_STATUS_BAD_ARGUMENT, &error, "no trainer");
+    REFUSED(SLUICE_STATUS_BAD_ARGUMENT, "struct_size", sluice_trainer_step, trainer, &good, labels, values, &report);
+    REFUSED(SLUICE_STATUS_BAD_ARGUMENT, "struct_size", sluice_trainer_evaluate, trainer, &good, labels, values, &report);
+    REFUSED(SLUICE_STATUS_BAD_ARGUMENT, "struct_size", sluice_trainer_update, trainer, &report);
+    REFUSED(SLUICE_STATUS_BAD_ARGUMENT, "trainer", sluice_trainer_update, NULL, NULL);
     sluice_gradient gradient = {0};
     ck_assert_int_eq(sluice_trainer_get_gradient(trainer, &gradient), SLUICE_STATUS_BAD_ARGUMENT);
     ck_assert_int_eq(sluice_trainer_get_gradient(trainer, NULL), SLUICE_STATUS_BAD_ARGUMENT);
@@ -269,21 +250,4 @@ START_TEST(batches_refused)
     ck_assert(test_snapshot_same(&before, sluice_trainer_get_model(trainer)));
     ck_assert_int_eq(sluice_trainer_step(trainer, &good, labels, values, NULL, NULL), SLUICE_STATUS_OK);
     free(before.floats);
-    sluice_tape_destroy(tape);
-    test_data_free(&data);
-    sluice_trainer_destroy(trainer);
-}
-END_TEST
-
-int main(void)
-{
-    test_begin();
-    Suite *suite = suite_create("trainer_refuses");
-    TCase *tcase = tcase_create("trainer_refuses");
-    tcase_add_loop_test(tcase, bad_data, 0, 8);
-    tcase_add_test(tcase, diverges);
-    tcase_add_test(tcase, options_refused);
-    tcase_add_loop_test(tcase, batches_refused, 0, 2);
-    suite_add_tcase(suite, tcase);
-    return test_run(suite);
 }

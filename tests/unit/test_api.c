@@ -10,8 +10,8 @@
 #include <math.h>
 #include <string.h>
 
-static const sluice_shape small = {TEST_SHAPE, .layers = 2, .directions = 2, .inputs = 3, .hidden = 5, .classes = 4, .has_bias = 1};
-static const sluice_shape worded = {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 3, .hidden = 5, .vocabulary = 7};
+static const sluice_shape small = {TEST_LDIH(2, 2, 3, 5), .classes = 4, .has_bias = 1};
+static const sluice_shape worded = {TEST_LDIH(1, 1, 3, 5), .vocabulary = 7};
 
 /* The message has the number, not as a part of a longer one. */
 static void numbers(const sluice_error *error, long long number)
@@ -40,14 +40,13 @@ static void model_refused(const sluice_weights *weights, sluice_status want, con
     ck_assert_int_eq(sluice_model_create(weights, &model, NULL), want);
 }
 
-START_TEST(model_arguments)
+TEST(model_arguments)
 {
     sluice_error error = {0};
-    sluice_model *model = NULL;
-    test_network network = test_network_create(&small);
+    OWNED_HANDLE(sluice_model) model = NULL;
+    OWNED(test_network) network = test_network_create(&small);
     model_refused(NULL, bad_argument, "NULL weights", &error);
-    error = (sluice_error){0};
-    test_refused(sluice_model_create(&network.weights, NULL, &error), bad_argument, &error, "NULL model");
+    REFUSED(bad_argument, "model", sluice_model_create, &network.weights, NULL);
 
     sluice_weights wrong = network.weights;
     wrong.struct_size = 3;
@@ -84,43 +83,34 @@ START_TEST(model_arguments)
 
     wrong = network.weights;
     wrong.head_bias = NULL; /* zeros */
-    ck_assert_int_eq(sluice_model_create(&wrong, &model, &error), SLUICE_STATUS_OK);
-    sluice_model_destroy(model);
-    test_network_free(&network);
+    SUCCEEDS(sluice_model_create, &wrong, &model);
 }
-END_TEST
 
-START_TEST(model_shapes)
+TEST(model_shapes)
 {
-    test_network network = test_network_create(&small);
+    OWNED(test_network) network = test_network_create(&small);
     sluice_error error = {0};
     static const struct {
         const char *what;
         sluice_shape shape;
         sluice_status status;
     } cases[] = {
-        {"layers", {TEST_SHAPE, .layers = 0, .directions = 1, .inputs = 1, .hidden = 1}, SLUICE_STATUS_BAD_ARGUMENT},
-        {"directions", {TEST_SHAPE, .layers = 1, .directions = 0, .inputs = 1, .hidden = 1}, SLUICE_STATUS_BAD_ARGUMENT},
-        {"directions", {TEST_SHAPE, .layers = 1, .directions = 3, .inputs = 1, .hidden = 1}, SLUICE_STATUS_BAD_ARGUMENT},
-        {"inputs", {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 0, .hidden = 1}, SLUICE_STATUS_BAD_ARGUMENT},
-        {"hidden", {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 1, .hidden = 0}, SLUICE_STATUS_BAD_ARGUMENT},
-        {"", {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 1, .hidden = SIZE_MAX / 4 + 2}, SLUICE_STATUS_TOO_LARGE},
-        {"", {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 1, .hidden = (size_t)1 << 31}, SLUICE_STATUS_TOO_LARGE},
-        {"", {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = SIZE_MAX / 8, .hidden = 3}, SLUICE_STATUS_TOO_LARGE},
-        {"", {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = SIZE_MAX - 2, .hidden = 1}, SLUICE_STATUS_TOO_LARGE},
+        {"layers", {TEST_LDIH(0, 1, 1, 1)}, SLUICE_STATUS_BAD_ARGUMENT},
+        {"directions", {TEST_LDIH(1, 0, 1, 1)}, SLUICE_STATUS_BAD_ARGUMENT},
+        {"directions", {TEST_LDIH(1, 3, 1, 1)}, SLUICE_STATUS_BAD_ARGUMENT},
+        {"inputs", {TEST_LDIH(1, 1, 0, 1)}, SLUICE_STATUS_BAD_ARGUMENT},
+        {"hidden", {TEST_LDIH(1, 1, 1, 0)}, SLUICE_STATUS_BAD_ARGUMENT},
+        {"", {TEST_LDIH(1, 1, 1, SIZE_MAX / 4 + 2)}, SLUICE_STATUS_TOO_LARGE},
+        {"", {TEST_LDIH(1, 1, 1, (size_t)1 << 31)}, SLUICE_STATUS_TOO_LARGE},
+        {"", {TEST_LDIH(1, 1, SIZE_MAX / 8, 3)}, SLUICE_STATUS_TOO_LARGE},
+        {"", {TEST_LDIH(1, 1, SIZE_MAX - 2, 1)}, SLUICE_STATUS_TOO_LARGE},
         {"", /* 4H I and 4H H are both 0 modulo 2^64 */
-         {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = SIZE_MAX - 3 * ((size_t)1 << 31) + 1, .hidden = (size_t)1 << 31},
+         {TEST_LDIH(1, 1, SIZE_MAX - 3 * ((size_t)1 << 31) + 1, (size_t)1 << 31)},
          SLUICE_STATUS_TOO_LARGE},
-        {"", {TEST_SHAPE, .layers = SIZE_MAX / 2, .directions = 2, .inputs = 1, .hidden = 1}, SLUICE_STATUS_TOO_LARGE},
-        {"vocabulary",
-         {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 3, .hidden = 1, .vocabulary = SIZE_MAX / 4},
-         SLUICE_STATUS_BAD_ARGUMENT},
-        {"",
-         {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = (size_t)1 << 40, .hidden = 1, .vocabulary = 1 << 30},
-         SLUICE_STATUS_TOO_LARGE},
-        {"",
-         {TEST_SHAPE, .layers = 1, .directions = 2, .inputs = 3, .hidden = 1, .classes = SIZE_MAX / 4},
-         SLUICE_STATUS_TOO_LARGE},
+        {"", {TEST_LDIH(SIZE_MAX / 2, 2, 1, 1)}, SLUICE_STATUS_TOO_LARGE},
+        {"vocabulary", {TEST_LDIH(1, 1, 3, 1), .vocabulary = SIZE_MAX / 4}, SLUICE_STATUS_BAD_ARGUMENT},
+        {"", {TEST_LDIH(1, 1, (size_t)1 << 40, 1), .vocabulary = 1 << 30}, SLUICE_STATUS_TOO_LARGE},
+        {"", {TEST_LDIH(1, 2, 3, 1), .classes = SIZE_MAX / 4}, SLUICE_STATUS_TOO_LARGE},
     };
     for (size_t j = 0; j < sizeof cases / sizeof cases[0]; j++) {
         sluice_weights wrong = network.weights;
@@ -128,23 +118,18 @@ START_TEST(model_shapes)
         model_refused(&wrong, cases[j].status, cases[j].what, &error);
         test_names(&error, cases[j].what);
         sluice_model *model = (sluice_model *)&model;
-        error = (sluice_error){0};
-        test_refused(sluice_model_create_initial(&cases[j].shape, SLUICE_INITIALIZER_UNIFORM, 1, NULL, &model, &error),
-                     cases[j].status, &error, cases[j].what);
-        test_names(&error, cases[j].what);
+        REFUSED(cases[j].status, cases[j].what, sluice_model_create_initial, &cases[j].shape, SLUICE_INITIALIZER_UNIFORM, 1, NULL,
+                &model);
         ck_assert_ptr_null(model);
     }
-    test_network_free(&network);
 }
-END_TEST
 
 /* A NaN or infinite weight is refused, by name and index. */
-START_TEST(model_data)
+TEST(model_data)
 {
-    const sluice_shape shape = {TEST_SHAPE,  .layers = 2,      .directions = 2, .inputs = 3,
-                                .hidden = 5, .vocabulary = 11, .classes = 4,    .has_bias = 1};
+    const sluice_shape shape = {TEST_LDIH(2, 2, 3, 5), .vocabulary = 11, .classes = 4, .has_bias = 1};
     const float bad[] = {NAN, INFINITY, -INFINITY};
-    test_network network = test_network_create(&shape);
+    OWNED(test_network) network = test_network_create(&shape);
     const struct {
         const char *name;
         const float *array;
@@ -173,19 +158,16 @@ START_TEST(model_data)
     }
     *(network.floats + (network.weights.bias_ih[0] - network.floats)) = FLT_MAX; /* large is no error */
     test_network_build(&network);
-    test_network_free(&network);
 }
-END_TEST
 
-START_TEST(model_random)
+TEST(model_random)
 {
     uint64_t random = test_seed();
     test_batch outputs[3];
     for (size_t j = 0; j < 3; j++) { /* seeds 7, 7, 8; the second by a caller that rounds upwards */
         sluice_model *model = NULL;
         fesetround(j == 1 ? FE_UPWARD : FE_TONEAREST);
-        ck_assert_int_eq(sluice_model_create_initial(&small, SLUICE_INITIALIZER_UNIFORM, j < 2 ? 7 : 8, NULL, &model, NULL),
-                         SLUICE_STATUS_OK);
+        SUCCEEDS(sluice_model_create_initial, &small, SLUICE_INITIALIZER_UNIFORM, j < 2 ? 7 : 8, NULL, &model);
         ck_assert_int_eq(fegetround(), j == 1 ? FE_UPWARD : FE_TONEAREST);
         fesetround(FE_TONEAREST);
         uint64_t same = random;
@@ -199,16 +181,12 @@ START_TEST(model_random)
     for (size_t j = 0; j < 3; j++)
         test_batch_free(outputs + j);
     sluice_model *model = (sluice_model *)&model;
-    sluice_error error = {0};
-    test_refused(sluice_model_create_initial(NULL, SLUICE_INITIALIZER_UNIFORM, 1, NULL, &model, &error), bad_argument, &error,
-                 "NULL shape");
+    REFUSED(bad_argument, "shape", sluice_model_create_initial, NULL, SLUICE_INITIALIZER_UNIFORM, 1, NULL, &model);
     ck_assert_ptr_null(model);
-    test_refused(sluice_model_create_initial(&small, SLUICE_INITIALIZER_UNIFORM, 1, NULL, NULL, &error), bad_argument, &error,
-                 "NULL model");
+    REFUSED(bad_argument, "model", sluice_model_create_initial, &small, SLUICE_INITIALIZER_UNIFORM, 1, NULL, NULL);
 }
-END_TEST
 
-START_TEST(model_getters)
+TEST(model_getters)
 {
     char first[] = "dutch";
     const char *const classes[] = {first, "english", "", "swedish"};
@@ -234,11 +212,10 @@ START_TEST(model_getters)
     ck_assert_ptr_null(sluice_model_get_class(network.model, 0));
     test_network_free(&network);
 }
-END_TEST
 
 /* ---- Names, versions, NULL ---- */
 
-START_TEST(names_and_versions)
+TEST(names_and_versions)
 {
     for (int j = SLUICE_STATUS_OK; j <= SLUICE_STATUS_UNSUPPORTED; j++)
         for (int k = SLUICE_STATUS_OK; k < j; k++)
@@ -264,38 +241,34 @@ START_TEST(names_and_versions)
     const char *arch = "";
     ck_assert(sluice_blis_arch_recommend(&arch, NULL) == SLUICE_STATUS_OK && (arch == NULL || *arch));
 }
-END_TEST
 
-START_TEST(destroy_nothing)
+TEST(destroy_nothing)
 {
     sluice_model_destroy(NULL);
     sluice_engine_destroy(NULL);
     sluice_workspace_destroy(NULL);
 }
-END_TEST
 
-START_TEST(peaks)
+TEST(peaks)
 {
-    sluice_isa isas[TEST_MOST_ISAS];
-    const size_t count = test_isas(isas);
-    for (size_t j = 0; j < count; j++)
-        ck_assert_double_gt(sluice_peak_measure(isas[j]), 0.0);
+    const test_isa_list isas = test_isas();
+    for (size_t j = 0; j < isas.count; j++)
+        ck_assert_double_gt(sluice_peak_measure(isas.isa[j]), 0.0);
     ck_assert_double_gt(sluice_peak_measure(SLUICE_ISA_AUTO), 0.0);
     ck_assert_double_eq(sluice_peak_measure((sluice_isa)99), 0.0);
 }
-END_TEST
 
 /* ---- Engines and workspaces ---- */
 
-START_TEST(engine_arguments)
+TEST(engine_arguments)
 {
     uint64_t random = test_seed();
-    test_network network = test_network_random(&small, 1.0f, &random);
+    OWNED(test_network) network = test_network_random(&small, 1.0f, &random);
     sluice_engine *engine = (sluice_engine *)&engine;
     sluice_error error = {0};
-    test_refused(sluice_engine_create(NULL, NULL, &engine, &error), bad_argument, &error, "NULL model");
+    REFUSED(bad_argument, "model", sluice_engine_create, NULL, NULL, &engine);
     ck_assert_ptr_null(engine);
-    test_refused(sluice_engine_create(network.model, NULL, NULL, &error), bad_argument, &error, "NULL engine");
+    REFUSED(bad_argument, "engine", sluice_engine_create, network.model, NULL, NULL);
 
     static const struct {
         const char *what;
@@ -309,31 +282,25 @@ START_TEST(engine_arguments)
     };
     for (size_t j = 0; j < sizeof cases / sizeof cases[0]; j++) {
         engine = (sluice_engine *)&engine;
-        error = (sluice_error){0};
-        test_refused(sluice_engine_create(network.model, &cases[j].options, &engine, &error), bad_argument, &error, cases[j].what);
-        test_names(&error, cases[j].what);
+        REFUSED(bad_argument, cases[j].what, sluice_engine_create, network.model, &cases[j].options, &engine);
         ck_assert_ptr_null(engine);
         ck_assert_int_eq(sluice_engine_create(network.model, &cases[j].options, &engine, NULL), bad_argument);
         sluice_environment environment = {.struct_size = sizeof environment};
         error = (sluice_error){0};
         test_refused(sluice_environment_get(&cases[j].options, &environment, &error), bad_argument, &error, cases[j].what);
     }
-    sluice_isa isas[TEST_MOST_ISAS];
-    const size_t count = test_isas(isas);
-    if (count < 3) {
+    const test_isa_list isas = test_isas();
+    if (isas.count < 3) {
         const sluice_engine_options lacking = test_options(SLUICE_ISA_AVX512, 1, SLUICE_SCHEDULE_AUTO);
-        test_refused(sluice_engine_create(network.model, &lacking, &engine, &error), SLUICE_STATUS_UNSUPPORTED, &error, "avx512");
-        test_names(&error, "avx512");
+        REFUSED(SLUICE_STATUS_UNSUPPORTED, "avx512", sluice_engine_create, network.model, &lacking, &engine);
     }
-    test_network_free(&network);
 }
-END_TEST
 
-START_TEST(engine_info)
+TEST(engine_info)
 {
     uint64_t random = test_seed();
-    test_network network = test_network_random(&worded, 1.0f, &random);
-    test_runner runner = test_runner_create(network.model, SLUICE_ISA_SCALAR, 3, SLUICE_SCHEDULE_HOIST);
+    OWNED(test_network) network = test_network_random(&worded, 1.0f, &random);
+    OWNED(test_runner) runner = test_runner_create(network.model, SLUICE_ISA_SCALAR, 3, SLUICE_SCHEDULE_HOIST);
     sluice_engine_info info = {.struct_size = sizeof info};
     ck_assert_int_eq(sluice_engine_get_info(runner.engine, &info), SLUICE_STATUS_OK);
     ck_assert_int_eq(info.isa, SLUICE_ISA_SCALAR);
@@ -348,55 +315,46 @@ START_TEST(engine_info)
     info.struct_size = sizeof info;
     ck_assert_int_eq(sluice_engine_get_info(NULL, &info), bad_argument);
 
-    test_batch batch = test_batch_random(&worded, 3, 4, 0, &random), again = test_batch_pick(&worded, &batch, 0, 3);
+    OWNED(test_batch) batch = test_batch_random(&worded, 3, 4, 0, &random);
+    OWNED(test_batch) again = test_batch_pick(&worded, &batch, 0, 3);
     test_forward(&runner, &batch.batch);
     sluice_model_destroy(network.model); /* the engine does not need it */
     network.model = NULL;
     test_forward(&runner, &again.batch);
     test_same_outputs(&again, &batch, "after the model's end");
-    test_batch_free(&batch);
-    test_batch_free(&again);
-    test_runner_free(&runner);
-    test_network_free(&network);
 }
-END_TEST
 
-START_TEST(workspaces)
+TEST(workspaces)
 {
     uint64_t random = test_seed();
-    test_network network = test_network_random(&small, 1.0f, &random);
-    test_runner runner = test_runner_create(network.model, SLUICE_ISA_AUTO, 2, SLUICE_SCHEDULE_AUTO);
-    sluice_workspace *workspace = (sluice_workspace *)&workspace;
-    sluice_error error = {0};
-    test_refused(sluice_workspace_create(NULL, 1, 1, &workspace, &error), bad_argument, &error, "NULL engine");
+    OWNED(test_network) network = test_network_random(&small, 1.0f, &random);
+    OWNED(test_runner) runner = test_runner_create(network.model, SLUICE_ISA_AUTO, 2, SLUICE_SCHEDULE_AUTO);
+    OWNED_HANDLE(sluice_workspace) workspace = (sluice_workspace *)&workspace;
+    REFUSED(bad_argument, "engine", sluice_workspace_create, NULL, 1, 1, &workspace);
     ck_assert_ptr_null(workspace);
-    test_refused(sluice_workspace_create(runner.engine, 1, 1, NULL, &error), bad_argument, &error, "NULL workspace");
+    REFUSED(bad_argument, "workspace", sluice_workspace_create, runner.engine, 1, 1, NULL);
     workspace = (sluice_workspace *)&workspace;
-    test_refused(sluice_workspace_create(runner.engine, SIZE_MAX / 2, SIZE_MAX / 2, &workspace, &error), SLUICE_STATUS_TOO_LARGE,
-                 &error, "rows and steps");
+    REFUSED(SLUICE_STATUS_TOO_LARGE, "address space", sluice_workspace_create, runner.engine, SIZE_MAX / 2, SIZE_MAX / 2,
+            &workspace);
     ck_assert_ptr_null(workspace);
 
-    ck_assert_int_eq(sluice_workspace_create(runner.engine, 40, 9, &workspace, &error), SLUICE_STATUS_OK);
+    SUCCEEDS(sluice_workspace_create, runner.engine, 40, 9, &workspace);
     const size_t bytes = sluice_workspace_get_bytes(workspace);
     const sluice_batch no_rows = {.struct_size = sizeof no_rows, .steps = 1000000};
-    ck_assert_int_eq(sluice_forward(runner.engine, workspace, &no_rows, &error), SLUICE_STATUS_OK);
+    SUCCEEDS(sluice_forward, runner.engine, workspace, &no_rows);
     ck_assert_uint_eq(sluice_workspace_get_bytes(workspace), bytes);
     test_batch batch = test_batch_random(&small, 40, 9, 0, &random);
-    ck_assert_int_eq(sluice_forward(runner.engine, workspace, &batch.batch, &error), SLUICE_STATUS_OK);
+    SUCCEEDS(sluice_forward, runner.engine, workspace, &batch.batch);
     ck_assert_uint_eq(sluice_workspace_get_bytes(workspace), bytes); /* made for it: it does not grow */
     test_batch_free(&batch);
     batch = test_batch_random(&small, 4000, 9, 0, &random);
-    ck_assert_int_eq(sluice_forward(runner.engine, workspace, &batch.batch, &error), SLUICE_STATUS_OK);
+    SUCCEEDS(sluice_forward, runner.engine, workspace, &batch.batch);
     const size_t grown = sluice_workspace_get_bytes(workspace);
     ck_assert_uint_gt(grown, bytes);
-    ck_assert_int_eq(sluice_forward(runner.engine, workspace, &batch.batch, &error), SLUICE_STATUS_OK);
+    SUCCEEDS(sluice_forward, runner.engine, workspace, &batch.batch);
     ck_assert_uint_eq(sluice_workspace_get_bytes(workspace), grown);
     test_batch_free(&batch);
-    sluice_workspace_destroy(workspace);
-    test_runner_free(&runner);
-    test_network_free(&network);
 }
-END_TEST
 
 /* ---- Forward ---- */
 
@@ -470,47 +428,36 @@ static const struct {
     {"too many steps", &small, many_steps, SLUICE_STATUS_TOO_LARGE, "", {-1, -1, -1}},
 };
 
-START_TEST(forward_refuses)
+TEST_EACH(forward_refuses, spoilings)
 {
     uint64_t random = test_seed();
-    test_network network = test_network_random(spoilings[_i].shape, 1.0f, &random);
-    test_runner runner = test_runner_create(network.model, SLUICE_ISA_AUTO, 2, SLUICE_SCHEDULE_AUTO);
-    test_batch batch = test_batch_random(spoilings[_i].shape, ROWS, STEPS, TEST_STATES, &random);
+    OWNED(test_network) network = test_network_random(spoilings[_i].shape, 1.0f, &random);
+    OWNED(test_runner) runner = test_runner_create(network.model, SLUICE_ISA_AUTO, 2, SLUICE_SCHEDULE_AUTO);
+    OWNED(test_batch) batch = test_batch_random(spoilings[_i].shape, ROWS, STEPS, TEST_STATES, &random);
     spoiled call = {.batch = batch.batch, .engine = runner.engine, .workspace = runner.workspace};
     call.given = &call.batch;
     spoilings[_i].spoil(&call);
     sluice_error error = {0};
-    test_refused(sluice_forward(call.engine, call.workspace, call.given, &error), spoilings[_i].status, &error, spoilings[_i].what);
-    test_names(&error, spoilings[_i].word);
+    test_check_refused(spoilings[_i].what, sluice_forward(call.engine, call.workspace, call.given, &error), spoilings[_i].status,
+                       &error, spoilings[_i].word);
     for (size_t j = 0; j < 3; j++)
         if (spoilings[_i].numbers[j] != -1)
             numbers(&error, spoilings[_i].numbers[j]);
     ck_assert_int_eq(sluice_forward(call.engine, call.workspace, call.given, NULL), spoilings[_i].status);
     ck_assert_msg(test_batch_untouched(&batch), "%s: an output is written", spoilings[_i].what);
     test_forward(&runner, &batch.batch); /* and the workspace is as good as before */
-    test_batch_free(&batch);
-    test_runner_free(&runner);
-    test_network_free(&network);
 }
-END_TEST
 
-START_TEST(forward_refuses_a_strange_workspace)
+TEST(forward_refuses_a_strange_workspace)
 {
     uint64_t random = test_seed();
-    test_network network = test_network_random(&small, 1.0f, &random);
-    test_runner one = test_runner_create(network.model, SLUICE_ISA_AUTO, 2, SLUICE_SCHEDULE_AUTO);
-    test_runner other = test_runner_create(network.model, SLUICE_ISA_AUTO, 2, SLUICE_SCHEDULE_AUTO);
-    test_batch batch = test_batch_random(&small, ROWS, STEPS, 0, &random);
-    sluice_error error = {0};
-    test_refused(sluice_forward(one.engine, other.workspace, &batch.batch, &error), bad_argument, &error, "workspace");
-    test_names(&error, "workspace");
+    OWNED(test_network) network = test_network_random(&small, 1.0f, &random);
+    OWNED(test_runner) one = test_runner_create(network.model, SLUICE_ISA_AUTO, 2, SLUICE_SCHEDULE_AUTO);
+    OWNED(test_runner) other = test_runner_create(network.model, SLUICE_ISA_AUTO, 2, SLUICE_SCHEDULE_AUTO);
+    OWNED(test_batch) batch = test_batch_random(&small, ROWS, STEPS, 0, &random);
+    REFUSED(bad_argument, "workspace", sluice_forward, one.engine, other.workspace, &batch.batch);
     ck_assert(test_batch_untouched(&batch));
-    test_batch_free(&batch);
-    test_runner_free(&one);
-    test_runner_free(&other);
-    test_network_free(&network);
 }
-END_TEST
 
 /* ---- The library and its header, as others see them ---- */
 
@@ -526,7 +473,7 @@ static int shell(const char *format, const char *directory)
 }
 
 /* What libsluice.so exports is what sluice.h marks, no more and no less. */
-START_TEST(exported_symbols)
+TEST(exported_symbols)
 {
     ck_assert_int_eq(
         shell("so=$D/src/libsluice.so; [ -e $so ] || { echo skipped: no shared library; exit 0; }; "
@@ -536,38 +483,12 @@ START_TEST(exported_symbols)
               getenv("SLUICE_BUILD")),
         0);
 }
-END_TEST
 
-START_TEST(header_alone)
+TEST(header_alone)
 {
     ck_assert_int_eq(shell("for c in gcc clang g++ clang++; do command -v $c >/dev/null || { echo skipped: no $c; continue; }; "
                            "case $c in *++) l='-x c++ -std=c++11';; *) l='-x c -std=c11';; esac; "
                            "$c $l -Wall -Wextra -pedantic -Werror -fsyntax-only $D/include/sluice.h || exit 1; done",
                            getenv("SLUICE_SOURCE")),
                      0);
-}
-END_TEST
-
-int main(void)
-{
-    test_begin();
-    Suite *suite = suite_create("api");
-    TCase *tcase = tcase_create("api");
-    tcase_add_test(tcase, model_arguments);
-    tcase_add_test(tcase, model_shapes);
-    tcase_add_test(tcase, model_data);
-    tcase_add_test(tcase, model_random);
-    tcase_add_test(tcase, model_getters);
-    tcase_add_test(tcase, names_and_versions);
-    tcase_add_test(tcase, destroy_nothing);
-    tcase_add_test(tcase, peaks);
-    tcase_add_test(tcase, engine_arguments);
-    tcase_add_test(tcase, engine_info);
-    tcase_add_test(tcase, workspaces);
-    tcase_add_loop_test(tcase, forward_refuses, 0, sizeof spoilings / sizeof spoilings[0]);
-    tcase_add_test(tcase, forward_refuses_a_strange_workspace);
-    tcase_add_test(tcase, exported_symbols);
-    tcase_add_test(tcase, header_alone);
-    suite_add_tcase(suite, tcase);
-    return test_run(suite);
 }

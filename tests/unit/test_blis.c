@@ -87,7 +87,7 @@ static double square(double a)
 static void cell(const sluice_weights *weights, size_t k, const noisy *x, size_t inputs, noisy *h, noisy *c)
 {
     const size_t hidden = weights->shape->hidden;
-    noisy *before = noisy_array(hidden);
+    FREED noisy *before = noisy_array(hidden);
     memcpy(before, h, hidden * sizeof *h);
     for (size_t u = 0; u < hidden; u++) {
         const noisy i = gate(weights, k, u, x, inputs, before, false), f = gate(weights, k, hidden + u, x, inputs, before, false);
@@ -102,7 +102,6 @@ static void cell(const sluice_weights *weights, size_t k, const noisy *x, size_t
         h[u].value = o.value * t.value;
         h[u].variance = square(o.value) * t.variance + square(t.value) * o.variance + square(h[u].value) / 3;
     }
-    free(before);
 }
 
 /* What a batch should give, as test_oracle has it. */
@@ -169,7 +168,7 @@ static expectation expect(const sluice_weights *weights, const test_batch *batch
     return all;
 }
 
-static void free_expectation(expectation *all)
+static void expectation_free(expectation *all)
 {
     free(all->y);
     free(all->hn);
@@ -186,27 +185,15 @@ typedef struct blis_case {
 } blis_case;
 
 static const blis_case cases[] = {
-    {{TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 1, .hidden = 1, .has_bias = 1}, 1, 1, 0},
-    {{TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 5, .hidden = 7, .has_bias = 1}, 3, 40, TEST_STATES},
-    {{TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 33, .hidden = 64, .has_bias = 1}, 40, 20, TEST_RAGGED},
-    {{TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 200, .hidden = 96}, 70, 12, TEST_RAGGED | TEST_STATES},
-    {{TEST_SHAPE, .layers = 2, .directions = 2, .inputs = 17, .hidden = 31, .classes = 5, .has_bias = 1},
-     13,
-     15,
-     TEST_RAGGED | TEST_STATES},
-    {{TEST_SHAPE, .layers = 1, .directions = 2, .inputs = 3, .hidden = 16, .has_bias = 1},
-     2,
-     1,
-     TEST_STATES}, /* room for one step's rows */
-    {{TEST_SHAPE, .layers = 2, .directions = 2, .inputs = 8, .hidden = 48}, 60, 3, TEST_STATES},
-    {{TEST_SHAPE, .layers = 3, .directions = 1, .inputs = 9, .hidden = 33, .vocabulary = 50, .classes = 3, .has_bias = 1},
-     21,
-     18,
-     TEST_RAGGED},
-    {{TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 1500, .hidden = 24, .has_bias = 1},
-     9,
-     4,
-     0}, /* more terms than BLIS sums at once */
+    {{TEST_LDIH(1, 1, 1, 1), .has_bias = 1}, 1, 1, 0},
+    {{TEST_LDIH(1, 1, 5, 7), .has_bias = 1}, 3, 40, TEST_STATES},
+    {{TEST_LDIH(1, 1, 33, 64), .has_bias = 1}, 40, 20, TEST_RAGGED},
+    {{TEST_LDIH(1, 1, 200, 96)}, 70, 12, TEST_RAGGED | TEST_STATES},
+    {{TEST_LDIH(2, 2, 17, 31), .classes = 5, .has_bias = 1}, 13, 15, TEST_RAGGED | TEST_STATES},
+    {{TEST_LDIH(1, 2, 3, 16), .has_bias = 1}, 2, 1, TEST_STATES}, /* room for one step's rows */
+    {{TEST_LDIH(2, 2, 8, 48)}, 60, 3, TEST_STATES},
+    {{TEST_LDIH(3, 1, 9, 33), .vocabulary = 50, .classes = 3, .has_bias = 1}, 21, 18, TEST_RAGGED},
+    {{TEST_LDIH(1, 1, 1500, 24), .has_bias = 1}, 9, 4, 0}, /* more terms than BLIS sums at once */
 };
 enum { CASES = sizeof cases / sizeof cases[0] };
 
@@ -251,11 +238,11 @@ static void run(const test_network *network, test_batch *batch, sluice_gemm gemm
 /* One case; the largest error of the BLIS path over its bound, and whether it gives the fused kernels' bits. */
 static double run_case(const blis_case *c, uint64_t seed, bool *differs)
 {
-    test_network network = test_network_random(&c->shape, 1.0f, &seed);
-    test_batch batch = test_batch_random(&c->shape, c->rows, c->steps, c->what, &seed);
-    test_batch fused = test_batch_pick(&c->shape, &batch, 0, c->rows);
-    test_oracle oracle = test_oracle_run(&network.weights, &batch.batch);
-    expectation all = expect(&network.weights, &batch);
+    OWNED(test_network) network = test_network_random(&c->shape, 1.0f, &seed);
+    OWNED(test_batch) batch = test_batch_random(&c->shape, c->rows, c->steps, c->what, &seed);
+    OWNED(test_batch) fused = test_batch_pick(&c->shape, &batch, 0, c->rows);
+    OWNED(test_oracle) oracle = test_oracle_run(&network.weights, &batch.batch);
+    OWNED(expectation) all = expect(&network.weights, &batch);
     run(&network, &fused, SLUICE_GEMM_FUSED, 2);
     const double fused_share = check(&fused, &oracle, &all, "fused");
     double worst = 0.0;
@@ -267,15 +254,10 @@ static double run_case(const blis_case *c, uint64_t seed, bool *differs)
     printf("I %zu, H %zu, L %zu, D %zu: largest error over its bound: blis %.3f, fused %.3f\n", c->shape.inputs, c->shape.hidden,
            c->shape.layers, c->shape.directions, worst, fused_share);
     fflush(stdout);
-    free_expectation(&all);
-    test_oracle_free(&oracle);
-    test_batch_free(&batch);
-    test_batch_free(&fused);
-    test_network_free(&network);
     return worst;
 }
 
-START_TEST(agrees_with_the_equations)
+TEST(agrees_with_the_equations)
 {
     double worst = 0.0;
     bool differs = false;
@@ -285,35 +267,31 @@ START_TEST(agrees_with_the_equations)
     ck_assert_msg(worst > 0.1, "the bound is more than ten times too loose: %.4f", worst);
     ck_assert_msg(differs, "BLIS gives the fused kernels' bits even where it sums in blocks: is it BLIS?");
 }
-END_TEST
 
-START_TEST(is_what_was_asked_for)
+TEST(is_what_was_asked_for)
 {
     uint64_t random = test_seed();
-    test_network network = test_network_random(&cases[1].shape, 1.0f, &random);
+    OWNED(test_network) network = test_network_random(&cases[1].shape, 1.0f, &random);
     sluice_engine_options options = test_options(SLUICE_ISA_AUTO, 2, SLUICE_SCHEDULE_AUTO);
     options.gemm = SLUICE_GEMM_BLIS;
-    sluice_engine *engine = NULL;
+    OWNED_HANDLE(sluice_engine) engine = NULL;
     ck_assert_int_eq(sluice_engine_create(network.model, &options, &engine, NULL), SLUICE_STATUS_OK);
     sluice_engine_info info = {.struct_size = sizeof info};
     ck_assert_int_eq(sluice_engine_get_info(engine, &info), SLUICE_STATUS_OK);
     ck_assert_int_eq(info.gemm, SLUICE_GEMM_BLIS);
-    sluice_engine_destroy(engine);
-    test_network_free(&network);
 }
-END_TEST
 
 /* Empty batches, empty rows, and a poisoned row: what the fused path promises in words holds here too. */
-START_TEST(edges)
+TEST(edges)
 {
-    const sluice_shape shape = {TEST_SHAPE, .layers = 1, .directions = 2, .inputs = 4, .hidden = 9, .has_bias = 1};
+    const sluice_shape shape = {TEST_LDIH(1, 2, 4, 9), .has_bias = 1};
     uint64_t random = test_seed();
-    test_network network = test_network_random(&shape, 1.0f, &random);
+    OWNED(test_network) network = test_network_random(&shape, 1.0f, &random);
     sluice_engine_options options = test_options(SLUICE_ISA_AUTO, 2, SLUICE_SCHEDULE_AUTO);
     options.gemm = SLUICE_GEMM_BLIS;
     static const size_t empties[][2] = {{0, 0}, {0, 3}, {3, 0}, {5, 1}}; /* N, T */
     for (size_t j = 0; j < 4; j++) {
-        test_batch batch = test_batch_random(&shape, empties[j][0], empties[j][1], TEST_RAGGED | TEST_STATES, &random);
+        OWNED(test_batch) batch = test_batch_random(&shape, empties[j][0], empties[j][1], TEST_RAGGED | TEST_STATES, &random);
         if (batch.lengths)
             memset(batch.lengths, 0, batch.batch.rows * sizeof *batch.lengths);
         test_run_once(network.model, &options, &batch.batch);
@@ -321,26 +299,10 @@ START_TEST(edges)
         test_same_bits(batch.cn, batch.c0, batch.state_count, "cn of rows of length 0");
         for (size_t k = 0; k < batch.y_count; k++)
             ck_assert(batch.y[k] == 0.0f);
-        test_batch_free(&batch);
     }
-    test_batch batch = test_batch_random(&shape, 7, 3, 0, &random);
+    OWNED(test_batch) batch = test_batch_random(&shape, 7, 3, 0, &random);
     batch.x[(2 * 3 + 1) * 4] = NAN;
     test_run_once(network.model, &options, &batch.batch);
     for (size_t n = 0; n < 7; n++)
         ck_assert_int_eq(isnan(batch.hn[n * 9]) != 0, n == 2);
-    test_batch_free(&batch);
-    test_network_free(&network);
-}
-END_TEST
-
-int main(void)
-{
-    test_begin();
-    Suite *suite = suite_create("blis");
-    TCase *tcase = tcase_create("blis");
-    tcase_add_test(tcase, agrees_with_the_equations);
-    tcase_add_test(tcase, is_what_was_asked_for);
-    tcase_add_test(tcase, edges);
-    suite_add_tcase(suite, tcase);
-    return test_run(suite);
 }

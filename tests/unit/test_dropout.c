@@ -11,8 +11,7 @@
  * forward direction of the forward half, so that y = tanh(tanh(x)). */
 static test_network make_probe(size_t layers, size_t directions, size_t hidden)
 {
-    const sluice_shape shape = {TEST_SHAPE,  .layers = layers, .directions = directions,
-                                .inputs = 1, .hidden = hidden, .has_bias = 1};
+    const sluice_shape shape = {TEST_LDIH(layers, directions, 1, hidden), .has_bias = 1};
     test_network network = test_network_create(&shape);
     for (size_t k = 0; k < layers * directions; k++) {
         float *bias = network.floats + (network.weights.bias_ih[k] - network.floats);
@@ -44,9 +43,9 @@ typedef struct question {
 
 static float *ask(const question *q)
 {
-    test_network network = make_probe(q->layers, q->directions, q->hidden);
-    test_runner runner = test_trainable(network.model, q->isa, q->threads, q->schedule);
-    sluice_tape *tape = test_tape_create(&runner, q->recompute);
+    OWNED(test_network) network = make_probe(q->layers, q->directions, q->hidden);
+    OWNED(test_runner) runner = test_trainable(network.model, q->isa, q->threads, q->schedule);
+    OWNED_HANDLE(sluice_tape) tape = test_tape_create(&runner, q->recompute);
     float *x = calloc(q->rows * q->steps + 1, sizeof *x), *y = test_floats(q->rows * q->steps * q->directions * q->hidden);
     const sluice_batch batch = {.struct_size = sizeof batch,
                                 .steps = q->steps,
@@ -57,9 +56,6 @@ static float *ask(const question *q)
                                 .dropout = q->dropout,
                                 .dropout_key = q->key};
     test_forward_taped(&runner, tape, &batch);
-    sluice_tape_destroy(tape);
-    test_runner_free(&runner);
-    test_network_free(&network);
     free(x);
     return y;
 }
@@ -69,10 +65,9 @@ static unsigned char *ask_kept(const question *q)
 {
     const size_t count = q->rows * q->steps * q->directions * q->hidden;
     unsigned char *kept = calloc(count + 1, 1);
-    float *y = ask(q);
+    FREED float *y = ask(q);
     for (size_t j = 0; j < count; j++)
         kept[j] = y[j] != 0.0f;
-    free(y);
     return kept;
 }
 
@@ -88,19 +83,18 @@ static const question usual = {.layers = 2,
 
 /* ---- What the mask depends on ---- */
 
-START_TEST(same_mask_everywhere)
+TEST_LOOP(same_mask_everywhere, 0, 2)
 {
     question q = usual;
     q.directions = 1 + (size_t)_i;
     q.hidden = 21;
     const size_t width = q.directions * q.hidden, count = q.rows * q.steps * width;
     unsigned char *want = ask_kept(&q);
-    sluice_isa isas[TEST_MOST_ISAS];
-    const size_t isa_count = test_isas(isas);
-    for (size_t j = 0; j < isa_count; j++)
+    const test_isa_list isas = test_isas();
+    for (size_t j = 0; j < isas.count; j++)
         for (unsigned threads = 1; threads <= 4; threads++)
             for (sluice_schedule schedule = SLUICE_SCHEDULE_AUTO; schedule <= SLUICE_SCHEDULE_UNITS; schedule++) {
-                q.isa = isas[j];
+                q.isa = isas.isa[j];
                 q.threads = threads;
                 q.schedule = schedule;
                 q.recompute = threads % 3;
@@ -110,10 +104,9 @@ START_TEST(same_mask_everywhere)
             }
     free(want);
 }
-END_TEST
 
 /* Rows with their places kept, among more of them, or of other lengths; more steps. */
-START_TEST(same_mask_in_other_batches)
+TEST_LOOP(same_mask_in_other_batches, 0, 2)
 {
     question q = usual;
     q.directions = 1 + (size_t)_i;
@@ -134,7 +127,6 @@ START_TEST(same_mask_in_other_batches)
     free(got);
     free(want);
 }
-END_TEST
 
 /* How many of the places the two agree in. */
 static size_t agreeing(const unsigned char *a, const unsigned char *b, size_t count)
@@ -153,7 +145,7 @@ static void check_independent(const unsigned char *a, const unsigned char *b, si
 }
 
 /* Another key, layer, row, step or unit is another mask. */
-START_TEST(other_masks)
+TEST(other_masks)
 {
     question q = usual;
     q.rows = 16;
@@ -179,14 +171,13 @@ START_TEST(other_masks)
     }
     free(mask);
 }
-END_TEST
 
 /* ---- How much is dropped, and what becomes of the rest ---- */
 
 static const float probabilities[] = {0.01f, 0.1f, 0.25f, 0.5f, 0.75f, 0.9f, 0.999f};
 enum { PROBABILITIES = sizeof probabilities / sizeof probabilities[0] };
 
-START_TEST(share_dropped)
+TEST_LOOP(share_dropped, 0, PROBABILITIES)
 {
     question q = usual;
     q.dropout = probabilities[_i];
@@ -202,15 +193,14 @@ START_TEST(share_dropped)
     ck_assert_msg(fabs(share - p) <= 6 * sqrt(p * (1 - p) / (double)count), "%g of %zu are dropped, not %g", share, count, p);
     free(mask);
 }
-END_TEST
 
 /* h of the layer below is known: c halves and takes half of tanh(1) at each step. A product's few roundings, and those of tanh: a
  * millionth is ten times as much. */
-START_TEST(scale_of_the_kept)
+TEST_LOOP(scale_of_the_kept, 0, PROBABILITIES)
 {
     question q = usual;
     q.dropout = probabilities[_i];
-    float *y = ask(&q);
+    FREED float *y = ask(&q);
     for (size_t n = 0; n < q.rows; n++) {
         double c = 0.0;
         for (size_t t = 0; t < q.steps; t++) {
@@ -222,19 +212,17 @@ START_TEST(scale_of_the_kept)
             }
         }
     }
-    free(y);
 }
-END_TEST
 
-START_TEST(none)
+TEST(none)
 {
-    const sluice_shape shape = {TEST_SHAPE, .layers = 3, .directions = 2, .inputs = 4, .hidden = 17, .classes = 2, .has_bias = 1};
+    const sluice_shape shape = {TEST_LDIH(3, 2, 4, 17), .classes = 2, .has_bias = 1};
     uint64_t random = test_seed();
-    test_network network = test_network_random(&shape, 1.0f, &random);
-    test_batch with = test_batch_random(&shape, 7, 5, TEST_RAGGED | TEST_STATES | TEST_EACH_STEP, &random);
-    test_batch without = test_batch_pick(&shape, &with, 0, 7);
-    test_runner runner = test_trainable(network.model, SLUICE_ISA_AUTO, 2, SLUICE_SCHEDULE_AUTO);
-    sluice_tape *tape = test_tape_create(&runner, 0);
+    OWNED(test_network) network = test_network_random(&shape, 1.0f, &random);
+    OWNED(test_batch) with = test_batch_random(&shape, 7, 5, TEST_RAGGED | TEST_STATES | TEST_EACH_STEP, &random);
+    OWNED(test_batch) without = test_batch_pick(&shape, &with, 0, 7);
+    OWNED(test_runner) runner = test_trainable(network.model, SLUICE_ISA_AUTO, 2, SLUICE_SCHEDULE_AUTO);
+    OWNED_HANDLE(sluice_tape) tape = test_tape_create(&runner, 0);
     with.batch.dropout_key = 77; /* of a probability that is zero */
     test_forward_taped(&runner, tape, &with.batch);
     test_forward(&runner, &without.batch);
@@ -243,13 +231,7 @@ START_TEST(none)
     with.batch.dropout = 0x1p-149f;
     test_forward_taped(&runner, tape, &with.batch);
     test_same_outputs(&with, &without, "dropout 2^-149");
-    sluice_tape_destroy(tape);
-    test_runner_free(&runner);
-    test_batch_free(&with);
-    test_batch_free(&without);
-    test_network_free(&network);
 }
-END_TEST
 
 /* ---- Gradients ---- */
 
@@ -275,62 +257,49 @@ static unsigned char *all_masks(const sluice_shape *shape, const sluice_batch *b
     return kept;
 }
 
-START_TEST(as_the_adjoint)
+TEST_LOOP(as_the_adjoint, 0, 4)
 {
-    const sluice_shape shape = {TEST_SHAPE,
-                                .layers = 2 + (size_t)_i / 2,
-                                .directions = 1 + (size_t)_i % 2,
-                                .inputs = 4,
-                                .hidden = 13,
-                                .vocabulary = _i / 2 ? 9 : 0,
-                                .classes = 3,
-                                .has_bias = 1};
+    const sluice_shape shape = {TEST_LDIH(2 + (size_t)_i / 2, 1 + (size_t)_i % 2, 4, 13), .vocabulary = _i / 2 ? 9 : 0,
+                                .classes = 3, .has_bias = 1};
     uint64_t random = test_seed();
-    test_network network = test_network_random(&shape, 1.0f, &random);
-    test_batch batch = test_batch_random(&shape, 8, 6, TEST_RAGGED | TEST_STATES | TEST_EACH_STEP, &random);
-    test_gradient gradient = test_gradient_random(&shape, &batch.batch, &random);
+    OWNED(test_network) network = test_network_random(&shape, 1.0f, &random);
+    OWNED(test_batch) batch = test_batch_random(&shape, 8, 6, TEST_RAGGED | TEST_STATES | TEST_EACH_STEP, &random);
+    OWNED(test_gradient) gradient = test_gradient_random(&shape, &batch.batch, &random);
     batch.batch.dropout_key = test_random(&random);
     for (size_t j = 0; j < PROBABILITIES - 1; j++) {
         batch.batch.dropout = probabilities[j];
         unsigned char *kept = all_masks(&shape, &batch.batch);
-        test_adjoint want = test_adjoint_run(&network.weights, &batch.batch, &gradient.gradient, kept);
-        sluice_isa isas[TEST_MOST_ISAS];
-        const size_t count = test_isas(isas);
-        for (size_t k = 0; k < count; k++) {
-            test_runner runner = test_trainable(network.model, isas[k], 2, SLUICE_SCHEDULE_AUTO);
+        OWNED(test_adjoint) want = test_adjoint_run(&network.weights, &batch.batch, &gradient.gradient, kept);
+        const test_isa_list isas = test_isas();
+        for (size_t k = 0; k < isas.count; k++) {
+            OWNED(test_runner) runner = test_trainable(network.model, isas.isa[k], 2, SLUICE_SCHEDULE_AUTO);
             test_gradient_prefill(&gradient);
             test_there_and_back(&runner, j % 3, &batch.batch, &gradient.gradient);
             test_within(batch.y, want.result[TEST_Y], batch.y_count, "y");
             test_within(batch.step_logits, want.result[TEST_STEP_LOGITS], batch.step_logits_count, "step_logits");
             test_within(batch.hn, want.result[TEST_HN], batch.state_count, "hn");
             test_gradient_within(&gradient, &want, runner.name);
-            test_runner_free(&runner);
         }
-        test_adjoint_free(&want);
         free(kept);
     }
-    test_gradient_free(&gradient);
-    test_batch_free(&batch);
-    test_network_free(&network);
 }
-END_TEST
 
 /* A loss that sees of the probe only what was dropped below has a gradient of 0 below. */
-START_TEST(nothing_through_the_dropped)
+TEST(nothing_through_the_dropped)
 {
     const question *q = &usual;
-    test_network network = make_probe(q->layers, 1, q->hidden);
+    OWNED(test_network) network = make_probe(q->layers, 1, q->hidden);
     const sluice_shape shape = *network.weights.shape;
     unsigned char *kept = ask_kept(q);
     uint64_t random = test_seed();
-    test_batch batch = test_batch_random(&shape, q->rows, q->steps, 0, &random);
-    test_gradient gradient = test_gradient_random(&shape, &batch.batch, &random);
+    OWNED(test_batch) batch = test_batch_random(&shape, q->rows, q->steps, 0, &random);
+    OWNED(test_gradient) gradient = test_gradient_random(&shape, &batch.batch, &random);
     batch.batch.dropout = q->dropout;
     batch.batch.dropout_key = q->key;
     gradient.gradient.dhn = gradient.gradient.dcn = NULL;
     for (size_t j = 0; j < batch.y_count; j++)
         gradient.in[TEST_Y][j] = kept[j] ? 0.0f : 1.0f;
-    test_runner runner = test_trainable(network.model, SLUICE_ISA_AUTO, 1, SLUICE_SCHEDULE_AUTO);
+    OWNED(test_runner) runner = test_trainable(network.model, SLUICE_ISA_AUTO, 1, SLUICE_SCHEDULE_AUTO);
     test_there_and_back(&runner, 0, &batch.batch, &gradient.gradient);
     const size_t bias = 4 * q->hidden;
     size_t above = 0;
@@ -339,27 +308,5 @@ START_TEST(nothing_through_the_dropped)
         above += j >= bias && gradient.out[TEST_BIAS][j] != 0.0f;
     }
     ck_assert_uint_eq(above, q->hidden); /* of g alone, the other gates being 0 or 1 to the bit */
-    test_runner_free(&runner);
-    test_gradient_free(&gradient);
-    test_batch_free(&batch);
-    test_network_free(&network);
     free(kept);
-}
-END_TEST
-
-int main(void)
-{
-    test_begin();
-    Suite *suite = suite_create("dropout");
-    TCase *tcase = tcase_create("dropout");
-    tcase_add_loop_test(tcase, same_mask_everywhere, 0, 2);
-    tcase_add_loop_test(tcase, same_mask_in_other_batches, 0, 2);
-    tcase_add_test(tcase, other_masks);
-    tcase_add_loop_test(tcase, share_dropped, 0, PROBABILITIES);
-    tcase_add_loop_test(tcase, scale_of_the_kept, 0, PROBABILITIES);
-    tcase_add_test(tcase, none);
-    tcase_add_loop_test(tcase, as_the_adjoint, 0, 4);
-    tcase_add_test(tcase, nothing_through_the_dropped);
-    suite_add_tcase(suite, tcase);
-    return test_run(suite);
 }

@@ -7,8 +7,7 @@
 #include <stddef.h>
 #include <string.h>
 
-static const sluice_shape shape = {TEST_SHAPE,   .layers = 2,  .directions = 2, .inputs = 7,
-                                   .hidden = 21, .classes = 3, .has_bias = 1};
+static const sluice_shape shape = {TEST_LDIH(2, 2, 7, 21), .classes = 3, .has_bias = 1};
 
 static sluice_status look(const sluice_engine_options *options, sluice_environment *found, sluice_error *error)
 {
@@ -17,7 +16,7 @@ static sluice_status look(const sluice_engine_options *options, sluice_environme
     return sluice_environment_get(options, found, error);
 }
 
-START_TEST(environment_is_reported)
+TEST(environment_is_reported)
 {
     sluice_environment found;
     sluice_error error;
@@ -30,14 +29,13 @@ START_TEST(environment_is_reported)
                                  found.openmp_places};
     for (size_t j = 0; j < sizeof texts / sizeof texts[0]; j++)
         ck_assert_msg(*texts[j] != 0, "text %zu is empty", j);
-    test_refused(sluice_environment_get(NULL, NULL, &error), SLUICE_STATUS_BAD_ARGUMENT, &error, "NULL");
+    REFUSED(SLUICE_STATUS_BAD_ARGUMENT, "environment", sluice_environment_get, NULL, NULL);
     found.struct_size = 2;
-    test_refused(sluice_environment_get(NULL, &found, &error), SLUICE_STATUS_BAD_ARGUMENT, &error, "struct_size");
+    REFUSED(SLUICE_STATUS_BAD_ARGUMENT, "struct_size", sluice_environment_get, NULL, &found);
 }
-END_TEST
 
 /* Each variable decides where its option is 0, and nothing, be it ever so wrong, where the option is given. */
-START_TEST(environment_variables)
+TEST(environment_variables)
 {
     sluice_environment found;
     sluice_error error;
@@ -69,12 +67,11 @@ START_TEST(environment_variables)
     setenv("SLUICE_NUM_THREADS", "many", 1);
     setenv("SLUICE_ISA", "mmx", 1);
     setenv("SLUICE_GEMM", "mkl", 1);
-    ck_assert_msg(look(&options, &found, &error) == SLUICE_STATUS_OK, "%s", error.message);
+    SUCCEEDS(look, &options, &found);
     ck_assert_uint_eq(found.threads, 2);
 }
-END_TEST
 
-START_TEST(environment_variables_wrong)
+TEST(environment_variables_wrong)
 {
     static const char *const wrong[][2] = {
         {"SLUICE_NUM_THREADS", "0"},
@@ -91,7 +88,7 @@ START_TEST(environment_variables_wrong)
         {"SLUICE_GEMM", "blis, fused"},
     };
     uint64_t random = test_seed();
-    test_network network = test_network_random(&shape, 1.0f, &random);
+    OWNED(test_network) network = test_network_random(&shape, 1.0f, &random);
     for (size_t j = 0; j < sizeof wrong / sizeof wrong[0]; j++) {
         sluice_environment found;
         sluice_error error;
@@ -105,19 +102,17 @@ START_TEST(environment_variables_wrong)
         ck_assert_ptr_null(engine);
         unsetenv(wrong[j][0]);
     }
-    test_network_free(&network);
 }
-END_TEST
 
 /* A program built with the header of version 0.3 gives a smaller struct, and nothing behind it is written. */
-START_TEST(older_struct)
+TEST(older_struct)
 {
     sluice_environment now, then;
     sluice_error error;
     memset(&then, 0x5a, sizeof then);
     then.struct_size = offsetof(sluice_environment, openmp_binding);
     ck_assert_int_eq(look(NULL, &now, &error), SLUICE_STATUS_OK);
-    ck_assert_int_eq(sluice_environment_get(NULL, &then, &error), SLUICE_STATUS_OK);
+    SUCCEEDS(sluice_environment_get, NULL, &then);
     ck_assert_uint_eq(then.struct_size, offsetof(sluice_environment, openmp_binding));
     ck_assert_str_eq(then.threads_reason, now.threads_reason);
     ck_assert_str_eq(then.openmp, now.openmp);
@@ -125,10 +120,9 @@ START_TEST(older_struct)
     for (size_t k = 0; k < sizeof then - then.struct_size; k++)
         ck_assert_int_eq(behind[k], 0x5a);
 }
-END_TEST
 
 /* Unset, blank and auto ask for nothing; blanks around a value are no part of it. */
-START_TEST(environment_variables_blank)
+TEST(environment_variables_blank)
 {
     static const char *const names[] = {"SLUICE_NUM_THREADS", "SLUICE_ISA", "SLUICE_GEMM"};
     static const char *const nothing[] = {"", " ", "\t \n", "auto", " auto\n"};
@@ -154,19 +148,4 @@ START_TEST(environment_variables_blank)
     ck_assert_uint_eq(found.threads, 3);
     ck_assert_int_eq(found.isa, SLUICE_ISA_SCALAR);
     ck_assert_int_eq(found.gemm, SLUICE_GEMM_BLIS);
-}
-END_TEST
-
-int main(void)
-{
-    test_begin();
-    Suite *suite = suite_create("environment");
-    TCase *tcase = tcase_create("environment");
-    suite_add_tcase(suite, tcase);
-    tcase_add_test(tcase, environment_is_reported);
-    tcase_add_test(tcase, older_struct);
-    tcase_add_test(tcase, environment_variables);
-    tcase_add_test(tcase, environment_variables_blank);
-    tcase_add_test(tcase, environment_variables_wrong);
-    return test_run(suite);
 }

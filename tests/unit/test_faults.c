@@ -126,8 +126,7 @@ static void write_model(FILE *file)
 }
 
 static const char *const class_names[] = {"one", "two", "three"};
-static const sluice_shape shape = {TEST_SHAPE,  .layers = 2,     .directions = 2, .inputs = 3,
-                                   .hidden = 5, .vocabulary = 7, .classes = 3,    .has_bias = 1};
+static const sluice_shape shape = {TEST_LDIH(2, 2, 3, 5), .vocabulary = 7, .classes = 3, .has_bias = 1};
 
 static sluice_engine_options option(sluice_gemm gemm, sluice_schedule schedule)
 {
@@ -136,7 +135,7 @@ static sluice_engine_options option(sluice_gemm gemm, sluice_schedule schedule)
     return options;
 }
 
-START_TEST(creating)
+TEST_LOOP(creating, 0, 2 * sizeof cases / sizeof cases[0])
 {
     char path[] = "/tmp/sluice-faults-XXXXXX";
     const int descriptor = mkstemp(path);
@@ -164,7 +163,6 @@ START_TEST(creating)
     test_network_free(&f.network);
     ck_assert_int_eq(unlink(path), 0);
 }
-END_TEST
 
 /* ---- Growth ---- */
 
@@ -229,7 +227,7 @@ static bool grow(growth *g, long n)
     return failed;
 }
 
-START_TEST(growing)
+TEST_LOOP(growing, 0, 4)
 {
     static const struct {
         sluice_gemm gemm;
@@ -239,7 +237,7 @@ START_TEST(growing)
                  {SLUICE_GEMM_FUSED, SLUICE_SCHEDULE_UNITS},
                  {SLUICE_GEMM_BLIS, SLUICE_SCHEDULE_AUTO}};
     uint64_t random = test_seed();
-    test_network network = test_network_random(&shape, 1.0f, &random);
+    OWNED(test_network) network = test_network_random(&shape, 1.0f, &random);
     const sluice_engine_options options = option(plans[_i].gemm, plans[_i].schedule);
     growth g = {.small = test_batch_random(&shape, 3, 2, TEST_RAGGED, &random),
                 .large = test_batch_random(&shape, 3000, 9, TEST_RAGGED | TEST_STATES, &random)};
@@ -259,14 +257,12 @@ START_TEST(growing)
     test_batch_free(&g.large);
     test_batch_free(&g.small_want);
     test_batch_free(&g.large_want);
-    test_network_free(&network);
 }
-END_TEST
 
 /* ---- Learning ---- */
 
 /* All of a file is learned, or nothing. */
-START_TEST(learning)
+TEST(learning)
 {
     char path[] = "/tmp/sluice-faults-XXXXXX";
     const int descriptor = mkstemp(path);
@@ -305,18 +301,11 @@ START_TEST(learning)
     test_network_free(&network);
     ck_assert_int_eq(unlink(path), 0);
 }
-END_TEST
 
 int main(void)
 {
     if (!test_allocator_begin())
         return 77; /* Meson's word for a test that was skipped */
     test_begin();
-    Suite *suite = suite_create("faults");
-    TCase *tcase = tcase_create("faults");
-    tcase_add_loop_test(tcase, creating, 0, 2 * sizeof cases / sizeof cases[0]);
-    tcase_add_loop_test(tcase, growing, 0, 4);
-    tcase_add_test(tcase, learning);
-    suite_add_tcase(suite, tcase);
-    return test_run(suite);
+    return test_run(test_suite());
 }

@@ -9,9 +9,8 @@
 
 #include <string.h>
 
-static const sluice_shape shape = {TEST_SHAPE,  .layers = 2,     .directions = 2, .inputs = 3,
-                                   .hidden = 5, .vocabulary = 7, .classes = 3,    .has_bias = 1};
-static const sluice_shape headless = {TEST_SHAPE, .layers = 2, .directions = 1, .inputs = 3, .hidden = 5};
+static const sluice_shape shape = {TEST_LDIH(2, 2, 3, 5), .vocabulary = 7, .classes = 3, .has_bias = 1};
+static const sluice_shape headless = {TEST_LDIH(2, 1, 3, 5)};
 static const char *const class_names[] = {"one", "two", "three"};
 static const float class_weights[] = {1, 0.5f, 2};
 
@@ -86,9 +85,7 @@ static void check_leaks(const char *what, long n, size_t before)
 static sluice_model *make_model(const sluice_shape *of)
 {
     sluice_model *model = NULL;
-    ck_assert_int_eq(
-        sluice_model_create_initial(of, SLUICE_INITIALIZER_TORCH, test_seed(), of->classes ? class_names : NULL, &model, NULL),
-        SLUICE_STATUS_OK);
+    SUCCEEDS(sluice_model_create_initial, of, SLUICE_INITIALIZER_TORCH, test_seed(), of->classes ? class_names : NULL, &model);
     return model;
 }
 
@@ -168,15 +165,13 @@ static const struct {
     {"trainer_save", save_trainer, NULL},
     {"model_save", save_model, NULL},
 };
-enum { MAKERS = sizeof makers / sizeof makers[0] };
 
 /* What is saved is not there, whole or in part. */
 static void check_target(const char *what, long n)
 {
-    test_bytes target = test_file_read(test_path("target"));
+    OWNED(test_bytes) target = test_file_read(test_path("target"));
     ck_assert_msg(target.size == 3 && memcmp(target.data, "old", 3) == 0 && test_folder_count(0) == 2,
                   "%s, allocation %ld failing: the target is touched", what, n);
-    test_bytes_free(&target);
 }
 
 /* Make, save or load; whether an allocation failed. */
@@ -203,13 +198,13 @@ static bool make(int k, fixture *f, long n)
     return failed;
 }
 
-START_TEST(making)
+TEST_EACH(making, makers)
 {
     char path[128];
     snprintf(path, sizeof path, "%s", test_path("checkpoint"));
     fixture f = {.model = make_model(&shape), .options = &trainings[0].options, .path = path};
     const sluice_engine_options options = engine_options();
-    sluice_engine *engine = NULL;
+    OWNED_HANDLE(sluice_engine) engine = NULL;
     ck_assert_int_eq(sluice_engine_create(f.model, &options, &engine, NULL), SLUICE_STATUS_OK);
     f.engine = engine;
     f.trainer = test_trainer_create(f.model, &options, f.options);
@@ -221,10 +216,8 @@ START_TEST(making)
     printf("%s: %ld allocations\n", makers[_i].what, n - 1);
     ck_assert_int_gt(n, 1);
     sluice_trainer_destroy(f.trainer);
-    sluice_engine_destroy(engine);
     sluice_model_destroy((sluice_model *)f.model);
 }
-END_TEST
 
 /* ---- Forward and backward -------------------------------------------------------------------------------------------------- */
 
@@ -266,7 +259,7 @@ static exercise make_exercise(const test_runner *runner, size_t rows, size_t ste
     return made;
 }
 
-static void free_exercise(exercise *done)
+static void exercise_free(exercise *done)
 {
     test_batch_free(&done->batch);
     test_batch_free(&done->want);
@@ -325,13 +318,14 @@ static bool tape_grows(const test_runner *runner, size_t recompute, exercise *sm
     return failed;
 }
 
-START_TEST(taping)
+TEST_LOOP(taping, 0, 2)
 {
     uint64_t random = test_seed();
     const size_t recompute = _i ? 3 : 0;
-    sluice_model *model = make_model(&shape);
-    test_runner runner = test_trainable(model, SLUICE_ISA_AUTO, 2, SLUICE_SCHEDULE_AUTO);
-    exercise small = make_exercise(&runner, 3, 2, recompute, &random), large = make_exercise(&runner, 300, 9, recompute, &random);
+    OWNED_HANDLE(sluice_model) model = make_model(&shape);
+    OWNED(test_runner) runner = test_trainable(model, SLUICE_ISA_AUTO, 2, SLUICE_SCHEDULE_AUTO);
+    OWNED(exercise) small = make_exercise(&runner, 3, 2, recompute, &random);
+    OWNED(exercise) large = make_exercise(&runner, 300, 9, recompute, &random);
     long n = 1;
     while (tape_grows(&runner, recompute, &small, &large, n))
         n++;
@@ -343,12 +337,7 @@ START_TEST(taping)
         n++;
     check_leaks("sluice_tape_required_bytes", n, before);
     without_memory("sluice_engine_set_model", set_model, &f);
-    free_exercise(&small);
-    free_exercise(&large);
-    test_runner_free(&runner);
-    sluice_model_destroy(model);
 }
-END_TEST
 
 /* ---- Steps ----------------------------------------------------------------------------------------------------------------- */
 
@@ -382,17 +371,15 @@ typedef struct course {
 
 static test_bytes get_file(const sluice_trainer *trainer)
 {
-    sluice_error error = {0};
-    ck_assert_msg(!sluice_trainer_save(trainer, NULL, test_path("now"), NULL, &error), "%s", error.message);
+    SUCCEEDS(sluice_trainer_save, trainer, NULL, test_path("now"), NULL);
     return test_file_read(test_path("now"));
 }
 
 static void check_state(const sluice_trainer *trainer, const test_bytes *want, const char *what, long n)
 {
-    test_bytes got = get_file(trainer);
+    OWNED(test_bytes) got = get_file(trainer);
     ck_assert_msg(got.size == want->size && memcmp(got.data, want->data, want->size) == 0,
                   "%s, allocation %ld failing: weights, moments or the number of steps differ", what, n);
-    test_bytes_free(&got);
 }
 
 static course make_course(fixture *f)
@@ -444,7 +431,7 @@ static bool take_course(fixture *f, const course *of, bool evaluates, long n)
     return failed;
 }
 
-START_TEST(stepping)
+TEST_LOOP(stepping, 0, 2 * TRAININGS)
 {
     const bool evaluates = _i % 2;
     fixture f = {.training = _i / 2, .model = make_model(trainings[_i / 2].shape), .options = &trainings[_i / 2].options};
@@ -462,19 +449,12 @@ START_TEST(stepping)
     }
     sluice_model_destroy((sluice_model *)f.model);
 }
-END_TEST
 
 int main(void)
 {
     if (!test_allocator_begin())
         return 77; /* Meson's word for a test that was skipped */
     test_begin();
-    Suite *suite = suite_create("faults_train");
-    TCase *tcase = tcase_create("faults_train");
-    tcase_add_checked_fixture(tcase, test_folder_setup, test_folder_teardown);
-    tcase_add_loop_test(tcase, making, 0, MAKERS);
-    tcase_add_loop_test(tcase, taping, 0, 2);
-    tcase_add_loop_test(tcase, stepping, 0, 2 * TRAININGS);
-    suite_add_tcase(suite, tcase);
-    return test_run(suite);
+    tcase_add_checked_fixture(test_tcase("tests"), test_folder_setup, test_folder_teardown);
+    return test_run(test_suite());
 }

@@ -85,12 +85,12 @@ static void try_product(int index)
         }
 }
 
-START_TEST(product)
+TEST_LOOP(product, 0, 1)
 {
     for (int index = PROBLEMS * _i; index < PROBLEMS * (_i + 1); index++)
         try_product(index);
 }
-END_TEST
+TEST_MORE("large", product, 1, 25)
 
 static sl_step step_of(problem *p, float *h_next, float *c, float *const *y)
 {
@@ -107,8 +107,13 @@ static sl_step step_of(problem *p, float *h_next, float *c, float *const *y)
                      .y = y};
 }
 
+/* The equations of each kind of cell in plain loops, as test_plain_cell has them. */
+static void (*const plain_cells[SL_CELL_KINDS])(size_t units, float *gates, float *c, float *h) = {
+    [SL_CELL_LSTM] = test_plain_cell,
+};
+
 /* What a step must leave of one row and unit. */
-static void expect_cell(const problem *p, size_t r, size_t unit, float *c, float *h)
+static void expect_cell(const problem *p, int kind, size_t r, size_t unit, float *c, float *h)
 {
     const size_t block = unit / p->lanes, lane = unit % p->lanes;
     const float *of_x = p->weights + block * panel_stride(p), *of_h = of_x + p->inputs * 4 * p->lanes;
@@ -119,14 +124,11 @@ static void expect_cell(const problem *p, size_t r, size_t unit, float *c, float
         gate[g] = with_bias + chain(p, of_h, p->recurrent, p->h[r], at);
     }
     *c = p->c[r][unit];
-    test_plain_cell(1, gate, c, h);
+    plain_cells[kind](1, gate, c, h);
 }
 
-static void try_step(int index)
+static void try_step(const sl_kernel *kernel, int kind, int index)
 {
-    const sl_kernel *kernel = test_kernel_at((size_t)index);
-    if (!kernel)
-        return;
     uint64_t state = test_seed() + (uint64_t)index;
     static problem p;
     static float h_next[MOST_ROWS][STRIDE], c[MOST_ROWS][STRIDE], y[MOST_ROWS][MOST_UNITS + 1];
@@ -139,14 +141,15 @@ static void try_step(int index)
         y_rows[r] = y[r];
     const bool wants_y = index % 2;
     const sl_step call = step_of(&p, h_next[0], c[0], wants_y ? y_rows : NULL);
-    kernel->step[SL_CELL_LSTM](&call);
+    kernel->step[kind](&call);
     for (size_t r = 0; r < p.rows; r++)
         for (size_t unit = 0; unit < p.units; unit++) {
             float want_c, want_h;
-            expect_cell(&p, r, unit, &want_c, &want_h);
+            expect_cell(&p, kind, r, unit, &want_c, &want_h);
             ck_assert_msg(want_c == c[r][unit] && want_h == h_next[r][unit],
-                          "%s, row %zu of %zu, unit %zu of %zu: c %a h %a, expected %a %a", sluice_isa_get_name(kernel->isa), r,
-                          p.rows, unit, p.units, (double)c[r][unit], (double)h_next[r][unit], (double)want_c, (double)want_h);
+                          "%s, kind %d, row %zu of %zu, unit %zu of %zu: c %a h %a, expected %a %a",
+                          sluice_isa_get_name(kernel->isa), kind, r, p.rows, unit, p.units, (double)c[r][unit],
+                          (double)h_next[r][unit], (double)want_c, (double)want_h);
             ck_assert(wants_y ? y[r][unit] == want_h : isnan(y[r][unit]));
         }
     for (size_t r = 0; r < MOST_ROWS; r++) {
@@ -155,19 +158,16 @@ static void try_step(int index)
     }
 }
 
-START_TEST(step)
+TEST_LOOP(step, 0, 1)
 {
     for (int index = PROBLEMS * _i; index < PROBLEMS * (_i + 1); index++)
-        try_step(index);
+        for (int kind = 0; test_kernel_at((size_t)index) && kind < SL_CELL_KINDS; kind++)
+            try_step(test_kernel_at((size_t)index), kind, index);
 }
-END_TEST
+TEST_MORE("large", step, 1, 25)
 
-/* Whatever NaN went in, one NaN comes out, in its own row alone. */
-START_TEST(one_nan)
+static void try_nan(const sl_kernel *kernel, int kind)
 {
-    const sl_kernel *kernel = test_kernel_at((size_t)_i);
-    if (!kernel)
-        return;
     uint64_t state = test_seed();
     static problem p;
     static float h_next[MOST_ROWS][STRIDE];
@@ -178,29 +178,17 @@ START_TEST(one_nan)
     memcpy(&p.x[1][0], &payload, sizeof payload);
     p.h[1][0] = NAN;
     const sl_step call = step_of(&p, h_next[0], p.c[0], NULL);
-    kernel->step[SL_CELL_LSTM](&call);
+    kernel->step[kind](&call);
     for (size_t unit = 0; unit < p.units; unit++) {
         ck_assert(memcmp(&h_next[1][unit], &canonical, sizeof canonical) == 0 &&
                   memcmp(&p.c[1][unit], &canonical, sizeof canonical) == 0);
         ck_assert(!isnan(h_next[0][unit]) && !isnan(h_next[2][unit]));
     }
 }
-END_TEST
 
-int main(void)
+/* Whatever NaN went in, one NaN comes out, in its own row alone. */
+TEST_LOOP(one_nan, 0, sl_isa_count())
 {
-    Suite *suite = suite_create("kernel");
-    TCase *tiles = tcase_create("tiles"), *large = tcase_create("large");
-    tcase_set_tags(large, "large"); /* what an emulator has no time for */
-    for (size_t k = 0; k < sl_isa_count(); k++)
-        if (!test_kernel_at(k))
-            printf("skipped: this machine lacks %s\n", sl_isa_get_name(sl_isa_at(k)));
-    tcase_add_loop_test(tiles, product, 0, 1);
-    tcase_add_loop_test(tiles, step, 0, 1);
-    tcase_add_loop_test(tiles, one_nan, 0, (int)sl_isa_count());
-    tcase_add_loop_test(large, product, 1, 25);
-    tcase_add_loop_test(large, step, 1, 25);
-    suite_add_tcase(suite, tiles);
-    suite_add_tcase(suite, large);
-    return test_run(suite);
+    for (int kind = 0; test_kernel_at((size_t)_i) && kind < SL_CELL_KINDS; kind++)
+        try_nan(test_kernel_at((size_t)_i), kind);
 }

@@ -56,7 +56,7 @@ static void make_fitting(problem *p, size_t lanes, uint64_t *state)
     while (((p->units - 1) / (4 * p->lanes) + 1) * panel_stride(p) > sizeof p->weights / sizeof(float));
 }
 
-static void run(const sl_kernel *kernel, problem *p)
+static void run(const sl_kernel *kernel, int kind, problem *p)
 {
     const float *da_after[MOST_ROWS], *dy[MOST_ROWS], *c[MOST_ROWS], *c_before[MOST_ROWS];
     float *gates[MOST_ROWS];
@@ -81,49 +81,80 @@ static void run(const sl_kernel *kernel, problem *p)
                                .gate_stride = GATE_STRIDE,
                                .dc = p->dc[0],
                                .dc_stride = STRIDE};
-    kernel->step_grad[SL_CELL_LSTM](&step);
+    kernel->step_grad[kind](&step);
 }
 
 static const sluice_activation tangent = {SLUICE_FUNCTION_TANH, 0, 0};
 
-/* What kernel.h's equations say of one unit, in its order of operations. */
-static void expect_unit(const problem *p, size_t r, size_t unit, float da[4], float *dc_next)
+static float plain_tanh(float x)
+{
+    float result;
+    sl_kernel_get(SLUICE_ISA_SCALAR)->activate(&tangent, 1, &x, &result);
+    return result;
+}
+
+/* What kernel.h's equations say of one unit, in its order of operations; dc becomes that of the step before. */
+static void plain_lstm_grad(const float gates[SL_GATES], float c, float c_before, float dh, float da[SL_GATES], float *dc)
+{
+    const float i = gates[SL_GATE_I], f = gates[SL_GATE_F], g = gates[SL_GATE_G], o = gates[SL_GATE_O];
+    const float tanh_c = plain_tanh(c), dc_now = fmaf(dh * o, (1 - tanh_c) * (1 + tanh_c), *dc);
+    da[SL_GATE_I] = dc_now * g * (i * (1 - i));
+    da[SL_GATE_F] = dc_now * c_before * (f * (1 - f));
+    da[SL_GATE_G] = dc_now * i * ((1 - g) * (1 + g));
+    da[SL_GATE_O] = dh * tanh_c * (o * (1 - o));
+    *dc = dc_now * f;
+}
+
+/* What c and h are by the activated gates; c is that of the step before. */
+static void plain_lstm_output(const float gates[SL_GATES], float *c, float *h)
+{
+    *c = fmaf(gates[SL_GATE_F], *c, gates[SL_GATE_I] * gates[SL_GATE_G]);
+    *h = gates[SL_GATE_O] * plain_tanh(*c);
+}
+
+/* The equations of each kind of cell. */
+static const struct {
+    void (*grad)(const float gates[SL_GATES], float c, float c_before, float dh, float da[SL_GATES], float *dc);
+    void (*output)(const float gates[SL_GATES], float *c, float *h);
+} plain[SL_CELL_KINDS] = {
+    [SL_CELL_LSTM] = {plain_lstm_grad, plain_lstm_output},
+};
+
+static void get_gates(const float *row, size_t unit, float gates[SL_GATES])
+{
+    for (size_t g = 0; g < SL_GATES; g++)
+        gates[g] = row[g * GATE_STRIDE + unit];
+}
+
+/* What a step backwards must leave of one row and unit. */
+static void expect_unit(const problem *p, int kind, size_t r, size_t unit, float da[SL_GATES], float *dc_next)
 {
     const size_t block = unit / (4 * p->lanes), at = unit % (4 * p->lanes);
     const float *panel = p->weights + block * panel_stride(p) + sl_panel_column(p->terms, p->lanes, at);
     const float product = !p->terms ? -0.0f : test_plain_chain(p->terms, p->da_after[r], panel, 2 * p->lanes);
-    const float *gate = p->gates[r] + unit;
-    const float i = gate[0], f = gate[GATE_STRIDE], g = gate[2 * GATE_STRIDE], o = gate[3 * GATE_STRIDE];
-    float tanh_c;
-    sl_kernel_get(SLUICE_ISA_SCALAR)->activate(&tangent, 1, &p->c[r][unit], &tanh_c);
-    const float dh = p->dy[r][unit] + product;
-    const float dc = fmaf(dh * o, (1 - tanh_c) * (1 + tanh_c), p->dc[r][unit]);
-    da[0] = dc * g * (i * (1 - i));
-    da[1] = dc * p->c_before[r][unit] * (f * (1 - f));
-    da[2] = dc * i * ((1 - g) * (1 + g));
-    da[3] = dh * tanh_c * (o * (1 - o));
-    *dc_next = dc * f;
+    float gates[SL_GATES];
+    get_gates(p->gates[r], unit, gates);
+    *dc_next = p->dc[r][unit];
+    plain[kind].grad(gates, p->c[r][unit], p->c_before[r][unit], p->dy[r][unit] + product, da, dc_next);
 }
 
-static void try_step_grad(int index)
+static void try_step_grad(const sl_kernel *kernel, int kind, int index)
 {
-    const sl_kernel *kernel = test_kernel_at((size_t)index);
-    if (!kernel)
-        return;
     uint64_t state = test_seed() + (uint64_t)index;
     static problem p, after;
     make_fitting(&p, kernel->lanes, &state);
     after = p;
-    run(kernel, &after);
+    run(kernel, kind, &after);
     for (size_t r = 0; r < p.rows; r++)
         for (size_t unit = 0; unit < p.units; unit++) {
-            float da[4], dc;
-            expect_unit(&p, r, unit, da, &dc);
-            for (size_t g = 0; g < 4; g++) {
+            float da[SL_GATES], dc;
+            expect_unit(&p, kind, r, unit, da, &dc);
+            for (size_t g = 0; g < SL_GATES; g++) {
                 const float got = after.gates[r][g * GATE_STRIDE + unit];
                 ck_assert_msg(memcmp(&got, &da[g], sizeof got) == 0,
-                              "%s, row %zu of %zu, unit %zu of %zu, %zu terms: da of gate %zu is %a, expected %a",
-                              sluice_isa_get_name(kernel->isa), r, p.rows, unit, p.units, p.terms, g, (double)got, (double)da[g]);
+                              "%s, kind %d, row %zu of %zu, unit %zu of %zu, %zu terms: da of gate %zu is %a, expected %a",
+                              sluice_isa_get_name(kernel->isa), kind, r, p.rows, unit, p.units, p.terms, g, (double)got,
+                              (double)da[g]);
                 p.gates[r][g * GATE_STRIDE + unit] = got; /* the rest must be as it was */
             }
             ck_assert_msg(dc == after.dc[r][unit], "%s, row %zu, unit %zu: dc is %a, expected %a", sluice_isa_get_name(kernel->isa),
@@ -135,19 +166,16 @@ static void try_step_grad(int index)
         ck_assert_msg(r < p.rows || memcmp(p.dc[r], after.dc[r], sizeof p.dc[r]) == 0, "row %zu, which is none, was written", r);
 }
 
-START_TEST(step_grad)
+TEST_LOOP(step_grad, 0, 1)
 {
     for (int index = PROBLEMS * _i; index < PROBLEMS * (_i + 1); index++)
-        try_step_grad(index);
+        for (int kind = 0; test_kernel_at((size_t)index) && kind < SL_CELL_KINDS; kind++)
+            try_step_grad(test_kernel_at((size_t)index), kind, index);
 }
-END_TEST
+TEST_MORE("large", step_grad, 1, 7)
 
-/* A NaN that comes in is the one NaN afterwards, in its own row alone. */
-START_TEST(one_nan)
+static void try_nan(const sl_kernel *kernel, int kind)
 {
-    const sl_kernel *kernel = test_kernel_at((size_t)_i);
-    if (!kernel)
-        return;
     uint64_t state = test_seed();
     static problem p;
     do
@@ -155,7 +183,7 @@ START_TEST(one_nan)
     while (p.rows < 3);
     const uint32_t payload = 0x7fc12345, canonical = 0xffc00000;
     memcpy(&p.dy[1][0], &payload, sizeof payload);
-    run(kernel, &p);
+    run(kernel, kind, &p);
     for (size_t g = 0; g < 4; g++)
         for (size_t r = 0; r < 3; r++) {
             const float *da = &p.gates[r][g * GATE_STRIDE];
@@ -163,9 +191,15 @@ START_TEST(one_nan)
         }
     ck_assert(memcmp(&p.dc[1][0], &canonical, sizeof canonical) == 0);
 }
-END_TEST
 
-START_TEST(add_rows)
+/* A NaN that comes in is the one NaN afterwards, in its own row alone. */
+TEST_LOOP(one_nan, 0, sl_isa_count())
+{
+    for (int kind = 0; test_kernel_at((size_t)_i) && kind < SL_CELL_KINDS; kind++)
+        try_nan(test_kernel_at((size_t)_i), kind);
+}
+
+TEST_LOOP(add_rows, 0, 12)
 {
     const sl_kernel *kernel = test_kernel_at((size_t)_i);
     if (!kernel)
@@ -187,14 +221,10 @@ START_TEST(add_rows)
     ck_assert_msg(memcmp(sum, want, sizeof sum) == 0, "%s: the sum of %zu rows of %zu is another", sluice_isa_get_name(kernel->isa),
                   rows, count);
 }
-END_TEST
 
 /* A step that keeps its gates and c leaves what it leaves without, and keeps what the equations take c and h from. */
-static void try_kept_step(int index)
+static void try_kept_step(const sl_kernel *kernel, int kind, int index)
 {
-    const sl_kernel *kernel = test_kernel_at((size_t)index);
-    if (!kernel)
-        return;
     enum { TERMS = 24, WIDTH = 4 * 80 };
     uint64_t state = test_seed() + (uint64_t)index;
     static float weights[WIDTH * TERMS], start[MOST_ROWS][WIDTH], h[MOST_ROWS][STRIDE], c[2][MOST_ROWS][STRIDE];
@@ -227,13 +257,13 @@ static void try_kept_step(int index)
                     .state_stride = STRIDE};
     float c_before[MOST_ROWS][STRIDE];
     memcpy(c_before, c[0], sizeof c_before);
-    kernel->step[SL_CELL_LSTM](&step);
+    kernel->step[kind](&step);
     step.h_next = next[1][0];
     step.c = c[1][0];
     step.gates = gate_rows;
     step.gate_stride = GATE_STRIDE;
     step.c_kept = kept_rows;
-    kernel->step[SL_CELL_LSTM](&step);
+    kernel->step[kind](&step);
     for (size_t r = 0; r < MOST_ROWS; r++)
         for (size_t unit = 0; unit < STRIDE; unit++) {
             if (r >= rows || unit >= units) {
@@ -241,36 +271,20 @@ static void try_kept_step(int index)
                 ck_assert(unit >= GATE_STRIDE || isnan(gates[r][unit]));
                 continue;
             }
-            const float i = gates[r][unit], f = gates[r][GATE_STRIDE + unit], g = gates[r][2 * GATE_STRIDE + unit];
-            const float o = gates[r][3 * GATE_STRIDE + unit], c_now = fmaf(f, c_before[r][unit], i * g);
-            float tanh_c;
-            sl_kernel_get(SLUICE_ISA_SCALAR)->activate(&tangent, 1, &c_now, &tanh_c);
+            float activated[SL_GATES], c_now = c_before[r][unit], h_now;
+            get_gates(gates[r], unit, activated);
+            plain[kind].output(activated, &c_now, &h_now);
             ck_assert_msg(c[0][r][unit] == c_now && c[1][r][unit] == c_now && kept[r][unit] == c_now, "%s: c of row %zu, unit %zu",
                           sluice_isa_get_name(kernel->isa), r, unit);
-            ck_assert_msg(next[0][r][unit] == o * tanh_c && next[1][r][unit] == o * tanh_c, "%s: h of row %zu, unit %zu",
+            ck_assert_msg(next[0][r][unit] == h_now && next[1][r][unit] == h_now, "%s: h of row %zu, unit %zu",
                           sluice_isa_get_name(kernel->isa), r, unit);
         }
 }
 
-START_TEST(kept_step)
+TEST_LOOP(kept_step, 0, 1)
 {
     for (int index = PROBLEMS * _i; index < PROBLEMS * (_i + 1); index++)
-        try_kept_step(index);
+        for (int kind = 0; test_kernel_at((size_t)index) && kind < SL_CELL_KINDS; kind++)
+            try_kept_step(test_kernel_at((size_t)index), kind, index);
 }
-END_TEST
-
-int main(void)
-{
-    Suite *suite = suite_create("kernel_grad");
-    TCase *tiles = tcase_create("tiles"), *large = tcase_create("large");
-    tcase_set_tags(large, "large"); /* what an emulator has no time for */
-    tcase_add_loop_test(tiles, step_grad, 0, 1);
-    tcase_add_loop_test(tiles, kept_step, 0, 1);
-    tcase_add_loop_test(tiles, add_rows, 0, 12);
-    tcase_add_loop_test(tiles, one_nan, 0, (int)sl_isa_count());
-    tcase_add_loop_test(large, step_grad, 1, 7);
-    tcase_add_loop_test(large, kept_step, 1, 7);
-    suite_add_tcase(suite, tiles);
-    suite_add_tcase(suite, large);
-    return test_run(suite);
-}
+TEST_MORE("large", kept_step, 1, 7)

@@ -59,7 +59,7 @@ static sluice_status parse(size_t page, const char *line, fields *things, sl_giv
     return sl_option_table_parse(&program, &pages[page], words.argc, words.argv, things, given, error);
 }
 
-START_TEST(values_reach_their_fields)
+TEST(values_reach_their_fields)
 {
     fields things;
     sl_given given;
@@ -75,9 +75,8 @@ START_TEST(values_reach_their_fields)
     ck_assert_int_eq(parse(1, "--maybe x", &things, &given, NULL), SLUICE_STATUS_OK);
     ck_assert_ptr_null(things.text);
 }
-END_TEST
 
-START_TEST(numbers_are_parsed)
+TEST(numbers_are_parsed)
 {
     fields things;
     sl_given given;
@@ -87,9 +86,8 @@ START_TEST(numbers_are_parsed)
     ck_assert(things.fraction == 0.5F);
     ck_assert_int_eq(parse(1, "--number 0", &things, &given, NULL), SLUICE_STATUS_OK);
 }
-END_TEST
 
-START_TEST(given_options_are_known)
+TEST(given_options_are_known)
 {
     fields things;
     sl_given given;
@@ -101,9 +99,8 @@ START_TEST(given_options_are_known)
     ck_assert_int_eq(parse(1, "--col red", &things, &given, NULL), SLUICE_STATUS_OK);
     ck_assert(sl_option_table_is_given(&program, &given, "--colour"));
 }
-END_TEST
 
-START_TEST(an_option_that_was_not_given_can_be_taken)
+TEST(an_option_that_was_not_given_can_be_taken)
 {
     fields things;
     sl_given given;
@@ -121,9 +118,8 @@ START_TEST(an_option_that_was_not_given_can_be_taken)
                      SLUICE_STATUS_BAD_ARGUMENT);
     ck_assert(things.colour == BLUE && !things.file);
 }
-END_TEST
 
-START_TEST(the_environment_is_left_alone)
+TEST(the_environment_is_left_alone)
 {
     fields things;
     sl_given given;
@@ -134,16 +130,14 @@ START_TEST(the_environment_is_left_alone)
     ck_assert_str_eq(getenv("TEST_COLOUR"), "blue");
     unsetenv("TEST_COLOUR");
 }
-END_TEST
 
-START_TEST(nothing_is_read_behind_help)
+TEST(nothing_is_read_behind_help)
 {
     fields things;
     sl_given given;
     ck_assert_int_eq(parse(0, "--help --flag --absent", &things, &given, NULL), SLUICE_STATUS_OK);
     ck_assert(things.help && !things.flag);
 }
-END_TEST
 
 static const struct {
     size_t page;
@@ -167,7 +161,7 @@ static const struct {
     {1, "--fraction nan", "--fraction: expected a number from 0 to less than 1, found 'nan'"},
 };
 
-START_TEST(wrong_words_are_refused)
+TEST_EACH(wrong_words_are_refused, wrong)
 {
     fields things;
     sl_given given;
@@ -175,9 +169,8 @@ START_TEST(wrong_words_are_refused)
     ck_assert_int_eq(parse(wrong[_i].page, wrong[_i].line, &things, &given, &error), SLUICE_STATUS_BAD_ARGUMENT);
     ck_assert_str_eq(error.message, wrong[_i].says);
 }
-END_TEST
 
-START_TEST(documentation_goes_by_group)
+TEST(documentation_goes_by_group)
 {
     static const size_t expected[2][5] = {{1, 4, 0, 2, 10}, {1, 4, 5, 6, 7}};
     for (size_t page = 0; page < 2; page++) {
@@ -194,9 +187,8 @@ START_TEST(documentation_goes_by_group)
     ck_assert_ptr_eq(sl_program_find_page(&program, "two"), &pages[1]);
     ck_assert_ptr_null(sl_program_find_page(&program, "three"));
 }
-END_TEST
 
-START_TEST(help_is_the_table)
+TEST(help_is_the_table)
 {
     static const char expected[] = "Usage: program [OPTION]...\n"
                                    "Examples:\n"
@@ -218,7 +210,7 @@ START_TEST(help_is_the_table)
                                    "  -f, --file FILE          a file\n"
                                    "  --same                   a flag of one command\n"
                                    "  -h, --help               help\n";
-    char *text = NULL;
+    FREED char *text = NULL;
     size_t bytes = 0;
     FILE *stream = open_memstream(&text, &bytes);
     ck_assert_ptr_nonnull(stream);
@@ -227,23 +219,4 @@ START_TEST(help_is_the_table)
     ck_assert_uint_gt(bytes, sizeof expected);
     text[sizeof expected - 1] = '\0'; /* behind it are variables and exit codes */
     ck_assert_str_eq(text, expected);
-    free(text);
-}
-END_TEST
-
-int main(void)
-{
-    TCase *cases = tcase_create("option table");
-    tcase_add_test(cases, values_reach_their_fields);
-    tcase_add_test(cases, numbers_are_parsed);
-    tcase_add_test(cases, given_options_are_known);
-    tcase_add_test(cases, an_option_that_was_not_given_can_be_taken);
-    tcase_add_test(cases, the_environment_is_left_alone);
-    tcase_add_test(cases, nothing_is_read_behind_help);
-    tcase_add_loop_test(cases, wrong_words_are_refused, 0, sizeof wrong / sizeof wrong[0]);
-    tcase_add_test(cases, documentation_goes_by_group);
-    tcase_add_test(cases, help_is_the_table);
-    Suite *suite = suite_create("option_table");
-    suite_add_tcase(suite, cases);
-    return test_run(suite);
 }

@@ -14,11 +14,9 @@
 #include <sched.h>
 #include <string.h>
 
-static const sluice_shape one = {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 20, .hidden = 100, .has_bias = 1};
-static const sluice_shape stack = {TEST_SHAPE,   .layers = 4,  .directions = 1, .inputs = 24,
-                                   .hidden = 40, .classes = 3, .has_bias = 1};
-static const sluice_shape both_ways = {TEST_SHAPE,   .layers = 2,      .directions = 2, .inputs = 9,
-                                       .hidden = 33, .vocabulary = 11, .has_bias = 1};
+static const sluice_shape one = {TEST_LDIH(1, 1, 20, 100), .has_bias = 1};
+static const sluice_shape stack = {TEST_LDIH(4, 1, 24, 40), .classes = 3, .has_bias = 1};
+static const sluice_shape both_ways = {TEST_LDIH(2, 2, 9, 33), .vocabulary = 11, .has_bias = 1};
 
 /* An engine that takes the machine to have so many CPUs; its threads are as many. */
 static test_runner runner_with_cpus(const sluice_model *model, unsigned cpus)
@@ -31,16 +29,14 @@ static test_runner runner_with_cpus(const sluice_model *model, unsigned cpus)
 static sluice_candidate candidate_of(const test_runner *runner, size_t rows, size_t steps, const int64_t *lengths, size_t k)
 {
     sluice_candidate candidate = {.struct_size = sizeof candidate};
-    sluice_error error = {0};
-    ck_assert_msg(!sluice_plan_get_candidate(runner->engine, rows, steps, lengths, k, &candidate, &error), "%s", error.message);
+    SUCCEEDS(sluice_plan_get_candidate, runner->engine, rows, steps, lengths, k, &candidate);
     return candidate;
 }
 
 static sluice_plan plan_of(const test_runner *runner, size_t rows, size_t steps, const int64_t *lengths)
 {
     sluice_plan plan = {.struct_size = sizeof plan};
-    sluice_error error = {0};
-    ck_assert_msg(sluice_plan_get(runner->engine, rows, steps, lengths, &plan, &error) == SLUICE_STATUS_OK, "%s", error.message);
+    SUCCEEDS(sluice_plan_get, runner->engine, rows, steps, lengths, &plan);
     ck_assert_uint_gt(plan.candidates, 0);
     ck_assert_uint_le(plan.candidates, SL_CANDIDATES_MAX);
     ck_assert_uint_lt(plan.chosen, plan.candidates);
@@ -61,66 +57,52 @@ static sluice_candidate chosen_of(const test_runner *runner, size_t rows, size_t
     return candidate_of(runner, rows, steps, lengths, plan_of(runner, rows, steps, lengths).chosen);
 }
 
-START_TEST(refusals)
+TEST(refusals)
 {
     uint64_t random = test_seed();
-    test_network network = test_network_random(&one, 1.0f, &random);
-    test_runner runner = test_runner_create(network.model, SLUICE_ISA_AUTO, 2, SLUICE_SCHEDULE_AUTO);
-    test_runner rows = test_runner_create(network.model, SLUICE_ISA_AUTO, 2, SLUICE_SCHEDULE_ROWS);
+    OWNED(test_network) network = test_network_random(&one, 1.0f, &random);
+    OWNED(test_runner) runner = test_runner_create(network.model, SLUICE_ISA_AUTO, 2, SLUICE_SCHEDULE_AUTO);
+    OWNED(test_runner) rows = test_runner_create(network.model, SLUICE_ISA_AUTO, 2, SLUICE_SCHEDULE_ROWS);
     sluice_plan plan = {.struct_size = sizeof plan}, small = {.struct_size = 8};
     sluice_candidate candidate = {.struct_size = sizeof candidate};
     const int64_t negative[] = {3, -1}, beyond[] = {6, 5};
-    sluice_error error = {0};
-    test_refused(sluice_plan_get(NULL, 1, 1, NULL, &plan, &error), SLUICE_STATUS_BAD_ARGUMENT, &error, "no engine");
-    test_refused(sluice_plan_get(runner.engine, 1, 1, NULL, NULL, &error), SLUICE_STATUS_BAD_ARGUMENT, &error, "no plan");
-    test_refused(sluice_plan_get(runner.engine, 1, 1, NULL, &small, &error), SLUICE_STATUS_BAD_ARGUMENT, &error, "struct_size");
-    test_refused(sluice_plan_get(runner.engine, 2, 5, negative, &plan, &error), SLUICE_STATUS_BAD_DATA, &error, "negative");
-    test_names(&error, "row 1");
-    test_refused(sluice_plan_get(runner.engine, 2, 5, beyond, &plan, &error), SLUICE_STATUS_BAD_DATA, &error, "beyond T");
-    test_refused(sluice_plan_get(runner.engine, SIZE_MAX / 4, 5, NULL, &plan, &error), SLUICE_STATUS_TOO_LARGE, &error, "rows");
-    test_refused(sluice_plan_get_candidate(NULL, 1, 1, NULL, 0, &candidate, &error), SLUICE_STATUS_BAD_ARGUMENT, &error,
-                 "no engine");
-    test_refused(sluice_plan_get_candidate(runner.engine, 1, 1, NULL, 0, NULL, &error), SLUICE_STATUS_BAD_ARGUMENT, &error,
-                 "no candidate");
-    test_refused(sluice_plan_get_candidate(runner.engine, 2, 5, beyond, 0, &candidate, &error), SLUICE_STATUS_BAD_DATA, &error,
-                 "beyond T");
-    test_refused(sluice_plan_get_candidate(runner.engine, 1, 1, NULL, SL_CANDIDATES_MAX, &candidate, &error),
-                 SLUICE_STATUS_BAD_ARGUMENT, &error, "index");
-    test_names(&error, "index");
-    test_refused(sluice_plan_measure(NULL, 1, 1, NULL, &error), SLUICE_STATUS_BAD_ARGUMENT, &error, "no engine");
-    test_refused(sluice_plan_measure(runner.engine, 0, 1, NULL, &error), SLUICE_STATUS_BAD_ARGUMENT, &error, "no rows");
-    test_refused(sluice_plan_measure(runner.engine, 1, 0, NULL, &error), SLUICE_STATUS_BAD_ARGUMENT, &error, "no steps");
-    test_refused(sluice_plan_measure(rows.engine, 1, 1, NULL, &error), SLUICE_STATUS_BAD_ARGUMENT, &error, "a schedule asked for");
-    test_names(&error, "auto");
-    test_runner_free(&rows);
-    test_runner_free(&runner);
-    test_network_free(&network);
+    REFUSED(SLUICE_STATUS_BAD_ARGUMENT, "engine", sluice_plan_get, NULL, 1, 1, NULL, &plan);
+    REFUSED(SLUICE_STATUS_BAD_ARGUMENT, "plan", sluice_plan_get, runner.engine, 1, 1, NULL, NULL);
+    REFUSED(SLUICE_STATUS_BAD_ARGUMENT, "struct_size", sluice_plan_get, runner.engine, 1, 1, NULL, &small);
+    REFUSED(SLUICE_STATUS_BAD_DATA, "row 1", sluice_plan_get, runner.engine, 2, 5, negative, &plan);
+    REFUSED(SLUICE_STATUS_BAD_DATA, "6", sluice_plan_get, runner.engine, 2, 5, beyond, &plan);
+    REFUSED(SLUICE_STATUS_TOO_LARGE, "address space", sluice_plan_get, runner.engine, SIZE_MAX / 4, 5, NULL, &plan);
+    REFUSED(SLUICE_STATUS_BAD_ARGUMENT, "engine", sluice_plan_get_candidate, NULL, 1, 1, NULL, 0, &candidate);
+    REFUSED(SLUICE_STATUS_BAD_ARGUMENT, "candidate", sluice_plan_get_candidate, runner.engine, 1, 1, NULL, 0, NULL);
+    REFUSED(SLUICE_STATUS_BAD_DATA, "6", sluice_plan_get_candidate, runner.engine, 2, 5, beyond, 0, &candidate);
+    REFUSED(SLUICE_STATUS_BAD_ARGUMENT, "index", sluice_plan_get_candidate, runner.engine, 1, 1, NULL, SL_CANDIDATES_MAX,
+            &candidate);
+    REFUSED(SLUICE_STATUS_BAD_ARGUMENT, "engine", sluice_plan_measure, NULL, 1, 1, NULL);
+    REFUSED(SLUICE_STATUS_BAD_ARGUMENT, "rows", sluice_plan_measure, runner.engine, 0, 1, NULL);
+    REFUSED(SLUICE_STATUS_BAD_ARGUMENT, "rows", sluice_plan_measure, runner.engine, 1, 0, NULL);
+    REFUSED(SLUICE_STATUS_BAD_ARGUMENT, "auto", sluice_plan_measure, rows.engine, 1, 1, NULL);
 }
-END_TEST
 
-START_TEST(schedules_asked_for)
+TEST(schedules_asked_for)
 {
     uint64_t random = test_seed();
-    test_network network = test_network_random(&one, 1.0f, &random);
+    OWNED(test_network) network = test_network_random(&one, 1.0f, &random);
     for (sluice_schedule schedule = SLUICE_SCHEDULE_ROWS; schedule <= SLUICE_SCHEDULE_UNITS; schedule++) {
-        test_runner runner = test_runner_create(network.model, SLUICE_ISA_AUTO, 5, schedule);
+        OWNED(test_runner) runner = test_runner_create(network.model, SLUICE_ISA_AUTO, 5, schedule);
         const sluice_candidate chosen = chosen_of(&runner, 3, 10, NULL);
         ck_assert_int_eq(chosen.schedule, schedule);
         ck_assert_uint_eq(chosen.thread_groups, schedule == SLUICE_SCHEDULE_UNITS ? 1 : 3);
         ck_assert_uint_eq(chosen.threads_per_group, schedule == SLUICE_SCHEDULE_UNITS ? 5 : 1);
         ck_assert_int_eq(chosen.hoists, schedule != SLUICE_SCHEDULE_ROWS);
-        test_runner_free(&runner);
     }
-    test_network_free(&network);
 }
-END_TEST
 
 /* More threads than CPUs bring nothing, and are not used unless asked for. */
-START_TEST(no_more_than_cpus)
+TEST(no_more_than_cpus)
 {
     uint64_t random = test_seed();
-    test_network network = test_network_random(&one, 1.0f, &random);
-    test_runner runner = test_runner_create(network.model, SLUICE_ISA_AUTO, 8, SLUICE_SCHEDULE_AUTO);
+    OWNED(test_network) network = test_network_random(&one, 1.0f, &random);
+    OWNED(test_runner) runner = test_runner_create(network.model, SLUICE_ISA_AUTO, 8, SLUICE_SCHEDULE_AUTO);
     for (unsigned cpus = 1; cpus <= 8; cpus++) {
         runner.engine->limits.cpus = cpus;
         for (size_t rows = 1; rows < 100; rows += 7) {
@@ -131,31 +113,24 @@ START_TEST(no_more_than_cpus)
             }
         }
     }
-    test_runner_free(&runner);
-    test_network_free(&network);
 }
-END_TEST
 
 /* What the query says is what a workspace takes. It follows the rows, for the order they are taken in, and the threads that can be
  * busy; steps count only in a bidirectional stack, which holds all those of a tile of rows for each thread group. */
-START_TEST(memory)
+TEST_LOOP(memory, 0, 6)
 {
     static const sluice_shape shapes[] = {
-        {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 64, .hidden = 64},
-        {TEST_SHAPE, .layers = 4, .directions = 1, .inputs = 8, .hidden = 256},
-        {TEST_SHAPE, .layers = 1, .directions = 2, .inputs = 1, .hidden = 1},
-        {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 2048, .hidden = 512},
-        {TEST_SHAPE, .layers = 2, .directions = 2, .inputs = 8, .hidden = 32},
-        {TEST_SHAPE, .layers = 3, .directions = 2, .inputs = 8, .hidden = 32},
+        {TEST_LDIH(1, 1, 64, 64)},    {TEST_LDIH(4, 1, 8, 256)}, {TEST_LDIH(1, 2, 1, 1)},
+        {TEST_LDIH(1, 1, 2048, 512)}, {TEST_LDIH(2, 2, 8, 32)},  {TEST_LDIH(3, 2, 8, 32)},
     };
     static const size_t sizes[][3] = {{1, 1, 2}, {1, 1000000, 2}, {1000000, 1, 2}, {1000000, 1000000, 2}, {37, 200, 2},
                                       {0, 0, 2}, {1, 1000, 1024}, {2, 1000, 64},   {64, 1000, 1024}};
     const sluice_shape *shape = &shapes[_i];
     uint64_t random = test_seed();
-    test_network network = test_network_random(shape, 1.0f, &random);
+    OWNED(test_network) network = test_network_random(shape, 1.0f, &random);
     for (size_t k = 0; k < sizeof sizes / sizeof sizes[0]; k++) {
         const size_t rows = sizes[k][0], steps = sizes[k][1], threads = sizes[k][2];
-        test_runner runner = runner_with_cpus(network.model, (unsigned)threads);
+        OWNED(test_runner) runner = runner_with_cpus(network.model, (unsigned)threads);
         const sluice_plan plan = plan_of(&runner, rows, steps, NULL);
         const size_t groups = sl_size_min(rows, threads), lines = (shape->hidden + 15) / 16;
         const size_t busy = sl_size_min(threads, groups * shape->layers * shape->directions * lines);
@@ -165,29 +140,25 @@ START_TEST(memory)
         ck_assert_msg(plan.workspace_bytes <= 32 * rows + whole_rows + groups * (state + (9 << 20)) + busy * (1 << 20) + 65536,
                       "%zu rows, %zu steps, %zu threads: %zu bytes", rows, steps, threads, plan.workspace_bytes);
         if (plan.workspace_bytes < (size_t)1 << 28) {
-            sluice_workspace *workspace;
+            OWNED_HANDLE(sluice_workspace) workspace = NULL;
             ck_assert_int_eq(sluice_workspace_create(runner.engine, rows, steps, &workspace, NULL), SLUICE_STATUS_OK);
             ck_assert_uint_eq(sluice_workspace_get_bytes(workspace), plan.workspace_bytes);
-            sluice_workspace_destroy(workspace);
         }
-        test_runner_free(&runner);
     }
-    test_network_free(&network);
 }
-END_TEST
 
 /* A batch's steps are the room of its arrays: rows that are all shorter take what a batch of just their steps takes, by the plan
  * and in calls with and without a workspace of the caller's. */
-START_TEST(memory_follows_the_longest_row)
+TEST(memory_follows_the_longest_row)
 {
     enum { ROWS = 8, STEPS = 50, ROOM = 4000 };
     uint64_t random = test_seed();
-    test_network network = test_network_random(&both_ways, 1.0f, &random);
+    OWNED(test_network) network = test_network_random(&both_ways, 1.0f, &random);
     for (sluice_gemm gemm = SLUICE_GEMM_FUSED; gemm <= SLUICE_GEMM_BLIS; gemm++) {
         sluice_engine_options options = test_options(SLUICE_ISA_AUTO, 2, SLUICE_SCHEDULE_AUTO);
         options.gemm = gemm;
-        test_runner runner = test_runner_of(network.model, &options);
-        test_batch batch = test_batch_random(&both_ways, ROWS, ROOM, TEST_RAGGED, &random);
+        OWNED(test_runner) runner = test_runner_of(network.model, &options);
+        OWNED(test_batch) batch = test_batch_random(&both_ways, ROWS, ROOM, TEST_RAGGED, &random);
         for (size_t n = 0; n < ROWS; n++)
             batch.lengths[n] = (int64_t)(n == 3 ? STEPS : n);
         const size_t wanted = plan_of(&runner, ROWS, STEPS, NULL).workspace_bytes;
@@ -195,59 +166,49 @@ START_TEST(memory_follows_the_longest_row)
         test_forward(&runner, &batch.batch);
         ck_assert_uint_eq(sluice_workspace_get_bytes(runner.workspace), wanted);
 
-        sluice_workspace *own;
+        OWNED_HANDLE(sluice_workspace) own = NULL;
         ck_assert_int_eq(sluice_workspace_create(runner.engine, ROWS, STEPS, &own, NULL), SLUICE_STATUS_OK);
         ck_assert_int_eq(sluice_forward(runner.engine, own, &batch.batch, NULL), SLUICE_STATUS_OK);
         ck_assert_uint_eq(sluice_workspace_get_bytes(own), wanted); /* made for it: it does not grow */
-        sluice_workspace_destroy(own);
 
         sluice_workspace *borrowed;
         ck_assert_int_eq(sluice_forward(runner.engine, NULL, &batch.batch, NULL), SLUICE_STATUS_OK);
-        ck_assert_int_eq(sl_pool_take(runner.engine->pool, runner.engine, 0, 0, &borrowed, NULL), SLUICE_STATUS_OK);
+        ck_assert_int_eq(sl_pool_take(runner.engine->pool, runner.engine, (sl_batch_size){0}, &borrowed, NULL), SLUICE_STATUS_OK);
         ck_assert_uint_eq(sluice_workspace_get_bytes(borrowed), wanted);
         sl_pool_give_back(runner.engine->pool, borrowed);
-        test_batch_free(&batch);
-        test_runner_free(&runner);
     }
-    test_network_free(&network);
 }
-END_TEST
 
 /* Long rows and many rows in turn take no more than the larger of both. */
-START_TEST(memory_of_shapes_in_turn)
+TEST(memory_of_shapes_in_turn)
 {
     static const size_t sizes[][2] = {{1, 4000}, {300, 3}, {1, 4000}, {40, 40}, {300, 3}};
     uint64_t random = test_seed();
-    test_network network = test_network_random(&both_ways, 1.0f, &random);
-    test_runner runner = runner_with_cpus(network.model, 3);
+    OWNED(test_network) network = test_network_random(&both_ways, 1.0f, &random);
+    OWNED(test_runner) runner = runner_with_cpus(network.model, 3);
     size_t most = 0;
     for (size_t k = 0; k < sizeof sizes / sizeof sizes[0]; k++) {
-        test_batch batch = test_batch_random(&both_ways, sizes[k][0], sizes[k][1], TEST_RAGGED, &random);
-        test_batch *reference = test_reference(&both_ways, network.model, &batch);
+        OWNED(test_batch) batch = test_batch_random(&both_ways, sizes[k][0], sizes[k][1], TEST_RAGGED, &random);
+        OWNED(test_rows) reference = test_reference(&both_ways, network.model, &batch);
         most = sl_size_max(most, plan_of(&runner, sizes[k][0], sizes[k][1], NULL).workspace_bytes);
-        test_against(&runner, &both_ways, &batch, reference, 0, sizes[k][0]);
+        test_against(&runner, &both_ways, &batch, &reference, 0);
         ck_assert_uint_le(sluice_workspace_get_bytes(runner.workspace), most);
-        test_reference_free(reference, sizes[k][0]);
-        test_batch_free(&batch);
     }
-    test_runner_free(&runner);
-    test_network_free(&network);
 }
-END_TEST
 
 /* Each candidate for each number of CPUs, stored as the tuned plan, gives the bits of the reference. */
-START_TEST(every_candidate)
+TEST_LOOP(every_candidate, 0, 3)
 {
     static const sluice_shape *const shapes[] = {&one, &stack, &both_ways};
     const sluice_shape *shape = shapes[_i];
     uint64_t random = test_seed();
-    test_network network = test_network_random(shape, 1.0f, &random);
+    OWNED(test_network) network = test_network_random(shape, 1.0f, &random);
     size_t plans_seen = 0, wavefronts = 0, mixtures = 0;
     for (unsigned cpus = 1; cpus <= 8; cpus++)
         for (size_t rows = 1; rows <= 9; rows += 4) {
-            test_runner runner = runner_with_cpus(network.model, cpus);
-            test_batch batch = test_batch_random(shape, rows, 13, TEST_STATES, &random);
-            test_batch *reference = test_reference(shape, network.model, &batch);
+            OWNED(test_runner) runner = runner_with_cpus(network.model, cpus);
+            OWNED(test_batch) batch = test_batch_random(shape, rows, 13, TEST_STATES, &random);
+            OWNED(test_rows) reference = test_reference(shape, network.model, &batch);
             const sl_batch_load load = sl_batch_load_get(runner.engine, rows, 13, NULL);
             sl_exec_plan plans[SL_CANDIDATES_MAX];
             const size_t count = sl_candidates_list(runner.engine, &load, plans);
@@ -258,62 +219,52 @@ START_TEST(every_candidate)
                 ck_assert_uint_eq(chosen.thread_groups, plans[k].thread_groups);
                 ck_assert_uint_eq(chosen.threads_per_group, plans[k].threads_per_group);
                 ck_assert(chosen.seconds == 1);
-                test_against(&runner, shape, &batch, reference, 0, rows);
+                test_against(&runner, shape, &batch, &reference, 0);
                 plans_seen++;
                 wavefronts += plans[k].wavefront;
                 mixtures += plans[k].thread_groups > 1 && plans[k].threads_per_group > 1;
             }
-            test_reference_free(reference, rows);
-            test_batch_free(&batch);
-            test_runner_free(&runner);
         }
     ck_assert_uint_gt(plans_seen, 40);
     ck_assert_uint_gt(mixtures, 5);
     ck_assert(shape != &stack || wavefronts > 10);
-    test_network_free(&network);
 }
-END_TEST
 
 /* One long row among many short ones: with several CPUs all threads share it. */
-START_TEST(shared_row)
+TEST(shared_row)
 {
     enum { ROWS = 60, STEPS = 400 };
     uint64_t random = test_seed();
-    test_network network = test_network_random(&one, 1.0f, &random);
-    test_batch batch = test_batch_random(&one, ROWS, STEPS, TEST_RAGGED, &random);
+    OWNED(test_network) network = test_network_random(&one, 1.0f, &random);
+    OWNED(test_batch) batch = test_batch_random(&one, ROWS, STEPS, TEST_RAGGED, &random);
     for (size_t n = 0; n < ROWS; n++)
         batch.lengths[n] = n == 41 ? STEPS : (int64_t)(n % 5);
-    test_batch *reference = test_reference(&one, network.model, &batch);
+    OWNED(test_rows) reference = test_reference(&one, network.model, &batch);
     for (unsigned cpus = 1; cpus <= 8; cpus *= 2) {
-        test_runner runner = runner_with_cpus(network.model, cpus);
+        OWNED(test_runner) runner = runner_with_cpus(network.model, cpus);
         const sl_exec_plan rows_only = {cpus, 1, false, false};
         const sl_batch_load load = sl_batch_load_get(runner.engine, ROWS, STEPS, batch.lengths);
         runner.workspace->partition.plan = rows_only;
-        ck_assert_int_eq(sl_workspace_fit(runner.workspace, ROWS, STEPS, NULL), SLUICE_STATUS_OK);
+        ck_assert_int_eq(sl_workspace_fit(runner.workspace, (sl_batch_size){ROWS, STEPS, false}, NULL), SLUICE_STATUS_OK);
         runner.workspace->partition.plan = rows_only;
         sl_partition_rows(&runner.workspace->partition, runner.engine, &load, batch.lengths);
         ck_assert_uint_eq(runner.workspace->partition.shared_rows, cpus > 1);
         if (cpus > 1)
             ck_assert_uint_eq(runner.workspace->partition.order[0], 41);
-        test_against(&runner, &one, &batch, reference, 0, ROWS);
-        test_runner_free(&runner);
+        test_against(&runner, &one, &batch, &reference, 0);
     }
-    test_reference_free(reference, ROWS);
-    test_batch_free(&batch);
-    test_network_free(&network);
 }
-END_TEST
 
 /* The partition has every row once, the longest first, and thread groups differ by one row's steps at most. */
-START_TEST(partitions)
+TEST(partitions)
 {
     enum { ROWS = 2000, STEPS = 300 };
     uint64_t random = test_seed();
-    test_network network = test_network_random(&one, 1.0f, &random);
-    test_batch batch = test_batch_random(&one, ROWS, STEPS, TEST_RAGGED, &random);
+    OWNED(test_network) network = test_network_random(&one, 1.0f, &random);
+    OWNED(test_batch) batch = test_batch_random(&one, ROWS, STEPS, TEST_RAGGED, &random);
     for (unsigned groups = 1; groups <= 64; groups = 2 * groups + 1) {
-        test_runner runner = runner_with_cpus(network.model, groups);
-        ck_assert_int_eq(sl_workspace_fit(runner.workspace, ROWS, STEPS, NULL), SLUICE_STATUS_OK);
+        OWNED(test_runner) runner = runner_with_cpus(network.model, groups);
+        ck_assert_int_eq(sl_workspace_fit(runner.workspace, (sl_batch_size){ROWS, STEPS, false}, NULL), SLUICE_STATUS_OK);
         const sl_batch_load load = sl_batch_load_get(runner.engine, ROWS, STEPS, batch.lengths);
         sl_partition *partition = &runner.workspace->partition;
         partition->plan = (sl_exec_plan){groups, 1, false, false};
@@ -335,44 +286,35 @@ START_TEST(partitions)
             most = steps > most ? steps : most;
         }
         ck_assert_uint_le(most - least, 2 * STEPS);
-        test_runner_free(&runner);
     }
-    test_batch_free(&batch);
-    test_network_free(&network);
 }
-END_TEST
 
-START_TEST(measuring)
+TEST_LOOP(measuring, 0, 3)
 {
     static const sluice_shape *const shapes[] = {&one, &stack, &both_ways};
     const sluice_shape *shape = shapes[_i];
     uint64_t random = test_seed();
-    test_network network = test_network_random(shape, 1.0f, &random);
-    test_runner runner = runner_with_cpus(network.model, 2);
-    test_batch batch = test_batch_random(shape, 5, 7, TEST_STATES, &random);
-    test_batch *reference = test_reference(shape, network.model, &batch);
+    OWNED(test_network) network = test_network_random(shape, 1.0f, &random);
+    OWNED(test_runner) runner = runner_with_cpus(network.model, 2);
+    OWNED(test_batch) batch = test_batch_random(shape, 5, 7, TEST_STATES, &random);
+    OWNED(test_rows) reference = test_reference(shape, network.model, &batch);
     ck_assert(chosen_of(&runner, 5, 7, NULL).seconds == 0);
     for (int again = 0; again < 2; again++) {
         ck_assert_int_eq(sluice_plan_measure(runner.engine, 5, 7, NULL, NULL), SLUICE_STATUS_OK);
         ck_assert(chosen_of(&runner, 5, 7, NULL).seconds > 0);
         ck_assert_uint_eq(runner.engine->tuned_plan_count, 1);
-        test_against(&runner, shape, &batch, reference, 0, 5);
+        test_against(&runner, shape, &batch, &reference, 0);
     }
     ck_assert(chosen_of(&runner, 5, 8, NULL).seconds == 0);
-    test_reference_free(reference, 5);
-    test_batch_free(&batch);
-    test_runner_free(&runner);
-    test_network_free(&network);
 }
-END_TEST
 
 /* A tuned plan for more CPUs than there are, or not feasible for the network, is ignored; each is found among many. */
-START_TEST(tuned_elsewhere)
+TEST(tuned_elsewhere)
 {
     static const sl_exec_plan plans[] = {{1, 2, true, false}, {2, 2, true, false}, {3, 1, false, false}, {1, 2, true, true}};
     uint64_t random = test_seed();
-    test_network network = test_network_random(&one, 1.0f, &random);
-    test_runner runner = runner_with_cpus(network.model, 4);
+    OWNED(test_network) network = test_network_random(&one, 1.0f, &random);
+    OWNED(test_runner) runner = runner_with_cpus(network.model, 4);
     for (size_t k = 0; k < 4; k++) {
         const sl_tuned_plan entry = {.rows = 2, .steps = 5, .plan = plans[k], .seconds = 1};
         ck_assert_int_eq(sl_tuned_plan_store(runner.engine, &entry, NULL), SLUICE_STATUS_OK);
@@ -382,66 +324,52 @@ START_TEST(tuned_elsewhere)
             ck_assert_int_eq(chosen_of(&runner, 2, 5, NULL).seconds == 1, fits);
         }
     }
-    sluice_error error = {0};
     for (size_t k = 1; k < SL_TUNED_PLANS_MAX; k++) {
         const sl_tuned_plan entry = {
             .rows = 1 + k * 7919 % SL_TUNED_PLANS_MAX, .steps = 9, .plan = {1, 1, false, false}, .seconds = (double)k};
         ck_assert_int_eq(sl_tuned_plan_store(runner.engine, &entry, NULL), SLUICE_STATUS_OK);
     }
     const sl_tuned_plan beyond = {.rows = SL_TUNED_PLANS_MAX + 9, .steps = 9, .plan = {1, 1, false, false}, .seconds = 1};
-    test_refused(sl_tuned_plan_store(runner.engine, &beyond, &error), SLUICE_STATUS_TOO_LARGE, &error, "one too many");
+    REFUSED(SLUICE_STATUS_TOO_LARGE, "the most that an engine stores", sl_tuned_plan_store, runner.engine, &beyond);
     for (size_t k = 1; k < SL_TUNED_PLANS_MAX; k++) {
         const sl_batch_load load = sl_batch_load_get(runner.engine, 1 + k * 7919 % SL_TUNED_PLANS_MAX, 9, NULL);
         ck_assert(sl_tuned_plan_find(runner.engine, &load)->seconds == (double)k);
     }
-    test_runner_free(&runner);
-    test_network_free(&network);
 }
-END_TEST
 
 /* A stack of many narrow layers: as a wavefront, and with more threads in a group than a layer has cache lines of units. */
-START_TEST(deep)
+TEST(deep)
 {
-    static const sluice_shape shape = {TEST_SHAPE, .layers = 70, .directions = 1, .inputs = 3, .hidden = 20, .has_bias = 1};
+    static const sluice_shape shape = {TEST_LDIH(70, 1, 3, 20), .has_bias = 1};
     uint64_t random = test_seed();
-    test_network network = test_network_random(&shape, 1.0f, &random);
-    test_batch batch = test_batch_random(&shape, 2, 30, TEST_RAGGED | TEST_STATES, &random);
+    OWNED(test_network) network = test_network_random(&shape, 1.0f, &random);
+    OWNED(test_batch) batch = test_batch_random(&shape, 2, 30, TEST_RAGGED | TEST_STATES, &random);
     batch.lengths[0] = batch.lengths[1] = 30;
-    test_batch *reference = test_reference(&shape, network.model, &batch);
+    OWNED(test_rows) reference = test_reference(&shape, network.model, &batch);
     for (unsigned cpus = 2; cpus <= 16; cpus *= 2) {
-        test_runner runner = runner_with_cpus(network.model, cpus);
+        OWNED(test_runner) runner = runner_with_cpus(network.model, cpus);
         const sl_tuned_plan entry = {.rows = 2, .steps = 30, .plan = {1, cpus, true, true}, .seconds = 1};
         ck_assert_int_eq(sl_tuned_plan_store(runner.engine, &entry, NULL), SLUICE_STATUS_OK);
-        test_against(&runner, &shape, &batch, reference, 0, 2);
+        test_against(&runner, &shape, &batch, &reference, 0);
         ck_assert(runner.workspace->partition.plan.wavefront);
-        test_runner_free(&runner);
     }
-    test_reference_free(reference, 2);
-    test_batch_free(&batch);
-    test_network_free(&network);
 }
-END_TEST
 
 /* Calls at the same time share the CPUs; results are the same. */
-START_TEST(calls_share)
+TEST(calls_share)
 {
     uint64_t random = test_seed();
-    test_network network = test_network_random(&one, 1.0f, &random);
-    test_runner runner = runner_with_cpus(network.model, 4);
-    test_batch batch = test_batch_random(&one, 8, 20, 0, &random);
-    test_batch *reference = test_reference(&one, network.model, &batch);
+    OWNED(test_network) network = test_network_random(&one, 1.0f, &random);
+    OWNED(test_runner) runner = runner_with_cpus(network.model, 4);
+    OWNED(test_batch) batch = test_batch_random(&one, 8, 20, 0, &random);
+    OWNED(test_rows) reference = test_reference(&one, network.model, &batch);
     for (unsigned others = 0; others < 6; others++) {
-        test_against(&runner, &one, &batch, reference, 0, 8);
+        test_against(&runner, &one, &batch, &reference, 0);
         const sl_exec_plan *plan = &runner.workspace->partition.plan;
         ck_assert_uint_le(plan->thread_groups * plan->threads_per_group, others < 4 ? 4 / (others + 1) : 1);
         ck_assert_uint_eq(sl_pool_begin(runner.engine->pool), others + 1);
     }
-    test_reference_free(reference, 8);
-    test_batch_free(&batch);
-    test_runner_free(&runner);
-    test_network_free(&network);
 }
-END_TEST
 
 /* ---- Workspaces that the engine keeps ---- */
 
@@ -464,12 +392,12 @@ static void *call_often(void *context)
     return NULL;
 }
 
-START_TEST(pooled)
+TEST(pooled)
 {
     enum { CALLERS = 6 };
     uint64_t random = test_seed();
-    test_network network = test_network_random(&stack, 1.0f, &random);
-    test_runner runner = test_runner_create(network.model, SLUICE_ISA_AUTO, 2, SLUICE_SCHEDULE_AUTO);
+    OWNED(test_network) network = test_network_random(&stack, 1.0f, &random);
+    OWNED(test_runner) runner = test_runner_create(network.model, SLUICE_ISA_AUTO, 2, SLUICE_SCHEDULE_AUTO);
     caller callers[CALLERS];
     for (size_t k = 0; k < CALLERS; k++) {
         callers[k] = (caller){.engine = runner.engine, .shape = &stack, .batch = test_batch_random(&stack, 3 + k, 9, 0, &random)};
@@ -478,26 +406,22 @@ START_TEST(pooled)
     for (size_t k = 0; k < CALLERS; k++) {
         ck_assert_int_eq(pthread_join(callers[k].thread, NULL), 0);
         ck_assert(!callers[k].failed);
-        test_batch *reference = test_reference(&stack, network.model, &callers[k].batch);
+        OWNED(test_rows) reference = test_reference(&stack, network.model, &callers[k].batch);
         for (size_t n = 0; n < 3 + k; n++)
-            test_same_row(&stack, &callers[k].batch, n, &reference[n], "pooled");
-        test_reference_free(reference, 3 + k);
+            test_same_row(&stack, &callers[k].batch, n, &reference.row[n], "pooled");
         test_batch_free(&callers[k].batch);
     }
-    test_runner_free(&runner);
-    test_network_free(&network);
 }
-END_TEST
 
 /* ---- Extremes ---- */
 
 /* Fewer CPUs than threads, as taskset or a container leaves them, and known to the engine or not. */
-START_TEST(one_cpu)
+TEST(one_cpu)
 {
     uint64_t random = test_seed();
-    test_network network = test_network_random(&stack, 1.0f, &random);
-    test_batch batch = test_batch_random(&stack, 3, 20, TEST_RAGGED | TEST_STATES, &random);
-    test_batch *reference = test_reference(&stack, network.model, &batch);
+    OWNED(test_network) network = test_network_random(&stack, 1.0f, &random);
+    OWNED(test_batch) batch = test_batch_random(&stack, 3, 20, TEST_RAGGED | TEST_STATES, &random);
+    OWNED(test_rows) reference = test_reference(&stack, network.model, &batch);
     cpu_set_t all, first;
     ck_assert_int_eq(sched_getaffinity(0, sizeof all, &all), 0);
     CPU_ZERO(&first);
@@ -511,19 +435,15 @@ START_TEST(one_cpu)
     ck_assert_int_eq(sched_setaffinity(0, sizeof first, &first), 0);
     for (size_t k = 0; k < 3; k++) {
         after[k] = test_runner_create(network.model, SLUICE_ISA_AUTO, 4, schedules[k]);
-        test_against(&before[k], &stack, &batch, reference, 0, 3);
-        test_against(&after[k], &stack, &batch, reference, 0, 3);
+        test_against(&before[k], &stack, &batch, &reference, 0);
+        test_against(&after[k], &stack, &batch, &reference, 0);
         test_runner_free(&before[k]);
     }
     const sluice_candidate chosen = chosen_of(&after[0], 3, 20, batch.lengths);
     ck_assert_uint_eq(chosen.thread_groups * chosen.threads_per_group, 1);
     for (size_t k = 0; k < 3; k++)
         test_runner_free(&after[k]);
-    test_reference_free(reference, 3);
-    test_batch_free(&batch);
-    test_network_free(&network);
 }
-END_TEST
 
 /* The longest, the widest and the most: final states against the scalar kernels' on one thread. x lies where all rows, or all
  * steps, share it. */
@@ -531,22 +451,21 @@ static const struct extreme {
     sluice_shape shape;
     size_t rows, steps;
 } extremes[] = {
-    {{TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 1, .hidden = 1, .has_bias = 1}, 1, 1000000},
-    {{TEST_SHAPE, .layers = 2, .directions = 1, .inputs = 2, .hidden = 17}, 1, 30000},
-    {{TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 3, .hidden = 2, .has_bias = 1}, 1000000, 1},
-    {{TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 8192, .hidden = 32}, 2, 3},
-    {{TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 64, .hidden = 4096}, 2, 2},
+    {{TEST_LDIH(1, 1, 1, 1), .has_bias = 1}, 1, 1000000},
+    {{TEST_LDIH(2, 1, 2, 17)}, 1, 30000},
+    {{TEST_LDIH(1, 1, 3, 2), .has_bias = 1}, 1000000, 1},
+    {{TEST_LDIH(1, 1, 8192, 32)}, 2, 3},
+    {{TEST_LDIH(1, 1, 64, 4096)}, 2, 2},
 };
 
-START_TEST(extreme)
+TEST_LOOP(extreme, 0, test_by_depth(1, 0, 0) ? 2 : sizeof extremes / sizeof extremes[0])
 {
     const struct extreme *e = &extremes[_i];
     uint64_t random = test_seed();
-    sluice_model *model;
-    ck_assert_int_eq(sluice_model_create_initial(&e->shape, SLUICE_INITIALIZER_UNIFORM, random, NULL, &model, NULL),
-                     SLUICE_STATUS_OK);
-    float *x = test_floats(e->steps + e->shape.inputs), *want = test_floats(e->rows * e->shape.layers * e->shape.hidden),
-          *got = test_floats(e->rows * e->shape.layers * e->shape.hidden);
+    OWNED_HANDLE(sluice_model) model = NULL;
+    SUCCEEDS(sluice_model_create_initial, &e->shape, SLUICE_INITIALIZER_UNIFORM, random, NULL, &model);
+    FREED float *x = test_floats(e->steps + e->shape.inputs), *want = test_floats(e->rows * e->shape.layers * e->shape.hidden),
+                *got = test_floats(e->rows * e->shape.layers * e->shape.hidden);
     for (size_t k = 0; k < e->steps + e->shape.inputs; k++)
         x[k] = 2 * test_uniform(&random) - 1;
     const sluice_schedule schedules[] = {SLUICE_SCHEDULE_ROWS, SLUICE_SCHEDULE_AUTO, SLUICE_SCHEDULE_UNITS};
@@ -558,34 +477,4 @@ START_TEST(extreme)
         if (k)
             test_same_bits(got, want, e->rows * e->shape.layers * e->shape.hidden, "hn");
     }
-    free(x);
-    free(want);
-    free(got);
-    sluice_model_destroy(model);
-}
-END_TEST
-
-int main(void)
-{
-    test_begin();
-    Suite *suite = suite_create("plan");
-    TCase *tcase = tcase_create("plan");
-    tcase_add_test(tcase, refusals);
-    tcase_add_test(tcase, schedules_asked_for);
-    tcase_add_test(tcase, no_more_than_cpus);
-    tcase_add_loop_test(tcase, memory, 0, 6);
-    tcase_add_test(tcase, memory_follows_the_longest_row);
-    tcase_add_test(tcase, memory_of_shapes_in_turn);
-    tcase_add_loop_test(tcase, every_candidate, 0, 3);
-    tcase_add_test(tcase, shared_row);
-    tcase_add_test(tcase, partitions);
-    tcase_add_loop_test(tcase, measuring, 0, 3);
-    tcase_add_test(tcase, tuned_elsewhere);
-    tcase_add_test(tcase, deep);
-    tcase_add_test(tcase, calls_share);
-    tcase_add_test(tcase, pooled);
-    tcase_add_test(tcase, one_cpu);
-    tcase_add_loop_test(tcase, extreme, 0, test_by_depth(1, 0, 0) ? 2 : sizeof extremes / sizeof extremes[0]);
-    suite_add_tcase(suite, tcase);
-    return test_run(suite);
 }

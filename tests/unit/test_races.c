@@ -30,39 +30,14 @@ typedef struct variety {
 
 /* Units enough that threads have some of their own, which come by cache lines of 16, and that sharing them pays. */
 static const variety varieties[] = {
-    {"one layer", {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 9, .hidden = 67, .has_bias = 1}, 0, 6, 7, false},
-    {"three layers",
-     {TEST_SHAPE, .layers = 3, .directions = 1, .inputs = 5, .hidden = 35, .has_bias = 1},
-     TEST_STATES,
-     5,
-     9,
-     false},
-    {"both directions", {TEST_SHAPE, .layers = 2, .directions = 2, .inputs = 6, .hidden = 19, .has_bias = 1}, 0, 7, 6, false},
-    {"ragged",
-     {TEST_SHAPE, .layers = 2, .directions = 1, .inputs = 8, .hidden = 33, .classes = 3},
-     TEST_RAGGED | TEST_STATES,
-     9,
-     11,
-     false},
-    {"ragged both ways",
-     {TEST_SHAPE, .layers = 2, .directions = 2, .inputs = 4, .hidden = 17, .classes = 5},
-     TEST_RAGGED,
-     8,
-     9,
-     false},
-    {"a long tail", {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 3, .hidden = 64, .classes = 2}, TEST_RAGGED, 12, 40, true},
-    {"tokens",
-     {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 12, .hidden = 36, .vocabulary = 23, .classes = 4, .has_bias = 1},
-     0,
-     6,
-     9,
-     false},
-    {"tokens both ways",
-     {TEST_SHAPE, .layers = 2, .directions = 2, .inputs = 7, .hidden = 18, .vocabulary = 23, .classes = 4},
-     TEST_RAGGED,
-     6,
-     8,
-     false},
+    {"one layer", {TEST_LDIH(1, 1, 9, 67), .has_bias = 1}, 0, 6, 7, false},
+    {"three layers", {TEST_LDIH(3, 1, 5, 35), .has_bias = 1}, TEST_STATES, 5, 9, false},
+    {"both directions", {TEST_LDIH(2, 2, 6, 19), .has_bias = 1}, 0, 7, 6, false},
+    {"ragged", {TEST_LDIH(2, 1, 8, 33), .classes = 3}, TEST_RAGGED | TEST_STATES, 9, 11, false},
+    {"ragged both ways", {TEST_LDIH(2, 2, 4, 17), .classes = 5}, TEST_RAGGED, 8, 9, false},
+    {"a long tail", {TEST_LDIH(1, 1, 3, 64), .classes = 2}, TEST_RAGGED, 12, 40, true},
+    {"tokens", {TEST_LDIH(1, 1, 12, 36), .vocabulary = 23, .classes = 4, .has_bias = 1}, 0, 6, 9, false},
+    {"tokens both ways", {TEST_LDIH(2, 2, 7, 18), .vocabulary = 23, .classes = 4}, TEST_RAGGED, 6, 8, false},
 };
 enum { VARIETIES = sizeof varieties / sizeof varieties[0] };
 
@@ -81,48 +56,39 @@ static void run_by_threads(const variety *kind, const sluice_model *model, sluic
     for (sluice_schedule schedule = SLUICE_SCHEDULE_AUTO; sluice_schedule_get_name(schedule); schedule++)
         for (unsigned threads = 2; threads <= 4; threads++) {
             char what[128];
-            test_runner runner = test_runner_create(model, isa, threads, schedule);
+            OWNED(test_runner) runner = test_runner_create(model, isa, threads, schedule);
             snprintf(what, sizeof what, "%s, %zu rows, %s", kind->name, batch->batch.rows, runner.name);
             for (int k = 0; k < 2; k++) {
                 test_batch_prefill(batch);
                 test_forward(&runner, &batch->batch);
                 test_same_outputs(batch, want, what);
             }
-            test_runner_free(&runner);
         }
 }
 
-START_TEST(every_schedule)
+TEST_IN("threads", every_schedule, 0, VARIETIES)
 {
     const variety *kind = &varieties[_i];
     uint64_t random = test_seed();
-    test_network network = test_network_random(&kind->shape, 1.5f, &random);
-    test_batch all = make_batch(kind, &random);
+    OWNED(test_network) network = test_network_random(&kind->shape, 1.5f, &random);
+    OWNED(test_batch) all = make_batch(kind, &random);
     const size_t first = kind->has_tail ? kind->rows / 2 : 0, counts[] = {1, kind->rows};
-    sluice_isa isas[TEST_MOST_ISAS];
-    const size_t isa_count = test_isas(isas);
+    const test_isa_list isas = test_isas();
     for (size_t j = 0; j < 2; j++) {
-        test_batch want = test_batch_pick(&kind->shape, &all, first, counts[j]);
-        test_batch got = test_batch_pick(&kind->shape, &all, first, counts[j]);
-        test_runner alone = test_runner_create(network.model, isas[0], 1, SLUICE_SCHEDULE_ROWS);
+        OWNED(test_batch) want = test_batch_pick(&kind->shape, &all, first, counts[j]);
+        OWNED(test_batch) got = test_batch_pick(&kind->shape, &all, first, counts[j]);
+        OWNED(test_runner) alone = test_runner_create(network.model, isas.isa[0], 1, SLUICE_SCHEDULE_ROWS);
         test_forward(&alone, &want.batch);
-        for (size_t k = 0; k < isa_count; k++)
-            run_by_threads(kind, network.model, isas[k], &got, &want);
-        test_runner_free(&alone);
-        test_batch_free(&want);
-        test_batch_free(&got);
+        for (size_t k = 0; k < isas.count; k++)
+            run_by_threads(kind, network.model, isas.isa[k], &got, &want);
     }
-    test_batch_free(&all);
-    test_network_free(&network);
 }
-END_TEST
 
 /* ---- Callers on one engine ---- */
 
-enum { CALLERS = 4, CALLS = 6 };
+enum { CALLERS = 4, CALLS = 6, SCHEDULES = SLUICE_SCHEDULE_UNITS + 1 /* and AUTO */ };
 
-static const sluice_shape shape = {TEST_SHAPE,   .layers = 2,  .directions = 1, .inputs = 7,
-                                   .hidden = 36, .classes = 3, .has_bias = 1};
+static const sluice_shape shape = {TEST_LDIH(2, 1, 7, 36), .classes = 3, .has_bias = 1};
 
 typedef struct caller {
     const sluice_model *model;
@@ -149,7 +115,7 @@ static scene *make_scene(sluice_schedule schedule, bool own_workspaces)
     scene *made = calloc(1, sizeof *made);
     ck_assert_ptr_nonnull(made);
     made->network = test_network_random(&shape, 1.5f, &random);
-    test_runner alone = test_runner_create(made->network.model, SLUICE_ISA_SCALAR, 1, SLUICE_SCHEDULE_ROWS);
+    OWNED(test_runner) alone = test_runner_create(made->network.model, SLUICE_ISA_SCALAR, 1, SLUICE_SCHEDULE_ROWS);
     made->runner = test_runner_create(made->network.model, SLUICE_ISA_SCALAR, 2, schedule);
     for (size_t j = 0; j < CALLERS; j++) {
         const size_t rows = j < 2 ? 1 : 3 + j;
@@ -160,10 +126,8 @@ static scene *make_scene(sluice_schedule schedule, bool own_workspaces)
                                     .want = &made->want[j],
                                     .batch = test_batch_pick(&shape, &made->want[j], 0, rows)};
         if (own_workspaces)
-            ck_assert_int_eq(sluice_workspace_create(made->runner.engine, 0, 0, &made->callers[j].workspace, NULL),
-                             SLUICE_STATUS_OK);
+            SUCCEEDS(sluice_workspace_create, made->runner.engine, 0, 0, &made->callers[j].workspace);
     }
-    test_runner_free(&alone);
     return made;
 }
 
@@ -204,25 +168,23 @@ static void call_from_threads(scene *made, void *(*body)(void *context))
         ck_assert_int_eq(pthread_join(made->callers[j].thread, NULL), 0);
 }
 
-START_TEST(callers_with_workspaces)
+TEST_IN("callers", callers_with_workspaces, 0, SCHEDULES)
 {
     scene *made = make_scene((sluice_schedule)_i, true);
     call_from_threads(made, call_often);
     end_scene(made);
 }
-END_TEST
 
 /* Twice: the second time the engine has workspaces to spare. */
-START_TEST(callers_without_workspaces)
+TEST_IN("callers", callers_without_workspaces, 0, SCHEDULES)
 {
     scene *made = make_scene((sluice_schedule)_i, false);
     call_from_threads(made, call_often);
     call_from_threads(made, call_often);
     end_scene(made);
 }
-END_TEST
 
-START_TEST(callers_in_a_parallel_region)
+TEST_IN("callers", callers_in_a_parallel_region, 0, 2)
 {
     scene *made = make_scene(SLUICE_SCHEDULE_AUTO, _i == 0);
 #pragma omp parallel for schedule(static, 1) num_threads(CALLERS)
@@ -231,7 +193,6 @@ START_TEST(callers_in_a_parallel_region)
     call_from_threads(made, call_often); /* and outside again */
     end_scene(made);
 }
-END_TEST
 
 /* Each caller makes an engine of the one model, uses it, and frees it. */
 static void *call_own_engine(void *context)
@@ -239,7 +200,7 @@ static void *call_own_engine(void *context)
     caller *c = context;
     const sluice_engine *shared = c->engine;
     const sluice_engine_options options = test_options(SLUICE_ISA_SCALAR, 2, SLUICE_SCHEDULE_AUTO);
-    sluice_engine *own = NULL;
+    OWNED_HANDLE(sluice_engine) own = NULL;
     if (sluice_engine_create(c->model, &options, &own, NULL) == SLUICE_STATUS_OK) {
         c->engine = own;
         call_often(c);
@@ -247,17 +208,15 @@ static void *call_own_engine(void *context)
     } else {
         c->wrong++;
     }
-    sluice_engine_destroy(own);
     return NULL;
 }
 
-START_TEST(engines_of_one_model)
+TEST_IN("callers", engines_of_one_model, 0, 1)
 {
     scene *made = make_scene(SLUICE_SCHEDULE_AUTO, false);
     call_from_threads(made, call_own_engine);
     end_scene(made);
 }
-END_TEST
 
 /* ---- Another OpenMP runtime in the process, whose regions ours cannot know as its caller's ---- */
 
@@ -288,7 +247,7 @@ static void call_in_region(void *context)
     atomic_fetch_add(&r->ended, 1);
 }
 
-START_TEST(callers_in_another_runtime)
+TEST_IN("callers", callers_in_another_runtime, 0, SCHEDULES)
 {
     void *library = CAN_HAVE_OTHER ? dlopen(other_runtime, RTLD_NOW | RTLD_LOCAL) : NULL;
     void *found = library ? dlsym(library, "GOMP_parallel") : NULL;
@@ -308,7 +267,6 @@ START_TEST(callers_in_another_runtime)
     call_from_threads(made, call_often);
     end_scene(made);
 }
-END_TEST
 
 /* ---- Streams ---- */
 
@@ -374,7 +332,7 @@ static void begin_together(river *from)
 static void end_river(river *made)
 {
     const size_t layers = made->network.weights.shape->layers, slots = made->whole.batch.rows;
-    float *h = test_floats(layers * HIDDEN), *c = test_floats(layers * HIDDEN);
+    FREED float *h = test_floats(layers * HIDDEN), *c = test_floats(layers * HIDDEN);
     for (size_t slot = 0; slot < slots; slot++) {
         ck_assert_int_eq(sluice_streams_get(made->streams, slot, h, c, NULL), SLUICE_STATUS_OK);
         for (size_t layer = 0; layer < layers; layer++) {
@@ -383,8 +341,6 @@ static void end_river(river *made)
             test_same_bits(c + layer * HIDDEN, made->whole.cn + at, HIDDEN, "c of a slot");
         }
     }
-    free(h);
-    free(c);
     sluice_streams_destroy(made->streams);
     test_runner_free(&made->runner);
     test_batch_free(&made->whole);
@@ -437,21 +393,20 @@ static void *feed_own_slots(void *context)
     return NULL;
 }
 
-START_TEST(streams_of_two_feeders)
+TEST_IN("streams", streams_of_two_feeders, 0, 1)
 {
     uint64_t random = test_seed();
-    const sluice_shape fed = {TEST_SHAPE, .layers = 2, .directions = 1, .inputs = INPUTS, .hidden = HIDDEN, .has_bias = 1};
+    const sluice_shape fed = {TEST_LDIH(2, 1, INPUTS, HIDDEN), .has_bias = 1};
     const test_network network = test_network_random(&fed, 1.5f, &random);
     river made = make_river(&network, SLOTS, STEPS, 2);
     feed(&made, feed_own_slots);
     end_river(&made);
 }
-END_TEST
 
 /* A network whose c counts the steps, whatever they bring: gates i and f are 1, and g is what one step adds. */
 static test_network counting_network(void)
 {
-    const sluice_shape fed = {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = INPUTS, .hidden = HIDDEN, .has_bias = 1};
+    const sluice_shape fed = {TEST_LDIH(1, 1, INPUTS, HIDDEN), .has_bias = 1};
     test_network network = test_network_create(&fed);
     float *bias = network.floats + (network.weights.bias_ih[0] - network.floats);
     for (size_t unit = 0; unit < HIDDEN; unit++) {
@@ -483,33 +438,10 @@ static void *feed_slot_zero(void *context)
 
 /* A slot that two want has one at a time, and where one leaves it the other goes on: no step is lost. Calls have one thread: workers
  * that OpenMP lends to one after the other would order them, too. */
-START_TEST(one_stream_of_two_feeders)
+TEST_IN("streams", one_stream_of_two_feeders, 0, 1)
 {
     const test_network network = counting_network();
     river made = make_river(&network, 1, (size_t)2 * ROUNDS, 1);
     feed(&made, feed_slot_zero);
     end_river(&made);
-}
-END_TEST
-
-int main(void)
-{
-    test_begin();
-    Suite *suite = suite_create("races");
-    const int schedules = SLUICE_SCHEDULE_UNITS + 1; /* and AUTO */
-    TCase *tcase = tcase_create("threads");
-    tcase_add_loop_test(tcase, every_schedule, 0, VARIETIES);
-    suite_add_tcase(suite, tcase);
-    tcase = tcase_create("callers");
-    tcase_add_loop_test(tcase, callers_with_workspaces, 0, schedules);
-    tcase_add_loop_test(tcase, callers_without_workspaces, 0, schedules);
-    tcase_add_loop_test(tcase, callers_in_a_parallel_region, 0, 2);
-    tcase_add_loop_test(tcase, callers_in_another_runtime, 0, schedules);
-    tcase_add_test(tcase, engines_of_one_model);
-    suite_add_tcase(suite, tcase);
-    tcase = tcase_create("streams");
-    tcase_add_test(tcase, streams_of_two_feeders);
-    tcase_add_test(tcase, one_stream_of_two_feeders);
-    suite_add_tcase(suite, tcase);
-    return test_run(suite);
 }

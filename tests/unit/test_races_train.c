@@ -40,7 +40,7 @@ static work make_work(const variety *kind)
     return made;
 }
 
-static void free_work(work *made)
+static void work_free(work *made)
 {
     test_gradient_free(&made->gradient);
     test_batch_free(&made->batch);
@@ -65,11 +65,9 @@ static bool go_twice(const sluice_engine *engine, sluice_workspace *workspace, s
 static void go_with(const variety *kind, const sluice_model *model, sluice_isa isa, unsigned threads, sluice_schedule schedule,
                     work *own)
 {
-    test_runner runner = test_trainable(model, isa, threads, schedule);
-    sluice_tape *tape = test_tape_create(&runner, kind->recompute);
+    OWNED(test_runner) runner = test_trainable(model, isa, threads, schedule);
+    OWNED_HANDLE(sluice_tape) tape = test_tape_create(&runner, kind->recompute);
     ck_assert_msg(go_twice(runner.engine, runner.workspace, tape, own), "%s, %s: a call failed", kind->name, runner.name);
-    sluice_tape_destroy(tape);
-    test_runner_free(&runner);
 }
 
 /* ---- One call's threads ---- */
@@ -78,46 +76,22 @@ static void go_with(const variety *kind, const sluice_model *model, sluice_isa i
  * all groups, and of two threads or more a group has as many as there are 100,000 operations in an iteration, 8 H^2 of them a row.
  * Segments have 512 cells or more. */
 static const variety varieties[] = {
-    {"groups", {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 9, .hidden = 19, .has_bias = 1}, TEST_STATES, 40, 26, 0, 0},
-    {"one row", {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 7, .hidden = 165, .has_bias = 1}, TEST_STATES, 1, 18, 0, 0},
-    {"three rows", {TEST_SHAPE, .layers = 1, .directions = 2, .inputs = 7, .hidden = 97, .classes = 3}, TEST_RAGGED, 3, 24, 0, 0},
-    {"thread groups",
-     {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 7, .hidden = 81, .has_bias = 1},
-     TEST_RAGGED | TEST_STATES,
-     8,
-     20,
-     0,
-     0},
-    {"dropout",
-     {TEST_SHAPE, .layers = 2, .directions = 2, .inputs = 6, .hidden = 13, .has_bias = 1},
-     TEST_RAGGED | TEST_STATES,
-     33,
-     24,
-     0,
-     0.3f},
-    {"segments", {TEST_SHAPE, .layers = 2, .directions = 2, .inputs = 5, .hidden = 9, .has_bias = 1}, TEST_STATES, 60, 26, 1, 0.3f},
-    {"segments of groups", {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 4, .hidden = 80, .has_bias = 1}, 0, 12, 46, 1, 0},
-    {"each step",
-     {TEST_SHAPE, .layers = 1, .directions = 2, .inputs = 3, .hidden = 16, .classes = 5},
-     TEST_EACH_STEP,
-     60,
-     20,
-     0,
-     0},
+    {"groups", {TEST_LDIH(1, 1, 9, 19), .has_bias = 1}, TEST_STATES, 40, 26, 0, 0},
+    {"one row", {TEST_LDIH(1, 1, 7, 165), .has_bias = 1}, TEST_STATES, 1, 18, 0, 0},
+    {"three rows", {TEST_LDIH(1, 2, 7, 97), .classes = 3}, TEST_RAGGED, 3, 24, 0, 0},
+    {"thread groups", {TEST_LDIH(1, 1, 7, 81), .has_bias = 1}, TEST_RAGGED | TEST_STATES, 8, 20, 0, 0},
+    {"dropout", {TEST_LDIH(2, 2, 6, 13), .has_bias = 1}, TEST_RAGGED | TEST_STATES, 33, 24, 0, 0.3f},
+    {"segments", {TEST_LDIH(2, 2, 5, 9), .has_bias = 1}, TEST_STATES, 60, 26, 1, 0.3f},
+    {"segments of groups", {TEST_LDIH(1, 1, 4, 80), .has_bias = 1}, 0, 12, 46, 1, 0},
+    {"each step", {TEST_LDIH(1, 2, 3, 16), .classes = 5}, TEST_EACH_STEP, 60, 20, 0, 0},
     {"a table",
-     {TEST_SHAPE, .layers = 1, .directions = 2, .inputs = 7, .hidden = 17, .vocabulary = 23, .classes = 4, .has_bias = 1},
+     {TEST_LDIH(1, 2, 7, 17), .vocabulary = 23, .classes = 4, .has_bias = 1},
      TEST_RAGGED | TEST_EACH_STEP,
      44,
      34,
      1,
      0},
-    {"lists",
-     {TEST_SHAPE, .layers = 1, .directions = 2, .inputs = 6, .hidden = 15, .vocabulary = 1100, .has_bias = 1},
-     TEST_RAGGED,
-     40,
-     30,
-     0,
-     0},
+    {"lists", {TEST_LDIH(1, 2, 6, 15), .vocabulary = 1100, .has_bias = 1}, TEST_RAGGED, 40, 30, 0, 0},
 };
 enum { VARIETIES = sizeof varieties / sizeof varieties[0] };
 
@@ -132,23 +106,20 @@ START_TEST(every_setting)
 {
     const variety *kind = &varieties[_i];
     uint64_t random = test_seed();
-    test_network network = test_network_random(&kind->shape, 1.5f, &random);
-    work want = make_work(kind), got = make_work(kind);
-    sluice_isa isas[TEST_MOST_ISAS];
-    const size_t isa_count = test_isas(isas);
-    go_with(kind, network.model, isas[0], 1, SLUICE_SCHEDULE_ROWS, &want);
-    for (size_t k = 0; k < isa_count; k++)
+    OWNED(test_network) network = test_network_random(&kind->shape, 1.5f, &random);
+    OWNED(work) want = make_work(kind);
+    OWNED(work) got = make_work(kind);
+    const test_isa_list isas = test_isas();
+    go_with(kind, network.model, isas.isa[0], 1, SLUICE_SCHEDULE_ROWS, &want);
+    for (size_t k = 0; k < isas.count; k++)
         for (size_t j = 0; j < SETTINGS; j++) {
             char what[128];
-            snprintf(what, sizeof what, "%s, %s, %u threads", kind->name, sluice_isa_get_name(isas[k]), settings[j].threads);
+            snprintf(what, sizeof what, "%s, %s, %u threads", kind->name, sluice_isa_get_name(isas.isa[k]), settings[j].threads);
             test_gradient_prefill(&got.gradient);
-            go_with(kind, network.model, isas[k], settings[j].threads, settings[j].schedule, &got);
+            go_with(kind, network.model, isas.isa[k], settings[j].threads, settings[j].schedule, &got);
             test_same_outputs(&got.batch, &want.batch, what);
             test_same_gradients(&got.gradient, &want.gradient, what);
         }
-    free_work(&want);
-    free_work(&got);
-    test_network_free(&network);
 }
 END_TEST
 
@@ -159,11 +130,11 @@ enum { CALLERS = 2, CALLS = 3 };
 /* A network of one shape: the one caller's rows are many and go in groups, or through segments; the other's few, and of one thread group. */
 #define WIDE                                                                                                                       \
     {                                                                                                                              \
-        TEST_SHAPE, .layers = 1, .directions = 2, .inputs = 7, .hidden = 81, .classes = 3, .has_bias = 1                           \
+        TEST_LDIH(1, 2, 7, 81), .classes = 3, .has_bias = 1                                                                        \
     }
 #define NARROW                                                                                                                     \
     {                                                                                                                              \
-        TEST_SHAPE, .layers = 2, .directions = 1, .inputs = 7, .hidden = 17, .classes = 3, .has_bias = 1                           \
+        TEST_LDIH(2, 1, 7, 17), .classes = 3, .has_bias = 1                                                                        \
     }
 static const variety shared_varieties[][CALLERS] = {
     {{"groups", WIDE, TEST_RAGGED, 24, 7, 0, 0}, {"a thread group", WIDE, TEST_STATES, 3, 11, 0, 0}},
@@ -229,8 +200,8 @@ static void end_scene(scene *made)
         caller *c = &made->callers[j];
         ck_assert_msg(c->wrong == 0, "caller %zu: %d of its calls failed or gave another answer", j, c->wrong);
         sluice_tape_destroy(c->tape);
-        free_work(&c->want);
-        free_work(&c->got);
+        work_free(&c->want);
+        work_free(&c->got);
     }
     test_runner_free(&made->runner);
     test_network_free(&made->network);
@@ -251,7 +222,7 @@ static void *call_often(void *context)
     return NULL;
 }
 
-START_TEST(callers_with_tapes)
+TEST_IN("callers", callers_with_tapes, 0, SCENES)
 {
     scene *made = make_scene(shared_varieties[_i]);
     for (size_t j = 0; j < CALLERS; j++)
@@ -260,9 +231,8 @@ START_TEST(callers_with_tapes)
         ck_assert_int_eq(pthread_join(made->callers[j].thread, NULL), 0);
     end_scene(made);
 }
-END_TEST
 
-START_TEST(callers_in_a_parallel_region)
+TEST_IN("callers", callers_in_a_parallel_region, 0, SCENES)
 {
     scene *made = make_scene(shared_varieties[_i]);
 #pragma omp parallel for schedule(static, 1) num_threads(CALLERS)
@@ -270,7 +240,6 @@ START_TEST(callers_in_a_parallel_region)
         call_often(&made->callers[j]);
     end_scene(made);
 }
-END_TEST
 
 /* ---- Trainers ---- */
 
@@ -283,9 +252,9 @@ typedef struct course {
 
 /* Outputs and weights enough that loss and optimiser are divided among threads too. */
 static const course courses[] = {
-    {{TEST_SHAPE, .layers = 2, .directions = 1, .inputs = 6, .hidden = 20, .classes = 55, .has_bias = 1},
+    {{TEST_LDIH(2, 1, 6, 20), .classes = 55, .has_bias = 1},
      {.struct_size = sizeof(sluice_trainer_options), .clip = 0.01, .every_step = 1, .label_smoothing = 0.1f, .dropout = 0.2f}},
-    {{TEST_SHAPE, .layers = 1, .directions = 2, .inputs = 5, .hidden = 21, .has_bias = 1},
+    {{TEST_LDIH(1, 2, 5, 21), .has_bias = 1},
      {.struct_size = sizeof(sluice_trainer_options),
       .optimizer = SLUICE_OPTIMIZER_SGD,
       .momentum = 0.9,
@@ -313,7 +282,7 @@ static pupil make_pupil(const course *of, const sluice_model *model, sluice_isa 
                    .minibatch = test_minibatch_random(&of->shape, &of->options, ROWS, STEPS, TEST_STATES, &random)};
 }
 
-static void free_pupil(pupil *made)
+static void pupil_free(pupil *made)
 {
     sluice_trainer_destroy(made->trainer);
     test_minibatch_free(&made->minibatch);
@@ -340,33 +309,28 @@ static void check_pupil(const pupil *got, const pupil *want)
     test_same_weights(sluice_trainer_get_model(got->trainer), sluice_trainer_get_model(want->trainer));
 }
 
-START_TEST(trainers_of_threads)
+TEST_IN("trainers", trainers_of_threads, 0, COURSES)
 {
     const course *of = &courses[_i];
     uint64_t random = test_seed();
-    test_network network = test_network_random(&of->shape, 1.5f, &random);
-    pupil want = make_pupil(of, network.model, SLUICE_ISA_SCALAR, 1);
-    sluice_isa isas[TEST_MOST_ISAS];
-    const size_t isa_count = test_isas(isas);
+    OWNED(test_network) network = test_network_random(&of->shape, 1.5f, &random);
+    OWNED(pupil) want = make_pupil(of, network.model, SLUICE_ISA_SCALAR, 1);
+    const test_isa_list isas = test_isas();
     learn(&want);
-    for (size_t k = 0; k < isa_count; k++)
+    for (size_t k = 0; k < isas.count; k++)
         for (unsigned threads = 2; threads <= 8; threads += 3) {
-            pupil got = make_pupil(of, network.model, isas[k], threads);
+            OWNED(pupil) got = make_pupil(of, network.model, isas.isa[k], threads);
             learn(&got);
             check_pupil(&got, &want);
-            free_pupil(&got);
         }
-    free_pupil(&want);
-    test_network_free(&network);
 }
-END_TEST
 
-START_TEST(trainers_at_once)
+TEST_IN("trainers", trainers_at_once, 0, COURSES)
 {
     enum { TRAINERS = 2 };
     const course *of = &courses[_i];
     uint64_t random = test_seed();
-    test_network network = test_network_random(&of->shape, 1.5f, &random);
+    OWNED(test_network) network = test_network_random(&of->shape, 1.5f, &random);
     pupil want = make_pupil(of, network.model, SLUICE_ISA_SCALAR, 1), got[TRAINERS];
     learn(&want);
     for (size_t j = 0; j < TRAINERS; j++)
@@ -376,30 +340,15 @@ START_TEST(trainers_at_once)
     for (size_t j = 0; j < TRAINERS; j++) {
         ck_assert_int_eq(pthread_join(got[j].thread, NULL), 0);
         check_pupil(&got[j], &want);
-        free_pupil(&got[j]);
+        pupil_free(&got[j]);
     }
-    free_pupil(&want);
-    test_network_free(&network);
+    pupil_free(&want);
 }
-END_TEST
 
 int main(void)
 {
     test_begin();
-    Suite *suite = suite_create("races_train");
-    TCase *tcase;
-    for (int k = 0; k < VARIETIES; k++) { /* each a case, so that it can be run by itself */
-        tcase = tcase_create(varieties[k].name);
-        tcase_add_loop_test(tcase, every_setting, k, k + 1);
-        suite_add_tcase(suite, tcase);
-    }
-    tcase = tcase_create("callers");
-    tcase_add_loop_test(tcase, callers_with_tapes, 0, SCENES);
-    tcase_add_loop_test(tcase, callers_in_a_parallel_region, 0, SCENES);
-    suite_add_tcase(suite, tcase);
-    tcase = tcase_create("trainers");
-    tcase_add_loop_test(tcase, trainers_of_threads, 0, COURSES);
-    tcase_add_loop_test(tcase, trainers_at_once, 0, COURSES);
-    suite_add_tcase(suite, tcase);
-    return test_run(suite);
+    for (int k = 0; k < VARIETIES; k++) /* each a case, so that it can be run by itself */
+        tcase_add_loop_test(test_tcase(varieties[k].name), every_setting, k, k + 1);
+    return test_run(test_suite());
 }

@@ -11,15 +11,15 @@
 
 enum { ROWS = 21, STEPS = 13, SPARE = 3, CALLS_MAX = 200 };
 
-static const sluice_shape deep = {TEST_SHAPE, .layers = 3, .directions = 1, .inputs = 5, .hidden = 19, .classes = 4, .has_bias = 1};
+static const sluice_shape deep = {TEST_LDIH(3, 1, 5, 19), .classes = 4, .has_bias = 1};
 
 /* A network, sequences, and what the numeric contract says of each fed whole. */
 typedef struct scene {
     sluice_shape shape;
     uint64_t random;
     test_network network;
-    test_batch whole;  /* [ROWS] */
-    test_batch *alone; /* [ROWS] */
+    test_batch whole; /* [ROWS] */
+    test_rows alone;
 } scene;
 
 static scene make_scene(const sluice_shape *shape, uint64_t seed)
@@ -33,9 +33,9 @@ static scene make_scene(const sluice_shape *shape, uint64_t seed)
     return made;
 }
 
-static void free_scene(scene *made)
+static void scene_free(scene *made)
 {
-    test_reference_free(made->alone, ROWS);
+    test_rows_free(&made->alone);
     test_batch_free(&made->whole);
     test_network_free(&made->network);
 }
@@ -147,7 +147,7 @@ static void *run_feed(void *context)
 static void check_row(const scene *made, const call *one, size_t row, const char *what)
 {
     const sluice_shape *shape = &made->shape;
-    const test_batch *want = &made->alone[one->sequence[row]];
+    const test_batch *want = &made->alone.row[one->sequence[row]];
     const size_t hidden = shape->hidden, rows = one->batch.rows, length = (size_t)one->lengths[row], from = one->from[row];
     const float *y = one->y + row * one->batch.steps * hidden;
     test_same_bits(y, want->y + from * hidden, length * hidden, what);
@@ -194,46 +194,42 @@ static void use_streams(feed *f, sluice_streams *streams)
 static void assign_slots(const scene *made, sluice_streams *streams, size_t slot[ROWS], uint64_t *random)
 {
     size_t all[ROWS + SPARE];
-    float *nobody = test_floats(made->shape.layers * made->shape.hidden);
+    FREED float *nobody = test_floats(made->shape.layers * made->shape.hidden);
     for (size_t k = 0; k < ROWS + SPARE; k++)
         all[k] = k;
     shuffle(all, ROWS + SPARE, random);
     memcpy(slot, all, ROWS * sizeof *slot);
     for (size_t k = 0; k < ROWS + SPARE; k++)
         test_streams_set(streams, all[k], k < ROWS ? NULL : nobody, k < ROWS ? NULL : nobody);
-    free(nobody);
 }
 
 /* After all were fed: every slot holds its sequence's final state, and those of no sequence what they held. */
 static void check_slots(const scene *made, sluice_streams *streams, const size_t slot[ROWS], const char *what)
 {
     const size_t count = made->shape.layers * made->shape.hidden;
-    float *nobody = test_floats(count);
+    FREED float *nobody = test_floats(count);
     bool used[ROWS + SPARE] = {false};
     for (size_t n = 0; n < ROWS; n++) {
         used[slot[n]] = true;
-        test_streams_check(streams, slot[n], made->alone[n].hn, made->alone[n].cn, count, what);
+        test_streams_check(streams, slot[n], made->alone.row[n].hn, made->alone.row[n].cn, count, what);
     }
     for (size_t k = 0; k < ROWS + SPARE; k++)
         if (!used[k])
             test_streams_check(streams, k, nobody, nobody, count, what);
-    free(nobody);
 }
 
 static const sluice_shape shapes[] = {
-    {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 5, .hidden = 19, .classes = 4, .has_bias = 1},
-    {TEST_SHAPE, .layers = 2, .directions = 1, .inputs = 9, .hidden = 8, .has_bias = 0},
-    {TEST_SHAPE, .layers = 3, .directions = 1, .inputs = 3, .hidden = 33, .classes = 2, .has_bias = 1},
-    {TEST_SHAPE, .layers = 2, .directions = 1, .inputs = 6, .hidden = 12, .vocabulary = 11, .classes = 3, .has_bias = 1},
-    {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 2, .hidden = 41, .vocabulary = 500000, .classes = 3,
-     .has_bias = 1}, /* no table */
+    {TEST_LDIH(1, 1, 5, 19), .classes = 4, .has_bias = 1},
+    {TEST_LDIH(2, 1, 9, 8), .has_bias = 0},
+    {TEST_LDIH(3, 1, 3, 33), .classes = 2, .has_bias = 1},
+    {TEST_LDIH(2, 1, 6, 12), .vocabulary = 11, .classes = 3, .has_bias = 1},
+    {TEST_LDIH(1, 1, 2, 41), .vocabulary = 500000, .classes = 3, .has_bias = 1}, /* no table */
 };
-enum { SHAPES = sizeof shapes / sizeof shapes[0] };
 
 static void feed_all(const scene *made, const test_runner *runner, uint64_t *random)
 {
     size_t slot[ROWS];
-    sluice_streams *streams = test_streams_create(runner->engine, ROWS + SPARE);
+    OWNED_HANDLE(sluice_streams) streams = test_streams_create(runner->engine, ROWS + SPARE);
     for (int again = 0; again < 2; again++) { /* the second time from slots that are reset */
         assign_slots(made, streams, slot, random);
         feed f = make_feed(made, runner->engine, slot, 0, ROWS, random);
@@ -242,42 +238,37 @@ static void feed_all(const scene *made, const test_runner *runner, uint64_t *ran
         end_feed(&f, runner->name);
         check_slots(made, streams, slot, runner->name);
     }
-    sluice_streams_destroy(streams);
 }
 
-START_TEST(pieces_are_the_whole)
+TEST_EACH(pieces_are_the_whole, shapes)
 {
-    scene made = make_scene(&shapes[_i], test_seed() + (uint64_t)_i);
+    OWNED(scene) made = make_scene(&shapes[_i], test_seed() + (uint64_t)_i);
     uint64_t random = made.random;
-    sluice_isa isas[TEST_MOST_ISAS];
-    const size_t count = test_isas(isas);
-    for (size_t i = 0; i < count; i++)
+    const test_isa_list isas = test_isas();
+    for (size_t i = 0; i < isas.count; i++)
         for (sluice_schedule schedule = 0; sluice_schedule_get_name(schedule); schedule++)
             for (unsigned threads = 1; threads <= 3; threads += 2) {
-                test_runner runner = test_runner_create(made.network.model, isas[i], threads, schedule);
+                OWNED(test_runner) runner = test_runner_create(made.network.model, isas.isa[i], threads, schedule);
                 sluice_engine_info info = {.struct_size = sizeof info};
                 ck_assert_int_eq(sluice_engine_get_info(runner.engine, &info), SLUICE_STATUS_OK);
                 ck_assert_int_eq(info.table_bytes > 0, made.shape.vocabulary == 11);
                 feed_all(&made, &runner, &random);
-                test_runner_free(&runner);
             }
-    free_scene(&made);
 }
-END_TEST
 
 /* A call with streams does what one with h0, c0, hn and cn does, where slots NULL means row n has slot n; by BLIS too. */
-START_TEST(streams_are_h0_and_c0)
+TEST_LOOP(streams_are_h0_and_c0, 0, 2)
 {
     uint64_t random = test_seed();
-    test_network network = test_network_random(&deep, 1.5f, &random);
-    test_batch want = test_batch_random(&deep, ROWS, STEPS, TEST_RAGGED | TEST_STATES, &random);
-    test_batch got = test_batch_pick(&deep, &want, 0, ROWS);
-    test_runner runner = {.name = "streams"};
+    OWNED(test_network) network = test_network_random(&deep, 1.5f, &random);
+    OWNED(test_batch) want = test_batch_random(&deep, ROWS, STEPS, TEST_RAGGED | TEST_STATES, &random);
+    OWNED(test_batch) got = test_batch_pick(&deep, &want, 0, ROWS);
+    OWNED(test_runner) runner = {.name = "streams"};
     sluice_engine_options options = test_options(SLUICE_ISA_AUTO, 2, SLUICE_SCHEDULE_AUTO);
     options.gemm = _i ? SLUICE_GEMM_BLIS : SLUICE_GEMM_FUSED;
     ck_assert_int_eq(sluice_engine_create(network.model, &options, &runner.engine, NULL), SLUICE_STATUS_OK);
     ck_assert_int_eq(sluice_workspace_create(runner.engine, 0, 0, &runner.workspace, NULL), SLUICE_STATUS_OK);
-    sluice_streams *streams = test_streams_create(runner.engine, ROWS + 1);
+    OWNED_HANDLE(sluice_streams) streams = test_streams_create(runner.engine, ROWS + 1);
     const size_t hidden = deep.hidden;
     float h[3 * 19], c[3 * 19];
     for (size_t n = 0; n < ROWS; n++) {
@@ -300,22 +291,16 @@ START_TEST(streams_are_h0_and_c0)
         test_streams_check(streams, n, h, c, deep.layers * hidden, "a slot for hn and cn");
     }
     test_streams_check(streams, ROWS, NULL, NULL, deep.layers * hidden, "the slot of no row");
-    sluice_streams_destroy(streams);
-    test_runner_free(&runner);
-    test_batch_free(&want);
-    test_batch_free(&got);
-    test_network_free(&network);
 }
-END_TEST
 
 /* ---- Callers at once ------------------------------------------------------------------------------------------------------- */
 
-START_TEST(two_callers)
+TEST_LOOP(two_callers, 0, 2)
 {
-    scene made = make_scene(&shapes[0], test_seed());
+    OWNED(scene) made = make_scene(&shapes[0], test_seed());
     uint64_t random = made.random;
-    test_runner runner = test_runner_create(made.network.model, SLUICE_ISA_AUTO, 1 + (unsigned)_i, SLUICE_SCHEDULE_AUTO);
-    sluice_streams *streams = test_streams_create(runner.engine, ROWS + SPARE);
+    OWNED(test_runner) runner = test_runner_create(made.network.model, SLUICE_ISA_AUTO, 1 + (unsigned)_i, SLUICE_SCHEDULE_AUTO);
+    OWNED_HANDLE(sluice_streams) streams = test_streams_create(runner.engine, ROWS + SPARE);
     for (int again = 0; again < 20; again++) {
         size_t slot[ROWS];
         assign_slots(&made, streams, slot, &random);
@@ -331,11 +316,7 @@ START_TEST(two_callers)
             end_feed(&feeds[k], "two callers");
         check_slots(&made, streams, slot, "two callers");
     }
-    sluice_streams_destroy(streams);
-    test_runner_free(&runner);
-    free_scene(&made);
 }
-END_TEST
 
 enum { RIVALS = 3, ROUNDS = 1500, ROUND_STEPS = 8 };
 
@@ -375,15 +356,15 @@ static test_network make_counter(const sluice_shape *shape)
 }
 
 /* A slot is one caller's at a time: as many steps as were granted have been taken, one after the other. */
-START_TEST(rivals_for_a_slot)
+TEST(rivals_for_a_slot)
 {
-    static const sluice_shape counter = {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 1, .hidden = 64, .has_bias = 1};
+    static const sluice_shape counter = {TEST_LDIH(1, 1, 1, 64), .has_bias = 1};
     uint64_t random = test_seed();
-    test_network network = make_counter(&counter);
-    test_runner runner = test_runner_create(network.model, SLUICE_ISA_AUTO, 1, SLUICE_SCHEDULE_AUTO);
-    test_batch whole = test_batch_random(&counter, 1, RIVALS * ROUNDS * ROUND_STEPS, 0, &random);
+    OWNED(test_network) network = make_counter(&counter);
+    OWNED(test_runner) runner = test_runner_create(network.model, SLUICE_ISA_AUTO, 1, SLUICE_SCHEDULE_AUTO);
+    OWNED(test_batch) whole = test_batch_random(&counter, 1, RIVALS * ROUNDS * ROUND_STEPS, 0, &random);
     test_forward(&runner, &whole.batch);
-    sluice_streams *streams = test_streams_create(runner.engine, 2);
+    OWNED_HANDLE(sluice_streams) streams = test_streams_create(runner.engine, 2);
     const size_t slot = 1;
     pthread_barrier_t start;
     ck_assert_int_eq(pthread_barrier_init(&start, NULL, RIVALS), 0);
@@ -409,22 +390,17 @@ START_TEST(rivals_for_a_slot)
         sluice_workspace_destroy(rivals[k].workspace);
     }
     pthread_barrier_destroy(&start);
-    sluice_streams_destroy(streams);
-    test_batch_free(&whole);
-    test_runner_free(&runner);
-    test_network_free(&network);
 }
-END_TEST
 
 /* ---- What is refused ------------------------------------------------------------------------------------------------------- */
 
 /* Slots 2 and 4 are another call's; no slot stays taken by a call that is refused. */
-START_TEST(slots_refused)
+TEST(slots_refused)
 {
     uint64_t random = test_seed();
-    test_network network = test_network_random(&deep, 1.0f, &random);
-    test_runner runner = test_runner_create(network.model, SLUICE_ISA_AUTO, 1, SLUICE_SCHEDULE_AUTO);
-    sluice_streams *streams = test_streams_create(runner.engine, 6);
+    OWNED(test_network) network = test_network_random(&deep, 1.0f, &random);
+    OWNED(test_runner) runner = test_runner_create(network.model, SLUICE_ISA_AUTO, 1, SLUICE_SCHEDULE_AUTO);
+    OWNED_HANDLE(sluice_streams) streams = test_streams_create(runner.engine, 6);
     const size_t others[] = {4, 2};
     float h[3 * 19] = {1}, c[3 * 19] = {2};
     for (size_t slot = 0; slot < 6; slot++)
@@ -438,7 +414,7 @@ START_TEST(slots_refused)
         {{5, 0, 5}, {"row 2: slot 5", "row 0"}},        {{0, 3, 3}, {"row 2: slot 3", "row 1"}},
         {{0, 4, 1}, {"row 1: slot 4", "another call"}}, {{2, 2, 0}, {"row 0: slot 2", "another call"}},
     };
-    test_batch batch = test_batch_random(&deep, 3, 2, 0, &random);
+    OWNED(test_batch) batch = test_batch_random(&deep, 3, 2, 0, &random);
     batch.batch.streams = streams;
     sluice_error error = {0};
     for (size_t k = 0; k < sizeof cases / sizeof cases[0]; k++) {
@@ -457,76 +433,44 @@ START_TEST(slots_refused)
     }
     ck_assert_msg(test_batch_untouched(&batch), "an output is written");
     batch.batch.slots = NULL; /* rows 0, 1 and 2 */
-    test_refused(sluice_forward(runner.engine, runner.workspace, &batch.batch, &error), SLUICE_STATUS_BAD_DATA, &error, "no slots");
-    test_names(&error, "row 2: slot 2");
-    test_refused(sluice_streams_get(streams, 4, h, c, &error), SLUICE_STATUS_BAD_ARGUMENT, &error, "to get one in use");
-    test_refused(sluice_streams_set(streams, 4, NULL, NULL, &error), SLUICE_STATUS_BAD_ARGUMENT, &error, "to set one in use");
-    test_names(&error, "slot 4");
-    test_refused(sluice_streams_get(streams, 6, h, c, &error), SLUICE_STATUS_BAD_ARGUMENT, &error, "to get one that is not there");
-    test_refused(sluice_streams_set(streams, 6, h, c, &error), SLUICE_STATUS_BAD_ARGUMENT, &error, "to set one that is not there");
-    test_names(&error, "slot 6");
-    test_refused(sluice_streams_get(NULL, 0, h, c, &error), SLUICE_STATUS_BAD_ARGUMENT, &error, "to get without a set");
-    test_refused(sluice_streams_set(NULL, 0, h, c, &error), SLUICE_STATUS_BAD_ARGUMENT, &error, "to set without a set");
+    REFUSED(SLUICE_STATUS_BAD_DATA, "row 2: slot 2", sluice_forward, runner.engine, runner.workspace, &batch.batch);
+    REFUSED(SLUICE_STATUS_BAD_ARGUMENT, "slot 4", sluice_streams_get, streams, 4, h, c);
+    REFUSED(SLUICE_STATUS_BAD_ARGUMENT, "slot 4", sluice_streams_set, streams, 4, NULL, NULL);
+    REFUSED(SLUICE_STATUS_BAD_ARGUMENT, "slot 6", sluice_streams_get, streams, 6, h, c);
+    REFUSED(SLUICE_STATUS_BAD_ARGUMENT, "slot 6", sluice_streams_set, streams, 6, h, c);
+    REFUSED(SLUICE_STATUS_BAD_ARGUMENT, "streams", sluice_streams_get, NULL, 0, h, c);
+    REFUSED(SLUICE_STATUS_BAD_ARGUMENT, "streams", sluice_streams_set, NULL, 0, h, c);
     sl_streams_give_back(streams, others, 2);
     for (size_t slot = 0; slot < 6; slot++)
         test_streams_check(streams, slot, h, c, 3 * 19, "a slot after it was given back");
     test_forward(&runner, &batch.batch);
-    sluice_streams_destroy(streams);
-    test_batch_free(&batch);
-    test_runner_free(&runner);
-    test_network_free(&network);
 }
-END_TEST
 
-START_TEST(sets_refused)
+TEST(sets_refused)
 {
     sluice_shape others[] = {deep, deep};
     others[0].layers--;
     others[1].hidden++;
     uint64_t random = test_seed();
-    test_network network = test_network_random(&deep, 1.0f, &random);
-    test_runner runner = test_runner_create(network.model, SLUICE_ISA_AUTO, 1, SLUICE_SCHEDULE_AUTO);
-    test_batch batch = test_batch_random(&deep, 3, 2, TEST_STATES, &random);
-    sluice_error error = {0};
+    OWNED(test_network) network = test_network_random(&deep, 1.0f, &random);
+    OWNED(test_runner) runner = test_runner_create(network.model, SLUICE_ISA_AUTO, 1, SLUICE_SCHEDULE_AUTO);
+    OWNED(test_batch) batch = test_batch_random(&deep, 3, 2, TEST_STATES, &random);
     for (size_t k = 0; k < 2; k++) {
-        test_network other = test_network_random(&others[k], 1.0f, &random);
-        test_runner another = test_runner_create(other.model, SLUICE_ISA_AUTO, 1, SLUICE_SCHEDULE_AUTO);
+        OWNED(test_network) other = test_network_random(&others[k], 1.0f, &random);
+        OWNED(test_runner) another = test_runner_create(other.model, SLUICE_ISA_AUTO, 1, SLUICE_SCHEDULE_AUTO);
         batch.batch.streams = test_streams_create(another.engine, 3);
         batch.batch.h0 = batch.batch.c0 = NULL;
-        test_refused(sluice_forward(runner.engine, runner.workspace, &batch.batch, &error), SLUICE_STATUS_BAD_ARGUMENT, &error,
-                     "a set of another network");
+        REFUSED(SLUICE_STATUS_BAD_ARGUMENT, "streams", sluice_forward, runner.engine, runner.workspace, &batch.batch);
         sluice_streams_destroy(batch.batch.streams);
-        test_runner_free(&another);
-        test_network_free(&other);
     }
     batch.batch.streams = test_streams_create(runner.engine, 3);
     for (size_t k = 0; k < 3; k++) {
         batch.batch.h0 = k != 1 ? batch.h0 : NULL;
         batch.batch.c0 = k != 0 ? batch.c0 : NULL;
-        test_refused(sluice_forward(runner.engine, runner.workspace, &batch.batch, &error), SLUICE_STATUS_BAD_ARGUMENT, &error,
-                     "a set beside h0 or c0");
+        REFUSED(SLUICE_STATUS_BAD_ARGUMENT, "streams", sluice_forward, runner.engine, runner.workspace, &batch.batch);
     }
     ck_assert_msg(test_batch_untouched(&batch), "an output is written");
     for (size_t slot = 0; slot < 3; slot++)
         test_streams_check(batch.batch.streams, slot, NULL, NULL, 3 * 19, "a slot after a refusal");
     sluice_streams_destroy(batch.batch.streams);
-    test_batch_free(&batch);
-    test_runner_free(&runner);
-    test_network_free(&network);
-}
-END_TEST
-
-int main(void)
-{
-    test_begin();
-    Suite *suite = suite_create("streams");
-    TCase *tcase = tcase_create("streams");
-    tcase_add_loop_test(tcase, pieces_are_the_whole, 0, SHAPES);
-    tcase_add_loop_test(tcase, streams_are_h0_and_c0, 0, 2);
-    tcase_add_loop_test(tcase, two_callers, 0, 2);
-    tcase_add_test(tcase, rivals_for_a_slot);
-    tcase_add_test(tcase, slots_refused);
-    tcase_add_test(tcase, sets_refused);
-    suite_add_tcase(suite, tcase);
-    return test_run(suite);
 }

@@ -27,17 +27,16 @@ void *aligned_alloc(size_t alignment, size_t bytes)
     return memory;
 }
 
-static const sluice_shape deep = {TEST_SHAPE, .layers = 3, .directions = 1, .inputs = 5, .hidden = 19, .classes = 4, .has_bias = 1};
-static const sluice_shape tiny = {TEST_SHAPE, .layers = 2, .directions = 1, .inputs = 1, .hidden = 3};
+static const sluice_shape deep = {TEST_LDIH(3, 1, 5, 19), .classes = 4, .has_bias = 1};
+static const sluice_shape tiny = {TEST_LDIH(2, 1, 1, 3)};
 
 static sluice_engine *make_engine(const sluice_shape *shape, sluice_isa isa)
 {
-    sluice_model *model = NULL;
+    OWNED_HANDLE(sluice_model) model = NULL;
     sluice_engine *engine = NULL;
     const sluice_engine_options options = test_options(isa, 1, SLUICE_SCHEDULE_AUTO);
     ck_assert_int_eq(sluice_model_create_initial(shape, SLUICE_INITIALIZER_UNIFORM, 1, NULL, &model, NULL), SLUICE_STATUS_OK);
     ck_assert_int_eq(sluice_engine_create(model, &options, &engine, NULL), SLUICE_STATUS_OK);
-    sluice_model_destroy(model);
     return engine;
 }
 
@@ -50,12 +49,12 @@ static sluice_streams *somewhere(void)
 
 /* ---- States in and out ----------------------------------------------------------------------------------------------------- */
 
-START_TEST(set_and_get)
+TEST(set_and_get)
 {
     enum { SLOTS = 4, COUNT = 3 * 19 };
     uint64_t random = test_seed();
     sluice_engine *engine = make_engine(&deep, SLUICE_ISA_AUTO);
-    sluice_streams *streams = test_streams_create(engine, SLOTS);
+    OWNED_HANDLE(sluice_streams) streams = test_streams_create(engine, SLOTS);
     sluice_engine_destroy(engine); /* the set outlives it */
     float h[SLOTS][COUNT], c[SLOTS][COUNT];
     for (size_t slot = 0; slot < SLOTS; slot++) {
@@ -70,7 +69,7 @@ START_TEST(set_and_get)
         test_streams_set(streams, slot, h[slot], c[slot]);
     for (size_t slot = 0; slot < SLOTS; slot++)
         test_streams_check(streams, slot, h[slot], c[slot], COUNT, "what was set");
-    float *alone = test_floats(COUNT);
+    FREED float *alone = test_floats(COUNT);
     ck_assert_int_eq(sluice_streams_get(streams, 2, NULL, alone, NULL), SLUICE_STATUS_OK);
     test_same_bits(alone, c[2], COUNT, "c alone");
     ck_assert_int_eq(sluice_streams_get(streams, 2, alone, NULL, NULL), SLUICE_STATUS_OK);
@@ -83,16 +82,14 @@ START_TEST(set_and_get)
     test_streams_set(streams, 2, NULL, c[3]);
     test_streams_check(streams, 2, NULL, c[3], COUNT, "c set alone");
     test_streams_check(streams, 3, h[3], c[3], COUNT, "a slot that nobody touched");
-    free(alone);
-    sluice_streams_destroy(streams);
     sluice_streams_destroy(NULL);
 }
-END_TEST
 
-START_TEST(creating_refused)
+TEST(creating_refused)
 {
-    const sluice_shape both = {TEST_SHAPE, .layers = 1, .directions = 2, .inputs = 2, .hidden = 3};
-    sluice_engine *engine = make_engine(&deep, SLUICE_ISA_AUTO), *two_ways = make_engine(&both, SLUICE_ISA_AUTO);
+    const sluice_shape both = {TEST_LDIH(1, 2, 2, 3)};
+    OWNED_HANDLE(sluice_engine) engine = make_engine(&deep, SLUICE_ISA_AUTO);
+    OWNED_HANDLE(sluice_engine) two_ways = make_engine(&both, SLUICE_ISA_AUTO);
     const struct {
         const char *what;
         const sluice_engine *engine;
@@ -110,31 +107,25 @@ START_TEST(creating_refused)
     for (size_t k = 0; k < sizeof cases / sizeof cases[0]; k++) {
         sluice_streams *streams = somewhere();
         error = (sluice_error){0};
-        test_refused(sluice_streams_create(cases[k].engine, cases[k].slots, &streams, &error), cases[k].status, &error,
-                     cases[k].what);
-        test_names(&error, cases[k].word);
+        test_check_refused(cases[k].what, sluice_streams_create(cases[k].engine, cases[k].slots, &streams, &error), cases[k].status,
+                           &error, cases[k].word);
         ck_assert_ptr_null(streams);
     }
-    test_refused(sluice_streams_create(engine, 1, NULL, &error), SLUICE_STATUS_BAD_ARGUMENT, &error, "no place for the set");
+    REFUSED(SLUICE_STATUS_BAD_ARGUMENT, "NULL", sluice_streams_create, engine, 1, NULL);
     ck_assert_int_eq(sluice_streams_create(engine, 1, NULL, NULL), SLUICE_STATUS_BAD_ARGUMENT);
-    sluice_engine_destroy(engine);
-    sluice_engine_destroy(two_ways);
 }
-END_TEST
 
 /* ---- Files ----------------------------------------------------------------------------------------------------------------- */
 
 static void save(const sluice_streams *streams, const char *path)
 {
-    sluice_error error = {0};
-    ck_assert_msg(sluice_streams_save(streams, path, &error) == SLUICE_STATUS_OK, "%s", error.message);
+    SUCCEEDS(sluice_streams_save, streams, path);
 }
 
 static sluice_streams *load(const sluice_engine *engine, const char *path)
 {
     sluice_streams *streams = NULL;
-    sluice_error error = {0};
-    ck_assert_msg(sluice_streams_load(engine, path, &streams, &error) == SLUICE_STATUS_OK, "%s", error.message);
+    SUCCEEDS(sluice_streams_load, engine, path, &streams);
     ck_assert_ptr_nonnull(streams);
     return streams;
 }
@@ -142,30 +133,30 @@ static sluice_streams *load(const sluice_engine *engine, const char *path)
 /* The path holds these bytes; they are freed. */
 static void check_file(const char *path, test_bytes *want)
 {
-    test_bytes found = test_file_read(path);
+    OWNED(test_bytes) found = test_file_read(path);
     ck_assert_uint_eq(found.size, want->size);
     ck_assert_msg(memcmp(found.data, want->data, want->size) == 0, "%s holds other bytes", path);
-    test_bytes_free(&found);
     test_bytes_free(want);
 }
 
 /* States of any bits, NaN payloads too, come back, into an engine of another instruction set; saved again they give the same file.
  * Of no slot, of one, and of so many that they pass in several pieces, which end inside layers. */
-START_TEST(save_and_load)
+TEST_LOOP(save_and_load, 0, 3)
 {
     static const size_t slots[] = {0, 1, 9001};
     const size_t count = deep.layers * deep.hidden, all = slots[_i];
     uint64_t random = test_seed();
-    sluice_engine *engine = make_engine(&deep, SLUICE_ISA_AUTO), *other = make_engine(&deep, SLUICE_ISA_SCALAR);
-    sluice_streams *streams = test_streams_create(engine, all);
-    uint32_t *bits = calloc(all * 2 * count + 1, sizeof *bits);
+    OWNED_HANDLE(sluice_engine) engine = make_engine(&deep, SLUICE_ISA_AUTO);
+    OWNED_HANDLE(sluice_engine) other = make_engine(&deep, SLUICE_ISA_SCALAR);
+    OWNED_HANDLE(sluice_streams) streams = test_streams_create(engine, all);
+    FREED uint32_t *bits = calloc(all * 2 * count + 1, sizeof *bits);
     for (size_t k = 0; k < all * 2 * count; k++)
         bits[k] = (uint32_t)test_random(&random);
     for (size_t slot = 0; slot < all; slot++)
         test_streams_set(streams, slot, (float *)bits + slot * 2 * count, (float *)bits + (slot * 2 + 1) * count);
     test_file_write(test_path("states"), "old", 3); /* is replaced */
     save(streams, test_path("states"));
-    sluice_streams *loaded = load(other, test_path("states"));
+    OWNED_HANDLE(sluice_streams) loaded = load(other, test_path("states"));
     ck_assert_uint_eq(sluice_streams_get_slots(loaded), all);
     for (size_t slot = 0; slot < all; slot++)
         test_streams_check(loaded, slot, (float *)bits + slot * 2 * count, (float *)bits + (slot * 2 + 1) * count, count, "loaded");
@@ -173,13 +164,7 @@ START_TEST(save_and_load)
     test_bytes first = test_file_read(test_path("states"));
     check_file(test_path("again"), &first);
     ck_assert_uint_eq(test_folder_count(0), 2);
-    free(bits);
-    sluice_streams_destroy(streams);
-    sluice_streams_destroy(loaded);
-    sluice_engine_destroy(engine);
-    sluice_engine_destroy(other);
 }
-END_TEST
 
 /* A file: length, header, and `floats` floats 0, 1, 2, ... */
 static test_bytes make_file(const char *header, size_t floats)
@@ -200,17 +185,17 @@ static test_bytes make_file(const char *header, size_t floats)
 #define GOOD_H STATES("h", "F32", "[2,2,3]", "[0,48]")
 
 /* Layout: slots inside layers, either tensor first, whatever the metadata; and what is saved is laid out the same, h first. */
-START_TEST(laid_out)
+TEST_LOOP(laid_out, 0, 3)
 {
     static const char *const headers[] = {
         "{\"__metadata__\":{\"format\":\"sluice-streams\"}," GOOD_H "," GOOD_C "}",
         "{\"__metadata__\":{\"format\":\"pt\"}," GOOD_C "," GOOD_H "}",
         "{" STATES("c", "F32", "[2,2,3]", "[0,48]") "," STATES("h", "F32", "[2,2,3]", "[48,96]") "}"};
     const bool c_first = _i == 2;
-    sluice_engine *engine = make_engine(&tiny, SLUICE_ISA_AUTO);
-    test_bytes file = make_file(headers[_i], 24);
+    OWNED_HANDLE(sluice_engine) engine = make_engine(&tiny, SLUICE_ISA_AUTO);
+    OWNED(test_bytes) file = make_file(headers[_i], 24);
     test_file_write(test_path("states"), file.data, file.size);
-    sluice_streams *streams = load(engine, test_path("states"));
+    OWNED_HANDLE(sluice_streams) streams = load(engine, test_path("states"));
     ck_assert_uint_eq(sluice_streams_get_slots(streams), 2);
     for (size_t slot = 0; slot < 2; slot++) {
         float h[6], c[6];
@@ -222,17 +207,12 @@ START_TEST(laid_out)
         test_streams_check(streams, slot, h, c, 6, "a hand-made file");
     }
     save(streams, test_path("saved"));
-    test_bytes saved = test_file_read(test_path("saved"));
+    OWNED(test_bytes) saved = test_file_read(test_path("saved"));
     const size_t data = 24 * sizeof(float);
     ck_assert_uint_eq(saved.size % 8, 0);
     ck_assert_msg(strncmp((const char *)saved.data + 8, headers[0], strlen(headers[0])) == 0, "another header");
     ck_assert_int_eq(memcmp(saved.data + saved.size - data, file.data + file.size - data, data) == 0, !c_first);
-    test_bytes_free(&saved);
-    test_bytes_free(&file);
-    sluice_streams_destroy(streams);
-    sluice_engine_destroy(engine);
 }
-END_TEST
 
 /* Loading fails with this status and message. */
 static void check_bad(const sluice_engine *engine, const char *name, const test_bytes *file, const char *part)
@@ -247,7 +227,7 @@ static void check_bad(const sluice_engine *engine, const char *name, const test_
     ck_assert_ptr_null(streams);
 }
 
-START_TEST(malformed)
+TEST(malformed)
 {
     static const struct {
         const char *name, *header;
@@ -272,32 +252,28 @@ START_TEST(malformed)
         {"slots beyond memory", "{" STATES("h", "F32", "[2,4611686018427387904,3]", "[0,48]") "," GOOD_C "}", 24, "too large"},
         {"bytes behind", "{" GOOD_H "," GOOD_C "}", 25, "belong to no tensor"},
     };
-    sluice_engine *engine = make_engine(&tiny, SLUICE_ISA_AUTO);
+    OWNED_HANDLE(sluice_engine) engine = make_engine(&tiny, SLUICE_ISA_AUTO);
     for (size_t k = 0; k < sizeof cases / sizeof cases[0]; k++) {
-        test_bytes file = make_file(cases[k].header, cases[k].floats);
+        OWNED(test_bytes) file = make_file(cases[k].header, cases[k].floats);
         check_bad(engine, cases[k].name, &file, cases[k].part);
-        test_bytes_free(&file);
     }
-    sluice_streams *streams = test_streams_create(engine, 2);
+    OWNED_HANDLE(sluice_streams) streams = test_streams_create(engine, 2);
     save(streams, test_path("good"));
-    test_bytes good = test_file_read(test_path("good"));
+    OWNED(test_bytes) good = test_file_read(test_path("good"));
     for (const size_t whole = good.size; good.size > 0;) {
         char name[64];
         good.size--;
         snprintf(name, sizeof name, "%zu of %zu bytes", good.size, whole);
         check_bad(engine, name, &good, "byte");
     }
-    test_bytes_free(&good);
-    sluice_streams_destroy(streams);
-    sluice_engine_destroy(engine);
 }
-END_TEST
 
-START_TEST(files_refused)
+TEST(files_refused)
 {
-    const sluice_shape both = {TEST_SHAPE, .layers = 1, .directions = 2, .inputs = 2, .hidden = 3};
-    sluice_engine *engine = make_engine(&tiny, SLUICE_ISA_AUTO), *two_ways = make_engine(&both, SLUICE_ISA_AUTO);
-    sluice_streams *streams = test_streams_create(engine, 2);
+    const sluice_shape both = {TEST_LDIH(1, 2, 2, 3)};
+    OWNED_HANDLE(sluice_engine) engine = make_engine(&tiny, SLUICE_ISA_AUTO);
+    OWNED_HANDLE(sluice_engine) two_ways = make_engine(&both, SLUICE_ISA_AUTO);
+    OWNED_HANDLE(sluice_streams) streams = test_streams_create(engine, 2);
     save(streams, test_path("good"));
     const struct {
         const char *what;
@@ -317,27 +293,23 @@ START_TEST(files_refused)
     for (size_t k = 0; k < sizeof loads / sizeof loads[0]; k++) {
         sluice_streams *loaded = somewhere();
         error = (sluice_error){0};
-        test_refused(sluice_streams_load(loads[k].engine, loads[k].path, &loaded, &error), loads[k].status, &error, loads[k].what);
-        test_names(&error, loads[k].word);
+        test_check_refused(loads[k].what, sluice_streams_load(loads[k].engine, loads[k].path, &loaded, &error), loads[k].status,
+                           &error, loads[k].word);
         ck_assert_ptr_null(loaded);
     }
-    test_refused(sluice_streams_load(engine, test_path("good"), NULL, &error), SLUICE_STATUS_BAD_ARGUMENT, &error, "no place");
-    test_refused(sluice_streams_save(NULL, test_path("good"), &error), SLUICE_STATUS_BAD_ARGUMENT, &error, "no set");
-    test_refused(sluice_streams_save(streams, NULL, &error), SLUICE_STATUS_BAD_ARGUMENT, &error, "no path");
-    test_refused(sluice_streams_save(streams, "/dev/full", &error), SLUICE_STATUS_IO, &error, "a full device");
-    test_refused(sluice_streams_save(streams, test_path("absent/file"), &error), SLUICE_STATUS_IO, &error, "no folder");
-    test_refused(sluice_streams_save(streams, test_folder, &error), SLUICE_STATUS_IO, &error, "a folder");
-    sluice_streams_destroy(streams);
-    sluice_engine_destroy(engine);
-    sluice_engine_destroy(two_ways);
+    REFUSED(SLUICE_STATUS_BAD_ARGUMENT, "NULL", sluice_streams_load, engine, test_path("good"), NULL);
+    REFUSED(SLUICE_STATUS_BAD_ARGUMENT, "streams is NULL", sluice_streams_save, NULL, test_path("good"));
+    REFUSED(SLUICE_STATUS_BAD_ARGUMENT, "path", sluice_streams_save, streams, NULL);
+    REFUSED(SLUICE_STATUS_IO, "/dev/full", sluice_streams_save, streams, "/dev/full");
+    REFUSED(SLUICE_STATUS_IO, "absent/", sluice_streams_save, streams, test_path("absent/file"));
+    REFUSED(SLUICE_STATUS_IO, test_folder, sluice_streams_save, streams, test_folder);
 }
-END_TEST
 
 /* A disk that is full in the header, between, and in the last byte: the file stays as it was. */
-START_TEST(saved_whole_or_not)
+TEST(saved_whole_or_not)
 {
-    sluice_engine *engine = make_engine(&deep, SLUICE_ISA_AUTO);
-    sluice_streams *streams = test_streams_create(engine, 3000);
+    OWNED_HANDLE(sluice_engine) engine = make_engine(&deep, SLUICE_ISA_AUTO);
+    OWNED_HANDLE(sluice_streams) streams = test_streams_create(engine, 3000);
     const float h[3 * 19] = {1};
     save(streams, test_path("states"));
     test_bytes before = test_file_read(test_path("states"));
@@ -357,10 +329,7 @@ START_TEST(saved_whole_or_not)
         ck_assert_uint_eq(test_folder_count(0), 1);
     }
     check_file(test_path("states"), &before);
-    sluice_streams_destroy(streams);
-    sluice_engine_destroy(engine);
 }
-END_TEST
 
 /* ---- No memory ------------------------------------------------------------------------------------------------------------- */
 
@@ -392,10 +361,10 @@ static bool act(int what, const sluice_engine *engine, const sluice_streams *set
     return true;
 }
 
-START_TEST(no_memory)
+TEST_LOOP(no_memory, 0, 3)
 {
-    sluice_engine *engine = make_engine(&tiny, SLUICE_ISA_AUTO);
-    sluice_streams *streams = test_streams_create(engine, 2);
+    OWNED_HANDLE(sluice_engine) engine = make_engine(&tiny, SLUICE_ISA_AUTO);
+    OWNED_HANDLE(sluice_streams) streams = test_streams_create(engine, 2);
     save(streams, test_path("states"));
     test_file_write(test_path("target"), "old", 3);
     long n = 1;
@@ -403,25 +372,6 @@ START_TEST(no_memory)
         n++;
     printf("%s: %ld allocations\n", _i == 0 ? "create" : _i == 1 ? "load" : "save", n - 1);
     ck_assert_int_ge(n, 3);
-    sluice_streams_destroy(streams);
-    sluice_engine_destroy(engine);
 }
-END_TEST
 
-int main(void)
-{
-    test_begin();
-    Suite *suite = suite_create("streams_set");
-    TCase *tcase = tcase_create("streams_set");
-    tcase_add_checked_fixture(tcase, test_folder_setup, test_folder_teardown);
-    tcase_add_test(tcase, set_and_get);
-    tcase_add_test(tcase, creating_refused);
-    tcase_add_loop_test(tcase, save_and_load, 0, 3);
-    tcase_add_loop_test(tcase, laid_out, 0, 3);
-    tcase_add_test(tcase, malformed);
-    tcase_add_test(tcase, files_refused);
-    tcase_add_test(tcase, saved_whole_or_not);
-    tcase_add_loop_test(tcase, no_memory, 0, 3);
-    suite_add_tcase(suite, tcase);
-    return test_run(suite);
-}
+TEST_FIXTURE(test_folder_setup, test_folder_teardown)

@@ -15,7 +15,7 @@ typedef struct release {
 enum { FIRST = offsetof(release, c), OURS = offsetof(release, d), LATER = sizeof(release) };
 static const sl_struct_type type = {"release", OURS, FIRST};
 
-START_TEST(taken)
+TEST(taken)
 {
     const release from = {FIRST, 1, 2, 3, 0};
     for (size_t size = 0; size <= LATER; size += sizeof(size_t)) {
@@ -37,10 +37,9 @@ START_TEST(taken)
     }
     ck_assert_int_eq(sl_struct_take(&(release){0}, NULL, &type, "call", NULL), SLUICE_STATUS_BAD_ARGUMENT);
 }
-END_TEST
 
 /* Each byte of what the library does not know has to be 0. */
-START_TEST(unknown_fields)
+TEST(unknown_fields)
 {
     for (size_t k = OURS; k < LATER; k++) {
         release given = {LATER, 1, 2, 3, 0}, to;
@@ -50,9 +49,25 @@ START_TEST(unknown_fields)
         ck_assert_ptr_nonnull(strstr(error.message, "newer library"));
     }
 }
-END_TEST
 
-START_TEST(given)
+/* A size that was left unset is refused before any byte is read or written by it. */
+TEST(unset)
+{
+    static const size_t sizes[] = {SL_STRUCT_MOST + 1, (size_t)1 << 32, SIZE_MAX / 2, SIZE_MAX};
+    for (size_t k = 0; k < sizeof sizes / sizeof sizes[0]; k++) {
+        const release from = {sizes[k], 1, 2, 3, 0};
+        release to;
+        sluice_error error = {0};
+        memset(&to, 0x5a, sizeof to);
+        const release before = to;
+        ck_assert_int_eq(sl_struct_take(&to, &from, &type, "call", &error), SLUICE_STATUS_BAD_ARGUMENT);
+        ck_assert_mem_eq(&to, &before, sizeof to);
+        ck_assert_ptr_nonnull(strstr(error.message, "sizeof(release)"));
+        ck_assert_int_eq(sl_struct_check(&from, &type, "call", NULL), SLUICE_STATUS_BAD_ARGUMENT);
+    }
+}
+
+TEST(given)
 {
     const release found = {OURS, 4, 5, 6, 0};
     for (size_t size = FIRST; size <= LATER; size += sizeof(size_t)) {
@@ -66,17 +81,4 @@ START_TEST(given)
         ck_assert_uint_eq(to.c, size >= OURS ? 6 : before.c);
         ck_assert_uint_eq(to.d, size >= LATER ? 0 : before.d);
     }
-}
-END_TEST
-
-int main(void)
-{
-    test_begin();
-    Suite *suite = suite_create("struct size");
-    TCase *tcase = tcase_create("struct size");
-    suite_add_tcase(suite, tcase);
-    tcase_add_test(tcase, taken);
-    tcase_add_test(tcase, unknown_fields);
-    tcase_add_test(tcase, given);
-    return test_run(suite);
 }

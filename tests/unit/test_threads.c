@@ -13,8 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static const sluice_shape shape = {TEST_SHAPE,   .layers = 2,  .directions = 2, .inputs = 7,
-                                   .hidden = 21, .classes = 3, .has_bias = 1};
+static const sluice_shape shape = {TEST_LDIH(2, 2, 7, 21), .classes = 3, .has_bias = 1};
 enum { ROWS = 19, STEPS = 11, CALLERS = 6, CALLS = 20 };
 
 /* A network, a batch, and what the numeric contract says it gives. */
@@ -29,15 +28,13 @@ static scene make_scene(size_t rows)
     scene made = {.random = test_seed()};
     made.network = test_network_random(&shape, 1.5f, &made.random);
     made.batch = test_batch_random(&shape, rows, STEPS, TEST_RAGGED | TEST_STATES, &made.random);
-    test_batch *alone = test_reference(&shape, made.network.model, &made.batch);
-    test_runner runner = test_runner_create(made.network.model, SLUICE_ISA_SCALAR, 1, SLUICE_SCHEDULE_ROWS);
-    test_against(&runner, &shape, &made.batch, alone, 0, rows);
-    test_runner_free(&runner);
-    test_reference_free(alone, rows);
+    OWNED(test_rows) alone = test_reference(&shape, made.network.model, &made.batch);
+    OWNED(test_runner) runner = test_runner_create(made.network.model, SLUICE_ISA_SCALAR, 1, SLUICE_SCHEDULE_ROWS);
+    test_against(&runner, &shape, &made.batch, &alone, 0);
     return made;
 }
 
-static void free_scene(scene *made)
+static void scene_free(scene *made)
 {
     test_batch_free(&made->batch);
     test_network_free(&made->network);
@@ -97,10 +94,10 @@ static void check_callers(caller *callers)
     }
 }
 
-START_TEST(callers_at_once)
+TEST_LOOP(callers_at_once, 0, 3)
 {
-    scene made = make_scene(ROWS);
-    test_runner runner = test_runner_create(made.network.model, SLUICE_ISA_AUTO, 1 + (unsigned)_i, SLUICE_SCHEDULE_AUTO);
+    OWNED(scene) made = make_scene(ROWS);
+    OWNED(test_runner) runner = test_runner_create(made.network.model, SLUICE_ISA_AUTO, 1 + (unsigned)_i, SLUICE_SCHEDULE_AUTO);
     caller callers[CALLERS];
     make_callers(callers, &made, runner.engine);
     for (size_t j = 0; j < CALLERS; j++)
@@ -108,10 +105,7 @@ START_TEST(callers_at_once)
     for (size_t j = 0; j < CALLERS; j++)
         ck_assert_int_eq(pthread_join(callers[j].thread, NULL), 0);
     check_callers(callers);
-    test_runner_free(&runner);
-    free_scene(&made);
 }
-END_TEST
 
 /* Threads that anybody in this process has made. A sanitizer has a pthread_create of its own, and there it stays 0. */
 static atomic_uint threads_made;
@@ -129,10 +123,10 @@ __attribute__((visibility("default"))) int pthread_create(pthread_t *thread, con
 #endif
 
 /* Inside a caller's parallel region a call runs on the caller's thread alone. */
-START_TEST(callers_in_a_parallel_region)
+TEST(callers_in_a_parallel_region)
 {
-    scene made = make_scene(ROWS);
-    test_runner runner = test_runner_create(made.network.model, SLUICE_ISA_AUTO, 4, SLUICE_SCHEDULE_AUTO);
+    OWNED(scene) made = make_scene(ROWS);
+    OWNED(test_runner) runner = test_runner_create(made.network.model, SLUICE_ISA_AUTO, 4, SLUICE_SCHEDULE_AUTO);
     caller callers[CALLERS];
     make_callers(callers, &made, runner.engine);
     omp_set_max_active_levels(3); /* nested regions would be allowed */
@@ -149,26 +143,19 @@ START_TEST(callers_in_a_parallel_region)
     ck_assert_msg(threads_made == before, "the calls made %u threads", threads_made - before);
     check_callers(callers);
     test_forward(&runner, &made.batch.batch); /* and outside again */
-    test_runner_free(&runner);
-    free_scene(&made);
 }
-END_TEST
 
-START_TEST(more_threads_than_rows)
+TEST(more_threads_than_rows)
 {
     for (size_t rows = 1; rows <= 9; rows += 4) {
-        scene made = make_scene(rows);
-        test_batch batch = test_batch_pick(&shape, &made.batch, 0, rows);
+        OWNED(scene) made = make_scene(rows);
+        OWNED(test_batch) batch = test_batch_pick(&shape, &made.batch, 0, rows);
         for (unsigned threads = 1; threads <= 24; threads += 1 + threads / 2) {
-            test_runner runner = test_runner_create(made.network.model, SLUICE_ISA_AUTO, threads, SLUICE_SCHEDULE_AUTO);
+            OWNED(test_runner) runner = test_runner_create(made.network.model, SLUICE_ISA_AUTO, threads, SLUICE_SCHEDULE_AUTO);
             ck_assert_msg(same_answer(&made, runner.engine, runner.workspace, &batch), "%zu rows, %u threads", rows, threads);
-            test_runner_free(&runner);
         }
-        test_batch_free(&batch);
-        free_scene(&made);
     }
 }
-END_TEST
 
 /* ---- Fork ---- */
 
@@ -196,11 +183,11 @@ static void check_child(pid_t child)
 }
 
 /* A process forked after use goes on in parent and child. */
-START_TEST(fork_after_use)
+TEST(fork_after_use)
 {
-    scene made = make_scene(ROWS);
-    test_runner runner = test_runner_create(made.network.model, SLUICE_ISA_AUTO, 4, SLUICE_SCHEDULE_AUTO);
-    test_batch batch = test_batch_pick(&shape, &made.batch, 0, ROWS);
+    OWNED(scene) made = make_scene(ROWS);
+    OWNED(test_runner) runner = test_runner_create(made.network.model, SLUICE_ISA_AUTO, 4, SLUICE_SCHEDULE_AUTO);
+    OWNED(test_batch) batch = test_batch_pick(&shape, &made.batch, 0, ROWS);
     ck_assert(same_answer(&made, runner.engine, runner.workspace, &batch)); /* the threads are there now */
     for (int j = 0; j < 3; j++) {
         const pid_t child = fork_and_call(&made, runner.engine, runner.workspace, &batch);
@@ -210,11 +197,7 @@ START_TEST(fork_after_use)
         alarm(0);
         check_child(child);
     }
-    test_batch_free(&batch);
-    test_runner_free(&runner);
-    free_scene(&made);
 }
-END_TEST
 
 /* ---- OpenMP's settings, which are read once: in a process of their own, main below ---- */
 
@@ -241,45 +224,38 @@ static const char *const settings[] = {
     "OMP_SCHEDULE=dynamic",
 };
 
-START_TEST(openmp_settings)
+TEST_EACH(openmp_settings, settings)
 {
     run_with(settings[_i], "any_setting");
 }
-END_TEST
 
-START_TEST(openmp_thread_counts)
+TEST(openmp_thread_counts)
 {
     run_with("OMP_NUM_THREADS=3", "three_threads");
     run_with("OMP_NUM_THREADS=3,2", "three_threads");
     run_with("OMP_NUM_THREADS=7 SLUICE_NUM_THREADS=3", "three_threads");
 }
-END_TEST
 
 /* The answer, whatever number of threads OpenMP grants. */
-START_TEST(right_under_any_setting)
+TEST_IN("any_setting", right_under_any_setting, 0, 1)
 {
-    scene made = make_scene(ROWS);
-    test_batch batch = test_batch_pick(&shape, &made.batch, 0, ROWS);
+    OWNED(scene) made = make_scene(ROWS);
+    OWNED(test_batch) batch = test_batch_pick(&shape, &made.batch, 0, ROWS);
     for (unsigned threads = 1; threads <= 8; threads++)
         for (sluice_schedule schedule = SLUICE_SCHEDULE_ROWS; schedule <= SLUICE_SCHEDULE_UNITS; schedule++) {
-            test_runner runner = test_runner_create(made.network.model, SLUICE_ISA_AUTO, threads, schedule);
+            OWNED(test_runner) runner = test_runner_create(made.network.model, SLUICE_ISA_AUTO, threads, schedule);
             ck_assert_msg(same_answer(&made, runner.engine, runner.workspace, &batch), "%s", runner.name);
-            test_runner_free(&runner);
         }
-    test_batch_free(&batch);
-    free_scene(&made);
 }
-END_TEST
 
 /* Only in a process that run_with has made. */
-START_TEST(three_are_chosen)
+TEST_IN("three_threads", three_are_chosen, 0, getenv("CK_RUN_CASE") != NULL)
 {
     sluice_environment found = {.struct_size = sizeof found};
     ck_assert_int_eq(sluice_environment_get(NULL, &found, NULL), SLUICE_STATUS_OK);
     ck_assert_uint_eq(found.threads, 3);
     ck_assert_msg(strstr(found.threads_reason, "NUM_THREADS"), "the reason is \"%s\"", found.threads_reason);
 }
-END_TEST
 
 /* ---- The floating-point state ---- */
 
@@ -312,61 +288,51 @@ static void run_with_state(const test_runner *runner, const scene *made, test_ba
 }
 
 /* The caller's flush-to-zero state neither changes the bits nor is changed. */
-START_TEST(flushing_callers)
+TEST(flushing_callers)
 {
-    scene made = {.random = test_seed()};
-    const sluice_shape tiny = {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 3, .hidden = 17};
+    OWNED(scene) made = {.random = test_seed()};
+    const sluice_shape tiny = {TEST_LDIH(1, 1, 3, 17)};
     made.network = test_network_create(&tiny);
     test_network_build(&made.network);
     made.batch = tiny_batch(&tiny);
-    test_batch batch = test_batch_pick(&tiny, &made.batch, 0, ROWS);
-    sluice_isa isas[TEST_MOST_ISAS];
-    const size_t count = test_isas(isas);
+    OWNED(test_batch) batch = test_batch_pick(&tiny, &made.batch, 0, ROWS);
+    const test_isa_list isas = test_isas();
     for (size_t j = 0; j < made.batch.state_count; j++) { /* half of c0; h = tanh(c) / 2 = c / 2 */
         made.batch.cn[j] = made.batch.c0[j] / 2;
         made.batch.hn[j] = made.batch.y[j] = made.batch.cn[j] / 2;
     }
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < isas.count; i++)
         for (unsigned threads = 1; threads <= 3; threads++) {
-            test_runner runner = test_runner_create(made.network.model, isas[i], threads, SLUICE_SCHEDULE_AUTO);
+            OWNED(test_runner) runner = test_runner_create(made.network.model, isas.isa[i], threads, SLUICE_SCHEDULE_AUTO);
             run_with_state(&runner, &made, &batch, 0);
             run_with_state(&runner, &made, &batch, 0x8000);
             run_with_state(&runner, &made, &batch, 0x0040);
             run_with_state(&runner, &made, &batch, FTZ_AND_DAZ);
-            test_runner_free(&runner);
         }
-    test_batch_free(&batch);
-    free_scene(&made);
 }
-END_TEST
 
 /* Nor does the direction in which the caller rounds. */
-START_TEST(rounding_callers)
+TEST(rounding_callers)
 {
-    scene made = make_scene(ROWS);
-    test_batch batch = test_batch_pick(&shape, &made.batch, 0, ROWS);
-    sluice_isa isas[TEST_MOST_ISAS];
-    const size_t count = test_isas(isas);
-    for (size_t i = 0; i < count; i++)
+    OWNED(scene) made = make_scene(ROWS);
+    OWNED(test_batch) batch = test_batch_pick(&shape, &made.batch, 0, ROWS);
+    const test_isa_list isas = test_isas();
+    for (size_t i = 0; i < isas.count; i++)
         for (unsigned threads = 1; threads <= 2; threads++) {
-            test_runner runner = test_runner_create(made.network.model, isas[i], threads, SLUICE_SCHEDULE_AUTO);
+            OWNED(test_runner) runner = test_runner_create(made.network.model, isas.isa[i], threads, SLUICE_SCHEDULE_AUTO);
             for (unsigned rounding = 0; rounding <= ROUNDING; rounding += 0x2000)
                 run_with_state(&runner, &made, &batch, rounding);
-            test_runner_free(&runner);
         }
-    test_batch_free(&batch);
-    free_scene(&made);
 }
-END_TEST
 
 /* flush_to_zero = 1 flushes in every worker, and leaves nobody flushing: not the caller, not the workers that the next call
  * gets. */
-START_TEST(flushing_engines)
+TEST(flushing_engines)
 {
-    const sluice_shape tiny = {TEST_SHAPE, .layers = 1, .directions = 1, .inputs = 3, .hidden = 17};
-    test_network network = test_network_create(&tiny);
+    const sluice_shape tiny = {TEST_LDIH(1, 1, 3, 17)};
+    OWNED(test_network) network = test_network_create(&tiny);
     test_network_build(&network);
-    test_batch batch = tiny_batch(&tiny);
+    OWNED(test_batch) batch = tiny_batch(&tiny);
     for (unsigned threads = 1; threads <= 3; threads++) {
         sluice_engine_options options = test_options(SLUICE_ISA_AUTO, threads, SLUICE_SCHEDULE_AUTO);
         options.flush_to_zero = 1;
@@ -381,42 +347,16 @@ START_TEST(flushing_engines)
         for (size_t j = 0; j < batch.state_count; j++)
             ck_assert_msg(batch.cn[j] == batch.c0[j] / 2, "cn[%zu] is %g", j, (double)batch.cn[j]);
     }
-    test_batch_free(&batch);
-    test_network_free(&network);
 }
-END_TEST
 
 #endif
-
-static TCase *add_case(Suite *suite, const char *name)
-{
-    TCase *tcase = tcase_create(name);
-    suite_add_tcase(suite, tcase);
-    return tcase;
-}
 
 int main(void)
 {
-    const char *only = getenv("CK_RUN_CASE"); /* set by run_with: then the environment is the test */
-    if (!only)
+    if (!getenv("CK_RUN_CASE")) /* set by run_with: then the environment is the test */
         test_begin();
-    Suite *suite = suite_create("threads");
-    TCase *tcase = add_case(suite, "threads");
-    tcase_add_loop_test(tcase, callers_at_once, 0, 3);
-    tcase_add_test(tcase, callers_in_a_parallel_region);
-    tcase_add_test(tcase, more_threads_than_rows);
-    tcase_add_test(tcase, fork_after_use);
-    tcase_add_loop_test(tcase, openmp_settings, 0, sizeof settings / sizeof settings[0]);
-    tcase_add_test(tcase, openmp_thread_counts);
-#if defined(__SSE__)
-    tcase_add_test(tcase, flushing_callers);
-    tcase_add_test(tcase, rounding_callers);
-    tcase_add_test(tcase, flushing_engines);
-#else
+#if !defined(__SSE__)
     printf("skipped: the floating-point state, which is x86's MXCSR\n");
 #endif
-    tcase_add_test(add_case(suite, "any_setting"), right_under_any_setting);
-    if (only)
-        tcase_add_test(add_case(suite, "three_threads"), three_are_chosen);
-    return test_run(suite);
+    return test_run(test_suite());
 }

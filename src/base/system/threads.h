@@ -1,36 +1,14 @@
-/* Threads: how many, and running a piece of work on them. The only file that knows OpenMP. */
+/* Running a piece of work on several threads. */
 #ifndef SLUICE_BASE_SYSTEM_THREADS_H
 #define SLUICE_BASE_SYSTEM_THREADS_H
 
-#include "sluice_tools.h"
-
 #include <stdbool.h>
-
-/** More are never used. */
-enum { SL_THREADS_MAX = 1024 };
-
-/** How many threads to use: option if not 0, else SLUICE_NUM_THREADS, else OMP_NUM_THREADS where it is valid, else the least of CPU
- * affinity (or OpenMP's places), cgroup CPU quota (rounded up) and physical cores; and no more than the runtime can make under
- * OMP_THREAD_LIMIT and GOMP_CPU_AFFINITY. `reason` receives which it was, in words. BAD_ARGUMENT if SLUICE_NUM_THREADS is not a
- * number in 1..SL_THREADS_MAX, or option is beyond it. */
-sluice_status sl_threads_choose(unsigned option, unsigned *threads, char *reason, size_t reason_bytes, sluice_error *error);
 
 /** Whether the calling thread is in a parallel region of its caller's: sl_threads_run would use it alone. */
 bool sl_threads_alone(void);
 
-/** The most threads that the runtime can make here, under OMP_THREAD_LIMIT and GOMP_CPU_AFFINITY; SL_THREADS_MAX where neither
- * limits them. */
-unsigned sl_threads_most(void);
-
-/** The CPUs this process may use at once: affinity, or those of OpenMP's places that there are, the cgroup's quota rounded up, and no
- * more than sl_threads_most. At least 1. */
-unsigned sl_threads_cpus(void);
-
 /** Run work(context, thread, threads) once on each of `threads` threads at the same time, in one parallel region; returns when
  * all are done. `threads` is what the runtime gives, at most `wanted`; 1, the caller itself, inside a caller's parallel region. */
 void sl_threads_run(unsigned wanted, void (*work)(void *context, unsigned thread, unsigned threads), void *context);
-
-/** Fill in what an environment says of the OpenMP runtime: name, version, binding, places, dynamic and thread limit. */
-void sl_threads_describe(sluice_environment *environment);
 
 #endif

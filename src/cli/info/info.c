@@ -1,8 +1,6 @@
 /* The command `sluice info`, and the contents of a model file. */
 #include "cli/command_line.h"
-#include "cli/commands.h"
-#include "cli/info/info_env.h"
-#include "cli/info/info_plan.h"
+#include "cli/info/info_parts.h"
 #include "cli/stats.h"
 #include "cli/tuned_plans.h"
 #include "program/format.h"

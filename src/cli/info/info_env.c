@@ -1,4 +1,4 @@
-#include "cli/info/info_env.h"
+#include "cli/info/info_parts.h"
 
 #include "program/blis_arch.h"
 #include "program/format.h"

@@ -1,6 +1,5 @@
-#include "cli/info/info_plan.h"
+#include "cli/info/info_parts.h"
 
-#include "cli/input/lengths.h"
 #include "cli/input/npy_array.h"
 #include "cli/notes.h"
 #include "cli/stats.h"
@@ -128,16 +127,12 @@ static sl_exit read_lengths(explained *this)
     if (!file.path)
         return SL_EXIT_OK;
     sl_exit code = sl_npy_array_open(&file);
-    if (!code)
-        code = sl_lengths_check(&file, options->batch, "--batch");
-    if (!code)
-        code = sl_npy_array_allocate(&file, options->batch, false);
-    if (!code)
-        code = sl_npy_array_read(&file, 0, options->batch);
+    code = code ? code : sl_lengths_check(&file, options->batch, "--batch");
+    code = code ? code : sl_npy_array_allocate(&file, options->batch, false);
+    code = code ? code : sl_npy_array_read(&file, 0, options->batch);
     if (!code && !(this->lengths = calloc(options->batch, sizeof *this->lengths)))
         code = sl_report_memory("the lengths");
-    if (!code)
-        code = sl_lengths_take(&file, 0, options->batch, options->steps, "--steps", this->lengths, &this->total_steps);
+    code = code ? code : sl_lengths_take(&file, 0, options->batch, options->steps, "--steps", this->lengths, &this->total_steps);
     sl_npy_array_close(&file);
     return code;
 }
@@ -162,10 +157,8 @@ static sl_exit get_plan(explained *this, sluice_engine *engine)
     const sl_options *options = this->options;
     sluice_error error;
     sl_exit code = read_lengths(this);
-    if (!code)
-        code = sl_plans_load(options, engine);
-    if (!code)
-        code = sl_plans_measure(options, engine, options->batch, options->steps);
+    code = code ? code : sl_plans_load(options, engine);
+    code = code ? code : sl_plans_measure(options, engine, options->batch, options->steps);
     if (code)
         return code;
     this->info.struct_size = sizeof this->info;

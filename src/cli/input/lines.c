@@ -157,8 +157,7 @@ static sl_exit collect(sl_lines *lines, sl_lines_batch *batch, size_t *used)
         if (batch->rows && (held == lines->capacity || !has_more_soon(lines, batch->rows)))
             break;
         sl_exit code = held == lines->capacity ? grow(lines) : SL_EXIT_OK;
-        if (!code)
-            code = refill(lines);
+        code = code ? code : refill(lines);
         if (code)
             return code;
     }

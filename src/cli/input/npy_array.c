@@ -10,9 +10,7 @@
 sl_exit sl_npy_array_open(sl_npy_array *array)
 {
     sluice_error error;
-    if (array->path && sl_npy_open(array->path, &array->reader, &array->header, &error))
-        return sl_report_error(&error);
-    return SL_EXIT_OK;
+    return array->path ? sl_report_status(sl_npy_open(array->path, &array->reader, &array->header, &error), &error) : SL_EXIT_OK;
 }
 
 void sl_npy_array_drop(sl_npy_array *array, size_t axis)
@@ -116,9 +114,7 @@ sl_exit sl_npy_array_allocate(sl_npy_array *array, size_t chunk, bool is_output)
 sl_exit sl_npy_array_create(sl_npy_array *array)
 {
     sluice_error error;
-    if (array->path && sl_npy_create(array->path, &array->header, &array->writer, &error))
-        return sl_report_error(&error);
-    return SL_EXIT_OK;
+    return array->path ? sl_report_status(sl_npy_create(array->path, &array->header, &array->writer, &error), &error) : SL_EXIT_OK;
 }
 
 /* Read or write the chunk, plane by plane, or all at once if the chunk is the whole array. */
@@ -192,7 +188,7 @@ sl_exit sl_npy_array_commit(sl_npy_array *array)
     sl_npy_writer *writer = array->writer;
     array->writer = NULL;
     sluice_error error;
-    return sl_npy_commit(writer, &error) ? sl_report_error(&error) : SL_EXIT_OK;
+    return sl_report_status(sl_npy_commit(writer, &error), &error);
 }
 
 void sl_npy_array_close(sl_npy_array *array)
@@ -201,4 +197,31 @@ void sl_npy_array_close(sl_npy_array *array)
     sl_npy_abort(array->writer);
     free(array->data);
     *array = (sl_npy_array){0};
+}
+
+/* ---- Lengths --------------------------------------------------------------------------------------------------------------- */
+
+sl_exit sl_lengths_check(sl_npy_array *lengths, size_t rows, const char *rows_of)
+{
+    char expected[128];
+    snprintf(expected, sizeof expected, "whole numbers [%zu] (the rows of %s)", rows, rows_of);
+    if (lengths->path && !sl_npy_array_make_vector(lengths, rows))
+        return sl_npy_array_reject(lengths, expected, "save one length for each row");
+    lengths->rows = rows;
+    lengths->planes = lengths->width = 1;
+    return sl_npy_array_accept(lengths, SL_NPY_ARRAY_INTEGERS);
+}
+
+sl_exit sl_lengths_take(const sl_npy_array *lengths, size_t first, size_t rows, size_t steps, const char *steps_of, int64_t *to,
+                        uint64_t *sum)
+{
+    const int64_t most = steps < INT64_MAX ? (int64_t)steps : INT64_MAX;
+    *sum = 0;
+    for (size_t n = 0; n < rows; n++) {
+        if (!sl_npy_array_get_integer(lengths, n, 0, most, &to[n]))
+            return sl_report(SL_EXIT_DATA, "%s: row %zu: expected a length from 0 to %zu (T of %s), found %s",
+                             sl_report_input(lengths->path), first + n, steps, steps_of, sl_npy_array_get_found(lengths, n).text);
+        *sum += (uint64_t)to[n];
+    }
+    return SL_EXIT_OK;
 }

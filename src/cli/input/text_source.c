@@ -132,8 +132,7 @@ static sl_exit check_head(sl_text_source *source)
     sl_exit code = read_head(source, &found, &signature_bytes);
     if (!code && found == SL_CONTENT_GZIP) {
         code = begin_gunzip(source);
-        if (!code)
-            code = read_head(source, &found, &signature_bytes);
+        code = code ? code : read_head(source, &found, &signature_bytes);
     }
     if (code || found == SL_CONTENT_UNKNOWN)
         return code;
@@ -150,9 +149,7 @@ sl_exit sl_text_source_open(const char *path, const char *array_remedy, sl_text_
 {
     *source = (sl_text_source){.input.fd = -1, .array_remedy = array_remedy};
     sluice_error error;
-    if (sl_input_open(path, &source->input, &error))
-        return sl_report_error(&error);
-    return SL_EXIT_OK;
+    return sl_report_status(sl_input_open(path, &source->input, &error), &error);
 }
 
 sl_exit sl_text_source_read(sl_text_source *source, void *data, size_t room, size_t *got)

@@ -85,8 +85,7 @@ sl_exit sl_predictions_create(const sluice_model *model, size_t rows, size_t top
     predictions->top = top;
     size_t longest = 0;
     sl_exit code = fill_labels(predictions, model, &longest);
-    if (!code)
-        code = make_room(predictions, rows, longest);
+    code = code ? code : make_room(predictions, rows, longest);
     if (code) {
         sl_predictions_destroy(predictions);
         return code;

@@ -1,10 +1,8 @@
 /* The command `sluice run`. */
 #include "base/clock.h"
 #include "cli/command_line.h"
-#include "cli/commands.h"
 #include "cli/notes.h"
-#include "cli/run/run_npy.h"
-#include "cli/run/run_text.h"
+#include "cli/run/run_session.h"
 #include "cli/run/stream_state.h"
 #include "cli/tuned_plans.h"
 #include "program/model_shape.h"
@@ -47,8 +45,7 @@ static sl_exit check_options(const sl_options *options)
                          "--schedule measure times batches of rows of equal length, and lines differ in length; measure with "
                          ".npy input");
     sl_exit code = sl_stream_state_check(options);
-    if (!code)
-        code = sl_plans_check(options);
+    code = code ? code : sl_plans_check(options);
     if (code)
         return code;
     if (!options->text && !options->output && !options->hn && !options->cn && !options->head && !options->state)

@@ -1,9 +1,8 @@
 /* sluice run with NumPy files: arrays are read and written, a chunk of rows at a time. */
-#include "cli/run/run_npy.h"
+#include "cli/run/run_session.h"
 
 #include "base/clock.h"
 #include "base/size.h"
-#include "cli/input/lengths.h"
 #include "cli/input/npy_array.h"
 #include "cli/run/stream_state.h"
 #include "program/interrupt.h"
@@ -89,12 +88,9 @@ static sl_exit open_inputs(npy_run *npy)
     sl_exit code = SL_EXIT_OK;
     for (size_t k = 0; !code && k < FIRST_OUTPUT; k++)
         code = sl_npy_array_open(&npy->arrays[k]);
-    if (!code)
-        code = check_input(npy);
-    if (!code)
-        code = sl_lengths_check(&npy->arrays[LENGTHS], npy->rows, "--input");
-    if (!code)
-        code = check_state(npy, &npy->arrays[H0]);
+    code = code ? code : check_input(npy);
+    code = code ? code : sl_lengths_check(&npy->arrays[LENGTHS], npy->rows, "--input");
+    code = code ? code : check_state(npy, &npy->arrays[H0]);
     return code ? code : check_state(npy, &npy->arrays[C0]);
 }
 
@@ -108,10 +104,8 @@ static sl_exit shape_outputs(npy_run *npy)
     sl_npy_array *arrays = npy->arrays;
     sl_exit code = sl_npy_array_shape(&arrays[OUTPUT], 3, steps, step_first ? npy->steps : 1, npy->rows,
                                       step_first ? features : npy->steps * features);
-    if (!code)
-        code = sl_npy_array_shape(&arrays[HN], 3, state, states, npy->rows, shape->hidden);
-    if (!code)
-        code = sl_npy_array_shape(&arrays[CN], 3, state, states, npy->rows, shape->hidden);
+    code = code ? code : sl_npy_array_shape(&arrays[HN], 3, state, states, npy->rows, shape->hidden);
+    code = code ? code : sl_npy_array_shape(&arrays[CN], 3, state, states, npy->rows, shape->hidden);
     return code ? code : sl_npy_array_shape(&arrays[HEAD], 2, logits, 1, npy->rows, shape->classes);
 }
 
@@ -172,8 +166,7 @@ static sl_exit take_tokens(npy_run *npy, size_t first, size_t rows)
             int64_t token;
             if (!sl_npy_array_get_integer(&npy->arrays[INPUT], at, 0, (int64_t)vocabulary - 1, &token))
                 return sl_report(SL_EXIT_DATA,
-                                 "%s: row %zu, step %zu: expected a token from 0 to %zu (the model's vocabulary), "
-                                 "found %s",
+                                 "%s: row %zu, step %zu: expected a token from 0 to %zu (the model's vocabulary), found %s",
                                  sl_report_input(npy->arrays[INPUT].path), first + n, t, vocabulary - 1,
                                  sl_npy_array_get_found(&npy->arrays[INPUT], at).text);
             npy->tokens[at] = (int32_t)token;
@@ -188,10 +181,8 @@ static sl_exit read_chunk(npy_run *npy, size_t first, size_t rows, uint64_t *ste
     sl_exit code = SL_EXIT_OK;
     for (size_t k = 0; !code && k < FIRST_OUTPUT; k++)
         code = sl_npy_array_read(&npy->arrays[k], first, rows);
-    if (!code)
-        code = take_lengths(npy, first, rows, steps);
-    if (!code)
-        code = take_tokens(npy, first, rows);
+    code = code ? code : take_lengths(npy, first, rows, steps);
+    code = code ? code : take_tokens(npy, first, rows);
     npy->run->stats.read_seconds += sl_clock_get() - started;
     return code;
 }
@@ -244,10 +235,8 @@ static sl_exit run_chunks(npy_run *npy)
         sl_exit code = read_chunk(npy, first, rows, &steps);
         if (!code && sl_interrupt_seen())
             code = SL_EXIT_INTERRUPTED;
-        if (!code)
-            code = run_chunk(npy, first, rows, steps);
-        if (!code)
-            code = write_chunk(npy, first, rows);
+        code = code ? code : run_chunk(npy, first, rows, steps);
+        code = code ? code : write_chunk(npy, first, rows);
         if (code)
             return code;
         sl_progress_update(first + rows, npy->run->stats.rows);
@@ -258,10 +247,8 @@ static sl_exit run_chunks(npy_run *npy)
 static sl_exit run_all(npy_run *npy)
 {
     sl_exit code = open_inputs(npy);
-    if (!code)
-        code = shape_outputs(npy);
-    if (!code)
-        code = allocate(npy);
+    code = code ? code : shape_outputs(npy);
+    code = code ? code : allocate(npy);
     if (!code)
         code = sl_run_measure(npy->run, npy->rows ? npy->chunk : 0, npy->steps);
     for (size_t k = FIRST_OUTPUT; !code && k < ARRAYS; k++)

@@ -1,5 +1,5 @@
 /* sluice run --text: reads lines, and writes a line with the predicted class for each. */
-#include "cli/run/run_text.h"
+#include "cli/run/run_session.h"
 
 #include "base/clock.h"
 #include "cli/input/lines.h"
@@ -66,8 +66,7 @@ static sl_exit run_batch(text_run *text, const sl_lines_batch *lines)
         .x_offsets = lines->offsets,
         .logits = text->logits,
     };
-    if (!code)
-        code = sl_run_forward(text->run, &batch, lines->bytes);
+    code = code ? code : sl_run_forward(text->run, &batch, lines->bytes);
     return code ? code : write_predictions(text, lines->rows);
 }
 
@@ -107,7 +106,7 @@ static sl_exit open_all(text_run *text)
     if (code)
         return code;
     sluice_error error;
-    return sl_output_create(options->output, &text->output, &error) ? sl_report_error(&error) : SL_EXIT_OK;
+    return sl_report_status(sl_output_create(options->output, &text->output, &error), &error);
 }
 
 sl_exit sl_run_text(sl_run_session *run)

@@ -28,8 +28,7 @@ static sl_exit take_file(sl_stream_state *state, const sl_run_session *run, size
     const size_t slots = sluice_streams_get_slots(state->streams);
     if (slots != rows)
         return sl_report(SL_EXIT_DATA,
-                         "%s: --state expected states of %zu rows (N of --input), found %zu; name a new file to begin with "
-                         "zeros",
+                         "%s: --state expected states of %zu rows (N of --input), found %zu; name a new file to begin with zeros",
                          path, rows, slots);
     return SL_EXIT_OK;
 }
@@ -61,9 +60,7 @@ const size_t *sl_stream_state_get_slots(sl_stream_state *state, size_t first, si
 sl_exit sl_stream_state_save(const sl_stream_state *state, const sl_run_session *run)
 {
     sluice_error error;
-    if (state->streams && sluice_streams_save(state->streams, run->options->state, &error))
-        return sl_report_error(&error);
-    return SL_EXIT_OK;
+    return state->streams ? sl_report_status(sluice_streams_save(state->streams, run->options->state, &error), &error) : SL_EXIT_OK;
 }
 
 void sl_stream_state_close(sl_stream_state *state)

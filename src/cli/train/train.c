@@ -1,13 +1,8 @@
 /* sluice train: trains a model on data. */
-#include "cli/train/train_checkpoint.h"
-#include "cli/train/train_loop.h"
-#include "cli/train/train_report.h"
-#include "cli/train/train_setup.h"
-#include "cli/train/train_weights.h"
+#include "cli/train/training.h"
 
 #include "base/clock.h"
 #include "cli/command_line.h"
-#include "cli/commands.h"
 #include "program/paths.h"
 
 #include <stdio.h>
@@ -125,10 +120,8 @@ static sl_exit check_options(const sl_options *options)
     if (!options->output)
         return sl_report(SL_EXIT_USAGE, "--output MODEL is missing; see sluice train --help");
     sl_exit code = check_data_options(options);
-    if (!code)
-        code = check_network_options(options);
-    if (!code)
-        code = check_training_options(options);
+    code = code ? code : check_network_options(options);
+    code = code ? code : check_training_options(options);
     return code ? code : check_paths(options);
 }
 
@@ -178,8 +171,7 @@ static sl_exit run_all(sl_training *train)
     sl_train_report_weights(train);
     code = sl_train_run_epochs(train);
     train->stats.seconds = sl_clock_get() - started;
-    if (!code)
-        code = sl_train_summarize(train);
+    code = code ? code : sl_train_summarize(train);
     if (!code && train->options->stats)
         code = sl_stats_print(&train->stats, &train->shape, &train->info, train->options->json);
     return code;
@@ -194,8 +186,7 @@ sl_exit sl_command_train(int argc, char **argv)
         return code;
     sl_training train = {.options = &options};
     code = complete_options(&train, &options);
-    if (!code)
-        code = run_all(&train);
+    code = code ? code : run_all(&train);
     release(&train);
     return code;
 }

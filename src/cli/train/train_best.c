@@ -1,4 +1,4 @@
-#include "cli/train/train_best.h"
+#include "cli/train/training.h"
 
 #include "cli/digest.h"
 #include "program/model_shape.h"
@@ -24,7 +24,7 @@ sl_exit sl_train_save_model(const sl_training *train)
 {
     sluice_error error;
     const sluice_model *model = sluice_trainer_get_model(train->trainer);
-    return sluice_model_save(model, train->options->output, &train->options->names, &error) ? sl_report_error(&error) : SL_EXIT_OK;
+    return sl_report_status(sluice_model_save(model, train->options->output, &train->options->names, &error), &error);
 }
 
 /* More right; with as many right, or of --values, less loss. */

@@ -1,7 +1,6 @@
 /* The note of a checkpoint has, as JSON, what the trainer's own part does not: options, a digest of the data, and the position. */
-#include "cli/train/train_checkpoint.h"
 
-#include "cli/train/train_best.h"
+#include "cli/train/training.h"
 #include "cli/train/train_record.h"
 
 #include "base/clock.h"
@@ -78,7 +77,7 @@ sl_exit sl_checkpoint_save(sl_training *train)
     free(note);
     train->checkpoint.saved_step = train->position.step;
     train->checkpoint.saved_at = sl_clock_get();
-    return status ? sl_report_error(&error) : SL_EXIT_OK;
+    return sl_report_status(status, &error);
 }
 
 bool sl_checkpoint_is_due(const sl_training *train)
@@ -261,9 +260,8 @@ sl_exit sl_checkpoint_check(const sl_training *train)
     const sl_best *best = &train->best;
     if (train->dataset.digest != train->checkpoint.data_digest || train->position.batch > train->dataset.order.batches)
         return sl_report(SL_EXIT_DATA,
-                         "%s: the data differ from those of the run; give the same data%s, or start again without "
-                         "--resume",
-                         path, train->options->train.text ? ", and --keep-cr as before" : "");
+                         "%s: the data differ from those of the run; give the same data%s, or start again without --resume", path,
+                         train->options->train.text ? ", and --keep-cr as before" : "");
     const sl_exit code = restore_states(train);
     if (code)
         return code;

@@ -152,5 +152,5 @@ sl_exit sl_curve_write_svg(const sl_curve *curve, const char *path)
     draw_legend(&svg, curve->count && curve->epochs[0].validation.counted);
     free(points);
     sluice_error error;
-    return sl_svg_end(&svg, path, &error) ? sl_report_error(&error) : SL_EXIT_OK;
+    return sl_report_status(sl_svg_end(&svg, path, &error), &error);
 }

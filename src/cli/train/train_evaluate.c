@@ -1,6 +1,4 @@
-#include "cli/train/train_evaluate.h"
-
-#include "cli/train/train_report.h"
+#include "cli/train/training.h"
 
 #include "base/clock.h"
 #include "base/size.h"
@@ -74,8 +72,7 @@ static sl_exit evaluate_batch(sl_training *train, const sl_batch_range *range, s
     sl_minibatch_select(minibatch, train->dataset.validation, train->dataset.validation_order.rows + range->begin,
                         range->end - range->begin, train->options->train.every_step);
     sl_exit code = sl_minibatch_make(minibatch, 0, SIZE_MAX);
-    if (!code)
-        code = set_outputs(train);
+    code = code ? code : set_outputs(train);
     if (code)
         return code;
     sluice_report report = {.struct_size = sizeof report};

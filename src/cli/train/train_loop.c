@@ -1,11 +1,7 @@
 /* The epochs of `sluice train`: train on one batch after the other, evaluate the model after each epoch, and keep the best one. */
-#include "cli/train/train_loop.h"
+#include "cli/train/training.h"
 
 #include "base/clock.h"
-#include "cli/train/train_best.h"
-#include "cli/train/train_checkpoint.h"
-#include "cli/train/train_evaluate.h"
-#include "cli/train/train_report.h"
 #include "program/interrupt.h"
 #include "program/progress.h"
 
@@ -77,8 +73,7 @@ static sl_exit train_batch(sl_training *train, const sl_batch_range *range)
         code = sl_minibatch_make(minibatch, begin, most);
         minibatch->batch.streams = train->streams;
         minibatch->batch.slots = train->streams ? minibatch->numbers : NULL;
-        if (!code)
-            code = train_part(train);
+        code = code ? code : train_part(train);
         begin += minibatch->batch.steps ? minibatch->batch.steps : 1;
         if (!code && begin < minibatch->longest) {
             train->position.begin = begin;
@@ -149,8 +144,7 @@ static sl_exit end_epoch(sl_training *train)
     sl_epoch epoch = {.step = train->position.step, .rate = train->position.rate, .training = train->position.sum};
     epoch.training.loss /= train->position.sum.weight > 0 ? train->position.sum.weight : 1;
     sl_exit code = train->dataset.validation ? sl_train_evaluate(train, &epoch.validation) : SL_EXIT_OK;
-    if (!code)
-        code = sl_curve_add(&train->curve, &epoch);
+    code = code ? code : sl_curve_add(&train->curve, &epoch);
     if (code)
         return code;
     train->position.epoch++;
@@ -162,8 +156,7 @@ static sl_exit end_epoch(sl_training *train)
     code = sl_checkpoint_save(train);
     const sl_exit kept = is_best ? sl_train_save_model(train) : SL_EXIT_OK;
     code = code ? code : kept;
-    if (!code)
-        code = write_curves(train);
+    code = code ? code : write_curves(train);
     if (!code)
         sl_train_report_epoch(train, is_best);
     return code;
@@ -183,8 +176,7 @@ sl_exit sl_train_run_epochs(sl_training *train)
     sl_exit code = train->curve.count ? write_curves(train) : SL_EXIT_OK;
     while (!code && !sl_train_is_over(train)) {
         code = train_batches(train);
-        if (!code)
-            code = end_epoch(train);
+        code = code ? code : end_epoch(train);
     }
     sl_progress_stop();
     return code == SL_EXIT_INTERRUPTED ? stop(train) : code;

@@ -1,4 +1,4 @@
-#include "cli/train/train_notes.h"
+#include "cli/train/training.h"
 
 #include "cli/command_line.h"
 #include "program/options/option_words.h"

@@ -154,29 +154,19 @@ json_t *sl_record_get_arguments(const sl_options *options)
 static bool is_replaced(const sl_options *options, const char *name)
 {
     static const struct {
-        const char *name, *by;
-    } pairs[] = {
-        {"--input", "text"},
-        {"--lengths", "text"},
-        {"--labels", "text"},
-        {"--values", "text"},
-        {"--validate-lengths", "text"},
-        {"--validate-labels", "text"},
-        {"--validate-values", "text"},
-        {"--text", "input"},
-        {"--keep-cr", "input"},
-        {"--labels", "values"},
-        {"--values", "labels"},
-        {"--validate-labels", "values"},
-        {"--validate-values", "labels"},
-        {"--validate", "validate-share"},
-        {"--validate-lengths", "validate-share"},
-        {"--validate-labels", "validate-share"},
-        {"--validate-values", "validate-share"},
-        {"--validate-share", "validate"},
+        const char *by, *names;
+    } others[] = {
+        {"text", " --input --lengths --labels --values --validate-lengths --validate-labels --validate-values "},
+        {"input", " --text --keep-cr "},
+        {"values", " --labels --validate-labels "},
+        {"labels", " --values --validate-values "},
+        {"validate-share", " --validate --validate-lengths --validate-labels --validate-values "},
+        {"validate", " --validate-share "},
     };
-    for (size_t k = 0; k < sizeof pairs / sizeof pairs[0]; k++)
-        if (strcmp(pairs[k].name, name) == 0 && sl_command_line_is_given(options, pairs[k].by))
+    char word[64];
+    snprintf(word, sizeof word, " %s ", name);
+    for (size_t k = 0; k < sizeof others / sizeof others[0]; k++)
+        if (strstr(others[k].names, word) && sl_command_line_is_given(options, others[k].by))
             return true;
     return false;
 }
@@ -318,9 +308,8 @@ sl_exit sl_record_apply(sl_options *options, const char *path, json_t *record, j
         return fail_damaged(path);
     if (!arguments)
         sl_report_note(
-            "%s: an earlier release wrote this checkpoint, without the names of files and without --epochs (unless the rate "
-            "has a schedule), --patience, --checkpoint-every, --prefix, --head-name and --embedding-name; give those of "
-            "the run again",
+            "%s: an earlier release wrote this checkpoint, without the names of files and without --epochs (unless the rate has a "
+            "schedule), --patience, --checkpoint-every, --prefix, --head-name and --embedding-name; give those of the run again",
             path);
     const sl_exit code = take_options(options, path, record);
     return code || !arguments ? code : take_arguments(options, path, arguments);

@@ -1,4 +1,4 @@
-#include "cli/train/train_report.h"
+#include "cli/train/training.h"
 
 #include "program/format.h"
 #include "program/print_json.h"
@@ -65,8 +65,7 @@ sl_exit sl_train_report_failure(const sl_training *train, const sluice_error *er
     if (row < minibatch->batch.rows)
         snprintf(where, sizeof where, "%s %zu: ", minibatch->data->row_name, sl_minibatch_get_number(minibatch, row));
     return sl_report(SL_EXIT_FAILURE,
-                     "%s: %sepoch %llu, step %llu: training has diverged to non-finite numbers; lower --rate, or set "
-                     "--clip 1",
+                     "%s: %sepoch %llu, step %llu: training has diverged to non-finite numbers; lower --rate, or set --clip 1",
                      sl_report_input(minibatch->data->path), where, (unsigned long long)train->position.epoch + 1,
                      (unsigned long long)train->position.step + 1);
 }

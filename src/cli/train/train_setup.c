@@ -1,11 +1,8 @@
 /* Preparation of `sluice train`: data are read, rows are split, the network is created or loaded, the trainer is made. */
-#include "cli/train/train_setup.h"
+#include "cli/train/training.h"
 
 #include "base/clock.h"
 #include "cli/notes.h"
-#include "cli/train/train_checkpoint.h"
-#include "cli/train/train_notes.h"
-#include "cli/train/train_weights.h"
 #include "program/interrupt.h"
 #include "program/model_shape.h"
 
@@ -128,8 +125,7 @@ static sl_exit check_network(const sl_training *train, const sluice_model *model
     sl_exit code = sl_data_check(&train->dataset.data, shape);
     if (!code && train->dataset.validation == &train->dataset.validate_data)
         code = sl_data_check(&train->dataset.validate_data, shape);
-    if (!code)
-        code = check_counted(train, &train->dataset.data, &train->dataset.order);
+    code = code ? code : check_counted(train, &train->dataset.data, &train->dataset.order);
     if (!code && train->dataset.validation)
         code = check_counted(train, train->dataset.validation, &train->dataset.validation_order);
     return code;
@@ -203,10 +199,10 @@ static sl_exit make_room(sl_training *train)
         return sl_report_memory("the classes");
     train->curve.has_classes = train->dataset.data.labels != NULL;
     sluice_error error;
-    if (train->options->train.truncate && !train->streams &&
-        sluice_streams_create(engine, sl_order_get_most(&train->dataset.order), &train->streams, &error))
-        return sl_report_error(&error);
-    return SL_EXIT_OK;
+    return train->options->train.truncate && !train->streams
+               ? sl_report_status(sluice_streams_create(engine, sl_order_get_most(&train->dataset.order), &train->streams, &error),
+                                  &error)
+               : SL_EXIT_OK;
 }
 
 /* The model to continue from, or NULL: that of the checkpoint, which the trainer has, or that of --from, which is loaded. */
@@ -229,10 +225,8 @@ static sl_exit set_up(sl_training *train, sluice_model **loaded)
     const sl_train_options *options = &train->options->train;
     const sluice_model *model = NULL;
     sl_exit code = find_model(train, loaded, &model);
-    if (!code)
-        code = sl_dataset_read(&train->dataset, train->options, model);
-    if (!code)
-        code = sl_dataset_split(&train->dataset, train->options);
+    code = code ? code : sl_dataset_read(&train->dataset, train->options, model);
+    code = code ? code : sl_dataset_split(&train->dataset, train->options);
     if (!code && !model) {
         code = make_model(train, loaded);
         model = *loaded;
@@ -241,16 +235,13 @@ static sl_exit set_up(sl_training *train, sluice_model **loaded)
         return code;
     train->shape = sl_model_shape(model);
     code = check_names(train, model);
-    if (!code)
-        code = check_network(train, model);
+    code = code ? code : check_network(train, model);
     if (!code && options->from)
         sl_notes_report(options->from, model);
-    if (!code)
-        code = sl_train_set_class_weights(train);
+    code = code ? code : sl_train_set_class_weights(train);
     if (!code && !train->trainer)
         code = make_trainer(train, model);
-    if (!code)
-        code = make_room(train);
+    code = code ? code : make_room(train);
     if (code)
         return code;
     sl_dataset_set_digest(&train->dataset);

@@ -1,4 +1,4 @@
-#include "cli/train/train_weights.h"
+#include "cli/train/training.h"
 
 #include "cli/input/lines.h"
 #include "program/options/number.h"
@@ -152,11 +152,9 @@ static sl_exit read_file(sl_training *train, float *weights)
     sl_lines *lines;
     uint64_t total;
     sl_exit code = sl_lines_open(path, LINES_AT_ONCE, SL_LINES_WEIGHTS, &lines, &total);
-    if (!code)
-        code = take_lines(&reader, lines);
+    code = code ? code : take_lines(&reader, lines);
     sl_lines_close(lines);
-    if (!code)
-        code = check_all(&reader);
+    code = code ? code : check_all(&reader);
     free(reader.lines);
     return code;
 }
@@ -185,8 +183,7 @@ static sl_exit make_weights(sl_training *train)
         balance(train, counts, train->class_weights.owned);
     else if (!code)
         code = read_file(train, train->class_weights.owned);
-    if (!code)
-        code = check_any_counts(train, counts, train->class_weights.owned);
+    code = code ? code : check_any_counts(train, counts, train->class_weights.owned);
     free(counts);
     return code;
 }

@@ -1,4 +1,4 @@
-/* The state of `sluice train`: types only. Each part has one file that changes it. */
+/* The state of `sluice train`, each part of which has one file that changes it, and what these files do. */
 #ifndef SLUICE_CLI_TRAIN_TRAINING_H
 #define SLUICE_CLI_TRAIN_TRAINING_H
 
@@ -73,5 +73,78 @@ typedef struct sl_training {
     sl_stats stats;
     char progress_text[96];
 } sl_training;
+
+/* ---- Files of their own: train_setup.c, train_weights.c and so on ------------------------------------------------------------- */
+
+/** Read the data and make the trainer; with --resume, from the checkpoint that has been loaded. */
+sl_exit sl_train_set_up(sl_training *train);
+
+/* ---- --class-weights --------------------------------------------------------------------------------------------------------- */
+
+/** Set train->class_weights; data and network must be there. With --resume the class weights are those of the checkpoint, and others
+ *  are refused. */
+sl_exit sl_train_set_class_weights(sl_training *train);
+
+/** Whether --class-weights is the word "balanced" and not a file. */
+bool sl_train_is_balanced(const sl_train_options *options);
+
+/** Print the class weights, if there are any, on standard error. */
+void sl_train_report_weights(const sl_training *train);
+
+/** Print notes on values of options that are allowed, but far from usual; `updates` is the number of updates of all epochs. */
+void sl_train_note_options(const sl_training *train, uint64_t updates);
+
+/** Train all remaining epochs. SL_EXIT_INTERRUPTED is reported, and a checkpoint is written first if one is asked for. */
+sl_exit sl_train_run_epochs(sl_training *train);
+
+/** Evaluate the model on the validation rows: *score and train->evaluation. SL_EXIT_INTERRUPTED is not reported. */
+sl_exit sl_train_evaluate(sl_training *train, sl_score *score);
+
+/* ---- The best model so far, and whether training is complete ----------------------------------------------------------------- */
+
+/** Update train->best after an epoch with this score. *is_best: the epoch is the best so far. */
+void sl_train_update_best(sl_training *train, const sl_score *score, bool *is_best);
+
+/** Whether no epoch is left, because of --epochs or --patience. */
+bool sl_train_is_over(const sl_training *train);
+
+/** A digest of the weights of a model. */
+uint64_t sl_train_get_digest(const sluice_model *model);
+
+/** Write the current model to --output. */
+sl_exit sl_train_save_model(const sl_training *train);
+
+/* ---- --checkpoint and --resume ----------------------------------------------------------------------------------------------- */
+
+/** Write the checkpoint; no-op without --checkpoint. */
+sl_exit sl_checkpoint_save(sl_training *train);
+
+/** Whether a checkpoint is due according to --checkpoint-every. */
+bool sl_checkpoint_is_due(const sl_training *train);
+
+/** --resume, first step: create the trainer, restore the position, and set the options that the command line leaves out to their
+ *  values in the checkpoint. */
+sl_exit sl_checkpoint_load(sl_training *train, sl_options *options);
+
+/** Second step, when the options have their defaults: refuse options that would change the result. */
+sl_exit sl_checkpoint_compare(const sl_training *train);
+
+/** Third step, when the data are there: refuse other data than those of the checkpoint, and make sure that --output holds the best
+ *  model so far. */
+sl_exit sl_checkpoint_check(const sl_training *train);
+
+/* ---- What the command train prints while it runs and at its end -------------------------------------------------------------- */
+
+/** Print a line about a resumed run on standard error: its position and its files. */
+void sl_train_report_resumed(const sl_training *train);
+
+/** Print a line about the last complete epoch on standard error. */
+void sl_train_report_epoch(const sl_training *train, bool is_best);
+
+/** Print the summary on standard output. */
+sl_exit sl_train_summarize(const sl_training *train);
+
+/** Report why the library refused train->minibatch, with the number of the row in its file. */
+sl_exit sl_train_report_failure(const sl_training *train, const sluice_error *error);
 
 #endif

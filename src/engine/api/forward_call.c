@@ -5,6 +5,7 @@
 #include "base/size.h"
 #include "base/struct_size.h"
 #include "base/system/threads.h"
+#include "engine/batch_row.h"
 #include "engine/forward/forward.h"
 #include "engine/forward/tape_record.h"
 #include "engine/forward/workspace_pool.h"
@@ -152,8 +153,8 @@ static sluice_status check_tokens(const sluice_engine *engine, const sluice_batc
 {
     const uint32_t vocabulary = (uint32_t)engine->shape.vocabulary;
     for (size_t row = 0; batch->tokens && row < batch->rows; row++) {
-        const int32_t *tokens = batch->tokens + (batch->x_offsets ? batch->x_offsets[row] : row * batch->x_row_stride);
-        const size_t steps = batch->lengths ? (size_t)batch->lengths[row] : batch->steps;
+        const int32_t *tokens = batch->tokens + sl_row_offset(batch->x_offsets, batch->x_row_stride, row);
+        const size_t steps = sl_row_length(batch->lengths, batch->steps, row);
         for (size_t t = 0; t < steps; t++)
             if ((uint32_t)tokens[t * batch->x_step_stride] >= vocabulary)
                 return sl_fail_row(error, SLUICE_STATUS_BAD_DATA, row, t, "token %d; expected 0..%u, the model's vocabulary",

@@ -22,23 +22,34 @@ static sluice_schedule schedule_of(const sluice_engine *engine, const sl_batch_l
     return sl_exec_plan_hoists(engine, load, plan) ? SLUICE_SCHEDULE_HOIST : SLUICE_SCHEDULE_ROWS;
 }
 
-/* A batch, the candidates for it, and the execution plan that a call takes, which is one of them. */
+/* A batch, and the candidates for it. */
 typedef struct comparison {
     sl_batch_load load;
     sl_exec_plan candidates[SL_CANDIDATES_MAX];
-    size_t count, chosen;
+    size_t count;
 } comparison;
 
 static comparison compare(const sluice_engine *engine, size_t rows, size_t steps, const int64_t *lengths)
 {
     comparison found = {.load = sl_batch_load_get(engine, rows, steps, lengths)};
-    const sl_exec_plan chosen = sl_exec_plan_choose(engine, &found.load);
     found.count = sl_candidates_list(engine, &found.load, found.candidates);
-    while (found.chosen < found.count && !sl_exec_plan_equals(&found.candidates[found.chosen], &chosen))
-        found.chosen++;
-    if (found.chosen == found.count) /* a tuned plan out of a file need not be in the list */
-        found.candidates[found.count++] = chosen;
+    const sl_tuned_plan *tuned = sl_tuned_plan_find(engine, &found.load);
+    size_t at = 0;
+    while (tuned && at < found.count && !sl_exec_plan_equals(&found.candidates[at], &tuned->plan))
+        at++;
+    if (tuned && at == found.count) /* a tuned plan out of a file need not be in the list */
+        found.candidates[found.count++] = tuned->plan;
     return found;
+}
+
+/* The index of the plan that a call takes. */
+static size_t find_chosen(const sluice_engine *engine, const comparison *c)
+{
+    const sl_exec_plan chosen = sl_exec_plan_choose(engine, &c->load);
+    size_t at = 0;
+    while (!sl_exec_plan_equals(&c->candidates[at], &chosen))
+        at++;
+    return at;
 }
 
 static double measured_seconds(const sluice_engine *engine, const sl_batch_load *load, const sl_exec_plan *plan)
@@ -48,28 +59,28 @@ static double measured_seconds(const sluice_engine *engine, const sl_batch_load 
 }
 
 /* By how much the estimate of the chosen candidate is below the next one's, as a share of the latter. */
-static double lead_of(const sluice_engine *engine, const comparison *c)
+static double lead_of(const sluice_engine *engine, const comparison *c, size_t chosen)
 {
     double next = INFINITY;
     for (size_t k = 0; k < c->count; k++)
-        if (k != c->chosen)
+        if (k != chosen)
             next = fmin(next, sl_exec_plan_cycles(engine, &c->load, &c->candidates[k]));
-    return 1 - sl_exec_plan_cycles(engine, &c->load, &c->candidates[c->chosen]) / next;
+    return 1 - sl_exec_plan_cycles(engine, &c->load, &c->candidates[chosen]) / next;
 }
 
-static void explain(const sluice_engine *engine, const comparison *c, size_t shared_rows, char *reason, size_t bytes)
+static void explain(const sluice_engine *engine, const comparison *c, size_t chosen, size_t shared_rows, char *reason, size_t bytes)
 {
-    const sl_exec_plan *chosen = &c->candidates[c->chosen];
-    const size_t threads = (size_t)chosen->thread_groups * chosen->threads_per_group;
+    const sl_exec_plan *plan = &c->candidates[chosen];
+    const size_t threads = (size_t)plan->thread_groups * plan->threads_per_group;
     char why[80], who[80], rest[80] = "";
-    if (measured_seconds(engine, &c->load, chosen) > 0)
+    if (measured_seconds(engine, &c->load, plan) > 0)
         snprintf(why, sizeof why, "the fastest as measured");
     else if (c->count == 1)
         snprintf(why, sizeof why, "the only candidate");
     else
-        snprintf(why, sizeof why, "the least of %zu estimates, by %.0f %%", c->count, 100 * lead_of(engine, c));
-    if (chosen->threads_per_group > 1)
-        snprintf(who, sizeof who, ", in groups of %u, which share the units of each step", chosen->threads_per_group);
+        snprintf(why, sizeof why, "the least of %zu estimates, by %.0f %%", c->count, 100 * lead_of(engine, c, chosen));
+    if (plan->threads_per_group > 1)
+        snprintf(who, sizeof who, ", in groups of %u, which share the units of each step", plan->threads_per_group);
     else
         snprintf(who, sizeof who, "%s", threads > 1 ? ", each with rows of its own" : "");
     if (shared_rows)
@@ -114,14 +125,14 @@ sluice_status sluice_plan_get(const sluice_engine *engine, size_t rows, size_t s
     if (status)
         return status;
     const comparison found = compare(engine, rows, steps, lengths);
-    sluice_plan made = {.candidates = found.count, .chosen = found.chosen};
+    sluice_plan made = {.candidates = found.count, .chosen = find_chosen(engine, &found)};
     if (!sl_workspace_measure(engine, rows, found.load.steps, &made.workspace_bytes))
         return sl_fail_size(error, "the workspace");
     size_t shared_rows;
-    status = count_shared_rows(engine, &found.load, lengths, &found.candidates[found.chosen], &shared_rows, error);
+    status = count_shared_rows(engine, &found.load, lengths, &found.candidates[made.chosen], &shared_rows, error);
     if (status)
         return status;
-    explain(engine, &found, shared_rows, made.reason, sizeof made.reason);
+    explain(engine, &found, made.chosen, shared_rows, made.reason, sizeof made.reason);
     sl_struct_give(plan, &made, SL_STRUCT(sluice_plan));
     return SLUICE_STATUS_OK;
 }
@@ -246,7 +257,8 @@ sluice_status sluice_plan_measure(sluice_engine *engine, size_t rows, size_t ste
         return sl_fail_size(error, "a row of the batch");
     sluice_workspace *workspace = NULL;
     float *zeros = sl_alloc_array(count, sizeof *zeros); /* one row of x, or of tokens, which all rows read */
-    status = zeros ? sluice_workspace_create(engine, rows, steps, &workspace, error) : sl_fail_memory(error, "the input", count);
+    status = zeros ? sluice_workspace_create(engine, rows, steps, &workspace, error)
+                   : sl_fail_memory(error, "the input", count * sizeof *zeros);
     if (!status) {
         const bool reads_tokens = engine->shape.vocabulary > 0;
         const sluice_batch batch = {.struct_size = sizeof batch,

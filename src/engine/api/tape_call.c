@@ -3,7 +3,7 @@
 #include "base/memory.h"
 #include "base/struct_size.h"
 #include "engine/check.h"
-#include "engine/forward/tape_layout.h"
+#include "engine/tape/tape_layout.h"
 #include "sluice_train.h"
 
 static sluice_status check_engine(const sluice_engine *engine, const char *call, sluice_error *error)

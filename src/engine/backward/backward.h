@@ -2,7 +2,7 @@
 #ifndef SLUICE_ENGINE_BACKWARD_BACKWARD_H
 #define SLUICE_ENGINE_BACKWARD_BACKWARD_H
 
-#include "engine/forward/tape.h"
+#include "engine/tape/tape.h"
 #include "sluice_train.h"
 
 /** Compute the gradients of the batch that the tape holds; the gradient has been checked, and its strides filled in. */

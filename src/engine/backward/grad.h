@@ -3,7 +3,7 @@
 #define SLUICE_ENGINE_BACKWARD_GRAD_H
 
 #include "engine/backward/task_queue.h"
-#include "engine/forward/tape_read.h"
+#include "engine/tape/tape_read.h"
 #include "sluice_train.h"
 
 /** A thread of a call of sluice_backward. */

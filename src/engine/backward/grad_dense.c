@@ -2,7 +2,7 @@
 
 #include "engine/backward/grad.h"
 #include "engine/blis_gemm.h"
-#include "engine/forward/partial_sums.h"
+#include "engine/tape/partial_sums.h"
 
 #include <string.h>
 

@@ -3,7 +3,7 @@
 #ifndef SLUICE_ENGINE_BACKWARD_GRAD_DENSE_H
 #define SLUICE_ENGINE_BACKWARD_GRAD_DENSE_H
 
-#include "engine/forward/tape.h"
+#include "engine/tape/tape.h"
 
 /** The partial sums of a layer: of each [units][inputs], then [units] of the bias. */
 typedef struct sl_dense_sums {

@@ -1,5 +1,6 @@
 /* The gradient of the network's inputs, x or the embedding, for an engine without a table. */
 #include "engine/backward/grad.h"
+#include "engine/batch_row.h"
 
 #include <string.h>
 
@@ -8,7 +9,7 @@ static void store_row(const sl_grad_thread *thread, const float *dx, size_t sort
     const sluice_tape *tape = thread->tape;
     const sluice_gradient *gradient = thread->gradient;
     const size_t inputs = tape->engine->shape.inputs, row = tape->sorted_rows[sorted];
-    float *to = gradient->dx + (gradient->dx_offsets ? gradient->dx_offsets[row] : row * gradient->dx_row_stride);
+    float *to = gradient->dx + sl_row_offset(gradient->dx_offsets, gradient->dx_row_stride, row);
     for (size_t t = 0; t < tape->lengths[sorted]; t++)
         sl_grad_store(to + t * gradient->dx_step_stride, dx + (tape->first_row_step[t] + sorted) * tape->grad_stride, inputs,
                       gradient->accumulate);

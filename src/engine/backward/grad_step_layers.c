@@ -3,7 +3,7 @@
 
 #include "engine/backward/grad_dense.h"
 #include "engine/blis_gemm.h"
-#include "engine/forward/dropout.h"
+#include "engine/tape/dropout.h"
 
 #include <string.h>
 

@@ -8,8 +8,8 @@
 #include "engine/backward/grad.h"
 
 #include "engine/blis_gemm.h"
-#include "engine/forward/dropout.h"
-#include "engine/forward/partial_sums.h"
+#include "engine/tape/dropout.h"
+#include "engine/tape/partial_sums.h"
 
 #include <string.h>
 

@@ -6,6 +6,7 @@
 
 #include "base/size.h"
 #include "base/system/cpu.h"
+#include "engine/batch_row.h"
 #include "engine/forward/recurrence.h"
 #include "engine/forward/row_block.h"
 #include "engine/forward/tail.h"
@@ -22,7 +23,7 @@ static void wait_for_group(sl_forward_thread *t)
 /* A buffer between layers, for a time chunk. */
 static sl_layer_rows get_buffer(const sl_forward_thread *t, size_t buffer, size_t width, size_t chunk)
 {
-    const size_t from = chunk * t->chunk_steps, floats = t->row_count * t->chunk_steps * t->call->engine->limits.widest_buffer;
+    const size_t from = chunk * t->chunk_steps, floats = t->row_count * t->chunk_steps * t->call->engine->sizes.widest_buffer;
     return (sl_layer_rows){.at = t->group->layer_buffers + buffer * floats,
                            .width = width,
                            .from = from,
@@ -204,7 +205,7 @@ static bool next_row_block(sl_forward_thread *t)
     t->row_count = 0;
     if (t->rows_left == 0)
         return false;
-    const size_t steps = call->batch->lengths ? (size_t)call->batch->lengths[t->rows[0]] : call->batch->steps;
+    const size_t steps = sl_row_length(call->batch->lengths, call->batch->steps, t->rows[0]);
     const size_t row_blocks = sl_size_div_up(t->rows_left, sl_rows_at_once(call->engine, &call->sizes, steps));
     t->row_count = sl_size_div_up(t->rows_left, row_blocks);
     return true;
@@ -302,9 +303,11 @@ unsigned sl_forward_begin(sluice_workspace *workspace, const sluice_batch *batch
         load.workers = sl_size_max(1, load.workers / calls);
     if (batch->max_threads)
         load.workers = sl_size_min(load.workers, batch->max_threads);
+    const sl_float_mode mode = sl_float_mode_set(false); /* estimates are to be the same in any mode of the caller's */
     partition->plan = sl_exec_plan_choose(engine, &load);
     call->hoisted_rows = sl_exec_plan_hoisted_rows(engine, &partition->plan);
     sl_partition_rows(partition, engine, &load, batch->lengths);
+    sl_float_mode_restore(mode);
     const unsigned threads = partition->plan.thread_groups * partition->plan.threads_per_group;
     for (unsigned k = 0; k < threads; k++)
         atomic_store_explicit(&workspace->flags[k].arrived, 0, memory_order_relaxed);

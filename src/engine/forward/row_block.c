@@ -1,5 +1,6 @@
 #include "engine/forward/row_block.h"
 
+#include "engine/batch_row.h"
 #include "engine/forward/tail.h"
 #include "engine/forward/tape_record.h"
 #include "engine/streams.h"
@@ -48,8 +49,8 @@ void sl_row_block_load(const sl_forward_thread *t)
     const sluice_batch *batch = t->call->batch;
     const sl_row_range range = sl_row_range_of(t);
     for (size_t r = range.from; r < range.to; r++) {
-        const size_t row = t->rows[r], offset = batch->x_offsets ? batch->x_offsets[row] : row * batch->x_row_stride;
-        t->group->lengths[r] = batch->lengths ? (size_t)batch->lengths[row] : batch->steps;
+        const size_t row = t->rows[r], offset = sl_row_offset(batch->x_offsets, batch->x_row_stride, row);
+        t->group->lengths[r] = sl_row_length(batch->lengths, batch->steps, row);
         if (batch->mask)
             list_unmasked(t, r);
         t->group->x_row[r] = batch->x ? batch->x + offset : NULL;

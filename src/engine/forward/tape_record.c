@@ -1,10 +1,10 @@
 #include "engine/forward/tape_record.h"
 
 #include "base/error.h"
-#include "engine/forward/dropout.h"
-#include "engine/forward/tape_index.h"
-#include "engine/forward/tape_layout.h"
 #include "engine/step_layers.h"
+#include "engine/tape/dropout.h"
+#include "engine/tape/tape_index.h"
+#include "engine/tape/tape_layout.h"
 
 #include <string.h>
 

@@ -32,11 +32,11 @@ static void add(candidate_list *list, size_t threads, size_t threads_per_group, 
 /* Groups of so many threads, which take layers one after the other or as a wavefront. */
 static void add_groups(candidate_list *list, size_t threads_per_group)
 {
-    const sl_limits *limits = &list->engine->limits;
+    const sl_engine_sizes *sizes = &list->engine->sizes;
     const size_t threads = list->load->workers;
-    if (threads_per_group > 0 && threads_per_group <= limits->layer_lines)
+    if (threads_per_group > 0 && threads_per_group <= sizes->layer_lines)
         add(list, threads, threads_per_group, true, false);
-    if (threads_per_group > 1 && limits->wavefronts && threads_per_group <= limits->all_lines)
+    if (threads_per_group > 1 && sizes->wavefronts && threads_per_group <= sizes->all_lines)
         add(list, threads, threads_per_group, true, true);
 }
 
@@ -50,9 +50,9 @@ size_t sl_candidates_list(const sluice_engine *engine, const sl_batch_load *load
     if (hoists || engine->schedule == SLUICE_SCHEDULE_ROWS) {
         add(&list, threads, 1, hoists, false);
     } else if (engine->schedule == SLUICE_SCHEDULE_UNITS) {
-        add_groups(&list, sl_size_min(threads, engine->limits.layer_lines));
-        if (engine->limits.wavefronts) /* which can occupy more threads */
-            add_groups(&list, sl_size_min(threads, engine->limits.all_lines));
+        add_groups(&list, sl_size_min(threads, engine->sizes.layer_lines));
+        if (engine->sizes.wavefronts) /* which can occupy more threads */
+            add_groups(&list, sl_size_min(threads, engine->sizes.all_lines));
     } else if (threads == 1) { /* the commonest case, and short calls notice the time of a longer list */
         for (int with = 0; with < 2; with++)
             add(&list, 1, 1, with, false);

@@ -4,10 +4,10 @@
 
 bool sl_exec_plan_fits(const sluice_engine *engine, const sl_batch_load *load, const sl_exec_plan *plan)
 {
-    const sl_limits *limits = &engine->limits;
-    const size_t lines = plan->wavefront ? limits->all_lines : limits->layer_lines;
+    const sl_engine_sizes *sizes = &engine->sizes;
+    const size_t lines = plan->wavefront ? sizes->all_lines : sizes->layer_lines;
     return plan->thread_groups <= load->rows && plan->threads_per_group <= lines &&
-           (size_t)plan->thread_groups * plan->threads_per_group <= load->workers && (!plan->wavefront || limits->wavefronts);
+           (size_t)plan->thread_groups * plan->threads_per_group <= load->workers && (!plan->wavefront || sizes->wavefronts);
 }
 
 size_t sl_exec_plan_hoisted_rows(const sluice_engine *engine, const sl_exec_plan *plan)

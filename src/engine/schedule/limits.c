@@ -2,7 +2,7 @@
 
 #include "base/size.h"
 #include "base/system/cpu.h"
-#include "base/system/threads.h"
+#include "base/system/thread_count.h"
 #include "engine/schedule/unit_split.h"
 
 /* The rows of a row block share one reading of the weights per step. With few rows their states stay in L1 or L2; many rows spread
@@ -11,7 +11,7 @@
 static size_t choose_row_block_rows(const sluice_engine *engine, bool weights_beyond_l2)
 {
     enum { MOST = 96, MOST_BEYOND_L2 = 192 };
-    const size_t row = (3 * engine->limits.widest_state + engine->network->inputs) * sizeof(float);
+    const size_t row = (3 * engine->sizes.widest_state + engine->network->inputs) * sizeof(float);
     return weights_beyond_l2 ? MOST_BEYOND_L2
                              : sl_size_max(SL_LEAST_BLOCK_ROWS, sl_size_min(MOST, engine->limits.l2_bytes / 4 / row));
 }
@@ -19,27 +19,27 @@ static size_t choose_row_block_rows(const sluice_engine *engine, bool weights_be
 static void set_sizes(sluice_engine *engine)
 {
     const sl_network *network = engine->network;
-    sl_limits *limits = &engine->limits;
+    sl_engine_sizes *sizes = &engine->sizes;
     for (size_t k = 0; k < network->layer_dirs; k++) {
-        limits->widest_row = sl_size_max(limits->widest_row, engine->layers[k].width);
-        limits->widest_state = sl_size_max(limits->widest_state, engine->layers[k].state_stride);
+        sizes->widest_row = sl_size_max(sizes->widest_row, engine->layers[k].width);
+        sizes->widest_state = sl_size_max(sizes->widest_state, engine->layers[k].state_stride);
     }
     for (size_t l = 0; l < network->lstm_layers; l++) {
         const size_t lines = sl_unit_lines_sum(engine, network->lstm[l].first, network->lstm[l].directions);
-        limits->layer_lines = sl_size_max(limits->layer_lines, lines);
-        limits->all_lines += lines;
+        sizes->layer_lines = sl_size_max(sizes->layer_lines, lines);
+        sizes->all_lines += lines;
     }
     const sl_step_layers *steps = &engine->steps;
-    limits->between = network->lstm_layers - 1 + steps->keeps;
-    limits->widest_buffer = network->widest_output;
-    limits->wavefronts = network->lstm_layers > 1 && !network->has_reverse;
+    sizes->between = network->lstm_layers - 1 + steps->keeps;
+    sizes->widest_buffer = network->widest_output;
+    sizes->wavefronts = network->lstm_layers > 1 && !network->has_reverse;
     for (size_t l = 0; l < network->lstm_layers; l++)
         if (steps->before[l] < steps->before[l + 1]) {
-            limits->between++;
-            limits->widest_buffer = sl_size_max(limits->widest_buffer, network->lstm[l].inputs);
-            limits->wavefronts = false;
+            sizes->between++;
+            sizes->widest_buffer = sl_size_max(sizes->widest_buffer, network->lstm[l].inputs);
+            sizes->wavefronts = false;
         }
-    limits->wavefront_buffers = limits->wavefronts ? 2 * (network->lstm_layers - 1) + steps->keeps : 0;
+    sizes->wavefront_buffers = sizes->wavefronts ? 2 * (network->lstm_layers - 1) + steps->keeps : 0;
 }
 
 void sl_limits_set(sluice_engine *engine)
@@ -62,7 +62,7 @@ void sl_limits_set(sluice_engine *engine)
     const bool weights_beyond_l2 = weights * sizeof(float) > limits->l2_bytes / 2;
     limits->row_block_rows = choose_row_block_rows(engine, weights_beyond_l2);
     const size_t least = engine->gemm == SLUICE_GEMM_BLIS ? limits->row_block_rows : SL_LEAST_BLOCK_ROWS;
-    limits->hoist_product_rows = sl_size_max(least, HOIST_BYTES / sizeof(float) / limits->widest_row);
+    limits->hoist_product_rows = sl_size_max(least, HOIST_BYTES / sizeof(float) / engine->sizes.widest_row);
     limits->layer_buffer_floats = (engine->network->has_reverse ? WHOLE_ROWS_BYTES : limits->l2_bytes / 2) / sizeof(float);
 
     /* A single row leaves most multiply-add chains of its tile idle, and a few rows read each weight from L3 for little work. Taken

@@ -9,7 +9,7 @@
 static bool get_layer_buffer_floats(const sluice_engine *engine, const sl_scratch_sizes *sizes, size_t steps, size_t *floats)
 {
     enum { LEAST_STEPS = 8 };
-    const size_t width = engine->limits.widest_buffer, aim = engine->limits.layer_buffer_floats, rows = sizes->block_rows;
+    const size_t width = engine->sizes.widest_buffer, aim = engine->limits.layer_buffer_floats, rows = sizes->block_rows;
     size_t row_floats, whole, least;
     *floats = 0;
     if (!sizes->buffers)
@@ -45,12 +45,12 @@ bool sl_scratch_sizes_get(const sluice_engine *engine, const sl_batch_size *batc
     memset(sizes, 0, sizeof *sizes);
     sizes->thread_groups = sl_size_max(1, sl_size_min(rows, workers));
     /* A row occupies as many threads at most as its layer-directions have lines of units. */
-    if (!sl_size_mul(sizes->thread_groups, engine->limits.all_lines, &sizes->threads) || sizes->threads > workers)
+    if (!sl_size_mul(sizes->thread_groups, engine->sizes.all_lines, &sizes->threads) || sizes->threads > workers)
         sizes->threads = workers;
     sizes->block_rows = sl_row_block_rows(engine, rows);
     /* With a mask, outputs of the last LSTM layer have to be repeated. */
-    sizes->buffers = sl_size_min(2, engine->limits.between + (batch->masked && !engine->steps.keeps));
-    sizes->wavefront_buffers = engine->limits.wavefront_buffers;
+    sizes->buffers = sl_size_min(2, engine->sizes.between + (batch->masked && !engine->steps.keeps));
+    sizes->wavefront_buffers = engine->sizes.wavefront_buffers;
     sizes->whole_rows = engine->network->has_reverse || batch->masked;
     sizes->mask_steps = batch->masked ? steps : 0;
     sizes->vector_width = batch->masked ? sl_size_max(engine->steps.widest, engine->network->widest_output) : engine->steps.widest;
@@ -60,7 +60,7 @@ bool sl_scratch_sizes_get(const sluice_engine *engine, const sl_batch_size *batc
         get_layer_buffer_floats(engine, sizes, steps, &sizes->layer_buffer_floats) && sl_size_mul(sizes->block_rows, steps, &most);
     if (engine->schedule != SLUICE_SCHEDULE_ROWS || blis)
         sizes->hoist_rows = fits ? sl_size_min(most, engine->limits.hoist_product_rows) : 0;
-    fits = fits && sl_size_mul(sizes->hoist_rows, engine->limits.widest_row, &sizes->hoist_floats);
+    fits = fits && sl_size_mul(sizes->hoist_rows, engine->sizes.widest_row, &sizes->hoist_floats);
     if (blis)
         fits = fits && sl_size_mul(sizes->hoist_rows, engine->network->widest_input, &sizes->gather_floats);
     return fits;
@@ -70,7 +70,7 @@ size_t sl_rows_at_once(const sluice_engine *engine, const sl_scratch_sizes *size
 {
     if (!sizes->buffers || !sizes->whole_rows || steps == 0)
         return sizes->block_rows;
-    const size_t row_floats = sizes->buffers * steps * engine->limits.widest_buffer;
+    const size_t row_floats = sizes->buffers * steps * engine->sizes.widest_buffer;
     return sl_size_min(sizes->block_rows, sizes->layer_buffer_floats / row_floats);
 }
 
@@ -84,6 +84,6 @@ size_t sl_chunk_steps(const sluice_engine *engine, const sl_scratch_sizes *sizes
     if (!sizes->buffers || sizes->whole_rows)
         return steps;
     const size_t buffers = wavefront ? sizes->wavefront_buffers : sizes->buffers;
-    const size_t room = sizes->layer_buffer_floats / (buffers * rows * engine->limits.widest_buffer);
+    const size_t room = sizes->layer_buffer_floats / (buffers * rows * engine->sizes.widest_buffer);
     return sl_size_min(room, wavefront ? sl_wavefront_chunk(engine->network->lstm_layers, steps) : steps);
 }

@@ -66,8 +66,8 @@ static sluice_status fail_magic(const sl_input *input, const unsigned char *fixe
     memcpy(begin, fixed, got);
     if (sl_npy_is_text(fixed, got) && sl_input_read(input, got, begin + got, sizeof begin - got, &more, NULL))
         more = 0;
-    return sl_fail(error, SLUICE_STATUS_BAD_DATA, "%s: byte 0: not a .npy file but %s", input->name,
-                   sl_npy_guess(begin, got + more, text));
+    return sl_fail_byte(error, SLUICE_STATUS_BAD_DATA, input->name, 0, "not a .npy file but %s",
+                        sl_npy_guess(begin, got + more, text));
 }
 
 /* Read and check the magic and the version. */
@@ -91,8 +91,8 @@ static sluice_status read_fixed(const sl_input *input, size_t *text_at, size_t *
         return status;
     const unsigned major = fixed[SL_NPY_MAGIC_BYTES], minor = fixed[SL_NPY_MAGIC_BYTES + 1];
     if (major < 1 || major > 3 || minor != 0)
-        return sl_fail(error, SLUICE_STATUS_BAD_DATA, "%s: byte %d: expected .npy version 1.0, 2.0 or 3.0, found %u.%u",
-                       input->name, SL_NPY_MAGIC_BYTES, major, minor);
+        return sl_fail_byte(error, SLUICE_STATUS_BAD_DATA, input->name, SL_NPY_MAGIC_BYTES,
+                            "expected .npy version 1.0, 2.0 or 3.0, found %u.%u", major, minor);
     const size_t length_bytes = major == 1 ? 2 : 4;
     status = read_part(input, sizeof fixed, length, length_bytes, error);
     *text_at = sizeof fixed + length_bytes;

@@ -48,14 +48,13 @@ static sluice_status read_length(const sl_tensor_source *source, size_t *header_
     if (status)
         return status;
     if (length > SL_SAFETENSORS_MAX_HEADER)
-        return sl_fail(error, SLUICE_STATUS_BAD_DATA,
-                       "%s: byte 0: expected a header of at most %d bytes, found %" PRIu64 "; is it a safetensors file?",
-                       input->name, SL_SAFETENSORS_MAX_HEADER, length);
+        return sl_fail_byte(error, SLUICE_STATUS_BAD_DATA, input->name, 0,
+                            "expected a header of at most %d bytes, found %" PRIu64 "; is it a safetensors file?",
+                            SL_SAFETENSORS_MAX_HEADER, length);
     if (length > input->size - LENGTH_BYTES)
-        return sl_fail(error, SLUICE_STATUS_BAD_DATA,
-                       "%s: byte 0: a header of %" PRIu64
-                       " bytes is longer than the rest of the file, %zu bytes; was it cut short?",
-                       input->name, length, input->size - LENGTH_BYTES);
+        return sl_fail_byte(error, SLUICE_STATUS_BAD_DATA, input->name, 0,
+                            "a header of %" PRIu64 " bytes is longer than the rest of the file, %zu bytes; was it cut short?",
+                            length, input->size - LENGTH_BYTES);
     *header_bytes = (size_t)length;
     return SLUICE_STATUS_OK;
 }

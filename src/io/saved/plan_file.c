@@ -292,8 +292,8 @@ static sluice_status read_all(const sl_input *input, sluice_engine *engine, slui
     file.next = file.text;
     sluice_status status = sl_input_read(input, 0, file.text, room, &file.size, error);
     if (!status && file.size > FILE_BYTES_MAX)
-        status = sl_fail(error, SLUICE_STATUS_BAD_DATA, "%s: byte %d: expected the end of the file, found more; measure again",
-                         file.name, FILE_BYTES_MAX);
+        status = sl_fail_byte(error, SLUICE_STATUS_BAD_DATA, file.name, FILE_BYTES_MAX,
+                              "expected the end of the file, found more; measure again");
     if (!status)
         status = take_all(&file, engine);
     sl_free(file.text);

@@ -14,7 +14,7 @@ typedef float vf;   /* V_LANES floats */
 typedef int32_t vi; /* as many 32-bit integers; sums wrap */
 typedef double vd;  /* as many doubles */
 
-/* Floats of a vector, and rows of a full register tile. */
+/* Floats of a vector, rows of a full register tile, and of a tall one (kernel/tile.h); 0: there are none. */
 enum { V_LANES = 1 };
 #define V_TILE_ROWS 2
 #define V_TALL_ROWS 0

@@ -1,10 +1,10 @@
 #include "program/options/option_table.h"
 
 #include "base/error.h"
-#include "program/options/getopt_error.h"
 
 #include <assert.h>
 #include <getopt.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,11 +45,42 @@ static size_t find_letter(const sl_program *program, const sl_page *page, int le
     return k;
 }
 
+enum { ERROR_BYTES = 256 };
+
+/* Number of options of which the argument, without its dashes and its value, is an abbreviation. */
+static unsigned count_matches(const char *word, const struct option *options)
+{
+    unsigned count = 0;
+    word += strspn(word, "-");
+    for (; options->name; options++)
+        count += strncmp(options->name, word, strcspn(word, "=")) == 0;
+    return count;
+}
+
+/* Describe the argument for which getopt_long has just returned `found`, ':' or '?': "'--rows' needs a value". The call had
+ *  opterr 0 and a string of letters that begins with ':'. Returns text. */
+static const char *describe_error(int found, char **argv, const struct option *options, char text[ERROR_BYTES])
+{
+    /* optind is the index after the rejected argument, unless that is in the middle of a group of letters such as -abc. */
+    const char *word = argv[optind - 1];
+    if (found == ':')
+        snprintf(text, ERROR_BYTES, "'%.200s' needs a value", word);
+    else if (optopt > 0 && optopt <= UCHAR_MAX && strncmp(word, "--", 2) != 0)
+        snprintf(text, ERROR_BYTES, "option '-%c' is not known", optopt);
+    else if (optopt)
+        snprintf(text, ERROR_BYTES, "option '%.200s' takes no value", word);
+    else if (count_matches(word, options) > 1)
+        snprintf(text, ERROR_BYTES, "option '%.200s' is not unique; write it out", word);
+    else
+        snprintf(text, ERROR_BYTES, "option '%.200s' is not known", word);
+    return text;
+}
+
 static sluice_status fail_argument(const sl_program *program, const sl_page *page, int found, char **argv,
                                    const struct option *table, sluice_error *error)
 {
-    char text[SL_GETOPT_ERROR_BYTES];
-    return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "%s; see %s%s%s --help", sl_getopt_error_describe(found, argv, table, text),
+    char text[ERROR_BYTES];
+    return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "%s; see %s%s%s --help", describe_error(found, argv, table, text),
                    program->name, page->name ? " " : "", page->name ? page->name : "");
 }
 

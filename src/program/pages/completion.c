@@ -1,4 +1,4 @@
-#include "program/pages/completion.h"
+#include "program/pages/help.h"
 
 #include <string.h>
 

@@ -10,8 +10,8 @@ const sl_variable *sl_help_get_variable(size_t k)
 {
     static const sl_variable variables[] = {
         {"SLUICE_NUM_THREADS", "number of threads, unless --threads is given; it takes precedence over OMP_NUM_THREADS"},
-        {"SLUICE_ISA", "use at most this instruction set (auto, scalar, avx2 or avx512), unless --isa is given"},
-        {"SLUICE_GEMM", "how matrices are multiplied (auto, fused or blis), unless --gemm is given; training always uses fused"},
+        {"SLUICE_ISA", "use at most this instruction set, unless --isa is given"},
+        {"SLUICE_GEMM", "how matrices are multiplied, unless --gemm is given; training always uses fused"},
         {"OMP_NUM_THREADS",
          "number of threads where neither --threads nor SLUICE_NUM_THREADS is given; by default the least of CPU affinity, "
          "the CPU quota of the cgroup and the number of physical cores"},
@@ -141,4 +141,14 @@ void sl_help_write(const sl_program *program, const sl_page *page, FILE *stream)
     write_options(program, page, stream);
     if (page == program->pages)
         write_environment(program, stream);
+}
+
+void sl_version_print(const char *program, const char *build, const sluice_environment *environment)
+{
+    const sluice_environment *e = environment;
+    printf("%s %s", program, sluice_version_get());
+    if (build)
+        printf(" (%s)", build);
+    printf("\nBLIS %s, configuration %s\nOpenMP %s\nISA %s, %s\n", e->blis_version, e->blis_config, e->openmp,
+           sluice_isa_get_name(e->isa), e->isa_reason);
 }

@@ -1,6 +1,5 @@
 /* Writes, while the project is built, all that is installed from a program's table of options: make_pages DIRECTORY. */
-#include "program/pages/completion.h"
-#include "program/pages/man_page.h"
+#include "program/pages/help.h"
 
 #include <errno.h>
 #include <string.h>

@@ -1,5 +1,3 @@
-#include "program/pages/man_page.h"
-
 #include "program/exit.h"
 #include "program/pages/help.h"
 
@@ -213,13 +211,26 @@ static void write_examples(const sl_page *page, FILE *stream)
 }
 
 /* The sections that are the same on all pages. */
-static void write_surroundings(FILE *stream)
+/* A variable's effect and, where an option has the same choices, its values. */
+static void write_variable(const sl_program *program, const sl_variable *variable, FILE *stream)
+{
+    fprintf(stream, ".TP\n\\fB%s\\fR\n", variable->names);
+    put_sentence(stream, variable->help);
+    for (size_t k = 0; k < program->option_count; k++) {
+        const sl_option *option = &program->options[k];
+        char choices[SL_CHOICES_BYTES], text[SL_CHOICES_BYTES + 64];
+        if (!option->choice || !option->variable || strcmp(option->variable, variable->names) != 0)
+            continue;
+        snprintf(text, sizeof text, "one of %s", sl_option_list_choices(option, " or ", choices));
+        put_sentence(stream, text);
+    }
+}
+
+static void write_surroundings(const sl_program *program, FILE *stream)
 {
     fputs(".SH ENVIRONMENT\n", stream);
-    for (size_t k = 0; sl_help_get_variable(k); k++) {
-        fprintf(stream, ".TP\n\\fB%s\\fR\n", sl_help_get_variable(k)->names);
-        put_sentence(stream, sl_help_get_variable(k)->help);
-    }
+    for (size_t k = 0; sl_help_get_variable(k); k++)
+        write_variable(program, sl_help_get_variable(k), stream);
     fputs(".SH FILES\n.TP\n\\fI.sluice\\-XXXXXXXXXXXXXXXX.tmp\\fR\n", stream);
     put_sentence(
         stream,
@@ -262,6 +273,6 @@ void sl_man_page_write(const sl_program *program, const sl_page *page, FILE *str
         write_commands(program, stream);
     write_options(program, page, stream);
     write_examples(page, stream);
-    write_surroundings(stream);
+    write_surroundings(program, stream);
     write_see_also(program, page, stream);
 }

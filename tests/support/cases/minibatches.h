@@ -51,10 +51,8 @@ static inline void test_minibatch_free(test_minibatch *minibatch)
 static inline sluice_report test_step(sluice_trainer *trainer, const sluice_batch *batch, const int32_t *labels,
                                       const float *values)
 {
-    sluice_error error = {0};
     sluice_report report = {.struct_size = sizeof report};
-    ck_assert_msg(sluice_trainer_step(trainer, batch, labels, values, &report, &error) == SLUICE_STATUS_OK,
-                  "sluice_trainer_step: %s", error.message);
+    SUCCEEDS(sluice_trainer_step, trainer, batch, labels, values, &report);
     return report;
 }
 

@@ -38,7 +38,8 @@ static inline uint64_t test_dtype_random(const char *dtype, uint64_t *state)
  * dimensions. */
 static inline test_bytes test_safetensors_network(const char *tensors, const char *metadata, uint64_t *state)
 {
-    test_bytes header = {0}, data = {0};
+    OWNED(test_bytes) header = {0};
+    OWNED(test_bytes) data = {0};
     char piece[1024];
     snprintf(piece, sizeof piece, "{\"__metadata__\":%s", metadata ? metadata : "{}");
     test_bytes_add_text(&header, piece);
@@ -62,8 +63,6 @@ static inline test_bytes test_safetensors_network(const char *tensors, const cha
     test_bytes_add_number(&file, header.size, 8);
     test_bytes_add(&file, header.data, header.size);
     test_bytes_add(&file, data.data, data.size);
-    test_bytes_free(&header);
-    test_bytes_free(&data);
     return file;
 }
 

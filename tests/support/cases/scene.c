@@ -68,11 +68,10 @@ bool test_scene_schedule(const test_case *given, sluice_schedule *schedule)
 
 bool test_scene_possible(const test_case *given)
 {
-    sluice_isa isas[TEST_MOST_ISAS];
+    const test_isa_list isas = test_isas();
     sluice_schedule schedule;
-    const size_t count = test_isas(isas);
-    for (size_t j = 0; j < count; j++)
-        if (given->value[ISA] == (uint64_t)isas[j])
+    for (size_t j = 0; j < isas.count; j++)
+        if (given->value[ISA] == (uint64_t)isas.isa[j])
             return test_scene_schedule(given, &schedule);
     return false;
 }
@@ -143,8 +142,8 @@ static void draw_arrays(test_case *c, uint64_t *random)
 static void draw_plan(test_case *c, uint64_t *random)
 {
     uint64_t *v = c->value;
-    sluice_isa isas[TEST_MOST_ISAS];
-    v[ISA] = isas[below(random, test_isas(isas))];
+    const test_isa_list isas = test_isas();
+    v[ISA] = isas.isa[below(random, isas.count)];
     sluice_schedule schedule;
     do
         v[SCHEDULE] = below(random, 5) < 2 ? AUTO : draw_any(SCHEDULE, random);
@@ -284,9 +283,8 @@ test_scene test_scene_make(const test_case *given)
 {
     const uint64_t *v = given->value;
     test_scene s = {.value = v, .random = v[SEED]};
-    s.shape =
-        (sluice_shape){TEST_SHAPE,          .layers = v[LAYERS],         .directions = v[DIRECTIONS], .inputs = v[INPUTS],
-                       .hidden = v[HIDDEN], .vocabulary = v[VOCABULARY], .classes = v[CLASSES],       .has_bias = (int)v[BIAS]};
+    s.shape = (sluice_shape){TEST_LDIH(v[LAYERS], v[DIRECTIONS], v[INPUTS], v[HIDDEN]), .vocabulary = v[VOCABULARY],
+                             .classes = v[CLASSES], .has_bias = (int)v[BIAS]};
     s.network = test_network_random(&s.shape, 1.5f, &s.random);
     s.x = lay_out(v[X_LAYOUT], v[X_PADDING], v[ROWS], v[STEPS], v[VOCABULARY] ? 1 : v[INPUTS]);
     s.y = lay_out(v[Y_LAYOUT], v[Y_PADDING], v[ROWS], v[STEPS], v[DIRECTIONS] * v[HIDDEN]);

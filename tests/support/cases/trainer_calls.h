@@ -7,8 +7,7 @@
 
 #include <string.h>
 
-static const sluice_shape test_small = {TEST_SHAPE,  .layers = 2,  .directions = 1, .inputs = 5,
-                                        .hidden = 9, .classes = 4, .has_bias = 1};
+static const sluice_shape test_small = {TEST_LDIH(2, 1, 5, 9), .classes = 4, .has_bias = 1};
 
 static inline sluice_trainer_options test_trainer_defaults(void)
 {
@@ -29,10 +28,8 @@ static inline sluice_trainer *test_trainer_initial(const sluice_shape *shape, ui
 static inline sluice_report test_evaluate(sluice_trainer *trainer, const sluice_batch *batch, const int32_t *labels,
                                           const float *values)
 {
-    sluice_error error = {0};
     sluice_report report = {.struct_size = sizeof report};
-    ck_assert_msg(sluice_trainer_evaluate(trainer, batch, labels, values, &report, &error) == SLUICE_STATUS_OK, "%s",
-                  error.message);
+    SUCCEEDS(sluice_trainer_evaluate, trainer, batch, labels, values, &report);
     return report;
 }
 

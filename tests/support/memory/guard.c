@@ -7,6 +7,13 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+/* The mappings that hold the blocks. */
+static struct {
+    void *map;
+    size_t bytes;
+} maps[64];
+static size_t map_count;
+
 static size_t page_bytes(void)
 {
     return (size_t)sysconf(_SC_PAGESIZE);
@@ -30,6 +37,9 @@ void *test_guard_alloc(size_t bytes, test_side side)
     const size_t page = page_bytes(), inner = inner_bytes(bytes);
     char *map = mmap(NULL, inner + 2 * page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     ck_assert_ptr_ne(map, MAP_FAILED);
+    ck_assert_uint_lt(map_count, sizeof maps / sizeof maps[0]);
+    maps[map_count].map = map;
+    maps[map_count++].bytes = inner + 2 * page;
     if (inner)
         ck_assert_int_eq(mprotect(map + page, inner, PROT_READ | PROT_WRITE), 0);
     return map + page + (side == TEST_SIDE_END ? inner - bytes : 0);
@@ -43,10 +53,12 @@ void *test_guard_copy(const void *from, size_t bytes, test_side side)
     return bytes ? memcpy(data, from, bytes) : data;
 }
 
-void test_guard_free(void *data, size_t bytes)
+void test_guard_free_all(void)
 {
-    if (data)
-        ck_assert_int_eq(munmap(inner_start(data) - page_bytes(), inner_bytes(bytes) + 2 * page_bytes()), 0);
+    while (map_count > 0) {
+        map_count--;
+        ck_assert_int_eq(munmap(maps[map_count].map, maps[map_count].bytes), 0);
+    }
 }
 
 void test_guard_close(void *data, size_t bytes, int closed)

@@ -101,8 +101,7 @@ sl_exit sl_dataset_split(sl_dataset *dataset, const sl_options *options)
     sl_exit code = check_rows(&dataset->data);
     if (!code && o->validate)
         code = check_rows(&dataset->validate_data);
-    if (!code)
-        code = choose_rows(dataset, options, &training, &validation, &count);
+    code = code ? code : choose_rows(dataset, options, &training, &validation, &count);
     if (code) {
         free(training);
         free(validation);

@@ -2,7 +2,6 @@
 #include "cli/train/data/train_data.h"
 
 #include "cli/digest.h"
-#include "cli/input/lengths.h"
 #include "cli/input/npy_array.h"
 
 #include <math.h>
@@ -113,12 +112,9 @@ static sl_exit read_lengths(const sl_data_files *files, sl_data *data)
     if (!array.path)
         return SL_EXIT_OK;
     sl_exit code = sl_npy_array_open(&array);
-    if (!code)
-        code = sl_lengths_check(&array, data->rows, files->input_option);
-    if (!code)
-        code = load(&array);
-    if (!code)
-        code = sl_lengths_take(&array, 0, data->rows, data->steps, files->input_option, data->lengths, &sum);
+    code = code ? code : sl_lengths_check(&array, data->rows, files->input_option);
+    code = code ? code : load(&array);
+    code = code ? code : sl_lengths_take(&array, 0, data->rows, data->steps, files->input_option, data->lengths, &sum);
     sl_npy_array_close(&array);
     return code;
 }
@@ -127,12 +123,9 @@ static sl_exit read_input(const sl_data_files *files, sl_data *data)
 {
     sl_npy_array array = {.option = files->input_option, .path = files->input};
     sl_exit code = sl_npy_array_open(&array);
-    if (!code)
-        code = check_input(&array, data);
-    if (!code)
-        code = load(&array);
-    if (!code)
-        code = read_lengths(files, data);
+    code = code ? code : check_input(&array, data);
+    code = code ? code : load(&array);
+    code = code ? code : read_lengths(files, data);
     if (!code && array.header.dims == 3) {
         data->x = array.data;
         array.data = NULL;
@@ -229,10 +222,8 @@ static sl_exit read_targets(const sl_data_files *files, sl_data *data)
                           .path = is_values ? files->values : files->labels};
     data->target_path = array.path;
     sl_exit code = sl_npy_array_open(&array);
-    if (!code)
-        code = check_targets(&array, files, data);
-    if (!code)
-        code = load(&array);
+    code = code ? code : check_targets(&array, files, data);
+    code = code ? code : load(&array);
     if (!code)
         code = is_values ? take_values(&array, data) : take_labels(&array, data);
     sl_npy_array_close(&array);

@@ -178,8 +178,7 @@ sl_exit sl_data_read_text(const char *path, bool keep_cr, sl_labels *labels, sl_
     sl_lines *lines;
     uint64_t total;
     sl_exit code = sl_lines_open(path, LINES_AT_ONCE, keep_cr ? SL_LINES_KEEP_CR : SL_LINES_DROP_CR, &lines, &total);
-    if (!code)
-        code = read_all(&reader, lines);
+    code = code ? code : read_all(&reader, lines);
     sl_lines_close(lines);
     free(reader.label);
     if (!code && !labels->closed)

@@ -1,0 +1,278 @@
+#include "model/layer_chain.h"
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "base/size.h"
+#include "base/struct_size.h"
+#include "model/network_check.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* ---- Names ----------------------------------------------------------------------------------------------------------------- */
+
+static const char *get_kind_name(sluice_layer_kind kind)
+{
+    static const char *const names[] = {[SLUICE_LAYER_EMBEDDING] = "embedding",   [SLUICE_LAYER_LSTM] = "lstm",
+                                        [SLUICE_LAYER_DENSE] = "dense",           [SLUICE_LAYER_AFFINE] = "affine",
+                                        [SLUICE_LAYER_ACTIVATION] = "activation", [SLUICE_LAYER_REDUCE] = "reduce"};
+    return names[kind];
+}
+
+/* Write the names of all layers one after the other: their own, or made of a layer's kind and its number among those of the kind.
+ * Returns the bytes; `to` NULL: these are only counted. */
+static size_t put_names(sluice_layer *layers, size_t count, char *to, size_t room)
+{
+    size_t numbers[SL_LAYER_KINDS] = {0}, used = 0;
+    for (size_t k = 0; k < count; k++) {
+        sluice_layer *layer = &layers[k];
+        char *name = to ? to + used : NULL;
+        const size_t left = to ? room - used : 0, number = ++numbers[layer->kind];
+        const int length = layer->name ? snprintf(name, left, "%s", layer->name)
+                                       : snprintf(name, left, "%s_%zu", get_kind_name(layer->kind), number);
+        used += (size_t)length + 1;
+        if (to)
+            layer->name = name;
+    }
+    return used;
+}
+
+/* ---- Sizes ----------------------------------------------------------------------------------------------------------------- */
+
+static size_t count_directions(const sluice_layer *layer)
+{
+    return layer->direction == SLUICE_DIRECTION_BOTH ? 2 : 1;
+}
+
+/* Add an LSTM layer that reads `inputs`. */
+static void add_lstm(sl_network *network, size_t index, const sluice_layer *layer, size_t inputs)
+{
+    sl_lstm_layer *lstm = &network->lstm[network->lstm_layers];
+    const size_t h_width = layer->projection ? layer->projection : layer->units;
+    *lstm = (sl_lstm_layer){.layer = index,
+                            .first = network->layer_dirs,
+                            .directions = count_directions(layer),
+                            .inputs = inputs,
+                            .outputs = count_directions(layer) * h_width};
+    for (size_t d = 0; d < lstm->directions; d++) {
+        network->dirs[network->layer_dirs++] = (sl_layer_dir){.layer = network->lstm_layers,
+                                                              .cell = layer->cells ? &layer->cells[d] : NULL,
+                                                              .in_order = layer->processing_order,
+                                                              .reverse = layer->direction == SLUICE_DIRECTION_REVERSE || d == 1,
+                                                              .inputs = inputs,
+                                                              .hidden = layer->units,
+                                                              .gate_rows = SL_GATES * layer->units,
+                                                              .h_width = h_width,
+                                                              .c_width = layer->units,
+                                                              .h_before = network->h_floats,
+                                                              .c_before = network->c_floats,
+                                                              .first_output = d * h_width};
+        network->h_floats += h_width;
+        network->c_floats += layer->units;
+    }
+    network->lstm_layers++;
+    network->widest_input = sl_size_max(network->widest_input, inputs);
+    network->widest_output = sl_size_max(network->widest_output, lstm->outputs);
+    network->most_hidden = sl_size_max(network->most_hidden, layer->units);
+    network->has_order = network->has_order || layer->processing_order;
+    network->has_reverse = network->has_reverse || layer->direction != SLUICE_DIRECTION_FORWARD;
+}
+
+/* Fill in all sizes; the arrays have room. */
+static void set_sizes(sl_network *network)
+{
+    const sluice_network *description = &network->description;
+    size_t width = description->inputs;
+    network->inputs = width;
+    for (size_t k = 0; k < description->layer_count; k++) {
+        const sluice_layer *layer = &description->layers[k];
+        if (layer->kind == SLUICE_LAYER_EMBEDDING) {
+            network->vocabulary = layer->vocabulary;
+            network->inputs = layer->units;
+        } else if (layer->kind == SLUICE_LAYER_LSTM) {
+            add_lstm(network, k, layer, width);
+        }
+        width = network->widths[k] = sl_layer_get_width(layer, width);
+    }
+    network->reducing_layer = 0;
+    while (network->reducing_layer < description->layer_count &&
+           description->layers[network->reducing_layer].steps == SLUICE_STEPS_ALL)
+        network->reducing_layer++;
+    const sl_lstm_layer *last = &network->lstm[network->lstm_layers - 1];
+    const bool has_end = last->layer + 1 < description->layer_count || description->layers[last->layer].steps != SLUICE_STEPS_ALL;
+    network->ends = has_end ? width : 0;
+    network->outputs = network->widths[last->layer];
+    network->widest_input = sl_size_max(network->widest_input, network->widest_output);
+    network->step_inputs = network->vocabulary ? 1 : network->inputs;
+}
+
+/* ---- The network ----------------------------------------------------------------------------------------------------------- */
+
+static size_t count_cells(const sluice_layer *layer)
+{
+    return layer->kind == SLUICE_LAYER_LSTM && layer->cells ? count_directions(layer) : 0;
+}
+
+/* An element of a caller's array of structs, which may have the size of another version. */
+static const void *element_at(const void *array, size_t index)
+{
+    size_t struct_size;
+    memcpy(&struct_size, array, sizeof struct_size);
+    return (const char *)array + index * struct_size;
+}
+
+static sluice_status fail_memory(size_t layers, sluice_error *error)
+{
+    return sl_fail_memory(error, "the description of a network", layers * sizeof(sluice_layer));
+}
+
+/* Copy a caller's layers; those of an LSTM then have copies of their cells. */
+static sluice_status take_layers(const sluice_network *from, sl_network *network, sluice_error *error)
+{
+    const size_t count = from->layer_count;
+    sluice_layer *layers = sl_alloc_array(count, sizeof *layers);
+    network->description = (sluice_network){sizeof network->description, from->inputs, count, layers};
+    size_t cells = 0;
+    for (size_t k = 0; k < count; k++) {
+        if (!layers)
+            return fail_memory(count, error);
+        const sluice_status status =
+            sl_struct_take(&layers[k], element_at(from->layers, k), SL_STRUCT(sluice_layer), "sluice_network", error);
+        if (status)
+            return status;
+        cells += count_cells(&layers[k]);
+    }
+    network->cells = sl_alloc_array(sl_size_max(1, cells), sizeof *network->cells);
+    if (!network->cells)
+        return fail_memory(count, error);
+    sluice_cell *cell = network->cells;
+    for (size_t k = 0; k < count; k++) {
+        const sluice_cell *given = layers[k].cells;
+        layers[k].cells = count_cells(&layers[k]) ? cell : NULL;
+        for (size_t d = 0; d < count_cells(&layers[k]); d++) {
+            const sluice_status status =
+                sl_struct_take(cell++, element_at(given, d), SL_STRUCT(sluice_cell), "sluice_layer", error);
+            if (status)
+                return status;
+        }
+    }
+    return SLUICE_STATUS_OK;
+}
+
+/* Name the layers, and work out all sizes. */
+static sluice_status finish(sl_network *network, sluice_error *error)
+{
+    sluice_layer *layers = (sluice_layer *)network->description.layers;
+    const size_t count = network->description.layer_count;
+    size_t lstm = 0;
+    for (size_t k = 0; k < count; k++)
+        lstm += layers[k].kind == SLUICE_LAYER_LSTM;
+    const size_t bytes = put_names(layers, count, NULL, 0);
+    network->names = sl_alloc(bytes);
+    network->widths = sl_alloc_array(count, sizeof *network->widths);
+    network->lstm = sl_alloc_array(lstm, sizeof *network->lstm);
+    network->dirs = sl_alloc_array(2 * lstm, sizeof *network->dirs);
+    if (!network->names || !network->widths || !network->lstm || !network->dirs)
+        return fail_memory(count, error);
+    put_names(layers, count, network->names, bytes);
+    set_sizes(network);
+    return SLUICE_STATUS_OK;
+}
+
+sluice_status sl_network_create(const sluice_network *description, bool is_shape, sl_network **made, sluice_error *error)
+{
+    sluice_status status = sl_network_check_count(description, is_shape, error);
+    if (status)
+        return status;
+    sl_network *network = sl_alloc(sizeof *network);
+    if (!network)
+        return fail_memory(description->layer_count, error);
+    network->is_shape = is_shape;
+    status = take_layers(description, network, error);
+    if (!status)
+        status = sl_network_check_layers(&network->description, error);
+    if (!status)
+        status = finish(network, error);
+    if (status)
+        sl_network_destroy(network);
+    else
+        *made = network;
+    return status;
+}
+
+sluice_status sl_network_create_of_shape(const sluice_shape *shape, sl_network **made, sluice_error *error)
+{
+    sluice_status status = sl_shape_check(shape, error);
+    if (status)
+        return status;
+    const size_t count = (shape->vocabulary > 0) + shape->layers + (shape->classes > 0);
+    const sluice_cell without_bias[2] = {{.struct_size = sizeof(sluice_cell)}, {.struct_size = sizeof(sluice_cell)}};
+    sluice_layer *layers = sl_alloc_array(count, sizeof *layers), *layer = layers;
+    if (!layers)
+        return sl_fail_memory(error, "the layers of a network", count * sizeof *layers);
+    if (shape->vocabulary)
+        *layer++ = (sluice_layer){
+            .struct_size = sizeof *layer, .kind = SLUICE_LAYER_EMBEDDING, .units = shape->inputs, .vocabulary = shape->vocabulary};
+    for (size_t k = 0; k < shape->layers; k++)
+        *layer++ = (sluice_layer){.struct_size = sizeof *layer,
+                                  .kind = SLUICE_LAYER_LSTM,
+                                  .units = shape->hidden,
+                                  .direction = shape->directions == 2 ? SLUICE_DIRECTION_BOTH : SLUICE_DIRECTION_FORWARD,
+                                  .cells = shape->has_bias ? NULL : without_bias};
+    if (shape->classes)
+        *layer++ = (sluice_layer){.struct_size = sizeof *layer, .kind = SLUICE_LAYER_DENSE, .units = shape->classes, .has_bias = 1};
+    const sluice_network network = {sizeof network, shape->vocabulary ? 0 : shape->inputs, count, layers};
+    status = sl_network_create(&network, true, made, error);
+    sl_free(layers);
+    return status;
+}
+
+void sl_network_destroy(sl_network *network)
+{
+    if (!network)
+        return;
+    sl_free((void *)network->description.layers);
+    sl_free(network->cells);
+    sl_free(network->names);
+    sl_free(network->widths);
+    sl_free(network->lstm);
+    sl_free(network->dirs);
+    sl_free(network);
+}
+
+/* ---- Equality -------------------------------------------------------------------------------------------------------------- */
+
+static bool are_activations_equal(const sluice_activation *a, const sluice_activation *b)
+{
+    return a->function == b->function && a->alpha == b->alpha && a->beta == b->beta;
+}
+
+static bool are_cells_equal(const sluice_cell *a, const sluice_cell *b)
+{
+    return a->parts == b->parts && are_activations_equal(&a->gate, &b->gate) &&
+           are_activations_equal(&a->candidate, &b->candidate) && are_activations_equal(&a->output, &b->output) &&
+           !a->coupled == !b->coupled && !a->output_unclipped == !b->output_unclipped && a->forget_bias == b->forget_bias &&
+           a->gate_clip == b->gate_clip && a->cell_clip == b->cell_clip && a->projection_clip == b->projection_clip &&
+           a->norm_epsilon == b->norm_epsilon;
+}
+
+static bool are_layers_equal(const sluice_layer *a, const sluice_layer *b)
+{
+    bool equal = a->kind == b->kind && a->units == b->units && a->vocabulary == b->vocabulary &&
+                 are_activations_equal(&a->activation, &b->activation) && !a->has_bias == !b->has_bias && a->steps == b->steps &&
+                 a->direction == b->direction && a->merge == b->merge && a->projection == b->projection &&
+                 !a->processing_order == !b->processing_order && !a->masked_outputs_zero == !b->masked_outputs_zero &&
+                 count_cells(a) == count_cells(b);
+    for (size_t d = 0; equal && d < count_cells(a); d++)
+        equal = are_cells_equal(&a->cells[d], &b->cells[d]);
+    return equal;
+}
+
+bool sl_network_equals(const sl_network *a, const sl_network *b)
+{
+    bool equal = a->is_shape == b->is_shape && a->description.inputs == b->description.inputs &&
+                 a->description.layer_count == b->description.layer_count;
+    for (size_t k = 0; equal && k < a->description.layer_count; k++)
+        equal = are_layers_equal(&a->description.layers[k], &b->description.layers[k]);
+    return equal;
+}
