@@ -28,6 +28,21 @@ SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_model_create_initial(const sl
                                                                         sluice_model **model, sluice_error *error);
 
 /**
+ * The same of a network. Each layer begins as the framework's own: an LSTM layer, its projection too, and the embedding as above;
+ * dense with KERAS Glorot uniform and b zero, else W and b uniform in +-1/sqrt(in), as torch.nn.Linear; affine with scale 1 and shift
+ * 0. With KERAS, a projection is Glorot uniform. Parameters that only other options of cells have are 0, gains 1.
+ * @retval as sluice_model_create_network.
+ */
+SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_model_create_initial_network(const sluice_network *network,
+                                                                                sluice_initializer initializer, uint64_t seed,
+                                                                                const char *const *class_names,
+                                                                                sluice_model **model, sluice_error *error);
+
+/** Set the forget gates' biases of all LSTM layers, b_ih + b_hh, before training: with 1 or 2 a cell begins by keeping its state.
+ *  Not while another call reads the model. BAD_ARGUMENT: a layer has no biases, the value is not finite, model is NULL. */
+SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_model_set_forget_bias(sluice_model *model, float value, sluice_error *error);
+
+/**
  * Give the engine another model of the same shape: its weights are packed anew, in place, without allocating. No call may be using
  * the engine meanwhile, and a tape written before is lost to sluice_backward.
  * @retval BAD_ARGUMENT engine or model is NULL, or the shape is another.

@@ -278,18 +278,17 @@ static void compare(const scene *s, const tensors *t, size_t k, uint64_t *random
                   k < count ? (int)s->made.parameters[k].tensor : (int)(k - count), want, quotient[1], bound);
 }
 
-START_TEST(finite_differences)
+TEST_LOOP(finite_differences, 0, 4)
 {
     const size_t cases = test_by_depth(5, 30, 300);
     tally found = {0};
-    sluice_isa isas[TEST_MOST_ISAS];
-    const size_t isa_count = test_isas(isas);
+    const test_isa_list isas = test_isas();
     uint64_t random = test_seed() + (uint64_t)_i;
     for (size_t j = 0; j < cases; j++) {
         scene s;
         scene_create(test_random(&random), &s);
         tensors t = tensors_create(&s);
-        test_runner runner = make_runner(&s, isas[isa_count - 1], 2, SLUICE_SCHEDULE_AUTO, 1);
+        test_runner runner = make_runner(&s, isas.isa[isas.count - 1], 2, SLUICE_SCHEDULE_AUTO, 1);
         run(&s, &runner, j % 3, 0, 0, &t);
         for (size_t k = 0; k < t.count + INPUTS; k++)
             compare(&s, &t, k, &random, &found);
@@ -302,7 +301,6 @@ START_TEST(finite_differences)
     fflush(stdout);
     ck_assert_uint_lt(found.skipped, found.compared / 8);
 }
-END_TEST
 
 /* ---- The same bits ---- */
 
@@ -344,10 +342,9 @@ static void check_bits(uint64_t seed, float dropout)
     tensors want = tensors_create(&s), got = tensors_create(&s);
     test_runner reference = make_runner(&s, SLUICE_ISA_SCALAR, 1, SLUICE_SCHEDULE_ROWS, 1);
     run(&s, &reference, 0, dropout, 0, &want);
-    sluice_isa isas[TEST_MOST_ISAS];
-    const size_t isa_count = test_isas(isas);
+    const test_isa_list isas = test_isas();
     for (size_t j = 0; j < 4; j++) {
-        test_runner runner = make_runner(&s, isas[(seed + j) % isa_count], (unsigned)j + 1, schedules[(seed / 4 + j) % 4], 1);
+        test_runner runner = make_runner(&s, isas.isa[(seed + j) % isas.count], (unsigned)j + 1, schedules[(seed / 4 + j) % 4], 1);
         run(&s, &runner, j, dropout, 0, &got);
         check_same(&got, &want, runner.name);
         if (j == 3 && dropout == 0) {
@@ -365,22 +362,10 @@ static void check_bits(uint64_t seed, float dropout)
     scene_free(&s);
 }
 
-START_TEST(bits)
+TEST_LOOP(bits, 0, 4)
 {
     const size_t cases = test_by_depth(5, 40, 400);
     uint64_t random = test_seed() + 1000 + (uint64_t)_i;
     for (size_t j = 0; j < cases; j++)
         check_bits(test_random(&random), j % 4 ? 0.0f : 0.3f);
-}
-END_TEST
-
-int main(void)
-{
-    test_begin();
-    Suite *suite = suite_create("network_gradient");
-    TCase *cases = tcase_create("gradients");
-    tcase_add_loop_test(cases, finite_differences, 0, 4);
-    tcase_add_loop_test(cases, bits, 0, 4);
-    suite_add_tcase(suite, cases);
-    return test_run(suite);
 }

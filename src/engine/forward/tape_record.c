@@ -71,15 +71,6 @@ void sl_tape_record_pre_activations(const sluice_tape *tape, const sl_tape_vecto
         memcpy(place_of(tape, vector, at, width), from, width * sizeof *from);
 }
 
-/* The number, among the LSTM layers, of that whose directions a step layer merges. */
-static size_t find_lstm(const sl_network *network, size_t layer)
-{
-    size_t k = 0;
-    while (network->lstm[k].layer != layer)
-        k++;
-    return k;
-}
-
 void sl_tape_record_outputs(const sluice_tape *tape, const sl_tape_vector *vector, float *outputs)
 {
     const sl_step_layer *layer = &tape->engine->steps.all[vector->step_layer];
@@ -87,7 +78,7 @@ void sl_tape_record_outputs(const sluice_tape *tape, const sl_tape_vector *vecto
     if (sl_tape_drops_merged(tape, vector->step_layer)) {
         const sl_dropout drop = {.probability = tape->batch.dropout,
                                  .key = tape->batch.dropout_key,
-                                 .layer = find_lstm(tape->engine->network, layer->layer),
+                                 .layer = (size_t)(sl_network_get_lstm(tape->engine->network, layer->layer) - tape->engine->network->lstm),
                                  .row = vector->row,
                                  .step = vector->step};
         sl_dropout_apply(&drop, 0, layer->outputs, outputs, outputs);
