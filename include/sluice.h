@@ -160,12 +160,13 @@ typedef struct sluice_weights {
 SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_model_create(const sluice_weights *weights, sluice_model **model,
                                                                 sluice_error *error);
 
-/** How the tensors are named in a file. A NULL field is found by itself when there is only one candidate. */
+/** What is meant in a file. A NULL field is found by itself when there is only one candidate. */
 typedef struct sluice_names {
     size_t struct_size;    /**< sizeof(sluice_names) */
     const char *prefix;    /**< of the LSTM's tensors: "lstm." for lstm.weight_ih_l0, or for lstm.weight_ih */
     const char *head;      /**< of the linear head: "fc" for fc.weight and fc.bias; "" for no head */
     const char *embedding; /**< of the embedding: "embedding" for embedding.weight; "" for none */
+    const char *network;   /**< a network's name, in a file with a description; the others are for one without */
 } sluice_names;
 
 /**
@@ -180,12 +181,17 @@ typedef struct sluice_names {
  * takes its C outputs or is numbered behind it, as in the layers fc1 and fc2, or it is named like attention. Where several
  * could be meant, or the one could not, the model has no head, or no embedding, and a note names them. Other tensors are ignored
  * with a note, and whatever they are like, their names, types and shapes do not make a file fail.
+ *
+ * A file with the metadata entry "sluice" is read by that description instead (docs/files.md), and may hold several networks, of which
+ * names->network chooses one. All that it describes has to be there, and all that it states has to be known.
  * @param names NULL: find the names.
- * @retval BAD_ARGUMENT path or model is NULL.
+ * @retval BAD_ARGUMENT path or model is NULL; names of tensors are given, and the file has a description.
  * @retval NO_INPUT, IO the file cannot be opened, or read.
  * @retval BAD_DATA     a file of another kind, malformed, more than one LSTM, a tensor missing or of the wrong shape or type, a NaN
- *                      or infinite weight; the message has the file, the tensor or the byte offset, and what was expected and found.
- * @retval UNSUPPORTED  the network has projections (weight_hr), or a vocabulary beyond 2^31 - 1.
+ *                      or infinite weight; no network of the name, or several and no name; the message has the file, the tensor or
+ *                      the byte offset, in a description also the path, and what was expected and found.
+ * @retval UNSUPPORTED  without a description: the network has projections (weight_hr), or a vocabulary beyond 2^31 - 1; a
+ *                      description of a newer version.
  * @retval NO_MEMORY, TOO_LARGE
  */
 SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_model_load(const char *path, const sluice_names *names, sluice_model **model,
@@ -203,7 +209,8 @@ SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_model_load_memory(const void 
 
 /**
  * Write a model to a safetensors file (F32) that sluice_model_load and torch read, replaced as a whole. bias_ih holds b, bias_hh
- * zeros: a model keeps their sum.
+ * zeros: a model keeps their sum. A model of a sluice_network is written with a description (docs/files.md), and its tensors are named
+ * after its layers.
  *
  * Here and wherever a file is written: until it is complete, a file that is there stays as it was; the new one takes over its
  * permission bits and, where allowed, its owner and group. Symbolic links are followed and stay. Where the file system has no files
@@ -211,8 +218,9 @@ SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_model_load_memory(const void 
  * What is no regular file, "-" (standard output) and paths to descriptors of this process, as /dev/stdout or /dev/fd/N, are written
  * straight, where they stand. A signal whose handler was installed without SA_RESTART ends the wait for a pipe, or a FIFO to be
  * opened, with IO or NO_INPUT, errno being EINTR.
- * @param names NULL, or fields that are NULL: "lstm.", "fc", "embedding".
- * @retval BAD_ARGUMENT model or path is NULL, or a class name holds a comma. IO, NO_MEMORY, TOO_LARGE
+ * @param names NULL, or fields that are NULL: "lstm.", "fc", "embedding". For a model of a sluice_network all are NULL but `network`,
+ *              its name in the file, if it is to have one; for others that one is.
+ * @retval BAD_ARGUMENT model or path is NULL, a class name holds a comma, or a name cannot be written. IO, NO_MEMORY, TOO_LARGE
  * @retval BAD_DATA     a trainer's model of which a weight is NaN or infinite; the file stays as it was.
  */
 SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_model_save(const sluice_model *model, const char *path,
@@ -350,8 +358,8 @@ SLUICE_API void sluice_workspace_destroy(sluice_workspace *workspace);
 typedef struct sluice_streams sluice_streams;
 
 /**
- * Make a set of slots, all at the zero state, for this engine's network. Engines of the same layers and hidden units may use it;
- * it outlives them.
+ * Make a set of slots, all at the zero state, or at that which the network has learned (SLUICE_PART_INITIAL_STATE), for this engine's
+ * network. Engines of the same layers and hidden units may use it; it outlives them.
  * @retval BAD_ARGUMENT
  * @retval UNSUPPORTED  the network has two directions: the reverse one begins at a sequence's end.
  * @retval NO_MEMORY, TOO_LARGE
@@ -366,7 +374,7 @@ SLUICE_API size_t sluice_streams_get_slots(const sluice_streams *streams);
 SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_streams_get(sluice_streams *streams, size_t slot, float *h, float *c,
                                                                sluice_error *error);
 
-/** Set a slot's state, each of h and c [L][H], NULL: zeros; both NULL begin a new sequence. Errors as sluice_streams_get. */
+/** Set a slot's state, each of h and c [L][H], NULL: as in a new set; both NULL begin a new sequence. Errors as sluice_streams_get. */
 SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_streams_set(sluice_streams *streams, size_t slot, const float *h, const float *c,
                                                                sluice_error *error);
 
@@ -419,7 +427,7 @@ typedef struct sluice_batch {
     size_t x_row_stride;    /**< of x, or of tokens */
     size_t x_step_stride;
     const size_t *x_offsets; /**< [N] where each row starts in x or tokens, instead of n*x_row_stride; NULL: by stride */
-    const float *h0;         /**< [L*D][N][H], index l*D + d; NULL: zeros */
+    const float *h0;         /**< [L*D][N][H], index l*D + d; NULL: zeros, or as learned */
     const float *c0;         /**< likewise */
     float *y;                /**< h of the last layer at every step, forward half first, zero past a row's end; NULL: not wanted */
     size_t y_row_stride;

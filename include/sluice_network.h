@@ -89,8 +89,10 @@ enum {
  * input_forget, Greff et al. 2017; layer normalisation: Ba, Kiros & Hinton 2016.
  *
  * The order of operations, which is part of the numeric contract: a_k as in sluice.h; a peephole is one fused multiply-add p * c + a;
- * forget_bias is added after it; mean and variance are sums of H terms in index order, divided by H;
- * a projection's product is one chain of fused multiply-adds from zero, to which b_p is added.
+ * forget_bias is added after it; i * g is rounded, and f * c' added to it by one fused multiply-add; mean and variance are sums of H
+ * terms in index order, the latter by fused multiply-adds of (v_j - mean)^2, divided by H; LN_k(v)_j is one fused multiply-add of gain_kj
+ * and (v_j - mean) / sqrt(variance + norm_epsilon); a projection's product is one chain of fused multiply-adds from zero, to which b_p
+ * is added.
  */
 typedef struct sluice_cell {
     size_t struct_size;          /**< sizeof(sluice_cell) */

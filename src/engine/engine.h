@@ -12,18 +12,28 @@
 
 /** One direction of one layer, packed. */
 typedef struct sl_packed {
-    const sl_layer_dir *dir;        /* its sizes */
-    size_t width;                   /* floats of a packed row of its gates */
-    size_t state_stride;            /* floats between rows of its h or c */
-    float *panels;                  /* fused: memory of weights_ih and weights_hh, whose panels of one block follow each other */
-    sl_packed_matrix weights_ih;    /* fused: W; no terms where there is a table */
-    sl_packed_matrix weights_hh;    /* fused: U */
+    const sl_layer_dir *dir;     /* its sizes */
+    size_t width;                /* floats of a packed row of its gates */
+    size_t h_stride, c_stride;   /* floats between rows of its h, and of its c and m */
+    sluice_cell cell;            /* its description, with the activations that DEFAULT stands for */
+    bool is_plain;               /* the fused step computes its cell: it has no options but biases, projection and initial state */
+    unsigned phases;             /* of an iteration: threads that share the layer-direction wait for each other after each */
+    float *panels;               /* fused: memory of weights_ih and weights_hh, whose panels of one block follow each other */
+    sl_packed_matrix weights_ih; /* fused: W; no terms where there is a table */
+    sl_packed_matrix weights_hh; /* fused: U */
     sl_packed_matrix weights_table; /* W, where there is a table */
     sl_packed_matrix weights_back;  /* for training: U transposed, as sl_step_grad reads it */
     float *transpose_ih;            /* BLIS: [inputs][width]; NULL otherwise and where there is a table */
     float *transpose_hh;            /* BLIS: [H][width] */
     float *bias;                    /* packed row */
     float *weight_ih;               /* for training: canonical [4H][inputs] */
+    sl_packed_matrix projection;    /* W_p, a block being 4 * lanes of the P outputs; no panels without one, and for BLIS */
+    float *transpose_projection;    /* BLIS: [H][projection_width]; NULL otherwise */
+    float *projection_bias;         /* packed row; zeros without a bias */
+    size_t projection_width;        /* floats of such a row; 0: no projection */
+    float *peepholes;               /* [3][c_stride], or NULL */
+    float *gain, *shift;            /* of layer normalisation: [5][c_stride] each, or NULL */
+    float *initial_h, *initial_c;   /* the states before the first step that were learned; NULL: zeros */
     float *table;                   /* layer 0 with an embedding: [V] packed rows, embedding x W + b; else NULL */
 } sl_packed;
 
@@ -145,7 +155,8 @@ static inline void sl_engine_set_step(const sluice_engine *engine, const sl_pack
     step->units = units < rest ? units : rest;
     sl_packed_set_range(&packed->weights_ih, block, blocks, &step->weights_ih);
     sl_packed_set_range(&packed->weights_hh, block, blocks, &step->weights_hh);
-    step->state_stride = packed->state_stride;
+    step->h_stride = packed->h_stride;
+    step->state_stride = packed->c_stride;
     step->gate_stride = packed->dir->hidden;
     step->y = NULL;
     step->gates = NULL;

@@ -31,6 +31,23 @@ bool sl_streams_fit(const sluice_streams *streams, const sl_network *network)
     return fits;
 }
 
+/* Copy what new sequences begin with where that was learned, and give it to all slots. */
+static void take_initial(const sluice_engine *engine, sluice_streams *streams)
+{
+    bool any = false;
+    for (size_t k = 0; k < streams->layers; k++) {
+        const sl_packed *packed = &engine->layers[k];
+        const sl_layer_dir *dir = packed->dir;
+        if (!packed->initial_h)
+            continue;
+        memcpy(streams->initial + dir->h_before, packed->initial_h, dir->h_width * sizeof(float));
+        memcpy(streams->initial + streams->h_floats + dir->c_before, packed->initial_c, dir->c_width * sizeof(float));
+        any = true;
+    }
+    for (size_t slot = 0; any && slot < streams->slots; slot++) /* else they are zeros, of memory that may never be touched */
+        memcpy(sl_streams_h(streams, slot, 0), streams->initial, (streams->h_floats + streams->c_floats) * sizeof(float));
+}
+
 sluice_status sluice_streams_create(const sluice_engine *engine, size_t slots, sluice_streams **streams, sluice_error *error)
 {
     if (!streams)
@@ -52,8 +69,9 @@ sluice_status sluice_streams_create(const sluice_engine *engine, size_t slots, s
         .slots = slots, .layers = network->layer_dirs, .h_floats = network->h_floats, .c_floats = network->c_floats};
     made->dirs = sl_alloc_array(made->layers, sizeof *made->dirs);
     made->states = sl_alloc(bytes);
+    made->initial = sl_alloc_array(network->h_floats + network->c_floats, sizeof *made->initial);
     made->in_use = sl_alloc_array(slots, sizeof *made->in_use);
-    if (!made->dirs || !made->states || !made->in_use) {
+    if (!made->dirs || !made->states || !made->initial || !made->in_use) {
         sluice_streams_destroy(made);
         return sl_fail_memory(error, "the states of the streams", bytes);
     }
@@ -61,6 +79,7 @@ sluice_status sluice_streams_create(const sluice_engine *engine, size_t slots, s
         made->dirs[k] = network->dirs[k];
         made->dirs[k].cell = NULL; /* which the engine's network owns */
     }
+    take_initial(engine, made);
     *streams = made;
     return SLUICE_STATUS_OK;
 }
@@ -76,6 +95,7 @@ void sluice_streams_destroy(sluice_streams *streams)
         return;
     sl_free(streams->dirs);
     sl_free(streams->states);
+    sl_free(streams->initial);
     sl_free(streams->in_use);
     sl_free(streams);
 }
@@ -166,12 +186,9 @@ sluice_status sluice_streams_get(sluice_streams *streams, size_t slot, float *h,
     return SLUICE_STATUS_OK;
 }
 
-static void set_floats(float *to, const float *from, size_t count)
+static void set_floats(float *to, const float *from, const float *otherwise, size_t count)
 {
-    if (from)
-        memcpy(to, from, count * sizeof *to);
-    else
-        memset(to, 0, count * sizeof *to);
+    memcpy(to, from ? from : otherwise, count * sizeof *to);
 }
 
 sluice_status sluice_streams_set(sluice_streams *streams, size_t slot, const float *h, const float *c, sluice_error *error)
@@ -179,8 +196,8 @@ sluice_status sluice_streams_set(sluice_streams *streams, size_t slot, const flo
     const sluice_status status = take_for("sluice_streams_set", streams, slot, error);
     if (status)
         return status;
-    set_floats(sl_streams_h(streams, slot, 0), h, streams->h_floats);
-    set_floats(sl_streams_c(streams, slot, 0), c, streams->c_floats);
+    set_floats(sl_streams_h(streams, slot, 0), h, streams->initial, streams->h_floats);
+    set_floats(sl_streams_c(streams, slot, 0), c, streams->initial + streams->h_floats, streams->c_floats);
     give_back_one(streams, slot);
     return SLUICE_STATUS_OK;
 }

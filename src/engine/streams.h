@@ -13,6 +13,7 @@ struct sluice_streams {
     sl_layer_dir *dirs; /* [layers] their sizes alone */
     size_t h_floats, c_floats;
     float *states;        /* [slots], each the h of all layers, then the c: what a row needs stands together */
+    float *initial;       /* [h_floats + c_floats] the state before the first step: zeros, or what was learned */
     atomic_uchar *in_use; /* [slots], 1: a call has the slot, and the slot's state is its alone */
 };
 

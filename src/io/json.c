@@ -1,7 +1,10 @@
 /* JSON by steps of a cursor. No recursion and no allocation: depth and size of the text cost nothing. */
 #include "io/json.h"
 
+#include <math.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* ---- Strings --------------------------------------------------------------------------------------------------------------- */
@@ -102,6 +105,30 @@ static bool utf8(sl_scan *scan, char **to)
     return true;
 }
 
+/* The character of a string at the cursor, which is not its closing quote. */
+static bool character(sl_scan *scan, char **to)
+{
+    const unsigned char c = (unsigned char)scan->text[scan->at];
+    if (c < 0x20)
+        return sl_scan_fail(scan, scan->at, "a control character in a string: %s", sl_scan_get_found(scan).text);
+    if (c == '\\')
+        return escape(scan, to);
+    if (c >= 0x80)
+        return utf8(scan, to);
+    *(*to)++ = (char)c;
+    scan->at++;
+    return true;
+}
+
+bool sl_scan_json_characters(sl_scan *scan, size_t bytes)
+{
+    char *const begin = scan->text + scan->at, *to = begin;
+    while ((size_t)(to - begin) < bytes)
+        if (scan->at >= scan->size || !character(scan, &to))
+            return false;
+    return true;
+}
+
 bool sl_scan_json_string(sl_scan *scan, const char *what, char **string)
 {
     if (!sl_scan_accept(scan, '"'))
@@ -109,27 +136,21 @@ bool sl_scan_json_string(sl_scan *scan, const char *what, char **string)
     const size_t begin = scan->at - 1;
     char *to = *string = scan->text + scan->at;
     while (scan->at < scan->size) {
-        const unsigned char c = (unsigned char)scan->text[scan->at];
-        if (c == '"') {
+        if (scan->text[scan->at] == '"') {
             *to = '\0'; /* at the closing quote or before it */
             scan->at++;
             return true;
         }
-        if (c < 0x20)
-            return sl_scan_fail(scan, scan->at, "a control character in a string: %s", sl_scan_get_found(scan).text);
-        if (c == '\\' ? !escape(scan, &to) : c >= 0x80 && !utf8(scan, &to))
+        if (!character(scan, &to))
             return false;
-        if (c != '\\' && c < 0x80) {
-            *to++ = (char)c;
-            scan->at++;
-        }
     }
-    return sl_scan_fail(scan, begin, "a string does not end before the header does");
+    return sl_scan_fail(scan, begin, "a string does not end before %s does", scan->what);
 }
 
-/* ---- Values that are skipped ----------------------------------------------------------------------------------------------- */
+/* ---- Other values ---------------------------------------------------------------------------------------------------------- */
 
 enum { MAX_DEPTH = 128 }; /* objects and lists within each other; the reference implementation's bound */
+enum { MAX_NUMBER = 64 }; /* characters of a number that is read */
 
 static bool digits(sl_scan *scan)
 {
@@ -162,22 +183,77 @@ static bool skip_number(sl_scan *scan)
     return digits(scan);
 }
 
+/* Whether a number begins at the cursor. */
+static bool has_number(const sl_scan *scan)
+{
+    const char c = scan->at < scan->size ? scan->text[scan->at] : '\0';
+    return c == '-' || (c >= '0' && c <= '9');
+}
+
+/* The number of these characters: as its digits and an exponent, without the decimal point, which differs between locales. */
+static float convert(const char *number, size_t size)
+{
+    enum { LARGE = 1000 }; /* an exponent beyond which nothing differs */
+    char digits[MAX_NUMBER + 16];
+    size_t used = 0, behind_point = 0;
+    int exponent = 0;
+    bool has_point = false;
+    for (size_t k = 0; k < size && (number[k] | 0x20) != 'e'; k++) {
+        behind_point += has_point && number[k] != '.';
+        has_point = has_point || number[k] == '.';
+        if (number[k] != '.')
+            digits[used++] = number[k];
+    }
+    const char *e = memchr(number, 'e', size), *letter = e ? e : memchr(number, 'E', size);
+    for (const char *c = letter ? letter + 1 : number + size; c < number + size; c++)
+        exponent = *c == '-' || *c == '+' || exponent > LARGE ? exponent : 10 * exponent + (*c - '0');
+    snprintf(digits + used, sizeof digits - used, "e%d", (letter && letter[1] == '-' ? -exponent : exponent) - (int)behind_point);
+    return strtof(digits, NULL);
+}
+
+bool sl_scan_json_number(sl_scan *scan, const char *what, float *value)
+{
+    sl_scan_skip(scan);
+    const size_t begin = scan->at;
+    if (!has_number(scan))
+        return sl_scan_fail(scan, begin, "expected %s, found %s", what, sl_scan_get_found(scan).text);
+    if (!skip_number(scan))
+        return false;
+    if (scan->at - begin > MAX_NUMBER)
+        return sl_scan_fail(scan, begin, "expected %s of at most %d characters, found %zu", what, MAX_NUMBER, scan->at - begin);
+    *value = convert(scan->text + begin, scan->at - begin);
+    return isfinite(*value) || sl_scan_fail(scan, begin, "expected %s that fits a float, found %.*s", what, (int)(scan->at - begin),
+                                            scan->text + begin);
+}
+
+/* If the word follows, step over it and return true. */
+static bool word(sl_scan *scan, const char *text)
+{
+    const size_t length = strlen(text);
+    if (scan->size - scan->at < length || memcmp(scan->text + scan->at, text, length) != 0)
+        return false;
+    scan->at += length;
+    return true;
+}
+
+bool sl_scan_json_flag(sl_scan *scan, const char *what, bool *value)
+{
+    sl_scan_skip(scan);
+    *value = word(scan, "true");
+    return *value || word(scan, "false") ||
+           sl_scan_fail(scan, scan->at, "expected %s, true or false, found %s", what, sl_scan_get_found(scan).text);
+}
+
 /* A value that is neither an object nor a list. */
 static bool skip_scalar(sl_scan *scan, const char *what)
 {
-    static const char *const words[] = {"null", "true", "false"};
-    const size_t left = scan->size - scan->at;
-    const char c = left ? scan->text[scan->at] : '\0';
     char *string;
-    if (c == '"')
+    if (scan->at < scan->size && scan->text[scan->at] == '"')
         return sl_scan_json_string(scan, what, &string);
-    if (c == '-' || (c >= '0' && c <= '9'))
+    if (has_number(scan))
         return skip_number(scan);
-    for (size_t k = 0; k < sizeof words / sizeof words[0]; k++)
-        if (left >= strlen(words[k]) && memcmp(scan->text + scan->at, words[k], strlen(words[k])) == 0) {
-            scan->at += strlen(words[k]);
-            return true;
-        }
+    if (word(scan, "null") || word(scan, "true") || word(scan, "false"))
+        return true;
     return sl_scan_fail(scan, scan->at, "expected %s, found %s", what, sl_scan_get_found(scan).text);
 }
 
@@ -219,8 +295,5 @@ bool sl_scan_json_skip(sl_scan *scan, const char *what)
 bool sl_scan_json_null(sl_scan *scan)
 {
     sl_scan_skip(scan);
-    if (scan->size - scan->at < 4 || memcmp(scan->text + scan->at, "null", 4) != 0)
-        return false;
-    scan->at += 4;
-    return true;
+    return word(scan, "null");
 }

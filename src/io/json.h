@@ -9,6 +9,15 @@
  *  other. */
 bool sl_scan_json_string(sl_scan *scan, const char *what, char **string);
 
+/** Step over as many characters of a string, within which the cursor stands, as make `bytes` bytes when they are decoded. */
+bool sl_scan_json_characters(sl_scan *scan, size_t bytes);
+
+/** Read a number, "-0.25e3", as the nearest float; `what` names it. One that is too large is a failure. */
+bool sl_scan_json_number(sl_scan *scan, const char *what, float *value);
+
+/** Read true or false. */
+bool sl_scan_json_flag(sl_scan *scan, const char *what, bool *value);
+
 /** If "null" follows, step over it and return true. */
 bool sl_scan_json_null(sl_scan *scan);
 

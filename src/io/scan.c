@@ -10,11 +10,11 @@
 
 sl_scan_found sl_scan_get_found(const sl_scan *scan)
 {
-    sl_scan_found found = {"the end of the header"};
+    sl_scan_found found;
+    const unsigned char c = scan->at < scan->size ? (unsigned char)scan->text[scan->at] : '\0';
     if (scan->at >= scan->size)
-        return found;
-    const unsigned char c = (unsigned char)scan->text[scan->at];
-    if (c > 0x20 && c < 0x7f)
+        snprintf(found.text, sizeof found.text, "the end of %s", scan->what);
+    else if (c > 0x20 && c < 0x7f)
         snprintf(found.text, sizeof found.text, "'%c'", c);
     else
         snprintf(found.text, sizeof found.text, "byte 0x%02x", c);
@@ -28,7 +28,8 @@ bool sl_scan_fail(sl_scan *scan, size_t at, const char *format, ...)
     va_start(arguments, format);
     vsnprintf(message, sizeof message, format, arguments);
     va_end(arguments);
-    scan->status = sl_fail_byte(scan->error, SLUICE_STATUS_BAD_DATA, scan->name, scan->origin + at, "%s", message);
+    scan->status = scan->report ? scan->report(scan, at, message)
+                                : sl_fail_byte(scan->error, SLUICE_STATUS_BAD_DATA, scan->name, scan->origin + at, "%s", message);
     return false;
 }
 
@@ -80,5 +81,5 @@ bool sl_scan_end(sl_scan *scan)
 {
     sl_scan_skip(scan);
     return scan->at == scan->size ||
-           sl_scan_fail(scan, scan->at, "expected the end of the header, found %s", sl_scan_get_found(scan).text);
+           sl_scan_fail(scan, scan->at, "expected the end of %s, found %s", scan->what, sl_scan_get_found(scan).text);
 }

@@ -8,15 +8,18 @@
 
 typedef struct sl_scan {
     const char *name; /* of the file */
+    const char *what; /* the text is, for messages: "the header" */
     char *text;       /* not terminated; strings are decoded in place, behind the cursor */
     size_t size;
     size_t at;            /* next byte of text */
     size_t origin;        /* where text begins in the file */
     sluice_status status; /* OK until a step fails; the scan is not continued then */
     sluice_error *error;  /* or NULL */
+    /* Reports a failure at text[at] otherwise than by name and byte; NULL: as sl_scan_fail says. */
+    sluice_status (*report)(struct sl_scan *scan, size_t at, const char *message);
 } sl_scan;
 
-/** A description of what is at the cursor: "'x'", "byte 0x80", "the end of the header". */
+/** What is at the cursor, in words: "'x'", "byte 0x80", "the end of the header". */
 typedef struct sl_scan_found {
     char text[32];
 } sl_scan_found;

@@ -53,11 +53,16 @@ static int compare_keys(const void *wanted, const void *item)
     return strcmp(wanted, ((const sl_metadata *)item)->key);
 }
 
+const sl_metadata *sl_source_find_entry(const sl_tensor_source *source, const char *key)
+{
+    return source->metadata_count ? bsearch(key, source->metadata, source->metadata_count, sizeof *source->metadata, compare_keys)
+                                  : NULL;
+}
+
 char *sl_source_find_metadata(const sl_tensor_source *source, const char *key)
 {
-    const sl_metadata *item =
-        source->metadata_count ? bsearch(key, source->metadata, source->metadata_count, sizeof *item, compare_keys) : NULL;
-    return item ? item->value : NULL;
+    const sl_metadata *entry = sl_source_find_entry(source, key);
+    return entry ? entry->value : NULL;
 }
 
 /* ---- Values ---------------------------------------------------------------------------------------------------------------- */

@@ -25,6 +25,7 @@ typedef struct sl_metadata {
     const char *key;
     char *value;
     size_t stated_at;
+    size_t value_at, value_bytes; /* bytes of the file where the value stands as a JSON string, quotes included */
 } sl_metadata;
 
 /** Read-only for its users, but for `used` and the bytes of metadata values. Starts from zeros ({0}). */
@@ -46,7 +47,10 @@ sl_tensor *sl_source_find_joined(const sl_tensor_source *source, const char *hea
 /** The first tensor that is not marked as used, or NULL. */
 const sl_tensor *sl_source_find_unused(const sl_tensor_source *source);
 
-/** The value of a metadata key, or NULL. */
+/** The metadata entry of a key, or NULL. */
+const sl_metadata *sl_source_find_entry(const sl_tensor_source *source, const char *key);
+
+/** Its value, or NULL. */
 char *sl_source_find_metadata(const sl_tensor_source *source, const char *key);
 
 /** Read `count` elements of a readable tensor from element `first` on, widened exactly. IO, also if the file has become shorter

@@ -22,15 +22,48 @@ typedef struct sl_step {
     sl_packed_matrix weights_hh; /* U of these units; no terms: h is known to be zero */
     const float *const *start;   /* [rows] packed rows: the bias, or b + W x where that is done */
     const float *const *x;       /* [rows] pointers to [weights_ih.terms] */
-    const float *h;              /* [rows][weights_hh.terms], state_stride apart: h of the step before */
-    float *h_next;               /* [rows][units], state_stride apart; not h */
-    float *c;                    /* likewise; updated in place */
-    size_t state_stride;         /* >= units rounded up to lanes */
-    float *const *y;             /* [rows] pointers to [units] that receive h too; NULL: not wanted */
-    float *const *gates;         /* [rows] pointers to the gates i, f, g, o of these units, gate_stride apart; NULL: not kept */
+    const float *h;              /* [rows][weights_hh.terms], h_stride apart: h of the step before */
+    size_t h_stride;
+    float *h_next;       /* [rows][units], state_stride apart; not h. Of a layer with a projection: m, which it multiplies */
+    float *c;            /* likewise; updated in place */
+    size_t state_stride; /* >= units rounded up to lanes */
+    float *const *y;     /* [rows] pointers to [units] that receive h too; NULL: not wanted */
+    float *const *gates; /* [rows] pointers to the gates i, f, g, o of these units, gate_stride apart; NULL: not kept */
     size_t gate_stride;
     float *const *c_kept; /* [rows] pointers to [units] that receive c too; NULL: not kept, nor are gates then */
 } sl_step;
+
+/**
+ * From pre-activations to c and m, for some rows and some units of a cell of any options: the equations of sluice_network.h. All
+ * arrays are those of all units; padding of theirs up to lanes is read and written.
+ */
+typedef struct sl_cell_update {
+    const sluice_cell *cell; /* its activations are not DEFAULT */
+    size_t rows;
+    size_t unit, units; /* the first, a multiple of lanes, and how many; up to the next multiple of lanes where they are the last */
+    size_t hidden;      /* H, which layer normalisation sums over */
+    const float *gates; /* [rows] packed rows, gates_stride apart: W x + b + U h' */
+    size_t gates_stride;
+    const float *peepholes; /* [3], of i, f and o; used by cells that have them, as are gain and shift */
+    const float *gain;      /* [5], of i, f, g, o and c; shift likewise */
+    const float *shift;
+    size_t parameter_stride; /* floats between two rows of them */
+    float *normed;           /* with layer normalisation: [rows][2], f c' + i g and the normalised a_o, between the two functions */
+    size_t normed_stride;    /* floats between two of either; rows are twice as far apart */
+    float *c;                /* [rows], state_stride apart; updated */
+    float *m;                /* likewise, written */
+    size_t state_stride;
+    float *const *y; /* [rows] pointers to [units] that receive m too; NULL: not wanted */
+} sl_cell_update;
+
+/** What follows a projection's product W_p m + b_p: NaN becomes canonical, and the rest is limited. */
+typedef struct sl_projection {
+    size_t rows, units; /* units: columns of this call */
+    float limit;        /* INFINITY: none */
+    float *h;           /* [rows], h_stride apart, padded to a whole block; updated in place */
+    size_t h_stride;
+    float *const *y; /* [rows] pointers to [units] that receive h too; NULL: not wanted */
+} sl_projection;
 
 /**
  * The adjoint of a step, backwards in time. With dc the gradient of the loss with respect to c through the later steps, an LSTM
@@ -59,11 +92,16 @@ typedef struct sl_kernel {
     size_t tile_rows; /* rows of a full register tile */
     size_t tall_rows; /* rows of a step's tile for few rows, up to twice as many; 0: no such tile */
     /** out[r] = start[r] + x[r] W for r < rows, each product one chain of fused multiply-adds from zero in index order. start[r] and
-     * row r of out, out_stride apart, are packed rows; x[r] has weights->terms floats. */
+     * row r of out, out_stride apart, are packed rows; x[r] has weights->terms floats. start[r] may be row r of out. */
     void (*product)(const sl_packed_matrix *weights, size_t rows, const float *const *start, const float *const *x, float *out,
                     size_t out_stride);
     void (*step[SL_CELL_KINDS])(const sl_step *step);
     void (*step_grad[SL_CELL_KINDS])(const sl_step_grad *step);
+    /** f c' + i g of the units: without layer normalisation in place of c. */
+    void (*cell_sum)(const sl_cell_update *update);
+    /** c and m of the units, once all threads have made the sums of their units. */
+    void (*cell_output)(const sl_cell_update *update);
+    void (*finish_projection)(const sl_projection *projection);
     /** sum[k] += x[0][k] + x[1][k] + ..., one after the other, for k < n; the rows of x are x_stride apart. */
     void (*add_rows)(size_t rows, size_t n, const float *x, size_t x_stride, float *sum);
     /** out[k] = f(x[k]) for k < n; out may be x. Any function but softmax; DEFAULT is x. */

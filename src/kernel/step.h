@@ -74,7 +74,7 @@ TILE step_tile(const sl_step *s, const cell_equations *cell, size_t block, size_
         const float *h[V_TILE_ROWS];
         UNROLL
         for (size_t r = 0; r < rows; r++)
-            h[r] = s->h + (row + r) * s->state_stride;
+            h[r] = s->h + (row + r) * s->h_stride;
         multiply(acc, &s->weights_hh, block, row, blocks, rows, s->rows, h);
     }
     if (s->weights_ih.terms) {
@@ -109,7 +109,7 @@ TILE tall_tile(const sl_step *s, const cell_equations *cell, size_t block, size_
     prefetch_kept(s, block, row, 1, rows);
     UNROLL
     for (size_t r = 0; r < rows; r++)
-        h[r] = s->h + (row + r) * s->state_stride;
+        h[r] = s->h + (row + r) * s->h_stride;
     multiply_tall(of_h, &s->weights_hh, block, row, rows, s->rows, h);
     if (s->weights_ih.terms)
         multiply_tall(of_x, &s->weights_ih, block, row, rows, s->rows, s->x + row);

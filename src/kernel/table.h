@@ -3,6 +3,7 @@
 #define SLUICE_KERNEL_TABLE_H
 
 #include "kernel/arrays.h"
+#include "kernel/cell_general.h"
 #include "kernel/cell_lstm.h"
 #include "kernel/functions_grad.h"
 #include "kernel/product.h"
@@ -21,6 +22,9 @@ const sl_kernel SL_KERNEL = {
     .product = run_product,
     .step = {[SL_CELL_LSTM] = step_lstm},
     .step_grad = {[SL_CELL_LSTM] = step_grad_lstm},
+    .cell_sum = cell_sum,
+    .cell_output = cell_output,
+    .finish_projection = finish_projection,
     .add_rows = add_rows,
     .affine = map_affine,
     .activate = activate,

@@ -4,6 +4,7 @@
 #include "support/message.h"
 #include "support/suite.h"
 
+#include "sluice_network.h"
 #include "sluice_train.h"
 
 /* A model of half a megabyte, as the bytes of a file too. */
@@ -15,14 +16,42 @@ static const sluice_shape shape = {.struct_size = sizeof(sluice_shape),
                                    .vocabulary = 50,
                                    .classes = 40,
                                    .has_bias = 1};
+static const char *const classes[] = {"no", "yes"};
 static test_bytes content;
 
-static void setup(void)
+/* A network of the same size, with a description in its file. */
+static sluice_model *make_network(void)
 {
-    test_folder_setup();
+    enum { INPUTS = 200, UNITS = 100 };
+    const sluice_cell cells[2] = {{.struct_size = sizeof *cells, .parts = SLUICE_PART_BIAS, .forget_bias = 1}};
+    const sluice_layer layers[] = {{.struct_size = sizeof *layers, .kind = SLUICE_LAYER_LSTM, .units = UNITS, .cells = cells},
+                                   {.struct_size = sizeof *layers, .kind = SLUICE_LAYER_DENSE, .units = 2}};
+    const sluice_network network = {sizeof network, INPUTS, 2, layers};
+    float *values = calloc(4 * UNITS * INPUTS, sizeof *values);
+    const sluice_parameter parameters[] = {{0, 0, SLUICE_TENSOR_WEIGHT_IH, 4 * UNITS * INPUTS, values},
+                                           {0, 0, SLUICE_TENSOR_WEIGHT_HH, 4 * UNITS * UNITS, values},
+                                           {0, 0, SLUICE_TENSOR_BIAS, 4 * UNITS, values},
+                                           {1, 0, SLUICE_TENSOR_WEIGHT, 2 * UNITS, values}};
     sluice_model *model;
+    SUCCEEDS(sluice_model_create_network, &network, parameters, 4, classes, &model);
+    free(values);
+    return model;
+}
+
+static sluice_model *make_model(bool is_network)
+{
+    sluice_model *model;
+    if (is_network)
+        return make_network();
     SUCCEEDS(sluice_model_create_initial, &shape, SLUICE_INITIALIZER_UNIFORM, test_seed(), NULL, &model);
-    ck_assert_int_eq(sluice_model_save(model, test_path("model"), NULL, NULL), SLUICE_STATUS_OK);
+    return model;
+}
+
+/* Save the model, for the test to load it. */
+static void prepare(bool is_network)
+{
+    sluice_model *model = make_model(is_network);
+    SUCCEEDS(sluice_model_save, model, test_path("model"), NULL);
     sluice_model_destroy(model);
     content = test_file_read(test_path("model"));
 }
@@ -42,12 +71,13 @@ static sluice_status load(bool from_memory, sluice_model **model, sluice_error *
     return status;
 }
 
-TEST_LOOP(peak, 0, 2)
+TEST_LOOP(peak, 0, 4)
 {
     sluice_model *model;
+    prepare(_i / 2);
     test_peak_bytes = test_alive_bytes;
     const size_t before = test_alive_bytes;
-    ck_assert_int_eq(load(_i, &model, NULL), SLUICE_STATUS_OK);
+    ck_assert_int_eq(load(_i % 2, &model, NULL), SLUICE_STATUS_OK);
     const size_t model_bytes = test_alive_bytes - before, peak_bytes = test_peak_bytes - before;
     printf("peak %zu bytes for a model of %zu\n", peak_bytes, model_bytes);
     ck_assert_uint_gt(model_bytes, content.size * 9 / 10);
@@ -56,17 +86,18 @@ TEST_LOOP(peak, 0, 2)
     ck_assert_uint_eq(test_alive_bytes, before);
 }
 
-TEST_LOOP(failing, 0, 2)
+TEST_LOOP(failing, 0, 4)
 {
     bool fired = true;
     long n = 1;
+    prepare(_i / 2);
     for (; fired; n++) {
         sluice_error error = {0};
         sluice_model *model = (sluice_model *)&error;
         const size_t before = test_alive;
         test_fired = false;
         test_countdown = n;
-        const sluice_status status = load(_i, &model, &error);
+        const sluice_status status = load(_i % 2, &model, &error);
         test_countdown = 0;
         fired = test_fired;
         ck_assert_int_eq(status, fired ? SLUICE_STATUS_NO_MEMORY : SLUICE_STATUS_OK);
@@ -77,10 +108,38 @@ TEST_LOOP(failing, 0, 2)
     ck_assert_int_gt(n, 10);
 }
 
+/* Saving: the file that is there stays as it was. */
+TEST_LOOP(failing_to_save, 0, 2)
+{
+    prepare(true);
+    sluice_model *model = make_model(_i);
+    bool fired = true;
+    long n = 1;
+    for (; fired; n++) {
+        sluice_error error = {0};
+        const size_t before = test_alive;
+        test_fired = false;
+        test_watching = true;
+        test_countdown = n;
+        const sluice_status status = sluice_model_save(model, test_path("model"), NULL, &error);
+        test_watching = false;
+        test_countdown = 0;
+        fired = test_fired;
+        ck_assert_int_eq(status, fired ? SLUICE_STATUS_NO_MEMORY : SLUICE_STATUS_OK);
+        ck_assert_uint_eq(test_alive, before);
+        ck_assert_uint_eq(test_folder_count(0), 1);
+        test_bytes found = test_file_read(test_path("model"));
+        ck_assert(!fired || (found.size == content.size && memcmp(found.data, content.data, content.size) == 0));
+        test_bytes_free(&found);
+    }
+    ck_assert_int_gt(n, 3);
+    sluice_model_destroy(model);
+}
+
 int main(void)
 {
     if (!test_allocator_begin())
         return 77;
-    tcase_add_checked_fixture(test_tcase("tests"), setup, teardown);
+    tcase_add_checked_fixture(test_tcase("tests"), test_folder_setup, teardown);
     return test_run(test_suite());
 }

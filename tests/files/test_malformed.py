@@ -1,4 +1,5 @@
-"""The malformed files of test_npy and test_safetensors, given to the program: exit 65, one line that names the file, nothing written."""
+"""The malformed files of test_npy, test_safetensors and test_description, given to the program: exit 65, one line that names the file,
+nothing written."""
 import os
 import subprocess
 
@@ -28,6 +29,10 @@ def check_format(cli, name, command):
 
 def check_safetensors(cli):
     check_format(cli, "safetensors", lambda path, output: ["run", path, "--text", "-o", output])
+
+
+def check_description(cli):
+    check_format(cli, "description", lambda path, output: ["run", path, "--text", "-o", output])
 
 
 def check_npy(cli):

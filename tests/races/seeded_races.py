@@ -22,10 +22,14 @@ from support.checks import BUILD, SOURCE, Checks, build_options, run
 NO_BARRIER = ("    if (thread->tasks.index == 0)\n"
               "        atomic_store_explicit(&thread->tasks.queue->taken[(thread->tasks.phase + 1) % 2], 0, memory_order_relaxed);\n"
               "    thread->tasks.phase++;\n")
+# A phase of an iteration of the forward pass.
+PHASE = "                    sl_recurrence_step(&recurrences[k], phase);\n"
 # What is broken, the test program and the case of it in which the race has to appear, the file, the text in it, and its replacement.
 SEEDED = [
     ("threads of a group do not wait for each other after an iteration", "races", "threads", "src/engine/forward/forward.c",
-     "                sl_recurrence_step(&recurrences[k]);\n            wait_for_group(t);\n", "                sl_recurrence_step(&recurrences[k]);\n"),
+     PHASE + "                wait_for_group(t);\n", PHASE),
+    ("threads of a group wait after an iteration, but not after each phase of it", "races", "cells", "src/engine/forward/forward.c",
+     PHASE + "                wait_for_group(t);\n", PHASE + "                if (phase + 1 == phases)\n                    wait_for_group(t);\n"),
     ("a thread that waits at a barrier need not see what others wrote", "races", "threads", "src/base/system/barrier.c",
      "atomic_load_explicit(arrived, memory_order_acquire)", "atomic_load_explicit(arrived, memory_order_relaxed)"),
     ("a thread that takes a workspace need not see how it was left", "races", "callers", "src/engine/forward/workspace_pool.c",

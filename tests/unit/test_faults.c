@@ -1,6 +1,7 @@
 /* Every allocation failing in turn: the call says NO_MEMORY in words, its out pointer is NULL, everything else is as it was,
  * and nothing leaks. */
 #include "engine/schedule/tuned_plan_list.h"
+#include "support/cases/cell_scene.h"
 #include "support/memory/allocator.h"
 #include "support/network.h"
 #include "support/suite.h"
@@ -18,6 +19,8 @@ typedef struct fixture {
     const sluice_engine_options *options;
     const char *path; /* of a model file */
     sluice_engine *engine;
+    sluice_model *cells; /* with layer normalisation, a projection and initial states */
+    sluice_engine *engine_of_cells;
     void *made; /* what the case made, to be destroyed by its undo */
 } fixture;
 
@@ -48,6 +51,21 @@ static sluice_status create_engine(fixture *f, sluice_error *error)
     return sluice_engine_create(f->network.model, f->options, (sluice_engine **)&f->made, error);
 }
 
+static sluice_status create_engine_of_cells(fixture *f, sluice_error *error)
+{
+    return sluice_engine_create(f->cells, f->options, (sluice_engine **)&f->made, error);
+}
+
+static sluice_status create_streams_of_cells(fixture *f, sluice_error *error)
+{
+    return sluice_streams_create(f->engine_of_cells, 3, (sluice_streams **)&f->made, error);
+}
+
+static sluice_status create_workspace_of_cells(fixture *f, sluice_error *error)
+{
+    return sluice_workspace_create(f->engine_of_cells, 40, 9, (sluice_workspace **)&f->made, error);
+}
+
 static sluice_status create_workspace(fixture *f, sluice_error *error)
 {
     return sluice_workspace_create(f->engine, 40, 9, (sluice_workspace **)&f->made, error);
@@ -68,12 +86,20 @@ static void undo_workspace(void *made)
     sluice_workspace_destroy(made);
 }
 
+static void undo_streams(void *made)
+{
+    sluice_streams_destroy(made);
+}
+
 static const fault_case cases[] = {
     {"sluice_model_create", create_model, undo_model},
     {"sluice_model_create_initial", create_initial, undo_model},
     {"sluice_model_load", load_model, undo_model},
     {"sluice_engine_create", create_engine, undo_engine},
     {"sluice_workspace_create", create_workspace, undo_workspace},
+    {"sluice_engine_create, cells", create_engine_of_cells, undo_engine},
+    {"sluice_workspace_create, cells", create_workspace_of_cells, undo_workspace},
+    {"sluice_streams_create, cells", create_streams_of_cells, undo_streams},
 };
 
 /* Run the case with the n-th of its allocations failing; 0: none. Whether it had one to fail. */
@@ -150,6 +176,10 @@ TEST_LOOP(creating, 0, 2 * sizeof cases / sizeof cases[0])
     fixture f = {.network = test_network_random(&shape, 1.0f, &random), .options = &options, .path = path};
     f.network.weights.class_names = class_names;
     ck_assert_int_eq(sluice_engine_create(f.network.model, &options, &f.engine, NULL), SLUICE_STATUS_OK);
+    static const test_cell_case cells = {
+        .first = TEST_CELL_NORM, .second = TEST_CELL_INITIAL_STATE, .layers = 2, .inputs = 3, .hidden = 9, .projection = 4};
+    f.cells = test_cell_model(&cells, &random);
+    ck_assert_int_eq(sluice_engine_create(f.cells, &options, &f.engine_of_cells, NULL), SLUICE_STATUS_OK);
 
     const fault_case *c = &cases[_i / 2];
     ck_assert(!run_case(c, &f, 0)); /* what libraries allocate once and keep is behind us then */
@@ -159,6 +189,8 @@ TEST_LOOP(creating, 0, 2 * sizeof cases / sizeof cases[0])
     printf("%s, %s: %ld allocations\n", c->what, sluice_gemm_get_name(gemm), n - 1);
     ck_assert_int_gt(n, 1);
 
+    sluice_engine_destroy(f.engine_of_cells);
+    sluice_model_destroy(f.cells);
     sluice_engine_destroy(f.engine);
     test_network_free(&f.network);
     ck_assert_int_eq(unlink(path), 0);

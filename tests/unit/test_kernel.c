@@ -103,6 +103,7 @@ static sl_step step_of(problem *p, float *h_next, float *c, float *const *y)
                      .h = p->h[0],
                      .h_next = h_next,
                      .c = c,
+                     .h_stride = STRIDE,
                      .state_stride = STRIDE,
                      .y = y};
 }

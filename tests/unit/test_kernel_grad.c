@@ -254,6 +254,7 @@ static void try_kept_step(const sl_kernel *kernel, int kind, int index)
                     .h = h[0],
                     .h_next = next[0][0],
                     .c = c[0][0],
+                    .h_stride = STRIDE,
                     .state_stride = STRIDE};
     float c_before[MOST_ROWS][STRIDE];
     memcpy(c_before, c[0], sizeof c_before);

@@ -2,6 +2,7 @@
  * The answers are compared bit for bit besides, so that the program is a test without a detector too. `./dev races` runs it under
  * the thread sanitizer, where it must stay silent; tests/races/seeded_races.py breaks the library and has it speak. The sanitizer sees no
  * access of more than 16 bytes, so it is the scalar kernels that it has to be shown. */
+#include "support/cases/cell_scene.h"
 #include "support/network.h"
 #include "support/suite.h"
 #include "sluice_tools.h"
@@ -82,6 +83,26 @@ TEST_IN("threads", every_schedule, 0, VARIETIES)
         for (size_t k = 0; k < isas.count; k++)
             run_by_threads(kind, network.model, isas.isa[k], &got, &want);
     }
+}
+
+/* Layer normalisation and projections, whose iterations have several phases, after each of which threads wait. */
+TEST_IN("cells", phases, 0, 3)
+{
+    const test_cell_case given = {.first = _i == 1 ? TEST_CELL_PEEPHOLES : TEST_CELL_NORM,
+                                  .second = TEST_CELL_PROJECTION_BIAS,
+                                  .layers = 2,
+                                  .inputs = 6,
+                                  .hidden = 67,
+                                  .projection = _i == 2 ? 67 : 21,
+                                  .direction = _i == 1 ? SLUICE_DIRECTION_BOTH : SLUICE_DIRECTION_FORWARD,
+                                  .rows = 7,
+                                  .steps = 9,
+                                  .ragged = _i > 0};
+    OWNED(test_cell_scene) made = test_cell_scene_create(&given, test_seed());
+    const test_isa_list isas = test_isas();
+    for (size_t k = 0; k < isas.count; k++)
+        for (unsigned threads = 2; threads <= 4; threads++)
+            test_cell_scene_run(&made, isas.isa[k], threads, SLUICE_SCHEDULE_UNITS);
 }
 
 /* ---- Callers on one engine ---- */

@@ -6,9 +6,11 @@
 #include "base/struct_size.h"
 #include "base/system/cpu.h"
 #include "base/system/threads.h"
+#include "engine/cell_options.h"
 #include "engine/environment.h"
 #include "engine/forward/workspace_pool.h"
 #include "engine/pack.h"
+#include "engine/pack_cell.h"
 #include "engine/schedule/limits.h"
 #include "engine/step_layers.h"
 #include "model/model.h"
@@ -80,9 +82,8 @@ static bool allocate_layer(sluice_engine *engine, sl_packed *packed, bool with_t
 {
     const sl_columns columns = gate_columns(engine, packed);
     packed->width = sl_columns_width(&columns);
-    packed->state_stride = sl_odd_lines(packed->dir->hidden);
     packed->bias = sl_engine_take_floats(engine, packed->width);
-    if (!packed->bias || (with_table && !allocate_table(engine, packed)))
+    if (!packed->bias || !sl_pack_cell_allocate(engine, packed) || (with_table && !allocate_table(engine, packed)))
         return false;
     if (engine->training) {
         packed->weight_ih = sl_engine_take_floats(engine, packed->dir->gate_rows * packed->dir->inputs);
@@ -202,7 +203,8 @@ typedef struct filling {
 static void fill_share(void *context, unsigned thread, unsigned threads)
 {
     const filling *f = context;
-    void (*const parts[])(const sluice_engine *, const sluice_model *, size_t) = {fill_inputs, fill_recurrent, fill_back};
+    void (*const parts[])(const sluice_engine *, const sluice_model *, size_t) = {fill_inputs, fill_recurrent, fill_back,
+                                                                                  sl_pack_cell_fill};
     enum { PARTS = sizeof parts / sizeof parts[0] };
     const sl_float_mode mode = sl_float_mode_set(f->engine->flush_to_zero); /* the table's products are part of the result */
     for (size_t task = thread; task < PARTS * f->engine->network->layer_dirs; task += threads)
@@ -228,7 +230,9 @@ sluice_status sluice_engine_create(const sluice_model *model, const sluice_engin
     if (!model)
         return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_engine_create: model is NULL");
     sl_choice choice;
-    const sluice_status status = sl_choose(options, &choice, error);
+    sluice_status status = sl_choose(options, &choice, error);
+    if (!status && choice.training)
+        status = sl_cells_check_training(model->network, error);
     if (status)
         return status;
 
@@ -298,6 +302,7 @@ void sluice_engine_destroy(sluice_engine *engine)
         sl_free(packed->weights_table.panels);
         sl_free(packed->weight_ih);
         sl_free(packed->weights_back.panels);
+        sl_pack_cell_free(packed);
     }
     sl_free(engine->layers);
     sl_free(engine->tuned_plans);

@@ -56,7 +56,7 @@ void sl_grad_begin_layer_dir(sl_grad_thread *thread, const sl_grad_layer_dir *la
 {
     const sluice_tape *tape = thread->tape;
     const float *dcn = thread->gradient->dcn;
-    const size_t width = layer_dir->dir->c_width, stride = layer_dir->packed->state_stride;
+    const size_t width = layer_dir->dir->c_width, stride = layer_dir->packed->c_stride;
     for (size_t index; (index = sl_task_next(&thread->tasks)) < sl_grad_row_blocks(tape);) {
         const row_block rows = get_row_block(tape, index);
         for (size_t sorted = rows.from; sorted < rows.to; sorted++) {
@@ -97,8 +97,8 @@ void sl_grad_first_states(const sl_grad_thread *thread, const sl_grad_layer_dir 
     const size_t h_width = dir->h_width, c_width = dir->c_width, *row_of = tape->sorted_rows;
     const row_block rows = get_row_block(tape, index);
     for (size_t sorted = rows.from; gradient->dc0 && sorted < rows.to; sorted++)
-        sl_grad_store(gradient->dc0 + sl_c_offset(dir, tape->rows, row_of[sorted]),
-                      tape->dc + sorted * layer_dir->packed->state_stride, c_width, gradient->accumulate);
+        sl_grad_store(gradient->dc0 + sl_c_offset(dir, tape->rows, row_of[sorted]), tape->dc + sorted * layer_dir->packed->c_stride,
+                      c_width, gradient->accumulate);
     if (!gradient->dh0)
         return;
     const size_t running = count_running(tape, rows, 0), stride = running ? multiply_back(thread, layer_dir, rows, running) : 0;
@@ -137,7 +137,7 @@ static void restore_states(const sl_grad_thread *thread, const sl_grad_layer_dir
 {
     const sluice_tape *tape = thread->tape;
     const sl_tape_scratch *scratch = thread->scratch;
-    const size_t stride = layer_dir->packed->state_stride;
+    const size_t stride = layer_dir->packed->c_stride;
     memset(scratch->h[0], 0, count * stride * sizeof(float));
     memset(scratch->c, 0, count * stride * sizeof(float));
     for (size_t r = 0; r < count; r++) {
@@ -232,8 +232,8 @@ static void run_iteration(const sl_grad_thread *thread, const sl_grad_layer_dir 
                                .c_before = scratch->c_before,
                                .gates = scratch->gates,
                                .gate_stride = layer_dir->dir->hidden,
-                               .dc = tape->dc + (rows.from + from) * layer_dir->packed->state_stride + unit,
-                               .dc_stride = layer_dir->packed->state_stride};
+                               .dc = tape->dc + (rows.from + from) * layer_dir->packed->c_stride + unit,
+                               .dc_stride = layer_dir->packed->c_stride};
     engine->kernel->step_grad[engine->cell](&step);
 }
 

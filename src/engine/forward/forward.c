@@ -110,21 +110,36 @@ static size_t begin_recurrences(sl_forward_thread *t, size_t layer, size_t chunk
     return count;
 }
 
+/* The most phases that an iteration has in the layers that run now; the same in all threads of the group. */
+static unsigned count_phases(const sl_forward_thread *t, size_t layer)
+{
+    const sluice_engine *engine = t->call->engine;
+    const sl_lstm_layer *lstm = &engine->network->lstm[layer];
+    const size_t first = t->wavefront ? 0 : lstm->first, count = t->wavefront ? engine->network->layer_dirs : lstm->directions;
+    unsigned phases = 1;
+    for (size_t k = first; k < first + count; k++)
+        phases = engine->layers[k].phases > phases ? engine->layers[k].phases : phases;
+    return phases;
+}
+
 static void run_layer_chunk(sl_forward_thread *t, size_t layer, size_t chunk)
 {
     const size_t count = begin_recurrences(t, layer, chunk), iterations = sl_size_min(t->group->lengths[0], t->chunk_steps);
+    const unsigned phases = count_phases(t, layer);
     sl_recurrence *recurrences = t->scratch->recurrences;
-    if (t->divided) { /* the next iteration reads the h of all threads */
-        for (size_t iteration = 0; iteration < iterations; iteration++) {
-            for (size_t k = 0; k < count; k++)
-                sl_recurrence_step(&recurrences[k]);
-            wait_for_group(t);
-        }
+    if (t->divided) { /* the next phase reads what all threads made */
+        for (size_t iteration = 0; iteration < iterations; iteration++)
+            for (unsigned phase = 0; phase < phases; phase++) {
+                for (size_t k = 0; k < count; k++)
+                    sl_recurrence_step(&recurrences[k], phase);
+                wait_for_group(t);
+            }
         return;
     }
     for (size_t k = 0; k < count; k++)
         for (size_t iteration = 0; iteration < iterations; iteration++)
-            sl_recurrence_step(&recurrences[k]);
+            for (unsigned phase = 0; phase < phases; phase++)
+                sl_recurrence_step(&recurrences[k], phase);
     wait_for_group(t);
 }
 

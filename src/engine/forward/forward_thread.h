@@ -8,11 +8,21 @@
 
 typedef struct sl_recurrence sl_recurrence;
 
-/** States of a row block in one layer-direction: [rows], its state_stride apart. */
+/** States of a row block in one layer-direction: [rows], its h_stride or c_stride apart; and what is exchanged between the phases of
+ *  an iteration. */
 typedef struct sl_state {
     float *h[2]; /* iteration k reads h[k % 2] and writes h[(k+1) % 2] */
     float *c;
+    float *m;      /* like c; with a projection, else NULL */
+    float *gates;  /* packed rows, sl_gates_stride apart: pre-activations; not of plain cells, nor for BLIS */
+    float *normed; /* [rows][2], c_stride apart; with layer normalisation: sl_cell_update's */
 } sl_state;
+
+/** Floats between the packed rows of sl_state's gates. */
+static inline size_t sl_gates_stride(const sl_packed *packed)
+{
+    return sl_odd_lines(packed->width);
+}
 
 /** Arrays that the threads of a group share; [rows] are of its row block. */
 typedef struct sl_thread_group {
@@ -149,7 +159,7 @@ static inline const float *sl_input_row(const sl_forward_thread *t, const sl_lay
 /** h of row r after its last iteration. */
 static inline const float *sl_final_h(const sl_forward_thread *t, size_t layer_dir, size_t r)
 {
-    return t->group->states[layer_dir].h[t->group->lengths[r] % 2] + r * t->call->engine->layers[layer_dir].state_stride;
+    return t->group->states[layer_dir].h[t->group->lengths[r] % 2] + r * t->call->engine->layers[layer_dir].h_stride;
 }
 
 /** Where y has a step of row r. */

@@ -2,7 +2,7 @@
 
 #include "base/size.h"
 #include "engine/blis_gemm.h"
-#include "engine/forward/tape_record.h"
+#include "engine/forward/cell_phases.h"
 
 #include <assert.h>
 #include <string.h>
@@ -35,10 +35,11 @@ static inline const float *x_of(const sl_recurrence *p, size_t r, size_t step)
     return sl_input_row(p->thread, &p->below, r, step);
 }
 
-static inline float *y_of(const sl_recurrence *p, size_t r, size_t step)
+/* `from`: the first float of h that is wanted. */
+static inline float *y_of(const sl_recurrence *p, size_t r, size_t step, size_t from)
 {
     float *y = p->above.at ? sl_layer_row(p->thread, &p->above, r, step) : sl_y_row(p->thread, r, step);
-    return y + p->packed->dir->first_output + p->block * engine_of(p)->kernel->lanes;
+    return y + p->packed->dir->first_output + from;
 }
 
 /* ---- Input products -------------------------------------------------------------------------------------------------------- */
@@ -96,23 +97,37 @@ static void set_step(sl_recurrence *p, bool hoisted)
     const sl_state *state = &p->thread->group->states[p->layer_dir];
     const size_t iteration = p->iteration, unit = p->block * engine->kernel->lanes;
     const size_t width = p->blocks * sl_block_floats(engine->kernel);
-    const bool wants_y = p->above.at || batch->y, multiplies_x = !hoisted && !p->packed->table;
+    const bool wants_y = (p->above.at || batch->y) && p->packed->phases == 1, multiplies_x = !hoisted && !p->packed->table;
     /* With h = 0 its products are +0, which is what the kernel's sums begin with: they are left out. */
-    const bool multiplies_h = iteration > 0 || batch->h0 || batch->streams;
+    const bool multiplies_h = iteration > 0 || batch->h0 || batch->streams || p->packed->initial_h;
     for (size_t r = 0; r < p->running; r++) {
         const size_t step = sl_recurrence_step_of(p, r, iteration);
         scratch->start[r] = hoisted ? p->hoisted + r * width : start_of(p, r, step);
         if (multiplies_x)
             scratch->x[r] = x_of(p, r, step);
         if (wants_y)
-            scratch->y[r] = y_of(p, r, p->packed->dir->in_order ? iteration : step);
+            scratch->y[r] = y_of(p, r, p->packed->dir->in_order ? iteration : step, unit);
     }
     p->step.rows = p->running;
     p->step.weights_ih.terms = multiplies_x ? p->packed->dir->inputs : 0;
     p->step.weights_hh.terms = multiplies_h ? p->packed->dir->h_width : 0;
     p->step.h = state->h[iteration % 2];
-    p->step.h_next = state->h[(iteration + 1) % 2] + unit;
+    p->step.h_next = (p->packed->projection_width ? state->m : state->h[(iteration + 1) % 2]) + unit;
     p->step.y = wants_y ? scratch->y : NULL;
+}
+
+/* Where the last of several phases, which knows nothing else of the step, puts h. */
+static void set_y(sl_recurrence *p)
+{
+    const sl_thread_scratch *scratch = p->thread->scratch;
+    const sl_h_range range = sl_phase_h_range(p);
+    if (!p->above.at && !p->thread->call->batch->y)
+        return;
+    for (size_t r = 0; r < p->running; r++) {
+        const size_t step = p->packed->dir->in_order ? p->iteration : sl_recurrence_step_of(p, r, p->iteration);
+        scratch->y[r] = y_of(p, r, step, range.from);
+    }
+    p->step.y = scratch->y;
 }
 
 /* Let BLIS add the products of h to the hoisted ones of x. */
@@ -122,7 +137,7 @@ static void multiply_by_blis(sl_recurrence *p)
     const size_t width = p->blocks * sl_block_floats(engine_of(p)->kernel);
     assert(p->iteration < p->hoisted_to); /* the buffer has room for all rows of a row block */
     if (step->weights_hh.terms)
-        sl_blis_gemm(step->rows, width, step->weights_hh.terms, (sl_operand){step->h, step->state_stride, false},
+        sl_blis_gemm(step->rows, width, step->weights_hh.terms, (sl_operand){step->h, step->h_stride, false},
                      (sl_operand){p->packed->transpose_hh, width, false}, true, p->hoisted, width);
     step->weights_hh.terms = 0;
 }
@@ -140,24 +155,36 @@ void sl_recurrence_begin(sl_recurrence *p, float *buffer, size_t capacity)
     p->running = count_running(p, p->thread->row_count, p->from);
 }
 
-void sl_recurrence_step(sl_recurrence *p)
+/* Set the step of the next iteration, and make what is hoisted. */
+static void begin_iteration(sl_recurrence *p)
 {
     const sl_forward_call *call = p->thread->call;
-    if (p->iteration == p->to || p->running == 0)
-        return;
     if (p->iteration == p->hoisted_to && p->running <= sl_size_min(call->hoisted_rows, p->hoist_capacity))
         hoist(p);
-    const bool hoisted = p->iteration < p->hoisted_to;
-    set_step(p, hoisted);
+    set_step(p, p->iteration < p->hoisted_to);
     if (call->engine->gemm == SLUICE_GEMM_BLIS)
         multiply_by_blis(p);
-    if (call->batch->tape)
-        sl_tape_record_step(p);
-    else
-        call->engine->kernel->step[call->engine->cell](&p->step);
-    if (hoisted)
-        p->hoisted += p->running * p->blocks * sl_block_floats(call->engine->kernel);
+}
+
+static void end_iteration(sl_recurrence *p)
+{
+    if (p->iteration < p->hoisted_to)
+        p->hoisted += p->running * p->blocks * sl_block_floats(engine_of(p)->kernel);
     p->iteration++;
     p->hoisted_to = sl_size_max(p->hoisted_to, p->iteration);
     p->running = count_running(p, p->running, p->iteration);
+}
+
+void sl_recurrence_step(sl_recurrence *p, unsigned phase)
+{
+    const unsigned last = p->packed->phases - 1;
+    if (p->iteration == p->to || p->running == 0 || phase > last)
+        return;
+    if (phase == 0)
+        begin_iteration(p);
+    else if (phase == last)
+        set_y(p);
+    sl_phase_run(p, phase);
+    if (phase == last)
+        end_iteration(p);
 }

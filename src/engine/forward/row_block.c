@@ -9,19 +9,19 @@
 
 /* ---- States ---------------------------------------------------------------------------------------------------------------- */
 
-/* Where the batch has h, or c, of a row before the first step; NULL: it is zero. */
-static const float *h0_of(const sluice_batch *batch, const sl_layer_dir *dir, size_t layer_dir, size_t row)
+/* Where h, or c, of a row before the first step is, in the batch or as it was learned; NULL: it is zero. */
+static const float *h0_of(const sluice_batch *batch, const sl_packed *packed, size_t layer_dir, size_t row)
 {
     if (batch->streams)
         return sl_streams_h(batch->streams, sl_streams_slot(batch->slots, row), layer_dir);
-    return batch->h0 ? batch->h0 + sl_h_offset(dir, batch->rows, row) : NULL;
+    return batch->h0 ? batch->h0 + sl_h_offset(packed->dir, batch->rows, row) : packed->initial_h;
 }
 
-static const float *c0_of(const sluice_batch *batch, const sl_layer_dir *dir, size_t layer_dir, size_t row)
+static const float *c0_of(const sluice_batch *batch, const sl_packed *packed, size_t layer_dir, size_t row)
 {
     if (batch->streams)
         return sl_streams_c(batch->streams, sl_streams_slot(batch->slots, row), layer_dir);
-    return batch->c0 ? batch->c0 + sl_c_offset(dir, batch->rows, row) : NULL;
+    return batch->c0 ? batch->c0 + sl_c_offset(packed->dir, batch->rows, row) : packed->initial_c;
 }
 
 /* One row of h or c, zeros if `from` is NULL. Padding behind it is zero. */
@@ -57,10 +57,9 @@ void sl_row_block_load(const sl_forward_thread *t)
         t->group->token_row[r] = batch->tokens ? batch->tokens + offset : NULL;
         for (size_t k = 0; k < engine->network->layer_dirs; k++) {
             const sl_state *state = &t->group->states[k];
-            const sl_layer_dir *dir = engine->layers[k].dir;
-            const size_t stride = engine->layers[k].state_stride;
-            load_state(h0_of(batch, dir, k, row), dir->h_width, stride, state->h[0] + r * stride);
-            load_state(c0_of(batch, dir, k, row), dir->c_width, stride, state->c + r * stride);
+            const sl_packed *packed = &engine->layers[k];
+            load_state(h0_of(batch, packed, k, row), packed->dir->h_width, packed->h_stride, state->h[0] + r * packed->h_stride);
+            load_state(c0_of(batch, packed, k, row), packed->dir->c_width, packed->c_stride, state->c + r * packed->c_stride);
         }
     }
     sl_tape_record_states(t, range.from, range.to);
@@ -75,7 +74,7 @@ static void store_states(const sl_forward_thread *t, sl_row_range range)
         const size_t h_bytes = dir->h_width * sizeof(float), c_bytes = dir->c_width * sizeof(float);
         for (size_t r = range.from; r < range.to; r++) {
             const size_t row = t->rows[r];
-            const float *h = sl_final_h(t, k, r), *c = t->group->states[k].c + r * engine->layers[k].state_stride;
+            const float *h = sl_final_h(t, k, r), *c = t->group->states[k].c + r * engine->layers[k].c_stride;
             if (batch->hn)
                 memcpy(batch->hn + sl_h_offset(dir, batch->rows, row), h, h_bytes);
             if (batch->cn)

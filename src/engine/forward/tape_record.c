@@ -113,7 +113,7 @@ void sl_tape_record_states(const sl_forward_thread *t, size_t from, size_t to)
     const sluice_tape *tape = t->call->batch->tape;
     for (size_t k = 0; tape && k < engine->network->layer_dirs; k++) {
         const size_t h_width = engine->layers[k].dir->h_width, c_width = engine->layers[k].dir->c_width;
-        const size_t stride = engine->layers[k].state_stride;
+        const size_t stride = engine->layers[k].c_stride;
         for (size_t r = from; r < to; r++) {
             const size_t sorted = tape->sorted_index[t->rows[r]];
             memcpy(tape->layer_dirs[k].h0 + sorted * h_width, t->group->states[k].h[0] + r * stride, h_width * sizeof(float));

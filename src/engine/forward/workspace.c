@@ -4,14 +4,24 @@
 #include "base/error.h"
 #include "engine/schedule/scratch_sizes.h"
 
+static sl_state lay_out_state(sl_arena *arena, const sluice_engine *engine, const sl_packed *packed, size_t rows)
+{
+    const size_t h_bytes = packed->h_stride * sizeof(float), c_bytes = packed->c_stride * sizeof(float);
+    const bool has_gates = !packed->is_plain && engine->gemm != SLUICE_GEMM_BLIS;
+    sl_state state = {.h = {sl_arena_take(arena, rows, h_bytes), sl_arena_take(arena, rows, h_bytes)},
+                      .c = sl_arena_take(arena, rows, c_bytes)};
+    state.m = packed->projection_width ? sl_arena_take(arena, rows, c_bytes) : NULL;
+    state.gates = has_gates ? sl_arena_take(arena, rows, sl_gates_stride(packed) * sizeof *state.gates) : NULL;
+    state.normed = packed->gain ? sl_arena_take(arena, rows, 2 * c_bytes) : NULL;
+    return state;
+}
+
 static sl_thread_group lay_out_group(sl_arena *arena, const sluice_engine *engine, const sl_scratch_sizes *sizes)
 {
     const size_t layer_dirs = engine->network->layer_dirs, rows = sizes->block_rows;
     sl_thread_group group = {.states = sl_arena_take(arena, layer_dirs, sizeof *group.states)};
     for (size_t k = 0; k < layer_dirs; k++) {
-        const size_t bytes = engine->layers[k].state_stride * sizeof(float);
-        const sl_state state = {.h = {sl_arena_take(arena, rows, bytes), sl_arena_take(arena, rows, bytes)},
-                                .c = sl_arena_take(arena, rows, bytes)};
+        const sl_state state = lay_out_state(arena, engine, &engine->layers[k], rows);
         if (group.states)
             group.states[k] = state;
     }

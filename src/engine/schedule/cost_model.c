@@ -89,6 +89,19 @@ static double activation_cycles(const sluice_engine *engine, const thread_share 
     return share->rows * share->blocks * (ACTIVATION_CYCLES + (single ? SINGLE_ACTIVATION_CYCLES : 0));
 }
 
+/* The thread's share of a projection's columns is that of the units. */
+static double projection_cycles(const sluice_engine *engine, const sl_exec_plan *plan, const sl_packed *packed,
+                                const thread_share *of_units)
+{
+    if (!packed->projection_width)
+        return 0;
+    thread_share share = *of_units;
+    share.blocks *= (double)packed->projection_width / (double)packed->width;
+    share.terms = (double)packed->dir->hidden;
+    share.weight_bytes = share.terms * share.blocks * SL_BLOCK_VECTORS * (double)engine->kernel->lanes * sizeof(float);
+    return ITERATION_CYCLES + product_cycles(engine, plan, &share);
+}
+
 /* An iteration of one LSTM layer for a thread that has `lines` cache lines of its units, of both directions together. */
 static double layer_cycles(const sluice_engine *engine, const sl_exec_plan *plan, size_t layer, double lines, double rows)
 {
@@ -108,12 +121,22 @@ static double layer_cycles(const sluice_engine *engine, const sl_exec_plan *plan
         share.terms += inputs;
     }
     share.weight_bytes = share.terms * row_bytes;
-    return cycles + product_cycles(engine, plan, &share) + activation_cycles(engine, &share);
+    return cycles + product_cycles(engine, plan, &share) + activation_cycles(engine, &share) +
+           projection_cycles(engine, plan, packed, &share);
 }
 
 static double barrier_cycles(const sl_exec_plan *plan)
 {
     return plan->threads_per_group > 1 ? BARRIER_CYCLES + BARRIER_THREAD_CYCLES * plan->threads_per_group : 0;
+}
+
+/* The most phases of an iteration of some layer-directions, each of which ends at a barrier. */
+static double most_phases(const sluice_engine *engine, size_t first, size_t count)
+{
+    unsigned most = 1;
+    for (size_t k = first; k < first + count; k++)
+        most = engine->layers[k].phases > most ? engine->layers[k].phases : most;
+    return most;
 }
 
 /* An iteration of all layers, `rows` rows in each of them; without the barriers of a wavefront. */
@@ -126,7 +149,8 @@ static double iteration_cycles(const sluice_engine *engine, const sl_exec_plan *
         const double share = (double)sl_unit_lines_sum(engine, lstm->first, lstm->directions) / plan->threads_per_group;
         const double most = plan->wavefront ? fmax(1.0 / (double)network->lstm_layers, share) : ceil(share); /* lines of a thread */
         const bool whole = lstm->directions % plan->threads_per_group == 0; /* no layer-direction is shared by threads */
-        cycles += layer_cycles(engine, plan, layer, most, rows) + (whole || plan->wavefront ? 0 : barrier_cycles(plan));
+        cycles += layer_cycles(engine, plan, layer, most, rows) +
+                  (whole || plan->wavefront ? 0 : most_phases(engine, lstm->first, lstm->directions) * barrier_cycles(plan));
     }
     return cycles;
 }
@@ -142,7 +166,8 @@ double sl_exec_plan_cycles(const sluice_engine *engine, const sl_batch_load *loa
     if (plan->wavefront && load->steps > 0) {
         const double chunk = (double)sl_wavefront_chunk(layers, load->steps),
                      rounds = ceil(iterations / chunk) + (double)layers - 1;
-        iteration += barrier_cycles(plan) + RESUME_CYCLES * (double)layers / chunk;
+        iteration +=
+            most_phases(engine, 0, engine->network->layer_dirs) * barrier_cycles(plan) + RESUME_CYCLES * (double)layers / chunk;
         iterations = rounds * chunk;
     }
     const double threads = (double)plan->thread_groups * plan->threads_per_group;

@@ -22,7 +22,7 @@ static void set_sizes(sluice_engine *engine)
     sl_engine_sizes *sizes = &engine->sizes;
     for (size_t k = 0; k < network->layer_dirs; k++) {
         sizes->widest_row = sl_size_max(sizes->widest_row, engine->layers[k].width);
-        sizes->widest_state = sl_size_max(sizes->widest_state, engine->layers[k].state_stride);
+        sizes->widest_state = sl_size_max(sizes->widest_state, sl_size_max(engine->layers[k].h_stride, engine->layers[k].c_stride));
     }
     for (size_t l = 0; l < network->lstm_layers; l++) {
         const size_t lines = sl_unit_lines_sum(engine, network->lstm[l].first, network->lstm[l].directions);
@@ -57,7 +57,8 @@ void sl_limits_set(sluice_engine *engine)
     size_t weights = 0; /* of the largest layer-direction */
     for (size_t k = 0; k < engine->network->layer_dirs; k++) {
         const sl_packed *packed = &engine->layers[k];
-        weights = sl_size_max(weights, packed->width * ((packed->table ? 0 : packed->dir->inputs) + packed->dir->h_width));
+        weights = sl_size_max(weights, packed->width * ((packed->table ? 0 : packed->dir->inputs) + packed->dir->h_width) +
+                                           packed->projection_width * packed->dir->hidden);
     }
     const bool weights_beyond_l2 = weights * sizeof(float) > limits->l2_bytes / 2;
     limits->row_block_rows = choose_row_block_rows(engine, weights_beyond_l2);

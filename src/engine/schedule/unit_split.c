@@ -15,10 +15,11 @@ static size_t line_at(const extent *layer_dir, double boundary)
     return line <= 0 ? 0 : line >= (double)layer_dir->lines ? layer_dir->lines : (size_t)line;
 }
 
-/* The terms of a unit's products at an iteration. */
+/* The terms of a unit's products at an iteration, each of four gates; in a projection it is one term of each output. */
 static double terms_of(const sl_packed *packed)
 {
-    return (double)(packed->table ? 0 : packed->dir->inputs) + (double)packed->dir->h_width;
+    const double projected = packed->projection_width ? (double)packed->dir->h_width / SL_GATES : 0;
+    return (double)(packed->table ? 0 : packed->dir->inputs) + (double)packed->dir->h_width + projected;
 }
 
 size_t sl_unit_lines_sum(const sluice_engine *engine, size_t first, size_t count)

@@ -38,7 +38,7 @@ typedef struct sl_tape_step_layer {
 typedef struct sl_tape_scratch {
     float *gathered; /* [chunk_row_steps] x and h of the iteration before, side by side; or gradients of logits */
     float *product;  /* [chunk_row_steps or row_block_rows] rows of a product, before they are added to something */
-    float *h[2], *c; /* [row_block_rows], the layer-direction's state_stride apart: states, while gates are computed again */
+    float *h[2], *c; /* [row_block_rows], the layer-direction's c_stride apart: states, while gates are computed again */
     const float **x, **start, **da_after, **dy, **c_now, **c_before; /* [row_block_rows] for kernels */
     float **gates, **c_kept;                                         /* [row_block_rows] for kernels */
 } sl_tape_scratch;
@@ -81,7 +81,7 @@ struct sluice_tape {
     float *dy[2];     /* [row_steps], grad_stride apart, by steps: gradient of a layer's outputs, and of its inputs; one if no layer
                        * has two directions, and none is a step layer or gives its outputs in processing order */
     float *drows[2];  /* [rows of the batch], grad_stride apart: the same behind the reduction */
-    float *dc;        /* [rows], the layer-direction's state_stride apart, by sorted index */
+    float *dc;        /* [rows], the layer-direction's c_stride apart, by sorted index */
     float *dh_final;  /* [rows of the batch][y]: the gradient of the final h through the head; with a head */
     float *sums;      /* partial sums of a layer-direction's dU and dW */
     float *dense_sums; /* partial sums of a dense layer's, the head among them */

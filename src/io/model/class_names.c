@@ -18,16 +18,16 @@ static bool is_plain(const char *name)
 }
 
 /* Split the text into one name for each class; false, with the reason set, if one cannot be printed. */
-static bool split_names(sl_binding *binding, char *text)
+static bool split_names(const char **names, size_t count, char *text, sl_names_reason *reason)
 {
-    for (size_t k = 0; k < binding->shape.classes; k++) {
-        binding->classes[k] = text;
+    for (size_t k = 0; k < count; k++) {
+        names[k] = text;
         text += strcspn(text, ",");
         *text++ = '\0';
-        if (!is_plain(binding->classes[k])) {
-            snprintf(binding->class_names.text, sizeof binding->class_names.text,
+        if (!is_plain(names[k])) {
+            snprintf(reason->text, sizeof reason->text,
                      "none, as metadata \"classes\" has no printable name for class %zu, but \"%s\"", k,
-                     sl_label_get(binding->classes[k]).text);
+                     sl_label_get(names[k]).text);
             return false;
         }
     }
@@ -35,9 +35,9 @@ static bool split_names(sl_binding *binding, char *text)
 }
 
 /* What does not fit is no failure, because others use the key "classes" as well. */
-sluice_status sl_class_names_bind(sl_tensor_source *source, sl_binding *binding, sluice_error *error)
+sluice_status sl_class_names_split(sl_tensor_source *source, size_t expected, const char *counted, const char ***names,
+                                   sl_names_reason *reason, sluice_error *error)
 {
-    const size_t expected = binding->shape.classes;
     char *text = sl_source_find_metadata(source, "classes");
     if (!text || !expected)
         return SLUICE_STATUS_OK;
@@ -45,19 +45,27 @@ sluice_status sl_class_names_bind(sl_tensor_source *source, sl_binding *binding,
     for (const char *c = text; *c; c++)
         count += *c == ',';
     if (count != expected) {
-        snprintf(binding->class_names.text, sizeof binding->class_names.text,
-                 "none, as metadata \"classes\" has %zu between commas, and \"%s\" %zu rows", count,
-                 sl_label_get(binding->extras[SL_HEAD_WEIGHT]->name).text, expected);
+        snprintf(reason->text, sizeof reason->text, "none, as metadata \"classes\" has %zu between commas, and %s", count, counted);
         return SLUICE_STATUS_OK;
     }
-    binding->classes = sl_alloc_array(count, sizeof *binding->classes);
-    if (!binding->classes)
-        return sl_fail_memory(error, "class names", count * sizeof *binding->classes);
-    if (!split_names(binding, text)) {
-        sl_free(binding->classes);
-        binding->classes = NULL;
+    *names = sl_alloc_array(count, sizeof **names);
+    if (!*names)
+        return sl_fail_memory(error, "class names", count * sizeof **names);
+    if (!split_names(*names, count, text, reason)) {
+        sl_free(*names);
+        *names = NULL;
     }
     return SLUICE_STATUS_OK;
+}
+
+sluice_status sl_class_names_bind(sl_tensor_source *source, sl_binding *binding, sluice_error *error)
+{
+    char counted[SL_LABEL_BYTES + 64];
+    const sl_tensor *head = binding->extras[SL_HEAD_WEIGHT];
+    if (!head)
+        return SLUICE_STATUS_OK;
+    snprintf(counted, sizeof counted, "\"%s\" %zu rows", sl_label_get(head->name).text, binding->shape.classes);
+    return sl_class_names_split(source, binding->shape.classes, counted, &binding->classes, &binding->class_names, error);
 }
 
 /* The bytes of the names with a separator behind each; 0, with the writer's status set, if a name cannot be written. */

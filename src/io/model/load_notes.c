@@ -1,57 +1,39 @@
 #include "io/model/load_notes.h"
 
-#include "base/error.h"
 #include "base/memory.h"
 #include "io/label.h"
+#include "io/measured_text.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-/* A text that is first measured (text NULL) and then written. */
-typedef struct writer {
-    char *text;
-    size_t size;
-    size_t length; /* of the text so far */
-} writer;
-
-static void put(writer *to, const char *format, ...) __attribute__((format(printf, 2, 3)));
-static void put(writer *to, const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    const int n = vsnprintf(to->text ? to->text + to->length : NULL, to->text ? to->size - to->length : 0, format, arguments);
-    va_end(arguments);
-    to->length += n > 0 ? (size_t)n : 0;
-}
-
 /* `, embedding "embedding"` for embedding.weight, or `, no embedding`. */
-static void put_matrix(writer *to, const char *what, const sl_tensor *tensor)
+static void put_matrix(sl_measured_text *to, const char *what, const sl_tensor *tensor)
 {
     if (tensor)
-        put(to, ", %s \"%s\"", what, sl_label_get_part(tensor->name, sl_names_get_stem(tensor->name)).text);
+        sl_measured_text_put(to, ", %s \"%s\"", what, sl_label_get_part(tensor->name, sl_names_get_stem(tensor->name)).text);
     else
-        put(to, ", no %s", what);
+        sl_measured_text_put(to, ", no %s", what);
 }
 
-static void put_names(writer *to, const sl_binding *binding)
+static void put_names(sl_measured_text *to, const sl_binding *binding)
 {
-    put(to, "names: torch%s, prefix \"%s\"", binding->is_lstm_cell ? " LSTMCell" : "",
-        sl_label_get_part(binding->prefix, binding->prefix_bytes).text);
+    sl_measured_text_put(to, "names: torch%s, prefix \"%s\"", binding->is_lstm_cell ? " LSTMCell" : "",
+                         sl_label_get_part(binding->prefix, binding->prefix_bytes).text);
     put_matrix(to, "head", binding->extras[SL_HEAD_WEIGHT]);
     put_matrix(to, "embedding", binding->extras[SL_EMBEDDING]);
 }
 
-static void put_types(writer *to, const sl_binding *binding)
+static void put_types(sl_measured_text *to, const sl_tensor_source *source)
 {
     static const char *const narrow[] = {"F16", "BF16"};
     bool found[2] = {false};
-    for (size_t k = 0; k < binding->count; k++)
-        for (size_t type = 0; binding->tensors[k] && type < 2; type++)
-            found[type] |= strcmp(binding->tensors[k]->dtype, narrow[type]) == 0;
+    for (size_t k = 0; k < source->count; k++)
+        for (size_t type = 0; source->tensors[k].used && type < 2; type++)
+            found[type] |= strcmp(source->tensors[k].dtype, narrow[type]) == 0;
     if (found[0] || found[1])
-        put(to, "\ntypes: weights of type %s%s%s were widened to F32", found[0] ? narrow[0] : "",
-            found[0] && found[1] ? " and " : "", found[1] ? narrow[1] : "");
+        sl_measured_text_put(to, "\ntypes: weights of type %s%s%s were widened to F32", found[0] ? narrow[0] : "",
+                             found[0] && found[1] ? " and " : "", found[1] ? narrow[1] : "");
 }
 
 /* Whether an unused tensor may be a layer of the network, judged by sizes: one that computes the inputs of the LSTM or of the
@@ -71,7 +53,7 @@ static bool may_belong(const sl_tensor *tensor, const sl_binding *binding)
     return first == shape->inputs || (shape->classes && (first == features || (second ? second : first) == shape->classes));
 }
 
-static void put_layers(writer *to, const sl_tensor_source *source, const sl_binding *binding)
+static void put_layers(sl_measured_text *to, const sl_tensor_source *source, const sl_binding *binding)
 {
     sl_label_list list = {0};
     for (size_t k = 0; k < source->count; k++) {
@@ -82,7 +64,8 @@ static void put_layers(writer *to, const sl_tensor_source *source, const sl_bind
             sl_label_list_add(&list, tensor->name, sl_names_get_stem(tensor->name), shape);
     }
     if (list.count)
-        put(to, "\nlayers: %zu that may belong to the network, by their sizes, are not run: %s", list.count, list.text);
+        sl_measured_text_put(to, "\nlayers: %zu that may belong to the network, by their sizes, are not run: %s", list.count,
+                             list.text);
 }
 
 /* "LSTM", "GRU" or "RNN", by the number of rows for each unit. */
@@ -99,7 +82,7 @@ static const char *get_recurrent_kind(const sl_tensor_source *source, const sl_t
 }
 
 /* Report recurrent layers other than the bound one. Names are sorted, so tensors of one prefix follow each other. */
-static void put_recurrent(writer *to, const sl_tensor_source *source, const sl_binding *binding)
+static void put_recurrent(sl_measured_text *to, const sl_tensor_source *source, const sl_binding *binding)
 {
     sl_label_list list = {0};
     const char *last = "";
@@ -120,47 +103,85 @@ static void put_recurrent(writer *to, const sl_tensor_source *source, const sl_b
         last_bytes = bytes;
     }
     if (list.count)
-        put(to, "\nlayers: recurrent ones beside that of prefix \"%s\" are not run: %s",
-            sl_label_get_part(binding->prefix, binding->prefix_bytes).text, list.text);
+        sl_measured_text_put(to, "\nlayers: recurrent ones beside that of prefix \"%s\" are not run: %s",
+                             sl_label_get_part(binding->prefix, binding->prefix_bytes).text, list.text);
 }
 
-static void put_ignored(writer *to, const sl_tensor_source *source, const sl_binding *binding)
+static void put_ignored(sl_measured_text *to, const sl_tensor_source *source)
 {
     for (size_t k = 0; k < source->count; k++) {
         const sl_tensor *tensor = &source->tensors[k];
         if (!tensor->used)
-            put(to, "\nignored: \"%s\" %s %s", sl_label_get(tensor->name).text, sl_label_get(tensor->dtype).text,
-                sl_shape_get_text(tensor->shape, tensor->dims).text);
+            sl_measured_text_put(to, "\nignored: \"%s\" %s %s", sl_label_get(tensor->name).text, sl_label_get(tensor->dtype).text,
+                                 sl_shape_get_text(tensor->shape, tensor->dims).text);
     }
-    if (!binding->classes && !*binding->class_names.text && sl_source_find_metadata(source, "classes"))
-        put(to, "\nignored: metadata \"classes\", as there is no head");
 }
 
-static void put_notes(writer *to, const sl_tensor_source *source, const sl_binding *binding)
+typedef struct bound {
+    const sl_tensor_source *source;
+    const sl_binding *binding;
+} bound;
+
+static void put_notes(sl_measured_text *to, const void *context)
 {
+    const bound *from = context;
+    const sl_binding *binding = from->binding;
     put_names(to, binding);
     if (*binding->head.text)
-        put(to, "\nhead: %s", binding->head.text);
+        sl_measured_text_put(to, "\nhead: %s", binding->head.text);
     if (*binding->embedding.text)
-        put(to, "\nembedding: %s", binding->embedding.text);
+        sl_measured_text_put(to, "\nembedding: %s", binding->embedding.text);
     if (*binding->class_names.text)
-        put(to, "\nclasses: %s", binding->class_names.text);
-    put_types(to, binding);
-    put_layers(to, source, binding);
-    put_recurrent(to, source, binding);
-    put_ignored(to, source, binding);
+        sl_measured_text_put(to, "\nclasses: %s", binding->class_names.text);
+    put_types(to, from->source);
+    put_layers(to, from->source, binding);
+    put_recurrent(to, from->source, binding);
+    put_ignored(to, from->source);
+    if (!binding->classes && !*binding->class_names.text && sl_source_find_metadata(from->source, "classes"))
+        sl_measured_text_put(to, "\nignored: metadata \"classes\", as there is no head");
+}
+
+typedef struct described {
+    const sl_tensor_source *source;
+    const char *network;
+    const sl_names_reason *reason;
+    bool has_classes;
+} described;
+
+static void put_described_notes(sl_measured_text *to, const void *context)
+{
+    const described *from = context;
+    sl_measured_text_put(to, "names: description");
+    if (from->network)
+        sl_measured_text_put(to, ", network \"%s\"", sl_label_get(from->network).text);
+    if (*from->reason->text)
+        sl_measured_text_put(to, "\nclasses: %s", from->reason->text);
+    put_types(to, from->source);
+    put_ignored(to, from->source);
+    if (!from->has_classes && !*from->reason->text && sl_source_find_metadata(from->source, "classes"))
+        sl_measured_text_put(to, "\nignored: metadata \"classes\", as the file has several networks, or this one no outputs");
+}
+
+static sluice_status set_notes(sluice_model *model, sl_measured_text_writer *put, const void *context, sluice_error *error)
+{
+    char *text;
+    sluice_status status = sl_measured_text_make(put, context, "notes on the model", &text, error);
+    if (status)
+        return status;
+    status = sl_model_set_notes(model, text, error);
+    sl_free(text);
+    return status;
 }
 
 sluice_status sl_load_notes_set(sluice_model *model, const sl_tensor_source *source, const sl_binding *binding, sluice_error *error)
 {
-    writer notes = {0};
-    put_notes(&notes, source, binding);
-    const size_t size = notes.length + 1;
-    notes = (writer){.text = sl_alloc(size), .size = size};
-    if (!notes.text)
-        return sl_fail_memory(error, "notes on the model", size);
-    put_notes(&notes, source, binding);
-    const sluice_status status = sl_model_set_notes(model, notes.text, error);
-    sl_free(notes.text);
-    return status;
+    const bound from = {source, binding};
+    return set_notes(model, put_notes, &from, error);
+}
+
+sluice_status sl_load_notes_set_described(sluice_model *model, const sl_tensor_source *source, const char *network,
+                                          const sl_names_reason *reason, sluice_error *error)
+{
+    const described from = {source, network, reason, model->classes};
+    return set_notes(model, put_described_notes, &from, error);
 }

@@ -9,4 +9,8 @@
 sluice_status sl_load_notes_set(sluice_model *model, const sl_tensor_source *source, const sl_binding *binding,
                                 sluice_error *error);
 
+/** The same of a model that a description was read for. `network` is its name, or NULL; `reason` why it has no class names. */
+sluice_status sl_load_notes_set_described(sluice_model *model, const sl_tensor_source *source, const char *network,
+                                          const sl_names_reason *reason, sluice_error *error);
+
 #endif

@@ -3,15 +3,15 @@
 #include "io/model/model_read.h"
 
 #include "base/error.h"
-#include "base/size.h"
 #include "base/struct_size.h"
 #include "base/system/cpu.h"
 #include "io/label.h"
 #include "io/model/load_notes.h"
+#include "io/model/tensor_values.h"
+#include "io/network/description_read.h"
+#include "io/network/network_read.h"
 #include "io/safetensors/safetensors.h"
 #include "model/model.h"
-
-#include <math.h>
 
 typedef struct model_reader {
     const sl_tensor_source *source;
@@ -22,54 +22,20 @@ typedef struct model_reader {
 
 /* ---- Values ---------------------------------------------------------------------------------------------------------------- */
 
-static sluice_status check_finite(const model_reader *reader, const sl_tensor *tensor, size_t first, size_t count,
-                                  const float *values, const char *what)
-{
-    for (size_t k = 0; k < count; k++)
-        if (!isfinite(values[k]))
-            return sl_source_fail_element(reader->source, tensor, first + k, reader->error, "expected a finite %s, found %s", what,
-                                          isnan(values[k]) ? "NaN" : "infinity");
-    return SLUICE_STATUS_OK;
-}
-
-static sluice_status read_values(const model_reader *reader, const sl_tensor *tensor, size_t first, size_t count, float *values)
-{
-    const sluice_status status = sl_source_read(reader->source, tensor, first, count, values, reader->error);
-    return status ? status : check_finite(reader, tensor, first, count, values, "number");
-}
-
-/* Add elements of the tensor to `sums`. */
-static sluice_status add_values(const model_reader *reader, const sl_tensor *tensor, size_t first, size_t count, float *sums)
-{
-    float values[1024];
-    sluice_status status = SLUICE_STATUS_OK;
-    for (size_t done = 0, n; !status && done < count; done += n) {
-        n = sl_size_min(count - done, sizeof values / sizeof values[0]);
-        status = read_values(reader, tensor, first + done, n, values);
-        for (size_t k = 0; !status && k < n; k++)
-            sums[done + k] += values[k];
-        if (!status)
-            status = check_finite(reader, tensor, first + done, n, sums + done, "sum with the other bias");
-    }
-    return status;
-}
-
 /* Read a whole tensor; NULL: there is none, and the model keeps zeros. */
 static sluice_status read_tensor(const model_reader *reader, const sl_tensor *tensor, float *values)
 {
-    return tensor ? read_values(reader, tensor, 0, tensor->elements, values) : SLUICE_STATUS_OK;
+    return tensor ? sl_tensor_values_read(reader->source, tensor, 0, tensor->elements, values, reader->error) : SLUICE_STATUS_OK;
 }
 
-typedef sluice_status read_step(const model_reader *reader, const sl_tensor *tensor, size_t first, size_t count, float *values);
-
 /* Read a tensor whose first dimension is 4H with `step`, gate by gate, each to its place in the model's order. */
-static sluice_status read_gates(const model_reader *reader, const sl_tensor *tensor, read_step *step, float *values)
+static sluice_status read_gates(const model_reader *reader, const sl_tensor *tensor, sl_tensor_values_reader *step, float *values)
 {
     const size_t gate_elements = tensor->elements / SL_GATES;
     sluice_status status = SLUICE_STATUS_OK;
     for (size_t gate = 0; !status && gate < SL_GATES; gate++)
-        status =
-            step(reader, tensor, reader->binding->gate_order[gate] * gate_elements, gate_elements, values + gate * gate_elements);
+        status = step(reader->source, tensor, reader->binding->gate_order[gate] * gate_elements, gate_elements,
+                      values + gate * gate_elements, reader->error);
     return status;
 }
 
@@ -82,15 +48,15 @@ static sluice_status read_layer_dir(const model_reader *reader, size_t k)
     const sl_tensor *const *tensors = binding->tensors + k;
     const size_t stride = binding->layer_dirs;
     float *bias = sl_model_get_of_dir(reader->model, k, SLUICE_TENSOR_BIAS);
-    sluice_status status = read_gates(reader, tensors[SL_WEIGHT_IH * stride], read_values,
+    sluice_status status = read_gates(reader, tensors[SL_WEIGHT_IH * stride], sl_tensor_values_read,
                                       sl_model_get_of_dir(reader->model, k, SLUICE_TENSOR_WEIGHT_IH));
     if (!status)
-        status = read_gates(reader, tensors[SL_WEIGHT_HH * stride], read_values,
+        status = read_gates(reader, tensors[SL_WEIGHT_HH * stride], sl_tensor_values_read,
                             sl_model_get_of_dir(reader->model, k, SLUICE_TENSOR_WEIGHT_HH));
     if (!status && binding->shape.has_bias)
-        status = read_gates(reader, tensors[SL_BIAS_IH * stride], read_values, bias);
+        status = read_gates(reader, tensors[SL_BIAS_IH * stride], sl_tensor_values_read, bias);
     if (!status && binding->shape.has_bias)
-        status = read_gates(reader, tensors[SL_BIAS_HH * stride], add_values, bias);
+        status = read_gates(reader, tensors[SL_BIAS_HH * stride], sl_tensor_values_add, bias);
     return status;
 }
 
@@ -132,7 +98,7 @@ sluice_status sl_model_read_bound(const sl_tensor_source *source, const sl_bindi
     return status;
 }
 
-sluice_status sl_model_read(sl_tensor_source *source, const sluice_names *names, sluice_model **model, sluice_error *error)
+static sluice_status read_named(sl_tensor_source *source, const sluice_names *names, sluice_model **model, sluice_error *error)
 {
     sluice_model *made = NULL;
     sl_binding binding = {0};
@@ -147,6 +113,36 @@ sluice_status sl_model_read(sl_tensor_source *source, const sluice_names *names,
         sluice_model_destroy(made);
     sl_names_release(&binding);
     return status;
+}
+
+/* Names of tensors are for a file without a description, a network's name for one with it. */
+static sluice_status check_names(const sl_tensor_source *source, const sluice_names *names, bool is_described, sluice_error *error)
+{
+    const char *field = names->prefix ? "prefix" : names->head ? "head" : names->embedding ? "embedding" : NULL;
+    if (is_described && field)
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT,
+                       "%s: names.%s is \"%s\", but the file has a description, which names all tensors; leave it NULL",
+                       source->input.name, field,
+                       sl_label_get(names->prefix ? names->prefix
+                                    : names->head ? names->head
+                                                  : names->embedding)
+                           .text);
+    if (!is_described && names->network)
+        return sl_fail(error, SLUICE_STATUS_BAD_DATA,
+                       "%s: no network \"%s\": the file has no description that names networks; leave names.network NULL",
+                       source->input.name, sl_label_get(names->network).text);
+    return SLUICE_STATUS_OK;
+}
+
+sluice_status sl_model_read(sl_tensor_source *source, const sluice_names *names, sluice_model **model, sluice_error *error)
+{
+    static const sluice_names open = {0};
+    const sluice_names *wanted = names ? names : &open;
+    const bool is_described = sl_description_exists(source);
+    const sluice_status status = check_names(source, wanted, is_described, error);
+    if (status)
+        return status;
+    return is_described ? sl_network_read(source, wanted->network, model, error) : read_named(source, wanted, model, error);
 }
 
 /* ---- The calls ------------------------------------------------------------------------------------------------------------- */

@@ -2,12 +2,12 @@
 #include "io/model/model_write.h"
 
 #include "base/error.h"
-#include "base/size.h"
 #include "base/struct_size.h"
 #include "io/model/class_names.h"
+#include "io/model/stored_tensor.h"
+#include "io/network/network_write.h"
 #include "model/model.h"
 
-#include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -40,95 +40,65 @@ sl_tensor_name sl_model_file_get_name(const sluice_shape *shape, const sluice_na
 
 /* ---- Tensors --------------------------------------------------------------------------------------------------------------- */
 
-/* A tensor of the file. */
-typedef struct stored {
-    sl_tensor_name name;
-    size_t shape[2], dims;
-    const float *values; /* NULL: negative zeros */
-} stored;
-
-typedef void action(sl_writer *writer, const stored *tensor);
-
 void sl_model_file_put_finite(sl_writer *writer, const char *name, const size_t *shape, size_t dims, const float *values)
 {
-    const size_t count = shape[0] * (dims > 1 ? shape[1] : 1);
-    for (size_t k = 0; !writer->status && k < count; k++)
-        if (!isfinite(values[k]))
-            writer->status = sl_fail(writer->error, SLUICE_STATUS_BAD_DATA,
-                                     "tensor \"%s\": element %zu is %s, as training has diverged; nothing was saved", name, k,
-                                     isnan(values[k]) ? "NaN" : "infinite");
-    sl_writer_put_tensor(writer, name, shape, dims);
+    sl_stored_tensor_put(writer, &(sl_stored_tensor){name, {shape[0], dims > 1 ? shape[1] : 1}, dims, values});
 }
 
-static void put_tensor(sl_writer *writer, const stored *tensor)
+/* Call `act` with a tensor of the model, [rows][columns], or [rows] with columns 0. */
+static void visit_tensor(sl_writer *writer, const char *name, const float *values, size_t rows, size_t columns,
+                         sl_stored_action *act)
 {
-    if (tensor->values)
-        sl_model_file_put_finite(writer, tensor->name.text, tensor->shape, tensor->dims, tensor->values);
-    else
-        sl_writer_put_tensor(writer, tensor->name.text, tensor->shape, tensor->dims);
-}
-
-/* Adding -0 to b changes nothing, not even the sign of a zero. */
-static void write_tensor(sl_writer *writer, const stored *tensor)
-{
-    enum { ROOM = 1024 };
-    const size_t count = tensor->shape[0] * (tensor->dims > 1 ? tensor->shape[1] : 1);
-    if (tensor->values) {
-        sl_writer_write(writer, tensor->values, count * sizeof(float));
-        return;
-    }
-    float zeros[ROOM];
-    for (size_t k = 0; k < ROOM; k++)
-        zeros[k] = -0.0f;
-    for (size_t done = 0; done < count; done += ROOM)
-        sl_writer_write(writer, zeros, sl_size_min(ROOM, count - done) * sizeof(float));
-}
-
-/* A tensor of the model, [rows][columns], or [rows] with columns 0. */
-static stored make(const sluice_model *model, const sluice_names *names, sluice_tensor tensor, size_t k, size_t rows,
-                   size_t columns)
-{
-    return (stored){.name = sl_model_file_get_name(&model->shape, names, tensor, k),
-                    .shape = {rows, columns},
-                    .dims = columns ? 2 : 1,
-                    .values = sluice_model_get_tensor(model, tensor, k, NULL)};
+    act(writer, &(sl_stored_tensor){name, {rows, columns}, columns ? 2 : 1, values});
 }
 
 /* Call `act` with every tensor of a layer-direction. */
-static void visit_layer_dir(sl_writer *writer, const sluice_model *model, const sluice_names *names, size_t k, action *act)
+static void visit_layer_dir(sl_writer *writer, const sluice_model *model, const sluice_names *names, size_t k,
+                            sl_stored_action *act)
 {
     const sluice_shape *shape = &model->shape;
+    const sl_gate_parameters gates = sl_model_get_gates(model, k);
     const size_t rows = 4 * shape->hidden;
-    stored tensor = make(model, names, SLUICE_TENSOR_WEIGHT_IH, k, rows, model->network->dirs[k].inputs);
-    act(writer, &tensor);
-    tensor = make(model, names, SLUICE_TENSOR_WEIGHT_HH, k, rows, shape->hidden);
-    act(writer, &tensor);
+    visit_tensor(writer, sl_model_file_get_name(shape, names, SLUICE_TENSOR_WEIGHT_IH, k).text, gates.weight_ih, rows, gates.inputs,
+                 act);
+    visit_tensor(writer, sl_model_file_get_name(shape, names, SLUICE_TENSOR_WEIGHT_HH, k).text, gates.weight_hh, rows,
+                 shape->hidden, act);
     if (!shape->has_bias)
         return;
-    tensor = make(model, names, SLUICE_TENSOR_BIAS, k, rows, 0);
-    act(writer, &tensor);
-    tensor.name = join(names->prefix, sl_names_get_suffix(SL_BIAS_HH, k / shape->directions, k % shape->directions).text);
-    tensor.values = NULL;
-    act(writer, &tensor);
+    visit_tensor(writer, sl_model_file_get_name(shape, names, SLUICE_TENSOR_BIAS, k).text, gates.bias, rows, 0, act);
+    const char *end = sl_names_get_suffix(SL_BIAS_HH, k / shape->directions, k % shape->directions).text;
+    visit_tensor(writer, join(names->prefix, end).text, NULL, rows, 0, act);
 }
 
-/* Call `act` with every tensor, in the file's order. */
-static void visit(sl_writer *writer, const sluice_model *model, const sluice_names *names, action *act)
+/* Call `act` with a tensor that the network has once. */
+static void visit_extra(sl_writer *writer, const sluice_model *model, const sluice_names *names, sluice_tensor tensor, size_t rows,
+                        size_t columns, sl_stored_action *act)
+{
+    visit_tensor(writer, sl_model_file_get_name(&model->shape, names, tensor, 0).text,
+                 sluice_model_get_tensor(model, tensor, 0, NULL), rows, columns, act);
+}
+
+/* Call `act` with every tensor of a model of a shape, in the file's order. */
+static void visit_shape(sl_writer *writer, const sluice_model *model, const sluice_names *names, sl_stored_action *act)
 {
     const sluice_shape *shape = &model->shape;
-    stored tensor;
-    if (shape->vocabulary) {
-        tensor = make(model, names, SLUICE_TENSOR_EMBEDDING, 0, shape->vocabulary, shape->inputs);
-        act(writer, &tensor);
-    }
+    if (shape->vocabulary)
+        visit_extra(writer, model, names, SLUICE_TENSOR_EMBEDDING, shape->vocabulary, shape->inputs, act);
     for (size_t k = 0; k < model->network->layer_dirs; k++)
         visit_layer_dir(writer, model, names, k, act);
     if (shape->classes) {
-        tensor = make(model, names, SLUICE_TENSOR_HEAD_WEIGHT, 0, shape->classes, model->network->outputs);
-        act(writer, &tensor);
-        tensor = make(model, names, SLUICE_TENSOR_HEAD_BIAS, 0, shape->classes, 0);
-        act(writer, &tensor);
+        visit_extra(writer, model, names, SLUICE_TENSOR_HEAD_WEIGHT, shape->classes, model->network->outputs, act);
+        visit_extra(writer, model, names, SLUICE_TENSOR_HEAD_BIAS, shape->classes, 0, act);
     }
+}
+
+/* Call `act` with every tensor, in the file's order. */
+static void visit(sl_writer *writer, const sluice_model *model, const sluice_names *names, sl_stored_action *act)
+{
+    if (model->network->is_shape)
+        visit_shape(writer, model, names, act);
+    else
+        sl_network_visit_stored(writer, model, names->network, act);
 }
 
 /* ---- The file -------------------------------------------------------------------------------------------------------------- */
@@ -148,17 +118,37 @@ static sluice_status check_names(const sluice_shape *shape, const sluice_names *
 
 void sl_model_file_put(sl_writer *writer, const sluice_model *model, const sluice_names *names)
 {
-    if (!writer->status)
+    const bool is_shape = model->network->is_shape;
+    if (!writer->status && is_shape)
         writer->status = check_names(&model->shape, names, writer->error);
     if (!writer->status && model->classes)
         sl_class_names_put(writer, model);
-    visit(writer, model, names, put_tensor);
+    if (!is_shape)
+        sl_network_put_description(writer, model, names->network);
+    visit(writer, model, names, sl_stored_tensor_put);
 }
 
 void sl_model_file_write(sl_writer *writer, const sluice_model *model)
 {
     const sluice_names names = sl_model_file_get_names();
-    visit(writer, model, &names, write_tensor);
+    visit(writer, model, &names, sl_stored_tensor_write);
+}
+
+/* A network is saved with a description, which names its tensors; a shape without one, so that it has no name. */
+static sluice_status check_given(const sluice_model *model, const sluice_names *names, sluice_error *error)
+{
+    const bool is_shape = model->network->is_shape;
+    const char *field = is_shape && names->network ? "network"
+                        : is_shape                 ? NULL
+                        : names->prefix            ? "prefix"
+                        : names->head              ? "head"
+                        : names->embedding         ? "embedding"
+                                                   : NULL;
+    if (!field)
+        return SLUICE_STATUS_OK;
+    return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "names.%s is given, but %s; leave it NULL", field,
+                   is_shape ? "the file of a model of a sluice_shape names no network"
+                            : "the tensors of a sluice_network are named after its layers");
 }
 
 sluice_status sluice_model_save(const sluice_model *model, const char *path, const sluice_names *names, sluice_error *error)
@@ -166,11 +156,14 @@ sluice_status sluice_model_save(const sluice_model *model, const char *path, con
     if (!model || !path)
         return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_model_save: %s is NULL", model ? "path" : "model");
     sluice_names known = {0};
-    const sluice_status status =
+    sluice_status status =
         names ? sl_struct_take(&known, names, SL_STRUCT(sluice_names), "sluice_model_save", error) : SLUICE_STATUS_OK;
+    if (!status)
+        status = check_given(model, &known, error);
     if (status)
         return status;
     sluice_names given = sl_model_file_get_names();
+    given.network = known.network;
     if (known.prefix)
         given.prefix = known.prefix;
     if (known.head)

@@ -10,7 +10,7 @@ typedef struct sl_tensor_name {
     char text[SL_WRITER_MAX_NAME + 64];
 } sl_tensor_name;
 
-/** The name of a model's tensor; for SLUICE_TENSOR_BIAS that of b_ih. No field of `names` is NULL. */
+/** The name of a model's tensor; for SLUICE_TENSOR_BIAS that of b_ih. No field of `names` is NULL, but `network` may be. */
 sl_tensor_name sl_model_file_get_name(const sluice_shape *shape, const sluice_names *names, sluice_tensor tensor, size_t k);
 
 /** The default names of sluice_model_save. */

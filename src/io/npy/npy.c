@@ -114,7 +114,8 @@ static sluice_status read_header(sl_npy_reader *reader, sluice_error *error)
         return sl_fail_memory(error, "a .npy header", text_bytes);
     status = read_part(&reader->input, text_at, text, text_bytes, error);
     if (status == SLUICE_STATUS_OK) {
-        sl_scan scan = {.name = reader->input.name, .text = text, .size = text_bytes, .origin = text_at, .error = error};
+        sl_scan scan = {
+            .name = reader->input.name, .what = "the header", .text = text, .size = text_bytes, .origin = text_at, .error = error};
         (void)sl_npy_parse(&scan, &reader->header);
         status = scan.status;
     }

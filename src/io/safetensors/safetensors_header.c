@@ -221,9 +221,13 @@ static bool read_metadata(sl_scan *scan, growing *metadata)
         sl_scan_skip(scan);
         item->stated_at = scan->origin + scan->at;
         char *key;
-        if (!sl_scan_json_string(scan, "a metadata key", &key) || !sl_scan_expect(scan, ':') ||
-            !sl_scan_json_string(scan, "a metadata value", &item->value))
+        if (!sl_scan_json_string(scan, "a metadata key", &key) || !sl_scan_expect(scan, ':'))
             return false;
+        sl_scan_skip(scan);
+        item->value_at = scan->origin + scan->at;
+        if (!sl_scan_json_string(scan, "a metadata value", &item->value))
+            return false;
+        item->value_bytes = scan->origin + scan->at - item->value_at;
         item->key = key;
     } while (sl_scan_accept(scan, ','));
     return sl_scan_expect(scan, '}');
@@ -361,7 +365,8 @@ static bool read_lists(sl_scan *scan, sl_tensor_source *source, size_t data_byte
 
 sluice_status sl_safetensors_parse(sl_tensor_source *source, size_t begin, size_t bytes, sluice_error *error)
 {
-    sl_scan scan = {.name = source->input.name, .text = source->header, .size = bytes, .origin = begin, .error = error};
+    sl_scan scan = {
+        .name = source->input.name, .what = "the header", .text = source->header, .size = bytes, .origin = begin, .error = error};
     const size_t data_at = begin + bytes, data_bytes = source->input.size - data_at;
     if (!read_lists(&scan, source, data_bytes))
         return scan.status;

@@ -8,6 +8,7 @@
 #include "io/label.h"
 #include "io/model/model_read.h"
 #include "io/model/model_write.h"
+#include "io/network/description_read.h"
 #include "io/safetensors/safetensors.h"
 #include "io/saved/checkpoint_options.h"
 #include "io/saved/streams_file.h"
@@ -165,10 +166,12 @@ sluice_status sluice_trainer_save(const sluice_trainer *trainer, const sluice_st
 
 /* ---- Loading --------------------------------------------------------------------------------------------------------------- */
 
-/* The model, under the names that are given when a checkpoint is saved. */
+/* The model, under the names that are given when a checkpoint is saved, or as its description says. */
 static sluice_status read_model(sl_tensor_source *source, sluice_model **model, sluice_error *error)
 {
     sluice_names names = sl_model_file_get_names();
+    if (sl_description_exists(source))
+        return sl_model_read(source, NULL, model, error);
     if (!sl_source_find(source, "fc.weight"))
         names.head = "";
     if (!sl_source_find(source, "embedding.weight"))
