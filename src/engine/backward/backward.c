@@ -27,8 +27,10 @@ static void run_layer_dir(sl_grad_thread *thread, sl_grad_layer_dir *layer_dir)
         layer_dir->to = tape->time_block[tape->segment[segment + 1]];
         sl_grad_steps(thread, layer_dir);
         sl_grad_sums(thread, layer_dir);
+        sl_grad_projection_sums(thread, layer_dir);
     }
     sl_grad_end_layer_dir(thread, layer_dir);
+    sl_grad_end_projection(thread, layer_dir);
 }
 
 static void swap(float **a, float **b)

@@ -93,8 +93,24 @@ void sl_grad_sums(sl_grad_thread *thread, const sl_grad_layer_dir *layer_dir);
 /** Store dh0 and dc0, and the totals of the partial sums. */
 void sl_grad_end_layer_dir(sl_grad_thread *thread, const sl_grad_layer_dir *layer_dir);
 
+/** Add a segment's row-steps to the partial sums of dW_p and db_p; without a projection there is no such phase. */
+void sl_grad_projection_sums(sl_grad_thread *thread, const sl_grad_layer_dir *layer_dir);
+
+/** Store their totals. */
+void sl_grad_end_projection(sl_grad_thread *thread, const sl_grad_layer_dir *layer_dir);
+
 /** Store dx of layer 0, or the embedding's gradient. */
 void sl_grad_inputs(sl_grad_thread *thread, const float *dx);
+
+/* ---- A projection, for grad_steps.c ----------------------------------------------------------------------------------------- */
+
+/** Where dh, and m, of a row-step of the segment are. */
+float *sl_grad_dh(const sluice_tape *tape, const sl_grad_layer_dir *layer_dir, size_t iteration, size_t sorted);
+float *sl_grad_m(const sluice_tape *tape, const sl_grad_layer_dir *layer_dir, size_t iteration, size_t sorted);
+
+/** Set dh, `count` floats from output `from` on, to zero where h is at the projection's limit. */
+void sl_grad_clip(const sluice_tape *tape, const sl_grad_layer_dir *layer_dir, size_t iteration, size_t sorted, size_t from,
+                  size_t count, float *dh);
 
 /* ---- Tasks of grad_steps.c that a phase of grad_sums.c includes -------------------------------------------------------------- */
 

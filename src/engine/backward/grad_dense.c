@@ -22,14 +22,17 @@ static float *partial_sum(const sl_dense_sums *sums, size_t partial)
     return sums->at + partial * sums->units * (sums->inputs + 1);
 }
 
-sl_dense_tile sl_dense_begin_tile(const sl_dense_sums *sums, size_t index)
+sl_dense_tile sl_dense_tile_at(const sl_dense_sums *sums, size_t index)
 {
     const size_t tile = index % sums->tiles, from = sums->units * tile / sums->tiles;
-    const sl_dense_tile begun = {index / sums->tiles, from, sums->units * (tile + 1) / sums->tiles - from};
-    float *sum = partial_sum(sums, begun.partial);
-    memset(sum + from * sums->inputs, 0, begun.units * sums->inputs * sizeof *sum);
-    memset(sum + sums->units * sums->inputs + from, 0, begun.units * sizeof *sum);
-    return begun;
+    return (sl_dense_tile){index / sums->tiles, from, sums->units * (tile + 1) / sums->tiles - from};
+}
+
+void sl_dense_clear(const sl_dense_sums *sums, const sl_dense_tile *tile)
+{
+    float *sum = partial_sum(sums, tile->partial);
+    memset(sum + tile->from * sums->inputs, 0, tile->units * sums->inputs * sizeof *sum);
+    memset(sum + sums->units * sums->inputs + tile->from, 0, tile->units * sizeof *sum);
 }
 
 void sl_dense_add(const sl_dense_sums *sums, const sl_dense_tile *tile, size_t count, const float *d, size_t d_stride,
@@ -45,6 +48,7 @@ void sl_dense_finish_unit(const sl_dense_sums *sums, size_t unit, float *sum, fl
 {
     const size_t inputs = sums->inputs;
     float total = 0;
+    memset(sum, 0, inputs * sizeof *sum);
     for (size_t partial = 0; partial < sums->partial_sums; partial++) {
         sl_grad_store(sum, partial_sum(sums, partial) + unit * inputs, inputs, partial > 0);
         total += partial_sum(sums, partial)[sums->units * inputs + unit];

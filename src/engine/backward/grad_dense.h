@@ -20,14 +20,16 @@ typedef struct sl_dense_tile {
     size_t partial, from, units;
 } sl_dense_tile;
 
-/** The tile with this number, of partial_sums * tiles; it becomes zero. */
-sl_dense_tile sl_dense_begin_tile(const sl_dense_sums *sums, size_t index);
+/** The tile with this number, of partial_sums * tiles. */
+sl_dense_tile sl_dense_tile_at(const sl_dense_sums *sums, size_t index);
+
+void sl_dense_clear(const sl_dense_sums *sums, const sl_dense_tile *tile);
 
 /** Add d' x of `count` vectors to a tile. d are the gradients of the tile's units, d_stride apart, x the layer's inputs. */
 void sl_dense_add(const sl_dense_sums *sums, const sl_dense_tile *tile, size_t count, const float *d, size_t d_stride,
                   const float *x);
 
-/** Store the gradient of a unit, its partial sums added in order, in the arrays of all units; NULL: not wanted. `sum` has room for a
+/** Store the gradient of a unit, its partial sums, if there are any, added in order, in the arrays of all units; NULL: not wanted. `sum` has room for a
  *  unit's inputs. */
 void sl_dense_finish_unit(const sl_dense_sums *sums, size_t unit, float *sum, float *weight, float *bias, bool accumulate);
 

@@ -74,7 +74,8 @@ static void sum_tile(const sl_grad_thread *thread, const sl_dense_sums *sums, si
 {
     const sluice_tape *tape = thread->tape;
     const sluice_gradient *gradient = thread->gradient;
-    const sl_dense_tile tile = sl_dense_begin_tile(sums, index);
+    const sl_dense_tile tile = sl_dense_tile_at(sums, index);
+    sl_dense_clear(sums, &tile);
     const size_t classes = sums->units, most = tape->chunk_row_steps, stride = sums->partial_sums * most;
     for (size_t row = tile.partial * most; gradient->dlogits && row < tape->rows; row += stride) {
         const size_t count = sl_size_min(most, tape->rows - row);

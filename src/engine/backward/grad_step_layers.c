@@ -156,7 +156,8 @@ static void sum_tile(const sl_grad_thread *thread, const sl_grad_step_layer *ste
 {
     const sluice_tape *tape = thread->tape;
     const size_t vectors = count_vectors(tape, step), most = tape->chunk_row_steps, stride = tape->grad_stride;
-    const sl_dense_tile tile = sl_dense_begin_tile(sums, index);
+    const sl_dense_tile tile = sl_dense_tile_at(sums, index);
+    sl_dense_clear(sums, &tile);
     for (size_t first = tile.partial * most; first < vectors; first += sums->partial_sums * most) {
         const size_t count = sl_size_min(most, vectors - first);
         sl_dense_add(sums, &tile, count, step->dy + first * stride + tile.from, stride, inputs_of(thread, step, first, count));

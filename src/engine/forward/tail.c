@@ -60,7 +60,7 @@ static void run_layer(const sl_forward_thread *t, size_t k, const vectors *v, fl
             sl_tape_record_pre_activations(tape, &vector, from);
         activate(kernel, layer, from, to);
         if (tape)
-            sl_tape_record_outputs(tape, &vector, to);
+            sl_tape_record_vector(tape, &vector, to);
     }
 }
 

@@ -71,7 +71,7 @@ void sl_tape_record_pre_activations(const sluice_tape *tape, const sl_tape_vecto
         memcpy(place_of(tape, vector, at, width), from, width * sizeof *from);
 }
 
-void sl_tape_record_outputs(const sluice_tape *tape, const sl_tape_vector *vector, float *outputs)
+void sl_tape_record_vector(const sluice_tape *tape, const sl_tape_vector *vector, float *outputs)
 {
     const sl_step_layer *layer = &tape->engine->steps.all[vector->step_layer];
     float *at = tape->step_layers[vector->step_layer].outputs;
@@ -113,11 +113,11 @@ void sl_tape_record_states(const sl_forward_thread *t, size_t from, size_t to)
     const sluice_tape *tape = t->call->batch->tape;
     for (size_t k = 0; tape && k < engine->network->layer_dirs; k++) {
         const size_t h_width = engine->layers[k].dir->h_width, c_width = engine->layers[k].dir->c_width;
-        const size_t stride = engine->layers[k].c_stride;
+        const size_t h_stride = engine->layers[k].h_stride, c_stride = engine->layers[k].c_stride;
         for (size_t r = from; r < to; r++) {
             const size_t sorted = tape->sorted_index[t->rows[r]];
-            memcpy(tape->layer_dirs[k].h0 + sorted * h_width, t->group->states[k].h[0] + r * stride, h_width * sizeof(float));
-            memcpy(tape->layer_dirs[k].c0 + sorted * c_width, t->group->states[k].c + r * stride, c_width * sizeof(float));
+            memcpy(tape->layer_dirs[k].h0 + sorted * h_width, t->group->states[k].h[0] + r * h_stride, h_width * sizeof(float));
+            memcpy(tape->layer_dirs[k].c0 + sorted * c_width, t->group->states[k].c + r * c_stride, c_width * sizeof(float));
         }
     }
 }
@@ -129,7 +129,7 @@ static void keep_gates(const sl_recurrence *p, sl_step *step)
     const sl_thread_scratch *scratch = p->thread->scratch;
     const sl_tape_layer_dir *kept = &tape->layer_dirs[p->layer_dir];
     const size_t width = p->packed->dir->c_width, unit = unit_of(p), iteration = p->iteration;
-    const bool keeps_gates = sl_tape_keeps_gates(tape);
+    const bool keeps_gates = sl_tape_keeps_gates(tape), projects = p->packed->projection_width > 0;
     step->c_kept = NULL;
     if (!keeps_gates && tape->checkpoint[iteration + 1] == SIZE_MAX)
         return;
@@ -137,12 +137,16 @@ static void keep_gates(const sl_recurrence *p, sl_step *step)
         const size_t sorted = sorted_index_of(p, r), row_step = tape->first_row_step[iteration] + sorted;
         if (keeps_gates)
             scratch->gates[r] = kept->gates + row_step * kept->gate_stride + unit;
+        if (keeps_gates && projects)
+            scratch->y[r] = kept->m + row_step * width + unit;
         scratch->c_kept[r] =
             (keeps_gates ? kept->c + row_step * width : kept->c_checkpoints + (tape->checkpoint[iteration + 1] + sorted) * width) +
             unit;
     }
     step->gates = keeps_gates ? scratch->gates : NULL;
     step->c_kept = scratch->c_kept;
+    if (keeps_gates && projects)
+        step->y = scratch->y;
 }
 
 /* The step of the layer's outputs that row r has at the iteration. */
@@ -151,41 +155,44 @@ static size_t output_step_of(const sl_recurrence *p, size_t r)
     return p->packed->dir->in_order ? p->iteration : sl_recurrence_step_of(p, r, p->iteration);
 }
 
-/* Apply dropout to the outputs of an iteration, for the layers behind. */
-static void drop_outputs(const sl_recurrence *p, const sl_step *step)
+/* Apply dropout to outputs of an iteration, for the layers behind. */
+static void drop_outputs(const sl_recurrence *p, size_t from, size_t count)
 {
     const sl_forward_thread *t = p->thread;
     const sluice_batch *batch = t->call->batch;
-    const size_t layer = p->packed->dir->layer, first = p->packed->dir->first_output + unit_of(p);
+    const size_t layer = p->packed->dir->layer, first = p->packed->dir->first_output + from;
     if (!sl_tape_drops_outputs(batch->tape, layer))
         return;
     const sl_layer_rows given = sl_tape_given_by(batch->tape, layer);
-    for (size_t r = 0; r < step->rows; r++) {
+    for (size_t r = 0; r < p->step.rows; r++) {
         const sl_dropout drop = {.probability = batch->dropout,
                                  .key = batch->dropout_key,
                                  .layer = layer,
                                  .row = t->rows[r],
                                  .step = output_step_of(p, r)};
-        sl_dropout_apply(&drop, first, step->units, step->y[r], sl_layer_row(t, &given, r, drop.step) + first);
+        sl_dropout_apply(&drop, first, count, p->step.y[r], sl_layer_row(t, &given, r, drop.step) + first);
     }
 }
 
-/* Copy the last layer's outputs of an iteration from the tape to y. */
-static void copy_to_y(const sl_recurrence *p, const sl_step *step)
+/* Copy outputs of the last layer from the tape to y. */
+static void copy_to_y(const sl_recurrence *p, size_t from, size_t count)
 {
     const sl_forward_call *call = p->thread->call;
-    const size_t first = p->packed->dir->first_output + unit_of(p);
+    const size_t first = p->packed->dir->first_output + from;
     if (!call->batch->y || call->copies_y || p->packed->dir->layer + 1 < call->engine->network->lstm_layers)
         return;
-    for (size_t r = 0; r < step->rows; r++)
-        memcpy(sl_y_row(p->thread, r, output_step_of(p, r)) + first, step->y[r], step->units * sizeof(float));
+    for (size_t r = 0; r < p->step.rows; r++)
+        memcpy(sl_y_row(p->thread, r, output_step_of(p, r)) + first, p->step.y[r], count * sizeof(float));
 }
 
 void sl_tape_record_step(sl_recurrence *p)
 {
-    sl_step *step = &p->step;
-    keep_gates(p, step);
-    p->thread->call->engine->kernel->step[p->thread->call->engine->cell](step);
-    drop_outputs(p, step);
-    copy_to_y(p, step);
+    keep_gates(p, &p->step);
+    p->thread->call->engine->kernel->step[p->thread->call->engine->cell](&p->step);
+}
+
+void sl_tape_record_h(const sl_recurrence *p, size_t from, size_t count)
+{
+    drop_outputs(p, from, count);
+    copy_to_y(p, from, count);
 }

@@ -29,13 +29,16 @@ typedef struct sl_tape_vector {
 void sl_tape_record_pre_activations(const sluice_tape *tape, const sl_tape_vector *vector, const float *from);
 
 /** Record its outputs, after dropout, which is applied to them in place. */
-void sl_tape_record_outputs(const sluice_tape *tape, const sl_tape_vector *vector, float *outputs);
+void sl_tape_record_vector(const sluice_tape *tape, const sl_tape_vector *vector, float *outputs);
 
 /** Record a row's one vector before the layers behind the reduction. */
 void sl_tape_record_reduced(const sluice_tape *tape, size_t row, const float *from);
 
-/** Run the kernel's step and record it: gates, c, outputs with and without dropout. The last layer's are copied to y,
- *  unless there are layers behind that give y. */
+/** Run the kernel's step, phase 0 of a plain cell, and record its gates and c and, of a layer with a projection, m. */
 void sl_tape_record_step(sl_recurrence *p);
+
+/** Record outputs of an iteration, [from, from + count) of the layer-direction's, which are at step.y: with dropout for the layers
+ *  behind; the last layer's are copied to y, unless there are layers behind that give y. */
+void sl_tape_record_h(const sl_recurrence *p, size_t from, size_t count);
 
 #endif

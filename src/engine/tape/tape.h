@@ -24,6 +24,7 @@ typedef struct sl_tape_layer_dir {
     float *gates; /* [row-steps of the segment], gate_stride apart: i, f, g, o [4][H]; later their gradients */
     size_t gate_stride;
     float *c;             /* [row-steps of the segment][H] after the iteration */
+    float *m;             /* [row-steps of the segment][H], with a projection: what it multiplies */
     float *c_checkpoints; /* [checkpoint_rows][H] after the last iteration of each segment but the last, of the rows running then */
     float *h0, *c0;       /* [rows][H], by sorted index */
 } sl_tape_layer_dir;
@@ -40,7 +41,7 @@ typedef struct sl_tape_scratch {
     float *product;  /* [chunk_row_steps or row_block_rows] rows of a product, before they are added to something */
     float *h[2], *c; /* [row_block_rows], the layer-direction's c_stride apart: states, while gates are computed again */
     const float **x, **start, **da_after, **dy, **c_now, **c_before; /* [row_block_rows] for kernels */
-    float **gates, **c_kept;                                         /* [row_block_rows] for kernels */
+    float **gates, **c_kept, **m;                                    /* [row_block_rows] for kernels */
 } sl_tape_scratch;
 
 struct sluice_tape {
@@ -83,6 +84,8 @@ struct sluice_tape {
     float *drows[2];  /* [rows of the batch], grad_stride apart: the same behind the reduction */
     float *dc;        /* [rows], the layer-direction's c_stride apart, by sorted index */
     float *dh_final;  /* [rows of the batch][y]: the gradient of the final h through the head; with a head */
+    float *dh;        /* [row-steps of the segment][P] of a layer-direction with a projection: gradients of its outputs */
+    float *projection_sums; /* partial sums of its dW_p */
     float *sums;      /* partial sums of a layer-direction's dU and dW */
     float *dense_sums; /* partial sums of a dense layer's, the head among them */
     sl_layer_parameters *wanted; /* [layers]: where the gradients of parameters go; NULL: not wanted */

@@ -22,11 +22,20 @@ static size_t choose_row_block_rows(const sluice_engine *engine, size_t rows)
     return sl_size_min(rows, sl_size_round_up(sl_size_max(LEAST_TILES * tile, some), tile));
 }
 
+/* The largest P of all layer-directions with a projection; 0: none has one. */
+static size_t most_projected(const sluice_engine *engine)
+{
+    size_t most = 0;
+    for (size_t k = 0; k < engine->network->layer_dirs; k++)
+        most = sl_size_max(most, engine->layers[k].projection_width ? engine->network->dirs[k].h_width : 0);
+    return most;
+}
+
 static void take_layer_dirs(sluice_tape *tape, sl_arena *from)
 {
     const sl_network *network = tape->engine->network;
     const bool keeps_gates = sl_tape_keeps_gates(tape);
-    float *gates = NULL, *c = NULL;
+    float *gates = NULL, *c = NULL, *m = NULL;
     tape->layer_dirs = sl_arena_take(from, network->layer_dirs, sizeof *tape->layer_dirs);
     for (size_t k = 0; k < network->layer_dirs; k++) {
         const sl_layer_dir *dir = &network->dirs[k];
@@ -36,10 +45,13 @@ static void take_layer_dirs(sluice_tape *tape, sl_arena *from)
             const size_t units = keeps_gates ? dir->hidden : network->most_hidden;
             gates = sl_arena_take(from, tape->segment_row_steps, sl_odd_lines(SL_GATES * units) * sizeof *gates);
             c = sl_arena_take(from, tape->segment_row_steps, units * sizeof *c);
+            const bool keeps_m = keeps_gates ? tape->engine->layers[k].projection_width > 0 : most_projected(tape->engine) > 0;
+            m = keeps_m ? sl_arena_take(from, tape->segment_row_steps, units * sizeof *m) : NULL;
         }
         const sl_tape_layer_dir layer_dir = {.gates = gates,
                                              .gate_stride = gate_stride,
                                              .c = c,
+                                             .m = m,
                                              .c_checkpoints = sl_arena_take(from, tape->checkpoint_rows, c_row),
                                              .h0 = sl_arena_take(from, tape->rows, h_row),
                                              .c0 = sl_arena_take(from, tape->rows, c_row)};
@@ -132,6 +144,19 @@ static size_t sum_floats(const sluice_tape *tape)
     return most;
 }
 
+/* The same of dW_p and of its bias. */
+static size_t projection_sum_floats(const sluice_tape *tape)
+{
+    const sl_network *network = tape->engine->network;
+    size_t most = 0;
+    for (size_t k = 0; k < network->layer_dirs; k++) {
+        const sl_layer_dir *dir = &network->dirs[k];
+        if (tape->engine->layers[k].projection_width)
+            most = sl_size_max(most, sl_partial_sum_count(dir->h_width, tape->time_blocks) * dir->h_width * (dir->hidden + 1));
+    }
+    return most;
+}
+
 static void take_scratch(const sluice_tape *tape, sl_arena *from, sl_tape_scratch *scratch)
 {
     const sluice_engine *engine = tape->engine;
@@ -154,6 +179,7 @@ static void take_scratch(const sluice_tape *tape, sl_arena *from, sl_tape_scratc
     scratch->c_before = sl_arena_take(from, rows, sizeof *scratch->c_before);
     scratch->gates = sl_arena_take(from, rows, sizeof *scratch->gates);
     scratch->c_kept = sl_arena_take(from, rows, sizeof *scratch->c_kept);
+    scratch->m = sl_arena_take(from, rows, sizeof *scratch->m);
 }
 
 static void take_gradients(sluice_tape *tape, sl_arena *from)
@@ -170,6 +196,8 @@ static void take_gradients(sluice_tape *tape, sl_arena *from)
     for (size_t k = 0; k < 2; k++)
         tape->drows[k] = sl_arena_take(from, vectors, grad_row);
     tape->dc = sl_arena_take(from, tape->rows, engine->sizes.widest_state * sizeof *tape->dc);
+    tape->dh = sl_arena_take(from, tape->segment_row_steps, most_projected(engine) * sizeof *tape->dh);
+    tape->projection_sums = sl_arena_take(from, projection_sum_floats(tape), sizeof *tape->projection_sums);
     tape->sums = sl_arena_take(from, sum_floats(tape), sizeof *tape->sums);
     tape->minus_zeros = sl_arena_take(from, sl_tape_packed_units(engine), sizeof *tape->minus_zeros);
     tape->dh_final = sl_arena_take(from, sl_engine_head(engine) ? tape->rows : 0, network->outputs * sizeof *tape->dh_final);
