@@ -88,7 +88,7 @@ SLUICE_API void sluice_tape_destroy(sluice_tape *tape);
 
 /** Where the gradient of a layer's parameter goes, in the caller's memory. Its size stays. */
 typedef struct sluice_parameter_gradient {
-    size_t layer;     /**< as sluice_parameter, which it is the gradient of */
+    size_t layer; /**< as sluice_parameter, which it is the gradient of */
     size_t direction;
     sluice_tensor tensor;
     size_t count; /**< of values */

@@ -251,14 +251,10 @@ static inline bool golden_network_read(FILE *file, golden_network *golden)
     static const struct {
         const char *name;
         void (*read)(golden_network *golden, FILE *file);
-    } lines[] = {{"layer", golden_network_read_layer},
-                 {"cell", golden_network_read_cell},
-                 {"parameter", golden_network_read_parameter},
-                 {"input", golden_network_read_input},
-                 {"output", golden_network_read_output},
-                 {"incoming", golden_network_read_incoming},
-                 {"gradient", golden_network_read_gradient},
-                 {"gradient_of", golden_network_read_gradient_of}};
+    } lines[] = {{"layer", golden_network_read_layer},         {"cell", golden_network_read_cell},
+                 {"parameter", golden_network_read_parameter}, {"input", golden_network_read_input},
+                 {"output", golden_network_read_output},       {"incoming", golden_network_read_incoming},
+                 {"gradient", golden_network_read_gradient},   {"gradient_of", golden_network_read_gradient_of}};
     enum { LINES = sizeof lines / sizeof lines[0] };
     size_t layers;
     *golden = (golden_network){.name = ""};

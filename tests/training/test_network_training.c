@@ -12,20 +12,15 @@
 
 enum { ROWS = 9, STEPS = 7, INPUTS = 4, CLASSES = 3 };
 
-static const sluice_cell biased[2] = {
-    {.struct_size = sizeof(sluice_cell), .parts = SLUICE_PART_BIAS | SLUICE_PART_PROJECTION_BIAS},
-    {.struct_size = sizeof(sluice_cell), .parts = SLUICE_PART_BIAS}};
+static const sluice_cell biased[2] = {{.struct_size = sizeof(sluice_cell), .parts = SLUICE_PART_BIAS | SLUICE_PART_PROJECTION_BIAS},
+                                      {.struct_size = sizeof(sluice_cell), .parts = SLUICE_PART_BIAS}};
 
 /* An affine layer, a projection, a merge, dense layers on steps and on rows. */
 static const sluice_layer layers[] = {
     {LAYER, .kind = SLUICE_LAYER_AFFINE},
     {LAYER, .kind = SLUICE_LAYER_LSTM, .units = 12, .projection = 6, .cells = biased},
     {LAYER, .kind = SLUICE_LAYER_DENSE, .units = 8, .has_bias = 1, .activation = {.function = SLUICE_FUNCTION_RELU}},
-    {LAYER,
-     .kind = SLUICE_LAYER_LSTM,
-     .units = 5,
-     .direction = SLUICE_DIRECTION_BOTH,
-     .merge = SLUICE_MERGE_SUM,
+    {LAYER, .kind = SLUICE_LAYER_LSTM, .units = 5, .direction = SLUICE_DIRECTION_BOTH, .merge = SLUICE_MERGE_SUM,
      .steps = SLUICE_STEPS_FINAL},
     {LAYER, .kind = SLUICE_LAYER_DENSE, .units = CLASSES, .has_bias = 1},
 };
@@ -265,8 +260,8 @@ TEST(refused)
     other[1].cells = &clipped;
     refuse_trainer(&spoiled, &options, SLUICE_STATUS_UNSUPPORTED, "cell_clip");
     sluice_model *model = NULL;
-    REFUSED(SLUICE_STATUS_BAD_ARGUMENT, "initializer", sluice_model_create_initial_network, &network, (sluice_initializer)7, 1, NULL,
-            &model);
+    REFUSED(SLUICE_STATUS_BAD_ARGUMENT, "initializer", sluice_model_create_initial_network, &network, (sluice_initializer)7, 1,
+            NULL, &model);
     other[1].cells = NULL;
     other[1].projection = 13;
     REFUSED(SLUICE_STATUS_BAD_ARGUMENT, "projection 13", sluice_model_create_initial_network, &spoiled, SLUICE_INITIALIZER_TORCH, 1,
