@@ -83,7 +83,7 @@ typedef struct sl_limits {
 typedef struct sl_engine_sizes {
     size_t layer_lines, all_lines; /* cache lines of units: of the LSTM layer that has most, and of all */
     size_t widest_row;             /* floats of the longest packed row of gates */
-    size_t widest_state;           /* the largest state_stride */
+    size_t widest_state;           /* the longest row of h or c */
     size_t widest_buffer;          /* floats of a step in a buffer between layers */
     size_t between;                /* arrays that layers write for other layers */
     size_t wavefront_buffers;      /* buffers for these in a wavefront; in other plans 2 at most */

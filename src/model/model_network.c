@@ -33,7 +33,9 @@ static sluice_status take(sluice_model *model, const sluice_parameter *parameter
     const place at = place_of(network, parameter);
     size_t count;
     float *to = (float *)sluice_model_get_parameter(model, parameter->layer, parameter->direction, parameter->tensor, &count);
-    if (!to)
+    const bool is_wanted =
+        to && !sl_parameter_shape_get(network, parameter->layer, parameter->direction, parameter->tensor).optional;
+    if (!is_wanted)
         return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "%s (tensor %d, direction %zu): the network has no such parameter",
                        at.text, (int)parameter->tensor, parameter->direction);
     if (taken[parameter->layer][parameter->direction][parameter->tensor])
