@@ -354,6 +354,10 @@ SLUICE_API void sluice_workspace_destroy(sluice_workspace *workspace);
  * The states (h, c) of a number of slots, each a sequence of its own. A batch that names streams goes on where each of its
  * slots stands, and leaves it where the row ends; fed in pieces, a sequence has the bits it has fed whole. For networks of one
  * direction. Any number of calls may use a set at once as long as they name different slots.
+ *
+ * What a network makes of a row's steps together is of the piece alone where it is the mean, the maximum or the last of these steps;
+ * final states are those at the piece's end, and so of the sequence up to there. Where a piece begins with masked steps, the outputs
+ * that they repeat are those with which the piece before it ended, in a slot's first piece the states that it begins with.
  */
 typedef struct sluice_streams sluice_streams;
 
@@ -441,7 +445,8 @@ typedef struct sluice_batch {
     const size_t *slots;     /**< [N], each row's slot, no two alike; NULL: row n has slot n */
     sluice_tape *tape;       /**< written for sluice_backward; what it held before is lost, even if the call fails; NULL: none */
     float dropout;           /**< with a tape: each output of a layer below another is set to 0 for the next layer with this
-                                  probability, else divided by 1 - dropout; 0 <= dropout < 1 */
+                                  probability, else divided by 1 - dropout; 0 <= dropout < 1. In a sluice_network: the
+                                  outputs of all LSTM layers but the last, directions merged */
     uint64_t dropout_key;    /**< which ones: a function of the key, the layer, the row's index, the step and the unit alone */
     unsigned max_threads; /**< threads of this call at most, and of sluice_backward on its tape; 0: the engine's. No bit changes */
     const uint8_t *mask;  /**< [N][T] with these strides, 0: the step is masked: it keeps the states, and the LSTM layers' outputs

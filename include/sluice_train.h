@@ -1,11 +1,11 @@
 /*
  * Sluice: training. Initial models, the tape that a forward call writes, gradients through time, losses, and the trainer, which
- * updates a model's weights. It includes sluice.h, whose words and contracts hold here. SPDX-License-Identifier: MIT
+ * updates a model's weights. It includes sluice_network.h and sluice.h, whose words and contracts hold here. SPDX-License-Identifier: MIT
  */
 #ifndef SLUICE_TRAIN_H
 #define SLUICE_TRAIN_H
 
-#include "sluice.h"
+#include "sluice_network.h"
 
 #if defined(__cplusplus) && !defined(SLUICE_DECLARATIONS_ONLY)
 extern "C" {
@@ -26,6 +26,21 @@ typedef enum sluice_initializer {
 SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_model_create_initial(const sluice_shape *shape, sluice_initializer initializer,
                                                                         uint64_t seed, const char *const *class_names,
                                                                         sluice_model **model, sluice_error *error);
+
+/**
+ * The same of a network. Each layer begins as the framework's own: an LSTM layer, its projection too, and the embedding as above;
+ * dense with KERAS Glorot uniform and b zero, else W and b uniform in +-1/sqrt(in), as torch.nn.Linear; affine with scale 1 and shift
+ * 0. With KERAS, a projection is Glorot uniform. Parameters that only other options of cells have are 0, gains 1.
+ * @retval as sluice_model_create_network.
+ */
+SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_model_create_initial_network(const sluice_network *network,
+                                                                                sluice_initializer initializer, uint64_t seed,
+                                                                                const char *const *class_names,
+                                                                                sluice_model **model, sluice_error *error);
+
+/** Set the forget gates' biases of all LSTM layers, b_ih + b_hh, before training: with 1 or 2 a cell begins by keeping its state.
+ *  Not while another call reads the model. BAD_ARGUMENT: a layer has no biases, the value is not finite, model is NULL. */
+SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_model_set_forget_bias(sluice_model *model, float value, sluice_error *error);
 
 /**
  * Give the engine another model of the same shape: its weights are packed anew, in place, without allocating. No call may be using
@@ -49,7 +64,8 @@ typedef struct sluice_tape_options {
  * Make a tape for calls on `engine`, made with its option `training`; it must outlive the tape. A tape belongs to one batch at a
  * time: sluice_forward fills it (and lets it grow, so that later batches no larger, or with recompute of the same lengths, allocate
  * nothing), sluice_backward uses it up.
- * Per step of each row it holds, for each layer and direction, the four gates, c and h.
+ * Per step of each row it holds, for each layer and direction, the four gates, c, h and, with a projection, m; and of each step
+ * layer the outputs, and what the function is applied to where that is needed. Batches with masks or `outputs` have no tape.
  * @param options NULL: defaults.
  * @retval BAD_ARGUMENT the engine was not made for training. UNSUPPORTED: its path is BLIS. NO_MEMORY
  */
@@ -70,6 +86,15 @@ SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_tape_required_bytes(const slu
 SLUICE_API void sluice_tape_destroy(sluice_tape *tape);
 
 /* ---- Backward -------------------------------------------------------------------------------------------------------------- */
+
+/** Where the gradient of a layer's parameter goes, in the caller's memory. Its size stays. */
+typedef struct sluice_parameter_gradient {
+    size_t layer; /**< as sluice_parameter, which it is the gradient of */
+    size_t direction;
+    sluice_tensor tensor;
+    size_t count; /**< of values */
+    float *values;
+} sluice_parameter_gradient;
 
 /**
  * Gradients of a loss: those that come in, of the results of sluice_forward, and those that are wanted. Start from zeros ({0}) and
@@ -100,6 +125,9 @@ typedef struct sluice_gradient {
     float *head_weight;       /**< [C][D*H] */
     float *head_bias;         /**< [C] */
     int accumulate;           /**< 1: add to what the arrays hold; 0: overwrite it */
+    const sluice_parameter_gradient *parameters; /**< [parameter_count]: of any network's layers. None twice, nor one that an array
+                                                      above is for */
+    size_t parameter_count;
 } sluice_gradient;
 
 /**
@@ -109,6 +137,17 @@ typedef struct sluice_gradient {
  *     dh  = dy + U' da (of the step after)          dc = dc'' f'' + dh o (1 - tanh(c)^2)
  *     da_i = dc g i(1 - i)    da_f = dc c' f(1 - f)    da_g = dc i (1 - g^2)    da_o = dh tanh(c) o(1 - o)
  *     dW = sum da x^T    dU = sum da h'^T    db = sum da    dx = W' da
+ *
+ * With a projection, what is said of dh above is of dm, the gradient of m = o tanh(c): dm = W_p' dh, dW_p = sum dh m^T, db_p = sum dh,
+ * where dh is 0 if h is at projection_clip. A layer y = f(a) has da = dy f'(a), with softmax da_k = y_k (dy_k - sum dy_j y_j); dense,
+ * a = W x + b, as above; affine dscale = sum da x, dshift = sum da, dx = da scale. At a kink f' is that of the left side, as torch has
+ * it: 0 of relu, alpha of leaky relu and elu. MEAN gives each step 1/n of the gradient, MAX all of it to the first step that has the
+ * maximum.
+ *
+ * Of a sluice_network dy belongs to y of the last LSTM layer, merged; dlogits to the network's end where it gives one vector for
+ * each row, dstep_logits where it gives outputs at every step; dhn, dcn, dh0 and dc0 are laid out as hn and cn are there, and the
+ * L*D arrays are those of its layer-directions. head_weight and head_bias are a last dense layer's. Cells with other options than
+ * biases and projections have no gradient: sluice_engine_create refuses them for training.
  *
  * The batch's x or tokens are read again and must be as they were. Uses up the tape. Runs on as many threads as sluice_forward;
  * products over all steps are BLIS's, cut on a grid that the batch's lengths alone decide, so that the gradient is the same bits
@@ -207,7 +246,8 @@ typedef struct sluice_trainer_options {
     uint64_t total_steps;  /**< of cosine and one-cycle, which need it; beyond it the rate stays at its last */
     uint64_t warmup_steps; /**< constant and cosine: the rate rises in a line over so many steps first, of cosine's total_steps */
     sluice_loss_kind loss;
-    int every_step; /**< 1: a target for each step (step_logits, or y where there is no head); 0: one a row (logits) */
+    int every_step; /**< 1: a target for each step (step_logits, or y where there is no head); 0: one a row (logits). A
+                         sluice_network has one of the two */
     int32_t ignore; /**< as sluice_loss */
     float label_smoothing;
     float dropout;              /**< as sluice_batch; its keys come from seed and the step's number */
@@ -231,7 +271,8 @@ typedef struct sluice_report {
 /**
  * Make a trainer with a copy of the model and an engine of its own.
  * @param engine_options as sluice_engine_create; `training` is set. NULL: defaults.
- * @retval BAD_ARGUMENT an option out of range; a loss that the model has no outputs for. UNSUPPORTED, NO_MEMORY, TOO_LARGE
+ * @retval BAD_ARGUMENT an option out of range; a loss that the model has no outputs for, or cross-entropy behind softmax.
+ * @retval UNSUPPORTED  a cell has an option without a gradient; the message names layer and option. NO_MEMORY, TOO_LARGE
  */
 SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_trainer_create(const sluice_model *model,
                                                                   const sluice_engine_options *engine_options,
@@ -263,7 +304,8 @@ SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_trainer_evaluate(sluice_train
                                                                     sluice_report *report, sluice_error *error);
 
 /** For a loss of the caller's own: the trainer's engine, to make a tape with; and its gradient, all of whose weights' arrays are
- *  set, to be passed to sluice_backward and then to sluice_trainer_update. Both valid as long as the trainer. */
+ *  set, and as its parameters those that it has no array for, to be passed to sluice_backward and then to sluice_trainer_update. Both
+ *  valid as long as the trainer. UNSUPPORTED: the gradient, of an older version, has no field for such parameters. */
 SLUICE_API const sluice_engine *sluice_trainer_get_engine(const sluice_trainer *trainer);
 SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_trainer_get_gradient(sluice_trainer *trainer, sluice_gradient *gradient);
 

@@ -206,9 +206,7 @@ TEST_LOOP(streams_in_pieces, 0, TEST_CELL_OPTIONS)
 
 /* What a refusal to train names. */
 static const char *const option_names[TEST_CELL_OPTIONS] = {
-    [TEST_CELL_PEEPHOLES] = "peepholes",          [TEST_CELL_PROJECTION] = "projection",
-    [TEST_CELL_WHOLE_PROJECTION] = "projection",  [TEST_CELL_PROJECTION_BIAS] = "projection",
-    [TEST_CELL_PROJECTION_CLIP] = "projection",   [TEST_CELL_NORM] = "layer normalisation",
+    [TEST_CELL_PEEPHOLES] = "peepholes",          [TEST_CELL_NORM] = "layer normalisation",
     [TEST_CELL_INITIAL_STATE] = "initial states", [TEST_CELL_COUPLED] = "coupled",
     [TEST_CELL_FORGET_BIAS] = "forget_bias",      [TEST_CELL_GATE_CLIP] = "gate_clip",
     [TEST_CELL_UNCLIPPED] = "gate_clip",          [TEST_CELL_CELL_CLIP] = "cell_clip",
