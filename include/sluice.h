@@ -382,8 +382,9 @@ SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_streams_get(sluice_streams *s
 SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_streams_set(sluice_streams *streams, size_t slot, const float *h, const float *c,
                                                                sluice_error *error);
 
-/** Write all slots to a safetensors file with tensors "h" and "c", F32 [L][slots][H], replaced as a whole. No call may be using
- *  the set. BAD_ARGUMENT, IO, NO_MEMORY, TOO_LARGE. */
+/** Write all slots to a safetensors file with tensors "h" and "c", F32 [L][slots][H], replaced as a whole; where the states of the
+ *  layers differ in size, with "h_l0", "c_l0", ... [slots][H] for each LSTM layer. No call may be using the set. BAD_ARGUMENT, IO,
+ *  NO_MEMORY, TOO_LARGE. */
 SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_streams_save(const sluice_streams *streams, const char *path,
                                                                 sluice_error *error);
 

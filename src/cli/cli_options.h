@@ -44,7 +44,9 @@ typedef struct sl_train_options {
 typedef struct sl_options {
     const char *model;
     const char *input, *lengths, *h0, *c0; /* inputs of run, where input is "-" unless given; train has input and lengths */
+    const char *mask;                      /* run */
     const char *output, *hn, *cn, *head;   /* outputs of run; train has output */
+    const char *layer;                     /* run: whose outputs --output has */
     const char *state;                     /* run: read if it exists, and written */
     bool step_first;                       /* run: --layout tnc */
     bool text;                             /* run */

@@ -120,6 +120,11 @@ sluice_status sluice_model_get_network(const sluice_model *model, sluice_network
     return SLUICE_STATUS_OK;
 }
 
+int sluice_model_is_shape(const sluice_model *model)
+{
+    return model->network->is_shape;
+}
+
 size_t sluice_model_get_width(const sluice_model *model, size_t layer)
 {
     return layer < model->network->description.layer_count ? model->network->widths[layer] : 0;

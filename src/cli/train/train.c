@@ -173,7 +173,7 @@ static sl_exit run_all(sl_training *train)
     train->stats.seconds = sl_clock_get() - started;
     code = code ? code : sl_train_summarize(train);
     if (!code && train->options->stats)
-        code = sl_stats_print(&train->stats, &train->shape, &train->info, train->options->json);
+        code = sl_stats_print(&train->stats, sluice_trainer_get_model(train->trainer), &train->info, train->options->json);
     return code;
 }
 

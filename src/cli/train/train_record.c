@@ -106,6 +106,7 @@ static const struct {
     {"--output", offsetof(sl_options, output), false},
     {"--curve", offsetof(sl_options, train.curve_svg), false},
     {"--curve", offsetof(sl_options, train.curve_csv), false},
+    {"--network", offsetof(sl_options, names.network), false},
     {"--prefix", offsetof(sl_options, names.prefix), false},
     {"--head-name", offsetof(sl_options, names.head), false},
     {"--embedding-name", offsetof(sl_options, names.embedding), false},
