@@ -1,11 +1,11 @@
 /*
  * Sluice: training. Initial models, the tape that a forward call writes, gradients through time, losses, and the trainer, which
- * updates a model's weights. It includes sluice.h, whose words and contracts hold here. SPDX-License-Identifier: MIT
+ * updates a model's weights. It includes sluice_network.h and sluice.h, whose words and contracts hold here. SPDX-License-Identifier: MIT
  */
 #ifndef SLUICE_TRAIN_H
 #define SLUICE_TRAIN_H
 
-#include "sluice.h"
+#include "sluice_network.h"
 
 #if defined(__cplusplus) && !defined(SLUICE_DECLARATIONS_ONLY)
 extern "C" {
@@ -26,6 +26,21 @@ typedef enum sluice_initializer {
 SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_model_create_initial(const sluice_shape *shape, sluice_initializer initializer,
                                                                         uint64_t seed, const char *const *class_names,
                                                                         sluice_model **model, sluice_error *error);
+
+/**
+ * The same of a network. Each layer begins as the framework's own: an LSTM layer, its projection too, and the embedding as above;
+ * dense with KERAS Glorot uniform and b zero, else W and b uniform in +-1/sqrt(in), as torch.nn.Linear; affine with scale 1 and shift
+ * 0. With KERAS, a projection is Glorot uniform. Parameters that only other options of cells have are 0, gains 1.
+ * @retval as sluice_model_create_network.
+ */
+SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_model_create_initial_network(const sluice_network *network,
+                                                                                sluice_initializer initializer, uint64_t seed,
+                                                                                const char *const *class_names,
+                                                                                sluice_model **model, sluice_error *error);
+
+/** Set the forget gates' biases of all LSTM layers, b_ih + b_hh, before training: with 1 or 2 a cell begins by keeping its state.
+ *  Not while another call reads the model. BAD_ARGUMENT: a layer has no biases, the value is not finite, model is NULL. */
+SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_model_set_forget_bias(sluice_model *model, float value, sluice_error *error);
 
 /**
  * Give the engine another model of the same shape: its weights are packed anew, in place, without allocating. No call may be using
@@ -71,6 +86,15 @@ SLUICE_API void sluice_tape_destroy(sluice_tape *tape);
 
 /* ---- Backward -------------------------------------------------------------------------------------------------------------- */
 
+/** Where the gradient of a layer's parameter goes, in the caller's memory. Its size stays. */
+typedef struct sluice_parameter_gradient {
+    size_t layer;     /**< as sluice_parameter, which it is the gradient of */
+    size_t direction;
+    sluice_tensor tensor;
+    size_t count; /**< of values */
+    float *values;
+} sluice_parameter_gradient;
+
 /**
  * Gradients of a loss: those that come in, of the results of sluice_forward, and those that are wanted. Start from zeros ({0}) and
  * set struct_size. Each array has the shape of what it belongs to; the strides of dy and dx are as those of y and x in
@@ -100,6 +124,9 @@ typedef struct sluice_gradient {
     float *head_weight;       /**< [C][D*H] */
     float *head_bias;         /**< [C] */
     int accumulate;           /**< 1: add to what the arrays hold; 0: overwrite it */
+    const sluice_parameter_gradient *parameters; /**< [parameter_count]: of any network's layers. None twice, nor one that an array
+                                                      above is for */
+    size_t parameter_count;
 } sluice_gradient;
 
 /**

@@ -50,7 +50,7 @@ sluice_status sl_cells_check_training(const sl_network *network, sluice_error *e
         const size_t index = network->lstm[network->dirs[k].layer].layer;
         const sluice_layer *layer = &network->description.layers[index];
         const sluice_cell cell = sl_cell_resolve(&network->dirs[k]);
-        const char *option = layer->projection ? "a projection" : find_option(&cell);
+        const char *option = find_option(&cell);
         if (!option && (cell.parts & SLUICE_PART_INITIAL_STATE))
             option = "learned initial states";
         if (option)

@@ -28,6 +28,7 @@ typedef struct sl_packed {
     float *bias;                    /* packed row */
     float *weight_ih;               /* for training: canonical [4H][inputs] */
     sl_packed_matrix projection;    /* W_p, a block being 4 * lanes of the P outputs; no panels without one, and for BLIS */
+    sl_packed_matrix projection_back; /* for training: W_p transposed, a block being 4 * lanes of the units */
     float *transpose_projection;    /* BLIS: [H][projection_width]; NULL otherwise */
     float *projection_bias;         /* packed row; zeros without a bias */
     size_t projection_width;        /* floats of such a row; 0: no projection */

@@ -19,6 +19,12 @@ static sl_columns projection_columns(const sluice_engine *engine, const sl_packe
     return (sl_columns){1, packed->dir->h_width, engine->kernel->lanes};
 }
 
+/* The columns of a projection transposed: m. */
+static sl_columns unit_columns(const sluice_engine *engine, const sl_packed *packed)
+{
+    return (sl_columns){1, packed->dir->hidden, engine->kernel->lanes};
+}
+
 /* ---- Room ------------------------------------------------------------------------------------------------------------------ */
 
 /* An array that the cell has, or not. */
@@ -36,7 +42,10 @@ static bool allocate_projection(sluice_engine *engine, sl_packed *packed)
     packed->projection_width = sl_columns_width(&columns);
     packed->projection = sl_packed_layout(&columns, terms);
     packed->h_stride = sl_odd_lines(packed->projection_width); /* the product writes whole packed rows */
-    return allocate_if(true, engine, packed->projection_width, &packed->projection_bias) &&
+    const sl_columns units = unit_columns(engine, packed);
+    packed->projection_back = sl_packed_layout(&units, packed->dir->h_width);
+    return allocate_if(engine->training, engine, sl_packed_floats(&packed->projection_back), &packed->projection_back.panels) &&
+           allocate_if(true, engine, packed->projection_width, &packed->projection_bias) &&
            allocate_if(!blis, engine, sl_packed_floats(&packed->projection), &packed->projection.panels) &&
            allocate_if(blis, engine, terms * packed->projection_width, &packed->transpose_projection);
 }
@@ -61,6 +70,7 @@ bool sl_pack_cell_allocate(sluice_engine *engine, sl_packed *packed)
 void sl_pack_cell_free(sl_packed *packed)
 {
     sl_free(packed->projection.panels);
+    sl_free(packed->projection_back.panels);
     sl_free(packed->transpose_projection);
     sl_free(packed->projection_bias);
     sl_free(packed->peepholes);
@@ -88,6 +98,9 @@ static void fill_projection(const sluice_engine *engine, const sluice_model *mod
     const float *bias = sl_model_get_of_dir(model, k, SLUICE_TENSOR_PROJECTION_BIAS);
     if (bias)
         sl_pack_row(&columns, bias, packed->projection_bias);
+    const sl_columns units = unit_columns(engine, packed);
+    if (packed->projection_back.panels)
+        sl_pack_panels(&units, (sl_matrix){weight, 1, terms}, &packed->projection_back);
     if (packed->transpose_projection)
         sl_pack_transpose(&columns, terms, weight, packed->transpose_projection);
     else

@@ -120,6 +120,14 @@ bool sl_step_layers_create(sluice_engine *engine)
     return true;
 }
 
+size_t sl_step_layers_reduced_width(const sluice_engine *engine)
+{
+    const sl_network *network = engine->network;
+    const sl_step_layers *steps = &engine->steps;
+    const bool is_of_lstm = steps->reduces <= SLUICE_STEPS_FINAL || steps->reduced == steps->before[network->lstm_layers];
+    return is_of_lstm ? network->lstm[network->lstm_layers - 1].outputs : steps->all[steps->reduced - 1].outputs;
+}
+
 void sl_step_layers_fill(const sluice_engine *engine, const sluice_model *model)
 {
     for (size_t k = 0; k < engine->steps.count; k++) {

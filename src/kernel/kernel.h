@@ -106,10 +106,16 @@ typedef struct sl_kernel {
     void (*add_rows)(size_t rows, size_t n, const float *x, size_t x_stride, float *sum);
     /** out[k] = f(x[k]) for k < n; out may be x. Any function but softmax; DEFAULT is x. */
     void (*activate)(const sluice_activation *activation, size_t n, const float *x, float *out);
+    /** dx[k] = dy[k] f'(x[k]) for k < n, `at` being f's outputs or, where sl_grad_is_of_input, its inputs; dx may be dy. functions_grad.h
+     * has the values at kinks. Not softmax. */
+    void (*activate_grad)(const sluice_activation *activation, size_t n, const float *at, const float *dy, float *dx);
     /** out[k] = x[k] * scale[k] + shift[k], rounded once, for k < n. */
     void (*affine)(size_t n, const float *x, const float *scale, const float *shift, float *out);
     /** out = softmax of x, for n numbers; out may be x. The sum is one of floats, from 0 in index order; a NaN makes all NaN. */
     void (*softmax)(size_t n, const float *x, float *out);
+    /** dx[k] = y[k] (dy[k] - sum over j of dy[j] y[j]) of softmax's n outputs y, the sum one chain of fused multiply-adds from zero in
+     * index order; dx may be dy. */
+    void (*softmax_grad)(size_t n, const float *y, const float *dy, float *dx);
     /** Run SL_PEAK_CHAINS chains of fused multiply-adds, `rounds` long, in registers only; the result is one lane of their sum. */
     float (*peak)(size_t rounds);
 } sl_kernel;
@@ -118,6 +124,13 @@ typedef struct sl_kernel {
 static inline size_t sl_block_floats(const sl_kernel *kernel)
 {
     return SL_BLOCK_VECTORS * kernel->lanes;
+}
+
+/** Whether activate_grad reads the function's inputs, not its outputs. */
+static inline bool sl_grad_is_of_input(sluice_function function)
+{
+    return function > SLUICE_FUNCTION_TANH && function != SLUICE_FUNCTION_RELU && function != SLUICE_FUNCTION_AFFINE &&
+           function != SLUICE_FUNCTION_SOFTMAX;
 }
 
 /* ---- Instruction sets -------------------------------------------------------------------------------------------------------- */

@@ -5,6 +5,7 @@
 #include "kernel/arrays.h"
 #include "kernel/cell_general.h"
 #include "kernel/cell_lstm.h"
+#include "kernel/functions_grad.h"
 #include "kernel/product.h"
 #include "kernel/step.h"
 #include "kernel/step_grad.h"
@@ -27,7 +28,9 @@ const sl_kernel SL_KERNEL = {
     .add_rows = add_rows,
     .affine = map_affine,
     .activate = activate,
+    .activate_grad = activate_grad,
     .softmax = softmax,
+    .softmax_grad = softmax_grad,
     .peak = run_peak,
 };
 

@@ -65,6 +65,15 @@ typedef struct sl_network {
     bool has_reverse;          /* some layer goes from the end, so that sequences are needed whole */
 } sl_network;
 
+/** The LSTM layer that is this layer of the network; NULL: it is of another kind. */
+static inline const sl_lstm_layer *sl_network_get_lstm(const sl_network *network, size_t layer)
+{
+    for (size_t k = 0; k < network->lstm_layers; k++)
+        if (network->lstm[k].layer == layer)
+            return &network->lstm[k];
+    return NULL;
+}
+
 /** Check a network and work out its sizes. `is_shape` also lifts the limit of SLUICE_MAX_LAYERS. *made is set on success only.
  *  BAD_ARGUMENT, with the layer; UNSUPPORTED; NO_MEMORY; TOO_LARGE. */
 sluice_status sl_network_create(const sluice_network *description, bool is_shape, sl_network **made, sluice_error *error);

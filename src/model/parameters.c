@@ -39,21 +39,12 @@ static sl_parameter_shape get_of_dir(const sl_layer_dir *dir, bool projects, slu
     }
 }
 
-/* The LSTM layer that is layer `index` of the network. */
-static const sl_lstm_layer *find_lstm(const sl_network *network, size_t index)
-{
-    const sl_lstm_layer *lstm = network->lstm;
-    while (lstm->layer != index)
-        lstm++;
-    return lstm;
-}
-
 sl_parameter_shape sl_parameter_shape_get(const sl_network *network, size_t layer, size_t direction, sluice_tensor tensor)
 {
     const sluice_layer *described = &network->description.layers[layer];
     const size_t inputs = layer ? network->widths[layer - 1] : network->description.inputs;
     if (described->kind == SLUICE_LAYER_LSTM) {
-        const sl_lstm_layer *lstm = find_lstm(network, layer);
+        const sl_lstm_layer *lstm = sl_network_get_lstm(network, layer);
         return direction < lstm->directions ? get_of_dir(&network->dirs[lstm->first + direction], described->projection > 0, tensor)
                                             : vector_if(false, 0);
     }

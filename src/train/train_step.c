@@ -89,7 +89,8 @@ static sluice_status prepare(sluice_trainer *trainer, request *call, const int32
     sluice_status status = fit(&trainer->outputs, batch->rows, steps, width, error);
     if (!status && call->trains)
         status = fit(&trainer->output_gradients, batch->rows, steps, width, error);
-    if (!status && !call->trains && outputs == &batch->step_logits && !batch->y) { /* without a tape they are made from y */
+    const bool reads_y = outputs == &batch->step_logits && trainer->model->network->is_shape;
+    if (!status && !call->trains && reads_y && !batch->y) { /* without a tape they are made from y */
         status = fit(&trainer->y, batch->rows, steps, y_width, error);
         batch->y = trainer->y.floats;
         batch->y_row_stride = batch->y_step_stride = 0;
@@ -136,7 +137,7 @@ static void copy_y(const request *call)
 /* Find out why the outputs of a row are not finite: its data, or the weights. */
 static sluice_status find_nonfinite(const sluice_trainer *trainer, const request *call, size_t row, sluice_error *error)
 {
-    const sluice_status status = sl_batch_check_finite(&trainer->model->shape, &call->given, row, row + 1, error);
+    const sluice_status status = sl_batch_check_finite(trainer->model->network, &call->given, row, row + 1, error);
     if (status)
         return status;
     return sl_fail_row(error, SLUICE_STATUS_BAD_DATA, row, SIZE_MAX,
@@ -215,7 +216,7 @@ sluice_status sluice_trainer_step(sluice_trainer *trainer, const sluice_batch *b
     sluice_report found = make_report(trainer, &call);
     status = sl_trainer_apply(trainer, &found, error);
     if (status == SLUICE_STATUS_BAD_DATA) { /* the outputs were finite, but an infinite input may have saturated the gates */
-        const sluice_status data = sl_batch_check_finite(&trainer->model->shape, &call.given, 0, call.given.rows, error);
+        const sluice_status data = sl_batch_check_finite(trainer->model->network, &call.given, 0, call.given.rows, error);
         return data ? data : status;
     }
     if (!status && report)

@@ -18,30 +18,40 @@ static size_t padded_count(size_t count)
     return sl_size_round_up(count, SL_ALIGNMENT / sizeof(float));
 }
 
-/* Append a tensor of the model to the list of those trained, if the model has it. */
-static void add_trained(sluice_trainer *trainer, sluice_tensor tensor, size_t k)
+/* Append a parameter of the model to the list of those trained, if the model has it. */
+static void add_trained(sluice_trainer *trainer, size_t layer, size_t direction, sluice_tensor tensor)
 {
-    sl_trained *next = &trainer->trained[trainer->count];
-    *next = (sl_trained){.tensor = tensor, .k = k};
-    next->weights = sl_model_get_tensor(trainer->model, tensor, k, &next->count);
-    if (!next->weights || (tensor == SLUICE_TENSOR_BIAS && !trainer->model->shape.has_bias))
+    const sl_parameter_shape shape = sl_parameter_shape_get(trainer->model->network, layer, direction, tensor);
+    if (!shape.rows || shape.optional)
         return;
-    trainer->count++;
+    sl_trained *next = &trainer->trained[trainer->count++];
+    *next = (sl_trained){.layer = layer,
+                         .direction = direction,
+                         .tensor = tensor,
+                         .count = shape.rows * shape.columns,
+                         .weights = trainer->model->layers[layer].of[direction][tensor]};
     trainer->floats += padded_count(next->count);
     trainer->slice_count += sl_size_div_up(next->count, SL_SLICE_MOST);
 }
 
+/* What a layer may have that is trained, in the order of checkpoints and of the gradient's norm. */
+static const sluice_tensor trained_tensors[] = {
+    SLUICE_TENSOR_WEIGHT_IH,  SLUICE_TENSOR_WEIGHT_HH,       SLUICE_TENSOR_WEIGHT, SLUICE_TENSOR_BIAS,
+    SLUICE_TENSOR_PROJECTION, SLUICE_TENSOR_PROJECTION_BIAS, SLUICE_TENSOR_SCALE,  SLUICE_TENSOR_SHIFT,
+    SLUICE_TENSOR_EMBEDDING};
+enum { TRAINED_TENSORS = sizeof trained_tensors / sizeof *trained_tensors };
+
 static sluice_status list_trained(sluice_trainer *trainer, sluice_error *error)
 {
-    const size_t layers = trainer->model->network->layer_dirs;
-    trainer->trained = sl_alloc_array(3 * layers + 3, sizeof *trainer->trained);
+    const sluice_network *network = &trainer->model->network->description;
+    const size_t most = 2 * network->layer_count * TRAINED_TENSORS;
+    trainer->trained = sl_alloc_array(most, sizeof *trainer->trained);
     if (!trainer->trained)
-        return sl_fail_memory(error, "a trainer's list of tensors", (3 * layers + 3) * sizeof *trainer->trained);
-    for (size_t k = 0; k < layers; k++)
-        for (int tensor = SLUICE_TENSOR_WEIGHT_IH; tensor <= SLUICE_TENSOR_BIAS; tensor++)
-            add_trained(trainer, (sluice_tensor)tensor, k);
-    for (int tensor = SLUICE_TENSOR_EMBEDDING; tensor <= SLUICE_TENSOR_HEAD_BIAS; tensor++)
-        add_trained(trainer, (sluice_tensor)tensor, 0);
+        return sl_fail_memory(error, "a trainer's list of tensors", most * sizeof *trainer->trained);
+    for (int others = 0; others < 2; others++)
+        for (size_t layer = 0; layer < network->layer_count; layer++)
+            for (size_t k = 0; k < 2 * TRAINED_TENSORS && (network->layers[layer].kind != SLUICE_LAYER_LSTM) == others; k++)
+                add_trained(trainer, layer, k / TRAINED_TENSORS, trained_tensors[k % TRAINED_TENSORS]);
     return SLUICE_STATUS_OK;
 }
 
@@ -55,33 +65,46 @@ static sluice_status allocate(sluice_trainer *trainer, sluice_error *error)
     trainer->second_moments = has_second ? sl_alloc_array(trainer->floats, sizeof(float)) : NULL;
     trainer->slices = sl_alloc_array(trainer->slice_count, sizeof *trainer->slices);
     trainer->arrays = sl_alloc_array(3 * layers, sizeof *trainer->arrays);
+    trainer->parameters = sl_alloc_array(trainer->count, sizeof *trainer->parameters);
     if (!trainer->gradients || (has_first && !trainer->first_moments) || (has_second && !trainer->second_moments) ||
-        !trainer->slices || !trainer->arrays)
+        !trainer->slices || !trainer->arrays || !trainer->parameters)
         return sl_fail_memory(error, "a trainer's gradient and moments",
                               (size_t)(1 + has_first + has_second) * trainer->floats * sizeof(float));
     return SLUICE_STATUS_OK;
 }
 
-/* The field of the gradient, as sluice_backward takes it, for a tensor. */
+/* The array of the gradient, as sluice_backward takes it, for a tensor; NULL: it goes to the gradient's parameters. */
 static float **gradient_array(sluice_trainer *trainer, const sl_trained *trained)
 {
-    const size_t layers = trainer->model->network->layer_dirs;
+    const sl_network *network = trainer->model->network;
+    const bool is_last = trained->layer + 1 == network->description.layer_count;
+    const sl_lstm_layer *lstm = sl_network_get_lstm(network, trained->layer);
+    float **of_dir = lstm ? trainer->arrays + lstm->first + trained->direction : NULL;
     switch (trained->tensor) {
     case SLUICE_TENSOR_WEIGHT_IH:
-        return &trainer->arrays[trained->k];
+        return of_dir;
     case SLUICE_TENSOR_WEIGHT_HH:
-        return &trainer->arrays[layers + trained->k];
+        return of_dir + network->layer_dirs;
     case SLUICE_TENSOR_BIAS:
-        return &trainer->arrays[2 * layers + trained->k];
+        return of_dir ? of_dir + 2 * network->layer_dirs : is_last ? &trainer->gradient.head_bias : NULL;
     case SLUICE_TENSOR_EMBEDDING:
         return &trainer->gradient.embedding;
-    case SLUICE_TENSOR_HEAD_WEIGHT:
-        return &trainer->gradient.head_weight;
-    case SLUICE_TENSOR_HEAD_BIAS:
-        return &trainer->gradient.head_bias;
+    case SLUICE_TENSOR_WEIGHT:
+        return is_last ? &trainer->gradient.head_weight : NULL;
     default:
         return NULL;
     }
+}
+
+/* Have sluice_backward put a tensor's gradient where the trainer wants it. */
+static void want_gradient(sluice_trainer *trainer, const sl_trained *trained)
+{
+    float **array = gradient_array(trainer, trained);
+    if (array)
+        *array = trained->gradient;
+    else
+        trainer->parameters[trainer->gradient.parameter_count++] = (sluice_parameter_gradient){
+            trained->layer, trained->direction, trained->tensor, trained->count, trained->gradient};
 }
 
 /* Give every tensor its part of the arrays of all tensors, and divide it into slices. */
@@ -95,7 +118,7 @@ static void place_tensors(sluice_trainer *trainer)
         trained->gradient = trainer->gradients + at;
         trained->first = trainer->first_moments ? trainer->first_moments + at : NULL;
         trained->second = trainer->second_moments ? trainer->second_moments + at : NULL;
-        *gradient_array(trainer, trained) = trained->gradient;
+        want_gradient(trainer, trained);
         for (size_t from = 0; from < trained->count; from += SL_SLICE_MOST)
             *slice++ = (sl_slice){.weights = trained->weights + from,
                                   .gradient = trained->gradient + from,
@@ -107,6 +130,7 @@ static void place_tensors(sluice_trainer *trainer)
     trainer->gradient.weight_ih = trainer->arrays;
     trainer->gradient.weight_hh = trainer->arrays + layers;
     trainer->gradient.bias = trainer->model->shape.has_bias ? trainer->arrays + 2 * layers : NULL;
+    trainer->gradient.parameters = trainer->gradient.parameter_count ? trainer->parameters : NULL;
 }
 
 /* The caller may free its class weights, so they are copied. */
@@ -198,6 +222,13 @@ sluice_status sluice_trainer_get_gradient(sluice_trainer *trainer, sluice_gradie
     gradient->embedding = trainer->gradient.embedding;
     gradient->head_weight = trainer->gradient.head_weight;
     gradient->head_bias = trainer->gradient.head_bias;
+    const sluice_gradient *own = &trainer->gradient;
+    if (gradient->struct_size >= SL_SIZE_THROUGH(sluice_gradient, parameter_count)) {
+        gradient->parameters = own->parameters;
+        gradient->parameter_count = own->parameter_count;
+    } else if (own->parameter_count) {
+        return SLUICE_STATUS_UNSUPPORTED;
+    }
     return SLUICE_STATUS_OK;
 }
 
@@ -215,6 +246,7 @@ void sluice_trainer_destroy(sluice_trainer *trainer)
     sl_free(trainer->second_moments);
     sl_free(trainer->slices);
     sl_free(trainer->arrays);
+    sl_free(trainer->parameters);
     sl_free(trainer->outputs.floats);
     sl_free(trainer->output_gradients.floats);
     sl_free(trainer->y.floats);

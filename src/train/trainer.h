@@ -2,12 +2,13 @@
 #ifndef SLUICE_TRAIN_TRAINER_H
 #define SLUICE_TRAIN_TRAINER_H
 
+#include "model/layer_chain.h"
 #include "train/optimizer.h"
 
 /** One tensor being trained. */
 typedef struct sl_trained {
+    size_t layer, direction; /* of the network, as sluice_parameter */
     sluice_tensor tensor;
-    size_t k;        /* layer-direction, of an LSTM tensor; else 0 */
     size_t count;    /* of elements */
     float *weights;  /* the model's own */
     float *gradient; /* [count] */
@@ -27,7 +28,7 @@ struct sluice_trainer {
     sluice_model *model;
     sluice_engine *engine;
     sluice_tape *tape;
-    sl_trained *trained; /* [count]: for each k weight_ih, weight_hh and, if there are biases, bias; embedding; head */
+    sl_trained *trained; /* [count]: those of the LSTM layers, by layer and direction; then those of the others, by layer */
     size_t count;
     uint64_t step;                         /* updates made */
     float *gradients;                      /* of all tensors, contiguous; likewise: */
@@ -36,6 +37,7 @@ struct sluice_trainer {
     sl_slice *slices;                      /* [slice_count] of all tensors */
     size_t slice_count;
     float **arrays;           /* [3][L*D], the gradient's weight_ih, weight_hh, bias */
+    sluice_parameter_gradient *parameters; /* the gradient's, of what it has no array for; room for [count] */
     sluice_gradient gradient; /* the weights' arrays alone */
     sl_buffer outputs, output_gradients, y;
 };
@@ -48,7 +50,7 @@ sluice_status sl_trainer_apply(sluice_trainer *trainer, sluice_report *report, s
 sluice_status sl_report_check(const sluice_report *report, const char *function, sluice_error *error);
 
 /** Find the first element of x, h0 or c0 of rows first..end-1 that is NaN or infinite. BAD_DATA names it; OK: there is none. */
-sluice_status sl_batch_check_finite(const sluice_shape *shape, const sluice_batch *batch, size_t first, size_t end,
+sluice_status sl_batch_check_finite(const sl_network *network, const sluice_batch *batch, size_t first, size_t end,
                                     sluice_error *error);
 
 #endif

@@ -67,7 +67,28 @@ static sluice_status check_numbers(const sluice_trainer_options *options, sluice
     return SLUICE_STATUS_OK;
 }
 
-static sluice_status check_kinds(const sluice_trainer_options *options, const sluice_shape *shape, sluice_error *error)
+/* Whether the network gives what the loss reads. */
+static sluice_status check_network(const sluice_trainer_options *options, const sl_network *network, sluice_error *error)
+{
+    const size_t layers = network->description.layer_count;
+    const bool reduces = network->reducing_layer < layers;
+    const sluice_layer *last = &network->description.layers[layers - 1];
+    if (!network->ends && !(options->every_step && options->loss == SLUICE_LOSS_SQUARED_ERROR))
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT,
+                       "sluice_trainer_options: the model has no head for this loss; give it classes, or train every_step by "
+                       "squared error, on y");
+    if (network->ends && !network->is_shape && reduces == (options->every_step != 0))
+        return refuse("every_step", (double)options->every_step,
+                      reduces ? "0, as the network gives one vector for each row" : "1, as the network gives outputs at every step",
+                      error);
+    if (options->loss == SLUICE_LOSS_CROSS_ENTROPY && last->activation.function == SLUICE_FUNCTION_SOFTMAX)
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT,
+                       "sluice_trainer_options: layer %zu \"%s\" ends in softmax, which cross-entropy applies itself; make it linear",
+                       layers - 1, last->name);
+    return SLUICE_STATUS_OK;
+}
+
+static sluice_status check_kinds(const sluice_trainer_options *options, const sl_network *network, sluice_error *error)
 {
     const bool has_end = options->schedule == SLUICE_RATE_COSINE || options->schedule == SLUICE_RATE_ONE_CYCLE;
     if (!sluice_optimizer_get_name(options->optimizer))
@@ -82,11 +103,7 @@ static sluice_status check_kinds(const sluice_trainer_options *options, const sl
         return refuse("total_steps", 0, "the number of updates, over which the schedule goes", error);
     if (options->schedule == SLUICE_RATE_COSINE && options->warmup_steps >= options->total_steps)
         return refuse("warmup_steps", (double)options->warmup_steps, "less than total_steps", error);
-    if (!shape->classes && !(options->every_step && options->loss == SLUICE_LOSS_SQUARED_ERROR))
-        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT,
-                       "sluice_trainer_options: the model has no head for this loss; give it classes, or train every_step by "
-                       "squared error, on y");
-    return SLUICE_STATUS_OK;
+    return check_network(options, network, error);
 }
 
 sluice_status sl_trainer_options_check(const sluice_trainer_options *given, const sluice_model *model,
@@ -103,7 +120,7 @@ sluice_status sl_trainer_options_check(const sluice_trainer_options *given, cons
     options->beta2 = options->beta2 != 0 ? options->beta2 : 0.999;
     options->epsilon = options->epsilon != 0 ? options->epsilon : 1e-8;
     options->ignore = options->ignore ? options->ignore : -100;
-    status = check_kinds(options, &model->shape, error);
+    status = check_kinds(options, model->network, error);
     if (!status)
         status = check_numbers(options, error);
     return status ? status

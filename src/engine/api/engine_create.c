@@ -236,10 +236,6 @@ sluice_status sluice_engine_create(const sluice_model *model, const sluice_engin
     if (status)
         return status;
 
-    const bool is_stack = model->network->is_shape || model->network->lstm_layers == model->network->description.layer_count;
-    if (choice.training && (!is_stack || (model->network->ends && !model->network->is_shape)))
-        return sl_fail(error, SLUICE_STATUS_UNSUPPORTED,
-                       "training: expected a network of LSTM layers and a linear head, found one with other layers");
     sluice_engine *made = sl_alloc(sizeof *made);
     if (!made)
         return sl_fail_memory(error, "an engine", sizeof *made);

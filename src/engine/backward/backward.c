@@ -1,7 +1,7 @@
 /*
  * The backward pass. Its threads go through phases together: for each layer-direction, from the last layer to the first, the
  * iterations backwards (grad_steps.c: threads take row blocks), then the sums over all row-steps (grad_sums.c: threads take outputs,
- * and a fixed number of partial sums). Which thread takes a task changes no bit of the result.
+ * and a fixed number of partial sums). Layers besides the LSTM layers come where they stand (grad_tail.c, grad_step_layers.c). Which thread takes a task changes no bit of the result.
  */
 #include "engine/backward/backward.h"
 
@@ -27,8 +27,27 @@ static void run_layer_dir(sl_grad_thread *thread, sl_grad_layer_dir *layer_dir)
         layer_dir->to = tape->time_block[tape->segment[segment + 1]];
         sl_grad_steps(thread, layer_dir);
         sl_grad_sums(thread, layer_dir);
+        sl_grad_projection_sums(thread, layer_dir);
     }
     sl_grad_end_layer_dir(thread, layer_dir);
+    sl_grad_end_projection(thread, layer_dir);
+}
+
+static void swap(float **a, float **b)
+{
+    float *other = *a;
+    *a = *b;
+    *b = other;
+}
+
+/* The step layers before an LSTM layer, whose gradient of what it reads is in *dy. */
+static void run_steps_before(sl_grad_thread *thread, size_t layer, float **dy, float **dx)
+{
+    const sl_step_layers *steps = &thread->tape->engine->steps;
+    for (size_t k = steps->before[layer + 1]; k-- > steps->before[layer]; swap(dy, dx)) {
+        const sl_grad_step_layer step = {.k = k, .lstm_layer = layer, .dy = *dy, .dx = *dx};
+        sl_grad_run_step_layer(thread, &step);
+    }
 }
 
 static void run_thread(void *context, unsigned index, unsigned threads)
@@ -42,7 +61,10 @@ static void run_thread(void *context, unsigned index, unsigned threads)
                              .scratch = &tape->scratch[index],
                              .tasks = {.queue = &call->queue, .index = index, .threads = threads}};
     float *dy = tape->dy[0], *dx = tape->dy[1];
-    sl_grad_head(&thread, dy);
+    if (network->is_shape)
+        sl_grad_head(&thread, dy);
+    else
+        sl_grad_tail(&thread, &dy, &dx);
     for (size_t layer = network->lstm_layers; layer-- > 0;) {
         const sl_lstm_layer *lstm = &network->lstm[layer];
         for (size_t k = lstm->first; k < lstm->first + lstm->directions; k++) {
@@ -50,9 +72,8 @@ static void run_thread(void *context, unsigned index, unsigned threads)
                 .k = k, .dir = &network->dirs[k], .packed = &tape->engine->layers[k], .dy = dy, .dx = dx};
             run_layer_dir(&thread, &layer_dir);
         }
-        float *swap = dy;
-        dy = dx;
-        dx = swap;
+        swap(&dy, &dx);
+        run_steps_before(&thread, layer, &dy, &dx);
     }
     sl_grad_inputs(&thread, dy);
     sl_float_mode_restore(mode);
@@ -68,6 +89,8 @@ static unsigned choose_threads(const sluice_tape *tape, unsigned calls)
         const sl_layer_dir *dir = &engine->network->dirs[k];
         operations += 16.0 * (double)dir->hidden * (double)(dir->inputs + dir->h_width);
     }
+    for (size_t k = 0; !engine->network->is_shape && k < engine->steps.count; k++)
+        operations += 4.0 * (double)engine->steps.all[k].inputs * (double)engine->steps.all[k].outputs;
     operations *= (double)tape->row_steps;
     size_t workers = sl_size_max(1, tape->threads / calls);
     if (tape->batch.max_threads)

@@ -11,6 +11,8 @@ typedef struct sl_grad_thread {
     const sluice_tape *tape;
     const sluice_gradient *gradient; /* checked, strides filled in */
     const sl_tape_scratch *scratch;
+    const float *dh_final; /* [rows of the batch], dh_final_stride apart: of the last LSTM layer's final h; NULL: zero */
+    size_t dh_final_stride;
     sl_task_thread tasks;
     unsigned group_arrivals; /* at the barrier of its thread group */
 } sl_grad_thread;
@@ -24,6 +26,34 @@ typedef struct sl_grad_layer_dir {
     float *dx;                /* of its inputs, likewise; may be dy where there is one direction */
     size_t segment, from, to; /* the segment has the iterations [from, to) */
 } sl_grad_layer_dir;
+
+/** A step layer. */
+typedef struct sl_grad_step_layer {
+    size_t k;          /* among the step layers */
+    size_t lstm_layer; /* that it stands before; lstm_layers: behind the last one */
+    bool by_row;       /* its vectors are those of rows, not of row-steps */
+    float *dy;         /* [vectors], grad_stride apart: gradient of its outputs, which becomes that of its pre-activations */
+    float *dx;         /* likewise of its inputs; not dy */
+} sl_grad_step_layer;
+
+/** Where the gradient of a layer's parameter goes; NULL: it is not wanted. */
+static inline float *sl_grad_wanted(const sluice_tape *tape, size_t layer, size_t direction, sluice_tensor tensor)
+{
+    return tape->wanted[layer].of[direction][tensor];
+}
+
+/** The same of a layer-direction. */
+static inline float *sl_grad_wanted_of_dir(const sluice_tape *tape, size_t k, sluice_tensor tensor)
+{
+    const sl_lstm_layer *lstm = &tape->engine->network->lstm[tape->engine->network->dirs[k].layer];
+    return sl_grad_wanted(tape, lstm->layer, k - lstm->first, tensor);
+}
+
+/** Whether the gradient of what the network reads is wanted. */
+static inline bool sl_grad_wants_inputs(const sl_grad_thread *thread)
+{
+    return thread->gradient->dx || (thread->tape->engine->shape.vocabulary && sl_grad_wanted(thread->tape, 0, 0, SLUICE_TENSOR_EMBEDDING));
+}
 
 /** The gates of a row-step of the segment, or, after sl_grad_steps, their gradients da. */
 static inline float *sl_grad_gates(const sluice_tape *tape, const sl_grad_layer_dir *layer_dir, size_t iteration, size_t sorted)
@@ -41,8 +71,15 @@ static inline void sl_grad_store(float *to, const float *from, size_t count, boo
 
 /* ---- Phases; at the end of each all threads wait for each other -------------------------------------------------------------- */
 
-/** Compute the head's gradients, and dy of the last layer from the head and the caller's dy. */
+/** Compute the gradients of a shape's head, and dy of the last layer from the head and the caller's dy. */
 void sl_grad_head(sl_grad_thread *thread, float *dy);
+
+/** Of another network: those of all layers behind the last LSTM layer, the reduction among them, and its dy. That is in *dy, which may
+ *  be exchanged with *dx. */
+void sl_grad_tail(sl_grad_thread *thread, float **dy, float **dx);
+
+/** Compute a step layer's gradients. */
+void sl_grad_run_step_layer(sl_grad_thread *thread, const sl_grad_step_layer *step);
 
 /** Set dc after the last iteration, and add dhn to dy where rows end. */
 void sl_grad_begin_layer_dir(sl_grad_thread *thread, const sl_grad_layer_dir *layer_dir);
@@ -56,8 +93,24 @@ void sl_grad_sums(sl_grad_thread *thread, const sl_grad_layer_dir *layer_dir);
 /** Store dh0 and dc0, and the totals of the partial sums. */
 void sl_grad_end_layer_dir(sl_grad_thread *thread, const sl_grad_layer_dir *layer_dir);
 
+/** Add a segment's row-steps to the partial sums of dW_p and db_p; without a projection there is no such phase. */
+void sl_grad_projection_sums(sl_grad_thread *thread, const sl_grad_layer_dir *layer_dir);
+
+/** Store their totals. */
+void sl_grad_end_projection(sl_grad_thread *thread, const sl_grad_layer_dir *layer_dir);
+
 /** Store dx of layer 0, or the embedding's gradient. */
 void sl_grad_inputs(sl_grad_thread *thread, const float *dx);
+
+/* ---- A projection, for grad_steps.c ----------------------------------------------------------------------------------------- */
+
+/** Where dh, and m, of a row-step of the segment are. */
+float *sl_grad_dh(const sluice_tape *tape, const sl_grad_layer_dir *layer_dir, size_t iteration, size_t sorted);
+float *sl_grad_m(const sluice_tape *tape, const sl_grad_layer_dir *layer_dir, size_t iteration, size_t sorted);
+
+/** Set dh, `count` floats from output `from` on, to zero where h is at the projection's limit. */
+void sl_grad_clip(const sluice_tape *tape, const sl_grad_layer_dir *layer_dir, size_t iteration, size_t sorted, size_t from,
+                  size_t count, float *dh);
 
 /* ---- Tasks of grad_steps.c that a phase of grad_sums.c includes -------------------------------------------------------------- */
 

@@ -1,8 +1,8 @@
 /* The gradients of the head, that of the final h and that of every step, and of the last layer's outputs. */
 #include "engine/backward/grad.h"
 
+#include "engine/backward/grad_dense.h"
 #include "engine/blis_gemm.h"
-#include "engine/tape/partial_sums.h"
 
 #include <string.h>
 
@@ -11,33 +11,23 @@ static const float *last_outputs(const sluice_tape *tape, size_t row_step)
     return tape->outputs[tape->engine->network->lstm_layers - 1] + row_step * tape->engine->network->outputs;
 }
 
-/* A partial sum: [C][D*H], then [C] of the bias. */
-static float *partial_sum(const sluice_tape *tape, size_t partial)
+static float *wanted(const sl_grad_thread *thread, sluice_tensor tensor)
 {
-    return tape->head_sums + partial * tape->engine->shape.classes * (tape->engine->network->outputs + 1);
+    return sl_grad_wanted(thread->tape, thread->tape->engine->network->description.layer_count - 1, 0, tensor);
 }
 
 static bool wants_weights(const sl_grad_thread *thread)
 {
-    return thread->gradient->head_weight || thread->gradient->head_bias;
+    return sl_engine_head(thread->tape->engine) &&
+           (wanted(thread, SLUICE_TENSOR_WEIGHT) || wanted(thread, SLUICE_TENSOR_BIAS));
+}
+
+static sl_dense_sums sums_of(const sluice_tape *tape)
+{
+    return sl_dense_sums_of(tape, tape->engine->shape.classes, tape->engine->network->outputs);
 }
 
 /* ---- Sums ------------------------------------------------------------------------------------------------------------------- */
-
-/* Classes [from, from + classes) of a partial sum. */
-typedef struct tile {
-    size_t partial, from, classes;
-} tile;
-
-/* Add dlogits' h of `count` rows to a tile of its partial sum; rows of dlogits are `stride` floats apart. */
-static void add_product(const sluice_tape *tape, tile part, size_t count, const float *dlogits, size_t stride, const float *h)
-{
-    const size_t outputs = tape->engine->network->outputs;
-    float *sum = partial_sum(tape, part.partial);
-    sl_blis_gemm(part.classes, outputs, count, (sl_operand){dlogits, stride, true}, (sl_operand){h, outputs, false}, true,
-                 sum + part.from * outputs, outputs);
-    tape->engine->kernel->add_rows(count, part.classes, dlogits, stride, sum + tape->engine->shape.classes * outputs + part.from);
-}
 
 /* Copy the final h of `count` rows of the batch, from `row` on. */
 static const float *gather_final(const sl_grad_thread *thread, size_t row, size_t count)
@@ -80,25 +70,23 @@ static size_t find_step(const sluice_tape *tape, size_t t, size_t row_step)
 }
 
 /* Compute a tile of a partial sum. Of the P partial sums, sum p adds chunks p, p + P, p + 2P... of the rows and of the row-steps. */
-static void sum_tile(const sl_grad_thread *thread, tile part, size_t partial_sums)
+static void sum_tile(const sl_grad_thread *thread, const sl_dense_sums *sums, size_t index)
 {
     const sluice_tape *tape = thread->tape;
     const sluice_gradient *gradient = thread->gradient;
-    const size_t classes = tape->engine->shape.classes, outputs = tape->engine->network->outputs, most = tape->chunk_row_steps;
-    float *sum = partial_sum(tape, part.partial);
-    memset(sum + part.from * outputs, 0, part.classes * outputs * sizeof *sum);
-    memset(sum + classes * outputs + part.from, 0, part.classes * sizeof *sum);
-    for (size_t row = part.partial * most; gradient->dlogits && row < tape->rows; row += partial_sums * most) {
+    const sl_dense_tile tile = sl_dense_tile_at(sums, index);
+    sl_dense_clear(sums, &tile);
+    const size_t classes = sums->units, most = tape->chunk_row_steps, stride = sums->partial_sums * most;
+    for (size_t row = tile.partial * most; gradient->dlogits && row < tape->rows; row += stride) {
         const size_t count = sl_size_min(most, tape->rows - row);
-        add_product(tape, part, count, gradient->dlogits + row * classes + part.from, classes, gather_final(thread, row, count));
+        sl_dense_add(sums, &tile, count, gradient->dlogits + row * classes + tile.from, classes, gather_final(thread, row, count));
     }
     size_t t = 0;
-    for (size_t row_step = part.partial * most; gradient->dstep_logits && row_step < tape->row_steps;
-         row_step += partial_sums * most) {
+    for (size_t row_step = tile.partial * most; gradient->dstep_logits && row_step < tape->row_steps; row_step += stride) {
         const size_t count = sl_size_min(most, tape->row_steps - row_step);
         t = find_step(tape, t, row_step);
-        add_product(tape, part, count, gather_steps(thread, t, row_step - tape->first_row_step[t], count, part.from, part.classes),
-                    part.classes, last_outputs(tape, row_step));
+        sl_dense_add(sums, &tile, count, gather_steps(thread, t, row_step - tape->first_row_step[t], count, tile.from, tile.units),
+                     tile.units, last_outputs(tape, row_step));
     }
 }
 
@@ -141,36 +129,17 @@ static void make_outputs(const sl_grad_thread *thread, size_t first, size_t coun
 
 /* ---- The phase -------------------------------------------------------------------------------------------------------------- */
 
-/* Store the gradient of a class: its partial sums, added in order. */
-static void finish_class(const sl_grad_thread *thread, size_t class, size_t partial_sums)
-{
-    const sluice_tape *tape = thread->tape;
-    const sluice_gradient *gradient = thread->gradient;
-    const size_t outputs = tape->engine->network->outputs, at = tape->engine->shape.classes * outputs;
-    float *sum = thread->scratch->product, bias = 0;
-    for (size_t partial = 0; partial < partial_sums; partial++) {
-        sl_grad_store(sum, partial_sum(tape, partial) + class * outputs, outputs, partial > 0);
-        bias += partial_sum(tape, partial)[at + class];
-    }
-    if (gradient->head_weight)
-        sl_grad_store(gradient->head_weight + class * outputs, sum, outputs, gradient->accumulate);
-    if (gradient->head_bias)
-        sl_grad_store(gradient->head_bias + class, &bias, 1, gradient->accumulate);
-}
-
 void sl_grad_head(sl_grad_thread *thread, float *dy)
 {
     const sluice_tape *tape = thread->tape;
     const sluice_gradient *gradient = thread->gradient;
-    const size_t classes = tape->engine->shape.classes, most = tape->chunk_row_steps;
-    const size_t partial_sums = sl_partial_sum_count(classes, SIZE_MAX), tiles = sl_partial_sum_tiles(classes, partial_sums);
-    const size_t sums = wants_weights(thread) ? partial_sums * tiles : 0;
+    const sl_dense_sums of_head = sums_of(tape);
+    const size_t most = tape->chunk_row_steps, sums = wants_weights(thread) ? of_head.partial_sums * of_head.tiles : 0;
     const size_t finals = gradient->dlogits ? sl_size_div_up(tape->rows, most) : 0;
     const size_t chunks = sl_size_div_up(tape->row_steps, most);
     for (size_t task; (task = sl_task_next(&thread->tasks)) < sums + finals + chunks;) {
         if (task < sums) {
-            const size_t index = task % tiles, from = classes * index / tiles;
-            sum_tile(thread, (tile){task / tiles, from, classes * (index + 1) / tiles - from}, partial_sums);
+            sum_tile(thread, &of_head, task);
         } else if (task < sums + finals) {
             const size_t row = (task - sums) * most;
             make_final(thread, row, sl_size_min(most, tape->rows - row));
@@ -180,7 +149,10 @@ void sl_grad_head(sl_grad_thread *thread, float *dy)
         }
     }
     sl_task_end_phase(&thread->tasks);
-    for (size_t class; wants_weights(thread) && (class = sl_task_next(&thread->tasks)) < classes;)
-        finish_class(thread, class, partial_sums);
+    for (size_t class; wants_weights(thread) && (class = sl_task_next(&thread->tasks)) < of_head.units;)
+        sl_dense_finish_unit(&of_head, class, thread->scratch->product, wanted(thread, SLUICE_TENSOR_WEIGHT),
+                             wanted(thread, SLUICE_TENSOR_BIAS), gradient->accumulate);
     sl_task_end_phase(&thread->tasks);
+    thread->dh_final = gradient->dlogits ? tape->dh_final : NULL;
+    thread->dh_final_stride = tape->engine->network->outputs;
 }

@@ -21,7 +21,7 @@ static void store_row(const sl_grad_thread *thread, const float *dx, size_t sort
 static void store_tokens(const sl_grad_thread *thread, const float *dx, size_t from, size_t to)
 {
     const sluice_tape *tape = thread->tape;
-    const sluice_gradient *gradient = thread->gradient;
+    float *embedding = sl_grad_wanted(tape, 0, 0, SLUICE_TENSOR_EMBEDDING);
     const size_t inputs = tape->engine->shape.inputs;
     for (size_t token = from; token < to; token++)
         tape->token_first[token] = SIZE_MAX;
@@ -38,7 +38,7 @@ static void store_tokens(const sl_grad_thread *thread, const float *dx, size_t f
         memset(sum, 0, inputs * sizeof *sum);
         for (size_t row_step = tape->token_first[token]; row_step != SIZE_MAX; row_step = tape->token_next[row_step])
             sl_grad_store(sum, dx + row_step * tape->grad_stride, inputs, true);
-        sl_grad_store(gradient->embedding + token * inputs, sum, inputs, gradient->accumulate);
+        sl_grad_store(embedding + token * inputs, sum, inputs, thread->gradient->accumulate);
     }
 }
 
@@ -48,7 +48,8 @@ void sl_grad_inputs(sl_grad_thread *thread, const float *dx)
     const sluice_gradient *gradient = thread->gradient;
     const size_t vocabulary = tape->engine->shape.vocabulary, shares = thread->tasks.threads;
     const size_t rows = gradient->dx ? tape->rows : 0;
-    const size_t tokens = gradient->embedding && !tape->engine->layers[0].table ? shares : 0;
+    const size_t tokens =
+        vocabulary && sl_grad_wanted(tape, 0, 0, SLUICE_TENSOR_EMBEDDING) && !tape->engine->layers[0].table ? shares : 0;
     for (size_t task; (task = sl_task_next(&thread->tasks)) < rows + tokens;) {
         if (task < rows)
             store_row(thread, dx, task);

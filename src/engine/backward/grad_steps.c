@@ -38,18 +38,17 @@ static void add_dh_final(const sl_grad_thread *thread, const sl_grad_layer_dir *
 {
     const sluice_tape *tape = thread->tape;
     const sluice_gradient *gradient = thread->gradient;
-    const sl_network *network = tape->engine->network;
     const sl_layer_dir *dir = layer_dir->dir;
     if (gradient->dhn)
         sl_grad_store(to, gradient->dhn + sl_h_offset(dir, tape->rows, row), dir->h_width, true);
-    if (gradient->dlogits && dir->layer + 1 == network->lstm_layers)
-        sl_grad_store(to, tape->dh_final + row * network->outputs + dir->first_output, dir->h_width, true);
+    if (thread->dh_final && dir->layer + 1 == tape->engine->network->lstm_layers)
+        sl_grad_store(to, thread->dh_final + row * thread->dh_final_stride + dir->first_output, dir->h_width, true);
 }
 
 static float *dy_of(const sl_grad_thread *thread, const sl_grad_layer_dir *layer_dir, size_t iteration, size_t sorted)
 {
     const sluice_tape *tape = thread->tape;
-    const size_t row_step = sl_tape_row_step(tape, layer_dir->dir->reverse, sorted, iteration);
+    const size_t row_step = sl_tape_output(tape, layer_dir->dir, iteration, sorted);
     return layer_dir->dy + row_step * tape->grad_stride + layer_dir->dir->first_output;
 }
 
@@ -133,17 +132,27 @@ static float *c_after(const sluice_tape *tape, const sl_grad_layer_dir *layer_di
     return tape->layer_dirs[layer_dir->k].c + row_step * layer_dir->dir->c_width;
 }
 
+/* Set h to that before an iteration. */
+static void restore_h(const sl_grad_thread *thread, const sl_grad_layer_dir *layer_dir, row_block rows, size_t count,
+                      size_t iteration)
+{
+    float *h = thread->scratch->h[0];
+    const size_t stride = layer_dir->packed->h_stride;
+    memset(h, 0, count * stride * sizeof *h);
+    for (size_t r = 0; r < count; r++)
+        memcpy(h + r * stride, sl_tape_h_before(thread->tape, layer_dir->k, iteration, rows.from + r),
+               layer_dir->dir->h_width * sizeof *h);
+}
+
 /* Set h and c to those before the segment's first iteration. */
 static void restore_states(const sl_grad_thread *thread, const sl_grad_layer_dir *layer_dir, row_block rows, size_t count)
 {
     const sluice_tape *tape = thread->tape;
     const sl_tape_scratch *scratch = thread->scratch;
     const size_t stride = layer_dir->packed->c_stride;
-    memset(scratch->h[0], 0, count * stride * sizeof(float));
+    restore_h(thread, layer_dir, rows, count, layer_dir->from);
     memset(scratch->c, 0, count * stride * sizeof(float));
     for (size_t r = 0; r < count; r++) {
-        memcpy(scratch->h[0] + r * stride, sl_tape_h_before(tape, layer_dir->k, layer_dir->from, rows.from + r),
-               layer_dir->dir->h_width * sizeof(float));
         memcpy(scratch->c + r * stride, c_before(tape, layer_dir, layer_dir->from, rows.from + r),
                layer_dir->dir->c_width * sizeof(float));
     }
@@ -156,6 +165,7 @@ static void recompute(const sl_grad_thread *thread, const sl_grad_layer_dir *lay
     const sluice_engine *engine = tape->engine;
     const sl_packed *packed = layer_dir->packed;
     const sl_tape_scratch *scratch = thread->scratch;
+    const bool projects = packed->projection_width > 0;
     size_t running = count_running(tape, rows, layer_dir->from);
     restore_states(thread, layer_dir, rows, running);
     for (size_t iteration = layer_dir->from; iteration < layer_dir->to && running;
@@ -170,8 +180,13 @@ static void recompute(const sl_grad_thread *thread, const sl_grad_layer_dir *lay
             }
             scratch->gates[r] = sl_grad_gates(tape, layer_dir, iteration, sorted);
             scratch->c_kept[r] = c_after(tape, layer_dir, iteration, sorted);
+            if (projects)
+                scratch->m[r] = sl_grad_m(tape, layer_dir, iteration, sorted);
         }
-        const size_t parity = (iteration - layer_dir->from) % 2;
+        /* With a projection the step makes m, of which h was made: it is on the tape. */
+        const size_t parity = projects ? 0 : (iteration - layer_dir->from) % 2;
+        if (projects && iteration > layer_dir->from)
+            restore_h(thread, layer_dir, rows, running, iteration);
         sl_step step;
         sl_engine_set_step(engine, packed, 0, packed->weights_hh.blocks, &step);
         step.rows = running;
@@ -182,6 +197,7 @@ static void recompute(const sl_grad_thread *thread, const sl_grad_layer_dir *lay
         step.c = scratch->c;
         step.gates = scratch->gates;
         step.c_kept = scratch->c_kept;
+        step.y = projects ? scratch->m : NULL;
         engine->kernel->step[engine->cell](&step);
     }
 }
@@ -205,6 +221,55 @@ static void wait_for_group(sl_grad_thread *thread, const unit_range *units)
                         &thread->group_arrivals);
 }
 
+/* dh of rows [from, to) of the row block, for a share of the P outputs: dy + U' da_after. */
+static void make_dh(const sl_grad_thread *thread, const sl_grad_layer_dir *layer_dir, row_block rows, const unit_range *units,
+                    size_t iteration, size_t from, size_t to, bool continues)
+{
+    const sluice_tape *tape = thread->tape;
+    const sl_tape_scratch *scratch = thread->scratch;
+    const sl_kernel *kernel = tape->engine->kernel;
+    const unit_range outputs = get_unit_range(tape->engine, layer_dir->dir->h_width, units->index, units->threads);
+    const size_t block_floats = sl_block_floats(kernel), first = outputs.block * block_floats,
+                 stride = (outputs.end - outputs.block) * block_floats;
+    if (outputs.block == outputs.end || from == to)
+        return;
+    const size_t count = sl_size_min(layer_dir->dir->h_width, outputs.end * block_floats) - first;
+    for (size_t r = 0; continues && r < to - from; r++) {
+        scratch->start[r] = tape->minus_zeros;
+        scratch->x[r] = sl_grad_gates(tape, layer_dir, iteration + 1, rows.from + from + r);
+    }
+    sl_packed_matrix weights;
+    sl_packed_set_range(&layer_dir->packed->weights_back, outputs.block, outputs.end - outputs.block, &weights);
+    if (continues)
+        kernel->product(&weights, to - from, scratch->start, scratch->x, scratch->product, stride);
+    for (size_t r = 0; r < to - from; r++) {
+        const size_t sorted = rows.from + from + r;
+        float *dh = sl_grad_dh(tape, layer_dir, iteration, sorted) + first;
+        sl_grad_store(dh, dy_of(thread, layer_dir, iteration, sorted) + first, count, false);
+        if (continues)
+            sl_grad_store(dh, scratch->product + r * stride, count, true);
+        sl_grad_clip(tape, layer_dir, iteration, sorted, first, count, dh);
+    }
+}
+
+/* The gradients of m of rows [from, to), W_p' dh, for a range of the units; they are what scratch->dy points at then. */
+static void make_dm(const sl_grad_thread *thread, const sl_grad_layer_dir *layer_dir, row_block rows, const unit_range *units,
+                    size_t iteration, size_t from, size_t to)
+{
+    const sluice_tape *tape = thread->tape;
+    const sl_tape_scratch *scratch = thread->scratch;
+    const size_t stride = (units->end - units->block) * sl_block_floats(tape->engine->kernel);
+    sl_packed_matrix weights;
+    for (size_t r = 0; r < to - from; r++) {
+        scratch->start[r] = tape->minus_zeros;
+        scratch->x[r] = sl_grad_dh(tape, layer_dir, iteration, rows.from + from + r);
+        scratch->dy[r] = scratch->product + r * stride;
+    }
+    sl_packed_set_range(&layer_dir->packed->projection_back, units->block, units->end - units->block, &weights);
+    if (to > from && stride)
+        tape->engine->kernel->product(&weights, to - from, scratch->start, scratch->x, scratch->product, stride);
+}
+
 /* An iteration of rows [from, to) of the row block. `continues`: they have a later iteration in the segment; all of them or none. */
 static void run_iteration(const sl_grad_thread *thread, const sl_grad_layer_dir *layer_dir, row_block rows, const unit_range *units,
                           size_t iteration, size_t from, size_t to, bool continues)
@@ -213,6 +278,7 @@ static void run_iteration(const sl_grad_thread *thread, const sl_grad_layer_dir 
     const sluice_engine *engine = tape->engine;
     const sl_tape_scratch *scratch = thread->scratch;
     const size_t unit = units->block * sl_block_floats(engine->kernel);
+    const bool projects = layer_dir->packed->projection_width > 0;
     for (size_t r = 0; r < to - from; r++) {
         const size_t sorted = rows.from + from + r;
         scratch->da_after[r] = continues ? sl_grad_gates(tape, layer_dir, iteration + 1, sorted) : NULL;
@@ -221,9 +287,12 @@ static void run_iteration(const sl_grad_thread *thread, const sl_grad_layer_dir 
         scratch->c_before[r] = c_before(tape, layer_dir, iteration, sorted) + unit;
         scratch->gates[r] = sl_grad_gates(tape, layer_dir, iteration, sorted) + unit;
     }
+    if (projects)
+        make_dm(thread, layer_dir, rows, units, iteration, from, to);
+    const sl_packed_matrix *all = projects ? &layer_dir->packed->projection_back : &layer_dir->packed->weights_back;
     sl_packed_matrix weights;
-    sl_packed_set_range(&layer_dir->packed->weights_back, units->block, units->end - units->block, &weights);
-    weights.terms = continues ? weights.terms : 0;
+    sl_packed_set_range(all, units->block, units->end - units->block, &weights);
+    weights.terms = continues && !projects ? weights.terms : 0;
     const sl_step_grad step = {.rows = to - from,
                                .units = sl_size_min(layer_dir->dir->hidden, units->end * sl_block_floats(engine->kernel)) - unit,
                                .weights = weights,
@@ -241,7 +310,7 @@ static void run_iteration(const sl_grad_thread *thread, const sl_grad_layer_dir 
 static void run_row_block(sl_grad_thread *thread, const sl_grad_layer_dir *layer_dir, row_block rows, const unit_range *units)
 {
     const sluice_tape *tape = thread->tape;
-    const bool is_first = units->index == 0;
+    const bool is_first = units->index == 0, projects = layer_dir->packed->projection_width > 0;
     if (!sl_tape_keeps_gates(tape)) {
         if (is_first)
             recompute(thread, layer_dir, rows);
@@ -250,6 +319,11 @@ static void run_row_block(sl_grad_thread *thread, const sl_grad_layer_dir *layer
     size_t later = 0;
     for (size_t iteration = layer_dir->to; iteration-- > layer_dir->from;) {
         const size_t running = count_running(tape, rows, iteration);
+        if (projects && running) {
+            make_dh(thread, layer_dir, rows, units, iteration, 0, later, true);
+            make_dh(thread, layer_dir, rows, units, iteration, later, running, false);
+            wait_for_group(thread, units);
+        }
         run_iteration(thread, layer_dir, rows, units, iteration, 0, later, true);
         run_iteration(thread, layer_dir, rows, units, iteration, later, running, false);
         if (running)

@@ -1,63 +1,14 @@
 /*
- * Sums over all row-steps, dW, dU and db of a layer-direction, and its dx.
- *
- * Row-steps come in time blocks, from the last to the first, and within a time block in chunks; a chunk is one BLIS product. A sum has
- * a fixed number P of partial sums: time block b, counted from the last, belongs to partial sum b mod P. Where layer 0 reads a table,
- * da is summed by token first; the products with W and the embedding then have V rows instead of all row-steps.
+ * Sums over all row-steps (row_steps.h), dW, dU and db of a layer-direction, and its dx. Where layer 0 reads a table, da is summed by
+ * token first; the products with W and the embedding then have V rows instead of all row-steps.
  */
-#include "engine/backward/grad.h"
+#include "engine/backward/row_steps.h"
 
 #include "engine/blis_gemm.h"
 #include "engine/tape/dropout.h"
 #include "engine/tape/partial_sums.h"
 
 #include <string.h>
-
-/* ---- Row-steps in order ----------------------------------------------------------------------------------------------------- */
-
-/* `count` row-steps of a layer-direction, from this one on. */
-typedef struct row_steps {
-    size_t iteration, sorted, count;
-} row_steps;
-
-static row_steps next_row_step(const sluice_tape *tape, row_steps at)
-{
-    if (++at.sorted == sl_tape_running(tape, at.iteration)) {
-        at.iteration++;
-        at.sorted = 0;
-    }
-    return at;
-}
-
-static size_t block_row_steps(const sluice_tape *tape, size_t block)
-{
-    return tape->first_row_step[tape->time_block[block + 1]] - tape->first_row_step[tape->time_block[block]];
-}
-
-/* Find the time block's chunk with this index; *chunk is the one before it. false: there is none. */
-static bool next_chunk(const sluice_tape *tape, size_t block, size_t index, row_steps *chunk)
-{
-    const size_t all = block_row_steps(tape, block), chunks = sl_size_div_up(all, tape->chunk_row_steps);
-    if (index == chunks)
-        return false;
-    if (index == 0)
-        *chunk = (row_steps){.iteration = tape->time_block[block]};
-    else
-        for (size_t k = 0, count = chunk->count; k < count; k++)
-            *chunk = next_row_step(tape, *chunk);
-    chunk->count = all * (index + 1) / chunks - all * index / chunks;
-    return true;
-}
-
-/* Find the segment's last time block below *block that belongs to a partial sum. false: there is none. */
-static bool next_block(const sluice_tape *tape, const sl_grad_layer_dir *layer_dir, size_t partial_sums, size_t partial,
-                       size_t *block)
-{
-    while (*block > tape->segment[layer_dir->segment])
-        if ((tape->time_blocks - 1 - --*block) % partial_sums == partial)
-            return true;
-    return false;
-}
 
 /* ---- dW, dU, db ------------------------------------------------------------------------------------------------------------- */
 
@@ -84,23 +35,28 @@ static bool is_last(const sluice_tape *tape, const sl_grad_layer_dir *layer_dir)
     return layer_dir->k + 1 == lstm->first + lstm->directions;
 }
 
-static float *array_of(float *const *arrays, size_t k)
+static float *wanted(const sl_grad_thread *thread, const sl_grad_layer_dir *layer_dir, sluice_tensor tensor)
 {
-    return arrays ? arrays[k] : NULL;
+    return sl_grad_wanted_of_dir(thread->tape, layer_dir->k, tensor);
 }
 
 static bool wants_weights(const sl_grad_thread *thread, const sl_grad_layer_dir *layer_dir)
 {
-    const sluice_gradient *gradient = thread->gradient;
-    return array_of(gradient->weight_ih, layer_dir->k) || array_of(gradient->weight_hh, layer_dir->k) ||
-           array_of(gradient->bias, layer_dir->k);
+    return wanted(thread, layer_dir, SLUICE_TENSOR_WEIGHT_IH) || wanted(thread, layer_dir, SLUICE_TENSOR_WEIGHT_HH) ||
+           wanted(thread, layer_dir, SLUICE_TENSOR_BIAS);
+}
+
+/* The step layers between the layer and the LSTM layer before it. */
+static bool has_steps_before(const sluice_tape *tape, const sl_grad_layer_dir *layer_dir)
+{
+    const size_t *before = tape->engine->steps.before + layer_dir->dir->layer;
+    return before[0] < before[1];
 }
 
 /* Whether the gradient of the layer's inputs is needed. */
 static bool wants_inputs(const sl_grad_thread *thread, const sl_grad_layer_dir *layer_dir)
 {
-    const sluice_gradient *gradient = thread->gradient;
-    return layer_dir->dir->layer > 0 || gradient->dx || gradient->embedding;
+    return layer_dir->dir->layer > 0 || has_steps_before(thread->tape, layer_dir) || sl_grad_wants_inputs(thread);
 }
 
 static bool wants_token_sums(const sl_grad_thread *thread, const sl_grad_layer_dir *layer_dir)
@@ -116,13 +72,13 @@ static float *partial_sum(const sluice_tape *tape, const sl_grad_layer_dir *laye
 }
 
 /* Copy x and h of the iteration before, side by side, of a chunk's row-steps. */
-static void gather(const sl_grad_thread *thread, const sl_grad_layer_dir *layer_dir, row_steps chunk)
+static void gather(const sl_grad_thread *thread, const sl_grad_layer_dir *layer_dir, sl_row_steps chunk)
 {
     const sluice_tape *tape = thread->tape;
     const size_t inputs = summed_inputs(tape, layer_dir), hidden = layer_dir->dir->h_width;
     float *to = thread->scratch->gathered;
-    row_steps at = chunk;
-    for (size_t k = 0; k < chunk.count; k++, to += inputs + hidden, at = next_row_step(tape, at)) {
+    sl_row_steps at = chunk;
+    for (size_t k = 0; k < chunk.count; k++, to += inputs + hidden, at = sl_row_steps_next(tape, at)) {
         if (inputs)
             memcpy(to, sl_tape_x(tape, layer_dir->k, at.iteration, at.sorted), inputs * sizeof *to);
         memcpy(to + inputs, sl_tape_h_before(tape, layer_dir->k, at.iteration, at.sorted), hidden * sizeof *to);
@@ -137,10 +93,10 @@ static void sum_tile(const sl_grad_thread *thread, const sl_grad_layer_dir *laye
     const size_t columns = summed_inputs(tape, layer_dir) + layer_dir->dir->h_width;
     float *all = partial_sum(tape, layer_dir, partial), *sum = all + from * columns;
     float *bias = all + layer_dir->dir->gate_rows * columns + from;
-    row_steps chunk = {0};
-    for (size_t block = tape->segment[layer_dir->segment + 1]; next_block(tape, layer_dir, partial_sums, partial, &block);) {
+    sl_row_steps chunk = {0};
+    for (size_t block = tape->segment[layer_dir->segment + 1]; sl_next_block(tape, layer_dir, partial_sums, partial, &block);) {
         const bool first_block = block + 1 + partial == tape->time_blocks;
-        for (size_t index = 0; next_chunk(tape, block, index, &chunk); index++) {
+        for (size_t index = 0; sl_next_chunk(tape, block, index, &chunk); index++) {
             const float *da = sl_grad_gates(tape, layer_dir, chunk.iteration, chunk.sorted) + from;
             const bool first = first_block && index == 0;
             gather(thread, layer_dir, chunk);
@@ -162,8 +118,8 @@ static void sum_tokens(const sl_grad_thread *thread, const sl_grad_layer_dir *la
         for (size_t token = 0; token < tape->engine->shape.vocabulary; token++)
             memset(tape->table + token * gates + from, 0, columns * sizeof *tape->table);
     for (size_t block = tape->segment[layer_dir->segment + 1]; block-- > tape->segment[layer_dir->segment];) {
-        row_steps at = {.iteration = tape->time_block[block]};
-        for (size_t k = block_row_steps(tape, block); k > 0; k--, at = next_row_step(tape, at)) {
+        sl_row_steps at = {.iteration = tape->time_block[block]};
+        for (size_t k = sl_block_row_steps(tape, block); k > 0; k--, at = sl_row_steps_next(tape, at)) {
             const size_t token = sl_tape_token(tape, layer_dir->dir->reverse, at.iteration, at.sorted);
             tape->engine->kernel->add_rows(1, columns, sl_grad_gates(tape, layer_dir, at.iteration, at.sorted) + from, 0,
                                            tape->table + token * gates + from);
@@ -190,14 +146,16 @@ static void make_inputs(const sl_grad_thread *thread, const sl_grad_layer_dir *l
     const sluice_tape *tape = thread->tape;
     const sl_tape_scratch *scratch = thread->scratch;
     const size_t gates = layer_dir->dir->gate_rows, inputs = sl_tape_inputs(tape, layer_dir->k);
-    const bool is_second = !is_first(tape, layer_dir), drops = is_last(tape, layer_dir) && layer_dir->dir->layer > 0 && tape->drops;
-    row_steps chunk = {0};
-    for (size_t index = 0; next_chunk(tape, block, index, &chunk); index++) {
+    const bool is_second = !is_first(tape, layer_dir);
+    const bool drops =
+        is_last(tape, layer_dir) && layer_dir->dir->layer > 0 && tape->drops && !has_steps_before(tape, layer_dir);
+    sl_row_steps chunk = {0};
+    for (size_t index = 0; sl_next_chunk(tape, block, index, &chunk); index++) {
         const float *da = sl_grad_gates(tape, layer_dir, chunk.iteration, chunk.sorted);
         sl_blis_gemm(chunk.count, inputs, gates, (sl_operand){da, tape->layer_dirs[layer_dir->k].gate_stride, false},
                      (sl_operand){layer_dir->packed->weight_ih, inputs, false}, false, scratch->product, inputs);
-        row_steps at = chunk;
-        for (size_t k = 0; k < chunk.count; k++, at = next_row_step(tape, at)) {
+        sl_row_steps at = chunk;
+        for (size_t k = 0; k < chunk.count; k++, at = sl_row_steps_next(tape, at)) {
             const size_t step = sl_tape_step(tape, layer_dir->dir->reverse, at.sorted, at.iteration);
             float *dx = layer_dir->dx + (tape->first_row_step[step] + at.sorted) * tape->grad_stride;
             sl_grad_store(dx, scratch->product + k * inputs, inputs, is_second);
@@ -251,10 +209,9 @@ static void add_partial_sums(const sl_grad_thread *thread, const sl_grad_layer_d
 static void finish_rows(const sl_grad_thread *thread, const sl_grad_layer_dir *layer_dir, size_t from, size_t to)
 {
     const sluice_tape *tape = thread->tape;
-    const sluice_gradient *gradient = thread->gradient;
     const size_t inputs = summed_inputs(tape, layer_dir), hidden = layer_dir->dir->h_width, columns = inputs + hidden;
-    float *weight_ih = array_of(gradient->weight_ih, layer_dir->k), *weight_hh = array_of(gradient->weight_hh, layer_dir->k);
-    float *bias = array_of(gradient->bias, layer_dir->k);
+    float *weight_ih = wanted(thread, layer_dir, SLUICE_TENSOR_WEIGHT_IH);
+    float *weight_hh = wanted(thread, layer_dir, SLUICE_TENSOR_WEIGHT_HH), *bias = wanted(thread, layer_dir, SLUICE_TENSOR_BIAS);
     for (size_t row = from; row < to; row++) {
         if (weight_ih && inputs)
             add_partial_sums(thread, layer_dir, row * columns, inputs, weight_ih + row * inputs);
@@ -270,7 +227,7 @@ static void finish_table_rows(const sl_grad_thread *thread, const sl_grad_layer_
 {
     const sluice_tape *tape = thread->tape;
     const sluice_shape *shape = &tape->engine->shape;
-    float *weight_ih = array_of(thread->gradient->weight_ih, layer_dir->k), *product = thread->scratch->product;
+    float *weight_ih = wanted(thread, layer_dir, SLUICE_TENSOR_WEIGHT_IH), *product = thread->scratch->product;
     if (!weight_ih)
         return;
     if (tape->time_blocks > 0)
@@ -286,10 +243,9 @@ static void finish_tokens(const sl_grad_thread *thread, const sl_grad_layer_dir 
 {
     const sluice_tape *tape = thread->tape;
     const sluice_shape *shape = &tape->engine->shape;
-    const sluice_gradient *gradient = thread->gradient;
     const size_t gates = layer_dir->dir->gate_rows, count = (to - from) * shape->inputs;
-    float *sum = tape->embedding + from * shape->inputs;
-    if (!gradient->embedding)
+    float *sum = tape->embedding + from * shape->inputs, *embedding = sl_grad_wanted(tape, 0, 0, SLUICE_TENSOR_EMBEDDING);
+    if (!embedding)
         return;
     if (tape->time_blocks > 0)
         sl_blis_gemm(to - from, shape->inputs, gates, (sl_operand){tape->table + from * gates, gates, false},
@@ -298,7 +254,7 @@ static void finish_tokens(const sl_grad_thread *thread, const sl_grad_layer_dir 
     else
         memset(sum, 0, count * sizeof *sum);
     if (is_last(tape, layer_dir))
-        sl_grad_store(gradient->embedding + from * shape->inputs, sum, count, gradient->accumulate);
+        sl_grad_store(embedding + from * shape->inputs, sum, count, thread->gradient->accumulate);
 }
 
 void sl_grad_end_layer_dir(sl_grad_thread *thread, const sl_grad_layer_dir *layer_dir)

@@ -161,6 +161,12 @@ static void run_projection(const sl_recurrence *p)
     engine_of(p)->kernel->finish_projection(&projection);
 }
 
+static void record_h(const sl_recurrence *p)
+{
+    const sl_h_range range = sl_phase_h_range(p);
+    sl_tape_record_h(p, range.from, range.count);
+}
+
 void sl_phase_run(sl_recurrence *p, unsigned phase)
 {
     if (p->packed->projection_width && phase + 1 == p->packed->phases)
@@ -169,4 +175,6 @@ void sl_phase_run(sl_recurrence *p, unsigned phase)
         run_fused_step(p);
     else
         run_general_phase(p, phase);
+    if (p->thread->call->batch->tape && phase + 1 == p->packed->phases)
+        record_h(p);
 }

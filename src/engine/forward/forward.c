@@ -35,8 +35,12 @@ static sl_layer_rows get_inputs(const sl_forward_thread *t, size_t layer, size_t
 {
     const sluice_engine *engine = t->call->engine;
     const size_t buffer = t->wavefront ? 2 * (layer - 1) + chunk % 2 : engine->steps.input_buffer[layer];
-    if (t->call->batch->tape)
-        return sl_tape_layer_rows(t->call->batch->tape, layer, false);
+    if (t->call->batch->tape) {
+        sl_layer_rows rows = sl_tape_inputs_of(t->call->batch->tape, layer);
+        rows.from = chunk * t->chunk_steps;
+        rows.steps = t->chunk_steps;
+        return rows;
+    }
     if (t->wavefront ? layer == 0 : buffer == SIZE_MAX)
         return (sl_layer_rows){.at = NULL};
     return get_buffer(t, buffer, engine->network->lstm[layer].inputs, chunk);
@@ -48,7 +52,7 @@ static sl_layer_rows get_outputs(const sl_forward_thread *t, size_t layer, size_
     const sluice_engine *engine = t->call->engine;
     const bool is_last = layer + 1 == engine->network->lstm_layers;
     if (t->call->batch->tape)
-        return sl_tape_layer_rows(t->call->batch->tape, layer, true);
+        return sl_tape_outputs_of(t->call->batch->tape, layer);
     if (is_last && !t->call->keeps)
         return (sl_layer_rows){.at = NULL};
     const size_t outputs = engine->network->lstm[layer].outputs;
@@ -56,6 +60,13 @@ static sl_layer_rows get_outputs(const sl_forward_thread *t, size_t layer, size_
         return get_buffer(t, 2 * layer + (is_last ? 0 : chunk % 2), outputs, chunk);
     const size_t input = engine->steps.input_buffer[layer];
     return get_buffer(t, input == SIZE_MAX ? 0 : 1 - input, outputs, chunk);
+}
+
+/* The same as the layers behind it read them: after dropout. */
+static sl_layer_rows get_given(const sl_forward_thread *t, size_t layer, size_t chunk)
+{
+    const sluice_tape *tape = t->call->batch->tape;
+    return tape ? sl_tape_given_by(tape, layer) : get_outputs(t, layer, chunk);
 }
 
 /* Begin the recurrences of this thread's units in an LSTM layer and time chunk; of a wavefront, in all layers, each a chunk behind the
@@ -149,7 +160,7 @@ static void run_steps_before(sl_forward_thread *t, size_t layer, size_t chunk)
     const sl_step_layers *steps = &t->call->engine->steps;
     if (steps->before[layer] == steps->before[layer + 1])
         return;
-    const sl_layer_rows from = layer ? get_outputs(t, layer - 1, chunk) : (sl_layer_rows){.at = NULL};
+    const sl_layer_rows from = layer ? get_given(t, layer - 1, chunk) : (sl_layer_rows){.at = NULL};
     const sl_layer_rows to = get_inputs(t, layer, chunk);
     sl_steps_run_before(t, layer, &from, &to);
     wait_for_group(t);
@@ -276,7 +287,7 @@ static void choose_outputs(sl_forward_call *call)
     call->keeps = engine->steps.keeps || batch->mask;
     call->copies_y = call->keeps && batch->y;
     call->runs_tail = call->keeps || batch->step_logits;
-    call->runs_vectors = batch->logits != NULL;
+    call->runs_vectors = batch->logits || (batch->tape && !network->is_shape && call->reduces != SLUICE_STEPS_ALL);
     for (size_t k = 0; k < batch->output_count; k++) {
         const size_t layer = batch->outputs[k].layer;
         call->runs_tail = call->runs_tail || layer == last;

@@ -1,6 +1,8 @@
 #include "engine/forward/tail.h"
 
 #include "base/size.h"
+#include "engine/forward/tape_record.h"
+#include "engine/step_layers.h"
 #include "engine/streams.h"
 
 #include <math.h>
@@ -34,24 +36,31 @@ static void activate(const sl_kernel *kernel, const sl_step_layer *layer, const 
         kernel->activate(&layer->activation, layer->outputs, x, out);
 }
 
-/* Compute a layer's results, [count] layer->width apart, of the vectors at scratch->x. */
-static void run_layer(const sl_forward_thread *t, const sl_step_layer *layer, size_t count, float *out)
+/* Compute the results of step layer k, [count] layer->width apart, of the vectors at scratch->x. */
+static void run_layer(const sl_forward_thread *t, size_t k, const vectors *v, float *out)
 {
+    const sl_step_layer *layer = &t->call->engine->steps.all[k];
     const sl_kernel *kernel = t->call->engine->kernel;
     const sl_thread_scratch *scratch = t->scratch;
+    const sluice_tape *tape = t->call->batch->tape;
     if (layer->kind == SL_STEP_DENSE) {
-        for (size_t k = 0; k < count; k++)
-            scratch->start[k] = layer->bias;
-        kernel->product(&layer->weights, count, scratch->start, scratch->x, out, layer->width);
+        for (size_t j = 0; j < v->count; j++)
+            scratch->start[j] = layer->bias;
+        kernel->product(&layer->weights, v->count, scratch->start, scratch->x, out, layer->width);
     }
-    for (size_t k = 0; k < count; k++) {
-        float *to = out + k * layer->width;
-        const float *from = layer->kind == SL_STEP_ACTIVATION ? scratch->x[k] : to;
+    for (size_t j = 0; j < v->count; j++) {
+        float *to = out + j * layer->width;
+        const float *from = layer->kind == SL_STEP_ACTIVATION ? scratch->x[j] : to;
+        const sl_tape_vector vector = {k, t->rows[v->by_step ? v->row : v->row + j], v->by_step ? v->step + j : 0, v->by_step};
         if (layer->kind == SL_STEP_AFFINE)
-            kernel->affine(layer->outputs, scratch->x[k], layer->scale, layer->shift, to);
+            kernel->affine(layer->outputs, scratch->x[j], layer->scale, layer->shift, to);
         else if (layer->kind == SL_STEP_MERGE)
-            merge(layer, scratch->x[k], to);
+            merge(layer, scratch->x[j], to);
+        if (tape)
+            sl_tape_record_pre_activations(tape, &vector, from);
         activate(kernel, layer, from, to);
+        if (tape)
+            sl_tape_record_vector(tape, &vector, to);
     }
 }
 
@@ -113,7 +122,7 @@ static void run_layers(const sl_forward_thread *t, size_t first, size_t end, con
     for (size_t k = first; k < end; k++) {
         const sl_step_layer *layer = &steps->all[k];
         float *out = t->scratch->vectors[k % 2];
-        run_layer(t, layer, v->count, out);
+        run_layer(t, k, v, out);
         for (size_t j = 0; j < v->count; j++)
             t->scratch->x[j] = out + j * layer->width;
         store_outputs(t, layer->layer, v);
@@ -212,7 +221,7 @@ static void run_before(const sl_forward_thread *t, size_t lstm_layer, const sl_l
         for (size_t k = 0; k < v.count; k++)
             t->scratch->x[k] = sl_input_row(t, from_rows, r, step + k);
         run_layers(t, steps->before[lstm_layer], steps->before[lstm_layer + 1], &v);
-        for (size_t k = 0; k < v.count; k++)
+        for (size_t k = 0; k < v.count && !t->call->batch->tape; k++) /* which has recorded them there */
             memcpy(sl_layer_row(t, to_rows, r, step + k), t->scratch->x[k], to_rows->width * sizeof(float));
     }
 }
@@ -252,20 +261,11 @@ void sl_steps_run_before(const sl_forward_thread *t, size_t lstm_layer, const sl
 
 /* ---- Reduction ------------------------------------------------------------------------------------------------------------- */
 
-/* Floats of a row's one vector before the layers that take it. */
-static size_t reduced_width(const sl_forward_thread *t)
-{
-    const sl_network *network = t->call->engine->network;
-    const sl_step_layers *steps = &t->call->engine->steps;
-    const bool is_of_lstm = t->call->reduces == SLUICE_STEPS_FINAL || steps->reduced == steps->before[network->lstm_layers];
-    return is_of_lstm ? network->lstm[network->lstm_layers - 1].outputs : steps->all[steps->reduced - 1].outputs;
-}
-
 /* Add a step that is not masked, number `step` of these, to a row's one vector. */
 static void reduce(const sl_forward_thread *t, size_t r, size_t step, const float *from)
 {
     const sluice_steps how = t->call->reduces;
-    const size_t n = reduced_width(t);
+    const size_t n = sl_step_layers_reduced_width(t->call->engine);
     float *to = t->group->reduced + r * n;
     if (how == SLUICE_STEPS_LAST ? step + 1 == t->group->lengths[r] : step == 0)
         memcpy(to, from, n * sizeof *to);
@@ -282,7 +282,7 @@ static const float *finish_reduced(const sl_forward_thread *t, size_t r, float *
 {
     const sluice_engine *engine = t->call->engine;
     const sl_lstm_layer *last = &engine->network->lstm[engine->network->lstm_layers - 1];
-    const size_t steps = t->group->lengths[r], n = reduced_width(t);
+    const size_t steps = t->group->lengths[r], n = sl_step_layers_reduced_width(t->call->engine);
     if (t->call->reduces == SLUICE_STEPS_FINAL) {
         for (size_t k = last->first; k < last->first + last->directions; k++)
             memcpy(to + engine->layers[k].dir->first_output, sl_final_h(t, k, r), engine->layers[k].dir->h_width * sizeof *to);
@@ -365,6 +365,8 @@ void sl_tail_run_vectors(const sl_forward_thread *t)
         const vectors v = {.count = sl_size_min(most, range.to - row), .row = row};
         for (size_t k = 0; k < v.count; k++)
             t->scratch->x[k] = finish_reduced(t, row + k, t->scratch->vectors[(first + 1) % 2] + k * t->call->sizes.vector_width);
+        for (size_t k = 0; k < v.count && t->call->batch->tape && !network->is_shape; k++)
+            sl_tape_record_reduced(t->call->batch->tape, t->rows[row + k], t->scratch->x[k]);
         if (!merges && !network->is_shape)
             store_outputs(t, network->reducing_layer, &v);
         run_layers(t, first, steps->count, &v);

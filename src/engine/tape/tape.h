@@ -5,6 +5,7 @@
 #include "base/size.h"
 #include "base/system/barrier.h"
 #include "engine/engine.h"
+#include "model/model.h"
 
 /*
  * The rows of a batch are sorted, longest first; a row's place in that order is its *sorted index*. A *row-step* is one step of one
@@ -23,9 +24,16 @@ typedef struct sl_tape_layer_dir {
     float *gates; /* [row-steps of the segment], gate_stride apart: i, f, g, o [4][H]; later their gradients */
     size_t gate_stride;
     float *c;             /* [row-steps of the segment][H] after the iteration */
+    float *m;             /* [row-steps of the segment][H], with a projection: what it multiplies */
     float *c_checkpoints; /* [checkpoint_rows][H] after the last iteration of each segment but the last, of the rows running then */
     float *h0, *c0;       /* [rows][H], by sorted index */
 } sl_tape_layer_dir;
+
+/** What is kept of a step layer: [row-steps] vectors by steps or, behind the reduction, [rows of the batch]; NULL what nothing reads. */
+typedef struct sl_tape_step_layer {
+    float *pre_activations; /* what its function was applied to */
+    float *outputs;         /* of a merge, after dropout */
+} sl_tape_step_layer;
 
 /** What a thread of the backward pass works with. */
 typedef struct sl_tape_scratch {
@@ -33,7 +41,7 @@ typedef struct sl_tape_scratch {
     float *product;  /* [chunk_row_steps or row_block_rows] rows of a product, before they are added to something */
     float *h[2], *c; /* [row_block_rows], the layer-direction's c_stride apart: states, while gates are computed again */
     const float **x, **start, **da_after, **dy, **c_now, **c_before; /* [row_block_rows] for kernels */
-    float **gates, **c_kept;                                         /* [row_block_rows] for kernels */
+    float **gates, **c_kept, **m;                                    /* [row_block_rows] for kernels */
 } sl_tape_scratch;
 
 struct sluice_tape {
@@ -64,15 +72,23 @@ struct sluice_tape {
     /* What the forward pass keeps. */
     sl_tape_layer_dir *layer_dirs; /* [layer-directions] */
     float **outputs;               /* [LSTM layers] arrays [row_steps][outputs], by steps */
-    float **inputs;                /* [LSTM layers]: what the layer reads, outputs of the one below, after dropout; [0] NULL */
+    float **given;                 /* [LSTM layers]: the same after dropout, for the layers behind; without it, the same arrays */
+    float **inputs;                /* [LSTM layers]: what the layer reads; NULL: the batch's x or tokens */
+    sl_tape_step_layer *step_layers; /* [step layers]; those of a shape, its head, keep nothing */
+    float *reduced;                  /* [rows of the batch] each row's one vector, before the layers behind the reduction */
 
     /* What the backward pass works in. */
     size_t grad_stride;
-    float *dy[2];     /* [row_steps], grad_stride apart, by steps: gradient of a layer's outputs, and of its inputs; one if D = 1 */
+    float *dy[2];     /* [row_steps], grad_stride apart, by steps: gradient of a layer's outputs, and of its inputs; one if no layer
+                       * has two directions, and none is a step layer or gives its outputs in processing order */
+    float *drows[2];  /* [rows of the batch], grad_stride apart: the same behind the reduction */
     float *dc;        /* [rows], the layer-direction's c_stride apart, by sorted index */
     float *dh_final;  /* [rows of the batch][y]: the gradient of the final h through the head; with a head */
+    float *dh;        /* [row-steps of the segment][P] of a layer-direction with a projection: gradients of its outputs */
+    float *projection_sums; /* partial sums of its dW_p */
     float *sums;      /* partial sums of a layer-direction's dU and dW */
-    float *head_sums; /* partial sums of the head's */
+    float *dense_sums; /* partial sums of a dense layer's, the head among them */
+    sl_layer_parameters *wanted; /* [layers]: where the gradients of parameters go; NULL: not wanted */
     float *table;     /* [V][4H] da summed by token, where the engine has a table */
     float *embedding; /* [V][I], where the engine has a table */
     size_t *token_first; /* [V] and [row_steps]: row-steps of each token as linked lists, where the engine has no table; SIZE_MAX
@@ -88,6 +104,21 @@ struct sluice_tape {
     void *memory;                 /* of all but the index */
     size_t memory_bytes;
 };
+
+/** Whether dropout makes another array of the layer's outputs. Where directions are merged, it is the merge's outputs that are dropped. */
+static inline bool sl_tape_drops_outputs(const sluice_tape *tape, size_t layer)
+{
+    const sl_network *network = tape->engine->network;
+    return tape->drops && layer + 1 < network->lstm_layers &&
+           network->description.layers[network->lstm[layer].layer].merge == SLUICE_MERGE_CONCAT;
+}
+
+/** Whether they are those of a step layer, the merge of an LSTM layer before the last. */
+static inline bool sl_tape_drops_merged(const sluice_tape *tape, size_t step_layer)
+{
+    const sl_step_layers *steps = &tape->engine->steps;
+    return tape->drops && steps->all[step_layer].kind == SL_STEP_MERGE && step_layer < steps->before[tape->engine->network->lstm_layers];
+}
 
 /** The floats of the longest packed row of units in the backward pass. */
 static inline size_t sl_tape_packed_units(const sluice_engine *engine)

@@ -3,9 +3,10 @@
 #include "base/arena.h"
 #include "base/error.h"
 #include "engine/batch_row.h"
+#include "engine/schedule/limits.h"
+#include "engine/step_layers.h"
 #include "engine/tape/partial_sums.h"
 #include "engine/tape/tape_read.h"
-#include "engine/schedule/limits.h"
 
 /* Most rows of a layer-direction that go through the iterations together. */
 enum { ROW_BLOCK_ROWS_MOST = 64 };
@@ -21,11 +22,20 @@ static size_t choose_row_block_rows(const sluice_engine *engine, size_t rows)
     return sl_size_min(rows, sl_size_round_up(sl_size_max(LEAST_TILES * tile, some), tile));
 }
 
+/* The largest P of all layer-directions with a projection; 0: none has one. */
+static size_t most_projected(const sluice_engine *engine)
+{
+    size_t most = 0;
+    for (size_t k = 0; k < engine->network->layer_dirs; k++)
+        most = sl_size_max(most, engine->layers[k].projection_width ? engine->network->dirs[k].h_width : 0);
+    return most;
+}
+
 static void take_layer_dirs(sluice_tape *tape, sl_arena *from)
 {
     const sl_network *network = tape->engine->network;
     const bool keeps_gates = sl_tape_keeps_gates(tape);
-    float *gates = NULL, *c = NULL;
+    float *gates = NULL, *c = NULL, *m = NULL;
     tape->layer_dirs = sl_arena_take(from, network->layer_dirs, sizeof *tape->layer_dirs);
     for (size_t k = 0; k < network->layer_dirs; k++) {
         const sl_layer_dir *dir = &network->dirs[k];
@@ -35,10 +45,13 @@ static void take_layer_dirs(sluice_tape *tape, sl_arena *from)
             const size_t units = keeps_gates ? dir->hidden : network->most_hidden;
             gates = sl_arena_take(from, tape->segment_row_steps, sl_odd_lines(SL_GATES * units) * sizeof *gates);
             c = sl_arena_take(from, tape->segment_row_steps, units * sizeof *c);
+            const bool keeps_m = keeps_gates ? tape->engine->layers[k].projection_width > 0 : most_projected(tape->engine) > 0;
+            m = keeps_m ? sl_arena_take(from, tape->segment_row_steps, units * sizeof *m) : NULL;
         }
         const sl_tape_layer_dir layer_dir = {.gates = gates,
                                              .gate_stride = gate_stride,
                                              .c = c,
+                                             .m = m,
                                              .c_checkpoints = sl_arena_take(from, tape->checkpoint_rows, c_row),
                                              .h0 = sl_arena_take(from, tape->rows, h_row),
                                              .c0 = sl_arena_take(from, tape->rows, c_row)};
@@ -53,16 +66,69 @@ static void take_layers(sluice_tape *tape, sl_arena *from)
     const size_t layers = network->lstm_layers;
     tape->outputs = sl_arena_take(from, layers, sizeof *tape->outputs);
     tape->inputs = sl_arena_take(from, layers, sizeof *tape->inputs);
-    float *below = NULL;
+    tape->given = sl_arena_take(from, layers, sizeof *tape->given);
     for (size_t layer = 0; layer < layers; layer++) {
-        float *inputs =
-            layer && tape->drops ? sl_arena_take(from, tape->row_steps, network->lstm[layer].inputs * sizeof(float)) : below;
-        below = sl_arena_take(from, tape->row_steps, network->lstm[layer].outputs * sizeof(float));
+        const size_t row = network->lstm[layer].outputs * sizeof(float);
+        float *outputs = sl_arena_take(from, tape->row_steps, row);
+        float *given = sl_tape_drops_outputs(tape, layer) ? sl_arena_take(from, tape->row_steps, row) : outputs;
         if (tape->outputs) {
-            tape->inputs[layer] = inputs;
-            tape->outputs[layer] = below;
+            tape->outputs[layer] = outputs;
+            tape->given[layer] = given;
         }
     }
+}
+
+/* Where each LSTM layer reads, which is where the layer before it has put its outputs. */
+static void set_inputs(sluice_tape *tape)
+{
+    const sl_step_layers *steps = &tape->engine->steps;
+    for (size_t layer = 0; layer < tape->engine->network->lstm_layers; layer++)
+        tape->inputs[layer] = steps->before[layer] < steps->before[layer + 1]
+                                  ? tape->step_layers[steps->before[layer + 1] - 1].outputs
+                              : layer ? tape->given[layer - 1]
+                                      : NULL;
+}
+
+/* What is kept of step layer k. */
+static sl_tape_step_layer take_step_layer(const sluice_tape *tape, sl_arena *from, size_t k)
+{
+    const sl_step_layers *steps = &tape->engine->steps;
+    const sl_step_layer *layer = &steps->all[k];
+    const size_t count = k < steps->reduced ? tape->row_steps : tape->rows, row = layer->outputs * sizeof(float);
+    const bool of_input = sl_grad_is_of_input(layer->activation.function);
+    /* The inputs of an activation layer are kept as outputs of the layer before it. */
+    const bool keeps_pre = of_input && layer->kind != SL_STEP_ACTIVATION;
+    const bool is_read = k + 1 < steps->count || k < steps->before[tape->engine->network->lstm_layers];
+    const bool is_linear = layer->activation.function <= SLUICE_FUNCTION_LINEAR;
+    const bool keeps_outputs = is_read || !(of_input || is_linear) || steps->reduces == SLUICE_STEPS_MAX;
+    return (sl_tape_step_layer){.pre_activations = keeps_pre ? sl_arena_take(from, count, row) : NULL,
+                                .outputs = keeps_outputs ? sl_arena_take(from, count, row) : NULL};
+}
+
+static void take_step_layers(sluice_tape *tape, sl_arena *from)
+{
+    const sl_step_layers *steps = &tape->engine->steps;
+    const bool is_shape = tape->engine->network->is_shape;
+    tape->step_layers = sl_arena_take(from, steps->count, sizeof *tape->step_layers);
+    for (size_t k = 0; k < steps->count; k++) {
+        const sl_tape_step_layer kept = is_shape ? (sl_tape_step_layer){NULL} : take_step_layer(tape, from, k);
+        if (tape->step_layers)
+            tape->step_layers[k] = kept;
+    }
+    const size_t reduced = is_shape || steps->reduces == SLUICE_STEPS_ALL ? 0 : tape->rows;
+    tape->reduced = sl_arena_take(from, reduced, sl_step_layers_reduced_width(tape->engine) * sizeof *tape->reduced);
+}
+
+/* Partial sums of the dense layer that needs most. */
+static size_t dense_sum_floats(const sluice_engine *engine)
+{
+    size_t most = 0;
+    for (size_t k = 0; k < engine->steps.count; k++) {
+        const sl_step_layer *layer = &engine->steps.all[k];
+        if (layer->kind == SL_STEP_DENSE)
+            most = sl_size_max(most, sl_partial_sum_count(layer->outputs, SIZE_MAX) * layer->outputs * (layer->inputs + 1));
+    }
+    return most;
 }
 
 /* Partial sums of dW and dU side by side, and of db, of the layer-direction that needs most. */
@@ -78,15 +144,28 @@ static size_t sum_floats(const sluice_tape *tape)
     return most;
 }
 
+/* The same of dW_p and of its bias. */
+static size_t projection_sum_floats(const sluice_tape *tape)
+{
+    const sl_network *network = tape->engine->network;
+    size_t most = 0;
+    for (size_t k = 0; k < network->layer_dirs; k++) {
+        const sl_layer_dir *dir = &network->dirs[k];
+        if (tape->engine->layers[k].projection_width)
+            most = sl_size_max(most, sl_partial_sum_count(dir->h_width, tape->time_blocks) * dir->h_width * (dir->hidden + 1));
+    }
+    return most;
+}
+
 static void take_scratch(const sluice_tape *tape, sl_arena *from, sl_tape_scratch *scratch)
 {
     const sluice_engine *engine = tape->engine;
-    const size_t widest = engine->network->widest_input, row_steps = tape->chunk_row_steps;
+    const size_t widest = tape->grad_stride, row_steps = tape->chunk_row_steps;
     /* For as many rows as a row block of any batch with no more rows has. */
     const size_t rows = sl_size_min(tape->rows, sl_size_round_up(ROW_BLOCK_ROWS_MOST, engine->kernel->tile_rows));
     const size_t states = sl_tape_keeps_gates(tape) ? 0 : rows * engine->sizes.widest_state;
     const size_t product = sl_size_max(row_steps * widest, rows * sl_tape_packed_units(engine));
-    const size_t gathered = sl_size_max(widest + engine->network->most_hidden, engine->shape.classes);
+    const size_t gathered = sl_size_max(widest + engine->network->most_hidden, engine->network->is_shape ? engine->shape.classes : 0);
     scratch->gathered = sl_arena_take(from, row_steps, gathered * sizeof *scratch->gathered);
     scratch->product = sl_arena_take(from, product, sizeof *scratch->product);
     scratch->h[0] = sl_arena_take(from, states, sizeof *scratch->h[0]);
@@ -100,22 +179,30 @@ static void take_scratch(const sluice_tape *tape, sl_arena *from, sl_tape_scratc
     scratch->c_before = sl_arena_take(from, rows, sizeof *scratch->c_before);
     scratch->gates = sl_arena_take(from, rows, sizeof *scratch->gates);
     scratch->c_kept = sl_arena_take(from, rows, sizeof *scratch->c_kept);
+    scratch->m = sl_arena_take(from, rows, sizeof *scratch->m);
 }
 
 static void take_gradients(sluice_tape *tape, sl_arena *from)
 {
     const sluice_engine *engine = tape->engine;
     const sluice_shape *shape = &engine->shape;
-    const size_t outputs = engine->network->outputs, grad_row = tape->grad_stride * sizeof(float);
+    const sl_network *network = engine->network;
+    const size_t grad_row = tape->grad_stride * sizeof(float);
+    const bool needs_two =
+        network->layer_dirs > network->lstm_layers || network->has_order || (engine->steps.count && !network->is_shape);
+    const size_t vectors = engine->steps.reduces == SLUICE_STEPS_ALL ? 0 : tape->rows;
     tape->dy[0] = sl_arena_take(from, tape->row_steps, grad_row);
-    tape->dy[1] =
-        engine->network->layer_dirs > engine->network->lstm_layers ? sl_arena_take(from, tape->row_steps, grad_row) : tape->dy[0];
+    tape->dy[1] = needs_two ? sl_arena_take(from, tape->row_steps, grad_row) : tape->dy[0];
+    for (size_t k = 0; k < 2; k++)
+        tape->drows[k] = sl_arena_take(from, vectors, grad_row);
     tape->dc = sl_arena_take(from, tape->rows, engine->sizes.widest_state * sizeof *tape->dc);
+    tape->dh = sl_arena_take(from, tape->segment_row_steps, most_projected(engine) * sizeof *tape->dh);
+    tape->projection_sums = sl_arena_take(from, projection_sum_floats(tape), sizeof *tape->projection_sums);
     tape->sums = sl_arena_take(from, sum_floats(tape), sizeof *tape->sums);
     tape->minus_zeros = sl_arena_take(from, sl_tape_packed_units(engine), sizeof *tape->minus_zeros);
-    tape->dh_final = sl_arena_take(from, shape->classes ? tape->rows : 0, outputs * sizeof *tape->dh_final);
-    tape->head_sums = sl_arena_take(from, sl_partial_sum_count(shape->classes, SIZE_MAX),
-                                    shape->classes * (outputs + 1) * sizeof *tape->head_sums);
+    tape->dh_final = sl_arena_take(from, sl_engine_head(engine) ? tape->rows : 0, network->outputs * sizeof *tape->dh_final);
+    tape->dense_sums = sl_arena_take(from, dense_sum_floats(engine), sizeof *tape->dense_sums);
+    tape->wanted = sl_arena_take(from, network->description.layer_count, sizeof *tape->wanted);
     const size_t table_rows = shape->vocabulary && engine->layers[0].table ? shape->vocabulary : 0;
     const size_t listed = shape->vocabulary && !table_rows ? shape->vocabulary : 0;
     tape->table = sl_arena_take(from, table_rows, engine->network->dirs[0].gate_rows * sizeof *tape->table);
@@ -136,15 +223,27 @@ static void take_threads(sluice_tape *tape, sl_arena *from)
     }
 }
 
+/* The widest gradient of a step or a row: of an LSTM layer's inputs and outputs, and of all step layers but a shape's head. */
+static size_t find_widest(const sluice_engine *engine)
+{
+    size_t widest = engine->network->widest_input;
+    for (size_t k = 0; !engine->network->is_shape && k < engine->steps.count; k++)
+        widest = sl_size_max(widest, sl_size_max(engine->steps.all[k].inputs, engine->steps.all[k].outputs));
+    return widest;
+}
+
 /* Take the tape's arrays from the arena, for the batch that the index was made for. */
 static void lay_out(sluice_tape *tape, sl_arena *from)
 {
     const sluice_engine *engine = tape->engine;
-    tape->grad_stride = engine->network->widest_input;
+    tape->grad_stride = find_widest(engine);
     tape->row_block_rows = choose_row_block_rows(engine, tape->rows);
     tape->chunk_row_steps = sl_size_max(1, sl_size_min(SL_TIME_BLOCK_ROW_STEPS, sl_size_max(tape->row_steps, tape->rows)));
     take_layer_dirs(tape, from);
     take_layers(tape, from);
+    take_step_layers(tape, from);
+    if (tape->inputs)
+        set_inputs(tape);
     take_gradients(tape, from);
     take_threads(tape, from);
 }

@@ -39,7 +39,14 @@ static sl_tensor_name get_name(const sluice_trainer *trainer, const sl_trained *
 {
     static const char *const ends[] = {".first", ".second", ""};
     const sluice_names names = sl_model_file_get_names();
-    sl_tensor_name name = sl_model_file_get_name(&trainer->model->shape, &names, trained->tensor, trained->k);
+    const sl_network *network = trainer->model->network;
+    const sl_lstm_layer *lstm = sl_network_get_lstm(network, trained->layer);
+    const size_t k = lstm ? lstm->first + trained->direction : 0;
+    const bool is_head = network->description.layers[trained->layer].kind == SLUICE_LAYER_DENSE;
+    const sluice_tensor tensor = !is_head                                  ? trained->tensor
+                                 : trained->tensor == SLUICE_TENSOR_WEIGHT ? SLUICE_TENSOR_HEAD_WEIGHT
+                                                                           : SLUICE_TENSOR_HEAD_BIAS;
+    sl_tensor_name name = sl_model_file_get_name(&trainer->model->shape, &names, tensor, k);
     const size_t length = strlen(name.text);
     snprintf(name.text + length, sizeof name.text - length, "%s", ends[which]);
     return name;
@@ -142,6 +149,9 @@ sluice_status sluice_trainer_save(const sluice_trainer *trainer, const sluice_st
 {
     if (!trainer || !path)
         return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_trainer_save: %s is NULL", trainer ? "path" : "trainer");
+    if (!trainer->model->network->is_shape)
+        return sl_fail(error, SLUICE_STATUS_UNSUPPORTED,
+                       "sluice_trainer_save: there are no checkpoints of networks made of layers; save the model: sluice_model_save");
     if (streams && !sl_streams_fit(streams, trainer->model->network))
         return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_trainer_save: the streams are of a network of another shape");
     const sl_checkpoint_options options = {.options = trainer->options, .step = trainer->step};
