@@ -79,7 +79,7 @@ def check_table(cli):
               rows[3]["options"] == ["relu"] and rows[4]["options"] == ["softmax"], f"options: {rows}")
     table = cli.answers("info", path).decode()
     for words in ("lower   lstm    [T][3]  [T][5]", "640 a step  sum of both directions", "[T][5]  [2]", "hidden  dense",
-                  "24 a row   relu", "class names   no, yes", "FLOP per row  48", "outputs       2"):
+                  "24 a row  relu", "class names   no, yes", "FLOP per row  48", "outputs       2"):
         cli.check(words in table, f"info draws {words!r}: {table}")
 
 

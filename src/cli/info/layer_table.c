@@ -82,7 +82,7 @@ static void fill_row(row *to, const sl_layer_facts *facts)
     snprintf(to->cells[PARAMETERS], CELL_BYTES, "%s", sl_format_count(facts->parameters, count));
     if (facts->flop > 0)
         snprintf(to->cells[FLOP], CELL_BYTES, "%s a %s", sl_format_count((uint64_t)facts->flop, count),
-                 facts->reads_steps ? "step" : "row ");
+                 facts->reads_steps ? "step" : "row");
     to->words = sl_layer_words_get(facts);
 }
 
