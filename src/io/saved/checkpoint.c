@@ -9,6 +9,7 @@
 #include "io/model/model_read.h"
 #include "io/model/model_write.h"
 #include "io/network/description_read.h"
+#include "io/network/network_tensors.h"
 #include "io/safetensors/safetensors.h"
 #include "io/saved/checkpoint_options.h"
 #include "io/saved/streams_file.h"
@@ -34,19 +35,48 @@ static float *get_moment(const sl_trained *trained, int which)
     return which ? trained->second : trained->first;
 }
 
-/* The name of a tensor's moment; of the tensor itself for which = MOMENTS. */
-static sl_tensor_name get_name(const sluice_trainer *trainer, const sl_trained *trained, int which)
+/* The name of a tensor of a shape's model. */
+static sl_tensor_name get_shape_name(const sluice_trainer *trainer, const sl_trained *trained)
 {
-    static const char *const ends[] = {".first", ".second", ""};
-    const sluice_names names = sl_model_file_get_names();
     const sl_network *network = trainer->model->network;
+    const sluice_names names = sl_model_file_get_names();
     const sl_lstm_layer *lstm = sl_network_get_lstm(network, trained->layer);
     const size_t k = lstm ? lstm->first + trained->direction : 0;
     const bool is_head = network->description.layers[trained->layer].kind == SLUICE_LAYER_DENSE;
     const sluice_tensor tensor = !is_head                                  ? trained->tensor
                                  : trained->tensor == SLUICE_TENSOR_WEIGHT ? SLUICE_TENSOR_HEAD_WEIGHT
                                                                            : SLUICE_TENSOR_HEAD_BIAS;
-    sl_tensor_name name = sl_model_file_get_name(&trainer->model->shape, &names, tensor, k);
+    return sl_model_file_get_name(&trainer->model->shape, &names, tensor, k);
+}
+
+/* A search for the name of a tensor of another network's model. */
+typedef struct search {
+    const sl_trained *trained;
+    sl_tensor_name name;
+} search;
+
+static sluice_status take_name(void *context, const sl_network_tensor *tensor)
+{
+    search *of = context;
+    if (tensor->layer == of->trained->layer && tensor->direction == of->trained->direction &&
+        tensor->tensor == of->trained->tensor && !tensor->is_addend)
+        snprintf(of->name.text, sizeof of->name.text, "%.*s", SL_WRITER_MAX_NAME + 1, tensor->name.text); /* the writer refuses longer ones */
+    return SLUICE_STATUS_OK;
+}
+
+static sl_tensor_name get_network_name(const sluice_trainer *trainer, const sl_trained *trained)
+{
+    search of = {.trained = trained};
+    (void)sl_network_visit(trainer->model->network, NULL, take_name, &of);
+    return of.name;
+}
+
+/* The name of a tensor's moment; of the tensor itself for which = MOMENTS. */
+static sl_tensor_name get_name(const sluice_trainer *trainer, const sl_trained *trained, int which)
+{
+    static const char *const ends[] = {".first", ".second", ""};
+    sl_tensor_name name =
+        trainer->model->network->is_shape ? get_shape_name(trainer, trained) : get_network_name(trainer, trained);
     const size_t length = strlen(name.text);
     snprintf(name.text + length, sizeof name.text - length, "%s", ends[which]);
     return name;
@@ -149,9 +179,6 @@ sluice_status sluice_trainer_save(const sluice_trainer *trainer, const sluice_st
 {
     if (!trainer || !path)
         return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_trainer_save: %s is NULL", trainer ? "path" : "trainer");
-    if (!trainer->model->network->is_shape)
-        return sl_fail(error, SLUICE_STATUS_UNSUPPORTED,
-                       "sluice_trainer_save: there are no checkpoints of networks made of layers; save the model: sluice_model_save");
     if (streams && !sl_streams_fit(streams, trainer->model->network))
         return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_trainer_save: the streams are of a network of another shape");
     const sl_checkpoint_options options = {.options = trainer->options, .step = trainer->step};
