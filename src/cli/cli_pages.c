@@ -62,7 +62,7 @@ const sl_page sl_pages[SL_PAGES] = {
             "checkpoint. Options that change the result cannot be changed; others, such as --epochs, may be given again.",
         .examples = "sluice train --text words.tsv --validate-share 0.1 -o model.safetensors\n"
                     "sluice train -i x.npy --labels y.npy -o m.safetensors --checkpoint c.st\n"
-                    "sluice train --text words.tsv -o m.safetensors --layers lstm:128:both,lstm:64,dense:32:relu\n"
+                    "sluice train --text w.tsv -o m.st --layers lstm:128:both,lstm:64,dense:32:relu\n"
                     "sluice train --resume c.st",
     },
     {

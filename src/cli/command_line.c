@@ -92,11 +92,11 @@ static const sl_option table[] = {
     {"curve", 0, TRAIN, RESULTS, "FILE", &sl_value_curve, 0,
      "write the learning curve as .svg or .csv; may be given once for each"},
 
-    {"hidden", 0, TRAIN, NETWORK, "N", &sl_kind_count, FIELD(train.hidden), "hidden units of each layer and direction",
-     .default_text = TEXT(SL_TRAIN_HIDDEN), .recorded = true},
     {"layers", 0, TRAIN, NETWORK, "N|LIST", &sl_value_layers, FIELD(train.layers),
      "number of LSTM layers; or the layers one by one, as lstm:128:both,lstm:64,dense:32:relu",
      .default_text = TEXT(SL_TRAIN_LAYERS), .recorded = true},
+    {"hidden", 0, TRAIN, NETWORK, "N", &sl_kind_count, FIELD(train.hidden), "hidden units of each layer and direction",
+     .default_text = TEXT(SL_TRAIN_HIDDEN), .recorded = true},
     {"bidirectional", 0, TRAIN, NETWORK, NULL, &sl_kind_flag, FIELD(train.bidirectional), "run each layer in both directions",
      .recorded = true},
     {"embedding", 0, TRAIN, NETWORK, "N", &sl_kind_count, FIELD(train.embedding), "width of the embedding of tokens",

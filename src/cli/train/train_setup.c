@@ -179,16 +179,6 @@ static uint64_t count_updates(sl_training *train)
     return updates;
 }
 
-/* Refuse, before the first epoch, a trainer that --checkpoint cannot save, by saving it to /dev/null. */
-static sl_exit check_checkpoints(const sl_training *train)
-{
-    sluice_error error;
-    if (!train->options->train.checkpoint || sluice_model_is_shape(sluice_trainer_get_model(train->trainer)))
-        return SL_EXIT_OK;
-    const sluice_status status = sluice_trainer_save(train->trainer, NULL, "/dev/null", NULL, &error);
-    return status && status != SLUICE_STATUS_IO ? sl_report_error(&error) : SL_EXIT_OK;
-}
-
 static sl_exit make_trainer(sl_training *train, const sluice_model *model)
 {
     const sl_train_options *o = &train->options->train;
@@ -209,7 +199,7 @@ static sl_exit make_trainer(sl_training *train, const sluice_model *model)
     sluice_error error;
     return sluice_trainer_create(model, &train->options->engine, &options, &train->trainer, &error)
                ? fail_model(train, &train->shape, &error)
-               : check_checkpoints(train);
+               : SL_EXIT_OK;
 }
 
 /* Allocate what all epochs use. */
