@@ -83,6 +83,24 @@ def check_table(cli):
         cli.check(words in table, f"info draws {words!r}: {table}")
 
 
+def check_words(cli):
+    """Options in words: of cells that differ by direction, and of each kind of layer."""
+    cells = [{"forget_bias": 0.5, "candidate": {"function": "elu", "alpha": 0.1}, "output": {"function": "relu"}},
+             {"bias": False, "coupled": True, "gate_clip": 3, "output_unclipped": True}]
+    layers = [{**FIRST, "merge": "product", "cells": cells, "masked_outputs_zero": True},
+              {**SECOND, "direction": "reverse", "processing_order": True}, {"kind": "activation", "name": "act", "activation": RELU},
+              {"kind": "reduce", "name": "mean", "steps": "mean"}]
+    chain = Chain(SEED, layers, INPUTS)
+    chain.tensors = {name: tensor for name, tensor in chain.tensors.items() if not name.startswith("lower.bias") or "reverse" not in name}
+    rows = json.loads(cli.answers("info", write_chains(cli.path("words.safetensors"), chain), "--json"))["chain"]
+    expected = [["product of both directions", "outputs of masked steps 0", "forward: forget bias 0.5", "forward: candidate elu(0.1)",
+                 "forward: output relu", "reverse: no bias", "reverse: f = 1 - i",
+                 "reverse: inputs of gates and candidate clipped at 3"],
+                ["reverse, outputs in processing order"], ["relu"], ["mean of the steps"]]
+    cli.check([row["options"] for row in rows] == expected, f"options: {rows}")
+    cli.check(rows[0]["parameters"] == 2 * 20 * (3 + 5) + 20 * 2, f"biases of one direction: {rows[0]}")
+
+
 def check_shape(cli):
     """A model of torch's names has its old lines, and the chain."""
     path = Network(SEED, 3, 4, layers=2, directions=2, vocabulary=9, classes=2).write(cli.path("shape.safetensors"))
