@@ -441,7 +441,8 @@ typedef struct sluice_batch {
     const size_t *slots;     /**< [N], each row's slot, no two alike; NULL: row n has slot n */
     sluice_tape *tape;       /**< written for sluice_backward; what it held before is lost, even if the call fails; NULL: none */
     float dropout;           /**< with a tape: each output of a layer below another is set to 0 for the next layer with this
-                                  probability, else divided by 1 - dropout; 0 <= dropout < 1 */
+                                  probability, else divided by 1 - dropout; 0 <= dropout < 1. In a sluice_network: the
+                                  outputs of all LSTM layers but the last, directions merged */
     uint64_t dropout_key;    /**< which ones: a function of the key, the layer, the row's index, the step and the unit alone */
     unsigned max_threads; /**< threads of this call at most, and of sluice_backward on its tape; 0: the engine's. No bit changes */
     const uint8_t *mask;  /**< [N][T] with these strides, 0: the step is masked: it keeps the states, and the LSTM layers' outputs

@@ -64,7 +64,8 @@ typedef struct sluice_tape_options {
  * Make a tape for calls on `engine`, made with its option `training`; it must outlive the tape. A tape belongs to one batch at a
  * time: sluice_forward fills it (and lets it grow, so that later batches no larger, or with recompute of the same lengths, allocate
  * nothing), sluice_backward uses it up.
- * Per step of each row it holds, for each layer and direction, the four gates, c and h.
+ * Per step of each row it holds, for each layer and direction, the four gates, c, h and, with a projection, m; and of each step
+ * layer the outputs, and what the function is applied to where that is needed. Batches with masks or `outputs` have no tape.
  * @param options NULL: defaults.
  * @retval BAD_ARGUMENT the engine was not made for training. UNSUPPORTED: its path is BLIS. NO_MEMORY
  */
@@ -88,7 +89,7 @@ SLUICE_API void sluice_tape_destroy(sluice_tape *tape);
 
 /** Where the gradient of a layer's parameter goes, in the caller's memory. Its size stays. */
 typedef struct sluice_parameter_gradient {
-    size_t layer;     /**< as sluice_parameter, which it is the gradient of */
+    size_t layer; /**< as sluice_parameter, which it is the gradient of */
     size_t direction;
     sluice_tensor tensor;
     size_t count; /**< of values */
@@ -136,6 +137,17 @@ typedef struct sluice_gradient {
  *     dh  = dy + U' da (of the step after)          dc = dc'' f'' + dh o (1 - tanh(c)^2)
  *     da_i = dc g i(1 - i)    da_f = dc c' f(1 - f)    da_g = dc i (1 - g^2)    da_o = dh tanh(c) o(1 - o)
  *     dW = sum da x^T    dU = sum da h'^T    db = sum da    dx = W' da
+ *
+ * With a projection, what is said of dh above is of dm, the gradient of m = o tanh(c): dm = W_p' dh, dW_p = sum dh m^T, db_p = sum dh,
+ * where dh is 0 if h is at projection_clip. A layer y = f(a) has da = dy f'(a), with softmax da_k = y_k (dy_k - sum dy_j y_j); dense,
+ * a = W x + b, as above; affine dscale = sum da x, dshift = sum da, dx = da scale. At a kink f' is that of the left side, as torch has
+ * it: 0 of relu, alpha of leaky relu and elu. MEAN gives each step 1/n of the gradient, MAX all of it to the first step that has the
+ * maximum.
+ *
+ * Of a sluice_network dy belongs to y of the last LSTM layer, merged; dlogits to the network's end where it gives one vector for
+ * each row, dstep_logits where it gives outputs at every step; dhn, dcn, dh0 and dc0 are laid out as hn and cn are there, and the
+ * L*D arrays are those of its layer-directions. head_weight and head_bias are a last dense layer's. Cells with other options than
+ * biases and projections have no gradient: sluice_engine_create refuses them for training.
  *
  * The batch's x or tokens are read again and must be as they were. Uses up the tape. Runs on as many threads as sluice_forward;
  * products over all steps are BLIS's, cut on a grid that the batch's lengths alone decide, so that the gradient is the same bits
@@ -234,7 +246,8 @@ typedef struct sluice_trainer_options {
     uint64_t total_steps;  /**< of cosine and one-cycle, which need it; beyond it the rate stays at its last */
     uint64_t warmup_steps; /**< constant and cosine: the rate rises in a line over so many steps first, of cosine's total_steps */
     sluice_loss_kind loss;
-    int every_step; /**< 1: a target for each step (step_logits, or y where there is no head); 0: one a row (logits) */
+    int every_step; /**< 1: a target for each step (step_logits, or y where there is no head); 0: one a row (logits). A
+                         sluice_network has one of the two */
     int32_t ignore; /**< as sluice_loss */
     float label_smoothing;
     float dropout;              /**< as sluice_batch; its keys come from seed and the step's number */
@@ -258,7 +271,8 @@ typedef struct sluice_report {
 /**
  * Make a trainer with a copy of the model and an engine of its own.
  * @param engine_options as sluice_engine_create; `training` is set. NULL: defaults.
- * @retval BAD_ARGUMENT an option out of range; a loss that the model has no outputs for. UNSUPPORTED, NO_MEMORY, TOO_LARGE
+ * @retval BAD_ARGUMENT an option out of range; a loss that the model has no outputs for, or cross-entropy behind softmax.
+ * @retval UNSUPPORTED  a cell has an option without a gradient; the message names layer and option. NO_MEMORY, TOO_LARGE
  */
 SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_trainer_create(const sluice_model *model,
                                                                   const sluice_engine_options *engine_options,
@@ -290,7 +304,8 @@ SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_trainer_evaluate(sluice_train
                                                                     sluice_report *report, sluice_error *error);
 
 /** For a loss of the caller's own: the trainer's engine, to make a tape with; and its gradient, all of whose weights' arrays are
- *  set, to be passed to sluice_backward and then to sluice_trainer_update. Both valid as long as the trainer. */
+ *  set, and as its parameters those that it has no array for, to be passed to sluice_backward and then to sluice_trainer_update. Both
+ *  valid as long as the trainer. UNSUPPORTED: the gradient, of an older version, has no field for such parameters. */
 SLUICE_API const sluice_engine *sluice_trainer_get_engine(const sluice_trainer *trainer);
 SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_trainer_get_gradient(sluice_trainer *trainer, sluice_gradient *gradient);
 

@@ -21,21 +21,21 @@ typedef struct sl_packed {
     float *panels;               /* fused: memory of weights_ih and weights_hh, whose panels of one block follow each other */
     sl_packed_matrix weights_ih; /* fused: W; no terms where there is a table */
     sl_packed_matrix weights_hh; /* fused: U */
-    sl_packed_matrix weights_table; /* W, where there is a table */
-    sl_packed_matrix weights_back;  /* for training: U transposed, as sl_step_grad reads it */
-    float *transpose_ih;            /* BLIS: [inputs][width]; NULL otherwise and where there is a table */
-    float *transpose_hh;            /* BLIS: [H][width] */
-    float *bias;                    /* packed row */
-    float *weight_ih;               /* for training: canonical [4H][inputs] */
-    sl_packed_matrix projection;    /* W_p, a block being 4 * lanes of the P outputs; no panels without one, and for BLIS */
+    sl_packed_matrix weights_table;   /* W, where there is a table */
+    sl_packed_matrix weights_back;    /* for training: U transposed, as sl_step_grad reads it */
+    float *transpose_ih;              /* BLIS: [inputs][width]; NULL otherwise and where there is a table */
+    float *transpose_hh;              /* BLIS: [H][width] */
+    float *bias;                      /* packed row */
+    float *weight_ih;                 /* for training: canonical [4H][inputs] */
+    sl_packed_matrix projection;      /* W_p, a block being 4 * lanes of the P outputs; no panels without one, and for BLIS */
     sl_packed_matrix projection_back; /* for training: W_p transposed, a block being 4 * lanes of the units */
-    float *transpose_projection;    /* BLIS: [H][projection_width]; NULL otherwise */
-    float *projection_bias;         /* packed row; zeros without a bias */
-    size_t projection_width;        /* floats of such a row; 0: no projection */
-    float *peepholes;               /* [3][c_stride], or NULL */
-    float *gain, *shift;            /* of layer normalisation: [5][c_stride] each, or NULL */
-    float *initial_h, *initial_c;   /* the states before the first step that were learned; NULL: zeros */
-    float *table;                   /* layer 0 with an embedding: [V] packed rows, embedding x W + b; else NULL */
+    float *transpose_projection;      /* BLIS: [H][projection_width]; NULL otherwise */
+    float *projection_bias;           /* packed row; zeros without a bias */
+    size_t projection_width;          /* floats of such a row; 0: no projection */
+    float *peepholes;                 /* [3][c_stride], or NULL */
+    float *gain, *shift;              /* of layer normalisation: [5][c_stride] each, or NULL */
+    float *initial_h, *initial_c;     /* the states before the first step that were learned; NULL: zeros */
+    float *table;                     /* layer 0 with an embedding: [V] packed rows, embedding x W + b; else NULL */
 } sl_packed;
 
 typedef enum sl_step_kind { SL_STEP_DENSE, SL_STEP_AFFINE, SL_STEP_ACTIVATION, SL_STEP_MERGE } sl_step_kind;

@@ -35,10 +35,9 @@ static void add_trained(sluice_trainer *trainer, size_t layer, size_t direction,
 }
 
 /* What a layer may have that is trained, in the order of checkpoints and of the gradient's norm. */
-static const sluice_tensor trained_tensors[] = {
-    SLUICE_TENSOR_WEIGHT_IH,  SLUICE_TENSOR_WEIGHT_HH,       SLUICE_TENSOR_WEIGHT, SLUICE_TENSOR_BIAS,
-    SLUICE_TENSOR_PROJECTION, SLUICE_TENSOR_PROJECTION_BIAS, SLUICE_TENSOR_SCALE,  SLUICE_TENSOR_SHIFT,
-    SLUICE_TENSOR_EMBEDDING};
+static const sluice_tensor trained_tensors[] = {SLUICE_TENSOR_WEIGHT_IH, SLUICE_TENSOR_WEIGHT_HH,  SLUICE_TENSOR_WEIGHT,
+                                                SLUICE_TENSOR_BIAS,      SLUICE_TENSOR_PROJECTION, SLUICE_TENSOR_PROJECTION_BIAS,
+                                                SLUICE_TENSOR_SCALE,     SLUICE_TENSOR_SHIFT,      SLUICE_TENSOR_EMBEDDING};
 enum { TRAINED_TENSORS = sizeof trained_tensors / sizeof *trained_tensors };
 
 static sluice_status list_trained(sluice_trainer *trainer, sluice_error *error)
@@ -103,8 +102,8 @@ static void want_gradient(sluice_trainer *trainer, const sl_trained *trained)
     if (array)
         *array = trained->gradient;
     else
-        trainer->parameters[trainer->gradient.parameter_count++] = (sluice_parameter_gradient){
-            trained->layer, trained->direction, trained->tensor, trained->count, trained->gradient};
+        trainer->parameters[trainer->gradient.parameter_count++] =
+            (sluice_parameter_gradient){trained->layer, trained->direction, trained->tensor, trained->count, trained->gradient};
 }
 
 /* Give every tensor its part of the arrays of all tensors, and divide it into slices. */

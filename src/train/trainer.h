@@ -36,9 +36,9 @@ struct sluice_trainer {
     size_t floats;                         /* of each of the three */
     sl_slice *slices;                      /* [slice_count] of all tensors */
     size_t slice_count;
-    float **arrays;           /* [3][L*D], the gradient's weight_ih, weight_hh, bias */
+    float **arrays;                        /* [3][L*D], the gradient's weight_ih, weight_hh, bias */
     sluice_parameter_gradient *parameters; /* the gradient's, of what it has no array for; room for [count] */
-    sluice_gradient gradient; /* the weights' arrays alone */
+    sluice_gradient gradient;              /* the weights' arrays alone */
     sl_buffer outputs, output_gradients, y;
 };
 

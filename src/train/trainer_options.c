@@ -82,9 +82,10 @@ static sluice_status check_network(const sluice_trainer_options *options, const 
                       reduces ? "0, as the network gives one vector for each row" : "1, as the network gives outputs at every step",
                       error);
     if (options->loss == SLUICE_LOSS_CROSS_ENTROPY && last->activation.function == SLUICE_FUNCTION_SOFTMAX)
-        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT,
-                       "sluice_trainer_options: layer %zu \"%s\" ends in softmax, which cross-entropy applies itself; make it linear",
-                       layers - 1, last->name);
+        return sl_fail(
+            error, SLUICE_STATUS_BAD_ARGUMENT,
+            "sluice_trainer_options: layer %zu \"%s\" ends in softmax, which cross-entropy applies itself; make it linear",
+            layers - 1, last->name);
     return SLUICE_STATUS_OK;
 }
 

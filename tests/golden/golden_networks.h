@@ -1,4 +1,5 @@
-/* Reading of the golden networks (NAME.networks), whose format make_zoo.py has. */
+/* Reading of the golden networks (NAME.networks), whose format make_zoo.py and, of those with gradients, make_network_gradients.py
+ * have. */
 #ifndef SLUICE_TESTS_GOLDEN_NETWORKS_H
 #define SLUICE_TESTS_GOLDEN_NETWORKS_H
 
@@ -11,7 +12,8 @@ enum {
     GOLDEN_NETWORK_LAYERS = 8,
     GOLDEN_NETWORK_PARAMETERS = 64,
     GOLDEN_NETWORK_OUTPUTS = 4,
-    GOLDEN_NETWORK_ARRAYS = GOLDEN_NETWORK_PARAMETERS + 5 + GOLDEN_NETWORK_OUTPUTS,
+    GOLDEN_NETWORK_GRADIENTS = GOLDEN_NETWORK_PARAMETERS + 3,
+    GOLDEN_NETWORK_ARRAYS = GOLDEN_NETWORK_PARAMETERS + 20 + 2 * GOLDEN_NETWORK_OUTPUTS + GOLDEN_NETWORK_GRADIENTS,
 };
 
 /** An output: steps or row of a layer, hn or cn. */
@@ -20,6 +22,21 @@ typedef struct golden_network_output {
     size_t layer, count;
     const double *want;
 } golden_network_output;
+
+/** A gradient of a loss with respect to an output, which is given. */
+typedef struct golden_network_incoming {
+    char name[8]; /* dy, dhn, dcn, dend */
+    size_t count;
+    float *values;
+} golden_network_incoming;
+
+/** One with respect to a parameter, or to x, h0 or c0. */
+typedef struct golden_network_gradient {
+    char name[8]; /* "" of a parameter */
+    size_t layer, direction, count;
+    sluice_tensor tensor;
+    const double *want;
+} golden_network_gradient;
 
 /** A case. Points into itself, so that it stays where it was read; owned: golden_network_free. */
 typedef struct golden_network {
@@ -33,6 +50,10 @@ typedef struct golden_network {
     test_family_batch batch;
     golden_network_output outputs[GOLDEN_NETWORK_OUTPUTS];
     size_t output_count;
+    golden_network_incoming incoming[GOLDEN_NETWORK_OUTPUTS];
+    size_t incoming_count;
+    golden_network_gradient gradients[GOLDEN_NETWORK_GRADIENTS];
+    size_t gradient_count;
     void *arrays[GOLDEN_NETWORK_ARRAYS]; /* all that is owned */
     size_t array_count;
 } golden_network;
@@ -75,6 +96,14 @@ static inline float *golden_network_floats(golden_network *golden, FILE *file, s
     float *values = golden_network_own(golden, count, sizeof *values);
     for (size_t j = 0; j < count; j++)
         values[j] = golden_network_float(file);
+    return values;
+}
+
+static inline const double *golden_network_numbers(golden_network *golden, FILE *file, size_t count)
+{
+    double *values = golden_network_own(golden, count, sizeof *values);
+    for (size_t j = 0; j < count; j++)
+        values[j] = golden_network_number(file);
     return values;
 }
 
@@ -165,10 +194,40 @@ static inline void golden_network_read_output(golden_network *golden, FILE *file
     ck_assert_int_eq(fscanf(file, "%7s", output->name), 1);
     output->layer = golden_network_size(file);
     output->count = golden_network_size(file);
-    double *want = golden_network_own(golden, output->count, sizeof *want);
-    for (size_t j = 0; j < output->count; j++)
-        want[j] = golden_network_number(file);
-    output->want = want;
+    output->want = golden_network_numbers(golden, file, output->count);
+}
+
+static inline void golden_network_read_incoming(golden_network *golden, FILE *file)
+{
+    ck_assert_uint_lt(golden->incoming_count, GOLDEN_NETWORK_OUTPUTS);
+    golden_network_incoming *incoming = &golden->incoming[golden->incoming_count++];
+    ck_assert_int_eq(fscanf(file, "%7s", incoming->name), 1);
+    incoming->count = golden_network_size(file);
+    incoming->values = golden_network_floats(golden, file, incoming->count);
+}
+
+static inline golden_network_gradient *golden_network_add_gradient(golden_network *golden)
+{
+    ck_assert_uint_lt(golden->gradient_count, GOLDEN_NETWORK_GRADIENTS);
+    return &golden->gradients[golden->gradient_count++];
+}
+
+static inline void golden_network_read_gradient(golden_network *golden, FILE *file)
+{
+    golden_network_gradient *gradient = golden_network_add_gradient(golden);
+    gradient->layer = golden_network_size(file);
+    gradient->direction = golden_network_size(file);
+    gradient->tensor = (sluice_tensor)golden_network_int(file);
+    gradient->count = golden_network_size(file);
+    gradient->want = golden_network_numbers(golden, file, gradient->count);
+}
+
+static inline void golden_network_read_gradient_of(golden_network *golden, FILE *file)
+{
+    golden_network_gradient *gradient = golden_network_add_gradient(golden);
+    ck_assert_int_eq(fscanf(file, "%7s", gradient->name), 1);
+    gradient->count = golden_network_size(file);
+    gradient->want = golden_network_numbers(golden, file, gradient->count);
 }
 
 /** tests/golden/NAME.networks under SLUICE_SOURCE, or the current directory, behind its comments. */
@@ -192,11 +251,10 @@ static inline bool golden_network_read(FILE *file, golden_network *golden)
     static const struct {
         const char *name;
         void (*read)(golden_network *golden, FILE *file);
-    } lines[] = {{"layer", golden_network_read_layer},
-                 {"cell", golden_network_read_cell},
-                 {"parameter", golden_network_read_parameter},
-                 {"input", golden_network_read_input},
-                 {"output", golden_network_read_output}};
+    } lines[] = {{"layer", golden_network_read_layer},         {"cell", golden_network_read_cell},
+                 {"parameter", golden_network_read_parameter}, {"input", golden_network_read_input},
+                 {"output", golden_network_read_output},       {"incoming", golden_network_read_incoming},
+                 {"gradient", golden_network_read_gradient},   {"gradient_of", golden_network_read_gradient_of}};
     enum { LINES = sizeof lines / sizeof lines[0] };
     size_t layers;
     *golden = (golden_network){.name = ""};

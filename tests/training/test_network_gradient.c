@@ -7,7 +7,9 @@
  * difference's of order e^2; a function's kink between p - e v and p + e v spoils it, which shows in another result with a smaller e:
  * such a tensor is not compared, and there must be few.
  */
+#include "golden/golden_networks.h"
 #include "support/cases/random_networks.h"
+#include "support/message.h"
 #include "support/network.h"
 #include "support/suite.h"
 #include "sluice_train.h"
@@ -265,8 +267,8 @@ static void compare(const scene *s, const tensors *t, size_t k, uint64_t *random
     double magnitude = 0;
     for (size_t j = 0; j < n; j++)
         magnitude += values && isnan(values[j]) ? 0 : fabs((double)direction[j] * (double)t->gradient[k][j]);
-    /* Errors of single precision: some hundred roundings of terms that are as large together as the gradients of all. */
-    const double bound = 3e-4 * (magnitude + 0.02 * sqrt((double)n));
+    /* Errors of single precision: 200 roundings of terms that are as large together as the gradients of all. */
+    const double bound = 200 * 0x1p-24 * (magnitude + 0.02 * sqrt((double)n));
     const double rest = get_rest(s, t, k, values, direction, 0x1p-11f, false);
     const double error = fabs(get_rest(s, t, k, values, direction, 0x1p-13f, false));
     bool has_kink = fabs(fabs(rest) - error) > 0.5 * bound;
@@ -459,4 +461,98 @@ TEST_EACH(large_differences, large)
     test_runner_free(&runner);
     tensors_free(&t);
     scene_free(&s);
+}
+
+/* ---- torch ---- */
+
+/* The model of a golden case; of biases that are given twice, the sum. */
+static sluice_model *golden_model(golden_network *golden)
+{
+    sluice_parameter parameters[GOLDEN_NETWORK_PARAMETERS];
+    size_t count = 0;
+    for (size_t k = 0; k < golden->parameter_count; k++) {
+        const sluice_parameter *given = &golden->parameters[k], *before = k ? given - 1 : NULL;
+        if (before && before->layer == given->layer && before->direction == given->direction && before->tensor == given->tensor)
+            for (size_t j = 0; j < given->count; j++)
+                ((float *)before->values)[j] += given->values[j];
+        else
+            parameters[count++] = *given;
+    }
+    sluice_model *model = NULL;
+    SUCCEEDS(sluice_model_create_network, &golden->network, parameters, count, NULL, &model);
+    return model;
+}
+
+/* Run a case and compare all gradients; the largest error as a share of its bound. */
+static double check_golden(golden_network *golden, sluice_isa isa)
+{
+    OWNED_HANDLE(sluice_model) model = golden_model(golden);
+    sluice_engine_options options = test_options(isa, 2, SLUICE_SCHEDULE_AUTO);
+    options.training = 1;
+    OWNED(test_runner) runner = test_runner_of(model, &options);
+    OWNED_HANDLE(sluice_tape) tape = NULL;
+    SUCCEEDS(sluice_tape_create, runner.engine, NULL, &tape);
+    const test_family_batch *from = &golden->batch;
+    const sluice_batch batch = {.struct_size = sizeof batch,
+                                .rows = from->rows,
+                                .steps = from->steps,
+                                .x = from->x,
+                                .h0 = from->h0,
+                                .c0 = from->c0,
+                                .tape = tape};
+    SUCCEEDS(sluice_forward, runner.engine, runner.workspace, &batch);
+    sluice_parameter_gradient parameters[GOLDEN_NETWORK_GRADIENTS];
+    sluice_gradient gradient = {.struct_size = sizeof gradient, .parameters = parameters};
+    float *got[GOLDEN_NETWORK_GRADIENTS];
+    bool reduces = false;
+    for (size_t k = 0; k < golden->network.layer_count; k++)
+        reduces = reduces || golden->layers[k].steps != SLUICE_STEPS_ALL;
+    for (size_t k = 0; k < golden->incoming_count; k++) {
+        const golden_network_incoming *in = &golden->incoming[k];
+        gradient.dy = strcmp(in->name, "dy") == 0 ? in->values : gradient.dy;
+        gradient.dhn = strcmp(in->name, "dhn") == 0 ? in->values : gradient.dhn;
+        gradient.dcn = strcmp(in->name, "dcn") == 0 ? in->values : gradient.dcn;
+        if (strcmp(in->name, "dend") == 0)
+            *(reduces ? &gradient.dlogits : &gradient.dstep_logits) = in->values;
+    }
+    for (size_t k = 0; k < golden->gradient_count; k++) {
+        const golden_network_gradient *of = &golden->gradients[k];
+        got[k] = test_floats(of->count);
+        if (!*of->name)
+            parameters[gradient.parameter_count++] =
+                (sluice_parameter_gradient){of->layer, of->direction, of->tensor, of->count, got[k]};
+        else
+            *(of->name[0] == 'x' ? &gradient.dx : of->name[0] == 'h' ? &gradient.dh0 : &gradient.dc0) = got[k];
+    }
+    SUCCEEDS(sluice_backward, tape, &gradient);
+    double worst = 0;
+    for (size_t k = 0; k < golden->gradient_count; k++) {
+        const golden_network_gradient *of = &golden->gradients[k];
+        double largest = 0, error = 0;
+        for (size_t j = 0; j < of->count; j++) {
+            largest = fmax(largest, fabs(of->want[j]));
+            error = fmax(error, fabs((double)got[k][j] - of->want[j]));
+        }
+        const double bound = 200 * 0x1p-24 * largest; /* as above */
+        ck_assert_msg(error <= bound, "%s, layer %zu, direction %zu, tensor %d %s: error %g, bound %g", golden->name, of->layer,
+                      of->direction, (int)of->tensor, of->name, error, bound);
+        worst = fmax(worst, largest > 0 ? error / bound : 0);
+        free(got[k]);
+    }
+    return worst;
+}
+
+TEST(as_torch)
+{
+    const test_isa_list isas = test_isas();
+    for (size_t j = 0; j < isas.count; j++) {
+        FILE *file = golden_networks_open("gradients");
+        golden_network golden;
+        size_t cases = 0;
+        for (; golden_network_read(file, &golden); cases++, golden_network_free(&golden))
+            printf("%s: %.2g of its bound\n", golden.name, check_golden(&golden, isas.isa[j]));
+        fclose(file);
+        ck_assert_uint_eq(cases, 7);
+    }
+    fflush(stdout);
 }

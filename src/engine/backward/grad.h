@@ -52,7 +52,8 @@ static inline float *sl_grad_wanted_of_dir(const sluice_tape *tape, size_t k, sl
 /** Whether the gradient of what the network reads is wanted. */
 static inline bool sl_grad_wants_inputs(const sl_grad_thread *thread)
 {
-    return thread->gradient->dx || (thread->tape->engine->shape.vocabulary && sl_grad_wanted(thread->tape, 0, 0, SLUICE_TENSOR_EMBEDDING));
+    return thread->gradient->dx ||
+           (thread->tape->engine->shape.vocabulary && sl_grad_wanted(thread->tape, 0, 0, SLUICE_TENSOR_EMBEDDING));
 }
 
 /** The gates of a row-step of the segment, or, after sl_grad_steps, their gradients da. */

@@ -18,8 +18,7 @@ static float *wanted(const sl_grad_thread *thread, sluice_tensor tensor)
 
 static bool wants_weights(const sl_grad_thread *thread)
 {
-    return sl_engine_head(thread->tape->engine) &&
-           (wanted(thread, SLUICE_TENSOR_WEIGHT) || wanted(thread, SLUICE_TENSOR_BIAS));
+    return sl_engine_head(thread->tape->engine) && (wanted(thread, SLUICE_TENSOR_WEIGHT) || wanted(thread, SLUICE_TENSOR_BIAS));
 }
 
 static sl_dense_sums sums_of(const sluice_tape *tape)

@@ -40,8 +40,8 @@ static float *wanted(const sl_grad_thread *thread, const sl_grad_layer_dir *laye
 
 static bool wants_sums(const sl_grad_thread *thread, const sl_grad_layer_dir *layer_dir)
 {
-    return layer_dir->packed->projection_width > 0 && (wanted(thread, layer_dir, SLUICE_TENSOR_PROJECTION) ||
-                                                       wanted(thread, layer_dir, SLUICE_TENSOR_PROJECTION_BIAS));
+    return layer_dir->packed->projection_width > 0 &&
+           (wanted(thread, layer_dir, SLUICE_TENSOR_PROJECTION) || wanted(thread, layer_dir, SLUICE_TENSOR_PROJECTION_BIAS));
 }
 
 static sl_dense_sums sums_of(const sluice_tape *tape, const sl_grad_layer_dir *layer_dir)

@@ -147,8 +147,7 @@ static void make_inputs(const sl_grad_thread *thread, const sl_grad_layer_dir *l
     const sl_tape_scratch *scratch = thread->scratch;
     const size_t gates = layer_dir->dir->gate_rows, inputs = sl_tape_inputs(tape, layer_dir->k);
     const bool is_second = !is_first(tape, layer_dir);
-    const bool drops =
-        is_last(tape, layer_dir) && layer_dir->dir->layer > 0 && tape->drops && !has_steps_before(tape, layer_dir);
+    const bool drops = is_last(tape, layer_dir) && layer_dir->dir->layer > 0 && tape->drops && !has_steps_before(tape, layer_dir);
     sl_row_steps chunk = {0};
     for (size_t index = 0; sl_next_chunk(tape, block, index, &chunk); index++) {
         const float *da = sl_grad_gates(tape, layer_dir, chunk.iteration, chunk.sorted);

@@ -20,8 +20,8 @@ static const float *reduced_outputs(const sluice_tape *tape, size_t row_step)
 {
     const sluice_engine *engine = tape->engine;
     const size_t lstm_layers = engine->network->lstm_layers, reduced = engine->steps.reduced;
-    const float *at = reduced == engine->steps.before[lstm_layers] ? tape->outputs[lstm_layers - 1]
-                                                                   : tape->step_layers[reduced - 1].outputs;
+    const float *at =
+        reduced == engine->steps.before[lstm_layers] ? tape->outputs[lstm_layers - 1] : tape->step_layers[reduced - 1].outputs;
     return at + row_step * sl_step_layers_reduced_width(engine);
 }
 

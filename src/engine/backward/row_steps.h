@@ -46,7 +46,7 @@ static inline bool sl_next_chunk(const sluice_tape *tape, size_t block, size_t i
 
 /** Find the segment's last time block below *block that belongs to a partial sum. false: there is none. */
 static inline bool sl_next_block(const sluice_tape *tape, const sl_grad_layer_dir *layer_dir, size_t partial_sums, size_t partial,
-                       size_t *block)
+                                 size_t *block)
 {
     while (*block > tape->segment[layer_dir->segment])
         if ((tape->time_blocks - 1 - --*block) % partial_sums == partial)

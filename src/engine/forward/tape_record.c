@@ -52,8 +52,7 @@ sl_layer_rows sl_tape_given_by(const sluice_tape *tape, size_t layer)
 /* Where a vector of so many floats is in an array of the tape. */
 static float *place_of(const sluice_tape *tape, const sl_tape_vector *vector, float *at, size_t width)
 {
-    const size_t place =
-        vector->by_step ? tape->first_row_step[vector->step] + tape->sorted_index[vector->row] : vector->row;
+    const size_t place = vector->by_step ? tape->first_row_step[vector->step] + tape->sorted_index[vector->row] : vector->row;
     return at + place * width;
 }
 
@@ -76,11 +75,12 @@ void sl_tape_record_vector(const sluice_tape *tape, const sl_tape_vector *vector
     const sl_step_layer *layer = &tape->engine->steps.all[vector->step_layer];
     float *at = tape->step_layers[vector->step_layer].outputs;
     if (sl_tape_drops_merged(tape, vector->step_layer)) {
-        const sl_dropout drop = {.probability = tape->batch.dropout,
-                                 .key = tape->batch.dropout_key,
-                                 .layer = (size_t)(sl_network_get_lstm(tape->engine->network, layer->layer) - tape->engine->network->lstm),
-                                 .row = vector->row,
-                                 .step = vector->step};
+        const sl_dropout drop = {
+            .probability = tape->batch.dropout,
+            .key = tape->batch.dropout_key,
+            .layer = (size_t)(sl_network_get_lstm(tape->engine->network, layer->layer) - tape->engine->network->lstm),
+            .row = vector->row,
+            .step = vector->step};
         sl_dropout_apply(&drop, 0, layer->outputs, outputs, outputs);
     }
     if (at && has_vector(tape, vector))

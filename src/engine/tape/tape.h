@@ -70,27 +70,27 @@ struct sluice_tape {
     size_t index_bytes;
 
     /* What the forward pass keeps. */
-    sl_tape_layer_dir *layer_dirs; /* [layer-directions] */
-    float **outputs;               /* [LSTM layers] arrays [row_steps][outputs], by steps */
-    float **given;                 /* [LSTM layers]: the same after dropout, for the layers behind; without it, the same arrays */
-    float **inputs;                /* [LSTM layers]: what the layer reads; NULL: the batch's x or tokens */
+    sl_tape_layer_dir *layer_dirs;   /* [layer-directions] */
+    float **outputs;                 /* [LSTM layers] arrays [row_steps][outputs], by steps */
+    float **given;                   /* [LSTM layers]: the same after dropout, for the layers behind; without it, the same arrays */
+    float **inputs;                  /* [LSTM layers]: what the layer reads; NULL: the batch's x or tokens */
     sl_tape_step_layer *step_layers; /* [step layers]; those of a shape, its head, keep nothing */
     float *reduced;                  /* [rows of the batch] each row's one vector, before the layers behind the reduction */
 
     /* What the backward pass works in. */
     size_t grad_stride;
-    float *dy[2];     /* [row_steps], grad_stride apart, by steps: gradient of a layer's outputs, and of its inputs; one if no layer
+    float *dy[2];    /* [row_steps], grad_stride apart, by steps: gradient of a layer's outputs, and of its inputs; one if no layer
                        * has two directions, and none is a step layer or gives its outputs in processing order */
-    float *drows[2];  /* [rows of the batch], grad_stride apart: the same behind the reduction */
-    float *dc;        /* [rows], the layer-direction's c_stride apart, by sorted index */
-    float *dh_final;  /* [rows of the batch][y]: the gradient of the final h through the head; with a head */
-    float *dh;        /* [row-steps of the segment][P] of a layer-direction with a projection: gradients of its outputs */
-    float *projection_sums; /* partial sums of its dW_p */
-    float *sums;      /* partial sums of a layer-direction's dU and dW */
-    float *dense_sums; /* partial sums of a dense layer's, the head among them */
+    float *drows[2]; /* [rows of the batch], grad_stride apart: the same behind the reduction */
+    float *dc;       /* [rows], the layer-direction's c_stride apart, by sorted index */
+    float *dh_final; /* [rows of the batch][y]: the gradient of the final h through the head; with a head */
+    float *dh;       /* [row-steps of the segment][P] of a layer-direction with a projection: gradients of its outputs */
+    float *projection_sums;      /* partial sums of its dW_p */
+    float *sums;                 /* partial sums of a layer-direction's dU and dW */
+    float *dense_sums;           /* partial sums of a dense layer's, the head among them */
     sl_layer_parameters *wanted; /* [layers]: where the gradients of parameters go; NULL: not wanted */
-    float *table;     /* [V][4H] da summed by token, where the engine has a table */
-    float *embedding; /* [V][I], where the engine has a table */
+    float *table;                /* [V][4H] da summed by token, where the engine has a table */
+    float *embedding;            /* [V][I], where the engine has a table */
     size_t *token_first; /* [V] and [row_steps]: row-steps of each token as linked lists, where the engine has no table; SIZE_MAX
                             ends a list */
     size_t *token_next;
@@ -117,7 +117,8 @@ static inline bool sl_tape_drops_outputs(const sluice_tape *tape, size_t layer)
 static inline bool sl_tape_drops_merged(const sluice_tape *tape, size_t step_layer)
 {
     const sl_step_layers *steps = &tape->engine->steps;
-    return tape->drops && steps->all[step_layer].kind == SL_STEP_MERGE && step_layer < steps->before[tape->engine->network->lstm_layers];
+    return tape->drops && steps->all[step_layer].kind == SL_STEP_MERGE &&
+           step_layer < steps->before[tape->engine->network->lstm_layers];
 }
 
 /** The floats of the longest packed row of units in the backward pass. */

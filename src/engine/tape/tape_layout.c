@@ -165,7 +165,8 @@ static void take_scratch(const sluice_tape *tape, sl_arena *from, sl_tape_scratc
     const size_t rows = sl_size_min(tape->rows, sl_size_round_up(ROW_BLOCK_ROWS_MOST, engine->kernel->tile_rows));
     const size_t states = sl_tape_keeps_gates(tape) ? 0 : rows * engine->sizes.widest_state;
     const size_t product = sl_size_max(row_steps * widest, rows * sl_tape_packed_units(engine));
-    const size_t gathered = sl_size_max(widest + engine->network->most_hidden, engine->network->is_shape ? engine->shape.classes : 0);
+    const size_t gathered =
+        sl_size_max(widest + engine->network->most_hidden, engine->network->is_shape ? engine->shape.classes : 0);
     scratch->gathered = sl_arena_take(from, row_steps, gathered * sizeof *scratch->gathered);
     scratch->product = sl_arena_take(from, product, sizeof *scratch->product);
     scratch->h[0] = sl_arena_take(from, states, sizeof *scratch->h[0]);

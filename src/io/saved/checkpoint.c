@@ -60,7 +60,8 @@ static sluice_status take_name(void *context, const sl_network_tensor *tensor)
     search *of = context;
     if (tensor->layer == of->trained->layer && tensor->direction == of->trained->direction &&
         tensor->tensor == of->trained->tensor && !tensor->is_addend)
-        snprintf(of->name.text, sizeof of->name.text, "%.*s", SL_WRITER_MAX_NAME + 1, tensor->name.text); /* the writer refuses longer ones */
+        snprintf(of->name.text, sizeof of->name.text, "%.*s", SL_WRITER_MAX_NAME + 1,
+                 tensor->name.text); /* the writer refuses longer ones */
     return SLUICE_STATUS_OK;
 }
 
@@ -75,8 +76,7 @@ static sl_tensor_name get_network_name(const sluice_trainer *trainer, const sl_t
 static sl_tensor_name get_name(const sluice_trainer *trainer, const sl_trained *trained, int which)
 {
     static const char *const ends[] = {".first", ".second", ""};
-    sl_tensor_name name =
-        trainer->model->network->is_shape ? get_shape_name(trainer, trained) : get_network_name(trainer, trained);
+    sl_tensor_name name = trainer->model->network->is_shape ? get_shape_name(trainer, trained) : get_network_name(trainer, trained);
     const size_t length = strlen(name.text);
     snprintf(name.text + length, sizeof name.text - length, "%s", ends[which]);
     return name;
