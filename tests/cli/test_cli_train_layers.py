@@ -3,8 +3,10 @@
 import array
 import json
 import random
+import signal
 
-from support.cli import (DATA, LETTERS, QUIET, USAGE, read_npy, read_safetensors, run_parts, spell_lines)
+from support.cli import (DATA, INTERRUPTED, LETTERS, QUIET, USAGE, read_npy, read_safetensors, run_parts, spell_lines, start,
+                         wait_until)
 
 SEED = 97
 ROWS, STEPS, INPUTS = 24, 4, 3
@@ -130,13 +132,27 @@ def check_resumed(cli):
     for layers in ("lstm:6", 2):
         cli.refused(USAGE, ["--layers was \"lstm:6:both:sum,dense", "leave out --layers"], "train", "--resume", checkpoint, "--layers",
                     layers)
-    x = cli.npy("long.npy", (6, 9, 2), [k % 7 / 7 for k in range(6 * 9 * 2)])
-    labels = cli.npy("long_labels.npy", (6, 9), [k % 2 for k in range(54)], "<i4")
-    words = ["train", "-i", x, "--labels", labels, "--layers", "lstm:5,lstm:3", "--truncate", 4, "--batch", 3, *QUIET]
-    cli.answers(*words, "-o", whole, "--epochs", 2)
-    cli.answers(*words, "-o", broken, "--epochs", 1, "--checkpoint", checkpoint, "--checkpoint-every", 1)
-    cli.answers("train", "--resume", checkpoint, "--epochs", 2, *QUIET)
-    cli.check(broken.read_bytes() == whole.read_bytes(), "with states that are carried from part to part")
+
+
+def check_interrupted(cli):
+    """States of different sizes that are carried from part to part of a batch are in the checkpoint of a run that is interrupted."""
+    source = random.Random(SEED)
+    rows, steps = 4, 2000
+    x = cli.npy("long.npy", (rows, steps, 2), [source.uniform(-1, 1) for _ in range(rows * steps * 2)])
+    labels = cli.npy("long_labels.npy", (rows, steps), [source.randrange(2) for _ in range(rows * steps)], "<i4")
+    words = ["train", "-i", x, "--labels", labels, "--layers", "lstm:9:proj=4,dense:5:tanh,lstm:6", "--truncate", 4, "--epochs", 1, *QUIET]
+    whole, broken, checkpoint = (cli.path(f"long.{name}") for name in ("whole", "broken", "checkpoint"))
+    cli.answers(*words, "-o", whole)
+    process = start(*words, "-o", broken, "--checkpoint", checkpoint, "--checkpoint-every", 20)
+    wait_until(checkpoint.exists)
+    process.send_signal(signal.SIGTERM)
+    said = process.communicate(timeout=120)[1].decode()
+    cli.check(process.returncode == INTERRUPTED and "in epoch 1," in said, f"a signal within the batch: {process.returncode} {said!r}")
+    tensors = read_safetensors(checkpoint)[1]
+    cli.check([tensors[f"note.streams.{name}"][0] for name in ("h_l0", "c_l0", "h_l1", "c_l1")] ==
+              [[rows, 4], [rows, 9], [rows, 6], [rows, 6]], f"states of each layer: {sorted(tensors)}")
+    cli.answers("train", "--resume", checkpoint, *QUIET)
+    cli.check(broken.read_bytes() == whole.read_bytes(), "it goes on to the bytes of a run that never stopped")
 
 
 def check_refused(cli):
