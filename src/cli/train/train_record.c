@@ -81,6 +81,8 @@ json_t *sl_record_get_options(const sl_options *options)
             ok = !json_object_set_new(record, name,
                                       is_unknown ? json_null() : value_to_json(option, (const char *)&o + option->offset));
     }
+    if (ok && o.train.layers.list)
+        ok = !json_object_set_new(record, "--layers", json_string(o.train.layers.list));
     /* Last, because a schedule that differs makes it differ. Without a schedule, more epochs only continue the run. */
     ok = ok && !json_object_set_new(record, "--epochs", json_integer((json_int_t)(o.train.trainer.schedule ? o.train.epochs : 0)));
     if (ok)
