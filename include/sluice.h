@@ -354,6 +354,10 @@ SLUICE_API void sluice_workspace_destroy(sluice_workspace *workspace);
  * The states (h, c) of a number of slots, each a sequence of its own. A batch that names streams goes on where each of its
  * slots stands, and leaves it where the row ends; fed in pieces, a sequence has the bits it has fed whole. For networks of one
  * direction. Any number of calls may use a set at once as long as they name different slots.
+ *
+ * What a network makes of a row's steps together is of the piece alone where it is the mean, the maximum or the last of these steps;
+ * final states are those at the piece's end, and so of the sequence up to there. Where a piece begins with masked steps, the outputs
+ * that they repeat are those with which the piece before it ended, in a slot's first piece the states that it begins with.
  */
 typedef struct sluice_streams sluice_streams;
 
@@ -378,8 +382,9 @@ SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_streams_get(sluice_streams *s
 SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_streams_set(sluice_streams *streams, size_t slot, const float *h, const float *c,
                                                                sluice_error *error);
 
-/** Write all slots to a safetensors file with tensors "h" and "c", F32 [L][slots][H], replaced as a whole. No call may be using
- *  the set. BAD_ARGUMENT, IO, NO_MEMORY, TOO_LARGE. */
+/** Write all slots to a safetensors file with tensors "h" and "c", F32 [L][slots][H], replaced as a whole; where the states of the
+ *  layers differ in size, with "h_l0", "c_l0", ... [slots][H] for each LSTM layer. No call may be using the set. BAD_ARGUMENT, IO,
+ *  NO_MEMORY, TOO_LARGE. */
 SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_streams_save(const sluice_streams *streams, const char *path,
                                                                 sluice_error *error);
 

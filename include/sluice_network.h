@@ -197,6 +197,10 @@ SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_model_create_network(const sl
  *  sluice_shape have one as well, whose last layer, if there are classes, is dense. BAD_ARGUMENT */
 SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_model_get_network(const sluice_model *model, sluice_network *network);
 
+/** 1: the model was made of a sluice_shape, so that its dense layer, if it has one, is a head, which serves the final states (logits)
+ *  and every step (step_logits) alike. 0: of a sluice_network, whose end gives one of them. */
+SLUICE_API int sluice_model_is_shape(const sluice_model *model);
+
 /** A layer's parameters, valid as long as the model; `count` (may be NULL) receives how many. NULL and 0 if there are none. */
 SLUICE_API const float *sluice_model_get_parameter(const sluice_model *model, size_t layer, size_t direction, sluice_tensor tensor,
                                                    size_t *count);

@@ -144,12 +144,22 @@ static sluice_status add_rows(json_t *rows, sl_bench_report *report, sl_bench_ta
     return status;
 }
 
+/* The fields of rows whose columns are shown, besides those that always are. A record may be of peers. */
+static unsigned choose_shown(const session *all)
+{
+    bool has_networks = false;
+    for (size_t k = 0; k < all->options->sets.count; k++)
+        has_networks |= sl_set_get(all->options->sets.values[k]).network_count > 0;
+    for (size_t k = 0; k < json_array_size(all->from); k++)
+        has_networks |= *sl_record_text(json_array_get(all->from, k), "network") != '\0';
+    return (all->from || all->options->peers.count > 1 ? SL_FIELD_OF_PEERS : 0) | (has_networks ? SL_FIELD_OF_NETWORKS : 0);
+}
+
 /* Write all rows into a report, which is kept only if everything went well. `rows` receives them; NULL if it did not. */
 static sl_exit write_rows(const session *all, json_t **rows, sluice_error *error)
 {
     const sl_bench_options *options = all->options;
     const bool is_micro = all->from && json_object_get(json_array_get(all->from, 0), "kernel");
-    const bool with_peers = all->from || options->peers.count > 1;
     const job todo = job_of(is_micro ? SL_ACTION_KERNELS : all->from ? SL_ACTION_CASES : options->action);
     /* Standard output is the comparison's. */
     const char *output = all->old_rows && sl_paths_is_standard_output(options->output) ? "/dev/null" : options->output;
@@ -157,7 +167,7 @@ static sl_exit write_rows(const session *all, json_t **rows, sluice_error *error
     sl_bench_report *report;
     *rows = NULL;
     json_t *context = todo.fields == &sl_field_list_fields ? NULL : all->context; /* which does not depend on the machine */
-    sluice_status status = sl_bench_report_create(output, options->format, todo.fields, with_peers, context, &report, error);
+    sluice_status status = sl_bench_report_create(output, options->format, todo.fields, choose_shown(all), context, &report, error);
     if (status)
         return fail(error);
     status = all->from ? add_rows(all->from, report, &tally, error) : todo.run(options, report, &tally, error);

@@ -148,8 +148,9 @@ static const sl_option table[] = {
      "lengths of the rows: all T, uniform in 1..T, or T for one row and T / 250 for the others", sl_ragged_get_name},
     {"case", 0, 1, SHAPES, "T,N,H", &kind_case, 0,
      "a shape besides: steps, batch, and hidden units, with as many inputs; may be repeated, as may T,N,H alone"},
-    {"set", 0, 1, SHAPES, "LIST", &kind_names, FIELD(sets), "shapes of these named sets besides", sl_set_get_name,
-     .default_text = "none"},
+    {"set", 0, 1, SHAPES, "LIST", &kind_names, FIELD(sets),
+     "shapes of these named sets besides; networks: named networks, to which --layers, --directions and --train do not apply",
+     sl_set_get_name, .default_text = "none"},
     {"train", 0, 1, SHAPES, "[=LIST]", &kind_train, FIELD(train),
      "what of a training step is computed: nothing, the forward pass with a tape for the gradient, or both passes; --train alone "
      "means both",
@@ -207,10 +208,12 @@ const sl_page sl_bench_page = {
     .usage = "[OPTION]... [T,N,H]...",
     .about =
         "Times LSTMs over batches of sequences: useful GFLOP/s, and the share of the peak of fused multiply-adds, which is "
-        "measured in between. Results are checked before they are timed.\n\n"
+        "measured in between. Results are checked before they are timed: against the scalar kernels, and these by the library's "
+        "tests against an oracle in double precision.\n\n"
         "T,N,H is a shape: steps, rows, and hidden units with as many inputs. Options that take a LIST sweep: all combinations "
         "run. A LIST of numbers is 16,32 or a range: 1-8, or 32-1024*2, where each is twice the one before. Without any shape "
-        "seven run, large and small.",
+        "seven run, large and small. --set networks has networks of other layers and cells, each after a plain equal of about the "
+        "same work.",
     .examples = "sluice-bench\n"
                 "sluice-bench 50,64,256 --train=none,forward,both --threads 1,2\n"
                 "sluice-bench --set threads --plot threads.svg --format json -o threads.json",
@@ -364,6 +367,15 @@ static size_t count_sets(const sl_bench_options *options)
     return count;
 }
 
+/* Their networks. */
+static size_t count_networks(const sl_bench_options *options)
+{
+    size_t count = 0;
+    for (size_t k = 0; k < options->sets.count; k++)
+        count += sl_set_get(options->sets.values[k]).network_count;
+    return count;
+}
+
 sluice_status sl_bench_options_count(const sl_bench_options *options, size_t *shapes, size_t *settings, sluice_error *error)
 {
     const size_t inputs = options->input.count ? options->input.count : 1;
@@ -374,7 +386,8 @@ sluice_status sl_bench_options_count(const sl_bench_options *options, size_t *sh
                       multiply(shapes, &options->hidden) && sl_size_add(*shapes, options->cases, shapes) &&
                       multiply(shapes, &options->ragged) && sl_size_add(*shapes, count_sets(options), shapes) &&
                       multiply(shapes, &options->directions) && multiply(shapes, &options->layers) &&
-                      sl_size_mul(*shapes, count_trains(options), shapes) && multiply(settings, &options->threads) &&
+                      sl_size_mul(*shapes, count_trains(options), shapes) &&
+                      sl_size_add(*shapes, count_networks(options), shapes) && multiply(settings, &options->threads) &&
                       multiply(settings, &options->isa) && multiply(settings, &options->gemm) &&
                       multiply(settings, &options->schedule) && sl_size_mul(*shapes, *settings, &total);
     return fits ? SLUICE_STATUS_OK
@@ -421,11 +434,25 @@ static void get_of_sets(const sl_bench_options *options, size_t k, sl_case *shap
     shape->train = one->train;
 }
 
+/* Network k of the sets'. */
+static sl_case get_network(const sl_bench_options *options, size_t k)
+{
+    const size_t *set = options->sets.values;
+    for (; k >= sl_set_get(*set).network_count; set++)
+        k -= sl_set_get(*set).network_count;
+    const sl_set_network *one = &sl_set_get(*set).networks[k];
+    return sl_case_of_network(one->network, one->steps, one->batch, options->seed);
+}
+
 sl_case sl_bench_options_get_case(const sl_bench_options *options, size_t k)
 {
     const size_t inputs = options->input.count ? options->input.count : 1;
     const size_t swept = options->steps.count * options->batch.count * inputs * options->hidden.count;
     const size_t spanned = (swept + options->cases) * options->ragged.count;
+    const size_t repeated = count_trains(options) * options->layers.count * options->directions.count;
+    const size_t of_stacks = (spanned + count_sets(options)) * repeated;
+    if (k >= of_stacks)
+        return get_network(options, k - of_stacks);
     sl_case shape = {.seed = options->seed};
     const size_t train = k % count_trains(options);
     k /= count_trains(options);

@@ -53,7 +53,8 @@ SLUICE_WARN_UNUSED sluice_status sl_bench_options_parse(int argc, char **argv, s
 SLUICE_WARN_UNUSED sluice_status sl_bench_options_count(const sl_bench_options *options, size_t *shapes, size_t *settings,
                                                         sluice_error *error);
 
-/** Shape k < shapes: what of training varies fastest, then layers, then directions; the cases come first, the sets' last. */
+/** Shape k < shapes: what of training varies fastest, then layers, then directions; the cases come first, then the sets', and the
+ *  sets' networks last. */
 sl_case sl_bench_options_get_case(const sl_bench_options *options, size_t k);
 
 /** Setting k < settings: threads vary fastest. */

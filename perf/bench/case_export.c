@@ -57,9 +57,10 @@ static sl_npy_header x_header(const sl_case *shape)
     return (sl_npy_header){SL_NPY_F4, 3, {shape->batch, shape->steps, shape->input}, 0};
 }
 
-static sl_npy_header y_header(const sl_case *shape)
+static sl_npy_header y_header(const sl_case *shape, const sl_fixture_y *y)
 {
-    return (sl_npy_header){SL_NPY_F4, 3, {shape->batch, shape->steps, shape->directions * shape->hidden}, 0};
+    return y->gives_steps ? (sl_npy_header){SL_NPY_F4, 3, {shape->batch, shape->steps, y->width}, 0}
+                          : (sl_npy_header){SL_NPY_F4, 2, {shape->batch, y->width}, 0};
 }
 
 static sl_npy_header state_header(const sl_case *shape)
@@ -67,23 +68,28 @@ static sl_npy_header state_header(const sl_case *shape)
     return (sl_npy_header){SL_NPY_F4, 3, {shape->layers * shape->directions, shape->batch, shape->hidden}, 0};
 }
 
-static sluice_status write_arrays(const sl_case *shape, const sluice_batch *batch, const int64_t *lengths, const char *directory,
-                                  sluice_error *error)
+static sluice_status write_arrays(const sl_fixture *fixture, const sl_case *shape, const sluice_batch *batch,
+                                  const int64_t *lengths, const char *directory, sluice_error *error)
 {
-    const sl_npy_header x = x_header(shape), y = y_header(shape), state = state_header(shape);
-    const sl_npy_header length = {SL_NPY_I8, 1, {shape->batch}, 0};
+    const sl_fixture_y y = sl_fixture_get_y(fixture);
+    const sl_npy_header x = x_header(shape), state = state_header(shape), length = {SL_NPY_I8, 1, {shape->batch}, 0};
     sluice_status status = write_array(directory, "x.npy", x, batch->x, error);
     status = status ? status : write_array(directory, "lengths.npy", length, lengths, error);
-    status = status ? status : write_array(directory, "y.npy", y, batch->y, error);
-    status = status ? status : write_array(directory, "hn.npy", state, batch->hn, error);
-    return status ? status : write_array(directory, "cn.npy", state, batch->cn, error);
+    status = status ? status : write_array(directory, "y.npy", y_header(shape, &y), y.values, error);
+    if (!status && batch->hn)
+        status = write_array(directory, "hn.npy", state, batch->hn, error);
+    if (!status && batch->cn)
+        status = write_array(directory, "cn.npy", state, batch->cn, error);
+    return status;
 }
 
 /* The incoming gradients, and the expected ones but for the weights. */
-static sluice_status write_gradients(const sl_case *shape, const sluice_gradient *of, const char *directory, sluice_error *error)
+static sluice_status write_gradients(const sl_fixture *fixture, const sl_case *shape, const char *directory, sluice_error *error)
 {
-    const sl_npy_header x = x_header(shape), y = y_header(shape), state = state_header(shape);
-    sluice_status status = write_array(directory, "dy.npy", y, of->dy, error);
+    const sluice_gradient *of = sl_gradients_get_expected(sl_fixture_get_gradients(fixture));
+    const sl_fixture_y y = sl_fixture_get_y(fixture);
+    const sl_npy_header x = x_header(shape), state = state_header(shape);
+    sluice_status status = write_array(directory, "dy.npy", y_header(shape, &y), of->dy, error);
     status = status ? status : write_array(directory, "dhn.npy", state, of->dhn, error);
     status = status ? status : write_array(directory, "dcn.npy", state, of->dcn, error);
     status = status ? status : write_array(directory, "dx.npy", x, of->dx, error);
@@ -184,6 +190,14 @@ static sluice_status write_set(const tensor_set *set, const char *directory, con
     return status ? status : sl_output_end(&output, write_tensors(set, &output, error), error);
 }
 
+/* A network's file has its description in the metadata besides (docs/files.md). */
+static sluice_status write_network(const sluice_model *model, const char *directory, sluice_error *error)
+{
+    char path[PATH_BYTES];
+    const sluice_status status = join(path, directory, "weights.safetensors", error);
+    return status ? status : sluice_model_save(model, path, NULL, error);
+}
+
 static sluice_status write_weights(const sluice_model *model, const char *directory, sluice_error *error)
 {
     float *zeros = sl_alloc_array(model->shape.hidden, SL_GATES * sizeof(float));
@@ -209,13 +223,14 @@ static sluice_status write_case(const sl_result *result, const char *directory, 
     const sl_case *shape = &result->shape;
     char path[PATH_BYTES];
     /* clang-format off */
-    json_t *made = json_pack("{sI sI sI sI sI sI ss ss sI sI sf sf sf sf ss}",
+    json_t *made = json_pack("{sI sI sI sI sI sI ss? ss ss sI sI sf sf sf sf ss}",
                              "steps", (json_int_t)shape->steps,
                              "batch", (json_int_t)shape->batch,
                              "input", (json_int_t)shape->input,
                              "hidden", (json_int_t)shape->hidden,
                              "layers", (json_int_t)shape->layers,
                              "directions", (json_int_t)shape->directions,
+                             "network", sl_named_network_get_name(shape->network),
                              "ragged", sl_ragged_get_name(shape->ragged),
                              "train", sl_train_pass_get_name(shape->train),
                              "seed", (json_int_t)shape->seed,
@@ -255,10 +270,12 @@ static sluice_status write_fixture(const sl_fixture *fixture, const sl_result *r
     sl_fixture_look(fixture, &model, &batch);
     int64_t *lengths = copy_lengths(&batch);
     sluice_status status = lengths ? SLUICE_STATUS_OK : sl_fail_memory(error, "the lengths", batch.rows);
-    status = status ? status : write_arrays(&result->shape, &batch, lengths, directory, error);
-    status = status ? status : write_weights(model, directory, error);
+    const sl_case *shape = &result->shape;
+    status = status ? status : write_arrays(fixture, shape, &batch, lengths, directory, error);
+    if (!status)
+        status = shape->network ? write_network(model, directory, error) : write_weights(model, directory, error);
     if (!status && gradients)
-        status = write_gradients(&result->shape, sl_gradients_get_expected(gradients), directory, error);
+        status = write_gradients(fixture, shape, directory, error);
     if (!status && gradients)
         status = write_weight_gradients(model, sl_gradients_get_expected(gradients), directory, error);
     if (!status)
@@ -277,9 +294,12 @@ sluice_status sl_export_write(const sl_case *shape, const char *directory, sluic
     if (shape->ragged == SL_RAGGED_TAIL)
         return sl_fail(error, SLUICE_STATUS_UNSUPPORTED,
                        "--export: with --ragged tail the files would be mostly padding; use another --ragged");
-    snprintf(name, sizeof name, "%zu,%zu,%zu,%zu,%zu,%zu,%s%s%s", shape->steps, shape->batch, shape->input, shape->hidden,
-             shape->layers, shape->directions, sl_ragged_get_name(shape->ragged), shape->train ? "," : "",
-             shape->train ? sl_train_pass_get_name(shape->train) : "");
+    if (shape->network)
+        snprintf(name, sizeof name, "%zu,%zu,%s", shape->steps, shape->batch, sl_named_network_get_name(shape->network));
+    else
+        snprintf(name, sizeof name, "%zu,%zu,%zu,%zu,%zu,%zu,%s%s%s", shape->steps, shape->batch, shape->input, shape->hidden,
+                 shape->layers, shape->directions, sl_ragged_get_name(shape->ragged), shape->train ? "," : "",
+                 shape->train ? sl_train_pass_get_name(shape->train) : "");
     sluice_status status = join(path, directory, name, error);
     status = status ? status : make_directory(directory, error);
     status = status ? status : make_directory(path, error);

@@ -11,7 +11,9 @@
  * weights.safetensors, with torch's names; x.npy [N][T][I]; lengths.npy [N]; and the expected outputs, which are the library's and
  * checked: y.npy [N][T][D*H] with zeros behind a row's end, hn.npy and cn.npy [L*D][N][H]. With a gradient also the incoming
  * gradients dy.npy, dhn.npy and dcn.npy, and the expected ones, dx.npy, dh0.npy, dc0.npy and, under the weights' names,
- * gradients.safetensors, where both biases have the same.
+ * gradients.safetensors, where both biases have the same. Of a network, in the directory DIR/T,N,NETWORK, y.npy has the last layer's
+ * outputs, [N][T][its outputs] or [N][its outputs], there are no states, and weights.safetensors is sluice_model_save's, with the
+ * description of the network in its metadata (docs/files.md).
  * @retval UNSUPPORTED the rows have a tail: padded they would fill the memory.
  * @retval IO, NO_MEMORY, and sl_fixture_run's
  */

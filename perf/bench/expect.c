@@ -79,6 +79,9 @@ sluice_status sl_expect_run(const sl_case *shape, const sl_list *threads, sl_ben
         return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT,
                        "--expect needs rows of one length, found a case with --ragged %s; leave it out",
                        sl_ragged_get_name(shape->ragged));
+    if (shape->network)
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "--expect needs a shape, found the network %s; leave --set networks out",
+                       sl_named_network_get_name(shape->network));
     if (shape->train)
         return sl_fail(
             error, SLUICE_STATUS_BAD_ARGUMENT,

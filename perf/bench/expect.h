@@ -7,7 +7,8 @@
 #include "perf/report/result_rows.h"
 
 /** One row for each number of threads, as if each had a core of its own like this machine's; 0: as many as an engine
- * uses by default. BAD_ARGUMENT if the rows are ragged, or if the case trains, which the model does not cover. */
+ * uses by default. BAD_ARGUMENT if the rows are ragged, if the case is a named network, or if it trains, which the
+ * model does not cover. */
 SLUICE_WARN_UNUSED sluice_status sl_expect_run(const sl_case *shape, const sl_list *threads, sl_bench_report *report,
                                                sluice_error *error);
 

@@ -6,6 +6,7 @@
 #include "base/random.h"
 #include "base/size.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -25,16 +26,18 @@ struct sl_fixture {
     int64_t *lengths;         /* [N] */
     int64_t *checked_lengths; /* [N] likewise, but the checked rows end where the expected outputs do */
     uint64_t total_steps;
-    size_t width;     /* D*H, of y */
+    size_t width;     /* D*H, of y; of a network its last layer's outputs, which are y here */
+    bool gives_steps; /* y is of each step; else, of some networks, of each row, as if it had one step */
     float *x;         /* [N][T][I]; with a tail the rows without their padding */
     size_t *x_offset; /* [N] where each row starts in x */
     float *y;         /* [N][T][D*H]; NULL with a tail */
-    float *hn, *cn;   /* [L*D][N][H] */
+    float *hn, *cn;   /* [L*D][N][H]; NULL: a network gives y alone */
     size_t rows;      /* rows checked: */
     size_t row[CHECKED_ROWS];
     size_t steps;            /* of each of them these first ones, at most */
     float *expected;         /* y: [rows][steps][D*H]; NULL with a tail */
     float *expected_hn;      /* with a tail: h after these steps, [L*D][rows][H]; else NULL */
+    sluice_output output;    /* of a network, whose y the batch gets by it */
     sluice_batch batch;      /* as it is timed */
     sl_gradients *gradients; /* NULL: none are computed */
 };
@@ -44,6 +47,12 @@ struct sl_fixture {
 static bool has_tail(const sl_fixture *fixture)
 {
     return fixture->shape.ragged == SL_RAGGED_TAIL;
+}
+
+/* Steps of y where the rows have so many. */
+static size_t y_steps(const sl_fixture *fixture, size_t steps)
+{
+    return fixture->gives_steps ? steps : 1;
 }
 
 static sluice_status allocate_floats(size_t a, size_t b, size_t c, const char *what, float **floats, sluice_error *error)
@@ -90,36 +99,53 @@ static sluice_status make_arrays(sl_fixture *fixture, uint64_t *state, sluice_er
     const size_t rows = has_tail(fixture) ? 1 : shape->batch, steps = has_tail(fixture) ? fixture->total_steps : shape->steps;
     sluice_status status = allocate_floats(rows, steps, shape->input, "the inputs", &fixture->x, error);
     if (!status && !has_tail(fixture))
-        status = allocate_floats(shape->batch, shape->steps, fixture->width, "the outputs", &fixture->y, error);
-    status = status ? status : allocate_floats(states, shape->batch, shape->hidden, "the final h", &fixture->hn, error);
-    status = status ? status : allocate_floats(states, shape->batch, shape->hidden, "the final c", &fixture->cn, error);
+        status = allocate_floats(shape->batch, y_steps(fixture, shape->steps), fixture->width, "the outputs", &fixture->y, error);
+    if (!status && !shape->network)
+        status = allocate_floats(states, shape->batch, shape->hidden, "the final h", &fixture->hn, error);
+    if (!status && !shape->network)
+        status = allocate_floats(states, shape->batch, shape->hidden, "the final c", &fixture->cn, error);
     for (size_t k = 0; !status && k < rows * steps * shape->input; k++)
         fixture->x[k] = sl_random_uniform(state);
     return status;
 }
 
-/* The batch as it is timed; with equal lengths it has none. */
-static sluice_batch whole_batch(const sl_fixture *fixture)
+/* Have the batch's y go to an array; of a network that ends otherwise than with all steps of an LSTM layer, its end, by `output`. */
+static void put_y(const sl_fixture *fixture, float *y, sluice_output *output, sluice_batch *batch)
 {
-    return (sluice_batch){.struct_size = sizeof(sluice_batch),
+    const sluice_network *network = fixture->shape.network ? sl_named_network_get(fixture->shape.network) : NULL;
+    const sluice_layer *last = network ? &network->layers[network->layer_count - 1] : NULL;
+    if (!network || (last->kind == SLUICE_LAYER_LSTM && last->steps == SLUICE_STEPS_ALL)) {
+        batch->y = y;
+        return;
+    }
+    *output = (sluice_output){.layer = network->layer_count - 1, .at = y};
+    batch->outputs = output;
+    batch->output_count = 1;
+}
+
+/* The batch as it is timed; with equal lengths it has none. */
+static sluice_batch whole_batch(sl_fixture *fixture)
+{
+    sluice_batch batch = {.struct_size = sizeof(sluice_batch),
                           .steps = fixture->shape.steps,
                           .rows = fixture->shape.batch,
                           .lengths = fixture->shape.ragged ? fixture->lengths : NULL,
                           .x = fixture->x,
                           .x_offsets = has_tail(fixture) ? fixture->x_offset : NULL,
-                          .y = fixture->y,
                           .hn = fixture->hn,
                           .cn = fixture->cn};
+    put_y(fixture, fixture->y, &fixture->output, &batch);
+    return batch;
 }
 
 /* ---- Expected outputs ------------------------------------------------------------------------------------------------------ */
 
 /* Choose what is checked. The first steps of a forward direction do not depend on the later ones, so they can be computed alone;
- * with a reverse direction whole rows are checked. With a tail the checked rows end there. */
+ * with a reverse direction, and of a network, whole rows are checked. With a tail the checked rows end there. */
 static void choose_slice(sl_fixture *fixture, double checked_flop)
 {
     const sl_case *shape = &fixture->shape;
-    const bool cuts = shape->directions == 1 || has_tail(fixture);
+    const bool cuts = (shape->directions == 1 && !shape->network) || has_tail(fixture);
     const double affordable = checked_flop / sl_case_flop_per_step(shape);
     const size_t wanted[CHECKED_ROWS] = {0, shape->batch / 2, shape->batch - 1};
     for (size_t k = 0; k < CHECKED_ROWS; k++) {
@@ -151,7 +177,8 @@ static sluice_status allocate_expected(sl_fixture *fixture, sluice_error *error)
     if (has_tail(fixture))
         return allocate_floats(shape->layers * shape->directions, fixture->rows, shape->hidden, "the reference",
                                &fixture->expected_hn, error);
-    return allocate_floats(fixture->rows, fixture->steps, fixture->width, "the reference", &fixture->expected, error);
+    return allocate_floats(fixture->rows, y_steps(fixture, fixture->steps), fixture->width, "the reference", &fixture->expected,
+                           error);
 }
 
 /* Compute the slice with the scalar kernels on one thread. */
@@ -173,16 +200,17 @@ static sluice_status expect(sl_fixture *fixture, double checked_flop, sluice_err
     const sluice_status status = allocate_expected(fixture, error);
     if (status)
         return status;
-    const sluice_batch batch = {.struct_size = sizeof batch,
-                                .steps = fixture->steps,
-                                .rows = fixture->rows,
-                                .lengths = lengths,
-                                .x = fixture->x,
-                                .x_row_stride = shape->steps * shape->input,
-                                .x_step_stride = shape->input,
-                                .x_offsets = offsets,
-                                .y = fixture->expected,
-                                .hn = fixture->expected_hn};
+    sluice_output output;
+    sluice_batch batch = {.struct_size = sizeof batch,
+                          .steps = fixture->steps,
+                          .rows = fixture->rows,
+                          .lengths = lengths,
+                          .x = fixture->x,
+                          .x_row_stride = shape->steps * shape->input,
+                          .x_step_stride = shape->input,
+                          .x_offsets = offsets,
+                          .hn = fixture->expected_hn};
+    put_y(fixture, fixture->expected, &output, &batch);
     return run_once(fixture->model, &options, &batch, error);
 }
 
@@ -197,13 +225,13 @@ static sluice_status fail_check(const sl_fixture *fixture, const sl_setting *set
 {
     const sl_case *shape = &fixture->shape;
     return sl_fail(error, SLUICE_STATUS_BAD_DATA,
-                   "wrong result of %s: T=%zu N=%zu I=%zu H=%zu L=%zu D=%zu, ragged %s, seed %llu, train %s, %s %s %s, threads %u: "
-                   "%s is %.9g (%a), expected %.9g (%a) of %s; please report this line",
-                   setting->peer->name, shape->steps, shape->batch, shape->input, shape->hidden, shape->layers, shape->directions,
-                   sl_ragged_get_name(shape->ragged), (unsigned long long)shape->seed, sl_train_pass_get_name(shape->train),
-                   sluice_isa_get_name(setting->isa), sluice_gemm_get_name(setting->gemm),
-                   sluice_schedule_get_name(setting->schedule), setting->threads, place, (double)found, (double)found,
-                   (double)expected, (double)expected, of);
+                   "wrong result of %s: %s T=%zu N=%zu I=%zu H=%zu L=%zu D=%zu, ragged %s, seed %llu, train %s, %s %s %s, threads "
+                   "%u: %s is %.9g (%a), expected %.9g (%a) of %s; please report this line",
+                   setting->peer->name, shape->network ? sl_named_network_get_name(shape->network) : "shape", shape->steps,
+                   shape->batch, shape->input, shape->hidden, shape->layers, shape->directions, sl_ragged_get_name(shape->ragged),
+                   (unsigned long long)shape->seed, sl_train_pass_get_name(shape->train), sluice_isa_get_name(setting->isa),
+                   sluice_gemm_get_name(setting->gemm), sluice_schedule_get_name(setting->schedule), setting->threads, place,
+                   (double)found, (double)found, (double)expected, (double)expected, of);
 }
 
 static sluice_status fail_y(const sl_fixture *fixture, const sl_setting *setting, size_t row, size_t k, float expected,
@@ -211,18 +239,19 @@ static sluice_status fail_y(const sl_fixture *fixture, const sl_setting *setting
 {
     char place[PLACE_BYTES];
     snprintf(place, sizeof place, "y of row %zu, step %zu, unit %zu", row, k / fixture->width, k % fixture->width);
-    return fail_check(fixture, setting, place, fixture->y[row * fixture->shape.steps * fixture->width + k], expected, SCALAR,
-                      error);
+    const float found = fixture->y[row * y_steps(fixture, fixture->shape.steps) * fixture->width + k];
+    return fail_check(fixture, setting, place, found, expected, SCALAR, error);
 }
 
 /* Compare y with the expected one, and behind a row's end with zeros. */
 static sluice_status check_y(const sl_fixture *fixture, const sl_setting *setting, float bound, sluice_error *error)
 {
-    const size_t row_floats = fixture->shape.steps * fixture->width;
+    const size_t width = fixture->width, row_floats = y_steps(fixture, fixture->shape.steps) * width;
+    const size_t expected_floats = y_steps(fixture, fixture->steps) * width;
     for (size_t r = 0; r < fixture->rows; r++) {
-        const size_t row = fixture->row[r], end = (size_t)fixture->lengths[row] * fixture->width;
-        const float *y = fixture->y + row * row_floats, *expected = fixture->expected + r * fixture->steps * fixture->width;
-        for (size_t k = 0; k < sl_size_min(end, fixture->steps * fixture->width); k++)
+        const size_t row = fixture->row[r], end = y_steps(fixture, (size_t)fixture->lengths[row]) * width;
+        const float *y = fixture->y + row * row_floats, *expected = fixture->expected + r * expected_floats;
+        for (size_t k = 0; k < sl_size_min(end, expected_floats); k++)
             if (!agrees(y[k], expected[k], bound))
                 return fail_y(fixture, setting, row, k, expected[k], error);
         for (size_t k = end; k < row_floats; k++)
@@ -265,14 +294,30 @@ static sluice_status check_gradients(const sl_fixture *fixture, const sl_setting
     return fail_check(fixture, setting, wrong.place, wrong.found, wrong.expected, ALONE, error);
 }
 
+/* Make the model, and set what y looks like. */
+static sluice_status make_model(sl_fixture *fixture, sluice_error *error)
+{
+    const sl_case *shape = &fixture->shape;
+    const sluice_shape stack = {.struct_size = sizeof stack,
+                                .layers = shape->layers,
+                                .directions = shape->directions,
+                                .inputs = shape->input,
+                                .hidden = shape->hidden,
+                                .has_bias = 1};
+    fixture->width = shape->directions * shape->hidden; /* a product that does not fit is no model's */
+    fixture->gives_steps = true;
+    if (!shape->network)
+        return sluice_model_create_initial(&stack, SLUICE_INITIALIZER_UNIFORM, shape->seed, NULL, &fixture->model, error);
+    const sluice_network *network = sl_named_network_get(shape->network);
+    const sl_network_work work = sl_network_work_get(network);
+    assert(!shape->train && !shape->ragged);
+    fixture->width = work.outputs;
+    fixture->gives_steps = work.gives_steps;
+    return sl_network_model_create(network, shape->seed, &fixture->model, error);
+}
+
 sluice_status sl_fixture_create(const sl_case *shape, double checked_flop, sl_fixture **result, sluice_error *error)
 {
-    const sluice_shape network = {.struct_size = sizeof network,
-                                  .layers = shape->layers,
-                                  .directions = shape->directions,
-                                  .inputs = shape->input,
-                                  .hidden = shape->hidden,
-                                  .has_bias = 1};
     *result = NULL;
     sluice_status status = sl_case_check(shape, error);
     if (status)
@@ -282,11 +327,8 @@ sluice_status sl_fixture_create(const sl_case *shape, double checked_flop, sl_fi
         return sl_fail_memory(error, "a case", sizeof *fixture);
     uint64_t state = shape->seed;
     fixture->shape = *shape;
-    status = sluice_model_create_initial(&network, SLUICE_INITIALIZER_UNIFORM, shape->seed, NULL, &fixture->model, error);
-    if (!status) {
-        fixture->width = shape->directions * shape->hidden;
-        status = make_lengths(fixture, &state, error);
-    }
+    status = make_model(fixture, error);
+    status = status ? status : make_lengths(fixture, &state, error);
     status = status ? status : make_arrays(fixture, &state, error);
     status = status ? status : expect(fixture, checked_flop, error);
     if (!status) {
@@ -300,6 +342,11 @@ sluice_status sl_fixture_create(const sl_case *shape, double checked_flop, sl_fi
     }
     *result = fixture;
     return SLUICE_STATUS_OK;
+}
+
+sl_fixture_y sl_fixture_get_y(const sl_fixture *fixture)
+{
+    return (sl_fixture_y){fixture->y, fixture->width, fixture->gives_steps};
 }
 
 void sl_fixture_look(const sl_fixture *fixture, const sluice_model **model, sluice_batch *batch)
@@ -351,9 +398,11 @@ static void prefill(sl_fixture *fixture)
     const sl_case *shape = &fixture->shape;
     const size_t state_bytes = shape->layers * shape->directions * shape->batch * shape->hidden * sizeof(float);
     if (fixture->y)
-        memset(fixture->y, 0xff, shape->batch * shape->steps * fixture->width * sizeof *fixture->y);
-    memset(fixture->hn, 0xff, state_bytes);
-    memset(fixture->cn, 0xff, state_bytes);
+        memset(fixture->y, 0xff, shape->batch * y_steps(fixture, shape->steps) * fixture->width * sizeof *fixture->y);
+    if (fixture->hn)
+        memset(fixture->hn, 0xff, state_bytes);
+    if (fixture->cn)
+        memset(fixture->cn, 0xff, state_bytes);
     if (fixture->gradients)
         sl_gradients_prefill(fixture->gradients);
 }
@@ -386,6 +435,9 @@ sluice_status sl_fixture_run(sl_fixture *fixture, const sl_setting *setting, con
     result->setting.peer = run.peer;
     if (fixture->shape.train && !run.peer->trains)
         return sl_fail(error, SLUICE_STATUS_UNSUPPORTED, "%s does not train; leave --train out for it", run.peer->name);
+    if (fixture->shape.network && !run.peer->runs_networks)
+        return sl_fail(error, SLUICE_STATUS_UNSUPPORTED, "%s computes shapes alone; leave --set networks out for it",
+                       run.peer->name);
     const sluice_gradient *gradient = fixture->gradients ? sl_gradients_get(fixture->gradients) : NULL;
     const double start = sl_clock_get();
     sluice_status status = run.peer->make(fixture->model, &run.batch, gradient, result, &run.made, error);

@@ -22,7 +22,7 @@ SLUICE_WARN_UNUSED sluice_status sl_fixture_create(const sl_case *shape, double 
  * Run the case with a setting: check the results, time it, check them again. When plan->stopped() the result's repetitions are
  * fewer. The results must be those of the scalar instruction set on one thread: bit for bit, or, for BLIS and peers, within
  * sl_case_bound. Of a batch with a tail y, mostly padding, is not asked for: the final h is what is checked, in one call more in
- * which the longest row ends early too. A gradient must be the library's on one thread, bit for bit, or, for peers, within
+ * which the longest row ends early too. Of a network the last layer's outputs are what is checked. A gradient must be the library's on one thread, bit for bit, or, for peers, within
  * sl_gradient_bound (case_gradient.h, which says how the expected one is checked).
  * @retval BAD_DATA    the results are wrong; the message has the place, the expected and the computed number.
  * @retval UNSUPPORTED this machine lacks the ISA, or the peer does not compute such a case.
@@ -30,6 +30,16 @@ SLUICE_WARN_UNUSED sluice_status sl_fixture_create(const sl_case *shape, double 
  */
 SLUICE_WARN_UNUSED sluice_status sl_fixture_run(sl_fixture *fixture, const sl_setting *setting, const sl_timing_plan *plan,
                                                 sl_result *result, sluice_error *error);
+
+/** What a fixture's y is. */
+typedef struct sl_fixture_y {
+    const float *values; /* [N][T][width], or [N][width] of a network that gives a vector of a row; valid as long as the fixture */
+    size_t width;
+    bool gives_steps;
+} sl_fixture_y;
+
+/** The last run's y; of a network its last layer's outputs. */
+sl_fixture_y sl_fixture_get_y(const sl_fixture *fixture);
 
 /** The model, and the batch with the arrays that hold the last run's outputs; valid as long as the fixture. */
 void sl_fixture_look(const sl_fixture *fixture, const sluice_model **model, sluice_batch *batch);

@@ -170,7 +170,7 @@ static sluice_status compare(const sl_bench_options *options, const json_t *rows
 {
     sl_comparison comparison;
     sl_bench_report *report;
-    sluice_status status = sl_bench_report_create("-", SL_BENCH_TABLE, &sl_compare_fields, false, NULL, &report, error);
+    sluice_status status = sl_bench_report_create("-", SL_BENCH_TABLE, &sl_compare_fields, 0, NULL, &report, error);
     if (status)
         return status;
     status = sl_compare_run(old_rows, rows, options->threshold, report, &comparison, error);

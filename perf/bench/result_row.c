@@ -60,6 +60,7 @@ void sl_result_row_fill(const sl_result *result, sl_case_row *row)
                          .hidden = shape->hidden,
                          .layers = shape->layers,
                          .directions = shape->directions,
+                         .network = sl_named_network_get_name(shape->network),
                          .ragged = sl_ragged_get_name(shape->ragged),
                          .train = shape->train != SL_TRAIN_NONE,
                          .pass = shape->train ? sl_train_pass_get_name(shape->train) : NULL,

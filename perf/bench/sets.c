@@ -34,12 +34,20 @@ static const sl_set_case cases[] = {
 };
 enum { THREADS_FIRST = 2, SMALL_FIRST = 6, RAGGED_FIRST = 11, TRAIN_FIRST = 15 };
 
+static const sl_set_network networks[] = {
+    {50, 64, SL_NETWORK_128_64_PLAIN},     {50, 64, SL_NETWORK_128_64_DENSE}, {100, 1, SL_NETWORK_128_64_PLAIN},
+    {100, 1, SL_NETWORK_128_64_DENSE},     {50, 64, SL_NETWORK_BILSTM_PLAIN}, {50, 64, SL_NETWORK_BILSTM},
+    {50, 64, SL_NETWORK_PROJECTION_PLAIN}, {50, 64, SL_NETWORK_PROJECTION},   {50, 64, SL_NETWORK_HARD_SIGMOID_PLAIN},
+    {50, 64, SL_NETWORK_HARD_SIGMOID},
+};
+
 static const sl_set sets[] = {
-    {"small", false, RAGGED_FIRST - SMALL_FIRST, cases + SMALL_FIRST},
-    {"ragged", false, TRAIN_FIRST - RAGGED_FIRST, cases + RAGGED_FIRST},
-    {"threads", true, SMALL_FIRST - THREADS_FIRST, cases + THREADS_FIRST},
-    {"train", false, COUNT(cases) - TRAIN_FIRST, cases + TRAIN_FIRST},
-    {"all", true, COUNT(cases), cases},
+    {"small", false, RAGGED_FIRST - SMALL_FIRST, cases + SMALL_FIRST, 0, NULL},
+    {"ragged", false, TRAIN_FIRST - RAGGED_FIRST, cases + RAGGED_FIRST, 0, NULL},
+    {"threads", true, SMALL_FIRST - THREADS_FIRST, cases + THREADS_FIRST, 0, NULL},
+    {"train", false, COUNT(cases) - TRAIN_FIRST, cases + TRAIN_FIRST, 0, NULL},
+    {"networks", false, 0, cases, COUNT(networks), networks},
+    {"all", true, COUNT(cases), cases, COUNT(networks), networks},
 };
 
 const char *sl_set_get_name(size_t value)

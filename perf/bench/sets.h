@@ -15,17 +15,25 @@ typedef struct sl_set_case {
     sl_train_pass train;
 } sl_set_case;
 
+/** A named network of a set, for which the command line's layers, directions and training mean nothing. */
+typedef struct sl_set_network {
+    size_t steps, batch;
+    sl_named_network network;
+} sl_set_network;
+
 typedef struct sl_set {
     const char *name;
     bool scales; /* made to be run at several numbers of threads */
     size_t count;
     const sl_set_case *cases;
+    size_t network_count;
+    const sl_set_network *networks; /* each after its plain equal */
 } sl_set;
 
-/** "small", "ragged", "threads", "train", "all" for 0, 1, ...; NULL for a value that is none. */
+/** "small", "ragged", "threads", "train", "networks", "all" for 0, 1, ...; NULL for a value that is none. */
 const char *sl_set_get_name(size_t value);
 
-/** The set of such a value. "all" has the cases of the other sets and those that run when no shape is asked for. */
+/** The set of such a value. "all" has what the other sets have and the cases that run when no shape is asked for. */
 sl_set sl_set_get(size_t value);
 
 /** How the batch depends on the threads of a sweep: no sweep; the batch is fixed; the rows of each thread are fixed. */

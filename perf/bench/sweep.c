@@ -79,7 +79,7 @@ static json_t *to_row(const sl_sweep *sweep, const sl_result *result, double alo
     sl_result_row_fill(result, &row);
     row.scaling = sl_scaling_get_name(sweep->options->scaling);
     row.efficiency = sl_sweep_efficiency(row.gflops, row.threads, alone);
-    if (result->plan.thread_groups > 0)
+    if (result->plan.thread_groups > 0 && !result->shape.network)
         row.flop_per_byte = sl_result_flop(result) / sl_sweep_bytes(result);
     return sl_fields_to_row(&sl_case_fields, &row);
 }

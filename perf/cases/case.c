@@ -8,8 +8,24 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+sl_case sl_case_of_network(sl_named_network network, size_t steps, size_t batch, uint64_t seed)
+{
+    const sluice_network *described = sl_named_network_get(network);
+    const sl_network_work work = sl_network_work_get(described);
+    return (sl_case){.steps = steps,
+                     .batch = batch,
+                     .input = described->inputs,
+                     .hidden = work.hidden,
+                     .layers = work.lstm_layers,
+                     .directions = work.directions,
+                     .seed = seed,
+                     .network = network};
+}
+
 double sl_case_flop_per_step(const sl_case *shape)
 {
+    if (shape->network)
+        return sl_network_work_get(sl_named_network_get(shape->network)).flop_per_step;
     const double hidden = (double)shape->hidden, directions = (double)shape->directions;
     const double first = (double)shape->input + hidden, other = directions * hidden + hidden;
     return 8 * hidden * directions * (first + ((double)shape->layers - 1) * other);
@@ -17,18 +33,25 @@ double sl_case_flop_per_step(const sl_case *shape)
 
 double sl_result_flop(const sl_result *result)
 {
-    const double passes = result->shape.train == SL_TRAIN_BOTH ? 3 : 1; /* da is multiplied by W and U, and by x and h' */
-    return passes * sl_case_flop_per_step(&result->shape) * (double)result->total_steps;
+    const sl_case *shape = &result->shape;
+    const double passes = shape->train == SL_TRAIN_BOTH ? 3 : 1; /* da is multiplied by W and U, and by x and h' */
+    const double of_steps = passes * sl_case_flop_per_step(shape) * (double)result->total_steps;
+    if (!shape->network)
+        return of_steps;
+    return of_steps + sl_network_work_get(sl_named_network_get(shape->network)).flop_per_row * (double)shape->batch;
 }
 
-/* Bytes that the arrays of a case take at least: the weights, the batch's ends and, in training, the tape and the gradients. */
+/* Bytes that the arrays of a case take at least: the weights, the batch's ends, of a network its inputs alone, and, in training, the
+ * tape and the gradients. */
 static double least_bytes(const sl_case *shape)
 {
     const double rows = (double)shape->batch, inputs = (double)shape->input, units = (double)(shape->directions * shape->hidden);
     const double row_steps = rows * (double)shape->steps, layers = (double)shape->layers;
     const bool tail = shape->ragged == SL_RAGGED_TAIL; /* whose rows lie without padding, and have no y */
     const double held = tail ? row_steps / SL_TAIL : row_steps;
-    double floats = sl_case_flop_per_step(shape) / 2 + held * (inputs + (tail ? 0 : units)) + 2 * layers * rows * units;
+    double floats = sl_case_flop_per_step(shape) / 2 + held * inputs;
+    if (!shape->network)
+        floats += held * (tail ? 0 : units) + 2 * layers * rows * units;
     if (shape->train)
         floats += held * 6 * units * layers;
     if (shape->train == SL_TRAIN_BOTH)
@@ -72,6 +95,8 @@ const char *sl_train_pass_get_name(size_t train)
  * weights, layers and kernels. */
 float sl_case_bound(const sl_case *shape)
 {
+    if (shape->network)
+        return ((float)sl_network_work_get(sl_named_network_get(shape->network)).terms / 16 + 8) * FLT_EPSILON;
     const size_t widest = shape->layers > 1 ? sl_size_max(shape->input, shape->directions * shape->hidden) : shape->input;
     return ((float)(widest + shape->hidden) / 16 + 8) * FLT_EPSILON;
 }

@@ -1,7 +1,8 @@
-/* Cases: the shape of an LSTM and of its batch, the setting it is computed with, and the result of timing it. */
+/* Cases: the shape of an LSTM, or a named network, and of its batch, the setting it is computed with, and the result of timing it. */
 #ifndef SLUICE_PERF_CASES_CASE_H
 #define SLUICE_PERF_CASES_CASE_H
 
+#include "perf/cases/named_network.h"
 #include "perf/measure/harness.h"
 #include "sluice_tools.h"
 
@@ -34,7 +35,11 @@ typedef struct sl_case {
     sl_ragged ragged;
     uint64_t seed; /* of weights, inputs, lengths and incoming gradients */
     sl_train_pass train;
+    sl_named_network network; /* SL_NETWORK_NONE: of equal layers, as these numbers say. Else sl_case_of_network has set them */
 } sl_case;
+
+/** A named network's case, of inference and equal rows; `hidden` are the units of its first LSTM layer, `directions` the most. */
+sl_case sl_case_of_network(sl_named_network network, size_t steps, size_t batch, uint64_t seed);
 
 /** What computes a case: perf/peers/peer.h. */
 typedef struct sl_peer sl_peer;
@@ -68,11 +73,12 @@ SLUICE_WARN_UNUSED sluice_status sl_case_check(const sl_case *shape, sluice_erro
  * the widest layer's input. */
 float sl_case_bound(const sl_case *shape);
 
-/** Useful work of one real step of one row of a forward pass: 2*4H*(in+H)*D for each layer, a multiply-add being two. */
+/** Useful work of one real step of one row of a forward pass: 2*4H*(in+H)*D for each layer, a multiply-add being two; of a network all
+ * its matrices that are multiplied at a step. */
 double sl_case_flop_per_step(const sl_case *shape);
 
-/** Useful work of a case in floating-point operations, a multiply-add being two: 2*4H*(in+H)*D for each layer and real step, and
- * thrice that where the gradient is computed. */
+/** Useful work of a case in floating-point operations, a multiply-add being two: that of its real steps, thrice where the gradient is
+ * computed, and of a network what it computes once for each row. */
 double sl_result_flop(const sl_result *result);
 
 #endif

@@ -17,6 +17,7 @@ class Case:
     hidden: int
     layers: int
     directions: int
+    network: str | None
     ragged: str
     train: str
     seed: int
@@ -29,7 +30,8 @@ class Case:
 
     def load(self, name):
         """The array NAME.npy: x [N][T][I], lengths [N], y [N][T][D*H], hn and cn [L*D][N][H]; of a case that trains both passes
-        also the gradient of each, dy for example, and of h0 and c0."""
+        also the gradient of each, dy for example, and of h0 and c0. Of a network y is its last layer's, [N][its outputs] if that
+        gives a vector of a row, and there are no states."""
         import numpy
         return numpy.load(self.path / f"{name}.npy")
 
@@ -49,18 +51,34 @@ class Case:
                 for name, (shape, begin, end) in tensors.items()}
 
 
-def read_header(path):
-    """({tensor: (shape, first byte, byte behind)}, where the data start) of a safetensors file of F32."""
+    def layers_of_network(self):
+        """The layers of a network, from its description (docs/files.md)."""
+        header, _ = read_json(self.path / "weights.safetensors")
+        [network] = json.loads(header["__metadata__"]["sluice"])["networks"]
+        return network["layers"]
+
+
+class Unsupported(Exception):
+    """A peer does not compute such a case."""
+
+
+def read_json(path):
+    """(the header of a safetensors file, where the data start)."""
     with open(path, "rb") as file:
         [length] = struct.unpack("<Q", file.read(8))
-        header = json.loads(file.read(length))
+        return json.loads(file.read(length)), 8 + length
+
+
+def read_header(path):
+    """({tensor: (shape, first byte, byte behind)}, where the data start) of a safetensors file of F32."""
+    header, start = read_json(path)
     header.pop("__metadata__", None)
     tensors = {}
     for name, tensor in header.items():
         if tensor["dtype"] != "F32":
             raise ValueError(f"{path}: {name}: expected F32, found {tensor['dtype']}")
         tensors[name] = (tensor["shape"], *tensor["data_offsets"])
-    return tensors, 8 + length
+    return tensors, start
 
 
 def read_case(directory):
@@ -81,7 +99,8 @@ def find_cases(directory):
 
 def row_of(case, peer, version, threads, timing):
     """A row like sluice-bench's, of the keys that mean something here; timing as measure() has it."""
-    shape = {name: getattr(case, name) for name in ("steps", "batch", "input", "hidden", "layers", "directions", "ragged")}
+    shape = {name: getattr(case, name)
+             for name in ("steps", "batch", "input", "hidden", "layers", "directions", "network", "ragged")}
     seconds = timing["seconds_min"]
     trains = case.train != "none"
     return {**shape, "train": trains, "pass": case.train if trains else None, "threads": threads, **timing,

@@ -1,4 +1,6 @@
-"""A case's network as an ONNX model: an LSTM node a layer. Gates are reordered from torch's i, f, g, o to i, o, f, c."""
+"""A case as an ONNX model: an LSTM node a layer; of a network also what stands between and behind them. Gates are reordered from
+torch's i, f, g, o to i, o, f, c."""
+import cases
 import numpy
 import onnx
 from onnx import TensorProto, helper, numpy_helper
@@ -12,57 +14,134 @@ def reorder(array, hidden):
     return numpy.concatenate([array[gate * hidden:(gate + 1) * hidden] for gate in ORDER])
 
 
-def layer_constants(case, weights, layer):
-    """W [D][4H][in], R [D][4H][H] and B [D][8H] of a layer."""
-    w, r, b = [], [], []
-    for names in case.tensor_names()[layer]:
-        weight_ih, weight_hh, bias_ih, bias_hh = (reorder(weights[name], case.hidden) for name in names)
-        w.append(weight_ih)
-        r.append(weight_hh)
-        b.append(numpy.concatenate([bias_ih, bias_hh]))
-    return numpy.stack(w), numpy.stack(r), numpy.stack(b)
+class Graph:
+    """The nodes and constants of a model while it is built. `source` is the name of what the next layer reads, [T][N][its inputs],
+    or [N][its inputs] behind the last step."""
+
+    def __init__(self, case):
+        self.case, self.weights = case, case.weights()
+        self.nodes, self.constants = [], []
+        self.source, self.lengths = "x", "lengths" if case.ragged != "none" else ""
+
+    def add_constant(self, name, array):
+        self.constants.append(numpy_helper.from_array(array, name))
+        return name
+
+    def add_node(self, kind, inputs, name, **attributes):
+        """A node of one output, of that name, which is what is read next."""
+        self.nodes.append(helper.make_node(kind, inputs, [name], **attributes))
+        self.source = name
+
+    def add_lstm(self, layer, tensors, **attributes):
+        """An LSTM node, of whose directions each has the names of its tensors: weight_ih, weight_hh, bias_ih and bias_hh. Returns
+        the names of Y [T][D][N][H], Y_h and Y_c [D][N][H]."""
+        hidden = self.weights[tensors[0][1]].shape[1]
+        turned = [[reorder(self.weights[name], hidden) for name in names] for names in tensors]
+        arrays = {"W": [each[0] for each in turned], "R": [each[1] for each in turned],
+                  "B": [numpy.concatenate(each[2:]) for each in turned]}
+        names = [self.add_constant(f"{name}{layer}", numpy.stack(array)) for name, array in arrays.items()]
+        outputs = [f"Y{layer}", f"Y_h{layer}", f"Y_c{layer}"]
+        self.nodes.append(helper.make_node("LSTM", [self.source, *names, self.lengths], outputs, hidden_size=hidden,
+                                           direction="bidirectional" if len(tensors) == 2 else "forward", **attributes))
+        return outputs
+
+    def join_directions(self, layer, directions, name, axis):
+        """The directions, which stand along an axis of Y or Y_h, side by side in the last one."""
+        if directions == 1:
+            self.add_node("Squeeze", [name, self.add_constant(f"axis{layer}", numpy.array([axis]))], f"out{layer}")
+            return
+        self.add_node("Transpose", [name], f"turned{layer}", perm=[*range(axis), axis + 1, axis, axis + 2])
+        self.add_node("Reshape", [self.source, self.add_constant(f"flat{layer}", numpy.array([0] * (axis + 1) + [-1]))], f"out{layer}")
+
+    def serialise(self, outputs):
+        """The model with these outputs: (name, shape)."""
+        case = self.case
+        inputs = [helper.make_tensor_value_info("x", TensorProto.FLOAT, [case.steps, case.batch, case.input])]
+        if self.lengths:
+            inputs.append(helper.make_tensor_value_info("lengths", TensorProto.INT32, [case.batch]))
+        made = [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in outputs]
+        graph = helper.make_graph(self.nodes, "lstm", inputs, made, self.constants)
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=8)
+        onnx.checker.check_model(model)
+        return model.SerializeToString()
 
 
-def layer_nodes(case, layer, source, lengths):
-    """Nodes of a layer that reads `source`, and the name of what the next one reads, [T][N][D*H]."""
-    names = [f"W{layer}", f"R{layer}", f"B{layer}"]
-    outputs = [f"Y{layer}", f"Y_h{layer}", f"Y_c{layer}"]
-    nodes = [helper.make_node("LSTM", [source, *names, lengths], outputs, hidden_size=case.hidden,
-                              direction="bidirectional" if case.directions == 2 else "forward")]
-    if case.directions == 2:
-        nodes.append(helper.make_node("Transpose", [outputs[0]], [f"turned{layer}"], perm=[0, 2, 1, 3]))
-        nodes.append(helper.make_node("Reshape", [f"turned{layer}", "flat"], [f"out{layer}"]))
-    else:
-        nodes.append(helper.make_node("Squeeze", [outputs[0], "axis"], [f"out{layer}"]))
-    return nodes, f"out{layer}"
+def build_stack(case):
+    graph = Graph(case)
+    for layer, tensors in enumerate(case.tensor_names()):
+        y, hn, cn = graph.add_lstm(layer, tensors)
+        graph.join_directions(layer, case.directions, y, 1)
+    state = [case.directions, case.batch, case.hidden]
+    return graph.serialise([(graph.source, [case.steps, case.batch, case.directions * case.hidden]), (hn, state), (cn, state)])
+
+
+ACTIVATIONS = {"default": None, "sigmoid": "Sigmoid", "tanh": "Tanh", "hard_sigmoid": "HardSigmoid", "softmax": "Softmax"}
+
+
+def read_activation(layer, key, usual):
+    """(the ONNX function, its alpha and beta) of an activation of a description."""
+    described = layer.get(key, {})
+    function = described.get("function", "default")
+    if function not in ACTIVATIONS:
+        raise cases.Unsupported(f"no function {function}")
+    parameters = [described.get("alpha", 0), described.get("beta", 0)] if function == "hard_sigmoid" else []
+    return ACTIVATIONS[function] or usual, parameters
+
+
+def add_lstm_layer(graph, index, layer):
+    known = {"kind", "name", "units", "steps", "direction", "cells"}
+    if set(layer) - known:
+        raise cases.Unsupported(f"an LSTM node does not take: {', '.join(sorted(set(layer) - known))}")
+    directions = 2 if layer.get("direction", "forward") == "both" else 1
+    functions, alphas, betas = [], [], []
+    for cell in layer.get("cells", [{}] * directions):
+        if set(cell) - {"gate", "candidate", "output"}:
+            raise cases.Unsupported(f"cells do not take: {', '.join(sorted(cell))}")
+        for key, usual in (("gate", "Sigmoid"), ("candidate", "Tanh"), ("output", "Tanh")):
+            function, parameters = read_activation(cell, key, usual)
+            functions.append(function)
+            alphas += parameters[:1]
+            betas += parameters[1:]
+    attributes = {"activations": functions} | ({"activation_alpha": alphas, "activation_beta": betas} if alphas else {})
+    ends = ["", "_reverse"][:directions]
+    tensors = [[f"{layer['name']}.{kind}_l0{end}" for kind in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")] for end in ends]
+    y, hn, _ = graph.add_lstm(index, tensors, **attributes)
+    steps = layer.get("steps", "all")
+    if steps == "final":
+        graph.join_directions(index, directions, hn, 0)
+        return
+    graph.join_directions(index, directions, y, 1)
+    if steps == "last":
+        graph.add_node("Gather", [graph.source, graph.add_constant(f"last{index}", numpy.array(-1))], f"step{index}", axis=0)
+
+
+def add_dense_layer(graph, index, layer):
+    weight = graph.add_constant(f"D{index}", numpy.ascontiguousarray(graph.weights[f"{layer['name']}.weight"].T))
+    graph.add_node("MatMul", [graph.source, weight], f"product{index}")
+    bias = graph.add_constant(f"b{index}", graph.weights[f"{layer['name']}.bias"])
+    graph.add_node("Add", [graph.source, bias], f"sum{index}")
+    function, _ = read_activation(layer, "activation", None)
+    if function:
+        graph.add_node(function, [graph.source], f"end{index}")
+
+
+def build_network(case):
+    graph = Graph(case)
+    for index, layer in enumerate(case.layers_of_network()):
+        {"lstm": add_lstm_layer, "dense": add_dense_layer}[layer["kind"]](graph, index, layer)
+    y = case.load("y").shape
+    return graph.serialise([(graph.source, [y[1], y[0], y[2]] if len(y) == 3 else list(y))])
 
 
 def build(case):
     """The serialised model. Inputs: x [T][N][I] and, for rows of different lengths, lengths [N] of int32. Outputs: the last
-    layer's y [T][N][D*H], Y_h and Y_c [D][N][H]."""
-    weights, nodes, constants = case.weights(), [], []
-    inputs = [helper.make_tensor_value_info("x", TensorProto.FLOAT, [case.steps, case.batch, case.input])]
-    if case.ragged != "none":
-        inputs.append(helper.make_tensor_value_info("lengths", TensorProto.INT32, [case.batch]))
-    source, lengths = "x", "lengths" if case.ragged != "none" else ""
-    for layer in range(case.layers):
-        arrays = layer_constants(case, weights, layer)
-        constants += [numpy_helper.from_array(array, name + str(layer)) for name, array in zip("WRB", arrays)]
-        made, source = layer_nodes(case, layer, source, lengths)
-        nodes += made
-    if case.directions == 2:
-        constants.append(numpy_helper.from_array(numpy.array([0, 0, -1], numpy.int64), "flat"))
-    else:
-        constants.append(numpy_helper.from_array(numpy.array([1], numpy.int64), "axis"))
-    last, state = case.layers - 1, [case.directions, case.batch, case.hidden]
-    outputs = [helper.make_tensor_value_info(source, TensorProto.FLOAT,
-                                             [case.steps, case.batch, case.directions * case.hidden]),
-               helper.make_tensor_value_info(f"Y_h{last}", TensorProto.FLOAT, state),
-               helper.make_tensor_value_info(f"Y_c{last}", TensorProto.FLOAT, state)]
-    graph = helper.make_graph(nodes, "lstm", inputs, outputs, constants)
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=8)
-    onnx.checker.check_model(model)
-    return model.SerializeToString()
+    layer's y [T][N][D*H], Y_h and Y_c [D][N][H]; of a network y [T][N][its outputs], or [N][its outputs], alone."""
+    return build_network(case) if case.network else build_stack(case)
+
+
+def bring_y(y):
+    """The first output of a model, [N] before [T]."""
+    return y.transpose(1, 0, 2) if y.ndim == 3 else y
 
 
 def make_inputs(case):

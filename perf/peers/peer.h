@@ -10,8 +10,8 @@
  * `make` prepares a network and a batch for fast computation: packed or reordered weights, the inputs in the peer's own layout. This is
  * set-up, and is not timed.
  *
- * @param batch  contiguous, or the rows of x by x_offsets; y (NULL: not wanted), hn and cn are where the results go. It, its arrays
- *               and the model outlive `made`. Its lengths may change between calls, to shorter ones than at first.
+ * @param batch  contiguous, or the rows of x by x_offsets; y (NULL: not wanted), hn and cn are where the results go, of a named network
+ *               y or `outputs` alone. It, its arrays and the model outlive `made`. Its lengths may change between calls, to shorter ones than at first.
  * @param gradient if the case has gradients: the incoming ones, and the arrays for those of x, h0, c0 and each weight, with the lifetime
  *               of the batch; dy is NULL if y is. NULL: no gradients.
  * @param result has the shape and the setting asked for; the setting is replaced by the one that is used, and `plan` is set. If gemm
@@ -24,6 +24,7 @@ typedef struct sl_peer {
     void (*describe)(char *text, size_t bytes); /* its version */
     bool pads;                                  /* computes all T steps of every row, whatever the lengths are */
     bool trains;                                /* computes training steps */
+    bool runs_networks;                         /* computes named networks, not shapes alone */
     sluice_status (*make)(const sluice_model *model, const sluice_batch *batch, const sluice_gradient *gradient, sl_result *result,
                           void **made, sluice_error *error);
     sluice_status (*call)(void *made, sluice_error *error); /* what is timed */

@@ -1,6 +1,7 @@
 """PyTorch: torch.nn.LSTM under inference_mode; where a case trains, its forward pass with autograd's graph, and its backward
 pass with the gradients of weights, input and states. Rows of different lengths run packed, packed beforehand, and, in one
-direction and under inference_mode, padded as well."""
+direction and under inference_mode, padded as well. Networks are torch.nn.LSTM and torch.nn.Linear, one after the other."""
+import cases
 import serve
 import torch
 
@@ -9,6 +10,49 @@ def make_network(case):
     network = torch.nn.LSTM(case.input, case.hidden, case.layers, bidirectional=case.directions == 2)
     network.load_state_dict({name: torch.from_numpy(array.copy()) for name, array in case.weights().items()})
     return network.train(case.train != "none")
+
+
+class Chain(torch.nn.Module):
+    """A case's network, which gives the last layer's outputs, step first as x."""
+
+    def __init__(self, case):
+        super().__init__()
+        self.described = case.layers_of_network()
+        weights, inputs = case.weights(), case.input
+        self.layers = torch.nn.ModuleList()
+        for layer in self.described:
+            made, inputs = (make_lstm if layer["kind"] == "lstm" else make_dense)(layer, inputs)
+            start = layer["name"] + "."
+            made.load_state_dict({name.removeprefix(start): torch.from_numpy(array.copy())
+                                  for name, array in weights.items() if name.startswith(start)})
+            self.layers.append(made)
+
+    def forward(self, x):
+        for described, layer in zip(self.described, self.layers):
+            if described["kind"] == "dense":
+                x = layer(x)
+                x = x.softmax(-1) if described.get("activation") else x
+                continue
+            y, (hn, _) = layer(x)
+            steps = described.get("steps", "all")
+            x = torch.cat(tuple(hn), -1) if steps == "final" else y[-1] if steps == "last" else y
+        return x
+
+
+def make_lstm(layer, inputs):
+    """The module of a layer, and the outputs that it gives."""
+    unknown = set(layer) - {"kind", "name", "units", "steps", "direction", "projection"}
+    if unknown:
+        raise cases.Unsupported(f"torch.nn.LSTM does not take: {', '.join(sorted(unknown))}")
+    directions, size = (2 if layer.get("direction") == "both" else 1), layer.get("projection", 0)
+    made = torch.nn.LSTM(inputs, layer["units"], bidirectional=directions == 2, proj_size=size)
+    return made, directions * (size or layer["units"])
+
+
+def make_dense(layer, inputs):
+    if layer.get("activation", {}).get("function", "softmax") != "softmax":
+        raise cases.Unsupported(f"no activation {layer['activation']}")
+    return torch.nn.Linear(inputs, layer["units"]), layer["units"]
 
 
 class Rows:
@@ -52,6 +96,21 @@ def infer(network, label, rows):
     return label, call, collect
 
 
+def infer_network(case):
+    """Inference of a network, of which rows are equal."""
+    network, x, result = Chain(case), Rows(case, False).bring("x"), []
+
+    def call():
+        with torch.inference_mode():
+            result[:] = [network(x)]
+
+    def collect():
+        y = result[0].numpy()
+        return {"y": y.transpose(1, 0, 2) if y.ndim == 3 else y}
+
+    return "torch", call, collect
+
+
 def train(network, label, rows):
     """One training step without an optimiser's, or its forward pass alone."""
     case, x, result = rows.case, rows.bring("x"), []
@@ -84,6 +143,9 @@ def train(network, label, rows):
 
 def variants(case, threads):
     torch.set_num_threads(threads)
+    if case.network:
+        yield infer_network(case)
+        return
     network, run = make_network(case), infer if case.train == "none" else train
     if case.ragged == "none":
         yield run(network, "torch", Rows(case, False))

@@ -2,7 +2,7 @@
 library's against the best of the others. Needs nothing outside Python."""
 
 SHAPE = (("steps", "T"), ("batch", "N"), ("input", "I"), ("hidden", "H"), ("layers", "L"), ("directions", "D"),
-         ("ragged", "ragged"), ("pass", "train"), ("threads", "thr"))
+         ("network", "network"), ("ragged", "ragged"), ("pass", "train"), ("threads", "thr"))
 OWN = "sluice"
 
 

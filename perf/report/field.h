@@ -22,7 +22,8 @@ enum {
     SL_FIELD_REQUIRED = 2,     /* a record whose rows lack it is refused */
     SL_FIELD_IDENTITY = 4,     /* rows that differ in it are different measurements, which are not compared with each other */
     SL_FIELD_CONDITION = 8,    /* figures depend on it: a comparison notes where it differs */
-    SL_FIELD_EXTRA = 16        /* its column is shown only where a report asks for the extra columns */
+    SL_FIELD_OF_PEERS = 16,    /* its column is shown only in a report of several peers */
+    SL_FIELD_OF_NETWORKS = 32  /* likewise, of named networks */
 };
 
 /** A column of the formats that people read; the formats for programs hold every key. */

@@ -94,16 +94,21 @@ static void label_case(const json_t *row, char text[SL_LABEL_BYTES])
     const char *ragged = sl_record_text(row, "ragged"), *gemm = sl_record_text(row, "gemm");
     const char *schedule = sl_record_text(row, "schedule"), *peer = sl_record_text(row, "peer"),
                *pass = sl_record_text(row, "pass");
-    char shape[SL_LABEL_BYTES], units[40] = "";
-    if (input != hidden)
-        snprintf(units, sizeof units, "%.0f,", input);
-    snprintf(shape, sizeof shape, "%.0f,%.0f%s,%s%.0f", sl_record_number(row, "steps"),
-             grows(row) ? rows_per_thread(row) : sl_record_number(row, "batch"), grows(row) ? "t" : "", units, hidden);
+    const char *network = sl_record_text(row, "network");
+    char shape[SL_LABEL_BYTES], units[80];
+    if (*network)
+        snprintf(units, sizeof units, "%s", network);
+    else if (input != hidden)
+        snprintf(units, sizeof units, "%.0f,%.0f", input, hidden);
+    else
+        snprintf(units, sizeof units, "%.0f", hidden);
+    snprintf(shape, sizeof shape, "%.0f,%.0f%s,%s", sl_record_number(row, "steps"),
+             grows(row) ? rows_per_thread(row) : sl_record_number(row, "batch"), grows(row) ? "t" : "", units);
     append(text, shape);
     append(text, strcmp(ragged, "none") == 0 ? "" : ragged);
     append(text, strcmp(pass, "both") == 0 ? "train" : pass);
-    append_count(text, "L", sl_record_number(row, "layers"));
-    append_count(text, "D", sl_record_number(row, "directions"));
+    append_count(text, "L", *network ? 1 : sl_record_number(row, "layers"));
+    append_count(text, "D", *network ? 1 : sl_record_number(row, "directions"));
     append(text, sl_record_text(row, "isa"));
     append(text, strcmp(gemm, "fused") == 0 ? "" : gemm);
     append(text, strcmp(schedule, "auto") == 0 || strcmp(gemm, "blis") == 0 ? "" : schedule);

@@ -27,7 +27,7 @@ bool sl_record_is_alike(const json_t *a, const json_t *b, bool with_threads);
 enum { SL_LABEL_BYTES = 96 };
 
 /** The row's work in short, and its setting but for the threads: "50,64,256 avx2", "200,256,256 uniform L2 avx2 blis", "tanh
- * 1024 libm"; with --scaling weak "50,64t,256 avx2", 64 rows for each thread. The usual values (one layer, one direction, the
+ * 1024 libm", "100,1,128-64-dense avx2"; with --scaling weak "50,64t,256 avx2", 64 rows for each thread. The usual values (one layer, one direction, the
  * fused kernels) are left out. Returns text. */
 const char *sl_record_label(const json_t *row, char text[SL_LABEL_BYTES]);
 

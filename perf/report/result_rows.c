@@ -18,7 +18,7 @@ struct sl_bench_report {
     FILE *text;   /* of the row being put together */
     sl_bench_format format;
     const sl_field_table *fields;
-    bool with_extra;
+    unsigned shown;
     json_t *context;
     size_t rows;  /* written */
     json_t *kept; /* all rows */
@@ -52,7 +52,8 @@ static const sl_field *find_column(const sl_bench_report *report, size_t *k)
 {
     for (; *k < report->fields->count; ++*k) {
         const sl_field *field = &report->fields->fields[*k];
-        if (field->column.heading && (report->with_extra || !(field->flags & SL_FIELD_EXTRA)))
+        const unsigned special = field->flags & (SL_FIELD_OF_PEERS | SL_FIELD_OF_NETWORKS);
+        if (field->column.heading && (!special || special & report->shown))
             return field;
     }
     return NULL;
@@ -158,14 +159,14 @@ static void write_csv_head(const sl_bench_report *report, json_t *row)
 
 /* ---- The report ------------------------------------------------------------------------------------------------------------- */
 
-sluice_status sl_bench_report_create(const char *path, sl_bench_format format, const sl_field_table *fields, bool with_extra,
+sluice_status sl_bench_report_create(const char *path, sl_bench_format format, const sl_field_table *fields, unsigned shown,
                                      json_t *context, sl_bench_report **report, sluice_error *error)
 {
     *report = NULL;
     sl_bench_report *made = sl_alloc(sizeof *made);
     if (!made)
         return sl_fail_memory(error, "a report", sizeof *made);
-    *made = (sl_bench_report){.format = format, .fields = fields, .with_extra = with_extra, .context = json_incref(context)};
+    *made = (sl_bench_report){.format = format, .fields = fields, .shown = shown, .context = json_incref(context)};
     made->kept = json_array();
     const sluice_status status =
         made->kept ? sl_output_create(path, &made->output, error) : sl_fail_memory(error, "a report", sizeof *made);

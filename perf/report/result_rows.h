@@ -17,14 +17,14 @@ typedef struct sl_bench_report sl_bench_report;
 /**
  * Begin a report in the file `path` ("-": standard output), which appears at sl_bench_report_commit (io/output.h).
  * @param fields     those of the rows; they outlive the report. Fields with a heading are the columns that people see.
- * @param with_extra whether the columns of SL_FIELD_EXTRA are shown.
+ * @param shown      the columns of which of SL_FIELD_OF_PEERS and SL_FIELD_OF_NETWORKS are shown.
  * @param context    what is the same for all rows, a flat object: part of each row in the formats for programs, printed once before
  *                   the rows in those for people; NULL: nothing. The report keeps a reference of its own.
  * @param report     set to the new report, to NULL on failure.
  * @retval IO, NO_MEMORY
  */
 SLUICE_WARN_UNUSED sluice_status sl_bench_report_create(const char *path, sl_bench_format format, const sl_field_table *fields,
-                                                        bool with_extra, json_t *context, sl_bench_report **report,
+                                                        unsigned shown, json_t *context, sl_bench_report **report,
                                                         sluice_error *error);
 
 /** Write a row, which is visible at once. Takes over the caller's reference; NULL: the row did not fit into memory. IO, NO_MEMORY. */

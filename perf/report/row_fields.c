@@ -18,6 +18,9 @@ static const sl_field case_fields[] = {
     {CASE(hidden), SL_FIELD_SIZE, SL_FIELD_IDENTITY, "", "H, hidden units", {"H", 5}},
     {CASE(layers), SL_FIELD_SIZE, SL_FIELD_IDENTITY, "", "L, layers", {"L", 2}},
     {CASE(directions), SL_FIELD_SIZE, SL_FIELD_IDENTITY, "", "D, directions, 1 or 2", {"D", 2}},
+    {CASE(network), SL_FIELD_TEXT, SL_FIELD_IDENTITY | SL_FIELD_OF_NETWORKS, "",
+     "name of a network (perf/README.md, *Networks*), of which `hidden` are the units of the first LSTM layer, `layers` the LSTM "
+     "layers and `directions` the most of one; null for a shape", {"network", -24}},
     {CASE(ragged), SL_FIELD_TEXT, SL_FIELD_IDENTITY, "",
      "lengths of the rows: `none` (all T), `uniform` in 1..T by `seed`, or `tail`: T for the middle row, T / 250 (at least 1) "
      "for each other", {"ragged", -7}},
@@ -48,7 +51,8 @@ static const sl_field case_fields[] = {
     {CASE(steps_per_second), SL_FIELD_REAL, 0, "1/s", "real steps (`total_steps`) per second", {"steps/s", 10}},
     {CASE(gflops), SL_FIELD_REAL, 0, "GFLOP/s",
      "useful work per second: 2 * 4H * (in + H) * D for each layer and real step, a multiply-add being two operations; three "
-     "times that with a gradient. Activations, padding and packing are not counted", {"GFLOP/s", 7, 1}},
+     "times that with a gradient; of a network all its matrices as often as they are multiplied. Activations, padding and packing "
+     "are not counted", {"GFLOP/s", 7, 1}},
     {CASE(peak_gflops), SL_FIELD_REAL, 0, "GFLOP/s",
      "`threads` times the peak of fused multiply-adds of one thread with that instruction set; for BLIS and peers, which "
      "choose their own kernels, with the best one", {"peak", 6, 1}},
@@ -68,10 +72,10 @@ static const sl_field case_fields[] = {
     {CASE(repetitions), SL_FIELD_UNSIGNED, 0, "", "repetitions that were timed"},
     {CASE(calls), SL_FIELD_SIZE, 0, "", "calls in each repetition"},
     {CASE(seed), SL_FIELD_SIZE, SL_FIELD_IDENTITY, "", "seed of weights, inputs, lengths and incoming gradients"},
-    {CASE(peer), SL_FIELD_TEXT, SL_FIELD_IDENTITY | SL_FIELD_EXTRA, "",
+    {CASE(peer), SL_FIELD_TEXT, SL_FIELD_IDENTITY | SL_FIELD_OF_PEERS, "",
      "who computed it (perf/README.md, *Beside others*); with `-padded`, all T steps of every row", {"peer", -13}},
     {CASE(peer_version), SL_FIELD_TEXT, 0, "", "version of the peer"},
-    {CASE(vs_best), SL_FIELD_REAL, SL_FIELD_ZERO_IS_NULL | SL_FIELD_EXTRA, "",
+    {CASE(vs_best), SL_FIELD_REAL, SL_FIELD_ZERO_IS_NULL | SL_FIELD_OF_PEERS, "",
      "`gflops` over those of the best other peer with as many threads", {"vs best", 7, 2}},
     {CASE(scaling), SL_FIELD_TEXT, 0, "", "`none`, `strong` (the batch is fixed) or `weak` (`--batch` rows for each thread)"},
     {CASE(efficiency), SL_FIELD_REAL, SL_FIELD_ZERO_IS_NULL, "",
@@ -80,7 +84,8 @@ static const sl_field case_fields[] = {
     {CASE(flop_per_byte), SL_FIELD_REAL, SL_FIELD_ZERO_IS_NULL, "FLOP/byte",
      "useful work over the bytes that have to be moved at least: x and y once, and for each thread group the weights once a "
      "step (those of x once in all with `hoists`). Training adds writing the tape; a gradient also reading it, the weights "
-     "again (those of x once), x, dy and dx. A step of a layer has 24 H D bytes of tape: four gates, c and h. Null for a peer"},
+     "again (those of x once), x, dy and dx. A step of a layer has 24 H D bytes of tape: four gates, c and h. Null for a peer and "
+     "for a network"},
 };
 /* clang-format on */
 const sl_field_table sl_case_fields = TABLE(case_fields);

@@ -9,7 +9,7 @@ enum { SL_ROW_TEXT_BYTES = 64 };
 /** A case that was timed. The texts are constants or the struct's own. */
 typedef struct sl_case_row {
     size_t steps, batch, input, hidden, layers, directions;
-    const char *ragged;
+    const char *network, *ragged;
     bool train;
     const char *pass;
     unsigned threads;

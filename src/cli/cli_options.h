@@ -20,13 +20,21 @@ typedef enum sl_command { SL_COMMAND_INFO = 1, SL_COMMAND_RUN = 2, SL_COMMAND_TR
 #define SL_TRAIN_LAYERS 1
 #define SL_TRAIN_EMBEDDING 32
 
+/** --layers N, or LIST. */
+typedef struct sl_train_layers {
+    size_t count;     /* N; 0: not given */
+    const char *list; /* LIST (train/layer_list.h); NULL: not given */
+} sl_train_layers;
+
 /** Options that only train has. Paths are NULL, numbers 0 when not given. */
 typedef struct sl_train_options {
     const char *text, *labels, *values;                                          /* training data, besides input and lengths */
     const char *validate, *validate_lengths, *validate_labels, *validate_values; /* validation data */
     double validate_share;
     const char *from; /* the model to start from */
-    size_t hidden, layers, embedding, vocabulary, classes;
+    size_t hidden, embedding, vocabulary, classes;
+    sl_train_layers layers;
+    double forget_bias;
     bool bidirectional, no_bias, no_head;
     sluice_initializer initializer;
     size_t epochs, patience;
@@ -44,7 +52,9 @@ typedef struct sl_train_options {
 typedef struct sl_options {
     const char *model;
     const char *input, *lengths, *h0, *c0; /* inputs of run, where input is "-" unless given; train has input and lengths */
+    const char *mask;                      /* run */
     const char *output, *hn, *cn, *head;   /* outputs of run; train has output */
+    const char *layer;                     /* run: whose outputs --output has */
     const char *state;                     /* run: read if it exists, and written */
     bool step_first;                       /* run: --layout tnc */
     bool text;                             /* run */
@@ -69,7 +79,7 @@ typedef struct sl_options {
 enum { SL_PAGES = 4 };
 extern const sl_page sl_pages[SL_PAGES];
 
-/** Kinds of option values that only sluice has. Their field is the whole sl_options. */
-extern const sl_option_kind sl_value_layout, sl_value_schedule, sl_value_every, sl_value_curve;
+/** Kinds of option values that only sluice has. Their field is the whole sl_options; of layers, sl_train_layers. */
+extern const sl_option_kind sl_value_layout, sl_value_schedule, sl_value_every, sl_value_curve, sl_value_layers;
 
 #endif

@@ -6,7 +6,7 @@ const sl_page sl_pages[SL_PAGES] = {
         .summary = "run and train LSTM networks over batches of sequences on CPUs",
         .usage = "COMMAND [OPTION]...",
         .about = "Runs and trains LSTM networks over batches of sequences on CPUs. A model is a safetensors file with PyTorch's "
-                 "tensor names.",
+                 "tensor names, or with a description of its layers.",
         .examples = "sluice info langid.safetensors\n"
                     "sluice run langid.safetensors --text < /usr/share/dict/words > answers.tsv\n"
                     "sluice run lstm.safetensors -i x.npy -o y.npy --hn hn.npy --stats\n"
@@ -26,10 +26,11 @@ const sl_page sl_pages[SL_PAGES] = {
             "note; --keep-cr keeps the CR.\n\n"
             "Without --text the files are NumPy's .npy, of any numeric type. Other types than f4, or than integers for tokens and "
             "lengths, are converted with a note. Outputs are f4. In the shapes N is the number of rows, T of steps, I of inputs, L "
-            "of layers, D of directions, H of hidden units, and C of classes.",
+            "of layers, D of directions, H of hidden units, C of classes, and W of a layer's outputs.",
         .examples = "sluice run langid.safetensors --text < /usr/share/dict/words > answers.tsv\n"
                     "sluice run lstm.safetensors -i x.npy --lengths n.npy -o y.npy --hn hn.npy\n"
-                    "sluice run lstm.safetensors --head - < x.npy > logits.npy",
+                    "sluice run lstm.safetensors --head - < x.npy > logits.npy\n"
+                    "sluice run network.safetensors -i x.npy --mask m.npy --layer lstm_1 -o y.npy",
         .operands = SL_COMPLETE_FILES,
     },
     {
@@ -49,10 +50,19 @@ const sl_page sl_pages[SL_PAGES] = {
             "Arrays are NumPy's .npy, of any numeric type. Other types than f4, or than integers for tokens, lengths and labels, "
             "are converted with a note. In the shapes N is the number of rows, T of steps, I of inputs, L of layers, D of "
             "directions, H of hidden units, and C of classes or values.\n\n"
+            "--layers LIST describes the network layer by layer, each a kind and its words: "
+            "lstm:UNITS[:reverse|both[:sum|product|mean]][:final|last][:proj=P], dense:UNITS[:FUNCTION], activation:FUNCTION, "
+            "reduce:last|mean|max. FUNCTION is linear, sigmoid, tanh, hard_sigmoid, relu, leaky_relu[=A], elu[=A], selu, softplus, "
+            "softsign, swish, gelu, gelu_tanh or softmax. An embedding of tokens is put before the layers, and a linear head of "
+            "the "
+            "classes or values behind them. If targets are one for each row, and no layer makes one vector of the steps, the last "
+            "LSTM "
+            "layer gives its final states.\n\n"
             "An interrupted run with --checkpoint continues with --resume, which takes the options and the names of files from the "
             "checkpoint. Options that change the result cannot be changed; others, such as --epochs, may be given again.",
         .examples = "sluice train --text words.tsv --validate-share 0.1 -o model.safetensors\n"
                     "sluice train -i x.npy --labels y.npy -o m.safetensors --checkpoint c.st\n"
+                    "sluice train --text w.tsv -o m.st --layers lstm:128:both,lstm:64,dense:32:relu\n"
                     "sluice train --resume c.st",
     },
     {

@@ -1,4 +1,5 @@
 #include "cli/cli_options.h"
+#include "cli/train/layer_list.h"
 #include "program/options/option_words.h"
 
 #include "base/error.h"
@@ -56,7 +57,19 @@ static sluice_status parse_curve(const sl_option *option, const sl_argument *arg
     return SLUICE_STATUS_OK;
 }
 
+/* --layers N or LIST, whichever is given last. A list is parsed again when the data are known. */
+static sluice_status parse_layers(const sl_option *option, const sl_argument *argument, void *field, sluice_error *error)
+{
+    sl_train_layers *layers = field;
+    sl_layer_list list;
+    const bool is_list = *argument->text && !strchr("+-0123456789", *argument->text);
+    *layers = (sl_train_layers){.list = is_list ? argument->text : NULL};
+    return is_list ? sl_layer_list_parse(argument->option, argument->text, &list, error)
+                   : sl_option_parse_count(option, argument, argument->text, &layers->count, error);
+}
+
 const sl_option_kind sl_value_layout = {parse_layout, SL_COMPLETE_CHOICE, SL_TYPE_OTHER};
 const sl_option_kind sl_value_schedule = {parse_schedule, SL_COMPLETE_CHOICE, SL_TYPE_OTHER};
 const sl_option_kind sl_value_every = {parse_every, SL_COMPLETE_NOTHING, SL_TYPE_OTHER};
+const sl_option_kind sl_value_layers = {parse_layers, SL_COMPLETE_NOTHING, SL_TYPE_SIZE}; /* of a list: train_record.c */
 const sl_option_kind sl_value_curve = {parse_curve, SL_COMPLETE_FILES, SL_TYPE_OTHER};

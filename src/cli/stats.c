@@ -1,21 +1,11 @@
 #include "cli/stats.h"
 
+#include "cli/layer_facts.h"
 #include "program/format.h"
 #include "program/print_json.h"
 #include "sluice_tools.h"
 
 #include <stdio.h>
-
-double sl_stats_get_flop(const sluice_shape *shape, bool input_is_table)
-{
-    const double hidden = (double)shape->hidden, directions = (double)shape->directions;
-    double flop = 0;
-    for (size_t layer = 0; layer < shape->layers; layer++) {
-        const double inputs = layer ? directions * hidden : input_is_table ? 0 : (double)shape->inputs;
-        flop += directions * 2 * 4 * hidden * (inputs + hidden);
-    }
-    return flop;
-}
 
 static double per_second(double amount, double seconds)
 {
@@ -26,9 +16,9 @@ typedef struct rates {
     double rows, steps, gflops, peak, fraction; /* per second; fraction of the peak */
 } rates;
 
-static rates get_rates(const sl_stats *stats, const sluice_shape *shape, const sluice_engine_info *info)
+static rates get_rates(const sl_stats *stats, const sluice_model *model, const sluice_engine_info *info)
 {
-    const double flop = (stats->training ? 3 : 1) * sl_stats_get_flop(shape, info->table_bytes > 0);
+    const double flop = (stats->training ? 3 : 1) * sl_layer_facts_get_step_flop(model, info->table_bytes > 0);
     const double seconds = stats->training ? stats->run_seconds : stats->seconds; /* without those of evaluation */
     rates r = {.rows = per_second((double)stats->rows, seconds),
                .steps = per_second((double)stats->steps, seconds),
@@ -74,9 +64,9 @@ static void print_table(const sl_stats *stats, const rates *r, const sluice_engi
               stderr);
 }
 
-sl_exit sl_stats_print(const sl_stats *stats, const sluice_shape *shape, const sluice_engine_info *info, bool json)
+sl_exit sl_stats_print(const sl_stats *stats, const sluice_model *model, const sluice_engine_info *info, bool json)
 {
-    const rates r = get_rates(stats, shape, info);
+    const rates r = get_rates(stats, model, info);
     if (json)
         return sl_json_print(to_json(stats, &r, info), stderr);
     print_table(stats, &r, info);

@@ -16,11 +16,7 @@ typedef struct sl_stats {
     double evaluate_seconds;                         /* part of these, of training */
 } sl_stats;
 
-/** Useful floating-point operations for one step of one row: 2 * 4H * (in + H), summed over layers and directions; without the input
- *  product of layer 0 if that is a table of the products of the embedding. */
-double sl_stats_get_flop(const sluice_shape *shape, bool input_is_table);
-
 /** Measure the peak of the machine, and print the statistics on standard error, as JSON or as a table. */
-sl_exit sl_stats_print(const sl_stats *stats, const sluice_shape *shape, const sluice_engine_info *info, bool json);
+sl_exit sl_stats_print(const sl_stats *stats, const sluice_model *model, const sluice_engine_info *info, bool json);
 
 #endif

@@ -143,7 +143,9 @@ static void fill_dir_torch(sluice_model *model, size_t k, uint64_t *seed)
 static void fill_dense(const sluice_model *model, size_t index, sluice_initializer initializer, uint64_t *seed)
 {
     float *const *of = model->layers[index].of[0];
-    const size_t units = model->network->description.layers[index].units, inputs = model->network->widths[index - 1];
+    const sl_network *network = model->network;
+    const size_t units = network->description.layers[index].units;
+    const size_t inputs = index ? network->widths[index - 1] : network->description.inputs;
     const float scale = 1.0f / sqrtf((float)(model->network->is_shape ? model->shape.hidden : inputs));
     if (initializer == SLUICE_INITIALIZER_KERAS) {
         fill_glorot(of[SLUICE_TENSOR_WEIGHT], units, inputs, seed);

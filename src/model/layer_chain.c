@@ -126,6 +126,22 @@ static sluice_status fail_memory(size_t layers, sluice_error *error)
     return sl_fail_memory(error, "the description of a network", layers * sizeof(sluice_layer));
 }
 
+/* Copy element `index` of a caller's array, whose elements have one size. `owner` is the struct that has the array. */
+static sluice_status take_element(void *to, const void *array, size_t index, const sl_struct_type *type, const char *owner,
+                                  sluice_error *error)
+{
+    size_t first, own;
+    memcpy(&first, array, sizeof first);
+    const sluice_status status = sl_struct_take(to, element_at(array, index), type, owner, error);
+    if (status)
+        return status;
+    memcpy(&own, element_at(array, index), sizeof own);
+    return own == first ? SLUICE_STATUS_OK
+                        : sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT,
+                                  "%s: struct_size of %s %zu is %zu, of the first %zu; all of an array have the same", owner,
+                                  type->name, index, own, first);
+}
+
 /* Copy a caller's layers; those of an LSTM then have copies of their cells. */
 static sluice_status take_layers(const sluice_network *from, sl_network *network, sluice_error *error)
 {
@@ -136,8 +152,7 @@ static sluice_status take_layers(const sluice_network *from, sl_network *network
     for (size_t k = 0; k < count; k++) {
         if (!layers)
             return fail_memory(count, error);
-        const sluice_status status =
-            sl_struct_take(&layers[k], element_at(from->layers, k), SL_STRUCT(sluice_layer), "sluice_network", error);
+        const sluice_status status = take_element(&layers[k], from->layers, k, SL_STRUCT(sluice_layer), "sluice_network", error);
         if (status)
             return status;
         cells += count_cells(&layers[k]);
@@ -148,14 +163,27 @@ static sluice_status take_layers(const sluice_network *from, sl_network *network
     sluice_cell *cell = network->cells;
     for (size_t k = 0; k < count; k++) {
         const sluice_cell *given = layers[k].cells;
-        layers[k].cells = count_cells(&layers[k]) ? cell : NULL;
+        if (count_cells(&layers[k])) /* those of another kind of layer are left for the check to find */
+            layers[k].cells = cell;
         for (size_t d = 0; d < count_cells(&layers[k]); d++) {
-            const sluice_status status =
-                sl_struct_take(cell++, element_at(given, d), SL_STRUCT(sluice_cell), "sluice_layer", error);
+            const sluice_status status = take_element(cell++, given, d, SL_STRUCT(sluice_cell), "sluice_layer", error);
             if (status)
                 return status;
         }
     }
+    return SLUICE_STATUS_OK;
+}
+
+/* A name that is made may be one that another layer was given. Those of a shape are all made. */
+static sluice_status check_made_names(const sl_network *network, sluice_error *error)
+{
+    const sluice_layer *layers = network->description.layers;
+    for (size_t k = 0; !network->is_shape && k < network->description.layer_count; k++)
+        for (size_t j = 0; j < k; j++)
+            if (strcmp(layers[j].name, layers[k].name) == 0)
+                return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT,
+                               "layer %zu \"%.64s\": layer %zu has the same name, made for one of them; name both", k,
+                               layers[k].name, j);
     return SLUICE_STATUS_OK;
 }
 
@@ -176,7 +204,7 @@ static sluice_status finish(sl_network *network, sluice_error *error)
         return fail_memory(count, error);
     put_names(layers, count, network->names, bytes);
     set_sizes(network);
-    return SLUICE_STATUS_OK;
+    return check_made_names(network, error);
 }
 
 sluice_status sl_network_create(const sluice_network *description, bool is_shape, sl_network **made, sluice_error *error)

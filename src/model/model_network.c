@@ -88,10 +88,11 @@ static sluice_status take_all(sluice_model *model, const sluice_parameter *param
 sluice_status sluice_model_create_network(const sluice_network *network, const sluice_parameter *parameters, size_t count,
                                           const char *const *class_names, sluice_model **model, sluice_error *error)
 {
-    if (!model || (count && !parameters))
-        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_model_create_network: %s is NULL",
-                       model ? "parameters" : "model");
+    if (!model)
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_model_create_network: model is NULL");
     *model = NULL;
+    if (count && !parameters)
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_model_create_network: parameters is NULL; expected %zu", count);
     sluice_network known;
     sl_network *made;
     sluice_status status = sl_struct_take(&known, network, SL_STRUCT(sluice_network), "sluice_model_create_network", error);
@@ -117,6 +118,11 @@ sluice_status sluice_model_get_network(const sluice_model *model, sluice_network
         return SLUICE_STATUS_BAD_ARGUMENT;
     sl_struct_give(network, &model->network->description, SL_STRUCT(sluice_network));
     return SLUICE_STATUS_OK;
+}
+
+int sluice_model_is_shape(const sluice_model *model)
+{
+    return model->network->is_shape;
 }
 
 size_t sluice_model_get_width(const sluice_model *model, size_t layer)

@@ -161,6 +161,8 @@ static sluice_status check_kind(chain *at)
                     layer->units);
     if (layer->kind == SLUICE_LAYER_EMBEDDING && at->index > 0)
         return fail(at, "an embedding can only be the first layer");
+    if (layer->kind == SLUICE_LAYER_EMBEDDING && at->network->inputs > 0)
+        return fail(at, "the network has %zu inputs, but an embedding reads tokens; leave inputs 0", at->network->inputs);
     if (layer->kind == SLUICE_LAYER_EMBEDDING && (layer->vocabulary < 1 || layer->vocabulary > INT32_MAX))
         return fail(at, "vocabulary %zu; expected 1..%d, as tokens are 32-bit", layer->vocabulary, INT32_MAX);
     if (layer->kind != SLUICE_LAYER_EMBEDDING && at->width < 1)

@@ -1,5 +1,7 @@
 /* No byte outside the shapes is read or written: every array of a call lies flush against a page nobody may touch, once at its
  * end and once at its beginning. */
+#include "support/cases/network_runs.h"
+#include "support/cases/sample_networks.h"
 #include "support/memory/guard.h"
 #include "support/network.h"
 #include "support/suite.h"
@@ -160,5 +162,72 @@ TEST(any_alignment)
             for (size_t j = 0; j < 7; j++)
                 free(blocks[j]);
         }
+    }
+}
+
+/* ---- Networks -------------------------------------------------------------------------------------------------------------- */
+
+/* A network whose every array is guarded gives what it gives in the open. */
+static void run_network_guarded(const test_made_network *made, const test_setup *setup, test_side side, const test_answer *want)
+{
+    const test_family_batch *batch = &made->batch;
+    const size_t steps = batch->rows * batch->steps;
+    sluice_network network = made->network;
+    network.layers = test_guard_copy(network.layers, network.layer_count * sizeof *network.layers, side);
+    const sluice_parameter *parameters = test_guard_copy(made->parameters, made->parameter_count * sizeof *parameters, side);
+    sluice_model *model;
+    ck_assert_int_eq(sluice_model_create_network(&network, parameters, made->parameter_count, NULL, &model, NULL),
+                     SLUICE_STATUS_OK);
+    test_family_batch guarded = *batch;
+    guarded.lengths = test_guard_copy(batch->lengths, batch->rows * sizeof *batch->lengths, side);
+    guarded.x = test_guard_copy(batch->x, steps * network.inputs * sizeof *batch->x, side);
+    guarded.tokens = test_guard_copy(batch->tokens, steps * sizeof *batch->tokens, side);
+    guarded.mask = test_guard_copy(batch->mask, steps, side);
+    guarded.h0 = test_guard_copy(batch->h0, made->h_count * sizeof *batch->h0, side);
+    guarded.c0 = test_guard_copy(batch->c0, made->c_count * sizeof *batch->c0, side);
+    test_answer open = test_answer_create(made, batch), got = open;
+    for (size_t j = 0; j < TEST_ARRAYS; j++)
+        got.arrays[j].at = test_guard_copy(open.arrays[j].at, open.arrays[j].count * sizeof(float), side);
+    sluice_output outputs[TEST_CASE_LAYERS];
+    sluice_batch call = test_network_batch(&guarded, &got, outputs);
+    call.outputs = test_guard_copy(outputs, call.output_count * sizeof *outputs, side);
+    OWNED(test_runner) runner = test_runner_create(model, setup->isa, setup->threads, setup->schedule);
+    test_forward(&runner, &call);
+    const test_words words = test_answer_compare(&got, want);
+    ck_assert_msg(!words.text[0], "%s: %s", runner.name, words.text);
+    test_guard_free_all();
+    test_answer_free(&open);
+    sluice_model_destroy(model);
+}
+
+static void run_case_guarded(const test_network_case *given, uint64_t *random)
+{
+    const test_setup plain = {.isa = SLUICE_ISA_SCALAR, .threads = 1, .schedule = SLUICE_SCHEDULE_ROWS};
+    test_made_network made;
+    test_made_network_create(given, &made);
+    sluice_model *model = test_made_network_model(&made);
+    test_answer want = test_answer_create(&made, &made.batch);
+    ck_assert_str_eq(test_network_run(&made, model, &made.batch, &plain, &want).text, "");
+    for (unsigned j = 0; j < 4; j++) {
+        const test_setup setup = test_setup_random(random);
+        run_network_guarded(&made, &setup, j % 2 ? TEST_SIDE_BEGIN : TEST_SIDE_END, &want);
+    }
+    test_answer_free(&want);
+    sluice_model_destroy(model);
+    test_made_network_free(&made);
+}
+
+TEST(guarded_networks)
+{
+    const size_t cases = test_by_depth(50, 200, 2000);
+    uint64_t random = test_seed();
+    for (size_t k = 0; k < TEST_SAMPLES; k++) {
+        const test_network_case sample = test_network_sample(k);
+        run_case_guarded(&sample, &random);
+    }
+    for (size_t k = 0; k < cases; k++) {
+        const test_network_case drawn = test_network_case_random(test_seed() + k);
+        if (test_network_case_runs(&drawn))
+            run_case_guarded(&drawn, &random);
     }
 }

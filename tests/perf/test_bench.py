@@ -45,6 +45,7 @@ def check_usage(cli):
         (["--expect", "--scaling", "weak"], ["--expect", "--scaling weak"]),
         (["--expect", "4,4,8", "--ragged", "uniform"], ["--expect", "uniform"]),
         (["--expect", "4,4,8", "--train"], ["--expect", "training", "--train both"]),
+        (["--expect", "--set", "networks"], ["--expect", "network 128-64-dense-plain"]),
         (["--expect", "--set", "train"], ["--expect", "training", "--train both"]),
         (["--train=back"], ["--train", "none, forward, both"]),
     ]
@@ -148,6 +149,40 @@ def check_train(cli):
     cli.check(result.returncode == OK and {row["peer"] for row in json.loads(result.stdout)} == {"sluice"}
               and [sum(name in line for line in notes) for name in ("plain does not train", "blis does not train")] == [1, 1],
               f"what does not train says so once: {result.stderr!r}")
+
+
+def check_networks(cli):
+    """Each behind its plain equal, whatever the shapes' options are, and counted on its own work; tables show their names."""
+    record = cli.path("networks.json")
+    words = ["--set", "networks", "--threads", "1", *QUICK]
+    result = bench(*words, "--layers", "3", "--bidirectional", "--train", "-o", record)
+    cli.check(result.returncode == OK, f"{result.stderr!r}")
+    rows = json.loads(record.read_text())
+    for plain, row in zip(rows[::2], rows[1::2]):
+        work = [each["gflops"] * each["seconds_min"] for each in (plain, row)]
+        cli.check(plain["network"] == row["network"] + "-plain" and 0.99 < work[0] / work[1] < 1.01,
+                  f"a plain equal of the same work: {plain['network']}, {row['network']}: {work}")
+        cli.check((row["train"], row["flop_per_byte"]) == (False, None), f"inference, and bytes are not known: {row}")
+    [wide] = [row for row in rows if row["network"] == "projection-512-128"]
+    cli.check(abs(wide["gflops"] * wide["seconds_min"] * 1e9 / (2 * (4 * 512 * 256 + 128 * 512) * 50 * 64) - 1) < 1e-6,
+              f"the projection counts: {wide}")
+    for options, shown in ((["--from", record], True), (["4,4,8", *QUICK[:-2]], False)):
+        head = next(line for line in bench(*options).stdout.splitlines() if not line.startswith("#"))
+        cli.check((" network " in head) == shown, f"a column for names where there are some: {head}")
+    result = bench("--compare", record, "--from", record)
+    cli.check(result.returncode == OK and len(result.stdout.splitlines()) == 1 + len(rows)
+              and result.stdout.count("100,1,128-64-dense ") == 1, f"each row has its own: {result.stdout!r}")
+    # Records of before have no such field.
+    old, new = (cli.path(f"{name}.json") for name in ("old", "new"))
+    bench("4,4,8", "--threads", "1", *QUICK, "-o", new)
+    [row] = json.loads(new.read_text())
+    cli.check(row.pop("network", "") is None, f"null for a shape: {row}")
+    old.write_text(json.dumps([row]))
+    result = bench("--compare", old, "--from", new)
+    cli.check(result.returncode == OK and len(result.stdout.splitlines()) == 2 and "not compared" not in result.stderr,
+              f"an old record compares: {result}")
+    result = bench("--from", old)
+    cli.check(result.returncode == OK and " network " not in result.stdout, f"and is shown: {result}")
 
 
 def check_train_outcome(cli):

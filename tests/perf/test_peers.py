@@ -136,6 +136,48 @@ def check_train_export(cli):
     cli.check((run.returncode, run.stdout, run.stderr) == (OK, "", "skipped: x does not train\n"), f"said once: {run.stderr!r}")
 
 
+def check_network_export(cli):
+    """A network is exported with its description, and what is not computed is passed over with a note."""
+    folder = cli.path("networks")
+    result = bench("--set", "networks", "--export", folder)
+    cli.check((result.returncode, result.stdout, result.stderr) == (OK, "", ""), f"{result.stderr!r}")
+    found = {(case.network, case.steps): case for case in cases.find_cases(folder)}
+    cli.check(len(found) == 10, f"all are there: {list(found)}")
+    case = found["128-64-dense", 50]
+    kinds = [(layer["kind"], layer["units"], layer.get("steps", "all")) for layer in case.layers_of_network()]
+    cli.check(kinds == [("lstm", 128, "all"), ("lstm", 64, "last"), ("dense", 10, "all")], f"its layers: {kinds}")
+    cli.check(case.flop == 2 * 4 * (128 * 192 + 64 * 192) * 50 * 64 + 2 * 640 * 64, f"its work: {case.flop}")
+    tensors, _ = cases.read_header(case.path / "weights.safetensors")
+    cli.check(tensors["lstm_1.weight_ih_l0"][0] == [512, 64] and tensors["dense_1.weight"][0] == [10, 64], f"{list(tensors)}")
+    tensors, _ = cases.read_header(found["projection-512-128", 50].path / "weights.safetensors")
+    cli.check(tensors["lstm_1.weight_hr_l0"][0] == [128, 512], f"torch's names: {list(tensors)}")
+    row = cases.row_of(case, "torch", "2.0", 1, {"seconds_min": 0.002})
+    cli.check((row["network"], row["hidden"], row["layers"]) == ("128-64-dense", 128, 2), f"a row has the name: {row}")
+    run = python("-c", "import cases, serve\ndef variants(case, threads):\n    raise cases.Unsupported('no cell')\n    yield\n"
+                 "serve.serve('x', '1', variants)", folder)
+    cli.check((run.returncode, run.stdout, run.stderr.count("skipped: x: "), run.stderr.count(": no cell\n")) == (OK, "", 10, 10),
+              f"what is not computed is passed over: {run.stderr!r}")
+    check_network_results(cli, case, found["hard-sigmoid-256", 50])
+
+
+def check_network_results(cli, reduced, stepwise):
+    """What a script makes of a wrong result of a network; of arrays, so where numpy is."""
+    try:
+        import numpy
+    except ImportError:
+        print("no numpy here: the scripts' comparison of networks is not looked at")
+        return
+    for case, shape in ((reduced, (64, 10)), (stepwise, (64, 50, 256))):
+        y = case.load("y")
+        cli.check(y.shape == shape and serve.find_difference(case, {"y": y}) is None, f"{case.network}: {y.shape}")
+        for off, is_wrong in ((0.9 * case.bound, False), (1.1 * case.bound, True), (float("nan"), True)):
+            changed = y.astype(float)
+            changed[(-1,) * y.ndim] += off
+            found = serve.find_difference(case, {"y": changed})
+            cli.check((found is not None) == is_wrong, f"{case.network}, off by {off}: {found}")
+    cli.check(numpy.allclose(reduced.load("y").sum(1), 1, atol=1e-6), "softmax")
+
+
 def check_gradients(cli):
     """What a script makes of a wrong gradient; of arrays, so where numpy is."""
     try:
@@ -170,7 +212,7 @@ def check_timing(cli):
     for words in (["--repetitions", "0"], ["--repetitions", "-1"]):
         result = python("-c", "import serve; serve.serve('x', '1', None)", "nowhere", *words)
         cli.check(result.returncode == USAGE and "from 1 on" in result.stderr, f"{words}: {result.stderr!r}")
-    case = cases.Case(pathlib.Path("x"), 5, 4, 8, 8, 1, 1, "none", "none", 1, 20, 4e6, 1e-6, 1e-6, 1e-6, "0.1.0")
+    case = cases.Case(pathlib.Path("x"), 5, 4, 8, 8, 1, 1, None, "none", "none", 1, 20, 4e6, 1e-6, 1e-6, 1e-6, "0.1.0")
     row = cases.row_of(case, "torch", "2.0", 2, {"seconds_min": 0.002, "seconds_median": 0.003, "spread": 0.5})
     cli.check((row["gflops"], row["sequences_per_second"], row["steps_per_second"]) == (4e6 / 0.002 * 1e-9, 2000, 10000),
               f"a row's speeds: {row}")
@@ -178,7 +220,8 @@ def check_timing(cli):
 
 
 def sample(peer, gflops, threads=1, steps=50):
-    shape = {"steps": steps, "batch": 64, "input": 256, "hidden": 256, "layers": 1, "directions": 1, "ragged": "none", "pass": None}
+    shape = {"steps": steps, "batch": 64, "input": 256, "hidden": 256, "layers": 1, "directions": 1, "network": None, "ragged": "none",
+             "pass": None}
     return {**shape, "threads": threads, "peer": peer, "peer_version": "1", "gflops": gflops}
 
 
@@ -186,8 +229,8 @@ def check_table(cli):
     rows = [sample("plain", 10.0), sample("sluice", 60.0), sample("sluice", 50.0), sample("torch", 40.0),
             sample("sluice", 90.0, threads=2), sample("torch", 100.0, threads=2), sample("plain", 7.0, steps=3)]
     head, body = table.cells(rows)
-    cli.check(head[9:] == ["sluice", "plain", "torch", "best other", "sluice / best other"], f"the library first: {head}")
-    cli.check([line[9:] for line in body] == [["60.0", "10.0", "40.0", "torch", "1.50"], ["90.0", "-", "100.0", "torch", "0.90"],
+    cli.check(head[10:] == ["sluice", "plain", "torch", "best other", "sluice / best other"], f"the library first: {head}")
+    cli.check([line[10:] for line in body] == [["60.0", "10.0", "40.0", "torch", "1.50"], ["90.0", "-", "100.0", "torch", "0.90"],
                                               ["-", "7.0", "-", "plain", "-"]], f"best rows and ratios: {body}")
     cli.check(table.ratio({"a": 3.0, "b": 4.0}, "b") == 4 / 3 and table.ratio({"b": 4.0}, "b") is None, "a ratio needs two")
     text, md = table.format_text(rows).splitlines(), table.format_md(rows).splitlines()

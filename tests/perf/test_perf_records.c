@@ -19,7 +19,7 @@
 
 /* ---- Sets and sweeps -------------------------------------------------------------------------------------------------------- */
 
-enum { SMALL, RAGGED, THREADS, TRAIN, ALL };
+enum { SMALL, RAGGED, THREADS, TRAIN, NETWORKS, ALL, SETS };
 
 static bool has_case(sl_set set, const sl_set_case *wanted)
 {
@@ -32,13 +32,14 @@ static bool has_case(sl_set set, const sl_set_case *wanted)
 
 TEST(sets_are_what_their_names_say)
 {
-    static const char *const names[] = {"small", "ragged", "threads", "train", "all"};
+    static const char *const names[SETS] = {"small", "ragged", "threads", "train", "networks", "all"};
     static const sl_set_case defaults[] = {{50, 64, 256, 0}, {50, 64, 512, 0}, {50, 128, 1024, 0}, {100, 32, 128, 0},
                                            {100, 8, 256, 0}, {100, 31, 64, 0}, {30, 16, 32, 0}};
-    for (size_t s = 0; s < 5; s++) {
+    for (size_t s = 0; s < SETS; s++) {
         ck_assert_str_eq(sl_set_get_name(s), names[s]);
         const sl_set set = sl_set_get(s);
-        ck_assert(set.count > 0 && set.scales == (s == THREADS || s == ALL));
+        ck_assert((set.count > 0) == (s != NETWORKS) && (set.network_count > 0) == (s == NETWORKS || s == ALL));
+        ck_assert(set.scales == (s == THREADS || s == ALL));
         for (size_t k = 0; k < set.count; k++) {
             ck_assert(set.cases[k].steps > 0 && set.cases[k].batch > 0 && set.cases[k].hidden > 0);
             ck_assert_msg(has_case(sl_set_get(ALL), &set.cases[k]), "all lacks case %zu of %s", k, names[s]);
@@ -48,7 +49,8 @@ TEST(sets_are_what_their_names_say)
                 ck_assert_uint_le(set.cases[k].hidden, 128);
         }
     }
-    ck_assert_ptr_null(sl_set_get_name(5));
+    ck_assert_ptr_null(sl_set_get_name(SETS));
+    ck_assert_uint_eq(sl_set_get(ALL).network_count, sl_set_get(NETWORKS).network_count);
     for (size_t k = 0; k < 7; k++)
         ck_assert(has_case(sl_set_get(ALL), &defaults[k]));
 }
@@ -371,7 +373,7 @@ static sl_bench_report *create_report(void)
 {
     sl_bench_report *report;
     json_t *context = json_object();
-    ck_assert_int_eq(sl_bench_report_create("/dev/null", SL_BENCH_JSON, &sl_compare_fields, false, context, &report, NULL), 0);
+    ck_assert_int_eq(sl_bench_report_create("/dev/null", SL_BENCH_JSON, &sl_compare_fields, 0, context, &report, NULL), 0);
     json_decref(context);
     return report;
 }

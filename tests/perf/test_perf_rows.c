@@ -62,7 +62,7 @@ static char *write_report(sl_bench_format format, size_t rows)
     const sl_result result = sample_result();
     json_t *context = sample_context();
     sl_bench_report *report;
-    ck_assert_int_eq(sl_bench_report_create(path, format, &sl_case_fields, false, context, &report, NULL), 0);
+    ck_assert_int_eq(sl_bench_report_create(path, format, &sl_case_fields, 0, context, &report, NULL), 0);
     for (size_t k = 0; k < rows; k++)
         ck_assert_int_eq(sl_bench_report_add(report, to_row(&result), NULL), 0);
     ck_assert_int_eq(sl_bench_report_commit(report, NULL), 0);
@@ -204,7 +204,7 @@ TEST(every_format_writes_its_lines)
         if (format == SL_BENCH_CSV) {
             ck_assert_msg(strstr(text, ",\"a \"\"CPU\"\", new ?\","), "%s", text);
             ck_assert_msg(strncmp(text, "steps,batch,input,", 18) == 0, "%s", text);
-            ck_assert_msg(strstr(text, "\n50,64,100,256,2,2,uniform,false,,2,avx2,fused,hoist,2x3,2,3,true,false,0.5,0.6,"), "%s",
+            ck_assert_msg(strstr(text, "\n50,64,100,256,2,2,,uniform,false,,2,avx2,fused,hoist,2x3,2,3,true,false,0.5,0.6,"), "%s",
                           text);
         }
         if (format == SL_BENCH_TABLE || format == SL_BENCH_MD)
@@ -220,7 +220,7 @@ TEST(an_aborted_report_leaves_nothing)
     const sl_result result = sample_result();
     json_t *context = sample_context();
     sl_bench_report *report;
-    ck_assert_int_eq(sl_bench_report_create(inside, SL_BENCH_CSV, &sl_case_fields, false, context, &report, NULL), 0);
+    ck_assert_int_eq(sl_bench_report_create(inside, SL_BENCH_CSV, &sl_case_fields, 0, context, &report, NULL), 0);
     ck_assert_int_eq(sl_bench_report_add(report, to_row(&result), NULL), 0);
     sl_bench_report_abort(report);
     json_decref(context);
@@ -231,7 +231,7 @@ TEST(a_row_without_memory_is_an_error)
 {
     json_t *context = sample_context();
     sl_bench_report *report;
-    ck_assert_int_eq(sl_bench_report_create("/dev/null", SL_BENCH_CSV, &sl_case_fields, false, context, &report, NULL), 0);
+    ck_assert_int_eq(sl_bench_report_create("/dev/null", SL_BENCH_CSV, &sl_case_fields, 0, context, &report, NULL), 0);
     ck_assert_int_eq(sl_bench_report_add(report, NULL, NULL), SLUICE_STATUS_NO_MEMORY);
     sl_bench_report_abort(report);
     json_decref(context);

@@ -2,6 +2,8 @@
  * and nothing leaks. */
 #include "engine/schedule/tuned_plan_list.h"
 #include "support/cases/cell_scene.h"
+#include "support/cases/network_runs.h"
+#include "support/cases/sample_networks.h"
 #include "support/memory/allocator.h"
 #include "support/network.h"
 #include "support/suite.h"
@@ -21,6 +23,8 @@ typedef struct fixture {
     sluice_engine *engine;
     sluice_model *cells; /* with layer normalisation, a projection and initial states */
     sluice_engine *engine_of_cells;
+    const test_made_network *chain; /* a network of several kinds of layers, and its model */
+    const sluice_model *chain_model;
     void *made; /* what the case made, to be destroyed by its undo */
 } fixture;
 
@@ -71,6 +75,19 @@ static sluice_status create_workspace(fixture *f, sluice_error *error)
     return sluice_workspace_create(f->engine, 40, 9, (sluice_workspace **)&f->made, error);
 }
 
+static const char *const class_names[] = {"one", "two", "three"};
+
+static sluice_status create_network(fixture *f, sluice_error *error)
+{
+    return sluice_model_create_network(&f->chain->network, f->chain->parameters, f->chain->parameter_count, class_names,
+                                       (sluice_model **)&f->made, error);
+}
+
+static sluice_status create_chain_engine(fixture *f, sluice_error *error)
+{
+    return sluice_engine_create(f->chain_model, f->options, (sluice_engine **)&f->made, error);
+}
+
 static void undo_model(void *made)
 {
     sluice_model_destroy(made);
@@ -95,7 +112,9 @@ static const fault_case cases[] = {
     {"sluice_model_create", create_model, undo_model},
     {"sluice_model_create_initial", create_initial, undo_model},
     {"sluice_model_load", load_model, undo_model},
+    {"sluice_model_create_network", create_network, undo_model},
     {"sluice_engine_create", create_engine, undo_engine},
+    {"sluice_engine_create of a network", create_chain_engine, undo_engine},
     {"sluice_workspace_create", create_workspace, undo_workspace},
     {"sluice_engine_create, cells", create_engine_of_cells, undo_engine},
     {"sluice_workspace_create, cells", create_workspace_of_cells, undo_workspace},
@@ -151,7 +170,6 @@ static void write_model(FILE *file)
     ck_assert_int_eq(fflush(file), 0);
 }
 
-static const char *const class_names[] = {"one", "two", "three"};
 static const sluice_shape shape = {TEST_LDIH(2, 2, 3, 5), .vocabulary = 7, .classes = 3, .has_bias = 1};
 
 static sluice_engine_options option(sluice_gemm gemm, sluice_schedule schedule)
@@ -175,6 +193,12 @@ TEST_LOOP(creating, 0, 2 * sizeof cases / sizeof cases[0])
     const sluice_engine_options options = option(gemm, SLUICE_SCHEDULE_AUTO);
     fixture f = {.network = test_network_random(&shape, 1.0f, &random), .options = &options, .path = path};
     f.network.weights.class_names = class_names;
+    const test_network_case sample = test_network_sample(0);
+    test_made_network chain;
+    test_made_network_create(&sample, &chain);
+    sluice_model *chain_model = test_made_network_model(&chain);
+    f.chain = &chain;
+    f.chain_model = chain_model;
     ck_assert_int_eq(sluice_engine_create(f.network.model, &options, &f.engine, NULL), SLUICE_STATUS_OK);
     static const test_cell_case cells = {
         .first = TEST_CELL_NORM, .second = TEST_CELL_INITIAL_STATE, .layers = 2, .inputs = 3, .hidden = 9, .projection = 4};
@@ -191,6 +215,8 @@ TEST_LOOP(creating, 0, 2 * sizeof cases / sizeof cases[0])
 
     sluice_engine_destroy(f.engine_of_cells);
     sluice_model_destroy(f.cells);
+    sluice_model_destroy(chain_model);
+    test_made_network_free(&chain);
     sluice_engine_destroy(f.engine);
     test_network_free(&f.network);
     ck_assert_int_eq(unlink(path), 0);
@@ -289,6 +315,64 @@ TEST_LOOP(growing, 0, 4)
     test_batch_free(&g.large);
     test_batch_free(&g.small_want);
     test_batch_free(&g.large_want);
+}
+
+/* A call with masks and outputs of layers whose n-th allocation fails, in a workspace that was made for batches without masks, or, NULL,
+ * in one of the engine's. Whether it had one to fail. */
+static bool run_masked(const sluice_engine *engine, bool has_workspace, const test_made_network *made, const test_answer *want,
+                       long n)
+{
+    sluice_error error = {0};
+    sluice_workspace *workspace = NULL;
+    sluice_output outputs[TEST_CASE_LAYERS];
+    test_answer got = test_answer_create(made, &made->batch);
+    const sluice_batch batch = test_network_batch(&made->batch, &got, outputs);
+    const size_t before = test_alive;
+    test_watching = true; /* Check's own words allocate, too */
+    sluice_status again = SLUICE_STATUS_OK,
+                  created = has_workspace ? sluice_workspace_create(engine, 1, 1, &workspace, NULL) : SLUICE_STATUS_OK;
+    test_fired = false;
+    test_countdown = n;
+    const sluice_status status = sluice_forward(engine, workspace, &batch, &error);
+    test_countdown = 0;
+    test_watching = false;
+    const bool failed = test_fired;
+    for (size_t j = 0; failed && j < TEST_ARRAYS; j++)
+        ck_assert_msg(!got.arrays[j].at || test_prefilled(got.arrays[j].at, got.arrays[j].count), "allocation %ld failing: %s", n,
+                      got.arrays[j].name);
+    test_watching = true;
+    if (failed && has_workspace)
+        again = sluice_forward(engine, workspace, &batch, NULL);
+    sluice_workspace_destroy(workspace);
+    test_watching = false;
+    ck_assert(created == SLUICE_STATUS_OK && again == SLUICE_STATUS_OK);
+    ck_assert_msg(status == (failed ? SLUICE_STATUS_NO_MEMORY : SLUICE_STATUS_OK), "allocation %ld failing: %s", n, error.message);
+    ck_assert_msg(!has_workspace || test_alive == before, "allocation %ld failing: %zu blocks leak", n, test_alive - before);
+    if (!failed || has_workspace)
+        ck_assert_str_eq(test_answer_compare(&got, want).text, "");
+    test_answer_free(&got);
+    return failed;
+}
+
+TEST_LOOP(masks_and_outputs, 0, 2 * TEST_SAMPLES)
+{
+    const test_network_case sample = test_network_sample((size_t)_i / 2);
+    const sluice_engine_options options = option(SLUICE_GEMM_FUSED, SLUICE_SCHEDULE_UNITS);
+    const test_setup same = {.threads = 2, .schedule = SLUICE_SCHEDULE_UNITS}; /* what libraries keep is behind us then */
+    test_made_network made;
+    test_made_network_create(&sample, &made);
+    OWNED_HANDLE(sluice_model) model = test_made_network_model(&made);
+    OWNED_HANDLE(sluice_engine) engine = NULL;
+    ck_assert_int_eq(sluice_engine_create(model, &options, &engine, NULL), SLUICE_STATUS_OK);
+    test_answer want = test_answer_create(&made, &made.batch);
+    ck_assert_str_eq(test_network_run(&made, model, &made.batch, &same, &want).text, "");
+    long n = 1;
+    while (run_masked(engine, _i % 2, &made, &want, n))
+        n++;
+    printf("masks and outputs, network %d: %ld allocations\n", _i / 2, n - 1);
+    ck_assert_int_gt(n, 1);
+    test_answer_free(&want);
+    test_made_network_free(&made);
 }
 
 /* ---- Learning ---- */

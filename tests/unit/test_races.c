@@ -3,6 +3,8 @@
  * the thread sanitizer, where it must stay silent; tests/races/seeded_races.py breaks the library and has it speak. The sanitizer sees no
  * access of more than 16 bytes, so it is the scalar kernels that it has to be shown. */
 #include "support/cases/cell_scene.h"
+#include "support/cases/network_runs.h"
+#include "support/cases/sample_networks.h"
 #include "support/network.h"
 #include "support/suite.h"
 #include "sluice_tools.h"
@@ -83,6 +85,46 @@ TEST_IN("threads", every_schedule, 0, VARIETIES)
         for (size_t k = 0; k < isas.count; k++)
             run_by_threads(kind, network.model, isas.isa[k], &got, &want);
     }
+}
+
+/* ---- Layers of networks ---- */
+
+/* Step layers, masks and merges under units that are divided: the threads of a group share rows in the ones and units in the others. Small
+ * buffers make several time chunks, which take the same buffers one after the other; a plan asks for a wavefront where there may be one. */
+TEST_IN("layers", layers_of_networks, 0, TEST_SAMPLES)
+{
+    const test_network_case given = test_network_sample((size_t)_i);
+    const test_setup alone = {.isa = SLUICE_ISA_SCALAR, .threads = 1, .schedule = SLUICE_SCHEDULE_ROWS};
+    const test_isa_list isas = test_isas();
+    test_made_network made;
+    test_made_network_create(&given, &made);
+    sluice_model *model = test_made_network_model(&made);
+    test_answer want = test_answer_create(&made, &made.batch);
+    ck_assert_str_eq(test_network_run(&made, model, &made.batch, &alone, &want).text, "");
+    test_words wrong = {""}; /* reported at the end: a detector may need more than one call to see a race */
+    for (unsigned j = 0; j < 6 * 3 * isas.count; j++) {
+        test_setup setup = {.isa = isas.isa[j / 18], .threads = 2 + j % 3, .used = true, .all_cpus = true, .buffer_floats = 1};
+        setup.schedule = j / 3 % 6 < 3 ? SLUICE_SCHEDULE_UNITS : SLUICE_SCHEDULE_AUTO;
+        setup.groups = 1;
+        setup.per_group = setup.threads;
+        setup.wavefront = j / 3 % 2;
+        setup.unwanted = j / 3 % 3 == 2 ? ~0U << TEST_OF_LAYERS : 0; /* wavefronts give no outputs of layers */
+        test_answer got = test_answer_create(&made, &made.batch);
+        test_words words = test_network_run(&made, model, &made.batch, &setup, &got);
+        for (size_t place = TEST_OF_LAYERS; place < TEST_ARRAYS && setup.unwanted; place++) {
+            free(got.arrays[place].at);
+            got.arrays[place].at = NULL;
+        }
+        if (!words.text[0])
+            words = test_answer_compare(&got, &want);
+        if (words.text[0] && !wrong.text[0])
+            snprintf(wrong.text, sizeof wrong.text, "%.250s: %.250s", test_setup_print(&setup).text, words.text);
+        test_answer_free(&got);
+    }
+    ck_assert_msg(!wrong.text[0], "%s", wrong.text);
+    test_answer_free(&want);
+    sluice_model_destroy(model);
+    test_made_network_free(&made);
 }
 
 /* Layer normalisation and projections, whose iterations have several phases, after each of which threads wait. */

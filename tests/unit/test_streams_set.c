@@ -4,6 +4,7 @@
 #include "support/network.h"
 #include "support/stream_calls.h"
 #include "support/suite.h"
+#include "sluice_network.h"
 #include "sluice_train.h"
 
 #include <signal.h>
@@ -214,6 +215,57 @@ TEST_LOOP(laid_out, 0, 3)
     ck_assert_int_eq(memcmp(saved.data + saved.size - data, file.data + file.size - data, data) == 0, !c_first);
 }
 
+/* A network whose states have sizes 3 and 5 (h and c of a layer with a projection), and 4. */
+static sluice_engine *make_uneven(void)
+{
+    static const float zeros[16 * 4];
+    const sluice_layer layers[] = {
+        {.struct_size = sizeof(sluice_layer), .kind = SLUICE_LAYER_LSTM, .units = 5, .projection = 3},
+        {.struct_size = sizeof(sluice_layer), .kind = SLUICE_LAYER_LSTM, .units = 4},
+    };
+    const sluice_network network = {.struct_size = sizeof network, .inputs = 2, .layer_count = 2, .layers = layers};
+    const sluice_parameter parameters[] = {
+        {0, 0, SLUICE_TENSOR_WEIGHT_IH, 20 * 2, zeros}, {0, 0, SLUICE_TENSOR_WEIGHT_HH, 20 * 3, zeros},
+        {0, 0, SLUICE_TENSOR_BIAS, 20, zeros},          {0, 0, SLUICE_TENSOR_PROJECTION, 3 * 5, zeros},
+        {1, 0, SLUICE_TENSOR_WEIGHT_IH, 16 * 3, zeros}, {1, 0, SLUICE_TENSOR_WEIGHT_HH, 16 * 4, zeros},
+        {1, 0, SLUICE_TENSOR_BIAS, 16, zeros}};
+    OWNED_HANDLE(sluice_model) model = NULL;
+    sluice_engine *engine = NULL;
+    SUCCEEDS(sluice_model_create_network, &network, parameters, sizeof parameters / sizeof *parameters, NULL, &model);
+    SUCCEEDS(sluice_engine_create, model, NULL, &engine);
+    return engine;
+}
+
+/* States of different sizes have a tensor for each layer; in as many slots as pass in several pieces, and in none. */
+TEST_LOOP(save_and_load_uneven, 0, 3)
+{
+    enum { H = 3 + 4, C = 5 + 4 };
+    static const size_t slots[] = {0, 3, 30001};
+    const size_t all = slots[_i];
+    uint64_t random = test_seed();
+    OWNED_HANDLE(sluice_engine) engine = make_uneven();
+    OWNED_HANDLE(sluice_engine) even = make_engine(&tiny, SLUICE_ISA_AUTO);
+    OWNED_HANDLE(sluice_streams) streams = test_streams_create(engine, all);
+    FREED float *floats = test_floats(all * (H + C) + 1);
+    for (size_t k = 0; k < all * (H + C); k++)
+        floats[k] = test_uniform(&random);
+    for (size_t slot = 0; slot < all; slot++)
+        test_streams_set(streams, slot, floats + slot * (H + C), floats + slot * (H + C) + H);
+    save(streams, test_path("states"));
+    OWNED_HANDLE(sluice_streams) loaded = load(engine, test_path("states"));
+    ck_assert_uint_eq(sluice_streams_get_slots(loaded), all);
+    FREED float *h = test_floats(H), *c = test_floats(C);
+    for (size_t slot = 0; slot < all; slot++) {
+        SUCCEEDS(sluice_streams_get, loaded, slot, h, c);
+        test_same_bits(h, floats + slot * (H + C), H, "h");
+        test_same_bits(c, floats + slot * (H + C) + H, C, "c");
+    }
+    OWNED(test_bytes) file = test_file_read(test_path("states"));
+    ck_assert_ptr_nonnull(strstr((const char *)file.data + 8, "\"c_l1\":{\"dtype\":\"F32\",\"shape\":["));
+    sluice_streams *none = somewhere();
+    REFUSED(SLUICE_STATUS_BAD_DATA, "no tensor \"h\"", sluice_streams_load, even, test_path("states"), &none);
+}
+
 /* Loading fails with this status and message. */
 static void check_bad(const sluice_engine *engine, const char *name, const test_bytes *file, const char *part)
 {
@@ -265,6 +317,25 @@ TEST(malformed)
         good.size--;
         snprintf(name, sizeof name, "%zu of %zu bytes", good.size, whole);
         check_bad(engine, name, &good, "byte");
+    }
+}
+
+TEST(malformed_uneven)
+{
+    static const struct {
+        const char *name, *header, *part;
+    } cases[] = {
+        {"one tensor", "{" STATES("h", "F32", "[2,1,3]", "[0,24]") "}", "no tensor \"h_l0\""},
+        {"a width", "{" STATES("h_l0", "F32", "[1,4]", "[0,16]") "}", "[slots][3] (of LSTM layer 0"},
+        {"slots", "{" STATES("h_l0", "F32", "[1,3]", "[0,12]") "," STATES("h_l1", "F32", "[2,4]", "[12,44]") "}",
+         "the slots of \"h_l0\", 1, found 2"},
+        {"no c", "{" STATES("h_l0", "F32", "[1,3]", "[0,12]") "," STATES("h_l1", "F32", "[1,4]", "[12,28]") "}",
+         "no tensor \"c_l0\""},
+    };
+    OWNED_HANDLE(sluice_engine) engine = make_uneven();
+    for (size_t k = 0; k < sizeof cases / sizeof cases[0]; k++) {
+        OWNED(test_bytes) file = make_file(cases[k].header, k == 2 ? 11 : k == 3 ? 7 : k == 1 ? 4 : 6);
+        check_bad(engine, cases[k].name, &file, cases[k].part);
     }
 }
 

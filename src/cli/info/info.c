@@ -1,7 +1,8 @@
 /* The command `sluice info`, and the contents of a model file. */
 #include "cli/command_line.h"
 #include "cli/info/info_parts.h"
-#include "cli/stats.h"
+#include "cli/info/layer_table.h"
+#include "cli/layer_facts.h"
 #include "cli/tuned_plans.h"
 #include "program/format.h"
 #include "program/model_shape.h"
@@ -12,21 +13,20 @@
 
 typedef struct model_facts {
     sluice_shape shape;
+    bool is_shape; /* else `shape` only counts layers and outputs */
     uint64_t parameters;
-    double flop;
+    double step_flop, row_flop;
 } model_facts;
 
 static model_facts get_facts(const sluice_model *model)
 {
-    model_facts facts = {.shape = sl_model_shape(model)};
-    const sluice_shape *shape = &facts.shape;
-    const size_t features = shape->directions * shape->hidden;
-    for (size_t layer = 0; layer < shape->layers; layer++) {
-        const size_t inputs = (layer ? features : shape->inputs) + shape->hidden + (shape->has_bias ? 2 : 0);
-        facts.parameters += (uint64_t)shape->directions * 4 * shape->hidden * inputs;
-    }
-    facts.parameters += (uint64_t)shape->vocabulary * shape->inputs + (uint64_t)shape->classes * (features + 1);
-    facts.flop = sl_stats_get_flop(shape, false);
+    const sluice_network network = sl_model_network(model);
+    model_facts facts = {.shape = sl_model_shape(model),
+                         .is_shape = sluice_model_is_shape(model),
+                         .step_flop = sl_layer_facts_get_step_flop(model, false),
+                         .row_flop = sl_layer_facts_get_row_flop(model)};
+    for (size_t k = 0; k < network.layer_count; k++)
+        facts.parameters += sl_layer_facts_get(model, k).parameters;
     return facts;
 }
 
@@ -53,12 +53,13 @@ static json_t *model_to_json(const char *path, const sluice_model *model)
 {
     const model_facts facts = get_facts(model);
     const sluice_shape *shape = &facts.shape;
-    return json_pack("{so sI sI sI sI sI sI sb sI sI sf so so}", "model", sl_json_string(path), "layers", (json_int_t)shape->layers,
-                     "directions", (json_int_t)shape->directions, "inputs", (json_int_t)shape->inputs, "hidden",
-                     (json_int_t)shape->hidden, "vocabulary", (json_int_t)shape->vocabulary, "classes", (json_int_t)shape->classes,
-                     "has_bias", shape->has_bias, "parameters", (json_int_t)facts.parameters, "bytes",
-                     (json_int_t)(facts.parameters * sizeof(float)), "flop_per_step", facts.flop, "class_names",
-                     get_classes(model, shape->classes), "notes", get_notes(model));
+    return json_pack("{so sI sI sI sI sI sI sb sI sI sf sf so so so}", "model", sl_json_string(path), "layers",
+                     (json_int_t)shape->layers, "directions", (json_int_t)shape->directions, "inputs", (json_int_t)shape->inputs,
+                     "hidden", (json_int_t)shape->hidden, "vocabulary", (json_int_t)shape->vocabulary, "classes",
+                     (json_int_t)shape->classes, "has_bias", shape->has_bias, "parameters", (json_int_t)facts.parameters, "bytes",
+                     (json_int_t)(facts.parameters * sizeof(float)), "flop_per_step", facts.step_flop, "flop_per_row",
+                     facts.row_flop, "class_names", get_classes(model, shape->classes), "chain", sl_layer_table_get_json(model),
+                     "notes", get_notes(model));
 }
 
 static void print_classes(const sluice_model *model, size_t classes)
@@ -84,14 +85,9 @@ static void print_notes(const char *notes)
     }
 }
 
-static void print_model(const char *path, const sluice_model *model)
+/* The lines of a model that a sluice_shape describes. */
+static void print_shape(const sluice_shape *shape)
 {
-    const model_facts facts = get_facts(model);
-    const sluice_shape *shape = &facts.shape;
-    char count[SL_FORMAT_COUNT];
-    printf("model         ");
-    sl_format_print_clean(path, SIZE_MAX, stdout);
-    printf("\n");
     printf("layers        %zu\ndirections    %zu\n", shape->layers, shape->directions);
     printf("inputs        %zu\nhidden        %zu\n", shape->inputs, shape->hidden);
     printf("biases        %s\n", shape->has_bias ? "yes" : "no");
@@ -100,14 +96,31 @@ static void print_model(const char *path, const sluice_model *model)
     else
         printf("embedding     none\n");
     if (shape->classes)
-        printf("head          [%zu][%zu]\nclasses       %zu\n", shape->classes, shape->directions * shape->hidden, shape->classes);
+        printf("head          [%zu][%zu]\n", shape->classes, shape->directions * shape->hidden);
     else
         printf("head          none\n");
-    print_classes(model, shape->classes);
+}
+
+static sl_exit print_model(const char *path, const sluice_model *model)
+{
+    const model_facts facts = get_facts(model);
+    char count[SL_FORMAT_COUNT];
+    printf("model         ");
+    sl_format_print_clean(path, SIZE_MAX, stdout);
+    printf("\n");
+    if (facts.is_shape)
+        print_shape(&facts.shape);
+    if (facts.shape.classes)
+        printf("%s%zu\n", facts.is_shape ? "classes       " : "outputs       ", facts.shape.classes);
+    print_classes(model, facts.shape.classes);
     printf("parameters    %s\n", sl_format_count(facts.parameters, count));
     printf("bytes         %s as float32\n", sl_format_count(facts.parameters * sizeof(float), count));
-    printf("FLOP per step %s\n", sl_format_count((uint64_t)facts.flop, count));
+    printf("FLOP per step %s\n", sl_format_count((uint64_t)facts.step_flop, count));
+    if (facts.row_flop > 0)
+        printf("FLOP per row  %s\n", sl_format_count((uint64_t)facts.row_flop, count));
     print_notes(sluice_model_get_notes(model));
+    printf("\n");
+    return sl_layer_table_print(model);
 }
 
 static sl_exit show_model(const sl_options *options)
@@ -120,7 +133,7 @@ static sl_exit show_model(const sl_options *options)
     if (options->json)
         code = sl_json_print(model_to_json(options->model, model), stdout);
     else
-        print_model(options->model, model);
+        code = print_model(options->model, model);
     sluice_model_destroy(model);
     return code;
 }
@@ -140,12 +153,12 @@ static sl_exit check_explain(const sl_options *options)
 
 static sl_exit check_options(const sl_options *options)
 {
-    const bool names = options->names.prefix || options->names.head || options->names.embedding;
+    const bool names = options->names.network || options->names.prefix || options->names.head || options->names.embedding;
     const bool engine = options->engine.threads || options->engine.isa || options->engine.gemm;
     if (!options->model == !options->env)
         return sl_report(SL_EXIT_USAGE, "expected either MODEL or --env; see sluice info --help");
     if (options->env && names)
-        return sl_report(SL_EXIT_USAGE, "--prefix, --head-name and --embedding-name go with MODEL, not with --env");
+        return sl_report(SL_EXIT_USAGE, "--network, --prefix, --head-name and --embedding-name go with MODEL, not with --env");
     if (!options->env && !options->explain && engine)
         return sl_report(SL_EXIT_USAGE, "--threads, --isa and --gemm go with --env or --explain, not with MODEL alone");
     return check_explain(options);

@@ -1,11 +1,10 @@
 #include "cli/info/info_parts.h"
 
 #include "cli/input/npy_array.h"
+#include "cli/layer_facts.h"
 #include "cli/notes.h"
-#include "cli/stats.h"
 #include "cli/tuned_plans.h"
 #include "program/format.h"
-#include "program/model_shape.h"
 #include "program/print_json.h"
 #include "sluice_tools.h"
 
@@ -169,17 +168,16 @@ static sl_exit get_plan(explained *this, sluice_engine *engine)
     return !code && sluice_engine_get_info(engine, &this->info) ? sl_report_mismatch() : code;
 }
 
-static void convert(explained *this, const sluice_shape *shape)
+static void convert(explained *this, const sluice_model *model)
 {
     const double lanes = this->info.lanes > 1 ? (double)this->info.lanes : 0; /* plain C may multiply and add in software */
-    this->flop = (double)this->total_steps * sl_stats_get_flop(shape, this->info.table_bytes > 0);
+    this->flop = (double)this->total_steps * sl_layer_facts_get_step_flop(model, this->info.table_bytes > 0);
     this->flop_per_cycle = LANE_FLOP * lanes;
     this->cycles_per_second = lanes > 0 ? 1e9 * sluice_peak_measure(this->info.isa) / this->flop_per_cycle : 0;
 }
 
 static sl_exit explain(const sl_options *options, const sluice_model *model)
 {
-    const sluice_shape shape = sl_model_shape(model);
     explained this = {.options = options};
     sluice_engine *engine;
     sluice_error error;
@@ -187,7 +185,7 @@ static sl_exit explain(const sl_options *options, const sluice_model *model)
         return sl_report_error(&error);
     sl_exit code = get_plan(&this, engine);
     if (!code) {
-        convert(&this, &shape);
+        convert(&this, model);
         if (options->json)
             code = sl_json_print(to_json(&this), stdout);
         else

@@ -26,6 +26,7 @@ typedef struct sl_npy_array {
 /** Type of an input's elements in memory. */
 typedef enum sl_npy_array_kind {
     SL_NPY_ARRAY_REALS,   /* float32, converted from the type in the file */
+    SL_NPY_ARRAY_FLAGS,   /* bytes, as the file has them */
     SL_NPY_ARRAY_INTEGERS /* the type in the file; read them with sl_npy_array_get_integer */
 } sl_npy_array_kind;
 

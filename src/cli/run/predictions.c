@@ -17,10 +17,11 @@ typedef struct label {
 
 struct sl_predictions {
     size_t classes, top;
-    label *labels; /* [classes] "NAME\t" */
-    char *names;   /* storage of the labels */
-    size_t *best;  /* [top] the best classes of a row */
-    char *text;    /* room for the lines of a batch */
+    bool are_shares; /* the network's outputs are probabilities already */
+    label *labels;   /* [classes] "NAME\t" */
+    char *names;     /* storage of the labels */
+    size_t *best;    /* [top] the best classes of a row */
+    char *text;      /* room for the lines of a batch */
 };
 
 void sl_predictions_destroy(sl_predictions *predictions)
@@ -75,6 +76,14 @@ static sl_exit make_room(sl_predictions *predictions, size_t rows, size_t longes
     return predictions->best && predictions->text ? SL_EXIT_OK : sl_report_memory_of_rows("the predictions");
 }
 
+/* Whether the last layer's activation gives a probability for each class. */
+static bool ends_with_shares(const sluice_model *model)
+{
+    const sluice_network network = sl_model_network(model);
+    const sluice_function function = network.layers[network.layer_count - 1].activation.function;
+    return function == SLUICE_FUNCTION_SOFTMAX || function == SLUICE_FUNCTION_SIGMOID;
+}
+
 sl_exit sl_predictions_create(const sluice_model *model, size_t rows, size_t top, sl_predictions **result)
 {
     *result = NULL;
@@ -82,6 +91,7 @@ sl_exit sl_predictions_create(const sluice_model *model, size_t rows, size_t top
     if (!predictions)
         return sl_report_memory("the predictions");
     predictions->classes = sl_model_shape(model).classes;
+    predictions->are_shares = ends_with_shares(model);
     predictions->top = top;
     size_t longest = 0;
     sl_exit code = fill_labels(predictions, model, &longest);
@@ -110,16 +120,25 @@ static void find_best(const sl_predictions *predictions, const float *logits)
     }
 }
 
-/* Write the line of a row whose classes are in predictions->best. Returns the end of the line. */
-static char *write_line(const sl_predictions *predictions, const float *logits, char *end)
+/* The sum of the classes' exp, over which those of a row are divided. */
+static double sum_exponentials(const sl_predictions *predictions, const float *logits, double largest)
 {
-    const double largest = logits[predictions->best[0]];
     double sum = 0;
     for (size_t k = 0; k < predictions->classes; k++)
         sum += exp(logits[k] - largest);
+    return sum;
+}
+
+/* Write the line of a row whose classes are in predictions->best. Returns the end of the line. */
+static char *write_line(const sl_predictions *predictions, const float *logits, char *end)
+{
+    const bool are_shares = predictions->are_shares;
+    const double largest = logits[predictions->best[0]];
+    const double sum = are_shares ? 1 : sum_exponentials(predictions, logits, largest);
     for (size_t k = 0; k < predictions->top; k++) {
         const label *class = &predictions->labels[predictions->best[k]];
-        const double share = exp(logits[predictions->best[k]] - largest) / sum;
+        const float logit = logits[predictions->best[k]];
+        const double share = are_shares ? logit : exp(logit - largest) / sum;
         memcpy(end, class->text, class->bytes);
         end = sl_format_fraction(isfinite(largest) ? share : NAN, end + class->bytes);
         *end++ = k + 1 < predictions->top ? '\t' : '\n';

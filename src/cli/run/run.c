@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "cli/command_line.h"
 #include "cli/notes.h"
+#include "cli/run/layer_output.h"
 #include "cli/run/run_session.h"
 #include "cli/run/stream_state.h"
 #include "cli/tuned_plans.h"
@@ -19,7 +20,7 @@ static sl_exit check_paths(const sl_options *options)
         {"--h0", options->h0, false},        {"--c0", options->c0, false},
         {"--output", options->output, true}, {"--hn", options->hn, true},
         {"--cn", options->cn, true},         {"--head", options->head, true},
-        {"--state", options->state, true},
+        {"--state", options->state, true},   {"--mask", options->mask, false},
     };
     if (strcmp(options->model, "-") == 0)
         return sl_report(SL_EXIT_USAGE, "MODEL cannot be standard input; name a safetensors file");
@@ -36,10 +37,12 @@ static sl_exit check_options(const sl_options *options)
         return sl_report(SL_EXIT_USAGE, "--keep-cr goes with --text; give --text, or leave it out");
     if (!options->text && options->top)
         return sl_report(SL_EXIT_USAGE, "--top goes with --text; give --text, or --head FILE for the outputs of all classes");
-    if (options->text &&
-        (options->lengths || options->h0 || options->c0 || options->hn || options->cn || options->head || options->step_first))
-        return sl_report(SL_EXIT_USAGE, "--text goes with --input and --output only, not with --lengths, --h0, --c0, --hn, --cn, "
-                                        "--head or --layout tnc");
+    if (options->layer && !options->output)
+        return sl_report(SL_EXIT_USAGE, "--layer chooses what --output writes; give --output FILE too");
+    if (options->text && (options->lengths || options->mask || options->layer || options->h0 || options->c0 || options->hn ||
+                          options->cn || options->head || options->step_first))
+        return sl_report(SL_EXIT_USAGE, "--text goes with --input and --output only, not with --lengths, --mask, --h0, --c0, "
+                                        "--layer, --hn, --cn, --head or --layout tnc");
     if (options->text && options->measure)
         return sl_report(SL_EXIT_USAGE,
                          "--schedule measure times batches of rows of equal length, and lines differ in length; measure with "
@@ -62,6 +65,14 @@ static sl_exit check_network(const sl_run_session *run)
         return sl_report(
             SL_EXIT_DATA, "%s: --text feeds bytes as tokens to an embedding [V][I], and the model has %s", options->model,
             sl_notes_get_missing(run->model, "embedding", "none; use .npy input, or name the tensor with --embedding-name").text);
+    if ((options->text || options->head) && !run->shape.classes && !sluice_model_is_shape(run->model))
+        return sl_report(SL_EXIT_DATA, "%s: %s outputs of layers behind the LSTM layers, and the network has none; use --output",
+                         options->model, options->text ? "--text prints classes from" : "--head writes");
+    if (options->text && run->shape.classes && sl_layer_output_of_end(run->model).has_steps)
+        return sl_report(SL_EXIT_DATA,
+                         "%s: --text prints a class for each line, and the network gives outputs at every step; use .npy input and "
+                         "--head",
+                         options->model);
     if ((options->text || options->head) && !run->shape.classes)
         return sl_report(
             SL_EXIT_DATA, "%s: %s the outputs of a head [C][D*H], and the model has %s", options->model,
@@ -70,7 +81,7 @@ static sl_exit check_network(const sl_run_session *run)
     if (options->top > run->shape.classes)
         return sl_report(SL_EXIT_USAGE, "--top %zu: expected %zu at most, the number of classes of %s", options->top,
                          run->shape.classes, options->model);
-    return SL_EXIT_OK;
+    return sl_layer_output_check_mask(options, run->model);
 }
 
 static sl_exit set_up(sl_run_session *run)
@@ -106,7 +117,7 @@ static sl_exit run_all(sl_run_session *run)
     if (code == SL_EXIT_INTERRUPTED)
         return sl_report(code, "interrupted after %llu rows; no named output was written", (unsigned long long)run->stats.rows);
     if (!code && run->options->stats)
-        code = sl_stats_print(&run->stats, &run->shape, &run->info, run->options->json);
+        code = sl_stats_print(&run->stats, run->model, &run->info, run->options->json);
     return code;
 }
 

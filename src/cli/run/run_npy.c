@@ -4,6 +4,8 @@
 #include "base/clock.h"
 #include "base/size.h"
 #include "cli/input/npy_array.h"
+#include "cli/run/layer_output.h"
+#include "cli/run/state_archive.h"
 #include "cli/run/stream_state.h"
 #include "program/interrupt.h"
 #include "program/progress.h"
@@ -13,7 +15,8 @@
 
 enum { EXPECTED_BYTES = 256 }; /* room for the description of an expected array */
 
-enum { INPUT, LENGTHS, H0, C0, FIRST_OUTPUT, OUTPUT = FIRST_OUTPUT, HN, CN, HEAD, ARRAYS };
+enum { INPUT, LENGTHS, MASK, H0, C0, FIRST_OUTPUT, OUTPUT = FIRST_OUTPUT, HN, CN, HEAD, ARRAYS };
+enum { KINDS = SL_STATE_C + 1 }; /* of states */
 
 typedef struct npy_run {
     sl_run_session *run;
@@ -24,6 +27,9 @@ typedef struct npy_run {
     int32_t *tokens;      /* of the chunk, for the engine; NULL: the model has no embedding */
     int64_t *row_lengths; /* of the chunk; NULL: every row has T steps */
     sl_stream_state state;
+    sl_layer_output output, end;      /* what --output and --head write */
+    sl_state_sizes sizes[KINDS];      /* of the states */
+    sl_state_archive archives[KINDS]; /* --hn and --cn, where the layers' sizes differ */
 } npy_run;
 
 /* Suggest how to turn the array `a` into an input of this model, if its shape allows a guess. */
@@ -65,21 +71,42 @@ static sl_exit check_input(npy_run *npy)
     return sl_npy_array_accept(input, shape->vocabulary ? SL_NPY_ARRAY_INTEGERS : SL_NPY_ARRAY_REALS);
 }
 
-static sl_exit check_state(npy_run *npy, sl_npy_array *state)
+static sl_exit check_mask(npy_run *npy)
 {
-    const sluice_shape *shape = &npy->run->shape;
-    const sl_npy_header *header = &state->header;
-    const size_t planes = shape->layers * shape->directions;
+    sl_npy_array *mask = &npy->arrays[MASK];
+    const sl_npy_header *header = &mask->header;
+    const bool step_first = npy->run->options->step_first;
     char expected[EXPECTED_BYTES];
-    snprintf(expected, sizeof expected, "numbers [%zu][%zu][%zu] (L*D and H of the model, N of --input)", planes, npy->rows,
-             shape->hidden);
-    if (state->path &&
-        (header->dims != 3 || header->shape[0] != planes || header->shape[1] != npy->rows || header->shape[2] != shape->hidden))
+    snprintf(expected, sizeof expected, "b1 or u1 [%zu][%zu] (%s of --input)", step_first ? npy->steps : npy->rows,
+             step_first ? npy->rows : npy->steps, step_first ? "T and N" : "N and T");
+    if (mask->path && (header->dims != 2 || header->shape[step_first] != npy->rows || header->shape[!step_first] != npy->steps ||
+                       (header->type != SL_NPY_B1 && header->type != SL_NPY_U1)))
+        return sl_npy_array_reject(mask, expected, "save a mask of the input's shape, (mask != 0)");
+    mask->rows = npy->rows;
+    mask->planes = step_first ? npy->steps : 1;
+    mask->width = step_first ? 1 : npy->steps;
+    return sl_npy_array_accept(mask, SL_NPY_ARRAY_FLAGS);
+}
+
+static sl_exit check_state(npy_run *npy, sl_npy_array *state, sl_state_kind kind)
+{
+    const sl_state_sizes *sizes = &npy->sizes[kind];
+    const sl_npy_header *header = &state->header;
+    char expected[EXPECTED_BYTES];
+    if (state->path && !sizes->width)
+        return sl_report(
+            SL_EXIT_USAGE,
+            "%s is one array, and the LSTM layers of %s have states of different sizes; leave it out, to begin with zeros",
+            state->option, npy->run->options->model);
+    snprintf(expected, sizeof expected, "numbers [%zu][%zu][%zu] (L*D and H of the model, N of --input)", sizes->layer_dirs,
+             npy->rows, sizes->width);
+    if (state->path && (header->dims != 3 || header->shape[0] != sizes->layer_dirs || header->shape[1] != npy->rows ||
+                        header->shape[2] != sizes->width))
         return sl_npy_array_reject(state, expected,
                                    "give states that --hn and --cn wrote for the same number of rows, or leave out the option");
-    state->planes = planes;
+    state->planes = sizes->layer_dirs;
     state->rows = npy->rows;
-    state->width = shape->hidden;
+    state->width = sizes->width;
     return sl_npy_array_accept(state, SL_NPY_ARRAY_REALS);
 }
 
@@ -90,23 +117,42 @@ static sl_exit open_inputs(npy_run *npy)
         code = sl_npy_array_open(&npy->arrays[k]);
     code = code ? code : check_input(npy);
     code = code ? code : sl_lengths_check(&npy->arrays[LENGTHS], npy->rows, "--input");
-    code = code ? code : check_state(npy, &npy->arrays[H0]);
-    return code ? code : check_state(npy, &npy->arrays[C0]);
+    code = code ? code : check_mask(npy);
+    code = code ? code : check_state(npy, &npy->arrays[H0], SL_STATE_H);
+    return code ? code : check_state(npy, &npy->arrays[C0], SL_STATE_C);
+}
+
+/* Set the shape of the array of a layer's outputs. */
+static sl_exit shape_layer(const npy_run *npy, const sl_layer_output *output, sl_npy_array *array)
+{
+    const size_t rows = npy->rows, steps = npy->steps, width = output->width;
+    const bool step_first = npy->run->options->step_first;
+    const size_t by_steps[] = {step_first ? steps : rows, step_first ? rows : steps, width}, by_rows[] = {rows, width};
+    if (!output->has_steps)
+        return sl_npy_array_shape(array, 2, by_rows, 1, rows, width);
+    return sl_npy_array_shape(array, 3, by_steps, step_first ? steps : 1, rows, step_first ? width : steps * width);
+}
+
+/* Set the shape of --hn or --cn: one array, or where the layers' sizes differ, an archive of one for each layer. */
+static sl_exit shape_states(npy_run *npy, sl_npy_array *array, sl_state_kind kind)
+{
+    const sl_state_sizes *sizes = &npy->sizes[kind];
+    sl_state_archive *archive = &npy->archives[kind];
+    const size_t shape[] = {sizes->layer_dirs, npy->rows, sizes->width};
+    if (sizes->width)
+        return sl_npy_array_shape(array, 3, shape, sizes->layer_dirs, npy->rows, sizes->width);
+    archive->option = array->option;
+    archive->path = array->path;
+    array->path = NULL;
+    return sl_state_archive_shape(archive, npy->run->model, kind, npy->rows);
 }
 
 static sl_exit shape_outputs(npy_run *npy)
 {
-    const sluice_shape *shape = &npy->run->shape;
-    const bool step_first = npy->run->options->step_first;
-    const size_t features = shape->directions * shape->hidden, states = shape->layers * shape->directions;
-    const size_t steps[] = {step_first ? npy->steps : npy->rows, step_first ? npy->rows : npy->steps, features};
-    const size_t state[] = {states, npy->rows, shape->hidden}, logits[] = {npy->rows, shape->classes};
-    sl_npy_array *arrays = npy->arrays;
-    sl_exit code = sl_npy_array_shape(&arrays[OUTPUT], 3, steps, step_first ? npy->steps : 1, npy->rows,
-                                      step_first ? features : npy->steps * features);
-    code = code ? code : sl_npy_array_shape(&arrays[HN], 3, state, states, npy->rows, shape->hidden);
-    code = code ? code : sl_npy_array_shape(&arrays[CN], 3, state, states, npy->rows, shape->hidden);
-    return code ? code : sl_npy_array_shape(&arrays[HEAD], 2, logits, 1, npy->rows, shape->classes);
+    sl_exit code = shape_layer(npy, &npy->output, &npy->arrays[OUTPUT]);
+    code = code ? code : shape_states(npy, &npy->arrays[HN], SL_STATE_H);
+    code = code ? code : shape_states(npy, &npy->arrays[CN], SL_STATE_C);
+    return code ? code : shape_layer(npy, &npy->end, &npy->arrays[HEAD]);
 }
 
 /* Memory for one row of a chunk. */
@@ -118,6 +164,8 @@ static double get_row_bytes(const npy_run *npy)
         if (array->path)
             bytes += (double)array->planes * (double)array->width * (double)sl_npy_type_bytes(array->type);
     }
+    for (size_t k = 0; k < KINDS; k++)
+        bytes += (double)npy->archives[k].floats * sizeof(float);
     return bytes;
 }
 
@@ -127,6 +175,11 @@ static sl_exit allocate(npy_run *npy)
     npy->chunk = rows < least ? rows : least;
     for (size_t k = 0; k < ARRAYS; k++) {
         const sl_exit code = sl_npy_array_allocate(&npy->arrays[k], npy->chunk, k >= FIRST_OUTPUT);
+        if (code)
+            return code;
+    }
+    for (size_t k = 0; k < KINDS; k++) {
+        const sl_exit code = sl_state_archive_allocate(&npy->archives[k], npy->chunk);
         if (code)
             return code;
     }
@@ -193,18 +246,46 @@ static sl_exit write_chunk(npy_run *npy, size_t first, size_t rows)
     sl_exit code = SL_EXIT_OK;
     for (size_t k = FIRST_OUTPUT; !code && k < ARRAYS; k++)
         code = sl_npy_array_write(&npy->arrays[k], first, rows);
+    for (size_t k = 0; !code && k < KINDS; k++)
+        code = sl_state_archive_write(&npy->archives[k], first, rows);
     npy->run->stats.write_seconds += sl_clock_get() - started;
     return code;
 }
 
+/* Where the engine writes the states of a chunk. */
+static float *get_states(const npy_run *npy, const sl_npy_array *array, sl_state_kind kind)
+{
+    return array->path ? array->data : npy->archives[kind].data;
+}
+
+/* Add to the batch what --output or --head wants; `rows` are the chunk's. */
+static void want(const npy_run *npy, const sl_layer_output *output, const sl_npy_array *array, sluice_batch *batch,
+                 sluice_output *outputs)
+{
+    const bool step_first = npy->run->options->step_first;
+    const size_t row_stride = output->width * (step_first || !output->has_steps ? 1 : npy->steps);
+    const size_t step_stride = output->width * (step_first ? batch->rows : 1);
+    if (!array->path)
+        return;
+    if (output->field == SL_OUTPUT_Y) {
+        batch->y = array->data;
+        batch->y_row_stride = row_stride;
+        batch->y_step_stride = step_stride;
+    } else if (output->field == SL_OUTPUT_LOGITS) {
+        batch->logits = array->data;
+    } else {
+        outputs[batch->output_count++] =
+            (sluice_output){.layer = output->layer, .at = array->data, .row_stride = row_stride, .step_stride = step_stride};
+    }
+}
+
 static sl_exit run_chunk(npy_run *npy, size_t first, size_t rows, uint64_t steps)
 {
-    const sluice_shape *shape = &npy->run->shape;
     const bool step_first = npy->run->options->step_first;
-    const size_t features = shape->directions * shape->hidden;
     const size_t row_steps = step_first ? 1 : npy->steps, step_rows = step_first ? rows : 1;
     sl_npy_array *arrays = npy->arrays;
-    const sluice_batch batch = {
+    sluice_output outputs[2];
+    sluice_batch batch = {
         .struct_size = sizeof batch,
         .steps = npy->steps,
         .rows = rows,
@@ -213,17 +294,19 @@ static sl_exit run_chunk(npy_run *npy, size_t first, size_t rows, uint64_t steps
         .tokens = npy->tokens,
         .x_row_stride = row_steps * npy->width,
         .x_step_stride = step_rows * npy->width,
+        .mask = arrays[MASK].data,
+        .mask_row_stride = row_steps,
+        .mask_step_stride = step_rows,
         .h0 = arrays[H0].data,
         .c0 = arrays[C0].data,
-        .y = arrays[OUTPUT].data,
-        .y_row_stride = row_steps * features,
-        .y_step_stride = step_rows * features,
-        .hn = arrays[HN].data,
-        .cn = arrays[CN].data,
-        .logits = arrays[HEAD].data,
+        .hn = get_states(npy, &arrays[HN], SL_STATE_H),
+        .cn = get_states(npy, &arrays[CN], SL_STATE_C),
+        .outputs = outputs,
         .streams = npy->state.streams,
         .slots = sl_stream_state_get_slots(&npy->state, first, rows),
     };
+    want(npy, &npy->output, &arrays[OUTPUT], &batch, outputs);
+    want(npy, &npy->end, &arrays[HEAD], &batch, outputs);
     return sl_run_forward(npy->run, &batch, steps);
 }
 
@@ -246,19 +329,27 @@ static sl_exit run_chunks(npy_run *npy)
 
 static sl_exit run_all(npy_run *npy)
 {
-    sl_exit code = open_inputs(npy);
+    sl_exit code = sl_layer_output_find(npy->run->options, npy->run->model, &npy->output);
+    npy->end = sl_layer_output_of_end(npy->run->model);
+    for (size_t k = 0; k < KINDS; k++)
+        npy->sizes[k] = sl_state_sizes_get(npy->run->model, (sl_state_kind)k);
+    code = code ? code : open_inputs(npy);
     code = code ? code : shape_outputs(npy);
     code = code ? code : allocate(npy);
     if (!code)
         code = sl_run_measure(npy->run, npy->rows ? npy->chunk : 0, npy->steps);
     for (size_t k = FIRST_OUTPUT; !code && k < ARRAYS; k++)
         code = sl_npy_array_create(&npy->arrays[k]);
+    for (size_t k = 0; !code && k < KINDS; k++)
+        code = sl_state_archive_create(&npy->archives[k]);
     if (code)
         return code;
     sl_progress_start(npy->run->options->progress, npy->rows);
     code = run_chunks(npy);
     for (size_t k = FIRST_OUTPUT; !code && k < ARRAYS; k++)
         code = sl_npy_array_commit(&npy->arrays[k]);
+    for (size_t k = 0; !code && k < KINDS; k++)
+        code = sl_state_archive_commit(&npy->archives[k]);
     return code ? code : sl_stream_state_save(&npy->state, npy->run);
 }
 
@@ -268,6 +359,7 @@ sl_exit sl_run_npy(sl_run_session *run)
     npy_run npy = {.run = run,
                    .arrays = {[INPUT] = {.option = "--input", .path = options->input},
                               [LENGTHS] = {.option = "--lengths", .path = options->lengths},
+                              [MASK] = {.option = "--mask", .path = options->mask},
                               [H0] = {.option = "--h0", .path = options->h0},
                               [C0] = {.option = "--c0", .path = options->c0},
                               [OUTPUT] = {.option = "--output", .path = options->output},
@@ -277,6 +369,8 @@ sl_exit sl_run_npy(sl_run_session *run)
     const sl_exit code = run_all(&npy);
     for (size_t k = 0; k < ARRAYS; k++)
         sl_npy_array_close(&npy.arrays[k]);
+    for (size_t k = 0; k < KINDS; k++)
+        sl_state_archive_close(&npy.archives[k]);
     free(npy.tokens);
     free(npy.row_lengths);
     sl_stream_state_close(&npy.state);

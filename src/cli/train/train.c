@@ -40,11 +40,16 @@ static sl_exit check_data_options(const sl_options *options)
 static sl_exit check_network_options(const sl_options *options)
 {
     const sl_train_options *o = &options->train;
-    if (o->from && (o->hidden || o->layers || o->bidirectional || o->embedding || o->vocabulary || o->classes || o->no_bias ||
-                    o->no_head || sl_command_line_is_given(options, "--init")))
+    const bool has_layers = o->layers.count || o->layers.list;
+    if (o->from && (o->hidden || has_layers || o->forget_bias > 0 || o->bidirectional || o->embedding || o->vocabulary ||
+                    o->classes || o->no_bias || o->no_head || sl_command_line_is_given(options, "--init")))
         return sl_report(SL_EXIT_USAGE,
                          "--from determines the network; leave out --hidden, --layers, --bidirectional, --embedding, "
-                         "--vocabulary, --classes, --no-bias, --no-head and --init");
+                         "--vocabulary, --classes, --no-bias, --forget-bias, --no-head and --init");
+    if (o->layers.list && (o->hidden || o->bidirectional || o->no_bias))
+        return sl_report(SL_EXIT_USAGE, "--layers LIST describes each layer; leave out --hidden, --bidirectional and --no-bias");
+    if (o->forget_bias > 0 && o->no_bias)
+        return sl_report(SL_EXIT_USAGE, "--forget-bias sets a bias; leave out --no-bias");
     if (o->labels && o->no_head)
         return sl_report(SL_EXIT_USAGE, "--labels needs a head; leave out --no-head");
     return SL_EXIT_OK;
@@ -109,10 +114,10 @@ static void put_defaults(sl_options *options)
     options->batch = options->batch ? options->batch : SL_TRAIN_BATCH;
     o->epochs = o->epochs ? o->epochs : SL_TRAIN_EPOCHS;
     o->trainer.rate = o->trainer.rate > 0 ? o->trainer.rate : SL_TRAIN_RATE;
-    if (o->from)
+    if (o->from || o->layers.list)
         return;
     o->hidden = o->hidden ? o->hidden : SL_TRAIN_HIDDEN;
-    o->layers = o->layers ? o->layers : SL_TRAIN_LAYERS;
+    o->layers.count = o->layers.count ? o->layers.count : SL_TRAIN_LAYERS;
 }
 
 static sl_exit check_options(const sl_options *options)
@@ -173,7 +178,7 @@ static sl_exit run_all(sl_training *train)
     train->stats.seconds = sl_clock_get() - started;
     code = code ? code : sl_train_summarize(train);
     if (!code && train->options->stats)
-        code = sl_stats_print(&train->stats, &train->shape, &train->info, train->options->json);
+        code = sl_stats_print(&train->stats, sluice_trainer_get_model(train->trainer), &train->info, train->options->json);
     return code;
 }
 

@@ -81,6 +81,8 @@ json_t *sl_record_get_options(const sl_options *options)
             ok = !json_object_set_new(record, name,
                                       is_unknown ? json_null() : value_to_json(option, (const char *)&o + option->offset));
     }
+    if (ok && o.train.layers.list)
+        ok = !json_object_set_new(record, "--layers", json_string(o.train.layers.list));
     /* Last, because a schedule that differs makes it differ. Without a schedule, more epochs only continue the run. */
     ok = ok && !json_object_set_new(record, "--epochs", json_integer((json_int_t)(o.train.trainer.schedule ? o.train.epochs : 0)));
     if (ok)
@@ -106,6 +108,7 @@ static const struct {
     {"--output", offsetof(sl_options, output), false},
     {"--curve", offsetof(sl_options, train.curve_svg), false},
     {"--curve", offsetof(sl_options, train.curve_csv), false},
+    {"--network", offsetof(sl_options, names.network), false},
     {"--prefix", offsetof(sl_options, names.prefix), false},
     {"--head-name", offsetof(sl_options, names.head), false},
     {"--embedding-name", offsetof(sl_options, names.embedding), false},

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "cli/notes.h"
+#include "cli/train/layer_list.h"
 #include "program/interrupt.h"
 #include "program/model_shape.h"
 
@@ -18,7 +19,7 @@ static sl_exit choose_shape(const sl_training *train, sluice_shape *shape)
     const sl_data *data = &train->dataset.data;
     size_t row;
     *shape = (sluice_shape){.struct_size = sizeof(sluice_shape),
-                            .layers = o->layers,
+                            .layers = o->layers.count,
                             .directions = o->bidirectional ? 2 : 1,
                             .hidden = o->hidden,
                             .has_bias = !o->no_bias};
@@ -57,13 +58,34 @@ static sl_exit fail_model(const sl_training *train, const sluice_shape *shape, c
     const double cells = 4 * outputs * (inputs + (double)shape->hidden) + 8 * outputs * outputs * (double)(shape->layers - 1);
     const bool is_label = head > embedding, is_given = is_label ? o->classes || data->values : o->vocabulary || !data->tokens;
     const bool is_too_large = error->status == SLUICE_STATUS_NO_MEMORY || error->status == SLUICE_STATUS_TOO_LARGE;
-    if (!is_too_large || o->text || o->from || is_given || cells > (is_label ? head : embedding))
+    if (!is_too_large || o->layers.list || o->text || o->from || is_given || cells > (is_label ? head : embedding))
         return sl_report_error(error);
     size_t row = 0;
     const size_t most = sl_data_count_numbers(data, is_label, &row);
     return sl_report(SL_EXIT_DATA, "%s: %s %zu: the largest %s, %zu, makes the model too large: %s",
                      sl_report_input(is_label ? data->target_path : data->path), data->row_name, row, is_label ? "label" : "token",
                      most ? most - 1 : 0, error->message);
+}
+
+/* A new model of --layers LIST; inputs and outputs are the shape's. */
+static sluice_status make_chain(const sl_training *train, const sluice_shape *shape, const char *const *names, sluice_model **model,
+                                sluice_error *error)
+{
+    const sl_train_options *options = &train->options->train;
+    const sl_layer_list_ends ends = {.vocabulary = shape->vocabulary,
+                                     .embedding = shape->inputs,
+                                     .outputs = shape->classes,
+                                     .every_step = sl_dataset_has_step_targets(&train->dataset, train->options)};
+    sl_layer_list list;
+    sluice_status status = sl_layer_list_parse("--layers", options->layers.list, &list, error);
+    if (!status)
+        status = sl_layer_list_complete("--layers", &list, &ends, error);
+    const sluice_network network = {.struct_size = sizeof network,
+                                    .inputs = shape->vocabulary ? 0 : shape->inputs,
+                                    .layer_count = list.count,
+                                    .layers = list.layers};
+    return status ? status
+                  : sluice_model_create_initial_network(&network, options->initializer, options->trainer.seed, names, model, error);
 }
 
 static sl_exit make_model(const sl_training *train, sluice_model **model)
@@ -75,9 +97,12 @@ static sl_exit make_model(const sl_training *train, sluice_model **model)
         return code;
     const char *const *names = options->text ? (const char *const *)train->dataset.labels.names : NULL;
     sluice_error error;
-    return sluice_model_create_initial(&shape, options->initializer, options->trainer.seed, names, model, &error)
-               ? fail_model(train, &shape, &error)
-               : SL_EXIT_OK;
+    sluice_status status = options->layers.list ? make_chain(train, &shape, names, model, &error)
+                                                : sluice_model_create_initial(&shape, options->initializer, options->trainer.seed,
+                                                                              names, model, &error);
+    if (!status && options->forget_bias > 0)
+        status = sluice_model_set_forget_bias(*model, (float)options->forget_bias, &error);
+    return status ? fail_model(train, &shape, &error) : SL_EXIT_OK;
 }
 
 /* Refuse, before the first epoch, rows without any target that counts. */
@@ -122,9 +147,9 @@ static sl_exit check_network(const sl_training *train, const sluice_model *model
         train->dataset.data.every_step != train->dataset.validate_data.every_step && !options->every_step)
         return sl_report(SL_EXIT_DATA, "%s: expected targets %s, as in training",
                          sl_report_input(train->dataset.validate_data.target_path), every_step ? "for every step" : "for each row");
-    sl_exit code = sl_data_check(&train->dataset.data, shape);
+    sl_exit code = sl_data_check(&train->dataset.data, shape, train->outputs);
     if (!code && train->dataset.validation == &train->dataset.validate_data)
-        code = sl_data_check(&train->dataset.validate_data, shape);
+        code = sl_data_check(&train->dataset.validate_data, shape, train->outputs);
     code = code ? code : check_counted(train, &train->dataset.data, &train->dataset.order);
     if (!code && train->dataset.validation)
         code = check_counted(train, train->dataset.validation, &train->dataset.validation_order);
@@ -181,8 +206,7 @@ static sl_exit make_trainer(sl_training *train, const sluice_model *model)
 static sl_exit make_room(sl_training *train)
 {
     const sluice_engine *engine = sluice_trainer_get_engine(train->trainer);
-    const sluice_shape *shape = &train->shape;
-    const size_t outputs = shape->classes ? shape->classes : shape->directions * shape->hidden;
+    const size_t outputs = train->outputs;
     train->info.struct_size = sizeof train->info;
     if (sluice_engine_get_info(engine, &train->info))
         return sl_report_mismatch();
@@ -234,6 +258,7 @@ static sl_exit set_up(sl_training *train, sluice_model **loaded)
     if (code)
         return code;
     train->shape = sl_model_shape(model);
+    train->outputs = sluice_model_get_width(model, sl_model_network(model).layer_count - 1);
     code = check_names(train, model);
     code = code ? code : check_network(train, model);
     if (!code && options->from)

@@ -61,7 +61,8 @@ typedef struct sl_training {
     sl_dataset dataset;
     sl_minibatch minibatch;
     sluice_trainer *trainer;
-    sluice_shape shape;
+    sluice_shape shape; /* of a chain of layers a summary */
+    size_t outputs;     /* floats of a target */
     sluice_engine_info info;
     sluice_streams *streams; /* --truncate: a slot for each row of a batch */
     sl_class_weights class_weights;

@@ -77,6 +77,14 @@ static sluice_status check_output(const sluice_engine *engine, const sluice_batc
     return SLUICE_STATUS_OK;
 }
 
+/* Whether an output has to stand for y: where no buffer holds the last LSTM layer's outputs, they are in y or nowhere. */
+static bool makes_y(const sluice_engine *engine, const sluice_batch *batch, const sluice_output *output)
+{
+    const sl_network *network = engine->network;
+    return !batch->y && !engine->steps.keeps && output->layer == network->lstm[network->lstm_layers - 1].layer &&
+           output->layer < network->reducing_layer;
+}
+
 /* Copy the wanted outputs of layers into `known`, and fill in their strides; the batch has the copies then. */
 static sluice_status check_outputs(const sluice_engine *engine, sluice_batch *batch, sluice_output known[SLUICE_MAX_OUTPUTS],
                                    sluice_error *error)
@@ -94,6 +102,11 @@ static sluice_status check_outputs(const sluice_engine *engine, sluice_batch *ba
         const sluice_status status = check_output(engine, batch, &known[k], error);
         if (status)
             return status;
+        if (makes_y(engine, batch, &known[k])) {
+            batch->y = known[k].at;
+            batch->y_row_stride = known[k].row_stride;
+            batch->y_step_stride = known[k].step_stride;
+        }
     }
     batch->outputs = known;
     return SLUICE_STATUS_OK;

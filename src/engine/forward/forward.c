@@ -290,7 +290,7 @@ static void choose_outputs(sl_forward_call *call)
     call->runs_vectors = batch->logits || (batch->tape && !network->is_shape && call->reduces != SLUICE_STEPS_ALL);
     for (size_t k = 0; k < batch->output_count; k++) {
         const size_t layer = batch->outputs[k].layer;
-        call->runs_tail = call->runs_tail || layer == last;
+        call->runs_tail = call->runs_tail || (layer == last && layer < network->reducing_layer);
         call->runs_vectors = call->runs_vectors || layer >= network->reducing_layer;
         call->gives_layers = call->gives_layers || layer < last;
     }

@@ -86,8 +86,8 @@ static void store_outputs(const sl_forward_thread *t, size_t layer, const vector
     const sluice_batch *batch = t->call->batch;
     for (size_t k = 0; k < batch->output_count; k++) {
         const sluice_output *output = &batch->outputs[k];
-        if (output->layer != layer || v->by_step != has_steps(t, layer))
-            continue;
+        if (output->layer != layer || v->by_step != has_steps(t, layer) || output->at == batch->y)
+            continue; /* an output that stands for y has been written */
         for (size_t j = 0; j < v->count; j++) {
             const size_t row = t->rows[v->by_step ? v->row : v->row + j], step = v->by_step ? v->step + j : 0;
             copy_result(t->scratch->x[j], t->call->engine->network->widths[layer],

@@ -302,9 +302,8 @@ static sluice_status make_trainer(sl_tensor_source *source, const sluice_engine_
 static sluice_status read_streams(const sl_tensor_source *source, const sluice_engine *engine, sluice_streams **streams,
                                   sluice_error *error)
 {
-    if (!sl_source_find(source, states_names[0]) && !sl_source_find(source, states_names[1]))
-        return SLUICE_STATUS_OK;
-    return sl_streams_read(source, states_names, engine, streams, error);
+    return sl_streams_are_in(source, states_names) ? sl_streams_read(source, states_names, engine, streams, error)
+                                                   : SLUICE_STATUS_OK;
 }
 
 /* What a checkpoint holds. */

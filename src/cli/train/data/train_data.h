@@ -55,8 +55,8 @@ sl_exit sl_data_read_npy(const sl_data_files *files, sl_data *data);
 /** 1 + the largest token or label; *row is its row. 0 if there is none; *row is then unchanged. */
 size_t sl_data_count_numbers(const sl_data *data, bool of_labels, size_t *row);
 
-/** Refuse (and report) data whose inputs or targets do not fit a network of this shape. */
-sl_exit sl_data_check(const sl_data *data, const sluice_shape *shape);
+/** Refuse (and report) data whose inputs or targets do not fit a network of this shape, which gives `outputs` floats for a target. */
+sl_exit sl_data_check(const sl_data *data, const sluice_shape *shape, size_t outputs);
 
 /** Whether any target of row `row` counts. With `every_step`, the target of a row applies to each of its steps. */
 bool sl_data_is_counted(const sl_data *data, size_t row, bool every_step);

@@ -292,10 +292,9 @@ static sl_exit check_row(const sl_data *data, const sluice_shape *shape, size_t 
     return SL_EXIT_OK;
 }
 
-sl_exit sl_data_check(const sl_data *data, const sluice_shape *shape)
+sl_exit sl_data_check(const sl_data *data, const sluice_shape *shape, size_t outputs)
 {
     const char *path = sl_report_input(data->path);
-    const size_t outputs = shape->classes ? shape->classes : shape->directions * shape->hidden;
     if (data->tokens && !shape->vocabulary)
         return sl_report(SL_EXIT_DATA, "%s: expected numbers [N][T][%zu], as the model has no embedding, found tokens [N][T]%s",
                          path, shape->inputs, shape->inputs == 1 ? "; save a[:, :, None]" : "; give another input or model");
