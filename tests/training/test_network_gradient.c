@@ -556,3 +556,39 @@ TEST(as_torch)
     }
     fflush(stdout);
 }
+
+/* ---- Equal maxima ---- */
+
+/* Of steps with the same maximum the first gets the gradient: its y is the factor in dscale. */
+TEST(first_maximum)
+{
+    enum { UNITS = 3, T = 4 };
+    const sluice_layer layers[] = {{.struct_size = sizeof *layers, .kind = SLUICE_LAYER_LSTM, .units = UNITS},
+                                   {.struct_size = sizeof *layers, .kind = SLUICE_LAYER_AFFINE},
+                                   {.struct_size = sizeof *layers, .kind = SLUICE_LAYER_REDUCE, .steps = SLUICE_STEPS_MAX}};
+    const sluice_network network = {sizeof network, 1, 3, layers};
+    uint64_t random = test_seed();
+    FREED float *weights = random_floats(8 * 4 * UNITS, &random);
+    const float zeros[UNITS] = {0}, ones[UNITS] = {1, 1, 1}, d[UNITS] = {0.5f, -2, 3}, x[T] = {0.1f, 0.7f, -0.4f, 0.2f};
+    const sluice_parameter parameters[] = {{0, 0, SLUICE_TENSOR_WEIGHT_IH, 4 * UNITS, weights},
+                                           {0, 0, SLUICE_TENSOR_WEIGHT_HH, 4 * UNITS * UNITS, weights + 4 * UNITS},
+                                           {0, 0, SLUICE_TENSOR_BIAS, 4 * UNITS, weights + 16 * UNITS},
+                                           {1, 0, SLUICE_TENSOR_SCALE, UNITS, zeros},
+                                           {1, 0, SLUICE_TENSOR_SHIFT, UNITS, ones}};
+    OWNED_HANDLE(sluice_model) model = NULL;
+    SUCCEEDS(sluice_model_create_network, &network, parameters, 5, NULL, &model);
+    sluice_engine_options options = test_options(SLUICE_ISA_AUTO, 1, SLUICE_SCHEDULE_AUTO);
+    options.training = 1;
+    OWNED(test_runner) runner = test_runner_of(model, &options);
+    OWNED_HANDLE(sluice_tape) tape = NULL;
+    SUCCEEDS(sluice_tape_create, runner.engine, NULL, &tape);
+    float y[T * UNITS], scale[UNITS], shift[UNITS];
+    const sluice_batch batch = {.struct_size = sizeof batch, .rows = 1, .steps = T, .x = x, .y = y, .tape = tape};
+    SUCCEEDS(sluice_forward, runner.engine, NULL, &batch);
+    const sluice_parameter_gradient wanted[] = {{1, 0, SLUICE_TENSOR_SCALE, UNITS, scale},
+                                                {1, 0, SLUICE_TENSOR_SHIFT, UNITS, shift}};
+    const sluice_gradient gradient = {.struct_size = sizeof gradient, .dlogits = d, .parameters = wanted, .parameter_count = 2};
+    SUCCEEDS(sluice_backward, tape, &gradient);
+    for (size_t k = 0; k < UNITS; k++)
+        ck_assert(shift[k] == d[k] && scale[k] == d[k] * y[k]);
+}

@@ -166,6 +166,48 @@ TEST(checkpoints)
     compare(sluice_trainer_get_model(whole), sluice_trainer_get_model(loaded), true);
 }
 
+/* ---- Dropout ---- */
+
+/* The gradients of both LSTM layers' W of a network whose last layer has this index, with dropout between them. */
+static void get_dropped(const sluice_network *of, size_t last, minibatch *m, float *first_w, float *last_w)
+{
+    OWNED_HANDLE(sluice_model) model = make(of, SLUICE_INITIALIZER_TORCH);
+    sluice_engine_options engine_options = test_options(SLUICE_ISA_AUTO, 2, SLUICE_SCHEDULE_AUTO);
+    engine_options.training = 1;
+    OWNED(test_runner) runner = test_runner_of(model, &engine_options);
+    OWNED_HANDLE(sluice_tape) tape = NULL;
+    SUCCEEDS(sluice_tape_create, runner.engine, NULL, &tape);
+    sluice_batch batch = m->batch;
+    batch.tape = tape;
+    batch.dropout = 0.4f;
+    batch.dropout_key = 3;
+    SUCCEEDS(sluice_forward, runner.engine, NULL, &batch);
+    float dhn[ROWS * 10];
+    for (size_t k = 0; k < ROWS * 10; k++)
+        dhn[k] = (float)(k % 7) - 3;
+    const sluice_parameter_gradient wanted[] = {{0, 0, SLUICE_TENSOR_WEIGHT_IH, 20 * INPUTS, first_w},
+                                                {last, 0, SLUICE_TENSOR_WEIGHT_IH, 20 * 5, last_w}};
+    const sluice_gradient gradient = {.struct_size = sizeof gradient, .dhn = dhn, .parameters = wanted, .parameter_count = 2};
+    SUCCEEDS(sluice_backward, tape, &gradient);
+}
+
+/* A layer that changes nothing, between two LSTM layers, leaves dropout where it is between them alone. */
+TEST(dropout)
+{
+    const sluice_layer chain[] = {{LAYER, .kind = SLUICE_LAYER_LSTM, .units = 5},
+                                  {LAYER, .kind = SLUICE_LAYER_AFFINE},
+                                  {LAYER, .kind = SLUICE_LAYER_LSTM, .units = 5}};
+    const sluice_layer stack[] = {chain[0], chain[2]};
+    const sluice_network with = {sizeof with, INPUTS, 3, chain}, without = {sizeof without, INPUTS, 2, stack};
+    minibatch m;
+    minibatch_fill(&m);
+    float got[2][20 * 5], want[2][20 * 5];
+    get_dropped(&with, 2, &m, got[0], got[1]);
+    get_dropped(&without, 1, &m, want[0], want[1]);
+    test_same_bits(got[0], want[0], 20 * INPUTS, "W of the first layer");
+    test_same_bits(got[1], want[1], 20 * 5, "W of the last layer");
+}
+
 /* ---- Initial models ---- */
 
 /* A stack with a head begins as the shape that says the same. */
