@@ -316,7 +316,8 @@ typedef struct sluice_engine_info {
  * With an embedding of moderate size a table embedding x W + b is made, so that a token costs no input product.
  * The model is not needed afterwards.
  * @param options NULL: defaults.
- * @retval BAD_ARGUMENT, UNSUPPORTED (an ISA this machine lacks), NO_MEMORY, TOO_LARGE
+ * @retval BAD_ARGUMENT, NO_MEMORY, TOO_LARGE
+ * @retval UNSUPPORTED  an ISA this machine lacks; training of a cell that has an option without a gradient, which is named.
  */
 SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_engine_create(const sluice_model *model, const sluice_engine_options *options,
                                                                  sluice_engine **engine, sluice_error *error);
@@ -337,6 +338,7 @@ typedef struct sluice_workspace sluice_workspace;
  * batch's lengths, not its `steps`. One workspace serves one call at a time. It belongs to its engine, which must outlive it. It
  * holds states and products of some rows for each thread that can be busy, and 20 bytes for each row of the batch; steps do not
  * count, but that a stack of bidirectional layers has to hold all those of a few rows at a time. sluice_plan_get reports the bytes.
+ * A batch with a mask needs more, for all steps of some rows: the first one makes the workspace grow.
  * @retval BAD_ARGUMENT, NO_MEMORY, TOO_LARGE
  */
 SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_workspace_create(const sluice_engine *engine, size_t rows, size_t steps,
@@ -357,7 +359,7 @@ SLUICE_API void sluice_workspace_destroy(sluice_workspace *workspace);
  *
  * What a network makes of a row's steps together is of the piece alone where it is the mean, the maximum or the last of these steps;
  * final states are those at the piece's end, and so of the sequence up to there. Where a piece begins with masked steps, the outputs
- * that they repeat are those with which the piece before it ended, in a slot's first piece the states that it begins with.
+ * that they repeat are those with which the piece before it ended.
  */
 typedef struct sluice_streams sluice_streams;
 
@@ -365,7 +367,7 @@ typedef struct sluice_streams sluice_streams;
  * Make a set of slots, all at the zero state, or at that which the network has learned (SLUICE_PART_INITIAL_STATE), for this engine's
  * network. Engines of the same layers and hidden units may use it; it outlives them.
  * @retval BAD_ARGUMENT
- * @retval UNSUPPORTED  the network has two directions: the reverse one begins at a sequence's end.
+ * @retval UNSUPPORTED  the network has a reverse direction, which begins at a sequence's end.
  * @retval NO_MEMORY, TOO_LARGE
  */
 SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_streams_create(const sluice_engine *engine, size_t slots,
@@ -470,11 +472,14 @@ typedef struct sluice_batch {
  * shapes above are neither read nor written, and what lies past a row's end in x is not read. NaN and infinity in x, h0 or c0
  * spread as the equations have it, within their own row; that is no error.
  *
- * @retval BAD_ARGUMENT NULL engine or batch; workspace of another engine; x and tokens not as the model asks; logits without a
- *                      head; step_logits with neither y nor a tape; y strides that overlap; streams of another shape, or beside
+ * @retval BAD_ARGUMENT NULL engine or batch; workspace of another engine; x and tokens not as the model asks; logits or
+ *                      step_logits that the network does not give; of a shape's head, step_logits with neither y nor a tape;
+ *                      outputs of a layer that is not there, or more than SLUICE_MAX_OUTPUTS; strides of y or outputs that overlap; streams of another shape, or beside
  *                      h0 or c0; a tape of another engine; dropout out of range, or without a tape. Nothing is written.
  * @retval BAD_DATA     a length negative or beyond T, a token outside 0..V-1, a slot that is not there, is given twice or is in
  *                      use by another call; the message has row and step. Nothing is written.
+ * @retval UNSUPPORTED  a mask or outputs together with a tape; a mask where a layer gives its outputs in processing order; outputs of
+ *                      an embedding or of a shape's head. Nothing is written.
  * @retval TOO_LARGE, NO_MEMORY (only while the workspace or the tape grows). Nothing is written.
  */
 SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_forward(const sluice_engine *engine, sluice_workspace *workspace,

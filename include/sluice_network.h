@@ -117,7 +117,7 @@ typedef enum sluice_layer_kind {
     SLUICE_LAYER_DENSE,         /**< y = f(W x + b): W x one chain of fused multiply-adds from zero, to which b is added */
     SLUICE_LAYER_AFFINE,        /**< y = f(scale * x + shift), elementwise, one fused multiply-add: a folded batch norm */
     SLUICE_LAYER_ACTIVATION,    /**< y = f(x) */
-    SLUICE_LAYER_REDUCE         /**< one vector of all steps of a row; zeros for a row of no steps */
+    SLUICE_LAYER_REDUCE         /**< one vector of all steps of a row that are not masked; zeros where there are none */
 } sluice_layer_kind;
 
 typedef enum sluice_direction {
@@ -139,7 +139,7 @@ typedef enum sluice_steps {
     SLUICE_STEPS_ALL = 0,
     SLUICE_STEPS_FINAL, /**< of an LSTM layer: h after the last iteration of each direction, merged: the reverse direction's at step
                              0. Keras's return_sequences=False, torch's hn */
-    SLUICE_STEPS_LAST,  /**< y at the row's last step, where the reverse direction has just begun: out[:, -1] */
+    SLUICE_STEPS_LAST,  /**< y at the row's last step that is not masked, where the reverse direction has just begun: out[:, -1] */
     SLUICE_STEPS_MEAN,  /**< of a reduction: the sum in the order of steps, divided by their number */
     SLUICE_STEPS_MAX    /**< of a reduction; a NaN at any step is NaN */
 } sluice_steps;
@@ -168,6 +168,20 @@ typedef struct sluice_network {
     const sluice_layer *layers; /**< [layer_count], in the order in which they run */
 } sluice_network;
 
+/*
+ * What a sluice_batch has of a network's results, W being the width of a layer's outputs:
+ *
+ *     y            [N][T][W] of the last LSTM layer, its directions merged, also where only its final states go on
+ *     logits       [N][C], what the last layer gives of a network that reduces the steps to one vector, C being its width
+ *     step_logits  [N][T][C], what it gives of any other that has layers behind the last LSTM layer
+ *     outputs      those of any other layer
+ *     h0, hn       one LSTM layer after the other, each [D][N][P]; c0, cn likewise, each [D][N][H]. For equal layers that is
+ *                  [L*D][N][H]. Of streams [D][P] and [D][H] of each layer.
+ *
+ * sluice_model_get_shape gives a summary of a network that is no shape: its numbers of LSTM layers and classes, the most directions
+ * and hidden units. The k of sluice_model_get_tensor counts the directions of its LSTM layers.
+ */
+
 /* ---- Models ---------------------------------------------------------------------------------------------------------------- */
 
 /** A layer's parameters of one kind, in the caller's memory. Its size stays. */
@@ -182,7 +196,8 @@ typedef struct sluice_parameter {
 /**
  * Build a model of a network.
  * @param parameters [count], copied: each that the network has, once, in any order.
- * @param class_names as many as the last layer has outputs, copied; NULL: none.
+ * @param class_names as many as the last layer has outputs, copied; NULL: none, as of a network that ends with an LSTM layer of all
+ *                    steps.
  * @retval BAD_ARGUMENT a network out of range, whose message begins with the layer: `layer 2 "dense": `; a parameter that is missing,
  *                      of another size, given twice, or that the network does not have.
  * @retval BAD_DATA     a parameter is NaN or infinite.

@@ -141,7 +141,7 @@ typedef struct sluice_gradient {
  * With a projection, what is said of dh above is of dm, the gradient of m = o tanh(c): dm = W_p' dh, dW_p = sum dh m^T, db_p = sum dh,
  * where dh is 0 if h is at projection_clip. A layer y = f(a) has da = dy f'(a), with softmax da_k = y_k (dy_k - sum dy_j y_j); dense,
  * a = W x + b, as above; affine dscale = sum da x, dshift = sum da, dx = da scale. At a kink f' is that of the left side, as torch has
- * it: 0 of relu, alpha of leaky relu and elu. MEAN gives each step 1/n of the gradient, MAX all of it to the first step that has the
+ * it: 0 of relu, alpha of leaky relu and elu, but 0 at both ends of hard sigmoid. MEAN gives each step 1/n of the gradient, MAX all of it to the first step that has the
  * maximum.
  *
  * Of a sluice_network dy belongs to y of the last LSTM layer, merged; dlogits to the network's end where it gives one vector for

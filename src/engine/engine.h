@@ -62,11 +62,9 @@ typedef struct sl_step_layers {
                            * layer l, those from before[lstm_layers] on behind the last */
     size_t reduced; /* where the steps are reduced to one vector: before all[reduced] */
     sluice_steps reduces; /* and how; ALL: they are not */
-    size_t
-        *input_buffer; /* [lstm_layers + 1] the buffer that LSTM layer l reads, SIZE_MAX: the batch's input; the last: its outputs'
-                           * if `keeps` */
-    bool keeps;        /* outputs of the last LSTM layer go to a buffer for the layers behind it; y is copied from there */
-    size_t widest;     /* floats of a vector: the largest width and inputs; 0: there are no such layers */
+    size_t *input_buffer; /* [lstm_layers] the buffer that LSTM layer l reads; SIZE_MAX: the batch's input */
+    bool keeps;           /* outputs of the last LSTM layer go to a buffer for the layers behind it; y is copied from there */
+    size_t widest;        /* floats of a vector: the largest width and inputs; 0: there are no such layers */
 } sl_step_layers;
 
 /** What schedules follow from: the CPU, and sizes that the engine's weights have against its caches. */

@@ -66,7 +66,6 @@ static void place_buffers(sl_step_layers *steps, const sl_network *network)
         steps->input_buffer[l] = next ? (next - 1) % 2 : SIZE_MAX;
         next++;
     }
-    steps->input_buffer[network->lstm_layers] = (next - 1) % 2;
 }
 
 /* ---- Weights --------------------------------------------------------------------------------------------------------------- */
@@ -105,7 +104,7 @@ bool sl_step_layers_create(sluice_engine *engine)
     sl_step_layers *steps = &engine->steps;
     steps->all = sl_alloc_array(network->description.layer_count, sizeof *steps->all);
     steps->before = sl_alloc_array(network->lstm_layers + 1, sizeof *steps->before);
-    steps->input_buffer = sl_alloc_array(network->lstm_layers + 1, sizeof *steps->input_buffer);
+    steps->input_buffer = sl_alloc_array(network->lstm_layers, sizeof *steps->input_buffer);
     if (!steps->all || !steps->before || !steps->input_buffer)
         return false;
     list_layers(steps, network);

@@ -211,6 +211,15 @@ static float convert(const char *number, size_t size)
     return strtof(digits, NULL);
 }
 
+/* Whether a number has a digit other than 0 before its exponent. */
+static bool is_not_zero(const char *number, size_t size)
+{
+    for (size_t k = 0; k < size && (number[k] | 0x20) != 'e'; k++)
+        if (number[k] > '0' && number[k] <= '9')
+            return true;
+    return false;
+}
+
 bool sl_scan_json_number(sl_scan *scan, const char *what, float *value)
 {
     sl_scan_skip(scan);
@@ -222,6 +231,9 @@ bool sl_scan_json_number(sl_scan *scan, const char *what, float *value)
     if (scan->at - begin > MAX_NUMBER)
         return sl_scan_fail(scan, begin, "expected %s of at most %d characters, found %zu", what, MAX_NUMBER, scan->at - begin);
     *value = convert(scan->text + begin, scan->at - begin);
+    if (*value == 0 && is_not_zero(scan->text + begin, scan->at - begin))
+        return sl_scan_fail(scan, begin, "expected %s that fits a float, found %.*s, which rounds to 0", what,
+                            (int)(scan->at - begin), scan->text + begin);
     return isfinite(*value) || sl_scan_fail(scan, begin, "expected %s that fits a float, found %.*s", what, (int)(scan->at - begin),
                                             scan->text + begin);
 }

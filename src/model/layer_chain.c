@@ -304,3 +304,56 @@ bool sl_network_equals(const sl_network *a, const sl_network *b)
         equal = are_layers_equal(&a->description.layers[k], &b->description.layers[k]);
     return equal;
 }
+
+/* ---- Hash ------------------------------------------------------------------------------------------------------------------ */
+
+static void add_number(uint64_t *hash, uint64_t number)
+{
+    for (int k = 0; k < 8; k++)
+        *hash = (*hash ^ (number >> 8 * k & 255)) * UINT64_C(0x100000001b3);
+}
+
+static void add_float(uint64_t *hash, float value)
+{
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    add_number(hash, bits);
+}
+
+static void add_activation(uint64_t *hash, const sluice_activation *activation)
+{
+    add_number(hash, (uint64_t)activation->function);
+    add_float(hash, activation->alpha);
+    add_float(hash, activation->beta);
+}
+
+static void add_cell(uint64_t *hash, const sluice_cell *cell)
+{
+    const float limits[] = {cell->forget_bias, cell->gate_clip, cell->cell_clip, cell->projection_clip, cell->norm_epsilon};
+    add_number(hash, cell->parts);
+    add_activation(hash, &cell->gate);
+    add_activation(hash, &cell->candidate);
+    add_activation(hash, &cell->output);
+    add_number(hash, (uint64_t)(2 * (cell->coupled != 0) + (cell->output_unclipped != 0)));
+    for (size_t k = 0; k < sizeof limits / sizeof *limits; k++)
+        add_float(hash, limits[k]);
+}
+
+uint64_t sl_network_hash(const sl_network *network)
+{
+    uint64_t hash = UINT64_C(0xcbf29ce484222325);
+    add_number(&hash, network->description.inputs);
+    for (size_t k = 0; k < network->description.layer_count; k++) {
+        const sluice_layer *layer = &network->description.layers[k];
+        const uint64_t numbers[] = {(uint64_t)layer->kind,          layer->units,           layer->vocabulary,
+                                    layer->has_bias != 0,           (uint64_t)layer->steps, (uint64_t)layer->direction,
+                                    (uint64_t)layer->merge,         layer->projection,      layer->processing_order != 0,
+                                    layer->masked_outputs_zero != 0};
+        for (size_t j = 0; j < sizeof numbers / sizeof *numbers; j++)
+            add_number(&hash, numbers[j]);
+        add_activation(&hash, &layer->activation);
+        for (size_t d = 0; d < count_cells(layer); d++)
+            add_cell(&hash, &layer->cells[d]);
+    }
+    return hash;
+}

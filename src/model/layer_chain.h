@@ -6,6 +6,7 @@
 #include "sluice_network.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 
 /** A layer-direction: one direction of an LSTM layer. */
 typedef struct sl_layer_dir {
@@ -83,6 +84,9 @@ sluice_status sl_network_create_of_shape(const sluice_shape *shape, sl_network *
 
 /** Whether two networks are equal, but for their layers' names. */
 bool sl_network_equals(const sl_network *a, const sl_network *b);
+
+/** A number that differs, in all likelihood, between networks that are not equal: FNV-1a of what sl_network_equals compares. */
+uint64_t sl_network_hash(const sl_network *network);
 
 /** NULL is allowed. */
 void sl_network_destroy(sl_network *network);

@@ -102,7 +102,10 @@ sluice_status sluice_model_create_network(const sluice_network *network, const s
         status = sl_model_allocate_network(made, model, error);
     if (!status)
         status = take_all(*model, parameters, count, error);
-    if (!status && class_names)
+    if (!status && class_names && !(*model)->network->ends)
+        status = sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT,
+                         "class_names are given, but the network ends with an LSTM layer of all steps; leave them NULL");
+    else if (!status && class_names)
         status = sl_model_set_classes(*model, class_names, error);
     if (status) {
         sluice_model_destroy(*model);

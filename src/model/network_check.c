@@ -16,7 +16,6 @@ typedef struct chain {
     size_t width;   /* outputs of a step; 0: tokens */
     size_t lstm;    /* LSTM layers so far */
     bool has_steps; /* false behind a reduction */
-    bool projects;  /* the layer checked last has a projection */
     sluice_error *error;
 } chain;
 

@@ -244,6 +244,32 @@ static void check_within(const sluice_model *model, size_t layer, sluice_tensor 
     ck_assert_double_ge(found, 0.5 * most);
 }
 
+TEST(no_rows)
+{
+    static const sluice_layer alone[] = {{LAYER, .kind = SLUICE_LAYER_LSTM, .units = 300, .projection = 2}};
+    static const sluice_network narrow = {sizeof narrow, 1, 1, alone};
+    enum { COUNT = 2 * 300 };
+    sluice_model *model = make(&narrow, SLUICE_INITIALIZER_TORCH);
+    const sluice_engine_options one = {.struct_size = sizeof one, .threads = 1, .training = 1};
+    sluice_engine *engine;
+    sluice_tape *tape;
+    float projection[COUNT];
+    for (size_t k = 0; k < COUNT; k++)
+        projection[k] = NAN;
+    const sluice_parameter_gradient wanted = {.tensor = SLUICE_TENSOR_PROJECTION, .count = COUNT, .values = projection};
+    const sluice_gradient gradient = {.struct_size = sizeof gradient, .parameters = &wanted, .parameter_count = 1};
+    SUCCEEDS(sluice_engine_create, model, &one, &engine);
+    SUCCEEDS(sluice_tape_create, engine, NULL, &tape);
+    const sluice_batch batch = {.struct_size = sizeof batch, .steps = 3, .tape = tape};
+    SUCCEEDS(sluice_forward, engine, NULL, &batch);
+    SUCCEEDS(sluice_backward, tape, &gradient);
+    for (size_t k = 0; k < COUNT; k++)
+        ck_assert(projection[k] == 0 && !signbit(projection[k]));
+    sluice_tape_destroy(tape);
+    sluice_engine_destroy(engine);
+    sluice_model_destroy(model);
+}
+
 TEST(initial)
 {
     OWNED_HANDLE(sluice_model) torch = make(&network, SLUICE_INITIALIZER_TORCH);

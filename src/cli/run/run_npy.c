@@ -94,10 +94,10 @@ static sl_exit check_state(npy_run *npy, sl_npy_array *state, sl_state_kind kind
     const sl_npy_header *header = &state->header;
     char expected[EXPECTED_BYTES];
     if (state->path && !sizes->width)
-        return sl_report(
-            SL_EXIT_USAGE,
-            "%s is one array, and the LSTM layers of %s have states of different sizes; leave it out, to begin with zeros",
-            state->option, npy->run->options->model);
+        return sl_report(SL_EXIT_USAGE,
+                         "%s is one array, and the LSTM layers of %s have states of different sizes; leave it out, "
+                         "to begin with the network's own states, or keep states by --state",
+                         state->option, npy->run->options->model);
     snprintf(expected, sizeof expected, "numbers [%zu][%zu][%zu] (L*D and H of the model, N of --input)", sizes->layer_dirs,
              npy->rows, sizes->width);
     if (state->path && (header->dims != 3 || header->shape[0] != sizes->layer_dirs || header->shape[1] != npy->rows ||

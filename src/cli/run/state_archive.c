@@ -7,6 +7,7 @@
 #include "program/report.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 static size_t get_width(const sluice_layer *layer, sl_state_kind kind)
 {
@@ -47,6 +48,10 @@ sl_exit sl_state_archive_shape(sl_state_archive *archive, const sluice_model *mo
         const sluice_layer *layer = &network.layers[k];
         if (layer->kind != SLUICE_LAYER_LSTM)
             continue;
+        if (strpbrk(layer->name, "/\\"))
+            return sl_report(SL_EXIT_USAGE,
+                             "%s: the name of layer \"%s\" has a slash, and cannot be that of a member of an archive",
+                             archive->option, layer->name);
         sl_npz_member *member = &archive->members[archive->layers++];
         *member = (sl_npz_member){
             .name = layer->name,

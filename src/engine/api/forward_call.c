@@ -34,6 +34,8 @@ static sluice_status check_mask(const sluice_engine *engine, sluice_batch *batch
         return SLUICE_STATUS_OK;
     if (batch->tape)
         return sl_fail(error, SLUICE_STATUS_UNSUPPORTED, "sluice_forward: a mask with a tape; train without masked steps");
+    if (batch->steps > UINT32_MAX)
+        return sl_fail_size(error, "a batch with a mask");
     if (engine->network->has_order)
         return sl_fail(error, SLUICE_STATUS_UNSUPPORTED,
                        "sluice_forward: a mask, but a layer gives its outputs in processing order, whose steps are others");

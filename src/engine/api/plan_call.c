@@ -47,8 +47,9 @@ static size_t find_chosen(const sluice_engine *engine, const comparison *c)
 {
     const sl_exec_plan chosen = sl_exec_plan_choose(engine, &c->load);
     size_t at = 0;
-    while (!sl_exec_plan_equals(&c->candidates[at], &chosen))
+    while (at < c->count && !sl_exec_plan_equals(&c->candidates[at], &chosen))
         at++;
+    assert(at < c->count);
     return at;
 }
 

@@ -159,7 +159,7 @@ static bool is_masked(const step_walk *walk)
 }
 
 /* What a direction of the layer gives at a masked step: its outputs of the iteration before, NULL if they are zeros. Before the first
- * iteration of a stream's piece they are the state that the stream has. */
+ * iteration of a stream's piece they are the state that the stream has, unless that is the one it began with. */
 static const float *get_repeated(const step_walk *walk, size_t layer_dir)
 {
     const sl_forward_thread *t = walk->t;
@@ -173,7 +173,11 @@ static const float *get_repeated(const step_walk *walk, size_t layer_dir)
                    : NULL;
     if (walk->unmasked)
         return sl_layer_row(t, walk->outputs, walk->r, walk->unmasked - 1) + dir->first_output;
-    return batch->streams ? sl_streams_h(batch->streams, sl_streams_slot(batch->slots, t->rows[walk->r]), layer_dir) : NULL;
+    if (!batch->streams)
+        return NULL;
+    const float *h = sl_streams_h(batch->streams, sl_streams_slot(batch->slots, t->rows[walk->r]), layer_dir);
+    const float *initial = batch->streams->initial ? batch->streams->initial + dir->h_before : NULL;
+    return initial && memcmp(h, initial, dir->h_width * sizeof *h) == 0 ? NULL : h;
 }
 
 /* The layer's outputs of the next step; those of a masked step are put together in `to`. */

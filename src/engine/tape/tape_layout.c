@@ -164,7 +164,9 @@ static void take_scratch(const sluice_tape *tape, sl_arena *from, sl_tape_scratc
     /* For as many rows as a row block of any batch with no more rows has. */
     const size_t rows = sl_size_min(tape->rows, sl_size_round_up(ROW_BLOCK_ROWS_MOST, engine->kernel->tile_rows));
     const size_t states = sl_tape_keeps_gates(tape) ? 0 : rows * engine->sizes.widest_state;
-    const size_t product = sl_size_max(row_steps * widest, rows * sl_tape_packed_units(engine));
+    /* One row of a gradient of weights, too, which a batch of no rows has as well. */
+    const size_t product =
+        sl_size_max(sl_size_max(row_steps * widest, engine->network->most_hidden), rows * sl_tape_packed_units(engine));
     const size_t gathered =
         sl_size_max(widest + engine->network->most_hidden, engine->network->is_shape ? engine->shape.classes : 0);
     scratch->gathered = sl_arena_take(from, row_steps, gathered * sizeof *scratch->gathered);

@@ -1,5 +1,5 @@
-/* A description is read as the tables of network_fields.h have it: a key that is in none of them is a failure, so that nothing is
- * ever ignored, and objects stand within each other no deeper than the tables do. */
+/* A description is read as the tables of network_fields.h have it: a key that is in none of them is a failure,
+ * and objects stand within each other no deeper than the tables do. */
 #include "io/network/description_read.h"
 
 #include "base/clean.h"
@@ -212,6 +212,15 @@ static bool read_word(reader *from, const sl_field *field, unsigned *value)
 
 static bool read_network(reader *from, void *to);
 
+static bool read_limit(reader *from, float *value)
+{
+    sl_scan_skip(&from->scan);
+    const size_t begin = from->scan.at;
+    return sl_scan_json_number(&from->scan, "a number", value) &&
+           (*value > 0 ||
+            sl_scan_fail(&from->scan, begin, "expected a limit > 0, found %g; leave the key out for none", (double)*value));
+}
+
 static bool read_value(reader *from, const sl_field *field, void *to)
 {
     void *value = (char *)to + field->at;
@@ -221,6 +230,8 @@ static bool read_value(reader *from, const sl_field *field, void *to)
         return sl_scan_size(&from->scan, "a size", value);
     case SL_FIELD_NUMBER:
         return sl_scan_json_number(&from->scan, "a number", value);
+    case SL_FIELD_LIMIT:
+        return read_limit(from, value);
     case SL_FIELD_FLAG:
         if (!sl_scan_json_flag(&from->scan, "a flag", &flag))
             return false;
@@ -404,12 +415,17 @@ static sluice_status check_choice(const reader *from)
     }
     if (!from->networks)
         return fail_at(from, 0, SLUICE_STATUS_BAD_DATA, "networks", "expected a network, found none");
+    for (size_t k = 0; from->networks > 1 && k < from->networks; k++)
+        if (!from->names[k])
+            return fail_at(from, 0, SLUICE_STATUS_BAD_DATA, "networks",
+                           "expected a name for each of several networks, by which one is "
+                           "chosen, found one without");
     if (from->wanted && !from->chosen)
         return sl_fail(from->error, SLUICE_STATUS_BAD_DATA, "%s: no network \"%s\": expected one of %s", from->source->input.name,
                        sl_label_get(from->wanted).text, names.text);
     if (!from->wanted && from->networks > 1)
         return sl_fail(from->error, SLUICE_STATUS_BAD_DATA,
-                       "%s: %zu networks: %s; choose one by its name, the field `network` of sluice_names",
+                       "%s: %zu networks: %s; choose one by its name, by --network or the field `network` of sluice_names",
                        from->source->input.name, from->networks, names.text);
     return SLUICE_STATUS_OK;
 }

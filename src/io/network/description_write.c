@@ -51,6 +51,7 @@ static bool differs(const sl_field *field, const void *from, const void *plain)
     case SL_FIELD_SIZE:
         return memcmp(value, usual, sizeof(size_t)) != 0;
     case SL_FIELD_NUMBER:
+    case SL_FIELD_LIMIT:
         return memcmp(value, usual, sizeof(float)) != 0;
     case SL_FIELD_FLAG:
         return !*(const int *)value != !*(const int *)usual;
@@ -73,6 +74,7 @@ static void put_value(sl_measured_text *to, const sl_field *field, const void *f
         sl_measured_text_put(to, "%zu", *(const size_t *)value);
         break;
     case SL_FIELD_NUMBER:
+    case SL_FIELD_LIMIT:
         put_number(to, *(const float *)value);
         break;
     case SL_FIELD_FLAG:

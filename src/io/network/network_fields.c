@@ -73,9 +73,9 @@ static const sl_field of_cell[] = {
     {"coupled", SL_FIELD_FLAG, OF_CELL(coupled)},
     {"output_unclipped", SL_FIELD_FLAG, OF_CELL(output_unclipped)},
     {"forget_bias", SL_FIELD_NUMBER, OF_CELL(forget_bias)},
-    {"gate_clip", SL_FIELD_NUMBER, OF_CELL(gate_clip)},
-    {"cell_clip", SL_FIELD_NUMBER, OF_CELL(cell_clip)},
-    {"projection_clip", SL_FIELD_NUMBER, OF_CELL(projection_clip)},
+    {"gate_clip", SL_FIELD_LIMIT, OF_CELL(gate_clip)},
+    {"cell_clip", SL_FIELD_LIMIT, OF_CELL(cell_clip)},
+    {"projection_clip", SL_FIELD_LIMIT, OF_CELL(projection_clip)},
     {"norm_epsilon", SL_FIELD_NUMBER, OF_CELL(norm_epsilon)},
 };
 

@@ -12,6 +12,7 @@ enum { SL_DESCRIPTION_VERSION = 1, SL_DESCRIPTION_NETWORKS = 64 /* most in a fil
 typedef enum sl_field_type {
     SL_FIELD_SIZE,       /* size_t */
     SL_FIELD_NUMBER,     /* float */
+    SL_FIELD_LIMIT,      /* float > 0; the default, 0, is none and is never stated */
     SL_FIELD_FLAG,       /* int, 0 or 1 */
     SL_FIELD_PART,       /* a bit of unsigned */
     SL_FIELD_WORD,       /* an enum */

@@ -10,6 +10,7 @@
 #include "io/output.h"
 #include "sluice_tools.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -37,8 +38,11 @@ static line make_head(const sluice_engine *engine, unsigned number)
     line made = {"sluice-plans 1"};
     sl_cpu cpu;
     if (number == 1) {
-        snprintf(made.text, sizeof made.text, "network layers=%zu directions=%zu inputs=%zu hidden=%zu vocabulary=%zu",
-                 shape->layers, shape->directions, shape->inputs, shape->hidden, shape->vocabulary);
+        const int length =
+            snprintf(made.text, sizeof made.text, "network layers=%zu directions=%zu inputs=%zu hidden=%zu vocabulary=%zu",
+                     shape->layers, shape->directions, shape->inputs, shape->hidden, shape->vocabulary);
+        if (!engine->network->is_shape) /* of which the shape is a summary */
+            snprintf(made.text + length, sizeof made.text - (size_t)length, " chain=%016" PRIx64, sl_network_hash(engine->network));
     } else if (number == 2) {
         sl_cpu_get(&cpu);
         snprintf(made.text, sizeof made.text, "machine isa=%s gemm=%s threads=%u cpu=%s", sluice_isa_get_name(engine->kernel->isa),
@@ -208,7 +212,7 @@ static sluice_status take_plan(reader *file, sl_exec_plan *plan)
         status = take_flag(file, " wavefront=", &plan->wavefront);
     plan->thread_groups = (unsigned)groups;
     plan->threads_per_group = (unsigned)per_group;
-    if (status || !plan->wavefront || (file->engine->shape.layers > 1 && file->engine->shape.directions == 1))
+    if (status || !plan->wavefront || file->engine->sizes.wavefronts)
         return status;
     file->at = start;
     return refuse(file, "no wavefront, for this network is not a stack of layers in one direction");
