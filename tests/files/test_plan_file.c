@@ -392,3 +392,27 @@ TEST(arguments)
 }
 
 TEST_FIXTURE(test_folder_setup, test_folder_teardown)
+
+/* Chains whose shapes, which are summaries, are the same. */
+static sluice_engine *make_chain(size_t second)
+{
+    const sluice_layer layers[] = {{.struct_size = sizeof *layers, .kind = SLUICE_LAYER_LSTM, .units = 8},
+                                   {.struct_size = sizeof *layers, .kind = SLUICE_LAYER_LSTM, .units = second}};
+    const sluice_network network = {sizeof network, 3, 2, layers};
+    sluice_model *model;
+    sluice_engine *engine;
+    SUCCEEDS(sluice_model_create_initial_network, &network, SLUICE_INITIALIZER_TORCH, 1, NULL, &model);
+    SUCCEEDS(sluice_engine_create, model, NULL, &engine);
+    sluice_model_destroy(model);
+    return engine;
+}
+
+TEST(chains_are_told_apart)
+{
+    sluice_engine *one = make_chain(5), *other = make_chain(4);
+    SUCCEEDS(sluice_plan_save, one, test_path("chain"));
+    SUCCEEDS(sluice_plan_load, one, test_path("chain"));
+    REFUSED(SLUICE_STATUS_BAD_DATA, "network", sluice_plan_load, other, test_path("chain"));
+    sluice_engine_destroy(one);
+    sluice_engine_destroy(other);
+}
