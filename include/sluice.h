@@ -479,7 +479,7 @@ typedef struct sluice_batch {
  * @retval BAD_DATA     a length negative or beyond T, a token outside 0..V-1, a slot that is not there, is given twice or is in
  *                      use by another call; the message has row and step. Nothing is written.
  * @retval UNSUPPORTED  a mask or outputs together with a tape; a mask where a layer gives its outputs in processing order; outputs of
- *                      an embedding or of a shape's head. Nothing is written.
+ *                      a shape's embedding or head. Nothing is written.
  * @retval TOO_LARGE, NO_MEMORY (only while the workspace or the tape grows). Nothing is written.
  */
 SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_forward(const sluice_engine *engine, sluice_workspace *workspace,

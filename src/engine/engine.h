@@ -114,7 +114,7 @@ struct sluice_engine {
     unsigned long models; /* that it has been given */
     size_t packed_bytes, table_bytes;
     sl_packed *layers; /* [layer-directions] */
-    float *embedding;  /* [V][I] where no table is, and for training; else NULL */
+    float *embedding;  /* [V][I]; NULL where a network made of a shape has a table and is not for training */
     sl_step_layers steps;
     sl_engine_sizes sizes;
     sl_limits limits;

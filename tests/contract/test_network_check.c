@@ -451,7 +451,6 @@ TEST(bad_outputs_are_refused)
         {"outputs of layer 8; the network has 8 layers", {.layer = 8}, SLUICE_STATUS_BAD_ARGUMENT, false},
         {"outputs of layer 18446744073709551615", {.layer = SIZE_MAX}, SLUICE_STATUS_BAD_ARGUMENT, false},
         {"outputs of layer 2, whose array is NULL", {.layer = 2}, SLUICE_STATUS_BAD_ARGUMENT, true},
-        {"outputs of layer 0 \"words\", an embedding", {.layer = 0}, SLUICE_STATUS_UNSUPPORTED, false},
         {"strides (row 8, step 3) make outputs of layer 2 \"dense\" overlap",
          {.layer = 2, .row_stride = 8, .step_stride = 3},
          SLUICE_STATUS_BAD_ARGUMENT,

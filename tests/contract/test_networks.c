@@ -150,13 +150,29 @@ static void check_same(work *w, size_t place, size_t other)
         snprintf(w->why.text, sizeof w->why.text, "%s differ from %s", a->name, b->name);
 }
 
+/* Rows of the table, zeros behind a row's end. */
+static void check_embedding(work *w)
+{
+    const test_family_batch *batch = &w->made->batch;
+    const size_t width = w->made->network.layers[0].units;
+    float *want = inputs_of(w, 1);
+    for (size_t row = 0; row < batch->rows; row++)
+        for (size_t t = batch->lengths ? (size_t)batch->lengths[row] : batch->steps; t < batch->steps; t++)
+            memset(want + (row * batch->steps + t) * width, 0, width * sizeof *want);
+    if (memcmp(w->want.arrays[TEST_OF_LAYERS].at, want, batch->rows * batch->steps * width * sizeof *want) != 0)
+        snprintf(w->why.text, sizeof w->why.text, "outputs of the embedding are not its rows");
+    free(want);
+}
+
 static void check_against_oracle(work *w)
 {
     const sluice_network *network = &w->made->network;
     size_t last = 0;
     for (size_t k = 0; k < network->layer_count; k++) {
         last = network->layers[k].kind == SLUICE_LAYER_LSTM ? k : last;
-        if (network->layers[k].kind != SLUICE_LAYER_EMBEDDING)
+        if (network->layers[k].kind == SLUICE_LAYER_EMBEDDING)
+            check_embedding(w);
+        else
             check_layer(w, k);
     }
     if (network->layers[last].steps == SLUICE_STEPS_ALL)

@@ -15,6 +15,12 @@ static sl_layer_output get_layer(const sluice_model *model, size_t index)
     return (sl_layer_output){.field = SL_OUTPUT_LAYER, .layer = index, .width = facts.outputs, .has_steps = facts.gives_steps};
 }
 
+/* Whether a layer is an embedding whose rows an engine need not have: that of a shape. */
+static bool is_table(const sluice_model *model, const sluice_layer *layer)
+{
+    return layer->kind == SLUICE_LAYER_EMBEDDING && sluice_model_is_shape(model);
+}
+
 /* The names of the layers whose outputs may be asked for, as many as there is room for. */
 static const char *list_layers(const sluice_model *model, char list[LIST_BYTES])
 {
@@ -24,7 +30,7 @@ static const char *list_layers(const sluice_model *model, char list[LIST_BYTES])
     for (size_t k = 0; k < network.layer_count; k++) {
         const sl_layer_facts facts = sl_layer_facts_get(model, k);
         const size_t length = strlen(facts.layer->name);
-        if (facts.is_head || facts.layer->kind == SLUICE_LAYER_EMBEDDING)
+        if (facts.is_head || is_table(model, facts.layer))
             continue;
         if (used + length + sizeof ", ..." >= LIST_BYTES) {
             snprintf(list + used, LIST_BYTES - used, ", ...");
@@ -45,7 +51,7 @@ static sl_exit find_layer(const sl_options *options, const sluice_model *model, 
     if (k == network.layer_count)
         return sl_report(SL_EXIT_USAGE, "--layer '%s': %s has no such layer; expected one of %s", options->layer, options->model,
                          list_layers(model, list));
-    if (network.layers[k].kind == SLUICE_LAYER_EMBEDDING)
+    if (is_table(model, &network.layers[k]))
         return sl_report(SL_EXIT_USAGE, "--layer '%s' is an embedding, whose outputs are rows of its table; expected one of %s",
                          options->layer, list_layers(model, list));
     if (sl_layer_facts_get(model, k).is_head)

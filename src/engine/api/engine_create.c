@@ -112,7 +112,7 @@ static bool allocate_all(sluice_engine *engine)
         if (!allocate_layer(engine, &engine->layers[k], with_table && k < engine->network->lstm[0].directions))
             return false;
     }
-    if (shape->vocabulary && (!with_table || engine->training)) {
+    if (shape->vocabulary && (!with_table || engine->training || !engine->network->is_shape)) {
         engine->embedding = sl_engine_take_floats(engine, shape->vocabulary * shape->inputs);
         if (!engine->embedding)
             return false;

@@ -59,7 +59,7 @@ static sluice_status check_output(const sluice_engine *engine, const sluice_batc
                        output->layer, output->at ? "" : ", whose array is NULL", layers);
     const sluice_layer *layer = &network->description.layers[output->layer];
     const size_t width = network->widths[output->layer], steps = output->layer < network->reducing_layer ? batch->steps : 1;
-    if (layer->kind == SLUICE_LAYER_EMBEDDING)
+    if (layer->kind == SLUICE_LAYER_EMBEDDING && !engine->embedding)
         return sl_fail(error, SLUICE_STATUS_UNSUPPORTED,
                        "sluice_forward: outputs of layer %zu \"%s\", an embedding, are rows of its table: "
                        "sluice_model_get_parameter",

@@ -193,6 +193,8 @@ static void run_row_block(sl_forward_thread *t)
     sl_row_block_load(t);
     wait_for_group(t);
     const size_t chunks = divide_steps(t);
+    if (t->call->gives_layers && t->call->engine->embedding)
+        sl_steps_give_embedding(t);
     for (size_t round = 0; t->wavefront && chunks && round < chunks + layers - 1; round++) {
         run_layer_chunk(t, 0, round);
         if (round + 1 >= layers)

@@ -302,6 +302,19 @@ static const float *finish_reduced(const sl_forward_thread *t, size_t r, float *
 
 /* ---- Behind LSTM layers ---------------------------------------------------------------------------------------------------- */
 
+void sl_steps_give_embedding(const sl_forward_thread *t)
+{
+    const sl_row_range range = sl_row_range_of(t);
+    for (size_t r = range.from; r < range.to; r++) {
+        step_walk walk = begin_walk(t, NULL, NULL, r, 0);
+        while (walk.step < sl_row_steps(t, r)) {
+            const vectors v = {.count = 1, .row = r, .step = walk.step, .by_step = true};
+            t->scratch->x[0] = next_inputs(&walk);
+            store_outputs(t, 0, &v);
+        }
+    }
+}
+
 void sl_steps_give_outputs(const sl_forward_thread *t, size_t lstm_layer, const sl_layer_rows *outputs, size_t from, size_t to)
 {
     const sl_lstm_layer *lstm = &t->call->engine->network->lstm[lstm_layer];

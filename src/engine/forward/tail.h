@@ -19,6 +19,9 @@ static inline sl_row_range sl_row_range_of(const sl_forward_thread *t)
 void sl_steps_run_before(const sl_forward_thread *t, size_t lstm_layer, const sl_layer_rows *from_rows,
                          const sl_layer_rows *to_rows);
 
+/** Store the rows of the embedding where the batch wants them. */
+void sl_steps_give_embedding(const sl_forward_thread *t);
+
 /** Store the outputs of steps [from, to) of an LSTM layer before the last where the batch wants them. */
 void sl_steps_give_outputs(const sl_forward_thread *t, size_t lstm_layer, const sl_layer_rows *outputs, size_t from, size_t to);
 

@@ -61,9 +61,7 @@ test_answer test_answer_create(const test_made_network *made, const test_family_
         char name[40];
         snprintf(name, sizeof name, "outputs of layer %zu", k);
         last = network->layers[k].kind == SLUICE_LAYER_LSTM ? k : last;
-        if (network->layers[k].kind != SLUICE_LAYER_EMBEDDING)
-            add_array(&answer, TEST_OF_LAYERS + k, name, gives_vectors(network, k) ? 1 : batch->steps,
-                      test_family_width(network, k));
+        add_array(&answer, TEST_OF_LAYERS + k, name, gives_vectors(network, k) ? 1 : batch->steps, test_family_width(network, k));
     }
     add_array(&answer, TEST_Y, "y", batch->steps, test_family_width(network, last));
     add_states(&answer, TEST_HN, "hn", network);
