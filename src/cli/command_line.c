@@ -155,7 +155,8 @@ static const sl_option table[] = {
     {"seed", 0, TRAIN, TRAINING, "N", &sl_kind_seed, FIELD(train.trainer.seed),
      "random seed of initial weights, order of rows, --validate-share and dropout", .default_text = "0", .recorded = true},
 
-    {"network", 0, ALL, NAMES, "NAME", &sl_kind_text, FIELD(names.network), "name of the network, where the file has several"},
+    {"network", 0, ALL, NAMES, "NAME", &sl_kind_text, FIELD(names.network),
+     "name of the network, where the file has several; of train, the name it is written with"},
     {"prefix", 0, ALL, NAMES, "NAME", &sl_kind_text, FIELD(names.prefix),
      "prefix of the names of the LSTM tensors: 'lstm.' for lstm.weight_ih_l0"},
     {"head-name", 0, ALL, NAMES, "NAME", &sl_kind_text, FIELD(names.head), "the head is NAME.weight and NAME.bias; '' for no head"},

@@ -324,11 +324,12 @@ static sluice_status settle_steps(const char *option, sl_layer_list *list, bool 
     size_t last = 0;
     for (size_t k = 0; k < list->count; k++) {
         if (list->layers[k].steps != SLUICE_STEPS_ALL)
-            return every_step ? sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT,
-                                        "%s: the targets are of every step, and layer %zu gives one vector for a row; give targets "
-                                        "[N], or leave out final, last and reduce",
-                                        option, k + 1)
-                              : SLUICE_STATUS_OK;
+            return every_step
+                       ? sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT,
+                                 "%s: the targets are of every step, by --every-step or as [N][T], and layer %zu gives one vector "
+                                 "for a row; give targets of rows, or leave out final, last and reduce",
+                                 option, k + 1)
+                       : SLUICE_STATUS_OK;
         last = list->layers[k].kind == SLUICE_LAYER_LSTM ? k : last;
     }
     if (!every_step)
