@@ -4,8 +4,11 @@
 #include "support/message.h"
 #include "support/suite.h"
 
+#include "io/npy/npz.h"
 #include "sluice_network.h"
 #include "sluice_train.h"
+
+#include <string.h>
 
 /* A model of half a megabyte, as the bytes of a file too. */
 static const sluice_shape shape = {.struct_size = sizeof(sluice_shape),
@@ -134,6 +137,77 @@ TEST_LOOP(failing_to_save, 0, 2)
     }
     ck_assert_int_gt(n, 3);
     sluice_model_destroy(model);
+}
+
+/* A description with class names of its own, as one of several networks has. */
+static void prepare_described(void)
+{
+    static const char header[] =
+        "{\"__metadata__\":{\"sluice\":\"{\\\"version\\\":1,\\\"networks\\\":[{\\\"name\\\":\\\"a\\\",\\\"inputs\\\":1,"
+        "\\\"classes\\\":[\\\"x\\\"],\\\"layers\\\":[{\\\"kind\\\":\\\"lstm\\\",\\\"name\\\":\\\"l\\\",\\\"units\\\":1,"
+        "\\\"steps\\\":\\\"final\\\",\\\"cells\\\":[{\\\"bias\\\":false}]}]}]}\"},"
+        "\"a.l.weight_ih_l0\":{\"dtype\":\"F32\",\"shape\":[4,1],\"data_offsets\":[0,16]},"
+        "\"a.l.weight_hh_l0\":{\"dtype\":\"F32\",\"shape\":[4,1],\"data_offsets\":[16,32]}}";
+    enum { LENGTH = 8, VALUES = 32 };
+    const size_t text = sizeof header - 1;
+    unsigned char *bytes = calloc(LENGTH + text + VALUES, 1);
+    ck_assert_ptr_nonnull(bytes);
+    bytes[0] = text & 255;
+    bytes[1] = (unsigned char)(text >> 8);
+    memcpy(bytes + LENGTH, header, text);
+    test_file_write(test_path("model"), bytes, LENGTH + text + VALUES);
+    free(bytes);
+    content = test_file_read(test_path("model"));
+}
+
+TEST_LOOP(failing_with_classes, 0, 2)
+{
+    bool fired = true;
+    long n = 1;
+    prepare_described();
+    for (; fired; n++) {
+        sluice_error error = {0};
+        sluice_model *model;
+        const size_t before = test_alive;
+        test_fired = false;
+        test_countdown = n;
+        const sluice_status status = load(_i, &model, &error);
+        test_countdown = 0;
+        fired = test_fired;
+        ck_assert_msg(status == (fired ? SLUICE_STATUS_NO_MEMORY : SLUICE_STATUS_OK), "%s", error.message);
+        ck_assert(fired || strcmp(sluice_model_get_class(model, 0), "x") == 0);
+        sluice_model_destroy(model);
+        ck_assert_uint_eq(test_alive, before);
+    }
+    ck_assert_int_gt(n, 10);
+}
+
+TEST(failing_archive)
+{
+    static const sl_npz_member members[] = {{"a", {.type = SL_NPY_F4, .dims = 1, .shape = {1}}}};
+    const float value = 1;
+    bool fired = true;
+    long n = 1;
+    for (; fired; n++) {
+        const size_t before = test_alive;
+        sl_npz_writer *writer;
+        sluice_error error = {0};
+        test_fired = false;
+        test_watching = true;
+        test_countdown = n;
+        sluice_status status = sl_npz_create(test_path("archive"), members, 1, &writer, &error);
+        if (!status)
+            status = sl_npz_write(writer, 0, 0, 1, &value, &error);
+        if (writer)
+            status = status ? (sl_npz_abort(writer), status) : sl_npz_commit(writer, &error);
+        test_watching = false;
+        test_countdown = 0;
+        fired = test_fired;
+        ck_assert_msg(status == (fired ? SLUICE_STATUS_NO_MEMORY : SLUICE_STATUS_OK), "%s", error.message);
+        ck_assert_uint_eq(test_alive, before);
+        ck_assert_uint_eq(test_folder_count(0), fired ? 0 : 1);
+    }
+    ck_assert_int_gt(n, 2);
 }
 
 int main(void)

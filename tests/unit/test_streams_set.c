@@ -432,16 +432,17 @@ static bool act(int what, const sluice_engine *engine, const sluice_streams *set
     return true;
 }
 
-TEST_LOOP(no_memory, 0, 3)
+TEST_LOOP(no_memory, 0, 6)
 {
-    OWNED_HANDLE(sluice_engine) engine = make_engine(&tiny, SLUICE_ISA_AUTO);
+    const int what = _i % 3;
+    OWNED_HANDLE(sluice_engine) engine = _i < 3 ? make_engine(&tiny, SLUICE_ISA_AUTO) : make_uneven();
     OWNED_HANDLE(sluice_streams) streams = test_streams_create(engine, 2);
     save(streams, test_path("states"));
     test_file_write(test_path("target"), "old", 3);
     long n = 1;
-    while (act(_i, engine, streams, n))
+    while (act(what, engine, streams, n))
         n++;
-    printf("%s: %ld allocations\n", _i == 0 ? "create" : _i == 1 ? "load" : "save", n - 1);
+    printf("%s: %ld allocations\n", what == 0 ? "create" : what == 1 ? "load" : "save", n - 1);
     ck_assert_int_ge(n, 3);
 }
 
