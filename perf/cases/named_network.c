@@ -3,6 +3,7 @@
 #include "base/random.h"
 #include "base/size.h"
 #include "model/model.h"
+#include "program/layer_facts.h"
 
 #include <math.h>
 
@@ -63,17 +64,14 @@ static void add_layer(const sluice_layer *layer, sl_network_work *work)
 {
     const size_t inputs = work->outputs;
     double *const flop = work->gives_steps ? &work->flop_per_step : &work->flop_per_row;
+    *flop += sl_layer_get_flop(layer, inputs);
     if (layer->kind == SLUICE_LAYER_LSTM) {
-        const size_t directions = layer->direction == SLUICE_DIRECTION_BOTH ? 2 : 1;
-        const size_t h = layer->projection ? layer->projection : layer->units;
-        const double weights = 4.0 * (double)layer->units * (double)(inputs + h), projection = (double)layer->projection;
-        *flop += 2 * (double)directions * (weights + projection * (double)layer->units);
+        const size_t directions = sl_layer_count_directions(layer), h = sl_layer_get_h_width(layer);
         work->terms = sl_size_max(work->terms, inputs + h);
         work->outputs = layer->merge == SLUICE_MERGE_CONCAT ? directions * h : h;
         work->directions = sl_size_max(work->directions, directions);
         work->hidden = work->lstm_layers++ ? work->hidden : layer->units;
     } else if (layer->kind == SLUICE_LAYER_DENSE) {
-        *flop += 2 * (double)layer->units * (double)inputs;
         work->terms = sl_size_max(work->terms, inputs);
         work->outputs = layer->units;
     }

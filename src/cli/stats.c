@@ -1,6 +1,6 @@
 #include "cli/stats.h"
 
-#include "cli/layer_facts.h"
+#include "program/layer_facts.h"
 #include "program/format.h"
 #include "program/print_json.h"
 #include "sluice_tools.h"

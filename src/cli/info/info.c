@@ -2,7 +2,7 @@
 #include "cli/command_line.h"
 #include "cli/info/info_parts.h"
 #include "cli/info/layer_table.h"
-#include "cli/layer_facts.h"
+#include "program/layer_facts.h"
 #include "cli/tuned_plans.h"
 #include "program/format.h"
 #include "program/model_shape.h"

@@ -1,7 +1,7 @@
 #include "cli/info/info_parts.h"
 
 #include "cli/input/npy_array.h"
-#include "cli/layer_facts.h"
+#include "program/layer_facts.h"
 #include "cli/notes.h"
 #include "cli/tuned_plans.h"
 #include "program/format.h"

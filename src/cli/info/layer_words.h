@@ -2,7 +2,7 @@
 #ifndef SLUICE_CLI_INFO_LAYER_WORDS_H
 #define SLUICE_CLI_INFO_LAYER_WORDS_H
 
-#include "cli/layer_facts.h"
+#include "program/layer_facts.h"
 
 #include <jansson.h>
 

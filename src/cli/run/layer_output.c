@@ -1,6 +1,6 @@
 #include "cli/run/layer_output.h"
 
-#include "cli/layer_facts.h"
+#include "program/layer_facts.h"
 #include "program/model_shape.h"
 #include "program/report.h"
 

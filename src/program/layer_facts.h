@@ -1,6 +1,6 @@
 /* What there is to say of a model's layers: sizes, parameters, operations. */
-#ifndef SLUICE_CLI_LAYER_FACTS_H
-#define SLUICE_CLI_LAYER_FACTS_H
+#ifndef SLUICE_PROGRAM_LAYER_FACTS_H
+#define SLUICE_PROGRAM_LAYER_FACTS_H
 
 #include "sluice_network.h"
 
@@ -24,6 +24,9 @@ double sl_layer_facts_get_step_flop(const sluice_model *model, bool input_is_tab
 
 /** The same of what is computed once a row. */
 double sl_layer_facts_get_row_flop(const sluice_model *model);
+
+/** Useful operations of a layer that reads `inputs` floats, of a step or of a vector: two for each multiply-add. */
+double sl_layer_get_flop(const sluice_layer *layer, size_t inputs);
 
 /** Directions of an LSTM layer, 1 or 2. */
 size_t sl_layer_count_directions(const sluice_layer *layer);

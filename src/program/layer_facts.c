@@ -1,4 +1,4 @@
-#include "cli/layer_facts.h"
+#include "program/layer_facts.h"
 
 #include "program/model_shape.h"
 
@@ -45,7 +45,7 @@ static double get_lstm_flop(const sluice_layer *layer, size_t inputs)
     return flop;
 }
 
-static double get_flop(const sluice_layer *layer, size_t inputs)
+double sl_layer_get_flop(const sluice_layer *layer, size_t inputs)
 {
     switch (layer->kind) {
     case SLUICE_LAYER_LSTM:
@@ -72,7 +72,7 @@ sl_layer_facts sl_layer_facts_get(const sluice_model *model, size_t index)
         facts.reads_steps = facts.reads_steps && network.layers[k].steps == SLUICE_STEPS_ALL;
     facts.gives_steps = facts.reads_steps && layer->steps == SLUICE_STEPS_ALL;
     facts.parameters = count_parameters(model, layer, index);
-    facts.flop = get_flop(layer, facts.inputs);
+    facts.flop = sl_layer_get_flop(layer, facts.inputs);
     return facts;
 }
 
@@ -83,7 +83,7 @@ double sl_layer_facts_get_step_flop(const sluice_model *model, bool input_is_tab
     for (size_t k = 0; k < network.layer_count; k++) {
         const sl_layer_facts facts = sl_layer_facts_get(model, k);
         const bool is_table = input_is_table && k == 1; /* the embedding is layer 0 */
-        flop += !facts.reads_steps ? 0 : is_table ? get_flop(facts.layer, 0) : facts.flop;
+        flop += !facts.reads_steps ? 0 : is_table ? sl_layer_get_flop(facts.layer, 0) : facts.flop;
     }
     return flop;
 }
