@@ -242,12 +242,14 @@ TEST(mutated)
 /* `count` times a text between two others. */
 static char *repeat(const char *before, const char *text, size_t count, const char *behind)
 {
-    test_bytes made = {0};
-    test_bytes_add_text(&made, before);
+    const size_t begin = strlen(before), size = strlen(text), end = begin + count * size;
+    char *made = malloc(end + strlen(behind) + 1);
+    ck_assert_ptr_nonnull(made);
+    memcpy(made, before, begin);
     for (size_t k = 0; k < count; k++)
-        test_bytes_add_text(&made, text);
-    test_bytes_add(&made, behind, strlen(behind) + 1);
-    return (char *)made.data;
+        memcpy(made + begin + k * size, text, size);
+    memcpy(made + end, behind, strlen(behind) + 1);
+    return made;
 }
 
 TEST(deep_and_long)

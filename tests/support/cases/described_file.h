@@ -10,11 +10,16 @@ enum { TEST_DESCRIPTION_AT = 8 + sizeof "{\"__metadata__\":{\"sluice\":\"" - 1 }
 /** Add the text as the inside of a JSON string. */
 static inline void test_bytes_add_escaped(test_bytes *to, const char *text, size_t size)
 {
+    char *escaped = malloc(2 * size + 1);
+    size_t used = 0;
+    ck_assert_ptr_nonnull(escaped);
     for (size_t k = 0; k < size; k++) {
         if (text[k] == '"' || text[k] == '\\')
-            test_bytes_add_text(to, "\\");
-        test_bytes_add(to, text + k, 1);
+            escaped[used++] = '\\';
+        escaped[used++] = text[k];
     }
+    test_bytes_add(to, escaped, used);
+    free(escaped);
 }
 
 /** A file of the tensors (a list as test_safetensors_network takes it) and this description; `more` follows it in the metadata. */
