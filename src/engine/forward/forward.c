@@ -320,11 +320,14 @@ unsigned sl_forward_begin(sluice_workspace *workspace, const sluice_batch *batch
         load.workers = sl_size_max(1, load.workers / calls);
     if (batch->max_threads)
         load.workers = sl_size_min(load.workers, batch->max_threads);
-    const sl_float_mode mode = sl_float_mode_set(false); /* estimates are to be the same in any mode of the caller's */
+    /* Estimates, which one thread needs none of, are to be the same in any mode of the caller's. */
+    const bool estimates = load.workers > 1;
+    const sl_float_mode mode = estimates ? sl_float_mode_set(false) : 0;
     partition->plan = sl_exec_plan_choose(engine, &load);
     call->hoisted_rows = sl_exec_plan_hoisted_rows(engine, &partition->plan);
     sl_partition_rows(partition, engine, &load, batch->lengths);
-    sl_float_mode_restore(mode);
+    if (estimates)
+        sl_float_mode_restore(mode);
     const unsigned threads = partition->plan.thread_groups * partition->plan.threads_per_group;
     for (unsigned k = 0; k < threads; k++)
         atomic_store_explicit(&workspace->flags[k].arrived, 0, memory_order_relaxed);

@@ -33,6 +33,12 @@ size_t sl_unit_lines_sum(const sluice_engine *engine, size_t first, size_t count
 size_t sl_unit_split(const sluice_engine *engine, size_t first, size_t count, unsigned threads, unsigned index,
                      sl_unit_range *ranges, bool *divided)
 {
+    *divided = false;
+    if (threads == 1) { /* short calls notice the time of the sums below */
+        for (size_t k = 0; k < count; k++)
+            ranges[k] = (sl_unit_range){first + k, 0, sl_size_div_up(engine->layers[first + k].dir->hidden, engine->kernel->lanes)};
+        return count;
+    }
     const size_t line_blocks = SL_LINE_FLOATS / engine->kernel->lanes;
     double whole = 0;
     for (size_t k = first; k < first + count; k++)
@@ -41,7 +47,6 @@ size_t sl_unit_split(const sluice_engine *engine, size_t first, size_t count, un
     extent layer_dir = {.begin = 0};
     size_t found = 0;
     unsigned boundary = 1; /* the first that is behind the begin of the layer-direction */
-    *divided = false;
     for (size_t k = first; k < first + count; k++) {
         const size_t blocks = sl_size_div_up(engine->layers[k].dir->hidden, engine->kernel->lanes);
         layer_dir.lines = sl_unit_lines(&engine->layers[k]);
