@@ -407,7 +407,7 @@ static sluice_engine *make_chain(size_t second)
     return engine;
 }
 
-TEST(chains_are_told_apart)
+TEST(chains_are_distinguished)
 {
     sluice_engine *one = make_chain(5), *other = make_chain(4);
     SUCCEEDS(sluice_plan_save, one, test_path("chain"));
