@@ -1,7 +1,8 @@
 /*
  * The backward pass. Its threads go through phases together: for each layer-direction, from the last layer to the first, the
  * iterations backwards (grad_steps.c: threads take row blocks), then the sums over all row-steps (grad_sums.c: threads take outputs,
- * and a fixed number of partial sums). Layers besides the LSTM layers come where they stand (grad_tail.c, grad_step_layers.c). Which thread takes a task changes no bit of the result.
+ * and a fixed number of partial sums). Layers besides the LSTM layers come where they stand (grad_tail.c, grad_step_layers.c). Which
+ * thread takes a task changes no bit of the result.
  */
 #include "engine/backward/backward.h"
 
@@ -33,28 +34,12 @@ static void run_layer_dir(sl_grad_thread *thread, sl_grad_layer_dir *layer_dir)
     sl_grad_end_projection(thread, layer_dir);
 }
 
-static void swap(float **a, float **b)
-{
-    float *other = *a;
-    *a = *b;
-    *b = other;
-}
-
-/* The step layers before an LSTM layer, whose gradient of what it reads is in *dy. */
-static void run_steps_before(sl_grad_thread *thread, size_t layer, float **dy, float **dx)
-{
-    const sl_step_layers *steps = &thread->tape->engine->steps;
-    for (size_t k = steps->before[layer + 1]; k-- > steps->before[layer]; swap(dy, dx)) {
-        const sl_grad_step_layer step = {.k = k, .lstm_layer = layer, .dy = *dy, .dx = *dx};
-        sl_grad_run_step_layer(thread, &step);
-    }
-}
-
 static void run_thread(void *context, unsigned index, unsigned threads)
 {
     backward_call *call = context;
     const sluice_tape *tape = call->tape;
     const sl_network *network = tape->engine->network;
+    const sl_step_layers *steps = &tape->engine->steps;
     const sl_float_mode mode = sl_float_mode_set(tape->engine->flush_to_zero);
     sl_grad_thread thread = {.tape = tape,
                              .gradient = call->gradient,
@@ -72,8 +57,9 @@ static void run_thread(void *context, unsigned index, unsigned threads)
                 .k = k, .dir = &network->dirs[k], .packed = &tape->engine->layers[k], .dy = dy, .dx = dx};
             run_layer_dir(&thread, &layer_dir);
         }
-        swap(&dy, &dx);
-        run_steps_before(&thread, layer, &dy, &dx);
+        sl_grad_swap(&dy, &dx);
+        const sl_grad_step_range before = {.first = steps->before[layer], .end = steps->before[layer + 1], .lstm_layer = layer};
+        sl_grad_run_step_layers(&thread, &before, &dy, &dx);
     }
     sl_grad_inputs(&thread, dy);
     sl_float_mode_restore(mode);

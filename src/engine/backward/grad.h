@@ -27,14 +27,12 @@ typedef struct sl_grad_layer_dir {
     size_t segment, from, to; /* the segment has the iterations [from, to) */
 } sl_grad_layer_dir;
 
-/** A step layer. */
-typedef struct sl_grad_step_layer {
-    size_t k;          /* among the step layers */
-    size_t lstm_layer; /* that it stands before; lstm_layers: behind the last one */
-    bool by_row;       /* its vectors are those of rows, not of row-steps */
-    float *dy;         /* [vectors], grad_stride apart: gradient of its outputs, which becomes that of its pre-activations */
-    float *dx;         /* likewise of its inputs; not dy */
-} sl_grad_step_layer;
+/** Some step layers, from `end` - 1 down to `first`. */
+typedef struct sl_grad_step_range {
+    size_t first, end;
+    size_t lstm_layer; /* that they stand before; lstm_layers: behind the last one */
+    bool by_row;       /* their vectors are those of rows, not of row-steps */
+} sl_grad_step_range;
 
 /** Where the gradient of a layer's parameter goes; NULL: it is not wanted. */
 static inline float *sl_grad_wanted(const sluice_tape *tape, size_t layer, size_t direction, sluice_tensor tensor)
@@ -70,6 +68,13 @@ static inline void sl_grad_store(float *to, const float *from, size_t count, boo
         to[j] = adds ? to[j] + from[j] : from[j];
 }
 
+static inline void sl_grad_swap(float **a, float **b)
+{
+    float *other = *a;
+    *a = *b;
+    *b = other;
+}
+
 /* ---- Phases; at the end of each all threads wait for each other -------------------------------------------------------------- */
 
 /** Compute the gradients of a shape's head, and dy of the last layer from the head and the caller's dy. */
@@ -79,8 +84,9 @@ void sl_grad_head(sl_grad_thread *thread, float *dy);
  *  be exchanged with *dx. */
 void sl_grad_tail(sl_grad_thread *thread, float **dy, float **dx);
 
-/** Compute a step layer's gradients. */
-void sl_grad_run_step_layer(sl_grad_thread *thread, const sl_grad_step_layer *step);
+/** Compute step layers' gradients, from that of the last one's outputs, *dy [vectors], grad_stride apart, to that of the first one's
+ *  inputs, which is in *dy then; each layer exchanges it with *dx. */
+void sl_grad_run_step_layers(sl_grad_thread *thread, const sl_grad_step_range *range, float **dy, float **dx);
 
 /** Set dc after the last iteration, and add dhn to dy where rows end. */
 void sl_grad_begin_layer_dir(sl_grad_thread *thread, const sl_grad_layer_dir *layer_dir);

@@ -60,14 +60,6 @@ static const float *gather_steps(const sl_grad_thread *thread, size_t t, size_t 
     return thread->scratch->gathered;
 }
 
-/* The step of a row-step; it is `t` or a later one. */
-static size_t find_step(const sluice_tape *tape, size_t t, size_t row_step)
-{
-    while (tape->first_row_step[t + 1] <= row_step)
-        t++;
-    return t;
-}
-
 /* Compute a tile of a partial sum. Of the P partial sums, sum p adds chunks p, p + P, p + 2P... of the rows and of the row-steps. */
 static void sum_tile(const sl_grad_thread *thread, const sl_dense_sums *sums, size_t index)
 {
@@ -83,7 +75,7 @@ static void sum_tile(const sl_grad_thread *thread, const sl_dense_sums *sums, si
     size_t t = 0;
     for (size_t row_step = tile.partial * most; gradient->dstep_logits && row_step < tape->row_steps; row_step += stride) {
         const size_t count = sl_size_min(most, tape->row_steps - row_step);
-        t = find_step(tape, t, row_step);
+        t = sl_tape_find_step(tape, t, row_step);
         sl_dense_add(sums, &tile, count, gather_steps(thread, t, row_step - tape->first_row_step[t], count, tile.from, tile.units),
                      tile.units, last_outputs(tape, row_step));
     }
@@ -110,10 +102,10 @@ static void make_outputs(const sl_grad_thread *thread, size_t first, size_t coun
     const sluice_tape *tape = thread->tape;
     const sluice_gradient *gradient = thread->gradient;
     const size_t outputs = tape->engine->network->outputs, classes = tape->engine->shape.classes;
-    const size_t begin = find_step(tape, 0, first), sorted = first - tape->first_row_step[begin];
+    const size_t begin = sl_tape_find_step(tape, 0, first), sorted = first - tape->first_row_step[begin];
     size_t t = begin;
     for (size_t row_step = first; row_step < first + count; row_step++) {
-        t = find_step(tape, t, row_step);
+        t = sl_tape_find_step(tape, t, row_step);
         const size_t row = tape->sorted_rows[row_step - tape->first_row_step[t]];
         float *to = dy + row_step * tape->grad_stride;
         memset(to, 0, outputs * sizeof *to);

@@ -7,17 +7,26 @@
 
 #include <string.h>
 
-static const sl_step_layer *layer_of(const sl_grad_thread *thread, const sl_grad_step_layer *step)
+/* One of them. */
+typedef struct step_layer {
+    size_t k; /* among the step layers */
+    size_t lstm_layer;
+    bool by_row;
+    float *dy; /* [vectors], grad_stride apart: gradient of its outputs, which becomes that of its pre-activations */
+    float *dx; /* likewise of its inputs; not dy */
+} step_layer;
+
+static const sl_step_layer *layer_of(const sl_grad_thread *thread, const step_layer *step)
 {
     return &thread->tape->engine->steps.all[step->k];
 }
 
-static size_t count_vectors(const sluice_tape *tape, const sl_grad_step_layer *step)
+static size_t count_vectors(const sluice_tape *tape, const step_layer *step)
 {
     return step->by_row ? tape->rows : tape->row_steps;
 }
 
-static float *wanted(const sl_grad_thread *thread, const sl_grad_step_layer *step, sluice_tensor tensor)
+static float *wanted(const sl_grad_thread *thread, const step_layer *step, sluice_tensor tensor)
 {
     return sl_grad_wanted(thread->tape, layer_of(thread, step)->layer, 0, tensor);
 }
@@ -25,7 +34,7 @@ static float *wanted(const sl_grad_thread *thread, const sl_grad_step_layer *ste
 /* ---- What the layer read --------------------------------------------------------------------------------------------------- */
 
 /* Whether it is the first behind an LSTM layer, or behind the network's input. */
-static bool is_first(const sluice_tape *tape, const sl_grad_step_layer *step)
+static bool is_first(const sluice_tape *tape, const step_layer *step)
 {
     return !step->by_row && step->k == tape->engine->steps.before[step->lstm_layer];
 }
@@ -38,15 +47,14 @@ static const float *gather_inputs(const sl_grad_thread *thread, size_t first, si
     float *to = thread->scratch->gathered;
     size_t t = 0;
     for (size_t row_step = first; row_step < first + count; row_step++, to += inputs) {
-        while (tape->first_row_step[t + 1] <= row_step)
-            t++;
+        t = sl_tape_find_step(tape, t, row_step);
         memcpy(to, sl_tape_network_input(tape, t, row_step - tape->first_row_step[t]), inputs * sizeof *to);
     }
     return thread->scratch->gathered;
 }
 
 /* The layer's inputs of vectors [first, first + count), one after the other. */
-static const float *inputs_of(const sl_grad_thread *thread, const sl_grad_step_layer *step, size_t first, size_t count)
+static const float *inputs_of(const sl_grad_thread *thread, const step_layer *step, size_t first, size_t count)
 {
     const sluice_tape *tape = thread->tape;
     const size_t offset = first * layer_of(thread, step)->inputs;
@@ -60,7 +68,7 @@ static const float *inputs_of(const sl_grad_thread *thread, const sl_grad_step_l
 /* ---- Each vector ----------------------------------------------------------------------------------------------------------- */
 
 /* What goes from the gradients of outputs to those of pre-activations: the function. */
-static void apply_function(const sl_grad_thread *thread, const sl_grad_step_layer *step, size_t first, size_t count)
+static void apply_function(const sl_grad_thread *thread, const step_layer *step, size_t first, size_t count)
 {
     const sluice_tape *tape = thread->tape;
     const sl_step_layer *layer = layer_of(thread, step);
@@ -92,7 +100,7 @@ static void merge_grad(const sl_step_layer *layer, const float *x, const float *
 }
 
 /* dx of some vectors. */
-static void make_inputs(const sl_grad_thread *thread, const sl_grad_step_layer *step, size_t first, size_t count)
+static void make_inputs(const sl_grad_thread *thread, const step_layer *step, size_t first, size_t count)
 {
     const sluice_tape *tape = thread->tape;
     const sl_step_layer *layer = layer_of(thread, step);
@@ -115,13 +123,12 @@ static void make_inputs(const sl_grad_thread *thread, const sl_grad_step_layer *
 }
 
 /* Apply the dropout of what the LSTM layer before gives to gradients of it: of a merge's outputs, or of the first layer's inputs. */
-static void drop(const sl_grad_thread *thread, const sl_grad_step_layer *step, size_t first, size_t count, size_t width, float *of)
+static void drop(const sl_grad_thread *thread, const step_layer *step, size_t first, size_t count, size_t width, float *of)
 {
     const sluice_tape *tape = thread->tape;
     size_t t = 0;
     for (size_t row_step = first; row_step < first + count; row_step++) {
-        while (tape->first_row_step[t + 1] <= row_step)
-            t++;
+        t = sl_tape_find_step(tape, t, row_step);
         const sl_dropout dropout = {.probability = tape->batch.dropout,
                                     .key = tape->batch.dropout_key,
                                     .layer = step->lstm_layer - 1,
@@ -132,7 +139,7 @@ static void drop(const sl_grad_thread *thread, const sl_grad_step_layer *step, s
     }
 }
 
-static void run_vectors(const sl_grad_thread *thread, const sl_grad_step_layer *step, size_t first, size_t count)
+static void run_vectors(const sl_grad_thread *thread, const step_layer *step, size_t first, size_t count)
 {
     const sluice_tape *tape = thread->tape;
     const sl_step_layer *layer = layer_of(thread, step);
@@ -152,7 +159,7 @@ enum { COLUMNS = 64 };
 /* ---- Sums over all vectors ------------------------------------------------------------------------------------------------- */
 
 /* A tile of a partial sum, which adds chunks p, p + P, p + 2P... of the vectors. */
-static void sum_tile(const sl_grad_thread *thread, const sl_grad_step_layer *step, const sl_dense_sums *sums, size_t index)
+static void sum_tile(const sl_grad_thread *thread, const step_layer *step, const sl_dense_sums *sums, size_t index)
 {
     const sluice_tape *tape = thread->tape;
     const size_t vectors = count_vectors(tape, step), most = tape->chunk_row_steps, stride = tape->grad_stride;
@@ -165,7 +172,7 @@ static void sum_tile(const sl_grad_thread *thread, const sl_grad_step_layer *ste
 }
 
 /* Columns [from, from + columns) of an affine layer's gradients: the sums of d x and of d, in the order of the vectors. */
-static void sum_columns(const sl_grad_thread *thread, const sl_grad_step_layer *step, size_t from, size_t columns)
+static void sum_columns(const sl_grad_thread *thread, const step_layer *step, size_t from, size_t columns)
 {
     const sluice_tape *tape = thread->tape;
     const sl_kernel *kernel = tape->engine->kernel;
@@ -188,7 +195,7 @@ static void sum_columns(const sl_grad_thread *thread, const sl_grad_step_layer *
         sl_grad_store(shift + from, shifts, columns, thread->gradient->accumulate);
 }
 
-static void run_dense_sums(sl_grad_thread *thread, const sl_grad_step_layer *step)
+static void run_dense_sums(sl_grad_thread *thread, const step_layer *step)
 {
     const sl_step_layer *layer = layer_of(thread, step);
     float *weight = wanted(thread, step, SLUICE_TENSOR_WEIGHT), *bias = wanted(thread, step, SLUICE_TENSOR_BIAS);
@@ -203,7 +210,7 @@ static void run_dense_sums(sl_grad_thread *thread, const sl_grad_step_layer *ste
     sl_task_end_phase(&thread->tasks);
 }
 
-static void run_affine_sums(sl_grad_thread *thread, const sl_grad_step_layer *step)
+static void run_affine_sums(sl_grad_thread *thread, const step_layer *step)
 {
     const size_t width = layer_of(thread, step)->outputs, tasks = sl_size_div_up(width, COLUMNS);
     if (!wanted(thread, step, SLUICE_TENSOR_SCALE) && !wanted(thread, step, SLUICE_TENSOR_SHIFT))
@@ -213,7 +220,7 @@ static void run_affine_sums(sl_grad_thread *thread, const sl_grad_step_layer *st
     sl_task_end_phase(&thread->tasks);
 }
 
-void sl_grad_run_step_layer(sl_grad_thread *thread, const sl_grad_step_layer *step)
+static void run_step_layer(sl_grad_thread *thread, const step_layer *step)
 {
     const sluice_tape *tape = thread->tape;
     const size_t vectors = count_vectors(tape, step), most = tape->chunk_row_steps, chunks = sl_size_div_up(vectors, most);
@@ -224,4 +231,13 @@ void sl_grad_run_step_layer(sl_grad_thread *thread, const sl_grad_step_layer *st
         run_dense_sums(thread, step);
     else if (layer_of(thread, step)->kind == SL_STEP_AFFINE)
         run_affine_sums(thread, step);
+}
+
+void sl_grad_run_step_layers(sl_grad_thread *thread, const sl_grad_step_range *range, float **dy, float **dx)
+{
+    for (size_t k = range->end; k-- > range->first;) {
+        const step_layer step = {.k = k, .lstm_layer = range->lstm_layer, .by_row = range->by_row, .dy = *dy, .dx = *dx};
+        run_step_layer(thread, &step);
+        sl_grad_swap(dy, dx);
+    }
 }

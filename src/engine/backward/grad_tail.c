@@ -6,13 +6,6 @@
 #include <math.h>
 #include <string.h>
 
-static void swap(float **a, float **b)
-{
-    float *other = *a;
-    *a = *b;
-    *b = other;
-}
-
 /* ---- The reduction --------------------------------------------------------------------------------------------------------- */
 
 /* Outputs that were reduced, of a row-step. */
@@ -126,20 +119,11 @@ static float *run_rows(sl_grad_thread *thread)
     const sluice_tape *tape = thread->tape;
     const sl_step_layers *steps = &tape->engine->steps;
     float *d = tape->drows[0], *dx = tape->drows[1];
+    const sl_grad_step_range behind = {
+        .first = steps->reduced, .end = steps->count, .lstm_layer = tape->engine->network->lstm_layers, .by_row = true};
     begin_rows(thread, d);
-    for (size_t k = steps->count; k-- > steps->reduced; swap(&d, &dx)) {
-        const sl_grad_step_layer step = {
-            .k = k, .lstm_layer = tape->engine->network->lstm_layers, .by_row = true, .dy = d, .dx = dx};
-        sl_grad_run_step_layer(thread, &step);
-    }
+    sl_grad_run_step_layers(thread, &behind, &d, &dx);
     return d;
-}
-
-static void run_step_layer(sl_grad_thread *thread, size_t k, float **dy, float **dx)
-{
-    const sl_grad_step_layer step = {.k = k, .lstm_layer = thread->tape->engine->network->lstm_layers, .dy = *dy, .dx = *dx};
-    sl_grad_run_step_layer(thread, &step);
-    swap(dy, dx);
 }
 
 void sl_grad_tail(sl_grad_thread *thread, float **dy, float **dx)
@@ -156,10 +140,11 @@ void sl_grad_tail(sl_grad_thread *thread, float **dy, float **dx)
         thread->dh_final_stride = tape->grad_stride;
     }
     begin_steps(thread, steps->reduced > behind ? steps->all[steps->reduced - 1].outputs : network->outputs, drows, *dy);
-    for (size_t k = steps->reduced; k > behind; k--)
-        run_step_layer(thread, k - 1, dy, dx);
+    sl_grad_step_range range = {.first = behind, .end = steps->reduced, .lstm_layer = network->lstm_layers};
+    sl_grad_run_step_layers(thread, &range, dy, dx);
     if (thread->gradient->dy && network->ends)
         add_dy(thread, *dy);
-    if (merges)
-        run_step_layer(thread, first, dy, dx);
+    range.first = first;
+    range.end = behind;
+    sl_grad_run_step_layers(thread, &range, dy, dx);
 }

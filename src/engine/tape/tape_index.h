@@ -29,6 +29,14 @@ static inline size_t sl_tape_row_step(const sluice_tape *tape, bool reverse, siz
     return tape->first_row_step[sl_tape_step(tape, reverse, sorted, iteration)] + sorted;
 }
 
+/** The step (or iteration) of a row-step; it is `t` or a later one. */
+static inline size_t sl_tape_find_step(const sluice_tape *tape, size_t t, size_t row_step)
+{
+    while (tape->first_row_step[t + 1] <= row_step)
+        t++;
+    return t;
+}
+
 /** Whether all gates are kept, not computed again. */
 static inline bool sl_tape_keeps_gates(const sluice_tape *tape)
 {
