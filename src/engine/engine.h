@@ -58,12 +58,13 @@ typedef struct sl_step_layer {
 typedef struct sl_step_layers {
     sl_step_layer *all; /* [count] in the network's order */
     size_t count;
-    size_t *before; /* [lstm_layers + 1]: the first behind LSTM layer l - 1: all[before[l]] .. all[before[l+1] - 1] stand before
-                           * layer l, those from before[lstm_layers] on behind the last */
-    size_t reduced; /* where the steps are reduced to one vector: before all[reduced] */
+    size_t *before;       /* [lstm_layers + 1]: the first behind LSTM layer l - 1: all[before[l]] .. all[before[l+1] - 1] stand
+                           * before layer l, those from before[lstm_layers] on behind the last */
+    size_t reduced;       /* where the steps are reduced to one vector: before all[reduced] */
     sluice_steps reduces; /* and how; ALL: they are not */
     size_t *input_buffer; /* [lstm_layers] the buffer that LSTM layer l reads; SIZE_MAX: the batch's input */
-    bool keeps;           /* outputs of the last LSTM layer go to a buffer for the layers behind it; y is copied from there */
+    bool merges;          /* all[before[lstm_layers]] merges the directions of the last LSTM layer */
+    bool takes_steps;     /* the network's end is made of outputs of the last LSTM layer at its steps, by other layers */
     size_t widest;        /* floats of a vector: the largest width and inputs; 0: there are no such layers */
 } sl_step_layers;
 
@@ -129,6 +130,12 @@ static inline float *sl_engine_take_floats(sluice_engine *engine, size_t count)
     float *floats = sl_alloc_array(count, sizeof *floats);
     engine->packed_bytes += floats ? count * sizeof *floats : 0;
     return floats;
+}
+
+/** Whether outputs of the last LSTM layer may have to go to a buffer, for layers behind it or to be merged; y is copied from there. */
+static inline bool sl_engine_may_keep(const sluice_engine *engine)
+{
+    return engine->steps.takes_steps || engine->steps.merges;
 }
 
 /** The head of a network made of a shape; NULL: there is none. */

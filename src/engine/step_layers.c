@@ -53,8 +53,9 @@ static void list_layers(sl_step_layers *steps, const sl_network *network)
     if (steps->reduces == SLUICE_STEPS_ALL)
         steps->reduced = steps->count;
     const sluice_layer *last = &network->description.layers[network->lstm[lstm - 1].layer];
-    const bool has_steps = steps->before[lstm] < steps->reduced || steps->reduces > SLUICE_STEPS_FINAL;
-    steps->keeps = (has_steps || has_merge(last)) && !network->is_shape;
+    const bool reads_steps = steps->before[lstm] < steps->reduced || steps->reduces > SLUICE_STEPS_FINAL;
+    steps->merges = has_merge(last);
+    steps->takes_steps = reads_steps && !network->is_shape;
 }
 
 /* Layers one after the other read one of two buffers and write the other. */

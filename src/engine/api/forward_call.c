@@ -83,7 +83,7 @@ static sluice_status check_output(const sluice_engine *engine, const sluice_batc
 static bool makes_y(const sluice_engine *engine, const sluice_batch *batch, const sluice_output *output)
 {
     const sl_network *network = engine->network;
-    return !batch->y && !engine->steps.keeps && output->layer == network->lstm[network->lstm_layers - 1].layer &&
+    return !batch->y && !sl_engine_may_keep(engine) && output->layer == network->lstm[network->lstm_layers - 1].layer &&
            output->layer < network->reducing_layer;
 }
 

@@ -132,8 +132,7 @@ void sl_grad_tail(sl_grad_thread *thread, float **dy, float **dx)
     const sl_step_layers *steps = &tape->engine->steps;
     const sl_network *network = tape->engine->network;
     const size_t first = steps->before[network->lstm_layers];
-    const bool merges = first < steps->count && steps->all[first].kind == SL_STEP_MERGE;
-    const size_t behind = first + merges; /* the first layer behind y */
+    const size_t behind = first + steps->merges; /* the first layer behind y */
     const float *drows = steps->reduces == SLUICE_STEPS_ALL ? NULL : run_rows(thread);
     if (steps->reduces == SLUICE_STEPS_FINAL) {
         thread->dh_final = drows;

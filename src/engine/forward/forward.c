@@ -69,15 +69,26 @@ static sl_layer_rows get_given(const sl_forward_thread *t, size_t layer, size_t 
     return tape ? sl_tape_given_by(tape, layer) : get_outputs(t, layer, chunk);
 }
 
+/* The layer-directions that run now: those of an LSTM layer, in a wavefront all. */
+typedef struct dir_range {
+    size_t first, count;
+} dir_range;
+
+static dir_range get_dirs(const sl_forward_thread *t, size_t layer)
+{
+    const sl_network *network = t->call->engine->network;
+    const sl_lstm_layer *lstm = &network->lstm[layer];
+    return t->wavefront ? (dir_range){0, network->layer_dirs} : (dir_range){lstm->first, lstm->directions};
+}
+
 /* Begin the recurrences of this thread's units in an LSTM layer and time chunk; of a wavefront, in all layers, each a chunk behind the
  * one below it. Returns how many. */
 static size_t begin_recurrences(sl_forward_thread *t, size_t layer, size_t chunk)
 {
     const sluice_engine *engine = t->call->engine;
-    const sl_lstm_layer *lstm = &engine->network->lstm[layer];
+    const dir_range dirs = get_dirs(t, layer);
     const size_t steps = t->group->lengths[0];
-    const size_t first = t->wavefront ? 0 : lstm->first, layer_dirs = t->wavefront ? engine->network->layer_dirs : lstm->directions;
-    const size_t ranges = sl_unit_split(engine, first, layer_dirs, t->threads, t->index, t->scratch->ranges, &t->divided);
+    const size_t ranges = sl_unit_split(engine, dirs.first, dirs.count, t->threads, t->index, t->scratch->ranges, &t->divided);
     size_t count = 0, floats = 0;
     for (size_t k = 0; k < ranges; k++) {
         const sl_unit_range *range = &t->scratch->ranges[k];
@@ -114,10 +125,9 @@ static size_t begin_recurrences(sl_forward_thread *t, size_t layer, size_t chunk
 static unsigned count_phases(const sl_forward_thread *t, size_t layer)
 {
     const sluice_engine *engine = t->call->engine;
-    const sl_lstm_layer *lstm = &engine->network->lstm[layer];
-    const size_t first = t->wavefront ? 0 : lstm->first, count = t->wavefront ? engine->network->layer_dirs : lstm->directions;
+    const dir_range dirs = get_dirs(t, layer);
     unsigned phases = 1;
-    for (size_t k = first; k < first + count; k++)
+    for (size_t k = dirs.first; k < dirs.first + dirs.count; k++)
         phases = engine->layers[k].phases > phases ? engine->layers[k].phases : phases;
     return phases;
 }
@@ -166,11 +176,13 @@ static void run_steps_before(sl_forward_thread *t, size_t layer, size_t chunk)
     wait_for_group(t);
 }
 
-/* Give the caller outputs of an LSTM layer before the last. */
+/* Give the caller outputs of an LSTM layer before the last. If they are merged, the step layer that does it has given them. */
 static void give_layer_outputs(sl_forward_thread *t, size_t layer, size_t chunk)
 {
+    const sl_network *network = t->call->engine->network;
     const size_t from = chunk * t->chunk_steps;
-    if (!t->call->gives_layers || layer + 1 == t->call->engine->network->lstm_layers)
+    if (!t->call->gives_layers || layer + 1 == network->lstm_layers ||
+        network->description.layers[network->lstm[layer].layer].merge != SLUICE_MERGE_CONCAT)
         return;
     const sl_layer_rows outputs = get_outputs(t, layer, chunk);
     sl_steps_give_outputs(t, layer, &outputs, from, t->call->batch->mask ? SIZE_MAX : from + t->chunk_steps);
@@ -267,7 +279,7 @@ static void apply_mask(sl_forward_call *call)
     const sluice_batch *batch = call->batch;
     int64_t *lengths = call->workspace->lengths;
     for (size_t row = 0; row < batch->rows; row++) {
-        const size_t steps = batch->lengths ? (size_t)batch->lengths[row] : batch->steps;
+        const size_t steps = sl_row_length(batch->lengths, batch->steps, row);
         lengths[row] = 0;
         for (size_t step = 0; step < steps; step++)
             lengths[row] += batch->mask[row * batch->mask_row_stride + step * batch->mask_step_stride] != 0;
@@ -286,7 +298,7 @@ static void choose_outputs(sl_forward_call *call)
     const sl_network *network = engine->network;
     const size_t last = network->lstm[network->lstm_layers - 1].layer;
     call->reduces = network->is_shape ? SLUICE_STEPS_FINAL : engine->steps.reduces;
-    call->keeps = engine->steps.keeps || batch->mask;
+    call->keeps = engine->steps.takes_steps || batch->mask || (engine->steps.merges && (batch->y || batch->tape));
     call->copies_y = call->keeps && batch->y;
     call->runs_tail = call->keeps || batch->step_logits;
     call->runs_vectors = batch->logits || (batch->tape && !network->is_shape && call->reduces != SLUICE_STEPS_ALL);

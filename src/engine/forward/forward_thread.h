@@ -3,6 +3,7 @@
 #define SLUICE_ENGINE_FORWARD_FORWARD_THREAD_H
 
 #include "base/system/barrier.h"
+#include "engine/batch_row.h"
 #include "engine/schedule/scratch_sizes.h"
 #include "engine/schedule/unit_split.h"
 
@@ -31,7 +32,7 @@ typedef struct sl_thread_group {
                                 * with room for the widest layer */
     float *reduced;            /* [rows][reduced_width] each row's one vector, while its steps go by */
     size_t *lengths;           /* [rows] */
-    uint32_t *unmasked;        /* [rows][mask_steps] the steps of each row that are not masked, where there is a mask */
+    uint32_t *unmasked;        /* [rows][mask_steps] the steps of each row that are not masked; NULL: there is no mask */
     const float **x_row;       /* [rows] where each row's x begins */
     const int32_t **token_row; /* [rows] or its tokens */
 } sl_thread_group;
@@ -119,6 +120,12 @@ static inline size_t sl_recurrence_step_of(const sl_recurrence *p, size_t r, siz
     return p->packed->dir->reverse ? p->thread->group->lengths[r] - 1 - iteration : iteration;
 }
 
+/** The step of the layer's outputs that an iteration gives, which is at this step of a row. */
+static inline size_t sl_recurrence_output_step(const sl_recurrence *p, size_t iteration, size_t step)
+{
+    return p->packed->dir->in_order ? iteration : step;
+}
+
 /** The outputs of a step of row r, where they are not in the batch's own array. */
 static inline float *sl_layer_row(const sl_forward_thread *t, const sl_layer_rows *rows, size_t r, size_t step)
 {
@@ -129,13 +136,13 @@ static inline float *sl_layer_row(const sl_forward_thread *t, const sl_layer_row
 /** The step in the batch's arrays of a step of row r, which counts those that are not masked. */
 static inline size_t sl_batch_step(const sl_forward_thread *t, size_t r, size_t step)
 {
-    return t->call->batch->mask ? t->group->unmasked[r * t->call->mask_steps + step] : step;
+    return t->group->unmasked ? t->group->unmasked[r * t->call->mask_steps + step] : step;
 }
 
 /** The steps of row r, masked ones among them. */
 static inline size_t sl_row_steps(const sl_forward_thread *t, size_t r)
 {
-    return t->call->lengths ? (size_t)t->call->lengths[t->rows[r]] : t->call->batch->steps;
+    return sl_row_length(t->call->lengths, t->call->batch->steps, t->rows[r]);
 }
 
 /** The token of a step of row r. */

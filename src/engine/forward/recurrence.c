@@ -106,7 +106,7 @@ static void set_step(sl_recurrence *p, bool hoisted)
         if (multiplies_x)
             scratch->x[r] = x_of(p, r, step);
         if (wants_y)
-            scratch->y[r] = y_of(p, r, p->packed->dir->in_order ? iteration : step, unit);
+            scratch->y[r] = y_of(p, r, sl_recurrence_output_step(p, iteration, step), unit);
     }
     p->step.rows = p->running;
     p->step.weights_ih.terms = multiplies_x ? p->packed->dir->inputs : 0;
@@ -124,8 +124,8 @@ static void set_y(sl_recurrence *p)
     if (!p->above.at && !p->thread->call->batch->y)
         return;
     for (size_t r = 0; r < p->running; r++) {
-        const size_t step = p->packed->dir->in_order ? p->iteration : sl_recurrence_step_of(p, r, p->iteration);
-        scratch->y[r] = y_of(p, r, step, range.from);
+        const size_t step = sl_recurrence_step_of(p, r, p->iteration);
+        scratch->y[r] = y_of(p, r, sl_recurrence_output_step(p, p->iteration, step), range.from);
     }
     p->step.y = scratch->y;
 }

@@ -330,20 +330,18 @@ void sl_steps_give_outputs(const sl_forward_thread *t, size_t lstm_layer, const 
 }
 
 /* Take some steps of a row, whose outputs of the last LSTM layer are at scratch->x, to the end of the network, or to the reduction. */
-static void run_tail(const sl_forward_thread *t, const vectors *v)
+static void finish_steps(const sl_forward_thread *t, const vectors *v)
 {
     const sluice_engine *engine = t->call->engine;
     const sl_step_layers *steps = &engine->steps;
     const size_t lstm_layers = engine->network->lstm_layers, first = steps->before[lstm_layers];
-    /* y is merged, even where only final states go on. */
-    const bool merges = first < steps->count && steps->all[first].kind == SL_STEP_MERGE;
-    if (merges)
+    if (steps->merges) /* y is, even where only final states go on */
         run_layers(t, first, first + 1, v);
     else
         store_outputs(t, engine->network->lstm[lstm_layers - 1].layer, v);
     if (t->call->copies_y)
         store_y(t, v);
-    run_layers(t, first + merges, steps->reduced, v);
+    run_layers(t, first + steps->merges, steps->reduced, v);
     if (t->call->batch->step_logits)
         store_step_logits(t, v);
 }
@@ -361,7 +359,7 @@ void sl_tail_run_steps(const sl_forward_thread *t, const sl_layer_rows *outputs,
             const vectors v = {.count = sl_size_min(most, end - walk.step), .row = r, .step = walk.step, .by_step = true};
             for (size_t k = 0; k < v.count; k++)
                 t->scratch->x[k] = next_outputs(&walk, t->scratch->vectors[(first + 1) % 2] + k * t->call->sizes.vector_width);
-            run_tail(t, &v);
+            finish_steps(t, &v);
             for (size_t k = 0; k < v.count && t->call->reduces > SLUICE_STEPS_FINAL; k++, counted.step++)
                 if (!is_masked(&counted))
                     reduce(t, r, counted.unmasked++, t->scratch->x[k]);
@@ -375,7 +373,8 @@ void sl_tail_run_vectors(const sl_forward_thread *t)
     const sl_network *network = engine->network;
     const sl_step_layers *steps = &engine->steps;
     const size_t first = network->is_shape ? steps->before[network->lstm_layers] : steps->reduced;
-    const bool merges = first < steps->count && steps->all[first].kind == SL_STEP_MERGE;
+    /* Final states are merged by a layer, whose outputs then are the LSTM layer's. */
+    const bool merges = steps->merges && t->call->reduces == SLUICE_STEPS_FINAL;
     const size_t most = t->call->sizes.vector_rows;
     const sl_row_range range = sl_row_range_of(t);
     for (size_t row = range.from; row < range.to; row += most) {

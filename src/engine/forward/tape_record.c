@@ -101,6 +101,12 @@ static size_t unit_of(const sl_recurrence *p)
     return p->block * p->thread->call->engine->kernel->lanes;
 }
 
+/* The step of the layer's outputs that row r has at the iteration. */
+static size_t output_step_of(const sl_recurrence *p, size_t r)
+{
+    return sl_recurrence_output_step(p, p->iteration, sl_recurrence_step_of(p, r, p->iteration));
+}
+
 static size_t sorted_index_of(const sl_recurrence *p, size_t r)
 {
     return p->thread->call->batch->tape->sorted_index[p->thread->rows[r]];
@@ -147,12 +153,6 @@ static void keep_gates(const sl_recurrence *p, sl_step *step)
     step->c_kept = scratch->c_kept;
     if (keeps_gates && projects)
         step->y = scratch->y;
-}
-
-/* The step of the layer's outputs that row r has at the iteration. */
-static size_t output_step_of(const sl_recurrence *p, size_t r)
-{
-    return p->packed->dir->in_order ? p->iteration : sl_recurrence_step_of(p, r, p->iteration);
 }
 
 /* Apply dropout to outputs of an iteration, for the layers behind. */

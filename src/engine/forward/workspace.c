@@ -28,7 +28,8 @@ static sl_thread_group lay_out_group(sl_arena *arena, const sluice_engine *engin
     group.layer_buffers = sl_arena_take(arena, sizes->layer_buffer_floats, sizeof *group.layer_buffers);
     group.reduced =
         sl_arena_take(arena, engine->steps.reduces > SLUICE_STEPS_FINAL ? rows : 0, sizes->vector_width * sizeof *group.reduced);
-    group.unmasked = sl_arena_take(arena, rows, sizes->mask_steps * sizeof *group.unmasked);
+    if (sizes->mask_steps)
+        group.unmasked = sl_arena_take(arena, rows, sizes->mask_steps * sizeof *group.unmasked);
     group.lengths = sl_arena_take(arena, rows, sizeof *group.lengths);
     group.x_row = sl_arena_take(arena, rows, sizeof *group.x_row);
     group.token_row = sl_arena_take(arena, rows, sizeof *group.token_row);

@@ -30,7 +30,7 @@ static void set_sizes(sluice_engine *engine)
         sizes->all_lines += lines;
     }
     const sl_step_layers *steps = &engine->steps;
-    sizes->between = network->lstm_layers - 1 + steps->keeps;
+    sizes->between = network->lstm_layers - 1 + sl_engine_may_keep(engine);
     sizes->widest_buffer = network->widest_output;
     sizes->wavefronts = network->lstm_layers > 1 && !network->has_reverse;
     for (size_t l = 0; l < network->lstm_layers; l++)
@@ -39,7 +39,7 @@ static void set_sizes(sluice_engine *engine)
             sizes->widest_buffer = sl_size_max(sizes->widest_buffer, network->lstm[l].inputs);
             sizes->wavefronts = false;
         }
-    sizes->wavefront_buffers = sizes->wavefronts ? 2 * (network->lstm_layers - 1) + steps->keeps : 0;
+    sizes->wavefront_buffers = sizes->wavefronts ? 2 * (network->lstm_layers - 1) + sl_engine_may_keep(engine) : 0;
 }
 
 void sl_limits_set(sluice_engine *engine)

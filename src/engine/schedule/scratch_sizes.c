@@ -49,7 +49,7 @@ bool sl_scratch_sizes_get(const sluice_engine *engine, const sl_batch_size *batc
         sizes->threads = workers;
     sizes->block_rows = sl_row_block_rows(engine, rows);
     /* With a mask, outputs of the last LSTM layer have to be repeated. */
-    sizes->buffers = sl_size_min(2, engine->sizes.between + (batch->masked && !engine->steps.keeps));
+    sizes->buffers = sl_size_min(2, engine->sizes.between + (batch->masked && !sl_engine_may_keep(engine)));
     sizes->wavefront_buffers = engine->sizes.wavefront_buffers;
     sizes->whole_rows = engine->network->has_reverse || batch->masked;
     sizes->mask_steps = batch->masked ? steps : 0;
