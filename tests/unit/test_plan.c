@@ -173,7 +173,7 @@ TEST(memory_follows_the_longest_row)
 
         sluice_workspace *borrowed;
         ck_assert_int_eq(sluice_forward(runner.engine, NULL, &batch.batch, NULL), SLUICE_STATUS_OK);
-        ck_assert_int_eq(sl_pool_take(runner.engine->pool, runner.engine, (sl_batch_size){0}, &borrowed, NULL), SLUICE_STATUS_OK);
+        ck_assert_int_eq(sl_pool_take(runner.engine->pool, runner.engine, &(sl_batch_size){0}, &borrowed, NULL), SLUICE_STATUS_OK);
         ck_assert_uint_eq(sluice_workspace_get_bytes(borrowed), wanted);
         sl_pool_give_back(runner.engine->pool, borrowed);
     }
@@ -245,7 +245,7 @@ TEST(shared_row)
         const sl_exec_plan rows_only = {cpus, 1, false, false};
         const sl_batch_load load = sl_batch_load_get(runner.engine, ROWS, STEPS, batch.lengths);
         runner.workspace->partition.plan = rows_only;
-        ck_assert_int_eq(sl_workspace_fit(runner.workspace, (sl_batch_size){ROWS, STEPS, false}, NULL), SLUICE_STATUS_OK);
+        ck_assert_int_eq(sl_workspace_fit(runner.workspace, &(sl_batch_size){ROWS, STEPS, false}, NULL), SLUICE_STATUS_OK);
         runner.workspace->partition.plan = rows_only;
         sl_partition_rows(&runner.workspace->partition, runner.engine, &load, batch.lengths);
         ck_assert_uint_eq(runner.workspace->partition.shared_rows, cpus > 1);
@@ -264,7 +264,7 @@ TEST(partitions)
     OWNED(test_batch) batch = test_batch_random(&one, ROWS, STEPS, TEST_RAGGED, &random);
     for (unsigned groups = 1; groups <= 64; groups = 2 * groups + 1) {
         OWNED(test_runner) runner = runner_with_cpus(network.model, groups);
-        ck_assert_int_eq(sl_workspace_fit(runner.workspace, (sl_batch_size){ROWS, STEPS, false}, NULL), SLUICE_STATUS_OK);
+        ck_assert_int_eq(sl_workspace_fit(runner.workspace, &(sl_batch_size){ROWS, STEPS, false}, NULL), SLUICE_STATUS_OK);
         const sl_batch_load load = sl_batch_load_get(runner.engine, ROWS, STEPS, batch.lengths);
         sl_partition *partition = &runner.workspace->partition;
         partition->plan = (sl_exec_plan){groups, 1, false, false};

@@ -231,7 +231,7 @@ static sluice_status acquire(const sluice_engine *engine, const sluice_batch *ba
     const sl_batch_size size = {batch->rows, sl_longest_row(batch->rows, batch->steps, batch->lengths), batch->mask != NULL};
     const bool borrows = !*workspace;
     sluice_status status =
-        borrows ? sl_pool_take(engine->pool, engine, size, workspace, error) : sl_workspace_fit(*workspace, size, error);
+        borrows ? sl_pool_take(engine->pool, engine, &size, workspace, error) : sl_workspace_fit(*workspace, &size, error);
     if (status || !batch->streams)
         return status;
     status = sl_streams_take(batch->streams, batch->slots, batch->rows, error);

@@ -20,53 +20,56 @@ static void wait_for_group(sl_forward_thread *t)
     sl_barrier_wait(t->flags, t->threads, t->index, &t->arrivals);
 }
 
-/* A buffer between layers, for a time chunk. */
-static sl_layer_rows get_buffer(const sl_forward_thread *t, size_t buffer, size_t width, size_t chunk)
+/* A buffer between layers, for a time chunk. Rows are set in place: in a call of one step, copies of them would take longer than
+ * all else here. */
+static void get_buffer(const sl_forward_thread *t, size_t buffer, size_t width, size_t chunk, sl_layer_rows *rows)
 {
     const size_t from = chunk * t->chunk_steps, floats = t->row_count * t->chunk_steps * t->call->engine->sizes.widest_buffer;
-    return (sl_layer_rows){.at = t->group->layer_buffers + buffer * floats,
-                           .width = width,
-                           .from = from,
-                           .steps = sl_size_min(t->group->lengths[0] - from, t->chunk_steps)};
+    *rows = (sl_layer_rows){.at = t->group->layer_buffers + buffer * floats,
+                            .width = width,
+                            .from = from,
+                            .steps = sl_size_min(t->group->lengths[0] - from, t->chunk_steps)};
 }
 
 /* What an LSTM layer reads of a time chunk. */
-static sl_layer_rows get_inputs(const sl_forward_thread *t, size_t layer, size_t chunk)
+static void get_inputs(const sl_forward_thread *t, size_t layer, size_t chunk, sl_layer_rows *rows)
 {
     const sluice_engine *engine = t->call->engine;
     const size_t buffer = t->wavefront ? 2 * (layer - 1) + chunk % 2 : engine->steps.input_buffer[layer];
     if (t->call->batch->tape) {
-        sl_layer_rows rows = sl_tape_inputs_of(t->call->batch->tape, layer);
-        rows.from = chunk * t->chunk_steps;
-        rows.steps = t->chunk_steps;
-        return rows;
+        *rows = sl_tape_inputs_of(t->call->batch->tape, layer);
+        rows->from = chunk * t->chunk_steps;
+        rows->steps = t->chunk_steps;
+    } else if (t->wavefront ? layer == 0 : buffer == SIZE_MAX) {
+        rows->at = NULL;
+    } else {
+        get_buffer(t, buffer, engine->network->lstm[layer].inputs, chunk, rows);
     }
-    if (t->wavefront ? layer == 0 : buffer == SIZE_MAX)
-        return (sl_layer_rows){.at = NULL};
-    return get_buffer(t, buffer, engine->network->lstm[layer].inputs, chunk);
 }
 
 /* Where its outputs go. */
-static sl_layer_rows get_outputs(const sl_forward_thread *t, size_t layer, size_t chunk)
+static void get_outputs(const sl_forward_thread *t, size_t layer, size_t chunk, sl_layer_rows *rows)
 {
     const sluice_engine *engine = t->call->engine;
     const bool is_last = layer + 1 == engine->network->lstm_layers;
+    const size_t outputs = engine->network->lstm[layer].outputs, input = engine->steps.input_buffer[layer];
     if (t->call->batch->tape)
-        return sl_tape_outputs_of(t->call->batch->tape, layer);
-    if (is_last && !t->call->keeps)
-        return (sl_layer_rows){.at = NULL};
-    const size_t outputs = engine->network->lstm[layer].outputs;
-    if (t->wavefront)
-        return get_buffer(t, 2 * layer + (is_last ? 0 : chunk % 2), outputs, chunk);
-    const size_t input = engine->steps.input_buffer[layer];
-    return get_buffer(t, input == SIZE_MAX ? 0 : 1 - input, outputs, chunk);
+        *rows = sl_tape_outputs_of(t->call->batch->tape, layer);
+    else if (is_last && !t->call->keeps)
+        rows->at = NULL;
+    else if (t->wavefront)
+        get_buffer(t, 2 * layer + (is_last ? 0 : chunk % 2), outputs, chunk, rows);
+    else
+        get_buffer(t, input == SIZE_MAX ? 0 : 1 - input, outputs, chunk, rows);
 }
 
 /* The same as the layers behind it read them: after dropout. */
-static sl_layer_rows get_given(const sl_forward_thread *t, size_t layer, size_t chunk)
+static void get_given(const sl_forward_thread *t, size_t layer, size_t chunk, sl_layer_rows *rows)
 {
-    const sluice_tape *tape = t->call->batch->tape;
-    return tape ? sl_tape_given_by(tape, layer) : get_outputs(t, layer, chunk);
+    if (t->call->batch->tape)
+        *rows = sl_tape_given_by(t->call->batch->tape, layer);
+    else
+        get_outputs(t, layer, chunk, rows);
 }
 
 /* The layer-directions that run now: those of an LSTM layer, in a wavefront all. */
@@ -105,8 +108,8 @@ static size_t begin_recurrences(sl_forward_thread *t, size_t layer, size_t chunk
         p->blocks = range->blocks;
         p->from = own_chunk * t->chunk_steps;
         p->to = p->from + sl_size_min(steps - p->from, t->chunk_steps);
-        p->below = get_inputs(t, own_layer, own_chunk);
-        p->above = get_outputs(t, own_layer, own_chunk);
+        get_inputs(t, own_layer, own_chunk, &p->below);
+        get_outputs(t, own_layer, own_chunk, &p->above);
         floats += p->blocks * sl_block_floats(engine->kernel);
     }
     /* The buffer of hoisted products is shared where recurrences run alternately; else each has all of it. */
@@ -170,8 +173,10 @@ static void run_steps_before(sl_forward_thread *t, size_t layer, size_t chunk)
     const sl_step_layers *steps = &t->call->engine->steps;
     if (steps->before[layer] == steps->before[layer + 1])
         return;
-    const sl_layer_rows from = layer ? get_given(t, layer - 1, chunk) : (sl_layer_rows){.at = NULL};
-    const sl_layer_rows to = get_inputs(t, layer, chunk);
+    sl_layer_rows from = {.at = NULL}, to;
+    if (layer > 0)
+        get_given(t, layer - 1, chunk, &from);
+    get_inputs(t, layer, chunk, &to);
     sl_steps_run_before(t, layer, &from, &to);
     wait_for_group(t);
 }
@@ -184,7 +189,8 @@ static void give_layer_outputs(sl_forward_thread *t, size_t layer, size_t chunk)
     if (!t->call->gives_layers || layer + 1 == network->lstm_layers ||
         network->description.layers[network->lstm[layer].layer].merge != SLUICE_MERGE_CONCAT)
         return;
-    const sl_layer_rows outputs = get_outputs(t, layer, chunk);
+    sl_layer_rows outputs;
+    get_outputs(t, layer, chunk, &outputs);
     sl_steps_give_outputs(t, layer, &outputs, from, t->call->batch->mask ? SIZE_MAX : from + t->chunk_steps);
 }
 
@@ -194,7 +200,8 @@ static void run_tail(sl_forward_thread *t, size_t chunk)
     const size_t from = chunk * t->chunk_steps;
     if (!t->call->runs_tail)
         return;
-    const sl_layer_rows outputs = get_outputs(t, t->call->engine->network->lstm_layers - 1, chunk);
+    sl_layer_rows outputs;
+    get_outputs(t, t->call->engine->network->lstm_layers - 1, chunk, &outputs);
     sl_tail_run_steps(t, &outputs, from, t->call->batch->mask ? SIZE_MAX : from + t->chunk_steps);
     wait_for_group(t);
 }

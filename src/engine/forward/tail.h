@@ -12,6 +12,8 @@ typedef struct sl_row_range {
 
 static inline sl_row_range sl_row_range_of(const sl_forward_thread *t)
 {
+    if (t->threads == 1) /* calls of one step notice the time of the divisions */
+        return (sl_row_range){0, t->row_count};
     return (sl_row_range){t->row_count * t->index / t->threads, t->row_count * (t->index + 1) / t->threads};
 }
 

@@ -96,12 +96,12 @@ bool sl_workspace_measure(const sluice_engine *engine, size_t rows, size_t steps
 }
 
 /* A layout for a batch fits all smaller ones, so a workspace has memory enough for every batch that it has ever fitted. */
-sluice_status sl_workspace_fit(sluice_workspace *workspace, sl_batch_size size, sluice_error *error)
+sluice_status sl_workspace_fit(sluice_workspace *workspace, const sl_batch_size *size, sluice_error *error)
 {
     const sl_batch_size *has = &workspace->size;
-    if (workspace->memory && size.rows <= has->rows && size.steps <= has->steps && size.masked == has->masked)
+    if (workspace->memory && size->rows <= has->rows && size->steps <= has->steps && size->masked == has->masked)
         return SLUICE_STATUS_OK;
-    sluice_workspace other = {.engine = workspace->engine, .size = size};
+    sluice_workspace other = {.engine = workspace->engine, .size = *size};
     if (!lay_out(&other, NULL, &other.bytes))
         return sl_fail_size(error, "the workspace");
     const bool grows = !workspace->memory || other.bytes > workspace->bytes;
@@ -130,7 +130,7 @@ sluice_status sluice_workspace_create(const sluice_engine *engine, size_t rows, 
     if (!made)
         return sl_fail_memory(error, "a workspace", sizeof *made);
     made->engine = engine;
-    const sluice_status status = sl_workspace_fit(made, (sl_batch_size){rows, steps, false}, error);
+    const sluice_status status = sl_workspace_fit(made, &(sl_batch_size){rows, steps, false}, error);
     if (status) {
         sluice_workspace_destroy(made);
         return status;

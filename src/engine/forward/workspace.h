@@ -22,6 +22,6 @@ bool sl_workspace_measure(const sluice_engine *engine, size_t rows, size_t steps
 
 /** Make the workspace fit a batch: lay it out anew, in more memory if it has too little. On failure it is unchanged. NO_MEMORY,
  *  TOO_LARGE. */
-sluice_status sl_workspace_fit(sluice_workspace *workspace, sl_batch_size size, sluice_error *error);
+sluice_status sl_workspace_fit(sluice_workspace *workspace, const sl_batch_size *size, sluice_error *error);
 
 #endif

@@ -20,7 +20,7 @@ sl_pool *sl_pool_create(void)
 
 /* Without a lock: the thread that exchanges a place's workspace for NULL owns it. The child of a fork lacks at most the workspaces
  * that other threads had taken. */
-sluice_status sl_pool_take(sl_pool *pool, const sluice_engine *engine, sl_batch_size size, sluice_workspace **workspace,
+sluice_status sl_pool_take(sl_pool *pool, const sluice_engine *engine, const sl_batch_size *size, sluice_workspace **workspace,
                            sluice_error *error)
 {
     *workspace = NULL;

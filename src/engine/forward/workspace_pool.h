@@ -11,7 +11,7 @@ typedef struct sl_pool sl_pool;
 sl_pool *sl_pool_create(void);
 
 /** Take a workspace that fits, made or grown if need be. *workspace is NULL on failure. NO_MEMORY, TOO_LARGE. */
-sluice_status sl_pool_take(sl_pool *pool, const sluice_engine *engine, sl_batch_size size, sluice_workspace **workspace,
+sluice_status sl_pool_take(sl_pool *pool, const sluice_engine *engine, const sl_batch_size *size, sluice_workspace **workspace,
                            sluice_error *error);
 
 void sl_pool_give_back(sl_pool *pool, sluice_workspace *workspace);

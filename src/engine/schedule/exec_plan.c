@@ -22,5 +22,6 @@ size_t sl_exec_plan_hoisted_rows(const sluice_engine *engine, const sl_exec_plan
 bool sl_exec_plan_hoists(const sluice_engine *engine, const sl_batch_load *load, const sl_exec_plan *plan)
 {
     const bool multiplies_x = engine->gemm == SLUICE_GEMM_BLIS || engine->network->lstm_layers > 1 || !engine->layers[0].table;
-    return multiplies_x && sl_size_div_up(load->rows, plan->thread_groups) <= sl_exec_plan_hoisted_rows(engine, plan);
+    const size_t rows = sl_exec_plan_hoisted_rows(engine, plan), groups = plan->thread_groups;
+    return multiplies_x && (rows == SIZE_MAX || load->rows <= rows * groups);
 }
