@@ -117,8 +117,8 @@ static size_t begin_recurrences(sl_forward_thread *t, size_t layer, size_t chunk
     for (size_t k = 0; k < count; k++) {
         sl_recurrence *p = &t->scratch->recurrences[k];
         const size_t own_floats = p->blocks * sl_block_floats(engine->kernel);
-        const size_t rows = t->call->sizes.hoist_floats / (t->divided ? floats : own_floats);
-        sl_recurrence_begin(p, buffer, sl_size_min(rows, t->call->sizes.hoist_rows));
+        const size_t rows = t->call->sizes->hoist_floats / (t->divided ? floats : own_floats);
+        sl_recurrence_begin(p, buffer, sl_size_min(rows, t->call->sizes->hoist_rows));
         buffer += t->divided ? rows * own_floats : 0;
     }
     return count;
@@ -163,7 +163,7 @@ static size_t divide_steps(sl_forward_thread *t)
     t->chunk_steps = 0;
     if (steps == 0)
         return 0;
-    t->chunk_steps = sl_chunk_steps(t->call->engine, &t->call->sizes, t->wavefront, t->row_count, steps);
+    t->chunk_steps = sl_chunk_steps(t->call->engine, t->call->sizes, t->wavefront, t->row_count, steps);
     return sl_size_div_up(steps, t->chunk_steps);
 }
 
@@ -242,7 +242,7 @@ static bool next_row_block(sl_forward_thread *t)
     if (t->rows_left == 0)
         return false;
     const size_t steps = sl_row_length(call->batch->lengths, call->batch->steps, t->rows[0]);
-    const size_t row_blocks = sl_size_div_up(t->rows_left, sl_rows_at_once(call->engine, &call->sizes, steps));
+    const size_t row_blocks = sl_size_div_up(t->rows_left, sl_rows_at_once(call->engine, call->sizes, steps));
     t->row_count = sl_size_div_up(t->rows_left, row_blocks);
     return true;
 }
@@ -291,7 +291,6 @@ static void apply_mask(sl_forward_call *call)
         for (size_t step = 0; step < steps; step++)
             lengths[row] += batch->mask[row * batch->mask_row_stride + step * batch->mask_step_stride] != 0;
     }
-    call->mask_steps = sl_longest_row(batch->rows, batch->steps, batch->lengths);
     call->masked = *batch;
     call->masked.lengths = lengths;
     call->batch = &call->masked;
@@ -325,15 +324,13 @@ unsigned sl_forward_begin(sluice_workspace *workspace, const sluice_batch *batch
     call->batch = batch;
     call->lengths = batch->lengths;
     call->workspace = workspace;
-    call->mask_steps = 0;
+    call->sizes = &workspace->sizes;
     call->gives_layers = false;
     if (batch->mask)
         apply_mask(call);
     batch = call->batch;
     choose_outputs(call);
     sl_batch_load load = sl_batch_load_get(engine, batch->rows, batch->steps, batch->lengths);
-    const sl_batch_size size = {load.rows, batch->mask ? call->mask_steps : load.steps, batch->mask != NULL};
-    (void)sl_scratch_sizes_get(engine, &size, &call->sizes); /* it succeeded when the workspace was fitted */
     const unsigned calls = sl_pool_begin(engine->pool);
     if (engine->schedule == SLUICE_SCHEDULE_AUTO) /* calls that run at the same time share the CPUs */
         load.workers = sl_size_max(1, load.workers / calls);

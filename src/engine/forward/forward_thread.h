@@ -32,7 +32,7 @@ typedef struct sl_thread_group {
                                 * with room for the widest layer */
     float *reduced;            /* [rows][reduced_width] each row's one vector, while its steps go by */
     size_t *lengths;           /* [rows] */
-    uint32_t *unmasked;        /* [rows][mask_steps] the steps of each row that are not masked; NULL: there is no mask */
+    uint32_t *unmasked;        /* [rows][sizes.mask_steps] the steps of each row that are not masked; NULL: there is no mask */
     const float **x_row;       /* [rows] where each row's x begins */
     const int32_t **token_row; /* [rows] or its tokens */
 } sl_thread_group;
@@ -55,16 +55,15 @@ typedef struct sl_forward_call {
     const sluice_batch *batch; /* checked, strides filled in; with a mask, lengths are of the unmasked steps */
     const int64_t *lengths;    /* the caller's; NULL: all rows have batch->steps */
     sluice_batch masked;       /* the batch, where there is a mask */
-    size_t mask_steps;         /* steps of the longest row, masked ones among them */
     sluice_workspace *workspace;
-    sl_scratch_sizes sizes;
-    size_t hoisted_rows;  /* of the plan: sl_exec_plan_hoisted_rows */
-    sluice_steps reduces; /* what logits are made of; ALL: there are none, but at each step */
-    bool keeps;           /* the last LSTM layer's outputs go to a buffer */
-    bool copies_y;        /* the last LSTM layer's outputs are in a buffer, and y is wanted */
-    bool runs_tail;       /* each step goes through the layers behind the last LSTM layer */
-    bool runs_vectors;    /* and each row's one vector */
-    bool gives_layers;    /* outputs of LSTM layers before the last are wanted */
+    const sl_scratch_sizes *sizes; /* the workspace's */
+    size_t hoisted_rows;           /* of the plan: sl_exec_plan_hoisted_rows */
+    sluice_steps reduces;          /* what logits are made of; ALL: there are none, but at each step */
+    bool keeps;                    /* the last LSTM layer's outputs go to a buffer */
+    bool copies_y;                 /* the last LSTM layer's outputs are in a buffer, and y is wanted */
+    bool runs_tail;                /* each step goes through the layers behind the last LSTM layer */
+    bool runs_vectors;             /* and each row's one vector */
+    bool gives_layers;             /* outputs of LSTM layers before the last are wanted */
 } sl_forward_call;
 
 /** A thread of the call. With the other threads of its group it takes row blocks through the network, one after the other. */
@@ -136,7 +135,7 @@ static inline float *sl_layer_row(const sl_forward_thread *t, const sl_layer_row
 /** The step in the batch's arrays of a step of row r, which counts those that are not masked. */
 static inline size_t sl_batch_step(const sl_forward_thread *t, size_t r, size_t step)
 {
-    return t->group->unmasked ? t->group->unmasked[r * t->call->mask_steps + step] : step;
+    return t->group->unmasked ? t->group->unmasked[r * t->call->sizes->mask_steps + step] : step;
 }
 
 /** The steps of row r, masked ones among them. */

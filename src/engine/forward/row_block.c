@@ -37,7 +37,7 @@ static void list_unmasked(const sl_forward_thread *t, size_t r)
 {
     const sluice_batch *batch = t->call->batch;
     const uint8_t *mask = batch->mask + t->rows[r] * batch->mask_row_stride;
-    uint32_t *list = t->group->unmasked + r * t->call->mask_steps;
+    uint32_t *list = t->group->unmasked + r * t->call->sizes->mask_steps;
     for (size_t step = 0; step < sl_row_steps(t, r); step++)
         if (mask[step * batch->mask_step_stride])
             *list++ = (uint32_t)step;

@@ -219,7 +219,7 @@ static void run_before(const sl_forward_thread *t, size_t lstm_layer, const sl_l
                        size_t r)
 {
     const sl_step_layers *steps = &t->call->engine->steps;
-    const size_t end = sl_size_min(to_rows->from + to_rows->steps, t->group->lengths[r]), most = t->call->sizes.vector_rows;
+    const size_t end = sl_size_min(to_rows->from + to_rows->steps, t->group->lengths[r]), most = t->call->sizes->vector_rows;
     for (size_t step = to_rows->from; step < end; step += most) {
         const vectors v = {.count = sl_size_min(most, end - step), .row = r, .step = step, .by_step = true};
         for (size_t k = 0; k < v.count; k++)
@@ -350,7 +350,7 @@ void sl_tail_run_steps(const sl_forward_thread *t, const sl_layer_rows *outputs,
 {
     const sluice_engine *engine = t->call->engine;
     const sl_lstm_layer *last = &engine->network->lstm[engine->network->lstm_layers - 1];
-    const size_t first = engine->steps.before[engine->network->lstm_layers], most = t->call->sizes.vector_rows;
+    const size_t first = engine->steps.before[engine->network->lstm_layers], most = t->call->sizes->vector_rows;
     const sl_row_range range = sl_row_range_of(t);
     for (size_t r = range.from; r < range.to; r++) {
         const size_t end = sl_size_min(to, sl_row_steps(t, r));
@@ -358,7 +358,7 @@ void sl_tail_run_steps(const sl_forward_thread *t, const sl_layer_rows *outputs,
         while (walk.step < end) {
             const vectors v = {.count = sl_size_min(most, end - walk.step), .row = r, .step = walk.step, .by_step = true};
             for (size_t k = 0; k < v.count; k++)
-                t->scratch->x[k] = next_outputs(&walk, t->scratch->vectors[(first + 1) % 2] + k * t->call->sizes.vector_width);
+                t->scratch->x[k] = next_outputs(&walk, t->scratch->vectors[(first + 1) % 2] + k * t->call->sizes->vector_width);
             finish_steps(t, &v);
             for (size_t k = 0; k < v.count && t->call->reduces > SLUICE_STEPS_FINAL; k++, counted.step++)
                 if (!is_masked(&counted))
@@ -375,12 +375,12 @@ void sl_tail_run_vectors(const sl_forward_thread *t)
     const size_t first = network->is_shape ? steps->before[network->lstm_layers] : steps->reduced;
     /* Final states are merged by a layer, whose outputs then are the LSTM layer's. */
     const bool merges = steps->merges && t->call->reduces == SLUICE_STEPS_FINAL;
-    const size_t most = t->call->sizes.vector_rows;
+    const size_t most = t->call->sizes->vector_rows;
     const sl_row_range range = sl_row_range_of(t);
     for (size_t row = range.from; row < range.to; row += most) {
         const vectors v = {.count = sl_size_min(most, range.to - row), .row = row};
         for (size_t k = 0; k < v.count; k++)
-            t->scratch->x[k] = finish_reduced(t, row + k, t->scratch->vectors[(first + 1) % 2] + k * t->call->sizes.vector_width);
+            t->scratch->x[k] = finish_reduced(t, row + k, t->scratch->vectors[(first + 1) % 2] + k * t->call->sizes->vector_width);
         for (size_t k = 0; k < v.count && t->call->batch->tape && !network->is_shape; k++)
             sl_tape_record_reduced(t->call->batch->tape, t->rows[row + k], t->scratch->x[k]);
         if (!merges && !network->is_shape)

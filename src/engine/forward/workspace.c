@@ -96,11 +96,8 @@ bool sl_workspace_measure(const sluice_engine *engine, size_t rows, size_t steps
 }
 
 /* A layout for a batch fits all smaller ones, so a workspace has memory enough for every batch that it has ever fitted. */
-sluice_status sl_workspace_fit(sluice_workspace *workspace, const sl_batch_size *size, sluice_error *error)
+static sluice_status lay_out_for(sluice_workspace *workspace, const sl_batch_size *size, sluice_error *error)
 {
-    const sl_batch_size *has = &workspace->size;
-    if (workspace->memory && size->rows <= has->rows && size->steps <= has->steps && size->masked == has->masked)
-        return SLUICE_STATUS_OK;
     sluice_workspace other = {.engine = workspace->engine, .size = *size};
     if (!lay_out(&other, NULL, &other.bytes))
         return sl_fail_size(error, "the workspace");
@@ -115,6 +112,21 @@ sluice_status sl_workspace_fit(sluice_workspace *workspace, const sl_batch_size 
     if (grows)
         sl_free(workspace->memory);
     *workspace = other;
+    return SLUICE_STATUS_OK;
+}
+
+sluice_status sl_workspace_fit(sluice_workspace *workspace, const sl_batch_size *size, sluice_error *error)
+{
+    const sl_batch_size *has = &workspace->size, *last = &workspace->batch;
+    if (!workspace->memory || size->rows > has->rows || size->steps > has->steps || size->masked != has->masked) {
+        const sluice_status status = lay_out_for(workspace, size, error);
+        if (status)
+            return status;
+    }
+    if (size->rows != last->rows || size->steps != last->steps || size->masked != last->masked) {
+        workspace->batch = *size;
+        (void)sl_scratch_sizes_get(workspace->engine, size, &workspace->sizes); /* it succeeded for the layout, which is as large */
+    }
     return SLUICE_STATUS_OK;
 }
 

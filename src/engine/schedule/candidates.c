@@ -53,7 +53,7 @@ size_t sl_candidates_list(const sluice_engine *engine, const sl_batch_load *load
         add_groups(&list, sl_size_min(threads, engine->sizes.layer_lines));
         if (engine->sizes.wavefronts) /* which can occupy more threads */
             add_groups(&list, sl_size_min(threads, engine->sizes.all_lines));
-    } else if (threads == 1) { /* the commonest case, and short calls notice the time of a longer list */
+    } else if (threads == 1) { /* the commonest case */
         for (int with = 0; with < 2; with++)
             add(&list, 1, 1, with, false);
     } else {
@@ -75,6 +75,13 @@ sl_exec_plan sl_exec_plan_choose(const sluice_engine *engine, const sl_batch_loa
     if (tuned)
         return tuned->plan;
     sl_exec_plan plans[SL_CANDIDATES_MAX];
+    if (engine->schedule == SLUICE_SCHEDULE_AUTO && load->workers > 1) { /* short calls notice the time of a longer list */
+        sl_batch_load alone = *load;
+        alone.workers = 1;
+        (void)sl_candidates_list(engine, &alone, plans);
+        if (sl_exec_plan_cycles(engine, &alone, &plans[0]) <= sl_region_cycles(2))
+            return plans[0];
+    }
     const size_t count = sl_candidates_list(engine, load, plans);
     size_t best = 0;
     double least = INFINITY;

@@ -155,6 +155,11 @@ static double iteration_cycles(const sluice_engine *engine, const sl_exec_plan *
     return cycles;
 }
 
+double sl_region_cycles(double threads)
+{
+    return threads > 1 ? REGION_CYCLES + REGION_THREAD_CYCLES * threads : 0;
+}
+
 double sl_exec_plan_cycles(const sluice_engine *engine, const sl_batch_load *load, const sl_exec_plan *plan)
 {
     const size_t layers = engine->network->lstm_layers;
@@ -173,7 +178,7 @@ double sl_exec_plan_cycles(const sluice_engine *engine, const sl_batch_load *loa
     const double threads = (double)plan->thread_groups * plan->threads_per_group;
     if (plan->threads_per_group > 1)
         iteration *= IMBALANCE;
-    return row_blocks * iterations * iteration + (threads > 1 ? REGION_CYCLES + REGION_THREAD_CYCLES * threads : 0);
+    return row_blocks * iterations * iteration + sl_region_cycles(threads);
 }
 
 double sl_single_row_excess(const sluice_engine *engine, unsigned threads_per_group)

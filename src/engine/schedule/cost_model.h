@@ -7,6 +7,9 @@
 /** Cycles of a batch by a plan. */
 double sl_exec_plan_cycles(const sluice_engine *engine, const sl_batch_load *load, const sl_exec_plan *plan);
 
+/** Of them, those that a parallel region of so many threads takes by itself; one thread has none. */
+double sl_region_cycles(double threads);
+
 /** How much longer a step of a row takes a thread group when the row is alone than when it is one of many, as a share of the
  *  latter. */
 double sl_single_row_excess(const sluice_engine *engine, unsigned threads_per_group);
