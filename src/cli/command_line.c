@@ -50,8 +50,10 @@ static const sl_option table[] = {
     {"layout", 0, RUN, DATA, "LAYOUT", &sl_value_layout, 0,
      "order of the axes of --input, --mask and outputs of steps: rows first or steps first", layout_name},
     {"h0", 0, RUN, DATA, "FILE", &sl_kind_file, FIELD(h0),
-     "initial hidden states, [L*D][N][H]; by default zeros, or what the network has learned"},
-    {"c0", 0, RUN, DATA, "FILE", &sl_kind_file, FIELD(c0), "initial cell states, [L*D][N][H]; by default likewise"},
+     "initial hidden states, [L*D][N][H], or where layers differ in size the .npz of --hn; by default zeros, or what the network "
+     "has learned"},
+    {"c0", 0, RUN, DATA, "FILE", &sl_kind_file, FIELD(c0),
+     "initial cell states, [L*D][N][H], or the .npz of --cn; by default likewise"},
     {"state", 0, RUN, DATA, "FILE", &sl_kind_file, FIELD(state),
      "safetensors file of states: rows continue from the states in it, if it exists; their final states are written to it"},
     {"labels", 0, TRAIN, DATA, "FILE", &sl_kind_file, FIELD(train.labels),

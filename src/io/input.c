@@ -68,6 +68,25 @@ sluice_status sl_input_open_memory(const void *bytes, size_t size, sl_input *inp
     return set_name(input, "memory", error);
 }
 
+sluice_status sl_input_open_part(const sl_input *whole, size_t at, size_t size, const char *name, sl_input *part,
+                                 sluice_error *error)
+{
+    const size_t outer = strlen(whole->name), inner = strlen(name) + 1, bytes = outer + strlen(": ") + inner;
+    *part = (sl_input){.fd = -1, .regular = true, .start = whole->start + at, .size = size};
+    part->memory = whole->memory ? whole->memory + at : NULL;
+    part->name = sl_alloc(bytes);
+    if (!part->name)
+        return sl_fail_memory(error, "a file name", bytes);
+    memcpy(part->name, whole->name, outer);
+    memcpy(part->name + outer, ": ", strlen(": "));
+    memcpy(part->name + bytes - inner, name, inner);
+    if (whole->memory || (part->fd = fcntl(whole->fd, F_DUPFD_CLOEXEC, 0)) >= 0)
+        return SLUICE_STATUS_OK;
+    const sluice_status status = sl_fail(error, SLUICE_STATUS_IO, "%s: cannot be opened: %s", part->name, strerror(errno));
+    sl_input_close(part);
+    return status;
+}
+
 static void read_memory(const sl_input *input, size_t offset, void *data, size_t bytes, size_t *got)
 {
     *got = sl_size_min(bytes, input->size - sl_size_min(offset, input->size));

@@ -24,6 +24,11 @@ sluice_status sl_input_open(const char *path, sl_input *input, sluice_error *err
  *  sl_input_open does; NO_MEMORY. */
 sluice_status sl_input_open_memory(const void *bytes, size_t size, sl_input *input, sluice_error *error);
 
+/** Read from the `size` bytes at `at` of another input, which is `regular` and may be closed before this one; they are its whole. Messages
+ *  call it by the other's name and `name`: "a.npz: b.npy". On failure *part is closed. IO, NO_MEMORY. */
+sluice_status sl_input_open_part(const sl_input *whole, size_t at, size_t size, const char *name, sl_input *part,
+                                 sluice_error *error);
+
 /** Read `bytes` bytes into `data`, or fewer if the input ends; *got says how many. A regular file is read at `offset`, anything
  *  else where its last read ended, and `offset` is then used for the message only. IO; also where a signal ends the wait for a
  *  pipe, errno being EINTR: handlers that are not to do so are installed with SA_RESTART. */

@@ -186,7 +186,7 @@ def check_states(cli):
     single = ["run", path, "-i", cli.path("x.npy"), "--lengths", lengths, "--hn", "-"]
     cli.check(cli.answers(*single) == whole, "and through a pipe")
     cli.refused(USAGE, ["--hn", "pipe", f"--rows {ROWS}"], *single, "--rows", 2)
-    cli.refused(USAGE, ["--h0", "different sizes"], *words, "--h0", cli.npy("h0.npy", (3, ROWS, 5), [0] * 3 * ROWS * 5))
+    cli.refused(DATA, ["h0.npy", "expected a .npz file"], *words, "--h0", cli.npy("h0.npy", (3, ROWS, 5), [0] * 3 * ROWS * 5))
     alike = model(cli, "alike.safetensors", [FIRST, {**SECOND, "units": 5}])
     found = run(cli, alike, "--lengths", lengths, hn=1, cn=1)
     cli.check(found["hn"][0] == (3, ROWS, 5), "one array where sizes are alike")
@@ -215,6 +215,60 @@ def check_pieces(cli):
     cli.refused(DATA, ["state.safetensors", "h_l1", "[slots][7]"], "run", model(cli, "other.safetensors", [SECOND, {**END, "units": 9},
                                                                                              {**SECOND, "name": "c", "units": 7}]),
                 "-i", cli.path("x.npy"), "--state", state)
+
+
+class NoSeek:
+    """A file that zipfile cannot go back in: sizes and CRC are 0 in its local headers, and follow the data."""
+
+    def __init__(self, to):
+        self.write, self.flush = to.write, to.flush
+
+
+def check_initial_states(cli):
+    """--h0 and --c0 read what --hn and --cn wrote: two pieces give the bits of one."""
+    x = (ROWS, STEPS, INPUTS), inputs(cli)[2]
+    path = model(cli, "initial.safetensors", [{**SECOND, "name": "a"}, {**SECOND, "name": "b \u00e9", "units": 6, "projection": 3}])
+    whole = run(cli, path, output=1)["output"]
+    names = cli.path("h.npz"), cli.path("c.npz")
+    pieces = []
+    for begin, end in ((0, 2), (2, STEPS)):
+        piece = cli.npy("piece.npy", (ROWS, end - begin, INPUTS), [value for n in range(ROWS) for t in range(begin, end)
+                                                                   for value in at(x, n, t)])
+        pieces.append(piece)
+        first = [] if begin == 0 else ["--h0", names[0], "--c0", names[1]]
+        for rows in ((ROWS,) if begin == 0 else (1, 3, ROWS)):
+            y = cli.path("piece_y.npy")
+            states = ["--hn", names[0], "--cn", names[1]] if begin == 0 else []
+            cli.answers("run", path, "-i", piece, *first, *states, "-o", y, "--rows", rows)
+            cli.check(all(at(read_npy(y), n, t - begin) == at(whole, n, t) for n in range(ROWS) for t in range(begin, end)),
+                      f"steps {begin} to {end} as of the whole sequences, {rows} rows at a time")
+    words = ["run", path, "-i", pieces[1], "-o", cli.path("refused.npy")]
+    good = {name: npy_bytes(shape, values) for name, (shape, values) in read_npz(names[0]).items()}
+
+    def archive(members, method=zipfile.ZIP_STORED):
+        target = cli.path("bad.npz")
+        with zipfile.ZipFile(target, "w", method) as made:
+            for name, data in members.items():
+                made.writestr(name, data)
+        return target
+
+    members = {f"{name}.npy": data for name, data in good.items()}
+    cli.answers(*words, "--h0", archive(members))
+    cli.refused(DATA, ["bad.npz", "a.npy", "compressed", "zip -0"], *words, "--h0", archive(members, zipfile.ZIP_DEFLATED))
+    cli.refused(DATA, ["bad.npz", "no member", "a.npy"], *words, "--h0", archive({k: v for k, v in members.items() if k != "a.npy"}))
+    cli.refused(DATA, ["bad.npz", "--h0", "other", "no LSTM layer"], *words, "--h0", archive({**members, "other.npy": b""}))
+    cli.refused(DATA, ["bad.npz: a", "[1][7][4]", "[2][7][4]"], *words, "--h0",
+                archive({**members, "a.npy": npy_bytes((2, ROWS, 4), [0] * 8 * ROWS)}))
+    cli.refused(DATA, ["bad.npz: a.npy", "not a .npy"], *words, "--h0", archive({**members, "a.npy": b"text"}))
+    streamed = io.BytesIO()
+    with zipfile.ZipFile(NoSeek(streamed), "w") as made:
+        for name, data in members.items():
+            made.writestr(name, data)
+    cli.answers(*words, "--h0", cli.write("streamed.npz", streamed.getvalue()))
+    damaged = bytearray(names[0].read_bytes())
+    damaged[200] ^= 1
+    cli.refused(DATA, ["damaged.npz", "a.npy", "CRC"], *words, "--h0", cli.write("damaged.npz", bytes(damaged)))
+    cli.refused(DATA, ["damaged.npz", "cut short"], *words, "--h0", cli.write("damaged.npz", bytes(damaged[:-30])))
 
 
 def check_mask(cli):

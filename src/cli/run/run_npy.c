@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/size.h"
 #include "cli/input/npy_array.h"
+#include "cli/run/initial_states.h"
 #include "cli/run/layer_output.h"
 #include "cli/run/state_archive.h"
 #include "cli/run/stream_state.h"
@@ -29,6 +30,7 @@ typedef struct npy_run {
     sl_stream_state state;
     sl_layer_output output, end;      /* what --output and --head write */
     sl_state_sizes sizes[KINDS];      /* of the states */
+    sl_initial_states initial[KINDS]; /* --h0 and --c0, where the layers' sizes differ */
     sl_state_archive archives[KINDS]; /* --hn and --cn, where the layers' sizes differ */
 } npy_run;
 
@@ -93,11 +95,8 @@ static sl_exit check_state(npy_run *npy, sl_npy_array *state, sl_state_kind kind
     const sl_state_sizes *sizes = &npy->sizes[kind];
     const sl_npy_header *header = &state->header;
     char expected[EXPECTED_BYTES];
-    if (state->path && !sizes->width)
-        return sl_report(SL_EXIT_USAGE,
-                         "%s is one array, and the LSTM layers of %s have states of different sizes; leave it out, "
-                         "to begin with the network's own states, or keep states by --state",
-                         state->option, npy->run->options->model);
+    if (!sizes->width)
+        return sl_initial_states_open(&npy->initial[kind], npy->run->model, kind, npy->rows);
     snprintf(expected, sizeof expected, "numbers [%zu][%zu][%zu] (L*D and H of the model, N of --input)", sizes->layer_dirs,
              npy->rows, sizes->width);
     if (state->path && (header->dims != 3 || header->shape[0] != sizes->layer_dirs || header->shape[1] != npy->rows ||
@@ -110,9 +109,20 @@ static sl_exit check_state(npy_run *npy, sl_npy_array *state, sl_state_kind kind
     return sl_npy_array_accept(state, SL_NPY_ARRAY_REALS);
 }
 
+/* Where the layers' sizes differ, the option's file is an archive. */
+static void set_archive(sl_initial_states *initial, sl_npy_array *array)
+{
+    initial->option = array->option;
+    initial->path = array->path;
+    array->path = NULL;
+}
+
 static sl_exit open_inputs(npy_run *npy)
 {
     sl_exit code = SL_EXIT_OK;
+    for (size_t k = 0; k < KINDS; k++)
+        if (!npy->sizes[k].width)
+            set_archive(&npy->initial[k], &npy->arrays[k == SL_STATE_H ? H0 : C0]);
     for (size_t k = 0; !code && k < FIRST_OUTPUT; k++)
         code = sl_npy_array_open(&npy->arrays[k]);
     code = code ? code : check_input(npy);
@@ -165,7 +175,7 @@ static double get_row_bytes(const npy_run *npy)
             bytes += (double)array->planes * (double)array->width * (double)sl_npy_type_bytes(array->type);
     }
     for (size_t k = 0; k < KINDS; k++)
-        bytes += (double)npy->archives[k].floats * sizeof(float);
+        bytes += (double)(npy->archives[k].floats + 2 * npy->initial[k].floats) * sizeof(float);
     return bytes;
 }
 
@@ -179,7 +189,8 @@ static sl_exit allocate(npy_run *npy)
             return code;
     }
     for (size_t k = 0; k < KINDS; k++) {
-        const sl_exit code = sl_state_archive_allocate(&npy->archives[k], npy->chunk);
+        sl_exit code = sl_state_archive_allocate(&npy->archives[k], npy->chunk);
+        code = code ? code : sl_initial_states_allocate(&npy->initial[k], npy->chunk);
         if (code)
             return code;
     }
@@ -234,6 +245,8 @@ static sl_exit read_chunk(npy_run *npy, size_t first, size_t rows, uint64_t *ste
     sl_exit code = SL_EXIT_OK;
     for (size_t k = 0; !code && k < FIRST_OUTPUT; k++)
         code = sl_npy_array_read(&npy->arrays[k], first, rows);
+    for (size_t k = 0; !code && k < KINDS; k++)
+        code = sl_initial_states_read(&npy->initial[k], first, rows);
     code = code ? code : take_lengths(npy, first, rows, steps);
     code = code ? code : take_tokens(npy, first, rows);
     npy->run->stats.read_seconds += sl_clock_get() - started;
@@ -297,8 +310,8 @@ static sl_exit run_chunk(npy_run *npy, size_t first, size_t rows, uint64_t steps
         .mask = arrays[MASK].data,
         .mask_row_stride = row_steps,
         .mask_step_stride = step_rows,
-        .h0 = arrays[H0].data,
-        .c0 = arrays[C0].data,
+        .h0 = arrays[H0].path ? arrays[H0].data : npy->initial[SL_STATE_H].data,
+        .c0 = arrays[C0].path ? arrays[C0].data : npy->initial[SL_STATE_C].data,
         .hn = get_states(npy, &arrays[HN], SL_STATE_H),
         .cn = get_states(npy, &arrays[CN], SL_STATE_C),
         .outputs = outputs,
@@ -369,8 +382,10 @@ sl_exit sl_run_npy(sl_run_session *run)
     const sl_exit code = run_all(&npy);
     for (size_t k = 0; k < ARRAYS; k++)
         sl_npy_array_close(&npy.arrays[k]);
-    for (size_t k = 0; k < KINDS; k++)
+    for (size_t k = 0; k < KINDS; k++) {
         sl_state_archive_close(&npy.archives[k]);
+        sl_initial_states_close(&npy.initial[k]);
+    }
     free(npy.tokens);
     free(npy.row_lengths);
     sl_stream_state_close(&npy.state);

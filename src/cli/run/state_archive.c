@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static size_t get_width(const sluice_layer *layer, sl_state_kind kind)
+size_t sl_state_width(const sluice_layer *layer, sl_state_kind kind)
 {
     return kind == SL_STATE_H ? sl_layer_get_h_width(layer) : layer->units;
 }
@@ -22,7 +22,7 @@ sl_state_sizes sl_state_sizes_get(const sluice_model *model, sl_state_kind kind)
         const sluice_layer *layer = &network.layers[k];
         if (layer->kind != SLUICE_LAYER_LSTM)
             continue;
-        const size_t width = get_width(layer, kind), directions = sl_layer_count_directions(layer);
+        const size_t width = sl_state_width(layer, kind), directions = sl_layer_count_directions(layer);
         sizes.width = !sizes.layer_dirs || sizes.width == width ? width : 0;
         sizes.layer_dirs += directions;
         sizes.floats += directions * width;
@@ -53,9 +53,10 @@ sl_exit sl_state_archive_shape(sl_state_archive *archive, const sluice_model *mo
                              "%s: the name of layer \"%s\" has a slash, and cannot be that of a member of an archive",
                              archive->option, layer->name);
         sl_npz_member *member = &archive->members[archive->layers++];
-        *member = (sl_npz_member){
-            .name = layer->name,
-            .header = {.type = SL_NPY_F4, .dims = 3, .shape = {sl_layer_count_directions(layer), rows, get_width(layer, kind)}}};
+        *member = (sl_npz_member){.name = layer->name,
+                                  .header = {.type = SL_NPY_F4,
+                                             .dims = 3,
+                                             .shape = {sl_layer_count_directions(layer), rows, sl_state_width(layer, kind)}}};
         archive->floats += member->header.shape[0] * member->header.shape[2];
     }
     size_t elements;

@@ -10,6 +10,9 @@
 
 typedef enum sl_state_kind { SL_STATE_H, SL_STATE_C } sl_state_kind;
 
+/** Floats of a row in a direction of an LSTM layer. */
+size_t sl_state_width(const sluice_layer *layer, sl_state_kind kind);
+
 typedef struct sl_state_sizes {
     size_t layer_dirs;
     size_t width;  /* floats of a row in each of them; 0: they differ */

@@ -154,15 +154,17 @@ static sluice_status check_size(sl_npy_reader *reader, sluice_error *error)
                         reader->data_at);
 }
 
-sluice_status sl_npy_open(const char *path, sl_npy_reader **reader, sl_npy_header *header, sluice_error *error)
+sluice_status sl_npy_open_input(sl_input *input, sl_npy_reader **reader, sl_npy_header *header, sluice_error *error)
 {
     *reader = NULL;
     sl_npy_reader *opened = sl_alloc(sizeof *opened);
-    if (!opened)
+    if (!opened) {
+        sl_input_close(input);
         return sl_fail_memory(error, "a .npy reader", sizeof *opened);
-    sluice_status status = sl_input_open(path, &opened->input, error);
-    if (status == SLUICE_STATUS_OK)
-        status = read_header(opened, error);
+    }
+    opened->input = *input;
+    *input = (sl_input){.fd = -1};
+    sluice_status status = read_header(opened, error);
     if (status == SLUICE_STATUS_OK)
         status = check_size(opened, error);
     if (status != SLUICE_STATUS_OK) {
@@ -172,6 +174,14 @@ sluice_status sl_npy_open(const char *path, sl_npy_reader **reader, sl_npy_heade
     *header = opened->header;
     *reader = opened;
     return SLUICE_STATUS_OK;
+}
+
+sluice_status sl_npy_open(const char *path, sl_npy_reader **reader, sl_npy_header *header, sluice_error *error)
+{
+    sl_input input;
+    *reader = NULL;
+    const sluice_status status = sl_input_open(path, &input, error);
+    return status ? status : sl_npy_open_input(&input, reader, header, error);
 }
 
 /* Check that `count` elements from `first` on exist, and can be accessed in this order. */

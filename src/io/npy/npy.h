@@ -4,6 +4,7 @@
 #ifndef SLUICE_IO_NPY_NPY_H
 #define SLUICE_IO_NPY_NPY_H
 
+#include "io/input.h"
 #include "io/npy/npy_header.h"
 #include "sluice.h"
 
@@ -21,6 +22,9 @@ typedef struct sl_npy_writer sl_npy_writer;
  *  another array follows. NO_INPUT, IO, NO_MEMORY, BAD_DATA with the byte offset; for what is no .npy file, but gzip, zip or text
  *  for example, with the command that makes one. */
 sluice_status sl_npy_open(const char *path, sl_npy_reader **reader, sl_npy_header *header, sluice_error *error);
+
+/** Likewise of an opened input, which the reader owns from now on, and which is closed on failure. */
+sluice_status sl_npy_open_input(sl_input *input, sl_npy_reader **reader, sl_npy_header *header, sluice_error *error);
 
 /** Convert to float32 whatever the file's type in all later reads (sl_npy_to_f4). Without this call, and for F4, only the byte
  *  order is converted. NO_MEMORY. */

@@ -1,0 +1,99 @@
+#include "io/npy/npz_read.h"
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "io/zip/zip.h"
+
+#include <string.h>
+
+#define SUFFIX ".npy"
+enum { SUFFIX_BYTES = sizeof SUFFIX - 1, SIGNATURE_BYTES = 2 };
+
+struct sl_npz_reader {
+    sl_input input;
+    sl_zip *zip;
+};
+
+/* A file of another kind, an array alone for example, gets a message that says so. */
+static sluice_status check_signature(const sl_input *input, sluice_error *error)
+{
+    char begin[SIGNATURE_BYTES];
+    size_t got = 0;
+    if (!input->regular)
+        return SLUICE_STATUS_OK; /* sl_zip_open refuses it */
+    const sluice_status status = sl_input_read(input, 0, begin, sizeof begin, &got, error);
+    if (status || (got == sizeof begin && memcmp(begin, "PK", sizeof begin) == 0))
+        return status;
+    return sl_fail_byte(error, SLUICE_STATUS_BAD_DATA, input->name, 0,
+                        "expected a .npz file, a zip archive of arrays as numpy.savez writes it, found a file of another kind");
+}
+
+sluice_status sl_npz_open(const char *path, sl_npz_reader **reader, sluice_error *error)
+{
+    *reader = NULL;
+    sl_npz_reader *opened = sl_alloc(sizeof *opened);
+    if (!opened)
+        return sl_fail_memory(error, "a .npz reader", sizeof *opened);
+    sluice_status status = sl_input_open(path, &opened->input, error);
+    if (!status)
+        status = check_signature(&opened->input, error);
+    if (!status)
+        status = sl_zip_open(&opened->input, &opened->zip, error);
+    if (status)
+        sl_npz_close(opened);
+    else
+        *reader = opened;
+    return status;
+}
+
+size_t sl_npz_count(const sl_npz_reader *reader)
+{
+    return sl_zip_count(reader->zip);
+}
+
+const char *sl_npz_get_name(const sl_npz_reader *reader, size_t index, size_t *bytes)
+{
+    const sl_zip_member *member = sl_zip_get(reader->zip, index);
+    *bytes = member->name_bytes;
+    if (*bytes >= SUFFIX_BYTES && memcmp(member->name + *bytes - SUFFIX_BYTES, SUFFIX, SUFFIX_BYTES) == 0)
+        *bytes -= SUFFIX_BYTES;
+    return member->name;
+}
+
+static sluice_status open_member(const sl_npz_reader *reader, const char *file, sl_npy_reader **array, sl_npy_header *header,
+                                 sluice_error *error)
+{
+    const sl_zip_member *member = sl_zip_find(reader->zip, file, strlen(file));
+    if (!member)
+        return sl_fail(error, SLUICE_STATUS_BAD_DATA, "%s: the archive has no member \"%s\"; write it by numpy.savez",
+                       reader->input.name, file);
+    sluice_status status = sl_zip_check_crc(reader->zip, member, error);
+    sl_input part;
+    if (!status)
+        status = sl_input_open_part(&reader->input, member->data_at, member->bytes, file, &part, error);
+    return status ? status : sl_npy_open_input(&part, array, header, error);
+}
+
+sluice_status sl_npz_open_array(const sl_npz_reader *reader, const char *name, sl_npy_reader **array, sl_npy_header *header,
+                                sluice_error *error)
+{
+    const size_t length = strlen(name);
+    *array = NULL;
+    char *file = sl_alloc(length + SUFFIX_BYTES + 1);
+    if (!file)
+        return sl_fail_memory(error, "the name of an array", length);
+    memcpy(file, name, length);
+    memcpy(file + length, SUFFIX, SUFFIX_BYTES + 1);
+    const sluice_status status = open_member(reader, file, array, header, error);
+    sl_free(file);
+    return status;
+}
+
+void sl_npz_close(sl_npz_reader *reader)
+{
+    if (!reader)
+        return;
+    sl_zip_close(reader->zip);
+    sl_input_close(&reader->input);
+    sl_free(reader);
+}
