@@ -5,9 +5,11 @@
 #include "support/suite.h"
 
 #include "io/npy/npz.h"
+#include "io/npy/npz_read.h"
 #include "sluice_network.h"
 #include "sluice_train.h"
 
+#include <math.h>
 #include <string.h>
 
 /* A model of half a megabyte, as the bytes of a file too. */
@@ -208,6 +210,50 @@ TEST(failing_archive)
         ck_assert_uint_eq(test_folder_count(0), fired ? 0 : 1);
     }
     ck_assert_int_gt(n, 2);
+}
+
+/* Open an archive and its array "a", and read the one element. */
+static sluice_status read_archive(float *value, sluice_error *error)
+{
+    sl_npz_reader *reader;
+    sl_npy_reader *array = NULL;
+    sl_npy_header header;
+    sluice_status status = sl_npz_open(test_path("archive"), &reader, error);
+    if (!status)
+        status = sl_npz_open_array(reader, "a", &array, &header, error);
+    sl_npz_close(reader);
+    if (!status)
+        status = sl_npy_read(array, 0, 1, value, error);
+    sl_npy_close(array);
+    return status;
+}
+
+TEST(failing_to_read_archive)
+{
+    static const sl_npz_member members[] = {{"a", {.type = SL_NPY_F4, .dims = 1, .shape = {1}}}};
+    const float value = 3;
+    sl_npz_writer *writer;
+    SUCCEEDS(sl_npz_create, test_path("archive"), members, 1, &writer);
+    SUCCEEDS(sl_npz_write, writer, 0, 0, 1, &value);
+    SUCCEEDS(sl_npz_commit, writer);
+    bool fired = true;
+    long n = 1;
+    for (; fired; n++) {
+        float got = NAN;
+        const size_t before = test_alive;
+        sluice_error error = {0};
+        test_fired = false;
+        test_watching = true;
+        test_countdown = n;
+        const sluice_status status = read_archive(&got, &error);
+        test_watching = false;
+        test_countdown = 0;
+        fired = test_fired;
+        ck_assert_msg(status == (fired ? SLUICE_STATUS_NO_MEMORY : SLUICE_STATUS_OK), "%s", error.message);
+        ck_assert(fired || got == value);
+        ck_assert_uint_eq(test_alive, before);
+    }
+    ck_assert_int_gt(n, 8);
 }
 
 int main(void)
