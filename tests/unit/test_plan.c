@@ -97,6 +97,29 @@ TEST(schedules_asked_for)
     }
 }
 
+/* Also where a parallel region takes longer than the batch, so that not all candidates need an estimate. */
+TEST(chosen_is_cheapest)
+{
+    static const sluice_shape shapes[] = {{TEST_LDIH(1, 1, 64, 8), .has_bias = 1},
+                                          {TEST_LDIH(1, 1, 20, 100), .has_bias = 1},
+                                          {TEST_LDIH(3, 1, 9, 33), .has_bias = 1},
+                                          {TEST_LDIH(2, 2, 4, 16), .has_bias = 1}};
+    uint64_t random = test_seed();
+    for (size_t s = 0; s < sizeof shapes / sizeof shapes[0]; s++) {
+        OWNED(test_network) network = test_network_random(&shapes[s], 1.0f, &random);
+        for (unsigned cpus = 1; cpus <= 6; cpus++) {
+            OWNED(test_runner) runner = runner_with_cpus(network.model, cpus);
+            for (size_t rows = 1; rows <= 40; rows++)
+                for (size_t steps = 1; steps <= 64; steps *= 4) {
+                    const sluice_plan plan = plan_of(&runner, rows, steps, NULL);
+                    const double cycles = candidate_of(&runner, rows, steps, NULL, plan.chosen).cycles;
+                    for (size_t k = 0; k < plan.candidates; k++)
+                        ck_assert(cycles <= candidate_of(&runner, rows, steps, NULL, k).cycles);
+                }
+        }
+    }
+}
+
 /* More threads than CPUs bring nothing, and are not used unless asked for. */
 TEST(no_more_than_cpus)
 {

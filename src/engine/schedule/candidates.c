@@ -69,28 +69,36 @@ size_t sl_candidates_list(const sluice_engine *engine, const sl_batch_load *load
     return list.count;
 }
 
+/* The plan with the least estimate, and the estimate. */
+static size_t find_cheapest(const sluice_engine *engine, const sl_batch_load *load, const sl_exec_plan *plans, size_t count,
+                            double *least)
+{
+    size_t best = 0;
+    *least = INFINITY;
+    for (size_t k = 0; k < count; k++) {
+        const double cycles = sl_exec_plan_cycles(engine, load, &plans[k]);
+        if (cycles < *least) {
+            *least = cycles;
+            best = k;
+        }
+    }
+    return best;
+}
+
 sl_exec_plan sl_exec_plan_choose(const sluice_engine *engine, const sl_batch_load *load)
 {
     const sl_tuned_plan *tuned = sl_tuned_plan_find(engine, load);
     if (tuned)
         return tuned->plan;
     sl_exec_plan plans[SL_CANDIDATES_MAX];
+    double cycles;
     if (engine->schedule == SLUICE_SCHEDULE_AUTO && load->workers > 1) { /* short calls notice the time of a longer list */
         sl_batch_load alone = *load;
         alone.workers = 1;
-        (void)sl_candidates_list(engine, &alone, plans);
-        if (sl_exec_plan_cycles(engine, &alone, &plans[0]) <= sl_region_cycles(2))
-            return plans[0];
+        const size_t best = find_cheapest(engine, &alone, plans, sl_candidates_list(engine, &alone, plans), &cycles);
+        if (cycles <= sl_region_cycles(2))
+            return plans[best];
     }
     const size_t count = sl_candidates_list(engine, load, plans);
-    size_t best = 0;
-    double least = INFINITY;
-    for (size_t k = 0; count > 1 && k < count; k++) {
-        const double cycles = sl_exec_plan_cycles(engine, load, &plans[k]);
-        if (cycles < least) {
-            least = cycles;
-            best = k;
-        }
-    }
-    return plans[best];
+    return plans[count > 1 ? find_cheapest(engine, load, plans, count, &cycles) : 0];
 }
