@@ -1,5 +1,5 @@
 /* .npz files: their CRC, pieces in any order, pipes, and what is refused. tests/cli reads such files with Python's zipfile. */
-#include "io/npy/crc32.h"
+#include "io/zip/crc32.h"
 #include "io/npy/npz.h"
 
 #include "support/files.h"

@@ -1,6 +1,6 @@
 /* Zip archives: members found, and every cut and every changed byte of an archive refused or harmless, never a crash. Archives
  * of Python's zipfile are read by tests/cli/test_cli_networks.py. */
-#include "io/npy/crc32.h"
+#include "io/zip/crc32.h"
 #include "io/zip/zip.h"
 
 #include "support/files.h"

@@ -87,7 +87,7 @@ typedef struct sl_forward_thread {
 
 /** Where a layer's outputs of the steps of a row block are; its input, if it is the layer below. */
 typedef struct sl_layer_rows {
-    float *at;           /* NULL: in the batch's own array, y, or x or tokens */
+    float *at;           /* NULL: in the batch's own array, y, or x or tokens; the rest is not set then */
     size_t width;        /* floats of a step */
     size_t from, steps;  /* a buffer [rows][steps] from step `from` on */
     const size_t *first; /* or, not NULL, rows by step: [first[step] + index[row of the batch]] */

@@ -5,7 +5,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/size.h"
-#include "io/npy/crc32.h"
+#include "io/zip/crc32.h"
 #include "io/npy/shape.h"
 #include "io/output.h"
 

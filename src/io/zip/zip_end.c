@@ -125,9 +125,9 @@ sluice_status sl_zip_find_end(const sl_input *input, sl_zip_end *end, sluice_err
                             "the zip archive has several disks; join them to one file");
     if (numbers.at > at || numbers.bytes != at - numbers.at)
         return fail_end(input, at, "expected the directory of the zip archive right before its end record", error);
-    *end =
-        (sl_zip_end){.directory_at = (size_t)numbers.at, .directory_bytes = (size_t)numbers.bytes, .count = (size_t)numbers.count};
     if (numbers.count > SIZE_MAX)
         return sl_fail_size(error, input->name);
+    *end =
+        (sl_zip_end){.directory_at = (size_t)numbers.at, .directory_bytes = (size_t)numbers.bytes, .count = (size_t)numbers.count};
     return SLUICE_STATUS_OK;
 }

@@ -1,6 +1,6 @@
 /* The CRC-32 of zip files (reflected polynomial edb88320) of data whose parts come in any order. */
-#ifndef SLUICE_IO_NPY_CRC32_H
-#define SLUICE_IO_NPY_CRC32_H
+#ifndef SLUICE_IO_ZIP_CRC32_H
+#define SLUICE_IO_ZIP_CRC32_H
 
 #include <stddef.h>
 #include <stdint.h>

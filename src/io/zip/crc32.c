@@ -1,4 +1,4 @@
-#include "io/npy/crc32.h"
+#include "io/zip/crc32.h"
 
 /* A CRC is a remainder of polynomials over GF(2), and so linear: that of the whole is the sum of those of its parts, each multiplied by
  * x^8 for every byte behind it. The highest bit is the coefficient of x^0. */
