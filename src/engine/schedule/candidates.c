@@ -53,7 +53,7 @@ size_t sl_candidates_list(const sluice_engine *engine, const sl_batch_load *load
         add_groups(&list, sl_size_min(threads, engine->sizes.layer_lines));
         if (engine->sizes.wavefronts) /* which can occupy more threads */
             add_groups(&list, sl_size_min(threads, engine->sizes.all_lines));
-    } else if (threads == 1) { /* the commonest case */
+    } else if (threads == 1) { /* the commonest case, and short calls notice the time of a longer list */
         for (int with = 0; with < 2; with++)
             add(&list, 1, 1, with, false);
     } else {
@@ -69,36 +69,27 @@ size_t sl_candidates_list(const sluice_engine *engine, const sl_batch_load *load
     return list.count;
 }
 
-/* The plan with the least estimate, and the estimate. */
-static size_t find_cheapest(const sluice_engine *engine, const sl_batch_load *load, const sl_exec_plan *plans, size_t count,
-                            double *least)
-{
-    size_t best = 0;
-    *least = INFINITY;
-    for (size_t k = 0; k < count; k++) {
-        const double cycles = sl_exec_plan_cycles(engine, load, &plans[k]);
-        if (cycles < *least) {
-            *least = cycles;
-            best = k;
-        }
-    }
-    return best;
-}
-
 sl_exec_plan sl_exec_plan_choose(const sluice_engine *engine, const sl_batch_load *load)
 {
     const sl_tuned_plan *tuned = sl_tuned_plan_find(engine, load);
     if (tuned)
         return tuned->plan;
     sl_exec_plan plans[SL_CANDIDATES_MAX];
-    double cycles;
-    if (engine->schedule == SLUICE_SCHEDULE_AUTO && load->workers > 1) { /* short calls notice the time of a longer list */
-        sl_batch_load alone = *load;
-        alone.workers = 1;
-        const size_t best = find_cheapest(engine, &alone, plans, sl_candidates_list(engine, &alone, plans), &cycles);
-        if (cycles <= sl_region_cycles(2))
-            return plans[best];
-    }
     const size_t count = sl_candidates_list(engine, load, plans);
-    return plans[count > 1 ? find_cheapest(engine, load, plans, count, &cycles) : 0];
+    size_t best = 0;
+    double least = INFINITY;
+    /* Plans of one thread first: none of several is faster than its parallel region takes to begin, and short calls notice the time
+     * of an estimate. */
+    for (unsigned several = 0; count > 1 && several < 2; several++)
+        for (size_t k = 0; k < count; k++) {
+            const unsigned threads = plans[k].thread_groups * plans[k].threads_per_group;
+            if ((threads > 1) != several || sl_region_cycles(threads) >= least)
+                continue;
+            const double cycles = sl_exec_plan_cycles(engine, load, &plans[k]);
+            if (cycles < least) {
+                least = cycles;
+                best = k;
+            }
+        }
+    return plans[best];
 }
