@@ -302,7 +302,14 @@ def check_mask(cli):
     cli.refused(DATA, ["--mask", f"[{ROWS}][{STEPS}]", "found"], *base, cli.npy("bad.npy", (STEPS, ROWS), [1] * ROWS * STEPS, "|u1"))
     cli.refused(DATA, ["--mask", "b1 or u1", "f4"], *base, cli.npy("bad.npy", (ROWS, STEPS), [1] * ROWS * STEPS))
     backwards = model(cli, "backwards.safetensors", [{**SECOND, "direction": "reverse", "processing_order": True}])
-    cli.refused(DATA, ["--mask", "'upper'", "processing order"], "run", backwards, *base[2:], cli.path("mask.npy"))
+    words = ["run", backwards, "-o", kept, "-i"]
+    cli.answers(*words, cli.path("short.npy"), "--lengths", cli.path("kept_lengths.npy"))
+    iterations = read_npy(kept)
+    cli.answers(*words, cli.path("x.npy"), "--mask", cli.path("mask.npy"))
+    made = [sum(mask[(n + 1) * STEPS - 1 - t:(n + 1) * STEPS]) for n in range(ROWS) for t in range(STEPS)]
+    want = [at(iterations, k // STEPS, count - 1) if count else [0] * SECOND["units"] for k, count in enumerate(made)]
+    cli.check([at(read_npy(kept), n, t) for n in range(ROWS) for t in range(STEPS)] == want,
+              "in processing order, a step has what came out of the iterations made so far")
 
 
 def check_text(cli):
