@@ -1,6 +1,7 @@
 #include "model/layer_chain.h"
 
 #include "base/error.h"
+#include "base/layer.h"
 #include "base/memory.h"
 #include "base/size.h"
 #include "base/struct_size.h"
@@ -10,14 +11,6 @@
 #include <string.h>
 
 /* ---- Names ----------------------------------------------------------------------------------------------------------------- */
-
-static const char *get_kind_name(sluice_layer_kind kind)
-{
-    static const char *const names[] = {[SLUICE_LAYER_EMBEDDING] = "embedding",   [SLUICE_LAYER_LSTM] = "lstm",
-                                        [SLUICE_LAYER_DENSE] = "dense",           [SLUICE_LAYER_AFFINE] = "affine",
-                                        [SLUICE_LAYER_ACTIVATION] = "activation", [SLUICE_LAYER_REDUCE] = "reduce"};
-    return names[kind];
-}
 
 /* Write the names of all layers one after the other: their own, or made of a layer's kind and its number among those of the kind.
  * Returns the bytes; `to` NULL: these are only counted. */
@@ -29,7 +22,7 @@ static size_t put_names(sluice_layer *layers, size_t count, char *to, size_t roo
         char *name = to ? to + used : NULL;
         const size_t left = to ? room - used : 0, number = ++numbers[layer->kind];
         const int length = layer->name ? snprintf(name, left, "%s", layer->name)
-                                       : snprintf(name, left, "%s_%zu", get_kind_name(layer->kind), number);
+                                       : snprintf(name, left, "%s_%zu", sl_layer_kind_get_name(layer->kind), number);
         used += (size_t)length + 1;
         if (to)
             layer->name = name;

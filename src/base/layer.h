@@ -1,0 +1,15 @@
+/* What a layer's own fields say, without the network around it: for the library and the programs alike. It knows the public header
+ * alone. */
+#ifndef SLUICE_BASE_LAYER_H
+#define SLUICE_BASE_LAYER_H
+
+#include "sluice_network.h"
+
+/** The name of a kind of layer, in files and names that are made; "" of 0, which is none, NULL behind the last. */
+static inline const char *sl_layer_kind_get_name(unsigned kind)
+{
+    static const char *const names[] = {"", "embedding", "lstm", "dense", "affine", "activation", "reduce"};
+    return kind < sizeof names / sizeof *names ? names[kind] : NULL;
+}
+
+#endif
