@@ -12,4 +12,16 @@ static inline const char *sl_layer_kind_get_name(unsigned kind)
     return kind < sizeof names / sizeof *names ? names[kind] : NULL;
 }
 
+/** Directions of an LSTM layer, 1 or 2. */
+static inline size_t sl_layer_count_directions(const sluice_layer *layer)
+{
+    return layer->direction == SLUICE_DIRECTION_BOTH ? 2 : 1;
+}
+
+/** Floats of h of a direction of an LSTM layer. */
+static inline size_t sl_layer_get_h_width(const sluice_layer *layer)
+{
+    return layer->projection ? layer->projection : layer->units;
+}
+
 #endif

@@ -32,21 +32,16 @@ static size_t put_names(sluice_layer *layers, size_t count, char *to, size_t roo
 
 /* ---- Sizes ----------------------------------------------------------------------------------------------------------------- */
 
-static size_t count_directions(const sluice_layer *layer)
-{
-    return layer->direction == SLUICE_DIRECTION_BOTH ? 2 : 1;
-}
-
 /* Add an LSTM layer that reads `inputs`. */
 static void add_lstm(sl_network *network, size_t index, const sluice_layer *layer, size_t inputs)
 {
     sl_lstm_layer *lstm = &network->lstm[network->lstm_layers];
-    const size_t h_width = layer->projection ? layer->projection : layer->units;
+    const size_t h_width = sl_layer_get_h_width(layer);
     *lstm = (sl_lstm_layer){.layer = index,
                             .first = network->layer_dirs,
-                            .directions = count_directions(layer),
+                            .directions = sl_layer_count_directions(layer),
                             .inputs = inputs,
-                            .outputs = count_directions(layer) * h_width};
+                            .outputs = sl_layer_count_directions(layer) * h_width};
     for (size_t d = 0; d < lstm->directions; d++) {
         network->dirs[network->layer_dirs++] = (sl_layer_dir){.layer = network->lstm_layers,
                                                               .cell = layer->cells ? &layer->cells[d] : NULL,
@@ -103,7 +98,7 @@ static void set_sizes(sl_network *network)
 
 static size_t count_cells(const sluice_layer *layer)
 {
-    return layer->kind == SLUICE_LAYER_LSTM && layer->cells ? count_directions(layer) : 0;
+    return layer->kind == SLUICE_LAYER_LSTM && layer->cells ? sl_layer_count_directions(layer) : 0;
 }
 
 /* An element of a caller's array of structs, which may have the size of another version. */

@@ -1,18 +1,9 @@
 #include "program/layer_facts.h"
 
+#include "base/layer.h"
 #include "program/model_shape.h"
 
 enum { PEEPHOLES = 3 };
-
-size_t sl_layer_count_directions(const sluice_layer *layer)
-{
-    return layer->direction == SLUICE_DIRECTION_BOTH ? 2 : 1;
-}
-
-size_t sl_layer_get_h_width(const sluice_layer *layer)
-{
-    return layer->projection ? layer->projection : layer->units;
-}
 
 static unsigned get_parts(const sluice_layer *layer, size_t direction)
 {
