@@ -5,6 +5,9 @@
 
 #include "sluice_network.h"
 
+/** Vectors [H] of a cell with peepholes: p_i, p_f, p_o; and of each of the gains and shifts of layer normalisation: i, f, g, o, c. */
+enum { SL_PEEPHOLES = 3, SL_NORMS = 5 };
+
 /** The name of a kind of layer, in files and names that are made; "" of 0, which is none, NULL behind the last. */
 static inline const char *sl_layer_kind_get_name(unsigned kind)
 {
