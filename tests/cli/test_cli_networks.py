@@ -257,6 +257,7 @@ def check_initial_states(cli):
     cli.refused(DATA, ["bad.npz", "a.npy", "compressed", "zip -0"], *words, "--h0", archive(members, zipfile.ZIP_DEFLATED))
     cli.refused(DATA, ["bad.npz", "no member", "a.npy"], *words, "--h0", archive({k: v for k, v in members.items() if k != "a.npy"}))
     cli.refused(DATA, ["bad.npz", "--h0", "other", "no LSTM layer"], *words, "--h0", archive({**members, "other.npy": b""}))
+    cli.refused(DATA, ["bad.npz: byte", '"a" beside "a.npy"'], *words, "--h0", archive({**members, "a": members["a.npy"]}))
     cli.refused(DATA, ["bad.npz: a", "[1][7][4]", "[2][7][4]"], *words, "--h0",
                 archive({**members, "a.npy": npy_bytes((2, ROWS, 4), [0] * 8 * ROWS)}))
     cli.refused(DATA, ["bad.npz: a.npy", "not a .npy"], *words, "--h0", archive({**members, "a.npy": b"text"}))
