@@ -65,16 +65,59 @@ char *sl_source_find_metadata(const sl_tensor_source *source, const char *key)
     return entry ? entry->value : NULL;
 }
 
+/* ---- Views ----------------------------------------------------------------------------------------------------------------- */
+
+size_t sl_element_get_bytes(sl_element type)
+{
+    static const size_t bytes[] = {[SL_ELEMENT_F32] = 4, [SL_ELEMENT_F16] = 2, [SL_ELEMENT_BF16] = 2,
+                                   [SL_ELEMENT_F64] = 8, [SL_ELEMENT_I8] = 1,  [SL_ELEMENT_U8] = 1};
+    return bytes[type];
+}
+
+/* The tensor as a matrix; one of one dimension is a column. */
+static sl_view get_whole(const sl_tensor *tensor)
+{
+    const size_t columns = tensor->dims > 1 ? tensor->shape[1] : 1;
+    return (sl_view){.tensor = tensor,
+                     .rows = tensor->dims ? tensor->shape[0] : 1,
+                     .columns = columns,
+                     .row_stride = tensor->strided ? tensor->stride[0] : columns,
+                     .column_stride = tensor->strided && tensor->dims > 1 ? tensor->stride[1] : 1};
+}
+
+sl_view sl_view_get_rows(const sl_tensor *tensor, size_t first, size_t rows)
+{
+    sl_view view = get_whole(tensor);
+    view.first = first * view.row_stride;
+    view.rows = rows;
+    return view;
+}
+
+bool sl_view_fits(const sl_view *view)
+{
+    const size_t elements = (view->tensor->end - view->tensor->begin) / sl_element_get_bytes(view->tensor->type);
+    size_t row, column, last;
+    if (!view->rows || !view->columns)
+        return true;
+    return sl_size_mul(view->rows - 1, view->row_stride, &row) && sl_size_mul(view->columns - 1, view->column_stride, &column) &&
+           sl_size_add(view->first, row, &last) && sl_size_add(last, column, &last) && last < elements;
+}
+
 /* ---- Values ---------------------------------------------------------------------------------------------------------------- */
+
+static sluice_status read_input(const sl_input *input, size_t offset, void *data, size_t bytes, sluice_error *error)
+{
+    size_t got;
+    const sluice_status status = sl_input_read(input, offset, data, bytes, &got, error);
+    if (status || got == bytes)
+        return status;
+    return sl_fail_byte(error, SLUICE_STATUS_IO, input->name, offset + got,
+                        "the file ends here, but was longer when it was opened");
+}
 
 sluice_status sl_source_read_at(const sl_tensor_source *source, size_t offset, void *data, size_t bytes, sluice_error *error)
 {
-    size_t got;
-    const sluice_status status = sl_input_read(&source->input, offset, data, bytes, &got, error);
-    if (status || got == bytes)
-        return status;
-    return sl_fail_byte(error, SLUICE_STATUS_IO, source->input.name, offset + got,
-                        "the file ends here, but was longer when it was opened");
+    return read_input(&source->input, offset, data, bytes, error);
 }
 
 sluice_status sl_source_read_bytes(const sl_tensor_source *source, const sl_tensor *tensor, void *bytes, sluice_error *error)
@@ -82,25 +125,111 @@ sluice_status sl_source_read_bytes(const sl_tensor_source *source, const sl_tens
     return sl_source_read_at(source, tensor->begin, bytes, tensor->end - tensor->begin, error);
 }
 
+/* Widen elements that lie `step` elements apart. */
+static void widen(sl_element type, const char *bytes, size_t step, size_t count, float *values)
+{
+    const size_t size = sl_element_get_bytes(type);
+    for (size_t k = 0; k < count; k++, bytes += step * size) {
+        uint16_t narrow;
+        double wide;
+        switch (type) {
+        case SL_ELEMENT_F32:
+            memcpy(&values[k], bytes, sizeof values[k]);
+            break;
+        case SL_ELEMENT_F16:
+            memcpy(&narrow, bytes, sizeof narrow);
+            values[k] = sl_widen_f16(narrow);
+            break;
+        case SL_ELEMENT_BF16:
+            memcpy(&narrow, bytes, sizeof narrow);
+            values[k] = sl_widen_bf16(narrow);
+            break;
+        case SL_ELEMENT_F64:
+            memcpy(&wide, bytes, sizeof wide);
+            values[k] = (float)wide;
+            break;
+        case SL_ELEMENT_I8:
+            values[k] = *(const signed char *)bytes;
+            break;
+        case SL_ELEMENT_U8:
+            values[k] = *(const unsigned char *)bytes;
+            break;
+        case SL_ELEMENT_OTHER:
+            break;
+        }
+    }
+}
+
+/* Read `count` elements that lie `step` elements apart. */
+static sluice_status read_run(const sl_tensor_source *source, const sl_tensor *tensor, size_t first, size_t step, size_t count,
+                              float *values, sluice_error *error)
+{
+    const sl_input *input = tensor->input ? tensor->input : &source->input;
+    const size_t size = sl_element_get_bytes(tensor->type);
+    if (tensor->type == SL_ELEMENT_F32 && step == 1)
+        return read_input(input, tensor->begin + first * size, values, count * size, error);
+    char bytes[16384]; /* so large that the system calls cost little, and small enough for any thread's stack */
+    const size_t most = step > sizeof bytes / size ? 1 : (sizeof bytes / size - 1) / sl_size_max(step, 1) + 1;
+    for (size_t done = 0, n; done < count; done += n) {
+        n = sl_size_min(count - done, most);
+        const size_t span = (n - 1) * step + 1;
+        const sluice_status status = read_input(input, tensor->begin + (first + done * step) * size, bytes, span * size, error);
+        if (status)
+            return status;
+        widen(tensor->type, bytes, step, n, values + done);
+    }
+    return SLUICE_STATUS_OK;
+}
+
+/* A matrix that lies column by column: by blocks, so that a line of memory is written as a whole. */
+static sluice_status read_transposed(const sl_tensor_source *source, const sl_view *view, float *values, size_t pitch,
+                                     sluice_error *error)
+{
+    enum { ROWS = 1024, COLUMNS = 16 };
+    float block[COLUMNS][ROWS];
+    for (size_t row = 0, rows; row < view->rows; row += rows) {
+        rows = sl_size_min(view->rows - row, ROWS);
+        for (size_t column = 0, columns; column < view->columns; column += columns) {
+            columns = sl_size_min(view->columns - column, COLUMNS);
+            for (size_t j = 0; j < columns; j++) {
+                const size_t first = view->first + row * view->row_stride + (column + j) * view->column_stride;
+                const sluice_status status = read_run(source, view->tensor, first, view->row_stride, rows, block[j], error);
+                if (status)
+                    return status;
+            }
+            for (size_t i = 0; i < rows; i++)
+                for (size_t j = 0; j < columns; j++)
+                    values[(row + i) * pitch + column + j] = block[j][i];
+        }
+    }
+    return SLUICE_STATUS_OK;
+}
+
+sluice_status sl_view_read(const sl_tensor_source *source, const sl_view *view, float *values, size_t pitch, sluice_error *error)
+{
+    assert(view->tensor->type && sl_view_fits(view));
+    const bool is_dense = view->column_stride == 1 && view->row_stride == view->columns && pitch == view->columns;
+    if (is_dense || (view->columns == 1 && pitch == 1))
+        return read_run(source, view->tensor, view->first, is_dense ? 1 : view->row_stride, view->rows * view->columns, values,
+                        error);
+    if (view->row_stride < view->column_stride)
+        return read_transposed(source, view, values, pitch, error);
+    sluice_status status = SLUICE_STATUS_OK;
+    for (size_t row = 0; !status && row < view->rows; row++)
+        status = read_run(source, view->tensor, view->first + row * view->row_stride, view->column_stride, view->columns,
+                          values + row * pitch, error);
+    return status;
+}
+
 sluice_status sl_source_read(const sl_tensor_source *source, const sl_tensor *tensor, size_t first, size_t count, float *values,
                              sluice_error *error)
 {
-    assert(tensor->readable && first <= tensor->elements && count <= tensor->elements - first);
-    if (strcmp(tensor->dtype, "F32") == 0)
-        return sl_source_read_at(source, tensor->begin + first * sizeof *values, values, count * sizeof *values, error);
-    float (*const widen)(uint16_t) = strcmp(tensor->dtype, "F16") == 0 ? sl_widen_f16 : sl_widen_bf16;
-    uint16_t narrow[8192]; /* so large that the system calls cost little, and small enough for any thread's stack */
-    for (size_t done = 0; done < count;) {
-        const size_t n = sl_size_min(count - done, sizeof narrow / sizeof narrow[0]);
-        const size_t at = tensor->begin + (first + done) * sizeof narrow[0];
-        const sluice_status status = sl_source_read_at(source, at, narrow, n * sizeof narrow[0], error);
-        if (status)
-            return status;
-        for (size_t k = 0; k < n; k++)
-            values[done + k] = widen(narrow[k]);
-        done += n;
-    }
-    return SLUICE_STATUS_OK;
+    assert(tensor->type && first <= tensor->elements && count <= tensor->elements - first);
+    if (!tensor->strided)
+        return read_run(source, tensor, first, 1, count, values, error);
+    const size_t columns = tensor->dims > 1 ? tensor->shape[1] : 1;
+    const sl_view view = sl_view_get_rows(tensor, columns ? first / columns : 0, columns ? count / columns : 0);
+    return sl_view_read(source, &view, values, columns, error);
 }
 
 /* ---- Failures -------------------------------------------------------------------------------------------------------------- */
@@ -130,7 +259,11 @@ sluice_status sl_source_fail_element(const sl_tensor_source *source, const sl_te
 {
     char prefix[48];
     snprintf(prefix, sizeof prefix, "element %zu: ", element);
-    const size_t at = tensor->begin + element * ((tensor->end - tensor->begin) / tensor->elements);
+    const size_t columns = tensor->dims > 1 ? tensor->shape[1] : 1;
+    const size_t place =
+        !tensor->strided ? element
+                         : element / columns * tensor->stride[0] + (tensor->dims > 1 ? element % columns * tensor->stride[1] : 0);
+    const size_t at = tensor->begin + place * sl_element_get_bytes(tensor->type);
     va_list arguments;
     va_start(arguments, format);
     const sluice_status status = fail_at(source, tensor, at, prefix, error, format, arguments);

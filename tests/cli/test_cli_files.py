@@ -209,7 +209,8 @@ def stop(cli, name, words, number, ready, **options):
         process.communicate()
         said = b"(it went on)"
     expected = INTERRUPTED if number in ASKED else -number
-    cli.check(process.returncode == expected and b"interrupted" in said and said.count(b"\n") == 1,
+    lines = [line for line in said.splitlines() if b": warning: " not in line]  # sluice-bench's, of a machine that is busy
+    cli.check(process.returncode == expected and len(lines) == 1 and b"interrupted" in lines[0],
               f"{name}, {signal.Signals(number).name}: expected {expected}, found {process.returncode} {said!r}")
     cli.check(not cli.leftovers(), f"{name}, {signal.Signals(number).name} leaves {cli.leftovers()}")
 

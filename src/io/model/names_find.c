@@ -29,7 +29,7 @@ sluice_status sl_names_fail(const sl_names_context *context, sluice_status statu
 sluice_status sl_names_check_tensor(const sl_names_context *context, sl_tensor *tensor, size_t rows, size_t columns,
                                     const char *letters)
 {
-    if (!tensor->readable)
+    if (!tensor->type)
         return sl_source_fail_tensor(context->source, tensor, context->error,
                                      "expected type F32, F16 or BF16, found %s; convert it", sl_label_get(tensor->dtype).text);
     const size_t expected[] = {rows, columns}, dims = columns ? 2 : 1;

@@ -20,13 +20,30 @@
 static const struct {
     const char *name;
     unsigned bits;
-    bool readable;
+    sl_element type;
 } dtypes[] = {
-    {"F32", 32, true},         {"F16", 16, true},         {"BF16", 16, true},    {"F64", 64, false},    {"BOOL", 8, false},
-    {"U8", 8, false},          {"I8", 8, false},          {"U16", 16, false},    {"I16", 16, false},    {"U32", 32, false},
-    {"I32", 32, false},        {"U64", 64, false},        {"I64", 64, false},    {"C64", 64, false},    {"F4", 4, false},
-    {"F6_E2M3", 6, false},     {"F6_E3M2", 6, false},     {"F8_E5M2", 8, false}, {"F8_E4M3", 8, false}, {"F8_E8M0", 8, false},
-    {"F8_E5M2FNUZ", 8, false}, {"F8_E4M3FNUZ", 8, false},
+    {"F32", 32, SL_ELEMENT_F32},
+    {"F16", 16, SL_ELEMENT_F16},
+    {"BF16", 16, SL_ELEMENT_BF16},
+    {"F64", 64, 0},
+    {"BOOL", 8, 0},
+    {"U8", 8, 0},
+    {"I8", 8, 0},
+    {"U16", 16, 0},
+    {"I16", 16, 0},
+    {"U32", 32, 0},
+    {"I32", 32, 0},
+    {"U64", 64, 0},
+    {"I64", 64, 0},
+    {"C64", 64, 0},
+    {"F4", 4, 0},
+    {"F6_E2M3", 6, 0},
+    {"F6_E3M2", 6, 0},
+    {"F8_E5M2", 8, 0},
+    {"F8_E4M3", 8, 0},
+    {"F8_E8M0", 8, 0},
+    {"F8_E5M2FNUZ", 8, 0},
+    {"F8_E4M3FNUZ", 8, 0},
 };
 enum { DTYPES = sizeof dtypes / sizeof dtypes[0] };
 
@@ -137,7 +154,7 @@ static bool check_bytes(sl_scan *scan, sl_tensor *tensor, const entry *stated)
         return fail_tensor(scan, stated->value_at[OFFSETS], tensor,
                            ": dtype and shape ask for %zu bytes, data_offsets [%zu, %zu] give %zu", bits / CHAR_BIT, begin, end,
                            end - begin);
-    tensor->readable = dtypes[type].readable;
+    tensor->type = dtypes[type].type;
     return true;
 }
 
