@@ -64,14 +64,15 @@ static sluice_status read_source(sl_torch_archive *archive, sl_tensor_source *so
     return status;
 }
 
-sluice_status sl_torch_open(sl_input input, sl_torch_layout layout, sl_tensor_source *source, sluice_error *error)
+sluice_status sl_torch_open(sl_input *input, sl_torch_layout layout, sl_tensor_source *source, sluice_error *error)
 {
     sl_torch_archive archive = {0};
-    *source = (sl_tensor_source){.input = input};
-    sluice_status status =
-        !input.regular ? sl_fail(error, SLUICE_STATUS_UNSUPPORTED, "%s: expected a regular file; copy it to one first", input.name)
-        : layout == SL_TORCH_ZIP ? sl_torch_zip_open(&source->input, &archive, error)
-                                 : sl_torch_legacy_open(&source->input, &archive, error);
+    *source = (sl_tensor_source){.input = *input};
+    *input = (sl_input){.fd = -1};
+    sluice_status status = !source->input.regular   ? sl_fail(error, SLUICE_STATUS_UNSUPPORTED,
+                                                              "%s: expected a regular file; copy it to one first", source->input.name)
+                           : layout == SL_TORCH_ZIP ? sl_torch_zip_open(&source->input, &archive, error)
+                                                    : sl_torch_legacy_open(&source->input, &archive, error);
     if (!status)
         status = read_source(&archive, source, error);
     sl_torch_archive_release(&archive);

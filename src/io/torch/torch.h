@@ -6,13 +6,12 @@
 
 #include "io/tensor_source.h"
 
-/** How a file's bytes are laid out: SL_CONTENT_TORCH_ZIP or another zip archive, or SL_CONTENT_TORCH_LEGACY. */
+/** How a file's bytes are laid out: as a zip archive (SL_CONTENT_TORCH_ZIP), or as pickles in a row (SL_CONTENT_TORCH_LEGACY). */
 typedef enum sl_torch_layout { SL_TORCH_ZIP, SL_TORCH_LEGACY } sl_torch_layout;
 
 /**
- * Read the tensors of an input that is open, and is owned by *source from then on, also where this fails: then it is closed and *source
- * zeroed. BAD_DATA with the byte; UNSUPPORTED: an archive of torch.export, weights that are quantized only, or a pipe; IO, NO_MEMORY.
+ * Read the tensors of an input that is open; it is taken over, also where this fails, and *source is then zeroed. BAD_DATA with the byte; UNSUPPORTED: an archive of torch.export, weights that are quantized only, or a pipe; IO, NO_MEMORY.
  */
-sluice_status sl_torch_open(sl_input input, sl_torch_layout layout, sl_tensor_source *source, sluice_error *error);
+sluice_status sl_torch_open(sl_input *input, sl_torch_layout layout, sl_tensor_source *source, sluice_error *error);
 
 #endif
