@@ -8,7 +8,7 @@
 #include <assert.h>
 #include <string.h>
 
-/* Values that have no node of their own: they are met often. */
+/* Values that have no node of their own: they are frequent. */
 enum { NOTHING, THE_NONE, THE_TRUE, THE_FALSE, THE_EMPTY_TUPLE, SMALL_INTS, FIXED = SMALL_INTS + 256 };
 enum { CALLED, ARGUMENTS, STATE, OBJECT_CELLS };
 

@@ -7,7 +7,7 @@
 #include "io/torch/pickle_scan.h"
 
 enum { SL_PICKLE_ROOM = 16 << 20 }; /* bytes that may be taken besides SL_PICKLE_TIMES the size of the pickle */
-enum { SL_PICKLE_TIMES = 4 };
+enum { SL_PICKLE_TIMES = 3 };       /* the bytes themselves are one more */
 
 typedef uint32_t sl_value; /* the index of a node; 0: there is none */
 
