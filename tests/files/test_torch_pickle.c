@@ -134,6 +134,26 @@ TEST_EACH(many_of_the_same, bombs)
     test_bytes_free(&pickle);
 }
 
+/* Very many objects, all with one state of very many items, which would take hours if it were looked through for each. */
+TEST(shared_state)
+{
+    enum { ITEMS = 200000 };
+    test_bytes pickle = {0};
+    test_bytes_add_text(&pickle, "](]q\x02}q\x01(");
+    repeat(&pickle, "K\x01h\x02", ITEMS);
+    test_bytes_add_text(&pickle, "ucm\nC\nq\x03");
+    repeat(&pickle,
+           "h\x03)\x81h\x01"
+           "b",
+           ITEMS);
+    test_bytes_add_text(&pickle, "e.");
+    test_bytes file = torch_make_file(&pickle);
+    sluice_error error = {0};
+    ck_assert_msg(torch_try(file.data, file.size, &error) == SLUICE_STATUS_OK, "%s", error.message);
+    test_bytes_free(&file);
+    test_bytes_free(&pickle);
+}
+
 /* ---- Tensors --------------------------------------------------------------------------------------------------------------- */
 
 static const struct {
