@@ -90,8 +90,9 @@ static bool find_lines(const sl_pickle_text *text, sl_pickle_op *op, size_t *at)
     const unsigned char *begin = text->bytes + *at, *end = begin;
     for (int line = 0; line < 2; line++) {
         end = memchr(end, '\n', text->size - (size_t)(end - text->bytes));
-        if (!end++)
+        if (!end)
             return false;
+        end++;
     }
     op->begin = *at;
     op->bytes = (size_t)(end - begin) - 1;
