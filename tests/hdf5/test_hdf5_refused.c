@@ -298,15 +298,16 @@ TEST(tree_in_itself)
     refuse(&file, "expected a group's B-tree node, on the level below its parent's");
 }
 
-/* Levels of 20,000 children that are all the same node, down to an empty one, or to one of many links. */
+/* Levels of many children that are all the same node, down to an empty one, or to one of many links. */
 TEST_LOOP(wide_tree, 0, 2)
 {
+    const size_t many = test_by_depth(500, 20000, 20000);
     test_bytes file = {0};
     add_superblock(&file);
     const size_t heap = add_heap(&file, "\0\0\0\0\0\0\0\0name\0\0\0", 16);
-    size_t node = add_leaf(&file, _i ? 20000 : 0, 8, SUPERBLOCK, 0);
+    size_t node = add_leaf(&file, _i ? many : 0, 8, SUPERBLOCK, 0);
     for (unsigned level = 0; level < 4; level++)
-        node = add_tree(&file, level, 20000, node);
+        node = add_tree(&file, level, many, node);
     finish(&file, add_table(&file, node, heap));
     refuse(&file, _i ? "needs more memory than a file of" : "reading them takes too long");
 }
@@ -314,7 +315,7 @@ TEST_LOOP(wide_tree, 0, 2)
 /* Many links with one long name. */
 TEST(long_names)
 {
-    enum { BYTES = 1 << 20, LINKS = 500 };
+    enum { BYTES = 1 << 20, LINKS = 100 };
     test_bytes file = {0};
     FREED char *name = calloc(BYTES, 1);
     memset(name, 'n', BYTES - 1);
@@ -415,10 +416,10 @@ TEST_LOOP(bad_texts, 0, 2)
     refuse(&file, _i ? "UTF-8 without NUL, found the byte 0x00" : "UTF-8 without NUL, found the byte 0xff");
 }
 
-/* Four thousand references to one string of a megabyte. */
+/* A hundred references to one string of a megabyte. */
 TEST(long_texts)
 {
-    enum { BYTES = 1 << 20, COUNT = 4000 };
+    enum { BYTES = 1 << 20, COUNT = 100 };
     test_bytes file = {0};
     FREED char *text = malloc(BYTES);
     memset(text, 't', BYTES);
@@ -433,22 +434,22 @@ TEST(long_texts)
     refuse(&file, "needs more memory than a file of");
 }
 
-/* Four thousand references to the last object of a collection of many. */
+/* References to an object that a large collection does not have. */
 TEST(long_search)
 {
-    enum { OBJECTS = 60000, COUNT = 4000 };
+    enum { COUNT = 1000 };
+    const size_t objects = test_by_depth(2000, 60000, 60000);
     test_bytes file = {0};
     add_superblock(&file);
     test_bytes_add_text(&file, "GCOL\1");
     add(&file, 0, 3);
-    add(&file, 16 + 16 * OBJECTS, 8);
-    for (size_t k = 1; k <= OBJECTS; k++) {
+    add(&file, 16 + 16 * objects, 8);
+    for (size_t k = 1; k <= objects; k++) {
         add(&file, k, 8);
         add(&file, 0, 8);
     }
-    finish(&file, add_references(&file, COUNT, COUNT, 1, SUPERBLOCK, OBJECTS + 1));
+    finish(&file, add_references(&file, COUNT, COUNT, 1, SUPERBLOCK, objects + 1));
     refuse(&file, "there is no string");
-    add_superblock(&file);
 }
 
 /* ---- Superblocks ---------------------------------------------------------------------------------------------------------------- */
