@@ -167,6 +167,15 @@ typedef struct sluice_names {
     const char *head;      /**< of the linear head: "fc" for fc.weight and fc.bias; "" for no head */
     const char *embedding; /**< of the embedding: "embedding" for embedding.weight; "" for none */
     const char *network;   /**< a network's name, in a file with a description; the others are for one without */
+
+    /* What a file of another program leaves open */
+    const char *lstm;                 /**< LSTMs that run one after the other: "lstm1,lstm2"; or the one of a graph that is run alone */
+    const char *head_activation;      /**< of the dense layers named by `head` ("fc1,fc2"): "relu,softmax"; those left out: linear */
+    const char *head_input;           /**< what the first dense layer reads: "final" (h_n) or "last" (out[:, -1]); else every step */
+    const char *activation;           /**< of the cells of a Keras file without a configuration: "tanh", "relu", ... */
+    const char *recurrent_activation; /**< likewise of their gates: "sigmoid", "hard_sigmoid" (slope 0.2), ... */
+    const char *to;                   /**< the last layer that is run, of a Keras or ONNX file */
+    const char *onnx_clip;            /**< where LSTM nodes with `clip` limit: "onnx", as its text says, or "ort", not h's input */
 } sluice_names;
 
 /**
@@ -453,7 +462,7 @@ typedef struct sluice_batch {
     unsigned max_threads; /**< threads of this call at most, and of sluice_backward on its tape; 0: the engine's. No bit changes */
     const uint8_t *mask;  /**< [N][T] with these strides, 0: the step is masked: it keeps the states, and the LSTM layers' outputs
                                there repeat those of the iteration before (0 before the first); NULL: no step is. Both strides 0:
-                               contiguous, [N][T]. sluice_network.h: masked_outputs_zero */
+                               contiguous, [N][T]. sluice_network.h: masked_outputs_zero, processing_order */
     size_t mask_row_stride;
     size_t mask_step_stride;
     const sluice_output *outputs; /**< [output_count] what else is wanted */
@@ -478,8 +487,7 @@ typedef struct sluice_batch {
  *                      h0 or c0; a tape of another engine; dropout out of range, or without a tape. Nothing is written.
  * @retval BAD_DATA     a length negative or beyond T, a token outside 0..V-1, a slot that is not there, is given twice or is in
  *                      use by another call; the message has row and step. Nothing is written.
- * @retval UNSUPPORTED  a mask or outputs together with a tape; a mask where a layer gives its outputs in processing order; outputs of
- *                      a shape's embedding or head. Nothing is written.
+ * @retval UNSUPPORTED  a mask or outputs together with a tape; outputs of a shape's embedding or head. Nothing is written.
  * @retval TOO_LARGE, NO_MEMORY (only while the workspace or the tape grows). Nothing is written.
  */
 SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_forward(const sluice_engine *engine, sluice_workspace *workspace,

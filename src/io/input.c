@@ -62,6 +62,25 @@ sluice_status sl_input_open(const char *path, sl_input *input, sluice_error *err
     return status;
 }
 
+static sluice_status fail_stream(const char *name, sluice_error *error)
+{
+    return sl_fail(error, SLUICE_STATUS_NO_INPUT, "%s: expected a regular file; copy it to one first", name);
+}
+
+sluice_status sl_input_open_regular(const char *path, sl_input *input, sluice_error *error)
+{
+    sl_resolved at; /* looked at first, because opening a FIFO would wait for a writer */
+    *input = (sl_input){.fd = -1};
+    if (sl_resolve(path, STDIN_FILENO, &at) == 0 && at.exists && !S_ISREG(at.about.st_mode) && !S_ISDIR(at.about.st_mode))
+        return fail_stream(path, error);
+    sluice_status status = sl_input_open(path, input, error);
+    if (!status && !input->regular) {
+        status = fail_stream(input->name, error);
+        sl_input_close(input);
+    }
+    return status;
+}
+
 sluice_status sl_input_open_memory(const void *bytes, size_t size, sl_input *input, sluice_error *error)
 {
     *input = (sl_input){.fd = -1, .regular = true, .size = size, .memory = bytes};

@@ -20,6 +20,9 @@ typedef struct sl_input {
  *  until it has a writer. On failure *input is closed. NO_INPUT: it cannot be opened, or is a directory. IO, NO_MEMORY. */
 sluice_status sl_input_open(const char *path, sl_input *input, sluice_error *error);
 
+/** The same of what has to be a regular file, so that any byte can be read; NO_INPUT: it is none. Does not wait for a FIFO. */
+sluice_status sl_input_open_regular(const char *path, sl_input *input, sluice_error *error);
+
 /** Read from `size` bytes in memory, which have to stay as they are until the input is closed; messages call it "memory". Fails as
  *  sl_input_open does; NO_MEMORY. */
 sluice_status sl_input_open_memory(const void *bytes, size_t size, sl_input *input, sluice_error *error);

@@ -1,16 +1,14 @@
-/* sluice_model_load: a file's tensors, found by name, become a model. Each is read straight into the model's own memory, so that
+/* A file's tensors, found by name or by a description, become a model. Each is read straight into the model's own memory, so that
  * loading takes no more memory than the model. */
 #include "io/model/model_read.h"
 
 #include "base/error.h"
-#include "base/struct_size.h"
 #include "base/system/cpu.h"
 #include "io/label.h"
 #include "io/model/load_notes.h"
 #include "io/model/tensor_values.h"
 #include "io/network/description_read.h"
 #include "io/network/network_read.h"
-#include "io/safetensors/safetensors.h"
 #include "model/model.h"
 
 typedef struct model_reader {
@@ -143,46 +141,4 @@ sluice_status sl_model_read(sl_tensor_source *source, const sluice_names *names,
     if (status)
         return status;
     return is_described ? sl_network_read(source, wanted->network, model, error) : read_named(source, wanted, model, error);
-}
-
-/* ---- The calls ------------------------------------------------------------------------------------------------------------- */
-
-/* Check a call's arguments; the names, which may be NULL, are copied. `expected` says what the input is to be. */
-static sluice_status check_arguments(const char *expected, const void *input, const sluice_names *names, sluice_names *known,
-                                     sluice_model **model, sluice_error *error)
-{
-    if (!model)
-        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "model: expected a place for the result, found NULL");
-    *model = NULL;
-    if (!input)
-        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "%s, found NULL", expected);
-    *known = (sluice_names){0};
-    return names ? sl_struct_take(known, names, SL_STRUCT(sluice_names), "names", error) : SLUICE_STATUS_OK;
-}
-
-/* Read from a source that was opened with this status. */
-static sluice_status load(sluice_status status, sl_tensor_source *source, const sluice_names *names, sluice_model **model,
-                          sluice_error *error)
-{
-    if (!status)
-        status = sl_model_read(source, names, model, error);
-    sl_source_release(source);
-    return status;
-}
-
-sluice_status sluice_model_load(const char *path, const sluice_names *names, sluice_model **model, sluice_error *error)
-{
-    sluice_names known;
-    const sluice_status status = check_arguments("path: expected the name of a file", path, names, &known, model, error);
-    sl_tensor_source source;
-    return status ? status : load(sl_safetensors_open(path, &source, error), &source, &known, model, error);
-}
-
-sluice_status sluice_model_load_memory(const void *bytes, size_t size, const sluice_names *names, sluice_model **model,
-                                       sluice_error *error)
-{
-    sluice_names known;
-    const sluice_status status = check_arguments("bytes: expected the content of a file", bytes, names, &known, model, error);
-    sl_tensor_source source;
-    return status ? status : load(sl_safetensors_open_memory(bytes, size, &source, error), &source, &known, model, error);
 }

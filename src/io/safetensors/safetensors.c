@@ -5,11 +5,9 @@
 #include "base/memory.h"
 #include "base/size.h"
 #include "io/content.h"
-#include "io/resolve.h"
 #include "io/safetensors/safetensors_header.h"
 
 #include <inttypes.h>
-#include <unistd.h>
 
 enum { LENGTH_BYTES = 8 };
 
@@ -26,17 +24,10 @@ static sluice_status check_content(const sl_tensor_source *source, sluice_error 
                  : SLUICE_STATUS_OK;
 }
 
-static sluice_status fail_stream(const char *name, sluice_error *error)
-{
-    return sl_fail(error, SLUICE_STATUS_NO_INPUT, "%s: expected a regular file; copy it to one first", name);
-}
-
 /* Read the length of the header, and check it. */
 static sluice_status read_length(const sl_tensor_source *source, size_t *header_bytes, sluice_error *error)
 {
     const sl_input *input = &source->input;
-    if (!input->regular)
-        return fail_stream(input->name, error);
     sluice_status status = check_content(source, error);
     if (status)
         return status;
@@ -59,12 +50,12 @@ static sluice_status read_length(const sl_tensor_source *source, size_t *header_
     return SLUICE_STATUS_OK;
 }
 
-/* Read and parse the header of an input that is open, or was not opened with this status; the source is released on failure. */
-static sluice_status read_header(sl_tensor_source *source, sluice_status status, sluice_error *error)
+sluice_status sl_safetensors_open_input(sl_input *input, sl_tensor_source *source, sluice_error *error)
 {
+    *source = (sl_tensor_source){.input = *input};
+    *input = (sl_input){.fd = -1};
     size_t bytes = 0;
-    if (!status)
-        status = read_length(source, &bytes, error);
+    sluice_status status = read_length(source, &bytes, error);
     if (!status) {
         source->header = sl_alloc(bytes);
         status = source->header ? sl_source_read_at(source, LENGTH_BYTES, source->header, bytes, error)
@@ -79,15 +70,8 @@ static sluice_status read_header(sl_tensor_source *source, sluice_status status,
 
 sluice_status sl_safetensors_open(const char *path, sl_tensor_source *source, sluice_error *error)
 {
+    sl_input input;
     *source = (sl_tensor_source){.input.fd = -1};
-    sl_resolved at; /* looked at first, because opening a FIFO would wait for a writer */
-    const bool is_stream =
-        sl_resolve(path, STDIN_FILENO, &at) == 0 && at.exists && !S_ISREG(at.about.st_mode) && !S_ISDIR(at.about.st_mode);
-    return read_header(source, is_stream ? fail_stream(path, error) : sl_input_open(path, &source->input, error), error);
-}
-
-sluice_status sl_safetensors_open_memory(const void *bytes, size_t size, sl_tensor_source *source, sluice_error *error)
-{
-    *source = (sl_tensor_source){0};
-    return read_header(source, sl_input_open_memory(bytes, size, &source->input, error), error);
+    const sluice_status status = sl_input_open_regular(path, &input, error);
+    return status ? status : sl_safetensors_open_input(&input, source, error);
 }

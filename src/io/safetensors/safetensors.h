@@ -11,7 +11,7 @@
  *  the file's name, byte offset, expected and found. */
 sluice_status sl_safetensors_open(const char *path, sl_tensor_source *source, sluice_error *error);
 
-/** The same for a file's content in memory, which has to stay as it is until the source is released. Messages call it "memory". */
-sluice_status sl_safetensors_open_memory(const void *bytes, size_t size, sl_tensor_source *source, sluice_error *error);
+/** The same of an input that is `regular`, which is taken over in any case. */
+sluice_status sl_safetensors_open_input(sl_input *input, sl_tensor_source *source, sluice_error *error);
 
 #endif

@@ -1,0 +1,101 @@
+/* sluice_model_load: which reader a file is for, by its content. */
+#include "base/error.h"
+#include "base/size.h"
+#include "base/struct_size.h"
+#include "io/content.h"
+#include "io/model/model_read.h"
+#include "io/safetensors/safetensors.h"
+#include "io/torch/torch.h"
+
+/* Makes a model of an input, which it takes over in any case. */
+typedef sluice_status reader(sl_input *input, const sluice_names *names, sluice_model **model, sluice_error *error);
+
+static sluice_status read_safetensors(sl_input *input, const sluice_names *names, sluice_model **model, sluice_error *error)
+{
+    sl_tensor_source source;
+    sluice_status status = sl_safetensors_open_input(input, &source, error);
+    if (!status)
+        status = sl_model_read(&source, names, model, error);
+    sl_source_release(&source);
+    return status;
+}
+
+static sluice_status read_torch(sl_input *input, sl_torch_layout layout, const sluice_names *names, sluice_model **model,
+                                sluice_error *error)
+{
+    sl_tensor_source source;
+    sluice_status status = sl_torch_open(input, layout, &source, error);
+    if (!status)
+        status = sl_model_read(&source, names, model, error);
+    sl_source_release(&source);
+    return status;
+}
+
+static sluice_status read_torch_zip(sl_input *input, const sluice_names *names, sluice_model **model, sluice_error *error)
+{
+    return read_torch(input, SL_TORCH_ZIP, names, model, error);
+}
+
+static sluice_status read_torch_legacy(sl_input *input, const sluice_names *names, sluice_model **model, sluice_error *error)
+{
+    return read_torch(input, SL_TORCH_LEGACY, names, model, error);
+}
+
+/* Whatever no other reader is for is refused by the reader of safetensors. */
+static reader *find_reader(sl_content content)
+{
+    static const struct {
+        sl_content content;
+        reader *read;
+    } readers[] = {{SL_CONTENT_SAFETENSORS, read_safetensors},
+                   {SL_CONTENT_TORCH_ZIP, read_torch_zip},
+                   {SL_CONTENT_TORCH_LEGACY, read_torch_legacy}};
+    for (size_t k = 0; k < sizeof readers / sizeof *readers; k++)
+        if (readers[k].content == content)
+            return readers[k].read;
+    return read_safetensors;
+}
+
+/* Read from an input that was opened with this status, and close it. */
+static sluice_status load(sluice_status status, sl_input *input, const sluice_names *names, sluice_model **model,
+                          sluice_error *error)
+{
+    char beginning[SL_CONTENT_BYTES];
+    size_t bytes = sl_size_min(sizeof beginning, input->size);
+    if (!status)
+        status = sl_input_read(input, 0, beginning, bytes, &bytes, error);
+    if (!status)
+        status = find_reader(sl_content_find(beginning, bytes))(input, names, model, error);
+    sl_input_close(input);
+    return status;
+}
+
+/* Check a call's arguments; the names, which may be NULL, are copied. `expected` says what the input is to be. */
+static sluice_status check_arguments(const char *expected, const void *input, const sluice_names *names, sluice_names *known,
+                                     sluice_model **model, sluice_error *error)
+{
+    if (!model)
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "model: expected a place for the result, found NULL");
+    *model = NULL;
+    if (!input)
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "%s, found NULL", expected);
+    *known = (sluice_names){0};
+    return names ? sl_struct_take(known, names, SL_STRUCT(sluice_names), "names", error) : SLUICE_STATUS_OK;
+}
+
+sluice_status sluice_model_load(const char *path, const sluice_names *names, sluice_model **model, sluice_error *error)
+{
+    sluice_names known;
+    const sluice_status status = check_arguments("path: expected the name of a file", path, names, &known, model, error);
+    sl_input input;
+    return status ? status : load(sl_input_open_regular(path, &input, error), &input, &known, model, error);
+}
+
+sluice_status sluice_model_load_memory(const void *bytes, size_t size, const sluice_names *names, sluice_model **model,
+                                       sluice_error *error)
+{
+    sluice_names known;
+    const sluice_status status = check_arguments("bytes: expected the content of a file", bytes, names, &known, model, error);
+    sl_input input;
+    return status ? status : load(sl_input_open_memory(bytes, size, &input, error), &input, &known, model, error);
+}
