@@ -150,7 +150,7 @@ TEST(tensors_at_fault)
     uint64_t state = test_seed();
     OWNED(test_bytes) file = test_described_file(full, "", full_tensors, &state);
     sl_tensor_source source;
-    ck_assert_int_eq(sl_safetensors_open_memory(file.data, file.size, &source, NULL), SLUICE_STATUS_OK);
+    ck_assert_int_eq(test_safetensors_open(&file, &source), SLUICE_STATUS_OK);
     ck_assert_uint_eq(source.count, 22);
     for (size_t k = 0; k < source.count; k++) {
         const sl_tensor *tensor = &source.tensors[k];

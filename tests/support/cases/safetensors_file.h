@@ -2,6 +2,7 @@
 #ifndef SLUICE_TESTS_SAFETENSORS_FILE_H
 #define SLUICE_TESTS_SAFETENSORS_FILE_H
 
+#include "io/safetensors/safetensors.h"
 #include "support/files.h"
 #include "support/suite.h"
 
@@ -64,6 +65,14 @@ static inline test_bytes test_safetensors_network(const char *tensors, const cha
     test_bytes_add(&file, header.data, header.size);
     test_bytes_add(&file, data.data, data.size);
     return file;
+}
+
+/** Open the content of a safetensors file, which has to stay until the source is released. */
+static inline sluice_status test_safetensors_open(const test_bytes *file, sl_tensor_source *source)
+{
+    sl_input input;
+    const sluice_status status = sl_input_open_memory(file->data, file->size, &input, NULL);
+    return status ? status : sl_safetensors_open_input(&input, source, NULL);
 }
 
 #endif
