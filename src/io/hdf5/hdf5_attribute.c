@@ -66,10 +66,11 @@ static sluice_status check_dense(sl_hdf5 *file, const sl_hdf5_object *object, co
     if (from.lacking)
         return sl_hdf5_fail_damaged(file, message->at, "the message of an object's attributes", error);
     if (!sl_hdf5_is_undefined(heap))
-        return sl_hdf5_fail(file, message->at, error,
-                            "its attributes, \"%s\" perhaps, are stored densely, which is not supported; "
-                            "rewrite the file with h5repack -c 60000 -d 60000 IN OUT",
-                            name);
+        return sl_hdf5_fail(
+            file, message->at, error,
+            "its attributes, \"%s\" perhaps, are stored densely, which is not supported; rewrite the file with h5repack IN OUT, "
+            "or, where it keeps their order, write it again without",
+            name);
     return SLUICE_STATUS_OK;
 }
 
@@ -87,7 +88,8 @@ static sluice_status find_strings(sl_hdf5 *file, sl_hdf5_object *object, const c
     status = sl_hdf5_take_type(file, &loaded->type, type, error);
     if (!status)
         status = sl_hdf5_take_space(file, &loaded->space, space, error);
-    if (!status && type->class != SL_HDF5_STRING && type->class != SL_HDF5_REFERRED_STRING)
+    /* an empty list may be of any type: numpy's has float64 */
+    if (!status && space->elements && type->class != SL_HDF5_STRING && type->class != SL_HDF5_REFERRED_STRING)
         return sl_hdf5_fail(file, loaded->at, error, "attribute \"%s\": expected strings, found %s of %zu bytes", name, type->name,
                             type->bytes);
     return status;

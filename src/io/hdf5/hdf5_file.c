@@ -129,8 +129,8 @@ static sluice_status add_block(sl_hdf5 *file, size_t bytes, size_t at, sluice_er
 {
     const size_t room = sl_size_max(bytes, BLOCK_BYTES - sizeof(sl_hdf5_block)), all = room + sizeof(sl_hdf5_block);
     if (all > file->memory_left)
-        return sl_hdf5_fail(file, at, error, "what begins here needs more memory than a file of %zu bytes should; it is damaged",
-                            file->end);
+        return sl_hdf5_fail(file, at, error,
+                            "what begins here needs more memory than a file of %zu bytes should; the file is damaged", file->end);
     sl_hdf5_block *block = sl_alloc(all);
     if (!block)
         return sl_fail_memory(error, "the structure of an HDF5 file", all);

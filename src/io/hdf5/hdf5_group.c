@@ -206,9 +206,10 @@ static sluice_status check_link_info(sl_hdf5 *file, const sl_hdf5_message *messa
     if (from.lacking)
         return sl_hdf5_fail_damaged(file, message->at, "the message of a group's links", error);
     if (!sl_hdf5_is_undefined(heap))
-        return sl_hdf5_fail(file, message->at, error,
-                            "the group's links are stored densely, which is not supported; rewrite the "
-                            "file with h5repack -c 60000 -d 60000 IN OUT");
+        return sl_hdf5_fail(
+            file, message->at, error,
+            "the group's links are stored densely, which is not supported; rewrite the "
+            "file with h5repack IN OUT, or, where it keeps the order of links, with h5repack -c 60000 -d 60000 IN OUT");
     return SLUICE_STATUS_OK;
 }
 
