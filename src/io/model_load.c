@@ -3,6 +3,7 @@
 #include "base/size.h"
 #include "base/struct_size.h"
 #include "io/content.h"
+#include "io/keras/keras_read.h"
 #include "io/model/model_read.h"
 #include "io/safetensors/safetensors.h"
 
@@ -25,7 +26,9 @@ static reader *find_reader(sl_content content)
     static const struct {
         sl_content content;
         reader *read;
-    } readers[] = {{SL_CONTENT_SAFETENSORS, read_safetensors}};
+    } readers[] = {{SL_CONTENT_SAFETENSORS, read_safetensors},
+                   {SL_CONTENT_KERAS_ZIP, sl_keras_read_zip},
+                   {SL_CONTENT_HDF5, sl_keras_read_hdf5}};
     for (size_t k = 0; k < sizeof readers / sizeof *readers; k++)
         if (readers[k].content == content)
             return readers[k].read;
