@@ -486,15 +486,15 @@ TEST(tree_in_itself)
     refuse(&file, "expected a group's B-tree node, on the level below its parent's");
 }
 
-/* Levels of 50,000 children that are all the same node, down to an empty one, or to one of many links. */
+/* Levels of 20,000 children that are all the same node, down to an empty one, or to one of many links. */
 TEST_LOOP(wide_tree, 0, 2)
 {
     test_bytes file = {0};
     add_superblock(&file);
     const size_t heap = add_heap(&file, "\0\0\0\0\0\0\0\0name", 16);
-    size_t node = add_leaf(&file, _i ? 50000 : 0, 8, SUPERBLOCK, 0);
-    for (unsigned level = 0; level < 5; level++)
-        node = add_tree(&file, level, 50000, node);
+    size_t node = add_leaf(&file, _i ? 20000 : 0, 8, SUPERBLOCK, 0);
+    for (unsigned level = 0; level < 4; level++)
+        node = add_tree(&file, level, 20000, node);
     finish(&file, add_table(&file, node, heap));
     refuse(&file, _i ? "needs more memory than a file of" : "reading them takes too long");
 }
