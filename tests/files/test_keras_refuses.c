@@ -146,12 +146,30 @@ TEST(bombs)
             1100, "");
     SUCCEEDS(load_repeated, "\"name\": \"lstm\"", "\"name\": \"", "abcdefgh", 200000, "\"");
     SUCCEEDS(load_repeated, "\"seed\": null", "\"seed\": ", "9", 100000, "");
-    REFUSED(
-        SLUICE_STATUS_UNSUPPORTED, "8 others", load_repeated, "{\"module\": \"keras\", \"class_name\": \"Sequential\"",
-        "{\"class_name\": \"Sequential\", \"config\": {\"layers\": [{\"class_name\": \"Sequential\", \"config\": {\"layers\": [",
-        "{\"class_name\": \"Sequential\", \"config\": [", 20,
-        "{\"class_name\": \"LSTM\"}"
-        "]}]}]}]}]}]}]}]}]}]}]}]}]}]}]}]}]}]}]}]}]}}]}}, {\"a\": 1");
+}
+
+/* Models within models. */
+static sluice_status load_nested(size_t depth, sluice_error *error)
+{
+    test_bytes config = {0};
+    for (size_t k = 0; k < depth; k++)
+        test_bytes_add_text(&config, "{\"class_name\": \"Sequential\", \"config\": [");
+    test_bytes_add_text(&config, "{\"class_name\": \"LSTM\", \"config\": {\"units\": 5}}");
+    for (size_t k = 0; k < depth; k++)
+        test_bytes_add_text(&config, "]}");
+    test_bytes file = test_keras_make(&config, "last_only.keras", false);
+    const sluice_status status = load(&file, NULL, error);
+    test_bytes_free(&config);
+    test_bytes_free(&file);
+    return status;
+}
+
+TEST(nested)
+{
+    SUCCEEDS(load_nested, 1);
+    REFUSED(SLUICE_STATUS_BAD_DATA, "expected 3 weights by its configuration, found 0", load_nested, 9);
+    REFUSED(SLUICE_STATUS_UNSUPPORTED, "8 others", load_nested, 10);
+    REFUSED(SLUICE_STATUS_BAD_DATA, "within each other", load_nested, 100000);
 }
 
 /* ---- Names ----------------------------------------------------------------------------------------------------------------- */
