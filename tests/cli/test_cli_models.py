@@ -266,6 +266,8 @@ def check_checkpoints(cli):
 
 # ---- Files of other kinds -------------------------------------------------------------------------------------------------------
 
+READ = {"Keras": "Keras", "HDF5": "h5repack"} # words of the readers that these kinds have
+
 def other_kinds(model):
     """Words of the message: bytes."""
     return {
@@ -295,7 +297,7 @@ def check_kinds(cli):
     for words, data in other_kinds(pathlib.Path(model).read_bytes()).items():
         other.write_bytes(data)
         for command in commands:
-            cli.refused(DATA, [str(other), "expected a safetensors file, found", words], *command)
+            cli.refused(DATA, [str(other), *([READ[words]] if words in READ else ["expected a safetensors file, found", words])], *command)
         cli.check(other.read_bytes() == data and not out.exists(), f"{words}: left as it was, and nothing written")
 
 

@@ -56,7 +56,7 @@ static sl_keras_version read_version(const char *text)
 
 /* ---- The model ------------------------------------------------------------------------------------------------------------- */
 
-/* hard_sigmoid has had two slopes: a note where one is used. */
+/* hard_sigmoid was another function before Keras 3: a note where one is used. */
 static sluice_status note_slope(const sl_keras *keras)
 {
     for (size_t k = 0; k < sl_build_count(keras->build); k++) {

@@ -181,8 +181,8 @@ static sluice_status read_lstm_cell(const sl_keras *keras, const sl_json *value,
     return read_cell(keras, &cell, of);
 }
 
-/* The cells of a StackedRNNCells, each of which reads what the one before gives at the step. Going backwards, the first one turns the
- * steps around, and the others follow it. */
+/* The cells of a StackedRNNCells, each of which reads what the one before gives at the step. Going backwards, the first one
+ * gives the steps in processing order, and the others follow it. */
 static sluice_status add_stack(sl_keras *keras, const sl_keras_part *part, const sl_json *cells)
 {
     const bool is_reverse = sl_keras_get_flag(part, "go_backwards", false);
