@@ -35,7 +35,8 @@ TEST_EACH(failing, files)
         test_watching = false;
         test_countdown = 0;
         fired = test_fired;
-        ck_assert_msg(status == (fired ? SLUICE_STATUS_NO_MEMORY : SLUICE_STATUS_OK), "allocation %ld: status %d, %s", n, status, error.message);
+        ck_assert_msg(status == (fired ? SLUICE_STATUS_NO_MEMORY : SLUICE_STATUS_OK), "allocation %ld: status %d, %s", n, status,
+                      error.message);
         ck_assert_uint_eq(test_alive, before);
     }
     ck_assert_int_gt(n, 5);
