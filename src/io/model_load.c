@@ -3,6 +3,7 @@
 #include "base/size.h"
 #include "base/struct_size.h"
 #include "io/content.h"
+#include "io/keras/keras_read.h"
 #include "io/model/model_read.h"
 #include "io/safetensors/safetensors.h"
 #include "io/torch/torch.h"
@@ -48,6 +49,8 @@ static reader *find_reader(sl_content content)
         sl_content content;
         reader *read;
     } readers[] = {{SL_CONTENT_SAFETENSORS, read_safetensors},
+                   {SL_CONTENT_KERAS_ZIP, sl_keras_read_zip},
+                   {SL_CONTENT_HDF5, sl_keras_read_hdf5},
                    {SL_CONTENT_TORCH_ZIP, read_torch_zip},
                    {SL_CONTENT_TORCH_LEGACY, read_torch_legacy}};
     for (size_t k = 0; k < sizeof readers / sizeof *readers; k++)

@@ -266,6 +266,8 @@ def check_checkpoints(cli):
 
 # ---- Files of other kinds -------------------------------------------------------------------------------------------------------
 
+READ = {"torch.save": "torch.save", "Keras": "Keras", "HDF5": "h5repack"} # words of the readers that these kinds have
+
 def other_kinds(model):
     """Words of the message: bytes."""
     return {
@@ -294,9 +296,9 @@ def check_kinds(cli):
                 ["train", "-i", x, "--labels", labels, "--resume", other, "-o", out, *QUIET]]
     for words, data in other_kinds(pathlib.Path(model).read_bytes()).items():
         other.write_bytes(data)
-        found = [] if words == "torch.save" else ["expected a safetensors file, found"]  # most commands read a whole one
         for command in commands:
-            cli.refused(DATA, [str(other), words, *found], *command)
+            is_read = words in READ and not {"--state", "--resume"} & set(command)
+            cli.refused(DATA, [str(other), *([READ[words]] if is_read else ["expected a safetensors file, found", words])], *command)
         cli.check(other.read_bytes() == data and not out.exists(), f"{words}: left as it was, and nothing written")
 
 

@@ -61,7 +61,7 @@ def check_flags(checks, directory):
     shared, static = (staged_flags(directory, *options, "--libs-only-l", "--libs-only-other") for options in ([], ["--static"]))
     added = [word for word in shared if "sanitize" in word]
     checks.check(shared == ["-lsluice", *added] or shared == [*added, "-lsluice"], f"pkg-config --libs has -lsluice alone: {shared}")
-    needed = sorted(["-lsluice", *added, "-lblis", "-lm", "-fopenmp", "-pthread", "-Wl,-z,nodelete"])
+    needed = sorted(["-lsluice", *added, "-lblis", "-lz", "-lm", "-fopenmp", "-pthread", "-Wl,-z,nodelete"])
     checks.check(sorted(static) == needed, f"pkg-config --static --libs has {needed}: {static}")
 
 

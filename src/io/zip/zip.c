@@ -217,6 +217,11 @@ sluice_status sl_zip_open(const sl_input *input, sl_zip **zip, sluice_error *err
     return status;
 }
 
+const sl_input *sl_zip_get_input(const sl_zip *zip)
+{
+    return zip->input;
+}
+
 size_t sl_zip_count(const sl_zip *zip)
 {
     return zip->end.count;

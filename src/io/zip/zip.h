@@ -26,6 +26,9 @@ typedef struct sl_zip sl_zip;
  *  where it is one of several disks; UNSUPPORTED for a pipe; IO, NO_MEMORY; *zip is then NULL. */
 sluice_status sl_zip_open(const sl_input *input, sl_zip **zip, sluice_error *error);
 
+/** The input of which it is the whole. */
+const sl_input *sl_zip_get_input(const sl_zip *zip);
+
 /** Members, in the order of the directory. */
 size_t sl_zip_count(const sl_zip *zip);
 const sl_zip_member *sl_zip_get(const sl_zip *zip, size_t index);
