@@ -171,8 +171,8 @@ typedef struct sluice_names {
     /* What a file of another program leaves open */
     const char *lstm;            /**< LSTMs that run one after the other: "lstm1,lstm2"; or the one of a graph that is run alone */
     const char *head_activation; /**< of the dense layers named by `head` ("fc1,fc2"): "relu,softmax"; those left out: linear */
-    const char *head_input;      /**< what the first dense layer reads: "final" (h_n) or "last" (out[:, -1]); else every step */
-    const char *activation;      /**< of the cells of a Keras file without a configuration: "tanh", "relu", ... */
+    const char *head_input; /**< what the first dense layer reads: "final" (h_n), "last" (out[:, -1]), or "every" step (NULL) */
+    const char *activation; /**< of the cells of a Keras file without a configuration: "tanh", "relu", ... */
     const char *recurrent_activation; /**< likewise of their gates: "sigmoid", "hard_sigmoid" (slope 0.2), ... */
     const char *to;                   /**< the last layer that is run, of a Keras or ONNX file */
     const char *onnx_clip;            /**< where LSTM nodes with `clip` limit: "onnx", as its text says, or "ort", not h's input */

@@ -322,7 +322,7 @@ static const struct {
      BARE("a.", "3", "4", "16") DENSE("f", "2", "4"),
      {.head_input = "first"},
      SLUICE_STATUS_BAD_ARGUMENT,
-     "expected final or last, found \"first\""},
+     "expected every, final or last, found \"first\""},
     {"an activation of no head",
      BARE("a.", "3", "4", "16"),
      {.head_activation = "relu"},

@@ -108,13 +108,15 @@ static sluice_status set_activations(const sl_names_context *context, const char
 
 static sluice_status set_input(const sl_names_context *context, const char *word, sl_bound_network *network)
 {
-    if (strcmp(word, "final") == 0)
+    if (strcmp(word, "every") == 0)
+        network->steps = SLUICE_STEPS_ALL;
+    else if (strcmp(word, "final") == 0)
         network->steps = SLUICE_STEPS_FINAL;
     else if (strcmp(word, "last") == 0)
         network->steps = SLUICE_STEPS_LAST;
     else
         return sl_fail(context->error, SLUICE_STATUS_BAD_ARGUMENT,
-                       "--head-input (names.head_input): expected final or last, found \"%s\"", sl_label_get(word).text);
+                       "--head-input (names.head_input): expected every, final or last, found \"%s\"", sl_label_get(word).text);
     return SLUICE_STATUS_OK;
 }
 

@@ -40,14 +40,21 @@ bool sl_function_word_find(const char *text, size_t bytes, sluice_activation *ac
     return false;
 }
 
+const char *sl_function_word_get(size_t index)
+{
+    sluice_activation unused;
+    const char *name;
+    for (unsigned k = 0; (name = sluice_function_get_name((sluice_function)k)); k++)
+        if (set_default((sluice_function)k, &unused) && !index--)
+            return name;
+    return NULL;
+}
+
 sl_function_words sl_function_words_list(void)
 {
     sl_function_words list = {""};
-    sluice_activation unused;
     const char *name;
-    size_t used = 0;
-    for (unsigned k = 0; (name = sluice_function_get_name((sluice_function)k)); k++)
-        if (set_default((sluice_function)k, &unused))
-            used += (size_t)snprintf(list.text + used, sizeof list.text - used, "%s%s", used ? ", " : "", name);
+    for (size_t k = 0, used = 0; (name = sl_function_word_get(k)); k++)
+        used += (size_t)snprintf(list.text + used, sizeof list.text - used, "%s%s", k ? ", " : "", name);
     return list;
 }

@@ -10,6 +10,9 @@
  *  cut at 0 and 1, as Keras 3 and torch have it. False, and *activation untouched, where no function is named so. */
 bool sl_function_word_find(const char *text, size_t bytes, sluice_activation *activation);
 
+/** The words, from index 0 on; NULL past the last. */
+const char *sl_function_word_get(size_t index);
+
 /** "linear, sigmoid, ...": all words that are known. */
 typedef struct sl_function_words {
     char text[256];
