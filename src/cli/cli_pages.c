@@ -73,8 +73,8 @@ const sl_page sl_pages[SL_PAGES] = {
             "Reads FILE as sluice run does, with the same options, and writes the model to OUT: a safetensors file with PyTorch's "
             "tensor names, or with a description of its layers. It gives the same bits as FILE, and needs none of the options. "
             "Notes on what was assumed or left out of FILE are written to standard error. FILE is not changed.",
-        .examples = "sluice convert lstm.safetensors --lstm lstm1,lstm2 network.safetensors\n"
-                    "sluice convert lstm.safetensors --head-name fc1,fc2 --head-activation relu out.safetensors",
+        .examples = "sluice convert a.safetensors b.safetensors --lstm lstm1,lstm2\n"
+                    "sluice convert a.safetensors b.safetensors --head-name fc1,fc2 --head-input last",
         .operands = SL_COMPLETE_FILES,
     },
     {

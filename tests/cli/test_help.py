@@ -224,7 +224,7 @@ def check_bash(cli):
         ("sluice", ["run", "a."], ["a.npy"]),
         ("sluice", ["run", "--rows", ""], []),
         ("sluice", ["train", "--text", "a."], ["a.npy"]),
-        ("sluice", ["run", "--text", "--h"], ["--h0", "--hn", "--head", "--head-name", "--help"]),
+        ("sluice", ["run", "--text", "--h"], ["--h0", "--hn", "--head", "--head-name", "--head-activation", "--head-input", "--help"]),
         ("sluice", ["train", "--optimizer", "ad"], ["adam", "adamw"]),
         ("sluice", ["train", "--class-weights", "b"], ["balanced"]),
         ("sluice", ["train", "--class-weights", "=", "b"], ["balanced"]),
