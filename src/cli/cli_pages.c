@@ -74,7 +74,7 @@ const sl_page sl_pages[SL_PAGES] = {
             "tensor names, or with a description of its layers. It gives the same bits as FILE, and needs none of the options. "
             "Notes on what was assumed or left out of FILE are written to standard error. FILE is not changed.",
         .examples = "sluice convert a.safetensors b.safetensors --lstm lstm1,lstm2\n"
-                    "sluice convert a.safetensors b.safetensors --head-name fc1,fc2 --head-input last",
+                    "sluice convert a.safetensors b.safetensors --head-name fc1,fc2",
         .operands = SL_COMPLETE_FILES,
     },
     {
