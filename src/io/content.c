@@ -181,3 +181,21 @@ const char *sl_content_describe(sl_content content)
     };
     return words[content];
 }
+
+const char *sl_content_get_format(sl_content content)
+{
+    switch (content) {
+    case SL_CONTENT_SAFETENSORS:
+        return "safetensors";
+    case SL_CONTENT_TORCH_ZIP:
+        return "PyTorch";
+    case SL_CONTENT_KERAS_ZIP:
+        return "Keras";
+    case SL_CONTENT_HDF5:
+        return "Keras (HDF5)";
+    case SL_CONTENT_ONNX:
+        return "ONNX";
+    default:
+        return NULL;
+    }
+}

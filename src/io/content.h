@@ -50,6 +50,9 @@ enum { SL_CONTENT_TEXT_BYTES = 16 };
 /** The kind of a zip archive that has a member of this name; ZIP if it says nothing. */
 sl_content sl_content_find_member(const char *name, size_t bytes);
 
+/** The format in a word or two, "ONNX"; NULL for what is no model file. */
+const char *sl_content_get_format(sl_content content);
+
 /** What it is and what to do about it where a safetensors file is expected: "a gzip file; decompress it with gunzip first". NULL
  *  for UNKNOWN, SAFETENSORS, and the kinds of text. */
 const char *sl_content_describe(sl_content content);

@@ -69,6 +69,36 @@ def check_softmax(cli):
         cli.check(tuple(shape) == size and all(abs(total - 1) < 1e-6 for total in sums), f"{steps}: {shape} {sums[:3]}")
 
 
+def check_info(cli):
+    """The format, and of a file with several LSTMs their names and sizes, and how to choose."""
+    model, out = write(cli, "two.safetensors", two_lstms()), cli.path("out.safetensors")
+    cli.refused(DATA, ['"lstm1." (3 inputs, 4 units), "lstm2." (4 inputs, 6 units)', "--lstm A,B"], "info", model)
+    words = ["--lstm", "lstm1,lstm2", "--head-name", "fc1,fc2"]
+    cli.check("\nformat        safetensors\n" in cli.answers("info", model, *words).decode(), "info shows the format")
+    facts = json.loads(cli.answers("info", model, *words, "--json"))
+    cli.check(facts["format"] == "safetensors" and [layer["name"] for layer in facts["chain"]] == ["lstm1", "lstm2", "fc1", "fc2"],
+              f"format and layers: {facts}")
+    cli.answers("convert", model, out, *words)
+    cli.check(json.loads(cli.answers("info", out, "--json"))["chain"] == facts["chain"], "the same layers")
+
+
+def check_training(cli):
+    """Trained on, the model is written with a description, and a checkpoint of it continues."""
+    model, out, checkpoint = write(cli, "two.safetensors", two_lstms()), cli.path("trained"), cli.path("checkpoint")
+    cli.npy("x.npy", (3, 5, 3), [k / 45 - 0.5 for k in range(45)])
+    cli.npy("labels.npy", (3,), [0, 1, 0], "<i4")
+    words = ["--lstm", "lstm1,lstm2", "--head-name", "fc1,fc2", "--head-input", "final"]
+    data = ["-i", cli.path("x.npy"), "--labels", cli.path("labels.npy"), "--progress", "never"]
+    begin = sluice("train", "--from", model, *words, *data, "-o", out, "--epochs", "1", "--checkpoint", checkpoint)
+    cli.check(begin.returncode == OK, begin.stderr.decode())
+    again = sluice("train", "--resume", checkpoint, "--epochs", "2")
+    cli.check(again.returncode == OK, again.stderr.decode())
+    whole = cli.path("whole")
+    sluice("train", "--from", model, *words, *data, "-o", whole, "--epochs", "2")
+    cli.check(out.read_bytes() == whole.read_bytes(), "resumed, the result is the same")
+    cli.refused(USAGE, ["--lstm", "give --from"], "train", *words, *data, "-o", out)
+
+
 def check_refusals(cli):
     model = write(cli, "two.safetensors", two_lstms())
     out = cli.path("refused.safetensors")

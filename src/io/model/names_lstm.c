@@ -118,6 +118,20 @@ static sluice_status fail_ambiguous(const sl_names_context *context, const sl_na
         context->source->input.name, list->count, list->text);
 }
 
+typedef struct sizes_text {
+    char text[80];
+} sizes_text;
+
+/* The sizes of the LSTM of the binding's prefix, behind its name in a list: " (3 inputs, 4 units)". */
+static sizes_text get_sizes(const sl_names_context *context)
+{
+    sizes_text made;
+    snprintf(made.text, sizeof made.text, " (%zu inputs, %zu units)",
+             find_tensor(context, (suffix){.kind = SL_WEIGHT_IH})->shape[1],
+             find_tensor(context, (suffix){.kind = SL_WEIGHT_HH})->shape[0] / SL_GATES);
+    return made;
+}
+
 /* Whether the prefix is the one that is wanted. */
 static bool is_wanted(const sl_names_wanted *wanted, const char *prefix, size_t bytes)
 {
@@ -141,7 +155,7 @@ static sluice_status find_prefix(const sl_names_context *context, const sl_names
         if (is_lstm || !lists[1].count)
             chosen = *binding;
         for (int of = 0; of <= is_lstm; of++)
-            sl_label_list_add(&lists[of], name, binding->prefix_bytes, "");
+            sl_label_list_add(&lists[of], name, binding->prefix_bytes, is_lstm ? get_sizes(context).text : "");
     }
     const sl_label_list *list = &lists[lists[1].count > 0];
     if (!list->count)

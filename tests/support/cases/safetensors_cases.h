@@ -180,7 +180,8 @@ static const struct {
     {"no tensors", "", SLUICE_STATUS_BAD_DATA, "no LSTM: expected a tensor named \"[prefix]weight_ih_l0\""},
     {"no LSTM", HEAD EMBEDDING, SLUICE_STATUS_BAD_DATA, "found 3 tensors: \"embedding.weight\", \"fc.bias\", \"fc.weight\""},
     {"two LSTMs", LSTM CELL("dec.", "l0", "3"), SLUICE_STATUS_BAD_DATA,
-     "expected one LSTM, found 2, with the prefixes \"dec.\", \"lstm.\"; choose with --prefix"},
+     "expected one LSTM, found 2, with the prefixes \"dec.\" (3 inputs, 2 units), \"lstm.\" (3 inputs, 2 units); choose with "
+     "--prefix"},
     {"another prefix", LSTM, SLUICE_STATUS_BAD_DATA, "expected a tensor named \"rnn.weight_ih_l0\"", .prefix = "rnn."},
     {"no prefix in the file", LSTM, SLUICE_STATUS_BAD_DATA, "expected a tensor named \"weight_ih_l0\"", .prefix = ""},
     {"no weight_hh", "lstm.weight_ih_l0 F32 8,3;", SLUICE_STATUS_BAD_DATA, "tensor \"lstm.weight_hh_l0\" is missing"},
@@ -226,12 +227,14 @@ static const struct {
     {"weights of nine dimensions", "lstm.weight_ih_l0 F32 8,3,1,1,1,1,1,1,1;lstm.weight_hh_l0 F32 8,2;", SLUICE_STATUS_BAD_DATA,
      "expected shape [4H][I], none of them 0, found [8][3][1][1][1][1][1][1][...]"},
     {"two cells", CELL_OF("a.", "3") CELL_OF("b.", "3"), SLUICE_STATUS_BAD_DATA,
-     "expected one LSTM, found 2, with the prefixes \"a.\", \"b.\"; choose with --prefix (names.prefix), and the others are not "
+     "expected one LSTM, found 2, with the prefixes \"a.\" (3 inputs, 2 units), \"b.\" (3 inputs, 2 units); choose with --prefix "
+     "(names.prefix), and the others are not "
      "run; or name those that run one after the other, in their order, with --lstm A,B (names.lstm)"},
     {"a cell and an LSTM", LSTM CELL_OF("cell.", "3"), SLUICE_STATUS_BAD_DATA,
-     "expected one LSTM, found 2, with the prefixes \"cell.\", \"lstm.\"; choose with --prefix"},
+     "expected one LSTM, found 2, with the prefixes \"cell.\" (3 inputs, 2 units), \"lstm.\" (3 inputs, 2 units); choose with "
+     "--prefix"},
     {"a cell and an LSTM of one prefix", LSTM CELL_OF("lstm.", "3"), SLUICE_STATUS_BAD_DATA,
-     "expected one LSTM, found 2, with the prefixes \"lstm.\", \"lstm.\""},
+     "expected one LSTM, found 2, with the prefixes \"lstm.\" (3 inputs, 2 units), \"lstm.\" ("},
     {"a cell and an LSTM of the prefix asked for", LSTM CELL_OF("lstm.", "3"), SLUICE_STATUS_BAD_DATA,
      "found both \"weight_ih_l0\" and \"weight_ih\" after it; rename", .prefix = "lstm."},
     {"half a cell", "cell.weight_ih F32 8,3;", SLUICE_STATUS_BAD_DATA, "tensor \"cell.weight_hh\" is missing"},
