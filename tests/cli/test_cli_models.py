@@ -298,7 +298,8 @@ def check_kinds(cli):
         other.write_bytes(data)
         for command in commands:
             wanted = "safetensors file" if {"--state", "--resume"} & set(command) else "model file (Keras, PyTorch, ONNX or safetensors)"
-            cli.refused(DATA, [str(other), f"expected a {wanted}, found", words], *command)
+            found = [] if words == "torch.save" else [f"expected a {wanted}, found"]  # most commands read a whole one
+            cli.refused(DATA, [str(other), words, *found], *command)
         cli.check(other.read_bytes() == data and not out.exists(), f"{words}: left as it was, and nothing written")
 
 
