@@ -171,18 +171,18 @@ typedef struct sluice_names {
     /* What a file of another program leaves open */
     const char *lstm;            /**< LSTMs that run one after the other: "lstm1,lstm2"; or the one of a graph that is run alone */
     const char *head_activation; /**< of the dense layers named by `head` ("fc1,fc2"): "relu,softmax"; those left out: linear */
-    const char *head_input;      /**< what the first dense layer reads: "final" (h_n) or "last" (out[:, -1]); else every step */
-    const char *activation;      /**< of the cells of a Keras file without a configuration: "tanh", "relu", ... */
+    const char *head_input; /**< what the first dense layer reads: "final" (h_n), "last" (out[:, -1]), or "every" step (NULL) */
+    const char *activation; /**< of the cells of a Keras file without a configuration: "tanh", "relu", ... */
     const char *recurrent_activation; /**< likewise of their gates: "sigmoid", "hard_sigmoid" (slope 0.2), ... */
     const char *to;                   /**< the last layer that is run, of a Keras or ONNX file */
     const char *onnx_clip;            /**< where LSTM nodes with `clip` limit: "onnx", as its text says, or "ort", not h's input */
 } sluice_names;
 
 /**
- * Load a model from a safetensors file (F32; F16 and BF16 are widened) with torch's tensor names:
+ * Load a model from a safetensors file (F32; F16 and BF16 are widened, F64 is rounded) with torch's tensor names:
  * [prefix]weight_ih_l{k}[_reverse] [4H][in], weight_hh_l{k} [4H][H], bias_ih_l{k} and bias_hh_l{k} [4H] (both or none), as
  * torch.nn.LSTM has them, or [prefix]weight_ih, weight_hh, bias_ih and bias_hh, as torch.nn.LSTMCell has them, for one layer of one
- * direction; [head].weight [C][D*H], [head].bias [C], [embedding].weight [V][I]. Class names come from the metadata entry
+ * direction; with projections also weight_hr_l{k} [P][H]; [head].weight [C][D*H], [head].bias [C], [embedding].weight [V][I]. Class names come from the metadata entry
  * "classes", separated by commas; what is not a printable name for each class gives a note and no names.
  *
  * Found by themselves, each only where it is the only candidate: the LSTM (several are BAD_DATA); as embedding a matrix of I columns
@@ -191,15 +191,19 @@ typedef struct sluice_names {
  * could be meant, or the one could not, the model has no head, or no embedding, and a note names them. Other tensors are ignored
  * with a note, and whatever they are like, their names, types and shapes do not make a file fail.
  *
+ * Such a file makes a model of a sluice_shape; but with projections, with several LSTMs in names->lstm or layers in names->head, or
+ * with head_activation or head_input, one of a sluice_network, whose dense layers read every step unless head_input is given.
+ *
  * A file with the metadata entry "sluice" is read by that description instead (docs/files.md), and may hold several networks, of which
  * names->network chooses one. All that it describes has to be there, and all that it states has to be known.
  * @param names NULL: find the names.
- * @retval BAD_ARGUMENT path or model is NULL; names of tensors are given, and the file has a description.
+ * @retval BAD_ARGUMENT path or model is NULL; names of tensors are given, and the file has a description; a field of `names` has a word
+ *                      that is not known, or is for files of another kind.
  * @retval NO_INPUT, IO the file cannot be opened, or read.
  * @retval BAD_DATA     a file of another kind, malformed, more than one LSTM, a tensor missing or of the wrong shape or type, a NaN
  *                      or infinite weight; no network of the name, or several and no name; the message has the file, the tensor or
  *                      the byte offset, in a description also the path, and what was expected and found.
- * @retval UNSUPPORTED  without a description: the network has projections (weight_hr), or a vocabulary beyond 2^31 - 1; a
+ * @retval UNSUPPORTED  without a description: a vocabulary beyond 2^31 - 1, or a network of more than SLUICE_MAX_LAYERS layers; a
  *                      description of a newer version.
  * @retval NO_MEMORY, TOO_LARGE
  */
@@ -228,7 +232,8 @@ SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_model_load_memory(const void 
  * straight, where they stand. A signal whose handler was installed without SA_RESTART ends the wait for a pipe, or a FIFO to be
  * opened, with IO or NO_INPUT, errno being EINTR.
  * @param names NULL, or fields that are NULL: "lstm.", "fc", "embedding". For a model of a sluice_network all are NULL but `network`,
- *              its name in the file, if it is to have one; for others that one is.
+ *              its name in the file, if it is to have one; for others that one is. So are, for all, what
+ *              a file of another program leaves open.
  * @retval BAD_ARGUMENT model or path is NULL, a class name holds a comma, or a name cannot be written. IO, NO_MEMORY, TOO_LARGE
  * @retval BAD_DATA     a trainer's model of which a weight is NaN or infinite; the file stays as it was.
  */

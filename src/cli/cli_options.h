@@ -9,8 +9,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/** Commands, as bits; the last is the program without a command. */
-typedef enum sl_command { SL_COMMAND_INFO = 1, SL_COMMAND_RUN = 2, SL_COMMAND_TRAIN = 4, SL_COMMAND_NONE = 8 } sl_command;
+/** Commands, as bits; NONE is the program without a command. */
+typedef enum sl_command {
+    SL_COMMAND_INFO = 1,
+    SL_COMMAND_RUN = 2,
+    SL_COMMAND_TRAIN = 4,
+    SL_COMMAND_NONE = 8,
+    SL_COMMAND_CONVERT = 16
+} sl_command;
 
 /** Defaults of train; macros, because the table of options has them as text. */
 #define SL_TRAIN_EPOCHS 10
@@ -51,6 +57,7 @@ typedef struct sl_train_options {
 /** Options of all commands. Paths are NULL when not given. */
 typedef struct sl_options {
     const char *model;
+    const char *converted;                 /* convert: OUT */
     const char *input, *lengths, *h0, *c0; /* inputs of run, where input is "-" unless given; train has input and lengths */
     const char *mask;                      /* run */
     const char *output, *hn, *cn, *head;   /* outputs of run; train has output */
@@ -76,10 +83,13 @@ typedef struct sl_options {
 } sl_options;
 
 /** The pages of sluice's documentation: what --help and the manual say besides the options. */
-enum { SL_PAGES = 4 };
+enum { SL_PAGES = 5 };
 extern const sl_page sl_pages[SL_PAGES];
 
 /** Kinds of option values that only sluice has. Their field is the whole sl_options; of layers, sl_train_layers. */
 extern const sl_option_kind sl_value_layout, sl_value_schedule, sl_value_every, sl_value_curve, sl_value_layers;
+
+/** const char *: one of the row's choices; functions separated by commas. */
+extern const sl_option_kind sl_value_word, sl_value_functions;
 
 #endif

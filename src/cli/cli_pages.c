@@ -65,6 +65,19 @@ const sl_page sl_pages[SL_PAGES] = {
                     "sluice train --resume c.st",
     },
     {
+        .name = "convert",
+        .command = SL_COMMAND_CONVERT,
+        .summary = "write a model of another program in sluice's own format",
+        .usage = "FILE OUT.safetensors [OPTION]...",
+        .about =
+            "Reads FILE as sluice run does, with the same options, and writes the model to OUT: a safetensors file with PyTorch's "
+            "tensor names, or with a description of its layers. It gives the same bits as FILE, and needs none of the options. "
+            "Notes on what was assumed or left out of FILE are written to standard error. FILE is not changed.",
+        .examples = "sluice convert a.safetensors b.safetensors --lstm lstm1,lstm2\n"
+                    "sluice convert a.safetensors b.safetensors --head-name fc1,fc2",
+        .operands = SL_COMPLETE_FILES,
+    },
+    {
         .name = "info",
         .command = SL_COMMAND_INFO,
         .summary = "show the contents of a model, or how this machine would run it",

@@ -3,6 +3,8 @@
 #include "program/options/option_words.h"
 
 #include "base/error.h"
+#include "io/label.h"
+#include "io/network/function_words.h"
 #include "program/options/option_kinds.h"
 
 #include <string.h>
@@ -68,6 +70,32 @@ static sluice_status parse_layers(const sl_option *option, const sl_argument *ar
                    : sl_option_parse_count(option, argument, argument->text, &layers->count, error);
 }
 
+static sluice_status parse_word(const sl_option *option, const sl_argument *argument, void *field, sluice_error *error)
+{
+    unsigned value;
+    const sluice_status status = sl_option_find_choice(option, argument, &value, error);
+    if (!status)
+        *(const char **)field = argument->text;
+    return status;
+}
+
+/* An empty word leaves a layer linear. */
+static sluice_status parse_functions(const sl_option *option, const sl_argument *argument, void *field, sluice_error *error)
+{
+    sluice_activation unused;
+    (void)option;
+    for (const char *word = argument->text; word; word = strchr(word, ',') ? strchr(word, ',') + 1 : NULL) {
+        const size_t bytes = strcspn(word, ",");
+        if (bytes && !sl_function_word_find(word, bytes, &unused))
+            return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "%s: expected functions separated by commas, of %s, found '%s'",
+                           argument->option, sl_function_words_list().text, sl_label_get_part(word, bytes).text);
+    }
+    *(const char **)field = argument->text;
+    return SLUICE_STATUS_OK;
+}
+
+const sl_option_kind sl_value_word = {parse_word, SL_COMPLETE_CHOICE, SL_TYPE_TEXT};
+const sl_option_kind sl_value_functions = {parse_functions, SL_COMPLETE_CHOICES, SL_TYPE_TEXT};
 const sl_option_kind sl_value_layout = {parse_layout, SL_COMPLETE_CHOICE, SL_TYPE_OTHER};
 const sl_option_kind sl_value_schedule = {parse_schedule, SL_COMPLETE_CHOICE, SL_TYPE_OTHER};
 const sl_option_kind sl_value_every = {parse_every, SL_COMPLETE_NOTHING, SL_TYPE_OTHER};

@@ -2,6 +2,7 @@
 
 #include "base/system/thread_count.h"
 #include "cli/cli_options.h"
+#include "io/network/function_words.h"
 #include "program/options/option_kinds.h"
 #include "program/options/option_words.h"
 #include "program/pages/help.h"
@@ -19,11 +20,45 @@ static const char *layout_name(size_t value)
     return value < 2 ? names[value] : NULL;
 }
 
-enum { INFO = SL_COMMAND_INFO, RUN = SL_COMMAND_RUN, TRAIN = SL_COMMAND_TRAIN, ALL = INFO | RUN | TRAIN };
+/* What the options of other programs' files may be, the default first. */
+static const char *head_input_word(size_t value)
+{
+    static const char *const names[] = {"every", "final", "last"};
+    return value < sizeof names / sizeof *names ? names[value] : NULL;
+}
+
+static const char *clip_word(size_t value)
+{
+    static const char *const names[] = {"onnx", "ort"};
+    return value < sizeof names / sizeof *names ? names[value] : NULL;
+}
+
+static const char *activation_word(size_t value)
+{
+    static const char *const names[] = {"tanh", "sigmoid",  "hard_sigmoid", "relu",  "linear", "elu",
+                                        "selu", "softplus", "softsign",     "swish", "gelu"};
+    return value < sizeof names / sizeof *names ? names[value] : NULL;
+}
+
+static const char *recurrent_word(size_t value)
+{
+    static const char *const names[] = {"sigmoid", "hard_sigmoid", "tanh", "relu", "linear", "softsign"};
+    return value < sizeof names / sizeof *names ? names[value] : NULL;
+}
+
+enum {
+    INFO = SL_COMMAND_INFO,
+    RUN = SL_COMMAND_RUN,
+    TRAIN = SL_COMMAND_TRAIN,
+    ALL = INFO | RUN | TRAIN,
+    LOADING = ALL | SL_COMMAND_CONVERT
+};
 enum { MODE, DATA, RESULTS, NETWORK, TRAINING, NAMES, COMPUTING, REPORTING, GENERAL };
 static const char *const groups[] = {
-    [MODE] = "What to show", [DATA] = "Input",          [RESULTS] = "Output",      [NETWORK] = "Network", [TRAINING] = "Training",
-    [NAMES] = "Tensors",     [COMPUTING] = "Computing", [REPORTING] = "Reporting", [GENERAL] = "General", [GENERAL + 1] = NULL,
+    [MODE] = "What to show",   [DATA] = "Input",          [RESULTS] = "Output",
+    [NETWORK] = "Network",     [TRAINING] = "Training",   [NAMES] = "Reading of MODEL",
+    [COMPUTING] = "Computing", [REPORTING] = "Reporting", [GENERAL] = "General",
+    [GENERAL + 1] = NULL,
 };
 
 #define FIELD(name) offsetof(sl_options, name)
@@ -157,13 +192,27 @@ static const sl_option table[] = {
     {"seed", 0, TRAIN, TRAINING, "N", &sl_kind_seed, FIELD(train.trainer.seed),
      "random seed of initial weights, order of rows, --validate-share and dropout", .default_text = "0", .recorded = true},
 
-    {"network", 0, ALL, NAMES, "NAME", &sl_kind_text, FIELD(names.network),
+    {"network", 0, LOADING, NAMES, "NAME", &sl_kind_text, FIELD(names.network),
      "name of the network, where the file has several; of train, the name it is written with"},
-    {"prefix", 0, ALL, NAMES, "NAME", &sl_kind_text, FIELD(names.prefix),
+    {"prefix", 0, LOADING, NAMES, "NAME", &sl_kind_text, FIELD(names.prefix),
      "prefix of the names of the LSTM tensors: 'lstm.' for lstm.weight_ih_l0"},
-    {"head-name", 0, ALL, NAMES, "NAME", &sl_kind_text, FIELD(names.head), "the head is NAME.weight and NAME.bias; '' for no head"},
-    {"embedding-name", 0, ALL, NAMES, "NAME", &sl_kind_text, FIELD(names.embedding),
+    {"head-name", 0, LOADING, NAMES, "NAME[,NAME]", &sl_kind_text, FIELD(names.head),
+     "the head is NAME.weight and NAME.bias; '' for no head; NAME,NAME: dense layers one after the other"},
+    {"embedding-name", 0, LOADING, NAMES, "NAME", &sl_kind_text, FIELD(names.embedding),
      "the embedding is NAME.weight; '' for no embedding"},
+    {"lstm", 0, LOADING, NAMES, "NAME[,NAME]", &sl_kind_text, FIELD(names.lstm),
+     "LSTMs that run one after the other: lstm1,lstm2; or the one of several, or of a graph, that is run alone"},
+    {"head-activation", 0, LOADING, NAMES, "LIST", &sl_value_functions, FIELD(names.head_activation),
+     "functions of the dense layers of --head-name, separated by commas", sl_function_word_get},
+    {"head-input", 0, LOADING, NAMES, "STEPS", &sl_value_word, FIELD(names.head_input),
+     "what the head of a network reads: every step, the final states (h_n), or the last step (out[:, -1])", head_input_word},
+    {"activation", 0, LOADING, NAMES, "NAME", &sl_value_word, FIELD(names.activation),
+     "activation of the cells of a Keras file without a configuration", activation_word},
+    {"recurrent-activation", 0, LOADING, NAMES, "NAME", &sl_value_word, FIELD(names.recurrent_activation),
+     "that of their gates; hard_sigmoid, of Keras before 2.3, has slope 0.2", recurrent_word},
+    {"to", 0, LOADING, NAMES, "LAYER", &sl_kind_text, FIELD(names.to), "the last layer that is run, of a Keras or ONNX file"},
+    {"onnx-clip", 0, LOADING, NAMES, "WHOSE", &sl_value_word, FIELD(names.onnx_clip),
+     "where LSTM nodes with clip limit: as ONNX says, or as onnxruntime (ort) does, which leaves h's input alone", clip_word},
 
     {"rows", 0, RUN, COMPUTING, "N", &sl_kind_count, FIELD(rows),
      "number of rows in memory at once; by default chosen by their size"},
@@ -186,8 +235,8 @@ static const sl_option table[] = {
     {"json", 0, RUN, REPORTING, NULL, &sl_kind_flag, FIELD(json), "print --stats as JSON"},
     {"json", 0, TRAIN, REPORTING, NULL, &sl_kind_flag, FIELD(json), "print the summary, and --stats, as JSON"},
 
-    {"help", 'h', ALL | SL_COMMAND_NONE, GENERAL, NULL, &sl_kind_flag, FIELD(help), "show this help", .ends = true},
-    {"version", 0, ALL | SL_COMMAND_NONE, GENERAL, NULL, &sl_kind_flag, FIELD(version),
+    {"help", 'h', LOADING | SL_COMMAND_NONE, GENERAL, NULL, &sl_kind_flag, FIELD(help), "show this help", .ends = true},
+    {"version", 0, LOADING | SL_COMMAND_NONE, GENERAL, NULL, &sl_kind_flag, FIELD(version),
      "show the versions of the library, BLIS and OpenMP, and the instruction set in use", .ends = true},
 };
 
@@ -208,9 +257,13 @@ static sl_exit take_operands(sl_command command, int argc, char **argv, sl_optio
     if (command == SL_COMMAND_TRAIN && argc > optind)
         return sl_report(SL_EXIT_USAGE, "'%s' is not an option; name the data with --text or --input; see sluice train --help",
                          argv[optind]);
-    if (argc - optind > 1)
-        return sl_report(SL_EXIT_USAGE, "expected one MODEL, found '%s' besides '%s'; see sluice %s --help", argv[optind + 1],
-                         argv[optind], get_page(command)->name);
+    const bool has_output = command == SL_COMMAND_CONVERT;
+    if (argc - optind > 1 + has_output)
+        return sl_report(SL_EXIT_USAGE, "expected %s, found '%s' besides '%s'; see sluice %s --help",
+                         has_output ? "FILE and OUT" : "one MODEL", argv[optind + 1 + has_output], argv[optind + has_output],
+                         get_page(command)->name);
+    if (has_output && argc - optind == 2)
+        options->converted = argv[optind + 1];
     options->model = argv[optind];
     if (options->model && !*options->model)
         return sl_report(SL_EXIT_USAGE, "MODEL: expected the name of a file, found ''");
@@ -261,7 +314,8 @@ sl_exit sl_command_line_print_help(const char *command)
     for (size_t k = 0; command && k < sizeof general / sizeof general[0]; k++)
         page = strcmp(command, general[k]) == 0 ? sl_pages : page;
     if (!page)
-        return sl_report(SL_EXIT_USAGE, "command '%s' is not known; expected run, train or info; see sluice help", command);
+        return sl_report(SL_EXIT_USAGE, "command '%s' is not known; expected run, train, info or convert; see sluice help",
+                         command);
     sl_help_write(&sl_program_this, page, stdout);
     return SL_EXIT_OK;
 }

@@ -79,6 +79,33 @@ static bool is_onnx(const char *bytes, size_t size)
     return size > 3 && bytes[0] == 0x08 && bytes[1] > 0 && bytes[1] < 0x20 && memchr("\x12\x1a\x22\x28\x32\x3a\x42", bytes[2], 7);
 }
 
+/* specificationVersion and a description, which is a message: in ONNX the second field would be the producer's name. */
+static bool is_mlmodel(const char *bytes, size_t size)
+{
+    size_t at = 3;
+    if (size < at || bytes[0] != 0x08 || bytes[1] < 1 || bytes[2] != 0x12)
+        return false;
+    while (at < size && (unsigned char)bytes[at] & 0x80) /* its length */
+        at++;
+    return at + 1 < size && bytes[at + 1] == 0x0a;
+}
+
+/* A flatbuffer with the identifier of a TensorFlow Lite model behind its first offset. */
+static bool is_tflite(const char *bytes, size_t size)
+{
+    return size >= 8 && memcmp(bytes + 4, "TFL3", 4) == 0;
+}
+
+sl_content sl_content_find_member(const char *name, size_t bytes)
+{
+    char text[SL_CONTENT_BYTES] = "";
+    memcpy(text, name, sl_size_min(bytes, sizeof text - 1));
+    for (size_t k = 0; k < sizeof entries / sizeof entries[0]; k++)
+        if (strstr(text, entries[k].part))
+            return entries[k].content;
+    return SL_CONTENT_ZIP;
+}
+
 /* The mark in the header of a tar archive's first file. */
 static bool is_tar(const char *bytes, size_t size)
 {
@@ -89,15 +116,10 @@ static bool is_tar(const char *bytes, size_t size)
 static sl_content find_in_zip(const char *bytes, size_t size)
 {
     enum { LENGTH_AT = 26, NAME_AT = 30 };
-    char name[SL_CONTENT_BYTES] = "";
-    if (size > NAME_AT) {
-        const size_t length = (unsigned char)bytes[LENGTH_AT] | (size_t)(unsigned char)bytes[LENGTH_AT + 1] << 8;
-        memcpy(name, bytes + NAME_AT, sl_size_min(sl_size_min(length, size - NAME_AT), sizeof name - 1));
-    }
-    for (size_t k = 0; k < sizeof entries / sizeof entries[0]; k++)
-        if (strstr(name, entries[k].part))
-            return entries[k].content;
-    return SL_CONTENT_ZIP;
+    if (size <= NAME_AT)
+        return SL_CONTENT_ZIP;
+    const size_t length = (unsigned char)bytes[LENGTH_AT] | (size_t)(unsigned char)bytes[LENGTH_AT + 1] << 8;
+    return sl_content_find_member(bytes + NAME_AT, sl_size_min(length, size - NAME_AT));
 }
 
 static sl_content find_text(const char *bytes, size_t size)
@@ -121,6 +143,10 @@ sl_content sl_content_find(const void *bytes, size_t size)
         if (s->where != IN_TEXT && size >= s->size && memcmp(bytes, s->bytes, s->size) == 0)
             return s->content == SL_CONTENT_ZIP ? find_in_zip(bytes, size) : s->content;
     }
+    if (is_tflite(bytes, size))
+        return SL_CONTENT_TFLITE;
+    if (is_mlmodel(bytes, size))
+        return SL_CONTENT_MLMODEL;
     if (is_tar(bytes, size))
         return SL_CONTENT_TAR;
     return is_onnx(bytes, size) ? SL_CONTENT_ONNX : find_text(bytes, size);
@@ -167,10 +193,32 @@ const char *sl_content_describe(sl_content content)
         [SL_CONTENT_HDF5] = "an HDF5 file, as Keras writes; " BY_NUMPY,
         [SL_CONTENT_MATLAB] = "a MATLAB file; " BY_NUMPY,
         [SL_CONTENT_ONNX] = "an ONNX file; " BY_NUMPY,
+        [SL_CONTENT_TFLITE] = "a TensorFlow Lite model; name the Keras file (.keras or .h5) that it was made of",
+        [SL_CONTENT_MLMODEL] = "a Core ML model; name the Keras, PyTorch or ONNX file that it was made of",
         [SL_CONTENT_NPY] = "a .npy array; name the safetensors file",
         [SL_CONTENT_JSON] = "JSON text; name the safetensors file that it belongs to",
         [SL_CONTENT_HTML] = "an HTML page, as a failed download leaves; download the file again",
         [SL_CONTENT_UTF32] = NULL, /* the last */
     };
     return words[content];
+}
+
+const char *sl_content_get_format(sl_content content)
+{
+    switch (content) {
+    case SL_CONTENT_SAFETENSORS:
+        return "safetensors";
+    case SL_CONTENT_TORCH_ZIP:
+        return "PyTorch";
+    case SL_CONTENT_TORCH_LEGACY:
+        return "PyTorch, before 1.6";
+    case SL_CONTENT_KERAS_ZIP:
+        return "Keras";
+    case SL_CONTENT_HDF5:
+        return "Keras (HDF5)";
+    case SL_CONTENT_ONNX:
+        return "ONNX";
+    default:
+        return NULL;
+    }
 }

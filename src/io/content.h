@@ -24,6 +24,8 @@ typedef enum sl_content {
     SL_CONTENT_HDF5,
     SL_CONTENT_MATLAB,
     SL_CONTENT_ONNX,
+    SL_CONTENT_TFLITE,
+    SL_CONTENT_MLMODEL, /* of Core ML */
     SL_CONTENT_NPY,
     SL_CONTENT_JSON,
     SL_CONTENT_HTML,
@@ -47,6 +49,12 @@ sl_content sl_content_find(const void *bytes, size_t size);
  */
 sl_content sl_content_find_in_text(const void *bytes, size_t count, size_t *signature_bytes, bool *undecided);
 enum { SL_CONTENT_TEXT_BYTES = 16 };
+
+/** The kind of a zip archive that has a member of this name; ZIP if it says nothing. */
+sl_content sl_content_find_member(const char *name, size_t bytes);
+
+/** The format in a word or two, "ONNX"; NULL for what is no model file. */
+const char *sl_content_get_format(sl_content content);
 
 /** What it is and what to do about it where a safetensors file is expected: "a gzip file; decompress it with gunzip first". NULL
  *  for UNKNOWN, SAFETENSORS, and the kinds of text. */

@@ -7,6 +7,13 @@
 #include "io/model/model_read.h"
 #include "io/safetensors/safetensors.h"
 #include "io/torch/torch.h"
+#include "io/zip/zip.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+#define FORMATS "Keras, PyTorch, ONNX or safetensors"
 
 /* Makes a model of an input, which it takes over in any case. */
 typedef sluice_status reader(sl_input *input, const sluice_names *names, sluice_model **model, sluice_error *error);
@@ -26,6 +33,7 @@ static sluice_status read_torch(sl_input *input, sl_torch_layout layout, const s
 {
     sl_tensor_source source;
     sluice_status status = sl_torch_open(input, layout, &source, error);
+    source.remark = "torch: x is [N][T][I] here, as with batch_first, which is not in the file; --layout tnc reads [T][N][I]";
     if (!status)
         status = sl_model_read(&source, names, model, error);
     sl_source_release(&source);
@@ -42,7 +50,7 @@ static sluice_status read_torch_legacy(sl_input *input, const sluice_names *name
     return read_torch(input, SL_TORCH_LEGACY, names, model, error);
 }
 
-/* Whatever no other reader is for is refused by the reader of safetensors. */
+/* What is no kind of model file is refused here, what has no kind at all by the reader of safetensors. */
 static reader *find_reader(sl_content content)
 {
     static const struct {
@@ -56,7 +64,45 @@ static reader *find_reader(sl_content content)
     for (size_t k = 0; k < sizeof readers / sizeof *readers; k++)
         if (readers[k].content == content)
             return readers[k].read;
-    return read_safetensors;
+    return sl_content_describe(content) ? NULL : read_safetensors;
+}
+
+/* Where the first member of an archive does not say what it is, another one may. */
+static sluice_status look_into_zip(const sl_input *input, sl_content *content, sluice_error *error)
+{
+    sl_zip *zip;
+    const sluice_status status = sl_zip_open(input, &zip, error);
+    if (status)
+        return status;
+    for (size_t k = 0; *content == SL_CONTENT_ZIP && k < sl_zip_count(zip); k++)
+        *content = sl_content_find_member(sl_zip_get(zip, k)->name, sl_zip_get(zip, k)->name_bytes);
+    sl_zip_close(zip);
+    return SLUICE_STATUS_OK;
+}
+
+static sluice_status read_model(sl_input *input, sl_content content, const sluice_names *names, sluice_model **model,
+                                sluice_error *error)
+{
+    reader *read = find_reader(content);
+    if (read)
+        return read(input, names, model, error);
+    return sl_fail(error, SLUICE_STATUS_BAD_DATA, "%s: expected a model file (" FORMATS "), found %s", input->name,
+                   sl_content_describe(content));
+}
+
+/* The failure to open a folder that TensorFlow has saved a model to says so. */
+static sluice_status explain_folder(sluice_status status, const char *path, sluice_error *error)
+{
+    char inside[PATH_MAX];
+    struct stat about;
+    const int length = snprintf(inside, sizeof inside, "%s/saved_model.pb", path);
+    if (status != SLUICE_STATUS_NO_INPUT || length < 0 || (size_t)length >= sizeof inside || stat(inside, &about) != 0)
+        return status;
+    return sl_fail(error, status,
+                   "%s: expected a model file (" FORMATS
+                   "), found a folder of TensorFlow's (SavedModel); load it in Python with Keras "
+                   "2, write it with model.save(\"model.h5\"), and name that file",
+                   path);
 }
 
 /* Read from an input that was opened with this status, and close it. */
@@ -67,8 +113,11 @@ static sluice_status load(sluice_status status, sl_input *input, const sluice_na
     size_t bytes = sl_size_min(sizeof beginning, input->size);
     if (!status)
         status = sl_input_read(input, 0, beginning, bytes, &bytes, error);
+    sl_content content = status ? SL_CONTENT_UNKNOWN : sl_content_find(beginning, bytes);
+    if (!status && content == SL_CONTENT_ZIP)
+        status = look_into_zip(input, &content, error);
     if (!status)
-        status = find_reader(sl_content_find(beginning, bytes))(input, names, model, error);
+        status = read_model(input, content, names, model, error);
     sl_input_close(input);
     return status;
 }
@@ -91,7 +140,9 @@ sluice_status sluice_model_load(const char *path, const sluice_names *names, slu
     sluice_names known;
     const sluice_status status = check_arguments("path: expected the name of a file", path, names, &known, model, error);
     sl_input input;
-    return status ? status : load(sl_input_open_regular(path, &input, error), &input, &known, model, error);
+    if (status)
+        return status;
+    return load(explain_folder(sl_input_open_regular(path, &input, error), path, error), &input, &known, model, error);
 }
 
 sluice_status sluice_model_load_memory(const void *bytes, size_t size, const sluice_names *names, sluice_model **model,

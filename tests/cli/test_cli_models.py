@@ -9,7 +9,7 @@ import random
 import re
 import struct
 
-from support.cli import DATA, OK, QUIET, Network, join_safetensors, lay_out, run_parts, sluice, split_safetensors, zipped
+from support.cli import DATA, NO_INPUT, OK, QUIET, Network, join_safetensors, lay_out, run_parts, sluice, split_safetensors, zipped
 
 SEED = 41
 
@@ -280,6 +280,8 @@ def other_kinds(model):
         "pickle": pickle.dumps({"a": 1}, protocol=2),
         "HDF5": b"\x89HDF\r\n\x1a\n" + bytes(64),
         "ONNX": b"\x08\x07\x12\x07pytorch\x1a\x052.1.0:\x80\x01" + bytes(64),
+        "TensorFlow Lite": b"\x1c\0\0\0TFL3" + bytes(64),
+        "Core ML": b"\x08\x04\x12\x06\x0a\x04\x0a\x02in" + bytes(64),
         ".npy array": b"\x93NUMPY\x01\x00v\x00{'descr': '<f4'" + bytes(64),
         "JSON": b'{"metadata": {"total_size": 1}, "weight_map": {}}',
         "HTML page": b"<!DOCTYPE html><html><body>Not found</body></html>",
@@ -297,9 +299,19 @@ def check_kinds(cli):
     for words, data in other_kinds(pathlib.Path(model).read_bytes()).items():
         other.write_bytes(data)
         for command in commands:
-            is_read = words in READ and not {"--state", "--resume"} & set(command)
-            cli.refused(DATA, [str(other), *([READ[words]] if is_read else ["expected a safetensors file, found", words])], *command)
+            is_resumed = bool({"--state", "--resume"} & set(command))
+            wanted = "safetensors file" if is_resumed else "model file (Keras, PyTorch, ONNX or safetensors)"
+            is_read = words in READ and not is_resumed
+            cli.refused(DATA, [str(other), *([READ[words]] if is_read else [f"expected a {wanted}, found", words])], *command)
         cli.check(other.read_bytes() == data and not out.exists(), f"{words}: left as it was, and nothing written")
+
+
+def check_folder(cli):
+    folder = cli.path("saved")
+    folder.mkdir()
+    cli.refused(NO_INPUT, ["saved", "directory"], "info", folder)
+    (folder / "saved_model.pb").write_bytes(b"\x08\x01")
+    cli.refused(NO_INPUT, ["saved", "SavedModel", "model.save"], "info", folder)
 
 
 if __name__ == "__main__":

@@ -47,6 +47,9 @@ static const struct {
     {BYTES("\r\n <HTML lang=en>"), SL_CONTENT_HTML, "HTML", 8},
     {BYTES(""), SL_CONTENT_UNKNOWN, NULL, 0},
     {BYTES("lucciola\titalian\n"), SL_CONTENT_UNKNOWN, NULL, 0},
+    {BYTES("\x1c\0\0\0TFL3\x14\0 \0"), SL_CONTENT_TFLITE, "TensorFlow Lite", 8},
+    {BYTES("\x08\x04\x12\x83\x01\x0a\x05input"), SL_CONTENT_MLMODEL, "Core ML", 6},
+    {BYTES("\x08\x04\x12\x07pytorch\x1a"), SL_CONTENT_ONNX, "ONNX", 4},
     {BYTES("\x7f"
            "ELF\x02\x01\x01"),
      SL_CONTENT_UNKNOWN, NULL, 0},

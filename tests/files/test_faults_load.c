@@ -1,5 +1,6 @@
 /* What loading a model allocates: no more than the model, besides a little for the file's header; and when an allocation fails. */
 #include "support/memory/allocator.h"
+#include "support/cases/safetensors_file.h"
 #include "support/files.h"
 #include "support/message.h"
 #include "support/suite.h"
@@ -209,6 +210,37 @@ TEST_LOOP(failing_torch, 0, 3)
         ck_assert_uint_eq(test_alive, before);
     }
     ck_assert_int_gt(n, 10);
+}
+
+/* A network that is found by names, of two LSTMs and two dense layers. */
+TEST_LOOP(failing_with_names, 0, 2)
+{
+    static const char tensors[] = "a.weight_ih_l0 F32 16,3;a.weight_hh_l0 F32 16,2;a.weight_hr_l0 F32 2,4;b.weight_ih F32 8,2;"
+                                  "b.weight_hh F32 8,2;b.bias_ih F32 8;b.bias_hh F32 8;f.weight F32 3,2;g.weight F32 2,3;";
+    const sluice_names names = {.struct_size = sizeof names, .lstm = "a,b", .head = "f,g", .head_input = "last"};
+    uint64_t state = test_seed();
+    content = test_safetensors_network(tensors, "{\"classes\":\"x,y\"}", &state);
+    test_file_write(test_path("model"), content.data, content.size);
+    bool fired = true;
+    long n = 1;
+    for (; fired; n++) {
+        sluice_error error = {0};
+        sluice_model *model;
+        const size_t before = test_alive;
+        test_fired = false;
+        test_countdown = n;
+        test_watching = true;
+        const sluice_status status = _i ? sluice_model_load_memory(content.data, content.size, &names, &model, &error)
+                                        : sluice_model_load(test_path("model"), &names, &model, &error);
+        test_watching = false;
+        test_countdown = 0;
+        fired = test_fired;
+        ck_assert_msg(status == (fired ? SLUICE_STATUS_NO_MEMORY : SLUICE_STATUS_OK), "%s", error.message);
+        ck_assert(fired || strcmp(sluice_model_get_class(model, 1), "y") == 0);
+        sluice_model_destroy(model);
+        ck_assert_uint_eq(test_alive, before);
+    }
+    ck_assert_int_gt(n, 20);
 }
 
 TEST(failing_archive)

@@ -345,14 +345,14 @@ TEST(gates_in_another_order)
         for (size_t gate = 0; gate < SL_GATES; gate++)
             memcpy(file.data + tensor->begin + order[gate] * part, kept + gate * part, part);
     }
-    sl_binding binding;
-    ck_assert_int_eq(sl_names_bind(&source, NULL, &binding, NULL), SLUICE_STATUS_OK);
-    memcpy(binding.gate_order, order, sizeof order);
-    ck_assert_int_eq(sl_model_read_bound(&source, &binding, &model, NULL), SLUICE_STATUS_OK);
+    sl_bound_network network;
+    ck_assert_int_eq(sl_names_bind(&source, NULL, &network, NULL), SLUICE_STATUS_OK);
+    memcpy(network.lstms->gate_order, order, sizeof order);
+    ck_assert_int_eq(sl_model_read_bound(&source, network.lstms, &model, NULL), SLUICE_STATUS_OK);
     ck_assert_mem_eq(sl_model_get_gates(model, 0).weight_ih, sl_model_get_gates(want, 0).weight_ih, 8 * 3 * sizeof(float));
     ck_assert_mem_eq(sl_model_get_gates(model, 0).weight_hh, sl_model_get_gates(want, 0).weight_hh, 8 * 2 * sizeof(float));
     ck_assert_mem_eq(sl_model_get_gates(model, 0).bias, sl_model_get_gates(want, 0).bias, 8 * sizeof(float));
-    sl_names_release(&binding);
+    sl_names_release(&network);
     sl_source_release(&source);
 }
 

@@ -4,12 +4,16 @@
 #include "cli/info/layer_table.h"
 #include "program/layer_facts.h"
 #include "cli/tuned_plans.h"
+#include "io/content.h"
+#include "io/input.h"
 #include "program/format.h"
 #include "program/model_shape.h"
 #include "program/print_json.h"
 
 #include <stdio.h>
 #include <string.h>
+
+enum { FORMAT_BYTES = 80 };
 
 typedef struct model_facts {
     sluice_shape shape;
@@ -49,17 +53,37 @@ static json_t *get_notes(const sluice_model *model)
     return notes;
 }
 
+/* The format of a file that has just been loaded: the library's own note, as "format: Keras 3.3", or what the file begins with. */
+static const char *get_format(const char *path, const sluice_model *model, char text[FORMAT_BYTES])
+{
+    const char *note = strstr(sluice_model_get_notes(model), "format: ");
+    if (note && (note == sluice_model_get_notes(model) || note[-1] == '\n')) {
+        note += strlen("format: ");
+        snprintf(text, FORMAT_BYTES, "%.*s", (int)strcspn(note, "\n"), note);
+        return text;
+    }
+    char beginning[SL_CONTENT_BYTES];
+    size_t bytes = 0;
+    sl_input input;
+    const char *format = NULL;
+    if (!sl_input_open_regular(path, &input, NULL) && !sl_input_read(&input, 0, beginning, sizeof beginning, &bytes, NULL))
+        format = sl_content_get_format(sl_content_find(beginning, bytes));
+    sl_input_close(&input);
+    return format ? format : "another";
+}
+
 static json_t *model_to_json(const char *path, const sluice_model *model)
 {
     const model_facts facts = get_facts(model);
     const sluice_shape *shape = &facts.shape;
-    return json_pack("{so sI sI sI sI sI sI sb sI sI sf sf so so so}", "model", sl_json_string(path), "layers",
-                     (json_int_t)shape->layers, "directions", (json_int_t)shape->directions, "inputs", (json_int_t)shape->inputs,
-                     "hidden", (json_int_t)shape->hidden, "vocabulary", (json_int_t)shape->vocabulary, "classes",
-                     (json_int_t)shape->classes, "has_bias", shape->has_bias, "parameters", (json_int_t)facts.parameters, "bytes",
-                     (json_int_t)(facts.parameters * sizeof(float)), "flop_per_step", facts.step_flop, "flop_per_row",
-                     facts.row_flop, "class_names", get_classes(model, shape->classes), "chain", sl_layer_table_get_json(model),
-                     "notes", get_notes(model));
+    char format[FORMAT_BYTES];
+    return json_pack(
+        "{so ss sI sI sI sI sI sI sb sI sI sf sf so so so}", "model", sl_json_string(path), "format",
+        get_format(path, model, format), "layers", (json_int_t)shape->layers, "directions", (json_int_t)shape->directions, "inputs",
+        (json_int_t)shape->inputs, "hidden", (json_int_t)shape->hidden, "vocabulary", (json_int_t)shape->vocabulary, "classes",
+        (json_int_t)shape->classes, "has_bias", shape->has_bias, "parameters", (json_int_t)facts.parameters, "bytes",
+        (json_int_t)(facts.parameters * sizeof(float)), "flop_per_step", facts.step_flop, "flop_per_row", facts.row_flop,
+        "class_names", get_classes(model, shape->classes), "chain", sl_layer_table_get_json(model), "notes", get_notes(model));
 }
 
 static void print_classes(const sluice_model *model, size_t classes)
@@ -104,10 +128,10 @@ static void print_shape(const sluice_shape *shape)
 static sl_exit print_model(const char *path, const sluice_model *model)
 {
     const model_facts facts = get_facts(model);
-    char count[SL_FORMAT_COUNT];
+    char count[SL_FORMAT_COUNT], format[FORMAT_BYTES];
     printf("model         ");
     sl_format_print_clean(path, SIZE_MAX, stdout);
-    printf("\n");
+    printf("\nformat        %s\n", get_format(path, model, format));
     if (facts.is_shape)
         print_shape(&facts.shape);
     if (facts.shape.classes)
@@ -153,12 +177,15 @@ static sl_exit check_explain(const sl_options *options)
 
 static sl_exit check_options(const sl_options *options)
 {
-    const bool names = options->names.network || options->names.prefix || options->names.head || options->names.embedding;
+    const sluice_names *of = &options->names;
+    const bool names = of->network || of->prefix || of->head || of->embedding || of->lstm || of->head_activation ||
+                       of->head_input || of->activation || of->recurrent_activation || of->to || of->onnx_clip;
     const bool engine = options->engine.threads || options->engine.isa || options->engine.gemm;
     if (!options->model == !options->env)
         return sl_report(SL_EXIT_USAGE, "expected either MODEL or --env; see sluice info --help");
     if (options->env && names)
-        return sl_report(SL_EXIT_USAGE, "--network, --prefix, --head-name and --embedding-name go with MODEL, not with --env");
+        return sl_report(SL_EXIT_USAGE,
+                         "options of how MODEL is read, as --network, --prefix and --lstm, go with MODEL, not with --env");
     if (!options->env && !options->explain && engine)
         return sl_report(SL_EXIT_USAGE, "--threads, --isa and --gemm go with --env or --explain, not with MODEL alone");
     return check_explain(options);

@@ -1,6 +1,7 @@
 #include "cli/train/layer_list.h"
 
 #include "base/error.h"
+#include "io/network/function_words.h"
 #include "program/options/number.h"
 
 #include <float.h>
@@ -23,7 +24,7 @@ typedef struct parser {
     sluice_error *error;
 } parser;
 
-enum { WORD_BYTES = 32, LIST_BYTES = 256, RESERVED = 2 /* an embedding and a head */ };
+enum { WORD_BYTES = 32, RESERVED = 2 /* an embedding and a head */ };
 
 /* Fail at a word: `--layers: layer 2 'dens:32', character 10: ` and the message. */
 static sluice_status fail(const parser *at, const char *place, const char *format, ...) __attribute__((format(printf, 3, 4)));
@@ -93,54 +94,15 @@ static sluice_status parse_units(parser *at)
 
 /* ---- Functions -------------------------------------------------------------------------------------------------------------- */
 
-/* Functions without parameters, or with those that frameworks take by default. */
-static bool has_default(sluice_function function, sluice_activation *activation)
-{
-    *activation = (sluice_activation){.function = function};
-    switch (function) {
-    case SLUICE_FUNCTION_LEAKY_RELU:
-        activation->alpha = 0.01f;
-        return true;
-    case SLUICE_FUNCTION_ELU:
-        activation->alpha = 1;
-        return true;
-    case SLUICE_FUNCTION_HARD_SIGMOID:
-        activation->alpha = 1.0f / 6;
-        activation->beta = 0.5f;
-        return true;
-    case SLUICE_FUNCTION_DEFAULT:
-    case SLUICE_FUNCTION_THRESHOLD_RELU:
-    case SLUICE_FUNCTION_AFFINE:
-    case SLUICE_FUNCTION_SCALED_TANH:
-        return false;
-    default:
-        return true;
-    }
-}
-
-static const char *list_functions(char list[LIST_BYTES])
-{
-    sluice_activation unused;
-    size_t used = 0;
-    for (unsigned k = 0; sluice_function_get_name((sluice_function)k); k++)
-        if (has_default((sluice_function)k, &unused))
-            used += (size_t)snprintf(list + used, LIST_BYTES - used, "%s%s", used ? ", " : "",
-                                     sluice_function_get_name((sluice_function)k));
-    return list;
-}
-
 /* "relu", "leaky_relu=0.1". */
 static sluice_status parse_function(const parser *at, word found)
 {
-    char list[LIST_BYTES + 32], names[LIST_BYTES], text[WORD_BYTES];
+    char list[sizeof(sl_function_words) + 32], text[WORD_BYTES];
     const char *equal = memchr(found.text, '=', found.length);
     const word name = {found.text, equal ? (size_t)(equal - found.text) : found.length};
-    unsigned k = 0;
-    while (sluice_function_get_name((sluice_function)k) && !equals(name, sluice_function_get_name((sluice_function)k)))
-        k++;
     sluice_activation *activation = &layer_of(at)->activation;
-    if (!sluice_function_get_name((sluice_function)k) || !has_default((sluice_function)k, activation)) {
-        snprintf(list, sizeof list, "a function, one of %s", list_functions(names));
+    if (!sl_function_word_find(name.text, name.length, activation)) {
+        snprintf(list, sizeof list, "a function, one of %s", sl_function_words_list().text);
         return fail_word(at, found, list);
     }
     if (!equal)

@@ -41,6 +41,12 @@ static sl_exit check_network_options(const sl_options *options)
 {
     const sl_train_options *o = &options->train;
     const bool has_layers = o->layers.count || o->layers.list;
+    const sluice_names *names = &options->names;
+    if (!o->from && !o->resume &&
+        (names->lstm || names->head_activation || names->head_input || names->activation || names->recurrent_activation ||
+         names->to || names->onnx_clip))
+        return sl_report(SL_EXIT_USAGE, "--lstm, --head-activation, --head-input, --activation, --recurrent-activation, --to and "
+                                        "--onnx-clip say how the file of --from is read; give --from, or leave them out");
     if (o->from && (o->hidden || has_layers || o->forget_bias > 0 || o->bidirectional || o->embedding || o->vocabulary ||
                     o->classes || o->no_bias || o->no_head || sl_command_line_is_given(options, "--init")))
         return sl_report(SL_EXIT_USAGE,

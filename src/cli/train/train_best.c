@@ -37,11 +37,24 @@ uint64_t sl_train_get_digest(const sluice_model *model)
     return digest;
 }
 
+sluice_names sl_train_get_names(const sl_training *train, const sluice_model *model)
+{
+    const sluice_names *given = &train->options->names;
+    sluice_names names = {.struct_size = sizeof names, .network = given->network};
+    if (train->options->train.from && !sluice_model_is_shape(model))
+        return names; /* the others say how the file was read */
+    names.prefix = given->prefix;
+    names.head = given->head;
+    names.embedding = given->embedding;
+    return names;
+}
+
 sl_exit sl_train_save_model(const sl_training *train)
 {
     sluice_error error;
     const sluice_model *model = sluice_trainer_get_model(train->trainer);
-    return sl_report_status(sluice_model_save(model, train->options->output, &train->options->names, &error), &error);
+    const sluice_names names = sl_train_get_names(train, model);
+    return sl_report_status(sluice_model_save(model, train->options->output, &names, &error), &error);
 }
 
 /* More right; with as many right, or of --values, less loss. */

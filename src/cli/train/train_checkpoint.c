@@ -247,7 +247,8 @@ static sl_exit restore_states(const sl_training *train)
 static bool holds_best(const sl_training *train)
 {
     sluice_model *model;
-    if (sluice_model_load(train->options->output, &train->options->names, &model, NULL))
+    const sluice_names names = sl_train_get_names(train, sluice_trainer_get_model(train->trainer));
+    if (sluice_model_load(train->options->output, &names, &model, NULL))
         return false;
     const bool holds = sl_train_get_digest(model) == train->best.digest;
     sluice_model_destroy(model);

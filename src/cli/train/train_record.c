@@ -112,6 +112,13 @@ static const struct {
     {"--prefix", offsetof(sl_options, names.prefix), false},
     {"--head-name", offsetof(sl_options, names.head), false},
     {"--embedding-name", offsetof(sl_options, names.embedding), false},
+    {"--lstm", offsetof(sl_options, names.lstm), false},
+    {"--head-activation", offsetof(sl_options, names.head_activation), false},
+    {"--head-input", offsetof(sl_options, names.head_input), false},
+    {"--activation", offsetof(sl_options, names.activation), false},
+    {"--recurrent-activation", offsetof(sl_options, names.recurrent_activation), false},
+    {"--to", offsetof(sl_options, names.to), false},
+    {"--onnx-clip", offsetof(sl_options, names.onnx_clip), false},
 };
 enum { TEXTS = sizeof texts / sizeof texts[0] };
 

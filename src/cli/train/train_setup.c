@@ -120,7 +120,8 @@ static sl_exit check_counted(const sl_training *train, const sl_data *data, cons
 static sl_exit check_names(const sl_training *train, const sluice_model *model)
 {
     sluice_error error;
-    const sluice_status status = sluice_model_save(model, "/dev/null", &train->options->names, &error);
+    const sluice_names names = sl_train_get_names(train, model);
+    const sluice_status status = sluice_model_save(model, "/dev/null", &names, &error);
     return status && status != SLUICE_STATUS_IO ? sl_report_error(&error) : SL_EXIT_OK; /* IO: the device may not exist */
 }
 

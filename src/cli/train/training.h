@@ -112,6 +112,9 @@ bool sl_train_is_over(const sl_training *train);
 /** A digest of the weights of a model. */
 uint64_t sl_train_get_digest(const sluice_model *model);
 
+/** The names that the model's file has: those of the command line, but for what only says how --from is read. */
+sluice_names sl_train_get_names(const sl_training *train, const sluice_model *model);
+
 /** Write the current model to --output. */
 sl_exit sl_train_save_model(const sl_training *train);
 

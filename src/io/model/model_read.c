@@ -6,6 +6,7 @@
 #include "base/system/cpu.h"
 #include "io/label.h"
 #include "io/model/load_notes.h"
+#include "io/model/names_build.h"
 #include "io/model/tensor_values.h"
 #include "io/network/description_read.h"
 #include "io/network/network_read.h"
@@ -99,32 +100,60 @@ sluice_status sl_model_read_bound(const sl_tensor_source *source, const sl_bindi
 static sluice_status read_named(sl_tensor_source *source, const sluice_names *names, sluice_model **model, sluice_error *error)
 {
     sluice_model *made = NULL;
-    sl_binding binding = {0};
-    sluice_status status = sl_names_bind(source, names, &binding, error);
+    sl_bound_network network = {0};
+    sluice_status status = sl_names_bind(source, names, &network, error);
     if (!status)
-        status = sl_model_read_bound(source, &binding, &made, error);
+        status = network.is_shape ? sl_model_read_bound(source, network.lstms, &made, error)
+                                  : sl_names_build(source, &network, &made, error);
     if (!status)
-        status = sl_load_notes_set(made, source, &binding, error);
+        status = sl_load_notes_set(made, source, &network, error);
     if (!status)
         *model = made;
     else
         sluice_model_destroy(made);
-    sl_names_release(&binding);
+    sl_names_release(&network);
     return status;
 }
 
-/* Names of tensors are for a file without a description, a network's name for one with it. */
+/* The first of the fields that is given; NULL: none. */
+typedef struct given_name {
+    const char *field, *value;
+} given_name;
+
+static given_name find_given(const given_name *names, size_t count)
+{
+    for (size_t k = 0; k < count; k++)
+        if (names[k].value)
+            return names[k];
+    return (given_name){NULL, NULL};
+}
+
+/* Names of tensors are for a file without a description, a network's name for one with it, and what a configuration leaves open for the
+ * files of other programs. */
 static sluice_status check_names(const sl_tensor_source *source, const sluice_names *names, bool is_described, sluice_error *error)
 {
-    const char *field = names->prefix ? "prefix" : names->head ? "head" : names->embedding ? "embedding" : NULL;
-    if (is_described && field)
+    const given_name of_tensors[] = {{"prefix", names->prefix},
+                                     {"head", names->head},
+                                     {"embedding", names->embedding},
+                                     {"lstm", names->lstm},
+                                     {"head_activation", names->head_activation},
+                                     {"head_input", names->head_input}};
+    const given_name of_others[] = {{"activation", names->activation},
+                                    {"recurrent_activation", names->recurrent_activation},
+                                    {"to", names->to},
+                                    {"onnx_clip", names->onnx_clip}};
+    const given_name tensor = find_given(of_tensors, sizeof of_tensors / sizeof *of_tensors);
+    const given_name other = find_given(of_others, sizeof of_others / sizeof *of_others);
+    if (is_described && tensor.field)
         return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT,
                        "%s: names.%s is \"%s\", but the file has a description, which names all tensors; leave it NULL",
-                       source->input.name, field,
-                       sl_label_get(names->prefix ? names->prefix
-                                    : names->head ? names->head
-                                                  : names->embedding)
-                           .text);
+                       source->input.name, tensor.field, sl_label_get(tensor.value).text);
+    if (other.field)
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "%s: names.%s is \"%s\", but this is no %s file; leave it NULL",
+                       source->input.name, other.field, sl_label_get(other.value).text,
+                       other.value == names->onnx_clip ? "ONNX"
+                       : other.value == names->to      ? "Keras or ONNX"
+                                                       : "Keras");
     if (!is_described && names->network)
         return sl_fail(error, SLUICE_STATUS_BAD_DATA,
                        "%s: no network \"%s\": the file has no description that names networks; leave names.network NULL",

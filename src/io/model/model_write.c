@@ -134,21 +134,37 @@ void sl_model_file_write(sl_writer *writer, const sluice_model *model)
     visit(writer, model, &names, sl_stored_tensor_write);
 }
 
+/* The first field that is given and says how a file is read. */
+static const char *find_reading(const sluice_names *names)
+{
+    return names->lstm                   ? "lstm"
+           : names->head_activation      ? "head_activation"
+           : names->head_input           ? "head_input"
+           : names->activation           ? "activation"
+           : names->recurrent_activation ? "recurrent_activation"
+           : names->to                   ? "to"
+           : names->onnx_clip            ? "onnx_clip"
+                                         : NULL;
+}
+
 /* A network is saved with a description, which names its tensors; a shape without one, so that it has no name. */
 static sluice_status check_given(const sluice_model *model, const sluice_names *names, sluice_error *error)
 {
     const bool is_shape = model->network->is_shape;
-    const char *field = is_shape && names->network ? "network"
-                        : is_shape                 ? NULL
-                        : names->prefix            ? "prefix"
-                        : names->head              ? "head"
-                        : names->embedding         ? "embedding"
-                                                   : NULL;
+    const char *reading = find_reading(names);
+    const char *field = reading                      ? reading
+                        : is_shape && names->network ? "network"
+                        : is_shape                   ? NULL
+                        : names->prefix              ? "prefix"
+                        : names->head                ? "head"
+                        : names->embedding           ? "embedding"
+                                                     : NULL;
     if (!field)
         return SLUICE_STATUS_OK;
     return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "names.%s is given, but %s; leave it NULL", field,
-                   is_shape ? "the file of a model of a sluice_shape names no network"
-                            : "the tensors of a sluice_network are named after its layers");
+                   reading    ? "it says how a file is read"
+                   : is_shape ? "the file of a model of a sluice_shape names no network"
+                              : "the tensors of a sluice_network are named after its layers");
 }
 
 sluice_status sluice_model_save(const sluice_model *model, const char *path, const sluice_names *names, sluice_error *error)

@@ -8,15 +8,15 @@
 /**
  * Find the network in a file, and mark the tensors that belong to it as used. The names that `names` leaves open (all, if NULL) are
  * found where there is only one candidate:
- * the one LSTM or LSTMCell (several are BAD_DATA);
+ * the one LSTM or LSTMCell (several are BAD_DATA, but for those that names->lstm lists);
  * the one other matrix named like an embedding, and not like one of positions, whose rows are I wide;
  * the one other [C][D*H] named [head].weight, unless another layer takes its outputs or it is named like attention.
  * Splits the metadata value "classes" at its commas in place; unless that gives a printable name for each class, there are no class
- * names. BAD_DATA, UNSUPPORTED (projections), NO_MEMORY; *binding is then zeroed.
+ * names. BAD_DATA, BAD_ARGUMENT, UNSUPPORTED, NO_MEMORY; *network is then zeroed.
  */
-sluice_status sl_names_bind(sl_tensor_source *source, const sluice_names *names, sl_binding *binding, sluice_error *error);
+sluice_status sl_names_bind(sl_tensor_source *source, const sluice_names *names, sl_bound_network *network, sluice_error *error);
 
-/** Free what the binding owns. A zeroed one is allowed. */
-void sl_names_release(sl_binding *binding);
+/** Free what it owns. A zeroed one is allowed. */
+void sl_names_release(sl_bound_network *network);
 
 #endif

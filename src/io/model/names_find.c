@@ -13,6 +13,12 @@ size_t sl_names_get_stem(const char *name)
     return length >= tail && memcmp(name + length - tail, end, tail) == 0 ? length - tail : 0;
 }
 
+bool sl_names_is_readable(const sl_tensor *tensor)
+{
+    return tensor->type == SL_ELEMENT_F32 || tensor->type == SL_ELEMENT_F16 || tensor->type == SL_ELEMENT_BF16 ||
+           tensor->type == SL_ELEMENT_F64;
+}
+
 bool sl_names_is_of_tensor(const sl_tensor_source *source, const char *name)
 {
     for (const char *dot = strchr(name, '.'); dot; dot = strchr(dot + 1, '.'))
@@ -29,9 +35,9 @@ sluice_status sl_names_fail(const sl_names_context *context, sluice_status statu
 sluice_status sl_names_check_tensor(const sl_names_context *context, sl_tensor *tensor, size_t rows, size_t columns,
                                     const char *letters)
 {
-    if (!tensor->type)
+    if (!sl_names_is_readable(tensor))
         return sl_source_fail_tensor(context->source, tensor, context->error,
-                                     "expected type F32, F16 or BF16, found %s; convert it", sl_label_get(tensor->dtype).text);
+                                     "expected type F32, F16, BF16 or F64, found %s; convert it", sl_label_get(tensor->dtype).text);
     const size_t expected[] = {rows, columns}, dims = columns ? 2 : 1;
     if (tensor->dims != dims || memcmp(tensor->shape, expected, dims * sizeof *expected) != 0)
         return sl_source_fail_tensor(context->source, tensor, context->error, "expected shape %s (%s), found %s",

@@ -4,9 +4,10 @@
 
 #include "io/tensor_source.h"
 #include "model/model.h"
+#include "sluice_network.h"
 
 /** Tensors of a layer-direction, then those that the network has once. */
-enum { SL_WEIGHT_IH, SL_WEIGHT_HH, SL_BIAS_IH, SL_BIAS_HH, SL_LAYER_DIR_TENSORS };
+enum { SL_WEIGHT_IH, SL_WEIGHT_HH, SL_BIAS_IH, SL_BIAS_HH, SL_WEIGHT_HR, SL_LAYER_DIR_TENSORS };
 enum { SL_EMBEDDING, SL_HEAD_WEIGHT, SL_HEAD_BIAS, SL_EXTRAS };
 
 /** A sentence for the notes on a loaded model: "none, as ...", why no tensor was taken though some are candidates; or "took ...",
@@ -15,8 +16,10 @@ typedef struct sl_names_reason {
     char text[800];
 } sl_names_reason;
 
+/** One LSTM's tensors; and of a network of one those around it. */
 typedef struct sl_binding {
     sluice_shape shape; /* all sizes checked; every product of a tensor's dimensions fits */
+    size_t projection;  /* P, with which no sluice_shape is the network's; 0: none */
     const char *prefix; /* of the LSTM's tensors; not terminated; the source owns it */
     size_t prefix_bytes;
     bool is_lstm_cell;                  /* named as torch.nn.LSTMCell's, without the layer */
@@ -29,20 +32,51 @@ typedef struct sl_binding {
     sl_names_reason head, embedding, class_names;
 } sl_binding;
 
+/** A dense layer behind the LSTMs. */
+typedef struct sl_bound_dense {
+    const sl_tensor *weight, *bias; /* bias NULL: it has none */
+    sluice_activation activation;
+} sl_bound_dense;
+
+/** LSTMs one after the other, an embedding before and dense layers behind them. */
+typedef struct sl_bound_network {
+    sl_binding
+        *lstms;   /* [count], owned, with their tensors; the first has the embedding and what is said of it, the last the head */
+    size_t count; /* or the last dense layer, likewise, and the class names */
+    sl_bound_dense *dense; /* [dense_count], owned */
+    size_t dense_count;
+    sluice_steps steps; /* of the last LSTM, which the first dense layer reads */
+    bool is_shape;      /* a sluice_shape is the whole network */
+} sl_bound_network;
+
 typedef struct sl_names_context {
     sl_tensor_source *source;
     sl_binding *binding;
     sluice_error *error;
 } sl_names_context;
 
-/** Find the LSTM with this prefix (NULL: the only one) and bind its tensors. BAD_DATA, UNSUPPORTED, NO_MEMORY. */
-sluice_status sl_names_find_lstm(const sl_names_context *context, const char *prefix);
+/** Which LSTM is meant: that of a prefix, of `bytes` bytes; NULL: the only one. */
+typedef struct sl_names_wanted {
+    const char *prefix;
+    size_t bytes;
+    bool is_module; /* a dot may follow it: "lstm" is that of lstm.weight_ih_l0 */
+} sl_names_wanted;
+
+/** Find the LSTM and bind its tensors. BAD_DATA, NO_MEMORY. */
+sluice_status sl_names_find_lstm(const sl_names_context *context, const sl_names_wanted *wanted);
+
+/** Floats of a step of its outputs: D*H, or D*P. */
+size_t sl_names_get_width(const sl_binding *binding);
 
 /** After the LSTM: find and bind the embedding with this stem (NULL: the only one; "": none). BAD_DATA, UNSUPPORTED. */
 sluice_status sl_names_find_embedding(const sl_names_context *context, const char *stem);
 
 /** After the embedding: the head likewise, and its bias. BAD_DATA. */
 sluice_status sl_names_find_head(const sl_names_context *context, const char *stem);
+
+/** After the embedding: the dense layers, of which the head may be the only one, and their activations and input. BAD_DATA,
+ *  BAD_ARGUMENT (a word that is not known), NO_MEMORY. */
+sluice_status sl_names_find_dense(const sl_names_context *context, const sluice_names *names, sl_bound_network *network);
 
 /** What follows the prefix in the name of an LSTM's tensor: "bias_hh_l1_reverse". */
 typedef struct sl_tensor_suffix {
@@ -57,6 +91,9 @@ size_t sl_names_get_stem(const char *name);
 
 /** Whether a tensor belongs to another tensor, as an optimizer's moments and masks do: its name is the other's, a dot, and more. */
 bool sl_names_is_of_tensor(const sl_tensor_source *source, const char *name);
+
+/** Whether values of a type can be weights: floating-point numbers. */
+bool sl_names_is_readable(const sl_tensor *tensor);
 
 /** Whether a tensor is named as an embedding usually is. */
 bool sl_names_is_like_embedding(const char *name);

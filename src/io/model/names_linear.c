@@ -100,7 +100,7 @@ static bool takes_outputs(const matrix_query *query, const sl_tensor *layer, siz
         return false;
     if (sl_names_is_like_embedding(layer->name))
         return outputs != query->inputs;
-    return strstr(layer->name, "weight") || (layer->type && layer->shape[0] != outputs);
+    return strstr(layer->name, "weight") || (sl_names_is_readable(layer) && layer->shape[0] != outputs);
 }
 
 /* A layer that takes the outputs of the matrix, or follows it in a numbered list of layers; NULL if there is none. */
@@ -132,7 +132,7 @@ static void set_reason(const matrix_query *query, const char *format, ...)
 static bool has_unfit_bias(const sl_names_context *context, const matrix_query *query, const sl_tensor *matrix)
 {
     const sl_tensor *bias = sl_source_find_joined(context->source, matrix->name, sl_names_get_stem(matrix->name), ".bias");
-    if (!bias || (bias->type && bias->dims == 1 && bias->shape[0] == matrix->shape[0]))
+    if (!bias || (sl_names_is_readable(bias) && bias->dims == 1 && bias->shape[0] == matrix->shape[0]))
         return false;
     set_reason(query, "\"%s\" %s %s is no bias of %zu outputs", sl_label_get(bias->name).text, sl_label_get(bias->dtype).text,
                sl_shape_get_text(bias->shape, bias->dims).text, matrix->shape[0]);
@@ -141,11 +141,11 @@ static bool has_unfit_bias(const sl_names_context *context, const matrix_query *
 
 static bool has_unreadable_type(const matrix_query *query, const sl_tensor *matrix)
 {
-    if (!matrix->type)
+    if (!sl_names_is_readable(matrix))
         set_reason(query, "\"%s\" %s has type %s and would have to be converted to F32",
                    sl_label_get_part(matrix->name, sl_names_get_stem(matrix->name)).text,
                    sl_shape_get_text(matrix->shape, matrix->dims).text, sl_label_get(matrix->dtype).text);
-    return !matrix->type;
+    return !sl_names_is_readable(matrix);
 }
 
 static bool is_unlikely_head(const sl_names_context *context, const matrix_query *query, const sl_tensor *matrix)
@@ -221,7 +221,7 @@ static sl_tensor *find_fitting(const sl_names_context *context, const matrix_que
         sl_tensor *candidate = &context->source->tensors[k];
         if (!fits(query, candidate))
             continue;
-        if (!candidate->type && *candidate->dtype != 'F') {
+        if (!sl_names_is_readable(candidate) && *candidate->dtype != 'F') {
             integers = candidate;
             continue;
         }
@@ -288,8 +288,8 @@ sluice_status sl_names_find_head(const sl_names_context *context, const char *st
                                 .wanted = stem,
                                 .option = "--head-name (names.head)",
                                 .inputs = binding->shape.inputs,
-                                .columns = binding->shape.directions * binding->shape.hidden,
-                                .letters = "[C][D*H]",
+                                .columns = sl_names_get_width(binding),
+                                .letters = binding->projection ? "[C][D*P]" : "[C][D*H]",
                                 .reason = &binding->head};
     sl_tensor *weight;
     sluice_status status = bind_matrix(context, &query, &weight);

@@ -10,7 +10,7 @@
 
 /* ---- Names ----------------------------------------------------------------------------------------------------------------- */
 
-enum { WEIGHT_HR = SL_LAYER_DIR_TENSORS, KINDS }; /* a projection's follows the kinds that are bound */
+enum { KINDS = SL_LAYER_DIR_TENSORS };
 static const char *const kinds[KINDS] = {"weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr"};
 
 /* The end of a name, after the prefix: kind_l{layer}[_reverse], or the kind alone in an LSTMCell. */
@@ -86,54 +86,76 @@ static bool has_four_gates(const sl_names_context *context)
     if (!weight_hh || weight_ih->dims != 2 || weight_hh->dims != 2 || weight_ih->shape[0] != weight_hh->shape[0])
         return false;
     const size_t rows = weight_hh->shape[0];
-    return (rows % 4 == 0 && rows / 4 == weight_hh->shape[1]) || find_tensor(context, (suffix){.kind = WEIGHT_HR});
+    return (rows % 4 == 0 && rows / 4 == weight_hh->shape[1]) || find_tensor(context, (suffix){.kind = SL_WEIGHT_HR});
 }
 
-static sluice_status fail_no_lstm(const sl_names_context *context, const char *wanted)
+static sluice_status fail_no_lstm(const sl_names_context *context, const sl_names_wanted *wanted)
 {
     const sl_tensor_source *source = context->source;
-    const sl_label label = sl_label_get(wanted ? wanted : "[prefix]");
+    const sl_label label = wanted->prefix ? sl_label_get_part(wanted->prefix, wanted->bytes) : sl_label_get("[prefix]");
+    const char *dot = wanted->is_module ? "." : "";
     sl_label_list list = {0};
     for (size_t k = 0; k < source->count; k++)
         sl_label_list_add(&list, source->tensors[k].name, strlen(source->tensors[k].name), "");
     return sl_fail(context->error, SLUICE_STATUS_BAD_DATA,
-                   "%s: no LSTM: expected a tensor named \"%sweight_ih_l0\" as torch.nn.LSTM names it, or \"%sweight_ih\" as "
+                   "%s: no LSTM: expected a tensor named \"%s%sweight_ih_l0\" as torch.nn.LSTM names it, or \"%s%sweight_ih\" as "
                    "torch.nn.LSTMCell, found %zu tensors: %s",
-                   source->input.name, label.text, label.text, source->count, source->count ? list.text : "none");
+                   source->input.name, label.text, dot, label.text, dot, source->count, source->count ? list.text : "none");
 }
 
 /* Several layers that could be the one to run. */
-static sluice_status fail_ambiguous(const sl_names_context *context, const char *wanted, const sl_label_list *list)
+static sluice_status fail_ambiguous(const sl_names_context *context, const sl_names_wanted *wanted, const sl_label_list *list)
 {
-    if (wanted) /* torch.nn.LSTM and LSTMCell under one prefix */
+    if (wanted->prefix) /* torch.nn.LSTM and LSTMCell under one prefix */
         return sl_fail(context->error, SLUICE_STATUS_BAD_DATA,
                        "%s: expected one LSTM of prefix \"%s\", found both \"weight_ih_l0\" and \"weight_ih\" after it; rename the "
                        "tensors of one",
-                       context->source->input.name, sl_label_get(wanted).text);
+                       context->source->input.name, sl_label_get_part(wanted->prefix, wanted->bytes).text);
     return sl_fail(
         context->error, SLUICE_STATUS_BAD_DATA,
-        "%s: expected one LSTM, found %zu, with the prefixes %s; choose with --prefix (names.prefix), and the others are not run: "
-        "LSTMs or LSTMCells that are stacked run as one network only if they are renamed as the layers weight_ih_l0, "
-        "weight_ih_l1, ... of one LSTM",
+        "%s: expected one LSTM, found %zu, with the prefixes %s; choose with --prefix (names.prefix), and the others are "
+        "not run; or name those that run one after the other, in their order, with --lstm A,B (names.lstm)",
         context->source->input.name, list->count, list->text);
 }
 
+typedef struct sizes_text {
+    char text[80];
+} sizes_text;
+
+/* The sizes of the LSTM of the binding's prefix, behind its name in a list: " (3 inputs, 4 units)". */
+static sizes_text get_sizes(const sl_names_context *context)
+{
+    sizes_text made;
+    snprintf(made.text, sizeof made.text, " (%zu inputs, %zu units)",
+             find_tensor(context, (suffix){.kind = SL_WEIGHT_IH})->shape[1],
+             find_tensor(context, (suffix){.kind = SL_WEIGHT_HH})->shape[0] / SL_GATES);
+    return made;
+}
+
+/* Whether the prefix is the one that is wanted. */
+static bool is_wanted(const sl_names_wanted *wanted, const char *prefix, size_t bytes)
+{
+    if (!wanted->prefix)
+        return true;
+    const bool has_dot = wanted->is_module && bytes == wanted->bytes + 1 && prefix[wanted->bytes] == '.';
+    return (bytes == wanted->bytes || has_dot) && memcmp(prefix, wanted->prefix, wanted->bytes) == 0;
+}
+
 /* Find the given prefix, or the only one. A GRU or a plain RNN counts only if there is no LSTM. */
-static sluice_status find_prefix(const sl_names_context *context, const char *wanted)
+static sluice_status find_prefix(const sl_names_context *context, const sl_names_wanted *wanted)
 {
     sl_binding *binding = context->binding, chosen = {0};
     sl_label_list lists[2] = {0}; /* of all, and of those with four gates */
     for (size_t k = 0; k < context->source->count; k++) {
         const char *name = context->source->tensors[k].name;
         binding->prefix = name;
-        if (!begins_layer(name, &binding->prefix_bytes, &binding->is_lstm_cell) ||
-            (wanted && (binding->prefix_bytes != strlen(wanted) || memcmp(name, wanted, binding->prefix_bytes) != 0)))
+        if (!begins_layer(name, &binding->prefix_bytes, &binding->is_lstm_cell) || !is_wanted(wanted, name, binding->prefix_bytes))
             continue;
         const bool is_lstm = has_four_gates(context);
         if (is_lstm || !lists[1].count)
             chosen = *binding;
         for (int of = 0; of <= is_lstm; of++)
-            sl_label_list_add(&lists[of], name, binding->prefix_bytes, "");
+            sl_label_list_add(&lists[of], name, binding->prefix_bytes, is_lstm ? get_sizes(context).text : "");
     }
     const sl_label_list *list = &lists[lists[1].count > 0];
     if (!list->count)
@@ -146,8 +168,8 @@ static sluice_status find_prefix(const sl_names_context *context, const char *wa
 
 /* ---- Shapes ---------------------------------------------------------------------------------------------------------------- */
 
-/* Find L, D and whether there are biases, as names state them; a projection is refused. */
-static sluice_status find_dimensions(const sl_names_context *context)
+/* Find L, D and whether there are biases and projections (P is then not 0), as names state them. */
+static void find_dimensions(const sl_names_context *context)
 {
     sl_binding *binding = context->binding;
     binding->shape.directions = 1;
@@ -155,15 +177,14 @@ static sluice_status find_dimensions(const sl_names_context *context)
         binding->shape.layers = 1;
         binding->shape.has_bias =
             find_tensor(context, (suffix){.kind = SL_BIAS_IH}) || find_tensor(context, (suffix){.kind = SL_BIAS_HH});
-        return SLUICE_STATUS_OK;
+        return;
     }
     for (size_t k = 0; k < context->source->count; k++) {
         const char *name = context->source->tensors[k].name;
         suffix found;
         if (strncmp(name, binding->prefix, binding->prefix_bytes) != 0 || !parse_suffix(name + binding->prefix_bytes, &found))
             continue;
-        if (found.kind == WEIGHT_HR)
-            return sl_names_fail(context, SLUICE_STATUS_UNSUPPORTED, name, ": an LSTM with projections (proj_size) cannot be run");
+        binding->projection |= found.kind == SL_WEIGHT_HR;
         binding->shape.layers = sl_size_max(binding->shape.layers, found.layer);
         binding->shape.directions = found.reverse ? 2 : binding->shape.directions;
         binding->shape.has_bias |= found.kind == SL_BIAS_IH || found.kind == SL_BIAS_HH;
@@ -171,7 +192,6 @@ static sluice_status find_dimensions(const sl_names_context *context)
     /* A name may contain any layer number. A number not below the count of tensors means that a layer is missing, which is
      * reported later. */
     binding->shape.layers = sl_size_min(binding->shape.layers, context->source->count) + 1;
-    return SLUICE_STATUS_OK;
 }
 
 /* A tensor from which torch computes the missing one, as weight_norm and other parametrizations do; NULL if there is none. */
@@ -199,6 +219,7 @@ static sluice_status fail_missing(const sl_names_context *context, suffix wanted
     return sl_fail(context->error, SLUICE_STATUS_BAD_DATA, "%s: tensor \"%s%s\" is missing%s%s%s", context->source->input.name,
                    sl_label_get_part(binding->prefix, binding->prefix_bytes).text, missing.text,
                    source                           ? ": save the weight itself, without the parametrization of \""
+                   : wanted.kind == SL_WEIGHT_HR    ? ": expected a projection in every layer and direction, or none at all"
                    : bias                           ? ": expected both biases in every layer and direction, or none at all"
                    : wanted.layer || wanted.reverse ? ": expected every layer and direction that other tensors are named for"
                                                     : "",
@@ -222,7 +243,7 @@ static sluice_status find_matrix(const sl_names_context *context, int kind, sl_t
                                  sl_shape_get_text((*tensor)->shape, (*tensor)->dims).text);
 }
 
-/* Read I and H from the shapes of the first layer's matrices, which bind_layer_dir checks again with all the others. */
+/* Read I, H and P from the shapes of the first layer's matrices, which bind_layer_dir checks again with all the others. */
 static sluice_status read_sizes(const sl_names_context *context)
 {
     sluice_shape *shape = &context->binding->shape;
@@ -235,8 +256,13 @@ static sluice_status read_sizes(const sl_names_context *context)
     const size_t rows = weight_hh->shape[0];
     shape->inputs = weight_ih->shape[1];
     shape->hidden = weight_hh->shape[1];
-    if (rows % 4 == 0 && rows / 4 == shape->hidden)
+    if (rows % 4 == 0 && rows / 4 == shape->hidden && !context->binding->projection)
         return SLUICE_STATUS_OK;
+    if (rows % 4 == 0 && context->binding->projection) {
+        context->binding->projection = shape->hidden;
+        shape->hidden = rows / 4;
+        return SLUICE_STATUS_OK;
+    }
     const char *hint = rows / 3 == shape->hidden && rows % 3 == 0 ? "; this looks like a GRU"
                        : rows == shape->hidden                    ? "; this looks like a plain RNN"
                                                                   : "";
@@ -246,33 +272,54 @@ static sluice_status read_sizes(const sl_names_context *context)
 
 /* ---- Binding --------------------------------------------------------------------------------------------------------------- */
 
+/* Whether the LSTM has tensors of a kind. */
+static bool has_kind(const sl_binding *binding, int kind)
+{
+    if (kind == SL_WEIGHT_HR)
+        return binding->projection;
+    return binding->shape.has_bias || (kind != SL_BIAS_IH && kind != SL_BIAS_HH);
+}
+
 /* Bind the tensors of a layer-direction. */
 static sluice_status bind_layer_dir(const sl_names_context *context, size_t layer_dir)
 {
     sl_binding *binding = context->binding;
     const sluice_shape *shape = &binding->shape;
-    const size_t layer = layer_dir / shape->directions, inputs = layer ? shape->directions * shape->hidden : shape->inputs;
-    const size_t columns[] = {[SL_WEIGHT_IH] = inputs, [SL_WEIGHT_HH] = shape->hidden, [SL_BIAS_HH] = 0};
-    const char *const letters[] = {layer ? "[4H][D*H]" : "[4H][I]", "[4H][H]", "[4H]", "[4H]"};
+    const size_t hidden = shape->hidden, outputs = binding->projection ? binding->projection : hidden;
+    const size_t layer = layer_dir / shape->directions, inputs = layer ? sl_names_get_width(binding) : shape->inputs;
+    const size_t rows[] = {4 * hidden, 4 * hidden, 4 * hidden, 4 * hidden, outputs};
+    const size_t columns[] = {[SL_WEIGHT_IH] = inputs, [SL_WEIGHT_HH] = outputs, [SL_WEIGHT_HR] = hidden};
+    const bool projected = binding->projection;
+    const char *const letters[] = {!layer      ? "[4H][I]"
+                                   : projected ? "[4H][D*P]"
+                                               : "[4H][D*H]",
+                                   projected ? "[4H][P]" : "[4H][H]", "[4H]", "[4H]", "[P][H]"};
     sluice_status status = SLUICE_STATUS_OK;
-    for (int kind = 0; kind < (shape->has_bias ? SL_LAYER_DIR_TENSORS : SL_BIAS_IH) && !status; kind++) {
+    for (int kind = 0; kind < SL_LAYER_DIR_TENSORS && !status; kind++) {
         sl_tensor *tensor;
+        if (!has_kind(binding, kind))
+            continue;
         status = find_required(context, (suffix){kind, layer, layer_dir % shape->directions}, &tensor);
         if (!status)
-            status = sl_names_check_tensor(context, tensor, 4 * shape->hidden, columns[kind], letters[kind]);
+            status = sl_names_check_tensor(context, tensor, rows[kind], columns[kind], letters[kind]);
         binding->tensors[(size_t)kind * binding->layer_dirs + layer_dir] = tensor;
     }
     return status;
 }
 
-sluice_status sl_names_find_lstm(const sl_names_context *context, const char *prefix)
+size_t sl_names_get_width(const sl_binding *binding)
+{
+    return binding->shape.directions * (binding->projection ? binding->projection : binding->shape.hidden);
+}
+
+sluice_status sl_names_find_lstm(const sl_names_context *context, const sl_names_wanted *wanted)
 {
     sl_binding *binding = context->binding;
-    sluice_status status = find_prefix(context, prefix);
-    if (!status)
-        status = find_dimensions(context);
-    if (!status)
-        status = read_sizes(context);
+    sluice_status status = find_prefix(context, wanted);
+    if (status)
+        return status;
+    find_dimensions(context);
+    status = read_sizes(context);
     if (status)
         return status;
     binding->layer_dirs = binding->shape.layers * binding->shape.directions;

@@ -25,7 +25,7 @@ static const struct {
     {"F32", 32, SL_ELEMENT_F32},
     {"F16", 16, SL_ELEMENT_F16},
     {"BF16", 16, SL_ELEMENT_BF16},
-    {"F64", 64, 0},
+    {"F64", 64, SL_ELEMENT_F64},
     {"BOOL", 8, 0},
     {"U8", 8, 0},
     {"I8", 8, 0},

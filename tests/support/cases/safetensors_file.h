@@ -30,6 +30,12 @@ static inline uint64_t test_dtype_random(const char *dtype, uint64_t *state)
     const float value = 2 * test_uniform(state) - 1;
     uint32_t bits;
     memcpy(&bits, &value, sizeof bits);
+    if (strcmp(dtype, "F64") == 0) { /* with bits that a float does not have */
+        const double wide = (double)value * (1 + 0x1p-30);
+        uint64_t wide_bits;
+        memcpy(&wide_bits, &wide, sizeof wide_bits);
+        return wide_bits;
+    }
     if (strcmp(dtype, "F16") == 0) /* any value with the exponent of 0.5 */
         return (test_random(state) & 0x83ff) | 0x3800;
     return strcmp(dtype, "BF16") == 0 ? bits >> 16 : bits;
