@@ -4,6 +4,7 @@
 #include "base/struct_size.h"
 #include "io/content.h"
 #include "io/model/model_read.h"
+#include "io/onnx/onnx_read.h"
 #include "io/safetensors/safetensors.h"
 
 /* Makes a model of an input, which it takes over in any case. */
@@ -25,7 +26,7 @@ static reader *find_reader(sl_content content)
     static const struct {
         sl_content content;
         reader *read;
-    } readers[] = {{SL_CONTENT_SAFETENSORS, read_safetensors}};
+    } readers[] = {{SL_CONTENT_SAFETENSORS, read_safetensors}, {SL_CONTENT_ONNX, sl_onnx_read}};
     for (size_t k = 0; k < sizeof readers / sizeof *readers; k++)
         if (readers[k].content == content)
             return readers[k].read;
