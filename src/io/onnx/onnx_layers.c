@@ -221,6 +221,7 @@ static sluice_status add_bias(sl_onnx_chain *chain, const sl_onnx_node *node, fl
     for (size_t k = 0; k < dense->units; k++)
         values[k] = one * scale;
     fill.scale = 0;
+    fill.pitch = 0;
     fill.values = values;
     fill.from = (sl_view){.rows = 1, .columns = dense->units};
     return sl_build_fill(chain->reader->build, &fill, chain->reader->error);
