@@ -8,6 +8,7 @@
 #include "perf/cases/case.h"
 #include "perf/measure/context.h"
 #include "perf/measure/kernel_bench.h"
+#include "perf/measure/load_bench.h"
 #include "perf/report/record.h"
 #include "perf/report/row_fields.h"
 
@@ -59,6 +60,11 @@ static sluice_status run_kernels(const sl_bench_options *options, sl_bench_repor
     return status ? status : sl_kernels_run_rest(options->threads.count, options->threads.values, &run, error);
 }
 
+static sluice_status run_load(const sl_bench_options *options, sl_bench_report *report, sl_bench_tally *tally, sluice_error *error)
+{
+    return sl_load_run(options->model, &(sl_micro_run){&options->plan, report, tally}, error);
+}
+
 static sluice_status run_expect(const sl_bench_options *options, sl_bench_report *report, sl_bench_tally *tally,
                                 sluice_error *error)
 {
@@ -91,6 +97,8 @@ static job job_of(sl_action action)
     switch (action) {
     case SL_ACTION_KERNELS:
         return (job){run_kernels, &sl_kernel_fields};
+    case SL_ACTION_LOAD:
+        return (job){run_load, &sl_kernel_fields};
     case SL_ACTION_FIELDS:
         return (job){run_fields, &sl_field_list_fields};
     case SL_ACTION_EXPECT:

@@ -99,6 +99,13 @@ static sluice_status parse_export(const sl_option *option, const sl_argument *ar
     return sl_kind_directory.parse(option, argument, &options->directory, error);
 }
 
+static sluice_status parse_model(const sl_option *option, const sl_argument *argument, void *field, sluice_error *error)
+{
+    sl_bench_options *options = field;
+    options->action = SL_ACTION_LOAD;
+    return sl_kind_file.parse(option, argument, &options->model, error);
+}
+
 /* A picture's file, of which the only kind is SVG. */
 static sluice_status parse_picture(const sl_option *option, const sl_argument *argument, void *field, sluice_error *error)
 {
@@ -117,6 +124,7 @@ static const sl_option_kind kind_share = {parse_share, SL_COMPLETE_NOTHING, SL_T
 static const sl_option_kind kind_case = {parse_case, SL_COMPLETE_NOTHING, SL_TYPE_OTHER};
 static const sl_option_kind kind_bidirectional = {parse_bidirectional, SL_COMPLETE_NOTHING, SL_TYPE_OTHER};
 static const sl_option_kind kind_export = {parse_export, SL_COMPLETE_DIRECTORIES, SL_TYPE_OTHER};
+static const sl_option_kind kind_model = {parse_model, SL_COMPLETE_FILES, SL_TYPE_OTHER};
 static const sl_option_kind kind_picture = {parse_picture, SL_COMPLETE_FILES, SL_TYPE_OTHER};
 
 /* ---- The command line ------------------------------------------------------------------------------------------------------ */
@@ -173,6 +181,8 @@ static const sl_option table[] = {
 
     {"kernels", 0, 1, ACTIONS, NULL, &sl_kind_constant, FIELD(action),
      "time the kernels' parts and the memory, for each of --isa and --threads", .value = SL_ACTION_KERNELS},
+    {"load", 0, 1, ACTIONS, "MODEL", &kind_model, 0,
+     "time loading a model file, and reading its bytes and looking for numbers that are not finite, the least that it could take"},
     {"expect", 0, 1, ACTIONS, NULL, &sl_kind_constant, FIELD(action),
      "time nothing; show what the cost model expects at each of --threads", .value = SL_ACTION_EXPECT},
     {"export", 0, 1, ACTIONS, "DIR", &kind_export, 0, "write the cases for the scripts of perf/peers"},

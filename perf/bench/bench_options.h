@@ -10,6 +10,7 @@
 typedef enum sl_action {
     SL_ACTION_CASES,
     SL_ACTION_KERNELS,
+    SL_ACTION_LOAD,
     SL_ACTION_EXPECT,
     SL_ACTION_EXPORT,
     SL_ACTION_FIELDS,
@@ -39,6 +40,7 @@ typedef struct sl_bench_options {
     const char *compare;         /* a record to compare with; NULL */
     double threshold;            /* of a comparison */
     const char *directory;       /* of SL_ACTION_EXPORT */
+    const char *model;           /* of SL_ACTION_LOAD */
 } sl_bench_options;
 
 /** The page of the documentation: what --help and the manual say besides the options. */

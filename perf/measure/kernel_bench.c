@@ -2,7 +2,6 @@
 
 #include "perf/measure/bandwidth.h"
 #include "perf/measure/other_functions.h"
-#include "perf/report/row_fields.h"
 
 #include "base/error.h"
 #include "base/memory.h"
@@ -30,21 +29,6 @@ enum { ROUNDS = 4096 };
 /* The product of a step of a batch with N = 64, H = 256. */
 enum { GEMM_ROWS = 64, GEMM_COLUMNS = 1024, GEMM_TERMS = 256 };
 
-/* One small computation that is timed. */
-enum { SHAPE_BYTES = 32 };
-
-typedef struct micro_bench {
-    const char *kernel;      /* "tanh" */
-    const char *by;          /* whose it is: "sluice", "libm", ... */
-    const char *isa;         /* NULL: it chooses by itself */
-    char shape[SHAPE_BYTES]; /* of what is computed */
-    unsigned threads;
-    double elements;   /* results of one call; 0: not counted */
-    double flop;       /* of one call; 0: not counted */
-    double bytes;      /* read in one call by all threads; 0: not counted */
-    size_t array_size; /* bytes of what each thread reads, in its cache; 0: not counted */
-} micro_bench;
-
 typedef struct sl_bench {
     const sl_kernel *kernel; /* NULL: another's */
     sl_map *map;             /* NULL: the kernel's `activation` */
@@ -58,53 +42,6 @@ typedef struct sl_bench {
     const float *start_row[GEMM_ROWS], *x_row[GEMM_ROWS];
     volatile float sink;
 } sl_bench;
-
-/* ---- Rows ------------------------------------------------------------------------------------------------------------------ */
-
-static json_t *to_row(const micro_bench *micro, const sl_timing *timing)
-{
-    const double seconds = timing->seconds.min, clock = timing->reference.max;
-    const double each = micro->elements > 0 ? seconds / micro->elements : 0;
-    const sl_kernel_row row = {.kernel = micro->kernel,
-                               .by = micro->by,
-                               .isa = micro->isa,
-                               .shape = micro->shape,
-                               .threads = micro->threads,
-                               .array_bytes = micro->array_size,
-                               .seconds_min = seconds,
-                               .seconds_median = timing->seconds.median,
-                               .spread = sl_timing_spread(timing),
-                               .ns_per_element = each * 1e9,
-                               .cycles_per_element = each * clock,
-                               .gflops = micro->flop / seconds * 1e-9,
-                               .gbytes_per_second = micro->bytes / seconds * 1e-9,
-                               .bytes_per_cycle = micro->bytes / seconds / clock / micro->threads,
-                               .clock_ghz = clock * 1e-9,
-                               .clock_spread = sl_timing_reference_spread(timing),
-                               .repetitions = timing->repetitions,
-                               .calls = timing->calls};
-    return sl_fields_to_row(&sl_kernel_fields, &row);
-}
-
-/* Add the row of what was timed already; none if repetitions are fewer than planned. */
-static sluice_status add_micro(const sl_micro_run *run, const micro_bench *micro, const sl_timing *timing, sluice_error *error)
-{
-    if (timing->repetitions < run->plan->repetitions)
-        return SLUICE_STATUS_OK;
-    sl_bench_tally_add(run->tally, timing);
-    return sl_bench_report_add(run->report, to_row(micro, timing), error);
-}
-
-/* Time a call, its reference the clock, and add its row. When stopped, returns OK without one. What the call returns when it fails; IO,
- * NO_MEMORY. */
-static sluice_status time_micro(const sl_micro_run *run, const micro_bench *micro,
-                                sluice_status (*call)(void *context, sluice_error *error), void *context, sluice_error *error)
-{
-    const sl_workload workload = {call, sl_clock_rate, context};
-    sl_timing timing;
-    const sluice_status status = sl_measure(run->plan, &workload, &timing, error);
-    return status ? status : add_micro(run, micro, &timing, error);
-}
 
 /* ---- Calls ----------------------------------------------------------------------------------------------------------------- */
 
@@ -149,7 +86,7 @@ static sluice_status call_map(void *context, sluice_error *error)
 
 /* ---- Checks ---------------------------------------------------------------------------------------------------------------- */
 
-static sluice_status fail_check(const micro_bench *micro, size_t k, double found, double expected, sluice_error *error)
+static sluice_status fail_check(const sl_micro *micro, size_t k, double found, double expected, sluice_error *error)
 {
     return sl_fail(error, SLUICE_STATUS_BAD_DATA, "wrong result: %s %s by %s%s%s: element %zu is %.9g, expected %.9g",
                    micro->kernel, micro->shape, micro->by, micro->isa ? ", " : "", micro->isa ? micro->isa : "", k, found,
@@ -157,7 +94,7 @@ static sluice_status fail_check(const micro_bench *micro, size_t k, double found
 }
 
 /* Against float64; 4 epsilons let functions of another accuracy pass, but no wrong one. */
-static sluice_status check_map(const sl_bench *bench, const micro_bench *micro, double (*right)(double), sluice_error *error)
+static sluice_status check_map(const sl_bench *bench, const sl_micro *micro, double (*right)(double), sluice_error *error)
 {
     for (size_t k = 0; k < ELEMENTS; k++) {
         const double expected = right(bench->in[k]);
@@ -168,7 +105,7 @@ static sluice_status check_map(const sl_bench *bench, const micro_bench *micro, 
 }
 
 /* Against float64: a sum of so many terms, added in any order, errs by less than as many epsilons of the terms' own sum. */
-static sluice_status check_product(const sl_bench *bench, const micro_bench *micro, sluice_error *error)
+static sluice_status check_product(const sl_bench *bench, const sl_micro *micro, sluice_error *error)
 {
     const size_t lanes = bench->kernel ? bench->kernel->lanes : 0,
                  block = bench->kernel ? SL_BLOCK_VECTORS * lanes : bench->columns;
@@ -196,9 +133,9 @@ static double right_sigmoid(double x)
 
 /* ---- Rows ------------------------------------------------------------------------------------------------------------------ */
 
-static micro_bench make_micro(const sl_bench *bench, const char *kernel, const char *by)
+static sl_micro make_micro(const sl_bench *bench, const char *kernel, const char *by)
 {
-    return (micro_bench){
+    return (sl_micro){
         .kernel = kernel, .by = by, .isa = bench->kernel ? sluice_isa_get_name(bench->kernel->isa) : NULL, .threads = 1};
 }
 
@@ -214,7 +151,7 @@ static sluice_status run_maps(sl_bench *bench, const char *by, sluice_isa isa, s
     } maps[] = {{"sigmoid", sigmoid, SLUICE_FUNCTION_SIGMOID, right_sigmoid}, {"tanh", tangent, SLUICE_FUNCTION_TANH, tanh}};
     sluice_status status = SLUICE_STATUS_OK;
     for (size_t k = 0; !status && k < 2; k++) {
-        micro_bench micro = make_micro(bench, maps[k].name, by);
+        sl_micro micro = make_micro(bench, maps[k].name, by);
         micro.isa = isa ? sluice_isa_get_name(isa) : NULL;
         micro.elements = ELEMENTS;
         snprintf(micro.shape, sizeof micro.shape, "%d", ELEMENTS);
@@ -222,22 +159,22 @@ static sluice_status run_maps(sl_bench *bench, const char *by, sluice_isa isa, s
         bench->activation = (sluice_activation){maps[k].function, 0, 0};
         status = call_map(bench, error);
         status = status ? status : check_map(bench, &micro, maps[k].right, error);
-        status = status ? status : time_micro(run, &micro, call_map, bench, error);
+        status = status ? status : sl_micro_time(run, &micro, call_map, bench, error);
     }
     return status;
 }
 
 static sluice_status run_peak(sl_bench *bench, const sl_micro_run *run, sluice_error *error)
 {
-    micro_bench micro = make_micro(bench, "peak", "sluice");
+    sl_micro micro = make_micro(bench, "peak", "sluice");
     micro.elements = (double)SL_PEAK_CHAINS * (double)bench->kernel->lanes * ROUNDS;
     micro.flop = 2 * micro.elements;
     snprintf(micro.shape, sizeof micro.shape, "%dx%d", SL_PEAK_CHAINS, ROUNDS);
-    return time_micro(run, &micro, call_peak, bench, error);
+    return sl_micro_time(run, &micro, call_peak, bench, error);
 }
 
 /* The product of the bench's rows, columns and terms, checked and timed; its shape is in micro. */
-static sluice_status run_product(sl_bench *bench, micro_bench *micro, sluice_status (*call)(void *context, sluice_error *error),
+static sluice_status run_product(sl_bench *bench, sl_micro *micro, sluice_status (*call)(void *context, sluice_error *error),
                                  const sl_micro_run *run, sluice_error *error)
 {
     micro->elements = (double)bench->rows * (double)bench->columns;
@@ -246,7 +183,7 @@ static sluice_status run_product(sl_bench *bench, micro_bench *micro, sluice_sta
         bench->out[k] = 0; /* BLIS adds to it */
     sluice_status status = call(bench, error);
     status = status ? status : check_product(bench, micro, error);
-    return status ? status : time_micro(run, micro, call, bench, error);
+    return status ? status : sl_micro_time(run, micro, call, bench, error);
 }
 
 static sluice_status run_tiles(sl_bench *bench, const sl_micro_run *run, sluice_error *error)
@@ -255,7 +192,7 @@ static sluice_status run_tiles(sl_bench *bench, const sl_micro_run *run, sluice_
     sluice_status status = SLUICE_STATUS_OK;
     for (size_t rows = 1; rows <= kernel->tile_rows; rows++)
         for (size_t blocks = 1; !status && rows * blocks <= kernel->tile_rows; blocks++) {
-            micro_bench micro = make_micro(bench, "product", "sluice");
+            sl_micro micro = make_micro(bench, "product", "sluice");
             bench->rows = rows;
             bench->columns = blocks * SL_BLOCK_VECTORS * kernel->lanes;
             bench->terms = TERMS / blocks;
@@ -268,7 +205,7 @@ static sluice_status run_tiles(sl_bench *bench, const sl_micro_run *run, sluice_
 static sluice_status run_gemm(sl_bench *bench, const char *by, sluice_status (*call)(void *context, sluice_error *error),
                               const sl_micro_run *run, sluice_error *error)
 {
-    micro_bench micro = make_micro(bench, "gemm", by);
+    sl_micro micro = make_micro(bench, "gemm", by);
     bench->rows = GEMM_ROWS;
     bench->columns = GEMM_COLUMNS;
     bench->terms = GEMM_TERMS;
@@ -365,10 +302,10 @@ static sluice_status run_memory(unsigned threads, const sl_micro_run *run, sluic
         if (!sl_stream_thread_bytes(level, threads))
             continue;
         status = sl_stream_run(level, threads, run->plan, &stream, error);
-        micro_bench micro = {.kernel = "read", .by = "memory", .threads = stream.threads, .bytes = stream.call_bytes};
+        sl_micro micro = {.kernel = "read", .by = "memory", .threads = stream.threads, .bytes = stream.call_bytes};
         micro.array_size = stream.thread_bytes;
         snprintf(micro.shape, sizeof micro.shape, "%s", sl_level_get_name(level));
-        status = status ? status : add_micro(run, &micro, &stream.timing, error);
+        status = status ? status : sl_micro_add(run, &micro, &stream.timing, error);
     }
     return status;
 }

@@ -2,15 +2,7 @@
 #ifndef SLUICE_PERF_MEASURE_KERNEL_BENCH_H
 #define SLUICE_PERF_MEASURE_KERNEL_BENCH_H
 
-#include "perf/measure/harness.h"
-#include "perf/report/result_rows.h"
-
-/** Where rows go, and how they are timed. */
-typedef struct sl_micro_run {
-    const sl_timing_plan *plan;
-    sl_bench_report *report;
-    sl_bench_tally *tally;
-} sl_micro_run;
+#include "perf/measure/micro.h"
 
 /**
  * For an instruction set, add a row each for: `peak`, independent multiply-adds in registers only; `product`, a register tile of

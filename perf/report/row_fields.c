@@ -97,7 +97,7 @@ const sl_field_table sl_case_fields = TABLE(case_fields);
 static const sl_field kernel_fields[] = {
     {KERNEL(kernel), SL_FIELD_TEXT, SL_FIELD_IDENTITY | SL_FIELD_REQUIRED, "", "which kernel (perf/README.md, *Kernels*)", {"kernel", -7}},
     {KERNEL(by), SL_FIELD_TEXT, SL_FIELD_IDENTITY, "",
-     "who computed it: `sluice`, `blis`, `sleef`, `libm` or `memory`", {"by", -6}},
+     "who computed it: `sluice`, `blis`, `sleef`, `libm`, `memory` or, beside loading, `read`", {"by", -6}},
     {KERNEL(isa), SL_FIELD_TEXT, SL_FIELD_IDENTITY, "", "instruction set; null for code that chooses by itself", {"isa", -6}},
     {KERNEL(shape), SL_FIELD_TEXT, SL_FIELD_IDENTITY, "", "size of the problem, as it says", {"shape", -11}},
     {KERNEL(threads), SL_FIELD_UNSIGNED, SL_FIELD_REQUIRED, "", "threads that were used", {"thr", 3}},

@@ -27,6 +27,16 @@ def check_fields(cli):
               "perf/README.md has what `sluice-bench --fields --format md` writes")
 
 
+def check_load(cli):
+    """--load times a model file beside a plain read of it, and reports what cannot be loaded."""
+    model = SOURCE / "perf" / "langid" / "langid.safetensors"
+    rows = json.loads(bench("--load", model, *QUICK).stdout)
+    cli.check([row["by"] for row in rows] == ["sluice", "read"] and all(row["kernel"] == "load" and row["seconds_min"] > 0 for row in rows)
+              and len({row["shape"] for row in rows}) == 1, f"two rows of one file: {rows}")
+    other = bench("--load", SOURCE / "README.md", *QUICK)
+    cli.check(other.returncode == FAILURE and "README.md" in other.stderr and not other.stdout, f"what is no model is reported: {other}")
+
+
 def check_usage(cli):
     cases = [
         (["--frob"], ["'--frob'", "not known", "--help"]),

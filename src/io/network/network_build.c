@@ -248,7 +248,7 @@ static sluice_status check_fills(const sl_build *build, const sl_network *networ
             bytes += elements * sizeof(float);
         }
     }
-    return bytes / SL_BUILD_GROWTH <= build->file_bytes + SL_BUILD_FREE_BYTES
+    return bytes <= SL_BUILD_FREE_BYTES || (bytes - SL_BUILD_FREE_BYTES) / SL_BUILD_GROWTH <= build->file_bytes
                ? SLUICE_STATUS_OK
                : sl_fail(error, SLUICE_STATUS_BAD_DATA, "%s: %zu bytes of weights out of a file of %zu bytes: layers share tensors",
                          build->source->input.name, bytes, build->file_bytes);

@@ -9,8 +9,8 @@
 
 typedef struct sl_build sl_build;
 
-/** Bytes of weights to a byte of file: int8 becomes float. More, by tensors that many layers share, only a hostile file has; and so
- *  small a model is of no concern. */
+/** Bytes of weights to a byte of file: int8 becomes float. More than these and SL_BUILD_FREE_BYTES, by tensors that many layers share,
+ *  only a hostile file has. */
 enum { SL_BUILD_GROWTH = 4, SL_BUILD_FREE_BYTES = 8 << 20 };
 
 /** Where the values of a parameter, or of a rectangle of one, come from. */
