@@ -139,11 +139,14 @@ static sluice_status place(sl_onnx_model *model, sl_onnx_tensor *tensor, sluice_
     size_t bytes;
     const bool fits = sl_size_mul(tensor->tensor.elements, sl_element_get_bytes(tensor->tensor.type), &bytes) &&
                       tensor->offset <= file->size && bytes <= file->size - tensor->offset;
-    if (!fits || (tensor->length != UINT64_MAX && tensor->length != bytes)) {
-        char problem[200];
-        snprintf(problem, sizeof problem,
-                 "expected %zu elements of %s from byte %" PRIu64 " on, found a file of %zu bytes and a length of %" PRId64,
-                 tensor->tensor.elements, tensor->tensor.dtype, tensor->offset, file->size, (int64_t)tensor->length);
+    char problem[200];
+    if (!fits) {
+        snprintf(problem, sizeof problem, "expected %zu elements of %s from byte %" PRIu64 " on, found a file of %zu bytes",
+                 tensor->tensor.elements, tensor->tensor.dtype, tensor->offset, file->size);
+        return fail(model, tensor, SLUICE_STATUS_BAD_DATA, error, problem);
+    }
+    if (tensor->length != UINT64_MAX && tensor->length != bytes) {
+        snprintf(problem, sizeof problem, "expected a length of %zu bytes, found one of %" PRIu64, bytes, tensor->length);
         return fail(model, tensor, SLUICE_STATUS_BAD_DATA, error, problem);
     }
     tensor->tensor.input = file;

@@ -21,7 +21,8 @@ struct sl_onnx_block {
 static sl_onnx_block *add_block(sl_onnx_model *model, size_t bytes)
 {
     const size_t size = sl_size_max(bytes, BLOCK_BYTES - sizeof(sl_onnx_block));
-    if (size > model->room - sl_size_min(model->room, model->taken))
+    model->is_full = size > model->room - sl_size_min(model->room, model->taken);
+    if (model->is_full)
         return NULL;
     sl_onnx_block *made = sl_alloc(sizeof *made + size);
     if (!made)

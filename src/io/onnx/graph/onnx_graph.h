@@ -110,6 +110,7 @@ typedef struct sl_onnx_model {
     sl_input files[SL_ONNX_MAX_FILES]; /* beside the model, open */
     size_t file_count;
     sl_onnx_block *blocks;
+    bool is_full;              /* no memory was given because there was no room */
     size_t taken, room; /* bytes of memory, and how many there may be */
 } sl_onnx_model;
 

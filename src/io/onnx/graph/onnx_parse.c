@@ -33,7 +33,7 @@ void *sl_onnx_parse_take(sl_onnx_model *model, sl_wire_file *file, size_t bytes)
     void *memory = sl_onnx_take(model, bytes);
     if (memory)
         return memory;
-    if (bytes > model->room - sl_size_min(model->room, model->taken))
+    if (model->is_full)
         sl_wire_fail(file, SLUICE_STATUS_BAD_DATA, 0, "a file of %zu bytes asks for more than %zu bytes of memory for its graph",
                      file->input->size, model->room);
     else

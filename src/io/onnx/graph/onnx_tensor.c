@@ -179,7 +179,7 @@ static void note_entry(sl_onnx_model *model, sl_wire_file *file, const sl_wire_f
         return;
     uint64_t number = 0;
     size_t digits = 0;
-    while (value[digits] >= '0' && value[digits] <= '9' && number <= UINT32_MAX * UINT64_C(4096))
+    while (value[digits] >= '0' && value[digits] <= '9' && number < UINT64_MAX / 10)
         number = number * 10 + (uint64_t)(value[digits++] - '0');
     const bool is_place = strcmp(key, "offset") == 0 || strcmp(key, "length") == 0;
     if (is_place && (!digits || value[digits]))
