@@ -15,7 +15,7 @@ typedef enum sl_onnx_axis {
     SL_AXIS_DIRECTIONS,
     SL_AXIS_FEATURES,
     SL_AXIS_STEPS_OF_ROWS, /* steps and rows joined */
-    SL_AXIS_INPUT          /* and on: those of the graph's input, in its order, until an LSTM tells what they are */
+    SL_AXIS_INPUT          /* and on: those of the graph's input, in its order, until an LSTM gives them their parts */
 } sl_onnx_axis;
 
 typedef struct sl_onnx_axes {

@@ -175,6 +175,9 @@ static sluice_status add_dense(sl_onnx_chain *chain, const sl_onnx_node *node, s
     const sl_onnx_constant *weights = &chain->scratch;
     const size_t units = weights->shape[0], inputs = weights->shape[1];
     sluice_layer *layer;
+    if (!units || !inputs)
+        return sl_onnx_fail(chain->reader, SLUICE_STATUS_BAD_DATA, node, "expected weights, found %zu for each of %zu outputs",
+                            inputs, units);
     sluice_status status = flush_features(chain, node, axes);
     if (!status)
         status = sl_onnx_set_inputs(chain, node, axes, inputs);
@@ -215,7 +218,7 @@ static sluice_status add_bias(sl_onnx_chain *chain, const sl_onnx_node *node, fl
     size_t count;
     sluice_status status = sl_onnx_read_constant(chain->reader, node, "bias", bias, &one, 1, &count);
     if (!status)
-        status = sl_build_allocate(chain->reader->build, dense->units, &values, chain->reader->error);
+        status = sl_onnx_allocate(chain->reader, node, dense->units, &values);
     if (status)
         return status;
     for (size_t k = 0; k < dense->units; k++)
@@ -284,7 +287,7 @@ static sluice_status read_vector(sl_onnx_chain *chain, const sl_onnx_node *node,
     if (!status && chain->scratch.dims > 1 && !sl_onnx_drop_dims(&chain->scratch, chain->scratch.dims - 1))
         return sl_onnx_stuck(chain, node, "its constant differs from step to step");
     if (!status)
-        status = sl_build_allocate(chain->reader->build, width, values, chain->reader->error);
+        status = sl_onnx_allocate(chain->reader, node, width, values);
     if (!status)
         status = sl_onnx_read_constant(chain->reader, node, "operand", &chain->scratch, *values, width, &count);
     if (!status && count != width && count != 1)
@@ -332,7 +335,7 @@ static sluice_status add_arithmetic(sl_onnx_chain *chain, const sl_onnx_node *no
     if (!status)
         status = read_vector(chain, node, 1 - data, width, &values);
     if (!status)
-        status = sl_build_allocate(chain->reader->build, width, &others, chain->reader->error);
+        status = sl_onnx_allocate(chain->reader, node, width, &others);
     for (size_t k = 0; !status && k < width; k++) {
         others[k] = is_sum ? data == 1 && is_inverse ? -1 : 1 : 0;
         if (is_inverse && data == 0)

@@ -1,4 +1,4 @@
-/* The layers of a network that is read out of an ONNX graph, as its nodes are met one after the other: the LSTM that is waiting until
+/* The layers of a network that is read out of an ONNX graph, as its nodes are reached one after the other: the LSTM that is waiting until
  * it is known which of its steps and directions are used, and nodes that compute each step by itself. */
 #ifndef SLUICE_IO_ONNX_ONNX_LAYERS_H
 #define SLUICE_IO_ONNX_ONNX_LAYERS_H
@@ -11,14 +11,14 @@ typedef struct sl_onnx_chain {
     bool is_waiting; /* the LSTM below is no layer yet */
     sl_onnx_lstm lstm;
     sl_onnx_axes before; /* of its input */
-    size_t lstm_count;   /* met so far */
+    size_t lstm_count;   /* reached so far */
     bool has_inputs;     /* the network's inputs are set, or it begins with an embedding */
     bool is_open;        /* the last layer is dense, and may still get a bias or an activation: */
     bool may_have_bias;
-    const sl_onnx_port *input;        /* of the graph, where the chain begins; NULL: not met yet */
+    const sl_onnx_port *input;        /* of the graph, where the chain begins; NULL: not reached yet */
     sl_onnx_axis roles[SL_ONNX_AXES]; /* what the axes of this input are */
     size_t input_count;               /* of them */
-    size_t steps_left;                /* nodes that may still be met */
+    size_t steps_left;                /* nodes that may still be looked at */
     sl_onnx_constant scratch;
 } sl_onnx_chain;
 

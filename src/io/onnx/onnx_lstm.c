@@ -212,7 +212,7 @@ static sluice_status read_list(const sl_onnx_reader *reader, const sl_onnx_lstm 
     const size_t rows = SL_GATES * lstm->hidden, room = lstm->directions * rows;
     sluice_status status = sl_onnx_get_constant(reader, lstm->node, input, what, &found);
     if (!status)
-        status = sl_build_allocate(reader->build, room, values, reader->error);
+        status = sl_onnx_allocate(reader, lstm->node, room, values);
     if (!status)
         status = sl_onnx_read_constant(reader, lstm->node, what, &found, *values, room, count);
     if (!status && *count != lstm->directions && *count != room)
@@ -296,6 +296,19 @@ static sluice_status fill_vectors(const sl_onnx_reader *reader, const sl_onnx_ls
 
 /* ---- The layer ------------------------------------------------------------------------------------------------------------- */
 
+/* Weights that layers share are copied for each: refuse what only a hostile file does, before there are places for all of them. */
+static sluice_status count_weights(const sl_onnx_reader *reader, const sl_onnx_lstm *lstm)
+{
+    size_t floats;
+    const bool fits = sl_size_add(lstm->inputs, lstm->hidden, &floats) && sl_size_mul(floats, SL_GATES * lstm->hidden, &floats) &&
+                      sl_size_mul(floats, lstm->directions * sizeof(float), &floats) && floats <= *reader->weights_left;
+    if (!fits)
+        return sl_onnx_fail(reader, SLUICE_STATUS_BAD_DATA, lstm->node,
+                            "the file is too small for all weights: layers share tensors");
+    *reader->weights_left -= floats;
+    return SLUICE_STATUS_OK;
+}
+
 static sluice_status note_layer(const sl_onnx_reader *reader, const sl_onnx_lstm *lstm, const sl_onnx_lstm_use *use)
 {
     const sl_label name = sl_label_get(sl_onnx_get_name(lstm->node));
@@ -317,7 +330,9 @@ sluice_status sl_onnx_lstm_add(const sl_onnx_reader *reader, const sl_onnx_lstm 
     const size_t first = use->only == 1, end = use->only == 0 ? 1 : lstm->directions;
     sluice_layer *layer;
     sluice_cell cells[2];
-    sluice_status status = sl_build_add(reader->build, SLUICE_LAYER_LSTM, name, strlen(name), &layer, reader->error);
+    sluice_status status = count_weights(reader, lstm);
+    if (!status)
+        status = sl_build_add(reader->build, SLUICE_LAYER_LSTM, name, strlen(name), &layer, reader->error);
     if (status)
         return status;
     layer->units = lstm->hidden;

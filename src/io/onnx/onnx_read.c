@@ -11,7 +11,7 @@
 
 #include <string.h>
 
-enum { OLDEST_OPSET = 7, NEWEST_OPSET = 22 };
+enum { OLDEST_OPSET = 7, NEWEST_OPSET = 22, VALUES_FREE_BYTES = 1 << 20 };
 
 /* ---- Names ----------------------------------------------------------------------------------------------------------------- */
 
@@ -148,7 +148,7 @@ static sluice_status add_layers(const sl_onnx_reader *reader, const sluice_names
 static sluice_status read_model(const sl_tensor_source *source, sl_onnx_model *onnx, const sluice_names *names,
                                 sluice_model **model, sluice_error *error)
 {
-    size_t beside, zeros;
+    size_t beside, bytes, zeros, values, weights;
     sl_build *build = NULL;
     sluice_status status = sl_onnx_parse(&source->input, onnx, error);
     if (!status)
@@ -157,15 +157,20 @@ static sluice_status read_model(const sl_tensor_source *source, sl_onnx_model *o
         status = sl_onnx_open_external(onnx, &beside, error);
     if (status)
         return status;
-    if (!sl_size_add(source->input.size, beside, &zeros))
+    if (!sl_size_add(source->input.size, beside, &bytes) || !sl_size_mul(bytes, SL_BUILD_GROWTH, &weights) ||
+        !sl_size_add(weights, (size_t)SL_BUILD_FREE_BYTES, &weights))
         return sl_fail_size(error, "an ONNX model's files");
-    status = sl_build_create(source, zeros, &build, error);
+    zeros = bytes;
+    values = bytes + VALUES_FREE_BYTES;
+    status = sl_build_create(source, bytes, &build, error);
     if (status)
         return status;
     const sl_onnx_reader reader = {.model = onnx,
                                    .source = source,
                                    .build = build,
                                    .zeros_left = &zeros,
+                                   .values_left = &values,
+                                   .weights_left = &weights,
                                    .error = error,
                                    .is_clip_of_ort = names->onnx_clip && strcmp(names->onnx_clip, "ort") == 0};
     status = add_layers(&reader, names);

@@ -66,7 +66,7 @@ static sluice_status read_learned(const sl_onnx_reader *reader, const sl_onnx_ls
     sluice_status status = sl_onnx_read_constant(reader, lstm->node, what, from, values, room, &count);
     const bool is_learned = !status && join_rows(lstm, rows, values);
     if (is_learned)
-        status = sl_build_allocate(reader->build, directions * lstm->hidden, &found->values, reader->error);
+        status = sl_onnx_allocate(reader, lstm->node, directions * lstm->hidden, &found->values);
     if (is_learned && !status)
         memcpy(found->values, values, directions * lstm->hidden * sizeof *values);
     sl_free(values);
@@ -107,7 +107,7 @@ static sluice_status add_learned(const sl_onnx_reader *reader, const sl_onnx_lst
     sluice_status status = SLUICE_STATUS_OK;
     for (size_t k = 0; !status && k < 2; k++)
         if (!found[k].values)
-            status = sl_build_allocate(reader->build, lstm->directions * lstm->hidden, &found[k].values, reader->error);
+            status = sl_onnx_allocate(reader, lstm->node, lstm->directions * lstm->hidden, &found[k].values);
     for (size_t d = first; !status && d < end; d++) {
         sl_build_get_cell(reader->build, layer, d - first)->parts |= SLUICE_PART_INITIAL_STATE;
         for (size_t k = 0; !status && k < 2; k++) {

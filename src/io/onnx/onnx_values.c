@@ -25,16 +25,16 @@ sluice_status sl_onnx_fail(const sl_onnx_reader *reader, sluice_status status, c
 sluice_status sl_onnx_get_constant(const sl_onnx_reader *reader, const sl_onnx_node *node, size_t input, const char *what,
                                    sl_onnx_constant *constant)
 {
-    const sl_onnx_node *blamed = NULL;
+    const sl_onnx_node *cause = NULL;
     const char *value = sl_onnx_get_input(node, input);
-    if (sl_onnx_fold(node->graph, value, constant, &blamed))
+    if (sl_onnx_fold(node->graph, value, constant, &cause))
         return SLUICE_STATUS_OK;
     const sl_label label = sl_label_get(value);
-    if (blamed)
+    if (cause)
         return sl_onnx_fail(
             reader, SLUICE_STATUS_UNSUPPORTED, node,
             "%s: expected \"%s\" to be a constant, found that node \"%s\" (%s) computes it; fold the graph's constants first", what,
-            label.text, sl_label_get(sl_onnx_get_name(blamed)).text, sl_label_get(blamed->op).text);
+            label.text, sl_label_get(sl_onnx_get_name(cause)).text, sl_label_get(cause->op).text);
     const bool is_input = sl_onnx_find(node->graph, value).kind == SL_ONNX_INPUT;
     return sl_onnx_fail(reader, is_input ? SLUICE_STATUS_UNSUPPORTED : SLUICE_STATUS_BAD_DATA, node,
                         "%s: expected \"%s\" to be a constant, found %s", what, label.text,
@@ -103,6 +103,15 @@ sluice_status sl_onnx_fill(const sl_onnx_reader *reader, const sl_onnx_constant 
             return status;
     }
     return SLUICE_STATUS_OK;
+}
+
+sluice_status sl_onnx_allocate(const sl_onnx_reader *reader, const sl_onnx_node *node, size_t count, float **values)
+{
+    if (count > *reader->values_left / sizeof **values)
+        return sl_onnx_fail(reader, SLUICE_STATUS_BAD_DATA, node, "it asks for %zu numbers, more than a file of this size has",
+                            count);
+    *reader->values_left -= count * sizeof **values;
+    return sl_build_allocate(reader->build, count, values, reader->error);
 }
 
 static void exchange(size_t *a, size_t *b)

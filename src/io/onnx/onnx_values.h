@@ -9,8 +9,10 @@ typedef struct sl_onnx_reader {
     sl_onnx_model *model;
     const sl_tensor_source *source; /* whose input is the file; without tensors of its own */
     sl_build *build;
-    size_t *zeros_left;  /* bytes that may still be read to see whether states are zeros */
-    bool is_clip_of_ort; /* LSTM nodes with `clip` leave h's input unlimited, as onnxruntime does */
+    size_t *values_left;  /* bytes of computed values that there may still be: a hostile file has few bytes and large sizes */
+    size_t *weights_left; /* and of weights of LSTM nodes, which may share tensors */
+    size_t *zeros_left;   /* bytes that may still be read to see whether states are zeros */
+    bool is_clip_of_ort;  /* LSTM nodes with `clip` leave h's input unlimited, as onnxruntime does */
     sluice_error *error;
 } sl_onnx_reader;
 
@@ -41,6 +43,9 @@ void sl_onnx_swap(sl_onnx_constant *constant, size_t a, size_t b);
 
 /** Make a constant's dimensions those from `first` on, if those before are 1. false: they are not. */
 bool sl_onnx_drop_dims(sl_onnx_constant *constant, size_t first);
+
+/** sl_build_allocate for values that a node asks for. BAD_DATA: the file is too small for so many. */
+sluice_status sl_onnx_allocate(const sl_onnx_reader *reader, const sl_onnx_node *node, size_t count, float **values);
 
 /** Whether a value is zeros whatever its shape. IO, NO_MEMORY. */
 sluice_status sl_onnx_is_zero(const sl_onnx_reader *reader, const sl_onnx_graph *graph, const char *value, bool *is_zero);

@@ -7,11 +7,11 @@
 
 enum { MAX_DEPTH = 48, MAX_STEPS = 4096 };
 
-/* A search in progress: the steps left bound what nodes that are met many times may cost. */
+/* A search in progress: the steps left bound what nodes that are reached many times may cost. */
 typedef struct fold {
     sl_onnx_constant *made;
     size_t steps;
-    const sl_onnx_node *blamed;
+    const sl_onnx_node *cause;
 } fold;
 
 /* The shape of a part of the constant; its pieces are those from some index on. */
@@ -298,12 +298,12 @@ static bool find_part(fold *search, const sl_onnx_graph *graph, const char *valu
     if (origin.kind != SL_ONNX_NODE)
         return false;
     const bool found = origin.output == 0 && find_node(search, origin.node, depth + 1, shape);
-    if (!found && !search->blamed)
-        search->blamed = origin.node;
+    if (!found && !search->cause)
+        search->cause = origin.node;
     return found;
 }
 
-bool sl_onnx_fold(const sl_onnx_graph *graph, const char *value, sl_onnx_constant *constant, const sl_onnx_node **blamed)
+bool sl_onnx_fold(const sl_onnx_graph *graph, const char *value, sl_onnx_constant *constant, const sl_onnx_node **cause)
 {
     fold search = {.made = constant, .steps = MAX_STEPS};
     part_shape shape = {.dims = 0};
@@ -311,8 +311,8 @@ bool sl_onnx_fold(const sl_onnx_graph *graph, const char *value, sl_onnx_constan
     const bool found = find_part(&search, graph, value, 0, &shape);
     constant->dims = shape.dims;
     memcpy(constant->shape, shape.size, sizeof shape.size);
-    if (blamed)
-        *blamed = search.blamed;
+    if (cause)
+        *cause = search.cause;
     return found;
 }
 

@@ -22,9 +22,9 @@ typedef struct sl_onnx_constant {
     sl_onnx_piece pieces[SL_ONNX_PIECES];
 } sl_onnx_constant;
 
-/** Find the constant that a value is in a graph. false: it is none, or too much for these limits; `blamed`, if it is not NULL, is then
+/** Find the constant that a value is in a graph. false: it is none, or too much for these limits; `cause`, if it is not NULL, is then
  *  set to the node, or to NULL. */
-bool sl_onnx_fold(const sl_onnx_graph *graph, const char *value, sl_onnx_constant *constant, const sl_onnx_node **blamed);
+bool sl_onnx_fold(const sl_onnx_graph *graph, const char *value, sl_onnx_constant *constant, const sl_onnx_node **cause);
 
 /** The integers that a value is in a graph. false: it is no list of at most SL_ONNX_MAX_LIST constants. */
 bool sl_onnx_fold_integers(const sl_onnx_graph *graph, const char *value, int64_t list[SL_ONNX_MAX_LIST], size_t *count);

@@ -11,9 +11,9 @@ enum {
     SL_ONNX_MAX_NESTING = 16,    /* graphs within graphs */
     SL_ONNX_MAX_LIST = 64,       /* numbers of a list, or elements of a tensor, that are kept as integers */
     SL_ONNX_MAX_FILES = 64,      /* files beside the model */
-    SL_ONNX_FREE_BYTES = 8 << 20 /* of memory for the graph, beside SL_ONNX_GROWTH times the file */
+    SL_ONNX_FREE_BYTES = 4 << 20 /* of memory for the graph, beside SL_ONNX_GROWTH times the file */
 };
-enum { SL_ONNX_GROWTH = 2 };
+enum { SL_ONNX_GROWTH = 1 };
 
 /** Element types of tensors, by their numbers in files. */
 enum {
@@ -110,7 +110,7 @@ typedef struct sl_onnx_model {
     sl_input files[SL_ONNX_MAX_FILES]; /* beside the model, open */
     size_t file_count;
     sl_onnx_block *blocks;
-    bool is_full;              /* no memory was given because there was no room */
+    bool is_full;       /* no memory was given because there was no room */
     size_t taken, room; /* bytes of memory, and how many there may be */
 } sl_onnx_model;
 

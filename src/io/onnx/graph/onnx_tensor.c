@@ -1,9 +1,10 @@
-/* Tensors of ONNX files: their shapes and types, and where their values are: in one run of bytes, which stays in the file; each by
- * itself, decoded into memory; or in another file. */
+/* Values lie in one run of bytes, which stays in the file; each by itself, decoded into memory; or in another file. */
+#include "io/onnx/graph/onnx_tensor.h"
+
 #include "base/error.h"
 #include "base/size.h"
 #include "io/label.h"
-#include "io/onnx/graph/onnx_parse.h"
+#include "io/onnx/graph/onnx_fields.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -54,7 +55,7 @@ static size_t find_type(int64_t data_type)
     return k;
 }
 
-/* A tensor's fields as they are met. */
+/* A tensor's fields as they are found. */
 typedef struct fields {
     sl_wire_field raw; /* raw.end 0: none */
     sl_wire_field run; /* the only packed field of typed values */
