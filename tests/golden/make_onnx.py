@@ -155,7 +155,7 @@ def final_states_split():
 def features_first():
     """x [N][I][T], as behind a convolution; one bias for all."""
     g = Graph("features_first")
-    g.lstm(g.node("Transpose", [g.x("batch", I, "time")], perm=[2, 0, 1]), output="lstm")
+    g.lstm(g.node("Transpose", [g.x("batch", I, T)], perm=[2, 0, 1]), output="lstm")
     y = g.node("Transpose", [g.node("Squeeze", ["lstm", g.integers(1)])], perm=[1, 2, 0])
     y = g.node("Tanh", [g.node("Transpose", [y], perm=[0, 2, 1])])
     g.weights.append(numpy_helper.from_array(np.array([0.25], np.float32), "one"))

@@ -166,8 +166,12 @@ static bool match(sl_onnx_axes *axes, const target *to, bool skip_ones)
         return false;
     }
     made.count = to->count;
-    for (size_t k = 0, next = 0; k < to->count; k++)
-        made.axis[k] = skip_ones && to->size[k] == 1 ? SL_AXIS_ONE : core.axis[next++];
+    for (size_t k = 0, next = 0; k < to->count; k++) {
+        const bool is_one = to->size[k] == 1;
+        made.axis[k] = skip_ones && is_one ? SL_AXIS_ONE : core.axis[next++];
+        if (is_one && !skip_ones && made.axis[k] != SL_AXIS_ROWS) /* rows may be one, in a graph for one */
+            return false;
+    }
     *axes = made;
     return true;
 }
@@ -177,7 +181,7 @@ static const char *reshape(sl_onnx_axes *axes, const sl_onnx_node *node)
     target to;
     if (!get_target(node, &to))
         return "its shape is computed";
-    if (to.count && (match(axes, &to, true) || match(axes, &to, false)))
+    if (to.count && (match(axes, &to, false) || match(axes, &to, true)))
         return NULL;
     return "it joins axes that are no directions and their features";
 }

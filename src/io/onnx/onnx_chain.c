@@ -30,7 +30,6 @@ static sluice_status begin(sl_onnx_chain *chain, const sl_onnx_origin *origin, b
                             sl_label_get(port->name).text, axes->count);
     for (size_t k = 0; k < axes->count; k++)
         axes->axis[k] = SL_AXIS_INPUT + (sl_onnx_axis)k;
-    axes->features = is_tokens ? 0 : port->last;
     chain->input = port;
     chain->input_count = axes->count;
     return SLUICE_STATUS_OK;
@@ -91,7 +90,7 @@ static sluice_status enter_lstm(sl_onnx_chain *chain, const sl_onnx_node *node, 
                              found.is_batch_first ? "[rows][steps][features]" : "[steps][rows][features]");
     status = sl_onnx_flush(chain, axes);
     if (!status)
-        status = sl_onnx_set_inputs(chain, node, axes, found.inputs);
+        status = sl_onnx_set_inputs(chain, node, &before, found.inputs);
     chain->lstm = found;
     chain->before = *axes;
     chain->is_waiting = true;
@@ -376,12 +375,14 @@ static sluice_status enter_if(sl_onnx_chain *chain, const sl_onnx_node *node, si
 
 /* ---- Nodes ----------------------------------------------------------------------------------------------------------------- */
 
-/* At inference a Dropout gives its input, and a Cast to floats does where that is floats or tokens. */
-static bool is_nothing(const sl_onnx_node *node)
+/* At inference a Dropout gives its input; a Cast to floats does where that is floats, and one to integers where it is tokens. */
+static bool is_nothing(const sl_onnx_chain *chain, const sl_onnx_node *node)
 {
     const int64_t to = sl_onnx_get_int(node, "to", 0);
-    const bool is_cast = sl_onnx_is(node, "Cast") && (to == SL_ONNX_FLOAT || to == SL_ONNX_DOUBLE || to == SL_ONNX_FLOAT16 ||
-                                                      to == SL_ONNX_BFLOAT16 || to == SL_ONNX_INT32 || to == SL_ONNX_INT64);
+    const bool is_tokens = chain->has_inputs && !chain->is_waiting && !sl_build_count(chain->reader->build);
+    const bool is_float = to == SL_ONNX_FLOAT || to == SL_ONNX_DOUBLE || to == SL_ONNX_FLOAT16 || to == SL_ONNX_BFLOAT16;
+    const bool is_integer = to == SL_ONNX_INT32 || to == SL_ONNX_INT64;
+    const bool is_cast = sl_onnx_is(node, "Cast") && (is_float || (is_integer && is_tokens));
     return is_cast || sl_onnx_is(node, "Identity") || sl_onnx_is(node, "Dropout");
 }
 
@@ -397,7 +398,7 @@ __attribute__((noinline)) static sluice_status apply(sl_onnx_chain *chain, const
 {
     static const char *const reductions[] = {"ReduceMean", "ReduceMax", "ReduceSum", "ReduceProd"};
     bool known = false;
-    if (is_nothing(node))
+    if (is_nothing(chain, node))
         return output ? sl_onnx_stuck(chain, node, "its second output is used") : SLUICE_STATUS_OK;
     if (is_rearranging(node)) {
         const char *reason = sl_onnx_axes_rearrange(axes, node);

@@ -53,9 +53,17 @@ sluice_status sl_onnx_add_layer(sl_onnx_chain *chain, const sl_onnx_node *node, 
     return sl_build_add(chain->reader->build, kind, name, strlen(name), layer, chain->reader->error);
 }
 
+size_t sl_onnx_get_size(const sl_onnx_chain *chain, const sl_onnx_axes *axes, size_t at)
+{
+    const sl_onnx_axis axis = at < axes->count ? axes->axis[at] : SL_AXIS_ONE;
+    if (axis == SL_AXIS_FEATURES)
+        return sl_onnx_axes_get_width(axes);
+    return chain->input && axis == SL_AXIS_INPUT + (sl_onnx_axis)chain->input_count - 1 ? chain->input->last : axis == SL_AXIS_ONE;
+}
+
 sluice_status sl_onnx_set_inputs(sl_onnx_chain *chain, const sl_onnx_node *node, const sl_onnx_axes *axes, size_t inputs)
 {
-    const size_t width = sl_onnx_axes_get_width(axes);
+    const size_t width = sl_onnx_get_size(chain, axes, axes->count - 1);
     if (width && width != inputs)
         return sl_onnx_fail(chain->reader, SLUICE_STATUS_BAD_DATA, node, "expected weights for %zu features, found them for %zu",
                             width, inputs);
@@ -323,7 +331,7 @@ static sluice_status add_arithmetic(sl_onnx_chain *chain, const sl_onnx_node *no
     const size_t data = sl_onnx_get_data_input(chain, node);
     const bool is_sum = sl_onnx_is(node, "Add") || sl_onnx_is(node, "Sub");
     const bool is_inverse = sl_onnx_is(node, "Sub") || sl_onnx_is(node, "Div");
-    const size_t width = sl_onnx_axes_get_width(axes);
+    const size_t width = axes->count ? sl_onnx_get_size(chain, axes, axes->count - 1) : 0;
     float *values, *others;
     if (chain->is_open && chain->may_have_bias && sl_onnx_is(node, "Add")) {
         const sluice_status status = sl_onnx_get_constant(chain->reader, node, 1 - data, "bias", &chain->scratch);

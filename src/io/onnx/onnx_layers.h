@@ -45,7 +45,11 @@ size_t sl_onnx_get_data_input(sl_onnx_chain *chain, const sl_onnx_node *node);
 /** Add a layer of a kind that is named after a node. */
 sluice_status sl_onnx_add_layer(sl_onnx_chain *chain, const sl_onnx_node *node, sluice_layer_kind kind, sluice_layer **layer);
 
-/** Set the network's inputs if these axes are of its input. Fails where their number is not `inputs`. */
+/** The size of an axis that is features, or is to be; 0: not known. */
+size_t sl_onnx_get_size(const sl_onnx_chain *chain, const sl_onnx_axes *axes, size_t at);
+
+/** Set the network's inputs if these axes are of its input. Fails where the last axis has another size
+ *  than `inputs`. */
 sluice_status sl_onnx_set_inputs(sl_onnx_chain *chain, const sl_onnx_node *node, const sl_onnx_axes *axes, size_t inputs);
 
 #endif
