@@ -157,8 +157,10 @@ typedef struct sluice_layer {
     sluice_merge merge;
     size_t projection;        /**< P, outputs of a direction, 1..H; 0: none, P is H */
     const sluice_cell *cells; /**< [D], of each direction; NULL: plain cells with biases */
-    int processing_order;     /**< 1: a REVERSE layer gives its first iteration as step 0: Keras's go_backwards */
-    int masked_outputs_zero;  /**< 1: y of a masked step is 0, not the last one's: Keras's zero_output_for_mask, Bidirectional */
+    int processing_order;    /**< 1: a REVERSE layer gives its first iteration as step 0: Keras's go_backwards. In a row of n steps,
+                                  y of step s is what it gives at step n-1-s of its input, masked or not; the layers behind it go by
+                                  the mask as it is, at step s by that of step s */
+    int masked_outputs_zero; /**< 1: y of a masked step is 0, not the last one's: Keras's zero_output_for_mask, Bidirectional */
 } sluice_layer;
 
 typedef struct sluice_network {

@@ -1,5 +1,6 @@
 #include "perf/cases/named_network.h"
 
+#include "base/layer.h"
 #include "base/random.h"
 #include "base/size.h"
 #include "model/model.h"

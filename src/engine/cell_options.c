@@ -17,6 +17,9 @@ sluice_cell sl_cell_resolve(const sl_layer_dir *dir)
     return cell;
 }
 
+/* Last of the options: a cell that has it alone can be written without it. */
+static const char forget_bias[] = "a forget_bias";
+
 /* The first option that the fused step does not have, in words; NULL: none. */
 static const char *find_option(const sluice_cell *cell)
 {
@@ -32,11 +35,11 @@ static const char *find_option(const sluice_cell *cell)
         return "an output activation other than tanh";
     if (cell->coupled)
         return "coupled gates";
-    if (cell->forget_bias != 0)
-        return "a forget_bias";
     if (cell->gate_clip > 0)
         return "a gate_clip";
-    return cell->cell_clip > 0 ? "a cell_clip" : NULL;
+    if (cell->cell_clip > 0)
+        return "a cell_clip";
+    return cell->forget_bias != 0 ? forget_bias : NULL;
 }
 
 bool sl_cell_is_plain(const sluice_cell *cell)
@@ -56,8 +59,11 @@ sluice_status sl_cells_check_training(const sl_network *network, sluice_error *e
         if (option)
             return sl_fail(error, SLUICE_STATUS_UNSUPPORTED,
                            "layer %zu \"%s\": no gradient is implemented for %s; make the engine with training = 0, or the layer "
-                           "without this option",
-                           index, layer->name, option);
+                           "without this option%s",
+                           index, layer->name, option,
+                           option == forget_bias ? ": add it to the biases b_f instead, or begin with it in a new model by "
+                                                   "sluice_model_set_forget_bias, sluice train --forget-bias"
+                                                 : "");
     }
     return SLUICE_STATUS_OK;
 }

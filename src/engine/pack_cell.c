@@ -1,11 +1,10 @@
 #include "engine/pack_cell.h"
 
+#include "base/layer.h"
 #include "engine/cell_options.h"
 #include "engine/pack.h"
 
 #include <string.h>
-
-enum { PEEPHOLES = 3, NORMS = 5 };
 
 static bool has_projection(const sluice_engine *engine, const sl_packed *packed)
 {
@@ -59,9 +58,9 @@ bool sl_pack_cell_allocate(sluice_engine *engine, sl_packed *packed)
     const bool norm = parts & SLUICE_PART_NORM, learns = parts & SLUICE_PART_INITIAL_STATE,
                projects = has_projection(engine, packed);
     packed->phases = 1 + (norm ? 2 : 0) + projects;
-    return allocate_if(parts & SLUICE_PART_PEEPHOLES, engine, PEEPHOLES * packed->c_stride, &packed->peepholes) &&
-           allocate_if(norm, engine, NORMS * packed->c_stride, &packed->gain) &&
-           allocate_if(norm, engine, NORMS * packed->c_stride, &packed->shift) &&
+    return allocate_if(parts & SLUICE_PART_PEEPHOLES, engine, SL_PEEPHOLES * packed->c_stride, &packed->peepholes) &&
+           allocate_if(norm, engine, SL_NORMS * packed->c_stride, &packed->gain) &&
+           allocate_if(norm, engine, SL_NORMS * packed->c_stride, &packed->shift) &&
            allocate_if(learns, engine, packed->dir->h_width, &packed->initial_h) &&
            allocate_if(learns, engine, packed->dir->c_width, &packed->initial_c) &&
            (!projects || allocate_projection(engine, packed));
@@ -111,9 +110,9 @@ void sl_pack_cell_fill(const sluice_engine *engine, const sluice_model *model, s
 {
     const sl_packed *packed = &engine->layers[k];
     const size_t hidden = packed->dir->hidden, stride = packed->c_stride, h_width = packed->dir->h_width;
-    fill_rows(sl_model_get_of_dir(model, k, SLUICE_TENSOR_PEEPHOLES), PEEPHOLES, hidden, stride, packed->peepholes);
-    fill_rows(sl_model_get_of_dir(model, k, SLUICE_TENSOR_NORM_GAIN), NORMS, hidden, stride, packed->gain);
-    fill_rows(sl_model_get_of_dir(model, k, SLUICE_TENSOR_NORM_SHIFT), NORMS, hidden, stride, packed->shift);
+    fill_rows(sl_model_get_of_dir(model, k, SLUICE_TENSOR_PEEPHOLES), SL_PEEPHOLES, hidden, stride, packed->peepholes);
+    fill_rows(sl_model_get_of_dir(model, k, SLUICE_TENSOR_NORM_GAIN), SL_NORMS, hidden, stride, packed->gain);
+    fill_rows(sl_model_get_of_dir(model, k, SLUICE_TENSOR_NORM_SHIFT), SL_NORMS, hidden, stride, packed->shift);
     fill_rows(sl_model_get_of_dir(model, k, SLUICE_TENSOR_INITIAL_H), 1, h_width, h_width, packed->initial_h);
     fill_rows(sl_model_get_of_dir(model, k, SLUICE_TENSOR_INITIAL_C), 1, hidden, hidden, packed->initial_c);
     if (packed->projection_width)

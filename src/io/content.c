@@ -32,6 +32,7 @@ static const signature signatures[] = {
     {"version https://git-lfs", 23, SL_CONTENT_LFS_POINTER, NOT_IN_TEXT},
     {"\x89HDF\r\n\x1a\n", 8, SL_CONTENT_HDF5, NOT_IN_TEXT},
     {"MATLAB", 6, SL_CONTENT_MATLAB, NOT_IN_TEXT},
+    {"\x80\x02\x8a\nl\xfc\x9c\x46\xf9 j\xa8P\x19.", 15, SL_CONTENT_TORCH_LEGACY, NOT_IN_TEXT}, /* its magic number, pickled */
     {"\x80\x02", 2, SL_CONTENT_PICKLE, NOT_IN_TEXT},
     {"\x80\x03", 2, SL_CONTENT_PICKLE, NOT_IN_TEXT},
     {"\x80\x04", 2, SL_CONTENT_PICKLE, NOT_IN_TEXT},
@@ -44,10 +45,17 @@ static const struct {
     const char *part;
     sl_content content;
 } entries[] = {
-    {".pkl", SL_CONTENT_TORCH_ZIP},          {"/version", SL_CONTENT_TORCH_ZIP},
-    {"/byteorder", SL_CONTENT_TORCH_ZIP},    {".format_version", SL_CONTENT_TORCH_ZIP},
-    {"metadata.json", SL_CONTENT_KERAS_ZIP}, {"config.json", SL_CONTENT_KERAS_ZIP},
-    {".weights.h5", SL_CONTENT_KERAS_ZIP},   {".npy", SL_CONTENT_NPZ},
+    {"archive_format", SL_CONTENT_TORCH_EXPORT},
+    {"serialized_", SL_CONTENT_TORCH_EXPORT},
+    {"/data/", SL_CONTENT_TORCH_ZIP},
+    {".pkl", SL_CONTENT_TORCH_ZIP},
+    {"/version", SL_CONTENT_TORCH_ZIP},
+    {"/byteorder", SL_CONTENT_TORCH_ZIP},
+    {".format_version", SL_CONTENT_TORCH_ZIP},
+    {"metadata.json", SL_CONTENT_KERAS_ZIP},
+    {"config.json", SL_CONTENT_KERAS_ZIP},
+    {".weights.h5", SL_CONTENT_KERAS_ZIP},
+    {".npy", SL_CONTENT_NPZ},
 };
 
 static bool is_space(char c)
@@ -69,6 +77,13 @@ static bool is_safetensors(const char *bytes, size_t size)
 static bool is_onnx(const char *bytes, size_t size)
 {
     return size > 3 && bytes[0] == 0x08 && bytes[1] > 0 && bytes[1] < 0x20 && memchr("\x12\x1a\x22\x28\x32\x3a\x42", bytes[2], 7);
+}
+
+/* The mark in the header of a tar archive's first file. */
+static bool is_tar(const char *bytes, size_t size)
+{
+    enum { MARK_AT = 257 };
+    return size >= MARK_AT + 5 && memcmp(bytes + MARK_AT, "ustar", 5) == 0;
 }
 
 static sl_content find_in_zip(const char *bytes, size_t size)
@@ -106,6 +121,8 @@ sl_content sl_content_find(const void *bytes, size_t size)
         if (s->where != IN_TEXT && size >= s->size && memcmp(bytes, s->bytes, s->size) == 0)
             return s->content == SL_CONTENT_ZIP ? find_in_zip(bytes, size) : s->content;
     }
+    if (is_tar(bytes, size))
+        return SL_CONTENT_TAR;
     return is_onnx(bytes, size) ? SL_CONTENT_ONNX : find_text(bytes, size);
 }
 
@@ -142,7 +159,11 @@ const char *sl_content_describe(sl_content content)
         [SL_CONTENT_KERAS_ZIP] = "a Keras file; " BY_NUMPY,
         [SL_CONTENT_NPZ] = "a .npz archive of arrays; " BY_NUMPY,
         [SL_CONTENT_ZIP] = "a zip archive; unpack it and name the safetensors file",
-        [SL_CONTENT_PICKLE] = "a Python pickle, as torch.save wrote before torch 1.6; " BY_TORCH,
+        [SL_CONTENT_TORCH_LEGACY] = "a file of torch.save before torch 1.6; " BY_TORCH,
+        [SL_CONTENT_TORCH_EXPORT] = "an archive of torch.export (.pt2); " BY_TORCH,
+        [SL_CONTENT_PICKLE] =
+            "a Python pickle; load it in Python, if you trust it, and write its weights with safetensors.numpy.save_file",
+        [SL_CONTENT_TAR] = "a tar archive; unpack it, or, if it is a file of torch.save before torch 0.2, " BY_TORCH,
         [SL_CONTENT_HDF5] = "an HDF5 file, as Keras writes; " BY_NUMPY,
         [SL_CONTENT_MATLAB] = "a MATLAB file; " BY_NUMPY,
         [SL_CONTENT_ONNX] = "an ONNX file; " BY_NUMPY,

@@ -14,10 +14,13 @@ typedef enum sl_content {
     SL_CONTENT_ZSTD,
     SL_CONTENT_LFS_POINTER,
     SL_CONTENT_TORCH_ZIP,
+    SL_CONTENT_TORCH_LEGACY, /* of torch.save before 1.6, not zipped */
+    SL_CONTENT_TORCH_EXPORT, /* .pt2 */
     SL_CONTENT_KERAS_ZIP,
     SL_CONTENT_NPZ,
     SL_CONTENT_ZIP, /* any other */
     SL_CONTENT_PICKLE,
+    SL_CONTENT_TAR,
     SL_CONTENT_HDF5,
     SL_CONTENT_MATLAB,
     SL_CONTENT_ONNX,
@@ -29,7 +32,7 @@ typedef enum sl_content {
     SL_CONTENT_UTF32
 } sl_content;
 
-enum { SL_CONTENT_BYTES = 256 };                        /* of a file's beginning that are enough */
+enum { SL_CONTENT_BYTES = 512 };                        /* of a file's beginning that are enough */
 enum { SL_SAFETENSORS_MAX_HEADER = 100 * 1000 * 1000 }; /* bytes; the reference implementation's bound */
 
 /** The kind of a file that begins with these bytes: SL_CONTENT_BYTES of them, or all if it has fewer. */

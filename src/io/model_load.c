@@ -6,6 +6,7 @@
 #include "io/model/model_read.h"
 #include "io/onnx/onnx_read.h"
 #include "io/safetensors/safetensors.h"
+#include "io/torch/torch.h"
 
 /* Makes a model of an input, which it takes over in any case. */
 typedef sluice_status reader(sl_input *input, const sluice_names *names, sluice_model **model, sluice_error *error);
@@ -20,13 +21,37 @@ static sluice_status read_safetensors(sl_input *input, const sluice_names *names
     return status;
 }
 
+static sluice_status read_torch(sl_input *input, sl_torch_layout layout, const sluice_names *names, sluice_model **model,
+                                sluice_error *error)
+{
+    sl_tensor_source source;
+    sluice_status status = sl_torch_open(input, layout, &source, error);
+    if (!status)
+        status = sl_model_read(&source, names, model, error);
+    sl_source_release(&source);
+    return status;
+}
+
+static sluice_status read_torch_zip(sl_input *input, const sluice_names *names, sluice_model **model, sluice_error *error)
+{
+    return read_torch(input, SL_TORCH_ZIP, names, model, error);
+}
+
+static sluice_status read_torch_legacy(sl_input *input, const sluice_names *names, sluice_model **model, sluice_error *error)
+{
+    return read_torch(input, SL_TORCH_LEGACY, names, model, error);
+}
+
 /* Whatever no other reader is for is refused by the reader of safetensors. */
 static reader *find_reader(sl_content content)
 {
     static const struct {
         sl_content content;
         reader *read;
-    } readers[] = {{SL_CONTENT_SAFETENSORS, read_safetensors}, {SL_CONTENT_ONNX, sl_onnx_read}};
+    } readers[] = {{SL_CONTENT_SAFETENSORS, read_safetensors},
+                   {SL_CONTENT_TORCH_ZIP, read_torch_zip},
+                   {SL_CONTENT_TORCH_LEGACY, read_torch_legacy},
+                   {SL_CONTENT_ONNX, sl_onnx_read}};
     for (size_t k = 0; k < sizeof readers / sizeof *readers; k++)
         if (readers[k].content == content)
             return readers[k].read;

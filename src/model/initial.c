@@ -1,6 +1,7 @@
 /* Models to begin training with: torch's initial weights, and Keras's. */
 #include "base/error.h"
 #include "base/exact_math.h"
+#include "base/layer.h"
 #include "base/memory.h"
 #include "base/random.h"
 #include "base/size.h"
@@ -168,10 +169,9 @@ static void fill_embedding(const sluice_model *model, sluice_initializer initial
 /* Of layer-direction k: what is not drawn. */
 static void fill_norm(sluice_model *model, size_t k)
 {
-    enum { NORMS = 5 };
     float *gain = sl_model_get_of_dir(model, k, SLUICE_TENSOR_NORM_GAIN);
     if (gain)
-        fill_constant(gain, NORMS * model->network->dirs[k].hidden, 1.0f);
+        fill_constant(gain, SL_NORMS * model->network->dirs[k].hidden, 1.0f);
 }
 
 /* All LSTM layers first, then the others. */

@@ -1,23 +1,17 @@
 #include "model/layer_chain.h"
 
 #include "base/error.h"
+#include "base/layer.h"
 #include "base/memory.h"
 #include "base/size.h"
 #include "base/struct_size.h"
 #include "model/network_check.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
 /* ---- Names ----------------------------------------------------------------------------------------------------------------- */
-
-static const char *get_kind_name(sluice_layer_kind kind)
-{
-    static const char *const names[] = {[SLUICE_LAYER_EMBEDDING] = "embedding",   [SLUICE_LAYER_LSTM] = "lstm",
-                                        [SLUICE_LAYER_DENSE] = "dense",           [SLUICE_LAYER_AFFINE] = "affine",
-                                        [SLUICE_LAYER_ACTIVATION] = "activation", [SLUICE_LAYER_REDUCE] = "reduce"};
-    return names[kind];
-}
 
 /* Write the names of all layers one after the other: their own, or made of a layer's kind and its number among those of the kind.
  * Returns the bytes; `to` NULL: these are only counted. */
@@ -29,7 +23,7 @@ static size_t put_names(sluice_layer *layers, size_t count, char *to, size_t roo
         char *name = to ? to + used : NULL;
         const size_t left = to ? room - used : 0, number = ++numbers[layer->kind];
         const int length = layer->name ? snprintf(name, left, "%s", layer->name)
-                                       : snprintf(name, left, "%s_%zu", get_kind_name(layer->kind), number);
+                                       : snprintf(name, left, "%s_%zu", sl_layer_kind_get_name(layer->kind), number);
         used += (size_t)length + 1;
         if (to)
             layer->name = name;
@@ -39,21 +33,16 @@ static size_t put_names(sluice_layer *layers, size_t count, char *to, size_t roo
 
 /* ---- Sizes ----------------------------------------------------------------------------------------------------------------- */
 
-static size_t count_directions(const sluice_layer *layer)
-{
-    return layer->direction == SLUICE_DIRECTION_BOTH ? 2 : 1;
-}
-
 /* Add an LSTM layer that reads `inputs`. */
 static void add_lstm(sl_network *network, size_t index, const sluice_layer *layer, size_t inputs)
 {
     sl_lstm_layer *lstm = &network->lstm[network->lstm_layers];
-    const size_t h_width = layer->projection ? layer->projection : layer->units;
+    const size_t h_width = sl_layer_get_h_width(layer);
     *lstm = (sl_lstm_layer){.layer = index,
                             .first = network->layer_dirs,
-                            .directions = count_directions(layer),
+                            .directions = sl_layer_count_directions(layer),
                             .inputs = inputs,
-                            .outputs = count_directions(layer) * h_width};
+                            .outputs = sl_layer_count_directions(layer) * h_width};
     for (size_t d = 0; d < lstm->directions; d++) {
         network->dirs[network->layer_dirs++] = (sl_layer_dir){.layer = network->lstm_layers,
                                                               .cell = layer->cells ? &layer->cells[d] : NULL,
@@ -110,7 +99,7 @@ static void set_sizes(sl_network *network)
 
 static size_t count_cells(const sluice_layer *layer)
 {
-    return layer->kind == SLUICE_LAYER_LSTM && layer->cells ? count_directions(layer) : 0;
+    return layer->kind == SLUICE_LAYER_LSTM && layer->cells ? sl_layer_count_directions(layer) : 0;
 }
 
 /* An element of a caller's array of structs, which may have the size of another version. */
@@ -268,44 +257,73 @@ void sl_network_destroy(sl_network *network)
     sl_free(network);
 }
 
-/* ---- Equality -------------------------------------------------------------------------------------------------------------- */
+/* ---- Equality and hash ------------------------------------------------------------------------------------------------------- */
 
-static bool are_activations_equal(const sluice_activation *a, const sluice_activation *b)
+/* What two layers are equal by, and in this order hashed: plan files have the hash. */
+typedef struct number_list {
+    uint64_t numbers[48];
+    size_t count;
+} number_list;
+
+static void list_number(number_list *list, uint64_t number)
 {
-    return a->function == b->function && a->alpha == b->alpha && a->beta == b->beta;
+    assert(list->count < sizeof list->numbers / sizeof *list->numbers);
+    list->numbers[list->count++] = number;
 }
 
-static bool are_cells_equal(const sluice_cell *a, const sluice_cell *b)
+/* -0 counts as 0. */
+static void list_float(number_list *list, float value)
 {
-    return a->parts == b->parts && are_activations_equal(&a->gate, &b->gate) &&
-           are_activations_equal(&a->candidate, &b->candidate) && are_activations_equal(&a->output, &b->output) &&
-           !a->coupled == !b->coupled && !a->output_unclipped == !b->output_unclipped && a->forget_bias == b->forget_bias &&
-           a->gate_clip == b->gate_clip && a->cell_clip == b->cell_clip && a->projection_clip == b->projection_clip &&
-           a->norm_epsilon == b->norm_epsilon;
+    const float counted = value == 0 ? 0 : value;
+    uint32_t bits;
+    memcpy(&bits, &counted, sizeof bits);
+    list_number(list, bits);
 }
 
-static bool are_layers_equal(const sluice_layer *a, const sluice_layer *b)
+static void list_activation(number_list *list, const sluice_activation *activation)
 {
-    bool equal = a->kind == b->kind && a->units == b->units && a->vocabulary == b->vocabulary &&
-                 are_activations_equal(&a->activation, &b->activation) && !a->has_bias == !b->has_bias && a->steps == b->steps &&
-                 a->direction == b->direction && a->merge == b->merge && a->projection == b->projection &&
-                 !a->processing_order == !b->processing_order && !a->masked_outputs_zero == !b->masked_outputs_zero &&
-                 count_cells(a) == count_cells(b);
-    for (size_t d = 0; equal && d < count_cells(a); d++)
-        equal = are_cells_equal(&a->cells[d], &b->cells[d]);
-    return equal;
+    list_number(list, (uint64_t)activation->function);
+    list_float(list, activation->alpha);
+    list_float(list, activation->beta);
+}
+
+static void list_cell(number_list *list, const sluice_cell *cell)
+{
+    const float limits[] = {cell->forget_bias, cell->gate_clip, cell->cell_clip, cell->projection_clip, cell->norm_epsilon};
+    list_number(list, cell->parts);
+    list_activation(list, &cell->gate);
+    list_activation(list, &cell->candidate);
+    list_activation(list, &cell->output);
+    list_number(list, (uint64_t)(2 * (cell->coupled != 0) + (cell->output_unclipped != 0)));
+    for (size_t k = 0; k < sizeof limits / sizeof *limits; k++)
+        list_float(list, limits[k]);
+}
+
+static number_list list_layer(const sluice_layer *layer)
+{
+    const uint64_t numbers[] = {(uint64_t)layer->kind,          layer->units,           layer->vocabulary,
+                                layer->has_bias != 0,           (uint64_t)layer->steps, (uint64_t)layer->direction,
+                                (uint64_t)layer->merge,         layer->projection,      layer->processing_order != 0,
+                                layer->masked_outputs_zero != 0};
+    number_list list = {.count = 0};
+    for (size_t j = 0; j < sizeof numbers / sizeof *numbers; j++)
+        list_number(&list, numbers[j]);
+    list_activation(&list, &layer->activation);
+    for (size_t d = 0; d < count_cells(layer); d++)
+        list_cell(&list, &layer->cells[d]);
+    return list;
 }
 
 bool sl_network_equals(const sl_network *a, const sl_network *b)
 {
     bool equal = a->is_shape == b->is_shape && a->description.inputs == b->description.inputs &&
                  a->description.layer_count == b->description.layer_count;
-    for (size_t k = 0; equal && k < a->description.layer_count; k++)
-        equal = are_layers_equal(&a->description.layers[k], &b->description.layers[k]);
+    for (size_t k = 0; equal && k < a->description.layer_count; k++) {
+        const number_list of_a = list_layer(&a->description.layers[k]), of_b = list_layer(&b->description.layers[k]);
+        equal = of_a.count == of_b.count && memcmp(of_a.numbers, of_b.numbers, of_a.count * sizeof *of_a.numbers) == 0;
+    }
     return equal;
 }
-
-/* ---- Hash ------------------------------------------------------------------------------------------------------------------ */
 
 static void add_number(uint64_t *hash, uint64_t number)
 {
@@ -313,47 +331,14 @@ static void add_number(uint64_t *hash, uint64_t number)
         *hash = (*hash ^ (number >> 8 * k & 255)) * UINT64_C(0x100000001b3);
 }
 
-static void add_float(uint64_t *hash, float value)
-{
-    uint32_t bits;
-    memcpy(&bits, &value, sizeof bits);
-    add_number(hash, bits);
-}
-
-static void add_activation(uint64_t *hash, const sluice_activation *activation)
-{
-    add_number(hash, (uint64_t)activation->function);
-    add_float(hash, activation->alpha);
-    add_float(hash, activation->beta);
-}
-
-static void add_cell(uint64_t *hash, const sluice_cell *cell)
-{
-    const float limits[] = {cell->forget_bias, cell->gate_clip, cell->cell_clip, cell->projection_clip, cell->norm_epsilon};
-    add_number(hash, cell->parts);
-    add_activation(hash, &cell->gate);
-    add_activation(hash, &cell->candidate);
-    add_activation(hash, &cell->output);
-    add_number(hash, (uint64_t)(2 * (cell->coupled != 0) + (cell->output_unclipped != 0)));
-    for (size_t k = 0; k < sizeof limits / sizeof *limits; k++)
-        add_float(hash, limits[k]);
-}
-
 uint64_t sl_network_hash(const sl_network *network)
 {
     uint64_t hash = UINT64_C(0xcbf29ce484222325);
     add_number(&hash, network->description.inputs);
     for (size_t k = 0; k < network->description.layer_count; k++) {
-        const sluice_layer *layer = &network->description.layers[k];
-        const uint64_t numbers[] = {(uint64_t)layer->kind,          layer->units,           layer->vocabulary,
-                                    layer->has_bias != 0,           (uint64_t)layer->steps, (uint64_t)layer->direction,
-                                    (uint64_t)layer->merge,         layer->projection,      layer->processing_order != 0,
-                                    layer->masked_outputs_zero != 0};
-        for (size_t j = 0; j < sizeof numbers / sizeof *numbers; j++)
-            add_number(&hash, numbers[j]);
-        add_activation(&hash, &layer->activation);
-        for (size_t d = 0; d < count_cells(layer); d++)
-            add_cell(&hash, &layer->cells[d]);
+        const number_list list = list_layer(&network->description.layers[k]);
+        for (size_t j = 0; j < list.count; j++)
+            add_number(&hash, list.numbers[j]);
     }
     return hash;
 }

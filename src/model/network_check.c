@@ -2,6 +2,7 @@
 
 #include "base/clean.h"
 #include "base/error.h"
+#include "base/layer.h"
 #include "base/size.h"
 
 #include <math.h>
@@ -120,7 +121,7 @@ static sluice_status check_lstm(chain *at)
         return fail(at, "processing_order is for a layer of the reverse direction alone");
     if (layer->projection > layer->units)
         return fail(at, "projection %zu; expected 1..%zu, its hidden units, or 0 for none", layer->projection, layer->units);
-    for (size_t d = 0; layer->cells && d < 1 + (layer->direction == SLUICE_DIRECTION_BOTH); d++) {
+    for (size_t d = 0; layer->cells && d < sl_layer_count_directions(layer); d++) {
         const sluice_status status = check_cell(at, &layer->cells[d]);
         if (status)
             return status;
@@ -189,13 +190,12 @@ static bool fits(const sluice_layer *layer, size_t inputs)
 
 size_t sl_layer_get_width(const sluice_layer *layer, size_t inputs)
 {
-    const size_t outputs = layer->projection ? layer->projection : layer->units;
     switch (layer->kind) {
     case SLUICE_LAYER_EMBEDDING:
     case SLUICE_LAYER_DENSE:
         return layer->units;
     case SLUICE_LAYER_LSTM:
-        return layer->direction == SLUICE_DIRECTION_BOTH && layer->merge == SLUICE_MERGE_CONCAT ? 2 * outputs : outputs;
+        return (layer->merge == SLUICE_MERGE_CONCAT ? sl_layer_count_directions(layer) : 1) * sl_layer_get_h_width(layer);
     case SLUICE_LAYER_AFFINE:
     case SLUICE_LAYER_ACTIVATION:
     case SLUICE_LAYER_REDUCE:

@@ -1,5 +1,7 @@
 #include "model/parameters.h"
 
+#include "base/layer.h"
+
 static sl_parameter_shape vector_if(bool exists, size_t rows)
 {
     return (sl_parameter_shape){.rows = exists ? rows : 0, .columns = 1};
@@ -12,7 +14,6 @@ static sl_parameter_shape matrix_if(bool exists, size_t rows, size_t columns)
 
 static sl_parameter_shape get_of_dir(const sl_layer_dir *dir, bool projects, sluice_tensor tensor)
 {
-    enum { PEEPHOLES = 3, NORMS = 5 };
     const unsigned parts = dir->cell ? dir->cell->parts : SLUICE_PART_BIAS;
     switch (tensor) {
     case SLUICE_TENSOR_WEIGHT_IH:
@@ -22,14 +23,14 @@ static sl_parameter_shape get_of_dir(const sl_layer_dir *dir, bool projects, slu
     case SLUICE_TENSOR_BIAS:
         return (sl_parameter_shape){dir->gate_rows, 1, !(parts & SLUICE_PART_BIAS)};
     case SLUICE_TENSOR_PEEPHOLES:
-        return matrix_if(parts & SLUICE_PART_PEEPHOLES, PEEPHOLES, dir->hidden);
+        return matrix_if(parts & SLUICE_PART_PEEPHOLES, SL_PEEPHOLES, dir->hidden);
     case SLUICE_TENSOR_PROJECTION:
         return matrix_if(projects, dir->h_width, dir->hidden);
     case SLUICE_TENSOR_PROJECTION_BIAS:
         return vector_if(parts & SLUICE_PART_PROJECTION_BIAS, dir->h_width);
     case SLUICE_TENSOR_NORM_GAIN:
     case SLUICE_TENSOR_NORM_SHIFT:
-        return matrix_if(parts & SLUICE_PART_NORM, NORMS, dir->hidden);
+        return matrix_if(parts & SLUICE_PART_NORM, SL_NORMS, dir->hidden);
     case SLUICE_TENSOR_INITIAL_H:
         return vector_if(parts & SLUICE_PART_INITIAL_STATE, dir->h_width);
     case SLUICE_TENSOR_INITIAL_C:

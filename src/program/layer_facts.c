@@ -1,18 +1,7 @@
 #include "program/layer_facts.h"
 
+#include "base/layer.h"
 #include "program/model_shape.h"
-
-enum { PEEPHOLES = 3 };
-
-size_t sl_layer_count_directions(const sluice_layer *layer)
-{
-    return layer->direction == SLUICE_DIRECTION_BOTH ? 2 : 1;
-}
-
-size_t sl_layer_get_h_width(const sluice_layer *layer)
-{
-    return layer->projection ? layer->projection : layer->units;
-}
 
 static unsigned get_parts(const sluice_layer *layer, size_t direction)
 {
@@ -40,7 +29,7 @@ static double get_lstm_flop(const sluice_layer *layer, size_t inputs)
     double flop = 0;
     for (size_t d = 0; d < sl_layer_count_directions(layer); d++) {
         flop += 2 * 4 * hidden * ((double)inputs + outputs) + (layer->projection ? 2 * outputs * hidden : 0);
-        flop += get_parts(layer, d) & SLUICE_PART_PEEPHOLES ? 2 * PEEPHOLES * hidden : 0;
+        flop += get_parts(layer, d) & SLUICE_PART_PEEPHOLES ? 2 * SL_PEEPHOLES * hidden : 0;
     }
     return flop;
 }

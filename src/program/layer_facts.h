@@ -28,10 +28,4 @@ double sl_layer_facts_get_row_flop(const sluice_model *model);
 /** Useful operations of a layer that reads `inputs` floats, of a step or of a vector: two for each multiply-add. */
 double sl_layer_get_flop(const sluice_layer *layer, size_t inputs);
 
-/** Directions of an LSTM layer, 1 or 2. */
-size_t sl_layer_count_directions(const sluice_layer *layer);
-
-/** Floats of h of a direction of an LSTM layer. */
-size_t sl_layer_get_h_width(const sluice_layer *layer);
-
 #endif

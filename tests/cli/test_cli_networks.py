@@ -257,6 +257,7 @@ def check_initial_states(cli):
     cli.refused(DATA, ["bad.npz", "a.npy", "compressed", "zip -0"], *words, "--h0", archive(members, zipfile.ZIP_DEFLATED))
     cli.refused(DATA, ["bad.npz", "no member", "a.npy"], *words, "--h0", archive({k: v for k, v in members.items() if k != "a.npy"}))
     cli.refused(DATA, ["bad.npz", "--h0", "other", "no LSTM layer"], *words, "--h0", archive({**members, "other.npy": b""}))
+    cli.refused(DATA, ["bad.npz: byte", '"a" beside "a.npy"'], *words, "--h0", archive({**members, "a": members["a.npy"]}))
     cli.refused(DATA, ["bad.npz: a", "[1][7][4]", "[2][7][4]"], *words, "--h0",
                 archive({**members, "a.npy": npy_bytes((2, ROWS, 4), [0] * 8 * ROWS)}))
     cli.refused(DATA, ["bad.npz: a.npy", "not a .npy"], *words, "--h0", archive({**members, "a.npy": b"text"}))
@@ -302,7 +303,14 @@ def check_mask(cli):
     cli.refused(DATA, ["--mask", f"[{ROWS}][{STEPS}]", "found"], *base, cli.npy("bad.npy", (STEPS, ROWS), [1] * ROWS * STEPS, "|u1"))
     cli.refused(DATA, ["--mask", "b1 or u1", "f4"], *base, cli.npy("bad.npy", (ROWS, STEPS), [1] * ROWS * STEPS))
     backwards = model(cli, "backwards.safetensors", [{**SECOND, "direction": "reverse", "processing_order": True}])
-    cli.refused(DATA, ["--mask", "'upper'", "processing order"], "run", backwards, *base[2:], cli.path("mask.npy"))
+    words = ["run", backwards, "-o", kept, "-i"]
+    cli.answers(*words, cli.path("short.npy"), "--lengths", cli.path("kept_lengths.npy"))
+    iterations = read_npy(kept)
+    cli.answers(*words, cli.path("x.npy"), "--mask", cli.path("mask.npy"))
+    made = [sum(mask[(n + 1) * STEPS - 1 - t:(n + 1) * STEPS]) for n in range(ROWS) for t in range(STEPS)]
+    want = [at(iterations, k // STEPS, count - 1) if count else [0] * SECOND["units"] for k, count in enumerate(made)]
+    cli.check([at(read_npy(kept), n, t) for n in range(ROWS) for t in range(STEPS)] == want,
+              "in processing order, a step has what came out of the iterations made so far")
 
 
 def check_text(cli):

@@ -227,7 +227,6 @@ TEST(guarded_networks)
     }
     for (size_t k = 0; k < cases; k++) {
         const test_network_case drawn = test_network_case_random(test_seed() + k);
-        if (test_network_case_runs(&drawn))
-            run_case_guarded(&drawn, &random);
+        run_case_guarded(&drawn, &random);
     }
 }

@@ -533,27 +533,6 @@ TEST(ends)
     end_scene(&made);
 }
 
-/* A mask over steps that a layer gives in another order has no meaning. */
-TEST(masks_and_processing_order)
-{
-    scene made;
-    make_scene(&made);
-    end_scene(&made);
-    made.chain.layers[1].direction = SLUICE_DIRECTION_REVERSE;
-    made.chain.layers[1].processing_order = 1;
-    made.chain.layers[2].units = 3;
-    sluice_parameter parameters[ALL - 3];
-    memcpy(parameters, all_parameters, 5 * sizeof parameters[0]);
-    memcpy(parameters + 5, all_parameters + 8, (ALL - 8) * sizeof parameters[0]);
-    parameters[5].count = 6; /* of the dense layer, which reads two floats now */
-    sluice_error error = {0};
-    const sluice_status status = sluice_model_create_network(&made.chain.network, parameters, ALL - 3, NULL, &made.model, &error);
-    ck_assert_msg(status == SLUICE_STATUS_OK, "%s", error.message);
-    ck_assert_int_eq(sluice_engine_create(made.model, NULL, &made.engine, NULL), SLUICE_STATUS_OK);
-    check_batch(&made, &made.batch, SLUICE_STATUS_UNSUPPORTED, "a layer gives its outputs in processing order");
-    end_scene(&made);
-}
-
 /* States of streams are of one network's sizes. */
 TEST(streams_of_another_network)
 {

@@ -444,10 +444,25 @@ static test_words run_case(const test_network_case *given, double *worst)
 
 static bool fails(const test_network_case *given, void *why)
 {
-    const test_words words = test_network_case_runs(given) ? run_case(given, NULL) : (test_words){""};
+    const test_words words = run_case(given, NULL);
     if (words.text[0])
         *(test_words *)why = words;
     return words.text[0];
+}
+
+/* Run a case in all ways, as run_case; where that fails, print it and the smallest one that does. */
+static void check_case(const test_network_case *drawn, double *worst)
+{
+    test_words why = run_case(drawn, worst);
+    if (!why.text[0])
+        return;
+    printf("%s\n", why.text);
+    test_network_case_print(drawn, stdout);
+    const test_network_case smallest = test_network_case_shrink(*drawn, fails, &why);
+    printf("smaller:\n");
+    test_network_case_print(&smallest, stdout);
+    fflush(stdout);
+    ck_abort_msg("SLUICE_TEST_SEED=%" PRIu64 ": %s", drawn->seed, why.text);
 }
 
 /* Whether all cells have the plain functions, by which nothing grows with the steps. */
@@ -471,20 +486,43 @@ TEST_LOOP(random_networks, 0, test_by_depth(4, 15, 160))
         test_network_case drawn = test_network_case_random(seed);
         if (seed % 8 == 0 && is_bounded(&drawn)) /* more steps than go through a step layer at once */
             drawn.steps = 20 + 6 * drawn.steps;
-        if (!test_network_case_runs(&drawn))
-            continue;
-        test_words why = run_case(&drawn, &worst);
-        if (!why.text[0])
-            continue;
-        printf("%s\n", why.text);
-        test_network_case_print(&drawn, stdout);
-        const test_network_case smallest = test_network_case_shrink(drawn, fails, &why);
-        printf("smaller:\n");
-        test_network_case_print(&smallest, stdout);
-        fflush(stdout);
-        ck_abort_msg("SLUICE_TEST_SEED=%" PRIu64 ": %s", seed, why.text);
+        check_case(&drawn, &worst);
     }
     printf("cases %d to %d: the largest error is %.2f of its bound\n", _i * BLOCK, (_i + 1) * BLOCK - 1, worst);
+}
+
+/* Let LSTM layers that stand before another give their outputs in processing order. false: there is none. */
+static bool reverse_before_another(test_network_case *given)
+{
+    size_t last = 0, changed = 0;
+    for (size_t k = 0; k < given->layer_count; k++)
+        last = given->layers[k].kind == SLUICE_LAYER_LSTM ? k : last;
+    for (size_t k = 0; k < last; k++) {
+        if (given->layers[k].kind != SLUICE_LAYER_LSTM)
+            continue;
+        given->layers[k].direction = SLUICE_DIRECTION_REVERSE;
+        given->layers[k].merge = SLUICE_MERGE_CONCAT;
+        given->layers[k].processing_order = 1;
+        changed++;
+    }
+    return changed > 0;
+}
+
+/* Masks and layers in processing order under others, which few of the random networks have. */
+TEST(masks_and_processing_order)
+{
+    const size_t cases = test_by_depth(20, 60, 1000);
+    size_t tried = 0;
+    for (uint64_t seed = test_seed(); tried < cases; seed++) {
+        test_network_case drawn = test_network_case_random(seed);
+        drawn.is_masked = true;
+        drawn.rows = drawn.rows ? drawn.rows : 1;
+        drawn.steps += 2;
+        if (!reverse_before_another(&drawn))
+            continue;
+        check_case(&drawn, NULL);
+        tried++;
+    }
 }
 
 /* An output may be asked for more than once, whether or not y is, which the first of the last LSTM layer then stands for. */

@@ -33,7 +33,7 @@ static const struct {
     {BYTES(ZIP("\x0a") "x_test.npy"), SL_CONTENT_NPZ, ".npz", 40},
     {BYTES(ZIP("\x05") "a.txt.npy"), SL_CONTENT_ZIP, "zip archive", 4}, /* the name ends before .npy */
     {BYTES(ZIP("\xff") ".txt"), SL_CONTENT_ZIP, "unpack", 4},
-    {BYTES("\x80\x02\x8a\x0al\xfc\x9c\x46\xf9 j\xa8\x50\x19.\x80\x02M\xe9\x03."), SL_CONTENT_PICKLE, "torch 1.6", 2},
+    {BYTES("\x80\x02\x8a\x0al\xfc\x9c\x46\xf9 j\xa8\x50\x19.\x80\x02M\xe9\x03."), SL_CONTENT_TORCH_LEGACY, "torch 1.6", 15},
     {BYTES("\x80\x04\x95\x1c\0\0\0\0\0\0\0}\x94"), SL_CONTENT_PICKLE, "pickle", 2},
     {BYTES("\x89HDF\r\n\x1a\n\0\0\0\0\0\x08\x08"), SL_CONTENT_HDF5, "HDF5", 8},
     {BYTES("MATLAB 5.0 MAT-file"), SL_CONTENT_MATLAB, "MATLAB", 6},

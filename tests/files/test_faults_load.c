@@ -184,6 +184,33 @@ TEST_LOOP(failing_with_classes, 0, 2)
     ck_assert_int_gt(n, 10);
 }
 
+/* Files of torch.save, in a zip archive and in pickles, and one of which no tensor is used. */
+TEST_LOOP(failing_torch, 0, 3)
+{
+    static const char *const names[] = {"checkpoint_nested.pt", "state_dict_legacy.pt", "evil/dynamic_quantized_state_dict.pt"};
+    char path[512];
+    bool fired = true;
+    long n = 1;
+    snprintf(path, sizeof path, "%s/tests/golden/torch/%s", getenv("SLUICE_SOURCE"), names[_i]);
+    for (; fired; n++) {
+        sluice_error error = {0};
+        sluice_model *model;
+        const size_t before = test_alive;
+        test_fired = false;
+        test_watching = true;
+        test_countdown = n;
+        const sluice_status status = sluice_model_load(path, NULL, &model, &error);
+        test_watching = false;
+        test_countdown = 0;
+        fired = test_fired;
+        const sluice_status wanted = _i == 2 ? SLUICE_STATUS_UNSUPPORTED : SLUICE_STATUS_OK;
+        ck_assert_msg(status == (fired ? SLUICE_STATUS_NO_MEMORY : wanted), "%ld: %s", n, error.message);
+        sluice_model_destroy(model);
+        ck_assert_uint_eq(test_alive, before);
+    }
+    ck_assert_int_gt(n, 10);
+}
+
 TEST(failing_archive)
 {
     static const sl_npz_member members[] = {{"a", {.type = SL_NPY_F4, .dims = 1, .shape = {1}}}};

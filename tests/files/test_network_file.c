@@ -132,6 +132,39 @@ TEST(known)
     check_same(loaded, model);
 }
 
+/* What is equal hashes equal, -0 and 0 too, and another value makes another network. Plan files have the hash, so it stays. */
+TEST(equal_and_hashed)
+{
+    static const struct {
+        const char *from, *to; /* of one length */
+        bool is_equal;
+    } changes[] = {{"\"alpha\":-0", "\"alpha\":0 ", true},
+                   {"\"alpha\":-0", "\"alpha\":1 ", false},
+                   {"1.5e-42", "1.6e-42", false},
+                   {"\"final\"", "\"last\" ", false},
+                   {"\"bias\":false}", "\"bias\":true }", false}};
+    uint64_t state = test_seed();
+    OWNED(test_bytes) file = test_described_file(full, "", full_tensors, &state);
+    OWNED_HANDLE(sluice_model) model = load(&file, NULL);
+    ck_assert_msg(sl_network_hash(model->network) == UINT64_C(0x409ff4ac1af10588), "the hash is %016" PRIx64,
+                  sl_network_hash(model->network));
+    for (size_t k = 0; k < sizeof changes / sizeof *changes; k++) {
+        char text[sizeof full];
+        memcpy(text, full, sizeof full);
+        char *at = strstr(text, changes[k].from);
+        ck_assert_ptr_nonnull(at);
+        memcpy(at, changes[k].to, strlen(changes[k].to));
+        const char *more = strstr(changes[k].to, "true") ? "net.out.bias F32 3;" : "";
+        char tensors[sizeof full_tensors + 20];
+        snprintf(tensors, sizeof tensors, "%s%s", full_tensors, more);
+        OWNED(test_bytes) changed = test_described_file(text, "", tensors, &state);
+        OWNED_HANDLE(sluice_model) other = load(&changed, NULL);
+        ck_assert_msg(sl_network_equals(other->network, model->network) == changes[k].is_equal, "%s", changes[k].to);
+        const bool hashes_equal = sl_network_hash(other->network) == sl_network_hash(model->network);
+        ck_assert_msg(hashes_equal == changes[k].is_equal, "%s: the hash", changes[k].to);
+    }
+}
+
 /* Loading fails so; `network` may be NULL. */
 static void check_bad(const test_bytes *file, const char *network, sluice_status status, const char *part)
 {

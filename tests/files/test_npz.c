@@ -1,6 +1,7 @@
 /* .npz files: their CRC, pieces in any order, pipes, and what is refused. tests/cli reads such files with Python's zipfile. */
 #include "io/zip/crc32.h"
 #include "io/npy/npz.h"
+#include "io/npy/npz_read.h"
 
 #include "support/files.h"
 #include "support/message.h"
@@ -48,6 +49,30 @@ TEST(crc)
                       0xcbf43926);
     ck_assert_uint_eq(sl_crc32_begin(0), 0);
     ck_assert_uint_eq(sl_crc32_begin(1), 0xd202ef8d); /* of a byte 0 */
+}
+
+/* An array whose name ends with .npy is another than the one whose name it begins with. */
+TEST(names_that_end_like_files)
+{
+    static const sl_npz_member alike[] = {{"a", {.type = SL_NPY_F4, .dims = 1, .shape = {1}}},
+                                          {"a.npy", {.type = SL_NPY_F4, .dims = 1, .shape = {1}}}};
+    sl_npz_writer *writer;
+    SUCCEEDS(sl_npz_create, test_path("alike.npz"), alike, 2, &writer);
+    for (size_t k = 0; k < 2; k++)
+        SUCCEEDS(sl_npz_write, writer, k, 0, 1, values + k);
+    SUCCEEDS(sl_npz_commit, writer);
+    sl_npz_reader *reader;
+    SUCCEEDS(sl_npz_open, test_path("alike.npz"), &reader);
+    for (size_t k = 0; k < 2; k++) {
+        sl_npy_reader *array;
+        sl_npy_header header;
+        float value;
+        SUCCEEDS(sl_npz_open_array, reader, alike[k].name, &array, &header);
+        SUCCEEDS(sl_npy_read, array, 0, 1, &value);
+        ck_assert_float_eq(value, values[k]);
+        sl_npy_close(array);
+    }
+    sl_npz_close(reader);
 }
 
 TEST(pieces_in_any_order)

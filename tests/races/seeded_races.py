@@ -32,6 +32,8 @@ SEEDED = [
      PHASE + "                wait_for_group(t);\n", PHASE + "                if (phase + 1 == phases)\n                    wait_for_group(t);\n"),
     ("threads of a group do not wait for the layers before an LSTM layer", "races", "layers", "src/engine/forward/forward.c",
      "    sl_steps_run_before(t, layer, &from, &to);\n    wait_for_group(t);\n", "    sl_steps_run_before(t, layer, &from, &to);\n"),
+    ("threads of a group do not wait for outputs that are put to other steps", "races", "layers", "src/engine/forward/forward.c",
+     "    sl_steps_arrange(t, layer, &outputs);\n    wait_for_group(t);\n", "    sl_steps_arrange(t, layer, &outputs);\n"),
     ("threads of a group do not wait for the layers behind the last LSTM layer", "races", "layers", "src/engine/forward/forward.c",
      "from + t->chunk_steps);\n    wait_for_group(t);\n", "from + t->chunk_steps);\n"),
     ("a thread that waits at a barrier need not see what others wrote", "races", "threads", "src/base/system/barrier.c",

@@ -229,6 +229,8 @@ TEST(training_is_refused_by_name)
             ck_assert_ptr_null(engine);
             test_check_message(option_names[which], &error, status, option_names[which]);
             test_check_message(option_names[which], &error, status, "layer 0 \"lstm_1\"");
+            if (which == TEST_CELL_FORGET_BIAS)
+                test_check_message(option_names[which], &error, status, "without this option: add it to the biases b_f instead");
         } else {
             ck_assert_msg(status == SLUICE_STATUS_OK, "%s", error.message);
         }

@@ -1,5 +1,6 @@
 #include "cli/info/layer_table.h"
 
+#include "base/layer.h"
 #include "cli/info/layer_words.h"
 #include "program/format.h"
 #include "program/model_shape.h"
@@ -7,14 +8,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-
-static const char *get_kind_name(sluice_layer_kind kind)
-{
-    static const char *const names[] = {[SLUICE_LAYER_EMBEDDING] = "embedding",   [SLUICE_LAYER_LSTM] = "lstm",
-                                        [SLUICE_LAYER_DENSE] = "dense",           [SLUICE_LAYER_AFFINE] = "affine",
-                                        [SLUICE_LAYER_ACTIVATION] = "activation", [SLUICE_LAYER_REDUCE] = "reduce"};
-    return names[kind];
-}
 
 json_t *sl_layer_table_get_json(const sluice_model *model)
 {
@@ -24,10 +17,10 @@ json_t *sl_layer_table_get_json(const sluice_model *model)
         const sl_layer_facts facts = sl_layer_facts_get(model, k);
         const char *per = facts.reads_steps ? "flop_per_step" : "flop_per_row";
         json_array_append_new(list, json_pack("{so ss sI sI ss sI sI sf so}", "name", sl_json_string(facts.layer->name), "kind",
-                                              get_kind_name(facts.layer->kind), "inputs", (json_int_t)facts.inputs, "outputs",
-                                              (json_int_t)facts.outputs, "gives", facts.gives_steps ? "steps" : "row", "units",
-                                              (json_int_t)facts.layer->units, "parameters", (json_int_t)facts.parameters, per,
-                                              facts.flop, "options", sl_layer_words_get(&facts)));
+                                              sl_layer_kind_get_name(facts.layer->kind), "inputs", (json_int_t)facts.inputs,
+                                              "outputs", (json_int_t)facts.outputs, "gives", facts.gives_steps ? "steps" : "row",
+                                              "units", (json_int_t)facts.layer->units, "parameters", (json_int_t)facts.parameters,
+                                              per, facts.flop, "options", sl_layer_words_get(&facts)));
     }
     return list;
 }
@@ -76,7 +69,7 @@ static void fill_row(row *to, const sl_layer_facts *facts)
 {
     char count[SL_FORMAT_COUNT];
     to->name = facts->layer->name;
-    snprintf(to->cells[KIND], CELL_BYTES, "%s", get_kind_name(facts->layer->kind));
+    snprintf(to->cells[KIND], CELL_BYTES, "%s", sl_layer_kind_get_name(facts->layer->kind));
     format_shape(facts->inputs, facts->reads_steps, to->cells[INPUT]);
     format_shape(facts->outputs, facts->gives_steps, to->cells[OUTPUT]);
     snprintf(to->cells[PARAMETERS], CELL_BYTES, "%s", sl_format_count(facts->parameters, count));

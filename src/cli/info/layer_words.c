@@ -1,5 +1,6 @@
 #include "cli/info/layer_words.h"
 
+#include "base/layer.h"
 #include "io/npy/npy_type.h"
 
 #include <stdarg.h>

@@ -1,8 +1,8 @@
 #include "cli/run/initial_states.h"
 
+#include "base/layer.h"
 #include "base/size.h"
 #include "io/npy/npz_read.h"
-#include "program/layer_facts.h"
 #include "program/model_shape.h"
 
 #include <stdio.h>

@@ -79,16 +79,3 @@ sl_layer_output sl_layer_output_of_end(const sluice_model *model)
         end.field = SL_OUTPUT_LOGITS;
     return end;
 }
-
-sl_exit sl_layer_output_check_mask(const sl_options *options, const sluice_model *model)
-{
-    const sluice_network network = sl_model_network(model);
-    for (size_t k = 0; options->mask && k < network.layer_count; k++)
-        if (network.layers[k].processing_order)
-            return sl_report(
-                SL_EXIT_DATA,
-                "%s: --mask does not go with layer '%s', which gives its outputs in processing order: their steps are not "
-                "those of the mask",
-                options->model, network.layers[k].name);
-    return SL_EXIT_OK;
-}

@@ -26,7 +26,4 @@ sl_exit sl_layer_output_find(const sl_options *options, const sluice_model *mode
 /** What --head writes: the outputs of the network's end. The model has one. */
 sl_layer_output sl_layer_output_of_end(const sluice_model *model);
 
-/** Refuse (and report) --mask where a layer gives its outputs in processing order. */
-sl_exit sl_layer_output_check_mask(const sl_options *options, const sluice_model *model);
-
 #endif

@@ -1,7 +1,7 @@
 #include "cli/run/state_archive.h"
 
+#include "base/layer.h"
 #include "base/size.h"
-#include "program/layer_facts.h"
 #include "program/model_shape.h"
 #include "program/paths.h"
 #include "program/report.h"

@@ -28,7 +28,7 @@ static sluice_status check_input(const sluice_engine *engine, const sluice_batch
 }
 
 /* The mask's strides are filled in. */
-static sluice_status check_mask(const sluice_engine *engine, sluice_batch *batch, sluice_error *error)
+static sluice_status check_mask(sluice_batch *batch, sluice_error *error)
 {
     if (!batch->mask)
         return SLUICE_STATUS_OK;
@@ -36,9 +36,6 @@ static sluice_status check_mask(const sluice_engine *engine, sluice_batch *batch
         return sl_fail(error, SLUICE_STATUS_UNSUPPORTED, "sluice_forward: a mask with a tape; train without masked steps");
     if (batch->steps > UINT32_MAX)
         return sl_fail_size(error, "a batch with a mask");
-    if (engine->network->has_order)
-        return sl_fail(error, SLUICE_STATUS_UNSUPPORTED,
-                       "sluice_forward: a mask, but a layer gives its outputs in processing order, whose steps are others");
     if (!batch->mask_row_stride && !batch->mask_step_stride) {
         batch->mask_step_stride = 1;
         batch->mask_row_stride = batch->steps;
@@ -218,7 +215,7 @@ static sluice_status check_batch(const sluice_engine *engine, sluice_batch *batc
     if (!status)
         status = check_streams(engine, batch, error);
     if (!status)
-        status = check_mask(engine, batch, error);
+        status = check_mask(batch, error);
     if (!status)
         status = check_outputs(engine, batch, known, error);
     return status;

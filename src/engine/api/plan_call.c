@@ -27,30 +27,19 @@ typedef struct comparison {
     sl_batch_load load;
     sl_exec_plan candidates[SL_CANDIDATES_MAX];
     size_t count;
+    size_t chosen; /* the index of the plan that a call takes */
 } comparison;
 
 static comparison compare(const sluice_engine *engine, size_t rows, size_t steps, const int64_t *lengths)
 {
     comparison found = {.load = sl_batch_load_get(engine, rows, steps, lengths)};
     found.count = sl_candidates_list(engine, &found.load, found.candidates);
-    const sl_tuned_plan *tuned = sl_tuned_plan_find(engine, &found.load);
-    size_t at = 0;
-    while (tuned && at < found.count && !sl_exec_plan_equals(&found.candidates[at], &tuned->plan))
-        at++;
-    if (tuned && at == found.count) /* a tuned plan out of a file need not be in the list */
-        found.candidates[found.count++] = tuned->plan;
+    const sl_exec_plan chosen = sl_exec_plan_choose(engine, &found.load);
+    while (found.chosen < found.count && !sl_exec_plan_equals(&found.candidates[found.chosen], &chosen))
+        found.chosen++;
+    if (found.chosen == found.count) /* a tuned plan out of a file need not be in the list */
+        found.candidates[found.count++] = chosen;
     return found;
-}
-
-/* The index of the plan that a call takes. */
-static size_t find_chosen(const sluice_engine *engine, const comparison *c)
-{
-    const sl_exec_plan chosen = sl_exec_plan_choose(engine, &c->load);
-    size_t at = 0;
-    while (at < c->count && !sl_exec_plan_equals(&c->candidates[at], &chosen))
-        at++;
-    assert(at < c->count);
-    return at;
 }
 
 static double measured_seconds(const sluice_engine *engine, const sl_batch_load *load, const sl_exec_plan *plan)
@@ -126,7 +115,7 @@ sluice_status sluice_plan_get(const sluice_engine *engine, size_t rows, size_t s
     if (status)
         return status;
     const comparison found = compare(engine, rows, steps, lengths);
-    sluice_plan made = {.candidates = found.count, .chosen = find_chosen(engine, &found)};
+    sluice_plan made = {.candidates = found.count, .chosen = found.chosen};
     if (!sl_workspace_measure(engine, rows, found.load.steps, &made.workspace_bytes))
         return sl_fail_size(error, "the workspace");
     size_t shared_rows;

@@ -194,6 +194,21 @@ static void give_layer_outputs(sl_forward_thread *t, size_t layer, size_t chunk)
     sl_steps_give_outputs(t, layer, &outputs, from, t->call->batch->mask ? SIZE_MAX : from + t->chunk_steps);
 }
 
+/* Where outputs in processing order do not lie at the steps at which the next LSTM layer reads them, put them there, unless the step
+ * layers between go over all steps. */
+static void arrange_layer_outputs(sl_forward_thread *t, size_t layer, size_t chunk)
+{
+    const sluice_engine *engine = t->call->engine;
+    const sl_step_layers *steps = &engine->steps;
+    if (!t->call->batch->mask || !engine->network->has_order || layer + 1 == engine->network->lstm_layers ||
+        (t->call->gives_layers && steps->before[layer + 1] < steps->before[layer + 2]))
+        return;
+    sl_layer_rows outputs;
+    get_outputs(t, layer, chunk, &outputs);
+    sl_steps_arrange(t, layer, &outputs);
+    wait_for_group(t);
+}
+
 /* Take a time chunk through what is behind the last LSTM layer. */
 static void run_tail(sl_forward_thread *t, size_t chunk)
 {
@@ -225,6 +240,7 @@ static void run_row_block(sl_forward_thread *t)
             run_steps_before(t, layer, chunk);
             run_layer_chunk(t, layer, chunk);
             give_layer_outputs(t, layer, chunk);
+            arrange_layer_outputs(t, layer, chunk);
         }
         run_tail(t, chunk);
     }

@@ -131,11 +131,50 @@ static void run_layers(const sl_forward_thread *t, size_t first, size_t end, con
 
 /* ---- Steps of an LSTM layer, masked ones among them ------------------------------------------------------------------------ */
 
+/* The list of the steps of a row that are not masked. */
+static const uint32_t *get_unmasked(const sl_forward_thread *t, size_t r)
+{
+    return t->group->unmasked + r * t->call->sizes->mask_steps;
+}
+
+/* How many iterations a layer in processing order has made when it comes to its output `step`, of a row with a mask: the steps that
+ * are not masked from n-1-step, where it is then, to the last. */
+static size_t count_iterations(const sl_forward_thread *t, size_t r, size_t step)
+{
+    const uint32_t *unmasked = get_unmasked(t, r);
+    const size_t at = sl_row_steps(t, r) - 1 - step, count = t->group->lengths[r];
+    size_t first = 0, end = count;
+    while (first < end) {
+        const size_t middle = first + (end - first) / 2;
+        if (unmasked[middle] < at)
+            first = middle + 1;
+        else
+            end = middle;
+    }
+    return count - first;
+}
+
+/* What such a layer gives there, where `iterations` are as counted; NULL: zeros. Its outputs lie by iterations. */
+static const float *get_in_order(const sl_forward_thread *t, const sl_lstm_layer *lstm, const sl_layer_rows *outputs, size_t r,
+                                 size_t step, size_t iterations)
+{
+    const size_t at = sl_row_steps(t, r) - 1 - step, count = t->group->lengths[r];
+    if (iterations == 0 || (get_unmasked(t, r)[count - iterations] != at &&
+                            t->call->engine->network->description.layers[lstm->layer].masked_outputs_zero))
+        return NULL;
+    return sl_layer_row(t, outputs, r, iterations - 1);
+}
+
+static bool is_in_order(const sl_forward_thread *t, const sl_lstm_layer *lstm)
+{
+    return t->call->engine->layers[lstm->first].dir->in_order;
+}
+
 /* Goes over the steps of a row of the row block, and counts those before it that are not masked. */
 typedef struct step_walk {
     const sl_forward_thread *t;
     const sl_lstm_layer *lstm;
-    const sl_layer_rows *outputs; /* of the LSTM layer, by steps that are not masked */
+    const sl_layer_rows *outputs; /* of the LSTM layer, by steps that are not masked, or by iterations */
     const uint8_t *mask;          /* of the row; NULL: no step is masked */
     size_t r, step, unmasked;
 } step_walk;
@@ -180,10 +219,23 @@ static const float *get_repeated(const step_walk *walk, size_t layer_dir)
     return initial && memcmp(h, initial, dir->h_width * sizeof *h) == 0 ? NULL : h;
 }
 
+/* The layer's outputs of the next step, where the order of processing decides which steps repeat others. */
+static const float *next_in_order(step_walk *walk, float *to)
+{
+    const sl_forward_thread *t = walk->t;
+    const size_t iterations = count_iterations(t, walk->r, walk->step);
+    const float *from = get_in_order(t, walk->lstm, walk->outputs, walk->r, walk->step, iterations);
+    walk->unmasked += !is_masked(walk);
+    walk->step++;
+    return from ? from : memset(to, 0, walk->lstm->outputs * sizeof *to);
+}
+
 /* The layer's outputs of the next step; those of a masked step are put together in `to`. */
 static const float *next_outputs(step_walk *walk, float *to)
 {
     const sl_forward_thread *t = walk->t;
+    if (walk->mask && is_in_order(t, walk->lstm))
+        return next_in_order(walk, to);
     if (is_masked(walk)) {
         for (size_t k = walk->lstm->first; k < walk->lstm->first + walk->lstm->directions; k++) {
             const sl_layer_dir *dir = t->call->engine->layers[k].dir;
@@ -210,6 +262,40 @@ static const float *next_inputs(step_walk *walk)
     walk->step++;
     return batch->tokens ? t->call->engine->embedding + (size_t)t->group->token_row[walk->r][at] * t->call->engine->network->inputs
                          : t->group->x_row[walk->r] + at;
+}
+
+/* Put what the layer gives at the row's unmasked step number j, counted from the first, to place j of its outputs. */
+static void arrange_step(const sl_forward_thread *t, const sl_lstm_layer *lstm, const sl_layer_rows *outputs, size_t r, size_t j,
+                         size_t iterations)
+{
+    const float *from = get_in_order(t, lstm, outputs, r, get_unmasked(t, r)[j], iterations);
+    float *to = sl_layer_row(t, outputs, r, j);
+    if (!from)
+        memset(to, 0, outputs->width * sizeof *to);
+    else if (from != to)
+        memcpy(to, from, outputs->width * sizeof *to);
+}
+
+void sl_steps_arrange(const sl_forward_thread *t, size_t lstm_layer, const sl_layer_rows *outputs)
+{
+    const sl_lstm_layer *lstm = &t->call->engine->network->lstm[lstm_layer];
+    const sl_row_range range = sl_row_range_of(t);
+    if (!is_in_order(t, lstm))
+        return;
+    for (size_t r = range.from; r < range.to; r++) {
+        /* In place: the iterations made grow with j. So no place is read once it was written, if those that are read at or behind j
+         * are written from the first on, and after them the others from the last on. */
+        for (size_t j = 0; j < t->group->lengths[r]; j++) {
+            const size_t iterations = count_iterations(t, r, get_unmasked(t, r)[j]);
+            if (iterations > j)
+                arrange_step(t, lstm, outputs, r, j, iterations);
+        }
+        for (size_t j = t->group->lengths[r]; j-- > 0;) {
+            const size_t iterations = count_iterations(t, r, get_unmasked(t, r)[j]);
+            if (iterations <= j)
+                arrange_step(t, lstm, outputs, r, j, iterations);
+        }
+    }
 }
 
 /* ---- Before LSTM layers ---------------------------------------------------------------------------------------------------- */

@@ -17,6 +17,10 @@ static inline sl_row_range sl_row_range_of(const sl_forward_thread *t)
     return (sl_row_range){t->row_count * t->index / t->threads, t->row_count * (t->index + 1) / t->threads};
 }
 
+/** Where steps are masked: put outputs of an LSTM layer in processing order, which lie by iterations, to the unmasked steps at which
+ *  the layers behind it read them. Of any other layer they are there. */
+void sl_steps_arrange(const sl_forward_thread *t, size_t lstm_layer, const sl_layer_rows *outputs);
+
 /** Compute what an LSTM layer reads, through the step layers before it, of the time chunk that `to_rows` is for. */
 void sl_steps_run_before(const sl_forward_thread *t, size_t lstm_layer, const sl_layer_rows *from_rows,
                          const sl_layer_rows *to_rows);

@@ -4,6 +4,7 @@
 
 #include "base/clean.h"
 #include "base/error.h"
+#include "base/layer.h"
 #include "base/memory.h"
 #include "io/json.h"
 #include "io/label.h"
@@ -144,7 +145,7 @@ static bool read_layer(reader *from, void *to)
         return false;
     if (layer->kind != SLUICE_LAYER_DENSE)
         layer->has_bias = 0;
-    const size_t directions = layer->direction == SLUICE_DIRECTION_BOTH ? 2 : 1;
+    const size_t directions = sl_layer_count_directions(layer);
     return !layer->cells || network->cell_count - first_cell == directions ||
            sl_scan_fail(&from->scan, begin, "expected a cell for each direction, %zu, found %zu", directions,
                         network->cell_count - first_cell);

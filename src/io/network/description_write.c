@@ -1,5 +1,6 @@
 #include "io/network/description_write.h"
 
+#include "base/layer.h"
 #include "io/measured_text.h"
 #include "io/network/network_fields.h"
 
@@ -36,7 +37,7 @@ static void put_object(sl_measured_text *to, const sl_fields *fields, const void
 static void put_cells(sl_measured_text *to, const sluice_layer *layer)
 {
     sl_measured_text_put(to, "[");
-    for (size_t d = 0; d < 1 + (layer->direction == SLUICE_DIRECTION_BOTH); d++) {
+    for (size_t d = 0; d < sl_layer_count_directions(layer); d++) {
         sl_measured_text_put(to, d ? "," : "");
         put_object(to, &sl_cell_fields, &layer->cells[d], &sl_cell_default, SL_EVERY_KIND);
     }

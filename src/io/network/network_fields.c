@@ -1,12 +1,8 @@
 #include "io/network/network_fields.h"
 
-#define WORD_OF(words, value) ((value) < sizeof(words) / sizeof *(words) ? (words)[value] : NULL)
+#include "base/layer.h"
 
-static const char *name_kind(unsigned value)
-{
-    static const char *const words[] = {"", "embedding", "lstm", "dense", "affine", "activation", "reduce"};
-    return WORD_OF(words, value);
-}
+#define WORD_OF(words, value) ((value) < sizeof(words) / sizeof *(words) ? (words)[value] : NULL)
 
 static const char *name_steps(unsigned value)
 {
@@ -46,7 +42,7 @@ enum {
 #define OF_ACTIVATION(name) FIELD(sluice_activation, name), .kinds = SL_EVERY_KIND
 
 static const sl_field of_layer[] = {
-    {"kind", SL_FIELD_WORD, OF_LAYER(kind), .word = name_kind, .kinds = SL_EVERY_KIND, .needed = SL_EVERY_KIND},
+    {"kind", SL_FIELD_WORD, OF_LAYER(kind), .word = sl_layer_kind_get_name, .kinds = SL_EVERY_KIND, .needed = SL_EVERY_KIND},
     {"name", SL_FIELD_TEXT, OF_LAYER(name), .kinds = SL_EVERY_KIND, .needed = SL_EVERY_KIND},
     {"units", SL_FIELD_SIZE, OF_LAYER(units), .kinds = EMBEDDING | LSTM | DENSE, .needed = EMBEDDING | LSTM | DENSE},
     {"vocabulary", SL_FIELD_SIZE, OF_LAYER(vocabulary), .kinds = EMBEDDING, .needed = EMBEDDING},

@@ -28,6 +28,28 @@ static sluice_status check_signature(const sl_input *input, sluice_error *error)
                         "expected a .npz file, a zip archive of arrays as numpy.savez writes it, found a file of another kind");
 }
 
+static bool ends_so(const char *name, size_t bytes)
+{
+    return bytes >= SUFFIX_BYTES && memcmp(name + bytes - SUFFIX_BYTES, SUFFIX, SUFFIX_BYTES) == 0;
+}
+
+/* Members "a" and "a.npy" would be one array: numpy calls both "a". */
+static sluice_status check_names(const sl_npz_reader *reader, sluice_error *error)
+{
+    for (size_t k = 0; k < sl_npz_count(reader); k++) {
+        size_t bytes;
+        const char *name = sl_npz_get_name(reader, k, &bytes);
+        const sl_zip_member *member = sl_zip_get(reader->zip, k);
+        const sl_zip_member *other =
+            bytes < member->name_bytes && !ends_so(name, bytes) ? sl_zip_find(reader->zip, name, bytes) : NULL;
+        if (other)
+            return sl_fail_byte(error, SLUICE_STATUS_BAD_DATA, reader->input.name, other->header_at,
+                                "expected one member of each array, found \"%.*s\" beside \"%.*s%s\"; write it by numpy.savez",
+                                bytes < 100 ? (int)bytes : 100, name, bytes < 100 ? (int)bytes : 100, name, SUFFIX);
+    }
+    return SLUICE_STATUS_OK;
+}
+
 sluice_status sl_npz_open(const char *path, sl_npz_reader **reader, sluice_error *error)
 {
     *reader = NULL;
@@ -39,6 +61,8 @@ sluice_status sl_npz_open(const char *path, sl_npz_reader **reader, sluice_error
         status = check_signature(&opened->input, error);
     if (!status)
         status = sl_zip_open(&opened->input, &opened->zip, error);
+    if (!status)
+        status = check_names(opened, error);
     if (status)
         sl_npz_close(opened);
     else
@@ -54,9 +78,7 @@ size_t sl_npz_count(const sl_npz_reader *reader)
 const char *sl_npz_get_name(const sl_npz_reader *reader, size_t index, size_t *bytes)
 {
     const sl_zip_member *member = sl_zip_get(reader->zip, index);
-    *bytes = member->name_bytes;
-    if (*bytes >= SUFFIX_BYTES && memcmp(member->name + *bytes - SUFFIX_BYTES, SUFFIX, SUFFIX_BYTES) == 0)
-        *bytes -= SUFFIX_BYTES;
+    *bytes = member->name_bytes - (ends_so(member->name, member->name_bytes) ? SUFFIX_BYTES : 0);
     return member->name;
 }
 

@@ -7,7 +7,7 @@
 typedef struct sl_npz_reader sl_npz_reader;
 
 /** Open a file ("-": standard input, from a file) and read its directory (io/zip/zip.h, whose errors these are). BAD_DATA too for what
- *  is no zip archive. NO_INPUT, IO, NO_MEMORY; *reader is then NULL. */
+ *  is no zip archive, and for a member "a" beside "a.npy". NO_INPUT, IO, NO_MEMORY; *reader is then NULL. */
 sluice_status sl_npz_open(const char *path, sl_npz_reader **reader, sluice_error *error);
 
 /** Members, of any names. */

@@ -214,14 +214,6 @@ static bool gather(const place *from, float *values, float *to)
 
 /* ---- Running --------------------------------------------------------------------------------------------------------------- */
 
-bool test_network_case_runs(const test_network_case *given)
-{
-    bool runs = true;
-    for (size_t k = 0; k < given->layer_count; k++)
-        runs &= !(given->layers[k].processing_order && given->is_masked);
-    return runs;
-}
-
 sluice_model *test_made_network_model(const test_made_network *made)
 {
     sluice_model *model = NULL;

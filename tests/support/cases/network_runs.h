@@ -57,9 +57,6 @@ test_setup test_setup_random(uint64_t *random);
 /** In words. */
 test_words test_setup_print(const test_setup *setup);
 
-/** Whether the engine runs it: with a layer in processing order there are no masks. */
-bool test_network_case_runs(const test_network_case *given);
-
 /** The model of a network; ends the test on failure. */
 sluice_model *test_made_network_model(const test_made_network *made);
 

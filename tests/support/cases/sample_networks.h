@@ -6,7 +6,7 @@
 
 /** The first has masks, layers before, between and behind, a merge and a mean; the second is of the forward direction alone, so that its
  *  layers may run as a wavefront, with layers behind; the third reads tokens, has a layer in processing order and final states; the fourth
- *  a merge at the end, and masks. */
+ *  has masks, a layer in processing order right before another, and a merge at the end. */
 enum { TEST_SAMPLES = 4 };
 
 /** Units enough that threads divide them, which they do by cache lines of 16. */
