@@ -294,9 +294,10 @@ def check_kinds(cli):
                 ["train", "-i", x, "--labels", labels, "--resume", other, "-o", out, *QUIET]]
     for words, data in other_kinds(pathlib.Path(model).read_bytes()).items():
         other.write_bytes(data)
-        found = [] if words == "torch.save" else ["expected a safetensors file, found"]  # most commands read a whole one
+        # Most commands read a whole file of torch.save or ONNX, and say what is wrong within it.
+        found = {"torch.save": [words], "ONNX": []}.get(words, ["expected a safetensors file, found", words])
         for command in commands:
-            cli.refused(DATA, [str(other), words, *found], *command)
+            cli.refused(DATA, [str(other), *found], *command)
         cli.check(other.read_bytes() == data and not out.exists(), f"{words}: left as it was, and nothing written")
 
 
