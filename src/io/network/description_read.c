@@ -9,6 +9,7 @@
 #include "io/json.h"
 #include "io/label.h"
 #include "io/network/network_fields.h"
+#include "model/network_check.h"
 
 #include <stdarg.h>
 #include <stdint.h>
@@ -21,6 +22,7 @@ typedef struct draft {
     size_t inputs;
     sluice_layer layers[SLUICE_MAX_LAYERS];
     size_t layer_count;
+    size_t layer_at[SLUICE_MAX_LAYERS];       /* where each begins in the text */
     sluice_cell cells[2 * SLUICE_MAX_LAYERS]; /* of all layers, in their order */
     size_t cell_count;
     char *classes; /* names, one behind the other, each terminated; NULL: none are stated */
@@ -137,9 +139,10 @@ static bool read_cells(reader *from, sluice_layer *layer)
 static bool read_layer(reader *from, void *to)
 {
     draft *network = to;
-    sluice_layer *layer = &network->layers[network->layer_count++];
     sl_scan_skip(&from->scan);
     const size_t begin = from->scan.at, first_cell = network->cell_count;
+    network->layer_at[network->layer_count] = begin;
+    sluice_layer *layer = &network->layers[network->layer_count++];
     *layer = sl_layer_default;
     if (!read_object(from, &sl_layer_fields, layer))
         return false;
@@ -452,17 +455,31 @@ static sluice_status read_text(reader *from)
 
 /* ---- The network ----------------------------------------------------------------------------------------------------------- */
 
+/* The layer that a message of the checks is about: the last of the shortest chain that fails with it; layer_count: none. */
+static size_t find_faulty_layer(const sluice_network *description, const char *message)
+{
+    sluice_network part = *description;
+    sluice_error error = {0};
+    for (part.layer_count = 1; part.layer_count <= description->layer_count; part.layer_count++)
+        if (sl_network_check_layers(&part, &error) && strcmp(error.message, message) == 0)
+            return part.layer_count - 1;
+    return description->layer_count;
+}
+
 static sluice_status make_network(const reader *from, sl_network **network)
 {
     const draft *chosen = from->chosen;
     const sluice_network description = {sizeof description, chosen->inputs, chosen->layer_count, chosen->layers};
     sluice_error inner = {0};
     const sluice_status status = sl_network_create(&description, false, network, &inner);
-    char path[48];
-    snprintf(path, sizeof path, "networks[%zu]", chosen->index);
-    return status ? fail_at(from, chosen->at, status == SLUICE_STATUS_BAD_ARGUMENT ? SLUICE_STATUS_BAD_DATA : status, path,
-                            inner.message)
-                  : SLUICE_STATUS_OK;
+    if (!status)
+        return SLUICE_STATUS_OK;
+    const size_t faulty = find_faulty_layer(&description, inner.message);
+    const bool is_known = faulty < chosen->layer_count;
+    char path[64];
+    snprintf(path, sizeof path, is_known ? "networks[%zu].layers[%zu]" : "networks[%zu]", chosen->index, faulty);
+    return fail_at(from, is_known ? chosen->layer_at[faulty] : chosen->at,
+                   status == SLUICE_STATUS_BAD_ARGUMENT ? SLUICE_STATUS_BAD_DATA : status, path, inner.message);
 }
 
 static sluice_status take_classes(const reader *from, sl_described *described)
