@@ -5,6 +5,7 @@
 #include "io/content.h"
 #include "io/keras/keras_read.h"
 #include "io/model/model_read.h"
+#include "io/onnx/onnx_read.h"
 #include "io/safetensors/safetensors.h"
 #include "io/torch/torch.h"
 #include "io/zip/zip.h"
@@ -60,7 +61,8 @@ static reader *find_reader(sl_content content)
                    {SL_CONTENT_KERAS_ZIP, sl_keras_read_zip},
                    {SL_CONTENT_HDF5, sl_keras_read_hdf5},
                    {SL_CONTENT_TORCH_ZIP, read_torch_zip},
-                   {SL_CONTENT_TORCH_LEGACY, read_torch_legacy}};
+                   {SL_CONTENT_TORCH_LEGACY, read_torch_legacy},
+                   {SL_CONTENT_ONNX, sl_onnx_read}};
     for (size_t k = 0; k < sizeof readers / sizeof *readers; k++)
         if (readers[k].content == content)
             return readers[k].read;

@@ -3,10 +3,10 @@
 
     python3 make_zoo.py FOLDER
 
-with numpy, onnx and h5py, in this directory. FOLDER has the folders onnx_lstm_family, keras_family, torch_family and
-torch_onnx_export; in each case the framework's own file, its inputs, and float64 outputs with which the framework's float32
+with numpy, onnx and h5py, in this directory. FOLDER has the folders onnx_lstm_family, keras_family, torch_family,
+torch_onnx_export and silero_onnx_sequence; in each case the framework's own file, its inputs, and float64 outputs with which the framework's float32
 ones agree to some 1e-7 (a README in each folder has the differences). One file is written for each framework: onnx.networks,
-keras.networks, torch.networks. golden_networks.h reads them:
+keras.networks, torch.networks, and onnx/silero.networks of that model's LSTM. golden_networks.h reads them:
 
     # a comment, to the end of the line
     case NAME rows N steps T inputs I layers COUNT rounded R      R = 1: a constant of the case is no float32 value, but 0.2 or so
@@ -171,6 +171,17 @@ def onnx_node(path, unclipped):
                 y = y if batch_first else y.transpose(2, 0, 1, 3)
                 y = y.reshape(*y.shape[:2], -1)
             case.output(name, y.swapaxes(0, 1) if batch_first and name != "steps" else y, layer)
+    return case
+
+
+def silero(path):
+    """The LSTM of silero-vad, whose weights are in its own file only."""
+    x, y, h, c = (np.load(path / name) for name in ("input.npy", "golden.npy", "h.npy", "c.npy"))
+    case = Case("silero", 1, len(x), x.shape[2])
+    layer = case.layer(LSTM, y.shape[2])
+    case.input("x", x.swapaxes(0, 1))
+    for name, values in (("steps", y.swapaxes(0, 1)), ("hn", h), ("cn", c)):
+        case.output(name, values, layer)
     return case
 
 
@@ -369,6 +380,7 @@ def main():
              for unclipped in range(1 + (path / "Y_h_ort.npy").exists())]
     exports = [path for path in sorted((folder / "torch_onnx_export").iterdir()) if path.is_dir()]
     write("onnx.networks", "ONNX's LSTM operator", [onnx_node(*node) for node in nodes] + [torch_export(path) for path in exports])
+    write("onnx/silero.networks", "silero-vad's LSTM", [silero(folder / "silero_onnx_sequence")])
     kept = [path for path in sorted((folder / "keras_family").iterdir()) if path.is_dir()]
     write("keras.networks", "Keras 3", [Keras(path).case for path in kept])
     names = ["bidirectional_2_layers", "no_bias", "projection", "projection_bidirectional_2_layers"]
