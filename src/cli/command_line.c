@@ -107,7 +107,9 @@ static const sl_option table[] = {
      "instead of --validate, the fraction of the rows to hold out for validation, chosen at random by --seed", .recorded = true},
 
     {"output", 'o', RUN, RESULTS, "FILE", &sl_kind_file, FIELD(output),
-     "hidden states of the last LSTM layer, [N][T][D*H], zero after the end of a row; with --text the classes, by default '-'"},
+     "outputs of the network: of its last layer, [N][T][W], zero after the end of a row, or [N][W] if it gives one vector for each "
+     "row; of a model with torch's tensor names, hidden states of the last LSTM layer, [N][T][D*H]; with --text the classes, by "
+     "default '-'"},
     {"layer", 0, RUN, RESULTS, "NAME", &sl_kind_text, FIELD(layer),
      "have --output write the outputs of this layer instead, [N][T][W], or [N][W] if it gives one vector for each row; sluice info "
      "lists the layers"},

@@ -64,6 +64,10 @@ sl_exit sl_layer_output_find(const sl_options *options, const sluice_model *mode
 {
     if (options->layer)
         return find_layer(options, model, output);
+    if (!sluice_model_is_shape(model) && sl_model_shape(model).classes) {
+        *output = sl_layer_output_of_end(model);
+        return SL_EXIT_OK;
+    }
     const sluice_network network = sl_model_network(model);
     size_t last = network.layer_count - 1;
     while (network.layers[last].kind != SLUICE_LAYER_LSTM)

@@ -19,8 +19,9 @@ typedef struct sl_layer_output {
     bool has_steps; /* [N][T][width], else [N][width] */
 } sl_layer_output;
 
-/** What --output writes: the layer of --layer, or the last LSTM layer's h. Refuses (and reports) a layer that is not there or has no
- *  outputs of its own. */
+/** What --output writes: the outputs of the layer of --layer; else of the network's end, or where the model is of a sluice_shape, or
+ *  has nothing behind its last LSTM layer, that layer's h. Refuses (and reports) a layer that is not there or has no outputs of its
+ *  own. */
 sl_exit sl_layer_output_find(const sl_options *options, const sluice_model *model, sl_layer_output *output);
 
 /** What --head writes: the outputs of the network's end. The model has one. */
