@@ -466,8 +466,9 @@ typedef struct sluice_batch {
     uint64_t dropout_key;    /**< which ones: a function of the key, the layer, the row's index, the step and the unit alone */
     unsigned max_threads; /**< threads of this call at most, and of sluice_backward on its tape; 0: the engine's. No bit changes */
     const uint8_t *mask;  /**< [N][T] with these strides, 0: the step is masked: it keeps the states, and the LSTM layers' outputs
-                               there repeat those of the iteration before (0 before the first); NULL: no step is. Both strides 0:
-                               contiguous, [N][T]. sluice_network.h: masked_outputs_zero, processing_order */
+                               there repeat those of the iteration before (0 before the first); NULL: no step is, or those that
+                               the network itself masks, whose rule a mask replaces. Both strides 0: contiguous, [N][T].
+                               sluice_network.h: sluice_masking, masked_outputs_zero, processing_order */
     size_t mask_row_stride;
     size_t mask_step_stride;
     const sluice_output *outputs; /**< [output_count] what else is wanted */
@@ -492,7 +493,7 @@ typedef struct sluice_batch {
  *                      h0 or c0; a tape of another engine; dropout out of range, or without a tape. Nothing is written.
  * @retval BAD_DATA     a length negative or beyond T, a token outside 0..V-1, a slot that is not there, is given twice or is in
  *                      use by another call; the message has row and step. Nothing is written.
- * @retval UNSUPPORTED  a mask or outputs together with a tape; outputs of a shape's embedding or head. Nothing is written.
+ * @retval UNSUPPORTED  a masked step, a mask or outputs together with a tape; outputs of a shape's embedding or head. Nothing is written.
  * @retval TOO_LARGE, NO_MEMORY (only while the workspace or the tape grows). Nothing is written.
  */
 SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_forward(const sluice_engine *engine, sluice_workspace *workspace,

@@ -163,11 +163,20 @@ typedef struct sluice_layer {
     int masked_outputs_zero; /**< 1: y of a masked step is 0, not the last one's: Keras's zero_output_for_mask, Bidirectional */
 } sluice_layer;
 
+/** Steps that the network masks by itself, in each batch without a mask of its own: all as if sluice_batch's `mask` had them. */
+typedef enum sluice_masking {
+    SLUICE_MASKING_NONE = 0,
+    SLUICE_MASKING_TOKEN, /**< those of token 0, of a network with an embedding: Keras's Embedding(mask_zero=True) */
+    SLUICE_MASKING_VALUE  /**< those whose inputs are all equal to mask_value, to the bit but that -0 is 0: Keras's Masking */
+} sluice_masking;
+
 typedef struct sluice_network {
     size_t struct_size;         /**< sizeof(sluice_network) */
     size_t inputs;              /**< I, floats of a step of x; 0 with an embedding */
     size_t layer_count;         /**< 1..SLUICE_MAX_LAYERS */
     const sluice_layer *layers; /**< [layer_count], in the order in which they run */
+    sluice_masking masking;
+    float mask_value; /**< of MASKING_VALUE, finite; else 0 */
 } sluice_network;
 
 /*

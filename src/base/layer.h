@@ -15,6 +15,13 @@ static inline const char *sl_layer_kind_get_name(unsigned kind)
     return kind < sizeof names / sizeof *names ? names[kind] : NULL;
 }
 
+/** The name of a sluice_masking, in files and for programs; NULL behind the last. */
+static inline const char *sl_masking_get_name(unsigned masking)
+{
+    static const char *const names[] = {"none", "token", "value"};
+    return masking < sizeof names / sizeof *names ? names[masking] : NULL;
+}
+
 /** Directions of an LSTM layer, 1 or 2. */
 static inline size_t sl_layer_count_directions(const sluice_layer *layer)
 {

@@ -81,7 +81,8 @@ static const sl_option table[] = {
     {"input", 'i', TRAIN, DATA, "FILE", &sl_kind_file, FIELD(input), "the rows: inputs [N][T][I], or tokens [N][T]"},
     {"lengths", 0, ALL, DATA, "FILE", &sl_kind_file, FIELD(lengths), "number of steps of each row, [N]; by default T for all"},
     {"mask", 0, RUN, DATA, "FILE", &sl_kind_file, FIELD(mask),
-     "which steps count, b1 or u1 [N][T]; a step whose element is 0 is masked: it leaves the states as they are"},
+     "which steps count, b1 or u1 [N][T]; a step whose element is 0 is masked: it leaves the states as they are; "
+     "without it the steps that the model masks by itself, as sluice info says"},
     {"layout", 0, RUN, DATA, "LAYOUT", &sl_value_layout, 0,
      "order of the axes of --input, --mask and outputs of steps: rows first or steps first", layout_name},
     {"h0", 0, RUN, DATA, "FILE", &sl_kind_file, FIELD(h0),

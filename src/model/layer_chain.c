@@ -136,7 +136,9 @@ static sluice_status take_layers(const sluice_network *from, sl_network *network
 {
     const size_t count = from->layer_count;
     sluice_layer *layers = sl_alloc_array(count, sizeof *layers);
-    network->description = (sluice_network){sizeof network->description, from->inputs, count, layers};
+    network->description = *from;
+    network->description.struct_size = sizeof network->description;
+    network->description.layers = layers;
     size_t cells = 0;
     for (size_t k = 0; k < count; k++) {
         if (!layers)
@@ -208,6 +210,8 @@ sluice_status sl_network_create(const sluice_network *description, bool is_shape
     status = take_layers(description, network, error);
     if (!status)
         status = sl_network_check_layers(&network->description, error);
+    if (!status)
+        status = sl_network_check_masking(&network->description, error);
     if (!status)
         status = finish(network, error);
     if (status)
@@ -317,7 +321,8 @@ static number_list list_layer(const sluice_layer *layer)
 bool sl_network_equals(const sl_network *a, const sl_network *b)
 {
     bool equal = a->is_shape == b->is_shape && a->description.inputs == b->description.inputs &&
-                 a->description.layer_count == b->description.layer_count;
+                 a->description.layer_count == b->description.layer_count && a->description.masking == b->description.masking &&
+                 a->description.mask_value == b->description.mask_value;
     for (size_t k = 0; equal && k < a->description.layer_count; k++) {
         const number_list of_a = list_layer(&a->description.layers[k]), of_b = list_layer(&b->description.layers[k]);
         equal = of_a.count == of_b.count && memcmp(of_a.numbers, of_b.numbers, of_a.count * sizeof *of_a.numbers) == 0;
@@ -337,6 +342,13 @@ uint64_t sl_network_hash(const sl_network *network)
     add_number(&hash, network->description.inputs);
     for (size_t k = 0; k < network->description.layer_count; k++) {
         const number_list list = list_layer(&network->description.layers[k]);
+        for (size_t j = 0; j < list.count; j++)
+            add_number(&hash, list.numbers[j]);
+    }
+    if (network->description.masking != SLUICE_MASKING_NONE) { /* others keep the hash that plan files of before have */
+        number_list list = {.count = 0};
+        list_number(&list, (uint64_t)network->description.masking);
+        list_float(&list, network->description.mask_value);
         for (size_t j = 0; j < list.count; j++)
             add_number(&hash, list.numbers[j]);
     }

@@ -230,6 +230,20 @@ sluice_status sl_network_check_layers(const sluice_network *network, sluice_erro
     return SLUICE_STATUS_OK;
 }
 
+sluice_status sl_network_check_masking(const sluice_network *network, sluice_error *error)
+{
+    const bool has_tokens = network->layers[0].kind == SLUICE_LAYER_EMBEDDING, of_tokens = network->masking == SLUICE_MASKING_TOKEN;
+    if ((unsigned)network->masking > SLUICE_MASKING_VALUE)
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "network: masking %d is not known", (int)network->masking);
+    if (network->masking != SLUICE_MASKING_NONE && of_tokens != has_tokens)
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "network: it masks steps by their %s, but reads %s",
+                       of_tokens ? "tokens" : "inputs", has_tokens ? "tokens" : "x");
+    if (!isfinite(network->mask_value) || (network->mask_value != 0 && network->masking != SLUICE_MASKING_VALUE))
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "network: mask_value %g; expected %s", (double)network->mask_value,
+                       network->masking == SLUICE_MASKING_VALUE ? "a finite number" : "0, as no step is masked by its inputs");
+    return SLUICE_STATUS_OK;
+}
+
 sluice_status sl_network_check_count(const sluice_network *network, bool is_shape, sluice_error *error)
 {
     if (network->layer_count < 1 || (network->layer_count > SLUICE_MAX_LAYERS && !is_shape))

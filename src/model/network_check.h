@@ -17,6 +17,9 @@ sluice_status sl_network_check_count(const sluice_network *network, bool is_shap
 /** Check all layers and cells, which have this library's sizes. BAD_ARGUMENT, TOO_LARGE. */
 sluice_status sl_network_check_layers(const sluice_network *network, sluice_error *error);
 
+/** Check which steps a network of these layers, which were checked, masks by itself. BAD_ARGUMENT */
+sluice_status sl_network_check_masking(const sluice_network *network, sluice_error *error);
+
 /** Check a shape. BAD_ARGUMENT, TOO_LARGE. */
 sluice_status sl_shape_check(const sluice_shape *shape, sluice_error *error);
 

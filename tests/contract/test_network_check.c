@@ -110,6 +110,13 @@ static const bad_network bad_networks[] = {
     {"the size of the model does not fit", {OF(2, units, SIZE_MAX / 8)}, SLUICE_STATUS_TOO_LARGE},
     {"the size of the model does not fit", {OF(5, units, (size_t)1 << 40)}, SLUICE_STATUS_TOO_LARGE},
     {"the size of the model does not fit", {OF(0, units, SIZE_MAX)}, SLUICE_STATUS_TOO_LARGE},
+    /* Masking */
+    {"network: masking 3 is not known", {NETWORK(masking, 3)}},
+    {"network: masking -1 is not known", {NETWORK(masking, (sluice_masking)-1)}},
+    {"network: it masks steps by their inputs, but reads tokens", {NETWORK(masking, SLUICE_MASKING_VALUE)}},
+    {"network: mask_value 2; expected 0, as no step is masked by its inputs", {NETWORK(mask_value, 2)}},
+    {"network: mask_value 2; expected 0, as no step", {NETWORK(mask_value, 2), NETWORK(masking, SLUICE_MASKING_TOKEN)}},
+    {"network: mask_value nan; expected 0", {NETWORK(mask_value, NAN)}},
     /* Options of layers */
     {"layer 1 \"deep\": direction 3 or merge 0 is not known", {OF(1, direction, 3)}},
     {"layer 1 \"deep\": direction 2 or merge 4 is not known", {OF(1, merge, 4)}},

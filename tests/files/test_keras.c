@@ -166,6 +166,10 @@ static void run_model(const struct keras_case *given, const sluice_model *model,
     array input = read_array(given->name, ".input.npy");
     sluice_network network = {.struct_size = sizeof network};
     ck_assert_int_eq(sluice_model_get_network(model, &network), SLUICE_STATUS_OK);
+    /* Weights alone do not say what is masked: then a mask has to. */
+    ck_assert_msg((given->mask != NO_MASK) == (network.masking != SLUICE_MASKING_NONE) ||
+                      strstr(sluice_model_get_notes(model), "keras: the file has weights only"),
+                  "%s: masking %d", given->name, (int)network.masking);
     const bool has_tokens = !network.inputs, is_step_first = strcmp(given->name, "chars2vec") == 0; /* [T][1][I] */
     const size_t rows = is_step_first ? 1 : input.rows, steps = is_step_first ? input.rows : input.steps, most = 64;
     set_inputs(of, given, &input, rows * steps);
@@ -178,7 +182,7 @@ static void run_model(const struct keras_case *given, const sluice_model *model,
                                 .steps = steps,
                                 .x = has_tokens ? NULL : of->x,
                                 .tokens = has_tokens ? of->tokens : NULL,
-                                .mask = given->mask == MASK_ZERO ? of->mask : NULL,
+                                .mask = given->mask == MASK_ZERO && !network.masking ? of->mask : NULL,
                                 .y = of->y,
                                 .hn = of->hn,
                                 .cn = of->cn,

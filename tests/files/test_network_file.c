@@ -75,6 +75,10 @@ TEST(round_trip)
         const test_network_case one = test_network_case_random(test_seed() + k);
         static test_made_network made;
         test_made_network_create(&one, &made);
+        if (k % 3 == 0)
+            made.network.masking = made.network.inputs ? SLUICE_MASKING_VALUE : SLUICE_MASKING_TOKEN;
+        if (made.network.masking == SLUICE_MASKING_VALUE)
+            made.network.mask_value = 0.3f * ((float)k - 3);
         OWNED_HANDLE(sluice_model) model = make_model(&made);
         check_round_trip(model, k % 3 ? NULL : k % 2 ? "one" : "\"two\\\" \xc3\xa9", one.seed);
         test_made_network_free(&made);
@@ -130,6 +134,37 @@ TEST(known)
     ck_assert_ptr_nonnull(memmem(again.data, again.size, text.data, text.size));
     OWNED_HANDLE(sluice_model) loaded = load(&again, "net");
     check_same(loaded, model);
+}
+
+/* What a network masks by itself is written, and makes it another network; without a key for it, it masks nothing. */
+TEST(masking)
+{
+    static const char *const keys[] = {"", "\"masking\":\"value\",", "\"masking\":\"value\",\"mask_value\":-1.5,"};
+    uint64_t hashes[3];
+    for (size_t k = 0; k < 3; k++) {
+        char text[256];
+        uint64_t state = test_seed();
+        snprintf(text, sizeof text,
+                 "{\"version\":1,\"networks\":[{\"inputs\":3,%s\"layers\":[{\"kind\":\"lstm\",\"name\":\"a\",\"units\":1}]}]}",
+                 keys[k]);
+        OWNED(test_bytes)
+        file = test_described_file(text, "", "a.weight_ih_l0 F32 4,3;a.weight_hh_l0 F32 4,1;a.bias_ih_l0 F32 4;a.bias_hh_l0 F32 4;",
+                                   &state);
+        OWNED_HANDLE(sluice_model) model = load(&file, NULL);
+        const sluice_network *network = &model->network->description;
+        ck_assert_int_eq(network->masking, k ? SLUICE_MASKING_VALUE : SLUICE_MASKING_NONE);
+        ck_assert(network->mask_value == (k == 2 ? -1.5f : 0));
+        OWNED(test_bytes) again = save(model, NULL);
+        OWNED(test_bytes) escaped = {0};
+        test_bytes_add_escaped(&escaped, text, strlen(text));
+        ck_assert_ptr_nonnull(memmem(again.data, again.size, escaped.data, escaped.size));
+        hashes[k] = sl_network_hash(model->network);
+        OWNED_HANDLE(sluice_model) loaded = load(&again, NULL);
+        ck_assert(sl_network_equals(loaded->network, model->network));
+        loaded->network->description.masking = SLUICE_MASKING_TOKEN;
+        ck_assert(!sl_network_equals(loaded->network, model->network));
+    }
+    ck_assert(hashes[0] != hashes[1] && hashes[1] != hashes[2] && hashes[0] != hashes[2]);
 }
 
 /* What is equal hashes equal, -0 and 0 too, and another value makes another network. Plan files have the hash, so it stays. */
@@ -202,8 +237,8 @@ TEST(tensors_at_fault)
         check_bad(&file, NULL, SLUICE_STATUS_BAD_DATA, part);
         stated[1] = 'n';
         memcpy(type, "I32", 3);
-        snprintf(part, sizeof part, "memory: byte %zu: tensor \"%s\": expected type F32, F16, BF16 or F64, found I32", tensor->stated_at,
-                 tensor->name);
+        snprintf(part, sizeof part, "memory: byte %zu: tensor \"%s\": expected type F32, F16, BF16 or F64, found I32",
+                 tensor->stated_at, tensor->name);
         check_bad(&file, NULL, SLUICE_STATUS_BAD_DATA, part);
         memcpy(type, "F32", 3);
         if (tensor->dims < 2 || tensor->shape[0] > 9 || tensor->shape[0] == tensor->shape[1])

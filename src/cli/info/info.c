@@ -1,4 +1,5 @@
 /* The command `sluice info`, and the contents of a model file. */
+#include "base/layer.h"
 #include "cli/command_line.h"
 #include "cli/info/info_parts.h"
 #include "cli/info/layer_table.h"
@@ -16,6 +17,7 @@
 enum { FORMAT_BYTES = 80 };
 
 typedef struct model_facts {
+    sluice_network network;
     sluice_shape shape;
     bool is_shape; /* else `shape` only counts layers and outputs */
     uint64_t parameters;
@@ -24,12 +26,12 @@ typedef struct model_facts {
 
 static model_facts get_facts(const sluice_model *model)
 {
-    const sluice_network network = sl_model_network(model);
-    model_facts facts = {.shape = sl_model_shape(model),
+    model_facts facts = {.network = sl_model_network(model),
+                         .shape = sl_model_shape(model),
                          .is_shape = sluice_model_is_shape(model),
                          .step_flop = sl_layer_facts_get_step_flop(model, false),
                          .row_flop = sl_layer_facts_get_row_flop(model)};
-    for (size_t k = 0; k < network.layer_count; k++)
+    for (size_t k = 0; k < facts.network.layer_count; k++)
         facts.parameters += sl_layer_facts_get(model, k).parameters;
     return facts;
 }
@@ -78,12 +80,13 @@ static json_t *model_to_json(const char *path, const sluice_model *model)
     const sluice_shape *shape = &facts.shape;
     char format[FORMAT_BYTES];
     return json_pack(
-        "{so ss sI sI sI sI sI sI sb sI sI sf sf so so so}", "model", sl_json_string(path), "format",
+        "{so ss sI sI sI sI sI sI sb sI sI sf sf so ss sf so so}", "model", sl_json_string(path), "format",
         get_format(path, model, format), "layers", (json_int_t)shape->layers, "directions", (json_int_t)shape->directions, "inputs",
         (json_int_t)shape->inputs, "hidden", (json_int_t)shape->hidden, "vocabulary", (json_int_t)shape->vocabulary, "classes",
         (json_int_t)shape->classes, "has_bias", shape->has_bias, "parameters", (json_int_t)facts.parameters, "bytes",
         (json_int_t)(facts.parameters * sizeof(float)), "flop_per_step", facts.step_flop, "flop_per_row", facts.row_flop,
-        "class_names", get_classes(model, shape->classes), "chain", sl_layer_table_get_json(model), "notes", get_notes(model));
+        "class_names", get_classes(model, shape->classes), "masking", sl_masking_get_name((unsigned)facts.network.masking),
+        "mask_value", (double)facts.network.mask_value, "chain", sl_layer_table_get_json(model), "notes", get_notes(model));
 }
 
 static void print_classes(const sluice_model *model, size_t classes)
@@ -96,6 +99,15 @@ static void print_classes(const sluice_model *model, size_t classes)
         sl_format_print_clean(sluice_model_get_class(model, k), SIZE_MAX, stdout);
     }
     printf("\n");
+}
+
+/* Which steps the model masks by itself. */
+static void print_masking(const sluice_network *network)
+{
+    if (network->masking == SLUICE_MASKING_TOKEN)
+        printf("masked steps  of token 0\n");
+    else if (network->masking == SLUICE_MASKING_VALUE)
+        printf("masked steps  of which all inputs are %.9g\n", (double)network->mask_value);
 }
 
 static void print_notes(const char *notes)
@@ -137,6 +149,7 @@ static sl_exit print_model(const char *path, const sluice_model *model)
     if (facts.shape.classes)
         printf("%s%zu\n", facts.is_shape ? "classes       " : "outputs       ", facts.shape.classes);
     print_classes(model, facts.shape.classes);
+    print_masking(&facts.network);
     printf("parameters    %s\n", sl_format_count(facts.parameters, count));
     printf("bytes         %s as float32\n", sl_format_count(facts.parameters * sizeof(float), count));
     printf("FLOP per step %s\n", sl_format_count((uint64_t)facts.step_flop, count));

@@ -7,6 +7,7 @@
 #include "base/system/threads.h"
 #include "engine/batch_row.h"
 #include "engine/forward/forward.h"
+#include "engine/forward/mask_rule.h"
 #include "engine/forward/tape_record.h"
 #include "engine/forward/workspace_pool.h"
 #include "engine/schedule/batch_load.h"
@@ -43,6 +44,17 @@ static sluice_status check_mask(sluice_batch *batch, sluice_error *error)
     return sl_strides_fit(batch->rows, batch->mask_row_stride, batch->steps, batch->mask_step_stride, 1)
                ? SLUICE_STATUS_OK
                : sl_fail_size(error, "the mask");
+}
+
+/* Whether the network's own rule masks a step. The mask itself is made when the call has its workspace. */
+static sluice_status check_mask_rule(const sluice_engine *engine, const sluice_batch *batch, bool *masks, sluice_error *error)
+{
+    size_t row, step;
+    *masks = !batch->mask && sl_mask_rule_find(engine->network, batch, &row, &step);
+    if (*masks && batch->tape)
+        return sl_fail_row(error, SLUICE_STATUS_UNSUPPORTED, row, step,
+                           "is masked by the network's own rule, together with a tape; train without masked steps");
+    return *masks && batch->steps > UINT32_MAX ? sl_fail_size(error, "a batch with masked steps") : SLUICE_STATUS_OK;
 }
 
 /* A wanted output of a layer. */
@@ -199,9 +211,9 @@ static sluice_status check_objects(const sluice_engine *engine, const sluice_wor
     return SLUICE_STATUS_OK;
 }
 
-/* Check a batch, the caller's copied, and fill in its strides. */
+/* Check a batch, the caller's copied, and fill in its strides. *masks: the network's own rule masks a step. */
 static sluice_status check_batch(const sluice_engine *engine, sluice_batch *batch, sluice_output known[SLUICE_MAX_OUTPUTS],
-                                 sluice_error *error)
+                                 bool *masks, sluice_error *error)
 {
     sluice_status status = check_input(engine, batch, error);
     if (!status)
@@ -217,15 +229,17 @@ static sluice_status check_batch(const sluice_engine *engine, sluice_batch *batc
     if (!status)
         status = check_mask(batch, error);
     if (!status)
+        status = check_mask_rule(engine, batch, masks, error);
+    if (!status)
         status = check_outputs(engine, batch, known, error);
     return status;
 }
 
 /* Take a workspace that fits, the caller's or, where *workspace is NULL, one of the pool, and the slots of the batch's streams. */
-static sluice_status acquire(const sluice_engine *engine, const sluice_batch *batch, sluice_workspace **workspace,
+static sluice_status acquire(const sluice_engine *engine, const sluice_batch *batch, bool masks, sluice_workspace **workspace,
                              sluice_error *error)
 {
-    const sl_batch_size size = {batch->rows, sl_longest_row(batch->rows, batch->steps, batch->lengths), batch->mask != NULL};
+    const sl_batch_size size = {batch->rows, sl_longest_row(batch->rows, batch->steps, batch->lengths), masks || batch->mask};
     const bool borrows = !*workspace;
     sluice_status status =
         borrows ? sl_pool_take(engine->pool, engine, &size, workspace, error) : sl_workspace_fit(*workspace, &size, error);
@@ -237,25 +251,37 @@ static sluice_status acquire(const sluice_engine *engine, const sluice_batch *ba
     return status;
 }
 
+/* Give the batch the mask that the network's own rule makes. */
+static void make_mask(const sluice_workspace *workspace, sluice_batch *batch)
+{
+    batch->mask = workspace->mask;
+    batch->mask_step_stride = 1;
+    batch->mask_row_stride = sl_longest_row(batch->rows, batch->steps, batch->lengths);
+    sl_mask_rule_write(workspace->engine->network, batch, workspace->mask, batch->mask_row_stride);
+}
+
 sluice_status sluice_forward(const sluice_engine *engine, sluice_workspace *workspace, const sluice_batch *batch,
                              sluice_error *error)
 {
     sluice_batch checked;
     sluice_output outputs[SLUICE_MAX_OUTPUTS];
+    bool masks = false;
     sluice_status status = check_objects(engine, workspace, error);
     if (!status)
         status = sl_struct_take(&checked, batch, SL_STRUCT(sluice_batch), "sluice_forward", error);
     if (!status)
-        status = check_batch(engine, &checked, outputs, error);
+        status = check_batch(engine, &checked, outputs, &masks, error);
     if (!status)
         status = sl_tape_record_begin(engine, &checked, error);
     if (status)
         return status;
     if (checked.rows > 0) {
         sluice_workspace *used = workspace;
-        status = acquire(engine, &checked, &used, error);
+        status = acquire(engine, &checked, masks, &used, error);
         if (status)
             return status;
+        if (masks)
+            make_mask(used, &checked);
         sl_forward_call call;
         sl_threads_run(sl_forward_begin(used, &checked, &call), sl_forward_run_thread, &call);
         sl_forward_end(&call);

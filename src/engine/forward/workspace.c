@@ -66,6 +66,8 @@ static bool lay_out(sluice_workspace *out, char *base, size_t *bytes)
     sl_arena arena = {.base = base, .fits = sl_scratch_sizes_get(engine, &out->size, &sizes)};
     sl_partition *partition = &out->partition;
     out->lengths = sl_arena_take(&arena, out->size.masked ? rows : 0, sizeof *out->lengths);
+    if (out->size.masked && engine->network->description.masking)
+        out->mask = sl_arena_take(&arena, rows, out->size.steps * sizeof *out->mask);
     out->groups = sl_arena_take(&arena, sizes.thread_groups, sizeof *out->groups);
     out->threads = sl_arena_take(&arena, sizes.threads, sizeof *out->threads);
     out->flags = sl_arena_take(&arena, sizes.threads, sizeof *out->flags);

@@ -11,6 +11,7 @@ struct sluice_workspace {
     sl_batch_size batch;    /* the last that it was made to fit */
     sl_scratch_sizes sizes; /* of that batch */
     int64_t *lengths;       /* [rows] unmasked steps of each row; NULL if not masked */
+    uint8_t *mask;          /* [rows][steps] for what the network's own rule masks; NULL if not masked, or without a rule */
     sl_thread_group *groups;
     sl_thread_scratch *threads;
     sl_barrier_flag *flags; /* [threads] */

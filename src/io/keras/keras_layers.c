@@ -40,6 +40,13 @@ static sluice_status add_input(sl_keras *keras, const sl_keras_part *part)
                                 : SLUICE_STATUS_OK;
 }
 
+/* Which steps the model masks, by what it reads. */
+static void set_mask(sl_keras *keras, sluice_masking masking, float value)
+{
+    keras->has_mask = true;
+    sl_build_set_masking(keras->build, masking, value);
+}
+
 static sluice_status add_embedding(sl_keras *keras, const sl_keras_part *part)
 {
     const sl_tensor *table;
@@ -61,7 +68,7 @@ static sluice_status add_embedding(sl_keras *keras, const sl_keras_part *part)
     layer->vocabulary = vocabulary;
     layer->units = keras->width = units;
     if (sl_keras_get_flag(part, "mask_zero", false))
-        keras->mask = SL_KERAS_MASK_TOKEN;
+        set_mask(keras, SLUICE_MASKING_TOKEN, 0);
     const sl_fill fill = {.tensor = SLUICE_TENSOR_EMBEDDING, .from = sl_view_get_rows(table, 0, vocabulary)};
     return sl_build_fill(keras->build, &fill, keras->error);
 }
@@ -69,13 +76,13 @@ static sluice_status add_embedding(sl_keras *keras, const sl_keras_part *part)
 static sluice_status add_masking(sl_keras *keras, const sl_keras_part *part)
 {
     const sl_json *value = sl_json_get(part->options, "mask_value");
+    float number = 0;
     if (sl_build_count(keras->build))
         return sl_keras_fail(keras, part, "it can only be the first layer, which masks by the inputs");
-    keras->mask = SL_KERAS_MASK_VALUE;
-    keras->mask_value = 0;
-    return !value || sl_json_number(value, &keras->mask_value)
-               ? SLUICE_STATUS_OK
-               : sl_keras_fail(keras, part, "its mask_value is no number that fits a float");
+    if (value && !sl_json_number(value, &number))
+        return sl_keras_fail(keras, part, "its mask_value is no number that fits a float");
+    set_mask(keras, SLUICE_MASKING_VALUE, number);
+    return SLUICE_STATUS_OK;
 }
 
 /* ---- Layers of numbers ----------------------------------------------------------------------------------------------------- */
@@ -230,7 +237,7 @@ static sluice_status add_reduction(sl_keras *keras, const sl_keras_part *part)
         return sl_keras_fail(keras, part, "the layer before it gives one vector for a row, not steps");
     if ((format && strcmp(format, "channels_last") != 0) || sl_keras_get_flag(part, "keepdims", false))
         return sl_keras_fail(keras, part, "expected data_format channels_last, without keepdims");
-    if (!is_mean && keras->mask)
+    if (!is_mean && keras->has_mask)
         return sl_keras_fail(keras, part, "it takes the maximum of masked steps too, which this library does not");
     const sluice_status status = sl_keras_add(keras, SLUICE_LAYER_REDUCE, &layer);
     if (status)
@@ -340,17 +347,6 @@ static sluice_status add_layer(sl_keras *keras, size_t index)
     return status ? status : sl_keras_weights_end(keras->weights, keras->error);
 }
 
-/* The model's own masks, which a caller has to give. */
-static sluice_status note_mask(const sl_keras *keras)
-{
-    if (keras->mask == SL_KERAS_MASK_TOKEN)
-        return sl_build_note(keras->build, keras->error, "keras: the model masks steps of token 0: give a mask");
-    if (keras->mask == SL_KERAS_MASK_VALUE)
-        return sl_build_note(keras->build, keras->error, "keras: the model masks steps whose inputs are all %.9g: give a mask",
-                             (double)keras->mask_value);
-    return SLUICE_STATUS_OK;
-}
-
 sluice_status sl_keras_add_layers(sl_keras *keras)
 {
     sluice_status status = SLUICE_STATUS_OK;
@@ -359,7 +355,7 @@ sluice_status sl_keras_add_layers(sl_keras *keras)
         status = add_layer(keras, keras->config->chain[k]);
     for (size_t k = 0; !status && k < sl_build_count(keras->build); k++)
         if (sl_build_get(keras->build, k)->kind == SLUICE_LAYER_LSTM)
-            return note_mask(keras);
+            return SLUICE_STATUS_OK;
     return status ? status
                   : sl_fail(keras->error, SLUICE_STATUS_UNSUPPORTED,
                             "%s: none of the layers that run is an LSTM, and this library computes networks of LSTMs", keras->name);

@@ -7,13 +7,6 @@
 #include "io/keras/keras_weights.h"
 #include "io/network/network_build.h"
 
-/** Steps that the model itself masks. */
-typedef enum sl_keras_mask {
-    SL_KERAS_MASK_NONE,
-    SL_KERAS_MASK_TOKEN, /* those of token 0 */
-    SL_KERAS_MASK_VALUE  /* those of which all inputs are `mask_value` */
-} sl_keras_mask;
-
 typedef struct sl_keras {
     const char *name; /* of the file */
     const sl_keras_config *config;
@@ -24,8 +17,7 @@ typedef struct sl_keras {
     const sl_keras_layer *layer;
     size_t width; /* of what the layers so far give; 0: not known yet, or tokens */
     bool has_steps;
-    sl_keras_mask mask;
-    float mask_value;
+    bool has_mask; /* the model masks steps by itself */
     sluice_error *error;
 } sl_keras;
 

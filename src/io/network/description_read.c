@@ -20,6 +20,8 @@
 typedef struct draft {
     const char *name;
     size_t inputs;
+    unsigned masking;
+    float mask_value;
     sluice_layer layers[SLUICE_MAX_LAYERS];
     size_t layer_count;
     size_t layer_at[SLUICE_MAX_LAYERS];       /* where each begins in the text */
@@ -339,6 +341,8 @@ static bool read_object(reader *from, const sl_fields *fields, void *to)
 static const sl_field of_network[] = {
     {"name", SL_FIELD_TEXT, OF_DRAFT(name)},
     {"inputs", SL_FIELD_SIZE, OF_DRAFT(inputs)},
+    {"masking", SL_FIELD_WORD, OF_DRAFT(masking), .word = sl_masking_get_name},
+    {"mask_value", SL_FIELD_NUMBER, OF_DRAFT(mask_value)},
     {"classes", SL_FIELD_CLASSES, 0, .kinds = SL_EVERY_KIND},
     {"layers", SL_FIELD_LAYERS, 0, .kinds = SL_EVERY_KIND, .needed = SL_EVERY_KIND},
 };
@@ -469,7 +473,12 @@ static size_t find_faulty_layer(const sluice_network *description, const char *m
 static sluice_status make_network(const reader *from, sl_network **network)
 {
     const draft *chosen = from->chosen;
-    const sluice_network description = {sizeof description, chosen->inputs, chosen->layer_count, chosen->layers};
+    const sluice_network description = {.struct_size = sizeof description,
+                                        .inputs = chosen->inputs,
+                                        .layer_count = chosen->layer_count,
+                                        .layers = chosen->layers,
+                                        .masking = (sluice_masking)chosen->masking,
+                                        .mask_value = chosen->mask_value};
     sluice_error inner = {0};
     const sluice_status status = sl_network_create(&description, false, network, &inner);
     if (!status)

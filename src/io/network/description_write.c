@@ -118,6 +118,17 @@ typedef struct described {
     const char *name;
 } described;
 
+static void put_masking(sl_measured_text *to, const sluice_network *network)
+{
+    if (network->masking != SLUICE_MASKING_NONE)
+        sl_measured_text_put(to, "\"masking\":\"%s\",", sl_masking_get_name((unsigned)network->masking));
+    if (network->mask_value != 0) {
+        sl_measured_text_put(to, "\"mask_value\":");
+        put_number(to, network->mask_value);
+        sl_measured_text_put(to, ",");
+    }
+}
+
 static void put_description(sl_measured_text *to, const void *context)
 {
     const described *from = context;
@@ -129,6 +140,7 @@ static void put_description(sl_measured_text *to, const void *context)
     }
     if (from->network->inputs)
         sl_measured_text_put(to, "\"inputs\":%zu,", from->network->inputs);
+    put_masking(to, from->network);
     for (size_t k = 0; k < from->network->layer_count; k++) {
         const sluice_layer *layer = &from->network->layers[k];
         sl_measured_text_put(to, k ? "," : "\"layers\":[");

@@ -25,6 +25,8 @@ struct sl_build {
     const sl_tensor_source *source;
     size_t file_bytes;
     size_t inputs, layer_count;
+    sluice_masking masking;
+    float mask_value;
     sluice_layer layers[SLUICE_MAX_LAYERS];
     sluice_cell cells[SLUICE_MAX_LAYERS][2];
     char names[SLUICE_MAX_LAYERS][NAME_BYTES];
@@ -64,6 +66,12 @@ void sl_build_destroy(sl_build *build)
 void sl_build_set_inputs(sl_build *build, size_t inputs)
 {
     build->inputs = inputs;
+}
+
+void sl_build_set_masking(sl_build *build, sluice_masking masking, float value)
+{
+    build->masking = masking;
+    build->mask_value = value;
 }
 
 size_t sl_build_count(const sl_build *build)
@@ -317,7 +325,12 @@ static sluice_status run_fills(const sl_build *build, sluice_model *model, sluic
 
 static sluice_status make_network(const sl_build *build, sl_network **network, sluice_error *error)
 {
-    const sluice_network description = {sizeof description, build->inputs, build->layer_count, build->layers};
+    const sluice_network description = {.struct_size = sizeof description,
+                                        .inputs = build->inputs,
+                                        .layer_count = build->layer_count,
+                                        .layers = build->layers,
+                                        .masking = build->masking,
+                                        .mask_value = build->mask_value};
     sluice_error inner = {0};
     const sluice_status status = sl_network_create(&description, false, network, &inner);
     return status ? sl_fail(error, status == SLUICE_STATUS_BAD_ARGUMENT ? SLUICE_STATUS_BAD_DATA : status, "%s: %s",

@@ -33,6 +33,9 @@ sluice_status sl_build_create(const sl_tensor_source *source, size_t file_bytes,
 /** Floats of a step of the network's input; 0, as at first, if it begins with an embedding. */
 void sl_build_set_inputs(sl_build *build, size_t inputs);
 
+/** Steps that the network masks by itself; none, as at first. */
+void sl_build_set_masking(sl_build *build, sluice_masking masking, float value);
+
 /** Add a layer, zero but for kind and name; the name, of `bytes` bytes, is copied, cut to SL_LABEL_BYTES and made printable and unlike
  *  those before; 0 bytes: the network's own name for it. The struct is valid as long as the build. UNSUPPORTED beyond SLUICE_MAX_LAYERS. */
 sluice_status sl_build_add(sl_build *build, sluice_layer_kind kind, const char *name, size_t bytes, sluice_layer **layer,
