@@ -269,10 +269,11 @@ SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_model_get_shape(const sluice_
 /** Name of class k, valid as long as the model; NULL if the model does not name its classes or k >= C. */
 SLUICE_API const char *sluice_model_get_class(const sluice_model *model, size_t k);
 
-/** What was noticed while loading, a line each: "names: ..." says what was taken, "ignored: ..." what was not. Any other line warns
- *  of what may make the results differ from what is expected, and is worth showing to a user: "head: " and "embedding: " why there
- *  is none though tensors could be it, "types: " what was widened, "layers: " ignored tensors that may belong to the network by
- *  their sizes. "" if nothing; valid as long as the model. */
+/** What was noticed while loading, a line each: "names: ..." says what was taken, "ignored: ..." what was not, "detail: ..." how axes,
+ *  states and options of another program's file were read that are as expected. Any other line warns of what may make the results
+ *  differ from what is expected, and is worth showing to a user: "head: " and "embedding: " why there is none though tensors could be
+ *  it, "types: " what was widened, "layers: " ignored tensors that may belong to the network by their sizes, "keras: " and "onnx: "
+ *  what was assumed, or is otherwise there. "" if nothing; valid as long as the model. */
 SLUICE_API const char *sluice_model_get_notes(const sluice_model *model);
 
 /** Free the model; NULL is allowed. Engines made from it live on. */

@@ -26,7 +26,7 @@ void sl_notes_report(const char *path, const sluice_model *model)
     const char *notes = sluice_model_get_notes(model);
     size_t length;
     for (const char *line; (line = next_line(&notes, &length));)
-        if (!begins(line, "names") && !begins(line, "format") && !begins(line, "ignored"))
+        if (!begins(line, "names") && !begins(line, "format") && !begins(line, "ignored") && !begins(line, "detail"))
             sl_report_note("%s: %.*s", path, (int)length, line);
 }
 

@@ -4,8 +4,8 @@
 
 #include "sluice.h"
 
-/** Print the notes that concern the results, each with sl_report_note. Which tensors were used and which ignored is left to
- *  `sluice info`. `path` is the file of the model. */
+/** Print the notes that concern the results, each with sl_report_note. Which tensors were used and which ignored, and details
+ *  of how the file was read, are left to `sluice info`. `path` is the file of the model. */
 void sl_notes_report(const char *path, const sluice_model *model);
 
 /** Why a model has no "head" or no "embedding", for messages. */

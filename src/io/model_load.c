@@ -34,7 +34,7 @@ static sluice_status read_torch(sl_input *input, sl_torch_layout layout, const s
 {
     sl_tensor_source source;
     sluice_status status = sl_torch_open(input, layout, &source, error);
-    source.remark = "torch: x is [N][T][I] here, as with batch_first, which is not in the file; --layout tnc reads [T][N][I]";
+    source.remark = "detail: x is [N][T][I] here, as with batch_first, which is not in the file; --layout tnc reads [T][N][I]";
     if (!status)
         status = sl_model_read(&source, names, model, error);
     sl_source_release(&source);

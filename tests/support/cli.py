@@ -27,7 +27,7 @@ PROGRAM = BUILD / "src" / "cli" / "sluice"
 BENCH = BUILD / "perf" / "sluice-bench"
 LANGID = SOURCE / "perf" / "langid" / "langid.safetensors"
 QUIET = ["--progress", "never"]
-CODES = {"<f4": "f", "|u1": "B", "<i4": "i", "<i8": "q"}
+CODES = {"<f4": "f", "<f8": "d", "|u1": "B", "<i4": "i", "<i8": "q"}
 OK, FAILURE, USAGE, DATA, NO_INPUT, IO, INTERRUPTED = 0, 1, 2, 65, 66, 74, 130
 SETTINGS = ("SLUICE_NUM_THREADS", "SLUICE_ISA", "SLUICE_GEMM", "BLIS_ARCH_TYPE", "NO_COLOR")
 

@@ -56,16 +56,16 @@ static sl_keras_version read_version(const char *text)
 
 /* ---- The model ------------------------------------------------------------------------------------------------------------- */
 
-/* hard_sigmoid was another function before Keras 3: a note where one is used. */
-static sluice_status note_slope(const sl_keras *keras)
+/* hard_sigmoid was another function before Keras 3: a note where one is used, which warns where no version is stated. */
+static sluice_status note_slope(const sl_keras *keras, bool is_stated)
 {
     for (size_t k = 0; k < sl_build_count(keras->build); k++) {
         const sluice_layer *layer = sl_build_get(keras->build, k);
         const sluice_function gate = sl_build_get_cell(keras->build, k, 0)->gate.function;
         if (layer->activation.function == SLUICE_FUNCTION_HARD_SIGMOID ||
             (layer->kind == SLUICE_LAYER_LSTM && gate == SLUICE_FUNCTION_HARD_SIGMOID))
-            return sl_build_note(keras->build, keras->error, "keras: hard_sigmoid has the slope %s Keras 3",
-                                 keras->slope == 0.2f ? "0.2, as before" : "1/6, as from");
+            return sl_build_note(keras->build, keras->error, "%s: hard_sigmoid has the slope %s Keras 3",
+                                 is_stated ? "detail" : "keras", keras->slope == 0.2f ? "0.2, as before" : "1/6, as from");
     }
     return SLUICE_STATUS_OK;
 }
@@ -84,7 +84,7 @@ static sluice_status build_layers(const description *from, const sl_keras_config
                       .error = error};
     sluice_status status = sl_keras_add_layers(&keras);
     if (!status)
-        status = note_slope(&keras);
+        status = note_slope(&keras, version.major > 0);
     return status ? status : sl_build_finish(build, model, error);
 }
 

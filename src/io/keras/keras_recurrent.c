@@ -125,7 +125,7 @@ static sluice_status check_layer(sl_keras *keras, const sl_keras_part *part)
                                "keras: layer \"%s\" is stateful: its states are kept between calls by streams only",
                                sl_label_get(keras->layer->name).text);
     if (!status && sl_keras_get_flag(part, "return_state", false))
-        status = sl_build_note(keras->build, keras->error, "keras: the states that layer \"%s\" returns are hn and cn",
+        status = sl_build_note(keras->build, keras->error, "detail: the states that layer \"%s\" returns are hn and cn",
                                sl_label_get(keras->layer->name).text);
     return status;
 }

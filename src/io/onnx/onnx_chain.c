@@ -460,9 +460,12 @@ static sluice_status note_input(const sl_onnx_chain *chain)
     const bool is_tokens =
         sl_build_count(chain->reader->build) && sl_build_get(chain->reader->build, 0)->kind == SLUICE_LAYER_EMBEDDING;
     memcpy(roles.axis, chain->roles, sizeof chain->roles);
-    return sl_build_note(chain->reader->build, chain->reader->error, "onnx: \"%s\" is %s in the graph; here %s", label.text,
-                         sl_onnx_axes_get_text(&roles).text,
-                         is_tokens ? "tokens are [rows][steps]" : "x is [rows][steps][features]");
+    const char *here = is_tokens ? "[rows][steps]" : "[rows][steps][features]";
+    const sl_onnx_axes_text text = sl_onnx_axes_get_text(&roles);
+    if (strcmp(text.text, here) == 0)
+        return sl_build_note(chain->reader->build, chain->reader->error, "detail: \"%s\" is %s, as in the graph", label.text, here);
+    return sl_build_note(chain->reader->build, chain->reader->error, "onnx: \"%s\" is %s in the graph; here %s%s", label.text,
+                         text.text, is_tokens ? "tokens are " : "x is ", here);
 }
 
 static sluice_status add_chain(sl_onnx_chain *chain, const char *value)
@@ -479,7 +482,7 @@ static sluice_status add_chain(sl_onnx_chain *chain, const char *value)
     if (!status)
         status = note_input(chain);
     return status ? status
-                  : sl_build_note(chain->reader->build, chain->reader->error, "onnx: \"%s\" is %s in the graph",
+                  : sl_build_note(chain->reader->build, chain->reader->error, "detail: \"%s\" is %s in the graph",
                                   sl_label_get(value).text, sl_onnx_axes_get_text(&axes).text);
 }
 

@@ -318,7 +318,7 @@ static sluice_status note_layer(const sl_onnx_reader *reader, const sl_onnx_lstm
                                "onnx: %s: int8 weights become floats; onnxruntime rounds x and h of each step to int8 as well",
                                name.text);
     if (!status && use->only >= 0)
-        status = sl_build_note(reader->build, reader->error, "onnx: %s: only its %s direction is used", name.text,
+        status = sl_build_note(reader->build, reader->error, "detail: %s: only its %s direction is used", name.text,
                                use->only ? "reverse" : "forward");
     return status;
 }
