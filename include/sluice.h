@@ -353,7 +353,7 @@ typedef struct sluice_workspace sluice_workspace;
  * batch's lengths, not its `steps`. One workspace serves one call at a time. It belongs to its engine, which must outlive it. It
  * holds states and products of some rows for each thread that can be busy, and 20 bytes for each row of the batch; steps do not
  * count, but that a stack of bidirectional layers has to hold all those of a few rows at a time. sluice_plan_get reports the bytes.
- * A batch with a mask needs more, for all steps of some rows: the first one makes the workspace grow.
+ * A batch with masked steps needs more, for all steps of some rows: the first one makes the workspace grow.
  * @retval BAD_ARGUMENT, NO_MEMORY, TOO_LARGE
  */
 SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_workspace_create(const sluice_engine *engine, size_t rows, size_t steps,
