@@ -135,6 +135,7 @@ static sluice_status add_block(sl_hdf5 *file, size_t bytes, size_t at, sluice_er
     if (!block)
         return sl_fail_memory(error, "the structure of an HDF5 file", all);
     file->memory_left -= all;
+    file->memory += all;
     *block = (sl_hdf5_block){.next = file->blocks, .bytes = room};
     file->blocks = block;
     return SLUICE_STATUS_OK;

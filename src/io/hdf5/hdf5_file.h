@@ -43,6 +43,7 @@ struct sl_hdf5 {
     size_t base; /* byte of the input that is address 0 */
     size_t end;  /* of the image in the input */
     size_t memory_left, work_left;
+    size_t memory;         /* that was taken */
     sl_hdf5_block *blocks; /* the first has room, perhaps */
     sl_hdf5_object root;
     const sl_hdf5_object *current; /* what a failure names; NULL: none yet */

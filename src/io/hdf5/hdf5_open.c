@@ -7,7 +7,14 @@
 
 #include <string.h>
 
-enum { FIRST_USER_BLOCK = 512, SUPERBLOCK_BYTES = 100, WIDTH = 8, MEMORY_FACTOR = 2, WORK_FACTOR = 16, MARGIN = 15 << 20 };
+enum {
+    FIRST_USER_BLOCK = 512,
+    SUPERBLOCK_BYTES = 100,
+    WIDTH = 8,
+    WORK_FACTOR = 16,
+    WORK_MARGIN = 15 << 20,
+    MEMORY_MARGIN = 3 << 20
+};
 
 /* What the versions of the superblock state. */
 typedef struct superblock {
@@ -129,9 +136,9 @@ sluice_status sl_hdf5_open(const sl_input *input, sl_hdf5 **file, sluice_error *
     opened->input = input;
     opened->base = base;
     opened->end = input->size;
-    if (!sl_size_mul(input->size, MEMORY_FACTOR, &opened->memory_left) ||
-        !sl_size_add(opened->memory_left, MARGIN - sizeof *opened, &opened->memory_left) ||
-        !sl_size_mul(input->size, WORK_FACTOR, &opened->work_left) || !sl_size_add(opened->work_left, MARGIN, &opened->work_left))
+    if (!sl_size_add(input->size, MEMORY_MARGIN, &opened->memory_left) ||
+        !sl_size_mul(input->size, WORK_FACTOR, &opened->work_left) ||
+        !sl_size_add(opened->work_left, WORK_MARGIN, &opened->work_left))
         opened->memory_left = opened->work_left = SIZE_MAX;
     status = read_superblock(opened, error);
     if (status)
@@ -149,6 +156,11 @@ void sl_hdf5_close(sl_hdf5 *file)
         sl_free(block);
     }
     sl_free(file);
+}
+
+size_t sl_hdf5_get_memory(const sl_hdf5 *file)
+{
+    return file->memory + sizeof *file;
 }
 
 sl_hdf5_object *sl_hdf5_get_root(sl_hdf5 *file)

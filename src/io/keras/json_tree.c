@@ -104,7 +104,7 @@ sluice_status sl_json_tree_read(const char *name, char *text, size_t size, size_
         sl_free(at.values);
         return at.scan.status;
     }
-    *tree = (sl_json_tree){name, origin, at.values};
+    *tree = (sl_json_tree){name, origin, at.values, at.room * sizeof *at.values};
     return SLUICE_STATUS_OK;
 }
 

@@ -173,7 +173,9 @@ static sluice_status read_model(const sl_tensor_source *source, sl_onnx_model *o
                                    .weights_left = &weights,
                                    .error = error,
                                    .is_clip_of_ort = names->onnx_clip && strcmp(names->onnx_clip, "ort") == 0};
-    status = add_layers(&reader, names);
+    status = sl_build_hold(build, onnx->taken, error);
+    if (!status)
+        status = add_layers(&reader, names);
     if (!status)
         status = sl_build_finish(build, model, error);
     sl_build_destroy(build);
