@@ -25,6 +25,7 @@ static void check_refused(const char *name, const test_bytes *file, const sluice
     if (got == SLUICE_STATUS_BAD_DATA)
         test_file_keep(file, ".onnx");
     test_check_refused(name, got, want, &error, part);
+    ck_assert_msg(want == SLUICE_STATUS_BAD_ARGUMENT || strstr(error.message, "ONNX"), "%s: %s", name, error.message);
 }
 
 /* ---- Graphs ---------------------------------------------------------------------------------------------------------------- */

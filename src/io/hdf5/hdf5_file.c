@@ -34,15 +34,14 @@ const unsigned char *sl_hdf5_take_bytes(sl_hdf5_bytes *from, size_t bytes)
 
 sluice_status sl_hdf5_fail(const sl_hdf5 *file, size_t at, sluice_error *error, const char *format, ...)
 {
-    char message[512];
+    char part[sizeof(sl_label) + sizeof "HDF5: object \"\": "] = "HDF5: ";
     va_list arguments;
+    if (file->current)
+        snprintf(part, sizeof part, "HDF5: object \"%s\": ", sl_label_get(file->current->path).text);
     va_start(arguments, format);
-    vsnprintf(message, sizeof message, format, arguments);
+    const sluice_status status = sl_fail_part(error, SLUICE_STATUS_BAD_DATA, file->input->name, at, part, format, arguments);
     va_end(arguments);
-    if (!file->current)
-        return sl_fail_byte(error, SLUICE_STATUS_BAD_DATA, file->input->name, at, "%s", message);
-    return sl_fail_byte(error, SLUICE_STATUS_BAD_DATA, file->input->name, at, "object \"%s\": %s",
-                        sl_label_get(file->current->path).text, message);
+    return status;
 }
 
 sluice_status sl_hdf5_fail_damaged(const sl_hdf5 *file, size_t at, const char *what, sluice_error *error)

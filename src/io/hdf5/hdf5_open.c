@@ -80,15 +80,15 @@ static sluice_status check_superblock(sl_hdf5 *file, const superblock *stated, s
                             "h5repack IN OUT",
                             stated->offset_bytes, stated->length_bytes);
     if (!sl_hdf5_is_undefined(stated->driver))
-        return sl_hdf5_fail(file, at, error, "the HDF5 file has a driver, as one of several does; join them with h5repart");
+        return sl_hdf5_fail(file, at, error, "the file has a driver, as one of several does; join them with h5repart");
     /* both are counted from where the file began when it was written; a user block may have been put before it since */
     if (stated->end < stated->base || stated->end - stated->base > SIZE_MAX - at)
-        return sl_hdf5_fail_damaged(file, stated->end_at, "the length of the HDF5 file", error);
+        return sl_hdf5_fail_damaged(file, stated->end_at, "the length of the file", error);
     const size_t end = at + (size_t)(stated->end - stated->base);
     if (end > size)
-        return sl_hdf5_fail(file, stated->end_at, error, "the HDF5 file has %zu bytes, expected %zu; was it cut short?", size, end);
+        return sl_hdf5_fail(file, stated->end_at, error, "the file has %zu bytes, expected %zu; was it cut short?", size, end);
     if (end < stated->root_at)
-        return sl_hdf5_fail_damaged(file, stated->end_at, "the length of the HDF5 file", error);
+        return sl_hdf5_fail_damaged(file, stated->end_at, "the length of the file", error);
     file->end = end;
     return SLUICE_STATUS_OK;
 }
@@ -112,7 +112,7 @@ static sluice_status read_superblock(sl_hdf5 *file, sluice_error *error)
     else
         take_new(&from, &stated);
     if (from.lacking)
-        return sl_hdf5_fail(file, file->end, error, "the HDF5 file ends within its superblock; was it cut short?");
+        return sl_hdf5_fail(file, file->end, error, "the file ends within its superblock; was it cut short?");
     status = check_superblock(file, &stated, error);
     file->root = (sl_hdf5_object){.path = "/", .name = "", .stated_at = stated.root_at};
     if (!status)

@@ -21,7 +21,7 @@ typedef struct guesser {
 static sluice_status fail(const guesser *at, const sl_keras_guess_layer *layer, const char *problem)
 {
     return sl_fail(at->error, SLUICE_STATUS_UNSUPPORTED,
-                   "%s: layer \"%s\": %s; write the model with its configuration: model.save(\"model.keras\")",
+                   "%s: Keras: layer \"%s\": %s; write the model with its configuration: model.save(\"model.keras\")",
                    at->weights->source.input.name, sl_label_get(layer->name).text, problem);
 }
 
