@@ -37,6 +37,9 @@ static const struct {
 } graphs[] = {
     {WEIGHTS LSTM "n Identity Y > y;", SLUICE_STATUS_OK, ""},
     {WEIGHTS LSTM STEPS "w D 2,3;n MatMul s,D > d;w b 3;n Add d,b > y;", SLUICE_STATUS_OK, ""},
+    {WEIGHTS LSTM STEPS "w D 2,3;n MatMul s,D > d;w b 1,1,3;n Add d,b > y;", SLUICE_STATUS_OK, ""},
+    {WEIGHTS LSTM STEPS "w D 2,3;n MatMul s,D > d;n Transpose d > t perm=[0,2,1];w b 3;n Add t,b > y;", SLUICE_STATUS_UNSUPPORTED,
+     "expected features last"},
     {WEIGHTS "w P 1,6;n LSTM x,W,R,B,-,-,-,P > y activations='sIgMoId,TANH,relu';", SLUICE_STATUS_OK, ""},
     {"in x;out y;n Relu x > y;", SLUICE_STATUS_UNSUPPORTED, "unrolled"},
     {"in x;out y;n Loop x > y;", SLUICE_STATUS_UNSUPPORTED, "(Loop)"},
