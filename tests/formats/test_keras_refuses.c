@@ -1,6 +1,6 @@
 /* Keras files that are refused, by their configuration, their archive or their bytes: with the layer's name, or the place. They are made of
  * golden ones. */
-#include "support/cases/keras_cases.h"
+#include "support/formats/keras_cases.h"
 #include "support/message.h"
 #include "support/suite.h"
 

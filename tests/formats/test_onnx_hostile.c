@@ -1,6 +1,6 @@
 /* ONNX files that are wrong, hostile, or more than is read: each is refused with one line that says where and why. */
-#include "support/onnx/onnx_files.h"
-#include "support/onnx/onnx_made.h"
+#include "support/formats/onnx_files.h"
+#include "support/formats/onnx_made.h"
 
 #include <time.h>
 

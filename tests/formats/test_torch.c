@@ -1,6 +1,6 @@
 /* Files that torch.save and torch.jit.save have written: every tensor of them, and the LSTM's outputs; and every cut and many changed
  * bytes of such files, refused or harmless. */
-#include "support/cases/torch_file.h"
+#include "support/formats/torch_file.h"
 #include "support/network.h"
 
 #include "io/content.h"
