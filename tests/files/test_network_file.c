@@ -202,8 +202,8 @@ TEST(tensors_at_fault)
         check_bad(&file, NULL, SLUICE_STATUS_BAD_DATA, part);
         stated[1] = 'n';
         memcpy(type, "I32", 3);
-        snprintf(part, sizeof part, "memory: byte %zu: tensor \"%s\": expected type F32, F16, BF16 or F64, found I32", tensor->stated_at,
-                 tensor->name);
+        snprintf(part, sizeof part, "memory: byte %zu: tensor \"%s\": expected type F32, F16, BF16 or F64, found I32",
+                 tensor->stated_at, tensor->name);
         check_bad(&file, NULL, SLUICE_STATUS_BAD_DATA, part);
         memcpy(type, "F32", 3);
         if (tensor->dims < 2 || tensor->shape[0] > 9 || tensor->shape[0] == tensor->shape[1])
