@@ -2,7 +2,6 @@
 
 #include "base/clean.h"
 
-#include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -48,16 +47,23 @@ sluice_status sl_fail_row(sluice_error *error, sluice_status status, size_t row,
     return status;
 }
 
-sluice_status sl_fail_byte(sluice_error *error, sluice_status status, const char *name, size_t byte, const char *format, ...)
+sluice_status sl_fail_part(sluice_error *error, sluice_status status, const char *name, size_t byte, const char *part,
+                           const char *format, va_list arguments)
 {
     if (!error)
         return status;
-    const int used = snprintf(error->message, sizeof error->message, "%s: byte %zu: ", name, byte);
+    const int used = snprintf(error->message, sizeof error->message, "%s: byte %zu: %s", name, byte, part);
+    fill(error, status, used, format, arguments);
+    error->byte = byte;
+    return status;
+}
+
+sluice_status sl_fail_byte(sluice_error *error, sluice_status status, const char *name, size_t byte, const char *format, ...)
+{
     va_list arguments;
     va_start(arguments, format);
-    fill(error, status, used, format, arguments);
+    sl_fail_part(error, status, name, byte, "", format, arguments);
     va_end(arguments);
-    error->byte = byte;
     return status;
 }
 

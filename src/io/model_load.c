@@ -57,12 +57,9 @@ static reader *find_reader(sl_content content)
     static const struct {
         sl_content content;
         reader *read;
-    } readers[] = {{SL_CONTENT_SAFETENSORS, read_safetensors},
-                   {SL_CONTENT_KERAS_ZIP, sl_keras_read_zip},
-                   {SL_CONTENT_HDF5, sl_keras_read_hdf5},
-                   {SL_CONTENT_TORCH_ZIP, read_torch_zip},
-                   {SL_CONTENT_TORCH_LEGACY, read_torch_legacy},
-                   {SL_CONTENT_ONNX, sl_onnx_read}};
+    } readers[] = {{SL_CONTENT_SAFETENSORS, read_safetensors},   {SL_CONTENT_KERAS_ZIP, sl_keras_read_zip},
+                   {SL_CONTENT_HDF5, sl_keras_read_hdf5},        {SL_CONTENT_TORCH_ZIP, read_torch_zip},
+                   {SL_CONTENT_TORCH_LEGACY, read_torch_legacy}, {SL_CONTENT_ONNX, sl_onnx_read}};
     for (size_t k = 0; k < sizeof readers / sizeof *readers; k++)
         if (readers[k].content == content)
             return readers[k].read;

@@ -256,10 +256,10 @@ __attribute__((format(printf, 6, 0))) static sluice_status fail_at(const sl_tens
                                                                    size_t at, const char *element, sluice_error *error,
                                                                    const char *format, va_list arguments)
 {
-    char message[512];
-    vsnprintf(message, sizeof message, format, arguments);
-    return sl_fail_byte(error, SLUICE_STATUS_BAD_DATA, source->input.name, at, "tensor \"%s\": %s%s",
-                        sl_label_get(tensor->name).text, element, message);
+    char part[sizeof(sl_label) + 96];
+    snprintf(part, sizeof part, "%s%stensor \"%s\": %s", source->format ? source->format : "", source->format ? ": " : "",
+             sl_label_get(tensor->name).text, element);
+    return sl_fail_part(error, SLUICE_STATUS_BAD_DATA, source->input.name, at, part, format, arguments);
 }
 
 sluice_status sl_source_fail_tensor(const sl_tensor_source *source, const sl_tensor *tensor, sluice_error *error,

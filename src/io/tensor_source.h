@@ -48,6 +48,7 @@ typedef struct sl_metadata {
 /** Read-only for its users, but for `used` and the bytes of metadata values. Starts from zeros ({0}). */
 typedef struct sl_tensor_source {
     sl_input input;
+    const char *format; /* that messages about a tensor begin with, "HDF5"; NULL: none */
     const char *remark; /* a line for the notes on a model, "torch: ...": what files of the format leave open; NULL: none */
     char *header;       /* owns all names and metadata */
     sl_tensor *tensors; /* [count], sorted by name (strcmp), no two names equal */

@@ -32,6 +32,9 @@ sluice_status sl_hdf5_open(const sl_input *input, sl_hdf5 **file, sluice_error *
 /** NULL is allowed. */
 void sl_hdf5_close(sl_hdf5 *file);
 
+/** Bytes of memory that its structures have taken so far. */
+size_t sl_hdf5_get_memory(const sl_hdf5 *file);
+
 sl_hdf5_object *sl_hdf5_get_root(sl_hdf5 *file);
 
 /** Its path from the root, "/a/b"; "/" of the root. Valid UTF-8. */

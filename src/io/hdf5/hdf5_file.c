@@ -34,15 +34,14 @@ const unsigned char *sl_hdf5_take_bytes(sl_hdf5_bytes *from, size_t bytes)
 
 sluice_status sl_hdf5_fail(const sl_hdf5 *file, size_t at, sluice_error *error, const char *format, ...)
 {
-    char message[512];
+    char part[sizeof(sl_label) + sizeof "HDF5: object \"\": "] = "HDF5: ";
     va_list arguments;
+    if (file->current)
+        snprintf(part, sizeof part, "HDF5: object \"%s\": ", sl_label_get(file->current->path).text);
     va_start(arguments, format);
-    vsnprintf(message, sizeof message, format, arguments);
+    const sluice_status status = sl_fail_part(error, SLUICE_STATUS_BAD_DATA, file->input->name, at, part, format, arguments);
     va_end(arguments);
-    if (!file->current)
-        return sl_fail_byte(error, SLUICE_STATUS_BAD_DATA, file->input->name, at, "%s", message);
-    return sl_fail_byte(error, SLUICE_STATUS_BAD_DATA, file->input->name, at, "object \"%s\": %s",
-                        sl_label_get(file->current->path).text, message);
+    return status;
 }
 
 sluice_status sl_hdf5_fail_damaged(const sl_hdf5 *file, size_t at, const char *what, sluice_error *error)
@@ -135,6 +134,7 @@ static sluice_status add_block(sl_hdf5 *file, size_t bytes, size_t at, sluice_er
     if (!block)
         return sl_fail_memory(error, "the structure of an HDF5 file", all);
     file->memory_left -= all;
+    file->memory += all;
     *block = (sl_hdf5_block){.next = file->blocks, .bytes = room};
     file->blocks = block;
     return SLUICE_STATUS_OK;

@@ -43,6 +43,7 @@ struct sl_hdf5 {
     size_t base; /* byte of the input that is address 0 */
     size_t end;  /* of the image in the input */
     size_t memory_left, work_left;
+    size_t memory;         /* that was taken */
     sl_hdf5_block *blocks; /* the first has room, perhaps */
     sl_hdf5_object root;
     const sl_hdf5_object *current; /* what a failure names; NULL: none yet */
@@ -65,7 +66,7 @@ uint64_t sl_hdf5_take(sl_hdf5_bytes *from, size_t bytes);
 /** The next `bytes` bytes; NULL, and `lacking` set, where fewer are left. */
 const unsigned char *sl_hdf5_take_bytes(sl_hdf5_bytes *from, size_t bytes);
 
-/** Fail with BAD_DATA: "NAME: byte N: object "/a/b": " and the message. */
+/** Fail with BAD_DATA: "NAME: byte N: HDF5: object "/a/b": " and the message. */
 sluice_status sl_hdf5_fail(const sl_hdf5 *file, size_t at, sluice_error *error, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 

@@ -7,7 +7,14 @@
 
 #include <string.h>
 
-enum { FIRST_USER_BLOCK = 512, SUPERBLOCK_BYTES = 100, WIDTH = 8, MEMORY_FACTOR = 2, WORK_FACTOR = 16, MARGIN = 15 << 20 };
+enum {
+    FIRST_USER_BLOCK = 512,
+    SUPERBLOCK_BYTES = 100,
+    WIDTH = 8,
+    WORK_FACTOR = 16,
+    WORK_MARGIN = 15 << 20,
+    MEMORY_MARGIN = 3 << 20
+};
 
 /* What the versions of the superblock state. */
 typedef struct superblock {
@@ -73,15 +80,15 @@ static sluice_status check_superblock(sl_hdf5 *file, const superblock *stated, s
                             "h5repack IN OUT",
                             stated->offset_bytes, stated->length_bytes);
     if (!sl_hdf5_is_undefined(stated->driver))
-        return sl_hdf5_fail(file, at, error, "the HDF5 file has a driver, as one of several does; join them with h5repart");
+        return sl_hdf5_fail(file, at, error, "the file has a driver, as one of several does; join them with h5repart");
     /* both are counted from where the file began when it was written; a user block may have been put before it since */
     if (stated->end < stated->base || stated->end - stated->base > SIZE_MAX - at)
-        return sl_hdf5_fail_damaged(file, stated->end_at, "the length of the HDF5 file", error);
+        return sl_hdf5_fail_damaged(file, stated->end_at, "the length of the file", error);
     const size_t end = at + (size_t)(stated->end - stated->base);
     if (end > size)
-        return sl_hdf5_fail(file, stated->end_at, error, "the HDF5 file has %zu bytes, expected %zu; was it cut short?", size, end);
+        return sl_hdf5_fail(file, stated->end_at, error, "the file has %zu bytes, expected %zu; was it cut short?", size, end);
     if (end < stated->root_at)
-        return sl_hdf5_fail_damaged(file, stated->end_at, "the length of the HDF5 file", error);
+        return sl_hdf5_fail_damaged(file, stated->end_at, "the length of the file", error);
     file->end = end;
     return SLUICE_STATUS_OK;
 }
@@ -105,7 +112,7 @@ static sluice_status read_superblock(sl_hdf5 *file, sluice_error *error)
     else
         take_new(&from, &stated);
     if (from.lacking)
-        return sl_hdf5_fail(file, file->end, error, "the HDF5 file ends within its superblock; was it cut short?");
+        return sl_hdf5_fail(file, file->end, error, "the file ends within its superblock; was it cut short?");
     status = check_superblock(file, &stated, error);
     file->root = (sl_hdf5_object){.path = "/", .name = "", .stated_at = stated.root_at};
     if (!status)
@@ -129,9 +136,9 @@ sluice_status sl_hdf5_open(const sl_input *input, sl_hdf5 **file, sluice_error *
     opened->input = input;
     opened->base = base;
     opened->end = input->size;
-    if (!sl_size_mul(input->size, MEMORY_FACTOR, &opened->memory_left) ||
-        !sl_size_add(opened->memory_left, MARGIN - sizeof *opened, &opened->memory_left) ||
-        !sl_size_mul(input->size, WORK_FACTOR, &opened->work_left) || !sl_size_add(opened->work_left, MARGIN, &opened->work_left))
+    if (!sl_size_add(input->size, MEMORY_MARGIN, &opened->memory_left) ||
+        !sl_size_mul(input->size, WORK_FACTOR, &opened->work_left) ||
+        !sl_size_add(opened->work_left, WORK_MARGIN, &opened->work_left))
         opened->memory_left = opened->work_left = SIZE_MAX;
     status = read_superblock(opened, error);
     if (status)
@@ -149,6 +156,11 @@ void sl_hdf5_close(sl_hdf5 *file)
         sl_free(block);
     }
     sl_free(file);
+}
+
+size_t sl_hdf5_get_memory(const sl_hdf5 *file)
+{
+    return file->memory + sizeof *file;
 }
 
 sl_hdf5_object *sl_hdf5_get_root(sl_hdf5 *file)

@@ -90,8 +90,12 @@ static bool read_ends(builder *at, bool *more)
 
 sluice_status sl_json_tree_read(const char *name, char *text, size_t size, size_t origin, sl_json_tree *tree, sluice_error *error)
 {
-    builder at = {
-        .scan = {.name = name, .what = "the configuration", .text = text, .size = size, .origin = origin, .error = error}};
+    builder at = {.scan = {.name = name,
+                           .what = "the configuration of the Keras model",
+                           .text = text,
+                           .size = size,
+                           .origin = origin,
+                           .error = error}};
     const size_t most = count_most(text, size);
     at.room = most < SL_JSON_MAX_VALUES ? most : SL_JSON_MAX_VALUES;
     at.values = sl_alloc_array(at.room, sizeof *at.values);
@@ -104,7 +108,7 @@ sluice_status sl_json_tree_read(const char *name, char *text, size_t size, size_
         sl_free(at.values);
         return at.scan.status;
     }
-    *tree = (sl_json_tree){name, origin, at.values};
+    *tree = (sl_json_tree){name, origin, at.values, at.room * sizeof *at.values};
     return SLUICE_STATUS_OK;
 }
 

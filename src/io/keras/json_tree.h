@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { SL_JSON_MAX_VALUES = 250000 }; /* of a text, which take 10 MB */
+enum { SL_JSON_MAX_VALUES = 100000 }; /* of a text, which take 4 MB */
 
 typedef enum sl_json_kind {
     SL_JSON_NULL,
@@ -34,6 +34,7 @@ typedef struct sl_json_tree {
     const char *name; /* of the text, for messages */
     size_t origin;    /* where it begins in the file */
     sl_json *values;  /* [0] is the whole */
+    size_t memory;    /* of the values, in bytes */
 } sl_json_tree;
 
 /** Read a text of `size` bytes, which are changed and have to live as long as the tree, as has `name`. BAD_DATA with the byte, counted

@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "io/label.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* A model, whose layers are those from `first` on. */
@@ -25,14 +26,29 @@ static sluice_status fail_at(const reader *at, const sl_json *value, const char 
 {
     const sl_json_tree *tree = &at->config->tree;
     return sl_fail_byte(at->error, SLUICE_STATUS_BAD_DATA, tree->name, tree->origin + value->at,
-                        "the configuration of a Keras model: expected %s", expected);
+                        "Keras: the configuration: expected %s", expected);
 }
 
-static sluice_status fail_layer(const reader *at, size_t layer, const char *problem)
+sluice_status sl_keras_fail_layer(const sl_keras_config *config, const sl_keras_layer *layer, const char *class_name,
+                                  sluice_status status, sluice_error *error, const char *format, va_list arguments)
+{
+    const sl_json_tree *tree = &config->tree;
+    char part[2 * sizeof(sl_label) + sizeof "Keras: layer \"\" (): "], message[600];
+    snprintf(part, sizeof part, "Keras: layer \"%s\" (%s): ", sl_label_get(layer->name).text, sl_label_get(class_name).text);
+    if (tree->origin)
+        return sl_fail_part(error, status, tree->name, tree->origin + layer->entry->at, part, format, arguments);
+    vsnprintf(message, sizeof message, format, arguments);
+    return sl_fail(error, status, "%s: %s%s", tree->name, part, message);
+}
+
+__attribute__((format(printf, 3, 4))) static sluice_status fail_layer(const reader *at, size_t layer, const char *format, ...)
 {
     const sl_keras_layer *of = &at->config->layers[layer];
-    return sl_fail(at->error, SLUICE_STATUS_UNSUPPORTED, "%s: layer \"%s\" (%s) %s", at->config->tree.name,
-                   sl_label_get(of->name).text, sl_label_get(of->class_name).text, problem);
+    va_list arguments;
+    va_start(arguments, format);
+    sl_keras_fail_layer(at->config, of, of->class_name, SLUICE_STATUS_UNSUPPORTED, at->error, format, arguments);
+    va_end(arguments);
+    return SLUICE_STATUS_UNSUPPORTED;
 }
 
 static bool is_model(const char *class_name)
@@ -148,19 +164,19 @@ static sluice_status find_input(const reader *at, const model *in, size_t layer,
     if (!node)
         return SLUICE_STATUS_OK;
     if (sl_json_next(nodes, node))
-        return fail_layer(at, layer, "is used several times, but only chains of layers that run once are read");
+        return fail_layer(at, layer, "it is used several times, but only chains of layers that run once are read");
     find_inbound(node, &found, &of_options);
     if (of_options.count)
         return fail_layer(at, layer,
-                          "reads initial states from other layers; a branch before it can be run alone: names.to (--to)");
+                          "it reads initial states from other layers; a branch before it can be run alone: names.to (--to)");
     if (found.count > 1)
-        return fail_layer(at, layer, "reads several layers; a branch before it can be run alone: names.to (--to)");
+        return fail_layer(at, layer, "it reads several layers; a branch before it can be run alone: names.to (--to)");
     if (!found.count)
         return SLUICE_STATUS_OK;
     size_t tensor = 0;
     if (found.tensor && sl_json_size(found.tensor, &tensor) && tensor)
         return fail_layer(at, layer,
-                          "reads another output than the first of the layer before it, as a state; have it read the outputs");
+                          "it reads another output than the first of the layer before it, as a state; have it read the outputs");
     *input = sl_json_text(found.layer) ? find_layer(at, in, sl_json_text(found.layer)) : SIZE_MAX;
     return *input == SIZE_MAX ? fail_at(at, node, "the name of a layer") : SLUICE_STATUS_OK;
 }
@@ -217,7 +233,7 @@ static sluice_status link_layers(const reader *at, const model *in, size_t last,
         if (input == SIZE_MAX)
             return SLUICE_STATUS_OK;
         if (layers[input].runs)
-            return fail_layer(at, input, "reads itself, by way of other layers");
+            return fail_layer(at, input, "it reads itself, by way of other layers");
         layers[input].next = layer;
         layer = input;
     }
@@ -244,7 +260,7 @@ static sluice_status add_model(const reader *at, model in)
         if (!is_model(layer->class_name))
             at->config->chain[at->config->chain_count++] = k;
         else if (in.depth == SL_KERAS_MAX_NESTED)
-            status = fail_layer(at, k, "is a model in more than 8 others");
+            status = fail_layer(at, k, "it is a model in more than 8 others");
         else
             status = add_model(at, inner);
     }

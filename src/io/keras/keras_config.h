@@ -5,6 +5,7 @@
 
 #include "io/keras/json_tree.h"
 
+#include <stdarg.h>
 #include <stddef.h>
 
 enum { SL_KERAS_MAX_LAYERS = 1024, SL_KERAS_MAX_NESTED = 8 };
@@ -36,6 +37,12 @@ typedef struct sl_keras_config {
  */
 sluice_status sl_keras_config_read(const char *name, char *text, size_t size, size_t origin, const char *to,
                                    sl_keras_config *config, sluice_error *error);
+
+/** Fail at a layer, or a part of it of another class: "NAME: byte N: Keras: layer "lstm" (LSTM): " and the message. N is where the
+ *  configuration has it; there is none where the configuration is not the file's. */
+sluice_status sl_keras_fail_layer(const sl_keras_config *config, const sl_keras_layer *layer, const char *class_name,
+                                  sluice_status status, sluice_error *error, const char *format, va_list arguments)
+    __attribute__((format(printf, 6, 0)));
 
 /** One that is zeroed is allowed. */
 void sl_keras_config_release(sl_keras_config *config);

@@ -21,7 +21,7 @@ typedef struct guesser {
 static sluice_status fail(const guesser *at, const sl_keras_guess_layer *layer, const char *problem)
 {
     return sl_fail(at->error, SLUICE_STATUS_UNSUPPORTED,
-                   "%s: layer \"%s\": %s; write the model with its configuration: model.save(\"model.keras\")",
+                   "%s: Keras: layer \"%s\": %s; write the model with its configuration: model.save(\"model.keras\")",
                    at->weights->source.input.name, sl_label_get(layer->name).text, problem);
 }
 
@@ -150,8 +150,8 @@ static sluice_status add_named(guesser *at, const char *name)
     sl_hdf5_object *group, *dataset;
     sl_hdf5_texts names = {0};
     sl_keras_guess_kind kind;
-    sl_keras_guess_layer *layer;
-    const sl_tensor *tensors[MOST];
+    sl_keras_guess_layer *layer = NULL;
+    const sl_tensor *tensors[MOST] = {NULL};
     const sl_keras_guess_layer unknown = {.name = name};
     sluice_status status = sl_keras_weights_find(at->weights, at->weights->layers, name, &group, at->error);
     if (!status && group)
@@ -201,7 +201,7 @@ static sluice_status find_arrays(const guesser *at, sl_hdf5_object *group, const
 static sluice_status set_arrays(const guesser *at, sl_keras_guess_layer *layer, sl_hdf5_object *group, const char *path)
 {
     enum { MOST = 4 };
-    const sl_tensor *tensors[MOST];
+    const sl_tensor *tensors[MOST] = {NULL};
     size_t count;
     const sluice_status status = find_arrays(at, group, path, tensors, MOST, &count);
     if (status)
@@ -286,7 +286,7 @@ static sluice_status add_counted(guesser *at, sl_hdf5_object *group)
     const sl_tensor *tensors[1];
     size_t number, count;
     const size_t found = find_folder(folder, &number);
-    sl_keras_guess_layer *layer, unknown = {.name = folder};
+    sl_keras_guess_layer *layer = NULL, unknown = {.name = folder};
     sluice_status status = find_name(at, group, &name);
     if (status)
         return status;

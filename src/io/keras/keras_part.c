@@ -1,20 +1,14 @@
 #include "io/keras/keras_part.h"
 
-#include "base/error.h"
 #include "io/keras/keras_activation.h"
 
 #include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
-/* `FILE: layer "lstm" (LSTM): ` and the message. */
 __attribute__((format(printf, 4, 0))) static sluice_status fail(const sl_keras *keras, const sl_keras_part *part,
                                                                 sluice_status status, const char *format, va_list arguments)
 {
-    char message[600];
-    vsnprintf(message, sizeof message, format, arguments);
-    return sl_fail(keras->error, status, "%s: layer \"%s\" (%s): %s", keras->name, sl_label_get(keras->layer->name).text,
-                   sl_label_get(part->class_name).text, message);
+    return sl_keras_fail_layer(keras->config, keras->layer, part->class_name, status, keras->error, format, arguments);
 }
 
 sluice_status sl_keras_fail(const sl_keras *keras, const sl_keras_part *part, const char *format, ...)

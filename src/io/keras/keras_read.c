@@ -16,6 +16,7 @@ typedef struct description {
     size_t config_bytes, config_at;
     const char *version; /* of Keras, "2.3.0-tf"; NULL: not known */
     size_t file_bytes;
+    size_t members; /* bytes of them in memory */
 } description;
 
 /* ---- Names and versions ---------------------------------------------------------------------------------------------------- */
@@ -82,7 +83,11 @@ static sluice_status build_layers(const description *from, const sl_keras_config
                       .slope = is_3 ? 1.0f / 6 : 0.2f,
                       .zeroes_masked = is_3 || version.is_tensorflow,
                       .error = error};
-    sluice_status status = sl_keras_add_layers(&keras);
+    sluice_status status = sl_build_hold(build, config->tree.memory + from->members, error);
+    if (!status)
+        status = sl_keras_add_layers(&keras);
+    if (!status)
+        status = sl_build_hold(build, sl_hdf5_get_memory(weights->file), error);
     if (!status)
         status = note_slope(&keras, version.major > 0);
     return status ? status : sl_build_finish(build, model, error);
@@ -186,7 +191,7 @@ static sluice_status fail_archive(const sl_zip *zip, sluice_error *error)
 }
 
 /* The image of the weights, where it lies in the archive, or inflated to *bytes. */
-static sluice_status open_image(const sl_zip *zip, const sl_zip_member *member, char **bytes, sl_input *image, sluice_error *error)
+static sluice_status open_image(sl_zip *zip, const sl_zip_member *member, char **bytes, sl_input *image, sluice_error *error)
 {
     const sl_input *input = sl_zip_get_input(zip);
     const char *name = "model.weights.h5";
@@ -198,17 +203,24 @@ static sluice_status open_image(const sl_zip *zip, const sl_zip_member *member, 
                   : sl_input_open_part(input, member->data_at, member->bytes, name, image, error);
 }
 
-static sluice_status read_version_member(const sl_zip *zip, const sl_zip_member *member, char **metadata, sl_json_tree *tree,
+/* The version that metadata.json states: a text among the member's bytes, which stay. */
+static sluice_status read_version_member(sl_zip *zip, const sl_zip_member *member, char **metadata, const char **version,
                                          sluice_error *error)
 {
+    sl_json_tree tree;
     sluice_status status = sl_zip_read_member(zip, member, metadata, error);
-    return status ? status : sl_json_tree_read(sl_zip_get_input(zip)->name, *metadata, member->bytes, member->data_at, tree, error);
+    if (!status)
+        status = sl_json_tree_read(sl_zip_get_input(zip)->name, *metadata, member->bytes, member->data_at, &tree, error);
+    if (status)
+        return status;
+    *version = sl_json_text(sl_json_get(tree.values, "keras_version"));
+    sl_json_tree_release(&tree);
+    return SLUICE_STATUS_OK;
 }
 
 typedef struct archive {
     sl_zip *zip;
     char *config, *metadata, *image; /* members in memory */
-    sl_json_tree tree;               /* of metadata.json */
 } archive;
 
 static sluice_status read_archive(archive *in, const sluice_names *names, sluice_model **model, sluice_error *error)
@@ -216,13 +228,14 @@ static sluice_status read_archive(archive *in, const sluice_names *names, sluice
     const sl_zip_member *config = find_member(in->zip, "config.json"), *metadata = find_member(in->zip, "metadata.json");
     const sl_zip_member *image = find_member(in->zip, "model.weights.h5");
     const sl_input *input = sl_zip_get_input(in->zip);
+    const char *version = NULL;
     sl_keras_weights weights;
     sl_input part;
     if (!config || !image)
         return fail_archive(in->zip, error);
     sluice_status status = sl_zip_read_member(in->zip, config, &in->config, error);
     if (!status && metadata)
-        status = read_version_member(in->zip, metadata, &in->metadata, &in->tree, error);
+        status = read_version_member(in->zip, metadata, &in->metadata, &version, error);
     if (!status)
         status = open_image(in->zip, image, &in->image, &part, error);
     if (!status)
@@ -233,8 +246,9 @@ static sluice_status read_archive(archive *in, const sluice_names *names, sluice
                         .config = in->config,
                         .config_bytes = config->bytes,
                         .config_at = config->data_at,
-                        .version = sl_json_text(sl_json_get(in->tree.values, "keras_version")),
-                        .file_bytes = input->size};
+                        .version = version,
+                        .file_bytes = input->size,
+                        .members = sl_zip_get_memory(in->zip)};
     status = read_model(&from, names, &weights, model, error);
     sl_keras_weights_close(&weights);
     return status;
@@ -248,7 +262,6 @@ sluice_status sl_keras_read_zip(sl_input *input, const sluice_names *names, slui
     sluice_status status = sl_zip_open(&whole, &in.zip, error);
     if (!status)
         status = read_archive(&in, names, model, error);
-    sl_json_tree_release(&in.tree);
     sl_free(in.config);
     sl_free(in.metadata);
     sl_free(in.image);

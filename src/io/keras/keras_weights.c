@@ -49,7 +49,7 @@ static sluice_status find_layers(sl_keras_weights *weights, sluice_error *error)
 
 sluice_status sl_keras_weights_open(sl_input *image, sl_keras_weights *weights, sluice_error *error)
 {
-    *weights = (sl_keras_weights){.source.input = *image};
+    *weights = (sl_keras_weights){.source = {.input = *image, .format = "HDF5"}};
     *image = (sl_input){.fd = -1};
     sluice_status status = sl_hdf5_open(&weights->source.input, &weights->file, error);
     if (!status)
@@ -112,11 +112,15 @@ sl_keras_folder sl_keras_folder_get(const char *class_name, size_t number)
 
 /* ---- A layer --------------------------------------------------------------------------------------------------------------- */
 
-static sluice_status fail_layer(const sl_keras_weights *weights, sluice_error *error, const char *problem)
+__attribute__((format(printf, 3, 4))) static sluice_status fail_layer(const sl_keras_weights *weights, sluice_error *error,
+                                                                      const char *format, ...)
 {
     const sl_keras_layer *layer = &weights->config->layers[weights->layer];
-    return sl_fail(error, SLUICE_STATUS_BAD_DATA, "%s: layer \"%s\" (%s): %s", weights->source.input.name,
-                   sl_label_get(layer->name).text, sl_label_get(layer->class_name).text, problem);
+    va_list arguments;
+    va_start(arguments, format);
+    sl_keras_fail_layer(weights->config, layer, layer->class_name, SLUICE_STATUS_BAD_DATA, error, format, arguments);
+    va_end(arguments);
+    return SLUICE_STATUS_BAD_DATA;
 }
 
 /* The layer that stands in the outermost model and has, or is, this one. */
@@ -234,9 +238,7 @@ static sluice_status find_variables(sl_keras_weights *weights, const char *part,
         status = sl_hdf5_list(weights->file, *variables, &children, &found, error);
     if (status || found == count)
         return status;
-    char problem[128];
-    snprintf(problem, sizeof problem, "expected %zu weights by its configuration, found %zu in the file", count, found);
-    return fail_layer(weights, error, problem);
+    return fail_layer(weights, error, "expected %zu weights by its configuration, found %zu in the file", count, found);
 }
 
 sluice_status sl_keras_weights_take(sl_keras_weights *weights, const char *part, size_t count, const sl_tensor **tensors,

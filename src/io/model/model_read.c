@@ -3,12 +3,14 @@
 #include "io/model/model_read.h"
 
 #include "base/error.h"
+#include "base/size.h"
 #include "base/system/cpu.h"
 #include "io/label.h"
 #include "io/model/load_notes.h"
 #include "io/model/names_build.h"
 #include "io/model/tensor_values.h"
 #include "io/network/description_read.h"
+#include "io/network/network_build.h"
 #include "io/network/network_read.h"
 #include "model/model.h"
 
@@ -78,12 +80,26 @@ static sluice_status read_all(const model_reader *reader)
     return status;
 }
 
+/* Tensors may share their bytes, and a small file so ask for a large model. */
+static sluice_status check_bytes(const sl_tensor_source *source, const sl_binding *binding, sluice_error *error)
+{
+    size_t bytes = 0;
+    bool fits = true;
+    for (size_t k = 0; k < binding->count; k++)
+        fits = fits && (!binding->tensors[k] || sl_size_add(bytes, binding->tensors[k]->elements, &bytes));
+    fits = fits && sl_size_mul(bytes, sizeof(float), &bytes);
+    return sl_build_check_bytes(source, fits ? bytes : SIZE_MAX, error);
+}
+
 sluice_status sl_model_read_bound(const sl_tensor_source *source, const sl_binding *binding, sluice_model **model,
                                   sluice_error *error)
 {
     sluice_error inner = {0};
     model_reader reader = {.source = source, .binding = binding, .error = error};
-    sluice_status status = sl_model_allocate(&binding->shape, &reader.model, &inner);
+    sluice_status status = check_bytes(source, binding, error);
+    if (status)
+        return status;
+    status = sl_model_allocate(&binding->shape, &reader.model, &inner);
     if (status)
         return sl_fail(error, status, "%s: LSTM \"%s\": %s", source->input.name,
                        sl_label_get_part(binding->prefix, binding->prefix_bytes).text, inner.message);

@@ -110,6 +110,8 @@ sluice_status sl_names_build(const sl_tensor_source *source, const sl_bound_netw
     sluice_model *made = NULL;
     sluice_status status = sl_build_create(source, source->input.size, &build, error);
     if (!status)
+        status = sl_build_hold(build, source->count * sizeof *source->tensors, error);
+    if (!status)
         status = add_embedding(build, network->lstms, error);
     if (!status)
         status = add_lstms(build, network, error);

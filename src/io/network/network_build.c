@@ -24,6 +24,7 @@ typedef struct values_block {
 struct sl_build {
     const sl_tensor_source *source;
     size_t file_bytes;
+    size_t memory_left;
     size_t inputs, layer_count;
     sluice_masking masking;
     float mask_value;
@@ -36,6 +37,35 @@ struct sl_build {
     char *notes;
 };
 
+/* ---- Memory ---------------------------------------------------------------------------------------------------------------- */
+
+static size_t get_most(size_t file_bytes)
+{
+    size_t most;
+    return sl_size_mul(file_bytes, SL_BUILD_GROWTH, &most) && sl_size_add(most, SL_BUILD_FREE_BYTES, &most) ? most : SIZE_MAX;
+}
+
+static sluice_status fail_bytes(const sl_tensor_source *source, size_t bytes, size_t file_bytes, sluice_error *error)
+{
+    return sl_fail(error, SLUICE_STATUS_BAD_DATA,
+                   "%s: %zu bytes more of memory than a file of %zu bytes is worth: layers share tensors, or the file is damaged",
+                   source->input.name, bytes, file_bytes);
+}
+
+sluice_status sl_build_check_bytes(const sl_tensor_source *source, size_t bytes, sluice_error *error)
+{
+    const size_t most = get_most(source->input.size);
+    return bytes <= most ? SLUICE_STATUS_OK : fail_bytes(source, bytes - most, source->input.size, error);
+}
+
+sluice_status sl_build_hold(sl_build *build, size_t bytes, sluice_error *error)
+{
+    if (bytes > build->memory_left)
+        return fail_bytes(build->source, bytes - build->memory_left, build->file_bytes, error);
+    build->memory_left -= bytes;
+    return SLUICE_STATUS_OK;
+}
+
 sluice_status sl_build_create(const sl_tensor_source *source, size_t file_bytes, sl_build **build, sluice_error *error)
 {
     sl_build *made = sl_alloc(sizeof *made);
@@ -43,6 +73,7 @@ sluice_status sl_build_create(const sl_tensor_source *source, size_t file_bytes,
         return sl_fail_memory(error, "the layers of a network", sizeof *made);
     made->source = source;
     made->file_bytes = file_bytes;
+    made->memory_left = get_most(file_bytes);
     *build = made;
     return SLUICE_STATUS_OK;
 }
@@ -136,6 +167,9 @@ static sluice_status grow(sl_build *build, sluice_error *error)
     if (build->fill_count < build->fill_room)
         return SLUICE_STATUS_OK;
     const size_t room = build->fill_room ? 2 * build->fill_room : 64;
+    const sluice_status status = sl_build_hold(build, (room - build->fill_room) * sizeof *build->fills, error);
+    if (status)
+        return status;
     sl_fill *grown = sl_alloc_array(room, sizeof *grown);
     if (!grown)
         return sl_fail_memory(error, "the places of weights", room * sizeof *grown);
@@ -191,10 +225,15 @@ sluice_status sl_build_fill_gates(sl_build *build, const sl_fill *fill, const un
 
 sluice_status sl_build_allocate(sl_build *build, size_t count, float **values, sluice_error *error)
 {
-    const size_t most = (SIZE_MAX - sizeof(values_block)) / sizeof(float);
-    values_block *made = count > most ? NULL : sl_alloc(sizeof *made + count * sizeof(float));
+    size_t bytes;
+    if (!sl_size_mul(count, sizeof(float), &bytes) || !sl_size_add(bytes, sizeof(values_block), &bytes))
+        return sl_fail_size(error, "computed weights");
+    const sluice_status status = sl_build_hold(build, bytes, error);
+    if (status)
+        return status;
+    values_block *made = sl_alloc(bytes);
     if (!made)
-        return sl_fail_memory(error, "computed weights", count > most ? SIZE_MAX : count * sizeof(float));
+        return sl_fail_memory(error, "computed weights", bytes);
     made->next = build->blocks;
     build->blocks = made;
     *values = made->values;
@@ -232,8 +271,8 @@ static sluice_status fail_parameter(const sl_build *build, size_t layer, sluice_
                    sl_parameter_get_name(tensor), expected, found);
 }
 
-/* Each parameter has to be set by as many elements as it has, and none beyond its end. */
-static sluice_status check_fills(const sl_build *build, const sl_network *network, sluice_error *error)
+/* Each parameter has to be set by as many elements as it has, and none beyond its end; and there has to be memory left for all. */
+static sluice_status check_fills(sl_build *build, const sl_network *network, sluice_error *error)
 {
     size_t bytes = 0;
     for (size_t layer = 0; layer < build->layer_count; layer++) {
@@ -256,10 +295,7 @@ static sluice_status check_fills(const sl_build *build, const sl_network *networ
             bytes += elements * sizeof(float);
         }
     }
-    return bytes <= SL_BUILD_FREE_BYTES || (bytes - SL_BUILD_FREE_BYTES) / SL_BUILD_GROWTH <= build->file_bytes
-               ? SLUICE_STATUS_OK
-               : sl_fail(error, SLUICE_STATUS_BAD_DATA, "%s: %zu bytes of weights out of a file of %zu bytes: layers share tensors",
-                         build->source->input.name, bytes, build->file_bytes);
+    return sl_build_hold(build, bytes, error);
 }
 
 static sluice_status check_finite(const sl_build *build, const sl_fill *fill, const float *values, size_t row, sluice_error *error)

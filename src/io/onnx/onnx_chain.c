@@ -22,11 +22,11 @@ static sluice_status begin(sl_onnx_chain *chain, const sl_onnx_origin *origin, b
     *axes = (sl_onnx_axes){.count = port->has_shape ? port->dims : is_tokens ? 2 : 3, .directions = 1, .only = -1};
     if (origin->graph->parent)
         return sl_fail_byte(chain->reader->error, SLUICE_STATUS_UNSUPPORTED, chain->reader->source->input.name, origin->graph->at,
-                            "\"%s\" is an input of a graph within a node, as Loop and Scan have; they are not run",
+                            "ONNX: \"%s\" is an input of a graph within a node, as Loop and Scan have; they are not run",
                             sl_label_get(port->name).text);
     if (axes->count > 3)
         return sl_fail_byte(chain->reader->error, SLUICE_STATUS_UNSUPPORTED, chain->reader->source->input.name, origin->graph->at,
-                            "the graph's input \"%s\" has %zu axes, expected steps, rows and features",
+                            "ONNX: the graph's input \"%s\" has %zu axes, expected steps, rows and features",
                             sl_label_get(port->name).text, axes->count);
     for (size_t k = 0; k < axes->count; k++)
         axes->axis[k] = SL_AXIS_INPUT + (sl_onnx_axis)k;
@@ -438,17 +438,16 @@ static sluice_status walk(sl_onnx_chain *chain, const sl_onnx_graph *graph, cons
 {
     const sl_onnx_origin origin = sl_onnx_find(graph, value);
     if (depth == MAX_DEPTH || !chain->steps_left--)
-        return sl_fail(chain->reader->error, SLUICE_STATUS_BAD_DATA,
-                       "%s: value \"%s\": expected at most %d nodes behind each other, found more, or a circle of nodes",
-                       chain->reader->source->input.name, sl_label_get(value).text, MAX_DEPTH);
+        return sl_fail_byte(chain->reader->error, SLUICE_STATUS_BAD_DATA, chain->reader->source->input.name, graph->at,
+                            "ONNX: value \"%s\": expected at most %d nodes behind each other, found more, or a circle of nodes",
+                            sl_label_get(value).text, MAX_DEPTH);
     if (origin.kind == SL_ONNX_INPUT)
         return begin(chain, &origin, chain->has_inputs, axes);
     if (origin.kind == SL_ONNX_NODE)
         return walk_node(chain, origin.node, origin.output, axes, depth + 1);
-    return sl_fail(chain->reader->error, SLUICE_STATUS_BAD_DATA,
-                   "%s: value \"%s\": expected a node or an input of the graph that gives it, found %s",
-                   chain->reader->source->input.name, sl_label_get(value).text,
-                   origin.kind == SL_ONNX_TENSOR ? "a constant" : "none");
+    return sl_fail_byte(chain->reader->error, SLUICE_STATUS_BAD_DATA, chain->reader->source->input.name, graph->at,
+                        "ONNX: value \"%s\": expected a node or an input of the graph that gives it, found %s",
+                        sl_label_get(value).text, origin.kind == SL_ONNX_TENSOR ? "a constant" : "none");
 }
 
 /* ---- The end --------------------------------------------------------------------------------------------------------------- */
@@ -473,7 +472,7 @@ static sluice_status add_chain(sl_onnx_chain *chain, const char *value)
     sl_onnx_axes axes;
     sluice_status status = walk(chain, chain->reader->model->graph, value, &axes, 0);
     if (!status && !chain->lstm_count)
-        return sl_fail(chain->reader->error, SLUICE_STATUS_UNSUPPORTED, "%s: value \"%s\" comes of no LSTM node",
+        return sl_fail(chain->reader->error, SLUICE_STATUS_UNSUPPORTED, "%s: ONNX: value \"%s\" comes of no LSTM node",
                        chain->reader->source->input.name, sl_label_get(value).text);
     if (!status && axes.sorter)
         return sl_onnx_stuck(chain, axes.sorter, "the rows that it sorts are not put back");

@@ -211,9 +211,9 @@ static sluice_status add_bias(sl_onnx_chain *chain, const sl_onnx_node *node, fl
     const size_t layer = sl_build_count(chain->reader->build) - 1;
     sluice_layer *dense = sl_build_get(chain->reader->build, layer);
     sl_onnx_constant *bias = &chain->scratch;
-    const bool is_one = bias->shape[0] == 1 && bias->shape[1] == 1;
     if (bias->dims > 1 && !sl_onnx_drop_dims(bias, bias->dims - 1))
         return sl_onnx_stuck(chain, node, "its bias is %s", sl_shape_get_text(bias->shape, bias->dims).text);
+    const bool is_one = bias->shape[0] == 1;
     if (!is_one && bias->shape[0] != dense->units)
         return sl_onnx_fail(chain->reader, SLUICE_STATUS_BAD_DATA, node, "bias: expected %zu numbers, found %zu", dense->units,
                             bias->shape[0]);
@@ -333,7 +333,8 @@ static sluice_status add_arithmetic(sl_onnx_chain *chain, const sl_onnx_node *no
     const bool is_inverse = sl_onnx_is(node, "Sub") || sl_onnx_is(node, "Div");
     const size_t width = axes->count ? sl_onnx_get_size(chain, axes, axes->count - 1) : 0;
     float *values, *others;
-    if (chain->is_open && chain->may_have_bias && sl_onnx_is(node, "Add")) {
+    const bool is_last = axes->count && axes->axis[axes->count - 1] == SL_AXIS_FEATURES;
+    if (chain->is_open && chain->may_have_bias && is_last && sl_onnx_is(node, "Add")) {
         const sluice_status status = sl_onnx_get_constant(chain->reader, node, 1 - data, "bias", &chain->scratch);
         return status ? status : add_bias(chain, node, 1);
     }

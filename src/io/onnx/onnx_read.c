@@ -96,8 +96,8 @@ static sluice_status add_whole(const sl_onnx_reader *reader)
     for (const sl_onnx_port *port = first; port; port = port->next)
         count++;
     if (!first)
-        return sl_fail(reader->error, SLUICE_STATUS_BAD_DATA, "%s: expected a graph with an output, found one without",
-                       reader->source->input.name);
+        return sl_fail_byte(reader->error, SLUICE_STATUS_BAD_DATA, reader->source->input.name, reader->model->graph->at,
+                            "ONNX: expected a graph with an output, found one without");
     sluice_status status = SLUICE_STATUS_OK;
     if (count > 1)
         status = sl_build_note(reader->build, reader->error,
@@ -113,13 +113,13 @@ static sluice_status fail_without_lstm(const sl_onnx_model *model, sluice_error 
     for (size_t k = 0; k < sizeof others / sizeof *others; k++)
         for (const sl_onnx_node *node = model->graph->nodes; node; node = node->next)
             if (sl_onnx_is(node, others[k]))
-                return sl_fail_byte(error, SLUICE_STATUS_UNSUPPORTED, model->input->name, node->at,
-                                    "node \"%s\" (%s): expected an LSTM node in the graph, found none, but this; it is not run",
-                                    sl_label_get(sl_onnx_get_name(node)).text, node->op);
+                return sl_fail_byte(
+                    error, SLUICE_STATUS_UNSUPPORTED, model->input->name, node->at,
+                    "ONNX: node \"%s\" (%s): expected an LSTM node in the graph, found none, but this; it is not run",
+                    sl_label_get(sl_onnx_get_name(node)).text, node->op);
     return sl_fail(error, SLUICE_STATUS_UNSUPPORTED,
-                   "%s: expected an LSTM node in the graph, found none: if the model is one, it was exported step by step "
-                   "(unrolled); export it with "
-                   "the LSTM as a node, as torch.onnx.export with dynamo=False does",
+                   "%s: ONNX: expected an LSTM node in the graph, found none: if the model is one, it was exported step by step "
+                   "(unrolled); export it with the LSTM as a node, as torch.onnx.export with dynamo=False does",
                    model->input->name);
 }
 
@@ -128,7 +128,7 @@ static sluice_status check_graph(const sl_onnx_model *model, sluice_error *error
     sl_onnx_names known = {0};
     if (model->opset < OLDEST_OPSET)
         return sl_fail(error, SLUICE_STATUS_UNSUPPORTED,
-                       "%s: operators of version %lld, expected %d at least; convert it by onnx.version_converter",
+                       "%s: ONNX: operators of version %lld, expected %d at least; convert it by onnx.version_converter",
                        model->input->name, (long long)model->opset, OLDEST_OPSET);
     sl_onnx_list_lstms(model->graph, &known);
     return known.count ? SLUICE_STATUS_OK : fail_without_lstm(model, error);
@@ -173,7 +173,9 @@ static sluice_status read_model(const sl_tensor_source *source, sl_onnx_model *o
                                    .weights_left = &weights,
                                    .error = error,
                                    .is_clip_of_ort = names->onnx_clip && strcmp(names->onnx_clip, "ort") == 0};
-    status = add_layers(&reader, names);
+    status = sl_build_hold(build, onnx->taken, error);
+    if (!status)
+        status = add_layers(&reader, names);
     if (!status)
         status = sl_build_finish(build, model, error);
     sl_build_destroy(build);
@@ -182,7 +184,7 @@ static sluice_status read_model(const sl_tensor_source *source, sl_onnx_model *o
 
 sluice_status sl_onnx_read(sl_input *input, const sluice_names *names, sluice_model **model, sluice_error *error)
 {
-    sl_tensor_source source = {.input = *input};
+    sl_tensor_source source = {.input = *input, .format = "ONNX"};
     sl_onnx_model *onnx = sl_alloc(sizeof *onnx);
     *input = (sl_input){.fd = -1};
     sluice_status status = onnx ? check_names(&source.input, names, error) : sl_fail_memory(error, "an ONNX graph", sizeof *onnx);

@@ -11,13 +11,13 @@
 
 sluice_status sl_onnx_fail(const sl_onnx_reader *reader, sluice_status status, const sl_onnx_node *node, const char *format, ...)
 {
-    char message[900];
+    char part[2 * sizeof(sl_label) + sizeof "ONNX: node \"\" (): "];
     va_list arguments;
+    snprintf(part, sizeof part, "ONNX: node \"%s\" (%s): ", sl_label_get(sl_onnx_get_name(node)).text, sl_label_get(node->op).text);
     va_start(arguments, format);
-    vsnprintf(message, sizeof message, format, arguments);
+    sl_fail_part(reader->error, status, reader->source->input.name, node->at, part, format, arguments);
     va_end(arguments);
-    return sl_fail_byte(reader->error, status, reader->source->input.name, node->at, "node \"%s\" (%s): %s",
-                        sl_label_get(sl_onnx_get_name(node)).text, sl_label_get(node->op).text, message);
+    return status;
 }
 
 /* ---- Constants ------------------------------------------------------------------------------------------------------------- */

@@ -16,7 +16,7 @@ typedef struct sl_onnx_reader {
     sluice_error *error;
 } sl_onnx_reader;
 
-/** Fail at a node: "NAME: byte N: node "X" (LSTM): " and the message. */
+/** Fail at a node: "NAME: byte N: ONNX: node "X" (LSTM): " and the message. */
 sluice_status sl_onnx_fail(const sl_onnx_reader *reader, sluice_status status, const sl_onnx_node *node, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 

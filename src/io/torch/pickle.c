@@ -396,12 +396,13 @@ static sluice_status run_all(machine *m, const sl_pickle_extent *extent)
     return status;
 }
 
-sluice_status sl_pickle_read(const sl_pickle_text *text, const sl_pickle_extent *extent, sl_pickle *pickle, sluice_error *error)
+sluice_status sl_pickle_read(const sl_pickle_text *text, const sl_pickle_extent *extent, size_t room, sl_pickle *pickle,
+                             sluice_error *error)
 {
     *pickle = (sl_pickle){.text = *text};
     machine m = {.pickle = pickle, .error = error, .cell_count = 1};
     sl_arena sizing = {.fits = true};
-    const size_t bytes = divide(&sizing, extent, &m), most = SL_PICKLE_TIMES * extent->bytes + SL_PICKLE_ROOM;
+    const size_t bytes = divide(&sizing, extent, &m), most = SL_PICKLE_TIMES * extent->bytes + room;
     if (extent->bytes > SL_PICKLE_MAX_BYTES || bytes > most)
         return sl_pickle_fail(
             text, 0, error,

@@ -6,7 +6,7 @@
 
 #include "io/torch/pickle_scan.h"
 
-enum { SL_PICKLE_ROOM = 16 << 20 }; /* bytes that may be taken besides SL_PICKLE_TIMES the size of the pickle */
+enum { SL_PICKLE_ROOM = 12 << 20 }; /* bytes that may be taken besides SL_PICKLE_TIMES the size of the pickle */
 enum { SL_PICKLE_TIMES = 3 };       /* the bytes themselves are one more */
 
 typedef uint32_t sl_value; /* the index of a node; 0: there is none */
@@ -60,8 +60,10 @@ typedef struct sl_pickle {
     size_t room; /* bytes of memory that whoever walks the values may take */
 } sl_pickle;
 
-/** Make the values of a measured pickle, whose text has to stay as it is. BAD_DATA with the byte, NO_MEMORY; *pickle is then zeroed. */
-sluice_status sl_pickle_read(const sl_pickle_text *text, const sl_pickle_extent *extent, sl_pickle *pickle, sluice_error *error);
+/** Make the values of a measured pickle, whose text has to stay as it is. `room` is SL_PICKLE_ROOM, or what another pickle of the file has
+ *  left of it. BAD_DATA with the byte, NO_MEMORY; *pickle is then zeroed. */
+sluice_status sl_pickle_read(const sl_pickle_text *text, const sl_pickle_extent *extent, size_t room, sl_pickle *pickle,
+                             sluice_error *error);
 
 /** A zeroed one is allowed. */
 void sl_pickle_release(sl_pickle *pickle);

@@ -59,12 +59,12 @@ static const struct {
 
 sluice_status sl_pickle_fail(const sl_pickle_text *text, size_t at, sluice_error *error, const char *format, ...)
 {
-    char message[512];
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(message, sizeof message, format, arguments);
+    const sluice_status status =
+        sl_fail_part(error, SLUICE_STATUS_BAD_DATA, text->name, text->origin + at, "PyTorch: ", format, arguments);
     va_end(arguments);
-    return sl_fail_byte(error, SLUICE_STATUS_BAD_DATA, text->name, text->origin + at, "%s", message);
+    return status;
 }
 
 /* ---- One opcode ------------------------------------------------------------------------------------------------------------ */

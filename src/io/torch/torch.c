@@ -67,7 +67,7 @@ static sluice_status read_source(sl_torch_archive *archive, sl_tensor_source *so
 sluice_status sl_torch_open(sl_input *input, sl_torch_layout layout, sl_tensor_source *source, sluice_error *error)
 {
     sl_torch_archive archive = {0};
-    *source = (sl_tensor_source){.input = *input};
+    *source = (sl_tensor_source){.input = *input, .format = "PyTorch"};
     *input = (sl_input){.fd = -1};
     sluice_status status = !source->input.regular   ? sl_fail(error, SLUICE_STATUS_UNSUPPORTED,
                                                               "%s: expected a regular file; copy it to one first", source->input.name)

@@ -26,7 +26,8 @@ static void release_one(one_pickle *one)
 /* ---- A pickle of unknown length --------------------------------------------------------------------------------------------- */
 
 /* Read `bytes` bytes at *at, which the pickle there may end before; *is_cut: it does not end in them. */
-static sluice_status read_window(const sl_input *input, size_t at, size_t bytes, one_pickle *one, bool *is_cut, sluice_error *error)
+static sluice_status read_window(const sl_input *input, size_t at, size_t bytes, size_t room, one_pickle *one, bool *is_cut,
+                                 sluice_error *error)
 {
     one->text = sl_alloc(bytes);
     if (!one->text)
@@ -39,19 +40,19 @@ static sluice_status read_window(const sl_input *input, size_t at, size_t bytes,
     *is_cut = extent.is_cut;
     if (!status) {
         text.size = extent.bytes;
-        status = sl_pickle_read(&text, &extent, &one->pickle, error);
+        status = sl_pickle_read(&text, &extent, room, &one->pickle, error);
     }
     return status;
 }
 
-/* Read the pickle at *at, and step over it. */
-static sluice_status read_one(const sl_input *input, size_t *at, one_pickle *one, sluice_error *error)
+/* Read the pickle at *at, and step over it; `room` as of sl_pickle_read. */
+static sluice_status read_one(const sl_input *input, size_t *at, size_t room, one_pickle *one, sluice_error *error)
 {
     const size_t left = input->size - sl_size_min(*at, input->size), most = sl_size_min(left, SL_PICKLE_MAX_BYTES);
     bool is_cut = true;
     sluice_status status = SLUICE_STATUS_OK;
     for (size_t bytes = sl_size_min(FIRST_WINDOW, most);; bytes = sl_size_min(2 * bytes, most)) {
-        status = read_window(input, *at, bytes, one, &is_cut, error);
+        status = read_window(input, *at, bytes, room, one, &is_cut, error);
         if (!status || !is_cut || bytes == most)
             break;
         release_one(one);
@@ -91,7 +92,7 @@ static sluice_status read_preamble(const sl_input *input, size_t *at, sluice_err
     sluice_status status = SLUICE_STATUS_OK;
     for (size_t k = 0; !status && k < sizeof checks / sizeof *checks; k++) {
         one_pickle one = {0};
-        status = read_one(input, at, &one, error);
+        status = read_one(input, at, SL_PICKLE_ROOM, &one, error);
         if (!status && checks[k])
             status = checks[k](&one, error);
         release_one(&one);
@@ -237,7 +238,7 @@ static sluice_status place_storage(const sl_torch_archive *archive, const one_pi
 static sluice_status place_storages(const sl_torch_archive *archive, size_t at, sluice_error *error)
 {
     one_pickle keys = {0};
-    sluice_status status = read_one(archive->input, &at, &keys, error);
+    sluice_status status = read_one(archive->input, &at, archive->pickle.room, &keys, error);
     const sl_pickle *pickle = &keys.pickle;
     if (!status && sl_pickle_get(pickle, pickle->root)->kind != SL_VALUE_LIST)
         status = sl_pickle_fail(&pickle->text, 0, error, "expected a list of the storages' keys; the file is damaged");
@@ -255,7 +256,7 @@ sluice_status sl_torch_legacy_open(const sl_input *input, sl_torch_archive *arch
     *archive = (sl_torch_archive){.input = input};
     sluice_status status = read_preamble(input, &at, error);
     if (!status)
-        status = read_one(input, &at, &object, error);
+        status = read_one(input, &at, SL_PICKLE_ROOM, &object, error);
     archive->text = object.text;
     archive->pickle = object.pickle;
     if (!status)

@@ -123,7 +123,7 @@ static sluice_status read_pickle(sl_torch_archive *archive, const sl_zip_member 
     status = sl_zip_read(archive->input, member->data_at, archive->text, member->bytes, error);
     if (!status)
         status = sl_pickle_measure(&text, &extent, error);
-    return status ? status : sl_pickle_read(&text, &extent, &archive->pickle, error);
+    return status ? status : sl_pickle_read(&text, &extent, SL_PICKLE_ROOM, &archive->pickle, error);
 }
 
 sluice_status sl_torch_zip_open(const sl_input *input, sl_torch_archive *archive, sluice_error *error)

@@ -19,6 +19,7 @@ struct sl_zip {
     unsigned char *directory;
     sl_zip_member *members;
     const sl_zip_member **by_name; /* sorted */
+    size_t memory;                 /* that members were given */
 };
 
 static int get_shown(const sl_zip_member *member)
@@ -215,6 +216,22 @@ sluice_status sl_zip_open(const sl_input *input, sl_zip **zip, sluice_error *err
     else
         *zip = opened;
     return status;
+}
+
+bool sl_zip_take_memory(sl_zip *zip, size_t bytes)
+{
+    size_t most;
+    if (!sl_size_mul(zip->input->size, SL_ZIP_GROWTH, &most) || !sl_size_add(most, SL_ZIP_FREE_BYTES, &most))
+        most = SIZE_MAX;
+    if (bytes > most - zip->memory)
+        return false;
+    zip->memory += bytes;
+    return true;
+}
+
+size_t sl_zip_get_memory(const sl_zip *zip)
+{
+    return zip->memory;
 }
 
 const sl_input *sl_zip_get_input(const sl_zip *zip)

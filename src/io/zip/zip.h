@@ -26,6 +26,14 @@ typedef struct sl_zip sl_zip;
  *  where it is one of several disks; UNSUPPORTED for a pipe; IO, NO_MEMORY; *zip is then NULL. */
 sluice_status sl_zip_open(const sl_input *input, sl_zip **zip, sluice_error *error);
 
+/** Count memory for a member's bytes; false: all members together would take more than SL_ZIP_GROWTH times the archive and
+ *  SL_ZIP_FREE_BYTES, as those of a bomb do. */
+enum { SL_ZIP_GROWTH = 2, SL_ZIP_FREE_BYTES = 3 << 20 };
+bool sl_zip_take_memory(sl_zip *zip, size_t bytes);
+
+/** Of that, what was taken so far. */
+size_t sl_zip_get_memory(const sl_zip *zip);
+
 /** The input of which it is the whole. */
 const sl_input *sl_zip_get_input(const sl_zip *zip);
 

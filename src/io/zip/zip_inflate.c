@@ -79,14 +79,14 @@ static sluice_status inflate_member(const sl_input *input, const sl_zip_member *
     return status;
 }
 
-sluice_status sl_zip_read_member(const sl_zip *zip, const sl_zip_member *member, char **bytes, sluice_error *error)
+sluice_status sl_zip_read_member(sl_zip *zip, const sl_zip_member *member, char **bytes, sluice_error *error)
 {
     const sl_input *input = sl_zip_get_input(zip);
     const bool is_deflated = member->method == METHOD_DEFLATE && !(member->flags & FLAG_ENCRYPTED);
     sluice_status status = is_deflated ? SLUICE_STATUS_OK : sl_zip_check_stored(zip, member, error);
     if (status)
         return status;
-    if (member->bytes / SL_ZIP_GROWTH > input->size + SL_ZIP_FREE_BYTES / SL_ZIP_GROWTH)
+    if (!sl_zip_take_memory(zip, member->bytes))
         return fail(member, input, "it is far larger than the file, as no model is; unpack the archive and pack it by zip -0",
                     error);
     char *made = sl_alloc(member->bytes);

@@ -4,11 +4,8 @@
 
 #include "io/zip/zip.h"
 
-/** Bytes that a member may have for each byte of the archive, and besides; more is taken for a bomb. */
-enum { SL_ZIP_GROWTH = 3, SL_ZIP_FREE_BYTES = 8 << 20 };
-
 /** All bytes of a member, member->bytes of them, freed by sl_free; their CRC is checked. *bytes is set on success only. BAD_DATA, with the
  *  byte offset: damaged, encrypted, compressed otherwise, or too large; IO, NO_MEMORY. */
-sluice_status sl_zip_read_member(const sl_zip *zip, const sl_zip_member *member, char **bytes, sluice_error *error);
+sluice_status sl_zip_read_member(sl_zip *zip, const sl_zip_member *member, char **bytes, sluice_error *error);
 
 #endif

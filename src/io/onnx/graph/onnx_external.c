@@ -19,8 +19,9 @@
 static sluice_status fail(const sl_onnx_model *model, const sl_onnx_tensor *tensor, sluice_status status, sluice_error *error,
                           const char *problem)
 {
-    return sl_fail_byte(error, status, model->input->name, tensor->tensor.stated_at, "tensor \"%s\": external data in \"%s\": %s",
-                        sl_label_get(tensor->tensor.name).text, sl_label_get(tensor->location).text, problem);
+    return sl_fail_byte(error, status, model->input->name, tensor->tensor.stated_at,
+                        "ONNX: tensor \"%s\": external data in \"%s\": %s", sl_label_get(tensor->tensor.name).text,
+                        sl_label_get(tensor->location).text, problem);
 }
 
 /* Whether a location is made of names only. */

@@ -108,7 +108,7 @@ sluice_status sl_onnx_index(sl_onnx_model *model, sl_onnx_graph *graph, sluice_e
         const bool is_tensor = list[k - 1].kind == SL_ONNX_TENSOR && list[k].kind == SL_ONNX_INPUT;
         if (strcmp(list[k - 1].value, list[k].value) == 0 && !is_tensor)
             return sl_fail_byte(error, SLUICE_STATUS_BAD_DATA, model->input->name, list[k].node ? list[k].node->at : graph->at,
-                                "value \"%s\": expected one node or initializer that gives it, found two",
+                                "ONNX: value \"%s\": expected one node or initializer that gives it, found two",
                                 sl_label_get(list[k].value).text);
     }
     graph->origins = list;

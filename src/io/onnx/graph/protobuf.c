@@ -34,14 +34,13 @@ sl_wire sl_wire_get_message(sl_wire_file *file, const sl_wire_field *field)
 
 sluice_status sl_wire_fail(sl_wire_file *file, sluice_status status, size_t byte, const char *format, ...)
 {
-    char message[512];
     va_list arguments;
     if (file->status)
         return file->status;
     va_start(arguments, format);
-    vsnprintf(message, sizeof message, format, arguments);
+    file->status = sl_fail_part(file->error, status, file->input->name, byte, "ONNX: ", format, arguments);
     va_end(arguments);
-    return file->status = sl_fail_byte(file->error, status, file->input->name, byte, "%s", message);
+    return file->status;
 }
 
 /* Bring the byte into the window. */

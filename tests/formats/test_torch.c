@@ -1,6 +1,6 @@
 /* Files that torch.save and torch.jit.save have written: every tensor of them, and the LSTM's outputs; and every cut and many changed
  * bytes of such files, refused or harmless. */
-#include "support/cases/torch_file.h"
+#include "support/formats/torch_file.h"
 #include "support/network.h"
 
 #include "io/content.h"
@@ -261,4 +261,27 @@ TEST(counts)
         torch_refuse("count", &file, SLUICE_STATUS_BAD_DATA, "as its tensors state");
     }
     test_bytes_free(&file);
+}
+
+/* Many layers of the same weights: a small file that would become a large model. */
+TEST(shared_storage)
+{
+    enum { LAYERS = 40, H = 128 };
+    static const float weights[4 * H * H];
+    const torch_tensor matrix = {"FloatStorage", 4 * H * H, 0, 2, {4 * H, H}, {H, 1}};
+    sluice_model *model;
+    test_bytes pickle = {0};
+    test_bytes_add_text(&pickle, "}(");
+    for (int k = 0; k < 2 * LAYERS; k++) {
+        char name[32];
+        snprintf(name, sizeof name, "lstm.weight_%s_l%d", k % 2 ? "hh" : "ih", k / 2);
+        torch_add_text(&pickle, name);
+        torch_add_tensor(&pickle, &matrix);
+    }
+    test_bytes_add_text(&pickle, "u.");
+    const torch_member members[] = {{"m/data.pkl", pickle.data, pickle.size, false}, {"m/data/0", weights, sizeof weights, false}};
+    test_bytes file = torch_make_zip(members, 2);
+    REFUSED(SLUICE_STATUS_BAD_DATA, "layers share tensors", sluice_model_load_memory, file.data, file.size, NULL, &model);
+    test_bytes_free(&file);
+    test_bytes_free(&pickle);
 }

@@ -1,6 +1,6 @@
 /* Pickles that no torch.save writes: opcodes that would run code, bombs, circles, tensors beyond their storage; and where in a file's
  * values tensors are looked for, and by which names they are then known. */
-#include "support/cases/torch_file.h"
+#include "support/formats/torch_file.h"
 #include "support/network.h"
 
 /* ---- Opcodes --------------------------------------------------------------------------------------------------------------- */

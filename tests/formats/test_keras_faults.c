@@ -1,5 +1,5 @@
 /* Loading Keras files when an allocation fails: each one in turn. */
-#include "support/cases/keras_cases.h"
+#include "support/formats/keras_cases.h"
 #include "support/memory/allocator.h"
 #include "support/suite.h"
 

@@ -2,7 +2,7 @@
 #include "golden/golden_networks.h"
 #include "model/model.h"
 
-#include "support/onnx/onnx_files.h"
+#include "support/formats/onnx_files.h"
 
 #include <math.h>
 

@@ -1,6 +1,6 @@
 /* What loading an ONNX file allocates, and when an allocation fails. */
 #include "support/memory/allocator.h"
-#include "support/onnx/onnx_files.h"
+#include "support/formats/onnx_files.h"
 
 static const char *const files[] = {"defaults",  "cell_in_if",    "learned_states",
                                     "quantized", "element_types", "final_states_joined"};

@@ -1,6 +1,6 @@
 /* ONNX files that are wrong, hostile, or more than is read: each is refused with one line that says where and why. */
-#include "support/onnx/onnx_files.h"
-#include "support/onnx/onnx_made.h"
+#include "support/formats/onnx_files.h"
+#include "support/formats/onnx_made.h"
 
 #include <time.h>
 
@@ -25,6 +25,7 @@ static void check_refused(const char *name, const test_bytes *file, const sluice
     if (got == SLUICE_STATUS_BAD_DATA)
         test_file_keep(file, ".onnx");
     test_check_refused(name, got, want, &error, part);
+    ck_assert_msg(want == SLUICE_STATUS_BAD_ARGUMENT || strstr(error.message, "ONNX"), "%s: %s", name, error.message);
 }
 
 /* ---- Graphs ---------------------------------------------------------------------------------------------------------------- */
@@ -36,6 +37,9 @@ static const struct {
 } graphs[] = {
     {WEIGHTS LSTM "n Identity Y > y;", SLUICE_STATUS_OK, ""},
     {WEIGHTS LSTM STEPS "w D 2,3;n MatMul s,D > d;w b 3;n Add d,b > y;", SLUICE_STATUS_OK, ""},
+    {WEIGHTS LSTM STEPS "w D 2,3;n MatMul s,D > d;w b 1,1,3;n Add d,b > y;", SLUICE_STATUS_OK, ""},
+    {WEIGHTS LSTM STEPS "w D 2,3;n MatMul s,D > d;n Transpose d > t perm=[0,2,1];w b 3;n Add t,b > y;", SLUICE_STATUS_UNSUPPORTED,
+     "expected features last"},
     {WEIGHTS "w P 1,6;n LSTM x,W,R,B,-,-,-,P > y activations='sIgMoId,TANH,relu';", SLUICE_STATUS_OK, ""},
     {"in x;out y;n Relu x > y;", SLUICE_STATUS_UNSUPPORTED, "unrolled"},
     {"in x;out y;n Loop x > y;", SLUICE_STATUS_UNSUPPORTED, "(Loop)"},
