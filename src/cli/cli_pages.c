@@ -88,9 +88,13 @@ const sl_page sl_pages[SL_PAGES] = {
         .usage = "MODEL [--json]\n"
                  "--env [--json]\n"
                  "MODEL --explain --batch N --steps T [OPTION]...",
-        .about = "Shows the contents of MODEL; with --env the instruction set, threads and libraries that would be used on this "
-                 "machine, and why; with --explain the execution plan for a batch of N rows of T steps, and why.",
+        .about =
+            "Shows the contents of MODEL, or, where it has several LSTMs or networks, or a graph that cannot be run as a whole, "
+            "what there is to choose from, and by which option; with --env the instruction set, threads and libraries that would "
+            "be used on this "
+            "machine, and why; with --explain the execution plan for a batch of N rows of T steps, and why.",
         .examples = "sluice info langid.safetensors\n"
+                    "sluice info lstm_model.onnx --lstm /encoder/LSTM\n"
                     "sluice info langid.safetensors --explain --batch 64 --steps 20\n"
                     "SLUICE_NUM_THREADS=4 sluice info --env",
         .operands = SL_COMPLETE_FILES,
