@@ -208,8 +208,8 @@ typedef struct sluice_names {
  * ONNX: the graph from its input to its first output as a chain of layers, or to the node names->to; or the one LSTM node names->lstm.
  * names->onnx_clip says what its attribute clip means. Weights in other files are read from the model's folder.
  *
- * Keras and ONNX files make a model of a sluice_network. x is [N][T][I] for all, whatever the file's own program takes. What was assumed, or left out, is in the
- * model's notes. sluice_model_list of sluice_tools.h has what a file leaves to be chosen.
+ * Keras and ONNX files make a model of a sluice_network. x is [N][T][I] for all, whatever the file's own program takes. What
+ * was assumed, or left out, is in the model's notes. sluice_model_list of sluice_tools.h has what a file leaves to be chosen.
  * @param names NULL: find the names.
  * @retval BAD_ARGUMENT path or model is NULL; names of tensors are given, and the file has a description; a field of `names` has a word
  *                      that is not known, or is for files of another kind.
