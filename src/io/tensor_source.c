@@ -160,40 +160,57 @@ static void widen(sl_element type, const char *bytes, size_t step, size_t count,
     }
 }
 
-/* Read `count` elements that lie `step` elements apart. */
-static sluice_status read_run(const sl_tensor_source *source, const sl_tensor *tensor, size_t first, size_t step, size_t count,
-                              float *values, sluice_error *error)
+/* Clear *finite, if it is wanted, where a value is NaN or infinite: its exponent has all bits. Without a branch for each, so that it is vectorised. */
+static void check_finite(const float *values, size_t count, bool *finite)
 {
+    const uint32_t exponent = UINT32_C(0x7f800000);
+    uint32_t bits, found = 0;
+    if (!finite)
+        return;
+    for (size_t k = 0; k < count; k++) {
+        memcpy(&bits, &values[k], sizeof bits);
+        found |= (bits & exponent) == exponent;
+    }
+    *finite = *finite && !found;
+}
+
+/* Read `count` elements that lie `step` elements apart. By parts, which are still in a cache when they are looked at. */
+static sluice_status read_run(const sl_tensor_source *source, const sl_tensor *tensor, size_t first, size_t step, size_t count,
+                              float *values, bool *finite, sluice_error *error)
+{
+    enum { PART = 1 << 15 };
     const sl_input *input = tensor->input ? tensor->input : &source->input;
     const size_t size = sl_element_get_bytes(tensor->type);
-    if (tensor->type == SL_ELEMENT_F32 && step == 1)
-        return read_input(input, tensor->begin + first * size, values, count * size, error);
+    const bool is_direct = tensor->type == SL_ELEMENT_F32 && step == 1;
     char bytes[16384]; /* so large that the system calls cost little, and small enough for any thread's stack */
-    const size_t most = step > sizeof bytes / size ? 1 : (sizeof bytes / size - 1) / sl_size_max(step, 1) + 1;
+    const size_t most = is_direct ? PART : step > sizeof bytes / size ? 1 : (sizeof bytes / size - 1) / sl_size_max(step, 1) + 1;
     for (size_t done = 0, n; done < count; done += n) {
         n = sl_size_min(count - done, most);
-        const size_t span = (n - 1) * step + 1;
-        const sluice_status status = read_input(input, tensor->begin + (first + done * step) * size, bytes, span * size, error);
+        void *to = is_direct ? (void *)(values + done) : bytes;
+        const size_t at = tensor->begin + (first + done * step) * size;
+        const sluice_status status = read_input(input, at, to, ((n - 1) * step + 1) * size, error);
         if (status)
             return status;
-        widen(tensor->type, bytes, step, n, values + done);
+        if (!is_direct)
+            widen(tensor->type, bytes, step, n, values + done);
+        check_finite(values + done, n, finite);
     }
     return SLUICE_STATUS_OK;
 }
 
 /* A matrix that lies column by column: by blocks, so that a line of memory is written as a whole. */
-static sluice_status read_transposed(const sl_tensor_source *source, const sl_view *view, float *values, size_t pitch,
+static sluice_status read_transposed(const sl_tensor_source *source, const sl_view *view, float *values, size_t pitch, bool *finite,
                                      sluice_error *error)
 {
-    enum { ROWS = 1024, COLUMNS = 16 };
-    float block[COLUMNS][ROWS];
+    enum { ROWS = 1024, COLUMNS = 16, PAD = 16 }; /* without the pad all columns would share the lines of L1 */
+    float block[COLUMNS][ROWS + PAD];
     for (size_t row = 0, rows; row < view->rows; row += rows) {
         rows = sl_size_min(view->rows - row, ROWS);
         for (size_t column = 0, columns; column < view->columns; column += columns) {
             columns = sl_size_min(view->columns - column, COLUMNS);
             for (size_t j = 0; j < columns; j++) {
                 const size_t first = view->first + row * view->row_stride + (column + j) * view->column_stride;
-                const sluice_status status = read_run(source, view->tensor, first, view->row_stride, rows, block[j], error);
+                const sluice_status status = read_run(source, view->tensor, first, view->row_stride, rows, block[j], finite, error);
                 if (status)
                     return status;
             }
@@ -205,31 +222,32 @@ static sluice_status read_transposed(const sl_tensor_source *source, const sl_vi
     return SLUICE_STATUS_OK;
 }
 
-sluice_status sl_view_read(const sl_tensor_source *source, const sl_view *view, float *values, size_t pitch, sluice_error *error)
+sluice_status sl_view_read(const sl_tensor_source *source, const sl_view *view, float *values, size_t pitch, bool *finite,
+                           sluice_error *error)
 {
     assert(view->tensor->type && sl_view_fits(view));
     const bool is_dense = view->column_stride == 1 && view->row_stride == view->columns && pitch == view->columns;
     if (is_dense || (view->columns == 1 && pitch == 1))
         return read_run(source, view->tensor, view->first, is_dense ? 1 : view->row_stride, view->rows * view->columns, values,
-                        error);
+                        finite, error);
     if (view->row_stride < view->column_stride)
-        return read_transposed(source, view, values, pitch, error);
+        return read_transposed(source, view, values, pitch, finite, error);
     sluice_status status = SLUICE_STATUS_OK;
     for (size_t row = 0; !status && row < view->rows; row++)
         status = read_run(source, view->tensor, view->first + row * view->row_stride, view->column_stride, view->columns,
-                          values + row * pitch, error);
+                          values + row * pitch, finite, error);
     return status;
 }
 
 sluice_status sl_source_read(const sl_tensor_source *source, const sl_tensor *tensor, size_t first, size_t count, float *values,
-                             sluice_error *error)
+                             bool *finite, sluice_error *error)
 {
     assert(tensor->type && first <= tensor->elements && count <= tensor->elements - first);
     if (!tensor->strided)
-        return read_run(source, tensor, first, 1, count, values, error);
+        return read_run(source, tensor, first, 1, count, values, finite, error);
     const size_t columns = tensor->dims > 1 ? tensor->shape[1] : 1;
     const sl_view view = sl_view_get_rows(tensor, columns ? first / columns : 0, columns ? count / columns : 0);
-    return sl_view_read(source, &view, values, columns, error);
+    return sl_view_read(source, &view, values, columns, finite, error);
 }
 
 /* ---- Failures -------------------------------------------------------------------------------------------------------------- */

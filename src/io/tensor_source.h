@@ -72,9 +72,9 @@ const sl_metadata *sl_source_find_entry(const sl_tensor_source *source, const ch
 char *sl_source_find_metadata(const sl_tensor_source *source, const char *key);
 
 /** Read `count` elements of a readable tensor of one or two dimensions from element `first` on, in row-major order; of a strided
- *  matrix whole rows. IO, also if the file has become shorter since it was opened. */
+ *  matrix whole rows. *finite (may be NULL) becomes false if a value is NaN or infinite, and else stays. IO, also if the file has become shorter since it was opened. */
 sluice_status sl_source_read(const sl_tensor_source *source, const sl_tensor *tensor, size_t first, size_t count, float *values,
-                             sluice_error *error);
+                             bool *finite, sluice_error *error);
 
 /** A rectangle of a readable tensor's elements; strides count elements, wherever the tensor's own dimensions end. */
 typedef struct sl_view {
@@ -91,7 +91,8 @@ sl_view sl_view_get_rows(const sl_tensor *tensor, size_t first, size_t rows);
 bool sl_view_fits(const sl_view *view);
 
 /** Read a view that fits: element [i][j] to values[i * pitch + j]. Transposed ones (row_stride 1) are read by blocks. IO likewise. */
-sluice_status sl_view_read(const sl_tensor_source *source, const sl_view *view, float *values, size_t pitch, sluice_error *error);
+sluice_status sl_view_read(const sl_tensor_source *source, const sl_view *view, float *values, size_t pitch, bool *finite,
+                           sluice_error *error);
 
 /** Read a tensor's bytes as they are in the file, tensor->end - tensor->begin of them. IO likewise. */
 sluice_status sl_source_read_bytes(const sl_tensor_source *source, const sl_tensor *tensor, void *bytes, sluice_error *error);

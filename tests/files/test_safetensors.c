@@ -120,8 +120,8 @@ TEST(file_cut_while_open)
     float values[4];
     SUCCEEDS(sl_safetensors_open, test_path("x"), &opened);
     ck_assert_int_eq(truncate(test_path("x"), (off_t)file.size - 1), 0);
-    SUCCEEDS(sl_source_read, &opened, &opened.tensors[0], 0, 4, values);
-    ck_assert_int_eq(sl_source_read(&opened, &opened.tensors[1], 0, 4, values, &error), SLUICE_STATUS_IO);
+    SUCCEEDS(sl_source_read, &opened, &opened.tensors[0], 0, 4, values, NULL);
+    ck_assert_int_eq(sl_source_read(&opened, &opened.tensors[1], 0, 4, values, NULL, &error), SLUICE_STATUS_IO);
     char part[64];
     snprintf(part, sizeof part, "byte %zu: the file ends here, but was longer", file.size - 1);
     test_check_message("cut", &error, SLUICE_STATUS_IO, part);
@@ -175,7 +175,7 @@ TEST_LOOP(widening_through_a_file, 0, 2)
     static float values[UINT16_MAX + 1];
     for (unsigned bits = 0; bits <= UINT16_MAX; bits++)
         values[bits] = bits & 1 ? NAN : -7;
-    ck_assert_int_eq(sl_source_read(&opened, opened.tensors, 0, UINT16_MAX + 1, values, NULL), SLUICE_STATUS_OK);
+    ck_assert_int_eq(sl_source_read(&opened, opened.tensors, 0, UINT16_MAX + 1, values, NULL, NULL), SLUICE_STATUS_OK);
     for (unsigned bits = 0; bits <= UINT16_MAX; bits++)
         check_widened(bits, values[bits], _i ? wide_value(bits, 8, 7) : wide_value(bits, 5, 10));
     sl_source_release(&opened);

@@ -45,7 +45,7 @@ static float *read_all(const sl_tensor_source *source, const sl_tensor *tensor)
 {
     float *values = calloc(tensor->elements, sizeof *values);
     ck_assert_ptr_nonnull(values);
-    SUCCEEDS(sl_source_read, source, tensor, 0, tensor->elements, values);
+    SUCCEEDS(sl_source_read, source, tensor, 0, tensor->elements, values, NULL);
     return values;
 }
 
@@ -109,7 +109,7 @@ static float *read_expected(const sl_tensor_source *expected, const char *name, 
                             .begin = tensor->begin,
                             .end = tensor->end,
                             .type = SL_ELEMENT_F32};
-    SUCCEEDS(sl_source_read, expected, &flat, 0, count, values);
+    SUCCEEDS(sl_source_read, expected, &flat, 0, count, values, NULL);
     return values;
 }
 

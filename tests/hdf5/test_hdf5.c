@@ -78,7 +78,7 @@ TEST_EACH(types_and_values, both)
         float values[6] = {NAN, NAN, NAN, NAN, NAN, NAN};
         if (tensor.type == SL_ELEMENT_OTHER)
             continue;
-        SUCCEEDS(sl_source_read, &source, &tensor, 0, 6, values);
+        SUCCEEDS(sl_source_read, &source, &tensor, 0, 6, values, NULL);
         for (size_t n = 0; n < 6; n++)
             ck_assert_msg(values[n] == (float)n, "%s: element %zu is %g", types[k].path, n, (double)values[n]);
     }

@@ -119,5 +119,5 @@ sluice_status sl_keras_fill_vector(sl_keras *keras, size_t direction, sluice_ten
 sluice_status sl_keras_read_values(sl_keras *keras, const sl_tensor *tensor, float **values)
 {
     const sluice_status status = sl_build_allocate(keras->build, tensor->elements, values, keras->error);
-    return status ? status : sl_source_read(&keras->weights->source, tensor, 0, tensor->elements, *values, keras->error);
+    return status ? status : sl_source_read(&keras->weights->source, tensor, 0, tensor->elements, *values, NULL, keras->error);
 }

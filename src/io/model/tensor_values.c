@@ -17,8 +17,9 @@ static sluice_status check_finite(const sl_tensor_source *source, const sl_tenso
 sluice_status sl_tensor_values_read(const sl_tensor_source *source, const sl_tensor *tensor, size_t first, size_t count,
                                     float *values, sluice_error *error)
 {
-    const sluice_status status = sl_source_read(source, tensor, first, count, values, error);
-    return status ? status : check_finite(source, tensor, first, count, values, "number", error);
+    bool finite = true;
+    const sluice_status status = sl_source_read(source, tensor, first, count, values, &finite, error);
+    return status || finite ? status : check_finite(source, tensor, first, count, values, "number", error);
 }
 
 sluice_status sl_tensor_values_add(const sl_tensor_source *source, const sl_tensor *tensor, size_t first, size_t count, float *sums,

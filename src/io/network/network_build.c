@@ -282,7 +282,7 @@ static sluice_status read_rows(const sl_build *build, const sl_fill *fill, float
         if (fill->values)
             memcpy(values, fill->values + row * view.columns, view.columns * sizeof *values);
         else
-            status = sl_view_read(build->source, &view, values, view.columns, error);
+            status = sl_view_read(build->source, &view, values, view.columns, NULL, error);
         for (size_t k = 0; !status && k < view.columns; k++) {
             const float value = fill->scale != 0 ? (values[k] - fill->zero_point) * fill->scale : values[k];
             to[row * fill->pitch + k] = fill->adds ? to[row * fill->pitch + k] + value : value;
@@ -297,10 +297,11 @@ static sluice_status run_fill(const sl_build *build, const sl_fill *fill, sluice
     float *to = model->layers[fill->layer].of[fill->direction][fill->tensor] + fill->at;
     if (!fill->from.rows || !fill->from.columns)
         return SLUICE_STATUS_OK;
-    sluice_status status = fill->adds || fill->values || fill->scale != 0
-                               ? read_rows(build, fill, to, error)
-                               : sl_view_read(build->source, &fill->from, to, fill->pitch, error);
-    for (size_t row = 0; !status && row < fill->from.rows; row++)
+    const bool is_computed = fill->adds || fill->values || fill->scale != 0;
+    bool finite = !is_computed; /* what is computed is looked at below */
+    sluice_status status =
+        is_computed ? read_rows(build, fill, to, error) : sl_view_read(build->source, &fill->from, to, fill->pitch, &finite, error);
+    for (size_t row = 0; !status && !finite && row < fill->from.rows; row++)
         status = check_finite(build, fill, to + row * fill->pitch, row, error);
     return status;
 }

@@ -56,7 +56,7 @@ static sluice_status read_piece(const sl_onnx_reader *reader, const sl_onnx_cons
                                   extent[3],
                                   piece->stride[2],
                                   piece->stride[3]};
-            const sluice_status status = sl_view_read(reader->source, &view, values + to, shape[3], reader->error);
+            const sluice_status status = sl_view_read(reader->source, &view, values + to, shape[3], NULL, reader->error);
             if (status)
                 return status;
         }
@@ -167,7 +167,7 @@ static sluice_status is_tensor_zero(const sl_onnx_reader *reader, const sl_onnx_
     *reader->zeros_left -= *is_zero ? bytes : 0;
     for (size_t at = 0, n; *is_zero && !status && at < tensor->tensor.elements; at += n) {
         n = sl_size_min(tensor->tensor.elements - at, sizeof values / sizeof *values);
-        status = sl_source_read(reader->source, &tensor->tensor, at, n, values, reader->error);
+        status = sl_source_read(reader->source, &tensor->tensor, at, n, values, NULL, reader->error);
         for (size_t k = 0; !status && k < n; k++)
             *is_zero = *is_zero && values[k] == 0;
     }

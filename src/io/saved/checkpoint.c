@@ -126,7 +126,7 @@ static sluice_status read_moment(const sl_tensor_source *source, const sluice_tr
     sl_tensor *tensor;
     sluice_status status = find_row(source, get_name(trainer, trained, which).text, "F32", trained->count, &tensor, error);
     if (!status)
-        status = sl_source_read(source, tensor, 0, tensor->elements, values, error);
+        status = sl_source_read(source, tensor, 0, tensor->elements, values, NULL, error);
     return status ? status : check_moment(source, tensor, values, which == 1, error);
 }
 
@@ -260,7 +260,7 @@ static sluice_status read_class_weights(const sl_tensor_source *source, size_t c
     if (status)
         return status;
     *weights = sl_alloc_array(classes, sizeof **weights);
-    return *weights ? sl_source_read(source, tensor, 0, classes, *weights, error)
+    return *weights ? sl_source_read(source, tensor, 0, classes, *weights, NULL, error)
                     : sl_fail_memory(error, "a checkpoint's class weights", classes * sizeof **weights);
 }
 

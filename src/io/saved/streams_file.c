@@ -175,7 +175,7 @@ static sluice_status read_layer(state_tensors *in, sluice_streams *streams, bool
     sluice_status status = find_states(in, is_c, layer, &tensor, error);
     for (size_t first = 0; !status && first < slots; first += most) {
         const size_t count = sl_size_min(most, slots - first), at = (in->alike ? layer * slots : 0) + first;
-        status = sl_source_read(in->source, tensor, at * width, count * width, chunk->floats, error);
+        status = sl_source_read(in->source, tensor, at * width, count * width, chunk->floats, NULL, error);
         for (size_t k = 0; !status && k < count; k++)
             memcpy(find_state(streams, is_c, first + k, layer), chunk->floats + k * width, width * sizeof(float));
     }

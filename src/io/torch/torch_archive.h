@@ -22,8 +22,6 @@ typedef struct sl_torch_archive {
     sl_zip *zip;      /* NULL: an old file */
     const char *root; /* of a zip: the folder of its members, with the slash; not terminated */
     size_t root_bytes;
-    bool has_crcs;          /* torch can leave them out */
-    bool *checked;          /* [members]: the CRC has been found right */
     sl_torch_place *places; /* of an old file, sorted by key */
     size_t place_count;
 } sl_torch_archive;

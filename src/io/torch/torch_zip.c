@@ -94,25 +94,15 @@ static sluice_status check_byte_order(const sl_torch_archive *archive, sluice_er
     return status;
 }
 
-/* torch can be set to write no true CRCs, and does not check them. Its member `version`, which is short, shows whether they are. */
-static sluice_status find_crcs(sl_torch_archive *archive, sluice_error *error)
+/* The pickle's bytes are in the file as they are, and right. torch can be set to write no true CRCs, and does not check them: its member
+ * `version`, which is short, shows whether they are. Weights have no such check, which would take longer than reading them. */
+static sluice_status check_pickle(const sl_torch_archive *archive, const sl_zip_member *pickle, sluice_error *error)
 {
     const sl_zip_member *version = find_member(archive, "", "version", strlen("version"));
     const sluice_status status = version ? sl_zip_check_crc(archive->zip, version, error) : SLUICE_STATUS_BAD_DATA;
-    archive->has_crcs = !status;
-    return status == SLUICE_STATUS_BAD_DATA ? SLUICE_STATUS_OK : status;
-}
-
-/* The member's bytes are in the file as they are, and right as far as the archive says. */
-static sluice_status check_member(sl_torch_archive *archive, const sl_zip_member *member, sluice_error *error)
-{
-    bool *checked = &archive->checked[member - sl_zip_get(archive->zip, 0)];
-    if (*checked)
-        return SLUICE_STATUS_OK;
-    const sluice_status status =
-        archive->has_crcs ? sl_zip_check_crc(archive->zip, member, error) : sl_zip_check_stored(archive->zip, member, error);
-    *checked = !status;
-    return status;
+    if (status && status != SLUICE_STATUS_BAD_DATA)
+        return status;
+    return status ? sl_zip_check_stored(archive->zip, pickle, error) : sl_zip_check_crc(archive->zip, pickle, error);
 }
 
 static sluice_status read_pickle(sl_torch_archive *archive, const sl_zip_member *member, sluice_error *error)
@@ -121,7 +111,7 @@ static sluice_status read_pickle(sl_torch_archive *archive, const sl_zip_member 
         return sl_fail_byte(error, SLUICE_STATUS_BAD_DATA, archive->input->name, member->data_at,
                             "expected a pickle of at most %d bytes, found %zu; write model.state_dict() alone by torch.save",
                             SL_PICKLE_MAX_BYTES, member->bytes);
-    sluice_status status = check_member(archive, member, error);
+    sluice_status status = check_pickle(archive, member, error);
     if (status)
         return status;
     archive->text = sl_alloc(member->bytes);
@@ -145,12 +135,6 @@ sluice_status sl_torch_zip_open(const sl_input *input, sl_torch_archive *archive
         status = find_pickle(archive, &pickle, error);
     if (!status)
         status = check_byte_order(archive, error);
-    if (status)
-        return status;
-    archive->checked = sl_alloc_array(sl_zip_count(archive->zip), sizeof *archive->checked);
-    if (!archive->checked)
-        return sl_fail_memory(error, "a list of members", sl_zip_count(archive->zip));
-    status = find_crcs(archive, error);
     return status ? status : read_pickle(archive, pickle, error);
 }
 
@@ -164,7 +148,7 @@ sluice_status sl_torch_zip_find(sl_torch_archive *archive, const sl_torch_storag
         return sl_pickle_fail(text, storage->at, error,
                               "the zip archive has no member \"%.*sdata/%s\" for a storage; write the file again",
                               (int)sl_size_min(archive->root_bytes, 100), archive->root, sl_label_get_part(name, key->bytes).text);
-    const sluice_status status = check_member(archive, member, error);
+    const sluice_status status = sl_zip_check_stored(archive->zip, member, error);
     if (status)
         return status;
     if (member->bytes < storage->bytes)
@@ -179,7 +163,6 @@ void sl_torch_archive_release(sl_torch_archive *archive)
 {
     sl_pickle_release(&archive->pickle);
     sl_zip_close(archive->zip);
-    sl_free(archive->checked);
     sl_free(archive->places);
     sl_free(archive->text);
     *archive = (sl_torch_archive){0};

@@ -79,17 +79,6 @@ static sluice_status inflate_member(const sl_input *input, const sl_zip_member *
     return status;
 }
 
-/* zlib's sizes are of 32 bits. */
-static unsigned long find_crc(const char *bytes, size_t size)
-{
-    unsigned long crc = crc32(0, NULL, 0);
-    for (size_t at = 0, n; at < size; at += n) {
-        n = sl_size_min(size - at, UINT_MAX / 2);
-        crc = crc32(crc, (const unsigned char *)bytes + at, (unsigned)n);
-    }
-    return crc;
-}
-
 sluice_status sl_zip_read_member(const sl_zip *zip, const sl_zip_member *member, char **bytes, sluice_error *error)
 {
     const sl_input *input = sl_zip_get_input(zip);
@@ -104,7 +93,7 @@ sluice_status sl_zip_read_member(const sl_zip *zip, const sl_zip_member *member,
     if (!made)
         return sl_fail_memory(error, "a member of a zip archive", member->bytes);
     status = is_deflated ? inflate_member(input, member, made, error) : read_stored(input, member, 0, made, member->bytes, error);
-    if (!status && find_crc(made, member->bytes) != member->crc)
+    if (!status && crc32_z(0, (const unsigned char *)made, member->bytes) != member->crc)
         status = fail(member, input, "its data do not have the CRC of the directory; the file is damaged", error);
     if (!status)
         *bytes = made;

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Make the files of tests/golden/keras/family that this project made itself: masked_both, graph and cudnn, models by Keras, and their
+"""Make the files of tests/golden/keras/family that this project made itself: masked_both, backwards_masked with _last and _zero, graph and cudnn, models by Keras, and their
 outputs in float64 by Keras's own layers. Needs keras 3, jax and h5py: JAX_ENABLE_X64=1 tests/golden/keras/make_keras.py."""
 import json
 import os
@@ -19,6 +19,30 @@ def masked_both():
     return keras.Sequential([layers.Input((6,), dtype="int32"), layers.Embedding(9, 4, mask_zero=True),
                              layers.Bidirectional(layers.LSTM(3, return_sequences=True)), layers.LSTM(5),
                              layers.Dropout(0.5), layers.Dense(2, activation="softmax")])
+
+
+def backwards(*last, zero=False):
+    """Steps that are all zeros are masked, at both ends of a row and within it; the mask is not turned with the outputs."""
+    first = layers.LSTM(3, go_backwards=True, return_sequences=True, zero_output_for_mask=zero)
+    return keras.Sequential([layers.Input((6, 4)), layers.Masking(), first, *last])
+
+
+def backwards_masked():
+    return backwards(layers.Dense(4, activation="relu"), layers.LSTM(2, go_backwards=True, return_sequences=True),
+                     layers.LSTM(3, return_sequences=True))
+
+
+def backwards_last():
+    return backwards(layers.LSTM(2, go_backwards=True))
+
+
+def backwards_zero():
+    return backwards(layers.Bidirectional(layers.LSTM(2, return_sequences=True)), zero=True)
+
+
+def gaps(seed):
+    mask = np.array([[1, 1, 0, 1, 0, 0], [0, 1, 1, 1, 0, 1], [0, 0, 1, 0, 1, 1]], np.float32)
+    return np.random.default_rng(seed).normal(0, 1, (3, 6, 4)).astype(np.float32) * mask[..., None]
 
 
 def graph():
@@ -94,6 +118,9 @@ def cudnn():
 
 def main():
     make("masked_both", masked_both, 13, np.array([[1, 2, 3, 4, 5, 6], [7, 8, 0, 1, 0, 0], [0, 3, 0, 0, 2, 8]], np.int32))
+    make("backwards_masked", backwards_masked, 19, gaps(20))
+    make("backwards_masked_last", backwards_last, 21, gaps(22))
+    make("backwards_masked_zero", backwards_zero, 23, gaps(24))
     make("graph", graph, 15, np.random.default_rng(16).normal(0, 1, (3, 6, 4)).astype(np.float32))
     cudnn()
 

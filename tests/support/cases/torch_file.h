@@ -157,7 +157,7 @@ static inline sluice_status torch_try(const unsigned char *data, size_t size, sl
             continue;
         FREED float *values = calloc(tensor->elements, sizeof *values);
         ck_assert_ptr_nonnull(values);
-        status = sl_source_read(&source, tensor, 0, tensor->elements, values, error);
+        status = sl_source_read(&source, tensor, 0, tensor->elements, values, NULL, error);
     }
     sl_source_release(&source);
     return status;
