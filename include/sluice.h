@@ -179,7 +179,7 @@ typedef struct sluice_names {
 } sluice_names;
 
 /**
- * Load a model from a file of Keras, PyTorch or ONNX, or a safetensors file, which its content tells and not its name. docs/files.md has
+ * Load a model from a file of Keras, PyTorch or ONNX, or a safetensors file, by its content and not by its name. docs/files.md has
  * what is read of each. Nothing in a file is run.
  *
  * PyTorch and safetensors (F32; F16 and BF16 are widened, F64 is rounded), with torch's tensor names:
