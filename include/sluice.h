@@ -179,11 +179,15 @@ typedef struct sluice_names {
 } sluice_names;
 
 /**
- * Load a model from a safetensors file (F32; F16 and BF16 are widened, F64 is rounded) with torch's tensor names:
+ * Load a model from a file of Keras, PyTorch or ONNX, or a safetensors file, by its content and not by its name. docs/files.md has
+ * what is read of each. Nothing in a file is run.
+ *
+ * PyTorch and safetensors (F32; F16 and BF16 are widened, F64 is rounded), with torch's tensor names:
  * [prefix]weight_ih_l{k}[_reverse] [4H][in], weight_hh_l{k} [4H][H], bias_ih_l{k} and bias_hh_l{k} [4H] (both or none), as
  * torch.nn.LSTM has them, or [prefix]weight_ih, weight_hh, bias_ih and bias_hh, as torch.nn.LSTMCell has them, for one layer of one
- * direction; with projections also weight_hr_l{k} [P][H]; [head].weight [C][D*H], [head].bias [C], [embedding].weight [V][I]. Class names come from the metadata entry
- * "classes", separated by commas; what is not a printable name for each class gives a note and no names.
+ * direction; with projections also weight_hr_l{k} [P][H]; [head].weight [C][D*H], [head].bias [C], [embedding].weight [V][I]. Class
+ * names come from the metadata entry "classes", separated by commas; what is not a printable name for each class gives a note and no
+ * names.
  *
  * Found by themselves, each only where it is the only candidate: the LSTM (several are BAD_DATA); as embedding a matrix of I columns
  * with "embed" or "emb" in its name, unless it is of positions; as head another matrix of D*H columns, unless a further layer
@@ -193,25 +197,37 @@ typedef struct sluice_names {
  *
  * Such a file makes a model of a sluice_shape; but with projections, with several LSTMs in names->lstm or layers in names->head, or
  * with head_activation or head_input, one of a sluice_network, whose dense layers read every step unless head_input is given.
+ * Of `names` it takes prefix or lstm, head, embedding, head_activation and head_input.
  *
- * A file with the metadata entry "sluice" is read by that description instead (docs/files.md), and may hold several networks, of which
+ * A safetensors file with the metadata entry "sluice" is read by that description instead, and may hold several networks, of which
  * names->network chooses one. All that it describes has to be there, and all that it states has to be known.
+ *
+ * Keras: the chain of layers from the model's input to its first output, or to the layer names->to. Of a file of weights alone the
+ * layers are found by the weights' names and shapes, and names->activation and names->recurrent_activation say what is not in it.
+ *
+ * ONNX: the graph from its input to its first output as a chain of layers, or to the node names->to; or the one LSTM node names->lstm.
+ * names->onnx_clip says what its attribute clip means. Weights in other files are read from the model's folder.
+ *
+ * Keras and ONNX files make a model of a sluice_network. x is [N][T][I] for all, whatever the file's own program takes. What
+ * was assumed, or left out, is in the model's notes. sluice_model_list of sluice_tools.h has what a file leaves to be chosen.
  * @param names NULL: find the names.
  * @retval BAD_ARGUMENT path or model is NULL; names of tensors are given, and the file has a description; a field of `names` has a word
  *                      that is not known, or is for files of another kind.
- * @retval NO_INPUT, IO the file cannot be opened, or read.
+ * @retval NO_INPUT, IO the file, or one that has its weights, cannot be opened, or read.
  * @retval BAD_DATA     a file of another kind, malformed, more than one LSTM, a tensor missing or of the wrong shape or type, a NaN
  *                      or infinite weight; no network of the name, or several and no name; the message has the file, the tensor or
  *                      the byte offset, in a description also the path, and what was expected and found.
- * @retval UNSUPPORTED  without a description: a vocabulary beyond 2^31 - 1, or a network of more than SLUICE_MAX_LAYERS layers; a
- *                      description of a newer version.
+ * @retval UNSUPPORTED  a layer or node that is none of this library's, or layers that are no chain, with its name; without a
+ *                      description a vocabulary beyond 2^31 - 1, or a network of more than SLUICE_MAX_LAYERS layers; a description of a
+ *                      newer version.
  * @retval NO_MEMORY, TOO_LARGE
  */
 SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_model_load(const char *path, const sluice_names *names, sluice_model **model,
                                                               sluice_error *error);
 
 /**
- * sluice_model_load from a file's content in memory, as from a resource that is linked into the program. Any alignment.
+ * sluice_model_load from a file's content in memory, as from a resource that is linked into the program, of any of its formats. Any
+ * alignment. There is no folder: an ONNX model whose weights are in other files is refused.
  * @param bytes [size]; read during the call only, the model keeps nothing of it.
  * @retval BAD_ARGUMENT bytes or model is NULL.
  * @retval BAD_DATA, UNSUPPORTED, NO_MEMORY, TOO_LARGE as sluice_model_load; messages have "memory" in place of the file's name, and

@@ -1,5 +1,6 @@
 /*
- * Sluice: tools. What looks at the machine and at an engine's decisions: the environment, execution plans, and their measurement.
+ * Sluice: tools. What looks at a file before it is loaded, at the machine and at an engine's decisions: the networks of a file, the
+ * environment, execution plans, and their measurement.
  * A program that only computes does not need it. It includes sluice.h. SPDX-License-Identifier: MIT
  */
 #ifndef SLUICE_TOOLS_H
@@ -19,6 +20,32 @@ SLUICE_API const char *sluice_isa_get_name(sluice_isa isa);
 SLUICE_API const char *sluice_gemm_get_name(sluice_gemm gemm);
 /** "rows", "hoist", "units"; "auto" for 0; NULL for a value that is none. */
 SLUICE_API const char *sluice_schedule_get_name(sluice_schedule schedule);
+
+/* ---- Files: what there is to choose from ------------------------------------------------------------------------------------ */
+
+/** One of the networks or LSTMs of a file, of which sluice_names chooses. Its texts are valid during the call only. */
+typedef struct sluice_choice {
+    size_t struct_size; /**< sizeof(sluice_choice), set by the library */
+    const char *field;  /**< of sluice_names that chooses it: "network", "prefix" or "lstm" */
+    const char *name;   /**< what the field has to be; NULL: the network has no name, and is alone in its file */
+    size_t inputs;      /**< I; 0: an embedding comes first, or it is not known */
+    size_t hidden;      /**< H of an LSTM; 0 of a network, or not known */
+    size_t layers;      /**< of a network those of all kinds */
+    size_t directions;  /**< of an LSTM 1 or 2; 0 of a network */
+} sluice_choice;
+
+/** What is called with each of them; `context` is the caller's. */
+typedef void sluice_choice_visitor(void *context, const sluice_choice *choice);
+
+/**
+ * List what sluice_model_load can make a model of in a file: the networks of a description; else the LSTMs among a safetensors or
+ * PyTorch file's tensors, each by its prefix (names.lstm takes several, too), in the order of their names; the LSTM nodes of an ONNX graph.
+ * Of a Keras file nothing. Reads no weights, so that what is listed may still be refused.
+ * @param visit called for each of them, from this thread; not at all where there is none.
+ * @retval BAD_ARGUMENT path or visit is NULL. NO_INPUT, IO, BAD_DATA, UNSUPPORTED, NO_MEMORY, TOO_LARGE as sluice_model_load.
+ */
+SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_model_list(const char *path, sluice_choice_visitor *visit, void *context,
+                                                              sluice_error *error);
 
 /* ---- Environment: the machine, and what would be chosen on it --------------------------------------------------------------- */
 

@@ -38,6 +38,7 @@ typedef struct sl_train_options {
     const char *validate, *validate_lengths, *validate_labels, *validate_values; /* validation data */
     double validate_share;
     const char *from; /* the model to start from */
+    bool new_head;    /* with from */
     size_t hidden, embedding, vocabulary, classes;
     sl_train_layers layers;
     double forget_bias;

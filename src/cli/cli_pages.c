@@ -5,8 +5,8 @@ const sl_page sl_pages[SL_PAGES] = {
         .command = SL_COMMAND_NONE,
         .summary = "run and train LSTM networks over batches of sequences on CPUs",
         .usage = "COMMAND [OPTION]...",
-        .about = "Runs and trains LSTM networks over batches of sequences on CPUs. A model is a safetensors file with PyTorch's "
-                 "tensor names, or with a description of its layers.",
+        .about = "Runs and trains LSTM networks over batches of sequences on CPUs. A model is a file of Keras, PyTorch or ONNX, or "
+                 "a safetensors file with PyTorch's tensor names or a description of its layers.",
         .examples = "sluice info langid.safetensors\n"
                     "sluice run langid.safetensors --text < /usr/share/dict/words > answers.tsv\n"
                     "sluice run lstm.safetensors -i x.npy -o y.npy --hn hn.npy --stats\n"
@@ -57,11 +57,15 @@ const sl_page sl_pages[SL_PAGES] = {
             "gelu_tanh or softmax. An embedding of tokens is put before the layers, and a linear head of the classes or values "
             "behind them. If targets are one for each row, and no layer makes one vector of the steps, the last LSTM layer gives "
             "its final states.\n\n"
+            "--from starts with the weights of a model, in any format that sluice run reads. Where its classes are others than "
+            "those of the data, --new-head keeps all layers but the last dense one, which is made anew as in a new network, by "
+            "--init and --seed. With labels a softmax at the end of the model is left out, as the loss applies it.\n\n"
             "An interrupted run with --checkpoint continues with --resume, which takes the options and the names of files from the "
             "checkpoint. Options that change the result cannot be changed; others, such as --epochs, may be given again.",
         .examples = "sluice train --text words.tsv --validate-share 0.1 -o model.safetensors\n"
                     "sluice train -i x.npy --labels y.npy -o m.safetensors --checkpoint c.st\n"
                     "sluice train --text w.tsv -o m.st --layers lstm:128:both,lstm:64,dense:32:relu\n"
+                    "sluice train --text other.tsv -o m.st --from lstm_model.h5 --new-head\n"
                     "sluice train --resume c.st",
     },
     {
@@ -84,9 +88,13 @@ const sl_page sl_pages[SL_PAGES] = {
         .usage = "MODEL [--json]\n"
                  "--env [--json]\n"
                  "MODEL --explain --batch N --steps T [OPTION]...",
-        .about = "Shows the contents of MODEL; with --env the instruction set, threads and libraries that would be used on this "
-                 "machine, and why; with --explain the execution plan for a batch of N rows of T steps, and why.",
+        .about =
+            "Shows the contents of MODEL, or, where it has several LSTMs or networks, or a graph that cannot be run as a whole, "
+            "what there is to choose from, and by which option; with --env the instruction set, threads and libraries that would "
+            "be used on this "
+            "machine, and why; with --explain the execution plan for a batch of N rows of T steps, and why.",
         .examples = "sluice info langid.safetensors\n"
+                    "sluice info lstm_model.onnx --lstm /encoder/LSTM\n"
                     "sluice info langid.safetensors --explain --batch 64 --steps 20\n"
                     "SLUICE_NUM_THREADS=4 sluice info --env",
         .operands = SL_COMPLETE_FILES,

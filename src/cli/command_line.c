@@ -151,6 +151,10 @@ static const sl_option table[] = {
      "no linear head: --values are targets of the hidden state of the last layer", .recorded = true},
     {"from", 0, TRAIN, NETWORK, "MODEL", &sl_kind_file, FIELD(train.from), "start with a trained model instead of a new network",
      .recorded = true},
+    {"new-head", 0, TRAIN, NETWORK, NULL, &sl_kind_flag, FIELD(train.new_head),
+     "with --from: make the last dense layer anew, with as many outputs as the data have classes or values; all other weights are "
+     "kept",
+     .recorded = true},
     {"forget-bias", 0, TRAIN, NETWORK, "B", &sl_kind_positive, FIELD(train.forget_bias),
      "initial bias of the forget gates, with which cells begin by keeping their states; by default that of --init",
      .recorded = true},

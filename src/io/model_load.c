@@ -1,4 +1,4 @@
-/* sluice_model_load: which reader a file is for, by its content. */
+/* sluice_model_load and sluice_model_list: which reader a file is for, by its content. */
 #include "base/error.h"
 #include "base/size.h"
 #include "base/struct_size.h"
@@ -9,6 +9,7 @@
 #include "io/safetensors/safetensors.h"
 #include "io/torch/torch.h"
 #include "io/zip/zip.h"
+#include "sluice_tools.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -16,39 +17,69 @@
 
 #define FORMATS "Keras, PyTorch, ONNX or safetensors"
 
-/* Makes a model of an input, which it takes over in any case. */
-typedef sluice_status reader(sl_input *input, const sluice_names *names, sluice_model **model, sluice_error *error);
+/* What is to become of a file: a model, or a list of what it has. */
+typedef struct job {
+    const sluice_names *names;
+    sluice_model **model;         /* NULL: a list */
+    sluice_choice_visitor *visit; /* of a list, with its context */
+    void *context;
+} job;
 
-static sluice_status read_safetensors(sl_input *input, const sluice_names *names, sluice_model **model, sluice_error *error)
+/* Does this with an input, which it takes over in any case. */
+typedef sluice_status reader(sl_input *input, const job *wanted, sluice_error *error);
+
+static sluice_status read_source(sl_tensor_source *source, const job *wanted, sluice_error *error)
+{
+    return wanted->model ? sl_model_read(source, wanted->names, wanted->model, error)
+                         : sl_model_list(source, wanted->visit, wanted->context, error);
+}
+
+static sluice_status read_safetensors(sl_input *input, const job *wanted, sluice_error *error)
 {
     sl_tensor_source source;
     sluice_status status = sl_safetensors_open_input(input, &source, error);
     if (!status)
-        status = sl_model_read(&source, names, model, error);
+        status = read_source(&source, wanted, error);
     sl_source_release(&source);
     return status;
 }
 
-static sluice_status read_torch(sl_input *input, sl_torch_layout layout, const sluice_names *names, sluice_model **model,
-                                sluice_error *error)
+static sluice_status read_torch(sl_input *input, sl_torch_layout layout, const job *wanted, sluice_error *error)
 {
     sl_tensor_source source;
     sluice_status status = sl_torch_open(input, layout, &source, error);
     source.remark = "detail: x is [N][T][I] here, as with batch_first, which is not in the file; --layout tnc reads [T][N][I]";
     if (!status)
-        status = sl_model_read(&source, names, model, error);
+        status = read_source(&source, wanted, error);
     sl_source_release(&source);
     return status;
 }
 
-static sluice_status read_torch_zip(sl_input *input, const sluice_names *names, sluice_model **model, sluice_error *error)
+static sluice_status read_torch_zip(sl_input *input, const job *wanted, sluice_error *error)
 {
-    return read_torch(input, SL_TORCH_ZIP, names, model, error);
+    return read_torch(input, SL_TORCH_ZIP, wanted, error);
 }
 
-static sluice_status read_torch_legacy(sl_input *input, const sluice_names *names, sluice_model **model, sluice_error *error)
+static sluice_status read_torch_legacy(sl_input *input, const job *wanted, sluice_error *error)
 {
-    return read_torch(input, SL_TORCH_LEGACY, names, model, error);
+    return read_torch(input, SL_TORCH_LEGACY, wanted, error);
+}
+
+/* A Keras file says itself which layers are its network: there is nothing to choose from. */
+static sluice_status read_keras_zip(sl_input *input, const job *wanted, sluice_error *error)
+{
+    return wanted->model ? sl_keras_read_zip(input, wanted->names, wanted->model, error) : SLUICE_STATUS_OK;
+}
+
+static sluice_status read_keras_hdf5(sl_input *input, const job *wanted, sluice_error *error)
+{
+    return wanted->model ? sl_keras_read_hdf5(input, wanted->names, wanted->model, error) : SLUICE_STATUS_OK;
+}
+
+static sluice_status read_onnx(sl_input *input, const job *wanted, sluice_error *error)
+{
+    return wanted->model ? sl_onnx_read(input, wanted->names, wanted->model, error)
+                         : sl_onnx_list(input, wanted->visit, wanted->context, error);
 }
 
 /* What is no kind of model file is refused here, what has no kind at all by the reader of safetensors. */
@@ -57,9 +88,9 @@ static reader *find_reader(sl_content content)
     static const struct {
         sl_content content;
         reader *read;
-    } readers[] = {{SL_CONTENT_SAFETENSORS, read_safetensors},   {SL_CONTENT_KERAS_ZIP, sl_keras_read_zip},
-                   {SL_CONTENT_HDF5, sl_keras_read_hdf5},        {SL_CONTENT_TORCH_ZIP, read_torch_zip},
-                   {SL_CONTENT_TORCH_LEGACY, read_torch_legacy}, {SL_CONTENT_ONNX, sl_onnx_read}};
+    } readers[] = {{SL_CONTENT_SAFETENSORS, read_safetensors},   {SL_CONTENT_KERAS_ZIP, read_keras_zip},
+                   {SL_CONTENT_HDF5, read_keras_hdf5},           {SL_CONTENT_TORCH_ZIP, read_torch_zip},
+                   {SL_CONTENT_TORCH_LEGACY, read_torch_legacy}, {SL_CONTENT_ONNX, read_onnx}};
     for (size_t k = 0; k < sizeof readers / sizeof *readers; k++)
         if (readers[k].content == content)
             return readers[k].read;
@@ -79,12 +110,11 @@ static sluice_status look_into_zip(const sl_input *input, sl_content *content, s
     return SLUICE_STATUS_OK;
 }
 
-static sluice_status read_model(sl_input *input, sl_content content, const sluice_names *names, sluice_model **model,
-                                sluice_error *error)
+static sluice_status read_content(sl_input *input, sl_content content, const job *wanted, sluice_error *error)
 {
     reader *read = find_reader(content);
     if (read)
-        return read(input, names, model, error);
+        return read(input, wanted, error);
     return sl_fail(error, SLUICE_STATUS_BAD_DATA, "%s: expected a model file (" FORMATS "), found %s", input->name,
                    sl_content_describe(content));
 }
@@ -105,8 +135,7 @@ static sluice_status explain_folder(sluice_status status, const char *path, slui
 }
 
 /* Read from an input that was opened with this status, and close it. */
-static sluice_status load(sluice_status status, sl_input *input, const sluice_names *names, sluice_model **model,
-                          sluice_error *error)
+static sluice_status load(sluice_status status, sl_input *input, const job *wanted, sluice_error *error)
 {
     char beginning[SL_CONTENT_BYTES];
     size_t bytes = sl_size_min(sizeof beginning, input->size);
@@ -116,7 +145,7 @@ static sluice_status load(sluice_status status, sl_input *input, const sluice_na
     if (!status && content == SL_CONTENT_ZIP)
         status = look_into_zip(input, &content, error);
     if (!status)
-        status = read_model(input, content, names, model, error);
+        status = read_content(input, content, wanted, error);
     sl_input_close(input);
     return status;
 }
@@ -141,7 +170,17 @@ sluice_status sluice_model_load(const char *path, const sluice_names *names, slu
     sl_input input;
     if (status)
         return status;
-    return load(explain_folder(sl_input_open_regular(path, &input, error), path, error), &input, &known, model, error);
+    return load(explain_folder(sl_input_open_regular(path, &input, error), path, error), &input,
+                &(job){.names = &known, .model = model}, error);
+}
+
+sluice_status sluice_model_list(const char *path, sluice_choice_visitor *visit, void *context, sluice_error *error)
+{
+    sl_input input;
+    if (!path || !visit)
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_model_list: %s is NULL", path ? "visit" : "path");
+    return load(explain_folder(sl_input_open_regular(path, &input, error), path, error), &input,
+                &(job){.visit = visit, .context = context}, error);
 }
 
 sluice_status sluice_model_load_memory(const void *bytes, size_t size, const sluice_names *names, sluice_model **model,
@@ -150,5 +189,6 @@ sluice_status sluice_model_load_memory(const void *bytes, size_t size, const slu
     sluice_names known;
     const sluice_status status = check_arguments("bytes: expected the content of a file", bytes, names, &known, model, error);
     sl_input input;
-    return status ? status : load(sl_input_open_memory(bytes, size, &input, error), &input, &known, model, error);
+    return status ? status
+                  : load(sl_input_open_memory(bytes, size, &input, error), &input, &(job){.names = &known, .model = model}, error);
 }

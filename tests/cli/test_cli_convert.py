@@ -72,7 +72,7 @@ def check_softmax(cli):
 def check_info(cli):
     """The format, and of a file with several LSTMs their names and sizes, and how to choose."""
     model, out = write(cli, "two.safetensors", two_lstms()), cli.path("out.safetensors")
-    cli.refused(DATA, ['"lstm1." (3 inputs, 4 units), "lstm2." (4 inputs, 6 units)', "--lstm A,B"], "info", model)
+    cli.refused(DATA, ['"lstm1." (3 inputs, 4 units), "lstm2." (4 inputs, 6 units)', "--lstm A,B"], "convert", model, out)
     words = ["--lstm", "lstm1,lstm2", "--head-name", "fc1,fc2"]
     cli.check("\nformat        safetensors\n" in cli.answers("info", model, *words).decode(), "info shows the format")
     facts = json.loads(cli.answers("info", model, *words, "--json"))

@@ -266,7 +266,7 @@ def check_checkpoints(cli):
 
 # ---- Files of other kinds -------------------------------------------------------------------------------------------------------
 
-READ = {"torch.save": "torch.save", "Keras": "Keras", "HDF5": "h5repack", "ONNX": "ONNX"}  # words of the readers that these kinds have
+READ = {"torch.save": "torch.save", "Keras": "Keras", "HDF5": "h5repack", "ONNX": "field of 128 bytes"}  # words of the readers that these kinds have
 
 
 def other_kinds(model):

@@ -15,7 +15,7 @@ HEADERS = [SOURCE / "include" / name for name in ("sluice.h", "sluice_train.h", 
 WORDS = [b"lucciola", b"heureusement", b"thoughtfulness", b"bo"]
 STEPS, CLASSES = max(map(len, WORDS)), 8
 # What may be left of the headers, once bodies in braces are gone: types, functions, constants.
-STATEMENT = re.compile(r"(?:typedef (?:struct|enum) \w+ (?:\{\} )?\w+|enum \{\}|(?:const )?\w+ \*?sluice_\w+ ?\([^(){}]*\))")
+STATEMENT = re.compile(r"(?:typedef (?:struct|enum) \w+ (?:\{\} )?\w+|enum \{\}|(?:typedef |const )?\w+ \*?sluice_\w+ ?\([^(){}]*\))")
 
 
 def padded_tokens():

@@ -1,12 +1,17 @@
 #!/usr/bin/env python3
 """README.md is true: its C program builds and runs, its console lines print what it says, what it names exists."""
+import json
 import os
 import pathlib
 import re
+import shutil
 import tempfile
+import zipfile
 
 from support.checks import BUILD, SOURCE, Checks, run
 from support.documents import blocks, check_examples, check_strict, missing_links
+
+KERAS = SOURCE / "tests" / "golden" / "keras" / "lstm_model.keras"
 
 
 def check_console(checks, text, directory):
@@ -15,9 +20,22 @@ def check_console(checks, text, directory):
     checks.check(len(programs) == 1, f"README has one C program; {len(programs)} found")
     check_strict(checks, "README", programs[0], directory)
     pathlib.Path(directory, "demo.c").write_text(programs[0])
+    shutil.copy(KERAS, directory)
     commands = check_examples(checks, "README", text, directory)
     checks.check(any("cc demo.c" in command for command in commands), "README compiles its C program")
     checks.check(any("sluice run" in command for command in commands), "README runs sluice")
+
+
+def check_python(checks, text):
+    """The Keras model of the console lines is the one that README makes in three lines of Python."""
+    programs = blocks(text, "python")
+    checks.check(len(programs) == 1 and len(programs[0].splitlines()) == 3 and KERAS.name in programs[0],
+                 f"README makes {KERAS.name} in three lines: {programs}")
+    with zipfile.ZipFile(KERAS) as archive:
+        config = json.loads(archive.read("config.json"))["config"]["layers"]
+    found = [(layer["class_name"], layer["config"].get("input_dim", layer["config"].get("units"))) for layer in config[1:]]
+    made = [(name, int(size)) for name, size in re.findall(r"layers\.(\w+)\((\d+)", programs[0])]
+    checks.check(found == made, f"README's layers are {made}, those of the file {found}; see tests/golden/keras/make_readme_model.py")
 
 
 def check_verbs(checks, text):
@@ -67,6 +85,7 @@ def main():
     text = (SOURCE / "README.md").read_text(encoding="utf-8")
     with tempfile.TemporaryDirectory() as directory:
         check_console(checks, text, directory)
+    check_python(checks, text)
     check_verbs(checks, text + (SOURCE / "CONTRIBUTING.md").read_text(encoding="utf-8"))
     check_names(checks, text)
     check_requirements(checks, text)

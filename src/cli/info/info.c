@@ -55,11 +55,12 @@ static json_t *get_notes(const sluice_model *model)
     return notes;
 }
 
-/* The format of a file that has just been loaded: the library's own note, as "format: Keras 3.3", or what the file begins with. */
+/* The format of a file that has just been loaded, or, with NULL, could not be: the library's own note, as "format: Keras 3.3", or what
+ * the file begins with. */
 static const char *get_format(const char *path, const sluice_model *model, char text[FORMAT_BYTES])
 {
-    const char *note = strstr(sluice_model_get_notes(model), "format: ");
-    if (note && (note == sluice_model_get_notes(model) || note[-1] == '\n')) {
+    const char *notes = model ? sluice_model_get_notes(model) : "", *note = strstr(notes, "format: ");
+    if (note && (note == notes || note[-1] == '\n')) {
         note += strlen("format: ");
         snprintf(text, FORMAT_BYTES, "%.*s", (int)strcspn(note, "\n"), note);
         return text;
@@ -164,8 +165,9 @@ static sl_exit show_model(const sl_options *options)
 {
     sluice_model *model;
     sluice_error error;
+    char format[FORMAT_BYTES];
     if (sluice_model_load(options->model, &options->names, &model, &error))
-        return sl_report_error(&error);
+        return sl_info_choices(options, get_format(options->model, NULL, format), &error);
     sl_exit code = SL_EXIT_OK;
     if (options->json)
         code = sl_json_print(model_to_json(options->model, model), stdout);

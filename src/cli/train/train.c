@@ -48,10 +48,13 @@ static sl_exit check_network_options(const sl_options *options)
         return sl_report(SL_EXIT_USAGE, "--lstm, --head-activation, --head-input, --activation, --recurrent-activation, --to and "
                                         "--onnx-clip say how the file of --from is read; give --from, or leave them out");
     if (o->from && (o->hidden || has_layers || o->forget_bias > 0 || o->bidirectional || o->embedding || o->vocabulary ||
-                    o->classes || o->no_bias || o->no_head || sl_command_line_is_given(options, "--init")))
+                    o->no_bias || o->no_head || (!o->new_head && (o->classes || sl_command_line_is_given(options, "--init")))))
         return sl_report(SL_EXIT_USAGE,
                          "--from determines the network; leave out --hidden, --layers, --bidirectional, --embedding, "
-                         "--vocabulary, --classes, --no-bias, --forget-bias, --no-head and --init");
+                         "--vocabulary, --no-bias, --forget-bias and --no-head; --classes and --init go with --new-head");
+    if (o->new_head && !o->from && !o->resume)
+        return sl_report(SL_EXIT_USAGE,
+                         "--new-head makes the last layer of a trained model anew; give --from MODEL, or leave it out");
     if (o->layers.list && (o->hidden || o->bidirectional || o->no_bias))
         return sl_report(SL_EXIT_USAGE, "--layers LIST describes each layer; leave out --hidden, --bidirectional and --no-bias");
     if (o->forget_bias > 0 && o->no_bias)
@@ -104,7 +107,7 @@ static sl_exit check_paths(const sl_options *options)
     };
     const size_t count = sizeof paths / sizeof paths[0];
     if (o->from && strcmp(o->from, "-") == 0)
-        return sl_report(SL_EXIT_USAGE, "--from cannot be standard input; name a safetensors file");
+        return sl_report(SL_EXIT_USAGE, "--from cannot be standard input; name a file");
     sl_exit code = sl_paths_check(paths, count);
     for (size_t k = 0; !code && k < count; k++)
         if (paths[k].is_output)

@@ -76,7 +76,8 @@ json_t *sl_record_get_options(const sl_options *options)
          option++) {
         char name[64];
         snprintf(name, sizeof name, "--%s", option->name);
-        const bool is_unknown = o.train.from && strcmp(option->name, "init") == 0; /* how --from was initialised */
+        const bool is_unknown =
+            o.train.from && !o.train.new_head && strcmp(option->name, "init") == 0; /* how --from was initialised */
         if (option->recorded)
             ok = !json_object_set_new(record, name,
                                       is_unknown ? json_null() : value_to_json(option, (const char *)&o + option->offset));

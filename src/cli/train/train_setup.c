@@ -4,12 +4,32 @@
 #include "base/clock.h"
 #include "cli/notes.h"
 #include "cli/train/layer_list.h"
+#include "cli/train/new_head.h"
 #include "program/interrupt.h"
 #include "program/model_shape.h"
 
 #include <stdlib.h>
 
 /* ---- Network --------------------------------------------------------------------------------------------------------------- */
+
+/* How many outputs a new network, or a new head, has. */
+static sl_exit choose_classes(const sl_training *train, size_t *classes)
+{
+    const sl_train_options *o = &train->options->train;
+    const sl_data *data = &train->dataset.data;
+    size_t row;
+    if (data->values) {
+        if (o->classes)
+            return sl_report(SL_EXIT_USAGE, "--classes goes with --labels; with --values the data give the number of outputs");
+        *classes = o->no_head ? 0 : data->target_width;
+        return SL_EXIT_OK;
+    }
+    const size_t found = o->text ? train->dataset.labels.count : sl_data_count_numbers(data, true, &row);
+    *classes = o->classes ? o->classes : found;
+    return *classes >= 2 ? SL_EXIT_OK
+                         : sl_report(SL_EXIT_DATA, "%s: expected two classes at least, found %zu",
+                                     sl_report_input(data->target_path), *classes);
+}
 
 /* The shape of a new network: from the options, and for what they leave out, from the data. */
 static sl_exit choose_shape(const sl_training *train, sluice_shape *shape)
@@ -33,18 +53,7 @@ static sl_exit choose_shape(const sl_training *train, sluice_shape *shape)
         shape->inputs = o->embedding ? o->embedding : SL_TRAIN_EMBEDDING;
         shape->vocabulary = o->vocabulary ? o->vocabulary : needed ? needed : 1;
     }
-    if (data->values) {
-        if (o->classes)
-            return sl_report(SL_EXIT_USAGE, "--classes goes with --labels; with --values the data give the number of outputs");
-        shape->classes = o->no_head ? 0 : data->target_width;
-    } else {
-        const size_t found = o->text ? train->dataset.labels.count : sl_data_count_numbers(data, true, &row);
-        shape->classes = o->classes ? o->classes : found;
-        if (shape->classes < 2)
-            return sl_report(SL_EXIT_DATA, "%s: expected two classes at least, found %zu", sl_report_input(data->target_path),
-                             shape->classes);
-    }
-    return SL_EXIT_OK;
+    return choose_classes(train, &shape->classes);
 }
 
 /* Report that a model or its trainer cannot be created. If one large token or label in the data needs most of the memory, name it:
@@ -148,9 +157,11 @@ static sl_exit check_network(const sl_training *train, const sluice_model *model
         train->dataset.data.every_step != train->dataset.validate_data.every_step && !options->every_step)
         return sl_report(SL_EXIT_DATA, "%s: expected targets %s, as in training",
                          sl_report_input(train->dataset.validate_data.target_path), every_step ? "for every step" : "for each row");
-    sl_exit code = sl_data_check(&train->dataset.data, shape, train->outputs);
+    const bool may_change = options->from && !options->resume && !options->new_head && sl_new_head_is_possible(model);
+    const char *remedy = may_change ? "; --new-head makes a head for the data's" : "";
+    sl_exit code = sl_data_check(&train->dataset.data, shape, train->outputs, remedy);
     if (!code && train->dataset.validation == &train->dataset.validate_data)
-        code = sl_data_check(&train->dataset.validate_data, shape, train->outputs);
+        code = sl_data_check(&train->dataset.validate_data, shape, train->outputs, remedy);
     code = code ? code : check_counted(train, &train->dataset.data, &train->dataset.order);
     if (!code && train->dataset.validation)
         code = check_counted(train, train->dataset.validation, &train->dataset.validation_order);
@@ -245,17 +256,54 @@ static sl_exit find_model(sl_training *train, sluice_model **loaded, const sluic
     return SL_EXIT_OK;
 }
 
+/* Change the end of the model of --from: by --new-head, or because cross-entropy applies the softmax itself. */
+static sl_exit change_end(const sl_training *train, sluice_model **loaded)
+{
+    const sl_train_options *options = &train->options->train;
+    const bool has_labels = train->dataset.data.labels, is_new = options->new_head;
+    sl_new_head head = {.is_linear = has_labels, .initializer = options->initializer, .seed = options->trainer.seed};
+    sluice_model *changed;
+    sluice_error error;
+    if (!is_new && !(has_labels && sl_new_head_has_softmax(*loaded)))
+        return SL_EXIT_OK;
+    if (!sl_new_head_is_possible(*loaded))
+        return sl_report(SL_EXIT_DATA, "%s: --new-head needs a model that ends with a dense layer, and this one has %s",
+                         options->from, sl_notes_get_missing(*loaded, "head", "none; take another model").text);
+    const sl_exit code = is_new ? choose_classes(train, &head.outputs) : SL_EXIT_OK;
+    if (code)
+        return code;
+    head.class_names = options->text && is_new ? (const char *const *)train->dataset.labels.names : NULL;
+    if (sl_new_head_make(*loaded, &head, &changed, &error))
+        return sl_report_error(&error);
+    sl_notes_report(options->from, *loaded);
+    if (!is_new)
+        sl_report_note("%s: the softmax at the end is left out, as the loss applies it; the new model gives what it is of",
+                       options->from);
+    sluice_model_destroy(*loaded);
+    *loaded = changed;
+    return SL_EXIT_OK;
+}
+
+/* Read the data, and load or make the model: *model is *loaded, or the trainer's. */
+static sl_exit read_all(sl_training *train, sluice_model **loaded, const sluice_model **model)
+{
+    sl_exit code = find_model(train, loaded, model);
+    const bool has_new_labels = train->options->train.new_head && *loaded;
+    code = code ? code : sl_dataset_read(&train->dataset, train->options, has_new_labels ? NULL : *model);
+    code = code ? code : sl_dataset_split(&train->dataset, train->options);
+    if (!code && *loaded)
+        code = change_end(train, loaded);
+    else if (!code && !*model)
+        code = make_model(train, loaded);
+    *model = *loaded ? *loaded : *model;
+    return code;
+}
+
 static sl_exit set_up(sl_training *train, sluice_model **loaded)
 {
     const sl_train_options *options = &train->options->train;
     const sluice_model *model = NULL;
-    sl_exit code = find_model(train, loaded, &model);
-    code = code ? code : sl_dataset_read(&train->dataset, train->options, model);
-    code = code ? code : sl_dataset_split(&train->dataset, train->options);
-    if (!code && !model) {
-        code = make_model(train, loaded);
-        model = *loaded;
-    }
+    sl_exit code = read_all(train, loaded, &model);
     if (code)
         return code;
     train->shape = sl_model_shape(model);

@@ -187,3 +187,9 @@ sluice_status sl_model_read(sl_tensor_source *source, const sluice_names *names,
         return status;
     return is_described ? sl_network_read(source, wanted->network, model, error) : read_named(source, wanted, model, error);
 }
+
+sluice_status sl_model_list(sl_tensor_source *source, sluice_choice_visitor *visit, void *context, sluice_error *error)
+{
+    return sl_description_exists(source) ? sl_description_list(source, visit, context, error)
+                                         : sl_names_list_lstms(source, visit, context, error);
+}

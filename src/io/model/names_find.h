@@ -5,6 +5,7 @@
 #include "io/tensor_source.h"
 #include "model/model.h"
 #include "sluice_network.h"
+#include "sluice_tools.h"
 
 /** Tensors of a layer-direction, then those that the network has once. */
 enum { SL_WEIGHT_IH, SL_WEIGHT_HH, SL_BIAS_IH, SL_BIAS_HH, SL_WEIGHT_HR, SL_LAYER_DIR_TENSORS };
@@ -64,6 +65,9 @@ typedef struct sl_names_wanted {
 
 /** Find the LSTM and bind its tensors. BAD_DATA, NO_MEMORY. */
 sluice_status sl_names_find_lstm(const sl_names_context *context, const sl_names_wanted *wanted);
+
+/** Visit each LSTM of the source, by its prefix. NO_MEMORY. */
+sluice_status sl_names_list_lstms(sl_tensor_source *source, sluice_choice_visitor *visit, void *context, sluice_error *error);
 
 /** Floats of a step of its outputs: D*H, or D*P. */
 size_t sl_names_get_width(const sl_binding *binding);

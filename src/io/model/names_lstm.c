@@ -270,6 +270,43 @@ static sluice_status read_sizes(const sl_names_context *context)
                                  sl_shape_get_text(weight_hh->shape, weight_hh->dims).text, hint);
 }
 
+/* ---- Lists ----------------------------------------------------------------------------------------------------------------- */
+
+/* What is said of the LSTM of the binding's prefix, without its name. */
+static sluice_choice describe(const sl_names_context *context)
+{
+    const bool is_cell = context->binding->is_lstm_cell;
+    sluice_choice choice = {.struct_size = sizeof choice, .field = "prefix", .layers = 1, .directions = 1};
+    choice.inputs = find_tensor(context, (suffix){.kind = SL_WEIGHT_IH})->shape[1];
+    choice.hidden = find_tensor(context, (suffix){.kind = SL_WEIGHT_HH})->shape[0] / SL_GATES;
+    if (is_cell)
+        return choice;
+    while (find_tensor(context, (suffix){.kind = SL_WEIGHT_IH, .layer = choice.layers}))
+        choice.layers++;
+    choice.directions += find_tensor(context, (suffix){.kind = SL_WEIGHT_IH, .reverse = true}) != NULL;
+    return choice;
+}
+
+sluice_status sl_names_list_lstms(sl_tensor_source *source, sluice_choice_visitor *visit, void *context, sluice_error *error)
+{
+    sl_binding binding = {0};
+    const sl_names_context of = {source, &binding, error};
+    for (size_t k = 0; k < source->count; k++) {
+        binding.prefix = source->tensors[k].name;
+        if (!begins_layer(binding.prefix, &binding.prefix_bytes, &binding.is_lstm_cell) || !has_four_gates(&of))
+            continue;
+        sluice_choice choice = describe(&of);
+        char *name = sl_alloc(binding.prefix_bytes + 1);
+        if (!name)
+            return sl_fail_memory(error, "the name of an LSTM", binding.prefix_bytes + 1);
+        memcpy(name, binding.prefix, binding.prefix_bytes);
+        choice.name = name;
+        visit(context, &choice);
+        sl_free(name);
+    }
+    return SLUICE_STATUS_OK;
+}
+
 /* ---- Binding --------------------------------------------------------------------------------------------------------------- */
 
 /* Whether the LSTM has tensors of a kind. */

@@ -39,8 +39,10 @@ typedef struct reader {
     sluice_error *error;
     char path[256]; /* of what is being read, "networks[0].layers[2].units" */
     size_t path_bytes;
-    const char *wanted;                         /* name of the network to be read; NULL: the only one */
-    const char *names[SL_DESCRIPTION_NETWORKS]; /* of the networks so far, NULL of one without */
+    const char *wanted;                             /* name of the network to be read; NULL: the only one */
+    bool is_list;                                   /* none is to be read, all are listed */
+    const char *names[SL_DESCRIPTION_NETWORKS];     /* of the networks so far, NULL of one without */
+    sluice_choice choices[SL_DESCRIPTION_NETWORKS]; /* what else is said of them */
     size_t version, networks;
     draft drafts[2], *next, *chosen; /* the network that is read next; the one that is wanted, or NULL */
 } reader;
@@ -371,6 +373,11 @@ static bool read_network(reader *from, void *to)
         if (is_same_name(from->names[k], network->name))
             return sl_scan_fail(&from->scan, network->at, "networks[%zu] has the same name, \"%s\"", k,
                                 sl_label_get(network->name).text);
+    from->choices[from->networks] = (sluice_choice){.struct_size = sizeof(sluice_choice),
+                                                    .field = "network",
+                                                    .name = network->name,
+                                                    .inputs = network->inputs,
+                                                    .layers = network->layer_count};
     from->names[from->networks++] = network->name;
     if (from->wanted ? is_same_name(network->name, from->wanted) : network->index == 0) {
         from->chosen = network;
@@ -431,7 +438,7 @@ static sluice_status check_choice(const reader *from)
     if (from->wanted && !from->chosen)
         return sl_fail(from->error, SLUICE_STATUS_BAD_DATA, "%s: no network \"%s\": expected one of %s", from->source->input.name,
                        sl_label_get(from->wanted).text, names.text);
-    if (!from->wanted && from->networks > 1)
+    if (!from->wanted && from->networks > 1 && !from->is_list)
         return sl_fail(from->error, SLUICE_STATUS_BAD_DATA,
                        "%s: %zu networks: %s; choose one by its name, by --network or the field `network` of sluice_names",
                        from->source->input.name, from->networks, names.text);
@@ -517,19 +524,43 @@ bool sl_description_exists(const sl_tensor_source *source)
     return sl_source_find_entry(source, SL_DESCRIPTION_KEY);
 }
 
-sluice_status sl_description_read(const sl_tensor_source *source, const char *name, sl_described *described, sluice_error *error)
+/* A reader of the file's description; NULL: no memory, which is reported. Freed by sl_free. */
+static reader *start(const sl_tensor_source *source, sluice_error *error)
 {
     const sl_metadata *entry = sl_source_find_entry(source, SL_DESCRIPTION_KEY);
-    *described = (sl_described){0};
     reader *from = sl_alloc(sizeof *from);
-    if (!from)
-        return sl_fail_memory(error, "the description of a network", sizeof *from);
+    if (!from) {
+        (void)sl_fail_memory(error, "the description of a network", sizeof *from);
+        return NULL;
+    }
     from->scan = (sl_scan){.what = "the description", .text = entry->value, .size = strlen(entry->value), .report = report};
     from->source = source;
     from->entry = entry;
     from->error = error;
-    from->wanted = name;
     from->next = from->drafts;
+    return from;
+}
+
+sluice_status sl_description_list(const sl_tensor_source *source, sluice_choice_visitor *visit, void *context, sluice_error *error)
+{
+    reader *from = start(source, error);
+    if (!from)
+        return SLUICE_STATUS_NO_MEMORY;
+    from->is_list = true;
+    const sluice_status status = read_text(from);
+    for (size_t k = 0; !status && k < from->networks; k++)
+        visit(context, &from->choices[k]);
+    sl_free(from);
+    return status;
+}
+
+sluice_status sl_description_read(const sl_tensor_source *source, const char *name, sl_described *described, sluice_error *error)
+{
+    *described = (sl_described){0};
+    reader *from = start(source, error);
+    if (!from)
+        return SLUICE_STATUS_NO_MEMORY;
+    from->wanted = name;
     sluice_status status = read_text(from);
     if (!status)
         status = make_network(from, &described->network);

@@ -4,6 +4,7 @@
 
 #include "io/tensor_source.h"
 #include "model/layer_chain.h"
+#include "sluice_tools.h"
 
 typedef struct sl_described {
     sl_network *network;
@@ -19,6 +20,10 @@ bool sl_description_exists(const sl_tensor_source *source);
  *  be read once. BAD_DATA: malformed, with the path within the JSON and the byte of the file; no such network, or several and no
  *  name, with their names. UNSUPPORTED: a newer version. TOO_LARGE, NO_MEMORY. *described is then zeroed. */
 sluice_status sl_description_read(const sl_tensor_source *source, const char *name, sl_described *described, sluice_error *error);
+
+/** Read the description, and visit each of its networks; the text can be read once here as well. Errors as above, but for those of the
+ *  choice. */
+sluice_status sl_description_list(const sl_tensor_source *source, sluice_choice_visitor *visit, void *context, sluice_error *error);
 
 /** Free what it owns. A zeroed one is allowed. */
 void sl_described_release(sl_described *described);

@@ -145,9 +145,43 @@ static sluice_status add_layers(const sl_onnx_reader *reader, const sluice_names
     return names->lstm ? add_alone(reader, names->lstm) : names->to ? add_to(reader, names->to) : add_whole(reader);
 }
 
-static sluice_status read_model(const sl_tensor_source *source, sl_onnx_model *onnx, const sluice_names *names,
-                                sluice_model **model, sluice_error *error)
+/* ---- Lists ----------------------------------------------------------------------------------------------------------------- */
+
+/* What is to become of a file: a model, or a list of its LSTM nodes. */
+typedef struct job {
+    const sluice_names *names;
+    sluice_model **model;
+    sluice_choice_visitor *visit; /* NULL: no list */
+    void *context;
+} job;
+
+/* Visit the LSTM nodes of a graph and those within. One whose sizes are not to be found is listed without. */
+static void list_lstms(const sl_onnx_reader *reader, const sl_onnx_graph *graph, const job *wanted)
 {
+    for (const sl_onnx_node *node = graph->nodes; node; node = node->next) {
+        sl_onnx_lstm found;
+        if (sl_onnx_is_lstm(node)) {
+            const bool is_known = !sl_onnx_lstm_examine(reader, node, &found);
+            const sluice_choice choice = {.struct_size = sizeof choice,
+                                          .field = "lstm",
+                                          .name = sl_onnx_get_name(node),
+                                          .inputs = is_known ? found.inputs : 0,
+                                          .hidden = is_known ? found.hidden : 0,
+                                          .layers = 1,
+                                          .directions = is_known ? found.directions : 0};
+            wanted->visit(wanted->context, &choice);
+        }
+        for (const sl_onnx_attribute *of = node->attributes; of; of = of->next)
+            if (of->graph)
+                list_lstms(reader, of->graph, wanted);
+    }
+}
+
+/* ---- Files ----------------------------------------------------------------------------------------------------------------- */
+
+static sluice_status read_model(const sl_tensor_source *source, sl_onnx_model *onnx, const job *wanted, sluice_error *error)
+{
+    const sluice_names *names = wanted->names;
     size_t beside, bytes, zeros, values, weights;
     sl_build *build = NULL;
     sluice_status status = sl_onnx_parse(&source->input, onnx, error);
@@ -165,34 +199,50 @@ static sluice_status read_model(const sl_tensor_source *source, sl_onnx_model *o
     status = sl_build_create(source, bytes, &build, error);
     if (status)
         return status;
-    const sl_onnx_reader reader = {.model = onnx,
-                                   .source = source,
-                                   .build = build,
-                                   .zeros_left = &zeros,
-                                   .values_left = &values,
-                                   .weights_left = &weights,
-                                   .error = error,
-                                   .is_clip_of_ort = names->onnx_clip && strcmp(names->onnx_clip, "ort") == 0};
+    sl_onnx_reader reader = {.model = onnx,
+                             .source = source,
+                             .build = build,
+                             .zeros_left = &zeros,
+                             .values_left = &values,
+                             .weights_left = &weights,
+                             .error = error,
+                             .is_clip_of_ort = names->onnx_clip && strcmp(names->onnx_clip, "ort") == 0};
     status = sl_build_hold(build, onnx->taken, error);
-    if (!status)
+    if (!status && wanted->visit) {
+        reader.error = NULL; /* what cannot be run is listed all the same */
+        list_lstms(&reader, onnx->graph, wanted);
+    } else if (!status) {
         status = add_layers(&reader, names);
-    if (!status)
-        status = sl_build_finish(build, model, error);
+        if (!status)
+            status = sl_build_finish(build, wanted->model, error);
+    }
     sl_build_destroy(build);
     return status;
 }
 
-sluice_status sl_onnx_read(sl_input *input, const sluice_names *names, sluice_model **model, sluice_error *error)
+static sluice_status read_file(sl_input *input, const job *wanted, sluice_error *error)
 {
     sl_tensor_source source = {.input = *input, .format = "ONNX"};
     sl_onnx_model *onnx = sl_alloc(sizeof *onnx);
     *input = (sl_input){.fd = -1};
-    sluice_status status = onnx ? check_names(&source.input, names, error) : sl_fail_memory(error, "an ONNX graph", sizeof *onnx);
+    sluice_status status =
+        onnx ? check_names(&source.input, wanted->names, error) : sl_fail_memory(error, "an ONNX graph", sizeof *onnx);
     if (!status)
-        status = read_model(&source, onnx, names, model, error);
+        status = read_model(&source, onnx, wanted, error);
     if (onnx)
         sl_onnx_release(onnx);
     sl_free(onnx);
     sl_source_release(&source);
     return status;
+}
+
+sluice_status sl_onnx_read(sl_input *input, const sluice_names *names, sluice_model **model, sluice_error *error)
+{
+    return read_file(input, &(job){.names = names, .model = model}, error);
+}
+
+sluice_status sl_onnx_list(sl_input *input, sluice_choice_visitor *visit, void *context, sluice_error *error)
+{
+    static const sluice_names open = {0};
+    return read_file(input, &(job){.names = &open, .visit = visit, .context = context}, error);
 }

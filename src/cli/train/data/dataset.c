@@ -30,6 +30,7 @@ static sl_exit take_class_names(sl_dataset *dataset, const char *path, const slu
             return sl_report(SL_EXIT_DATA, "%s: expected class names that differ, found '%.80s' twice", path, name);
     }
     dataset->labels.closed = true;
+    dataset->labels.of_model = true;
     return SL_EXIT_OK;
 }
 
@@ -56,7 +57,7 @@ static sl_exit read_arrays(sl_dataset *dataset, const sl_options *options)
 sl_exit sl_dataset_read(sl_dataset *dataset, const sl_options *options, const sluice_model *model)
 {
     const sl_train_options *o = &options->train;
-    const sl_exit code = o->text && o->from ? take_class_names(dataset, o->from, model) : SL_EXIT_OK;
+    const sl_exit code = o->text && o->from && model ? take_class_names(dataset, o->from, model) : SL_EXIT_OK;
     if (code)
         return code;
     return o->text ? read_text(dataset, options) : read_arrays(dataset, options);

@@ -34,6 +34,7 @@ typedef struct sl_labels {
     size_t count, room;
     size_t *slots; /* [2 * room] hash table: 1 + an index, or 0 */
     bool closed;   /* no name can be added */
+    bool of_model; /* they are the model's of --from, whose last layer can be made anew for others */
 } sl_labels;
 
 /** Files of the arrays of a set of rows. */
@@ -55,8 +56,9 @@ sl_exit sl_data_read_npy(const sl_data_files *files, sl_data *data);
 /** 1 + the largest token or label; *row is its row. 0 if there is none; *row is then unchanged. */
 size_t sl_data_count_numbers(const sl_data *data, bool of_labels, size_t *row);
 
-/** Refuse (and report) data whose inputs or targets do not fit a network of this shape, which gives `outputs` floats for a target. */
-sl_exit sl_data_check(const sl_data *data, const sluice_shape *shape, size_t outputs);
+/** Refuse (and report) data whose inputs or targets do not fit a network of this shape, which gives `outputs` floats for a target.
+ *  `remedy` ends what is said of targets. */
+sl_exit sl_data_check(const sl_data *data, const sluice_shape *shape, size_t outputs, const char *remedy);
 
 /** Whether any target of row `row` counts. With `every_step`, the target of a row applies to each of its steps. */
 bool sl_data_is_counted(const sl_data *data, size_t row, bool every_step);

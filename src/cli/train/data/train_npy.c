@@ -271,7 +271,7 @@ size_t sl_data_count_numbers(const sl_data *data, bool of_labels, size_t *row)
     return most;
 }
 
-static sl_exit check_row(const sl_data *data, const sluice_shape *shape, size_t row)
+static sl_exit check_row(const sl_data *data, const sluice_shape *shape, size_t row, const char *remedy)
 {
     size_t step = 0;
     const size_t number = row + data->first;
@@ -286,13 +286,13 @@ static sl_exit check_row(const sl_data *data, const sluice_shape *shape, size_t 
         if (label >= 0 && (size_t)label >= shape->classes)
             return sl_report(SL_EXIT_DATA,
                              "%s: %s %zu, step %zu: expected a label from 0 to %zu (the classes), or a negative one to be ignored, "
-                             "found %d",
-                             sl_report_input(data->target_path), data->row_name, number, step, shape->classes - 1, label);
+                             "found %d%s",
+                             sl_report_input(data->target_path), data->row_name, number, step, shape->classes - 1, label, remedy);
     }
     return SL_EXIT_OK;
 }
 
-sl_exit sl_data_check(const sl_data *data, const sluice_shape *shape, size_t outputs)
+sl_exit sl_data_check(const sl_data *data, const sluice_shape *shape, size_t outputs, const char *remedy)
 {
     const char *path = sl_report_input(data->path);
     if (data->tokens && !shape->vocabulary)
@@ -306,11 +306,11 @@ sl_exit sl_data_check(const sl_data *data, const sluice_shape *shape, size_t out
                    : sl_report(SL_EXIT_DATA, "%s: expected %zu inputs per step (the model's I), found %zu", path, shape->inputs,
                                data->width);
     if (data->values && data->target_width != outputs)
-        return sl_report(SL_EXIT_DATA, "%s: expected %zu values per target (%s), found %zu", sl_report_input(data->target_path),
-                         outputs, shape->classes ? "the head's outputs" : "D*H, as there is no head", data->target_width);
+        return sl_report(SL_EXIT_DATA, "%s: expected %zu values per target (%s), found %zu%s", sl_report_input(data->target_path),
+                         outputs, shape->classes ? "the head's outputs" : "D*H, as there is no head", data->target_width, remedy);
     sl_exit code = SL_EXIT_OK;
     for (size_t n = 0; !code && n < data->rows; n++)
-        code = check_row(data, shape, n);
+        code = check_row(data, shape, n, remedy);
     return code;
 }
 

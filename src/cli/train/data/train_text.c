@@ -83,9 +83,10 @@ static sl_exit take_label(text_reader *reader, const int32_t *tokens, size_t len
         const char *alike = sl_labels_find_alike(reader->labels, reader->label);
         return sl_report(SL_EXIT_DATA,
                          "%s: line %zu: label '%.80s' is not known; expected one of the %zu labels of the training "
-                         "data, or of the model of --from%s%.80s%s",
+                         "data, or of the model of --from%s%.80s%s%s",
                          path, data->rows + 1, reader->label, known, alike ? "; '" : "", alike ? alike : "",
-                         alike ? "' is known; it differs only by spaces, quotes or invisible characters" : "");
+                         alike ? "' is known; it differs only by spaces, quotes or invisible characters" : "",
+                         reader->labels->of_model ? "; --new-head makes a head for the labels of the data" : "");
     }
     *label = (int32_t)index;
     return index == SIZE_MAX ? SL_EXIT_FAILURE : SL_EXIT_OK;
