@@ -48,7 +48,8 @@ def symbols(path, *options):
 
 def check_symbols(checks, prefix, header):
     """The shared library shows the header's functions, all and only; the static one hides nothing under a foreign name."""
-    declared = set(re.findall(r"\b(sluice_\w+)\(", re.sub(r"/\*.*?\*/", "", header, flags=re.DOTALL)))
+    header = re.sub(r"/\*.*?\*/|\btypedef void sluice_\w+\(", "", header, flags=re.DOTALL)  # comments, and types of functions
+    declared = set(re.findall(r"\b(sluice_\w+)\(", header))
     shown = symbols(next(prefix.rglob("libsluice.so")), "--dynamic")
     checks.check(declared <= shown <= declared, f"declared but not exported: {sorted(declared - shown)}; exported but not declared: "
                                     f"{sorted(shown - declared)}")
