@@ -198,28 +198,66 @@ static sluice_status read_run(const sl_tensor_source *source, const sl_tensor *t
     return SLUICE_STATUS_OK;
 }
 
-/* A matrix that lies column by column: by blocks, so that a line of memory is written as a whole. */
+/* Four columns of four floats, `stride` apart, as rows: two rounds of interleaving. */
+static void transpose_square(const float *from, size_t stride, float *to, size_t pitch)
+{
+    typedef float four __attribute__((vector_size(16)));
+    four in[4], half[4], out[4];
+    for (size_t j = 0; j < 4; j++)
+        memcpy(&in[j], from + j * stride, sizeof in[j]);
+    half[0] = __builtin_shufflevector(in[0], in[1], 0, 4, 1, 5);
+    half[1] = __builtin_shufflevector(in[0], in[1], 2, 6, 3, 7);
+    half[2] = __builtin_shufflevector(in[2], in[3], 0, 4, 1, 5);
+    half[3] = __builtin_shufflevector(in[2], in[3], 2, 6, 3, 7);
+    out[0] = __builtin_shufflevector(half[0], half[2], 0, 1, 4, 5);
+    out[1] = __builtin_shufflevector(half[0], half[2], 2, 3, 6, 7);
+    out[2] = __builtin_shufflevector(half[1], half[3], 0, 1, 4, 5);
+    out[3] = __builtin_shufflevector(half[1], half[3], 2, 3, 6, 7);
+    for (size_t i = 0; i < 4; i++)
+        memcpy(to + i * pitch, &out[i], sizeof out[i]);
+}
+
+/* Columns that follow each other, as rows. By squares, four of which fill lines of memory, and use them up: where `rows` is a power of two,
+ * those of all columns have the same few places in L1. */
+static void transpose(const float *from, size_t rows, size_t columns, float *to, size_t pitch)
+{
+    enum { SIDE = 4, WIDTH = 16 };
+    const size_t whole_rows = rows / SIDE * SIDE, whole_columns = columns / SIDE * SIDE;
+    for (size_t begin = 0; begin < whole_columns; begin += WIDTH)
+        for (size_t row = 0; row < whole_rows; row += SIDE)
+            for (size_t column = begin; column < sl_size_min(begin + WIDTH, whole_columns); column += SIDE)
+                transpose_square(from + column * rows + row, rows, to + row * pitch + column, pitch);
+    for (size_t row = 0; row < rows; row++)
+        for (size_t column = row < whole_rows ? whole_columns : 0; column < columns; column++)
+            to[row * pitch + column] = from[column * rows + row];
+}
+
+/* A matrix that lies column by column: as many columns at a time as fit the block, by one system call where they follow each other. */
 static sluice_status read_transposed(const sl_tensor_source *source, const sl_view *view, float *values, size_t pitch, bool *finite,
                                      sluice_error *error)
 {
-    enum { ROWS = 1024, COLUMNS = 16, PAD = 16 }; /* without the pad all columns would share the lines of L1 */
-    float block[COLUMNS][ROWS + PAD];
-    for (size_t row = 0, rows; row < view->rows; row += rows) {
-        rows = sl_size_min(view->rows - row, ROWS);
-        for (size_t column = 0, columns; column < view->columns; column += columns) {
-            columns = sl_size_min(view->columns - column, COLUMNS);
-            for (size_t j = 0; j < columns; j++) {
-                const size_t first = view->first + row * view->row_stride + (column + j) * view->column_stride;
-                const sluice_status status = read_run(source, view->tensor, first, view->row_stride, rows, block[j], finite, error);
-                if (status)
-                    return status;
-            }
-            for (size_t i = 0; i < rows; i++)
-                for (size_t j = 0; j < columns; j++)
-                    values[(row + i) * pitch + column + j] = block[j][i];
+    enum { BLOCK = 1 << 17, ROWS = BLOCK / 16 };
+    const size_t most_rows = sl_size_min(view->rows, ROWS), most_columns = sl_size_min(view->columns, BLOCK / most_rows);
+    float *block = sl_alloc_array(most_rows * most_columns, sizeof *block);
+    sluice_status status =
+        block ? SLUICE_STATUS_OK : sl_fail_memory(error, "a block of weights", most_rows * most_columns * sizeof *block);
+    for (size_t row = 0, rows; !status && row < view->rows; row += rows) {
+        rows = sl_size_min(view->rows - row, most_rows);
+        for (size_t column = 0, columns; !status && column < view->columns; column += columns) {
+            columns = sl_size_min(view->columns - column, most_columns);
+            const size_t first = view->first + row * view->row_stride + column * view->column_stride;
+            const bool is_dense = view->row_stride == 1 && view->column_stride == rows;
+            if (is_dense)
+                status = read_run(source, view->tensor, first, 1, rows * columns, block, finite, error);
+            for (size_t j = 0; !is_dense && !status && j < columns; j++)
+                status = read_run(source, view->tensor, first + j * view->column_stride, view->row_stride, rows, block + j * rows,
+                                  finite, error);
+            if (!status)
+                transpose(block, rows, columns, values + row * pitch + column, pitch);
         }
     }
-    return SLUICE_STATUS_OK;
+    sl_free(block);
+    return status;
 }
 
 sluice_status sl_view_read(const sl_tensor_source *source, const sl_view *view, float *values, size_t pitch, bool *finite,

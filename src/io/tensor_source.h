@@ -91,7 +91,8 @@ sl_view sl_view_get_rows(const sl_tensor *tensor, size_t first, size_t rows);
 /** Whether all of a view's elements are among its tensor's bytes. */
 bool sl_view_fits(const sl_view *view);
 
-/** Read a view that fits: element [i][j] to values[i * pitch + j]. Transposed ones (row_stride 1) are read by blocks. IO likewise. */
+/** Read a view that fits: element [i][j] to values[i * pitch + j]. Transposed ones (row_stride < column_stride) are read by blocks. IO
+ *  likewise; NO_MEMORY. */
 sluice_status sl_view_read(const sl_tensor_source *source, const sl_view *view, float *values, size_t pitch, bool *finite,
                            sluice_error *error);
 
