@@ -125,8 +125,7 @@ static sluice_status load_repeated(const char *from, const char *head, const cha
 {
     test_bytes to = {0};
     test_bytes_add_text(&to, head);
-    for (size_t k = 0; k < times; k++)
-        test_bytes_add_text(&to, part);
+    test_bytes_add_repeated(&to, part, times);
     test_bytes_add_text(&to, tail);
     to.data[to.size] = '\0';
     test_bytes config = replace("last_only.keras", from, (const char *)to.data);
@@ -152,11 +151,9 @@ TEST(bombs)
 static sluice_status load_nested(size_t depth, sluice_error *error)
 {
     test_bytes config = {0};
-    for (size_t k = 0; k < depth; k++)
-        test_bytes_add_text(&config, "{\"class_name\": \"Sequential\", \"config\": [");
+    test_bytes_add_repeated(&config, "{\"class_name\": \"Sequential\", \"config\": [", depth);
     test_bytes_add_text(&config, "{\"class_name\": \"LSTM\", \"config\": {\"units\": 5}}");
-    for (size_t k = 0; k < depth; k++)
-        test_bytes_add_text(&config, "]}");
+    test_bytes_add_repeated(&config, "]}", depth);
     test_bytes file = test_keras_make(&config, "last_only.keras", false);
     const sluice_status status = load(&file, NULL, error);
     test_bytes_free(&config);

@@ -84,17 +84,6 @@ TEST_EACH(broken_pickles, broken)
 
 enum { MANY = 1000000 };
 
-static void repeat(test_bytes *to, const char *text, size_t count)
-{
-    const size_t bytes = strlen(text), begin = to->size;
-    FREED char *all = malloc(bytes * count);
-    ck_assert_ptr_nonnull(all);
-    for (size_t k = 0; k < count; k++)
-        memcpy(all + k * bytes, text, bytes);
-    test_bytes_add(to, all, bytes * count);
-    ck_assert_uint_eq(to->size, begin + bytes * count);
-}
-
 /* What is made of many of the same: the beginning, what is repeated, the end; NULL: it is read, and has no tensors. */
 static const struct {
     const char *begin, *repeated, *end;
@@ -125,7 +114,7 @@ TEST_EACH(many_of_the_same, bombs)
     test_bytes pickle = {0};
     sluice_error error = {0};
     test_bytes_add_text(&pickle, bombs[_i].begin);
-    repeat(&pickle, bombs[_i].repeated, bombs[_i].times);
+    test_bytes_add_repeated(&pickle, bombs[_i].repeated, bombs[_i].times);
     test_bytes_add_text(&pickle, bombs[_i].end);
     test_bytes file = torch_make_file(&pickle);
     const sluice_status status = torch_try(file.data, file.size, &error);
@@ -140,12 +129,12 @@ TEST(shared_state)
     enum { ITEMS = 200000 };
     test_bytes pickle = {0};
     test_bytes_add_text(&pickle, "](]q\x02}q\x01(");
-    repeat(&pickle, "K\x01h\x02", ITEMS);
+    test_bytes_add_repeated(&pickle, "K\x01h\x02", ITEMS);
     test_bytes_add_text(&pickle, "ucm\nC\nq\x03");
-    repeat(&pickle,
-           "h\x03)\x81h\x01"
-           "b",
-           ITEMS);
+    test_bytes_add_repeated(&pickle,
+                            "h\x03)\x81h\x01"
+                            "b",
+                            ITEMS);
     test_bytes_add_text(&pickle, "e.");
     test_bytes file = torch_make_file(&pickle);
     sluice_error error = {0};

@@ -29,6 +29,19 @@ static inline void test_bytes_add_text(test_bytes *bytes, const char *text)
     test_bytes_add(bytes, text, strlen(text));
 }
 
+/** The text so many times, all at once: a sanitizer's realloc copies each time. */
+static inline void test_bytes_add_repeated(test_bytes *bytes, const char *text, size_t times)
+{
+    const size_t size = strlen(text), before = bytes->size;
+    char *all = malloc(size * times + 1);
+    ck_assert_ptr_nonnull(all);
+    for (size_t k = 0; k < times; k++)
+        memcpy(all + k * size, text, size);
+    test_bytes_add(bytes, all, size * times);
+    free(all);
+    ck_assert_uint_eq(bytes->size, before + size * times);
+}
+
 /** `size` bytes of the little-endian number. */
 static inline void test_bytes_add_number(test_bytes *bytes, uint64_t number, size_t size)
 {
