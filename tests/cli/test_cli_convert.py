@@ -2,7 +2,8 @@
 """sluice convert, and the options that say how a file of tensors is read: what it writes gives the bits of what it read."""
 import json
 
-from support.cli import DATA, NO_INPUT, OK, USAGE, Network, lay_out, join_safetensors, read_npy, run_parts, sluice
+from support.checks import SOURCE
+from support.cli import DATA, FAILURE, NO_INPUT, OK, USAGE, Network, lay_out, join_safetensors, read_npy, run_parts, sluice
 
 SEED = 7
 
@@ -121,6 +122,17 @@ def check_refusals(cli):
         cli.refused(code, words, *arguments)
     cli.check(not out.exists(), "nothing is written where a file is refused")
     cli.refused(USAGE, ["no Keras or ONNX file"], "convert", model, out, "--lstm", "lstm1", "--to", "lstm1")
+
+
+def check_evil(cli):
+    """A pickle that would run `echo pwned` in Python, and one of quantized weights: refused, with nothing on standard output, no other
+    process and nothing written."""
+    cli.npy("x.npy", (1, 1, 1), [0])
+    for name, code, word in (("reduce_os_system", DATA, "posix.system"), ("dynamic_quantized_state_dict", FAILURE, "quantized")):
+        model = SOURCE / "tests" / "golden" / "torch" / "evil" / f"{name}.pt"
+        for command in (["info", model], ["run", model, "-i", cli.path("x.npy"), "-o", cli.path("y")], ["convert", model, cli.path("out")]):
+            cli.refused(code, [word], *command)
+    cli.check(not cli.path("y").exists() and not cli.path("out").exists() and not cli.leftovers(), "and leave no trace")
 
 
 run_parts()
