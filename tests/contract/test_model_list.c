@@ -31,14 +31,10 @@ static const char *get_path(const char *name)
 static const struct {
     const char *name, *text;
 } cases[] = {
-    {"onnx/silero.onnx", "lstm /recurrent/LSTM 128 128 1 1;"},
-    {"onnx/bidirectional.onnx", "lstm lstm 4 5 1 2;"},
-    {"onnx/cell_in_if.onnx", "lstm /cell/LSTM 4 5 1 1;"},
-    {"torch/bidirectional_2_layers.pt", "prefix lstm. 4 5 2 2;"},
-    {"torch/projection.pt", "prefix lstm. 4 5 1 1;"},
-    {"torch/state_dict_legacy.pt", "prefix lstm. 4 5 1 1;"},
-    {"torch/data_parallel_prefix.pt", "prefix lstm. 4 5 1 1;"},
-    {"keras/dense.h5", ""},
+    {"onnx/silero.onnx", "lstm /recurrent/LSTM 128 128 1 1;"},  {"onnx/bidirectional.onnx", "lstm lstm 4 5 1 2;"},
+    {"onnx/cell_in_if.onnx", "lstm /cell/LSTM 4 5 1 1;"},       {"torch/bidirectional_2_layers.pt", "prefix lstm. 4 5 2 2;"},
+    {"torch/projection.pt", "prefix lstm. 4 5 1 1;"},           {"torch/state_dict_legacy.pt", "prefix lstm. 4 5 1 1;"},
+    {"torch/data_parallel_prefix.pt", "prefix lstm. 4 5 1 1;"}, {"keras/dense.h5", ""},
     {"checkpoint_0_3.safetensors", "prefix lstm. 1 2 1 1;"},
 };
 
