@@ -37,7 +37,8 @@ static sluice_status bind_lstms(sl_tensor_source *source, const sluice_names *na
         status = sl_names_find_lstm(&context, &wanted);
         if (!status && k)
             status = check_widths(&context, &network->lstms[k - 1]);
-        rest += names->lstm && rest[bytes] ? bytes + 1 : bytes;
+        if (names->lstm)
+            rest += bytes + (rest[bytes] == ',');
     }
     return status;
 }
