@@ -221,23 +221,27 @@ static void transpose_square(const float *from, size_t stride, float *to, size_t
  * those of all columns have the same few places in L1. */
 static void transpose(const float *from, size_t rows, size_t columns, float *to, size_t pitch)
 {
-    enum { SIDE = 4, WIDTH = 16 };
+    enum { SIDE = 4, WIDTH = SL_LINE_FLOATS, AHEAD = 16 };
     const size_t whole_rows = rows / SIDE * SIDE, whole_columns = columns / SIDE * SIDE;
     for (size_t begin = 0; begin < whole_columns; begin += WIDTH)
-        for (size_t row = 0; row < whole_rows; row += SIDE)
+        for (size_t row = 0; row < whole_rows; row += SIDE) {
+            for (size_t k = 0; k < SIDE && row + AHEAD + k < whole_rows; k++) /* rows are too far apart for the CPU to foresee */
+                __builtin_prefetch(to + (row + AHEAD + k) * pitch + begin, 1);
             for (size_t column = begin; column < sl_size_min(begin + WIDTH, whole_columns); column += SIDE)
                 transpose_square(from + column * rows + row, rows, to + row * pitch + column, pitch);
+        }
     for (size_t row = 0; row < rows; row++)
         for (size_t column = row < whole_rows ? whole_columns : 0; column < columns; column++)
             to[row * pitch + column] = from[column * rows + row];
 }
 
-/* A matrix that lies column by column: as many columns at a time as fit the block, by one system call where they follow each other. */
+/* A matrix that lies column by column: as many whole lines of columns at a time as fit the block, by one system call where they follow each other. */
 static sluice_status read_transposed(const sl_tensor_source *source, const sl_view *view, float *values, size_t pitch, bool *finite,
                                      sluice_error *error)
 {
-    enum { BLOCK = 1 << 17, ROWS = BLOCK / 16 };
-    const size_t most_rows = sl_size_min(view->rows, ROWS), most_columns = sl_size_min(view->columns, BLOCK / most_rows);
+    enum { BLOCK = 1 << 17, ROWS = BLOCK / SL_LINE_FLOATS };
+    const size_t most_rows = sl_size_min(view->rows, ROWS);
+    const size_t most_columns = sl_size_min(view->columns, BLOCK / most_rows / SL_LINE_FLOATS * SL_LINE_FLOATS);
     float *block = sl_alloc_array(most_rows * most_columns, sizeof *block);
     sluice_status status =
         block ? SLUICE_STATUS_OK : sl_fail_memory(error, "a block of weights", most_rows * most_columns * sizeof *block);
