@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/size.h"
 #include "io/label.h"
+#include "io/onnx/onnx_activation.h"
 
 #include <math.h>
 #include <stdarg.h>
@@ -105,34 +106,6 @@ static sluice_status flush_features(sl_onnx_chain *chain, const sl_onnx_node *no
 
 /* ---- Activations ----------------------------------------------------------------------------------------------------------- */
 
-static const struct {
-    const char *op;
-    sluice_function function;
-    float alpha, beta; /* where the node has none */
-} functions[] = {
-    {"Sigmoid", SLUICE_FUNCTION_SIGMOID, 0, 0},
-    {"Tanh", SLUICE_FUNCTION_TANH, 0, 0},
-    {"Relu", SLUICE_FUNCTION_RELU, 0, 0},
-    {"HardSigmoid", SLUICE_FUNCTION_HARD_SIGMOID, 0.2F, 0.5F},
-    {"LeakyRelu", SLUICE_FUNCTION_LEAKY_RELU, 0.01F, 0},
-    {"ThresholdedRelu", SLUICE_FUNCTION_THRESHOLD_RELU, 1, 0},
-    {"Elu", SLUICE_FUNCTION_ELU, 1, 0},
-    {"Softplus", SLUICE_FUNCTION_SOFTPLUS, 0, 0},
-    {"Softsign", SLUICE_FUNCTION_SOFTSIGN, 0, 0},
-    {"Softmax", SLUICE_FUNCTION_SOFTMAX, 0, 0},
-    {"Gelu", SLUICE_FUNCTION_GELU, 0, 0},
-    {"Selu", SLUICE_FUNCTION_SELU, 0, 0},
-};
-enum { FUNCTIONS = sizeof functions / sizeof *functions };
-
-static size_t find_function(const sl_onnx_node *node)
-{
-    size_t k = 0;
-    while (k < FUNCTIONS && !sl_onnx_is(node, functions[k].op))
-        k++;
-    return k;
-}
-
 /* Softmax is over the last axis alone, the features; the others take each number by itself. */
 static sluice_status check_function(sl_onnx_chain *chain, const sl_onnx_node *node, const sl_onnx_axes *axes,
                                     sluice_function *function)
@@ -151,19 +124,20 @@ static sluice_status check_function(sl_onnx_chain *chain, const sl_onnx_node *no
     return flush_features(chain, node, axes);
 }
 
-static sluice_status add_function(sl_onnx_chain *chain, const sl_onnx_node *node, const sl_onnx_axes *axes, size_t k)
+static sluice_status add_function(sl_onnx_chain *chain, const sl_onnx_node *node, const sl_onnx_axes *axes,
+                                  const sl_onnx_activation *known)
 {
     sluice_layer *layer;
-    sluice_activation made = {.function = functions[k].function};
+    sluice_activation made = {.function = known->function};
     sluice_status status = check_function(chain, node, axes, &made.function);
     if (!status)
         status = sl_onnx_flush(chain, axes);
     if (status)
         return status;
-    if (functions[k].alpha != 0)
-        made.alpha = sl_onnx_get_float(node, "alpha", functions[k].alpha);
-    if (functions[k].beta != 0)
-        made.beta = sl_onnx_get_float(node, "beta", functions[k].beta);
+    if (known->has_alpha)
+        made.alpha = sl_onnx_get_float(node, "alpha", known->alpha);
+    if (known->has_beta)
+        made.beta = sl_onnx_get_float(node, "beta", known->beta);
     if (chain->is_open) {
         sl_build_get(chain->reader->build, sl_build_count(chain->reader->build) - 1)->activation = made;
         chain->is_open = false;
@@ -373,9 +347,9 @@ sluice_status sl_onnx_add_step(sl_onnx_chain *chain, const sl_onnx_node *node, s
                  {"Mul", add_arithmetic},
                  {"Div", add_arithmetic},
                  {"BatchNormalization", add_batch_norm}};
-    const size_t function = find_function(node);
+    const sl_onnx_activation *function = sl_onnx_activation_of_node(node);
     *known = true;
-    if (function < FUNCTIONS)
+    if (function)
         return add_function(chain, node, axes, function);
     for (size_t k = 0; k < sizeof nodes / sizeof *nodes; k++)
         if (sl_onnx_is(node, nodes[k].op))

@@ -3,11 +3,11 @@
 #include "base/error.h"
 #include "base/size.h"
 #include "io/label.h"
+#include "io/onnx/onnx_activation.h"
 #include "io/onnx/onnx_states.h"
 
 #include <math.h>
 #include <string.h>
-#include <strings.h>
 
 /* Inputs of the node, and of the quantized one. */
 enum { IN_W = 1, IN_R = 2, IN_B = 3, IN_P = 7, IN_W_SCALE = 8, IN_W_ZERO = 9, IN_R_SCALE = 10, IN_R_ZERO = 11 };
@@ -35,25 +35,6 @@ static sluice_status find_direction(const sl_onnx_reader *reader, sl_onnx_lstm *
                         "direction: expected forward, reverse or bidirectional, found \"%s\"", sl_label_get(given->s).text);
 }
 
-static const struct {
-    const char *name;
-    sluice_function function;
-    bool has_alpha, has_beta;
-    float alpha, beta; /* where none is given */
-} functions[] = {
-    {"Sigmoid", SLUICE_FUNCTION_SIGMOID, false, false, 0, 0},
-    {"Tanh", SLUICE_FUNCTION_TANH, false, false, 0, 0},
-    {"Relu", SLUICE_FUNCTION_RELU, false, false, 0, 0},
-    {"HardSigmoid", SLUICE_FUNCTION_HARD_SIGMOID, true, true, 0.2F, 0.5F},
-    {"LeakyRelu", SLUICE_FUNCTION_LEAKY_RELU, true, false, 0.01F, 0},
-    {"ThresholdedRelu", SLUICE_FUNCTION_THRESHOLD_RELU, true, false, 1, 0},
-    {"Elu", SLUICE_FUNCTION_ELU, true, false, 1, 0},
-    {"Affine", SLUICE_FUNCTION_AFFINE, true, true, 1, 0},
-    {"ScaledTanh", SLUICE_FUNCTION_SCALED_TANH, true, true, 1, 1},
-    {"Softplus", SLUICE_FUNCTION_SOFTPLUS, false, false, 0, 0},
-    {"Softsign", SLUICE_FUNCTION_SOFTSIGN, false, false, 0, 0},
-};
-
 /* The lists of constants, of which each function that has one takes the next. */
 typedef struct constants {
     const sl_onnx_attribute *alpha, *beta;
@@ -69,15 +50,14 @@ static float take(const sl_onnx_attribute *list, size_t *taken, float otherwise)
 static sluice_status find_function(const sl_onnx_reader *reader, const sl_onnx_lstm *lstm, const char *name, constants *left,
                                    sluice_activation *found)
 {
-    for (size_t k = 0; k < sizeof functions / sizeof *functions; k++)
-        if (strcasecmp(functions[k].name, name) == 0) { /* onnxruntime takes them in any case, and writers rely on it */
-            found->function = functions[k].function;
-            found->alpha = functions[k].has_alpha ? take(left->alpha, &left->alphas, functions[k].alpha) : 0;
-            found->beta = functions[k].has_beta ? take(left->beta, &left->betas, functions[k].beta) : 0;
-            return SLUICE_STATUS_OK;
-        }
-    return sl_onnx_fail(reader, SLUICE_STATUS_UNSUPPORTED, lstm->node, "activations: \"%s\" is none that ONNX's LSTM has",
-                        sl_label_get(name).text);
+    const sl_onnx_activation *known = sl_onnx_activation_of_cell(name);
+    if (!known)
+        return sl_onnx_fail(reader, SLUICE_STATUS_UNSUPPORTED, lstm->node, "activations: \"%s\" is none that ONNX's LSTM has",
+                            sl_label_get(name).text);
+    found->function = known->function;
+    found->alpha = known->has_alpha ? take(left->alpha, &left->alphas, known->alpha) : 0;
+    found->beta = known->has_beta ? take(left->beta, &left->betas, known->beta) : 0;
+    return SLUICE_STATUS_OK;
 }
 
 static sluice_status set_activations(const sl_onnx_reader *reader, const sl_onnx_lstm *lstm, sluice_cell cells[2])
