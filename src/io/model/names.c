@@ -49,9 +49,7 @@ static sluice_status allocate_lstms(const sluice_names *names, sl_bound_network 
     if (names->lstm && names->prefix)
         return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "names.lstm is \"%s\" and names.prefix \"%s\": give one of them",
                        sl_label_get(names->lstm).text, sl_label_get(names->prefix).text);
-    network->count = 1;
-    for (const char *c = names->lstm; c && *c; c++)
-        network->count += *c == ',';
+    network->count = names->lstm ? sl_names_count_parts(names->lstm) : 1;
     if (network->count > SLUICE_MAX_LAYERS)
         return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "names.lstm: expected at most %d LSTMs, found %zu", SLUICE_MAX_LAYERS,
                        network->count);

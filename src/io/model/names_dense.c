@@ -14,14 +14,6 @@ static bool is_list(const sl_names_context *context, const char *head)
     return head && strchr(head, ',') && !sl_source_find_joined(context->source, head, strlen(head), ".weight");
 }
 
-static size_t count_parts(const char *list)
-{
-    size_t count = 1;
-    for (const char *c = list; *c; c++)
-        count += *c == ',';
-    return count;
-}
-
 /* Find and check the matrix of this stem, which has as many columns as the layer before it has outputs, and its bias. */
 static sluice_status bind_layer(const sl_names_context *context, const char *stem, size_t bytes, size_t columns,
                                 sl_bound_dense *dense)
@@ -92,7 +84,7 @@ static sluice_status fail_words(const sl_names_context *context, const char *lis
 /* An empty word is linear, as is what the list leaves out. */
 static sluice_status set_activations(const sl_names_context *context, const char *list, sl_bound_network *network)
 {
-    const size_t count = count_parts(list);
+    const size_t count = sl_names_count_parts(list);
     if (count > network->dense_count)
         return sl_fail(context->error, SLUICE_STATUS_BAD_ARGUMENT,
                        "--head-activation (names.head_activation): expected at most one function for each of %zu dense layers, "
@@ -136,7 +128,7 @@ sluice_status sl_names_find_dense(const sl_names_context *context, const sluice_
 {
     const bool listed = is_list(context, names->head);
     sluice_status status =
-        listed ? allocate_dense(context, count_parts(names->head), network) : bind_head(context, names->head, network);
+        listed ? allocate_dense(context, sl_names_count_parts(names->head), network) : bind_head(context, names->head, network);
     if (!status && listed)
         status = bind_list(context, names->head, network);
     if (!status)

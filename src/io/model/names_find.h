@@ -110,4 +110,13 @@ sluice_status sl_names_fail(const sl_names_context *context, sluice_status statu
 sluice_status sl_names_check_tensor(const sl_names_context *context, sl_tensor *tensor, size_t rows, size_t columns,
                                     const char *letters);
 
+/** Parts of a list that commas separate; 1 without any. */
+static inline size_t sl_names_count_parts(const char *list)
+{
+    size_t count = 1;
+    for (const char *c = list; *c; c++)
+        count += *c == ',';
+    return count;
+}
+
 #endif
