@@ -271,29 +271,35 @@ static sluice_status fail_parameter(const sl_build *build, size_t layer, sluice_
                    sl_parameter_get_name(tensor), expected, found);
 }
 
-/* Each parameter has to be set by as many elements as it has, and none beyond its end; and there has to be memory left for all. */
+/* None of the fills goes beyond its parameter; set[layer][direction][tensor]: elements that they set. */
+static sluice_status count_set(const sl_build *build, const sl_network *network, size_t (*set)[2][SL_TENSORS], sluice_error *error)
+{
+    for (size_t k = 0; k < build->fill_count; k++) {
+        const sl_fill *fill = &build->fills[k];
+        const sl_parameter_shape shape = sl_parameter_shape_get(network, fill->layer, fill->direction, fill->tensor);
+        const size_t elements = shape.rows * shape.columns, count = fill->from.rows * fill->from.columns;
+        if (count && (count > elements || fill->at + (fill->from.rows - 1) * fill->pitch + fill->from.columns > elements))
+            return fail_parameter(build, fill->layer, fill->tensor, error, elements, fill->at + count);
+        set[fill->layer][fill->direction][fill->tensor] += fill->adds ? 0 : count;
+    }
+    return SLUICE_STATUS_OK;
+}
+
+/* Each parameter has to be set by as many elements as it has; and there has to be memory left for all. */
 static sluice_status check_fills(sl_build *build, const sl_network *network, sluice_error *error)
 {
-    size_t bytes = 0;
-    for (size_t layer = 0; layer < build->layer_count; layer++) {
-        size_t found[2][SL_TENSORS] = {{0}};
-        for (size_t k = 0; k < build->fill_count; k++) {
-            const sl_fill *fill = &build->fills[k];
-            const sl_parameter_shape shape = sl_parameter_shape_get(network, fill->layer, fill->direction, fill->tensor);
-            const size_t elements = shape.rows * shape.columns, set = fill->from.rows * fill->from.columns;
-            if (fill->layer != layer || !set)
-                continue;
-            if (set > elements || fill->at + (fill->from.rows - 1) * fill->pitch + fill->from.columns > elements)
-                return fail_parameter(build, layer, fill->tensor, error, elements, fill->at + set);
-            found[fill->direction][fill->tensor] += fill->adds ? 0 : set;
-        }
-        for (size_t k = 0; k < 2 * SL_TENSORS; k++) {
-            const sl_parameter_shape shape = sl_parameter_shape_get(network, layer, k / SL_TENSORS, k % SL_TENSORS);
-            const size_t elements = shape.rows * shape.columns, set = found[k / SL_TENSORS][k % SL_TENSORS];
-            if (set != elements && !(shape.optional && !set))
-                return fail_parameter(build, layer, k % SL_TENSORS, error, elements, set);
-            bytes += elements * sizeof(float);
-        }
+    size_t set[SLUICE_MAX_LAYERS][2][SL_TENSORS] = {{{0}}}, bytes = 0;
+    const sluice_status status = count_set(build, network, set, error);
+    if (status)
+        return status;
+    for (size_t k = 0; k < build->layer_count * 2 * SL_TENSORS; k++) {
+        const size_t layer = k / SL_TENSORS / 2, direction = k / SL_TENSORS % 2;
+        const sluice_tensor tensor = k % SL_TENSORS;
+        const sl_parameter_shape shape = sl_parameter_shape_get(network, layer, direction, tensor);
+        const size_t elements = shape.rows * shape.columns, found = set[layer][direction][tensor];
+        if (found != elements && !(shape.optional && !found))
+            return fail_parameter(build, layer, tensor, error, elements, found);
+        bytes += elements * sizeof(float);
     }
     return sl_build_hold(build, bytes, error);
 }
