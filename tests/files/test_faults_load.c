@@ -1,5 +1,5 @@
 /* What loading a model allocates: no more than the model, besides a little for the file's header; and when an allocation fails. */
-#include "support/memory/allocator.h"
+#include "support/memory/failing.h"
 #include "support/cases/safetensors_file.h"
 #include "support/files.h"
 #include "support/message.h"
@@ -163,26 +163,31 @@ static void prepare_described(void)
     content = test_file_read(test_path("model"));
 }
 
+/* A model to load, by names if there are any, which names its class `number` so. */
+typedef struct loading {
+    const char *path; /* NULL: from memory */
+    const sluice_names *names;
+    size_t number;
+    const char *class_name; /* NULL: it names none */
+} loading;
+
+static sluice_status attempt_loading(void *context, sluice_error *error)
+{
+    const loading *of = context;
+    sluice_model *model;
+    const sluice_status status = of->path ? sluice_model_load(of->path, of->names, &model, error)
+                                          : sluice_model_load_memory(content.data, content.size, of->names, &model, error);
+    test_watching = false; /* Check takes memory too */
+    ck_assert(status || !of->class_name || strcmp(sluice_model_get_class(model, of->number), of->class_name) == 0);
+    sluice_model_destroy(model);
+    return status;
+}
+
 TEST_LOOP(failing_with_classes, 0, 2)
 {
-    bool fired = true;
-    long n = 1;
     prepare_described();
-    for (; fired; n++) {
-        sluice_error error = {0};
-        sluice_model *model;
-        const size_t before = test_alive;
-        test_fired = false;
-        test_countdown = n;
-        const sluice_status status = load(_i, &model, &error);
-        test_countdown = 0;
-        fired = test_fired;
-        ck_assert_msg(status == (fired ? SLUICE_STATUS_NO_MEMORY : SLUICE_STATUS_OK), "%s", error.message);
-        ck_assert(fired || strcmp(sluice_model_get_class(model, 0), "x") == 0);
-        sluice_model_destroy(model);
-        ck_assert_uint_eq(test_alive, before);
-    }
-    ck_assert_int_gt(n, 10);
+    loading of = {.path = _i ? NULL : test_path("model"), .class_name = "x"};
+    test_fail_each(attempt_loading, &of, SLUICE_STATUS_OK, 9);
 }
 
 /* Files of torch.save, in a zip archive and in pickles, and one of which no tensor is used. */
@@ -190,26 +195,9 @@ TEST_LOOP(failing_torch, 0, 3)
 {
     static const char *const names[] = {"checkpoint_nested.pt", "state_dict_legacy.pt", "evil/dynamic_quantized_state_dict.pt"};
     char path[512];
-    bool fired = true;
-    long n = 1;
     snprintf(path, sizeof path, "%s/tests/golden/torch/%s", getenv("SLUICE_SOURCE"), names[_i]);
-    for (; fired; n++) {
-        sluice_error error = {0};
-        sluice_model *model;
-        const size_t before = test_alive;
-        test_fired = false;
-        test_watching = true;
-        test_countdown = n;
-        const sluice_status status = sluice_model_load(path, NULL, &model, &error);
-        test_watching = false;
-        test_countdown = 0;
-        fired = test_fired;
-        const sluice_status wanted = _i == 2 ? SLUICE_STATUS_UNSUPPORTED : SLUICE_STATUS_OK;
-        ck_assert_msg(status == (fired ? SLUICE_STATUS_NO_MEMORY : wanted), "%ld: %s", n, error.message);
-        sluice_model_destroy(model);
-        ck_assert_uint_eq(test_alive, before);
-    }
-    ck_assert_int_gt(n, 10);
+    loading of = {.path = path};
+    test_fail_each(attempt_loading, &of, _i == 2 ? SLUICE_STATUS_UNSUPPORTED : SLUICE_STATUS_OK, 9);
 }
 
 /* A network that is found by names, of two LSTMs and two dense layers. */
@@ -221,26 +209,8 @@ TEST_LOOP(failing_with_names, 0, 2)
     uint64_t state = test_seed();
     content = test_safetensors_network(tensors, "{\"classes\":\"x,y\"}", &state);
     test_file_write(test_path("model"), content.data, content.size);
-    bool fired = true;
-    long n = 1;
-    for (; fired; n++) {
-        sluice_error error = {0};
-        sluice_model *model;
-        const size_t before = test_alive;
-        test_fired = false;
-        test_countdown = n;
-        test_watching = true;
-        const sluice_status status = _i ? sluice_model_load_memory(content.data, content.size, &names, &model, &error)
-                                        : sluice_model_load(test_path("model"), &names, &model, &error);
-        test_watching = false;
-        test_countdown = 0;
-        fired = test_fired;
-        ck_assert_msg(status == (fired ? SLUICE_STATUS_NO_MEMORY : SLUICE_STATUS_OK), "%s", error.message);
-        ck_assert(fired || strcmp(sluice_model_get_class(model, 1), "y") == 0);
-        sluice_model_destroy(model);
-        ck_assert_uint_eq(test_alive, before);
-    }
-    ck_assert_int_gt(n, 20);
+    loading of = {.path = _i ? NULL : test_path("model"), .names = &names, .number = 1, .class_name = "y"};
+    test_fail_each(attempt_loading, &of, SLUICE_STATUS_OK, 19);
 }
 
 TEST(failing_archive)
