@@ -1,7 +1,5 @@
 /* Networks of sluice_network.h against what other frameworks gave in float64: ONNX's operator, Keras and torch. */
-#include "golden/golden_networks.h"
-
-#include <math.h>
+#include "golden/golden_run.h"
 
 /* A pre-activation has at most 21 terms (10 inputs, 5 hidden units, two biases, a peephole) of a sum below 8, each rounded to float:
  * 21 * 8 * 2^-24 = 1.0e-5. The functions hand on at most that, and it comes in at each of 6 steps of at most 3 layers: 18 times. */
@@ -50,64 +48,13 @@ static sluice_engine *make_engine(const golden_network *golden)
     return engine;
 }
 
-/* NaN, so that what is not written is seen. */
-static float *make_floats(size_t count)
-{
-    float *floats = malloc((count + 1) * sizeof *floats);
-    ck_assert_ptr_nonnull(floats);
-    for (size_t k = 0; k < count; k++)
-        floats[k] = NAN;
-    return floats;
-}
-
-/* The last LSTM layer gives steps also where its layer gives one vector. */
-static bool is_y(const golden_network *golden, const golden_network_output *output)
-{
-    size_t last = golden->network.layer_count - 1;
-    while (golden->layers[last].kind != SLUICE_LAYER_LSTM)
-        last--;
-    return output->layer == last && strcmp(output->name, "steps") == 0;
-}
-
-/* Run a case; got[k] receives output k. */
-static void run_case(const golden_network *golden, float *got[GOLDEN_NETWORK_OUTPUTS])
-{
-    const test_family_batch *given = &golden->batch;
-    sluice_output outputs[GOLDEN_NETWORK_OUTPUTS];
-    sluice_batch batch = {.struct_size = sizeof batch,
-                          .steps = given->steps,
-                          .rows = given->rows,
-                          .lengths = given->lengths,
-                          .x = given->x,
-                          .tokens = given->tokens,
-                          .mask = given->mask,
-                          .h0 = given->h0,
-                          .c0 = given->c0,
-                          .outputs = outputs};
-    for (size_t k = 0; k < golden->output_count; k++) {
-        const golden_network_output *output = &golden->outputs[k];
-        got[k] = make_floats(output->count);
-        if (strcmp(output->name, "hn") == 0)
-            batch.hn = got[k];
-        else if (strcmp(output->name, "cn") == 0)
-            batch.cn = got[k];
-        else if (is_y(golden, output))
-            batch.y = got[k];
-        else
-            outputs[batch.output_count++] = (sluice_output){.layer = output->layer, .at = got[k]};
-    }
-    sluice_error error = {.message = ""};
-    sluice_engine *engine = make_engine(golden);
-    const sluice_status status = sluice_forward(engine, NULL, &batch, &error);
-    ck_assert_msg(!status, "%s: %s", golden->name, error.message);
-    sluice_engine_destroy(engine);
-}
-
 static double check_case(const golden_network *golden)
 {
     float *got[GOLDEN_NETWORK_OUTPUTS];
     double worst = 0.0;
-    run_case(golden, got);
+    sluice_engine *engine = make_engine(golden);
+    golden_run(engine, golden->network.layer_count - 1, golden, got);
+    sluice_engine_destroy(engine);
     for (size_t k = 0; k < golden->output_count; k++) {
         const golden_network_output *output = &golden->outputs[k];
         for (size_t j = 0; j < output->count; j++) {

@@ -1,68 +1,17 @@
 /* ONNX files of other programs: what they give against float64, and the same bits from the project's own form of them. */
-#include "golden/golden_networks.h"
+#include "golden/golden_run.h"
 #include "model/model.h"
 
 #include "support/formats/onnx_files.h"
 
-#include <math.h>
-
 /* ---- Running --------------------------------------------------------------------------------------------------------------- */
 
-/* NaN, so that what is not written is seen. */
-static float *make_floats(size_t count)
-{
-    float *floats = malloc((count + 1) * sizeof *floats);
-    ck_assert_ptr_nonnull(floats);
-    for (size_t k = 0; k < count; k++)
-        floats[k] = NAN;
-    return floats;
-}
-
-/* The last LSTM layer gives steps also where its layer gives one vector. */
-static bool is_y(const golden_network *golden, const golden_network_output *output)
-{
-    size_t last = golden->network.layer_count - 1;
-    while (last && golden->layers[last].kind != SLUICE_LAYER_LSTM)
-        last--;
-    return output->layer == last && strcmp(output->name, "steps") == 0;
-}
-
-/* What the whole network gives. */
-static bool is_end(const golden_network_output *output)
-{
-    return strcmp(output->name, "end") == 0;
-}
-
-/* Run a case's batch through a model; got[k] receives output k. */
+/* Run a case's batch through a model. */
 static void run(const sluice_model *model, const golden_network *golden, float *got[GOLDEN_NETWORK_OUTPUTS])
 {
-    const test_family_batch *given = &golden->batch;
-    const size_t end = model->network->description.layer_count - 1;
-    sluice_output outputs[GOLDEN_NETWORK_OUTPUTS];
-    sluice_batch batch = {.struct_size = sizeof batch,
-                          .steps = given->steps,
-                          .rows = given->rows,
-                          .lengths = given->lengths,
-                          .x = given->x,
-                          .tokens = given->tokens,
-                          .h0 = given->h0,
-                          .c0 = given->c0,
-                          .outputs = outputs};
-    for (size_t k = 0; k < golden->output_count; k++) {
-        const golden_network_output *output = &golden->outputs[k];
-        got[k] = make_floats(output->count);
-        if (strcmp(output->name, "hn") == 0)
-            batch.hn = got[k];
-        else if (strcmp(output->name, "cn") == 0)
-            batch.cn = got[k];
-        else if (!is_end(output) && is_y(golden, output))
-            batch.y = got[k];
-        else
-            outputs[batch.output_count++] = (sluice_output){.layer = is_end(output) ? end : output->layer, .at = got[k]};
-    }
     OWNED_HANDLE(sluice_engine) engine;
     SUCCEEDS(sluice_engine_create, model, NULL, &engine);
-    SUCCEEDS(sluice_forward, engine, NULL, &batch);
+    golden_run(engine, model->network->description.layer_count - 1, golden, got);
 }
 
 /* By how much onnxruntime's floats differed from float64 when these cases were made; with ONNX's own clip as with
@@ -162,39 +111,33 @@ static double check_file(const golden_network *golden, const char *lstm, double 
     return error;
 }
 
-TEST(agrees_with_float64)
+/* All files of a list of cases. */
+static void check_files(const char *list, size_t expected)
 {
     double worst = 0;
     size_t count = 0;
-    FILE *file = golden_networks_open("onnx");
+    FILE *file = golden_networks_open(list);
     golden_network *golden = malloc(sizeof *golden);
     ck_assert_ptr_nonnull(golden);
     for (; golden_network_read(file, golden); count++) {
         worst = fmax(worst, check_file(golden, NULL, 0));
         golden_network_free(golden);
     }
-    ck_assert_uint_eq(count, 31);
-    printf("%zu files, largest error %.3g of the largest value\n", count, worst);
+    ck_assert_uint_eq(count, expected);
+    printf("%s: %zu files, largest error %.3g of the largest value\n", list, count, worst);
     free(golden);
     fclose(file);
+}
+
+TEST(agrees_with_float64)
+{
+    check_files("onnx", 31);
 }
 
 /* Chains of nodes as exporters write them, against another implementation's floats. */
 TEST(chains)
 {
-    double worst = 0;
-    size_t count = 0;
-    FILE *file = golden_networks_open("onnx/chains");
-    golden_network *golden = malloc(sizeof *golden);
-    ck_assert_ptr_nonnull(golden);
-    for (; golden_network_read(file, golden); count++) {
-        worst = fmax(worst, check_file(golden, NULL, 0));
-        golden_network_free(golden);
-    }
-    ck_assert_uint_eq(count, 16);
-    printf("%zu chains, largest difference %.3g of the largest value\n", count, worst);
-    free(golden);
-    fclose(file);
+    check_files("onnx/chains", 16);
 }
 
 /* A part of a graph: the LSTM of a model that hears speech, between convolutions. */
