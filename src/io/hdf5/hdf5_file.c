@@ -116,6 +116,14 @@ sluice_status sl_hdf5_read(sl_hdf5 *file, size_t at, void *data, size_t bytes, s
     return status;
 }
 
+sluice_status sl_hdf5_read_head(sl_hdf5 *file, size_t at, const char *signature, const char *what, unsigned char *head,
+                                size_t bytes, sluice_error *error)
+{
+    enum { SIGNATURE = 5 };
+    const sluice_status status = sl_hdf5_read(file, at, head, bytes, error);
+    return status || memcmp(head, signature, SIGNATURE) == 0 ? status : sl_hdf5_fail_damaged(file, at, what, error);
+}
+
 sluice_status sl_hdf5_load(sl_hdf5 *file, size_t at, size_t bytes, sl_hdf5_bytes *loaded, sluice_error *error)
 {
     assert(bytes <= SL_HDF5_SCRATCH);

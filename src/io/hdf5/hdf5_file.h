@@ -73,6 +73,10 @@ sluice_status sl_hdf5_fail(const sl_hdf5 *file, size_t at, sluice_error *error, 
 /** sl_hdf5_fail: `what` is not as the format has it. */
 sluice_status sl_hdf5_fail_damaged(const sl_hdf5 *file, size_t at, const char *what, sluice_error *error);
 
+/** Read the head of a structure, which begins with the five bytes of `signature`, four letters and a version; `what` names it. */
+sluice_status sl_hdf5_read_head(sl_hdf5 *file, size_t at, const char *signature, const char *what, unsigned char *head,
+                                size_t bytes, sluice_error *error);
+
 /** Whether an address is that of no byte, all of its bits being set. */
 bool sl_hdf5_is_undefined(uint64_t address);
 

@@ -89,11 +89,9 @@ static sluice_status read_entry(sl_hdf5 *file, listing *to, size_t at, sluice_er
 static sluice_status read_leaf(sl_hdf5 *file, listing *to, size_t at, sluice_error *error)
 {
     unsigned char head[LEAF_HEAD];
-    sluice_status status = sl_hdf5_read(file, at, head, sizeof head, error);
+    sluice_status status = sl_hdf5_read_head(file, at, "SNOD\1", "a symbol table's node", head, sizeof head, error);
     if (status)
         return status;
-    if (memcmp(head, "SNOD\1", 5) != 0)
-        return sl_hdf5_fail_damaged(file, at, "a symbol table's node", error);
     const size_t count = (size_t)head[6] | (size_t)head[7] << 8;
     for (size_t k = 0; !status && k < count; k++)
         status = read_entry(file, to, at + LEAF_HEAD + k * ENTRY_BYTES, error);
@@ -104,11 +102,12 @@ static sluice_status read_leaf(sl_hdf5 *file, listing *to, size_t at, sluice_err
 static sluice_status read_node(sl_hdf5 *file, listing *to, size_t at, size_t level, sluice_error *error)
 {
     unsigned char head[NODE_HEAD], child[8];
-    sluice_status status = sl_hdf5_read(file, at, head, sizeof head, error);
+    static const char what[] = "a group's B-tree node, on the level below its parent's";
+    sluice_status status = sl_hdf5_read_head(file, at, "TREE\0", what, head, sizeof head, error);
     if (status)
         return status;
-    if (memcmp(head, "TREE\0", 5) != 0 || (level != SIZE_MAX && head[5] != level) || head[5] > MAX_LEVELS)
-        return sl_hdf5_fail_damaged(file, at, "a group's B-tree node, on the level below its parent's", error);
+    if ((level != SIZE_MAX && head[5] != level) || head[5] > MAX_LEVELS)
+        return sl_hdf5_fail_damaged(file, at, what, error);
     const size_t count = (size_t)head[6] | (size_t)head[7] << 8;
     for (size_t k = 0; !status && k < count; k++) {
         const size_t stated_at = at + NODE_HEAD + 8 + k * 16; /* keys and children alternate, and a key is first */
@@ -127,11 +126,9 @@ static sluice_status read_node(sl_hdf5 *file, listing *to, size_t at, size_t lev
 static sluice_status read_heap(sl_hdf5 *file, listing *to, size_t at, sluice_error *error)
 {
     unsigned char head[HEAP_HEAD];
-    sluice_status status = sl_hdf5_read(file, at, head, sizeof head, error);
+    sluice_status status = sl_hdf5_read_head(file, at, "HEAP\0", "a group's local heap", head, sizeof head, error);
     if (status)
         return status;
-    if (memcmp(head, "HEAP\0", 5) != 0)
-        return sl_hdf5_fail_damaged(file, at, "a group's local heap", error);
     sl_hdf5_bytes from = {.data = head, .size = sizeof head, .used = 8};
     const uint64_t bytes = sl_hdf5_take(&from, 8);
     sl_hdf5_take(&from, 8); /* its free list */
