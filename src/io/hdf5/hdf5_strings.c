@@ -41,14 +41,15 @@ static void trim(sl_hdf5_text *text, sl_hdf5_padding padding)
 
 static sluice_status open_collection(sl_hdf5 *file, collection *heap, size_t at, sluice_error *error)
 {
+    static const char what[] = "a collection of the global heap";
     unsigned char head[HEAP_HEAD];
-    const sluice_status status = sl_hdf5_read(file, at, head, sizeof head, error);
+    const sluice_status status = sl_hdf5_read_head(file, at, "GCOL\1", what, head, sizeof head, error);
     if (status)
         return status;
     sl_hdf5_bytes from = {.data = head, .size = sizeof head, .used = 8};
     const uint64_t size = sl_hdf5_take(&from, 8);
-    if (memcmp(head, "GCOL\1", 5) != 0 || size < HEAP_HEAD || size > file->end - at)
-        return sl_hdf5_fail_damaged(file, at, "a collection of the global heap", error);
+    if (size < HEAP_HEAD || size > file->end - at)
+        return sl_hdf5_fail_damaged(file, at, what, error);
     *heap = (collection){.at = at, .end = at + (size_t)size, .next = at + HEAP_HEAD};
     return SLUICE_STATUS_OK;
 }
