@@ -313,20 +313,30 @@ typedef enum sluice_schedule {
     SLUICE_SCHEDULE_UNITS     /**< the threads divide the units of each step, with a barrier after it; x is treated as by hoist */
 } sluice_schedule;
 
+/** How the products W x and U h' of LSTM layers are computed. */
+typedef enum sluice_precision {
+    SLUICE_PRECISION_AUTO = 0, /**< f32, unless SLUICE_PRECISION says otherwise */
+    SLUICE_PRECISION_F32,
+    SLUICE_PRECISION_BF16,
+    SLUICE_PRECISION_INT8
+} sluice_precision;
+
 /**
  * What an engine should use. Zero is "choose"; so is a NULL pointer to the whole. A value that is given here takes precedence over
  * an environment variable, and that over the default: where `threads` is 0, SLUICE_NUM_THREADS and then OMP_NUM_THREADS decide; where
- * `isa` is 0, SLUICE_ISA, the best instruction set that may be used; where `gemm` is 0, SLUICE_GEMM (fused or blis). A variable that
- * is unset, blank or "auto" decides nothing.
+ * `isa` is 0, SLUICE_ISA, the best instruction set that may be used; where `gemm` is 0, SLUICE_GEMM (fused or blis); where `precision`
+ * is 0, SLUICE_PRECISION (f32, bf16 or int8), which engines for training and those of the BLIS path ignore. A variable that is unset,
+ * blank or "auto" decides nothing.
  */
 typedef struct sluice_engine_options {
     size_t struct_size; /**< sizeof(sluice_engine_options) */
     sluice_isa isa;     /**< asking for one that the CPU or the OS lacks is UNSUPPORTED */
     sluice_gemm gemm;
     sluice_schedule schedule;
-    unsigned threads;  /**< default: the least of affinity, cgroup CPU quota and physical cores */
-    int flush_to_zero; /**< 1: subnormals count as zero while computing (MXCSR FTZ and DAZ). Changes bits. Default 0 */
-    int training;      /**< 1: also keep what sluice_backward reads, as much memory again; for the fused path */
+    unsigned threads;           /**< default: the least of affinity, cgroup CPU quota and physical cores */
+    int flush_to_zero;          /**< 1: subnormals count as zero while computing (MXCSR FTZ and DAZ). Changes bits. Default 0 */
+    int training;               /**< 1: also keep what sluice_backward reads, as much memory again; for the fused path */
+    sluice_precision precision; /**< BF16 and INT8 are UNSUPPORTED with `training` and with the BLIS path */
 } sluice_engine_options;
 
 typedef struct sluice_engine sluice_engine;
@@ -340,6 +350,7 @@ typedef struct sluice_engine_info {
     size_t packed_bytes; /**< weights and tables as the kernels read them */
     size_t table_bytes;  /**< of these, the table of the embedding's products */
     size_t lanes;        /**< floats of a vector in the kernels of this instruction set */
+    sluice_precision precision;
 } sluice_engine_info;
 
 /**

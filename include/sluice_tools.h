@@ -18,6 +18,8 @@ extern "C" {
 SLUICE_API const char *sluice_isa_get_name(sluice_isa isa);
 /** "fused", "blis"; "auto" for 0; NULL for a value that is none. */
 SLUICE_API const char *sluice_gemm_get_name(sluice_gemm gemm);
+/** "f32", "bf16", "int8"; "auto" for 0; NULL for a value that is none. The names are those of SLUICE_PRECISION. */
+SLUICE_API const char *sluice_precision_get_name(sluice_precision precision);
 /** "rows", "hoist", "units"; "auto" for 0; NULL for a value that is none. */
 SLUICE_API const char *sluice_schedule_get_name(sluice_schedule schedule);
 
@@ -69,6 +71,8 @@ typedef struct sluice_environment {
     char openmp_places[160]; /**< the places and their CPUs, "2: {0-1},{2-3}", cut with "..." where they are many; "none" */
     int openmp_dynamic;      /**< 1: the runtime may give fewer threads than asked for */
     unsigned openmp_thread_limit; /**< the most threads that it gives; 0: no limit is set */
+    sluice_precision precision;   /**< chosen */
+    char precision_reason[160];
 } sluice_environment;
 
 /**

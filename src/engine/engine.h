@@ -108,6 +108,7 @@ struct sluice_engine {
     sl_cell_kind cell;
     const sl_kernel *kernel;
     sluice_gemm gemm;
+    sluice_precision precision;
     sluice_schedule schedule;
     unsigned threads;
     int flush_to_zero;

@@ -30,6 +30,12 @@ const char *sluice_schedule_get_name(sluice_schedule schedule)
     return (unsigned)schedule < sizeof names / sizeof names[0] ? names[schedule] : NULL;
 }
 
+const char *sluice_precision_get_name(sluice_precision precision)
+{
+    static const char *const names[] = {"auto", "f32", "bf16", "int8"};
+    return (unsigned)precision < sizeof names / sizeof names[0] ? names[precision] : NULL;
+}
+
 /* The instruction set of this name, AUTO for "auto"; false if there is none. */
 static bool find_isa(const char *name, sluice_isa *isa)
 {
@@ -89,6 +95,39 @@ static sluice_status choose_gemm(sluice_gemm asked, sl_choice *choice, sluice_er
     return SLUICE_STATUS_OK;
 }
 
+/* The precision of this name, AUTO for "auto"; false if there is none. */
+static bool find_precision(const char *name, sluice_precision *precision)
+{
+    for (*precision = SLUICE_PRECISION_AUTO; sluice_precision_get_name(*precision); ++*precision)
+        if (strcmp(name, sluice_precision_get_name(*precision)) == 0)
+            return true;
+    return false;
+}
+
+/* After the path and whether the engine is for training have been chosen. */
+static sluice_status choose_precision(sluice_precision asked, sl_choice *choice, sluice_error *error)
+{
+    const char *only = choice->training ? "training" : choice->gemm == SLUICE_GEMM_BLIS ? "the BLIS path" : NULL;
+    char text[SL_SETTING_BYTES];
+    choice->precision = asked ? asked : SLUICE_PRECISION_F32;
+    snprintf(choice->precision_reason, sizeof choice->precision_reason, "%s", asked ? "asked for" : "the default");
+    if (only && choice->precision != SLUICE_PRECISION_F32)
+        return sl_fail(error, SLUICE_STATUS_UNSUPPORTED, "engine options: %s has f32 only, not %s; leave precision open", only,
+                       sluice_precision_get_name(asked));
+    if (asked || !sl_setting_get("SLUICE_PRECISION", text))
+        return SLUICE_STATUS_OK;
+    sluice_precision found;
+    if (!find_precision(text, &found))
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "SLUICE_PRECISION is \"%s\"; expected auto, f32, bf16 or int8", text);
+    if (only) {
+        snprintf(choice->precision_reason, sizeof choice->precision_reason, "%s has no other", only);
+        return SLUICE_STATUS_OK;
+    }
+    choice->precision = found;
+    snprintf(choice->precision_reason, sizeof choice->precision_reason, "SLUICE_PRECISION");
+    return SLUICE_STATUS_OK;
+}
+
 sluice_status sl_choose(const sluice_engine_options *given, sl_choice *choice, sluice_error *error)
 {
     sluice_engine_options known = {0}, *options = &known;
@@ -97,10 +136,11 @@ sluice_status sl_choose(const sluice_engine_options *given, sl_choice *choice, s
     if (status)
         return status;
     memset(choice, 0, sizeof *choice);
-    if (!sluice_isa_get_name(options->isa) || !sluice_gemm_get_name(options->gemm) || !sluice_schedule_get_name(options->schedule))
+    if (!sluice_isa_get_name(options->isa) || !sluice_gemm_get_name(options->gemm) ||
+        !sluice_schedule_get_name(options->schedule) || !sluice_precision_get_name(options->precision))
         return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT,
-                       "engine options: isa %d, gemm %d or schedule %d is not a value of its enum", (int)options->isa,
-                       (int)options->gemm, (int)options->schedule);
+                       "engine options: isa %d, gemm %d, schedule %d or precision %d is not a value of its enum", (int)options->isa,
+                       (int)options->gemm, (int)options->schedule, (int)options->precision);
 #if !defined(__x86_64__)
     if (options->flush_to_zero)
         return sl_fail(error, SLUICE_STATUS_UNSUPPORTED, "engine options: flush_to_zero is for x86-64 only; leave it 0");
@@ -111,6 +151,8 @@ sluice_status sl_choose(const sluice_engine_options *given, sl_choice *choice, s
     status = choose_isa(options->isa, choice, error);
     if (!status)
         status = choose_gemm(options->gemm, choice, error);
+    if (!status)
+        status = choose_precision(options->precision, choice, error);
     if (!status)
         status =
             sl_threads_choose(options->threads, &choice->threads, choice->threads_reason, sizeof choice->threads_reason, error);
@@ -130,6 +172,7 @@ sluice_status sluice_environment_get(const sluice_engine_options *options, sluic
     sluice_environment found = {.isa = choice.isa,
                                 .best_isa = choice.best_isa,
                                 .gemm = choice.gemm,
+                                .precision = choice.precision,
                                 .threads = choice.threads,
                                 .l1d_bytes = cpu.l1d_bytes,
                                 .l2_bytes = cpu.l2_bytes,
@@ -137,6 +180,7 @@ sluice_status sluice_environment_get(const sluice_engine_options *options, sluic
     memcpy(found.cpu, cpu.name, sizeof found.cpu);
     memcpy(found.isa_reason, choice.isa_reason, sizeof choice.isa_reason);
     memcpy(found.gemm_reason, choice.gemm_reason, sizeof choice.gemm_reason);
+    memcpy(found.precision_reason, choice.precision_reason, sizeof choice.precision_reason);
     memcpy(found.threads_reason, choice.threads_reason, sizeof choice.threads_reason);
     sl_blis_describe(found.blis_version, sizeof found.blis_version, found.blis_config, sizeof found.blis_config,
                      &found.blis_is_generic);

@@ -8,9 +8,10 @@ typedef struct sl_choice {
     sluice_isa isa, best_isa;
     sluice_gemm gemm;
     sluice_schedule schedule;
+    sluice_precision precision;
     unsigned threads;
     int flush_to_zero, training;
-    char isa_reason[160], gemm_reason[160], threads_reason[160];
+    char isa_reason[160], gemm_reason[160], precision_reason[160], threads_reason[160];
 } sl_choice;
 
 /** options may be NULL, and of any known size. BAD_ARGUMENT for a value or a variable that is not known, UNSUPPORTED for an

@@ -33,7 +33,8 @@ TCase *test_tcase(const char *name)
 
 void test_begin(void)
 {
-    static const char *const names[] = {"SLUICE_NUM_THREADS", "SLUICE_ISA", "SLUICE_GEMM", "OMP_NUM_THREADS", "OMP_THREAD_LIMIT"};
+    static const char *const names[] = {"SLUICE_NUM_THREADS", "SLUICE_ISA",      "SLUICE_GEMM",
+                                        "SLUICE_PRECISION",   "OMP_NUM_THREADS", "OMP_THREAD_LIMIT"};
     for (size_t j = 0; j < sizeof names / sizeof names[0]; j++)
         unsetenv(names[j]);
     for (size_t k = 0; k < sl_isa_count(); k++)

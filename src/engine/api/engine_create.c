@@ -243,6 +243,7 @@ sluice_status sluice_engine_create(const sluice_model *model, const sluice_engin
     made->cell = SL_CELL_LSTM;
     made->kernel = sl_kernel_get(choice.isa);
     made->gemm = choice.gemm;
+    made->precision = choice.precision;
     made->schedule = choice.schedule;
     made->threads = choice.threads;
     made->flush_to_zero = choice.flush_to_zero;
@@ -283,7 +284,8 @@ sluice_status sluice_engine_get_info(const sluice_engine *engine, sluice_engine_
                                       .threads = engine->threads,
                                       .packed_bytes = engine->packed_bytes,
                                       .table_bytes = engine->table_bytes,
-                                      .lanes = engine->kernel->lanes};
+                                      .lanes = engine->kernel->lanes,
+                                      .precision = engine->precision};
     sl_struct_give(info, &found, SL_STRUCT(sluice_engine_info));
     return SLUICE_STATUS_OK;
 }
