@@ -1,4 +1,4 @@
-/* All tiles for one format of weights: FORMAT_TILES(F32) defines SL_TILES(F32), of which table.h has the list. */
+/* All tiles for one format of weights: FLOAT_TILES(F32) defines SL_TILES(F32), of which table.h has the list. */
 #ifndef SLUICE_KERNEL_FORMAT_TILES_H
 #define SLUICE_KERNEL_FORMAT_TILES_H
 
@@ -11,14 +11,20 @@ typedef struct format_tiles {
     tile_table step[SL_CELL_KINDS], product;
 } format_tiles;
 
-/* One step for each kind of cell. */
-#define FORMAT_TILES(format)                                                                                                       \
-    STEP_TILES_OF(lstm, format)                                                                                                    \
-    PRODUCT_TILES_OF(format)                                                                                                       \
+/* The tables; one step for each kind of cell. */
+#define FORMAT_TABLES(format, product_table)                                                                                       \
     extern const format_tiles SL_TILES(format);                                                                                    \
-    const format_tiles SL_TILES(format) = {                                                                                        \
-        .step = {[SL_CELL_LSTM] = STEP_TABLE_OF(lstm, format)},                                                                    \
-        .product = PRODUCT_TABLE_OF(format),                                                                                       \
-    };
+    const format_tiles SL_TILES(format) = {.step = {[SL_CELL_LSTM] = STEP_TABLE_OF(lstm, format)}, .product = {product_table}};
+
+#define FLOAT_TILES(format)                                                                                                        \
+    STEP_TILES_OF(lstm, format)                                                                                                    \
+    FOR_EACH_SIZE(PRODUCT_TILE, product, format)                                                                                   \
+    FORMAT_TABLES(format, .of = {FOR_EACH_SIZE(TILE_ENTRY, product, format)})
+
+#define INTEGER_TILES(format)                                                                                                      \
+    STEP_TILES_OF(lstm, format)                                                                                                    \
+    FOR_EACH_SIZE(PRODUCT_TILE, product, format)                                                                                   \
+    FOR_EACH_TALL_SIZE(TALL_PRODUCT_TILE, product, format)                                                                         \
+    FORMAT_TABLES(format, ALL_SIZES_OF(product, format))
 
 #endif

@@ -15,10 +15,10 @@ typedef struct product_call {
 
 TILE product_tile(sl_weight_format format, const product_call *p, size_t block, size_t row, size_t blocks, size_t rows)
 {
-    vf acc[V_TILE_ROWS][SL_BLOCK_VECTORS];
+    vf acc[MOST_TILE_ROWS][SL_BLOCK_VECTORS];
     clear_tile(acc, rows * blocks);
     if (SL_WEIGHT_IS_INTEGER(format)) {
-        vf sums[V_TILE_ROWS][SL_BLOCK_VECTORS];
+        vf sums[MOST_TILE_ROWS][SL_BLOCK_VECTORS];
         multiply_integers(format, sums, p->weights, block, row, blocks, rows, p->rows, p->x + row);
         add_start(acc, rows, blocks, p->start + row, block);
         scale_integers(format, acc, p->weights, block, rows, blocks, p->x + row, sums);
@@ -33,16 +33,12 @@ TILE product_tile(sl_weight_format format, const product_call *p, size_t block, 
         v_store(p->out + (row + q % rows) * p->out_stride + (block + q / rows) * BLOCK_FLOATS + g * V_LANES, acc[q][g]);
 }
 
-/* The tiles of a product of each size, for a format of weights. */
+/* The tiles of a product of each size, for a format of weights. Those of integers have tall ones, too: step.h. */
 #define PRODUCT_TILE(name, format, blocks, rows)                                                                                   \
     static void name##_##format##_##blocks##_##rows(const void *p, size_t block, size_t row)                                       \
     {                                                                                                                              \
         product_tile(SL_WEIGHT_##format, p, block, row, blocks, rows);                                                             \
     }
-#define PRODUCT_TILES_OF(format) FOR_EACH_SIZE(PRODUCT_TILE, product, format)
-#define PRODUCT_TABLE_OF(format)                                                                                                   \
-    {                                                                                                                              \
-        .of = {FOR_EACH_SIZE(TILE_ENTRY, product, format)}                                                                         \
-    }
+#define TALL_PRODUCT_TILE(name, format, rows) PRODUCT_TILE(name, format, 1, rows)
 
 #endif

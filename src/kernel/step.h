@@ -177,9 +177,6 @@ TILE tall_tile(sl_weight_format format, const sl_step *s, const cell_equations *
 }
 #endif
 
-/* Whether tall tiles pay for a call of any number of rows. Where integers are widened, more rows share the work. */
-#define STEP_TALL_ROWS(format) (SL_WEIGHT_IS_INTEGER(SL_WEIGHT_##format) ? SIZE_MAX : 2 * V_TALL_ROWS)
-
 /* The tiles of a step of each size, whose cell has the equations cell_NAME, for a format of weights. */
 #define STEP_TILE(name, format, blocks, rows)                                                                                      \
     static void step_##name##_##format##_##blocks##_##rows(const void *s, size_t block, size_t row)                                       \
@@ -200,8 +197,7 @@ TILE tall_tile(sl_weight_format format, const sl_step *s, const cell_equations *
 #define STEP_TILES_OF(name, format) FOR_EACH_SIZE(STEP_TILE, name, format) FOR_EACH_TALL_SIZE(TALL_STEP_TILE, name, format)
 #define STEP_TABLE_OF(name, format)                                                                                                \
     {                                                                                                                              \
-        .of = {FOR_EACH_SIZE(TILE_ENTRY, step_##name, format) FOR_EACH_TALL_SIZE(TALL_ENTRY, step_##name, format)},                              \
-        .most_tall_rows = V_TALL_ROWS ? STEP_TALL_ROWS(format) : 0                                                                 \
+        ALL_SIZES_OF(step_##name, format)                                                                                          \
     }
 
 #endif

@@ -14,7 +14,7 @@ STEP_GRAD_OF(lstm)
 
 /* The tiles of formats other than this are compiled by themselves, some with instructions that not every CPU of this instruction set
  * has. */
-FORMAT_TILES(F32)
+FLOAT_TILES(F32)
 extern const format_tiles SL_TILES(BF16), SL_TILES(F16), SL_TILES(INT8), SL_TILES(INT8_DOT), SL_TILES(BF16_DOT);
 
 static const format_tiles *const tiles_of[SL_WEIGHT_FORMATS] = {

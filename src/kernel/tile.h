@@ -25,8 +25,10 @@ _Static_assert((int)V_LANES <= (int)SL_MAX_LANES, "SL_MAX_LANES has to be the wi
  * speed. */
 #if defined(__clang__)
 #define UNROLL _Pragma("clang loop unroll(full)")
+#define UNROLL_TWICE _Pragma("clang loop unroll_count(2)")
 #else
 #define UNROLL _Pragma("GCC unroll 12")
+#define UNROLL_TWICE _Pragma("GCC unroll 2") /* so that counting and addresses cost less beside a word's work */
 #endif
 
 enum { BLOCK_FLOATS = SL_BLOCK_VECTORS * V_LANES, HALF_FLOATS = BLOCK_FLOATS / 2 };
@@ -207,6 +209,7 @@ TILE multiply_integers(sl_weight_format format, vf sums[][SL_BLOCK_VECTORS], con
             UNROLL
         for (size_t v = 0; v < 2; v++)
             acc[q][v] = vs_load(factor_of(format, weights, block + q / rows, SL_FACTOR_BEGIN, 2 * half + v));
+        UNROLL_TWICE
         for (size_t k = 0; k < words; k++, w += half_floats(format), next.at += next.step) {
             __builtin_prefetch(next.at);
             UNROLL
@@ -303,6 +306,12 @@ typedef struct tile_table {
 /* The entries of a table: functions NAME_FORMAT_BLOCKS_ROWS. */
 #define TILE_ENTRY(name, format, blocks, rows) [blocks][rows] = name##_##format##_##blocks##_##rows,
 #define TALL_ENTRY(name, format, rows) TILE_ENTRY(name, format, 1, rows)
+
+/* A table of tiles of all sizes. Tall ones are for few rows; of integers, which are widened as they are loaded, for any number: more
+ * rows share that work. */
+#define ALL_SIZES_OF(name, format)                                                                                                 \
+    .of = {FOR_EACH_SIZE(TILE_ENTRY, name, format) FOR_EACH_TALL_SIZE(TALL_ENTRY, name, format)},                                  \
+    .most_tall_rows = !V_TALL_ROWS ? 0 : SL_WEIGHT_IS_INTEGER(SL_WEIGHT_##format) ? SIZE_MAX : 2 * V_TALL_ROWS
 
 /* An even division of a number of things over tiles of `most` at most: `least` in each, and one more in the first `larger`. */
 typedef struct division {

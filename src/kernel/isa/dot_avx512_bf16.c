@@ -14,4 +14,4 @@ static inline __attribute__((always_inline)) vf v_add_bf16_pairs(vf sum, vf x, v
 
 #include "kernel/format_tiles.h"
 
-FORMAT_TILES(BF16_DOT)
+FLOAT_TILES(BF16_DOT)

@@ -14,4 +14,4 @@ static inline __attribute__((always_inline)) vsum vs_add_bytes(vsum sum, vi x, v
 
 #include "kernel/format_tiles.h"
 
-FORMAT_TILES(INT8_DOT)
+INTEGER_TILES(INT8_DOT)

@@ -66,10 +66,16 @@ VERB(vf) v_canonical(vf a)
 VERB(vf) v_select_at_most(vf x, vf y, vf a, vf b) { return _mm256_blendv_ps(b, a, _mm256_cmp_ps(x, y, _CMP_LE_OQ)); }
 
 /* Other formats of weights, packed_matrix.h. vector: 0 or 1 of half a block. */
+/* The mask stays in memory: a register for it would be taken from the tile's sums. */
 VERB(vf) v_load_bf16(const float *p, size_t vector)
 {
-    const vi both = _mm256_loadu_si256((const vi *)p);
-    return v_float(vector ? _mm256_and_si256(both, _mm256_set1_epi32((int)0xffff0000)) : _mm256_slli_epi32(both, 16));
+    static const uint32_t upper[8] __attribute__((aligned(32))) = {0xffff0000, 0xffff0000, 0xffff0000, 0xffff0000,
+                                                                   0xffff0000, 0xffff0000, 0xffff0000, 0xffff0000};
+    vf both = v_load(p);
+    if (vector == 0)
+        return v_float(_mm256_slli_epi32(v_bits(both), 16));
+    __asm__("vandps %1, %0, %0" : "+x"(both) : "m"(upper));
+    return both;
 }
 VERB(vf) v_load_f16(const float *p, size_t vector) { return _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)p + vector)); }
 VERB(vi) vi_load_bytes(const float *p, size_t vector) { return _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)p + vector)); }
