@@ -12,11 +12,11 @@
 
 /** One direction of one layer, packed. */
 typedef struct sl_packed {
-    const sl_layer_dir *dir;     /* its sizes */
-    size_t width;                /* floats of a packed row of its gates */
-    size_t h_stride, c_stride;   /* floats between rows of its h, and of its c and m */
-    sluice_cell cell;            /* its description, with the activations that DEFAULT stands for */
-    bool x_within_one;           /* x, and h, are outputs of cells that stay within +-1: as integers they have the scale 1/127 */
+    const sl_layer_dir *dir;   /* its sizes */
+    size_t width;              /* floats of a packed row of its gates */
+    size_t h_stride, c_stride; /* floats between rows of its h, and of its c and m */
+    sluice_cell cell;          /* its description, with the activations that DEFAULT stands for */
+    bool x_within_one;         /* x, and h, are outputs of cells that stay within +-1: as integers they have the scale 1/127 */
     bool h_within_one;
     bool is_plain;               /* the fused step computes its cell: it has no options but biases, projection and initial state */
     unsigned phases;             /* of an iteration: threads that share the layer-direction wait for each other after each */
@@ -86,10 +86,10 @@ typedef struct sl_engine_sizes {
     size_t widest_row;             /* floats of the longest packed row of gates */
     size_t widest_state;           /* the longest row of h or c */
     size_t widest_buffer;          /* floats of a step in a buffer between layers */
-    size_t prepared_stride;        /* floats between rows of words that are multiplied with weights of fewer bits; 0: there are none */
-    size_t between;                /* arrays that layers write for other layers */
-    size_t wavefront_buffers;      /* buffers for these in a wavefront; in other plans 2 at most */
-    bool wavefronts;               /* whether all LSTM layers can run at once, each a time chunk behind the one below it */
+    size_t prepared_stride;   /* floats between rows of words that are multiplied with weights of fewer bits; 0: there are none */
+    size_t between;           /* arrays that layers write for other layers */
+    size_t wavefront_buffers; /* buffers for these in a wavefront; in other plans 2 at most */
+    bool wavefronts;          /* whether all LSTM layers can run at once, each a time chunk behind the one below it */
 } sl_engine_sizes;
 
 /** An execution plan, how a batch is computed; see sluice_candidate. It takes thread_groups * threads_per_group threads at most. */

@@ -118,7 +118,8 @@ static void pack_16_bits(const sl_columns *columns, sl_matrix matrix, const sl_p
         uint16_t *to = (uint16_t *)(packed->panels + half / 2 * packed->panel_stride) + half % 2 * packed->words * width * of_word;
         for (size_t q = 0; q < found.count; q++) {
             const size_t place = found.place[q];
-            const size_t at = packed->format == SL_WEIGHT_BF16 ? place % columns->lanes * 2 + place / columns->lanes : place * of_word;
+            const size_t at =
+                packed->format == SL_WEIGHT_BF16 ? place % columns->lanes * 2 + place / columns->lanes : place * of_word;
             for (size_t k = 0; k < terms; k++) {
                 const size_t term = packed->rows == SL_ROW_BF16_SWAPPED ? k ^ 1 : k;
                 const float weight = found.from[q][k * matrix.term_stride];

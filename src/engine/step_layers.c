@@ -135,8 +135,7 @@ void sl_step_layers_fill(const sluice_engine *engine, const sluice_model *model)
         float *const *from = model->layers[layer->layer].of[0];
         const sl_columns columns = columns_of(engine, layer);
         if (layer->kind == SL_STEP_DENSE) {
-            sl_pack_panels(&columns, (sl_matrix){from[SLUICE_TENSOR_WEIGHT], layer->inputs, 1}, layer->inputs,
-                           &layer->weights);
+            sl_pack_panels(&columns, (sl_matrix){from[SLUICE_TENSOR_WEIGHT], layer->inputs, 1}, layer->inputs, &layer->weights);
             if (from[SLUICE_TENSOR_BIAS])
                 sl_pack_row(&columns, from[SLUICE_TENSOR_BIAS], layer->bias);
             if (layer->weight)

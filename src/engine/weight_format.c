@@ -26,8 +26,7 @@ static bool is_f16(float value)
     enum { LEAST_NORMAL = 127 - 14, MOST = 127 + 15, LEAST = 127 - 24 };
     if (magnitude == 0 || (exponent >= LEAST_NORMAL && exponent <= MOST))
         return (magnitude & 0x1fff) == 0;
-    return exponent >= LEAST && exponent < LEAST_NORMAL &&
-           (magnitude & ((UINT32_C(1) << (13 + LEAST_NORMAL - exponent)) - 1)) == 0;
+    return exponent >= LEAST && exponent < LEAST_NORMAL && (magnitude & ((UINT32_C(1) << (13 + LEAST_NORMAL - exponent)) - 1)) == 0;
 }
 
 static bool are_all(bool (*is)(float), size_t count, const float *values)
@@ -57,9 +56,8 @@ sl_format_choice sl_format_choose(const sluice_engine *engine, const sluice_mode
     static const sl_format_choice f32 = {SL_WEIGHT_F32, SL_ROW_FLOATS};
     static const sl_format_choice exact[] = {{SL_WEIGHT_BF16, SL_ROW_FLOATS}, {SL_WEIGHT_F16, SL_ROW_FLOATS}};
     if (engine->precision == SLUICE_PRECISION_INT8)
-        return sl_kernel_runs_format(engine->kernel, SL_WEIGHT_INT8_DOT)
-                   ? (sl_format_choice){SL_WEIGHT_INT8_DOT, SL_ROW_BYTES}
-                   : (sl_format_choice){SL_WEIGHT_INT8, SL_ROW_INT16_PAIRS};
+        return sl_kernel_runs_format(engine->kernel, SL_WEIGHT_INT8_DOT) ? (sl_format_choice){SL_WEIGHT_INT8_DOT, SL_ROW_BYTES}
+                                                                         : (sl_format_choice){SL_WEIGHT_INT8, SL_ROW_INT16_PAIRS};
     if (engine->precision == SLUICE_PRECISION_BF16)
         return engine->has_bf16_dot ? (sl_format_choice){SL_WEIGHT_BF16_DOT, SL_ROW_BF16_PAIRS}
                                     : (sl_format_choice){SL_WEIGHT_BF16, SL_ROW_BF16_SWAPPED};

@@ -88,9 +88,9 @@ typedef struct sl_step_grad {
 
 typedef struct sl_kernel {
     sluice_isa isa;
-    size_t lanes;     /* floats of a vector: a power of two, at most SL_MAX_LANES */
-    size_t tile_rows; /* rows of a full register tile */
-    size_t tall_rows; /* rows of a step's tile for few rows, up to twice as many; 0: no such tile */
+    size_t lanes;                    /* floats of a vector: a power of two, at most SL_MAX_LANES */
+    size_t tile_rows;                /* rows of a full register tile */
+    size_t tall_rows;                /* rows of a step's tile for few rows, up to twice as many; 0: no such tile */
     bool has_int8_dot, has_bf16_dot; /* formats that it was built with; sl_kernel_runs_format says whether the CPU has them */
     /** out[r] = start[r] + x[r] W for r < rows, each product one chain of fused multiply-adds from zero in index order. start[r] and
      * row r of out, out_stride apart, are packed rows; x[r] has weights->words words of the form weights->rows. start[r] may be row r

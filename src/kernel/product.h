@@ -15,16 +15,14 @@ typedef struct product_call {
 
 TILE product_tile(sl_weight_format format, const product_call *p, size_t block, size_t row, size_t blocks, size_t rows)
 {
-    vf acc[MOST_TILE_ROWS][SL_BLOCK_VECTORS];
+    vf acc[MOST_TILE_ROWS][SL_BLOCK_VECTORS], sums[MOST_TILE_ROWS][SL_BLOCK_VECTORS];
     clear_tile(acc, rows * blocks);
-    if (SL_WEIGHT_IS_INTEGER(format)) {
-        vf sums[MOST_TILE_ROWS][SL_BLOCK_VECTORS];
-        multiply_integers(format, sums, p->weights, block, row, blocks, rows, p->rows, p->x + row);
-        add_start(acc, rows, blocks, p->start + row, block);
-        scale_integers(format, acc, p->weights, block, rows, blocks, p->x + row, sums);
-    } else {
+    if (!SL_WEIGHT_IS_INTEGER(format))
         multiply(format, acc, p->weights, block, row, blocks, rows, p->rows, p->x + row);
-        add_start(acc, rows, blocks, p->start + row, block);
+    add_start(acc, rows, blocks, p->start + row, block);
+    if (SL_WEIGHT_IS_INTEGER(format) && p->weights->words) {
+        multiply_integers(format, sums, p->weights, block, row, blocks, rows, p->rows, p->x + row);
+        scale_integers(format, acc, p->weights, block, rows, blocks, p->x + row, sums);
     }
     UNROLL
     for (size_t q = 0; q < rows * blocks; q++)

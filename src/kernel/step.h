@@ -179,7 +179,7 @@ TILE tall_tile(sl_weight_format format, const sl_step *s, const cell_equations *
 
 /* The tiles of a step of each size, whose cell has the equations cell_NAME, for a format of weights. */
 #define STEP_TILE(name, format, blocks, rows)                                                                                      \
-    static void step_##name##_##format##_##blocks##_##rows(const void *s, size_t block, size_t row)                                       \
+    static void step_##name##_##format##_##blocks##_##rows(const void *s, size_t block, size_t row)                                \
     {                                                                                                                              \
         if (SL_WEIGHT_IS_INTEGER(SL_WEIGHT_##format))                                                                              \
             integer_tile(SL_WEIGHT_##format, s, &cell_##name, block, row, blocks, rows);                                           \
@@ -187,7 +187,7 @@ TILE tall_tile(sl_weight_format format, const sl_step *s, const cell_equations *
             step_tile(SL_WEIGHT_##format, s, &cell_##name, block, row, blocks, rows);                                              \
     }
 #define TALL_STEP_TILE(name, format, rows)                                                                                         \
-    static void step_##name##_##format##_1_##rows(const void *s, size_t block, size_t row)                                                \
+    static void step_##name##_##format##_1_##rows(const void *s, size_t block, size_t row)                                         \
     {                                                                                                                              \
         if (SL_WEIGHT_IS_INTEGER(SL_WEIGHT_##format))                                                                              \
             integer_tile(SL_WEIGHT_##format, s, &cell_##name, block, row, 1, rows);                                                \

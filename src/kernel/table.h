@@ -18,10 +18,8 @@ FLOAT_TILES(F32)
 extern const format_tiles SL_TILES(BF16), SL_TILES(F16), SL_TILES(INT8), SL_TILES(INT8_DOT), SL_TILES(BF16_DOT);
 
 static const format_tiles *const tiles_of[SL_WEIGHT_FORMATS] = {
-    [SL_WEIGHT_F32] = &SL_TILES(F32),
-    [SL_WEIGHT_BF16] = &SL_TILES(BF16),
-    [SL_WEIGHT_F16] = &SL_TILES(F16),
-    [SL_WEIGHT_INT8] = &SL_TILES(INT8),
+    [SL_WEIGHT_F32] = &SL_TILES(F32),           [SL_WEIGHT_BF16] = &SL_TILES(BF16),
+    [SL_WEIGHT_F16] = &SL_TILES(F16),           [SL_WEIGHT_INT8] = &SL_TILES(INT8),
 #if SL_HAVE_INT8_DOT
     [SL_WEIGHT_INT8_DOT] = &SL_TILES(INT8_DOT),
 #endif

@@ -214,7 +214,8 @@ TILE multiply_integers(sl_weight_format format, vf sums[][SL_BLOCK_VECTORS], con
             __builtin_prefetch(next.at);
             UNROLL
             for (size_t b = 0; b < blocks; b++) {
-                const vi first = load_integers(format, w + b * panel_stride, 0), second = load_integers(format, w + b * panel_stride, 1);
+                const vi first = load_integers(format, w + b * panel_stride, 0),
+                         second = load_integers(format, w + b * panel_stride, 1);
                 UNROLL
                 for (size_t r = 0; r < rows; r++) {
                     const vi xr = vi_in_register(vi_broadcast(x[r] + k));
@@ -300,7 +301,7 @@ typedef void tile_function(const void *call, size_t block, size_t row);
 /* What is computed, by the size of a tile: FOR_EACH_SIZE's, and FOR_EACH_TALL_SIZE's where the call has tall tiles. */
 typedef struct tile_table {
     tile_function *of[V_TILE_ROWS + 1][MOST_TILE_ROWS + 1]; /* [blocks][rows] */
-    size_t most_tall_rows;                                  /* tall tiles are for calls of so many rows at most; 0: there are none */
+    size_t most_tall_rows; /* tall tiles are for calls of so many rows at most; 0: there are none */
 } tile_table;
 
 /* The entries of a table: functions NAME_FORMAT_BLOCKS_ROWS. */
@@ -311,7 +312,9 @@ typedef struct tile_table {
  * rows share that work. */
 #define ALL_SIZES_OF(name, format)                                                                                                 \
     .of = {FOR_EACH_SIZE(TILE_ENTRY, name, format) FOR_EACH_TALL_SIZE(TALL_ENTRY, name, format)},                                  \
-    .most_tall_rows = !V_TALL_ROWS ? 0 : SL_WEIGHT_IS_INTEGER(SL_WEIGHT_##format) ? SIZE_MAX : 2 * V_TALL_ROWS
+    .most_tall_rows = !V_TALL_ROWS                               ? 0                                                               \
+                      : SL_WEIGHT_IS_INTEGER(SL_WEIGHT_##format) ? SIZE_MAX                                                        \
+                                                                 : 2 * V_TALL_ROWS
 
 /* An even division of a number of things over tiles of `most` at most: `least` in each, and one more in the first `larger`. */
 typedef struct division {

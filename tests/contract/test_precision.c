@@ -203,8 +203,8 @@ TEST(most_terms)
     OWNED(test_network) network = test_network_create(&most);
     OWNED(test_network) larger = test_network_create(&more);
     for (size_t k = 0; k < TERMS; k++) {
-        network.floats[k] = network.floats[3 * TERMS + k] = 1;     /* i and o */
-        network.floats[2 * TERMS + k] = k % 2 ? 1 : -1;            /* g */
+        network.floats[k] = network.floats[3 * TERMS + k] = 1; /* i and o */
+        network.floats[2 * TERMS + k] = k % 2 ? 1 : -1;        /* g */
     }
     test_network_build(&network);
     test_network_build(&larger);

@@ -13,10 +13,10 @@
 #include <stdint.h>
 #include <string.h>
 
-typedef float vf;   /* V_LANES floats */
-typedef int32_t vi; /* as many 32-bit integers; sums wrap */
+typedef float vf;     /* V_LANES floats */
+typedef int32_t vi;   /* as many 32-bit integers; sums wrap */
 typedef int32_t vsum; /* the same, sums of products of integers */
-typedef double vd;  /* as many doubles */
+typedef double vd;    /* as many doubles */
 
 /* Floats of a vector, rows of a full register tile, and of a tall one (kernel/tile.h); 0: there are none. */
 enum { V_LANES = 1 };

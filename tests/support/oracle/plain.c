@@ -90,8 +90,8 @@ static void run_direction(const row *r, size_t k, const float *in, size_t inputs
         memcpy(c, batch->c0 + state, bytes);
     for (size_t s = 0; s < r->length; s++) {
         const size_t t = reverse ? r->length - 1 - s : s;
-        const test_plain_row of_x = test_plain_row_of(of_embedding ? SLUICE_PRECISION_F32 : test_precision(), k >= directions,
-                                                      inputs, in + t * inputs);
+        const test_plain_row of_x =
+            test_plain_row_of(of_embedding ? SLUICE_PRECISION_F32 : test_precision(), k >= directions, inputs, in + t * inputs);
         const test_plain_row of_h = test_plain_row_of(test_precision(), true, hidden, h);
         make_gates(r, k, &of_x, &of_h, gates);
         free(of_x.values);
