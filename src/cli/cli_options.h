@@ -45,7 +45,7 @@ typedef struct sl_train_options {
     bool bidirectional, no_bias, no_head;
     sluice_initializer initializer;
     size_t epochs, patience;
-    sluice_precision precision; /* of the evaluation of validation data; AUTO: f32 */
+    sluice_precision precision;     /* of the evaluation of validation data; AUTO: f32 */
     sluice_trainer_options trainer; /* optimiser, rate, dropout and so on; train_setup.c sets what depends on the data */
     size_t truncate;
     bool every_step;
