@@ -69,22 +69,29 @@ static const sl_option table[] = {
     {"explain", 0, INFO, MODE, NULL, &sl_kind_flag, FIELD(explain), "show the execution plan for a batch, and why"},
     {"batch", 0, INFO, MODE, "N", &sl_kind_count, FIELD(batch), "rows of the batch to explain"},
     {"steps", 0, INFO, MODE, "T", &sl_kind_count, FIELD(steps), "steps of each row of the batch to explain"},
+    {"compare", 0, INFO, MODE, "FILE", &sl_kind_file, FIELD(compare),
+     "show how far the outputs of --precision are from those of f32, for the rows of FILE: inputs [N][T][I], or tokens [N][T]; "
+     "with "
+     "--text, lines of text, may be gzipped"},
 
+    {"text", 0, INFO, DATA, NULL, &sl_kind_flag, FIELD(text), "the file of --compare has lines of text; it is no .npy file"},
     {"text", 0, RUN, DATA, NULL, &sl_kind_flag, FIELD(text),
      "read lines of text, not .npy files, and write the class of each line"},
     {"text", 0, TRAIN, DATA, "FILE", &sl_kind_file, FIELD(train.text),
      "lines LABEL<TAB>TEXT, may be gzipped; the bytes of TEXT are the tokens of the row"},
-    {"keep-cr", 0, RUN | TRAIN, DATA, NULL, &sl_kind_flag, FIELD(keep_cr),
+    {"keep-cr", 0, ALL, DATA, NULL, &sl_kind_flag, FIELD(keep_cr),
      "keep the CR of lines that end in CR LF; by default it is dropped, with a note"},
     {"input", 'i', RUN, DATA, "FILE", &sl_kind_file, FIELD(input),
      "the rows: inputs [N][T][I], or tokens [N][T]; with --text, lines of text, may be gzipped", .default_text = "-"},
     {"input", 'i', TRAIN, DATA, "FILE", &sl_kind_file, FIELD(input), "the rows: inputs [N][T][I], or tokens [N][T]"},
     {"lengths", 0, ALL, DATA, "FILE", &sl_kind_file, FIELD(lengths), "number of steps of each row, [N]; by default T for all"},
-    {"mask", 0, RUN, DATA, "FILE", &sl_kind_file, FIELD(mask),
+    {"mask", 0, INFO | RUN, DATA, "FILE", &sl_kind_file, FIELD(mask),
      "which steps count, b1 or u1 [N][T]; a step whose element is 0 is masked: it leaves the states as they are; "
      "without it the steps that the model masks by itself, as sluice info says"},
     {"layout", 0, RUN, DATA, "LAYOUT", &sl_value_layout, 0,
      "order of the axes of --input, --mask and outputs of steps: rows first or steps first", layout_name},
+    {"layout", 0, INFO, DATA, "LAYOUT", &sl_value_layout, 0, "order of the axes of --compare and --mask: rows first or steps first",
+     layout_name},
     {"h0", 0, RUN, DATA, "FILE", &sl_kind_file, FIELD(h0),
      "initial hidden states, [L*D][N][H], or where layers differ in size the .npz of --hn; by default zeros, or what the network "
      "has learned"},
@@ -221,7 +228,7 @@ static const sl_option table[] = {
     {"onnx-clip", 0, LOADING, NAMES, "WHOSE", &sl_value_word, FIELD(names.onnx_clip),
      "where LSTM nodes with clip limit: as ONNX says, or as onnxruntime (ort) does, which leaves h's input alone", clip_word},
 
-    {"rows", 0, RUN, COMPUTING, "N", &sl_kind_count, FIELD(rows),
+    {"rows", 0, INFO | RUN, COMPUTING, "N", &sl_kind_count, FIELD(rows),
      "number of rows in memory at once; by default chosen by their size"},
     {"threads", 0, ALL, COMPUTING, "N", &sl_kind_unsigned, FIELD(engine.threads),
      "number of threads; by default chosen for the machine", .least = 1, .most = SL_THREADS_MAX, .variable = "SLUICE_NUM_THREADS"},

@@ -94,6 +94,12 @@ static void print_candidate(const explained *this, const sluice_candidate *candi
     printf("\n");
 }
 
+void sl_info_print_engine(const sluice_engine_info *info)
+{
+    printf("engine        %s, %s, %s, %u thread%s\n", sluice_isa_get_name(info->isa), sluice_gemm_get_name(info->gemm),
+           sluice_precision_get_name(info->precision), info->threads, info->threads == 1 ? "" : "s");
+}
+
 static void print(const explained *this)
 {
     const sluice_plan *plan = &this->plan;
@@ -101,8 +107,7 @@ static void print(const explained *this)
     printf("batch         N = %s, %sT = %s: %s steps in all\n", sl_format_count(this->options->batch, rows),
            this->lengths ? "lengths up to " : "", sl_format_count(this->options->steps, steps),
            sl_format_count(this->total_steps, count));
-    printf("engine        %s, %s, %s, %u thread%s\n", sluice_isa_get_name(this->info.isa), sluice_gemm_get_name(this->info.gemm),
-           sluice_precision_get_name(this->info.precision), this->info.threads, this->info.threads == 1 ? "" : "s");
+    sl_info_print_engine(&this->info);
     printf("workspace     %s bytes\n\n", sl_format_count(plan->workspace_bytes, count));
     printf("  schedule groups threads hoists wave           cycles        ms share  measured\n");
     for (size_t k = 0; k < plan->candidates; k++)
