@@ -138,9 +138,9 @@ def check_inputs(cli):
               and empty["classes"]["fraction_changed"] == 0, f"no rows: {empty}")
 
 
-def check_wild(cli):
+def check_nonfinite(cli):
     """A row with NaN is left out of the figures, and counted; the others' figures are those that they have without it."""
-    model = make_model(cli, "wild", classes=CLASSES)
+    model = make_model(cli, "nonfinite", classes=CLASSES)
     source = random.Random(3)
     good = [source.uniform(-1, 1) for _ in range(4 * STEPS * INPUTS)]
     bad = [math.nan] + [0.5] * (STEPS * INPUTS - 1)
