@@ -1,5 +1,5 @@
-/* sluice info MODEL --precision P --compare FILE: how far the outputs of an engine of this precision are from those of an f32 engine, for
- * the rows of a file. Both run the same batches, a chunk of rows at a time. */
+/* sluice info MODEL --precision P --compare FILE: how far the outputs of an engine of this precision are from those of an f32 engine,
+ * for the rows of a file. Both run the same batches, a chunk of rows at a time. */
 #include "cli/info/info_parts.h"
 
 #include "base/size.h"
