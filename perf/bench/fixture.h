@@ -20,8 +20,9 @@ SLUICE_WARN_UNUSED sluice_status sl_fixture_create(const sl_case *shape, double 
 
 /**
  * Run the case with a setting: check the results, time it, check them again. When plan->stopped() the result's repetitions are
- * fewer. The results must be those of the scalar instruction set on one thread: bit for bit, or, for BLIS and peers, within
- * sl_case_bound. Of a batch with a tail y, mostly padding, is not asked for: the final h is what is checked, in one call more in
+ * fewer. The results must be those of the scalar instruction set on one thread in the same precision: bit for bit, or, for BLIS and
+ * peers, within sl_case_bound. Those of a low precision must also be the library's in f32 within sl_precision_bound, over all rows;
+ * peers' need no more. The accuracy of a low precision is measured and, for inference if the setting has it, that of f32. Of a batch with a tail y, mostly padding, is not asked for: the final h is what is checked, in one call more in
  * which the longest row ends early too. Of a network the last layer's outputs are what is checked. A gradient must be the library's on one thread, bit for bit, or, for peers, within
  * sl_gradient_bound (case_gradient.h, which says how the expected one is checked).
  * @retval BAD_DATA    the results are wrong; the message has the place, the expected and the computed number.

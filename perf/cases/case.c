@@ -90,6 +90,11 @@ const char *sl_train_pass_get_name(size_t train)
     return train < sizeof names / sizeof names[0] ? names[train] : NULL;
 }
 
+static size_t widest_input(const sl_case *shape)
+{
+    return shape->layers > 1 ? sl_size_max(shape->input, shape->directions * shape->hidden) : shape->input;
+}
+
 /* BLIS, and each peer, adds the I + H terms, each below 1, in an order of its own. Of 2..2048 terms and 30..400 steps that was seen
  * to change h by 0.011 epsilon a term at most, or by one epsilon, which is the activations'; a sixteenth leaves room for other
  * weights, layers and kernels. */
@@ -97,6 +102,13 @@ float sl_case_bound(const sl_case *shape)
 {
     if (shape->network)
         return ((float)sl_network_work_get(sl_named_network_get(shape->network)).terms / 16 + 8) * FLT_EPSILON;
-    const size_t widest = shape->layers > 1 ? sl_size_max(shape->input, shape->directions * shape->hidden) : shape->input;
-    return ((float)(widest + shape->hidden) / 16 + 8) * FLT_EPSILON;
+    return ((float)(widest_input(shape) + shape->hidden) / 16 + 8) * FLT_EPSILON;
+}
+
+/* The I + H products of a sum, of x below 1 and weights of about 1 / sqrt(H), are each off by a part of a step times the other
+ * factor, independently: the sum by that times sqrt(I / H + 1). Sixteen times as much is far below what wrong weights do. */
+double sl_precision_bound(const sl_case *shape, sluice_precision precision)
+{
+    const double step = precision == SLUICE_PRECISION_INT8 ? 1.0 / 127 : 1.0 / 256;
+    return 16 * step * sqrt(1 + (double)widest_input(shape) / (double)shape->hidden) * (double)shape->layers;
 }
