@@ -578,8 +578,8 @@ sluice_status sl_fixture_run(sl_fixture *fixture, const sl_setting *setting, con
     result->setting.has_accuracy = setting->has_accuracy;
     /* A peer that chooses its kernels by itself is compared with the best instruction set. */
     run.isa = result->setting.gemm == SLUICE_GEMM_FUSED ? result->setting.isa : SLUICE_ISA_AUTO;
-    if (!result->setting.precision)
-        result->setting.precision = SLUICE_PRECISION_F32; /* of a peer, which does not ask the environment */
+    if (!result->setting.gemm) /* a peer's own kernels, which do not ask the environment */
+        result->setting.precision = setting->precision ? setting->precision : SLUICE_PRECISION_F32;
     if (!status && result->setting.gemm == SLUICE_GEMM_FUSED)
         status = expect(fixture, result->setting.precision, error);
     if (!status && has_tail(fixture))

@@ -16,7 +16,7 @@
  *               of the batch; dy is NULL if y is. NULL: no gradients.
  * @param result has the shape and the setting asked for; the setting is replaced by the one that is used, and `plan` is set. If gemm
  *               stays AUTO, the peer has its own kernels, and isa and schedule have no meaning. A peer that has `runs_low` computes in
- *               the setting's precision, where AUTO means f32.
+ *               the precision asked for, where AUTO means f32.
  * @param made   argument of the other functions, to be destroyed whatever is returned; NULL: nothing to destroy.
  * @retval UNSUPPORTED the peer does not compute such a case, or the machine lacks what was asked for; the message says which.
  */

@@ -464,7 +464,7 @@ static sluice_status take_threads(onednn *it, sl_setting *setting, sluice_error 
 {
     char reason[160];
     const sl_setting asked = *setting;
-    *setting = (sl_setting){.precision = asked.precision, .peer = asked.peer};
+    *setting = (sl_setting){.peer = asked.peer};
     const sluice_status status = sl_threads_choose(asked.threads, &setting->threads, reason, sizeof reason, error);
     if (status)
         return status;
