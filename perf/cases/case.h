@@ -90,8 +90,7 @@ SLUICE_WARN_UNUSED sluice_status sl_case_check(const sl_case *shape, sluice_erro
  * the widest layer's input. */
 float sl_case_bound(const sl_case *shape);
 
-/** Permitted difference of a low precision from the library's f32: for each layer 16 sqrt(1 + I / H) steps of the numbers that are
- *  multiplied, where I is the widest layer's input, and a step 1/127 of int8, 2^-8 of bf16. */
+/** Permitted difference of a low precision from the library's f32: 6 sqrt(1 + I / H) steps of the numbers that are multiplied, where I is the widest layer's input, and a step 1/127 of int8, 2^-8 of bf16. */
 double sl_precision_bound(const sl_case *shape, sluice_precision precision);
 
 /** Useful work of one real step of one row of a forward pass: 2*4H*(in+H)*D for each layer, a multiply-add being two; of a network all

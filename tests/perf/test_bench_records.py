@@ -17,7 +17,7 @@ CONTEXT = dict.fromkeys(("version", "git", "cpu", "cpu_id", "caches", "cpus", "a
                          "blis", "blis_config", "openmp", "environment", "date", "command"), str)
 CASE = {**dict.fromkeys(("steps", "batch", "input", "hidden", "layers", "directions", "threads", "teams", "members", "workspace_bytes",
                          "total_steps", "repetitions", "calls", "seed"), int),
-        **dict.fromkeys(("ragged", "isa", "gemm", "schedule", "way", "scaling", "peer", "peer_version"), str),
+        **dict.fromkeys(("ragged", "isa", "gemm", "precision", "schedule", "way", "scaling", "peer", "peer_version"), str),
         **dict.fromkeys(("train", "hoists", "wavefront"), bool),
         **dict.fromkeys(("seconds_min", "seconds_median", "spread", "sequences_per_second", "steps_per_second", "gflops", "peak_gflops",
                          "peak_spread", "fraction_of_peak", "efficiency", "flop_per_byte", "setup_seconds"), NUMBER),
