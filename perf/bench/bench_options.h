@@ -47,8 +47,8 @@ typedef struct sl_bench_options {
 extern const sl_page sl_bench_page;
 
 /** Read the command line, and fill in defaults. Points into argv. BAD_ARGUMENT.
- * --threads, --isa, --gemm and --precision override the environment: the variable of each is unset, as is that of threads where a scaling chooses
- * their numbers. */
+ * --threads, --isa, --gemm and --precision override the environment: the variable of each is unset, as is that of threads where a
+ * scaling chooses their numbers. */
 SLUICE_WARN_UNUSED sluice_status sl_bench_options_parse(int argc, char **argv, sl_bench_options *options, sluice_error *error);
 
 /** How many shapes, and settings for each, the options span. BAD_ARGUMENT when their number does not fit into a size_t. */

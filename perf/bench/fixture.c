@@ -23,6 +23,7 @@ enum { PLACE_BYTES = 128 };
 #define SCALAR "the scalar kernels"
 #define ALONE "the library on one thread"
 #define IN_F32 "the library in f32"
+#define BEFORE "the same beside other neighbours"
 
 enum { PRECISIONS = SLUICE_PRECISION_INT8 + 1 };
 
@@ -76,18 +77,6 @@ static sluice_status allocate_floats(size_t a, size_t b, size_t c, const char *w
     return *floats ? SLUICE_STATUS_OK : sl_fail_memory(error, what, count * sizeof(float));
 }
 
-static size_t choose_length(const sl_case *shape, size_t row, uint64_t *state)
-{
-    switch (shape->ragged) {
-    case SL_RAGGED_UNIFORM:
-        return 1 + sl_random_next(state) % shape->steps;
-    case SL_RAGGED_TAIL:
-        return row == shape->batch / 2 ? shape->steps : sl_size_max(shape->steps / SL_TAIL, 1);
-    default:
-        return shape->steps;
-    }
-}
-
 static sluice_status make_lengths(sl_fixture *fixture, uint64_t *state, sluice_error *error)
 {
     const sl_case *shape = &fixture->shape;
@@ -98,7 +87,7 @@ static sluice_status make_lengths(sl_fixture *fixture, uint64_t *state, sluice_e
         return sl_fail_memory(error, "the lengths", shape->batch);
     for (size_t n = 0; n < shape->batch; n++) {
         fixture->x_offset[n] = (has_tail(fixture) ? fixture->total_steps : n * shape->steps) * shape->input;
-        fixture->lengths[n] = fixture->checked_lengths[n] = (int64_t)choose_length(shape, n, state);
+        fixture->lengths[n] = fixture->checked_lengths[n] = (int64_t)sl_case_choose_length(shape, n, state);
         fixture->total_steps += (uint64_t)fixture->lengths[n];
     }
     return SLUICE_STATUS_OK;
@@ -121,20 +110,6 @@ static sluice_status make_arrays(sl_fixture *fixture, uint64_t *state, sluice_er
     return status;
 }
 
-/* Have the batch's y go to an array; of a network that ends otherwise than with all steps of an LSTM layer, its end, by `output`. */
-static void put_y(const sl_fixture *fixture, float *y, sluice_output *output, sluice_batch *batch)
-{
-    const sluice_network *network = fixture->shape.network ? sl_named_network_get(fixture->shape.network) : NULL;
-    const sluice_layer *last = network ? &network->layers[network->layer_count - 1] : NULL;
-    if (!network || (last->kind == SLUICE_LAYER_LSTM && last->steps == SLUICE_STEPS_ALL)) {
-        batch->y = y;
-        return;
-    }
-    *output = (sluice_output){.layer = network->layer_count - 1, .at = y};
-    batch->outputs = output;
-    batch->output_count = 1;
-}
-
 /* The batch as it is timed; with equal lengths it has none. */
 static sluice_batch whole_batch(sl_fixture *fixture)
 {
@@ -146,7 +121,7 @@ static sluice_batch whole_batch(sl_fixture *fixture)
                           .x_offsets = has_tail(fixture) ? fixture->x_offset : NULL,
                           .hn = fixture->hn,
                           .cn = fixture->cn};
-    put_y(fixture, fixture->y, &fixture->output, &batch);
+    sl_case_put_y(&fixture->shape, fixture->y, &fixture->output, &batch);
     return batch;
 }
 
@@ -178,11 +153,17 @@ static sluice_status allocate_outputs(const sl_fixture *fixture, size_t rows, si
     return allocate_floats(rows, y_steps(fixture, steps), fixture->width, "the reference", outputs, error);
 }
 
+static void free_slice(slice *of)
+{
+    sl_free(of->y);
+    sl_free(of->hn);
+}
+
 /* Compute the slice with the scalar kernels on one thread, unless it is there. */
 static sluice_status expect(sl_fixture *fixture, sluice_precision precision, sluice_error *error)
 {
     const sl_case *shape = &fixture->shape;
-    slice *expected = &fixture->expected[precision];
+    slice *expected = &fixture->expected[precision], made = {0};
     size_t offsets[CHECKED_ROWS];
     int64_t lengths[CHECKED_ROWS];
     if (expected->y || expected->hn)
@@ -194,8 +175,7 @@ static sluice_status expect(sl_fixture *fixture, sluice_precision precision, slu
         lengths[k] = *length;
         offsets[k] = fixture->x_offset[fixture->row[k]];
     }
-    const sluice_status status =
-        allocate_outputs(fixture, fixture->rows, fixture->steps, has_tail(fixture) ? &expected->hn : &expected->y, error);
+    sluice_status status = allocate_outputs(fixture, fixture->rows, fixture->steps, has_tail(fixture) ? &made.hn : &made.y, error);
     if (status)
         return status;
     sluice_output output;
@@ -207,9 +187,14 @@ static sluice_status expect(sl_fixture *fixture, sluice_precision precision, slu
                           .x_row_stride = shape->steps * shape->input,
                           .x_step_stride = shape->input,
                           .x_offsets = offsets,
-                          .hn = expected->hn};
-    put_y(fixture, expected->y, &output, &batch);
-    return sl_library_run(fixture->model, SLUICE_ISA_SCALAR, 1, precision, &batch, error);
+                          .hn = made.hn};
+    sl_case_put_y(&fixture->shape, made.y, &output, &batch);
+    status = sl_library_run(fixture->model, SLUICE_ISA_SCALAR, 1, precision, &batch, error);
+    if (!status)
+        *expected = made;
+    else
+        free_slice(&made);
+    return status;
 }
 
 /* Compute all outputs in f32, unless they are there. */
@@ -217,15 +202,21 @@ static sluice_status expect_in_f32(sl_fixture *fixture, sluice_error *error)
 {
     if (fixture->in_f32)
         return SLUICE_STATUS_OK;
-    const sluice_status status = allocate_outputs(fixture, fixture->shape.batch, fixture->shape.steps, &fixture->in_f32, error);
+    float *made;
+    sluice_status status = allocate_outputs(fixture, fixture->shape.batch, fixture->shape.steps, &made, error);
     if (status)
         return status;
     sluice_output output;
     sluice_batch batch = fixture->batch;
-    batch.hn = has_tail(fixture) ? fixture->in_f32 : NULL;
+    batch.hn = has_tail(fixture) ? made : NULL;
     batch.cn = NULL;
-    put_y(fixture, has_tail(fixture) ? NULL : fixture->in_f32, &output, &batch);
-    return sl_library_run(fixture->model, SLUICE_ISA_AUTO, 0, SLUICE_PRECISION_F32, &batch, error);
+    sl_case_put_y(&fixture->shape, has_tail(fixture) ? NULL : made, &output, &batch);
+    status = sl_library_run(fixture->model, SLUICE_ISA_AUTO, 0, SLUICE_PRECISION_F32, &batch, error);
+    if (!status)
+        fixture->in_f32 = made;
+    else
+        sl_free(made);
+    return status;
 }
 
 static bool agrees(float found, float expected, float bound)
@@ -316,25 +307,33 @@ static sluice_status check(const sl_fixture *fixture, const sl_setting *setting,
 
 /* ---- Accuracy -------------------------------------------------------------------------------------------------------------- */
 
-/* Compare the outputs of a row, up to its end, with those of an array like the run's. */
-static sluice_status compare_row(const sl_fixture *fixture, const sl_setting *setting, size_t row, const float *expected,
-                                 double bound, sl_deviation *deviation, sluice_error *error)
+/* What all outputs are compared with. */
+typedef struct wanted_outputs {
+    const float *values; /* like the run's y or, with a tail, hn */
+    double bound;        /* of the difference */
+    const char *of;      /* who computed them */
+} wanted_outputs;
+
+/* Compare the outputs of a row, up to its end. */
+static sluice_status compare_row(const sl_fixture *fixture, const sl_setting *setting, size_t row, const wanted_outputs *wanted,
+                                 sl_deviation *deviation, sluice_error *error)
 {
+    const float *expected = wanted->values;
     const sl_case *shape = &fixture->shape;
     if (!has_tail(fixture)) {
         const size_t at = row * y_steps(fixture, shape->steps) * fixture->width;
         const size_t floats = y_steps(fixture, (size_t)fixture->lengths[row]) * fixture->width;
-        const size_t k = sl_deviation_add(deviation, floats, fixture->y + at, expected + at, bound);
-        return k == floats ? SLUICE_STATUS_OK : fail_y(fixture, setting, row, k, expected[at + k], IN_F32, error);
+        const size_t k = sl_deviation_add(deviation, floats, fixture->y + at, expected + at, wanted->bound);
+        return k == floats ? SLUICE_STATUS_OK : fail_y(fixture, setting, row, k, expected[at + k], wanted->of, error);
     }
     for (size_t state = 0; state < shape->layers * shape->directions; state++) {
         const size_t at = (state * shape->batch + row) * shape->hidden;
-        const size_t k = sl_deviation_add(deviation, shape->hidden, fixture->hn + at, expected + at, bound);
+        const size_t k = sl_deviation_add(deviation, shape->hidden, fixture->hn + at, expected + at, wanted->bound);
         char place[PLACE_BYTES];
         if (k == shape->hidden)
             continue;
         place_h(fixture, fixture->lengths, row, state, k, place);
-        return fail_check(fixture, setting, place, fixture->hn[at + k], expected[at + k], IN_F32, error);
+        return fail_check(fixture, setting, place, fixture->hn[at + k], expected[at + k], wanted->of, error);
     }
     return SLUICE_STATUS_OK;
 }
@@ -348,7 +347,7 @@ static sluice_status compare_in_f32(sl_fixture *fixture, sl_result *result, slui
     sl_deviation deviation = {0};
     sluice_status status = expect_in_f32(fixture, error);
     for (size_t row = 0; !status && row < fixture->shape.batch; row++)
-        status = compare_row(fixture, setting, row, fixture->in_f32, bound, &deviation, error);
+        status = compare_row(fixture, setting, row, &(wanted_outputs){fixture->in_f32, bound, IN_F32}, &deviation, error);
     if (status)
         return status;
     result->accuracy.error = deviation.largest;
@@ -452,19 +451,11 @@ void sl_fixture_destroy(sl_fixture *fixture)
         return;
     sl_gradients_destroy(fixture->gradients);
     sluice_model_destroy(fixture->model);
-    for (size_t k = 0; k < PRECISIONS; k++) {
-        sl_free(fixture->expected[k].y);
-        sl_free(fixture->expected[k].hn);
-    }
-    void *owned[] = {fixture->lengths,
-                     fixture->checked_lengths,
-                     fixture->x_offset,
-                     fixture->x,
-                     fixture->y,
-                     fixture->hn,
-                     fixture->cn,
-                     fixture->in_f32,
-                     fixture};
+    for (size_t k = 0; k < PRECISIONS; k++)
+        free_slice(&fixture->expected[k]);
+    sl_free(fixture->in_f32);
+    void *owned[] = {
+        fixture->lengths, fixture->checked_lengths, fixture->x_offset, fixture->x, fixture->y, fixture->hn, fixture->cn, fixture};
     for (size_t k = 0; k < sizeof owned / sizeof owned[0]; k++)
         sl_free(owned[k]);
 }
@@ -554,7 +545,7 @@ static sluice_status run_with_other_neighbours(sl_fixture *fixture, timed_run *r
     status = status ? status : run->peer->collect ? run->peer->collect(run->made, error) : SLUICE_STATUS_OK;
     scale_neighbours(fixture, 1.0f / SL_NEIGHBOUR_SCALE);
     for (size_t row = 0; !status && row < shape->batch; row += 2)
-        status = compare_row(fixture, &result->setting, row, before, INFINITY, &deviation, error);
+        status = compare_row(fixture, &result->setting, row, &(wanted_outputs){before, INFINITY, BEFORE}, &deviation, error);
     result->accuracy.dependence = deviation.largest;
     sl_free(before);
     return status;

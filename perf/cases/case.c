@@ -1,6 +1,7 @@
 #include "perf/cases/case.h"
 
 #include "base/error.h"
+#include "base/random.h"
 #include "base/size.h"
 
 #include <float.h>
@@ -20,6 +21,31 @@ sl_case sl_case_of_network(sl_named_network network, size_t steps, size_t batch,
                      .directions = work.directions,
                      .seed = seed,
                      .network = network};
+}
+
+size_t sl_case_choose_length(const sl_case *shape, size_t row, uint64_t *state)
+{
+    switch (shape->ragged) {
+    case SL_RAGGED_UNIFORM:
+        return 1 + sl_random_next(state) % shape->steps;
+    case SL_RAGGED_TAIL:
+        return row == shape->batch / 2 ? shape->steps : sl_size_max(shape->steps / SL_TAIL, 1);
+    default:
+        return shape->steps;
+    }
+}
+
+void sl_case_put_y(const sl_case *shape, float *y, sluice_output *output, sluice_batch *batch)
+{
+    const sluice_network *network = shape->network ? sl_named_network_get(shape->network) : NULL;
+    const sluice_layer *last = network ? &network->layers[network->layer_count - 1] : NULL;
+    if (!network || (last->kind == SLUICE_LAYER_LSTM && last->steps == SLUICE_STEPS_ALL)) {
+        batch->y = y;
+        return;
+    }
+    *output = (sluice_output){.layer = network->layer_count - 1, .at = y};
+    batch->outputs = output;
+    batch->output_count = 1;
 }
 
 double sl_case_flop_per_step(const sl_case *shape)

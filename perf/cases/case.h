@@ -82,6 +82,13 @@ typedef struct sl_result {
     sl_accuracy accuracy;
 } sl_result;
 
+/** The length of a row of the batch; `state` is that of the random numbers. */
+size_t sl_case_choose_length(const sl_case *shape, size_t row, uint64_t *state);
+
+/** Have the batch's y go to an array; of a network that ends otherwise than with all steps of an LSTM layer, its end, by `output`, which
+ *  the batch then points to. */
+void sl_case_put_y(const sl_case *shape, float *y, sluice_output *output, sluice_batch *batch);
+
 /** Check, before anything is allocated, that the case fits into the machine's memory and into the address space that a limit leaves
  *  this process. NO_MEMORY, with the bytes that it needs. */
 SLUICE_WARN_UNUSED sluice_status sl_case_check(const sl_case *shape, sluice_error *error);
