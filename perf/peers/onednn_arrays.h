@@ -18,9 +18,9 @@ sl_onednn_types sl_onednn_types_get(sluice_precision precision, bool is_last);
 
 /**
  * The scales of int8, for `count` layer-directions from `first` on. Inputs and h are u8 = 127 v + 128, so that they have to be within
- * +-1, and what is not is cut: the scale is fixed beforehand and has to suit all data, as the primitive does not look at them. So is y,
- * float32 or not, of 8 bits. Weights
- * are s8 with one scale for each gate of each unit, which the layers and directions of a primitive, their W and their U share.
+ * +-1, and what is not is cut: the scale is fixed beforehand and has to suit all data, as the primitive does not look at them. Weights
+ * are s8 with one scale for each gate of each unit, which the layers and directions of a primitive, their W and their U share. y has 8
+ * bits, too, also where it is given in float32.
  * @param attr to be destroyed; NULL if that fails.
  */
 dnnl_status_t sl_onednn_scales_create(const sluice_model *model, size_t first, size_t count, dnnl_primitive_attr_t *attr);

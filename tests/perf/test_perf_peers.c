@@ -9,6 +9,9 @@
 #include "perf/cases/case_gradient.h"
 #include "io/npy/npy.h"
 #include "perf/peers/peer.h"
+#ifdef SL_HAVE_ONEDNN
+#include "perf/peers/onednn_arrays.h"
+#endif
 #include "perf/report/compare.h"
 
 #include <float.h>
@@ -274,6 +277,32 @@ TEST(the_runtimes_threads_are_left_as_they_were)
         ck_assert_msg(after == before, "%s: %u, then %u", sl_peer_get_name(p), before, after);
     }
 }
+
+#ifdef SL_HAVE_ONEDNN
+/* Steps first, with zeros behind a row's end: two rows of two steps, of which the second row has one. */
+TEST(arrays_of_onednn_have_its_types)
+{
+    static const int64_t lengths[] = {2, 1};
+    const sluice_batch batch = {.struct_size = sizeof batch, .steps = 2, .rows = 2, .lengths = lengths};
+    const float from[] = {1 + 0x1p-8f, -1 - 0x3p-8f, 4, -4, 0, 0.25f, NAN, NAN};
+    const float bf16[] = {1, -1 - 0x1p-6f, 4, -4, 0, 0.25f, 0, 0};    /* of two as near the even one */
+    static const uint8_t u8[] = {255, 0, 128, 160, 255, 0, 128, 128}; /* 127 v + 128, to the nearest even, and cut */
+    uint16_t half[8];
+    uint8_t bytes[8];
+    float to[8], wide;
+    memset(half, 0xff, sizeof half);
+    memset(bytes, 0xff, sizeof bytes);
+    memset(to, 0xff, sizeof to);
+    sl_onednn_put_steps(&batch, 2, from, dnnl_bf16, half);
+    sl_onednn_take_steps(&batch, 2, dnnl_bf16, half, to);
+    ck_assert_mem_eq(to, bf16, sizeof to);
+    sl_onednn_put_steps(&batch, 2, from, dnnl_u8, bytes);
+    ck_assert_mem_eq(bytes, u8, sizeof bytes);
+    sl_onednn_put_steps(&(sluice_batch){.steps = 1, .rows = 1}, 1, &from[6], dnnl_bf16, half);
+    sl_onednn_widen(dnnl_bf16, 1, half, &wide);
+    ck_assert(isnan(wide));
+}
+#endif
 
 /* ---- Rows against each other ------------------------------------------------------------------------------------------------ */
 
