@@ -77,6 +77,7 @@ def check_rows(cli, facts, taken, mode, what):
                   f"{name} of {what} in {mode} is near f32: {row}")
         cli.check(mode != "f32" or row["largest_difference"] == row["rms_difference"] == 0, f"{what}: f32 is f32: {row}")
         cli.check(row["elements"] == 0 or row["rms_f32"] > 0, f"{name} of {what} is something: {row}")
+        cli.check(mode == "f32" or row["elements"] == 0 or row["largest_difference"] > 0, f"{name} of {what} is {mode}: {row}")
 
 
 def count_changed(logits, reference, classes):

@@ -64,6 +64,7 @@ TEST(environment_variables)
     ck_assert_int_eq(look(&options, &found, &error), SLUICE_STATUS_OK); /* these say fused */
     ck_assert_int_eq(found.gemm, SLUICE_GEMM_FUSED);
 
+    options.precision = SLUICE_PRECISION_AUTO;
     setenv("SLUICE_PRECISION", "int8", 1);
     ck_assert_int_eq(look(&options, &found, &error), SLUICE_STATUS_OK);
     ck_assert_int_eq(found.precision, SLUICE_PRECISION_INT8);
@@ -90,6 +91,7 @@ TEST(precision_where_there_is_one)
     for (unsigned k = 0; k < 2; k++) {
         sluice_engine_options options = test_options(SLUICE_ISA_AUTO, 1, SLUICE_SCHEDULE_AUTO);
         options.training = k == 0;
+        options.precision = SLUICE_PRECISION_AUTO;
         options.gemm = k ? SLUICE_GEMM_BLIS : SLUICE_GEMM_FUSED;
         setenv("SLUICE_PRECISION", "bf16", 1);
         SUCCEEDS(look, &options, &found);
