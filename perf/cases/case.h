@@ -52,6 +52,7 @@ typedef struct sl_setting {
     sluice_schedule schedule;
     bool measure;        /* time the candidates first; schedule is AUTO then */
     const sl_peer *peer; /* NULL: the library */
+    const sluice_machine *machine; /* figures by which AUTO chooses; NULL: the library's table */
 } sl_setting;
 
 typedef struct sl_result {

@@ -195,14 +195,14 @@ static sl_exit check_options(const sl_options *options)
     const sluice_names *of = &options->names;
     const bool names = of->network || of->prefix || of->head || of->embedding || of->lstm || of->head_activation ||
                        of->head_input || of->activation || of->recurrent_activation || of->to || of->onnx_clip;
-    const bool engine = options->engine.threads || options->engine.isa || options->engine.gemm;
+    const bool engine = options->engine.threads || options->engine.isa || options->engine.gemm || options->machine;
     if (!options->model == !options->env)
         return sl_report(SL_EXIT_USAGE, "expected either MODEL or --env; see sluice info --help");
     if (options->env && names)
         return sl_report(SL_EXIT_USAGE,
                          "options of how MODEL is read, as --network, --prefix and --lstm, go with MODEL, not with --env");
     if (!options->env && !options->explain && engine)
-        return sl_report(SL_EXIT_USAGE, "--threads, --isa and --gemm go with --env or --explain, not with MODEL alone");
+        return sl_report(SL_EXIT_USAGE, "--threads, --isa, --gemm and --machine go with --env or --explain, not with MODEL alone");
     return check_explain(options);
 }
 
@@ -214,6 +214,8 @@ sl_exit sl_command_info(int argc, char **argv)
     if (code || done)
         return code;
     code = check_options(&options);
+    if (!code && (options.env || options.explain))
+        code = sl_command_line_choose_machine(&options, true);
     if (!code)
         code = options.env ? sl_info_environment(&options) : options.explain ? sl_info_plan(&options) : show_model(&options);
     return code == SL_EXIT_INTERRUPTED ? sl_report(code, "interrupted") : code;
