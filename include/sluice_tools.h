@@ -178,23 +178,23 @@ SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_plan_load(sluice_engine *engi
  * each plan takes (sluice_candidate.cycles). All numbers are finite and above 0; a cycle is one of a core's clock.
  */
 struct sluice_machine {
-    size_t struct_size;             /**< sizeof(sluice_machine), set by the caller */
-    sluice_isa isa;                 /**< whose kernels these are the figures of */
-    unsigned threads;               /**< that ran at once where a figure is of several; 0: not measured, a row of the table */
-    double multiply_adds;           /**< vectors of fused multiply-adds that a core does in a cycle */
-    double l2_bytes;                /**< bytes a cycle: weights from L2 to a core; */
-    double l3_bytes;                /**< from L3 to one core; */
-    double shared_l3_bytes;         /**< from L3 to each core while several read; */
-    double dram_bytes;              /**< from main memory to one core; */
-    double all_dram_bytes;          /**< from main memory to all cores together */
-    double activation_cycles;       /**< from the pre-activations to c and h, of one row and a vector of units */
-    double barrier_cycles;          /**< of a barrier, and for each thread in it: */
+    size_t struct_size;       /**< sizeof(sluice_machine), set by the caller */
+    sluice_isa isa;           /**< whose kernels these are the figures of */
+    unsigned threads;         /**< that ran at once where a figure is of several; 0: not measured, a row of the table */
+    double multiply_adds;     /**< vectors of fused multiply-adds that a core does in a cycle */
+    double l2_bytes;          /**< bytes a cycle: weights from L2 to a core; */
+    double l3_bytes;          /**< from L3 to one core; */
+    double shared_l3_bytes;   /**< from L3 to each core while several read; */
+    double dram_bytes;        /**< from main memory to one core; */
+    double all_dram_bytes;    /**< from main memory to all cores together */
+    double activation_cycles; /**< from the pre-activations to c and h, of one row and a vector of units */
+    double barrier_cycles;    /**< of a barrier, and for each thread in it: */
     double barrier_thread_cycles;
-    double region_cycles;           /**< of beginning and ending a parallel region, and for each thread in it: */
+    double region_cycles; /**< of beginning and ending a parallel region, and for each thread in it: */
     double region_thread_cycles;
-    char cpu[64];                   /**< its name */
-    char version[16];               /**< of the library that measured */
-    char source[160];               /**< where the figures come from, in words */
+    char cpu[64];     /**< its name */
+    char version[16]; /**< of the library that measured */
+    char source[160]; /**< where the figures come from, in words */
 };
 
 /**

@@ -87,7 +87,8 @@ static sluice_status run_choice(const sl_bench_options *options, sl_bench_report
     sluice_status status = sl_bench_options_count(options, &shapes, &settings, error);
     for (size_t k = 0; !status && k < shapes && !sl_interrupt_seen(); k++) {
         const sl_case shape = sl_bench_options_get_case(options, k);
-        status = sl_choice_run(&shape, &options->machines[SLUICE_ISA_AUTO], &options->threads, &options->plan, report, &choices, error);
+        status =
+            sl_choice_run(&shape, &options->machines[SLUICE_ISA_AUTO], &options->threads, &options->plan, report, &choices, error);
     }
     tally->rows = choices.rows;
     if (!status)

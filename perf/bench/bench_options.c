@@ -365,7 +365,8 @@ sluice_status sl_bench_options_parse(int argc, char **argv, sl_bench_options *op
 sluice_status sl_bench_options_choose_machines(sl_bench_options *options, sluice_error *error)
 {
     sluice_status status = SLUICE_STATUS_OK;
-    const bool uses = options->action == SL_ACTION_CASES || options->action == SL_ACTION_EXPECT || options->action == SL_ACTION_CHOICE;
+    const bool uses =
+        options->action == SL_ACTION_CASES || options->action == SL_ACTION_EXPECT || options->action == SL_ACTION_CHOICE;
     for (size_t k = 0; uses && !options->from && !status && k < options->isa.count; k++) {
         const sluice_isa isa = (sluice_isa)options->isa.values[k];
         sluice_engine_options engine = {.struct_size = sizeof engine, .isa = isa};

@@ -48,8 +48,8 @@ static const sl_field fields[] = {
 const sl_field_table sl_choice_fields = {sizeof fields / sizeof fields[0], fields};
 
 /* Time all candidates in turn. */
-static void time_candidates(sluice_engine *engine, sluice_workspace *workspace, const sluice_batch *batch, const sl_timing_plan *plan,
-                            candidates *all)
+static void time_candidates(sluice_engine *engine, sluice_workspace *workspace, const sluice_batch *batch,
+                            const sl_timing_plan *plan, candidates *all)
 {
     sl_tuned_plan tuned = {.rows = batch->rows, .steps = batch->steps};
     for (size_t k = 0; k < all->count; k++)
@@ -65,7 +65,8 @@ static void time_candidates(sluice_engine *engine, sluice_workspace *workspace, 
         all->fastest = all->seconds[k] < all->seconds[all->fastest] ? k : all->fastest;
 }
 
-static void name_plan(const sluice_engine *engine, const sl_batch_load *load, const sl_exec_plan *plan, char text[SL_WORDS_CANDIDATE])
+static void name_plan(const sluice_engine *engine, const sl_batch_load *load, const sl_exec_plan *plan,
+                      char text[SL_WORDS_CANDIDATE])
 {
     const sluice_candidate candidate = {.thread_groups = plan->thread_groups,
                                         .threads_per_group = plan->threads_per_group,
@@ -89,8 +90,7 @@ static sluice_status add_row(const sluice_engine *engine, const sl_case *shape, 
                         .chosen_seconds = all->seconds[all->chosen],
                         .fastest_seconds = all->seconds[all->fastest],
                         .excess = all->seconds[all->chosen] / all->seconds[all->fastest] - 1,
-                        .expected_excess =
-                            sl_exec_plan_cycles(engine, load, plan) / sl_exec_plan_cycles(engine, load, best) - 1};
+                        .expected_excess = sl_exec_plan_cycles(engine, load, plan) / sl_exec_plan_cycles(engine, load, best) - 1};
     tally->rows++;
     tally->near += row.excess <= SL_CHOICE_NEAR;
     return sl_bench_report_add(report, sl_fields_to_row(&sl_choice_fields, &row), error);

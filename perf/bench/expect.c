@@ -72,8 +72,8 @@ sluice_status sl_expect_check(const sl_case *shape, const char *option, sluice_e
                        "%s needs rows of one length, found a case with --ragged %s; leave it out", option,
                        sl_ragged_get_name(shape->ragged));
     if (shape->network)
-        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "%s needs a shape, found the network %s; leave --set networks out", option,
-                       sl_named_network_get_name(shape->network));
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "%s needs a shape, found the network %s; leave --set networks out",
+                       option, sl_named_network_get_name(shape->network));
     if (shape->train)
         return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT,
                        "%s needs inference, as the cost model does not cover training; found a case with --train %s; leave it out",

@@ -50,8 +50,8 @@ typedef struct sl_setting {
     sluice_isa isa;
     sluice_gemm gemm;
     sluice_schedule schedule;
-    bool measure;        /* time the candidates first; schedule is AUTO then */
-    const sl_peer *peer; /* NULL: the library */
+    bool measure;                  /* time the candidates first; schedule is AUTO then */
+    const sl_peer *peer;           /* NULL: the library */
     const sluice_machine *machine; /* figures by which AUTO chooses; NULL: the library's table */
 } sl_setting;
 

@@ -234,8 +234,8 @@ static const sl_option table[] = {
      "how work is divided over threads; measure: time the candidates first", sl_words_schedule},
     {"plans", 0, INFO | RUN, COMPUTING, "FILE", &sl_kind_file, FIELD(plans),
      "file of tuned plans, which --schedule measure also writes"},
-    {"machine", 0, ALL, COMPUTING, SL_MACHINE_METAVAR, &sl_kind_word_or_file, FIELD(machine), SL_MACHINE_HELP, .default_text = "auto",
-     .variable = "SLUICE_MACHINE"},
+    {"machine", 0, ALL, COMPUTING, SL_MACHINE_METAVAR, &sl_kind_word_or_file, FIELD(machine), SL_MACHINE_HELP,
+     .default_text = "auto", .variable = "SLUICE_MACHINE"},
 
     {"progress", 0, RUN | TRAIN, REPORTING, "WHEN", &sl_kind_choice, FIELD(progress),
      "show a progress bar on standard error; auto: if it is a terminal", sl_progress_get_name},

@@ -23,10 +23,11 @@
 #include <stdio.h>
 #include <string.h>
 
-/* The least of many short timings counts: on a busy machine some of them find moments that nothing disturbs, long ones never do. */
-enum { ROUNDS_LEAST = 5, CLOCK_ROUNDS = 32 }; /* of the latter one in so many also measures the clock */
+/* The least of many short timings counts: on a busy machine some of them find moments that nothing disturbs, long ones never do. The
+ * trials take turns, for what disturbs may last for a tenth of a second. */
+enum { PASSES = 5, ROUNDS_LEAST = 3, CLOCK_ROUNDS = 16 };
 #define ROUND_SECONDS 50e-6
-#define TRIAL_SECONDS 0.15
+#define TURN_SECONDS 0.03
 
 /* Weights from main memory are twice as large as L3, and are measured up to this size of L3. */
 enum { L3_BYTES_MOST = 1 << 27 };
@@ -34,20 +35,28 @@ enum { L3_BYTES_MOST = 1 << 27 };
 /* A figure is looked for within this factor of the table's; beyond it something else was measured, and the table's stays. */
 #define FACTOR_MOST 8.0
 
+/* What is timed: a network of one LSTM layer of one input, by a schedule. */
+typedef struct trial {
+    size_t hidden; /* 0: not here */
+    size_t rows, steps;
+    unsigned threads;
+    sluice_engine *engine;
+    sluice_workspace *workspace;
+    float *zeros;   /* the inputs */
+    double seconds; /* the least so far */
+} trial;
+
+/* In the order in which figures are fitted: each depends on those before it. */
+enum { L2, ACTIVATION, L3, SHARED_L3, DRAM, ALL_DRAM, REGION_ALONE, REGION, TRIALS };
+
 typedef struct measurement {
     sluice_machine machine; /* as found so far */
     unsigned threads;
     double clock; /* Hz, the highest that was seen */
+    trial trials[TRIALS];
     const sluice_measure_options *until;
     sluice_error *error;
 } measurement;
-
-/* What is timed: a network of one LSTM layer of one input, by a schedule. */
-typedef struct trial {
-    size_t hidden, rows, steps;
-    sluice_schedule schedule;
-    unsigned threads;
-} trial;
 
 static sluice_status check_cancelled(const measurement *m)
 {
@@ -58,31 +67,7 @@ static sluice_status check_cancelled(const measurement *m)
 
 /* ---- A trial ---------------------------------------------------------------------------------------------------------------- */
 
-/* Cycles of a batch, all of zeros. Its initial states are given, for without them the first step has no products of h. */
-static sluice_status time_batch(measurement *m, const sluice_engine *engine, const trial *t, double *cycles)
-{
-    sluice_workspace *workspace = NULL;
-    const size_t count = t->rows * sl_size_max(t->hidden, t->steps);
-    float *zeros = sl_alloc_array(count, sizeof *zeros);
-    sluice_status status = zeros ? sluice_workspace_create(engine, t->rows, t->steps, &workspace, m->error)
-                                 : sl_fail_memory(m->error, "a batch to measure", count * sizeof *zeros);
-    const sluice_batch batch = {
-        .struct_size = sizeof batch, .steps = t->steps, .rows = t->rows, .x = zeros, .h0 = zeros, .c0 = zeros};
-    double seconds = INFINITY;
-    const double end = sl_clock_get() + TRIAL_SECONDS;
-    for (unsigned round = 0; !status && (round < ROUNDS_LEAST || sl_clock_get() < end); round++) {
-        if (round % CLOCK_ROUNDS == 0)
-            m->clock = fmax(m->clock, sl_clock_rate_measure());
-        seconds = fmin(seconds, sl_calls_time(workspace, &batch, ROUND_SECONDS));
-        status = check_cancelled(m);
-    }
-    *cycles = seconds * m->clock;
-    sluice_workspace_destroy(workspace);
-    sl_free(zeros);
-    return status;
-}
-
-static sluice_status make_engine(const measurement *m, const trial *t, sluice_engine **engine)
+static sluice_status make_engine(const measurement *m, trial *t)
 {
     const sluice_shape shape = {
         .struct_size = sizeof shape, .layers = 1, .directions = 1, .inputs = 1, .hidden = t->hidden, .has_bias = 0};
@@ -90,121 +75,126 @@ static sluice_status make_engine(const measurement *m, const trial *t, sluice_en
                                            .isa = m->machine.isa,
                                            .gemm = SLUICE_GEMM_FUSED,
                                            .precision = SLUICE_PRECISION_F32,
-                                           .schedule = t->schedule,
+                                           .schedule = SLUICE_SCHEDULE_ROWS,
                                            .threads = t->threads};
     sluice_model *model;
-    *engine = NULL;
     sluice_status status = sluice_model_create_initial(&shape, SLUICE_INITIALIZER_UNIFORM, 1, NULL, &model, m->error);
     if (status)
         return status;
-    status = sluice_engine_create(model, &options, engine, m->error);
+    status = sluice_engine_create(model, &options, &t->engine, m->error);
     sluice_model_destroy(model);
     return status;
 }
 
-static sluice_status time_trial(measurement *m, const trial *t, double *cycles)
+static sluice_status begin_trial(measurement *m, trial *t)
 {
-    sluice_engine *engine;
-    sluice_status status = make_engine(m, t, &engine);
-    if (!status)
-        status = time_batch(m, engine, t, cycles);
-    sluice_engine_destroy(engine);
+    t->seconds = INFINITY;
+    if (!t->hidden)
+        return SLUICE_STATUS_OK;
+    const sluice_status status = make_engine(m, t);
+    if (status)
+        return status;
+    t->zeros = sl_alloc_array(t->rows * t->steps, sizeof *t->zeros);
+    return t->zeros ? sluice_workspace_create(t->engine, t->rows, t->steps, &t->workspace, m->error)
+                    : sl_fail_memory(m->error, "a batch to measure", t->rows * t->steps * sizeof *t->zeros);
+}
+
+static void end_trial(trial *t)
+{
+    sluice_workspace_destroy(t->workspace);
+    sluice_engine_destroy(t->engine);
+    sl_free(t->zeros);
+}
+
+static sluice_status take_turn(measurement *m, trial *t)
+{
+    const sluice_batch batch = {.struct_size = sizeof batch, .steps = t->steps, .rows = t->rows, .x = t->zeros};
+    const double end = sl_clock_get() + TURN_SECONDS;
+    sluice_status status = SLUICE_STATUS_OK;
+    for (unsigned round = 0; t->hidden && !status && (round < ROUNDS_LEAST || sl_clock_get() < end); round++) {
+        if (round % CLOCK_ROUNDS == 0)
+            m->clock = fmax(m->clock, sl_clock_rate_measure());
+        t->seconds = fmin(t->seconds, sl_calls_time(t->workspace, &batch, ROUND_SECONDS));
+        status = check_cancelled(m);
+    }
+    return status;
+}
+
+/* Make some trials, let them take turns, and keep their seconds. */
+static sluice_status time_trials(measurement *m, size_t first, size_t last, unsigned passes)
+{
+    sluice_status status = SLUICE_STATUS_OK;
+    for (size_t k = first; k <= last && !status; k++)
+        status = begin_trial(m, &m->trials[k]);
+    for (unsigned pass = 0; pass < passes; pass++)
+        for (size_t k = first; k <= last && !status; k++)
+            status = take_turn(m, &m->trials[k]);
     return status;
 }
 
 /* The estimate of a trial with another value of a figure. */
-static double estimate(sluice_engine *engine, const trial *t, double *figure, double value)
+static double estimate(const trial *t, double *figure, double value)
 {
-    const sl_batch_load load = sl_batch_load_get(engine, t->rows, t->steps, NULL);
-    const sl_exec_plan plan = sl_exec_plan_choose(engine, &load); /* the only one of its schedule */
+    const sl_batch_load load = sl_batch_load_get(t->engine, t->rows, t->steps, NULL);
+    const sl_exec_plan plan = sl_exec_plan_choose(t->engine, &load); /* the only one of its schedule */
     *figure = value;
-    return sl_exec_plan_cycles(engine, &load, &plan);
+    return sl_exec_plan_cycles(t->engine, &load, &plan);
 }
 
-/* Set a figure so that the estimate of a trial is what it takes, by bisection of its logarithm; if none does, leave it. */
-static sluice_status fit(measurement *m, const trial *t, size_t offset)
+/* Set a figure so that the estimate of a trial is what it took, by bisection of its logarithm; if none does, leave it. */
+static void fit(measurement *m, size_t index, size_t offset)
 {
-    sluice_engine *engine;
-    double cycles = 0;
-    sluice_status status = make_engine(m, t, &engine);
-    if (!status)
-        status = time_batch(m, engine, t, &cycles);
-    if (!status) {
-        engine->machine = m->machine;
-        double *const figure = (double *)(void *)((char *)&engine->machine + offset);
-        const double before = *figure;
-        double low = before / FACTOR_MOST, high = before * FACTOR_MOST;
-        const bool rises = estimate(engine, t, figure, high) > estimate(engine, t, figure, low);
-        while (high / low > 1.0001) {
-            const double middle = sqrt(low * high);
-            const bool is_above = estimate(engine, t, figure, middle) > cycles;
-            *(is_above == rises ? &high : &low) = middle;
-        }
-        const bool is_found = low > before / FACTOR_MOST && high < before * FACTOR_MOST;
-        *figure = is_found ? sqrt(low * high) : before;
-        m->machine = engine->machine;
+    const trial *t = &m->trials[index];
+    if (!t->hidden)
+        return;
+    t->engine->machine = m->machine;
+    double *const figure = (double *)(void *)((char *)&t->engine->machine + offset);
+    const double before = *figure, cycles = t->seconds * m->clock;
+    double low = before / FACTOR_MOST, high = before * FACTOR_MOST;
+    const bool rises = estimate(t, figure, high) > estimate(t, figure, low);
+    while (high / low > 1.0001) {
+        const double middle = sqrt(low * high);
+        const bool is_above = estimate(t, figure, middle) > cycles;
+        *(is_above == rises ? &high : &low) = middle;
     }
-    sluice_engine_destroy(engine);
-    return status;
+    const bool is_found = low > before / FACTOR_MOST && high < before * FACTOR_MOST;
+    *figure = is_found ? sqrt(low * high) : before;
+    m->machine = t->engine->machine;
 }
 
-/* ---- The figures ------------------------------------------------------------------------------------------------------------ */
+/* ---- The trials ------------------------------------------------------------------------------------------------------------- */
 
-/* The peak counts whole vectors a cycle, where it is not one of software. */
-static void measure_multiply_adds(measurement *m)
-{
-    const double peak = sluice_peak_measure(m->machine.isa);
-    for (unsigned round = 0; round < CLOCK_ROUNDS; round++)
-        m->clock = fmax(m->clock, sl_clock_rate_measure());
-    const double found = 1e9 * peak / (2.0 * (double)sl_kernel_get(m->machine.isa)->lanes * m->clock), whole = round(found);
-    m->machine.multiply_adds = fabs(found - whole) < 0.1 * whole ? whole : found;
-}
-
-/* Hidden units whose recurrent weights are of about so many bytes, in whole cache lines. */
+/* Hidden units whose recurrent weights are of about so many bytes, in whole cache lines; 0 of none. */
 static size_t hidden_of(size_t bytes)
 {
     const size_t lines = (size_t)(sqrt((double)bytes / (SL_GATES * sizeof(float))) / SL_LINE_FLOATS);
-    return sl_size_max(1, lines) * SL_LINE_FLOATS;
+    return bytes ? sl_size_max(1, lines) * SL_LINE_FLOATS : 0;
 }
 
-/* Weights that stay in L3 but not in L2 are of so many bytes; 0: there are none. */
-static size_t l3_bytes_of(const sl_limits *limits)
+/* One thread with one row, or as many threads, each with a row, if there are several. */
+static void plan_pair(measurement *m, size_t alone, size_t bytes, size_t steps)
 {
-    const size_t bytes = sl_size_min(4 * limits->l2_bytes, limits->l3_bytes / 2);
-    return bytes > 2 * limits->l2_bytes ? bytes : 0;
+    const size_t hidden = hidden_of(bytes);
+    m->trials[alone] = (trial){.hidden = hidden, .rows = 1, .steps = steps, .threads = 1};
+    m->trials[alone + 1] =
+        (trial){.hidden = m->threads > 1 ? hidden : 0, .rows = m->threads, .steps = steps, .threads = m->threads};
 }
 
-/* Main memory: to one core, and to all. The threads' sum says nothing of all where they read as fast as one alone. */
-static sluice_status measure_dram(measurement *m, size_t l3_bytes)
+/* Without vectors multiply-adds take longer than any weights to come, and nothing is found of memory. */
+static void plan_trials(measurement *m, const sl_limits *limits)
 {
-    const double before = m->machine.all_dram_bytes;
-    trial t = {hidden_of(2 * l3_bytes), 1, 4, SLUICE_SCHEDULE_ROWS, 1};
-    sluice_status status = fit(m, &t, offsetof(sluice_machine, dram_bytes));
-    if (status || m->threads == 1)
-        return status;
-    t.rows = t.threads = m->threads;
-    status = fit(m, &t, offsetof(sluice_machine, all_dram_bytes));
-    const double each = m->machine.dram_bytes * m->threads;
-    if (!status && m->machine.all_dram_bytes >= each)
-        m->machine.all_dram_bytes = fmax(before, each);
-    return status;
+    const bool has_vectors = sl_kernel_get(m->machine.isa)->lanes > 1;
+    const size_t wanted = sl_size_min(4 * limits->l2_bytes, limits->l3_bytes / 2);
+    const size_t l3 = has_vectors && wanted > 2 * limits->l2_bytes ? wanted : 0; /* weights that stay in L3, but not in L2 */
+    plan_pair(m, L3, l3, 20);
+    plan_pair(m, DRAM, l3 && limits->l3_bytes <= L3_BYTES_MOST ? 2 * limits->l3_bytes : 0, 4);
+    plan_pair(m, REGION_ALONE, SL_GATES * SL_LINE_FLOATS * SL_LINE_FLOATS * sizeof(float), 1);
+    m->trials[L2] =
+        (trial){.hidden = has_vectors ? hidden_of(limits->l2_bytes / 2) : 0, .rows = 1, .steps = 50, .threads = 1};
+    m->trials[ACTIVATION] = (trial){.hidden = 64, .rows = 24, .steps = 50, .threads = 1}; /* whole tiles of any instruction set */
 }
 
-static sluice_status measure_memory(measurement *m, const sl_limits *limits)
-{
-    const trial l2 = {hidden_of(limits->l2_bytes / 2), 1, 50, SLUICE_SCHEDULE_ROWS, 1};
-    sluice_status status = fit(m, &l2, offsetof(sluice_machine, l2_bytes));
-    const size_t bytes = l3_bytes_of(limits);
-    trial l3 = {hidden_of(bytes), 1, 20, SLUICE_SCHEDULE_ROWS, 1};
-    if (!status && bytes)
-        status = fit(m, &l3, offsetof(sluice_machine, l3_bytes));
-    l3.rows = l3.threads = m->threads;
-    if (!status && bytes && m->threads > 1)
-        status = fit(m, &l3, offsetof(sluice_machine, shared_l3_bytes));
-    return status || !bytes || limits->l3_bytes > L3_BYTES_MOST ? status : measure_dram(m, limits->l3_bytes);
-}
-
-/* Barriers one after the other. */
+/* Barriers one after the other, by themselves. */
 typedef struct barriers {
     sl_barrier_flag *flags; /* [threads] */
     double seconds;         /* of one */
@@ -227,18 +217,30 @@ static void wait_often(void *context, unsigned thread, unsigned threads)
         b->seconds = seconds;
 }
 
+/* ---- The figures ------------------------------------------------------------------------------------------------------------ */
+
+/* The peak counts whole vectors a cycle, where it is not one of software. */
+static void find_multiply_adds(measurement *m)
+{
+    const double peak = sluice_peak_measure(m->machine.isa);
+    for (unsigned round = 0; round < CLOCK_ROUNDS; round++)
+        m->clock = fmax(m->clock, sl_clock_rate_measure());
+    const double found = 1e9 * peak / (2.0 * (double)sl_kernel_get(m->machine.isa)->lanes * m->clock), whole = round(found);
+    m->machine.multiply_adds = fabs(found - whole) < 0.1 * whole ? whole : found;
+}
+
 /* Multiply what is of a barrier, or of a region, and what is of each thread in it, so that their sum is `cycles`; if that is beyond
  * reason, leave them. */
 static void scale(double *each, double *thread, unsigned threads, double cycles)
 {
     const double factor = cycles / (*each + *thread * threads);
-    if (factor < 1 / FACTOR_MOST || factor > FACTOR_MOST)
+    if (!(factor >= 1 / FACTOR_MOST && factor <= FACTOR_MOST))
         return;
     *each *= factor;
     *thread *= factor;
 }
 
-static sluice_status measure_barrier(measurement *m)
+static sluice_status find_barrier(measurement *m)
 {
     barriers b = {.flags = sl_alloc_array(m->threads, sizeof *b.flags)};
     if (!b.flags)
@@ -249,36 +251,42 @@ static sluice_status measure_barrier(measurement *m)
     return check_cancelled(m);
 }
 
-/* A step of a row on each thread, and the same without a region. */
-static sluice_status measure_region(measurement *m)
+static void find_figures(measurement *m)
 {
-    trial t = {SL_LINE_FLOATS, 1, 1, SLUICE_SCHEDULE_ROWS, 1};
-    double alone, together;
-    sluice_status status = time_trial(m, &t, &alone);
-    t.rows = t.threads = m->threads;
-    if (!status)
-        status = time_trial(m, &t, &together);
-    if (!status)
-        scale(&m->machine.region_cycles, &m->machine.region_thread_cycles, m->threads, together - alone);
-    return status;
+    sluice_machine *machine = &m->machine;
+    const double all_dram = machine->all_dram_bytes;
+    /* The activations' trial has some of L2's rate in it, and that of L2 some of the activations. */
+    fit(m, L2, offsetof(sluice_machine, l2_bytes));
+    fit(m, ACTIVATION, offsetof(sluice_machine, activation_cycles));
+    fit(m, L2, offsetof(sluice_machine, l2_bytes));
+    fit(m, L3, offsetof(sluice_machine, l3_bytes));
+    fit(m, SHARED_L3, offsetof(sluice_machine, shared_l3_bytes));
+    fit(m, DRAM, offsetof(sluice_machine, dram_bytes));
+    fit(m, ALL_DRAM, offsetof(sluice_machine, all_dram_bytes));
+    if (machine->all_dram_bytes >= machine->dram_bytes * m->threads) /* each reads as if alone, which says nothing of more threads */
+        machine->all_dram_bytes = fmax(all_dram, machine->dram_bytes * m->threads);
+    scale(&machine->region_cycles, &machine->region_thread_cycles, m->threads,
+          (m->trials[REGION].seconds - m->trials[REGION_ALONE].seconds) * m->clock);
 }
 
 static sluice_status measure_all(measurement *m)
 {
-    const trial activation = {64, 24, 50, SLUICE_SCHEDULE_ROWS, 1}; /* whole tiles of any instruction set */
-    sluice_engine *engine;
-    sluice_status status = make_engine(m, &activation, &engine); /* which has the sizes of the caches */
+    m->trials[0] = (trial){.hidden = SL_LINE_FLOATS, .rows = 1, .steps = 1, .threads = 1};
+    sluice_status status = make_engine(m, &m->trials[0]);
     if (status)
         return status;
-    const sl_limits limits = engine->limits;
-    sluice_engine_destroy(engine);
-    measure_multiply_adds(m);
-    status = fit(m, &activation, offsetof(sluice_machine, activation_cycles));
-    if (!status && sl_kernel_get(m->machine.isa)->lanes > 1) /* without vectors multiply-adds take longer than any weights */
-        status = measure_memory(m, &limits);
-    if (!status && m->threads > 1)
-        status = measure_barrier(m);
-    return status || m->threads == 1 ? status : measure_region(m);
+    const sl_limits limits = m->trials[0].engine->limits;
+    sluice_engine_destroy(m->trials[0].engine);
+    plan_trials(m, &limits);
+    find_multiply_adds(m);
+    status = time_trials(m, L2, SHARED_L3, PASSES);
+    status = status ? status : time_trials(m, REGION_ALONE, REGION, PASSES);
+    status = status ? status : time_trials(m, DRAM, ALL_DRAM, 2);
+    if (!status) /* with the highest clock of all trials */
+        find_figures(m);
+    for (size_t k = 0; k < TRIALS; k++)
+        end_trial(&m->trials[k]);
+    return status || m->threads == 1 ? status : find_barrier(m);
 }
 
 /* ---- The call --------------------------------------------------------------------------------------------------------------- */
@@ -295,8 +303,9 @@ sluice_status sluice_machine_measure(const sluice_engine_options *options, const
     if (!status)
         status = sl_choose(options, &choice, error);
     if (!status && sl_threads_alone())
-        status = sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT,
-                         "sluice_machine_measure: the caller is in a parallel region, where calls use one thread; measure outside it");
+        status =
+            sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT,
+                    "sluice_machine_measure: the caller is in a parallel region, where calls use one thread; measure outside it");
     if (status)
         return status;
     sl_machine_get_of(choice.isa, &m.machine);

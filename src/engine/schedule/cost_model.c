@@ -17,15 +17,28 @@
 #define SINGLE_ACTIVATION (55.0 / 52)
 
 /* Cycles: the calls of an iteration, each row's pointers and scattered h and y, a layer resumed by a wavefront. */
-#define ITERATION_CYCLES 140.0
-#define ROW_CYCLES 190.0
+#define ITERATION_CYCLES 15.0
+#define ROW_CYCLES 56.0
 #define RESUME_CYCLES 60.0
 
 /* Threads of a group wait for the slowest of them after each iteration, and something always delays one of them. */
 #define IMBALANCE 1.03
 
-/* The part of the shorter of arithmetic and transfer that does not overlap with the longer. */
-#define NOT_OVERLAPPED 0.23
+/* The part of the shorter of arithmetic and transfer that does not overlap with the longer: while a panel is read for the first time,
+ * and for the following tiles of rows, for which it comes from L1 or L2. */
+#define NOT_OVERLAPPED 0.25
+#define NOT_OVERLAPPED_AGAIN 0.1
+
+/* Hoisted products take a little longer than the same products in a step, and are written and read once. */
+#define HOISTED 1.02
+#define HOISTED_PASSES 1.85
+
+/* An iteration of a thread group. */
+typedef struct iteration {
+    double rows;
+    double steps;  /* of the batch: input products are not made for more */
+    bool is_first; /* without products of h: no states are given */
+} iteration;
 
 /* One thread's share of an iteration of a layer. */
 typedef struct thread_share {
@@ -46,9 +59,9 @@ static double transfer_rate(const sluice_engine *engine, const sl_exec_plan *pla
     return fmin(machine->dram_bytes, machine->all_dram_bytes / ((double)plan->thread_groups * plan->threads_per_group));
 }
 
-static double overlapped(double a, double b)
+static double overlapped(double a, double b, double not_overlapped)
 {
-    return fmax(a, b) + NOT_OVERLAPPED * fmin(a, b);
+    return fmax(a, b) + not_overlapped * fmin(a, b);
 }
 
 /* Of the products of some rows x blocks, each of so many terms. */
@@ -67,8 +80,9 @@ static double product_cycles(const sluice_engine *engine, const sl_exec_plan *pl
     const double fma = multiply_add_cycles(engine, share->rows * share->blocks, share->terms);
     const double first = share->blocks * panel / transfer_rate(engine, plan, share->weight_bytes);
     const double l1_rate = lanes * sizeof(float) * engine->machine.multiply_adds; /* a vector for each multiply-add */
-    const double again = share->blocks * panel / (panel < 0.94 * (double)engine->limits.l1d_bytes ? l1_rate : engine->machine.l2_bytes);
-    return overlapped(fma / tiles, first) + (tiles - 1) * overlapped(fma / tiles, again);
+    const double again =
+        share->blocks * panel / (panel < 0.94 * (double)engine->limits.l1d_bytes ? l1_rate : engine->machine.l2_bytes);
+    return overlapped(fma / tiles, first, NOT_OVERLAPPED) + (tiles - 1) * overlapped(fma / tiles, again, NOT_OVERLAPPED_AGAIN);
 }
 
 static double activation_cycles(const sluice_engine *engine, const thread_share *share)
@@ -91,20 +105,21 @@ static double projection_cycles(const sluice_engine *engine, const sl_exec_plan 
 }
 
 /* An iteration of one LSTM layer for a thread that has `lines` cache lines of its units, of both directions together. */
-static double layer_cycles(const sluice_engine *engine, const sl_exec_plan *plan, size_t layer, double lines, double rows)
+static double layer_cycles(const sluice_engine *engine, const sl_exec_plan *plan, size_t layer, double lines, const iteration *it)
 {
     const sl_packed *packed = &engine->layers[engine->network->lstm[layer].first];
-    const double lanes = (double)engine->kernel->lanes, inputs = packed->table ? 0 : (double)packed->dir->inputs;
+    const double lanes = (double)engine->kernel->lanes, inputs = packed->table ? 0 : (double)packed->dir->inputs, rows = it->rows;
     const bool hoists = inputs > 0 && rows <= (double)sl_exec_plan_hoisted_rows(engine, plan);
-    thread_share share = {.rows = rows, .blocks = lines * SL_LINE_FLOATS / lanes, .terms = (double)packed->dir->h_width};
+    thread_share share = {.rows = rows, .blocks = lines * SL_LINE_FLOATS / lanes};
+    share.terms = it->is_first ? 0 : (double)packed->dir->h_width;
     const double row_bytes = share.blocks * SL_BLOCK_VECTORS * lanes * sizeof(float); /* of a packed row, and of a term's weights */
     double cycles = ITERATION_CYCLES + ROW_CYCLES * rows;
     if (hoists) {
-        const double iterations = fmax(1, (double)engine->limits.hoist_product_rows / rows); /* of one product */
+        const double iterations = fmax(1, fmin(it->steps, (double)engine->limits.hoist_product_rows / rows)); /* of a product */
         const double weights = inputs * row_bytes;
-        cycles += 1.03 * multiply_add_cycles(engine, rows * share.blocks, inputs);
+        cycles += HOISTED * multiply_add_cycles(engine, rows * share.blocks, inputs);
         cycles += weights / transfer_rate(engine, plan, fmax(weights, (double)engine->limits.l2_bytes)) / iterations +
-                  2 * rows * row_bytes / engine->machine.l2_bytes;
+                  HOISTED_PASSES * rows * row_bytes / engine->machine.l2_bytes;
     } else {
         share.terms += inputs;
     }
@@ -128,8 +143,8 @@ static double most_phases(const sluice_engine *engine, size_t first, size_t coun
     return most;
 }
 
-/* An iteration of all layers, `rows` rows in each of them; without the barriers of a wavefront. */
-static double iteration_cycles(const sluice_engine *engine, const sl_exec_plan *plan, double rows)
+/* An iteration of all layers, without the barriers of a wavefront. */
+static double iteration_cycles(const sluice_engine *engine, const sl_exec_plan *plan, const iteration *it)
 {
     const sl_network *network = engine->network;
     double cycles = 0;
@@ -138,8 +153,9 @@ static double iteration_cycles(const sluice_engine *engine, const sl_exec_plan *
         const double share = (double)sl_unit_lines_sum(engine, lstm->first, lstm->directions) / plan->threads_per_group;
         const double most = plan->wavefront ? fmax(1.0 / (double)network->lstm_layers, share) : ceil(share); /* lines of a thread */
         const bool whole = lstm->directions % plan->threads_per_group == 0; /* no layer-direction is shared by threads */
-        cycles += layer_cycles(engine, plan, layer, most, rows) +
-                  (whole || plan->wavefront ? 0 : most_phases(engine, lstm->first, lstm->directions) * barrier_cycles(engine, plan));
+        cycles +=
+            layer_cycles(engine, plan, layer, most, it) +
+            (whole || plan->wavefront ? 0 : most_phases(engine, lstm->first, lstm->directions) * barrier_cycles(engine, plan));
     }
     return cycles;
 }
@@ -149,36 +165,49 @@ double sl_region_cycles(const sluice_engine *engine, double threads)
     return threads > 1 ? engine->machine.region_cycles + engine->machine.region_thread_cycles * threads : 0;
 }
 
+/* All iterations of a row block. Where they are many, the first one is as the others: short calls notice the time of an estimate. */
+static double row_block_cycles(const sluice_engine *engine, const sl_exec_plan *plan, double rows, size_t steps)
+{
+    enum { MANY = 64 };
+    const size_t layers = engine->network->lstm_layers;
+    const iteration first = {rows, (double)steps, true}, later = {rows, (double)steps, false};
+    double each = iteration_cycles(engine, plan, steps == 1 ? &first : &later), count = (double)steps;
+    const double less = steps > 1 && steps < MANY ? each - iteration_cycles(engine, plan, &first) : 0;
+    if (plan->wavefront && steps > 0) {
+        const double chunk = (double)sl_wavefront_chunk(layers, steps), rounds = ceil(count / chunk) + (double)layers - 1;
+        each += most_phases(engine, 0, engine->network->layer_dirs) * barrier_cycles(engine, plan) +
+                RESUME_CYCLES * (double)layers / chunk;
+        count = rounds * chunk;
+    }
+    return (count * each - less) * (plan->threads_per_group > 1 ? IMBALANCE : 1);
+}
+
 double sl_exec_plan_cycles(const sluice_engine *engine, const sl_batch_load *load, const sl_exec_plan *plan)
 {
-    const size_t layers = engine->network->lstm_layers;
-    double rows = ceil((double)load->rows / plan->thread_groups), iterations = (double)load->steps;
+    double rows = ceil((double)load->rows / plan->thread_groups);
     if (!load->equal) /* the mean of the rows that run while the longest does */
-        rows = fmax(1, (double)load->total_steps / ((double)plan->thread_groups * fmax(1, iterations)));
+        rows = fmax(1, (double)load->total_steps / ((double)plan->thread_groups * fmax(1, (double)load->steps)));
     const double row_blocks = fmax(1, ceil(rows / (double)sl_size_max(1, sl_row_block_rows(engine, load->rows))));
-    double iteration = iteration_cycles(engine, plan, rows / row_blocks);
-    if (plan->wavefront && load->steps > 0) {
-        const double chunk = (double)sl_wavefront_chunk(layers, load->steps),
-                     rounds = ceil(iterations / chunk) + (double)layers - 1;
-        iteration +=
-            most_phases(engine, 0, engine->network->layer_dirs) * barrier_cycles(engine, plan) + RESUME_CYCLES * (double)layers / chunk;
-        iterations = rounds * chunk;
-    }
-    const double threads = (double)plan->thread_groups * plan->threads_per_group;
-    if (plan->threads_per_group > 1)
-        iteration *= IMBALANCE;
-    return row_blocks * iterations * iteration + sl_region_cycles(engine, threads);
+    return row_blocks * row_block_cycles(engine, plan, rows / row_blocks, load->steps) +
+           sl_region_cycles(engine, (double)plan->thread_groups * plan->threads_per_group);
+}
+
+/* Cycles of one of many iterations of some rows. */
+static double steady_cycles(const sluice_engine *engine, const sl_exec_plan *plan, double rows)
+{
+    const iteration it = {rows, INFINITY, false};
+    return iteration_cycles(engine, plan, &it);
 }
 
 double sl_single_row_excess(const sluice_engine *engine, unsigned threads_per_group)
 {
     const sl_exec_plan plan = {1, threads_per_group, false, false};
     const double many = 8.0 * (double)engine->kernel->tile_rows;
-    return fmax(0, iteration_cycles(engine, &plan, 1) / (iteration_cycles(engine, &plan, many) / many) - 1);
+    return fmax(0, steady_cycles(engine, &plan, 1) / (steady_cycles(engine, &plan, many) / many) - 1);
 }
 
 bool sl_row_sharing_pays(const sluice_engine *engine, unsigned threads)
 {
     const sl_exec_plan shared = {1, threads, false, false}, alone = {1, 1, false, false};
-    return engine->gemm == SLUICE_GEMM_FUSED && iteration_cycles(engine, &shared, 1) < 0.9 * iteration_cycles(engine, &alone, 1);
+    return engine->gemm == SLUICE_GEMM_FUSED && steady_cycles(engine, &shared, 1) < 0.9 * steady_cycles(engine, &alone, 1);
 }

@@ -124,7 +124,8 @@ static bool take_figure(sl_scan *scan, sluice_machine *machine, const sl_machine
     if (!sl_scan_json_number(scan, figure->name, &value))
         return false;
     if (!sl_machine_figure_is_valid(round(1000 * (double)value) / 1000))
-        return sl_scan_fail(scan, begin, "expected %s above 0 and at most a thousand million, found %g", figure->name, (double)value);
+        return sl_scan_fail(scan, begin, "expected %s above 0 and at most a thousand million, found %g", figure->name,
+                            (double)value);
     *sl_machine_figure_of(machine, figure) = round(1000 * (double)value) / 1000;
     return true;
 }

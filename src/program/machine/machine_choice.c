@@ -53,8 +53,9 @@ static sluice_status choose_file(const char *path, sluice_machine *machine, slui
     const sluice_status status = sluice_machine_load(path, machine, error);
     if (status || machine->isa == isa)
         return status;
-    return sl_fail(error, SLUICE_STATUS_BAD_DATA, "%s: has figures of %s, and the kernels are those of %s; name another file, or --isa",
-                   path, sluice_isa_get_name(machine->isa), sluice_isa_get_name(isa));
+    return sl_fail(error, SLUICE_STATUS_BAD_DATA,
+                   "%s: has figures of %s, and the kernels are those of %s; name another file, or --isa", path,
+                   sluice_isa_get_name(machine->isa), sluice_isa_get_name(isa));
 }
 
 sluice_status sl_machine_choose(const char *asked, bool measures, sluice_engine_options *options, sluice_machine *machine,
