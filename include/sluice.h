@@ -321,9 +321,6 @@ typedef enum sluice_precision {
     SLUICE_PRECISION_INT8
 } sluice_precision;
 
-/** Figures of the machine's speed, by which AUTO chooses how a batch is computed; sluice_tools.h. */
-typedef struct sluice_machine sluice_machine;
-
 /**
  * What an engine should use. Zero is "choose"; so is a NULL pointer to the whole. A value that is given here takes precedence over
  * an environment variable, and that over the default: where `threads` is 0, SLUICE_NUM_THREADS and then OMP_NUM_THREADS decide; where
@@ -340,7 +337,8 @@ typedef struct sluice_engine_options {
     int flush_to_zero;             /**< 1: subnormals count as zero while computing (MXCSR FTZ and DAZ). Changes bits. Default 0 */
     int training;                  /**< 1: also keep what sluice_backward reads, as much memory again; for the fused path */
     sluice_precision precision;    /**< BF16 and INT8 are UNSUPPORTED with `training` and with the BLIS path */
-    const sluice_machine *machine; /**< copied; NULL: what sluice_machine_get gives. No bit of a result depends on it */
+    const struct sluice_machine *machine; /**< figures of its speed, of sluice_tools.h; copied. NULL: what sluice_machine_get gives. No bit
+                                               of a result depends on it */
 } sluice_engine_options;
 
 typedef struct sluice_engine sluice_engine;

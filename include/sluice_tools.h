@@ -177,10 +177,10 @@ SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_plan_load(sluice_engine *engi
  * How fast the machine is at what execution plans differ in, with the kernels of one instruction set. Engines estimate by them how long
  * each plan takes (sluice_candidate.cycles). All numbers are finite and above 0; a cycle is one of a core's clock.
  */
-struct sluice_machine {
+typedef struct sluice_machine {
     size_t struct_size;       /**< sizeof(sluice_machine), set by the caller */
     sluice_isa isa;           /**< whose kernels these are the figures of */
-    unsigned threads;         /**< that ran at once where a figure is of several; 0: not measured, a row of the table */
+    unsigned threads;         /**< of engines that were measured, of which as many ran as there are CPUs; 0: the table */
     double multiply_adds;     /**< vectors of fused multiply-adds that a core does in a cycle */
     double l2_bytes;          /**< bytes a cycle: weights from L2 to a core; */
     double l3_bytes;          /**< from L3 to one core; */
@@ -195,7 +195,7 @@ struct sluice_machine {
     char cpu[64];     /**< its name */
     char version[16]; /**< of the library that measured */
     char source[160]; /**< where the figures come from, in words */
-};
+} sluice_machine;
 
 /**
  * The figures that engines with these options (NULL: defaults) use if they are given none: those of the library's table for this family

@@ -175,8 +175,10 @@ static const sl_option table[] = {
      .variable = "SLUICE_GEMM"},
     {"schedule", 0, 1, SETTINGS, "LIST", &kind_names, FIELD(schedule),
      "how work is divided over threads; measure times the candidates first", sl_words_schedule},
-    {"machine", 0, 1, SETTINGS, SL_MACHINE_METAVAR, &sl_kind_word_or_file, FIELD(machine), SL_MACHINE_HELP, .default_text = "auto",
-     .variable = "SLUICE_MACHINE"},
+    {"machine", 0, 1, SETTINGS, "auto|table|FILE", &sl_kind_word_or_file, FIELD(machine),
+     "figures of the machine's speed, by which --schedule auto chooses: those that were measured and kept in the user's cache, if "
+     "there are any; the library's table; or those of a file like the one in the cache",
+     .default_text = "auto", .variable = "SLUICE_MACHINE"},
     {"scaling", 0, 1, SETTINGS, "NAME", &sl_kind_choice, FIELD(scaling),
      "sweep 1..2x cores unless --threads is given: with a fixed batch, or (weak) with --batch rows for each thread",
      sl_scaling_get_name},

@@ -52,8 +52,8 @@ static const sl_set sets[] = {
     {"threads", true, SMALL_FIRST - THREADS_FIRST, cases + THREADS_FIRST, 0, NULL},
     {"train", false, COUNT(cases) - TRAIN_FIRST, cases + TRAIN_FIRST, 0, NULL},
     {"networks", false, 0, cases, COUNT(networks), networks},
-    {"random", false, RANDOM_CASES, NULL, 0, NULL},
     {"all", true, COUNT(cases), cases, COUNT(networks), networks},
+    {"random", false, RANDOM_CASES, NULL, 0, NULL},
 };
 
 const char *sl_set_get_name(size_t value)

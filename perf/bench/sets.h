@@ -30,7 +30,7 @@ typedef struct sl_set {
     const sl_set_network *networks; /* each after its plain equal */
 } sl_set;
 
-/** "small", "ragged", "threads", "train", "networks", "random", "all" for 0, 1, ...; NULL for a value that is none. */
+/** "small", "ragged", "threads", "train", "networks", "all", "random" for 0, 1, ...; NULL for a value that is none. */
 const char *sl_set_get_name(size_t value);
 
 /** The set of such a value. "all" has what the other sets but "random" have, and the cases that run when no shape is asked for. */

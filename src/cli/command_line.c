@@ -234,7 +234,9 @@ static const sl_option table[] = {
      "how work is divided over threads; measure: time the candidates first", sl_words_schedule},
     {"plans", 0, INFO | RUN, COMPUTING, "FILE", &sl_kind_file, FIELD(plans),
      "file of tuned plans, which --schedule measure also writes"},
-    {"machine", 0, ALL, COMPUTING, SL_MACHINE_METAVAR, &sl_kind_word_or_file, FIELD(machine), SL_MACHINE_HELP,
+    {"machine", 0, ALL, COMPUTING, "auto|table|FILE", &sl_kind_word_or_file, FIELD(machine),
+     "figures of the machine's speed, by which --schedule auto chooses: those that were measured and kept in the user's cache, if "
+     "there are any; the library's table; or those of a file like the one in the cache",
      .default_text = "auto", .variable = "SLUICE_MACHINE"},
 
     {"progress", 0, RUN | TRAIN, REPORTING, "WHEN", &sl_kind_choice, FIELD(progress),

@@ -313,7 +313,7 @@ sluice_status sluice_machine_measure(const sluice_engine_options *options, const
     status = measure_all(&m);
     if (status)
         return status;
-    m.machine.threads = m.threads;
+    m.machine.threads = choice.threads;
     snprintf(m.machine.source, sizeof m.machine.source, "measured on %u thread%s", m.threads, m.threads > 1 ? "s" : "");
     sl_struct_give(machine, &m.machine, SL_STRUCT(sluice_machine));
     return SLUICE_STATUS_OK;

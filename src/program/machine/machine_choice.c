@@ -1,8 +1,6 @@
 #include "program/machine/machine_choice.h"
 
 #include "base/error.h"
-#include "base/system/setting.h"
-#include "base/system/thread_count.h"
 #include "program/interrupt.h"
 #include "program/machine/machine_cache.h"
 
@@ -40,10 +38,23 @@ static sluice_status choose_auto(bool measures, sluice_machine *machine, sluice_
     sluice_environment environment = {.struct_size = sizeof environment};
     char path[SL_CACHE_PATH_BYTES];
     const sluice_status status = sluice_environment_get(&options, &environment, error);
-    const unsigned cpus = sl_threads_cpus(), threads = environment.threads < cpus ? environment.threads : cpus;
-    if (status || !sl_machine_cache_find(&table, path) || sl_machine_cache_read(path, &table, threads, machine))
+    if (status || !sl_machine_cache_find(&table, path) || sl_machine_cache_read(path, &table, environment.threads, machine))
         return status;
     return measures ? measure(path, &options, machine, error) : SLUICE_STATUS_OK;
+}
+
+/* What SLUICE_MACHINE asks for, a word without blanks around it or a file as it is named; "auto" where it is blank or not set. */
+static const char *get_variable(void)
+{
+    static const char blanks[] = " \t\r\n";
+    static const char *const words[] = {"", "auto", "table"};
+    const char *text = getenv("SLUICE_MACHINE");
+    for (size_t k = 0; text && k < sizeof words / sizeof words[0]; k++) {
+        const char *const begin = text + strspn(text, blanks), *const behind = begin + strlen(words[k]);
+        if (strncmp(begin, words[k], strlen(words[k])) == 0 && behind[strspn(behind, blanks)] == '\0')
+            return *words[k] ? words[k] : "auto";
+    }
+    return text ? text : "auto";
 }
 
 /* The figures of a file have to be those of the engine's kernels. */
@@ -61,9 +72,8 @@ static sluice_status choose_file(const char *path, sluice_machine *machine, slui
 sluice_status sl_machine_choose(const char *asked, bool measures, sluice_engine_options *options, sluice_machine *machine,
                                 sluice_error *error)
 {
-    char word[SL_SETTING_BYTES];
     if (!asked)
-        asked = !sl_setting_get("SLUICE_MACHINE", word) ? "auto" : strcmp(word, "table") == 0 ? "table" : getenv("SLUICE_MACHINE");
+        asked = get_variable();
     *machine = (sluice_machine){.struct_size = sizeof *machine};
     sluice_status status = sluice_machine_get(options, machine, error);
     if (!status && strcmp(asked, "auto") == 0)

@@ -6,12 +6,6 @@
 
 #include <stdbool.h>
 
-/** The text of --machine in --help and the manual, which is the same for all commands. */
-#define SL_MACHINE_METAVAR "auto|table|FILE"
-#define SL_MACHINE_HELP                                                                                                            \
-    "figures of the machine's speed, by which --schedule auto chooses: those that were measured and kept in the user's cache, if " \
-    "there are any, the library's table, or those of a file like that in the cache"
-
 /**
  * Find the figures for engines with these options and have options->machine point to *machine, which the caller holds. Engines do not
  * use them if the options have more to say than isa and threads.
