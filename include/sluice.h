@@ -333,12 +333,12 @@ typedef struct sluice_engine_options {
     sluice_isa isa;     /**< asking for one that the CPU or the OS lacks is UNSUPPORTED */
     sluice_gemm gemm;
     sluice_schedule schedule;
-    unsigned threads;              /**< default: the least of affinity, cgroup CPU quota and physical cores */
-    int flush_to_zero;             /**< 1: subnormals count as zero while computing (MXCSR FTZ and DAZ). Changes bits. Default 0 */
-    int training;                  /**< 1: also keep what sluice_backward reads, as much memory again; for the fused path */
-    sluice_precision precision;    /**< BF16 and INT8 are UNSUPPORTED with `training` and with the BLIS path */
-    const struct sluice_machine *machine; /**< figures of its speed, of sluice_tools.h; copied. NULL: what sluice_machine_get gives. No bit
-                                               of a result depends on it */
+    unsigned threads;           /**< default: the least of affinity, cgroup CPU quota and physical cores */
+    int flush_to_zero;          /**< 1: subnormals count as zero while computing (MXCSR FTZ and DAZ). Changes bits. Default 0 */
+    int training;               /**< 1: also keep what sluice_backward reads, as much memory again; for the fused path */
+    sluice_precision precision; /**< BF16 and INT8 are UNSUPPORTED with `training` and with the BLIS path */
+    /** Figures of its speed (sluice_tools.h), copied; NULL: those of sluice_machine_get. No bit of a result depends on them. */
+    const struct sluice_machine *machine;
 } sluice_engine_options;
 
 typedef struct sluice_engine sluice_engine;

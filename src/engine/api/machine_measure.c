@@ -189,8 +189,7 @@ static void plan_trials(measurement *m, const sl_limits *limits)
     plan_pair(m, L3, l3, 20);
     plan_pair(m, DRAM, l3 && limits->l3_bytes <= L3_BYTES_MOST ? 2 * limits->l3_bytes : 0, 4);
     plan_pair(m, REGION_ALONE, SL_GATES * SL_LINE_FLOATS * SL_LINE_FLOATS * sizeof(float), 1);
-    m->trials[L2] =
-        (trial){.hidden = has_vectors ? hidden_of(limits->l2_bytes / 2) : 0, .rows = 1, .steps = 50, .threads = 1};
+    m->trials[L2] = (trial){.hidden = has_vectors ? hidden_of(limits->l2_bytes / 2) : 0, .rows = 1, .steps = 50, .threads = 1};
     m->trials[ACTIVATION] = (trial){.hidden = 64, .rows = 24, .steps = 50, .threads = 1}; /* whole tiles of any instruction set */
 }
 
@@ -263,7 +262,8 @@ static void find_figures(measurement *m)
     fit(m, SHARED_L3, offsetof(sluice_machine, shared_l3_bytes));
     fit(m, DRAM, offsetof(sluice_machine, dram_bytes));
     fit(m, ALL_DRAM, offsetof(sluice_machine, all_dram_bytes));
-    if (machine->all_dram_bytes >= machine->dram_bytes * m->threads) /* each reads as if alone, which says nothing of more threads */
+    if (machine->all_dram_bytes >=
+        machine->dram_bytes * m->threads) /* each reads as if alone, which says nothing of more threads */
         machine->all_dram_bytes = fmax(all_dram, machine->dram_bytes * m->threads);
     scale(&machine->region_cycles, &machine->region_thread_cycles, m->threads,
           (m->trials[REGION].seconds - m->trials[REGION_ALONE].seconds) * m->clock);

@@ -11,7 +11,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#define FIGURE(name) {#name, offsetof(sluice_machine, name)}
+#define FIGURE(name)                                                                                                               \
+    {                                                                                                                              \
+#name, offsetof(sluice_machine, name)                                                                                      \
+    }
 static const sl_machine_figure figures[] = {
     FIGURE(multiply_adds),
     FIGURE(l2_bytes),
