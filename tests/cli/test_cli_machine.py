@@ -40,7 +40,7 @@ def check_cache(cli):
         cli.check(sluice(*text, stdin=b"lucciola\n", settings=settings).returncode == OK and not files_in(folder),
                   "sluice run measures nothing and makes no cache")
         first = machine_of(cli, settings=settings)
-        cli.check("measured" in first["source"] and first["threads"] >= 1, f"info --env measures: {first}")
+        cli.check("measured" in first["source"] and first["measured_threads"] >= 1, f"info --env measures: {first}")
         caches = files_in(folder)
         if not cli.check([path.parent for path in caches] == [pathlib.Path(folder, "sluice")] and caches[0].name.startswith("machine-")
                          and caches[0].name.endswith(".json"), f"one cache is made, and no other file: {caches}"):
@@ -49,7 +49,7 @@ def check_cache(cli):
         again = machine_of(cli, settings=settings)
         figures = json.loads(kept)
         cli.check(cache.read_bytes() == kept and str(cache) in again["source"], f"the second time it is read: {again}")
-        cli.check(set(figures) - set(again) == {"format", "version", "cpu", "isa"}
+        cli.check(set(figures) - set(again) == {"format", "version", "cpu", "isa", "threads"}
                   and all(again[name] == figures[name] for name in figures if name in again), f"{again} are the figures of {figures}")
         result = bench("4,4,8", "--expect", settings=settings)
         cli.check(result.returncode == OK and cache.read_bytes() == kept, f"sluice-bench takes them, too: {result}")
@@ -76,11 +76,12 @@ def check_words(cli):
         settings = settings_of(folder)
         for words, more in ((["--machine", "table"], {}), ([], {"SLUICE_MACHINE": "table"}), ([], {"SLUICE_MACHINE": " table "})):
             found = machine_of(cli, *words, settings={**settings, **more})
-            cli.check("table" in found["source"] and found["threads"] == 0 and not files_in(folder), f"{words} {more}: {found}")
+            cli.check("table" in found["source"] and found["measured_threads"] == 0 and not files_in(folder), f"{words} {more}: {found}")
         path = pathlib.Path(folder, "figures")
-        figures = {name: value for name, value in machine_of(cli, "--machine", "table", settings=settings).items() if name != "source"}
+        figures = {name: value for name, value in machine_of(cli, "--machine", "table", settings=settings).items()
+                   if name not in ("source", "measured_threads")}
         isa = json.loads(sluice("info", "--env", "--json").stdout)["isa"]
-        path.write_text(json.dumps({"format": "sluice-machine 1", "version": "9.9.9", "cpu": "Theirs", "isa": isa, **figures,
+        path.write_text(json.dumps({"format": "sluice-machine 1", "version": "9.9.9", "cpu": "Theirs", "isa": isa, "threads": 2, **figures,
                                     "l3_bytes": 1.25}))
         for words, more in ((["--machine", path], {}), ([], {"SLUICE_MACHINE": str(path)}),
                             (["--machine", path], {"SLUICE_MACHINE": "table"})):

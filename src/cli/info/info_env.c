@@ -85,7 +85,8 @@ static double get_figure(const sluice_machine *machine, size_t k)
 
 static json_t *figures_to_json(const sluice_machine *machine)
 {
-    json_t *object = json_pack("{so sI}", "source", sl_json_string(machine->source), "threads", (json_int_t)machine->threads);
+    json_t *object =
+        json_pack("{so sI}", "source", sl_json_string(machine->source), "measured_threads", (json_int_t)machine->threads);
     for (size_t k = 0; object && k < FIGURES; k++)
         json_object_set_new(object, figures[k].name, json_real(get_figure(machine, k)));
     return object;
