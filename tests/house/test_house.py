@@ -110,7 +110,10 @@ def check_flags(checks):
                       "no file is compiled with unsafe arithmetic")
     machine = {path: {word for words in lists for word in words if re.match(r"-m(?!64$|32$)", word)}
                for path, lists in library.items()}
-    expected = {"src/kernel/isa/isa_avx2.c": {"-mavx2", "-mfma"}, "src/kernel/isa/isa_avx512.c": {"-mavx512f"}}
+    avx2, avx512 = {"-mavx2", "-mfma", "-mf16c"}, {"-mavx512f"}
+    expected = {"isa_avx2": avx2, "formats_avx2": avx2, "dot_avx2_vnni": avx2 | {"-mavxvnni"}, "isa_avx512": avx512,
+                "formats_avx512": avx512, "dot_avx512_vnni": avx512 | {"-mavx512vnni"}, "dot_avx512_bf16": avx512 | {"-mavx512bf16"}}
+    expected = {f"src/kernel/isa/{name}.c": flags for name, flags in expected.items()}
     checks.check_none([f"{path}: {' '.join(sorted(flags))}" for path, flags in machine.items() if flags and path not in expected],
                       "only an instruction set's own file is compiled with its flags")
     for path, flags in expected.items():

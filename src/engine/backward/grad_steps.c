@@ -292,7 +292,7 @@ static void run_iteration(const sl_grad_thread *thread, const sl_grad_layer_dir 
     const sl_packed_matrix *all = projects ? &layer_dir->packed->projection_back : &layer_dir->packed->weights_back;
     sl_packed_matrix weights;
     sl_packed_set_range(all, units->block, units->end - units->block, &weights);
-    weights.terms = continues && !projects ? weights.terms : 0;
+    weights.words = continues && !projects ? weights.words : 0;
     const sl_step_grad step = {.rows = to - from,
                                .units = sl_size_min(layer_dir->dir->hidden, units->end * sl_block_floats(engine->kernel)) - unit,
                                .weights = weights,
