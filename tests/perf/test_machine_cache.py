@@ -63,8 +63,8 @@ def check_cache(cli):
             cli.check(all(renewed[key] == figures[key] for key in ("cpu", "version", "isa", "threads")), f"{name}: renewed: {renewed}")
         cli.check(files_in(folder) == [cache], "nothing is left beside it")
         cycles = []
-        for rate in (1000, 0.01):
-            change(cache, l2_bytes=rate)
+        for activation in (1, 1000):
+            change(cache, activation_cycles=activation)
             plan = json.loads(sluice("info", LANGID, *PLAN, "--json", settings=settings).stdout)
             cycles.append(plan["candidates"][0]["cycles"])
         cli.check(cycles[0] < cycles[1], f"estimates are made by the cache's figures: {cycles}")
