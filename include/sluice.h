@@ -362,6 +362,8 @@ typedef struct sluice_engine_options {
     int flush_to_zero;          /**< 1: subnormals count as zero while computing (MXCSR FTZ and DAZ). Changes bits. Default 0 */
     int training;               /**< 1: also keep what sluice_backward reads, as much memory again; for the fused path */
     sluice_precision precision; /**< BF16 and INT8 are UNSUPPORTED with `training` and with the BLIS path */
+    /** Figures of its speed (sluice_tools.h), copied; NULL: those of sluice_machine_get. No bit of a result depends on them. */
+    const struct sluice_machine *machine;
 } sluice_engine_options;
 
 typedef struct sluice_engine sluice_engine;

@@ -171,6 +171,69 @@ SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_plan_save(const sluice_engine
  */
 SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_plan_load(sluice_engine *engine, const char *path, sluice_error *error);
 
+/* ---- Machine: figures of its speed ----------------------------------------------------------------------------------------- */
+
+/**
+ * How fast the machine is at what execution plans differ in, with the kernels of one instruction set. Engines estimate by them how long
+ * each plan takes (sluice_candidate.cycles). All numbers are finite and above 0; a cycle is one of a core's clock.
+ */
+typedef struct sluice_machine {
+    size_t struct_size;       /**< sizeof(sluice_machine), set by the caller */
+    sluice_isa isa;           /**< whose kernels these are the figures of */
+    unsigned threads;         /**< of engines that were measured, of which as many ran as there are CPUs; 0: the table */
+    double multiply_adds;     /**< vectors of fused multiply-adds that a core does in a cycle */
+    double l2_bytes;          /**< bytes a cycle: weights from L2 to a core; */
+    double l3_bytes;          /**< from L3 to one core; */
+    double shared_l3_bytes;   /**< from L3 to each core while several read; */
+    double dram_bytes;        /**< from main memory to one core; */
+    double all_dram_bytes;    /**< from main memory to all cores together */
+    double activation_cycles; /**< from the pre-activations to c and h, of one row and a vector of units */
+    double barrier_cycles;    /**< of a barrier, and for each thread in it: */
+    double barrier_thread_cycles;
+    double region_cycles; /**< of beginning and ending a parallel region, and for each thread in it: */
+    double region_thread_cycles;
+    char cpu[64];     /**< its name */
+    char version[16]; /**< of the library that measured */
+    char source[160]; /**< where the figures come from, in words */
+} sluice_machine;
+
+/**
+ * The figures that engines with these options (NULL: defaults) use if they are given none: those of the library's table for this family
+ * of CPUs and the chosen instruction set. Measures nothing and reads no file.
+ * @retval BAD_ARGUMENT machine's struct_size is not known, or as sluice_environment_get; UNSUPPORTED as that.
+ */
+SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_machine_get(const sluice_engine_options *options, sluice_machine *machine,
+                                                               sluice_error *error);
+
+/**
+ * Measure the figures with the kernels of the instruction set that such engines use, and as many threads, but no more than there are
+ * CPUs. Takes about a second, and while it reads main memory four times as much memory as L3 has. Figures that cannot be measured here
+ * are the table's: of several threads with one thread, of L3 where it is not known or no larger than L2, of main memory where L3 is
+ * beyond 128 MiB. `options->machine` is not used. An otherwise idle machine gives the best figures.
+ * @param until NULL: not cancelled.
+ * @retval CANCELLED    until->is_cancelled returned nonzero; machine is unchanged.
+ * @retval BAD_ARGUMENT as sluice_machine_get, or the call stands in a parallel region; UNSUPPORTED as sluice_machine_get.
+ * @retval NO_MEMORY
+ */
+SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_machine_measure(const sluice_engine_options *options,
+                                                                   const sluice_measure_options *until, sluice_machine *machine,
+                                                                   sluice_error *error);
+
+/** Write figures to a file, a JSON object, replaced as a whole; the numbers are rounded to thousandths. BAD_ARGUMENT (a figure is not
+ *  finite or not above 0, or the ISA is none), IO, NO_MEMORY. */
+SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_machine_save(const sluice_machine *machine, const char *path,
+                                                                sluice_error *error);
+
+/**
+ * Read figures that sluice_machine_save wrote, of this or of another machine: machine->cpu and version say of which.
+ * @retval BAD_ARGUMENT path is NULL, or machine's struct_size is not known.
+ * @retval NO_INPUT, IO
+ * @retval BAD_DATA     not such a file, a figure missing, twice or out of range, or no instruction set of this library; the error has the
+ *                      byte. machine is unchanged.
+ * @retval NO_MEMORY
+ */
+SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_machine_load(const char *path, sluice_machine *machine, sluice_error *error);
+
 #if defined(__cplusplus) && !defined(SLUICE_DECLARATIONS_ONLY)
 }
 #endif

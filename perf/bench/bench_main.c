@@ -2,6 +2,7 @@
  * be reliable. */
 #include "perf/bench/bench_options.h"
 #include "perf/bench/case_export.h"
+#include "perf/bench/choice.h"
 #include "perf/bench/expect.h"
 #include "perf/bench/outcome.h"
 #include "perf/bench/sweep.h"
@@ -73,9 +74,27 @@ static sluice_status run_expect(const sl_bench_options *options, sl_bench_report
     sluice_status status = sl_bench_options_count(options, &shapes, &settings, error);
     for (size_t k = 0; !status && k < shapes && !sl_interrupt_seen(); k++) {
         const sl_case shape = sl_bench_options_get_case(options, k);
-        status = sl_expect_run(&shape, &options->threads, report, error);
+        status = sl_expect_run(&shape, &options->machines[SLUICE_ISA_AUTO], &options->threads, report, error);
         tally->rows++;
     }
+    return status;
+}
+
+static sluice_status run_choice(const sl_bench_options *options, sl_bench_report *report, sl_bench_tally *tally,
+                                sluice_error *error)
+{
+    size_t shapes, settings;
+    sl_choice_tally choices = {0};
+    sluice_status status = sl_bench_options_count(options, &shapes, &settings, error);
+    for (size_t k = 0; !status && k < shapes && !sl_interrupt_seen(); k++) {
+        const sl_case shape = sl_bench_options_get_case(options, k);
+        status =
+            sl_choice_run(&shape, &options->machines[SLUICE_ISA_AUTO], &options->threads, &options->plan, report, &choices, error);
+    }
+    tally->rows = choices.rows;
+    if (!status)
+        fprintf(stderr, "sluice-bench: in %zu of %zu rows the chosen plan is the fastest or within %.0f %% of it\n", choices.near,
+                choices.rows, 100 * SL_CHOICE_NEAR);
     return status;
 }
 
@@ -104,6 +123,8 @@ static job job_of(sl_action action)
         return (job){run_fields, &sl_field_list_fields};
     case SL_ACTION_EXPECT:
         return (job){run_expect, &sl_expect_fields};
+    case SL_ACTION_CHOICE:
+        return (job){run_choice, &sl_choice_fields};
     default:
         return (job){sl_sweep_run, &sl_case_fields};
     }
@@ -235,6 +256,9 @@ static sl_exit run_action(sl_bench_options *options, char **argv, sluice_error *
     /* BLIS reads its variable at its first use; where it does not know the CPU, the baseline would be a slow portable kernel's. */
     if (sl_blis_arch_set(error) || sluice_environment_get(NULL, &environment, error))
         return fail(error);
+    const sluice_status chosen = sl_bench_options_choose_machines(options, error);
+    if (chosen)
+        return chosen == SLUICE_STATUS_CANCELLED ? SL_EXIT_INTERRUPTED : fail(error);
     json_t *context = sl_context_create(&environment, argv);
     if (!context)
         return sl_report_memory("the context");

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/size.h"
 #include "base/system/thread_count.h"
+#include "program/machine/machine_choice.h"
 #include "program/options/option_kinds.h"
 #include "program/options/option_words.h"
 #include "program/paths.h"
@@ -177,6 +178,10 @@ static const sl_option table[] = {
      .variable = "SLUICE_PRECISION"},
     {"schedule", 0, 1, SETTINGS, "LIST", &kind_names, FIELD(schedule),
      "how work is divided over threads; measure times the candidates first", sl_words_schedule},
+    {"machine", 0, 1, SETTINGS, "auto|table|FILE", &sl_kind_word_or_file, FIELD(machine),
+     "figures of the machine's speed, by which --schedule auto chooses: those that were measured and kept in the user's cache, if "
+     "there are any; the library's table; or those of a file like the one in the cache",
+     .default_text = "auto", .variable = "SLUICE_MACHINE"},
     {"scaling", 0, 1, SETTINGS, "NAME", &sl_kind_choice, FIELD(scaling),
      "sweep 1..2x cores unless --threads is given: with a fixed batch, or (weak) with --batch rows for each thread",
      sl_scaling_get_name},
@@ -188,6 +193,10 @@ static const sl_option table[] = {
      "time loading a model file, and reading its bytes and looking for numbers that are not finite, the least that it could take"},
     {"expect", 0, 1, ACTIONS, NULL, &sl_kind_constant, FIELD(action),
      "time nothing; show what the cost model expects at each of --threads", .value = SL_ACTION_EXPECT},
+    {"choice", 0, 1, ACTIONS, NULL, &sl_kind_constant, FIELD(action),
+     "time all execution plans for each of --threads, and show by how much the one that the library chooses is slower than the "
+     "fastest; --set random is made for it",
+     .value = SL_ACTION_CHOICE},
     {"export", 0, 1, ACTIONS, "DIR", &kind_export, 0, "write the cases for the scripts of perf/peers"},
     {"fields", 0, 1, ACTIONS, NULL, &sl_kind_constant, FIELD(action), "explain the fields of the rows", .value = SL_ACTION_FIELDS},
     {"from", 0, 1, ACTIONS, "FILE", &sl_kind_file, FIELD(from), "take the rows of a JSON record"},
@@ -294,7 +303,7 @@ static void fill_precisions(sl_bench_options *options)
 static void limit_threads(sl_bench_options *options)
 {
     const bool kernels = options->action == SL_ACTION_KERNELS;
-    if (options->from || (!kernels && options->action != SL_ACTION_CASES))
+    if (options->from || (!kernels && options->action != SL_ACTION_CASES && options->action != SL_ACTION_CHOICE))
         return;
     const size_t most = kernels ? sl_threads_cpus() : sl_threads_most();
     sl_list *threads = &options->threads;
@@ -313,7 +322,7 @@ static void limit_threads(sl_bench_options *options)
     threads->count = kept;
 }
 
-/* Refuse options that the cost model does not consider. Called before the defaults are filled in. */
+/* Refuse options that the cost model, or the choice by it, does not consider. Called before the defaults are filled in. */
 static sluice_status check_expect(const sl_bench_options *options, sluice_error *error)
 {
     const char *ignored = options->isa.count                    ? "--isa"
@@ -323,11 +332,11 @@ static sluice_status check_expect(const sl_bench_options *options, sluice_error 
                           : options->peers.count                ? "--peer"
                           : options->scaling == SL_SCALING_WEAK ? "--scaling weak"
                                                                 : NULL;
-    if (options->action != SL_ACTION_EXPECT || !ignored)
+    if ((options->action != SL_ACTION_EXPECT && options->action != SL_ACTION_CHOICE) || !ignored)
         return SLUICE_STATUS_OK;
     return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT,
-                   "--expect uses the library's own choice of kernels and execution plan, found %s; leave one of them out",
-                   ignored);
+                   "--%s uses the library's own choice of kernels and execution plan, found %s; leave one of them out",
+                   options->action == SL_ACTION_EXPECT ? "expect" : "choice", ignored);
 }
 
 static void fill_defaults(sl_bench_options *options)
@@ -369,6 +378,23 @@ sluice_status sl_bench_options_parse(int argc, char **argv, sl_bench_options *op
         status = add_case(&(sl_argument){"case", argv[optind]}, options, error);
     status = status ? status : check_expect(options, error);
     fill_defaults(options);
+    return status;
+}
+
+sluice_status sl_bench_options_choose_machines(sl_bench_options *options, sluice_error *error)
+{
+    sluice_status status = SLUICE_STATUS_OK;
+    const bool uses =
+        options->action == SL_ACTION_CASES || options->action == SL_ACTION_EXPECT || options->action == SL_ACTION_CHOICE;
+    for (size_t k = 0; uses && !options->from && !status && k < options->isa.count; k++) {
+        const sluice_isa isa = (sluice_isa)options->isa.values[k];
+        sluice_engine_options engine = {.struct_size = sizeof engine, .isa = isa};
+        status = sl_machine_choose(options->machine, true, &engine, &options->machines[isa], error);
+        if (status == SLUICE_STATUS_UNSUPPORTED) { /* the sweep says so when it comes to it */
+            options->machines[isa].struct_size = 0;
+            status = SLUICE_STATUS_OK;
+        }
+    }
     return status;
 }
 
@@ -461,12 +487,12 @@ static void get_of_sets(const sl_bench_options *options, size_t k, sl_case *shap
     const size_t *set = options->sets.values;
     for (; k >= sl_set_get(*set).count; set++)
         k -= sl_set_get(*set).count;
-    const sl_set_case *one = &sl_set_get(*set).cases[k];
-    shape->steps = one->steps;
-    shape->batch = one->batch;
-    shape->input = shape->hidden = one->hidden;
-    shape->ragged = one->ragged;
-    shape->train = one->train;
+    const sl_set_case one = sl_set_get_case(*set, k);
+    shape->steps = one.steps;
+    shape->batch = one.batch;
+    shape->input = shape->hidden = one.hidden;
+    shape->ragged = one.ragged;
+    shape->train = one.train;
 }
 
 /* Network k of the sets'. */
@@ -512,5 +538,6 @@ sl_setting sl_bench_options_get_setting(const sl_bench_options *options, size_t 
     setting.schedule = setting.measure ? SLUICE_SCHEDULE_AUTO : (sluice_schedule)schedule;
     setting.gemm = (sluice_gemm)take_digit(&options->gemm, &k);
     setting.isa = (sluice_isa)take_digit(&options->isa, &k);
+    setting.machine = options->machines[setting.isa].struct_size ? &options->machines[setting.isa] : NULL;
     return setting;
 }

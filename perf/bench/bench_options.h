@@ -6,17 +6,22 @@
 #include "perf/bench/sets.h"
 #include "perf/cases/case.h"
 #include "perf/report/result_rows.h"
+#include "sluice_tools.h"
 
 typedef enum sl_action {
     SL_ACTION_CASES,
     SL_ACTION_KERNELS,
     SL_ACTION_LOAD,
     SL_ACTION_EXPECT,
+    SL_ACTION_CHOICE,
     SL_ACTION_EXPORT,
     SL_ACTION_FIELDS,
     SL_ACTION_HELP,
     SL_ACTION_VERSION
 } sl_action;
+
+/** Instruction sets of --isa, AUTO included. */
+enum { SL_BENCH_ISAS = SLUICE_ISA_AVX512 + 1 };
 
 typedef struct sl_bench_options {
     sl_action action;
@@ -28,6 +33,8 @@ typedef struct sl_bench_options {
     sl_list layers, directions;                      /* of all of these */
     sl_list train;                                   /* of all of these; empty: as each set has it, else inference */
     sl_list threads, precision, isa, gemm, schedule; /* swept for each shape */
+    const char *machine;                    /* --machine; NULL: not given */
+    sluice_machine machines[SL_BENCH_ISAS]; /* by instruction set, AUTO first: what it asks for; struct_size 0: none chosen */
     unsigned threads_most;                           /* the maximum, if more were asked for, which are skipped; 0: they were not */
     sl_scaling scaling;                              /* weak: the batch is that of one thread, and is multiplied by the threads */
     sl_list peers;                                   /* run with each of these, by peer.h's numbers */
@@ -50,6 +57,9 @@ extern const sl_page sl_bench_page;
  * --threads, --isa, --gemm and --precision override the environment: the variable of each is unset, as is that of threads where a
  * scaling chooses their numbers. */
 SLUICE_WARN_UNUSED sluice_status sl_bench_options_parse(int argc, char **argv, sl_bench_options *options, sluice_error *error);
+
+/** Choose the figures of the machine for each of --isa that it has, where the action uses them (program/machine/machine_choice.h). */
+SLUICE_WARN_UNUSED sluice_status sl_bench_options_choose_machines(sl_bench_options *options, sluice_error *error);
 
 /** How many shapes, and settings for each, the options span. BAD_ARGUMENT when their number does not fit into a size_t. */
 SLUICE_WARN_UNUSED sluice_status sl_bench_options_count(const sl_bench_options *options, size_t *shapes, size_t *settings,

@@ -34,10 +34,10 @@ static const sl_field fields[] = {
 /* clang-format on */
 const sl_field_table sl_expect_fields = {sizeof fields / sizeof fields[0], fields};
 
-/* Multiply-adds a cycle of one core: two vectors. */
+/* The peak of one core. */
 static double flop_per_cycle(const sluice_engine *engine)
 {
-    return 2.0 * 2 * (double)engine->kernel->lanes;
+    return 2 * engine->machine.multiply_adds * (double)engine->kernel->lanes;
 }
 
 static double cycles_with(sluice_engine *engine, const sl_case *shape, unsigned threads, sl_exec_plan *plan)
@@ -65,7 +65,24 @@ static sluice_status add_row(sluice_engine *engine, const sl_case *shape, unsign
     return sl_bench_report_add(report, sl_fields_to_row(&sl_expect_fields, &values), error);
 }
 
-sluice_status sl_expect_run(const sl_case *shape, const sl_list *threads, sl_bench_report *report, sluice_error *error)
+sluice_status sl_expect_check(const sl_case *shape, const char *option, sluice_error *error)
+{
+    if (shape->ragged != SL_RAGGED_NONE)
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT,
+                       "%s needs rows of one length, found a case with --ragged %s; leave it out", option,
+                       sl_ragged_get_name(shape->ragged));
+    if (shape->network)
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "%s needs a shape, found the network %s; leave --set networks out",
+                       option, sl_named_network_get_name(shape->network));
+    if (shape->train)
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT,
+                       "%s needs inference, as the cost model does not cover training; found a case with --train %s; leave it out",
+                       option, sl_train_pass_get_name(shape->train));
+    return SLUICE_STATUS_OK;
+}
+
+sluice_status sl_expect_create(const sl_case *shape, const sluice_machine *machine, unsigned threads, const char *option,
+                               sluice_engine **engine, sluice_error *error)
 {
     const sluice_shape network = {.struct_size = sizeof(sluice_shape),
                                   .layers = shape->layers,
@@ -73,29 +90,27 @@ sluice_status sl_expect_run(const sl_case *shape, const sl_list *threads, sl_ben
                                   .inputs = shape->input,
                                   .hidden = shape->hidden,
                                   .has_bias = 1};
+    const sluice_engine_options options = {.struct_size = sizeof options, .threads = threads, .machine = machine};
     sluice_model *model = NULL;
-    sluice_engine *engine = NULL;
-    if (shape->ragged != SL_RAGGED_NONE)
-        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT,
-                       "--expect needs rows of one length, found a case with --ragged %s; leave it out",
-                       sl_ragged_get_name(shape->ragged));
-    if (shape->network)
-        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "--expect needs a shape, found the network %s; leave --set networks out",
-                       sl_named_network_get_name(shape->network));
-    if (shape->train)
-        return sl_fail(
-            error, SLUICE_STATUS_BAD_ARGUMENT,
-            "--expect needs inference, as the cost model does not cover training; found a case with --train %s; leave it out",
-            sl_train_pass_get_name(shape->train));
     sl_case no_rows = *shape;
     no_rows.batch = 0; /* of the arrays only the weights are made */
-    sluice_status status = sl_case_check(&no_rows, error);
+    *engine = NULL;
+    sluice_status status = sl_expect_check(shape, option, error);
+    status = status ? status : sl_case_check(&no_rows, error);
     status = status ? status : sluice_model_create_initial(&network, SLUICE_INITIALIZER_UNIFORM, shape->seed, NULL, &model, error);
-    status = status ? status : sluice_engine_create(model, NULL, &engine, error);
+    status = status ? status : sluice_engine_create(model, &options, engine, error);
+    sluice_model_destroy(model);
+    return status;
+}
+
+sluice_status sl_expect_run(const sl_case *shape, const sluice_machine *machine, const sl_list *threads, sl_bench_report *report,
+                            sluice_error *error)
+{
+    sluice_engine *engine;
+    sluice_status status = sl_expect_create(shape, machine, 0, "--expect", &engine, error);
     const unsigned chosen = status ? 0 : engine->threads;
     for (size_t k = 0; !status && k < threads->count; k++)
         status = add_row(engine, shape, threads->values[k] ? (unsigned)threads->values[k] : chosen, report, error);
     sluice_engine_destroy(engine);
-    sluice_model_destroy(model);
     return status;
 }

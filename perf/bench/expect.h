@@ -6,11 +6,19 @@
 #include "perf/cases/case.h"
 #include "perf/report/result_rows.h"
 
+/** BAD_ARGUMENT if the rows are ragged, if the case is a named network, or if it trains, which the cost model does not cover. `option`
+ * is named in the message. */
+SLUICE_WARN_UNUSED sluice_status sl_expect_check(const sl_case *shape, const char *option, sluice_error *error);
+
+/** An engine of the library's own choice for a case, with these figures of the machine (NULL: the table's) and threads (0: as many as
+ * an engine uses by default). As sl_expect_check, sl_case_check and sluice_engine_create. */
+SLUICE_WARN_UNUSED sluice_status sl_expect_create(const sl_case *shape, const sluice_machine *machine, unsigned threads,
+                                                  const char *option, sluice_engine **engine, sluice_error *error);
+
 /** One row for each number of threads, as if each had a core of its own like this machine's; 0: as many as an engine
- * uses by default. BAD_ARGUMENT if the rows are ragged, if the case is a named network, or if it trains, which the
- * model does not cover. */
-SLUICE_WARN_UNUSED sluice_status sl_expect_run(const sl_case *shape, const sl_list *threads, sl_bench_report *report,
-                                               sluice_error *error);
+ * uses by default. Fails as sl_expect_create. */
+SLUICE_WARN_UNUSED sluice_status sl_expect_run(const sl_case *shape, const sluice_machine *machine, const sl_list *threads,
+                                               sl_bench_report *report, sluice_error *error);
 
 /** The fields of such a row. */
 extern const sl_field_table sl_expect_fields;

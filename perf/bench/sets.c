@@ -1,6 +1,9 @@
 #include "perf/bench/sets.h"
 
+#include "base/random.h"
 #include "base/size.h"
+
+#include <math.h>
 
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
 
@@ -42,6 +45,8 @@ static const sl_set_network networks[] = {
     {50, 64, SL_NETWORK_HARD_SIGMOID},
 };
 
+enum { RANDOM_CASES = 100 };
+
 static const sl_set sets[] = {
     {"small", false, false, RAGGED_FIRST - SMALL_FIRST, cases + SMALL_FIRST, 0, NULL},
     {"ragged", false, false, TRAIN_FIRST - RAGGED_FIRST, cases + RAGGED_FIRST, 0, NULL},
@@ -50,6 +55,7 @@ static const sl_set sets[] = {
     {"precision", false, true, SMALL_FIRST + 1 - PRECISION_FIRST, cases + PRECISION_FIRST, 0, NULL},
     {"networks", false, false, 0, cases, COUNT(networks), networks},
     {"all", true, false, COUNT(cases), cases, COUNT(networks), networks},
+    {"random", false, false, RANDOM_CASES, NULL, 0, NULL},
 };
 
 const char *sl_set_get_name(size_t value)
@@ -60,6 +66,29 @@ const char *sl_set_get_name(size_t value)
 sl_set sl_set_get(size_t value)
 {
     return sets[value];
+}
+
+/* A whole number from least to most, each power of two as likely as another. */
+static size_t draw(uint64_t *state, double least, double most)
+{
+    const double share = 0x1p-53 * (double)(sl_random_next(state) >> 11);
+    return (size_t)(least * pow((most + 1) / least, share));
+}
+
+/* A shape of up to 200 steps and rows, and 16 to 1,024 hidden units; so few steps that a call takes half a second at most. */
+static sl_set_case draw_case(size_t k)
+{
+    const double flop_most = 2e10;
+    uint64_t state = k;
+    sl_set_case drawn = {.batch = draw(&state, 1, 200), .hidden = draw(&state, 16, 1024)};
+    const double steps_most = flop_most / (16 * (double)drawn.batch * (double)drawn.hidden * (double)drawn.hidden);
+    drawn.steps = draw(&state, 1, fmax(1, fmin(200, steps_most)));
+    return drawn;
+}
+
+sl_set_case sl_set_get_case(size_t value, size_t k)
+{
+    return sets[value].cases ? sets[value].cases[k] : draw_case(k);
 }
 
 const char *sl_scaling_get_name(size_t value)

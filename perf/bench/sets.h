@@ -26,16 +26,19 @@ typedef struct sl_set {
     bool scales;              /* made to be run at several numbers of threads */
     bool compares_precisions; /* made to be run in every precision */
     size_t count;
-    const sl_set_case *cases;
+    const sl_set_case *cases; /* NULL: drawn at random, the same ones in every run */
     size_t network_count;
     const sl_set_network *networks; /* each after its plain equal */
 } sl_set;
 
-/** "small", "ragged", "threads", "train", "precision", "networks", "all" for 0, 1, ...; NULL for a value that is none. */
+/** "small", "ragged", "threads", "train", "precision", "networks", "all", "random" for 0, 1, ...; NULL for a value that is none. */
 const char *sl_set_get_name(size_t value);
 
-/** The set of such a value. "all" has what the other sets have and the cases that run when no shape is asked for. */
+/** The set of such a value. "all" has what the other sets but "random" have, and the cases that run when no shape is asked for. */
 sl_set sl_set_get(size_t value);
+
+/** Case k of a set, k < count. */
+sl_set_case sl_set_get_case(size_t value, size_t k);
 
 /** How the batch depends on the threads of a sweep: no sweep; the batch is fixed; the rows of each thread are fixed. */
 typedef enum sl_scaling { SL_SCALING_NONE, SL_SCALING_STRONG, SL_SCALING_WEAK } sl_scaling;

@@ -54,6 +54,7 @@ typedef struct sl_setting {
     sluice_precision precision;
     bool has_accuracy;   /* the accuracy of f32 is measured, too; that of a low precision always is */
     const sl_peer *peer; /* NULL: the library */
+    const sluice_machine *machine; /* figures by which AUTO chooses; NULL: the library's table */
 } sl_setting;
 
 /** Whether a precision is less than f32. */

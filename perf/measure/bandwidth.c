@@ -1,6 +1,5 @@
 #include "perf/measure/bandwidth.h"
 
-#include "base/clock.h"
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/size.h"
@@ -8,6 +7,7 @@
 #include "base/system/system_file.h"
 #include "base/system/thread_count.h"
 #include "base/system/threads.h"
+#include "engine/clock_rate.h"
 
 #include <stdint.h>
 #include <stdlib.h>
@@ -17,8 +17,6 @@ enum { CALL_BYTES = 1 << 26 };
 
 /* Loads of one round: enough to keep every load port busy, and few enough for the registers that accumulate them. */
 enum { LOADS = 8, WIDEST = 64, STRIDE = LOADS * WIDEST };
-
-enum { CHAIN = 64, CHAIN_ROUNDS = 20000 };
 
 typedef uint32_t gather_function(const void *array, size_t bytes, size_t passes);
 
@@ -107,17 +105,8 @@ size_t sl_stream_thread_bytes(sl_level level, unsigned threads)
 
 double sl_clock_rate(void *context)
 {
-    size_t sum = 0;
     (void)context;
-    const double start = sl_clock_get();
-    for (size_t round = 0; round < CHAIN_ROUNDS; round++) {
-#pragma GCC unroll 64
-        for (size_t k = 0; k < CHAIN; k++) {
-            sum += round;
-            __asm__ volatile("" : "+r"(sum)); /* so that the compiler does not combine the additions */
-        }
-    }
-    return (double)CHAIN * CHAIN_ROUNDS / (sl_clock_get() - start);
+    return sl_clock_rate_measure();
 }
 
 /* One thread's array, on cache lines of its own. */

@@ -41,8 +41,7 @@ double sl_stream_speed(const sl_stream *stream);
 SLUICE_WARN_UNUSED sluice_status sl_bandwidth_measure(unsigned threads, const sl_timing_plan *plan, sl_bandwidth_row *row,
                                                       sluice_error *error);
 
-/** The core's clock in Hz now, by a chain of dependent additions of one cycle each on any CPU of today. `context` is not used: it
- *  is a reference for sl_workload. */
+/** sl_clock_rate_measure as a reference for sl_workload; `context` is not used. */
 double sl_clock_rate(void *context);
 
 #endif

@@ -73,7 +73,8 @@ static sluice_status make_sluice(const sluice_model *model, const sluice_batch *
                                            .schedule = setting->schedule,
                                            .threads = setting->threads,
                                            .precision = setting->precision,
-                                           .training = result->shape.train != SL_TRAIN_NONE};
+                                           .training = result->shape.train != SL_TRAIN_NONE,
+                                           .machine = setting->machine};
     run *it = *made = sl_alloc(sizeof *it);
     if (!it)
         return sl_fail_memory(error, "a peer", sizeof *it);

@@ -25,6 +25,7 @@ enum {
     SL_LEAST_sluice_gradient = SL_SIZE_THROUGH(sluice_gradient, accumulate),
     SL_LEAST_sluice_layer = SL_SIZE_THROUGH(sluice_layer, masked_outputs_zero),
     SL_LEAST_sluice_loss = SL_SIZE_THROUGH(sluice_loss, weight),
+    SL_LEAST_sluice_machine = SL_SIZE_THROUGH(sluice_machine, source),
     SL_LEAST_sluice_measure_options = SL_SIZE_THROUGH(sluice_measure_options, context),
     SL_LEAST_sluice_names = SL_SIZE_THROUGH(sluice_names, embedding),
     SL_LEAST_sluice_network = SL_SIZE_THROUGH(sluice_network, layers),

@@ -4,6 +4,7 @@
 
 #include "program/options/option_table.h"
 #include "program/progress.h"
+#include "sluice_tools.h"
 #include "sluice_train.h"
 
 #include <stdbool.h>
@@ -79,6 +80,8 @@ typedef struct sl_options {
     size_t batch, steps; /* info: N and T to explain; train: N. 0: not given */
     bool measure;        /* --schedule measure; engine.schedule is AUTO then */
     const char *plans;
+    const char *machine;            /* --machine; NULL: not given */
+    sluice_machine machine_figures; /* what engine.machine points to, from sl_command_line_choose_machine on */
     sl_progress_mode progress;
     sluice_names names;
     sluice_engine_options engine;

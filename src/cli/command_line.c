@@ -3,6 +3,7 @@
 #include "base/system/thread_count.h"
 #include "cli/cli_options.h"
 #include "io/network/function_words.h"
+#include "program/machine/machine_choice.h"
 #include "program/options/option_kinds.h"
 #include "program/options/option_words.h"
 #include "program/pages/help.h"
@@ -245,6 +246,10 @@ static const sl_option table[] = {
      "how work is divided over threads; measure: time the candidates first", sl_words_schedule},
     {"plans", 0, INFO | RUN, COMPUTING, "FILE", &sl_kind_file, FIELD(plans),
      "file of tuned plans, which --schedule measure also writes"},
+    {"machine", 0, ALL, COMPUTING, "auto|table|FILE", &sl_kind_word_or_file, FIELD(machine),
+     "figures of the machine's speed, by which --schedule auto chooses: those that were measured and kept in the user's cache, if "
+     "there are any; the library's table; or those of a file like the one in the cache",
+     .default_text = "auto", .variable = "SLUICE_MACHINE"},
 
     {"progress", 0, RUN | TRAIN, REPORTING, "WHEN", &sl_kind_choice, FIELD(progress),
      "show a progress bar on standard error; auto: if it is a terminal", sl_progress_get_name},
@@ -324,6 +329,13 @@ sl_exit sl_command_line_set(sl_options *options, const char *name, const char *t
     sluice_error error;
     return sl_report_status(
         sl_option_table_set(&sl_program_this, get_page(SL_COMMAND_TRAIN), name, text, options, &options->given, &error), &error);
+}
+
+sl_exit sl_command_line_choose_machine(sl_options *options, bool measures)
+{
+    sluice_error error;
+    const sluice_status status = sl_machine_choose(options->machine, measures, &options->engine, &options->machine_figures, &error);
+    return status == SLUICE_STATUS_CANCELLED ? SL_EXIT_INTERRUPTED : sl_report_status(status, &error);
 }
 
 sl_exit sl_command_line_print_help(const char *command)

@@ -16,6 +16,10 @@ bool sl_command_line_is_given(const sl_options *options, const char *name);
  *  stored as pointers. Errors are reported. */
 sl_exit sl_command_line_set(sl_options *options, const char *name, const char *text);
 
+/** Choose the figures of the machine for options->engine, as --machine asks (program/machine/machine_choice.h). Errors are reported;
+ *  SL_EXIT_INTERRUPTED, which is not: a signal arrived while they were measured. */
+sl_exit sl_command_line_choose_machine(sl_options *options, bool measures);
+
 /** Print the --help of a command; for NULL, of the program. */
 sl_exit sl_command_line_print_help(const char *command);
 

@@ -7,6 +7,7 @@
 #include "base/size.h"
 #include "kernel/kernel.h"
 #include "model/layer_chain.h"
+#include "sluice_tools.h"
 
 #include <stdbool.h>
 
@@ -124,6 +125,7 @@ struct sluice_engine {
     sl_step_layers steps;
     sl_engine_sizes sizes;
     sl_limits limits;
+    sluice_machine machine;     /* by which plans are weighed */
     sl_tuned_plan *tuned_plans; /* [tuned_plan_count], sorted by rows, then steps; owned */
     size_t tuned_plan_count;
     struct sl_pool *pool; /* workspaces of calls that bring none */

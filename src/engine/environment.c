@@ -148,6 +148,7 @@ sluice_status sl_choose(const sluice_engine_options *given, sl_choice *choice, s
     choice->schedule = options->schedule;
     choice->flush_to_zero = options->flush_to_zero != 0;
     choice->training = options->training != 0;
+    choice->machine = options->machine;
     status = choose_isa(options->isa, choice, error);
     if (!status)
         status = choose_gemm(options->gemm, choice, error);

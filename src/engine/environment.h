@@ -11,6 +11,7 @@ typedef struct sl_choice {
     sluice_precision precision;
     unsigned threads;
     int flush_to_zero, training;
+    const struct sluice_machine *machine; /* the caller's; NULL: the table's figures */
     char isa_reason[160], gemm_reason[160], precision_reason[160], threads_reason[160];
 } sl_choice;
 

@@ -200,7 +200,7 @@ TEST(shapes_alone_are_refused_where_a_network_is)
         ck_assert_int_eq(sl_fixture_run(fixture, &setting, &quick, &result, &error), SLUICE_STATUS_UNSUPPORTED);
         ck_assert_msg(strstr(error.message, setting.peer->name) && strstr(error.message, "networks"), "%s", error.message);
     }
-    ck_assert_int_eq(sl_expect_run(&shape, &threads, NULL, &error), SLUICE_STATUS_BAD_ARGUMENT);
+    ck_assert_int_eq(sl_expect_run(&shape, NULL, &threads, NULL, &error), SLUICE_STATUS_BAD_ARGUMENT);
     ck_assert_msg(strstr(error.message, "bilstm-100-50"), "%s", error.message);
 }
 

@@ -20,7 +20,7 @@
 
 /* ---- Sets and sweeps -------------------------------------------------------------------------------------------------------- */
 
-enum { SMALL, RAGGED, THREADS, TRAIN, PRECISION, NETWORKS, ALL, SETS };
+enum { SMALL, RAGGED, THREADS, TRAIN, PRECISION, NETWORKS, ALL, RANDOM, SETS };
 
 static bool has_case(sl_set set, const sl_set_case *wanted)
 {
@@ -33,10 +33,11 @@ static bool has_case(sl_set set, const sl_set_case *wanted)
 
 TEST(sets_are_what_their_names_say)
 {
-    static const char *const names[SETS] = {"small", "ragged", "threads", "train", "precision", "networks", "all"};
+    static const char *const names[SETS] = {"small", "ragged", "threads", "train", "precision", "networks", "all", "random"};
     static const sl_set_case defaults[] = {{50, 64, 256, 0}, {50, 64, 512, 0}, {50, 128, 1024, 0}, {100, 32, 128, 0},
                                            {100, 8, 256, 0}, {100, 31, 64, 0}, {30, 16, 32, 0}};
-    for (size_t s = 0; s < SETS; s++) {
+    ck_assert_str_eq(sl_set_get_name(RANDOM), names[RANDOM]);
+    for (size_t s = 0; s <= ALL; s++) {
         ck_assert_str_eq(sl_set_get_name(s), names[s]);
         const sl_set set = sl_set_get(s);
         ck_assert((set.count > 0) == (s != NETWORKS) && (set.network_count > 0) == (s == NETWORKS || s == ALL));
@@ -55,6 +56,25 @@ TEST(sets_are_what_their_names_say)
     ck_assert_uint_eq(sl_set_get(ALL).network_count, sl_set_get(NETWORKS).network_count);
     for (size_t k = 0; k < 7; k++)
         ck_assert(has_case(sl_set_get(ALL), &defaults[k]));
+}
+
+/* They are the same in every run, not all alike, and as large as sets.h says. */
+TEST(random_shapes_are_drawn_by_their_number)
+{
+    const double flop_most = 2e10;
+    const sl_set set = sl_set_get(RANDOM);
+    size_t first_rows = 0, others = 0;
+    ck_assert(set.count == 100 && !set.scales && !set.network_count);
+    for (size_t k = 0; k < set.count; k++) {
+        const sl_set_case one = sl_set_get_case(RANDOM, k), again = sl_set_get_case(RANDOM, k);
+        ck_assert(one.steps == again.steps && one.batch == again.batch && one.hidden == again.hidden);
+        ck_assert(one.steps >= 1 && one.steps <= 200 && one.batch >= 1 && one.batch <= 200);
+        ck_assert(one.hidden >= 16 && one.hidden <= 1024 && one.ragged == SL_RAGGED_NONE && one.train == SL_TRAIN_NONE);
+        ck_assert(one.steps == 1 || 16.0 * (double)(one.steps * one.batch * one.hidden * one.hidden) <= flop_most);
+        first_rows = k ? first_rows : one.batch;
+        others += one.batch != first_rows;
+    }
+    ck_assert_uint_gt(others, set.count / 2);
 }
 
 static const struct {

@@ -30,6 +30,7 @@ QUIET = ["--progress", "never"]
 CODES = {"<f4": "f", "<f8": "d", "|u1": "B", "<i4": "i", "<i8": "q"}
 OK, FAILURE, USAGE, DATA, NO_INPUT, IO, INTERRUPTED = 0, 1, 2, 65, 66, 74, 130
 SETTINGS = ("SLUICE_NUM_THREADS", "SLUICE_ISA", "SLUICE_GEMM", "SLUICE_PRECISION", "BLIS_ARCH_TYPE", "NO_COLOR")
+TABLE = {"SLUICE_MACHINE": "table"}  # no program measures the machine, or uses a cache of the user's
 
 # A signal that is ignored here, as under nohup or in the background, would stay so in the program, and tests send them.
 for ignored in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
@@ -39,7 +40,7 @@ for ignored in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
 
 def environment(**settings):
     """This process's environment without what would steer the program, and with `settings`."""
-    return {**{name: value for name, value in os.environ.items() if name not in SETTINGS}, **settings}
+    return {**{name: value for name, value in os.environ.items() if name not in SETTINGS}, **TABLE, **settings}
 
 
 def sluice(*words, stdin=b"", settings=None, **options):

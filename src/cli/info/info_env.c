@@ -60,9 +60,44 @@ static json_t *machine_to_json(const sluice_environment *environment)
                      "openmp", e->openmp);
 }
 
-static json_t *to_json(const sluice_environment *environment)
+/* The figures, by the names that files of them have. */
+static const struct {
+    const char *name, *unit;
+    size_t offset;
+} figures[] = {
+    {"multiply_adds", "vectors a cycle", offsetof(sluice_machine, multiply_adds)},
+    {"l2_bytes", "a cycle", offsetof(sluice_machine, l2_bytes)},
+    {"l3_bytes", "a cycle", offsetof(sluice_machine, l3_bytes)},
+    {"shared_l3_bytes", "a cycle and core", offsetof(sluice_machine, shared_l3_bytes)},
+    {"dram_bytes", "a cycle", offsetof(sluice_machine, dram_bytes)},
+    {"all_dram_bytes", "a cycle", offsetof(sluice_machine, all_dram_bytes)},
+    {"activation_cycles", "a row and vector of units", offsetof(sluice_machine, activation_cycles)},
+    {"barrier_cycles", "each", offsetof(sluice_machine, barrier_cycles)},
+    {"barrier_thread_cycles", "a thread", offsetof(sluice_machine, barrier_thread_cycles)},
+    {"region_cycles", "each", offsetof(sluice_machine, region_cycles)},
+    {"region_thread_cycles", "a thread", offsetof(sluice_machine, region_thread_cycles)},
+};
+enum { FIGURES = sizeof figures / sizeof figures[0] };
+
+static double get_figure(const sluice_machine *machine, size_t k)
+{
+    return *(const double *)(const void *)((const char *)machine + figures[k].offset);
+}
+
+static json_t *figures_to_json(const sluice_machine *machine)
+{
+    json_t *object =
+        json_pack("{so sI}", "source", sl_json_string(machine->source), "measured_threads", (json_int_t)machine->threads);
+    for (size_t k = 0; object && k < FIGURES; k++)
+        json_object_set_new(object, figures[k].name, json_real(get_figure(machine, k)));
+    return object;
+}
+
+static json_t *to_json(const sluice_environment *environment, const sluice_machine *machine)
 {
     json_t *object = machine_to_json(environment), *openmp = openmp_to_json(environment);
+    if (object)
+        json_object_set_new(object, "machine", figures_to_json(machine));
     if (!object || !openmp || json_object_update(object, openmp)) {
         json_decref(object);
         object = NULL;
@@ -104,7 +139,16 @@ static void print_openmp(const sluice_environment *e)
         print_setting(k);
 }
 
-static void print(const sluice_environment *environment)
+static void print_figures(const sluice_machine *machine)
+{
+    printf("machine       ");
+    sl_format_print_clean(machine->source, SIZE_MAX, stdout);
+    printf("\n");
+    for (size_t k = 0; k < FIGURES; k++)
+        printf("  %-21s %9.2f %s\n", figures[k].name, get_figure(machine, k), figures[k].unit);
+}
+
+static void print(const sluice_environment *environment, const sluice_machine *machine)
 {
     const sluice_environment *e = environment;
     const char *arch = getenv("BLIS_ARCH_TYPE");
@@ -122,6 +166,7 @@ static void print(const sluice_environment *environment)
     print_openmp(e);
     printf("BLIS          %s, configuration %s%s%s%s\n", e->blis_version, e->blis_config, arch ? ", BLIS_ARCH_TYPE=" : "",
            arch ? arch : "", sl_blis_arch_was_set() ? " set by sluice, because this BLIS does not know this CPU" : "");
+    print_figures(machine);
     if (get_warning(e))
         printf("warning       %s\n", get_warning(e));
 }
@@ -133,7 +178,7 @@ sl_exit sl_info_environment(const sl_options *options)
     if (sluice_environment_get(&options->engine, &environment, &error))
         return sl_report_error(&error);
     if (options->json)
-        return sl_json_print(to_json(&environment), stdout);
-    print(&environment);
+        return sl_json_print(to_json(&environment, options->engine.machine), stdout);
+    print(&environment, options->engine.machine);
     return SL_EXIT_OK;
 }

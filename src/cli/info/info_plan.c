@@ -11,10 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Operations per cycle, core and vector lane: two pipes of fused multiply-adds. It converts between the cycles of the estimates and
- * the peak. */
-enum { LANE_FLOP = 4 };
-
 typedef struct explained {
     const sl_options *options;
     sluice_engine_info info;
@@ -178,7 +174,7 @@ static void convert(explained *this, const sluice_model *model)
 {
     const double lanes = this->info.lanes > 1 ? (double)this->info.lanes : 0; /* plain C may multiply and add in software */
     this->flop = (double)this->total_steps * sl_layer_facts_get_step_flop(model, this->info.table_bytes > 0);
-    this->flop_per_cycle = LANE_FLOP * lanes;
+    this->flop_per_cycle = 2 * this->options->engine.machine->multiply_adds * lanes;
     this->cycles_per_second = lanes > 0 ? 1e9 * sluice_peak_measure(this->info.isa) / this->flop_per_cycle : 0;
 }
 

@@ -132,6 +132,7 @@ sl_exit sl_command_run(int argc, char **argv)
     if (options.text && !options.output)
         options.output = "-";
     code = check_options(&options);
+    code = code ? code : sl_command_line_choose_machine(&options, false);
     if (code)
         return code;
     sl_run_session run = {.options = &options};

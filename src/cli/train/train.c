@@ -153,7 +153,8 @@ static sl_exit complete_options(sl_training *train, sl_options *options)
     options->engine.gemm = SLUICE_GEMM_FUSED; /* training has only this path; SLUICE_GEMM=blis applies to sluice run */
     if (o->resume && sl_paths_is_standard_input(o->resume))
         return sl_report(SL_EXIT_USAGE, "--resume cannot be standard input; name the file of --checkpoint");
-    sl_exit code = o->resume ? sl_checkpoint_load(train, options) : SL_EXIT_OK;
+    sl_exit code = sl_command_line_choose_machine(options, false);
+    code = code || !o->resume ? code : sl_checkpoint_load(train, options);
     if (code)
         return code;
     o->checkpoint = o->checkpoint ? o->checkpoint : o->resume;

@@ -12,6 +12,7 @@
 #include "engine/pack.h"
 #include "engine/pack_cell.h"
 #include "engine/schedule/limits.h"
+#include "engine/schedule/machine_figures.h"
 #include "engine/step_layers.h"
 #include "engine/weight_format.h"
 #include "model/model.h"
@@ -269,7 +270,10 @@ sluice_status sluice_engine_create(const sluice_model *model, const sluice_engin
     if (!model)
         return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_engine_create: model is NULL");
     sl_choice choice;
+    sluice_machine machine;
     sluice_status status = sl_choose(options, &choice, error);
+    if (!status)
+        status = sl_machine_take(choice.machine, choice.isa, &machine, error);
     if (!status && choice.training)
         status = sl_cells_check_training(model->network, error);
     if (!status)
@@ -289,6 +293,7 @@ sluice_status sluice_engine_create(const sluice_model *model, const sluice_engin
     made->threads = choice.threads;
     made->flush_to_zero = choice.flush_to_zero;
     made->training = choice.training;
+    made->machine = machine;
     made->has_bf16_dot = choice.precision == SLUICE_PRECISION_BF16 && sl_format_bf16_dot_is_right(made->kernel);
     made->pool = sl_pool_create();
     const sluice_status copied = sl_network_create(&model->network->description, model->network->is_shape, &made->network, NULL);

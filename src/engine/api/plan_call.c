@@ -1,17 +1,16 @@
 /* Execution plans in the public interface: which one a batch gets and why, and measuring which is the fastest. */
-#include "base/clock.h"
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/size.h"
 #include "base/struct_size.h"
 #include "base/system/threads.h"
+#include "engine/api/timed_calls.h"
 #include "engine/check.h"
 #include "engine/forward/workspace.h"
 #include "engine/schedule/candidates.h"
 #include "engine/schedule/cost_model.h"
 #include "engine/schedule/tuned_plan_list.h"
 
-#include <assert.h>
 #include <math.h>
 #include <stdio.h>
 
@@ -150,23 +149,6 @@ sluice_status sluice_plan_get_candidate(const sluice_engine *engine, size_t rows
     return SLUICE_STATUS_OK;
 }
 
-/* Seconds of a call: the mean of as many calls as the clock can resolve. */
-static double time_calls(sluice_workspace *workspace, const sluice_batch *batch)
-{
-    const double least = 100e-6;
-    for (size_t calls = 1;; calls *= 2) {
-        const double start = sl_clock_get();
-        for (size_t k = 0; k < calls; k++) {
-            const sluice_status status = sluice_forward(workspace->engine, workspace, batch, NULL);
-            assert(!status); /* the batch is valid, and fits the workspace */
-            (void)status;
-        }
-        const double seconds = sl_clock_get() - start;
-        if (seconds >= least)
-            return seconds / (double)calls;
-    }
-}
-
 /* Time all candidates in turn, several times over, so that a busy moment of the machine hits none of them alone, and store the fastest;
  * true, and cancelled set or not, once each has been timed. The engine has an entry for the batch already, so that storing another
  * plan in it takes no memory. */
@@ -184,7 +166,7 @@ static bool measure(sluice_engine *engine, sluice_workspace *workspace, const sl
         const size_t k = timed % count;
         tuned.plan = plans[k];
         (void)sl_tuned_plan_store(engine, &tuned, NULL);
-        const double found = time_calls(workspace, batch);
+        const double found = sl_calls_time(workspace, batch, 100e-6);
         seconds[k] = timed < count ? found : fmin(seconds[k], found);
         *cancelled = options->is_cancelled && options->is_cancelled(options->context) != 0;
     }

@@ -83,7 +83,7 @@ sl_exec_plan sl_exec_plan_choose(const sluice_engine *engine, const sl_batch_loa
     for (unsigned several = 0; count > 1 && several < 2; several++)
         for (size_t k = 0; k < count; k++) {
             const unsigned threads = plans[k].thread_groups * plans[k].threads_per_group;
-            if ((threads > 1) != several || sl_region_cycles(threads) >= least)
+            if ((threads > 1) != several || sl_region_cycles(engine, threads) >= least)
                 continue;
             const double cycles = sl_exec_plan_cycles(engine, load, &plans[k]);
             if (cycles < least) {

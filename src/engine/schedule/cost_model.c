@@ -1,10 +1,9 @@
 /*
  * The model. An iteration (a step in processing order) of a layer-direction takes as long as its multiply-adds or the transfer of
- * its weights, whichever is longer, and a part of the shorter; then the activations and, among several threads, the barrier. The
- * constants come from Zen 3 with AVX2: fitted to the logarithms of what every candidate took on two threads for shapes of T 1..200,
- * N 1..200, H 16..1024, L 1..256. In 35 of 36 shapes the chosen plan was the fastest, and half the estimates are within 4 %. Only
- * ratios of estimates decide, and those differ less between CPUs. `sluice-bench --expect` shows what the model predicts for more
- * cores.
+ * its weights, whichever is longer, and a part of the shorter; then the activations and, among several threads, the barrier. What
+ * differs from CPU to CPU are the engine's figures of the machine; the constants here are fitted on Zen 3 with AVX2 to what every
+ * candidate took, and matter less: only ratios of estimates decide. `sluice-bench --expect` shows what the model predicts for more
+ * cores, `--choice` how often the plan it chooses is the fastest.
  */
 #include "engine/schedule/cost_model.h"
 
@@ -14,32 +13,32 @@
 
 #include <math.h>
 
-/* Cycles: the activations of one row x one block, the additional ones where a tile has no other chain to work on meanwhile, the
- * calls of an iteration, each row's pointers and scattered h and y. */
-#define ACTIVATION_CYCLES 52.0
-#define SINGLE_ACTIVATION_CYCLES 55.0
-#define ITERATION_CYCLES 140.0
-#define ROW_CYCLES 190.0
+/* The activations of a tile that has no other chain to work on meanwhile take longer, by so much of their cycles. */
+#define SINGLE_ACTIVATION (55.0 / 52)
 
-/* A barrier, each thread in it, a layer resumed by a wavefront, a parallel region, each thread of it. */
-#define BARRIER_CYCLES 35.0
-#define BARRIER_THREAD_CYCLES 60.0
+/* Cycles: the calls of an iteration, each row's pointers and scattered h and y, a layer resumed by a wavefront. */
+#define ITERATION_CYCLES 15.0
+#define ROW_CYCLES 56.0
 #define RESUME_CYCLES 60.0
-#define REGION_CYCLES 5000.0
-#define REGION_THREAD_CYCLES 400.0
 
 /* Threads of a group wait for the slowest of them after each iteration, and something always delays one of them. */
 #define IMBALANCE 1.03
 
-/* Bytes per cycle: from L3 to one core, alone and while several thread groups each read all weights from it; from DRAM to one core,
- * and to all cores together. */
-#define L3_BYTES 24.5
-#define SHARED_L3_BYTES 19.0
-#define DRAM_BYTES 7.0
-#define ALL_DRAM_BYTES 60.0
+/* The part of the shorter of arithmetic and transfer that does not overlap with the longer: while a panel is read for the first time,
+ * and for the following tiles of rows, for which it comes from L1 or L2. */
+#define NOT_OVERLAPPED 0.25
+#define NOT_OVERLAPPED_AGAIN 0.1
 
-/* The part of the shorter of arithmetic and transfer that does not overlap with the longer. */
-#define NOT_OVERLAPPED 0.23
+/* Hoisted products take a little longer than the same products in a step, and are written and read once. */
+#define HOISTED 1.02
+#define HOISTED_PASSES 1.85
+
+/* An iteration of a thread group. */
+typedef struct iteration {
+    double rows;
+    double steps;  /* of the batch: input products are not made for more */
+    bool is_first; /* without products of h: no states are given */
+} iteration;
 
 /* One thread's share of an iteration of a layer. */
 typedef struct thread_share {
@@ -47,27 +46,28 @@ typedef struct thread_share {
     double weight_bytes;        /* read before the first of them are read again */
 } thread_share;
 
-/* Bytes per cycle from L2: CPUs whose vectors are twice as wide have paths twice as wide. */
-static double l2_rate(const sluice_engine *engine)
-{
-    return fmax(32, 4 * (double)engine->kernel->lanes);
-}
-
 /* Bytes per cycle at which a thread reads `bytes` of weights again and again. Those of all threads of a group together are to stay
  * in L3. */
 static double transfer_rate(const sluice_engine *engine, const sl_exec_plan *plan, double bytes)
 {
     const sl_limits *limits = &engine->limits;
+    const sluice_machine *machine = &engine->machine;
     if (bytes <= 0.8 * (double)limits->l2_bytes)
-        return l2_rate(engine);
+        return machine->l2_bytes;
     if (bytes * plan->threads_per_group <= 0.8 * (double)limits->l3_bytes)
-        return plan->thread_groups > 1 ? SHARED_L3_BYTES : L3_BYTES;
-    return fmin(DRAM_BYTES, ALL_DRAM_BYTES / ((double)plan->thread_groups * plan->threads_per_group));
+        return plan->thread_groups > 1 ? machine->shared_l3_bytes : machine->l3_bytes;
+    return fmin(machine->dram_bytes, machine->all_dram_bytes / ((double)plan->thread_groups * plan->threads_per_group));
 }
 
-static double overlapped(double a, double b)
+static double overlapped(double a, double b, double not_overlapped)
 {
-    return fmax(a, b) + NOT_OVERLAPPED * fmin(a, b);
+    return fmax(a, b) + not_overlapped * fmin(a, b);
+}
+
+/* Of the products of some rows x blocks, each of so many terms. */
+static double multiply_add_cycles(const sluice_engine *engine, double rows_blocks, double terms)
+{
+    return rows_blocks * terms * SL_BLOCK_VECTORS / engine->machine.multiply_adds;
 }
 
 /* The first tile of rows reads each panel from where the weights are, the others from L1 or L2. */
@@ -77,16 +77,18 @@ static double product_cycles(const sluice_engine *engine, const sl_exec_plan *pl
     const double lanes = (double)kernel->lanes, panel = share->terms * SL_BLOCK_VECTORS * lanes * sizeof(float);
     const bool tall = share->rows > (double)kernel->tile_rows && share->rows <= 2 * (double)kernel->tall_rows;
     const double tiles = ceil(share->rows / (double)(tall ? kernel->tall_rows : kernel->tile_rows));
-    const double fma = share->rows * share->blocks * share->terms * SL_BLOCK_VECTORS / 2;
+    const double fma = multiply_add_cycles(engine, share->rows * share->blocks, share->terms);
     const double first = share->blocks * panel / transfer_rate(engine, plan, share->weight_bytes);
-    const double again = share->blocks * panel / (panel < 0.94 * (double)engine->limits.l1d_bytes ? 8 * lanes : l2_rate(engine));
-    return overlapped(fma / tiles, first) + (tiles - 1) * overlapped(fma / tiles, again);
+    const double l1_rate = lanes * sizeof(float) * engine->machine.multiply_adds; /* a vector for each multiply-add */
+    const double again =
+        share->blocks * panel / (panel < 0.94 * (double)engine->limits.l1d_bytes ? l1_rate : engine->machine.l2_bytes);
+    return overlapped(fma / tiles, first, NOT_OVERLAPPED) + (tiles - 1) * overlapped(fma / tiles, again, NOT_OVERLAPPED_AGAIN);
 }
 
 static double activation_cycles(const sluice_engine *engine, const thread_share *share)
 {
     const bool single = share->rows * share->blocks < 2 || engine->kernel->tile_rows < 2;
-    return share->rows * share->blocks * (ACTIVATION_CYCLES + (single ? SINGLE_ACTIVATION_CYCLES : 0));
+    return share->rows * share->blocks * engine->machine.activation_cycles * (single ? 1 + SINGLE_ACTIVATION : 1);
 }
 
 /* The thread's share of a projection's columns is that of the units. */
@@ -103,20 +105,21 @@ static double projection_cycles(const sluice_engine *engine, const sl_exec_plan 
 }
 
 /* An iteration of one LSTM layer for a thread that has `lines` cache lines of its units, of both directions together. */
-static double layer_cycles(const sluice_engine *engine, const sl_exec_plan *plan, size_t layer, double lines, double rows)
+static double layer_cycles(const sluice_engine *engine, const sl_exec_plan *plan, size_t layer, double lines, const iteration *it)
 {
     const sl_packed *packed = &engine->layers[engine->network->lstm[layer].first];
-    const double lanes = (double)engine->kernel->lanes, inputs = packed->table ? 0 : (double)packed->dir->inputs;
+    const double lanes = (double)engine->kernel->lanes, inputs = packed->table ? 0 : (double)packed->dir->inputs, rows = it->rows;
     const bool hoists = inputs > 0 && rows <= (double)sl_exec_plan_hoisted_rows(engine, plan);
-    thread_share share = {.rows = rows, .blocks = lines * SL_LINE_FLOATS / lanes, .terms = (double)packed->dir->h_width};
+    thread_share share = {.rows = rows, .blocks = lines * SL_LINE_FLOATS / lanes};
+    share.terms = it->is_first ? 0 : (double)packed->dir->h_width;
     const double row_bytes = share.blocks * SL_BLOCK_VECTORS * lanes * sizeof(float); /* of a packed row, and of a term's weights */
     double cycles = ITERATION_CYCLES + ROW_CYCLES * rows;
     if (hoists) {
-        const double iterations = fmax(1, (double)engine->limits.hoist_product_rows / rows); /* of one product */
+        const double iterations = fmax(1, fmin(it->steps, (double)engine->limits.hoist_product_rows / rows)); /* of a product */
         const double weights = inputs * row_bytes;
-        cycles += 1.03 * rows * share.blocks * inputs * SL_BLOCK_VECTORS / 2;
+        cycles += HOISTED * multiply_add_cycles(engine, rows * share.blocks, inputs);
         cycles += weights / transfer_rate(engine, plan, fmax(weights, (double)engine->limits.l2_bytes)) / iterations +
-                  2 * rows * row_bytes / l2_rate(engine);
+                  HOISTED_PASSES * rows * row_bytes / engine->machine.l2_bytes;
     } else {
         share.terms += inputs;
     }
@@ -125,9 +128,10 @@ static double layer_cycles(const sluice_engine *engine, const sl_exec_plan *plan
            projection_cycles(engine, plan, packed, &share);
 }
 
-static double barrier_cycles(const sl_exec_plan *plan)
+static double barrier_cycles(const sluice_engine *engine, const sl_exec_plan *plan)
 {
-    return plan->threads_per_group > 1 ? BARRIER_CYCLES + BARRIER_THREAD_CYCLES * plan->threads_per_group : 0;
+    const sluice_machine *machine = &engine->machine;
+    return plan->threads_per_group > 1 ? machine->barrier_cycles + machine->barrier_thread_cycles * plan->threads_per_group : 0;
 }
 
 /* The most phases of an iteration of some layer-directions, each of which ends at a barrier. */
@@ -139,8 +143,8 @@ static double most_phases(const sluice_engine *engine, size_t first, size_t coun
     return most;
 }
 
-/* An iteration of all layers, `rows` rows in each of them; without the barriers of a wavefront. */
-static double iteration_cycles(const sluice_engine *engine, const sl_exec_plan *plan, double rows)
+/* An iteration of all layers, without the barriers of a wavefront. */
+static double iteration_cycles(const sluice_engine *engine, const sl_exec_plan *plan, const iteration *it)
 {
     const sl_network *network = engine->network;
     double cycles = 0;
@@ -149,47 +153,61 @@ static double iteration_cycles(const sluice_engine *engine, const sl_exec_plan *
         const double share = (double)sl_unit_lines_sum(engine, lstm->first, lstm->directions) / plan->threads_per_group;
         const double most = plan->wavefront ? fmax(1.0 / (double)network->lstm_layers, share) : ceil(share); /* lines of a thread */
         const bool whole = lstm->directions % plan->threads_per_group == 0; /* no layer-direction is shared by threads */
-        cycles += layer_cycles(engine, plan, layer, most, rows) +
-                  (whole || plan->wavefront ? 0 : most_phases(engine, lstm->first, lstm->directions) * barrier_cycles(plan));
+        cycles +=
+            layer_cycles(engine, plan, layer, most, it) +
+            (whole || plan->wavefront ? 0 : most_phases(engine, lstm->first, lstm->directions) * barrier_cycles(engine, plan));
     }
     return cycles;
 }
 
-double sl_region_cycles(double threads)
+double sl_region_cycles(const sluice_engine *engine, double threads)
 {
-    return threads > 1 ? REGION_CYCLES + REGION_THREAD_CYCLES * threads : 0;
+    return threads > 1 ? engine->machine.region_cycles + engine->machine.region_thread_cycles * threads : 0;
+}
+
+/* All iterations of a row block. Where they are many, the first one is as the others: short calls notice the time of an estimate. */
+static double row_block_cycles(const sluice_engine *engine, const sl_exec_plan *plan, double rows, size_t steps)
+{
+    enum { MANY = 64 };
+    const size_t layers = engine->network->lstm_layers;
+    const iteration first = {rows, (double)steps, true}, later = {rows, (double)steps, false};
+    double each = iteration_cycles(engine, plan, steps == 1 ? &first : &later), count = (double)steps;
+    const double less = steps > 1 && steps < MANY ? each - iteration_cycles(engine, plan, &first) : 0;
+    if (plan->wavefront && steps > 0) {
+        const double chunk = (double)sl_wavefront_chunk(layers, steps), rounds = ceil(count / chunk) + (double)layers - 1;
+        each += most_phases(engine, 0, engine->network->layer_dirs) * barrier_cycles(engine, plan) +
+                RESUME_CYCLES * (double)layers / chunk;
+        count = rounds * chunk;
+    }
+    return (count * each - less) * (plan->threads_per_group > 1 ? IMBALANCE : 1);
 }
 
 double sl_exec_plan_cycles(const sluice_engine *engine, const sl_batch_load *load, const sl_exec_plan *plan)
 {
-    const size_t layers = engine->network->lstm_layers;
-    double rows = ceil((double)load->rows / plan->thread_groups), iterations = (double)load->steps;
+    double rows = ceil((double)load->rows / plan->thread_groups);
     if (!load->equal) /* the mean of the rows that run while the longest does */
-        rows = fmax(1, (double)load->total_steps / ((double)plan->thread_groups * fmax(1, iterations)));
+        rows = fmax(1, (double)load->total_steps / ((double)plan->thread_groups * fmax(1, (double)load->steps)));
     const double row_blocks = fmax(1, ceil(rows / (double)sl_size_max(1, sl_row_block_rows(engine, load->rows))));
-    double iteration = iteration_cycles(engine, plan, rows / row_blocks);
-    if (plan->wavefront && load->steps > 0) {
-        const double chunk = (double)sl_wavefront_chunk(layers, load->steps),
-                     rounds = ceil(iterations / chunk) + (double)layers - 1;
-        iteration +=
-            most_phases(engine, 0, engine->network->layer_dirs) * barrier_cycles(plan) + RESUME_CYCLES * (double)layers / chunk;
-        iterations = rounds * chunk;
-    }
-    const double threads = (double)plan->thread_groups * plan->threads_per_group;
-    if (plan->threads_per_group > 1)
-        iteration *= IMBALANCE;
-    return row_blocks * iterations * iteration + sl_region_cycles(threads);
+    return row_blocks * row_block_cycles(engine, plan, rows / row_blocks, load->steps) +
+           sl_region_cycles(engine, (double)plan->thread_groups * plan->threads_per_group);
+}
+
+/* Cycles of one of many iterations of some rows. */
+static double steady_cycles(const sluice_engine *engine, const sl_exec_plan *plan, double rows)
+{
+    const iteration it = {rows, INFINITY, false};
+    return iteration_cycles(engine, plan, &it);
 }
 
 double sl_single_row_excess(const sluice_engine *engine, unsigned threads_per_group)
 {
     const sl_exec_plan plan = {1, threads_per_group, false, false};
     const double many = 8.0 * (double)engine->kernel->tile_rows;
-    return fmax(0, iteration_cycles(engine, &plan, 1) / (iteration_cycles(engine, &plan, many) / many) - 1);
+    return fmax(0, steady_cycles(engine, &plan, 1) / (steady_cycles(engine, &plan, many) / many) - 1);
 }
 
 bool sl_row_sharing_pays(const sluice_engine *engine, unsigned threads)
 {
     const sl_exec_plan shared = {1, threads, false, false}, alone = {1, 1, false, false};
-    return engine->gemm == SLUICE_GEMM_FUSED && iteration_cycles(engine, &shared, 1) < 0.9 * iteration_cycles(engine, &alone, 1);
+    return engine->gemm == SLUICE_GEMM_FUSED && steady_cycles(engine, &shared, 1) < 0.9 * steady_cycles(engine, &alone, 1);
 }

@@ -8,7 +8,7 @@
 double sl_exec_plan_cycles(const sluice_engine *engine, const sl_batch_load *load, const sl_exec_plan *plan);
 
 /** Of them, those that a parallel region of so many threads takes by itself; one thread has none. */
-double sl_region_cycles(double threads);
+double sl_region_cycles(const sluice_engine *engine, double threads);
 
 /** How much longer a step of a row takes a thread group when the row is alone than when it is one of many, as a share of the
  *  latter. */

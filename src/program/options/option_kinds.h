@@ -8,7 +8,7 @@ extern const sl_option_kind sl_kind_flag;         /* bool: true */
 extern const sl_option_kind sl_kind_constant;     /* an enum: the row's value */
 extern const sl_option_kind sl_kind_text;         /* const char *: the argument */
 extern const sl_option_kind sl_kind_file;         /* const char *: the argument, not empty */
-extern const sl_option_kind sl_kind_word_or_file; /* likewise; the metavar is "word|FILE" */
+extern const sl_option_kind sl_kind_word_or_file; /* likewise; the metavar is "word|FILE", of one or more words */
 extern const sl_option_kind sl_kind_directory;    /* likewise */
 extern const sl_option_kind sl_kind_choice;       /* an enum: the number of the choice with this name */
 extern const sl_option_kind sl_kind_number;       /* size_t: from the row's least to most; most 0: SIZE_MAX */

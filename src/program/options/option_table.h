@@ -25,7 +25,7 @@ typedef struct sl_argument {
 typedef enum sl_completion {
     SL_COMPLETE_NOTHING,
     SL_COMPLETE_FILES,
-    SL_COMPLETE_WORD_OR_FILES, /* the metavar is "word|FILE" */
+    SL_COMPLETE_WORD_OR_FILES, /* the metavar is "word|FILE", of one or more words */
     SL_COMPLETE_DIRECTORIES,
     SL_COMPLETE_CHOICE, /* one of the choices */
     SL_COMPLETE_CHOICES /* a list of them, separated by commas */

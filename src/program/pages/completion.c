@@ -26,10 +26,12 @@ static void put_choices(const sl_option *option, const char *separator, FILE *st
         fprintf(stream, "%s%s", value ? separator : "", option->choice(value));
 }
 
-/* Write the word of a metavar "word|FILE". */
-static void put_word(const sl_option *option, FILE *stream)
+/* Write the words of a metavar "word|word|FILE". */
+static void put_words(const sl_option *option, FILE *stream)
 {
-    fprintf(stream, "%.*s", (int)strcspn(option->metavar, "|"), option->metavar);
+    const char *const file = strrchr(option->metavar, '|');
+    for (const char *c = option->metavar; c < file; c++)
+        fputc(*c == '|' ? ' ' : *c, stream);
 }
 
 /* ---- bash ------------------------------------------------------------------------------------------------------------------ */
@@ -55,7 +57,7 @@ static void write_bash_value(const sl_page *page, const sl_option *option, FILE 
         break;
     case SL_COMPLETE_WORD_OR_FILES:
         fputs(") kind=files words='", stream);
-        put_word(option, stream);
+        put_words(option, stream);
         fputs("' ;;\n", stream);
         break;
     case SL_COMPLETE_DIRECTORIES:
@@ -161,7 +163,7 @@ static void write_zsh_value(const sl_option *option, FILE *stream)
         break;
     case SL_COMPLETE_WORD_OR_FILES:
         fputs("{compadd - ", stream);
-        put_word(option, stream);
+        put_words(option, stream);
         fputs("; _files}", stream);
         break;
     case SL_COMPLETE_DIRECTORIES:

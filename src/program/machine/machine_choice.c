@@ -1,0 +1,85 @@
+#include "program/machine/machine_choice.h"
+
+#include "base/error.h"
+#include "program/interrupt.h"
+#include "program/machine/machine_cache.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int is_interrupted(void *unused)
+{
+    (void)unused;
+    return sl_interrupt_seen();
+}
+
+/* Measure and keep. Where nothing can be kept, nothing is measured, for the next run would have to do it again. */
+static sluice_status measure(const char *path, const sluice_engine_options *options, sluice_machine *machine, sluice_error *error)
+{
+    const sluice_measure_options until = {.struct_size = sizeof until, .is_cancelled = is_interrupted};
+    if (!sl_machine_cache_prepare(path))
+        return SLUICE_STATUS_OK;
+    const sluice_status status = sluice_machine_measure(options, &until, machine, error);
+    if (status == SLUICE_STATUS_CANCELLED)
+        return status;
+    if (!status && sluice_machine_save(machine, path, NULL) == SLUICE_STATUS_OK)
+        snprintf(machine->source, sizeof machine->source, "measured now on %u thread%s, and kept in %.100s", machine->threads,
+                 machine->threads > 1 ? "s" : "", path);
+    return SLUICE_STATUS_OK; /* without memory for it, the table's */
+}
+
+/* The cache's figures, or measured ones: with as many threads as engines have by default, for all commands alike. machine has the
+ * table's. */
+static sluice_status choose_auto(bool measures, sluice_machine *machine, sluice_error *error)
+{
+    const sluice_machine table = *machine;
+    const sluice_engine_options options = {.struct_size = sizeof options, .isa = machine->isa};
+    sluice_environment environment = {.struct_size = sizeof environment};
+    char path[SL_CACHE_PATH_BYTES];
+    const sluice_status status = sluice_environment_get(&options, &environment, error);
+    if (status || !sl_machine_cache_find(&table, path) || sl_machine_cache_read(path, &table, environment.threads, machine))
+        return status;
+    return measures ? measure(path, &options, machine, error) : SLUICE_STATUS_OK;
+}
+
+/* What SLUICE_MACHINE asks for, a word without blanks around it or a file as it is named; "auto" where it is blank or not set. */
+static const char *get_variable(void)
+{
+    static const char blanks[] = " \t\r\n";
+    static const char *const words[] = {"", "auto", "table"};
+    const char *text = getenv("SLUICE_MACHINE");
+    for (size_t k = 0; text && k < sizeof words / sizeof words[0]; k++) {
+        const char *const begin = text + strspn(text, blanks), *const behind = begin + strlen(words[k]);
+        if (strncmp(begin, words[k], strlen(words[k])) == 0 && behind[strspn(behind, blanks)] == '\0')
+            return *words[k] ? words[k] : "auto";
+    }
+    return text ? text : "auto";
+}
+
+/* The figures of a file have to be those of the engine's kernels. */
+static sluice_status choose_file(const char *path, sluice_machine *machine, sluice_error *error)
+{
+    const sluice_isa isa = machine->isa;
+    const sluice_status status = sluice_machine_load(path, machine, error);
+    if (status || machine->isa == isa)
+        return status;
+    return sl_fail(error, SLUICE_STATUS_BAD_DATA,
+                   "%s: has figures of %s, and the kernels are those of %s; name another file, or --isa", path,
+                   sluice_isa_get_name(machine->isa), sluice_isa_get_name(isa));
+}
+
+sluice_status sl_machine_choose(const char *asked, bool measures, sluice_engine_options *options, sluice_machine *machine,
+                                sluice_error *error)
+{
+    if (!asked)
+        asked = get_variable();
+    *machine = (sluice_machine){.struct_size = sizeof *machine};
+    sluice_status status = sluice_machine_get(options, machine, error);
+    if (!status && strcmp(asked, "auto") == 0)
+        status = choose_auto(measures, machine, error);
+    else if (!status && strcmp(asked, "table") != 0)
+        status = choose_file(asked, machine, error);
+    options->machine = machine;
+    return status;
+}
