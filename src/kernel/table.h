@@ -3,6 +3,7 @@
 #define SLUICE_KERNEL_TABLE_H
 
 #include "kernel/arrays.h"
+#include "kernel/bulk_product.h"
 #include "kernel/cell_general.h"
 #include "kernel/cell_lstm.h"
 #include "kernel/functions_grad.h"
@@ -20,6 +21,7 @@ const sl_kernel SL_KERNEL = {
     .tile_rows = V_TILE_ROWS,
     .tall_rows = V_TALL_ROWS,
     .product = run_product,
+    .bulk_product = run_bulk_product,
     .step = {[SL_CELL_LSTM] = step_lstm},
     .step_grad = {[SL_CELL_LSTM] = step_grad_lstm},
     .cell_sum = cell_sum,
