@@ -11,7 +11,7 @@ const sl_variable *sl_help_get_variable(size_t k)
     static const sl_variable variables[] = {
         {"SLUICE_NUM_THREADS", "number of threads, unless --threads is given; it takes precedence over OMP_NUM_THREADS"},
         {"SLUICE_ISA", "use at most this instruction set, unless --isa is given"},
-        {"SLUICE_GEMM", "how matrices are multiplied, unless --gemm is given; training always uses fused"},
+        {"SLUICE_GEMM", "how matrices are multiplied, fused or by BLIS, unless --gemm is given"},
         {"OMP_NUM_THREADS",
          "number of threads where neither --threads nor SLUICE_NUM_THREADS is given; by default the least of CPU affinity, "
          "the CPU quota of the cgroup and the number of physical cores"},
