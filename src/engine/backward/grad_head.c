@@ -70,14 +70,16 @@ static void sum_tile(const sl_grad_thread *thread, const sl_dense_sums *sums, si
     const size_t classes = sums->units, most = tape->chunk_row_steps, stride = sums->partial_sums * most;
     for (size_t row = tile.partial * most; gradient->dlogits && row < tape->rows; row += stride) {
         const size_t count = sl_size_min(most, tape->rows - row);
-        sl_dense_add(thread, sums, &tile, count, gradient->dlogits + row * classes + tile.from, classes, gather_final(thread, row, count));
+        sl_dense_add(thread, sums, &tile, count, gradient->dlogits + row * classes + tile.from, classes,
+                     gather_final(thread, row, count));
     }
     size_t t = 0;
     for (size_t row_step = tile.partial * most; gradient->dstep_logits && row_step < tape->row_steps; row_step += stride) {
         const size_t count = sl_size_min(most, tape->row_steps - row_step);
         t = sl_tape_find_step(tape, t, row_step);
-        sl_dense_add(thread, sums, &tile, count, gather_steps(thread, t, row_step - tape->first_row_step[t], count, tile.from, tile.units),
-                     tile.units, last_outputs(tape, row_step));
+        sl_dense_add(thread, sums, &tile, count,
+                     gather_steps(thread, t, row_step - tape->first_row_step[t], count, tile.from, tile.units), tile.units,
+                     last_outputs(tape, row_step));
     }
 }
 

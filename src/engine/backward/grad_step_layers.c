@@ -174,7 +174,8 @@ static void sum_tile(const sl_grad_thread *thread, const step_layer *step, const
     sl_dense_clear(sums, &tile);
     for (size_t first = tile.partial * most; first < vectors; first += sums->partial_sums * most) {
         const size_t count = sl_size_min(most, vectors - first);
-        sl_dense_add(thread, sums, &tile, count, step->dy + first * stride + tile.from, stride, inputs_of(thread, step, first, count));
+        sl_dense_add(thread, sums, &tile, count, step->dy + first * stride + tile.from, stride,
+                     inputs_of(thread, step, first, count));
     }
 }
 

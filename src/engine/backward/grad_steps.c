@@ -102,7 +102,8 @@ void sl_grad_first_states(const sl_grad_thread *thread, const sl_grad_layer_dir 
                       c_width, gradient->accumulate);
     if (!gradient->dh0)
         return;
-    const size_t running = count_running(tape, rows, 0), stride = running ? multiply_first_back(thread, layer_dir, rows, running) : 0;
+    const size_t running = count_running(tape, rows, 0),
+                 stride = running ? multiply_first_back(thread, layer_dir, rows, running) : 0;
     for (size_t sorted = rows.from; sorted < rows.to; sorted++) {
         float *dh = thread->scratch->product + (sorted - rows.from) * stride;
         if (sorted - rows.from >= running) { /* a row of no steps: its final h is h0 */
