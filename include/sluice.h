@@ -314,7 +314,32 @@ typedef enum sluice_schedule {
     SLUICE_SCHEDULE_UNITS     /**< the threads divide the units of each step, with a barrier after it; x is treated as by hoist */
 } sluice_schedule;
 
-/** How the products W x and U h' of LSTM layers are computed. */
+/**
+ * How the products W x and U h' of LSTM layers are computed. In every precision a row's bits depend on nothing but the row and the
+ * weights: not on the batch, threads, schedule, instruction set, or on the pieces in which a stream comes. c, activations, outputs,
+ * states and projections, dense and affine layers and heads are float32, and so is W x where x is a row of the embedding.
+ *
+ * f32 is the numeric contract above. Weights of a layer-direction that are all exactly bfloat16 or half-precision numbers, as those of
+ * BF16 and F16 files are, take half the memory; no bit of a result changes.
+ *
+ * bf16: weights, x and h are rounded to bfloat16, to nearest with ties to even, subnormal numbers to zero. A product is one chain of
+ * multiply-adds from zero, for each pair of terms 2k and 2k+1 first that of 2k+1, then that of 2k, an odd number of terms being
+ * followed by a zero; the pre-activation is (b + W x) + U h'. The whole call counts subnormals as zero, as with flush_to_zero. That is
+ * what vdpbf16ps computes, which is used where the CPU has it and a comparison at the engine's creation agrees. NaN and infinities are
+ * as in f32. For x86-64 only.
+ *
+ * int8: each row j of W and of U has the scale s_j = m / 127, where m is its largest magnitude, and integers q = rint(w * (127 / m));
+ * with m < 2^-100 both are zero. x has the same of each row at each step, with scale r; h, and an x that is the output of LSTM cells as
+ * they are, has the integers rint(127 * h) and the scale 1/127 while its magnitudes are at most 1, else as any x. (The outputs of a
+ * projection, of a relu and their like, and of layers between are any x.) A sum of integers is exact, and
+ *     pre-activation = fma(sum of h, r_h * s_j, fma(sum of x, r_x * s_j, b_j)),
+ * with s_j / 127 in place of r * s_j for the scale 1/127. A row with a NaN or an infinity in x or h has r = NaN: all units of the row
+ * are NaN from there on (in f32 an infinity saturates). Sums have at most 131,072 terms; more are UNSUPPORTED.
+ *
+ * Memory of the weights, with bf16 half of f32's, with int8 a quarter. Errors of outputs are some 1e-3 with bf16 and 4e-3 with int8 for
+ * weights as torch.nn.LSTM begins with; docs/guide.md has accuracies, and `sluice info MODEL --precision int8 --compare X.npy` measures
+ * a model's own.
+ */
 typedef enum sluice_precision {
     SLUICE_PRECISION_AUTO = 0, /**< f32, unless SLUICE_PRECISION says otherwise */
     SLUICE_PRECISION_F32,

@@ -43,9 +43,11 @@ SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_model_create_initial_network(
 SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_model_set_forget_bias(sluice_model *model, float value, sluice_error *error);
 
 /**
- * Give the engine another model of the same shape: its weights are packed anew, in place, without allocating. No call may be using
- * the engine meanwhile, and a tape written before is lost to sluice_backward.
+ * Give the engine another model of the same shape: its weights are packed anew, in place, without allocating (but once, where those
+ * of before were packed in 16 bits, sluice_precision, and these are not such numbers). No call may be using the engine meanwhile, and
+ * a tape written before is lost to sluice_backward.
  * @retval BAD_ARGUMENT engine or model is NULL, or the shape is another.
+ * @retval NO_MEMORY    the engine is as it was.
  */
 SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_engine_set_model(sluice_engine *engine, const sluice_model *model,
                                                                     sluice_error *error);

@@ -21,6 +21,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* Report why a run failed. */
 static sl_exit fail(const sluice_error *error)
@@ -124,7 +125,7 @@ static void warn_above_peak(json_t *rows)
     size_t k, above = 0;
     json_array_foreach(rows, k, row)
     {
-        above += sl_record_exceeds_peak(row);
+        above += sl_row_exceeds_peak(row);
     }
     if (above)
         fprintf(stderr,
@@ -136,6 +137,7 @@ static void warn_above_peak(json_t *rows)
 /* A run, or a record that replaces it, and a record to compare with. */
 typedef struct session {
     const sl_bench_options *options;
+    sluice_precision precision; /* that engines use where none is asked for */
     json_t *context;
     json_t *from;     /* rows of a record instead of a run; NULL */
     json_t *old_rows; /* of a record to compare with; NULL */
@@ -155,12 +157,17 @@ static sluice_status add_rows(json_t *rows, sl_bench_report *report, sl_bench_ta
 /* The fields of rows whose columns are shown, besides those that always are. A record may be of peers. */
 static unsigned choose_shown(const session *all)
 {
-    bool has_networks = false;
+    bool has_networks = false,
+         has_low = !all->from && (sl_precision_is_low(all->precision) || sl_bench_options_have_low(all->options));
     for (size_t k = 0; k < all->options->sets.count; k++)
         has_networks |= sl_set_get(all->options->sets.values[k]).network_count > 0;
-    for (size_t k = 0; k < json_array_size(all->from); k++)
-        has_networks |= *sl_record_text(json_array_get(all->from, k), "network") != '\0';
-    return (all->from || all->options->peers.count > 1 ? SL_FIELD_OF_PEERS : 0) | (has_networks ? SL_FIELD_OF_NETWORKS : 0);
+    for (size_t k = 0; k < json_array_size(all->from); k++) {
+        const json_t *row = json_array_get(all->from, k);
+        has_networks |= *sl_record_text(row, "network") != '\0';
+        has_low |= strcmp(sl_record_text(row, "precision"), "f32") != 0;
+    }
+    return (all->from || all->options->peers.count > 1 ? SL_FIELD_OF_PEERS : 0) | (has_networks ? SL_FIELD_OF_NETWORKS : 0) |
+           (has_low ? SL_FIELD_OF_PRECISIONS : 0);
 }
 
 /* Write all rows into a report, which is kept only if everything went well. `rows` receives them; NULL if it did not. */
@@ -233,7 +240,7 @@ static sl_exit run_action(sl_bench_options *options, char **argv, sluice_error *
         return sl_report_memory("the context");
     report_threads(options);
     options->plan.stopped = sl_interrupt_seen;
-    session all = {.options = options, .context = context};
+    session all = {.options = options, .precision = environment.precision, .context = context};
     sl_exit code = SL_EXIT_OK;
     if (options->action == SL_ACTION_VERSION)
         sl_version_print("sluice-bench", json_string_value(json_object_get(context, "git")), &environment);

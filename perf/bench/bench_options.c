@@ -172,6 +172,9 @@ static const sl_option table[] = {
      .variable = "SLUICE_ISA"},
     {"gemm", 0, 1, SETTINGS, "LIST", &kind_names, FIELD(gemm), "how matrices are multiplied", sl_words_gemm,
      .variable = "SLUICE_GEMM"},
+    {"precision", 0, 1, SETTINGS, "LIST", &kind_names, FIELD(precision),
+     "what matrices are multiplied in; --set precision has all unless this is given", sl_words_precision,
+     .variable = "SLUICE_PRECISION"},
     {"schedule", 0, 1, SETTINGS, "LIST", &kind_names, FIELD(schedule),
      "how work is divided over threads; measure times the candidates first", sl_words_schedule},
     {"scaling", 0, 1, SETTINGS, "NAME", &sl_kind_choice, FIELD(scaling),
@@ -274,6 +277,18 @@ static void fill_threads(sl_bench_options *options)
     fill_list(&options->threads, 0); /* the library's choice */
 }
 
+/* A set that compares precisions has all of them, from f32 on. */
+static void fill_precisions(sl_bench_options *options)
+{
+    bool compares = false;
+    for (size_t k = 0; k < options->sets.count; k++)
+        compares |= sl_set_get(options->sets.values[k]).compares_precisions;
+    if (compares && !options->precision.count)
+        for (size_t k = SLUICE_PRECISION_F32; sl_words_precision(k); k++)
+            options->precision.values[options->precision.count++] = k;
+    fill_list(&options->precision, SLUICE_PRECISION_AUTO);
+}
+
 /* Replace numbers of threads beyond the maximum by the maximum, once. A sweep may run more threads than CPUs, if the runtime makes
  * them; memory is read by at most as many as there are CPUs. */
 static void limit_threads(sl_bench_options *options)
@@ -303,6 +318,7 @@ static sluice_status check_expect(const sl_bench_options *options, sluice_error 
 {
     const char *ignored = options->isa.count                    ? "--isa"
                           : options->gemm.count                 ? "--gemm"
+                          : options->precision.count            ? "--precision"
                           : options->schedule.count             ? "--schedule"
                           : options->peers.count                ? "--peer"
                           : options->scaling == SL_SCALING_WEAK ? "--scaling weak"
@@ -318,6 +334,7 @@ static void fill_defaults(sl_bench_options *options)
 {
     fill_threads(options);
     limit_threads(options);
+    fill_precisions(options);
     if (options->steps.count || options->batch.count || options->input.count || options->hidden.count) {
         fill_list(&options->steps, DEFAULT_STEPS);
         fill_list(&options->batch, DEFAULT_BATCH);
@@ -392,16 +409,24 @@ sluice_status sl_bench_options_count(const sl_bench_options *options, size_t *sh
     size_t total;
     *shapes = inputs;
     *settings = 1;
-    const bool fits = multiply(shapes, &options->steps) && multiply(shapes, &options->batch) &&
-                      multiply(shapes, &options->hidden) && sl_size_add(*shapes, options->cases, shapes) &&
-                      multiply(shapes, &options->ragged) && sl_size_add(*shapes, count_sets(options), shapes) &&
-                      multiply(shapes, &options->directions) && multiply(shapes, &options->layers) &&
-                      sl_size_mul(*shapes, count_trains(options), shapes) &&
-                      sl_size_add(*shapes, count_networks(options), shapes) && multiply(settings, &options->threads) &&
-                      multiply(settings, &options->isa) && multiply(settings, &options->gemm) &&
-                      multiply(settings, &options->schedule) && sl_size_mul(*shapes, *settings, &total);
+    const bool fits =
+        multiply(shapes, &options->steps) && multiply(shapes, &options->batch) && multiply(shapes, &options->hidden) &&
+        sl_size_add(*shapes, options->cases, shapes) && multiply(shapes, &options->ragged) &&
+        sl_size_add(*shapes, count_sets(options), shapes) && multiply(shapes, &options->directions) &&
+        multiply(shapes, &options->layers) && sl_size_mul(*shapes, count_trains(options), shapes) &&
+        sl_size_add(*shapes, count_networks(options), shapes) && multiply(settings, &options->threads) &&
+        multiply(settings, &options->precision) && multiply(settings, &options->isa) && multiply(settings, &options->gemm) &&
+        multiply(settings, &options->schedule) && sl_size_mul(*shapes, *settings, &total);
     return fits ? SLUICE_STATUS_OK
                 : sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "more combinations than can be counted; give shorter lists");
+}
+
+bool sl_bench_options_have_low(const sl_bench_options *options)
+{
+    bool has_low = false;
+    for (size_t k = 0; k < options->precision.count; k++)
+        has_low |= sl_precision_is_low((sluice_precision)options->precision.values[k]);
+    return has_low;
 }
 
 /* The list's value in the place that *k, a number whose lowest digit counts the list, says; *k is left with the higher digits. */
@@ -479,8 +504,9 @@ sl_case sl_bench_options_get_case(const sl_bench_options *options, size_t k)
 
 sl_setting sl_bench_options_get_setting(const sl_bench_options *options, size_t k)
 {
-    sl_setting setting;
+    sl_setting setting = {.has_accuracy = sl_bench_options_have_low(options)};
     setting.threads = (unsigned)take_digit(&options->threads, &k);
+    setting.precision = (sluice_precision)take_digit(&options->precision, &k);
     const size_t schedule = take_digit(&options->schedule, &k);
     setting.measure = schedule == SL_WORDS_MEASURE;
     setting.schedule = setting.measure ? SLUICE_SCHEDULE_AUTO : (sluice_schedule)schedule;

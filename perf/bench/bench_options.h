@@ -22,15 +22,15 @@ typedef struct sl_bench_options {
     sl_action action;
     size_t cases; /* T,N,H each, */
     size_t case_values[SL_LIST_MAX][3];
-    sl_list steps, batch, input, hidden;  /* swept besides; all empty when nothing is; input empty: as hidden */
-    sl_list ragged;                       /* of these; */
-    sl_list sets;                         /* their shapes besides, ragged as each set has it */
-    sl_list layers, directions;           /* of all of these */
-    sl_list train;                        /* of all of these; empty: as each set has it, else inference */
-    sl_list threads, isa, gemm, schedule; /* swept for each shape */
-    unsigned threads_most;                /* the maximum, if more were asked for, which are skipped; 0: they were not */
-    sl_scaling scaling;                   /* weak: the batch is that of one thread, and is multiplied by the threads */
-    sl_list peers;                        /* run with each of these, by peer.h's numbers */
+    sl_list steps, batch, input, hidden;             /* swept besides; all empty when nothing is; input empty: as hidden */
+    sl_list ragged;                                  /* of these; */
+    sl_list sets;                                    /* their shapes besides, ragged as each set has it */
+    sl_list layers, directions;                      /* of all of these */
+    sl_list train;                                   /* of all of these; empty: as each set has it, else inference */
+    sl_list threads, precision, isa, gemm, schedule; /* swept for each shape */
+    unsigned threads_most;                           /* the maximum, if more were asked for, which are skipped; 0: they were not */
+    sl_scaling scaling;                              /* weak: the batch is that of one thread, and is multiplied by the threads */
+    sl_list peers;                                   /* run with each of these, by peer.h's numbers */
     size_t seed;
     sl_timing_plan plan;
     sl_bench_format format;
@@ -47,19 +47,22 @@ typedef struct sl_bench_options {
 extern const sl_page sl_bench_page;
 
 /** Read the command line, and fill in defaults. Points into argv. BAD_ARGUMENT.
- * --threads, --isa and --gemm override the environment: the variable of each is unset, as is that of threads where a scaling chooses
- * their numbers. */
+ * --threads, --isa, --gemm and --precision override the environment: the variable of each is unset, as is that of threads where a
+ * scaling chooses their numbers. */
 SLUICE_WARN_UNUSED sluice_status sl_bench_options_parse(int argc, char **argv, sl_bench_options *options, sluice_error *error);
 
 /** How many shapes, and settings for each, the options span. BAD_ARGUMENT when their number does not fit into a size_t. */
 SLUICE_WARN_UNUSED sluice_status sl_bench_options_count(const sl_bench_options *options, size_t *shapes, size_t *settings,
                                                         sluice_error *error);
 
+/** Whether a precision below f32 is among those of the command line. */
+bool sl_bench_options_have_low(const sl_bench_options *options);
+
 /** Shape k < shapes: what of training varies fastest, then layers, then directions; the cases come first, then the sets', and the
  *  sets' networks last. */
 sl_case sl_bench_options_get_case(const sl_bench_options *options, size_t k);
 
-/** Setting k < settings: threads vary fastest. */
+/** Setting k < settings: threads vary fastest, then precisions. If one of these is low, all are asked for their accuracy. */
 sl_setting sl_bench_options_get_setting(const sl_bench_options *options, size_t k);
 
 #endif

@@ -223,7 +223,7 @@ static sluice_status write_case(const sl_result *result, const char *directory, 
     const sl_case *shape = &result->shape;
     char path[PATH_BYTES];
     /* clang-format off */
-    json_t *made = json_pack("{sI sI sI sI sI sI ss? ss ss sI sI sf sf sf sf ss}",
+    json_t *made = json_pack("{sI sI sI sI sI sI ss? ss ss sI sI sf sf sf sf sf sf si ss}",
                              "steps", (json_int_t)shape->steps,
                              "batch", (json_int_t)shape->batch,
                              "input", (json_int_t)shape->input,
@@ -239,6 +239,9 @@ static sluice_status write_case(const sl_result *result, const char *directory, 
                              "bound", (double)sl_case_bound(shape),
                              "gradient_bound", sl_gradient_bound(shape, 0, 1),
                              "weight_gradient_bound", sl_gradient_bound(shape, result->total_steps, 1),
+                             "bf16_bound", sl_precision_bound(shape, SLUICE_PRECISION_BF16),
+                             "int8_bound", sl_precision_bound(shape, SLUICE_PRECISION_INT8),
+                             "neighbour_scale", SL_NEIGHBOUR_SCALE,
                              "version", sluice_version_get());
     /* clang-format on */
     char *text = made ? json_dumps(made, JSON_INDENT(4)) : NULL;
@@ -287,7 +290,7 @@ static sluice_status write_fixture(const sl_fixture *fixture, const sl_result *r
 sluice_status sl_export_write(const sl_case *shape, const char *directory, sluice_error *error)
 {
     const sl_timing_plan once = {.min_seconds = 1e-9, .repetitions = 1};
-    const sl_setting setting = {.gemm = SLUICE_GEMM_FUSED};
+    const sl_setting setting = {.gemm = SLUICE_GEMM_FUSED, .precision = SLUICE_PRECISION_F32};
     char name[256], path[PATH_BYTES];
     sl_fixture *fixture;
     sl_result result;

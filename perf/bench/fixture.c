@@ -1,5 +1,8 @@
 #include "perf/bench/fixture.h"
 
+#include "perf/cases/deviation.h"
+#include "perf/cases/library_run.h"
+
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/memory.h"
@@ -19,6 +22,16 @@ enum { PLACE_BYTES = 128 };
 /* Who computed the expected numbers, for messages. */
 #define SCALAR "the scalar kernels"
 #define ALONE "the library on one thread"
+#define IN_F32 "the library in f32"
+#define BEFORE "the same beside other neighbours"
+
+enum { PRECISIONS = SLUICE_PRECISION_INT8 + 1 };
+
+/* The expected outputs of the slice that is checked. */
+typedef struct slice {
+    float *y;  /* [rows][steps][D*H]; NULL with a tail */
+    float *hn; /* with a tail: h after these steps, [L*D][rows][H]; else NULL */
+} slice;
 
 struct sl_fixture {
     sl_case shape;
@@ -34,12 +47,12 @@ struct sl_fixture {
     float *hn, *cn;   /* [L*D][N][H]; NULL: a network gives y alone */
     size_t rows;      /* rows checked: */
     size_t row[CHECKED_ROWS];
-    size_t steps;            /* of each of them these first ones, at most */
-    float *expected;         /* y: [rows][steps][D*H]; NULL with a tail */
-    float *expected_hn;      /* with a tail: h after these steps, [L*D][rows][H]; else NULL */
-    sluice_output output;    /* of a network, whose y the batch gets by it */
-    sluice_batch batch;      /* as it is timed */
-    sl_gradients *gradients; /* NULL: none are computed */
+    size_t steps;               /* of each of them these first ones, at most */
+    slice expected[PRECISIONS]; /* of the scalar kernels; those of a low precision are NULL until it is run */
+    float *in_f32;              /* all of y, or with a tail of hn, by the library in f32; NULL until it is needed */
+    sluice_output output;       /* of a network, whose y the batch gets by it */
+    sluice_batch batch;         /* as it is timed */
+    sl_gradients *gradients;    /* NULL: none are computed */
 };
 
 /* ---- The case -------------------------------------------------------------------------------------------------------------- */
@@ -64,18 +77,6 @@ static sluice_status allocate_floats(size_t a, size_t b, size_t c, const char *w
     return *floats ? SLUICE_STATUS_OK : sl_fail_memory(error, what, count * sizeof(float));
 }
 
-static size_t choose_length(const sl_case *shape, size_t row, uint64_t *state)
-{
-    switch (shape->ragged) {
-    case SL_RAGGED_UNIFORM:
-        return 1 + sl_random_next(state) % shape->steps;
-    case SL_RAGGED_TAIL:
-        return row == shape->batch / 2 ? shape->steps : sl_size_max(shape->steps / SL_TAIL, 1);
-    default:
-        return shape->steps;
-    }
-}
-
 static sluice_status make_lengths(sl_fixture *fixture, uint64_t *state, sluice_error *error)
 {
     const sl_case *shape = &fixture->shape;
@@ -86,7 +87,7 @@ static sluice_status make_lengths(sl_fixture *fixture, uint64_t *state, sluice_e
         return sl_fail_memory(error, "the lengths", shape->batch);
     for (size_t n = 0; n < shape->batch; n++) {
         fixture->x_offset[n] = (has_tail(fixture) ? fixture->total_steps : n * shape->steps) * shape->input;
-        fixture->lengths[n] = fixture->checked_lengths[n] = (int64_t)choose_length(shape, n, state);
+        fixture->lengths[n] = fixture->checked_lengths[n] = (int64_t)sl_case_choose_length(shape, n, state);
         fixture->total_steps += (uint64_t)fixture->lengths[n];
     }
     return SLUICE_STATUS_OK;
@@ -109,20 +110,6 @@ static sluice_status make_arrays(sl_fixture *fixture, uint64_t *state, sluice_er
     return status;
 }
 
-/* Have the batch's y go to an array; of a network that ends otherwise than with all steps of an LSTM layer, its end, by `output`. */
-static void put_y(const sl_fixture *fixture, float *y, sluice_output *output, sluice_batch *batch)
-{
-    const sluice_network *network = fixture->shape.network ? sl_named_network_get(fixture->shape.network) : NULL;
-    const sluice_layer *last = network ? &network->layers[network->layer_count - 1] : NULL;
-    if (!network || (last->kind == SLUICE_LAYER_LSTM && last->steps == SLUICE_STEPS_ALL)) {
-        batch->y = y;
-        return;
-    }
-    *output = (sluice_output){.layer = network->layer_count - 1, .at = y};
-    batch->outputs = output;
-    batch->output_count = 1;
-}
-
 /* The batch as it is timed; with equal lengths it has none. */
 static sluice_batch whole_batch(sl_fixture *fixture)
 {
@@ -134,7 +121,7 @@ static sluice_batch whole_batch(sl_fixture *fixture)
                           .x_offsets = has_tail(fixture) ? fixture->x_offset : NULL,
                           .hn = fixture->hn,
                           .cn = fixture->cn};
-    put_y(fixture, fixture->y, &fixture->output, &batch);
+    sl_case_put_y(&fixture->shape, fixture->y, &fixture->output, &batch);
     return batch;
 }
 
@@ -157,39 +144,30 @@ static void choose_slice(sl_fixture *fixture, double checked_flop)
     fixture->steps = cuts ? sl_size_max((size_t)steps, 1) : shape->steps;
 }
 
-static sluice_status run_once(const sluice_model *model, const sluice_engine_options *options, const sluice_batch *batch,
-                              sluice_error *error)
-{
-    sluice_engine *engine;
-    sluice_workspace *workspace = NULL;
-    sluice_status status = sluice_engine_create(model, options, &engine, error);
-    status = status ? status : sluice_workspace_create(engine, batch->rows, batch->steps, &workspace, error);
-    status = status ? status : sluice_forward(engine, workspace, batch, error);
-    sluice_workspace_destroy(workspace);
-    sluice_engine_destroy(engine);
-    return status;
-}
-
-/* Allocate the expected outputs: y, or with a tail the final h. */
-static sluice_status allocate_expected(sl_fixture *fixture, sluice_error *error)
+/* Allocate y or, with a tail, the final h, of so many rows and steps. */
+static sluice_status allocate_outputs(const sl_fixture *fixture, size_t rows, size_t steps, float **outputs, sluice_error *error)
 {
     const sl_case *shape = &fixture->shape;
     if (has_tail(fixture))
-        return allocate_floats(shape->layers * shape->directions, fixture->rows, shape->hidden, "the reference",
-                               &fixture->expected_hn, error);
-    return allocate_floats(fixture->rows, y_steps(fixture, fixture->steps), fixture->width, "the reference", &fixture->expected,
-                           error);
+        return allocate_floats(shape->layers * shape->directions, rows, shape->hidden, "the reference", outputs, error);
+    return allocate_floats(rows, y_steps(fixture, steps), fixture->width, "the reference", outputs, error);
 }
 
-/* Compute the slice with the scalar kernels on one thread. */
-static sluice_status expect(sl_fixture *fixture, double checked_flop, sluice_error *error)
+static void free_slice(slice *of)
+{
+    sl_free(of->y);
+    sl_free(of->hn);
+}
+
+/* Compute the slice with the scalar kernels on one thread, unless it is there. */
+static sluice_status expect(sl_fixture *fixture, sluice_precision precision, sluice_error *error)
 {
     const sl_case *shape = &fixture->shape;
-    const sluice_engine_options options = {
-        .struct_size = sizeof options, .isa = SLUICE_ISA_SCALAR, .gemm = SLUICE_GEMM_FUSED, .threads = 1};
+    slice *expected = &fixture->expected[precision], made = {0};
     size_t offsets[CHECKED_ROWS];
     int64_t lengths[CHECKED_ROWS];
-    choose_slice(fixture, checked_flop);
+    if (expected->y || expected->hn)
+        return SLUICE_STATUS_OK;
     for (size_t k = 0; k < fixture->rows; k++) {
         int64_t *length = &fixture->checked_lengths[fixture->row[k]];
         if ((size_t)*length > fixture->steps)
@@ -197,7 +175,7 @@ static sluice_status expect(sl_fixture *fixture, double checked_flop, sluice_err
         lengths[k] = *length;
         offsets[k] = fixture->x_offset[fixture->row[k]];
     }
-    const sluice_status status = allocate_expected(fixture, error);
+    sluice_status status = allocate_outputs(fixture, fixture->rows, fixture->steps, has_tail(fixture) ? &made.hn : &made.y, error);
     if (status)
         return status;
     sluice_output output;
@@ -209,9 +187,36 @@ static sluice_status expect(sl_fixture *fixture, double checked_flop, sluice_err
                           .x_row_stride = shape->steps * shape->input,
                           .x_step_stride = shape->input,
                           .x_offsets = offsets,
-                          .hn = fixture->expected_hn};
-    put_y(fixture, fixture->expected, &output, &batch);
-    return run_once(fixture->model, &options, &batch, error);
+                          .hn = made.hn};
+    sl_case_put_y(&fixture->shape, made.y, &output, &batch);
+    status = sl_library_run(fixture->model, SLUICE_ISA_SCALAR, 1, precision, &batch, error);
+    if (!status)
+        *expected = made;
+    else
+        free_slice(&made);
+    return status;
+}
+
+/* Compute all outputs in f32, unless they are there. */
+static sluice_status expect_in_f32(sl_fixture *fixture, sluice_error *error)
+{
+    if (fixture->in_f32)
+        return SLUICE_STATUS_OK;
+    float *made;
+    sluice_status status = allocate_outputs(fixture, fixture->shape.batch, fixture->shape.steps, &made, error);
+    if (status)
+        return status;
+    sluice_output output;
+    sluice_batch batch = fixture->batch;
+    batch.hn = has_tail(fixture) ? made : NULL;
+    batch.cn = NULL;
+    sl_case_put_y(&fixture->shape, has_tail(fixture) ? NULL : made, &output, &batch);
+    status = sl_library_run(fixture->model, SLUICE_ISA_AUTO, 0, SLUICE_PRECISION_F32, &batch, error);
+    if (!status)
+        fixture->in_f32 = made;
+    else
+        sl_free(made);
+    return status;
 }
 
 static bool agrees(float found, float expected, float bound)
@@ -225,55 +230,65 @@ static sluice_status fail_check(const sl_fixture *fixture, const sl_setting *set
 {
     const sl_case *shape = &fixture->shape;
     return sl_fail(error, SLUICE_STATUS_BAD_DATA,
-                   "wrong result of %s: %s T=%zu N=%zu I=%zu H=%zu L=%zu D=%zu, ragged %s, seed %llu, train %s, %s %s %s, threads "
-                   "%u: %s is %.9g (%a), expected %.9g (%a) of %s; please report this line",
+                   "wrong result of %s: %s T=%zu N=%zu I=%zu H=%zu L=%zu D=%zu, ragged %s, seed %llu, train %s, %s %s %s %s, "
+                   "threads %u: %s is %.9g (%a), expected %.9g (%a) of %s; please report this line",
                    setting->peer->name, shape->network ? sl_named_network_get_name(shape->network) : "shape", shape->steps,
                    shape->batch, shape->input, shape->hidden, shape->layers, shape->directions, sl_ragged_get_name(shape->ragged),
                    (unsigned long long)shape->seed, sl_train_pass_get_name(shape->train), sluice_isa_get_name(setting->isa),
-                   sluice_gemm_get_name(setting->gemm), sluice_schedule_get_name(setting->schedule), setting->threads, place,
-                   (double)found, (double)found, (double)expected, (double)expected, of);
+                   sluice_gemm_get_name(setting->gemm), sluice_precision_get_name(setting->precision),
+                   sluice_schedule_get_name(setting->schedule), setting->threads, place, (double)found, (double)found,
+                   (double)expected, (double)expected, of);
 }
 
 static sluice_status fail_y(const sl_fixture *fixture, const sl_setting *setting, size_t row, size_t k, float expected,
-                            sluice_error *error)
+                            const char *of, sluice_error *error)
 {
     char place[PLACE_BYTES];
     snprintf(place, sizeof place, "y of row %zu, step %zu, unit %zu", row, k / fixture->width, k % fixture->width);
     const float found = fixture->y[row * y_steps(fixture, fixture->shape.steps) * fixture->width + k];
-    return fail_check(fixture, setting, place, found, expected, SCALAR, error);
+    return fail_check(fixture, setting, place, found, expected, of, error);
 }
 
 /* Compare y with the expected one, and behind a row's end with zeros. */
-static sluice_status check_y(const sl_fixture *fixture, const sl_setting *setting, float bound, sluice_error *error)
+static sluice_status check_y(const sl_fixture *fixture, const sl_setting *setting, const float *wanted, float bound,
+                             sluice_error *error)
 {
     const size_t width = fixture->width, row_floats = y_steps(fixture, fixture->shape.steps) * width;
     const size_t expected_floats = y_steps(fixture, fixture->steps) * width;
     for (size_t r = 0; r < fixture->rows; r++) {
         const size_t row = fixture->row[r], end = y_steps(fixture, (size_t)fixture->lengths[row]) * width;
-        const float *y = fixture->y + row * row_floats, *expected = fixture->expected + r * expected_floats;
+        const float *y = fixture->y + row * row_floats, *expected = wanted + r * expected_floats;
         for (size_t k = 0; k < sl_size_min(end, expected_floats); k++)
             if (!agrees(y[k], expected[k], bound))
-                return fail_y(fixture, setting, row, k, expected[k], error);
+                return fail_y(fixture, setting, row, k, expected[k], SCALAR, error);
         for (size_t k = end; k < row_floats; k++)
             if (!agrees(y[k], 0, 0))
-                return fail_y(fixture, setting, row, k, 0, error);
+                return fail_y(fixture, setting, row, k, 0, SCALAR, error);
     }
     return SLUICE_STATUS_OK;
 }
 
+/* Say where a number of the final h is. */
+static void place_h(const sl_fixture *fixture, const int64_t *lengths, size_t row, size_t state, size_t unit,
+                    char place[PLACE_BYTES])
+{
+    const size_t directions = fixture->shape.directions;
+    snprintf(place, PLACE_BYTES, "h of row %zu after %lld steps, layer %zu, direction %zu, unit %zu", row, (long long)lengths[row],
+             state / directions, state % directions, unit);
+}
+
 /* Compare the final h of the rows, which had `lengths`, with the expected one where the lengths agree. */
-static sluice_status check_hn(const sl_fixture *fixture, const sl_setting *setting, const int64_t *lengths, float bound,
-                              sluice_error *error)
+static sluice_status check_hn(const sl_fixture *fixture, const sl_setting *setting, const int64_t *lengths, const float *expected,
+                              float bound, sluice_error *error)
 {
     const size_t hidden = fixture->shape.hidden, states = fixture->shape.layers * fixture->shape.directions;
     for (size_t k = 0; k < states * fixture->rows * hidden; k++) {
         const size_t state = k / hidden / fixture->rows, row = fixture->row[k / hidden % fixture->rows], unit = k % hidden;
-        const float found = fixture->hn[(state * fixture->shape.batch + row) * hidden + unit], wanted = fixture->expected_hn[k];
+        const float found = fixture->hn[(state * fixture->shape.batch + row) * hidden + unit], wanted = expected[k];
         char place[PLACE_BYTES];
         if (lengths[row] != fixture->checked_lengths[row] || agrees(found, wanted, bound))
             continue;
-        snprintf(place, sizeof place, "h of row %zu after %lld steps, layer %zu, direction %zu, unit %zu", row,
-                 (long long)lengths[row], state / fixture->shape.directions, state % fixture->shape.directions, unit);
+        place_h(fixture, lengths, row, state, unit, place);
         return fail_check(fixture, setting, place, found, wanted, SCALAR, error);
     }
     return SLUICE_STATUS_OK;
@@ -281,8 +296,75 @@ static sluice_status check_hn(const sl_fixture *fixture, const sl_setting *setti
 
 static sluice_status check(const sl_fixture *fixture, const sl_setting *setting, const int64_t *lengths, sluice_error *error)
 {
-    const float bound = setting->gemm == SLUICE_GEMM_FUSED ? 0 : sl_case_bound(&fixture->shape);
-    return has_tail(fixture) ? check_hn(fixture, setting, lengths, bound, error) : check_y(fixture, setting, bound, error);
+    const bool is_ours = setting->gemm == SLUICE_GEMM_FUSED;
+    const slice *expected = &fixture->expected[is_ours ? setting->precision : SLUICE_PRECISION_F32];
+    const float bound = is_ours ? 0 : sl_case_bound(&fixture->shape);
+    if (!is_ours && sl_precision_is_low(setting->precision))
+        return SLUICE_STATUS_OK; /* each peer defines its own, which are compared with f32 alone */
+    return has_tail(fixture) ? check_hn(fixture, setting, lengths, expected->hn, bound, error)
+                             : check_y(fixture, setting, expected->y, bound, error);
+}
+
+/* ---- Accuracy -------------------------------------------------------------------------------------------------------------- */
+
+/* What all outputs are compared with. */
+typedef struct wanted_outputs {
+    const float *values; /* like the run's y or, with a tail, hn */
+    double bound;        /* of the difference */
+    const char *of;      /* who computed them */
+} wanted_outputs;
+
+/* Compare the outputs of a row, up to its end. */
+static sluice_status compare_row(const sl_fixture *fixture, const sl_setting *setting, size_t row, const wanted_outputs *wanted,
+                                 sl_deviation *deviation, sluice_error *error)
+{
+    const float *expected = wanted->values;
+    const sl_case *shape = &fixture->shape;
+    if (!has_tail(fixture)) {
+        const size_t at = row * y_steps(fixture, shape->steps) * fixture->width;
+        const size_t floats = y_steps(fixture, (size_t)fixture->lengths[row]) * fixture->width;
+        const size_t k = sl_deviation_add(deviation, floats, fixture->y + at, expected + at, wanted->bound);
+        return k == floats ? SLUICE_STATUS_OK : fail_y(fixture, setting, row, k, expected[at + k], wanted->of, error);
+    }
+    for (size_t state = 0; state < shape->layers * shape->directions; state++) {
+        const size_t at = (state * shape->batch + row) * shape->hidden;
+        const size_t k = sl_deviation_add(deviation, shape->hidden, fixture->hn + at, expected + at, wanted->bound);
+        char place[PLACE_BYTES];
+        if (k == shape->hidden)
+            continue;
+        place_h(fixture, fixture->lengths, row, state, k, place);
+        return fail_check(fixture, setting, place, fixture->hn[at + k], expected[at + k], wanted->of, error);
+    }
+    return SLUICE_STATUS_OK;
+}
+
+/* Compare all rows with f32; only a low precision can be refused for it, as f32 was checked. */
+static sluice_status compare_in_f32(sl_fixture *fixture, sl_result *result, sluice_error *error)
+{
+    const sl_setting *setting = &result->setting;
+    const double bound =
+        sl_precision_is_low(setting->precision) ? sl_precision_bound(&fixture->shape, setting->precision) : INFINITY;
+    sl_deviation deviation = {0};
+    sluice_status status = expect_in_f32(fixture, error);
+    for (size_t row = 0; !status && row < fixture->shape.batch; row++)
+        status = compare_row(fixture, setting, row, &(wanted_outputs){fixture->in_f32, bound, IN_F32}, &deviation, error);
+    if (status)
+        return status;
+    result->accuracy.error = deviation.largest;
+    result->accuracy.error_rms = sl_deviation_rms(&deviation);
+    return SLUICE_STATUS_OK;
+}
+
+/* Multiply x of each odd row. */
+static void scale_neighbours(sl_fixture *fixture, float factor)
+{
+    const sl_case *shape = &fixture->shape;
+    for (size_t row = 1; row < shape->batch; row += 2) {
+        float *x = fixture->x + fixture->x_offset[row];
+        const size_t steps = has_tail(fixture) ? (size_t)fixture->lengths[row] : shape->steps;
+        for (size_t k = 0; k < steps * shape->input; k++)
+            x[k] *= factor;
+    }
 }
 
 /* The library's gradient is the same for every setting. */
@@ -330,9 +412,12 @@ sluice_status sl_fixture_create(const sl_case *shape, double checked_flop, sl_fi
     status = make_model(fixture, error);
     status = status ? status : make_lengths(fixture, &state, error);
     status = status ? status : make_arrays(fixture, &state, error);
-    status = status ? status : expect(fixture, checked_flop, error);
     if (!status) {
         fixture->batch = whole_batch(fixture);
+        choose_slice(fixture, checked_flop);
+        status = expect(fixture, SLUICE_PRECISION_F32, error);
+    }
+    if (!status) {
         if (shape->train == SL_TRAIN_BOTH)
             status = sl_gradients_create(shape, fixture->model, &fixture->batch, checked_flop, &fixture->gradients, error);
     }
@@ -366,8 +451,11 @@ void sl_fixture_destroy(sl_fixture *fixture)
         return;
     sl_gradients_destroy(fixture->gradients);
     sluice_model_destroy(fixture->model);
-    void *owned[] = {fixture->lengths, fixture->checked_lengths, fixture->x_offset,    fixture->x, fixture->y, fixture->hn,
-                     fixture->cn,      fixture->expected,        fixture->expected_hn, fixture};
+    for (size_t k = 0; k < PRECISIONS; k++)
+        free_slice(&fixture->expected[k]);
+    sl_free(fixture->in_f32);
+    void *owned[] = {
+        fixture->lengths, fixture->checked_lengths, fixture->x_offset, fixture->x, fixture->y, fixture->hn, fixture->cn, fixture};
     for (size_t k = 0; k < sizeof owned / sizeof owned[0]; k++)
         sl_free(owned[k]);
 }
@@ -407,23 +495,60 @@ static void prefill(sl_fixture *fixture)
         sl_gradients_prefill(fixture->gradients);
 }
 
-static sluice_status check_run(sl_fixture *fixture, const timed_run *run, const sl_setting *setting, const int64_t *lengths,
+/* Whether the accuracy of a run is measured. */
+static bool has_accuracy(const sl_result *result)
+{
+    return !result->shape.train && (result->setting.has_accuracy || sl_precision_is_low(result->setting.precision));
+}
+
+static sluice_status check_run(sl_fixture *fixture, const timed_run *run, sl_result *result, const int64_t *lengths,
                                sluice_error *error)
 {
     sluice_status status = run->peer->collect ? run->peer->collect(run->made, error) : SLUICE_STATUS_OK;
-    status = status ? status : check(fixture, setting, lengths, error);
-    return status || lengths != fixture->lengths ? status : check_gradients(fixture, setting, error);
+    status = status ? status : check(fixture, &result->setting, lengths, error);
+    if (!status && lengths == fixture->lengths && has_accuracy(result))
+        status = compare_in_f32(fixture, result, error);
+    return status || lengths != fixture->lengths ? status : check_gradients(fixture, &result->setting, error);
 }
 
 /* Run the batch with these lengths once, and check it. */
-static sluice_status run_checked(sl_fixture *fixture, timed_run *run, const sl_setting *setting, const int64_t *lengths,
+static sluice_status run_checked(sl_fixture *fixture, timed_run *run, sl_result *result, const int64_t *lengths,
                                  sluice_error *error)
 {
     prefill(fixture);
     if (run->batch.lengths)
         run->batch.lengths = lengths;
     const sluice_status status = call_peer(run, error);
-    return status ? status : check_run(fixture, run, setting, lengths, error);
+    return status ? status : check_run(fixture, run, result, lengths, error);
+}
+
+/* Run the batch once more, made anew, with other odd rows, and compare the even ones with those of the run before. */
+static sluice_status run_with_other_neighbours(sl_fixture *fixture, timed_run *run, sl_result *result, sluice_error *error)
+{
+    const sl_case *shape = &fixture->shape;
+    const float *outputs = has_tail(fixture) ? fixture->hn : fixture->y;
+    const size_t floats = has_tail(fixture) ? shape->layers * shape->directions * shape->batch * shape->hidden
+                                            : shape->batch * y_steps(fixture, shape->steps) * fixture->width;
+    sl_result again = *result;
+    sl_deviation deviation = {0};
+    float *before = sl_alloc_array(floats, sizeof *before);
+    if (!before)
+        return sl_fail_memory(error, "the outputs", floats);
+    memcpy(before, outputs, floats * sizeof *before);
+    run->peer->destroy(run->made);
+    run->made = NULL;
+    scale_neighbours(fixture, SL_NEIGHBOUR_SCALE);
+    again.setting.measure = false; /* which plan it is changes no bit */
+    sluice_status status = run->peer->make(fixture->model, &run->batch, NULL, &again, &run->made, error);
+    prefill(fixture);
+    status = status ? status : call_peer(run, error);
+    status = status ? status : run->peer->collect ? run->peer->collect(run->made, error) : SLUICE_STATUS_OK;
+    scale_neighbours(fixture, 1.0f / SL_NEIGHBOUR_SCALE);
+    for (size_t row = 0; !status && row < shape->batch; row += 2)
+        status = compare_row(fixture, &result->setting, row, &(wanted_outputs){before, INFINITY, BEFORE}, &deviation, error);
+    result->accuracy.dependence = deviation.largest;
+    sl_free(before);
+    return status;
 }
 
 sluice_status sl_fixture_run(sl_fixture *fixture, const sl_setting *setting, const sl_timing_plan *plan, sl_result *result,
@@ -431,28 +556,34 @@ sluice_status sl_fixture_run(sl_fixture *fixture, const sl_setting *setting, con
 {
     timed_run run = {.peer = setting->peer ? setting->peer : &sl_peer_sluice, .batch = fixture->batch};
     const sl_workload workload = {call_peer, get_peak, &run};
-    *result = (sl_result){.shape = fixture->shape, .setting = *setting, .total_steps = fixture->total_steps};
+    *result =
+        (sl_result){.shape = fixture->shape, .setting = *setting, .total_steps = fixture->total_steps, .accuracy = {NAN, NAN, NAN}};
     result->setting.peer = run.peer;
-    if (fixture->shape.train && !run.peer->trains)
-        return sl_fail(error, SLUICE_STATUS_UNSUPPORTED, "%s does not train; leave --train out for it", run.peer->name);
-    if (fixture->shape.network && !run.peer->runs_networks)
-        return sl_fail(error, SLUICE_STATUS_UNSUPPORTED, "%s computes shapes alone; leave --set networks out for it",
-                       run.peer->name);
+    const sluice_status can = sl_peer_check(run.peer, &fixture->shape, setting->precision, error);
+    if (can)
+        return can;
     const sluice_gradient *gradient = fixture->gradients ? sl_gradients_get(fixture->gradients) : NULL;
     const double start = sl_clock_get();
     sluice_status status = run.peer->make(fixture->model, &run.batch, gradient, result, &run.made, error);
     result->setup_seconds = sl_clock_get() - start;
+    result->setting.has_accuracy = setting->has_accuracy;
     /* A peer that chooses its kernels by itself is compared with the best instruction set. */
     run.isa = result->setting.gemm == SLUICE_GEMM_FUSED ? result->setting.isa : SLUICE_ISA_AUTO;
+    if (!result->setting.gemm) /* a peer's own kernels, which do not ask the environment */
+        result->setting.precision = setting->precision ? setting->precision : SLUICE_PRECISION_F32;
+    if (!status && result->setting.gemm == SLUICE_GEMM_FUSED)
+        status = expect(fixture, result->setting.precision, error);
     if (!status && has_tail(fixture))
-        status = run_checked(fixture, &run, &result->setting, fixture->checked_lengths, error);
-    status = status ? status : run_checked(fixture, &run, &result->setting, fixture->lengths, error);
+        status = run_checked(fixture, &run, result, fixture->checked_lengths, error);
+    status = status ? status : run_checked(fixture, &run, result, fixture->lengths, error);
     status = status ? status : sl_measure(plan, &workload, &result->timing, error);
-    status = status ? status : check_run(fixture, &run, &result->setting, fixture->lengths, error);
+    status = status ? status : check_run(fixture, &run, result, fixture->lengths, error);
     if (!status && run.peer->get_bytes)
         result->workspace_bytes = run.peer->get_bytes(run.made);
     if (!status && fixture->shape.train && run.peer->get_tape_bytes)
         result->tape_bytes = run.peer->get_tape_bytes(run.made);
+    if (!status && has_accuracy(result) && fixture->shape.batch > 1)
+        status = run_with_other_neighbours(fixture, &run, result, error);
     run.peer->destroy(run.made);
     return status;
 }

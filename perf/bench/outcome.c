@@ -35,13 +35,15 @@ static sluice_status check_path(const char *path, sluice_error *error)
     return status;
 }
 
-/* Lines of a picture that the peers make of a shape: only the library distinguishes settings. */
+/* Lines of a picture that the peers make of a shape: of the settings only the library distinguishes more than precisions. */
 static size_t count_lines(const sl_bench_options *options, size_t settings)
 {
     size_t lines = 0;
     for (size_t p = 0; p < options->peers.count; p++) {
         const sl_peer *peer = sl_peer_get(options->peers.values[p]);
-        lines += peer == &sl_peer_sluice ? settings / options->threads.count : peer != NULL;
+        lines += peer == &sl_peer_sluice  ? settings / options->threads.count
+                 : peer && peer->runs_low ? options->precision.count
+                                          : peer != NULL;
     }
     return lines;
 }

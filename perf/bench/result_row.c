@@ -18,6 +18,7 @@ static void fill_setting(const sl_result *result, sl_case_row *row)
     row->threads = setting->threads;
     row->isa = word_of(setting, sluice_isa_get_name(setting->isa));
     row->gemm = word_of(setting, sluice_gemm_get_name(setting->gemm));
+    row->precision = sluice_precision_get_name(setting->precision);
     row->schedule = word_of(setting, sl_words_schedule(setting->measure ? SL_WORDS_MEASURE : setting->schedule));
     row->way = word_of(setting, sl_words_candidate(&result->plan, row->way_text));
     row->thread_groups = result->plan.thread_groups;
@@ -65,6 +66,9 @@ void sl_result_row_fill(const sl_result *result, sl_case_row *row)
                          .train = shape->train != SL_TRAIN_NONE,
                          .pass = shape->train ? sl_train_pass_get_name(shape->train) : NULL,
                          .setup_seconds = result->setup_seconds,
+                         .error = result->accuracy.error,
+                         .error_rms = result->accuracy.error_rms,
+                         .dependence = result->accuracy.dependence,
                          .workspace_bytes = result->workspace_bytes,
                          .tape_bytes = result->tape_bytes,
                          .total_steps = result->total_steps,

@@ -7,8 +7,9 @@
 /* One table, of which each set is a stretch, so that "all" is the table. First what runs when no shape is asked for and is of no
  * set. */
 static const sl_set_case cases[] = {
-    {50, 64, 512, SL_RAGGED_NONE},
     {50, 128, 1024, SL_RAGGED_NONE},
+    /* precision: this, those of threads and the first of small */
+    {50, 64, 512, SL_RAGGED_NONE},
     /* threads: many rows, few, one, and a network that no cache of one core holds */
     {50, 64, 256, SL_RAGGED_NONE},
     {50, 256, 256, SL_RAGGED_NONE},
@@ -32,7 +33,7 @@ static const sl_set_case cases[] = {
     {100, 31, 64, SL_RAGGED_NONE, SL_TRAIN_BOTH},
     {100, 256, 256, SL_RAGGED_UNIFORM, SL_TRAIN_BOTH},
 };
-enum { THREADS_FIRST = 2, SMALL_FIRST = 6, RAGGED_FIRST = 11, TRAIN_FIRST = 15 };
+enum { PRECISION_FIRST = 1, THREADS_FIRST = 2, SMALL_FIRST = 6, RAGGED_FIRST = 11, TRAIN_FIRST = 15 };
 
 static const sl_set_network networks[] = {
     {50, 64, SL_NETWORK_128_64_PLAIN},     {50, 64, SL_NETWORK_128_64_DENSE}, {100, 1, SL_NETWORK_128_64_PLAIN},
@@ -42,12 +43,13 @@ static const sl_set_network networks[] = {
 };
 
 static const sl_set sets[] = {
-    {"small", false, RAGGED_FIRST - SMALL_FIRST, cases + SMALL_FIRST, 0, NULL},
-    {"ragged", false, TRAIN_FIRST - RAGGED_FIRST, cases + RAGGED_FIRST, 0, NULL},
-    {"threads", true, SMALL_FIRST - THREADS_FIRST, cases + THREADS_FIRST, 0, NULL},
-    {"train", false, COUNT(cases) - TRAIN_FIRST, cases + TRAIN_FIRST, 0, NULL},
-    {"networks", false, 0, cases, COUNT(networks), networks},
-    {"all", true, COUNT(cases), cases, COUNT(networks), networks},
+    {"small", false, false, RAGGED_FIRST - SMALL_FIRST, cases + SMALL_FIRST, 0, NULL},
+    {"ragged", false, false, TRAIN_FIRST - RAGGED_FIRST, cases + RAGGED_FIRST, 0, NULL},
+    {"threads", true, false, SMALL_FIRST - THREADS_FIRST, cases + THREADS_FIRST, 0, NULL},
+    {"train", false, false, COUNT(cases) - TRAIN_FIRST, cases + TRAIN_FIRST, 0, NULL},
+    {"precision", false, true, SMALL_FIRST + 1 - PRECISION_FIRST, cases + PRECISION_FIRST, 0, NULL},
+    {"networks", false, false, 0, cases, COUNT(networks), networks},
+    {"all", true, false, COUNT(cases), cases, COUNT(networks), networks},
 };
 
 const char *sl_set_get_name(size_t value)

@@ -23,14 +23,15 @@ typedef struct sl_set_network {
 
 typedef struct sl_set {
     const char *name;
-    bool scales; /* made to be run at several numbers of threads */
+    bool scales;              /* made to be run at several numbers of threads */
+    bool compares_precisions; /* made to be run in every precision */
     size_t count;
     const sl_set_case *cases;
     size_t network_count;
     const sl_set_network *networks; /* each after its plain equal */
 } sl_set;
 
-/** "small", "ragged", "threads", "train", "networks", "all" for 0, 1, ...; NULL for a value that is none. */
+/** "small", "ragged", "threads", "train", "precision", "networks", "all" for 0, 1, ...; NULL for a value that is none. */
 const char *sl_set_get_name(size_t value);
 
 /** The set of such a value. "all" has what the other sets have and the cases that run when no shape is asked for. */

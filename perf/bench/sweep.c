@@ -15,10 +15,9 @@ typedef struct sl_sweep {
     const sl_bench_options *options;
     sl_bench_report *report;
     sl_bench_tally *tally;
-    double *alone; /* [settings but for the threads][peers] GFLOP/s of one thread; 0: not measured yet */
-    json_t *rows;  /* of the shape that are not written yet */
-    unsigned skipped;
-    json_t *reported; /* an object whose keys are the notes on peers that were printed; each is printed once */
+    double *alone;    /* [settings but for the threads][peers] GFLOP/s of one thread; 0: not measured yet */
+    json_t *rows;     /* of the shape that are not written yet */
+    json_t *reported; /* an object whose keys are the notes that were printed; each is printed once */
 } sl_sweep;
 
 sluice_status sl_sweep_skip(sluice_status status, const sluice_error *error, sluice_isa isa, unsigned *skipped)
@@ -58,13 +57,19 @@ static double count_weights(const sl_result *result, bool hoists)
     return weights;
 }
 
+static double bytes_of_weight(sluice_precision precision)
+{
+    return precision == SLUICE_PRECISION_INT8 ? 1 : precision == SLUICE_PRECISION_BF16 ? 2 : sizeof(float);
+}
+
 double sl_sweep_bytes(const sl_result *result)
 {
     const sl_case *shape = &result->shape;
     const double units = (double)(shape->directions * shape->hidden), steps = (double)result->total_steps;
     const double outputs = shape->ragged == SL_RAGGED_TAIL ? 0 : units, inputs = (double)shape->input;
     const double tape = 6 * units * (double)shape->layers; /* of a step: four gates, c and h */
-    double floats = count_weights(result, result->plan.hoists) + steps * (inputs + outputs);
+    const double of_weight = bytes_of_weight(result->setting.precision) / sizeof(float);
+    double floats = of_weight * count_weights(result, result->plan.hoists) + steps * (inputs + outputs);
     if (shape->train)
         floats += steps * tape;
     if (shape->train == SL_TRAIN_BOTH)
@@ -85,10 +90,10 @@ static json_t *to_row(const sl_sweep *sweep, const sl_result *result, double alo
 }
 
 /* Print a note on a setting that is not run; this is not a failure. */
-static sluice_status skip(sl_sweep *sweep, const sl_setting *setting, sluice_status status, const sluice_error *error)
+static sluice_status skip(sl_sweep *sweep, sluice_status status, const sluice_error *error)
 {
-    if (status != SLUICE_STATUS_UNSUPPORTED || setting->peer == &sl_peer_sluice)
-        return sl_sweep_skip(status, error, setting->isa, &sweep->skipped);
+    if (status != SLUICE_STATUS_UNSUPPORTED)
+        return status;
     if (!json_object_get(sweep->reported, error->message))
         fprintf(stderr, "sluice-bench: skipped: %s\n", error->message);
     (void)json_object_set_new(sweep->reported, error->message, json_true()); /* without memory it is printed again */
@@ -103,7 +108,7 @@ static sluice_status run_setting(sl_sweep *sweep, sl_fixture *fixture, const sl_
     sl_result result;
     const sluice_status status = sl_fixture_run(fixture, setting, plan, &result, error);
     if (status)
-        return skip(sweep, setting, status, error);
+        return skip(sweep, status, error);
     if (result.timing.repetitions < plan->repetitions)
         return SLUICE_STATUS_OK;
     const double gflops = sl_result_flop(&result) / result.timing.seconds.min * 1e-9;
@@ -120,17 +125,17 @@ static bool stopped(const sl_sweep *sweep)
     return sweep->options->plan.stopped && sweep->options->plan.stopped();
 }
 
-/* Run setting s with each peer. Peers other than the library distinguish settings only by their threads, so that they run only the
- * first of each number of threads. */
+/* Run setting s with each peer. Peers other than the library distinguish settings only by their threads and their precision, so that
+ * they run only the first of each of these. */
 static sluice_status run_peers(sl_sweep *sweep, sl_fixture *fixture, size_t s, sluice_error *error)
 {
     const sl_bench_options *options = sweep->options;
-    const size_t peers = options->peers.count;
+    const size_t peers = options->peers.count, of_peers = options->threads.count * options->precision.count; /* they vary fastest */
     sluice_status status = SLUICE_STATUS_OK;
     for (size_t p = 0; !status && p < peers && !stopped(sweep); p++) {
         sl_setting setting = sl_bench_options_get_setting(options, s);
         setting.peer = sl_peer_get(options->peers.values[p]);
-        if (setting.peer && (setting.peer == &sl_peer_sluice || s < options->threads.count)) /* threads vary fastest */
+        if (setting.peer && (setting.peer == &sl_peer_sluice || s < of_peers))
             status = run_setting(sweep, fixture, &setting, &sweep->alone[s / options->threads.count * peers + p], error);
     }
     return status;

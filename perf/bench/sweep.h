@@ -27,7 +27,7 @@ double sl_sweep_efficiency(double gflops, unsigned threads, double alone);
 /** The bytes that a call has to read or write at least: x once, y once, and for each thread group the weights in every step until its
  * longest row ends, which of uniform lengths is assumed to be T; but the weights of x only once where the products of x are computed
  * for many steps at once. A training step adds the tape, written once; a gradient also the tape, read once, x, dy and dx once, and the
- * weights again, those of x once. */
+ * weights again, those of x once. A weight has four bytes in f32, two in bf16, one in int8. */
 double sl_sweep_bytes(const sl_result *result);
 
 #endif

@@ -1,6 +1,7 @@
 #include "perf/cases/case.h"
 
 #include "base/error.h"
+#include "base/random.h"
 #include "base/size.h"
 
 #include <float.h>
@@ -20,6 +21,31 @@ sl_case sl_case_of_network(sl_named_network network, size_t steps, size_t batch,
                      .directions = work.directions,
                      .seed = seed,
                      .network = network};
+}
+
+size_t sl_case_choose_length(const sl_case *shape, size_t row, uint64_t *state)
+{
+    switch (shape->ragged) {
+    case SL_RAGGED_UNIFORM:
+        return 1 + sl_random_next(state) % shape->steps;
+    case SL_RAGGED_TAIL:
+        return row == shape->batch / 2 ? shape->steps : sl_size_max(shape->steps / SL_TAIL, 1);
+    default:
+        return shape->steps;
+    }
+}
+
+void sl_case_put_y(const sl_case *shape, float *y, sluice_output *output, sluice_batch *batch)
+{
+    const sluice_network *network = shape->network ? sl_named_network_get(shape->network) : NULL;
+    const sluice_layer *last = network ? &network->layers[network->layer_count - 1] : NULL;
+    if (!network || (last->kind == SLUICE_LAYER_LSTM && last->steps == SLUICE_STEPS_ALL)) {
+        batch->y = y;
+        return;
+    }
+    *output = (sluice_output){.layer = network->layer_count - 1, .at = y};
+    batch->outputs = output;
+    batch->output_count = 1;
 }
 
 double sl_case_flop_per_step(const sl_case *shape)
@@ -90,6 +116,11 @@ const char *sl_train_pass_get_name(size_t train)
     return train < sizeof names / sizeof names[0] ? names[train] : NULL;
 }
 
+static size_t widest_input(const sl_case *shape)
+{
+    return shape->layers > 1 ? sl_size_max(shape->input, shape->directions * shape->hidden) : shape->input;
+}
+
 /* BLIS, and each peer, adds the I + H terms, each below 1, in an order of its own. Of 2..2048 terms and 30..400 steps that was seen
  * to change h by 0.011 epsilon a term at most, or by one epsilon, which is the activations'; a sixteenth leaves room for other
  * weights, layers and kernels. */
@@ -97,6 +128,14 @@ float sl_case_bound(const sl_case *shape)
 {
     if (shape->network)
         return ((float)sl_network_work_get(sl_named_network_get(shape->network)).terms / 16 + 8) * FLT_EPSILON;
-    const size_t widest = shape->layers > 1 ? sl_size_max(shape->input, shape->directions * shape->hidden) : shape->input;
-    return ((float)(widest + shape->hidden) / 16 + 8) * FLT_EPSILON;
+    return ((float)(widest_input(shape) + shape->hidden) / 16 + 8) * FLT_EPSILON;
+}
+
+/* The I + H products of a sum, of x below 1 and weights of about 1 / sqrt(H), are each off by a part of a step times the other
+ * factor, independently: the sum by that times sqrt(I / H + 1). Six times as much is below what other weights do; peers were seen to reach a
+ * seventh of it. */
+double sl_precision_bound(const sl_case *shape, sluice_precision precision)
+{
+    const double step = precision == SLUICE_PRECISION_INT8 ? 1.0 / 127 : 1.0 / 256;
+    return 6 * step * sqrt(1 + (double)widest_input(shape) / (double)shape->hidden);
 }

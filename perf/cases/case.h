@@ -50,9 +50,25 @@ typedef struct sl_setting {
     sluice_isa isa;
     sluice_gemm gemm;
     sluice_schedule schedule;
-    bool measure;        /* time the candidates first; schedule is AUTO then */
+    bool measure; /* time the candidates first; schedule is AUTO then */
+    sluice_precision precision;
+    bool has_accuracy;   /* the accuracy of f32 is measured, too; that of a low precision always is */
     const sl_peer *peer; /* NULL: the library */
 } sl_setting;
+
+/** Whether a precision is less than f32. */
+static inline bool sl_precision_is_low(sluice_precision precision)
+{
+    return precision > SLUICE_PRECISION_F32;
+}
+
+/** What a precision does to the outputs; NaN: not measured. */
+typedef struct sl_accuracy {
+    double error, error_rms; /* largest and root mean square difference from the library's f32, over all rows */
+    double dependence; /* largest change of an even row's outputs where x of each odd row is SL_NEIGHBOUR_SCALE times as large */
+} sl_accuracy;
+
+enum { SL_NEIGHBOUR_SCALE = 4 };
 
 typedef struct sl_result {
     sl_case shape;
@@ -63,7 +79,15 @@ typedef struct sl_result {
     double setup_seconds;  /* making the peer (the engine and its workspace), and measuring */
     size_t workspace_bytes;
     size_t tape_bytes; /* the tape with the scratch memory of the backward pass; 0: none, or not known */
+    sl_accuracy accuracy;
 } sl_result;
+
+/** The length of a row of the batch; `state` is that of the random numbers. */
+size_t sl_case_choose_length(const sl_case *shape, size_t row, uint64_t *state);
+
+/** Have the batch's y go to an array; of a network that ends otherwise than with all steps of an LSTM layer, its end, by `output`, which
+ *  the batch then points to. */
+void sl_case_put_y(const sl_case *shape, float *y, sluice_output *output, sluice_batch *batch);
 
 /** Check, before anything is allocated, that the case fits into the machine's memory and into the address space that a limit leaves
  *  this process. NO_MEMORY, with the bytes that it needs. */
@@ -72,6 +96,9 @@ SLUICE_WARN_UNUSED sluice_status sl_case_check(const sl_case *shape, sluice_erro
 /** Permitted error of results whose sums were added in another order than the library's: (I + H) / 16 + 8 float epsilons, where I is
  * the widest layer's input. */
 float sl_case_bound(const sl_case *shape);
+
+/** Permitted difference of a low precision from the library's f32: 6 sqrt(1 + I / H) steps of the numbers that are multiplied, where I is the widest layer's input, and a step 1/127 of int8, 2^-8 of bf16. */
+double sl_precision_bound(const sl_case *shape, sluice_precision precision);
 
 /** Useful work of one real step of one row of a forward pass: 2*4H*(in+H)*D for each layer, a multiply-add being two; of a network all
  * its matrices that are multiplied at a step. */

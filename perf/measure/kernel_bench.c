@@ -59,7 +59,7 @@ static sluice_status call_product(void *context, sluice_error *error)
     const size_t block = SL_BLOCK_VECTORS * bench->kernel->lanes;
     (void)error;
     const sl_packed_matrix weights = {
-        .panels = bench->weights, .panel_stride = bench->terms * block, .blocks = bench->columns / block, .terms = bench->terms};
+        .panels = bench->weights, .panel_stride = bench->terms * block, .blocks = bench->columns / block, .words = bench->terms};
     bench->kernel->product(&weights, bench->rows, bench->start_row, bench->x_row, bench->out, bench->columns);
     return SLUICE_STATUS_OK;
 }

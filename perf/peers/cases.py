@@ -26,6 +26,9 @@ class Case:
     bound: float
     gradient_bound: float
     weight_gradient_bound: float
+    bf16_bound: float
+    int8_bound: float
+    neighbour_scale: float
     version: str
 
     def load(self, name):
@@ -56,6 +59,16 @@ class Case:
         header, _ = read_json(self.path / "weights.safetensors")
         [network] = json.loads(header["__metadata__"]["sluice"])["networks"]
         return network["layers"]
+
+
+class OtherNeighbours(Case):
+    """A case (`OtherNeighbours(**vars(case))`) of which x of each odd row is `neighbour_scale` times as large."""
+
+    def load(self, name):
+        array = super().load(name)
+        if name == "x":
+            array[1::2] *= self.neighbour_scale
+        return array
 
 
 class Unsupported(Exception):
@@ -97,8 +110,8 @@ def find_cases(directory):
     return [read_case(path.parent) for path in sorted(pathlib.Path(directory).glob("*/case.json"))]
 
 
-def row_of(case, peer, version, threads, timing):
-    """A row like sluice-bench's, of the keys that mean something here; timing as measure() has it."""
+def row_of(case, peer, version, threads, timing, precision="f32", accuracy=None):
+    """A row like sluice-bench's, of the keys that mean something here; timing as measure() has it, accuracy as measure_accuracy()."""
     shape = {name: getattr(case, name)
              for name in ("steps", "batch", "input", "hidden", "layers", "directions", "network", "ragged")}
     seconds = timing["seconds_min"]
@@ -106,4 +119,5 @@ def row_of(case, peer, version, threads, timing):
     return {**shape, "train": trains, "pass": case.train if trains else None, "threads": threads, **timing,
             "sequences_per_second": case.batch / seconds, "steps_per_second": case.total_steps / seconds,
             "gflops": case.flop / seconds * 1e-9, "total_steps": case.total_steps, "seed": case.seed, "peer": peer,
-            "peer_version": version}
+            "peer_version": version, "precision": precision,
+            **(accuracy or {"error": None, "error_rms": None, "dependence": None})}

@@ -15,7 +15,8 @@
  * @param gradient if the case has gradients: the incoming ones, and the arrays for those of x, h0, c0 and each weight, with the lifetime
  *               of the batch; dy is NULL if y is. NULL: no gradients.
  * @param result has the shape and the setting asked for; the setting is replaced by the one that is used, and `plan` is set. If gemm
- *               stays AUTO, the peer has its own kernels, and isa and schedule have no meaning.
+ *               stays AUTO, the peer has its own kernels, and isa and schedule have no meaning. A peer that has `runs_low` computes in
+ *               the precision asked for, where AUTO means f32.
  * @param made   argument of the other functions, to be destroyed whatever is returned; NULL: nothing to destroy.
  * @retval UNSUPPORTED the peer does not compute such a case, or the machine lacks what was asked for; the message says which.
  */
@@ -25,6 +26,7 @@ typedef struct sl_peer {
     bool pads;                                  /* computes all T steps of every row, whatever the lengths are */
     bool trains;                                /* computes training steps */
     bool runs_networks;                         /* computes named networks, not shapes alone */
+    bool runs_low;                              /* computes inference in bf16 and int8, not f32 alone */
     sluice_status (*make)(const sluice_model *model, const sluice_batch *batch, const sluice_gradient *gradient, sl_result *result,
                           void **made, sluice_error *error);
     sluice_status (*call)(void *made, sluice_error *error); /* what is timed */
@@ -44,6 +46,10 @@ extern const sl_peer sl_peer_onednn;
 
 /** "sluice", "blis", "plain", "onednn" for 0, 1, 2, 3, built or not; NULL for a value that is none. */
 const char *sl_peer_get_name(size_t peer);
+
+/** Whether a peer computes such a case in a precision at all. UNSUPPORTED: no, and the message says what to leave out. */
+SLUICE_WARN_UNUSED sluice_status sl_peer_check(const sl_peer *peer, const sl_case *shape, sluice_precision precision,
+                                               sluice_error *error);
 
 /** The peer of this number; NULL if it is not part of this build. */
 const sl_peer *sl_peer_get(size_t peer);

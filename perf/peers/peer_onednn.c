@@ -4,7 +4,12 @@
  *
  * It knows no lengths: rows that end early are computed to the end with zeros behind them, so that a forward direction's h is
  * right up to the row's end; a reverse one would begin in the padding, and so would the gradients of final states. Gates are in
- * torch's order (its c~ is g), and [4H][in] is its format ldgoi, so weights pass as they are. */
+ * torch's order (its c~ is g), and [4H][in] is its format ldgoi, so weights pass as they are.
+ *
+ * bf16: x, weights, y and h are bf16, bias and c f32. int8: x is u8 and weights are s8 by scales that are set beforehand, h is u8
+ * between the steps and between layers, y and the final states are f32 (onednn_arrays.h). It takes x ready-made: converting x, as
+ * laying it out, is set-up, and not timed. What this CPU lacks the instructions for is unimplemented, and skipped. */
+#include "perf/peers/onednn_arrays.h"
 #include "perf/peers/peer.h"
 
 #include "base/error.h"
@@ -27,17 +32,18 @@ typedef const_dnnl_memory_desc_t description;
 typedef const dnnl_memory_desc_t *description;
 #endif
 
-static description describe_array(dnnl_memory_desc_t *made, int dims, const dnnl_dims_t sizes, dnnl_format_tag_t tag)
+static description describe_array(dnnl_memory_desc_t *made, int dims, const dnnl_dims_t sizes, dnnl_data_type_t type,
+                                  dnnl_format_tag_t tag)
 {
 #if DNNL_VERSION_MAJOR >= 3
-    return dnnl_memory_desc_create_with_tag(made, dims, sizes, dnnl_f32, tag) == dnnl_success ? *made : NULL;
+    return dnnl_memory_desc_create_with_tag(made, dims, sizes, type, tag) == dnnl_success ? *made : NULL;
 #else
-    return dnnl_memory_desc_init_by_tag(made, dims, sizes, dnnl_f32, tag) == dnnl_success ? made : NULL;
+    return dnnl_memory_desc_init_by_tag(made, dims, sizes, type, tag) == dnnl_success ? made : NULL;
 #endif
 }
 
 /* Kinds of arrays by shape; the gradient of an array has the array's shape. */
-enum { LIKE_SOURCE, LIKE_WEIGHTS_LAYER, LIKE_WEIGHTS_ITER, LIKE_BIAS, LIKE_RESULT, LIKE_STATE, LIKES };
+enum { LIKE_SOURCE, LIKE_WEIGHTS_LAYER, LIKE_WEIGHTS_ITER, LIKE_BIAS, LIKE_RESULT, LIKE_H, LIKE_C, LIKES };
 
 /* The arrays of a layer group: those of an inference primitive, those that training adds to its forward pass, and those of its backward
  * pass. The initial states of inference are zeros, and are not passed. */
@@ -90,21 +96,22 @@ static const int argument_of[ARRAYS] = {[SOURCE] = DNNL_ARG_SRC_LAYER,
                                         [DIFF_START_H] = DNNL_ARG_DIFF_SRC_ITER,
                                         [DIFF_START_C] = DNNL_ARG_DIFF_SRC_ITER_C};
 
-/* The forward pass; `start` describes the states that it begins with, NULL where they are not given. */
+/* The forward pass. The states that it begins with are given for training alone. */
 static dnnl_status_t describe_forward(dnnl_engine_t engine, dnnl_prop_kind_t kind, dnnl_rnn_direction_t direction,
-                                      const description like[LIKES], dnnl_primitive_desc_t *made)
+                                      const description like[LIKES], dnnl_primitive_attr_t scales, dnnl_primitive_desc_t *made)
 {
-    const description start = kind == dnnl_forward_training ? like[LIKE_STATE] : NULL;
+    const bool trains = kind == dnnl_forward_training;
+    const description start_h = trains ? like[LIKE_H] : NULL, start_c = trains ? like[LIKE_C] : NULL;
 #if DNNL_VERSION_MAJOR >= 3
-    return dnnl_lstm_forward_primitive_desc_create(
-        made, engine, kind, direction, like[LIKE_SOURCE], start, start, like[LIKE_WEIGHTS_LAYER], like[LIKE_WEIGHTS_ITER], NULL,
-        NULL, like[LIKE_BIAS], like[LIKE_RESULT], like[LIKE_STATE], like[LIKE_STATE], dnnl_rnn_flags_undef, NULL);
+    return dnnl_lstm_forward_primitive_desc_create(made, engine, kind, direction, like[LIKE_SOURCE], start_h, start_c,
+                                                   like[LIKE_WEIGHTS_LAYER], like[LIKE_WEIGHTS_ITER], NULL, NULL, like[LIKE_BIAS],
+                                                   like[LIKE_RESULT], like[LIKE_H], like[LIKE_C], dnnl_rnn_flags_undef, scales);
 #else
     dnnl_rnn_desc_t lstm;
-    const dnnl_status_t status = dnnl_lstm_forward_desc_init(
-        &lstm, kind, direction, like[LIKE_SOURCE], start, start, like[LIKE_WEIGHTS_LAYER], like[LIKE_WEIGHTS_ITER], like[LIKE_BIAS],
-        like[LIKE_RESULT], like[LIKE_STATE], like[LIKE_STATE], dnnl_rnn_flags_undef);
-    return status != dnnl_success ? status : dnnl_primitive_desc_create(made, &lstm, NULL, engine, NULL);
+    const dnnl_status_t status = dnnl_lstm_forward_desc_init(&lstm, kind, direction, like[LIKE_SOURCE], start_h, start_c,
+                                                             like[LIKE_WEIGHTS_LAYER], like[LIKE_WEIGHTS_ITER], like[LIKE_BIAS],
+                                                             like[LIKE_RESULT], like[LIKE_H], like[LIKE_C], dnnl_rnn_flags_undef);
+    return status != dnnl_success ? status : dnnl_primitive_desc_create(made, &lstm, scales, engine, NULL);
 #endif
 }
 
@@ -112,7 +119,7 @@ static dnnl_status_t describe_forward(dnnl_engine_t engine, dnnl_prop_kind_t kin
 static dnnl_status_t describe_back(dnnl_engine_t engine, dnnl_primitive_desc_t forward, dnnl_rnn_direction_t direction,
                                    const description like[LIKES], dnnl_primitive_desc_t *made)
 {
-    const description source = like[LIKE_SOURCE], result = like[LIKE_RESULT], state = like[LIKE_STATE], bias = like[LIKE_BIAS];
+    const description source = like[LIKE_SOURCE], result = like[LIKE_RESULT], state = like[LIKE_H], bias = like[LIKE_BIAS];
     const description of_layer = like[LIKE_WEIGHTS_LAYER], of_iter = like[LIKE_WEIGHTS_ITER];
 #if DNNL_VERSION_MAJOR >= 3
     return dnnl_lstm_backward_primitive_desc_create(made, engine, dnnl_backward, direction, source, state, state, of_layer, of_iter,
@@ -143,6 +150,8 @@ static void forget_descriptions(dnnl_memory_desc_t *made, size_t count)
 /* Consecutive layers that one primitive computes: those whose inputs are as wide as the lowest layer's. */
 typedef struct layer_group {
     size_t first, layers, inputs; /* of its layers */
+    sl_onednn_types types;
+    dnnl_primitive_attr_t scales; /* of int8; else NULL */
     dnnl_primitive_t forward, back;
     dnnl_memory_t array[ARRAYS]; /* the source of all but the first group is the result of the group below, and not stored here */
     size_t bytes[ARRAYS];
@@ -155,6 +164,7 @@ typedef struct onednn {
     const sluice_batch *batch;
     const sluice_gradient *gradient; /* NULL: not wanted */
     bool trains;
+    sluice_precision precision; /* f32 where it trains */
     size_t layers, directions, hidden;
     int threads_before; /* of the OpenMP runtime; 0: not changed */
     dnnl_engine_t engine;
@@ -169,7 +179,8 @@ static sluice_status fail_dnnl(dnnl_status_t status, const char *what, sluice_er
                    status == dnnl_unimplemented   ? SLUICE_STATUS_UNSUPPORTED
                    : status == dnnl_out_of_memory ? SLUICE_STATUS_NO_MEMORY
                                                   : SLUICE_STATUS_BAD_DATA,
-                   "oneDNN: %s: status %d of dnnl_status_t; run without it by --peer", what, (int)status);
+                   "oneDNN: %s: %s: status %d of dnnl_status_t; run without it by --peer", what,
+                   status == dnnl_unimplemented ? "not implemented for this CPU" : "failed", (int)status);
 }
 
 static void describe_onednn(char *text, size_t bytes)
@@ -204,14 +215,19 @@ static int exchange_threads(int threads)
 
 /* ---- Memory ------------------------------------------------------------------------------------------------------------------- */
 
-static float *floats_of(dnnl_memory_t memory)
+static void *data_of(dnnl_memory_t memory)
 {
-    void *floats = NULL;
-    return memory && dnnl_memory_get_data_handle(memory, &floats) == dnnl_success ? floats : NULL;
+    void *data = NULL;
+    return memory && dnnl_memory_get_data_handle(memory, &data) == dnnl_success ? data : NULL;
 }
 
-/* Copy `from` into `to`, whose format may differ. */
-static dnnl_status_t reorder(const onednn *it, dnnl_memory_t from, dnnl_memory_t to)
+static float *floats_of(dnnl_memory_t memory)
+{
+    return data_of(memory);
+}
+
+/* Copy `from` into `to`, whose format may differ, and whose type by these scales (NULL: none). */
+static dnnl_status_t reorder(const onednn *it, dnnl_memory_t from, dnnl_memory_t to, dnnl_primitive_attr_t scales)
 {
     dnnl_primitive_desc_t as = NULL;
     dnnl_primitive_t copy = NULL;
@@ -219,7 +235,7 @@ static dnnl_status_t reorder(const onednn *it, dnnl_memory_t from, dnnl_memory_t
     const dnnl_exec_arg_t arguments[] = {{DNNL_ARG_FROM, from}, {DNNL_ARG_TO, to}};
     dnnl_status_t status = dnnl_memory_get_memory_desc(from, &from_as);
     status = status ? status : dnnl_memory_get_memory_desc(to, &to_as);
-    status = status ? status : dnnl_reorder_primitive_desc_create(&as, from_as, it->engine, to_as, it->engine, NULL);
+    status = status ? status : dnnl_reorder_primitive_desc_create(&as, from_as, it->engine, to_as, it->engine, scales);
     status = status ? status : dnnl_primitive_create(&copy, as);
     status = status ? status : dnnl_primitive_execute(copy, it->stream, 2, arguments);
     status = status ? status : dnnl_stream_wait(it->stream);
@@ -237,12 +253,12 @@ static dnnl_status_t copy_weights(const onednn *it, const layer_group *of, size_
                                (dnnl_dim_t)it->hidden};
     dnnl_memory_desc_t plain;
     dnnl_memory_t memory = NULL;
-    const description as = describe_array(&plain, 5, sizes, dnnl_ldgoi);
+    const description as = describe_array(&plain, 5, sizes, dnnl_f32, dnnl_ldgoi);
     dnnl_status_t status = as ? dnnl_memory_create(&memory, as, it->engine, DNNL_MEMORY_ALLOCATE) : dnnl_out_of_memory;
     for (size_t k = 0; status == dnnl_success && !back && k < count; k++)
         memcpy(floats_of(memory) + k * floats, arrays[k], floats * sizeof(float));
     if (status == dnnl_success)
-        status = back ? reorder(it, of->array[which], memory) : reorder(it, memory, of->array[which]);
+        status = back ? reorder(it, of->array[which], memory, NULL) : reorder(it, memory, of->array[which], of->scales);
     for (size_t k = 0; status == dnnl_success && back && k < count; k++)
         memcpy(arrays[k], floats_of(memory) + k * floats, floats * sizeof(float));
     (void)dnnl_memory_destroy(memory);
@@ -281,41 +297,15 @@ static void set_bias(const onednn *it, const layer_group *to, const sluice_model
                floats * sizeof(float));
 }
 
-/* Copy [N][T][width], up to each row's end, to [T][N][width] with zeros past it. */
-static void transpose_to_steps_first(const sluice_batch *batch, size_t width, const float *from, float *to)
-{
-    for (size_t t = 0; t < batch->steps; t++)
-        for (size_t n = 0; n < batch->rows; n++) {
-            const bool ended = batch->lengths && t >= (size_t)batch->lengths[n];
-            float *row = to + (t * batch->rows + n) * width;
-            if (ended)
-                memset(row, 0, width * sizeof *row);
-            else
-                memcpy(row, from + (n * batch->steps + t) * width, width * sizeof *row);
-        }
-}
-
-/* The reverse: [T][N][width] to [N][T][width]. */
-static void transpose_to_rows_first(const sluice_batch *batch, size_t width, const float *from, float *to)
-{
-    for (size_t n = 0; n < batch->rows; n++) {
-        const size_t length = batch->lengths ? (size_t)batch->lengths[n] : batch->steps;
-        float *row = to + n * batch->steps * width;
-        for (size_t t = 0; t < length; t++)
-            memcpy(row + t * width, from + (t * batch->rows + n) * width, width * sizeof *row);
-        memset(row + length * width, 0, (batch->steps - length) * width * sizeof *row);
-    }
-}
-
 /* ---- Making it ---------------------------------------------------------------------------------------------------------------- */
 
-/* The caller's array for a state or the gradient of a state; NULL: an own array has to be allocated. */
+/* The caller's array for a state of float32 or the gradient of a state; NULL: an own array has to be allocated. */
 static void *place_of(const onednn *it, const layer_group *of, int which)
 {
     const size_t states = of->first * it->directions * it->batch->rows * it->hidden;
     switch (which) {
     case FINAL_H:
-        return it->batch->hn + states;
+        return of->types.h == dnnl_f32 ? (void *)(it->batch->hn + states) : DNNL_MEMORY_ALLOCATE;
     case FINAL_C:
         return it->batch->cn + states;
     case DIFF_FINAL_H:
@@ -362,29 +352,34 @@ static dnnl_status_t describe_stage(const onednn *it, const layer_group *of, dnn
     const dnnl_dim_t steps = (dnnl_dim_t)it->batch->steps, rows = (dnnl_dim_t)it->batch->rows, hidden = (dnnl_dim_t)it->hidden;
     const dnnl_dim_t layers = (dnnl_dim_t)of->layers, directions = (dnnl_dim_t)it->directions, inputs = (dnnl_dim_t)of->inputs;
     const dnnl_rnn_direction_t both = directions == 2 ? dnnl_bidirectional_concat : dnnl_unidirectional_left2right;
+    const sl_onednn_types *types = &of->types;
     const struct {
         int dims;
         dnnl_dims_t sizes;
+        dnnl_data_type_t type;
         dnnl_format_tag_t tag;
     } wanted[LIKES] = {
-        [LIKE_SOURCE] = {3, {steps, rows, inputs}, dnnl_tnc},
-        [LIKE_WEIGHTS_LAYER] = {5, {layers, directions, inputs, SL_GATES, hidden}, dnnl_format_tag_any},
-        [LIKE_WEIGHTS_ITER] = {5, {layers, directions, hidden, SL_GATES, hidden}, dnnl_format_tag_any},
-        [LIKE_BIAS] = {4, {layers, directions, SL_GATES, hidden}, dnnl_ldgo},
-        [LIKE_RESULT] = {3, {steps, rows, directions * hidden}, dnnl_tnc},
-        [LIKE_STATE] = {4, {layers, directions, rows, hidden}, dnnl_ldnc},
+        [LIKE_SOURCE] = {3, {steps, rows, inputs}, types->source, dnnl_tnc},
+        [LIKE_WEIGHTS_LAYER] = {5, {layers, directions, inputs, SL_GATES, hidden}, types->weights, dnnl_format_tag_any},
+        [LIKE_WEIGHTS_ITER] = {5, {layers, directions, hidden, SL_GATES, hidden}, types->weights, dnnl_format_tag_any},
+        [LIKE_BIAS] = {4, {layers, directions, SL_GATES, hidden}, dnnl_f32, dnnl_ldgo},
+        [LIKE_RESULT] = {3, {steps, rows, directions * hidden}, types->result, dnnl_tnc},
+        [LIKE_H] = {4, {layers, directions, rows, hidden}, types->h, dnnl_ldnc},
+        [LIKE_C] = {4, {layers, directions, rows, hidden}, dnnl_f32, dnnl_ldnc},
     };
     dnnl_memory_desc_t made[LIKES];
     description like[LIKES];
     dnnl_status_t status = dnnl_success;
     size_t count = 0;
     for (; count < LIKES; count++)
-        if (!(like[count] = describe_array(&made[count], wanted[count].dims, wanted[count].sizes, wanted[count].tag)))
+        if (!(like[count] =
+                  describe_array(&made[count], wanted[count].dims, wanted[count].sizes, wanted[count].type, wanted[count].tag)))
             break;
     if (count < LIKES)
         status = dnnl_out_of_memory;
     if (status == dnnl_success)
-        status = describe_forward(it->engine, it->trains ? dnnl_forward_training : dnnl_forward_inference, both, like, forward);
+        status = describe_forward(it->engine, it->trains ? dnnl_forward_training : dnnl_forward_inference, both, like, of->scales,
+                                  forward);
     if (status == dnnl_success && it->gradient)
         status = describe_back(it->engine, *forward, both, like, back);
     forget_descriptions(made, count);
@@ -396,17 +391,21 @@ static void set_arrays(const onednn *it, const layer_group *made, const sluice_m
 {
     set_bias(it, made, model);
     if (!below)
-        transpose_to_steps_first(it->batch, made->inputs, it->batch->x, floats_of(made->array[SOURCE]));
+        sl_onednn_put_steps(it->batch, made->inputs, it->batch->x, made->types.source, data_of(made->array[SOURCE]));
     for (int k = START_H; it->trains && k <= START_C; k++)
         memset(floats_of(made->array[k]), 0, made->bytes[k]);
     if (it->gradient && made->first + made->layers == it->layers)
-        transpose_to_steps_first(it->batch, it->directions * it->hidden, it->gradient->dy, floats_of(made->array[DIFF_RESULT]));
+        sl_onednn_put_steps(it->batch, it->directions * it->hidden, it->gradient->dy, dnnl_f32, data_of(made->array[DIFF_RESULT]));
 }
 
 static dnnl_status_t make_stage(const onednn *it, layer_group *made, const sluice_model *model, const layer_group *below)
 {
     dnnl_primitive_desc_t forward = NULL, back = NULL;
-    dnnl_status_t status = describe_stage(it, made, &forward, &back);
+    dnnl_status_t status = dnnl_success;
+    made->types = sl_onednn_types_get(it->precision, made->first + made->layers == it->layers);
+    if (it->precision == SLUICE_PRECISION_INT8)
+        status = sl_onednn_scales_create(model, made->first * it->directions, made->layers * it->directions, &made->scales);
+    status = status ? status : describe_stage(it, made, &forward, &back);
     status = status ? status : dnnl_primitive_create(&made->forward, forward);
     if (status == dnnl_success)
         status = make_arrays(it, made, forward, 0, it->trains ? FORWARD_ARRAYS : INFERENCE_ARRAYS, below);
@@ -449,6 +448,7 @@ static void destroy_onednn(void *made)
     for (size_t s = 0; s < it->count; s++) {
         (void)dnnl_primitive_destroy(it->groups[s].forward);
         (void)dnnl_primitive_destroy(it->groups[s].back);
+        (void)dnnl_primitive_attr_destroy(it->groups[s].scales);
         for (int k = 0; k < ARRAYS; k++)
             (void)dnnl_memory_destroy(it->groups[s].array[k]);
     }
@@ -491,6 +491,7 @@ static sluice_status make_onednn(const sluice_model *model, const sluice_batch *
     it->batch = batch;
     it->gradient = gradient;
     it->trains = result->shape.train != SL_TRAIN_NONE;
+    it->precision = result->setting.precision;
     it->layers = shape->layers;
     it->directions = shape->directions;
     it->hidden = shape->hidden;
@@ -500,7 +501,9 @@ static sluice_status make_onednn(const sluice_model *model, const sluice_batch *
     dnnl_status_t status = dnnl_engine_create(&it->engine, dnnl_cpu, 0);
     status = status ? status : dnnl_stream_create(&it->stream, it->engine, dnnl_stream_default_flags);
     status = status ? status : make_stages(it, model);
-    return status == dnnl_success ? SLUICE_STATUS_OK : fail_dnnl(status, "making an LSTM primitive", error);
+    char what[64];
+    snprintf(what, sizeof what, "an LSTM primitive in %s", sluice_precision_get_name(it->precision));
+    return status == dnnl_success ? SLUICE_STATUS_OK : fail_dnnl(status, what, error);
 }
 
 /* ---- Running it --------------------------------------------------------------------------------------------------------------- */
@@ -544,14 +547,24 @@ static sluice_status collect_weights(const onednn *it, sluice_error *error)
     return status == dnnl_success ? SLUICE_STATUS_OK : fail_dnnl(status, "reordering gradients", error);
 }
 
+/* Copy a group's final h, which is not where the caller wants it. */
+static void collect_h(const onednn *it, const layer_group *of)
+{
+    const size_t of_layer = it->directions * it->batch->rows * it->hidden;
+    sl_onednn_widen(of->types.h, of->layers * of_layer, data_of(of->array[FINAL_H]), it->batch->hn + of->first * of_layer);
+}
+
 static sluice_status collect_onednn(void *made, sluice_error *error)
 {
     const onednn *it = made;
     const layer_group *first = it->groups, *last = first + it->count - 1;
-    transpose_to_rows_first(it->batch, it->directions * it->hidden, floats_of(last->array[RESULT]), it->batch->y);
+    sl_onednn_take_steps(it->batch, it->directions * it->hidden, last->types.result, data_of(last->array[RESULT]), it->batch->y);
+    for (const layer_group *of = first; of <= last; of++)
+        if (of->types.h != dnnl_f32)
+            collect_h(it, of);
     if (!it->gradient)
         return SLUICE_STATUS_OK;
-    transpose_to_rows_first(it->batch, first->inputs, floats_of(first->array[DIFF_SOURCE]), it->gradient->dx);
+    sl_onednn_take_steps(it->batch, first->inputs, dnnl_f32, data_of(first->array[DIFF_SOURCE]), it->gradient->dx);
     return collect_weights(it, error);
 }
 
@@ -568,6 +581,7 @@ const sl_peer sl_peer_onednn = {.name = "onednn",
                                 .describe = describe_onednn,
                                 .pads = true,
                                 .trains = true,
+                                .runs_low = true,
                                 .make = make_onednn,
                                 .call = call_onednn,
                                 .collect = collect_onednn,

@@ -6,7 +6,7 @@ import serve
 CORE = openvino.Core()
 
 
-def variants(case, threads):
+def variants(case, threads, _):
     compiled = CORE.compile_model(CORE.read_model(model=onnx_model.build(case)), "CPU",
                                   {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": 1,
                                    "INFERENCE_PRECISION_HINT": "f32"})
@@ -25,4 +25,5 @@ def variants(case, threads):
 
 
 if __name__ == "__main__":
-    serve.serve("OpenVINO", openvino.__version__.split("-")[0], variants)
+    serve.serve("OpenVINO", openvino.__version__.split("-")[0], variants,
+                lacks=dict.fromkeys(("bf16", "int8"), "run in f32 alone"))

@@ -43,6 +43,7 @@ static sluice_status as_run(const sluice_engine *engine, sl_result *result)
     setting->threads = info.threads;
     setting->isa = info.isa;
     setting->gemm = info.gemm;
+    setting->precision = info.precision;
     setting->schedule = info.gemm == SLUICE_GEMM_BLIS ? SLUICE_SCHEDULE_HOIST : info.schedule; /* BLIS always does */
     setting->measure = measures(result);
     return status;
@@ -71,6 +72,7 @@ static sluice_status make_sluice(const sluice_model *model, const sluice_batch *
                                            .gemm = setting->gemm,
                                            .schedule = setting->schedule,
                                            .threads = setting->threads,
+                                           .precision = setting->precision,
                                            .training = result->shape.train != SL_TRAIN_NONE};
     run *it = *made = sl_alloc(sizeof *it);
     if (!it)
@@ -127,6 +129,7 @@ const sl_peer sl_peer_sluice = {.name = "sluice",
                                 .describe = describe_sluice,
                                 .trains = true,
                                 .runs_networks = true,
+                                .runs_low = true,
                                 .make = make_sluice,
                                 .call = call_sluice,
                                 .get_bytes = get_bytes_sluice,

@@ -1,9 +1,24 @@
 """PyTorch: torch.nn.LSTM under inference_mode; where a case trains, its forward pass with autograd's graph, and its backward
 pass with the gradients of weights, input and states. Rows of different lengths run packed, packed beforehand, and, in one
-direction and under inference_mode, padded as well. Networks are torch.nn.LSTM and torch.nn.Linear, one after the other."""
+direction and under inference_mode, padded as well. Networks are torch.nn.LSTM and torch.nn.Linear, one after the other. bf16 is all of
+the network, with x, in bfloat16, int8 torch.ao.quantization.quantize_dynamic of the LSTMs."""
+import warnings
+
 import cases
 import serve
 import torch
+
+
+def lower(network, precision):
+    """The network in a precision."""
+    if precision == "bf16":
+        return network.to(torch.bfloat16)
+    if precision == "int8":
+        with warnings.catch_warnings():  # that the module will move to another package
+            warnings.simplefilter("ignore")
+            holder = torch.nn.ModuleList([network])  # of which a module that is itself an LSTM can be replaced
+            return torch.ao.quantization.quantize_dynamic(holder, {torch.nn.LSTM}, dtype=torch.qint8)[0]
+    return network
 
 
 def make_network(case):
@@ -58,13 +73,13 @@ def make_dense(layer, inputs):
 class Rows:
     """How a case's arrays [N][T] are laid out for torch."""
 
-    def __init__(self, case, packs):
-        self.case = case
+    def __init__(self, case, packs, precision="f32"):
+        self.case, self.type = case, torch.bfloat16 if precision == "bf16" else torch.float32
         self.lengths = torch.from_numpy(case.load("lengths")) if packs else None
 
     def bring(self, name):
         """The array of that name, a tensor or a packed sequence."""
-        array = torch.from_numpy(self.case.load(name)).transpose(0, 1).contiguous()
+        array = torch.from_numpy(self.case.load(name)).transpose(0, 1).contiguous().to(self.type)
         if self.lengths is None:
             return array
         return torch.nn.utils.rnn.pack_padded_sequence(array, self.lengths, enforce_sorted=False)
@@ -73,7 +88,7 @@ class Rows:
         """Such a tensor as an array [N][T]."""
         if self.lengths is not None:
             tensor = torch.nn.utils.rnn.pad_packed_sequence(tensor, total_length=self.case.steps)[0]
-        return tensor.detach().numpy().transpose(1, 0, 2)
+        return tensor.detach().float().numpy().transpose(1, 0, 2)
 
 
 def data_of(sequence):
@@ -91,21 +106,23 @@ def infer(network, label, rows):
 
     def collect():
         y, (hn, _) = result
-        return {"y": rows.take(y)} | ({} if label.endswith("padded") else {"hn": hn.numpy()})
+        return {"y": rows.take(y)} | ({} if label.endswith("padded") else {"hn": hn.float().numpy()})
 
     return label, call, collect
 
 
-def infer_network(case):
+def infer_network(case, precision):
     """Inference of a network, of which rows are equal."""
-    network, x, result = Chain(case), Rows(case, False).bring("x"), []
+    if precision == "int8" and any(layer.get("projection") for layer in case.layers_of_network()):
+        raise cases.Unsupported("no projection in int8")
+    network, x, result = lower(Chain(case), precision), Rows(case, False, precision).bring("x"), []
 
     def call():
         with torch.inference_mode():
             result[:] = [network(x)]
 
     def collect():
-        y = result[0].numpy()
+        y = result[0].float().numpy()
         return {"y": y.transpose(1, 0, 2) if y.ndim == 3 else y}
 
     return "torch", call, collect
@@ -141,19 +158,21 @@ def train(network, label, rows):
     return label, call, collect
 
 
-def variants(case, threads):
+def variants(case, threads, precision):
     torch.set_num_threads(threads)
     if case.network:
-        yield infer_network(case)
+        yield infer_network(case, precision)
         return
-    network, run = make_network(case), infer if case.train == "none" else train
+    network, run = lower(make_network(case), precision), infer if case.train == "none" else train
     if case.ragged == "none":
-        yield run(network, "torch", Rows(case, False))
+        yield run(network, "torch", Rows(case, False, precision))
         return
-    yield run(network, "torch-packed", Rows(case, True))
+    yield run(network, "torch-packed", Rows(case, True, precision))
     if case.directions == 1 and case.train == "none":
-        yield run(network, "torch-padded", Rows(case, False))
+        yield run(network, "torch-padded", Rows(case, False, precision))
 
 
 if __name__ == "__main__":
-    serve.serve("PyTorch", torch.__version__, variants, trains=True)
+    # Without oneDNN's kernels a bf16 LSTM runs in loops, at 2 GFLOP/s.
+    lacks = {} if torch.ops.mkldnn._is_mkldnn_bf16_supported() else {"bf16": "oneDNN has no bf16 for this CPU"}
+    serve.serve("PyTorch", torch.__version__, variants, trains=True, lacks=lacks)

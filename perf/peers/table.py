@@ -2,8 +2,10 @@
 library's against the best of the others. Needs nothing outside Python."""
 
 SHAPE = (("steps", "T"), ("batch", "N"), ("input", "I"), ("hidden", "H"), ("layers", "L"), ("directions", "D"),
-         ("network", "network"), ("ragged", "ragged"), ("pass", "train"), ("threads", "thr"))
+         ("network", "network"), ("ragged", "ragged"), ("pass", "train"), ("precision", "prec"), ("threads", "thr"))
 OWN = "sluice"
+ACCURACY = (("error", "largest difference from f32"), ("error_rms", "root mean square difference from f32"),
+            ("dependence", "largest change of a row's outputs by its neighbours; 0: the same bits"))
 
 
 def group(rows):
@@ -46,14 +48,35 @@ def cells(rows):
     return head, body
 
 
-def format_text(rows):
-    head, body = cells(rows)
+def accuracy_cells(rows, figure):
+    """Likewise of a figure of accuracy, where a peer has one in some row."""
+    names = peers_of(row for row in rows if row[figure] is not None)
+    lines = {}
+    for row in rows:
+        if row[figure] is not None:
+            lines.setdefault(tuple(row[key] for key, _ in SHAPE), {})[row["peer"]] = row[figure]
+    body = [["-" if value is None else str(value) for value in shape]
+            + [("0" if line[name] == 0 else f"{line[name]:.1e}") if name in line else "-" for name in names]
+            for shape, line in lines.items()]
+    return [heading for _, heading in SHAPE] + names, body
+
+
+def tables(rows):
+    """(title, head, body) of the table of GFLOP/s and of those of accuracy, for which the rows have figures."""
+    made = [("GFLOP/s", *cells(rows))]
+    for figure, title in ACCURACY:
+        head, body = accuracy_cells(rows, figure)
+        if body:
+            made.append((title, head, body))
+    return made
+
+
+def format_text(head, body):
     widths = [max(len(line[k]) for line in [head, *body]) for k in range(len(head))]
     return "".join("  ".join(cell.rjust(width) for cell, width in zip(line, widths)) + "\n" for line in [head, *body])
 
 
-def format_md(rows):
-    head, body = cells(rows)
+def format_md(head, body):
     lines = [head, ["--:"] * len(head), *body]
     return "".join("| " + " | ".join(line) + " |\n" for line in lines)
 

@@ -113,7 +113,7 @@ static sluice_status add_row(const json_t *old_row, const json_t *new_row, doubl
     const char *name, *new_name;
     const double before = sl_compare_figure(old_row, &name), now = sl_compare_figure(new_row, &new_name);
     const double ratio = now / before, noise = sl_compare_noise(old_row, new_row);
-    const bool is_possible = !sl_record_exceeds_peak(old_row) && !sl_record_exceeds_peak(new_row);
+    const bool is_possible = !sl_row_exceeds_peak(old_row) && !sl_row_exceeds_peak(new_row);
     const sl_verdict verdict = is_possible ? sl_verdict_reach(ratio, noise, threshold) : SL_VERDICT_UNSURE;
     comparison->rows++;
     comparison->slower += verdict == SL_VERDICT_SLOWER;
@@ -162,14 +162,14 @@ const char *sl_compare_context(const json_t *old_row, const json_t *new_row, siz
 
 /* ---- Among peers ----------------------------------------------------------------------------------------------------------- */
 
-/* The highest GFLOP/s of the other peers with as many threads; 0: none. */
+/* The highest GFLOP/s of the other peers in the same precision with as many threads; 0: none. */
 static double find_best_peer(const json_t *rows, const json_t *row)
 {
     double best = 0;
     for (size_t k = 0; k < json_array_size(rows); k++) {
         const json_t *other = json_array_get(rows, k);
         if (strcmp(sl_record_text(other, "peer"), sl_record_text(row, "peer")) == 0 ||
-            sl_record_number(other, "threads") != sl_record_number(row, "threads"))
+            sl_record_number(other, "threads") != sl_record_number(row, "threads") || !sl_record_is_same(other, row, "precision"))
             continue;
         if (sl_record_number(other, "gflops") > best)
             best = sl_record_number(other, "gflops");

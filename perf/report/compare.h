@@ -44,8 +44,8 @@ SLUICE_WARN_UNUSED sluice_status sl_compare_run(const json_t *old_rows, const js
  *  NULL when there are no more. */
 const char *sl_compare_context(const json_t *old_row, const json_t *new_row, size_t k);
 
-/** In each of an array's rows, all of one shape, make `vs_best` its `gflops` over those of the best row of another `peer` with as
- * many `threads`; null where there is none. -1 when there is no memory. */
+/** In each of an array's rows, all of one shape, make `vs_best` its `gflops` over those of the best row of another `peer` in the same
+ * `precision` with as many `threads`; null where there is none. -1 when there is no memory. */
 int sl_versus_fill(json_t *rows);
 
 #endif

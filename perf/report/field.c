@@ -1,5 +1,6 @@
 #include "perf/report/field.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,6 +26,12 @@ static json_t *size_to_json(size_t value, bool zero_is_null)
     return value == 0 && zero_is_null ? json_null() : json_integer((json_int_t)value);
 }
 
+static json_t *real_to_json(double value, unsigned flags)
+{
+    const bool is_unknown = (value == 0 && flags & SL_FIELD_ZERO_IS_NULL) || (isnan(value) && flags & SL_FIELD_NAN_IS_NULL);
+    return is_unknown ? json_null() : json_real(value);
+}
+
 static json_t *value_to_json(const sl_field *field, const void *member)
 {
     const bool zero_is_null = field->flags & SL_FIELD_ZERO_IS_NULL;
@@ -36,7 +43,7 @@ static json_t *value_to_json(const sl_field *field, const void *member)
     case SL_FIELD_FLAG:
         return json_boolean(*(const bool *)member);
     case SL_FIELD_REAL:
-        return *(const double *)member == 0 && zero_is_null ? json_null() : json_real(*(const double *)member);
+        return real_to_json(*(const double *)member, field->flags);
     case SL_FIELD_TEXT:
         return text_to_json(*(const char *const *)member);
     }

@@ -18,21 +18,23 @@ typedef enum sl_field_type {
 
 /** Properties of a field, combined by |. */
 enum {
-    SL_FIELD_ZERO_IS_NULL = 1, /* a number that is 0 is unknown: null in files */
-    SL_FIELD_REQUIRED = 2,     /* a record whose rows lack it is refused */
-    SL_FIELD_IDENTITY = 4,     /* rows that differ in it are different measurements, which are not compared with each other */
-    SL_FIELD_CONDITION = 8,    /* figures depend on it: a comparison notes where it differs */
-    SL_FIELD_OF_PEERS = 16,    /* its column is shown only in a report of several peers */
-    SL_FIELD_OF_NETWORKS = 32  /* likewise, of named networks */
+    SL_FIELD_ZERO_IS_NULL = 1,   /* a number that is 0 is unknown: null in files */
+    SL_FIELD_REQUIRED = 2,       /* a record whose rows lack it is refused */
+    SL_FIELD_IDENTITY = 4,       /* rows that differ in it are different measurements, which are not compared with each other */
+    SL_FIELD_CONDITION = 8,      /* figures depend on it: a comparison notes where it differs */
+    SL_FIELD_OF_PEERS = 16,      /* its column is shown only in a report of several peers */
+    SL_FIELD_OF_NETWORKS = 32,   /* likewise, of named networks */
+    SL_FIELD_OF_PRECISIONS = 64, /* likewise, of precisions other than f32 */
+    SL_FIELD_NAN_IS_NULL = 128   /* a number that is NaN is unknown: null in files */
 };
 
 /** A column of the formats that people read; the formats for programs hold every key. */
 typedef struct sl_column {
-    const char *heading; /* short, with the unit; NULL: no column */
-    int width;           /* characters; negative: aligned left */
-    int decimals;        /* of a real number */
-    double scale;        /* a real number is multiplied by it; 0 means 1 */
-    double most;         /* a number above it is impossible, and marked by '!'; 0: no such bound */
+    const char *heading;                      /* short, with the unit; NULL: no column */
+    int width;                                /* characters; negative: aligned left */
+    int decimals;                             /* of a real number; negative: as many, with an exponent */
+    double scale;                             /* a real number is multiplied by it; 0 means 1 */
+    bool (*is_impossible)(const json_t *row); /* whether a row's number cannot be right, which is marked by '!'; NULL: never */
 } sl_column;
 
 typedef struct sl_field {

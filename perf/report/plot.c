@@ -1,5 +1,7 @@
 #include "perf/report/plot.h"
 
+#include "perf/report/row_fields.h"
+
 #include "base/error.h"
 #include "base/memory.h"
 
@@ -140,7 +142,7 @@ double sl_plot_legend(const sl_svg *svg, const sl_series_list *list, double left
 void sl_plot_mark(const sl_svg *svg, unsigned style, const json_t *row, sl_point at)
 {
     sl_svg_mark(svg, style, at);
-    if (sl_record_exceeds_peak(row))
+    if (sl_row_exceeds_peak(row))
         sl_svg_text(svg, (sl_point){at.x, at.y - 8}, SL_ANCHOR_MIDDLE, "title", "!");
 }
 
@@ -149,7 +151,7 @@ static bool has_warnings(const sl_series_list *list)
 {
     for (size_t s = 0; s < list->count; s++)
         for (size_t k = 0; k < list->series[s].count; k++)
-            if (sl_record_exceeds_peak(list->series[s].rows[k]))
+            if (sl_row_exceeds_peak(list->series[s].rows[k]))
                 return true;
     return false;
 }

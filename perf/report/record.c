@@ -17,11 +17,6 @@ double sl_record_number(const json_t *row, const char *key)
     return json_number_value(json_object_get(row, key));
 }
 
-bool sl_record_exceeds_peak(const json_t *row)
-{
-    return sl_record_number(row, "fraction_of_peak") > 1;
-}
-
 const char *sl_record_text(const json_t *row, const char *key)
 {
     const char *text = json_string_value(json_object_get(row, key));
@@ -94,7 +89,7 @@ static void label_case(const json_t *row, char text[SL_LABEL_BYTES])
     const char *ragged = sl_record_text(row, "ragged"), *gemm = sl_record_text(row, "gemm");
     const char *schedule = sl_record_text(row, "schedule"), *peer = sl_record_text(row, "peer"),
                *pass = sl_record_text(row, "pass");
-    const char *network = sl_record_text(row, "network");
+    const char *network = sl_record_text(row, "network"), *precision = sl_record_text(row, "precision");
     char shape[SL_LABEL_BYTES], units[80];
     if (*network)
         snprintf(units, sizeof units, "%s", network);
@@ -111,6 +106,7 @@ static void label_case(const json_t *row, char text[SL_LABEL_BYTES])
     append_count(text, "D", *network ? 1 : sl_record_number(row, "directions"));
     append(text, sl_record_text(row, "isa"));
     append(text, strcmp(gemm, "fused") == 0 ? "" : gemm);
+    append(text, strcmp(precision, "f32") == 0 ? "" : precision);
     append(text, strcmp(schedule, "auto") == 0 || strcmp(gemm, "blis") == 0 ? "" : schedule);
     append(text, strcmp(peer, "sluice") == 0 ? "" : peer);
 }
@@ -160,7 +156,7 @@ static sluice_status check_row(const char *path, json_t *value, size_t number, s
                    invalid ? sl_field_describe_type(invalid->type) : "");
 }
 
-/* A clean copy of a row; NULL: no memory. */
+/* A clean copy of a row; NULL: no memory. Cases of earlier versions, which do not say so, are of f32. */
 static json_t *copy_row(json_t *row)
 {
     const char *key;
@@ -174,6 +170,8 @@ static json_t *copy_row(json_t *row)
         free(name);
         free(text);
     }
+    if (copy && !json_object_get(copy, "kernel") && !json_object_get(copy, "precision"))
+        failed |= json_object_set_new(copy, "precision", json_string("f32")) != 0;
     if (failed) {
         json_decref(copy);
         return NULL;

@@ -9,7 +9,7 @@
 
 /**
  * Read a record: an array of rows, or one row after another; several records one after another are one. In
- * texts characters that are not printable ASCII become '?'.
+ * texts characters that are not printable ASCII become '?'. Cases of versions that did not know precisions are of f32.
  * @param rows set to an array of objects, each with the fields that every row has; the caller's reference. NULL on failure.
  * @retval NO_INPUT the file cannot be opened.
  * @retval BAD_DATA it is not a record, has no row, or a known field (row_fields.h) has another type.
@@ -27,16 +27,12 @@ bool sl_record_is_alike(const json_t *a, const json_t *b, bool with_threads);
 enum { SL_LABEL_BYTES = 96 };
 
 /** The row's work in short, and its setting but for the threads: "50,64,256 avx2", "200,256,256 uniform L2 avx2 blis", "tanh
- * 1024 libm", "100,1,128-64-dense avx2"; with --scaling weak "50,64t,256 avx2", 64 rows for each thread. The usual values (one layer, one direction, the
+ * 1024 libm", "100,1,128-64-dense avx2", "50,64,256 avx2 int8"; with --scaling weak "50,64t,256 avx2", 64 rows for each thread. The usual values (one layer, one direction, the
  * fused kernels) are left out. Returns text. */
 const char *sl_record_label(const json_t *row, char text[SL_LABEL_BYTES]);
 
 /** A number of a row; 0 when it has none of that name. */
 double sl_record_number(const json_t *row, const char *key);
-
-/** Whether a row's share of the peak is above 1, which no kernel can reach: the machine was busy while the peak was measured, and
- *  the share is not reliable. */
-bool sl_record_exceeds_peak(const json_t *row);
 
 /** A text of a row; "" when it has none of that name. */
 const char *sl_record_text(const json_t *row, const char *key);

@@ -32,14 +32,22 @@ const char *sl_bench_format_get_name(size_t format)
 
 /* ---- Cells ------------------------------------------------------------------------------------------------------------------ */
 
+static void format_real(double value, const sl_column *column, char *buffer, size_t bytes)
+{
+    const double shown = value * (column->scale != 0 ? column->scale : 1);
+    if (column->decimals < 0 && shown != 0)
+        snprintf(buffer, bytes, "%.*e", -column->decimals, shown);
+    else
+        snprintf(buffer, bytes, "%.*f", column->decimals < 0 ? 0 : column->decimals, shown);
+}
+
 /* Text of a value as people read it: its own, or in the buffer. */
 static const char *format_value(const json_t *value, const sl_column *column, char *buffer, size_t bytes)
 {
     if (json_is_string(value))
         return json_string_value(value);
     if (json_is_real(value))
-        snprintf(buffer, bytes, "%.*f%s", column->decimals, json_real_value(value) * (column->scale != 0 ? column->scale : 1),
-                 column->most > 0 && json_real_value(value) > column->most ? "!" : "");
+        format_real(json_real_value(value), column, buffer, bytes);
     else if (json_is_integer(value))
         snprintf(buffer, bytes, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
     else
@@ -52,11 +60,25 @@ static const sl_field *find_column(const sl_bench_report *report, size_t *k)
 {
     for (; *k < report->fields->count; ++*k) {
         const sl_field *field = &report->fields->fields[*k];
-        const unsigned special = field->flags & (SL_FIELD_OF_PEERS | SL_FIELD_OF_NETWORKS);
+        const unsigned special = field->flags & (SL_FIELD_OF_PEERS | SL_FIELD_OF_NETWORKS | SL_FIELD_OF_PRECISIONS);
         if (field->column.heading && (!special || special & report->shown))
             return field;
     }
     return NULL;
+}
+
+/* Text of a field of a row; of none (NULL) the heading. */
+static const char *format_field(const sl_field *field, const json_t *row, char *buffer, size_t bytes)
+{
+    const sl_column *column = &field->column;
+    if (!row)
+        return column->heading;
+    const char *text = format_value(json_object_get(row, field->key), column, buffer, bytes);
+    if (text == buffer && column->is_impossible && column->is_impossible(row)) {
+        const size_t used = strlen(buffer);
+        snprintf(buffer + used, bytes - used, "!");
+    }
+    return text;
 }
 
 /* A line of a table: the headings, or the values of a row. */
@@ -65,9 +87,7 @@ static void write_table(const sl_bench_report *report, const json_t *row)
     const sl_field *field;
     for (size_t k = 0, written = 0; (field = find_column(report, &k)); k++, written++) {
         char buffer[64];
-        const char *text =
-            row ? format_value(json_object_get(row, field->key), &field->column, buffer, sizeof buffer) : field->column.heading;
-        fprintf(report->text, "%s%*s", written ? " " : "", field->column.width, text);
+        fprintf(report->text, "%s%*s", written ? " " : "", field->column.width, format_field(field, row, buffer, sizeof buffer));
     }
     putc('\n', report->text);
 }
@@ -78,9 +98,7 @@ static void write_md(const sl_bench_report *report, const json_t *row)
     const sl_field *field;
     for (size_t k = 0; (field = find_column(report, &k)); k++) {
         char buffer[64];
-        fprintf(report->text, "| %s ",
-                row ? format_value(json_object_get(row, field->key), &field->column, buffer, sizeof buffer)
-                    : field->column.heading);
+        fprintf(report->text, "| %s ", format_field(field, row, buffer, sizeof buffer));
     }
     fputs("|\n", report->text);
 }

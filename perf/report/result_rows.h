@@ -17,7 +17,7 @@ typedef struct sl_bench_report sl_bench_report;
 /**
  * Begin a report in the file `path` ("-": standard output), which appears at sl_bench_report_commit (io/output.h).
  * @param fields     those of the rows; they outlive the report. Fields with a heading are the columns that people see.
- * @param shown      the columns of which of SL_FIELD_OF_PEERS and SL_FIELD_OF_NETWORKS are shown.
+ * @param shown      the columns of which of SL_FIELD_OF_PEERS, SL_FIELD_OF_NETWORKS and SL_FIELD_OF_PRECISIONS are shown.
  * @param context    what is the same for all rows, a flat object: part of each row in the formats for programs, printed once before
  *                   the rows in those for people; NULL: nothing. The report keeps a reference of its own.
  * @param report     set to the new report, to NULL on failure.

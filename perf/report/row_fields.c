@@ -1,6 +1,7 @@
 #include "perf/report/row_fields.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #define TABLE(fields)                                                                                                              \
     {                                                                                                                              \
@@ -8,6 +9,13 @@
     }
 
 /* ---- Cases ----------------------------------------------------------------------------------------------------------------- */
+
+bool sl_row_exceeds_peak(const json_t *row)
+{
+    const char *precision = json_string_value(json_object_get(row, "precision"));
+    const bool is_f32 = !precision || strcmp(precision, "f32") == 0;
+    return is_f32 && json_number_value(json_object_get(row, "fraction_of_peak")) > 1;
+}
 
 #define CASE(name) #name, offsetof(sl_case_row, name)
 /* clang-format off */
@@ -32,6 +40,9 @@ static const sl_field case_fields[] = {
     {CASE(isa), SL_FIELD_TEXT, SL_FIELD_IDENTITY, "",
      "the instruction set that was used, after SLUICE_ISA was applied; null for a peer, as are the next three", {"isa", -6}},
     {CASE(gemm), SL_FIELD_TEXT, SL_FIELD_IDENTITY, "", "what multiplied the matrices, after SLUICE_GEMM was applied", {"gemm", -5}},
+    {CASE(precision), SL_FIELD_TEXT, SL_FIELD_IDENTITY | SL_FIELD_OF_PRECISIONS, "",
+     "what the matrices were multiplied in: `f32`, `bf16` or `int8` (perf/README.md, *Precisions*), after SLUICE_PRECISION was "
+     "applied", {"prec", -4}},
     {CASE(schedule), SL_FIELD_TEXT, SL_FIELD_IDENTITY, "",
      "the schedule asked for: `auto` is decided call by call; `measure` is `auto` after `sluice_plan_measure` timed the "
      "candidates (rows of one length only; otherwise `auto`)"},
@@ -58,9 +69,18 @@ static const sl_field case_fields[] = {
      "choose their own kernels, with the best one", {"peak", 6, 1}},
     {CASE(peak_spread), SL_FIELD_REAL, 0, "", "maximum / median - 1 of the measurements of the peak"},
     {CASE(fraction_of_peak), SL_FIELD_REAL, 0, "",
-     "`gflops` / `peak_gflops`: the figure to compare between machines. Above 1 it cannot be right (the machine was busy while"
-     " the peak was measured): tables and pictures mark it by `!`, and a comparison calls it `unsure`",
-     {"share", 6, 3, 0, 1}},
+     "`gflops` / `peak_gflops`, the peak of f32 in every precision: the figure to compare between machines. Above 1 it cannot be "
+     "right for f32 (the machine was busy while the peak was measured): tables and pictures mark it by `!`, and a comparison calls "
+     "it `unsure`",
+     {"share", 6, 3, 0, sl_row_exceeds_peak}},
+    {CASE(error), SL_FIELD_REAL, SL_FIELD_NAN_IS_NULL | SL_FIELD_OF_PRECISIONS, "",
+     "largest difference of the outputs from the library's in f32, over all rows; null where no precision below f32 is asked for",
+     {"error", 7, -1}},
+    {CASE(error_rms), SL_FIELD_REAL, SL_FIELD_NAN_IS_NULL | SL_FIELD_OF_PRECISIONS, "",
+     "root mean square of these differences", {"rms", 7, -1}},
+    {CASE(dependence), SL_FIELD_REAL, SL_FIELD_NAN_IS_NULL | SL_FIELD_OF_PRECISIONS, "",
+     "largest change of the outputs of a row that comes of its neighbours: x of each second row is four times as large, and the "
+     "others' outputs are compared with those of before. 0: the same bits; null also for a batch of one row", {"depends", 7, -1}},
     {CASE(setup_seconds), SL_FIELD_REAL, 0, "s",
      "creating engine and workspace: choosing kernels, packing weights and, with `measure`, timing the candidates. Not part of"
      " the other times"},
@@ -76,7 +96,7 @@ static const sl_field case_fields[] = {
      "who computed it (perf/README.md, *Beside others*); with `-padded`, all T steps of every row", {"peer", -13}},
     {CASE(peer_version), SL_FIELD_TEXT, 0, "", "version of the peer"},
     {CASE(vs_best), SL_FIELD_REAL, SL_FIELD_ZERO_IS_NULL | SL_FIELD_OF_PEERS, "",
-     "`gflops` over those of the best other peer with as many threads", {"vs best", 7, 2}},
+     "`gflops` over those of the best other peer in the same precision with as many threads", {"vs best", 7, 2}},
     {CASE(scaling), SL_FIELD_TEXT, 0, "", "`none`, `strong` (the batch is fixed) or `weak` (`--batch` rows for each thread)"},
     {CASE(efficiency), SL_FIELD_REAL, SL_FIELD_ZERO_IS_NULL, "",
      "`gflops` / (`threads` x the `gflops` of one thread), where one thread ran before with the same settings; beyond the "

@@ -13,11 +13,12 @@ typedef struct sl_case_row {
     bool train;
     const char *pass;
     unsigned threads;
-    const char *isa, *gemm, *schedule, *way;
+    const char *isa, *gemm, *precision, *schedule, *way;
     unsigned thread_groups, threads_per_group;
     bool hoists, wavefront;
     double seconds_min, seconds_median, spread, sequences_per_second, steps_per_second;
     double gflops, peak_gflops, peak_spread, fraction_of_peak, setup_seconds;
+    double error, error_rms, dependence;
     size_t workspace_bytes, tape_bytes, total_steps;
     unsigned repetitions;
     size_t calls, seed;
@@ -51,6 +52,10 @@ typedef struct sl_bandwidth_row {
     double l2, l2_all, l3, l3_all, dram, dram_all;
     unsigned read_threads;
 } sl_bandwidth_row;
+
+/** Whether a row's share of the peak is above 1, which no kernel of f32 can reach: the machine was busy while the peak was measured,
+ *  and the share is not reliable. Low precision may well exceed the peak of f32. */
+bool sl_row_exceeds_peak(const json_t *row);
 
 extern const sl_field_table sl_case_fields, sl_kernel_fields, sl_context_fields, sl_bandwidth_fields;
 

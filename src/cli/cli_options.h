@@ -45,6 +45,7 @@ typedef struct sl_train_options {
     bool bidirectional, no_bias, no_head;
     sluice_initializer initializer;
     size_t epochs, patience;
+    sluice_precision precision;     /* of the evaluation of validation data; AUTO: f32 */
     sluice_trainer_options trainer; /* optimiser, rate, dropout and so on; train_setup.c sets what depends on the data */
     size_t truncate;
     bool every_step;
@@ -58,21 +59,23 @@ typedef struct sl_train_options {
 /** Options of all commands. Paths are NULL when not given. */
 typedef struct sl_options {
     const char *model;
-    const char *converted;                 /* convert: OUT */
-    const char *input, *lengths, *h0, *c0; /* inputs of run, where input is "-" unless given; train has input and lengths */
-    const char *mask;                      /* run */
-    const char *output, *hn, *cn, *head;   /* outputs of run; train has output */
-    const char *layer;                     /* run: whose outputs --output has */
-    const char *state;                     /* run: read if it exists, and written */
-    bool step_first;                       /* run: --layout tnc */
-    bool text;                             /* run */
-    bool keep_cr;                          /* run, train: with text */
-    size_t top;                            /* run: classes that are printed for a line; 0: not given */
-    bool stats;                            /* run, train */
-    bool env;                              /* info */
+    const char *converted; /* convert: OUT */
+    const char *input, *lengths, *h0,
+        *c0;          /* inputs of run, where input is "-" unless given; train has input and lengths, info lengths */
+    const char *mask; /* run, info */
+    const char *output, *hn, *cn, *head; /* outputs of run; train has output */
+    const char *layer;                   /* run: whose outputs --output has */
+    const char *state;                   /* run: read if it exists, and written */
+    bool step_first;                     /* run, info: --layout tnc */
+    bool text;                           /* run, info */
+    bool keep_cr;                        /* run, train, info: with text */
+    size_t top;                          /* run: classes that are printed for a line; 0: not given */
+    bool stats;                          /* run, train */
+    bool env;                            /* info */
     bool json, help, version;
-    size_t rows;         /* run: rows in memory at once; 0: choose */
+    size_t rows;         /* run, info: rows in memory at once; 0: choose */
     bool explain;        /* info */
+    const char *compare; /* info: input, whose outputs are compared with those of f32 */
     size_t batch, steps; /* info: N and T to explain; train: N. 0: not given */
     bool measure;        /* --schedule measure; engine.schedule is AUTO then */
     const char *plans;

@@ -87,15 +87,24 @@ const sl_page sl_pages[SL_PAGES] = {
         .summary = "show the contents of a model, or how this machine would run it",
         .usage = "MODEL [--json]\n"
                  "--env [--json]\n"
-                 "MODEL --explain --batch N --steps T [OPTION]...",
+                 "MODEL --explain --batch N --steps T [OPTION]...\n"
+                 "MODEL --precision NAME --compare X.npy [OPTION]...",
         .about =
             "Shows the contents of MODEL, or, where it has several LSTMs or networks, or a graph that cannot be run as a whole, "
             "what there is to choose from, and by which option; with --env the instruction set, threads and libraries that would "
             "be used on this "
-            "machine, and why; with --explain the execution plan for a batch of N rows of T steps, and why.",
+            "machine, and why; with --explain the execution plan for a batch of N rows of T steps, and why.\n\n"
+            "With --compare it runs the rows of a file, which are read as by sluice run, in f32 and in --precision, and shows the "
+            "largest and the root mean square (rms) difference of y, hidden states of the last LSTM layer, or of other networks "
+            "the "
+            "outputs of their end; of hn, the final states; and of a head's logits, beside the largest and the rms value of f32. "
+            "Where outputs stand for classes, it counts the rows, or the steps, of which another output is the largest one. With "
+            "--text there is no y.",
         .examples = "sluice info langid.safetensors\n"
                     "sluice info lstm_model.onnx --lstm /encoder/LSTM\n"
                     "sluice info langid.safetensors --explain --batch 64 --steps 20\n"
+                    "sluice info langid.safetensors --precision int8 --compare words.txt --text\n"
+                    "sluice info lstm.safetensors --precision bf16 --compare x.npy --lengths n.npy\n"
                     "SLUICE_NUM_THREADS=4 sluice info --env",
         .operands = SL_COMPLETE_FILES,
     },

@@ -30,13 +30,13 @@ static rates get_rates(const sl_stats *stats, const sluice_model *model, const s
 
 static json_t *to_json(const sl_stats *stats, const rates *r, const sluice_engine_info *info)
 {
-    json_t *object =
-        json_pack("{sI sI sf sf sf sf sf sf sf sf sf sf ss ss ss sI}", "rows", (json_int_t)stats->rows, "steps",
-                  (json_int_t)stats->steps, "seconds", stats->seconds, "read_seconds", stats->read_seconds, "run_seconds",
-                  stats->run_seconds, "write_seconds", stats->write_seconds, "setup_seconds", stats->setup_seconds,
-                  "rows_per_second", r->rows, "steps_per_second", r->steps, "gflops", r->gflops, "peak_gflops", r->peak,
-                  "fraction_of_peak", r->fraction, "isa", sluice_isa_get_name(info->isa), "gemm", sluice_gemm_get_name(info->gemm),
-                  "schedule", sluice_schedule_get_name(info->schedule), "threads", (json_int_t)info->threads);
+    json_t *object = json_pack("{sI sI sf sf sf sf sf sf sf sf sf sf ss ss ss ss sI}", "rows", (json_int_t)stats->rows, "steps",
+                               (json_int_t)stats->steps, "seconds", stats->seconds, "read_seconds", stats->read_seconds,
+                               "run_seconds", stats->run_seconds, "write_seconds", stats->write_seconds, "setup_seconds",
+                               stats->setup_seconds, "rows_per_second", r->rows, "steps_per_second", r->steps, "gflops", r->gflops,
+                               "peak_gflops", r->peak, "fraction_of_peak", r->fraction, "isa", sluice_isa_get_name(info->isa),
+                               "gemm", sluice_gemm_get_name(info->gemm), "precision", sluice_precision_get_name(info->precision),
+                               "schedule", sluice_schedule_get_name(info->schedule), "threads", (json_int_t)info->threads);
     if (object && stats->training)
         json_object_set_new(object, "evaluate_seconds", json_real(stats->evaluate_seconds));
     return object;
@@ -56,9 +56,9 @@ static void print_table(const sl_stats *stats, const rates *r, const sluice_engi
     fprintf(stderr, "rows/s          %s\n", sl_format_count((uint64_t)r->rows, count));
     fprintf(stderr, "steps/s         %s\n", sl_format_count((uint64_t)r->steps, count));
     fprintf(stderr, "GFLOP/s         %.2f useful\n", r->gflops);
-    fprintf(stderr, "share of peak   %.1f %%%s of %.1f GFLOP/s (%s, %u thread%s, %s)\n", 100 * r->fraction,
+    fprintf(stderr, "share of peak   %.1f %%%s of %.1f GFLOP/s (%s, %u thread%s, %s, %s)\n", 100 * r->fraction,
             r->fraction > 1 ? "!" : "", r->peak, sluice_isa_get_name(info->isa), info->threads, info->threads == 1 ? "" : "s",
-            sluice_gemm_get_name(info->gemm));
+            sluice_gemm_get_name(info->gemm), sluice_precision_get_name(info->precision));
     if (r->fraction > 1)
         fputs("                ! above 100 %: other work on the machine disturbed the measurement of the peak; do not rely on it\n",
               stderr);

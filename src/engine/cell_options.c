@@ -47,6 +47,17 @@ bool sl_cell_is_plain(const sluice_cell *cell)
     return !find_option(cell);
 }
 
+static bool is_within_one(sluice_function function)
+{
+    return function == SLUICE_FUNCTION_SIGMOID || function == SLUICE_FUNCTION_HARD_SIGMOID || function == SLUICE_FUNCTION_TANH ||
+           function == SLUICE_FUNCTION_SOFTSIGN;
+}
+
+bool sl_cell_is_within_one(const sluice_cell *cell)
+{
+    return is_within_one(cell->gate.function) && is_within_one(cell->output.function);
+}
+
 sluice_status sl_cells_check_training(const sl_network *network, sluice_error *error)
 {
     for (size_t k = 0; k < network->layer_dirs; k++) {

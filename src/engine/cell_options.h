@@ -10,6 +10,9 @@ sluice_cell sl_cell_resolve(const sl_layer_dir *dir);
 /** Whether the fused step computes a resolved cell: it has no options but biases, a projection and a learned initial state. */
 bool sl_cell_is_plain(const sluice_cell *cell);
 
+/** Whether o * output(c) is in +-1, whatever c is. The cell is resolved. */
+bool sl_cell_is_within_one(const sluice_cell *cell);
+
 /** Whether all layers can be trained. UNSUPPORTED, with the layer and the option that cannot. */
 sluice_status sl_cells_check_training(const sl_network *network, sluice_error *error);
 

@@ -12,10 +12,12 @@
 
 /** One direction of one layer, packed. */
 typedef struct sl_packed {
-    const sl_layer_dir *dir;     /* its sizes */
-    size_t width;                /* floats of a packed row of its gates */
-    size_t h_stride, c_stride;   /* floats between rows of its h, and of its c and m */
-    sluice_cell cell;            /* its description, with the activations that DEFAULT stands for */
+    const sl_layer_dir *dir;   /* its sizes */
+    size_t width;              /* floats of a packed row of its gates */
+    size_t h_stride, c_stride; /* floats between rows of its h, and of its c and m */
+    sluice_cell cell;          /* its description, with the activations that DEFAULT stands for */
+    bool x_within_one;         /* x, and h, are outputs of cells that stay within +-1: as integers they have the scale 1/127 */
+    bool h_within_one;
     bool is_plain;               /* the fused step computes its cell: it has no options but biases, projection and initial state */
     unsigned phases;             /* of an iteration: threads that share the layer-direction wait for each other after each */
     float *panels;               /* fused: memory of weights_ih and weights_hh, whose panels of one block follow each other */
@@ -86,9 +88,10 @@ typedef struct sl_engine_sizes {
     size_t widest_row;             /* floats of the longest packed row of gates */
     size_t widest_state;           /* the longest row of h or c */
     size_t widest_buffer;          /* floats of a step in a buffer between layers */
-    size_t between;                /* arrays that layers write for other layers */
-    size_t wavefront_buffers;      /* buffers for these in a wavefront; in other plans 2 at most */
-    bool wavefronts;               /* whether all LSTM layers can run at once, each a time chunk behind the one below it */
+    size_t prepared_stride;   /* floats between rows of words that are multiplied with weights of fewer bits; 0: there are none */
+    size_t between;           /* arrays that layers write for other layers */
+    size_t wavefront_buffers; /* buffers for these in a wavefront; in other plans 2 at most */
+    bool wavefronts;          /* whether all LSTM layers can run at once, each a time chunk behind the one below it */
 } sl_engine_sizes;
 
 /** An execution plan, how a batch is computed; see sluice_candidate. It takes thread_groups * threads_per_group threads at most. */
@@ -114,6 +117,7 @@ struct sluice_engine {
     sluice_schedule schedule;
     unsigned threads;
     int flush_to_zero;
+    bool has_bf16_dot; /* with bf16: products of pairs by the CPU's own instruction */
     bool training;
     unsigned long models; /* that it has been given */
     size_t packed_bytes, table_bytes;
@@ -139,6 +143,20 @@ static inline float *sl_engine_take_floats(sluice_engine *engine, size_t count)
 static inline bool sl_engine_may_keep(const sluice_engine *engine)
 {
     return engine->steps.takes_steps || engine->steps.merges;
+}
+
+/** Whether subnormals are flushed while it computes. */
+static inline bool sl_engine_flushes(const sluice_engine *engine)
+{
+    return engine->flush_to_zero || engine->precision == SLUICE_PRECISION_BF16;
+}
+
+/** Whether input products are made ahead in any plan: BLIS adds those of h to them, and the step multiplies with weights of one
+ *  format. */
+static inline bool sl_engine_always_hoists(const sluice_engine *engine)
+{
+    return engine->gemm == SLUICE_GEMM_BLIS ||
+           (engine->layers[0].weights_ih.words && engine->layers[0].weights_ih.format != engine->layers[0].weights_hh.format);
 }
 
 /** The head of a network made of a shape; NULL: there is none. */

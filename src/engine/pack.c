@@ -2,7 +2,10 @@
 
 #include "base/size.h"
 
+#include <math.h>
 #include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
 
 static size_t block_floats(const sl_columns *columns)
 {
@@ -32,9 +35,14 @@ static bool row_of_column(const sl_columns *columns, size_t block, size_t at, si
     return unit < columns->units;
 }
 
-sl_packed_matrix sl_packed_layout(const sl_columns *columns, size_t terms)
+sl_packed_matrix sl_packed_layout(const sl_columns *columns, size_t terms, sl_weight_format format, sl_row_form rows)
 {
-    return (sl_packed_matrix){.panel_stride = terms * block_floats(columns), .blocks = sl_columns_blocks(columns), .terms = terms};
+    const size_t words = sl_row_form_words(rows, terms);
+    return (sl_packed_matrix){.panel_stride = sl_panel_floats(format, words, block_floats(columns)),
+                              .blocks = sl_columns_blocks(columns),
+                              .words = words,
+                              .format = format,
+                              .rows = rows};
 }
 
 size_t sl_packed_floats(const sl_packed_matrix *matrix)
@@ -42,32 +50,144 @@ size_t sl_packed_floats(const sl_packed_matrix *matrix)
     return matrix->blocks * matrix->panel_stride;
 }
 
-/* Each half of a block's columns is written sequentially, while the reads go along several rows, which caches handle well. */
-void sl_pack_panels(const sl_columns *columns, sl_matrix matrix, const sl_packed_matrix *packed)
+/* The columns of half a block that have a unit: where each begins in the canonical matrix, and its place in the half. */
+typedef struct half_columns {
+    const float *from[2 * SL_MAX_LANES];
+    size_t place[2 * SL_MAX_LANES], count;
+} half_columns;
+
+static half_columns list_columns(const sl_columns *columns, sl_matrix matrix, size_t half)
 {
-    const size_t half = 2 * columns->lanes;
-    for (size_t b = 0; b < 2 * packed->blocks; b++) {
-        const float *from[2 * SL_MAX_LANES];
-        size_t to_lane[2 * SL_MAX_LANES], count = 0;
-        for (size_t lane = 0; lane < half; lane++) {
-            size_t row;
-            if (!row_of_column(columns, b / 2, b % 2 * half + lane, &row))
-                continue;
-            from[count] = matrix.at + row * matrix.row_stride;
-            to_lane[count++] = lane;
-        }
-        float *to = packed->panels + b / 2 * packed->panel_stride + sl_panel_column(packed->terms, columns->lanes, b % 2 * half);
-        for (size_t k = 0; k < packed->terms; k++, to += half)
-            for (size_t q = 0; q < count; q++)
-                to[to_lane[q]] = from[q][k * matrix.term_stride];
+    half_columns found = {.count = 0};
+    for (size_t place = 0; place < 2 * columns->lanes; place++) {
+        size_t row;
+        if (!row_of_column(columns, half / 2, half % 2 * 2 * columns->lanes + place, &row))
+            continue;
+        found.from[found.count] = matrix.at + row * matrix.row_stride;
+        found.place[found.count++] = place;
     }
+    return found;
+}
+
+/* Each half of a block's columns is written sequentially, while the reads go along several rows, which caches handle well. */
+static void pack_floats(const sl_columns *columns, sl_matrix matrix, const sl_packed_matrix *packed)
+{
+    const size_t width = 2 * columns->lanes;
+    for (size_t half = 0; half < 2 * packed->blocks; half++) {
+        const half_columns found = list_columns(columns, matrix, half);
+        float *to = packed->panels + half / 2 * packed->panel_stride + half % 2 * packed->words * width;
+        for (size_t k = 0; k < packed->words; k++, to += width)
+            for (size_t q = 0; q < found.count; q++)
+                to[found.place[q]] = found.from[q][k * matrix.term_stride];
+    }
+}
+
+/* ---- Weights of 16 bits ---------------------------------------------------------------------------------------------------- */
+
+static uint32_t bits_of(float value)
+{
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return bits;
+}
+
+/* The bfloat16 next to a number, ties to even; if `flushes`, a subnormal number becomes zero: kernel/prepare_row.h. */
+static uint16_t round_bf16(float value, bool flushes)
+{
+    const uint32_t bits = bits_of(value);
+    if (flushes && (bits & 0x7fffffff) < 0x00800000)
+        return (uint16_t)(bits >> 16 & 0x8000);
+    return (uint16_t)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
+}
+
+/* A half-precision number's encoding; it has exactly this value. */
+static uint16_t encode_f16(float value)
+{
+    const uint32_t bits = bits_of(value), sign = bits >> 16 & 0x8000, magnitude = bits & 0x7fffffff;
+    if (magnitude < 113 << 23) /* subnormal: a multiple of 2^-24 */
+        return (uint16_t)(sign | (uint32_t)(fabsf(value) * 0x1p24f));
+    return (uint16_t)(sign | (magnitude - (112 << 23)) >> 13);
+}
+
+static void pack_16_bits(const sl_columns *columns, sl_matrix matrix, const sl_packed_matrix *packed, size_t terms)
+{
+    const size_t width = 2 * columns->lanes, of_word = sl_row_form_terms(packed->rows);
+    const bool flushes = packed->rows != SL_ROW_FLOATS;
+    for (size_t half = 0; half < 2 * packed->blocks; half++) {
+        const half_columns found = list_columns(columns, matrix, half);
+        uint16_t *to = (uint16_t *)(packed->panels + half / 2 * packed->panel_stride) + half % 2 * packed->words * width * of_word;
+        for (size_t q = 0; q < found.count; q++) {
+            const size_t place = found.place[q];
+            const size_t at =
+                packed->format == SL_WEIGHT_BF16 ? place % columns->lanes * 2 + place / columns->lanes : place * of_word;
+            for (size_t k = 0; k < terms; k++) {
+                const size_t term = packed->rows == SL_ROW_BF16_SWAPPED ? k ^ 1 : k;
+                const float weight = found.from[q][k * matrix.term_stride];
+                to[term / of_word * width * of_word + at + term % of_word] =
+                    packed->format == SL_WEIGHT_F16 ? encode_f16(weight) : round_bf16(weight, flushes);
+            }
+        }
+    }
+}
+
+/* ---- Weights of 8 bits ----------------------------------------------------------------------------------------------------- */
+
+static float find_largest(const float *from, size_t stride, size_t terms)
+{
+    float largest = 0;
+    for (size_t k = 0; k < terms; k++)
+        largest = fmaxf(largest, fabsf(from[k * stride]));
+    return largest;
+}
+
+/* One column and its factors, `place` being that in the half and `column` that in the block. */
+static void pack_integer_column(const sl_columns *columns, const float *from, size_t stride, size_t terms,
+                                const sl_packed_matrix *packed, int8_t *half, size_t place, float *factors, size_t column)
+{
+    const size_t width = 2 * columns->lanes, of_word = sl_row_form_terms(packed->rows), block = block_floats(columns);
+    const float largest = find_largest(from, stride, terms);
+    const bool is_zero = largest < 0x1p-100f; /* 127 / largest would overflow */
+    const float inverse = is_zero ? 0.0f : 127.0f / largest;
+    int32_t sum = 0;
+    for (size_t k = 0; k < terms; k++) {
+        const int8_t weight = (int8_t)lrintf(from[k * stride] * inverse);
+        half[(k / of_word * width + place) * of_word + k % of_word] = weight;
+        sum += weight;
+    }
+    const int32_t begin = packed->rows == SL_ROW_BYTES ? -128 * sum : 0;
+    factors[SL_FACTOR_SCALE * block + column] = is_zero ? 0.0f : largest / 127.0f;
+    factors[SL_FACTOR_UNIT_SCALE * block + column] = is_zero ? 0.0f : largest / 127.0f / 127.0f;
+    memcpy(&factors[SL_FACTOR_BEGIN * block + column], &begin, sizeof begin);
+}
+
+static void pack_integers(const sl_columns *columns, sl_matrix matrix, const sl_packed_matrix *packed, size_t terms)
+{
+    const size_t half_floats = packed->words * block_floats(columns) / 2 * sl_weight_bytes(packed->format) / sizeof(float);
+    for (size_t half = 0; half < 2 * packed->blocks; half++) {
+        const half_columns found = list_columns(columns, matrix, half);
+        float *panel = packed->panels + half / 2 * packed->panel_stride;
+        for (size_t q = 0; q < found.count; q++)
+            pack_integer_column(columns, found.from[q], matrix.term_stride, terms, packed,
+                                (int8_t *)(panel + half % 2 * half_floats), found.place[q], panel + 2 * half_floats,
+                                half % 2 * 2 * columns->lanes + found.place[q]);
+    }
+}
+
+void sl_pack_panels(const sl_columns *columns, sl_matrix matrix, size_t terms, const sl_packed_matrix *packed)
+{
+    if (packed->format == SL_WEIGHT_F32)
+        pack_floats(columns, matrix, packed);
+    else if (SL_WEIGHT_IS_INTEGER(packed->format))
+        pack_integers(columns, matrix, packed, terms);
+    else
+        pack_16_bits(columns, matrix, packed, terms);
 }
 
 void sl_pack_row(const sl_columns *columns, const float *vector, float *row)
 {
-    sl_packed_matrix packed = sl_packed_layout(columns, 1);
+    sl_packed_matrix packed = sl_packed_layout(columns, 1, SL_WEIGHT_F32, SL_ROW_FLOATS);
     packed.panels = row;
-    sl_pack_panels(columns, (sl_matrix){vector, 1, 1}, &packed);
+    sl_pack_panels(columns, (sl_matrix){vector, 1, 1}, 1, &packed);
 }
 
 void sl_pack_transpose(const sl_columns *columns, size_t terms, const float *matrix, float *transpose)

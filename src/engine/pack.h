@@ -25,13 +25,14 @@ typedef struct sl_matrix {
 } sl_matrix;
 
 /** The layout of a packed matrix of `terms` terms by itself: its panels are NULL, one behind the other. */
-sl_packed_matrix sl_packed_layout(const sl_columns *columns, size_t terms);
+sl_packed_matrix sl_packed_layout(const sl_columns *columns, size_t terms, sl_weight_format format, sl_row_form rows);
 
 /** Floats from the first panel to the end of the last. */
 size_t sl_packed_floats(const sl_packed_matrix *matrix);
 
-/** Put a matrix into panels. Columns of no unit are left alone (zeros, from sl_alloc). */
-void sl_pack_panels(const sl_columns *columns, sl_matrix matrix, const sl_packed_matrix *packed);
+/** Put a matrix of `terms` terms into panels. Columns of no unit, and terms that fill up a word, are left alone (zeros, from
+ *  sl_alloc). A format that cannot hold a weight rounds it. */
+void sl_pack_panels(const sl_columns *columns, sl_matrix matrix, size_t terms, const sl_packed_matrix *packed);
 
 /** Put vector [gates*units] into a packed row. */
 void sl_pack_row(const sl_columns *columns, const float *vector, float *row);

@@ -39,10 +39,10 @@ static bool allocate_projection(sluice_engine *engine, sl_packed *packed)
     const size_t terms = packed->dir->hidden;
     const bool blis = engine->gemm == SLUICE_GEMM_BLIS;
     packed->projection_width = sl_columns_width(&columns);
-    packed->projection = sl_packed_layout(&columns, terms);
+    packed->projection = sl_packed_layout(&columns, terms, SL_WEIGHT_F32, SL_ROW_FLOATS);
     packed->h_stride = sl_odd_lines(packed->projection_width); /* the product writes whole packed rows */
     const sl_columns units = unit_columns(engine, packed);
-    packed->projection_back = sl_packed_layout(&units, packed->dir->h_width);
+    packed->projection_back = sl_packed_layout(&units, packed->dir->h_width, SL_WEIGHT_F32, SL_ROW_FLOATS);
     return allocate_if(engine->training && !blis, engine, sl_packed_floats(&packed->projection_back),
                        &packed->projection_back.panels) &&
            allocate_if(engine->training && blis, engine, terms * packed->dir->h_width, &packed->weight_projection) &&
@@ -102,12 +102,12 @@ static void fill_projection(const sluice_engine *engine, const sluice_model *mod
         sl_pack_row(&columns, bias, packed->projection_bias);
     const sl_columns units = unit_columns(engine, packed);
     if (packed->projection_back.panels)
-        sl_pack_panels(&units, (sl_matrix){weight, 1, terms}, &packed->projection_back);
+        sl_pack_panels(&units, (sl_matrix){weight, 1, terms}, packed->dir->h_width, &packed->projection_back);
     fill_rows(weight, packed->dir->h_width, terms, terms, packed->weight_projection);
     if (packed->transpose_projection)
         sl_pack_transpose(&columns, terms, weight, packed->transpose_projection);
     else
-        sl_pack_panels(&columns, (sl_matrix){weight, terms, 1}, &packed->projection);
+        sl_pack_panels(&columns, (sl_matrix){weight, terms, 1}, terms, &packed->projection);
 }
 
 void sl_pack_cell_fill(const sluice_engine *engine, const sluice_model *model, size_t k)

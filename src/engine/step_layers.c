@@ -80,7 +80,7 @@ static bool allocate_dense(sluice_engine *engine, sl_step_layer *layer)
 {
     const sl_columns columns = columns_of(engine, layer);
     layer->width = sl_columns_width(&columns);
-    layer->weights = sl_packed_layout(&columns, layer->inputs);
+    layer->weights = sl_packed_layout(&columns, layer->inputs, SL_WEIGHT_F32, SL_ROW_FLOATS);
     layer->weights.panels = sl_engine_take_floats(engine, sl_packed_floats(&layer->weights));
     layer->bias = sl_engine_take_floats(engine, layer->width);
     layer->weight = engine->training ? sl_engine_take_floats(engine, layer->outputs * layer->inputs) : NULL;
@@ -135,7 +135,7 @@ void sl_step_layers_fill(const sluice_engine *engine, const sluice_model *model)
         float *const *from = model->layers[layer->layer].of[0];
         const sl_columns columns = columns_of(engine, layer);
         if (layer->kind == SL_STEP_DENSE) {
-            sl_pack_panels(&columns, (sl_matrix){from[SLUICE_TENSOR_WEIGHT], layer->inputs, 1}, &layer->weights);
+            sl_pack_panels(&columns, (sl_matrix){from[SLUICE_TENSOR_WEIGHT], layer->inputs, 1}, layer->inputs, &layer->weights);
             if (from[SLUICE_TENSOR_BIAS])
                 sl_pack_row(&columns, from[SLUICE_TENSOR_BIAS], layer->bias);
             if (layer->weight)

@@ -47,6 +47,13 @@ const sl_kernel *sl_kernel_get(sluice_isa isa)
     return k < ISAS ? isas[k].kernel : NULL;
 }
 
+bool sl_kernel_runs_format(const sl_kernel *kernel, sl_weight_format format)
+{
+    if (format == SL_WEIGHT_INT8_DOT)
+        return kernel->has_int8_dot && sl_cpu_has_int8_dot(kernel->isa);
+    return format != SL_WEIGHT_BF16_DOT || (kernel->has_bf16_dot && sl_cpu_has_bf16_dot(kernel->isa));
+}
+
 bool sl_isa_runs_here(sluice_isa isa)
 {
     return sl_kernel_get(isa) && sl_cpu_runs(isa);

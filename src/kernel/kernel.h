@@ -18,11 +18,11 @@ enum { SL_PEAK_CHAINS = 12 };
 typedef struct sl_step {
     size_t rows;
     size_t units;                /* of this call, in the columns of the weights; packed arrays have them rounded up to lanes */
-    sl_packed_matrix weights_ih; /* W of these units; no terms: start holds the products of x */
-    sl_packed_matrix weights_hh; /* U of these units; no terms: h is known to be zero */
+    sl_packed_matrix weights_ih; /* W of these units; no words: start holds the products of x */
+    sl_packed_matrix weights_hh; /* U of these units; no words: h is known to be zero */
     const float *const *start;   /* [rows] packed rows: the bias, or b + W x where that is done */
-    const float *const *x;       /* [rows] pointers to [weights_ih.terms] */
-    const float *h;              /* [rows][weights_hh.terms], h_stride apart: h of the step before */
+    const float *const *x;       /* [rows] pointers to [weights_ih.words], of the form weights_ih.rows */
+    const float *h;              /* [rows][weights_hh.words], likewise, h_stride apart: h of the step before */
     size_t h_stride;
     float *h_next;       /* [rows][units], state_stride apart; not h. Of a layer with a projection: m, which it multiplies */
     float *c;            /* likewise; updated in place */
@@ -75,8 +75,8 @@ typedef struct sl_projection {
 typedef struct sl_step_grad {
     size_t rows;
     size_t units;                 /* of this call, the columns of the weights */
-    sl_packed_matrix weights;     /* U', a block being 4 * lanes of the units; no terms: there is no later step, dh is dy */
-    const float *const *da_after; /* [rows] pointers to [weights.terms] */
+    sl_packed_matrix weights;     /* U', a block being 4 * lanes of the units; no words: there is no later step, dh is dy */
+    const float *const *da_after; /* [rows] pointers to [weights.words] */
     const float *const *dy;       /* [rows] pointers to [units] */
     const float *const *c;        /* [rows] pointers to [units]: after the step */
     const float *const *c_before; /* [rows] pointers to [units] */
@@ -109,14 +109,19 @@ typedef struct sl_bulk_product {
 
 typedef struct sl_kernel {
     sluice_isa isa;
-    size_t lanes;     /* floats of a vector: a power of two, at most SL_MAX_LANES */
-    size_t tile_rows; /* rows of a full register tile */
-    size_t tall_rows; /* rows of a step's tile for few rows, up to twice as many; 0: no such tile */
+    size_t lanes;                    /* floats of a vector: a power of two, at most SL_MAX_LANES */
+    size_t tile_rows;                /* rows of a full register tile */
+    size_t tall_rows;                /* rows of a step's tile for few rows, up to twice as many; 0: no such tile */
+    bool has_int8_dot, has_bf16_dot; /* formats that it was built with; sl_kernel_runs_format says whether the CPU has them */
     /** out[r] = start[r] + x[r] W for r < rows, each product one chain of fused multiply-adds from zero in index order. start[r] and
-     * row r of out, out_stride apart, are packed rows; x[r] has weights->terms floats. start[r] may be row r of out. */
+     * row r of out, out_stride apart, are packed rows; x[r] has weights->words words of the form weights->rows. start[r] may be row r
+     * of out. Products of integers are exact, and scaled and added to start[r] by one multiply-add. */
     void (*product)(const sl_packed_matrix *weights, size_t rows, const float *const *start, const float *const *x, float *out,
                     size_t out_stride);
     void (*bulk_product)(const sl_bulk_product *product);
+    /** Make a row's words of n floats, in a form other than floats. Behind the last word as many as a vector has are written, too.
+     * within_one: integers have the scale 1/127 unless a magnitude is larger than 1. */
+    void (*prepare_row)(sl_row_form form, bool within_one, size_t n, const float *x, float *words);
     void (*step[SL_CELL_KINDS])(const sl_step *step);
     void (*step_grad[SL_CELL_KINDS])(const sl_step_grad *step);
     /** f c' + i g of the units: without layer normalisation in place of c. */
@@ -182,6 +187,9 @@ sluice_isa sl_isa_best(sluice_isa most);
 
 /** Whether a comes before b in order of preference. */
 bool sl_isa_is_preferred(sluice_isa a, sluice_isa b);
+
+/** Whether kernels have a format of weights and this CPU can run it. */
+bool sl_kernel_runs_format(const sl_kernel *kernel, sl_weight_format format);
 
 /** The kernels of an instruction set; NULL if the library was built without it. */
 const sl_kernel *sl_kernel_get(sluice_isa isa);

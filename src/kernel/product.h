@@ -13,12 +13,17 @@ typedef struct product_call {
     size_t out_stride;
 } product_call;
 
-TILE product_tile(const product_call *p, size_t block, size_t row, size_t blocks, size_t rows)
+TILE product_tile(sl_weight_format format, const product_call *p, size_t block, size_t row, size_t blocks, size_t rows)
 {
-    vf acc[V_TILE_ROWS][SL_BLOCK_VECTORS];
+    vf acc[MOST_TILE_ROWS][SL_BLOCK_VECTORS], sums[MOST_TILE_ROWS][SL_BLOCK_VECTORS];
     clear_tile(acc, rows * blocks);
-    multiply(acc, p->weights, block, row, blocks, rows, p->rows, p->x + row);
+    if (!SL_WEIGHT_IS_INTEGER(format))
+        multiply(format, acc, p->weights, block, row, blocks, rows, p->rows, p->x + row);
     add_start(acc, rows, blocks, p->start + row, block);
+    if (SL_WEIGHT_IS_INTEGER(format) && p->weights->words) {
+        multiply_integers(format, sums, p->weights, block, row, blocks, rows, p->rows, p->x + row);
+        scale_integers(format, acc, p->weights, block, rows, blocks, p->x + row, sums);
+    }
     UNROLL
     for (size_t q = 0; q < rows * blocks; q++)
         UNROLL
@@ -26,21 +31,12 @@ TILE product_tile(const product_call *p, size_t block, size_t row, size_t blocks
         v_store(p->out + (row + q % rows) * p->out_stride + (block + q / rows) * BLOCK_FLOATS + g * V_LANES, acc[q][g]);
 }
 
-#define PRODUCT_TILE(name, blocks, rows)                                                                                           \
-    static void name##_##blocks##_##rows(const void *p, size_t block, size_t row)                                                  \
+/* The tiles of a product of each size, for a format of weights. Those of integers have tall ones, too: step.h. */
+#define PRODUCT_TILE(name, format, blocks, rows)                                                                                   \
+    static void name##_##format##_##blocks##_##rows(const void *p, size_t block, size_t row)                                       \
     {                                                                                                                              \
-        product_tile(p, block, row, blocks, rows);                                                                                 \
+        product_tile(SL_WEIGHT_##format, p, block, row, blocks, rows);                                                             \
     }
-FOR_EACH_SIZE(PRODUCT_TILE, product)
-
-static void run_product(const sl_packed_matrix *weights, size_t rows, const float *const *start, const float *const *x, float *out,
-                        size_t out_stride)
-{
-    static const tile_table tiles = {.of = {FOR_EACH_SIZE(TILE_ENTRY, product)}};
-    const product_call call = {weights, rows, start, x, out, out_stride};
-    assert(weights->format == SL_WEIGHT_F32);
-    for (tile t = first_tile(&tiles, weights->blocks, rows); t.rows; next_tile(&t))
-        tiles.of[t.blocks][t.rows](&call, t.block, t.row);
-}
+#define TALL_PRODUCT_TILE(name, format, rows) PRODUCT_TILE(name, format, 1, rows)
 
 #endif

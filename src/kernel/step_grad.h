@@ -70,9 +70,9 @@ TILE grad_tile(const sl_step_grad *s, finish_function *finish, size_t block, siz
 {
     vf acc[V_TILE_ROWS][SL_BLOCK_VECTORS];
     prefetch_tape(s, block, row, blocks, rows);
-    if (s->weights.terms) {
+    if (s->weights.words) {
         clear_tile(acc, rows * blocks);
-        multiply(acc, &s->weights, block, row, blocks, rows, s->rows, s->da_after + row);
+        multiply(SL_WEIGHT_F32, acc, &s->weights, block, row, blocks, rows, s->rows, s->da_after + row);
     } else {
         UNROLL
         for (size_t q = 0; q < rows * blocks; q++)
@@ -90,8 +90,8 @@ TILE grad_tile(const sl_step_grad *s, finish_function *finish, size_t block, siz
 }
 
 /* step_grad_NAME, the kernel of the cell whose equations are cell_NAME, and its tiles of each size. */
-#define GRAD_TILE(name, blocks, rows)                                                                                              \
-    static void step_grad_##name##_##blocks##_##rows(const void *s, size_t block, size_t row)                                      \
+#define GRAD_TILE(name, format, blocks, rows)                                                                                      \
+    static void step_grad_##name##_##format##_##blocks##_##rows(const void *s, size_t block, size_t row)                           \
     {                                                                                                                              \
         grad_tile(s, finish_grad_##name, block, row, blocks, rows);                                                                \
     }
@@ -101,10 +101,10 @@ TILE grad_tile(const sl_step_grad *s, finish_function *finish, size_t block, siz
     {                                                                                                                              \
         finish_grad(s, &cell_##name, block, row, blocks, rows, products);                                                          \
     }                                                                                                                              \
-    FOR_EACH_SIZE(GRAD_TILE, name)                                                                                                 \
+    FOR_EACH_SIZE(GRAD_TILE, name, F32)                                                                                            \
     static void step_grad_##name(const sl_step_grad *s)                                                                            \
     {                                                                                                                              \
-        static const tile_table tiles = {.of = {FOR_EACH_SIZE(TILE_ENTRY, step_grad_##name)}};                                     \
+        static const tile_table tiles = {.of = {FOR_EACH_SIZE(TILE_ENTRY, step_grad_##name, F32)}};                                \
         assert(s->weights.format == SL_WEIGHT_F32);                                                                                \
         for (tile t = first_tile(&tiles, (s->units + BLOCK_FLOATS - 1) / BLOCK_FLOATS, s->rows); t.rows; next_tile(&t))            \
             tiles.of[t.blocks][t.rows](s, t.block, t.row);                                                                         \

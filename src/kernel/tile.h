@@ -25,15 +25,24 @@ _Static_assert((int)V_LANES <= (int)SL_MAX_LANES, "SL_MAX_LANES has to be the wi
  * speed. */
 #if defined(__clang__)
 #define UNROLL _Pragma("clang loop unroll(full)")
+#define UNROLL_TWICE _Pragma("clang loop unroll_count(2)")
 #else
 #define UNROLL _Pragma("GCC unroll 12")
+#define UNROLL_TWICE _Pragma("GCC unroll 2") /* so that counting and addresses cost less beside a word's work */
 #endif
 
 enum { BLOCK_FLOATS = SL_BLOCK_VECTORS * V_LANES, HALF_FLOATS = BLOCK_FLOATS / 2 };
+enum { MOST_TILE_ROWS = V_TALL_ROWS ? V_TALL_ROWS : V_TILE_ROWS };
 
 /* ---- Products ---------------------------------------------------------------------------------------------------------------- */
 
-/* What to prefetch along the loop over terms: `step` bytes a term from `at` on. Prefetching never faults, so any address will do. */
+/* Floats of a word's weights in half a panel. */
+static inline __attribute__((always_inline)) size_t half_floats(sl_weight_format format)
+{
+    return HALF_FLOATS * sl_weight_bytes(format) / sizeof(float);
+}
+
+/* What to prefetch along the loop over words: `step` bytes a word from `at` on. Prefetching never faults, so any address will do. */
 typedef struct prefetch {
     const char *at;
     size_t step;
@@ -41,25 +50,45 @@ typedef struct prefetch {
 
 /* The share of the next panel that a tile of `rows` of all rows prefetches: after the block's last tile, the whole panel has come
  * from L3 or DRAM. With few rows, L3 bandwidth is saturated by the present panel, and the hardware's own prefetching does better. */
-static inline prefetch prefetch_next(const sl_packed_matrix *w, size_t block, size_t row, size_t rows, size_t all_rows)
+static inline __attribute__((always_inline)) prefetch prefetch_next(sl_weight_format format, const sl_packed_matrix *w,
+                                                                    size_t block, size_t row, size_t rows, size_t all_rows)
 {
-    enum { LEAST_ROWS = 7, TERM_BYTES = BLOCK_FLOATS * sizeof(float) };
+    enum { LEAST_ROWS = 7 };
     if (all_rows < LEAST_ROWS)
         return (prefetch){(const char *)w->panels, 0};
+    const size_t word_bytes = 2 * half_floats(format) * sizeof(float);
     const size_t next = block + 1 < w->blocks ? block + 1 : 0; /* after the last panel comes the next step's first */
-    return (prefetch){(const char *)(w->panels + next * w->panel_stride) + row * w->terms * TERM_BYTES / all_rows,
-                      rows * TERM_BYTES / all_rows};
+    return (prefetch){(const char *)(w->panels + next * w->panel_stride) + row * w->words * word_bytes / all_rows,
+                      rows * word_bytes / all_rows};
 }
 
-/* acc[b*rows + r] += x[r] w over all terms, w being the panel of block + b. rows and blocks are constants in every caller; the tile
- * begins at row `row` of all rows. */
-TILE multiply(vf acc[][SL_BLOCK_VECTORS], const sl_packed_matrix *weights, size_t block, size_t row, size_t blocks, size_t rows,
-              size_t all_rows, const float *const *x)
+/* A vector of a word's weights, 0 or 1 of half a block, as floats or for multiply_add. */
+static inline __attribute__((always_inline)) vf load_weights(sl_weight_format format, const float *at, size_t vector)
 {
-    const size_t terms = weights->terms, panel_stride = weights->panel_stride, half = terms * HALF_FLOATS;
+    return v_in_register(format == SL_WEIGHT_BF16  ? v_load_bf16(at, vector)
+                         : format == SL_WEIGHT_F16 ? v_load_f16(at, vector)
+                                                   : v_load(at + vector * V_LANES));
+}
+
+static inline __attribute__((always_inline)) vf multiply_add(sl_weight_format format, vf x, vf w, vf sum)
+{
+#if defined(V_HAS_BF16_DOT)
+    if (format == SL_WEIGHT_BF16_DOT)
+        return v_add_bf16_pairs(sum, x, w);
+#endif
+    (void)format;
+    return v_fma(x, w, sum);
+}
+
+/* acc[b*rows + r] += x[r] w over all words, w being the panel of block + b. rows and blocks are constants in every caller; the tile
+ * begins at row `row` of all rows. */
+TILE multiply(sl_weight_format format, vf acc[][SL_BLOCK_VECTORS], const sl_packed_matrix *weights, size_t block, size_t row,
+              size_t blocks, size_t rows, size_t all_rows, const float *const *x)
+{
+    const size_t words = weights->words, panel_stride = weights->panel_stride, half = words * half_floats(format);
     const float *w = weights->panels + block * panel_stride;
-    prefetch next = prefetch_next(weights, block, row, rows, all_rows);
-    for (size_t k = 0; k < terms; k++, w += HALF_FLOATS, next.at += next.step) {
+    prefetch next = prefetch_next(format, weights, block, row, rows, all_rows);
+    for (size_t k = 0; k < words; k++, w += half_floats(format), next.at += next.step) {
         vf xk[V_TILE_ROWS];
         __builtin_prefetch(next.at);
         UNROLL
@@ -69,10 +98,10 @@ TILE multiply(vf acc[][SL_BLOCK_VECTORS], const sl_packed_matrix *weights, size_
         for (size_t b = 0; b < blocks; b++) {
             UNROLL
             for (size_t g = 0; g < SL_BLOCK_VECTORS; g++) {
-                const vf wk = v_in_register(v_load(w + b * panel_stride + g / 2 * half + g % 2 * V_LANES));
+                const vf wk = load_weights(format, w + b * panel_stride + g / 2 * half, g % 2);
                 UNROLL
                 for (size_t r = 0; r < rows; r++)
-                    acc[b * rows + r][g] = v_fma(xk[r], wk, acc[b * rows + r][g]);
+                    acc[b * rows + r][g] = multiply_add(format, xk[r], wk, acc[b * rows + r][g]);
             }
         }
     }
@@ -98,36 +127,37 @@ TILE add_start(vf acc[][SL_BLOCK_VECTORS], size_t rows, size_t blocks, const flo
 }
 
 #if V_TALL_ROWS
-/* acc[r][0..1] += x[r] w over `terms` terms, w half a panel. Each x is broadcast just before its two multiply-adds, so
- * that one register is enough for it. */
-TILE multiply_half(vf acc[][2], size_t rows, size_t terms, const float *w, const float *const *x, prefetch next)
+/* acc[r][0..1] += x[r] w over all words, w half a panel. Each x is broadcast just before its two multiply-adds, so that one
+ * register is enough for it. */
+TILE multiply_half(sl_weight_format format, vf acc[][2], size_t rows, size_t words, const float *w, const float *const *x,
+                   prefetch next)
 {
-    for (size_t k = 0; k < terms; k++, w += HALF_FLOATS, next.at += next.step) {
-        const vf first = v_in_register(v_load(w)), second = v_in_register(v_load(w + V_LANES));
+    for (size_t k = 0; k < words; k++, w += half_floats(format), next.at += next.step) {
+        const vf first = load_weights(format, w, 0), second = load_weights(format, w, 1);
         __builtin_prefetch(next.at);
         UNROLL
         for (size_t r = 0; r < rows; r++) {
             const vf xr = v_in_register(v_broadcast(x[r] + k));
-            acc[r][0] = v_fma(xr, first, acc[r][0]);
-            acc[r][1] = v_fma(xr, second, acc[r][1]);
+            acc[r][0] = multiply_add(format, xr, first, acc[r][0]);
+            acc[r][1] = multiply_add(format, xr, second, acc[r][1]);
         }
     }
 }
 
-/* sums[r] = x[r] w over all terms, w being the panel of `block`, one half after the other. */
-TILE multiply_tall(vf sums[][SL_BLOCK_VECTORS], const sl_packed_matrix *weights, size_t block, size_t row, size_t rows,
-                   size_t all_rows, const float *const *x)
+/* sums[r] = x[r] w over all words, w being the panel of `block`, one half after the other. */
+TILE multiply_tall(sl_weight_format format, vf sums[][SL_BLOCK_VECTORS], const sl_packed_matrix *weights, size_t block, size_t row,
+                   size_t rows, size_t all_rows, const float *const *x)
 {
-    const size_t terms = weights->terms;
+    const size_t words = weights->words;
     const float *w = weights->panels + block * weights->panel_stride;
-    prefetch next = prefetch_next(weights, block, row, rows, all_rows);
+    prefetch next = prefetch_next(format, weights, block, row, rows, all_rows);
     next.step /= 2;
-    for (size_t half = 0; half < 2; half++, w += terms * HALF_FLOATS, next.at += terms * next.step) {
+    for (size_t half = 0; half < 2; half++, w += words * half_floats(format), next.at += words * next.step) {
         vf acc[V_TALL_ROWS][2];
         UNROLL
         for (size_t r = 0; r < rows; r++)
             acc[r][0] = acc[r][1] = v_set(0.0f);
-        multiply_half(acc, rows, terms, w, x, next);
+        multiply_half(format, acc, rows, words, w, x, next);
         UNROLL
         for (size_t r = 0; r < rows; r++) {
             sums[r][2 * half] = acc[r][0];
@@ -136,6 +166,88 @@ TILE multiply_tall(vf sums[][SL_BLOCK_VECTORS], const sl_packed_matrix *weights,
     }
 }
 #endif
+
+/* ---- Products of integers ----------------------------------------------------------------------------------------------------- */
+
+static inline __attribute__((always_inline)) vi load_integers(sl_weight_format format, const float *at, size_t vector)
+{
+    return vi_in_register(format == SL_WEIGHT_INT8 ? vi_load_bytes(at, vector) : vi_load(at + vector * V_LANES));
+}
+
+static inline __attribute__((always_inline)) vsum add_products(sl_weight_format format, vsum sum, vi x, vi w)
+{
+#if defined(V_HAS_INT8_DOT)
+    if (format == SL_WEIGHT_INT8_DOT)
+        return vs_add_bytes(sum, x, w);
+#endif
+    (void)format;
+    return vs_add_pairs(sum, x, w);
+}
+
+/* Factor `kind` of vector g of a panel's columns. */
+static inline __attribute__((always_inline)) const float *factor_of(sl_weight_format format, const sl_packed_matrix *weights,
+                                                                    size_t block, size_t kind, size_t g)
+{
+    return weights->panels + block * weights->panel_stride + 2 * weights->words * half_floats(format) + kind * BLOCK_FLOATS +
+           g * V_LANES;
+}
+
+/* sums[b*rows + r] = x[r] w over all words as floats, w being the panel of block + b, one half after the other: the registers hold
+ * no more. */
+TILE multiply_integers(sl_weight_format format, vf sums[][SL_BLOCK_VECTORS], const sl_packed_matrix *weights, size_t block,
+                       size_t row, size_t blocks, size_t rows, size_t all_rows, const float *const *x)
+{
+    const size_t words = weights->words, panel_stride = weights->panel_stride;
+    const float *w = weights->panels + block * panel_stride;
+    prefetch next = prefetch_next(format, weights, block, row, rows, all_rows);
+    next.step /= 2;
+    UNROLL
+    for (size_t half = 0; half < 2; half++) {
+        vsum acc[MOST_TILE_ROWS][2];
+        UNROLL
+        for (size_t q = 0; q < rows * blocks; q++)
+            UNROLL
+        for (size_t v = 0; v < 2; v++)
+            acc[q][v] = vs_load(factor_of(format, weights, block + q / rows, SL_FACTOR_BEGIN, 2 * half + v));
+        UNROLL_TWICE
+        for (size_t k = 0; k < words; k++, w += half_floats(format), next.at += next.step) {
+            __builtin_prefetch(next.at);
+            UNROLL
+            for (size_t b = 0; b < blocks; b++) {
+                const vi first = load_integers(format, w + b * panel_stride, 0),
+                         second = load_integers(format, w + b * panel_stride, 1);
+                UNROLL
+                for (size_t r = 0; r < rows; r++) {
+                    const vi xr = vi_in_register(vi_broadcast(x[r] + k));
+                    acc[b * rows + r][0] = add_products(format, acc[b * rows + r][0], xr, first);
+                    acc[b * rows + r][1] = add_products(format, acc[b * rows + r][1], xr, second);
+                }
+            }
+        }
+        UNROLL
+        for (size_t q = 0; q < rows * blocks; q++)
+            UNROLL
+        for (size_t v = 0; v < 2; v++)
+            sums[q][2 * half + v] = vs_float(acc[q][v]);
+    }
+}
+
+/* acc[b*rows + r] += its sum of products times the scales of row and column. */
+TILE scale_integers(sl_weight_format format, vf acc[][SL_BLOCK_VECTORS], const sl_packed_matrix *weights, size_t block, size_t rows,
+                    size_t blocks, const float *const *x, vf sums[][SL_BLOCK_VECTORS])
+{
+    UNROLL
+    for (size_t q = 0; q < rows * blocks; q++) {
+        const float scale = x[q % rows][weights->words];
+        const size_t kind = scale == 0.0f ? SL_FACTOR_UNIT_SCALE : SL_FACTOR_SCALE;
+        const vf of_row = v_set(scale == 0.0f ? 1.0f : scale);
+        UNROLL
+        for (size_t g = 0; g < SL_BLOCK_VECTORS; g++) {
+            const vf factor = v_mul(of_row, v_load(factor_of(format, weights, block + q / rows, kind, g)));
+            acc[q][g] = v_fma(sums[q][g], factor, acc[q][g]);
+        }
+    }
+}
 
 /* ---- Vectors of units -------------------------------------------------------------------------------------------------------- */
 
@@ -159,37 +271,50 @@ typedef void tile_function(const void *call, size_t block, size_t row);
 
 /* The sizes of tiles; each has at most V_TILE_ROWS rows x blocks. A tall tile has more rows than registers hold all sums of. */
 #if V_TILE_ROWS == 2
-#define FOR_EACH_SIZE(X, name) X(name, 1, 1) X(name, 2, 1) X(name, 1, 2)
+#define FOR_EACH_SIZE(X, ...) X(__VA_ARGS__, 1, 1) X(__VA_ARGS__, 2, 1) X(__VA_ARGS__, 1, 2)
 #elif V_TILE_ROWS == 3
-#define FOR_EACH_SIZE(X, name) X(name, 1, 1) X(name, 2, 1) X(name, 3, 1) X(name, 1, 2) X(name, 1, 3)
+#define FOR_EACH_SIZE(X, ...)                                                                                                      \
+    X(__VA_ARGS__, 1, 1) X(__VA_ARGS__, 2, 1) X(__VA_ARGS__, 3, 1) X(__VA_ARGS__, 1, 2) X(__VA_ARGS__, 1, 3)
 #elif V_TILE_ROWS == 6
-#define FOR_EACH_SIZE(X, name)                                                                                                     \
-    X(name, 1, 1)                                                                                                                  \
-    X(name, 2, 1)                                                                                                                  \
-    X(name, 3, 1)                                                                                                                  \
-    X(name, 4, 1)                                                                                                                  \
-    X(name, 5, 1)                                                                                                                  \
-    X(name, 6, 1) X(name, 1, 2) X(name, 2, 2) X(name, 3, 2) X(name, 1, 3) X(name, 2, 3) X(name, 1, 4) X(name, 1, 5) X(name, 1, 6)
+#define FOR_EACH_SIZE(X, ...)                                                                                                      \
+    X(__VA_ARGS__, 1, 1)                                                                                                           \
+    X(__VA_ARGS__, 2, 1)                                                                                                           \
+    X(__VA_ARGS__, 3, 1)                                                                                                           \
+    X(__VA_ARGS__, 4, 1)                                                                                                           \
+    X(__VA_ARGS__, 5, 1)                                                                                                           \
+    X(__VA_ARGS__, 6, 1)                                                                                                           \
+    X(__VA_ARGS__, 1, 2)                                                                                                           \
+    X(__VA_ARGS__, 2, 2)                                                                                                           \
+    X(__VA_ARGS__, 3, 2)                                                                                                           \
+    X(__VA_ARGS__, 1, 3) X(__VA_ARGS__, 2, 3) X(__VA_ARGS__, 1, 4) X(__VA_ARGS__, 1, 5) X(__VA_ARGS__, 1, 6)
 #else
 #error "list the sizes of tiles"
 #endif
 #if V_TALL_ROWS == 0
-#define FOR_EACH_TALL_SIZE(X, name)
+#define FOR_EACH_TALL_SIZE(X, ...)
 #elif V_TALL_ROWS == 6 && V_TILE_ROWS == 3
-#define FOR_EACH_TALL_SIZE(X, name) X(name, 4) X(name, 5) X(name, 6)
+#define FOR_EACH_TALL_SIZE(X, ...) X(__VA_ARGS__, 4) X(__VA_ARGS__, 5) X(__VA_ARGS__, 6)
 #else
 #error "list the heights of tall tiles: V_TILE_ROWS + 1 to V_TALL_ROWS"
 #endif
 
 /* What is computed, by the size of a tile: FOR_EACH_SIZE's, and FOR_EACH_TALL_SIZE's where the call has tall tiles. */
-enum { MOST_TILE_ROWS = V_TALL_ROWS ? V_TALL_ROWS : V_TILE_ROWS };
 typedef struct tile_table {
     tile_function *of[V_TILE_ROWS + 1][MOST_TILE_ROWS + 1]; /* [blocks][rows] */
+    size_t most_tall_rows; /* tall tiles are for calls of so many rows at most; 0: there are none */
 } tile_table;
 
-/* The entries of a table: functions name_BLOCKS_ROWS. */
-#define TILE_ENTRY(name, blocks, rows) [blocks][rows] = name##_##blocks##_##rows,
-#define TALL_ENTRY(name, rows) TILE_ENTRY(name, 1, rows)
+/* The entries of a table: functions NAME_FORMAT_BLOCKS_ROWS. */
+#define TILE_ENTRY(name, format, blocks, rows) [blocks][rows] = name##_##format##_##blocks##_##rows,
+#define TALL_ENTRY(name, format, rows) TILE_ENTRY(name, format, 1, rows)
+
+/* A table of tiles of all sizes. Tall ones are for few rows; of integers, which are widened as they are loaded, for any number: more
+ * rows share that work. */
+#define ALL_SIZES_OF(name, format)                                                                                                 \
+    .of = {FOR_EACH_SIZE(TILE_ENTRY, name, format) FOR_EACH_TALL_SIZE(TALL_ENTRY, name, format)},                                  \
+    .most_tall_rows = !V_TALL_ROWS                               ? 0                                                               \
+                      : SL_WEIGHT_IS_INTEGER(SL_WEIGHT_##format) ? SIZE_MAX                                                        \
+                                                                 : 2 * V_TALL_ROWS
 
 /* An even division of a number of things over tiles of `most` at most: `least` in each, and one more in the first `larger`. */
 typedef struct division {
@@ -212,13 +337,13 @@ typedef struct tile {
 
 /* Blocks outside, rows inside: a panel comes from L3 or DRAM once a call. Rows are divided evenly over the least number of tiles,
  * since a lone row at the end would leave the FMA units waiting for its four chains; and where all rows fill no more than half a
- * tile, several blocks make up the rest of it. Tall tiles are for few rows: tall_tile in step.h has the reason. */
+ * tile, several blocks make up the rest of it. */
 static inline __attribute__((always_inline)) tile first_tile(const tile_table *tiles, size_t all_blocks, size_t all_rows)
 {
     tile t = {0};
     if (!all_rows || !all_blocks)
         return t;
-    const bool tall = V_TALL_ROWS && tiles->of[1][MOST_TILE_ROWS] && all_rows > V_TILE_ROWS && all_rows <= 2 * V_TALL_ROWS;
+    const bool tall = all_rows > V_TILE_ROWS && all_rows <= tiles->most_tall_rows;
     t.of_rows = divide(all_rows, tall ? MOST_TILE_ROWS : V_TILE_ROWS);
     t.of_blocks = all_rows > V_TILE_ROWS ? (division){all_blocks, 1, 0} : divide(all_blocks, V_TILE_ROWS / all_rows);
     t.rows = t.of_rows.least + (t.of_rows.larger > 0);

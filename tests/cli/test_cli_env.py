@@ -7,7 +7,7 @@ import pathlib
 import re
 import subprocess
 
-from support.cli import BENCH, OK, USAGE, environment, finish, run_parts, sluice
+from support.cli import BENCH, FAILURE, OK, USAGE, environment, finish, run_parts, sluice
 
 QUICK = ["--repetitions", "1", "--min-time", "0.0001"]
 RUNTIME = re.compile(r"(OMP|GOMP|KMP|BLIS)_")
@@ -28,30 +28,36 @@ def bench(*words, **settings):
 def check_choices(cli):
     env = functools.partial(reported, cli)
     plain = env()
-    for name in ("version", "cpu", "isa", "isa_reason", "gemm", "gemm_reason", "threads", "threads_reason", "blis_version",
-                 "blis_config", "openmp"):
+    for name in ("version", "cpu", "isa", "isa_reason", "gemm", "gemm_reason", "precision", "precision_reason", "threads",
+                 "threads_reason", "blis_version", "blis_config", "openmp"):
         cli.check(plain[name], f"info --env has {name}")
-    cli.check(plain["isa"] == plain["best_isa"] and plain["gemm"] == "fused", "the best ISA and fused kernels are chosen")
+    cli.check(plain["isa"] == plain["best_isa"] and plain["gemm"] == "fused" and plain["precision"] == "f32",
+              "the best ISA, fused kernels and f32 are chosen")
     for name, field, value, option, other in (("SLUICE_NUM_THREADS", "threads", "3", "--threads", 2),
                                               ("SLUICE_ISA", "isa", "scalar", "--isa", plain["best_isa"]),
-                                              ("SLUICE_GEMM", "gemm", "blis", "--gemm", "fused")):
+                                              ("SLUICE_GEMM", "gemm", "blis", "--gemm", "fused"),
+                                              ("SLUICE_PRECISION", "precision", "int8", "--precision", "bf16")):
         cli.check(str(env(**{name: value})[field]) == value, f"{name} is heard")
         cli.check(env(option, other, **{name: value})[field] == other, f"{option} goes before {name}")
     cli.check(env("--gemm", "auto", SLUICE_GEMM="blis")["gemm"] == "blis", "--gemm auto leaves the choice to SLUICE_GEMM")
+    blis = env("--gemm", "blis", SLUICE_PRECISION="int8")
+    cli.check(blis["precision"] == "f32" and "BLIS" in blis["precision_reason"], f"the BLIS path has f32 only: {blis}")
+    cli.refused(FAILURE, ["BLIS", "int8", "leave precision open"], "info", "--env", "--gemm", "blis", "--precision", "int8")
     cli.check("generic" not in plain["blis_config"] and "warning" not in plain, f"BLIS has kernels for this CPU: {plain}")
     if plain["blis_version"].startswith("0.9") and plain["best_isa"] != "scalar":
         chosen = env(BLIS_ARCH_TYPE="3")
         cli.check((chosen.get("blis_arch_type"), chosen.get("blis_config")) == ("3", "haswell"),
                   "BLIS_ARCH_TYPE is the user's where he sets it")
     table = cli.answers("info", "--env").decode()
-    cli.check(all(plain[name] in table for name in ("cpu", "isa_reason", "threads_reason", "blis_config")), "the table reports the same")
+    cli.check(all(plain[name] in table for name in ("cpu", "isa_reason", "precision", "precision_reason",
+                                                       "threads_reason", "blis_config")), "the table reports the same")
 
 
 def check_own_variables(cli):
     """Unset, blank and auto ask for nothing, blanks around a value are no part of it, and a message lists what is right."""
     plain = reported(cli)
     for name, field, value, wrong in (("SLUICE_NUM_THREADS", "threads", "3", "many"), ("SLUICE_ISA", "isa", "scalar", "AVX2"),
-                                      ("SLUICE_GEMM", "gemm", "blis", "mkl")):
+                                      ("SLUICE_GEMM", "gemm", "blis", "mkl"), ("SLUICE_PRECISION", "precision", "int8", "fp8")):
         for text in ("", " ", "auto", " auto "):
             cli.check(reported(cli, **{name: text}) == plain, f"{name}={text!r} asks for nothing")
             cli.check(bench("4,4,8", **{name: text}).returncode == OK, f"sluice-bench with {name}={text!r}")

@@ -243,12 +243,13 @@ def check_waiting(cli):
                 [PROGRAM, "run", LANGID, "--text", "-i", x, "-o", fifo], [PROGRAM, "run", model, "-i", fifo, "-o", cli.path("y")],
                 [PROGRAM, "run", model, "-i", x, "--hn", fifo], [PROGRAM, "train", "--text", fifo, "-o", cli.path("m")],
                 [PROGRAM, "train", "-i", x, "--labels", fifo, "-o", cli.path("m")], [BENCH, *QUICK, "-o", fifo],
-                [BENCH, *QUICK, "--plot", fifo, "-o", "/dev/null"], [BENCH, "--from", fifo], [BENCH, *QUICK, "--compare", fifo]]
+                [BENCH, *QUICK, "--plot", fifo, "-o", "/dev/null"], [BENCH, "--from", fifo], [BENCH, *QUICK, "--compare", fifo],
+                [PROGRAM, "info", LANGID, "--text", "--compare", fifo], [PROGRAM, "info", model, "--compare", fifo]]
     for words in commands:
         name = f"{words[0].name} {' '.join(str(word) for word in words[1:] if word in ('info', 'run', 'train'))} of a FIFO"
         stop(cli, name, words, signal.SIGINT, is_waiting())
     keeper = os.open(fifo, os.O_RDWR)
-    for words in commands[:2] + commands[4:5]:
+    for words in commands[:2] + commands[4:5] + commands[-2:]:
         stop(cli, f"{words[1]}, reading from a FIFO", words, signal.SIGINT, is_waiting())
     os.close(keeper)
 

@@ -51,6 +51,8 @@ def check_usage(cli):
         (["--expect", "--isa", "scalar"], ["--expect", "--isa"]),
         (["--expect", "--gemm", "fused"], ["--expect", "--gemm"]),
         (["--expect", "--schedule", "rows"], ["--expect", "--schedule"]),
+        (["--expect", "--precision", "int8"], ["--expect", "--precision"]),
+        (["--precision", "int4"], ["--precision", "f32, bf16, int8"]),
         (["--expect", "--peer", "plain"], ["--expect", "--peer"]),
         (["--expect", "--scaling", "weak"], ["--expect", "--scaling weak"]),
         (["--expect", "4,4,8", "--ragged", "uniform"], ["--expect", "uniform"]),
@@ -64,7 +66,7 @@ def check_usage(cli):
         cli.check(result.returncode == USAGE and not result.stdout and result.stderr.startswith("sluice-bench: ")
                   and result.stderr.count("\n") == 1 and all(part in result.stderr for part in parts),
                   f"{words}: expected exit {USAGE} and {parts} in one line, found {result.returncode} and {result.stderr!r}")
-    for name, value in (("SLUICE_NUM_THREADS", "many"), ("SLUICE_ISA", "mmx"), ("SLUICE_GEMM", "mkl")):
+    for name, value in (("SLUICE_NUM_THREADS", "many"), ("SLUICE_ISA", "mmx"), ("SLUICE_GEMM", "mkl"), ("SLUICE_PRECISION", "int4")):
         result = bench("1,1,1", *QUICK, settings={name: value})
         cli.check(result.returncode == USAGE and name in result.stderr and result.stderr.count("\n") == 1,
                   f"{name}={value} is refused: {result.returncode} {result.stderr!r}")
@@ -95,6 +97,55 @@ def check_precedence(cli):
     best = rows_of(cli)[0]["isa"]
     [row] = rows_of(cli, "--threads", "1", "--isa", best, "--gemm", "fused", **settings)
     cli.check((row["threads"], row["isa"], row["gemm"]) == (1, best, "fused"), f"the command line goes before it: {row}")
+
+
+def head_of(text):
+    """The words of a table's headings."""
+    return next(line for line in text.splitlines() if not line.startswith("#")).split()
+
+
+def check_precision(cli):
+    """A list like the others, before the environment; rows below f32 and those beside them have their accuracy."""
+    rows = rows_of(cli, "--precision", "f32,bf16,int8", "--threads", "1,2", SLUICE_PRECISION="int8")
+    cli.check([(row["precision"], row["threads"]) for row in rows]
+              == [(name, threads) for name in ("f32", "bf16", "int8") for threads in (1, 2)], f"all combinations: {rows}")
+    for row in rows:
+        cli.check(row["dependence"] == 0 and row["error"] >= row["error_rms"] >= 0 and (row["precision"] != "f32" or row["error"] == 0),
+                  f"neighbours change no bit: {row}")
+    [row] = rows_of(cli)
+    cli.check((row["precision"], row["error"], row["error_rms"], row["dependence"]) == ("f32", None, None, None), f"f32 alone: {row}")
+    [row] = rows_of(cli, SLUICE_PRECISION="int8")
+    cli.check(row["precision"] == "int8" and row["error"] is not None, f"the environment is heard: {row}")
+    [row] = json.loads(bench("4,1,8", *QUICK, "--precision", "bf16").stdout)
+    cli.check(row["error"] is not None and row["dependence"] is None, f"one row has no neighbours: {row}")
+    for words, settings, shown in ((["--precision", "bf16"], {}, True), ([], {"SLUICE_PRECISION": "bf16"}, True), ([], {}, False)):
+        head = head_of(bench("4,4,8", *QUICK[:-2], *words, settings=settings).stdout)
+        cli.check({"prec", "error", "rms", "depends"} <= set(head) if shown else "prec" not in head, f"{words}: {head}")
+    for words, note, names in ((["--peer", "sluice,plain,blis"], "plain computes in f32 alone", ["blis", "plain", "sluice", "sluice"]),
+                               (["--train"], "sluice trains in f32 alone", ["sluice"]), (["--gemm", "blis"], "the BLIS path", ["sluice"])):
+        result = bench("4,4,8", "5,4,8", *QUICK, "--precision", "f32,int8", "--threads", "1", *words)
+        found = sorted(row["peer"] for row in json.loads(result.stdout) if row["steps"] == 4)
+        cli.check(result.returncode == OK and found == names and result.stderr.count(note) == 1,
+                  f"{words}: passed over once: {found} {result.stderr!r}")
+
+
+def check_precision_records(cli):
+    """A precision is part of what is compared; records of before are of f32."""
+    path, old = cli.path("precisions.json"), cli.path("before.json")
+    bench("4,4,8", *QUICK, "--precision", "f32,int8", "--threads", "1", "-o", path)
+    result = bench("--compare", path, "--from", path)
+    cli.check(result.returncode == OK and len(result.stdout.splitlines()) == 3
+              and sum(" int8 " in line for line in result.stdout.splitlines()) == 1, f"each row has its own: {result.stdout!r}")
+    rows = json.loads(path.read_text())
+    rows[1]["fraction_of_peak"] = 3.0
+    path.write_text(json.dumps(rows))
+    result = bench("--from", path)
+    cli.check({"prec", "depends"} <= set(head_of(result.stdout)) and "3.000 " in result.stdout and "!" not in result.stdout
+              and "impossible" not in result.stderr, f"int8 may exceed the peak of f32: {result}")
+    old.write_text(json.dumps([{key: value for key, value in rows[0].items()
+                                if key not in ("precision", "error", "error_rms", "dependence")}]))
+    result = bench("--compare", old, "--from", path)
+    cli.check(len(result.stdout.splitlines()) == 2 and "int8" not in result.stdout, f"a record of before is of f32: {result}")
 
 
 def check_expect(cli):

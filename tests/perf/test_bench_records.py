@@ -17,11 +17,11 @@ CONTEXT = dict.fromkeys(("version", "git", "cpu", "cpu_id", "caches", "cpus", "a
                          "blis", "blis_config", "openmp", "environment", "date", "command"), str)
 CASE = {**dict.fromkeys(("steps", "batch", "input", "hidden", "layers", "directions", "threads", "teams", "members", "workspace_bytes",
                          "total_steps", "repetitions", "calls", "seed"), int),
-        **dict.fromkeys(("ragged", "isa", "gemm", "schedule", "way", "scaling", "peer", "peer_version"), str),
+        **dict.fromkeys(("ragged", "isa", "gemm", "precision", "schedule", "way", "scaling", "peer", "peer_version"), str),
         **dict.fromkeys(("train", "hoists", "wavefront"), bool),
         **dict.fromkeys(("seconds_min", "seconds_median", "spread", "sequences_per_second", "steps_per_second", "gflops", "peak_gflops",
                          "peak_spread", "fraction_of_peak", "efficiency", "flop_per_byte", "setup_seconds"), NUMBER),
-        **dict.fromkeys(("vs_best", "network", "pass", "tape_bytes"), type(None)), **CONTEXT}
+        **dict.fromkeys(("vs_best", "network", "pass", "tape_bytes", "error", "error_rms", "dependence"), type(None)), **CONTEXT}
 OF_TRAINING = {"pass": str, "tape_bytes": int}
 OR_NULL = NUMBER + (type(None),)
 MICRO = {**dict.fromkeys(("kernel", "by", "shape"), str), "isa": (str, type(None)),
@@ -99,7 +99,7 @@ def check_sets(cli):
     _, rows = record(cli, "small.json", "--set", "small", "--threads", "1")
     cli.check(len(rows) >= 4 and all(row["hidden"] <= 128 and row["ragged"] == "none" for row in rows), "small shapes are small")
     result = bench("--set", "large")
-    cli.check(result.returncode == USAGE and "small, ragged, threads, train, networks, all" in result.stderr,
+    cli.check(result.returncode == USAGE and "small, ragged, threads, train, precision, networks, all" in result.stderr,
               f"names of sets: {result.stderr!r}")
     _, rows = record(cli, "train.json", "--set", "train", "--threads", "1", "--train=forward", "--warmup", "0")
     cli.check(len(rows) == 5 and {row["pass"] for row in rows} == {"forward"}, f"the set of training: {rows}")

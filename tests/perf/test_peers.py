@@ -132,7 +132,7 @@ def check_train_export(cli):
     row = cases.row_of(both, "torch", "2.0", 1, {"seconds_min": 0.002})
     cli.check((row["train"], row["pass"]) == (True, "both") and cases.row_of(none, "torch", "2.0", 1, {"seconds_min": 1})["pass"]
               is None, f"rows say what trains: {row}")
-    run = python("-c", "import serve; serve.serve('x', '1', lambda case, threads: [])", folder)
+    run = python("-c", "import serve; serve.serve('x', '1', lambda case, threads, precision: [])", folder)
     cli.check((run.returncode, run.stdout, run.stderr) == (OK, "", "skipped: x does not train\n"), f"said once: {run.stderr!r}")
 
 
@@ -153,7 +153,7 @@ def check_network_export(cli):
     cli.check(tensors["lstm_1.weight_hr_l0"][0] == [128, 512], f"torch's names: {list(tensors)}")
     row = cases.row_of(case, "torch", "2.0", 1, {"seconds_min": 0.002})
     cli.check((row["network"], row["hidden"], row["layers"]) == ("128-64-dense", 128, 2), f"a row has the name: {row}")
-    run = python("-c", "import cases, serve\ndef variants(case, threads):\n    raise cases.Unsupported('no cell')\n    yield\n"
+    run = python("-c", "import cases, serve\ndef variants(case, threads, precision):\n    raise cases.Unsupported('no cell')\n    yield\n"
                  "serve.serve('x', '1', variants)", folder)
     cli.check((run.returncode, run.stdout, run.stderr.count("skipped: x: "), run.stderr.count(": no cell\n")) == (OK, "", 10, 10),
               f"what is not computed is passed over: {run.stderr!r}")
@@ -212,31 +212,100 @@ def check_timing(cli):
     for words in (["--repetitions", "0"], ["--repetitions", "-1"]):
         result = python("-c", "import serve; serve.serve('x', '1', None)", "nowhere", *words)
         cli.check(result.returncode == USAGE and "from 1 on" in result.stderr, f"{words}: {result.stderr!r}")
-    case = cases.Case(pathlib.Path("x"), 5, 4, 8, 8, 1, 1, None, "none", "none", 1, 20, 4e6, 1e-6, 1e-6, 1e-6, "0.1.0")
+    case = cases.Case(pathlib.Path("x"), 5, 4, 8, 8, 1, 1, None, "none", "none", 1, 20, 4e6, 1e-6, 1e-6, 1e-6, 0.1, 0.2, 4, "0.1.0")
     row = cases.row_of(case, "torch", "2.0", 2, {"seconds_min": 0.002, "seconds_median": 0.003, "spread": 0.5})
     cli.check((row["gflops"], row["sequences_per_second"], row["steps_per_second"]) == (4e6 / 0.002 * 1e-9, 2000, 10000),
               f"a row's speeds: {row}")
     cli.check((row["peer"], row["peer_version"], row["threads"], row["hidden"]) == ("torch", "2.0", 2, 8), f"its keys: {row}")
+    cli.check((row["precision"], row["error"], row["dependence"]) == ("f32", None, None), f"usually of f32: {row}")
+    row = cases.row_of(case, "torch", "2.0", 2, {"seconds_min": 1}, "int8", {"error": 1e-3, "error_rms": 1e-4, "dependence": 0.0})
+    cli.check((row["precision"], row["error"], row["dependence"]) == ("int8", 1e-3, 0.0), f"or of int8: {row}")
 
 
-def sample(peer, gflops, threads=1, steps=50):
+def sample(peer, gflops, threads=1, steps=50, precision="f32", accuracy=(None, None, None)):
     shape = {"steps": steps, "batch": 64, "input": 256, "hidden": 256, "layers": 1, "directions": 1, "network": None, "ragged": "none",
              "pass": None}
-    return {**shape, "threads": threads, "peer": peer, "peer_version": "1", "gflops": gflops}
+    return {**shape, "threads": threads, "peer": peer, "peer_version": "1", "gflops": gflops, "precision": precision,
+            **dict(zip(("error", "error_rms", "dependence"), accuracy))}
 
 
 def check_table(cli):
     rows = [sample("plain", 10.0), sample("sluice", 60.0), sample("sluice", 50.0), sample("torch", 40.0),
             sample("sluice", 90.0, threads=2), sample("torch", 100.0, threads=2), sample("plain", 7.0, steps=3)]
     head, body = table.cells(rows)
-    cli.check(head[10:] == ["sluice", "plain", "torch", "best other", "sluice / best other"], f"the library first: {head}")
-    cli.check([line[10:] for line in body] == [["60.0", "10.0", "40.0", "torch", "1.50"], ["90.0", "-", "100.0", "torch", "0.90"],
+    cli.check(head[11:] == ["sluice", "plain", "torch", "best other", "sluice / best other"], f"the library first: {head}")
+    cli.check([line[11:] for line in body] == [["60.0", "10.0", "40.0", "torch", "1.50"], ["90.0", "-", "100.0", "torch", "0.90"],
                                               ["-", "7.0", "-", "plain", "-"]], f"best rows and ratios: {body}")
     cli.check(table.ratio({"a": 3.0, "b": 4.0}, "b") == 4 / 3 and table.ratio({"b": 4.0}, "b") is None, "a ratio needs two")
-    text, md = table.format_text(rows).splitlines(), table.format_md(rows).splitlines()
+    text, md = table.format_text(head, body).splitlines(), table.format_md(head, body).splitlines()
+    cli.check([title for title, _, _ in table.tables(rows)] == ["GFLOP/s"], "no accuracy where none was measured")
     cli.check(len(text) == 4 and len(set(map(len, text))) == 1, f"columns are even: {text}")
     cli.check(len(md) == 5 and {line.count("|") for line in md} == {len(head) + 1}, f"as Markdown: {md}")
     cli.check(table.versions(rows) == "plain 1, sluice 1, torch 1", f"each version once: {table.versions(rows)}")
+
+
+def check_accuracy_tables(cli):
+    """A line for each precision, in which its peers are compared; a table for each figure of accuracy."""
+    rows = [sample("plain", 10.0, accuracy=(2e-7, 1e-8, 0.0)), sample("sluice", 60.0, accuracy=(0.0, 0.0, 0.0)),
+            sample("sluice", 90.0, precision="int8", accuracy=(6e-4, 5e-5, 0.0)),
+            sample("torch", 80.0, precision="int8", accuracy=(5e-3, 9e-4, 2e-2)), sample("blis", 9.0, precision="int8")]
+    found = {title: [line[9:] for line in [head, *body]] for title, head, body in table.tables(rows)}
+    cli.check(found["GFLOP/s"][1:] == [["f32", "1", "60.0", "10.0", "-", "-", "plain", "6.00"],
+                                       ["int8", "1", "90.0", "-", "80.0", "9.0", "torch", "1.12"]], f"each against its own: {found}")
+    cli.check([lines for title, lines in found.items() if "largest difference" in title]
+              == [[["prec", "thr", "sluice", "plain", "torch"], ["f32", "1", "0", "2.0e-07", "-"], ["int8", "1", "6.0e-04", "-", "5.0e-03"]]]
+              and len(found) == 4, f"errors: {found}")
+    cli.check([lines[2] for title, lines in found.items() if "neighbours" in title] == [["int8", "1", "0", "-", "2.0e-02"]],
+              f"dependence: {found}")
+
+
+SCRIPT = """
+import serve
+
+def variants(case, threads, precision):
+    x, y = case.load("x"), case.load("y")
+
+    def collect():
+        return {"y": y + (precision == "int8") * abs(x).max() / 512}
+
+    yield "x", lambda: None, collect
+
+serve.serve("x", "1", variants, lacks={"bf16": "no loops"})
+"""
+
+
+def check_precisions(cli):
+    """A script's rows of each precision; what it lacks is said once, and accuracy is measured. Of arrays, so where numpy is."""
+    folder = cli.path("precisions")
+    bench("5,3,8", "5,1,8", "--ragged", "uniform", "--export", folder)
+    one, three = cases.find_cases(folder)
+    cli.check(abs(three.int8_bound / (6 / 127 * 2 ** 0.5) - 1) < 1e-9 and abs(three.int8_bound * 127 / (three.bf16_bound * 256) - 1) < 1e-9
+              and three.neighbour_scale == 4, f"bounds: {three}")
+    for words in (["--precision", "int4"], ["--precision", ""]):
+        result = python("-c", "import serve; serve.serve('x', '1', None)", folder, *words)
+        cli.check(result.returncode == USAGE and "f32, bf16, int8" in result.stderr, f"{words}: {result.stderr!r}")
+    try:
+        import numpy
+    except ImportError:
+        print("no numpy here: the accuracy of scripts is not looked at")
+        return
+    run = python("-c", SCRIPT, folder, "--precision", "f32,bf16,int8", *QUICK)
+    rows = [json.loads(line) for line in run.stdout.splitlines()]
+    cli.check((run.returncode, run.stderr) == (OK, "skipped: x in bf16: no loops\n"), f"said once: {run.stderr!r}")
+    cli.check([(row["batch"], row["precision"]) for row in rows] == [(1, "f32"), (1, "int8"), (3, "f32"), (3, "int8")], f"rows: {rows}")
+    for case, row in ((one, rows[1]), (three, rows[3])):
+        off = numpy.abs(case.load("x")).max() / 512
+        cli.check(abs(row["error"] / off - 1) < 1e-3 and abs(row["error_rms"] / off - 1) < 1e-3, f"off by {off}: {row}")
+    x = three.load("x")
+    off = max(numpy.abs(x[::2]).max(), 4 * numpy.abs(x[1]).max()) / 512 - numpy.abs(x).max() / 512
+    cli.check(rows[1]["dependence"] is None and abs(rows[3]["dependence"] / off - 1) < 1e-3 and rows[2]["dependence"] == 0,
+              f"the middle row is four times as large: {off}, {rows}")
+    changed = cases.OtherNeighbours(**vars(three)).load("x")
+    cli.check((changed[1] == 4 * x[1]).all() and (changed[::2] == x[::2]).all(), "and the others are as they were")
+    y = three.load("y")
+    for off, is_wrong in ((0.9 * three.int8_bound, False), (1.1 * three.int8_bound, True), (float("nan"), True)):
+        found = serve.find_difference(three, {"y": y + off}, "int8")
+        cli.check((found is not None) == is_wrong, f"off by {off}: {found}")
 
 
 def check_run(cli):
@@ -244,7 +313,7 @@ def check_run(cli):
     command = ["run", "4,4,8", "--threads", "1,2", *QUICK, "--bench", BENCH, "--venv", "/nowhere"]
     result = python(*command, "--peers", "sluice,plain")
     lines = result.stdout.splitlines()
-    cli.check(result.returncode == OK and len(lines) == 5 and "plain" in lines[2] and "sluice 0." in lines[0],
+    cli.check(result.returncode == OK and len(lines) == 7 and "plain" in lines[4] and "sluice 0." in lines[0],
               f"one table: {result.stdout!r} {result.stderr!r}")
     result = python(*command, "--peers", "numpypy")
     cli.check(result.returncode == USAGE and "numpypy" in result.stderr, f"a peer that nobody knows: {result.stderr!r}")

@@ -210,12 +210,35 @@ TEST(measuring_is_a_schedule)
     ck_assert_int_eq(sl_bench_options_get_case(&options, 0).ragged, SL_RAGGED_TAIL);
 }
 
+/* Threads vary fastest, then precisions; a set that compares them has all, unless some are asked for. */
+TEST(precisions_are_swept)
+{
+    static sl_bench_options options;
+    size_t shapes, settings;
+    ck_assert_int_eq(test_bench_parse("--precision f32,int8 --threads 1,2 --isa scalar,avx2", &options, NULL), 0);
+    ck_assert_int_eq(sl_bench_options_count(&options, &shapes, &settings, NULL), 0);
+    ck_assert_uint_eq(settings, 8);
+    for (size_t k = 0; k < settings; k++) {
+        const sl_setting setting = sl_bench_options_get_setting(&options, k);
+        ck_assert(setting.threads == 1 + k % 2 && setting.isa == (k < 4 ? SLUICE_ISA_SCALAR : SLUICE_ISA_AVX2));
+        ck_assert(setting.precision == (k / 2 % 2 ? SLUICE_PRECISION_INT8 : SLUICE_PRECISION_F32) && setting.has_accuracy);
+    }
+    ck_assert_int_eq(test_bench_parse("--set precision", &options, NULL), 0);
+    ck_assert(options.precision.count == 3 && options.precision.values[0] == SLUICE_PRECISION_F32 &&
+              options.precision.values[1] == SLUICE_PRECISION_BF16 && options.precision.values[2] == SLUICE_PRECISION_INT8);
+    ck_assert_int_eq(test_bench_parse("--set precision --precision f32", &options, NULL), 0);
+    ck_assert(options.precision.count == 1 && !sl_bench_options_get_setting(&options, 0).has_accuracy);
+    ck_assert_int_eq(test_bench_parse("", &options, NULL), 0);
+    ck_assert(options.precision.count == 1 && options.precision.values[0] == SLUICE_PRECISION_AUTO);
+}
+
 TEST(wrong_options_are_refused)
 {
     static const char *const wrong[] = {"--batch 0",
                                         "--format xml",
                                         "--format csv,md",
                                         "--ragged no",
+                                        "--precision f16",
                                         "--repetitions 0",
                                         "--repetitions 1001",
                                         "--threads 1025",

@@ -276,9 +276,12 @@ TEST(an_exported_network_is_the_one_that_was_run)
 TEST(rows_of_before_are_alike)
 {
     const sl_case stack = {.steps = 50, .batch = 64, .input = 256, .hidden = 256, .layers = 1, .directions = 1, .seed = 1};
-    const sl_result results[] = {{.shape = stack, .timing.seconds.min = 1},
-                                 {.shape = sl_case_of_network(SL_NETWORK_HARD_SIGMOID_PLAIN, 50, 64, 1), .timing.seconds.min = 1},
-                                 {.shape = sl_case_of_network(SL_NETWORK_HARD_SIGMOID, 50, 64, 1), .timing.seconds.min = 1}};
+    const sl_case networks[] = {sl_case_of_network(SL_NETWORK_HARD_SIGMOID_PLAIN, 50, 64, 1),
+                                sl_case_of_network(SL_NETWORK_HARD_SIGMOID, 50, 64, 1)};
+    const sl_setting setting = {.precision = SLUICE_PRECISION_F32};
+    const sl_result results[] = {{.shape = stack, .setting = setting, .timing.seconds.min = 1},
+                                 {.shape = networks[0], .setting = setting, .timing.seconds.min = 1},
+                                 {.shape = networks[1], .setting = setting, .timing.seconds.min = 1}};
     json_t *rows[] = {make_row(&results[0]), make_row(&results[1]), make_row(&results[2]), make_row(&results[0])};
     char label[SL_LABEL_BYTES];
     ck_assert(json_is_null(json_object_get(rows[0], "network")));

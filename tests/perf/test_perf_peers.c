@@ -9,9 +9,13 @@
 #include "perf/cases/case_gradient.h"
 #include "io/npy/npy.h"
 #include "perf/peers/peer.h"
+#ifdef SL_HAVE_ONEDNN
+#include "perf/peers/onednn_arrays.h"
+#endif
 #include "perf/report/compare.h"
 
 #include <float.h>
+#include <math.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -95,6 +99,29 @@ TEST_EACH(each_peer_agrees_with_the_reference, cases)
     }
 }
 
+/* Peers that have low precisions are near f32 in them; the others, and what a peer lacks on this CPU, are passed over. */
+TEST_EACH(each_peer_is_near_in_low_precision, cases)
+{
+    const sl_case *shape = &cases[_i];
+    OWNED_HANDLE(sl_fixture) fixture = make_fixture(shape);
+    for (size_t p = 0; sl_peer_get_name(p); p++)
+        for (sluice_precision precision = SLUICE_PRECISION_BF16; sl_peer_get(p) && precision <= SLUICE_PRECISION_INT8;
+             precision++) {
+            const sl_setting setting = {.threads = 2, .gemm = SLUICE_GEMM_FUSED, .precision = precision, .peer = sl_peer_get(p)};
+            sl_result result;
+            sluice_error error = {0};
+            const sluice_status status = sl_fixture_run(fixture, &setting, &quick, &result, &error);
+            if (status == SLUICE_STATUS_UNSUPPORTED && setting.peer != &sl_peer_sluice) {
+                ck_assert_msg(setting.peer->runs_low || strstr(error.message, "computes in f32 alone"), "%s", error.message);
+                continue;
+            }
+            ck_assert_msg(status == 0 && setting.peer->runs_low, "%s: %s", sl_peer_get_name(p), error.message);
+            ck_assert_int_eq(result.setting.precision, precision);
+            ck_assert(result.accuracy.error <= sl_precision_bound(shape, precision));
+            ck_assert(shape->batch > 1 ? result.accuracy.dependence == 0 : isnan(result.accuracy.dependence));
+        }
+}
+
 /* ---- Wrong peers ------------------------------------------------------------------------------------------------------------ */
 
 /* What the plain peer computes, made wrong. */
@@ -160,6 +187,71 @@ TEST(a_wrong_result_stops_a_run)
     ck_assert_int_eq(run_spoilt(call_failing, 0, &error), SLUICE_STATUS_IO);
 }
 
+/* A low precision of f32's numbers and some more: of so much in one place, and of a part of the neighbour's x in another row. */
+static float spoilt_by, spoilt_by_neighbour;
+
+static sluice_status call_inexact(void *made, sluice_error *error)
+{
+    const sl_case *shape = &cases[1];
+    const size_t row = shape->steps * shape->hidden;
+    const sluice_status status = sl_peer_plain.call(made, error);
+    spoilt_batch->y[row + 5] += spoilt_by;
+    spoilt_batch->y[2 * row + 7] += spoilt_by_neighbour * spoilt_batch->x[shape->steps * shape->input];
+    return status;
+}
+
+static sluice_status run_inexact(float by, float by_neighbour, bool runs_low, sl_accuracy *accuracy, sluice_error *error)
+{
+    const sl_peer peer = {.name = "inexact",
+                          .describe = sl_peer_plain.describe,
+                          .runs_low = runs_low,
+                          .make = make_spoilt,
+                          .call = call_inexact,
+                          .destroy = sl_peer_plain.destroy};
+    const sl_setting setting = {.threads = 1, .precision = SLUICE_PRECISION_INT8, .peer = &peer};
+    OWNED_HANDLE(sl_fixture) fixture = make_fixture(&cases[1]);
+    sl_result result;
+    spoilt_by = by;
+    spoilt_by_neighbour = by_neighbour;
+    *error = (sluice_error){0};
+    const sluice_status status = sl_fixture_run(fixture, &setting, &quick, &result, error);
+    *accuracy = result.accuracy;
+    return status;
+}
+
+TEST(a_low_precision_is_refused_beyond_its_bound_alone)
+{
+    const double bound = sl_precision_bound(&cases[1], SLUICE_PRECISION_INT8);
+    sl_accuracy found;
+    sluice_error error;
+    ck_assert_msg(run_inexact((float)(0.9 * bound), 0, true, &found, &error) == 0, "%s", error.message);
+    ck_assert_double_eq_tol(found.error, 0.9 * bound, 1e-5);
+    ck_assert_double_eq_tol(found.error_rms, 0.9 * bound / sqrt(9 * 5 * 12), 1e-5);
+    ck_assert(found.dependence == 0);
+    ck_assert_int_eq(run_inexact((float)(1.1 * bound), 0, true, &found, &error), SLUICE_STATUS_BAD_DATA);
+    ck_assert_msg(strstr(error.message, "row 1, step 0, unit 5 ") && strstr(error.message, "int8") &&
+                      strstr(error.message, "of the library in f32"),
+                  "%s", error.message);
+    ck_assert_int_eq(run_inexact(NAN, 0, true, &found, &error), SLUICE_STATUS_BAD_DATA);
+    ck_assert_int_eq(run_inexact(0, 0, false, &found, &error), SLUICE_STATUS_UNSUPPORTED);
+    ck_assert_msg(strstr(error.message, "inexact computes in f32 alone"), "%s", error.message);
+}
+
+/* The neighbour's x is four times as large in the second run, so that three times the part shows; x is as it was afterwards. */
+TEST(dependence_on_neighbours_is_seen)
+{
+    const sluice_model *model;
+    sluice_batch batch;
+    sl_accuracy found;
+    sluice_error error;
+    OWNED_HANDLE(sl_fixture) fixture = make_fixture(&cases[1]);
+    sl_fixture_look(fixture, &model, &batch);
+    const double x = (double)batch.x[cases[1].steps * cases[1].input];
+    ck_assert_msg(run_inexact(0, 0.015625f, true, &found, &error) == 0, "%s", error.message);
+    ck_assert_double_eq_tol(found.dependence, 3 * fabs(x) / 64, 1e-6);
+    ck_assert_double_eq_tol(found.error, fabs(x) / 64, 1e-6);
+}
+
 TEST(a_result_that_becomes_wrong_stops_a_run)
 {
     sluice_error error;
@@ -186,6 +278,32 @@ TEST(the_runtimes_threads_are_left_as_they_were)
     }
 }
 
+#ifdef SL_HAVE_ONEDNN
+/* Steps first, with zeros behind a row's end: two rows of two steps, of which the second row has one. */
+TEST(arrays_of_onednn_have_its_types)
+{
+    static const int64_t lengths[] = {2, 1};
+    const sluice_batch batch = {.struct_size = sizeof batch, .steps = 2, .rows = 2, .lengths = lengths};
+    const float from[] = {1 + 0x1p-8f, -1 - 0x3p-8f, 4, -4, 0, 0.25f, NAN, NAN};
+    const float bf16[] = {1, -1 - 0x1p-6f, 4, -4, 0, 0.25f, 0, 0};    /* of two as near the even one */
+    static const uint8_t u8[] = {255, 0, 128, 160, 255, 0, 128, 128}; /* 127 v + 128, to the nearest even, and cut */
+    uint16_t half[8];
+    uint8_t bytes[8];
+    float to[8], wide;
+    memset(half, 0xff, sizeof half);
+    memset(bytes, 0xff, sizeof bytes);
+    memset(to, 0xff, sizeof to);
+    sl_onednn_put_steps(&batch, 2, from, dnnl_bf16, half);
+    sl_onednn_take_steps(&batch, 2, dnnl_bf16, half, to);
+    ck_assert_mem_eq(to, bf16, sizeof to);
+    sl_onednn_put_steps(&batch, 2, from, dnnl_u8, bytes);
+    ck_assert_mem_eq(bytes, u8, sizeof bytes);
+    sl_onednn_put_steps(&(sluice_batch){.steps = 1, .rows = 1}, 1, &from[6], dnnl_bf16, half);
+    sl_onednn_widen(dnnl_bf16, 1, half, &wide);
+    ck_assert(isnan(wide));
+}
+#endif
+
 /* ---- Rows against each other ------------------------------------------------------------------------------------------------ */
 
 static double vs_best_of(const json_t *rows, size_t k)
@@ -205,6 +323,10 @@ TEST(rows_are_held_against_the_best_other)
     static const double expected[] = {6.0 / 8, 12.0 / 8, 8.0 / 12, 4.0 / 12};
     for (size_t k = 0; k < 4; k++)
         ck_assert_double_eq_tol(vs_best_of(rows, k), expected[k], 1e-12);
+    ck_assert_int_eq(json_object_set_new(json_array_get(rows, 2), "precision", json_string("int8")), 0);
+    ck_assert_int_eq(sl_versus_fill(rows), 0);
+    ck_assert_double_eq_tol(vs_best_of(rows, 0), 6.0 / 4, 1e-12); /* another precision is no rival */
+    ck_assert(json_is_null(json_object_get(json_array_get(rows, 2), "vs_best")));
     for (size_t k = 4; k < 7; k++) /* alone on its threads; on more threads than there are CPUs */
         ck_assert(json_is_null(json_object_get(json_array_get(rows, k), "vs_best")));
     json_decref(rows);

@@ -9,6 +9,7 @@
 #include "perf/bench/bench_options.h"
 #include "perf/measure/other_functions.h"
 #include "perf/report/record.h"
+#include "perf/report/row_fields.h"
 #include "perf/report/plot.h"
 #include "program/svg.h"
 #include "perf/bench/sweep.h"
@@ -19,7 +20,7 @@
 
 /* ---- Sets and sweeps -------------------------------------------------------------------------------------------------------- */
 
-enum { SMALL, RAGGED, THREADS, TRAIN, NETWORKS, ALL, SETS };
+enum { SMALL, RAGGED, THREADS, TRAIN, PRECISION, NETWORKS, ALL, SETS };
 
 static bool has_case(sl_set set, const sl_set_case *wanted)
 {
@@ -32,7 +33,7 @@ static bool has_case(sl_set set, const sl_set_case *wanted)
 
 TEST(sets_are_what_their_names_say)
 {
-    static const char *const names[SETS] = {"small", "ragged", "threads", "train", "networks", "all"};
+    static const char *const names[SETS] = {"small", "ragged", "threads", "train", "precision", "networks", "all"};
     static const sl_set_case defaults[] = {{50, 64, 256, 0}, {50, 64, 512, 0}, {50, 128, 1024, 0}, {100, 32, 128, 0},
                                            {100, 8, 256, 0}, {100, 31, 64, 0}, {30, 16, 32, 0}};
     for (size_t s = 0; s < SETS; s++) {
@@ -40,6 +41,7 @@ TEST(sets_are_what_their_names_say)
         const sl_set set = sl_set_get(s);
         ck_assert((set.count > 0) == (s != NETWORKS) && (set.network_count > 0) == (s == NETWORKS || s == ALL));
         ck_assert(set.scales == (s == THREADS || s == ALL));
+        ck_assert(set.compares_precisions == (s == PRECISION));
         for (size_t k = 0; k < set.count; k++) {
             ck_assert(set.cases[k].steps > 0 && set.cases[k].batch > 0 && set.cases[k].hidden > 0);
             ck_assert_msg(has_case(sl_set_get(ALL), &set.cases[k]), "all lacks case %zu of %s", k, names[s]);
@@ -145,6 +147,11 @@ TEST(bytes_are_weights_and_ends)
     ck_assert_double_eq(sl_sweep_bytes(&result), 4 * (2 * 10 * 160 + 80 * (3 + 5)));
     result.plan.hoists = 1;
     ck_assert_double_eq_tol(sl_sweep_bytes(&result), 4 * (2 * (10 * 100 + 60) + 80 * (3 + 5)), 1e-9);
+    result.setting.precision = SLUICE_PRECISION_BF16; /* only the weights are shorter */
+    ck_assert_double_eq_tol(sl_sweep_bytes(&result), 2 * 2 * (10 * 100 + 60) + 4 * 80 * (3 + 5), 1e-9);
+    result.setting.precision = SLUICE_PRECISION_INT8;
+    ck_assert_double_eq_tol(sl_sweep_bytes(&result), 2 * (10 * 100 + 60) + 4 * 80 * (3 + 5), 1e-9);
+    result.setting.precision = SLUICE_PRECISION_F32;
     result.shape.ragged = SL_RAGGED_UNIFORM;
     result.total_steps = 44;
     ck_assert_double_eq_tol(sl_sweep_bytes(&result), 4 * (2 * (10 * 100 + 60) + 44 * (3 + 5)), 1e-9);
@@ -277,7 +284,36 @@ TEST(texts_of_a_record_are_clean)
     ck_assert_int_eq(read_text(ROW("\"steps\":4,\"isa\":\"a\\u001b[2J\\nb\\u007f\\u009b\",\"k\\u001b\":null"), &rows, NULL), 0);
     ck_assert_str_eq(sl_record_text(json_array_get(rows, 0), "isa"), "a?[2J?b???");
     ck_assert(json_is_null(json_object_get(json_array_get(rows, 0), "k?")));
-    ck_assert_uint_eq(json_object_size(json_array_get(rows, 0)), 6);
+    ck_assert_uint_eq(json_object_size(json_array_get(rows, 0)), 6 + 1); /* and the precision */
+    json_decref(rows);
+}
+
+/* A record of a version without precisions is of f32; kernels have none. */
+TEST(rows_without_a_precision_are_of_f32)
+{
+    json_t *old, *low, *kernel;
+    char label[SL_LABEL_BYTES];
+    ck_assert_int_eq(read_text(ROW("\"steps\":4,\"precision\":\"f32\"") ROW("\"steps\":4"), &old, NULL), 0);
+    ck_assert_int_eq(read_text(ROW("\"steps\":4,\"precision\":\"int8\""), &low, NULL), 0);
+    const json_t *row = json_array_get(old, 0), *of_before = json_array_get(old, 1), *int8 = json_array_get(low, 0);
+    ck_assert(sl_record_is_alike(row, of_before, true) && !sl_record_is_alike(row, int8, true));
+    ck_assert_ptr_null(strstr(sl_record_label(of_before, label), "f32"));
+    ck_assert_ptr_nonnull(strstr(sl_record_label(int8, label), " int8"));
+    ck_assert_int_eq(read_text(ROW("\"kernel\":\"tanh\""), &kernel, NULL), 0);
+    ck_assert_ptr_null(json_object_get(json_array_get(kernel, 0), "precision"));
+    json_decref(old);
+    json_decref(low);
+    json_decref(kernel);
+}
+
+/* Only f32 cannot exceed its own peak. */
+TEST(a_low_precision_may_exceed_the_peak)
+{
+    json_t *rows = json_pack("[{sf} {ss sf} {ss sf} {ss sf}]", "fraction_of_peak", 1.2, "precision", "f32", "fraction_of_peak", 1.2,
+                             "precision", "f32", "fraction_of_peak", 1.0, "precision", "int8", "fraction_of_peak", 3.1);
+    static const bool expected[] = {true, true, false, false};
+    for (size_t k = 0; k < 4; k++)
+        ck_assert(sl_row_exceeds_peak(json_array_get(rows, k)) == expected[k]);
     json_decref(rows);
 }
 

@@ -3,12 +3,14 @@
 
 #include "perf/bench/fixture.h"
 #include "perf/bench/result_row.h"
+#include "perf/cases/deviation.h"
 #include "program/options/option_words.h"
 #include "perf/measure/context.h"
 #include "perf/report/result_rows.h"
 #include "perf/report/row_fields.h"
 
 #include <limits.h>
+#include <math.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -26,12 +28,13 @@ static sl_result sample_result(void)
                                  .directions = 2,
                                  .ragged = SL_RAGGED_UNIFORM,
                                  .seed = 7},
-                       .setting = {2, SLUICE_ISA_AVX2, SLUICE_GEMM_FUSED, SLUICE_SCHEDULE_HOIST, false},
+                       .setting = {2, SLUICE_ISA_AVX2, SLUICE_GEMM_FUSED, SLUICE_SCHEDULE_HOIST, false, SLUICE_PRECISION_INT8},
                        .plan = {0, SLUICE_SCHEDULE_UNITS, 2, 3, 1, 0, 1e6, 0},
                        .total_steps = 1600,
                        .timing = {{0.5, 0.6, 0.9}, {50, 90, 100}, 3, 10},
                        .setup_seconds = 0.25,
-                       .workspace_bytes = 4096};
+                       .workspace_bytes = 4096,
+                       .accuracy = {0.000612, 0.00005, 0}};
 }
 
 static json_t *to_row(const sl_result *result)
@@ -88,6 +91,7 @@ static const char *const fields[] = {"steps",
                                      "threads",
                                      "isa",
                                      "gemm",
+                                     "precision",
                                      "schedule",
                                      "way",
                                      "teams",
@@ -101,6 +105,9 @@ static const char *const fields[] = {"steps",
                                      "gflops",
                                      "peak_gflops",
                                      "fraction_of_peak",
+                                     "error",
+                                     "error_rms",
+                                     "dependence",
                                      "setup_seconds",
                                      "workspace_bytes",
                                      "version",
@@ -174,6 +181,68 @@ TEST(measuring_is_named)
     ck_assert_ptr_null(sl_words_schedule(SL_WORDS_MEASURE + 1));
 }
 
+/* The text of a report of one row, of which `shown` columns are there besides the usual ones; to be freed. */
+static char *write_shown(const sl_result *result, unsigned shown)
+{
+    char path[] = "/tmp/sluice-test-perf-XXXXXX";
+    const int fd = mkstemp(path);
+    sl_bench_report *report;
+    ck_assert_int_ge(fd, 0);
+    ck_assert_int_eq(sl_bench_report_create(path, SL_BENCH_TABLE, &sl_case_fields, shown, NULL, &report, NULL), 0);
+    ck_assert_int_eq(sl_bench_report_add(report, to_row(result), NULL), 0);
+    ck_assert_int_eq(sl_bench_report_commit(report, NULL), 0);
+    char *text = calloc(1, 1 << 12);
+    ck_assert_ptr_nonnull(text);
+    FILE *file = fopen(path, "r");
+    ck_assert_ptr_nonnull(file);
+    ck_assert_uint_lt(fread(text, 1, (1 << 12) - 1, file), (1 << 12) - 1);
+    fclose(file);
+    close(fd);
+    unlink(path);
+    return text;
+}
+
+TEST(accuracy_has_columns_where_precisions_are_compared)
+{
+    sl_result result = sample_result();
+    FREED char *usual = write_shown(&result, 0), *low = write_shown(&result, SL_FIELD_OF_PRECISIONS);
+    ck_assert_msg(!strstr(usual, "prec") && !strstr(usual, "depends"), "%s", usual);
+    ck_assert_msg(strstr(low, " int8 ") && strstr(low, " 6.1e-04 5.0e-05       0\n"), "%s", low);
+    result.accuracy = (sl_accuracy){NAN, NAN, NAN};
+    result.setting.precision = SLUICE_PRECISION_F32;
+    json_t *row = to_row(&result);
+    for (const char *const *key = (const char *const[]){"error", "error_rms", "dependence", NULL}; *key; key++)
+        ck_assert(json_is_null(json_object_get(row, *key)));
+    json_decref(row);
+}
+
+/* A share of the peak above 1 is marked in f32 alone. */
+TEST(impossible_shares_are_marked)
+{
+    sl_result result = sample_result();
+    result.timing.seconds.min = 0.03;
+    FREED char *low = write_shown(&result, 0);
+    result.setting.precision = SLUICE_PRECISION_F32;
+    FREED char *f32 = write_shown(&result, 0);
+    ck_assert_msg(strstr(low, " 1.228") && !strchr(low, '!'), "%s", low);
+    ck_assert_msg(strstr(f32, " 1.228!"), "%s", f32);
+}
+
+/* ---- Deviations ------------------------------------------------------------------------------------------------------------ */
+
+TEST(deviations_add_up)
+{
+    const float expected[] = {1, 2, 3, 4}, found[] = {1, 2.5f, 3, 2}, wrong[] = {1, NAN, 3, 9};
+    sl_deviation deviation = {0};
+    ck_assert_uint_eq(sl_deviation_add(&deviation, 4, expected, expected, 0), 4);
+    ck_assert_double_eq(deviation.largest, 0);
+    ck_assert_uint_eq(sl_deviation_add(&deviation, 4, found, expected, 0.5), 3); /* the bound is permitted */
+    ck_assert(deviation.largest == 2 && deviation.count == 8);
+    ck_assert_double_eq_tol(sl_deviation_rms(&deviation), sqrt((0.25 + 4) / 8), 1e-15);
+    ck_assert_uint_eq(sl_deviation_add(&deviation, 4, wrong, expected, INFINITY), 1);
+    ck_assert(isnan(deviation.largest)); /* whatever followed */
+}
+
 TEST(no_rows_are_valid_json)
 {
     FREED char *text = write_report(SL_BENCH_JSON, 0);
@@ -204,8 +273,8 @@ TEST(every_format_writes_its_lines)
         if (format == SL_BENCH_CSV) {
             ck_assert_msg(strstr(text, ",\"a \"\"CPU\"\", new ?\","), "%s", text);
             ck_assert_msg(strncmp(text, "steps,batch,input,", 18) == 0, "%s", text);
-            ck_assert_msg(strstr(text, "\n50,64,100,256,2,2,,uniform,false,,2,avx2,fused,hoist,2x3,2,3,true,false,0.5,0.6,"), "%s",
-                          text);
+            ck_assert_msg(strstr(text, "\n50,64,100,256,2,2,,uniform,false,,2,avx2,fused,int8,hoist,2x3,2,3,true,false,0.5,0.6,"),
+                          "%s", text);
         }
         if (format == SL_BENCH_TABLE || format == SL_BENCH_MD)
             ck_assert_msg(strstr(text, "500.000") && strstr(text, "600.000") && strstr(text, "2x3"), "%s", text); /* ms */
@@ -280,6 +349,64 @@ TEST_EACH(a_case_is_checked_and_timed, cases)
         ck_assert(result.plan.thread_groups >= 1 && result.plan.threads_per_group >= 1);
         check_steps(&cases[_i], result.total_steps);
     }
+}
+
+/* Of the library, whose low precisions have the bits of its scalar kernels, whatever the neighbours are. */
+TEST_EACH(a_low_precision_is_checked_and_its_accuracy_measured, cases)
+{
+    const sl_timing_plan plan = {1e-6, 1, 0, NULL};
+    const sl_case *shape = &cases[_i];
+    OWNED_HANDLE(sl_fixture) fixture = NULL;
+    sl_result result;
+    sluice_error error = {0};
+    ck_assert_msg(sl_fixture_create(shape, CHECKED_FLOP, &fixture, &error) == 0, "%s", error.message);
+    for (sluice_precision precision = SLUICE_PRECISION_F32; precision <= SLUICE_PRECISION_INT8; precision++) {
+        const bool is_f32 = precision == SLUICE_PRECISION_F32;
+        const sl_setting setting = {.threads = 2, .gemm = SLUICE_GEMM_FUSED, .precision = precision, .has_accuracy = is_f32};
+        ck_assert_msg(sl_fixture_run(fixture, &setting, &plan, &result, &error) == 0, "%s", error.message);
+        ck_assert_int_eq(result.setting.precision, precision);
+        const sl_accuracy *found = &result.accuracy;
+        ck_assert(shape->batch > 1 ? found->dependence == 0 : isnan(found->dependence));
+        ck_assert(is_f32 ? found->error == 0 : found->error <= sl_precision_bound(shape, precision));
+        ck_assert(found->error_rms <= found->error);
+    }
+}
+
+TEST(accuracy_of_f32_is_measured_if_asked_for)
+{
+    const sl_timing_plan plan = {1e-6, 1, 0, NULL};
+    const sl_setting setting = {.gemm = SLUICE_GEMM_FUSED, .precision = SLUICE_PRECISION_F32};
+    OWNED_HANDLE(sl_fixture) fixture = NULL;
+    sl_result result;
+    sluice_error error = {0};
+    ck_assert_msg(sl_fixture_create(&cases[0], CHECKED_FLOP, &fixture, &error) == 0, "%s", error.message);
+    ck_assert_msg(sl_fixture_run(fixture, &setting, &plan, &result, &error) == 0, "%s", error.message);
+    ck_assert(isnan(result.accuracy.error) && isnan(result.accuracy.error_rms) && isnan(result.accuracy.dependence));
+}
+
+/* By hand: 6 steps, times the root of 1 + I / H of the widest layer. */
+TEST(bounds_of_low_precision_grow_with_the_terms)
+{
+    sl_case shape = {.steps = 1, .batch = 1, .input = 30, .hidden = 10, .layers = 1, .directions = 1};
+    ck_assert_double_eq_tol(sl_precision_bound(&shape, SLUICE_PRECISION_INT8), 6 * 2 / 127.0, 1e-12);
+    ck_assert_double_eq_tol(sl_precision_bound(&shape, SLUICE_PRECISION_BF16), 6 * 2 / 256.0, 1e-12);
+    shape.layers = 2;
+    shape.directions = 8; /* which no case has: 80 inputs */
+    ck_assert_double_eq_tol(sl_precision_bound(&shape, SLUICE_PRECISION_BF16), 6 * 3 / 256.0, 1e-12);
+}
+
+TEST(training_is_in_f32)
+{
+    const sl_timing_plan plan = {1e-6, 1, 0, NULL};
+    const sl_setting setting = {.precision = SLUICE_PRECISION_BF16, .gemm = SLUICE_GEMM_FUSED};
+    sl_case shape = cases[0];
+    shape.train = SL_TRAIN_FORWARD;
+    OWNED_HANDLE(sl_fixture) fixture = NULL;
+    sl_result result;
+    sluice_error error = {0};
+    ck_assert_msg(sl_fixture_create(&shape, CHECKED_FLOP, &fixture, &error) == 0, "%s", error.message);
+    ck_assert_int_eq(sl_fixture_run(fixture, &setting, &plan, &result, &error), SLUICE_STATUS_UNSUPPORTED);
+    ck_assert_msg(strstr(error.message, "sluice trains in f32 alone") && strstr(error.message, "bf16"), "%s", error.message);
 }
 
 TEST(measuring_is_for_equal_rows)

@@ -29,7 +29,7 @@ LANGID = SOURCE / "perf" / "langid" / "langid.safetensors"
 QUIET = ["--progress", "never"]
 CODES = {"<f4": "f", "<f8": "d", "|u1": "B", "<i4": "i", "<i8": "q"}
 OK, FAILURE, USAGE, DATA, NO_INPUT, IO, INTERRUPTED = 0, 1, 2, 65, 66, 74, 130
-SETTINGS = ("SLUICE_NUM_THREADS", "SLUICE_ISA", "SLUICE_GEMM", "BLIS_ARCH_TYPE", "NO_COLOR")
+SETTINGS = ("SLUICE_NUM_THREADS", "SLUICE_ISA", "SLUICE_GEMM", "SLUICE_PRECISION", "BLIS_ARCH_TYPE", "NO_COLOR")
 
 # A signal that is ignored here, as under nohup or in the background, would stay so in the program, and tests send them.
 for ignored in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):

@@ -240,13 +240,23 @@ test_isa_list test_isas(void)
     return isas;
 }
 
+sluice_precision test_precision(void)
+{
+    const char *const name = getenv("SLUICE_TEST_PRECISION");
+    sluice_precision precision = SLUICE_PRECISION_F32;
+    while (name && strcmp(sluice_precision_get_name(precision), name) != 0)
+        ck_assert_msg(sluice_precision_get_name(++precision), "SLUICE_TEST_PRECISION is %s", name);
+    return precision;
+}
+
 sluice_engine_options test_options(sluice_isa isa, unsigned threads, sluice_schedule schedule)
 {
     return (sluice_engine_options){.struct_size = sizeof(sluice_engine_options),
                                    .isa = isa,
                                    .gemm = SLUICE_GEMM_FUSED,
                                    .schedule = schedule,
-                                   .threads = threads};
+                                   .threads = threads,
+                                   .precision = test_precision()};
 }
 
 static sluice_engine *engine_of(const sluice_model *model, const sluice_engine_options *options)

@@ -87,7 +87,10 @@ test_isa_list test_isas(void);
 /** A small shape, of any kind. */
 sluice_shape test_shape_random(uint64_t *random);
 
-/** Options of an engine. */
+/** The precision of this run: SLUICE_TEST_PRECISION, f32 where it is not set. */
+sluice_precision test_precision(void);
+
+/** Options of an engine of that precision. */
 sluice_engine_options test_options(sluice_isa isa, unsigned threads, sluice_schedule schedule);
 
 /** An engine with a workspace that is used again and again, stale content and all. Owned: test_runner_free. */

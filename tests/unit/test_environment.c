@@ -23,10 +23,11 @@ TEST(environment_is_reported)
     ck_assert_int_eq(look(NULL, &found, &error), SLUICE_STATUS_OK);
     ck_assert(found.isa == found.best_isa && found.isa != SLUICE_ISA_AUTO);
     ck_assert_int_eq(found.gemm, SLUICE_GEMM_FUSED);
+    ck_assert_int_eq(found.precision, SLUICE_PRECISION_F32);
     ck_assert_uint_ge(found.threads, 1);
-    const char *const texts[] = {found.cpu,          found.isa_reason,  found.gemm_reason, found.threads_reason,
-                                 found.blis_version, found.blis_config, found.openmp,      found.openmp_binding,
-                                 found.openmp_places};
+    const char *const texts[] = {
+        found.cpu,          found.isa_reason,  found.gemm_reason, found.precision_reason, found.threads_reason,
+        found.blis_version, found.blis_config, found.openmp,      found.openmp_binding,   found.openmp_places};
     for (size_t j = 0; j < sizeof texts / sizeof texts[0]; j++)
         ck_assert_msg(*texts[j] != 0, "text %zu is empty", j);
     REFUSED(SLUICE_STATUS_BAD_ARGUMENT, "environment", sluice_environment_get, NULL, NULL);
@@ -63,12 +64,47 @@ TEST(environment_variables)
     ck_assert_int_eq(look(&options, &found, &error), SLUICE_STATUS_OK); /* these say fused */
     ck_assert_int_eq(found.gemm, SLUICE_GEMM_FUSED);
 
+    setenv("SLUICE_PRECISION", "int8", 1);
+    ck_assert_int_eq(look(&options, &found, &error), SLUICE_STATUS_OK);
+    ck_assert_int_eq(found.precision, SLUICE_PRECISION_INT8);
+    ck_assert_str_eq(found.precision_reason, "SLUICE_PRECISION");
+    options.precision = SLUICE_PRECISION_BF16;
+    ck_assert_int_eq(look(&options, &found, &error), SLUICE_STATUS_OK);
+    ck_assert_int_eq(found.precision, SLUICE_PRECISION_BF16);
+    ck_assert_str_eq(found.precision_reason, "asked for");
+
     options.threads = 2;
     setenv("SLUICE_NUM_THREADS", "many", 1);
     setenv("SLUICE_ISA", "mmx", 1);
     setenv("SLUICE_GEMM", "mkl", 1);
+    setenv("SLUICE_PRECISION", "fp8", 1);
     SUCCEEDS(look, &options, &found);
     ck_assert_uint_eq(found.threads, 2);
+}
+
+/* Training and the BLIS path have f32 only: they ignore the variable, but not the option. */
+TEST(precision_where_there_is_one)
+{
+    sluice_environment found;
+    sluice_error error;
+    for (unsigned k = 0; k < 2; k++) {
+        sluice_engine_options options = test_options(SLUICE_ISA_AUTO, 1, SLUICE_SCHEDULE_AUTO);
+        options.training = k == 0;
+        options.gemm = k ? SLUICE_GEMM_BLIS : SLUICE_GEMM_FUSED;
+        setenv("SLUICE_PRECISION", "bf16", 1);
+        SUCCEEDS(look, &options, &found);
+        ck_assert_int_eq(found.precision, SLUICE_PRECISION_F32);
+        ck_assert_ptr_nonnull(strstr(found.precision_reason, k ? "BLIS" : "training"));
+        options.precision = SLUICE_PRECISION_F32;
+        SUCCEEDS(look, &options, &found);
+        for (options.precision = SLUICE_PRECISION_BF16; options.precision <= SLUICE_PRECISION_INT8; options.precision++) {
+            test_refused(look(&options, &found, &error), SLUICE_STATUS_UNSUPPORTED, &error, "precision");
+            test_names(&error, sluice_precision_get_name(options.precision));
+        }
+        setenv("SLUICE_PRECISION", "fp8", 1);
+        options.precision = SLUICE_PRECISION_AUTO;
+        test_refused(look(&options, &found, &error), SLUICE_STATUS_BAD_ARGUMENT, &error, "SLUICE_PRECISION");
+    }
 }
 
 TEST(environment_variables_wrong)
@@ -86,6 +122,8 @@ TEST(environment_variables_wrong)
         {"SLUICE_ISA", "AVX2"}, /* as --isa has it: in small letters */
         {"SLUICE_GEMM", "mkl"},
         {"SLUICE_GEMM", "blis, fused"},
+        {"SLUICE_PRECISION", "fp8"},
+        {"SLUICE_PRECISION", "INT8"},
     };
     uint64_t random = test_seed();
     OWNED(test_network) network = test_network_random(&shape, 1.0f, &random);
@@ -124,7 +162,7 @@ TEST(older_struct)
 /* Unset, blank and auto ask for nothing; blanks around a value are no part of it. */
 TEST(environment_variables_blank)
 {
-    static const char *const names[] = {"SLUICE_NUM_THREADS", "SLUICE_ISA", "SLUICE_GEMM"};
+    static const char *const names[] = {"SLUICE_NUM_THREADS", "SLUICE_ISA", "SLUICE_GEMM", "SLUICE_PRECISION"};
     static const char *const nothing[] = {"", " ", "\t \n", "auto", " auto\n"};
     sluice_environment plain, found;
     sluice_error error;
@@ -133,10 +171,12 @@ TEST(environment_variables_blank)
         for (size_t k = 0; k < sizeof nothing / sizeof nothing[0]; k++) {
             setenv(names[j], nothing[k], 1);
             ck_assert_msg(look(NULL, &found, &error) == SLUICE_STATUS_OK, "%s=\"%s\": %s", names[j], nothing[k], error.message);
-            ck_assert_msg(found.isa == plain.isa && found.gemm == plain.gemm && found.threads == plain.threads,
+            ck_assert_msg(found.isa == plain.isa && found.gemm == plain.gemm && found.precision == plain.precision &&
+                              found.threads == plain.threads,
                           "%s=\"%s\" is heard", names[j], nothing[k]);
             ck_assert_str_eq(found.isa_reason, plain.isa_reason);
             ck_assert_str_eq(found.gemm_reason, plain.gemm_reason);
+            ck_assert_str_eq(found.precision_reason, plain.precision_reason);
             ck_assert_str_eq(found.threads_reason, plain.threads_reason);
         }
         unsetenv(names[j]);
@@ -144,6 +184,7 @@ TEST(environment_variables_blank)
     setenv("SLUICE_NUM_THREADS", " 3\n", 1);
     setenv("SLUICE_ISA", "\tscalar ", 1);
     setenv("SLUICE_GEMM", " blis", 1);
+    setenv("SLUICE_PRECISION", " f32\t", 1);
     ck_assert_int_eq(look(NULL, &found, &error), SLUICE_STATUS_OK);
     ck_assert_uint_eq(found.threads, 3);
     ck_assert_int_eq(found.isa, SLUICE_ISA_SCALAR);

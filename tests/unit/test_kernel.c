@@ -50,7 +50,7 @@ static size_t panel_stride(const problem *p)
 
 static sl_packed_matrix matrix_of(problem *p, float *panels, size_t terms)
 {
-    return (sl_packed_matrix){.panels = panels, .panel_stride = panel_stride(p), .blocks = blocks_of(p), .terms = terms};
+    return (sl_packed_matrix){.panels = panels, .panel_stride = panel_stride(p), .blocks = blocks_of(p), .words = terms};
 }
 
 /* One chain of multiply-adds: of column `at` of a panel. */

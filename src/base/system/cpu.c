@@ -20,12 +20,12 @@ static unsigned read_xcr0(void)
     return low;
 }
 
-/* The feature bits of CPUID leaf 7, ebx; 0 unless the CPU has FMA and AVX and the OS saves the registers of mask xcr0. */
+/* The feature bits of CPUID leaf 7, ebx; 0 unless the CPU has FMA, AVX and F16C and the OS saves the registers of mask xcr0. */
 static unsigned read_features(unsigned xcr0)
 {
     unsigned a, b, c, d;
-    const unsigned osxsave_fma_avx = bit_OSXSAVE | bit_FMA | bit_AVX;
-    if (!__get_cpuid(1, &a, &b, &c, &d) || (c & osxsave_fma_avx) != osxsave_fma_avx || (read_xcr0() & xcr0) != xcr0)
+    const unsigned needed = bit_OSXSAVE | bit_FMA | bit_AVX | bit_F16C;
+    if (!__get_cpuid(1, &a, &b, &c, &d) || (c & needed) != needed || (read_xcr0() & xcr0) != xcr0)
         return 0;
     return __get_cpuid_count(7, 0, &a, &b, &c, &d) ? b : 0;
 }
@@ -43,6 +43,22 @@ bool sl_cpu_runs(sluice_isa isa)
     default:
         return false;
     }
+}
+
+bool sl_cpu_has_int8_dot(sluice_isa isa)
+{
+    enum { AVX_VNNI = 1 << 4 };
+    unsigned a, b, c, d;
+    if (isa == SLUICE_ISA_AVX2)
+        return __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a & AVX_VNNI);
+    return isa == SLUICE_ISA_AVX512 && __get_cpuid_count(7, 0, &a, &b, &c, &d) && (c & bit_AVX512VNNI);
+}
+
+bool sl_cpu_has_bf16_dot(sluice_isa isa)
+{
+    enum { AVX512_BF16 = 1 << 5 };
+    unsigned a, b, c, d;
+    return isa == SLUICE_ISA_AVX512 && __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a & AVX512_BF16);
 }
 
 static unsigned find_amd_family(void)
@@ -86,6 +102,18 @@ void sl_float_mode_restore(sl_float_mode mode)
 bool sl_cpu_runs(sluice_isa isa)
 {
     return isa == SLUICE_ISA_SCALAR;
+}
+
+bool sl_cpu_has_int8_dot(sluice_isa isa)
+{
+    (void)isa;
+    return false;
+}
+
+bool sl_cpu_has_bf16_dot(sluice_isa isa)
+{
+    (void)isa;
+    return false;
 }
 
 static unsigned find_amd_family(void)

@@ -17,6 +17,10 @@ void sl_cpu_get(sl_cpu *cpu);
 /** Whether the CPU has the instruction set, by CPUID, and the operating system saves its registers, by XCR0. */
 bool sl_cpu_runs(sluice_isa isa);
 
+/** Whether the CPU, which has the instruction set, also has vpdpbusd, and vdpbf16ps, for its vectors. */
+bool sl_cpu_has_int8_dot(sluice_isa isa);
+bool sl_cpu_has_bf16_dot(sluice_isa isa);
+
 /** The calling thread's floating-point mode, to be given back to sl_float_mode_restore. */
 typedef unsigned sl_float_mode;
 

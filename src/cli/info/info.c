@@ -9,6 +9,7 @@
 #include "io/input.h"
 #include "program/format.h"
 #include "program/model_shape.h"
+#include "program/paths.h"
 #include "program/print_json.h"
 
 #include <stdio.h>
@@ -179,10 +180,11 @@ static sl_exit show_model(const sl_options *options)
 
 static sl_exit check_explain(const sl_options *options)
 {
-    const bool batch = options->batch || options->steps || options->lengths;
+    const bool batch = options->batch || options->steps;
     if (!options->explain && (batch || options->plans || options->engine.schedule || options->measure))
-        return sl_report(SL_EXIT_USAGE,
-                         "--batch, --steps, --lengths, --schedule and --plans go with --explain; add it, or leave them out");
+        return sl_report(SL_EXIT_USAGE, "--batch, --steps, --schedule and --plans go with --explain; add it, or leave them out");
+    if (!options->explain && !options->compare && options->lengths)
+        return sl_report(SL_EXIT_USAGE, "--lengths goes with --explain or --compare; add one of them, or leave it out");
     if (options->explain && options->env)
         return sl_report(SL_EXIT_USAGE, "--explain goes with MODEL, not with --env");
     if (options->explain && (!options->batch || !options->steps))
@@ -190,20 +192,40 @@ static sl_exit check_explain(const sl_options *options)
     return sl_plans_check(options);
 }
 
+static sl_exit check_compare(const sl_options *options)
+{
+    if (!options->compare && (options->text || options->keep_cr || options->mask || options->step_first || options->rows))
+        return sl_report(SL_EXIT_USAGE,
+                         "--text, --keep-cr, --mask, --layout tnc and --rows go with --compare; add it, or leave them out");
+    if (options->compare && (options->env || options->explain))
+        return sl_report(SL_EXIT_USAGE, "--compare goes with MODEL, not with --env or --explain");
+    if (!options->text && options->keep_cr)
+        return sl_report(SL_EXIT_USAGE, "--keep-cr goes with --text; give --text, or leave it out");
+    if (options->text && (options->lengths || options->mask || options->step_first))
+        return sl_report(SL_EXIT_USAGE, "--text goes with --compare only, not with --lengths, --mask or --layout tnc");
+    const sl_path_argument paths[] = {{"MODEL", options->model, false},
+                                      {"--compare", options->compare, false},
+                                      {"--lengths", options->lengths, false},
+                                      {"--mask", options->mask, false}};
+    return options->compare ? sl_paths_check(paths, sizeof paths / sizeof paths[0]) : SL_EXIT_OK;
+}
+
 static sl_exit check_options(const sl_options *options)
 {
     const sluice_names *of = &options->names;
     const bool names = of->network || of->prefix || of->head || of->embedding || of->lstm || of->head_activation ||
                        of->head_input || of->activation || of->recurrent_activation || of->to || of->onnx_clip;
-    const bool engine = options->engine.threads || options->engine.isa || options->engine.gemm;
+    const bool engine = options->engine.threads || options->engine.isa || options->engine.gemm || options->engine.precision;
     if (!options->model == !options->env)
         return sl_report(SL_EXIT_USAGE, "expected either MODEL or --env; see sluice info --help");
     if (options->env && names)
         return sl_report(SL_EXIT_USAGE,
                          "options of how MODEL is read, as --network, --prefix and --lstm, go with MODEL, not with --env");
-    if (!options->env && !options->explain && engine)
-        return sl_report(SL_EXIT_USAGE, "--threads, --isa and --gemm go with --env or --explain, not with MODEL alone");
-    return check_explain(options);
+    if (!options->env && !options->explain && !options->compare && engine)
+        return sl_report(SL_EXIT_USAGE,
+                         "--threads, --isa, --gemm and --precision go with --env, --explain or --compare, not with MODEL alone");
+    const sl_exit code = check_explain(options);
+    return code ? code : check_compare(options);
 }
 
 sl_exit sl_command_info(int argc, char **argv)
@@ -215,6 +237,9 @@ sl_exit sl_command_info(int argc, char **argv)
         return code;
     code = check_options(&options);
     if (!code)
-        code = options.env ? sl_info_environment(&options) : options.explain ? sl_info_plan(&options) : show_model(&options);
+        code = options.env       ? sl_info_environment(&options)
+               : options.explain ? sl_info_plan(&options)
+               : options.compare ? sl_info_compare(&options)
+                                 : show_model(&options);
     return code == SL_EXIT_INTERRUPTED ? sl_report(code, "interrupted") : code;
 }

@@ -49,10 +49,11 @@ static json_t *machine_to_json(const sluice_environment *environment)
     const sluice_environment *e = environment;
     const char *arch = getenv("BLIS_ARCH_TYPE");
     json_t *const arch_text = arch ? sl_json_string(arch) : NULL;
-    return json_pack("{ss so ss so ss ss so sI so sI sI sI ss ss so* sb ss* ss}", "version", sluice_version_get(), "cpu",
+    return json_pack("{ss so ss so ss ss so ss so sI so sI sI sI ss ss so* sb ss* ss}", "version", sluice_version_get(), "cpu",
                      sl_json_string(e->cpu), "isa", sluice_isa_get_name(e->isa), "isa_reason", sl_json_string(e->isa_reason),
                      "best_isa", sluice_isa_get_name(e->best_isa), "gemm", sluice_gemm_get_name(e->gemm), "gemm_reason",
-                     sl_json_string(e->gemm_reason), "threads", (json_int_t)e->threads, "threads_reason",
+                     sl_json_string(e->gemm_reason), "precision", sluice_precision_get_name(e->precision), "precision_reason",
+                     sl_json_string(e->precision_reason), "threads", (json_int_t)e->threads, "threads_reason",
                      sl_json_string(e->threads_reason), "l1d_bytes", (json_int_t)e->l1d_bytes, "l2_bytes", (json_int_t)e->l2_bytes,
                      "l3_bytes", (json_int_t)e->l3_bytes, "blis_version", e->blis_version, "blis_config", e->blis_config,
                      "blis_arch_type", arch_text, "blis_arch_type_set_by_sluice", sl_blis_arch_was_set(), "warning", get_warning(e),
@@ -116,6 +117,7 @@ static void print(const sluice_environment *environment)
     printf("\nISA           %s: %s\n", sluice_isa_get_name(e->isa), e->isa_reason);
     printf("best ISA      %s\n", sluice_isa_get_name(e->best_isa));
     printf("gemm          %s: %s\n", sluice_gemm_get_name(e->gemm), e->gemm_reason);
+    printf("precision     %s: %s\n", sluice_precision_get_name(e->precision), e->precision_reason);
     printf("threads       %u: %s\n", e->threads, e->threads_reason);
     print_openmp(e);
     printf("BLIS          %s, configuration %s%s%s%s\n", e->blis_version, e->blis_config, arch ? ", BLIS_ARCH_TYPE=" : "",

@@ -63,9 +63,10 @@ static json_t *to_json(const explained *this)
     json_t *candidates = json_array();
     for (size_t k = 0; candidates && k < plan->candidates; k++)
         json_array_append_new(candidates, candidate_to_json(this, &this->candidates[k], k == plan->chosen));
-    return json_pack("{so sI sI sI ss ss ss sI so sI sI ss so}", "model", sl_json_string(options->model), "rows",
+    return json_pack("{so sI sI sI ss ss ss ss sI so sI sI ss so}", "model", sl_json_string(options->model), "rows",
                      (json_int_t)options->batch, "steps", (json_int_t)options->steps, "total_steps", (json_int_t)this->total_steps,
-                     "isa", sluice_isa_get_name(this->info.isa), "gemm", sluice_gemm_get_name(this->info.gemm), "schedule",
+                     "isa", sluice_isa_get_name(this->info.isa), "gemm", sluice_gemm_get_name(this->info.gemm), "precision",
+                     sluice_precision_get_name(this->info.precision), "schedule",
                      options->measure ? "measure" : sluice_schedule_get_name(this->info.schedule), "threads",
                      (json_int_t)this->info.threads, "cycles_per_second", number(this->cycles_per_second), "workspace_bytes",
                      (json_int_t)plan->workspace_bytes, "chosen", (json_int_t)plan->chosen, "reason", plan->reason, "candidates",
@@ -93,6 +94,12 @@ static void print_candidate(const explained *this, const sluice_candidate *candi
     printf("\n");
 }
 
+void sl_info_print_engine(const sluice_engine_info *info)
+{
+    printf("engine        %s, %s, %s, %u thread%s\n", sluice_isa_get_name(info->isa), sluice_gemm_get_name(info->gemm),
+           sluice_precision_get_name(info->precision), info->threads, info->threads == 1 ? "" : "s");
+}
+
 static void print(const explained *this)
 {
     const sluice_plan *plan = &this->plan;
@@ -100,8 +107,7 @@ static void print(const explained *this)
     printf("batch         N = %s, %sT = %s: %s steps in all\n", sl_format_count(this->options->batch, rows),
            this->lengths ? "lengths up to " : "", sl_format_count(this->options->steps, steps),
            sl_format_count(this->total_steps, count));
-    printf("engine        %s, %s, %u thread%s\n", sluice_isa_get_name(this->info.isa), sluice_gemm_get_name(this->info.gemm),
-           this->info.threads, this->info.threads == 1 ? "" : "s");
+    sl_info_print_engine(&this->info);
     printf("workspace     %s bytes\n\n", sl_format_count(plan->workspace_bytes, count));
     printf("  schedule groups threads hoists wave           cycles        ms share  measured\n");
     for (size_t k = 0; k < plan->candidates; k++)

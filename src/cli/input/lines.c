@@ -1,7 +1,9 @@
 #include "cli/input/lines.h"
 
 #include "cli/input/text_source.h"
+#include "cli/notes.h"
 #include "program/format.h"
+#include "program/model_shape.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -218,5 +220,45 @@ sl_exit sl_lines_read(sl_lines *lines, sl_lines_batch *batch)
     batch->lengths = lines->lengths;
     batch->end = sl_text_source_get_position(&lines->source, lines->end - lines->start);
     note_ends(lines);
+    return SL_EXIT_OK;
+}
+
+/* ---- As tokens of a model --------------------------------------------------------------------------------------------------- */
+
+sl_exit sl_lines_check_model(const char *path, const sluice_model *model)
+{
+    if (sl_model_shape(model).vocabulary)
+        return SL_EXIT_OK;
+    return sl_report(
+        SL_EXIT_DATA, "%s: --text feeds bytes as tokens to an embedding [V][I], and the model has %s", path,
+        sl_notes_get_missing(model, "embedding", "none; use .npy input, or name the tensor with --embedding-name").text);
+}
+
+sluice_batch sl_lines_get_batch(const sl_lines_batch *lines)
+{
+    return (sluice_batch){
+        .struct_size = sizeof(sluice_batch),
+        .steps = lines->longest,
+        .rows = lines->rows,
+        .lengths = lines->lengths,
+        .tokens = lines->tokens,
+        .x_step_stride = 1,
+        .x_offsets = lines->offsets,
+    };
+}
+
+/* Tokens are bytes, so they are only out of range if the vocabulary is less than 256. */
+sl_exit sl_lines_check_tokens(const sl_lines *lines, const sl_lines_batch *batch, size_t vocabulary)
+{
+    for (size_t n = 0; vocabulary < 256 && n < batch->rows; n++)
+        for (size_t t = 0; t < (size_t)batch->lengths[n]; t++) {
+            const int32_t token = batch->tokens[batch->offsets[n] + t];
+            if ((size_t)token >= vocabulary)
+                return sl_report(SL_EXIT_DATA,
+                                 "%s: line %llu, byte %zu: expected a byte from 0 to %zu (the model's vocabulary), "
+                                 "found %d; convert the text, or use another model",
+                                 lines->source.input.name, (unsigned long long)(batch->first_line + n), t + 1, vocabulary - 1,
+                                 token);
+        }
     return SL_EXIT_OK;
 }

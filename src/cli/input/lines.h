@@ -41,6 +41,15 @@ size_t sl_lines_get_rows(const sl_lines *lines);
  *  characters. SL_EXIT_INTERRUPTED: a signal ended the wait for input. */
 sl_exit sl_lines_read(sl_lines *lines, sl_lines_batch *batch);
 
+/** Refuse (and report) a model without an embedding, to which bytes are tokens. `path` is its file. */
+sl_exit sl_lines_check_model(const char *path, const sluice_model *model);
+
+/** The lines as a batch of tokens, without outputs. */
+sluice_batch sl_lines_get_batch(const sl_lines_batch *lines);
+
+/** Refuse (and report) a byte that is not in the model's vocabulary. */
+sl_exit sl_lines_check_tokens(const sl_lines *lines, const sl_lines_batch *batch, size_t vocabulary);
+
 /** NULL is allowed. */
 void sl_lines_close(sl_lines *lines);
 

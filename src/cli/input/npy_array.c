@@ -87,6 +87,11 @@ sl_exit sl_npy_array_shape(sl_npy_array *array, size_t dims, const size_t *shape
     return SL_EXIT_OK;
 }
 
+double sl_npy_array_get_row_bytes(const sl_npy_array *array)
+{
+    return array->path ? (double)array->planes * (double)array->width * (double)sl_npy_type_bytes(array->type) : 0;
+}
+
 /* Number of elements of a chunk; false on overflow. */
 static bool get_room(const sl_npy_array *array, size_t *room)
 {

@@ -49,6 +49,9 @@ sl_exit sl_npy_array_accept(sl_npy_array *array, sl_npy_array_kind kind);
 /** Set type f4, shape, planes, rows and width of an output. */
 sl_exit sl_npy_array_shape(sl_npy_array *array, size_t dims, const size_t *shape, size_t planes, size_t rows, size_t width);
 
+/** Memory for one row of a chunk. */
+double sl_npy_array_get_row_bytes(const sl_npy_array *array);
+
 /** Allocate memory for `chunk` rows at a time. Refuses a pipe if the array has several planes and more rows than one chunk: it cannot
  *  be read or written sequentially. */
 sl_exit sl_npy_array_allocate(sl_npy_array *array, size_t chunk, bool is_output);

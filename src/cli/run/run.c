@@ -1,8 +1,9 @@
 /* The command `sluice run`. */
 #include "base/clock.h"
 #include "cli/command_line.h"
+#include "cli/input/lines.h"
+#include "cli/layer_output.h"
 #include "cli/notes.h"
-#include "cli/run/layer_output.h"
 #include "cli/run/run_session.h"
 #include "cli/run/stream_state.h"
 #include "cli/tuned_plans.h"
@@ -61,10 +62,9 @@ static sl_exit check_options(const sl_options *options)
 static sl_exit check_network(const sl_run_session *run)
 {
     const sl_options *options = run->options;
-    if (options->text && !run->shape.vocabulary)
-        return sl_report(
-            SL_EXIT_DATA, "%s: --text feeds bytes as tokens to an embedding [V][I], and the model has %s", options->model,
-            sl_notes_get_missing(run->model, "embedding", "none; use .npy input, or name the tensor with --embedding-name").text);
+    const sl_exit code = options->text ? sl_lines_check_model(options->model, run->model) : SL_EXIT_OK;
+    if (code)
+        return code;
     if ((options->text || options->head) && !run->shape.classes && !sluice_model_is_shape(run->model))
         return sl_report(SL_EXIT_DATA, "%s: %s outputs of layers behind the LSTM layers, and the network has none; use --output",
                          options->model, options->text ? "--text prints classes from" : "--head writes");

@@ -2,31 +2,27 @@
 #include "cli/run/run_session.h"
 
 #include "base/clock.h"
-#include "base/size.h"
-#include "cli/input/npy_array.h"
+#include "cli/input/chunk_rows.h"
+#include "cli/input/npy_input.h"
+#include "cli/layer_output.h"
 #include "cli/run/initial_states.h"
-#include "cli/run/layer_output.h"
 #include "cli/run/state_archive.h"
 #include "cli/run/stream_state.h"
 #include "program/interrupt.h"
 #include "program/progress.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 enum { EXPECTED_BYTES = 256 }; /* room for the description of an expected array */
 
-enum { INPUT, LENGTHS, MASK, H0, C0, FIRST_OUTPUT, OUTPUT = FIRST_OUTPUT, HN, CN, HEAD, ARRAYS };
+enum { H0, C0, FIRST_OUTPUT, OUTPUT = FIRST_OUTPUT, HN, CN, HEAD, ARRAYS };
 enum { KINDS = SL_STATE_C + 1 }; /* of states */
 
 typedef struct npy_run {
     sl_run_session *run;
-    sl_npy_array arrays[ARRAYS];
-    size_t rows, steps;   /* N and T of the input */
-    size_t width;         /* elements of a step of the input: I, or 1 for tokens */
-    size_t chunk;         /* rows at a time */
-    int32_t *tokens;      /* of the chunk, for the engine; NULL: the model has no embedding */
-    int64_t *row_lengths; /* of the chunk; NULL: every row has T steps */
+    sl_npy_input input;
+    sl_npy_array arrays[ARRAYS]; /* states and outputs */
+    size_t chunk;                /* rows at a time */
     sl_stream_state state;
     sl_layer_output output, end;      /* what --output and --head write */
     sl_state_sizes sizes[KINDS];      /* of the states */
@@ -34,77 +30,21 @@ typedef struct npy_run {
     sl_state_archive archives[KINDS]; /* --hn and --cn, where the layers' sizes differ */
 } npy_run;
 
-/* Suggest how to turn the array `a` into an input of this model, if its shape allows a guess. */
-static const char *get_remedy(const sl_npy_header *header, const sluice_shape *shape)
-{
-    const size_t last = header->dims ? header->shape[header->dims - 1] : 0;
-    if (shape->vocabulary && header->dims == 3)
-        return last == 1 ? "save a[:, :, 0]" : "save a.argmax(-1), if these are one-hot vectors of tokens";
-    if (!shape->vocabulary && header->dims == 2 && (last == shape->inputs || shape->inputs == 1))
-        return last == shape->inputs ? "save a[None] or, for --layout tnc, a[:, None], if this is one row" : "save a[:, :, None]";
-    if (!shape->vocabulary && header->dims == 2 && sl_npy_type_is_integer(header->type))
-        return "if these are tokens, name the embedding tensor [V][I] with --embedding-name";
-    if (!shape->vocabulary && header->dims == 3 && header->shape[1] == shape->inputs)
-        return "save a.transpose(0, 2, 1), if the last axis is the steps";
-    return "give arrays of the model's shape, or another model";
-}
-
-static sl_exit check_input(npy_run *npy)
-{
-    sl_npy_array *input = &npy->arrays[INPUT];
-    const sluice_shape *shape = &npy->run->shape;
-    const sl_npy_header *header = &input->header;
-    const bool step_first = npy->run->options->step_first;
-    const char *axes = step_first ? "[T][N]" : "[N][T]";
-    char expected[EXPECTED_BYTES];
-    if (shape->vocabulary)
-        snprintf(expected, sizeof expected, "tokens %s (the model has an embedding)", axes);
-    else
-        snprintf(expected, sizeof expected, "numbers %s[%zu] (the model's I)", axes, shape->inputs);
-    if (header->dims != (shape->vocabulary ? 2 : 3) || (!shape->vocabulary && header->shape[2] != shape->inputs))
-        return sl_npy_array_reject(input, expected, get_remedy(header, shape));
-    npy->rows = header->shape[step_first];
-    npy->steps = header->shape[!step_first];
-    npy->width = shape->vocabulary ? 1 : shape->inputs;
-    input->rows = npy->rows;
-    input->planes = step_first ? npy->steps : 1;
-    input->width = step_first ? npy->width
-                              : npy->steps * npy->width; /* overflows only if N is 0: sl_npy_open has checked the product with N */
-    return sl_npy_array_accept(input, shape->vocabulary ? SL_NPY_ARRAY_INTEGERS : SL_NPY_ARRAY_REALS);
-}
-
-static sl_exit check_mask(npy_run *npy)
-{
-    sl_npy_array *mask = &npy->arrays[MASK];
-    const sl_npy_header *header = &mask->header;
-    const bool step_first = npy->run->options->step_first;
-    char expected[EXPECTED_BYTES];
-    snprintf(expected, sizeof expected, "b1 or u1 [%zu][%zu] (%s of --input)", step_first ? npy->steps : npy->rows,
-             step_first ? npy->rows : npy->steps, step_first ? "T and N" : "N and T");
-    if (mask->path && (header->dims != 2 || header->shape[step_first] != npy->rows || header->shape[!step_first] != npy->steps ||
-                       (header->type != SL_NPY_B1 && header->type != SL_NPY_U1)))
-        return sl_npy_array_reject(mask, expected, "save a mask of the input's shape, (mask != 0)");
-    mask->rows = npy->rows;
-    mask->planes = step_first ? npy->steps : 1;
-    mask->width = step_first ? 1 : npy->steps;
-    return sl_npy_array_accept(mask, SL_NPY_ARRAY_FLAGS);
-}
-
 static sl_exit check_state(npy_run *npy, sl_npy_array *state, sl_state_kind kind)
 {
     const sl_state_sizes *sizes = &npy->sizes[kind];
     const sl_npy_header *header = &state->header;
     char expected[EXPECTED_BYTES];
     if (!sizes->width)
-        return sl_initial_states_open(&npy->initial[kind], npy->run->model, kind, npy->rows);
+        return sl_initial_states_open(&npy->initial[kind], npy->run->model, kind, npy->input.rows);
     snprintf(expected, sizeof expected, "numbers [%zu][%zu][%zu] (L*D and H of the model, N of --input)", sizes->layer_dirs,
-             npy->rows, sizes->width);
-    if (state->path && (header->dims != 3 || header->shape[0] != sizes->layer_dirs || header->shape[1] != npy->rows ||
+             npy->input.rows, sizes->width);
+    if (state->path && (header->dims != 3 || header->shape[0] != sizes->layer_dirs || header->shape[1] != npy->input.rows ||
                         header->shape[2] != sizes->width))
         return sl_npy_array_reject(state, expected,
                                    "give states that --hn and --cn wrote for the same number of rows, or leave out the option");
     state->planes = sizes->layer_dirs;
-    state->rows = npy->rows;
+    state->rows = npy->input.rows;
     state->width = sizes->width;
     return sl_npy_array_accept(state, SL_NPY_ARRAY_REALS);
 }
@@ -119,15 +59,12 @@ static void set_archive(sl_initial_states *initial, sl_npy_array *array)
 
 static sl_exit open_inputs(npy_run *npy)
 {
-    sl_exit code = SL_EXIT_OK;
     for (size_t k = 0; k < KINDS; k++)
         if (!npy->sizes[k].width)
             set_archive(&npy->initial[k], &npy->arrays[k == SL_STATE_H ? H0 : C0]);
+    sl_exit code = sl_npy_input_open(&npy->input);
     for (size_t k = 0; !code && k < FIRST_OUTPUT; k++)
         code = sl_npy_array_open(&npy->arrays[k]);
-    code = code ? code : check_input(npy);
-    code = code ? code : sl_lengths_check(&npy->arrays[LENGTHS], npy->rows, "--input");
-    code = code ? code : check_mask(npy);
     code = code ? code : check_state(npy, &npy->arrays[H0], SL_STATE_H);
     return code ? code : check_state(npy, &npy->arrays[C0], SL_STATE_C);
 }
@@ -135,7 +72,7 @@ static sl_exit open_inputs(npy_run *npy)
 /* Set the shape of the array of a layer's outputs. */
 static sl_exit shape_layer(const npy_run *npy, const sl_layer_output *output, sl_npy_array *array)
 {
-    const size_t rows = npy->rows, steps = npy->steps, width = output->width;
+    const size_t rows = npy->input.rows, steps = npy->input.steps, width = output->width;
     const bool step_first = npy->run->options->step_first;
     const size_t by_steps[] = {step_first ? steps : rows, step_first ? rows : steps, width}, by_rows[] = {rows, width};
     if (!output->has_steps)
@@ -148,13 +85,13 @@ static sl_exit shape_states(npy_run *npy, sl_npy_array *array, sl_state_kind kin
 {
     const sl_state_sizes *sizes = &npy->sizes[kind];
     sl_state_archive *archive = &npy->archives[kind];
-    const size_t shape[] = {sizes->layer_dirs, npy->rows, sizes->width};
+    const size_t shape[] = {sizes->layer_dirs, npy->input.rows, sizes->width};
     if (sizes->width)
-        return sl_npy_array_shape(array, 3, shape, sizes->layer_dirs, npy->rows, sizes->width);
+        return sl_npy_array_shape(array, 3, shape, sizes->layer_dirs, npy->input.rows, sizes->width);
     archive->option = array->option;
     archive->path = array->path;
     array->path = NULL;
-    return sl_state_archive_shape(archive, npy->run->model, kind, npy->rows);
+    return sl_state_archive_shape(archive, npy->run->model, kind, npy->input.rows);
 }
 
 static sl_exit shape_outputs(npy_run *npy)
@@ -168,12 +105,9 @@ static sl_exit shape_outputs(npy_run *npy)
 /* Memory for one row of a chunk. */
 static double get_row_bytes(const npy_run *npy)
 {
-    double bytes = npy->run->shape.vocabulary ? (double)npy->steps * sizeof *npy->tokens : 0;
-    for (size_t k = 0; k < ARRAYS; k++) {
-        const sl_npy_array *array = &npy->arrays[k];
-        if (array->path)
-            bytes += (double)array->planes * (double)array->width * (double)sl_npy_type_bytes(array->type);
-    }
+    double bytes = sl_npy_input_get_row_bytes(&npy->input);
+    for (size_t k = 0; k < ARRAYS; k++)
+        bytes += sl_npy_array_get_row_bytes(&npy->arrays[k]);
     for (size_t k = 0; k < KINDS; k++)
         bytes += (double)(npy->archives[k].floats + 2 * npy->initial[k].floats) * sizeof(float);
     return bytes;
@@ -181,74 +115,34 @@ static double get_row_bytes(const npy_run *npy)
 
 static sl_exit allocate(npy_run *npy)
 {
-    const size_t rows = sl_run_get_rows(npy->run, get_row_bytes(npy)), least = npy->rows ? npy->rows : 1;
-    npy->chunk = rows < least ? rows : least;
+    const size_t rows = sl_chunk_rows_get(npy->run->options, npy->run->info.threads, get_row_bytes(npy));
+    const size_t most = npy->input.rows ? npy->input.rows : 1;
+    npy->chunk = rows < most ? rows : most;
+    sl_exit code = sl_npy_input_allocate(&npy->input, npy->chunk);
+    if (code)
+        return code;
     for (size_t k = 0; k < ARRAYS; k++) {
-        const sl_exit code = sl_npy_array_allocate(&npy->arrays[k], npy->chunk, k >= FIRST_OUTPUT);
+        code = sl_npy_array_allocate(&npy->arrays[k], npy->chunk, k >= FIRST_OUTPUT);
         if (code)
             return code;
     }
     for (size_t k = 0; k < KINDS; k++) {
-        sl_exit code = sl_state_archive_allocate(&npy->archives[k], npy->chunk);
+        code = sl_state_archive_allocate(&npy->archives[k], npy->chunk);
         code = code ? code : sl_initial_states_allocate(&npy->initial[k], npy->chunk);
         if (code)
             return code;
     }
-    size_t elements;
-    if (npy->run->shape.vocabulary) {
-        if (sl_size_mul(npy->chunk, npy->steps, &elements))
-            npy->tokens = calloc(elements ? elements : 1, sizeof *npy->tokens);
-        if (!npy->tokens)
-            return sl_report_memory_of_rows("the tokens");
-    }
-    if (npy->arrays[LENGTHS].path) {
-        npy->row_lengths = calloc(npy->chunk, sizeof *npy->row_lengths);
-        if (!npy->row_lengths)
-            return sl_report_memory_of_rows("the lengths");
-    }
-    return sl_stream_state_open(&npy->state, npy->run, npy->rows, npy->chunk);
-}
-
-/* Check the lengths of the chunk; *steps is their sum. */
-static sl_exit take_lengths(npy_run *npy, size_t first, size_t rows, uint64_t *steps)
-{
-    *steps = (uint64_t)rows * npy->steps;
-    if (!npy->row_lengths)
-        return SL_EXIT_OK;
-    return sl_lengths_take(&npy->arrays[LENGTHS], first, rows, npy->steps, "--input", npy->row_lengths, steps);
-}
-
-/* Check and copy the tokens of the chunk, up to the length of each row. */
-static sl_exit take_tokens(npy_run *npy, size_t first, size_t rows)
-{
-    const bool step_first = npy->run->options->step_first;
-    const size_t vocabulary = npy->run->shape.vocabulary;
-    for (size_t n = 0; npy->tokens && n < rows; n++) {
-        const size_t length = npy->row_lengths ? (size_t)npy->row_lengths[n] : npy->steps;
-        for (size_t t = 0; t < length; t++) {
-            const size_t at = step_first ? t * rows + n : n * npy->steps + t;
-            int64_t token;
-            if (!sl_npy_array_get_integer(&npy->arrays[INPUT], at, 0, (int64_t)vocabulary - 1, &token))
-                return sl_report(SL_EXIT_DATA,
-                                 "%s: row %zu, step %zu: expected a token from 0 to %zu (the model's vocabulary), found %s",
-                                 sl_report_input(npy->arrays[INPUT].path), first + n, t, vocabulary - 1,
-                                 sl_npy_array_get_found(&npy->arrays[INPUT], at).text);
-            npy->tokens[at] = (int32_t)token;
-        }
-    }
-    return SL_EXIT_OK;
+    return sl_stream_state_open(&npy->state, npy->run, npy->input.rows, npy->chunk);
 }
 
 static sl_exit read_chunk(npy_run *npy, size_t first, size_t rows, uint64_t *steps)
 {
     const double started = sl_clock_get();
-    sl_exit code = SL_EXIT_OK;
+    sl_exit code = sl_npy_input_read(&npy->input, first, rows, steps);
     for (size_t k = 0; !code && k < FIRST_OUTPUT; k++)
         code = sl_npy_array_read(&npy->arrays[k], first, rows);
     for (size_t k = 0; !code && k < KINDS; k++)
         code = sl_initial_states_read(&npy->initial[k], first, rows);
-    code = code ? code : take_lengths(npy, first, rows, steps);
-    code = code ? code : take_tokens(npy, first, rows);
     npy->run->stats.read_seconds += sl_clock_get() - started;
     return code;
 }
@@ -276,7 +170,7 @@ static void want(const npy_run *npy, const sl_layer_output *output, const sl_npy
                  sluice_output *outputs)
 {
     const bool step_first = npy->run->options->step_first;
-    const size_t row_stride = output->width * (step_first || !output->has_steps ? 1 : npy->steps);
+    const size_t row_stride = output->width * (step_first || !output->has_steps ? 1 : npy->input.steps);
     const size_t step_stride = output->width * (step_first ? batch->rows : 1);
     if (!array->path)
         return;
@@ -294,30 +188,16 @@ static void want(const npy_run *npy, const sl_layer_output *output, const sl_npy
 
 static sl_exit run_chunk(npy_run *npy, size_t first, size_t rows, uint64_t steps)
 {
-    const bool step_first = npy->run->options->step_first;
-    const size_t row_steps = step_first ? 1 : npy->steps, step_rows = step_first ? rows : 1;
     sl_npy_array *arrays = npy->arrays;
     sluice_output outputs[2];
-    sluice_batch batch = {
-        .struct_size = sizeof batch,
-        .steps = npy->steps,
-        .rows = rows,
-        .lengths = npy->row_lengths,
-        .x = npy->tokens ? NULL : arrays[INPUT].data,
-        .tokens = npy->tokens,
-        .x_row_stride = row_steps * npy->width,
-        .x_step_stride = step_rows * npy->width,
-        .mask = arrays[MASK].data,
-        .mask_row_stride = row_steps,
-        .mask_step_stride = step_rows,
-        .h0 = arrays[H0].path ? arrays[H0].data : npy->initial[SL_STATE_H].data,
-        .c0 = arrays[C0].path ? arrays[C0].data : npy->initial[SL_STATE_C].data,
-        .hn = get_states(npy, &arrays[HN], SL_STATE_H),
-        .cn = get_states(npy, &arrays[CN], SL_STATE_C),
-        .outputs = outputs,
-        .streams = npy->state.streams,
-        .slots = sl_stream_state_get_slots(&npy->state, first, rows),
-    };
+    sluice_batch batch = sl_npy_input_get_batch(&npy->input, rows);
+    batch.h0 = arrays[H0].path ? arrays[H0].data : npy->initial[SL_STATE_H].data;
+    batch.c0 = arrays[C0].path ? arrays[C0].data : npy->initial[SL_STATE_C].data;
+    batch.hn = get_states(npy, &arrays[HN], SL_STATE_H);
+    batch.cn = get_states(npy, &arrays[CN], SL_STATE_C);
+    batch.outputs = outputs;
+    batch.streams = npy->state.streams;
+    batch.slots = sl_stream_state_get_slots(&npy->state, first, rows);
     want(npy, &npy->output, &arrays[OUTPUT], &batch, outputs);
     want(npy, &npy->end, &arrays[HEAD], &batch, outputs);
     return sl_run_forward(npy->run, &batch, steps);
@@ -325,8 +205,8 @@ static sl_exit run_chunk(npy_run *npy, size_t first, size_t rows, uint64_t steps
 
 static sl_exit run_chunks(npy_run *npy)
 {
-    for (size_t first = 0; first < npy->rows; first += npy->chunk) {
-        const size_t left = npy->rows - first, rows = left < npy->chunk ? left : npy->chunk;
+    for (size_t first = 0; first < npy->input.rows; first += npy->chunk) {
+        const size_t left = npy->input.rows - first, rows = left < npy->chunk ? left : npy->chunk;
         uint64_t steps = 0;
         sl_exit code = read_chunk(npy, first, rows, &steps);
         if (!code && sl_interrupt_seen())
@@ -350,14 +230,14 @@ static sl_exit run_all(npy_run *npy)
     code = code ? code : shape_outputs(npy);
     code = code ? code : allocate(npy);
     if (!code)
-        code = sl_run_measure(npy->run, npy->rows ? npy->chunk : 0, npy->steps);
+        code = sl_run_measure(npy->run, npy->input.rows ? npy->chunk : 0, npy->input.steps);
     for (size_t k = FIRST_OUTPUT; !code && k < ARRAYS; k++)
         code = sl_npy_array_create(&npy->arrays[k]);
     for (size_t k = 0; !code && k < KINDS; k++)
         code = sl_state_archive_create(&npy->archives[k]);
     if (code)
         return code;
-    sl_progress_start(npy->run->options->progress, npy->rows);
+    sl_progress_start(npy->run->options->progress, npy->input.rows);
     code = run_chunks(npy);
     for (size_t k = FIRST_OUTPUT; !code && k < ARRAYS; k++)
         code = sl_npy_array_commit(&npy->arrays[k]);
@@ -370,10 +250,12 @@ sl_exit sl_run_npy(sl_run_session *run)
 {
     const sl_options *options = run->options;
     npy_run npy = {.run = run,
-                   .arrays = {[INPUT] = {.option = "--input", .path = options->input},
-                              [LENGTHS] = {.option = "--lengths", .path = options->lengths},
-                              [MASK] = {.option = "--mask", .path = options->mask},
-                              [H0] = {.option = "--h0", .path = options->h0},
+                   .input = {.x = {.option = "--input", .path = options->input},
+                             .lengths = {.option = "--lengths", .path = options->lengths},
+                             .mask = {.option = "--mask", .path = options->mask},
+                             .step_first = options->step_first,
+                             .shape = run->shape},
+                   .arrays = {[H0] = {.option = "--h0", .path = options->h0},
                               [C0] = {.option = "--c0", .path = options->c0},
                               [OUTPUT] = {.option = "--output", .path = options->output},
                               [HN] = {.option = "--hn", .path = options->hn},
@@ -386,8 +268,7 @@ sl_exit sl_run_npy(sl_run_session *run)
         sl_state_archive_close(&npy.archives[k]);
         sl_initial_states_close(&npy.initial[k]);
     }
-    free(npy.tokens);
-    free(npy.row_lengths);
+    sl_npy_input_close(&npy.input);
     sl_stream_state_close(&npy.state);
     return code;
 }

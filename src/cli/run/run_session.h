@@ -24,10 +24,6 @@ sl_exit sl_run_measure(sl_run_session *run, size_t rows, size_t steps);
 /** Run one batch, of `steps` steps without padding, and update the statistics. */
 sl_exit sl_run_forward(sl_run_session *run, const sluice_batch *batch, uint64_t steps);
 
-/** Number of rows to hold in memory at once, where a row takes `bytes` bytes: --rows, or else as many as fit into a fixed amount of
- *  memory, but at least enough for all threads. */
-size_t sl_run_get_rows(const sl_run_session *run, double bytes);
-
 /** Read all input, lines of text or NumPy files, run the model, and write all output. SL_EXIT_INTERRUPTED is not reported. */
 sl_exit sl_run_text(sl_run_session *run);
 sl_exit sl_run_npy(sl_run_session *run);

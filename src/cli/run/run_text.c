@@ -2,6 +2,7 @@
 #include "cli/run/run_session.h"
 
 #include "base/clock.h"
+#include "cli/input/chunk_rows.h"
 #include "cli/input/lines.h"
 #include "cli/run/predictions.h"
 #include "io/output.h"
@@ -22,23 +23,6 @@ typedef struct text_run {
     uint64_t total; /* bytes of input; 0: unknown */
 } text_run;
 
-/* Tokens are bytes, so they are only out of range if the vocabulary is less than 256. */
-static sl_exit check_tokens(const text_run *text, const sl_lines_batch *batch)
-{
-    const size_t vocabulary = text->run->shape.vocabulary;
-    for (size_t n = 0; vocabulary < 256 && n < batch->rows; n++)
-        for (size_t t = 0; t < (size_t)batch->lengths[n]; t++) {
-            const int32_t token = batch->tokens[batch->offsets[n] + t];
-            if ((size_t)token >= vocabulary)
-                return sl_report(SL_EXIT_DATA,
-                                 "%s: line %llu, byte %zu: expected a byte from 0 to %zu (the model's vocabulary), "
-                                 "found %d; convert the text, or use another model",
-                                 sl_report_input(text->run->options->input), (unsigned long long)(batch->first_line + n), t + 1,
-                                 vocabulary - 1, token);
-        }
-    return SL_EXIT_OK;
-}
-
 static sl_exit write_predictions(text_run *text, size_t rows)
 {
     const double started = sl_clock_get();
@@ -55,17 +39,9 @@ static sl_exit write_predictions(text_run *text, size_t rows)
 
 static sl_exit run_batch(text_run *text, const sl_lines_batch *lines)
 {
-    sl_exit code = check_tokens(text, lines);
-    const sluice_batch batch = {
-        .struct_size = sizeof batch,
-        .steps = lines->longest,
-        .rows = lines->rows,
-        .lengths = lines->lengths,
-        .tokens = lines->tokens,
-        .x_step_stride = 1,
-        .x_offsets = lines->offsets,
-        .logits = text->logits,
-    };
+    sl_exit code = sl_lines_check_tokens(text->lines, lines, text->run->shape.vocabulary);
+    sluice_batch batch = sl_lines_get_batch(lines);
+    batch.logits = text->logits;
     code = code ? code : sl_run_forward(text->run, &batch, lines->bytes);
     return code ? code : write_predictions(text, lines->rows);
 }
@@ -93,7 +69,7 @@ static sl_exit open_all(text_run *text)
 {
     const sl_options *options = text->run->options;
     const size_t row_bytes = text->run->shape.classes * sizeof *text->logits;
-    const size_t rows = sl_run_get_rows(text->run, (double)row_bytes + (double)options->top * CLASS_BYTES);
+    const size_t rows = sl_chunk_rows_get(options, text->run->info.threads, (double)row_bytes + (double)options->top * CLASS_BYTES);
     sl_exit code =
         sl_lines_open(options->input, rows, options->keep_cr ? SL_LINES_KEEP_CR : SL_LINES_DROP_CR, &text->lines, &text->total);
     if (code)

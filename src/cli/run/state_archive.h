@@ -1,25 +1,12 @@
-/* The states of the LSTM layers, and --hn FILE and --cn FILE of networks whose layers' states differ in size: an .npz file with an array
+/* --hn FILE and --cn FILE of networks whose layers' states differ in size: an .npz file with an array
  * [D][N][H] for each layer. An archive without a path stands for an option that was not given, or whose file is one array: every
  * function below is then a no-op returning SL_EXIT_OK. */
 #ifndef SLUICE_CLI_RUN_STATE_ARCHIVE_H
 #define SLUICE_CLI_RUN_STATE_ARCHIVE_H
 
+#include "cli/state_sizes.h"
 #include "io/npy/npz.h"
 #include "program/exit.h"
-#include "sluice_network.h"
-
-typedef enum sl_state_kind { SL_STATE_H, SL_STATE_C } sl_state_kind;
-
-/** Floats of a row in a direction of an LSTM layer. */
-size_t sl_state_width(const sluice_layer *layer, sl_state_kind kind);
-
-typedef struct sl_state_sizes {
-    size_t layer_dirs;
-    size_t width;  /* floats of a row in each of them; 0: they differ */
-    size_t floats; /* in all of them */
-} sl_state_sizes;
-
-sl_state_sizes sl_state_sizes_get(const sluice_model *model, sl_state_kind kind);
 
 typedef struct sl_state_archive {
     const char *option, *path;

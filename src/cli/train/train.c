@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "cli/command_line.h"
 #include "program/paths.h"
+#include "sluice_tools.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,8 +33,14 @@ static sl_exit check_data_options(const sl_options *options)
     if (o->validate && options->input && (!o->labels != !o->validate_labels || !o->values != !o->validate_values))
         return sl_report(SL_EXIT_USAGE, "--validate needs --validate-labels where there are --labels, and --validate-values where "
                                         "there are --values");
-    if (o->patience && !o->validate && !(o->validate_share > 0))
+    const bool has_validation = o->validate || o->validate_share > 0;
+    if (o->patience && !has_validation)
         return sl_report(SL_EXIT_USAGE, "--patience needs validation rows; give --validate or --validate-share");
+    if (o->precision > SLUICE_PRECISION_F32 && !has_validation)
+        return sl_report(SL_EXIT_USAGE,
+                         "--precision %s is for validation rows; give --validate or --validate-share, or leave it out, as training "
+                         "is f32",
+                         sluice_precision_get_name(o->precision));
     return SL_EXIT_OK;
 }
 
@@ -160,12 +167,14 @@ static void release(sl_training *train)
 {
     sluice_streams_destroy(train->streams);
     free(train->position.states);
+    sluice_engine_destroy(train->evaluation.engine);
     sluice_trainer_destroy(train->trainer);
     sl_minibatch_release(&train->minibatch);
     sl_dataset_release(&train->dataset);
     sl_curve_release(&train->curve);
     free(train->class_weights.owned);
     free(train->evaluation.outputs);
+    free(train->evaluation.y);
     free(train->evaluation.scores);
     free(train->best.scores);
     json_decref(train->checkpoint.note);

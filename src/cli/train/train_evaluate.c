@@ -7,20 +7,48 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Direct the outputs of the batch to evaluation.outputs. */
+sl_exit sl_train_set_up_evaluation(sl_training *train)
+{
+    sluice_engine_options options = train->options->engine;
+    sluice_error error;
+    options.precision = train->options->train.precision;
+    if (options.precision <= SLUICE_PRECISION_F32 || !train->dataset.validation)
+        return SL_EXIT_OK;
+    const sluice_model *model = sluice_trainer_get_model(train->trainer);
+    return sl_report_status(sluice_engine_create(model, &options, &train->evaluation.engine, &error), &error);
+}
+
+/* Make an array large enough for `width` floats of each row, or step, of the batch; what it held is lost if it grows. */
+static sl_exit fit(const sl_minibatch *minibatch, size_t width, float **array, size_t *room)
+{
+    size_t count;
+    bool fits = sl_size_mul(width, minibatch->batch.rows, &count);
+    fits = fits && (!minibatch->every_step || sl_size_mul(count, minibatch->batch.steps, &count));
+    if (fits && count > *room) {
+        free(*array);
+        *array = calloc(count, sizeof **array);
+        *room = *array ? count : 0;
+    }
+    return fits && count <= *room
+               ? SL_EXIT_OK
+               : sl_report(SL_EXIT_FAILURE, "out of memory for the outputs of a batch; use a smaller --batch, or "
+                                            "raise the limit");
+}
+
+/* Direct the outputs of the batch to evaluation.outputs. Without a trainer, the head of a shape makes those of every step from y. */
 static sl_exit set_outputs(sl_training *train)
 {
     sluice_batch *batch = &train->minibatch.batch;
-    size_t room = train->evaluation.count;
-    bool fits = sl_size_mul(room, batch->rows, &room);
-    fits = fits && (!train->minibatch.every_step || sl_size_mul(room, batch->steps, &room));
-    if (fits && room > train->evaluation.outputs_room) {
-        free(train->evaluation.outputs);
-        train->evaluation.outputs = calloc(room, sizeof *train->evaluation.outputs);
-        train->evaluation.outputs_room = train->evaluation.outputs ? room : 0;
-    }
-    if (!fits || room > train->evaluation.outputs_room)
-        return sl_report(SL_EXIT_FAILURE, "out of memory for the outputs of a batch; use a smaller --batch, or raise the limit");
+    sl_evaluation *evaluation = &train->evaluation;
+    const sluice_model *model = sluice_trainer_get_model(train->trainer);
+    const bool reads_y = evaluation->engine && train->minibatch.every_step && train->shape.classes && sluice_model_is_shape(model);
+    sl_exit code = fit(&train->minibatch, evaluation->count, &evaluation->outputs, &evaluation->outputs_room);
+    if (!code && reads_y)
+        code = fit(&train->minibatch, train->shape.directions * train->shape.hidden, &evaluation->y, &evaluation->y_room);
+    if (code)
+        return code;
+    if (reads_y)
+        batch->y = evaluation->y;
     if (!train->shape.classes)
         batch->y = train->evaluation.outputs;
     else if (train->minibatch.every_step)
@@ -66,6 +94,31 @@ static void count_outputs(sl_training *train)
     }
 }
 
+/* sluice_trainer_evaluate, by an engine that is not the trainer's. */
+static sluice_status evaluate_by(const sluice_engine *engine, const sl_training *train, sluice_report *report, sluice_error *error)
+{
+    const sl_minibatch *minibatch = &train->minibatch;
+    const sluice_batch *batch = &minibatch->batch;
+    sluice_trainer_options options = {.struct_size = sizeof options};
+    sluice_status status = sluice_trainer_get_options(train->trainer, &options);
+    sluice_loss loss = {.struct_size = sizeof loss,
+                        .kind = options.loss,
+                        .rows = batch->rows,
+                        .steps = minibatch->every_step ? batch->steps : 1,
+                        .width = train->evaluation.count,
+                        .lengths = minibatch->every_step ? batch->lengths : NULL,
+                        .outputs = train->evaluation.outputs,
+                        .labels = minibatch->labels,
+                        .values = minibatch->values,
+                        .ignore = options.ignore,
+                        .label_smoothing = options.label_smoothing,
+                        .class_weights = options.class_weights};
+    status = status ? status : sluice_forward(engine, NULL, batch, error);
+    status = status ? status : sluice_loss_compute(&loss, error);
+    *report = (sluice_report){.loss = loss.loss, .counted = loss.counted, .right = loss.right, .weight = loss.weight};
+    return status;
+}
+
 static sl_exit evaluate_batch(sl_training *train, const sl_batch_range *range, sl_score *score)
 {
     sl_minibatch *minibatch = &train->minibatch;
@@ -77,7 +130,9 @@ static sl_exit evaluate_batch(sl_training *train, const sl_batch_range *range, s
         return code;
     sluice_report report = {.struct_size = sizeof report};
     sluice_error error;
-    if (sluice_trainer_evaluate(train->trainer, &minibatch->batch, minibatch->labels, minibatch->values, &report, &error))
+    const sluice_engine *engine = train->evaluation.engine;
+    if (engine ? evaluate_by(engine, train, &report, &error)
+               : sluice_trainer_evaluate(train->trainer, &minibatch->batch, minibatch->labels, minibatch->values, &report, &error))
         return sl_train_report_failure(train, &error);
     score->loss += report.loss * report.weight;
     score->weight += report.weight;
@@ -92,7 +147,11 @@ sl_exit sl_train_evaluate(sl_training *train, sl_score *score)
     const double started = sl_clock_get();
     *score = (sl_score){0};
     memset(train->evaluation.scores, 0, train->evaluation.count * sizeof *train->evaluation.scores);
+    sluice_error error;
     sl_exit code = SL_EXIT_OK;
+    if (train->evaluation.engine &&
+        sluice_engine_set_model(train->evaluation.engine, sluice_trainer_get_model(train->trainer), &error))
+        code = sl_report_error(&error);
     for (size_t k = 0; !code && k < train->dataset.validation_order.batches; k++)
         code = sl_interrupt_seen() ? SL_EXIT_INTERRUPTED : evaluate_batch(train, &train->dataset.validation_order.ranges[k], score);
     score->loss /= score->weight > 0 ? score->weight : 1;

@@ -2,6 +2,7 @@
 
 #include "program/format.h"
 #include "program/print_json.h"
+#include "sluice_tools.h"
 
 #include <ctype.h>
 #include <inttypes.h>
@@ -90,6 +91,12 @@ static double get_error(const sl_output_score *score)
     return score->counted ? score->squares / (double)score->counted : 0;
 }
 
+/* What the validation rows were computed with. */
+static const char *get_precision(const sl_training *train)
+{
+    return sluice_precision_get_name(train->evaluation.engine ? train->options->train.precision : SLUICE_PRECISION_F32);
+}
+
 /* ---- As JSON ---------------------------------------------------------------------------------------------------------------- */
 
 static json_t *score_to_json(const sl_training *train, const sl_score *score)
@@ -130,7 +137,9 @@ static json_t *summary_to_json(const sl_training *train)
         json_object_set_new(object, "class_weights", weights);
     }
     if (object && train->dataset.validation) {
-        json_object_set_new(object, "validation", score_to_json(train, &epoch->validation));
+        json_t *validation = score_to_json(train, &epoch->validation);
+        json_object_set_new(validation, "precision", json_string(get_precision(train)));
+        json_object_set_new(object, "validation", validation);
         json_object_set_new(object, train->curve.has_classes ? "classes" : "outputs", scores_to_json(train));
     }
     return object;
@@ -188,6 +197,8 @@ sl_exit sl_train_summarize(const sl_training *train)
     print_score(train, "training", &epoch->training);
     if (train->dataset.validation) {
         print_score(train, "validation", &epoch->validation);
+        if (train->evaluation.engine)
+            printf("precision     %s, of validation\n", get_precision(train));
         print_scores(train);
     }
     return SL_EXIT_OK;

@@ -316,6 +316,7 @@ static sl_exit set_up(sl_training *train, sluice_model **loaded)
     if (!code && !train->trainer)
         code = make_trainer(train, model);
     code = code ? code : make_room(train);
+    code = code ? code : sl_train_set_up_evaluation(train);
     if (code)
         return code;
     sl_dataset_set_digest(&train->dataset);

@@ -18,8 +18,10 @@ typedef struct sl_output_score {
 
 /** The evaluation of the model on the validation rows (train_evaluate.c). */
 typedef struct sl_evaluation {
-    float *outputs; /* of a batch */
-    size_t outputs_room;
+    sluice_engine *engine; /* of --precision bf16 or int8; NULL: the trainer's own, which is f32 */
+    float *outputs;        /* of a batch */
+    float *y;              /* likewise, from which `engine` makes the outputs of a head at every step */
+    size_t outputs_room, y_room;
     size_t count;            /* classes, or outputs */
     sl_output_score *scores; /* [count], of the last evaluation */
 } sl_evaluation;
@@ -97,6 +99,9 @@ void sl_train_note_options(const sl_training *train, uint64_t updates);
 
 /** Train all remaining epochs. SL_EXIT_INTERRUPTED is reported, and a checkpoint is written first if one is asked for. */
 sl_exit sl_train_run_epochs(sl_training *train);
+
+/** Make train->evaluation.engine, if --precision asks for one; the trainer must be there. */
+sl_exit sl_train_set_up_evaluation(sl_training *train);
 
 /** Evaluate the model on the validation rows: *score and train->evaluation. SL_EXIT_INTERRUPTED is not reported. */
 sl_exit sl_train_evaluate(sl_training *train, sl_score *score);

@@ -13,6 +13,7 @@
 #include "engine/pack_cell.h"
 #include "engine/schedule/limits.h"
 #include "engine/step_layers.h"
+#include "engine/weight_format.h"
 #include "model/model.h"
 #include "sluice_train.h"
 
@@ -21,6 +22,12 @@
 /* A larger table than this is not made: the embedding's rows are multiplied as any x is. 256 MiB holds a vocabulary of 16,000
  * for H = 1024. For training it is made anew after each update, and pays while it has fewer rows than a batch has steps. */
 enum { TABLE_MAX_BYTES = 1 << 28, TRAINED_TABLE_MAX_ROWS = 1024 };
+
+/* Which layer-direction it is. */
+static size_t index_of(const sluice_engine *engine, const sl_packed *packed)
+{
+    return (size_t)(packed->dir - engine->network->dirs);
+}
 
 /* The columns of the gates. */
 static sl_columns gate_columns(const sluice_engine *engine, const sl_packed *packed)
@@ -46,10 +53,10 @@ static bool fits_table(const sluice_engine *engine)
            bytes <= TABLE_MAX_BYTES && (!engine->training || engine->shape.vocabulary <= TRAINED_TABLE_MAX_ROWS);
 }
 
-/* A packed matrix of its own. */
+/* A packed matrix of floats of its own. */
 static bool allocate_matrix(sluice_engine *engine, const sl_columns *columns, size_t terms, sl_packed_matrix *matrix)
 {
-    *matrix = sl_packed_layout(columns, terms);
+    *matrix = sl_packed_layout(columns, terms, SL_WEIGHT_F32, SL_ROW_FLOATS);
     matrix->panels = sl_engine_take_floats(engine, sl_packed_floats(matrix));
     return matrix->panels != NULL;
 }
@@ -66,19 +73,33 @@ static bool allocate_table(sluice_engine *engine, sl_packed *packed)
 }
 
 /* W of so many inputs, and U, the panels of one block following each other. */
-static bool allocate_pair(sluice_engine *engine, const sl_columns *columns, size_t inputs, sl_packed *packed)
+static void lay_out_pair(const sluice_engine *engine, size_t inputs, sl_format_choice choice, sl_packed *packed)
 {
-    const sl_packed_matrix both = sl_packed_layout(columns, inputs + packed->dir->h_width);
-    packed->panels = sl_engine_take_floats(engine, sl_packed_floats(&both));
-    packed->weights_ih = packed->weights_hh = both;
-    packed->weights_ih.terms = inputs;
+    const sl_columns columns = gate_columns(engine, packed);
+    const sl_format_choice of_x =
+        sl_format_reads_embedding(engine, index_of(engine, packed)) ? (sl_format_choice){SL_WEIGHT_F32, SL_ROW_FLOATS} : choice;
+    packed->weights_ih = sl_packed_layout(&columns, inputs, of_x.format, of_x.rows);
+    packed->weights_hh = sl_packed_layout(&columns, packed->dir->h_width, choice.format, choice.rows);
+    const size_t of_w = inputs ? packed->weights_ih.panel_stride : 0, stride = of_w + packed->weights_hh.panel_stride;
     packed->weights_ih.panels = packed->panels;
-    packed->weights_hh.terms = packed->dir->h_width;
-    packed->weights_hh.panels = packed->panels ? packed->panels + inputs * sl_block_floats(engine->kernel) : NULL;
+    packed->weights_hh.panels = packed->panels ? packed->panels + of_w : NULL;
+    packed->weights_ih.panel_stride = packed->weights_hh.panel_stride = stride;
+}
+
+static size_t pair_floats(const sl_packed *packed)
+{
+    return sl_packed_floats(&packed->weights_hh);
+}
+
+static bool allocate_pair(sluice_engine *engine, size_t inputs, sl_format_choice choice, sl_packed *packed)
+{
+    lay_out_pair(engine, inputs, choice, packed);
+    packed->panels = sl_engine_take_floats(engine, pair_floats(packed));
+    lay_out_pair(engine, inputs, choice, packed);
     return packed->panels != NULL;
 }
 
-static bool allocate_layer(sluice_engine *engine, sl_packed *packed, bool with_table)
+static bool allocate_layer(sluice_engine *engine, const sluice_model *model, sl_packed *packed, bool with_table)
 {
     const sl_columns columns = gate_columns(engine, packed);
     packed->width = sl_columns_width(&columns);
@@ -88,7 +109,7 @@ static bool allocate_layer(sluice_engine *engine, sl_packed *packed, bool with_t
     if (engine->training) {
         packed->weight_ih = sl_engine_take_floats(engine, packed->dir->gate_rows * packed->dir->inputs);
         const sl_columns units = unit_columns(engine, packed);
-        packed->weights_back = sl_packed_layout(&units, packed->dir->gate_rows);
+        packed->weights_back = sl_packed_layout(&units, packed->dir->gate_rows, SL_WEIGHT_F32, SL_ROW_FLOATS);
         float **back = engine->gemm == SLUICE_GEMM_BLIS ? &packed->weight_hh : &packed->weights_back.panels;
         *back = sl_engine_take_floats(engine, engine->gemm == SLUICE_GEMM_BLIS ? packed->dir->gate_rows * packed->dir->h_width
                                                                                : sl_packed_floats(&packed->weights_back));
@@ -97,14 +118,31 @@ static bool allocate_layer(sluice_engine *engine, sl_packed *packed, bool with_t
     }
     const size_t inputs = packed->table ? 0 : packed->dir->inputs;
     if (engine->gemm == SLUICE_GEMM_BLIS) {
+        packed->weights_hh = sl_packed_layout(&columns, packed->dir->h_width, SL_WEIGHT_F32, SL_ROW_FLOATS); /* without panels */
         packed->transpose_hh = sl_engine_take_floats(engine, packed->dir->h_width * packed->width);
         packed->transpose_ih = inputs ? sl_engine_take_floats(engine, inputs * packed->width) : NULL;
         return packed->transpose_hh && (!inputs || packed->transpose_ih);
     }
-    return allocate_pair(engine, &columns, inputs, packed);
+    return allocate_pair(engine, inputs, sl_format_choose(engine, model, index_of(engine, packed)), packed);
 }
 
-static bool allocate_all(sluice_engine *engine)
+/* Which layer-directions have h, and which x, from cells within +-1. */
+static void mark_within_one(sluice_engine *engine)
+{
+    const sl_network *network = engine->network;
+    for (size_t k = 0; k < network->layer_dirs; k++) {
+        sl_packed *packed = &engine->layers[k];
+        packed->h_within_one = !packed->projection_width && sl_cell_is_within_one(&packed->cell);
+    }
+    for (size_t k = network->lstm[0].directions; k < network->layer_dirs; k++) {
+        const size_t layer = network->dirs[k].layer, *before = engine->steps.before + layer;
+        const sl_lstm_layer *below = &network->lstm[layer - 1];
+        engine->layers[k].x_within_one = before[0] == before[1] && engine->layers[below->first].h_within_one &&
+                                         engine->layers[below->first + below->directions - 1].h_within_one;
+    }
+}
+
+static bool allocate_all(sluice_engine *engine, const sluice_model *model)
 {
     const sluice_shape *shape = &engine->shape;
     engine->layers = sl_alloc_array(engine->network->layer_dirs, sizeof *engine->layers);
@@ -113,9 +151,10 @@ static bool allocate_all(sluice_engine *engine)
     const bool with_table = fits_table(engine);
     for (size_t k = 0; k < engine->network->layer_dirs; k++) {
         engine->layers[k].dir = &engine->network->dirs[k];
-        if (!allocate_layer(engine, &engine->layers[k], with_table && k < engine->network->lstm[0].directions))
+        if (!allocate_layer(engine, model, &engine->layers[k], with_table && k < engine->network->lstm[0].directions))
             return false;
     }
+    mark_within_one(engine);
     if (shape->vocabulary && (!with_table || engine->training || !engine->network->is_shape)) {
         engine->embedding = sl_engine_take_floats(engine, shape->vocabulary * shape->inputs);
         if (!engine->embedding)
@@ -139,7 +178,7 @@ static void fill_table(const sluice_engine *engine, const sluice_model *model, c
     const size_t vocabulary = engine->shape.vocabulary, inputs = packed->dir->inputs;
     const float *embedding = model->layers[0].of[0][SLUICE_TENSOR_EMBEDDING];
     const sl_columns columns = gate_columns(engine, packed);
-    sl_pack_panels(&columns, by_rows(weight_ih, inputs), &packed->weights_table);
+    sl_pack_panels(&columns, by_rows(weight_ih, inputs), inputs, &packed->weights_table);
     const float *start[AT_ONCE], *x[AT_ONCE];
     for (size_t row = 0; row < vocabulary; row += AT_ONCE) {
         const size_t rows = sl_size_min(AT_ONCE, vocabulary - row);
@@ -165,7 +204,7 @@ static void fill_inputs(const sluice_engine *engine, const sluice_model *model, 
     else if (packed->transpose_ih)
         sl_pack_transpose(&columns, inputs, weight_ih, packed->transpose_ih);
     else
-        sl_pack_panels(&columns, by_rows(weight_ih, inputs), &packed->weights_ih);
+        sl_pack_panels(&columns, by_rows(weight_ih, inputs), inputs, &packed->weights_ih);
 }
 
 static void fill_recurrent(const sluice_engine *engine, const sluice_model *model, size_t k)
@@ -177,7 +216,7 @@ static void fill_recurrent(const sluice_engine *engine, const sluice_model *mode
     if (packed->transpose_hh)
         sl_pack_transpose(&columns, width, weight_hh, packed->transpose_hh);
     else
-        sl_pack_panels(&columns, by_rows(weight_hh, width), &packed->weights_hh);
+        sl_pack_panels(&columns, by_rows(weight_hh, width), width, &packed->weights_hh);
 }
 
 /* U transposed, or for BLIS U. */
@@ -189,7 +228,7 @@ static void fill_back(const sluice_engine *engine, const sluice_model *model, si
     if (packed->weight_hh)
         memcpy(packed->weight_hh, weight_hh, packed->dir->gate_rows * packed->dir->h_width * sizeof(float));
     else
-        sl_pack_panels(&units, (sl_matrix){weight_hh, 1, packed->dir->h_width}, &packed->weights_back);
+        sl_pack_panels(&units, (sl_matrix){weight_hh, 1, packed->dir->h_width}, packed->dir->gate_rows, &packed->weights_back);
 }
 
 static void fill_ends(const sluice_engine *engine, const sluice_model *model)
@@ -213,7 +252,7 @@ static void fill_share(void *context, unsigned thread, unsigned threads)
     void (*const parts[])(const sluice_engine *, const sluice_model *, size_t) = {fill_inputs, fill_recurrent, fill_back,
                                                                                   sl_pack_cell_fill};
     enum { PARTS = sizeof parts / sizeof parts[0] };
-    const sl_float_mode mode = sl_float_mode_set(f->engine->flush_to_zero); /* the table's products are part of the result */
+    const sl_float_mode mode = sl_float_mode_set(sl_engine_flushes(f->engine)); /* the table's products are part of the result */
     for (size_t task = thread; task < PARTS * f->engine->network->layer_dirs; task += threads)
         parts[task % PARTS](f->engine, f->model, task / PARTS);
     if (thread == 0)
@@ -240,6 +279,8 @@ sluice_status sluice_engine_create(const sluice_model *model, const sluice_engin
     sluice_status status = sl_choose(options, &choice, error);
     if (!status && choice.training)
         status = sl_cells_check_training(model->network, error);
+    if (!status)
+        status = sl_format_check(model->network, choice.precision, error);
     if (status)
         return status;
 
@@ -255,9 +296,10 @@ sluice_status sluice_engine_create(const sluice_model *model, const sluice_engin
     made->threads = choice.threads;
     made->flush_to_zero = choice.flush_to_zero;
     made->training = choice.training;
+    made->has_bf16_dot = choice.precision == SLUICE_PRECISION_BF16 && sl_format_bf16_dot_is_right(made->kernel);
     made->pool = sl_pool_create();
     const sluice_status copied = sl_network_create(&model->network->description, model->network->is_shape, &made->network, NULL);
-    if (copied || !made->pool || !allocate_all(made)) {
+    if (copied || !made->pool || !allocate_all(made, model)) {
         const size_t bytes = made->packed_bytes;
         sluice_engine_destroy(made);
         return sl_fail(error, SLUICE_STATUS_NO_MEMORY,
@@ -269,6 +311,51 @@ sluice_status sluice_engine_create(const sluice_model *model, const sluice_engin
     return SLUICE_STATUS_OK;
 }
 
+/* Whether the format of a layer-direction's weights holds the model's, too. */
+static bool holds(const sl_packed *packed, const sluice_model *model, size_t k)
+{
+    return sl_format_holds((sl_format_choice){packed->weights_hh.format, packed->weights_hh.rows}, model, k);
+}
+
+static bool all_hold(const sluice_engine *engine, const sluice_model *model)
+{
+    for (size_t k = 0; k < engine->network->layer_dirs; k++)
+        if (!holds(&engine->layers[k], model, k))
+            return false;
+    return true;
+}
+
+/* Make panels of floats for the layer-directions whose format does not hold the model's weights: all of them, or none. */
+static sluice_status widen_panels(sluice_engine *engine, const sluice_model *model, sluice_error *error)
+{
+    static const sl_format_choice floats = {SL_WEIGHT_F32, SL_ROW_FLOATS};
+    const size_t count = engine->network->layer_dirs, bytes = engine->packed_bytes;
+    sl_packed *wider = sl_alloc_array(count, sizeof *wider);
+    bool fits = wider != NULL;
+    for (size_t k = 0; fits && k < count; k++) {
+        const sl_packed *packed = &engine->layers[k];
+        if (holds(packed, model, k))
+            continue;
+        wider[k] = *packed;
+        fits = allocate_pair(engine, packed->table ? 0 : packed->dir->inputs, floats, &wider[k]);
+    }
+    for (size_t k = 0; wider && k < count; k++) {
+        if (fits && wider[k].panels) {
+            const sl_packed old = engine->layers[k];
+            engine->packed_bytes -= pair_floats(&old) * sizeof(float);
+            engine->layers[k] = wider[k];
+            wider[k] = old;
+        }
+        sl_free(wider[k].panels);
+    }
+    sl_free(wider);
+    if (fits)
+        return SLUICE_STATUS_OK;
+    engine->packed_bytes = bytes;
+    return sl_fail(error, SLUICE_STATUS_NO_MEMORY,
+                   "out of memory for weights that are no longer 16-bit numbers; use a smaller model, or raise the limit");
+}
+
 sluice_status sluice_engine_set_model(sluice_engine *engine, const sluice_model *model, sluice_error *error)
 {
     if (!engine || !model)
@@ -276,6 +363,9 @@ sluice_status sluice_engine_set_model(sluice_engine *engine, const sluice_model 
     if (!sl_network_equals(engine->network, model->network))
         return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT,
                        "sluice_engine_set_model: the model is another network than the engine was made for; make an engine for it");
+    const sluice_status status = all_hold(engine, model) ? SLUICE_STATUS_OK : widen_panels(engine, model, error);
+    if (status)
+        return status;
     fill_all(engine, model);
     engine->models++;
     return SLUICE_STATUS_OK;

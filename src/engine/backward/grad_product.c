@@ -30,7 +30,7 @@ size_t sl_grad_multiply_back(const sl_grad_thread *thread, const sl_grad_matrix 
     if (rows == 0 || stride == 0)
         return stride;
     if (is_by_blis(thread)) {
-        sl_blis_gemm(rows, sl_size_min(stride, matrix->outputs - first), matrix->packed->terms, (sl_operand){d, d_stride, false},
+        sl_blis_gemm(rows, sl_size_min(stride, matrix->outputs - first), matrix->packed->words, (sl_operand){d, d_stride, false},
                      (sl_operand){matrix->canonical + first, matrix->outputs, false}, false, scratch->product, stride);
         return stride;
     }

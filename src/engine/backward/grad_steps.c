@@ -189,10 +189,12 @@ static void recompute(const sl_grad_thread *thread, const sl_grad_layer_dir *lay
         const size_t parity = projects ? 0 : (iteration - layer_dir->from) % 2;
         if (projects && iteration > layer_dir->from)
             restore_h(thread, layer_dir, rows, running, iteration);
-        if (engine->gemm == SLUICE_GEMM_BLIS)
-            sl_grad_pre_activations(thread, layer_dir, running, scratch->h[parity]);
         sl_step step;
         sl_engine_set_step(engine, packed, 0, packed->width / sl_block_floats(engine->kernel), &step);
+        if (engine->gemm == SLUICE_GEMM_BLIS) {
+            sl_grad_pre_activations(thread, layer_dir, running, scratch->h[parity]);
+            step.weights_ih.words = step.weights_hh.words = 0;
+        }
         step.rows = running;
         step.start = scratch->start;
         step.x = scratch->x;
@@ -299,7 +301,7 @@ static void run_iteration(const sl_grad_thread *thread, const sl_grad_layer_dir 
         make_dm(thread, layer_dir, rows, units, iteration, from, to);
     else if (continues && by_blis)
         make_dh_of_units(thread, layer_dir, rows, units, iteration, from, to);
-    sl_packed_matrix weights = {.terms = 0}; /* dy is all of dh, or of dm */
+    sl_packed_matrix weights = {.words = 0}; /* dy is all of dh, or of dm */
     if (continues && !projects && !by_blis)
         sl_packed_set_range(&layer_dir->packed->weights_back, units->block, units->end - units->block, &weights);
     const sl_step_grad step = {.rows = to - from,

@@ -45,7 +45,7 @@ static void make_pre_activations(sl_recurrence *p)
     const sl_step *step = &p->step;
     const size_t stride = sl_gates_stride(p->packed);
     float *gates = state_of(p)->gates + p->block * sl_block_floats(kernel);
-    if (step->weights_ih.terms) {
+    if (step->weights_ih.words) {
         kernel->product(&step->weights_ih, step->rows, scratch->start, scratch->x, gates, stride);
         for (size_t r = 0; r < step->rows; r++)
             scratch->start[r] = gates + r * stride;

@@ -271,7 +271,7 @@ void sl_forward_run_thread(void *context, unsigned thread, unsigned threads)
     const sluice_workspace *workspace = call->workspace;
     const sl_partition *partition = &workspace->partition;
     const unsigned groups = partition->plan.thread_groups, per_group = threads > groups ? threads / groups : 1;
-    const sl_float_mode mode = sl_float_mode_set(call->engine->flush_to_zero);
+    const sl_float_mode mode = sl_float_mode_set(sl_engine_flushes(call->engine));
     sl_forward_thread t = {.call = call,
                            .scratch = &workspace->threads[thread],
                            .group = &workspace->groups[0],

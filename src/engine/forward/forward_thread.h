@@ -43,10 +43,12 @@ typedef struct sl_thread_scratch {
     sl_recurrence *recurrences; /* [layer-directions] */
     float *hoisted;             /* [hoist_rows] packed rows of input products */
     float *gathered;            /* [hoist_rows] x rows, for BLIS */
-    float *vectors[2];          /* [vector_rows][steps.widest] results of step layers, alternately */
-    const float **x, **start;   /* [the largest of rows, hoist_rows and vector_rows] pointers for kernels */
-    float **y;                  /* [rows] pointers for kernels */
-    float **gates, **c_kept;    /* [rows] pointers for kernels, of an engine for training */
+    float *prepared_x;        /* [the larger of rows and hoist_rows], sizes.prepared_stride apart: rows for weights of fewer bits */
+    float *prepared_h;        /* [rows] likewise */
+    float *vectors[2];        /* [vector_rows][steps.widest] results of step layers, alternately */
+    const float **x, **start; /* [the largest of rows, hoist_rows and vector_rows] pointers for kernels */
+    float **y;                /* [rows] pointers for kernels */
+    float **gates, **c_kept;  /* [rows] pointers for kernels, of an engine for training */
 } sl_thread_scratch;
 
 /** A call of sluice_forward. */

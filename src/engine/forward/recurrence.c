@@ -30,9 +30,25 @@ static inline const float *start_of(const sl_recurrence *p, size_t r, size_t ste
     return start + p->block * sl_block_floats(engine_of(p)->kernel);
 }
 
-static inline const float *x_of(const sl_recurrence *p, size_t r, size_t step)
+/* x of row r, as the k-th row of a product. */
+static inline const float *x_of(const sl_recurrence *p, size_t r, size_t step, size_t k)
 {
-    return sl_input_row(p->thread, &p->below, r, step);
+    const float *x = sl_input_row(p->thread, &p->below, r, step);
+    const sl_packed *packed = p->packed;
+    if (packed->weights_ih.rows == SL_ROW_FLOATS)
+        return x;
+    float *words = p->thread->scratch->prepared_x + k * engine_of(p)->sizes.prepared_stride;
+    engine_of(p)->kernel->prepare_row(packed->weights_ih.rows, packed->x_within_one, packed->dir->inputs, x, words);
+    return words;
+}
+
+/* Make the words of all running rows' h, from the state. */
+static void prepare_h(const sl_recurrence *p, const float *h, size_t stride)
+{
+    const sl_packed *packed = p->packed;
+    for (size_t r = 0; r < p->running; r++)
+        engine_of(p)->kernel->prepare_row(packed->weights_hh.rows, packed->h_within_one, packed->dir->h_width,
+                                          h + r * packed->h_stride, p->thread->scratch->prepared_h + r * stride);
 }
 
 /* `from`: the first float of h that is wanted. */
@@ -78,7 +94,7 @@ static void hoist(sl_recurrence *p)
             const size_t step = sl_recurrence_step_of(p, r, p->hoisted_to);
             scratch->start[rows] = start_of(p, r, step);
             if (reads_x)
-                scratch->x[rows] = x_of(p, r, step);
+                scratch->x[rows] = x_of(p, r, step, rows);
         }
         p->hoisted_to++;
     }
@@ -104,14 +120,19 @@ static void set_step(sl_recurrence *p, bool hoisted)
         const size_t step = sl_recurrence_step_of(p, r, iteration);
         scratch->start[r] = hoisted ? p->hoisted + r * width : start_of(p, r, step);
         if (multiplies_x)
-            scratch->x[r] = x_of(p, r, step);
+            scratch->x[r] = x_of(p, r, step, r);
         if (wants_y)
             scratch->y[r] = y_of(p, r, sl_recurrence_output_step(p, iteration, step), unit);
     }
     p->step.rows = p->running;
-    p->step.weights_ih.terms = multiplies_x ? p->packed->dir->inputs : 0;
-    p->step.weights_hh.terms = multiplies_h ? p->packed->dir->h_width : 0;
+    p->step.weights_ih.words = multiplies_x ? p->packed->weights_ih.words : 0;
+    p->step.weights_hh.words = multiplies_h ? p->packed->weights_hh.words : 0;
     p->step.h = state->h[iteration % 2];
+    if (multiplies_h && p->packed->weights_hh.rows != SL_ROW_FLOATS) {
+        p->step.h_stride = engine->sizes.prepared_stride;
+        prepare_h(p, p->step.h, p->step.h_stride);
+        p->step.h = scratch->prepared_h;
+    }
     p->step.h_next = (p->packed->projection_width ? state->m : state->h[(iteration + 1) % 2]) + unit;
     p->step.y = wants_y ? scratch->y : NULL;
 }
@@ -136,10 +157,10 @@ static void multiply_by_blis(sl_recurrence *p)
     sl_step *step = &p->step;
     const size_t width = p->blocks * sl_block_floats(engine_of(p)->kernel);
     assert(p->iteration < p->hoisted_to); /* the buffer has room for all rows of a row block */
-    if (step->weights_hh.terms)
-        sl_blis_gemm(step->rows, width, step->weights_hh.terms, (sl_operand){step->h, step->h_stride, false},
+    if (step->weights_hh.words)
+        sl_blis_gemm(step->rows, width, p->packed->dir->h_width, (sl_operand){step->h, step->h_stride, false},
                      (sl_operand){p->packed->transpose_hh, width, false}, true, p->hoisted, width);
-    step->weights_hh.terms = 0;
+    step->weights_hh.words = 0;
 }
 
 void sl_recurrence_begin(sl_recurrence *p, float *buffer, size_t capacity)

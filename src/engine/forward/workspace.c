@@ -46,6 +46,9 @@ static sl_thread_scratch lay_out_thread(sl_arena *arena, const sluice_engine *en
     thread.recurrences = sl_arena_take(arena, layer_dirs, sizeof *thread.recurrences);
     thread.hoisted = sl_arena_take(arena, sizes->hoist_floats, sizeof *thread.hoisted);
     thread.gathered = sl_arena_take(arena, sizes->gather_floats, sizeof *thread.gathered);
+    const size_t prepared_bytes = engine->sizes.prepared_stride * sizeof(float);
+    thread.prepared_x = sl_arena_take(arena, sl_size_max(rows, sizes->hoist_rows), prepared_bytes);
+    thread.prepared_h = sl_arena_take(arena, rows, prepared_bytes);
     for (size_t k = 0; k < 2; k++)
         thread.vectors[k] = sl_arena_take(arena, sizes->vector_rows, sizes->vector_width * sizeof *thread.vectors[k]);
     thread.x = sl_arena_take(arena, pointers, sizeof *thread.x);

@@ -46,7 +46,7 @@ size_t sl_candidates_list(const sluice_engine *engine, const sl_batch_load *load
     static const unsigned sizes[] = {2, 3, 4, 6, 8, 12, 16, 24, 32, 64};
     candidate_list list = {engine, load, plans, 0};
     const size_t threads = load->workers;
-    const bool hoists = engine->schedule == SLUICE_SCHEDULE_HOIST || engine->gemm == SLUICE_GEMM_BLIS;
+    const bool hoists = engine->schedule == SLUICE_SCHEDULE_HOIST || sl_engine_always_hoists(engine);
     if (hoists || engine->schedule == SLUICE_SCHEDULE_ROWS) {
         add(&list, threads, 1, hoists, false);
     } else if (engine->schedule == SLUICE_SCHEDULE_UNITS) {

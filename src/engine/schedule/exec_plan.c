@@ -12,7 +12,7 @@ bool sl_exec_plan_fits(const sluice_engine *engine, const sl_batch_load *load, c
 
 size_t sl_exec_plan_hoisted_rows(const sluice_engine *engine, const sl_exec_plan *plan)
 {
-    if (engine->gemm == SLUICE_GEMM_BLIS) /* which adds the products of h to them in memory */
+    if (sl_engine_always_hoists(engine))
         return SIZE_MAX;
     if (engine->schedule == SLUICE_SCHEDULE_ROWS)
         return 0;

@@ -16,11 +16,19 @@ static size_t choose_row_block_rows(const sluice_engine *engine, bool weights_be
                              : sl_size_max(SL_LEAST_BLOCK_ROWS, sl_size_min(MOST, engine->limits.l2_bytes / 4 / row));
 }
 
+/* Room for the words of x or of h, as many as a vector has behind them, and a scale. */
+static size_t prepared_stride(const sl_packed *packed)
+{
+    const size_t words = sl_size_max(packed->weights_ih.words, packed->weights_hh.words);
+    return packed->weights_hh.rows == SL_ROW_FLOATS ? 0 : sl_odd_lines(words + SL_MAX_LANES + 1);
+}
+
 static void set_sizes(sluice_engine *engine)
 {
     const sl_network *network = engine->network;
     sl_engine_sizes *sizes = &engine->sizes;
     for (size_t k = 0; k < network->layer_dirs; k++) {
+        sizes->prepared_stride = sl_size_max(sizes->prepared_stride, prepared_stride(&engine->layers[k]));
         sizes->widest_row = sl_size_max(sizes->widest_row, engine->layers[k].width);
         sizes->widest_state = sl_size_max(sizes->widest_state, sl_size_max(engine->layers[k].h_stride, engine->layers[k].c_stride));
     }
@@ -62,7 +70,7 @@ void sl_limits_set(sluice_engine *engine)
     }
     const bool weights_beyond_l2 = weights * sizeof(float) > limits->l2_bytes / 2;
     limits->row_block_rows = choose_row_block_rows(engine, weights_beyond_l2);
-    const size_t least = engine->gemm == SLUICE_GEMM_BLIS ? limits->row_block_rows : SL_LEAST_BLOCK_ROWS;
+    const size_t least = sl_engine_always_hoists(engine) ? limits->row_block_rows : SL_LEAST_BLOCK_ROWS;
     limits->hoist_product_rows = sl_size_max(least, HOIST_BYTES / sizeof(float) / engine->sizes.widest_row);
     limits->layer_buffer_floats = (engine->network->has_reverse ? WHOLE_ROWS_BYTES : limits->l2_bytes / 2) / sizeof(float);
 

@@ -58,7 +58,7 @@ bool sl_scratch_sizes_get(const sluice_engine *engine, const sl_batch_size *batc
     size_t most;
     bool fits =
         get_layer_buffer_floats(engine, sizes, steps, &sizes->layer_buffer_floats) && sl_size_mul(sizes->block_rows, steps, &most);
-    if (engine->schedule != SLUICE_SCHEDULE_ROWS || blis)
+    if (engine->schedule != SLUICE_SCHEDULE_ROWS || sl_engine_always_hoists(engine))
         sizes->hoist_rows = fits ? sl_size_min(most, engine->limits.hoist_product_rows) : 0;
     fits = fits && sl_size_mul(sizes->hoist_rows, engine->sizes.widest_row, &sizes->hoist_floats);
     if (blis)

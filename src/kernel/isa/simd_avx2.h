@@ -8,8 +8,11 @@
 
 #include "kernel/kernel.h"
 
+#define SL_TILES(format) sl_tiles_avx2_##format
+
 typedef __m256 vf;
 typedef __m256i vi;
+typedef int32_t vsum __attribute__((vector_size(32))); /* GCC copies registers where sums change their type */
 typedef struct vd {
     __m256d low, high;
 } vd;
@@ -61,6 +64,39 @@ VERB(vf) v_canonical(vf a)
     return _mm256_blendv_ps(a, nan, _mm256_cmp_ps(a, a, _CMP_UNORD_Q));
 }
 VERB(vf) v_select_at_most(vf x, vf y, vf a, vf b) { return _mm256_blendv_ps(b, a, _mm256_cmp_ps(x, y, _CMP_LE_OQ)); }
+
+/* Other formats of weights, packed_matrix.h. vector: 0 or 1 of half a block. */
+/* The mask stays in memory: a register for it would be taken from the tile's sums. */
+VERB(vf) v_load_bf16(const float *p, size_t vector)
+{
+    static const uint32_t upper[8] __attribute__((aligned(32))) = {0xffff0000, 0xffff0000, 0xffff0000, 0xffff0000,
+                                                                   0xffff0000, 0xffff0000, 0xffff0000, 0xffff0000};
+    vf both = v_load(p);
+    if (vector == 0)
+        return v_float(_mm256_slli_epi32(v_bits(both), 16));
+    __asm__("vandps %1, %0, %0" : "+x"(both) : "m"(upper));
+    return both;
+}
+VERB(vf) v_load_f16(const float *p, size_t vector) { return _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)p + vector)); }
+VERB(vi) vi_load_bytes(const float *p, size_t vector) { return _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)p + vector)); }
+VERB(vi) vi_load(const float *p) { return _mm256_loadu_si256((const vi *)p); }
+VERB(vi) vi_broadcast(const float *p) { return v_bits(_mm256_broadcast_ss(p)); }
+VERB(vi) vi_round(vf a) { return _mm256_cvtps_epi32(a); }
+VERB(vi) vi_shift_right_16(vi a) { return _mm256_srli_epi32(a, 16); }
+VERB(vi) vi_in_register(vi a)
+{
+    __asm__("" : "+x"(a));
+    return a;
+}
+VERB(void) vi_store_int16(void *p, vi a) { _mm_storeu_si128(p, _mm_packs_epi32(_mm256_castsi256_si128(a), _mm256_extracti128_si256(a, 1))); }
+VERB(void) vi_store_bytes(void *p, vi a)
+{
+    const __m128i words = _mm_packs_epi32(_mm256_castsi256_si128(a), _mm256_extracti128_si256(a, 1));
+    _mm_storel_epi64(p, _mm_packus_epi16(words, words));
+}
+VERB(vsum) vs_load(const float *p) { return (vsum)_mm256_loadu_si256((const vi *)p); }
+VERB(vsum) vs_add_pairs(vsum sum, vi x, vi w) { return sum + (vsum)_mm256_madd_epi16(x, w); }
+VERB(vf) vs_float(vsum a) { return _mm256_cvtepi32_ps((vi)a); }
 
 VERB(vd) vd_widen(vf a) { return (vd){_mm256_cvtps_pd(_mm256_castps256_ps128(a)), _mm256_cvtps_pd(_mm256_extractf128_ps(a, 1))}; }
 VERB(vf) vd_narrow(vd a) { return _mm256_set_m128(_mm256_cvtpd_ps(a.high), _mm256_cvtpd_ps(a.low)); }

@@ -8,8 +8,11 @@
 
 #include "kernel/kernel.h"
 
+#define SL_TILES(format) sl_tiles_avx512_##format
+
 typedef __m512 vf;
 typedef __m512i vi;
+typedef int32_t vsum __attribute__((vector_size(64))); /* GCC copies registers where sums change their type */
 typedef struct vd {
     __m512d low, high;
 } vd;
@@ -55,6 +58,29 @@ VERB(vf) v_lookup(const float table[8], vi index) { return _mm512_permutexvar_ps
 VERB(vf) v_select_negative(vf x, vf a, vf b) { return _mm512_mask_mov_ps(b, _mm512_movepi32_mask(v_bits(x)), a); }
 VERB(vf) v_canonical(vf a) { return _mm512_mask_mov_ps(a, _mm512_cmp_ps_mask(a, a, _CMP_UNORD_Q), v_float(vi_set((int)SL_NAN_BITS))); }
 VERB(vf) v_select_at_most(vf x, vf y, vf a, vf b) { return _mm512_mask_mov_ps(b, _mm512_cmp_ps_mask(x, y, _CMP_LE_OQ), a); }
+
+/* Other formats of weights, packed_matrix.h. vector: 0 or 1 of half a block. */
+VERB(vf) v_load_bf16(const float *p, size_t vector)
+{
+    const vi both = _mm512_loadu_si512(p);
+    return v_float(vector ? _mm512_and_si512(both, _mm512_set1_epi32((int)0xffff0000)) : _mm512_slli_epi32(both, 16));
+}
+VERB(vf) v_load_f16(const float *p, size_t vector) { return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)p + vector)); }
+VERB(vi) vi_load_bytes(const float *p, size_t vector) { return _mm512_cvtepi8_epi16(_mm256_loadu_si256((const __m256i *)p + vector)); }
+VERB(vi) vi_load(const float *p) { return _mm512_loadu_si512(p); }
+VERB(vi) vi_broadcast(const float *p) { return v_bits(v_broadcast(p)); }
+VERB(vi) vi_round(vf a) { return _mm512_cvtps_epi32(a); }
+VERB(vi) vi_shift_right_16(vi a) { return _mm512_srli_epi32(a, 16); }
+VERB(vi) vi_in_register(vi a)
+{
+    __asm__("" : "+v"(a));
+    return a;
+}
+VERB(void) vi_store_int16(void *p, vi a) { _mm256_storeu_si256(p, _mm512_cvtepi32_epi16(a)); }
+VERB(void) vi_store_bytes(void *p, vi a) { _mm_storeu_si128(p, _mm512_cvtepi32_epi8(a)); }
+VERB(vsum) vs_load(const float *p) { return (vsum)_mm512_loadu_si512(p); }
+VERB(vsum) vs_add_pairs(vsum sum, vi x, vi w) { return sum + (vsum)_mm512_madd_epi16(x, w); }
+VERB(vf) vs_float(vsum a) { return _mm512_cvtepi32_ps((vi)a); }
 
 VERB(vd) vd_widen(vf a) { return (vd){_mm512_cvtps_pd(_mm512_castps512_ps256(a)), _mm512_cvtps_pd(_mm512_extractf32x8_ps(a, 1))}; }
 VERB(vf) vd_narrow(vd a) { return _mm512_insertf32x8(_mm512_castps256_ps512(_mm512_cvtpd_ps(a.low)), _mm512_cvtpd_ps(a.high), 1); }

@@ -24,6 +24,11 @@ static inline const char *sl_words_gemm(size_t value)
     return sluice_gemm_get_name((sluice_gemm)value);
 }
 
+static inline const char *sl_words_precision(size_t value)
+{
+    return sluice_precision_get_name((sluice_precision)value);
+}
+
 /** The library's names, then "measure"; NULL past the last. */
 static inline const char *sl_words_schedule(size_t value)
 {

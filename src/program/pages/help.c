@@ -12,6 +12,7 @@ const sl_variable *sl_help_get_variable(size_t k)
         {"SLUICE_NUM_THREADS", "number of threads, unless --threads is given; it takes precedence over OMP_NUM_THREADS"},
         {"SLUICE_ISA", "use at most this instruction set, unless --isa is given"},
         {"SLUICE_GEMM", "how matrices are multiplied, fused or by BLIS, unless --gemm is given"},
+        {"SLUICE_PRECISION", "precision of the LSTM layers' products, unless --precision is given; training does not read it"},
         {"OMP_NUM_THREADS",
          "number of threads where neither --threads nor SLUICE_NUM_THREADS is given; by default the least of CPU affinity, "
          "the CPU quota of the cgroup and the number of physical cores"},

@@ -3,7 +3,10 @@
  * believe. */
 #include "support/oracle/plain.h"
 
+#include "base/system/cpu.h"
 #include "kernel/kernel.h"
+#include "support/network.h"
+#include "support/oracle/plain_product.h"
 
 #include <check.h>
 #include <math.h>
@@ -58,6 +61,20 @@ typedef struct row {
     float *final; /* [D*H]: the newest layer's h after its last step */
 } row;
 
+/* The pre-activations of a step: (b + W x) + U h', with the products of the precision. */
+static void make_gates(const row *r, size_t k, const test_plain_row *x, const test_plain_row *h, float *gates)
+{
+    const sluice_weights *weights = r->weights;
+    const sluice_shape *shape = weights->shape;
+    const bool of_embedding = shape->vocabulary && k < shape->directions; /* whose products are of floats */
+    for (size_t j = 0; j < 4 * shape->hidden; j++) {
+        const float b = shape->has_bias ? weights->bias_ih[k][j] + weights->bias_hh[k][j] : 0.0f;
+        const float with_x = test_plain_add_product(of_embedding ? SLUICE_PRECISION_F32 : test_precision(), b, x,
+                                                    weights->weight_ih[k] + j * x->terms);
+        gates[j] = test_plain_add_product(test_precision(), with_x, h, weights->weight_hh[k] + j * h->terms);
+    }
+}
+
 /* One direction of one layer, k = l*D + d: in [length][inputs] to its half of out [length][D*H]. */
 static void run_direction(const row *r, size_t k, const float *in, size_t inputs, float *out)
 {
@@ -65,6 +82,7 @@ static void run_direction(const row *r, size_t k, const float *in, size_t inputs
     const sluice_batch *batch = r->batch;
     const size_t hidden = weights->shape->hidden, directions = weights->shape->directions, reverse = k % directions;
     const size_t state = (k * batch->rows + r->n) * hidden, bytes = hidden * sizeof(float);
+    const bool of_embedding = weights->shape->vocabulary && k < directions;
     float *h = zeros(hidden), *c = zeros(hidden), *gates = zeros(4 * hidden);
     if (batch->h0)
         memcpy(h, batch->h0 + state, bytes);
@@ -72,12 +90,12 @@ static void run_direction(const row *r, size_t k, const float *in, size_t inputs
         memcpy(c, batch->c0 + state, bytes);
     for (size_t s = 0; s < r->length; s++) {
         const size_t t = reverse ? r->length - 1 - s : s;
-        for (size_t j = 0; j < 4 * hidden; j++) {
-            const float b = weights->shape->has_bias ? weights->bias_ih[k][j] + weights->bias_hh[k][j] : 0.0f;
-            const float of_x = test_plain_chain(inputs, in + t * inputs, weights->weight_ih[k] + j * inputs, 1);
-            const float of_h = test_plain_chain(hidden, h, weights->weight_hh[k] + j * hidden, 1);
-            gates[j] = (b + of_x) + of_h;
-        }
+        const test_plain_row of_x =
+            test_plain_row_of(of_embedding ? SLUICE_PRECISION_F32 : test_precision(), k >= directions, inputs, in + t * inputs);
+        const test_plain_row of_h = test_plain_row_of(test_precision(), true, hidden, h);
+        make_gates(r, k, &of_x, &of_h, gates);
+        free(of_x.values);
+        free(of_h.values);
         test_plain_cell(hidden, gates, c, h);
         memcpy(out + (t * directions + reverse) * hidden, h, bytes);
     }
@@ -158,10 +176,12 @@ static void run_row(const row *r)
 void test_plain_forward(const sluice_weights *weights, const sluice_batch *batch)
 {
     float *final = zeros(weights->shape->directions * weights->shape->hidden);
+    const sl_float_mode mode = sl_float_mode_set(test_precision() == SLUICE_PRECISION_BF16);
     for (size_t n = 0; n < batch->rows; n++) {
         const size_t length = batch->lengths ? (size_t)batch->lengths[n] : batch->steps;
         const row r = {.weights = weights, .batch = batch, .n = n, .length = length, .final = final};
         run_row(&r);
     }
+    sl_float_mode_restore(mode);
     free(final);
 }

@@ -5,7 +5,7 @@
 #include "sluice.h"
 
 /** Run the network over the batch and write the outputs it asks for, as sluice_forward does: lengths, strides, offsets, tokens and
- * states as sluice_batch has them, its arguments taken as right, streams not known. Ends the test when there is no memory. */
+ * states as sluice_batch has them, its arguments taken as right, streams not known, in test_precision. Ends the test when there is no memory. */
 void test_plain_forward(const sluice_weights *weights, const sluice_batch *batch);
 
 /** One chain of fused multiply-adds from zero in index order: the sum of x[k] * w[k * stride] over k < terms. */

@@ -1,8 +1,11 @@
 /* Nothing is shared with the library but the scalar kernel's activations, which have tests of their own. */
 #include "support/oracle/plain_cells.h"
 
+#include "base/system/cpu.h"
 #include "kernel/kernel.h"
+#include "support/network.h"
 #include "support/oracle/plain.h"
+#include "support/oracle/plain_product.h"
 
 #include <check.h>
 #include <math.h>
@@ -13,6 +16,7 @@
 typedef struct plain_dir {
     sluice_cell cell;
     size_t inputs, hidden, width; /* I, H, P */
+    bool x_within_one;            /* x is made of outputs within +-1 */
     const float *w, *u, *bias, *peepholes, *projection, *projection_bias, *gain, *shift, *initial_h, *initial_c;
 } plain_dir;
 
@@ -98,13 +102,32 @@ static void update_cell(const plain_dir *dir, float *gates, float *c, float *m)
         m[k] = canonical(o[k] * m[k]);
 }
 
+/* Whether its h cannot leave +-1. */
+static bool is_within_one(const plain_dir *dir)
+{
+    const sluice_function gate = dir->cell.gate.function, output = dir->cell.output.function;
+    const bool bounded_gate = gate == SLUICE_FUNCTION_DEFAULT || gate == SLUICE_FUNCTION_SIGMOID ||
+                              gate == SLUICE_FUNCTION_HARD_SIGMOID || gate == SLUICE_FUNCTION_TANH ||
+                              gate == SLUICE_FUNCTION_SOFTSIGN;
+    const bool bounded_output = output == SLUICE_FUNCTION_DEFAULT || output == SLUICE_FUNCTION_SIGMOID ||
+                                output == SLUICE_FUNCTION_HARD_SIGMOID || output == SLUICE_FUNCTION_TANH ||
+                                output == SLUICE_FUNCTION_SOFTSIGN;
+    return !dir->projection && bounded_gate && bounded_output;
+}
+
 static void run_step(const plain_dir *dir, const float *x, float *h, float *c)
 {
     const size_t rows = 4 * dir->hidden, n = dir->hidden;
     float *gates = zeros(rows), *m = zeros(n);
-    for (size_t k = 0; k < rows; k++)
-        gates[k] = ((dir->bias ? dir->bias[k] : 0) + test_plain_chain(dir->inputs, x, dir->w + k * dir->inputs, 1)) +
-                   test_plain_chain(dir->width, h, dir->u + k * dir->width, 1);
+    const test_plain_row of_x = test_plain_row_of(test_precision(), dir->x_within_one, dir->inputs, x);
+    const test_plain_row of_h = test_plain_row_of(test_precision(), is_within_one(dir), dir->width, h);
+    for (size_t k = 0; k < rows; k++) {
+        const float with_x =
+            test_plain_add_product(test_precision(), dir->bias ? dir->bias[k] : 0, &of_x, dir->w + k * dir->inputs);
+        gates[k] = test_plain_add_product(test_precision(), with_x, &of_h, dir->u + k * dir->width);
+    }
+    free(of_x.values);
+    free(of_h.values);
     update_cell(dir, gates, c, m);
     for (size_t k = 0; k < dir->width; k++) {
         h[k] = m[k];
@@ -165,14 +188,18 @@ static void run_all_layers(const sluice_model *model, const sluice_network *netw
 {
     const size_t steps = batch->steps, length = batch->lengths ? (size_t)batch->lengths[n] : steps;
     size_t width = network->inputs, h_at = 0, c_at = 0;
+    bool within_one = false;
     float *x = zeros(steps * width);
     memcpy(x, batch->x + n * steps * width, steps * width * sizeof *x);
     for (size_t l = 0; l < network->layer_count; l++) {
         const sluice_layer *layer = &network->layers[l];
         const size_t directions = layer->direction == SLUICE_DIRECTION_BOTH ? 2 : 1, outputs = sluice_model_get_width(model, l);
         float *y = zeros(steps * outputs);
+        bool all_within_one = true;
         for (size_t d = 0; d < directions; d++) {
-            const plain_dir dir = get_dir(model, layer, l, d, width);
+            plain_dir dir = get_dir(model, layer, l, d, width);
+            dir.x_within_one = within_one;
+            all_within_one = all_within_one && is_within_one(&dir);
             const size_t h_from = h_at + n * dir.width, c_from = c_at + n * dir.hidden;
             float *h = batch->hn + h_from, *c = batch->cn + c_from;
             set_state(batch->h0 ? batch->h0 + h_from : NULL, dir.initial_h, dir.width, h);
@@ -184,6 +211,7 @@ static void run_all_layers(const sluice_model *model, const sluice_network *netw
         free(x);
         x = y;
         width = outputs;
+        within_one = all_within_one;
     }
     memcpy(batch->y + n * steps * width, x, steps * width * sizeof *x);
     free(x);
@@ -193,6 +221,8 @@ void test_plain_cells_forward(const sluice_model *model, const sluice_batch *bat
 {
     sluice_network network = {.struct_size = sizeof network};
     ck_assert_int_eq(sluice_model_get_network(model, &network), SLUICE_STATUS_OK);
+    const sl_float_mode mode = sl_float_mode_set(test_precision() == SLUICE_PRECISION_BF16);
     for (size_t n = 0; n < batch->rows; n++)
         run_all_layers(model, &network, batch, n);
+    sl_float_mode_restore(mode);
 }

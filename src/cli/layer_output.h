@@ -1,6 +1,6 @@
 /* Which layer's outputs --output and --head write, and which field of a batch they come in. */
-#ifndef SLUICE_CLI_RUN_LAYER_OUTPUT_H
-#define SLUICE_CLI_RUN_LAYER_OUTPUT_H
+#ifndef SLUICE_CLI_LAYER_OUTPUT_H
+#define SLUICE_CLI_LAYER_OUTPUT_H
 
 #include "cli/cli_options.h"
 #include "program/exit.h"

@@ -1,4 +1,4 @@
-#include "cli/run/layer_output.h"
+#include "cli/layer_output.h"
 
 #include "program/layer_facts.h"
 #include "program/model_shape.h"

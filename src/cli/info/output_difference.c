@@ -1,0 +1,34 @@
+#include "cli/info/output_difference.h"
+
+#include <math.h>
+
+void sl_output_difference_add(sl_output_difference *difference, const float *values, const float *reference, size_t count)
+{
+    difference->elements += count;
+    for (size_t k = 0; k < count; k++) {
+        const double value = values[k], expected = reference[k], error = fabs(value - expected), size = fabs(expected);
+        difference->nonfinite += !isfinite(value);
+        difference->nonfinite_reference += !isfinite(expected);
+        if (!isfinite(value) || !isfinite(expected))
+            continue;
+        difference->finite++;
+        difference->largest = error > difference->largest ? error : difference->largest;
+        difference->squares += error * error;
+        difference->largest_reference = size > difference->largest_reference ? size : difference->largest_reference;
+        difference->squares_reference += size * size;
+    }
+}
+
+double sl_output_difference_get_rms(const sl_output_difference *difference, double squares)
+{
+    return difference->finite ? sqrt(squares / (double)difference->finite) : 0;
+}
+
+size_t sl_output_difference_find_class(const float *outputs, size_t classes)
+{
+    size_t best = 0;
+    for (size_t k = 1; k < classes; k++)
+        if (outputs[k] > outputs[best] || (isnan(outputs[best]) && !isnan(outputs[k])))
+            best = k;
+    return best;
+}
