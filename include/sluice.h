@@ -20,13 +20,13 @@
  * The numeric contract. For given weights and a given row, the float32 result is the same bits whatever the batch size, the
  * row's place in it, its neighbours, padding, strides, thread count, schedule and instruction set. Every pre-activation is (b +
  * W x) + U h', where each product is one chain of fused multiply-adds from zero in index order, and b = b_ih + b_hh is rounded
- * once, when the model is built. A NaN that is computed is one quiet NaN (bits ffc00000). The BLIS path (SLUICE_GEMM_BLIS) is
- * outside this contract: its bits for a row depend on the batch.
+ * once, when the model is built. A NaN that is computed is one quiet NaN (bits ffc00000). Gradients have a contract of their own
+ * (sluice_backward). The BLIS path (SLUICE_GEMM_BLIS) is outside both: its bits for a row depend on the batch, and on BLIS.
  *
  * Threads. A function may be called from any thread; what each object allows at once is said with its type. The library prints
  * nothing, never exits and keeps no mutable global state but once-flags and the allocator, which is set once. What it calls may
  * print and end the process: an OpenMP runtime that cannot make a thread, and BLIS that cannot have memory. With one thread and the
- * fused path neither is called, but by sluice_backward, which always uses BLIS.
+ * fused path neither is called.
  * Before a fork the OpenMP workers of the forking thread are given back to the system, so that the child may use engines too.
  * The shared library stays loaded after dlclose, for those workers sleep in the runtime's code. A plugin that holds the static
  * library must be linked with -Wl,-z,nodelete, which `pkg-config --static --libs sluice` gives, or be opened with RTLD_NODELETE.
@@ -303,7 +303,8 @@ typedef enum sluice_isa { SLUICE_ISA_AUTO = 0, SLUICE_ISA_SCALAR, SLUICE_ISA_AVX
 typedef enum sluice_gemm {
     SLUICE_GEMM_AUTO = 0, /**< fused, unless SLUICE_GEMM says otherwise */
     SLUICE_GEMM_FUSED,    /**< the library's own kernels, gates activated in registers */
-    SLUICE_GEMM_BLIS      /**< stacked-gate products by BLIS: the baseline and cross-check; outside the numeric contract */
+    SLUICE_GEMM_BLIS      /**< products of LSTM layers, and of all gradients, by BLIS: the baseline and cross-check; outside the
+                               numeric contract */
 } sluice_gemm;
 
 typedef enum sluice_schedule {
@@ -360,7 +361,7 @@ typedef struct sluice_engine_options {
     sluice_schedule schedule;
     unsigned threads;           /**< default: the least of affinity, cgroup CPU quota and physical cores */
     int flush_to_zero;          /**< 1: subnormals count as zero while computing (MXCSR FTZ and DAZ). Changes bits. Default 0 */
-    int training;               /**< 1: also keep what sluice_backward reads, as much memory again; for the fused path */
+    int training;               /**< 1: also keep what sluice_backward reads, as much memory again */
     sluice_precision precision; /**< BF16 and INT8 are UNSUPPORTED with `training` and with the BLIS path */
     /** Figures of its speed (sluice_tools.h), copied; NULL: those of sluice_machine_get. No bit of a result depends on them. */
     const struct sluice_machine *machine;

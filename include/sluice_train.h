@@ -58,7 +58,7 @@ typedef struct sluice_tape_options {
     size_t struct_size; /**< sizeof(sluice_tape_options) */
     size_t recompute; /**< 0: keep the gates of all steps. S: keep the outputs and, of every S-th step, the states; sluice_backward
                              computes the gates of S steps at a time again, from the last; S is rounded up to
-                             where 512 steps of rows are together. The same bits, of long
+                             where 512 steps of rows are together. The same bits on the fused path, of long
  batches a fifth to a half of the bytes, and a third more time */
 } sluice_tape_options;
 
@@ -69,7 +69,7 @@ typedef struct sluice_tape_options {
  * Per step of each row it holds, for each layer and direction, the four gates, c, h and, with a projection, m; and of each step
  * layer the outputs, and what the function is applied to where that is needed. Batches with masks or `outputs` have no tape.
  * @param options NULL: defaults.
- * @retval BAD_ARGUMENT the engine was not made for training. UNSUPPORTED: its path is BLIS. NO_MEMORY
+ * @retval BAD_ARGUMENT the engine was not made for training. NO_MEMORY
  */
 SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_tape_create(const sluice_engine *engine, const sluice_tape_options *options,
                                                                sluice_tape **tape, sluice_error *error);
@@ -151,10 +151,14 @@ typedef struct sluice_gradient {
  * L*D arrays are those of its layer-directions. head_weight and head_bias are a last dense layer's. Cells with other options than
  * biases and projections have no gradient: sluice_engine_create refuses them for training.
  *
- * The batch's x or tokens are read again and must be as they were. Uses up the tape. Runs on as many threads as sluice_forward;
- * products over all steps are BLIS's, cut on a grid that the batch's lengths alone decide, so that the gradient is the same bits
- * at any thread count and instruction set, with `recompute` or without. (Another release or configuration of BLIS may add in
- * another order.) A gradient that nothing contributes to is +0.
+ * The batch's x or tokens are read again and must be as they were. Uses up the tape. Runs on as many threads as sluice_forward. A
+ * gradient that nothing contributes to is +0.
+ *
+ * On the fused path the gradients of a batch are the same bits at any thread count and schedule, on any instruction set, with
+ * `recompute` or without, and whatever BLIS there is. Sums over steps are cut on a grid that the batch's lengths alone decide; in each
+ * part a product is one chain of fused multiply-adds from zero in index order, and the parts are added in a fixed order. On the BLIS
+ * path products are BLIS's on the same grid: the bits depend on its release and configuration, on the instruction set and the threads,
+ * and on `recompute`, which computes gates again in products of other sizes.
  *
  * @retval BAD_ARGUMENT tape or gradient is NULL, the tape holds no batch, or one of another model than the engine has now, an array
  *                      is asked for or given that the model has no counterpart of, dx strides overlap. Nothing is written, and the

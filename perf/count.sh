@@ -1,22 +1,22 @@
 #!/usr/bin/env bash
 # Instructions that sluice_forward executes, and sluice_backward where a case trains, as callgrind counts them. The count is the same
 # in every run, however busy the machine and whatever its caches and number of CPUs, because perf/count.c fixes everything that the
-# library would choose by them. It depends on the compiler, which perf/counts.txt names. Not counted are BLIS's products, which
-# depend on its release and on the CPU, and the growth of the tape in the first call.
+# library would choose by them. It depends on the compiler, which perf/counts.txt names. Not counted is the growth of the tape
+# in the first call.
 set -euo pipefail
 root=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/.." && pwd)
 figures=$root/perf/counts.txt
 most=1 # per cent by which a count may grow
-# Counting is turned on and off at the start of these functions, and back at their end. Calls of the last two are nested in the
-# others, and so are not counted.
-toggles=(sluice_forward sluice_backward sl_blis_gemm sl_tape_fit)
+# Counting is turned on and off at the start of these functions, and back at their end. Calls of the last are nested in the first, and
+# so are not counted.
+toggles=(sluice_forward sluice_backward sl_tape_fit)
 
 usage()
 {
     cat <<'TEXT'
 usage: perf/count.sh [--check | --renew] [--build DIRECTORY]
 Count the instructions of small batches, with the AVX2 kernels on one thread: of each step of a row, and of the call. Training
-counts both passes, without BLIS's products.
+counts both passes.
   --check   compare with perf/counts.txt; status 1 if one has grown by more than 1 %
   --renew   write perf/counts.txt
   --build   a release build, brought up to date first (build)

@@ -139,8 +139,10 @@ const sl_peer sl_peer_sluice = {.name = "sluice",
 
 const sl_peer sl_peer_blis = {.name = "blis",
                               .describe = describe_blis,
+                              .trains = true,
                               .runs_networks = true,
                               .make = make_blis,
                               .call = call_sluice,
                               .get_bytes = get_bytes_sluice,
+                              .get_tape_bytes = get_tape_bytes_sluice,
                               .destroy = destroy_sluice};

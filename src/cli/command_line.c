@@ -235,7 +235,7 @@ static const sl_option table[] = {
      "number of threads; by default chosen for the machine", .least = 1, .most = SL_THREADS_MAX, .variable = "SLUICE_NUM_THREADS"},
     {"isa", 0, ALL, COMPUTING, "NAME", &sl_kind_choice, FIELD(engine.isa), "instruction set of the kernels", sl_words_isa,
      .variable = "SLUICE_ISA"},
-    {"gemm", 0, INFO | RUN, COMPUTING, "NAME", &sl_kind_choice, FIELD(engine.gemm), "how matrices are multiplied", sl_words_gemm,
+    {"gemm", 0, ALL, COMPUTING, "NAME", &sl_kind_choice, FIELD(engine.gemm), "how matrices are multiplied", sl_words_gemm,
      .variable = "SLUICE_GEMM"},
     {"precision", 0, INFO | RUN, COMPUTING, "NAME", &sl_kind_choice, FIELD(engine.precision),
      "precision of the products of LSTM layers", sl_words_precision, .variable = "SLUICE_PRECISION"},

@@ -25,14 +25,16 @@ typedef struct sl_packed {
     sl_packed_matrix weights_ih; /* fused: W; no terms where there is a table */
     sl_packed_matrix weights_hh; /* fused: U */
     sl_packed_matrix weights_table;   /* W, where there is a table */
-    sl_packed_matrix weights_back;    /* for training: U transposed, as sl_step_grad reads it */
+    sl_packed_matrix weights_back;    /* for training: U transposed, as sl_step_grad reads it; no panels for BLIS */
     float *transpose_ih;              /* BLIS: [inputs][width]; NULL otherwise and where there is a table */
     float *transpose_hh;              /* BLIS: [H][width] */
     float *bias;                      /* packed row */
     float *weight_ih;                 /* for training: canonical [4H][inputs] */
+    float *weight_hh;                 /* for training by BLIS: canonical [4H][H or P] */
     sl_packed_matrix projection;      /* W_p, a block being 4 * lanes of the P outputs; no panels without one, and for BLIS */
-    sl_packed_matrix projection_back; /* for training: W_p transposed, a block being 4 * lanes of the units */
+    sl_packed_matrix projection_back; /* for training: W_p transposed, a block being 4 * lanes of the units; no panels for BLIS */
     float *transpose_projection;      /* BLIS: [H][projection_width]; NULL otherwise */
+    float *weight_projection;         /* for training by BLIS: canonical [P][H] */
     float *projection_bias;           /* packed row; zeros without a bias */
     size_t projection_width;          /* floats of such a row; 0: no projection */
     float *peepholes;                 /* [3][c_stride], or NULL */

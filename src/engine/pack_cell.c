@@ -43,7 +43,9 @@ static bool allocate_projection(sluice_engine *engine, sl_packed *packed)
     packed->h_stride = sl_odd_lines(packed->projection_width); /* the product writes whole packed rows */
     const sl_columns units = unit_columns(engine, packed);
     packed->projection_back = sl_packed_layout(&units, packed->dir->h_width, SL_WEIGHT_F32, SL_ROW_FLOATS);
-    return allocate_if(engine->training, engine, sl_packed_floats(&packed->projection_back), &packed->projection_back.panels) &&
+    return allocate_if(engine->training && !blis, engine, sl_packed_floats(&packed->projection_back),
+                       &packed->projection_back.panels) &&
+           allocate_if(engine->training && blis, engine, terms * packed->dir->h_width, &packed->weight_projection) &&
            allocate_if(true, engine, packed->projection_width, &packed->projection_bias) &&
            allocate_if(!blis, engine, sl_packed_floats(&packed->projection), &packed->projection.panels) &&
            allocate_if(blis, engine, terms * packed->projection_width, &packed->transpose_projection);
@@ -71,6 +73,7 @@ void sl_pack_cell_free(sl_packed *packed)
     sl_free(packed->projection.panels);
     sl_free(packed->projection_back.panels);
     sl_free(packed->transpose_projection);
+    sl_free(packed->weight_projection);
     sl_free(packed->projection_bias);
     sl_free(packed->peepholes);
     sl_free(packed->gain);
@@ -100,6 +103,7 @@ static void fill_projection(const sluice_engine *engine, const sluice_model *mod
     const sl_columns units = unit_columns(engine, packed);
     if (packed->projection_back.panels)
         sl_pack_panels(&units, (sl_matrix){weight, 1, terms}, packed->dir->h_width, &packed->projection_back);
+    fill_rows(weight, packed->dir->h_width, terms, terms, packed->weight_projection);
     if (packed->transpose_projection)
         sl_pack_transpose(&columns, terms, weight, packed->transpose_projection);
     else

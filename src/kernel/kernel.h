@@ -86,6 +86,27 @@ typedef struct sl_step_grad {
     size_t dc_stride; /* >= units rounded up to lanes */
 } sl_step_grad;
 
+/** Terms of a bulk product's chain, and the rows of a and columns of b that are packed at a time; at most. */
+enum { SL_BULK_TERMS = 256, SL_BULK_ROWS = 192, SL_BULK_COLUMNS = 512 };
+
+/**
+ * A product over many row-steps: c = a b, or with `adds` c += a b, of row-major matrices. The terms, at least 1, are divided evenly
+ * into the fewest chunks of SL_BULK_TERMS at most. Each chunk is one chain of fused multiply-adds from zero in index order; the first
+ * is stored in c, or added to it, the others are added to it in their order. A NaN is SL_NAN_BITS.
+ */
+typedef struct sl_bulk_product {
+    size_t rows, columns, terms;
+    const float *a; /* [rows][terms]; transposed: [terms][rows] */
+    size_t a_stride;
+    bool a_transposed;
+    const float *b; /* [terms][columns] */
+    size_t b_stride;
+    bool adds;
+    float *c; /* [rows][columns] */
+    size_t c_stride;
+    float *panels; /* [sl_bulk_panel_floats(columns or more)] scratch memory */
+} sl_bulk_product;
+
 typedef struct sl_kernel {
     sluice_isa isa;
     size_t lanes;                    /* floats of a vector: a power of two, at most SL_MAX_LANES */
@@ -97,6 +118,7 @@ typedef struct sl_kernel {
      * of out. Products of integers are exact, and scaled and added to start[r] by one multiply-add. */
     void (*product)(const sl_packed_matrix *weights, size_t rows, const float *const *start, const float *const *x, float *out,
                     size_t out_stride);
+    void (*bulk_product)(const sl_bulk_product *product);
     /** Make a row's words of n floats, in a form other than floats. Behind the last word as many as a vector has are written, too.
      * within_one: integers have the scale 1/127 unless a magnitude is larger than 1. */
     void (*prepare_row)(sl_row_form form, bool within_one, size_t n, const float *x, float *words);
@@ -129,6 +151,14 @@ typedef struct sl_kernel {
 static inline size_t sl_block_floats(const sl_kernel *kernel)
 {
     return SL_BLOCK_VECTORS * kernel->lanes;
+}
+
+/** The scratch memory of a bulk product with so many columns; it grows with them. */
+static inline size_t sl_bulk_panel_floats(size_t columns)
+{
+    enum { WIDEST = SL_BLOCK_VECTORS * SL_MAX_LANES }; /* of a panel */
+    const size_t padded = columns < SL_BULK_COLUMNS ? (columns + WIDEST - 1) / WIDEST * WIDEST : SL_BULK_COLUMNS;
+    return (size_t)SL_BULK_TERMS * (padded + SL_BULK_ROWS);
 }
 
 /** Whether activate_grad reads the function's inputs, not its outputs. */

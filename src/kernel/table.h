@@ -3,11 +3,12 @@
 #define SLUICE_KERNEL_TABLE_H
 
 #include "kernel/arrays.h"
+#include "kernel/training/bulk_product.h"
 #include "kernel/cell_general.h"
 #include "kernel/format_tiles.h"
-#include "kernel/functions_grad.h"
+#include "kernel/training/functions_grad.h"
 #include "kernel/prepare_row.h"
-#include "kernel/step_grad.h"
+#include "kernel/training/step_grad.h"
 
 /* One line for each kind of cell, and one in each row of the table. */
 STEP_GRAD_OF(lstm)
@@ -58,6 +59,7 @@ const sl_kernel SL_KERNEL = {
     .has_int8_dot = SL_HAVE_INT8_DOT,
     .has_bf16_dot = SL_HAVE_BF16_DOT,
     .product = run_product,
+    .bulk_product = run_bulk_product,
     .prepare_row = prepare_row,
     .step = {[SL_CELL_LSTM] = step_lstm},
     .step_grad = {[SL_CELL_LSTM] = step_grad_lstm},

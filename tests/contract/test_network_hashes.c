@@ -1,17 +1,12 @@
-/* Every bit of fifty random networks, as two hashes each: of what sluice_forward gives and of what sluice_backward gives. The
- * hashes of the forward pass are the same on every machine, thread count and instruction set; those of the gradients depend on
- * BLIS's kernels besides, and tests/golden/network_hashes.txt has a section for each configuration of BLIS that was at hand.
+/* Every bit of fifty random networks, as two hashes each: of what sluice_forward gives and of what sluice_backward gives. They are
+ * the same on every machine, thread count and instruction set, and with any BLIS.
  *
  * Only the public headers are used, and the numbers come from a generator of its own, so that a change of the library's insides, or of
- * the tests' helpers, leaves the networks as they are. `test_network_hashes --write FILE` brings FILE up to date for the
- * configuration of BLIS in use; the golden file's head says how to renew all of them. */
+ * the tests' helpers, leaves the networks as they are. `test_network_hashes --write FILE` renews FILE. */
 #include "contract/hashed_networks.h"
 #include "sluice_train.h"
-#include "sluice_tools.h"
 
 #include <math.h>
-
-enum { SECTIONS_MAX = 32 };
 
 /* ---- Hashing ---- */
 
@@ -172,163 +167,50 @@ static hashes run(const network *n)
 
 /* ---- The golden file ---- */
 
-/* A line "forward", or "blis VERSION CONFIGURATION...", and behind it a line "NN HASH" for each network. */
-typedef struct section {
-    char name[256];
-    int count;
-    uint64_t hash[NETWORKS];
-} section;
+/* A comment, and then a line "NN FORWARD GRADIENT" for each network. */
+static hashes wanted[NETWORKS];
+static char head[4096]; /* the comment */
 
-typedef struct golden {
-    char head[4096]; /* the comment that it begins with */
-    int count;
-    section sections[SECTIONS_MAX]; /* forward's is the first */
-} golden;
-
-static golden wanted;
-
-static bool read_golden(golden *into, const char *path)
+static bool read_golden(const char *path)
 {
     FILE *file = fopen(path, "r");
     if (!file)
         return false;
     char line[512];
-    *into = (golden){0};
+    int count = 0;
     while (fgets(line, sizeof line, file)) {
-        line[strcspn(line, "\n")] = 0;
-        section *last = into->count ? &into->sections[into->count - 1] : NULL;
         int number;
-        uint64_t hash;
-        if (*line == '#' && !last && strlen(into->head) + strlen(line) + 2 <= sizeof into->head)
-            strcat(strcat(into->head, line), "\n");
-        else if ((strcmp(line, "forward") == 0 || (last && strncmp(line, "blis ", 5) == 0)) && into->count < SECTIONS_MAX)
-            snprintf(into->sections[into->count++].name, sizeof last->name, "%.255s", line);
-        else if (last && last->count < NETWORKS && sscanf(line, "%d %" SCNx64, &number, &hash) == 2 && number == last->count)
-            last->hash[last->count++] = hash;
+        hashes found;
+        if (*line == '#' && strlen(head) + strlen(line) < sizeof head)
+            strcat(head, line);
+        else if (count < NETWORKS && sscanf(line, "%d %" SCNx64 " %" SCNx64, &number, &found.forward, &found.gradient) == 3 &&
+                 number == count)
+            wanted[count++] = found;
         else
             die("%s: this line should not be here: %s", path, line);
     }
     fclose(file);
-    for (int j = 0; j < into->count; j++)
-        if (into->sections[j].count != NETWORKS)
-            die("%s: section \"%s\" has %d networks instead of %d", path, into->sections[j].name, into->sections[j].count,
-                NETWORKS);
-    return into->count > 0;
+    if (count != NETWORKS)
+        die("%s has %d networks instead of %d", path, count, NETWORKS);
+    return true;
 }
 
-static sluice_environment look(void)
+static int renew(const char *path)
 {
-    sluice_environment found = {.struct_size = sizeof found};
-    sluice_error error = {0};
-    if (sluice_environment_get(NULL, &found, &error))
-        die("%s", error.message);
-    return found;
-}
-
-/* Where the section's name has the configuration, with a blank before it; NULL: it is another's section. */
-static char *find_config(section *of, const sluice_environment *machine)
-{
-    char start[96], word[40];
-    const int length = snprintf(start, sizeof start, "blis %s ", machine->blis_version);
-    snprintf(word, sizeof word, " %s", machine->blis_config);
-    if (strncmp(of->name, start, (size_t)length) != 0)
-        return NULL;
-    char *at = of->name + length - 1;
-    while ((at = strstr(at, word)) && at[strlen(word)] != ' ' && at[strlen(word)])
-        at++;
-    return at;
-}
-
-static const section *find_section(golden *in, const sluice_environment *machine)
-{
-    for (int j = 1; j < in->count; j++)
-        if (find_config(&in->sections[j], machine))
-            return &in->sections[j];
-    return NULL;
-}
-
-/* ---- --write ---- */
-
-/* Take the configuration out of the section that has it, and the section out if it was the only one. */
-static void forget_config(golden *in, const sluice_environment *machine)
-{
-    char bare[96];
-    snprintf(bare, sizeof bare, "blis %s", machine->blis_version);
-    for (int j = 1; j < in->count; j++) {
-        section *of = &in->sections[j];
-        char *at = find_config(of, machine);
-        if (!at)
-            continue;
-        const char *behind = at + 1 + strlen(machine->blis_config);
-        memmove(at, behind, strlen(behind) + 1);
-        if (strcmp(of->name, bare) == 0)
-            memmove(of, of + 1, (size_t)(--in->count - j) * sizeof *of);
-        return;
-    }
-}
-
-static void add_config(golden *in, const sluice_environment *machine, const section *gradient)
-{
-    char start[96];
-    const int length = snprintf(start, sizeof start, "blis %s ", machine->blis_version);
-    for (int j = 1; j < in->count; j++) {
-        section *of = &in->sections[j];
-        const size_t used = strlen(of->name);
-        if (strncmp(of->name, start, (size_t)length) == 0 && memcmp(of->hash, gradient->hash, sizeof of->hash) == 0 &&
-            used + 1 + strlen(machine->blis_config) < sizeof of->name) {
-            snprintf(of->name + used, sizeof of->name - used, " %s", machine->blis_config);
-            return;
-        }
-    }
-    if (in->count == SECTIONS_MAX)
-        die("more than %d sections", SECTIONS_MAX);
-    in->sections[in->count] = *gradient;
-    snprintf(in->sections[in->count++].name, sizeof gradient->name, "%s%s", start, machine->blis_config);
-}
-
-static void write_golden(const golden *from, const char *path)
-{
+    read_golden(path);
     FILE *file = fopen(path, "w");
     if (!file)
         die("cannot write %s", path);
-    fputs(from->head, file);
-    for (int j = 0; j < from->count; j++) {
-        fprintf(file, "%s\n", from->sections[j].name);
-        for (int k = 0; k < NETWORKS; k++)
-            fprintf(file, "%02d %016" PRIx64 "\n", k, from->sections[j].hash[k]);
-    }
-    if (fclose(file))
-        die("cannot write %s", path);
-}
-
-/* Compute all hashes, and put them into the file in place of those for the same configuration of BLIS. */
-static int renew(const char *path)
-{
-    static section all, gradient;
-    snprintf(all.name, sizeof all.name, "forward");
+    fputs(head, file);
     for (int k = 0; k < NETWORKS; k++) {
         network *n = make_network(k);
         const hashes found = run(n);
-        all.hash[k] = found.forward;
-        gradient.hash[k] = found.gradient;
-        all.count = gradient.count = k + 1;
+        fprintf(file, "%02d %016" PRIx64 " %016" PRIx64 "\n", k, found.forward, found.gradient);
         printf("%s\n", describe(n));
         free_network(n);
     }
-    const bool has_old = read_golden(&wanted, path);
-    if (has_old && memcmp(wanted.sections[0].hash, all.hash, sizeof all.hash) != 0)
-        printf("forward hashes have changed: all sections of BLIS's configurations are dropped, and are to be written anew\n");
-    if (!has_old || memcmp(wanted.sections[0].hash, all.hash, sizeof all.hash) != 0)
-        wanted.count = 1;
-    wanted.sections[0] = all;
-    const sluice_environment machine = look();
-    const section *old = find_section(&wanted, &machine);
-    if (!old || memcmp(old->hash, gradient.hash, sizeof old->hash) != 0) {
-        forget_config(&wanted, &machine);
-        add_config(&wanted, &machine, &gradient);
-    }
-    write_golden(&wanted, path);
-    printf("written: forward, and gradients of BLIS %s, configuration %s\n", machine.blis_version, machine.blis_config);
+    if (fclose(file))
+        die("cannot write %s", path);
     return 0;
 }
 
@@ -336,18 +218,12 @@ static int renew(const char *path)
 
 TEST_LOOP(hashes_are_as_recorded, 0, NETWORKS)
 {
-    const sluice_environment machine = look();
-    const section *gradients = find_section(&wanted, &machine);
     network *n = make_network(_i);
-    const hashes found = run(n);
-    const hashes want = {wanted.sections[0].hash[_i], gradients ? gradients->hash[_i] : found.gradient};
+    const hashes found = run(n), want = wanted[_i];
     ck_assert_msg(found.forward == want.forward && found.gradient == want.gradient,
                   "%s: forward %016" PRIx64 ", expected %016" PRIx64 "%s; gradient %016" PRIx64 ", expected %016" PRIx64 "%s",
                   describe(n), found.forward, want.forward, found.forward == want.forward ? "" : " (DIFFERS)", found.gradient,
-                  want.gradient,
-                  !gradients                        ? " (not compared)"
-                  : found.gradient == want.gradient ? ""
-                                                    : " (DIFFERS)");
+                  want.gradient, found.gradient == want.gradient ? "" : " (DIFFERS)");
     free_network(n);
 }
 
@@ -361,12 +237,8 @@ int main(int argc, char **argv)
     const char *source = getenv("SLUICE_SOURCE");
     char path[4096];
     snprintf(path, sizeof path, "%s/tests/golden/network_hashes.txt", source ? source : ".");
-    if (!read_golden(&wanted, path))
+    if (!read_golden(path))
         die("cannot read %s", path);
-    const sluice_environment machine = look();
-    if (!find_section(&wanted, &machine))
-        printf("skipped: gradients, of which %s has no hashes for BLIS %s, configuration %s\n", path, machine.blis_version,
-               machine.blis_config);
     writes = false;
     return test_run(test_suite());
 }

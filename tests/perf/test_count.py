@@ -9,7 +9,7 @@ from support.checks import SOURCE, Checks, run
 
 COMPILER = "gcc 1.2.3 (release)"
 FIGURES = {"lone": 10000, "many-rows": 1234567}
-FUNCTIONS = ["sluice_forward", "sluice_backward", "sl_blis_gemm", "sl_tape_fit"]
+FUNCTIONS = ["sluice_forward", "sluice_backward", "sl_tape_fit"]
 SKIPPED = 77
 
 # What callgrind writes, as far as it is read; FIGURES_NOW holds lines of a case and its instructions.

@@ -38,6 +38,15 @@ static double looseness(const test_adjoint *adjoint)
     return worst;
 }
 
+/* An engine for training on a path, fused or by BLIS. */
+static test_runner trainable_by(const sluice_model *model, sluice_isa isa, unsigned threads, sluice_gemm gemm)
+{
+    sluice_engine_options options = test_options(isa, threads, SLUICE_SCHEDULE_AUTO);
+    options.training = 1;
+    options.gemm = gemm;
+    return test_runner_of(model, &options);
+}
+
 /* ---- Shapes ---- */
 
 typedef struct variety {
@@ -80,16 +89,18 @@ TEST_EACH(shapes, varieties)
     OWNED(test_adjoint) want = test_adjoint_run(&network.weights, &batch.batch, &gradient.gradient, NULL);
     ck_assert_double_le(looseness(&want), 2e-3);
     const test_isa_list isas = test_isas();
-    for (size_t j = 0; j < isas.count; j++)
+    for (size_t j = 0; j <= isas.count; j++) /* by BLIS at last */
         for (size_t recompute = 0; recompute < 4; recompute += 3) {
-            OWNED(test_runner) runner = test_trainable(network.model, isas.isa[j], 2, SLUICE_SCHEDULE_AUTO);
+            const sluice_isa isa = j < isas.count ? isas.isa[j] : SLUICE_ISA_AUTO;
+            const sluice_gemm gemm = j < isas.count ? SLUICE_GEMM_FUSED : SLUICE_GEMM_BLIS;
+            OWNED(test_runner) runner = trainable_by(network.model, isa, 2 + (unsigned)recompute, gemm);
             test_batch_prefill(&batch);
             test_gradient_prefill(&gradient);
             test_there_and_back(&runner, recompute, &batch.batch, &gradient.gradient);
             const double there = results_within(&batch, &want, runner.name),
                          back = test_gradient_within(&gradient, &want, kind->name);
             printf("%s, %s: %.2g and %.2g of their bounds, which are %.2g of the largest element\n", kind->name,
-                   sluice_isa_get_name(isas.isa[j]), there, back, looseness(&want));
+                   gemm == SLUICE_GEMM_BLIS ? "blis" : sluice_isa_get_name(isa), there, back, looseness(&want));
         }
     fflush(stdout);
 }

@@ -83,20 +83,6 @@ TEST(tape_arguments)
     sluice_tape_destroy(NULL);
 }
 
-/* The path of BLIS has no tape, whether its engine is asked to train or not. */
-TEST(tape_of_blis)
-{
-    OWNED(scene) made = make_scene(&small, 0);
-    sluice_engine_options options = test_options(SLUICE_ISA_AUTO, 1, SLUICE_SCHEDULE_AUTO);
-    options.gemm = SLUICE_GEMM_BLIS;
-    options.training = 1;
-    OWNED_HANDLE(sluice_engine) engine = NULL;
-    SUCCEEDS(sluice_engine_create, made.network.model, &options, &engine);
-    sluice_tape *tape = made.tape;
-    REFUSED(SLUICE_STATUS_UNSUPPORTED, "BLIS", sluice_tape_create, engine, NULL, &tape);
-    ck_assert_ptr_null(tape);
-}
-
 /* A new tape takes the bytes that were reported; later batches that are no larger, with recompute of the same lengths, take no more. */
 TEST_LOOP(tape_bytes, 0, 6)
 {

@@ -1,4 +1,4 @@
-/* The gradients of the functions (kernel/functions_grad.h): against differences of the oracle's functions in double precision, at kinks
+/* The gradients of the functions (kernel/training/functions_grad.h): against differences of the oracle's functions in double precision, at kinks
  * and far out, of softmax against its Jacobian, and the same bits on every instruction set, in place or not. */
 #include "support/kernels.h"
 #include "support/network.h"

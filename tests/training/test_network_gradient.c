@@ -299,7 +299,10 @@ TEST_LOOP(finite_differences, 0, 4)
         scene s;
         scene_random(test_random(&random), &s);
         tensors t = tensors_create(&s);
-        test_runner runner = make_runner(&s, isas.isa[isas.count - 1], 2, SLUICE_SCHEDULE_AUTO, 1);
+        sluice_engine_options options = test_options(isas.isa[isas.count - 1], 2, SLUICE_SCHEDULE_AUTO);
+        options.training = 1;
+        options.gemm = j % 2 ? SLUICE_GEMM_BLIS : SLUICE_GEMM_FUSED;
+        test_runner runner = test_runner_of(s.model, &options);
         run(&s, &runner, j % 3, 0, 0, &t);
         for (size_t k = 0; k < t.count + INPUTS; k++)
             compare(&s, &t, k, &random, &found);

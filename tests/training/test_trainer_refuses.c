@@ -167,8 +167,6 @@ TEST(options_refused)
     REFUSED(SLUICE_STATUS_BAD_ARGUMENT, "model", sluice_trainer_create, NULL, NULL, NULL, &trainer);
     REFUSED(SLUICE_STATUS_BAD_ARGUMENT, "NULL", sluice_trainer_create, model, NULL, NULL, NULL);
     sluice_engine_options engine = test_options(SLUICE_ISA_AUTO, 1, SLUICE_SCHEDULE_AUTO);
-    engine.gemm = SLUICE_GEMM_BLIS;
-    REFUSED(SLUICE_STATUS_UNSUPPORTED, "BLIS", sluice_trainer_create, model, &engine, NULL, &trainer);
     engine.struct_size = 1;
     REFUSED(SLUICE_STATUS_BAD_ARGUMENT, "struct_size", sluice_trainer_create, model, &engine, NULL, &trainer);
     sluice_trainer_destroy(NULL);

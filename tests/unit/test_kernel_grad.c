@@ -4,6 +4,7 @@
 #include "support/suite.h"
 #include "sluice_tools.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdbool.h>
 #include <string.h>
@@ -289,3 +290,169 @@ TEST_LOOP(kept_step, 0, 1)
             try_kept_step(test_kernel_at((size_t)index), kind, index);
 }
 TEST_MORE("large", kept_step, 1, 7)
+
+/* ---- Bulk products ---- */
+
+enum { BULK_TERMS = 2 * SL_BULK_TERMS + 3, BULK_ROWS = SL_BULK_ROWS + 40, BULK_COLUMNS = SL_BULK_COLUMNS + 90, PADDING = 9 };
+
+typedef struct bulk {
+    sl_bulk_product product;
+    float *a, *b, *c, *before, *panels;
+    size_t c_count;
+} bulk;
+
+/* A side of a product: mostly short, so that a test takes no time, sometimes longer than what is packed at once. */
+static size_t draw_side(size_t most, uint64_t *state)
+{
+    return 1 + test_random(state) % (test_random(state) % 4 ? 40 : most);
+}
+
+/* [rows][columns] in rows that are longer; what is between them is NaN. */
+static float *draw_matrix(size_t rows, size_t columns, size_t *stride, uint64_t *state)
+{
+    *stride = columns + test_random(state) % PADDING;
+    float *at = malloc(rows * *stride * sizeof *at);
+    ck_assert_ptr_nonnull(at);
+    memset(at, 0xff, rows * *stride * sizeof *at);
+    for (size_t r = 0; r < rows; r++)
+        test_fill(at + r * *stride, columns, state);
+    return at;
+}
+
+static bulk make_bulk(uint64_t *state)
+{
+    bulk made = {.product = {.rows = draw_side(BULK_ROWS, state),
+                             .columns = draw_side(BULK_COLUMNS, state),
+                             .terms = draw_side(BULK_TERMS, state),
+                             .a_transposed = test_random(state) % 2,
+                             .adds = test_random(state) % 2}};
+    sl_bulk_product *p = &made.product;
+    const size_t a_rows = p->a_transposed ? p->terms : p->rows, a_columns = p->a_transposed ? p->rows : p->terms;
+    p->a = made.a = draw_matrix(a_rows, a_columns, &p->a_stride, state);
+    p->b = made.b = draw_matrix(p->terms, p->columns, &p->b_stride, state);
+    made.before = draw_matrix(p->rows, p->columns, &p->c_stride, state);
+    made.c_count = p->rows * p->c_stride;
+    made.c = malloc(made.c_count * sizeof *made.c);
+    made.panels = malloc(sl_bulk_panel_floats(p->columns) * sizeof *made.panels);
+    ck_assert(made.c && made.panels);
+    p->c = made.c;
+    p->panels = made.panels;
+    return made;
+}
+
+static void bulk_free(bulk *made)
+{
+    float *const floats[] = {made->a, made->b, made->c, made->before, made->panels};
+    for (size_t k = 0; k < sizeof floats / sizeof *floats; k++)
+        free(floats[k]);
+}
+
+static float bulk_a(const sl_bulk_product *p, size_t row, size_t term)
+{
+    return p->a_transposed ? p->a[term * p->a_stride + row] : p->a[row * p->a_stride + term];
+}
+
+/* An element of c as the contract has it. Of its error: a chunk's chain of n terms has n roundings, and each chunk one more, when it is
+ * added; each is at most u = eps / 2 of a partial sum, which is at most S = sum of |a b|, and of |c| before, times (1 + u)^(K + chunks),
+ * below 1.001. */
+static float plain_bulk(const bulk *made, size_t row, size_t column, double *exact, double *bound)
+{
+    const sl_bulk_product *p = &made->product;
+    const size_t chunks = (p->terms + SL_BULK_TERMS - 1) / SL_BULK_TERMS;
+    float total = p->adds ? made->before[row * p->c_stride + column] : 0;
+    double size = fabs((double)total);
+    *exact = total;
+    for (size_t chunk = 0, k = 0; chunk < chunks; chunk++) {
+        float sum = 0;
+        for (size_t end = k + p->terms / chunks + (chunk < p->terms % chunks); k < end; k++) {
+            const float x = bulk_a(p, row, k), w = p->b[k * p->b_stride + column];
+            sum = fmaf(x, w, sum);
+            *exact += (double)x * (double)w;
+            size += fabs((double)x * (double)w);
+        }
+        total = chunk || p->adds ? total + sum : sum;
+    }
+    *bound = 1.001 * (double)(p->terms + chunks) * FLT_EPSILON / 2 * size;
+    return total;
+}
+
+static void run_bulk(const sl_kernel *kernel, bulk *made)
+{
+    if (made->product.adds)
+        memcpy(made->c, made->before, made->c_count * sizeof *made->c);
+    else
+        memset(made->c, 0xff, made->c_count * sizeof *made->c);
+    memset(made->panels, 0xff, sl_bulk_panel_floats(made->product.columns) * sizeof *made->panels);
+    kernel->bulk_product(&made->product);
+}
+
+static void try_bulk(int index)
+{
+    uint64_t state = test_seed() + (uint64_t)index;
+    bulk made = make_bulk(&state);
+    const sl_bulk_product *p = &made.product;
+    FREED float *want = malloc(made.c_count * sizeof *want);
+    ck_assert_ptr_nonnull(want);
+    memset(want, 0xff, made.c_count * sizeof *want);
+    for (size_t r = 0; r < p->rows; r++)
+        for (size_t j = 0; j < p->columns; j++) {
+            double exact, bound;
+            want[r * p->c_stride + j] = plain_bulk(&made, r, j, &exact, &bound);
+            const double error = fabs((double)want[r * p->c_stride + j] - exact);
+            ck_assert_msg(error <= bound, "%zu x %zu x %zu: an error of %g, bound %g", p->rows, p->columns, p->terms, error, bound);
+        }
+    for (size_t k = 0; k < sl_isa_count(); k++) {
+        const sl_kernel *kernel = test_kernel_at(k);
+        if (!kernel)
+            continue;
+        run_bulk(kernel, &made);
+        for (size_t j = 0; j < made.c_count; j++)
+            ck_assert_msg(memcmp(&made.c[j], &want[j], sizeof *want) == 0,
+                          "problem %d, %s, %zu x %zu x %zu, transposed %d, adds %d: row %zu, column %zu: %a, expected %a", index,
+                          sluice_isa_get_name(kernel->isa), p->rows, p->columns, p->terms, p->a_transposed, p->adds,
+                          j / p->c_stride, j % p->c_stride, (double)made.c[j], (double)want[j]);
+    }
+    bulk_free(&made);
+}
+
+TEST_LOOP(bulk_product, 0, 1)
+{
+    for (int index = PROBLEMS * _i; index < PROBLEMS * (_i + 1); index++)
+        try_bulk(index);
+}
+TEST_MORE("large", bulk_product, 1, 7)
+
+/* Sums of nothing but -0 are +0, or what was there; a NaN is the one NaN, whichever came in; and only its row or column has it. */
+TEST(bulk_product_of_zeros_and_nans)
+{
+    enum { ROWS = 13, COLUMNS = 37, TERMS = 5 };
+    static float a[ROWS * TERMS], b[TERMS * COLUMNS], c[ROWS * COLUMNS], panels[SL_BULK_TERMS * (SL_BULK_ROWS + 64)];
+    ck_assert_uint_ge(sizeof panels / sizeof *panels, sl_bulk_panel_floats(COLUMNS));
+    sl_bulk_product p = {.rows = ROWS, .columns = COLUMNS, .terms = TERMS, .a = a, .a_stride = TERMS, .b = b, .b_stride = COLUMNS};
+    p.c = c;
+    p.c_stride = COLUMNS;
+    p.panels = panels;
+    for (size_t k = 0; k < sl_isa_count(); k++)
+        for (int adds = 0; test_kernel_at(k) && adds < 2; adds++) {
+            p.adds = adds;
+            for (size_t j = 0; j < ROWS * TERMS; j++)
+                a[j] = -0.0f;
+            for (size_t j = 0; j < TERMS * COLUMNS; j++)
+                b[j] = 1.0f;
+            for (size_t j = 0; j < ROWS * COLUMNS; j++)
+                c[j] = adds ? -0.0f : NAN;
+            test_kernel_at(k)->bulk_product(&p);
+            for (size_t j = 0; j < ROWS * COLUMNS; j++)
+                ck_assert(c[j] == 0 && !signbit(c[j]));
+            const uint32_t payload = UINT32_C(0x7fc12345);
+            memcpy(&a[3 * TERMS + 2], &payload, sizeof payload);
+            b[4 * COLUMNS + 36] = INFINITY; /* times -0 */
+            test_kernel_at(k)->bulk_product(&p);
+            for (size_t j = 0; j < ROWS * COLUMNS; j++) {
+                uint32_t bits;
+                memcpy(&bits, &c[j], sizeof bits);
+                const bool is_nan = j / COLUMNS == 3 || j % COLUMNS == 36;
+                ck_assert_msg(bits == (is_nan ? SL_NAN_BITS : 0), "row %zu, column %zu: %08x", j / COLUMNS, j % COLUMNS, bits);
+            }
+        }
+}

@@ -150,7 +150,6 @@ static sl_exit check_options(const sl_options *options)
 static sl_exit complete_options(sl_training *train, sl_options *options)
 {
     sl_train_options *o = &options->train;
-    options->engine.gemm = SLUICE_GEMM_FUSED; /* training has only this path; SLUICE_GEMM=blis applies to sluice run */
     if (o->resume && sl_paths_is_standard_input(o->resume))
         return sl_report(SL_EXIT_USAGE, "--resume cannot be standard input; name the file of --checkpoint");
     sl_exit code = sl_command_line_choose_machine(options, false);

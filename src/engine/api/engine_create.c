@@ -110,7 +110,11 @@ static bool allocate_layer(sluice_engine *engine, const sluice_model *model, sl_
     if (engine->training) {
         packed->weight_ih = sl_engine_take_floats(engine, packed->dir->gate_rows * packed->dir->inputs);
         const sl_columns units = unit_columns(engine, packed);
-        if (!packed->weight_ih || !allocate_matrix(engine, &units, packed->dir->gate_rows, &packed->weights_back))
+        packed->weights_back = sl_packed_layout(&units, packed->dir->gate_rows, SL_WEIGHT_F32, SL_ROW_FLOATS);
+        float **back = engine->gemm == SLUICE_GEMM_BLIS ? &packed->weight_hh : &packed->weights_back.panels;
+        *back = sl_engine_take_floats(engine, engine->gemm == SLUICE_GEMM_BLIS ? packed->dir->gate_rows * packed->dir->h_width
+                                                                               : sl_packed_floats(&packed->weights_back));
+        if (!packed->weight_ih || !*back)
             return false;
     }
     const size_t inputs = packed->table ? 0 : packed->dir->inputs;
@@ -216,13 +220,16 @@ static void fill_recurrent(const sluice_engine *engine, const sluice_model *mode
         sl_pack_panels(&columns, by_rows(weight_hh, width), width, &packed->weights_hh);
 }
 
-/* U transposed. */
+/* U transposed, or for BLIS U. */
 static void fill_back(const sluice_engine *engine, const sluice_model *model, size_t k)
 {
     const sl_packed *packed = &engine->layers[k];
+    const float *weight_hh = sl_model_get_of_dir(model, k, SLUICE_TENSOR_WEIGHT_HH);
     const sl_columns units = unit_columns(engine, packed);
-    sl_pack_panels(&units, (sl_matrix){sl_model_get_of_dir(model, k, SLUICE_TENSOR_WEIGHT_HH), 1, packed->dir->h_width},
-                   packed->dir->gate_rows, &packed->weights_back);
+    if (packed->weight_hh)
+        memcpy(packed->weight_hh, weight_hh, packed->dir->gate_rows * packed->dir->h_width * sizeof(float));
+    else
+        sl_pack_panels(&units, (sl_matrix){weight_hh, 1, packed->dir->h_width}, packed->dir->gate_rows, &packed->weights_back);
 }
 
 static void fill_ends(const sluice_engine *engine, const sluice_model *model)
@@ -398,6 +405,7 @@ void sluice_engine_destroy(sluice_engine *engine)
         sl_free(packed->table);
         sl_free(packed->weights_table.panels);
         sl_free(packed->weight_ih);
+        sl_free(packed->weight_hh);
         sl_free(packed->weights_back.panels);
         sl_pack_cell_free(packed);
     }

@@ -13,9 +13,6 @@ static sluice_status check_engine(const sluice_engine *engine, const char *call,
     if (!engine->training)
         return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT,
                        "%s: the engine was not made for training; make it with the option training", call);
-    if (engine->gemm != SLUICE_GEMM_FUSED)
-        return sl_fail(error, SLUICE_STATUS_UNSUPPORTED, "%s: the engine's path is BLIS; training has the fused path (gemm fused)",
-                       call);
     return SLUICE_STATUS_OK;
 }
 

@@ -1,7 +1,6 @@
 #include "engine/backward/grad_dense.h"
 
-#include "engine/backward/grad.h"
-#include "engine/blis_gemm.h"
+#include "engine/backward/grad_product.h"
 #include "engine/tape/partial_sums.h"
 
 #include <string.h>
@@ -9,8 +8,7 @@
 sl_dense_sums sl_dense_sums_of(const sluice_tape *tape, size_t units, size_t inputs)
 {
     const size_t partial_sums = sl_partial_sum_count(units, SIZE_MAX);
-    return (sl_dense_sums){.kernel = tape->engine->kernel,
-                           .at = tape->dense_sums,
+    return (sl_dense_sums){.at = tape->dense_sums,
                            .units = units,
                            .inputs = inputs,
                            .partial_sums = partial_sums,
@@ -35,13 +33,22 @@ void sl_dense_clear(const sl_dense_sums *sums, const sl_dense_tile *tile)
     memset(sum + sums->units * sums->inputs + tile->from, 0, tile->units * sizeof *sum);
 }
 
-void sl_dense_add(const sl_dense_sums *sums, const sl_dense_tile *tile, size_t count, const float *d, size_t d_stride,
-                  const float *x)
+void sl_dense_add(const sl_grad_thread *thread, const sl_dense_sums *sums, const sl_dense_tile *tile, size_t count, const float *d,
+                  size_t d_stride, const float *x)
 {
     float *sum = partial_sum(sums, tile->partial);
-    sl_blis_gemm(tile->units, sums->inputs, count, (sl_operand){d, d_stride, true}, (sl_operand){x, sums->inputs, false}, true,
-                 sum + tile->from * sums->inputs, sums->inputs);
-    sums->kernel->add_rows(count, tile->units, d, d_stride, sum + sums->units * sums->inputs + tile->from);
+    sl_grad_multiply(thread, (sl_bulk_product){.rows = tile->units,
+                                               .columns = sums->inputs,
+                                               .terms = count,
+                                               .a = d,
+                                               .a_stride = d_stride,
+                                               .a_transposed = true,
+                                               .b = x,
+                                               .b_stride = sums->inputs,
+                                               .adds = true,
+                                               .c = sum + tile->from * sums->inputs,
+                                               .c_stride = sums->inputs});
+    thread->tape->engine->kernel->add_rows(count, tile->units, d, d_stride, sum + sums->units * sums->inputs + tile->from);
 }
 
 void sl_dense_finish_unit(const sl_dense_sums *sums, size_t unit, float *sum, float *weight, float *bias, bool accumulate)

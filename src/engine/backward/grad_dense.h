@@ -3,11 +3,10 @@
 #ifndef SLUICE_ENGINE_BACKWARD_GRAD_DENSE_H
 #define SLUICE_ENGINE_BACKWARD_GRAD_DENSE_H
 
-#include "engine/tape/tape.h"
+#include "engine/backward/grad.h"
 
 /** The partial sums of a layer: of each [units][inputs], then [units] of the bias. */
 typedef struct sl_dense_sums {
-    const sl_kernel *kernel;
     float *at;
     size_t units, inputs;
     size_t partial_sums, tiles; /* a partial sum's units are divided into tiles */
@@ -26,8 +25,8 @@ sl_dense_tile sl_dense_tile_at(const sl_dense_sums *sums, size_t index);
 void sl_dense_clear(const sl_dense_sums *sums, const sl_dense_tile *tile);
 
 /** Add d' x of `count` vectors to a tile. d are the gradients of the tile's units, d_stride apart, x the layer's inputs. */
-void sl_dense_add(const sl_dense_sums *sums, const sl_dense_tile *tile, size_t count, const float *d, size_t d_stride,
-                  const float *x);
+void sl_dense_add(const sl_grad_thread *thread, const sl_dense_sums *sums, const sl_dense_tile *tile, size_t count, const float *d,
+                  size_t d_stride, const float *x);
 
 /** Store the gradient of a unit, its partial sums, if there are any, added in order, in the arrays of all units; NULL: not wanted. `sum` has room for a
  *  unit's inputs. */

@@ -2,7 +2,7 @@
 #include "engine/backward/grad.h"
 
 #include "engine/backward/grad_dense.h"
-#include "engine/blis_gemm.h"
+#include "engine/backward/grad_product.h"
 
 #include <string.h>
 
@@ -70,30 +70,42 @@ static void sum_tile(const sl_grad_thread *thread, const sl_dense_sums *sums, si
     const size_t classes = sums->units, most = tape->chunk_row_steps, stride = sums->partial_sums * most;
     for (size_t row = tile.partial * most; gradient->dlogits && row < tape->rows; row += stride) {
         const size_t count = sl_size_min(most, tape->rows - row);
-        sl_dense_add(sums, &tile, count, gradient->dlogits + row * classes + tile.from, classes, gather_final(thread, row, count));
+        sl_dense_add(thread, sums, &tile, count, gradient->dlogits + row * classes + tile.from, classes,
+                     gather_final(thread, row, count));
     }
     size_t t = 0;
     for (size_t row_step = tile.partial * most; gradient->dstep_logits && row_step < tape->row_steps; row_step += stride) {
         const size_t count = sl_size_min(most, tape->row_steps - row_step);
         t = sl_tape_find_step(tape, t, row_step);
-        sl_dense_add(sums, &tile, count, gather_steps(thread, t, row_step - tape->first_row_step[t], count, tile.from, tile.units),
-                     tile.units, last_outputs(tape, row_step));
+        sl_dense_add(thread, sums, &tile, count,
+                     gather_steps(thread, t, row_step - tape->first_row_step[t], count, tile.from, tile.units), tile.units,
+                     last_outputs(tape, row_step));
     }
 }
 
 /* ---- dh and dy -------------------------------------------------------------------------------------------------------------- */
 
-static sl_operand head_of(const sluice_tape *tape)
+/* dlogits of `count` vectors times the head's weights; c is as far apart as c_stride says. */
+static void multiply_head(const sl_grad_thread *thread, size_t count, const float *dlogits, bool adds, float *c, size_t c_stride)
 {
-    return (sl_operand){sl_engine_head(tape->engine)->weight, tape->engine->network->outputs, false};
+    const sluice_engine *engine = thread->tape->engine;
+    sl_grad_multiply(thread, (sl_bulk_product){.rows = count,
+                                               .columns = engine->network->outputs,
+                                               .terms = engine->shape.classes,
+                                               .a = dlogits,
+                                               .a_stride = engine->shape.classes,
+                                               .b = sl_engine_head(engine)->weight,
+                                               .b_stride = engine->network->outputs,
+                                               .adds = adds,
+                                               .c = c,
+                                               .c_stride = c_stride});
 }
 
 static void make_final(const sl_grad_thread *thread, size_t row, size_t count)
 {
     const sluice_tape *tape = thread->tape;
     const size_t classes = tape->engine->shape.classes, outputs = tape->engine->network->outputs;
-    sl_blis_gemm(count, outputs, classes, (sl_operand){thread->gradient->dlogits + row * classes, classes, false}, head_of(tape),
-                 false, tape->dh_final + row * outputs, outputs);
+    multiply_head(thread, count, thread->gradient->dlogits + row * classes, false, tape->dh_final + row * outputs, outputs);
 }
 
 /* Set dy of `count` row-steps: the caller's dy, and what comes through the head of every step. */
@@ -114,8 +126,8 @@ static void make_outputs(const sl_grad_thread *thread, size_t first, size_t coun
     }
     if (!gradient->dstep_logits)
         return;
-    const sl_operand dlogits = {gather_steps(thread, begin, sorted, count, 0, classes), classes, false};
-    sl_blis_gemm(count, outputs, classes, dlogits, head_of(tape), true, dy + first * tape->grad_stride, tape->grad_stride);
+    multiply_head(thread, count, gather_steps(thread, begin, sorted, count, 0, classes), true, dy + first * tape->grad_stride,
+                  tape->grad_stride);
 }
 
 /* ---- The phase -------------------------------------------------------------------------------------------------------------- */

@@ -48,8 +48,7 @@ static sl_dense_sums sums_of(const sluice_tape *tape, const sl_grad_layer_dir *l
 {
     const sl_layer_dir *dir = layer_dir->dir;
     const size_t partial_sums = sl_partial_sum_count(dir->h_width, tape->time_blocks);
-    return (sl_dense_sums){.kernel = tape->engine->kernel,
-                           .at = tape->projection_sums,
+    return (sl_dense_sums){.at = tape->projection_sums,
                            .units = dir->h_width,
                            .inputs = dir->hidden,
                            .partial_sums = tape->time_blocks ? partial_sums : 0,
@@ -57,8 +56,9 @@ static sl_dense_sums sums_of(const sluice_tape *tape, const sl_grad_layer_dir *l
 }
 
 /* Add a segment's row-steps to a tile of a partial sum. */
-static void sum_tile(const sluice_tape *tape, const sl_grad_layer_dir *layer_dir, const sl_dense_sums *sums, size_t index)
+static void sum_tile(const sl_grad_thread *thread, const sl_grad_layer_dir *layer_dir, const sl_dense_sums *sums, size_t index)
 {
+    const sluice_tape *tape = thread->tape;
     const sl_dense_tile tile = sl_dense_tile_at(sums, index);
     if (layer_dir->segment + 1 == tape->segments)
         sl_dense_clear(sums, &tile);
@@ -66,7 +66,7 @@ static void sum_tile(const sluice_tape *tape, const sl_grad_layer_dir *layer_dir
     for (size_t block = tape->segment[layer_dir->segment + 1];
          sl_next_block(tape, layer_dir, sums->partial_sums, tile.partial, &block);)
         for (size_t k = 0; sl_next_chunk(tape, block, k, &chunk); k++)
-            sl_dense_add(sums, &tile, chunk.count, sl_grad_dh(tape, layer_dir, chunk.iteration, chunk.sorted) + tile.from,
+            sl_dense_add(thread, sums, &tile, chunk.count, sl_grad_dh(tape, layer_dir, chunk.iteration, chunk.sorted) + tile.from,
                          sums->units, sl_grad_m(tape, layer_dir, chunk.iteration, chunk.sorted));
 }
 
@@ -76,7 +76,7 @@ void sl_grad_projection_sums(sl_grad_thread *thread, const sl_grad_layer_dir *la
         return;
     const sl_dense_sums sums = sums_of(thread->tape, layer_dir);
     for (size_t task; (task = sl_task_next(&thread->tasks)) < sums.partial_sums * sums.tiles;)
-        sum_tile(thread->tape, layer_dir, &sums, task);
+        sum_tile(thread, layer_dir, &sums, task);
     sl_task_end_phase(&thread->tasks);
 }
 

@@ -2,7 +2,7 @@
 #include "engine/backward/grad.h"
 
 #include "engine/backward/grad_dense.h"
-#include "engine/blis_gemm.h"
+#include "engine/backward/grad_product.h"
 #include "engine/tape/dropout.h"
 
 #include <string.h>
@@ -106,8 +106,15 @@ static void make_inputs(const sl_grad_thread *thread, const step_layer *step, si
     const sl_step_layer *layer = layer_of(thread, step);
     const size_t stride = tape->grad_stride, inputs = layer->inputs;
     if (layer->kind == SL_STEP_DENSE) {
-        sl_blis_gemm(count, inputs, layer->outputs, (sl_operand){step->dy + first * stride, stride, false},
-                     (sl_operand){layer->weight, inputs, false}, false, step->dx + first * stride, stride);
+        sl_grad_multiply(thread, (sl_bulk_product){.rows = count,
+                                                   .columns = inputs,
+                                                   .terms = layer->outputs,
+                                                   .a = step->dy + first * stride,
+                                                   .a_stride = stride,
+                                                   .b = layer->weight,
+                                                   .b_stride = inputs,
+                                                   .c = step->dx + first * stride,
+                                                   .c_stride = stride});
         return;
     }
     const float *x = layer->kind == SL_STEP_MERGE ? inputs_of(thread, step, first, count) : NULL;
@@ -167,7 +174,8 @@ static void sum_tile(const sl_grad_thread *thread, const step_layer *step, const
     sl_dense_clear(sums, &tile);
     for (size_t first = tile.partial * most; first < vectors; first += sums->partial_sums * most) {
         const size_t count = sl_size_min(most, vectors - first);
-        sl_dense_add(sums, &tile, count, step->dy + first * stride + tile.from, stride, inputs_of(thread, step, first, count));
+        sl_dense_add(thread, sums, &tile, count, step->dy + first * stride + tile.from, stride,
+                     inputs_of(thread, step, first, count));
     }
 }
 

@@ -3,7 +3,7 @@
  * take row blocks; where there are more threads than row blocks, a thread group takes one, divides its units, and waits at a barrier
  * after each iteration.
  */
-#include "engine/backward/grad.h"
+#include "engine/backward/grad_product.h"
 
 #include <string.h>
 
@@ -72,21 +72,22 @@ void sl_grad_begin_layer_dir(sl_grad_thread *thread, const sl_grad_layer_dir *la
     sl_task_end_phase(&thread->tasks);
 }
 
-/* dh before the segment's first iteration, U' da, for the block's first `count` rows, in scratch->product. Returns the distance of its
+/* U' da of an iteration's rows [from, to) of the block, for blocks [block, end) of h, in scratch->product. Returns the distance of its
  * rows in floats. */
-static size_t multiply_back(const sl_grad_thread *thread, const sl_grad_layer_dir *layer_dir, row_block rows, size_t count)
+static size_t multiply_back(const sl_grad_thread *thread, const sl_grad_layer_dir *layer_dir, size_t block, size_t end,
+                            row_block rows, size_t iteration)
 {
-    const sluice_tape *tape = thread->tape;
-    const sluice_engine *engine = tape->engine;
-    const sl_tape_scratch *scratch = thread->scratch;
-    const sl_packed_matrix *weights = &layer_dir->packed->weights_back;
-    const size_t stride = weights->blocks * sl_block_floats(engine->kernel);
-    for (size_t r = 0; r < count; r++) {
-        scratch->start[r] = tape->minus_zeros;
-        scratch->x[r] = sl_grad_gates(tape, layer_dir, layer_dir->from, rows.from + r);
-    }
-    engine->kernel->product(weights, count, scratch->start, scratch->x, scratch->product, stride);
-    return stride;
+    const sl_grad_matrix matrix = sl_grad_recurrent(layer_dir);
+    return sl_grad_multiply_back(thread, &matrix, block, end, rows.to - rows.from,
+                                 sl_grad_gates(thread->tape, layer_dir, iteration, rows.from),
+                                 thread->tape->layer_dirs[layer_dir->k].gate_stride);
+}
+
+/* dh before the segment's first iteration for the block's first `count` rows. */
+static size_t multiply_first_back(const sl_grad_thread *thread, const sl_grad_layer_dir *layer_dir, row_block rows, size_t count)
+{
+    return multiply_back(thread, layer_dir, 0, layer_dir->packed->weights_back.blocks, (row_block){rows.from, rows.from + count},
+                         layer_dir->from);
 }
 
 void sl_grad_first_states(const sl_grad_thread *thread, const sl_grad_layer_dir *layer_dir, size_t index)
@@ -101,7 +102,8 @@ void sl_grad_first_states(const sl_grad_thread *thread, const sl_grad_layer_dir 
                       c_width, gradient->accumulate);
     if (!gradient->dh0)
         return;
-    const size_t running = count_running(tape, rows, 0), stride = running ? multiply_back(thread, layer_dir, rows, running) : 0;
+    const size_t running = count_running(tape, rows, 0),
+                 stride = running ? multiply_first_back(thread, layer_dir, rows, running) : 0;
     for (size_t sorted = rows.from; sorted < rows.to; sorted++) {
         float *dh = thread->scratch->product + (sorted - rows.from) * stride;
         if (sorted - rows.from >= running) { /* a row of no steps: its final h is h0 */
@@ -158,7 +160,7 @@ static void restore_states(const sl_grad_thread *thread, const sl_grad_layer_dir
     }
 }
 
-/* Compute the gates of a segment again, with the forward pass's kernel: the same bits. */
+/* Compute the gates of a segment again, with the forward pass's kernel: the same bits, unless BLIS makes the products. */
 static void recompute(const sl_grad_thread *thread, const sl_grad_layer_dir *layer_dir, row_block rows)
 {
     const sluice_tape *tape = thread->tape;
@@ -188,7 +190,11 @@ static void recompute(const sl_grad_thread *thread, const sl_grad_layer_dir *lay
         if (projects && iteration > layer_dir->from)
             restore_h(thread, layer_dir, rows, running, iteration);
         sl_step step;
-        sl_engine_set_step(engine, packed, 0, packed->weights_hh.blocks, &step);
+        sl_engine_set_step(engine, packed, 0, packed->width / sl_block_floats(engine->kernel), &step);
+        if (engine->gemm == SLUICE_GEMM_BLIS) {
+            sl_grad_pre_activations(thread, layer_dir, running, scratch->h[parity]);
+            step.weights_ih.words = step.weights_hh.words = 0;
+        }
         step.rows = running;
         step.start = scratch->start;
         step.x = scratch->x;
@@ -226,28 +232,19 @@ static void make_dh(const sl_grad_thread *thread, const sl_grad_layer_dir *layer
                     size_t iteration, size_t from, size_t to, bool continues)
 {
     const sluice_tape *tape = thread->tape;
-    const sl_tape_scratch *scratch = thread->scratch;
-    const sl_kernel *kernel = tape->engine->kernel;
     const unit_range outputs = get_unit_range(tape->engine, layer_dir->dir->h_width, units->index, units->threads);
-    const size_t block_floats = sl_block_floats(kernel), first = outputs.block * block_floats,
-                 stride = (outputs.end - outputs.block) * block_floats;
+    const size_t block_floats = sl_block_floats(tape->engine->kernel), first = outputs.block * block_floats;
     if (outputs.block == outputs.end || from == to)
         return;
     const size_t count = sl_size_min(layer_dir->dir->h_width, outputs.end * block_floats) - first;
-    for (size_t r = 0; continues && r < to - from; r++) {
-        scratch->start[r] = tape->minus_zeros;
-        scratch->x[r] = sl_grad_gates(tape, layer_dir, iteration + 1, rows.from + from + r);
-    }
-    sl_packed_matrix weights;
-    sl_packed_set_range(&layer_dir->packed->weights_back, outputs.block, outputs.end - outputs.block, &weights);
-    if (continues)
-        kernel->product(&weights, to - from, scratch->start, scratch->x, scratch->product, stride);
+    const row_block some = {rows.from + from, rows.from + to};
+    const size_t stride = continues ? multiply_back(thread, layer_dir, outputs.block, outputs.end, some, iteration + 1) : 0;
     for (size_t r = 0; r < to - from; r++) {
         const size_t sorted = rows.from + from + r;
         float *dh = sl_grad_dh(tape, layer_dir, iteration, sorted) + first;
         sl_grad_store(dh, dy_of(thread, layer_dir, iteration, sorted) + first, count, false);
         if (continues)
-            sl_grad_store(dh, scratch->product + r * stride, count, true);
+            sl_grad_store(dh, thread->scratch->product + r * stride, count, true);
         sl_grad_clip(tape, layer_dir, iteration, sorted, first, count, dh);
     }
 }
@@ -257,17 +254,29 @@ static void make_dm(const sl_grad_thread *thread, const sl_grad_layer_dir *layer
                     size_t iteration, size_t from, size_t to)
 {
     const sluice_tape *tape = thread->tape;
+    const sl_grad_matrix matrix = sl_grad_projecting(layer_dir);
+    if (from == to)
+        return;
+    const size_t stride = sl_grad_multiply_back(thread, &matrix, units->block, units->end, to - from,
+                                                sl_grad_dh(tape, layer_dir, iteration, rows.from + from), layer_dir->dir->h_width);
+    for (size_t r = 0; r < to - from; r++)
+        thread->scratch->dy[r] = thread->scratch->product + r * stride;
+}
+
+/* BLIS only: the gradients of h of rows [from, to), dy + U' da_after, likewise. */
+static void make_dh_of_units(const sl_grad_thread *thread, const sl_grad_layer_dir *layer_dir, row_block rows,
+                             const unit_range *units, size_t iteration, size_t from, size_t to)
+{
     const sl_tape_scratch *scratch = thread->scratch;
-    const size_t stride = (units->end - units->block) * sl_block_floats(tape->engine->kernel);
-    sl_packed_matrix weights;
+    const size_t block_floats = sl_block_floats(thread->tape->engine->kernel), unit = units->block * block_floats;
+    const size_t count = sl_size_min(layer_dir->dir->hidden, units->end * block_floats) - unit;
+    const row_block some = {rows.from + from, rows.from + to};
+    const size_t stride = multiply_back(thread, layer_dir, units->block, units->end, some, iteration + 1);
     for (size_t r = 0; r < to - from; r++) {
-        scratch->start[r] = tape->minus_zeros;
-        scratch->x[r] = sl_grad_dh(tape, layer_dir, iteration, rows.from + from + r);
-        scratch->dy[r] = scratch->product + r * stride;
+        float *dh = scratch->product + r * stride;
+        sl_grad_store(dh, scratch->dy[r], count, true);
+        scratch->dy[r] = dh;
     }
-    sl_packed_set_range(&layer_dir->packed->projection_back, units->block, units->end - units->block, &weights);
-    if (to > from && stride)
-        tape->engine->kernel->product(&weights, to - from, scratch->start, scratch->x, scratch->product, stride);
 }
 
 /* An iteration of rows [from, to) of the row block. `continues`: they have a later iteration in the segment; all of them or none. */
@@ -287,12 +296,14 @@ static void run_iteration(const sl_grad_thread *thread, const sl_grad_layer_dir 
         scratch->c_before[r] = c_before(tape, layer_dir, iteration, sorted) + unit;
         scratch->gates[r] = sl_grad_gates(tape, layer_dir, iteration, sorted) + unit;
     }
+    const bool by_blis = engine->gemm == SLUICE_GEMM_BLIS;
     if (projects)
         make_dm(thread, layer_dir, rows, units, iteration, from, to);
-    const sl_packed_matrix *all = projects ? &layer_dir->packed->projection_back : &layer_dir->packed->weights_back;
-    sl_packed_matrix weights;
-    sl_packed_set_range(all, units->block, units->end - units->block, &weights);
-    weights.words = continues && !projects ? weights.words : 0;
+    else if (continues && by_blis)
+        make_dh_of_units(thread, layer_dir, rows, units, iteration, from, to);
+    sl_packed_matrix weights = {.words = 0}; /* dy is all of dh, or of dm */
+    if (continues && !projects && !by_blis)
+        sl_packed_set_range(&layer_dir->packed->weights_back, units->block, units->end - units->block, &weights);
     const sl_step_grad step = {.rows = to - from,
                                .units = sl_size_min(layer_dir->dir->hidden, units->end * sl_block_floats(engine->kernel)) - unit,
                                .weights = weights,
@@ -333,7 +344,7 @@ static void run_row_block(sl_grad_thread *thread, const sl_grad_layer_dir *layer
     if (layer_dir->from == 0 || later == 0 || !is_first)
         return;
     /* The segment before will overwrite these gates, so dh of its last iteration is added to its dy now. */
-    const size_t width = layer_dir->dir->h_width, stride = multiply_back(thread, layer_dir, rows, later);
+    const size_t width = layer_dir->dir->h_width, stride = multiply_first_back(thread, layer_dir, rows, later);
     for (size_t r = 0; r < later; r++)
         sl_grad_store(dy_of(thread, layer_dir, layer_dir->from - 1, rows.from + r), thread->scratch->product + r * stride, width,
                       true);

@@ -2,9 +2,8 @@
  * Sums over all row-steps (row_steps.h), dW, dU and db of a layer-direction, and its dx. Where layer 0 reads a table, da is summed by
  * token first; the products with W and the embedding then have V rows instead of all row-steps.
  */
+#include "engine/backward/grad_product.h"
 #include "engine/backward/row_steps.h"
-
-#include "engine/blis_gemm.h"
 #include "engine/tape/dropout.h"
 #include "engine/tape/partial_sums.h"
 
@@ -100,8 +99,17 @@ static void sum_tile(const sl_grad_thread *thread, const sl_grad_layer_dir *laye
             const float *da = sl_grad_gates(tape, layer_dir, chunk.iteration, chunk.sorted) + from;
             const bool first = first_block && index == 0;
             gather(thread, layer_dir, chunk);
-            sl_blis_gemm(rows, columns, chunk.count, (sl_operand){da, tape->layer_dirs[layer_dir->k].gate_stride, true},
-                         (sl_operand){thread->scratch->gathered, columns, false}, !first, sum, columns);
+            sl_grad_multiply(thread, (sl_bulk_product){.rows = rows,
+                                                       .columns = columns,
+                                                       .terms = chunk.count,
+                                                       .a = da,
+                                                       .a_stride = tape->layer_dirs[layer_dir->k].gate_stride,
+                                                       .a_transposed = true,
+                                                       .b = thread->scratch->gathered,
+                                                       .b_stride = columns,
+                                                       .adds = !first,
+                                                       .c = sum,
+                                                       .c_stride = columns});
             if (first)
                 memset(bias, 0, rows * sizeof *bias);
             tape->engine->kernel->add_rows(chunk.count, rows, da, tape->layer_dirs[layer_dir->k].gate_stride, bias);
@@ -151,8 +159,15 @@ static void make_inputs(const sl_grad_thread *thread, const sl_grad_layer_dir *l
     sl_row_steps chunk = {0};
     for (size_t index = 0; sl_next_chunk(tape, block, index, &chunk); index++) {
         const float *da = sl_grad_gates(tape, layer_dir, chunk.iteration, chunk.sorted);
-        sl_blis_gemm(chunk.count, inputs, gates, (sl_operand){da, tape->layer_dirs[layer_dir->k].gate_stride, false},
-                     (sl_operand){layer_dir->packed->weight_ih, inputs, false}, false, scratch->product, inputs);
+        sl_grad_multiply(thread, (sl_bulk_product){.rows = chunk.count,
+                                                   .columns = inputs,
+                                                   .terms = gates,
+                                                   .a = da,
+                                                   .a_stride = tape->layer_dirs[layer_dir->k].gate_stride,
+                                                   .b = layer_dir->packed->weight_ih,
+                                                   .b_stride = inputs,
+                                                   .c = scratch->product,
+                                                   .c_stride = inputs});
         sl_row_steps at = chunk;
         for (size_t k = 0; k < chunk.count; k++, at = sl_row_steps_next(tape, at)) {
             const size_t step = sl_tape_step(tape, layer_dir->dir->reverse, at.sorted, at.iteration);
@@ -230,8 +245,16 @@ static void finish_table_rows(const sl_grad_thread *thread, const sl_grad_layer_
     if (!weight_ih)
         return;
     if (tape->time_blocks > 0)
-        sl_blis_gemm(to - from, shape->inputs, shape->vocabulary, (sl_operand){tape->table + from, layer_dir->dir->gate_rows, true},
-                     (sl_operand){tape->engine->embedding, shape->inputs, false}, false, product, shape->inputs);
+        sl_grad_multiply(thread, (sl_bulk_product){.rows = to - from,
+                                                   .columns = shape->inputs,
+                                                   .terms = shape->vocabulary,
+                                                   .a = tape->table + from,
+                                                   .a_stride = layer_dir->dir->gate_rows,
+                                                   .a_transposed = true,
+                                                   .b = tape->engine->embedding,
+                                                   .b_stride = shape->inputs,
+                                                   .c = product,
+                                                   .c_stride = shape->inputs});
     else
         memset(product, 0, (to - from) * shape->inputs * sizeof *product);
     sl_grad_store(weight_ih + from * shape->inputs, product, (to - from) * shape->inputs, thread->gradient->accumulate);
@@ -247,9 +270,16 @@ static void finish_tokens(const sl_grad_thread *thread, const sl_grad_layer_dir 
     if (!embedding)
         return;
     if (tape->time_blocks > 0)
-        sl_blis_gemm(to - from, shape->inputs, gates, (sl_operand){tape->table + from * gates, gates, false},
-                     (sl_operand){layer_dir->packed->weight_ih, shape->inputs, false}, !is_first(tape, layer_dir), sum,
-                     shape->inputs);
+        sl_grad_multiply(thread, (sl_bulk_product){.rows = to - from,
+                                                   .columns = shape->inputs,
+                                                   .terms = gates,
+                                                   .a = tape->table + from * gates,
+                                                   .a_stride = gates,
+                                                   .b = layer_dir->packed->weight_ih,
+                                                   .b_stride = shape->inputs,
+                                                   .adds = !is_first(tape, layer_dir),
+                                                   .c = sum,
+                                                   .c_stride = shape->inputs});
     else
         memset(sum, 0, count * sizeof *sum);
     if (is_last(tape, layer_dir))

@@ -1,6 +1,6 @@
 /*
  * Row-steps in the order in which they are summed. They come in time blocks, from the last to the first, and within a time block in
- * chunks; a chunk is one BLIS product. A sum has a fixed number P of partial sums: time block b, counted from the last, belongs to
+ * chunks; a chunk is one product. A sum has a fixed number P of partial sums: time block b, counted from the last, belongs to
  * partial sum b mod P.
  */
 #ifndef SLUICE_ENGINE_BACKWARD_ROW_STEPS_H

@@ -38,7 +38,9 @@ typedef struct sl_tape_step_layer {
 /** What a thread of the backward pass works with. */
 typedef struct sl_tape_scratch {
     float *gathered; /* [chunk_row_steps] x and h of the iteration before, side by side; or gradients of logits */
-    float *product;  /* [chunk_row_steps or row_block_rows] rows of a product, before they are added to something */
+    float *product;  /* [chunk_row_steps or row_block_rows] rows of a product, before they are added to something; or packed rows of
+                      * pre-activations */
+    float *panels;   /* operands of a bulk product, packed; of an engine without BLIS */
     float *h[2], *c; /* [row_block_rows], the layer-direction's c_stride apart: states, while gates are computed again */
     const float **x, **start, **da_after, **dy, **c_now, **c_before; /* [row_block_rows] for kernels */
     float **gates, **c_kept, **m;                                    /* [row_block_rows] for kernels */
@@ -98,7 +100,7 @@ struct sluice_tape {
     sl_tape_scratch *scratch; /* [threads] */
     size_t threads;
     size_t row_block_rows;        /* rows that go through the iterations together */
-    size_t chunk_row_steps;       /* most row-steps of one BLIS product, at most SL_TIME_BLOCK_ROW_STEPS */
+    size_t chunk_row_steps;       /* most row-steps of one product, at most SL_TIME_BLOCK_ROW_STEPS */
     sl_barrier_flag *phase_flags; /* [threads] for the end of a phase */
     sl_barrier_flag *group_flags; /* [threads] for the end of an iteration */
     void *memory;                 /* of all but the index */

@@ -164,13 +164,15 @@ static void take_scratch(const sluice_tape *tape, sl_arena *from, sl_tape_scratc
     /* For as many rows as a row block of any batch with no more rows has. */
     const size_t rows = sl_size_min(tape->rows, sl_size_round_up(ROW_BLOCK_ROWS_MOST, engine->kernel->tile_rows));
     const size_t states = sl_tape_keeps_gates(tape) ? 0 : rows * engine->sizes.widest_state;
+    const bool blis = engine->gemm == SLUICE_GEMM_BLIS;
+    const size_t block_row = blis ? engine->sizes.widest_row : sl_tape_packed_units(engine);
     /* One row of a gradient of weights, too, which a batch of no rows has as well. */
-    const size_t product =
-        sl_size_max(sl_size_max(row_steps * widest, engine->network->most_hidden), rows * sl_tape_packed_units(engine));
-    const size_t gathered =
-        sl_size_max(widest + engine->network->most_hidden, engine->network->is_shape ? engine->shape.classes : 0);
+    const size_t product = sl_size_max(sl_size_max(row_steps * widest, engine->network->most_hidden), rows * block_row);
+    const size_t side_by_side = widest + engine->network->most_hidden; /* x and h, the widest b of all products */
+    const size_t gathered = sl_size_max(side_by_side, engine->network->is_shape ? engine->shape.classes : 0);
     scratch->gathered = sl_arena_take(from, row_steps, gathered * sizeof *scratch->gathered);
     scratch->product = sl_arena_take(from, product, sizeof *scratch->product);
+    scratch->panels = sl_arena_take(from, blis ? 0 : sl_bulk_panel_floats(side_by_side), sizeof *scratch->panels);
     scratch->h[0] = sl_arena_take(from, states, sizeof *scratch->h[0]);
     scratch->h[1] = sl_arena_take(from, states, sizeof *scratch->h[1]);
     scratch->c = sl_arena_take(from, states, sizeof *scratch->c);

@@ -11,7 +11,7 @@ const sl_variable *sl_help_get_variable(size_t k)
     static const sl_variable variables[] = {
         {"SLUICE_NUM_THREADS", "number of threads, unless --threads is given; it takes precedence over OMP_NUM_THREADS"},
         {"SLUICE_ISA", "use at most this instruction set, unless --isa is given"},
-        {"SLUICE_GEMM", "how matrices are multiplied, unless --gemm is given; training always uses fused"},
+        {"SLUICE_GEMM", "how matrices are multiplied, fused or by BLIS, unless --gemm is given"},
         {"SLUICE_MACHINE", "auto, table or a file: figures of the machine's speed, unless --machine is given"},
         {"SLUICE_PRECISION", "precision of the LSTM layers' products, unless --precision is given; training does not read it"},
         {"OMP_NUM_THREADS",
