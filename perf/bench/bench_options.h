@@ -33,11 +33,11 @@ typedef struct sl_bench_options {
     sl_list layers, directions;                      /* of all of these */
     sl_list train;                                   /* of all of these; empty: as each set has it, else inference */
     sl_list threads, precision, isa, gemm, schedule; /* swept for each shape */
-    const char *machine;                    /* --machine; NULL: not given */
+    const char *machine;                             /* --machine; NULL: not given */
     sluice_machine machines[SL_BENCH_ISAS]; /* by instruction set, AUTO first: what it asks for; struct_size 0: none chosen */
-    unsigned threads_most;                           /* the maximum, if more were asked for, which are skipped; 0: they were not */
-    sl_scaling scaling;                              /* weak: the batch is that of one thread, and is multiplied by the threads */
-    sl_list peers;                                   /* run with each of these, by peer.h's numbers */
+    unsigned threads_most;                  /* the maximum, if more were asked for, which are skipped; 0: they were not */
+    sl_scaling scaling;                     /* weak: the batch is that of one thread, and is multiplied by the threads */
+    sl_list peers;                          /* run with each of these, by peer.h's numbers */
     size_t seed;
     sl_timing_plan plan;
     sl_bench_format format;

@@ -52,8 +52,8 @@ typedef struct sl_setting {
     sluice_schedule schedule;
     bool measure; /* time the candidates first; schedule is AUTO then */
     sluice_precision precision;
-    bool has_accuracy;   /* the accuracy of f32 is measured, too; that of a low precision always is */
-    const sl_peer *peer; /* NULL: the library */
+    bool has_accuracy;             /* the accuracy of f32 is measured, too; that of a low precision always is */
+    const sl_peer *peer;           /* NULL: the library */
     const sluice_machine *machine; /* figures by which AUTO chooses; NULL: the library's table */
 } sl_setting;
 

@@ -334,6 +334,8 @@ TEST_LOOP(initial_states, 0, 2)
  * with the embedding's rows. */
 TEST_LOOP(embedding_is_its_rows, 0, 2)
 {
+    if (test_precision() != SLUICE_PRECISION_F32)
+        return; /* in which W is not rounded for rows of the embedding, but for x */
     const sluice_shape tokens = {TEST_LDIH(1, 2, 3, 41), .vocabulary = _i ? 200000 : 50, .classes = 3, .has_bias = 1};
     sluice_shape plain = tokens;
     plain.vocabulary = 0;

@@ -215,15 +215,17 @@ static sl_exit check_options(const sl_options *options)
     const sluice_names *of = &options->names;
     const bool names = of->network || of->prefix || of->head || of->embedding || of->lstm || of->head_activation ||
                        of->head_input || of->activation || of->recurrent_activation || of->to || of->onnx_clip;
-    const bool engine = options->engine.threads || options->engine.isa || options->engine.gemm || options->engine.precision || options->machine;
+    const bool engine =
+        options->engine.threads || options->engine.isa || options->engine.gemm || options->engine.precision || options->machine;
     if (!options->model == !options->env)
         return sl_report(SL_EXIT_USAGE, "expected either MODEL or --env; see sluice info --help");
     if (options->env && names)
         return sl_report(SL_EXIT_USAGE,
                          "options of how MODEL is read, as --network, --prefix and --lstm, go with MODEL, not with --env");
     if (!options->env && !options->explain && !options->compare && engine)
-        return sl_report(SL_EXIT_USAGE,
-                         "--threads, --isa, --gemm, --precision and --machine go with --env, --explain or --compare, not with MODEL alone");
+        return sl_report(
+            SL_EXIT_USAGE,
+            "--threads, --isa, --gemm, --precision and --machine go with --env, --explain or --compare, not with MODEL alone");
     const sl_exit code = check_explain(options);
     return code ? code : check_compare(options);
 }
