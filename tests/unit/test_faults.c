@@ -4,7 +4,7 @@
 #include "support/cases/cell_scene.h"
 #include "support/cases/network_runs.h"
 #include "support/cases/sample_networks.h"
-#include "support/memory/allocator.h"
+#include "support/memory/failing.h"
 #include "support/network.h"
 #include "support/suite.h"
 #include "sluice_train.h"
@@ -416,6 +416,53 @@ TEST(learning)
     sluice_engine_destroy(engine);
     test_network_free(&network);
     ck_assert_int_eq(unlink(path), 0);
+}
+
+/* ---- Weights that no longer are 16-bit numbers ---- */
+
+typedef struct widening {
+    const sluice_model *exact, *other;
+    test_batch *batch;
+} widening;
+
+/* What an engine gives must be what a new one of the model does. */
+static void expect_model(const sluice_engine *engine, const sluice_model *model, test_batch *batch)
+{
+    const sluice_engine_options options = option(SLUICE_GEMM_FUSED, SLUICE_SCHEDULE_ROWS);
+    FREED float *y = test_floats(batch->y_count);
+    test_run_once(model, &options, &batch->batch);
+    memcpy(y, batch->y, batch->y_count * sizeof *y);
+    test_batch_prefill(batch);
+    SUCCEEDS(sluice_forward, engine, NULL, &batch->batch);
+    test_same_bits(batch->y, y, batch->y_count, "y");
+}
+
+/* Where memory fails, the engine is as it was. */
+static sluice_status widen(void *context, sluice_error *error)
+{
+    const widening *w = context;
+    const sluice_engine_options options = option(SLUICE_GEMM_FUSED, SLUICE_SCHEDULE_ROWS);
+    OWNED_HANDLE(sluice_engine) engine = NULL;
+    test_watching = false; /* but for the call that is tried */
+    SUCCEEDS(sluice_engine_create, w->exact, &options, &engine);
+    test_watching = true;
+    const sluice_status status = sluice_engine_set_model(engine, w->other, error);
+    test_watching = false;
+    expect_model(engine, status ? w->exact : w->other, w->batch);
+    return status;
+}
+
+TEST(widening)
+{
+    uint64_t random = test_seed();
+    OWNED(test_network) other = test_network_random(&shape, 1, &random);
+    OWNED(test_network) exact = test_network_create(&shape);
+    for (size_t k = 0; k < exact.count; k++)
+        exact.floats[k] = (float)(k % 17) / 16 - 0.5f;
+    test_network_build(&exact);
+    OWNED(test_batch) batch = test_batch_random(&shape, 5, 3, TEST_STATES, &random);
+    widening w = {exact.model, other.model, &batch};
+    test_fail_each(widen, &w, SLUICE_STATUS_OK, 2);
 }
 
 int main(void)
