@@ -38,7 +38,7 @@ KERNEL_LINE = ("console=ttyS0,115200 quiet clearcpuid=321,323 tsc_early_khz={khz
 LOADER_CONFIGURATION = "DEFAULT linux\nPROMPT 0\nLABEL linux\n KERNEL vmlinuz\n INITRD initrd\n APPEND {line}\n"
 MACHINE = """config_interface: textconfig
 display_library: term
-cpu: model=tigerlake, count=1, ips={hertz}, reset_on_triple_fault=0, ignore_bad_msrs=1
+cpu: model=corei7_skylake_x, count=1, ips={hertz}, reset_on_triple_fault=0, ignore_bad_msrs=1
 memory: guest={megabytes}, host={megabytes}
 romimage: file={bios}, options=fastboot
 vgaromimage: file={vga_bios}
