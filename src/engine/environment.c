@@ -104,7 +104,16 @@ static bool find_precision(const char *name, sluice_precision *precision)
     return false;
 }
 
-/* After the path and whether the engine is for training have been chosen. */
+/* Say what would otherwise be a surprise: without vdpbf16ps, products of bfloat16 are made by multiply-adds of floats. */
+static void warn_of_bf16(sl_choice *choice)
+{
+    const size_t used = strlen(choice->precision_reason);
+    if (choice->precision == SLUICE_PRECISION_BF16 && !sl_kernel_runs_format(sl_kernel_get(choice->isa), SL_WEIGHT_BF16_DOT))
+        snprintf(choice->precision_reason + used, sizeof choice->precision_reason - used,
+                 "; without vdpbf16ps faster than f32 for one or two rows only");
+}
+
+/* After the instruction set, the path and whether the engine is for training have been chosen. */
 static sluice_status choose_precision(sluice_precision asked, sl_choice *choice, sluice_error *error)
 {
     const char *only = choice->training ? "training" : choice->gemm == SLUICE_GEMM_BLIS ? "the BLIS path" : NULL;
@@ -154,6 +163,8 @@ sluice_status sl_choose(const sluice_engine_options *given, sl_choice *choice, s
         status = choose_gemm(options->gemm, choice, error);
     if (!status)
         status = choose_precision(options->precision, choice, error);
+    if (!status)
+        warn_of_bf16(choice);
     if (!status)
         status =
             sl_threads_choose(options->threads, &choice->threads, choice->threads_reason, sizeof choice->threads_reason, error);

@@ -72,7 +72,10 @@ TEST(environment_variables)
     options.precision = SLUICE_PRECISION_BF16;
     ck_assert_int_eq(look(&options, &found, &error), SLUICE_STATUS_OK);
     ck_assert_int_eq(found.precision, SLUICE_PRECISION_BF16);
-    ck_assert_str_eq(found.precision_reason, "asked for");
+    ck_assert_ptr_eq(strstr(found.precision_reason, "asked for"), found.precision_reason);
+    options.isa = SLUICE_ISA_SCALAR;
+    ck_assert_int_eq(look(&options, &found, &error), SLUICE_STATUS_OK);
+    ck_assert_ptr_nonnull(strstr(found.precision_reason, "; without vdpbf16ps"));
 
     options.threads = 2;
     setenv("SLUICE_NUM_THREADS", "many", 1);
