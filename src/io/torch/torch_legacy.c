@@ -25,6 +25,18 @@ static void release_one(one_pickle *one)
 
 /* ---- A pickle of unknown length --------------------------------------------------------------------------------------------- */
 
+/* Keep the first `bytes` bytes of a text alone: the window may be twice as long, and the values of the pickle take memory besides. */
+static sluice_status fit_text(size_t bytes, one_pickle *one, sluice_error *error)
+{
+    unsigned char *text = sl_alloc(bytes);
+    if (!text)
+        return sl_fail_memory(error, "a pickle", bytes);
+    memcpy(text, one->text, bytes);
+    sl_free(one->text);
+    one->text = text;
+    return SLUICE_STATUS_OK;
+}
+
 /* Read `bytes` bytes at *at, which the pickle there may end before; *is_cut: it does not end in them. */
 static sluice_status read_window(const sl_input *input, size_t at, size_t bytes, size_t room, one_pickle *one, bool *is_cut,
                                  sluice_error *error)
@@ -38,7 +50,10 @@ static sluice_status read_window(const sl_input *input, size_t at, size_t bytes,
     if (!status)
         status = sl_pickle_measure(&text, &extent, error);
     *is_cut = extent.is_cut;
+    if (!status)
+        status = fit_text(extent.bytes, one, error);
     if (!status) {
+        text.bytes = one->text;
         text.size = extent.bytes;
         status = sl_pickle_read(&text, &extent, room, &one->pickle, error);
     }
