@@ -263,12 +263,26 @@ sluice_status sl_build_note(sl_build *build, sluice_error *error, const char *fo
 /* ---- The model ------------------------------------------------------------------------------------------------------------- */
 
 /* Where a parameter that is not right belongs: `lstm_2: weight_hh`. */
+/* A tensor that fills some of a parameter; NULL: none does. */
+static const sl_tensor *find_tensor(const sl_build *build, size_t layer, sluice_tensor tensor)
+{
+    for (size_t k = 0; k < build->fill_count; k++)
+        if (build->fills[k].layer == layer && build->fills[k].tensor == tensor && build->fills[k].from.tensor)
+            return build->fills[k].from.tensor;
+    return NULL;
+}
+
 static sluice_status fail_parameter(const sl_build *build, size_t layer, sluice_tensor tensor, sluice_error *error, size_t expected,
                                     size_t found)
 {
+    const sl_tensor *from = find_tensor(build, layer, tensor);
+    const char *name = build->layers[layer].name ? build->layers[layer].name : "";
+    if (from)
+        return sl_source_fail_tensor(build->source, from, error,
+                                     "layer %zu \"%s\": %s: expected %zu numbers, found %zu in the file", layer, name,
+                                     sl_parameter_get_name(tensor), expected, found);
     return sl_fail(error, SLUICE_STATUS_BAD_DATA, "%s: layer %zu \"%s\": %s: expected %zu numbers, found %zu in the file",
-                   build->source->input.name, layer, build->layers[layer].name ? build->layers[layer].name : "",
-                   sl_parameter_get_name(tensor), expected, found);
+                   build->source->input.name, layer, name, sl_parameter_get_name(tensor), expected, found);
 }
 
 /* None of the fills goes beyond its parameter; set[layer][direction][tensor]: elements that they set. */
