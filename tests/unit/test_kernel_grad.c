@@ -304,7 +304,7 @@ typedef struct bulk {
 /* A side of a product: mostly short, so that a test takes no time, sometimes longer than what is packed at once. */
 static size_t draw_side(size_t most, uint64_t *state)
 {
-    return 1 + test_random(state) % (test_random(state) % 4 ? 40 : most);
+    return 1 + test_random(state) % (test_random(state) % test_by_depth(16, 4, 4) ? 40 : most);
 }
 
 /* [rows][columns] in rows that are longer; what is between them is NaN. */
