@@ -22,7 +22,7 @@ typedef struct sl_packed {
     bool is_plain;               /* the fused step computes its cell: it has no options but biases, projection and initial state */
     unsigned phases;             /* of an iteration: threads that share the layer-direction wait for each other after each */
     float *panels;               /* fused: memory of weights_ih and weights_hh, whose panels of one block follow each other */
-    sl_packed_matrix weights_ih; /* fused: W; no terms where there is a table */
+    sl_packed_matrix weights_ih; /* fused: W; no words where there is a table */
     sl_packed_matrix weights_hh; /* fused: U */
     sl_packed_matrix weights_table;   /* W, where there is a table */
     sl_packed_matrix weights_back;    /* for training: U transposed, as sl_step_grad reads it; no panels for BLIS */

@@ -1,11 +1,11 @@
 #include "engine/pack.h"
 
+#include "base/float_bits.h"
 #include "base/size.h"
 
 #include <math.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <string.h>
 
 static size_t block_floats(const sl_columns *columns)
 {
@@ -35,14 +35,14 @@ static bool row_of_column(const sl_columns *columns, size_t block, size_t at, si
     return unit < columns->units;
 }
 
-sl_packed_matrix sl_packed_layout(const sl_columns *columns, size_t terms, sl_weight_format format, sl_row_form rows)
+sl_packed_matrix sl_packed_layout(const sl_columns *columns, size_t terms, sl_format_choice choice)
 {
-    const size_t words = sl_row_form_words(rows, terms);
-    return (sl_packed_matrix){.panel_stride = sl_panel_floats(format, words, block_floats(columns)),
+    const size_t words = sl_row_form_words(choice.rows, terms);
+    return (sl_packed_matrix){.panel_stride = sl_panel_floats(choice.format, words, block_floats(columns)),
                               .blocks = sl_columns_blocks(columns),
                               .words = words,
-                              .format = format,
-                              .rows = rows};
+                              .format = choice.format,
+                              .rows = choice.rows};
 }
 
 size_t sl_packed_floats(const sl_packed_matrix *matrix)
@@ -84,17 +84,10 @@ static void pack_floats(const sl_columns *columns, sl_matrix matrix, const sl_pa
 
 /* ---- Weights of 16 bits ---------------------------------------------------------------------------------------------------- */
 
-static uint32_t bits_of(float value)
-{
-    uint32_t bits;
-    memcpy(&bits, &value, sizeof bits);
-    return bits;
-}
-
 /* The bfloat16 next to a number, ties to even; if `flushes`, a subnormal number becomes zero: kernel/prepare_row.h. */
 static uint16_t round_bf16(float value, bool flushes)
 {
-    const uint32_t bits = bits_of(value);
+    const uint32_t bits = sl_float_bits(value);
     if (flushes && (bits & 0x7fffffff) < 0x00800000)
         return (uint16_t)(bits >> 16 & 0x8000);
     return (uint16_t)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
@@ -103,7 +96,7 @@ static uint16_t round_bf16(float value, bool flushes)
 /* A half-precision number's encoding; it has exactly this value. */
 static uint16_t encode_f16(float value)
 {
-    const uint32_t bits = bits_of(value), sign = bits >> 16 & 0x8000, magnitude = bits & 0x7fffffff;
+    const uint32_t bits = sl_float_bits(value), sign = bits >> 16 & 0x8000, magnitude = bits & 0x7fffffff;
     if (magnitude < 113 << 23) /* subnormal: a multiple of 2^-24 */
         return (uint16_t)(sign | (uint32_t)(fabsf(value) * 0x1p24f));
     return (uint16_t)(sign | (magnitude - (112 << 23)) >> 13);
@@ -146,7 +139,7 @@ static void pack_integer_column(const sl_columns *columns, const float *from, si
 {
     const size_t width = 2 * columns->lanes, of_word = sl_row_form_terms(packed->rows), block = block_floats(columns);
     const float largest = find_largest(from, stride, terms);
-    const bool is_zero = largest < 0x1p-100f; /* 127 / largest would overflow */
+    const bool is_zero = largest < SL_LEAST_MAGNITUDE;
     const float inverse = is_zero ? 0.0f : 127.0f / largest;
     int32_t sum = 0;
     for (size_t k = 0; k < terms; k++) {
@@ -154,10 +147,10 @@ static void pack_integer_column(const sl_columns *columns, const float *from, si
         half[(k / of_word * width + place) * of_word + k % of_word] = weight;
         sum += weight;
     }
-    const int32_t begin = packed->rows == SL_ROW_BYTES ? -128 * sum : 0;
+    const uint32_t begin = packed->rows == SL_ROW_BYTES ? (uint32_t)(-128 * sum) : 0;
     factors[SL_FACTOR_SCALE * block + column] = is_zero ? 0.0f : largest / 127.0f;
     factors[SL_FACTOR_UNIT_SCALE * block + column] = is_zero ? 0.0f : largest / 127.0f / 127.0f;
-    memcpy(&factors[SL_FACTOR_BEGIN * block + column], &begin, sizeof begin);
+    factors[SL_FACTOR_BEGIN * block + column] = sl_float_of_bits(begin);
 }
 
 static void pack_integers(const sl_columns *columns, sl_matrix matrix, const sl_packed_matrix *packed, size_t terms)
@@ -185,7 +178,7 @@ void sl_pack_panels(const sl_columns *columns, sl_matrix matrix, size_t terms, c
 
 void sl_pack_row(const sl_columns *columns, const float *vector, float *row)
 {
-    sl_packed_matrix packed = sl_packed_layout(columns, 1, SL_WEIGHT_F32, SL_ROW_FLOATS);
+    sl_packed_matrix packed = sl_packed_floats_layout(columns, 1);
     packed.panels = row;
     sl_pack_panels(columns, (sl_matrix){vector, 1, 1}, 1, &packed);
 }

@@ -24,8 +24,20 @@ typedef struct sl_matrix {
     size_t row_stride, term_stride;
 } sl_matrix;
 
+/** A format, and the form of the rows that are multiplied with it; zeros are floats. */
+typedef struct sl_format_choice {
+    sl_weight_format format;
+    sl_row_form rows;
+} sl_format_choice;
+
 /** The layout of a packed matrix of `terms` terms by itself: its panels are NULL, one behind the other. */
-sl_packed_matrix sl_packed_layout(const sl_columns *columns, size_t terms, sl_weight_format format, sl_row_form rows);
+sl_packed_matrix sl_packed_layout(const sl_columns *columns, size_t terms, sl_format_choice choice);
+
+/** The same of floats. */
+static inline sl_packed_matrix sl_packed_floats_layout(const sl_columns *columns, size_t terms)
+{
+    return sl_packed_layout(columns, terms, (sl_format_choice){SL_WEIGHT_F32, SL_ROW_FLOATS});
+}
 
 /** Floats from the first panel to the end of the last. */
 size_t sl_packed_floats(const sl_packed_matrix *matrix);

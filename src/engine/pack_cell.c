@@ -39,10 +39,10 @@ static bool allocate_projection(sluice_engine *engine, sl_packed *packed)
     const size_t terms = packed->dir->hidden;
     const bool blis = engine->gemm == SLUICE_GEMM_BLIS;
     packed->projection_width = sl_columns_width(&columns);
-    packed->projection = sl_packed_layout(&columns, terms, SL_WEIGHT_F32, SL_ROW_FLOATS);
+    packed->projection = sl_packed_floats_layout(&columns, terms);
     packed->h_stride = sl_odd_lines(packed->projection_width); /* the product writes whole packed rows */
     const sl_columns units = unit_columns(engine, packed);
-    packed->projection_back = sl_packed_layout(&units, packed->dir->h_width, SL_WEIGHT_F32, SL_ROW_FLOATS);
+    packed->projection_back = sl_packed_floats_layout(&units, packed->dir->h_width);
     return allocate_if(engine->training && !blis, engine, sl_packed_floats(&packed->projection_back),
                        &packed->projection_back.panels) &&
            allocate_if(engine->training && blis, engine, terms * packed->dir->h_width, &packed->weight_projection) &&

@@ -80,7 +80,7 @@ static bool allocate_dense(sluice_engine *engine, sl_step_layer *layer)
 {
     const sl_columns columns = columns_of(engine, layer);
     layer->width = sl_columns_width(&columns);
-    layer->weights = sl_packed_layout(&columns, layer->inputs, SL_WEIGHT_F32, SL_ROW_FLOATS);
+    layer->weights = sl_packed_floats_layout(&columns, layer->inputs);
     layer->weights.panels = sl_engine_take_floats(engine, sl_packed_floats(&layer->weights));
     layer->bias = sl_engine_take_floats(engine, layer->width);
     layer->weight = engine->training ? sl_engine_take_floats(engine, layer->outputs * layer->inputs) : NULL;

@@ -1,28 +1,21 @@
 #include "engine/weight_format.h"
 
 #include "base/error.h"
+#include "base/float_bits.h"
 #include "base/system/cpu.h"
-#include "engine/pack.h"
 #include "model/model.h"
 
 #include <string.h>
 
-static uint32_t bits_of(float value)
-{
-    uint32_t bits;
-    memcpy(&bits, &value, sizeof bits);
-    return bits;
-}
-
 static bool is_bf16(float value)
 {
-    return (bits_of(value) & 0xffff) == 0;
+    return (sl_float_bits(value) & 0xffff) == 0;
 }
 
 /* Whether a half-precision number has this value: 11 bits of significand above 2^-14, and multiples of 2^-24 below. */
 static bool is_f16(float value)
 {
-    const uint32_t magnitude = bits_of(value) & 0x7fffffff, exponent = magnitude >> 23;
+    const uint32_t magnitude = sl_float_bits(value) & 0x7fffffff, exponent = magnitude >> 23;
     enum { LEAST_NORMAL = 127 - 14, MOST = 127 + 15, LEAST = 127 - 24 };
     if (magnitude == 0 || (exponent >= LEAST_NORMAL && exponent <= MOST))
         return (magnitude & 0x1fff) == 0;
@@ -74,8 +67,7 @@ static void fill_sample(size_t count, float *values)
     for (size_t k = 0; k < count; k++) {
         static const unsigned char exponents[] = {127, 126, 64, 63, 62, 100, 1, 128};
         state = state * UINT32_C(1664525) + UINT32_C(1013904223);
-        const uint32_t bits = (state & UINT32_C(0x807f0000)) | (uint32_t)exponents[state >> 8 & 7] << 23;
-        memcpy(&values[k], &bits, sizeof bits);
+        values[k] = sl_float_of_bits((state & UINT32_C(0x807f0000)) | (uint32_t)exponents[state >> 8 & 7] << 23);
     }
 }
 
@@ -85,7 +77,7 @@ static void multiply_sample(const sl_kernel *kernel, const float *sample, sl_for
 {
     enum { ROW_FLOATS = 64 };
     const sl_columns columns = {1, sl_block_floats(kernel), kernel->lanes};
-    sl_packed_matrix matrix = sl_packed_layout(&columns, terms, choice.format, choice.rows);
+    sl_packed_matrix matrix = sl_packed_layout(&columns, terms, choice);
     float words[3][ROW_FLOATS] = {{0}};
     const float zeros[SL_BLOCK_VECTORS * SL_MAX_LANES] = {0}, *start[3], *x[3];
     matrix.panels = panel;

@@ -3,12 +3,7 @@
 #define SLUICE_ENGINE_WEIGHT_FORMAT_H
 
 #include "engine/engine.h"
-
-/** A format, and the form of the rows that are multiplied with it. */
-typedef struct sl_format_choice {
-    sl_weight_format format;
-    sl_row_form rows;
-} sl_format_choice;
+#include "engine/pack.h"
 
 /** The most terms of a sum of integers: 131,072 products of 127 * 127 fit an int32. */
 enum { SL_MOST_INTEGER_TERMS = 1 << 17 };

@@ -1,6 +1,7 @@
 #include "io/tensor_source.h"
 
 #include "base/error.h"
+#include "base/float_bits.h"
 #include "base/memory.h"
 #include "base/size.h"
 #include "io/label.h"
@@ -164,13 +165,11 @@ static void widen(sl_element type, const char *bytes, size_t step, size_t count,
 static void check_finite(const float *values, size_t count, bool *finite)
 {
     const uint32_t exponent = UINT32_C(0x7f800000);
-    uint32_t bits, found = 0;
+    uint32_t found = 0;
     if (!finite)
         return;
-    for (size_t k = 0; k < count; k++) {
-        memcpy(&bits, &values[k], sizeof bits);
-        found |= (bits & exponent) == exponent;
-    }
+    for (size_t k = 0; k < count; k++)
+        found |= (sl_float_bits(values[k]) & exponent) == exponent;
     *finite = *finite && !found;
 }
 

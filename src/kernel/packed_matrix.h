@@ -43,6 +43,9 @@ typedef enum sl_row_form {
  *  128 of SL_ROW_BYTES times the column's sum, negated. A column's product with a row of scale r is sum * (r * s). */
 enum { SL_FACTOR_SCALE, SL_FACTOR_UNIT_SCALE, SL_FACTOR_BEGIN, SL_PANEL_FACTORS };
 
+/** A row or a column whose largest magnitude m is below this has the integers 0: 127 / m would overflow. */
+#define SL_LEAST_MAGNITUDE 0x1p-100f
+
 typedef struct sl_packed_matrix {
     float *panels;       /* [blocks] of [2][words][half a block's columns], then the factors of integers */
     size_t panel_stride; /* floats between two panels */

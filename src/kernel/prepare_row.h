@@ -2,15 +2,12 @@
 #ifndef SLUICE_KERNEL_PREPARE_ROW_H
 #define SLUICE_KERNEL_PREPARE_ROW_H
 
+#include "base/float_bits.h"
 #include "kernel/functions.h"
 
 #include <assert.h>
-#include <float.h>
 #include <math.h>
 #include <string.h>
-
-/* Below this largest magnitude a row or a column counts as zeros: 127 / m would overflow. */
-#define LEAST_MAGNITUDE 0x1p-100f
 
 /* The bfloat16 next to each number, ties to even, as a float; a subnormal number becomes a zero of its sign, as vcvtneps2bf16 has it. */
 static inline __attribute__((always_inline)) vf v_round_bf16(vf a)
@@ -45,37 +42,31 @@ static void prepare_bf16(sl_row_form form, size_t n, const float *x, float *word
     }
 }
 
-/* The largest magnitude's encoding: of a NaN or an infinity it is at least infinity's. */
-static int32_t find_largest(size_t n, const float *x)
+/* The largest magnitude, which is a NaN where there is one: found by encodings, whose order is that of magnitudes. */
+static float find_largest(size_t n, const float *x)
 {
     vi most = vi_set(0);
     for (size_t k = 0; k < n; k += V_LANES)
         most = vi_max(most, v_bits(v_magnitude(load_some(x, k, n))));
     float lanes[V_LANES];
-    int32_t largest = 0;
+    uint32_t largest = 0;
     v_store(lanes, v_float(most));
-    for (size_t k = 0; k < V_LANES; k++) {
-        int32_t bits;
-        memcpy(&bits, &lanes[k], sizeof bits);
-        largest = bits > largest ? bits : largest;
-    }
-    return largest;
+    for (size_t k = 0; k < V_LANES; k++)
+        largest = sl_float_bits(lanes[k]) > largest ? sl_float_bits(lanes[k]) : largest;
+    return sl_float_of_bits(largest);
 }
 
 static void prepare_integers(sl_row_form form, bool within_one, size_t n, const float *x, float *words)
 {
-    const int32_t largest = find_largest(n, x);
-    float magnitude, scale, inverse;
-    memcpy(&magnitude, &largest, sizeof magnitude);
-    if (!(magnitude <= FLT_MAX)) {
+    const float largest = find_largest(n, x);
+    float scale = 0.0f, inverse = 0.0f;
+    if (!isfinite(largest)) {
         scale = NAN;
-        inverse = 0.0f;
-    } else if (within_one && magnitude <= 1.0f) {
-        scale = 0.0f;
+    } else if (within_one && largest <= 1.0f) {
         inverse = 127.0f;
-    } else {
-        scale = magnitude < LEAST_MAGNITUDE ? 0.0f : magnitude / 127.0f;
-        inverse = magnitude < LEAST_MAGNITUDE ? 0.0f : 127.0f / magnitude;
+    } else if (largest >= SL_LEAST_MAGNITUDE) {
+        scale = largest / 127.0f;
+        inverse = 127.0f / largest;
     }
     const vf factor = v_set(inverse);
     for (size_t k = 0; k < n; k += V_LANES) {

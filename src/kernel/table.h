@@ -3,11 +3,11 @@
 #define SLUICE_KERNEL_TABLE_H
 
 #include "kernel/arrays.h"
-#include "kernel/training/bulk_product.h"
 #include "kernel/cell_general.h"
 #include "kernel/format_tiles.h"
-#include "kernel/training/functions_grad.h"
 #include "kernel/prepare_row.h"
+#include "kernel/training/bulk_product.h"
+#include "kernel/training/functions_grad.h"
 #include "kernel/training/step_grad.h"
 
 /* One line for each kind of cell, and one in each row of the table. */

@@ -1,6 +1,7 @@
 #include "model/layer_chain.h"
 
 #include "base/error.h"
+#include "base/float_bits.h"
 #include "base/layer.h"
 #include "base/memory.h"
 #include "base/size.h"
@@ -278,10 +279,7 @@ static void list_number(number_list *list, uint64_t number)
 /* -0 counts as 0. */
 static void list_float(number_list *list, float value)
 {
-    const float counted = value == 0 ? 0 : value;
-    uint32_t bits;
-    memcpy(&bits, &counted, sizeof bits);
-    list_number(list, bits);
+    list_number(list, sl_float_bits(value == 0 ? 0 : value));
 }
 
 static void list_activation(number_list *list, const sluice_activation *activation)

@@ -1,6 +1,7 @@
 #include "train/optimizer.h"
 
 #include "base/exact_math.h"
+#include "base/float_bits.h"
 #include "base/size.h"
 #include "base/system/cpu.h"
 #include "base/system/threads.h"
@@ -113,11 +114,8 @@ static void update_plain(const factors *given, float *restrict weights, const fl
 static bool has_nonfinite(const float *values, size_t count)
 {
     uint32_t carries = 0;
-    for (size_t k = 0; k < count; k++) {
-        uint32_t bits;
-        memcpy(&bits, &values[k], sizeof bits);
-        carries |= (bits & UINT32_C(0x7fffffff)) + UINT32_C(0x00800000);
-    }
+    for (size_t k = 0; k < count; k++)
+        carries |= (sl_float_bits(values[k]) & UINT32_C(0x7fffffff)) + UINT32_C(0x00800000);
     return carries >> 31;
 }
 

@@ -1,5 +1,6 @@
 /* Weights of 16 and 8 bits: 16-bit panels change no bit, and what bf16 and int8 say of special numbers and limits. That their results are
  * those of plain loops is tested by bits, random, cells and others, which run once more in each precision (meson.build). */
+#include "support/float_blocks.h"
 #include "support/network.h"
 #include "support/suite.h"
 #include "sluice_tools.h"
@@ -8,20 +9,6 @@
 #include <string.h>
 
 static const sluice_precision low[] = {SLUICE_PRECISION_BF16, SLUICE_PRECISION_INT8};
-
-static uint32_t bits_of(float value)
-{
-    uint32_t bits;
-    memcpy(&bits, &value, sizeof bits);
-    return bits;
-}
-
-static float float_of(uint32_t bits)
-{
-    float value;
-    memcpy(&value, &bits, sizeof value);
-    return value;
-}
 
 /* ---- 16-bit panels --------------------------------------------------------------------------------------------------------- */
 

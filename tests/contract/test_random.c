@@ -3,6 +3,7 @@
  * this process. SLUICE_TEST_CASES is how many there are. */
 #include "base/size.h"
 #include "engine/schedule/tuned_plan_list.h"
+#include "support/float_blocks.h"
 #include "support/oracle/plain.h"
 #include "support/cases/scene.h"
 #include "support/suite.h"
@@ -23,13 +24,6 @@ typedef struct view {
         size_t size, stride;
     } index[3];
 } view;
-
-static uint32_t bits_of(float value)
-{
-    uint32_t bits;
-    memcpy(&bits, &value, sizeof bits);
-    return bits;
-}
 
 static test_verdict compare(const view *v)
 {

@@ -57,7 +57,7 @@ static bool fits_table(const sluice_engine *engine)
 /* A packed matrix of floats of its own. */
 static bool allocate_matrix(sluice_engine *engine, const sl_columns *columns, size_t terms, sl_packed_matrix *matrix)
 {
-    *matrix = sl_packed_layout(columns, terms, SL_WEIGHT_F32, SL_ROW_FLOATS);
+    *matrix = sl_packed_floats_layout(columns, terms);
     matrix->panels = sl_engine_take_floats(engine, sl_packed_floats(matrix));
     return matrix->panels != NULL;
 }
@@ -74,29 +74,18 @@ static bool allocate_table(sluice_engine *engine, sl_packed *packed)
 }
 
 /* W of so many inputs, and U, the panels of one block following each other. */
-static void lay_out_pair(const sluice_engine *engine, size_t inputs, sl_format_choice choice, sl_packed *packed)
-{
-    const sl_columns columns = gate_columns(engine, packed);
-    const sl_format_choice of_x =
-        sl_format_reads_embedding(engine, index_of(engine, packed)) ? (sl_format_choice){SL_WEIGHT_F32, SL_ROW_FLOATS} : choice;
-    packed->weights_ih = sl_packed_layout(&columns, inputs, of_x.format, of_x.rows);
-    packed->weights_hh = sl_packed_layout(&columns, packed->dir->h_width, choice.format, choice.rows);
-    const size_t of_w = inputs ? packed->weights_ih.panel_stride : 0, stride = of_w + packed->weights_hh.panel_stride;
-    packed->weights_ih.panels = packed->panels;
-    packed->weights_hh.panels = packed->panels ? packed->panels + of_w : NULL;
-    packed->weights_ih.panel_stride = packed->weights_hh.panel_stride = stride;
-}
-
-static size_t pair_floats(const sl_packed *packed)
-{
-    return sl_packed_floats(&packed->weights_hh);
-}
-
 static bool allocate_pair(sluice_engine *engine, size_t inputs, sl_format_choice choice, sl_packed *packed)
 {
-    lay_out_pair(engine, inputs, choice, packed);
-    packed->panels = sl_engine_take_floats(engine, pair_floats(packed));
-    lay_out_pair(engine, inputs, choice, packed);
+    const sl_columns columns = gate_columns(engine, packed);
+    const bool of_embedding = sl_format_reads_embedding(engine, index_of(engine, packed));
+    sl_packed_matrix *ih = &packed->weights_ih, *hh = &packed->weights_hh;
+    *ih = of_embedding ? sl_packed_floats_layout(&columns, inputs) : sl_packed_layout(&columns, inputs, choice);
+    *hh = sl_packed_layout(&columns, packed->dir->h_width, choice);
+    const size_t floats_of_w = inputs ? ih->panel_stride : 0;
+    ih->panel_stride = hh->panel_stride = floats_of_w + hh->panel_stride;
+    packed->panels = sl_engine_take_floats(engine, sl_packed_floats(hh));
+    ih->panels = packed->panels;
+    hh->panels = packed->panels ? packed->panels + floats_of_w : NULL;
     return packed->panels != NULL;
 }
 
@@ -110,7 +99,7 @@ static bool allocate_layer(sluice_engine *engine, const sluice_model *model, sl_
     if (engine->training) {
         packed->weight_ih = sl_engine_take_floats(engine, packed->dir->gate_rows * packed->dir->inputs);
         const sl_columns units = unit_columns(engine, packed);
-        packed->weights_back = sl_packed_layout(&units, packed->dir->gate_rows, SL_WEIGHT_F32, SL_ROW_FLOATS);
+        packed->weights_back = sl_packed_floats_layout(&units, packed->dir->gate_rows);
         float **back = engine->gemm == SLUICE_GEMM_BLIS ? &packed->weight_hh : &packed->weights_back.panels;
         *back = sl_engine_take_floats(engine, engine->gemm == SLUICE_GEMM_BLIS ? packed->dir->gate_rows * packed->dir->h_width
                                                                                : sl_packed_floats(&packed->weights_back));
@@ -119,7 +108,7 @@ static bool allocate_layer(sluice_engine *engine, const sluice_model *model, sl_
     }
     const size_t inputs = packed->table ? 0 : packed->dir->inputs;
     if (engine->gemm == SLUICE_GEMM_BLIS) {
-        packed->weights_hh = sl_packed_layout(&columns, packed->dir->h_width, SL_WEIGHT_F32, SL_ROW_FLOATS); /* without panels */
+        packed->weights_hh = sl_packed_floats_layout(&columns, packed->dir->h_width); /* without panels */
         packed->transpose_hh = sl_engine_take_floats(engine, packed->dir->h_width * packed->width);
         packed->transpose_ih = inputs ? sl_engine_take_floats(engine, inputs * packed->width) : NULL;
         return packed->transpose_hh && (!inputs || packed->transpose_ih);
@@ -347,7 +336,7 @@ static sluice_status widen_panels(sluice_engine *engine, const sluice_model *mod
     for (size_t k = 0; wider && k < count; k++) {
         if (fits && wider[k].panels) {
             const sl_packed old = engine->layers[k];
-            engine->packed_bytes -= pair_floats(&old) * sizeof(float);
+            engine->packed_bytes -= sl_packed_floats(&old.weights_hh) * sizeof(float);
             engine->layers[k] = wider[k];
             wider[k] = old;
         }

@@ -1,24 +1,12 @@
 #include "support/oracle/plain_product.h"
 
+#include "support/float_blocks.h"
+
 #include <check.h>
 #include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-
-static uint32_t bits_of(float value)
-{
-    uint32_t bits;
-    memcpy(&bits, &value, sizeof bits);
-    return bits;
-}
-
-static float float_of(uint32_t bits)
-{
-    float value;
-    memcpy(&value, &bits, sizeof value);
-    return value;
-}
 
 /* Nearest bfloat16, ties to even, subnormals to a zero of their sign. */
 static float round_bf16(float value)
