@@ -179,8 +179,8 @@ static const sl_option table[] = {
     {"schedule", 0, 1, SETTINGS, "LIST", &kind_names, FIELD(schedule),
      "how work is divided over threads; measure times the candidates first", sl_words_schedule},
     {"machine", 0, 1, SETTINGS, "auto|table|FILE", &sl_kind_word_or_file, FIELD(machine),
-     "figures of the machine's speed, by which --schedule auto chooses: those that were measured and kept in the user's cache, if "
-     "there are any; the library's table; or those of a file like the one in the cache",
+     "figures of the machine's speed, by which --schedule auto chooses: those in the user's cache, measured first if there are "
+     "none, which takes some seconds; the library's table; or those of a file like the one in the cache",
      .default_text = "auto", .variable = "SLUICE_MACHINE"},
     {"scaling", 0, 1, SETTINGS, "NAME", &sl_kind_choice, FIELD(scaling),
      "sweep 1..2x cores unless --threads is given: with a fixed batch, or (weak) with --batch rows for each thread",
@@ -323,7 +323,7 @@ static void limit_threads(sl_bench_options *options)
 }
 
 /* Refuse options that the cost model, or the choice by it, does not consider. Called before the defaults are filled in. */
-static sluice_status check_expect(const sl_bench_options *options, sluice_error *error)
+static sluice_status check_modelled(const sl_bench_options *options, sluice_error *error)
 {
     const char *ignored = options->isa.count                    ? "--isa"
                           : options->gemm.count                 ? "--gemm"
@@ -376,16 +376,28 @@ sluice_status sl_bench_options_parse(int argc, char **argv, sl_bench_options *op
         return status;
     for (; !status && optind < argc; optind++)
         status = add_case(&(sl_argument){"case", argv[optind]}, options, error);
-    status = status ? status : check_expect(options, error);
+    status = status ? status : check_modelled(options, error);
     fill_defaults(options);
     return status;
+}
+
+/* Whether some run of the library chooses its plan by the figures: none is chosen for rows and hoist. */
+static bool weighs_plans(const sl_bench_options *options)
+{
+    bool weighs = options->schedule.count == 0, is_ours = options->peers.count == 0;
+    for (size_t k = 0; k < options->schedule.count; k++)
+        weighs =
+            weighs || (options->schedule.values[k] != SLUICE_SCHEDULE_ROWS && options->schedule.values[k] != SLUICE_SCHEDULE_HOIST);
+    for (size_t k = 0; k < options->peers.count; k++)
+        is_ours = is_ours || !sl_peer_get(options->peers.values[k]) || sl_peer_get(options->peers.values[k]) == &sl_peer_sluice;
+    return weighs && is_ours;
 }
 
 sluice_status sl_bench_options_choose_machines(sl_bench_options *options, sluice_error *error)
 {
     sluice_status status = SLUICE_STATUS_OK;
-    const bool uses =
-        options->action == SL_ACTION_CASES || options->action == SL_ACTION_EXPECT || options->action == SL_ACTION_CHOICE;
+    const bool uses = (options->action == SL_ACTION_CASES && weighs_plans(options)) || options->action == SL_ACTION_EXPECT ||
+                      options->action == SL_ACTION_CHOICE;
     for (size_t k = 0; uses && !options->from && !status && k < options->isa.count; k++) {
         const sluice_isa isa = (sluice_isa)options->isa.values[k];
         sluice_engine_options engine = {.struct_size = sizeof engine, .isa = isa};

@@ -5,7 +5,6 @@
 #include "base/size.h"
 #include "engine/api/timed_calls.h"
 #include "engine/schedule/candidates.h"
-#include "engine/schedule/cost_model.h"
 #include "engine/schedule/tuned_plan_list.h"
 #include "program/options/option_words.h"
 
@@ -29,13 +28,7 @@ typedef struct choice {
 #define FIELD(member) offsetof(choice, member)
 /* clang-format off */
 static const sl_field fields[] = {
-    {"steps", FIELD(shape.steps), SL_FIELD_SIZE, 0, "", "T, time steps", {"T", 5}},
-    {"batch", FIELD(shape.batch), SL_FIELD_SIZE, 0, "", "N, rows of the batch", {"N", 5}},
-    {"input", FIELD(shape.input), SL_FIELD_SIZE, 0, "", "I, inputs of a step", {"I", 5}},
-    {"hidden", FIELD(shape.hidden), SL_FIELD_SIZE, 0, "", "H, hidden units", {"H", 5}},
-    {"layers", FIELD(shape.layers), SL_FIELD_SIZE, 0, "", "L, layers", {"L", 2}},
-    {"directions", FIELD(shape.directions), SL_FIELD_SIZE, 0, "", "D, directions", {"D", 2}},
-    {"threads", FIELD(threads), SL_FIELD_UNSIGNED, 0, "", "threads", {"thr", 4}},
+    SL_EXPECT_SHAPE_FIELDS(choice),
     {"candidates", FIELD(candidates), SL_FIELD_SIZE, 0, "", "execution plans that were timed", {"of", 3}},
     {"chosen", FIELD(chosen), SL_FIELD_TEXT, 0, "", "the plan that the library chooses", {"chosen", -8}},
     {"fastest", FIELD(fastest), SL_FIELD_TEXT, 0, "", "the fastest plan as timed", {"fastest", -8}},
@@ -65,32 +58,28 @@ static void time_candidates(sluice_engine *engine, sluice_workspace *workspace, 
         all->fastest = all->seconds[k] < all->seconds[all->fastest] ? k : all->fastest;
 }
 
-static void name_plan(const sluice_engine *engine, const sl_batch_load *load, const sl_exec_plan *plan,
-                      char text[SL_WORDS_CANDIDATE])
+static sluice_status add_row(const sluice_engine *engine, const sl_case *shape, const candidates *all, sl_bench_report *report,
+                             sl_choice_tally *tally, sluice_error *error)
 {
-    const sluice_candidate candidate = {.thread_groups = plan->thread_groups,
-                                        .threads_per_group = plan->threads_per_group,
-                                        .hoists = sl_exec_plan_hoists(engine, load, plan),
-                                        .wavefront = plan->wavefront};
-    sl_words_candidate(&candidate, text);
-}
-
-static sluice_status add_row(const sluice_engine *engine, const sl_case *shape, const sl_batch_load *load, const candidates *all,
-                             sl_bench_report *report, sl_choice_tally *tally, sluice_error *error)
-{
-    char chosen[SL_WORDS_CANDIDATE], fastest[SL_WORDS_CANDIDATE];
-    const sl_exec_plan *const plan = &all->plans[all->chosen], *const best = &all->plans[all->fastest];
-    name_plan(engine, load, plan, chosen);
-    name_plan(engine, load, best, fastest);
+    const size_t index[] = {all->chosen, all->fastest};
+    sluice_candidate found[2] = {{.struct_size = sizeof *found}, {.struct_size = sizeof *found}};
+    char words[2][SL_WORDS_CANDIDATE];
+    for (size_t k = 0; k < 2; k++) {
+        const sluice_status status =
+            sluice_plan_get_candidate(engine, shape->batch, shape->steps, NULL, index[k], &found[k], error);
+        if (status)
+            return status;
+        sl_words_candidate(&found[k], words[k]);
+    }
     const choice row = {.shape = *shape,
                         .threads = engine->threads,
-                        .chosen = chosen,
-                        .fastest = fastest,
+                        .chosen = words[0],
+                        .fastest = words[1],
                         .candidates = all->count,
                         .chosen_seconds = all->seconds[all->chosen],
                         .fastest_seconds = all->seconds[all->fastest],
                         .excess = all->seconds[all->chosen] / all->seconds[all->fastest] - 1,
-                        .expected_excess = sl_exec_plan_cycles(engine, load, plan) / sl_exec_plan_cycles(engine, load, best) - 1};
+                        .expected_excess = found[0].cycles / found[1].cycles - 1};
     tally->rows++;
     tally->near += row.excess <= SL_CHOICE_NEAR;
     return sl_bench_report_add(report, sl_fields_to_row(&sl_choice_fields, &row), error);
@@ -103,22 +92,24 @@ static sluice_status run(sluice_engine *engine, const sl_case *shape, const sl_t
     const sl_batch_load load = sl_batch_load_get(engine, shape->batch, shape->steps, NULL);
     candidates all = {0};
     all.count = sl_candidates_list(engine, &load, all.plans);
-    const sl_exec_plan chosen = sl_exec_plan_choose(engine, &load);
-    while (!sl_exec_plan_equals(&all.plans[all.chosen], &chosen))
-        all.chosen++;
+    sluice_plan made = {.struct_size = sizeof made};
+    sluice_status status = sluice_plan_get(engine, shape->batch, shape->steps, NULL, &made, error);
+    if (status)
+        return status;
+    all.chosen = made.chosen;
     const size_t count = shape->steps * shape->input; /* as the case was checked */
-    const sl_tuned_plan room = {.rows = shape->batch, .steps = shape->steps, .plan = chosen};
+    const sl_tuned_plan room = {.rows = shape->batch, .steps = shape->steps, .plan = all.plans[all.chosen]};
     sluice_workspace *workspace = NULL;
     float *zeros = sl_alloc_array(count, sizeof *zeros);
-    sluice_status status = zeros ? sluice_workspace_create(engine, shape->batch, shape->steps, &workspace, error)
-                                 : sl_fail_memory(error, "the inputs", count * sizeof *zeros);
+    status = zeros ? sluice_workspace_create(engine, shape->batch, shape->steps, &workspace, error)
+                   : sl_fail_memory(error, "the inputs", count * sizeof *zeros);
     status = status ? status : sl_tuned_plan_store(engine, &room, error);
     const sluice_batch batch = {
         .struct_size = sizeof batch, .steps = shape->steps, .rows = shape->batch, .x = zeros, .x_step_stride = shape->input};
     if (!status) {
         time_candidates(engine, workspace, &batch, plan, &all);
         if (!plan->stopped || !plan->stopped())
-            status = add_row(engine, shape, &load, &all, report, tally, error);
+            status = add_row(engine, shape, &all, report, tally, error);
     }
     sluice_workspace_destroy(workspace);
     sl_free(zeros);

@@ -27,12 +27,6 @@ enum { PLACE_BYTES = 128 };
 
 enum { PRECISIONS = SLUICE_PRECISION_INT8 + 1 };
 
-/* The expected outputs of the slice that is checked. */
-typedef struct slice {
-    float *y;  /* [rows][steps][D*H]; NULL with a tail */
-    float *hn; /* with a tail: h after these steps, [L*D][rows][H]; else NULL */
-} slice;
-
 struct sl_fixture {
     sl_case shape;
     sluice_model *model;
@@ -47,12 +41,14 @@ struct sl_fixture {
     float *hn, *cn;   /* [L*D][N][H]; NULL: a network gives y alone */
     size_t rows;      /* rows checked: */
     size_t row[CHECKED_ROWS];
-    size_t steps;               /* of each of them these first ones, at most */
-    slice expected[PRECISIONS]; /* of the scalar kernels; those of a low precision are NULL until it is run */
-    float *in_f32;              /* all of y, or with a tail of hn, by the library in f32; NULL until it is needed */
-    sluice_output output;       /* of a network, whose y the batch gets by it */
-    sluice_batch batch;         /* as it is timed */
-    sl_gradients *gradients;    /* NULL: none are computed */
+    size_t steps; /* of each of them these first ones, at most */
+    /* y [rows][steps][D*H] of what is checked, by the scalar kernels, or with a tail h after these steps, [L*D][rows][H]; those of a
+     * low precision are NULL until it is run. */
+    float *expected[PRECISIONS];
+    float *in_f32;           /* all of y, or with a tail of hn, by the library in f32; NULL until it is needed */
+    sluice_output output;    /* of a network, whose y the batch gets by it */
+    sluice_batch batch;      /* as it is timed */
+    sl_gradients *gradients; /* NULL: none are computed */
 };
 
 /* ---- The case -------------------------------------------------------------------------------------------------------------- */
@@ -142,6 +138,10 @@ static void choose_slice(sl_fixture *fixture, double checked_flop)
     }
     const double steps = fmin(affordable / (double)fixture->rows, (double)shape->steps);
     fixture->steps = cuts ? sl_size_max((size_t)steps, 1) : shape->steps;
+    for (size_t k = 0; k < fixture->rows; k++) {
+        int64_t *length = &fixture->checked_lengths[fixture->row[k]];
+        *length = (int64_t)sl_size_min((size_t)*length, fixture->steps);
+    }
 }
 
 /* Allocate y or, with a tail, the final h, of so many rows and steps. */
@@ -153,48 +153,45 @@ static sluice_status allocate_outputs(const sl_fixture *fixture, size_t rows, si
     return allocate_floats(rows, y_steps(fixture, steps), fixture->width, "the reference", outputs, error);
 }
 
-static void free_slice(slice *of)
+/* Compute y or, with a tail, the final h of a batch into memory of its own, which is *to then. */
+static sluice_status compute(const sl_fixture *fixture, sluice_isa isa, unsigned threads, sluice_precision precision,
+                             sluice_batch *batch, float **to, sluice_error *error)
 {
-    sl_free(of->y);
-    sl_free(of->hn);
-}
-
-/* Compute the slice with the scalar kernels on one thread, unless it is there. */
-static sluice_status expect(sl_fixture *fixture, sluice_precision precision, sluice_error *error)
-{
-    const sl_case *shape = &fixture->shape;
-    slice *expected = &fixture->expected[precision], made = {0};
-    size_t offsets[CHECKED_ROWS];
-    int64_t lengths[CHECKED_ROWS];
-    if (expected->y || expected->hn)
-        return SLUICE_STATUS_OK;
-    for (size_t k = 0; k < fixture->rows; k++) {
-        int64_t *length = &fixture->checked_lengths[fixture->row[k]];
-        if ((size_t)*length > fixture->steps)
-            *length = (int64_t)fixture->steps;
-        lengths[k] = *length;
-        offsets[k] = fixture->x_offset[fixture->row[k]];
-    }
-    sluice_status status = allocate_outputs(fixture, fixture->rows, fixture->steps, has_tail(fixture) ? &made.hn : &made.y, error);
+    float *made;
+    sluice_status status = allocate_outputs(fixture, batch->rows, batch->steps, &made, error);
     if (status)
         return status;
     sluice_output output;
+    batch->hn = has_tail(fixture) ? made : NULL;
+    sl_case_put_y(&fixture->shape, has_tail(fixture) ? NULL : made, &output, batch);
+    status = sl_library_run(fixture->model, isa, threads, precision, batch, error);
+    if (!status)
+        *to = made;
+    else
+        sl_free(made);
+    return status;
+}
+
+/* Compute what is checked with the scalar kernels on one thread, unless it is there. */
+static sluice_status expect(sl_fixture *fixture, sluice_precision precision, sluice_error *error)
+{
+    size_t offsets[CHECKED_ROWS];
+    int64_t lengths[CHECKED_ROWS];
+    if (fixture->expected[precision])
+        return SLUICE_STATUS_OK;
+    for (size_t k = 0; k < fixture->rows; k++) {
+        lengths[k] = fixture->checked_lengths[fixture->row[k]];
+        offsets[k] = fixture->x_offset[fixture->row[k]];
+    }
     sluice_batch batch = {.struct_size = sizeof batch,
                           .steps = fixture->steps,
                           .rows = fixture->rows,
                           .lengths = lengths,
                           .x = fixture->x,
-                          .x_row_stride = shape->steps * shape->input,
-                          .x_step_stride = shape->input,
-                          .x_offsets = offsets,
-                          .hn = made.hn};
-    sl_case_put_y(&fixture->shape, made.y, &output, &batch);
-    status = sl_library_run(fixture->model, SLUICE_ISA_SCALAR, 1, precision, &batch, error);
-    if (!status)
-        *expected = made;
-    else
-        free_slice(&made);
-    return status;
+                          .x_row_stride = fixture->shape.steps * fixture->shape.input,
+                          .x_step_stride = fixture->shape.input,
+                          .x_offsets = offsets};
+    return compute(fixture, SLUICE_ISA_SCALAR, 1, precision, &batch, &fixture->expected[precision], error);
 }
 
 /* Compute all outputs in f32, unless they are there. */
@@ -202,21 +199,9 @@ static sluice_status expect_in_f32(sl_fixture *fixture, sluice_error *error)
 {
     if (fixture->in_f32)
         return SLUICE_STATUS_OK;
-    float *made;
-    sluice_status status = allocate_outputs(fixture, fixture->shape.batch, fixture->shape.steps, &made, error);
-    if (status)
-        return status;
-    sluice_output output;
     sluice_batch batch = fixture->batch;
-    batch.hn = has_tail(fixture) ? made : NULL;
     batch.cn = NULL;
-    sl_case_put_y(&fixture->shape, has_tail(fixture) ? NULL : made, &output, &batch);
-    status = sl_library_run(fixture->model, SLUICE_ISA_AUTO, 0, SLUICE_PRECISION_F32, &batch, error);
-    if (!status)
-        fixture->in_f32 = made;
-    else
-        sl_free(made);
-    return status;
+    return compute(fixture, SLUICE_ISA_AUTO, 0, SLUICE_PRECISION_F32, &batch, &fixture->in_f32, error);
 }
 
 static bool agrees(float found, float expected, float bound)
@@ -297,12 +282,12 @@ static sluice_status check_hn(const sl_fixture *fixture, const sl_setting *setti
 static sluice_status check(const sl_fixture *fixture, const sl_setting *setting, const int64_t *lengths, sluice_error *error)
 {
     const bool is_ours = setting->gemm == SLUICE_GEMM_FUSED;
-    const slice *expected = &fixture->expected[is_ours ? setting->precision : SLUICE_PRECISION_F32];
+    const float *expected = fixture->expected[is_ours ? setting->precision : SLUICE_PRECISION_F32];
     const float bound = is_ours ? 0 : sl_case_bound(&fixture->shape);
     if (!is_ours && sl_precision_is_low(setting->precision))
         return SLUICE_STATUS_OK; /* each peer defines its own, which are compared with f32 alone */
-    return has_tail(fixture) ? check_hn(fixture, setting, lengths, expected->hn, bound, error)
-                             : check_y(fixture, setting, expected->y, bound, error);
+    return has_tail(fixture) ? check_hn(fixture, setting, lengths, expected, bound, error)
+                             : check_y(fixture, setting, expected, bound, error);
 }
 
 /* ---- Accuracy -------------------------------------------------------------------------------------------------------------- */
@@ -367,7 +352,7 @@ static void scale_neighbours(sl_fixture *fixture, float factor)
     }
 }
 
-/* The library's gradient is the same for every setting. */
+/* The fused kernels' gradient is the same for every setting. */
 static sluice_status check_gradients(const sl_fixture *fixture, const sl_setting *setting, sluice_error *error)
 {
     sl_difference wrong;
@@ -452,7 +437,7 @@ void sl_fixture_destroy(sl_fixture *fixture)
     sl_gradients_destroy(fixture->gradients);
     sluice_model_destroy(fixture->model);
     for (size_t k = 0; k < PRECISIONS; k++)
-        free_slice(&fixture->expected[k]);
+        sl_free(fixture->expected[k]);
     sl_free(fixture->in_f32);
     void *owned[] = {
         fixture->lengths, fixture->checked_lengths, fixture->x_offset, fixture->x, fixture->y, fixture->hn, fixture->cn, fixture};
@@ -533,7 +518,7 @@ static sluice_status run_with_other_neighbours(sl_fixture *fixture, timed_run *r
     sl_deviation deviation = {0};
     float *before = sl_alloc_array(floats, sizeof *before);
     if (!before)
-        return sl_fail_memory(error, "the outputs", floats);
+        return sl_fail_memory(error, "the outputs", floats * sizeof *before);
     memcpy(before, outputs, floats * sizeof *before);
     run->peer->destroy(run->made);
     run->made = NULL;
@@ -566,11 +551,10 @@ sluice_status sl_fixture_run(sl_fixture *fixture, const sl_setting *setting, con
     const double start = sl_clock_get();
     sluice_status status = run.peer->make(fixture->model, &run.batch, gradient, result, &run.made, error);
     result->setup_seconds = sl_clock_get() - start;
-    result->setting.has_accuracy = setting->has_accuracy;
     /* A peer that chooses its kernels by itself is compared with the best instruction set. */
     run.isa = result->setting.gemm == SLUICE_GEMM_FUSED ? result->setting.isa : SLUICE_ISA_AUTO;
-    if (!result->setting.gemm) /* a peer's own kernels, which do not ask the environment */
-        result->setting.precision = setting->precision ? setting->precision : SLUICE_PRECISION_F32;
+    if (!result->setting.precision) /* a peer's, which do not ask the environment */
+        result->setting.precision = SLUICE_PRECISION_F32;
     if (!status && result->setting.gemm == SLUICE_GEMM_FUSED)
         status = expect(fixture, result->setting.precision, error);
     if (!status && has_tail(fixture))

@@ -26,7 +26,7 @@ SLUICE_WARN_UNUSED sluice_status sl_fixture_create(const sl_case *shape, double 
  *
  * Of a batch with a tail y, mostly padding, is not asked for: the final h is what is checked, in one call more in which the longest row
  * ends early too. Of a network the last layer's outputs are what is checked. A gradient must be the library's on one thread, bit for
- * bit, or, for peers, within sl_gradient_bound (case_gradient.h, which says how the expected one is checked).
+ * bit, or, for BLIS and peers, within sl_gradient_bound (case_gradient.h, which says how the expected one is checked).
  * @retval BAD_DATA    the results are wrong; the message has the place, the expected and the computed number.
  * @retval UNSUPPORTED this machine lacks the ISA, or the peer does not compute such a case.
  * @return else what the peer's calls return

@@ -57,6 +57,15 @@ typedef struct sl_setting {
     const sluice_machine *machine; /* figures by which AUTO chooses; NULL: the library's table */
 } sl_setting;
 
+/** Leave out what says nothing of a peer with kernels of its own. */
+static inline void sl_setting_clear_kernels(sl_setting *setting)
+{
+    setting->isa = SLUICE_ISA_AUTO;
+    setting->gemm = SLUICE_GEMM_AUTO;
+    setting->schedule = SLUICE_SCHEDULE_AUTO;
+    setting->measure = false;
+}
+
 /** Whether a precision is less than f32. */
 static inline bool sl_precision_is_low(sluice_precision precision)
 {
@@ -98,7 +107,8 @@ SLUICE_WARN_UNUSED sluice_status sl_case_check(const sl_case *shape, sluice_erro
  * the widest layer's input. */
 float sl_case_bound(const sl_case *shape);
 
-/** Permitted difference of a low precision from the library's f32: 6 sqrt(1 + I / H) steps of the numbers that are multiplied, where I is the widest layer's input, and a step 1/127 of int8, 2^-8 of bf16. */
+/** Permitted difference of a low precision from the library's f32: 6 sqrt(1 + I / H) steps of the numbers that are multiplied, where I
+ * is the widest layer's input, H of a network its first layer's units, and a step 1/127 of int8, 2^-8 of bf16. */
 double sl_precision_bound(const sl_case *shape, sluice_precision precision);
 
 /** Useful work of one real step of one row of a forward pass: 2*4H*(in+H)*D for each layer, a multiply-add being two; of a network all

@@ -1,5 +1,6 @@
 #include "perf/peers/onednn_arrays.h"
 
+#include "base/float_bits.h"
 #include "base/memory.h"
 #include "model/model.h"
 
@@ -77,17 +78,13 @@ static uint8_t to_u8(float value)
 /* To the nearest, of two as near the even one; a NaN stays one. */
 static uint16_t to_bf16(float value)
 {
-    uint32_t bits;
-    memcpy(&bits, &value, sizeof bits);
+    const uint32_t bits = sl_float_bits(value);
     return isnan(value) ? 0x7fc0 : (uint16_t)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
 }
 
 static float of_bf16(uint16_t value)
 {
-    const uint32_t bits = (uint32_t)value << 16;
-    float wide;
-    memcpy(&wide, &bits, sizeof wide);
-    return wide;
+    return sl_float_of_bits((uint32_t)value << 16);
 }
 
 static size_t bytes_of(dnnl_data_type_t type)

@@ -463,9 +463,8 @@ static void destroy_onednn(void *made)
 static sluice_status take_threads(onednn *it, sl_setting *setting, sluice_error *error)
 {
     char reason[160];
-    const sl_setting asked = *setting;
-    *setting = (sl_setting){.peer = asked.peer};
-    const sluice_status status = sl_threads_choose(asked.threads, &setting->threads, reason, sizeof reason, error);
+    sl_setting_clear_kernels(setting);
+    const sluice_status status = sl_threads_choose(setting->threads, &setting->threads, reason, sizeof reason, error);
     if (status)
         return status;
     it->threads_before = exchange_threads((int)setting->threads);

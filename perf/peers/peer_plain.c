@@ -211,7 +211,7 @@ static sluice_status make_plain(const sluice_model *model, const sluice_batch *b
     it->directions = model->shape.directions;
     it->inputs = model->shape.inputs;
     it->hidden = model->shape.hidden;
-    result->setting = (sl_setting){.threads = result->setting.threads, .peer = result->setting.peer};
+    sl_setting_clear_kernels(&result->setting);
     const sluice_status status = sl_threads_choose(result->setting.threads, &it->threads, reason, sizeof reason, error);
     result->setting.threads = it->threads;
     if (status)

@@ -38,7 +38,7 @@ static const sl_field case_fields[] = {
     {CASE(threads), SL_FIELD_UNSIGNED, SL_FIELD_REQUIRED, "",
      "threads that were used: thread groups times threads of each; an engine uses at most as many as there are CPUs", {"thr", 3}},
     {CASE(isa), SL_FIELD_TEXT, SL_FIELD_IDENTITY, "",
-     "the instruction set that was used, after SLUICE_ISA was applied; null for a peer, as are the next three", {"isa", -6}},
+     "the instruction set that was used, after SLUICE_ISA was applied; null for a peer, as are `gemm`, `schedule` and `way`", {"isa", -6}},
     {CASE(gemm), SL_FIELD_TEXT, SL_FIELD_IDENTITY, "", "what multiplied the matrices, after SLUICE_GEMM was applied", {"gemm", -5}},
     {CASE(precision), SL_FIELD_TEXT, SL_FIELD_IDENTITY | SL_FIELD_OF_PRECISIONS, "",
      "what the matrices were multiplied in: `f32`, `bf16` or `int8` (perf/README.md, *Precisions*), after SLUICE_PRECISION was "
