@@ -313,6 +313,28 @@ def check_best(cli):
     cli.check(whole == checkpoint.read_bytes(), "and a run that has run out of it stays so")
 
 
+def check_path(cli):
+    """A run by BLIS goes on by BLIS, whether an option or a variable chose it, unless --gemm says otherwise."""
+    data = write_data(cli, "path.tsv", 41, 60)
+    words = ["--text", data, "--hidden", 12, "--batch", 8, "--threads", 1, *QUIET]
+
+    def train(gemm, *more, settings=None):
+        output = cli.path(f"path-{gemm}.safetensors")
+        cli.answers("train", *words, "-o", output, *more, settings=settings)
+        return output.read_bytes()
+
+    whole = {gemm: train(gemm, "--epochs", 3, "--gemm", gemm) for gemm in ("fused", "blis")}
+    cli.check(whole["fused"] != whole["blis"], "the paths differ in bits, so that the rest shows something")
+    for more, settings in ((["--gemm", "blis"], None), ([], {"SLUICE_GEMM": "blis"})):
+        checkpoint = cli.path("path.checkpoint")
+        train("begun", "--epochs", 2, "--checkpoint", checkpoint, *more, settings=settings)
+        kept = checkpoint.read_bytes()
+        cli.check(train("begun", "--epochs", 3, "--resume", checkpoint) == whole["blis"], f"begun with {more} {settings}, it goes on so")
+        checkpoint.write_bytes(kept)
+        cli.check(train("begun", "--epochs", 3, "--resume", checkpoint, "--gemm", "fused") != whole["blis"], "--gemm may be given anew")
+        checkpoint.unlink()
+
+
 def check_full_disk(cli):
     """A limit of a file's size stands for a full disk; /dev/full, as a device, is refused before anything is learned."""
     data = write_data(cli, "full.tsv", 39, 30)

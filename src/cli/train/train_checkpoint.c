@@ -51,13 +51,13 @@ static json_t *get_best(const sl_training *train)
 static char *get_note(const sl_training *train)
 {
     char digest[DIGEST_BYTES];
-    json_t *note = json_pack("{ss ss sI sI sI sI sf sf sf sI sI so so so so}", "format", format, "data",
-                             write_digest(train->dataset.digest, digest), "epoch", (json_int_t)train->position.epoch, "batch",
-                             (json_int_t)train->position.batch, "piece", (json_int_t)train->position.begin, "step",
-                             (json_int_t)train->position.step, "rate", train->position.rate, "loss", train->position.sum.loss,
-                             "weight", train->position.sum.weight, "counted", (json_int_t)train->position.sum.counted, "right",
-                             (json_int_t)train->position.sum.right, "options", sl_record_get_options(train->options), "arguments",
-                             sl_record_get_arguments(train->options), "best", get_best(train), "curve", get_curve(&train->curve));
+    json_t *note = json_pack(
+        "{ss ss sI sI sI sI sf sf sf sI sI so so so so}", "format", format, "data", write_digest(train->dataset.digest, digest),
+        "epoch", (json_int_t)train->position.epoch, "batch", (json_int_t)train->position.batch, "piece",
+        (json_int_t)train->position.begin, "step", (json_int_t)train->position.step, "rate", train->position.rate, "loss",
+        train->position.sum.loss, "weight", train->position.sum.weight, "counted", (json_int_t)train->position.sum.counted, "right",
+        (json_int_t)train->position.sum.right, "options", sl_record_get_options(train->options), "arguments",
+        sl_record_get_arguments(train->options, train->info.gemm), "best", get_best(train), "curve", get_curve(&train->curve));
     char *text = note ? json_dumps(note, JSON_COMPACT) : NULL; /* reals with all their 17 digits */
     json_decref(note);
     return text;
@@ -173,19 +173,38 @@ static sl_exit take_note(sl_training *train, json_t *note)
     return SL_EXIT_OK;
 }
 
+static sl_exit load_trainer(sl_training *train, const sl_options *options, char **note)
+{
+    sluice_error error;
+    sluice_streams_destroy(train->streams);
+    sluice_trainer_destroy(train->trainer);
+    train->streams = NULL;
+    train->trainer = NULL;
+    return sl_report_status(
+        sluice_trainer_load(options->train.resume, &options->engine, &train->trainer, &train->streams, note, &error), &error);
+}
+
+/* Whether the trainer takes another path than the options say. */
+static bool is_on_other_path(const sl_training *train, const sl_options *options)
+{
+    sluice_engine_info info = {.struct_size = sizeof info};
+    return options->engine.gemm && !sluice_engine_get_info(sluice_trainer_get_engine(train->trainer), &info) &&
+           info.gemm != options->engine.gemm;
+}
+
 sl_exit sl_checkpoint_load(sl_training *train, sl_options *options)
 {
-    const char *path = options->train.resume;
     char *text = NULL;
-    sluice_error error;
-    if (sluice_trainer_load(path, &options->engine, &train->trainer, &train->streams, &text, &error))
-        return sl_report_error(&error);
+    sl_exit code = load_trainer(train, options, &text);
+    if (code)
+        return code;
     train->checkpoint.note = text ? json_loads(text, JSON_REJECT_DUPLICATES, NULL) : NULL;
     sluice_free(text);
-    const sl_exit code = take_note(train, train->checkpoint.note);
-    return code ? code
-                : sl_record_apply(options, path, json_object_get(train->checkpoint.note, "options"),
-                                  json_object_get(train->checkpoint.note, "arguments"));
+    code = take_note(train, train->checkpoint.note);
+    if (!code)
+        code = sl_record_apply(options, options->train.resume, json_object_get(train->checkpoint.note, "options"),
+                               json_object_get(train->checkpoint.note, "arguments"));
+    return !code && is_on_other_path(train, options) ? load_trainer(train, options, NULL) : code;
 }
 
 sl_exit sl_checkpoint_compare(const sl_training *train)

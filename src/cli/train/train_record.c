@@ -136,7 +136,7 @@ static bool add(json_t *list, const char *name, json_t *value)
     return value && json_array_append_new(list, json_pack("[so]", name, value)) == 0;
 }
 
-json_t *sl_record_get_arguments(const sl_options *options)
+json_t *sl_record_get_arguments(const sl_options *options, sluice_gemm gemm)
 {
     const sl_train_options *o = &options->train;
     json_t *list = json_array();
@@ -148,6 +148,7 @@ json_t *sl_record_get_arguments(const sl_options *options)
         ok = ok && add(list, "--keep-cr", json_true());
     ok = ok && add(list, "--epochs", json_integer((json_int_t)o->epochs));
     ok = ok && add(list, "--patience", json_integer((json_int_t)o->patience));
+    ok = ok && add(list, "--gemm", json_string(sluice_gemm_get_name(gemm)));
     if (o->precision)
         ok = ok && add(list, "--precision", json_string(sluice_precision_get_name(o->precision)));
     if (o->checkpoint_steps || o->checkpoint_minutes)
@@ -286,7 +287,7 @@ static sl_exit take_options(sl_options *options, const char *path, json_t *recor
 /* Whether sl_record_get_arguments writes this option. A file from another source must not set others. */
 static bool is_argument(const char *name)
 {
-    static const char *const others[] = {"--keep-cr", "--epochs", "--patience", "--precision", "--checkpoint-every"};
+    static const char *const others[] = {"--keep-cr", "--epochs", "--patience", "--gemm", "--precision", "--checkpoint-every"};
     bool found = false;
     for (size_t k = 0; k < sizeof others / sizeof others[0]; k++)
         found = found || strcmp(name, others[k]) == 0;

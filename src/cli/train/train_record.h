@@ -11,10 +11,10 @@
  *  values. Without --class-weights, which the trainer's own checkpoint has. NULL: out of memory. */
 json_t *sl_record_get_options(const sl_options *options);
 
-/** The other options with which a run continues unless new ones are given: a list of [name, value], as on a command line. It does not
- *  have options on how a process runs and reports (--threads, --isa, --progress, --stats, --json), nor --checkpoint, which is the file
+/** The other options with which a run continues unless new ones are given: a list of [name, value], as on a command line, and the path
+ *  that it takes, which a variable may have chosen. It does not have options on how a process runs and reports (--threads, --isa, --progress, --stats, --json), nor --checkpoint, which is the file
  *  of --resume. NULL: out of memory. */
-json_t *sl_record_get_arguments(const sl_options *options);
+json_t *sl_record_get_arguments(const sl_options *options, sluice_gemm gemm);
 
 /** Set the options that the command line leaves out to the values recorded in the checkpoint `path`. `arguments` NULL: an earlier
  *  release wrote the checkpoint, which is noted. The records own the texts that are set, and may be changed. Refuses (and reports)
