@@ -31,15 +31,9 @@ sl_exit sl_plans_load(const sl_options *options, sluice_engine *engine)
     return sl_report_status(sluice_plan_load(engine, options->plans, &error), &error);
 }
 
-static int is_interrupted(void *unused)
-{
-    (void)unused;
-    return sl_interrupt_seen();
-}
-
 sl_exit sl_plans_measure(const sl_options *options, sluice_engine *engine, size_t rows, size_t steps)
 {
-    const sluice_measure_options until = {.struct_size = sizeof until, .is_cancelled = is_interrupted};
+    const sluice_measure_options until = {.struct_size = sizeof until, .is_cancelled = sl_interrupt_cancels};
     sluice_error error;
     if (!options->measure)
         return SL_EXIT_OK;

@@ -54,6 +54,12 @@ bool sl_interrupt_seen(void)
     return seen != 0;
 }
 
+int sl_interrupt_cancels(void *unused)
+{
+    (void)unused;
+    return sl_interrupt_seen();
+}
+
 sl_exit sl_interrupt_explain(sluice_status status)
 {
     const bool is_file = status == SLUICE_STATUS_IO || status == SLUICE_STATUS_NO_INPUT;

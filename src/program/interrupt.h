@@ -21,6 +21,9 @@ void sl_interrupt_install(void);
  *  block just before. */
 bool sl_interrupt_seen(void);
 
+/** The same as sluice_measure_options.is_cancelled asks. */
+int sl_interrupt_cancels(void *unused);
+
 /** The exit code of a failure that needs no message, because the user caused it: SL_EXIT_INTERRUPTED where a request to stop ended a
  *  blocking call, SL_EXIT_IO where the reader has closed the pipe. SL_EXIT_OK: any other failure; report it. Call it before anything
  *  else sets errno. */

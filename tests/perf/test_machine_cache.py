@@ -102,6 +102,18 @@ def check_words(cli):
         cli.check(result.returncode == USAGE and b"--machine" in result.stderr, f"MODEL alone uses none: {result}")
 
 
+def check_other_variables(cli):
+    """A variable whose option is given is not read for the figures either, with and without a cache."""
+    with tempfile.TemporaryDirectory(prefix="sluice-machine-") as folder:
+        settings = settings_of(folder)
+        for cached in (False, True):
+            for option, value, name in (("--threads", "1", "SLUICE_NUM_THREADS"), ("--gemm", "fused", "SLUICE_GEMM"),
+                                        ("--precision", "f32", "SLUICE_PRECISION")):
+                result = sluice("run", LANGID, "--text", option, value, stdin=b"lucciola\n", settings={**settings, name: "wrong"})
+                cli.check(result.returncode == 0 and not result.stderr, f"{option} and a wrong {name}, cached {cached}: {result}")
+            machine_of(cli, settings=settings)
+
+
 def check_no_cache(cli):
     """Where it cannot be kept nothing is measured, and nothing is said."""
     with tempfile.TemporaryDirectory(prefix="sluice-machine-") as folder:

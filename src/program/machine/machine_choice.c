@@ -7,17 +7,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static int is_interrupted(void *unused)
-{
-    (void)unused;
-    return sl_interrupt_seen();
-}
+#include <unistd.h>
 
 /* Measure and keep. Where nothing can be kept, nothing is measured, for the next run would have to do it again. */
 static sluice_status measure(const char *path, const sluice_engine_options *options, sluice_machine *machine, sluice_error *error)
 {
-    const sluice_measure_options until = {.struct_size = sizeof until, .is_cancelled = is_interrupted};
+    const sluice_measure_options until = {.struct_size = sizeof until, .is_cancelled = sl_interrupt_cancels};
     if (!sl_machine_cache_prepare(path))
         return SLUICE_STATUS_OK;
     const sluice_status status = sluice_machine_measure(options, &until, machine, error);
@@ -30,17 +25,18 @@ static sluice_status measure(const char *path, const sluice_engine_options *opti
 }
 
 /* The cache's figures, or measured ones: with as many threads as engines have by default, for all commands alike. machine has the
- * table's. */
+ * table's, which stay where the environment does not say how many: an engine with other options may be made all the same. */
 static sluice_status choose_auto(bool measures, sluice_machine *machine, sluice_error *error)
 {
     const sluice_machine table = *machine;
     const sluice_engine_options options = {.struct_size = sizeof options, .isa = machine->isa};
     sluice_environment environment = {.struct_size = sizeof environment};
     char path[SL_CACHE_PATH_BYTES];
-    const sluice_status status = sluice_environment_get(&options, &environment, error);
-    if (status || !sl_machine_cache_find(&table, path) || sl_machine_cache_read(path, &table, environment.threads, machine))
-        return status;
-    return measures ? measure(path, &options, machine, error) : SLUICE_STATUS_OK;
+    if (!sl_machine_cache_find(&table, path) || (!measures && access(path, R_OK) != 0) ||
+        sluice_environment_get(&options, &environment, NULL) || sl_machine_cache_read(path, &table, environment.threads, machine) ||
+        !measures)
+        return SLUICE_STATUS_OK;
+    return measure(path, &options, machine, error);
 }
 
 /* What SLUICE_MACHINE asks for, a word without blanks around it or a file as it is named; "auto" where it is blank or not set. */
