@@ -97,6 +97,7 @@ size_t sl_stream_thread_bytes(sl_level level, unsigned threads)
     enum { NO_CACHE = 1 << 25 }; /* assumed maximum of an unknown last-level cache */
     sl_cpu cpu;
     sl_cpu_get(&cpu);
+    sl_cpu_read_caches(&cpu);
     const size_t share = cpu.l3_bytes / count_sharers(count_readers(threads));
     const size_t last = cpu.l3_bytes ? share : sl_size_max(cpu.l2_bytes, NO_CACHE);
     const size_t wanted[SL_LEVELS] = {cpu.l1d_bytes / 2, cpu.l2_bytes / 2, share / 2, 4 * last};

@@ -110,7 +110,7 @@ static void warn_of_bf16(sl_choice *choice)
     const size_t used = strlen(choice->precision_reason);
     if (choice->precision == SLUICE_PRECISION_BF16 && !sl_kernel_runs_format(sl_kernel_get(choice->isa), SL_WEIGHT_BF16_DOT))
         snprintf(choice->precision_reason + used, sizeof choice->precision_reason - used,
-                 "; without vdpbf16ps faster than f32 for one or two rows only");
+                 "; without vdpbf16ps faster than f32 for single rows only");
 }
 
 /* After the instruction set, the path and whether the engine is for training have been chosen. */
@@ -181,6 +181,7 @@ sluice_status sluice_environment_get(const sluice_engine_options *options, sluic
         return status;
     sl_cpu cpu;
     sl_cpu_get(&cpu);
+    sl_cpu_read_caches(&cpu);
     sluice_environment found = {.isa = choice.isa,
                                 .best_isa = choice.best_isa,
                                 .gemm = choice.gemm,

@@ -153,7 +153,7 @@ static bool read_word(const char *directory, const char *name, char word[32])
 }
 
 /* Read from sysfs the sizes of the caches that one core uses. For a shared cache, sysconf may return the sum over the machine. */
-static void read_caches(sl_cpu *cpu)
+void sl_cpu_read_caches(sl_cpu *cpu)
 {
     for (int index = 0; index < 8; index++) {
         char directory[64], level[32], type[32], size[32];
@@ -171,5 +171,4 @@ void sl_cpu_get(sl_cpu *cpu)
     memset(cpu, 0, sizeof *cpu);
     cpu->amd_family = find_amd_family();
     read_name(cpu->name);
-    read_caches(cpu);
 }

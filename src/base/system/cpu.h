@@ -8,11 +8,15 @@
 
 typedef struct sl_cpu {
     unsigned amd_family;                  /* AMD's family number, 0x19 for Zen 3 and 4; 0 on others */
-    size_t l1d_bytes, l2_bytes, l3_bytes; /* 0: not known */
+    size_t l1d_bytes, l2_bytes, l3_bytes; /* of sl_cpu_read_caches; 0: not known */
     char name[64];
 } sl_cpu;
 
+/** The family and the name. */
 void sl_cpu_get(sl_cpu *cpu);
+
+/** Read the sizes of the caches too, which takes a dozen small files. */
+void sl_cpu_read_caches(sl_cpu *cpu);
 
 /** Whether the CPU has the instruction set, by CPUID, and the operating system saves its registers, by XCR0. */
 bool sl_cpu_runs(sluice_isa isa);

@@ -271,12 +271,12 @@ static void find_figures(measurement *m)
 
 static sluice_status measure_all(measurement *m)
 {
-    m->trials[0] = (trial){.hidden = SL_LINE_FLOATS, .rows = 1, .steps = 1, .threads = 1};
-    sluice_status status = make_engine(m, &m->trials[0]);
+    trial probe = {.hidden = SL_LINE_FLOATS, .rows = 1, .steps = 1, .threads = 1};
+    sluice_status status = make_engine(m, &probe);
     if (status)
         return status;
-    const sl_limits limits = m->trials[0].engine->limits;
-    sluice_engine_destroy(m->trials[0].engine);
+    const sl_limits limits = probe.engine->limits;
+    sluice_engine_destroy(probe.engine);
     plan_trials(m, &limits);
     find_multiply_adds(m);
     status = time_trials(m, L2, SHARED_L3, PASSES);

@@ -56,6 +56,7 @@ void sl_limits_set(sluice_engine *engine)
     enum { HOIST_BYTES = 1 << 18, WHOLE_ROWS_BYTES = 8 << 20 };
     sl_cpu cpu;
     sl_cpu_get(&cpu);
+    sl_cpu_read_caches(&cpu);
     sl_limits *limits = &engine->limits;
     limits->l1d_bytes = cpu.l1d_bytes ? cpu.l1d_bytes : L1D_UNKNOWN;
     limits->l2_bytes = cpu.l2_bytes ? cpu.l2_bytes : L2_UNKNOWN;
