@@ -351,7 +351,7 @@ typedef enum sluice_precision {
  * What an engine should use. Zero is "choose"; so is a NULL pointer to the whole. A value that is given here takes precedence over
  * an environment variable, and that over the default: where `threads` is 0, SLUICE_NUM_THREADS and then OMP_NUM_THREADS decide; where
  * `isa` is 0, SLUICE_ISA, the best instruction set that may be used; where `gemm` is 0, SLUICE_GEMM (fused or blis); where `precision`
- * is 0, SLUICE_PRECISION (f32, bf16 or int8), which engines for training and those of the BLIS path ignore. A variable that is unset,
+ * is 0, SLUICE_PRECISION (f32, bf16 or int8), but engines for training and those of the BLIS path have f32 whatever it says. A variable that is unset,
  * blank or "auto" decides nothing.
  */
 typedef struct sluice_engine_options {

@@ -175,7 +175,7 @@ SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_plan_load(sluice_engine *engi
 
 /**
  * How fast the machine is at what execution plans differ in, with the kernels of one instruction set. Engines estimate by them how long
- * each plan takes (sluice_candidate.cycles). All numbers are finite and above 0; a cycle is one of a core's clock.
+ * each plan takes (sluice_candidate.cycles). All numbers are from 0.001 to 1e9; a cycle is one of a core's clock.
  */
 typedef struct sluice_machine {
     size_t struct_size;       /**< sizeof(sluice_machine), set by the caller */
@@ -208,8 +208,8 @@ SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_machine_get(const sluice_engi
 /**
  * Measure the figures with the kernels of the instruction set that such engines use, and as many threads, but no more than there are
  * CPUs. Takes about a second, and while it reads main memory four times as much memory as L3 has. Figures that cannot be measured here
- * are the table's: of several threads with one thread, of L3 where it is not known or no larger than L2, of main memory where L3 is
- * beyond 128 MiB. `options->machine` is not used. An otherwise idle machine gives the best figures.
+ * are the table's: of several threads with one thread, of L3, and then of main memory, where L3 is no larger than four times L2, of main
+ * memory where L3 is beyond 128 MiB, of caches and memory by scalar kernels. `options->machine` is not used. An otherwise idle machine gives the best figures.
  * @param until NULL: not cancelled.
  * @retval CANCELLED    until->is_cancelled returned nonzero; machine is unchanged.
  * @retval BAD_ARGUMENT as sluice_machine_get, or the call stands in a parallel region; UNSUPPORTED as sluice_machine_get.
@@ -220,7 +220,7 @@ SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_machine_measure(const sluice_
                                                                    sluice_error *error);
 
 /** Write figures to a file, a JSON object, replaced as a whole; the numbers are rounded to thousandths. BAD_ARGUMENT (a figure is not
- *  finite or not above 0, or the ISA is none), IO, NO_MEMORY. */
+ *  from 0.001 to 1e9, or the ISA is none), IO, NO_MEMORY. */
 SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_machine_save(const sluice_machine *machine, const char *path,
                                                                 sluice_error *error);
 

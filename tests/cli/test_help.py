@@ -23,7 +23,7 @@ BITS = {"SL_COMMAND_NONE": {"sluice"}, "RUN": {"sluice-run"}, "TRAIN": {"sluice-
         "LOADING": {"sluice-run", "sluice-train", "sluice-info", "sluice-convert"}, "1": {"sluice-bench"}}
 ROW = re.compile(r'^ {4}\{"([\w-]+)",\s*(?:0|\'(\w)\'),\s*([\w |]+),\s*\w+,\s*(?:NULL|"([^"]*)"),', re.MULTILINE)
 SECTIONS = ["NAME", "SYNOPSIS", "DESCRIPTION", "OPTIONS", "EXAMPLES", "ENVIRONMENT", "FILES", "EXIT STATUS", "SEE ALSO"]
-VARIABLES = ["SLUICE_NUM_THREADS", "SLUICE_ISA", "SLUICE_GEMM", "SLUICE_PRECISION", "OMP_NUM_THREADS", "OMP_PROC_BIND",
+VARIABLES = ["SLUICE_NUM_THREADS", "SLUICE_ISA", "SLUICE_GEMM", "SLUICE_PRECISION", "SLUICE_MACHINE", "OMP_NUM_THREADS", "OMP_PROC_BIND",
              "OMP_PLACES", "OMP_WAIT_POLICY", "BLIS_ARCH_TYPE"]
 
 

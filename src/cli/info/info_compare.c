@@ -219,7 +219,7 @@ static sl_exit compare_chunks(comparison *this, sl_npy_input *input)
         return code;
     const double row_bytes = sl_npy_input_get_row_bytes(input) + get_row_bytes(this);
     const size_t most = sl_chunk_rows_get(this->options, this->info.threads, row_bytes);
-    const size_t chunk = most < input->rows ? most : input->rows;
+    const size_t all = input->rows ? input->rows : 1, chunk = most < all ? most : all;
     code = sl_npy_input_allocate(input, chunk);
     code = code ? code : make_room(this, chunk);
     for (size_t first = 0; !code && first < input->rows; first += chunk) {

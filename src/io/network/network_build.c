@@ -262,7 +262,6 @@ sluice_status sl_build_note(sl_build *build, sluice_error *error, const char *fo
 
 /* ---- The model ------------------------------------------------------------------------------------------------------------- */
 
-/* Where a parameter that is not right belongs: `lstm_2: weight_hh`. */
 /* A tensor that fills some of a parameter; NULL: none does. */
 static const sl_tensor *find_tensor(const sl_build *build, size_t layer, sluice_tensor tensor)
 {
@@ -272,6 +271,7 @@ static const sl_tensor *find_tensor(const sl_build *build, size_t layer, sluice_
     return NULL;
 }
 
+/* Where a parameter that is not right belongs: `lstm_2: weight_hh`. */
 static sluice_status fail_parameter(const sl_build *build, size_t layer, sluice_tensor tensor, sluice_error *error, size_t expected,
                                     size_t found)
 {

@@ -1,5 +1,5 @@
 /* The figures of a machine as a file: sluice_machine_save and sluice_machine_load. A JSON object of texts and numbers, which are whole
- * thousandths, so that what is read is what was written, in any locale. Read as hostile input. */
+ * thousandths, so that what is read is what was written (below 16384, where floats have them), in any locale. Read as hostile input. */
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/struct_size.h"

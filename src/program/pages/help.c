@@ -13,7 +13,8 @@ const sl_variable *sl_help_get_variable(size_t k)
         {"SLUICE_ISA", "use at most this instruction set, unless --isa is given"},
         {"SLUICE_GEMM", "how matrices are multiplied, fused or by BLIS, unless --gemm is given"},
         {"SLUICE_MACHINE", "auto, table or a file: figures of the machine's speed, unless --machine is given"},
-        {"SLUICE_PRECISION", "precision of the LSTM layers' products, unless --precision is given; training does not read it"},
+        {"SLUICE_PRECISION",
+         "precision of the LSTM layers' products, unless --precision is given; training is f32 whatever it says"},
         {"OMP_NUM_THREADS",
          "number of threads where neither --threads nor SLUICE_NUM_THREADS is given; by default the least of CPU affinity, "
          "the CPU quota of the cgroup and the number of physical cores"},
