@@ -2,6 +2,7 @@
  * those of plain loops is tested by bits, random, cells and others, which run once more in each precision (meson.build). */
 #include "support/float_blocks.h"
 #include "support/network.h"
+#include "support/oracle/plain.h"
 #include "support/suite.h"
 #include "sluice_tools.h"
 
@@ -147,6 +148,30 @@ TEST_LOOP(special_rows, 0, 2)
     x[4] = INFINITY;
     SUCCEEDS(sluice_forward, engine, NULL, &batch.batch);
     ck_assert(isnan(batch.y[(3 * 5 + 2) * shape.hidden]) == (low[_i] == SLUICE_PRECISION_INT8));
+}
+
+/* Initial states beyond +-1, with their own scale, and a NaN and an infinity among them: the bits of plain loops. */
+TEST_LOOP(large_states, 0, 2)
+{
+    static const sluice_shape shape = {TEST_LDIH(2, 2, 9, 17), .has_bias = 1};
+    uint64_t random = test_seed();
+    OWNED(test_network) network = test_network_random(&shape, 1, &random);
+    OWNED(test_batch) batch = test_batch_random(&shape, 6, 3, TEST_STATES | TEST_RAGGED, &random);
+    for (size_t k = 0; k < batch.state_count; k++)
+        batch.h0[k] *= k / shape.hidden % 2 ? 1.7f : 1.0f; /* every second row of a layer-direction */
+    batch.h0[0] = 1.0f;
+    batch.h0[3 * shape.hidden + 5] = NAN;
+    batch.h0[5 * shape.hidden + 6] = -INFINITY;
+    FREED float *y = test_floats(batch.y_count), *hn = test_floats(batch.state_count);
+    OWNED_HANDLE(sluice_engine) engine = make_engine(network.model, SLUICE_ISA_AUTO, low[_i]);
+    SUCCEEDS(sluice_forward, engine, NULL, &batch.batch);
+    memcpy(y, batch.y, batch.y_count * sizeof *y);
+    memcpy(hn, batch.hn, batch.state_count * sizeof *hn);
+    test_batch_prefill(&batch);
+    setenv("SLUICE_TEST_PRECISION", sluice_precision_get_name(low[_i]), 1);
+    test_plain_forward(&network.weights, &batch.batch);
+    test_same_bits(y, batch.y, batch.y_count, "y");
+    test_same_bits(hn, batch.hn, batch.state_count, "hn");
 }
 
 /* x of zeros, of subnormal numbers and with an outlier: nothing is NaN, and zeros are as good as subnormals. */

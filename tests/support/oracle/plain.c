@@ -66,12 +66,11 @@ static void make_gates(const row *r, size_t k, const test_plain_row *x, const te
 {
     const sluice_weights *weights = r->weights;
     const sluice_shape *shape = weights->shape;
-    const bool of_embedding = shape->vocabulary && k < shape->directions; /* whose products are of floats */
+
     for (size_t j = 0; j < 4 * shape->hidden; j++) {
         const float b = shape->has_bias ? weights->bias_ih[k][j] + weights->bias_hh[k][j] : 0.0f;
-        const float with_x = test_plain_add_product(of_embedding ? SLUICE_PRECISION_F32 : test_precision(), b, x,
-                                                    weights->weight_ih[k] + j * x->terms);
-        gates[j] = test_plain_add_product(test_precision(), with_x, h, weights->weight_hh[k] + j * h->terms);
+        const float with_x = test_plain_add_product(b, x, weights->weight_ih[k] + j * x->terms);
+        gates[j] = test_plain_add_product(with_x, h, weights->weight_hh[k] + j * h->terms);
     }
 }
 
@@ -82,7 +81,8 @@ static void run_direction(const row *r, size_t k, const float *in, size_t inputs
     const sluice_batch *batch = r->batch;
     const size_t hidden = weights->shape->hidden, directions = weights->shape->directions, reverse = k % directions;
     const size_t state = (k * batch->rows + r->n) * hidden, bytes = hidden * sizeof(float);
-    const bool of_embedding = weights->shape->vocabulary && k < directions;
+    const bool of_embedding = weights->shape->vocabulary && k < directions; /* whose products are of floats */
+    const sluice_precision precision = test_precision();
     float *h = zeros(hidden), *c = zeros(hidden), *gates = zeros(4 * hidden);
     if (batch->h0)
         memcpy(h, batch->h0 + state, bytes);
@@ -91,8 +91,8 @@ static void run_direction(const row *r, size_t k, const float *in, size_t inputs
     for (size_t s = 0; s < r->length; s++) {
         const size_t t = reverse ? r->length - 1 - s : s;
         const test_plain_row of_x =
-            test_plain_row_of(of_embedding ? SLUICE_PRECISION_F32 : test_precision(), k >= directions, inputs, in + t * inputs);
-        const test_plain_row of_h = test_plain_row_of(test_precision(), true, hidden, h);
+            test_plain_row_of(of_embedding ? SLUICE_PRECISION_F32 : precision, k >= directions, inputs, in + t * inputs);
+        const test_plain_row of_h = test_plain_row_of(precision, true, hidden, h);
         make_gates(r, k, &of_x, &of_h, gates);
         free(of_x.values);
         free(of_h.values);

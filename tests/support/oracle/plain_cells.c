@@ -102,17 +102,17 @@ static void update_cell(const plain_dir *dir, float *gates, float *c, float *m)
         m[k] = canonical(o[k] * m[k]);
 }
 
+/* Whether a function, DEFAULT being sigmoid or tanh, stays within +-1. */
+static bool is_bounded(sluice_function function)
+{
+    return function == SLUICE_FUNCTION_DEFAULT || function == SLUICE_FUNCTION_SIGMOID || function == SLUICE_FUNCTION_HARD_SIGMOID ||
+           function == SLUICE_FUNCTION_TANH || function == SLUICE_FUNCTION_SOFTSIGN;
+}
+
 /* Whether its h cannot leave +-1. */
 static bool is_within_one(const plain_dir *dir)
 {
-    const sluice_function gate = dir->cell.gate.function, output = dir->cell.output.function;
-    const bool bounded_gate = gate == SLUICE_FUNCTION_DEFAULT || gate == SLUICE_FUNCTION_SIGMOID ||
-                              gate == SLUICE_FUNCTION_HARD_SIGMOID || gate == SLUICE_FUNCTION_TANH ||
-                              gate == SLUICE_FUNCTION_SOFTSIGN;
-    const bool bounded_output = output == SLUICE_FUNCTION_DEFAULT || output == SLUICE_FUNCTION_SIGMOID ||
-                                output == SLUICE_FUNCTION_HARD_SIGMOID || output == SLUICE_FUNCTION_TANH ||
-                                output == SLUICE_FUNCTION_SOFTSIGN;
-    return !dir->projection && bounded_gate && bounded_output;
+    return !dir->projection && is_bounded(dir->cell.gate.function) && is_bounded(dir->cell.output.function);
 }
 
 static void run_step(const plain_dir *dir, const float *x, float *h, float *c)
@@ -122,9 +122,8 @@ static void run_step(const plain_dir *dir, const float *x, float *h, float *c)
     const test_plain_row of_x = test_plain_row_of(test_precision(), dir->x_within_one, dir->inputs, x);
     const test_plain_row of_h = test_plain_row_of(test_precision(), is_within_one(dir), dir->width, h);
     for (size_t k = 0; k < rows; k++) {
-        const float with_x =
-            test_plain_add_product(test_precision(), dir->bias ? dir->bias[k] : 0, &of_x, dir->w + k * dir->inputs);
-        gates[k] = test_plain_add_product(test_precision(), with_x, &of_h, dir->u + k * dir->width);
+        const float with_x = test_plain_add_product(dir->bias ? dir->bias[k] : 0, &of_x, dir->w + k * dir->inputs);
+        gates[k] = test_plain_add_product(with_x, &of_h, dir->u + k * dir->width);
     }
     free(of_x.values);
     free(of_h.values);

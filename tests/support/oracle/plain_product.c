@@ -31,7 +31,7 @@ static float largest_of(size_t count, const float *values)
 
 test_plain_row test_plain_row_of(sluice_precision precision, bool within_one, size_t terms, const float *x)
 {
-    test_plain_row row = {.terms = terms, .values = calloc(terms + 1, sizeof *row.values)};
+    test_plain_row row = {.precision = precision, .terms = terms, .values = calloc(terms + 1, sizeof *row.values)};
     ck_assert_ptr_nonnull(row.values);
     const float largest = largest_of(terms, x);
     const bool fixed = within_one && largest <= 1.0f;
@@ -79,9 +79,9 @@ static float add_integers(float onto, const test_plain_row *row, const float *w)
     return fmaf((float)sum, row->scale == 0 ? s / 127.0f : row->scale * s, onto);
 }
 
-float test_plain_add_product(sluice_precision precision, float onto, const test_plain_row *row, const float *w)
+float test_plain_add_product(float onto, const test_plain_row *row, const float *w)
 {
-    return precision == SLUICE_PRECISION_INT8   ? add_integers(onto, row, w)
-           : precision == SLUICE_PRECISION_BF16 ? onto + chain_bf16(row, w)
-                                                : onto + chain(row, w);
+    return row->precision == SLUICE_PRECISION_INT8   ? add_integers(onto, row, w)
+           : row->precision == SLUICE_PRECISION_BF16 ? onto + chain_bf16(row, w)
+                                                     : onto + chain(row, w);
 }
