@@ -29,6 +29,10 @@ class Inputs(NamedTuple):
     def differentiable(self):
         return self.x, self.h0, self.c0
 
+    def arranged(self):
+        """The same values, where the library reads them as they lie."""
+        return self._replace(x=_readable(self.x), h0=_contiguous(self.h0), c0=_contiguous(self.c0))
+
 
 class _Dense:
     """Rows that lie by strides."""
@@ -65,7 +69,7 @@ def _layout(inputs, batch_first):
     return _Dense(inputs, batch_first) if inputs.batch_sizes is None else _Packed(inputs)
 
 
-def readable(tensor):
+def _readable(tensor):
     """The tensor as the library reads an array of rows and steps: each step's values follow each other, and rows go forward."""
     if tensor.is_neg():
         tensor = tensor.resolve_neg()
@@ -73,7 +77,7 @@ def readable(tensor):
     return tensor if strides[-1] == 1 and min(strides) > 0 else tensor.contiguous()
 
 
-def contiguous(tensor):
+def _contiguous(tensor):
     return None if tensor is None else tensor.resolve_neg().contiguous()
 
 
@@ -139,10 +143,10 @@ def backward(engines, call, inputs, weights, ticket, coming, needed, keep):
               for t, is_needed in zip((*inputs.differentiable(), *weights), needed)]
     dx, dh0, dc0, *gradients = wanted
     arrays = by_name(shape, gradients)
-    fields = {"dhn": contiguous(dhn), "dcn": contiguous(dcn), "dh0": dh0, "dc0": dc0}
+    fields = {"dhn": _contiguous(dhn), "dcn": _contiguous(dcn), "dh0": dh0, "dc0": dc0}
     places = {name: address_or_none(tensor) for name, tensor in fields.items()}
     if dy is not None:
-        dy = readable(dy)
+        dy = _readable(dy)
         places |= layout.place("dy", dy)
     if dx is not None:
         places |= layout.place("dx", dx)

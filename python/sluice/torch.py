@@ -12,12 +12,12 @@ from torch.nn.utils.rnn import PackedSequence
 from . import _core
 from ._errors import DataError
 from ._torch_autograd import Recorded
-from ._torch_calls import Call, Inputs, contiguous, infer, readable, record
+from ._torch_calls import Call, Inputs, infer, record
 from ._torch_engine import Engines, Shape, Unsuited
 
-try:
+if hasattr(torch.library, "custom_op"):
     from . import _torch_compile
-except ImportError:  # torch before 2.4 has no torch.library.custom_op
+else:  # torch before 2.4
     _torch_compile = None
 
 __all__ = ["LSTM", "replace"]
@@ -41,6 +41,11 @@ _count_modes = getattr(torch._C, "_len_torch_dispatch_stack", lambda: 0)
 _is_compiling = getattr(getattr(torch, "compiler", None), "is_compiling", lambda: False)
 
 
+def _is_seen():
+    """Whether a compiler or a dispatch mode sees operators only."""
+    return _torch_compile is not None and (_is_compiling() or _count_modes() > 0)
+
+
 def _find_reason(x):
     """Why torch has to compute this call; None: it has not."""
     if x.dtype != torch.float32:
@@ -51,6 +56,11 @@ def _find_reason(x):
         return f"the input is {x.layout}: only torch.strided is done here"
     if _is_autocast():
         return "autocast is on"
+    return None
+
+
+def _find_transform():
+    """Likewise of what would not see the library compute."""
     if torch.jit.is_tracing():
         return "torch.jit traces the module, or torch.onnx exports it"
     if _peek_transform() is not None or torch.autograd.forward_ad._current_level >= 0:
@@ -115,78 +125,83 @@ class LSTM(torch.nn.LSTM):
                      self.proj_size or self.hidden_size, self.bias)
 
     def _suit_states(self, hx, rows, is_batched):
-        """h0 and c0, batched; None where they are not as torch wants them, who then says so."""
+        """h0 and c0, batched; None where they are not as torch wants them, who then says so. rows: None: those of h0."""
         shape = self._shape()
         count = shape.layers * shape.directions
         h0, c0 = hx
-        middle = (rows,) if is_batched else ()
+        middle = ((h0.shape[1] if rows is None else rows),) if is_batched else ()
         if h0.shape != (count, *middle, shape.outputs) or c0.shape != (count, *middle, shape.hidden):
             return None
         if h0.dtype != torch.float32 or c0.dtype != torch.float32 or h0.device.type != "cpu" or c0.device.type != "cpu":
             return None
         return (h0, c0) if is_batched else (h0.unsqueeze(1), c0.unsqueeze(1))
 
-    def _suit(self, input, hx):
-        """The call's Inputs; None where there is nothing to compute or an argument is wrong, which torch then says."""
+    def _suit(self, input, hx, is_seen):
+        """The call's Inputs; None where there is nothing to compute or an argument is wrong, which torch then says. is_seen: by a
+        compiler, which has no values."""
         batch_sizes = places = None
         if isinstance(input, PackedSequence):
             x, batch_sizes, _, places = input
-            rows, is_batched, dimensions = int(batch_sizes[0]), True, 2
+            is_batched, dimensions = True, 2
+            rows = None if is_seen or hx is None else int(batch_sizes[0])
         else:
             is_batched, dimensions = input.dim() != 2, 3
             x = input if is_batched else input.unsqueeze(0 if self.batch_first else 1)
-            rows = x.size(0 if self.batch_first else 1) if x.dim() == 3 else 0
-        if x.dim() != dimensions or x.size(-1) != self.input_size or x.numel() == 0:
+            rows = x.shape[0 if self.batch_first else 1] if x.dim() == 3 else 0
+        if x.dim() != dimensions or x.shape[-1] != self.input_size or x.numel() == 0:
             return None
         states = (None, None) if hx is None else self._suit_states(hx, rows, is_batched)
-        return states and Inputs(readable(x), batch_sizes, places, *map(contiguous, states))
+        return None if states is None else Inputs(x, batch_sizes, places, *states)
+
+    def _plan(self, inputs):
+        """The Call, whether it has a tape, and the weights."""
+        weights = self._current_weights()
+        dropout = float(self.dropout) if self.training and self.num_layers > 1 else 0.0
+        learns = torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in (*inputs.differentiable(), *weights))
+        precision = "f32" if self.training else self.precision
+        return Call(self._shape(), self.batch_first, self.training, dropout, precision), learns or dropout > 0, weights
+
+    def _run(self, inputs):
+        """y, hn and cn, for autograd where it wants them."""
+        call, has_tape, weights = self._plan(inputs)
+        inputs = inputs.arranged()
+        if has_tape and torch.is_grad_enabled():
+            return Recorded.apply(self._engines, call, inputs.batch_sizes, inputs.places, *inputs.differentiable(), *weights)
+        with torch.no_grad():
+            if has_tape:
+                return record(self._engines, call, inputs, weights)[:3]
+            return infer(self._engines, call, inputs, weights)
+
+    def _compute(self, input, hx):
+        """y, hn and cn; None: torch has to, and why, where that is worth a warning."""
+        x = input.data if isinstance(input, PackedSequence) else input
+        is_seen = _is_seen()
+        reason = _find_reason(x) or (None if is_seen else _find_transform())
+        if reason is None and self.dropout == 1:
+            reason = "dropout is 1"
+        inputs = None if reason else self._suit(input, hx, is_seen)
+        if inputs is None:
+            return None, reason
+        if is_seen:
+            return _torch_compile.run(self, inputs), None
+        try:
+            return self._run(inputs), None
+        except (Unsuited, DataError) as error:
+            return None, str(error)
 
     def forward(self, input, hx=None):
         """As torch.nn.LSTM: output, (h_n, c_n)."""
-        if _torch_compile and (_is_compiling() or _count_modes()):
-            run = _torch_compile.run
-        else:
-            run = _run
-        reason = _find_reason(input.data if isinstance(input, PackedSequence) else input)
-        if reason is None and self.training and self.dropout == 1 and self.num_layers > 1:
-            reason = "dropout is 1"
-        inputs = None if reason else self._suit(input, hx)
-        try:
-            y, hn, cn = (None, None, None) if inputs is None else run(self, inputs)
-        except (Unsuited, DataError) as error:
-            inputs, reason = None, str(error)
-        if reason and run is _run:
-            _warn_once(reason)
-        if inputs is None:
+        results, reason = self._compute(input, hx)
+        if results is None:
+            if reason is not None and not _is_compiling():
+                _warn_once(reason)
             return super().forward(input, hx)
-        if inputs.batch_sizes is not None:
-            return PackedSequence(y, *input[1:]), (hn, cn)
+        y, hn, cn = results
+        if isinstance(input, PackedSequence):
+            return PackedSequence(y, input.batch_sizes, input.sorted_indices, input.unsorted_indices), (hn, cn)
         if input.dim() == 2:
             return y.squeeze(0 if self.batch_first else 1), (hn.squeeze(1), cn.squeeze(1))
         return y, (hn, cn)
-
-
-def _call_of(module, learns):
-    dropout = module.dropout if module.training and module.num_layers > 1 else 0.0
-    precision = "f32" if module.training else module.precision
-    return Call(module._shape(), module.batch_first, module.training, dropout, precision), bool(learns or dropout)
-
-
-def _learns(inputs, weights):
-    return torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in (*inputs.differentiable(), *weights))
-
-
-def _run(module, inputs):
-    """y, hn and cn, for autograd where it wants them."""
-    weights = module._current_weights()
-    learns = _learns(inputs, weights)
-    call, has_tape = _call_of(module, learns)
-    if learns:
-        return Recorded.apply(module._engines, call, inputs.batch_sizes, inputs.places, *inputs.differentiable(), *weights)
-    with torch.no_grad():
-        if has_tape:
-            return record(module._engines, call, inputs, weights)[:3]
-        return infer(module._engines, call, inputs, weights)
 
 
 def replace(module, precision="auto"):
