@@ -158,23 +158,22 @@ class Engines:
         with self.lock:
             self._collect()
             every = self._packed.setdefault((shape, training, precision), [])
-            every[:] = [packed for packed in every if packed.threads == threads or packed.users]
             found = next((packed for packed in every if packed.key == key and packed.threads == threads
                           and (not renew or packed.users and packed.has_bits_of(weights))), None)
             if found is None:
-                found = next((packed for packed in every if not packed.users), None)
-                # Where a tape already waits for its gradient the next calls are likely to be of the same weights.
-                is_one_of_many = bool(every) and (found is None or any(packed.users for packed in every))
-                if found is None:
-                    found = Packed(threads)
-                    every.append(found)
-                try:
-                    found.pack(shape, weights, key, training, precision, is_one_of_many and renew)
-                except Exception:
-                    every.remove(found)
-                    raise
+                found = self._pack(every, threads, shape, weights, key, training, precision, renew)
             found.users += 1
             return found
+
+    def _pack(self, every, threads, shape, weights, key, training, precision, renew):
+        """One of them that is idle, or another, given these weights."""
+        idle = [packed for packed in every if not packed.users and packed.threads == threads]
+        found = idle.pop() if idle else Packed(threads)
+        every[:] = [packed for packed in every if packed.users] + idle[:self._MOST_IDLE - 1]
+        # Where a tape already waits for its gradient the next calls are likely to be of the same weights.
+        found.pack(shape, weights, key, training, precision, keep_copies=renew and bool(every))
+        every.append(found)
+        return found
 
     def _collect(self):
         while self.returned:
@@ -182,13 +181,6 @@ class Engines:
             packed.users -= 1
             if tape is not None:
                 packed.tapes.append(tape)
-            if not packed.users:
-                self._drop_idle(packed)
-
-    def _drop_idle(self, packed):
-        for every in self._packed.values():
-            if packed in every and sum(not other.users for other in every) > self._MOST_IDLE:
-                every.remove(packed)
 
     def give_back(self, packed, tape=None):
         """End a use. May be called at any time, by a destructor too."""

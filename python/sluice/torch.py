@@ -95,6 +95,11 @@ class LSTM(torch.nn.LSTM):
         if precision not in _core.PRECISIONS:
             raise ValueError(f"precision: expected one of {', '.join(_core.PRECISIONS)}, got {precision!r}")
         self.precision = precision
+        self._set_up()
+
+    def _set_up(self):
+        self._shape = Shape(self.num_layers, 2 if self.bidirectional else 1, self.input_size, self.hidden_size,
+                            self.proj_size or self.hidden_size, self.bias)
         self._engines = Engines()
 
     def __getstate__(self):
@@ -102,7 +107,7 @@ class LSTM(torch.nn.LSTM):
 
     def __setstate__(self, state):
         super().__setstate__(state)
-        self._engines = Engines()
+        self._set_up()
 
     def extra_repr(self):
         return super().extra_repr() + ("" if self.precision == "auto" else f", precision={self.precision}")
@@ -113,20 +118,16 @@ class LSTM(torch.nn.LSTM):
 
     def _current_weights(self):
         """In torch's order; as torch.func.functional_call and reparametrisations have them now."""
-        weights = [self._parameters.get(name) for name in self._flat_weights_names]
-        if any(weight is None for weight in weights):
+        try:
+            return [self._parameters[name] for name in self._flat_weights_names]
+        except KeyError:
             if hasattr(self, "_update_flat_weights"):
                 self._update_flat_weights()
-            weights = self._flat_weights
-        return weights
-
-    def _shape(self):
-        return Shape(self.num_layers, 2 if self.bidirectional else 1, self.input_size, self.hidden_size,
-                     self.proj_size or self.hidden_size, self.bias)
+            return self._flat_weights
 
     def _suit_states(self, hx, rows, is_batched):
         """h0 and c0, batched; None where they are not as torch wants them, who then says so. rows: None: those of h0."""
-        shape = self._shape()
+        shape = self._shape
         count = shape.layers * shape.directions
         h0, c0 = hx
         middle = ((h0.shape[1] if rows is None else rows),) if is_batched else ()
@@ -159,7 +160,7 @@ class LSTM(torch.nn.LSTM):
         dropout = float(self.dropout) if self.training and self.num_layers > 1 else 0.0
         learns = torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in (*inputs.differentiable(), *weights))
         precision = "f32" if self.training else self.precision
-        return Call(self._shape(), self.batch_first, self.training, dropout, precision), learns or dropout > 0, weights
+        return Call(self._shape, self.batch_first, self.training, dropout, precision), learns or dropout > 0, weights
 
     def _run(self, inputs):
         """y, hn and cn, for autograd where it wants them."""
@@ -167,10 +168,9 @@ class LSTM(torch.nn.LSTM):
         inputs = inputs.arranged()
         if has_tape and torch.is_grad_enabled():
             return Recorded.apply(self._engines, call, inputs.batch_sizes, inputs.places, *inputs.differentiable(), *weights)
-        with torch.no_grad():
-            if has_tape:
-                return record(self._engines, call, inputs, weights)[:3]
-            return infer(self._engines, call, inputs, weights)
+        if has_tape:
+            return record(self._engines, call, inputs, weights)[:3]
+        return infer(self._engines, call, inputs, weights)
 
     def _compute(self, input, hx):
         """y, hn and cn; None: torch has to, and why, where that is worth a warning."""
