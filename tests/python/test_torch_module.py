@@ -394,7 +394,7 @@ def test_threads_serve_while_weights_change():
 def test_nothing_is_left_behind():
     """Memory stays as it is over many calls, and a module that is let go of frees its engines."""
     module, x = sluice.torch.LSTM(4, 8, 2, dropout=0.1), torch.randn(5, 2, 4, requires_grad=True)
-    packed = pack_padded_sequence(x, [5, 3])
+    packed = pack_padded_sequence(x.detach(), [5, 3])
 
     def use(times):
         for _ in range(times):

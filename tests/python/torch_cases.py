@@ -6,7 +6,7 @@ import torch
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence
 
 EPSILON = 2.0**-24  # half a unit in the last place of 1 in float32
-ROUNDINGS = 16      # of a layer's step, in units of its largest value, as an allowance: see bound()
+ROUNDINGS = 8       # of a step of a layer, in units of the largest value: see bound()
 
 
 class Case(NamedTuple):
