@@ -38,8 +38,10 @@ PyObject *core_forward(PyObject *self, PyObject *const *values, Py_ssize_t count
             tape->is_used = true;
         if (streams)
             streams->calls++;
-        Py_BEGIN_ALLOW_THREADS status = sluice_forward(engine->engine, NULL, &batch, &error);
-        Py_END_ALLOW_THREADS engine->calls--;
+        Py_BEGIN_ALLOW_THREADS
+        status = sluice_forward(engine->engine, NULL, &batch, &error);
+        Py_END_ALLOW_THREADS
+        engine->calls--;
         if (tape)
             tape->is_used = false;
         if (streams)
@@ -63,8 +65,10 @@ PyObject *core_backward(PyObject *self, PyObject *const *values, Py_ssize_t coun
     if (!failed) {
         tape->owner->calls++;
         tape->is_used = true;
-        Py_BEGIN_ALLOW_THREADS status = sluice_backward(tape->tape, &gradient, &error);
-        Py_END_ALLOW_THREADS tape->owner->calls--;
+        Py_BEGIN_ALLOW_THREADS
+        status = sluice_backward(tape->tape, &gradient, &error);
+        Py_END_ALLOW_THREADS
+        tape->owner->calls--;
         tape->is_used = false;
     }
     core_hold_end(&hold);

@@ -17,9 +17,10 @@ static PyObject *engine_new(PyTypeObject *type, PyObject *args, PyObject *kwargs
     core_engine *engine = failed ? NULL : (core_engine *)PyType_GenericAlloc(type, 0);
     if (!engine)
         return NULL;
-    Py_BEGIN_ALLOW_THREADS status = sluice_engine_create(model->model, &options, &engine->engine, &error);
-    Py_END_ALLOW_THREADS if (status)
-    {
+    Py_BEGIN_ALLOW_THREADS
+    status = sluice_engine_create(model->model, &options, &engine->engine, &error);
+    Py_END_ALLOW_THREADS
+    if (status) {
         Py_DECREF(engine);
         return core_raise(state, &error);
     }
@@ -61,8 +62,10 @@ static PyObject *engine_set_model(PyObject *self, PyObject *argument)
     }
     if (begin_change(state, engine))
         return NULL;
-    Py_BEGIN_ALLOW_THREADS status = sluice_engine_set_model(engine->engine, ((core_model *)argument)->model, &error);
-    Py_END_ALLOW_THREADS return end_change(state, engine, status, &error);
+    Py_BEGIN_ALLOW_THREADS
+    status = sluice_engine_set_model(engine->engine, ((core_model *)argument)->model, &error);
+    Py_END_ALLOW_THREADS
+    return end_change(state, engine, status, &error);
 }
 
 /* By a model between, for as long as the library has nothing better. */
@@ -90,8 +93,10 @@ static PyObject *engine_set_weights(PyObject *self, PyObject *const *values, Py_
     if (count)
         PyErr_SetString(PyExc_TypeError, "keyword arguments only");
     else if (!core_fields_set(state, CORE_WEIGHTS, &given, values, names, &hold) && !begin_change(state, engine)) {
-        Py_BEGIN_ALLOW_THREADS status = set_weights(engine->engine, &given.weights, &error);
-        Py_END_ALLOW_THREADS result = end_change(state, engine, status, &error);
+        Py_BEGIN_ALLOW_THREADS
+        status = set_weights(engine->engine, &given.weights, &error);
+        Py_END_ALLOW_THREADS
+        result = end_change(state, engine, status, &error);
     }
     core_hold_end(&hold);
     return result;
@@ -182,8 +187,10 @@ static PyObject *engine_measure(PyObject *self, PyObject *args)
         return core_raise_argument(state, "rows and steps are not negative");
     if (begin_change(state, engine))
         return NULL;
-    Py_BEGIN_ALLOW_THREADS status = sluice_plan_measure(engine->engine, (size_t)rows, (size_t)steps, &options, &error);
-    Py_END_ALLOW_THREADS engine->changes = false;
+    Py_BEGIN_ALLOW_THREADS
+    status = sluice_plan_measure(engine->engine, (size_t)rows, (size_t)steps, &options, &error);
+    Py_END_ALLOW_THREADS
+    engine->changes = false;
     return PyErr_Occurred() ? NULL : core_finish(state, status, &error);
 }
 

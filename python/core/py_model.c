@@ -33,8 +33,9 @@ static PyObject *model_load(PyObject *type, PyObject *args, PyObject *kwargs)
         failed = PyUnicode_Check(from) ? !PyUnicode_FSConverter(from, &path) : PyObject_GetBuffer(from, &bytes, PyBUF_SIMPLE);
     if (!failed) {
         const char *name = path ? PyBytes_AsString(path) : NULL;
-        Py_BEGIN_ALLOW_THREADS status = name ? sluice_model_load(name, &names, &model, &error)
-                                             : sluice_model_load_memory(bytes.buf, (size_t)bytes.len, &names, &model, &error);
+        Py_BEGIN_ALLOW_THREADS
+        status = name ? sluice_model_load(name, &names, &model, &error)
+                      : sluice_model_load_memory(bytes.buf, (size_t)bytes.len, &names, &model, &error);
         Py_END_ALLOW_THREADS
     }
     if (bytes.obj)
@@ -57,7 +58,8 @@ static PyObject *model_of_weights(PyObject *type, PyObject *args, PyObject *kwar
     core_hold_begin(&hold);
     const int failed = core_fields_set_call(state, CORE_WEIGHTS, &given, args, kwargs, &hold);
     if (!failed) {
-        Py_BEGIN_ALLOW_THREADS status = sluice_model_create(&given.weights, &model, &error);
+        Py_BEGIN_ALLOW_THREADS
+        status = sluice_model_create(&given.weights, &model, &error);
         Py_END_ALLOW_THREADS
     }
     core_hold_end(&hold);
@@ -125,7 +127,8 @@ static PyObject *model_save(PyObject *self, PyObject *args, PyObject *kwargs)
     core_hold_begin(&hold);
     const int failed = kwargs && core_fields_set_dict(state, CORE_NAMES, &names, kwargs, &hold);
     if (!failed) {
-        Py_BEGIN_ALLOW_THREADS status = sluice_model_save(((core_model *)self)->model, PyBytes_AsString(path), &names, &error);
+        Py_BEGIN_ALLOW_THREADS
+        status = sluice_model_save(((core_model *)self)->model, PyBytes_AsString(path), &names, &error);
         Py_END_ALLOW_THREADS
     }
     core_hold_end(&hold);

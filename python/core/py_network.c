@@ -75,8 +75,8 @@ PyObject *core_model_of_network(PyObject *type, PyObject *args, PyObject *kwargs
                                      .values = from->values};
     }
     if (list) {
-        Py_BEGIN_ALLOW_THREADS status =
-            sluice_model_create_network(&network, list, parameters.parameter_count, NULL, &model, &error);
+        Py_BEGIN_ALLOW_THREADS
+        status = sluice_model_create_network(&network, list, parameters.parameter_count, NULL, &model, &error);
         Py_END_ALLOW_THREADS
     }
     core_hold_end(&hold);

@@ -22,10 +22,11 @@ static PyObject *streams_new(PyTypeObject *type, PyObject *args, PyObject *kwarg
     if (streams) {
         const sluice_engine *of = ((core_engine *)engine)->engine;
         const char *name = path ? PyBytes_AsString(path) : NULL;
-        Py_BEGIN_ALLOW_THREADS status = name ? sluice_streams_load(of, name, &streams->streams, &error)
-                                             : sluice_streams_create(of, slots, &streams->streams, &error);
-        Py_END_ALLOW_THREADS if (status)
-        {
+        Py_BEGIN_ALLOW_THREADS
+        status = name ? sluice_streams_load(of, name, &streams->streams, &error)
+                      : sluice_streams_create(of, slots, &streams->streams, &error);
+        Py_END_ALLOW_THREADS
+        if (status) {
             Py_CLEAR(streams);
             core_raise(state, &error);
         }
