@@ -100,8 +100,8 @@ typedef struct sluice_parameter_gradient {
 
 /**
  * Gradients of a loss: those that come in, of the results of sluice_forward, and those that are wanted. Start from zeros ({0}) and
- * set struct_size. Each array has the shape of what it belongs to; the strides of dy and dx are as those of y and x in
- * sluice_batch, both 0 meaning contiguous, batch first. What lies past a row's end in dy or dstep_logits is not read.
+ * set struct_size. Each array has the shape of what it belongs to; the strides and offsets of dy and dx are as those of y and x in
+ * sluice_batch, both strides 0 meaning contiguous, batch first. What lies past a row's end in dy or dstep_logits is not read.
  */
 typedef struct sluice_gradient {
     size_t struct_size; /**< sizeof(sluice_gradient) */
@@ -114,7 +114,7 @@ typedef struct sluice_gradient {
     const float *dstep_logits; /**< [N][T][C] */
 
     float *dx; /**< [N][T][I], of a model without embedding; without accumulate, it becomes zero past a row's end, but with
-                    dx_offsets nothing is written there; NULL: not wanted, as for all that go out */
+                    dx_offsets or dx_step_offsets nothing is written there; NULL: not wanted, as for all that go out */
     size_t dx_row_stride;
     size_t dx_step_stride;
     const size_t *dx_offsets; /**< [N] where each row starts in dx, instead of n*dx_row_stride; NULL: by stride */
@@ -130,6 +130,9 @@ typedef struct sluice_gradient {
     const sluice_parameter_gradient *parameters; /**< [parameter_count]: of any network's layers. None twice, nor one that an array
                                                       above is for */
     size_t parameter_count;
+    const size_t *dy_offsets;      /**< [N] where each row starts in dy, instead of n*dy_row_stride; NULL: by stride */
+    const size_t *dy_step_offsets; /**< [T] where each step lies from there, instead of t*dy_step_stride; NULL: by stride */
+    const size_t *dx_step_offsets; /**< [T] likewise of dx */
 } sluice_gradient;
 
 /**
@@ -161,7 +164,7 @@ typedef struct sluice_gradient {
  * and on `recompute`, which computes gates again in products of other sizes.
  *
  * @retval BAD_ARGUMENT tape or gradient is NULL, the tape holds no batch, or one of another model than the engine has now, an array
- *                      is asked for or given that the model has no counterpart of, dx strides overlap. Nothing is written, and the
+ *                      is asked for or given that the model has no counterpart of, dx strides overlap, step offsets beside a step stride. Nothing is written, and the
  *                      tape holds what it held.
  * @retval TOO_LARGE
  */
