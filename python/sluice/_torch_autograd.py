@@ -1,7 +1,7 @@
 """An LSTM's gradient for torch's autograd."""
 import torch
 
-from ._torch_calls import Inputs, backward, record
+from sluice._torch_calls import Inputs, backward, record
 
 try:
     _keeps_graph = torch._C._autograd._get_current_graph_task_keep_graph

@@ -3,7 +3,7 @@ from typing import NamedTuple
 
 import torch
 
-from ._torch_engine import Shape, address_or_none, by_name, find_ticket, parameters
+from sluice._torch_engine import Shape, address_or_none, by_name, find_ticket, parameters
 
 
 class Call(NamedTuple):

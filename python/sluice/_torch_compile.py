@@ -5,9 +5,9 @@ from typing import List, Optional, Tuple  # not list[...]: torch makes the opera
 import torch
 from torch import Tensor
 
-from ._torch_autograd import keeps_graph
-from ._torch_calls import Call, Inputs, backward, infer, record
-from ._torch_engine import Shape, find_engines
+from sluice._torch_autograd import keeps_graph
+from sluice._torch_calls import Call, Inputs, backward, infer, record
+from sluice._torch_engine import Shape, find_engines
 
 
 def _call(weights, directions, batch_first, renew, dropout, precision):

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import torch
 
-from . import _core
+from sluice import _core
 
 _LSTM_LAYER, _BOTH = 2, 2  # SLUICE_LAYER_LSTM, SLUICE_DIRECTION_BOTH
 _TENSORS = {"weight_ih": 0, "weight_hh": 1, "bias": 2, "projection": 7}  # sluice_tensor

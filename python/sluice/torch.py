@@ -9,14 +9,14 @@ import warnings
 import torch
 from torch.nn.utils.rnn import PackedSequence
 
-from . import _core
-from ._errors import DataError
-from ._torch_autograd import Recorded
-from ._torch_calls import Call, Inputs, infer, record
-from ._torch_engine import Engines, Shape, Unsuited
+from sluice import _core
+from sluice._errors import DataError
+from sluice._torch_autograd import Recorded
+from sluice._torch_calls import Call, Inputs, infer, record
+from sluice._torch_engine import Engines, Shape, Unsuited
 
 if hasattr(torch.library, "custom_op"):
-    from . import _torch_compile
+    from sluice import _torch_compile
 else:  # torch before 2.4
     _torch_compile = None
 
