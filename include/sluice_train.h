@@ -52,6 +52,25 @@ SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_model_set_forget_bias(sluice_
 SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_engine_set_model(sluice_engine *engine, const sluice_model *model,
                                                                     sluice_error *error);
 
+/** How weights are given to an engine. Start from zeros ({0}) and set struct_size. */
+typedef struct sluice_weights_options {
+    size_t struct_size; /**< sizeof(sluice_weights_options) */
+    int unchecked; /**< 1: whether weights are NaN or infinite is not checked; those that are spread as the equations have it, but with
+                        int8 what comes of them is not defined */
+} sluice_weights_options;
+
+/**
+ * The same with weights from the caller's arrays, on all the engine's threads and with no model between: as sluice_model_create and
+ * sluice_engine_set_model, to the bit, in a fraction of the time. For networks made of a sluice_shape. The arrays are read during
+ * the call alone; class_names are ignored.
+ * @param options NULL: defaults.
+ * @retval BAD_ARGUMENT engine is NULL, or its network no sluice_shape's; another shape; a NULL array that the shape asks for.
+ * @retval BAD_DATA     a weight is NaN or infinite; the message names the array and the index.
+ * @retval NO_MEMORY    as all that is returned but OK, leaves the engine as it was.
+ */
+SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_engine_set_weights(sluice_engine *engine, const sluice_weights *weights,
+                                                                      const sluice_weights_options *options, sluice_error *error);
+
 /* ---- Tape: what a forward call leaves for its gradient --------------------------------------------------------------------- */
 
 typedef struct sluice_tape_options {

@@ -21,7 +21,8 @@ static inline size_t sl_layout_row(sl_layout at, size_t row)
 
 static inline size_t sl_layout_step(sl_layout at, size_t step)
 {
-    return at.step_offsets ? at.step_offsets[step] : step * at.step_stride;
+    /* Each row and iteration comes by here; compilers expect pointers not to be NULL, and would have strides take two jumps more. */
+    return __builtin_expect(!at.step_offsets, 1) ? step * at.step_stride : at.step_offsets[step];
 }
 
 static inline size_t sl_layout_place(sl_layout at, size_t row, size_t step)
