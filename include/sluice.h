@@ -493,6 +493,12 @@ typedef struct sluice_output {
  * Row n, step t of x starts at x[n*x_row_stride + t*x_step_stride]; of y at y[n*y_row_stride + t*y_step_stride]; a token
  * likewise. Both strides of an array 0 means contiguous, batch first: x [N][T][I], y [N][T][D*H], tokens [N][T]. For step-first
  * (torch's default, [T][N][I]) set the row stride to I and the step stride to N*I.
+ *
+ * Offsets take the place of strides, for rows that do not lie evenly: offsets[n] is instead of n*row_stride, which is not read then,
+ * and step_offsets[t] instead of t*step_stride, which must be 0; both 0, the rows of a step follow each other. So torch's
+ * PackedSequence, whose step t has those of the rows, longest first, that are longer than t, is x with x_step_offsets[t] = I *
+ * (batch_sizes[0] + ... + batch_sizes[t-1]), and x_offsets[n] = I * (the place of row n among the sorted) where the rows of the batch
+ * are in another order. That the steps of rows lie apart in y is then the caller's to see to.
  */
 typedef struct sluice_batch {
     size_t struct_size;     /**< sizeof(sluice_batch) */
@@ -529,6 +535,12 @@ typedef struct sluice_batch {
     size_t mask_step_stride;
     const sluice_output *outputs; /**< [output_count] what else is wanted */
     size_t output_count;
+    const size_t
+        *x_step_offsets;     /**< [T] where each step lies from the row's start in x or tokens, instead of t*x_step_stride, which
+                                       is 0 then; those of steps that no row has are not read; NULL: by stride */
+    const size_t *y_offsets; /**< [N] where each row starts in y, instead of n*y_row_stride; with these or y_step_offsets nothing
+                                       is written past a row's end; NULL: by stride */
+    const size_t *y_step_offsets; /**< [T] likewise of y, instead of t*y_step_stride */
 } sluice_batch;
 
 /**
@@ -545,7 +557,7 @@ typedef struct sluice_batch {
  *
  * @retval BAD_ARGUMENT NULL engine or batch; workspace of another engine; x and tokens not as the model asks; logits or
  *                      step_logits that the network does not give; of a shape's head, step_logits with neither y nor a tape;
- *                      outputs of a layer that is not there, or more than SLUICE_MAX_OUTPUTS; strides of y or outputs that overlap; streams of another shape, or beside
+ *                      outputs of a layer that is not there, or more than SLUICE_MAX_OUTPUTS; strides of y or outputs that overlap; step offsets beside a step stride; streams of another shape, or beside
  *                      h0 or c0; a tape of another engine; dropout out of range, or without a tape. Nothing is written.
  * @retval BAD_DATA     a length negative or beyond T, a token outside 0..V-1, a slot that is not there, is given twice or is in
  *                      use by another call; the message has row and step. Nothing is written.

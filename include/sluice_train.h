@@ -52,6 +52,25 @@ SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_model_set_forget_bias(sluice_
 SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_engine_set_model(sluice_engine *engine, const sluice_model *model,
                                                                     sluice_error *error);
 
+/** How weights are given to an engine. Start from zeros ({0}) and set struct_size. */
+typedef struct sluice_weights_options {
+    size_t struct_size; /**< sizeof(sluice_weights_options) */
+    int unchecked; /**< 1: whether weights are NaN or infinite is not checked; those that are spread as the equations have it, but with
+                        int8 what comes of them is not defined */
+} sluice_weights_options;
+
+/**
+ * The same with weights from the caller's arrays, on all the engine's threads and with no model between: as sluice_model_create and
+ * sluice_engine_set_model, to the bit, in a fraction of the time. For networks made of a sluice_shape. The arrays are read during
+ * the call alone; class_names are ignored.
+ * @param options NULL: defaults.
+ * @retval BAD_ARGUMENT engine is NULL, or its network no sluice_shape's; another shape; a NULL array that the shape asks for.
+ * @retval BAD_DATA     a weight is NaN or infinite; the message names the array and the index.
+ * @retval NO_MEMORY    as all that is returned but OK, leaves the engine as it was.
+ */
+SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_engine_set_weights(sluice_engine *engine, const sluice_weights *weights,
+                                                                      const sluice_weights_options *options, sluice_error *error);
+
 /* ---- Tape: what a forward call leaves for its gradient --------------------------------------------------------------------- */
 
 typedef struct sluice_tape_options {
@@ -100,8 +119,8 @@ typedef struct sluice_parameter_gradient {
 
 /**
  * Gradients of a loss: those that come in, of the results of sluice_forward, and those that are wanted. Start from zeros ({0}) and
- * set struct_size. Each array has the shape of what it belongs to; the strides of dy and dx are as those of y and x in
- * sluice_batch, both 0 meaning contiguous, batch first. What lies past a row's end in dy or dstep_logits is not read.
+ * set struct_size. Each array has the shape of what it belongs to; the strides and offsets of dy and dx are as those of y and x in
+ * sluice_batch, both strides 0 meaning contiguous, batch first. What lies past a row's end in dy or dstep_logits is not read.
  */
 typedef struct sluice_gradient {
     size_t struct_size; /**< sizeof(sluice_gradient) */
@@ -114,7 +133,7 @@ typedef struct sluice_gradient {
     const float *dstep_logits; /**< [N][T][C] */
 
     float *dx; /**< [N][T][I], of a model without embedding; without accumulate, it becomes zero past a row's end, but with
-                    dx_offsets nothing is written there; NULL: not wanted, as for all that go out */
+                    dx_offsets or dx_step_offsets nothing is written there; NULL: not wanted, as for all that go out */
     size_t dx_row_stride;
     size_t dx_step_stride;
     const size_t *dx_offsets; /**< [N] where each row starts in dx, instead of n*dx_row_stride; NULL: by stride */
@@ -130,6 +149,9 @@ typedef struct sluice_gradient {
     const sluice_parameter_gradient *parameters; /**< [parameter_count]: of any network's layers. None twice, nor one that an array
                                                       above is for */
     size_t parameter_count;
+    const size_t *dy_offsets;      /**< [N] where each row starts in dy, instead of n*dy_row_stride; NULL: by stride */
+    const size_t *dy_step_offsets; /**< [T] where each step lies from there, instead of t*dy_step_stride; NULL: by stride */
+    const size_t *dx_step_offsets; /**< [T] likewise of dx */
 } sluice_gradient;
 
 /**
@@ -161,7 +183,7 @@ typedef struct sluice_gradient {
  * and on `recompute`, which computes gates again in products of other sizes.
  *
  * @retval BAD_ARGUMENT tape or gradient is NULL, the tape holds no batch, or one of another model than the engine has now, an array
- *                      is asked for or given that the model has no counterpart of, dx strides overlap. Nothing is written, and the
+ *                      is asked for or given that the model has no counterpart of, dx strides overlap, step offsets beside a step stride. Nothing is written, and the
  *                      tape holds what it held.
  * @retval TOO_LARGE
  */

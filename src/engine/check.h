@@ -2,7 +2,7 @@
 #ifndef SLUICE_ENGINE_CHECK_H
 #define SLUICE_ENGINE_CHECK_H
 
-#include "sluice.h"
+#include "engine/batch_row.h"
 
 #include <stdbool.h>
 
@@ -17,5 +17,16 @@ bool sl_strides_fit(size_t rows, size_t row_stride, size_t steps, size_t step_st
 
 /** Whether strides make two steps, or two rows, of an output array share memory. */
 bool sl_strides_overlap(size_t rows, size_t row_stride, size_t steps, size_t step_stride, size_t width);
+
+/** An array that a call reads or writes. */
+typedef struct sl_array_use {
+    const char *call, *name;   /* "sluice_forward", "y" */
+    size_t rows, steps, width; /* `width` elements of each step */
+    bool is_written;
+} sl_array_use;
+
+/** Check where an array's steps are, and fill in the strides of a contiguous one.
+ *  BAD_ARGUMENT: a step stride beside step offsets; strides by which steps that are written overlap. TOO_LARGE. */
+sluice_status sl_layout_check(const sl_array_use *use, sl_layout *at, sluice_error *error);
 
 #endif

@@ -13,16 +13,15 @@ static const char *name_kind(float value)
 
 static sluice_status check_x(const sl_network *network, const sluice_batch *batch, size_t row, sluice_error *error)
 {
-    const int is_plain = !batch->x_row_stride && !batch->x_step_stride;
-    const size_t step_stride = is_plain ? network->inputs : batch->x_step_stride;
-    const size_t row_stride = is_plain ? batch->steps * network->inputs : batch->x_row_stride;
+    const sl_layout at = sl_layout_fill(sl_layout_of_x(batch), batch->steps, network->inputs);
     const size_t steps = sl_row_length(batch->lengths, batch->steps, row);
-    const float *x = batch->x + sl_row_offset(batch->x_offsets, row_stride, row);
-    for (size_t step = 0; step < steps; step++)
+    for (size_t step = 0; step < steps; step++) {
+        const float *x = batch->x + sl_layout_place(at, row, step);
         for (size_t k = 0; k < network->inputs; k++)
-            if (!isfinite(x[step * step_stride + k]))
+            if (!isfinite(x[k]))
                 return sl_fail_row(error, SLUICE_STATUS_BAD_DATA, row, step, "x [%zu] is %s; correct the data or leave the row out",
-                                   k, name_kind(x[step * step_stride + k]));
+                                   k, name_kind(x[k]));
+    }
     return SLUICE_STATUS_OK;
 }
 

@@ -71,8 +71,15 @@ static sluice_status fit(sl_buffer *buffer, size_t rows, size_t steps, size_t wi
 /* Whether y has the layout that a loss reads. */
 static bool is_contiguous(const sluice_batch *batch, size_t width)
 {
-    return (!batch->y_row_stride && !batch->y_step_stride) ||
-           (batch->y_row_stride == batch->steps * width && batch->y_step_stride == width);
+    const sl_layout y = sl_layout_fill(sl_layout_of_y(batch), batch->steps, width);
+    return sl_layout_has_padding(y) && y.row_stride == batch->steps * width && y.step_stride == width;
+}
+
+/* Have y, if there is one, in a contiguous array of the trainer's. */
+static void place_y(sluice_batch *batch)
+{
+    batch->y_row_stride = batch->y_step_stride = 0;
+    batch->y_offsets = batch->y_step_offsets = NULL;
 }
 
 /* Have the forward pass compute what the loss reads: in a buffer of the trainer, unless the caller asks for it too. */
@@ -93,20 +100,24 @@ static sluice_status prepare(sluice_trainer *trainer, request *call, const int32
     if (!status && !call->trains && reads_y && !batch->y) { /* without a tape they are made from y */
         status = fit(&trainer->y, batch->rows, steps, y_width, error);
         batch->y = trainer->y.floats;
-        batch->y_row_stride = batch->y_step_stride = 0;
+        place_y(batch);
     }
     if (status)
         return status;
     call->copies_y = outputs == &batch->y && batch->y && !is_contiguous(batch, y_width);
-    if (call->copies_y && (!sl_strides_fit(batch->rows, batch->y_row_stride, batch->steps, batch->y_step_stride, y_width) ||
-                           sl_strides_overlap(batch->rows, batch->y_row_stride, batch->steps, batch->y_step_stride, y_width)))
-        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT,
-                       "%s: the batch's y strides (row %zu, step %zu) make outputs overlap, or do not fit", call->name,
-                       batch->y_row_stride, batch->y_step_stride);
+    const sl_array_use of_y = {call->name, "y", batch->rows, batch->steps, y_width, true};
+    if (call->copies_y) {
+        sl_layout y = sl_layout_of_y(batch);
+        status = sl_layout_check(&of_y, &y, error);
+        call->given.y_row_stride = y.row_stride;
+        call->given.y_step_stride = y.step_stride;
+    }
+    if (status)
+        return status;
     if (!*outputs || call->copies_y)
         *outputs = trainer->outputs.floats;
     if (call->copies_y || !call->given.y)
-        batch->y_row_stride = batch->y_step_stride = 0;
+        place_y(batch);
     call->loss = (sluice_loss){.struct_size = sizeof call->loss,
                                .kind = options->loss,
                                .rows = batch->rows,
@@ -127,11 +138,14 @@ static sluice_status prepare(sluice_trainer *trainer, request *call, const int32
 static void copy_y(const request *call)
 {
     const sluice_batch *given = &call->given;
+    const sl_layout y = sl_layout_of_y(given);
     const size_t width = call->loss.width;
-    for (size_t row = 0; row < given->rows; row++)
-        for (size_t step = 0; step < given->steps; step++)
-            memcpy(given->y + row * given->y_row_stride + step * given->y_step_stride,
-                   call->loss.outputs + (row * given->steps + step) * width, width * sizeof(float));
+    for (size_t row = 0; row < given->rows; row++) {
+        const size_t steps = sl_layout_has_padding(y) ? given->steps : sl_row_length(given->lengths, given->steps, row);
+        for (size_t step = 0; step < steps; step++)
+            memcpy(given->y + sl_layout_place(y, row, step), call->loss.outputs + (row * given->steps + step) * width,
+                   width * sizeof(float));
+    }
 }
 
 /* Find out why the outputs of a row are not finite: its data, or the weights. */

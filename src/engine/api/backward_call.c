@@ -103,28 +103,20 @@ static sluice_status want_all(const sluice_tape *tape, const sluice_gradient *gr
 static sluice_status check_strides(const sluice_tape *tape, sluice_gradient *gradient, sluice_error *error)
 {
     const sluice_shape *shape = &tape->engine->shape;
-    const size_t steps = tape->batch.steps, rows = tape->rows, outputs = tape->engine->network->outputs;
-    if (!gradient->dy_row_stride && !gradient->dy_step_stride) {
-        gradient->dy_step_stride = outputs;
-        gradient->dy_row_stride = steps * outputs;
-    }
-    if (!gradient->dx_row_stride && !gradient->dx_step_stride) {
-        gradient->dx_step_stride = shape->inputs;
-        gradient->dx_row_stride = steps * shape->inputs;
-    }
-    if ((gradient->dy && !sl_strides_fit(rows, gradient->dy_row_stride, steps, gradient->dy_step_stride, outputs)) ||
-        (gradient->dx && !sl_strides_fit(gradient->dx_offsets ? 0 : rows, gradient->dx_row_stride, steps, gradient->dx_step_stride,
-                                         shape->inputs)) ||
-        (gradient->dstep_logits && !sl_floats_fit(rows, steps, shape->classes)))
+    const size_t steps = tape->batch.steps, rows = tape->rows;
+    if (gradient->dstep_logits && !sl_floats_fit(rows, steps, shape->classes))
         return sl_fail_size(error, "the gradient");
-    if (!gradient->dx || !rows || !steps)
-        return SLUICE_STATUS_OK;
-    const size_t row = gradient->dx_offsets ? SIZE_MAX : gradient->dx_row_stride, step = gradient->dx_step_stride;
-    if (sl_strides_overlap(gradient->dx_offsets ? 1 : rows, row, steps, step, shape->inputs))
-        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT,
-                       CALL "dx strides (row %zu, step %zu) make gradients overlap; %zu rows of %zu steps of %zu floats need more",
-                       gradient->dx_row_stride, step, rows, steps, shape->inputs);
-    return SLUICE_STATUS_OK;
+    const sl_array_use of_dy = {"sluice_backward", "dy", rows, steps, tape->engine->network->outputs, false},
+                       of_dx = {"sluice_backward", "dx", rows, steps, shape->inputs, true};
+    sl_layout dy = sl_layout_of_dy(gradient), dx = sl_layout_of_dx(gradient);
+    sluice_status status = gradient->dy ? sl_layout_check(&of_dy, &dy, error) : SLUICE_STATUS_OK;
+    if (!status && gradient->dx)
+        status = sl_layout_check(&of_dx, &dx, error);
+    gradient->dy_row_stride = dy.row_stride;
+    gradient->dy_step_stride = dy.step_stride;
+    gradient->dx_row_stride = dx.row_stride;
+    gradient->dx_step_stride = dx.step_stride;
+    return status;
 }
 
 sluice_status sluice_backward(sluice_tape *tape, const sluice_gradient *gradient, sluice_error *error)

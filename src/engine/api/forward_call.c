@@ -117,6 +117,7 @@ static sluice_status check_outputs(const sluice_engine *engine, sluice_batch *ba
             batch->y = known[k].at;
             batch->y_row_stride = known[k].row_stride;
             batch->y_step_stride = known[k].step_stride;
+            batch->y_offsets = batch->y_step_offsets = NULL;
         }
     }
     batch->outputs = known;
@@ -141,48 +142,42 @@ static sluice_status check_ends(const sluice_engine *engine, const sluice_batch 
     return SLUICE_STATUS_OK;
 }
 
-/* Fill in the strides of contiguous arrays. Refuse those by which two steps or rows of y would share memory. */
+/* Fill in the strides of contiguous arrays, and refuse those of y by which steps would share memory. */
 static sluice_status check_strides(const sluice_engine *engine, sluice_batch *batch, sluice_error *error)
 {
     const size_t inputs = engine->network->step_inputs, outputs = engine->network->outputs;
     size_t whole;
     if (!sl_size_mul(batch->steps, outputs, &whole) || !sl_size_mul(batch->steps, inputs, &whole))
         return sl_fail_size(error, "a row of the batch");
-    if (!batch->x_row_stride && !batch->x_step_stride) {
-        batch->x_step_stride = inputs;
-        batch->x_row_stride = batch->steps * inputs;
-    }
-    if (!batch->y_row_stride && !batch->y_step_stride) {
-        batch->y_step_stride = outputs;
-        batch->y_row_stride = batch->steps * outputs;
-    }
-    if (!sl_strides_fit(batch->x_offsets ? 0 : batch->rows, batch->x_row_stride, batch->steps, batch->x_step_stride, inputs) ||
-        !sl_strides_fit(batch->rows, batch->y_row_stride, batch->steps, batch->y_step_stride, outputs) ||
-        !sl_strides_fit(batch->rows, sl_size_max(engine->network->h_floats, engine->network->c_floats), batch->rows,
+    if (!sl_strides_fit(batch->rows, sl_size_max(engine->network->h_floats, engine->network->c_floats), batch->rows,
                         engine->shape.classes, 0) ||
         (batch->step_logits && !sl_floats_fit(batch->rows, batch->steps, engine->shape.classes)))
         return sl_fail_size(error, "the batch");
-    if (!batch->y || !batch->rows || !batch->steps)
-        return SLUICE_STATUS_OK;
-    const size_t steps = batch->steps, rows = batch->rows, row = batch->y_row_stride, step = batch->y_step_stride;
-    if (sl_strides_overlap(rows, row, steps, step, outputs))
-        return sl_fail(
-            error, SLUICE_STATUS_BAD_ARGUMENT,
-            "sluice_forward: y strides (row %zu, step %zu) make outputs overlap; %zu rows of %zu steps of %zu floats need more",
-            row, step, rows, steps, outputs);
-    return SLUICE_STATUS_OK;
+    const sl_array_use of_x = {"sluice_forward", "x", batch->rows, batch->steps, inputs, false},
+                       of_y = {"sluice_forward", "y", batch->rows, batch->steps, outputs, batch->y != NULL};
+    sl_layout x = sl_layout_of_x(batch), y = sl_layout_of_y(batch);
+    sluice_status status = sl_layout_check(&of_x, &x, error);
+    if (!status)
+        status = sl_layout_check(&of_y, &y, error);
+    batch->x_row_stride = x.row_stride;
+    batch->x_step_stride = x.step_stride;
+    batch->y_row_stride = y.row_stride;
+    batch->y_step_stride = y.step_stride;
+    return status;
 }
 
 static sluice_status check_tokens(const sluice_engine *engine, const sluice_batch *batch, sluice_error *error)
 {
     const uint32_t vocabulary = (uint32_t)engine->shape.vocabulary;
     for (size_t row = 0; batch->tokens && row < batch->rows; row++) {
-        const int32_t *tokens = batch->tokens + sl_row_offset(batch->x_offsets, batch->x_row_stride, row);
+        const int32_t *tokens = batch->tokens + sl_layout_row(sl_layout_of_x(batch), row);
         const size_t steps = sl_row_length(batch->lengths, batch->steps, row);
-        for (size_t t = 0; t < steps; t++)
-            if ((uint32_t)tokens[t * batch->x_step_stride] >= vocabulary)
+        for (size_t t = 0; t < steps; t++) {
+            const int32_t token = tokens[sl_layout_step(sl_layout_of_x(batch), t)];
+            if ((uint32_t)token >= vocabulary)
                 return sl_fail_row(error, SLUICE_STATUS_BAD_DATA, row, t, "token %d; expected 0..%u, the model's vocabulary",
-                                   (int)tokens[t * batch->x_step_stride], (unsigned)vocabulary - 1);
+                                   (int)token, (unsigned)vocabulary - 1);
+        }
     }
     return SLUICE_STATUS_OK;
 }

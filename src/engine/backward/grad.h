@@ -3,8 +3,8 @@
 #define SLUICE_ENGINE_BACKWARD_GRAD_H
 
 #include "engine/backward/task_queue.h"
+#include "engine/batch_row.h"
 #include "engine/tape/tape_read.h"
-#include "sluice_train.h"
 
 /** A thread of a call of sluice_backward. */
 typedef struct sl_grad_thread {

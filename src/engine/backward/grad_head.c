@@ -122,7 +122,7 @@ static void make_outputs(const sl_grad_thread *thread, size_t first, size_t coun
         float *to = dy + row_step * tape->grad_stride;
         memset(to, 0, outputs * sizeof *to);
         if (gradient->dy)
-            memcpy(to, gradient->dy + row * gradient->dy_row_stride + t * gradient->dy_step_stride, outputs * sizeof *to);
+            memcpy(to, gradient->dy + sl_layout_place(sl_layout_of_dy(gradient), row, t), outputs * sizeof *to);
     }
     if (!gradient->dstep_logits)
         return;

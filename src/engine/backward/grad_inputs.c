@@ -1,6 +1,5 @@
 /* The gradient of the network's inputs, x or the embedding, for an engine without a table. */
 #include "engine/backward/grad.h"
-#include "engine/batch_row.h"
 
 #include <string.h>
 
@@ -9,12 +8,13 @@ static void store_row(const sl_grad_thread *thread, const float *dx, size_t sort
     const sluice_tape *tape = thread->tape;
     const sluice_gradient *gradient = thread->gradient;
     const size_t inputs = tape->engine->shape.inputs, row = tape->sorted_rows[sorted];
-    float *to = gradient->dx + sl_row_offset(gradient->dx_offsets, gradient->dx_row_stride, row);
+    const sl_layout at = sl_layout_of_dx(gradient);
     for (size_t t = 0; t < tape->lengths[sorted]; t++)
-        sl_grad_store(to + t * gradient->dx_step_stride, dx + (tape->first_row_step[t] + sorted) * tape->grad_stride, inputs,
-                      gradient->accumulate);
-    for (size_t t = tape->lengths[sorted]; !gradient->accumulate && !gradient->dx_offsets && t < tape->batch.steps; t++)
-        memset(to + t * gradient->dx_step_stride, 0, inputs * sizeof *to);
+        sl_grad_store(gradient->dx + sl_layout_place(at, row, t), dx + (tape->first_row_step[t] + sorted) * tape->grad_stride,
+                      inputs, gradient->accumulate);
+    const bool clears = !gradient->accumulate && sl_layout_has_padding(at);
+    for (size_t t = tape->lengths[sorted]; clears && t < tape->batch.steps; t++)
+        memset(gradient->dx + sl_layout_place(at, row, t), 0, inputs * sizeof *gradient->dx);
 }
 
 /* Store rows [from, to) of the embedding's gradient: each is the sum of dx of its token's row-steps, in their order. */

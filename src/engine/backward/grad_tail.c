@@ -85,7 +85,7 @@ static void begin_row_of_steps(const sl_grad_thread *thread, size_t sorted, size
         float *to = dy + (tape->first_row_step[t] + sorted) * tape->grad_stride;
         memset(to, 0, width * sizeof *to);
         if (!network->ends && gradient->dy)
-            memcpy(to, gradient->dy + row * gradient->dy_row_stride + t * gradient->dy_step_stride, width * sizeof *to);
+            memcpy(to, gradient->dy + sl_layout_place(sl_layout_of_dy(gradient), row, t), width * sizeof *to);
         else if (network->ends && gradient->dstep_logits)
             memcpy(to, gradient->dstep_logits + (row * tape->batch.steps + t) * width, width * sizeof *to);
     }
@@ -106,7 +106,7 @@ static void add_dy(sl_grad_thread *thread, float *dy)
     for (size_t sorted; (sorted = sl_task_next(&thread->tasks)) < tape->rows;)
         for (size_t t = 0; t < tape->lengths[sorted]; t++)
             sl_grad_store(dy + (tape->first_row_step[t] + sorted) * tape->grad_stride,
-                          gradient->dy + tape->sorted_rows[sorted] * gradient->dy_row_stride + t * gradient->dy_step_stride,
+                          gradient->dy + sl_layout_place(sl_layout_of_dy(gradient), tape->sorted_rows[sorted], t),
                           tape->engine->network->outputs, true);
     sl_task_end_phase(&thread->tasks);
 }

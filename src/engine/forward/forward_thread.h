@@ -27,14 +27,14 @@ static inline size_t sl_gates_stride(const sl_packed *packed)
 
 /** Arrays that the threads of a group share; [rows] are of its row block. */
 typedef struct sl_thread_group {
-    sl_state *states;          /* [layer-directions] */
-    float *layer_buffers;      /* outputs of layers for the next: one buffer [rows][time chunk][outputs] after the other, each
+    sl_state *states;     /* [layer-directions] */
+    float *layer_buffers; /* outputs of layers for the next: one buffer [rows][time chunk][outputs] after the other, each
                                 * with room for the widest layer */
-    float *reduced;            /* [rows][reduced_width] each row's one vector, while its steps go by */
-    size_t *lengths;           /* [rows] */
-    uint32_t *unmasked;        /* [rows][sizes.mask_steps] the steps of each row that are not masked; NULL: there is no mask */
-    const float **x_row;       /* [rows] where each row's x begins */
-    const int32_t **token_row; /* [rows] or its tokens */
+    float *reduced;       /* [rows][reduced_width] each row's one vector, while its steps go by */
+    size_t *lengths;      /* [rows] */
+    uint32_t *unmasked;   /* [rows][sizes.mask_steps] the steps of each row that are not masked; NULL: there is no mask */
+    size_t *x_first;      /* [rows] the element of the batch's x, or tokens, that each row begins with */
+    size_t *y_first;      /* [rows] likewise of y */
 } sl_thread_group;
 
 /** Arrays that each thread has for itself; [rows] are of a row block. */
@@ -146,10 +146,16 @@ static inline size_t sl_row_steps(const sl_forward_thread *t, size_t r)
     return sl_row_length(t->call->lengths, t->call->batch->steps, t->rows[r]);
 }
 
+/** The element of the batch's x, or tokens, with which a step of row r begins; the step is one in the batch's arrays. */
+static inline size_t sl_x_place(const sl_forward_thread *t, size_t r, size_t step)
+{
+    return t->group->x_first[r] + sl_layout_step(sl_layout_of_x(t->call->batch), step);
+}
+
 /** The token of a step of row r. */
 static inline size_t sl_token(const sl_forward_thread *t, size_t r, size_t step)
 {
-    return (size_t)t->group->token_row[r][sl_batch_step(t, r, step) * t->call->batch->x_step_stride];
+    return (size_t)t->call->batch->tokens[sl_x_place(t, r, sl_batch_step(t, r, step))];
 }
 
 /** What a layer reads of a step of row r. */
@@ -159,9 +165,9 @@ static inline const float *sl_input_row(const sl_forward_thread *t, const sl_lay
     const sluice_engine *engine = t->call->engine;
     if (rows->at)
         return sl_layer_row(t, rows, r, step);
-    if (batch->tokens)
-        return engine->embedding + sl_token(t, r, step) * engine->network->inputs;
-    return t->group->x_row[r] + sl_batch_step(t, r, step) * batch->x_step_stride;
+    if (batch->x)
+        return batch->x + sl_x_place(t, r, sl_batch_step(t, r, step));
+    return engine->embedding + sl_token(t, r, step) * engine->network->inputs;
 }
 
 /** h of row r after its last iteration. */
@@ -174,7 +180,7 @@ static inline const float *sl_final_h(const sl_forward_thread *t, size_t layer_d
 static inline float *sl_y_row(const sl_forward_thread *t, size_t r, size_t step)
 {
     const sluice_batch *batch = t->call->batch;
-    return batch->y + t->rows[r] * batch->y_row_stride + step * batch->y_step_stride;
+    return batch->y + t->group->y_first[r] + sl_layout_step(sl_layout_of_y(batch), step);
 }
 
 #endif

@@ -6,15 +6,15 @@
 /* The first step from `step` on that the rule masks; `steps` if there is none. */
 static size_t find_step(const sl_network *network, const sluice_batch *batch, size_t row, size_t step, size_t steps)
 {
-    const size_t offset = sl_row_offset(batch->x_offsets, batch->x_row_stride, row), stride = batch->x_step_stride;
+    const sl_layout at = sl_layout_of_x(batch);
     if (network->description.masking == SLUICE_MASKING_TOKEN) {
-        while (step < steps && batch->tokens[offset + step * stride] != 0)
+        while (step < steps && batch->tokens[sl_layout_place(at, row, step)] != 0)
             step++;
         return step;
     }
     const float value = network->description.mask_value;
     for (; step < steps; step++) {
-        const float *x = batch->x + offset + step * stride;
+        const float *x = batch->x + sl_layout_place(at, row, step);
         size_t k = 0;
         while (k < network->inputs && x[k] == value)
             k++;

@@ -49,12 +49,12 @@ void sl_row_block_load(const sl_forward_thread *t)
     const sluice_batch *batch = t->call->batch;
     const sl_row_range range = sl_row_range_of(t);
     for (size_t r = range.from; r < range.to; r++) {
-        const size_t row = t->rows[r], offset = sl_row_offset(batch->x_offsets, batch->x_row_stride, row);
+        const size_t row = t->rows[r];
         t->group->lengths[r] = sl_row_length(batch->lengths, batch->steps, row);
         if (batch->mask)
             list_unmasked(t, r);
-        t->group->x_row[r] = batch->x ? batch->x + offset : NULL;
-        t->group->token_row[r] = batch->tokens ? batch->tokens + offset : NULL;
+        t->group->x_first[r] = sl_layout_row(sl_layout_of_x(batch), row);
+        t->group->y_first[r] = sl_layout_row(sl_layout_of_y(batch), row);
         for (size_t k = 0; k < engine->network->layer_dirs; k++) {
             const sl_state *state = &t->group->states[k];
             const sl_packed *packed = &engine->layers[k];
@@ -133,6 +133,6 @@ void sl_row_block_store(const sl_forward_thread *t)
         clear_outputs_behind_ends(t, range);
     if (batch->step_logits)
         clear_step_logits_behind_ends(t, range);
-    if (batch->y)
+    if (batch->y && sl_layout_has_padding(sl_layout_of_y(batch)))
         clear_y_behind_ends(t, range);
 }

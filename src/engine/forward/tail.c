@@ -98,10 +98,9 @@ static void store_outputs(const sl_forward_thread *t, size_t layer, const vector
 
 static void store_y(const sl_forward_thread *t, const vectors *v)
 {
-    const sluice_batch *batch = t->call->batch;
     const size_t bytes = t->call->engine->network->outputs * sizeof(float);
     for (size_t k = 0; k < v->count; k++)
-        memcpy(batch->y + t->rows[v->row] * batch->y_row_stride + (v->step + k) * batch->y_step_stride, t->scratch->x[k], bytes);
+        memcpy(sl_y_row(t, v->row, v->step + k), t->scratch->x[k], bytes);
 }
 
 static void store_step_logits(const sl_forward_thread *t, const vectors *v)
@@ -257,11 +256,10 @@ static const float *next_inputs(step_walk *walk)
 {
     const sl_forward_thread *t = walk->t;
     const sluice_batch *batch = t->call->batch;
-    const size_t at = walk->step * batch->x_step_stride;
+    const size_t at = sl_x_place(t, walk->r, walk->step);
     walk->unmasked += !is_masked(walk);
     walk->step++;
-    return batch->tokens ? t->call->engine->embedding + (size_t)t->group->token_row[walk->r][at] * t->call->engine->network->inputs
-                         : t->group->x_row[walk->r] + at;
+    return batch->x ? batch->x + at : t->call->engine->embedding + (size_t)batch->tokens[at] * t->call->engine->network->inputs;
 }
 
 /* Put what the layer gives at the row's unmasked step number j, counted from the first, to place j of its outputs. */

@@ -52,7 +52,7 @@ struct sluice_tape {
     bool holds;           /* a batch that sluice_backward has not been called for */
     bool drops;           /* the batch has dropout */
     unsigned long models; /* that the engine had been given when the batch was recorded */
-    sluice_batch batch;   /* checked; of its pointers only x, tokens and what these need are read later */
+    sluice_batch batch;   /* checked; of its pointers only x and tokens are read later */
 
     /* The index (tape_index.h): the batch's lengths, and what follows from them. */
     size_t rows, steps, row_steps; /* steps: of the longest row */
@@ -62,11 +62,11 @@ struct sluice_tape {
     size_t *sorted_rows;      /* [rows] by sorted index: the row of the batch */
     size_t *sorted_index;     /* [rows] by row */
     size_t *lengths;          /* [rows] by sorted index */
-    const float **x_row;      /* [rows] by sorted index: where the row's x begins, or its tokens */
-    const int32_t **token_row;
-    size_t *first_row_step; /* [steps + 1]: first_row_step[t + 1] - first_row_step[t] rows run at t */
-    size_t *time_block;     /* [time_blocks + 1]: the iteration that each begins with; then steps */
-    size_t *segment;        /* [segments + 1]: the time block that each begins with; then time_blocks */
+    size_t *x_first;          /* [rows] by sorted index: the element of the batch's x, or tokens, that the row begins with */
+    size_t *x_step;           /* [steps]: how far behind it a step begins */
+    size_t *first_row_step;   /* [steps + 1]: first_row_step[t + 1] - first_row_step[t] rows run at t */
+    size_t *time_block;       /* [time_blocks + 1]: the iteration that each begins with; then steps */
+    size_t *segment;          /* [segments + 1]: the time block that each begins with; then time_blocks */
     size_t *checkpoint; /* [steps + 1]: the row of c_checkpoints with the c before the segment that begins here; else SIZE_MAX */
     void *index;        /* the memory of these arrays */
     size_t index_bytes;

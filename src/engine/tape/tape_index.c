@@ -11,8 +11,8 @@ static void take_arrays(sluice_tape *tape, sl_arena *from, size_t rows, size_t s
     tape->sorted_rows = sl_arena_take(from, rows, sizeof *tape->sorted_rows);
     tape->sorted_index = sl_arena_take(from, rows, sizeof *tape->sorted_index);
     tape->lengths = sl_arena_take(from, rows, sizeof *tape->lengths);
-    tape->x_row = sl_arena_take(from, rows, sizeof *tape->x_row);
-    tape->token_row = sl_arena_take(from, rows, sizeof *tape->token_row);
+    tape->x_first = sl_arena_take(from, rows, sizeof *tape->x_first);
+    tape->x_step = sl_arena_take(from, steps, sizeof *tape->x_step);
     const size_t bounds = steps + 1;
     tape->first_row_step = sl_arena_take(from, bounds, sizeof *tape->first_row_step);
     tape->time_block = sl_arena_take(from, bounds, sizeof *tape->time_block);

@@ -267,11 +267,10 @@ sluice_status sl_tape_measure(sluice_tape *tape, size_t rows, size_t steps, cons
 
 static void find_inputs(sluice_tape *tape, const sluice_batch *batch)
 {
-    for (size_t k = 0; k < tape->rows; k++) {
-        const size_t row = tape->sorted_rows[k], offset = sl_row_offset(batch->x_offsets, batch->x_row_stride, row);
-        tape->x_row[k] = batch->x ? batch->x + offset : NULL;
-        tape->token_row[k] = batch->tokens ? batch->tokens + offset : NULL;
-    }
+    for (size_t k = 0; k < tape->rows; k++)
+        tape->x_first[k] = sl_layout_row(sl_layout_of_x(batch), tape->sorted_rows[k]);
+    for (size_t t = 0; t < tape->steps; t++)
+        tape->x_step[t] = sl_layout_step(sl_layout_of_x(batch), t);
 }
 
 sluice_status sl_tape_fit(sluice_tape *tape, const sluice_batch *batch, sluice_error *error)

@@ -1,8 +1,14 @@
 #include "engine/tape/tape_read.h"
 
+/* The element of the batch's x, or tokens, that a step begins with. */
+static size_t find_x(const sluice_tape *tape, size_t step, size_t sorted)
+{
+    return tape->x_first[sorted] + tape->x_step[step];
+}
+
 size_t sl_tape_token(const sluice_tape *tape, bool reverse, size_t iteration, size_t sorted)
 {
-    return (size_t)tape->token_row[sorted][sl_tape_step(tape, reverse, sorted, iteration) * tape->batch.x_step_stride];
+    return (size_t)tape->batch.tokens[find_x(tape, sl_tape_step(tape, reverse, sorted, iteration), sorted)];
 }
 
 const float *sl_tape_network_input(const sluice_tape *tape, size_t step, size_t sorted)
@@ -10,7 +16,7 @@ const float *sl_tape_network_input(const sluice_tape *tape, size_t step, size_t 
     const sluice_engine *engine = tape->engine;
     if (engine->shape.vocabulary)
         return engine->embedding + sl_tape_token(tape, false, step, sorted) * engine->network->inputs;
-    return tape->x_row[sorted] + step * tape->batch.x_step_stride;
+    return tape->batch.x + find_x(tape, step, sorted);
 }
 
 const float *sl_tape_x(const sluice_tape *tape, size_t k, size_t iteration, size_t sorted)
