@@ -84,6 +84,9 @@ class Batch(TypedDict, total=False):
     lengths: Array  # int64 [N]
     tokens: Array  # int32, by x's strides
     x_offsets: Array  # uint64 [N]
+    x_step_offsets: Array  # uint64 [T]
+    y_offsets: Array  # uint64 [N]
+    y_step_offsets: Array  # uint64 [T]
     h0: Array  # float32 [L*D][N][H]
     c0: Array
     hn: Array  # written
@@ -115,6 +118,9 @@ class Gradient(TypedDict, total=False):
     dx_row_stride: int
     dx_step_stride: int
     dx_offsets: Array
+    dy_offsets: Array
+    dy_step_offsets: Array
+    dx_step_offsets: Array
     dh0: Array
     dc0: Array
     weight_ih: Addresses
