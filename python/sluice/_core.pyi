@@ -58,6 +58,7 @@ class Weights(Shape, total=False):
     embedding: Array  # float32 [V][I]
     head_weight: Array  # float32 [C][D*H]
     head_bias: Array  # float32 [C]
+    unchecked: int  # of set_weights: 1: not whether weights are NaN or infinite
 
 class EngineOptions(TypedDict, total=False):
     """sluice_engine_options."""

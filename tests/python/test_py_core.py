@@ -102,9 +102,9 @@ def test_networks(floats):
     assert np.isfinite(y).all()
     cells = [{"parts": 1 | 2, "gate": (2, 0, 0), "cell_clip": 3.0}]
     with pytest.raises(sluice.ArgumentError, match="peephole"):
-        _core.Model.of_network([layers[0] | {"cells": cells}], parameters, inputs=5)
+        _core.Model.of_network([layers[0] | {"cells": cells}], parameters[:4], inputs=5)
     for wrong in ([layers[0] | {"cells": cells * 2}], [{"kind": 2, "nonsense": 1}], [3]):
-        with pytest.raises((TypeError, ValueError)):
+        with pytest.raises((TypeError, ValueError, AttributeError)):
             _core.Model.of_network(wrong, [], inputs=5)
 
 
