@@ -67,6 +67,12 @@ static inline sl_layout sl_layout_of_dy(const sluice_gradient *gradient)
     return (sl_layout){gradient->dy_row_stride, gradient->dy_step_stride, gradient->dy_offsets, gradient->dy_step_offsets};
 }
 
+/** The token at an element of the batch's tokens, of either width. */
+static inline size_t sl_batch_token(const sluice_batch *batch, size_t at)
+{
+    return batch->tokens ? (size_t)batch->tokens[at] : batch->byte_tokens[at];
+}
+
 /** Steps of a row: lengths [rows] say it; NULL: each row has `steps`. */
 static inline size_t sl_row_length(const int64_t *lengths, size_t steps, size_t row)
 {

@@ -155,7 +155,7 @@ static inline size_t sl_x_place(const sl_forward_thread *t, size_t r, size_t ste
 /** The token of a step of row r. */
 static inline size_t sl_token(const sl_forward_thread *t, size_t r, size_t step)
 {
-    return (size_t)t->call->batch->tokens[sl_x_place(t, r, sl_batch_step(t, r, step))];
+    return sl_batch_token(t->call->batch, sl_x_place(t, r, sl_batch_step(t, r, step)));
 }
 
 /** What a layer reads of a step of row r. */
