@@ -21,6 +21,7 @@ static const core_field batch[] = {
     FIELD(sluice_batch, y_step_stride, CORE_SIZE),
     FIELD(sluice_batch, lengths, CORE_I64),
     STRIDED(sluice_batch, tokens, CORE_I32),
+    STRIDED(sluice_batch, byte_tokens, CORE_U8),
     FIELD(sluice_batch, x_offsets, CORE_SIZES),
     FIELD(sluice_batch, x_step_offsets, CORE_SIZES),
     FIELD(sluice_batch, y_offsets, CORE_SIZES),

@@ -165,3 +165,19 @@ def test_all_that_is_public_has_a_docstring():
             for part, value in vars(one).items():
                 assert part.startswith("_") or inspect.getdoc(value), f"{name}.{part}"
     assert sluice.__version__ == _core.VERSION
+
+
+def test_tapes_that_are_kept(model, floats):
+    """With keep a second gradient of the same batch has the same bits; without, the tape is used up."""
+    engine, x, dy, y = _core.Engine(model, training=1), floats(2, 4, 3), floats(2, 4, 4), np.empty((2, 4, 4), np.float32)
+    for recompute, keep in ((0, 0), (0, 1), (2, 1)):
+        tape, dxs = _core.Tape(engine, recompute, keep), [np.full((2, 4, 3), np.nan, np.float32) for _ in range(2)]
+        engine.forward(rows=2, steps=4, x=x, y=y, tape=tape)
+        tape.backward(dy=dy, dx=dxs[0])
+        if keep:
+            tape.backward(dy=dy, dx=dxs[1])
+            assert same_bits(*dxs)
+        else:
+            with pytest.raises(sluice.ArgumentError):
+                tape.backward(dy=dy, dx=dxs[1])
+    assert tape.bytes > 0
