@@ -51,6 +51,7 @@ for _ in range(3):
     assert status == 0, f"the child of a fork ended with status {status}"
 """
 
+
 def have(*names):
     """Skip where one of these is not installed."""
     for name in names:
