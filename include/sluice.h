@@ -541,6 +541,7 @@ typedef struct sluice_batch {
     const size_t *y_offsets; /**< [N] where each row starts in y, instead of n*y_row_stride; with these or y_step_offsets nothing
                                        is written past a row's end; NULL: by stride */
     const size_t *y_step_offsets; /**< [T] likewise of y, instead of t*y_step_stride */
+    const uint8_t *byte_tokens;   /**< instead of tokens: a byte each, as those of a text are */
 } sluice_batch;
 
 /**
@@ -555,7 +556,7 @@ typedef struct sluice_batch {
  * shapes above are neither read nor written, and what lies past a row's end in x is not read. NaN and infinity in x, h0 or c0
  * spread as the equations have it, within their own row; that is no error.
  *
- * @retval BAD_ARGUMENT NULL engine or batch; workspace of another engine; x and tokens not as the model asks; logits or
+ * @retval BAD_ARGUMENT NULL engine or batch; workspace of another engine; x, tokens and byte_tokens not as the model asks; logits or
  *                      step_logits that the network does not give; of a shape's head, step_logits with neither y nor a tape;
  *                      outputs of a layer that is not there, or more than SLUICE_MAX_OUTPUTS; strides of y or outputs that overlap; step offsets beside a step stride; streams of another shape, or beside
  *                      h0 or c0; a tape of another engine; dropout out of range, or without a tape. Nothing is written.

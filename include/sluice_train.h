@@ -52,6 +52,25 @@ SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_model_set_forget_bias(sluice_
 SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_engine_set_model(sluice_engine *engine, const sluice_model *model,
                                                                     sluice_error *error);
 
+/** How weights are given to an engine. Start from zeros ({0}) and set struct_size. */
+typedef struct sluice_weights_options {
+    size_t struct_size; /**< sizeof(sluice_weights_options) */
+    int unchecked; /**< 1: whether weights are NaN or infinite is not checked; those that are spread as the equations have it, but with
+                        int8 what comes of them is not defined */
+} sluice_weights_options;
+
+/**
+ * The same with weights from the caller's arrays, on all the engine's threads and with no model between: as sluice_model_create and
+ * sluice_engine_set_model, to the bit, in a fraction of the time. For networks made of a sluice_shape. The arrays are read during
+ * the call alone; class_names are ignored.
+ * @param options NULL: defaults.
+ * @retval BAD_ARGUMENT engine is NULL, or its network no sluice_shape's; another shape; a NULL array that the shape asks for.
+ * @retval BAD_DATA     a weight is NaN or infinite; the message names the array and the index.
+ * @retval NO_MEMORY    as all that is returned but OK, leaves the engine as it was.
+ */
+SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_engine_set_weights(sluice_engine *engine, const sluice_weights *weights,
+                                                                      const sluice_weights_options *options, sluice_error *error);
+
 /* ---- Tape: what a forward call leaves for its gradient --------------------------------------------------------------------- */
 
 typedef struct sluice_tape_options {
@@ -60,12 +79,14 @@ typedef struct sluice_tape_options {
                              computes the gates of S steps at a time again, from the last; S is rounded up to
                              where 512 steps of rows are together. The same bits on the fused path, of long
  batches a fifth to a half of the bytes, and a third more time */
+    int keep; /**< 1: sluice_backward does not use the tape up, and called again has the same bits. Takes the bytes of the gates of the
+                   widest layer and direction, and a copy of all gates in each call; with recompute nothing */
 } sluice_tape_options;
 
 /**
  * Make a tape for calls on `engine`, made with its option `training`; it must outlive the tape. A tape belongs to one batch at a
  * time: sluice_forward fills it (and lets it grow, so that later batches no larger, or with recompute of the same lengths, allocate
- * nothing), sluice_backward uses it up.
+ * nothing), sluice_backward uses it up unless its option `keep` says otherwise.
  * Per step of each row it holds, for each layer and direction, the four gates, c, h and, with a projection, m; and of each step
  * layer the outputs, and what the function is applied to where that is needed. Batches with masks or `outputs` have no tape.
  * @param options NULL: defaults.
@@ -154,7 +175,7 @@ typedef struct sluice_gradient {
  * L*D arrays are those of its layer-directions. head_weight and head_bias are a last dense layer's. Cells with other options than
  * biases and projections have no gradient: sluice_engine_create refuses them for training.
  *
- * The batch's x or tokens are read again and must be as they were. Uses up the tape. Runs on as many threads as sluice_forward. A
+ * The batch's x or tokens are read again and must be as they were. Uses up the tape, unless its option `keep` is 1. Runs on as many threads as sluice_forward. A
  * gradient that nothing contributes to is +0.
  *
  * On the fused path the gradients of a batch are the same bits at any thread count and schedule, on any instruction set, with
@@ -200,12 +221,15 @@ typedef struct sluice_loss {
     float label_smoothing;  /**< 0 <= s < 1: the target is (1 - s) on the label and s / width on every class */
     float *gradient;        /**< like outputs, zero where nothing counts; NULL: not wanted */
 
-    double loss;    /**< set: the mean; 0 if nothing counts */
+    double loss;    /**< set: the mean, or this part of it; 0 if nothing counts */
     size_t counted; /**< set: targets that counted (a step of a row each) */
     size_t right;   /**< set, cross-entropy: outputs largest at the label (the first of equals) */
 
     const float *class_weights; /**< cross-entropy: [width], each finite and >= 0, one at least above 0; NULL: all 1 */
-    double weight;              /**< set: what the sum was divided by: the sum of the targets' weights, or `counted` */
+    double weight;              /**< set: the sum of the targets' weights, or `counted`: what the sum of the losses is divided by,
+                                     unless total_weight is given */
+    double total_weight; /**< what it is divided by instead: the weight of all shards of a batch, so that their losses and gradients
+                              add up to the batch's; 1: the sum itself. Finite, > 0; 0: this loss's own weight */
 } sluice_loss;
 
 /**

@@ -67,10 +67,11 @@ typedef enum core_struct {
     CORE_STRUCTS
 } core_struct;
 
-/** Weights and their shape, which are one set of keywords. */
+/** Weights, their shape, and how an engine takes them, which are one set of keywords. */
 typedef struct core_weights {
     sluice_weights weights;
     sluice_shape shape;
+    sluice_weights_options options;
 } core_weights;
 
 typedef struct core_state {

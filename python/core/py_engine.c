@@ -68,22 +68,13 @@ static PyObject *engine_set_model(PyObject *self, PyObject *argument)
     return end_change(state, engine, status, &error);
 }
 
-/* By a model between, for as long as the library has nothing better. */
-static sluice_status set_weights(sluice_engine *engine, const sluice_weights *weights, sluice_error *error)
-{
-    sluice_model *model;
-    sluice_status status = sluice_model_create(weights, &model, error);
-    if (!status)
-        status = sluice_engine_set_model(engine, model, error);
-    sluice_model_destroy(model);
-    return status;
-}
-
 static PyObject *engine_set_weights(PyObject *self, PyObject *const *values, Py_ssize_t count, PyObject *names)
 {
     const core_state *state = core_state_of(self);
     core_engine *engine = (core_engine *)self;
-    core_weights given = {.weights = {.struct_size = sizeof given.weights}, .shape = {.struct_size = sizeof given.shape}};
+    core_weights given = {.weights = {.struct_size = sizeof given.weights},
+                          .shape = {.struct_size = sizeof given.shape},
+                          .options = {.struct_size = sizeof given.options}};
     core_hold hold;
     sluice_error error;
     sluice_status status;
@@ -94,7 +85,7 @@ static PyObject *engine_set_weights(PyObject *self, PyObject *const *values, Py_
         PyErr_SetString(PyExc_TypeError, "keyword arguments only");
     else if (!core_fields_set(state, CORE_WEIGHTS, &given, values, names, &hold) && !begin_change(state, engine)) {
         Py_BEGIN_ALLOW_THREADS
-        status = set_weights(engine->engine, &given.weights, &error);
+        status = sluice_engine_set_weights(engine->engine, &given.weights, &given.options, &error);
         Py_END_ALLOW_THREADS
         result = end_change(state, engine, status, &error);
     }

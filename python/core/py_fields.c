@@ -21,6 +21,7 @@ static const core_field batch[] = {
     FIELD(sluice_batch, y_step_stride, CORE_SIZE),
     FIELD(sluice_batch, lengths, CORE_I64),
     STRIDED(sluice_batch, tokens, CORE_I32),
+    STRIDED(sluice_batch, byte_tokens, CORE_U8),
     FIELD(sluice_batch, x_offsets, CORE_SIZES),
     FIELD(sluice_batch, x_step_offsets, CORE_SIZES),
     FIELD(sluice_batch, y_offsets, CORE_SIZES),
@@ -85,6 +86,7 @@ static const core_field weights[] = {
     {"embedding", offsetof(core_weights, weights.embedding), CORE_F32, false},
     {"head_weight", offsetof(core_weights, weights.head_weight), CORE_F32, false},
     {"head_bias", offsetof(core_weights, weights.head_bias), CORE_F32, false},
+    {"unchecked", offsetof(core_weights, options.unchecked), CORE_INT, false},
 };
 
 static const core_field engine_options[] = {
@@ -248,6 +250,10 @@ int core_fields_set_dict(const core_state *state, core_struct which, void *at, P
     PyObject *name, *value;
     Py_ssize_t position = 0;
     size_t next = 0;
+    if (!PyDict_Check(fields)) {
+        PyErr_Format(PyExc_TypeError, "a dict of fields is expected, not %R", fields);
+        return -1;
+    }
     while (PyDict_Next(fields, &position, &name, &value)) {
         const core_field *field = find(state, which, name, &next);
         if (!field || core_field_set(state, field, at, value, hold))

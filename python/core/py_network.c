@@ -26,17 +26,20 @@ static int set_cells(const core_state *state, sluice_layer *layer, PyObject *cel
 /* A layer of a dict: fields of sluice_layer, and perhaps cells. */
 static int set_layer(const core_state *state, sluice_layer *layer, PyObject *dict, core_hold *hold)
 {
-    PyObject *fields = PyDict_Copy(dict), *cells = fields ? PyDict_GetItemString(fields, "cells") : NULL;
+    PyObject *fields = PyDict_New(), *cells = NULL;
+    if (!fields || PyDict_Update(fields, dict)) {
+        Py_XDECREF(fields);
+        return -1;
+    }
+    cells = PyDict_GetItemString(fields, "cells");
     Py_XINCREF(cells);
-    int failed = fields ? 0 : -1;
-    if (cells)
-        failed = PyDict_DelItemString(fields, "cells");
+    int failed = cells ? PyDict_DelItemString(fields, "cells") : 0;
     layer->struct_size = sizeof *layer;
     failed = failed ? failed : core_fields_set_dict(state, CORE_LAYER, layer, fields, hold);
     if (!failed && cells && cells != Py_None)
         failed = set_cells(state, layer, cells, hold);
     Py_XDECREF(cells);
-    Py_XDECREF(fields);
+    Py_DECREF(fields);
     return failed;
 }
 

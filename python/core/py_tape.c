@@ -12,7 +12,7 @@ static PyObject *tape_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
         PyErr_SetString(PyExc_TypeError, "Tape takes no keyword arguments");
         return NULL;
     }
-    if (!PyArg_ParseTuple(args, "O!|n:Tape", state->engine, &owner, &recompute))
+    if (!PyArg_ParseTuple(args, "O!|ni:Tape", state->engine, &owner, &recompute, &options.keep))
         return NULL;
     if (recompute < 0)
         return core_raise_argument(state, "recompute is not negative");

@@ -10,6 +10,7 @@ from sluice._errors import ArgumentError, DataError
 
 F32 = np.dtype(np.float32)
 I32 = np.dtype(np.int32)
+U8 = np.dtype(np.uint8)
 I64 = np.dtype(np.int64)
 U64 = np.dtype(np.uint64)
 
@@ -65,11 +66,11 @@ def as_integers(given, name, dtype, dims):
 
 
 def as_tokens(given, name, dims):
-    """An array of int32 whose strides C can say; of other integer types a copy."""
+    """An array of int32 or uint8 whose strides C can say; of other integer types a copy."""
     array = as_array(given, name)
-    if array.ndim == dims and array.dtype == I32 and array.dtype.isnative and is_strided(array[..., np.newaxis]):
+    if array.ndim == dims and array.dtype in (I32, U8) and is_strided(array[..., np.newaxis]):
         return array
-    return as_integers(array, name, I32, dims)
+    return as_integers(array, name, U8 if array.dtype == U8 else I32, dims)
 
 
 def as_mask(given, name):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sluice._arrays import F32, I64, U64, as_array, as_floats, as_integers, as_mask, as_tokens, strides_of
+from sluice._arrays import F32, I64, U8, U64, as_array, as_floats, as_integers, as_mask, as_tokens, strides_of
 from sluice._errors import ArgumentError, DataError
 
 LAYOUTS = {"ntc": (0, 1), "tnc": (1, 0)}  # the axes of rows and steps
@@ -29,12 +29,12 @@ class Call:
         dims = (1 if offsets is not None else 2) + (not network.reads_tokens)
         if network.reads_tokens:
             x = as_tokens(x, "x", dims)
+            self.fields["byte_tokens" if x.dtype == U8 else "tokens"] = x
         else:
-            x = as_floats(x, "x", dims, strided=True)
+            self.fields["x"] = x = as_floats(x, "x", dims, strided=True)
             if x.shape[-1] != network.inputs:
                 raise ArgumentError(f"x: its last axis has {x.shape[-1]} elements; the model has {network.inputs} inputs")
         width = 1 if network.reads_tokens else network.inputs
-        self.fields["tokens" if network.reads_tokens else "x"] = x
         if offsets is not None:
             self.set_offsets(x, offsets, lengths, width)
         else:

@@ -58,6 +58,7 @@ class Weights(Shape, total=False):
     embedding: Array  # float32 [V][I]
     head_weight: Array  # float32 [C][D*H]
     head_bias: Array  # float32 [C]
+    unchecked: int  # of set_weights: 1: not whether weights are NaN or infinite
 
 class EngineOptions(TypedDict, total=False):
     """sluice_engine_options."""
@@ -83,6 +84,7 @@ class Batch(TypedDict, total=False):
     y_step_stride: int
     lengths: Array  # int64 [N]
     tokens: Array  # int32, by x's strides
+    byte_tokens: Array  # uint8, instead of tokens
     x_offsets: Array  # uint64 [N]
     x_step_offsets: Array  # uint64 [T]
     y_offsets: Array  # uint64 [N]
@@ -179,7 +181,7 @@ class Engine:
 class Tape:
     """What a forward call of a training engine leaves for its gradient; keeps the engine alive."""
 
-    def __new__(cls, engine: Engine, recompute: int = 0, /) -> Tape: ...
+    def __new__(cls, engine: Engine, recompute: int = 0, keep: int = 0, /) -> Tape: ...
     def backward(self, **gradient: Unpack[Gradient]) -> None: ...
     @property
     def bytes(self) -> int: ...

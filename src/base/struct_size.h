@@ -35,6 +35,7 @@ enum {
     SL_LEAST_sluice_tape_options = SL_SIZE_THROUGH(sluice_tape_options, recompute),
     SL_LEAST_sluice_trainer_options = SL_SIZE_THROUGH(sluice_trainer_options, class_weights),
     SL_LEAST_sluice_weights = SL_SIZE_THROUGH(sluice_weights, class_names),
+    SL_LEAST_sluice_weights_options = SL_SIZE_THROUGH(sluice_weights_options, unchecked),
 };
 
 /** No release's struct is larger: a size beyond it was left unset, and reading or writing so many bytes would end the process. */

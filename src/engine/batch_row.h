@@ -21,7 +21,8 @@ static inline size_t sl_layout_row(sl_layout at, size_t row)
 
 static inline size_t sl_layout_step(sl_layout at, size_t step)
 {
-    return at.step_offsets ? at.step_offsets[step] : step * at.step_stride;
+    /* Each row and iteration comes by here; compilers expect pointers not to be NULL, and would have strides take two jumps more. */
+    return __builtin_expect(!at.step_offsets, 1) ? step * at.step_stride : at.step_offsets[step];
 }
 
 static inline size_t sl_layout_place(sl_layout at, size_t row, size_t step)
@@ -64,6 +65,12 @@ static inline sl_layout sl_layout_of_dx(const sluice_gradient *gradient)
 static inline sl_layout sl_layout_of_dy(const sluice_gradient *gradient)
 {
     return (sl_layout){gradient->dy_row_stride, gradient->dy_step_stride, gradient->dy_offsets, gradient->dy_step_offsets};
+}
+
+/** The token at an element of the batch's tokens, of either width. */
+static inline size_t sl_batch_token(const sluice_batch *batch, size_t at)
+{
+    return batch->tokens ? (size_t)batch->tokens[at] : batch->byte_tokens[at];
 }
 
 /** Steps of a row: lengths [rows] say it; NULL: each row has `steps`. */

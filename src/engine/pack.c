@@ -6,6 +6,7 @@
 #include <math.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 static size_t block_floats(const sl_columns *columns)
 {
@@ -69,16 +70,42 @@ static half_columns list_columns(const sl_columns *columns, sl_matrix matrix, si
     return found;
 }
 
-/* Each half of a block's columns is written sequentially, while the reads go along several rows, which caches handle well. */
-static void pack_floats(const sl_columns *columns, sl_matrix matrix, const sl_packed_matrix *packed)
+/* The halves of a share's blocks. */
+static size_t first_half(const sl_packed_matrix *packed, sl_share share)
+{
+    return 2 * sl_share_from(share, packed->blocks);
+}
+
+static size_t end_half(const sl_packed_matrix *packed, sl_share share)
+{
+    return 2 * sl_share_to(share, packed->blocks);
+}
+
+/* Half a block's columns, some terms at a time: of each column whole cache lines are read, and those that are written stay in L1. */
+static void pack_half(const half_columns *found, size_t term_stride, size_t words, size_t width, float *to)
+{
+    enum { AT_ONCE = 16 };
+    for (size_t first = 0; first < words; first += AT_ONCE, to += AT_ONCE * width) {
+        const size_t count = sl_size_min(AT_ONCE, words - first);
+        for (size_t q = 0; q < found->count; q++) {
+            const float *from = found->from[q] + first * term_stride;
+            for (size_t k = 0; k < count; k++)
+                to[k * width + found->place[q]] = from[k * term_stride];
+        }
+    }
+}
+
+static void pack_floats(const sl_columns *columns, sl_matrix matrix, const sl_packed_matrix *packed, sl_share share)
 {
     const size_t width = 2 * columns->lanes;
-    for (size_t half = 0; half < 2 * packed->blocks; half++) {
+    const bool are_neighbours = columns->gates == 1 && matrix.row_stride == 1; /* a term's weights of neighbouring columns */
+    for (size_t half = first_half(packed, share); half < end_half(packed, share); half++) {
         const half_columns found = list_columns(columns, matrix, half);
         float *to = packed->panels + half / 2 * packed->panel_stride + half % 2 * packed->words * width;
-        for (size_t k = 0; k < packed->words; k++, to += width)
-            for (size_t q = 0; q < found.count; q++)
-                to[found.place[q]] = found.from[q][k * matrix.term_stride];
+        if (!are_neighbours)
+            pack_half(&found, matrix.term_stride, packed->words, width, to);
+        for (size_t k = 0; are_neighbours && found.count && k < packed->words; k++)
+            memcpy(to + k * width, found.from[0] + k * matrix.term_stride, found.count * sizeof *to);
     }
 }
 
@@ -102,11 +129,11 @@ static uint16_t encode_f16(float value)
     return (uint16_t)(sign | (magnitude - (112 << 23)) >> 13);
 }
 
-static void pack_16_bits(const sl_columns *columns, sl_matrix matrix, const sl_packed_matrix *packed, size_t terms)
+static void pack_16_bits(const sl_columns *columns, sl_matrix matrix, const sl_packed_matrix *packed, size_t terms, sl_share share)
 {
     const size_t width = 2 * columns->lanes, of_word = sl_row_form_terms(packed->rows);
     const bool flushes = packed->rows != SL_ROW_FLOATS;
-    for (size_t half = 0; half < 2 * packed->blocks; half++) {
+    for (size_t half = first_half(packed, share); half < end_half(packed, share); half++) {
         const half_columns found = list_columns(columns, matrix, half);
         uint16_t *to = (uint16_t *)(packed->panels + half / 2 * packed->panel_stride) + half % 2 * packed->words * width * of_word;
         for (size_t q = 0; q < found.count; q++) {
@@ -153,10 +180,10 @@ static void pack_integer_column(const sl_columns *columns, const float *from, si
     factors[SL_FACTOR_BEGIN * block + column] = sl_float_of_bits(begin);
 }
 
-static void pack_integers(const sl_columns *columns, sl_matrix matrix, const sl_packed_matrix *packed, size_t terms)
+static void pack_integers(const sl_columns *columns, sl_matrix matrix, const sl_packed_matrix *packed, size_t terms, sl_share share)
 {
     const size_t half_floats = packed->words * block_floats(columns) / 2 * sl_weight_bytes(packed->format) / sizeof(float);
-    for (size_t half = 0; half < 2 * packed->blocks; half++) {
+    for (size_t half = first_half(packed, share); half < end_half(packed, share); half++) {
         const half_columns found = list_columns(columns, matrix, half);
         float *panel = packed->panels + half / 2 * packed->panel_stride;
         for (size_t q = 0; q < found.count; q++)
@@ -166,27 +193,40 @@ static void pack_integers(const sl_columns *columns, sl_matrix matrix, const sl_
     }
 }
 
-void sl_pack_panels(const sl_columns *columns, sl_matrix matrix, size_t terms, const sl_packed_matrix *packed)
+void sl_pack_panels(const sl_columns *columns, sl_matrix matrix, size_t terms, const sl_packed_matrix *packed, sl_share share)
 {
     if (packed->format == SL_WEIGHT_F32)
-        pack_floats(columns, matrix, packed);
+        pack_floats(columns, matrix, packed, share);
     else if (SL_WEIGHT_IS_INTEGER(packed->format))
-        pack_integers(columns, matrix, packed, terms);
+        pack_integers(columns, matrix, packed, terms, share);
     else
-        pack_16_bits(columns, matrix, packed, terms);
+        pack_16_bits(columns, matrix, packed, terms, share);
 }
 
-void sl_pack_row(const sl_columns *columns, const float *vector, float *row)
+/* The packed columns of a share's blocks. */
+static size_t first_column(const sl_columns *columns, sl_share share)
 {
-    sl_packed_matrix packed = sl_packed_floats_layout(columns, 1);
-    packed.panels = row;
-    sl_pack_panels(columns, (sl_matrix){vector, 1, 1}, 1, &packed);
+    return sl_share_from(share, sl_columns_blocks(columns)) * block_floats(columns);
 }
 
-void sl_pack_transpose(const sl_columns *columns, size_t terms, const float *matrix, float *transpose)
+static size_t end_column(const sl_columns *columns, sl_share share)
+{
+    return sl_share_to(share, sl_columns_blocks(columns)) * block_floats(columns);
+}
+
+void sl_pack_row(const sl_columns *columns, const float *vector, const float *added, float *row, sl_share share)
+{
+    for (size_t column = first_column(columns, share); column < end_column(columns, share); column++) {
+        size_t from;
+        if (row_of_column(columns, column / block_floats(columns), column % block_floats(columns), &from))
+            row[column] = added ? vector[from] + added[from] : vector[from];
+    }
+}
+
+void sl_pack_transpose(const sl_columns *columns, size_t terms, const float *matrix, float *transpose, sl_share share)
 {
     const size_t width = sl_columns_width(columns);
-    for (size_t column = 0; column < width; column++) {
+    for (size_t column = first_column(columns, share); column < end_column(columns, share); column++) {
         size_t row;
         if (row_of_column(columns, column / block_floats(columns), column % block_floats(columns), &row))
             for (size_t k = 0; k < terms; k++)

@@ -2,6 +2,7 @@
 #ifndef SLUICE_ENGINE_PACK_H
 #define SLUICE_ENGINE_PACK_H
 
+#include "base/share.h"
 #include "kernel/packed_matrix.h"
 
 /** Which packed columns the rows of a canonical matrix [gates*units][terms] become. With 4 gates, a block holds `lanes` units:
@@ -42,14 +43,16 @@ static inline sl_packed_matrix sl_packed_floats_layout(const sl_columns *columns
 /** Floats from the first panel to the end of the last. */
 size_t sl_packed_floats(const sl_packed_matrix *matrix);
 
+/* Several threads may pack a matrix together: each its share of the blocks of columns. */
+
 /** Put a matrix of `terms` terms into panels. Columns of no unit, and terms that fill up a word, are left alone (zeros, from
  *  sl_alloc). A format that cannot hold a weight rounds it. */
-void sl_pack_panels(const sl_columns *columns, sl_matrix matrix, size_t terms, const sl_packed_matrix *packed);
+void sl_pack_panels(const sl_columns *columns, sl_matrix matrix, size_t terms, const sl_packed_matrix *packed, sl_share share);
 
-/** Put vector [gates*units] into a packed row. */
-void sl_pack_row(const sl_columns *columns, const float *vector, float *row);
+/** Put vector [gates*units], with another one added unless that is NULL, into a packed row. */
+void sl_pack_row(const sl_columns *columns, const float *vector, const float *added, float *row, sl_share share);
 
 /** Put matrix [gates*units][terms] into its transpose with packed columns, [terms][width]: what BLIS multiplies with. */
-void sl_pack_transpose(const sl_columns *columns, size_t terms, const float *matrix, float *transpose);
+void sl_pack_transpose(const sl_columns *columns, size_t terms, const float *matrix, float *transpose, sl_share share);
 
 #endif

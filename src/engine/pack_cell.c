@@ -84,41 +84,48 @@ void sl_pack_cell_free(sl_packed *packed)
 
 /* ---- Parameters into it ---------------------------------------------------------------------------------------------------- */
 
-/* Rows of H or P floats, one behind the other, to rows `stride` apart; nothing where the cell has no such array. */
-static void fill_rows(const float *from, size_t rows, size_t width, size_t stride, float *to)
+/* A share of rows of H or P floats, one behind the other, to rows `stride` apart; nothing where the cell has no such array. */
+static void fill_rows(const float *from, size_t rows, size_t width, size_t stride, float *to, sl_share share)
 {
-    for (size_t row = 0; to && row < rows; row++)
+    for (size_t row = sl_share_from(share, rows); to && row < sl_share_to(share, rows); row++)
         memcpy(to + row * stride, from + row * width, width * sizeof *to);
 }
 
-static void fill_projection(const sluice_engine *engine, const sluice_model *model, size_t k)
+static void fill_projection(const sluice_engine *engine, const sl_weights *weights, size_t k, sl_share share)
 {
     const sl_packed *packed = &engine->layers[k];
     const size_t terms = packed->dir->hidden;
     const sl_columns columns = projection_columns(engine, packed);
-    const float *weight = sl_model_get_of_dir(model, k, SLUICE_TENSOR_PROJECTION);
-    const float *bias = sl_model_get_of_dir(model, k, SLUICE_TENSOR_PROJECTION_BIAS);
+    const float *weight = sl_weights_get_of_dir(weights, k, SLUICE_TENSOR_PROJECTION);
+    const float *bias = sl_weights_get_of_dir(weights, k, SLUICE_TENSOR_PROJECTION_BIAS);
     if (bias)
-        sl_pack_row(&columns, bias, packed->projection_bias);
+        sl_pack_row(&columns, bias, NULL, packed->projection_bias, share);
     const sl_columns units = unit_columns(engine, packed);
     if (packed->projection_back.panels)
-        sl_pack_panels(&units, (sl_matrix){weight, 1, terms}, packed->dir->h_width, &packed->projection_back);
-    fill_rows(weight, packed->dir->h_width, terms, terms, packed->weight_projection);
+        sl_pack_panels(&units, (sl_matrix){weight, 1, terms}, packed->dir->h_width, &packed->projection_back, share);
+    fill_rows(weight, packed->dir->h_width, terms, terms, packed->weight_projection, share);
     if (packed->transpose_projection)
-        sl_pack_transpose(&columns, terms, weight, packed->transpose_projection);
+        sl_pack_transpose(&columns, terms, weight, packed->transpose_projection, share);
     else
-        sl_pack_panels(&columns, (sl_matrix){weight, terms, 1}, terms, &packed->projection);
+        sl_pack_panels(&columns, (sl_matrix){weight, terms, 1}, terms, &packed->projection, share);
 }
 
-void sl_pack_cell_fill(const sluice_engine *engine, const sluice_model *model, size_t k)
+void sl_pack_cell_fill(const sluice_engine *engine, const sl_weights *weights, size_t k, sl_share share)
 {
     const sl_packed *packed = &engine->layers[k];
     const size_t hidden = packed->dir->hidden, stride = packed->c_stride, h_width = packed->dir->h_width;
-    fill_rows(sl_model_get_of_dir(model, k, SLUICE_TENSOR_PEEPHOLES), SL_PEEPHOLES, hidden, stride, packed->peepholes);
-    fill_rows(sl_model_get_of_dir(model, k, SLUICE_TENSOR_NORM_GAIN), SL_NORMS, hidden, stride, packed->gain);
-    fill_rows(sl_model_get_of_dir(model, k, SLUICE_TENSOR_NORM_SHIFT), SL_NORMS, hidden, stride, packed->shift);
-    fill_rows(sl_model_get_of_dir(model, k, SLUICE_TENSOR_INITIAL_H), 1, h_width, h_width, packed->initial_h);
-    fill_rows(sl_model_get_of_dir(model, k, SLUICE_TENSOR_INITIAL_C), 1, hidden, hidden, packed->initial_c);
+    const struct {
+        sluice_tensor tensor;
+        size_t rows, width, stride;
+        float *to;
+    } arrays[] = {{SLUICE_TENSOR_PEEPHOLES, SL_PEEPHOLES, hidden, stride, packed->peepholes},
+                  {SLUICE_TENSOR_NORM_GAIN, SL_NORMS, hidden, stride, packed->gain},
+                  {SLUICE_TENSOR_NORM_SHIFT, SL_NORMS, hidden, stride, packed->shift},
+                  {SLUICE_TENSOR_INITIAL_H, 1, h_width, h_width, packed->initial_h},
+                  {SLUICE_TENSOR_INITIAL_C, 1, hidden, hidden, packed->initial_c}};
+    for (size_t j = 0; j < sizeof arrays / sizeof *arrays; j++)
+        fill_rows(sl_weights_get_of_dir(weights, k, arrays[j].tensor), arrays[j].rows, arrays[j].width, arrays[j].stride,
+                  arrays[j].to, share);
     if (packed->projection_width)
-        fill_projection(engine, model, k);
+        fill_projection(engine, weights, k, share);
 }

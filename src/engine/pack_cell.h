@@ -3,13 +3,13 @@
 #define SLUICE_ENGINE_PACK_CELL_H
 
 #include "engine/engine.h"
-#include "model/model.h"
+#include "model/weights.h"
 
 /** Set what follows from a layer-direction's cell (packed->dir is known), and allocate its arrays. false: out of memory. */
 bool sl_pack_cell_allocate(sluice_engine *engine, sl_packed *packed);
 
-/** Put the parameters of layer-direction k into the arrays. */
-void sl_pack_cell_fill(const sluice_engine *engine, const sluice_model *model, size_t k);
+/** Put a share of the parameters of layer-direction k into the arrays. */
+void sl_pack_cell_fill(const sluice_engine *engine, const sl_weights *weights, size_t k, sl_share share);
 
 void sl_pack_cell_free(sl_packed *packed);
 

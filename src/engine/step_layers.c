@@ -128,22 +128,30 @@ size_t sl_step_layers_reduced_width(const sluice_engine *engine)
     return is_of_lstm ? network->lstm[network->lstm_layers - 1].outputs : steps->all[steps->reduced - 1].outputs;
 }
 
-void sl_step_layers_fill(const sluice_engine *engine, const sluice_model *model)
+static void fill_dense(const sluice_engine *engine, const sl_step_layer *layer, const sl_weights *weights, sl_share share)
+{
+    const float *weight = sl_weights_get(weights, layer->layer, 0, SLUICE_TENSOR_WEIGHT);
+    const float *bias = sl_weights_get(weights, layer->layer, 0, SLUICE_TENSOR_BIAS);
+    const sl_columns columns = columns_of(engine, layer);
+    sl_pack_panels(&columns, (sl_matrix){weight, layer->inputs, 1}, layer->inputs, &layer->weights, share);
+    if (bias)
+        sl_pack_row(&columns, bias, NULL, layer->bias, share);
+    else if (share.index == 0) /* the weights before may have had one */
+        memset(layer->bias, 0, layer->width * sizeof *layer->bias);
+    if (layer->weight)
+        sl_share_copy(share, layer->outputs, layer->inputs, weight, layer->weight);
+}
+
+void sl_step_layers_fill(const sluice_engine *engine, const sl_weights *weights, sl_share share)
 {
     for (size_t k = 0; k < engine->steps.count; k++) {
         const sl_step_layer *layer = &engine->steps.all[k];
-        float *const *from = model->layers[layer->layer].of[0];
-        const sl_columns columns = columns_of(engine, layer);
-        if (layer->kind == SL_STEP_DENSE) {
-            sl_pack_panels(&columns, (sl_matrix){from[SLUICE_TENSOR_WEIGHT], layer->inputs, 1}, layer->inputs, &layer->weights);
-            if (from[SLUICE_TENSOR_BIAS])
-                sl_pack_row(&columns, from[SLUICE_TENSOR_BIAS], layer->bias);
-            if (layer->weight)
-                memcpy(layer->weight, from[SLUICE_TENSOR_WEIGHT], layer->outputs * layer->inputs * sizeof *layer->weight);
-        } else if (layer->kind == SL_STEP_AFFINE) {
-            memcpy(layer->scale, from[SLUICE_TENSOR_SCALE], layer->outputs * sizeof *layer->scale);
-            memcpy(layer->shift, from[SLUICE_TENSOR_SHIFT], layer->outputs * sizeof *layer->shift);
-        }
+        if (layer->kind == SL_STEP_DENSE)
+            fill_dense(engine, layer, weights, share);
+        if (layer->kind != SL_STEP_AFFINE)
+            continue;
+        sl_share_copy(share, layer->outputs, 1, sl_weights_get(weights, layer->layer, 0, SLUICE_TENSOR_SCALE), layer->scale);
+        sl_share_copy(share, layer->outputs, 1, sl_weights_get(weights, layer->layer, 0, SLUICE_TENSOR_SHIFT), layer->shift);
     }
 }
 

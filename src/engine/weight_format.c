@@ -3,7 +3,6 @@
 #include "base/error.h"
 #include "base/float_bits.h"
 #include "base/system/cpu.h"
-#include "model/model.h"
 
 #include <string.h>
 
@@ -30,13 +29,13 @@ static bool are_all(bool (*is)(float), size_t count, const float *values)
     return true;
 }
 
-bool sl_format_holds(sl_format_choice choice, const sluice_model *model, size_t k)
+bool sl_format_holds(sl_format_choice choice, const sl_weights *weights, size_t k)
 {
     const bool rounds = choice.rows != SL_ROW_FLOATS || choice.format == SL_WEIGHT_F32;
     bool (*const is)(float) = choice.format == SL_WEIGHT_BF16 ? is_bf16 : is_f16;
-    const sl_layer_dir *dir = &model->network->dirs[k];
-    return rounds || (are_all(is, dir->gate_rows * dir->inputs, sl_model_get_of_dir(model, k, SLUICE_TENSOR_WEIGHT_IH)) &&
-                      are_all(is, dir->gate_rows * dir->h_width, sl_model_get_of_dir(model, k, SLUICE_TENSOR_WEIGHT_HH)));
+    const sl_layer_dir *dir = &weights->network->dirs[k];
+    return rounds || (are_all(is, dir->gate_rows * dir->inputs, sl_weights_get_of_dir(weights, k, SLUICE_TENSOR_WEIGHT_IH)) &&
+                      are_all(is, dir->gate_rows * dir->h_width, sl_weights_get_of_dir(weights, k, SLUICE_TENSOR_WEIGHT_HH)));
 }
 
 bool sl_format_reads_embedding(const sluice_engine *engine, size_t k)
@@ -44,7 +43,7 @@ bool sl_format_reads_embedding(const sluice_engine *engine, size_t k)
     return engine->shape.vocabulary && k < engine->network->lstm[0].directions && engine->steps.input_buffer[0] == SIZE_MAX;
 }
 
-sl_format_choice sl_format_choose(const sluice_engine *engine, const sluice_model *model, size_t k)
+sl_format_choice sl_format_choose(const sluice_engine *engine, const sl_weights *weights, size_t k)
 {
     static const sl_format_choice f32 = {SL_WEIGHT_F32, SL_ROW_FLOATS};
     static const sl_format_choice exact[] = {{SL_WEIGHT_BF16, SL_ROW_FLOATS}, {SL_WEIGHT_F16, SL_ROW_FLOATS}};
@@ -55,7 +54,7 @@ sl_format_choice sl_format_choose(const sluice_engine *engine, const sluice_mode
         return engine->has_bf16_dot ? (sl_format_choice){SL_WEIGHT_BF16_DOT, SL_ROW_BF16_PAIRS}
                                     : (sl_format_choice){SL_WEIGHT_BF16, SL_ROW_BF16_SWAPPED};
     for (size_t j = 0; !engine->training && engine->gemm != SLUICE_GEMM_BLIS && j < sizeof exact / sizeof exact[0]; j++)
-        if (sl_format_holds(exact[j], model, k))
+        if (sl_format_holds(exact[j], weights, k))
             return exact[j];
     return f32;
 }
@@ -81,7 +80,7 @@ static void multiply_sample(const sl_kernel *kernel, const float *sample, sl_for
     float words[3][ROW_FLOATS] = {{0}};
     const float zeros[SL_BLOCK_VECTORS * SL_MAX_LANES] = {0}, *start[3], *x[3];
     matrix.panels = panel;
-    sl_pack_panels(&columns, (sl_matrix){sample, terms, 1}, terms, &matrix);
+    sl_pack_panels(&columns, (sl_matrix){sample, terms, 1}, terms, &matrix, SL_SHARE_ALL);
     for (size_t r = 0; r < rows; r++) {
         kernel->prepare_row(choice.rows, false, terms, sample + (r + 1) * 7, words[r]);
         start[r] = zeros;

@@ -4,15 +4,16 @@
 
 #include "engine/engine.h"
 #include "engine/pack.h"
+#include "model/weights.h"
 
 /** The most terms of a sum of integers: 131,072 products of 127 * 127 fit an int32. */
 enum { SL_MOST_INTEGER_TERMS = 1 << 17 };
 
-/** What the engine's precision says of W and U of layer-direction k, whose weights are the model's. */
-sl_format_choice sl_format_choose(const sluice_engine *engine, const sluice_model *model, size_t k);
+/** What the engine's precision says of W and U of layer-direction k, which has these weights. */
+sl_format_choice sl_format_choose(const sluice_engine *engine, const sl_weights *weights, size_t k);
 
-/** Whether the model's W and U of layer-direction k can be packed in a format without loss, or it is one that rounds. */
-bool sl_format_holds(sl_format_choice choice, const sluice_model *model, size_t k);
+/** Whether W and U of layer-direction k can be packed in a format without loss, or it is one that rounds. */
+bool sl_format_holds(sl_format_choice choice, const sl_weights *weights, size_t k);
 
 /** Whether W of layer-direction k is multiplied with rows of the embedding: then it is packed as floats in every precision. */
 bool sl_format_reads_embedding(const sluice_engine *engine, size_t k);

@@ -5,6 +5,7 @@
 #include "base/size.h"
 #include "base/struct_size.h"
 #include "base/system/cpu.h"
+#include "model/weights.h"
 
 #include <math.h>
 #include <stdbool.h>
@@ -81,67 +82,6 @@ sluice_status sl_model_allocate(const sluice_shape *shape, sluice_model **out, s
     return status ? status : sl_model_allocate_network(network, out, error);
 }
 
-/* Copy a caller's array, refusing what would make every answer NaN. Its name is "name", or for layers "name_l<layer>[_reverse]". */
-static sluice_status take(float *to, const float *from, size_t count, size_t columns, const char *name, sluice_error *error)
-{
-    if (!from)
-        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "%s is NULL; the shape asks for %zu floats", name, count);
-    for (size_t k = 0; k < count; k++) {
-        if (!isfinite(from[k])) {
-            char column[32] = "";
-            if (columns > 1)
-                snprintf(column, sizeof column, "[%zu]", k % columns);
-            return sl_fail(error, SLUICE_STATUS_BAD_DATA,
-                           "%s: element [%zu]%s is %s; a weight must be finite: take a model whose training did not diverge", name,
-                           k / columns, column, isnan(from[k]) ? "NaN" : "infinite");
-        }
-        to[k] = from[k];
-    }
-    return SLUICE_STATUS_OK;
-}
-
-static const float *at(const float *const *arrays, size_t k)
-{
-    return arrays ? arrays[k] : NULL;
-}
-
-static sluice_status take_layer(sluice_model *model, const sluice_weights *weights, size_t k, sluice_error *error)
-{
-    const sluice_shape *shape = &model->shape;
-    const sl_layer_dir *dir = &model->network->dirs[k];
-    float *weight_ih = sl_model_get_of_dir(model, k, SLUICE_TENSOR_WEIGHT_IH);
-    float *weight_hh = sl_model_get_of_dir(model, k, SLUICE_TENSOR_WEIGHT_HH);
-    float *bias = sl_model_get_of_dir(model, k, SLUICE_TENSOR_BIAS);
-    const size_t rows = dir->gate_rows;
-    char suffix[48], name[80];
-    snprintf(suffix, sizeof suffix, "_l%zu%s", k / shape->directions, k % shape->directions ? "_reverse" : "");
-
-    snprintf(name, sizeof name, "weight_ih%s", suffix);
-    sluice_status status = take(weight_ih, at(weights->weight_ih, k), rows * dir->inputs, dir->inputs, name, error);
-    if (status)
-        return status;
-    snprintf(name, sizeof name, "weight_hh%s", suffix);
-    status = take(weight_hh, at(weights->weight_hh, k), rows * shape->hidden, shape->hidden, name, error);
-    if (status || !shape->has_bias)
-        return status;
-    /* b_ih is read where b is to stand, and b_hh added: one rounding. */
-    snprintf(name, sizeof name, "bias_ih%s", suffix);
-    status = take(bias, at(weights->bias_ih, k), rows, 1, name, error);
-    if (status)
-        return status;
-    const float *bias_hh = at(weights->bias_hh, k);
-    snprintf(name, sizeof name, "bias_hh%s", suffix);
-    if (!bias_hh)
-        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "%s is NULL; the shape asks for %zu floats", name, rows);
-    for (size_t j = 0; j < rows; j++) {
-        if (!isfinite(bias[j] + bias_hh[j]))
-            return sl_fail(error, SLUICE_STATUS_BAD_DATA,
-                           "%s: element [%zu] is NaN or infinite, or is so with bias_ih added; a weight must be finite", name, j);
-        bias[j] += bias_hh[j];
-    }
-    return SLUICE_STATUS_OK;
-}
-
 static char *copy_text(const char *text)
 {
     const size_t bytes = strlen(text) + 1;
@@ -164,24 +104,25 @@ sluice_status sl_model_set_classes(sluice_model *model, const char *const *names
     return SLUICE_STATUS_OK;
 }
 
-static sluice_status take_all(sluice_model *model, const sluice_weights *weights, sluice_error *error)
+/* Copy the parameters from where they are; those that are not there stay zeros. */
+static void take_all(sluice_model *model, const sl_weights *weights)
 {
-    const sluice_shape *shape = &model->shape;
-    const size_t outputs = model->network->outputs;
-    float *const *head = model->layers[model->network->description.layer_count - 1].of[0];
-    sluice_status status = SLUICE_STATUS_OK;
-    for (size_t k = 0; !status && k < model->network->layer_dirs; k++)
-        status = take_layer(model, weights, k, error);
-    if (!status && shape->vocabulary)
-        status = take(model->layers[0].of[0][SLUICE_TENSOR_EMBEDDING], weights->embedding, shape->vocabulary * shape->inputs,
-                      shape->inputs, "embedding", error);
-    if (!status && shape->classes)
-        status = take(head[SLUICE_TENSOR_WEIGHT], weights->head_weight, shape->classes * outputs, outputs, "head weight", error);
-    if (!status && shape->classes && weights->head_bias)
-        status = take(head[SLUICE_TENSOR_BIAS], weights->head_bias, shape->classes, 1, "head bias", error);
-    if (!status && shape->classes && weights->class_names)
-        status = sl_model_set_classes(model, weights->class_names, error);
-    return status;
+    for (size_t layer = 0; layer < model->network->description.layer_count; layer++)
+        for (size_t d = 0; d < 2; d++)
+            for (int tensor = 0; tensor < SL_TENSORS; tensor++) {
+                const float *from = sl_weights_get(weights, layer, d, (sluice_tensor)tensor);
+                size_t count;
+                if (from && sluice_model_get_parameter(model, layer, d, (sluice_tensor)tensor, &count))
+                    memcpy(model->layers[layer].of[d][tensor], from, count * sizeof *from);
+            }
+    const sl_float_mode mode = sl_float_mode_set(false); /* the sums of biases are part of the result */
+    for (size_t k = 0; k < model->network->layer_dirs; k++) {
+        const float *bias_hh = sl_weights_get_bias_hh(weights, k);
+        float *bias = sl_model_get_of_dir(model, k, SLUICE_TENSOR_BIAS);
+        for (size_t j = 0; bias_hh && j < model->network->dirs[k].gate_rows; j++)
+            bias[j] += bias_hh[j];
+    }
+    sl_float_mode_restore(mode);
 }
 
 sluice_status sluice_model_create(const sluice_weights *weights, sluice_model **model, sluice_error *error)
@@ -199,13 +140,18 @@ sluice_status sluice_model_create(const sluice_weights *weights, sluice_model **
         status = sl_model_allocate(&shape, &made, error);
     if (status)
         return status;
-    const sl_float_mode mode = sl_float_mode_set(false); /* the sums of biases are part of the result */
-    status = take_all(made, &given, error);
-    sl_float_mode_restore(mode);
+    given.shape = &shape;
+    const sl_weights from = {.network = made->network, .arrays = &given};
+    status = sl_weights_check(&from, error);
+    if (!status)
+        status = sl_weights_check_finite(&from, error);
+    if (!status && shape.classes && given.class_names)
+        status = sl_model_set_classes(made, given.class_names, error);
     if (status) {
         sluice_model_destroy(made);
         return status;
     }
+    take_all(made, &from);
     *model = made;
     return SLUICE_STATUS_OK;
 }
@@ -219,14 +165,8 @@ sluice_status sl_model_copy(const sluice_model *model, sluice_model **copy, slui
         status = sl_model_allocate_network(network, copy, error);
     if (status)
         return status;
-    for (size_t layer = 0; layer < network->description.layer_count; layer++)
-        for (size_t d = 0; d < 2; d++)
-            for (int tensor = 0; tensor < SL_TENSORS; tensor++) {
-                size_t count;
-                const float *from = sluice_model_get_parameter(model, layer, d, (sluice_tensor)tensor, &count);
-                if (from)
-                    memcpy((*copy)->layers[layer].of[d][tensor], from, count * sizeof *from);
-            }
+    const sl_weights from = sl_weights_of_model(model);
+    take_all(*copy, &from);
     if (model->classes)
         status = sl_model_set_classes(*copy, (const char *const *)model->classes, error);
     if (!status)

@@ -32,7 +32,7 @@ typedef struct chunk_result {
 typedef struct job {
     const sluice_loss *loss;
     int32_t ignore;
-    double share;  /* of a target of weight 1 in the mean: 1 / the loss's weight */
+    double share;  /* of a target of weight 1 in the mean: 1 / what the sum is divided by */
     double smooth; /* what label smoothing puts on all classes together: the smoothing, times the mean class weight */
     chunk_result results[CHUNKS];
 } job;
@@ -240,6 +240,10 @@ static sluice_status check(const sluice_loss *loss, sluice_error *error)
     if (!(loss->label_smoothing >= 0 && loss->label_smoothing < 1))
         return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_loss_compute: label_smoothing is %g; expected 0 <= s < 1",
                        (double)loss->label_smoothing);
+    if (loss->total_weight != 0 && !(loss->total_weight >= DBL_MIN && loss->total_weight <= DBL_MAX))
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT,
+                       "sluice_loss_compute: total_weight is %g; expected a finite number above 0, or 0 for the loss's own weight",
+                       loss->total_weight);
     size_t targets, elements;
     if (!sl_size_mul(loss->rows, loss->steps, &targets) || !sl_size_mul(targets, loss->width, &elements) ||
         elements > SIZE_MAX / sizeof(float))
@@ -307,7 +311,8 @@ sluice_status sl_loss_compute(sluice_loss *loss, unsigned threads, sl_fault_plac
         sl_float_mode_restore(mode);
         return status;
     }
-    work.share = loss->weight > 0 ? 1.0 / loss->weight : 0;
+    const double weight = loss->total_weight > 0 ? loss->total_weight : loss->weight;
+    work.share = weight > 0 ? 1.0 / weight : 0;
     work.smooth = get_smooth(loss);
     sl_threads_run(loss->rows * loss->steps * loss->width < ONE_THREAD_BELOW ? 1 : threads, run_chunks, &work);
     double sum = 0;

@@ -140,7 +140,7 @@ sluice_status sluice_backward(sluice_tape *tape, const sluice_gradient *gradient
         status = want_all(tape, &checked, error);
     if (status)
         return status;
-    tape->holds = false;
+    tape->holds = tape->is_kept;
     sl_backward(tape, &checked);
     return SLUICE_STATUS_OK;
 }

@@ -19,10 +19,13 @@ static sluice_status check_input(const sluice_engine *engine, const sluice_batch
     if (wants_tokens && batch->x)
         return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT,
                        "sluice_forward: x is given, but the model has an embedding and reads tokens");
-    if (!wants_tokens && batch->tokens)
+    if (batch->tokens && batch->byte_tokens)
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT,
+                       "sluice_forward: both tokens and byte_tokens are given; give one of them");
+    if (!wants_tokens && (batch->tokens || batch->byte_tokens))
         return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT,
                        "sluice_forward: tokens are given, but the model has no embedding and reads x");
-    if (batch->rows && batch->steps && !batch->x && !batch->tokens)
+    if (batch->rows && batch->steps && !batch->x && !batch->tokens && !batch->byte_tokens)
         return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_forward: %s is NULL, but there are %zu rows of up to %zu steps",
                        wants_tokens ? "tokens" : "x", batch->rows, batch->steps);
     return SLUICE_STATUS_OK;
@@ -168,15 +171,16 @@ static sluice_status check_strides(const sluice_engine *engine, sluice_batch *ba
 
 static sluice_status check_tokens(const sluice_engine *engine, const sluice_batch *batch, sluice_error *error)
 {
-    const uint32_t vocabulary = (uint32_t)engine->shape.vocabulary;
-    for (size_t row = 0; batch->tokens && row < batch->rows; row++) {
-        const int32_t *tokens = batch->tokens + sl_layout_row(sl_layout_of_x(batch), row);
-        const size_t steps = sl_row_length(batch->lengths, batch->steps, row);
+    const size_t vocabulary = engine->shape.vocabulary;
+    if (!batch->tokens && (!batch->byte_tokens || vocabulary > UINT8_MAX))
+        return SLUICE_STATUS_OK;
+    for (size_t row = 0; row < batch->rows; row++) {
+        const size_t steps = sl_row_length(batch->lengths, batch->steps, row), first = sl_layout_row(sl_layout_of_x(batch), row);
         for (size_t t = 0; t < steps; t++) {
-            const int32_t token = tokens[sl_layout_step(sl_layout_of_x(batch), t)];
-            if ((uint32_t)token >= vocabulary)
-                return sl_fail_row(error, SLUICE_STATUS_BAD_DATA, row, t, "token %d; expected 0..%u, the model's vocabulary",
-                                   (int)token, (unsigned)vocabulary - 1);
+            const size_t at = first + sl_layout_step(sl_layout_of_x(batch), t);
+            if (sl_batch_token(batch, at) >= vocabulary) /* negative ones are large */
+                return sl_fail_row(error, SLUICE_STATUS_BAD_DATA, row, t, "token %d; expected 0..%zu, the model's vocabulary",
+                                   batch->tokens ? (int)batch->tokens[at] : batch->byte_tokens[at], vocabulary - 1);
         }
     }
     return SLUICE_STATUS_OK;

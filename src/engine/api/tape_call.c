@@ -23,6 +23,7 @@ static sluice_status take_options(sluice_tape *tape, const sluice_tape_options *
     const sluice_status status =
         options ? sl_struct_take(&known, options, SL_STRUCT(sluice_tape_options), call, error) : SLUICE_STATUS_OK;
     tape->recompute = known.recompute;
+    tape->is_kept = known.keep;
     return status;
 }
 

@@ -53,8 +53,12 @@ static void run_thread(void *context, unsigned index, unsigned threads)
     for (size_t layer = network->lstm_layers; layer-- > 0;) {
         const sl_lstm_layer *lstm = &network->lstm[layer];
         for (size_t k = lstm->first; k < lstm->first + lstm->directions; k++) {
-            sl_grad_layer_dir layer_dir = {
-                .k = k, .dir = &network->dirs[k], .packed = &tape->engine->layers[k], .dy = dy, .dx = dx};
+            sl_grad_layer_dir layer_dir = {.k = k,
+                                           .dir = &network->dirs[k],
+                                           .packed = &tape->engine->layers[k],
+                                           .gates = tape->da ? tape->da : tape->layer_dirs[k].gates,
+                                           .dy = dy,
+                                           .dx = dx};
             run_layer_dir(&thread, &layer_dir);
         }
         sl_grad_swap(&dy, &dx);

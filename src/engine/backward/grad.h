@@ -22,6 +22,7 @@ typedef struct sl_grad_layer_dir {
     size_t k;
     const sl_layer_dir *dir;
     const sl_packed *packed;
+    float *gates;             /* [row-steps of the segment], or da */
     float *dy;                /* gradient of the layer's outputs, by steps */
     float *dx;                /* of its inputs, likewise; may be dy where there is one direction */
     size_t segment, from, to; /* the segment has the iterations [from, to) */
@@ -54,11 +55,12 @@ static inline bool sl_grad_wants_inputs(const sl_grad_thread *thread)
            (thread->tape->engine->shape.vocabulary && sl_grad_wanted(thread->tape, 0, 0, SLUICE_TENSOR_EMBEDDING));
 }
 
-/** The gates of a row-step of the segment, or, after sl_grad_steps, their gradients da. */
+/** The gates of a row-step of the segment, or, after sl_grad_steps, their gradients da. Where the tape is kept, sl_grad_steps copies
+ *  them here. */
 static inline float *sl_grad_gates(const sluice_tape *tape, const sl_grad_layer_dir *layer_dir, size_t iteration, size_t sorted)
 {
     const size_t row_step = tape->first_row_step[iteration] - tape->first_row_step[layer_dir->from] + sorted;
-    return tape->layer_dirs[layer_dir->k].gates + row_step * tape->layer_dirs[layer_dir->k].gate_stride;
+    return layer_dir->gates + row_step * tape->layer_dirs[layer_dir->k].gate_stride;
 }
 
 /** to[j] = from[j], or with `adds` to[j] += from[j]. */

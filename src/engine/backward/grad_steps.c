@@ -279,6 +279,16 @@ static void make_dh_of_units(const sl_grad_thread *thread, const sl_grad_layer_d
     }
 }
 
+/* Copy the thread's units of a row's gates from a tape that is kept. */
+static void copy_gates(const sluice_tape *tape, const sl_grad_layer_dir *layer_dir, size_t iteration, size_t sorted, size_t unit,
+                       size_t count, float *to)
+{
+    const sl_tape_layer_dir *kept = &tape->layer_dirs[layer_dir->k];
+    const float *from = kept->gates + (tape->first_row_step[iteration] + sorted) * kept->gate_stride + unit;
+    for (size_t gate = 0; gate < SL_GATES; gate++, from += layer_dir->dir->hidden, to += layer_dir->dir->hidden)
+        memcpy(to, from, count * sizeof *to);
+}
+
 /* An iteration of rows [from, to) of the row block. `continues`: they have a later iteration in the segment; all of them or none. */
 static void run_iteration(const sl_grad_thread *thread, const sl_grad_layer_dir *layer_dir, row_block rows, const unit_range *units,
                           size_t iteration, size_t from, size_t to, bool continues)
@@ -287,6 +297,7 @@ static void run_iteration(const sl_grad_thread *thread, const sl_grad_layer_dir 
     const sluice_engine *engine = tape->engine;
     const sl_tape_scratch *scratch = thread->scratch;
     const size_t unit = units->block * sl_block_floats(engine->kernel);
+    const size_t count = sl_size_min(layer_dir->dir->hidden, units->end * sl_block_floats(engine->kernel)) - unit;
     const bool projects = layer_dir->packed->projection_width > 0;
     for (size_t r = 0; r < to - from; r++) {
         const size_t sorted = rows.from + from + r;
@@ -295,6 +306,8 @@ static void run_iteration(const sl_grad_thread *thread, const sl_grad_layer_dir 
         scratch->c_now[r] = c_after(tape, layer_dir, iteration, sorted) + unit;
         scratch->c_before[r] = c_before(tape, layer_dir, iteration, sorted) + unit;
         scratch->gates[r] = sl_grad_gates(tape, layer_dir, iteration, sorted) + unit;
+        if (tape->da)
+            copy_gates(tape, layer_dir, iteration, sorted, unit, count, scratch->gates[r]);
     }
     const bool by_blis = engine->gemm == SLUICE_GEMM_BLIS;
     if (projects)
@@ -305,7 +318,7 @@ static void run_iteration(const sl_grad_thread *thread, const sl_grad_layer_dir 
     if (continues && !projects && !by_blis)
         sl_packed_set_range(&layer_dir->packed->weights_back, units->block, units->end - units->block, &weights);
     const sl_step_grad step = {.rows = to - from,
-                               .units = sl_size_min(layer_dir->dir->hidden, units->end * sl_block_floats(engine->kernel)) - unit,
+                               .units = count,
                                .weights = weights,
                                .da_after = scratch->da_after,
                                .dy = scratch->dy,

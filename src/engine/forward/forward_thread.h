@@ -34,6 +34,7 @@ typedef struct sl_thread_group {
     size_t *lengths;      /* [rows] */
     uint32_t *unmasked;   /* [rows][sizes.mask_steps] the steps of each row that are not masked; NULL: there is no mask */
     size_t *x_first;      /* [rows] the element of the batch's x, or tokens, that each row begins with */
+    size_t *y_first;      /* [rows] likewise of y */
 } sl_thread_group;
 
 /** Arrays that each thread has for itself; [rows] are of a row block. */
@@ -154,7 +155,7 @@ static inline size_t sl_x_place(const sl_forward_thread *t, size_t r, size_t ste
 /** The token of a step of row r. */
 static inline size_t sl_token(const sl_forward_thread *t, size_t r, size_t step)
 {
-    return (size_t)t->call->batch->tokens[sl_x_place(t, r, sl_batch_step(t, r, step))];
+    return sl_batch_token(t->call->batch, sl_x_place(t, r, sl_batch_step(t, r, step)));
 }
 
 /** What a layer reads of a step of row r. */
@@ -179,7 +180,7 @@ static inline const float *sl_final_h(const sl_forward_thread *t, size_t layer_d
 static inline float *sl_y_row(const sl_forward_thread *t, size_t r, size_t step)
 {
     const sluice_batch *batch = t->call->batch;
-    return batch->y + sl_layout_place(sl_layout_of_y(batch), t->rows[r], step);
+    return batch->y + t->group->y_first[r] + sl_layout_step(sl_layout_of_y(batch), step);
 }
 
 #endif

@@ -8,7 +8,7 @@ static size_t find_step(const sl_network *network, const sluice_batch *batch, si
 {
     const sl_layout at = sl_layout_of_x(batch);
     if (network->description.masking == SLUICE_MASKING_TOKEN) {
-        while (step < steps && batch->tokens[sl_layout_place(at, row, step)] != 0)
+        while (step < steps && sl_batch_token(batch, sl_layout_place(at, row, step)) != 0)
             step++;
         return step;
     }

@@ -54,6 +54,7 @@ void sl_row_block_load(const sl_forward_thread *t)
         if (batch->mask)
             list_unmasked(t, r);
         t->group->x_first[r] = sl_layout_row(sl_layout_of_x(batch), row);
+        t->group->y_first[r] = sl_layout_row(sl_layout_of_y(batch), row);
         for (size_t k = 0; k < engine->network->layer_dirs; k++) {
             const sl_state *state = &t->group->states[k];
             const sl_packed *packed = &engine->layers[k];

@@ -259,7 +259,7 @@ static const float *next_inputs(step_walk *walk)
     const size_t at = sl_x_place(t, walk->r, walk->step);
     walk->unmasked += !is_masked(walk);
     walk->step++;
-    return batch->x ? batch->x + at : t->call->engine->embedding + (size_t)batch->tokens[at] * t->call->engine->network->inputs;
+    return batch->x ? batch->x + at : t->call->engine->embedding + sl_batch_token(batch, at) * t->call->engine->network->inputs;
 }
 
 /* Put what the layer gives at the row's unmasked step number j, counted from the first, to place j of its outputs. */

@@ -32,6 +32,7 @@ static sl_thread_group lay_out_group(sl_arena *arena, const sluice_engine *engin
         group.unmasked = sl_arena_take(arena, rows, sizes->mask_steps * sizeof *group.unmasked);
     group.lengths = sl_arena_take(arena, rows, sizeof *group.lengths);
     group.x_first = sl_arena_take(arena, rows, sizeof *group.x_first);
+    group.y_first = sl_arena_take(arena, rows, sizeof *group.y_first);
     return group;
 }
 

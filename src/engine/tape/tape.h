@@ -21,7 +21,8 @@ enum { SL_TIME_BLOCK_ROW_STEPS = 512 };
 
 /** What is kept of a layer-direction. */
 typedef struct sl_tape_layer_dir {
-    float *gates; /* [row-steps of the segment], gate_stride apart: i, f, g, o [4][H]; later their gradients */
+    float *
+        gates; /* [row-steps of the segment], gate_stride apart: i, f, g, o [4][H]; later their gradients, unless the tape is kept */
     size_t gate_stride;
     float *c;             /* [row-steps of the segment][H] after the iteration */
     float *m;             /* [row-steps of the segment][H], with a projection: what it multiplies */
@@ -49,7 +50,8 @@ typedef struct sl_tape_scratch {
 struct sluice_tape {
     const sluice_engine *engine;
     size_t recompute;
-    bool holds;           /* a batch that sluice_backward has not been called for */
+    bool is_kept;         /* sluice_backward leaves what the tape holds as it is */
+    bool holds;           /* a batch that sluice_backward has not used up */
     bool drops;           /* the batch has dropout */
     unsigned long models; /* that the engine had been given when the batch was recorded */
     sluice_batch batch;   /* checked; of its pointers only x and tokens are read later */
@@ -84,12 +86,14 @@ struct sluice_tape {
     float *dy[2];    /* [row_steps], grad_stride apart, by steps: gradient of a layer's outputs, and of its inputs; one if no layer
                        * has two directions, and none is a step layer or gives its outputs in processing order */
     float *drows[2]; /* [rows of the batch], grad_stride apart: the same behind the reduction */
-    float *dc;       /* [rows], the layer-direction's c_stride apart, by sorted index */
-    float *dh_final; /* [rows of the batch][y]: the gradient of the final h through the head; with a head */
-    float *dh;       /* [row-steps of the segment][P] of a layer-direction with a projection: gradients of its outputs */
-    float *projection_sums;      /* partial sums of its dW_p */
-    float *sums;                 /* partial sums of a layer-direction's dU and dW */
-    float *dense_sums;           /* partial sums of a dense layer's, the head among them */
+    float *da; /* where the tape is kept, and gates are not computed again: [row_steps] of one layer-direction, its gate_stride
+                       * apart; else NULL, and gates become da where they are */
+    float *dc; /* [rows], the layer-direction's c_stride apart, by sorted index */
+    float *dh_final;        /* [rows of the batch][y]: the gradient of the final h through the head; with a head */
+    float *dh;              /* [row-steps of the segment][P] of a layer-direction with a projection: gradients of its outputs */
+    float *projection_sums; /* partial sums of its dW_p */
+    float *sums;            /* partial sums of a layer-direction's dU and dW */
+    float *dense_sums;      /* partial sums of a dense layer's, the head among them */
     sl_layer_parameters *wanted; /* [layers]: where the gradients of parameters go; NULL: not wanted */
     float *table;                /* [V][4H] da summed by token, where the engine has a table */
     float *embedding;            /* [V][I], where the engine has a table */

@@ -200,6 +200,9 @@ static void take_gradients(sluice_tape *tape, sl_arena *from)
     tape->dy[1] = needs_two ? sl_arena_take(from, tape->row_steps, grad_row) : tape->dy[0];
     for (size_t k = 0; k < 2; k++)
         tape->drows[k] = sl_arena_take(from, vectors, grad_row);
+    const size_t kept = tape->is_kept && sl_tape_keeps_gates(tape) ? tape->row_steps : 0;
+    float *da = sl_arena_take(from, kept, sl_odd_lines(SL_GATES * network->most_hidden) * sizeof *da);
+    tape->da = kept ? da : NULL;
     tape->dc = sl_arena_take(from, tape->rows, engine->sizes.widest_state * sizeof *tape->dc);
     tape->dh = sl_arena_take(from, tape->segment_row_steps, most_projected(engine) * sizeof *tape->dh);
     tape->projection_sums = sl_arena_take(from, projection_sum_floats(tape), sizeof *tape->projection_sums);

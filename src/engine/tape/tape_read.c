@@ -1,5 +1,7 @@
 #include "engine/tape/tape_read.h"
 
+#include "engine/batch_row.h"
+
 /* The element of the batch's x, or tokens, that a step begins with. */
 static size_t find_x(const sluice_tape *tape, size_t step, size_t sorted)
 {
@@ -8,7 +10,7 @@ static size_t find_x(const sluice_tape *tape, size_t step, size_t sorted)
 
 size_t sl_tape_token(const sluice_tape *tape, bool reverse, size_t iteration, size_t sorted)
 {
-    return (size_t)tape->batch.tokens[find_x(tape, sl_tape_step(tape, reverse, sorted, iteration), sorted)];
+    return sl_batch_token(&tape->batch, find_x(tape, sl_tape_step(tape, reverse, sorted, iteration), sorted));
 }
 
 const float *sl_tape_network_input(const sluice_tape *tape, size_t step, size_t sorted)
