@@ -3,19 +3,8 @@ import torch
 
 from sluice._torch_calls import Inputs, backward, record
 
-try:
-    _keeps_graph = torch._C._autograd._get_current_graph_task_keep_graph
-except AttributeError:  # of torch before 2.0: a second backward pass does the forward pass again
-    def _keeps_graph():
-        return False
-
 SECOND_DERIVATIVE = ("sluice.torch.LSTM has no second derivative: the gradient was taken with create_graph=True and differentiated "
                      "again. Use torch.nn.LSTM where you need that")
-
-
-def keeps_graph():
-    """Whether the backward pass that runs now may be asked for again."""
-    return _keeps_graph()
 
 
 class _Refuse(torch.autograd.Function):
@@ -47,8 +36,7 @@ class Recorded(torch.autograd.Function):
         ticket, batch_sizes, places, x, h0, c0, *weights = ctx.saved_tensors
         needed = ctx.needs_input_grad[4:]
         with torch.no_grad():
-            gradients = backward(ctx.engines, ctx.call, Inputs(x, batch_sizes, places, h0, c0), weights, ticket, coming, needed,
-                                 keeps_graph())
+            gradients = backward(ctx.engines, ctx.call, Inputs(x, batch_sizes, places, h0, c0), weights, ticket, coming, needed)
         if torch.is_grad_enabled():  # create_graph=True
             anchor = next(t for t, is_needed in zip((x, h0, c0, *weights), needed) if is_needed)
             gradients = _Refuse.apply(anchor, *gradients)

@@ -107,37 +107,47 @@ def infer(engines, call, inputs, weights):
 
 
 def record(engines, call, inputs, weights, dropout_key=None):
-    """y, hn, cn and a ticket for backward(). dropout_key: of a pass that is repeated."""
+    """y, hn, cn and a tensor for backward(). dropout_key: of a pass that is repeated."""
     if dropout_key is None:
         dropout_key = int(torch.randint(2**62, (), device="cpu")) if call.dropout else 0
     packed = engines.take(call.shape, weights, training=True, renew=call.renew)
-    tape = None
+    keep = engines.retains
     try:
-        tape = packed.spare_tape()
+        tape = packed.spare_tape(keep)
         results = _forward(packed.engine, call, inputs, tape=tape, dropout=call.dropout, dropout_key=dropout_key)
     except BaseException:
-        engines.give_back(packed, tape)
+        engines.give_back(packed)
         raise
-    return *results, engines.issue(packed, tape, inputs.x, dropout_key)
+    return *results, engines.issue(packed, tape, keep, inputs.x, dropout_key)
 
 
-def _valid_ticket(engines, call, inputs, weights, ticket):
-    """The ticket of a filled tape: the one that there is, or, where autograd kept copies only or the tape is used up, of the forward pass
-    done again, which gives the same bits."""
-    found = find_ticket(ticket)
-    if found is None or found.is_used_up or found.x != inputs.x.data_ptr():
-        ticket = record(engines, call, inputs, weights, dropout_key=int(ticket))[-1]
-        found = find_ticket(ticket)
-    return ticket, found
+def _fill_again(filled, call, inputs, dropout_key):
+    """Do a ticket's forward pass again, with the weights that its engine has for it: the same bits."""
+    tape = filled.packed.spare_tape(keep=True)
+    _forward(filled.packed.engine, call, inputs, tape=tape, dropout=call.dropout, dropout_key=dropout_key)
+    filled.replace_tape(tape, inputs.x)
 
 
-def backward(engines, call, inputs, weights, ticket, coming, needed, keep):
+def _find_filled(engines, call, inputs, weights, tensor):
+    """(tensor, ticket) of a tape to take a gradient of: that of the tensor, if autograd has not kept copies only of tensors; its tape
+    is filled again if it was used up, by a graph that is retained, or if x has moved. From then on tapes are kept, which costs memory."""
+    filled = find_ticket(tensor)
+    if filled is None:
+        tensor = record(engines, call, inputs, weights, dropout_key=int(tensor))[-1]
+        return tensor, find_ticket(tensor)
+    if filled.is_used_up or filled.x != inputs.x.data_ptr():
+        engines.retains |= filled.is_used_up
+        _fill_again(filled, call, inputs, int(tensor))
+    return tensor, filled
+
+
+def backward(engines, call, inputs, weights, tensor, coming, needed):
     """
-    Gradients of x, h0, c0 and the weights, each None unless needed. coming: of y, hn and cn, each a tensor or None.
-    keep: whether they may be asked for again.
+    Gradients of x, h0, c0 and the weights, each None unless needed. tensor: what record() gave for its tape; coming: the gradients of
+    y, hn and cn, each a tensor or None.
     """
     shape, layout = call.shape, _layout(inputs, call.batch_first)
-    ticket, filled = _valid_ticket(engines, call, inputs, weights, ticket)
+    tensor, filled = _find_filled(engines, call, inputs, weights, tensor)
     dy, dhn, dcn = coming
     wanted = [torch.empty_like(t, memory_format=torch.contiguous_format) if is_needed else None
               for t, is_needed in zip((*inputs.differentiable(), *weights), needed)]
@@ -158,7 +168,7 @@ def backward(engines, call, inputs, weights, ticket, coming, needed, keep):
     if "projection" in arrays:
         places["parameters"] = parameters(shape, arrays["projection"], "projection")
     filled.tape.backward(**places)
-    filled.is_used_up = True
+    filled.is_used_up = not filled.keeps
     if shape.has_bias:
         for a, b in zip(arrays["bias_ih"], arrays["bias_hh"]):
             if a is not None and b is not None:

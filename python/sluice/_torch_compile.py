@@ -5,7 +5,6 @@ from typing import List, Optional, Tuple  # not list[...]: torch makes the opera
 import torch
 from torch import Tensor
 
-from sluice._torch_autograd import keeps_graph
 from sluice._torch_calls import Call, Inputs, backward, infer, record
 from sluice._torch_engine import Shape, find_engines
 
@@ -50,7 +49,7 @@ def lstm_backward(dy: Optional[Tensor], dhn: Optional[Tensor], dcn: Optional[Ten
                   needed: List[bool]) -> List[Tensor]:
     """Gradients of those of x, h0, c0 and the weights that are needed."""
     call, inputs = _call(weights, directions, batch_first, renew, dropout, precision), Inputs(x, batch_sizes, places, h0, c0).arranged()
-    gradients = backward(find_engines(handle), call, inputs, weights, ticket, (dy, dhn, dcn), needed, keeps_graph())
+    gradients = backward(find_engines(handle), call, inputs, weights, ticket, (dy, dhn, dcn), needed)
     return [gradient for gradient in gradients if gradient is not None]
 
 

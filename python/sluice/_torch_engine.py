@@ -90,7 +90,7 @@ class Packed:
         self.engine = None
         self.key = None
         self.users = 0       # calls in progress, and calls whose gradient may yet be asked for: until then nothing is packed
-        self.tapes = []      # to spare
+        self.spare = {False: [], True: []}  # tapes by whether they are kept by a gradient
         self._aliases = None  # of the weights' memory, whose addresses are in the key: so nothing else can come to lie there
         self._copies = None
 
@@ -106,17 +106,17 @@ class Packed:
         elif projects:
             self.engine.set_model(model)
         else:
-            self.engine.set_weights(**_weight_fields(shape, arrays))
+            self.engine.set_weights(unchecked=precision != "int8", **_weight_fields(shape, arrays))
         self._aliases = [w.detach() for w in weights]
         self._copies = [w.detach().clone() for w in weights] if keep_copies else None
         self.key = key
 
-    def spare_tape(self):
-        """A tape to be filled."""
+    def spare_tape(self, keep):
+        """A tape to be filled; keep: one that a gradient does not use up."""
         try:
-            return self.tapes.pop()
+            return self.spare[keep].pop()
         except IndexError:
-            return _core.Tape(self.engine)
+            return _core.Tape(self.engine, 0, keep)
 
     def has_bits_of(self, weights):
         """Whether the weights are known to be those that were packed, to the bit, whatever changed them."""
@@ -127,8 +127,16 @@ class Ticket(array.array):
     """A filled tape, as the memory of a tensor of int64, which has the key of its dropout. So the tape lives as long as autograd keeps
     that tensor, checkpoints and hooks of saved tensors included, and then goes back to be filled again."""
 
+    is_used_up = False
+
+    def replace_tape(self, tape, x):
+        """By one that was filled again and is kept."""
+        self.packed.spare[self.keeps].append(self.tape)
+        self.tape, self.x, self.keeps, self.is_used_up = tape, x.data_ptr(), True, False
+
     def __del__(self):
-        self.engines.give_back(self.packed, self.tape)
+        self.packed.spare[self.keeps].append(self.tape)
+        self.engines.give_back(self.packed)
 
 
 _engines_of = weakref.WeakValueDictionary()  # handle: Engines
@@ -144,7 +152,8 @@ class Engines:
     def __init__(self):
         self.handle = next(_handles)
         self.lock = threading.Lock()
-        self.returned = collections.deque()  # what uses have ended, and the tapes to spare: appended to without the lock
+        self.returned = collections.deque()  # whose uses have ended; appended to without the lock
+        self.retains = False                 # whether a graph was differentiated more than once
         self._packed = {}
         _engines_of[self.handle] = self
 
@@ -177,19 +186,16 @@ class Engines:
 
     def _collect(self):
         while self.returned:
-            packed, tape = self.returned.popleft()
-            packed.users -= 1
-            if tape is not None:
-                packed.tapes.append(tape)
+            self.returned.popleft().users -= 1
 
-    def give_back(self, packed, tape=None):
+    def give_back(self, packed):
         """End a use. May be called at any time, by a destructor too."""
-        self.returned.append((packed, tape))
+        self.returned.append(packed)
 
-    def issue(self, packed, tape, x, dropout_key):
+    def issue(self, packed, tape, keep, x, dropout_key):
         """A tensor that stands for a use which goes on for as long as there is the tensor."""
         ticket = Ticket("q", (dropout_key,))
-        ticket.engines, ticket.packed, ticket.tape, ticket.x, ticket.is_used_up = self, packed, tape, x.data_ptr(), False
+        ticket.engines, ticket.packed, ticket.tape, ticket.x, ticket.keeps = self, packed, tape, x.data_ptr(), keep
         _tickets[ticket.buffer_info()[0]] = ticket
         return torch.frombuffer(ticket, dtype=torch.int64)
 
