@@ -32,8 +32,8 @@
  * library must be linked with -Wl,-z,nodelete, which `pkg-config --static --libs sluice` gives, or be opened with RTLD_NODELETE.
  *
  * Other languages. `cc -E -P -DSLUICE_DECLARATIONS_ONLY sluice.h` prints the declarations alone, without includes, attributes or
- * comments, for tools that parse C: Python's cffi takes them as they are (ffi.cdef); others have to know size_t, int32_t, int64_t
- * and uint64_t. Of the other headers it prints those of this one as well.
+ * comments, for tools that parse C: Python's cffi takes them as they are (ffi.cdef); others have to know size_t, uint8_t, int32_t,
+ * int64_t and uint64_t. Of the other headers it prints those of this one as well.
  */
 #ifndef SLUICE_H
 #define SLUICE_H
@@ -558,8 +558,9 @@ typedef struct sluice_batch {
  *
  * @retval BAD_ARGUMENT NULL engine or batch; workspace of another engine; x, tokens and byte_tokens not as the model asks; logits or
  *                      step_logits that the network does not give; of a shape's head, step_logits with neither y nor a tape;
- *                      outputs of a layer that is not there, or more than SLUICE_MAX_OUTPUTS; strides of y or outputs that overlap; step offsets beside a step stride; streams of another shape, or beside
- *                      h0 or c0; a tape of another engine; dropout out of range, or without a tape. Nothing is written.
+ *                      outputs of a layer that is not there, or more than SLUICE_MAX_OUTPUTS; strides of y or outputs that overlap; step
+ *                      offsets beside a step stride; streams of another shape, or beside h0 or c0; a tape of
+ *                      another engine; dropout out of range, or without a tape. Nothing is written.
  * @retval BAD_DATA     a length negative or beyond T, a token outside 0..V-1, a slot that is not there, is given twice or is in
  *                      use by another call; the message has row and step. Nothing is written.
  * @retval UNSUPPORTED  a masked step, a mask or outputs together with a tape; outputs of a shape's embedding or head. Nothing is written.

@@ -175,8 +175,8 @@ typedef struct sluice_gradient {
  * L*D arrays are those of its layer-directions. head_weight and head_bias are a last dense layer's. Cells with other options than
  * biases and projections have no gradient: sluice_engine_create refuses them for training.
  *
- * The batch's x or tokens are read again and must be as they were. Uses up the tape, unless its option `keep` is 1. Runs on as many threads as sluice_forward. A
- * gradient that nothing contributes to is +0.
+ * The batch's x or tokens are read again and must be as they were. Uses up the tape, unless its option `keep` is 1. Runs on as many
+ * threads as sluice_forward. A gradient that nothing contributes to is +0.
  *
  * On the fused path the gradients of a batch are the same bits at any thread count and schedule, on any instruction set, with
  * `recompute` or without, and whatever BLIS there is. Sums over steps are cut on a grid that the batch's lengths alone decide; in each

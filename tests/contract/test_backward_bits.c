@@ -191,6 +191,51 @@ TEST_IN("large", used_tapes, 0, 1)
     test_taped_visit(&made, 1, 2, run_after_others);
 }
 
+/* A tape that is kept gives the same again, whatever else was asked of it between. */
+static void run_kept(const test_taped *made, const test_runner *runner)
+{
+    for (size_t recompute = 0; recompute < 4; recompute += 3) {
+        const sluice_tape_options options = {.struct_size = sizeof options, .recompute = recompute, .keep = 1};
+        OWNED_HANDLE(sluice_tape) tape = NULL;
+        OWNED(test_copy) own = test_copy_make(made);
+        SUCCEEDS(sluice_tape_create, runner->engine, &options, &tape);
+        test_forward_taped(runner, tape, &own.batch.batch);
+        const size_t bytes = sluice_tape_get_bytes(tape);
+        for (unsigned time = 0; time < 3; time++) {
+            test_gradient_prefill(&own.gradient);
+            test_backward(runner, tape, &own.gradient.gradient);
+            test_copy_check(made, &own, runner->name);
+            sluice_gradient other = own.gradient.gradient;
+            other.dy = other.dhn = NULL;
+            test_backward(runner, tape, &other);
+        }
+        ck_assert_uint_eq(sluice_tape_get_bytes(tape), bytes);
+        size_t need = 0;
+        SUCCEEDS(sluice_tape_required_bytes, runner->engine, &options, made->batch.batch.rows, made->batch.batch.steps,
+                 made->batch.lengths, &need);
+        if (made->batch.batch.dropout == 0)
+            ck_assert_uint_eq(need, bytes);
+    }
+}
+
+TEST_LOOP(kept_tapes, 0, 4)
+{
+    const sluice_shape shape = {TEST_LDIH(1 + (size_t)_i % 2, 1 + (size_t)_i / 2, 5, 18), .vocabulary = _i % 2 ? 13 : 0,
+                                .classes = 3, .has_bias = 1};
+    OWNED(test_taped) small = test_taped_make(shape, 9, 10, _i % 2 ? 0 : TEST_RAGGED | TEST_STATES, _i == 2 ? 0.25f : 0);
+    test_taped_visit(&small, 1, 3, run_kept);
+    OWNED(test_taped) large = test_taped_make(shape, 60, 31, TEST_RAGGED, 0);
+    test_taped_visit(&large, 2, 2, run_kept);
+}
+
+/* Rows too few for the threads, which divide their units instead. */
+TEST_IN("large", kept_tapes_of_few_wide_rows, 0, 1)
+{
+    const sluice_shape shape = {TEST_LDIH(1, 2, 9, 195), .has_bias = 1};
+    OWNED(test_taped) made = test_taped_make(shape, 2, 8, 0, 0);
+    test_taped_visit(&made, 1, MOST_THREADS, run_kept);
+}
+
 /* Two tapes of one engine hold two batches at the same time, and are used up in either order. */
 static void run_two_tapes(const test_taped *made, const test_runner *runner)
 {

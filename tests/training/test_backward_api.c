@@ -138,6 +138,7 @@ typedef struct spoiled {
 } spoiled;
 
 enum { INPUTS = 3, WIDTH = 5 };
+static const size_t some_offsets[ROWS];
 
 /* clang-format off */
 static void no_tape(spoiled *s) { s->tape = NULL; }
@@ -154,6 +155,10 @@ static void narrow_steps(spoiled *s) { s->gradient.dx_row_stride = STEPS * INPUT
 static void narrow_rows(spoiled *s) { s->gradient.dx_row_stride = STEPS * INPUTS - 1; s->gradient.dx_step_stride = INPUTS; }
 static void same_rows(spoiled *s) { s->gradient.dx_row_stride = 0; s->gradient.dx_step_stride = INPUTS; }
 static void same_steps(spoiled *s) { s->gradient.dx_row_stride = INPUTS; s->gradient.dx_step_stride = 0; }
+static void dx_steps_twice(spoiled *s) { s->gradient.dx_step_offsets = some_offsets; s->gradient.dx_step_stride = INPUTS; }
+static void dy_steps_twice(spoiled *s) { s->gradient.dy_step_offsets = some_offsets; s->gradient.dy_step_stride = WIDTH; }
+static void dx_rows_at_steps(spoiled *s) { s->gradient.dx_step_offsets = some_offsets; s->gradient.dx_row_stride = INPUTS - 1; }
+static void dx_steps_in_rows(spoiled *s) { s->gradient.dx_offsets = some_offsets; s->gradient.dx_step_stride = INPUTS - 1; }
 /* clang-format on */
 
 static const struct {
@@ -176,6 +181,10 @@ static const struct {
     {"dx: rows overlap", &small, narrow_rows, "dx"},
     {"dx: all rows in one place", &small, same_rows, "dx"},
     {"dx: all steps in one place", &small, same_steps, "dx"},
+    {"dx: step offsets and a stride", &small, dx_steps_twice, "dx_step_offsets are given, but dx_step_stride is 3"},
+    {"dy: step offsets and a stride", &small, dy_steps_twice, "dy_step_offsets are given, but dy_step_stride is 5"},
+    {"dx: rows of a step overlap", &small, dx_rows_at_steps, "dx strides (row 2, step 0)"},
+    {"dx: steps of a row overlap", &small, dx_steps_in_rows, "dx strides (row 0, step 2)"},
 };
 
 TEST_EACH(backward_refuses, spoilings)
@@ -221,6 +230,26 @@ TEST(tape_holds_no_batch)
     refuse_empty(&made, "a tape from before another model");
     test_forward_taped(&made.runner, made.tape, &made.batch.batch);
     test_backward(&made.runner, made.tape, &made.gradient.gradient);
+}
+
+/* A tape that is kept holds its batch until the engine has another model; so does one of the BLIS path. */
+TEST_LOOP(kept_tape, 0, 2)
+{
+    OWNED(scene) made = make_scene(&small, TEST_STATES);
+    OWNED(test_runner) runner = engine_with(&made, 1, _i ? SLUICE_GEMM_BLIS : SLUICE_GEMM_FUSED);
+    const sluice_tape_options options = {.struct_size = sizeof options, .keep = 1};
+    OWNED_HANDLE(sluice_tape) tape = NULL;
+    uint64_t unused = 0;
+    OWNED(test_gradient) first = test_gradient_random(&small, &made.batch.batch, &unused);
+    SUCCEEDS(sluice_tape_create, runner.engine, &options, &tape);
+    test_forward_taped(&runner, tape, &made.batch.batch);
+    for (size_t j = 0; j < TEST_RESULTS; j++)
+        memcpy(first.in[j], made.gradient.in[j], first.in_count[j] * sizeof(float));
+    test_backward(&runner, tape, &first.gradient);
+    test_backward(&runner, tape, &made.gradient.gradient);
+    test_same_gradients(&made.gradient, &first, "again");
+    SUCCEEDS(sluice_engine_set_model, runner.engine, made.network.model);
+    REFUSED(bad_argument, "another model", sluice_backward, tape, &made.gradient.gradient);
 }
 
 /* A forward call that is refused writes nothing, on the tape neither. */

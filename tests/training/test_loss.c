@@ -1,4 +1,5 @@
 /* sluice_loss_compute: torch's values, finite differences, what counts and what does not, extremes, threads, and what is refused. */
+#include "base/struct_size.h"
 #include "golden/golden_training.h"
 #include "support/message.h"
 #include "support/network.h"
@@ -248,6 +249,41 @@ TEST(extremes)
 }
 
 /* The same bits on any number of threads; the sums of chunks are also right. */
+/* The losses of a batch's shards, divided by the weight of all, add up to the batch's, but for the order of additions; their gradients
+ * are the batch's to the bit. */
+TEST_LOOP(shards, 0, 4)
+{
+    enum { ROWS = 23, STEPS = 5, WIDTH = 7, FIRST = 9 };
+    uint64_t random = test_seed() + (uint64_t)_i;
+    static const float class_weights[WIDTH] = {1, 0.3f, 0, 2, 5, 0.7f, 1};
+    OWNED(loss_scene)
+    made = make_scene(_i % 2 ? SLUICE_LOSS_SQUARED_ERROR : SLUICE_LOSS_CROSS_ENTROPY, ROWS, STEPS, WIDTH, &random);
+    made.loss.lengths = made.lengths;
+    made.loss.class_weights = _i == 2 ? class_weights : NULL;
+    const double whole = get(&made.loss);
+    FREED float *gradient = test_floats(made.elements);
+    double sum = 0, weight = 0;
+    for (size_t from = 0; from < ROWS; from = from ? ROWS : FIRST) {
+        sluice_loss shard = made.loss;
+        shard.rows = from ? ROWS - from : FIRST;
+        shard.lengths += from;
+        shard.outputs += from * STEPS * WIDTH;
+        shard.labels = shard.labels ? shard.labels + from * STEPS : NULL;
+        shard.values = shard.values ? shard.values + from * STEPS * WIDTH : NULL;
+        shard.gradient = gradient + from * STEPS * WIDTH;
+        shard.total_weight = made.loss.weight;
+        sum += get(&shard);
+        weight += shard.weight; /* its own */
+    }
+    test_same_bits(gradient, made.gradient, made.elements, "gradient");
+    ck_assert_double_eq_tol(weight, made.loss.weight, ROWS * STEPS * DBL_EPSILON * weight);
+    /* Terms are positive: two sums of them in any order differ by eps of a sum for each addition of both, and the quotients' roundings. */
+    ck_assert_double_eq_tol(sum, whole, (2 * ROWS * STEPS + 4) * DBL_EPSILON * whole);
+    sluice_loss all = made.loss;
+    all.total_weight = 1;
+    ck_assert(get(&all) * (1 / made.loss.weight) == whole);
+}
+
 TEST_LOOP(threads, 0, 4)
 {
     uint64_t random = test_seed() + (uint64_t)_i;
@@ -319,6 +355,10 @@ TEST(refused)
         {"smoothing below", entropy, SLUICE_STATUS_BAD_ARGUMENT, "label_smoothing is -0.5"},
         {"smoothing 1", entropy, SLUICE_STATUS_BAD_ARGUMENT, "label_smoothing is 1"},
         {"smoothing NaN", entropy, SLUICE_STATUS_BAD_ARGUMENT, "label_smoothing is"},
+        {"total below 0", entropy, SLUICE_STATUS_BAD_ARGUMENT, "total_weight is -3"},
+        {"total NaN", square, SLUICE_STATUS_BAD_ARGUMENT, "total_weight is"},
+        {"total infinite", square, SLUICE_STATUS_BAD_ARGUMENT, "total_weight is inf"},
+        {"total whose inverse is infinite", entropy, SLUICE_STATUS_BAD_ARGUMENT, "total_weight is"},
         {"size", entropy, SLUICE_STATUS_TOO_LARGE, "outputs"},
         {"a label beyond", entropy, SLUICE_STATUS_BAD_DATA, "row 2, step 0: label 4; expected 0..3"},
         {"a negative label", entropy, SLUICE_STATUS_BAD_DATA, "row 1, step 1: label -1"},
@@ -328,7 +368,7 @@ TEST(refused)
         {"an output", square, SLUICE_STATUS_BAD_DATA, "row 0, step 1: output [3] is NaN"},
     };
     size_t k = 0;
-    cases[k++].loss.struct_size--;
+    cases[k++].loss.struct_size = SL_LEAST_sluice_loss - 1;
     cases[k++].loss.kind = (sluice_loss_kind)2;
     cases[k++].loss.outputs = NULL;
     cases[k++].loss.labels = NULL;
@@ -338,6 +378,10 @@ TEST(refused)
     cases[k++].loss.label_smoothing = -0.5f;
     cases[k++].loss.label_smoothing = 1;
     cases[k++].loss.label_smoothing = NAN;
+    cases[k++].loss.total_weight = -3;
+    cases[k++].loss.total_weight = NAN;
+    cases[k++].loss.total_weight = INFINITY;
+    cases[k++].loss.total_weight = 0x1p-1074;
     cases[k++].loss.rows = SIZE_MAX / 4;
     cases[k++].loss.labels = bad_labels;
     cases[k++].loss.labels = negative;

@@ -145,12 +145,13 @@ static void tensors_free(tensors *t)
         free(t->gradient[k]);
 }
 
-/* Forward with a tape, and backward. */
+/* Forward with a tape, and backward: every other time twice on a tape that is kept. */
 static void run(scene *s, const test_runner *runner, size_t recompute, float dropout, int accumulate, tensors *t)
 {
     sluice_error error;
     sluice_tape *tape;
-    const sluice_tape_options options = {sizeof options, recompute};
+    static unsigned runs;
+    const sluice_tape_options options = {sizeof options, recompute, .keep = ++runs % 2 && !accumulate};
     sluice_batch batch = batch_of(s);
     sluice_parameter_gradient parameters[TEST_CASE_PARAMETERS];
     for (size_t k = 0; k < t->count; k++) {
@@ -174,7 +175,8 @@ static void run(scene *s, const test_runner *runner, size_t recompute, float dro
                                       .accumulate = accumulate,
                                       .parameters = parameters,
                                       .parameter_count = t->count};
-    ck_assert_msg(sluice_backward(tape, &gradient, &error) == SLUICE_STATUS_OK, "%s", error.message);
+    for (int times = 1 + options.keep; times > 0; times--)
+        ck_assert_msg(sluice_backward(tape, &gradient, &error) == SLUICE_STATUS_OK, "%s", error.message);
     sluice_tape_destroy(tape);
 }
 

@@ -370,6 +370,7 @@ enum { ROWS = 6, STEPS = 5, WIDTH = 10 };
 static const int64_t negative[ROWS] = {5, 0, -3, 5, 5, 5}, too_long[ROWS] = {5, 0, 3, 5, 77, 5};
 static const int64_t least[ROWS] = {INT64_MIN, 0, 0, 0, 0, 0};
 static const int32_t below[ROWS * STEPS] = {[3 * STEPS + 2] = -4}, beyond[ROWS * STEPS] = {[5 * STEPS + 4] = 7};
+static const uint8_t beyond_bytes[ROWS * STEPS] = {[5 * STEPS + 4] = 7};
 static const float some_x[ROWS * STEPS * 3];
 static const size_t some_slots[ROWS];
 
@@ -393,6 +394,13 @@ static void long_length(spoiled *s) { s->batch.lengths = too_long; }
 static void least_length(spoiled *s) { s->batch.lengths = least; }
 static void negative_token(spoiled *s) { s->batch.tokens = below; }
 static void large_token(spoiled *s) { s->batch.tokens = beyond; }
+static void large_byte(spoiled *s) { s->batch.byte_tokens = beyond_bytes; s->batch.tokens = NULL; }
+static void both_tokens(spoiled *s) { s->batch.byte_tokens = beyond_bytes; }
+static void bytes_too(spoiled *s) { s->batch.byte_tokens = beyond_bytes; }
+static void x_steps_twice(spoiled *s) { s->batch.x_step_offsets = some_slots; s->batch.x_step_stride = 3; }
+static void y_steps_twice(spoiled *s) { s->batch.y_step_offsets = some_slots; s->batch.y_step_stride = WIDTH; }
+static void y_rows_at_steps(spoiled *s) { s->batch.y_step_offsets = some_slots; s->batch.y_row_stride = WIDTH - 1; }
+static void y_steps_in_rows(spoiled *s) { s->batch.y_offsets = some_slots; s->batch.y_step_stride = WIDTH - 1; }
 static void many_rows(spoiled *s) { s->batch.rows = SIZE_MAX / 2; }
 static void many_steps(spoiled *s) { s->batch.steps = SIZE_MAX / 2; }
 /* clang-format on */
@@ -424,6 +432,13 @@ static const struct {
     {"the least length", &small, least_length, SLUICE_STATUS_BAD_DATA, "row", {0, INT64_MIN, 5}},
     {"a negative token", &worded, negative_token, SLUICE_STATUS_BAD_DATA, "step", {3, 2, -4}},
     {"a token beyond the vocabulary", &worded, large_token, SLUICE_STATUS_BAD_DATA, "step", {5, 4, 7}},
+    {"a byte beyond the vocabulary", &worded, large_byte, SLUICE_STATUS_BAD_DATA, "step", {5, 4, 7}},
+    {"tokens and bytes", &worded, both_tokens, SLUICE_STATUS_BAD_ARGUMENT, "both tokens and byte_tokens", {-1, -1, -1}},
+    {"bytes for a model without embedding", &small, bytes_too, SLUICE_STATUS_BAD_ARGUMENT, "tokens", {-1, -1, -1}},
+    {"x: step offsets and a stride", &small, x_steps_twice, SLUICE_STATUS_BAD_ARGUMENT, "x_step_offsets are given", {3, -1, -1}},
+    {"y: step offsets and a stride", &small, y_steps_twice, SLUICE_STATUS_BAD_ARGUMENT, "y_step_offsets are given", {10, -1, -1}},
+    {"y: rows of a step overlap", &small, y_rows_at_steps, SLUICE_STATUS_BAD_ARGUMENT, "y strides", {9, 0, -1}},
+    {"y: steps of a row overlap", &small, y_steps_in_rows, SLUICE_STATUS_BAD_ARGUMENT, "y strides", {0, 9, -1}},
     {"too many rows", &small, many_rows, SLUICE_STATUS_TOO_LARGE, "", {-1, -1, -1}},
     {"too many steps", &small, many_steps, SLUICE_STATUS_TOO_LARGE, "", {-1, -1, -1}},
 };

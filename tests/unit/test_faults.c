@@ -421,7 +421,9 @@ TEST(learning)
 /* ---- Weights that no longer are 16-bit numbers ---- */
 
 typedef struct widening {
-    const sluice_model *exact, *other;
+    const sluice_model *exact;
+    const test_network *other;
+    int by_weights; /* given as arrays */
     test_batch *batch;
 } widening;
 
@@ -446,13 +448,14 @@ static sluice_status widen(void *context, sluice_error *error)
     test_watching = false; /* but for the call that is tried */
     SUCCEEDS(sluice_engine_create, w->exact, &options, &engine);
     test_watching = true;
-    const sluice_status status = sluice_engine_set_model(engine, w->other, error);
+    const sluice_status status = w->by_weights ? sluice_engine_set_weights(engine, &w->other->weights, NULL, error)
+                                               : sluice_engine_set_model(engine, w->other->model, error);
     test_watching = false;
-    expect_model(engine, status ? w->exact : w->other, w->batch);
+    expect_model(engine, status ? w->exact : w->other->model, w->batch);
     return status;
 }
 
-TEST(widening)
+TEST_LOOP(widening, 0, 2)
 {
     uint64_t random = test_seed();
     OWNED(test_network) other = test_network_random(&shape, 1, &random);
@@ -461,7 +464,7 @@ TEST(widening)
         exact.floats[k] = (float)(k % 17) / 16 - 0.5f;
     test_network_build(&exact);
     OWNED(test_batch) batch = test_batch_random(&shape, 5, 3, TEST_STATES, &random);
-    widening w = {exact.model, other.model, &batch};
+    widening w = {exact.model, &other, _i, &batch};
     test_fail_each(widen, &w, SLUICE_STATUS_OK, 2);
 }
 

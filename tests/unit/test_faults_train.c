@@ -39,6 +39,7 @@ enum { TRAININGS = sizeof trainings / sizeof trainings[0] };
 typedef struct fixture {
     int training;
     const sluice_model *model;
+    const sluice_weights *weights;
     const sluice_engine *engine;
     const sluice_trainer_options *options;
     sluice_trainer *trainer;
@@ -242,6 +243,11 @@ static sluice_status set_model(fixture *f, sluice_error *error)
     return sluice_engine_set_model((sluice_engine *)f->engine, f->model, error);
 }
 
+static sluice_status set_weights(fixture *f, sluice_error *error)
+{
+    return sluice_engine_set_weights((sluice_engine *)f->engine, f->weights, NULL, error);
+}
+
 /* A batch, what goes into and comes out of its gradient, and how both ought to be. */
 typedef struct exercise {
     test_batch batch, want;
@@ -337,6 +343,9 @@ TEST_LOOP(taping, 0, 2)
         n++;
     check_leaks("sluice_tape_required_bytes", n, before);
     without_memory("sluice_engine_set_model", set_model, &f);
+    OWNED(test_network) network = test_network_random(&shape, 1.0f, &random);
+    f.weights = &network.weights;
+    without_memory("sluice_engine_set_weights", set_weights, &f);
 }
 
 /* ---- Steps ----------------------------------------------------------------------------------------------------------------- */
