@@ -34,7 +34,7 @@ def fresh():
 
 @pytest.fixture
 def whole_graph():
-    """Dynamo leaves every LSTM out of its graphs, torch's too, unless told to."""
+    """Dynamo leaves every LSTM out of its graphs, torch's too, by default."""
     with torch._dynamo.config.patch(allow_rnn=True):
         yield
 

@@ -10,7 +10,7 @@ torch = pytest.importorskip("torch")
 
 SOURCE = pathlib.Path(os.environ.get("SLUICE_SOURCE", pathlib.Path(__file__).resolve().parents[2]))
 # Losses of some 20 updates: what float32 leaves of a gradient, some 1e-6 of it, goes into the weights by the rate and comes back the
-# larger the longer training goes on; a mistake in a gradient shows in the second loss.
+# larger the longer training goes on; a wrong gradient shows in the second loss.
 TOLERANCE = 1e-4
 
 
