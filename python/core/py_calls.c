@@ -8,15 +8,21 @@ static int refuse_positional(Py_ssize_t count)
     return count ? -1 : 0;
 }
 
-/* A tape serves one call at a time, an engine none while it is changed: each would be a data race in C. */
+int core_refuse_changed(const core_state *state, const core_engine *engine)
+{
+    if (engine->changes)
+        core_raise_argument(state, "the engine is being given other weights or plans by another thread; wait for that call's end");
+    return engine->changes ? -1 : 0;
+}
+
 static int refuse_busy(const core_state *state, const core_engine *engine, const core_tape *tape)
 {
-    const bool is_changed = engine->changes, is_taken = tape && tape->is_used;
-    if (is_changed)
-        core_raise_argument(state, "the engine is being given other weights or plans by another thread; wait for that call's end");
-    else if (is_taken)
+    const bool is_taken = tape && tape->is_used;
+    if (core_refuse_changed(state, engine))
+        return -1;
+    if (is_taken)
         core_raise_argument(state, "the tape is used by another thread's call; make one for each thread");
-    return is_changed || is_taken ? -1 : 0;
+    return is_taken ? -1 : 0;
 }
 
 PyObject *core_forward(PyObject *self, PyObject *const *values, Py_ssize_t count, PyObject *names)

@@ -56,6 +56,7 @@ typedef enum core_struct {
     CORE_GRADIENT,
     CORE_WEIGHTS, /**< core_weights */
     CORE_ENGINE_OPTIONS,
+    CORE_TRAINING, /**< core_training */
     CORE_NAMES,
     CORE_NETWORK,
     CORE_LAYER,
@@ -63,6 +64,7 @@ typedef enum core_struct {
     CORE_ENGINE_INFO,
     CORE_PLAN,
     CORE_CANDIDATE,
+    CORE_REPORT,
     CORE_ENVIRONMENT,
     CORE_STRUCTS
 } core_struct;
@@ -74,8 +76,14 @@ typedef struct core_weights {
     sluice_weights_options options;
 } core_weights;
 
+/** A trainer's options and those of its engine. */
+typedef struct core_training {
+    sluice_engine_options engine;
+    sluice_trainer_options trainer;
+} core_training;
+
 typedef struct core_state {
-    PyTypeObject *model, *engine, *tape, *streams;
+    PyTypeObject *model, *engine, *tape, *streams, *trainer;
     PyObject *errors[CORE_STATUSES];                /**< exception class for each status; none for OK */
     PyObject *places[CORE_ERROR_PLACES];            /**< their attributes "row", "step", "byte" */
     PyObject *names[CORE_STRUCTS][CORE_MAX_FIELDS]; /**< interned names of the fields */
@@ -147,7 +155,7 @@ typedef struct core_streams {
     size_t calls; /**< that use the set now */
 } core_streams;
 
-extern PyType_Spec core_model_spec, core_engine_spec, core_tape_spec, core_streams_spec;
+extern PyType_Spec core_model_spec, core_engine_spec, core_tape_spec, core_streams_spec, core_trainer_spec;
 
 /** An object of a model that a call has made, or an exception of the call's failure. */
 PyObject *core_model_wrap(const core_state *state, sluice_status status, sluice_model *model, const sluice_error *error);
@@ -158,6 +166,9 @@ PyObject *core_model_tensors(PyObject *self, PyObject *unused);
 
 /** Destroys what an object owns; as tp_dealloc does for objects of heap types. */
 void core_free(PyObject *self);
+
+/** Raise ArgumentError where a call is changing the engine, which nothing may read meanwhile. 0, or -1 with the exception. */
+int core_refuse_changed(const core_state *state, const core_engine *engine);
 
 /** An Engine's method forward(**fields of sluice_batch). */
 PyObject *core_forward(PyObject *self, PyObject *const *values, Py_ssize_t count, PyObject *names);

@@ -141,6 +141,8 @@ static PyObject *engine_plan(PyObject *self, PyObject *args)
         return NULL;
     if (rows < 0 || steps < 0)
         return core_raise_argument(state, "rows and steps are not negative");
+    if (core_refuse_changed(state, (core_engine *)self))
+        return NULL;
     core_hold_begin(&hold);
     if (!get_lengths(state, given, &lengths, &hold)) {
         const sluice_status status = sluice_plan_get(engine, (size_t)rows, (size_t)steps, lengths, &plan, &error);

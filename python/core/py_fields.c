@@ -96,6 +96,31 @@ static const core_field engine_options[] = {
     FIELD(sluice_engine_options, precision, CORE_INT),
 };
 
+static const core_field training[] = {
+    {"isa", offsetof(core_training, engine.isa), CORE_INT, false},
+    {"gemm", offsetof(core_training, engine.gemm), CORE_INT, false},
+    {"threads", offsetof(core_training, engine.threads), CORE_UNSIGNED, false},
+    {"optimizer", offsetof(core_training, trainer.optimizer), CORE_INT, false},
+    {"rate", offsetof(core_training, trainer.rate), CORE_DOUBLE, false},
+    {"momentum", offsetof(core_training, trainer.momentum), CORE_DOUBLE, false},
+    {"beta1", offsetof(core_training, trainer.beta1), CORE_DOUBLE, false},
+    {"beta2", offsetof(core_training, trainer.beta2), CORE_DOUBLE, false},
+    {"epsilon", offsetof(core_training, trainer.epsilon), CORE_DOUBLE, false},
+    {"weight_decay", offsetof(core_training, trainer.weight_decay), CORE_DOUBLE, false},
+    {"clip", offsetof(core_training, trainer.clip), CORE_DOUBLE, false},
+    {"schedule", offsetof(core_training, trainer.schedule), CORE_INT, false},
+    {"total_steps", offsetof(core_training, trainer.total_steps), CORE_UINT64, false},
+    {"warmup_steps", offsetof(core_training, trainer.warmup_steps), CORE_UINT64, false},
+    {"loss", offsetof(core_training, trainer.loss), CORE_INT, false},
+    {"every_step", offsetof(core_training, trainer.every_step), CORE_INT, false},
+    {"ignore", offsetof(core_training, trainer.ignore), CORE_INT, false},
+    {"label_smoothing", offsetof(core_training, trainer.label_smoothing), CORE_FLOAT, false},
+    {"dropout", offsetof(core_training, trainer.dropout), CORE_FLOAT, false},
+    {"seed", offsetof(core_training, trainer.seed), CORE_UINT64, false},
+    {"recompute", offsetof(core_training, trainer.recompute), CORE_SIZE, false},
+    {"class_weights", offsetof(core_training, trainer.class_weights), CORE_F32, false},
+};
+
 static const core_field names[] = {
     FIELD(sluice_names, prefix, CORE_TEXT),
     FIELD(sluice_names, head, CORE_TEXT),
@@ -163,6 +188,12 @@ static const core_field candidate[] = {
     FIELD(sluice_candidate, seconds, CORE_DOUBLE),
 };
 
+static const core_field report[] = {
+    FIELD(sluice_report, loss, CORE_DOUBLE),   FIELD(sluice_report, counted, CORE_SIZE), FIELD(sluice_report, right, CORE_SIZE),
+    FIELD(sluice_report, norm, CORE_DOUBLE),   FIELD(sluice_report, rate, CORE_DOUBLE),  FIELD(sluice_report, step, CORE_UINT64),
+    FIELD(sluice_report, weight, CORE_DOUBLE),
+};
+
 static const core_field environment[] = {
     FIELD(sluice_environment, isa, CORE_INT),
     FIELD(sluice_environment, best_isa, CORE_INT),
@@ -190,18 +221,13 @@ static const struct {
     const core_field *fields;
     size_t count;
 } tables[CORE_STRUCTS] = {
-    [CORE_BATCH] = TABLE(batch),
-    [CORE_GRADIENT] = TABLE(gradient),
-    [CORE_WEIGHTS] = TABLE(weights),
-    [CORE_ENGINE_OPTIONS] = TABLE(engine_options),
-    [CORE_NAMES] = TABLE(names),
-    [CORE_NETWORK] = TABLE(network),
-    [CORE_LAYER] = TABLE(layer),
-    [CORE_CELL] = TABLE(cell),
-    [CORE_ENGINE_INFO] = TABLE(engine_info),
-    [CORE_PLAN] = TABLE(plan),
-    [CORE_CANDIDATE] = TABLE(candidate),
-    [CORE_ENVIRONMENT] = TABLE(environment),
+    [CORE_BATCH] = TABLE(batch),       [CORE_GRADIENT] = TABLE(gradient),
+    [CORE_WEIGHTS] = TABLE(weights),   [CORE_ENGINE_OPTIONS] = TABLE(engine_options),
+    [CORE_TRAINING] = TABLE(training), [CORE_NAMES] = TABLE(names),
+    [CORE_NETWORK] = TABLE(network),   [CORE_LAYER] = TABLE(layer),
+    [CORE_CELL] = TABLE(cell),         [CORE_ENGINE_INFO] = TABLE(engine_info),
+    [CORE_PLAN] = TABLE(plan),         [CORE_CANDIDATE] = TABLE(candidate),
+    [CORE_REPORT] = TABLE(report),     [CORE_ENVIRONMENT] = TABLE(environment),
 };
 
 int core_fields_intern(core_state *state)

@@ -84,9 +84,10 @@ static int fill(PyObject *module)
     core_state *state = state_of_module(module);
     return core_state_fill(state) || add_type(module, &core_model_spec, &state->model) ||
                    add_type(module, &core_engine_spec, &state->engine) || add_type(module, &core_tape_spec, &state->tape) ||
-                   add_type(module, &core_streams_spec, &state->streams) || add_names(module, "ISAS", isa_name) ||
-                   add_names(module, "GEMMS", gemm_name) || add_names(module, "SCHEDULES", schedule_name) ||
-                   add_names(module, "PRECISIONS", precision_name) || add_names(module, "FUNCTIONS", function_name) ||
+                   add_type(module, &core_streams_spec, &state->streams) || add_type(module, &core_trainer_spec, &state->trainer) ||
+                   add_names(module, "ISAS", isa_name) || add_names(module, "GEMMS", gemm_name) ||
+                   add_names(module, "SCHEDULES", schedule_name) || add_names(module, "PRECISIONS", precision_name) ||
+                   add_names(module, "FUNCTIONS", function_name) ||
                    PyModule_AddStringConstant(module, "VERSION", sluice_version_get())
                ? -1
                : 0;
@@ -99,6 +100,7 @@ static int traverse(PyObject *module, visitproc visit, void *arg)
     Py_VISIT(state->engine);
     Py_VISIT(state->tape);
     Py_VISIT(state->streams);
+    Py_VISIT(state->trainer);
     for (size_t k = 0; k < CORE_STATUSES; k++)
         Py_VISIT(state->errors[k]);
     return 0;

@@ -38,6 +38,7 @@ void core_state_clear(core_state *state)
     Py_CLEAR(state->engine);
     Py_CLEAR(state->tape);
     Py_CLEAR(state->streams);
+    Py_CLEAR(state->trainer);
     for (size_t k = 0; k < CORE_STATUSES; k++)
         Py_CLEAR(state->errors[k]);
     for (size_t k = 0; k < CORE_ERROR_PLACES; k++)

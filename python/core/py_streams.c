@@ -12,7 +12,7 @@ static PyObject *streams_new(PyTypeObject *type, PyObject *args, PyObject *kwarg
         PyErr_SetString(PyExc_TypeError, "Streams takes no keyword arguments");
         return NULL;
     }
-    if (!PyArg_ParseTuple(args, "O!O:Streams", state->engine, &engine, &from))
+    if (!PyArg_ParseTuple(args, "O!O:Streams", state->engine, &engine, &from) || core_refuse_changed(state, (core_engine *)engine))
         return NULL;
     const bool is_count = PyLong_Check(from);
     const size_t slots = is_count ? PyLong_AsSize_t(from) : 0;
@@ -22,10 +22,12 @@ static PyObject *streams_new(PyTypeObject *type, PyObject *args, PyObject *kwarg
     if (streams) {
         const sluice_engine *of = ((core_engine *)engine)->engine;
         const char *name = path ? PyBytes_AsString(path) : NULL;
+        ((core_engine *)engine)->calls++;
         Py_BEGIN_ALLOW_THREADS
         status = name ? sluice_streams_load(of, name, &streams->streams, &error)
                       : sluice_streams_create(of, slots, &streams->streams, &error);
-        Py_END_ALLOW_THREADS
+        Py_END_ALLOW_THREADS((core_engine *)engine)
+        ->calls--;
         if (status) {
             Py_CLEAR(streams);
             core_raise(state, &error);

@@ -16,6 +16,8 @@ static PyObject *tape_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
         return NULL;
     if (recompute < 0)
         return core_raise_argument(state, "recompute is not negative");
+    if (core_refuse_changed(state, (core_engine *)owner))
+        return NULL;
     options.recompute = (size_t)recompute;
     core_tape *tape = (core_tape *)PyType_GenericAlloc(type, 0);
     if (!tape)

@@ -236,7 +236,11 @@ static int set_real(const core_field *field, void *at, PyObject *value)
     const double number = PyFloat_AsDouble(value);
     if (number == -1 && PyErr_Occurred())
         return -1;
-    *(float *)(void *)((char *)at + field->offset) = (float)number;
+    void *place = (char *)at + field->offset;
+    if (field->kind == CORE_DOUBLE)
+        *(double *)place = number;
+    else
+        *(float *)place = (float)number;
     return 0;
 }
 
@@ -249,6 +253,7 @@ int core_field_set(const core_state *state, const core_field *field, void *at, P
     case CORE_UINT64:
         return set_number(field, at, value);
     case CORE_FLOAT:
+    case CORE_DOUBLE:
         return set_real(field, at, value);
     case CORE_TEXT:
         return set_text(field, at, value);
@@ -279,6 +284,8 @@ PyObject *core_field_get(const core_field *field, const void *at)
         return PyLong_FromLong(*(const int *)place);
     case CORE_UNSIGNED:
         return PyLong_FromUnsignedLong(*(const unsigned *)place);
+    case CORE_UINT64:
+        return PyLong_FromUnsignedLongLong(*(const uint64_t *)place);
     case CORE_FLOAT:
         return PyFloat_FromDouble(*(const float *)place);
     case CORE_DOUBLE:

@@ -71,6 +71,32 @@ class EngineOptions(TypedDict, total=False):
     training: int
     precision: int
 
+class Training(TypedDict, total=False):
+    """sluice_trainer_options, and of its engine isa, gemm and threads."""
+
+    isa: int
+    gemm: int
+    threads: int
+    optimizer: int
+    rate: float
+    momentum: float
+    beta1: float
+    beta2: float
+    epsilon: float
+    weight_decay: float
+    clip: float
+    schedule: int  # of the rate
+    total_steps: int
+    warmup_steps: int
+    loss: int
+    every_step: int
+    ignore: int
+    label_smoothing: float
+    dropout: float
+    seed: int
+    recompute: int
+    class_weights: Array  # float32 [C]
+
 class Batch(TypedDict, total=False):
     """sluice_batch."""
 
@@ -195,5 +221,21 @@ class Streams:
     def save(self, path: str | bytes, /) -> None: ...
     @property
     def slots(self) -> int: ...
+
+class Trainer:
+    """A model being trained, and its optimiser. One call at a time: sluice.ArgumentError where two threads use it."""
+
+    def __new__(cls, model: Model, /, **options: Unpack[Training]) -> Trainer: ...
+    def step(self, labels: Array, values: Array, /, **batch: Unpack[Batch]) -> dict[str, Any]:
+        """One update by a batch with labels, int32 [N] or [N][T], or values, float32; the fields of sluice_report."""
+    def evaluate(self, labels: Array, values: Array, /, **batch: Unpack[Batch]) -> dict[str, Any]:
+        """The loss of a batch as it stands."""
+    def save(self, path: str | bytes, note: str | None = None, /) -> None:
+        """Write a checkpoint."""
+    def save_model(self, path: str | bytes, /) -> None:
+        """Write the model as trained so far."""
+    @classmethod
+    def load(cls, path: str | bytes, /, **options: Unpack[EngineOptions]) -> tuple[Trainer, str]:
+        """The trainer of a checkpoint, which goes on to the same bits, and the note."""
 
 def environment(**options: Unpack[EngineOptions]) -> dict[str, Any]: ...

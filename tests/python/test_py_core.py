@@ -141,12 +141,13 @@ def test_stubs():
     """_core.pyi has what the module has: names, methods, and of each struct the fields that a wrong one's message could not list."""
     tree = ast.parse((SOURCE / "python" / "sluice" / "_core.pyi").read_text())
     classes = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
-    for name in ("Model", "Engine", "Tape", "Streams"):
+    for name in ("Model", "Engine", "Tape", "Streams", "Trainer"):
         stated = {part.name for part in classes[name].body if isinstance(part, ast.FunctionDef)} - {"__new__"}
         assert stated == {part for part in vars(getattr(_core, name)) if not part.startswith("_")}, name
     model = _core.Model.initial(0, 1, None, layers=1, directions=1, inputs=3, hidden=4, has_bias=1)
     tape = _core.Tape(_core.Engine(model, training=1))
     calls = {"Batch": _core.Engine(model).forward, "Gradient": tape.backward, "EngineOptions": _core.environment,
+             "Training": lambda **field: _core.Trainer(model, **field),
              "Weights": _core.Model.of_weights, "Names": lambda **field: _core.Model.load("/", **field)}
     for name, call in calls.items():
         fields = [part.target.id for part in classes[name].body if isinstance(part, ast.AnnAssign)]
@@ -181,3 +182,32 @@ def test_tapes_that_are_kept(model, floats):
             with pytest.raises(sluice.ArgumentError):
                 tape.backward(dy=dy, dx=dxs[1])
     assert tape.bytes > 0
+
+
+def test_trainer(tmp_path, floats, rng):
+    """Training lowers the loss; a checkpoint goes on to the same bits; the model it saves is the one that it evaluates."""
+    model = _core.Model.initial(0, 1, None, layers=1, directions=1, inputs=3, hidden=8, has_bias=1, classes=2)
+    x, labels = floats(16, 6, 3), rng.integers(0, 2, 16, np.int32)
+    batch, options = {"rows": 16, "steps": 6, "x": x}, {"rate": 0.05, "dropout": 0.0, "seed": 3, "threads": 1}
+    trainer = _core.Trainer(model, **options)
+    first = trainer.step(labels, None, **batch)
+    assert first["step"] == 1 and first["counted"] == 16 and first["rate"] == 0.05
+    for _ in range(40):
+        last = trainer.step(labels, None, **batch)
+    assert last["loss"] < 0.7 * first["loss"]
+    trainer.save(str(tmp_path / "checkpoint"), "a note")
+    again, note = _core.Trainer.load(str(tmp_path / "checkpoint"), threads=1)
+    assert note == "a note" and again.step(labels, None, **batch) == trainer.step(labels, None, **batch)
+    trainer.save_model(str(tmp_path / "model"))
+    logits = sluice.load(tmp_path / "model")(x).astype(float)
+    loss = np.mean(np.log(np.exp(logits).sum(1)) - logits[np.arange(16), labels])
+    assert abs(trainer.evaluate(labels, None, **batch)["loss"] - loss) < 1e-6 * max(1, loss)
+    for wrong in ((labels.astype(np.int64), None), (None, labels)):
+        with pytest.raises(TypeError):
+            trainer.step(*wrong, **batch)
+    with pytest.raises(sluice.DataError, match="row 3"):
+        trainer.step(np.where(np.arange(16) == 3, 2, labels).astype(np.int32), None, **batch)
+    with pytest.raises(sluice.ArgumentError):
+        _core.Trainer(model, rate=-1)
+    with pytest.raises(sluice.NoInputError):
+        _core.Trainer.load(str(tmp_path / "nothing"))
