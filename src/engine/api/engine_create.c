@@ -8,6 +8,7 @@
 #include "engine/forward/workspace_pool.h"
 #include "engine/schedule/limits.h"
 #include "engine/schedule/machine_figures.h"
+#include "model/model.h"
 
 sluice_status sluice_engine_create(const sluice_model *model, const sluice_engine_options *options, sluice_engine **engine,
                                    sluice_error *error)
