@@ -196,6 +196,7 @@ static void recompute(const sl_grad_thread *thread, const sl_grad_layer_dir *lay
             step.weights_ih.words = step.weights_hh.words = 0;
         }
         step.rows = running;
+        step.from_last = iteration % 2;
         step.start = scratch->start;
         step.x = scratch->x;
         step.h = scratch->h[parity];
@@ -305,6 +306,7 @@ static void run_iteration(const sl_grad_thread *thread, const sl_grad_layer_dir 
     if (continues && !projects && !by_blis)
         sl_packed_set_range(&layer_dir->packed->weights_back, units->block, units->end - units->block, &weights);
     const sl_step_grad step = {.rows = to - from,
+                               .from_last = iteration % 2,
                                .units = sl_size_min(layer_dir->dir->hidden, units->end * sl_block_floats(engine->kernel)) - unit,
                                .weights = weights,
                                .da_after = scratch->da_after,

@@ -125,6 +125,7 @@ static void set_step(sl_recurrence *p, bool hoisted)
             scratch->y[r] = y_of(p, r, sl_recurrence_output_step(p, iteration, step), unit);
     }
     p->step.rows = p->running;
+    p->step.from_last = iteration % 2;
     p->step.weights_ih.words = multiplies_x ? p->packed->weights_ih.words : 0;
     p->step.weights_hh.words = multiplies_h ? p->packed->weights_hh.words : 0;
     p->step.h = state->h[iteration % 2];
