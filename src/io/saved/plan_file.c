@@ -36,6 +36,7 @@ static line make_head(const sluice_engine *engine, unsigned number)
 {
     const sluice_shape *shape = &engine->shape;
     line made = {"sluice-plans 1"};
+    char precision[32] = ""; /* f32 goes without saying, as in the files of releases that had no other */
     sl_cpu cpu;
     if (number == 1) {
         const int length =
@@ -45,8 +46,11 @@ static line make_head(const sluice_engine *engine, unsigned number)
             snprintf(made.text + length, sizeof made.text - (size_t)length, " chain=%016" PRIx64, sl_network_hash(engine->network));
     } else if (number == 2) {
         sl_cpu_get(&cpu);
-        snprintf(made.text, sizeof made.text, "machine isa=%s gemm=%s threads=%u cpu=%s", sluice_isa_get_name(engine->kernel->isa),
-                 sluice_gemm_get_name(engine->gemm), engine->threads, cpu.name);
+        if (engine->precision != SLUICE_PRECISION_F32)
+            snprintf(precision, sizeof precision, " precision=%s", sluice_precision_get_name(engine->precision));
+        snprintf(made.text, sizeof made.text, "machine isa=%s gemm=%s%s threads=%u cpu=%s",
+                 sluice_isa_get_name(engine->kernel->isa), sluice_gemm_get_name(engine->gemm), precision, engine->threads,
+                 cpu.name);
     }
     for (char *p = made.text; *p; p++)
         if ((unsigned char)*p < 0x20)
