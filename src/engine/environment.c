@@ -2,10 +2,10 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/setting.h"
 #include "base/struct_size.h"
 #include "base/system/cpu.h"
 #include "base/system/openmp.h"
-#include "base/system/setting.h"
 #include "base/system/thread_count.h"
 #include "engine/blis_gemm.h"
 #include "kernel/kernel.h"

@@ -425,18 +425,6 @@ typedef struct widening {
     test_batch *batch;
 } widening;
 
-/* What an engine gives must be what a new one of the model does. */
-static void expect_model(const sluice_engine *engine, const sluice_model *model, test_batch *batch)
-{
-    const sluice_engine_options options = option(SLUICE_GEMM_FUSED, SLUICE_SCHEDULE_ROWS);
-    FREED float *y = test_floats(batch->y_count);
-    test_run_once(model, &options, &batch->batch);
-    memcpy(y, batch->y, batch->y_count * sizeof *y);
-    test_batch_prefill(batch);
-    SUCCEEDS(sluice_forward, engine, NULL, &batch->batch);
-    test_same_bits(batch->y, y, batch->y_count, "y");
-}
-
 /* Where memory fails, the engine is as it was. */
 static sluice_status widen(void *context, sluice_error *error)
 {
@@ -448,7 +436,7 @@ static sluice_status widen(void *context, sluice_error *error)
     test_watching = true;
     const sluice_status status = sluice_engine_set_model(engine, w->other, error);
     test_watching = false;
-    expect_model(engine, status ? w->exact : w->other, w->batch);
+    test_as_new(engine, status ? w->exact : w->other, &options, w->batch);
     return status;
 }
 

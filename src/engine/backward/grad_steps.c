@@ -77,7 +77,8 @@ void sl_grad_begin_layer_dir(sl_grad_thread *thread, const sl_grad_layer_dir *la
 static size_t multiply_back(const sl_grad_thread *thread, const sl_grad_layer_dir *layer_dir, size_t block, size_t end,
                             row_block rows, size_t iteration)
 {
-    const sl_grad_matrix matrix = sl_grad_recurrent(layer_dir);
+    const sl_packed *packed = layer_dir->packed;
+    const sl_grad_matrix matrix = {&packed->weights_back, packed->weight_hh, layer_dir->dir->h_width};
     return sl_grad_multiply_back(thread, &matrix, block, end, rows.to - rows.from,
                                  sl_grad_gates(thread->tape, layer_dir, iteration, rows.from),
                                  thread->tape->layer_dirs[layer_dir->k].gate_stride);
@@ -255,7 +256,8 @@ static void make_dm(const sl_grad_thread *thread, const sl_grad_layer_dir *layer
                     size_t iteration, size_t from, size_t to)
 {
     const sluice_tape *tape = thread->tape;
-    const sl_grad_matrix matrix = sl_grad_projecting(layer_dir);
+    const sl_packed *packed = layer_dir->packed;
+    const sl_grad_matrix matrix = {&packed->projection_back, packed->weight_projection, layer_dir->dir->hidden};
     if (from == to)
         return;
     const size_t stride = sl_grad_multiply_back(thread, &matrix, units->block, units->end, to - from,

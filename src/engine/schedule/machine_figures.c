@@ -64,9 +64,14 @@ const sl_machine_figure *sl_machine_figure_get(size_t k)
     return k < FIGURES ? &figures[k] : NULL;
 }
 
+static const double *value_of(const sluice_machine *machine, const sl_machine_figure *figure)
+{
+    return (const double *)(const void *)((const char *)machine + figure->offset);
+}
+
 double *sl_machine_figure_of(sluice_machine *machine, const sl_machine_figure *figure)
 {
-    return (double *)(void *)((char *)machine + figure->offset);
+    return (double *)value_of(machine, figure);
 }
 
 bool sl_machine_figure_is_valid(double value)
@@ -100,7 +105,7 @@ void sl_machine_get_of(sluice_isa isa, sluice_machine *machine)
 sluice_status sl_machine_check(const sluice_machine *machine, const char *call, sluice_error *error)
 {
     for (size_t k = 0; k < FIGURES; k++) {
-        const double value = *(const double *)(const void *)((const char *)machine + figures[k].offset);
+        const double value = *value_of(machine, &figures[k]);
         if (!sl_machine_figure_is_valid(value))
             return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT,
                            "%s: machine: %s is %g; expected a number from %g to %g; begin with sluice_machine_get", call,
