@@ -227,7 +227,8 @@ TEST(tape_holds_no_batch)
 TEST_LOOP(kept_tape, 0, 2)
 {
     OWNED(scene) made = make_scene(&small, TEST_STATES);
-    OWNED(test_runner) runner = engine_with(&made, 1, _i ? SLUICE_GEMM_BLIS : SLUICE_GEMM_FUSED);
+    OWNED(test_runner)
+    runner = test_trainable_by(made.network.model, SLUICE_ISA_AUTO, 2, _i ? SLUICE_GEMM_BLIS : SLUICE_GEMM_FUSED);
     const sluice_tape_options options = {.struct_size = sizeof options, .keep = 1};
     OWNED_HANDLE(sluice_tape) tape = NULL;
     uint64_t unused = 0;
