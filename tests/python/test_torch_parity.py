@@ -103,8 +103,8 @@ def test_no_packed_row_writes_past_its_end():
 @pytest.mark.parametrize("make", [
     lambda: torch.randn(5, 2, 6)[:, :, ::2], lambda: torch.randn(3, 2, 5).permute(2, 1, 0), lambda: torch.randn(1, 2, 3).expand(5, 2, 3),
     lambda: torch.randn(10, 4, 3)[::2, ::2], lambda: torch.randn(5, 2, 3).flip(0), lambda: torch.randn(2, 5, 3).transpose(0, 1),
-    lambda: torch.randn(5, 2, 3, dtype=torch.complex64).conj().imag,
-], ids=["inner step", "permuted", "expanded", "every second", "flipped", "transposed", "negated"])
+    lambda: torch.randn(5, 2, 3, dtype=torch.complex64).conj().imag, lambda: torch._neg_view(torch.randn(5, 2, 3)),
+], ids=["inner step", "permuted", "expanded", "every second", "flipped", "transposed", "imaginary", "negated"])
 def test_views(make):
     """x, and the gradient that comes for y, as any view."""
     x = make()
