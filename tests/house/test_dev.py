@@ -82,7 +82,7 @@ def check_fresh(checks, verb, packages, target, work, *words):
         installed = set(machine.state["installed"])
         checks.check("check" not in installed and {"meson", "libblis-dev", *packages} <= installed,
                      f"./dev {verb} installs {packages} and what the programs need, not Check: {sorted(installed)}")
-        expected = {"b_sanitize": "none", "buildtype": "release", "programs": "true", "tests": "false"}
+        expected = {"b_sanitize": "none", "buildtype": "release", "programs": "true", "tests": "false", "python": "false"}
         expected |= {"onednn": "auto" if "libdnnl-dev" in installed else "disabled",
                      "sleef": "auto" if "libsleef-dev" in installed else "disabled"}
         checks.check(machine.state["options"] == expected, f"./dev {verb} leaves the tests out: {machine.state['options']}")

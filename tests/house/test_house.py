@@ -27,7 +27,7 @@ def check_reserved_headers(checks):
     """Some headers are seen by one room, or one file, only."""
     for header, allowed in ONLY.items():
         found = []
-        for path, text in sources("src", "include", "perf"):
+        for path, text in sources("src", "include", "perf", "python"):
             for name in INCLUDE.findall(text):
                 if re.fullmatch(header, name) and not re.fullmatch(allowed, path):
                     found.append(f"{path} includes {name}")
@@ -51,10 +51,10 @@ def functions(text):
 def check_sizes(checks):
     """Files, functions and the per-ISA files stay small."""
     scripts = [("dev", (SOURCE / "dev").read_text()), (".ci/run", (SOURCE / ".ci" / "run").read_text())]
-    every = list(sources("src", "include", "tests", "perf", endings=(".c", ".h", ".py", ".sh"))) + scripts
+    every = list(sources("src", "include", "tests", "perf", "python", "package", endings=(".c", ".h", ".py", ".pyi", ".sh"))) + scripts
     long_files = [f"{path}: {len(text.splitlines())} lines" for path, text in every if len(text.splitlines()) > MAX_FILE_LINES]
     checks.check_none(long_files, f"no file is longer than {MAX_FILE_LINES} lines")
-    bodies = [(path, first, lines) for path, text in sources("src", "tests", "perf") for first, lines in functions(text)]
+    bodies = [(path, first, lines) for path, text in sources("src", "tests", "perf", "python") for first, lines in functions(text)]
     checks.check(len(bodies) > 50, f"the function count sees the project's functions; it found {len(bodies)}")
     checks.check_none([f"{path}:{first}: {lines} lines" for path, first, lines in bodies if lines > MAX_FUNCTION_LINES],
                       f"no function is longer than {MAX_FUNCTION_LINES} lines")
@@ -69,9 +69,9 @@ def check_calls(checks):
     printing = [f"{path}: {match.group()}" for path, text in sources(*(f"src/{room}" for room in LIBRARY_ROOMS))
             for match in PRINTS.finditer(without_comments(text))]
     checks.check_none(printing, "the library prints nothing and never exits")
-    open_ends = [path for path, text in sources("src", "include", "perf") if re.search(r"\b(?:TODO|FIXME|XXX)\b", text)]
+    open_ends = [path for path, text in sources("src", "include", "perf", "python", endings=(".c", ".h", ".py")) if re.search(r"\b(?:TODO|FIXME|XXX)\b", text)]
     checks.check_none(open_ends, "no TODO in the sources")
-    tuned = [(path, text) for path, text in sources("src", "perf", "tests", endings=(".c", ".h", ".build"))]
+    tuned = [(path, text) for path, text in sources("src", "perf", "tests", "python", endings=(".c", ".h", ".build"))]
     tuned += [(name, (SOURCE / name).read_text()) for name in ("meson.build", "dev", ".ci/run")]
     comment = re.compile(r"\s*(?:#(?!\s*pragma)|\*|//|/\*)")
     bent = [f"{path}: {line.strip()}" for path, text in tuned for line in text.splitlines()

@@ -30,6 +30,9 @@ def check_arrow(checks, uses):
     checks.check_none(shared, "src/program sees base, io and the public header only")
     perf = [f"{path} {why}, of {target}" for path, target, why in uses if path.startswith("perf/") and target.startswith("src/cli/")]
     checks.check_none(perf, "perf needs nothing of the program sluice: both share src/program")
+    python = [f"{path} includes {name}" for path, text in sources("python") for name in INCLUDE.findall(text)
+              if not (re.fullmatch(r"(?:sluice\w*|Python|py_core|std\w+|string|limits)\.h", name))]
+    checks.check_none(python, "the Python extension includes the public headers only")
     public = [f"{path} includes {name}" for path, text in sources("include") for name in INCLUDE.findall(text)
               if name not in ("stddef.h", "stdint.h") and not name.startswith("sluice")]
     checks.check_none(public, "the public headers include stddef.h, stdint.h and each other only")
@@ -80,7 +83,7 @@ def check_circles(checks, uses):
 def check_folders(checks):
     """A file's name says which it is, and a folder can be read at a glance."""
     names, folders = collections.defaultdict(list), collections.Counter()
-    for path, _ in sources("src", "include", "perf", "tests", "docs", "package", endings=ENDINGS):
+    for path, _ in sources("src", "include", "perf", "tests", "python", "docs", "package", endings=ENDINGS):
         if not path.startswith("tests/contract/abi_"): # copies of a release's headers
             names[pathlib.PurePath(path).name].append(path)
         if not path.startswith(("docs/", "package/", "tests/golden/")):
@@ -93,7 +96,7 @@ def check_folders(checks):
 def check_page(checks):
     """docs/architecture.md speaks of files that exist, and of every room."""
     text = PAGE.read_text(encoding="utf-8")
-    pattern = re.compile(r"(?<![\w/.])((?:src|include|perf|tests|docs|package)/[\w./*-]*[\w*])")
+    pattern = re.compile(r"(?<![\w/.])((?:src|include|perf|python|tests|docs|package)/[\w./*-]*[\w*])")
     missing = [name for name in set(pattern.findall(text)) if not list(SOURCE.glob(name.removesuffix("/")))]
     checks.check_none(sorted(missing), "docs/architecture.md names paths of the tree")
     unnamed = [room for room in ROOMS if not re.search(rf"\b{room}\b", text)]

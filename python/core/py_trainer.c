@@ -1,0 +1,180 @@
+/* Trainer: a model being trained, one call at a time. */
+#include "py_core.h"
+
+typedef struct core_trainer {
+    PyObject_HEAD sluice_trainer *trainer;
+    bool is_used; /**< by a call, now */
+} core_trainer;
+
+static PyObject *trainer_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
+{
+    const core_state *state = PyType_GetModuleState(type);
+    core_training given = {.engine = {.struct_size = sizeof given.engine}, .trainer = {.struct_size = sizeof given.trainer}};
+    core_model *model;
+    core_hold hold;
+    sluice_error error;
+    sluice_status status = SLUICE_STATUS_OK;
+    if (!PyArg_ParseTuple(args, "O!:Trainer", state->model, &model))
+        return NULL;
+    core_hold_begin(&hold);
+    const int failed = kwargs && core_fields_set_dict(state, CORE_TRAINING, &given, kwargs, &hold);
+    core_trainer *trainer = failed ? NULL : (core_trainer *)PyType_GenericAlloc(type, 0);
+    if (trainer) {
+        Py_BEGIN_ALLOW_THREADS
+        status = sluice_trainer_create(model->model, &given.engine, &given.trainer, &trainer->trainer, &error);
+        Py_END_ALLOW_THREADS
+    }
+    core_hold_end(&hold);
+    if (trainer && status) {
+        Py_CLEAR(trainer);
+        core_raise(state, &error);
+    }
+    return (PyObject *)trainer;
+}
+
+static void trainer_dealloc(PyObject *self)
+{
+    sluice_trainer_destroy(((core_trainer *)self)->trainer);
+    core_free(self);
+}
+
+/* One call at a time: the next would change what this one reads. */
+static int begin_call(const core_state *state, core_trainer *trainer)
+{
+    if (trainer->is_used) {
+        core_raise_argument(state, "the trainer is used by another thread's call; wait for its end");
+        return -1;
+    }
+    trainer->is_used = true;
+    return 0;
+}
+
+typedef sluice_status core_train(sluice_trainer *, const sluice_batch *, const int32_t *, const float *, sluice_report *,
+                                 sluice_error *);
+
+/* step(labels, values, **batch) and evaluate(...): the report's fields. */
+static PyObject *run_batch(PyObject *self, PyObject *args, PyObject *kwargs, core_train *call)
+{
+    const core_state *state = core_state_of(self);
+    const core_field fields[] = {{"labels", 0, CORE_I32, false}, {"values", sizeof(void *), CORE_F32, false}};
+    core_trainer *trainer = (core_trainer *)self;
+    sluice_batch batch = {.struct_size = sizeof batch};
+    sluice_report report = {.struct_size = sizeof report};
+    const void *targets[] = {NULL, NULL};
+    PyObject *given[] = {NULL, NULL};
+    core_hold hold;
+    sluice_error error;
+    sluice_status status = SLUICE_STATUS_OK;
+    if (!PyArg_ParseTuple(args, "OO", &given[0], &given[1]))
+        return NULL;
+    core_hold_begin(&hold);
+    int failed = kwargs && core_fields_set_dict(state, CORE_BATCH, &batch, kwargs, &hold);
+    for (size_t k = 0; !failed && k < 2; k++)
+        failed = core_field_set(state, &fields[k], targets, given[k], &hold);
+    failed = failed || begin_call(state, trainer);
+    if (!failed) {
+        Py_BEGIN_ALLOW_THREADS
+        status = call(trainer->trainer, &batch, targets[0], targets[1], &report, &error);
+        Py_END_ALLOW_THREADS
+        trainer->is_used = false;
+    }
+    core_hold_end(&hold);
+    if (failed)
+        return NULL;
+    return status ? core_raise(state, &error) : core_fields_get(state, CORE_REPORT, &report);
+}
+
+static PyObject *trainer_step(PyObject *self, PyObject *args, PyObject *kwargs)
+{
+    return run_batch(self, args, kwargs, sluice_trainer_step);
+}
+
+static PyObject *trainer_evaluate(PyObject *self, PyObject *args, PyObject *kwargs)
+{
+    return run_batch(self, args, kwargs, sluice_trainer_evaluate);
+}
+
+/* save(path, note): a checkpoint; save_model(path): the model as it is now. */
+static PyObject *save(PyObject *self, PyObject *args, bool is_checkpoint)
+{
+    const core_state *state = core_state_of(self);
+    core_trainer *trainer = (core_trainer *)self;
+    const char *note = NULL;
+    PyObject *path;
+    sluice_error error;
+    sluice_status status = SLUICE_STATUS_OK;
+    if (!PyArg_ParseTuple(args, is_checkpoint ? "O&|z" : "O&", PyUnicode_FSConverter, &path, &note))
+        return NULL;
+    const int failed = begin_call(state, trainer);
+    if (!failed) {
+        const char *name = PyBytes_AsString(path);
+        Py_BEGIN_ALLOW_THREADS
+        status = is_checkpoint ? sluice_trainer_save(trainer->trainer, NULL, name, note, &error)
+                               : sluice_model_save(sluice_trainer_get_model(trainer->trainer), name, NULL, &error);
+        Py_END_ALLOW_THREADS
+        trainer->is_used = false;
+    }
+    Py_DECREF(path);
+    return failed ? NULL : core_finish(state, status, &error);
+}
+
+static PyObject *trainer_save(PyObject *self, PyObject *args)
+{
+    return save(self, args, true);
+}
+
+static PyObject *trainer_save_model(PyObject *self, PyObject *args)
+{
+    return save(self, args, false);
+}
+
+/* load(path, **engine options): (Trainer, note) of a checkpoint. */
+static PyObject *trainer_load(PyObject *type, PyObject *args, PyObject *kwargs)
+{
+    const core_state *state = PyType_GetModuleState((PyTypeObject *)type);
+    sluice_engine_options options = {.struct_size = sizeof options};
+    PyObject *path;
+    char *note = NULL;
+    core_hold hold;
+    sluice_error error;
+    sluice_status status = SLUICE_STATUS_OK;
+    if (!PyArg_ParseTuple(args, "O&:load", PyUnicode_FSConverter, &path))
+        return NULL;
+    core_hold_begin(&hold);
+    const int failed = kwargs && core_fields_set_dict(state, CORE_ENGINE_OPTIONS, &options, kwargs, &hold);
+    core_hold_end(&hold);
+    core_trainer *trainer = failed ? NULL : (core_trainer *)PyType_GenericAlloc((PyTypeObject *)type, 0);
+    if (trainer) {
+        const char *name = PyBytes_AsString(path);
+        Py_BEGIN_ALLOW_THREADS
+        status = sluice_trainer_load(name, &options, &trainer->trainer, NULL, &note, &error);
+        Py_END_ALLOW_THREADS
+    }
+    Py_DECREF(path);
+    if (trainer && status) {
+        Py_DECREF(trainer);
+        return core_raise(state, &error);
+    }
+    PyObject *pair = trainer ? Py_BuildValue("(Nz)", trainer, note) : NULL;
+    sluice_free(note);
+    return pair;
+}
+
+static PyMethodDef methods[] = {
+    {"step", (PyCFunction)(void (*)(void))trainer_step, METH_VARARGS | METH_KEYWORDS, NULL},
+    {"evaluate", (PyCFunction)(void (*)(void))trainer_evaluate, METH_VARARGS | METH_KEYWORDS, NULL},
+    {"save", trainer_save, METH_VARARGS, NULL},
+    {"save_model", trainer_save_model, METH_VARARGS, NULL},
+    {"load", (PyCFunction)(void (*)(void))trainer_load, METH_VARARGS | METH_KEYWORDS | METH_CLASS, NULL},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyType_Slot slots[] = {
+    {Py_tp_new, trainer_new},
+    {Py_tp_dealloc, trainer_dealloc},
+    {Py_tp_methods, methods},
+    {0, NULL},
+};
+
+PyType_Spec core_trainer_spec = {"sluice._core.Trainer", sizeof(core_trainer), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_IMMUTABLETYPE,
+                                 slots};

@@ -1,0 +1,302 @@
+/* One field of a struct from a Python object, and the other way. */
+#include "py_core.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void core_hold_begin(core_hold *hold)
+{
+    hold->buffers = hold->lists = 0; /* the arrays are filled as they are used */
+    hold->tape = hold->streams = NULL;
+}
+
+void core_hold_end(core_hold *hold)
+{
+    while (hold->buffers)
+        PyBuffer_Release(&hold->buffer[--hold->buffers]);
+    while (hold->lists)
+        PyMem_Free(hold->list[--hold->lists]);
+}
+
+void *core_hold_allocate(core_hold *hold, size_t count, size_t bytes)
+{
+    void *memory = hold->lists < CORE_MAX_ARRAYS ? PyMem_Calloc(count ? count : 1, bytes) : NULL;
+    if (!memory)
+        return PyErr_NoMemory();
+    hold->list[hold->lists++] = memory;
+    return memory;
+}
+
+/* The letters of the buffer protocol for a kind of array, and its bytes an element. */
+static const char *letters_of(core_kind kind, size_t *bytes)
+{
+    *bytes = 4;
+    switch (kind) {
+    case CORE_I32:
+        return sizeof(long) == 4 ? "il" : "i";
+    case CORE_U8:
+        *bytes = 1;
+        return "B?";
+    case CORE_I64:
+        *bytes = 8;
+        return sizeof(long) == 8 ? "lq" : "q";
+    case CORE_SIZES:
+        *bytes = sizeof(size_t);
+        return "NLQ";
+    default:
+        return "f";
+    }
+}
+
+static int reject_buffer(const core_field *field, const Py_buffer *view)
+{
+    PyErr_Format(PyExc_TypeError, "%s: an array of %s is expected, aligned and in the machine's byte order; its format is \"%s\"",
+                 field->name,
+                 field->kind == CORE_I32     ? "int32"
+                 : field->kind == CORE_U8    ? "uint8"
+                 : field->kind == CORE_I64   ? "int64"
+                 : field->kind == CORE_SIZES ? "uint64"
+                                             : "float32",
+                 view->format ? view->format : "B");
+    return -1;
+}
+
+/* An array's address: an int, or of an object whose buffer is held. */
+static int set_array(const core_field *field, void *at, PyObject *value, core_hold *hold)
+{
+    size_t bytes;
+    const char *letters = letters_of(field->kind, &bytes);
+    const bool is_output = field->kind == CORE_F32_OUT;
+    void *address = NULL;
+    if (PyLong_Check(value)) {
+        address = PyLong_AsVoidPtr(value);
+        if (!address && PyErr_Occurred())
+            return -1;
+    } else if (value != Py_None) {
+        Py_buffer *view = &hold->buffer[hold->buffers];
+        const int flags = (field->strided ? PyBUF_STRIDES : PyBUF_C_CONTIGUOUS) | PyBUF_FORMAT | (is_output ? PyBUF_WRITABLE : 0);
+        if (hold->buffers == CORE_MAX_ARRAYS || PyObject_GetBuffer(value, view, flags))
+            return -1;
+        hold->buffers++;
+        const char *format = view->format ? view->format : "B";
+        format += *format == '@';
+        if ((size_t)view->itemsize != bytes || format[0] == '\0' || format[1] != '\0' || !strchr(letters, format[0]) ||
+            (size_t)view->buf % bytes)
+            return reject_buffer(field, view);
+        address = view->buf;
+    }
+    memcpy((char *)at + field->offset, &address, sizeof address);
+    return 0;
+}
+
+/* A tuple of the elements of a sequence, and their number. NULL with an exception. */
+static PyObject *tuple_of(PyObject *value, size_t *count)
+{
+    PyObject *tuple = PySequence_Tuple(value);
+    *count = tuple ? (size_t)PyTuple_Size(tuple) : 0;
+    return tuple;
+}
+
+static int set_addresses(const core_field *field, void *at, PyObject *value, core_hold *hold)
+{
+    size_t count;
+    PyObject *tuple = value == Py_None ? NULL : tuple_of(value, &count);
+    if (!tuple)
+        return value == Py_None ? 0 : -1;
+    void **addresses = core_hold_allocate(hold, count, sizeof *addresses);
+    for (size_t k = 0; addresses && k < count; k++) {
+        PyObject *item = PyTuple_GetItem(tuple, (Py_ssize_t)k);
+        addresses[k] = item == Py_None ? NULL : PyLong_AsVoidPtr(item);
+    }
+    Py_DECREF(tuple);
+    memcpy((char *)at + field->offset, &addresses, sizeof addresses);
+    return addresses && !PyErr_Occurred() ? 0 : -1;
+}
+
+/* Numbers of a tuple of `count` ints. */
+static int get_numbers(PyObject *item, size_t *numbers, size_t count)
+{
+    PyObject *tuple = PySequence_Tuple(item);
+    if (!tuple || (size_t)PyTuple_Size(tuple) != count) {
+        if (tuple)
+            PyErr_Format(PyExc_TypeError, "tuples of %zu ints are expected", count);
+        Py_XDECREF(tuple);
+        return -1;
+    }
+    for (size_t k = 0; k < count; k++)
+        numbers[k] = PyLong_AsSize_t(PyTuple_GetItem(tuple, (Py_ssize_t)k));
+    Py_DECREF(tuple);
+    return PyErr_Occurred() ? -1 : 0;
+}
+
+enum { OUTPUT_NUMBERS = 4, PARAMETER_NUMBERS = 5 };
+
+static int set_outputs(void *at, PyObject *value, core_hold *hold)
+{
+    sluice_batch *batch = at;
+    size_t numbers[OUTPUT_NUMBERS];
+    PyObject *tuple = tuple_of(value, &batch->output_count);
+    sluice_output *outputs = tuple ? core_hold_allocate(hold, batch->output_count, sizeof *outputs) : NULL;
+    int failed = outputs ? 0 : -1;
+    for (size_t k = 0; !failed && k < batch->output_count; k++) {
+        failed = get_numbers(PyTuple_GetItem(tuple, (Py_ssize_t)k), numbers, OUTPUT_NUMBERS);
+        if (!failed)
+            outputs[k] = (sluice_output){
+                .layer = numbers[0], .at = (float *)numbers[1], .row_stride = numbers[2], .step_stride = numbers[3]};
+    }
+    Py_XDECREF(tuple);
+    batch->outputs = outputs;
+    return failed;
+}
+
+static int set_parameters(void *at, PyObject *value, core_hold *hold)
+{
+    sluice_gradient *gradient = at;
+    size_t numbers[PARAMETER_NUMBERS];
+    PyObject *tuple = tuple_of(value, &gradient->parameter_count);
+    sluice_parameter_gradient *parameters = tuple ? core_hold_allocate(hold, gradient->parameter_count, sizeof *parameters) : NULL;
+    int failed = parameters ? 0 : -1;
+    for (size_t k = 0; !failed && k < gradient->parameter_count; k++) {
+        failed = get_numbers(PyTuple_GetItem(tuple, (Py_ssize_t)k), numbers, PARAMETER_NUMBERS);
+        if (!failed)
+            parameters[k] = (sluice_parameter_gradient){.layer = numbers[0],
+                                                        .direction = numbers[1],
+                                                        .tensor = (sluice_tensor)numbers[2],
+                                                        .count = numbers[3],
+                                                        .values = (float *)numbers[4]};
+    }
+    Py_XDECREF(tuple);
+    gradient->parameters = parameters;
+    return failed;
+}
+
+static int set_activation(const core_field *field, void *at, PyObject *value)
+{
+    int function;
+    float alpha, beta;
+    PyObject *tuple = PySequence_Tuple(value);
+    const int parsed = tuple && PyArg_ParseTuple(tuple, "iff", &function, &alpha, &beta);
+    Py_XDECREF(tuple);
+    if (!parsed)
+        return -1;
+    *(sluice_activation *)(void *)((char *)at + field->offset) =
+        (sluice_activation){.function = (sluice_function)function, .alpha = alpha, .beta = beta};
+    return 0;
+}
+
+static int set_text(const core_field *field, void *at, PyObject *value)
+{
+    const char *text = value == Py_None ? NULL : PyUnicode_AsUTF8AndSize(value, NULL);
+    memcpy((char *)at + field->offset, &text, sizeof text);
+    return text || value == Py_None ? 0 : -1;
+}
+
+/* A Tape or Streams of this module: their address in the struct, the object in the hold. */
+static int set_object(const core_state *state, const core_field *field, void *at, PyObject *value, core_hold *hold)
+{
+    const bool is_tape = field->kind == CORE_TAPE;
+    if (value == Py_None)
+        return 0;
+    if (Py_TYPE(value) != (is_tape ? state->tape : state->streams)) {
+        PyErr_Format(PyExc_TypeError, "%s: an object of sluice._core.%s is expected", field->name, is_tape ? "Tape" : "Streams");
+        return -1;
+    }
+    const void *address = is_tape ? (void *)((core_tape *)value)->tape : (void *)((core_streams *)value)->streams;
+    *(is_tape ? &hold->tape : &hold->streams) = value;
+    memcpy((char *)at + field->offset, &address, sizeof address);
+    return 0;
+}
+
+static int set_number(const core_field *field, void *at, PyObject *value)
+{
+    char *place = (char *)at + field->offset;
+    const size_t size = field->kind == CORE_SIZE ? PyLong_AsSize_t(value) : 0;
+    const unsigned long long wide = field->kind == CORE_UINT64 ? PyLong_AsUnsignedLongLong(value) : 0;
+    const unsigned long narrow = field->kind == CORE_UNSIGNED ? PyLong_AsUnsignedLong(value) : 0;
+    const long number = field->kind == CORE_INT ? PyLong_AsLong(value) : 0;
+    if (PyErr_Occurred())
+        return -1;
+    if (narrow > UINT_MAX || number < INT_MIN || number > INT_MAX) {
+        PyErr_Format(PyExc_OverflowError, "%s is out of range", field->name);
+        return -1;
+    }
+    if (field->kind == CORE_SIZE)
+        *(size_t *)(void *)place = size;
+    else if (field->kind == CORE_UINT64)
+        *(uint64_t *)(void *)place = wide;
+    else if (field->kind == CORE_UNSIGNED)
+        *(unsigned *)(void *)place = (unsigned)narrow;
+    else
+        *(int *)(void *)place = (int)number;
+    return 0;
+}
+
+static int set_real(const core_field *field, void *at, PyObject *value)
+{
+    const double number = PyFloat_AsDouble(value);
+    if (number == -1 && PyErr_Occurred())
+        return -1;
+    void *place = (char *)at + field->offset;
+    if (field->kind == CORE_DOUBLE)
+        *(double *)place = number;
+    else
+        *(float *)place = (float)number;
+    return 0;
+}
+
+int core_field_set(const core_state *state, const core_field *field, void *at, PyObject *value, core_hold *hold)
+{
+    switch (field->kind) {
+    case CORE_SIZE:
+    case CORE_INT:
+    case CORE_UNSIGNED:
+    case CORE_UINT64:
+        return set_number(field, at, value);
+    case CORE_FLOAT:
+    case CORE_DOUBLE:
+        return set_real(field, at, value);
+    case CORE_TEXT:
+        return set_text(field, at, value);
+    case CORE_ADDRESSES:
+        return set_addresses(field, at, value, hold);
+    case CORE_OUTPUTS:
+        return set_outputs(at, value, hold);
+    case CORE_PARAMETERS:
+        return set_parameters(at, value, hold);
+    case CORE_ACTIVATION:
+        return set_activation(field, at, value);
+    case CORE_TAPE:
+    case CORE_STREAMS:
+        return set_object(state, field, at, value, hold);
+    default:
+        return set_array(field, at, value, hold);
+    }
+}
+
+PyObject *core_field_get(const core_field *field, const void *at)
+{
+    const void *place = (const char *)at + field->offset;
+    const sluice_activation *activation = place;
+    switch (field->kind) {
+    case CORE_SIZE:
+        return PyLong_FromSize_t(*(const size_t *)place);
+    case CORE_INT:
+        return PyLong_FromLong(*(const int *)place);
+    case CORE_UNSIGNED:
+        return PyLong_FromUnsignedLong(*(const unsigned *)place);
+    case CORE_UINT64:
+        return PyLong_FromUnsignedLongLong(*(const uint64_t *)place);
+    case CORE_FLOAT:
+        return PyFloat_FromDouble(*(const float *)place);
+    case CORE_DOUBLE:
+        return PyFloat_FromDouble(*(const double *)place);
+    case CORE_CHARS:
+        return PyUnicode_DecodeUTF8(place, (Py_ssize_t)strlen(place), "replace");
+    case CORE_TEXT:
+        return Py_BuildValue("z", *(const char *const *)place);
+    case CORE_ACTIVATION:
+        return Py_BuildValue("(idd)", (int)activation->function, (double)activation->alpha, (double)activation->beta);
+    default:
+        return Py_NewRef(Py_None);
+    }
+}

@@ -1,0 +1,14 @@
+"""Sluice: LSTM networks over batches of sequences on CPUs. Throughput first, the same answer always.
+
+``model = sluice.load(path)`` and ``y = model(x)``: see docs/python.md. ``sluice.torch`` has a drop-in for torch.nn.LSTM.
+"""
+
+from sluice._core import VERSION as __version__
+from sluice._errors import (ArgumentError, CancelledError, DataError, Error, FileError, NoInputError, NoMemoryError, TooLargeError,
+                            UnsupportedError)
+from sluice._model import Model, from_arrays, load, random_model
+from sluice._network import Info, environment
+from sluice._streams import Streams
+
+__all__ = ["ArgumentError", "CancelledError", "DataError", "Error", "FileError", "Info", "Model", "NoInputError", "NoMemoryError",
+           "Streams", "TooLargeError", "UnsupportedError", "environment", "from_arrays", "load", "random_model"]
