@@ -223,7 +223,7 @@ def test_weights_in_training_mode():
             torch.testing.assert_close(module(x)[0], make_twin(module)(x)[0])
 
 
-@pytest.mark.skipif(not hasattr(torch, "func"), reason="functional_call of torch before 2.0 leaves the weights of torch.nn.LSTM as they are")
+@pytest.mark.skipif(not hasattr(torch, "func"), reason="torch before 2.0 leaves an LSTM's weights as they are")
 def test_weights_that_live_for_one_call():
     """Other tensors at the addresses of those before, as allocators give those of such sizes again."""
     module, x = sluice.torch.LSTM(60, 70, bias=False).eval(), torch.randn(1, 1, 60)
