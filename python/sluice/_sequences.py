@@ -77,8 +77,6 @@ def check_tokens(rows):
 def vocabulary_of(rows):
     """{token: number} of all tokens: ASCII characters by their code, as ``sluice run --text`` numbers bytes, others in their order."""
     tokens = sorted(check_tokens(rows))
-    if not tokens:
-        raise DataError("X: no row has a token; expected at least one")
     if all(len(token) == 1 and token.isascii() for token in tokens):
         return {token: ord(token) for token in tokens}
     return {token: number for number, token in enumerate(tokens)}

@@ -15,7 +15,7 @@ from sluice._training import sorted_batches, split_rows, train
 
 PREDICTED_ROWS = 1024  # of a batch
 SMALLEST = {"hidden": 1, "layers": 1, "embedding": 1, "epochs": 1, "batch_size": 1, "patience": 1}
-RANGES = {"dropout": (0, 1), "rate": (0, math.inf), "weight_decay": (0, math.inf), "label_smoothing": (0, 1), "validation_fraction": (0, 1)}
+RANGES = {"dropout": (0, 1), "weight_decay": (0, math.inf), "label_smoothing": (0, 1), "validation_fraction": (0, 1)}
 
 
 class Classifier:
@@ -79,6 +79,8 @@ class Classifier:
         rows = rows_of(X)
         vocabulary = vocabulary_of(rows) if are_strings(rows) else None
         sequences = read_sequences(rows, vocabulary, None)
+        if not sequences.lengths.any():
+            raise DataError("X: no row has a step; expected at least one that has")
         classes, numbers = read_labels(y, len(sequences))
         kept, held = np.arange(len(sequences)), np.arange(0)
         if options["early_stopping"]:
@@ -103,11 +105,13 @@ class Classifier:
 
     def predict(self, X):
         """The most probable label of each row, [N]."""
-        return self.classes_[self._logits(X).argmax(axis=1)]
+        logits = self._logits(X)
+        return self.classes_[logits.argmax(axis=1)]
 
     def score(self, X, y, sample_weight=None):
         """The share of rows, by their weights, whose label predict gives."""
-        return float(np.average(self.predict(X) == np.asarray(y), weights=sample_weight))
+        predicted = self.predict(X)
+        return float(np.average(predicted == labels_of(y, len(predicted)), weights=sample_weight))
 
     def save(self, path):
         """Write the network to a safetensors file, which :func:`sluice.load`, the program ``sluice`` and PyTorch read.
@@ -133,7 +137,7 @@ class Classifier:
     def _logits(self, X):
         """float32 [N][C], computed in batches of like length."""
         self._check_is_fitted()
-        sequences = read_sequences(X, self.vocabulary_, self.model_.info.inputs)
+        sequences = read_sequences(X, self.vocabulary_, self.model_._network.inputs)
         logits = np.empty((len(sequences), len(self.classes_)), F32)
         for rows in sorted_batches(sequences.lengths, PREDICTED_ROWS):
             part = np.empty((len(rows), len(self.classes_)), F32)
@@ -184,6 +188,8 @@ def check_options(options):
     for name, (low, high) in RANGES.items():
         if not low <= options[name] < high:
             raise ArgumentError(f"{name}: {options[name]!r}; expected a number from {low} to below {high}")
+    if not 0 < options["rate"] < math.inf:
+        raise ArgumentError(f"rate: {options['rate']!r}; expected a number above 0")
     if options["clip"] is not None and not 0 < options["clip"] < math.inf:
         raise ArgumentError(f"clip: {options['clip']!r}; expected a number above 0, or None for no clipping")
 
@@ -195,13 +201,19 @@ def random_of(random_state):
     return np.random.RandomState(np.random.randint(2**32, dtype=np.uint32) if random_state is None else random_state)
 
 
-def read_labels(y, rows):
-    """The classes in order, and the number of each row's, int32 [N]."""
+def labels_of(y, rows):
+    """An array of a label for each row."""
     if y is None:
-        raise ArgumentError("y: None; Classifier requires y to be passed, a label for each row")
+        raise ArgumentError("y: Classifier requires y to be passed, but the target y is None; give a label for each row")
     labels = as_array(y, "y")
     if labels.ndim != 1 or len(labels) != rows:
         raise ArgumentError(f"y: expected a label for each of {rows} rows, [N]; its shape is {labels.shape}")
+    return labels
+
+
+def read_labels(y, rows):
+    """The classes in order, and the number of each row's, int32 [N]."""
+    labels = labels_of(y, rows)
     if labels.dtype.kind == "f" and not (np.isfinite(labels) & (labels == np.floor(labels))).all():
         raise DataError("y: Unknown label type: continuous, NaN or infinity; expected labels: integers, strings or booleans")
     try:
