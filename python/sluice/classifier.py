@@ -3,19 +3,27 @@
 import inspect
 import math
 import sys
+from collections.abc import Callable, Mapping, Sequence
+from numbers import Integral, Real
+from os import PathLike
+from typing import Any, Literal, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from sluice import _core
 from sluice._arrays import F32, I32, as_array
 from sluice._errors import ArgumentError, DataError, NotFittedError
 from sluice._model import INITIALIZERS, load
+from sluice._network import Info
 from sluice._sequences import are_strings, read_sequences, rows_of, vocabulary_of
 from sluice._training import sorted_batches, split_rows, train
 
+Rows = ArrayLike | Sequence[ArrayLike]
 PREDICTED_ROWS = 1024  # of a batch
-SMALLEST = {"hidden": 1, "layers": 1, "embedding": 1, "epochs": 1, "batch_size": 1, "patience": 1}
-RANGES = {"dropout": (0, 1), "weight_decay": (0, math.inf), "label_smoothing": (0, 1), "validation_fraction": (0, 1)}
+COUNTS = ("hidden", "layers", "embedding", "epochs", "batch_size", "patience")  # integers from 1
+LIMITS = {"dropout": 1, "weight_decay": math.inf, "label_smoothing": 1, "validation_fraction": 1}  # from 0 to below
+ABOVE_ZERO = {"rate": "", "clip": ", or None: no clipping", "threads": ", or None: the library's default"}
 
 
 class Classifier:
@@ -42,9 +50,12 @@ class Classifier:
 
     _estimator_type = "classifier"  # for scikit-learn before 1.6
 
-    def __init__(self, hidden=128, layers=1, *, bidirectional=False, embedding=32, dropout=0.0, epochs=50, batch_size=32, rate=1e-3,
-                 weight_decay=0.0, clip=1.0, label_smoothing=0.0, class_weight=None, early_stopping=False, validation_fraction=0.1,
-                 patience=5, threads=None, random_state=None, callback=None, verbose=False):
+    def __init__(self, hidden: int = 128, layers: int = 1, *, bidirectional: bool = False, embedding: int = 32, dropout: float = 0.0,
+                 epochs: int = 50, batch_size: int = 32, rate: float = 1e-3, weight_decay: float = 0.0, clip: float | None = 1.0,
+                 label_smoothing: float = 0.0, class_weight: Mapping[Any, float] | Literal["balanced"] | None = None,
+                 early_stopping: bool = False, validation_fraction: float = 0.1, patience: int = 5, threads: int | None = None,
+                 random_state: int | np.random.RandomState | None = None, callback: Callable[[Info], Any] | None = None,
+                 verbose: bool = False) -> None:
         self.hidden = hidden
         self.layers = layers
         self.bidirectional = bidirectional
@@ -65,7 +76,7 @@ class Classifier:
         self.callback = callback
         self.verbose = verbose
 
-    def fit(self, X, y):
+    def fit(self, X: Rows, y: ArrayLike) -> Self:
         """Learn from rows and their labels, anew.
 
         :param X: N rows: an array [N][T][I] of numbers, or [N][T] of one input a step; or a list of rows of any lengths, each an array
@@ -94,7 +105,7 @@ class Classifier:
         self.history_ = reports
         return self
 
-    def predict_proba(self, X):
+    def predict_proba(self, X: Rows) -> np.ndarray:
         """Probabilities of the classes, float64 [N][C] in the order of ``classes_``. A row's do not depend on the others in X.
 
         Tokens that were not in fit's X are left out of their rows.
@@ -103,17 +114,17 @@ class Classifier:
         exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
         return exponentials / exponentials.sum(axis=1, keepdims=True)
 
-    def predict(self, X):
+    def predict(self, X: Rows) -> np.ndarray:
         """The most probable label of each row, [N]."""
         logits = self._logits(X)
         return self.classes_[logits.argmax(axis=1)]
 
-    def score(self, X, y, sample_weight=None):
+    def score(self, X: Rows, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """The share of rows, by their weights, whose label predict gives."""
         predicted = self.predict(X)
         return float(np.average(predicted == labels_of(y, len(predicted)), weights=sample_weight))
 
-    def save(self, path):
+    def save(self, path: str | PathLike[str]) -> None:
         """Write the network to a safetensors file, which :func:`sluice.load`, the program ``sluice`` and PyTorch read.
 
         With the labels as class names where all are words that a file can have; strings whose characters are all ASCII are read by
@@ -122,11 +133,11 @@ class Classifier:
         self._check_is_fitted()
         self.model_.save(path)
 
-    def get_params(self, deep=True):
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
         """The parameters by name."""
         return {name: getattr(self, name) for name in parameter_defaults()}
 
-    def set_params(self, **params):
+    def set_params(self, **params: Any) -> Self:
         """Set parameters, for the next fit."""
         for name, value in params.items():
             if name not in parameter_defaults():
@@ -182,16 +193,16 @@ def not_fitted_type():
 
 def check_options(options):
     """Refuse parameters out of range."""
-    for name, smallest in SMALLEST.items():
-        if not isinstance(options[name], (int, np.integer)) or options[name] < smallest:
-            raise ArgumentError(f"{name}: {options[name]!r}; expected an integer, {smallest} at least")
-    for name, (low, high) in RANGES.items():
-        if not low <= options[name] < high:
-            raise ArgumentError(f"{name}: {options[name]!r}; expected a number from {low} to below {high}")
-    if not 0 < options["rate"] < math.inf:
-        raise ArgumentError(f"rate: {options['rate']!r}; expected a number above 0")
-    if options["clip"] is not None and not 0 < options["clip"] < math.inf:
-        raise ArgumentError(f"clip: {options['clip']!r}; expected a number above 0, or None for no clipping")
+    for name in COUNTS:
+        if not isinstance(options[name], Integral) or options[name] < 1:
+            raise ArgumentError(f"{name}: {options[name]!r}; expected an integer, 1 at least")
+    for name, limit in LIMITS.items():
+        if not isinstance(options[name], Real) or not 0 <= options[name] < limit:
+            raise ArgumentError(f"{name}: {options[name]!r}; expected a number from 0 to below {limit}")
+    for name, alternative in ABOVE_ZERO.items():
+        value = options[name]
+        if not (value is None and alternative) and (not isinstance(value, Real) or not 0 < value < math.inf):
+            raise ArgumentError(f"{name}: {value!r}; expected a number above 0{alternative}")
 
 
 def random_of(random_state):

