@@ -350,9 +350,10 @@ typedef enum sluice_precision {
 /**
  * What an engine should use. Zero is "choose"; so is a NULL pointer to the whole. A value that is given here takes precedence over
  * an environment variable, and that over the default: where `threads` is 0, SLUICE_NUM_THREADS and then OMP_NUM_THREADS decide; where
- * `isa` is 0, SLUICE_ISA, the best instruction set that may be used; where `gemm` is 0, SLUICE_GEMM (fused or blis); where `precision`
- * is 0, SLUICE_PRECISION (f32, bf16 or int8), but engines for training and those of the BLIS path have f32 whatever it says. A variable that is unset,
- * blank or "auto" decides nothing.
+ * `isa` is 0, SLUICE_ISA, the best instruction set that may be used, and without it the one that suits the network: the CPU's best,
+ * but for units that fill narrower vectors better (sluice_engine_get_info says which); where `gemm` is 0, SLUICE_GEMM (fused or blis);
+ * where `precision` is 0, SLUICE_PRECISION (f32, bf16 or int8), but engines for training and those of the BLIS path have f32
+ * whatever it says. A variable that is unset, blank or "auto" decides nothing.
  */
 typedef struct sluice_engine_options {
     size_t struct_size; /**< sizeof(sluice_engine_options) */
@@ -363,7 +364,8 @@ typedef struct sluice_engine_options {
     int flush_to_zero;          /**< 1: subnormals count as zero while computing (MXCSR FTZ and DAZ). Changes bits. Default 0 */
     int training;               /**< 1: also keep what sluice_backward reads, as much memory again */
     sluice_precision precision; /**< BF16 and INT8 are UNSUPPORTED with `training` and with the BLIS path */
-    /** Figures of its speed (sluice_tools.h), copied; NULL: those of sluice_machine_get. No bit of a result depends on them. */
+    /** Figures of its speed (sluice_tools.h), copied; NULL: those of sluice_machine_get. No bit of a result depends on them. Where the engine
+     *  takes another instruction set than theirs, which `isa` leaves open, it has the table's. */
     const struct sluice_machine *machine;
 } sluice_engine_options;
 

@@ -166,7 +166,8 @@ SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_plan_save(const sluice_engine
  * No call may be using the engine meanwhile.
  * @retval BAD_ARGUMENT engine or path is NULL, or the engine's schedule is not AUTO or its path is BLIS.
  * @retval NO_INPUT, IO
- * @retval BAD_DATA     not such a file, or of another network shape, instruction set, thread count or CPU. The engine is unchanged.
+ * @retval BAD_DATA     not such a file, or of another network shape, instruction set, precision, thread count or CPU. The engine
+ *                      is unchanged.
  * @retval NO_MEMORY
  */
 SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_plan_load(sluice_engine *engine, const char *path, sluice_error *error);

@@ -1,6 +1,5 @@
 /* sluice-bench: runs the cases of the command line, writes a row for each, and warns if the machine was too busy for the figures to
  * be reliable. */
-#include "perf/bench/bench_options.h"
 #include "perf/bench/case_export.h"
 #include "perf/bench/choice.h"
 #include "perf/bench/expect.h"
@@ -10,6 +9,7 @@
 #include "perf/measure/context.h"
 #include "perf/measure/kernel_bench.h"
 #include "perf/measure/load_bench.h"
+#include "perf/options/bench_options.h"
 #include "perf/report/record.h"
 #include "perf/report/row_fields.h"
 

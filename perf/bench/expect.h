@@ -2,8 +2,8 @@
 #ifndef SLUICE_PERF_BENCH_EXPECT_H
 #define SLUICE_PERF_BENCH_EXPECT_H
 
-#include "perf/bench/grammar.h"
 #include "perf/cases/case.h"
+#include "perf/options/grammar.h"
 #include "perf/report/result_rows.h"
 
 /** The first fields of a row, of a struct that has the case as `shape`, and `threads`. */

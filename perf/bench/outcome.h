@@ -2,7 +2,7 @@
 #ifndef SLUICE_PERF_BENCH_OUTCOME_H
 #define SLUICE_PERF_BENCH_OUTCOME_H
 
-#include "perf/bench/bench_options.h"
+#include "perf/options/bench_options.h"
 
 #include "program/exit.h"
 

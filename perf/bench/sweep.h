@@ -3,7 +3,7 @@
 #ifndef SLUICE_PERF_BENCH_SWEEP_H
 #define SLUICE_PERF_BENCH_SWEEP_H
 
-#include "perf/bench/bench_options.h"
+#include "perf/options/bench_options.h"
 
 /**
  * Run what the options span. A row has the fields of sl_case_row; `scaling`, `efficiency` (sl_sweep_efficiency against

@@ -8,12 +8,13 @@ ACCURACY = (("error", "largest difference from f32"), ("error_rms", "root mean s
             ("dependence", "largest change of a row's outputs by its neighbours; 0: the same bits"))
 
 
-def group(rows):
-    """{shape and threads: {peer: its best row's gflops}}, both in the order of their first rows."""
+def group(rows, figure):
+    """{shape and threads: {peer: the most of a figure in its rows}}, of rows that have it, both in the order of their first rows."""
     lines = {}
     for row in rows:
-        line = lines.setdefault(tuple(row[key] for key, _ in SHAPE), {})
-        line[row["peer"]] = max(row["gflops"], line.get(row["peer"], 0.0))
+        if row[figure] is not None:
+            line = lines.setdefault(tuple(row[key] for key, _ in SHAPE), {})
+            line[row["peer"]] = max(row[figure], line.get(row["peer"], 0.0))
     return lines
 
 
@@ -35,37 +36,28 @@ def peers_of(rows):
     return sorted(names, key=lambda name: name != OWN)
 
 
-def cells(rows):
-    """The head, and the lines, of the table, as texts."""
-    names = peers_of(rows)
-    head = [heading for _, heading in SHAPE] + names + ["best other", f"{OWN} / best other"]
-    body = []
-    for shape, line in group(rows).items():
-        of_own = ratio(line)
-        body.append(["-" if value is None else str(value) for value in shape]
-                    + [f"{line[name]:.1f}" if name in line else "-" for name in names]
-                    + [best_other(line) or "-", f"{of_own:.2f}" if of_own is not None else "-"])
-    return head, body
-
-
-def accuracy_cells(rows, figure):
-    """Likewise of a figure of accuracy, where a peer has one in some row."""
+def figure_cells(rows, figure, show):
+    """The head, and the lines, of the table of a figure, as texts."""
     names = peers_of(row for row in rows if row[figure] is not None)
-    lines = {}
-    for row in rows:
-        if row[figure] is not None:
-            lines.setdefault(tuple(row[key] for key, _ in SHAPE), {})[row["peer"]] = row[figure]
-    body = [["-" if value is None else str(value) for value in shape]
-            + [("0" if line[name] == 0 else f"{line[name]:.1e}") if name in line else "-" for name in names]
-            for shape, line in lines.items()]
+    body = [["-" if value is None else str(value) for value in shape] + [show(line[name]) if name in line else "-" for name in names]
+            for shape, line in group(rows, figure).items()]
     return [heading for _, heading in SHAPE] + names, body
+
+
+def cells(rows):
+    """Likewise of GFLOP/s, with the library's against the best of the others."""
+    head, body = figure_cells(rows, "gflops", "{:.1f}".format)
+    for texts, line in zip(body, group(rows, "gflops").values()):
+        of_own = ratio(line)
+        texts += [best_other(line) or "-", f"{of_own:.2f}" if of_own is not None else "-"]
+    return head + ["best other", f"{OWN} / best other"], body
 
 
 def tables(rows):
     """(title, head, body) of the table of GFLOP/s and of those of accuracy, for which the rows have figures."""
     made = [("GFLOP/s", *cells(rows))]
     for figure, title in ACCURACY:
-        head, body = accuracy_cells(rows, figure)
+        head, body = figure_cells(rows, figure, lambda value: f"{value:.1e}" if value else "0")
         if body:
             made.append((title, head, body))
     return made

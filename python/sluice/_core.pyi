@@ -9,10 +9,13 @@ GIL, and any number of threads may use an Engine at once, but while it is change
 Enums are ints, as in the headers; their names are in the tuples below, by value.
 """
 
-from collections.abc import Buffer, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict, Unpack
 
-Array = int | Buffer | None
+from numpy.typing import NDArray
+from typing_extensions import Buffer
+
+Array = int | Buffer | NDArray[Any] | None
 Addresses = Sequence[int | None] | None
 
 VERSION: str

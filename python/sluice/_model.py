@@ -1,12 +1,17 @@
 """Models: loaded, made, called, saved."""
 
+from __future__ import annotations
+
+import json
 import os
 import struct
-import json
 import tempfile
 import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from sluice import _core
 from sluice._arrays import F32, I64, as_array, as_floats, as_integers
@@ -18,6 +23,10 @@ from sluice._streams import Streams
 QUIET_NOTES = ("names: ", "ignored: ", "detail: ")  # all others warn
 INITIALIZERS = ("torch", "keras", "uniform")
 
+Path = str | os.PathLike[str]
+Floats = NDArray[np.float32]
+Options = dict[str, Any]  # precision, threads, isa, gemm, schedule, flush_to_zero
+
 
 class Model:
     """A network made ready for this CPU: call it with a batch.
@@ -28,7 +37,7 @@ class Model:
 
     __slots__ = ("_model", "_engine", "_network", "_options", "_forward", "_direct", "__weakref__")
 
-    def __init__(self, model, options):
+    def __init__(self, model: _core.Model, options: Options) -> None:
         self._model = model
         self._options = options
         numbers = {name: number_of(name, options[name]) for name in OPTION_WORDS}
@@ -43,7 +52,8 @@ class Model:
         self._direct = None if network.reads_tokens or network.output == "step_logits" else (
             network.inputs, network.output == "y", network.width if network.output == "y" else network.classes)
 
-    def __call__(self, x, lengths=None, *, offsets=None, states=None, mask=None, outputs=None, layout="ntc"):
+    def __call__(self, x: Any, lengths: ArrayLike | None = None, *, offsets: ArrayLike | None = None, states: Sequence[Any] | None = None,
+                 mask: ArrayLike | None = None, outputs: str | int | Sequence[str | int] | None = None, layout: str = "ntc") -> Any:
         """Run the network over a batch of N rows (sequences) of up to T steps.
 
         :param x: float32 [N][T][I], or of a model with an embedding integers (tokens) [N][T]. Arrays of NumPy, and all that has the
@@ -77,7 +87,7 @@ class Model:
         return run(self._engine, self._network, x, lengths, offsets, states, mask, outputs, layout)
 
     @property
-    def info(self):
+    def info(self) -> Info:
         """What the model is and how it is computed: a dict whose items are attributes too."""
         described = self._network.described
         layers = [with_words({name: value for name, value in layer.items() if name != "cells"}, LAYER_WORDS) for layer in described["layers"]]
@@ -89,54 +99,53 @@ class Model:
             "parameters": sum(len(values) // F32.itemsize for *_, values in self._model.tensors()), "layers": layers,
             "notes": described["notes"].splitlines(), **with_words(self._engine.info(), OPTION_WORDS)})
 
-    def plan(self, rows, steps, lengths=None):
+    def plan(self, rows: int, steps: int, lengths: ArrayLike | None = None) -> Info:
         """How a batch of so many rows and steps would be computed: candidates with their estimates, the chosen one, and why."""
-        if lengths is not None:
-            lengths = as_integers(lengths, "lengths", I64, 1)
-            if len(lengths) != rows:
-                raise ArgumentError(f"lengths: {len(lengths)} elements for {rows} rows")
-        plan = Info(self._engine.plan(rows, steps, lengths))
+        given = None if lengths is None else as_integers(lengths, "lengths", I64, 1)
+        if given is not None and len(given) != rows:
+            raise ArgumentError(f"lengths: {len(given)} elements for {rows} rows")
+        plan = Info(self._engine.plan(rows, steps, given))
         plan["candidates"] = [with_words(candidate, OPTION_WORDS) for candidate in plan["candidates"]]
         return plan
 
-    def with_options(self, **options):
+    def with_options(self, **options: Any) -> Model:
         """This model with other options of :func:`sluice.load`: precision, threads, isa, gemm, schedule, flush_to_zero."""
         unknown = options.keys() - self._options.keys()
         if unknown:
             raise TypeError(f"with_options: no option {', '.join(sorted(unknown))}; there are {', '.join(self._options)}")
         return Model(self._model, self._options | options)
 
-    def streams(self, slots):
+    def streams(self, slots: int) -> Streams:
         """States of so many sequences that arrive in pieces, all at their beginning."""
         return Streams(self, _core.Streams(self._engine, slots))
 
-    def load_streams(self, path):
+    def load_streams(self, path: Path) -> Streams:
         """Streams of a file that :meth:`sluice.Streams.save` wrote."""
         return Streams(self, _core.Streams(self._engine, os.fspath(path)))
 
-    def save(self, path, network=None):
+    def save(self, path: Path, network: str | None = None) -> None:
         """Write a safetensors file, which :func:`sluice.load`, the program ``sluice`` and PyTorch read.
 
         :param network: the name in the file of a network of other layers than torch.nn.LSTM's.
         """
         self._model.save(os.fspath(path), network=network)
 
-    def tensors(self):
+    def tensors(self) -> dict[tuple[int, int, int], Floats]:
         """Copies of all parameters as arrays: (layer, direction, kind of tensor as sluice_tensor has it) by which each is known."""
-        return {place: np.frombuffer(values, F32) for *place, values in self._model.tensors() for place in [tuple(place)]}
+        return {(layer, direction, kind): np.frombuffer(values, F32) for layer, direction, kind, values in self._model.tensors()}
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         network = self._network
         reads = f"{network.described['vocabulary']} tokens" if network.reads_tokens else f"{network.inputs} inputs"
         return f"<sluice.Model: {reads} -> {' -> '.join(network.names)}>"
 
-    def __copy__(self):
+    def __copy__(self) -> Model:
         return self
 
-    def __deepcopy__(self, memo):
+    def __deepcopy__(self, memo: dict[int, Any]) -> Model:
         return self
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[Any, ...]:
         with tempfile.TemporaryDirectory() as folder:
             path = os.path.join(folder, "model.safetensors")
             self._model.save(path)
@@ -144,16 +153,18 @@ class Model:
                 return _restore, (file.read(), self._options)
 
 
-def _restore(content, options):
+def _restore(content: bytes, options: Options) -> Model:
     return Model(_core.Model.load(content), options)
 
 
-def _engine_options(precision, threads, isa, gemm, schedule, flush_to_zero):
+def _engine_options(precision: str | None, threads: int | None, isa: str | None, gemm: str | None, schedule: str | None,
+                    flush_to_zero: bool) -> Options:
     return {"precision": precision, "threads": threads, "isa": isa, "gemm": gemm, "schedule": schedule,
             "flush_to_zero": bool(flush_to_zero)}
 
 
-def load(source, *, precision=None, threads=None, isa=None, gemm=None, schedule=None, flush_to_zero=False, **names):
+def load(source: Path | bytes | bytearray | memoryview, *, precision: str | None = None, threads: int | None = None, isa: str | None = None,
+         gemm: str | None = None, schedule: str | None = None, flush_to_zero: bool = False, **names: Any) -> Model:
     """Load a model of Keras, PyTorch, ONNX or safetensors, by the file's content and not by its name.
 
     :param source: a path, or the content of a file as bytes.
@@ -176,9 +187,10 @@ def load(source, *, precision=None, threads=None, isa=None, gemm=None, schedule=
     return Model(model, options)
 
 
-def _safetensors_of(arrays, class_names):
+def _safetensors_of(arrays: Mapping[str, Any], class_names: Sequence[str] | None) -> bytes:
     """The content of a safetensors file of float32 arrays."""
-    header, parts, begin = {}, [], 0
+    header: dict[str, Any] = {}
+    parts, begin = [], 0
     if class_names is not None:
         header["__metadata__"] = {"classes": ",".join(class_names)}
     for name, given in arrays.items():
@@ -192,7 +204,7 @@ def _safetensors_of(arrays, class_names):
     return b"".join([struct.pack("<Q", len(text)), text, *parts])
 
 
-def from_arrays(arrays, *, class_names=None, **options):
+def from_arrays(arrays: Mapping[str, Any], *, class_names: Sequence[str] | None = None, **options: Any) -> Model:
     """Make a model of arrays by their names, as of the state_dict of a torch module: "lstm.weight_ih_l0", "fc.weight".
 
     :param arrays: name: array, of any real type. Arrays of other layers are ignored, as in a file.
@@ -204,8 +216,10 @@ def from_arrays(arrays, *, class_names=None, **options):
     return load(_safetensors_of(arrays, class_names), **options)
 
 
-def random_model(*, inputs, hidden, layers=1, directions=1, vocabulary=0, classes=0, bias=True, class_names=None, initializer="torch",
-                 seed=0, precision=None, threads=None, isa=None, gemm=None, schedule=None, flush_to_zero=False):
+def random_model(*, inputs: int, hidden: int, layers: int = 1, directions: int = 1, vocabulary: int = 0, classes: int = 0,
+                 bias: bool = True, class_names: Sequence[str] | None = None, initializer: str = "torch", seed: int = 0,
+                 precision: str | None = None, threads: int | None = None, isa: str | None = None, gemm: str | None = None,
+                 schedule: str | None = None, flush_to_zero: bool = False) -> Model:
     """Make a model with initial weights, the same for a seed on every machine.
 
     :param inputs: I, or with a vocabulary the width of the embedding's rows. :param hidden: H. :param layers: L.

@@ -1,5 +1,7 @@
 """What a model's network gives, and words for what the C interface numbers."""
 
+from typing import Any
+
 from sluice import _core
 from sluice._errors import ArgumentError
 
@@ -12,16 +14,16 @@ OPTION_WORDS = {"isa": _core.ISAS, "gemm": _core.GEMMS, "schedule": _core.SCHEDU
 LAYER_WORDS = {"kind": KINDS, "direction": DIRECTIONS, "merge": MERGES, "steps": STEPS}
 
 
-class Info(dict):
+class Info(dict[str, Any]):
     """A dict whose items are attributes too."""
 
-    def __getattr__(self, name):
+    def __getattr__(self, name: str) -> Any:
         try:
             return self[name]
         except KeyError:
             raise AttributeError(f"no {name!r} here; there are {', '.join(self)}") from None
 
-    def __str__(self):
+    def __str__(self) -> str:
         return "\n".join(f"{name}: {value}" for name, value in self.items())
 
 
@@ -74,7 +76,7 @@ class Network:
         raise ArgumentError(f"outputs: {wanted!r} is none of y, hn, cn, logits, step_logits, {', '.join(self.names)}")
 
 
-def environment(**options):
+def environment(**options: Any) -> Info:
     """The machine, and what a model with these options of :func:`sluice.load` would use, and why."""
     numbers = {name: number_of(name, value) if name in OPTION_WORDS else value for name, value in options.items()}
     return with_words(_core.environment(**numbers), OPTION_WORDS | {"best_isa": _core.ISAS})

@@ -3,11 +3,9 @@
 #include "base/error.h"
 #include "base/size.h"
 #include "base/system/cpu.h"
-#include "sluice_tools.h"
 
 #include <blis.h>
 
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,6 +29,26 @@ void sl_blis_gemm(size_t rows, size_t columns, size_t terms, sl_operand a, sl_op
                      (dim_t)rows, (dim_t)columns, (dim_t)some, &one, a_at, (inc_t)a.stride, 1, b_at, (inc_t)b.stride, 1, &beta, c,
                      (inc_t)c_stride, 1, NULL, &runtime);
     }
+}
+
+void sl_blis_multiply_inputs(const sl_packed *packed, size_t rows, const float *const *start, const float *const *x,
+                             float *gathered, float *pre_activations)
+{
+    const size_t width = packed->width, inputs = packed->dir->inputs;
+    for (size_t r = 0; r < rows; r++)
+        memcpy(pre_activations + r * width, start[r], width * sizeof(float));
+    if (packed->table)
+        return;
+    for (size_t r = 0; r < rows; r++)
+        memcpy(gathered + r * inputs, x[r], inputs * sizeof(float));
+    sl_blis_gemm(rows, width, inputs, (sl_operand){gathered, inputs, false}, (sl_operand){packed->transpose_ih, width, false}, true,
+                 pre_activations, width);
+}
+
+void sl_blis_multiply_h(const sl_packed *packed, size_t rows, const float *h, float *pre_activations)
+{
+    sl_blis_gemm(rows, packed->width, packed->dir->h_width, (sl_operand){h, packed->h_stride, false},
+                 (sl_operand){packed->transpose_hh, packed->width, false}, true, pre_activations, packed->width);
 }
 
 void sl_blis_describe(char *version, size_t version_bytes, char *config, size_t config_bytes, int *is_generic)

@@ -3,9 +3,7 @@
 #ifndef SLUICE_ENGINE_BLIS_GEMM_H
 #define SLUICE_ENGINE_BLIS_GEMM_H
 
-#include "sluice.h"
-
-#include <stdbool.h>
+#include "engine/engine.h"
 
 /** A row-major matrix, its rows `stride` floats apart; transposed: read as its transpose. */
 typedef struct sl_operand {
@@ -21,6 +19,14 @@ typedef struct sl_operand {
  * memory.
  */
 void sl_blis_gemm(size_t rows, size_t columns, size_t terms, sl_operand a, sl_operand b, bool adds, float *c, size_t c_stride);
+
+/** Set pre-activations [rows][width] to b + W x: of row r, b or the token's row of the table is at start[r] and, without a table, x at
+ *  x[r]. `gathered` [rows][inputs] is scratch memory. */
+void sl_blis_multiply_inputs(const sl_packed *packed, size_t rows, const float *const *start, const float *const *x,
+                             float *gathered, float *pre_activations);
+
+/** Add U h of rows whose h are packed->h_stride apart. */
+void sl_blis_multiply_h(const sl_packed *packed, size_t rows, const float *h, float *pre_activations);
 
 /** BLIS's version and the configuration it runs with, and whether that is its portable one. The first call anywhere makes BLIS read
  *  BLIS_ARCH_TYPE. */

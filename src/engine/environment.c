@@ -2,10 +2,10 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/setting.h"
 #include "base/struct_size.h"
 #include "base/system/cpu.h"
 #include "base/system/openmp.h"
-#include "base/system/setting.h"
 #include "base/system/thread_count.h"
 #include "engine/blis_gemm.h"
 #include "kernel/kernel.h"
@@ -64,7 +64,8 @@ static sluice_status choose_isa(sluice_isa asked, sl_choice *choice, sluice_erro
         return sl_fail(error, SLUICE_STATUS_UNSUPPORTED, "instruction set %s is not available here; leave it open, or take %s",
                        sluice_isa_get_name(asked), sluice_isa_get_name(choice->best_isa));
     char text[SL_SETTING_BYTES];
-    if (asked || !sl_setting_get("SLUICE_ISA", text))
+    choice->isa_is_open = !asked && !sl_setting_get("SLUICE_ISA", text);
+    if (asked || choice->isa_is_open)
         return SLUICE_STATUS_OK;
     sluice_isa most;
     if (!find_isa(text, &most)) {

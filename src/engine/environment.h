@@ -6,6 +6,7 @@
 
 typedef struct sl_choice {
     sluice_isa isa, best_isa;
+    int isa_is_open; /* neither the caller nor a variable says which */
     sluice_gemm gemm;
     sluice_schedule schedule;
     sluice_precision precision;

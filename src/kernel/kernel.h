@@ -17,7 +17,10 @@ enum { SL_PEAK_CHAINS = 12 };
 /** One time step of one layer-direction, for some rows and some units. Rows are independent. */
 typedef struct sl_step {
     size_t rows;
-    size_t units;                /* of this call, in the columns of the weights; packed arrays have them rounded up to lanes */
+    bool
+        from_last; /* few rows take the blocks of columns from the last to the first: every other step, and the weights that the step
+                       before read last are still in the cache */
+    size_t units;  /* of this call, in the columns of the weights; packed arrays have them rounded up to lanes */
     sl_packed_matrix weights_ih; /* W of these units; no words: start holds the products of x */
     sl_packed_matrix weights_hh; /* U of these units; no words: h is known to be zero */
     const float *const *start;   /* [rows] packed rows: the bias, or b + W x where that is done */
@@ -74,6 +77,7 @@ typedef struct sl_projection {
  */
 typedef struct sl_step_grad {
     size_t rows;
+    bool from_last;               /* as in sl_step */
     size_t units;                 /* of this call, the columns of the weights */
     sl_packed_matrix weights;     /* U', a block being 4 * lanes of the units; no words: there is no later step, dh is dy */
     const float *const *da_after; /* [rows] pointers to [weights.words] */

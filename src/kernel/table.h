@@ -34,7 +34,7 @@ static void run_product(const sl_packed_matrix *weights, size_t rows, const floa
 {
     const tile_table *tiles = &tiles_of[weights->format]->product;
     const product_call call = {weights, rows, start, x, out, out_stride};
-    for (tile t = first_tile(tiles, weights->blocks, rows); t.rows; next_tile(&t))
+    for (tile t = first_tile(tiles, weights, weights->blocks, rows, false); t.rows; next_tile(&t))
         tiles->of[t.blocks][t.rows](&call, t.block, t.row);
 }
 
@@ -42,7 +42,8 @@ TILE run_step(sl_cell_kind kind, const sl_step *s)
 {
     const tile_table *tiles = &tiles_of[s->weights_hh.format]->step[kind];
     assert(!s->weights_ih.words || s->weights_ih.format == s->weights_hh.format);
-    for (tile t = first_tile(tiles, (s->units + V_LANES - 1) / V_LANES, s->rows); t.rows; next_tile(&t))
+    const size_t blocks = (s->units + V_LANES - 1) / V_LANES;
+    for (tile t = first_tile(tiles, &s->weights_hh, blocks, s->rows, s->from_last); t.rows; next_tile(&t))
         tiles->of[t.blocks][t.rows](s, t.block, t.row);
 }
 

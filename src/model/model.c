@@ -5,7 +5,6 @@
 #include "base/size.h"
 #include "base/struct_size.h"
 #include "base/system/cpu.h"
-#include "model/weights.h"
 
 #include <math.h>
 #include <stdbool.h>

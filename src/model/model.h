@@ -2,12 +2,7 @@
 #ifndef SLUICE_MODEL_MODEL_H
 #define SLUICE_MODEL_MODEL_H
 
-#include "model/parameters.h"
-
-/** A layer's parameters, by direction (0 for layers other than LSTM) and tensor; NULL where it has none. */
-typedef struct sl_layer_parameters {
-    float *of[2][SL_TENSORS];
-} sl_layer_parameters;
+#include "model/weights.h"
 
 struct sluice_model {
     sluice_shape shape; /* the one it was made of; of other networks a summary, which counts and adds but describes no layer */
@@ -35,6 +30,11 @@ static inline float *sl_model_get_of_dir(const sluice_model *model, size_t k, sl
 {
     const sl_lstm_layer *lstm = &model->network->lstm[model->network->dirs[k].layer];
     return model->layers[lstm->layer].of[k - lstm->first][tensor];
+}
+
+static inline sl_weights sl_weights_of_model(const sluice_model *model)
+{
+    return (sl_weights){.network = model->network, .layers = model->layers};
 }
 
 /** The parameters that every layer-direction has. */

@@ -12,6 +12,11 @@ typedef struct sl_parameter_shape {
     bool optional; /* zeros if it is not given: the biases of an LSTM without them */
 } sl_parameter_shape;
 
+/** A layer's parameters, by direction (0 for layers other than LSTM) and tensor; NULL where it has none. */
+typedef struct sl_layer_parameters {
+    float *of[2][SL_TENSORS];
+} sl_layer_parameters;
+
 /** The shape of a layer's parameter; direction 0 for layers other than LSTM. */
 sl_parameter_shape sl_parameter_shape_get(const sl_network *network, size_t layer, size_t direction, sluice_tensor tensor);
 

@@ -3,18 +3,13 @@
 #define SLUICE_MODEL_WEIGHTS_H
 
 #include "base/share.h"
-#include "model/model.h"
+#include "model/parameters.h"
 
 typedef struct sl_weights {
     const sl_network *network;
     const sl_layer_parameters *layers; /* a model's; NULL: */
     const sluice_weights *arrays;      /* a caller's, of the shape that the network was made of; checked: sl_weights_check */
 } sl_weights;
-
-static inline sl_weights sl_weights_of_model(const sluice_model *model)
-{
-    return (sl_weights){.network = model->network, .layers = model->layers};
-}
 
 /** A parameter; NULL: there is none, which of a network that has it means zeros. */
 const float *sl_weights_get(const sl_weights *weights, size_t layer, size_t direction, sluice_tensor tensor);

@@ -165,7 +165,7 @@ def check_refused_plans(cli):
         plans.write_bytes(text)
         for command in (whole, runs):
             cli.refused(DATA, [str(plans), part, "expected", "found"], *command)
-            cli.refused(DATA, [str(plans), part], *command, "--schedule", "measure")
+            cli.refused(DATA, [str(plans), part, "another file"], *command, "--schedule", "measure")
         cli.check(plans.read_bytes() == text and not cli.path("refused.npy").exists(), f"{part}: nothing is written")
     plans.write_bytes(good)
     cli.refused(DATA, ["line 3", "threads=1"], *whole, "--threads", "1")

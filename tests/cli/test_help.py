@@ -16,7 +16,7 @@ COMMANDS = {
     "sluice-train": ([PROGRAM, "train"], "src/cli/command_line.c"),
     "sluice-info": ([PROGRAM, "info"], "src/cli/command_line.c"),
     "sluice-convert": ([PROGRAM, "convert"], "src/cli/command_line.c"),
-    "sluice-bench": ([BENCH], "perf/bench/bench_options.c"),
+    "sluice-bench": ([BENCH], "perf/options/bench_options.c"),
 }
 BITS = {"SL_COMMAND_NONE": {"sluice"}, "RUN": {"sluice-run"}, "TRAIN": {"sluice-train"}, "INFO": {"sluice-info"},
         "ALL": {"sluice-run", "sluice-train", "sluice-info"},

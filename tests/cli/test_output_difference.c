@@ -1,6 +1,7 @@
 /* What sluice info --compare sums over outputs: differences, the reference's own size, what is not finite, and classes. */
 #include "support/suite.h"
 
+#include "cli/class_order.h"
 #include "cli/info/output_difference.h"
 
 #include <float.h>
@@ -74,6 +75,6 @@ TEST(classes_are_those_of_run)
                  {{0.0f, -0.0f, 0, 0}, 0},  {{NAN, -5, -6, NAN}, 1}, {{NAN, NAN, NAN, -INFINITY}, 3},
                  {{NAN, NAN, NAN, NAN}, 0}, {{2, NAN, 3, NAN}, 2},   {{5, INFINITY, INFINITY, NAN}, 1}};
     for (size_t k = 0; k < sizeof cases / sizeof cases[0]; k++)
-        ck_assert_msg(sl_output_difference_find_class(cases[k].outputs, 4) == cases[k].class, "case %zu", k);
-    ck_assert_uint_eq(sl_output_difference_find_class(cases[0].outputs, 1), 0);
+        ck_assert_msg(sl_class_find(cases[k].outputs, 4) == cases[k].class, "case %zu", k);
+    ck_assert_uint_eq(sl_class_find(cases[0].outputs, 1), 0);
 }

@@ -366,6 +366,26 @@ TEST(mutations)
     }
 }
 
+/* What is the fastest in one precision is not in another. */
+TEST(each_precision_has_its_own)
+{
+    sluice_engine_options options = test_options(SLUICE_ISA_SCALAR, 2, SLUICE_SCHEDULE_AUTO);
+    for (int saved = SLUICE_PRECISION_F32; sluice_precision_get_name((sluice_precision)saved); saved++)
+        for (int loaded = SLUICE_PRECISION_F32; sluice_precision_get_name((sluice_precision)loaded); loaded++) {
+            options.precision = (sluice_precision)saved;
+            OWNED_HANDLE(sluice_engine) from = make_engine(&stack, &options);
+            options.precision = (sluice_precision)loaded;
+            OWNED_HANDLE(sluice_engine) to = make_engine(&stack, &options);
+            SUCCEEDS(sluice_plan_measure, from, 3, 4, NULL);
+            SUCCEEDS(sluice_plan_save, from, test_path("plans"));
+            if (saved == loaded)
+                SUCCEEDS(sluice_plan_load, to, test_path("plans"));
+            else
+                REFUSED(SLUICE_STATUS_BAD_DATA, "\"machine isa=", sluice_plan_load, to, test_path("plans"));
+            ck_assert_uint_eq(to->tuned_plan_count, saved == loaded);
+        }
+}
+
 /* ---- Other failures -------------------------------------------------------------------------------------------------------- */
 
 TEST(engines_that_do_not_choose)

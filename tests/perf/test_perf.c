@@ -4,9 +4,9 @@
 #include "support/suite.h"
 #include "support/cases/bench_words.h"
 
-#include "perf/bench/grammar.h"
+#include "perf/options/grammar.h"
 #include "perf/measure/harness.h"
-#include "perf/bench/bench_options.h"
+#include "perf/options/bench_options.h"
 
 #include <getopt.h>
 #include <string.h>

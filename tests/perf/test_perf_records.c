@@ -6,7 +6,7 @@
 #include "kernel/kernel.h"
 #include "perf/report/compare.h"
 #include "perf/measure/bandwidth.h"
-#include "perf/bench/bench_options.h"
+#include "perf/options/bench_options.h"
 #include "perf/measure/other_functions.h"
 #include "perf/report/record.h"
 #include "perf/report/row_fields.h"

@@ -55,21 +55,18 @@ static json_t *sample_context(void)
     return sl_context_create(&environment, (char *[]){NULL});
 }
 
-/* The row of sample_result as a report of one row writes it; to be freed. */
-static char *write_report(sl_bench_format format, size_t rows)
+/* A report of a result in so many rows, with the columns of `shown` besides the usual ones; to be freed. */
+static char *write_rows(sl_bench_format format, const sl_result *result, size_t rows, unsigned shown, json_t *context)
 {
     char path[] = "/tmp/sluice-test-perf-XXXXXX";
     const int fd = mkstemp(path);
     ck_assert_int_ge(fd, 0);
     close(fd);
-    const sl_result result = sample_result();
-    json_t *context = sample_context();
     sl_bench_report *report;
-    ck_assert_int_eq(sl_bench_report_create(path, format, &sl_case_fields, 0, context, &report, NULL), 0);
+    ck_assert_int_eq(sl_bench_report_create(path, format, &sl_case_fields, shown, context, &report, NULL), 0);
     for (size_t k = 0; k < rows; k++)
-        ck_assert_int_eq(sl_bench_report_add(report, to_row(&result), NULL), 0);
+        ck_assert_int_eq(sl_bench_report_add(report, to_row(result), NULL), 0);
     ck_assert_int_eq(sl_bench_report_commit(report, NULL), 0);
-    json_decref(context);
     char *text = calloc(1, 1 << 16);
     FILE *file = fopen(path, "r");
     ck_assert_ptr_nonnull(text);
@@ -77,6 +74,15 @@ static char *write_report(sl_bench_format format, size_t rows)
     ck_assert_uint_lt(fread(text, 1, (1 << 16) - 1, file), (1 << 16) - 1);
     fclose(file);
     unlink(path);
+    return text;
+}
+
+static char *write_report(sl_bench_format format, size_t rows)
+{
+    const sl_result result = sample_result();
+    json_t *context = sample_context();
+    char *const text = write_rows(format, &result, rows, 0, context);
+    json_decref(context);
     return text;
 }
 
@@ -181,25 +187,9 @@ TEST(measuring_is_named)
     ck_assert_ptr_null(sl_words_schedule(SL_WORDS_MEASURE + 1));
 }
 
-/* The text of a report of one row, of which `shown` columns are there besides the usual ones; to be freed. */
 static char *write_shown(const sl_result *result, unsigned shown)
 {
-    char path[] = "/tmp/sluice-test-perf-XXXXXX";
-    const int fd = mkstemp(path);
-    sl_bench_report *report;
-    ck_assert_int_ge(fd, 0);
-    ck_assert_int_eq(sl_bench_report_create(path, SL_BENCH_TABLE, &sl_case_fields, shown, NULL, &report, NULL), 0);
-    ck_assert_int_eq(sl_bench_report_add(report, to_row(result), NULL), 0);
-    ck_assert_int_eq(sl_bench_report_commit(report, NULL), 0);
-    char *text = calloc(1, 1 << 12);
-    ck_assert_ptr_nonnull(text);
-    FILE *file = fopen(path, "r");
-    ck_assert_ptr_nonnull(file);
-    ck_assert_uint_lt(fread(text, 1, (1 << 12) - 1, file), (1 << 12) - 1);
-    fclose(file);
-    close(fd);
-    unlink(path);
-    return text;
+    return write_rows(SL_BENCH_TABLE, result, 1, shown, NULL);
 }
 
 TEST(accuracy_has_columns_where_precisions_are_compared)

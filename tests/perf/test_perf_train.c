@@ -7,7 +7,7 @@
 #include "perf/bench/fixture.h"
 #include "perf/bench/result_row.h"
 #include "perf/cases/reference_f64.h"
-#include "perf/bench/bench_options.h"
+#include "perf/options/bench_options.h"
 #include "perf/peers/peer.h"
 #include "perf/report/record.h"
 #include "perf/bench/sweep.h"

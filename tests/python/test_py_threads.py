@@ -100,6 +100,7 @@ def test_one_tape_serves_one_thread(floats):
     assert len(refused) == 2, refused
     engine.forward(rows=32, steps=100, x=x, y=y, tape=tape)
     tape.backward(dy=y)
+    engine.set_model(model)
 
 
 def calls_of(model, streams, tokens, x):

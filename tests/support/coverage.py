@@ -20,7 +20,7 @@ from support.tree import ROOMS, room_of
 
 LEAST = 95.0
 PROGRAMS = ("program", "cli")
-SETUP = ["--buildtype=debugoptimized", "-Db_coverage=true", "-Ddefault_library=static", "-Dprograms=true", "-Dtests=true"]
+SETUP = ["--buildtype=debugoptimized", "-Db_coverage=true", "-Ddefault_library=static", "-Dprograms=true", "-Dtests=true", "-Dpython=false"]
 
 
 def run_tests(build):

@@ -118,6 +118,14 @@ test_runner test_trainable(const sluice_model *model, sluice_isa isa, unsigned t
     return test_runner_of(model, &options);
 }
 
+test_runner test_trainable_by(const sluice_model *model, sluice_isa isa, unsigned threads, sluice_gemm gemm)
+{
+    sluice_engine_options options = test_options(isa, threads, SLUICE_SCHEDULE_AUTO);
+    options.training = 1;
+    options.gemm = gemm;
+    return test_runner_of(model, &options);
+}
+
 sluice_tape *test_tape_create(const test_runner *runner, size_t recompute)
 {
     const sluice_tape_options options = {.struct_size = sizeof options, .recompute = recompute};

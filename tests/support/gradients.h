@@ -32,6 +32,9 @@ void test_same_gradients(const test_gradient *got, const test_gradient *want, co
 /** An engine with the option `training`, and its workspace. Owned: test_runner_free. */
 test_runner test_trainable(const sluice_model *model, sluice_isa isa, unsigned threads, sluice_schedule schedule);
 
+/** Likewise, by a path, fused or by BLIS. */
+test_runner test_trainable_by(const sluice_model *model, sluice_isa isa, unsigned threads, sluice_gemm gemm);
+
 /** A tape; owned. */
 sluice_tape *test_tape_create(const test_runner *runner, size_t recompute);
 

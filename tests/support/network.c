@@ -313,6 +313,16 @@ void test_run_once(const sluice_model *model, const sluice_engine_options *optio
     test_forward(&runner, batch);
 }
 
+void test_as_new(const sluice_engine *engine, const sluice_model *model, const sluice_engine_options *options, test_batch *batch)
+{
+    FREED float *y = test_floats(batch->y_count);
+    test_run_once(model, options, &batch->batch);
+    memcpy(y, batch->y, batch->y_count * sizeof *y);
+    test_batch_prefill(batch);
+    SUCCEEDS(sluice_forward, engine, NULL, &batch->batch);
+    test_same_bits(batch->y, y, batch->y_count, "y");
+}
+
 test_rows test_reference(const sluice_shape *shape, const sluice_model *model, const test_batch *from)
 {
     OWNED(test_runner) runner = test_runner_create(model, SLUICE_ISA_SCALAR, 1, SLUICE_SCHEDULE_ROWS);

@@ -110,6 +110,9 @@ void test_forward(const test_runner *runner, const sluice_batch *batch);
 /** Create a runner of these options, run, free. */
 void test_run_once(const sluice_model *model, const sluice_engine_options *options, const sluice_batch *batch);
 
+/** y of the engine must be, to the bit, what a new one of the model with these options gives; leaves it in the batch. */
+void test_as_new(const sluice_engine *engine, const sluice_model *model, const sluice_engine_options *options, test_batch *batch);
+
 /** Batches of one row each. Owned: test_rows_free. */
 typedef struct test_rows {
     test_batch *row;

@@ -38,15 +38,6 @@ static double looseness(const test_adjoint *adjoint)
     return worst;
 }
 
-/* An engine for training on a path, fused or by BLIS. */
-static test_runner trainable_by(const sluice_model *model, sluice_isa isa, unsigned threads, sluice_gemm gemm)
-{
-    sluice_engine_options options = test_options(isa, threads, SLUICE_SCHEDULE_AUTO);
-    options.training = 1;
-    options.gemm = gemm;
-    return test_runner_of(model, &options);
-}
-
 /* ---- Shapes ---- */
 
 typedef struct variety {
@@ -93,7 +84,7 @@ TEST_EACH(shapes, varieties)
         for (size_t recompute = 0; recompute < 4; recompute += 3) {
             const sluice_isa isa = j < isas.count ? isas.isa[j] : SLUICE_ISA_AUTO;
             const sluice_gemm gemm = j < isas.count ? SLUICE_GEMM_FUSED : SLUICE_GEMM_BLIS;
-            OWNED(test_runner) runner = trainable_by(network.model, isa, 2 + (unsigned)recompute, gemm);
+            OWNED(test_runner) runner = test_trainable_by(network.model, isa, 2 + (unsigned)recompute, gemm);
             test_batch_prefill(&batch);
             test_gradient_prefill(&gradient);
             test_there_and_back(&runner, recompute, &batch.batch, &gradient.gradient);

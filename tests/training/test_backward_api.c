@@ -45,19 +45,10 @@ static void scene_free(scene *made)
 
 /* ---- Tapes ---- */
 
-/* An engine with these options. */
-static test_runner engine_with(const scene *made, int training, sluice_gemm gemm)
-{
-    sluice_engine_options options = test_options(SLUICE_ISA_AUTO, 2, SLUICE_SCHEDULE_AUTO);
-    options.training = training;
-    options.gemm = gemm;
-    return test_runner_of(made->network.model, &options);
-}
-
 TEST(tape_arguments)
 {
     OWNED(scene) made = make_scene(&small, 0);
-    OWNED(test_runner) plain = engine_with(&made, 0, SLUICE_GEMM_FUSED);
+    OWNED(test_runner) plain = test_runner_create(made.network.model, SLUICE_ISA_AUTO, 2, SLUICE_SCHEDULE_AUTO);
     sluice_tape *tape = made.tape;
     size_t bytes = 0;
     REFUSED(bad_argument, "engine", sluice_tape_create, NULL, NULL, &tape);
@@ -236,7 +227,8 @@ TEST(tape_holds_no_batch)
 TEST_LOOP(kept_tape, 0, 2)
 {
     OWNED(scene) made = make_scene(&small, TEST_STATES);
-    OWNED(test_runner) runner = engine_with(&made, 1, _i ? SLUICE_GEMM_BLIS : SLUICE_GEMM_FUSED);
+    OWNED(test_runner)
+    runner = test_trainable_by(made.network.model, SLUICE_ISA_AUTO, 2, _i ? SLUICE_GEMM_BLIS : SLUICE_GEMM_FUSED);
     const sluice_tape_options options = {.struct_size = sizeof options, .keep = 1};
     OWNED_HANDLE(sluice_tape) tape = NULL;
     uint64_t unused = 0;
@@ -306,7 +298,7 @@ static const struct {
 TEST_EACH(forward_refuses, bad_batches)
 {
     OWNED(scene) made = make_scene(bad_batches[_i].shape, TEST_STATES);
-    OWNED(test_runner) other = engine_with(&made, 1, SLUICE_GEMM_FUSED);
+    OWNED(test_runner) other = test_trainable(made.network.model, SLUICE_ISA_AUTO, 2, SLUICE_SCHEDULE_AUTO);
     bad_batch call = {.batch = made.batch.batch, .tape = made.tape, .other_tape = test_tape_create(&other, 0)};
     test_prefill(some_logits, sizeof some_logits / sizeof some_logits[0]);
     bad_batches[_i].spoil(&call);
@@ -408,7 +400,7 @@ TEST_LOOP(training_engine, 0, 2)
 {
     const sluice_shape shapes[] = {small, worded};
     OWNED(scene) made = make_scene(&shapes[_i], TEST_RAGGED | TEST_STATES);
-    OWNED(test_runner) plain = engine_with(&made, 0, SLUICE_GEMM_FUSED);
+    OWNED(test_runner) plain = test_runner_create(made.network.model, SLUICE_ISA_AUTO, 2, SLUICE_SCHEDULE_AUTO);
     OWNED(test_batch) other = test_batch_pick(&made.shape, &made.batch, 0, ROWS);
     test_forward(&plain, &other.batch);
     test_forward(&made.runner, &made.batch.batch);

@@ -9,8 +9,8 @@
  */
 #include "golden/golden_networks.h"
 #include "support/cases/random_networks.h"
+#include "support/gradients.h"
 #include "support/message.h"
-#include "support/network.h"
 #include "support/suite.h"
 #include "sluice_train.h"
 
@@ -180,13 +180,6 @@ static void run(scene *s, const test_runner *runner, size_t recompute, float dro
     sluice_tape_destroy(tape);
 }
 
-static test_runner make_runner(const scene *s, sluice_isa isa, unsigned threads, sluice_schedule schedule, int training)
-{
-    sluice_engine_options options = test_options(isa, threads, schedule);
-    options.training = training;
-    return test_runner_of(s->model, &options);
-}
-
 /* ---- Finite differences of the oracle ---- */
 
 static double weigh(const float *gradient, const double *result, size_t count)
@@ -301,10 +294,8 @@ TEST_LOOP(finite_differences, 0, 4)
         scene s;
         scene_random(test_random(&random), &s);
         tensors t = tensors_create(&s);
-        sluice_engine_options options = test_options(isas.isa[isas.count - 1], 2, SLUICE_SCHEDULE_AUTO);
-        options.training = 1;
-        options.gemm = j % 2 ? SLUICE_GEMM_BLIS : SLUICE_GEMM_FUSED;
-        test_runner runner = test_runner_of(s.model, &options);
+        const sluice_gemm gemm = j % 2 ? SLUICE_GEMM_BLIS : SLUICE_GEMM_FUSED;
+        test_runner runner = test_trainable_by(s.model, isas.isa[isas.count - 1], 2, gemm);
         run(&s, &runner, j % 3, 0, 0, &t);
         for (size_t k = 0; k < t.count + INPUTS; k++)
             compare(&s, &t, k, &random, &found);
@@ -334,7 +325,7 @@ static void check_results(scene *s, const test_runner *taped, tensors *t)
     other.hn = test_floats(s->made.h_count);
     other.cn = test_floats(s->made.c_count);
     other.end = test_floats(s->end_count);
-    test_runner plain = make_runner(s, SLUICE_ISA_SCALAR, 1, SLUICE_SCHEDULE_ROWS, 0);
+    test_runner plain = test_runner_create(s->model, SLUICE_ISA_SCALAR, 1, SLUICE_SCHEDULE_ROWS);
     const sluice_batch batch = batch_of(&other);
     test_forward(&plain, &batch);
     run(s, taped, 0, 0, 0, t);
@@ -357,11 +348,12 @@ static void check_bits(const test_network_case *given, float dropout)
     scene s;
     scene_create(given, &s);
     tensors want = tensors_create(&s), got = tensors_create(&s);
-    test_runner reference = make_runner(&s, SLUICE_ISA_SCALAR, 1, SLUICE_SCHEDULE_ROWS, 1);
+    test_runner reference = test_trainable(s.model, SLUICE_ISA_SCALAR, 1, SLUICE_SCHEDULE_ROWS);
     run(&s, &reference, 0, dropout, 0, &want);
     const test_isa_list isas = test_isas();
     for (size_t j = 0; j < 4; j++) {
-        test_runner runner = make_runner(&s, isas.isa[(seed + j) % isas.count], (unsigned)j + 1, schedules[(seed / 4 + j) % 4], 1);
+        test_runner runner =
+            test_trainable(s.model, isas.isa[(seed + j) % isas.count], (unsigned)j + 1, schedules[(seed / 4 + j) % 4]);
         run(&s, &runner, j, dropout, 0, &got);
         check_same(&got, &want, runner.name);
         if (j == 3 && dropout == 0) {
@@ -456,7 +448,7 @@ TEST_EACH(large_differences, large)
     scene s;
     scene_create(&large[_i], &s);
     tensors t = tensors_create(&s);
-    test_runner runner = make_runner(&s, SLUICE_ISA_AUTO, 2, SLUICE_SCHEDULE_AUTO, 1);
+    test_runner runner = test_trainable(s.model, SLUICE_ISA_AUTO, 2, SLUICE_SCHEDULE_AUTO);
     uint64_t random = test_seed();
     tally found = {0};
     run(&s, &runner, 16, 0, 0, &t);
@@ -492,9 +484,7 @@ static sluice_model *golden_model(golden_network *golden)
 static double check_golden(golden_network *golden, sluice_isa isa)
 {
     OWNED_HANDLE(sluice_model) model = golden_model(golden);
-    sluice_engine_options options = test_options(isa, 2, SLUICE_SCHEDULE_AUTO);
-    options.training = 1;
-    OWNED(test_runner) runner = test_runner_of(model, &options);
+    OWNED(test_runner) runner = test_trainable(model, isa, 2, SLUICE_SCHEDULE_AUTO);
     OWNED_HANDLE(sluice_tape) tape = NULL;
     SUCCEEDS(sluice_tape_create, runner.engine, NULL, &tape);
     const test_family_batch *from = &golden->batch;
@@ -582,9 +572,7 @@ TEST(first_maximum)
                                            {1, 0, SLUICE_TENSOR_SHIFT, UNITS, ones}};
     OWNED_HANDLE(sluice_model) model = NULL;
     SUCCEEDS(sluice_model_create_network, &network, parameters, 5, NULL, &model);
-    sluice_engine_options options = test_options(SLUICE_ISA_AUTO, 1, SLUICE_SCHEDULE_AUTO);
-    options.training = 1;
-    OWNED(test_runner) runner = test_runner_of(model, &options);
+    OWNED(test_runner) runner = test_trainable(model, SLUICE_ISA_AUTO, 1, SLUICE_SCHEDULE_AUTO);
     OWNED_HANDLE(sluice_tape) tape = NULL;
     SUCCEEDS(sluice_tape_create, runner.engine, NULL, &tape);
     float y[T * UNITS], scale[UNITS], shift[UNITS];

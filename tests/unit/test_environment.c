@@ -112,6 +112,46 @@ TEST(precision_where_there_is_one)
     }
 }
 
+/* An engine for which no instruction set is asked for takes the narrower one only where both make as many multiply-adds a cycle and its
+ * vectors have less padding. */
+TEST(units_that_fill_narrow_vectors)
+{
+    static const struct {
+        size_t hidden;
+        bool fill_avx2;
+    } sizes[] = {{8, true}, {12, false}, {16, false}, {20, true}, {24, true}, {104, false}};
+    sluice_machine machine = {.struct_size = sizeof machine}, narrow = machine;
+    sluice_engine_options options = test_options(SLUICE_ISA_AUTO, 1, SLUICE_SCHEDULE_AUTO), avx2 = options;
+    uint64_t random = test_seed();
+    avx2.isa = SLUICE_ISA_AVX2;
+    SUCCEEDS(sluice_machine_get, &options, &machine);
+    const bool are_equal = machine.isa == SLUICE_ISA_AVX512 && sluice_machine_get(&avx2, &narrow, NULL) == SLUICE_STATUS_OK &&
+                           16 * machine.multiply_adds == 8 * narrow.multiply_adds;
+    for (size_t j = 0; j < sizeof sizes / sizeof sizes[0]; j++) {
+        const sluice_shape units = {TEST_LDIH(1, 1, 7, sizes[j].hidden), .has_bias = 1};
+        OWNED(test_network) network = test_network_random(&units, 1.0f, &random);
+        for (unsigned way = 0; way < 5; way++) {
+            sluice_engine_options asked = options;
+            sluice_engine_info info = {.struct_size = sizeof info};
+            sluice_engine *engine = NULL;
+            unsetenv("SLUICE_ISA");
+            if (way == 1)
+                asked.machine = &machine; /* of another instruction set than the engine may take */
+            else if (way == 2)
+                asked.isa = machine.isa;
+            else if (way == 3)
+                asked.precision = SLUICE_PRECISION_INT8;
+            else if (way == 4)
+                setenv("SLUICE_ISA", sluice_isa_get_name(machine.isa), 1);
+            SUCCEEDS(sluice_engine_create, network.model, &asked, &engine);
+            ck_assert_int_eq(sluice_engine_get_info(engine, &info), SLUICE_STATUS_OK);
+            sluice_engine_destroy(engine);
+            const sluice_isa expected = way < 2 && are_equal && sizes[j].fill_avx2 ? SLUICE_ISA_AVX2 : machine.isa;
+            ck_assert_msg(info.isa == expected, "%zu units, way %u: %s", sizes[j].hidden, way, sluice_isa_get_name(info.isa));
+        }
+    }
+}
+
 TEST(environment_variables_wrong)
 {
     static const char *const wrong[][2] = {

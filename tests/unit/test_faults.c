@@ -427,18 +427,6 @@ typedef struct widening {
     test_batch *batch;
 } widening;
 
-/* What an engine gives must be what a new one of the model does. */
-static void expect_model(const sluice_engine *engine, const sluice_model *model, test_batch *batch)
-{
-    const sluice_engine_options options = option(SLUICE_GEMM_FUSED, SLUICE_SCHEDULE_ROWS);
-    FREED float *y = test_floats(batch->y_count);
-    test_run_once(model, &options, &batch->batch);
-    memcpy(y, batch->y, batch->y_count * sizeof *y);
-    test_batch_prefill(batch);
-    SUCCEEDS(sluice_forward, engine, NULL, &batch->batch);
-    test_same_bits(batch->y, y, batch->y_count, "y");
-}
-
 /* Where memory fails, the engine is as it was. */
 static sluice_status widen(void *context, sluice_error *error)
 {
@@ -451,7 +439,7 @@ static sluice_status widen(void *context, sluice_error *error)
     const sluice_status status = w->by_weights ? sluice_engine_set_weights(engine, &w->other->weights, NULL, error)
                                                : sluice_engine_set_model(engine, w->other->model, error);
     test_watching = false;
-    expect_model(engine, status ? w->exact : w->other->model, w->batch);
+    test_as_new(engine, status ? w->exact : w->other->model, &options, w->batch);
     return status;
 }
 

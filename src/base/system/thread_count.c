@@ -2,9 +2,9 @@
 
 #include "base/clean.h"
 #include "base/error.h"
+#include "base/setting.h"
 #include "base/system/cgroup.h"
 #include "base/system/openmp.h"
-#include "base/system/setting.h"
 #include "base/system/system_file.h"
 
 #include <limits.h>

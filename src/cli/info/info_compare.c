@@ -3,6 +3,7 @@
 #include "cli/info/info_parts.h"
 
 #include "base/size.h"
+#include "cli/class_order.h"
 #include "cli/info/output_difference.h"
 #include "cli/input/chunk_rows.h"
 #include "cli/input/lines.h"
@@ -186,8 +187,7 @@ static void add(comparison *this, int kind, size_t at, size_t count)
     sl_output_difference_add(&this->differences[kind], values, reference, count * width);
     for (size_t k = 0; kind == this->classifier && k < count; k++) {
         this->classified++;
-        this->changed += sl_output_difference_find_class(values + k * width, width) !=
-                         sl_output_difference_find_class(reference + k * width, width);
+        this->changed += sl_class_find(values + k * width, width) != sl_class_find(reference + k * width, width);
     }
 }
 

@@ -23,12 +23,3 @@ double sl_output_difference_get_rms(const sl_output_difference *difference, doub
 {
     return difference->finite ? sqrt(squares / (double)difference->finite) : 0;
 }
-
-size_t sl_output_difference_find_class(const float *outputs, size_t classes)
-{
-    size_t best = 0;
-    for (size_t k = 1; k < classes; k++)
-        if (outputs[k] > outputs[best] || (isnan(outputs[best]) && !isnan(outputs[k])))
-            best = k;
-    return best;
-}

@@ -21,8 +21,4 @@ void sl_output_difference_add(sl_output_difference *difference, const float *val
 /** The root of the mean of such a sum of squares; 0 without elements. */
 double sl_output_difference_get_rms(const sl_output_difference *difference, double squares);
 
-/** The class of a vector of `classes` > 0 outputs, as sluice run --text finds it: the largest one, the first of equals; NaN is less
- *  than any number. */
-size_t sl_output_difference_find_class(const float *outputs, size_t classes);
-
 #endif

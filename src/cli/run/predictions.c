@@ -1,6 +1,7 @@
 #include "cli/run/predictions.h"
 
 #include "base/size.h"
+#include "cli/class_order.h"
 #include "program/format.h"
 #include "program/model_shape.h"
 
@@ -110,7 +111,7 @@ static void find_best(const sl_predictions *predictions, const float *logits)
     size_t *best = predictions->best, count = 0;
     for (size_t k = 0; k < predictions->classes; k++) {
         size_t place = count;
-        while (place && (logits[k] > logits[best[place - 1]] || (isnan(logits[best[place - 1]]) && !isnan(logits[k]))))
+        while (place && sl_class_exceeds(logits[k], logits[best[place - 1]]))
             place--;
         if (place == predictions->top)
             continue;

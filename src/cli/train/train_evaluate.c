@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/size.h"
+#include "cli/class_order.h"
 #include "program/interrupt.h"
 
 #include <stdlib.h>
@@ -60,14 +61,10 @@ static sl_exit set_outputs(sl_training *train)
 
 static void count_label(sl_output_score *scores, size_t classes, const float *outputs, int32_t label)
 {
-    size_t largest = 0;
-    for (size_t k = 1; k < classes; k++)
-        if (outputs[k] > outputs[largest])
-            largest = k;
     if (label < 0)
         return;
     scores[label].counted++;
-    scores[label].right += largest == (size_t)label;
+    scores[label].right += sl_class_find(outputs, classes) == (size_t)label;
 }
 
 static void count_values(sl_output_score *scores, size_t count, const float *outputs, const float *values)

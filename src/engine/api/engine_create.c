@@ -6,8 +6,10 @@
 #include "engine/cell_options.h"
 #include "engine/environment.h"
 #include "engine/forward/workspace_pool.h"
+#include "engine/schedule/isa_fit.h"
 #include "engine/schedule/limits.h"
 #include "engine/schedule/machine_figures.h"
+#include "model/model.h"
 
 sluice_status sluice_engine_create(const sluice_model *model, const sluice_engine_options *options, sluice_engine **engine,
                                    sluice_error *error)
@@ -28,13 +30,16 @@ sluice_status sluice_engine_create(const sluice_model *model, const sluice_engin
         status = sl_format_check(model->network, choice.precision, error);
     if (status)
         return status;
+    const sluice_isa isa = sl_isa_fit(&choice, model->network);
+    if (isa != choice.isa)
+        sl_machine_get_of(isa, &machine);
 
     sluice_engine *made = sl_alloc(sizeof *made);
     if (!made)
         return sl_fail_memory(error, "an engine", sizeof *made);
     made->shape = model->shape;
     made->cell = SL_CELL_LSTM;
-    made->kernel = sl_kernel_get(choice.isa);
+    made->kernel = sl_kernel_get(isa);
     made->gemm = choice.gemm;
     made->precision = choice.precision;
     made->schedule = choice.schedule;

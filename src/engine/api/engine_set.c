@@ -4,6 +4,7 @@
 #include "base/system/threads.h"
 #include "engine/api/engine_allocate.h"
 #include "engine/api/engine_fill.h"
+#include "model/model.h"
 #include "sluice_train.h"
 
 #include <stdatomic.h>

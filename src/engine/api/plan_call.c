@@ -1,7 +1,5 @@
 /* Execution plans in the public interface: which one a batch gets and why, and measuring which is the fastest. */
 #include "base/error.h"
-#include "base/memory.h"
-#include "base/size.h"
 #include "base/struct_size.h"
 #include "base/system/threads.h"
 #include "engine/api/timed_calls.h"
@@ -149,37 +147,6 @@ sluice_status sluice_plan_get_candidate(const sluice_engine *engine, size_t rows
     return SLUICE_STATUS_OK;
 }
 
-/* Time all candidates in turn, several times over, so that a busy moment of the machine hits none of them alone, and store the fastest;
- * true, and cancelled set or not, once each has been timed. The engine has an entry for the batch already, so that storing another
- * plan in it takes no memory. */
-static bool measure(sluice_engine *engine, sluice_workspace *workspace, const sluice_batch *batch,
-                    const sluice_measure_options *options, bool *cancelled)
-{
-    enum { ROUNDS = 5 };
-    const sl_batch_load load = sl_batch_load_get(engine, batch->rows, batch->steps, NULL);
-    sl_tuned_plan tuned = {.rows = batch->rows, .steps = batch->steps};
-    sl_exec_plan plans[SL_CANDIDATES_MAX];
-    double seconds[SL_CANDIDATES_MAX] = {0};
-    const size_t count = sl_candidates_list(engine, &load, plans);
-    size_t best = 0, timed = 0;
-    for (; timed < ROUNDS * count && !*cancelled; timed++) {
-        const size_t k = timed % count;
-        tuned.plan = plans[k];
-        (void)sl_tuned_plan_store(engine, &tuned, NULL);
-        const double found = sl_calls_time(workspace, batch, 100e-6);
-        seconds[k] = timed < count ? found : fmin(seconds[k], found);
-        *cancelled = options->is_cancelled && options->is_cancelled(options->context) != 0;
-    }
-    if (timed < count)
-        return false;
-    for (size_t k = 1; k < count; k++)
-        best = seconds[k] < seconds[best] ? k : best;
-    tuned.plan = plans[best];
-    tuned.seconds = seconds[best];
-    (void)sl_tuned_plan_store(engine, &tuned, NULL);
-    return true;
-}
-
 static sluice_status check_measurable(const sluice_engine *engine, size_t rows, size_t steps, sluice_error *error)
 {
     const char *why = NULL;
@@ -194,54 +161,14 @@ static sluice_status check_measurable(const sluice_engine *engine, size_t rows, 
     return why ? sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_plan_measure: %s", why) : SLUICE_STATUS_OK;
 }
 
-/* Measure, and put back what the engine had for such batches if the caller cancels before each candidate has been timed. */
-static sluice_status measure_or_restore(sluice_engine *engine, sluice_workspace *workspace, const sluice_batch *batch,
-                                        const sluice_measure_options *options, sluice_error *error)
-{
-    const sl_batch_load load = sl_batch_load_get(engine, batch->rows, batch->steps, NULL);
-    const sl_tuned_plan *found = sl_tuned_plan_find(engine, &load);
-    const sl_tuned_plan room = {.rows = batch->rows, .steps = batch->steps, .plan = {1, 1, false, false}};
-    const sl_tuned_plan before = found ? *found : room;
-    bool cancelled = false;
-    const sluice_status status = sl_tuned_plan_store(engine, &before, error);
-    if (status)
-        return status;
-    if (!measure(engine, workspace, batch, options, &cancelled)) {
-        if (found)
-            (void)sl_tuned_plan_store(engine, &before, NULL);
-        else
-            sl_tuned_plan_remove(engine, batch->rows, batch->steps);
-    }
-    return cancelled ? sl_fail(error, SLUICE_STATUS_CANCELLED, "sluice_plan_measure: cancelled by the caller") : SLUICE_STATUS_OK;
-}
-
 sluice_status sluice_plan_measure(sluice_engine *engine, size_t rows, size_t steps, const sluice_measure_options *options,
                                   sluice_error *error)
 {
-    sluice_measure_options known = {0};
+    enum { ROUNDS = 5 };
+    sl_candidate_timing timing = {.rounds = ROUNDS, .least = 100e-6};
+    sl_timed_candidates found;
     sluice_status status = check_measurable(engine, rows, steps, error);
     if (!status && options)
-        status = sl_struct_take(&known, options, SL_STRUCT(sluice_measure_options), "sluice_plan_measure", error);
-    if (status)
-        return status;
-    size_t count;
-    if (!sl_size_mul(steps, engine->network->step_inputs, &count))
-        return sl_fail_size(error, "a row of the batch");
-    sluice_workspace *workspace = NULL;
-    float *zeros = sl_alloc_array(count, sizeof *zeros); /* one row of x, or of tokens, which all rows read */
-    status = zeros ? sluice_workspace_create(engine, rows, steps, &workspace, error)
-                   : sl_fail_memory(error, "the input", count * sizeof *zeros);
-    if (!status) {
-        const bool reads_tokens = engine->shape.vocabulary > 0;
-        const sluice_batch batch = {.struct_size = sizeof batch,
-                                    .steps = steps,
-                                    .rows = rows,
-                                    .x = reads_tokens ? NULL : zeros,
-                                    .tokens = reads_tokens ? (const int32_t *)(const void *)zeros : NULL,
-                                    .x_step_stride = engine->network->step_inputs};
-        status = measure_or_restore(engine, workspace, &batch, &known, error);
-    }
-    sluice_workspace_destroy(workspace);
-    sl_free(zeros);
-    return status;
+        status = sl_struct_take(&timing.until, options, SL_STRUCT(sluice_measure_options), "sluice_plan_measure", error);
+    return status ? status : sl_candidates_time(engine, rows, steps, &timing, &found, error);
 }

@@ -2,8 +2,6 @@
 
 #include "engine/blis_gemm.h"
 
-#include <string.h>
-
 static bool is_by_blis(const sl_grad_thread *thread)
 {
     return thread->tape->engine->gemm == SLUICE_GEMM_BLIS;
@@ -48,16 +46,8 @@ void sl_grad_pre_activations(const sl_grad_thread *thread, const sl_grad_layer_d
 {
     const sl_packed *packed = layer_dir->packed;
     const sl_tape_scratch *scratch = thread->scratch;
-    const size_t width = packed->width, inputs = layer_dir->dir->inputs;
-    for (size_t r = 0; r < rows; r++) {
-        memcpy(scratch->product + r * width, scratch->start[r], width * sizeof *scratch->product);
-        if (!packed->table)
-            memcpy(scratch->gathered + r * inputs, scratch->x[r], inputs * sizeof *scratch->gathered);
-        scratch->start[r] = scratch->product + r * width;
-    }
-    if (!packed->table)
-        sl_blis_gemm(rows, width, inputs, (sl_operand){scratch->gathered, inputs, false},
-                     (sl_operand){packed->transpose_ih, width, false}, true, scratch->product, width);
-    sl_blis_gemm(rows, width, layer_dir->dir->h_width, (sl_operand){h, packed->h_stride, false},
-                 (sl_operand){packed->transpose_hh, width, false}, true, scratch->product, width);
+    sl_blis_multiply_inputs(packed, rows, scratch->start, scratch->x, scratch->gathered, scratch->product);
+    sl_blis_multiply_h(packed, rows, h, scratch->product);
+    for (size_t r = 0; r < rows; r++)
+        scratch->start[r] = scratch->product + r * packed->width;
 }

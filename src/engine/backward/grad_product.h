@@ -14,16 +14,6 @@ typedef struct sl_grad_matrix {
     size_t outputs;
 } sl_grad_matrix;
 
-static inline sl_grad_matrix sl_grad_recurrent(const sl_grad_layer_dir *layer_dir)
-{
-    return (sl_grad_matrix){&layer_dir->packed->weights_back, layer_dir->packed->weight_hh, layer_dir->dir->h_width};
-}
-
-static inline sl_grad_matrix sl_grad_projecting(const sl_grad_layer_dir *layer_dir)
-{
-    return (sl_grad_matrix){&layer_dir->packed->projection_back, layer_dir->packed->weight_projection, layer_dir->dir->hidden};
-}
-
 /** Compute the products of `rows` rows of d [terms], d_stride apart, with blocks [block, end) of the matrix, in scratch->product. Uses
  *  scratch->start and scratch->x. Returns the distance of its rows in floats. */
 size_t sl_grad_multiply_back(const sl_grad_thread *thread, const sl_grad_matrix *matrix, size_t block, size_t end, size_t rows,

@@ -77,7 +77,8 @@ void sl_grad_begin_layer_dir(sl_grad_thread *thread, const sl_grad_layer_dir *la
 static size_t multiply_back(const sl_grad_thread *thread, const sl_grad_layer_dir *layer_dir, size_t block, size_t end,
                             row_block rows, size_t iteration)
 {
-    const sl_grad_matrix matrix = sl_grad_recurrent(layer_dir);
+    const sl_packed *packed = layer_dir->packed;
+    const sl_grad_matrix matrix = {&packed->weights_back, packed->weight_hh, layer_dir->dir->h_width};
     return sl_grad_multiply_back(thread, &matrix, block, end, rows.to - rows.from,
                                  sl_grad_gates(thread->tape, layer_dir, iteration, rows.from),
                                  thread->tape->layer_dirs[layer_dir->k].gate_stride);
@@ -196,6 +197,7 @@ static void recompute(const sl_grad_thread *thread, const sl_grad_layer_dir *lay
             step.weights_ih.words = step.weights_hh.words = 0;
         }
         step.rows = running;
+        step.from_last = iteration % 2;
         step.start = scratch->start;
         step.x = scratch->x;
         step.h = scratch->h[parity];
@@ -254,7 +256,8 @@ static void make_dm(const sl_grad_thread *thread, const sl_grad_layer_dir *layer
                     size_t iteration, size_t from, size_t to)
 {
     const sluice_tape *tape = thread->tape;
-    const sl_grad_matrix matrix = sl_grad_projecting(layer_dir);
+    const sl_packed *packed = layer_dir->packed;
+    const sl_grad_matrix matrix = {&packed->projection_back, packed->weight_projection, layer_dir->dir->hidden};
     if (from == to)
         return;
     const size_t stride = sl_grad_multiply_back(thread, &matrix, units->block, units->end, to - from,
@@ -318,6 +321,7 @@ static void run_iteration(const sl_grad_thread *thread, const sl_grad_layer_dir 
     if (continues && !projects && !by_blis)
         sl_packed_set_range(&layer_dir->packed->weights_back, units->block, units->end - units->block, &weights);
     const sl_step_grad step = {.rows = to - from,
+                               .from_last = iteration % 2,
                                .units = count,
                                .weights = weights,
                                .da_after = scratch->da_after,

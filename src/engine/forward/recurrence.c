@@ -5,7 +5,6 @@
 #include "engine/forward/cell_phases.h"
 
 #include <assert.h>
-#include <string.h>
 
 static const sluice_engine *engine_of(const sl_recurrence *p)
 {
@@ -64,22 +63,14 @@ static inline float *y_of(const sl_recurrence *p, size_t r, size_t step, size_t 
 static void multiply_inputs(const sl_recurrence *p, size_t rows)
 {
     const sl_thread_scratch *scratch = p->thread->scratch;
-    const sl_packed *packed = p->packed;
-    const size_t inputs = packed->dir->inputs, width = p->blocks * sl_block_floats(engine_of(p)->kernel);
-    if (engine_of(p)->gemm != SLUICE_GEMM_BLIS) {
-        sl_packed_matrix weights;
-        sl_packed_set_range(&packed->weights_ih, p->block, p->blocks, &weights);
-        engine_of(p)->kernel->product(&weights, rows, scratch->start, scratch->x, p->hoist_buffer, width);
+    const sl_kernel *kernel = engine_of(p)->kernel;
+    if (engine_of(p)->gemm == SLUICE_GEMM_BLIS) {
+        sl_blis_multiply_inputs(p->packed, rows, scratch->start, scratch->x, scratch->gathered, p->hoist_buffer);
         return;
     }
-    for (size_t k = 0; k < rows; k++)
-        memcpy(p->hoist_buffer + k * width, scratch->start[k], width * sizeof(float));
-    if (packed->table)
-        return;
-    for (size_t k = 0; k < rows; k++)
-        memcpy(scratch->gathered + k * inputs, scratch->x[k], inputs * sizeof(float));
-    sl_blis_gemm(rows, width, inputs, (sl_operand){scratch->gathered, inputs, false},
-                 (sl_operand){packed->transpose_ih, width, false}, true, p->hoist_buffer, width);
+    sl_packed_matrix weights;
+    sl_packed_set_range(&p->packed->weights_ih, p->block, p->blocks, &weights);
+    kernel->product(&weights, rows, scratch->start, scratch->x, p->hoist_buffer, p->blocks * sl_block_floats(kernel));
 }
 
 /* Hoist the input products of as many iterations as the buffer has room for. */
@@ -125,6 +116,7 @@ static void set_step(sl_recurrence *p, bool hoisted)
             scratch->y[r] = y_of(p, r, sl_recurrence_output_step(p, iteration, step), unit);
     }
     p->step.rows = p->running;
+    p->step.from_last = iteration % 2;
     p->step.weights_ih.words = multiplies_x ? p->packed->weights_ih.words : 0;
     p->step.weights_hh.words = multiplies_h ? p->packed->weights_hh.words : 0;
     p->step.h = state->h[iteration % 2];
@@ -155,11 +147,9 @@ static void set_y(sl_recurrence *p)
 static void multiply_by_blis(sl_recurrence *p)
 {
     sl_step *step = &p->step;
-    const size_t width = p->blocks * sl_block_floats(engine_of(p)->kernel);
     assert(p->iteration < p->hoisted_to); /* the buffer has room for all rows of a row block */
     if (step->weights_hh.words)
-        sl_blis_gemm(step->rows, width, p->packed->dir->h_width, (sl_operand){step->h, step->h_stride, false},
-                     (sl_operand){p->packed->transpose_hh, width, false}, true, p->hoisted, width);
+        sl_blis_multiply_h(p->packed, step->rows, step->h, p->hoisted);
     step->weights_hh.words = 0;
 }
 

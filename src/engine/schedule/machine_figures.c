@@ -37,10 +37,9 @@ enum { FIGURES = sizeof figures / sizeof figures[0] };
 /* The first row that applies is taken: of an AMD family, 0 being any CPU, and an instruction set, AUTO being any. Zen 3 and Zen 4 are
  * one family, of which only the latter has AVX-512.
  *
- * Zen 3: measured with two threads of a virtual machine by sluice_machine_measure; of barriers and regions, and of main memory read by
- * all cores, the figures of others, within which those that were found vary with where the two threads are.
- * Zen 4, AVX-512: a multiply-add of 512 bits takes both pipes; with one row and weights in L2 the recurrence reaches 0.485 of the peak,
- * which 36 bytes a cycle explain; at H = 64 a row and vector of units take 643 cycles, 512 of them multiply-adds, and some 14 pointers.
+ * Zen 3 and Zen 4: measured with two threads of virtual machines by sluice_machine_measure; of barriers and regions, and of main memory
+ * read by all cores, the figures of others, within which those that were found vary with where the two threads are. Of Zen 4 a
+ * multiply-add of 512 bits takes both pipes.
  * The others are not measured: they are Zen 3's of before, when pointers took more of a row's cycles and activations less. */
 static const struct {
     unsigned amd_family;
@@ -51,7 +50,7 @@ static const struct {
 } rows[] = {
     /* clang-format off */
     /*                                                multiply-adds  L2    L3  shared DRAM  all  activation  barrier  region */
-    {0x19, true,  SLUICE_ISA_AVX512, "Zen 4 with AVX-512",      {1, 36, 24.5, 19, 7,   60, 117, 35, 60, 5000, 400}},
+    {0x19, true,  SLUICE_ISA_AVX512, "Zen 4 with AVX-512",      {1, 35, 27.5, 27, 11,  60, 111, 35, 60, 5000, 400}},
     {0x19, false, SLUICE_ISA_AVX2,   "Zen 3 with AVX2",         {2, 31, 25,   23, 8.5, 60, 91,  35, 60, 5000, 400}},
     {0x1a, true,  SLUICE_ISA_AVX512, "Zen 5 with AVX-512",      {2, 64, 24.5, 19, 7,   60, 70,  35, 60, 5000, 400}},
     {0,    true,  SLUICE_ISA_AVX512, "other CPUs with AVX-512", {2, 64, 24.5, 19, 7,   60, 70,  35, 60, 5000, 400}},
@@ -65,9 +64,14 @@ const sl_machine_figure *sl_machine_figure_get(size_t k)
     return k < FIGURES ? &figures[k] : NULL;
 }
 
+static const double *value_of(const sluice_machine *machine, const sl_machine_figure *figure)
+{
+    return (const double *)(const void *)((const char *)machine + figure->offset);
+}
+
 double *sl_machine_figure_of(sluice_machine *machine, const sl_machine_figure *figure)
 {
-    return (double *)(void *)((char *)machine + figure->offset);
+    return (double *)value_of(machine, figure);
 }
 
 bool sl_machine_figure_is_valid(double value)
@@ -101,7 +105,7 @@ void sl_machine_get_of(sluice_isa isa, sluice_machine *machine)
 sluice_status sl_machine_check(const sluice_machine *machine, const char *call, sluice_error *error)
 {
     for (size_t k = 0; k < FIGURES; k++) {
-        const double value = *(const double *)(const void *)((const char *)machine + figures[k].offset);
+        const double value = *value_of(machine, &figures[k]);
         if (!sl_machine_figure_is_valid(value))
             return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT,
                            "%s: machine: %s is %g; expected a number from %g to %g; begin with sluice_machine_get", call,

@@ -36,6 +36,7 @@ static line make_head(const sluice_engine *engine, unsigned number)
 {
     const sluice_shape *shape = &engine->shape;
     line made = {"sluice-plans 1"};
+    char precision[32] = ""; /* f32 goes without saying, as in the files of releases that had no other */
     sl_cpu cpu;
     if (number == 1) {
         const int length =
@@ -45,8 +46,11 @@ static line make_head(const sluice_engine *engine, unsigned number)
             snprintf(made.text + length, sizeof made.text - (size_t)length, " chain=%016" PRIx64, sl_network_hash(engine->network));
     } else if (number == 2) {
         sl_cpu_get(&cpu);
-        snprintf(made.text, sizeof made.text, "machine isa=%s gemm=%s threads=%u cpu=%s", sluice_isa_get_name(engine->kernel->isa),
-                 sluice_gemm_get_name(engine->gemm), engine->threads, cpu.name);
+        if (engine->precision != SLUICE_PRECISION_F32)
+            snprintf(precision, sizeof precision, " precision=%s", sluice_precision_get_name(engine->precision));
+        snprintf(made.text, sizeof made.text, "machine isa=%s gemm=%s%s threads=%u cpu=%s",
+                 sluice_isa_get_name(engine->kernel->isa), sluice_gemm_get_name(engine->gemm), precision, engine->threads,
+                 cpu.name);
     }
     for (char *p = made.text; *p; p++)
         if ((unsigned char)*p < 0x20)
@@ -108,9 +112,9 @@ typedef struct reader {
 /* Fail with BAD_DATA; the message shows the text at the cursor. */
 static sluice_status refuse(const reader *file, const char *expected)
 {
-    return sl_fail(file->error, SLUICE_STATUS_BAD_DATA, "%s: line %zu: expected %s, found %s%.*s%s; measure again", file->name,
-                   file->number, expected, *file->at ? "\"" : "", SHOWN, *file->at ? file->at : "the end of the line",
-                   *file->at ? "\"" : "");
+    return sl_fail(file->error, SLUICE_STATUS_BAD_DATA,
+                   "%s: line %zu: expected %s, found %s%.*s%s; measure again into another file", file->name, file->number, expected,
+                   *file->at ? "\"" : "", SHOWN, *file->at ? file->at : "the end of the line", *file->at ? "\"" : "");
 }
 
 /* Go to the next line. It has to end with a newline, so that a truncated file is noticed. */
@@ -121,13 +125,14 @@ static sluice_status take_line(reader *file)
     file->at = file->next;
     if (!newline)
         return sl_fail(file->error, SLUICE_STATUS_BAD_DATA,
-                       "%s: line %zu: expected a line's end, found the end of the file; measure again", file->name, file->number);
+                       "%s: line %zu: expected a line's end, found the end of the file; measure again into another file",
+                       file->name, file->number);
     *newline = '\0';
     file->next = newline + 1;
     if (strlen(file->at) == (size_t)(newline - file->at))
         return SLUICE_STATUS_OK;
-    return sl_fail(file->error, SLUICE_STATUS_BAD_DATA, "%s: line %zu: expected text, found a NUL byte; measure again", file->name,
-                   file->number);
+    return sl_fail(file->error, SLUICE_STATUS_BAD_DATA,
+                   "%s: line %zu: expected text, found a NUL byte; measure again into another file", file->name, file->number);
 }
 
 static sluice_status take_head(reader *file, unsigned number)
@@ -228,7 +233,8 @@ static sluice_status take_entry(reader *file, const sl_tuned_plan *entries, size
     for (size_t k = 0; !status && k < count; k++)
         if (entries[k].rows == entry->rows && entries[k].steps == entry->steps)
             status = sl_fail(file->error, SLUICE_STATUS_BAD_DATA,
-                             "%s: line %zu: expected another batch size, found %zu rows of %zu steps as in line %zu; measure again",
+                             "%s: line %zu: expected another batch size, found %zu rows of %zu steps as in line %zu; measure again "
+                             "into another file",
                              file->name, file->number, entry->rows, entry->steps, HEAD_LINES + 1 + k);
     if (!status)
         status = take_plan(file, &entry->plan);
@@ -297,7 +303,7 @@ static sluice_status read_all(const sl_input *input, sluice_engine *engine, slui
     sluice_status status = sl_input_read(input, 0, file.text, room, &file.size, error);
     if (!status && file.size > FILE_BYTES_MAX)
         status = sl_fail_byte(error, SLUICE_STATUS_BAD_DATA, file.name, FILE_BYTES_MAX,
-                              "expected the end of the file, found more; measure again");
+                              "expected the end of the file, found more; measure again into another file");
     if (!status)
         status = take_all(&file, engine);
     sl_free(file.text);

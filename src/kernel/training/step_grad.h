@@ -106,7 +106,8 @@ TILE grad_tile(const sl_step_grad *s, finish_function *finish, size_t block, siz
     {                                                                                                                              \
         static const tile_table tiles = {.of = {FOR_EACH_SIZE(TILE_ENTRY, step_grad_##name, F32)}};                                \
         assert(s->weights.format == SL_WEIGHT_F32);                                                                                \
-        for (tile t = first_tile(&tiles, (s->units + BLOCK_FLOATS - 1) / BLOCK_FLOATS, s->rows); t.rows; next_tile(&t))            \
+        const size_t blocks = (s->units + BLOCK_FLOATS - 1) / BLOCK_FLOATS;                                                        \
+        for (tile t = first_tile(&tiles, &s->weights, blocks, s->rows, s->from_last); t.rows; next_tile(&t))                       \
             tiles.of[t.blocks][t.rows](s, t.block, t.row);                                                                         \
     }
 

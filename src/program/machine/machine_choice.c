@@ -1,6 +1,7 @@
 #include "program/machine/machine_choice.h"
 
 #include "base/error.h"
+#include "base/setting.h"
 #include "program/interrupt.h"
 #include "program/machine/machine_cache.h"
 
@@ -42,15 +43,10 @@ static sluice_status choose_auto(bool measures, sluice_machine *machine, sluice_
 /* What SLUICE_MACHINE asks for, a word without blanks around it or a file as it is named; "auto" where it is blank or not set. */
 static const char *get_variable(void)
 {
-    static const char blanks[] = " \t\r\n";
-    static const char *const words[] = {"", "auto", "table"};
-    const char *text = getenv("SLUICE_MACHINE");
-    for (size_t k = 0; text && k < sizeof words / sizeof words[0]; k++) {
-        const char *const begin = text + strspn(text, blanks), *const behind = begin + strlen(words[k]);
-        if (strncmp(begin, words[k], strlen(words[k])) == 0 && behind[strspn(behind, blanks)] == '\0')
-            return *words[k] ? words[k] : "auto";
-    }
-    return text ? text : "auto";
+    char value[SL_SETTING_BYTES];
+    if (!sl_setting_get("SLUICE_MACHINE", value))
+        return "auto";
+    return strcmp(value, "table") == 0 ? "table" : getenv("SLUICE_MACHINE");
 }
 
 /* The figures of a file have to be those of the engine's kernels. */

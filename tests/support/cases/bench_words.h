@@ -2,7 +2,7 @@
 #ifndef SLUICE_TESTS_BENCH_WORDS_H
 #define SLUICE_TESTS_BENCH_WORDS_H
 
-#include "perf/bench/bench_options.h"
+#include "perf/options/bench_options.h"
 #include "support/words.h"
 
 /** Parse a line of words separated by blanks. */

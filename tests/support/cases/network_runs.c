@@ -128,6 +128,8 @@ test_setup test_setup_random(uint64_t *random)
                         .mask_layout = (test_layout)draw(TEST_LAYOUTS - 1, random),
                         .layout = (test_layout)draw(TEST_LAYOUTS - 1, random),
                         .has_offsets = !draw(3, random),
+                        .has_step_offsets = !draw(3, random),
+                        .y_has_offsets = !draw(3, random),
                         .in_place = !draw(3, random),
                         .all_cpus = draw(1, random)};
     if (draw(1, random))
@@ -148,15 +150,16 @@ test_words test_setup_print(const test_setup *setup)
 {
     static const char *const layouts[] = {"contiguous", "by step", "padded"};
     test_words words;
-    snprintf(words.text, sizeof words.text,
-             "%s, %u threads (at most %u), %s, workspace %d used %d, x %s%s, mask %s, outputs %s, in place %d, tape %d, unwanted "
-             "0x%x, block_rows "
-             "%zu, buffer_floats %zu, all_cpus %d, plan %u x %u%s",
-             sluice_isa_get_name(setup->isa), setup->threads, setup->max_threads, sluice_schedule_get_name(setup->schedule),
-             setup->has_workspace, setup->used, layouts[setup->x_layout], setup->has_offsets ? " by offsets" : "",
-             layouts[setup->mask_layout], layouts[setup->layout], setup->in_place, setup->on_tape, setup->unwanted,
-             setup->block_rows, setup->buffer_floats, setup->all_cpus, setup->groups, setup->per_group,
-             setup->wavefront ? " wavefront" : "");
+    snprintf(
+        words.text, sizeof words.text,
+        "%s, %u threads (at most %u), %s, workspace %d used %d, x %s%s%s, mask %s, outputs %s%s, in place %d, tape %d, unwanted "
+        "0x%x, block_rows "
+        "%zu, buffer_floats %zu, all_cpus %d, plan %u x %u%s",
+        sluice_isa_get_name(setup->isa), setup->threads, setup->max_threads, sluice_schedule_get_name(setup->schedule),
+        setup->has_workspace, setup->used, layouts[setup->x_layout], setup->has_offsets ? " by offsets" : "",
+        setup->has_step_offsets ? " by step offsets" : "", layouts[setup->mask_layout], layouts[setup->layout],
+        setup->y_has_offsets ? " y by offsets" : "", setup->in_place, setup->on_tape, setup->unwanted, setup->block_rows,
+        setup->buffer_floats, setup->all_cpus, setup->groups, setup->per_group, setup->wavefront ? " wavefront" : "");
     return words;
 }
 
@@ -166,6 +169,7 @@ typedef struct place {
     size_t rows, steps, width; /* [N][T][W] */
     size_t row, step, count;   /* strides, and elements from the first to the last */
     bool backwards;            /* the last row first */
+    bool steps_backwards;      /* the last step first */
 } place;
 
 static place place_of(test_layout layout, size_t rows, size_t steps, size_t width)
@@ -184,7 +188,7 @@ static place place_of(test_layout layout, size_t rows, size_t steps, size_t widt
 
 static size_t at(const place *of, size_t n, size_t t)
 {
-    return (of->backwards ? of->rows - 1 - n : n) * of->row + t * of->step;
+    return (of->backwards ? of->rows - 1 - n : n) * of->row + (of->steps_backwards ? of->steps - 1 - t : t) * of->step;
 }
 
 /* Elements of `bytes` bytes from [N][T][W] to a layout; what lies between is 0xff. */
@@ -201,11 +205,25 @@ static void *scatter(const place *to, const void *from, size_t bytes)
     return made;
 }
 
-/* Back to [N][T][W]; false: something between rows and steps was written. */
-static bool gather(const place *from, float *values, float *to)
+/* `count` offsets that are a stride apart, the last of them first if `backwards`. Owned. */
+static size_t *list_offsets(size_t count, size_t stride, bool backwards)
+{
+    size_t *list = calloc(count + 1, sizeof *list);
+    for (size_t k = 0; k < count; k++)
+        list[k] = (backwards ? count - 1 - k : k) * stride;
+    return list;
+}
+
+/* Back to [N][T][W]; false: something between rows and steps was written. With offsets, which `lengths` is for, nothing is past a row's
+ * end. */
+static bool gather(const place *from, const int64_t *lengths, float *values, float *to)
 {
     for (size_t n = 0; n < from->rows; n++)
         for (size_t t = 0; t < from->steps; t++) {
+            if (lengths && t >= (size_t)lengths[n]) {
+                memset(to + (n * from->steps + t) * from->width, 0, from->width * sizeof *to);
+                continue;
+            }
             memcpy(to + (n * from->steps + t) * from->width, values + at(from, n, t), from->width * sizeof *to);
             test_prefill(values + at(from, n, t), from->width);
         }
@@ -298,18 +316,17 @@ static moved move(const test_array *array, test_layout layout, size_t rows)
 }
 
 /* Put the inputs and outputs of a batch where the setup has them. */
-static void lay_out(sluice_batch *batch, const test_setup *setup, size_t inputs, size_t **offsets)
+static void lay_out(sluice_batch *batch, const test_setup *setup, size_t inputs)
 {
     place x = place_of(setup->x_layout, batch->rows, batch->steps, inputs);
     x.backwards = setup->has_offsets;
+    x.steps_backwards = setup->has_step_offsets;
     batch->x = scatter(&x, batch->x, sizeof *batch->x);
     batch->tokens = scatter(&x, batch->tokens, sizeof *batch->tokens);
     batch->x_row_stride = setup->has_offsets ? 0 : x.row;
-    batch->x_step_stride = x.step;
-    *offsets = calloc(batch->rows + 1, sizeof **offsets);
-    for (size_t n = 0; n < batch->rows; n++)
-        (*offsets)[n] = at(&x, n, 0);
-    batch->x_offsets = setup->has_offsets ? *offsets : NULL;
+    batch->x_step_stride = setup->has_step_offsets ? 0 : x.step;
+    batch->x_offsets = setup->has_offsets ? list_offsets(x.rows, x.row, x.backwards) : NULL;
+    batch->x_step_offsets = setup->has_step_offsets ? list_offsets(x.steps, x.step, x.steps_backwards) : NULL;
     const place mask = place_of(setup->mask_layout, batch->rows, batch->steps, 1);
     batch->mask = scatter(&mask, batch->mask, 1);
     batch->mask_row_stride = mask.row;
@@ -338,6 +355,16 @@ static sluice_status run_engine(const sluice_model *model, const test_family_bat
     return status ? status : sluice_forward(engine, workspace, batch, error);
 }
 
+/* Say where y is. */
+static void place_y(sluice_batch *batch, place *y, bool by_offsets)
+{
+    y->backwards = y->steps_backwards = by_offsets;
+    batch->y_row_stride = by_offsets ? 0 : y->row;
+    batch->y_step_stride = by_offsets ? 0 : y->step;
+    batch->y_offsets = by_offsets ? list_offsets(y->rows, y->row, true) : NULL;
+    batch->y_step_offsets = by_offsets ? list_offsets(y->steps, y->step, true) : NULL;
+}
+
 test_words test_network_run(const test_made_network *made, const sluice_model *model, const test_family_batch *batch,
                             const test_setup *setup, test_answer *answer)
 {
@@ -345,7 +372,6 @@ test_words test_network_run(const test_made_network *made, const sluice_model *m
     test_answer wanted = *answer;
     sluice_output outputs[TEST_CASE_LAYERS];
     moved arrays[TEST_ARRAYS];
-    size_t *offsets;
     for (size_t j = 0; j < TEST_ARRAYS; j++) {
         const bool is_fixed = j == TEST_HN || j == TEST_CN || j == TEST_END;
         if (setup->unwanted >> j & 1)
@@ -355,10 +381,9 @@ test_words test_network_run(const test_made_network *made, const sluice_model *m
             wanted.arrays[j].at = arrays[j].values;
     }
     sluice_batch laid = test_network_batch(batch, &wanted, outputs);
-    lay_out(&laid, setup, test_family_inputs(&made->network, 0), &offsets);
+    lay_out(&laid, setup, test_family_inputs(&made->network, 0));
     laid.max_threads = setup->max_threads;
-    laid.y_row_stride = arrays[TEST_Y].where.row;
-    laid.y_step_stride = arrays[TEST_Y].where.step;
+    place_y(&laid, &arrays[TEST_Y].where, setup->y_has_offsets);
     for (size_t k = 0; k < laid.output_count; k++) {
         outputs[k].row_stride = arrays[TEST_OF_LAYERS + outputs[k].layer].where.row;
         outputs[k].step_stride = arrays[TEST_OF_LAYERS + outputs[k].layer].where.step;
@@ -372,13 +397,17 @@ test_words test_network_run(const test_made_network *made, const sluice_model *m
         snprintf(words.text, sizeof words.text, "it is refused: %.400s", error.message);
     for (size_t j = 0; j < TEST_ARRAYS; j++) {
         if (wanted.arrays[j].at && wanted.arrays[j].at == arrays[j].values &&
-            !gather(&arrays[j].where, arrays[j].values, answer->arrays[j].at) && !words.text[0])
+            !gather(&arrays[j].where, j == TEST_Y && setup->y_has_offsets ? batch->lengths : NULL, arrays[j].values,
+                    answer->arrays[j].at) &&
+            !words.text[0])
             snprintf(words.text, sizeof words.text, "%s: something between its rows and steps was written", answer->arrays[j].name);
         free(arrays[j].values);
     }
     free((void *)laid.x);
     free((void *)laid.tokens);
     free((void *)laid.mask);
-    free(offsets);
+    const size_t *const lists[] = {laid.x_offsets, laid.x_step_offsets, laid.y_offsets, laid.y_step_offsets};
+    for (size_t j = 0; j < sizeof lists / sizeof *lists; j++)
+        free((void *)lists[j]);
     return words;
 }

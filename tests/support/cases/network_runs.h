@@ -39,9 +39,11 @@ typedef struct test_setup {
     bool has_workspace;
     bool used;                                 /* the workspace, or the engine's own, has served another batch */
     test_layout x_layout, mask_layout, layout; /* `layout` of y and of outputs of layers */
-    bool has_offsets;
-    bool in_place; /* hn is h0, and cn is c0 */
-    bool on_tape;  /* the call fills a tape; the engine is made for training */
+    bool has_offsets;                          /* of rows in x */
+    bool has_step_offsets;                     /* of steps in x, the last one first */
+    bool y_has_offsets;                        /* of rows and steps in y, the last ones first */
+    bool in_place;                             /* hn is h0, and cn is c0 */
+    bool on_tape;                              /* the call fills a tape; the engine is made for training */
     sluice_gemm gemm;
     unsigned unwanted;          /* bits 1 << place */
     size_t block_rows;          /* most rows of a row block; 0: as the engine has it, as all that follow */

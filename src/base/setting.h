@@ -1,6 +1,6 @@
-/* The library's own environment variables. */
-#ifndef SLUICE_BASE_SYSTEM_SETTING_H
-#define SLUICE_BASE_SYSTEM_SETTING_H
+/* The environment variables of Sluice's own. */
+#ifndef SLUICE_BASE_SETTING_H
+#define SLUICE_BASE_SETTING_H
 
 #include <stdbool.h>
 

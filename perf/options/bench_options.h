@@ -1,10 +1,10 @@
 /* The command line of sluice-bench, and the cases and settings that it spans. */
-#ifndef SLUICE_PERF_BENCH_BENCH_OPTIONS_H
-#define SLUICE_PERF_BENCH_BENCH_OPTIONS_H
+#ifndef SLUICE_PERF_OPTIONS_BENCH_OPTIONS_H
+#define SLUICE_PERF_OPTIONS_BENCH_OPTIONS_H
 
-#include "perf/bench/grammar.h"
-#include "perf/bench/sets.h"
 #include "perf/cases/case.h"
+#include "perf/options/grammar.h"
+#include "perf/options/sets.h"
 #include "perf/report/result_rows.h"
 #include "sluice_tools.h"
 

@@ -1,4 +1,4 @@
-#include "perf/bench/sets.h"
+#include "perf/options/sets.h"
 
 #include "base/random.h"
 #include "base/size.h"

@@ -1,4 +1,4 @@
-#include "perf/bench/bench_options.h"
+#include "perf/options/bench_options.h"
 
 #include "perf/peers/peer.h"
 

@@ -1,7 +1,7 @@
 /* The little grammar of option values: numbers, lists of numbers and ranges, lists of names. Every message names the option,
  * the value and what was expected. */
-#ifndef SLUICE_PERF_BENCH_GRAMMAR_H
-#define SLUICE_PERF_BENCH_GRAMMAR_H
+#ifndef SLUICE_PERF_OPTIONS_GRAMMAR_H
+#define SLUICE_PERF_OPTIONS_GRAMMAR_H
 
 #include "program/options/option_table.h"
 #include "sluice.h"

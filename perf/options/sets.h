@@ -1,8 +1,8 @@
 /* The named sets of shapes, and the thread counts of a sweep that names none. */
-#ifndef SLUICE_PERF_BENCH_SETS_H
-#define SLUICE_PERF_BENCH_SETS_H
+#ifndef SLUICE_PERF_OPTIONS_SETS_H
+#define SLUICE_PERF_OPTIONS_SETS_H
 
-#include "perf/bench/grammar.h"
+#include "perf/options/grammar.h"
 #include "perf/cases/case.h"
 
 #include <stdbool.h>

@@ -1,4 +1,4 @@
-#include "perf/bench/grammar.h"
+#include "perf/options/grammar.h"
 
 #include "base/error.h"
 #include "base/size.h"

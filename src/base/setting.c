@@ -1,4 +1,4 @@
-#include "base/system/setting.h"
+#include "base/setting.h"
 
 #include <stdio.h>
 #include <stdlib.h>
