@@ -52,11 +52,12 @@ def rows_of(X):
 
 def are_strings(rows):
     """Whether rows are strings, or sequences of strings, by the first that has an element."""
-    for row in rows if isinstance(rows, list) else ():
+    for n, row in enumerate(rows if isinstance(rows, list) else ()):
         if isinstance(row, (str, bytes)):
             return True
-        if hasattr(row, "__len__") and len(row):
-            return isinstance(row[0], (str, bytes))
+        array = as_array(row, f"X: row {n}")
+        if array.size:
+            return array.dtype.kind in "OSU" and isinstance(array.flat[0], (str, bytes))
     return False
 
 

@@ -97,6 +97,15 @@ def test_unknown_characters_are_left_out(fitted):
     assert same_bits(fitted.predict_proba(["zaZb", "é", "bax"]), fitted.predict_proba(["ab", "", "ba"]))
 
 
+def test_rows_without_a_step():
+    """In batches of their own too, in fit and in predict."""
+    X = ["", "a", "", "b"] * 5
+    found = small(batch_size=1).fit(X, [0, 1, 0, 2] * 5)
+    assert found.score(X, [0, 1, 0, 2] * 5) == 1 and found.predict([""]).tolist() == found.predict(["é", ""]).tolist()[:1] == [0]
+    x = [np.ones((2, 3)), [], np.ones((0, 3)), np.ones((1, 3))]
+    assert same_bits(*small(epochs=1).fit(x, [0, 1, 0, 1]).predict_proba(x)[1:3])
+
+
 def test_a_row_does_not_depend_on_its_neighbours(ragged):
     X, y = ragged
     found = small(epochs=2, layers=2, bidirectional=True).fit(X, y)
@@ -257,7 +266,7 @@ def test_parameters_out_of_range(change):
     ("ab", "one string"), ([], "no row"), (["", ""], "no row has a step"), ([b"ab", b"c"], "row 0 is bytes"), (["ab", [1.0]], "a token is a float"),
     ([[1.0], "ab"], "row 1: a string"), ([1.0, 2.0], "row 0: expected an array"), ([np.ones((2, 3)), np.ones((2, 4))], "row 1 has 4 inputs"),
     (np.ones((2, 3, 0)), "0 inputs"), (np.ones((2, 2, 2, 2)), r"expected an array \[N\]"), (np.ones((2, 2), complex), "real numbers"),
-    ([["ab"], 3], "row 1 is a int"), (5, "a int is given"), ([[1.0], [2.0, np.nan]], "row 1, step 1"), ([[1e39], [0.0]], "row 0, step 0")], ids=str)
+    ([["ab"], 3], "row 1 is a int"), ([["ab"], [3]], "a token is a int"), ([[[1.0], [2.0, 3.0]]], "row 0: no array"), (5, "a int is given"), ([[1.0], [2.0, np.nan]], "row 1, step 1"), ([[1e39], [0.0]], "row 0, step 0")], ids=str)
 def test_rows_that_are_refused(X, words):
     with pytest.raises(ValueError, match=words) as raised, np.errstate(over="ignore"):
         small().fit(X, ["a", "b"])

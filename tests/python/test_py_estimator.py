@@ -29,20 +29,28 @@ def small(**changes):
     return sluice.Classifier(**{"hidden": 16, "epochs": 30, "rate": 0.02, "random_state": 0} | changes)
 
 
-def checks():
-    """(name, estimator, check) of all that scikit-learn has."""
+def checks(are_left_out):
+    """(estimator, check) of scikit-learn's that are in LEFT_OUT, or that are not."""
     if hasattr(estimator_checks, "estimator_checks_generator"):
         pairs = estimator_checks.estimator_checks_generator(small())
     else:
         pairs = estimator_checks.check_estimator(small(), generate_only=True)
     return [pytest.param(estimator, check, id=f"{n}-{check.func.__name__}") for n, (estimator, check) in enumerate(pairs)
-            if check.func.__name__ not in LEFT_OUT]
+            if (check.func.__name__ in LEFT_OUT) == are_left_out]
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("estimator, check", checks())
+@pytest.mark.parametrize("estimator, check", checks(are_left_out=False))
 def test_check(estimator, check):
     check(estimator)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("estimator, check", checks(are_left_out=True))
+def test_what_is_left_out_fails(estimator, check):
+    """Else it has to leave the list."""
+    with pytest.raises((AssertionError, ValueError)):
+        check(estimator)
 
 
 @pytest.fixture
@@ -88,5 +96,7 @@ def test_data_frames(rng):
     frame = pandas.DataFrame(rng.standard_normal((20, 4)))
     y = pandas.Series(["a", "b"] * 10)
     assert small().fit(frame, y).predict_proba(frame).tobytes() == small().fit(frame.to_numpy(), y).predict_proba(frame.to_numpy()).tobytes()
+    frames = [pandas.DataFrame(rng.standard_normal((length, 2)), columns=["a", "b"]) for length in (3, 1, 2, 5)]
+    assert small().fit(frames, y[:4]).predict_proba(frames).shape == (4, 2)
     words = pandas.Series(["left", "right"] * 10)
     assert small().fit(words, y).score(words, y) == 1
