@@ -7,6 +7,8 @@ import numpy as np
 from sluice._arrays import F32, I32, I64, U64, as_array, as_floats
 from sluice._errors import ArgumentError, DataError
 
+BYTES = 256
+
 
 class Sequences:
     """Values of all rows, float32 [sum][I] or tokens int32 [sum], and the length of each."""
@@ -78,9 +80,19 @@ def check_tokens(rows):
 def vocabulary_of(rows):
     """{token: number} of all tokens: ASCII characters by their code, as ``sluice run --text`` numbers bytes, others in their order."""
     tokens = sorted(check_tokens(rows))
-    if all(len(token) == 1 and token.isascii() for token in tokens):
+    if are_bytes(tokens):
         return {token: ord(token) for token in tokens}
     return {token: number for number, token in enumerate(tokens)}
+
+
+def are_bytes(tokens):
+    """Whether tokens are ASCII characters alone, each a byte of a text."""
+    return all(len(token) == 1 and token.isascii() for token in tokens)
+
+
+def rows_of_embedding(vocabulary):
+    """How many vectors an embedding has of a vocabulary: of ASCII one for each byte that a text may have."""
+    return BYTES if are_bytes(vocabulary) else len(vocabulary)
 
 
 def read_tokens(rows, vocabulary):

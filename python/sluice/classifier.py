@@ -16,7 +16,7 @@ from sluice._arrays import F32, I32, as_array
 from sluice._errors import ArgumentError, DataError, NotFittedError
 from sluice._model import INITIALIZERS, load
 from sluice._network import Info
-from sluice._sequences import are_strings, read_sequences, rows_of, vocabulary_of
+from sluice._sequences import are_strings, read_sequences, rows_of, rows_of_embedding, vocabulary_of
 from sluice._training import sorted_batches, split_rows, train
 
 Rows = ArrayLike | Sequence[ArrayLike]
@@ -263,7 +263,7 @@ def make_trainer(options, inputs, vocabulary, classes, counts, random):
     model = _core.Model.initial(
         INITIALIZERS.index("torch"), seeds[0], class_names_of(classes), inputs=inputs or options["embedding"], hidden=options["hidden"],
         layers=options["layers"], directions=2 if options["bidirectional"] else 1, has_bias=1, classes=len(classes),
-        vocabulary=0 if vocabulary is None else max(vocabulary.values()) + 1)
+        vocabulary=0 if vocabulary is None else rows_of_embedding(vocabulary))
     return _core.Trainer(
         model, threads=options["threads"] or 0, rate=options["rate"], weight_decay=options["weight_decay"], clip=options["clip"] or 0.0,
         label_smoothing=options["label_smoothing"], dropout=options["dropout"], seed=seeds[1],

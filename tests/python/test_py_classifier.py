@@ -153,9 +153,9 @@ def test_a_saved_file(fitted, tmp_path):
     assert model.info.class_names == ["first", "second"]
     x = np.frombuffer(b"abab", np.uint8)[np.newaxis]
     assert same_bits(model(x), fitted.model_(x))
-    (tmp_path / "lines").write_text("ab\nbaba\n")
+    (tmp_path / "lines").write_text("ab\nbaba\né\n")
     printed, status = run_program("run", path, "--text", "-i", tmp_path / "lines")
-    assert status == 0 and [line.split()[0] for line in printed.decode().splitlines()] == ["first", "second"]
+    assert status == 0 and [line.split()[0] for line in printed.decode().splitlines()][:2] == ["first", "second"]
 
 
 # How it trains
