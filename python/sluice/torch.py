@@ -1,0 +1,224 @@
+"""torch.nn.LSTM on this library's engines: ``sluice.torch.LSTM``, and ``sluice.torch.replace`` for models that there are.
+
+In float32 on the CPU the library computes; everything else goes to torch itself, with a warning once. Needs torch 1.13 or later.
+"""
+import functools
+import logging
+import warnings
+
+import torch
+from torch.nn.utils.rnn import PackedSequence
+
+from sluice import _core
+from sluice._errors import DataError
+from sluice._torch_autograd import Recorded
+from sluice._torch_calls import Call, Inputs, infer, record
+from sluice._torch_engine import Engines, Shape, Unsuited
+
+if hasattr(torch.library, "custom_op"):
+    from sluice import _torch_compile
+else:  # torch before 2.4
+    _torch_compile = None
+
+__all__ = ["LSTM", "replace"]
+
+_log = logging.getLogger(__name__)
+
+
+@functools.lru_cache(maxsize=None)
+def _warn_once(reason):
+    warnings.warn(f"sluice.torch.LSTM: torch computes where {reason}", stacklevel=4)
+
+
+if hasattr(torch, "get_autocast_dtype"):
+    def _is_autocast():
+        return torch.is_autocast_enabled("cpu")
+else:
+    _is_autocast = torch.is_autocast_cpu_enabled
+
+_peek_transform = getattr(getattr(torch._C, "_functorch", None), "peek_interpreter_stack", lambda: None)
+_count_modes = getattr(torch._C, "_len_torch_dispatch_stack", lambda: 0)
+_is_compiling = getattr(getattr(torch, "compiler", None), "is_compiling", lambda: False)
+
+
+def _is_seen():
+    """Whether a compiler or a dispatch mode sees operators only."""
+    return _torch_compile is not None and (_is_compiling() or _count_modes() > 0)
+
+
+def _find_reason(x):
+    """Why torch has to compute this call; None: it has not."""
+    if x.dtype != torch.float32:
+        return f"the input is {x.dtype}: only torch.float32 is done here"
+    if x.device.type != "cpu":
+        return f"the input is on {x.device}: only the CPU's is done here"
+    if x.layout != torch.strided:
+        return f"the input is {x.layout}: only torch.strided is done here"
+    if _is_autocast():
+        return "autocast is on"
+    return None
+
+
+def _find_transform():
+    """Likewise of what would not see the library compute."""
+    if torch.jit.is_tracing():
+        return "torch.jit traces the module, or torch.onnx exports it"
+    if _peek_transform() is not None or torch.autograd.forward_ad._current_level >= 0:
+        return "torch.func transforms the call, or differentiates it forward"
+    return None
+
+
+class LSTM(torch.nn.LSTM):
+    """
+    torch.nn.LSTM with its constructor, parameters, state dict, inputs and results, computed by this library.
+
+    Inputs are [T][N][I], [N][T][I] with ``batch_first``, [T][I] without a batch, or a PackedSequence, which is read where it lies; with
+    or without states. A row's float32 results are the same bits whatever batch it is in, and at any number of threads, which is
+    ``torch.get_num_threads()``. Gradients are those of autograd, once: a second derivative is refused. With ``dropout`` in training the
+    mask follows ``torch.manual_seed`` but is not torch's.
+
+    Weights are packed anew before each call while ``self.training``; in eval mode when torch knows that they have changed. An update
+    through ``Tensor.data`` it does not see: call ``refresh()`` after one in eval mode.
+
+    precision: of eval mode where no gradient is wanted: "f32", "bf16" or "int8"; "auto": f32, unless the environment's SLUICE_PRECISION
+        says otherwise.
+
+    torch computes, after a warning, in other types than float32 and on other devices, under autocast, torch.jit.trace, torch.func and
+    forward-mode differentiation, and with weights that are NaN or infinite.
+    """
+
+    def __init__(self, *args, precision="auto", **kwargs):
+        super().__init__(*args, **kwargs)
+        self._begin(precision)
+
+    def _begin(self, precision):
+        if precision not in _core.PRECISIONS:
+            raise ValueError(f"precision: expected one of {', '.join(_core.PRECISIONS)}, got {precision!r}")
+        self.precision = precision
+        self._set_up()
+
+    def _set_up(self):
+        self._shape = Shape(self.num_layers, 2 if self.bidirectional else 1, self.input_size, self.hidden_size,
+                            self.proj_size or self.hidden_size, self.bias)
+        self._engines = Engines()
+
+    def __getstate__(self):
+        return {name: value for name, value in super().__getstate__().items() if name != "_engines"}
+
+    def __setstate__(self, state):
+        super().__setstate__(state)
+        self._set_up()
+
+    def extra_repr(self):
+        return super().extra_repr() + ("" if self.precision == "auto" else f", precision={self.precision}")
+
+    def refresh(self):
+        """Forget the packed weights, after an update that torch does not see (Tensor.data) in eval mode; frees their memory too."""
+        self._engines.forget()
+
+    def _current_weights(self):
+        """In torch's order; as torch.func.functional_call and reparametrisations have them now."""
+        try:
+            return [self._parameters[name] for name in self._flat_weights_names]
+        except KeyError:
+            if hasattr(self, "_update_flat_weights"):
+                self._update_flat_weights()
+            return self._flat_weights
+
+    def _suit_states(self, hx, rows, is_batched):
+        """h0 and c0, batched; None where they are not as torch wants them, who then says so. rows: None: those of h0."""
+        shape = self._shape
+        count = shape.layers * shape.directions
+        h0, c0 = hx
+        middle = ((h0.shape[1] if rows is None else rows),) if is_batched else ()
+        if h0.shape != (count, *middle, shape.outputs) or c0.shape != (count, *middle, shape.hidden):
+            return None
+        if h0.dtype != torch.float32 or c0.dtype != torch.float32 or h0.device.type != "cpu" or c0.device.type != "cpu":
+            return None
+        return (h0, c0) if is_batched else (h0.unsqueeze(1), c0.unsqueeze(1))
+
+    def _suit(self, input, hx, is_seen):
+        """The call's Inputs; None where there is nothing to compute or an argument is wrong, which torch then says. is_seen: by a
+        compiler, which has no values."""
+        batch_sizes = places = None
+        if isinstance(input, PackedSequence):
+            x, batch_sizes, _, places = input
+            is_batched, dimensions = True, 2
+            rows = None if is_seen or hx is None else int(batch_sizes[0])
+        else:
+            is_batched, dimensions = input.dim() != 2, 3
+            x = input if is_batched else input.unsqueeze(0 if self.batch_first else 1)
+            rows = x.shape[0 if self.batch_first else 1] if x.dim() == 3 else 0
+        if x.dim() != dimensions or x.shape[-1] != self.input_size or x.numel() == 0:
+            return None
+        states = (None, None) if hx is None else self._suit_states(hx, rows, is_batched)
+        return None if states is None else Inputs(x, batch_sizes, places, *states)
+
+    def _plan(self, inputs):
+        """The Call, whether it has a tape, and the weights."""
+        weights = self._current_weights()
+        dropout = float(self.dropout) if self.training and self.num_layers > 1 else 0.0
+        learns = torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in (*inputs.differentiable(), *weights))
+        precision = "f32" if self.training else self.precision
+        return Call(self._shape, self.batch_first, self.training, dropout, precision), learns or dropout > 0, weights
+
+    def _run(self, inputs):
+        """y, hn and cn, for autograd where it wants them."""
+        call, has_tape, weights = self._plan(inputs)
+        inputs = inputs.arranged()
+        if has_tape and torch.is_grad_enabled():
+            return Recorded.apply(self._engines, call, inputs.batch_sizes, inputs.places, *inputs.differentiable(), *weights)
+        if has_tape:
+            return record(self._engines, call, inputs, weights)[:3]
+        return infer(self._engines, call, inputs, weights)
+
+    def _compute(self, input, hx):
+        """y, hn and cn; None: torch has to, and why, where that is worth a warning."""
+        x = input.data if isinstance(input, PackedSequence) else input
+        is_seen = _is_seen()
+        reason = _find_reason(x) or (None if is_seen else _find_transform())
+        if reason is None and self.dropout == 1:
+            reason = "dropout is 1"
+        inputs = None if reason else self._suit(input, hx, is_seen)
+        if inputs is None:
+            return None, reason
+        if is_seen:
+            return _torch_compile.run(self, inputs), None
+        try:
+            return self._run(inputs), None
+        except (Unsuited, DataError) as error:
+            return None, str(error)
+
+    def forward(self, input, hx=None):
+        """As torch.nn.LSTM: output, (h_n, c_n)."""
+        results, reason = self._compute(input, hx)
+        if results is None:
+            if reason is not None and not _is_compiling():
+                _warn_once(reason)
+            return super().forward(input, hx)
+        y, hn, cn = results
+        if isinstance(input, PackedSequence):
+            return PackedSequence(y, input.batch_sizes, input.sorted_indices, input.unsorted_indices), (hn, cn)
+        if input.dim() == 2:
+            return y.squeeze(0 if self.batch_first else 1), (hn.squeeze(1), cn.squeeze(1))
+        return y, (hn, cn)
+
+
+def replace(module, precision="auto"):
+    """
+    Make every torch.nn.LSTM in a model, in place, one of this library's; return the model.
+
+    Parameters stay the same objects, so that an optimiser goes on, and hooks, mode and all else stay as well; each is logged as
+    "sluice.torch", at level INFO, with its hooks. Left as they are, with a warning: subclasses of torch.nn.LSTM and modules whose
+    ``forward`` was replaced, for those compute what only they know.
+    """
+    for name, child in module.named_modules():
+        label = name or type(module).__name__
+        if type(child) is torch.nn.LSTM and "forward" not in child.__dict__:
+            child.__class__ = LSTM
+            child._begin(precision)
+            hooks = sum(len(value) for key, value in child.__dict__.items() if key.endswith("_hooks"))
+            _log.info("%s: replaced%s", label, f", with its {hooks} hooks" if hooks else "")
+        elif isinstance(child, torch.nn.LSTM) and not isinstance(child, LSTM):
+            warnings.warn(f"sluice.torch.replace: {label} is left as it is: {type(child).__name__} has a forward of its own")
+    return module

@@ -1,0 +1,32 @@
+"""examples/python/train_ragged.py in small: it runs, learns, and has torch's losses."""
+import importlib.util
+import os
+import pathlib
+import types
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+SOURCE = pathlib.Path(os.environ.get("SLUICE_SOURCE", pathlib.Path(__file__).resolve().parents[2]))
+# Losses of some 20 updates: what float32 leaves of a gradient, some 1e-6 of it, goes into the weights by the rate and comes back the
+# larger the longer training goes on; a wrong gradient shows in the second loss.
+TOLERANCE = 1e-4
+
+
+@pytest.fixture(scope="module")
+def example():
+    spec = importlib.util.spec_from_file_location("train_ragged", SOURCE / "examples" / "python" / "train_ragged.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_losses_are_torch_s(example, workers, capsys):
+    options = types.SimpleNamespace(hidden=24, sequences=160, longest=40, batch=32, epochs=4, workers=workers, seed=1, rate=5e-3)
+    losses, _ = example.train(options, with_sluice=True)
+    expected, _ = example.train(options, with_sluice=False)
+    assert len(losses) == 20 and sum(losses[-5:]) < sum(losses[:5])
+    assert max(abs(a - b) for a, b in zip(losses, expected)) < TOLERANCE
+    assert capsys.readouterr().out.count("epoch 4") == 2
