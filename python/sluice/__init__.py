@@ -4,11 +4,12 @@
 """
 
 from sluice._core import VERSION as __version__
-from sluice._errors import (ArgumentError, CancelledError, DataError, Error, FileError, NoInputError, NoMemoryError, TooLargeError,
-                            UnsupportedError)
+from sluice._errors import (ArgumentError, CancelledError, DataError, Error, FileError, NoInputError, NoMemoryError, NotFittedError,
+                            TooLargeError, UnsupportedError)
 from sluice._model import Model, from_arrays, load, random_model
 from sluice._network import Info, environment
 from sluice._streams import Streams
+from sluice.classifier import Classifier
 
-__all__ = ["ArgumentError", "CancelledError", "DataError", "Error", "FileError", "Info", "Model", "NoInputError", "NoMemoryError",
-           "Streams", "TooLargeError", "UnsupportedError", "environment", "from_arrays", "load", "random_model"]
+__all__ = ["ArgumentError", "CancelledError", "Classifier", "DataError", "Error", "FileError", "Info", "Model", "NoInputError",
+           "NoMemoryError", "NotFittedError", "Streams", "TooLargeError", "UnsupportedError", "environment", "from_arrays", "load", "random_model"]

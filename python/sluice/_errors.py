@@ -62,5 +62,11 @@ class CancelledError(Error):
     status = "cancelled"
 
 
+class NotFittedError(Error, ValueError, AttributeError):
+    """A classifier was asked for what it has not learned yet."""
+
+    status = "bad argument"
+
+
 # By sluice_status, for sluice._core.
 BY_STATUS = (None, ArgumentError, DataError, NoInputError, FileError, NoMemoryError, TooLargeError, UnsupportedError, CancelledError)

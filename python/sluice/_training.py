@@ -1,0 +1,115 @@
+"""A classifier's training: epochs of batches by the library's trainer, the epoch that is kept, and progress."""
+
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from sluice._errors import ArgumentError
+from sluice._network import Info
+
+POOL = 16  # batches whose rows are sorted by length together
+
+
+def batches_of(lengths, batch_size, random):
+    """The rows of one epoch in batches of like length, shuffled."""
+    order = random.permutation(len(lengths))
+    for begin in range(0, len(order), POOL * batch_size):
+        pool = order[begin:begin + POOL * batch_size]
+        pool[:] = pool[np.argsort(lengths[pool], kind="stable")]
+    begins = random.permutation(np.arange(0, len(order), batch_size))
+    return [order[begin:begin + batch_size] for begin in begins]
+
+
+def sorted_batches(lengths, batch_size):
+    """All rows in batches, the shortest first."""
+    order = np.argsort(lengths, kind="stable")
+    return [order[begin:begin + batch_size] for begin in range(0, len(order), batch_size)]
+
+
+def split_rows(numbers, fraction, random):
+    """(rows to train with, rows to validate with), as many of each class as its share, and one at least to train with."""
+    kept = []
+    held = []
+    for number in range(numbers.max() + 1):
+        rows = random.permutation(np.flatnonzero(numbers == number))
+        count = min(len(rows) - 1, round(fraction * len(rows)))
+        held.append(rows[:count])
+        kept.append(rows[count:])
+    held = np.sort(np.concatenate(held))
+    if len(held) == 0:
+        raise ArgumentError(f"validation_fraction: {fraction} of {len(numbers)} rows leaves none to validate with; give more rows, or "
+                            "early_stopping=False")
+    return np.sort(np.concatenate(kept)), held
+
+
+class Progress:
+    """A line of an epoch's figures: of tqdm where it is installed, else one an epoch on standard error; where not wanted, none."""
+
+    def __init__(self, epochs, is_wanted):
+        self._bar = None
+        self._is_wanted = is_wanted
+        if is_wanted:
+            try:
+                from tqdm.auto import tqdm
+            except ImportError:
+                return
+            self._bar = tqdm(total=epochs, unit="epoch")
+
+    def show(self, report):
+        """Show an epoch."""
+        figures = {name: f"{value:.4g}" for name, value in report.items() if name != "epoch"}
+        if self._bar is not None:
+            self._bar.set_postfix(figures, refresh=False)
+            self._bar.update()
+        elif self._is_wanted:
+            print(f"epoch {report.epoch}:", *(f"{name} {figure}" for name, figure in figures.items()), file=sys.stderr, flush=True)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self._bar is not None:
+            self._bar.close()
+
+
+def run_batches(call, sequences, numbers, batches):
+    """{loss, accuracy} over batches of `call`, a trainer's step or evaluate; numbers int32 [N] are those of the rows' classes."""
+    loss = weight = right = rows = 0
+    for batch in batches:
+        report = call(numbers[batch], None, **sequences.batch(batch))
+        loss += report["loss"] * report["weight"]
+        weight += report["weight"]
+        right += report["right"]
+        rows += len(batch)
+    return {"loss": loss / weight, "accuracy": right / rows}
+
+
+def train(trainer, sequences, numbers, kept, held, options, random):
+    """Train with the rows `kept` by epochs, of which the one with the least loss of the rows `held` is kept; of no rows, the last.
+
+    :returns: the content of the file of the model, and the reports of all epochs.
+    """
+    reports = []
+    best = None
+    held_batches = [held[batch] for batch in sorted_batches(sequences.lengths[held], options["batch_size"])]
+    with tempfile.TemporaryDirectory() as folder, Progress(options["epochs"], options["verbose"]) as progress:
+        path = Path(folder) / "model.safetensors"
+        for epoch in range(1, options["epochs"] + 1):
+            batches = [kept[batch] for batch in batches_of(sequences.lengths[kept], options["batch_size"], random)]
+            report = Info({"epoch": epoch, **run_batches(trainer.step, sequences, numbers, batches)})
+            if held_batches:
+                found = run_batches(trainer.evaluate, sequences, numbers, held_batches)
+                report |= {f"validation_{name}": value for name, value in found.items()}
+                if best is None or report.validation_loss < best.validation_loss:
+                    best = report
+                    trainer.save_model(str(path))
+            reports.append(report)
+            progress.show(report)
+            has_enough = options["callback"] is not None and options["callback"](report)
+            if has_enough or (best is not None and epoch - best.epoch >= options["patience"]):
+                break
+        if best is None:
+            trainer.save_model(str(path))
+        return path.read_bytes(), reports
