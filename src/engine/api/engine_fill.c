@@ -113,7 +113,7 @@ static void fill_tables(void *context, unsigned thread, unsigned threads)
 unsigned sl_engine_fill_threads(const sluice_engine *engine)
 {
     enum { LEAST_BYTES = 1 << 16 }; /* a parallel region takes as long as some ten thousand bytes a thread */
-    /* All or one: some OpenMP runtimes end the threads that a smaller team than the last does not need. */
+    /* All or one: some OpenMP runtimes end threads that a region of fewer does not need. */
     return engine->packed_bytes < LEAST_BYTES ? 1 : sl_workers(engine);
 }
 
