@@ -156,6 +156,18 @@ def test_a_weight_that_is_nan_goes_to_torch():
             assert module(x)[0].isnan().any()
 
 
+@pytest.mark.parametrize("precision", ["int8", "auto"])
+def test_a_weight_that_is_nan_goes_to_torch_from_int8(monkeypatch, precision):
+    """Always, whether the module or the environment asks for int8, which has no NaN."""
+    monkeypatch.setenv("SLUICE_PRECISION", "int8")
+    module, x = sluice.torch.LSTM(32, 32, precision=precision).eval(), torch.randn(5, 2, 32)
+    with torch.no_grad():
+        assert not torch.allclose(module(x)[0], make_twin(module)(x)[0], rtol=0, atol=1e-6)  # it is int8
+        module.weight_ih_l0[0, 0] = float("nan")
+        found, said = fallback_reason(module, x)
+        assert "NaN" in said and found.isnan().any()
+
+
 def test_dropout_of_1_goes_to_torch():
     module, x = sluice.torch.LSTM(4, 8, 2, dropout=1.0), torch.randn(5, 2, 4)
     found, said = fallback_reason(module, x)
