@@ -68,6 +68,11 @@ def _find_transform():
     return None
 
 
+def _check_precision(precision):
+    if precision not in _core.PRECISIONS:
+        raise ValueError(f"precision: expected one of {', '.join(_core.PRECISIONS)}, got {precision!r}")
+
+
 class LSTM(torch.nn.LSTM):
     """
     torch.nn.LSTM with its constructor, parameters, state dict, inputs and results, computed by this library.
@@ -81,7 +86,7 @@ class LSTM(torch.nn.LSTM):
     through ``Tensor.data`` it does not see: call ``refresh()`` after one in eval mode.
 
     precision: of eval mode where no gradient is wanted: "f32", "bf16" or "int8"; "auto": f32, unless the environment's SLUICE_PRECISION
-        says otherwise.
+        says otherwise. The attribute of this name may be set at any time.
 
     torch computes, after a warning, in other types than float32 and on other devices, under autocast, torch.jit.trace, torch.func and
     forward-mode differentiation, and with weights that are NaN or infinite.
@@ -92,10 +97,18 @@ class LSTM(torch.nn.LSTM):
         self._begin(precision)
 
     def _begin(self, precision):
-        if precision not in _core.PRECISIONS:
-            raise ValueError(f"precision: expected one of {', '.join(_core.PRECISIONS)}, got {precision!r}")
-        self.precision = precision
         self._set_up()
+        self.precision = precision
+
+    @property
+    def precision(self):
+        return self._precision
+
+    @precision.setter
+    def precision(self, precision):
+        _check_precision(precision)
+        self._precision = precision
+        self.refresh()
 
     def _set_up(self):
         self._shape = Shape(self.num_layers, 2 if self.bidirectional else 1, self.input_size, self.hidden_size,
@@ -204,21 +217,28 @@ class LSTM(torch.nn.LSTM):
         return y, (hn, cn)
 
 
-def replace(module, precision="auto"):
+def replace(module, precision=None):
     """
     Make every torch.nn.LSTM in a model, in place, one of this library's; return the model.
 
     Parameters stay the same objects, so that an optimiser goes on, and hooks, mode and all else stay as well; each is logged as
     "sluice.torch", at level INFO, with its hooks. Left as they are, with a warning: subclasses of torch.nn.LSTM and modules whose
     ``forward`` was replaced, for those compute what only they know.
+
+    precision: as of ``LSTM``, of the model's LSTMs that were of this library before too; None: those keep theirs, and others have "auto".
     """
+    if precision is not None:
+        _check_precision(precision)
     for name, child in module.named_modules():
         label = name or type(module).__name__
         if type(child) is torch.nn.LSTM and "forward" not in child.__dict__:
             child.__class__ = LSTM
-            child._begin(precision)
+            child._begin(precision or "auto")
             hooks = sum(len(value) for key, value in child.__dict__.items() if key.endswith("_hooks"))
             _log.info("%s: replaced%s", label, f", with its {hooks} hooks" if hooks else "")
-        elif isinstance(child, torch.nn.LSTM) and not isinstance(child, LSTM):
+        elif isinstance(child, LSTM):
+            if precision is not None:
+                child.precision = precision
+        elif isinstance(child, torch.nn.LSTM):
             warnings.warn(f"sluice.torch.replace: {label} is left as it is: {type(child).__name__} has a forward of its own")
     return module

@@ -366,6 +366,33 @@ def test_replace_keeps_everything(caplog):
     assert type(sluice.torch.replace(torch.nn.LSTM(4, 8), precision="int8")) is sluice.torch.LSTM
 
 
+def test_replace_with_a_wrong_precision_changes_nothing():
+    net, x = Net(), torch.randn(5, 2, 4)
+    expected = net(x)
+    with pytest.raises(ValueError, match="auto, f32, bf16, int8, got 'int4'"):
+        sluice.torch.replace(net, precision="int4")
+    assert type(net.front) is type(net.behind[0]) is torch.nn.LSTM and torch.equal(net(x), expected)
+
+
+def test_replace_of_what_was_replaced():
+    """Sets the precision that is given, and without one leaves it: a model is trained after one call, and serves int8 after another."""
+    net, x = torch.nn.Sequential(torch.nn.LSTM(32, 32)), torch.randn(9, 3, 32)
+    sluice.torch.replace(net)[0](x)[0].sum().backward()
+    module = net.eval()[0]
+    with torch.no_grad():
+        full = module(x)[0]
+        assert sluice.torch.replace(net, precision="int8")[0] is module
+        low = module(x)[0]
+        assert 1e-6 < (low - full).abs().max() < 0.1
+        sluice.torch.replace(net)
+        assert module.precision == "int8" and same_bits(module(x)[0], low)
+        module.precision = "f32"  # likewise of one module
+        assert same_bits(module(x)[0], full) and "precision=f32" in repr(module)
+        with pytest.raises(ValueError, match="auto, f32, bf16, int8, got 'int4'"):
+            module.precision = "int4"
+        assert same_bits(module(x)[0], full)
+
+
 def test_replace_leaves_what_computes_otherwise():
     class Own(torch.nn.LSTM):
         def forward(self, input, hx=None):
