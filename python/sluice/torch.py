@@ -2,8 +2,8 @@
 
 In float32 on the CPU the library computes; everything else goes to torch itself, with a warning once. Needs torch 1.13 or later.
 """
-import functools
 import logging
+import sys
 import warnings
 
 import torch
@@ -25,9 +25,18 @@ __all__ = ["LSTM", "replace"]
 _log = logging.getLogger(__name__)
 
 
-@functools.lru_cache(maxsize=None)
-def _warn_once(reason):
-    warnings.warn(f"sluice.torch.LSTM: torch computes where {reason}", stacklevel=4)
+_warned = set()  # kinds of reasons
+
+
+def _warn_once(kind, reason):
+    """Of each kind, with the line that called torch or this library."""
+    if kind in _warned:
+        return
+    _warned.add(kind)
+    frame, level = sys._getframe(1), 2
+    while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] in ("sluice", "torch"):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(f"sluice.torch.LSTM: torch computes where {reason}", stacklevel=level)
 
 
 if hasattr(torch, "get_autocast_dtype"):
@@ -186,28 +195,29 @@ class LSTM(torch.nn.LSTM):
         return infer(self._engines, call, inputs, weights)
 
     def _compute(self, input, hx):
-        """y, hn and cn; None: torch has to, and why, where that is worth a warning."""
+        """y, hn and cn; None: torch has to, with a warning where its arguments are right."""
         x = input.data if isinstance(input, PackedSequence) else input
         is_seen = _is_seen()
-        reason = _find_reason(x) or (None if is_seen else _find_transform())
-        if reason is None and self.dropout == 1:
-            reason = "dropout is 1"
-        inputs = None if reason else self._suit(input, hx, is_seen)
+        reason = _find_reason(x) or (None if is_seen else _find_transform()) or ("dropout is 1" if self.dropout == 1 else None)
+        if reason is not None:
+            if not _is_compiling():
+                _warn_once(reason, reason)
+            return None
+        inputs = self._suit(input, hx, is_seen)
         if inputs is None:
-            return None, reason
+            return None
         if is_seen:
-            return _torch_compile.run(self, inputs), None
+            return _torch_compile.run(self, inputs)
         try:
-            return self._run(inputs), None
+            return self._run(inputs)
         except (Unsuited, DataError) as error:
-            return None, str(error)
+            _warn_once(type(error), error)
+            return None
 
     def forward(self, input, hx=None):
         """As torch.nn.LSTM: output, (h_n, c_n)."""
-        results, reason = self._compute(input, hx)
+        results = self._compute(input, hx)
         if results is None:
-            if reason is not None and not _is_compiling():
-                _warn_once(reason)
             return super().forward(input, hx)
         y, hn, cn = results
         if isinstance(input, PackedSequence):

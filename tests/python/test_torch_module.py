@@ -21,7 +21,7 @@ from torch_cases import same_bits  # noqa: E402
 @pytest.fixture(autouse=True)
 def fresh():
     torch.manual_seed(7)
-    sluice.torch._warn_once.cache_clear()
+    sluice.torch._warned.clear()
 
 
 def make_twin(module):
@@ -150,10 +150,28 @@ def test_a_weight_that_is_nan_goes_to_torch():
         module.weight_ih_l0[0, 0] = 0
         assert not module(x)[0].isnan().any()
         module.weight_ih_l0[0, 0] = float("nan")
-        sluice.torch._warn_once.cache_clear()
+        sluice.torch._warned.clear()
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             assert module(x)[0].isnan().any()
+
+
+def test_a_warning_once_for_a_reason_at_the_caller_s_line():
+    """Wherever a NaN is, and however deep in torch's modules the call."""
+    modules = [sluice.torch.LSTM(4, 8, 2).eval() for _ in range(3)]
+    x, lines = torch.randn(5, 2, 4), []
+    with torch.no_grad(), warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        for k, module in enumerate(modules):
+            module.weight_hh_l1[k, k] = float("nan")
+            lines.append(inspect.currentframe().f_lineno + 1)
+            torch.nn.Sequential(torch.nn.Sequential(module))(x)
+        sluice.torch._warned.clear()
+        lines.append(inspect.currentframe().f_lineno + 1)
+        modules[0](x)
+    ours = [w for w in said if "sluice.torch" in str(w.message)]
+    assert ["weight_hh" in str(w.message) for w in ours] == [True, True]
+    assert [(w.filename, w.lineno) for w in ours] == [(__file__, lines[0]), (__file__, lines[-1])]
 
 
 @pytest.mark.parametrize("precision", ["int8", "auto"])
