@@ -206,10 +206,8 @@ class LSTM(torch.nn.LSTM):
         inputs = self._suit(input, hx, is_seen)
         if inputs is None:
             return None
-        if is_seen:
-            return _torch_compile.run(self, inputs)
         try:
-            return self._run(inputs)
+            return _torch_compile.run(self, inputs) if is_seen else self._run(inputs)
         except (Unsuited, DataError) as error:
             _warn_once(type(error), error)
             return None
@@ -218,7 +216,7 @@ class LSTM(torch.nn.LSTM):
         """As torch.nn.LSTM: output, (h_n, c_n)."""
         results = self._compute(input, hx)
         if results is None:
-            return super().forward(input, hx)
+            return torch.nn.LSTM.forward(self, input, hx)  # not of super(): torch 2.15's Dynamo fails at it behind a break
         y, hn, cn = results
         if isinstance(input, PackedSequence):
             return PackedSequence(y, input.batch_sizes, input.sorted_indices, input.unsorted_indices), (hn, cn)
