@@ -149,6 +149,8 @@ class LSTM(torch.nn.LSTM):
 
     def _suit_states(self, hx, rows, is_batched):
         """h0 and c0, batched; None where they are not as torch wants them, who then says so. rows: None: those of h0."""
+        if not (isinstance(hx, (tuple, list)) and len(hx) == 2 and all(isinstance(each, torch.Tensor) for each in hx)):
+            return None
         shape = self._shape
         count = shape.layers * shape.directions
         h0, c0 = hx

@@ -69,6 +69,10 @@ def test_precision_is_checked():
     lambda m: (torch.randn(5, 2, 4), (torch.zeros(1, 8), torch.zeros(1, 8))),
     lambda m: (torch.randn(5, 4), (torch.zeros(1, 1, 8), torch.zeros(1, 1, 8))),
     lambda m: (torch.randn(5, 2, 4), (torch.zeros(1, 2, 8).double(), torch.zeros(1, 2, 8).double())),
+    lambda m: (torch.randn(5, 2, 4), torch.zeros(1, 2, 8)), lambda m: (torch.randn(5, 2, 4), torch.zeros(2, 1, 2, 8)),
+    lambda m: (torch.randn(5, 2, 4), (torch.zeros(1, 2, 8),)), lambda m: (torch.randn(5, 2, 4), (torch.zeros(1, 2, 8),) * 3),
+    lambda m: (torch.randn(5, 2, 4), (None, None)), lambda m: (torch.randn(5, 4), torch.zeros(1, 8)),
+    lambda m: (pack_padded_sequence(torch.randn(5, 2, 4), [5, 2]), torch.zeros(1, 2, 8)),
     lambda m: (pack_padded_sequence(torch.randn(5, 2, 3), [5, 2]),),
     lambda m: (pack_padded_sequence(torch.randn(5, 2, 4), [5, 2]), (torch.zeros(1, 1, 8), torch.zeros(1, 1, 8))),
 ])
