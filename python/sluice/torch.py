@@ -2,11 +2,15 @@
 
 In float32 on the CPU the library computes; everything else goes to torch itself, with a warning once. Needs torch 1.13 or later.
 """
+from __future__ import annotations
+
 import logging
 import sys
 import warnings
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 import torch
+from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 
 from sluice import _core
@@ -21,6 +25,10 @@ else:  # torch before 2.4
     _torch_compile = None
 
 __all__ = ["LSTM", "replace"]
+
+Precision = Literal["auto", "f32", "bf16", "int8"]
+_Sequence = TypeVar("_Sequence", Tensor, PackedSequence)
+_Module = TypeVar("_Module", bound=torch.nn.Module)
 
 _log = logging.getLogger(__name__)
 
@@ -95,26 +103,32 @@ class LSTM(torch.nn.LSTM):
     through ``Tensor.data`` it does not see: call ``refresh()`` after one in eval mode.
 
     precision: of eval mode where no gradient is wanted: "f32", "bf16" or "int8"; "auto": f32, unless the environment's SLUICE_PRECISION
-        says otherwise. The attribute of this name may be set at any time.
+        says otherwise.
 
     torch computes, after a warning, in other types than float32 and on other devices, under autocast, torch.jit.trace, torch.func and
     forward-mode differentiation, and with weights that are NaN or infinite.
     """
 
-    def __init__(self, *args, precision="auto", **kwargs):
-        super().__init__(*args, **kwargs)
-        self._begin(precision)
+    if TYPE_CHECKING:
+        def __init__(self, input_size: int, hidden_size: int, num_layers: int = 1, bias: bool = True, batch_first: bool = False,
+                     dropout: float = 0.0, bidirectional: bool = False, proj_size: int = 0, device: torch.device | str | None = None,
+                     dtype: torch.dtype | None = None, *, precision: Precision = "auto") -> None: ...
+    else:  # torch's own, which says what is wrong
+        def __init__(self, *args, precision="auto", **kwargs):
+            super().__init__(*args, **kwargs)
+            self._begin(precision)
 
     def _begin(self, precision):
         self._set_up()
         self.precision = precision
 
     @property
-    def precision(self):
+    def precision(self) -> Precision:
+        """Of eval mode where no gradient is wanted; it may be set at any time."""
         return self._precision
 
     @precision.setter
-    def precision(self, precision):
+    def precision(self, precision: Precision) -> None:
         _check_precision(precision)
         self._precision = precision
         self.refresh()
@@ -131,10 +145,10 @@ class LSTM(torch.nn.LSTM):
         super().__setstate__(state)
         self._set_up()
 
-    def extra_repr(self):
+    def extra_repr(self) -> str:
         return super().extra_repr() + ("" if self.precision == "auto" else f", precision={self.precision}")
 
-    def refresh(self):
+    def refresh(self) -> None:
         """Forget the packed weights, after an update that torch does not see (Tensor.data) in eval mode; frees their memory too."""
         self._engines.forget()
 
@@ -214,8 +228,14 @@ class LSTM(torch.nn.LSTM):
             _warn_once(type(error), error)
             return None
 
-    def forward(self, input, hx=None):
-        """As torch.nn.LSTM: output, (h_n, c_n)."""
+    def forward(self, input: _Sequence, hx: tuple[Tensor, Tensor] | None = None) -> tuple[_Sequence, tuple[Tensor, Tensor]]:
+        """
+        Output and (h_n, c_n), as torch.nn.LSTM. T steps, N rows (sequences), L layers, D directions, H = hidden_size, P = proj_size, or H.
+
+        input: [T][N][I], [N][T][I] with batch_first, [T][I] of one row, or a PackedSequence of data [sum of lengths][I].
+        hx: h_0 [L*D][N][P] and c_0 [L*D][N][H], of one row without N; None: zeros. h_n and c_n have the same shapes.
+        Output: as the input, with D*P in place of I: the last layer's h, forward and then backward.
+        """
         results = self._compute(input, hx)
         if results is None:
             return torch.nn.LSTM.forward(self, input, hx)  # not of super(): torch 2.15's Dynamo fails at it behind a break
@@ -227,7 +247,7 @@ class LSTM(torch.nn.LSTM):
         return y, (hn, cn)
 
 
-def replace(module, precision=None):
+def replace(module: _Module, precision: Precision | None = None) -> _Module:
     """
     Make every torch.nn.LSTM in a model, in place, one of this library's; return the model.
 

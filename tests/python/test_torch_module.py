@@ -6,6 +6,7 @@ import io
 import logging
 import pickle
 import threading
+import typing
 import warnings
 
 import pytest
@@ -55,6 +56,15 @@ def test_constructor_refuses_what_torch_refuses(wrong):
         with pytest.raises(type(error)) as raised:
             sluice.torch.LSTM(*positional, **named)
         assert str(raised.value) == str(error)
+
+
+def test_types():
+    """What users call has types that can be looked up, of all arguments and results; py.typed says so of the package."""
+    module = sluice.torch.LSTM
+    for each in (module.forward, module.refresh, module.precision.fget, module.precision.fset, sluice.torch.replace):
+        arguments = [name for name in inspect.signature(each).parameters if name != "self"]
+        assert sorted(typing.get_type_hints(each)) == sorted([*arguments, "return"])
+    assert typing.get_args(sluice.torch.Precision) == sluice._core.PRECISIONS
 
 
 def test_precision_is_checked():
