@@ -170,6 +170,15 @@ def test_a_weight_that_is_nan_goes_to_torch():
             assert module(x)[0].isnan().any()
 
 
+def test_a_projected_module_with_nan_always_goes_to_torch():
+    module, x = sluice.torch.LSTM(4, 8, proj_size=3), torch.randn(5, 2, 4)
+    module(x)
+    with torch.no_grad():
+        module.weight_hr_l0[0, 0] = float("nan")
+    found, said = fallback_reason(module, x)
+    assert "NaN" in said and found.isnan().any()
+
+
 def test_a_warning_once_for_a_reason_at_the_caller_s_line():
     """Wherever a NaN is, and however deep in torch's modules the call."""
     modules = [sluice.torch.LSTM(4, 8, 2).eval() for _ in range(3)]
