@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""make_wheel.py FOLDER: the Python package as a wheel that runs on other machines, and a trial of it on a bare Debian 12.
+"""make_wheel.py FOLDER: the Python package as a wheel that runs on other machines, and trials of it: on a bare Debian 12, beside PyTorch.
 
 The wheel that pip makes needs this machine's libgomp.so.1, which slim containers lack. The repaired one has it beside the package, in
 sluice.libs, under its own name: so a process that holds PyTorch too has one OpenMP runtime, whichever is imported first; two of them
@@ -118,6 +118,21 @@ def try_bare(wheel, folder):
     print("wheel: on a bare Debian 12, without gcc and libgomp1:", run("unshare", "--mount", "sh", "-ec", script).strip())
 
 
+def try_beside(wheel, folder):
+    """The tests of the package in a process with others, of the wheel, in the environment of perf/peers/setup, if there is one: in
+    either order of imports PyTorch and the wheel have one of their two copies of libgomp."""
+    python = pathlib.Path(os.environ.get("XDG_CACHE_HOME", pathlib.Path.home() / ".cache")) / "sluice-peers/bin/python"
+    if not python.exists():
+        print("wheel: not tried beside PyTorch: perf/peers/setup makes the environment for that")
+        return
+    beside = folder / "beside"
+    shutil.rmtree(beside, ignore_errors=True)
+    run(python, "-m", "pip", "install", "-q", "--target", beside, wheel, "pytest")
+    variables = {**os.environ, "PYTHONPATH": f"{beside}:{SOURCE}/tests", "SLUICE_SOURCE": str(SOURCE), "SLUICE_BUILD": str(folder)}
+    found = run(python, "-m", "pytest", "-q", "-p", "no:cacheprovider", SOURCE / "tests/python/test_py_process.py", env=variables)
+    print("wheel: in a process with PyTorch and others:", found.splitlines()[-1])
+
+
 def main():
     folder = pathlib.Path(sys.argv[1]).resolve()
     folder.mkdir(parents=True, exist_ok=True)
@@ -125,6 +140,7 @@ def main():
         old.unlink()
     run(sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", folder, SOURCE)
     wheel = repair(next(folder.glob("*-linux_*.whl")), folder)
+    try_beside(wheel, folder)
     if os.geteuid() == 0:
         try_bare(wheel, folder)
     else:

@@ -11,6 +11,7 @@ import pathlib
 import subprocess
 import sys
 
+import numpy
 import torch
 from torch.nn.utils.rnn import pack_sequence
 
@@ -105,8 +106,15 @@ def time_case(which, case, wanted, options):
             f"{found['torch'] / found['sluice']:.2f}", wanted]
 
 
+def time_numpy(options):
+    """{name: seconds} of a model's call at 1, 1, 16, and of the library's alone."""
+    model, x, y = sluice.random_model(inputs=16, hidden=16, threads=options.threads), *numpy.ones((2, 1, 1, 16), numpy.float32)
+    fields = {"steps": 1, "rows": 1, "x": x.ctypes.data, "y": y.ctypes.data}
+    return time_in_turn({"numpy": lambda: model(x), "engine": lambda: model._engine.forward(**fields)}, options.repetitions)
+
+
 def time_small(options):
-    """Lines: a call at 1, 1, 16, and what new weights add to one."""
+    """Lines: calls at 1, 1, 16, and what new weights add to one."""
     runs = {name: inference_of(module, torch.randn(1, 1, 16)) for name, module in make_modules(16).items()}
     small = time_in_turn(runs, options.repetitions)
     module, x = make_modules(256)["sluice"], torch.randn(1, 1, 256)
@@ -118,7 +126,10 @@ def time_small(options):
                 module(x)
         return run
     update = time_in_turn({"packed": call(True), "kept": call(False)}, options.repetitions)
+    arrays = time_numpy(options)
     return [f"a call at 1, 1, 16: {small['sluice'] * 1e6:.1f} us, torch's {small['torch'] * 1e6:.1f} us (wanted: under 25 us)",
+            f"a call with NumPy's arrays at 1, 1, 16: {arrays['numpy'] * 1e6:.1f} us, of which Python adds "
+            f"{(arrays['numpy'] - arrays['engine']) * 1e6:.1f} us (wanted: under 3 us)",
             f"new weights at H = 256: {(update['packed'] - update['kept']) * 1e3:.3f} ms (wanted: at most 0.3 ms)"]
 
 

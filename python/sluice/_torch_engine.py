@@ -14,6 +14,7 @@ from sluice import _core
 _LSTM_LAYER, _BOTH = 2, 2  # SLUICE_LAYER_LSTM, SLUICE_DIRECTION_BOTH
 _TENSORS = {"weight_ih": 0, "weight_hh": 1, "bias": 2, "projection": 7}  # sluice_tensor
 _BIAS_PART = 1  # SLUICE_PART_BIAS
+_INT8 = _core.PRECISIONS.index("int8")
 
 
 class Unsuited(Exception):
@@ -88,6 +89,7 @@ class Packed:
     def __init__(self, threads):
         self.threads = threads
         self.engine = None
+        self._is_int8 = False
         self.key = None
         self.users = 0       # calls in progress, and calls whose gradient may yet be asked for: until then nothing is packed
         self.spare = {False: [], True: []}  # tapes by whether they are kept by a gradient
@@ -103,10 +105,11 @@ class Packed:
         if self.engine is None:
             self.engine = _core.Engine(model, threads=self.threads, training=training,
                                        precision=_core.PRECISIONS.index("f32" if training else precision))
+            self._is_int8 = self.engine.info()["precision"] == _INT8  # which has no NaN; "auto" is what SLUICE_PRECISION says
         elif projects:
             self.engine.set_model(model)
         else:
-            self.engine.set_weights(unchecked=precision != "int8", **_weight_fields(shape, arrays))
+            self.engine.set_weights(unchecked=not self._is_int8, **_weight_fields(shape, arrays))
         self._aliases = [w.detach() for w in weights]
         self._copies = [w.detach().clone() for w in weights] if keep_copies else None
         self.key = key

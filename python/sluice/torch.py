@@ -2,11 +2,15 @@
 
 In float32 on the CPU the library computes; everything else goes to torch itself, with a warning once. Needs torch 1.13 or later.
 """
-import functools
+from __future__ import annotations
+
 import logging
+import sys
 import warnings
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 import torch
+from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 
 from sluice import _core
@@ -22,12 +26,25 @@ else:  # torch before 2.4
 
 __all__ = ["LSTM", "replace"]
 
+Precision = Literal["auto", "f32", "bf16", "int8"]
+_Sequence = TypeVar("_Sequence", Tensor, PackedSequence)
+_Module = TypeVar("_Module", bound=torch.nn.Module)
+
 _log = logging.getLogger(__name__)
 
 
-@functools.lru_cache(maxsize=None)
-def _warn_once(reason):
-    warnings.warn(f"sluice.torch.LSTM: torch computes where {reason}", stacklevel=4)
+_warned = set()  # kinds of reasons
+
+
+def _warn_once(kind, reason):
+    """Of each kind, with the line that called torch or this library."""
+    if kind in _warned:
+        return
+    _warned.add(kind)
+    frame, level = sys._getframe(1), 2
+    while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] in ("sluice", "torch"):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(f"sluice.torch.LSTM: torch computes where {reason}", stacklevel=level)
 
 
 if hasattr(torch, "get_autocast_dtype"):
@@ -68,6 +85,11 @@ def _find_transform():
     return None
 
 
+def _check_precision(precision):
+    if precision not in _core.PRECISIONS:
+        raise ValueError(f"precision: expected one of {', '.join(_core.PRECISIONS)}, got {precision!r}")
+
+
 class LSTM(torch.nn.LSTM):
     """
     torch.nn.LSTM with its constructor, parameters, state dict, inputs and results, computed by this library.
@@ -87,15 +109,29 @@ class LSTM(torch.nn.LSTM):
     forward-mode differentiation, and with weights that are NaN or infinite.
     """
 
-    def __init__(self, *args, precision="auto", **kwargs):
-        super().__init__(*args, **kwargs)
-        self._begin(precision)
+    if TYPE_CHECKING:
+        def __init__(self, input_size: int, hidden_size: int, num_layers: int = 1, bias: bool = True, batch_first: bool = False,
+                     dropout: float = 0.0, bidirectional: bool = False, proj_size: int = 0, device: torch.device | str | None = None,
+                     dtype: torch.dtype | None = None, *, precision: Precision = "auto") -> None: ...
+    else:  # torch's own, which says what is wrong
+        def __init__(self, *args, precision="auto", **kwargs):
+            super().__init__(*args, **kwargs)
+            self._begin(precision)
 
     def _begin(self, precision):
-        if precision not in _core.PRECISIONS:
-            raise ValueError(f"precision: expected one of {', '.join(_core.PRECISIONS)}, got {precision!r}")
-        self.precision = precision
         self._set_up()
+        self.precision = precision
+
+    @property
+    def precision(self) -> Precision:
+        """Of eval mode where no gradient is wanted; it may be set at any time."""
+        return self._precision
+
+    @precision.setter
+    def precision(self, precision: Precision) -> None:
+        _check_precision(precision)
+        self._precision = precision
+        self.refresh()
 
     def _set_up(self):
         self._shape = Shape(self.num_layers, 2 if self.bidirectional else 1, self.input_size, self.hidden_size,
@@ -109,10 +145,10 @@ class LSTM(torch.nn.LSTM):
         super().__setstate__(state)
         self._set_up()
 
-    def extra_repr(self):
+    def extra_repr(self) -> str:
         return super().extra_repr() + ("" if self.precision == "auto" else f", precision={self.precision}")
 
-    def refresh(self):
+    def refresh(self) -> None:
         """Forget the packed weights, after an update that torch does not see (Tensor.data) in eval mode; frees their memory too."""
         self._engines.forget()
 
@@ -127,6 +163,8 @@ class LSTM(torch.nn.LSTM):
 
     def _suit_states(self, hx, rows, is_batched):
         """h0 and c0, batched; None where they are not as torch wants them, who then says so. rows: None: those of h0."""
+        if not (isinstance(hx, (tuple, list)) and len(hx) == 2 and all(isinstance(each, torch.Tensor) for each in hx)):
+            return None
         shape = self._shape
         count = shape.layers * shape.directions
         h0, c0 = hx
@@ -173,29 +211,34 @@ class LSTM(torch.nn.LSTM):
         return infer(self._engines, call, inputs, weights)
 
     def _compute(self, input, hx):
-        """y, hn and cn; None: torch has to, and why, where that is worth a warning."""
+        """y, hn and cn; None: torch has to, with a warning where its arguments are right."""
         x = input.data if isinstance(input, PackedSequence) else input
         is_seen = _is_seen()
-        reason = _find_reason(x) or (None if is_seen else _find_transform())
-        if reason is None and self.dropout == 1:
-            reason = "dropout is 1"
-        inputs = None if reason else self._suit(input, hx, is_seen)
+        reason = _find_reason(x) or (None if is_seen else _find_transform()) or ("dropout is 1" if self.dropout == 1 else None)
+        if reason is not None:
+            if not _is_compiling():
+                _warn_once(reason, reason)
+            return None
+        inputs = self._suit(input, hx, is_seen)
         if inputs is None:
-            return None, reason
-        if is_seen:
-            return _torch_compile.run(self, inputs), None
+            return None
         try:
-            return self._run(inputs), None
+            return _torch_compile.run(self, inputs) if is_seen else self._run(inputs)
         except (Unsuited, DataError) as error:
-            return None, str(error)
+            _warn_once(type(error), error)
+            return None
 
-    def forward(self, input, hx=None):
-        """As torch.nn.LSTM: output, (h_n, c_n)."""
-        results, reason = self._compute(input, hx)
+    def forward(self, input: _Sequence, hx: tuple[Tensor, Tensor] | None = None) -> tuple[_Sequence, tuple[Tensor, Tensor]]:
+        """
+        Output and (h_n, c_n), as torch.nn.LSTM. T steps, N rows (sequences), L layers, D directions, H = hidden_size, P = proj_size, or H.
+
+        input: [T][N][I], [N][T][I] with batch_first, [T][I] of one row, or a PackedSequence of data [sum of lengths][I].
+        hx: h_0 [L*D][N][P] and c_0 [L*D][N][H], of one row without N; None: zeros. h_n and c_n have the same shapes.
+        Output: as the input, with D*P in place of I: the last layer's h, forward and then backward.
+        """
+        results = self._compute(input, hx)
         if results is None:
-            if reason is not None and not _is_compiling():
-                _warn_once(reason)
-            return super().forward(input, hx)
+            return torch.nn.LSTM.forward(self, input, hx)  # not of super(): torch 2.15's Dynamo fails at it behind a break
         y, hn, cn = results
         if isinstance(input, PackedSequence):
             return PackedSequence(y, input.batch_sizes, input.sorted_indices, input.unsorted_indices), (hn, cn)
@@ -204,21 +247,28 @@ class LSTM(torch.nn.LSTM):
         return y, (hn, cn)
 
 
-def replace(module, precision="auto"):
+def replace(module: _Module, precision: Precision | None = None) -> _Module:
     """
     Make every torch.nn.LSTM in a model, in place, one of this library's; return the model.
 
     Parameters stay the same objects, so that an optimiser goes on, and hooks, mode and all else stay as well; each is logged as
     "sluice.torch", at level INFO, with its hooks. Left as they are, with a warning: subclasses of torch.nn.LSTM and modules whose
     ``forward`` was replaced, for those compute what only they know.
+
+    precision: as of ``LSTM``, of the model's LSTMs that were of this library before too; None: those keep theirs, and others have "auto".
     """
+    if precision is not None:
+        _check_precision(precision)
     for name, child in module.named_modules():
         label = name or type(module).__name__
         if type(child) is torch.nn.LSTM and "forward" not in child.__dict__:
             child.__class__ = LSTM
-            child._begin(precision)
+            child._begin(precision or "auto")
             hooks = sum(len(value) for key, value in child.__dict__.items() if key.endswith("_hooks"))
             _log.info("%s: replaced%s", label, f", with its {hooks} hooks" if hooks else "")
-        elif isinstance(child, torch.nn.LSTM) and not isinstance(child, LSTM):
+        elif isinstance(child, LSTM):
+            if precision is not None:
+                child.precision = precision
+        elif isinstance(child, torch.nn.LSTM):
             warnings.warn(f"sluice.torch.replace: {label} is left as it is: {type(child).__name__} has a forward of its own")
     return module

@@ -30,6 +30,7 @@ class Net(torch.nn.Module):
 def fresh():
     torch.manual_seed(7)
     torch._dynamo.reset()
+    sluice.torch._warned.clear()
 
 
 @pytest.fixture
@@ -143,6 +144,29 @@ def test_a_dispatch_mode_sees_the_operator():
         found = outcome(net, net, x)
     assert_alike(found, expected)
     assert any("sluice.lstm." in name for name in seen) and any("sluice.lstm_backward" in name for name in seen)
+
+
+def test_a_dispatch_mode_sees_torch_compute_what_is_not_done_here():
+    """As without a mode, and between a compiler's graphs. Within one there is no way back: its operator refuses such weights."""
+    from torch.utils.flop_counter import FlopCounterMode
+    net, x = Net(), torch.randn(6, 3, 5)
+    compiled = torch.compile(net, backend="aot_eager")
+    with torch.no_grad():
+        net.lstm.weight_ih_l0[0, 0] = float("nan")
+        with pytest.warns(UserWarning, match="NaN"), FlopCounterMode(display=False) as counted:
+            found = net(x)
+        assert found[0].isnan().any() and counted.get_total_flops() > 0
+        assert compiled(x)[0].isnan().any()  # with a break at the LSTM
+        with torch._dynamo.config.patch(allow_rnn=True):
+            torch._dynamo.reset()
+            with pytest.raises(sluice.DataError, match="NaN"):
+                torch.compile(net, fullgraph=True, backend="aot_eager")(x)
+
+
+def test_other_types_go_to_torch_between_graphs():
+    net, x = Net().double(), torch.randn(6, 3, 5, dtype=torch.double)
+    with pytest.warns(UserWarning, match="float64"):
+        assert_alike(outcome(torch.compile(net, backend="aot_eager"), net, x), outcome(net, net, x))
 
 
 @pytest.mark.parametrize("options", [{}, {"num_layers": 2, "bidirectional": True, "proj_size": 3}, {"bias": False}])

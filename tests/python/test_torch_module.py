@@ -6,6 +6,7 @@ import io
 import logging
 import pickle
 import threading
+import typing
 import warnings
 
 import pytest
@@ -21,7 +22,7 @@ from torch_cases import same_bits  # noqa: E402
 @pytest.fixture(autouse=True)
 def fresh():
     torch.manual_seed(7)
-    sluice.torch._warn_once.cache_clear()
+    sluice.torch._warned.clear()
 
 
 def make_twin(module):
@@ -57,6 +58,15 @@ def test_constructor_refuses_what_torch_refuses(wrong):
         assert str(raised.value) == str(error)
 
 
+def test_types():
+    """What users call has types that can be looked up, of all arguments and results; py.typed says so of the package."""
+    module = sluice.torch.LSTM
+    for each in (module.forward, module.refresh, module.precision.fget, module.precision.fset, sluice.torch.replace):
+        arguments = [name for name in inspect.signature(each).parameters if name != "self"]
+        assert sorted(typing.get_type_hints(each)) == sorted([*arguments, "return"])
+    assert typing.get_args(sluice.torch.Precision) == sluice._core.PRECISIONS
+
+
 def test_precision_is_checked():
     with pytest.raises(ValueError, match="auto, f32, bf16, int8, got 'fp4'"):
         sluice.torch.LSTM(4, 8, precision="fp4")
@@ -69,6 +79,10 @@ def test_precision_is_checked():
     lambda m: (torch.randn(5, 2, 4), (torch.zeros(1, 8), torch.zeros(1, 8))),
     lambda m: (torch.randn(5, 4), (torch.zeros(1, 1, 8), torch.zeros(1, 1, 8))),
     lambda m: (torch.randn(5, 2, 4), (torch.zeros(1, 2, 8).double(), torch.zeros(1, 2, 8).double())),
+    lambda m: (torch.randn(5, 2, 4), torch.zeros(1, 2, 8)), lambda m: (torch.randn(5, 2, 4), torch.zeros(2, 1, 2, 8)),
+    lambda m: (torch.randn(5, 2, 4), (torch.zeros(1, 2, 8),)), lambda m: (torch.randn(5, 2, 4), (torch.zeros(1, 2, 8),) * 3),
+    lambda m: (torch.randn(5, 2, 4), (None, None)), lambda m: (torch.randn(5, 4), torch.zeros(1, 8)),
+    lambda m: (pack_padded_sequence(torch.randn(5, 2, 4), [5, 2]), torch.zeros(1, 2, 8)),
     lambda m: (pack_padded_sequence(torch.randn(5, 2, 3), [5, 2]),),
     lambda m: (pack_padded_sequence(torch.randn(5, 2, 4), [5, 2]), (torch.zeros(1, 1, 8), torch.zeros(1, 1, 8))),
 ])
@@ -150,10 +164,49 @@ def test_a_weight_that_is_nan_goes_to_torch():
         module.weight_ih_l0[0, 0] = 0
         assert not module(x)[0].isnan().any()
         module.weight_ih_l0[0, 0] = float("nan")
-        sluice.torch._warn_once.cache_clear()
+        sluice.torch._warned.clear()
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             assert module(x)[0].isnan().any()
+
+
+def test_a_projected_module_with_nan_always_goes_to_torch():
+    module, x = sluice.torch.LSTM(4, 8, proj_size=3), torch.randn(5, 2, 4)
+    module(x)
+    with torch.no_grad():
+        module.weight_hr_l0[0, 0] = float("nan")
+    found, said = fallback_reason(module, x)
+    assert "NaN" in said and found.isnan().any()
+
+
+def test_a_warning_once_for_a_reason_at_the_caller_s_line():
+    """Wherever a NaN is, and however deep in torch's modules the call."""
+    modules = [sluice.torch.LSTM(4, 8, 2).eval() for _ in range(3)]
+    x, lines = torch.randn(5, 2, 4), []
+    with torch.no_grad(), warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        for k, module in enumerate(modules):
+            module.weight_hh_l1[k, k] = float("nan")
+            lines.append(inspect.currentframe().f_lineno + 1)
+            torch.nn.Sequential(torch.nn.Sequential(module))(x)
+        sluice.torch._warned.clear()
+        lines.append(inspect.currentframe().f_lineno + 1)
+        modules[0](x)
+    ours = [w for w in said if "sluice.torch" in str(w.message)]
+    assert ["weight_hh" in str(w.message) for w in ours] == [True, True]
+    assert [(w.filename, w.lineno) for w in ours] == [(__file__, lines[0]), (__file__, lines[-1])]
+
+
+@pytest.mark.parametrize("precision", ["int8", "auto"])
+def test_a_weight_that_is_nan_goes_to_torch_from_int8(monkeypatch, precision):
+    """Always, whether the module or the environment asks for int8, which has no NaN."""
+    monkeypatch.setenv("SLUICE_PRECISION", "int8")
+    module, x = sluice.torch.LSTM(32, 32, precision=precision).eval(), torch.randn(5, 2, 32)
+    with torch.no_grad():
+        assert not torch.allclose(module(x)[0], make_twin(module)(x)[0], rtol=0, atol=1e-6)  # it is int8
+        module.weight_ih_l0[0, 0] = float("nan")
+        found, said = fallback_reason(module, x)
+        assert "NaN" in said and found.isnan().any()
 
 
 def test_dropout_of_1_goes_to_torch():
@@ -352,6 +405,33 @@ def test_replace_keeps_everything(caplog):
     for a, b in zip(net.parameters(), reference.parameters()):
         torch.testing.assert_close(a, b)
     assert type(sluice.torch.replace(torch.nn.LSTM(4, 8), precision="int8")) is sluice.torch.LSTM
+
+
+def test_replace_with_a_wrong_precision_changes_nothing():
+    net, x = Net(), torch.randn(5, 2, 4)
+    expected = net(x)
+    with pytest.raises(ValueError, match="auto, f32, bf16, int8, got 'int4'"):
+        sluice.torch.replace(net, precision="int4")
+    assert type(net.front) is type(net.behind[0]) is torch.nn.LSTM and torch.equal(net(x), expected)
+
+
+def test_replace_of_what_was_replaced():
+    """Sets the precision that is given, and without one leaves it: a model is trained after one call, and serves int8 after another."""
+    net, x = torch.nn.Sequential(torch.nn.LSTM(32, 32)), torch.randn(9, 3, 32)
+    sluice.torch.replace(net)[0](x)[0].sum().backward()
+    module = net.eval()[0]
+    with torch.no_grad():
+        full = module(x)[0]
+        assert sluice.torch.replace(net, precision="int8")[0] is module
+        low = module(x)[0]
+        assert 1e-6 < (low - full).abs().max() < 0.1
+        sluice.torch.replace(net)
+        assert module.precision == "int8" and same_bits(module(x)[0], low)
+        module.precision = "f32"  # likewise of one module
+        assert same_bits(module(x)[0], full) and "precision=f32" in repr(module)
+        with pytest.raises(ValueError, match="auto, f32, bf16, int8, got 'int4'"):
+            module.precision = "int4"
+        assert same_bits(module(x)[0], full)
 
 
 def test_replace_leaves_what_computes_otherwise():
