@@ -34,7 +34,7 @@ static int add_type(PyObject *module, PyType_Spec *spec, PyTypeObject **type)
     return *type ? PyModule_AddType(module, *type) : -1;
 }
 
-/* Words of enum values: a dict of dicts, name: value. */
+/* The word of an enum's value; NULL past the last. */
 typedef const char *core_name(int value);
 
 static const char *isa_name(int value)
