@@ -19,6 +19,7 @@ class Call:
         self.axes = LAYOUTS[layout]
         self.fields = {}
         self.results = {}
+        self.layers = {}  # arrays of layers by index, which names may share
         self.lengths = None
         self.offsets = None
         self.rows = self.steps = 0
@@ -154,13 +155,15 @@ class Call:
     def set_layer(self, wanted):
         """Outputs of a layer by index or name."""
         layer = self.network.layer_of(wanted)
-        width = self.network.widths[layer]
-        if self.network.gives_steps[layer]:
-            array, row_stride, step_stride = self.by_steps(width)
-        else:
-            array, row_stride, step_stride = np.empty((self.rows, width), F32), 0, 0
-        self.results[wanted] = array
-        self.fields.setdefault("outputs", []).append((layer, array.ctypes.data, row_stride, step_stride))
+        if layer not in self.layers:
+            width = self.network.widths[layer]
+            if self.network.gives_steps[layer]:
+                array, row_stride, step_stride = self.by_steps(width)
+            else:
+                array, row_stride, step_stride = np.empty((self.rows, width), F32), 0, 0
+            self.layers[layer] = array
+            self.fields.setdefault("outputs", []).append((layer, array.ctypes.data, row_stride, step_stride))
+        self.results[wanted] = self.layers[layer]
 
     def get_results(self):
         """The results by name: step_logits in x's layout, and steps of rows that came by offsets one after the other."""

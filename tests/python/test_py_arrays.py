@@ -264,6 +264,18 @@ def test_outputs(floats):
         model(x, layout="cnt")
 
 
+def test_a_layer_by_several_names(floats):
+    """One that is asked for more than once is written once, to memory that lives: of this size NumPy gives it back when it is freed."""
+    model = sluice.random_model(inputs=4, hidden=64, layers=2, threads=1)
+    x = floats(64, 300, 4)
+    expected = model(x, outputs=0)[0]
+    found = model(x, outputs=(0, 0, "lstm_1", -2, 0))
+    assert list(found) == [0, "lstm_1", -2] and all(same_bits(one, expected) for one in found.values())
+    rows, offsets = x.reshape(-1, 4), np.arange(0, 64 * 300 + 1, 300)
+    packed = model(rows, offsets=offsets, outputs=("lstm_1", 0))
+    assert all(same_bits(one, expected.reshape(-1, 64)) for one in packed.values())
+
+
 def test_nothing_past_a_row_is_left_unset(model, floats):
     """Results are written whole: no memory of before shows."""
     for _ in range(3):
