@@ -107,7 +107,7 @@ PyObject *core_finish(const core_state *state, sluice_status status, const sluic
 typedef struct core_hold {
     size_t buffers, lists;
     Py_buffer buffer[CORE_MAX_ARRAYS];
-    void *list[CORE_MAX_ARRAYS];
+    void **list;              /**< as many as are asked for */
     PyObject *tape, *streams; /**< borrowed; NULL: none */
 } core_hold;
 

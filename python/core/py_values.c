@@ -7,6 +7,7 @@
 void core_hold_begin(core_hold *hold)
 {
     hold->buffers = hold->lists = 0; /* the arrays are filled as they are used */
+    hold->list = NULL;
     hold->tape = hold->streams = NULL;
 }
 
@@ -16,11 +17,15 @@ void core_hold_end(core_hold *hold)
         PyBuffer_Release(&hold->buffer[--hold->buffers]);
     while (hold->lists)
         PyMem_Free(hold->list[--hold->lists]);
+    PyMem_Free(hold->list);
 }
 
 void *core_hold_allocate(core_hold *hold, size_t count, size_t bytes)
 {
-    void *memory = hold->lists < CORE_MAX_ARRAYS ? PyMem_Calloc(count ? count : 1, bytes) : NULL;
+    void **list = PyMem_Realloc(hold->list, (hold->lists + 1) * sizeof *list);
+    if (list)
+        hold->list = list;
+    void *memory = list ? PyMem_Calloc(count ? count : 1, bytes) : NULL;
     if (!memory)
         return PyErr_NoMemory();
     hold->list[hold->lists++] = memory;

@@ -110,6 +110,15 @@ def test_networks(floats):
             _core.Model.of_network(wrong, [], inputs=5)
 
 
+def test_networks_of_many_layers(floats):
+    """Each layer's cells are held for the call, however many there are."""
+    layers = [{"kind": 2, "units": 3, "cells": [{"cell_clip": 3.0}]}] * 100
+    values = floats(12, 3)
+    places = [(layer, 0, tensor, count) for layer in range(100) for tensor, count in ((0, 36), (1, 36))]
+    model = _core.Model.of_network(layers, [(*place, values.ctypes.data) for place in places], inputs=3)
+    assert [layer["cells"][0]["cell_clip"] for layer in model.describe()["layers"]] == [3.0] * 100
+
+
 def test_measured_plans(model):
     engine = _core.Engine(model, threads=1)
     engine.measure(3, 4)
