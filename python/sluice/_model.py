@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sluice import _core
-from sluice._arrays import F32, I64, as_array, as_floats, as_integers
+from sluice._arrays import F32, I64, as_array, as_floats, as_integer, as_integers
 from sluice._call import run
 from sluice._errors import ArgumentError, DataError
 from sluice._network import LAYER_WORDS, MASKINGS, OPTION_WORDS, Info, Network, number_of, with_words
@@ -41,9 +41,7 @@ class Model:
         self._model = model
         self._options = options
         numbers = {name: number_of(name, options[name]) for name in OPTION_WORDS}
-        threads = options["threads"] or 0
-        if not 0 <= threads < 2**31:
-            raise ArgumentError(f"threads: {threads} is not 0 (the default) or a number of threads")
+        threads = 0 if options["threads"] is None else as_integer(options["threads"], "threads", 2**31)
         self._engine = _core.Engine(model, threads=threads, flush_to_zero=options["flush_to_zero"], **numbers)
         self._network = Network(model.describe())
         self._forward = self._engine.forward
@@ -101,6 +99,7 @@ class Model:
 
     def plan(self, rows: int, steps: int, lengths: ArrayLike | None = None) -> Info:
         """How a batch of so many rows and steps would be computed: candidates with their estimates, the chosen one, and why."""
+        rows, steps = as_integer(rows, "rows", 2**63), as_integer(steps, "steps", 2**63)
         given = None if lengths is None else as_integers(lengths, "lengths", I64, 1)
         if given is not None and len(given) != rows:
             raise ArgumentError(f"lengths: {len(given)} elements for {rows} rows")
@@ -117,7 +116,7 @@ class Model:
 
     def streams(self, slots: int) -> Streams:
         """States of so many sequences that arrive in pieces, all at their beginning."""
-        return Streams(self, _core.Streams(self._engine, slots))
+        return Streams(self, _core.Streams(self._engine, as_integer(slots, "slots", 2**63)))
 
     def load_streams(self, path: Path) -> Streams:
         """Streams of a file that :meth:`sluice.Streams.save` wrote."""
@@ -230,8 +229,7 @@ def random_model(*, inputs: int, hidden: int, layers: int = 1, directions: int =
     if initializer not in INITIALIZERS:
         raise ArgumentError(f"initializer: {initializer!r} is none of {', '.join(INITIALIZERS)}")
     sizes = {"inputs": inputs, "hidden": hidden, "layers": layers, "directions": directions, "vocabulary": vocabulary, "classes": classes}
-    for name, size in sizes.items():
-        if size < 0:
-            raise ArgumentError(f"{name}: {size} is negative")
+    sizes = {name: as_integer(size, name, 2**63) for name, size in sizes.items()}
+    seed = as_integer(seed, "seed", 2**64)
     model = _core.Model.initial(INITIALIZERS.index(initializer), seed, class_names, has_bias=bool(bias), **sizes)
     return Model(model, _engine_options(precision, threads, isa, gemm, schedule, flush_to_zero))

@@ -78,5 +78,5 @@ class Network:
 
 def environment(**options: Any) -> Info:
     """The machine, and what a model with these options of :func:`sluice.load` would use, and why."""
-    numbers = {name: number_of(name, value) if name in OPTION_WORDS else value for name, value in options.items()}
+    numbers = {name: number_of(name, value) if name in OPTION_WORDS else value for name, value in options.items() if value is not None}
     return with_words(_core.environment(**numbers), OPTION_WORDS | {"best_isa": _core.ISAS})

@@ -46,6 +46,20 @@ def test_arguments(model, floats):
         _core.Tape(engine)
 
 
+def test_numbers(model, floats):
+    """NumPy's integers are integers; what is none, or out of range, is refused by the field's name."""
+    engine, x = _core.Engine(model, threads=np.int64(1)), floats(2, 5, 3)
+    engine.forward(rows=np.int64(2), steps=np.uint8(5), x=x, y=np.empty((2, 5, 4), np.float32), max_threads=np.int32(1), dropout_key=np.uint64(3))
+    for kind, wrong, words in ((TypeError, {"rows": 1.5}, "rows: <class 'float'>; expected an integer from 0"),
+                               (TypeError, {"dropout": "x"}, "dropout: <class 'str'>; expected a number"),
+                               (OverflowError, {"steps": -1}, "steps: -1; expected an integer from 0"),
+                               (OverflowError, {"max_threads": 2**32}, "max_threads: 4294967296; expected an integer from 0")):
+        with pytest.raises(kind, match=words):
+            engine.forward(**({"rows": 2, "steps": 5, "x": x} | wrong))
+    with pytest.raises(OverflowError, match=r"training: -2147483649; expected an integer from -2\*\*31"):
+        _core.Engine(model, training=-2**31 - 1)
+
+
 def test_gradients_of_finite_differences(model, floats):
     """backward() is the derivative of forward(), to what float32 differences can show: with step e, e^2 + eps/e of the largest value."""
     engine, x, dy = _core.Engine(model, training=1), floats(2, 4, 3), floats(2, 4, 4)

@@ -140,6 +140,21 @@ def test_options():
         model.with_options(threads=-1)
 
 
+def test_numbers_of_numpy():
+    """Its integers serve wherever one is expected, and what is out of range is refused by its name."""
+    sizes = {"inputs": np.int64(3), "hidden": np.int32(4), "vocabulary": np.arange(5).max() + 1, "classes": np.uint8(2)}
+    model = sluice.random_model(**sizes, seed=np.uint64(2**64 - 1), threads=np.int64(1))
+    assert (model.info.threads, model.info.vocabulary, model.plan(np.int64(2), np.int64(3)).chosen >= 0) == (1, 5, True)
+    assert sluice.load(LANGID, threads=np.int64(2)).info.threads == 2
+    assert sluice.environment(threads=None).threads == sluice.environment().threads
+    for wrong in ({"seed": -1}, {"seed": 2**64}, {"hidden": 1.5}, {"layers": "2"}, {"threads": "2"}, {"threads": 1.5}):
+        with pytest.raises(sluice.ArgumentError, match=f"^{next(iter(wrong))}: .*; expected an integer from 0 to "):
+            sluice.random_model(**(sizes | wrong))
+    for call in (lambda: model.plan(-1, 2), lambda: model.plan(2, 1.5)):
+        with pytest.raises(sluice.ArgumentError, match="; expected an integer from 0 to "):
+            call()
+
+
 def test_info_and_plan():
     model = sluice.load(LANGID)
     info = model.info
