@@ -96,6 +96,9 @@ void core_state_clear(core_state *state);
 /** The state of the module that a type was made in; `self` is an object of such a type. */
 core_state *core_state_of(PyObject *self);
 
+/** A str of the library's text, in which what is no UTF-8 is replaced: of paths and files it quotes bytes, and cuts what is long. None
+ *  for NULL. */
+PyObject *core_text(const char *text);
 /** Raise the exception of a failure; returns NULL. */
 PyObject *core_raise(const core_state *state, const sluice_error *error);
 /** Raise ArgumentError; returns NULL. */

@@ -312,9 +312,9 @@ PyObject *core_field_get(const core_field *field, const void *at)
     case CORE_DOUBLE:
         return PyFloat_FromDouble(*(const double *)place);
     case CORE_CHARS:
-        return PyUnicode_DecodeUTF8(place, (Py_ssize_t)strlen(place), "replace");
+        return core_text(place);
     case CORE_TEXT:
-        return Py_BuildValue("z", *(const char *const *)place);
+        return core_text(*(const char *const *)place);
     case CORE_ACTIVATION:
         return Py_BuildValue("(idd)", (int)activation->function, (double)activation->alpha, (double)activation->beta);
     default:

@@ -125,6 +125,12 @@ def test_files_that_are_not_there(tmp_path):
         sluice.random_model(inputs=2, hidden=2).save(tmp_path / "nowhere" / "model")
 
 
+@pytest.mark.parametrize("path", ["/nonexist\udcff", "/a" + "é" * 600, "/ab" + "é" * 600], ids=["no UTF-8", "cut short", "cut elsewhere"])
+def test_paths_that_are_no_utf8_when_they_are_quoted(path):
+    with pytest.raises((sluice.NoInputError, sluice.FileError), match="^/"):
+        sluice.load(path)
+
+
 def test_options():
     model = sluice.random_model(inputs=4, hidden=8, threads=1, isa="scalar", schedule="rows", precision="int8")
     info = model.info
