@@ -23,7 +23,11 @@ def as_array(given, name):
         return given
     try:
         if hasattr(given, "__dlpack__"):
-            return np.from_dlpack(given)
+            try:
+                return np.from_dlpack(given)
+            except (BufferError, RuntimeError):
+                if not hasattr(given, "__array__"):  # which serves where DLPack does not, as of booleans before its version 1.0
+                    raise
         return np.asarray(given)
     except (BufferError, RuntimeError, TypeError, ValueError) as error:
         raise ArgumentError(f"{name}: no array can be made of a {type(given).__name__}: {error}") from error

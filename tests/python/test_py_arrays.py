@@ -112,6 +112,8 @@ def test_torch_tensors(model, floats):
     x = floats(4, 3, 5)
     assert same_bits(model(torch.from_numpy(x)), model(x))
     assert same_bits(model(torch.from_numpy(x).transpose(0, 1)), model(x.transpose(1, 0, 2)))
+    mask = np.arange(12).reshape(4, 3) % 3 > 0
+    assert same_bits(model(x, mask=torch.from_numpy(mask)), model(x, mask=mask))
     with pytest.raises(sluice.ArgumentError, match="^x: no array"):
         model(torch.zeros(4, 3, 5, requires_grad=True))
 
