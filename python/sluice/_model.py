@@ -6,6 +6,7 @@ import json
 import os
 import struct
 import tempfile
+import unicodedata
 import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -186,6 +187,13 @@ def load(source: Path | bytes | bytearray | memoryview, *, precision: str | None
     return Model(model, options)
 
 
+def _check_class_names(names: Sequence[str] | None) -> None:
+    """Refuse names that a file cannot have, and so neither save nor pickle."""
+    for name in () if names is None else names:
+        if not isinstance(name, str) or not name or any(character == "," or unicodedata.category(character) == "Cc" for character in name):
+            raise ArgumentError(f"class_names: {name!r}; expected text without commas, which separate names in files, and control characters")
+
+
 def _safetensors_of(arrays: Mapping[str, Any], class_names: Sequence[str] | None) -> bytes:
     """The content of a safetensors file of float32 arrays."""
     header: dict[str, Any] = {}
@@ -210,9 +218,11 @@ def from_arrays(arrays: Mapping[str, Any], *, class_names: Sequence[str] | None 
     :param class_names: names of the head's outputs.
     :param options: as of :func:`load`.
     """
-    if class_names is not None and any("," in name for name in class_names):
-        raise ArgumentError("class_names: a name holds a comma, which separates names in files")
-    return load(_safetensors_of(arrays, class_names), **options)
+    _check_class_names(class_names)
+    model = load(_safetensors_of(arrays, class_names), **options)
+    if class_names is not None and len(class_names) != model._network.classes:
+        raise ArgumentError(f"class_names: {len(class_names)} names; the arrays' head has {model._network.classes} outputs")
+    return model
 
 
 def random_model(*, inputs: int, hidden: int, layers: int = 1, directions: int = 1, vocabulary: int = 0, classes: int = 0,
@@ -231,5 +241,6 @@ def random_model(*, inputs: int, hidden: int, layers: int = 1, directions: int =
     sizes = {"inputs": inputs, "hidden": hidden, "layers": layers, "directions": directions, "vocabulary": vocabulary, "classes": classes}
     sizes = {name: as_integer(size, name, 2**63) for name, size in sizes.items()}
     seed = as_integer(seed, "seed", 2**64)
+    _check_class_names(class_names)
     model = _core.Model.initial(INITIALIZERS.index(initializer), seed, class_names, has_bias=bool(bias), **sizes)
     return Model(model, _engine_options(precision, threads, isa, gemm, schedule, flush_to_zero))

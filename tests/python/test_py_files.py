@@ -93,6 +93,17 @@ def test_from_arrays(floats, rng):
         sluice.from_arrays(arrays, class_names=["a,b", "c", "d"])
 
 
+@pytest.mark.parametrize("names", [["a,b", "c"], [1, 2], ["", "c"], ["a\n", "c"], ["a"], ["a", "b", "c"]], ids=str)
+@pytest.mark.filterwarnings("ignore:names|classes")
+def test_class_names_that_no_file_can_have(names, floats):
+    """They are refused where they are given, not where the model is saved or pickled."""
+    arrays = {"lstm.weight_ih_l0": floats(32, 5), "lstm.weight_hh_l0": floats(32, 8), "fc.weight": floats(2, 8)}
+    for make in (lambda: sluice.from_arrays(arrays, class_names=names),
+                 lambda: sluice.random_model(inputs=2, hidden=3, classes=2, class_names=names)):
+        with pytest.raises(ValueError, match="^class_names: "):
+            make()
+
+
 def test_random_models_are_those_of_the_seed(floats):
     sizes = {"inputs": 6, "hidden": 9, "layers": 2, "directions": 2, "classes": 4}
     one, same, other = (sluice.random_model(**sizes, seed=seed) for seed in (5, 5, 6))
