@@ -188,7 +188,7 @@ def run(engine, network, x, lengths=None, offsets=None, states=None, mask=None, 
         call.set_states(states)
     if more:
         call.fields |= more(call)
-    wanted = (outputs,) if outputs is not None and isinstance(outputs, (str, int)) else outputs
+    wanted = outputs if outputs is None or np.iterable(outputs) and not isinstance(outputs, str) else (outputs,)
     for name in (network.output,) if wanted is None else wanted:
         call.set_output(name)
     engine.forward(**call.fields)
@@ -201,5 +201,11 @@ def slots_of(slots, streams):
     def fields(call):
         if slots is None:
             return {"streams": streams}
-        return {"streams": streams, "slots": call.check_rows(as_integers(np.atleast_1d(as_array(slots, "slots")), "slots", U64, 1), "slots")}
+        numbers = call.check_rows(as_integers(np.atleast_1d(as_array(slots, "slots")), "slots", I64, 1), "slots")
+        if (numbers < 0).any():
+            row = int(np.argmax(numbers < 0))
+            error = DataError(f"row {row}: slot {numbers[row]}; expected one of the {streams.slots} slots, from 0")
+            error.row = row
+            raise error
+        return {"streams": streams, "slots": numbers.view(U64)}
     return fields

@@ -68,11 +68,10 @@ class Network:
 
     def layer_of(self, wanted):
         """The index of a layer by index or name."""
-        if isinstance(wanted, str):
-            if wanted in self.names:
-                return self.names.index(wanted)
-        elif -len(self.names) <= wanted < len(self.names):
-            return range(len(self.names))[wanted]
+        try:
+            return self.names.index(wanted) if isinstance(wanted, str) else range(len(self.names))[wanted]
+        except (IndexError, TypeError, ValueError):
+            pass
         raise ArgumentError(f"outputs: {wanted!r} is none of y, hn, cn, logits, step_logits, {', '.join(self.names)}")
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from sluice._arrays import F32, as_floats
+from sluice._arrays import F32, as_floats, as_integer
 from sluice._call import run, slots_of
 from sluice._errors import ArgumentError
 
@@ -58,9 +58,7 @@ class Streams:
         self._streams.save(os.fspath(path))
 
     def _check(self, slot):
-        if not 0 <= slot < len(self):
-            raise ArgumentError(f"slot {slot} is none of the {len(self)}")
-        return slot
+        return as_integer(slot, "slot", len(self))
 
     def _sizes(self):
         """Elements of h, and of c, of each LSTM layer."""

@@ -255,7 +255,8 @@ def test_outputs(floats):
     assert same_bits(turned["step_logits"].transpose(1, 0, 2).copy(), found["step_logits"])
     assert same_bits(turned[0].transpose(1, 0, 2).copy(), found[0])
     assert model(x, outputs=()) == {}
-    for wrong in ("z", 3, -4, ("y", "lstm_3")):
+    assert same_bits(model(x, outputs=np.int64(0))[0], found[0])
+    for wrong in ("z", 3, -4, ("y", "lstm_3"), (1.5,), 1.5, (None,), ([0],)):
         with pytest.raises(sluice.ArgumentError, match="^outputs: "):
             model(x, outputs=wrong)
     with pytest.raises(sluice.UnsupportedError):
