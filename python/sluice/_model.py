@@ -52,7 +52,8 @@ class Model:
             network.inputs, network.output == "y", network.width if network.output == "y" else network.classes)
 
     def __call__(self, x: Any, lengths: ArrayLike | None = None, *, offsets: ArrayLike | None = None, states: Sequence[Any] | None = None,
-                 mask: ArrayLike | None = None, outputs: str | int | Sequence[str | int] | None = None, layout: str = "ntc") -> Any:
+                 mask: ArrayLike | None = None, outputs: str | int | Sequence[str | int] | None = None, layout: str = "ntc",
+                 steps: int | None = None) -> Any:
         """Run the network over a batch of N rows (sequences) of up to T steps.
 
         :param x: float32 [N][T][I], or of a model with an embedding integers (tokens) [N][T]. Arrays of NumPy, and all that has the
@@ -65,6 +66,8 @@ class Model:
         :param outputs: None: what the last layer gives. Else some of "y" (h of the last LSTM layer), "hn", "cn", "logits" (of the
             row), "step_logits" (of each step), and any layer by index or name, for a dict of arrays.
         :param layout: "ntc", or "tnc" for x, mask and outputs by step with the steps first, as torch.nn.LSTM has them by default.
+        :param steps: run the first so many steps of each row, of the T that x has, or with offsets the longest row; None: all. Outputs
+            by step have no more.
         :returns: an array [N][T][W], zero past a row's end, or [N][W] of a network that gives one vector for each row; with
             ``outputs`` a dict of such arrays; hn and cn [L*D][N][H].
         :raises sluice.ArgumentError: arrays of other shapes or types than the model's.
@@ -72,18 +75,18 @@ class Model:
         """
         direct = self._direct
         if (type(x) is np.ndarray and x.dtype is F32 and direct is not None and lengths is None and offsets is None and states is None
-                and mask is None and outputs is None and layout == "ntc" and x.ndim == 3):
-            rows, steps, inputs = x.shape
+                and mask is None and outputs is None and steps is None and layout == "ntc" and x.ndim == 3):
+            rows, count, inputs = x.shape
             flags = x.flags
             if inputs == direct[0] and flags.c_contiguous and flags.aligned:
                 if direct[1]:
-                    y = np.empty((rows, steps, direct[2]), F32)
-                    self._forward(steps=steps, rows=rows, x=x, y=y)
+                    y = np.empty((rows, count, direct[2]), F32)
+                    self._forward(steps=count, rows=rows, x=x, y=y)
                     return y
                 logits = np.empty((rows, direct[2]), F32)
-                self._forward(steps=steps, rows=rows, x=x, logits=logits)
+                self._forward(steps=count, rows=rows, x=x, logits=logits)
                 return logits
-        return run(self._engine, self._network, x, lengths, offsets, states, mask, outputs, layout)
+        return run(self._engine, self._network, x, lengths, offsets, states, mask, outputs, layout, steps)
 
     @property
     def info(self) -> Info:

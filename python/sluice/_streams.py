@@ -40,7 +40,7 @@ class Streams:
         :param slots: [N] integers, no two alike, or one; None: row n has slot n. All else as of a call of the model.
         """
         model = self._model
-        return run(model._engine, model._network, x, lengths, offsets, None, mask, outputs, layout, slots_of(slots, self._streams))
+        return run(model._engine, model._network, x, lengths, offsets, None, mask, outputs, layout, more=slots_of(slots, self._streams))
 
     def get(self, slot: int) -> tuple[Any, Any]:
         """A copy of a slot's state, ``(h, c)``, each [L][H], or where the layers' sizes differ a list of [H] for each LSTM layer."""

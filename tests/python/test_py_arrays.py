@@ -187,6 +187,45 @@ def test_offsets(floats, rng):
         model(x, offsets=[0, 3], mask=np.ones((1, 3), bool))
 
 
+@pytest.mark.parametrize("layout", ["ntc", "tnc"])
+def test_steps(floats, rng, layout):
+    """A call of the first steps has the bits of one of an array that has no more."""
+    model, wanted = sluice.random_model(inputs=5, hidden=8, layers=2, directions=2, classes=3, seed=1), ("y", "hn", "logits", "step_logits", 0)
+    x, mask, lengths = floats(6, 9, 5), rng.random((6, 9)) < 0.7, np.array([9, 0, 4, 5, 2, 7])
+
+    def turn(array):
+        return array if layout == "ntc" else array.swapaxes(0, 1)
+
+    for steps in (0, 1, 5, 9):
+        for more, cut in (({}, {}), ({"lengths": lengths}, {"lengths": np.minimum(lengths, steps)}),
+                          ({"mask": turn(mask)}, {"mask": turn(mask[:, :steps])})):
+            found = model(turn(x), outputs=wanted, layout=layout, steps=steps, **more)
+            expected = model(turn(x[:, :steps]), outputs=wanted, layout=layout, **cut)
+            assert all(same_bits(found[name], expected[name]) for name in wanted), (steps, *more)
+    assert same_bits(model(turn(x), layout=layout, steps=np.int64(4)), model(turn(x[:, :4]), layout=layout))
+    for wrong in (10, -1, 1.5):
+        with pytest.raises(sluice.ArgumentError, match="^steps: .*from 0 to 9"):
+            model(turn(x), layout=layout, steps=wrong)
+    with pytest.raises(sluice.DataError, match="row 2: length 10"):
+        model(turn(x), [1, 1, 10, 1, 1, 1], layout=layout, steps=3)
+    with pytest.raises(sluice.ArgumentError, match="^mask: .*9 steps"):
+        model(turn(x), mask=turn(mask[:, :5]), layout=layout, steps=5)
+
+
+def test_steps_of_offsets(floats):
+    """Rows that have more are cut, and outputs lie without a gap."""
+    model, wanted = sluice.random_model(inputs=5, hidden=8, layers=2, classes=3, seed=1), ("y", "hn", "logits", "step_logits", 0)
+    x, offsets = floats(16, 5), np.array([1, 5, 5, 7, 15])
+    found = model(x, offsets=offsets, outputs=wanted, steps=3)
+    cut = np.concatenate([x[begin:min(end, begin + 3)] for begin, end in zip(offsets, offsets[1:])])
+    expected = model(cut, offsets=[0, 3, 3, 5, 8], outputs=wanted)
+    assert all(same_bits(found[name], expected[name]) for name in wanted)
+    with pytest.raises(sluice.ArgumentError, match="^steps: 9; expected an integer from 0 to 8"):
+        model(x, offsets=offsets, steps=9)
+    tokens = sluice.random_model(inputs=4, hidden=6, vocabulary=9, seed=1)
+    assert same_bits(tokens(np.arange(8), offsets=[0, 5, 8], steps=2), tokens(np.array([0, 1, 5, 6]), offsets=[0, 2, 4]))
+
+
 def test_tokens(rng):
     model = sluice.load(LANGID)
     tokens = rng.integers(0, 256, (7, 9))
