@@ -18,7 +18,7 @@ from sluice import _core
 from sluice._arrays import F32, I64, as_array, as_floats, as_integer, as_integers
 from sluice._call import run
 from sluice._errors import ArgumentError, DataError
-from sluice._network import LAYER_WORDS, MASKINGS, OPTION_WORDS, Info, Network, number_of, with_words
+from sluice._network import LAYER_WORDS, MASKINGS, OPTION_WORDS, TENSORS, Info, Network, number_of, tensor_of, with_words
 from sluice._streams import Streams
 
 QUIET_NOTES = ("names: ", "ignored: ", "detail: ")  # all others warn
@@ -133,9 +133,17 @@ class Model:
         """
         self._model.save(os.fspath(path), network=network)
 
-    def tensors(self) -> dict[tuple[int, int, int], Floats]:
-        """Copies of all parameters as arrays: (layer, direction, kind of tensor as sluice_tensor has it) by which each is known."""
-        return {(layer, direction, kind): np.frombuffer(values, F32) for layer, direction, kind, values in self._model.tensors()}
+    def tensors(self) -> dict[tuple[int, int, str], Floats]:
+        """Copies of all parameters, float32, by (index of the layer, direction, name); direction 1 is the reverse of a bidirectional layer.
+
+        As torch.nn.LSTM has them, gates i, f, g, o: "weight_ih" [4H][in], "weight_hh" [4H][H], or [4H][P] with a projection, and "bias"
+        [4H], the sum of both biases; "peepholes" [3][H] of i, f, o; "projection" [P][H] and "projection_bias" [P]; "norm_gain" and
+        "norm_shift" [5][H] of i, f, g, o, c; "initial_h" and "initial_c". "embedding" is [V][I]; of dense layers "weight" is [units][in]
+        and "bias" [units]; of affine ones "scale" and "shift" are [in].
+        """
+        layers = self._network.described["layers"]
+        return {(layer, direction, TENSORS[kind]): tensor_of(layers[layer], TENSORS[kind], content)
+                for layer, direction, kind, content in self._model.tensors()}
 
     def __repr__(self) -> str:
         network = self._network

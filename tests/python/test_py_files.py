@@ -79,8 +79,10 @@ def test_from_arrays(floats, rng):
               "lstm.bias_hh_l0": floats(32), "fc.weight": floats(3, 8), "fc.bias": floats(3)}
     model = sluice.from_arrays(arrays, class_names=["a", "b", "c"])
     found = model.tensors()
-    assert same_bits(found[0, 0, 0].reshape(32, 5), arrays["lstm.weight_ih_l0"])
-    assert same_bits(found[0, 0, 2], arrays["lstm.bias_ih_l0"] + arrays["lstm.bias_hh_l0"])
+    assert list(found) == [(0, 0, "weight_ih"), (0, 0, "weight_hh"), (0, 0, "bias"), (1, 0, "bias"), (1, 0, "weight")]
+    assert all(same_bits(found[0, 0, name], arrays[f"lstm.{name}_l0"]) for name in ("weight_ih", "weight_hh"))
+    assert same_bits(found[1, 0, "weight"], arrays["fc.weight"]) and same_bits(found[1, 0, "bias"], arrays["fc.bias"])
+    assert same_bits(found[0, 0, "bias"], arrays["lstm.bias_ih_l0"] + arrays["lstm.bias_hh_l0"])
     assert model.info.class_names == ["a", "b", "c"] and model(floats(2, 4, 5)).shape == (2, 3)
     x = floats(2, 4, 5)
     for dtype in (">f4", np.float64):
@@ -91,6 +93,17 @@ def test_from_arrays(floats, rng):
         sluice.from_arrays(arrays | {"lstm.weight_hh_l0": floats(32, 7)})
     with pytest.raises(sluice.ArgumentError, match="comma"):
         sluice.from_arrays(arrays, class_names=["a,b", "c", "d"])
+
+
+def test_shapes_of_tensors():
+    """Those of the file, of each kind that there is one of."""
+    shapes = {name: array.shape for (*_, name), array in sluice.load(LANGID).tensors().items()}
+    assert shapes == {"embedding": (256, 32), "weight_ih": (512, 32), "weight_hh": (512, 128), "bias": (8,), "weight": (8, 256)}
+    projected = load_quietly(GOLDEN / "torch" / "projection.pt").tensors()
+    shapes = {name: array.shape for (layer, _, name), array in projected.items() if layer == 1}
+    assert shapes == {"weight_ih": (20, 4), "weight_hh": (20, 3), "bias": (20,), "projection": (3, 5)}
+    cells = load_quietly(GOLDEN / "onnx" / "cifg_peepholes_bidirectional.onnx").tensors()
+    assert cells[0, 1, "peepholes"].shape == (3, 5) and cells[0, 1, "peepholes"].flags.writeable
 
 
 @pytest.mark.parametrize("names", [["a,b", "c"], [1, 2], ["", "c"], ["a\n", "c"], ["a"], ["a", "b", "c"]], ids=str)
