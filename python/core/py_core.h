@@ -84,6 +84,7 @@ typedef struct core_training {
 
 typedef struct core_state {
     PyTypeObject *model, *engine, *tape, *streams, *trainer;
+    size_t forks;                                   /**< that led to this process */
     PyObject *errors[CORE_STATUSES];                /**< exception class for each status; none for OK */
     PyObject *places[CORE_ERROR_PLACES];            /**< their attributes "row", "step", "byte" */
     PyObject *names[CORE_STRUCTS][CORE_MAX_FIELDS]; /**< interned names of the fields */
@@ -143,7 +144,8 @@ typedef struct core_model {
 /** An engine is immutable for calls at the same time; what changes it wants it alone. Counted under the GIL. */
 typedef struct core_engine {
     PyObject_HEAD sluice_engine *engine;
-    size_t calls; /**< that use it now */
+    size_t calls; /**< that use it now; core_calls() has it */
+    size_t forks; /**< of core_state when they were counted */
     bool changes; /**< a call is changing it */
 } core_engine;
 
@@ -170,6 +172,8 @@ PyObject *core_model_tensors(PyObject *self, PyObject *unused);
 /** Destroys what an object owns; as tp_dealloc does for objects of heap types. */
 void core_free(PyObject *self);
 
+/** The count of calls that use an engine now. Those of other threads did not come along into the child of a fork. */
+size_t *core_calls(const core_state *state, core_engine *engine);
 /** Raise ArgumentError where a call is changing the engine, which nothing may read meanwhile. 0, or -1 with the exception. */
 int core_refuse_changed(const core_state *state, const core_engine *engine);
 

@@ -22,7 +22,7 @@ static PyObject *streams_new(PyTypeObject *type, PyObject *args, PyObject *kwarg
     if (streams) {
         core_engine *owner = (core_engine *)engine;
         const char *name = path ? PyBytes_AsString(path) : NULL;
-        owner->calls++;
+        ++*core_calls(state, owner);
         Py_BEGIN_ALLOW_THREADS
         status = name ? sluice_streams_load(owner->engine, name, &streams->streams, &error)
                       : sluice_streams_create(owner->engine, slots, &streams->streams, &error);

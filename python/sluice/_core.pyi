@@ -242,4 +242,7 @@ class Trainer:
     def load(cls, path: str | bytes, /, **options: Unpack[EngineOptions]) -> tuple[Trainer, str]:
         """The trainer of a checkpoint, which goes on to the same bits, and the note."""
 
+def count_fork() -> None:
+    """To be called in the child of a fork: the calls of its parent's other threads do not go on there."""
+
 def environment(**options: Unpack[EngineOptions]) -> dict[str, Any]: ...
