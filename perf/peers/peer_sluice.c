@@ -42,6 +42,8 @@ static sluice_status as_run(const sluice_engine *engine, sl_result *result)
     const sluice_status status = sluice_engine_get_info(engine, &info);
     setting->threads = info.threads;
     setting->isa = info.isa;
+    if (setting->machine && setting->machine->isa != info.isa)
+        setting->machine = NULL; /* as the engine has it */
     setting->gemm = info.gemm;
     setting->precision = info.precision;
     setting->schedule = info.gemm == SLUICE_GEMM_BLIS ? SLUICE_SCHEDULE_HOIST : info.schedule; /* BLIS always does */

@@ -58,8 +58,8 @@ sluice_status sluice_engine_create(const sluice_model *model, const sluice_engin
                        "out of memory while packing weights, after %zu bytes; use a smaller model, or raise the limit", bytes);
     }
     sl_limits_set(made);
-    /* Later weights are packed by all threads. To begin with one does it, so that who never computes has no workers. */
-    sl_engine_fill(made, &weights, 1);
+    /* Later weights are packed by all threads, as all of an engine for training. Who makes another and never computes has no workers. */
+    sl_engine_fill(made, &weights, made->training ? sl_workers(made) : 1);
     *engine = made;
     return SLUICE_STATUS_OK;
 }

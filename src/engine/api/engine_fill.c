@@ -112,8 +112,9 @@ static void fill_tables(void *context, unsigned thread, unsigned threads)
 
 unsigned sl_engine_fill_threads(const sluice_engine *engine)
 {
-    enum { LEAST_BYTES = 1 << 16 }; /* of a thread: a parallel region takes as long as some ten thousand bytes */
-    return (unsigned)sl_size_min(sl_workers(engine), 1 + engine->packed_bytes / LEAST_BYTES);
+    enum { LEAST_BYTES = 1 << 16 }; /* a parallel region takes as long as some ten thousand bytes a thread */
+    /* All or one: some OpenMP runtimes end the threads that a smaller team than the last does not need. */
+    return engine->packed_bytes < LEAST_BYTES ? 1 : sl_workers(engine);
 }
 
 void sl_engine_fill(const sluice_engine *engine, const sl_weights *weights, unsigned threads)
