@@ -76,9 +76,9 @@ SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_engine_set_weights(sluice_eng
 typedef struct sluice_tape_options {
     size_t struct_size; /**< sizeof(sluice_tape_options) */
     size_t recompute; /**< 0: keep the gates of all steps. S: keep the outputs and, of every S-th step, the states; sluice_backward
-                             computes the gates of S steps at a time again, from the last; S is rounded up to
-                             where 512 steps of rows are together. The same bits on the fused path, of long
- batches a fifth to a half of the bytes, and a third more time */
+                         computes the gates of S steps at a time again, from the last; S is rounded up to where 512 steps of rows are
+                         together. The same bits on the fused path, of long batches a fifth to a half of the bytes, and a third
+                         more time */
     int keep; /**< 1: sluice_backward does not use the tape up, and called again has the same bits. Takes the bytes of the gates of the
                    widest layer and direction, and a copy of all gates in each call; with recompute nothing */
 } sluice_tape_options;

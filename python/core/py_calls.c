@@ -8,6 +8,15 @@ static int refuse_positional(Py_ssize_t count)
     return count ? -1 : 0;
 }
 
+size_t *core_calls(const core_state *state, core_engine *engine)
+{
+    if (engine->forks != state->forks) {
+        engine->forks = state->forks;
+        engine->calls = 0;
+    }
+    return &engine->calls;
+}
+
 int core_refuse_changed(const core_state *state, const core_engine *engine)
 {
     if (engine->changes)
@@ -39,7 +48,7 @@ PyObject *core_forward(PyObject *self, PyObject *const *values, Py_ssize_t count
     core_streams *streams = (core_streams *)hold.streams;
     failed = failed || refuse_busy(state, engine, tape);
     if (!failed) {
-        engine->calls++;
+        ++*core_calls(state, engine);
         if (tape)
             tape->is_used = true;
         if (streams)
@@ -69,7 +78,7 @@ PyObject *core_backward(PyObject *self, PyObject *const *values, Py_ssize_t coun
     int failed = refuse_positional(count) || core_fields_set(state, CORE_GRADIENT, &gradient, values, names, &hold) ||
                  refuse_busy(state, tape->owner, tape);
     if (!failed) {
-        tape->owner->calls++;
+        ++*core_calls(state, tape->owner);
         tape->is_used = true;
         Py_BEGIN_ALLOW_THREADS
         status = sluice_backward(tape->tape, &gradient, &error);

@@ -84,6 +84,7 @@ typedef struct core_training {
 
 typedef struct core_state {
     PyTypeObject *model, *engine, *tape, *streams, *trainer;
+    size_t forks;                                   /**< that led to this process */
     PyObject *errors[CORE_STATUSES];                /**< exception class for each status; none for OK */
     PyObject *places[CORE_ERROR_PLACES];            /**< their attributes "row", "step", "byte" */
     PyObject *names[CORE_STRUCTS][CORE_MAX_FIELDS]; /**< interned names of the fields */
@@ -96,6 +97,9 @@ void core_state_clear(core_state *state);
 /** The state of the module that a type was made in; `self` is an object of such a type. */
 core_state *core_state_of(PyObject *self);
 
+/** A str of the library's text, in which what is no UTF-8 is replaced: of paths and files it quotes bytes, and cuts what is long. None
+ *  for NULL. */
+PyObject *core_text(const char *text);
 /** Raise the exception of a failure; returns NULL. */
 PyObject *core_raise(const core_state *state, const sluice_error *error);
 /** Raise ArgumentError; returns NULL. */
@@ -107,7 +111,7 @@ PyObject *core_finish(const core_state *state, sluice_status status, const sluic
 typedef struct core_hold {
     size_t buffers, lists;
     Py_buffer buffer[CORE_MAX_ARRAYS];
-    void *list[CORE_MAX_ARRAYS];
+    void **list;              /**< as many as are asked for */
     PyObject *tape, *streams; /**< borrowed; NULL: none */
 } core_hold;
 
@@ -140,7 +144,8 @@ typedef struct core_model {
 /** An engine is immutable for calls at the same time; what changes it wants it alone. Counted under the GIL. */
 typedef struct core_engine {
     PyObject_HEAD sluice_engine *engine;
-    size_t calls; /**< that use it now */
+    size_t calls; /**< that use it now; core_calls() has it */
+    size_t forks; /**< of core_state when they were counted */
     bool changes; /**< a call is changing it */
 } core_engine;
 
@@ -167,6 +172,8 @@ PyObject *core_model_tensors(PyObject *self, PyObject *unused);
 /** Destroys what an object owns; as tp_dealloc does for objects of heap types. */
 void core_free(PyObject *self);
 
+/** The count of calls that use an engine now. Those of other threads did not come along into the child of a fork. */
+size_t *core_calls(const core_state *state, core_engine *engine);
 /** Raise ArgumentError where a call is changing the engine, which nothing may read meanwhile. 0, or -1 with the exception. */
 int core_refuse_changed(const core_state *state, const core_engine *engine);
 

@@ -36,7 +36,7 @@ static void engine_dealloc(PyObject *self)
 /* What changes an engine wants it alone. */
 static int begin_change(const core_state *state, core_engine *engine)
 {
-    if (engine->calls || engine->changes) {
+    if (*core_calls(state, engine) || engine->changes) {
         core_raise_argument(state, "the engine is used by another thread's call; wait for its end");
         return -1;
     }

@@ -107,8 +107,11 @@ static PyObject *model_initial(PyObject *type, PyObject *args, PyObject *kwargs)
     core_hold_begin(&hold);
     int failed = kwargs && core_fields_set_dict(state, CORE_WEIGHTS, &given, kwargs, &hold);
     failed = failed || get_class_names(names, given.shape.classes, &class_names, &tuple, &hold);
-    if (!failed)
+    if (!failed) {
+        Py_BEGIN_ALLOW_THREADS
         status = sluice_model_create_initial(&given.shape, (sluice_initializer)initializer, seed, class_names, &model, &error);
+        Py_END_ALLOW_THREADS
+    }
     core_hold_end(&hold);
     Py_XDECREF(tuple);
     return failed ? NULL : core_model_wrap(state, status, model, &error);

@@ -23,7 +23,16 @@ static PyObject *environment(PyObject *module, PyObject *args, PyObject *kwargs)
                                                             : core_fields_get(state, CORE_ENVIRONMENT, &found);
 }
 
+/* count_fork(): called in the child of a fork. */
+static PyObject *count_fork(PyObject *module, PyObject *unused)
+{
+    (void)unused;
+    state_of_module(module)->forks++;
+    return Py_NewRef(Py_None);
+}
+
 static PyMethodDef functions[] = {
+    {"count_fork", count_fork, METH_NOARGS, NULL},
     {"environment", (PyCFunction)(void (*)(void))environment, METH_VARARGS | METH_KEYWORDS, NULL},
     {NULL, NULL, 0, NULL},
 };
@@ -34,7 +43,7 @@ static int add_type(PyObject *module, PyType_Spec *spec, PyTypeObject **type)
     return *type ? PyModule_AddType(module, *type) : -1;
 }
 
-/* Words of enum values: a dict of dicts, name: value. */
+/* The word of an enum's value; NULL past the last. */
 typedef const char *core_name(int value);
 
 static const char *isa_name(int value)

@@ -127,7 +127,7 @@ static PyObject *list_classes(const sluice_model *model, size_t classes)
         return Py_NewRef(Py_None);
     PyObject *list = PyList_New(0);
     for (size_t k = 0; list && k < classes; k++) {
-        PyObject *name = PyUnicode_FromString(sluice_model_get_class(model, k));
+        PyObject *name = core_text(sluice_model_get_class(model, k));
         if (!name || PyList_Append(list, name))
             Py_CLEAR(list);
         Py_XDECREF(name);
@@ -150,7 +150,7 @@ PyObject *core_model_describe(PyObject *self, PyObject *unused)
         set_item(dict, "vocabulary", PyLong_FromSize_t(shape.vocabulary)) ||
         set_item(dict, "classes", PyLong_FromSize_t(shape.classes)) ||
         set_item(dict, "class_names", list_classes(model, shape.classes)) ||
-        set_item(dict, "notes", PyUnicode_FromString(sluice_model_get_notes(model))))
+        set_item(dict, "notes", core_text(sluice_model_get_notes(model))))
         Py_CLEAR(dict);
     return dict;
 }

@@ -1,6 +1,8 @@
 /* The state of a module instance: exception classes, interned names; and how failures become exceptions. */
 #include "py_core.h"
 
+#include <string.h>
+
 core_state *core_state_of(PyObject *self)
 {
     return PyType_GetModuleState(Py_TYPE(self)); /* none of the types can be a base */
@@ -56,10 +58,17 @@ static int set_place(PyObject *exception, PyObject *name, size_t place)
     return failed;
 }
 
+PyObject *core_text(const char *text)
+{
+    return text ? PyUnicode_DecodeUTF8(text, (Py_ssize_t)strlen(text), "replace") : Py_NewRef(Py_None);
+}
+
 PyObject *core_raise(const core_state *state, const sluice_error *error)
 {
     const size_t places[CORE_ERROR_PLACES] = {error->row, error->step, error->byte};
-    PyObject *exception = PyObject_CallFunction(state->errors[error->status], "s", error->message);
+    PyObject *message = core_text(error->message);
+    PyObject *exception = message ? PyObject_CallFunctionObjArgs(state->errors[error->status], message, NULL) : NULL;
+    Py_XDECREF(message);
     int failed = exception ? 0 : -1;
     for (size_t k = 0; !failed && k < CORE_ERROR_PLACES; k++)
         failed = set_place(exception, state->places[k], places[k]);

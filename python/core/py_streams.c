@@ -20,14 +20,14 @@ static PyObject *streams_new(PyTypeObject *type, PyObject *args, PyObject *kwarg
         return NULL;
     core_streams *streams = (core_streams *)PyType_GenericAlloc(type, 0);
     if (streams) {
-        const sluice_engine *of = ((core_engine *)engine)->engine;
+        core_engine *owner = (core_engine *)engine;
         const char *name = path ? PyBytes_AsString(path) : NULL;
-        ((core_engine *)engine)->calls++;
+        ++*core_calls(state, owner);
         Py_BEGIN_ALLOW_THREADS
-        status = name ? sluice_streams_load(of, name, &streams->streams, &error)
-                      : sluice_streams_create(of, slots, &streams->streams, &error);
-        Py_END_ALLOW_THREADS((core_engine *)engine)
-        ->calls--;
+        status = name ? sluice_streams_load(owner->engine, name, &streams->streams, &error)
+                      : sluice_streams_create(owner->engine, slots, &streams->streams, &error);
+        Py_END_ALLOW_THREADS
+        owner->calls--;
         if (status) {
             Py_CLEAR(streams);
             core_raise(state, &error);

@@ -155,7 +155,7 @@ static PyObject *trainer_load(PyObject *type, PyObject *args, PyObject *kwargs)
         Py_DECREF(trainer);
         return core_raise(state, &error);
     }
-    PyObject *pair = trainer ? Py_BuildValue("(Nz)", trainer, note) : NULL;
+    PyObject *pair = trainer ? Py_BuildValue("(NN)", trainer, core_text(note)) : NULL;
     sluice_free(note);
     return pair;
 }

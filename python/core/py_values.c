@@ -7,6 +7,7 @@
 void core_hold_begin(core_hold *hold)
 {
     hold->buffers = hold->lists = 0; /* the arrays are filled as they are used */
+    hold->list = NULL;
     hold->tape = hold->streams = NULL;
 }
 
@@ -16,11 +17,15 @@ void core_hold_end(core_hold *hold)
         PyBuffer_Release(&hold->buffer[--hold->buffers]);
     while (hold->lists)
         PyMem_Free(hold->list[--hold->lists]);
+    PyMem_Free(hold->list);
 }
 
 void *core_hold_allocate(core_hold *hold, size_t count, size_t bytes)
 {
-    void *memory = hold->lists < CORE_MAX_ARRAYS ? PyMem_Calloc(count ? count : 1, bytes) : NULL;
+    void **list = PyMem_Realloc(hold->list, (hold->lists + 1) * sizeof *list);
+    if (list)
+        hold->list = list;
+    void *memory = list ? PyMem_Calloc(count ? count : 1, bytes) : NULL;
     if (!memory)
         return PyErr_NoMemory();
     hold->list[hold->lists++] = memory;
@@ -207,19 +212,35 @@ static int set_object(const core_state *state, const core_field *field, void *at
     return 0;
 }
 
+/* Python's own exceptions of numbers name no field. */
+static int reject_number(const core_field *field, PyObject *value)
+{
+    const char *expected = field->kind == CORE_INT                                  ? "an integer from -2**31 to 2**31 - 1"
+                           : field->kind == CORE_UNSIGNED                           ? "an integer from 0 to 2**32 - 1"
+                           : field->kind == CORE_SIZE || field->kind == CORE_UINT64 ? "an integer from 0 to 2**64 - 1"
+                                                                                    : "a number";
+    if (PyErr_ExceptionMatches(PyExc_OverflowError))
+        PyErr_Format(PyExc_OverflowError, "%s: %S; expected %s", field->name, value, expected);
+    else if (PyErr_ExceptionMatches(PyExc_TypeError))
+        PyErr_Format(PyExc_TypeError, "%s: %R; expected %s", field->name, (PyObject *)Py_TYPE(value), expected);
+    return -1;
+}
+
 static int set_number(const core_field *field, void *at, PyObject *value)
 {
     char *place = (char *)at + field->offset;
-    const size_t size = field->kind == CORE_SIZE ? PyLong_AsSize_t(value) : 0;
-    const unsigned long long wide = field->kind == CORE_UINT64 ? PyLong_AsUnsignedLongLong(value) : 0;
-    const unsigned long narrow = field->kind == CORE_UNSIGNED ? PyLong_AsUnsignedLong(value) : 0;
-    const long number = field->kind == CORE_INT ? PyLong_AsLong(value) : 0;
+    PyObject *integer = PyNumber_Index(value); /* NumPy's integers too */
+    if (!integer)
+        return reject_number(field, value);
+    const size_t size = field->kind == CORE_SIZE ? PyLong_AsSize_t(integer) : 0;
+    const unsigned long long wide = field->kind == CORE_UINT64 ? PyLong_AsUnsignedLongLong(integer) : 0;
+    const unsigned long narrow = field->kind == CORE_UNSIGNED ? PyLong_AsUnsignedLong(integer) : 0;
+    const long number = field->kind == CORE_INT ? PyLong_AsLong(integer) : 0;
+    Py_DECREF(integer);
+    if (narrow > UINT_MAX || number < INT_MIN || number > INT_MAX)
+        PyErr_SetNone(PyExc_OverflowError);
     if (PyErr_Occurred())
-        return -1;
-    if (narrow > UINT_MAX || number < INT_MIN || number > INT_MAX) {
-        PyErr_Format(PyExc_OverflowError, "%s is out of range", field->name);
-        return -1;
-    }
+        return reject_number(field, value);
     if (field->kind == CORE_SIZE)
         *(size_t *)(void *)place = size;
     else if (field->kind == CORE_UINT64)
@@ -235,7 +256,7 @@ static int set_real(const core_field *field, void *at, PyObject *value)
 {
     const double number = PyFloat_AsDouble(value);
     if (number == -1 && PyErr_Occurred())
-        return -1;
+        return reject_number(field, value);
     void *place = (char *)at + field->offset;
     if (field->kind == CORE_DOUBLE)
         *(double *)place = number;
@@ -291,9 +312,9 @@ PyObject *core_field_get(const core_field *field, const void *at)
     case CORE_DOUBLE:
         return PyFloat_FromDouble(*(const double *)place);
     case CORE_CHARS:
-        return PyUnicode_DecodeUTF8(place, (Py_ssize_t)strlen(place), "replace");
+        return core_text(place);
     case CORE_TEXT:
-        return Py_BuildValue("z", *(const char *const *)place);
+        return core_text(*(const char *const *)place);
     case CORE_ACTIVATION:
         return Py_BuildValue("(idd)", (int)activation->function, (double)activation->alpha, (double)activation->beta);
     default:

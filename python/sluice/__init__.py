@@ -3,6 +3,9 @@
 ``model = sluice.load(path)`` and ``y = model(x)``: see docs/python.md. ``sluice.torch`` has a drop-in for torch.nn.LSTM.
 """
 
+import os
+
+from sluice import _core
 from sluice._core import VERSION as __version__
 from sluice._errors import (ArgumentError, CancelledError, DataError, Error, FileError, NoInputError, NoMemoryError, NotFittedError,
                             TooLargeError, UnsupportedError)
@@ -10,6 +13,8 @@ from sluice._model import Model, from_arrays, load, random_model
 from sluice._network import Info, environment
 from sluice._streams import Streams
 from sluice.classifier import Classifier
+
+os.register_at_fork(after_in_child=_core.count_fork)
 
 __all__ = ["ArgumentError", "CancelledError", "Classifier", "DataError", "Error", "FileError", "Info", "Model", "NoInputError",
            "NoMemoryError", "NotFittedError", "Streams", "TooLargeError", "UnsupportedError", "environment", "from_arrays", "load", "random_model"]

@@ -4,6 +4,8 @@ What is so already is used where it lies; all else is copied. Floats are taken f
 integer type, and nothing else is guessed: complex numbers, text and objects are refused.
 """
 
+import operator
+
 import numpy as np
 
 from sluice._errors import ArgumentError, DataError
@@ -21,10 +23,25 @@ def as_array(given, name):
         return given
     try:
         if hasattr(given, "__dlpack__"):
-            return np.from_dlpack(given)
+            try:
+                return np.from_dlpack(given)
+            except (BufferError, RuntimeError):
+                if not hasattr(given, "__array__"):  # which serves where DLPack does not, as of booleans before its version 1.0
+                    raise
         return np.asarray(given)
     except (BufferError, RuntimeError, TypeError, ValueError) as error:
         raise ArgumentError(f"{name}: no array can be made of a {type(given).__name__}: {error}") from error
+
+
+def as_integer(given, name, limit):
+    """An int from 0 to below a limit, of any integer, NumPy's too."""
+    try:
+        number = operator.index(given)
+    except TypeError:
+        number = -1
+    if not 0 <= number < limit:
+        raise ArgumentError(f"{name}: {given!r}; expected an integer from 0 to {limit - 1}")
+    return number
 
 
 def is_strided(array):

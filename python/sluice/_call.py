@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sluice._arrays import F32, I64, U8, U64, as_array, as_floats, as_integers, as_mask, as_tokens, strides_of
+from sluice._arrays import F32, I64, U8, U64, as_array, as_floats, as_integer, as_integers, as_mask, as_tokens, strides_of
 from sluice._errors import ArgumentError, DataError
 
 LAYOUTS = {"ntc": (0, 1), "tnc": (1, 0)}  # the axes of rows and steps
@@ -19,12 +19,13 @@ class Call:
         self.axes = LAYOUTS[layout]
         self.fields = {}
         self.results = {}
+        self.layers = {}  # arrays of layers by index, which names may share
         self.lengths = None
         self.offsets = None
-        self.rows = self.steps = 0
+        self.rows = self.steps = self.given = 0  # given: steps that x has for each row, of which `steps` are run
 
-    def set_input(self, x, offsets, lengths):
-        """x [N][T][I] or tokens [N][T], or with offsets the rows one after the other, [sum][I] or [sum]."""
+    def set_input(self, x, offsets, lengths, steps):
+        """x [N][T][I] or tokens [N][T], or with offsets the rows one after the other, [sum][I] or [sum]; of each at most `steps`."""
         network = self.network
         dims = (1 if offsets is not None else 2) + (not network.reads_tokens)
         if network.reads_tokens:
@@ -39,7 +40,17 @@ class Call:
             self.set_offsets(x, offsets, lengths, width)
         else:
             self.set_strides(x, lengths, width)
+        self.given = self.steps
+        if steps is not None:
+            self.limit_steps(steps)
         self.fields |= {"rows": self.rows, "steps": self.steps}
+
+    def limit_steps(self, steps):
+        """Run the first `steps` of each row that has more."""
+        self.steps = as_integer(steps, "steps", self.given + 1)
+        if self.lengths is not None:
+            over = (self.lengths > self.steps) & (self.lengths <= self.given)  # one that x has no steps for is the library's to refuse
+            self.fields["lengths"] = self.lengths = np.where(over, self.steps, self.lengths)
 
     def set_strides(self, x, lengths, width):
         """Rows and steps by two axes of x."""
@@ -79,8 +90,8 @@ class Call:
         """mask [N][T], in x's layout; 0: the step is masked."""
         mask = as_mask(mask, "mask")
         shape = tuple(mask.shape[axis] for axis in self.axes)
-        if self.offsets is not None or shape != (self.rows, self.steps):
-            raise ArgumentError(f"mask: an element for each step of x is expected, {self.rows} rows of {self.steps} steps; its shape is "
+        if self.offsets is not None or shape != (self.rows, self.given):
+            raise ArgumentError(f"mask: an element for each step of x is expected, {self.rows} rows of {self.given} steps; its shape is "
                                 f"{mask.shape}" + (", and rows that are given by offsets have none" if self.offsets is not None else ""))
         self.fields["mask"] = mask.view(np.uint8)
         self.set_pair("mask", mask, 1)
@@ -133,7 +144,7 @@ class Call:
         """h of the last LSTM layer."""
         if self.offsets is not None:
             array, row_stride, step_stride = np.empty((int(self.lengths.sum()), self.network.width), F32), 0, self.network.width
-            self.fields["y_offsets"] = (self.offsets[:-1] - self.offsets[0]).astype(U64) * U64.type(self.network.width)
+            self.fields["y_offsets"] = (np.cumsum(self.lengths) - self.lengths).astype(U64) * U64.type(self.network.width)
         else:
             array, row_stride, step_stride = self.by_steps(self.network.width)
         self.fields |= {"y": array, "y_row_stride": row_stride, "y_step_stride": step_stride}
@@ -154,13 +165,15 @@ class Call:
     def set_layer(self, wanted):
         """Outputs of a layer by index or name."""
         layer = self.network.layer_of(wanted)
-        width = self.network.widths[layer]
-        if self.network.gives_steps[layer]:
-            array, row_stride, step_stride = self.by_steps(width)
-        else:
-            array, row_stride, step_stride = np.empty((self.rows, width), F32), 0, 0
-        self.results[wanted] = array
-        self.fields.setdefault("outputs", []).append((layer, array.ctypes.data, row_stride, step_stride))
+        if layer not in self.layers:
+            width = self.network.widths[layer]
+            if self.network.gives_steps[layer]:
+                array, row_stride, step_stride = self.by_steps(width)
+            else:
+                array, row_stride, step_stride = np.empty((self.rows, width), F32), 0, 0
+            self.layers[layer] = array
+            self.fields.setdefault("outputs", []).append((layer, array.ctypes.data, row_stride, step_stride))
+        self.results[wanted] = self.layers[layer]
 
     def get_results(self):
         """The results by name: step_logits in x's layout, and steps of rows that came by offsets one after the other."""
@@ -175,17 +188,17 @@ class Call:
         return self.results
 
 
-def run(engine, network, x, lengths=None, offsets=None, states=None, mask=None, outputs=None, layout="ntc", more=None):
+def run(engine, network, x, lengths=None, offsets=None, states=None, mask=None, outputs=None, layout="ntc", steps=None, more=None):
     """Compute a batch: the network's output, or with `outputs` a dict. `more` are other fields of the call, as those of streams."""
     call = Call(network, layout)
-    call.set_input(x, offsets, lengths)
+    call.set_input(x, offsets, lengths, steps)
     if mask is not None:
         call.set_mask(mask)
     if states is not None:
         call.set_states(states)
     if more:
         call.fields |= more(call)
-    wanted = (outputs,) if outputs is not None and isinstance(outputs, (str, int)) else outputs
+    wanted = outputs if outputs is None or np.iterable(outputs) and not isinstance(outputs, str) else (outputs,)
     for name in (network.output,) if wanted is None else wanted:
         call.set_output(name)
     engine.forward(**call.fields)
@@ -198,5 +211,11 @@ def slots_of(slots, streams):
     def fields(call):
         if slots is None:
             return {"streams": streams}
-        return {"streams": streams, "slots": call.check_rows(as_integers(np.atleast_1d(as_array(slots, "slots")), "slots", U64, 1), "slots")}
+        numbers = call.check_rows(as_integers(np.atleast_1d(as_array(slots, "slots")), "slots", I64, 1), "slots")
+        if (numbers < 0).any():
+            row = int(np.argmax(numbers < 0))
+            error = DataError(f"row {row}: slot {numbers[row]}; expected one of the {streams.slots} slots, from 0")
+            error.row = row
+            raise error
+        return {"streams": streams, "slots": numbers.view(U64)}
     return fields

@@ -9,13 +9,14 @@ GIL, and any number of threads may use an Engine at once, but while it is change
 Enums are ints, as in the headers; their names are in the tuples below, by value.
 """
 
+import array
 from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict, Unpack
 
 from numpy.typing import NDArray
-from typing_extensions import Buffer
 
-Array = int | Buffer | NDArray[Any] | None
+Buffer = bytes | bytearray | memoryview | array.array[Any] | NDArray[Any]  # collections.abc.Buffer, from Python 3.12 on
+Array = int | Buffer | None
 Addresses = Sequence[int | None] | None
 
 VERSION: str
@@ -240,5 +241,8 @@ class Trainer:
     @classmethod
     def load(cls, path: str | bytes, /, **options: Unpack[EngineOptions]) -> tuple[Trainer, str]:
         """The trainer of a checkpoint, which goes on to the same bits, and the note."""
+
+def count_fork() -> None:
+    """To be called in the child of a fork: the calls of its parent's other threads do not go on there."""
 
 def environment(**options: Unpack[EngineOptions]) -> dict[str, Any]: ...

@@ -6,6 +6,7 @@ import json
 import os
 import struct
 import tempfile
+import unicodedata
 import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,10 +15,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sluice import _core
-from sluice._arrays import F32, I64, as_array, as_floats, as_integers
+from sluice._arrays import F32, I64, as_array, as_floats, as_integer, as_integers
 from sluice._call import run
 from sluice._errors import ArgumentError, DataError
-from sluice._network import LAYER_WORDS, MASKINGS, OPTION_WORDS, Info, Network, number_of, with_words
+from sluice._network import LAYER_WORDS, MASKINGS, OPTION_WORDS, TENSORS, Info, Network, number_of, tensor_of, with_words
 from sluice._streams import Streams
 
 QUIET_NOTES = ("names: ", "ignored: ", "detail: ")  # all others warn
@@ -41,9 +42,7 @@ class Model:
         self._model = model
         self._options = options
         numbers = {name: number_of(name, options[name]) for name in OPTION_WORDS}
-        threads = options["threads"] or 0
-        if not 0 <= threads < 2**31:
-            raise ArgumentError(f"threads: {threads} is not 0 (the default) or a number of threads")
+        threads = 0 if options["threads"] is None else as_integer(options["threads"], "threads", 2**31)
         self._engine = _core.Engine(model, threads=threads, flush_to_zero=options["flush_to_zero"], **numbers)
         self._network = Network(model.describe())
         self._forward = self._engine.forward
@@ -53,7 +52,8 @@ class Model:
             network.inputs, network.output == "y", network.width if network.output == "y" else network.classes)
 
     def __call__(self, x: Any, lengths: ArrayLike | None = None, *, offsets: ArrayLike | None = None, states: Sequence[Any] | None = None,
-                 mask: ArrayLike | None = None, outputs: str | int | Sequence[str | int] | None = None, layout: str = "ntc") -> Any:
+                 mask: ArrayLike | None = None, outputs: str | int | Sequence[str | int] | None = None, layout: str = "ntc",
+                 steps: int | None = None) -> Any:
         """Run the network over a batch of N rows (sequences) of up to T steps.
 
         :param x: float32 [N][T][I], or of a model with an embedding integers (tokens) [N][T]. Arrays of NumPy, and all that has the
@@ -66,6 +66,8 @@ class Model:
         :param outputs: None: what the last layer gives. Else some of "y" (h of the last LSTM layer), "hn", "cn", "logits" (of the
             row), "step_logits" (of each step), and any layer by index or name, for a dict of arrays.
         :param layout: "ntc", or "tnc" for x, mask and outputs by step with the steps first, as torch.nn.LSTM has them by default.
+        :param steps: run the first so many steps of each row, of the T that x has, or with offsets the longest row; None: all. Outputs
+            by step have no more.
         :returns: an array [N][T][W], zero past a row's end, or [N][W] of a network that gives one vector for each row; with
             ``outputs`` a dict of such arrays; hn and cn [L*D][N][H].
         :raises sluice.ArgumentError: arrays of other shapes or types than the model's.
@@ -73,18 +75,18 @@ class Model:
         """
         direct = self._direct
         if (type(x) is np.ndarray and x.dtype is F32 and direct is not None and lengths is None and offsets is None and states is None
-                and mask is None and outputs is None and layout == "ntc" and x.ndim == 3):
-            rows, steps, inputs = x.shape
+                and mask is None and outputs is None and steps is None and layout == "ntc" and x.ndim == 3):
+            rows, count, inputs = x.shape
             flags = x.flags
             if inputs == direct[0] and flags.c_contiguous and flags.aligned:
                 if direct[1]:
-                    y = np.empty((rows, steps, direct[2]), F32)
-                    self._forward(steps=steps, rows=rows, x=x, y=y)
+                    y = np.empty((rows, count, direct[2]), F32)
+                    self._forward(steps=count, rows=rows, x=x, y=y)
                     return y
                 logits = np.empty((rows, direct[2]), F32)
-                self._forward(steps=steps, rows=rows, x=x, logits=logits)
+                self._forward(steps=count, rows=rows, x=x, logits=logits)
                 return logits
-        return run(self._engine, self._network, x, lengths, offsets, states, mask, outputs, layout)
+        return run(self._engine, self._network, x, lengths, offsets, states, mask, outputs, layout, steps)
 
     @property
     def info(self) -> Info:
@@ -101,6 +103,7 @@ class Model:
 
     def plan(self, rows: int, steps: int, lengths: ArrayLike | None = None) -> Info:
         """How a batch of so many rows and steps would be computed: candidates with their estimates, the chosen one, and why."""
+        rows, steps = as_integer(rows, "rows", 2**63), as_integer(steps, "steps", 2**63)
         given = None if lengths is None else as_integers(lengths, "lengths", I64, 1)
         if given is not None and len(given) != rows:
             raise ArgumentError(f"lengths: {len(given)} elements for {rows} rows")
@@ -117,7 +120,7 @@ class Model:
 
     def streams(self, slots: int) -> Streams:
         """States of so many sequences that arrive in pieces, all at their beginning."""
-        return Streams(self, _core.Streams(self._engine, slots))
+        return Streams(self, _core.Streams(self._engine, as_integer(slots, "slots", 2**63)))
 
     def load_streams(self, path: Path) -> Streams:
         """Streams of a file that :meth:`sluice.Streams.save` wrote."""
@@ -130,9 +133,17 @@ class Model:
         """
         self._model.save(os.fspath(path), network=network)
 
-    def tensors(self) -> dict[tuple[int, int, int], Floats]:
-        """Copies of all parameters as arrays: (layer, direction, kind of tensor as sluice_tensor has it) by which each is known."""
-        return {(layer, direction, kind): np.frombuffer(values, F32) for layer, direction, kind, values in self._model.tensors()}
+    def tensors(self) -> dict[tuple[int, int, str], Floats]:
+        """Copies of all parameters, float32, by (index of the layer, direction, name); direction 1 is the reverse of a bidirectional layer.
+
+        As torch.nn.LSTM has them, gates i, f, g, o: "weight_ih" [4H][in], "weight_hh" [4H][H], or [4H][P] with a projection, and "bias"
+        [4H], the sum of both biases; "peepholes" [3][H] of i, f, o; "projection" [P][H] and "projection_bias" [P]; "norm_gain" and
+        "norm_shift" [5][H] of i, f, g, o, c; "initial_h" and "initial_c". "embedding" is [V][I]; of dense layers "weight" is [units][in]
+        and "bias" [units]; of affine ones "scale" and "shift" are [in].
+        """
+        layers = self._network.described["layers"]
+        return {(layer, direction, TENSORS[kind]): tensor_of(layers[layer], TENSORS[kind], content)
+                for layer, direction, kind, content in self._model.tensors()}
 
     def __repr__(self) -> str:
         network = self._network
@@ -187,6 +198,13 @@ def load(source: Path | bytes | bytearray | memoryview, *, precision: str | None
     return Model(model, options)
 
 
+def _check_class_names(names: Sequence[str] | None) -> None:
+    """Refuse names that a file cannot have, and so neither save nor pickle."""
+    for name in () if names is None else names:
+        if not isinstance(name, str) or not name or any(character == "," or unicodedata.category(character) == "Cc" for character in name):
+            raise ArgumentError(f"class_names: {name!r}; expected text without commas, which separate names in files, and control characters")
+
+
 def _safetensors_of(arrays: Mapping[str, Any], class_names: Sequence[str] | None) -> bytes:
     """The content of a safetensors file of float32 arrays."""
     header: dict[str, Any] = {}
@@ -211,9 +229,11 @@ def from_arrays(arrays: Mapping[str, Any], *, class_names: Sequence[str] | None 
     :param class_names: names of the head's outputs.
     :param options: as of :func:`load`.
     """
-    if class_names is not None and any("," in name for name in class_names):
-        raise ArgumentError("class_names: a name holds a comma, which separates names in files")
-    return load(_safetensors_of(arrays, class_names), **options)
+    _check_class_names(class_names)
+    model = load(_safetensors_of(arrays, class_names), **options)
+    if class_names is not None and len(class_names) != model._network.classes:
+        raise ArgumentError(f"class_names: {len(class_names)} names; the arrays' head has {model._network.classes} outputs")
+    return model
 
 
 def random_model(*, inputs: int, hidden: int, layers: int = 1, directions: int = 1, vocabulary: int = 0, classes: int = 0,
@@ -230,8 +250,8 @@ def random_model(*, inputs: int, hidden: int, layers: int = 1, directions: int =
     if initializer not in INITIALIZERS:
         raise ArgumentError(f"initializer: {initializer!r} is none of {', '.join(INITIALIZERS)}")
     sizes = {"inputs": inputs, "hidden": hidden, "layers": layers, "directions": directions, "vocabulary": vocabulary, "classes": classes}
-    for name, size in sizes.items():
-        if size < 0:
-            raise ArgumentError(f"{name}: {size} is negative")
+    sizes = {name: as_integer(size, name, 2**63) for name, size in sizes.items()}
+    seed = as_integer(seed, "seed", 2**64)
+    _check_class_names(class_names)
     model = _core.Model.initial(INITIALIZERS.index(initializer), seed, class_names, has_bias=bool(bias), **sizes)
     return Model(model, _engine_options(precision, threads, isa, gemm, schedule, flush_to_zero))

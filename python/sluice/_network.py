@@ -2,7 +2,10 @@
 
 from typing import Any
 
+import numpy as np
+
 from sluice import _core
+from sluice._arrays import F32
 from sluice._errors import ArgumentError
 
 KINDS = ("", "embedding", "lstm", "dense", "affine", "activation", "reduce")
@@ -10,6 +13,12 @@ DIRECTIONS = ("forward", "reverse", "both")
 MERGES = ("concat", "sum", "product", "mean")
 STEPS = ("all", "final", "last", "mean", "max")
 MASKINGS = ("none", "token", "value")
+# sluice_tensor, and of those that are matrices the rows, by the layer
+TENSORS = ("weight_ih", "weight_hh", "bias", "embedding", "head_weight", "head_bias", "peepholes", "projection", "projection_bias", "norm_gain",
+           "norm_shift", "initial_h", "initial_c", "weight", "scale", "shift")
+MATRICES = {"weight_ih": lambda layer: 4 * layer["units"], "weight_hh": lambda layer: 4 * layer["units"],
+            "embedding": lambda layer: layer["vocabulary"], "peepholes": lambda layer: 3, "projection": lambda layer: layer["projection"],
+            "norm_gain": lambda layer: 5, "norm_shift": lambda layer: 5, "weight": lambda layer: layer["units"]}
 OPTION_WORDS = {"isa": _core.ISAS, "gemm": _core.GEMMS, "schedule": _core.SCHEDULES, "precision": _core.PRECISIONS}
 LAYER_WORDS = {"kind": KINDS, "direction": DIRECTIONS, "merge": MERGES, "steps": STEPS}
 
@@ -68,15 +77,20 @@ class Network:
 
     def layer_of(self, wanted):
         """The index of a layer by index or name."""
-        if isinstance(wanted, str):
-            if wanted in self.names:
-                return self.names.index(wanted)
-        elif -len(self.names) <= wanted < len(self.names):
-            return range(len(self.names))[wanted]
+        try:
+            return self.names.index(wanted) if isinstance(wanted, str) else range(len(self.names))[wanted]
+        except (IndexError, TypeError, ValueError):
+            pass
         raise ArgumentError(f"outputs: {wanted!r} is none of y, hn, cn, logits, step_logits, {', '.join(self.names)}")
+
+
+def tensor_of(layer, name, content):
+    """A writable array of a tensor's content, of its shape in a layer."""
+    values = np.frombuffer(content, F32).copy()
+    return values.reshape(MATRICES[name](layer), -1) if name in MATRICES else values
 
 
 def environment(**options: Any) -> Info:
     """The machine, and what a model with these options of :func:`sluice.load` would use, and why."""
-    numbers = {name: number_of(name, value) if name in OPTION_WORDS else value for name, value in options.items()}
+    numbers = {name: number_of(name, value) if name in OPTION_WORDS else value for name, value in options.items() if value is not None}
     return with_words(_core.environment(**numbers), OPTION_WORDS | {"best_isa": _core.ISAS})

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from sluice._arrays import F32, as_floats
+from sluice._arrays import F32, as_floats, as_integer
 from sluice._call import run, slots_of
 from sluice._errors import ArgumentError
 
@@ -40,7 +40,7 @@ class Streams:
         :param slots: [N] integers, no two alike, or one; None: row n has slot n. All else as of a call of the model.
         """
         model = self._model
-        return run(model._engine, model._network, x, lengths, offsets, None, mask, outputs, layout, slots_of(slots, self._streams))
+        return run(model._engine, model._network, x, lengths, offsets, None, mask, outputs, layout, more=slots_of(slots, self._streams))
 
     def get(self, slot: int) -> tuple[Any, Any]:
         """A copy of a slot's state, ``(h, c)``, each [L][H], or where the layers' sizes differ a list of [H] for each LSTM layer."""
@@ -58,9 +58,7 @@ class Streams:
         self._streams.save(os.fspath(path))
 
     def _check(self, slot):
-        if not 0 <= slot < len(self):
-            raise ArgumentError(f"slot {slot} is none of the {len(self)}")
-        return slot
+        return as_integer(slot, "slot", len(self))
 
     def _sizes(self):
         """Elements of h, and of c, of each LSTM layer."""

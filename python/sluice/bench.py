@@ -9,23 +9,29 @@ import importlib.util
 import statistics
 import sys
 import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 import sluice
 
 CASES = ("50,64,256", "50,64,512", "50,256,256", "100,8,256", "100,1,512", "100,32,128", "100,31,64", "30,16,32", "100,1,128", "1,1,64",
          "1,1,16", "200r,256,256", "200r,32,128", "50r,17,512")
+Floats = NDArray[np.float32]
+Lengths = NDArray[np.int64]
+Call = Callable[[], Any]
 SECONDS = 0.02  # of a timing, of several calls if need be
 
 
-def parse_case(text):
+def parse_case(text: str) -> tuple[int, bool, int, int]:
     """(steps, whether they are the most of rows of different lengths, rows, hidden units)."""
     steps, rows, hidden = text.split(",")
     return int(steps.removesuffix("r")), steps.endswith("r"), int(rows), int(hidden)
 
 
-def sluice_call(model, x, lengths):
+def sluice_call(model: sluice.Model, x: Floats, lengths: Lengths | None) -> Call:
     """A call of the model, its rows one after the other where they differ in length."""
     if lengths is None:
         return lambda: model(x)
@@ -34,31 +40,30 @@ def sluice_call(model, x, lengths):
     return lambda: model(rows, offsets=offsets)
 
 
-def torch_call(model, x, lengths, threads):
+def torch_call(model: sluice.Model, x: Floats, lengths: Lengths | None, threads: int) -> Call:
     """The same by torch.nn.LSTM, with the model's weights."""
     import torch
 
     torch.set_num_threads(threads)
     width, hidden = x.shape[2], model.info.layers[0].units
     twin = torch.nn.LSTM(width, hidden, batch_first=True).eval()
-    weight_ih, weight_hh, bias = (model.tensors()[0, 0, kind] for kind in range(3))
-    with torch.no_grad():
-        for name, values in (("weight_ih_l0", weight_ih), ("weight_hh_l0", weight_hh), ("bias_ih_l0", bias), ("bias_hh_l0", 0 * bias)):
-            getattr(twin, name).copy_(torch.from_numpy(values.copy()).view(getattr(twin, name).shape))
+    weight_ih, weight_hh, bias = map(torch.from_numpy, model.tensors().values())
+    twin.load_state_dict({"weight_ih_l0": weight_ih, "weight_hh_l0": weight_hh, "bias_ih_l0": bias, "bias_hh_l0": 0 * bias})
     given = torch.from_numpy(x)
     if lengths is not None:
         given = torch.nn.utils.rnn.pack_padded_sequence(given, torch.from_numpy(lengths), batch_first=True, enforce_sorted=False)
 
-    def call():
+    def call() -> Any:
         with torch.inference_mode():
             y = twin(given)[0]
         return (y.data if lengths is not None else y).numpy()
     return call
 
 
-def time_in_turn(calls, repetitions):
+def time_in_turn(calls: Mapping[str, Call], repetitions: int) -> dict[str, float]:
     """{name: median seconds a call}."""
-    counts, times = {}, {name: [] for name in calls}
+    counts: dict[str, int] = {}
+    times: dict[str, list[float]] = {name: [] for name in calls}
     for name, call in calls.items():
         call()
         begin = time.perf_counter()
@@ -73,7 +78,7 @@ def time_in_turn(calls, repetitions):
     return {name: statistics.median(each) for name, each in times.items()}
 
 
-def run_case(text, options):
+def run_case(text: str, options: argparse.Namespace) -> dict[str, Any]:
     """Time one case: a dict of its figures."""
     steps, is_ragged, rows, hidden = parse_case(text)
     rng = np.random.default_rng(1)
@@ -90,7 +95,7 @@ def run_case(text, options):
     return {"case": text, "gflops": 16e-9 * cells * hidden * hidden / seconds["sluice"], **seconds}
 
 
-def main(arguments=None):
+def main(arguments: Sequence[str] | None = None) -> None:
     """Run the cases and print a line for each."""
     parser = argparse.ArgumentParser(prog="python -m sluice.bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("cases", nargs="*", default=CASES, help="STEPS[r],ROWS,HIDDEN")

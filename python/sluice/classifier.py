@@ -1,5 +1,6 @@
 """A classifier of sequences, as scikit-learn has its estimators, without needing scikit-learn: docs/python.md."""
 
+import functools
 import inspect
 import math
 import sys
@@ -12,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from sluice import _core
-from sluice._arrays import F32, I32, as_array
+from sluice._arrays import F32, I32, as_array, as_integer
 from sluice._errors import ArgumentError, DataError, NotFittedError
 from sluice._model import INITIALIZERS, load
 from sluice._network import Info
@@ -158,7 +159,7 @@ class Classifier:
 
     def _check_is_fitted(self):
         if not self.__sklearn_is_fitted__():
-            raise not_fitted_type()("this Classifier is not fitted yet: call fit(X, y) first")
+            raise not_fitted("this Classifier is not fitted yet: call fit(X, y) first")
 
     def __repr__(self):
         changed = [f"{name}={value!r}" for name, value in self.get_params().items() if not is_default(value, parameter_defaults()[name])]
@@ -185,10 +186,16 @@ def is_default(value, default):
     return value is default or (type(value) is type(default) and value == default)
 
 
-def not_fitted_type():
-    """NotFittedError and, in a process that has scikit-learn, its own as well."""
+@functools.cache
+def joined_type(theirs):
+    """NotFittedError and scikit-learn's own; pickled as not_fitted, as a process that reads it may lack scikit-learn."""
+    return type("NotFittedError", (NotFittedError, theirs), {"__reduce__": lambda error: (not_fitted, error.args)})
+
+
+def not_fitted(message):
+    """A NotFittedError that, in a process that has scikit-learn, is its own as well."""
     theirs = sys.modules.get("sklearn.exceptions")
-    return type("NotFittedError", (NotFittedError, theirs.NotFittedError), {}) if theirs else NotFittedError
+    return (joined_type(theirs.NotFittedError) if theirs else NotFittedError)(message)
 
 
 def check_options(options):
@@ -209,7 +216,10 @@ def random_of(random_state):
     """A numpy.random.RandomState, whose numbers are the same in all versions of NumPy."""
     if isinstance(random_state, np.random.RandomState):
         return random_state
-    return np.random.RandomState(np.random.randint(2**32, dtype=np.uint32) if random_state is None else random_state)
+    if random_state is not None and not isinstance(random_state, Integral):
+        raise ArgumentError(f"random_state: {random_state!r}; expected an int, a numpy.random.RandomState, or None")
+    return np.random.RandomState(np.random.randint(2**32, dtype=np.uint32) if random_state is None else
+                                 as_integer(random_state, "random_state", 2**32))
 
 
 def labels_of(y, rows):

@@ -112,6 +112,8 @@ def test_torch_tensors(model, floats):
     x = floats(4, 3, 5)
     assert same_bits(model(torch.from_numpy(x)), model(x))
     assert same_bits(model(torch.from_numpy(x).transpose(0, 1)), model(x.transpose(1, 0, 2)))
+    mask = np.arange(12).reshape(4, 3) % 3 > 0
+    assert same_bits(model(x, mask=torch.from_numpy(mask)), model(x, mask=mask))
     with pytest.raises(sluice.ArgumentError, match="^x: no array"):
         model(torch.zeros(4, 3, 5, requires_grad=True))
 
@@ -185,6 +187,45 @@ def test_offsets(floats, rng):
         model(x, offsets=[0, 3], mask=np.ones((1, 3), bool))
 
 
+@pytest.mark.parametrize("layout", ["ntc", "tnc"])
+def test_steps(floats, rng, layout):
+    """A call of the first steps has the bits of one of an array that has no more."""
+    model, wanted = sluice.random_model(inputs=5, hidden=8, layers=2, directions=2, classes=3, seed=1), ("y", "hn", "logits", "step_logits", 0)
+    x, mask, lengths = floats(6, 9, 5), rng.random((6, 9)) < 0.7, np.array([9, 0, 4, 5, 2, 7])
+
+    def turn(array):
+        return array if layout == "ntc" else array.swapaxes(0, 1)
+
+    for steps in (0, 1, 5, 9):
+        for more, cut in (({}, {}), ({"lengths": lengths}, {"lengths": np.minimum(lengths, steps)}),
+                          ({"mask": turn(mask)}, {"mask": turn(mask[:, :steps])})):
+            found = model(turn(x), outputs=wanted, layout=layout, steps=steps, **more)
+            expected = model(turn(x[:, :steps]), outputs=wanted, layout=layout, **cut)
+            assert all(same_bits(found[name], expected[name]) for name in wanted), (steps, *more)
+    assert same_bits(model(turn(x), layout=layout, steps=np.int64(4)), model(turn(x[:, :4]), layout=layout))
+    for wrong in (10, -1, 1.5):
+        with pytest.raises(sluice.ArgumentError, match="^steps: .*from 0 to 9"):
+            model(turn(x), layout=layout, steps=wrong)
+    with pytest.raises(sluice.DataError, match="row 2: length 10"):
+        model(turn(x), [1, 1, 10, 1, 1, 1], layout=layout, steps=3)
+    with pytest.raises(sluice.ArgumentError, match="^mask: .*9 steps"):
+        model(turn(x), mask=turn(mask[:, :5]), layout=layout, steps=5)
+
+
+def test_steps_of_offsets(floats):
+    """Rows that have more are cut, and outputs lie without a gap."""
+    model, wanted = sluice.random_model(inputs=5, hidden=8, layers=2, classes=3, seed=1), ("y", "hn", "logits", "step_logits", 0)
+    x, offsets = floats(16, 5), np.array([1, 5, 5, 7, 15])
+    found = model(x, offsets=offsets, outputs=wanted, steps=3)
+    cut = np.concatenate([x[begin:min(end, begin + 3)] for begin, end in zip(offsets, offsets[1:])])
+    expected = model(cut, offsets=[0, 3, 3, 5, 8], outputs=wanted)
+    assert all(same_bits(found[name], expected[name]) for name in wanted)
+    with pytest.raises(sluice.ArgumentError, match="^steps: 9; expected an integer from 0 to 8"):
+        model(x, offsets=offsets, steps=9)
+    tokens = sluice.random_model(inputs=4, hidden=6, vocabulary=9, seed=1)
+    assert same_bits(tokens(np.arange(8), offsets=[0, 5, 8], steps=2), tokens(np.array([0, 1, 5, 6]), offsets=[0, 2, 4]))
+
+
 def test_tokens(rng):
     model = sluice.load(LANGID)
     tokens = rng.integers(0, 256, (7, 9))
@@ -253,7 +294,8 @@ def test_outputs(floats):
     assert same_bits(turned["step_logits"].transpose(1, 0, 2).copy(), found["step_logits"])
     assert same_bits(turned[0].transpose(1, 0, 2).copy(), found[0])
     assert model(x, outputs=()) == {}
-    for wrong in ("z", 3, -4, ("y", "lstm_3")):
+    assert same_bits(model(x, outputs=np.int64(0))[0], found[0])
+    for wrong in ("z", 3, -4, ("y", "lstm_3"), (1.5,), 1.5, (None,), ([0],)):
         with pytest.raises(sluice.ArgumentError, match="^outputs: "):
             model(x, outputs=wrong)
     with pytest.raises(sluice.UnsupportedError):
@@ -262,6 +304,18 @@ def test_outputs(floats):
         sluice.random_model(inputs=5, hidden=8)(x, outputs="logits")
     with pytest.raises(sluice.ArgumentError, match="^layout: 'cnt' is none"):
         model(x, layout="cnt")
+
+
+def test_a_layer_by_several_names(floats):
+    """One that is asked for more than once is written once, to memory that lives: of this size NumPy gives it back when it is freed."""
+    model = sluice.random_model(inputs=4, hidden=64, layers=2, threads=1)
+    x = floats(64, 300, 4)
+    expected = model(x, outputs=0)[0]
+    found = model(x, outputs=(0, 0, "lstm_1", -2, 0))
+    assert list(found) == [0, "lstm_1", -2] and all(same_bits(one, expected) for one in found.values())
+    rows, offsets = x.reshape(-1, 4), np.arange(0, 64 * 300 + 1, 300)
+    packed = model(rows, offsets=offsets, outputs=("lstm_1", 0))
+    assert all(same_bits(one, expected.reshape(-1, 64)) for one in packed.values())
 
 
 def test_nothing_past_a_row_is_left_unset(model, floats):

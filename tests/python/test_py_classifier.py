@@ -256,10 +256,19 @@ def test_parameters():
 @pytest.mark.parametrize("change", [
     {"hidden": 0}, {"layers": 1.5}, {"embedding": "2"}, {"epochs": 0}, {"batch_size": -1}, {"patience": 0}, {"dropout": 1.0},
     {"rate": 0}, {"rate": np.inf}, {"rate": None}, {"dropout": "0"}, {"clip": "1"}, {"weight_decay": -1}, {"clip": 0}, {"label_smoothing": np.nan}, {"validation_fraction": 1},
-    {"class_weight": "even"}, {"class_weight": {"first": 0}}, {"class_weight": {"first": "x"}}, {"threads": -1}], ids=str)
+    {"class_weight": "even"}, {"class_weight": {"first": 0}}, {"class_weight": {"first": "x"}}, {"threads": -1},
+    {"random_state": -1}, {"random_state": 2**32}, {"random_state": np.random.default_rng(0)}, {"random_state": "0"}], ids=str)
 def test_parameters_out_of_range(change):
     with pytest.raises(sluice.ArgumentError, match=next(iter(change))):
         small(**change).fit(STRINGS, LABELS)
+
+
+def test_parameters_of_numpy():
+    """Its integers and floats, as a search over np.arange and np.logspace sets them, are the numbers that they are."""
+    plain = small(hidden=4, batch_size=8, epochs=2, threads=1).fit(STRINGS, LABELS)
+    found = small(hidden=np.int64(4), batch_size=np.uint8(8), epochs=np.int32(2), threads=np.int64(1), layers=np.int64(1), rate=np.float64(0.02),
+                  random_state=np.int64(0)).fit(STRINGS, LABELS)
+    assert same_bits(found.predict_proba(STRINGS), plain.predict_proba(STRINGS))
 
 
 @pytest.mark.parametrize("X, words", [

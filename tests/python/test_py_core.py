@@ -46,6 +46,20 @@ def test_arguments(model, floats):
         _core.Tape(engine)
 
 
+def test_numbers(model, floats):
+    """NumPy's integers are integers; what is none, or out of range, is refused by the field's name."""
+    engine, x = _core.Engine(model, threads=np.int64(1)), floats(2, 5, 3)
+    engine.forward(rows=np.int64(2), steps=np.uint8(5), x=x, y=np.empty((2, 5, 4), np.float32), max_threads=np.int32(1), dropout_key=np.uint64(3))
+    for kind, wrong, words in ((TypeError, {"rows": 1.5}, "rows: <class 'float'>; expected an integer from 0"),
+                               (TypeError, {"dropout": "x"}, "dropout: <class 'str'>; expected a number"),
+                               (OverflowError, {"steps": -1}, "steps: -1; expected an integer from 0"),
+                               (OverflowError, {"max_threads": 2**32}, "max_threads: 4294967296; expected an integer from 0")):
+        with pytest.raises(kind, match=words):
+            engine.forward(**({"rows": 2, "steps": 5, "x": x} | wrong))
+    with pytest.raises(OverflowError, match=r"training: -2147483649; expected an integer from -2\*\*31"):
+        _core.Engine(model, training=-2**31 - 1)
+
+
 def test_gradients_of_finite_differences(model, floats):
     """backward() is the derivative of forward(), to what float32 differences can show: with step e, e^2 + eps/e of the largest value."""
     engine, x, dy = _core.Engine(model, training=1), floats(2, 4, 3), floats(2, 4, 4)
@@ -108,6 +122,15 @@ def test_networks(floats):
     for wrong in ([layers[0] | {"cells": cells * 2}], [{"kind": 2, "nonsense": 1}], [3]):
         with pytest.raises((TypeError, ValueError, AttributeError)):
             _core.Model.of_network(wrong, [], inputs=5)
+
+
+def test_networks_of_many_layers(floats):
+    """Each layer's cells are held for the call, however many there are."""
+    layers = [{"kind": 2, "units": 3, "cells": [{"cell_clip": 3.0}]}] * 100
+    values = floats(12, 3)
+    places = [(layer, 0, tensor, count) for layer in range(100) for tensor, count in ((0, 36), (1, 36))]
+    model = _core.Model.of_network(layers, [(*place, values.ctypes.data) for place in places], inputs=3)
+    assert [layer["cells"][0]["cell_clip"] for layer in model.describe()["layers"]] == [3.0] * 100
 
 
 def test_measured_plans(model):

@@ -1,4 +1,6 @@
 """sluice.Classifier among scikit-learn's own: its checks of estimators, clone, Pipeline, GridSearchCV and cross-validation."""
+import pickle
+
 import numpy as np
 import pytest
 
@@ -89,6 +91,14 @@ def test_pipeline(rng):
     y = X[:, 0] > 5000
     chain = pipeline.make_pipeline(preprocessing.StandardScaler(), small()).set_params(classifier__hidden=8)
     assert chain.fit(X, y).score(X, y) > 0.9 and chain[-1].model_.info.layers[0].units == 8
+
+
+def test_not_fitted_is_pickled():
+    """As joblib brings it from a process that computes; one class for all, which is scikit-learn's too."""
+    with pytest.raises(NotFittedError) as raised:
+        small().predict(["ab"])
+    again = pickle.loads(pickle.dumps(raised.value))
+    assert type(again) is type(raised.value) and issubclass(type(again), sluice.NotFittedError) and str(again) == str(raised.value)
 
 
 def test_data_frames(rng):

@@ -79,8 +79,10 @@ def test_from_arrays(floats, rng):
               "lstm.bias_hh_l0": floats(32), "fc.weight": floats(3, 8), "fc.bias": floats(3)}
     model = sluice.from_arrays(arrays, class_names=["a", "b", "c"])
     found = model.tensors()
-    assert same_bits(found[0, 0, 0].reshape(32, 5), arrays["lstm.weight_ih_l0"])
-    assert same_bits(found[0, 0, 2], arrays["lstm.bias_ih_l0"] + arrays["lstm.bias_hh_l0"])
+    assert list(found) == [(0, 0, "weight_ih"), (0, 0, "weight_hh"), (0, 0, "bias"), (1, 0, "bias"), (1, 0, "weight")]
+    assert all(same_bits(found[0, 0, name], arrays[f"lstm.{name}_l0"]) for name in ("weight_ih", "weight_hh"))
+    assert same_bits(found[1, 0, "weight"], arrays["fc.weight"]) and same_bits(found[1, 0, "bias"], arrays["fc.bias"])
+    assert same_bits(found[0, 0, "bias"], arrays["lstm.bias_ih_l0"] + arrays["lstm.bias_hh_l0"])
     assert model.info.class_names == ["a", "b", "c"] and model(floats(2, 4, 5)).shape == (2, 3)
     x = floats(2, 4, 5)
     for dtype in (">f4", np.float64):
@@ -91,6 +93,28 @@ def test_from_arrays(floats, rng):
         sluice.from_arrays(arrays | {"lstm.weight_hh_l0": floats(32, 7)})
     with pytest.raises(sluice.ArgumentError, match="comma"):
         sluice.from_arrays(arrays, class_names=["a,b", "c", "d"])
+
+
+def test_shapes_of_tensors():
+    """Those of the file, of each kind that there is one of."""
+    shapes = {name: array.shape for (*_, name), array in sluice.load(LANGID).tensors().items()}
+    assert shapes == {"embedding": (256, 32), "weight_ih": (512, 32), "weight_hh": (512, 128), "bias": (8,), "weight": (8, 256)}
+    projected = load_quietly(GOLDEN / "torch" / "projection.pt").tensors()
+    shapes = {name: array.shape for (layer, _, name), array in projected.items() if layer == 1}
+    assert shapes == {"weight_ih": (20, 4), "weight_hh": (20, 3), "bias": (20,), "projection": (3, 5)}
+    cells = load_quietly(GOLDEN / "onnx" / "cifg_peepholes_bidirectional.onnx").tensors()
+    assert cells[0, 1, "peepholes"].shape == (3, 5) and cells[0, 1, "peepholes"].flags.writeable
+
+
+@pytest.mark.parametrize("names", [["a,b", "c"], [1, 2], ["", "c"], ["a\n", "c"], ["a"], ["a", "b", "c"]], ids=str)
+@pytest.mark.filterwarnings("ignore:names|classes")
+def test_class_names_that_no_file_can_have(names, floats):
+    """They are refused where they are given, not where the model is saved or pickled."""
+    arrays = {"lstm.weight_ih_l0": floats(32, 5), "lstm.weight_hh_l0": floats(32, 8), "fc.weight": floats(2, 8)}
+    for make in (lambda: sluice.from_arrays(arrays, class_names=names),
+                 lambda: sluice.random_model(inputs=2, hidden=3, classes=2, class_names=names)):
+        with pytest.raises(ValueError, match="^class_names: "):
+            make()
 
 
 def test_random_models_are_those_of_the_seed(floats):
@@ -125,6 +149,12 @@ def test_files_that_are_not_there(tmp_path):
         sluice.random_model(inputs=2, hidden=2).save(tmp_path / "nowhere" / "model")
 
 
+@pytest.mark.parametrize("path", ["/nonexist\udcff", "/a" + "é" * 600, "/ab" + "é" * 600], ids=["no UTF-8", "cut short", "cut elsewhere"])
+def test_paths_that_are_no_utf8_when_they_are_quoted(path):
+    with pytest.raises((sluice.NoInputError, sluice.FileError), match="^/"):
+        sluice.load(path)
+
+
 def test_options():
     model = sluice.random_model(inputs=4, hidden=8, threads=1, isa="scalar", schedule="rows", precision="int8")
     info = model.info
@@ -138,6 +168,21 @@ def test_options():
         model.with_options(thread=1)
     with pytest.raises(ValueError, match="threads"):
         model.with_options(threads=-1)
+
+
+def test_numbers_of_numpy():
+    """Its integers serve wherever one is expected, and what is out of range is refused by its name."""
+    sizes = {"inputs": np.int64(3), "hidden": np.int32(4), "vocabulary": np.arange(5).max() + 1, "classes": np.uint8(2)}
+    model = sluice.random_model(**sizes, seed=np.uint64(2**64 - 1), threads=np.int64(1))
+    assert (model.info.threads, model.info.vocabulary, model.plan(np.int64(2), np.int64(3)).chosen >= 0) == (1, 5, True)
+    assert sluice.load(LANGID, threads=np.int64(2)).info.threads == 2
+    assert sluice.environment(threads=None).threads == sluice.environment().threads
+    for wrong in ({"seed": -1}, {"seed": 2**64}, {"hidden": 1.5}, {"layers": "2"}, {"threads": "2"}, {"threads": 1.5}):
+        with pytest.raises(sluice.ArgumentError, match=f"^{next(iter(wrong))}: .*; expected an integer from 0 to "):
+            sluice.random_model(**(sizes | wrong))
+    for call in (lambda: model.plan(-1, 2), lambda: model.plan(2, 1.5)):
+        with pytest.raises(sluice.ArgumentError, match="; expected an integer from 0 to "):
+            call()
 
 
 def test_info_and_plan():

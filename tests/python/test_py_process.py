@@ -83,6 +83,35 @@ def test_beside_others(names):
     run_script(USE + AGAIN, *names)
 
 
+def test_a_fork_in_the_middle_of_a_call():
+    """In the child, the call of the parent's other thread does not keep the engine from taking other weights."""
+    run_script("""
+import os, threading, numpy
+import sluice
+from sluice import _core
+model = _core.Model.initial(0, 1, None, layers=1, directions=1, inputs=128, hidden=256, has_bias=1)
+engine = _core.Engine(model, threads=1)
+x, y = numpy.ones((64, 400, 128), numpy.float32), numpy.empty((64, 400, 256), numpy.float32)
+for _ in range(3):
+    thread = threading.Thread(target=lambda: engine.forward(rows=64, steps=400, x=x, y=y))
+    thread.start()
+    while thread.is_alive():
+        try:
+            engine.set_model(model)
+        except sluice.ArgumentError:
+            break
+    child = os.fork()
+    if child == 0:
+        engine.set_model(model)
+        engine.forward(rows=1, steps=400, x=x[:1], y=y[:1])
+        engine.set_model(model)
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
+    thread.join()
+engine.set_model(model)
+""")
+
+
 def test_a_thread_of_its_own_at_exit():
     """A daemon thread in a call does not keep the process from ending, or crash it."""
     run_script(USE + "import threading, time; threading.Thread(target=lambda: [calls['sluice']() for _ in range(10**6)], daemon=True).start(); "
