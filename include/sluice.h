@@ -336,9 +336,9 @@ typedef enum sluice_schedule {
  * with s_j / 127 in place of r * s_j for the scale 1/127. A row with a NaN or an infinity in x or h has r = NaN: all units of the row
  * are NaN from there on (in f32 an infinity saturates). Sums have at most 131,072 terms; more are UNSUPPORTED.
  *
- * Memory of the weights, with bf16 half of f32's, with int8 a quarter. Errors of outputs are some 1e-3 with bf16 and 4e-3 with int8 for
- * weights as torch.nn.LSTM begins with; docs/guide.md has accuracies, and `sluice info MODEL --precision int8 --compare X.npy` measures
- * a model's own.
+ * Memory of the weights, with bf16 half of f32's, with int8 a quarter. Layers of fewer than 16 units are not faster than in f32.
+ * Errors of outputs are some 1e-3 with bf16 and 4e-3 with int8 for weights as torch.nn.LSTM begins with; docs/guide.md has
+ * accuracies, and `sluice info MODEL --precision int8 --compare X.npy` measures a model's own.
  */
 typedef enum sluice_precision {
     SLUICE_PRECISION_AUTO = 0, /**< f32, unless SLUICE_PRECISION says otherwise */

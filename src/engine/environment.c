@@ -105,13 +105,17 @@ static bool find_precision(const char *name, sluice_precision *precision)
     return false;
 }
 
-/* Say what would otherwise be a surprise: without vdpbf16ps, products of bfloat16 are made by multiply-adds of floats. */
-static void warn_of_bf16(sl_choice *choice)
+/* Say where less than f32 is no faster: without vdpbf16ps, products of bfloat16 are made by multiply-adds of floats; and few units are
+ * mostly activations and padding. */
+static void warn_of_precision(sl_choice *choice)
 {
     const size_t used = strlen(choice->precision_reason);
-    if (choice->precision == SLUICE_PRECISION_BF16 && !sl_kernel_runs_format(sl_kernel_get(choice->isa), SL_WEIGHT_BF16_DOT))
-        snprintf(choice->precision_reason + used, sizeof choice->precision_reason - used,
-                 "; without vdpbf16ps faster than f32 for single rows only");
+    const bool lacks_dot =
+        choice->precision == SLUICE_PRECISION_BF16 && !sl_kernel_runs_format(sl_kernel_get(choice->isa), SL_WEIGHT_BF16_DOT);
+    if (choice->precision != SLUICE_PRECISION_F32)
+        snprintf(choice->precision_reason + used, sizeof choice->precision_reason - used, "%s",
+                 lacks_dot ? "; without vdpbf16ps faster than f32 for single rows only"
+                           : "; not faster than f32 for layers of fewer than 16 units");
 }
 
 /* After the instruction set, the path and whether the engine is for training have been chosen. */
@@ -165,7 +169,7 @@ sluice_status sl_choose(const sluice_engine_options *given, sl_choice *choice, s
     if (!status)
         status = choose_precision(options->precision, choice, error);
     if (!status)
-        warn_of_bf16(choice);
+        warn_of_precision(choice);
     if (!status)
         status =
             sl_threads_choose(options->threads, &choice->threads, choice->threads_reason, sizeof choice->threads_reason, error);
