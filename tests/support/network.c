@@ -82,6 +82,7 @@ test_network test_network_random(const sluice_shape *shape, float scale, uint64_
 void test_network_build(test_network *network)
 {
     sluice_error error = {0};
+    sluice_model_destroy(network->model); /* of other weights */
     const sluice_status status = sluice_model_create(&network->weights, &network->model, &error);
     ck_assert_msg(status == SLUICE_STATUS_OK, "sluice_model_create: %s", error.message);
     ck_assert_ptr_nonnull(network->model);
