@@ -544,6 +544,9 @@ typedef struct sluice_batch {
                                        is written past a row's end; NULL: by stride */
     const size_t *y_step_offsets; /**< [T] likewise of y, instead of t*y_step_stride */
     const uint8_t *byte_tokens;   /**< instead of tokens: a byte each, as those of a text are */
+    size_t dropout_row;           /**< the index that row 0 has for dropout, where these rows are a part of a larger batch */
+    const size_t *shards;         /**< [S + 1] of a trainer's S shards: k is rows shards[k]..shards[k+1]-1; NULL: as
+                                       sluice_shards_cut has it. sluice_forward ignores it */
 } sluice_batch;
 
 /**

@@ -241,6 +241,59 @@ typedef struct sluice_loss {
  */
 SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_loss_compute(sluice_loss *loss, sluice_error *error);
 
+/* ---- Ranks: processes that train one model together ------------------------------------------------------------------------- */
+
+/*
+ * A batch is cut into S shards, by a rule that knows the batch alone. Each shard's gradient, divided by the weight of the whole batch,
+ * is exact in bits, and the shards' gradients are added in a fixed binary tree: node (level, index) covers the shards
+ * [index << level, (index + 1) << level); it is the sum of its two halves at the level below, or where it has no right half, its left
+ * one. Rank r of R has the shards S*r/R .. S*(r+1)/R - 1, rounded down; beyond S, ranks have none. So the bits are those of S shards on
+ * one process, whatever R is; with S = 1 they are those of a batch that is not cut.
+ *
+ * The library owns the tree, the caller the transport: MPI, gloo, sockets. The functions below that take an exchange are called by all
+ * its ranks, in the same order with the same sizes.
+ */
+
+/** Most shards of a batch. */
+#define SLUICE_MAX_SHARDS 65536
+
+/** How a rank exchanges data with the others. Start from zeros ({0}) and set struct_size. */
+typedef struct sluice_exchange {
+    size_t struct_size; /**< sizeof(sluice_exchange) */
+    size_t rank;        /**< 0..ranks-1 */
+    size_t ranks;       /**< R; 0 or 1: alone, and the function may be NULL */
+    void *context;      /**< passed to the function */
+    /** Send `sent_bytes` to rank `to`, and receive exactly `received_bytes` from rank `from`, which sends as many; the two may be
+     *  different ranks, one of the counts may be 0, which the other side knows. Returns when both are done; 0: they are. Messages
+     *  between two ranks stay in order. Another value ends the call that needed it with SLUICE_STATUS_IO. */
+    int (*send_receive)(void *context, size_t to, const void *sent, size_t sent_bytes, size_t from, void *received,
+                        size_t received_bytes);
+    int from_thread; /**< 1: the function may be called from a thread that the trainer makes, never from two at a time; gradients
+                          of one layer are then exchanged while those of the layers before it are computed */
+} sluice_exchange;
+
+/** Cut a batch: *bounds* [shards + 1] get the first row of each shard, and `rows`. Rows stay in order, and the shards have nearly
+ *  equal sums of steps. @param lengths NULL: all have `steps`. BAD_ARGUMENT (0 shards, or too many), BAD_DATA (a length), TOO_LARGE. */
+SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_shards_cut(size_t rows, size_t steps, const int64_t *lengths, size_t shards,
+                                                              size_t *bounds, sluice_error *error);
+
+/** The shards of a rank, *first .. *end - 1. */
+SLUICE_API void sluice_shards_of_rank(size_t shards, size_t rank, size_t ranks, size_t *first, size_t *end);
+
+/** Give every rank the block [bytes] of each: `all` [R][bytes], by rank. exchange NULL: alone. IO, BAD_ARGUMENT. */
+SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_exchange_gather(const sluice_exchange *exchange, const void *block, size_t bytes,
+                                                                   void *all, sluice_error *error);
+
+/**
+ * Add vectors of floats, one for each shard, in the tree above, and give every rank the sum: the same bits on any number of ranks.
+ * @param vectors the arrays [count] of this rank's shards, by shard, which are used up.
+ * @param sum     [count], on every rank; may be the first of the vectors, else overlaps none.
+ * @retval IO, BAD_ARGUMENT, NO_MEMORY, TOO_LARGE
+ */
+SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_exchange_sum(const sluice_exchange *exchange, size_t shards,
+                                                                float *const *vectors, size_t count, float *sum,
+                                                                sluice_error *error);
+
 /* ---- Trainer: a model being trained. One call at a time. ------------------------------------------------------------------- */
 
 typedef struct sluice_trainer sluice_trainer;
@@ -287,6 +340,8 @@ typedef struct sluice_trainer_options {
     uint64_t seed;              /**< of dropout */
     size_t recompute;           /**< as sluice_tape_options */
     const float *class_weights; /**< as sluice_loss, [C]; the trainer keeps a copy, and a checkpoint has them. NULL: none */
+    size_t shards; /**< S: parts into which each batch is cut, below. They decide the gradient's last bits, and how many ranks can
+                        share the work; 0: 1. At most SLUICE_MAX_SHARDS */
 } sluice_trainer_options;
 
 /** What a step, or an evaluation, found. */
@@ -295,10 +350,12 @@ typedef struct sluice_report {
     double loss;        /**< before the update */
     size_t counted;     /**< as sluice_loss */
     size_t right;
-    double norm;   /**< of the gradient, before clipping; 0 of an evaluation */
-    double rate;   /**< learning rate used; 0 of an evaluation */
-    uint64_t step; /**< updates made so far */
-    double weight; /**< as sluice_loss; the loss over several batches is sum(loss * weight) / sum(weight) */
+    double norm;             /**< of the gradient, before clipping; 0 of an evaluation */
+    double rate;             /**< learning rate used; 0 of an evaluation */
+    uint64_t step;           /**< updates made so far */
+    double weight;           /**< as sluice_loss; the loss over several batches is sum(loss * weight) / sum(weight) */
+    double wait_seconds;     /**< with an exchange: how long this rank waited for others to come as far; elsewhere 0 */
+    double exchange_seconds; /**< with an exchange: how long it exchanged gradients when there was nothing else to compute */
 } sluice_report;
 
 /**
@@ -342,7 +399,22 @@ SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_trainer_evaluate(sluice_train
 SLUICE_API const sluice_engine *sluice_trainer_get_engine(const sluice_trainer *trainer);
 SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_trainer_get_gradient(sluice_trainer *trainer, sluice_gradient *gradient);
 
-/** Clip the gradient, update the weights, and have the engine take them. The report's loss is 0.
+/**
+ * Have the trainer share its batches with those of other ranks, all made of the same model and with the same options. sluice_trainer_step
+ * and sluice_trainer_evaluate are then called by all of them. A batch's `rows`, `steps`, `lengths` and `shards` are those of the whole
+ * batch, on every rank; all other arrays, labels and values too, hold the rows of this rank's shards alone, and what is written for
+ * rows likewise. Report and status are the same on all ranks: one of them that fails makes all fail, with its message and, where there
+ * are several, the rank before it; then no weight has changed anywhere.
+ * @param exchange copied; NULL: alone again.
+ * @retval BAD_DATA ranks disagree: on the release, the options, the model or the updates made; the message says on which, and is the
+ *                  same on all.
+ * @retval BAD_ARGUMENT, IO, NO_MEMORY
+ */
+SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_trainer_set_exchange(sluice_trainer *trainer, const sluice_exchange *exchange,
+                                                                        sluice_error *error);
+
+/** Clip the gradient, update the weights, and have the engine take them. The report's loss is 0. With an exchange the gradient must be
+ *  the sum over all ranks (sluice_exchange_sum).
  *  BAD_DATA: the gradient's norm is not finite, and no weight has changed; or, as sluice_trainer_step, the update overflowed. */
 SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_trainer_update(sluice_trainer *trainer, sluice_report *report,
                                                                   sluice_error *error);
