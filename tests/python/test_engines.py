@@ -151,7 +151,7 @@ def test_a_second_run(engine, words, tmp_path):
     status, printed = run_job(engine, folder, output, tmp_path)
     assert status == 0 and f"2 computed, {PARTS - 2} done before" in printed and digest_of_folder(output) == expected, printed
     other = tmp_path / "other.safetensors"
-    sluice.random_model(vocabulary=256, embedding=4, hidden=4, classes=8, seed=1).save(other)
+    sluice.random_model(vocabulary=256, inputs=4, hidden=4, classes=8, seed=1).save(other)
     status, printed = run_job(engine, folder, output, tmp_path, model=other)
     assert status != 0 and "is of another model or input" in printed and digest_of_folder(output) == expected, printed
 
