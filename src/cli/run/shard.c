@@ -120,7 +120,7 @@ static const char *compare(const sl_shard_output *output)
 
 static sl_exit read_old(const sl_shard *shard, sl_shard_output *output, bool *is_there)
 {
-    sl_exit code = sl_shard_record_read(output->record_path, "remove it", &output->old, &output->has_old);
+    sl_exit code = sl_shard_record_read(output->record_path, shard->skip_done ? "remove it" : NULL, &output->old, &output->has_old);
     const char *differs = !code && output->has_old ? compare(output) : NULL;
     *is_there = *is_there && output->has_old && is_whole(output);
     if (differs && shard->skip_done)
@@ -176,7 +176,7 @@ sl_exit sl_shard_prepare(sl_shard *shard)
             continue;
         output->record.read = shard->read;
         output->record.written = output->written;
-        code = sl_shard_record_read(output->record_path, "remove it", &output->old, &output->has_old);
+        code = sl_shard_record_read(output->record_path, NULL, &output->old, &output->has_old);
         if (!code && output->has_old &&
             (compare(output) || output->old.read != shard->read || output->old.written != output->written))
             code = forget(output);

@@ -95,7 +95,9 @@ sl_exit sl_shard_record_read(const char *path, const char *remedy, sl_shard_reco
         return sl_report(SL_EXIT_NO_INPUT, "%s: cannot be opened: %s", path, strerror(errno));
     const bool is_record = object && from_json(object, record);
     json_decref(object);
-    return is_record ? SL_EXIT_OK : sl_report(SL_EXIT_DATA, "%s: is no record of a part of this version; %s", path, remedy);
+    if (!is_record)
+        *record = (sl_shard_record){0};
+    return is_record || !remedy ? SL_EXIT_OK : sl_report(SL_EXIT_DATA, "%s: is no record of a part of this version; %s", path, remedy);
 }
 
 const char *sl_shard_record_compare(const sl_shard_record *a, const sl_shard_record *b)

@@ -31,7 +31,8 @@ typedef struct sl_shard_record {
 /** Write a record. Errors are reported. */
 sl_exit sl_shard_record_write(const char *path, const sl_shard_record *record);
 
-/** Read a record. *found: it exists, else SL_EXIT_OK too. Refuses (and reports) what is none, with `remedy`. */
+/** Read a record. *found: it exists, else SL_EXIT_OK too. Refuses (and reports) what is none, with `remedy`; without one (NULL) the record
+ *  is then all zeros, and equals no other. */
 sl_exit sl_shard_record_read(const char *path, const char *remedy, sl_shard_record *record, bool *found);
 
 /** What `b` has that is not as in `a`, of what is the same for all parts: "another model"; NULL: nothing. */
