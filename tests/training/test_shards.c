@@ -86,7 +86,7 @@ TEST(ranks_have_all_shards)
 /* ---- Sums and gathers ------------------------------------------------------------------------------------------------------ */
 
 /* The tree by its definition. */
-static float root(float *const *vectors, size_t shards, unsigned level, size_t index, size_t at)
+__attribute__((noinline)) static float root(float *const *vectors, size_t shards, unsigned level, size_t index, size_t at)
 {
     if (level == 0)
         return vectors[index][at];
