@@ -11,7 +11,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* Every file has to have the size that its record tells, before anything is copied. */
+/* Every file has to have the size that is in its record, before anything is copied. */
 static sl_exit check_sizes(const sl_part_set *set)
 {
     for (size_t k = 0; k < set->common.parts; k++) {

@@ -41,12 +41,12 @@ sluice_status sl_shard_choice_parse(const char *option, const char *text, sl_sha
 
 /* ---- The environment ------------------------------------------------------------------------------------------------------- */
 
-enum { LEAST, STEP, MOST, OTHERS }; /* what a source may tell besides index and count */
+enum { LEAST, STEP, MOST, OTHERS }; /* what a source may say besides index and count */
 
 /* Variables that say which process of how many this is. */
 typedef struct source {
     const char *what, *index, *count;
-    const char *others[OTHERS]; /* index = least + (K - 1) * step; NULL: 0, 1, and not told */
+    const char *others[OTHERS]; /* index = least + (K - 1) * step; NULL: 0, 1, and not said */
 } source;
 
 static const source sources[] = {
@@ -99,7 +99,7 @@ static sl_exit read_source(const source *from, sl_shard_choice *choice)
 /* A source of one process alone gives way to the others: srun starts even a single task as a rank. */
 static sl_exit resolve_auto(sl_shard_choice *choice)
 {
-    const source *told = NULL;
+    const source *known = NULL;
     sl_shard_choice found = {0};
     for (const source *from = sources; from < sources + SOURCES; from++) {
         sl_shard_choice another = {0};
@@ -108,15 +108,15 @@ static sl_exit resolve_auto(sl_shard_choice *choice)
         const sl_exit code = read_source(from, &another);
         if (code)
             return code;
-        if (told && found.parts > 1 && another.parts > 1 && (found.part != another.part || found.parts != another.parts))
+        if (known && found.parts > 1 && another.parts > 1 && (found.part != another.part || found.parts != another.parts))
             return sl_report(SL_EXIT_USAGE, "--shard auto: %s says part %zu of %zu and %s part %zu of %zu; give --shard K/N",
-                             told->index, found.part, found.parts, from->index, another.part, another.parts);
-        if (!told || another.parts > 1) {
-            told = from;
+                             known->index, found.part, found.parts, from->index, another.part, another.parts);
+        if (!known || another.parts > 1) {
+            known = from;
             found = another;
         }
     }
-    if (!told)
+    if (!known)
         return sl_report(
             SL_EXIT_USAGE,
             "--shard auto: expected OMPI_COMM_WORLD_RANK or PMI_RANK (MPI) or SLURM_ARRAY_TASK_ID (a Slurm array), found "
