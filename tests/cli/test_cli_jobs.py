@@ -3,16 +3,17 @@
 begun again, write the bytes of one process. Slurm and Kubernetes themselves are not needed."""
 import json
 import os
+import pathlib
 import random
 import re
-import shlex
+import shutil
 import signal
 import stat
 import subprocess
 import time
 
 from support.checks import BUILD, SOURCE
-from support.cli import LANGID, OK, PROGRAM, USAGE, environment, finish, run_parts
+from support.cli import LANGID, OK, PROGRAM, USAGE, environment, finish, run_parts, spell_lines, wait_until
 
 try:
     import yaml
@@ -129,6 +130,51 @@ def check_kubernetes(cli):
               lambda part: {"JOB_COMPLETION_INDEX": str(part - 1), "OMP_NUM_THREADS": "1"})
     result = finish(*job_of(cli, "merge.yaml")[2])
     cli.check(result.returncode == OK and cli.path("answers.tsv").read_bytes() == whole, f"Kubernetes: the answers of one process: {result}")
+
+
+def kill_rank(process, count, moment):
+    """Kill one of the ranks that mpirun has started, once all are there and `moment` has come; whether it was in time."""
+    children = pathlib.Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    ranks = []
+
+    def are_there():
+        ranks[:] = [int(word) for word in children.read_text().split()] if process.poll() is None else []
+        return process.poll() is not None or (len(ranks) == count and moment())
+    if not wait_until(are_there) or process.poll() is not None:
+        return False
+    os.kill(ranks[-1], signal.SIGKILL)
+    return True
+
+
+def check_mpi(cli):
+    if not (BUILD / "src" / "mpi" / "sluice-mpi").exists() or not shutil.which("mpirun"):
+        print("without sluice-mpi: the example of MPI is not run")
+        return
+
+    def ranks(count, *words):
+        settings = with_programs(cli, RANKS=str(count), OMP_NUM_THREADS="1", OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1",
+                                 OMPI_MCA_rmaps_base_oversubscribe="1")
+        return subprocess.Popen(list(map(str, [EXAMPLES / "mpi" / "ranks.sh", *words])), env=environment(**settings),
+                                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+
+    def check_killed(name, words, result, expected, moment):
+        process = ranks(2, *words)
+        in_time = kill_rank(process, 2, moment)
+        said = process.communicate(timeout=300)[0]
+        cli.check(in_time and process.returncode != OK and not result.exists(), f"MPI, {name}: a rank is killed, and no result there: {said!r}")
+        process = ranks(3, *words)
+        said = process.communicate(timeout=300)[0]
+        cli.check(process.returncode == OK and result.read_bytes() == expected, f"MPI, {name}: the bytes of one process: {said!r}")
+    lines, whole = write_lines(cli)
+    check_killed("run", ["run", LANGID, lines, cli.path("ranks.tsv")], cli.path("ranks.tsv"), whole, lambda: True)
+
+    labelled = cli.write("labelled.tsv", spell_lines(random.Random(SEED), ["uno", "due", "tre"] * 300, range(1, 20)))
+    options = ["--hidden", "24", "--epochs", "12", "--batch", "64"]
+    alone = ranks(1, "train", labelled, cli.path("alone.safetensors"), *options)
+    said = alone.communicate(timeout=300)[0]
+    cli.check(alone.returncode == OK, f"MPI, one rank trains: {said!r}")
+    model, checkpoint = cli.path("ranks.safetensors"), cli.path("ranks.safetensors.checkpoint")
+    check_killed("train", ["train", labelled, model, *options], model, cli.path("alone.safetensors").read_bytes(), checkpoint.exists)
 
 
 if __name__ == "__main__":
