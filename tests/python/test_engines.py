@@ -76,7 +76,7 @@ class Job:
         settings = {"SLUICE_TEST_JOB": str(output), "HOME": str(home), "RAY_DEDUP_LOGS": "0", "SPARK_LOCAL_IP": "127.0.0.1",
                     "SPARK_LOCAL_DIRS": str(home), "PYSPARK_PYTHON": sys.executable}
         self.process = subprocess.Popen([str(word) for word in command], env={**os.environ, **settings}, stdin=subprocess.DEVNULL,
-                                        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+                                        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True)
 
     def busy_workers(self):
         """Processes that are in the middle of a part: by the name of what they write, or of Spark those that have loaded the library."""
@@ -103,7 +103,11 @@ class Job:
 
     def finish(self):
         """(status, what it printed); each process has loaded the model once, for so many threads."""
-        printed, _ = self.process.communicate(timeout=300)
+        try:
+            printed, _ = self.process.communicate(timeout=600)
+        except subprocess.TimeoutExpired:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            raise
         loads = re.findall(r"process (\d+): loaded .*, (\d+) threads", printed)
         assert all(count == 1 for count in collections.Counter(loads).values()), printed
         assert {threads for _, threads in loads} <= {str(THREADS)}, printed
