@@ -15,7 +15,8 @@ import arrow_job  # pylint: disable=wrong-import-position
 
 def main():
     options = arrow_job.parse_options(__doc__)
-    with Client(n_workers=options.workers, threads_per_worker=1, host="127.0.0.1", dashboard_address=None) as client:
+    here = {"n_workers": options.workers, "threads_per_worker": 1, "host": "127.0.0.1", "dashboard_address": None}
+    with Client(**({} if "DASK_SCHEDULER_ADDRESS" in os.environ else here)) as client:
         client.upload_file(arrow_job.__file__)
         parts = arrow_job.list_parts(options)
         tasks = client.map(lambda part: arrow_job.classify_part(part, options.output, *options.setting), parts, pure=False)

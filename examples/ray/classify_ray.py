@@ -18,10 +18,8 @@ import arrow_job  # pylint: disable=wrong-import-position
 def main():
     options = arrow_job.parse_options(__doc__)
     ray.cloudpickle.register_pickle_by_value(arrow_job)  # actors elsewhere need no copy of the module
-    if "RAY_ADDRESS" in os.environ:
-        ray.init()
-    else:
-        ray.init(num_cpus=options.workers * options.threads, include_dashboard=False, _node_ip_address="127.0.0.1")
+    here = {"num_cpus": options.workers * options.threads, "include_dashboard": False, "_node_ip_address": "127.0.0.1"}
+    ray.init(**({} if "RAY_ADDRESS" in os.environ else here))
     actor = ray.remote(arrow_job.Worker).options(num_cpus=options.threads, max_restarts=-1, max_task_retries=-1)
     pool = ActorPool([actor.remote(*options.setting) for _ in range(options.workers)])
     parts = arrow_job.list_parts(options)
