@@ -1,6 +1,6 @@
 /* Cutting batches into shards, and sums and gathers over ranks: to the bit, whatever the number of ranks. */
 #include "support/message.h"
-#include "support/rank_threads.h"
+#include "support/cases/rank_threads.h"
 #include "support/suite.h"
 
 #include <math.h>

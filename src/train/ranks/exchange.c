@@ -1,4 +1,4 @@
-#include "train/exchange.h"
+#include "train/ranks/exchange.h"
 
 #include "base/error.h"
 #include "base/memory.h"
