@@ -30,8 +30,9 @@ static const struct {
     sl_exit (*run)(int argc, char **argv); /* gets the arguments from the name of the command on */
     int skipped;                           /* arguments before these */
 } commands[] = {
-    {"run", sl_command_run, 1}, {"train", sl_command_train, 1}, {"info", sl_command_info, 1}, {"convert", sl_command_convert, 1},
-    {"help", show_help, 1},     {"--version", show_program, 0}, {"--help", show_program, 0},  {"-h", show_program, 0},
+    {"run", sl_command_run, 1},     {"train", sl_command_train, 1},     {"merge", sl_command_merge, 1},
+    {"info", sl_command_info, 1},   {"convert", sl_command_convert, 1}, {"help", show_help, 1},
+    {"--version", show_program, 0}, {"--help", show_program, 0},        {"-h", show_program, 0},
 };
 
 static sl_exit run_command(int argc, char **argv)
@@ -43,8 +44,8 @@ static sl_exit run_command(int argc, char **argv)
     for (size_t k = 0; k < sizeof commands / sizeof commands[0]; k++)
         if (strcmp(argv[1], commands[k].name) == 0)
             return commands[k].run(argc - commands[k].skipped, argv + commands[k].skipped);
-    return sl_report(SL_EXIT_USAGE, "command '%s' is not known; expected run, train, info, convert, help, --help or --version",
-                     argv[1]);
+    return sl_report(SL_EXIT_USAGE,
+                     "command '%s' is not known; expected run, train, merge, info, convert, help, --help or --version", argv[1]);
 }
 
 int main(int argc, char **argv)

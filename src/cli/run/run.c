@@ -5,7 +5,9 @@
 #include "cli/layer_output.h"
 #include "cli/notes.h"
 #include "cli/run/run_session.h"
+#include "cli/run/shard_identity.h"
 #include "cli/run/stream_state.h"
+#include "cli/shards/merge.h"
 #include "cli/tuned_plans.h"
 #include "program/model_shape.h"
 #include "program/paths.h"
@@ -102,6 +104,8 @@ static sl_exit set_up(sl_run_session *run)
     if (sluice_engine_get_info(run->engine, &run->info))
         return sl_report_mismatch();
     code = sl_plans_load(run->options, run->engine);
+    if (!code && run->shard.parts)
+        code = sl_shard_identity_get(run->options, run->model, &run->info, &run->shard.same);
     run->stats.setup_seconds = sl_clock_get() - started;
     return code;
 }
@@ -121,24 +125,58 @@ static sl_exit run_all(sl_run_session *run)
     return code;
 }
 
+static sl_exit parse(int argc, char **argv, sl_options *options, bool *done)
+{
+    const sl_exit code = sl_command_line_parse(SL_COMMAND_RUN, argc, argv, options, done);
+    if (code || *done)
+        return code;
+    options->input = options->input ? options->input : "-";
+    if (options->text && !options->output)
+        options->output = "-";
+    return check_options(options);
+}
+
+static sl_exit run_command(sl_options *options)
+{
+    sl_run_session run = {.options = options};
+    sl_exit code = sl_shard_open(&run.shard, options);
+    code = code ? code : sl_command_line_choose_machine(options, false);
+    code = code ? code : run_all(&run);
+    sl_shard_close(&run.shard);
+    sluice_workspace_destroy(run.workspace);
+    sluice_engine_destroy(run.engine);
+    sluice_model_destroy(run.model);
+    return code;
+}
+
 sl_exit sl_command_run(int argc, char **argv)
 {
     sl_options options;
     bool done;
-    sl_exit code = sl_command_line_parse(SL_COMMAND_RUN, argc, argv, &options, &done);
+    const sl_exit code = parse(argc, argv, &options, &done);
+    return code || done ? code : run_command(&options);
+}
+
+sl_exit sl_shard_run(int argc, char **argv, size_t part, size_t parts)
+{
+    sl_options options;
+    bool done;
+    const sl_exit code = parse(argc, argv, &options, &done);
     if (code || done)
         return code;
-    options.input = options.input ? options.input : "-";
-    if (options.text && !options.output)
-        options.output = "-";
-    code = check_options(&options);
-    code = code ? code : sl_command_line_choose_machine(&options, false);
-    if (code)
-        return code;
-    sl_run_session run = {.options = &options};
-    code = run_all(&run);
-    sluice_workspace_destroy(run.workspace);
-    sluice_engine_destroy(run.engine);
-    sluice_model_destroy(run.model);
+    if (options.shard.text)
+        return sl_report(SL_EXIT_USAGE, "--shard is what the ranks do by themselves; leave it out");
+    options.shard = (sl_shard_choice){.part = part, .parts = parts};
+    return run_command(&options);
+}
+
+sl_exit sl_shard_merge(int argc, char **argv)
+{
+    sl_options options;
+    bool done;
+    sl_exit code = parse(argc, argv, &options, &done);
+    const char *const outputs[] = {options.output, options.hn, options.cn, options.head};
+    for (size_t k = 0; !code && !done && k < sizeof outputs / sizeof outputs[0]; k++)
+        code = outputs[k] ? sl_merge(outputs[k], true) : SL_EXIT_OK;
     return code;
 }
