@@ -106,6 +106,8 @@ PyObject *core_raise(const core_state *state, const sluice_error *error);
 PyObject *core_raise_argument(const core_state *state, const char *message);
 /** None, or the exception of a failure. */
 PyObject *core_finish(const core_state *state, sluice_status status, const sluice_error *error);
+/** Append an item, which is given up, to a list; where one of them is NULL, or it fails, the list is NULL, with an exception. */
+void core_append(PyObject **list, PyObject *item);
 
 /** What a call holds of its arguments: memory of arrays, and the lists that are made of sequences. */
 typedef struct core_hold {
@@ -122,16 +124,19 @@ void *core_hold_allocate(core_hold *hold, size_t count, size_t bytes);
 
 /** Set one field of the struct at `at` from a Python object, whose memory is held as long as `hold`. 0, or -1 with an exception. */
 int core_field_set(const core_state *state, const core_field *field, void *at, PyObject *value, core_hold *hold);
+/** The same for an argument that is no field of a struct, into *at. */
+int core_argument_set(const core_state *state, const char *name, core_kind kind, void *at, PyObject *value, core_hold *hold);
 /** A field's value as a Python object. */
 PyObject *core_field_get(const core_field *field, const void *at);
 
-/** Set fields of a struct, which begins with zeros, from the keywords of a vectorcall. 0, or -1 with an exception. */
-int core_fields_set(const core_state *state, core_struct which, void *at, PyObject *const *values, PyObject *names,
-                    core_hold *hold);
-/** The same from a dict. */
+/** Set fields of a struct, which begins with zeros, from the keywords of a vectorcall, which may have no positional arguments. 0, or -1
+ *  with an exception. */
+int core_fields_set(const core_state *state, core_struct which, void *at, PyObject *const *values, Py_ssize_t positional,
+                    PyObject *names, core_hold *hold);
+/** The same from a dict; NULL: none. */
 int core_fields_set_dict(const core_state *state, core_struct which, void *at, PyObject *fields, core_hold *hold);
-/** Set fields of a struct from a call's keywords as a dict, NULL: none; the call may have no positional ones. */
-int core_fields_set_call(const core_state *state, core_struct which, void *at, PyObject *args, PyObject *kwargs, core_hold *hold);
+/** The same for an engine's options, of which nothing has to be held. */
+int core_options_set(const core_state *state, sluice_engine_options *options, PyObject *fields);
 /** A dict of a struct's fields, arrays and objects left out. */
 PyObject *core_fields_get(const core_state *state, core_struct which, const void *at);
 /** Names of a struct's fields into the state. */

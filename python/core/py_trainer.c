@@ -17,7 +17,7 @@ static PyObject *trainer_new(PyTypeObject *type, PyObject *args, PyObject *kwarg
     if (!PyArg_ParseTuple(args, "O!:Trainer", state->model, &model))
         return NULL;
     core_hold_begin(&hold);
-    const int failed = kwargs && core_fields_set_dict(state, CORE_TRAINING, &given, kwargs, &hold);
+    const int failed = core_fields_set_dict(state, CORE_TRAINING, &given, kwargs, &hold);
     core_trainer *trainer = failed ? NULL : (core_trainer *)PyType_GenericAlloc(type, 0);
     if (trainer) {
         Py_BEGIN_ALLOW_THREADS
@@ -56,25 +56,24 @@ typedef sluice_status core_train(sluice_trainer *, const sluice_batch *, const i
 static PyObject *run_batch(PyObject *self, PyObject *args, PyObject *kwargs, core_train *call)
 {
     const core_state *state = core_state_of(self);
-    const core_field fields[] = {{"labels", 0, CORE_I32, false}, {"values", sizeof(void *), CORE_F32, false}};
     core_trainer *trainer = (core_trainer *)self;
     sluice_batch batch = {.struct_size = sizeof batch};
     sluice_report report = {.struct_size = sizeof report};
-    const void *targets[] = {NULL, NULL};
-    PyObject *given[] = {NULL, NULL};
+    const int32_t *labels = NULL;
+    const float *values = NULL;
+    PyObject *given[2];
     core_hold hold;
     sluice_error error;
     sluice_status status = SLUICE_STATUS_OK;
     if (!PyArg_ParseTuple(args, "OO", &given[0], &given[1]))
         return NULL;
     core_hold_begin(&hold);
-    int failed = kwargs && core_fields_set_dict(state, CORE_BATCH, &batch, kwargs, &hold);
-    for (size_t k = 0; !failed && k < 2; k++)
-        failed = core_field_set(state, &fields[k], targets, given[k], &hold);
-    failed = failed || begin_call(state, trainer);
+    const int failed = core_fields_set_dict(state, CORE_BATCH, &batch, kwargs, &hold) ||
+                       core_argument_set(state, "labels", CORE_I32, &labels, given[0], &hold) ||
+                       core_argument_set(state, "values", CORE_F32, &values, given[1], &hold) || begin_call(state, trainer);
     if (!failed) {
         Py_BEGIN_ALLOW_THREADS
-        status = call(trainer->trainer, &batch, targets[0], targets[1], &report, &error);
+        status = call(trainer->trainer, &batch, labels, values, &report, &error);
         Py_END_ALLOW_THREADS
         trainer->is_used = false;
     }
@@ -94,23 +93,21 @@ static PyObject *trainer_evaluate(PyObject *self, PyObject *args, PyObject *kwar
     return run_batch(self, args, kwargs, sluice_trainer_evaluate);
 }
 
-/* save(path, note): a checkpoint; save_model(path): the model as it is now. */
-static PyObject *save(PyObject *self, PyObject *args, bool is_checkpoint)
+/* save_model(path): the model as it is now. */
+static PyObject *trainer_save_model(PyObject *self, PyObject *argument)
 {
     const core_state *state = core_state_of(self);
     core_trainer *trainer = (core_trainer *)self;
-    const char *note = NULL;
     PyObject *path;
     sluice_error error;
     sluice_status status = SLUICE_STATUS_OK;
-    if (!PyArg_ParseTuple(args, is_checkpoint ? "O&|z" : "O&", PyUnicode_FSConverter, &path, &note))
+    if (!PyUnicode_FSConverter(argument, &path))
         return NULL;
     const int failed = begin_call(state, trainer);
     if (!failed) {
         const char *name = PyBytes_AsString(path);
         Py_BEGIN_ALLOW_THREADS
-        status = is_checkpoint ? sluice_trainer_save(trainer->trainer, NULL, name, note, &error)
-                               : sluice_model_save(sluice_trainer_get_model(trainer->trainer), name, NULL, &error);
+        status = sluice_model_save(sluice_trainer_get_model(trainer->trainer), name, NULL, &error);
         Py_END_ALLOW_THREADS
         trainer->is_used = false;
     }
@@ -118,54 +115,10 @@ static PyObject *save(PyObject *self, PyObject *args, bool is_checkpoint)
     return failed ? NULL : core_finish(state, status, &error);
 }
 
-static PyObject *trainer_save(PyObject *self, PyObject *args)
-{
-    return save(self, args, true);
-}
-
-static PyObject *trainer_save_model(PyObject *self, PyObject *args)
-{
-    return save(self, args, false);
-}
-
-/* load(path, **engine options): (Trainer, note) of a checkpoint. */
-static PyObject *trainer_load(PyObject *type, PyObject *args, PyObject *kwargs)
-{
-    const core_state *state = PyType_GetModuleState((PyTypeObject *)type);
-    sluice_engine_options options = {.struct_size = sizeof options};
-    PyObject *path;
-    char *note = NULL;
-    core_hold hold;
-    sluice_error error;
-    sluice_status status = SLUICE_STATUS_OK;
-    if (!PyArg_ParseTuple(args, "O&:load", PyUnicode_FSConverter, &path))
-        return NULL;
-    core_hold_begin(&hold);
-    const int failed = kwargs && core_fields_set_dict(state, CORE_ENGINE_OPTIONS, &options, kwargs, &hold);
-    core_hold_end(&hold);
-    core_trainer *trainer = failed ? NULL : (core_trainer *)PyType_GenericAlloc((PyTypeObject *)type, 0);
-    if (trainer) {
-        const char *name = PyBytes_AsString(path);
-        Py_BEGIN_ALLOW_THREADS
-        status = sluice_trainer_load(name, &options, &trainer->trainer, NULL, &note, &error);
-        Py_END_ALLOW_THREADS
-    }
-    Py_DECREF(path);
-    if (trainer && status) {
-        Py_DECREF(trainer);
-        return core_raise(state, &error);
-    }
-    PyObject *pair = trainer ? Py_BuildValue("(NN)", trainer, core_text(note)) : NULL;
-    sluice_free(note);
-    return pair;
-}
-
 static PyMethodDef methods[] = {
     {"step", (PyCFunction)(void (*)(void))trainer_step, METH_VARARGS | METH_KEYWORDS, NULL},
     {"evaluate", (PyCFunction)(void (*)(void))trainer_evaluate, METH_VARARGS | METH_KEYWORDS, NULL},
-    {"save", trainer_save, METH_VARARGS, NULL},
-    {"save_model", trainer_save_model, METH_VARARGS, NULL},
-    {"load", (PyCFunction)(void (*)(void))trainer_load, METH_VARARGS | METH_KEYWORDS | METH_CLASS, NULL},
+    {"save_model", trainer_save_model, METH_O, NULL},
     {NULL, NULL, 0, NULL},
 };
 

@@ -206,15 +206,12 @@ class Engine:
         """Take other weights of the same shape from the caller's arrays."""
     def info(self) -> dict[str, int]: ...
     def plan(self, rows: int, steps: int, lengths: Array = None, /) -> dict[str, Any]: ...
-    def measure(self, rows: int, steps: int, /) -> None: ...
 
 class Tape:
     """What a forward call of a training engine leaves for its gradient; keeps the engine alive."""
 
-    def __new__(cls, engine: Engine, recompute: int = 0, keep: int = 0, /) -> Tape: ...
+    def __new__(cls, engine: Engine, keep: bool = False, /) -> Tape: ...
     def backward(self, **gradient: Unpack[Gradient]) -> None: ...
-    @property
-    def bytes(self) -> int: ...
 
 class Streams:
     """States of sequences that arrive in pieces."""
@@ -234,13 +231,8 @@ class Trainer:
         """One update by a batch with labels, int32 [N] or [N][T], or values, float32; the fields of sluice_report."""
     def evaluate(self, labels: Array, values: Array, /, **batch: Unpack[Batch]) -> dict[str, Any]:
         """The loss of a batch as it stands."""
-    def save(self, path: str | bytes, note: str | None = None, /) -> None:
-        """Write a checkpoint."""
     def save_model(self, path: str | bytes, /) -> None:
         """Write the model as trained so far."""
-    @classmethod
-    def load(cls, path: str | bytes, /, **options: Unpack[EngineOptions]) -> tuple[Trainer, str]:
-        """The trainer of a checkpoint, which goes on to the same bits, and the note."""
 
 def count_fork() -> None:
     """To be called in the child of a fork: the calls of its parent's other threads do not go on there."""
