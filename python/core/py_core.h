@@ -142,6 +142,24 @@ PyObject *core_fields_get(const core_state *state, core_struct which, const void
 /** Names of a struct's fields into the state. */
 int core_fields_intern(core_state *state);
 
+/** An exchange whose transport is a Python function. It must stay where it is, for it is its own context. */
+typedef struct core_exchange {
+    sluice_exchange exchange;
+    PyObject *function;  /**< send_receive(to, sent, from, received) */
+    PyObject *raised[3]; /**< exception of the function, as PyErr_Fetch() has it: the reason of a failure with SLUICE_STATUS_IO */
+} core_exchange;
+
+/** An exchange of None, alone, or a tuple (rank, ranks, function, from_thread). 0, or -1 with an exception; ended in both cases. */
+int core_exchange_begin(core_exchange *exchange, PyObject *value);
+void core_exchange_end(core_exchange *exchange);
+/** Raise what the exchange's function has raised, else the exception of the failure; returns NULL. */
+PyObject *core_exchange_raise(const core_state *state, core_exchange *exchange, const sluice_error *error);
+/** The module's functions of ranks. */
+PyObject *core_exchange_gather(PyObject *module, PyObject *args);
+PyObject *core_exchange_sum(PyObject *module, PyObject *args);
+PyObject *core_shards_cut(PyObject *module, PyObject *args);
+PyObject *core_shards_of_rank(PyObject *module, PyObject *args);
+
 typedef struct core_model {
     PyObject_HEAD sluice_model *model;
 } core_model;

@@ -116,6 +116,7 @@ static const core_field training[] = {
     PART(core_training, trainer, seed, CORE_UINT64),
     PART(core_training, trainer, recompute, CORE_SIZE),
     PART(core_training, trainer, class_weights, CORE_F32),
+    PART(core_training, trainer, shards, CORE_SIZE),
 };
 
 static const core_field names[] = {

@@ -22,7 +22,7 @@ static PyObject *model_load(PyObject *type, PyObject *args, PyObject *kwargs)
     core_hold hold;
     sluice_model *model = NULL;
     sluice_error error;
-    sluice_status status;
+    sluice_status status = SLUICE_STATUS_OK;
     if (!PyArg_ParseTuple(args, "O:load", &from))
         return NULL;
     core_hold_begin(&hold);

@@ -29,6 +29,10 @@ static PyObject *count_fork(PyObject *module, PyObject *unused)
 
 static PyMethodDef functions[] = {
     {"count_fork", count_fork, METH_NOARGS, NULL},
+    {"exchange_gather", core_exchange_gather, METH_VARARGS, NULL},
+    {"exchange_sum", core_exchange_sum, METH_VARARGS, NULL},
+    {"shards_cut", core_shards_cut, METH_VARARGS, NULL},
+    {"shards_of_rank", core_shards_of_rank, METH_VARARGS, NULL},
     {"environment", (PyCFunction)(void (*)(void))environment, METH_VARARGS | METH_KEYWORDS, NULL},
     {NULL, NULL, 0, NULL},
 };

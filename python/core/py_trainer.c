@@ -4,30 +4,37 @@
 typedef struct core_trainer {
     PyObject_HEAD sluice_trainer *trainer;
     bool is_used; /**< by a call, now */
+    core_exchange exchange;
 } core_trainer;
 
+/* Trainer(model, exchange, **options) */
 static PyObject *trainer_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
     const core_state *state = PyType_GetModuleState(type);
     core_training given = {.engine = {.struct_size = sizeof given.engine}, .trainer = {.struct_size = sizeof given.trainer}};
     core_model *model;
+    PyObject *exchange = Py_None;
     core_hold hold;
     sluice_error error;
     sluice_status status = SLUICE_STATUS_OK;
-    if (!PyArg_ParseTuple(args, "O!:Trainer", state->model, &model))
+    if (!PyArg_ParseTuple(args, "O!|O:Trainer", state->model, &model, &exchange))
         return NULL;
     core_hold_begin(&hold);
     const int failed = core_fields_set_dict(state, CORE_TRAINING, &given, kwargs, &hold);
     core_trainer *trainer = failed ? NULL : (core_trainer *)PyType_GenericAlloc(type, 0);
+    if (trainer && core_exchange_begin(&trainer->exchange, exchange))
+        Py_CLEAR(trainer);
     if (trainer) {
         Py_BEGIN_ALLOW_THREADS
         status = sluice_trainer_create(model->model, &given.engine, &given.trainer, &trainer->trainer, &error);
+        if (!status)
+            status = sluice_trainer_set_exchange(trainer->trainer, &trainer->exchange.exchange, &error);
         Py_END_ALLOW_THREADS
     }
     core_hold_end(&hold);
     if (trainer && status) {
+        core_exchange_raise(state, &trainer->exchange, &error);
         Py_CLEAR(trainer);
-        core_raise(state, &error);
     }
     return (PyObject *)trainer;
 }
@@ -35,6 +42,7 @@ static PyObject *trainer_new(PyTypeObject *type, PyObject *args, PyObject *kwarg
 static void trainer_dealloc(PyObject *self)
 {
     sluice_trainer_destroy(((core_trainer *)self)->trainer);
+    core_exchange_end(&((core_trainer *)self)->exchange);
     core_free(self);
 }
 
@@ -80,7 +88,7 @@ static PyObject *run_batch(PyObject *self, PyObject *args, PyObject *kwargs, cor
     core_hold_end(&hold);
     if (failed)
         return NULL;
-    return status ? core_raise(state, &error) : core_fields_get(state, CORE_REPORT, &report);
+    return status ? core_exchange_raise(state, &trainer->exchange, &error) : core_fields_get(state, CORE_REPORT, &report);
 }
 
 static PyObject *trainer_step(PyObject *self, PyObject *args, PyObject *kwargs)

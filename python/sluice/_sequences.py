@@ -28,11 +28,11 @@ class Sequences:
         """Inputs of a step; 0: tokens."""
         return self.values.shape[1] if self.values.ndim == 2 else 0
 
-    def batch(self, rows):
-        """Fields of a sluice_batch of some rows, where they lie."""
+    def batch(self, rows, own=slice(None)):
+        """Fields of a sluice_batch of some rows, where they lie; own: those of them that this rank computes."""
         lengths = self.lengths[rows]
         width = max(self.inputs, 1)
-        return {"x" if self.inputs else "tokens": self.values, "x_offsets": (self.starts[rows] * width).astype(U64), "x_step_stride": width,
+        return {"x" if self.inputs else "tokens": self.values, "x_offsets": (self.starts[rows[own]] * width).astype(U64), "x_step_stride": width,
                 "lengths": lengths, "rows": len(rows), "steps": int(lengths.max())}
 
 
