@@ -40,15 +40,20 @@ def loss_of(net, batch):
     return lambda rows: torch.nn.functional.cross_entropy(net(x[rows]), y[rows], reduction="sum") / ROWS
 
 
-def gradients(batch, exchange=None):
-    net = Net()
+def make_nets(count):
+    """One for each rank, all alike. Here, as ranks are threads, and torch's random numbers those of the process."""
+    return [Net() for _ in range(count)]
+
+
+def gradients(net, batch, exchange=None):
     loss = sluice.torch.sum_gradients(net, cut(ROWS, SHARDS), loss_of(net, batch), exchange)
-    return loss, [p.grad for p in net.parameters() if p.requires_grad], net
+    return loss, [p.grad for p in net.parameters() if p.requires_grad]
 
 
 def test_the_sum_is_the_gradient_of_the_batch(batch):
     """To what its roundings differ by: a sum of ROWS * STEPS terms each, of a size at most 1."""
-    loss, found, net = gradients(batch)
+    net = Net()
+    loss, found = gradients(net, batch)
     expected = loss_of(net, batch)(slice(None))
     wanted = torch.autograd.grad(expected, [p for p in net.parameters() if p.requires_grad], allow_unused=True)
     assert abs(loss - expected.item()) < ROWS * EPSILON * 2
@@ -60,14 +65,17 @@ def test_the_sum_is_the_gradient_of_the_batch(batch):
 @pytest.mark.parametrize("ranks", [1, 2, 3, 8])
 def test_the_bits_of_one_rank(batch, ranks):
     """On every rank, those beyond the shards too."""
-    loss, expected, _ = gradients(batch)
-    for other, found, _ in run_ranks(ranks, lambda exchange: gradients(batch, exchange)):
+    loss, expected = gradients(Net(), batch)
+    nets = make_nets(ranks)
+    for other, found in run_ranks(ranks, lambda exchange: gradients(nets[exchange.rank], batch, exchange)):
         assert other == loss and all(same_bits(a, b) for a, b in zip(found, expected))
 
 
 def test_all_ranks_fail_together(batch):
+    nets = make_nets(3)
+
     def work(exchange):
-        net = Net()
+        net = nets[exchange.rank]
 
         def fails(rows):
             raise KeyError("no such row")
@@ -80,8 +88,10 @@ def test_all_ranks_fail_together(batch):
 
 
 def test_ranks_that_disagree(batch):
+    nets = make_nets(3)
+
     def work(exchange):
-        net = Net()
+        net = nets[exchange.rank]
         return sluice.torch.sum_gradients(net, cut(ROWS, 2 + exchange.rank // 2), loss_of(net, batch), exchange)
 
     assert all(isinstance(error, sluice.DataError) for error in run_ranks(3, work))
