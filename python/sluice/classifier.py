@@ -5,6 +5,7 @@ import hashlib
 import inspect
 import math
 import sys
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from numbers import Integral, Real
 from os import PathLike
@@ -243,6 +244,8 @@ def check_ranks(exchange, options, sequences, numbers):
         digest.update(np.ascontiguousarray(array))
     if len(set(exchange.gather(digest.digest()))) > 1:
         raise DataError("fit: ranks have different parameters, X or y; the same are expected on all")
+    if exchange.rank == 0 and exchange.ranks > options["shards"]:
+        warnings.warn(f"shards: {options['shards']} for {exchange.ranks} ranks, of which the others have nothing to compute", stacklevel=3)
 
 
 def labels_of(y, rows):

@@ -102,6 +102,7 @@ def learn(exchange=None, X=WORDS, y=VOWELS, **options):
     return [values.tobytes() for values in learned.model_.tensors().values()], learned.history_
 
 
+@pytest.mark.filterwarnings("ignore:shards")
 @pytest.mark.parametrize("options", [{}, {"early_stopping": True, "patience": 1, "epochs": 8}, {"class_weight": "balanced", "shards": 3},
                                      {"shards": 1}, {"shards": 20}], ids=str)
 def test_a_classifier_has_the_bits_of_one_rank(options):
@@ -122,6 +123,11 @@ def test_shards_decide_the_bits_alone(floats):
     for wrong in (0, 1.5, 2**40):
         with pytest.raises(sluice.ArgumentError, match="shards"):
             learn(shards=wrong)
+
+
+def test_ranks_without_shards():
+    with pytest.warns(UserWarning, match="shards: 2 for 3 ranks"):
+        run_ranks(3, lambda exchange: learn(exchange, shards=2, epochs=1))
 
 
 def test_the_callback_of_one_rank_ends_all():

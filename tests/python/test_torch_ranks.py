@@ -8,7 +8,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 import sluice.torch  # noqa: E402
-from conftest import run_ranks  # noqa: E402
+from conftest import run_ranks, run_script  # noqa: E402
 from sluice.ranks import cut  # noqa: E402
 from support.checks import SOURCE  # noqa: E402
 from torch_cases import EPSILON, same_bits  # noqa: E402
@@ -103,6 +103,32 @@ def test_what_is_refused(batch):
         sluice.torch.sum_gradients(net, cut(ROWS, SHARDS), loss_of(net, batch))
     with pytest.raises(sluice.ArgumentError, match="init_process_group"):
         sluice.torch.exchange()
+
+
+def test_a_rank_that_is_killed_ends_the_others():
+    """By torch's own error, wherever they are."""
+    printed = run_script("""
+import os, tempfile
+import numpy, sluice, sluice.torch, torch, torch.distributed
+def run(rank, folder):
+    torch.distributed.init_process_group("gloo", init_method=f"file://{folder}/store", rank=rank, world_size=3)
+    X = numpy.random.default_rng(1).standard_normal((90, 5, 3))
+    callback = lambda report: rank == 1 and report.epoch == 3 and os.kill(os.getpid(), 9)
+    classifier = sluice.Classifier(hidden=8, epochs=10**6, shards=3, random_state=1, threads=1, callback=callback)
+    try:
+        classifier.fit(X, X.sum((1, 2)) > 0, exchange=sluice.torch.exchange())
+    except RuntimeError as error:
+        print("rank", rank, "ended", flush=True)
+with tempfile.TemporaryDirectory() as folder:
+    context = torch.multiprocessing.get_context("fork")
+    ranks = [context.Process(target=run, args=(rank, folder)) for rank in range(3)]
+    for rank in ranks:
+        rank.start()
+    for rank in ranks:
+        rank.join()
+    print("status", *(rank.exitcode for rank in ranks))
+""", OMP_NUM_THREADS="1", GLOO_SOCKET_IFNAME="lo")
+    assert "rank 0 ended" in printed and "rank 2 ended" in printed and "status 0 -9 0" in printed, printed
 
 
 def test_example():
