@@ -8,33 +8,37 @@ static PyObject *open_view(void *memory, size_t bytes, int flags)
     return PyMemoryView_FromMemory(bytes ? memory : nothing, (Py_ssize_t)bytes, flags);
 }
 
-/* From here on the view, where it was kept, refuses to be read. -1 with an exception where its memory is in use. */
-static int close_view(PyObject *view)
+/* Keep the first exception of the function, until core_exchange_raise(). */
+static void keep_exception(core_exchange *exchange)
 {
-    PyObject *none = view ? PyObject_CallMethod(view, "release", NULL) : NULL;
-    Py_XDECREF(none);
+    if (exchange->raised[0])
+        PyErr_Clear();
+    else
+        PyErr_Fetch(&exchange->raised[0], &exchange->raised[1], &exchange->raised[2]);
+}
+
+/* From here on the view, where it was kept, refuses to be read; an exception where its memory is in use. */
+static void close_view(core_exchange *exchange, PyObject *view)
+{
+    if (view)
+        Py_XDECREF(PyObject_CallMethod(view, "release", NULL));
+    keep_exception(exchange);
     Py_XDECREF(view);
-    return none ? 0 : -1;
 }
 
 static int send_receive(void *context, size_t to, const void *sent, size_t sent_bytes, size_t from, void *received,
                         size_t received_bytes)
 {
     core_exchange *exchange = context;
-    PyObject *raised[3] = {NULL, NULL, NULL};
     const PyGILState_STATE gil = PyGILState_Ensure();
-    PyObject *out = open_view((void *)sent, sent_bytes, PyBUF_READ), *in = open_view(received, received_bytes, PyBUF_WRITE);
-    PyObject *result = NULL;
-    if (out && in)
-        result = PyObject_CallFunction(exchange->function, "nOnO", (Py_ssize_t)to, out, (Py_ssize_t)from, in);
-    PyErr_Fetch(&raised[0], &raised[1], &raised[2]); /* closing views is a call, which no exception may be set for */
-    const bool out_is_used = close_view(out), in_is_used = close_view(in), failed = !result || out_is_used || in_is_used;
-    if (raised[0])
-        PyErr_Restore(raised[0], raised[1], raised[2]);
-    if (failed && !exchange->raised[0])
-        PyErr_Fetch(&exchange->raised[0], &exchange->raised[1], &exchange->raised[2]);
-    PyErr_Clear();
-    Py_XDECREF(result);
+    PyObject *out = open_view((void *)sent, sent_bytes, PyBUF_READ);
+    PyObject *in = out ? open_view(received, received_bytes, PyBUF_WRITE) : NULL;
+    if (in)
+        Py_XDECREF(PyObject_CallFunction(exchange->function, "nOnO", (Py_ssize_t)to, out, (Py_ssize_t)from, in));
+    keep_exception(exchange);
+    close_view(exchange, out);
+    close_view(exchange, in);
+    const int failed = exchange->raised[0] != NULL;
     PyGILState_Release(gil);
     return failed;
 }

@@ -1,5 +1,6 @@
 """sluice.ranks: exchanges over Python functions, and sluice.Classifier trained on ranks, with the bits of one."""
 import itertools
+import pickle
 
 import numpy as np
 import pytest
@@ -87,6 +88,8 @@ def test_memory_is_the_function_s_for_its_call_alone():
     for view in kept:
         with pytest.raises(ValueError, match="released"):
             bytes(view)
+    with pytest.raises(BufferError):
+        Exchange(0, 2, lambda to, sent, source, received: kept.append(pickle.PickleBuffer(received))).gather(b"x")
     with pytest.raises(TypeError, match="read-only|readonly"):
         Exchange(0, 2, lambda to, sent, source, received: sent.__setitem__(0, 1)).gather(b"x")
 
