@@ -7,6 +7,7 @@
 #include "program/options/option_kinds.h"
 #include "program/options/option_words.h"
 #include "program/pages/help.h"
+#include "program/ranks/rank_group.h"
 
 #include <getopt.h>
 #include <stddef.h>
@@ -173,6 +174,10 @@ static const sl_option table[] = {
      .default_text = TEXT(SL_TRAIN_EPOCHS)},
     {"batch", 0, TRAIN, TRAINING, "N", &sl_kind_count, FIELD(batch), "rows of each batch", .default_text = TEXT(SL_TRAIN_BATCH),
      .recorded = true},
+    {"shards", 0, TRAIN, TRAINING, "S", &sl_kind_count, FIELD(train.trainer.shards),
+     "cut each batch into S parts, whose gradients are added in a fixed order; so the result is the same on any number of ranks of "
+     "sluice-mpi, up to S of which have work",
+     .most = SLUICE_MAX_SHARDS, .default_text = "1", .recorded = true},
     {"patience", 0, TRAIN, TRAINING, "EPOCHS", &sl_kind_count, FIELD(train.patience),
      "stop when validation has not improved for EPOCHS epochs"},
     {"optimizer", 0, TRAIN, TRAINING, "NAME", &sl_kind_choice, FIELD(train.trainer.optimizer), "update rule of the weights",
@@ -313,6 +318,8 @@ sl_exit sl_command_line_parse(sl_command command, int argc, char **argv, sl_opti
                             .train.trainer.struct_size = sizeof options->train.trainer};
     if (sl_option_table_parse(&sl_program_this, get_page(command), argc, argv, options, &options->given, &error))
         return sl_report_error(&error);
+    options->engine.threads = sl_group_get_threads(options->engine.threads);
+    options->progress = sl_group_is_first() ? options->progress : SL_PROGRESS_NEVER;
     *done = options->version || options->help;
     if (options->version)
         return print_version();

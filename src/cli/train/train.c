@@ -129,6 +129,7 @@ static void put_defaults(sl_options *options)
     sl_train_options *o = &options->train;
     options->batch = options->batch ? options->batch : SL_TRAIN_BATCH;
     o->epochs = o->epochs ? o->epochs : SL_TRAIN_EPOCHS;
+    o->trainer.shards = o->trainer.shards > 1 ? o->trainer.shards : 0; /* one is none; earlier releases recorded none */
     o->trainer.rate = o->trainer.rate > 0 ? o->trainer.rate : SL_TRAIN_RATE;
     if (o->from || o->layers.list)
         return;
@@ -177,6 +178,8 @@ static void release(sl_training *train)
     free(train->evaluation.outputs);
     free(train->evaluation.y);
     free(train->evaluation.scores);
+    free(train->evaluation.shard_scores);
+    free(train->evaluation.parts);
     free(train->best.scores);
     json_decref(train->checkpoint.note);
 }

@@ -220,7 +220,8 @@ static sl_exit make_room(sl_training *train)
     const sluice_engine *engine = sluice_trainer_get_engine(train->trainer);
     const size_t outputs = train->outputs;
     train->info.struct_size = sizeof train->info;
-    if (sluice_engine_get_info(engine, &train->info))
+    sluice_trainer_options options = {.struct_size = sizeof options};
+    if (sluice_trainer_get_options(train->trainer, &options) || sluice_engine_get_info(engine, &train->info))
         return sl_report_mismatch();
     if (train->best.epoch && train->evaluation.count != outputs)
         return sl_report(SL_EXIT_DATA, "%s: expected scores of %zu classes, found %zu; the checkpoint is damaged",
@@ -234,11 +235,12 @@ static sl_exit make_room(sl_training *train)
     if (!train->evaluation.scores || !train->best.scores)
         return sl_report_memory("the classes");
     train->curve.has_classes = train->dataset.data.labels != NULL;
+    const sl_exit code = sl_minibatch_set_shards(&train->minibatch, options.shards ? options.shards : 1);
     sluice_error error;
-    return train->options->train.truncate && !train->streams
+    return !code && train->options->train.truncate && !train->streams
                ? sl_report_status(sluice_streams_create(engine, sl_order_get_most(&train->dataset.order), &train->streams, &error),
                                   &error)
-               : SL_EXIT_OK;
+               : code;
 }
 
 /* The model to continue from, or NULL: that of the checkpoint, which the trainer has, or that of --from, which is loaded. */
@@ -320,7 +322,8 @@ static sl_exit set_up(sl_training *train, sluice_model **loaded)
     if (code)
         return code;
     sl_dataset_set_digest(&train->dataset);
-    return options->resume ? sl_checkpoint_check(train) : SL_EXIT_OK;
+    code = sl_train_join_ranks(train);
+    return !code && options->resume ? sl_checkpoint_check(train) : code;
 }
 
 sl_exit sl_train_set_up(sl_training *train)
