@@ -12,6 +12,7 @@
 #include <getopt.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* ---- The table -------------------------------------------------------------------------------------------------------------- */
@@ -309,6 +310,20 @@ static sl_exit print_version(void)
     return SL_EXIT_OK;
 }
 
+/* Ranks on the same CPUs share these, where nothing says how many threads each has. */
+static void share_threads(sluice_engine_options *engine)
+{
+    const char *variables[] = {getenv("SLUICE_NUM_THREADS"), getenv("OMP_NUM_THREADS")};
+    const unsigned sharing = sl_group_get_sharing();
+    unsigned threads;
+    char reason[256];
+    sluice_error error;
+    if (engine->threads || sharing < 2 || (variables[0] && *variables[0]) || (variables[1] && *variables[1]) ||
+        sl_threads_choose(0, &threads, reason, sizeof reason, &error))
+        return;
+    engine->threads = threads > sharing ? threads / sharing : 1;
+}
+
 sl_exit sl_command_line_parse(sl_command command, int argc, char **argv, sl_options *options, bool *done)
 {
     sluice_error error;
@@ -318,7 +333,7 @@ sl_exit sl_command_line_parse(sl_command command, int argc, char **argv, sl_opti
                             .train.trainer.struct_size = sizeof options->train.trainer};
     if (sl_option_table_parse(&sl_program_this, get_page(command), argc, argv, options, &options->given, &error))
         return sl_report_error(&error);
-    options->engine.threads = sl_group_get_threads(options->engine.threads);
+    share_threads(&options->engine);
     options->progress = sl_group_is_first() ? options->progress : SL_PROGRESS_NEVER;
     *done = options->version || options->help;
     if (options->version)

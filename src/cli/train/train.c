@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "cli/command_line.h"
 #include "program/paths.h"
+#include "program/ranks/rank_group.h"
 #include "sluice_tools.h"
 
 #include <stdio.h>
@@ -115,6 +116,9 @@ static sl_exit check_paths(const sl_options *options)
     const size_t count = sizeof paths / sizeof paths[0];
     if (o->from && strcmp(o->from, "-") == 0)
         return sl_report(SL_EXIT_USAGE, "--from cannot be standard input; name a file");
+    for (size_t k = 0; sl_group_count() > 1 && k < count; k++)
+        if (paths[k].path && !paths[k].is_output && sl_paths_is_standard_input(paths[k].path))
+            return sl_report(SL_EXIT_USAGE, "%s cannot be standard input, which one rank alone has; name a file", paths[k].option);
     sl_exit code = sl_paths_check(paths, count);
     for (size_t k = 0; !code && k < count; k++)
         if (paths[k].is_output)

@@ -1,7 +1,6 @@
 #include "program/ranks/rank_group.h"
 
 #include "base/size.h"
-#include "base/system/thread_count.h"
 #include "program/report.h"
 
 #include <stdint.h>
@@ -56,16 +55,9 @@ bool sl_group_is_first(void)
     return sl_group_get_own() == 0;
 }
 
-unsigned sl_group_get_threads(unsigned option)
+unsigned sl_group_get_sharing(void)
 {
-    const char *variables[] = {getenv("SLUICE_NUM_THREADS"), getenv("OMP_NUM_THREADS")};
-    unsigned threads;
-    char reason[256];
-    sluice_error error;
-    if (option || group.sharing < 2 || (variables[0] && *variables[0]) || (variables[1] && *variables[1]) ||
-        sl_threads_choose(0, &threads, reason, sizeof reason, &error))
-        return option;
-    return threads > group.sharing ? threads / group.sharing : 1;
+    return group.exchange ? group.sharing : 1;
 }
 
 /* ---- Agreement -------------------------------------------------------------------------------------------------------------- */
@@ -77,7 +69,7 @@ static sl_exit end(sl_exit code)
     return code;
 }
 
-/* The exchange itself has failed, so that the other ranks cannot be told. */
+/* The exchange itself has failed, so that there is no way to reach the other ranks. */
 static sl_exit fail_exchange(sl_exit code)
 {
     char text[SL_REPORT_BYTES];

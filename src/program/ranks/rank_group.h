@@ -1,6 +1,6 @@
-/* The ranks of a program: processes that share one command. Each runs the whole command, and they meet where one of the functions below
- * exchanges something, or the library does, which all call in the same order. A program by itself is the only rank; nothing is
- * exchanged then. */
+/* The ranks of a program: processes that share one command. Each runs the whole command. They wait for each other where one of the functions
+ * below exchanges something, or the library does, which all of them call in the same order. A program by itself is the only rank; nothing
+ * is exchanged then. */
 #ifndef SLUICE_PROGRAM_RANK_GROUP_H
 #define SLUICE_PROGRAM_RANK_GROUP_H
 
@@ -25,15 +25,14 @@ size_t sl_group_get_own(void);
 /** Whether this is rank 0, which writes files and prints. */
 bool sl_group_is_first(void);
 
-/** The option --threads, or what stands for it: where it is 0 and no variable says how many, this rank's part of the CPUs that it
- *  shares with others; 0 if it shares none. */
-unsigned sl_group_get_threads(unsigned option);
+/** How many ranks, with this one, run on the same CPUs. */
+unsigned sl_group_get_sharing(void);
 
 /**
  * Agree on an exit code; call it before the library exchanges anything. It is that of the lowest rank that failed, else
  * SL_EXIT_INTERRUPTED if any rank was interrupted. A failure's message is printed by rank 0, and names the rank unless all failed alike.
  * After a failure nothing is exchanged any more, and further calls return the same code. So a rank that fails by itself has only to
- * return up to sl_group_finish, where it meets the others, who are at one of these calls.
+ * return up to sl_group_finish: the others wait for it at one of these calls.
  */
 sl_exit sl_group_agree(sl_exit code);
 

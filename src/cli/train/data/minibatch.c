@@ -13,6 +13,8 @@ void sl_minibatch_release(sl_minibatch *minibatch)
     free(minibatch->numbers);
     free(minibatch->offsets);
     free(minibatch->lengths);
+    free(minibatch->x);
+    free(minibatch->tokens);
     free(minibatch->labels);
     free(minibatch->values);
     *minibatch = (sl_minibatch){0};
@@ -96,19 +98,53 @@ size_t sl_minibatch_get_targets(const sl_minibatch *minibatch, size_t n, size_t 
 }
 
 /* Copy the targets of this rank's row n, whose first step is step `begin` of the row. */
-static void take_targets(sl_minibatch *minibatch, size_t n, size_t begin)
+static sl_exit take_targets(sl_minibatch *minibatch, size_t n, size_t begin)
 {
     const sl_data *data = minibatch->data;
     const size_t width = data->target_width, row = minibatch->rows[minibatch->numbers[minibatch->first + n]];
     size_t first;
     const size_t targets = sl_minibatch_get_targets(minibatch, n, &first);
-    for (size_t t = 0; t < targets; t++) {
-        const size_t from = data->every_step ? row * data->steps + begin + t : row, to = first + t;
+    const float *values = NULL;
+    const sl_exit code = data->labels
+                             ? SL_EXIT_OK
+                             : sl_data_get_values(data, row, data->every_step ? begin : 0, data->every_step ? targets : 1, &values);
+    for (size_t t = 0; !code && t < targets; t++) {
+        const size_t from = data->every_step ? t : 0, to = first + t;
         if (data->labels)
-            minibatch->labels[to] = data->labels[from];
+            minibatch->labels[to] = data->labels[data->every_step ? row * data->steps + begin + t : row];
         else
-            memcpy(minibatch->values + to * width, data->values + from * width, width * sizeof *minibatch->values);
+            memcpy(minibatch->values + to * width, values + from * width, width * sizeof *values);
     }
+    return code;
+}
+
+/* Read this rank's rows of data in a file: their steps from step `begin` on. */
+static sl_exit read_inputs(sl_minibatch *minibatch, size_t begin)
+{
+    const sl_data *data = minibatch->data;
+    const size_t end = minibatch->first + minibatch->own;
+    size_t count = 0;
+    for (size_t n = minibatch->first; n < end; n++) {
+        minibatch->offsets[n] = count;
+        count += (size_t)minibatch->lengths[n] * data->width; /* fits, as the file has them */
+    }
+    if (data->has_x)
+        minibatch->x = reserve(minibatch->x, &minibatch->inputs_room, count, sizeof *minibatch->x);
+    else
+        minibatch->tokens = reserve(minibatch->tokens, &minibatch->inputs_room, count, sizeof *minibatch->tokens);
+    if (!minibatch->x && !minibatch->tokens)
+        return fail_memory();
+    sl_exit code = SL_EXIT_OK;
+    for (size_t n = minibatch->first; !code && n < end; n++) {
+        const size_t steps = (size_t)minibatch->lengths[n];
+        const void *inputs;
+        code = sl_data_get_inputs(data, minibatch->rows[minibatch->numbers[n]], begin, steps, &inputs);
+        if (!code && data->has_x)
+            memcpy(minibatch->x + minibatch->offsets[n], inputs, steps * data->width * sizeof *minibatch->x);
+        else if (!code)
+            memcpy(minibatch->tokens + minibatch->offsets[n], inputs, steps * sizeof *minibatch->tokens);
+    }
+    return code;
 }
 
 sl_exit sl_minibatch_make(sl_minibatch *minibatch, size_t begin, size_t most)
@@ -145,9 +181,14 @@ sl_exit sl_minibatch_make(sl_minibatch *minibatch, size_t begin, size_t most)
     };
     if (!reserve_targets(minibatch, steps))
         return fail_memory();
-    for (size_t n = 0; n < minibatch->own; n++)
-        take_targets(minibatch, n, begin);
-    return SL_EXIT_OK;
+    sl_exit code = data->file ? read_inputs(minibatch, begin) : SL_EXIT_OK;
+    if (data->file) {
+        minibatch->batch.x = minibatch->x;
+        minibatch->batch.tokens = minibatch->tokens;
+    }
+    for (size_t n = 0; !code && n < minibatch->own; n++)
+        code = take_targets(minibatch, n, begin);
+    return code;
 }
 
 size_t sl_minibatch_get_number(const sl_minibatch *minibatch, size_t n)

@@ -11,7 +11,7 @@ typedef struct sl_minibatch {
     const size_t *rows; /* [count] numbers of the rows in the data */
     size_t count, longest;
     bool every_step; /* a target for each step, which may be the target of the whole row */
-    size_t rows_room, targets_room, shards_room;
+    size_t rows_room, targets_room, inputs_room;
     size_t shards;                 /* S */
     size_t first_shard, shard_end; /* this rank's shards, first_shard .. shard_end - 1 */
     size_t *cut;                   /* [S + 1] index in `rows` of each shard's first row, and `count` */
@@ -19,6 +19,8 @@ typedef struct sl_minibatch {
     size_t *numbers, *offsets;     /* [batch.rows] index of each row in `rows`, and its offset in the data */
     int64_t *lengths;              /* [batch.rows] */
     size_t first, own;             /* this rank's rows of the batch, first .. first + own - 1 */
+    float *x;                      /* of data in a file: what is read of this rank's rows, one row behind the other */
+    int32_t *tokens;               /* likewise */
     int32_t *labels;               /* of this rank's rows, as sluice_trainer_step takes them; NULL: values */
     float *values;                 /* likewise; NULL: labels */
     sluice_batch batch;            /* inputs and lengths; train_loop.c adds streams and slots */
