@@ -31,19 +31,24 @@ static const struct {
     const char *name;
     sl_exit (*run)(int argc, char **argv); /* gets the arguments from the name of the command on */
     int skipped;                           /* arguments before these */
+    bool is_alone;                         /* not for several ranks */
 } commands[] = {
-    {"run", sl_command_run, 1}, {"train", sl_command_train, 1}, {"info", sl_command_info, 1}, {"convert", sl_command_convert, 1},
-    {"help", show_help, 1},     {"--version", show_program, 0}, {"--help", show_program, 0},  {"-h", show_program, 0},
+    {"run", sl_command_run, 1, false},        {"train", sl_command_train, 1, false}, {"info", sl_command_info, 1, true},
+    {"convert", sl_command_convert, 1, true}, {"help", show_help, 1, false},         {"--version", show_program, 0, false},
+    {"--help", show_program, 0, false},       {"-h", show_program, 0, false},
 };
 
 static sl_exit run_command(int argc, char **argv)
 {
     if (argc < 2) {
-        sl_help_write(&sl_program_this, sl_program_this.pages, stderr);
+        if (sl_group_is_first())
+            sl_help_write(&sl_program_this, sl_program_this.pages, stderr);
         return SL_EXIT_USAGE;
     }
     for (size_t k = 0; k < sizeof commands / sizeof commands[0]; k++)
-        if (strcmp(argv[1], commands[k].name) == 0)
+        if (strcmp(argv[1], commands[k].name) == 0 && sl_group_count() > 1 && commands[k].is_alone)
+            return sl_report(SL_EXIT_USAGE, "%s is for one process; start sluice %s, or mpirun -n 1", argv[1], argv[1]);
+        else if (strcmp(argv[1], commands[k].name) == 0)
             return commands[k].run(argc - commands[k].skipped, argv + commands[k].skipped);
     return sl_report(SL_EXIT_USAGE, "command '%s' is not known; expected run, train, info, convert, help, --help or --version",
                      argv[1]);
