@@ -3,6 +3,7 @@
 #define SLUICE_TRAIN_RANKS_H
 
 #include "train/exchange.h"
+#include "train/gradient_exchange.h"
 #include "train/shard_batch.h"
 #include "train/trainer.h"
 
@@ -26,7 +27,7 @@ typedef struct sl_ranks {
     double *numbers;           /* [S] */
     float *buffers[SL_TREE_MOST];
     float *floats; /* of all buffers but the first, which is trainer->gradients */
-    float *scratch;
+    sl_gradient_exchange *gradient_exchange;
     sl_rank_block *block;  /* [block_bytes] */
     unsigned char *blocks; /* [ranks][block_bytes] */
     size_t block_bytes;

@@ -211,7 +211,7 @@ sluice_status sl_train_backward(sluice_trainer *trainer, const sl_train_call *ca
         gradient.dstep_logits = call->loss.gradient;
     else
         gradient.dy = call->loss.gradient;
-    return sluice_backward(trainer->tape, &gradient, error);
+    return sl_backward_call(trainer->tape, &gradient, call->watch, error);
 }
 
 /* The checked arguments of a call. */

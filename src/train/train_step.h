@@ -2,6 +2,7 @@
 #ifndef SLUICE_TRAIN_TRAIN_STEP_H
 #define SLUICE_TRAIN_TRAIN_STEP_H
 
+#include "engine/api/backward_call.h"
 #include "train/trainer.h"
 
 #include <stdbool.h>
@@ -16,7 +17,8 @@ typedef struct sl_train_call {
     sluice_loss loss;
     double total_weight; /* as sluice_loss */
     bool trains;
-    bool copies_y; /* to the given y, whose layout the loss does not know */
+    const sl_backward_watch *watch; /* of sl_train_backward; NULL: nobody */
+    bool copies_y;                  /* to the given y, whose layout the loss does not know */
 } sl_train_call;
 
 /** Targets of a row, and the width of an output that a loss reads. */
