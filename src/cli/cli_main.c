@@ -50,8 +50,8 @@ static sl_exit run_command(int argc, char **argv)
             return sl_report(SL_EXIT_USAGE, "%s is for one process; start sluice %s, or mpirun -n 1", argv[1], argv[1]);
         else if (strcmp(argv[1], commands[k].name) == 0)
             return commands[k].run(argc - commands[k].skipped, argv + commands[k].skipped);
-    return sl_report(SL_EXIT_USAGE, "command '%s' is not known; expected run, train, info, convert, help, --help or --version",
-                     argv[1]);
+    return sl_report(SL_EXIT_USAGE,
+                     "command '%s' is not known; expected run, train, merge, info, convert, help, --help or --version", argv[1]);
 }
 
 int sl_cli_main(int argc, char **argv, const sluice_exchange *exchange, unsigned sharing)

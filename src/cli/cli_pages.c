@@ -69,6 +69,21 @@ const sl_page sl_pages[SL_PAGES] = {
                     "sluice train --resume c.st",
     },
     {
+        .name = "merge",
+        .command = SL_COMMAND_MERGE,
+        .summary = "put the parts together that sluice run --shard has written",
+        .usage = "OUT... [OPTION]...",
+        .about =
+            "Writes OUT, a FILE of sluice run's options --output, --hn, --cn or --head, from its parts OUT.part-1-of-N to "
+            "OUT.part-N-of-N and their records: byte for byte what a run of the whole input writes. Parts that are missing, there "
+            "twice, or of different models, options or inputs are an error, and OUT is not touched. Of parts that were written "
+            "with --in-place the bytes are checked, and their file becomes OUT.",
+        .examples = "sluice run langid.safetensors --text -i words -o answers.tsv --shard 1/2\n"
+                    "sluice run langid.safetensors --text -i words -o answers.tsv --shard 2/2\n"
+                    "sluice merge answers.tsv",
+        .operands = SL_COMPLETE_FILES,
+    },
+    {
         .name = "convert",
         .command = SL_COMMAND_CONVERT,
         .summary = "write a model of another program in sluice's own format",

@@ -33,6 +33,10 @@ typedef enum sl_lines_use {
 /** Open a text ("-": standard input) to read it in batches of up to `rows` lines. *total is the size of the file in bytes; 0: unknown. */
 sl_exit sl_lines_open(const char *path, size_t rows, sl_lines_use use, sl_lines **lines, uint64_t *total);
 
+/** Read only a part of the text, of which no line is read yet, as sl_text_source_choose_part. Line numbers count from the part's first
+ *  line, and messages say where that is. */
+sl_exit sl_lines_choose_part(sl_lines *lines, size_t part, size_t parts, uint64_t *digest, uint64_t *first, uint64_t *end);
+
 /** The largest number of lines in a batch: `rows`, or less if the buffer cannot hold as many. */
 size_t sl_lines_get_rows(const sl_lines *lines);
 

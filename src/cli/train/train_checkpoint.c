@@ -4,6 +4,7 @@
 #include "cli/train/train_record.h"
 
 #include "base/clock.h"
+#include "cli/digest.h"
 #include "program/ranks/rank_group.h"
 
 #include <inttypes.h>
@@ -274,7 +275,7 @@ static bool holds_best(const sl_training *train)
     const sluice_names names = sl_train_get_names(train, sluice_trainer_get_model(train->trainer));
     if (sluice_model_load(train->options->output, &names, &model, NULL))
         return false;
-    const bool holds = sl_train_get_digest(model) == train->best.digest;
+    const bool holds = sl_digest_of_weights(model) == train->best.digest;
     sluice_model_destroy(model);
     return holds;
 }
@@ -292,7 +293,7 @@ sl_exit sl_checkpoint_check(const sl_training *train)
         return code;
     if (!best->epoch || !sl_group_is_first())
         return SL_EXIT_OK;
-    if (sl_train_get_digest(sluice_trainer_get_model(train->trainer)) == best->digest)
+    if (sl_digest_of_weights(sluice_trainer_get_model(train->trainer)) == best->digest)
         return sl_train_save_model(train);
     if ((!train->dataset.validation && !sl_train_is_over(train)) ||
         holds_best(train)) /* the next epoch writes it, or it is there */

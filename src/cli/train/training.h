@@ -118,9 +118,6 @@ void sl_train_update_best(sl_training *train, const sl_score *score, bool *is_be
 /** Whether no epoch is left, because of --epochs or --patience. */
 bool sl_train_is_over(const sl_training *train);
 
-/** A digest of the weights of a model. */
-uint64_t sl_train_get_digest(const sluice_model *model);
-
 /** The names that the model's file has: those of the command line, but for what only says how --from is read. */
 sluice_names sl_train_get_names(const sl_training *train, const sluice_model *model);
 
