@@ -35,9 +35,4 @@ sluice_status sl_train_forward(sluice_trainer *trainer, sl_train_call *call, slu
  *  of classes whose weight is 0. */
 sluice_status sl_train_backward(sluice_trainer *trainer, const sl_train_call *call, float *gradients, sluice_error *error);
 
-/** A checked step or evaluation of a trainer whose batches are cut into shards. `status` and `own`: whether its arguments are right;
- *  ranks with others wait for this one's call either way. */
-sluice_status sl_shared_run(sluice_trainer *trainer, sl_train_call *call, sluice_status status, sluice_error *own,
-                            sluice_report *report, sluice_error *error);
-
 #endif

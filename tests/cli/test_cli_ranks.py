@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """sluice-mpi: whatever the number of ranks, the bytes of one process; and whatever happens to a rank, all end, and say the same."""
 import functools
+import json
 import os
 import pathlib
 import random
@@ -12,7 +13,7 @@ import sys
 import time
 
 from support.checks import BUILD
-from support.cli import (DATA, FAILURE, INTERRUPTED, IO, LETTERS, NO_INPUT, OK, QUIET, STARTED, USAGE, environment, run_parts, sluice, spell_lines,
+from support.cli import (DATA, FAILURE, INTERRUPTED, IO, LETTERS, NO_INPUT, Network, OK, QUIET, STARTED, USAGE, environment, run_parts, sluice, spell_lines,
                          wait_until)
 
 RANKS = BUILD / "src" / "mpi" / "sluice-mpi"
@@ -194,6 +195,45 @@ def check_killed(cli):
         cli.check(time.monotonic() - started < 10, f"{kind}: all end within 10 s of a kill")
         cli.check(wait_until(lambda: not any(pathlib.Path(f"/proc/{pid}").exists() for pid in pids), 10), f"{kind}: no rank is left")
         go_on(cli, kind, shards, directory, f"{kind} after a kill")
+
+
+def check_run(cli):
+    """Rank r runs part r + 1, and the outputs are those of one process; or there are none."""
+    write_data(cli)
+    model = Network(SEED, 3, 9, classes=4).write(cli.path("numbers.st"))
+    words = Network(SEED, 3, 9, vocabulary=256, classes=3, names=sorted(LETTERS)).write(cli.path("words.st"))
+    numbers = ["run", model, "-i", cli.path("x.npy"), "--lengths", cli.path("n.npy"), "-o", "y.npy", "--hn", "h.npy", "--head", "g.npy"]
+    text = ["run", words, "--text", "-i", cli.path("words.tsv"), "-o", "answers.tsv"]
+    for line in (numbers, text, [*numbers, "--in-place"]):
+        directory = fresh(cli)
+        cli.check(sluice(*[word for word in line if word != "--in-place"], cwd=directory).returncode == OK, "one process")
+        whole = {path.name: path.read_bytes() for path in directory.iterdir()}
+        for ranks in (2, 3, 8):
+            directory = fresh(cli)
+            code, said = end(begin(ranks, *line, directory=directory))
+            found = {path.name: path.read_bytes() for path in directory.iterdir()}
+            cli.check(code == OK and not said and found == whole, f"{line[2:]} on {ranks} ranks: {code} {said} {sorted(found)}")
+    tokens = Network(SEED, 3, 9, vocabulary=9).write(cli.path("tokens.st"))
+    bad = cli.npy("bad.npy", (60, 12), [8] * (57 * 12) + [9] * 36, "<i8")
+    directory = fresh(cli)
+    code, said = end(begin(3, "run", tokens, "-i", bad, "-o", "y.npy", directory=directory))
+    cli.check(code == DATA and len(said) == 1 and "rank 2: " in said[0] and "row 57" in said[0], f"bad data of one rank: {code} {said}")
+    cli.check(not any(directory.iterdir()), f"nothing is written: {os.listdir(directory)}")
+    cli.check(end(begin(2, *numbers, "--shard", "1/2", directory=directory))[0] == USAGE, "--shard is the ranks' own")
+
+
+def check_threads(cli):
+    """Ranks share the CPUs, unless they are given a number of threads."""
+    write_data(cli)
+    directory, cpus = fresh(cli), len(os.sched_getaffinity(0))
+    words = ["train", "--text", cli.path("words.tsv"), "-o", "m.st", "--epochs", 1, "--shards", 2, "--stats", "--json", *QUIET]
+    for more, settings, expected in (([], {"OMP_NUM_THREADS": ""}, None), (["--threads", 2], {}, 2), ([], {"OMP_NUM_THREADS": "1"}, 1)):
+        process = begin(2, *words, *more, directory=directory, **settings)
+        said = process.communicate(timeout=120)[1]
+        ranks = json.loads(said[said.index(b"{"):])["ranks"]
+        threads = [rank["threads"] for rank in ranks]
+        cli.check(len(threads) == 2 and (threads == [expected] * 2 if expected else sum(threads) <= max(2, cpus)), f"{more} {settings}: {threads}")
+        cli.check(all(rank[name] >= 0 for rank in ranks for name in ("compute_seconds", "exchange_seconds", "wait_seconds")), f"{ranks}")
 
 
 def check_full_disk(cli):

@@ -1,7 +1,7 @@
 /* Trainers on several ranks: the same bits of weights and reports on any number of them; what fails on one fails on all. */
 #include "support/cases/minibatches.h"
 #include "support/cases/trainer_calls.h"
-#include "support/rank_threads.h"
+#include "support/cases/rank_threads.h"
 #include "train/trainer.h"
 
 #include <math.h>

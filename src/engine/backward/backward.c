@@ -36,7 +36,7 @@ static void run_layer_dir(sl_grad_thread *thread, sl_grad_layer_dir *layer_dir)
 }
 
 /* All threads have ended the last phase of the layers from an LSTM layer on. */
-static void tell(const backward_call *call, unsigned thread, size_t lstm_layer)
+static void report(const backward_call *call, unsigned thread, size_t lstm_layer)
 {
     if (thread == 0 && call->watch)
         call->watch->complete(call->watch->context, lstm_layer);
@@ -58,7 +58,7 @@ static void run_thread(void *context, unsigned index, unsigned threads)
         sl_grad_head(&thread, dy);
     else
         sl_grad_tail(&thread, &dy, &dx);
-    tell(call, index, network->lstm_layers);
+    report(call, index, network->lstm_layers);
     for (size_t layer = network->lstm_layers; layer-- > 0;) {
         const sl_lstm_layer *lstm = &network->lstm[layer];
         for (size_t k = lstm->first; k < lstm->first + lstm->directions; k++) {
@@ -70,7 +70,7 @@ static void run_thread(void *context, unsigned index, unsigned threads)
                                            .dx = dx};
             run_layer_dir(&thread, &layer_dir);
         }
-        tell(call, index, layer);
+        report(call, index, layer);
         sl_grad_swap(&dy, &dx);
         const sl_grad_step_range before = {.first = steps->before[layer], .end = steps->before[layer + 1], .lstm_layer = layer};
         sl_grad_run_step_layers(&thread, &before, &dy, &dx);

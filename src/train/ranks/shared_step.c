@@ -1,16 +1,17 @@
 /*
- * A step or an evaluation of a batch that is cut into shards, alone or with other ranks. Ranks meet twice, if one of them fails three
- * times: before the forward pass, when each knows the weight of its shards' targets, and when each has its shards' losses, with which
- * the gradients are added. A rank that fails goes on to where they meet, so that no other waits for it in vain.
+ * Ranks exchange figures twice, and if one of them fails its error besides: before the forward pass, when each knows the weight of its
+ * shards' targets, and with the gradients, when each has its shards' losses. A rank that fails goes on to these exchanges, so that no
+ * other waits for it in vain.
  */
+#include "train/ranks/shared_step.h"
+
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/random.h"
 #include "engine/batch_row.h"
 #include "engine/schedule/limits.h"
 #include "model/model.h"
-#include "train/ranks.h"
-#include "train/train_step.h"
+#include "train/ranks/rank_blocks.h"
 
 #include <string.h>
 
@@ -119,9 +120,9 @@ static sluice_status compare(const sl_ranks *ranks, sluice_error *error)
     return SLUICE_STATUS_OK;
 }
 
-/* The first meeting: the weight of the batch. */
-static sluice_status meet(sluice_trainer *trainer, sl_train_call *call, sluice_status status, sluice_error *own,
-                          sluice_report *report, sluice_error *error)
+/* The first exchange: the weight of the batch. */
+static sluice_status begin(sluice_trainer *trainer, sl_train_call *call, sluice_status status, sluice_error *own,
+                           sluice_report *report, sluice_error *error)
 {
     sl_ranks *ranks = trainer->ranks;
     memset(ranks->block, 0, ranks->block_bytes);
@@ -213,7 +214,7 @@ sluice_status sl_shared_run(sluice_trainer *trainer, sl_train_call *call, sluice
                             sluice_report *report, sluice_error *error)
 {
     sl_ranks *ranks = trainer->ranks;
-    status = meet(trainer, call, status, own, report, error);
+    status = begin(trainer, call, status, own, report, error);
     if (status)
         return status;
     memset(ranks->block, 0, ranks->block_bytes);

@@ -1,9 +1,9 @@
 /* The sum over all shards and ranks of the gradient of a step, in segments: those of the layers from the last to the first. A segment is
  * added when all its gradients are there, on a thread of its own if the exchange allows it. */
-#ifndef SLUICE_TRAIN_GRADIENT_EXCHANGE_H
-#define SLUICE_TRAIN_GRADIENT_EXCHANGE_H
+#ifndef SLUICE_TRAIN_RANKS_GRADIENT_EXCHANGE_H
+#define SLUICE_TRAIN_RANKS_GRADIENT_EXCHANGE_H
 
-#include "train/exchange.h"
+#include "train/ranks/exchange.h"
 #include "train/trainer.h"
 
 typedef struct sl_gradient_exchange sl_gradient_exchange;

@@ -1,4 +1,4 @@
-#include "train/gradient_exchange.h"
+#include "train/ranks/gradient_exchange.h"
 
 #include "base/error.h"
 #include "base/memory.h"
@@ -105,7 +105,7 @@ static bool start_thread(sl_gradient_exchange *exchange)
     return exchange->has_thread;
 }
 
-/* Tell the thread that so many segments are ready. */
+/* Have the thread take so many segments. */
 static void set_ready(sl_gradient_exchange *exchange, size_t count)
 {
     pthread_mutex_lock(&exchange->lock);

@@ -1,4 +1,4 @@
-#include "train/ranks.h"
+#include "train/ranks/rank_blocks.h"
 
 #include "base/error.h"
 #include "base/memory.h"

@@ -1,10 +1,10 @@
 /* What a trainer has whose batches are cut into shards, or shared with other ranks. */
-#ifndef SLUICE_TRAIN_RANKS_H
-#define SLUICE_TRAIN_RANKS_H
+#ifndef SLUICE_TRAIN_RANKS_RANK_BLOCKS_H
+#define SLUICE_TRAIN_RANKS_RANK_BLOCKS_H
 
-#include "train/exchange.h"
-#include "train/gradient_exchange.h"
-#include "train/shard_batch.h"
+#include "train/ranks/exchange.h"
+#include "train/ranks/gradient_exchange.h"
+#include "train/ranks/shard_batch.h"
 #include "train/trainer.h"
 
 /** Two figures of a shard. */
