@@ -2,33 +2,33 @@
 
 #include "program/model_shape.h"
 
-enum { UNIT = 4 }; /* bytes that are multiplied at once: half of a product, so that each bit changes half of the sum at least */
+enum { UNIT = 8 };
 
-/* An odd number for each unit, as if at random (the finaliser of Steele, Lea & Flood's SplitMix64, shortened). */
-static uint64_t get_factor(uint64_t index)
+/* A unit at its place: each half times an odd number, as if at random, of that place. Of half a product, each bit changes half at least; and
+ * the bytes of a unit that come apart give terms with the same factors. */
+static uint64_t weigh(uint64_t index, uint64_t unit)
 {
-    index = (index + 1) * UINT64_C(0x9e3779b97f4a7c15);
-    index = (index ^ index >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-    return (index ^ index >> 31) | 1;
+    index *= UINT64_C(0x9e3779b97f4a7c15); /* as Steele, Lea & Flood's SplitMix64 begins */
+    const uint64_t factor = (index ^ index >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+    return (unit & UINT32_MAX) * (factor | 1) + (unit >> 32) * (factor >> 32 | factor << 32 | 1);
 }
 
-/* A sum of products: bytes of one unit that come apart are two terms with the same factor. */
 uint64_t sl_digest_add_at(uint64_t digest, uint64_t at, const void *data, size_t bytes)
 {
     const unsigned char *from = data;
     for (size_t done = 0, taken; done < bytes; done += taken) {
-        const size_t inside = (at + done) % UNIT;
-        unsigned char unit[UNIT] = {0};
-        uint32_t number;
-        taken = UNIT;
-        if (!inside && bytes - done >= UNIT) {
-            memcpy(&number, from + done, sizeof number);
-        } else {
-            taken = bytes - done < UNIT - inside ? bytes - done : UNIT - inside;
-            memcpy(unit + inside, from + done, taken);
-            memcpy(&number, unit, sizeof number);
+        const size_t inside = (at + done) % UNIT, left = bytes - done;
+        uint64_t index = (at + done) / UNIT + 1, unit = 0;
+        if (inside || left < UNIT) {
+            taken = left < UNIT - inside ? left : UNIT - inside;
+            memcpy((unsigned char *)&unit + inside, from + done, taken);
+            digest += weigh(index, unit);
+            continue;
         }
-        digest += number * get_factor((at + done) / UNIT);
+        for (taken = 0; left - taken >= UNIT; taken += UNIT) {
+            memcpy(&unit, from + done + taken, UNIT);
+            digest += weigh(index++, unit);
+        }
     }
     return digest;
 }

@@ -97,7 +97,8 @@ sl_exit sl_shard_record_read(const char *path, const char *remedy, sl_shard_reco
     json_decref(object);
     if (!is_record)
         *record = (sl_shard_record){0};
-    return is_record || !remedy ? SL_EXIT_OK : sl_report(SL_EXIT_DATA, "%s: is no record of a part of this version; %s", path, remedy);
+    return is_record || !remedy ? SL_EXIT_OK
+                                : sl_report(SL_EXIT_DATA, "%s: is no record of a part of this version; %s", path, remedy);
 }
 
 const char *sl_shard_record_compare(const sl_shard_record *a, const sl_shard_record *b)
