@@ -33,9 +33,9 @@ static const struct {
     int skipped;                           /* arguments before these */
     bool is_alone;                         /* not for several ranks */
 } commands[] = {
-    {"run", sl_command_run, 1, false},        {"train", sl_command_train, 1, false}, {"info", sl_command_info, 1, true},
-    {"convert", sl_command_convert, 1, true}, {"help", show_help, 1, false},         {"--version", show_program, 0, false},
-    {"--help", show_program, 0, false},       {"-h", show_program, 0, false},
+    {"run", sl_command_run, 1, false},     {"train", sl_command_train, 1, false},    {"merge", sl_command_merge, 1, true},
+    {"info", sl_command_info, 1, true},    {"convert", sl_command_convert, 1, true}, {"help", show_help, 1, false},
+    {"--version", show_program, 0, false}, {"--help", show_program, 0, false},       {"-h", show_program, 0, false},
 };
 
 static sl_exit run_command(int argc, char **argv)
