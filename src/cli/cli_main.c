@@ -54,10 +54,14 @@ static sl_exit run_command(int argc, char **argv)
                      "command '%s' is not known; expected run, train, merge, info, convert, help, --help or --version", argv[1]);
 }
 
-int sl_cli_main(int argc, char **argv, const sluice_exchange *exchange, unsigned sharing)
+void sl_cli_begin(void)
 {
     sl_paths_hold_standard();
     sl_interrupt_install();
+}
+
+int sl_cli_main(int argc, char **argv, const sluice_exchange *exchange, unsigned sharing)
+{
     sluice_error error;
     sl_exit code = sl_group_install(exchange, sharing);
     if (code)

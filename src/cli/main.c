@@ -3,5 +3,6 @@
 
 int main(int argc, char **argv)
 {
+    sl_cli_begin();
     return sl_cli_main(argc, argv, NULL, 1);
 }

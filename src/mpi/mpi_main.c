@@ -60,6 +60,7 @@ static unsigned count_sharing(void)
 int main(int argc, char **argv)
 {
     int threads, rank, ranks;
+    sl_cli_begin();
     MPI_Init_thread(&argc, &argv, MPI_THREAD_SERIALIZED, &threads);
     MPI_Comm communicator = MPI_COMM_WORLD;
     MPI_Comm_rank(communicator, &rank);
