@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 """Parts of a run whose processes are killed at any point, run again, and run twice at once: the bytes of an undisturbed run. And the
 words of eight languages in 16 parts by two workers, one of which is killed twice; with SLUICE_TEST_DEPTH=all two million of them."""
+import ctypes
 import os
 import pathlib
 import random
 import signal
+import struct
 import subprocess
 import threading
 import time
@@ -107,6 +109,47 @@ def check_killed(cli):
             job.finish(k, "--skip-done")
         cli.check(killed, f"{name}: {killed} processes were killed before they ended")
         job.check(f"{name}, {killed} processes killed")
+
+
+class Removals:
+    """The names that are removed from a folder, as Linux reports them (inotify)."""
+
+    IN_DELETE, EVENT_BYTES = 0x200, 16
+
+    def __init__(self, folder):
+        library = ctypes.CDLL(None, use_errno=True)
+        self.fd = library.inotify_init1(os.O_NONBLOCK)
+        library.inotify_add_watch(self.fd, os.fsencode(folder), self.IN_DELETE)
+
+    def names(self):
+        """Those since the last call."""
+        found = []
+        try:
+            data = os.read(self.fd, 1 << 16)
+        except BlockingIOError:
+            return found
+        while data:
+            end = self.EVENT_BYTES + struct.unpack_from("=iIII", data)[3]
+            found.append(data[self.EVENT_BYTES:end].rstrip(b"\0").decode())
+            data = data[end:]
+        return found
+
+
+def check_record_stays(cli):
+    """A part that is run anew has a record at every moment; of another input it has none while its file is replaced."""
+    removals = Removals(cli.directory)
+    for name, job in jobs(cli):
+        record = part(job.outs[0][1], 2, job.parts, "record")
+        job.finish(2)
+        job.finish(2)
+        cli.check(record.name not in removals.names(), f"{name}: the record of the same part stays")
+        record.write_text("{}")
+        job.finish(2)
+        cli.check(record.name in removals.names(), f"{name}: what is no record of it is removed first")
+        for path in cli.directory.glob("*-of-*"):
+            path.unlink()
+        removals.names()
+    os.close(removals.fd)
 
 
 def check_killed_again(cli):
