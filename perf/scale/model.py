@@ -36,8 +36,8 @@ class Network(NamedTuple):
 
 class Link(NamedTuple):
     """What is between nodes: a wire, and the computers at its ends."""
-    gigabits: float  # a second, each way; 0: as fast as the ends are
-    delay: float  # seconds, each way
+    gigabits: float  # a second, each direction; 0: as fast as the ends are
+    delay: float  # seconds, each direction
     message: float = 10e-6  # seconds that a message costs besides, at both ends
     end: float = 0  # seconds that the ends take for a float that each sends and receives
 
@@ -53,7 +53,7 @@ NODE_FLOPS = 1.6e12  # a second: 32 cores of 50 GFLOP/s, half of what one alone 
 
 
 def halving(floats, ranks, link):
-    """Seconds of a sum by halving and doubling: 2 log2 R messages, 2 (R - 1) / R of the floats each way."""
+    """Seconds of a sum by halving and doubling: 2 log2 R messages, 2 (R - 1) / R of the floats each direction."""
     sent = 2 * floats * (ranks - 1) / ranks
     return 2 * math.log2(ranks) * (link.message + link.delay) + max(link.wire_seconds(sent), link.end * sent)
 
@@ -69,7 +69,7 @@ def agree(ranks, link):
     return 2 * math.ceil(math.log2(ranks)) * (link.message + link.delay)
 
 
-def update(compute, network, ranks, link, way=halving, has_spare_core=True):
+def update(compute, network, ranks, link, method=halving, has_spare_core=True):
     """Seconds of an update. The forward pass takes a third of `compute`; backwards each layer's gradients are exchanged, one layer
     after the other, while those of the layers before it are computed. What the ends have to do takes a core from the computing unless
     one is spare."""
@@ -79,7 +79,7 @@ def update(compute, network, ranks, link, way=halving, has_spare_core=True):
     exchanged = 0
     for floats in reversed(network.layer_floats()):
         computed += 2 / 3 * compute / network.layers
-        exchanged = max(computed, exchanged) + way(floats, ranks, link)
+        exchanged = max(computed, exchanged) + method(floats, ranks, link)
         if not has_spare_core:
             computed += link.end * 2 * floats * (ranks - 1) / ranks
     return agree(ranks, link) + exchanged
@@ -110,8 +110,8 @@ def print_tables():
     heading(f"sum of the gradients of {NETWORKS[0].name}, alone", "floats", *(f"{nodes} nodes" for nodes in NODES))
     floats = sum(NETWORKS[0].layer_floats())
     for link in LINKS:
-        for way in (halving, ring):
-            row(f"{name_of(link)}, {way.__name__}", floats, *(f"{way(floats, nodes, link) * 1e3:.1f} ms" for nodes in NODES))
+        for method in (halving, ring):
+            row(f"{name_of(link)}, {method.__name__}", floats, *(f"{method(floats, nodes, link) * 1e3:.1f} ms" for nodes in NODES))
 
 
 # ---- Beside what was measured --------------------------------------------------------------------------------------------------

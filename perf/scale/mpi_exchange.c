@@ -8,7 +8,7 @@
 #include <stdlib.h>
 
 enum { REPETITIONS = 50 };
-enum { BY_MPI, BY_SLUICE, WAYS };
+enum { BY_MPI, BY_SLUICE, METHODS };
 
 static int send_receive(void *context, size_t to, const void *sent, size_t sent_bytes, size_t from, void *received,
                         size_t received_bytes)
@@ -19,12 +19,12 @@ static int send_receive(void *context, size_t to, const void *sent, size_t sent_
 }
 
 /* One sum, of zeros, which every rank begins at the same time. Returns the seconds of the slowest. */
-static double add(const sluice_exchange *exchange, int way, size_t count, float *vector, float *sum)
+static double add(const sluice_exchange *exchange, int method, size_t count, float *vector, float *sum)
 {
     sluice_error error = {0};
     MPI_Barrier(MPI_COMM_WORLD);
     const double start = MPI_Wtime();
-    if (way == BY_MPI)
+    if (method == BY_MPI)
         MPI_Allreduce(vector, sum, (int)count, MPI_FLOAT, MPI_SUM, MPI_COMM_WORLD);
     else if (sluice_exchange_sum(exchange, exchange->ranks, (float *const[]){vector}, count, vector, &error)) {
         fprintf(stderr, "mpi_exchange: %s\n", error.message);
@@ -38,7 +38,7 @@ static double add(const sluice_exchange *exchange, int way, size_t count, float 
 
 int main(int argc, char **argv)
 {
-    double seconds[WAYS][SL_REPETITIONS_MAX];
+    double seconds[METHODS][SL_REPETITIONS_MAX];
     int rank, ranks;
     MPI_Init(&argc, &argv);
     MPI_Comm_rank(MPI_COMM_WORLD, &rank);
@@ -54,8 +54,8 @@ int main(int argc, char **argv)
     const sluice_exchange exchange = {
         .struct_size = sizeof exchange, .rank = (size_t)rank, .ranks = (size_t)ranks, .send_receive = send_receive};
     for (long k = -1; k < repetitions; k++) /* the first is warm-up, whose time the next overwrites */
-        for (int way = BY_MPI; way <= BY_SLUICE; way++)
-            seconds[way][k < 0 ? 0 : k] = add(&exchange, way, (size_t)count, vector, sum);
+        for (int method = BY_MPI; method <= BY_SLUICE; method++)
+            seconds[method][k < 0 ? 0 : k] = add(&exchange, method, (size_t)count, vector, sum);
     if (rank == 0) {
         const sl_summary mpi = sl_summarise((size_t)repetitions, seconds[BY_MPI]),
                          ours = sl_summarise((size_t)repetitions, seconds[BY_SLUICE]);

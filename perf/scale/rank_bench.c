@@ -75,14 +75,14 @@ const sl_field_table sl_rank_fields = {sizeof fields / sizeof fields[0], fields}
 
 enum { MESSAGE_BYTES = 512 };
 
-/* What a rank tells the others where they meet, and what comes of all. */
-typedef struct meeting {
+/* What a rank tells the others when they agree, and what comes of all. */
+typedef struct agreement {
     double seconds;  /* the most of all */
     uint64_t digest; /* the sum */
     bool stopped;    /* any */
     sluice_status status;
     char message[MESSAGE_BYTES]; /* of the lowest rank that failed */
-} meeting;
+} agreement;
 
 /* A run as one of its ranks sees it. */
 typedef struct rank_run {
@@ -94,9 +94,10 @@ typedef struct rank_run {
 } rank_run;
 
 /* All ranks of the exchange call this, with what has become of each, and go on with what has become of all. */
-static sluice_status meet(rank_run *run, const sluice_exchange *exchange, sluice_status status, meeting *mine, sluice_error *error)
+static sluice_status agree(rank_run *run, const sluice_exchange *exchange, sluice_status status, agreement *mine,
+                           sluice_error *error)
 {
-    meeting all[SL_RANKS_MAX];
+    agreement all[SL_RANKS_MAX];
     mine->status = status;
     mine->stopped = run->options->plan.stopped && run->options->plan.stopped();
     snprintf(mine->message, sizeof mine->message, "%.*s", MESSAGE_BYTES - 1, status ? error->message : "");
@@ -123,13 +124,13 @@ static sluice_status meet(rank_run *run, const sluice_exchange *exchange, sluice
 static sluice_status repeat(rank_run *run, const sluice_exchange *exchange, sl_rank_work *work, size_t calls, double *seconds,
                             sluice_error *error)
 {
-    meeting now = {0};
-    sluice_status status = meet(run, exchange, SLUICE_STATUS_OK, &now, error);
+    agreement now = {0};
+    sluice_status status = agree(run, exchange, SLUICE_STATUS_OK, &now, error);
     const double start = sl_clock_get();
     for (size_t k = 0; !status && k < calls; k++)
         status = sl_rank_work_call(work, error);
-    now = (meeting){.seconds = sl_clock_get() - start};
-    status = meet(run, exchange, status, &now, error);
+    now = (agreement){.seconds = sl_clock_get() - start};
+    status = agree(run, exchange, status, &now, error);
     *seconds = now.seconds;
     return status;
 }
@@ -252,14 +253,14 @@ static sluice_status add_row(const rank_run *run, rank_row *row, uint64_t digest
 static sluice_status run_job(rank_run *run, const sl_rank_job *job, const sluice_exchange *exchange, sluice_error *error)
 {
     sl_rank_work *work;
-    meeting now = {0};
+    agreement now = {0};
     sl_timing timing;
     sluice_status status = sl_rank_work_create(job, exchange, &work, error);
-    status = meet(run, exchange, status, &now, error);
-    now = (meeting){0};
+    status = agree(run, exchange, status, &now, error);
+    now = (agreement){0};
     if (!status) {
         status = sl_rank_work_check(work, &now.digest, error);
-        status = meet(run, exchange, status, &now, error);
+        status = agree(run, exchange, status, &now, error);
     }
     status = status || run->stopped ? status : measure(run, exchange, work, &timing, error);
     if (!status && !run->stopped) {
@@ -284,13 +285,13 @@ static unsigned choose_threads(const rank_run *run, size_t wanted, size_t ranks)
     return 0;
 }
 
-/* Run a job on the first `ranks` of all; the others wait until these have met again. */
+/* Run a job on the first `ranks` of all; the others wait until these have agreed again. */
 static sluice_status run_on(rank_run *run, sl_rank_job job, size_t ranks, size_t threads, const sluice_exchange *all,
                             sluice_error *error)
 {
     sluice_exchange some = *all;
     sluice_status status = SLUICE_STATUS_OK;
-    meeting now = {0};
+    agreement now = {0};
     some.ranks = ranks;
     job.threads = choose_threads(run, threads, ranks);
     if (!job.threads)
@@ -299,7 +300,7 @@ static sluice_status run_on(rank_run *run, sl_rank_job job, size_t ranks, size_t
         job.shape.batch *= ranks * job.threads;
     if (all->rank < ranks)
         status = run_job(run, &job, &some, error);
-    return meet(run, all, status, &now, error);
+    return agree(run, all, status, &now, error);
 }
 
 static sluice_status sweep(rank_run *run, sl_rank_job job, const sluice_exchange *all, sluice_error *error)

@@ -21,7 +21,7 @@ enum { PIECE = 1 << 16, PIECES = 256 };
 enum { RETRIES = 1500, RETRY_MICROSECONDS = 20000, WORDS = 6 };
 
 /* Bytes that are on the wire, oldest first. */
-typedef struct wire {
+typedef struct direction {
     int from, to;
     size_t first, count; /* pieces, in a ring */
     size_t sent;         /* bytes of the first */
@@ -31,7 +31,7 @@ typedef struct wire {
         size_t bytes;
         char data[PIECE];
     } pieces[PIECES];
-} wire;
+} direction;
 
 static int fail(const char *what)
 {
@@ -45,50 +45,50 @@ static bool is_later(void)
 }
 
 /* Take what has come. */
-static void take(wire *way, double delay)
+static void take(direction *wire, double delay)
 {
-    if (way->ended || way->count == PIECES)
+    if (wire->ended || wire->count == PIECES)
         return;
-    struct piece *last = &way->pieces[(way->first + way->count) % PIECES];
-    const ssize_t got = recv(way->from, last->data, sizeof last->data, MSG_DONTWAIT);
+    struct piece *last = &wire->pieces[(wire->first + wire->count) % PIECES];
+    const ssize_t got = recv(wire->from, last->data, sizeof last->data, MSG_DONTWAIT);
     if (got > 0) {
         last->bytes = (size_t)got;
         last->due = sl_clock_get() + delay;
-        way->count++;
+        wire->count++;
     }
-    way->ended = got == 0 || (got < 0 && !is_later());
+    wire->ended = got == 0 || (got < 0 && !is_later());
 }
 
 /* Give what has been held long enough. false: nothing more is to be given, or the other end is gone. */
-static bool give(wire *way)
+static bool give(direction *wire)
 {
-    while (way->count > 0 && sl_clock_get() >= way->pieces[way->first].due) {
-        struct piece *oldest = &way->pieces[way->first];
-        const ssize_t put = send(way->to, oldest->data + way->sent, oldest->bytes - way->sent, MSG_DONTWAIT | MSG_NOSIGNAL);
+    while (wire->count > 0 && sl_clock_get() >= wire->pieces[wire->first].due) {
+        struct piece *oldest = &wire->pieces[wire->first];
+        const ssize_t put = send(wire->to, oldest->data + wire->sent, oldest->bytes - wire->sent, MSG_DONTWAIT | MSG_NOSIGNAL);
         if (put < 0)
             return is_later(); /* its buffer is full */
-        way->sent += (size_t)put;
-        if (way->sent < oldest->bytes)
+        wire->sent += (size_t)put;
+        if (wire->sent < oldest->bytes)
             return true;
-        way->sent = 0;
-        way->first = (way->first + 1) % PIECES;
-        way->count--;
+        wire->sent = 0;
+        wire->first = (wire->first + 1) % PIECES;
+        wire->count--;
     }
-    if (way->count == 0 && way->ended)
-        shutdown(way->to, SHUT_WR);
-    return way->count > 0 || !way->ended;
+    if (wire->count == 0 && wire->ended)
+        shutdown(wire->to, SHUT_WR);
+    return wire->count > 0 || !wire->ended;
 }
 
-/* Until something comes, or the oldest of both ways is due. */
-static void await(const wire ways[2])
+/* Until something comes, or the oldest of both wires is due. */
+static void await(const direction wires[2])
 {
     struct pollfd ends[2];
     double left = 1;
     for (size_t k = 0; k < 2; k++) {
-        const wire *way = &ways[k];
-        ends[k] = (struct pollfd){.fd = way->ended || way->count == PIECES ? -1 : way->from, .events = POLLIN};
-        if (way->count > 0) {
-            const double until = way->pieces[way->first].due - sl_clock_get();
+        const direction *wire = &wires[k];
+        ends[k] = (struct pollfd){.fd = wire->ended || wire->count == PIECES ? -1 : wire->from, .events = POLLIN};
+        if (wire->count > 0) {
+            const double until = wire->pieces[wire->first].due - sl_clock_get();
             left = until < left ? until : left;
         }
     }
@@ -133,18 +133,18 @@ int main(int argc, char **argv)
     }
     const double delay = atof(argv[WORDS - 1]) * 1e-3;
     prctl(PR_SET_TIMERSLACK, 1000); /* nanoseconds: waiting is what it is for */
-    wire *ways = calloc(2, sizeof *ways);
-    if (!ways || !join(argv, &left, &right))
+    direction *wires = calloc(2, sizeof *wires);
+    if (!wires || !join(argv, &left, &right))
         return fail("relay");
-    ways[0].from = ways[1].to = left;
-    ways[0].to = ways[1].from = right;
+    wires[0].from = wires[1].to = left;
+    wires[0].to = wires[1].from = right;
     for (bool open[2] = {true, true}; open[0] || open[1];) {
-        await(ways);
+        await(wires);
         for (size_t k = 0; k < 2; k++) {
-            take(&ways[k], delay);
-            open[k] = give(&ways[k]);
+            take(&wires[k], delay);
+            open[k] = give(&wires[k]);
         }
     }
-    free(ways);
+    free(wires);
     return EXIT_SUCCESS;
 }
