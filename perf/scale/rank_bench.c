@@ -75,7 +75,7 @@ const sl_field_table sl_rank_fields = {sizeof fields / sizeof fields[0], fields}
 
 enum { MESSAGE_BYTES = 512 };
 
-/* What a rank tells the others when they agree, and what comes of all. */
+/* What a rank has to say when all agree, and what comes of it. */
 typedef struct agreement {
     double seconds;  /* the most of all */
     uint64_t digest; /* the sum */

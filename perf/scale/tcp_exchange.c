@@ -60,8 +60,10 @@ static int send_receive(void *context, size_t to, const void *sent, size_t sent_
     in.socket = in.left > 0 ? links->sockets[from] : -1;
     while (out.left > 0 || in.left > 0) {
         const ssize_t went = move(&out, true), came = move(&in, false);
-        if (went < 0 || came < 0)
+        if (went < 0 || came < 0) {
+            errno = ECONNRESET; /* EPIPE is the output's alone: sl_interrupt_explain */
             return 1;
+        }
         struct pollfd ends[] = {{.fd = out.left > 0 ? out.socket : -1, .events = POLLOUT},
                                 {.fd = in.left > 0 ? in.socket : -1, .events = POLLIN}};
         if (went == 0 && came == 0 && poll(ends, 2, -1) < 0 && errno != EINTR)
