@@ -6,10 +6,11 @@ import pathlib
 import signal
 import socket
 import subprocess
+import sys
 import time
 
-from support.checks import BUILD
-from support.cli import BENCH, FAILURE, INTERRUPTED, IO, OK, USAGE, bench, environment, run_parts, wait_until
+from support.checks import BUILD, SOURCE
+from support.cli import BENCH, FAILURE, INTERRUPTED, IO, OK, USAGE, bench, environment, finish, run_parts, wait_until
 
 QUICK = ["--repetitions", "2", "--min-time", "0.0001", "--warmup", "0", "--format", "json"]
 LONG = ["--ranks", "2", "8,8,16", "--train", "--repetitions", "1000", "--min-time", "1"]
@@ -46,6 +47,16 @@ def check_usage(cli):
         cli.check(result.returncode == USAGE and not result.stdout and result.stderr.startswith("sluice-bench: ")
                   and result.stderr.count("\n") == 1 and all(part in result.stderr for part in parts),
                   f"{words}: expected exit {USAGE} and {parts} in one line, found {result.returncode} and {result.stderr!r}")
+
+
+def check_model(cli):
+    """docs/scale.md has the tables and the picture that perf/scale/model.py computes."""
+    model, drawn = SOURCE / "perf" / "scale" / "model.py", cli.path("nodes.svg")
+    tables = finish(sys.executable, model, text=True).stdout
+    page = (SOURCE / "docs" / "scale.md").read_text(encoding="utf-8")
+    cli.check(tables and all(part in page for part in tables.split("\n\n")), "docs/scale.md has the tables of perf/scale/model.py")
+    finish(sys.executable, model, "--picture", drawn)
+    cli.check(drawn.read_bytes() == model.with_name("nodes.svg").read_bytes(), "and perf/scale/nodes.svg is what --picture draws")
 
 
 def check_large(cli):
