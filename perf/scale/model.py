@@ -95,7 +95,7 @@ def heading(*cells):
 
 
 def name_of(link):
-    return f"{link.gigabits:g} Gb/s, {link.delay * 1e3:g} ms"
+    return (f"{link.gigabits:g} Gb/s" if link.gigabits else "no limit") + f", {link.delay * 1e3:g} ms"
 
 
 def print_tables():
@@ -116,30 +116,39 @@ def print_tables():
 
 # ---- Beside what was measured --------------------------------------------------------------------------------------------------
 
+def ends_of(rows, delay):
+    """What the ends cost, by the sums over a link that has no limit: half of a short one is a message, but for the delay."""
+    sums = {found["floats"]: found["seconds_min"] for found in rows if found["work"] == "exchange"}
+    return {"message": sums[min(sums)] / 2 - delay, "end": (sums[max(sums)] - sums[min(sums)]) / max(sums)}
+
+
+def expect(found, link, alone):
+    """What was measured, in words, and what the model says: on two ranks the floats that each end sends are as many as it has."""
+    if found["work"] == "exchange":
+        return f"sum of {found['floats']:,} floats", halving(found["floats"], 2, link)
+    network = Network("", found["layers"], found["hidden"])
+    return f"update, layers: {found['layers']}", update(alone[found["layers"]], network, 2, link, has_spare_core=False)
+
+
 def check(directory):
-    """Each record link_RATE_DELAY.json has the sums alone and the updates over one link. What a message costs, and what the ends take
-    for a float, come of the record without limit and delay; compute comes of one rank in the same record."""
+    """Each record link_RATE_DELAY.json has the sums alone and the updates over one link. What the ends cost comes of the records
+    without a limit, with the relay where the link has a delay; compute comes of one rank in the same record."""
     records = {path.stem.split("_", 1)[1]: json.loads(path.read_text()) for path in sorted(pathlib.Path(directory).glob("link_*.json"))}
-    sums = {found["floats"]: found["seconds_min"] for found in records["0_0"] if found["work"] == "exchange"}
-    message = sums[min(sums)] / 2
-    end = (sums[max(sums)] - sums[min(sums)]) / max(sums)
-    print(f"A message costs {message * 1e6:.0f} us, and a float that each end sends and receives {end * 1e9:.2f} ns.\n")
+    ends = {False: ends_of(records["0_0"], 0), True: ends_of(records["0_0.1"], 1e-4)}
+    for relayed, costs in ends.items():
+        print(f"A message costs {costs['message'] * 1e6:.0f} us {'with' if relayed else 'without'} the relay, a float that each end sends "
+              f"and receives {costs['end'] * 1e9:.2f} ns.")
+    print()
     heading("link", "what", "measured", "model", "measured / model")
     for words, rows in records.items():
         gigabits, delay = map(float, words.split("_"))
-        link = Link(gigabits, delay * 1e-3, message, end)
-        name = name_of(link) if gigabits or delay else "no limit, no delay"
+        link = Link(gigabits, delay * 1e-3, **ends[delay > 0])
         alone = {found["layers"]: found["seconds_min"] for found in rows if found["ranks"] == 1}
         for found in rows:
-            if found["ranks"] != 2:
-                continue
-            if found["work"] == "exchange":
-                what, expected = f"sum of {found['floats']:,} floats", halving(found["floats"], 2, link)
-            else:
-                network = Network("", found["layers"], found["hidden"])
-                what = f"update, {found['layers']} layers"
-                expected = update(alone[found["layers"]], network, 2, link, has_spare_core=False)
-            row(name, what, f"{found['seconds_min'] * 1e3:.2f} ms", f"{expected * 1e3:.2f} ms", f"{found['seconds_min'] / expected:.2f}")
+            if found["ranks"] == 2:
+                what, expected = expect(found, link, alone)
+                row(name_of(link), what, f"{found['seconds_min'] * 1e3:.2f} ms", f"{expected * 1e3:.2f} ms",
+                    f"{found['seconds_min'] / expected:.2f}")
 
 
 # ---- The picture ----------------------------------------------------------------------------------------------------------------

@@ -47,16 +47,16 @@ static bool is_later(void)
 /* Take what has come. */
 static void take(direction *wire, double delay)
 {
-    if (wire->ended || wire->count == PIECES)
-        return;
-    struct piece *last = &wire->pieces[(wire->first + wire->count) % PIECES];
-    const ssize_t got = recv(wire->from, last->data, sizeof last->data, MSG_DONTWAIT);
-    if (got > 0) {
-        last->bytes = (size_t)got;
+    while (!wire->ended && wire->count < PIECES) {
+        struct piece *last = &wire->pieces[(wire->first + wire->count) % PIECES];
+        const ssize_t got = recv(wire->from, last->data, sizeof last->data, MSG_DONTWAIT);
+        if (got < 0 && is_later())
+            return;
+        wire->ended = got <= 0;
+        last->bytes = wire->ended ? 0 : (size_t)got;
         last->due = sl_clock_get() + delay;
-        wire->count++;
+        wire->count += !wire->ended;
     }
-    wire->ended = got == 0 || (got < 0 && !is_later());
 }
 
 /* Give what has been held long enough. false: nothing more is to be given, or the other end is gone. */
