@@ -38,7 +38,7 @@ class Link(NamedTuple):
     """What is between nodes: a wire, and the computers at its ends."""
     gigabits: float  # a second, each direction; 0: as fast as the ends are
     delay: float  # seconds, each direction
-    message: float = 10e-6  # seconds that a message costs besides, at both ends
+    message: float = 30e-6  # seconds that a message costs besides, at both ends
     end: float = 0  # seconds that the ends take for a float that each sends and receives
 
     def wire_seconds(self, floats):
