@@ -4,7 +4,7 @@
 #include "base/random.h"
 #include "base/struct_size.h"
 #include "model/model.h"
-#include "train/ranks.h"
+#include "train/ranks/rank_blocks.h"
 
 #include <stdbool.h>
 #include <string.h>
