@@ -139,16 +139,14 @@ def check(directory):
         print(f"A message costs {costs['message'] * 1e6:.0f} us {'with' if relayed else 'without'} the relay, a float that each end sends "
               f"and receives {costs['end'] * 1e9:.2f} ns.")
     print()
-    heading("link", "what", "measured", "model", "measured / model")
-    for words, rows in records.items():
+    for at, (words, rows) in enumerate(sorted(records.items(), key=lambda item: [float(word) for word in reversed(item[0].split("_"))])):
         gigabits, delay = map(float, words.split("_"))
         link = Link(gigabits, delay * 1e-3, **ends[delay > 0])
         alone = {found["layers"]: found["seconds_min"] for found in rows if found["ranks"] == 1}
-        for found in rows:
-            if found["ranks"] == 2:
-                what, expected = expect(found, link, alone)
-                row(name_of(link), what, f"{found['seconds_min'] * 1e3:.2f} ms", f"{expected * 1e3:.2f} ms",
-                    f"{found['seconds_min'] / expected:.2f}")
+        pairs = [(found["seconds_min"], *expect(found, link, alone)) for found in rows if found["ranks"] == 2]
+        if at == 0:
+            heading("link; ms measured / ms of the model", *(what for _, what, _ in pairs))
+        row(name_of(link), *(f"{seconds * 1e3:.2f} / {expected * 1e3:.2f} = {seconds / expected:.2f}" for seconds, _, expected in pairs))
 
 
 # ---- The picture ----------------------------------------------------------------------------------------------------------------
