@@ -3,6 +3,7 @@ whatever becomes of a rank."""
 import json
 import os
 import pathlib
+import shutil
 import signal
 import socket
 import subprocess
@@ -136,6 +137,21 @@ def check_hosts(cli):
         for output, _ in results:
             cli.check([row["digest"] for row in json.loads(output or "[]")] == [expected["digest"]], f"and have the bits of one: {output}")
         cli.check(not relay or relay.wait(timeout=60) == OK, "the relay ends with the connection")
+
+
+def check_namespaces(cli):
+    """Over a slow wire between two namespaces, where this process may make them; nothing of them is left."""
+    probe = f"sluice-{os.getpid()}"
+    if not shutil.which("tc") or not shutil.which("ip") or finish("ip", "netns", "add", probe).returncode:
+        print("skipped: no network namespaces can be made here")
+        return
+    finish("ip", "netns", "delete", probe)
+    words = ["--ranks", "1,2", "6,8,16", "--train", "--threads", "1", *QUICK]
+    result = finish(SOURCE / "perf" / "scale" / "namespaces", "1", "0.5", *words, text=True, env=environment(SLUICE_BUILD=str(BUILD)))
+    rows = json.loads(result.stdout or "[]")
+    cli.check(result.returncode == OK and len(rows) == 2 and rows[0]["digest"] == rows[1]["digest"], f"the bits of one: {result}")
+    cli.check("1 Gb/s" in result.stderr and "0.5 ms" in result.stderr, f"it says over what, and by what means: {result.stderr!r}")
+    cli.check("sluice-" not in finish("ip", "netns", "list", text=True).stdout, "no namespace is left")
 
 
 def check_lost(cli):
