@@ -2,6 +2,7 @@
 #ifndef SLUICE_TRAIN_TRAIN_STEP_H
 #define SLUICE_TRAIN_TRAIN_STEP_H
 
+#include "engine/api/backward_call.h"
 #include "train/trainer.h"
 
 #include <stdbool.h>
@@ -16,7 +17,8 @@ typedef struct sl_train_call {
     sluice_loss loss;
     double total_weight; /* as sluice_loss */
     bool trains;
-    bool copies_y; /* to the given y, whose layout the loss does not know */
+    const sl_backward_watch *watch; /* of sl_train_backward; NULL: nobody */
+    bool copies_y;                  /* to the given y, whose layout the loss does not know */
 } sl_train_call;
 
 /** Targets of a row, and the width of an output that a loss reads. */
@@ -32,10 +34,5 @@ sluice_status sl_train_forward(sluice_trainer *trainer, sl_train_call *call, slu
 /** The gradient of the weights, where sl_trainer_choose_gradients has it, `gradients`. It is zero if no target counts, or only targets
  *  of classes whose weight is 0. */
 sluice_status sl_train_backward(sluice_trainer *trainer, const sl_train_call *call, float *gradients, sluice_error *error);
-
-/** A checked step or evaluation of a trainer whose batches are cut into shards. `status` and `own`: whether its arguments are right;
- *  ranks with others wait for this one's call either way. */
-sluice_status sl_shared_run(sluice_trainer *trainer, sl_train_call *call, sluice_status status, sluice_error *own,
-                            sluice_report *report, sluice_error *error);
 
 #endif

@@ -5,7 +5,7 @@ import re
 from support.checks import SOURCE
 
 # The rooms in their order: a file needs its own room and those before it. A folder belongs to its nearest room.
-ROOMS = ["base", "base/system", "kernel", "model", "engine", "engine/schedule", "engine/tape", "engine/forward", "engine/backward", "engine/api", "train",
+ROOMS = ["base", "base/system", "kernel", "model", "engine", "engine/schedule", "engine/tape", "engine/forward", "engine/backward", "engine/api", "train", "train/ranks",
          "io", "program", "cli"]
 INCLUDE = re.compile(r'^\s*#\s*include\s*[<"]([^">]+)[">]', re.MULTILINE)
 DEFINITION = re.compile(r"^(?!static\b)[a-z][\w ,*]*?\b(\w+)\([^;{]*\)\n\{", re.MULTILINE)

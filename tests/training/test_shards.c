@@ -1,6 +1,6 @@
 /* Cutting batches into shards, and sums and gathers over ranks: to the bit, whatever the number of ranks. */
 #include "support/message.h"
-#include "support/rank_threads.h"
+#include "support/cases/rank_threads.h"
 #include "support/suite.h"
 
 #include <math.h>
@@ -124,37 +124,48 @@ static void sum_on_rank(test_rank *rank)
     free(own);
 }
 
+/* Sums of `shards` vectors of `count` floats of all sizes, on up to `most` ranks. */
+static void check_sums(size_t shards, size_t count, size_t most, bool sends_empty, bool in_place, uint64_t *random)
+{
+    float **vectors = calloc(shards, sizeof *vectors), *want = calloc(count + 1, sizeof *want);
+    ck_assert(vectors && want);
+    for (size_t k = 0; k < shards; k++) {
+        vectors[k] = calloc(count + 1, sizeof(float));
+        for (size_t j = 0; j < count; j++)
+            vectors[k][j] = (2 * test_uniform(random) - 1) * (j % 5 ? 1e-3f : 1e3f) * (j % 7 ? 1 : 1e-42f);
+    }
+    unsigned top = 0;
+    while ((size_t)1 << top < shards)
+        top++;
+    for (size_t j = 0; j < count; j++)
+        want[j] = root(vectors, shards, top, 0, j);
+    for (size_t ranks = 1; ranks <= most; ranks++) {
+        test_hub hub = {.ranks = ranks, .sends_empty = sends_empty};
+        sum_case of[TEST_RANKS_MOST];
+        for (size_t k = 0; k < ranks; k++)
+            of[k] = (sum_case){shards, count, vectors, want, in_place};
+        test_ranks_run(&hub, sum_on_rank, of, sizeof *of, 0);
+    }
+    for (size_t k = 0; k < shards; k++)
+        free(vectors[k]);
+    free(vectors);
+    free(want);
+}
+
 TEST_LOOP(sums_have_the_trees_bits, 0, 4)
 {
     static const size_t counts[] = {0, 1, 7, 1001, 50001};
     uint64_t random = test_seed();
     for (size_t shards = 1; shards <= 17; shards++)
-        for (size_t c = 0; c < sizeof counts / sizeof *counts - (shards > 5); c++) {
-            const size_t count = counts[c];
-            float **vectors = calloc(shards, sizeof *vectors), *want = calloc(count + 1, sizeof *want);
-            ck_assert(vectors && want);
-            for (size_t k = 0; k < shards; k++) {
-                vectors[k] = calloc(count + 1, sizeof(float));
-                for (size_t j = 0; j < count; j++)
-                    vectors[k][j] = (2 * test_uniform(&random) - 1) * (j % 5 ? 1e-3f : 1e3f) * (j % 7 ? 1 : 1e-42f);
-            }
-            unsigned top = 0;
-            while ((size_t)1 << top < shards)
-                top++;
-            for (size_t j = 0; j < count; j++)
-                want[j] = root(vectors, shards, top, 0, j);
-            for (size_t ranks = 1; ranks <= TEST_RANKS_MOST; ranks++) {
-                test_hub hub = {.ranks = ranks, .sends_empty = _i % 2};
-                sum_case of[TEST_RANKS_MOST];
-                for (size_t k = 0; k < ranks; k++)
-                    of[k] = (sum_case){shards, count, vectors, want, _i / 2};
-                test_ranks_run(&hub, sum_on_rank, of, sizeof *of, 0);
-            }
-            for (size_t k = 0; k < shards; k++)
-                free(vectors[k]);
-            free(vectors);
-            free(want);
-        }
+        for (size_t c = 0; c < sizeof counts / sizeof *counts - (shards > 5); c++)
+            check_sums(shards, counts[c], TEST_RANKS_MOST, _i % 2, _i / 2, &random);
+}
+
+/* More than are exchanged together. */
+TEST_LOOP(long_sums_have_the_trees_bits, 2, 4)
+{
+    uint64_t random = test_seed();
+    check_sums((size_t)_i, ((size_t)2 << 20) + 77, 3, false, true, &random);
 }
 
 static void gather_on_rank(test_rank *rank)

@@ -1,21 +1,22 @@
 /*
- * A step or an evaluation of a batch that is cut into shards, alone or with other ranks. Ranks meet twice, if one of them fails three
- * times: before the forward pass, when each knows the weight of its shards' targets, and when each has its shards' losses, with which
- * the gradients are added. A rank that fails goes on to where they meet, so that no other waits for it in vain.
+ * Ranks exchange figures twice, and if one of them fails its error besides: before the forward pass, when each knows the weight of its
+ * shards' targets, and with the gradients, when each has its shards' losses. A rank that fails goes on to these exchanges, so that no
+ * other waits for it in vain.
  */
+#include "train/ranks/shared_step.h"
+
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/random.h"
 #include "engine/batch_row.h"
 #include "engine/schedule/limits.h"
 #include "model/model.h"
-#include "train/ranks.h"
-#include "train/train_step.h"
+#include "train/ranks/rank_blocks.h"
 
 #include <string.h>
 
 /* What ranks have to agree on before a batch. */
-static const char *const subjects[] = {"the function called", "the updates made", "rows", "steps", "lengths", "shards"};
+static const char *const subjects[] = {"the calls", "the updates made", "rows", "steps", "lengths", "shards"};
 enum { SUBJECTS = sizeof subjects / sizeof *subjects };
 
 static uint64_t add_number(uint64_t hash, uint64_t number)
@@ -106,21 +107,22 @@ static sluice_status count(const sluice_trainer *trainer, const sl_train_call *c
 }
 
 /* Compare the batches of all ranks. */
-static sluice_status compare(const sl_ranks *ranks, const char *name, sluice_error *error)
+static sluice_status compare(const sl_ranks *ranks, sluice_error *error)
 {
     const uint64_t *first = sl_ranks_block(ranks, 0)->about;
     for (size_t rank = 1; rank < ranks->exchange.ranks; rank++)
         for (size_t k = 0; k < SUBJECTS; k++)
             if (sl_ranks_block(ranks, rank)->about[k] != first[k])
                 return sl_fail(error, SLUICE_STATUS_BAD_DATA,
-                               "%s: %s of rank %zu and those of rank 0 differ; give all ranks the same batches in the same order",
-                               name, subjects[k], rank);
+                               "ranks disagree: %s of rank %zu are others than those of rank 0; give all ranks the same batches in "
+                               "the same order",
+                               subjects[k], rank);
     return SLUICE_STATUS_OK;
 }
 
-/* The first meeting: the weight of the batch. */
-static sluice_status meet(sluice_trainer *trainer, sl_train_call *call, sluice_status status, sluice_error *own,
-                          sluice_report *report, sluice_error *error)
+/* The first exchange: the weight of the batch. */
+static sluice_status begin(sluice_trainer *trainer, sl_train_call *call, sluice_status status, sluice_error *own,
+                           sluice_report *report, sluice_error *error)
 {
     sl_ranks *ranks = trainer->ranks;
     memset(ranks->block, 0, ranks->block_bytes);
@@ -135,7 +137,7 @@ static sluice_status meet(sluice_trainer *trainer, sl_train_call *call, sluice_s
     status = sl_ranks_gather(ranks, own, error);
     report->wait_seconds = ranks->exchange.ranks > 1 ? sl_clock_get() - start : 0;
     if (!status)
-        status = compare(ranks, call->name, error);
+        status = compare(ranks, error);
     if (!status)
         report->weight = call->total_weight = sl_ranks_sum(ranks, &report->counted);
     return status;
@@ -167,19 +169,29 @@ static sluice_status run_shard(sluice_trainer *trainer, const sl_train_call *cal
     return status;
 }
 
-/* Run this rank's shards. After a failure the gradients are of no use, but the tree is whole all the same. */
-static sluice_status run_shards(sluice_trainer *trainer, const sl_train_call *call, sl_tree *tree, sluice_error *error)
+/* Run this rank's shards, and begin the sum with the last one's gradient: the ranks exchange that of a layer when it is complete. After a
+ * failure the gradients are of no use, but the ranks exchange them all the same. */
+static sluice_status run_shards(sluice_trainer *trainer, const sl_train_call *call, sluice_error *error)
 {
     sl_ranks *ranks = trainer->ranks;
+    sl_tree tree = {.shards = ranks->shards};
     const unsigned threads = sl_workers(trainer->engine);
+    const sl_backward_watch watch = {ranks->gradient_exchange, sl_gradient_exchange_complete};
     sluice_status status = SLUICE_STATUS_OK;
+    if (call->trains && ranks->first == ranks->end)
+        sl_gradient_exchange_begin(ranks->gradient_exchange, &tree, 0);
     for (size_t shard = ranks->first; shard < ranks->end; shard++) {
-        float *gradients = ranks->buffers[tree->count];
+        float *gradients = ranks->buffers[tree.count];
+        const size_t additions = sl_tree_put(&tree, (sl_tree_node){0, shard, gradients});
+        const bool is_last = call->trains && shard + 1 == ranks->end;
+        sl_train_call watched = *call;
+        watched.watch = is_last ? &watch : NULL;
+        if (is_last)
+            sl_gradient_exchange_begin(ranks->gradient_exchange, &tree, additions);
         if (!status)
-            status = run_shard(trainer, call, shard, gradients, error);
-        const size_t additions = sl_tree_put(tree, (sl_tree_node){0, shard, gradients});
-        if (!status && call->trains)
-            sl_tree_add(tree, additions, 0, trainer->floats, threads);
+            status = run_shard(trainer, &watched, shard, gradients, error);
+        if (!status && call->trains && !is_last)
+            sl_tree_add(&tree, additions, 0, trainer->floats, threads);
     }
     sl_trainer_choose_gradients(trainer, trainer->gradients);
     return status;
@@ -202,16 +214,14 @@ sluice_status sl_shared_run(sluice_trainer *trainer, sl_train_call *call, sluice
                             sluice_report *report, sluice_error *error)
 {
     sl_ranks *ranks = trainer->ranks;
-    status = meet(trainer, call, status, own, report, error);
+    status = begin(trainer, call, status, own, report, error);
     if (status)
         return status;
-    sl_tree tree = {.shards = ranks->shards};
     memset(ranks->block, 0, ranks->block_bytes);
-    ranks->block->status = run_shards(trainer, call, &tree, own);
+    ranks->block->status = run_shards(trainer, call, own);
     const double start = sl_clock_get();
     if (call->trains)
-        status = sl_exchange_sum(&ranks->exchange, &tree, 0, trainer->floats, trainer->gradients, ranks->scratch,
-                                 sl_workers(trainer->engine), error);
+        status = sl_gradient_exchange_end(ranks->gradient_exchange, error);
     report->exchange_seconds = ranks->exchange.ranks > 1 ? sl_clock_get() - start : 0;
     if (!status)
         status = sl_ranks_gather(ranks, own, error);

@@ -1,9 +1,9 @@
 /* What ranks exchange: blocks that all get of each, and sums in the tree of shards. */
-#ifndef SLUICE_TRAIN_EXCHANGE_H
-#define SLUICE_TRAIN_EXCHANGE_H
+#ifndef SLUICE_TRAIN_RANKS_EXCHANGE_H
+#define SLUICE_TRAIN_RANKS_EXCHANGE_H
 
 #include "sluice_train.h"
-#include "train/shard_tree.h"
+#include "train/ranks/shard_tree.h"
 
 /** A rank of one, which exchanges nothing. */
 #define SL_EXCHANGE_ALONE ((sluice_exchange){.struct_size = sizeof(sluice_exchange), .ranks = 1})

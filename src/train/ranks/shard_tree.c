@@ -1,4 +1,4 @@
-#include "train/shard_tree.h"
+#include "train/ranks/shard_tree.h"
 
 #include "base/size.h"
 #include "base/system/cpu.h"

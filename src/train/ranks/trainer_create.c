@@ -7,7 +7,7 @@
 #include "base/struct_size.h"
 #include "engine/schedule/limits.h"
 #include "model/model.h"
-#include "train/ranks.h"
+#include "train/ranks/rank_blocks.h"
 #include "train/trainer_options.h"
 
 #include <stdbool.h>

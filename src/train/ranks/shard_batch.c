@@ -1,4 +1,4 @@
-#include "train/shard_batch.h"
+#include "train/ranks/shard_batch.h"
 
 #include "base/error.h"
 #include "base/memory.h"

@@ -1,6 +1,6 @@
 /* Some neighbouring rows of a batch as a batch of their own. */
-#ifndef SLUICE_TRAIN_SHARD_BATCH_H
-#define SLUICE_TRAIN_SHARD_BATCH_H
+#ifndef SLUICE_TRAIN_RANKS_SHARD_BATCH_H
+#define SLUICE_TRAIN_RANKS_SHARD_BATCH_H
 
 #include "model/layer_chain.h"
 #include "train/trainer.h"

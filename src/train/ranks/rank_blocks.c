@@ -1,4 +1,4 @@
-#include "train/ranks.h"
+#include "train/ranks/rank_blocks.h"
 
 #include "base/error.h"
 #include "base/memory.h"
@@ -21,14 +21,11 @@ static size_t count_buffers(const sl_ranks *ranks)
 static sluice_status allocate(const sluice_trainer *trainer, sl_ranks *ranks, sluice_error *error)
 {
     const size_t count = ranks->exchange.ranks, most = sl_size_div_up(ranks->shards, count), buffers = count_buffers(ranks);
-    size_t floats, scratch, bytes = 0;
+    size_t floats, bytes = 0;
     ranks->block_bytes = sizeof *ranks->block + most * sizeof *ranks->block->of_shards;
-    sluice_status status = sl_exchange_scratch(&ranks->exchange, ranks->shards, trainer->floats, &scratch, error);
-    if (!status && (!sl_size_mul(buffers, trainer->floats, &floats) || floats > SIZE_MAX / 2 / sizeof(float) ||
-                    !sl_size_mul(count, ranks->block_bytes + sizeof(sluice_error), &bytes)))
-        status = sl_fail_size(error, "the gradients of shards");
-    if (status)
-        return status;
+    if (!sl_size_mul(buffers, trainer->floats, &floats) || floats > SIZE_MAX / 2 / sizeof(float) ||
+        !sl_size_mul(count, ranks->block_bytes + sizeof(sluice_error), &bytes))
+        return sl_fail_size(error, "the gradients of shards");
     floats -= trainer->floats;
     ranks->bounds = sl_alloc_array(ranks->shards + 1, sizeof *ranks->bounds);
     ranks->numbers = sl_alloc_array(ranks->shards, sizeof *ranks->numbers);
@@ -36,13 +33,12 @@ static sluice_status allocate(const sluice_trainer *trainer, sl_ranks *ranks, sl
     ranks->blocks = sl_alloc_array(count, ranks->block_bytes);
     ranks->errors = sl_alloc_array(count, sizeof *ranks->errors);
     ranks->floats = sl_alloc_array(floats, sizeof *ranks->floats);
-    ranks->scratch = sl_alloc_array(scratch, sizeof *ranks->scratch);
-    if (!ranks->bounds || !ranks->numbers || !ranks->block || !ranks->blocks || !ranks->errors || !ranks->floats || !ranks->scratch)
-        return sl_fail_memory(error, "the gradients of shards", bytes + (floats + scratch) * sizeof(float));
+    if (!ranks->bounds || !ranks->numbers || !ranks->block || !ranks->blocks || !ranks->errors || !ranks->floats)
+        return sl_fail_memory(error, "the gradients of shards", bytes + floats * sizeof(float));
     ranks->buffers[0] = trainer->gradients;
     for (size_t k = 1; k < buffers; k++)
         ranks->buffers[k] = ranks->floats + (k - 1) * trainer->floats;
-    return SLUICE_STATUS_OK;
+    return sl_gradient_exchange_create(trainer, &ranks->exchange, &ranks->gradient_exchange, error);
 }
 
 sluice_status sl_ranks_create(const sluice_trainer *trainer, const sluice_exchange *exchange, sl_ranks **ranks, sluice_error *error)
@@ -72,7 +68,7 @@ void sl_ranks_destroy(sl_ranks *ranks)
     sl_free(ranks->blocks);
     sl_free(ranks->errors);
     sl_free(ranks->floats);
-    sl_free(ranks->scratch);
+    sl_gradient_exchange_destroy(ranks->gradient_exchange);
     sl_shard_batch_free(&ranks->part);
     sl_free(ranks);
 }

@@ -1,9 +1,10 @@
 /* What a trainer has whose batches are cut into shards, or shared with other ranks. */
-#ifndef SLUICE_TRAIN_RANKS_H
-#define SLUICE_TRAIN_RANKS_H
+#ifndef SLUICE_TRAIN_RANKS_RANK_BLOCKS_H
+#define SLUICE_TRAIN_RANKS_RANK_BLOCKS_H
 
-#include "train/exchange.h"
-#include "train/shard_batch.h"
+#include "train/ranks/exchange.h"
+#include "train/ranks/gradient_exchange.h"
+#include "train/ranks/shard_batch.h"
 #include "train/trainer.h"
 
 /** Two figures of a shard. */
@@ -26,7 +27,7 @@ typedef struct sl_ranks {
     double *numbers;           /* [S] */
     float *buffers[SL_TREE_MOST];
     float *floats; /* of all buffers but the first, which is trainer->gradients */
-    float *scratch;
+    sl_gradient_exchange *gradient_exchange;
     sl_rank_block *block;  /* [block_bytes] */
     unsigned char *blocks; /* [ranks][block_bytes] */
     size_t block_bytes;

@@ -1,7 +1,7 @@
 /* The tree in which what belongs to the shards of a batch is added (sluice_train.h). Some neighbouring shards, put in one after the
  * other, become the nodes that cover them: as few as there can be, each the sum of all its shards. */
-#ifndef SLUICE_TRAIN_SHARD_TREE_H
-#define SLUICE_TRAIN_SHARD_TREE_H
+#ifndef SLUICE_TRAIN_RANKS_SHARD_TREE_H
+#define SLUICE_TRAIN_RANKS_SHARD_TREE_H
 
 #include <stddef.h>
 
