@@ -1,7 +1,7 @@
 #include "perf/scale/rank_bench.h"
 
 #include "perf/report/record.h"
-#include "perf/scale/rank_group.h"
+#include "perf/scale/rank_processes.h"
 #include "perf/scale/rank_work.h"
 
 #include "base/clock.h"
@@ -347,17 +347,17 @@ static sluice_status run_all(rank_run *run, const sluice_exchange *all, sluice_e
 
 sluice_status sl_ranks_run(const sl_bench_options *options, sl_bench_report *report, sl_bench_tally *tally, sluice_error *error)
 {
-    sl_rank_group group;
+    sl_rank_processes group;
     rank_run run = {.options = options, .report = report, .tally = tally, .hosts = options->hosts};
     size_t most = 1;
     for (size_t r = 0; r < options->ranks.count; r++)
         most = sl_size_max(most, options->ranks.values[r]);
-    sluice_status status = sl_rank_group_start(most, options->hosts, options->rank, &group, error);
+    sluice_status status = sl_rank_processes_start(most, options->hosts, options->rank, &group, error);
     if (group.is_forked)
         run.report = NULL;
     status = status ? status : run_all(&run, &group.exchange, error);
     const bool is_forked = group.is_forked;
-    sl_rank_group_end(&group);
+    sl_rank_processes_end(&group);
     if (is_forked)
         _exit(status != SLUICE_STATUS_OK); /* rank 0 says why, and has the report */
     return status;

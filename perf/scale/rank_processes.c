@@ -1,4 +1,4 @@
-#include "perf/scale/rank_group.h"
+#include "perf/scale/rank_processes.h"
 
 #include "base/error.h"
 
@@ -39,7 +39,7 @@ static sluice_status split_hosts(const char *hosts, size_t ranks, places *all, s
 }
 
 /* Fork the ranks above 0. In a child *rank is set to its own. */
-static sluice_status fork_ranks(size_t ranks, size_t *rank, sl_rank_group *group, sluice_error *error)
+static sluice_status fork_ranks(size_t ranks, size_t *rank, sl_rank_processes *group, sluice_error *error)
 {
     for (size_t r = 1; r < ranks; r++) {
         const pid_t child = fork();
@@ -56,11 +56,11 @@ static sluice_status fork_ranks(size_t ranks, size_t *rank, sl_rank_group *group
     return SLUICE_STATUS_OK;
 }
 
-sluice_status sl_rank_group_start(size_t ranks, const char *hosts, size_t rank, sl_rank_group *group, sluice_error *error)
+sluice_status sl_rank_processes_start(size_t ranks, const char *hosts, size_t rank, sl_rank_processes *group, sluice_error *error)
 {
     places all;
     sluice_status status = SLUICE_STATUS_OK;
-    *group = (sl_rank_group){.is_forked = false};
+    *group = (sl_rank_processes){.is_forked = false};
     for (size_t r = 0; r < SL_RANKS_MAX; r++) {
         snprintf(all.text[r], sizeof all.text[r], "127.0.0.1:0");
         all.addresses[r] = all.text[r];
@@ -80,11 +80,11 @@ sluice_status sl_rank_group_start(size_t ranks, const char *hosts, size_t rank, 
         status = sl_tcp_connect(rank, ranks, all.addresses, all.listeners[rank], &group->links, &group->exchange, error);
     close_listeners(&all, ranks, SIZE_MAX);
     if (status)
-        sl_rank_group_end(group);
+        sl_rank_processes_end(group);
     return status;
 }
 
-void sl_rank_group_end(sl_rank_group *group)
+void sl_rank_processes_end(sl_rank_processes *group)
 {
     sl_tcp_close(&group->links, SL_RANKS_MAX);
     for (size_t k = 0; k < group->child_count; k++)
