@@ -61,7 +61,10 @@ const sl_page sl_pages[SL_PAGES] = {
             "those of the data, --new-head keeps all layers but the last dense one, which is made anew as in a new network, by "
             "--init and --seed. With labels a softmax at the end of the model is left out, as the loss applies it.\n\n"
             "An interrupted run with --checkpoint continues with --resume, which takes the options and the names of files from the "
-            "checkpoint. Options that change the result cannot be changed; others, such as --epochs, may be given again.",
+            "checkpoint. Options that change the result cannot be changed; others, such as --epochs, may be given again.\n\n"
+            "With --shards S a batch is computed in S parts. mpirun -n R sluice-mpi train, with the same options, shares them "
+            "among R "
+            "processes, the ranks; model and checkpoint have the same bytes on any number of ranks.",
         .examples = "sluice train --text words.tsv --validate-share 0.1 -o model.safetensors\n"
                     "sluice train -i x.npy --labels y.npy -o m.safetensors --checkpoint c.st\n"
                     "sluice train --text w.tsv -o m.st --layers lstm:128:both,lstm:64,dense:32:relu\n"

@@ -7,10 +7,12 @@
 #include "program/options/option_kinds.h"
 #include "program/options/option_words.h"
 #include "program/pages/help.h"
+#include "program/ranks/rank_group.h"
 
 #include <getopt.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* ---- The table -------------------------------------------------------------------------------------------------------------- */
@@ -185,6 +187,10 @@ static const sl_option table[] = {
      .default_text = TEXT(SL_TRAIN_EPOCHS)},
     {"batch", 0, TRAIN, TRAINING, "N", &sl_kind_count, FIELD(batch), "rows of each batch", .default_text = TEXT(SL_TRAIN_BATCH),
      .recorded = true},
+    {"shards", 0, TRAIN, TRAINING, "S", &sl_kind_count, FIELD(train.trainer.shards),
+     "cut each batch into S parts, whose gradients are added in a fixed order; so the result is the same on any number of ranks of "
+     "sluice-mpi, up to S of which have work",
+     .most = SLUICE_MAX_SHARDS, .default_text = "1", .recorded = true},
     {"patience", 0, TRAIN, TRAINING, "EPOCHS", &sl_kind_count, FIELD(train.patience),
      "stop when validation has not improved for EPOCHS epochs"},
     {"optimizer", 0, TRAIN, TRAINING, "NAME", &sl_kind_choice, FIELD(train.trainer.optimizer), "update rule of the weights",
@@ -319,6 +325,20 @@ static sl_exit print_version(void)
     return SL_EXIT_OK;
 }
 
+/* Ranks on the same CPUs share these, where nothing says how many threads each has. */
+static void share_threads(sluice_engine_options *engine)
+{
+    const char *variables[] = {getenv("SLUICE_NUM_THREADS"), getenv("OMP_NUM_THREADS")};
+    const unsigned sharing = sl_group_get_sharing();
+    unsigned threads;
+    char reason[256];
+    sluice_error error;
+    if (engine->threads || sharing < 2 || (variables[0] && *variables[0]) || (variables[1] && *variables[1]) ||
+        sl_threads_choose(0, &threads, reason, sizeof reason, &error))
+        return;
+    engine->threads = threads > sharing ? threads / sharing : 1;
+}
+
 sl_exit sl_command_line_parse(sl_command command, int argc, char **argv, sl_options *options, bool *done)
 {
     sluice_error error;
@@ -328,6 +348,8 @@ sl_exit sl_command_line_parse(sl_command command, int argc, char **argv, sl_opti
                             .train.trainer.struct_size = sizeof options->train.trainer};
     if (sl_option_table_parse(&sl_program_this, get_page(command), argc, argv, options, &options->given, &error))
         return sl_report_error(&error);
+    share_threads(&options->engine);
+    options->progress = sl_group_is_first() ? options->progress : SL_PROGRESS_NEVER;
     *done = options->version || options->help;
     if (options->version)
         return print_version();

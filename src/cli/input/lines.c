@@ -231,6 +231,7 @@ sl_exit sl_lines_read(sl_lines *lines, sl_lines_batch *batch)
     if (code)
         return code;
     batch->offsets = lines->offsets;
+    batch->begin = sl_text_source_get_position(&lines->source, lines->end - lines->start);
     if (used)
         note_nul(lines, batch, used);
     const unsigned char *begin = lines->bytes + lines->start;
@@ -243,6 +244,11 @@ sl_exit sl_lines_read(sl_lines *lines, sl_lines_batch *batch)
     batch->end = sl_text_source_get_position(&lines->source, lines->end - lines->start);
     note_ends(lines);
     return SL_EXIT_OK;
+}
+
+bool sl_lines_is_compressed(const sl_lines *lines)
+{
+    return lines->source.gunzip != NULL;
 }
 
 /* ---- As tokens of a model --------------------------------------------------------------------------------------------------- */

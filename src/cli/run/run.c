@@ -8,12 +8,16 @@
 #include "cli/run/shard_identity.h"
 #include "cli/run/stream_state.h"
 #include "cli/shards/merge.h"
+#include "cli/shards/shard_files.h"
 #include "cli/tuned_plans.h"
 #include "program/model_shape.h"
 #include "program/paths.h"
 #include "program/progress.h"
+#include "program/ranks/rank_group.h"
 
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static sl_exit check_paths(const sl_options *options)
 {
@@ -149,34 +153,42 @@ static sl_exit run_command(sl_options *options)
     return code;
 }
 
-sl_exit sl_command_run(int argc, char **argv)
+/* Remove this rank's part of an output, and its record. */
+static void remove_part(const char *out)
 {
-    sl_options options;
-    bool done;
-    const sl_exit code = parse(argc, argv, &options, &done);
-    return code || done ? code : run_command(&options);
+    const sl_shard_file files[] = {SL_SHARD_RECORD, SL_SHARD_PART};
+    for (size_t k = 0; k < sizeof files / sizeof files[0]; k++) {
+        char *name = sl_shard_files_name(out, files[k], sl_group_get_own() + 1, sl_group_count());
+        if (name)
+            unlink(name); /* one that is left is no output, and the next run replaces it */
+        free(name);
+    }
 }
 
-sl_exit sl_shard_run(int argc, char **argv, size_t part, size_t parts)
+/* Rank r runs part r + 1. Rank 0 puts the parts together when all have ended well; else they are removed, unless the next run is to skip
+ * those that are done. */
+static sl_exit run_on_ranks(sl_options *options)
+{
+    const char *const outputs[] = {options->output, options->hn, options->cn, options->head};
+    const size_t count = sizeof outputs / sizeof outputs[0];
+    if (options->shard.text)
+        return sl_report(SL_EXIT_USAGE, "--shard is what the ranks do by themselves; leave it out");
+    options->shard = (sl_shard_choice){.part = sl_group_get_own() + 1, .parts = sl_group_count()};
+    sl_exit code = sl_group_agree(run_command(options));
+    for (size_t k = 0; code && !options->skip_done && k < count; k++)
+        if (outputs[k])
+            remove_part(outputs[k]);
+    for (size_t k = 0; !code && sl_group_is_first() && k < count; k++)
+        code = outputs[k] ? sl_merge(outputs[k], true) : SL_EXIT_OK;
+    return code;
+}
+
+sl_exit sl_command_run(int argc, char **argv)
 {
     sl_options options;
     bool done;
     const sl_exit code = parse(argc, argv, &options, &done);
     if (code || done)
         return code;
-    if (options.shard.text)
-        return sl_report(SL_EXIT_USAGE, "--shard is what the ranks do by themselves; leave it out");
-    options.shard = (sl_shard_choice){.part = part, .parts = parts};
-    return run_command(&options);
-}
-
-sl_exit sl_shard_merge(int argc, char **argv)
-{
-    sl_options options;
-    bool done;
-    sl_exit code = parse(argc, argv, &options, &done);
-    const char *const outputs[] = {options.output, options.hn, options.cn, options.head};
-    for (size_t k = 0; !code && !done && k < sizeof outputs / sizeof outputs[0]; k++)
-        code = outputs[k] ? sl_merge(outputs[k], true) : SL_EXIT_OK;
-    return code;
+    return sl_group_count() > 1 ? run_on_ranks(&options) : run_command(&options);
 }

@@ -46,12 +46,4 @@ sl_exit sl_shard_commit(sl_shard *shard);
 
 void sl_shard_close(sl_shard *shard);
 
-/* ---- For sluice-mpi -------------------------------------------------------------------------------------------------------- */
-
-/** The command `sluice run` with these arguments, which have no --shard, as part `part` of `parts`, 1..parts. */
-sl_exit sl_shard_run(int argc, char **argv, size_t part, size_t parts);
-
-/** Once all parts have ended well, in one process: merge every output of these arguments, and remove the parts. */
-sl_exit sl_shard_merge(int argc, char **argv);
-
 #endif

@@ -2,6 +2,7 @@
 
 #include "cli/digest.h"
 #include "program/model_shape.h"
+#include "program/ranks/rank_group.h"
 
 #include <string.h>
 
@@ -19,6 +20,8 @@ sluice_names sl_train_get_names(const sl_training *train, const sluice_model *mo
 
 sl_exit sl_train_save_model(const sl_training *train)
 {
+    if (!sl_group_is_first())
+        return SL_EXIT_OK;
     sluice_error error;
     const sluice_model *model = sluice_trainer_get_model(train->trainer);
     const sluice_names names = sl_train_get_names(train, model);

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "cli/digest.h"
+#include "program/ranks/rank_group.h"
 
 #include <inttypes.h>
 #include <jansson.h>
@@ -69,6 +70,11 @@ sl_exit sl_checkpoint_save(sl_training *train)
     const char *path = train->options->train.checkpoint;
     if (!path)
         return SL_EXIT_OK;
+    const sl_exit code = train->position.begin ? sl_train_gather_states(train) : SL_EXIT_OK;
+    train->checkpoint.saved_step = train->position.step;
+    train->checkpoint.saved_at = sl_clock_get();
+    if (code || !sl_group_is_first())
+        return code;
     char *note = get_note(train);
     if (!note)
         return sl_report_memory("a checkpoint's note");
@@ -76,7 +82,6 @@ sl_exit sl_checkpoint_save(sl_training *train)
     const sluice_status status =
         sluice_trainer_save(train->trainer, train->position.begin ? train->streams : NULL, path, note, &error);
     free(note);
-    train->checkpoint.saved_step = train->position.step;
     train->checkpoint.saved_at = sl_clock_get();
     return sl_report_status(status, &error);
 }
@@ -286,7 +291,7 @@ sl_exit sl_checkpoint_check(const sl_training *train)
     const sl_exit code = restore_states(train);
     if (code)
         return code;
-    if (!best->epoch)
+    if (!best->epoch || !sl_group_is_first())
         return SL_EXIT_OK;
     if (sl_digest_of_weights(sluice_trainer_get_model(train->trainer)) == best->digest)
         return sl_train_save_model(train);
