@@ -12,7 +12,7 @@
 enum { BUFFER_BYTES = 1 << 20 };
 
 struct sl_lines {
-    sl_text_source source;
+    sl_text_input source;
     sl_lines_use use;
     unsigned char *bytes; /* [capacity]; bytes[start..end) are read and not yet returned */
     int32_t *tokens;      /* [capacity]; tokens[k] is bytes[start + k] for the bytes of the batch */
@@ -31,7 +31,7 @@ void sl_lines_close(sl_lines *lines)
 {
     if (!lines)
         return;
-    sl_text_source_close(&lines->source);
+    sl_text_input_close(&lines->source);
     free(lines->bytes);
     free(lines->tokens);
     free(lines->offsets);
@@ -48,9 +48,10 @@ sl_exit sl_lines_open(const char *path, size_t rows, sl_lines_use use, sl_lines 
     lines->use = use;
     lines->capacity = BUFFER_BYTES;
     lines->max_rows = rows < BUFFER_BYTES ? rows : BUFFER_BYTES; /* a line has at least one byte */
-    sl_exit code = sl_text_source_open(
-        path, use == SL_LINES_WEIGHTS ? "write lines CLASS<TAB>WEIGHT instead" : "to read an array, give --input without --text",
-        &lines->source);
+    sluice_error error;
+    const char *array_remedy =
+        use == SL_LINES_WEIGHTS ? "write lines CLASS<TAB>WEIGHT instead" : "to read an array, give --input without --text";
+    sl_exit code = sl_report_status(sl_text_input_open(path, array_remedy, &lines->source, &error), &error);
     if (!code) {
         *total = lines->source.input.size;
         lines->bytes = malloc(lines->capacity);
@@ -134,7 +135,7 @@ static bool has_more_soon(const sl_lines *lines, size_t rows)
 {
     enum { ROWS_PER_MILLISECOND = 64, MOST_MILLISECONDS = 10 };
     const size_t wait = rows / ROWS_PER_MILLISECOND;
-    return sl_text_source_is_ready(&lines->source, wait < MOST_MILLISECONDS ? (int)wait : MOST_MILLISECONDS);
+    return sl_text_input_is_ready(&lines->source, wait < MOST_MILLISECONDS ? (int)wait : MOST_MILLISECONDS);
 }
 
 /* Find the lines of the batch. *used: their bytes from start, including line ends. */
@@ -218,7 +219,7 @@ sl_exit sl_lines_read(sl_lines *lines, sl_lines_batch *batch)
     lines->line += batch->rows;
     batch->tokens = lines->tokens;
     batch->lengths = lines->lengths;
-    batch->end = sl_text_source_get_position(&lines->source, lines->end - lines->start);
+    batch->end = sl_text_input_get_position(&lines->source, lines->end - lines->start);
     note_ends(lines);
     return SL_EXIT_OK;
 }

@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/size.h"
+#include "io/zip/zip_memory.h"
 
 #include <limits.h>
 #include <zlib.h>
@@ -13,19 +14,6 @@ static sluice_status fail(const sl_zip_member *member, const sl_input *input, co
 {
     return sl_fail_byte(error, SLUICE_STATUS_BAD_DATA, input->name, member->data_at, "member \"%.*s\" of the zip archive: %s",
                         (int)sl_size_min(member->name_bytes, 200), member->name, problem);
-}
-
-/* zlib's memory by this library's allocator. */
-static void *allocate(void *context, unsigned count, unsigned bytes)
-{
-    (void)context;
-    return sl_alloc_array(count, bytes);
-}
-
-static void release(void *context, void *memory)
-{
-    (void)context;
-    sl_free(memory);
 }
 
 static sluice_status read_stored(const sl_input *input, const sl_zip_member *member, size_t at, void *bytes, size_t size,
@@ -67,7 +55,7 @@ static sluice_status inflate_blocks(const sl_input *input, const sl_zip_member *
 
 static sluice_status inflate_member(const sl_input *input, const sl_zip_member *member, char *bytes, sluice_error *error)
 {
-    z_stream stream = {.zalloc = allocate, .zfree = release};
+    z_stream stream = {.zalloc = sl_zip_allocate, .zfree = sl_zip_release};
     unsigned char *block = sl_alloc(BLOCK);
     sluice_status status = SLUICE_STATUS_OK;
     if (!block || inflateInit2(&stream, -MAX_WBITS) != Z_OK)
