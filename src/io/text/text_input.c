@@ -1,6 +1,7 @@
 #include "io/text/text_input.h"
 
 #include "base/error.h"
+#include "base/memory.h"
 #include "base/size.h"
 #include "io/zip/inflate_input.h"
 
@@ -69,23 +70,22 @@ static sluice_status begin_gunzip(sl_text_input *text, sluice_error *error)
     return SLUICE_STATUS_OK;
 }
 
-static sluice_status check_head(sl_text_input *text, sluice_error *error)
+sluice_status sl_text_input_look(sl_text_input *text, sl_content *content, sluice_error *error)
 {
-    sl_content found = SL_CONTENT_UNKNOWN;
     size_t signature_bytes = 0;
-    sluice_status status = read_head(text, &found, &signature_bytes, error);
-    if (!status && found == SL_CONTENT_GZIP && !text->is_gzip) {
+    *content = SL_CONTENT_UNKNOWN;
+    sluice_status status = read_head(text, content, &signature_bytes, error);
+    if (!status && *content == SL_CONTENT_GZIP && !text->is_gzip) {
+        *content = SL_CONTENT_UNKNOWN;
         status = begin_gunzip(text, error);
         if (!status)
-            status = read_head(text, &found, &signature_bytes, error);
+            status = read_head(text, content, &signature_bytes, error);
     }
-    if (status || found == SL_CONTENT_UNKNOWN)
-        return status;
-    if (found != SL_CONTENT_UTF8_MARK)
-        return refuse(text, found, error);
-    text->head_start = signature_bytes;
-    text->has_mark = true;
-    return SLUICE_STATUS_OK;
+    text->has_mark = !status && *content == SL_CONTENT_UTF8_MARK;
+    text->head_start = text->has_mark ? signature_bytes : 0;
+    text->content = *content;
+    text->begun = !status;
+    return status;
 }
 
 sluice_status sl_text_input_open(const char *path, const char *array_remedy, sl_text_input *text, sluice_error *error)
@@ -98,11 +98,13 @@ sluice_status sl_text_input_read(sl_text_input *text, void *data, size_t room, s
 {
     *got = 0;
     if (!text->begun) {
-        const sluice_status status = check_head(text, error);
+        sl_content content;
+        const sluice_status status = sl_text_input_look(text, &content, error);
         if (status)
             return status;
-        text->begun = true;
     }
+    if (text->content != SL_CONTENT_UNKNOWN && text->content != SL_CONTENT_UTF8_MARK)
+        return refuse(text, text->content, error);
     const size_t held = text->head_end - text->head_start;
     if (!held)
         return text->ended ? SLUICE_STATUS_OK : read_input(text, data, room, got, error);
@@ -110,6 +112,52 @@ sluice_status sl_text_input_read(sl_text_input *text, void *data, size_t room, s
     memcpy(data, text->head + text->head_start, *got);
     text->head_start += *got;
     return SLUICE_STATUS_OK;
+}
+
+/* ---- As an input ----------------------------------------------------------------------------------------------------------- */
+
+typedef struct text_filter {
+    sl_input_filter base;
+    sl_text_input text;
+} text_filter;
+
+static sluice_status read_filter(sl_input_filter *base, void *data, size_t bytes, size_t *got, bool *ended, sluice_error *error)
+{
+    sl_text_input *text = &((text_filter *)base)->text;
+    const sluice_status status = sl_text_input_read(text, data, bytes, got, error);
+    *ended = text->ended && !*got;
+    return status;
+}
+
+static bool is_filter_ready(const sl_input_filter *base, int milliseconds)
+{
+    return sl_text_input_is_ready(&((const text_filter *)base)->text, milliseconds);
+}
+
+static void close_filter(sl_input_filter *base)
+{
+    sl_text_input_close(&((text_filter *)base)->text);
+    sl_free(base);
+}
+
+sluice_status sl_text_input_take(sl_text_input *text, sl_input *input, sluice_error *error)
+{
+    sl_text_input taken = *text;
+    *text = (sl_text_input){.input.fd = -1};
+    *input = taken.input;
+    if (input->regular) /* its first bytes can be read again */
+        return SLUICE_STATUS_OK;
+    *input = (sl_input){.fd = -1};
+    text_filter *filter = sl_alloc(sizeof *filter);
+    if (!filter) {
+        sl_text_input_close(&taken);
+        return sl_fail_memory(error, "reading a stream", sizeof *filter);
+    }
+    filter->base = (sl_input_filter){read_filter, is_filter_ready, close_filter};
+    filter->text = taken;
+    filter->text.content = SL_CONTENT_UNKNOWN; /* whatever it is, it is read */
+    filter->text.head_start = 0;
+    return sl_input_open_filter(&filter->base, taken.input.name, input, error);
 }
 
 bool sl_text_input_is_ready(const sl_text_input *text, int milliseconds)

@@ -13,6 +13,7 @@ typedef struct sl_text_input {
     sl_input input;
     const char *array_remedy;                  /* of the message for a NumPy array */
     bool begun;                                /* the first bytes have been looked at */
+    sl_content content;                        /* what they say */
     bool is_gzip, has_mark;                    /* what they were: gzip data, and a byte order mark that is skipped */
     unsigned char head[SL_CONTENT_TEXT_BYTES]; /* head[head_start..head_end) are looked at and not given out */
     size_t head_start, head_end;
@@ -24,6 +25,14 @@ typedef struct sl_text_input {
 /** Open a text ("-": standard input). `array_remedy`, a literal, says what to do if the file is a NumPy array. On failure *text is
  *  closed; the errors of sl_input_open. */
 sluice_status sl_text_input_open(const char *path, const char *array_remedy, sl_text_input *text, sluice_error *error);
+
+/** Look at the first bytes of what may be no text: *content is SL_CONTENT_UNKNOWN for text, UTF8_MARK likewise, else the kind of file that
+ *  sl_text_input_read would refuse. Not behind a read. Errors likewise. */
+sluice_status sl_text_input_look(sl_text_input *text, sl_content *content, sluice_error *error);
+
+/** Make it an input of all its bytes, decompressed where they are gzip data, after sl_text_input_look. *text is then closed, and so is
+ *  *input on failure. NO_MEMORY */
+sluice_status sl_text_input_take(sl_text_input *text, sl_input *input, sluice_error *error);
 
 /** Some bytes of the text, at most `room` > 0, in *got; 0 unless text->ended: try again. Waits for them if there are none. A UTF-8
  *  byte order mark is skipped and gzip data are decompressed. BAD_DATA: UTF-16, UTF-32, other compressed files, and gzip data that

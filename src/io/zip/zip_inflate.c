@@ -8,7 +8,7 @@
 #include <limits.h>
 #include <zlib.h>
 
-enum { METHOD_DEFLATE = 8, FLAG_ENCRYPTED = 1, BLOCK = 1 << 16 };
+enum { BLOCK = 1 << 16 };
 
 static sluice_status fail(const sl_zip_member *member, const sl_input *input, const char *problem, sluice_error *error)
 {
@@ -70,7 +70,7 @@ static sluice_status inflate_member(const sl_input *input, const sl_zip_member *
 sluice_status sl_zip_read_member(sl_zip *zip, const sl_zip_member *member, char **bytes, sluice_error *error)
 {
     const sl_input *input = sl_zip_get_input(zip);
-    const bool is_deflated = member->method == METHOD_DEFLATE && !(member->flags & FLAG_ENCRYPTED);
+    const bool is_deflated = sl_zip_is_deflated(member);
     sluice_status status = is_deflated ? SLUICE_STATUS_OK : sl_zip_check_stored(zip, member, error);
     if (status)
         return status;
