@@ -92,7 +92,7 @@ sluice_status sl_input_open_part(const sl_input *whole, size_t at, size_t size, 
                                  sluice_error *error)
 {
     const size_t outer = strlen(whole->name), inner = strlen(name) + 1, bytes = outer + strlen(": ") + inner;
-    *part = (sl_input){.fd = -1, .regular = true, .start = whole->start + at, .size = size};
+    *part = (sl_input){.fd = -1, .regular = true, .start = whole->start + at, .size = size, .is_part = true};
     part->memory = whole->memory ? whole->memory + at : NULL;
     part->name = sl_alloc(bytes);
     if (!part->name)
@@ -126,6 +126,8 @@ sluice_status sl_input_read_some(const sl_input *input, size_t offset, void *dat
         *ended = !*got;
         return SLUICE_STATUS_OK;
     }
+    if (input->is_part)
+        bytes = sl_size_min(bytes, input->size - sl_size_min(offset, input->size));
     const ssize_t n = input->regular ? pread(input->fd, data, bytes, (off_t)(input->start + offset)) : read(input->fd, data, bytes);
     if (n < 0)
         return sl_fail_byte(error, SLUICE_STATUS_IO, input->name, offset, "cannot be read: %s", strerror(errno));

@@ -23,6 +23,7 @@ typedef struct sl_input {
     bool regular;       /* any byte can be read at any time; else forward only */
     size_t start;       /* of a regular file: its byte that counts as byte 0, non-zero only for a descriptor that was redirected */
     size_t size;        /* of a regular file: bytes from `start` on when it was opened; else 0 */
+    bool is_part;       /* `size` is its end, though the file may go on */
     const char *memory; /* the bytes of an input in memory, which is `regular` and has no descriptor; NULL: a file */
     sl_input_filter
         *filter; /* of an input that is made of another, which is not `regular` and has no descriptor; owned; NULL: none */

@@ -266,15 +266,16 @@ def check_strangers(cli):
     commands = [run + [path], run + [x, "--lengths", path], run + [x, "--h0", path], run + [x, "--c0", path],
                 learn + ["--labels", x, "-i", path], learn + ["-i", x, "--labels", path], learn + ["-i", x, "--values", path],
                 ["info", case.model, "--explain", "--batch", ROWS, "--steps", STEPS, "--lengths", path]]
-    for content, word in ((gzip.compress(data), "gzip; unpack it first"), (zipped(data, "arr_0.npy"), "a zip archive"), (b"", "empty; save"),
+    for content, word in ((gzip.compress(gzip.compress(data)), "gzip data in gzip data; unpack it first"), (zipped(data, "arr_0.npy"), "a zip archive"), (b"", "empty; save"),
                           (b"a,b\n1,2\n", "text, such as CSV"), (b"\x89HDF\r\n\x1a\n", "HDF5"), (bytes(range(7, 90)), "something else")):
         path.write_bytes(content)
         for words in commands:
             cli.refused(DATA, ["stranger", "byte 0", word], *words)
-    path.write_bytes(gzip.compress(data))
+    path.write_bytes(gzip.compress(gzip.compress(data)))
     message = sluice(*commands[1]).stderr.decode()
-    command = message[message.index("gunzip"):].strip().replace("FILE", str(path)).replace("x.npy", str(cli.path("plain.npy")))
-    cli.check(subprocess.run(command, shell=True, check=False).returncode == 0 and cli.path("plain.npy").read_bytes() == data,
+    command = message[message.index("gunzip"):].strip().replace("FILE", str(path)).replace("x.npy.gz", str(cli.path("plain.npy.gz")))
+    cli.check(subprocess.run(command, shell=True, check=False).returncode == 0
+              and gzip.decompress(cli.path("plain.npy.gz").read_bytes()) == data,
               f"the command makes the file: {command}")
 
 

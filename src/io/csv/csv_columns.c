@@ -44,7 +44,7 @@ static sluice_status look(const sl_csv_rows *rows, const sl_csv_row *row, locale
             return sl_csv_rows_fail(rows, row, cell.next, error,
                                     "expected the delimiter behind the closing quote; write \"\" for a quote in a cell");
         const sl_csv_cell trimmed = sl_csv_cell_trim(cell);
-        if (memchr(trimmed.text, '\r', trimmed.bytes))
+        if (cell.text == at && memchr(trimmed.text, '\r', trimmed.bytes))
             return sl_csv_rows_fail(
                 rows, row, cell.text, error,
                 "a carriage return in a cell of the first row; if it ends a line, convert with tr '\\r' '\\n' < "

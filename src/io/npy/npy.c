@@ -345,9 +345,10 @@ static sluice_status read_all(sl_npy_reader *reader, sluice_error *error)
     return reader->input.filter ? check_rest(reader, reader->data_at + bytes, &has_more, error) : SLUICE_STATUS_OK;
 }
 
-/* Or nothing. */
-static sluice_status hold(sl_npy_reader *reader, sluice_error *error)
+sluice_status sl_npy_hold(sl_npy_reader *reader, sluice_error *error)
 {
+    if (reader->input.regular || reader->held)
+        return SLUICE_STATUS_OK;
     const sluice_status status = read_all(reader, error);
     if (status != SLUICE_STATUS_OK) {
         sl_free(reader->held);

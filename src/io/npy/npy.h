@@ -42,6 +42,9 @@ sluice_status sl_npy_read(sl_npy_reader *reader, size_t first, size_t count, voi
 sluice_status sl_npy_read_columns(sl_npy_reader *reader, size_t planes, size_t rows, size_t first, size_t count, void *data,
                                   sluice_error *error);
 
+/** Before such reads: of a pipe read the whole array into memory, which grows as the data come. NO_MEMORY, BAD_DATA, IO. */
+sluice_status sl_npy_hold(sl_npy_reader *reader, sluice_error *error);
+
 /** Whether any element can be read at any time: not of a pipe, and not of compressed data, which are read forward only. */
 bool sl_npy_is_seekable(const sl_npy_reader *reader);
 

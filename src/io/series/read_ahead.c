@@ -63,8 +63,8 @@ sluice_status sl_read_ahead_start(sl_read_ahead_fill *fill, void *context, void 
     const int problem = start_thread(made);
     if (problem) {
         sl_free(made);
-        return sl_fail(error, SLUICE_STATUS_UNSUPPORTED, "no thread can be started to read ahead: %s; raise the limit of processes",
-                       strerror(problem));
+        return sl_fail(error, SLUICE_STATUS_NO_MEMORY,
+                       "no thread can be started to read ahead: %s; raise the limits of memory and processes", strerror(problem));
     }
     *ahead = made;
     return SLUICE_STATUS_OK;

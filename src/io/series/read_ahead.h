@@ -14,8 +14,8 @@ typedef sluice_status sl_read_ahead_fill(void *context, void *slot, bool *is_las
 
 typedef struct sl_read_ahead sl_read_ahead;
 
-/** Start the thread. The context and the slots are not owned, and used until sl_read_ahead_stop. UNSUPPORTED: no thread can be started;
- *  NO_MEMORY; *ahead is then NULL. */
+/** Start the thread. The context and the slots are not owned, and used until sl_read_ahead_stop. NO_MEMORY, also where no thread
+ *  can be started; *ahead is then NULL. */
 sluice_status sl_read_ahead_start(sl_read_ahead_fill *fill, void *context, void *const slots[SL_READ_AHEAD_SLOTS],
                                   sl_read_ahead **ahead, sluice_error *error);
 

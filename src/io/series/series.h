@@ -17,7 +17,7 @@ typedef struct sl_series_rows {
 } sl_series_rows;
 
 /** Open a file ("-": standard input) and look at its beginning. `table`: of tables alone, NULL for its zeros. The errors of sl_npy_open,
- *  sl_npz_open and sl_csv_open, and UNSUPPORTED: no thread can be started; *series is then NULL. For one thread at a time. */
+ *  sl_npz_open and sl_csv_open, and NO_MEMORY where no thread can be started; *series is then NULL. For one thread at a time. */
 sluice_status sl_series_open(const char *path, const sl_csv_options *table, sl_series **series, sluice_error *error);
 
 /** I: the numbers of a row. */

@@ -20,12 +20,15 @@ static sluice_status hold(npy_series *from, size_t series, sluice_error *error)
 {
     if (from->held && from->held_series == series)
         return SLUICE_STATUS_OK;
+    sluice_status status = sl_npy_hold(from->array, error); /* so that there is as much as the header says */
+    if (status)
+        return status;
     if (!from->held)
         from->held = sl_alloc_array(from->steps, from->width * sizeof *from->held);
     if (!from->held)
         return sl_fail_memory(error, "a series of an array in Fortran order", from->steps * from->width * sizeof *from->held);
     from->held_series = SIZE_MAX;
-    const sluice_status status = sl_npy_read_columns(from->array, 1, from->count, series, 1, from->held, error);
+    status = sl_npy_read_columns(from->array, 1, from->count, series, 1, from->held, error);
     if (!status)
         from->held_series = series;
     return status;
