@@ -114,6 +114,15 @@ static void read_memory(const sl_input *input, size_t offset, void *data, size_t
         memcpy(data, input->memory + offset, *got);
 }
 
+/* Wait until bytes or `stop` are there. */
+static sluice_status wait_for_bytes(const sl_input *input, size_t offset, sluice_error *error)
+{
+    struct pollfd from[2] = {{.fd = input->stop, .events = POLLIN}, {.fd = input->fd, .events = POLLIN}};
+    if (poll(from, 2, -1) < 0)
+        return sl_fail_byte(error, SLUICE_STATUS_IO, input->name, offset, "cannot be read: %s", strerror(errno));
+    return from[0].revents ? sl_fail(error, SLUICE_STATUS_IO, "%s: reading was ended", input->name) : SLUICE_STATUS_OK;
+}
+
 sluice_status sl_input_read_some(const sl_input *input, size_t offset, void *data, size_t bytes, size_t *got, bool *ended,
                                  sluice_error *error)
 {
@@ -126,6 +135,9 @@ sluice_status sl_input_read_some(const sl_input *input, size_t offset, void *dat
         *ended = !*got;
         return SLUICE_STATUS_OK;
     }
+    const sluice_status status = input->stop ? wait_for_bytes(input, offset, error) : SLUICE_STATUS_OK;
+    if (status)
+        return status;
     if (input->is_part)
         bytes = sl_size_min(bytes, input->size - sl_size_min(offset, input->size));
     const ssize_t n = input->regular ? pread(input->fd, data, bytes, (off_t)(input->start + offset)) : read(input->fd, data, bytes);

@@ -25,8 +25,8 @@ typedef struct sl_input {
     size_t size;        /* of a regular file: bytes from `start` on when it was opened; else 0 */
     bool is_part;       /* `size` is its end, though the file may go on */
     const char *memory; /* the bytes of an input in memory, which is `regular` and has no descriptor; NULL: a file */
-    sl_input_filter
-        *filter; /* of an input that is made of another, which is not `regular` and has no descriptor; owned; NULL: none */
+    int stop; /* of a stream: a descriptor that is readable once reading is to end, even during a wait; not owned; 0: none */
+    sl_input_filter *filter; /* makes the bytes of another input's: not `regular`, no descriptor; owned; NULL: none */
 } sl_input;
 
 /** Open a file for reading. "-" is standard input, and a path to a descriptor of this process (io/resolve.h), as /dev/stdin, is
@@ -52,7 +52,7 @@ sluice_status sl_input_open_part(const sl_input *whole, size_t at, size_t size, 
 sluice_status sl_input_read(const sl_input *input, size_t offset, void *data, size_t bytes, size_t *got, sluice_error *error);
 
 /** Likewise some of the bytes, at most `bytes` > 0, waiting for them only if there are none. *got may be 0 before the input ends: try
- *  again, where *ended, which is whether it has, is false. */
+ *  again, where *ended, which is whether it has, is false. IO too where input->stop ends the wait. */
 sluice_status sl_input_read_some(const sl_input *input, size_t offset, void *data, size_t bytes, size_t *got, bool *ended,
                                  sluice_error *error);
 

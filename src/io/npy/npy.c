@@ -440,7 +440,7 @@ static sluice_status prepare_columns(sl_npy_reader *reader, sluice_error *error)
         if (!reader->converted)
             status = sl_fail_memory(error, "converting a .npy file", BLOCK * sizeof *reader->converted);
     }
-    return status == SLUICE_STATUS_OK && !reader->input.regular && !reader->held ? hold(reader, error) : status;
+    return status == SLUICE_STATUS_OK ? sl_npy_hold(reader, error) : status;
 }
 
 sluice_status sl_npy_read_columns(sl_npy_reader *reader, size_t planes, size_t rows, size_t first, size_t count, void *data,

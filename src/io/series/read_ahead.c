@@ -7,10 +7,11 @@
 #include <pthread.h>
 #include <semaphore.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <string.h>
 
-/* Semaphores, since a signal ends the wait for one, and no wait for a condition variable. Each has a value of SL_READ_AHEAD_SLOTS at
- * most, so that posting cannot fail. */
+/* Semaphores, since a signal ends the wait for one, and no wait for a condition variable. Their values are
+ * small, so that posting cannot fail. */
 struct sl_read_ahead {
     sl_read_ahead_fill *fill;
     void *context;
@@ -19,7 +20,8 @@ struct sl_read_ahead {
     sluice_status statuses[SL_READ_AHEAD_SLOTS]; /* of filling each, which belong to the slot */
     sluice_error problem;                        /* of the last, if it failed */
     size_t taken;                                /* slots so far */
-    bool holds;                                  /* the caller uses the last one */
+    atomic_bool stopping;
+    bool holds; /* the caller uses the last one */
     pthread_t thread;
 };
 
@@ -30,6 +32,8 @@ static void *run(void *ahead_)
     for (size_t k = 0; !ended; k = (k + 1) % SL_READ_AHEAD_SLOTS) {
         while (sem_wait(&ahead->empty) != 0)
             ;
+        if (ahead->stopping)
+            break;
         ahead->statuses[k] = ahead->fill(ahead->context, ahead->slots[k], &ended, &ahead->problem);
         ended = ended || ahead->statuses[k];
         sem_post(&ahead->filled);
@@ -94,7 +98,8 @@ void sl_read_ahead_stop(sl_read_ahead *ahead)
 {
     if (!ahead)
         return;
-    pthread_cancel(ahead->thread);
+    ahead->stopping = true;
+    sem_post(&ahead->empty);
     pthread_join(ahead->thread, NULL);
     sem_destroy(&ahead->empty);
     sem_destroy(&ahead->filled);

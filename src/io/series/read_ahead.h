@@ -8,8 +8,7 @@
 
 enum { SL_READ_AHEAD_SLOTS = 2 };
 
-/** Fill a slot; *is_last is set where nothing follows. Runs on the thread, where all signals are blocked, and which may be cancelled at a
- *  call that waits for input: nothing may be held there that only a local variable knows. */
+/** Fill a slot; *is_last is set where nothing follows. Runs on the thread, where all signals are blocked. */
 typedef sluice_status sl_read_ahead_fill(void *context, void *slot, bool *is_last, sluice_error *error);
 
 typedef struct sl_read_ahead sl_read_ahead;
@@ -23,7 +22,7 @@ sluice_status sl_read_ahead_start(sl_read_ahead_fill *fill, void *context, void 
  *  filling it, again and again; IO with errno EINTR: a signal has ended the wait, which can be called again. For one thread. */
 sluice_status sl_read_ahead_take(sl_read_ahead *ahead, void **slot, sluice_error *error);
 
-/** End the thread, even if it waits for input. NULL is allowed. */
+/** End the thread, when the fill that runs has returned: what it may wait for has been told to end (sl_input.stop). NULL is allowed. */
 void sl_read_ahead_stop(sl_read_ahead *ahead);
 
 #endif

@@ -9,7 +9,11 @@
 #include "io/series/series_npy.h"
 
 #include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 struct sl_series {
     sl_series_source source;
@@ -20,6 +24,7 @@ struct sl_series {
     const sl_series_part *read;   /* the part of the rows that were read last, and their first */
     size_t first;
     size_t index, step; /* the next, where rows are read at any place */
+    int stop;           /* an event that ends the thread's wait for a stream; 0: none is needed */
     char path[];
 };
 
@@ -33,12 +38,31 @@ static sluice_status open_array(const char *path, sl_series_source *source, slui
     return status ? status : sl_series_open_npy(array, &header, path, source, error);
 }
 
-/* By the first bytes of what is not named as a member of an archive. */
-static sluice_status open_content(const char *path, const sl_csv_options *table, sl_series_source *source, sluice_error *error)
+/* Have the series stop its thread's wait for a stream. Its descriptor is none of the standard ones, even if these are closed. */
+static sluice_status make_stop(sl_series *series, sl_input *stream, sluice_error *error)
 {
+    if (stream->regular)
+        return SLUICE_STATUS_OK;
+    const int made = eventfd(0, EFD_CLOEXEC);
+    series->stop = made >= 0 && made <= STDERR_FILENO ? fcntl(made, F_DUPFD_CLOEXEC, STDERR_FILENO + 1) : made;
+    const int problem = errno;
+    if (series->stop != made)
+        close(made);
+    stream->stop = series->stop > 0 ? series->stop : 0;
+    return stream->stop ? SLUICE_STATUS_OK
+                        : sl_fail(error, SLUICE_STATUS_IO, "%s: a descriptor cannot be made: %s", series->path, strerror(problem));
+}
+
+/* By the first bytes of what is not named as a member of an archive. */
+static sluice_status open_content(sl_series *series, const sl_csv_options *table, sluice_error *error)
+{
+    const char *path = series->path;
+    sl_series_source *source = &series->source;
     sl_text_input text;
     sl_content content = SL_CONTENT_UNKNOWN;
     sluice_status status = sl_text_input_open(path, "", &text, error);
+    if (!status)
+        status = make_stop(series, &text.input, error);
     if (!status)
         status = sl_text_input_look(&text, &content, error);
     if (status) {
@@ -85,8 +109,8 @@ sluice_status sl_series_open(const char *path, const sl_csv_options *table, sl_s
     if (!opened)
         return sl_fail_memory(error, "series", sizeof *opened);
     memcpy(opened->path, path, bytes);
-    sluice_status status = sl_npz_is_path(path) ? open_array(path, &opened->source, error)
-                                                : open_content(path, table ? table : &plain, &opened->source, error);
+    sluice_status status =
+        sl_npz_is_path(path) ? open_array(path, &opened->source, error) : open_content(opened, table ? table : &plain, error);
     if (!status && !opened->source.is_seekable)
         status = start_thread(opened, error);
     if (status)
@@ -100,11 +124,15 @@ void sl_series_close(sl_series *series)
 {
     if (!series)
         return;
+    if (series->stop > 0)
+        (void)!write(series->stop, &(uint64_t){1}, sizeof(uint64_t));
     sl_read_ahead_stop(series->ahead);
     if (series->source.reader)
         series->source.calls->close(series->source.reader);
     for (size_t k = 0; k < SL_READ_AHEAD_SLOTS; k++)
         sl_series_block_release(&series->blocks[k]);
+    if (series->stop > 0)
+        close(series->stop);
     sl_free(series);
 }
 
