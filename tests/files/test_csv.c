@@ -1,6 +1,6 @@
 /* Tables of text: every rule of quoting, columns, series and missing numbers, whatever the pieces in which the bytes come; every error with
  * its place; and random tables that are written by other rules than the reader's. */
-#include "support/table.h"
+#include "support/formats/table_text.h"
 
 #include <math.h>
 

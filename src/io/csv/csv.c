@@ -4,7 +4,7 @@
 #include "base/memory.h"
 #include "base/size.h"
 #include "io/csv/csv_cell.h"
-#include "io/csv/number.h"
+#include "io/csv/decimal.h"
 #include "io/label.h"
 
 #include <math.h>
@@ -58,10 +58,10 @@ static sluice_status read_number(sl_csv *csv, const sl_csv_cell *quoted, size_t 
 {
     const sl_csv_cell cell = sl_csv_cell_trim(*quoted);
     if (!sl_csv_is_missing(cell.text, cell.bytes)) {
-        const sl_number_result result = sl_number_parse(cell.text, cell.bytes, csv->c, to);
-        if (result == SL_NUMBER_NONE)
+        const sl_decimal_result result = sl_decimal_parse(cell.text, cell.bytes, csv->c, to);
+        if (result == SL_DECIMAL_NONE)
             return fail_number(csv, &cell, error);
-        if (result == SL_NUMBER_LARGE)
+        if (result == SL_DECIMAL_LARGE)
             return sl_csv_rows_fail(&csv->rows, &csv->row, cell.text, error, "'%s' is beyond float32's range; scale the column",
                                     sl_label_get_part(cell.text, cell.bytes).text);
         if (!isnan(*to))
@@ -115,7 +115,7 @@ static sluice_status read_cells(sl_csv *csv, sl_series_block *block, sl_csv_cell
         const char *next;
         float value;
         /* Most cells are plain numbers and nothing else. */
-        if (use->value != SL_CSV_UNUSED && use->text == SL_CSV_UNUSED && !use->is_sequence && sl_number_read(at, &next, &value) &&
+        if (use->value != SL_CSV_UNUSED && use->text == SL_CSV_UNUSED && !use->is_sequence && sl_decimal_read(at, &next, &value) &&
             (next == end || *next == delimiter)) {
             values[use->value] = value;
         } else {

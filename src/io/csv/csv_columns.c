@@ -4,7 +4,7 @@
 #include "base/memory.h"
 #include "base/size.h"
 #include "io/csv/csv_cell.h"
-#include "io/csv/number.h"
+#include "io/csv/decimal.h"
 #include "io/label.h"
 
 #include <stdint.h>
@@ -49,7 +49,7 @@ static sluice_status look(const sl_csv_rows *rows, const sl_csv_row *row, locale
                 rows, row, cell.text, error,
                 "a carriage return in a cell of the first row; if it ends a line, convert with tr '\\r' '\\n' < "
                 "FILE > NEW");
-        has_number = has_number || sl_number_parse(trimmed.text, trimmed.bytes, c, &value) != SL_NUMBER_NONE;
+        has_number = has_number || sl_decimal_parse(trimmed.text, trimmed.bytes, c, &value) != SL_DECIMAL_NONE;
         has_text = has_text || !sl_csv_is_missing(trimmed.text, trimmed.bytes);
         *text_bytes += cell.bytes + 1;
         columns->count++;

@@ -243,8 +243,7 @@ const char *sl_npy_guess(const void *begin, size_t bytes, char text[SL_NPY_GUESS
     case SL_CONTENT_ZSTD:
         return "compressed (xz, bzip2 or zstd); unpack it first with that program's -dc < FILE > x.npy";
     case SL_CONTENT_ZIP: /* these few bytes do not show which kind */
-        return "a zip archive, as .npz is; name an array of it, FILE.npz:NAME; python3 -c \"import numpy; "
-               "print(numpy.load('FILE').files)\" lists them";
+        return "a zip archive, as .npz is; name an array of it, FILE.npz:NAME";
     case SL_CONTENT_HDF5:
         return "HDF5; read the array with h5py and save it: numpy.save('x.npy', h5py.File('FILE')['NAME'][()])";
     case SL_CONTENT_MATLAB:

@@ -22,7 +22,7 @@ sluice_status sl_read_ahead_start(sl_read_ahead_fill *fill, void *context, void 
  *  filling it, again and again; IO with errno EINTR: a signal has ended the wait, which can be called again. For one thread. */
 sluice_status sl_read_ahead_take(sl_read_ahead *ahead, void **slot, sluice_error *error);
 
-/** End the thread, when the fill that runs has returned: what it may wait for has been told to end (sl_input.stop). NULL is allowed. */
+/** End the thread, when the fill that runs has returned: what it may wait for is to have been ended before (sl_input.stop). NULL is allowed. */
 void sl_read_ahead_stop(sl_read_ahead *ahead);
 
 #endif

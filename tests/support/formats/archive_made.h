@@ -4,6 +4,7 @@
 
 #include "support/files.h"
 
+#include <stdbool.h>
 #include <zlib.h>
 
 /** An archive in the making: members, and its directory. */

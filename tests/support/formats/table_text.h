@@ -1,6 +1,6 @@
 /* A table of text read into memory, its bytes given a few at a time. */
-#ifndef SLUICE_TESTS_TABLE_H
-#define SLUICE_TESTS_TABLE_H
+#ifndef SLUICE_TESTS_TABLE_TEXT_H
+#define SLUICE_TESTS_TABLE_TEXT_H
 
 #include "io/csv/csv.h"
 

@@ -1,4 +1,4 @@
-#include "io/csv/number.h"
+#include "io/csv/decimal.h"
 
 #include <math.h>
 #include <stdint.h>
@@ -87,7 +87,7 @@ static bool read_exponent(const char **at, long *exponent)
     return true;
 }
 
-bool sl_number_read(const char *text, const char **stop, float *value)
+bool sl_decimal_read(const char *text, const char **stop, float *value)
 {
     const char *p = text;
     const bool negative = *p == '-';
@@ -124,20 +124,20 @@ bool sl_number_read(const char *text, const char **stop, float *value)
     return true;
 }
 
-sl_number_result sl_number_parse(const char *text, size_t bytes, locale_t c, float *value)
+sl_decimal_result sl_decimal_parse(const char *text, size_t bytes, locale_t c, float *value)
 {
     char copy[MOST_BYTES + 1];
     if (!bytes || bytes > MOST_BYTES)
-        return SL_NUMBER_NONE;
+        return SL_DECIMAL_NONE;
     for (size_t k = 0; k < bytes; k++) /* no white space, which strtof skips; no hexadecimal numbers, no nan(...) */
         if (!is_digit(text[k]) && !strchr("+-.eEinfINFtyTYaA", text[k]))
-            return SL_NUMBER_NONE;
+            return SL_DECIMAL_NONE;
     memcpy(copy, text, bytes);
     copy[bytes] = '\0';
     char *stop;
     *value = strtof_l(copy, &stop, c);
     if (stop != copy + bytes)
-        return SL_NUMBER_NONE;
+        return SL_DECIMAL_NONE;
     const char *first = copy + (*copy == '-' || *copy == '+');
-    return isinf(*value) && (is_digit(*first) || *first == '.') ? SL_NUMBER_LARGE : SL_NUMBER_OK;
+    return isinf(*value) && (is_digit(*first) || *first == '.') ? SL_DECIMAL_LARGE : SL_DECIMAL_OK;
 }

@@ -1,5 +1,5 @@
 /* Decimal numbers against strtof, bit for bit: random ones, the halfway points of floats, and what is no number. */
-#include "io/csv/number.h"
+#include "io/csv/decimal.h"
 
 #include "support/suite.h"
 
@@ -28,11 +28,11 @@ static bool compare(const char *text)
     const float wanted = strtof(text, &end);
     float value = NAN;
     ck_assert_msg(*end == ',', "%s", text);
-    const sl_number_result result = sl_number_parse(text, (size_t)(end - text), plain, &value);
-    ck_assert_msg(result == (isinf(wanted) ? SL_NUMBER_LARGE : SL_NUMBER_OK), "%s: %d", text, (int)result);
+    const sl_decimal_result result = sl_decimal_parse(text, (size_t)(end - text), plain, &value);
+    ck_assert_msg(result == (isinf(wanted) ? SL_DECIMAL_LARGE : SL_DECIMAL_OK), "%s: %d", text, (int)result);
     ck_assert_msg(memcmp(&value, &wanted, sizeof value) == 0, "%s: %a, expected %a", text, value, wanted);
     value = NAN;
-    if (!sl_number_read(text, &stop, &value))
+    if (!sl_decimal_read(text, &stop, &value))
         return false;
     ck_assert_msg(stop == end, "%s: %zu bytes", text, (size_t)(stop - text));
     ck_assert_msg(memcmp(&value, &wanted, sizeof value) == 0, "%s: %a, expected %a", text, value, wanted);
@@ -157,11 +157,11 @@ TEST(edges)
 TEST(words)
 {
     float value;
-    ck_assert_int_eq(sl_number_parse("inf", 3, plain, &value), SL_NUMBER_OK);
+    ck_assert_int_eq(sl_decimal_parse("inf", 3, plain, &value), SL_DECIMAL_OK);
     ck_assert_float_eq(value, INFINITY);
-    ck_assert_int_eq(sl_number_parse("-Infinity", 9, plain, &value), SL_NUMBER_OK);
+    ck_assert_int_eq(sl_decimal_parse("-Infinity", 9, plain, &value), SL_DECIMAL_OK);
     ck_assert_float_eq(value, -INFINITY);
-    ck_assert_int_eq(sl_number_parse("-NaN", 4, plain, &value), SL_NUMBER_OK);
+    ck_assert_int_eq(sl_decimal_parse("-NaN", 4, plain, &value), SL_DECIMAL_OK);
     ck_assert_float_nan(value);
 }
 
@@ -174,11 +174,11 @@ TEST(no_numbers)
     for (size_t k = 0; k < sizeof texts / sizeof texts[0]; k++) {
         const char *stop;
         char text[16];
-        ck_assert_msg(sl_number_parse(texts[k], strlen(texts[k]), plain, &value) == SL_NUMBER_NONE, "'%s'", texts[k]);
+        ck_assert_msg(sl_decimal_parse(texts[k], strlen(texts[k]), plain, &value) == SL_DECIMAL_NONE, "'%s'", texts[k]);
         snprintf(text, sizeof text, "%s;", texts[k]);
-        ck_assert_msg(!sl_number_read(text, &stop, &value) || *stop != ';', "'%s'", texts[k]);
+        ck_assert_msg(!sl_decimal_read(text, &stop, &value) || *stop != ';', "'%s'", texts[k]);
     }
-    ck_assert_int_eq(sl_number_parse("1\0", 2, plain, &value), SL_NUMBER_NONE);
+    ck_assert_int_eq(sl_decimal_parse("1\0", 2, plain, &value), SL_DECIMAL_NONE);
 }
 
 /* A locale with a decimal comma changes nothing. */
@@ -190,9 +190,9 @@ TEST(locales)
         k++;
     float value = NAN;
     const char *stop;
-    ck_assert_int_eq(sl_number_parse("1.5e-60", 7, plain, &value), SL_NUMBER_OK);
-    ck_assert_int_eq(sl_number_parse("2.5", 3, plain, &value), SL_NUMBER_OK);
+    ck_assert_int_eq(sl_decimal_parse("1.5e-60", 7, plain, &value), SL_DECIMAL_OK);
+    ck_assert_int_eq(sl_decimal_parse("2.5", 3, plain, &value), SL_DECIMAL_OK);
     ck_assert_float_eq(value, 2.5f);
-    ck_assert(sl_number_read("3.5,", &stop, &value) && value == 3.5f);
+    ck_assert(sl_decimal_read("3.5,", &stop, &value) && value == 3.5f);
     setlocale(LC_ALL, "C");
 }
