@@ -8,7 +8,7 @@ import sys
 import zipfile
 
 TABLES = (b"1,2\n3,4\n", b"a,b\r\n1,-2.5e3\r\n,nan\r\n", b'x,2,3\n"y\n""z""",4,5\n', b"id;s;v\n1;a;.5\n2;b;6.\n", b"\xef\xbb\xbf1\t2\n\n3\tinf")
-WAYS = (0, 2 | 4, 1 | 8 | 16, 8 | 32, 16 | 32)
+FLAGS = (0, 2 | 4, 1 | 8 | 16, 8 | 32, 16 | 32)
 MEMBER = 64
 
 
@@ -28,7 +28,7 @@ def main():
     kind, folder = sys.argv[1], pathlib.Path(sys.argv[2])
     arrays = [npy("<f4", (2, 3, 2), bytes(48)), npy(">i2", (6, 2), bytes(24), True), npy("|u1", (2, 3, 4), bytes(24), True)]
     if kind == "csv":
-        seeds = [bytes([way]) + form for way in WAYS for table in TABLES for form in (table, gzip.compress(table, mtime=0))]
+        seeds = [bytes([flags]) + form for flags in FLAGS for table in TABLES for form in (table, gzip.compress(table, mtime=0))]
     else:
         seeds = [bytes([MEMBER]) + zipped(array, method, wide) for array in arrays for wide in (False, True)
                  for method in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)]
