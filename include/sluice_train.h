@@ -264,7 +264,7 @@ typedef struct sluice_exchange {
     size_t ranks;       /**< R; 0 or 1: alone, and the function may be NULL */
     void *context;      /**< passed to the function */
     /** Send `sent_bytes` to rank `to`, and receive exactly `received_bytes` from rank `from`, which sends as many; the two may be
-     *  different ranks, one of the counts may be 0, which the other side knows. Returns when both are done; 0: they are. Messages
+     *  different ranks, a count may be 0, which the other side knows. Returns when both are done; 0: they are. Messages
      *  between two ranks stay in order. Another value ends the call that needed it with SLUICE_STATUS_IO. */
     int (*send_receive)(void *context, size_t to, const void *sent, size_t sent_bytes, size_t from, void *received,
                         size_t received_bytes);

@@ -22,6 +22,7 @@ enum {
     SL_LEAST_sluice_engine_info = SL_SIZE_THROUGH(sluice_engine_info, table_bytes),
     SL_LEAST_sluice_engine_options = SL_SIZE_THROUGH(sluice_engine_options, training),
     SL_LEAST_sluice_environment = SL_SIZE_THROUGH(sluice_environment, openmp), /* 0.3's */
+    SL_LEAST_sluice_exchange = SL_SIZE_THROUGH(sluice_exchange, from_thread),
     SL_LEAST_sluice_gradient = SL_SIZE_THROUGH(sluice_gradient, accumulate),
     SL_LEAST_sluice_layer = SL_SIZE_THROUGH(sluice_layer, masked_outputs_zero),
     SL_LEAST_sluice_loss = SL_SIZE_THROUGH(sluice_loss, weight),

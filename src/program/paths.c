@@ -116,6 +116,12 @@ sl_exit sl_paths_check_file(const sl_path_argument *path, const char *why)
                    : SL_EXIT_OK;
 }
 
+bool sl_paths_is_input_stream(const char *path)
+{
+    sl_resolved found;
+    return sl_resolve(path, STDIN_FILENO, &found) == 0 && found.exists && !S_ISREG(found.about.st_mode);
+}
+
 bool sl_paths_is_output_stream(const char *path)
 {
     sl_resolved found;

@@ -27,6 +27,9 @@ sl_exit sl_paths_check(const sl_path_argument *paths, size_t count);
  *  ("is written more than once"). /dev/null is accepted, for trials. Opens nothing, so that it never blocks on a FIFO. */
 sl_exit sl_paths_check_file(const sl_path_argument *path, const char *why);
 
+/** Whether the input ("-": standard input) can only be read sequentially. False if it does not exist. */
+bool sl_paths_is_input_stream(const char *path);
+
 /** Whether the output ("-": standard output) can only be written sequentially. */
 bool sl_paths_is_output_stream(const char *path);
 

@@ -289,6 +289,15 @@ static sluice_status count_targets(sluice_loss *loss, int32_t ignore, sl_fault_p
     return SLUICE_STATUS_OK;
 }
 
+sluice_status sl_loss_count(sluice_loss *loss, sluice_error *error)
+{
+    sl_fault_place place;
+    const sl_float_mode mode = sl_float_mode_set(false);
+    const sluice_status status = count_targets(loss, loss->ignore ? loss->ignore : -100, &place, error);
+    sl_float_mode_restore(mode);
+    return status;
+}
+
 /* What label smoothing puts on all classes of a target together. */
 static double get_smooth(const sluice_loss *loss)
 {

@@ -24,6 +24,9 @@ typedef struct sl_fault_place {
  *  loss is cross-entropy. */
 sluice_status sl_class_weights_check(const float *weights, size_t classes, bool by_label, const char *owner, sluice_error *error);
 
+/** Count the loss's targets and add up their weights, of a loss whose outputs are not yet known. BAD_DATA: a label; with its row. */
+sluice_status sl_loss_count(sluice_loss *loss, sluice_error *error);
+
 /** sluice_loss_compute on up to `threads` threads; the same bits on any number. `place` names the label,
  *  output or value that BAD_DATA is for; else its fault is NONE. */
 sluice_status sl_loss_compute(sluice_loss *loss, unsigned threads, sl_fault_place *place, sluice_error *error);

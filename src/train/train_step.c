@@ -8,64 +8,30 @@
 #include "engine/schedule/limits.h"
 #include "model/model.h"
 #include "train/loss.h"
-#include "train/trainer.h"
+#include "train/train_step.h"
 
 #include <stdbool.h>
 #include <string.h>
 
-/* One call. */
-typedef struct request {
-    const char *name;
-    sluice_batch given; /* as far as this library knows its fields */
-    sluice_batch batch; /* as given, and what the loss needs */
-    sluice_loss loss;
-    bool trains;
-    bool copies_y; /* to the given y, whose layout the loss does not know */
-} request;
-
-static sluice_status refuse(const request *call, const char *what, sluice_error *error)
-{
-    return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "%s: %s", call->name, what);
-}
-
-static sluice_status check(const sluice_trainer *trainer, const request *call, const int32_t *labels, const float *values,
-                           sluice_error *error)
-{
-    const sluice_batch *batch = &call->given;
-    if (batch->tape || batch->dropout != 0)
-        return refuse(call, "the batch has a tape or dropout; these are the trainer's own: leave them NULL and 0", error);
-    if (call->trains && (batch->logits || batch->step_logits))
-        return refuse(call,
-                      "the batch asks for logits or step_logits, which are the trainer's own here; sluice_trainer_evaluate "
-                      "gives them",
-                      error);
-    const bool by_label = trainer->options.loss == SLUICE_LOSS_CROSS_ENTROPY;
-    const bool wants = batch->rows && (batch->steps || !trainer->options.every_step);
-    if (wants && !(by_label ? (const void *)labels : values))
-        return refuse(call, by_label ? "labels is NULL; the loss is cross-entropy" : "values is NULL; the loss is squared error",
-                      error);
-    if (by_label ? (const void *)values : labels)
-        return refuse(call,
-                      by_label ? "values are given; the loss is cross-entropy, of labels"
-                               : "labels are given; the loss is squared error, of values",
-                      error);
-    return SLUICE_STATUS_OK;
-}
-
-/* Make the buffer large enough for the outputs; what it held is lost if it grows. */
-static sluice_status fit(sl_buffer *buffer, size_t rows, size_t steps, size_t width, sluice_error *error)
+sluice_status sl_buffer_fit(sl_buffer *buffer, size_t a, size_t b, size_t c, const char *what, sluice_error *error)
 {
     size_t count;
-    if (!sl_size_mul(rows, steps, &count) || !sl_size_mul(count, width, &count) || count > SIZE_MAX / 2 / sizeof(float))
-        return sl_fail_size(error, "the outputs of a batch");
+    if (!sl_size_mul(a, b, &count) || !sl_size_mul(count, c, &count) || count > SIZE_MAX / 2 / sizeof(float))
+        return sl_fail_size(error, what);
     if (count <= buffer->count)
         return SLUICE_STATUS_OK;
     float *floats = sl_alloc_array(count, sizeof *floats);
     if (!floats)
-        return sl_fail_memory(error, "the outputs of a batch", count * sizeof *floats);
+        return sl_fail_memory(error, what, count * sizeof *floats);
     sl_free(buffer->floats);
     *buffer = (sl_buffer){floats, count};
     return SLUICE_STATUS_OK;
+}
+
+/* Make the buffer large enough for outputs of the batch. */
+static sluice_status fit(sl_buffer *buffer, size_t rows, size_t steps, size_t width, sluice_error *error)
+{
+    return sl_buffer_fit(buffer, rows, steps, width, "the outputs of a batch", error);
 }
 
 /* Whether y has the layout that a loss reads. */
@@ -82,15 +48,48 @@ static void place_y(sluice_batch *batch)
     batch->y_offsets = batch->y_step_offsets = NULL;
 }
 
+size_t sl_train_targets(const sluice_trainer *trainer, const sl_train_call *call)
+{
+    return trainer->options.every_step ? call->given.steps : 1;
+}
+
+size_t sl_train_width(const sluice_trainer *trainer)
+{
+    return trainer->model->shape.classes ? trainer->model->shape.classes : trainer->model->network->outputs;
+}
+
+/* The loss of the given rows, without their outputs. */
+static sluice_loss make_loss(const sluice_trainer *trainer, const sl_train_call *call)
+{
+    const sluice_trainer_options *options = &trainer->options;
+    return (sluice_loss){.struct_size = sizeof call->loss,
+                         .kind = options->loss,
+                         .rows = call->given.rows,
+                         .steps = sl_train_targets(trainer, call),
+                         .width = sl_train_width(trainer),
+                         .lengths = options->every_step ? call->given.lengths : NULL,
+                         .labels = call->labels,
+                         .values = call->values,
+                         .ignore = options->ignore,
+                         .label_smoothing = options->label_smoothing,
+                         .class_weights = options->class_weights,
+                         .total_weight = call->total_weight};
+}
+
+sluice_status sl_train_count(const sluice_trainer *trainer, sl_train_call *call, sluice_error *error)
+{
+    call->loss = make_loss(trainer, call);
+    return sl_loss_count(&call->loss, error);
+}
+
 /* Have the forward pass compute what the loss reads: in a buffer of the trainer, unless the caller asks for it too. */
-static sluice_status prepare(sluice_trainer *trainer, request *call, const int32_t *labels, const float *values,
-                             sluice_error *error)
+static sluice_status prepare(sluice_trainer *trainer, sl_train_call *call, sluice_error *error)
 {
     const sluice_trainer_options *options = &trainer->options;
     const sluice_shape *shape = &trainer->model->shape;
-    const size_t y_width = trainer->model->network->outputs, width = shape->classes ? shape->classes : y_width;
+    const size_t y_width = trainer->model->network->outputs, width = sl_train_width(trainer);
     sluice_batch *batch = &call->batch;
-    const size_t steps = options->every_step ? batch->steps : 1;
+    const size_t steps = sl_train_targets(trainer, call);
     float **outputs = !options->every_step ? &batch->logits : shape->classes ? &batch->step_logits : &batch->y;
 
     sluice_status status = fit(&trainer->outputs, batch->rows, steps, width, error);
@@ -115,24 +114,14 @@ static sluice_status prepare(sluice_trainer *trainer, request *call, const int32
         *outputs = trainer->outputs.floats;
     if (call->copies_y || !call->given.y)
         place_y(batch);
-    call->loss = (sluice_loss){.struct_size = sizeof call->loss,
-                               .kind = options->loss,
-                               .rows = batch->rows,
-                               .steps = steps,
-                               .width = width,
-                               .lengths = options->every_step ? batch->lengths : NULL,
-                               .outputs = *outputs,
-                               .labels = labels,
-                               .values = values,
-                               .ignore = options->ignore,
-                               .label_smoothing = options->label_smoothing,
-                               .class_weights = options->class_weights,
-                               .gradient = call->trains ? trainer->output_gradients.floats : NULL};
+    call->loss = make_loss(trainer, call);
+    call->loss.outputs = *outputs;
+    call->loss.gradient = call->trains ? trainer->output_gradients.floats : NULL;
     return SLUICE_STATUS_OK;
 }
 
 /* Copy y, which was computed in the trainer's buffer, to the caller's array. */
-static void copy_y(const request *call)
+static void copy_y(const sl_train_call *call)
 {
     const sluice_batch *given = &call->given;
     const sl_layout y = sl_layout_of_y(given);
@@ -146,7 +135,7 @@ static void copy_y(const request *call)
 }
 
 /* Find out why the outputs of a row are not finite: its data, or the weights. */
-static sluice_status find_nonfinite(const sluice_trainer *trainer, const request *call, size_t row, sluice_error *error)
+static sluice_status find_nonfinite(const sluice_trainer *trainer, const sl_train_call *call, size_t row, sluice_error *error)
 {
     const sluice_status status = sl_batch_check_finite(trainer->model->network, &call->given, row, row + 1, error);
     if (status)
@@ -157,19 +146,10 @@ static sluice_status find_nonfinite(const sluice_trainer *trainer, const request
                        call->given.streams ? "; if its stream's state is, too" : "", (unsigned long long)trainer->step);
 }
 
-/* Forward and loss. */
-static sluice_status run(sluice_trainer *trainer, request *call, const sluice_batch *batch, const int32_t *labels,
-                         const float *values, sluice_error *error)
+sluice_status sl_train_forward(sluice_trainer *trainer, sl_train_call *call, sluice_error *error)
 {
-    if (!trainer)
-        return refuse(call, "trainer is NULL", error);
-    sluice_status status = sl_struct_take(&call->given, batch, SL_STRUCT(sluice_batch), call->name, error);
-    if (!status)
-        status = check(trainer, call, labels, values, error);
-    if (status)
-        return status;
     call->batch = call->given;
-    status = prepare(trainer, call, labels, values, error);
+    sluice_status status = prepare(trainer, call, error);
     if (!status && call->trains) {
         call->batch.tape = trainer->tape;
         call->batch.dropout = trainer->options.dropout;
@@ -187,11 +167,10 @@ static sluice_status run(sluice_trainer *trainer, request *call, const sluice_ba
     return place.fault == SL_FAULT_OUTPUT ? find_nonfinite(trainer, call, place.row, error) : status;
 }
 
-/* Compute the gradient of the weights. It is zero if no target counts, or only targets of classes whose weight is 0. */
-static sluice_status compute_gradient(sluice_trainer *trainer, const request *call, sluice_error *error)
+sluice_status sl_train_backward(sluice_trainer *trainer, const sl_train_call *call, float *gradients, sluice_error *error)
 {
-    if (call->loss.weight == 0) {
-        memset(trainer->gradients, 0, trainer->floats * sizeof(float));
+    if (call->loss.counted == 0 || (call->total_weight > 0 ? call->total_weight : call->loss.weight) == 0) {
+        memset(gradients, 0, trainer->floats * sizeof(float));
         return SLUICE_STATUS_OK;
     }
     sluice_gradient gradient = trainer->gradient;
@@ -201,50 +180,5 @@ static sluice_status compute_gradient(sluice_trainer *trainer, const request *ca
         gradient.dstep_logits = call->loss.gradient;
     else
         gradient.dy = call->loss.gradient;
-    return sluice_backward(trainer->tape, &gradient, error);
-}
-
-static sluice_report make_report(const sluice_trainer *trainer, const request *call)
-{
-    return (sluice_report){.loss = call->loss.loss,
-                           .counted = call->loss.counted,
-                           .right = call->loss.right,
-                           .step = trainer->step,
-                           .weight = call->loss.weight};
-}
-
-sluice_status sluice_trainer_step(sluice_trainer *trainer, const sluice_batch *batch, const int32_t *labels, const float *values,
-                                  sluice_report *report, sluice_error *error)
-{
-    request call = {.name = "sluice_trainer_step", .trains = true};
-    sluice_status status = sl_report_check(report, call.name, error);
-    if (!status)
-        status = run(trainer, &call, batch, labels, values, error);
-    if (!status)
-        status = compute_gradient(trainer, &call, error);
-    if (status)
-        return status;
-    sluice_report found = make_report(trainer, &call);
-    status = sl_trainer_apply(trainer, &found, error);
-    if (status == SLUICE_STATUS_BAD_DATA) { /* the outputs were finite, but an infinite input may have saturated the gates */
-        const sluice_status data = sl_batch_check_finite(trainer->model->network, &call.given, 0, call.given.rows, error);
-        return data ? data : status;
-    }
-    if (!status && report)
-        sl_struct_give(report, &found, SL_STRUCT(sluice_report));
-    return status;
-}
-
-sluice_status sluice_trainer_evaluate(sluice_trainer *trainer, const sluice_batch *batch, const int32_t *labels,
-                                      const float *values, sluice_report *report, sluice_error *error)
-{
-    request call = {.name = "sluice_trainer_evaluate"};
-    sluice_status status = sl_report_check(report, call.name, error);
-    if (!status)
-        status = run(trainer, &call, batch, labels, values, error);
-    if (!status && report) {
-        const sluice_report found = make_report(trainer, &call);
-        sl_struct_give(report, &found, SL_STRUCT(sluice_report));
-    }
-    return status;
+    return sl_backward_call(trainer->tape, &gradient, call->watch, error);
 }

@@ -22,6 +22,9 @@ typedef struct sl_buffer {
     size_t count;
 } sl_buffer;
 
+/** Make the buffer large enough for [a][b][c] floats of `what`; what it held is lost if it grows. NO_MEMORY, TOO_LARGE */
+sluice_status sl_buffer_fit(sl_buffer *buffer, size_t a, size_t b, size_t c, const char *what, sluice_error *error);
+
 struct sluice_trainer {
     sluice_trainer_options options; /* with the defaults put in; its class weights are class_weights */
     float *class_weights;           /* [C], or NULL */
@@ -40,7 +43,11 @@ struct sluice_trainer {
     sluice_parameter_gradient *parameters; /* the gradient's, of what it has no array for; room for [count] */
     sluice_gradient gradient;              /* the weights' arrays alone */
     sl_buffer outputs, output_gradients, y;
+    struct sl_ranks *ranks; /* of batches that are cut; NULL: they are not, and this is the only rank */
 };
+
+/** Have sluice_backward write the gradient to `gradients`, an array like trainer->gradients, until another is chosen. */
+void sl_trainer_choose_gradients(sluice_trainer *trainer, float *gradients);
 
 /** Clip the gradient, update the weights, and give them to the engine; sets the report's norm, rate and step. BAD_DATA: the norm is
  *  not finite, and no weight has changed; or the update made a weight or a moment infinite. */

@@ -104,6 +104,8 @@ static sluice_status check_kinds(const sluice_trainer_options *options, const sl
         return refuse("total_steps", 0, "the number of updates, over which the schedule goes", error);
     if (options->schedule == SLUICE_RATE_COSINE && options->warmup_steps >= options->total_steps)
         return refuse("warmup_steps", (double)options->warmup_steps, "less than total_steps", error);
+    if (options->shards > SLUICE_MAX_SHARDS)
+        return refuse("shards", (double)options->shards, "at most 65536", error);
     return check_network(options, network, error);
 }
 
@@ -121,6 +123,7 @@ sluice_status sl_trainer_options_check(const sluice_trainer_options *given, cons
     options->beta2 = options->beta2 != 0 ? options->beta2 : 0.999;
     options->epsilon = options->epsilon != 0 ? options->epsilon : 1e-8;
     options->ignore = options->ignore ? options->ignore : -100;
+    options->shards = options->shards ? options->shards : 1;
     status = check_kinds(options, model->network, error);
     if (!status)
         status = check_numbers(options, error);

@@ -12,12 +12,7 @@
 
 sluice_status sl_trainer_apply(sluice_trainer *trainer, sluice_report *report, sluice_error *error)
 {
-    /*
-     * All that a step has summed over its targets passes here, once, before the norm is computed: the gradient, trainer->gradients
-     * [floats], divided by the weight of the targets, and the report's loss (divided likewise), weight, counted and right. Processes
-     * that share a batch would reduce them here, gradient and loss multiplied by the weight. Each would then compute the same norm,
-     * and make the same update.
-     */
+    /* The gradient is that of the whole batch, on every rank: each computes the same norm and makes the same update. */
     const sluice_trainer_options *options = &trainer->options;
     const unsigned threads = sl_workers(trainer->engine);
     const sl_float_mode mode = sl_float_mode_set(false); /* rate and scale are part of the result */

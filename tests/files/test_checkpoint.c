@@ -55,6 +55,7 @@ static const struct {
     sluice_trainer_options options;
 } trainings[] = {
     {"defaults", &tagger, {OPTIONS}},
+    {"shards", &tagger, {OPTIONS, .shards = 3, .dropout = 0.2f}},
     {"Adam, one cycle, clipped",
      &tagger,
      {OPTIONS, .rate = 4e-3, .clip = 0.01, .schedule = SLUICE_RATE_ONE_CYCLE, .total_steps = 8}},
@@ -218,7 +219,8 @@ TEST(headers_malformed)
     static const struct {
         const char *from, *to, *part;
     } cases[] = {
-        {"sluice-trainer 1", "sluice-trainer 2", "expected a checkpoint"},
+        {"sluice-trainer 1", "sluice-trainer 2", "metadata \"shards\" is missing"},
+        {"sluice-trainer 1", "sluice-trainer 3", "expected a checkpoint"},
         {"\"format\"", "\"formal\"", "expected a checkpoint"},
         {"\"optimizer\":\"adam\"", "\"optimizer\":\"adamax\"", "metadata \"optimizer\": expected one of adam, adamw, sgd, found"},
         {"\"optimizer\":\"adam\"", "\"optimizer\":\"\"", "metadata \"optimizer\""},

@@ -123,7 +123,7 @@ TEST(options_refused)
         {"warmup_steps is 8", good},
     };
     size_t k = 0;
-    cases[k++].options.struct_size--;
+    cases[k++].options.struct_size = offsetof(sluice_trainer_options, class_weights);
     cases[k++].options.optimizer = (sluice_optimizer)3;
     cases[k++].options.schedule = (sluice_rate)3;
     cases[k++].options.loss = (sluice_loss_kind)2;

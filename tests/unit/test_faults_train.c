@@ -23,6 +23,7 @@ static const struct {
     {"every step, recompute, class weights",
      &shape,
      {.struct_size = sizeof(sluice_trainer_options), .every_step = 1, .recompute = 3, .class_weights = class_weights}},
+    {"three shards", &shape, {.struct_size = sizeof(sluice_trainer_options), .dropout = 0.3f, .shards = 3}},
     {"SGD on y",
      &headless,
      {.struct_size = sizeof(sluice_trainer_options),

@@ -1,10 +1,12 @@
 #include "cli/input/lines.h"
 
+#include "base/memory.h"
 #include "cli/input/text_source.h"
 #include "cli/notes.h"
 #include "program/format.h"
 #include "program/model_shape.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,7 +14,7 @@
 enum { BUFFER_BYTES = 1 << 20 };
 
 struct sl_lines {
-    sl_text_input source;
+    sl_text_source source;
     sl_lines_use use;
     unsigned char *bytes; /* [capacity]; bytes[start..end) are read and not yet returned */
     int32_t *tokens;      /* [capacity]; tokens[k] is bytes[start + k] for the bytes of the batch */
@@ -31,7 +33,7 @@ void sl_lines_close(sl_lines *lines)
 {
     if (!lines)
         return;
-    sl_text_input_close(&lines->source);
+    sl_text_input_close(&lines->source.text);
     free(lines->bytes);
     free(lines->tokens);
     free(lines->offsets);
@@ -51,9 +53,9 @@ sl_exit sl_lines_open(const char *path, size_t rows, sl_lines_use use, sl_lines 
     sluice_error error;
     const char *array_remedy =
         use == SL_LINES_WEIGHTS ? "write lines CLASS<TAB>WEIGHT instead" : "to read an array, give --input without --text";
-    sl_exit code = sl_report_status(sl_text_input_open(path, array_remedy, &lines->source, &error), &error);
+    sl_exit code = sl_report_status(sl_text_input_open(path, array_remedy, &lines->source.text, &error), &error);
     if (!code) {
-        *total = lines->source.input.size;
+        *total = lines->source.text.input.size;
         lines->bytes = malloc(lines->capacity);
         lines->tokens = calloc(lines->capacity, sizeof *lines->tokens);
         lines->offsets = calloc(lines->max_rows, sizeof *lines->offsets);
@@ -67,6 +69,26 @@ sl_exit sl_lines_open(const char *path, size_t rows, sl_lines_use use, sl_lines 
     }
     *result = lines;
     return SL_EXIT_OK;
+}
+
+/* Line numbers count from the beginning of the part, and messages have to say so. */
+static sl_exit name_part(sl_lines *lines, uint64_t first)
+{
+    sl_input *input = &lines->source.text.input;
+    const size_t bytes = strlen(input->name) + sizeof " from byte 18446744073709551615 on";
+    char *name = sl_alloc(bytes);
+    if (!name)
+        return sl_report_memory("a file name");
+    snprintf(name, bytes, "%s from byte %llu on", input->name, (unsigned long long)first);
+    sl_free(input->name);
+    input->name = name;
+    return SL_EXIT_OK;
+}
+
+sl_exit sl_lines_choose_part(sl_lines *lines, size_t part, size_t parts, uint64_t *digest, uint64_t *first, uint64_t *end)
+{
+    const sl_exit code = sl_text_source_choose_part(&lines->source, part, parts, digest, first, end);
+    return code || !*first ? code : name_part(lines, *first);
 }
 
 size_t sl_lines_get_rows(const sl_lines *lines)
@@ -83,8 +105,8 @@ static sl_exit grow(sl_lines *lines)
         lines->bytes = bytes;
     int32_t *tokens = bytes ? realloc(lines->tokens, capacity * sizeof *tokens) : NULL;
     if (!tokens)
-        return sl_report(SL_EXIT_FAILURE, "%s: line %llu: out of memory for a line longer than %zu bytes", lines->source.input.name,
-                         (unsigned long long)lines->line + 1, lines->capacity);
+        return sl_report(SL_EXIT_FAILURE, "%s: line %llu: out of memory for a line longer than %zu bytes",
+                         lines->source.text.input.name, (unsigned long long)lines->line + 1, lines->capacity);
     lines->tokens = tokens;
     lines->capacity = capacity;
     return SL_EXIT_OK;
@@ -135,7 +157,7 @@ static bool has_more_soon(const sl_lines *lines, size_t rows)
 {
     enum { ROWS_PER_MILLISECOND = 64, MOST_MILLISECONDS = 10 };
     const size_t wait = rows / ROWS_PER_MILLISECOND;
-    return sl_text_input_is_ready(&lines->source, wait < MOST_MILLISECONDS ? (int)wait : MOST_MILLISECONDS);
+    return sl_text_input_is_ready(&lines->source.text, wait < MOST_MILLISECONDS ? (int)wait : MOST_MILLISECONDS);
 }
 
 /* Find the lines of the batch. *used: their bytes from start, including line ends. */
@@ -152,7 +174,7 @@ static sl_exit collect(sl_lines *lines, sl_lines_batch *batch, size_t *used)
             continue;
         }
         scanned = held;
-        if (lines->source.ended) {
+        if (lines->source.text.ended) {
             add_last(lines, batch, *used, held - *used);
             *used = held;
             break;
@@ -171,8 +193,8 @@ static sl_exit collect(sl_lines *lines, sl_lines_batch *batch, size_t *used)
 static void note_ends(sl_lines *lines)
 {
     char count[SL_FORMAT_COUNT];
-    const char *name = lines->source.input.name;
-    if (lines->noted || !lines->source.ended || lines->start < lines->end)
+    const char *name = lines->source.text.input.name;
+    if (lines->noted || !lines->source.text.ended || lines->start < lines->end)
         return;
     lines->noted = true;
     if (lines->dropped && lines->use != SL_LINES_WEIGHTS)
@@ -199,7 +221,7 @@ static void note_nul(sl_lines *lines, const sl_lines_batch *batch, size_t used)
     const unsigned long long line = batch->first_line + row;
     lines->nul_noted = true;
     sl_report_note("%s: line %llu: found a NUL byte; if this is UTF-16, convert with iconv -f UTF-16%s -t UTF-8 FILE > NEW",
-                   lines->source.input.name, line, line == 1 && at % 2 == 0 ? "BE" : "LE");
+                   lines->source.text.input.name, line, line == 1 && at % 2 == 0 ? "BE" : "LE");
 }
 
 sl_exit sl_lines_read(sl_lines *lines, sl_lines_batch *batch)
@@ -210,6 +232,7 @@ sl_exit sl_lines_read(sl_lines *lines, sl_lines_batch *batch)
     if (code)
         return code;
     batch->offsets = lines->offsets;
+    batch->begin = sl_text_input_get_position(&lines->source.text, lines->end - lines->start);
     if (used)
         note_nul(lines, batch, used);
     const unsigned char *begin = lines->bytes + lines->start;
@@ -219,9 +242,14 @@ sl_exit sl_lines_read(sl_lines *lines, sl_lines_batch *batch)
     lines->line += batch->rows;
     batch->tokens = lines->tokens;
     batch->lengths = lines->lengths;
-    batch->end = sl_text_input_get_position(&lines->source, lines->end - lines->start);
+    batch->end = sl_text_input_get_position(&lines->source.text, lines->end - lines->start);
     note_ends(lines);
     return SL_EXIT_OK;
+}
+
+bool sl_lines_is_compressed(const sl_lines *lines)
+{
+    return lines->source.text.is_gzip;
 }
 
 /* ---- As tokens of a model --------------------------------------------------------------------------------------------------- */
@@ -258,7 +286,7 @@ sl_exit sl_lines_check_tokens(const sl_lines *lines, const sl_lines_batch *batch
                 return sl_report(SL_EXIT_DATA,
                                  "%s: line %llu, byte %zu: expected a byte from 0 to %zu (the model's vocabulary), "
                                  "found %d; convert the text, or use another model",
-                                 lines->source.input.name, (unsigned long long)(batch->first_line + n), t + 1, vocabulary - 1,
+                                 lines->source.text.input.name, (unsigned long long)(batch->first_line + n), t + 1, vocabulary - 1,
                                  token);
         }
     return SL_EXIT_OK;

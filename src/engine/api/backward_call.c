@@ -1,7 +1,8 @@
 /* sluice_backward: all checks of its arguments, after which nothing fails. */
+#include "engine/api/backward_call.h"
+
 #include "base/error.h"
 #include "base/struct_size.h"
-#include "engine/backward/backward.h"
 #include "engine/check.h"
 #include "model/model.h"
 
@@ -118,6 +119,12 @@ static sluice_status check_strides(const sluice_tape *tape, sluice_gradient *gra
 
 sluice_status sluice_backward(sluice_tape *tape, const sluice_gradient *gradient, sluice_error *error)
 {
+    return sl_backward_call(tape, gradient, NULL, error);
+}
+
+sluice_status sl_backward_call(sluice_tape *tape, const sluice_gradient *gradient, const sl_backward_watch *watch,
+                               sluice_error *error)
+{
     if (!tape)
         return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, CALL "tape is NULL");
     sluice_gradient checked;
@@ -138,6 +145,6 @@ sluice_status sluice_backward(sluice_tape *tape, const sluice_gradient *gradient
     if (status)
         return status;
     tape->holds = tape->is_kept;
-    sl_backward(tape, &checked);
+    sl_backward(tape, &checked, watch);
     return SLUICE_STATUS_OK;
 }

@@ -14,6 +14,7 @@
 typedef struct backward_call {
     const sluice_tape *tape;
     const sluice_gradient *gradient;
+    const sl_backward_watch *watch;
     sl_task_queue queue;
 } backward_call;
 
@@ -34,6 +35,13 @@ static void run_layer_dir(sl_grad_thread *thread, sl_grad_layer_dir *layer_dir)
     sl_grad_end_projection(thread, layer_dir);
 }
 
+/* All threads have ended the last phase of the layers from an LSTM layer on. */
+static void report(const backward_call *call, unsigned thread, size_t lstm_layer)
+{
+    if (thread == 0 && call->watch)
+        call->watch->complete(call->watch->context, lstm_layer);
+}
+
 static void run_thread(void *context, unsigned index, unsigned threads)
 {
     backward_call *call = context;
@@ -50,6 +58,7 @@ static void run_thread(void *context, unsigned index, unsigned threads)
         sl_grad_head(&thread, dy);
     else
         sl_grad_tail(&thread, &dy, &dx);
+    report(call, index, network->lstm_layers);
     for (size_t layer = network->lstm_layers; layer-- > 0;) {
         const sl_lstm_layer *lstm = &network->lstm[layer];
         for (size_t k = lstm->first; k < lstm->first + lstm->directions; k++) {
@@ -61,6 +70,7 @@ static void run_thread(void *context, unsigned index, unsigned threads)
                                            .dx = dx};
             run_layer_dir(&thread, &layer_dir);
         }
+        report(call, index, layer);
         sl_grad_swap(&dy, &dx);
         const sl_grad_step_range before = {.first = steps->before[layer], .end = steps->before[layer + 1], .lstm_layer = layer};
         sl_grad_run_step_layers(&thread, &before, &dy, &dx);
@@ -88,9 +98,9 @@ static unsigned choose_threads(const sluice_tape *tape, unsigned calls)
     return operations < least * (double)workers ? (unsigned)(operations / least) + 1 : (unsigned)workers;
 }
 
-void sl_backward(sluice_tape *tape, const sluice_gradient *gradient)
+void sl_backward(sluice_tape *tape, const sluice_gradient *gradient, const sl_backward_watch *watch)
 {
-    backward_call call = {.tape = tape, .gradient = gradient, .queue = {.flags = tape->phase_flags}};
+    backward_call call = {.tape = tape, .gradient = gradient, .watch = watch, .queue = {.flags = tape->phase_flags}};
     const unsigned calls = sl_pool_begin(tape->engine->pool);
     for (size_t k = 0; k < tape->threads; k++) {
         atomic_store_explicit(&tape->phase_flags[k].arrived, 0, memory_order_relaxed);

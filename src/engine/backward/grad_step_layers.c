@@ -139,7 +139,7 @@ static void drop(const sl_grad_thread *thread, const step_layer *step, size_t fi
         const sl_dropout dropout = {.probability = tape->batch.dropout,
                                     .key = tape->batch.dropout_key,
                                     .layer = step->lstm_layer - 1,
-                                    .row = tape->sorted_rows[row_step - tape->first_row_step[t]],
+                                    .row = tape->batch.dropout_row + tape->sorted_rows[row_step - tape->first_row_step[t]],
                                     .step = t};
         float *d = of + row_step * tape->grad_stride;
         sl_dropout_apply(&dropout, 0, width, d, d);

@@ -143,7 +143,7 @@ static void drop(const sluice_tape *tape, const sl_grad_layer_dir *layer_dir, si
     const sl_dropout drop = {.probability = tape->batch.dropout,
                              .key = tape->batch.dropout_key,
                              .layer = layer_dir->dir->layer - 1,
-                             .row = tape->sorted_rows[sorted],
+                             .row = tape->batch.dropout_row + tape->sorted_rows[sorted],
                              .step = step};
     sl_dropout_apply(&drop, 0, sl_tape_inputs(tape, layer_dir->k), dx, dx);
 }

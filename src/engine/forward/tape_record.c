@@ -79,7 +79,7 @@ void sl_tape_record_vector(const sluice_tape *tape, const sl_tape_vector *vector
             .probability = tape->batch.dropout,
             .key = tape->batch.dropout_key,
             .layer = (size_t)(sl_network_get_lstm(tape->engine->network, layer->layer) - tape->engine->network->lstm),
-            .row = vector->row,
+            .row = tape->batch.dropout_row + vector->row,
             .step = vector->step};
         sl_dropout_apply(&drop, 0, layer->outputs, outputs, outputs);
     }
@@ -168,7 +168,7 @@ static void drop_outputs(const sl_recurrence *p, size_t from, size_t count)
         const sl_dropout drop = {.probability = batch->dropout,
                                  .key = batch->dropout_key,
                                  .layer = layer,
-                                 .row = t->rows[r],
+                                 .row = batch->dropout_row + t->rows[r],
                                  .step = output_step_of(p, r)};
         sl_dropout_apply(&drop, first, count, p->step.y[r], sl_layer_row(t, &given, r, drop.step) + first);
     }

@@ -4,12 +4,15 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 static const char format_key[] = "format", format_value[] = "sluice-trainer 1";
+/* Of trainers that cut their batches: releases that do not know of shards must not go on without them. */
+static const char shards_format_value[] = "sluice-trainer 2";
 
 /* ---- One option ------------------------------------------------------------------------------------------------------------ */
 
@@ -55,8 +58,9 @@ static const struct field {
     {"seed", COUNT, offsetof(sl_checkpoint_options, options.seed)},
     {"recompute", SIZE, offsetof(sl_checkpoint_options, options.recompute)},
     {"step", COUNT, offsetof(sl_checkpoint_options, step)},
+    {"shards", SIZE, offsetof(sl_checkpoint_options, options.shards)},
 };
-enum { FIELDS = sizeof fields / sizeof fields[0] };
+enum { SHARDS_FIELDS = sizeof fields / sizeof fields[0], FIELDS = SHARDS_FIELDS - 1 }; /* the last is of the second format alone */
 
 typedef struct spelling {
     char text[64];
@@ -163,8 +167,9 @@ static sluice_status read_entry(const sl_tensor_source *source, const struct fie
 
 void sl_checkpoint_options_put(sl_writer *writer, const sl_checkpoint_options *options)
 {
-    sl_writer_put_metadata(writer, format_key, format_value);
-    for (size_t k = 0; k < FIELDS; k++)
+    const bool is_cut = options->options.shards > 1;
+    sl_writer_put_metadata(writer, format_key, is_cut ? shards_format_value : format_value);
+    for (size_t k = 0; k < (is_cut ? SHARDS_FIELDS : FIELDS); k++)
         sl_writer_put_metadata(writer, fields[k].key, format_field(&fields[k], options).text);
 }
 
@@ -172,12 +177,13 @@ sluice_status sl_checkpoint_options_read(const sl_tensor_source *source, sl_chec
 {
     *options = (sl_checkpoint_options){.options = {.struct_size = sizeof options->options}};
     const char *format = sl_source_find_metadata(source, format_key);
-    if (!format || strcmp(format, format_value) != 0)
+    const bool is_cut = format && strcmp(format, shards_format_value) == 0;
+    if (!format || (!is_cut && strcmp(format, format_value) != 0))
         return sl_fail(error, SLUICE_STATUS_BAD_DATA,
                        "%s: expected a checkpoint, whose metadata have \"%s\" as \"%s\", found %s%.80s%s", source->input.name,
                        format_key, format_value, format ? "\"" : "none", format ? format : "", format ? "\"" : "");
     sluice_status status = SLUICE_STATUS_OK;
-    for (size_t k = 0; !status && k < FIELDS; k++)
+    for (size_t k = 0; !status && k < (is_cut ? SHARDS_FIELDS : FIELDS); k++)
         status = read_entry(source, &fields[k], options, error);
     return status;
 }

@@ -34,6 +34,7 @@ static sluice_status refuse(const sl_text_input *text, sl_content content, sluic
 
 static sluice_status read_input(sl_text_input *text, void *data, size_t room, size_t *got, sluice_error *error)
 {
+    room = room < text->end - text->taken ? room : (size_t)(text->end - text->taken);
     const sluice_status status = sl_input_read_some(&text->input, (size_t)text->taken, data, room, got, &text->drained, error);
     text->taken += *got;
     text->ended = text->drained;
@@ -90,8 +91,24 @@ sluice_status sl_text_input_look(sl_text_input *text, sl_content *content, sluic
 
 sluice_status sl_text_input_open(const char *path, const char *array_remedy, sl_text_input *text, sluice_error *error)
 {
-    *text = (sl_text_input){.input.fd = -1, .array_remedy = array_remedy};
+    *text = (sl_text_input){.input.fd = -1, .array_remedy = array_remedy, .end = UINT64_MAX};
     return sl_input_open(path, &text->input, error);
+}
+
+static bool is_text(const sl_text_input *text)
+{
+    return text->content == SL_CONTENT_UNKNOWN || text->content == SL_CONTENT_UTF8_MARK;
+}
+
+sluice_status sl_text_input_narrow(sl_text_input *text, uint64_t first, uint64_t end, sluice_error *error)
+{
+    assert(text->begun && text->input.regular && !text->is_gzip);
+    const uint64_t mark = text->head_start; /* its bytes belong to no line */
+    text->taken = first < mark ? mark : first;
+    text->end = end < text->taken ? text->taken : end;
+    text->drained = text->ended = false;
+    text->head_start = text->head_end = 0;
+    return is_text(text) ? SLUICE_STATUS_OK : refuse(text, text->content, error);
 }
 
 sluice_status sl_text_input_read(sl_text_input *text, void *data, size_t room, size_t *got, sluice_error *error)
@@ -103,7 +120,7 @@ sluice_status sl_text_input_read(sl_text_input *text, void *data, size_t room, s
         if (status)
             return status;
     }
-    if (text->content != SL_CONTENT_UNKNOWN && text->content != SL_CONTENT_UTF8_MARK)
+    if (!is_text(text))
         return refuse(text, text->content, error);
     const size_t held = text->head_end - text->head_start;
     if (!held)

@@ -18,6 +18,7 @@ typedef struct sl_text_input {
     unsigned char head[SL_CONTENT_TEXT_BYTES]; /* head[head_start..head_end) are looked at and not given out */
     size_t head_start, head_end;
     uint64_t taken; /* bytes read of the input */
+    uint64_t end;   /* of what is read of it; UINT64_MAX: all */
     bool drained;   /* it has ended */
     bool ended;     /* and all of the text is given out */
 } sl_text_input;
@@ -29,6 +30,10 @@ sluice_status sl_text_input_open(const char *path, const char *array_remedy, sl_
 /** Look at the first bytes of what may be no text: *content is SL_CONTENT_UNKNOWN for text, UTF8_MARK likewise, else the kind of file that
  *  sl_text_input_read would refuse. Not behind a read. Errors likewise. */
 sluice_status sl_text_input_look(sl_text_input *text, sl_content *content, sluice_error *error);
+
+/** After sl_text_input_look, of a regular file that is no gzip data: give out its bytes from `first` on up to `end` only, but no byte order
+ *  mark. The errors of sl_text_input_read where it is no text. */
+sluice_status sl_text_input_narrow(sl_text_input *text, uint64_t first, uint64_t end, sluice_error *error);
 
 /** Make it an input of all its bytes, decompressed where they are gzip data, after sl_text_input_look. *text is then closed, and so is
  *  *input on failure. NO_MEMORY */

@@ -43,7 +43,7 @@ static inline sl_text_input test_table_text(const char *bytes, size_t size, size
     test_piecewise *from = calloc(1, sizeof *from);
     ck_assert_ptr_nonnull(from);
     *from = (test_piecewise){{test_piecewise_read, test_piecewise_is_ready, test_piecewise_close}, bytes, size, piece, 0};
-    sl_text_input text = {.array_remedy = "name it"};
+    sl_text_input text = {.array_remedy = "name it", .end = UINT64_MAX};
     SUCCEEDS(sl_input_open_filter, &from->base, "t.csv", &text.input);
     return text;
 }

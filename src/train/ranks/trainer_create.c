@@ -7,6 +7,7 @@
 #include "base/struct_size.h"
 #include "engine/schedule/limits.h"
 #include "model/model.h"
+#include "train/ranks/rank_blocks.h"
 #include "train/trainer_options.h"
 
 #include <stdbool.h>
@@ -95,15 +96,18 @@ static float **gradient_array(sluice_trainer *trainer, const sl_trained *trained
     }
 }
 
-/* Have sluice_backward put a tensor's gradient where the trainer wants it. */
-static void want_gradient(sluice_trainer *trainer, const sl_trained *trained)
+void sl_trainer_choose_gradients(sluice_trainer *trainer, float *gradients)
 {
-    float **array = gradient_array(trainer, trained);
-    if (array)
-        *array = trained->gradient;
-    else
-        trainer->parameters[trainer->gradient.parameter_count++] =
-            (sluice_parameter_gradient){trained->layer, trained->direction, trained->tensor, trained->count, trained->gradient};
+    trainer->gradient.parameter_count = 0;
+    for (size_t k = 0; k < trainer->count; k++) {
+        const sl_trained *trained = &trainer->trained[k];
+        float **array = gradient_array(trainer, trained), *to = gradients + (trained->gradient - trainer->gradients);
+        if (array)
+            *array = to;
+        else
+            trainer->parameters[trainer->gradient.parameter_count++] =
+                (sluice_parameter_gradient){trained->layer, trained->direction, trained->tensor, trained->count, to};
+    }
 }
 
 /* Give every tensor its part of the arrays of all tensors, and divide it into slices. */
@@ -117,7 +121,6 @@ static void place_tensors(sluice_trainer *trainer)
         trained->gradient = trainer->gradients + at;
         trained->first = trainer->first_moments ? trainer->first_moments + at : NULL;
         trained->second = trainer->second_moments ? trainer->second_moments + at : NULL;
-        want_gradient(trainer, trained);
         for (size_t from = 0; from < trained->count; from += SL_SLICE_MOST)
             *slice++ = (sl_slice){.weights = trained->weights + from,
                                   .gradient = trained->gradient + from,
@@ -125,6 +128,7 @@ static void place_tensors(sluice_trainer *trainer)
                                   .second = trained->second ? trained->second + from : NULL,
                                   .count = sl_size_min(SL_SLICE_MOST, trained->count - from)};
     }
+    sl_trainer_choose_gradients(trainer, trainer->gradients);
     trainer->gradient.struct_size = sizeof trainer->gradient;
     trainer->gradient.weight_ih = trainer->arrays;
     trainer->gradient.weight_hh = trainer->arrays + layers;
@@ -169,9 +173,10 @@ static sluice_status make(sluice_trainer *trainer, const sluice_model *model, co
         status = list_trained(trainer, error);
     if (!status)
         status = allocate(trainer, error);
-    if (!status)
-        place_tensors(trainer);
-    return status;
+    if (status)
+        return status;
+    place_tensors(trainer);
+    return trainer->options.shards > 1 ? sl_ranks_create(trainer, &SL_EXCHANGE_ALONE, &trainer->ranks, error) : SLUICE_STATUS_OK;
 }
 
 sluice_status sluice_trainer_create(const sluice_model *model, const sluice_engine_options *engine_options,
@@ -249,5 +254,6 @@ void sluice_trainer_destroy(sluice_trainer *trainer)
     sl_free(trainer->outputs.floats);
     sl_free(trainer->output_gradients.floats);
     sl_free(trainer->y.floats);
+    sl_ranks_destroy(trainer->ranks);
     sl_free(trainer);
 }
