@@ -51,12 +51,12 @@ sl_exit sl_text_source_choose_part(sl_text_source *source, size_t part, size_t p
     sl_exit code = sl_report_status(sl_text_input_look(text, &content, &error), &error);
     if (code)
         return code;
+    note_head(text, false, false);
     if (text->is_gzip)
         return sl_report(SL_EXIT_USAGE,
                          "%s: --shard reads its part by seeking, and gzip data have no places to seek to; "
                          "decompress with gzip -dc FILE > NEW",
                          input->name);
-    note_head(text, false, false);
     const uint64_t size = input->size;
     code = find_line(input, get_share(size, part - 1, parts), first);
     code = code ? code : find_line(input, get_share(size, part, parts), end);
