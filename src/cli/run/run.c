@@ -154,9 +154,9 @@ static sl_exit run_command(sl_options *options)
 }
 
 /* Remove this rank's part of an output, and its record. */
-static void remove_part(const char *out)
+static void remove_part(const char *out, bool is_in_place)
 {
-    const sl_shard_file files[] = {SL_SHARD_RECORD, SL_SHARD_PART};
+    const sl_shard_file files[] = {SL_SHARD_RECORD, is_in_place ? SL_SHARD_JOINED : SL_SHARD_PART};
     for (size_t k = 0; k < sizeof files / sizeof files[0]; k++) {
         char *name = sl_shard_files_name(out, files[k], sl_group_get_own() + 1, sl_group_count());
         if (name)
@@ -165,8 +165,8 @@ static void remove_part(const char *out)
     }
 }
 
-/* Rank r runs part r + 1. Rank 0 puts the parts together when all have ended well; else they are removed, unless the next run is to skip
- * those that are done. */
+/* Rank r runs part r + 1. When all have ended well, rank 0 puts these parts together, whatever a run of more or fewer ranks has left;
+ * else they are removed, unless the next run is to skip those that are done. */
 static sl_exit run_on_ranks(sl_options *options)
 {
     const char *const outputs[] = {options->output, options->hn, options->cn, options->head};
@@ -177,9 +177,9 @@ static sl_exit run_on_ranks(sl_options *options)
     sl_exit code = sl_group_agree(run_command(options));
     for (size_t k = 0; code && !options->skip_done && k < count; k++)
         if (outputs[k])
-            remove_part(outputs[k]);
+            remove_part(outputs[k], options->in_place);
     for (size_t k = 0; !code && sl_group_is_first() && k < count; k++)
-        code = outputs[k] ? sl_merge(outputs[k], true) : SL_EXIT_OK;
+        code = outputs[k] ? sl_merge(outputs[k], options->shard.parts, true) : SL_EXIT_OK;
     return code;
 }
 
