@@ -270,6 +270,12 @@ def check_run(cli):
         cli.check(code == DATA and len(said) == 1 and "rank 2: " in said[0] and "row 57" in said[0], f"bad data of one rank: {code} {said}")
         cli.check(not any(directory.iterdir()), f"nothing is written: {os.listdir(directory)}")
     cli.check(end(begin(2, *numbers, "--shard", "1/2", directory=directory))[0] == USAGE, "--shard is the ranks' own")
+    other = Network(SEED + 1, 3, 9, classes=4).write(cli.path("other.st"))
+    for line, found in ((["run", [model, other], *numbers[2:]], "another model"), ([*text[:4], [text[4], cli.path("x.npy")], *text[5:]], "another input"),
+                        ([*text, "--top", [1, 2]], "other options"), ([*text[:-1], ["a.tsv", "b.tsv"]], "other outputs")):
+        code, said = end(begin(2, *line, directory=directory))
+        cli.check(code == USAGE and len(said) == 1 and "rank 1: " in said[0] and found in said[0], f"{found}: {code} {said}")
+    cli.check(not any(directory.iterdir()), f"nothing is written: {os.listdir(directory)}")
 
 
 def check_threads(cli):

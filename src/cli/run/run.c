@@ -1,6 +1,7 @@
 /* The command `sluice run`. */
 #include "base/clock.h"
 #include "cli/command_line.h"
+#include "cli/digest.h"
 #include "cli/input/lines.h"
 #include "cli/layer_output.h"
 #include "cli/notes.h"
@@ -114,9 +115,45 @@ static sl_exit set_up(sl_run_session *run)
     return code;
 }
 
+/* What the ranks of a run have to share. */
+typedef struct common_run {
+    sl_shard_record record; /* model, input and options */
+    uint64_t outputs;       /* digest of their names, and of how they are written */
+} common_run;
+
+static common_run get_common(const sl_run_session *run)
+{
+    common_run common = {.record = run->shard.same, .outputs = SL_DIGEST_BEGIN};
+    for (const sl_shard_output *output = run->shard.outputs; output < run->shard.outputs + SL_SHARD_OUTPUTS; output++)
+        common.outputs = sl_digest_add(common.outputs, output->out ? output->out : "", output->out ? strlen(output->out) + 1 : 0);
+    common.outputs = sl_digest_add(common.outputs, &run->shard.in_place, sizeof run->shard.in_place);
+    return common;
+}
+
+/* Refuse ranks that are not alike before they begin, rather than when their parts are put together. */
+static sl_exit compare_ranks(const sl_run_session *run)
+{
+    const common_run own = get_common(run);
+    if (sl_group_count() == 1)
+        return SL_EXIT_OK;
+    common_run *all = calloc(sl_group_count(), sizeof *all);
+    sl_exit code = sl_group_agree(all ? SL_EXIT_OK : sl_report_memory("what the ranks exchange"));
+    code = code ? code : sl_group_gather(&own, sizeof own, all);
+    if (!code) {
+        const char *differs = sl_shard_record_compare(&all[0].record, &own.record);
+        differs = differs ? differs : own.outputs != all[0].outputs ? "other outputs" : NULL;
+        if (differs)
+            code = sl_report(SL_EXIT_USAGE, "expected the run of rank 0, found %s; give all ranks the same files and options",
+                             differs);
+    }
+    free(all);
+    return sl_group_agree(code);
+}
+
 static sl_exit run_all(sl_run_session *run)
 {
-    sl_exit code = set_up(run);
+    sl_exit code = sl_group_agree(set_up(run));
+    code = code ? code : compare_ranks(run);
     run->started = sl_clock_get();
     if (!code)
         code = run->options->text ? sl_run_text(run) : sl_run_npy(run);
