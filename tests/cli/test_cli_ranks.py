@@ -197,9 +197,11 @@ def catches(pid, number):
 def check_early_signals(cli):
     """A signal to one rank while MPI starts or data are read: the others do not wait for it."""
     source = random.Random(SEED + 3)
-    for _ in range(8 if DEEP else 2):
+    words = Network(SEED, 3, 9, vocabulary=256, classes=3, names=sorted(LETTERS)).write(cli.path("words.st"))
+    run = ["run", words, "--text", "-i", cli.path("words.tsv"), "-o", "answers.tsv"]
+    for turn in range(8 if DEEP else 4):
         directory, number = fresh(cli), source.choice([signal.SIGINT, signal.SIGTERM])
-        process = begin(3, *options(kinds(cli)["text"], 3), directory=directory)
+        process = begin(3, *(run if turn % 2 else options(kinds(cli)["text"], 3)), directory=directory)
         wait_until(lambda: 1 in pids_of(process) and catches(pids_of(process)[1], number))
         time.sleep(source.uniform(0, 0.3))
         os.kill(pids_of(process)[1], number)

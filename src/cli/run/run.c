@@ -212,6 +212,8 @@ static sl_exit run_on_ranks(sl_options *options)
         return sl_report(SL_EXIT_USAGE, "--shard is what the ranks do by themselves; leave it out");
     options->shard = (sl_shard_choice){.part = sl_group_get_own() + 1, .parts = sl_group_count()};
     sl_exit code = sl_group_agree(run_command(options));
+    if (code == SL_EXIT_INTERRUPTED)
+        sl_report(code, "interrupted; no named output was written"); /* of the ranks that were not, the first of which speaks */
     for (size_t k = 0; code && !options->skip_done && k < count; k++)
         if (outputs[k])
             remove_part(outputs[k], options->in_place);
