@@ -320,6 +320,7 @@ def check_refused(cli):
         (USAGE, "sluice-mpi: --text cannot be standard input", put(text, 2, "-")),
         (USAGE, "the command lines of the ranks differ", [*text[:-2], "--progress", ["never"] * 3, ["-h", "--json", "--json"]]),
         (FAILURE, f"sluice-mpi: {x}: epoch 1, step 1: training has diverged", put([*numbers, "--shards", 3, "--epochs", 2], 4, huge)),
+        (USAGE, "the command lines of the ranks differ", [["train", "run", "train"], *text[1:]]),
         (USAGE, "sluice-mpi: info is for one process", ["info", words]),
     ]
     for status, message, line in cases:
