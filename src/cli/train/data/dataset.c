@@ -123,14 +123,16 @@ bool sl_dataset_has_step_targets(const sl_dataset *dataset, const sl_options *op
     return options->train.every_step || dataset->data.every_step;
 }
 
-void sl_dataset_set_digest(sl_dataset *dataset)
+sl_exit sl_dataset_set_digest(sl_dataset *dataset)
 {
-    uint64_t digest = sl_data_get_digest(&dataset->data, SL_DIGEST_BEGIN);
-    if (dataset->validation == &dataset->validate_data)
-        digest = sl_data_get_digest(&dataset->validate_data, digest);
+    uint64_t digest = SL_DIGEST_BEGIN;
+    sl_exit code = sl_data_get_digest(&dataset->data, &digest);
+    if (!code && dataset->validation == &dataset->validate_data)
+        code = sl_data_get_digest(&dataset->validate_data, &digest);
     for (size_t k = 0; k < dataset->labels.count; k++)
         digest = sl_digest_add(digest, dataset->labels.names[k], strlen(dataset->labels.names[k]));
     dataset->digest = digest;
+    return code;
 }
 
 void sl_dataset_release(sl_dataset *dataset)
