@@ -265,10 +265,11 @@ typedef struct sluice_exchange {
     size_t struct_size; /**< sizeof(sluice_exchange) */
     size_t rank;        /**< 0..ranks-1 */
     size_t ranks;       /**< R, at most SLUICE_MAX_SHARDS; 0 or 1: alone, and the function may be NULL */
-    void *context;      /**< passed to the function; as a trainer's, in use until the trainer has another exchange or is destroyed */
+    void *context;      /**< passed to the function; a trainer uses it until it has another exchange or is destroyed */
     /** Send `sent_bytes` to rank `to`, and receive exactly `received_bytes` from rank `from`, which sends as many; the two may be
-     *  different ranks. A count may be 0, which the other side knows, and its pointer NULL; the arrays do not overlap. Returns when both are done; 0: they are. Messages
-     *  between two ranks stay in order. Another value ends the call that needed it with SLUICE_STATUS_IO. */
+     *  different ranks. A count may be 0, which the other side knows, and its pointer NULL; the arrays do not overlap.
+     *  Returns when both are done; 0: they are. Messages between two ranks stay in order. Another value ends the call that needed it
+     *  with SLUICE_STATUS_IO. */
     int (*send_receive)(void *context, size_t to, const void *sent, size_t sent_bytes, size_t from, void *received,
                         size_t received_bytes);
     int from_thread; /**< 1: the function may be called from a thread that the trainer makes as well as from its caller's, never from
@@ -408,9 +409,9 @@ SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_trainer_get_gradient(sluice_t
  * Have the trainer share its batches with those of other ranks, all made of the same model and with the same options. sluice_trainer_step
  * and sluice_trainer_evaluate are then called by all of them. A batch's `rows`, `steps`, `lengths` and `shards` are those of the whole
  * batch, on every rank; all other arrays, labels and values too, hold the rows of this rank's shards alone, and what is written for
- * * rows likewise; streams are a rank's own, their slots by default those of its rows' indices. Status and report, but its seconds, are the
- * same on all ranks: one of them that fails makes all fail, with its message and, where there are several, the rank before it; rows are
- * those of the whole batch. Then no weight has changed anywhere, but streams may have gone on, and outputs been written, on some.
+ * rows likewise; streams are a rank's own, their slots by default the indices of its rows. Status and report, but its seconds, are the
+ * same on all ranks: one of them that fails makes all fail, with its message and, where there are several, the rank before it; a row is
+ * counted in the whole batch. Then no weight has changed anywhere, but streams may have gone on, and outputs been written, on some.
  * @param exchange copied; NULL: alone again.
  * @retval BAD_DATA ranks disagree: on the release, the options, the model or the updates made; the message says on which, and is the
  *                  same on all.
