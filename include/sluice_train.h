@@ -251,7 +251,10 @@ SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_loss_compute(sluice_loss *los
  * one process, whatever R is; with S = 1 they are those of a batch that is not cut.
  *
  * The library owns the tree, the caller the transport: MPI, gloo, sockets. The functions below that take an exchange are called by all
- * its ranks, in the same order with the same sizes.
+ * its ranks, in the same order with the same sizes, and so are sluice_trainer_step and sluice_trainer_evaluate of a trainer that has
+ * one; no other function exchanges anything. A rank whose call is refused for its trainer or its exchange, or by sluice_exchange_gather,
+ * exchanges nothing, and the others wait for it; all else that fails on one rank fails on all, with the same status and message. Where
+ * the transport fails, ranks may end with different statuses: start them all anew, from a checkpoint.
  */
 
 /** Most shards of a batch. */
@@ -261,15 +264,17 @@ SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_loss_compute(sluice_loss *los
 typedef struct sluice_exchange {
     size_t struct_size; /**< sizeof(sluice_exchange) */
     size_t rank;        /**< 0..ranks-1 */
-    size_t ranks;       /**< R; 0 or 1: alone, and the function may be NULL */
-    void *context;      /**< passed to the function */
+    size_t ranks;       /**< R, at most SLUICE_MAX_SHARDS; 0 or 1: alone, and the function may be NULL */
+    void *context;      /**< passed to the function; a trainer uses it until it has another exchange or is destroyed */
     /** Send `sent_bytes` to rank `to`, and receive exactly `received_bytes` from rank `from`, which sends as many; the two may be
-     *  different ranks, a count may be 0, which the other side knows. Returns when both are done; 0: they are. Messages
-     *  between two ranks stay in order. Another value ends the call that needed it with SLUICE_STATUS_IO. */
+     *  different ranks. A count may be 0, which the other side knows, and its pointer NULL; the arrays do not overlap.
+     *  Returns when both are done; 0: they are. Messages between two ranks stay in order. Another value ends the call that needed it
+     *  with SLUICE_STATUS_IO. */
     int (*send_receive)(void *context, size_t to, const void *sent, size_t sent_bytes, size_t from, void *received,
                         size_t received_bytes);
-    int from_thread; /**< 1: the function may be called from a thread that the trainer makes, never from two at a time; gradients
-                          of one layer are then exchanged while those of the layers before it are computed */
+    int from_thread; /**< 1: the function may be called from a thread that the trainer makes as well as from its caller's, never from
+                          two at a time (MPI_THREAD_SERIALIZED); gradients of one layer are then exchanged while those of the layers
+                          before it are computed. That thread takes no signals */
 } sluice_exchange;
 
 /** Cut a batch: *bounds* [shards + 1] get the first row of each shard, and `rows`. Rows stay in order, and the shards have nearly
@@ -277,7 +282,7 @@ typedef struct sluice_exchange {
 SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_shards_cut(size_t rows, size_t steps, const int64_t *lengths, size_t shards,
                                                               size_t *bounds, sluice_error *error);
 
-/** The shards of a rank, *first .. *end - 1. */
+/** The shards of a rank, *first .. *end - 1; as in sluice_exchange, ranks 0 means alone. */
 SLUICE_API void sluice_shards_of_rank(size_t shards, size_t rank, size_t ranks, size_t *first, size_t *end);
 
 /** Give every rank the block [bytes] of each: `all` [R][bytes], by rank. exchange NULL: alone. IO, BAD_ARGUMENT. */
@@ -288,7 +293,7 @@ SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_exchange_gather(const sluice_
  * Add vectors of floats, one for each shard, in the tree above, and give every rank the sum: the same bits on any number of ranks.
  * @param vectors the arrays [count] of this rank's shards, by shard, which are used up.
  * @param sum     [count], on every rank; may be the first of the vectors, else overlaps none.
- * @retval IO, BAD_ARGUMENT, NO_MEMORY, TOO_LARGE
+ * @retval IO, BAD_ARGUMENT, NO_MEMORY, TOO_LARGE: sum and vectors are then of no use.
  */
 SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_exchange_sum(const sluice_exchange *exchange, size_t shards,
                                                                 float *const *vectors, size_t count, float *sum,
@@ -382,6 +387,7 @@ SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_trainer_create(const sluice_m
  *                  Or the update itself made a weight or a moment infinite: then the trainer is of no more use, and
  *                  sluice_trainer_save refuses it.
  * @retval BAD_ARGUMENT, NO_MEMORY (while buffers grow; no weight has changed), TOO_LARGE
+ * @retval IO       an exchange failed: no weight of this rank has changed, but another rank may have made the update.
  */
 SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_trainer_step(sluice_trainer *trainer, const sluice_batch *batch,
                                                                 const int32_t *labels, const float *values, sluice_report *report,
@@ -403,12 +409,13 @@ SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_trainer_get_gradient(sluice_t
  * Have the trainer share its batches with those of other ranks, all made of the same model and with the same options. sluice_trainer_step
  * and sluice_trainer_evaluate are then called by all of them. A batch's `rows`, `steps`, `lengths` and `shards` are those of the whole
  * batch, on every rank; all other arrays, labels and values too, hold the rows of this rank's shards alone, and what is written for
- * rows likewise. Report and status are the same on all ranks: one of them that fails makes all fail, with its message and, where there
- * are several, the rank before it; then no weight has changed anywhere.
+ * rows likewise; streams are a rank's own, their slots by default the indices of its rows. Status and report, but its seconds, are the
+ * same on all ranks: one of them that fails makes all fail, with its message and, where there are several, the rank before it; a row is
+ * counted in the whole batch. Then no weight has changed anywhere, but streams may have gone on, and outputs been written, on some.
  * @param exchange copied; NULL: alone again.
  * @retval BAD_DATA ranks disagree: on the release, the options, the model or the updates made; the message says on which, and is the
  *                  same on all.
- * @retval BAD_ARGUMENT, IO, NO_MEMORY
+ * @retval BAD_ARGUMENT, IO, NO_MEMORY, TOO_LARGE: as all that is returned but OK, leaves the trainer with the exchange it had.
  */
 SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_trainer_set_exchange(sluice_trainer *trainer, const sluice_exchange *exchange,
                                                                         sluice_error *error);

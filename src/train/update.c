@@ -35,6 +35,7 @@ sluice_status sl_trainer_apply(sluice_trainer *trainer, sluice_report *report, s
     report->norm = norm;
     report->rate = rate;
     report->step = trainer->step;
+    /* does not fail, on one rank alone least of all: an engine for training has no weights in 16 bits that it would have to widen */
     return sluice_engine_set_model(trainer->engine, trainer->model, error);
 }
 

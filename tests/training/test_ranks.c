@@ -359,8 +359,9 @@ TEST_LOOP(one_that_fails_fails_all, 0, TROUBLES *TROUBLED)
         ck_assert_int_eq(of[k].error.status, of[k].status);
         ck_assert_uint_eq(of[k].error.row, wanted[base.what].has_row ? base.row : SIZE_MAX);
         ck_assert(memcmp(of[k].weights.floats, of[0].weights.floats, of[0].weights.count * sizeof(float)) == 0);
-        free(of[k].weights.floats);
     }
+    for (size_t k = 0; k < TROUBLED; k++)
+        free(of[k].weights.floats);
     sluice_model_destroy(base.of.model);
 }
 

@@ -7,7 +7,6 @@
 #include "model/model.h"
 #include "train/ranks/rank_blocks.h"
 
-#include <stdbool.h>
 #include <string.h>
 
 /* What is compared, each as a number. */
@@ -83,38 +82,39 @@ static void list_subjects(const sluice_trainer *trainer, size_t ranks, subject l
     memcpy(list, all, sizeof all);
 }
 
-/* What a rank says of itself, with the error of what has failed there. */
-typedef struct statement {
-    uint64_t numbers[SUBJECTS];
-    sluice_error error; /* its status is OK if nothing has */
-} statement;
-
-/* Compare the statements of all ranks; the message is the same on all. */
-static sluice_status compare(const statement *all, size_t ranks, const subject *subjects, sluice_error *error)
+/* Compare the trainers of all ranks, whose numbers go to `all` [ranks][SUBJECTS]; the message is the same on all. */
+static sluice_status compare(const sluice_trainer *trainer, const sluice_exchange *exchange, uint64_t *all, sluice_error *error)
 {
-    for (size_t rank = 0; rank < ranks; rank++)
-        if (all[rank].error.status)
-            return sl_fail(error, all[rank].error.status, "rank %zu: %s", rank, all[rank].error.message);
+    subject subjects[SUBJECTS];
+    uint64_t own[SUBJECTS];
+    list_subjects(trainer, exchange->ranks, subjects);
     for (size_t k = 0; k < SUBJECTS; k++)
-        for (size_t rank = 1; rank < ranks; rank++)
-            if (all[rank].numbers[k] != all[0].numbers[k])
+        own[k] = subjects[k].number;
+    const sluice_status status = sl_exchange_gather(exchange, own, sizeof own, all, error);
+    for (size_t k = 0; !status && k < SUBJECTS; k++)
+        for (size_t rank = 1; rank < exchange->ranks; rank++)
+            if (all[rank * SUBJECTS + k] != all[k])
                 return sl_fail(error, SLUICE_STATUS_BAD_DATA,
                                "sluice_trainer_set_exchange: %s: that of rank %zu and that of rank 0 differ; start all ranks with "
                                "the same release, model and options",
                                subjects[k].name, rank);
-    return SLUICE_STATUS_OK;
+    return status;
 }
 
-static sluice_status agree(const sluice_trainer *trainer, const sluice_exchange *exchange, const statement *own, statement *all,
-                           sluice_error *error)
+/* Make what the trainer needs to share its batches; all ranks do, or none. */
+static sluice_status join(const sluice_trainer *trainer, const sluice_exchange *exchange, sl_ranks **made, sluice_error *error)
 {
-    subject subjects[SUBJECTS];
-    statement said = *own;
-    list_subjects(trainer, exchange->ranks, subjects);
-    for (size_t k = 0; k < SUBJECTS; k++)
-        said.numbers[k] = subjects[k].number;
-    const sluice_status status = sl_exchange_gather(exchange, &said, sizeof said, all, error);
-    return status ? status : compare(all, exchange->ranks, subjects, error);
+    sluice_error own = {0};
+    uint64_t *all = sl_alloc_array(exchange->ranks, SUBJECTS * sizeof *all);
+    if (!all)
+        sl_fail_memory(&own, "what ranks compare", exchange->ranks * SUBJECTS * sizeof *all);
+    else
+        sl_ranks_create(trainer, exchange, made, &own);
+    sluice_status status = sl_exchange_agree(exchange, &own, error);
+    if (!status)
+        status = compare(trainer, exchange, all, error);
+    sl_free(all);
+    return status;
 }
 
 sluice_status sluice_trainer_set_exchange(sluice_trainer *trainer, const sluice_exchange *exchange, sluice_error *error)
@@ -124,18 +124,8 @@ sluice_status sluice_trainer_set_exchange(sluice_trainer *trainer, const sluice_
     sluice_exchange known;
     sl_ranks *made = NULL;
     sluice_status status = sl_exchange_take(&known, exchange, "sluice_trainer_set_exchange", error);
-    if (status)
-        return status;
-    if (known.ranks == 1) {
-        status = trainer->options.shards > 1 ? sl_ranks_create(trainer, &known, &made, error) : SLUICE_STATUS_OK;
-    } else {
-        statement own = {.error = {.status = SLUICE_STATUS_OK}}, *all = sl_alloc_array(known.ranks, sizeof *all);
-        if (!all) /* without it this rank cannot even say so */
-            return sl_fail_memory(error, "the statements of ranks", known.ranks * sizeof *all);
-        own.error.status = sl_ranks_create(trainer, &known, &made, &own.error);
-        status = agree(trainer, &known, &own, all, error);
-        sl_free(all);
-    }
+    if (!status && (known.ranks > 1 || trainer->options.shards > 1))
+        status = join(trainer, &known, &made, error);
     if (status) {
         sl_ranks_destroy(made);
         return status;
