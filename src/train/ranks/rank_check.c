@@ -10,7 +10,7 @@
 #include <string.h>
 
 /* What is compared, each as a number. */
-enum { SUBJECTS = 24 };
+enum { SUBJECTS = 28 };
 
 typedef struct subject {
     const char *name;
@@ -75,6 +75,10 @@ static void list_subjects(const sluice_trainer *trainer, size_t ranks, subject l
         {"dropout", bits_of((double)options->dropout)},
         {"seed", options->seed},
         {"class_weights", hash_floats(classes, options->class_weights, classes)},
+        {"delta", bits_of(options->delta)},
+        {"quantiles", hash_floats(options->quantile_count, options->quantiles, options->quantile_count)},
+        {"first_trained", options->first_trained},
+        {"the factor of the rate", bits_of(trainer->rate_factor)},
         {"the updates made", trainer->step},
         {"the weights, or the optimiser's moments", hash_weights(trainer)},
     };
