@@ -32,21 +32,23 @@ bool sl_strides_overlap(size_t rows, size_t row, size_t steps, size_t step, size
     return !steps_apart || !rows_apart || !nested;
 }
 
-sluice_status sl_layout_check(const sl_array_use *use, sl_layout *at, sluice_error *error)
+sluice_status sl_layout_check(const sl_array_use *use, sl_layout at, sluice_error *error)
 {
-    if (at->step_offsets && at->step_stride)
+    if (at.step_offsets && at.step_stride)
         return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT,
                        "%s: %s_step_offsets are given, but %s_step_stride is %zu; leave it 0, or give no step offsets", use->call,
-                       use->name, use->name, at->step_stride);
-    *at = sl_layout_fill(*at, use->steps, use->width);
+                       use->name, use->name, at.step_stride);
+    at = sl_layout_fill(at, use->steps, use->width);
+    *use->row_stride = at.row_stride;
+    *use->step_stride = at.step_stride;
     /* Where there are offsets, it is they that say where rows, or steps, are. */
-    const size_t rows = at->offsets ? sl_size_min(use->rows, 1) : use->rows;
-    const size_t steps = at->step_offsets ? sl_size_min(use->steps, 1) : use->steps;
-    if (!sl_strides_fit(rows, at->row_stride, steps, at->step_stride, use->width))
+    const size_t rows = at.offsets ? sl_size_min(use->rows, 1) : use->rows;
+    const size_t steps = at.step_offsets ? sl_size_min(use->steps, 1) : use->steps;
+    if (!sl_strides_fit(rows, at.row_stride, steps, at.step_stride, use->width))
         return sl_fail_size(error, "the batch");
-    if (!use->is_written || !rows || !steps || !sl_strides_overlap(rows, at->row_stride, steps, at->step_stride, use->width))
+    if (!use->is_written || !rows || !steps || !sl_strides_overlap(rows, at.row_stride, steps, at.step_stride, use->width))
         return SLUICE_STATUS_OK;
     return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT,
                    "%s: %s strides (row %zu, step %zu) make steps overlap; %zu rows of %zu steps of %zu floats need more",
-                   use->call, use->name, at->row_stride, at->step_stride, use->rows, use->steps, use->width);
+                   use->call, use->name, at.row_stride, at.step_stride, use->rows, use->steps, use->width);
 }

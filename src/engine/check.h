@@ -23,10 +23,11 @@ typedef struct sl_array_use {
     const char *call, *name;   /* "sluice_forward", "y" */
     size_t rows, steps, width; /* `width` elements of each step */
     bool is_written;
+    size_t *row_stride, *step_stride; /* set to those of a contiguous array where both are 0 */
 } sl_array_use;
 
-/** Check where an array's steps are, and fill in the strides of a contiguous one.
+/** Check where an array's steps are, and set the strides of a contiguous one.
  *  BAD_ARGUMENT: a step stride beside step offsets; strides by which steps that are written overlap. TOO_LARGE. */
-sluice_status sl_layout_check(const sl_array_use *use, sl_layout *at, sluice_error *error);
+sluice_status sl_layout_check(const sl_array_use *use, sl_layout at, sluice_error *error);
 
 #endif

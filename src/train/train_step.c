@@ -114,13 +114,10 @@ static sluice_status prepare(sluice_trainer *trainer, sl_train_call *call, sluic
     if (status)
         return status;
     call->copies_y = outputs == &batch->y && batch->y && !is_contiguous(batch, y_width);
-    const sl_array_use of_y = {call->name, "y", batch->rows, batch->steps, y_width, true};
-    if (call->copies_y) {
-        sl_layout y = sl_layout_of_y(batch);
-        status = sl_layout_check(&of_y, &y, error);
-        call->given.y_row_stride = y.row_stride;
-        call->given.y_step_stride = y.step_stride;
-    }
+    const sl_array_use y = {
+        call->name, "y", batch->rows, batch->steps, y_width, true, &call->given.y_row_stride, &call->given.y_step_stride};
+    if (call->copies_y)
+        status = sl_layout_check(&y, sl_layout_of_y(batch), error);
     if (status)
         return status;
     if (!*outputs || call->copies_y)

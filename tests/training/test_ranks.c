@@ -192,8 +192,10 @@ static void get_gradient(const sluice_model *model, const test_minibatch *whole,
 {
     sluice_trainer_options options = test_trainer_defaults();
     options.shards = shards;
+    options.dropout = 0.3f; /* masks are those of the rows of the whole, where they stand in it */
     OWNED_HANDLE(sluice_trainer) trainer = test_trainer_create(model, NULL, &options);
     sluice_batch batch = whole->batch.batch;
+    batch.dropout_row = first;
     batch.tokens += first;
     batch.rows = rows;
     batch.y = batch.hn = batch.cn = NULL;

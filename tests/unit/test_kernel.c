@@ -141,7 +141,8 @@ static void try_step(const sl_kernel *kernel, int kind, int index)
     for (size_t r = 0; r < MOST_ROWS; r++)
         y_rows[r] = y[r];
     const bool wants_y = index % 2;
-    const sl_step call = step_of(&p, h_next[0], c[0], wants_y ? y_rows : NULL);
+    sl_step call = step_of(&p, h_next[0], c[0], wants_y ? y_rows : NULL);
+    call.from_last = index / 2 % 2;
     kernel->step[kind](&call);
     for (size_t r = 0; r < p.rows; r++)
         for (size_t unit = 0; unit < p.units; unit++) {

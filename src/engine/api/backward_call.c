@@ -107,16 +107,13 @@ static sluice_status check_strides(const sluice_tape *tape, sluice_gradient *gra
     const size_t steps = tape->batch.steps, rows = tape->rows;
     if (gradient->dstep_logits && !sl_floats_fit(rows, steps, shape->classes))
         return sl_fail_size(error, "the gradient");
-    const sl_array_use of_dy = {"sluice_backward", "dy", rows, steps, tape->engine->network->outputs, false},
-                       of_dx = {"sluice_backward", "dx", rows, steps, shape->inputs, true};
-    sl_layout dy = sl_layout_of_dy(gradient), dx = sl_layout_of_dx(gradient);
-    sluice_status status = gradient->dy ? sl_layout_check(&of_dy, &dy, error) : SLUICE_STATUS_OK;
+    const sl_array_use
+        dy = {"sluice_backward",        "dy", rows, steps, tape->engine->network->outputs, false, &gradient->dy_row_stride,
+              &gradient->dy_step_stride},
+        dx = {"sluice_backward", "dx", rows, steps, shape->inputs, true, &gradient->dx_row_stride, &gradient->dx_step_stride};
+    sluice_status status = gradient->dy ? sl_layout_check(&dy, sl_layout_of_dy(gradient), error) : SLUICE_STATUS_OK;
     if (!status && gradient->dx)
-        status = sl_layout_check(&of_dx, &dx, error);
-    gradient->dy_row_stride = dy.row_stride;
-    gradient->dy_step_stride = dy.step_stride;
-    gradient->dx_row_stride = dx.row_stride;
-    gradient->dx_step_stride = dx.step_stride;
+        status = sl_layout_check(&dx, sl_layout_of_dx(gradient), error);
     return status;
 }
 

@@ -156,17 +156,12 @@ static sluice_status check_strides(const sluice_engine *engine, sluice_batch *ba
                         engine->shape.classes, 0) ||
         (batch->step_logits && !sl_floats_fit(batch->rows, batch->steps, engine->shape.classes)))
         return sl_fail_size(error, "the batch");
-    const sl_array_use of_x = {"sluice_forward", "x", batch->rows, batch->steps, inputs, false},
-                       of_y = {"sluice_forward", "y", batch->rows, batch->steps, outputs, batch->y != NULL};
-    sl_layout x = sl_layout_of_x(batch), y = sl_layout_of_y(batch);
-    sluice_status status = sl_layout_check(&of_x, &x, error);
-    if (!status)
-        status = sl_layout_check(&of_y, &y, error);
-    batch->x_row_stride = x.row_stride;
-    batch->x_step_stride = x.step_stride;
-    batch->y_row_stride = y.row_stride;
-    batch->y_step_stride = y.step_stride;
-    return status;
+    const sl_array_use x = {"sluice_forward", "x",   batch->rows,          batch->steps,
+                            inputs,           false, &batch->x_row_stride, &batch->x_step_stride},
+                       y = {"sluice_forward",     "y", batch->rows, batch->steps, outputs, batch->y != NULL, &batch->y_row_stride,
+                            &batch->y_step_stride};
+    const sluice_status status = sl_layout_check(&x, sl_layout_of_x(batch), error);
+    return status ? status : sl_layout_check(&y, sl_layout_of_y(batch), error);
 }
 
 static sluice_status check_tokens(const sluice_engine *engine, const sluice_batch *batch, sluice_error *error)

@@ -3,6 +3,7 @@
 #include "base/memory.h"
 #include "base/random.h"
 #include "base/struct_size.h"
+#include "engine/engine.h"
 #include "model/model.h"
 #include "train/ranks/rank_blocks.h"
 
@@ -10,7 +11,7 @@
 #include <string.h>
 
 /* What is compared, each as a number. */
-enum { SUBJECTS = 28 };
+enum { SUBJECTS = 29 };
 
 typedef struct subject {
     const char *name;
@@ -56,6 +57,7 @@ static void list_subjects(const sluice_trainer *trainer, size_t ranks, subject l
         {"the release of Sluice", sluice_version_get_number()},
         {"the number of ranks", ranks},
         {"the network", sl_network_hash(trainer->model->network)},
+        {"gemm", trainer->engine->gemm},
         {"shards", options->shards},
         {"optimizer", options->optimizer},
         {"rate", bits_of(options->rate)},
