@@ -7,7 +7,7 @@
 #include <math.h>
 
 /** Of a kind with values, as sluice_loss_kind defines it. NaN gives NaN. */
-static inline double sl_value_loss(sluice_loss_kind kind, double off, double delta, double quantile)
+static inline double sl_loss_term(sluice_loss_kind kind, double off, double delta, double quantile)
 {
     const double size = fabs(off);
     switch (kind) {
@@ -23,7 +23,7 @@ static inline double sl_value_loss(sluice_loss_kind kind, double off, double del
 }
 
 /** Likewise, of finite numbers. Where there is no derivative, the middle of those on both sides. */
-static inline double sl_value_loss_slope(sluice_loss_kind kind, double off, double delta, double quantile)
+static inline double sl_loss_slope(sluice_loss_kind kind, double off, double delta, double quantile)
 {
     switch (kind) {
     case SLUICE_LOSS_ABSOLUTE_ERROR:

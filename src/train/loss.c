@@ -169,10 +169,10 @@ static void get_terms(const job *work, size_t target, size_t first, size_t count
         quantiles[k] = (double)loss->quantiles[(first + k) % each];
     if (slopes)
         for (size_t k = 0; k < count; k++)
-            terms[k] = sl_value_loss_slope(kind, terms[k], delta, quantiles[k]);
+            terms[k] = sl_loss_slope(kind, terms[k], delta, quantiles[k]);
     else
         for (size_t k = 0; k < count; k++)
-            terms[k] = sl_value_loss(kind, terms[k], delta, quantiles[k]);
+            terms[k] = sl_loss_term(kind, terms[k], delta, quantiles[k]);
 }
 
 /* Which output or value of a target is not finite. */

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/size.h"
+#include "base/value_loss.h"
 #include "cli/class_order.h"
 #include "program/interrupt.h"
 
@@ -67,12 +68,14 @@ static void count_label(sl_output_score *scores, size_t classes, const float *ou
     scores[label].right += sl_class_find(outputs, classes) == (size_t)label;
 }
 
-static void count_values(sl_output_score *scores, size_t count, const float *outputs, const float *values)
+static void count_values(const sl_training *train, const float *outputs, const float *values)
 {
-    for (size_t k = 0; k < count; k++) {
-        const double error = (double)outputs[k] - (double)values[k];
-        scores[k].counted++;
-        scores[k].squares += error * error;
+    const sl_train_loss *loss = &train->options->train.loss;
+    const size_t each = loss->quantile_count ? loss->quantile_count : 1;
+    for (size_t k = 0; k < train->evaluation.count; k++) {
+        const double off = (double)outputs[k] - (double)values[k / each];
+        train->evaluation.scores[k].counted++;
+        train->evaluation.scores[k].losses += sl_loss_term(loss->kind, off, loss->delta, (double)loss->quantiles[k % each]);
     }
 }
 
@@ -83,11 +86,12 @@ static void count_outputs(sl_training *train)
     for (size_t n = 0; n < minibatch->batch.rows; n++) {
         const size_t targets = minibatch->every_step ? (size_t)minibatch->lengths[n] : 1;
         for (size_t at = n * stride; at < n * stride + targets; at++)
-            if (minibatch->data->labels)
+            if (minibatch->batch.sample_weights && minibatch->batch.sample_weights[at] == 0)
+                continue;
+            else if (minibatch->data->labels)
                 count_label(train->evaluation.scores, width, train->evaluation.outputs + at * width, minibatch->labels[at]);
             else
-                count_values(train->evaluation.scores, width, train->evaluation.outputs + at * width,
-                             minibatch->values + at * width);
+                count_values(train, train->evaluation.outputs + at * width, minibatch->values + at * minibatch->data->target_width);
     }
 }
 
@@ -109,7 +113,11 @@ static sluice_status evaluate_by(const sluice_engine *engine, const sl_training 
                         .values = minibatch->values,
                         .ignore = options.ignore,
                         .label_smoothing = options.label_smoothing,
-                        .class_weights = options.class_weights};
+                        .class_weights = options.class_weights,
+                        .sample_weights = batch->sample_weights,
+                        .delta = options.delta,
+                        .quantiles = options.quantiles,
+                        .quantile_count = options.quantile_count};
     status = status ? status : sluice_forward(engine, NULL, batch, error);
     status = status ? status : sluice_loss_compute(&loss, error);
     *report = (sluice_report){.loss = loss.loss, .counted = loss.counted, .right = loss.right, .weight = loss.weight};

@@ -13,7 +13,7 @@
 /** Evaluation results of one class; of --values, of one output. */
 typedef struct sl_output_score {
     uint64_t counted, right;
-    double squares; /* sum of squared errors */
+    double losses; /* of --values: the sum */
 } sl_output_score;
 
 /** The evaluation of the model on the validation rows (train_evaluate.c). */

@@ -12,6 +12,7 @@ void sl_minibatch_release(sl_minibatch *minibatch)
     free(minibatch->lengths);
     free(minibatch->labels);
     free(minibatch->values);
+    free(minibatch->weights);
     *minibatch = (sl_minibatch){0};
 }
 
@@ -76,6 +77,24 @@ static void take_targets(sl_minibatch *minibatch, size_t n, size_t begin)
     }
 }
 
+/* Give the batch, whose first step is step `begin` of its rows, the weights of its targets. */
+static sl_exit take_weights(sl_minibatch *minibatch, size_t begin)
+{
+    const sl_sample_weights *weights = &minibatch->data->sample_weights;
+    sluice_batch *batch = &minibatch->batch;
+    const size_t stride = minibatch->every_step ? batch->steps : 1;
+    if (!weights->values)
+        return SL_EXIT_OK;
+    minibatch->weights = reserve(minibatch->weights, &minibatch->weights_room, batch->rows * stride, sizeof *minibatch->weights);
+    if (!minibatch->weights)
+        return sl_report_memory("the weights of a batch");
+    for (size_t n = 0; n < batch->rows; n++)
+        for (size_t t = 0; t < (minibatch->every_step ? (size_t)minibatch->lengths[n] : 1); t++)
+            minibatch->weights[n * stride + t] = sl_sample_weights_get(weights, minibatch->rows[minibatch->numbers[n]], begin + t);
+    batch->sample_weights = minibatch->weights;
+    return SL_EXIT_OK;
+}
+
 sl_exit sl_minibatch_make(sl_minibatch *minibatch, size_t begin, size_t most)
 {
     const sl_data *data = minibatch->data;
@@ -105,7 +124,7 @@ sl_exit sl_minibatch_make(sl_minibatch *minibatch, size_t begin, size_t most)
     };
     for (size_t n = 0; n < count; n++)
         take_targets(minibatch, n, begin);
-    return SL_EXIT_OK;
+    return take_weights(minibatch, begin);
 }
 
 size_t sl_minibatch_get_number(const sl_minibatch *minibatch, size_t n)

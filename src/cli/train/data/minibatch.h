@@ -14,8 +14,10 @@ typedef struct sl_minibatch {
     size_t rows_room, targets_room;
     size_t *numbers, *offsets; /* [batch.rows] index of each row in `rows`, and its offset in the data */
     int64_t *lengths;
-    int32_t *labels;    /* as sluice_trainer_step takes them; NULL: values */
-    float *values;      /* likewise; NULL: labels */
+    int32_t *labels; /* as sluice_trainer_step takes them; NULL: values */
+    float *values;   /* likewise; NULL: labels */
+    float *weights;  /* as batch.sample_weights; NULL: none */
+    size_t weights_room;
     sluice_batch batch; /* inputs and lengths; train_loop.c adds streams and slots */
     uint64_t steps;     /* of the batch, without padding */
 } sl_minibatch;

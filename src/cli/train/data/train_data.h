@@ -2,6 +2,7 @@
 #ifndef SLUICE_CLI_TRAIN_DATA_TRAIN_DATA_H
 #define SLUICE_CLI_TRAIN_DATA_TRAIN_DATA_H
 
+#include "cli/train/data/sample_weights.h"
 #include "program/report.h"
 #include "sluice.h"
 
@@ -26,6 +27,7 @@ typedef struct sl_data {
     float *values;    /* [N][target_width], or [N][T][target_width] */
     size_t target_width;
     const char *target_path; /* of labels or values, for messages */
+    sl_sample_weights sample_weights;
 } sl_data;
 
 /** Names of classes, numbered in the order in which they were added. */
